@@ -1,0 +1,278 @@
+/**
+ * Messages between coordinator and proxy workers, one JSON object per text frame. Unlike the agent protocol this
+ * is private to one release: both ends are ours and travel together.
+ *
+ * Order from the coordinator: `hello`, `snapshot` parts, `commit`, then `changes`, `loads` and `ask` as they come.
+ * A worker applies nothing of a snapshot before its `commit`, and confirms each revision it acts upon with `applied`.
+ */
+import type { BalancerName, ContextPath, GroupName, HostPattern, NodeId, NodeUrl, Route } from './ids.ts';
+import type { Failover, Status, StickyMode } from './messages.ts';
+
+/**
+ * `up`: heartbeats come. `suspect`: they do not, or the socket closed without leave. `orphaned`: its coordinator is
+ * lost. Nodes that are still being probed, and nodes that are gone, are not in the feed.
+ */
+export type FeedLiveness = 'up' | 'suspect' | 'orphaned';
+
+/** One context of a node with the status that results from operator, node and context. */
+export interface FeedContext {
+  readonly path: ContextPath;
+  readonly status: Status;
+}
+
+/** All a worker needs to know of one node. */
+export interface FeedNode {
+  /** Small integer, unique among the nodes of one epoch; `loads` refers to it. Never reused within an epoch. */
+  readonly index: number;
+  readonly id: NodeId;
+  readonly balancer: BalancerName;
+  readonly url: NodeUrl;
+  readonly route: Route;
+  readonly hosts: readonly HostPattern[];
+  readonly contexts: readonly FeedContext[];
+  readonly weight: number;
+  readonly group?: GroupName;
+  readonly incarnation: number;
+  readonly liveness: FeedLiveness;
+  /** Chosen for new sessions only when nobody else is eligible (load factor 0). */
+  readonly standby: boolean;
+  /** Idle time the node keeps connections open, when it has told. */
+  readonly keepAliveMs?: number;
+  readonly publicUrl?: string;
+  readonly cores?: number;
+  readonly loadHeader: boolean;
+  /** Last known load, 0 … 1; absent when never reported. */
+  readonly load?: number;
+  readonly sessions?: number;
+  /** Sessions of this node are sent to that node instead. */
+  readonly redirectTo?: NodeId;
+}
+
+/** Sticky settings in force, after precedence and defaults. */
+export interface StickySettings {
+  readonly mode: StickyMode;
+  readonly cookies: readonly string[];
+  readonly parameters: readonly string[];
+  readonly failover: Failover;
+  readonly remove: boolean;
+}
+
+/** Settings of one balancer that workers act upon. */
+export interface FeedBalancer {
+  readonly name: BalancerName;
+  /** Algorithm for requests without a session. */
+  readonly algorithm: string;
+  /** Algorithm for new sessions. */
+  readonly sessionAlgorithm: string;
+  readonly sticky: StickySettings;
+  /** Further attempts after a failed one; 0 switches retries off. Default 2. */
+  readonly retries: number;
+  /** A session is active until it was silent this long. Default 1,800,000 (30 min). */
+  readonly sessionIdleMs: number;
+}
+
+/** A route whose node is gone but whose sessions must not be mistaken for new ones. */
+export interface FeedRememberedRoute {
+  readonly balancer: BalancerName;
+  readonly route: Route;
+  /** True while the learning window waits for this node to come back. */
+  readonly isExpected: boolean;
+}
+
+export interface FeedHello {
+  readonly type: 'hello';
+  readonly epoch: string;
+}
+
+/** Part `part` of `parts`, at most 100 nodes each. Balancers and remembered routes come with part 0. */
+export interface FeedSnapshot {
+  readonly type: 'snapshot';
+  readonly part: number;
+  readonly parts: number;
+  readonly balancers: readonly FeedBalancer[];
+  readonly remembered: readonly FeedRememberedRoute[];
+  readonly nodes: readonly FeedNode[];
+}
+
+/** Ends a snapshot. */
+export interface FeedCommit {
+  readonly type: 'commit';
+  readonly epoch: string;
+  readonly revision: number;
+  /** False for some time after the coordinator started: what is missing here may only be late. */
+  readonly isSettled: boolean;
+  /** Milliseconds the learning window stays open; 0 when it is over. */
+  readonly learningMs: number;
+}
+
+export type FeedChange =
+  | { readonly type: 'node'; readonly node: FeedNode }
+  | {
+      readonly type: 'gone';
+      readonly id: NodeId;
+      readonly balancer: BalancerName;
+      readonly route: Route;
+      /** `left` and `removed` were meant, `expired` was silence. */
+      readonly cause: 'left' | 'expired' | 'removed';
+    }
+  | { readonly type: 'balancer'; readonly balancer: FeedBalancer }
+  /** A remembered route has had its 24 hours. */
+  | { readonly type: 'forgotten'; readonly balancer: BalancerName; readonly route: Route }
+  /** The learning window is over, or the coordinator has settled. */
+  | { readonly type: 'settled'; readonly isSettled: boolean; readonly learningMs: number };
+
+export interface FeedChanges {
+  readonly type: 'changes';
+  readonly revision: number;
+  readonly changes: readonly FeedChange[];
+}
+
+/** `[index, load, sessions]` per node whose numbers changed; -1 stands for unknown. At most 4 messages a second. */
+export interface FeedLoads {
+  readonly type: 'loads';
+  readonly loads: readonly (readonly [index: number, load: number, sessions: number])[];
+}
+
+/** Asks one worker what it would do, or for its scoreboard. */
+export interface FeedAsk {
+  readonly type: 'ask';
+  readonly id: number;
+  readonly question: FeedQuestion;
+}
+
+export type FeedQuestion =
+  | {
+      readonly type: 'explain';
+      readonly host: string;
+      readonly target: string;
+      readonly cookie: string;
+    }
+  | { readonly type: 'scoreboard' };
+
+export type FeedToWorker = FeedHello | FeedSnapshot | FeedCommit | FeedChanges | FeedLoads | FeedAsk;
+
+/** First message of a worker. */
+export interface WorkerHello {
+  readonly type: 'hello';
+  /** Stable name of the worker within its coordinator, e.g. `local-0`. */
+  readonly worker: string;
+  readonly pid: number;
+  readonly version: string;
+}
+
+export interface WorkerApplied {
+  readonly type: 'applied';
+  readonly revision: number;
+}
+
+/** What one worker sees of one node. Counts are totals since the worker started, except those named as present. */
+export interface NodeCounters {
+  readonly id: NodeId;
+  /** Requests being forwarded right now, upgrades not included. */
+  readonly inFlight: number;
+  /** Upgraded connections open right now. */
+  readonly tunnels: number;
+  readonly requests: number;
+  /** Attempts that failed by the node's fault: refused, reset, timed out, broken answer. */
+  readonly failures: number;
+  /** Answers with status 500 and above. */
+  readonly serverErrors: number;
+  readonly newSessions: number;
+  /** Sessions seen within `sessionIdleMs`, by this worker. */
+  readonly activeSessions: number;
+  readonly bytesToNode: number;
+  readonly bytesFromNode: number;
+  /** Smoothed time to the first response byte, milliseconds; -1 before the first answer. */
+  readonly latencyMs: number;
+  readonly isEjected: boolean;
+}
+
+/** Totals of one worker since it started, except those named as present. */
+export interface WorkerCounters {
+  readonly requests: number;
+  readonly inFlight: number;
+  readonly connections: number;
+  readonly accepted: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  /** Answers by class: 1xx, 2xx, 3xx, 4xx, 5xx. */
+  readonly statusClasses: readonly [number, number, number, number, number];
+  readonly retries: number;
+  readonly failovers: number;
+  readonly rejected: number;
+  readonly clientAborts: number;
+  /** Requests that found nobody eligible. */
+  readonly unavailable: number;
+  /** Requests whose session id named no known route. */
+  readonly unknownRoutes: number;
+  readonly loopDelayMs: number;
+  /** Upper bounds are `LATENCY_BUCKETS_MS`; the last count is for everything above. */
+  readonly latencyBuckets: readonly number[];
+}
+
+/** At most 4 a second, and at once when a node that is draining or stopped comes to 0 in flight. */
+export interface WorkerCountersMessage {
+  readonly type: 'counters';
+  readonly revision: number;
+  readonly nodes: readonly NodeCounters[];
+  readonly totals: WorkerCounters;
+}
+
+/** Something the worker found out about a node from requests; for events and pages. */
+export interface WorkerObserved {
+  readonly type: 'observed';
+  readonly id: NodeId;
+  readonly what: 'ejected' | 'readmitted';
+  readonly reason: string;
+}
+
+export interface WorkerAnswer {
+  readonly type: 'answer';
+  readonly id: number;
+  readonly answer: ExplainAnswer | ScoreboardAnswer;
+}
+
+/** One node as the worker weighs it for a request. */
+export interface ExplainedCandidate {
+  readonly id: NodeId;
+  readonly isEligible: boolean;
+  /** Why not, in words; empty when eligible. */
+  readonly reason: string;
+  /** The algorithm's score, lower is better; absent when it was not asked. */
+  readonly score?: number;
+}
+
+export interface ExplainAnswer {
+  readonly type: 'explain';
+  readonly outcome: 'forward' | 'not-found' | 'unavailable' | 'bad-request';
+  readonly balancer?: BalancerName;
+  readonly context?: ContextPath;
+  /** Where a route was found: `cookie NAME`, `path NAME`, `query NAME`, or absent. Values are never told. */
+  readonly routeFrom?: string;
+  readonly route?: Route;
+  readonly chosen?: NodeId;
+  /** One sentence for people. */
+  readonly because: string;
+  readonly candidates: readonly ExplainedCandidate[];
+}
+
+export interface ScoreboardAnswer {
+  readonly type: 'scoreboard';
+  readonly connections: readonly {
+    readonly client: string;
+    readonly state: 'idle' | 'reading' | 'sending' | 'tunnel';
+    readonly method: string;
+    readonly path: string;
+    readonly node: string;
+    readonly ageMs: number;
+  }[];
+}
+
+export type FeedToCoordinator = WorkerHello | WorkerApplied | WorkerCountersMessage | WorkerObserved | WorkerAnswer;
+
+/** Upper bounds of the latency histogram, milliseconds. */
+export const LATENCY_BUCKETS_MS: readonly number[] = [
+  0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000,
+];
+/** Nodes in one part of a snapshot. */
+export const SNAPSHOT_PART_NODES = 100;

@@ -1,0 +1,9 @@
+/** Everything that crosses a process boundary. The one front door of the package. */
+export * from './admin.ts';
+export * from './codec.ts';
+export * from './error-codes.ts';
+export * from './feed.ts';
+export * from './ids.ts';
+export * from './load-factor.ts';
+export * from './messages.ts';
+export * from './version.ts';

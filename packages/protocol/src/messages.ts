@@ -1,0 +1,169 @@
+/**
+ * Messages between agent and coordinator, as PROTOCOL.md describes them. One JSON object per text frame,
+ * told apart by `type`. Numbers carry their unit in the name; an absent optional field means its default.
+ */
+import type { BalancerName, ContextPath, GroupName, HostPattern, NodeId, NodeUrl, Route } from './ids.ts';
+
+/** What the operator or the node wants: all requests, existing sessions only, or nothing. */
+export type Status = 'enabled' | 'draining' | 'stopped';
+
+/** How the proxy finds the route of a request's session. See DESIGN "Modes" in PROTOCOL.md §9. */
+export type StickyMode = 'insert' | 'suffix' | 'rewrite' | 'none';
+
+/** Where a session goes when its node is gone, ejected or stopped. */
+export type Failover = 'any' | 'group' | 'none';
+
+/** Sticky settings as a node may hint at them; the first node of a balancer decides, unless an operator has. */
+export interface StickyHint {
+  /** Default `insert`. */
+  readonly mode?: StickyMode;
+  /** Cookie names that may carry a session id, most important first. At most 16 of at most 64 characters. */
+  readonly cookies?: readonly string[];
+  /** Names of path and query parameters that may carry a session id. At most 16 of at most 64 characters. */
+  readonly parameters?: readonly string[];
+  /** Default `any`. */
+  readonly failover?: Failover;
+  /** Strip a session id whose node is gone before forwarding elsewhere. Default false. */
+  readonly remove?: boolean;
+}
+
+/** One path prefix a node serves. */
+export interface ContextEntry {
+  readonly path: ContextPath;
+}
+
+/** A node as it registers. Only `id`, `balancer` and `url` are required on the wire; the codec fills the defaults in. */
+export interface NodeRegistration {
+  readonly id: NodeId;
+  readonly balancer: BalancerName;
+  readonly url: NodeUrl;
+  /** Default: the id. */
+  readonly route: Route;
+  /** 1–16 contexts, default `/`. */
+  readonly contexts: readonly ContextEntry[];
+  /** 1–16 hosts, default `*`. */
+  readonly hosts: readonly HostPattern[];
+  /** Operator's multiplier of the node's share, above 0 up to 100, default 1. */
+  readonly weight: number;
+  readonly group?: GroupName;
+  /** Start of the process in Unix milliseconds; the newer start wins. Set by the coordinator when absent. */
+  readonly incarnation?: number;
+  /** 128 random bits per process, 32 hex digits: tells a reconnect from a second process with the same id. */
+  readonly instance?: string;
+  /** The application's version, for people. At most 64 characters. */
+  readonly version?: string;
+  /** How long the node keeps an idle connection open, in milliseconds, 0–3,600,000. */
+  readonly keepAliveMs?: number;
+  /** Where clients may reach the node directly, for `assign`. */
+  readonly publicUrl?: string;
+  readonly sticky?: StickyHint;
+  /** CPU cores the node may use, above 0 up to 1,024. */
+  readonly cores?: number;
+  /** The node answers with `rollcall-load` response fields. Default false. */
+  readonly loadHeader: boolean;
+  /** Free text for people: at most 16 entries, keys are names, values at most 256 characters. */
+  readonly meta: Readonly<Record<string, string>>;
+}
+
+export interface RegisterMessage {
+  readonly type: 'register';
+  readonly node: NodeRegistration;
+}
+
+/** Renews the lease. Every field but `type` is optional. */
+export interface HeartbeatMessage {
+  readonly type: 'heartbeat';
+  /** Increases by at least one per heartbeat of a connection; an older one is ignored. */
+  readonly seq?: number;
+  /** 0 idle … 1 full; above 1 is clamped to 1. */
+  readonly load?: number;
+  /** Active sessions the application knows of. */
+  readonly sessions?: number;
+  /** Requests the node is serving right now. */
+  readonly inFlight?: number;
+  /** Busy milliseconds per request, smoothed by the node. */
+  readonly serviceMs?: number;
+  /** Named parts of the load, 0 … 1 each; for people. At most 32. */
+  readonly metrics?: Readonly<Record<string, number>>;
+}
+
+/** The node's own wish. */
+export interface NodeStatusMessage {
+  readonly type: 'status';
+  readonly status: Status;
+  /** For people, at most 256 characters. */
+  readonly reason?: string;
+  /** Only these contexts of the node; default all of them. */
+  readonly contexts?: readonly ContextPath[];
+  /** How long the node is going to wait for `drained`, in milliseconds. */
+  readonly deadlineMs?: number;
+}
+
+/** The node goes by its own choice. Nothing may follow but a close. */
+export interface LeaveMessage {
+  readonly type: 'leave';
+}
+
+export type AgentMessage = RegisterMessage | HeartbeatMessage | NodeStatusMessage | LeaveMessage;
+
+/** Answer to `register`: the node as accepted, and the pace of its heartbeats. */
+export interface RegisteredMessage {
+  readonly type: 'registered';
+  readonly node: NodeRegistration;
+  readonly heartbeatMs: number;
+  readonly suspectMs: number;
+  readonly leaseMs: number;
+  readonly epoch: string;
+  readonly coordinators: readonly string[];
+  readonly warnings: readonly Warning[];
+}
+
+/** Something worth a line in the node's log that does not keep it from working. */
+export interface Warning {
+  readonly code: string;
+  readonly message: string;
+}
+
+/** The operator's wish has changed; for the node to show, not to act upon. */
+export interface OperatorStatusMessage {
+  readonly type: 'status';
+  readonly status: Status;
+  readonly reason?: string;
+  /** Time left until the drain ends whatever happens; absent means no deadline. */
+  readonly deadlineMs?: number;
+}
+
+/** The node's last `status` of draining or stopped is complete: it may leave without hurting anyone. */
+export interface DrainedMessage {
+  readonly type: 'drained';
+}
+
+/** From now on a heartbeat every `heartbeatMs`; `suspectMs` and `leaseMs` follow. */
+export interface PaceMessage {
+  readonly type: 'pace';
+  readonly heartbeatMs: number;
+  readonly suspectMs: number;
+  readonly leaseMs: number;
+}
+
+export interface ErrorMessage {
+  readonly type: 'error';
+  readonly code: string;
+  readonly message: string;
+}
+
+export type CoordinatorMessage =
+  | RegisteredMessage
+  | OperatorStatusMessage
+  | DrainedMessage
+  | PaceMessage
+  | ErrorMessage;
+
+/** The coordinator's pace unless it says otherwise. */
+export const DEFAULT_HEARTBEAT_MS = 1_000;
+/** Silence after which a node gets no new sessions. */
+export const DEFAULT_SUSPECT_MS = 3_000;
+/** Silence after which a node is gone. */
+export const DEFAULT_LEASE_MS = 15_000;
+/** Largest frame either side accepts, in bytes. */
+export const MAX_FRAME_BYTES = 65_536;
