@@ -2,8 +2,9 @@
  * Resources and bodies of the admin API, shared by coordinator, dashboard and CLI. All instants are wall clock Unix
  * milliseconds, all durations milliseconds. `openapi.json` on the control port describes the same.
  */
-import type { BalancerName, ContextPath, GroupName, HostPattern, NodeId, NodeUrl, Route } from './ids.ts';
+
 import type { FeedLiveness, StickySettings } from './feed.ts';
+import type { BalancerName, ContextPath, GroupName, HostPattern, NodeId, NodeUrl, Route } from './ids.ts';
 import type { Failover, Status, StickyMode } from './messages.ts';
 
 /** Whether the node is there: `joining` is being probed, `gone` is remembered only. `static` members are `up` while probes succeed. */
@@ -128,7 +129,12 @@ export interface StatusResource {
   readonly learningMs: number;
   readonly proxy: string;
   readonly control: string;
-  readonly store: { readonly kind: string; readonly isReachable: boolean; readonly sinceUnixMs: number; readonly lastError?: string };
+  readonly store: {
+    readonly kind: string;
+    readonly isReachable: boolean;
+    readonly sinceUnixMs: number;
+    readonly lastError?: string;
+  };
   readonly workers: readonly WorkerResource[];
   readonly nodes: { readonly up: number; readonly suspect: number; readonly joining: number; readonly gone: number };
   readonly sessions: number;

@@ -21,33 +21,32 @@ export const ERROR_CODES = {
   'already-registered': { http: 409, means: 'this connection has registered another node' },
   'register-timeout': { http: 408, close: 4408, means: 'no registration within 5 s' },
   // Who
-  'unauthenticated': { http: 401, close: 4401, means: 'the token is missing or unknown' },
-  'forbidden': { http: 403, close: 4403, means: 'the token may not do this' },
-  'removed': { http: 403, close: 4403, means: 'an operator has removed this instance' },
+  unauthenticated: { http: 401, close: 4401, means: 'the token is missing or unknown' },
+  forbidden: { http: 403, close: 4403, means: 'the token may not do this' },
+  removed: { http: 403, close: 4403, means: 'an operator has removed this instance' },
   'rate-limited': { http: 429, means: 'too many connections or requests from this address' },
   'unsupported-version': { http: 426, close: 4426, means: 'no protocol version in common' },
   // Identity
-  'superseded': { http: 409, close: 4409, means: 'a newer process or connection has this id' },
+  superseded: { http: 409, close: 4409, means: 'a newer process or connection has this id' },
   'id-taken': { http: 409, close: 4409, means: 'another process holds this id' },
   'id-owned': { http: 403, close: 4403, means: 'this id belongs to another token' },
   'route-taken': { http: 409, close: 4409, means: 'another node of the balancer has this route' },
   'context-taken': { http: 409, close: 4409, means: 'the host and context are served by another balancer' },
   'too-many-nodes': { http: 403, close: 4403, means: 'the coordinator holds as many nodes as it may' },
-  'unreachable': { http: 422, means: 'the coordinator cannot connect to the announced address' },
+  unreachable: { http: 422, means: 'the coordinator cannot connect to the announced address' },
   // Admin
   'not-found': { http: 404, means: 'there is no such thing' },
-  'conflict': { http: 409, means: 'the state does not allow this' },
+  conflict: { http: 409, means: 'the state does not allow this' },
   'precondition-failed': { http: 412, means: 'the thing has changed since it was read' },
   'too-large': { http: 413, means: 'the body is larger than it may be' },
   'not-json': { http: 415, means: 'writes need content-type application/json' },
-  'misdirected': { http: 421, means: 'this Host is not served here' },
-  'internal': { http: 500, means: 'a fault of ours' },
+  misdirected: { http: 421, means: 'this Host is not served here' },
+  internal: { http: 500, means: 'a fault of ours' },
   'worker-unavailable': { http: 503, means: 'no proxy worker is connected to answer this' },
   'shutting-down': { http: 503, close: 1012, means: 'the coordinator goes away; come back with jitter' },
   'timed-out': { http: 504, means: 'the answer did not come in time' },
   // Warnings: the registration is accepted all the same
   'balancer-settings-differ': { http: 200, means: 'sticky settings differ from the ones in force for the balancer' },
-  'weight-clamped': { http: 200, means: 'the weight was outside its range' },
 } as const satisfies Record<string, ErrorCodeEntry>;
 
 export interface ErrorCodeEntry {

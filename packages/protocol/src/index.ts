@@ -3,6 +3,8 @@ export * from './admin.ts';
 export * from './codec.ts';
 export * from './error-codes.ts';
 export * from './feed.ts';
+export * from './feed-codec.ts';
+export { FaultBox, Fields, isObject, type Malformed } from './fields.ts';
 export * from './ids.ts';
 export * from './load-factor.ts';
 export * from './messages.ts';

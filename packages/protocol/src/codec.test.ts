@@ -1,0 +1,176 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { decodeAgentMessage, decodeCoordinatorMessage, encode } from './codec.ts';
+import { isErrorCode } from './error-codes.ts';
+import { decodeFeedToCoordinator, decodeFeedToWorker } from './feed-codec.ts';
+import { isName, nodeAddress, parseContextPath, parseHostPattern, parseNodeUrl } from './ids.ts';
+
+const NODE = { id: 'shop-1', balancer: 'shop', url: 'http://10.0.0.5:3000' };
+
+function codeOf(message: unknown): string {
+  const text = typeof message === 'string' ? message : JSON.stringify(message);
+  const decoded = decodeAgentMessage(text);
+  return decoded.type === 'malformed' ? decoded.code : `accepted ${decoded.type}`;
+}
+
+test('a registration needs id, balancer and url only, and gets the documented defaults', () => {
+  assert.deepEqual(decodeAgentMessage(JSON.stringify({ type: 'register', node: NODE })), {
+    type: 'register',
+    node: { ...NODE, route: 'shop-1', contexts: [{ path: '/' }], hosts: ['*'], weight: 1, loadHeader: false, meta: {} },
+  });
+});
+
+test('a registration that was decoded encodes to what decodes to the same', () => {
+  const full = {
+    ...NODE,
+    route: 'r1',
+    contexts: [{ path: '/app' }],
+    hosts: ['Shop.Example', '*.example'],
+    weight: 2,
+    group: 'eu-1',
+    incarnation: 1_790_000_000_000,
+    instance: '0123456789abcdef0123456789abcdef',
+    version: '1.4.2',
+    keepAliveMs: 5_000,
+    publicUrl: 'https://n1.example/',
+    sticky: { mode: 'suffix', cookies: ['connect.sid'], parameters: ['_s'], failover: 'group', remove: true },
+    cores: 2,
+    loadHeader: true,
+    meta: { zone: 'a' },
+  };
+  const once = decodeAgentMessage(JSON.stringify({ type: 'register', node: full }));
+  assert.ok(once.type === 'register');
+  assert.deepEqual(decodeAgentMessage(encode(once)), once);
+  assert.equal(once.node.hosts[0], 'shop.example');
+});
+
+test('each kind of bad message has its stable code', () => {
+  const heartbeat = { type: 'heartbeat' };
+  const cases: [unknown, string][] = [
+    ['{', 'bad-message'],
+    ['', 'bad-message'],
+    ['null', 'bad-message'],
+    ['[]', 'bad-message'],
+    ['"x"', 'bad-message'],
+    [{}, 'missing-field'],
+    [{ type: 7 }, 'missing-field'],
+    [{ type: 'hello' }, 'unknown-message'],
+    [{ type: 'malformed' }, 'unknown-message'],
+    ['{"type":"heartbeat","load":1e999}', 'bad-field'],
+    [{ ...heartbeat, load: -0.1 }, 'bad-field'],
+    [{ ...heartbeat, load: '0.5' }, 'bad-field'],
+    [{ ...heartbeat, sessions: 2 ** 53 }, 'bad-field'],
+    [{ ...heartbeat, inFlight: 1.5 }, 'bad-field'],
+    ['{"type":"heartbeat","__proto__":{"load":1}}', 'bad-field'],
+    [`{"type":"heartbeat","metrics":{"__proto__":1}}`, 'bad-field'],
+    [{ ...heartbeat, metrics: { 'a b': 1 } }, 'bad-field'],
+    [{ type: 'register' }, 'missing-field'],
+    [{ type: 'register', node: [] }, 'bad-field'],
+    [{ type: 'register', node: { ...NODE, id: undefined } }, 'missing-field'],
+    [{ type: 'register', node: { ...NODE, id: 'a.b' } }, 'bad-name'],
+    [{ type: 'register', node: { ...NODE, id: 'x'.repeat(65) } }, 'bad-name'],
+    [{ type: 'register', node: { ...NODE, id: '__proto__' } }, 'bad-name'],
+    [{ type: 'register', node: { ...NODE, route: 'r;x' } }, 'bad-name'],
+    [{ type: 'register', node: { ...NODE, balancer: '' } }, 'bad-name'],
+    [{ type: 'register', node: { ...NODE, url: 'ftp://x:1' } }, 'bad-address'],
+    [{ type: 'register', node: { ...NODE, contexts: [] } }, 'bad-field'],
+    [{ type: 'register', node: { ...NODE, contexts: [{ path: '/a/../b' }] } }, 'bad-field'],
+    [{ type: 'register', node: { ...NODE, hosts: Array(17).fill('*') } }, 'bad-field'],
+    [{ type: 'register', node: { ...NODE, weight: 0 } }, 'bad-field'],
+    [{ type: 'register', node: { ...NODE, meta: { a: 'line\nfeed' } } }, 'bad-field'],
+    [{ type: 'status' }, 'missing-field'],
+    [{ type: 'status', status: 'paused' }, 'bad-field'],
+    ['x'.repeat(70_000), 'frame-too-big'],
+  ];
+  for (const [message, code] of cases) assert.equal(codeOf(message), code, JSON.stringify(message).slice(0, 90));
+});
+
+test('a load above 1 counts as full, and unknown fields are dropped', () => {
+  assert.deepEqual(decodeAgentMessage('{"type":"heartbeat","load":1.7,"extra":{"deep":[1]}}'), {
+    type: 'heartbeat',
+    load: 1,
+  });
+});
+
+test('no text makes a decoder throw, and every refusal has a code of the table', () => {
+  const anything = fc.oneof(
+    fc.string(),
+    fc.json(),
+    fc
+      .record({
+        type: fc.constantFrom('register', 'heartbeat', 'status', 'registered', 'changes', 'counters', 'answer'),
+        node: fc.anything(),
+        nodes: fc.anything(),
+        totals: fc.anything(),
+        changes: fc.anything(),
+      })
+      .map((value) => JSON.stringify(value) ?? ''),
+  );
+  fc.assert(
+    fc.property(anything, (text) => {
+      for (const decode of [
+        decodeAgentMessage,
+        decodeCoordinatorMessage,
+        decodeFeedToWorker,
+        decodeFeedToCoordinator,
+      ]) {
+        const decoded = decode(text);
+        if (decoded.type === 'malformed') assert.ok(isErrorCode(decoded.code));
+      }
+      assert.equal(({} as { polluted?: unknown }).polluted, undefined);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test('names are short, plain and never JavaScript built-ins', () => {
+  for (const good of ['a', 'A-b_9', 'x'.repeat(64)]) assert.ok(isName(good));
+  for (const bad of ['', 'x'.repeat(65), 'a.b', 'ä', 'a b', 'a\n', '__proto__', 'constructor', '..', 'а'])
+    assert.ok(!isName(bad), bad);
+});
+
+test('addresses are taken as they are written or not at all', () => {
+  for (const good of ['http://10.0.0.5:3000', 'https://node.example:443', 'http://[::1]:80', 'http://10.0.0.5:3000/'])
+    assert.ok(parseNodeUrl(good), good);
+  for (const bad of [
+    'http://a',
+    'http://a:0',
+    'http://a:65536',
+    'http://a:80/x',
+    'http://u:p@a:80',
+    'http://2130706433:80',
+    'http://0x7f.1:80',
+    'http://127.1:80',
+    'http://0177.0.0.1:80',
+    'http://256.1.1.1:80',
+    'http://a:80?x',
+    ' http://a:80',
+    'http://①:80',
+  ])
+    assert.equal(parseNodeUrl(bad), undefined, bad);
+  assert.deepEqual(nodeAddress(parseNodeUrl('http://[::1]:80')!), { isTls: false, host: '::1', port: 80 });
+});
+
+test('context paths and hosts', () => {
+  for (const good of ['/', '/app', '/app/admin', '/~u/x.y']) assert.equal(parseContextPath(good), good);
+  for (const bad of [
+    '',
+    'app',
+    '/app/',
+    '//',
+    '/a//b',
+    '/a/./b',
+    '/a/..',
+    '/a;b',
+    '/a?b',
+    '/a%2f',
+    '/ä',
+    `/${'x'.repeat(256)}`,
+  ])
+    assert.equal(parseContextPath(bad), undefined, bad);
+  for (const good of ['*', '*.example', 'a.b', 'localhost', '127.0.0.1', '[::1]'])
+    assert.equal(parseHostPattern(good), good);
+  for (const bad of ['', '*.', '*.*', 'a:80', 'a..b', '-a', 'a/b', 'a.*'])
+    assert.equal(parseHostPattern(bad), undefined, bad);
+});

@@ -1,0 +1,256 @@
+/**
+ * Text to message and back, for both directions of the agent protocol. Decoders never throw, accept unknown extra
+ * fields and drop them, fill defaults in, and answer with `Malformed` and a stable code for everything else.
+ */
+
+import type { FeedToCoordinator, FeedToWorker } from './feed.ts';
+import type { Fields, Malformed } from './fields.ts';
+import { COUNT, DAY_MS, malformed, readFields } from './fields.ts';
+import type { NodeId, NodeUrl, Route } from './ids.ts';
+import {
+  isName,
+  parseBalancerName,
+  parseContextPath,
+  parseGroupName,
+  parseHostPattern,
+  parseNodeId,
+  parseNodeUrl,
+  parseRoute,
+} from './ids.ts';
+import type {
+  AgentMessage,
+  CoordinatorMessage,
+  HeartbeatMessage,
+  NodeRegistration,
+  NodeStatusMessage,
+  RegisteredMessage,
+  StickyHint,
+} from './messages.ts';
+import { MAX_FRAME_BYTES } from './messages.ts';
+
+const MAX_REASON = 256;
+const NAME_RULE = '[A-Za-z0-9_-]{1,64}';
+const STATUSES = ['enabled', 'draining', 'stopped'] as const;
+const STICKY_MODES = ['insert', 'suffix', 'rewrite', 'none'] as const;
+const FAILOVERS = ['any', 'group', 'none'] as const;
+/** RFC 9110 token: what a cookie may be called. */
+const COOKIE_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$/;
+/** A parameter name that needs no escaping in a path or query. */
+const PARAMETER_NAME = /^[A-Za-z0-9._~-]{1,64}$/;
+const INSTANCE = /^[0-9a-f]{32}$/;
+
+/** One message as the text of one frame. */
+export function encode(message: AgentMessage | CoordinatorMessage | FeedToWorker | FeedToCoordinator): string {
+  return JSON.stringify(message);
+}
+
+/** Decodes a frame from an agent. */
+export function decodeAgentMessage(text: string): AgentMessage | Malformed {
+  const read = readFields(text, MAX_FRAME_BYTES);
+  if (!('fields' in read)) return read;
+  const { fields, type } = read;
+  const message = agentMessage(type, fields);
+  return fields.fault ?? message ?? unknownType(type);
+}
+
+function agentMessage(type: unknown, fields: Fields): AgentMessage | undefined {
+  switch (type) {
+    case 'heartbeat':
+      return heartbeat(fields);
+    case 'register': {
+      const node = fields.object('node') ?? fields.missing('node');
+      const registration = node && readRegistration(node);
+      return registration && { type: 'register', node: registration };
+    }
+    case 'status':
+      return nodeStatus(fields);
+    case 'leave':
+      return { type: 'leave' };
+    default:
+      return undefined;
+  }
+}
+
+function unknownType(type: unknown): Malformed {
+  if (typeof type !== 'string') return malformed('missing-field', 'type is missing or not text');
+  return malformed('unknown-message', `no message of type ${JSON.stringify(type.slice(0, 32))} is known here`);
+}
+
+function heartbeat(fields: Fields): HeartbeatMessage {
+  return {
+    type: 'heartbeat',
+    ...optional('seq', fields.integer('seq', COUNT)),
+    ...optional('load', clampLoad(fields.number('load', { min: 0, max: Number.MAX_VALUE }))),
+    ...optional('sessions', fields.integer('sessions', COUNT)),
+    ...optional('inFlight', fields.integer('inFlight', COUNT)),
+    ...optional('serviceMs', fields.number('serviceMs', DAY_MS)),
+    ...optional(
+      'metrics',
+      fields.map('metrics', 32, isName, (map, key) => map.number(key, { min: 0, max: 1e15 })),
+    ),
+  };
+}
+
+function clampLoad(load: number | undefined): number | undefined {
+  return load === undefined ? undefined : Math.min(1, load);
+}
+
+function nodeStatus(fields: Fields): NodeStatusMessage | undefined {
+  const status = fields.oneOf('status', STATUSES) ?? fields.missing('status');
+  const contexts = fields.texts('contexts', 16, parseContextPath, 'a path like /app');
+  if (status === undefined) return undefined;
+  return {
+    type: 'status',
+    status,
+    ...optional('reason', fields.text('reason', MAX_REASON)),
+    ...optional('contexts', contexts),
+    ...optional('deadlineMs', fields.number('deadlineMs', DAY_MS)),
+  };
+}
+
+/** Reads a node as `register`, and the admin API's PUT, spell it. Faults go to the reader's box. */
+export function readRegistration(fields: Fields): NodeRegistration | undefined {
+  const id = fields.parsed('id', parseNodeId, NAME_RULE, 'bad-name') ?? fields.missing('id');
+  const balancer = fields.parsed('balancer', parseBalancerName, NAME_RULE, 'bad-name') ?? fields.missing('balancer');
+  const url = readNodeUrl(fields) ?? fields.missing('url');
+  if (id === undefined || balancer === undefined || url === undefined) return undefined;
+  const contexts = fields.objects('contexts', 16, (context) => {
+    const path = context.parsed('path', parseContextPath, 'a path like /app') ?? context.missing('path');
+    return path && { path };
+  });
+  if (contexts?.length === 0) fields.fail('contexts', 'is empty');
+  const hosts = fields.texts('hosts', 16, parseHostPattern, 'a host name, *.suffix or *');
+  if (hosts?.length === 0) fields.fail('hosts', 'is empty');
+  const registration: NodeRegistration = {
+    id,
+    balancer,
+    url,
+    route: readRoute(fields, id),
+    contexts: contexts ?? [{ path: ROOT }],
+    hosts: hosts ?? [ANY_HOST],
+    weight: fields.number('weight', { min: 0.001, max: 100 }) ?? 1,
+    ...optional('group', fields.parsed('group', parseGroupName, NAME_RULE, 'bad-name')),
+    ...optional('incarnation', fields.integer('incarnation', COUNT)),
+    ...optional('instance', fields.parsed('instance', parseInstance, '32 hex digits')),
+    ...optional('version', fields.text('version', 64)),
+    ...optional('keepAliveMs', fields.integer('keepAliveMs', { min: 0, max: 3_600_000 })),
+    ...optional('publicUrl', fields.parsed('publicUrl', parsePublicUrl, 'an http or https address')),
+    ...optional('sticky', readStickyHint(fields.object('sticky'))),
+    ...optional('cores', fields.number('cores', { min: 0.001, max: 1024 })),
+    loadHeader: fields.boolean('loadHeader') ?? false,
+    meta: fields.map('meta', 16, isName, (map, key) => map.text(key, 256)) ?? {},
+  };
+  return fields.fault ? undefined : registration;
+}
+
+const ROOT = parseContextPath('/')!;
+const ANY_HOST = parseHostPattern('*')!;
+
+function readNodeUrl(fields: Fields): NodeUrl | undefined {
+  return fields.parsed('url', parseNodeUrl, 'an address like http://10.0.0.5:3000', 'bad-address');
+}
+
+function readRoute(fields: Fields, id: NodeId): Route {
+  return fields.parsed('route', parseRoute, NAME_RULE, 'bad-name') ?? parseRoute(id)!;
+}
+
+function parseInstance(text: string): string | undefined {
+  return INSTANCE.test(text) ? text : undefined;
+}
+
+function parsePublicUrl(text: string): string | undefined {
+  return /^https?:\/\/[!-~]{1,500}$/.test(text) && !/["'<>\\^`{|}\s]/.test(text) ? text : undefined;
+}
+
+function readStickyHint(fields: Fields | undefined): StickyHint | undefined {
+  if (!fields) return undefined;
+  return {
+    ...optional('mode', fields.oneOf('mode', STICKY_MODES)),
+    ...optional('cookies', fields.texts('cookies', 16, parseCookieName, 'a cookie name')),
+    ...optional('parameters', fields.texts('parameters', 16, parseParameterName, 'a parameter name')),
+    ...optional('failover', fields.oneOf('failover', FAILOVERS)),
+    ...optional('remove', fields.boolean('remove')),
+  };
+}
+
+/** A cookie name of at most 64 characters, RFC 9110 token. */
+export function parseCookieName(text: string): string | undefined {
+  return COOKIE_NAME.test(text) ? text : undefined;
+}
+
+/** A name of a path or query parameter of at most 64 characters. */
+export function parseParameterName(text: string): string | undefined {
+  return PARAMETER_NAME.test(text) ? text : undefined;
+}
+
+/** Decodes a frame from a coordinator. */
+export function decodeCoordinatorMessage(text: string): CoordinatorMessage | Malformed {
+  const read = readFields(text, MAX_FRAME_BYTES);
+  if (!('fields' in read)) return read;
+  const { fields, type } = read;
+  const message = coordinatorMessage(type, fields);
+  return fields.fault ?? message ?? unknownType(type);
+}
+
+function coordinatorMessage(type: unknown, fields: Fields): CoordinatorMessage | undefined {
+  switch (type) {
+    case 'registered':
+      return registered(fields);
+    case 'status': {
+      const status = fields.oneOf('status', STATUSES) ?? fields.missing('status');
+      return (
+        status && {
+          type: 'status',
+          status,
+          ...optional('reason', fields.text('reason', MAX_REASON)),
+          ...optional('deadlineMs', fields.number('deadlineMs', COUNT)),
+        }
+      );
+    }
+    case 'drained':
+      return { type: 'drained' };
+    case 'pace':
+      return { type: 'pace', ...pace(fields) };
+    case 'error':
+      return {
+        type: 'error',
+        code: fields.text('code', 64) ?? 'internal',
+        message: fields.text('message', 1_024) ?? '',
+      };
+    default:
+      return undefined;
+  }
+}
+
+function registered(fields: Fields): RegisteredMessage | undefined {
+  const nodeFields = fields.object('node') ?? fields.missing('node');
+  const node = nodeFields && readRegistration(nodeFields);
+  if (node === undefined) return undefined;
+  return {
+    type: 'registered',
+    node,
+    ...pace(fields),
+    epoch: fields.text('epoch', 64) ?? '',
+    coordinators:
+      fields.texts('coordinators', 16, (text) => (text.length <= 512 ? text : undefined), 'an address') ?? [],
+    warnings:
+      fields.objects('warnings', 16, (warning) => ({
+        code: warning.text('code', 64) ?? '',
+        message: warning.text('message', 1_024) ?? '',
+      })) ?? [],
+  };
+}
+
+/** Bounds keep a coordinator that has lost its mind from silencing agents or making them flood it. */
+function pace(fields: Fields): { heartbeatMs: number; suspectMs: number; leaseMs: number } {
+  return {
+    heartbeatMs: fields.number('heartbeatMs', { min: 20, max: 60_000 }) ?? 1_000,
+    suspectMs: fields.number('suspectMs', { min: 40, max: 600_000 }) ?? 3_000,
+    leaseMs: fields.number('leaseMs', { min: 100, max: 3_600_000 }) ?? 15_000,
+  };
+}
+
+/** `{ key: value }`, or nothing when the value is absent: keeps absent fields absent. */
+export function optional<Key extends string, Value>(key: Key, value: Value | undefined): { [K in Key]?: Value } {
+  return value === undefined ? {} : ({ [key]: value } as { [K in Key]: Value });
+}

@@ -1,0 +1,356 @@
+/**
+ * Text to feed message. Both ends are ours, but a worker may run on another machine and a snapshot may come from a
+ * file, so everything is checked before it is believed. Frames of the feed may be large: at most `MAX_FEED_BYTES`.
+ */
+
+import { optional, parseCookieName, parseParameterName } from './codec.ts';
+import type {
+  ExplainedCandidate,
+  FeedBalancer,
+  FeedChange,
+  FeedNode,
+  FeedQuestion,
+  FeedRememberedRoute,
+  FeedToCoordinator,
+  FeedToWorker,
+  NodeCounters,
+  ScoreboardAnswer,
+  StickySettings,
+  WorkerAnswer,
+  WorkerCounters,
+} from './feed.ts';
+import { LATENCY_BUCKETS_MS, SNAPSHOT_PART_NODES } from './feed.ts';
+import type { Fields, Malformed, Range } from './fields.ts';
+import { COUNT, DAY_MS, malformed, readFields } from './fields.ts';
+import {
+  parseBalancerName,
+  parseContextPath,
+  parseGroupName,
+  parseHostPattern,
+  parseNodeId,
+  parseNodeUrl,
+  parseRoute,
+} from './ids.ts';
+
+/** Largest frame of the feed, in bytes. */
+export const MAX_FEED_BYTES = 4 * 1024 * 1024;
+/** Nodes, remembered routes and changes that one message may carry. */
+const MAX_ITEMS = 100_000;
+const STATUSES = ['enabled', 'draining', 'stopped'] as const;
+const NUMBER: Range = { min: -1, max: Number.MAX_SAFE_INTEGER };
+
+/** Decodes a frame from the coordinator. */
+export function decodeFeedToWorker(text: string): FeedToWorker | Malformed {
+  const read = readFields(text, MAX_FEED_BYTES);
+  if (!('fields' in read)) return read;
+  const { fields, type } = read;
+  const message = toWorker(type, fields);
+  return fields.fault ?? message ?? malformed('unknown-message', 'no such feed message');
+}
+
+function toWorker(type: unknown, fields: Fields): FeedToWorker | undefined {
+  switch (type) {
+    case 'hello':
+      return { type: 'hello', epoch: fields.text('epoch', 64) ?? '' };
+    case 'snapshot':
+      return {
+        type: 'snapshot',
+        part: fields.integer('part', COUNT) ?? 0,
+        parts: fields.integer('parts', COUNT) ?? 1,
+        balancers: fields.objects('balancers', MAX_ITEMS, readFeedBalancer) ?? [],
+        remembered: fields.objects('remembered', MAX_ITEMS, readRememberedRoute) ?? [],
+        nodes: fields.objects('nodes', SNAPSHOT_PART_NODES, readFeedNode) ?? [],
+      };
+    case 'commit':
+      return {
+        type: 'commit',
+        epoch: fields.text('epoch', 64) ?? '',
+        revision: fields.integer('revision', COUNT) ?? 0,
+        isSettled: fields.boolean('isSettled') ?? false,
+        learningMs: fields.number('learningMs', DAY_MS) ?? 0,
+      };
+    case 'changes':
+      return {
+        type: 'changes',
+        revision: fields.integer('revision', COUNT) ?? 0,
+        changes: fields.objects('changes', MAX_ITEMS, readChange) ?? [],
+      };
+    case 'loads':
+      return { type: 'loads', loads: fields.list('loads', MAX_ITEMS, readLoad) ?? [] };
+    case 'ask': {
+      const question = fields.object('question');
+      const read = question && readQuestion(question);
+      return read ? { type: 'ask', id: fields.integer('id', COUNT) ?? 0, question: read } : fields.missing('question');
+    }
+    default:
+      return undefined;
+  }
+}
+
+function readLoad(value: unknown): readonly [number, number, number] | undefined {
+  if (!Array.isArray(value) || value.length !== 3) return undefined;
+  const [index, load, sessions] = value as unknown[];
+  if (!Number.isSafeInteger(index) || !isWithin(load, -1, 1) || !isWithin(sessions, -1, Number.MAX_SAFE_INTEGER))
+    return undefined;
+  return [index as number, load, sessions];
+}
+
+function isWithin(value: unknown, min: number, max: number): value is number {
+  return typeof value === 'number' && value >= min && value <= max;
+}
+
+/** Reads one node of the feed, also from a saved snapshot. */
+export function readFeedNode(fields: Fields): FeedNode | undefined {
+  const id = fields.parsed('id', parseNodeId, 'a name', 'bad-name');
+  const balancer = fields.parsed('balancer', parseBalancerName, 'a name', 'bad-name');
+  const url = fields.parsed('url', parseNodeUrl, 'a node address', 'bad-address');
+  const route = fields.parsed('route', parseRoute, 'a name', 'bad-name');
+  const contexts = fields.objects('contexts', 16, (context) => {
+    const path = context.parsed('path', parseContextPath, 'a path');
+    const status = context.oneOf('status', STATUSES);
+    return path && status && { path, status };
+  });
+  const hosts = fields.texts('hosts', 16, parseHostPattern, 'a host');
+  const liveness = fields.oneOf('liveness', ['up', 'suspect', 'orphaned']);
+  if (!id || !balancer || !url || !route || !contexts || !hosts || !liveness) return undefined;
+  return {
+    index: fields.integer('index', COUNT) ?? 0,
+    id,
+    balancer,
+    url,
+    route,
+    hosts,
+    contexts,
+    weight: fields.number('weight', { min: 0, max: 100 }) ?? 1,
+    ...optional('group', fields.parsed('group', parseGroupName, 'a name')),
+    incarnation: fields.number('incarnation', COUNT) ?? 0,
+    liveness,
+    standby: fields.boolean('standby') ?? false,
+    ...optional('keepAliveMs', fields.number('keepAliveMs', DAY_MS)),
+    ...optional('publicUrl', fields.text('publicUrl', 512)),
+    ...optional('cores', fields.number('cores', { min: 0, max: 1024 })),
+    loadHeader: fields.boolean('loadHeader') ?? false,
+    ...optional('load', fields.number('load', { min: 0, max: 1 })),
+    ...optional('sessions', fields.number('sessions', COUNT)),
+    ...optional('redirectTo', fields.parsed('redirectTo', parseNodeId, 'a name')),
+  };
+}
+
+/** Reads the settings of one balancer, also from a saved snapshot. */
+export function readFeedBalancer(fields: Fields): FeedBalancer | undefined {
+  const name = fields.parsed('name', parseBalancerName, 'a name', 'bad-name');
+  const sticky = fields.object('sticky');
+  const settings = sticky && readStickySettings(sticky);
+  if (!name || !settings) return undefined;
+  return {
+    name,
+    algorithm: fields.text('algorithm', 64) ?? '',
+    sessionAlgorithm: fields.text('sessionAlgorithm', 64) ?? '',
+    sticky: settings,
+    retries: fields.integer('retries', { min: 0, max: 10 }) ?? 2,
+    sessionIdleMs: fields.number('sessionIdleMs', COUNT) ?? 1_800_000,
+  };
+}
+
+function readStickySettings(fields: Fields): StickySettings | undefined {
+  const mode = fields.oneOf('mode', ['insert', 'suffix', 'rewrite', 'none']);
+  const failover = fields.oneOf('failover', ['any', 'group', 'none']);
+  if (!mode || !failover) return undefined;
+  return {
+    mode,
+    cookies: fields.texts('cookies', 16, parseCookieName, 'a cookie name') ?? [],
+    parameters: fields.texts('parameters', 16, parseParameterName, 'a parameter name') ?? [],
+    failover,
+    remove: fields.boolean('remove') ?? false,
+  };
+}
+
+/** Reads one remembered route, also from a saved snapshot. */
+export function readRememberedRoute(fields: Fields): FeedRememberedRoute | undefined {
+  const balancer = fields.parsed('balancer', parseBalancerName, 'a name', 'bad-name');
+  const route = fields.parsed('route', parseRoute, 'a name', 'bad-name');
+  return balancer && route && { balancer, route, isExpected: fields.boolean('isExpected') ?? false };
+}
+
+function readChange(fields: Fields): FeedChange | undefined {
+  const type = fields.oneOf('type', ['node', 'gone', 'balancer', 'forgotten', 'settled']);
+  switch (type) {
+    case 'node': {
+      const node = fields.object('node');
+      const read = node && readFeedNode(node);
+      return read && { type, node: read };
+    }
+    case 'balancer': {
+      const balancer = fields.object('balancer');
+      const read = balancer && readFeedBalancer(balancer);
+      return read && { type, balancer: read };
+    }
+    case 'gone': {
+      const id = fields.parsed('id', parseNodeId, 'a name');
+      const at = readRememberedRoute(fields);
+      const cause = fields.oneOf('cause', ['left', 'expired', 'removed']);
+      return id && at && cause && { type, id, balancer: at.balancer, route: at.route, cause };
+    }
+    case 'forgotten': {
+      const at = readRememberedRoute(fields);
+      return at && { type, balancer: at.balancer, route: at.route };
+    }
+    case 'settled':
+      return {
+        type,
+        isSettled: fields.boolean('isSettled') ?? false,
+        learningMs: fields.number('learningMs', DAY_MS) ?? 0,
+      };
+    default:
+      return undefined;
+  }
+}
+
+function readQuestion(fields: Fields): FeedQuestion | undefined {
+  const type = fields.oneOf('type', ['explain', 'scoreboard']);
+  if (type !== 'explain') return type && { type };
+  return {
+    type,
+    host: fields.text('host', 300) ?? '',
+    target: fields.text('target', 8_192) ?? '/',
+    cookie: fields.text('cookie', 16_384) ?? '',
+  };
+}
+
+/** Decodes a frame from a worker. */
+export function decodeFeedToCoordinator(text: string): FeedToCoordinator | Malformed {
+  const read = readFields(text, MAX_FEED_BYTES);
+  if (!('fields' in read)) return read;
+  const { fields, type } = read;
+  const message = toCoordinator(type, fields);
+  return fields.fault ?? message ?? malformed('unknown-message', 'no such feed message');
+}
+
+function toCoordinator(type: unknown, fields: Fields): FeedToCoordinator | undefined {
+  switch (type) {
+    case 'hello': {
+      const worker = fields.parsed('worker', parseNodeId, 'a name', 'bad-name') ?? fields.missing('worker');
+      return (
+        worker && { type, worker, pid: fields.integer('pid', COUNT) ?? 0, version: fields.text('version', 64) ?? '' }
+      );
+    }
+    case 'applied':
+      return { type, revision: fields.integer('revision', COUNT) ?? 0 };
+    case 'counters': {
+      const totals = fields.object('totals') ?? fields.missing('totals');
+      return (
+        totals && {
+          type,
+          revision: fields.integer('revision', COUNT) ?? 0,
+          nodes: fields.objects('nodes', MAX_ITEMS, readNodeCounters) ?? [],
+          totals: readWorkerCounters(totals),
+        }
+      );
+    }
+    case 'observed': {
+      const id = fields.parsed('id', parseNodeId, 'a name', 'bad-name') ?? fields.missing('id');
+      const what = fields.oneOf('what', ['ejected', 'readmitted']) ?? fields.missing('what');
+      return id && what && { type, id, what, reason: fields.text('reason', 256) ?? '' };
+    }
+    case 'answer': {
+      const answer = fields.object('answer');
+      const read = answer && readAnswer(answer);
+      return read ? { type, id: fields.integer('id', COUNT) ?? 0, answer: read } : fields.missing('answer');
+    }
+    default:
+      return undefined;
+  }
+}
+
+function readNodeCounters(fields: Fields): NodeCounters | undefined {
+  const id = fields.parsed('id', parseNodeId, 'a name', 'bad-name');
+  if (!id) return undefined;
+  return {
+    id,
+    inFlight: count(fields, 'inFlight'),
+    tunnels: count(fields, 'tunnels'),
+    requests: count(fields, 'requests'),
+    failures: count(fields, 'failures'),
+    serverErrors: count(fields, 'serverErrors'),
+    newSessions: count(fields, 'newSessions'),
+    activeSessions: count(fields, 'activeSessions'),
+    bytesToNode: count(fields, 'bytesToNode'),
+    bytesFromNode: count(fields, 'bytesFromNode'),
+    latencyMs: fields.number('latencyMs', NUMBER) ?? -1,
+    isEjected: fields.boolean('isEjected') ?? false,
+  };
+}
+
+function readWorkerCounters(fields: Fields): WorkerCounters {
+  return {
+    requests: count(fields, 'requests'),
+    inFlight: count(fields, 'inFlight'),
+    connections: count(fields, 'connections'),
+    accepted: count(fields, 'accepted'),
+    bytesIn: count(fields, 'bytesIn'),
+    bytesOut: count(fields, 'bytesOut'),
+    statusClasses: readStatusClasses(fields),
+    retries: count(fields, 'retries'),
+    failovers: count(fields, 'failovers'),
+    rejected: count(fields, 'rejected'),
+    clientAborts: count(fields, 'clientAborts'),
+    unavailable: count(fields, 'unavailable'),
+    unknownRoutes: count(fields, 'unknownRoutes'),
+    loopDelayMs: fields.number('loopDelayMs', COUNT) ?? 0,
+    latencyBuckets: fields.list('latencyBuckets', LATENCY_BUCKETS_MS.length + 1, readCount) ?? [],
+  };
+}
+
+function readStatusClasses(fields: Fields): WorkerCounters['statusClasses'] {
+  const [one = 0, two = 0, three = 0, four = 0, five = 0] = fields.list('statusClasses', 5, readCount) ?? [];
+  return [one, two, three, four, five];
+}
+
+function count(fields: Fields, name: string): number {
+  return fields.number(name, COUNT) ?? 0;
+}
+
+function readCount(value: unknown): number | undefined {
+  return isWithin(value, 0, Number.MAX_SAFE_INTEGER) ? value : undefined;
+}
+
+function readAnswer(fields: Fields): WorkerAnswer['answer'] | undefined {
+  const type = fields.oneOf('type', ['explain', 'scoreboard']);
+  if (type === 'scoreboard') return { type, connections: fields.objects('connections', 10_000, readScore) ?? [] };
+  const outcome = fields.oneOf('outcome', ['forward', 'not-found', 'unavailable', 'bad-request']);
+  if (type === undefined || outcome === undefined) return undefined;
+  return {
+    type,
+    outcome,
+    ...optional('balancer', fields.parsed('balancer', parseBalancerName, 'a name')),
+    ...optional('context', fields.parsed('context', parseContextPath, 'a path')),
+    ...optional('routeFrom', fields.text('routeFrom', 128)),
+    ...optional('route', fields.parsed('route', parseRoute, 'a name')),
+    ...optional('chosen', fields.parsed('chosen', parseNodeId, 'a name')),
+    because: fields.text('because', 1_024) ?? '',
+    candidates: fields.objects('candidates', 10_000, readCandidate) ?? [],
+  };
+}
+
+function readCandidate(fields: Fields): ExplainedCandidate | undefined {
+  const id = fields.parsed('id', parseNodeId, 'a name');
+  return (
+    id && {
+      id,
+      isEligible: fields.boolean('isEligible') ?? false,
+      reason: fields.text('reason', 256) ?? '',
+      ...optional('score', fields.number('score', { min: -Number.MAX_VALUE, max: Number.MAX_VALUE })),
+    }
+  );
+}
+
+function readScore(fields: Fields): ScoreboardAnswer['connections'][number] | undefined {
+  return {
+    client: fields.text('client', 64) ?? '',
+    state: fields.oneOf('state', ['idle', 'reading', 'sending', 'tunnel']) ?? 'idle',
+    method: fields.text('method', 32) ?? '',
+    path: fields.text('path', 256) ?? '',
+    node: fields.text('node', 64) ?? '',
+    ageMs: fields.number('ageMs', COUNT) ?? 0,
+  };
+}
