@@ -113,7 +113,8 @@ export interface RemoveCommand {
 /** Settings of a balancer from one source; narrower sources win, see balancer-settings.ts. */
 export interface BalancerSettingsCommand {
   readonly type: 'balancer-settings';
-  readonly name: BalancerName;
+  /** `*` is every balancer, also those yet to come; within one source the settings of a named one win over it. */
+  readonly name: BalancerName | '*';
   readonly source: 'operator' | 'flag' | 'environment' | 'file';
   readonly patch: BalancerPatch;
   readonly by: string;
@@ -134,7 +135,10 @@ export interface WorkerLeftCommand {
   readonly worker: string;
 }
 
-/** What a worker sees; `revision` is the newest it acts upon. */
+/**
+ * What a worker sees; `revision` is the newest it acts upon. Nodes not listed are unchanged. Only for a worker's
+ * counters: its bare word that it acts upon a revision says nothing of what is still in flight.
+ */
 export interface ObserveCommand {
   readonly type: 'observe';
   readonly worker: string;
@@ -153,7 +157,10 @@ export interface StalledCommand {
   readonly stalledMs: number;
 }
 
-/** What the store remembered, given once at start before anything else; opens the learning window. */
+/**
+ * What the store remembered, given once at start before any worker is told anything; the learning window stays open
+ * for the nodes among it that are not back. Given later, or again, it only adds to what is remembered.
+ */
 export interface RestoreCommand {
   readonly type: 'restore';
   readonly records: readonly StoredRecord[];

@@ -32,8 +32,20 @@ export type Event =
   | { readonly type: 'up'; readonly id: NodeId; readonly from: 'joining' | 'suspect' | 'orphaned' | 'gone' }
   /** Stays joining because the coordinator cannot reach it. */
   | { readonly type: 'unreachable'; readonly id: NodeId; readonly detail: string }
-  | { readonly type: 'suspect'; readonly id: NodeId; readonly reason: 'silent' | 'disconnected' | 'unreachable'; readonly silentMs: number }
-  | { readonly type: 'gone'; readonly id: NodeId; readonly cause: GoneCause; readonly silentMs: number; readonly by?: string }
+  /** `restarted`: another process or address took the id over and is not probed yet; its sessions stay. */
+  | {
+      readonly type: 'suspect';
+      readonly id: NodeId;
+      readonly reason: 'silent' | 'disconnected' | 'unreachable' | 'restarted';
+      readonly silentMs: number;
+    }
+  | {
+      readonly type: 'gone';
+      readonly id: NodeId;
+      readonly cause: GoneCause;
+      readonly silentMs: number;
+      readonly by?: string;
+    }
   /** A gone node's 24 hours are over: its route is unknown from now on. */
   | { readonly type: 'forgotten'; readonly id: NodeId; readonly balancer: BalancerName; readonly route: Route }
   /** Operator or node wants something else. `effective` is the most restrictive. */

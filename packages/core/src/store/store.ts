@@ -5,7 +5,8 @@
 
 /**
  * One remembered thing. `version` is compared left to right; a write with a lower or equal version than the stored
- * one is refused. For nodes it is [incarnation, connection], for operators' overrides [wall clock Unix ms, counter].
+ * one is refused. For nodes it is [newest incarnation ever, generation], where the generation grows with each write and
+ * is a wall clock Unix ms, so that it goes on growing after a restart; for overrides [wall clock Unix ms, counter].
  */
 export interface StoredRecord {
   /** `node/ID`, `override/ID`, `balancer/NAME`. At most 128 characters, unique. */

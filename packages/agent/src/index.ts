@@ -1,0 +1,31 @@
+/** What a node embeds. The one front door of the package. */
+export {
+  AGENT_CODES,
+  Agent,
+  type AgentCode,
+  type AgentEvents,
+  type AgentOptions,
+  type DrainOptions,
+  type DrainOutcome,
+  type Notice,
+  STOP_DEADLINE_MS,
+} from './agent.ts';
+export { backoffMs, type Rng } from './backoff.ts';
+export { agentUrl, type CoordinatorList, coordinatorList } from './coordinator-url.ts';
+export type { HeartbeatReport, ReportSource } from './heartbeats.ts';
+export type { Attachable } from './http.ts';
+export { defaultNodeId, type IdentitySource, newInstance } from './identity.ts';
+export { type JoinToken, joinToken } from './join-token.ts';
+export type { MetricOptions } from './load/application-metrics.ts';
+export { allowedResources } from './load/cgroup.ts';
+export { CpuMeter, type CpuReader } from './load/cpu.ts';
+export { type MemoryUse, memoryLoad, memoryRatio } from './load/memory.ts';
+export { type RollcallEvents, RollcallNode, type RollcallOptions, rollcall } from './node.ts';
+export {
+  NODE_VARIABLE,
+  type NodeDescription,
+  nodeUrlText,
+  type RegistrationFacts,
+  toRegistration,
+} from './registration.ts';
+export { systemTimers, type TimerOptions, type Timers } from './timers.ts';

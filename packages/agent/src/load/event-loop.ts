@@ -1,0 +1,40 @@
+import { type EventLoopUtilization, performance } from 'node:perf_hooks';
+
+/** How busy the event loop was. */
+export interface EventLoopSample {
+  /** 0 idle … 1 never idle, over the whole window. */
+  readonly utilisation: number;
+  /** Milliseconds it was busy since the sample before. */
+  readonly busyMs: number;
+}
+
+/** Samples that make up the window. At four samples a second: one second. */
+const WINDOW = 4;
+
+/**
+ * Utilisation of this thread's event loop: the scarcest resource of most Node programs, and unlike CPU time not
+ * diluted by cores the program cannot use.
+ */
+export class EventLoopMeter {
+  readonly #read: () => EventLoopUtilization;
+  readonly #window: EventLoopUtilization[];
+
+  constructor(read: () => EventLoopUtilization = () => performance.eventLoopUtilization()) {
+    this.#read = read;
+    this.#window = [read()];
+  }
+
+  sample(): EventLoopSample {
+    const now = this.#read();
+    const oldest = this.#window[0]!;
+    const previous = this.#window.at(-1)!;
+    this.#window.push(now);
+    if (this.#window.length > WINDOW) this.#window.shift();
+    const busyMs = now.active - oldest.active;
+    const elapsedMs = busyMs + now.idle - oldest.idle;
+    return {
+      utilisation: elapsedMs > 0 ? Math.min(1, Math.max(0, busyMs / elapsedMs)) : 0,
+      busyMs: Math.max(0, now.active - previous.active),
+    };
+  }
+}

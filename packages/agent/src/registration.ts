@@ -1,0 +1,107 @@
+/** From what an application wrote to a checked registration. */
+import type { Fault, NodeRegistration, StickyHint } from '@rollcall/protocol';
+import { decodeAgentMessage, isObject } from '@rollcall/protocol';
+
+/** What a node may say about itself. Everything has a default; names match `[A-Za-z0-9_-]{1,64}`. */
+export interface NodeDescription {
+  /** The set of nodes that serve the same application, default `default`. */
+  readonly balancer?: string;
+  /** Who the node is; default `<balancer>-<6 hex>` by host name, working directory and port. */
+  readonly id?: string;
+  /** The token in session ids that names this node, default the id. */
+  readonly route?: string;
+  /** Where the proxy reaches the node; default the local end of the control connection and the server's port. */
+  readonly url?: string;
+  /** 1–16 path prefixes, default `/`. */
+  readonly contexts?: readonly string[];
+  /** 1–16 host names, default `*`. */
+  readonly hosts?: readonly string[];
+  /** Multiplier of the node's share, 0.001–100, default 1. */
+  readonly weight?: number;
+  /** Nodes that share a failure domain. */
+  readonly group?: string;
+  /** The application's version, for people. */
+  readonly version?: string;
+  /** How long the node keeps an idle connection, in milliseconds; default what the attached server says. */
+  readonly keepAliveMs?: number;
+  /** Where clients may reach the node directly. */
+  readonly publicUrl?: string;
+  readonly sticky?: StickyHint;
+  /** For people: at most 16 entries of at most 256 characters. */
+  readonly meta?: Readonly<Record<string, string>>;
+}
+
+/** What the process knows beside what the application wrote. */
+export interface RegistrationFacts {
+  readonly id: string;
+  readonly route: string;
+  readonly url: string;
+  readonly instance: string;
+  readonly incarnation: number;
+  readonly cores?: number;
+  readonly loadHeader?: boolean;
+  readonly keepAliveMs?: number;
+}
+
+/** The registration, checked with the coordinator's own rules, so that a mistake is found here and named. */
+export function toRegistration(description: NodeDescription, facts: RegistrationFacts): NodeRegistration | Fault {
+  const node = {
+    ...description,
+    ...facts,
+    balancer: description.balancer ?? 'default',
+    contexts: description.contexts?.map((path) => ({ path })),
+    keepAliveMs: description.keepAliveMs ?? facts.keepAliveMs,
+  };
+  const text = jsonOf({ type: 'register', node });
+  if (text === undefined) return { code: 'bad-field', message: 'the options of the node are not plain data' };
+  const message = decodeAgentMessage(text);
+  if (message.type === 'malformed') return { code: message.code, message: message.message };
+  if (message.type !== 'register') return { code: 'bad-message', message: 'not a registration' };
+  return message.node;
+}
+
+function jsonOf(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return undefined;
+  }
+}
+
+/** `http://<address>:<port>`, with brackets around IPv6. */
+export function nodeUrlText(address: string, port: number, isTls: boolean): string {
+  return `${isTls ? 'https' : 'http'}://${address.includes(':') ? `[${address}]` : address}:${port}`;
+}
+
+/** Name of the variable that hands a wrapper's flags to an agent inside the wrapped program, as JSON. */
+export const NODE_VARIABLE = 'ROLLCALL_NODE';
+
+/**
+ * `description` with what the environment says about this node on top: `ROLLCALL_NODE_ID`, `ROLLCALL_ROUTE`, and the
+ * fields of `ROLLCALL_NODE`. They come from `rollcall run`, where somebody typed them for this very process, so they
+ * win. An empty variable is unset; a `ROLLCALL_NODE` that is no object is ignored.
+ */
+export function withEnvironment(
+  description: NodeDescription,
+  environment: Readonly<Record<string, string | undefined>>,
+): NodeDescription {
+  const id = environment['ROLLCALL_NODE_ID'];
+  const route = environment['ROLLCALL_ROUTE'];
+  return {
+    ...description,
+    ...(parsedObject(environment[NODE_VARIABLE]) as NodeDescription),
+    ...(id ? { id } : {}),
+    ...(route ? { route } : {}),
+  };
+}
+
+/** Every field is checked with the rest of the registration; here it only has to be an object. */
+function parsedObject(text: string | undefined): object {
+  if (!text) return {};
+  try {
+    const value: unknown = JSON.parse(text);
+    return isObject(value) ? value : {};
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,3 @@
+/** What tests of agents need: a coordinator that follows a script, and time that only the test moves. */
+export { ManualTimers } from './manual-timers.ts';
+export { type ScriptedCoordinator, ScriptedPeer, startScriptedCoordinator } from './scripted-coordinator.ts';

@@ -1,0 +1,144 @@
+/** A coordinator that does what a test tells it, on a real WebSocket on loopback. */
+import { EventEmitter, once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import {
+  AGENT_PATH,
+  AGENT_SUBPROTOCOL,
+  type AgentMessage,
+  type CoordinatorMessage,
+  decodeAgentMessage,
+  encode,
+  type NodeRegistration,
+} from '@rollcall/protocol';
+import { type WebSocket, WebSocketServer } from 'ws';
+
+/** One agent's connection as the test sees it. */
+export class ScriptedPeer {
+  readonly #ws: WebSocket;
+  readonly #events = new EventEmitter();
+  readonly received: AgentMessage[] = [];
+  /** `Authorization` of the upgrade, `undefined` for none. */
+  readonly authorization: string | undefined;
+  closeCode: number | undefined;
+  /** How many messages the test has taken so far. */
+  #taken = 0;
+
+  constructor(ws: WebSocket, authorization: string | undefined) {
+    this.#ws = ws;
+    this.authorization = authorization;
+    ws.on('message', (data) => {
+      const message = decodeAgentMessage(String(data));
+      if (message.type === 'malformed') throw new Error(`the agent sent ${String(data)}: ${message.message}`);
+      this.received.push(message);
+      this.#events.emit('message');
+    });
+    ws.on('close', (code) => {
+      this.closeCode = code;
+      this.#events.emit('closed');
+    });
+    ws.on('error', () => {});
+  }
+
+  send(message: CoordinatorMessage): void {
+    this.#ws.send(encode(message));
+  }
+
+  sendText(text: string): void {
+    this.#ws.send(text);
+  }
+
+  sendBinary(bytes: Buffer): void {
+    this.#ws.send(bytes);
+  }
+
+  /** The next message of this type that was not taken yet; those before it are skipped. */
+  async next<Type extends AgentMessage['type']>(type: Type): Promise<Extract<AgentMessage, { type: Type }>> {
+    for (;;) {
+      const message = this.received[this.#taken];
+      if (message === undefined) {
+        await once(this.#events, 'message');
+        continue;
+      }
+      this.#taken += 1;
+      if (message.type === type) return message as Extract<AgentMessage, { type: Type }>;
+    }
+  }
+
+  /** Takes the registration and accepts it. */
+  async accept(pace: { heartbeatMs?: number; leaseMs?: number; coordinators?: string[] } = {}): Promise<NodeRegistration> {
+    const { node } = await this.next('register');
+    this.send({
+      type: 'registered',
+      node,
+      heartbeatMs: pace.heartbeatMs ?? 1_000,
+      suspectMs: 3_000,
+      leaseMs: pace.leaseMs ?? 15_000,
+      epoch: 'test',
+      coordinators: pace.coordinators ?? [],
+      warnings: [],
+    });
+    return node;
+  }
+
+  close(code: number): void {
+    this.#ws.close(code);
+  }
+
+  /** Cuts the connection without a close frame. */
+  cut(): void {
+    this.#ws.terminate();
+  }
+
+  async closed(): Promise<void> {
+    if (this.closeCode === undefined) await once(this.#events, 'closed');
+  }
+}
+
+export interface ScriptedCoordinator {
+  /** `ws://127.0.0.1:PORT/v1/agent`. */
+  readonly url: string;
+  /** The next agent that connects, or one that has and was not taken yet. */
+  peer(): Promise<ScriptedPeer>;
+  /** Answers the next upgrades with this HTTP status instead; `undefined` accepts again. */
+  refuseWith(status: number | undefined): void;
+  close(): Promise<void>;
+}
+
+/** Listens on a free port of 127.0.0.1. */
+export async function startScriptedCoordinator(): Promise<ScriptedCoordinator> {
+  const server = createServer();
+  const sockets = new WebSocketServer({ noServer: true, handleProtocols: () => AGENT_SUBPROTOCOL });
+  const events = new EventEmitter();
+  const waiting: ScriptedPeer[] = [];
+  let refusal: number | undefined;
+  server.on('upgrade', (request, socket, head) => {
+    if (refusal !== undefined || request.url !== AGENT_PATH) {
+      socket.end(`HTTP/1.1 ${refusal ?? 404} No\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`);
+      return;
+    }
+    sockets.handleUpgrade(request, socket, head, (ws) => {
+      waiting.push(new ScriptedPeer(ws, request.headers.authorization));
+      events.emit('peer');
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `ws://127.0.0.1:${port}${AGENT_PATH}`,
+    async peer() {
+      while (waiting.length === 0) await once(events, 'peer');
+      return waiting.shift()!;
+    },
+    refuseWith(status) {
+      refusal = status;
+    },
+    async close() {
+      for (const client of sockets.clients) client.terminate();
+      server.close();
+      server.closeAllConnections();
+      if (server.listening) await once(server, 'close');
+    },
+  };
+}

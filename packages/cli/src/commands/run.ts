@@ -1,0 +1,155 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { defaultNodeId, joinToken, type NodeDescription } from '@rollcall/agent';
+import { Command } from 'commander';
+import { CliFailure, EXIT } from '../exit.ts';
+import { Copies } from '../run/copies.ts';
+import {
+  addNodeFlags,
+  coordinatorsOf,
+  describedBy,
+  durationOf,
+  type NodeFlags,
+  nameOf,
+  readyPathOf,
+  usage,
+  wholeOf,
+} from '../run/node-flags.ts';
+import { onEndSignals } from '../run/signals.ts';
+import { acquireSlot, defaultSlotDirectory, type Slot } from '../run/slot-lock.ts';
+import { WrappedNode } from '../run/wrapped-node.ts';
+
+interface RunFlags extends NodeFlags {
+  readonly count?: string;
+  readonly port?: string;
+  readonly address?: string;
+  readonly readyTimeout?: string;
+  readonly slotDir?: string;
+}
+
+/** Most copies one wrapper keeps. */
+const MAX_COPIES = 64;
+const READY_TIMEOUT_MS = 30_000;
+/** Between asking the program to end and killing it. */
+const GRACE_MS = 10_000;
+const MAX_NAME_LENGTH = 64;
+
+const HELP = `
+COMMAND may use {port}, {route} and {id}; it also gets PORT, ROLLCALL_ROUTE and ROLLCALL_NODE_ID.
+Its exit code is this command's. Ctrl-C drains the node first; a second one ends it at once.
+
+  rollcall run -- python3 -m http.server {port}
+  rollcall run --balancer shop --count 3 -- node shop.js
+  rollcall run --balancer wiki --context /wiki --ready /wiki/health -- java -DjvmRoute={route} -jar wiki.jar {port}
+`;
+
+/** `rollcall run`: wraps any program that speaks HTTP and makes it a node. */
+export function runCommand(): Command {
+  const command = new Command('run')
+    .description('wrap any program and make it a node of the cluster')
+    .usage('[options] -- COMMAND')
+    .argument('<command...>', 'the program and its arguments, after --')
+    .option('--count <n>', 'keep so many copies running, restarting one that ends (default: 1)')
+    .option('--port <n>', 'where the program listens; copies count up from it (default: a free one)')
+    .option('--address <host>', 'host to announce, and to find the program at (default: our end of the connection)')
+    .option('--ready-timeout <duration>', 'how long the program may take to get ready (default: 30s)')
+    .option('--slot-dir <directory>', 'where copies lock their numbers (default: in the state directory)');
+  return addNodeFlags(command)
+    .addHelpText('after', HELP)
+    .action(async (words: string[], flags: RunFlags) => {
+      process.exitCode = await run(words, flags);
+    });
+}
+
+async function run(words: readonly string[], flags: RunFlags): Promise<number> {
+  const description = describedBy(flags);
+  const count = wholeOf('--count', flags.count, 1, MAX_COPIES) ?? 1;
+  const port = wholeOf('--port', flags.port, 1, 65_535);
+  if (port !== undefined && port + count - 1 > 65_535) throw usage(`--port ${port} leaves no room for ${count} copies`);
+  const readyPath = readyPathOf(flags.ready);
+  const address = addressOf(flags.address);
+  const shared = {
+    command: words,
+    description,
+    ...(address === undefined ? {} : { address }),
+    ...(readyPath === undefined ? {} : { readyPath }),
+    readyTimeoutMs: durationOf('--ready-timeout', flags.readyTimeout, READY_TIMEOUT_MS),
+    drainSessionsMs: durationOf('--drain-sessions', flags.drainSessions, 0),
+    graceMs: GRACE_MS,
+    coordinators: coordinatorsOf(flags.coordinator, process.env),
+    token: () => joinToken(undefined, process.env),
+    environment:
+      flags.coordinator === undefined ? process.env : { ...process.env, ROLLCALL_URL: flags.coordinator.join(',') },
+  };
+  const id = nameOf('--id', flags.id);
+  const route = nameOf('--route', flags.route);
+  const slots = id === undefined ? takeSlots(count, description, flags.slotDir) : [];
+  const say = (line: string) => process.stderr.write(`rollcall: ${line}\n`);
+  const copies = new Copies({
+    count,
+    newCopy: (index) => {
+      const nodeId = numbered(id, index, count) ?? slotId(description, slots[index]!);
+      return new WrappedNode({
+        ...shared,
+        ...(port === undefined ? {} : { port: port + index }),
+        id: nodeId,
+        route: numbered(route, index, count) ?? nodeId,
+        say: count === 1 ? say : (line) => say(`[${index + 1}] ${line}`),
+      });
+    },
+    say,
+    rng: Math.random,
+    wait: waitOrCancelled,
+  });
+  const forgetSignals = onEndSignals(copies);
+  try {
+    return await copies.run();
+  } finally {
+    forgetSignals();
+    for (const slot of slots) slot.release();
+  }
+}
+
+function takeSlots(count: number, description: NodeDescription, directory: string | undefined): Slot[] {
+  const options = {
+    directory: directory ?? defaultSlotDirectory(process.env),
+    balancer: description.balancer ?? 'default',
+    workingDirectory: process.cwd(),
+  };
+  const slots: Slot[] = [];
+  try {
+    for (let index = 0; index < count; index += 1) {
+      const slot = acquireSlot(options);
+      if (slot === undefined) throw new CliFailure(`all slots in ${options.directory} are held; use --id`, EXIT.failed);
+      slots.push(slot);
+    }
+    return slots;
+  } catch (error) {
+    for (const slot of slots) slot.release();
+    if (error instanceof CliFailure) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new CliFailure(`cannot lock a slot: ${reason}; use --slot-dir or --id`, EXIT.failed);
+  }
+}
+
+function slotId(description: NodeDescription, slot: Slot): string {
+  return defaultNodeId(description.balancer ?? 'default', { slot: slot.number });
+}
+
+/** Copies of a named node are told apart by a number: `shop-1`, `shop-2`. */
+function numbered(name: string | undefined, index: number, count: number): string | undefined {
+  if (name === undefined || count === 1) return name;
+  const suffix = `-${index + 1}`;
+  return `${name.slice(0, MAX_NAME_LENGTH - suffix.length)}${suffix}`;
+}
+
+function addressOf(text: string | undefined): string | undefined {
+  const address = text?.replace(/^\[(.*)\]$/, '$1');
+  if (address === undefined || /^[A-Za-z0-9.:_-]{1,253}$/.test(address)) return address;
+  throw usage(`--address ${JSON.stringify(text)}: write a host name or an address, without scheme and port`);
+}
+
+async function waitOrCancelled(delayMs: number, cancelled: Promise<void>): Promise<void> {
+  const abort = new AbortController();
+  await Promise.race([sleep(delayMs, undefined, { signal: abort.signal }).catch(() => {}), cancelled]);
+  abort.abort();
+}

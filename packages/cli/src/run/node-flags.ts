@@ -1,0 +1,145 @@
+/** Flags that describe a node, shared by `run` and `join`. */
+import { coordinatorList, type NodeDescription } from '@rollcall/agent';
+import {
+  isName,
+  parseContextPath,
+  parseCookieName,
+  parseHostPattern,
+  type StickyHint,
+  type StickyMode,
+} from '@rollcall/protocol';
+import type { Command } from 'commander';
+import { parseDuration } from '../duration.ts';
+import { CliFailure, EXIT } from '../exit.ts';
+
+/** What commander gives for the flags; all of it is text still. */
+export interface NodeFlags {
+  readonly balancer?: string;
+  readonly id?: string;
+  readonly route?: string;
+  readonly host?: readonly string[];
+  readonly context?: readonly string[];
+  readonly group?: string;
+  readonly weight?: string;
+  readonly sessionCookie?: readonly string[];
+  readonly sticky?: string;
+  readonly coordinator?: readonly string[];
+  readonly drainSessions?: string;
+  readonly ready?: string;
+}
+
+const STICKY_MODES: readonly StickyMode[] = ['insert', 'suffix', 'rewrite', 'none'];
+const MAX_LIST = 16;
+
+export function addNodeFlags(command: Command): Command {
+  return command
+    .option('--balancer <name>', 'the set of nodes that serve the same application (default: default)')
+    .option('--id <name>', 'who the node is (default: by host name, directory and slot)')
+    .option('--route <name>', 'the token in session ids that names it (default: the id)')
+    .option('--host <host>', 'a host name it serves, *.suffix or * (default: *); repeatable', collect)
+    .option('--context <path>', 'a path prefix it serves (default: /); repeatable', collect)
+    .option('--group <name>', 'nodes that share a failure domain')
+    .option('--weight <number>', 'multiplier of its share of requests, 0.001 to 100 (default: 1)')
+    .option('--sticky <mode>', `how sessions find their node: ${STICKY_MODES.join(', ')} (default: insert)`)
+    .option('--session-cookie <name>', 'cookie that carries the session id; repeatable', collect)
+    .option('--ready <path>', 'path that answers below 500 when the program is ready; also asked each second')
+    .option('--drain-sessions <duration>', 'at the end, let sessions end for so long first, e.g. 5m (default: 0s)')
+    .option('--coordinator <url>', 'where the coordinator is (default: ROLLCALL_URL); repeatable', collect);
+}
+
+function collect(value: string, previous: readonly string[] | undefined): readonly string[] {
+  return [...(previous ?? []), value];
+}
+
+/** A mistake of the user: one line, exit 2. */
+export function usage(message: string): CliFailure {
+  return new CliFailure(message, EXIT.usage);
+}
+
+/** The flags as a description of the node: only what was given. Throws `CliFailure` for what the coordinator would refuse. */
+export function describedBy(flags: NodeFlags): NodeDescription {
+  const sticky = stickyHint(flags);
+  return {
+    balancer: nameOf('--balancer', flags.balancer) ?? 'default',
+    ...given('group', nameOf('--group', flags.group)),
+    ...given('hosts', listOf('--host', flags.host, parseHostPattern, 'a host name, *.suffix or *')),
+    ...given('contexts', listOf('--context', flags.context, parseContextPath, 'a path like /app')),
+    ...given('weight', weightOf(flags.weight)),
+    ...given('sticky', sticky),
+  };
+}
+
+export function nameOf(flag: string, text: string | undefined): string | undefined {
+  if (text === undefined || isName(text)) return text;
+  throw usage(`${flag} ${JSON.stringify(text)}: names match [A-Za-z0-9_-]{1,64}`);
+}
+
+/** Milliseconds of a duration flag. */
+export function durationOf(flag: string, text: string | undefined, defaultMs: number): number {
+  if (text === undefined) return defaultMs;
+  const ms = parseDuration(text);
+  if (ms === undefined || ms > 86_400_000)
+    throw usage(`${flag} ${JSON.stringify(text)}: write a duration like 30s or 5m, at most 24h`);
+  return ms;
+}
+
+/** A whole number of a flag within bounds; `undefined` when not given. */
+export function wholeOf(flag: string, text: string | undefined, min: number, max: number): number | undefined {
+  if (text === undefined) return undefined;
+  const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= min && value <= max) return value;
+  throw usage(`${flag} ${JSON.stringify(text)}: write a whole number from ${min} to ${max}`);
+}
+
+/** A path to ask for; `undefined` when not given. */
+export function readyPathOf(text: string | undefined): string | undefined {
+  if (text === undefined || /^\/[!-~]{0,1023}$/.test(text)) return text;
+  throw usage(`--ready ${JSON.stringify(text)}: write a path that starts with /`);
+}
+
+/** Addresses of coordinators by flag, environment and default. */
+export function coordinatorsOf(
+  given: readonly string[] | undefined,
+  environment: Readonly<Record<string, string | undefined>>,
+): readonly string[] {
+  const { urls, refused } = coordinatorList(given, environment);
+  if (refused.length === 0) return urls;
+  throw usage(`${JSON.stringify(refused[0])} is no address of a coordinator; use one like ws://host:8400`);
+}
+
+function stickyHint(flags: NodeFlags): StickyHint | undefined {
+  const { sticky } = flags;
+  const mode = STICKY_MODES.find((name) => name === sticky);
+  if (sticky !== undefined && mode === undefined) {
+    throw usage(`--sticky ${JSON.stringify(sticky)}: write one of ${STICKY_MODES.join(', ')}`);
+  }
+  const cookies = listOf('--session-cookie', flags.sessionCookie, parseCookieName, 'the name of a cookie');
+  if (mode === undefined && cookies === undefined) return undefined;
+  return { ...given('mode', mode), ...given('cookies', cookies) };
+}
+
+function weightOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const weight = /^\d{1,3}(?:\.\d{1,6})?$/.test(text) ? Number(text) : Number.NaN;
+  if (weight >= 0.001 && weight <= 100) return weight;
+  throw usage(`--weight ${JSON.stringify(text)}: write a number from 0.001 to 100`);
+}
+
+function listOf<Item extends string>(
+  flag: string,
+  texts: readonly string[] | undefined,
+  parse: (text: string) => Item | undefined,
+  what: string,
+): readonly Item[] | undefined {
+  if (texts === undefined) return undefined;
+  if (texts.length > MAX_LIST) throw usage(`${flag} is given ${texts.length} times; at most ${MAX_LIST} are possible`);
+  return texts.map((text) => {
+    const item = parse(text);
+    if (item === undefined) throw usage(`${flag} ${JSON.stringify(text)}: write ${what}`);
+    return item;
+  });
+}
+
+function given<Key extends string, Value>(key: Key, value: Value | undefined): { [K in Key]?: Value } {
+  return value === undefined ? {} : ({ [key]: value } as { [K in Key]: Value });
+}

@@ -1,0 +1,96 @@
+/** The program that is wrapped: started in a process group of its own, and ended together with all it started. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { constants } from 'node:os';
+
+/** How a program ended. */
+export interface ProgramEnd {
+  /** Its exit code; 128 + n when signal n ended it; 127 not found, 126 not executable, as shells have it. */
+  readonly exitCode: number;
+  /** Why it could not be started at all. */
+  readonly problem?: string;
+}
+
+/** What `{port}`, `{route}` and `{id}` in a command stand for. */
+export interface Placeholders {
+  readonly port: number;
+  readonly route: string;
+  readonly id: string;
+}
+
+/** How often a group that was told to end is looked at, in milliseconds. */
+const LOOK_MS = 50;
+/** What a program left behind when it died by itself gets this long to end, in milliseconds. */
+const LEFTOVER_GRACE_MS = 2_000;
+
+/** `command` with `{port}`, `{route}` and `{id}` filled in. Other braces stay. */
+export function filledIn(command: readonly string[], values: Placeholders): readonly string[] {
+  return command.map((word) =>
+    word.replace(/\{(port|route|id)\}/g, (_, name: keyof Placeholders) => String(values[name])),
+  );
+}
+
+export class Program {
+  readonly #child: ChildProcess;
+  /** Resolves when the program's first process has ended; others of its group may still run. Never rejects. */
+  readonly ended: Promise<ProgramEnd>;
+  #hasEnded = false;
+
+  /** Starts it at once. Standard input, output and error are ours. */
+  constructor(command: readonly string[], environment: NodeJS.ProcessEnv) {
+    const [file, ...words] = command;
+    this.#child = spawn(file!, words, { env: environment, stdio: 'inherit', detached: true });
+    this.ended = new Promise((resolve) => {
+      this.#child.once('error', (error) => {
+        if (this.#child.pid !== undefined) return;
+        this.#hasEnded = true;
+        resolve(notStarted(file!, error));
+      });
+      this.#child.once('exit', (code, signal) => {
+        this.#hasEnded = true;
+        resolve({ exitCode: code ?? 128 + (signal === null ? 0 : constants.signals[signal]) });
+      });
+    });
+  }
+
+  /** Pid of the first process, which is also the id of its group and session; `undefined` when it did not start. */
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  /** Sends `signal` to the whole group; false when nobody is left in it. */
+  signal(signal: NodeJS.Signals | 0): boolean {
+    if (this.#child.pid === undefined) return false;
+    try {
+      process.kill(-this.#child.pid, signal);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Asks the group to end, and kills what is left of it after `graceMs`. Resolves when nobody is left. */
+  async end(graceMs: number = LEFTOVER_GRACE_MS): Promise<void> {
+    if (!this.signal('SIGTERM')) return;
+    const isGone = await this.#isGoneWithin(graceMs);
+    if (!isGone && this.signal('SIGKILL')) await this.#isGoneWithin(LEFTOVER_GRACE_MS);
+  }
+
+  async #isGoneWithin(limitMs: number): Promise<boolean> {
+    for (let leftMs = limitMs; leftMs > 0; leftMs -= LOOK_MS) {
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+      if (!this.signal(0)) return true;
+    }
+    return false;
+  }
+}
+
+function notStarted(file: string, error: Error): ProgramEnd {
+  const code = 'code' in error ? error.code : undefined;
+  if (code === 'ENOENT') return { exitCode: 127, problem: `cannot start ${file}: there is no such command` };
+  if (code === 'EACCES') return { exitCode: 126, problem: `cannot start ${file}: it is not executable` };
+  return { exitCode: 126, problem: `cannot start ${file}: ${error.message}` };
+}

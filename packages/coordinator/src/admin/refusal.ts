@@ -1,0 +1,39 @@
+/** How the admin API says no: RFC 9457 problem details with a code of the one table. */
+import type { ErrorCode, Fault, Problem } from '@rollcall/protocol';
+import { ERROR_CODES } from '@rollcall/protocol';
+
+/** Thrown by routes to end a request with a problem. The only throw for expected outcomes: fastify's way out of a route. */
+export class Refusal extends Error {
+  readonly code: ErrorCode;
+
+  constructor({ code, message }: Fault) {
+    super(message);
+    this.name = 'Refusal';
+    this.code = code;
+  }
+}
+
+/** The problem document of a fault. */
+export function problemOf({ code, message }: Fault): Problem {
+  const { http, means } = ERROR_CODES[code];
+  return { type: `https://rollcall.invalid/errors/${code}`, title: means, status: http, code, detail: message };
+}
+
+/** Whatever went wrong in fastify, as a fault; `undefined` for faults of ours. */
+export function faultOf(error: unknown): Fault | undefined {
+  if (error instanceof Refusal) return { code: error.code, message: error.message };
+  if (!(error instanceof Error)) return undefined;
+  const { code, statusCode } = error as { code?: unknown; statusCode?: unknown };
+  switch (code) {
+    case 'FST_ERR_VALIDATION':
+      return { code: 'bad-field', message: error.message };
+    case 'FST_ERR_CTP_BODY_TOO_LARGE':
+      return { code: 'too-large', message: 'the body is larger than 65,536 bytes' };
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+      return { code: 'not-json', message: 'send content-type application/json' };
+    default:
+      return typeof statusCode === 'number' && statusCode >= 400 && statusCode < 500
+        ? { code: 'bad-message', message: error.message }
+        : undefined;
+  }
+}

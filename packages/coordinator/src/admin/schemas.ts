@@ -1,0 +1,430 @@
+/**
+ * The admin API in TypeBox: what fastify checks bodies against, and what `/openapi.json` shows. The types of protocol's
+ * `admin.ts` are the contract; `body` and `answer` make the compiler hold each schema to its type.
+ */
+import type {
+  BalancerPatch,
+  BalancerResource,
+  EventResource,
+  ExplainAnswer,
+  ExplainBody,
+  NodePatch,
+  NodePut,
+  NodeResource,
+  Problem,
+  StatusBody,
+  StatusResource,
+  WriteResult,
+} from '@rollcall/protocol';
+import type { Static, TSchema, TUnsafe } from 'typebox';
+import { Type } from 'typebox';
+
+type DeepReadonly<Value> = Value extends string | number | boolean | null | undefined
+  ? Value
+  : { readonly [Key in keyof Value]: DeepReadonly<Value[Key]> };
+
+/** A schema whose values are `Value`s: what passes the check may be used as one. */
+function body<Value>() {
+  return <Schema extends TSchema>(schema: Static<Schema> extends Value ? Schema : never): TUnsafe<Value> =>
+    Type.Unsafe<Value>(schema);
+}
+
+/** A schema that every `Value` satisfies: what is sent is what is documented. */
+function answer<Value>() {
+  return <Schema extends TSchema>(schema: Value extends DeepReadonly<Static<Schema>> ? Schema : never): TUnsafe<Value> =>
+    Type.Unsafe<Value>(schema);
+}
+
+const closed = { additionalProperties: false } as const;
+const MAX_DURATION_MS = 31 * 86_400_000;
+
+const Name = Type.String({ maxLength: 128, description: '[A-Za-z0-9_-]{1,64}' });
+const Reason = Type.String({ maxLength: 256, description: 'for people and the audit' });
+const DurationMs = Type.Number({ minimum: 0, maximum: MAX_DURATION_MS });
+const Texts = Type.Array(Type.String({ maxLength: 256 }), { maxItems: 16 });
+const StatusWord = Type.Union([Type.Literal('enabled'), Type.Literal('draining'), Type.Literal('stopped')]);
+const ModeWord = Type.Union([
+  Type.Literal('insert'),
+  Type.Literal('suffix'),
+  Type.Literal('rewrite'),
+  Type.Literal('none'),
+]);
+const FailoverWord = Type.Union([Type.Literal('any'), Type.Literal('group'), Type.Literal('none')]);
+
+// Bodies
+
+export const StatusBodySchema: TUnsafe<StatusBody> = body<StatusBody>()(
+  Type.Object(
+    {
+      reason: Type.Optional(Reason),
+      deadlineMs: Type.Optional(DurationMs),
+      forMs: Type.Optional(DurationMs),
+      dryRun: Type.Optional(Type.Boolean()),
+    },
+    closed,
+  ),
+);
+
+export const NodePatchSchema: TUnsafe<NodePatch> = body<NodePatch>()(
+  Type.Object(
+    {
+      weight: Type.Optional(Type.Union([Type.Number({ minimum: 0.001, maximum: 100 }), Type.Null()])),
+      standby: Type.Optional(Type.Union([Type.Boolean(), Type.Null()])),
+      redirectTo: Type.Optional(Type.Union([Name, Type.Null()])),
+      reason: Type.Optional(Reason),
+      dryRun: Type.Optional(Type.Boolean()),
+    },
+    closed,
+  ),
+);
+
+export const NodePutSchema: TUnsafe<NodePut> = body<NodePut>()(
+  Type.Object(
+    {
+      balancer: Type.Optional(Name),
+      url: Type.String({ maxLength: 512 }),
+      route: Type.Optional(Name),
+      contexts: Type.Optional(Texts),
+      hosts: Type.Optional(Texts),
+      weight: Type.Optional(Type.Number({ minimum: 0.001, maximum: 100 })),
+      group: Type.Optional(Name),
+      ttlMs: Type.Optional(Type.Integer({ minimum: 1_000, maximum: 3_600_000 })),
+      load: Type.Optional(Type.Number({ minimum: 0, maximum: 1 })),
+      sessions: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })),
+    },
+    closed,
+  ),
+);
+
+export const BalancerPatchSchema: TUnsafe<BalancerPatch> = body<BalancerPatch>()(
+  Type.Object(
+    {
+      algorithm: Type.Optional(Type.Union([Name, Type.Null()])),
+      sessionAlgorithm: Type.Optional(Type.Union([Name, Type.Null()])),
+      retries: Type.Optional(Type.Union([Type.Integer({ minimum: 0, maximum: 10 }), Type.Null()])),
+      sessionIdleMs: Type.Optional(Type.Union([Type.Integer({ minimum: 1_000, maximum: MAX_DURATION_MS }), Type.Null()])),
+      sticky: Type.Optional(
+        Type.Object(
+          {
+            mode: Type.Optional(Type.Union([ModeWord, Type.Null()])),
+            cookies: Type.Optional(Type.Union([Texts, Type.Null()])),
+            parameters: Type.Optional(Type.Union([Texts, Type.Null()])),
+            failover: Type.Optional(Type.Union([FailoverWord, Type.Null()])),
+            remove: Type.Optional(Type.Union([Type.Boolean(), Type.Null()])),
+          },
+          closed,
+        ),
+      ),
+      reason: Type.Optional(Reason),
+      dryRun: Type.Optional(Type.Boolean()),
+    },
+    closed,
+  ),
+);
+
+export const ExplainBodySchema: TUnsafe<ExplainBody> = body<ExplainBody>()(
+  Type.Object(
+    {
+      host: Type.Optional(Type.String({ maxLength: 253 })),
+      target: Type.Optional(Type.String({ maxLength: 8_192 })),
+      cookie: Type.Optional(Type.String({ maxLength: 16_384, description: 'used for this answer and then forgotten' })),
+    },
+    closed,
+  ),
+);
+
+/** Body of a request to remove something: nothing, or why. */
+export interface RemoveBody {
+  readonly reason?: string;
+  readonly dryRun?: boolean;
+}
+
+export const RemoveBodySchema: TUnsafe<RemoveBody> = body<RemoveBody>()(
+  Type.Object({ reason: Type.Optional(Reason), dryRun: Type.Optional(Type.Boolean()) }, closed),
+);
+
+// Answers
+
+const Wanted = Type.Object({
+  status: StatusWord,
+  reason: Type.Optional(Type.String()),
+  by: Type.Optional(Type.String()),
+  atUnixMs: Type.Optional(Type.Number()),
+  deadlineAtUnixMs: Type.Optional(Type.Number()),
+  untilUnixMs: Type.Optional(Type.Number()),
+});
+
+const LivenessWord = Type.Union([
+  Type.Literal('joining'),
+  Type.Literal('up'),
+  Type.Literal('suspect'),
+  Type.Literal('orphaned'),
+  Type.Literal('gone'),
+]);
+
+export const NodeSchema: TUnsafe<NodeResource> = answer<NodeResource>()(
+  Type.Object({
+    id: Type.String(),
+    balancer: Type.String(),
+    url: Type.String(),
+    route: Type.String(),
+    hosts: Type.Array(Type.String()),
+    contexts: Type.Array(Type.Object({ path: Type.String(), status: StatusWord })),
+    group: Type.Optional(Type.String()),
+    weight: Type.Number(),
+    isStandby: Type.Boolean(),
+    isStatic: Type.Boolean(),
+    redirectTo: Type.Optional(Type.String()),
+    incarnation: Type.Number(),
+    version: Type.Optional(Type.String()),
+    meta: Type.Record(Type.String(), Type.String()),
+    status: StatusWord,
+    wanted: Wanted,
+    reported: Wanted,
+    liveness: LivenessWord,
+    livenessReason: Type.Optional(Type.String()),
+    observed: Type.Object({
+      isEjected: Type.Boolean(),
+      ejectedBy: Type.Array(Type.String()),
+      requests: Type.Number(),
+      failures: Type.Number(),
+      serverErrors: Type.Number(),
+      latencyMs: Type.Number({ description: '-1 before the first answer' }),
+      bytesToNode: Type.Number(),
+      bytesFromNode: Type.Number(),
+    }),
+    load: Type.Optional(Type.Number({ description: '0 idle … 1 full' })),
+    loadFactor: Type.Number({ description: '0–100, higher is freer, 0 is standby' }),
+    metrics: Type.Record(Type.String(), Type.Number()),
+    sessions: Type.Number(),
+    sessionsFrom: Type.Union([Type.Literal('node'), Type.Literal('workers')]),
+    newSessions: Type.Number(),
+    inFlight: Type.Number(),
+    tunnels: Type.Number(),
+    registeredAtUnixMs: Type.Number(),
+    silentMs: Type.Number({ description: '-1 for static members' }),
+    goneAtUnixMs: Type.Optional(Type.Number()),
+    drain: Type.Optional(
+      Type.Object({
+        sinceUnixMs: Type.Number(),
+        sessionsLeft: Type.Number(),
+        inFlight: Type.Number(),
+        tunnels: Type.Number(),
+        isDone: Type.Boolean(),
+        waitingFor: Type.Array(Type.String()),
+      }),
+    ),
+    warnings: Type.Array(Type.Object({ code: Type.String(), message: Type.String() })),
+  }),
+);
+
+export const NodesSchema: TUnsafe<{ readonly nodes: readonly NodeResource[] }> = answer<{
+  readonly nodes: readonly NodeResource[];
+}>()(Type.Object({ nodes: Type.Array(NodeSchema) }));
+
+export const BalancerSchema: TUnsafe<BalancerResource> = answer<BalancerResource>()(
+  Type.Object({
+    name: Type.String(),
+    algorithm: Type.String(),
+    sessionAlgorithm: Type.String(),
+    sticky: Type.Object({
+      mode: ModeWord,
+      cookies: Type.Array(Type.String()),
+      parameters: Type.Array(Type.String()),
+      failover: FailoverWord,
+      remove: Type.Boolean(),
+    }),
+    retries: Type.Number(),
+    sessionIdleMs: Type.Number(),
+    origins: Type.Record(Type.String(), Type.String()),
+    nodes: Type.Number(),
+    nodesUp: Type.Number(),
+    sessions: Type.Number(),
+    inFlight: Type.Number(),
+    contexts: Type.Array(Type.Object({ host: Type.String(), path: Type.String() })),
+  }),
+);
+
+export const BalancersSchema: TUnsafe<{ readonly balancers: readonly BalancerResource[] }> = answer<{
+  readonly balancers: readonly BalancerResource[];
+}>()(Type.Object({ balancers: Type.Array(BalancerSchema) }));
+
+export const StatusSchema: TUnsafe<StatusResource> = answer<StatusResource>()(
+  Type.Object({
+    name: Type.String(),
+    version: Type.String(),
+    node: Type.String({ description: 'version of Node.js' }),
+    epoch: Type.String(),
+    revision: Type.Number(),
+    isSettled: Type.Boolean(),
+    startedAtUnixMs: Type.Number(),
+    nowUnixMs: Type.Number(),
+    learningMs: Type.Number(),
+    proxy: Type.String(),
+    control: Type.String(),
+    store: Type.Object({
+      kind: Type.String(),
+      isReachable: Type.Boolean(),
+      sinceUnixMs: Type.Number(),
+      lastError: Type.Optional(Type.String()),
+    }),
+    workers: Type.Array(
+      Type.Object({
+        worker: Type.String(),
+        pid: Type.Number(),
+        version: Type.String(),
+        connectedAtUnixMs: Type.Number(),
+        revision: Type.Number(),
+        isCurrent: Type.Boolean(),
+        requests: Type.Number(),
+        inFlight: Type.Number(),
+        connections: Type.Number(),
+        loopDelayMs: Type.Number(),
+      }),
+    ),
+    nodes: Type.Object({
+      up: Type.Number(),
+      suspect: Type.Number(),
+      joining: Type.Number(),
+      gone: Type.Number(),
+    }),
+    sessions: Type.Number(),
+    totals: Type.Object({
+      requests: Type.Number(),
+      failed: Type.Number(),
+      retries: Type.Number(),
+      failovers: Type.Number(),
+      unavailable: Type.Number(),
+      bytesIn: Type.Number(),
+      bytesOut: Type.Number(),
+    }),
+    requestsPerSecond: Type.Number(),
+    advice: Type.Array(Type.String()),
+  }),
+);
+
+export const EventsSchema: TUnsafe<{ readonly events: readonly EventResource[] }> = answer<{
+  readonly events: readonly EventResource[];
+}>()(
+  Type.Object({
+    events: Type.Array(
+      Type.Object({
+        id: Type.Number(),
+        atUnixMs: Type.Number(),
+        type: Type.String(),
+        node: Type.Optional(Type.String()),
+        balancer: Type.Optional(Type.String()),
+        message: Type.String(),
+        by: Type.Optional(Type.String()),
+      }),
+    ),
+  }),
+);
+
+export const WriteResultSchema: TUnsafe<WriteResult> = answer<WriteResult>()(
+  Type.Object({
+    nodes: Type.Array(NodeSchema),
+    isChanged: Type.Boolean(),
+    isDryRun: Type.Boolean(),
+    message: Type.String(),
+  }),
+);
+
+/** Answer to a change of a balancer's settings. */
+export interface BalancerWriteResult {
+  readonly balancer: BalancerResource;
+  readonly isChanged: boolean;
+  readonly isDryRun: boolean;
+  readonly message: string;
+}
+
+export const BalancerWriteResultSchema: TUnsafe<BalancerWriteResult> = answer<BalancerWriteResult>()(
+  Type.Object({
+    balancer: BalancerSchema,
+    isChanged: Type.Boolean(),
+    isDryRun: Type.Boolean(),
+    message: Type.String(),
+  }),
+);
+
+export const ExplainAnswerSchema: TUnsafe<ExplainAnswer> = answer<ExplainAnswer>()(
+  Type.Object({
+    type: Type.Literal('explain'),
+    outcome: Type.Union([
+      Type.Literal('forward'),
+      Type.Literal('not-found'),
+      Type.Literal('unavailable'),
+      Type.Literal('bad-request'),
+    ]),
+    balancer: Type.Optional(Type.String()),
+    context: Type.Optional(Type.String()),
+    routeFrom: Type.Optional(Type.String()),
+    route: Type.Optional(Type.String()),
+    chosen: Type.Optional(Type.String()),
+    because: Type.String(),
+    candidates: Type.Array(
+      Type.Object({
+        id: Type.String(),
+        isEligible: Type.Boolean(),
+        reason: Type.String(),
+        score: Type.Optional(Type.Number()),
+      }),
+    ),
+  }),
+);
+
+/** A one-time link that logs a browser in. */
+export interface LoginLink {
+  readonly url: string;
+}
+
+export const LoginLinkSchema: TUnsafe<LoginLink> = answer<LoginLink>()(Type.Object({ url: Type.String() }));
+
+export const ProblemSchema: TUnsafe<Problem> = answer<Problem>()(
+  Type.Object({
+    type: Type.String(),
+    title: Type.String(),
+    status: Type.Number(),
+    code: Type.String(),
+    detail: Type.String(),
+  }),
+);
+
+// Parameters and queries
+
+export const IdParams: TUnsafe<{ readonly id: string }> = body<{ readonly id: string }>()(
+  Type.Object({ id: Type.String({ maxLength: 128 }) }),
+);
+
+export const NameParams: TUnsafe<{ readonly name: string }> = body<{ readonly name: string }>()(
+  Type.Object({ name: Type.String({ maxLength: 128 }) }),
+);
+
+/** Query of `GET /v1/nodes`. */
+export interface NodesQuery {
+  /** Present in any form: gone nodes too. */
+  readonly all?: string;
+  readonly balancer?: string;
+  readonly group?: string;
+}
+
+export const NodesQuerySchema: TUnsafe<NodesQuery> = body<NodesQuery>()(
+  Type.Object(
+    {
+      all: Type.Optional(Type.String({ maxLength: 8, description: 'gone nodes too' })),
+      balancer: Type.Optional(Name),
+      group: Type.Optional(Name),
+    },
+    closed,
+  ),
+);
+
+/** Query of `GET /v1/events`. */
+export interface EventsQuery {
+  /** Only events after this number. */
+  readonly since?: string;
+}
+
+export const EventsQuerySchema: TUnsafe<EventsQuery> = body<EventsQuery>()(
+  Type.Object({ since: Type.Optional(Type.String({ pattern: '^[0-9]{1,16}$' })) }, closed),
+);

@@ -1,0 +1,288 @@
+/**
+ * One agent: frames in, commands out, and back. Everything a stranger can do wrong on a WebSocket ends here and concerns
+ * this connection only.
+ */
+import { randomBytes } from 'node:crypto';
+import type { ConnectionId, Rejection } from '@rollcall/core';
+import type { AgentMessage, CoordinatorMessage, ErrorCode, Fault, NodeId, RegisterMessage } from '@rollcall/protocol';
+import { CLOSE_NORMAL, decodeAgentMessage, ERROR_CODES, encode } from '@rollcall/protocol';
+import type { RawData, WebSocket } from 'ws';
+import type { Cluster, Origin } from '../cluster.ts';
+import type { IpAddress } from '../network/addresses.ts';
+import { TokenBucket } from '../network/token-bucket.ts';
+import type { NodeAddressPolicy, PinnedAddress } from './node-address-policy.ts';
+
+/** What an agent connection needs of its surroundings. */
+export interface AgentSurroundings {
+  readonly cluster: Cluster;
+  readonly policy: NodeAddressPolicy;
+  readonly pace: { readonly heartbeatMs: number; readonly suspectMs: number; readonly leaseMs: number };
+  readonly epoch: string;
+  /** Addresses of coordinators that agents may also go to. */
+  readonly coordinators: readonly string[];
+  onRegistered(connection: AgentConnection, id: NodeId, address: PinnedAddress, needsProbe: boolean): void;
+  onRefused(what: string, fault: Fault, connection: AgentConnection): void;
+  onClosed(connection: AgentConnection): void;
+}
+
+/** Who is at the other end. */
+export interface AgentPeer {
+  /** Name of the token, which owns the ids. */
+  readonly owner: string;
+  readonly address: IpAddress | undefined;
+}
+
+const REGISTER_WITHIN_MS = 5_000;
+const MESSAGE_RATE = { burst: 20, perSecond: 10 };
+/** Messages dropped in one second of flooding after which the connection is given up. */
+const MAX_DROPPED = 500;
+const BAD_MESSAGES = 3;
+const BAD_WINDOW_MS = 60_000;
+/** Messages that may wait while the name in a registration is being resolved. */
+const MAX_WAITING = 16;
+/** An agent that does not read is given up beyond this, bytes. */
+const MAX_BUFFERED_BYTES = 262_144;
+/** A peer that does not answer a close is cut off after this, milliseconds. */
+const CLOSE_WITHIN_MS = 1_000;
+const CLOSE_POLICY = 1008;
+
+export class AgentConnection {
+  readonly connection: ConnectionId;
+  readonly peer: AgentPeer;
+  readonly #socket: WebSocket;
+  readonly #around: AgentSurroundings;
+  readonly #rate: TokenBucket;
+  readonly #registerTimer: NodeJS.Timeout;
+  readonly #badAtMs: number[] = [];
+  readonly #waiting: string[] = [];
+  #closeTimer: NodeJS.Timeout | undefined;
+  #dropped = 0;
+  #tooFastAtMs = Number.NEGATIVE_INFINITY;
+  #isResolving = false;
+  #isEnding = false;
+  /** The registry need not hear of the end of this socket. */
+  #isDisconnectTold = false;
+  #id: NodeId | undefined;
+  #instance: string | undefined;
+  #incarnation: number | undefined;
+
+  constructor(socket: WebSocket, connection: ConnectionId, peer: AgentPeer, around: AgentSurroundings) {
+    this.connection = connection;
+    this.peer = peer;
+    this.#socket = socket;
+    this.#around = around;
+    this.#rate = new TokenBucket(MESSAGE_RATE, around.cluster.clocks.nowMs());
+    this.#registerTimer = setTimeout(() => {
+      this.#fail({ code: 'register-timeout', message: `no registration within ${REGISTER_WITHIN_MS} ms` });
+    }, REGISTER_WITHIN_MS);
+    socket.on('message', (data, isBinary) => this.#onFrame(data, isBinary));
+    // ws closes by itself with 1002, 1007 or 1009 and tells why; there is nothing to add.
+    socket.on('error', () => undefined);
+    socket.on('close', () => this.#onClose());
+  }
+
+  /** The node it has registered. */
+  get id(): NodeId | undefined {
+    return this.#id;
+  }
+
+  send(message: CoordinatorMessage): void {
+    if (this.#socket.readyState !== this.#socket.OPEN) return;
+    if (this.#socket.bufferedAmount > MAX_BUFFERED_BYTES) {
+      this.#socket.terminate();
+      return;
+    }
+    this.#socket.send(encode(message));
+  }
+
+  /** Tells the agent why, and closes with the code that belongs to it. */
+  refuse(code: ErrorCode, message: string): void {
+    this.#around.onRefused('agent', { code, message }, this);
+    this.#fail({ code, message });
+  }
+
+  /** Cuts a connection that is believed dead: a close would wait for an answer. */
+  terminate(): void {
+    this.#isEnding = true;
+    this.#socket.terminate();
+  }
+
+  /** The coordinator goes away. The node keeps its liveness: its silence from now on is our doing. */
+  goAway(): void {
+    this.#isDisconnectTold = true;
+    this.#close(ERROR_CODES['shutting-down'].close, 'the coordinator goes away');
+  }
+
+  #onFrame(data: RawData, isBinary: boolean): void {
+    if (this.#isEnding) return;
+    if (isBinary) {
+      this.#fail({ code: 'binary-frame', message: 'only text frames are understood' });
+      return;
+    }
+    if (!this.#isWithinRate()) return;
+    const text = data.toString();
+    if (!this.#isResolving) this.#take(text);
+    else if (this.#waiting.length < MAX_WAITING) this.#waiting.push(text);
+    else this.#error({ code: 'too-fast', message: 'wait for registered; the message was dropped' });
+  }
+
+  #isWithinRate(): boolean {
+    const nowMs = this.#around.cluster.clocks.nowMs();
+    if (this.#rate.take(nowMs)) {
+      this.#dropped = 0;
+      return true;
+    }
+    this.#dropped += 1;
+    if (nowMs - this.#tooFastAtMs >= 1_000) {
+      this.#tooFastAtMs = nowMs;
+      const message = `more than ${MESSAGE_RATE.perSecond} messages a second; the excess was dropped`;
+      this.#around.onRefused('message', { code: 'too-fast', message }, this);
+      this.#error({ code: 'too-fast', message });
+    }
+    if (this.#dropped > MAX_DROPPED) this.#close(CLOSE_POLICY, 'too fast');
+    return false;
+  }
+
+  #take(text: string): void {
+    const message = decodeAgentMessage(text);
+    if (message.type === 'malformed') this.#bad(message);
+    else if (message.type === 'register') this.#register(message);
+    else if (this.#id === undefined) this.#bad({ code: 'not-registered', message: 'register first' });
+    else this.#command(message, this.#id);
+  }
+
+  #command(message: Exclude<AgentMessage, RegisterMessage>, id: NodeId): void {
+    const { cluster } = this.#around;
+    const { connection } = this;
+    switch (message.type) {
+      case 'heartbeat':
+        this.#answer(cluster.apply({ ...message, id, connection }));
+        break;
+      case 'status':
+        this.#answer(cluster.apply({ ...message, type: 'node-status', id, connection }));
+        break;
+      case 'leave':
+        this.#answer(cluster.apply({ type: 'leave', id, connection }));
+        this.#isDisconnectTold = true;
+        this.#close(CLOSE_NORMAL, 'left');
+        break;
+      default:
+        message satisfies never;
+    }
+  }
+
+  #answer(outcome: readonly unknown[] | Rejection): void {
+    if ('type' in outcome) this.#bad(outcome);
+  }
+
+  #register({ node }: RegisterMessage): void {
+    if (this.#id !== undefined && this.#id !== node.id) {
+      this.#bad({ code: 'already-registered', message: `this connection speaks for node ${this.#id}` });
+      return;
+    }
+    this.#isResolving = true;
+    void this.#around.policy
+      .check(node.url, { peer: this.peer.address, mayNameAnywhere: false })
+      .then((address) => {
+        this.#isResolving = false;
+        if (this.#isEnding || this.#socket.readyState !== this.#socket.OPEN) return;
+        if ('code' in address) this.#bad(address);
+        else this.#enter(node, address);
+        while (!this.#isResolving && !this.#isEnding && this.#waiting.length > 0) this.#take(this.#waiting.shift()!);
+      });
+  }
+
+  #enter(node: RegisterMessage['node'], address: PinnedAddress): void {
+    const { cluster } = this.#around;
+    this.#instance ??= node.instance ?? randomBytes(16).toString('hex');
+    this.#incarnation ??= node.incarnation ?? Math.floor(cluster.clocks.nowUnixMs());
+    const outcome = cluster.apply(
+      {
+        type: 'register',
+        node: {
+          ...node,
+          instance: node.instance ?? this.#instance,
+          incarnation: node.incarnation ?? this.#incarnation,
+        },
+        connection: this.connection,
+        owner: this.peer.owner,
+        kind: 'agent',
+      },
+      this.#origin,
+    );
+    if ('type' in outcome) {
+      this.#around.onRefused('register', outcome, this);
+      if (closeCodeOf(outcome.code) === undefined) this.#bad(outcome);
+      else this.#fail(outcome);
+      return;
+    }
+    clearTimeout(this.#registerTimer);
+    this.#id = node.id;
+    const registered = outcome.find((event) => event.type === 'registered');
+    const accepted = cluster.registry.registration(node.id);
+    if (!registered || !accepted) return;
+    const { pace, epoch, coordinators } = this.#around;
+    this.send({ type: 'registered', node: accepted, ...pace, epoch, coordinators, warnings: registered.warnings });
+    this.#tellOperatorWish(node.id);
+    this.#around.onRegistered(this, node.id, address, registered.needsProbe);
+  }
+
+  /** An operator's wish survives reconnects; the node learns of it when it comes. */
+  #tellOperatorWish(id: NodeId): void {
+    const wish = this.#around.cluster.registry.node(id)?.operatorWish;
+    if (!wish || wish.status === 'enabled') return;
+    const nowMs = this.#around.cluster.clocks.nowMs();
+    this.send({
+      type: 'status',
+      status: wish.status,
+      ...(wish.reason !== undefined && { reason: wish.reason }),
+      ...(wish.deadlineAtMs !== undefined && { deadlineMs: Math.max(0, wish.deadlineAtMs - nowMs) }),
+    });
+  }
+
+  /** A message that was dropped: the agent is told, and the third within a minute ends the connection. */
+  #bad(fault: Fault): void {
+    this.#around.onRefused('message', fault, this);
+    this.#error(fault);
+    const nowMs = this.#around.cluster.clocks.nowMs();
+    while (this.#badAtMs.length > 0 && nowMs - this.#badAtMs[0]! >= BAD_WINDOW_MS) this.#badAtMs.shift();
+    this.#badAtMs.push(nowMs);
+    if (this.#badAtMs.length >= BAD_MESSAGES)
+      this.#fail({ code: 'too-many-errors', message: `${BAD_MESSAGES} bad messages within ${BAD_WINDOW_MS / 1_000} s` });
+  }
+
+  #error({ code, message }: Fault): void {
+    this.send({ type: 'error', code, message: message.slice(0, 1_000) });
+  }
+
+  #fail(fault: Fault): void {
+    this.#error(fault);
+    this.#close(closeCodeOf(fault.code) ?? ERROR_CODES['too-many-errors'].close, fault.code);
+  }
+
+  #close(code: number, reason: string): void {
+    if (this.#isEnding) return;
+    this.#isEnding = true;
+    this.#socket.close(code, reason);
+    this.#closeTimer = setTimeout(() => this.#socket.terminate(), CLOSE_WITHIN_MS);
+  }
+
+  #onClose(): void {
+    this.#isEnding = true;
+    clearTimeout(this.#registerTimer);
+    clearTimeout(this.#closeTimer);
+    if (this.#id !== undefined && !this.#isDisconnectTold)
+      this.#around.cluster.apply({ type: 'disconnect', id: this.#id, connection: this.connection }, this.#origin);
+    this.#around.onClosed(this);
+  }
+
+  get #origin(): Origin {
+    const { address } = this.peer;
+    return address === undefined ? {} : { address: address.toString() };
+  }
+}
+
+function closeCodeOf(code: ErrorCode): number | undefined {
+  const entry: { readonly close?: number } = ERROR_CODES[code];
+  return entry.close;
+}

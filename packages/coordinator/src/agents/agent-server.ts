@@ -1,0 +1,173 @@
+/** The agents' side of the control port: lets agents in, keeps their connections, and passes on what the registry tells them. */
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { ConnectionId, Event } from '@rollcall/core';
+import type { Fault, NodeId } from '@rollcall/protocol';
+import { AGENT_SUBPROTOCOL, chooseSubprotocol, MAX_FRAME_BYTES } from '@rollcall/protocol';
+import { WebSocketServer } from 'ws';
+import { type Gate, peerOf } from '../auth/gate.ts';
+import type { Cluster } from '../cluster.ts';
+import type { History } from '../events/history.ts';
+import { limitKey } from '../network/addresses.ts';
+import { refuseUpgrade } from '../network/refuse-upgrade.ts';
+import { KeyedBuckets } from '../network/token-bucket.ts';
+import { AgentConnection, type AgentSurroundings } from './agent-connection.ts';
+import type { NodeAddressPolicy, PinnedAddress } from './node-address-policy.ts';
+import type { Prober } from './prober.ts';
+
+export interface AgentServerOptions {
+  readonly cluster: Cluster;
+  readonly gate: Gate;
+  readonly policy: NodeAddressPolicy;
+  readonly prober: Prober;
+  readonly history: History;
+  readonly epoch: string;
+  readonly pace: AgentSurroundings['pace'];
+  readonly coordinators: readonly string[];
+  /** Connections at once, registered or not. */
+  readonly maxConnections: number;
+}
+
+/** Upgrades from one address. Wide enough for a machine full of nodes that come back at once. */
+const UPGRADES = { burst: 2_000, perSecond: 500 };
+const MAX_ADDRESSES = 10_000;
+const MAX_FRAGMENTS = 64;
+
+export class AgentServer {
+  readonly #options: AgentServerOptions;
+  readonly #server: WebSocketServer;
+  readonly #upgrades = new KeyedBuckets(UPGRADES, MAX_ADDRESSES);
+  readonly #connections = new Map<ConnectionId, AgentConnection>();
+  readonly #byNode = new Map<NodeId, AgentConnection>();
+  readonly #around: AgentSurroundings;
+  #isClosing = false;
+  #onAllClosed: (() => void) | undefined;
+
+  constructor(options: AgentServerOptions) {
+    this.#options = options;
+    this.#server = new WebSocketServer({
+      noServer: true,
+      clientTracking: false,
+      maxPayload: MAX_FRAME_BYTES,
+      maxFragments: MAX_FRAGMENTS,
+      perMessageDeflate: false,
+      handleProtocols: (offered) => chooseSubprotocol(offered) ?? false,
+    });
+    const { cluster, policy, pace, epoch, coordinators } = options;
+    this.#around = {
+      cluster,
+      policy,
+      pace,
+      epoch,
+      coordinators,
+      onRegistered: (connection, id, address, needsProbe) => this.#onRegistered(connection, id, address, needsProbe),
+      onRefused: (what, fault, connection) => this.#onRefused(what, fault, connection),
+      onClosed: (connection) => this.#onClosed(connection),
+    };
+    cluster.onEvent((event) => this.#pass(event));
+  }
+
+  /** Open agent connections. */
+  get size(): number {
+    return this.#connections.size;
+  }
+
+  /** Answers an upgrade request for the agents' path. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const admitted = this.#admit(request);
+    if ('code' in admitted) {
+      const address = peerOf(request)?.toString();
+      this.#options.history.refused('agent upgrade', admitted, address === undefined ? {} : { address });
+      refuseUpgrade(socket, admitted);
+      return;
+    }
+    this.#server.handleUpgrade(request, socket, head, (client) => {
+      const connection = new AgentConnection(
+        client,
+        this.#options.cluster.nextConnection(),
+        { owner: admitted.owner, address: peerOf(request) },
+        this.#around,
+      );
+      this.#connections.set(connection.connection, connection);
+      if (this.#isClosing) connection.goAway();
+    });
+  }
+
+  /** Tells every agent to come back later, and resolves when all are closed. */
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    if (this.#connections.size === 0) return;
+    const allClosed = new Promise<void>((resolve) => {
+      this.#onAllClosed = resolve;
+    });
+    for (const connection of this.#connections.values()) connection.goAway();
+    await allClosed;
+  }
+
+  #admit(request: IncomingMessage): { readonly owner: string } | Fault {
+    if (this.#isClosing) return { code: 'shutting-down', message: 'the coordinator goes away' };
+    const { cluster, gate, maxConnections } = this.#options;
+    if (!this.#upgrades.take(limitKey(peerOf(request)), cluster.clocks.nowMs()))
+      return { code: 'rate-limited', message: 'too many connections from this address' };
+    if (this.#connections.size >= maxConnections)
+      return { code: 'rate-limited', message: `the coordinator holds ${maxConnections} connections, as many as it may` };
+    const identity = gate.admitUpgrade(request, 'join');
+    if ('code' in identity) return identity;
+    const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim());
+    if (chooseSubprotocol(offered) === undefined)
+      return { code: 'unsupported-version', message: `ask for the WebSocket subprotocol ${AGENT_SUBPROTOCOL}` };
+    return { owner: identity.name };
+  }
+
+  #onRegistered(connection: AgentConnection, id: NodeId, address: PinnedAddress, needsProbe: boolean): void {
+    this.#byNode.set(id, connection);
+    if (needsProbe) this.#options.prober.watch(id, connection.connection, address, false);
+  }
+
+  #onRefused(what: string, fault: Fault, { peer, id }: AgentConnection): void {
+    this.#options.history.refused(what, fault, {
+      by: peer.owner,
+      ...(peer.address !== undefined && { address: peer.address.toString() }),
+      ...(id !== undefined && { node: id }),
+    });
+  }
+
+  #onClosed(connection: AgentConnection): void {
+    this.#connections.delete(connection.connection);
+    if (connection.id !== undefined && this.#byNode.get(connection.id) === connection) this.#byNode.delete(connection.id);
+    if (this.#connections.size === 0) this.#onAllClosed?.();
+  }
+
+  #pass(event: Event): void {
+    switch (event.type) {
+      case 'connection-refused':
+        this.#connections.get(event.connection)?.refuse(event.code, event.message);
+        break;
+      case 'status': {
+        if (event.side !== 'operator') return;
+        const { status, reason, deadlineMs } = event;
+        this.#byNode.get(event.id)?.send({
+          type: 'status',
+          status,
+          ...(reason !== undefined && { reason }),
+          ...(deadlineMs !== undefined && { deadlineMs }),
+        });
+        break;
+      }
+      case 'drained':
+        if (event.side === 'node') this.#byNode.get(event.id)?.send({ type: 'drained' });
+        break;
+      case 'unreachable':
+        this.#byNode.get(event.id)?.send({ type: 'error', code: 'unreachable', message: unreachableAdvice(event.detail) });
+        break;
+      case 'gone':
+        if (event.cause === 'expired') this.#byNode.get(event.id)?.terminate();
+        break;
+      default:
+    }
+  }
+}
+
+function unreachableAdvice(detail: string): string {
+  return `the coordinator cannot connect to ${detail}; it keeps trying. Does the program listen on 127.0.0.1 only, or on another port?`;
+}

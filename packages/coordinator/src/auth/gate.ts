@@ -1,0 +1,173 @@
+/**
+ * Decides who speaks. Every request and every upgrade passes here before anything else looks at it.
+ *
+ * A bearer token says it all. Without one there is the login cookie of a browser, and, when the control port is on loopback,
+ * the peer's being on this machine: that is enough to look and, while no join token exists, to join.
+ */
+import type { IncomingMessage } from 'node:http';
+import type { Fault, Role } from '@rollcall/protocol';
+import type { Clocks } from '../clocks.ts';
+import { CidrList, type IpAddress, isLoopback, isLoopbackHost, limitKey, parseIp } from '../network/addresses.ts';
+import { KeyedBuckets } from '../network/token-bucket.ts';
+import type { Logins } from './logins.ts';
+import { isAllowed } from './roles.ts';
+import { ADMIN_NAME, JOIN_NAME, type Tokens } from './tokens.ts';
+
+/** Whoever speaks, and how we know. */
+export interface Identity {
+  readonly name: string;
+  readonly role: Role;
+  readonly by: 'token' | 'cookie' | 'loopback';
+}
+
+export interface GateOptions {
+  readonly tokens: Tokens;
+  readonly logins: Logins;
+  readonly clocks: Clocks;
+  /** The control port listens on loopback only. */
+  readonly isControlOnLoopback: boolean;
+  /** Ranges besides which nobody reaches the admin API and the pages. */
+  readonly adminAllow: readonly string[];
+  /** Names under which the control port may be asked for, besides loopback names and its own address. */
+  readonly controlHosts: readonly string[];
+}
+
+/** Wrong tokens from one address: then 429 until the bucket has refilled. A wrongly configured agent stays below it. */
+const FAILURES = { burst: 20, perSecond: 0.5 };
+const MAX_ADDRESSES = 10_000;
+const LOGIN_COOKIE = 'rollcall_login';
+
+export class Gate {
+  readonly #options: GateOptions;
+  readonly #adminAllow: CidrList;
+  readonly #controlHosts: ReadonlySet<string>;
+  readonly #failures = new KeyedBuckets(FAILURES, MAX_ADDRESSES);
+
+  constructor(options: GateOptions) {
+    this.#options = options;
+    this.#adminAllow = new CidrList(options.adminAllow);
+    this.#controlHosts = new Set(options.controlHosts.map((host) => host.toLowerCase()));
+  }
+
+  /**
+   * Lets an admin request or page through, or says why not. Errors: `rate-limited`, `unauthenticated`, `forbidden`,
+   * `misdirected`.
+   */
+  admit(request: IncomingMessage, needed: Role): Identity | Fault {
+    const peer = peerOf(request);
+    // Those who come to register a node by PUT come from where nodes are, not from where operators are.
+    if (needed !== 'join' && !this.#adminAllow.has(peer))
+      return fault('forbidden', `${peer ?? 'this address'} is not within the addresses that may use the admin API (--admin-allow)`);
+    const identity = this.#identify(request, peer);
+    if ('code' in identity) return identity;
+    if (identity.by !== 'token') {
+      const misuse = this.#misuse(request);
+      if (misuse) return misuse;
+    }
+    return this.#authorize(identity, needed);
+  }
+
+  /** The same for the upgrade of an agent or a worker. */
+  admitUpgrade(request: IncomingMessage, needed: 'join' | 'proxy'): Identity | Fault {
+    if (request.headers.origin !== undefined) return fault('forbidden', 'upgrades from web pages (Origin) are refused');
+    const identity = this.#identify(request, peerOf(request));
+    return 'code' in identity ? identity : this.#authorize(identity, needed);
+  }
+
+  /** True when Host names this control port, so that no foreign page can reach it under a name of its own. */
+  isOwnHost(request: IncomingMessage): boolean {
+    const host = hostName(request.headers.host);
+    if (host === undefined) return false;
+    if (isLoopbackHost(host) || this.#controlHosts.has(host)) return true;
+    const address = parseIp(host);
+    const local = parseIp(request.socket.localAddress ?? '');
+    return address !== undefined && local !== undefined && address.toNormalizedString() === local.toNormalizedString();
+  }
+
+  /** `Set-Cookie` for a login, for twelve hours. */
+  loginCookie(request: IncomingMessage, value: string, maxAgeS: number): string {
+    return `${cookieName(request)}=${value}; Path=/; HttpOnly; SameSite=Strict; Max-Age=${maxAgeS}`;
+  }
+
+  #authorize(identity: Identity, needed: Role): Identity | Fault {
+    const { role, by } = identity;
+    if (isAllowed(role, needed)) return identity;
+    if (needed === 'join' && this.#mayAlsoJoin(identity)) return { name: JOIN_NAME, role: 'join', by };
+    if (by === 'loopback') return fault('unauthenticated', 'this needs a token, or the login link that `rollcall up` prints');
+    return fault('forbidden', `the token ${identity.name} has the role ${role}; this needs ${needed}`);
+  }
+
+  /** Operators add nodes; and so does anybody on this machine as long as no join token exists. */
+  #mayAlsoJoin({ role, by }: Identity): boolean {
+    if (by === 'loopback') return !this.#options.tokens.canJoin;
+    return isAllowed(role, 'operator');
+  }
+
+  #identify(request: IncomingMessage, peer: IpAddress | undefined): Identity | Fault {
+    const { authorization } = request.headers;
+    if (authorization !== undefined) return this.#byToken(authorization, peer);
+    const cookie = cookieValue(request.headers.cookie, cookieName(request));
+    if (cookie !== undefined && this.#options.logins.isValid(cookie))
+      return { name: ADMIN_NAME, role: 'admin', by: 'cookie' };
+    if (this.#isOnThisMachine(request, peer)) return { name: 'loopback', role: 'viewer', by: 'loopback' };
+    return fault('unauthenticated', 'the token is missing');
+  }
+
+  #byToken(authorization: string, peer: IpAddress | undefined): Identity | Fault {
+    const key = limitKey(peer);
+    const nowMs = this.#options.clocks.nowMs();
+    if (this.#failures.isEmpty(key, nowMs)) return fault('rate-limited', 'too many wrong tokens from this address');
+    const [, token] = /^Bearer +(\S+)$/i.exec(authorization) ?? [];
+    const record = token === undefined ? undefined : this.#options.tokens.find(token);
+    if (record) return { name: record.name, role: record.role, by: 'token' };
+    this.#failures.take(key, nowMs);
+    return fault('unauthenticated', 'the token is unknown');
+  }
+
+  #isOnThisMachine(request: IncomingMessage, peer: IpAddress | undefined): boolean {
+    if (!this.#options.isControlOnLoopback || !isLoopback(peer)) return false;
+    // Somebody in between speaks for others, and this machine is only the last hop.
+    return request.headers['x-forwarded-for'] === undefined && request.headers['forwarded'] === undefined;
+  }
+
+  /** What a browser sends along by itself proves nothing unless the page is our own. */
+  #misuse(request: IncomingMessage): Fault | undefined {
+    if (!this.isOwnHost(request))
+      return fault('misdirected', `${(request.headers.host ?? '').slice(0, 100)} is not served here (--control-host adds names)`);
+    const { origin, host } = request.headers;
+    if (origin !== undefined && origin !== `http://${host}` && origin !== `https://${host}`)
+      return fault('forbidden', 'requests from other web sites are refused');
+    const isWrite = request.method !== 'GET' && request.method !== 'HEAD';
+    const hasCookie = cookieValue(request.headers.cookie, cookieName(request)) !== undefined;
+    if (isWrite && hasCookie && origin === undefined)
+      return fault('forbidden', 'a write with a login cookie needs Origin');
+    return undefined;
+  }
+}
+
+/** Address of the other end, or `undefined` when the socket is already gone. */
+export function peerOf(request: IncomingMessage): IpAddress | undefined {
+  return parseIp(request.socket.remoteAddress ?? '');
+}
+
+function hostName(host: string | undefined): string | undefined {
+  const [, name] = /^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]{1,253})(?::\d{1,5})?$/.exec(host ?? '') ?? [];
+  return name?.toLowerCase();
+}
+
+/** Browsers keep one jar for all ports of a host, so the port is in the name. */
+function cookieName(request: IncomingMessage): string {
+  return `${LOGIN_COOKIE}_${request.socket.localPort ?? 0}`;
+}
+
+function cookieValue(field: string | undefined, name: string): string | undefined {
+  for (const pair of field?.split(';') ?? []) {
+    const [key, value] = pair.split('=', 2);
+    if (key?.trim() === name) return value?.trim();
+  }
+  return undefined;
+}
+
+function fault(code: Fault['code'], message: string): Fault {
+  return { code, message };
+}

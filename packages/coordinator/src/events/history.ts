@@ -1,0 +1,79 @@
+/**
+ * What becomes of events: each is logged once, numbered for the pages, and written to the audit when it is a change of
+ * state. Refusals are audited too, but at a bounded rate, so that a stranger cannot fill the disk.
+ */
+import type { Event } from '@rollcall/core';
+import type { Fault } from '@rollcall/protocol';
+import type { Logger } from 'pino';
+import type { Clocks } from '../clocks.ts';
+import type { Cluster, Origin } from '../cluster.ts';
+import { TokenBucket } from '../network/token-bucket.ts';
+import type { Audit } from './audit.ts';
+import type { EventLog } from './event-log.ts';
+import { type EventLine, eventLine } from './event-sentence.ts';
+
+export class History {
+  readonly log: EventLog;
+  readonly #clocks: Clocks;
+  readonly #audit: Audit;
+  readonly #logger: Logger;
+  readonly #refusals: TokenBucket;
+  readonly #refusalsByCode = new Map<string, number>();
+
+  constructor({ cluster, log, audit, logger }: { cluster: Cluster; log: EventLog; audit: Audit; logger: Logger }) {
+    this.log = log;
+    this.#clocks = cluster.clocks;
+    this.#audit = audit;
+    this.#logger = logger;
+    this.#refusals = new TokenBucket({ burst: 50, perSecond: 5 }, cluster.clocks.nowMs());
+    cluster.onEvent((event, origin) => this.#take(event, origin));
+  }
+
+  /** Lines of the audit that were lost. */
+  get auditLost(): number {
+    return this.#audit.lost;
+  }
+
+  /** How often each code was answered to agents and operators. */
+  get refusals(): ReadonlyMap<string, number> {
+    return this.#refusalsByCode;
+  }
+
+  /** A refused request or message. `what` names it, e.g. `register`, `PUT /v1/nodes/:id`. */
+  refused(what: string, fault: Fault, who: { readonly by?: string; readonly address?: string; readonly node?: string }): void {
+    this.#refusalsByCode.set(fault.code, (this.#refusalsByCode.get(fault.code) ?? 0) + 1);
+    if (!this.#refusals.take(this.#clocks.nowMs())) return;
+    const { by, address, node } = who;
+    this.#logger.info({ what, code: fault.code, node, by, from: address }, `refused: ${fault.message}`);
+    this.#audit.add({
+      atUnixMs: Math.floor(this.#clocks.nowUnixMs()),
+      what: `refused ${what}`,
+      code: fault.code,
+      message: fault.message,
+      ...(node !== undefined && { node }),
+      ...(by !== undefined && { by }),
+      ...(address !== undefined && { from: address }),
+    });
+  }
+
+  /** Something a worker found out, or the coordinator about itself; told like a registry event. */
+  note(line: EventLine): void {
+    this.log.add(line);
+    this.#logger.info({ event: line.type, node: line.node, balancer: line.balancer }, line.message);
+  }
+
+  #take(event: Event, origin: Origin): void {
+    const line = eventLine(event);
+    if (line === undefined) return;
+    const { id, ...told } = this.log.add(line);
+    const level = event.type === 'suspect' || event.type === 'unreachable' || event.type === 'self-preservation' ? 'warn' : 'info';
+    this.#logger[level]({ event: line.type, node: line.node, balancer: line.balancer, by: line.by }, line.message);
+    const { type, ...what } = told;
+    this.#audit.add({
+      ...what,
+      what: type,
+      ...('reason' in event && event.reason !== undefined && { reason: event.reason }),
+      ...(origin.address !== undefined && { from: origin.address }),
+    });
+  }
+}

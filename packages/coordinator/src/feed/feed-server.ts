@@ -1,0 +1,256 @@
+/**
+ * Tells the proxy workers what the cluster is: all of it when they come, every change after that; and takes in what they
+ * count. Changes go out at once when nothing was told lately, otherwise together at most every 50 ms.
+ */
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type {
+  Fault,
+  FeedQuestion,
+  FeedToCoordinator,
+  FeedToWorker,
+  NodeId,
+  WorkerAnswer,
+  WorkerHello,
+} from '@rollcall/protocol';
+import { ERROR_CODES, encode, FEED_SUBPROTOCOL, MAX_FEED_BYTES, SNAPSHOT_PART_NODES } from '@rollcall/protocol';
+import { WebSocketServer } from 'ws';
+import { type Gate, peerOf } from '../auth/gate.ts';
+import type { Cluster } from '../cluster.ts';
+import type { History } from '../events/history.ts';
+import { refuseUpgrade } from '../network/refuse-upgrade.ts';
+import { FeedConnection, type FeedSurroundings } from './feed-connection.ts';
+import { observedSentence, WorkerTable } from './worker-table.ts';
+
+export interface FeedServerOptions {
+  readonly cluster: Cluster;
+  readonly gate: Gate;
+  readonly history: History;
+  readonly epoch: string;
+}
+
+/** Between two messages of changes, milliseconds. */
+const CHANGES_MS = 50;
+/** Between two messages of loads, milliseconds. */
+const LOADS_MS = 250;
+/** Changes in one message, so that no frame becomes larger than a worker accepts. */
+const MAX_CHANGES = 1_000;
+const MAX_CONNECTIONS = 1_000;
+
+export class FeedServer {
+  readonly workers: WorkerTable;
+  readonly #options: FeedServerOptions;
+  readonly #server: WebSocketServer;
+  readonly #connections = new Set<FeedConnection>();
+  /** By worker name, only those that got a snapshot. */
+  readonly #synced = new Map<string, FeedConnection>();
+  readonly #around: FeedSurroundings;
+  readonly #changedLoads = new Set<NodeId>();
+  #changesTimer: NodeJS.Timeout | undefined;
+  #loadsTimer: NodeJS.Timeout | undefined;
+  #toldAtMs = Number.NEGATIVE_INFINITY;
+  #toldRevision = 0;
+  #isClosing = false;
+  #onAllClosed: (() => void) | undefined;
+
+  constructor(options: FeedServerOptions) {
+    this.#options = options;
+    this.workers = new WorkerTable(options.cluster.clocks);
+    this.#server = new WebSocketServer({
+      noServer: true,
+      clientTracking: false,
+      maxPayload: MAX_FEED_BYTES,
+      perMessageDeflate: false,
+      handleProtocols: (offered) => (offered.has(FEED_SUBPROTOCOL) ? FEED_SUBPROTOCOL : false),
+    });
+    this.#around = {
+      onHello: (connection, hello) => this.#onHello(connection, hello),
+      onMessage: (connection, message) => this.#onMessage(connection.worker!, message),
+      onMalformed: (connection, fault) =>
+        options.history.refused('feed', fault, connection.worker === undefined ? {} : { by: connection.worker }),
+      onClosed: (connection) => this.#onClosed(connection),
+    };
+    options.cluster.onChange(() => this.#changesSoon());
+    options.cluster.onEvent((event) => {
+      if (event.type === 'load') this.#loadSoon(event.id);
+    });
+  }
+
+  /** Answers an upgrade request for the feed's path. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const refusal = this.#refusal(request);
+    if (refusal) {
+      const address = peerOf(request)?.toString();
+      this.#options.history.refused('feed upgrade', refusal, address === undefined ? {} : { address });
+      refuseUpgrade(socket, refusal);
+      return;
+    }
+    this.#server.handleUpgrade(request, socket, head, (client) => {
+      this.#connections.add(new FeedConnection(client, this.#around));
+    });
+  }
+
+  /** Asks the first worker that answers. `undefined` when none is connected, or none answered in time. */
+  async ask(question: FeedQuestion, timeoutMs: number): Promise<WorkerAnswer['answer'] | 'no-worker' | undefined> {
+    const [connection] = this.#synced.values();
+    return connection ? connection.ask(question, timeoutMs) : 'no-worker';
+  }
+
+  /** The answers of all workers that answer in time. */
+  async askAll(question: FeedQuestion, timeoutMs: number): Promise<readonly WorkerAnswer['answer'][]> {
+    const asked = [...this.#synced.values()].map((connection) => connection.ask(question, timeoutMs));
+    const answers = await Promise.all(asked);
+    return answers.filter((answer) => answer !== undefined);
+  }
+
+  /** Tells the workers that the coordinator goes away, and resolves when all are closed. They go on serving. */
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    clearTimeout(this.#changesTimer);
+    clearTimeout(this.#loadsTimer);
+    if (this.#connections.size === 0) return;
+    const allClosed = new Promise<void>((resolve) => {
+      this.#onAllClosed = resolve;
+    });
+    for (const connection of this.#connections)
+      connection.close(ERROR_CODES['shutting-down'].close, 'the coordinator goes away');
+    await allClosed;
+  }
+
+  #refusal(request: IncomingMessage): Fault | undefined {
+    if (this.#isClosing) return { code: 'shutting-down', message: 'the coordinator goes away' };
+    if (this.#connections.size >= MAX_CONNECTIONS)
+      return { code: 'rate-limited', message: `${MAX_CONNECTIONS} workers are connected, as many as may be` };
+    const identity = this.#options.gate.admitUpgrade(request, 'proxy');
+    if ('code' in identity) return identity;
+    const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim());
+    if (offered.includes(FEED_SUBPROTOCOL)) return undefined;
+    return { code: 'unsupported-version', message: `ask for the WebSocket subprotocol ${FEED_SUBPROTOCOL}` };
+  }
+
+  #onHello(connection: FeedConnection, hello: WorkerHello): void {
+    const { cluster, epoch, history } = this.#options;
+    const joined = cluster.apply({ type: 'worker-joined', worker: hello.worker });
+    if ('type' in joined) {
+      history.refused('feed', joined, { by: hello.worker });
+      connection.terminate();
+      return;
+    }
+    // What is not told yet goes to the others first: it is part of the snapshot below.
+    this.#tellChanges();
+    const earlier = this.#synced.get(hello.worker);
+    this.#synced.set(hello.worker, connection);
+    earlier?.terminate();
+    this.workers.join(hello);
+    connection.send({ type: 'hello', epoch });
+    this.#sendSnapshot(connection);
+    history.note({ type: 'worker', message: `worker ${hello.worker} (pid ${hello.pid}) follows the feed` });
+  }
+
+  #sendSnapshot(connection: FeedConnection): void {
+    const { cluster, epoch } = this.#options;
+    const { revision, isSettled, learningMs, nodes, balancers, remembered } = cluster.registry.snapshot(
+      cluster.clocks.nowMs(),
+    );
+    const parts = Math.max(1, Math.ceil(nodes.length / SNAPSHOT_PART_NODES));
+    for (let part = 0; part < parts; part++)
+      connection.send({
+        type: 'snapshot',
+        part,
+        parts,
+        balancers: part === 0 ? balancers : [],
+        remembered: part === 0 ? remembered : [],
+        nodes: nodes.slice(part * SNAPSHOT_PART_NODES, (part + 1) * SNAPSHOT_PART_NODES),
+      });
+    connection.send({ type: 'commit', epoch, revision, isSettled, learningMs });
+    this.#toldRevision = revision;
+  }
+
+  #onMessage(worker: string, message: Exclude<FeedToCoordinator, WorkerHello | WorkerAnswer>): void {
+    switch (message.type) {
+      case 'applied':
+        this.workers.applied(worker, message.revision);
+        break;
+      case 'counters': {
+        const { revision, nodes, totals } = message;
+        this.workers.applied(worker, revision);
+        this.workers.count(worker, totals);
+        this.#options.cluster.apply({ type: 'observe', worker, revision, nodes });
+        break;
+      }
+      case 'observed': {
+        const { id, what, reason } = message;
+        const balancer = this.#options.cluster.registry.node(id)?.registration.balancer;
+        if (balancer === undefined) return;
+        const sentence = observedSentence(worker, id, what, reason);
+        this.#options.history.note({ type: what, node: id, balancer, message: sentence, by: worker });
+        break;
+      }
+      default:
+        message satisfies never;
+    }
+  }
+
+  #onClosed(connection: FeedConnection): void {
+    this.#connections.delete(connection);
+    const { worker } = connection;
+    if (worker !== undefined && this.#synced.get(worker) === connection) {
+      this.#synced.delete(worker);
+      this.workers.leave(worker);
+      if (!this.#isClosing) {
+        this.#options.cluster.apply({ type: 'worker-left', worker });
+        this.#options.history.note({ type: 'worker', message: `worker ${worker} no longer follows the feed` });
+      }
+    }
+    if (this.#connections.size === 0) this.#onAllClosed?.();
+  }
+
+  #changesSoon(): void {
+    if (this.#changesTimer !== undefined || this.#isClosing || this.#synced.size === 0) return;
+    const idleMs = this.#options.cluster.clocks.nowMs() - this.#toldAtMs;
+    this.#changesTimer = setTimeout(() => this.#tellChanges(), Math.max(0, CHANGES_MS - idleMs));
+  }
+
+  #tellChanges(): void {
+    clearTimeout(this.#changesTimer);
+    this.#changesTimer = undefined;
+    const { registry, clocks } = this.#options.cluster;
+    const changes = registry.takeChanges();
+    this.#toldAtMs = clocks.nowMs();
+    if (changes.length === 0) return;
+    const { revision } = registry;
+    // Only the last of several messages brings a worker to the new revision.
+    for (let start = 0; start < changes.length; start += MAX_CHANGES) {
+      const isLast = start + MAX_CHANGES >= changes.length;
+      this.#broadcast({
+        type: 'changes',
+        revision: isLast ? revision : this.#toldRevision,
+        changes: changes.slice(start, start + MAX_CHANGES),
+      });
+    }
+    this.#toldRevision = revision;
+  }
+
+  #loadSoon(id: NodeId): void {
+    if (this.#synced.size === 0 || this.#isClosing) return;
+    this.#changedLoads.add(id);
+    this.#loadsTimer ??= setTimeout(() => this.#tellLoads(), LOADS_MS);
+  }
+
+  #tellLoads(): void {
+    this.#loadsTimer = undefined;
+    const loads: [number, number, number][] = [];
+    for (const id of this.#changedLoads) {
+      const node = this.#options.cluster.registry.node(id);
+      if (node && node.liveness !== 'gone' && node.liveness !== 'joining')
+        loads.push([node.index, node.load ?? -1, node.sessions ?? -1]);
+    }
+    this.#changedLoads.clear();
+    if (loads.length > 0) this.#broadcast({ type: 'loads', loads });
+  }
+
+  #broadcast(message: FeedToWorker): void {
+    const text = encode(message);
+    for (const connection of this.#synced.values()) connection.sendText(text);
+  }
+}

@@ -1,0 +1,173 @@
+/** The proxy workers as pages and metrics show them: who is connected, and totals that survive a worker's restart. */
+import type { NodeId, WorkerCounters, WorkerHello, WorkerResource } from '@rollcall/protocol';
+import { LATENCY_BUCKETS_MS } from '@rollcall/protocol';
+import type { Clocks } from '../clocks.ts';
+
+/** Workers remembered; beyond this those that are away give way. */
+const MAX_WORKERS = 1_000;
+/** Requests per second are taken over this long, milliseconds. */
+const RATE_WINDOW_MS = 10_000;
+
+interface WorkerRow {
+  readonly worker: string;
+  readonly pid: number;
+  readonly version: string;
+  readonly connectedAtUnixMs: number;
+  isConnected: boolean;
+  revision: number;
+  totals: WorkerCounters;
+}
+
+export class WorkerTable {
+  readonly #clocks: Clocks;
+  readonly #rows = new Map<string, WorkerRow>();
+  readonly #samples: { readonly atMs: number; readonly requests: number }[] = [];
+  /** What workers counted that have ended since. */
+  #ended: WorkerCounters = NOTHING;
+
+  constructor(clocks: Clocks) {
+    this.#clocks = clocks;
+  }
+
+  get connected(): number {
+    let count = 0;
+    for (const row of this.#rows.values()) if (row.isConnected) count += 1;
+    return count;
+  }
+
+  /** A worker has said hello. The same process again goes on counting where it was. */
+  join({ worker, pid, version }: WorkerHello): void {
+    const known = this.#rows.get(worker);
+    const isSameProcess = known?.pid === pid;
+    if (known && !isSameProcess) this.#ended = sum(this.#ended, asEnded(known.totals));
+    this.#rows.delete(worker);
+    this.#rows.set(worker, {
+      worker,
+      pid,
+      version,
+      connectedAtUnixMs: Math.floor(this.#clocks.nowUnixMs()),
+      isConnected: true,
+      revision: 0,
+      totals: isSameProcess ? known.totals : NOTHING,
+    });
+    this.#forgetSurplus();
+  }
+
+  leave(worker: string): void {
+    const row = this.#rows.get(worker);
+    if (!row) return;
+    row.isConnected = false;
+    row.totals = asEnded(row.totals);
+  }
+
+  applied(worker: string, revision: number): void {
+    const row = this.#rows.get(worker);
+    if (row) row.revision = revision;
+  }
+
+  count(worker: string, totals: WorkerCounters): void {
+    const row = this.#rows.get(worker);
+    if (row) row.totals = totals;
+  }
+
+  /** Workers that are connected, by name. */
+  resources(revision: number): WorkerResource[] {
+    const rows = [...this.#rows.values()].filter((row) => row.isConnected);
+    return rows
+      .sort((one, other) => (one.worker < other.worker ? -1 : 1))
+      .map((row) => ({
+        worker: row.worker,
+        pid: row.pid,
+        version: row.version,
+        connectedAtUnixMs: row.connectedAtUnixMs,
+        revision: row.revision,
+        isCurrent: row.revision >= revision,
+        requests: row.totals.requests,
+        inFlight: row.totals.inFlight,
+        connections: row.totals.connections,
+        loopDelayMs: row.totals.loopDelayMs,
+      }));
+  }
+
+  /** Sums over all workers since the coordinator started, those that have ended included. */
+  totals(): WorkerCounters {
+    let totals = this.#ended;
+    for (const row of this.#rows.values()) totals = sum(totals, row.totals);
+    return totals;
+  }
+
+  /** Takes a sample for `requestsPerSecond`. Call it about once a second. */
+  sample(): void {
+    const atMs = this.#clocks.nowMs();
+    this.#samples.push({ atMs, requests: this.totals().requests });
+    while (this.#samples.length > 2 && atMs - this.#samples[0]!.atMs > RATE_WINDOW_MS) this.#samples.shift();
+  }
+
+  /** Over the last ten seconds, 0 when nothing is known yet. */
+  requestsPerSecond(): number {
+    const first = this.#samples[0];
+    const last = this.#samples.at(-1);
+    if (!first || !last || last.atMs <= first.atMs) return 0;
+    return Math.max(0, (last.requests - first.requests) / ((last.atMs - first.atMs) / 1_000));
+  }
+
+  #forgetSurplus(): void {
+    if (this.#rows.size <= MAX_WORKERS) return;
+    for (const row of this.#rows.values()) {
+      if (row.isConnected) continue;
+      this.#rows.delete(row.worker);
+      this.#ended = sum(this.#ended, row.totals);
+      return;
+    }
+  }
+}
+
+const NOTHING: WorkerCounters = {
+  requests: 0,
+  inFlight: 0,
+  connections: 0,
+  accepted: 0,
+  bytesIn: 0,
+  bytesOut: 0,
+  statusClasses: [0, 0, 0, 0, 0],
+  retries: 0,
+  failovers: 0,
+  rejected: 0,
+  clientAborts: 0,
+  unavailable: 0,
+  unknownRoutes: 0,
+  loopDelayMs: 0,
+  latencyBuckets: new Array<number>(LATENCY_BUCKETS_MS.length + 1).fill(0),
+};
+
+/** Totals of a worker that is no longer there: what is about the present is over. */
+function asEnded(totals: WorkerCounters): WorkerCounters {
+  return { ...totals, inFlight: 0, connections: 0, loopDelayMs: 0 };
+}
+
+function sum(one: WorkerCounters, other: WorkerCounters): WorkerCounters {
+  const [a, b, c, d, e] = one.statusClasses;
+  const [v, w, x, y, z] = other.statusClasses;
+  return {
+    requests: one.requests + other.requests,
+    inFlight: one.inFlight + other.inFlight,
+    connections: one.connections + other.connections,
+    accepted: one.accepted + other.accepted,
+    bytesIn: one.bytesIn + other.bytesIn,
+    bytesOut: one.bytesOut + other.bytesOut,
+    statusClasses: [a + v, b + w, c + x, d + y, e + z],
+    retries: one.retries + other.retries,
+    failovers: one.failovers + other.failovers,
+    rejected: one.rejected + other.rejected,
+    clientAborts: one.clientAborts + other.clientAborts,
+    unavailable: one.unavailable + other.unavailable,
+    unknownRoutes: one.unknownRoutes + other.unknownRoutes,
+    loopDelayMs: Math.max(one.loopDelayMs, other.loopDelayMs),
+    latencyBuckets: one.latencyBuckets.map((count, i) => count + (other.latencyBuckets[i] ?? 0)),
+  };
+}
+
+/** What a worker found out about a node, in one sentence. */
+export function observedSentence(worker: string, id: NodeId, what: 'ejected' | 'readmitted', reason: string): string {
+  return `worker ${worker} ${what} node ${id}${reason === '' ? '' : `: ${reason}`}`;
+}

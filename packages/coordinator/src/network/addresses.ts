@@ -1,0 +1,73 @@
+/** IP addresses and CIDR ranges, read by one library so that no odd spelling means two things. */
+import { networkInterfaces } from 'node:os';
+import ipaddr from 'ipaddr.js';
+
+/** A parsed address. IPv4 in IPv6 clothes (`::ffff:10.0.0.1`) is IPv4 here. */
+export type IpAddress = ipaddr.IPv4 | ipaddr.IPv6;
+
+/** Parses an address as sockets report it: dotted decimal, or IPv6 with or without a zone. `undefined` for anything else. */
+export function parseIp(text: string): IpAddress | undefined {
+  const bare = text.startsWith('[') && text.endsWith(']') ? text.slice(1, -1) : text;
+  if (ipaddr.IPv4.isValidFourPartDecimal(bare)) return ipaddr.IPv4.parse(bare);
+  if (!bare.includes(':') || !ipaddr.IPv6.isValid(bare)) return undefined;
+  const address = ipaddr.IPv6.parse(bare);
+  return address.isIPv4MappedAddress() ? address.toIPv4Address() : address;
+}
+
+/** True for 127.0.0.0/8 and ::1. */
+export function isLoopback(address: IpAddress | undefined): boolean {
+  return address?.range() === 'loopback';
+}
+
+/** True when both are the same address; zones are not compared. */
+export function isSameAddress(one: IpAddress, other: IpAddress): boolean {
+  return one.kind() === other.kind() && one.toNormalizedString() === other.toNormalizedString();
+}
+
+/** True for addresses of this machine: loopback, the unspecified address, and those of its interfaces. */
+export function isOfThisMachine(address: IpAddress): boolean {
+  if (isLoopback(address) || address.range() === 'unspecified') return true;
+  for (const entries of Object.values(networkInterfaces()))
+    for (const entry of entries ?? []) {
+      const own = parseIp(entry.address);
+      if (own && isSameAddress(own, address)) return true;
+    }
+  return false;
+}
+
+/** True for hosts that only this machine can reach: loopback addresses and `localhost`. */
+export function isLoopbackHost(host: string): boolean {
+  const name = host.toLowerCase();
+  return name === 'localhost' || name.endsWith('.localhost') || isLoopback(parseIp(name));
+}
+
+/** An IPv6 client has a whole /64 to choose addresses from, so limits are kept per /64, or per IPv4 address. */
+export function limitKey(address: IpAddress | undefined): string {
+  if (address === undefined) return 'unknown';
+  if (address.kind() === 'ipv4') return address.toString();
+  return `${address.toByteArray().slice(0, 8).join('.')}/64`;
+}
+
+/** Ranges such as `10.0.0.0/8` or `fd00::/8`; a single address counts as a range of one. */
+export class CidrList {
+  readonly #ranges: readonly [IpAddress, number][];
+
+  /** Throws for text that is no range, because a range that is silently dropped opens or closes the wrong door. */
+  constructor(ranges: readonly string[]) {
+    this.#ranges = ranges.map(parseRange);
+  }
+
+  has(address: IpAddress | undefined): boolean {
+    if (address === undefined) return false;
+    return this.#ranges.some(([network, bits]) => network.kind() === address.kind() && address.match([network, bits]));
+  }
+}
+
+function parseRange(text: string): [IpAddress, number] {
+  const [host = '', bits] = text.split('/');
+  const address = parseIp(host);
+  const width = address?.kind() === 'ipv4' ? 32 : 128;
+  const length = bits === undefined ? width : /^\d{1,3}$/.test(bits) ? Number(bits) : Number.NaN;
+  if (address === undefined || !(length <= width)) throw new TypeError(`${text} is not a range like 10.0.0.0/8`);
+  return [address, length];
+}

@@ -1,0 +1,129 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import type { StoredRecord } from '@rollcall/core';
+import { storeContract } from '@rollcall/core/testing';
+import { openFileStore } from './file-store.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'rollcall file store '));
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+let files = 0;
+function freshPath(): string {
+  files += 1;
+  return join(folder, `store-${files}`, 'store.json');
+}
+
+let lastPath = '';
+const noProblem = (message: string): void => assert.fail(message);
+storeContract({
+  name: 'file store',
+  open: () => {
+    lastPath = freshPath();
+    return openFileStore({ path: lastPath, onProblem: noProblem, intervalMs: 1 });
+  },
+  reopen: () => openFileStore({ path: lastPath, onProblem: noProblem, intervalMs: 1 }),
+});
+
+const RECORD: StoredRecord = { key: 'node/a', version: [1, 1], value: { a: 1 } };
+
+void test('writes that come together share one write to the disk, and close does not lose the last', async () => {
+  const path = freshPath();
+  const store = await openFileStore({ path, onProblem: noProblem, intervalMs: 3_600_000 });
+  await store.write([RECORD]);
+  const before = statSync(path).ino;
+  const second = store.write([{ ...RECORD, version: [1, 2] }]);
+  const third = store.write([{ ...RECORD, key: 'node/b' }]);
+  assert.equal(statSync(path).ino, before);
+  await store.close();
+  assert.deepEqual([await second, await third], [['written'], ['written']]);
+  const again = await openFileStore({ path, onProblem: noProblem });
+  assert.equal((await again.load()).length, 2);
+  await again.close();
+});
+
+void test('what is on the disk is readable by its owner only, whole, and leaves nothing beside', async () => {
+  const path = freshPath();
+  const store = await openFileStore({ path, onProblem: noProblem, intervalMs: 0 });
+  await store.write([RECORD]);
+  assert.equal(statSync(path).mode & 0o777, 0o600);
+  assert.deepEqual(JSON.parse(readFileSync(path, 'utf8')), { version: 1, records: [RECORD] });
+  assert.ok(!existsSync(`${path}.tmp`));
+  await store.close();
+});
+
+for (const [what, content] of [
+  ['half a file', '{"version":1,"records":[{"key":"node/a"'],
+  ['an empty file', ''],
+  ['another kind of JSON', '[]'],
+  ['a later version', '{"version":2,"records":[]}'],
+] as const)
+  void test(`${what} is moved aside and reported, and the store starts empty`, async () => {
+    const path = freshPath();
+    await (await openFileStore({ path, onProblem: noProblem })).close();
+    writeFileSync(path, content);
+    const problems: string[] = [];
+    const store = await openFileStore({ path, onProblem: (message) => problems.push(message), intervalMs: 0 });
+    assert.equal(problems.length, 1);
+    assert.match(problems[0]!, /moved it to .*\.bad and started empty/);
+    assert.equal(readFileSync(`${path}.bad`, 'utf8'), content);
+    assert.deepEqual(await store.load(), []);
+    assert.deepEqual(await store.write([RECORD]), ['written']);
+    await store.close();
+  });
+
+void test('records that cannot be read are skipped and counted, the others are kept', async () => {
+  const path = freshPath();
+  await (await openFileStore({ path, onProblem: noProblem })).close();
+  const bad = [
+    null,
+    5,
+    { key: '', version: [1, 1], value: 1 },
+    { key: 'x'.repeat(129), version: [1, 1], value: 1 },
+    { key: 'node/b', version: [1], value: 1 },
+    { key: 'node/b', version: [1, 'x'], value: 1 },
+    { key: 'node/b', version: [-1, 1], value: 1 },
+    { key: 'node/b', version: [1, 1] },
+    { key: 'node/b', version: [1, 1], value: 1, expiresAtUnixMs: 'soon' },
+  ];
+  writeFileSync(path, JSON.stringify({ version: 1, records: [...bad, RECORD] }));
+  const problems: string[] = [];
+  const store = await openFileStore({ path, onProblem: (message) => problems.push(message) });
+  assert.deepEqual(problems, [`skipped 9 records of ${path} that cannot be read`]);
+  assert.deepEqual(await store.load(), [RECORD]);
+  await store.close();
+});
+
+void test('what is in the way and cannot be moved is reported, and nothing crashes', async () => {
+  const path = freshPath();
+  mkdirSync(join(path, 'inside'), { recursive: true });
+  mkdirSync(join(`${path}.bad`, 'inside'), { recursive: true });
+  const problems: string[] = [];
+  const store = await openFileStore({ path, onProblem: (message) => problems.push(message), intervalMs: 0 });
+  assert.match(problems[0]!, /cannot move it aside either/);
+  await assert.rejects(store.write([RECORD]));
+  await store.close();
+});
+
+void test('a write that fails changes nothing, and the same write may be tried again', async () => {
+  const path = freshPath();
+  const store = await openFileStore({ path, onProblem: noProblem, intervalMs: 0 });
+  await store.write([RECORD]);
+  // Nothing can be written beside the file while a folder has that name.
+  mkdirSync(`${path}.tmp`);
+  const next: StoredRecord = { ...RECORD, version: [2, 0], value: 'next' };
+  await assert.rejects(store.write([next]), Error);
+  assert.deepEqual(await store.load(), [RECORD]);
+  rmSync(`${path}.tmp`, { recursive: true });
+  assert.deepEqual(await store.write([next]), ['written']);
+  await store.close();
+});
+
+void test('what JSON cannot hold is refused', async () => {
+  const store = await openFileStore({ path: freshPath(), onProblem: noProblem });
+  await assert.rejects(store.write([{ ...RECORD, version: [Number.NaN, 1] }]), /could be read again/);
+  await assert.rejects(store.write([{ ...RECORD, value: undefined }]), /could be read again/);
+  await store.close();
+});

@@ -1,0 +1,50 @@
+/**
+ * Keeps one node from getting more than its share of what is placed while the cluster has just grown.
+ *
+ * From the moment a node joins, nobody gets more than 1.4 times the fair share by weight for 10 s, counted from the
+ * join; after that the limit doubles every 5 s until it no longer matters. A joining node without sessions would
+ * otherwise get every new session until it has as many as the others. The first placement is always allowed, so a new
+ * node is used at once.
+ */
+import type { NodeId } from '@rollcall/protocol';
+import type { Candidate } from './algorithm.ts';
+
+const SHARE_LIMIT = 1.4;
+const LIMITED_MS = 10_000;
+const DOUBLING_MS = 5_000;
+/** By now the limit is over a hundred fair shares. */
+const OVER_MS = 45_000;
+
+export class FairShare {
+  readonly #placed = new Map<NodeId, number>();
+  #total = 0;
+  #lastJoinAtMs = Number.NEGATIVE_INFINITY;
+
+  /** Looks for nodes that have come up since; a new join begins a new count. Call before `hasRoom`. */
+  observe(candidates: readonly Candidate[], nowMs: number): void {
+    let lastJoinAtMs = this.#lastJoinAtMs;
+    for (const { upAtMs } of candidates) if (upAtMs > lastJoinAtMs && upAtMs <= nowMs) lastJoinAtMs = upAtMs;
+    if (lastJoinAtMs === this.#lastJoinAtMs) return;
+    this.#lastJoinAtMs = lastJoinAtMs;
+    this.#placed.clear();
+    this.#total = 0;
+  }
+
+  /** True while shares are limited. */
+  isLimited(nowMs: number): boolean {
+    return nowMs - this.#lastJoinAtMs < OVER_MS;
+  }
+
+  /** May `candidate` take one more, out of candidates that weigh `totalWeight` together? */
+  hasRoom({ id, weight }: Candidate, totalWeight: number, nowMs: number): boolean {
+    const beyondMs = Math.max(0, nowMs - this.#lastJoinAtMs - LIMITED_MS);
+    const limit = SHARE_LIMIT * 2 ** (beyondMs / DOUBLING_MS);
+    const allowed = (limit * (this.#total + 1) * weight) / totalWeight;
+    return (this.#placed.get(id) ?? 0) + 1 <= Math.max(1, allowed);
+  }
+
+  place({ id }: Candidate): void {
+    this.#placed.set(id, (this.#placed.get(id) ?? 0) + 1);
+    this.#total++;
+  }
+}

@@ -1,0 +1,26 @@
+import { adaptive } from './adaptive.ts';
+import type { AlgorithmFactory } from './algorithm.ts';
+import { leastConnections } from './least-connections.ts';
+import { powerOfTwo } from './power-of-two.ts';
+import { roundRobin } from './round-robin.ts';
+import { session } from './session.ts';
+
+/** Algorithms by the name operators use. */
+export const ALGORITHMS = {
+  adaptive,
+  session,
+  'round-robin': roundRobin,
+  'least-connections': leastConnections,
+  'power-of-two': powerOfTwo,
+} as const satisfies Record<string, AlgorithmFactory>;
+
+export type AlgorithmName = keyof typeof ALGORITHMS;
+
+/** For requests without a session. */
+export const DEFAULT_ALGORITHM: AlgorithmName = 'adaptive';
+/** For new sessions. */
+export const DEFAULT_SESSION_ALGORITHM: AlgorithmName = 'session';
+
+export function isAlgorithmName(text: string): text is AlgorithmName {
+  return Object.hasOwn(ALGORITHMS, text);
+}

@@ -1,0 +1,46 @@
+import type { NodeId } from '@rollcall/protocol';
+import type { Rng } from '../rng.ts';
+import type { Algorithm, Candidate, PickRequest } from './algorithm.ts';
+
+/**
+ * The node with the fewest requests in flight for its weight, random among equals. It counts requests, not
+ * connections; the name is the one everybody knows.
+ */
+export function leastConnections({ rng }: { readonly rng: Rng }): Algorithm {
+  return new LeastConnections(rng);
+}
+
+class LeastConnections implements Algorithm {
+  readonly name = 'least-connections';
+  readonly #rng: Rng;
+
+  constructor(rng: Rng) {
+    this.#rng = rng;
+  }
+
+  pick(candidates: readonly Candidate[], _request: PickRequest, tried: ReadonlySet<NodeId>): Candidate | undefined {
+    let best: Candidate | undefined;
+    let bestScore = Number.POSITIVE_INFINITY;
+    let ties = 0;
+    for (const candidate of candidates) {
+      if (tried.has(candidate.id)) continue;
+      const score = inFlightPerWeight(candidate);
+      if (best === undefined || score < bestScore) {
+        best = candidate;
+        bestScore = score;
+        ties = 1;
+      } else if (score === bestScore && this.#rng() * ++ties < 1) best = candidate;
+    }
+    return best;
+  }
+
+  score(candidate: Candidate): number {
+    return inFlightPerWeight(candidate);
+  }
+}
+
+/** In-flight requests that the node would have with one more, for its weight. */
+export function inFlightPerWeight({ live, weight }: Candidate): number {
+  const perWeight = (live.inFlight + 1) / weight;
+  return perWeight >= 0 ? perWeight : Number.MAX_VALUE;
+}

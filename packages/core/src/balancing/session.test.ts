@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { NodeId } from '@rollcall/protocol';
+import { candidate, type TestCandidate } from '../testing/algorithm-contract.ts';
+import { seededRng } from '../testing/seeded-rng.ts';
+import { session } from './session.ts';
+
+const NONE: ReadonlySet<NodeId> = new Set();
+
+function logIn(nodes: readonly TestCandidate[], logins: number, fromMs: number, everyMs: number): Map<string, number> {
+  const algorithm = session({ rng: seededRng(5) });
+  const placed = new Map<string, number>();
+  for (let i = 0; i < logins; i++) {
+    const picked = algorithm.pick(nodes, { nowMs: fromMs + i * everyMs, isNewSession: true }, NONE);
+    const node = nodes.find((one) => one === picked)!;
+    node.live.placed++;
+    placed.set(node.id, (placed.get(node.id) ?? 0) + 1);
+  }
+  return placed;
+}
+
+void test('few logins stay even to one session', () => {
+  const nodes = ['a', 'b', 'c', 'd'].map((id) => candidate(id, { live: { sessions: 0 } }));
+  const placed = logIn(nodes, 42, 1_000, 10_000);
+  assert.deepEqual([...placed.values()].sort(), [10, 10, 11, 11]);
+});
+
+void test('placements that no report has counted yet do count', () => {
+  const nodes = [candidate('a', { live: { sessions: 5, placed: 0 } }), candidate('b', { live: { sessions: 0 } })];
+  const placed = logIn(nodes, 15, 1_000, 1);
+  assert.deepEqual([placed.get('a'), placed.get('b')], [5, 10]);
+});
+
+void test('a joining node is used at once, and nobody gets over 1.5 times the fair share in the next 10 s', () => {
+  for (const others of [1, 2, 4, 9]) {
+    const joinAtMs = 1_000_000;
+    const nodes = Array.from({ length: others }, (_, i) =>
+      candidate(`old${i}`, { live: { sessions: 1_000 + 50 * i } }),
+    );
+    nodes.push(candidate('new', { upAtMs: joinAtMs, live: { sessions: 0 } }));
+    const placed = logIn(nodes, 500, joinAtMs, 20);
+    const fair = 500 / nodes.length;
+    assert.ok((placed.get('new') ?? 0) > 0.9 * fair, `new got ${placed.get('new')} of fair ${fair}`);
+    for (const [id, count] of placed) assert.ok(count <= 1.5 * fair, `${id} got ${count}, fair is ${fair}`);
+  }
+});
+
+void test('the very next login after a join goes to the new node', () => {
+  const nodes = [
+    candidate('old', { live: { sessions: 10 } }),
+    candidate('new', { upAtMs: 5_000, live: { sessions: 0 } }),
+  ];
+  assert.deepEqual([...logIn(nodes, 1, 5_000, 1)], [['new', 1]]);
+});
+
+void test('after the limited time a new node catches up', () => {
+  const nodes = [candidate('old', { live: { sessions: 500 } }), candidate('new', { upAtMs: 0, live: { sessions: 0 } })];
+  const placed = logIn(nodes, 100, 46_000, 1);
+  assert.equal(placed.get('new'), 100);
+});
+
+void test('shares are limited by weight', () => {
+  const nodes = [
+    candidate('a', { weight: 3, live: { sessions: 300 } }),
+    candidate('new', { upAtMs: 0, live: { sessions: 0 } }),
+  ];
+  const placed = logIn(nodes, 100, 0, 10);
+  assert.ok(placed.get('new')! <= 1.5 * 25 && placed.get('new')! >= 25, `${placed.get('new')}`);
+});
+
+void test('a node that answers much slower than the others gets no new sessions', () => {
+  const algorithm = session({ rng: seededRng(5) });
+  const nodes = [
+    candidate('slow', { live: { sessions: 0 } }),
+    candidate('a', { live: { sessions: 50 } }),
+    candidate('b', { live: { sessions: 50 } }),
+  ];
+  for (let i = 0; i < 30; i++)
+    for (const node of nodes) algorithm.onResponse?.(node, 'ok', node.id === 'slow' ? 400 : 10, i);
+  for (let i = 0; i < 20; i++)
+    assert.notEqual(algorithm.pick(nodes, { nowMs: 1_000 + i, isNewSession: true }, NONE)?.id, 'slow');
+  assert.equal(
+    algorithm.pick(nodes, { nowMs: 2_000, isNewSession: true }, new Set([nodes[1]!.id, nodes[2]!.id]))?.id,
+    'slow',
+  );
+});
+
+void test('among loaded nodes of equal sessions the freer one is chosen', () => {
+  const nodes = [
+    candidate('hot', { live: { sessions: 20, load: 0.9 } }),
+    candidate('cool', { live: { sessions: 20, load: 0.5 } }),
+    candidate('untold', { live: { sessions: 20 } }),
+  ];
+  assert.deepEqual([...logIn(nodes, 1, 0, 1)], [['cool', 1]]);
+});

@@ -1,0 +1,147 @@
+import type { NodeId } from '@rollcall/protocol';
+import type { Rng } from '../rng.ts';
+import type { Algorithm, AttemptOutcome, Candidate, PickRequest } from './algorithm.ts';
+import { FairShare } from './fair-share.ts';
+import { ServiceEstimates } from './service-estimate.ts';
+
+/** A node whose cost is above this many medians gets no new sessions while there are others. */
+const GUARD_RATIO = 2;
+/** Requests in flight per core that do not count as a queue yet. */
+const QUEUE_SLACK = 4;
+/** The median is reckoned again after this time. */
+const GUARD_MS = 100;
+/** A slow node counts at most this much against a typical one, a fast one for as much. */
+const MAX_SPEED_RATIO = 4;
+/** Most that the load weighs against the number of sessions; less while nodes are idle, when loads differ by noise only. */
+const MAX_LOAD_WEIGHT = 0.5;
+
+/**
+ * The default for new sessions: the least density of sessions among the nodes that answer about as fast as the rest.
+ *
+ * Density is sessions and placements that are not in that number yet, by weight and speed, mixed with the reported
+ * load: a session is a promise of later requests, so the number of sessions counts even while all nodes are idle. A
+ * node whose cost is above twice the median gets none as long as others do. After a join shares are limited
+ * (`FairShare`). Equal weights come out even to one session when logins are few.
+ *
+ * @see mod_cluster MODCLUSTER-527: at a low login rate its rule sends every login to the same node.
+ */
+export function session({ rng }: { readonly rng: Rng }): Algorithm {
+  return new SessionPlacement(rng);
+}
+
+class SessionPlacement implements Algorithm {
+  readonly name = 'session';
+  readonly #rng: Rng;
+  readonly #estimates = new ServiceEstimates();
+  readonly #shares = new FairShare();
+  #guardAtMs = Number.NEGATIVE_INFINITY;
+  #guardCost = Number.POSITIVE_INFINITY;
+  #medianSpeed = 1;
+  #meanSessions = 1;
+  #meanLoad = 0;
+
+  constructor(rng: Rng) {
+    this.#rng = rng;
+  }
+
+  pick(candidates: readonly Candidate[], request: PickRequest, tried: ReadonlySet<NodeId>): Candidate | undefined {
+    const { nowMs } = request;
+    if (candidates.length === 1) return tried.has(candidates[0]!.id) ? undefined : candidates[0];
+    this.#shares.observe(candidates, nowMs);
+    if (nowMs - this.#guardAtMs >= GUARD_MS || nowMs < this.#guardAtMs) this.#measure(candidates, nowMs);
+    const isLimited = this.#shares.isLimited(nowMs);
+    const totalWeight = isLimited ? sumOfWeights(candidates) : 0;
+    let best: Candidate | undefined;
+    let bestRank = Number.POSITIVE_INFINITY;
+    let bestDensity = Number.POSITIVE_INFINITY;
+    let ties = 0;
+    for (const candidate of candidates) {
+      if (tried.has(candidate.id)) continue;
+      // Shares before speed before density: a lower rank is always better.
+      const isCrowded = isLimited && !this.#shares.hasRoom(candidate, totalWeight, nowMs);
+      const rank =
+        (isCrowded ? 2 : 0) + (guardedCost(this.#estimates.costMs(candidate.id), candidate) > this.#guardCost ? 1 : 0);
+      const density = this.score(candidate);
+      if (best === undefined || rank < bestRank || (rank === bestRank && density < bestDensity)) {
+        best = candidate;
+        bestRank = rank;
+        bestDensity = density;
+        ties = 1;
+      } else if (rank === bestRank && density === bestDensity && this.#rng() * ++ties < 1) best = candidate;
+    }
+    if (best !== undefined && isLimited) this.#shares.place(best);
+    return best;
+  }
+
+  onResponse(candidate: Candidate, outcome: AttemptOutcome, latencyMs: number): void {
+    this.#estimates.learn(candidate, outcome, latencyMs);
+  }
+
+  onMembership(candidates: readonly Candidate[]): void {
+    this.#estimates.retain(candidates);
+    this.#guardAtMs = Number.NEGATIVE_INFINITY;
+  }
+
+  /** Density of sessions, without unit: 1 is about the mean. */
+  score({ id, weight, live }: Candidate): number {
+    const speed = clamp(this.#estimates.costMs(id) / this.#medianSpeed, 1 / MAX_SPEED_RATIO, MAX_SPEED_RATIO);
+    const sessions = (sessionsOf(live) + 1) / weight;
+    const crowd = (sessions * speed) / this.#meanSessions;
+    const loadWeight = Math.min(MAX_LOAD_WEIGHT, this.#meanLoad);
+    // A load that is not told counts as the mean.
+    const load = loadWeight > 0 && live.load >= 0 ? Math.min(1, live.load) / this.#meanLoad : 1;
+    const density = (1 - loadWeight) * crowd + loadWeight * load;
+    return Number.isFinite(density) ? density : Number.MAX_VALUE;
+  }
+
+  /** Means and medians over the candidates, against which the guard and the density are reckoned. */
+  #measure(candidates: readonly Candidate[], nowMs: number): void {
+    this.#guardAtMs = nowMs;
+    const costs = new Float64Array(candidates.length);
+    const speeds = new Float64Array(candidates.length);
+    let sessions = 0;
+    let load = 0;
+    let loads = 0;
+    for (let i = 0; i < candidates.length; i++) {
+      const candidate = candidates[i]!;
+      const costMs = this.#estimates.costMs(candidate.id);
+      speeds[i] = costMs;
+      costs[i] = guardedCost(costMs, candidate);
+      sessions += sessionsOf(candidate.live) + 1;
+      if (candidate.live.load >= 0) {
+        load += Math.min(1, candidate.live.load);
+        loads++;
+      }
+    }
+    this.#guardCost = GUARD_RATIO * median(costs);
+    this.#medianSpeed = median(speeds);
+    this.#meanSessions = sessions / candidates.length;
+    this.#meanLoad = loads === 0 ? 0 : load / loads;
+  }
+}
+
+function guardedCost(costMs: number, { live, cores }: Candidate): number {
+  const queue = 1 + live.inFlight / (QUEUE_SLACK * cores);
+  return costMs * queue * queue * queue;
+}
+
+/** Sessions as told, with those placed since; a number nobody has told counts as none. */
+function sessionsOf(live: Candidate['live']): number {
+  const told = live.sessions >= 0 ? Math.min(live.sessions, Number.MAX_SAFE_INTEGER) : 0;
+  return told + (live.placed >= 0 ? Math.min(live.placed, Number.MAX_SAFE_INTEGER) : 0);
+}
+
+function median(values: Float64Array): number {
+  values.sort();
+  return values[values.length >> 1]!;
+}
+
+function sumOfWeights(candidates: readonly Candidate[]): number {
+  let sum = 0;
+  for (const { weight } of candidates) sum += weight;
+  return sum;
+}
+
+function clamp(value: number, min: number, max: number): number {
+  return Math.min(max, Math.max(min, value));
+}

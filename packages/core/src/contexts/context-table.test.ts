@@ -1,0 +1,249 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  type FeedLiveness,
+  type NodeId,
+  parseBalancerName,
+  parseContextPath,
+  parseHostPattern,
+  parseNodeId,
+  parseRoute,
+  type Status,
+} from '@rollcall/protocol';
+import { candidate } from '../testing/algorithm-contract.ts';
+import { buildContextTable, type ContextTable, EMPTY_CONTEXT_MS } from './context-table.ts';
+import type { MemberNode } from './member-node.ts';
+import type { ServedContext } from './served-context.ts';
+
+interface TestNode extends MemberNode {
+  liveness: FeedLiveness;
+  isEjected: boolean;
+}
+
+interface Spec {
+  readonly balancer?: string;
+  readonly hosts?: readonly string[];
+  readonly paths?: readonly string[];
+  readonly status?: Status;
+  readonly isStandby?: boolean;
+}
+
+function node(
+  id: string,
+  { balancer = 'shop', hosts = ['*'], paths = ['/'], status = 'enabled', isStandby = false }: Spec = {},
+): TestNode {
+  return {
+    ...candidate(id),
+    balancer: parseBalancerName(balancer)!,
+    route: parseRoute(id)!,
+    group: undefined,
+    hosts: hosts.map((host) => parseHostPattern(host)!),
+    contexts: paths.map((path) => ({ path: parseContextPath(path)!, status })),
+    isStandby,
+    liveness: 'up',
+    isEjected: false,
+  };
+}
+
+type Table = ContextTable<TestNode, string>;
+
+function build(nodes: readonly TestNode[], previous?: Table, changed: readonly string[] = [], nowMs = 0): Table {
+  return buildContextTable<TestNode, string>(nodes, {
+    previous,
+    changed: new Set(changed.map((id) => parseNodeId(id)!)),
+    attach: (balancer, path) => `${balancer}${path}`,
+    nowMs,
+  });
+}
+
+function name(found: ServedContext<TestNode, string> | 'ambiguous' | undefined): string | undefined {
+  return typeof found === 'object' ? found.attached : found;
+}
+
+const ids = (nodes: readonly TestNode[]): NodeId[] => nodes.map(({ id }) => id).sort();
+
+void test('the longest context prefix wins, and only at a boundary', () => {
+  const table = build([
+    node('root'),
+    node('app', { balancer: 'app', paths: ['/app'] }),
+    node('admin', { balancer: 'admin', paths: ['/app/admin'] }),
+  ]);
+  const expected: Record<string, string> = {
+    '/': 'shop/',
+    '/x': 'shop/',
+    '/app': 'app/app',
+    '/app/': 'app/app',
+    '/app?x=/app/admin': 'app/app',
+    '/app;jsessionid=1': 'app/app',
+    '/apple': 'shop/',
+    '/ap': 'shop/',
+    '/App': 'shop/',
+    '/app/admin': 'admin/app/admin',
+    '/app/admin/x/y': 'admin/app/admin',
+    '/app/admin2': 'app/app',
+    '//app': 'shop/',
+    '*': 'shop/',
+  };
+  for (const [target, context] of Object.entries(expected))
+    assert.equal(name(table.find('any', target)), context, target);
+});
+
+void test('without a matching context nothing is found', () => {
+  const table = build([node('app', { paths: ['/app'] }), node('h', { balancer: 'h', hosts: ['h.example'] })]);
+  assert.equal(table.find('any', '/'), undefined);
+  assert.equal(table.find('any', '*'), undefined);
+  assert.equal(table.find('', '/x'), undefined);
+  assert.equal(build([]).find('any', '/'), undefined);
+  assert.equal(table.find('h.example', 'no-slash'), undefined);
+});
+
+void test('an exact host wins over the longest suffix, that over any host, and a host without the path is passed over', () => {
+  const table = build([
+    node('any', { balancer: 'any' }),
+    node('wide', { balancer: 'wide', hosts: ['*.example'] }),
+    node('near', { balancer: 'near', hosts: ['*.shop.example'] }),
+    node('exact', { balancer: 'exact', hosts: ['www.shop.example'], paths: ['/app'] }),
+  ]);
+  assert.equal(name(table.find('www.shop.example', '/app/x')), 'exact/app');
+  assert.equal(name(table.find('www.shop.example', '/')), 'near/');
+  assert.equal(name(table.find('a.b.shop.example', '/')), 'near/');
+  assert.equal(name(table.find('shop.example', '/')), 'wide/');
+  assert.equal(name(table.find('example', '/')), 'any/');
+  assert.equal(name(table.find('', '/')), 'any/');
+  assert.equal(name(table.find(`${'a.'.repeat(200)}shop.example`, '/')), 'any/', 'no name is that long');
+});
+
+void test('a path that a node could read as another context is ambiguous', () => {
+  const table = build([
+    node('root'),
+    node('app', { balancer: 'app', paths: ['/app'] }),
+    node('deep', { balancer: 'deep', paths: ['/app/deep'] }),
+  ]);
+  const ambiguous = [
+    '/app/../x',
+    '/app/..',
+    '/x/../app',
+    '/app/%2e%2e/x',
+    '/app/%2E./x',
+    '/app/..%2fx',
+    '/%61pp',
+    '/app%2fdeep',
+    '/app/..;/x',
+    '/app/..;a=b/x',
+    '/app;x/deep',
+    '/app/deep/..',
+    '/x\\..\\app',
+    '/app%5c..%5c',
+    '/a/../app/%2e%2e/a',
+    '/./app',
+    '/%2e/app',
+    '/app/%3b/../..',
+  ];
+  for (const target of ambiguous) assert.equal(table.find('h', target), 'ambiguous', target);
+  const clear: Record<string, string> = {
+    '/app/%20x': 'app/app',
+    '/app/./x': 'app/app',
+    '/app/x/../y': 'app/app',
+    '/app/%zz': 'app/app',
+    '/x%': 'shop/',
+    '/app/.hidden': 'app/app',
+    '/app?p=../x': 'app/app',
+    '/x;jsessionid=1': 'shop/',
+    '/app/%252e%252e/x': 'app/app',
+    '/..': 'shop/',
+  };
+  for (const [target, context] of Object.entries(clear)) assert.equal(name(table.find('h', target)), context, target);
+});
+
+void test('nothing is ambiguous while every context is the root', () => {
+  const table = build([node('a'), node('b', { balancer: 'b', hosts: ['b.example'] })]);
+  assert.equal(name(table.find('x', '/app/%2e%2e/..;/y')), 'shop/');
+});
+
+void test('suspicion and ejection change who is eligible in place, and back', () => {
+  const [a, b] = [node('a'), node('b')];
+  const context = build([a, b]).contexts[0]!;
+  assert.deepEqual(ids(context.forNew), ['a', 'b']);
+  a.liveness = 'suspect';
+  context.update(a);
+  assert.deepEqual(ids(context.forNew), ['b']);
+  assert.equal(context.keepsSessions(a), true);
+  a.isEjected = true;
+  context.update(a);
+  context.update(a);
+  assert.equal(context.keepsSessions(a), false);
+  Object.assign(a, { liveness: 'up', isEjected: false });
+  context.update(a);
+  context.update(a);
+  assert.deepEqual(ids(context.forNew), ['a', 'b']);
+  const stranger = node('stranger', { paths: ['/other'] });
+  context.update(stranger);
+  assert.equal(context.keepsSessions(stranger), false);
+  assert.equal(context.contextOf(stranger), undefined);
+  assert.deepEqual(ids(context.forNew), ['a', 'b']);
+});
+
+void test('a draining context keeps sessions and gets no new ones, a stopped one neither', () => {
+  const [a, b, c] = [node('a'), node('b', { status: 'draining' }), node('c', { status: 'stopped' })];
+  const context = build([a, b, c]).contexts[0]!;
+  assert.deepEqual(ids(context.forNew), ['a']);
+  assert.deepEqual(
+    [a, b, c].map((one) => context.keepsSessions(one)),
+    [true, true, false],
+  );
+  assert.equal(context.contextOf(b)?.status, 'draining');
+});
+
+void test('standby nodes are eligible for new sessions only when nobody else is', () => {
+  const [a, spare] = [node('a'), node('spare', { isStandby: true })];
+  const context = build([a, spare]).contexts[0]!;
+  assert.deepEqual(ids(context.forNew), ['a']);
+  assert.equal(context.keepsSessions(spare), true);
+  a.isEjected = true;
+  context.update(a);
+  assert.deepEqual(ids(context.forNew), ['spare']);
+});
+
+void test('contexts in which nothing changed are taken over as they are', () => {
+  const nodes = [node('a'), node('b', { balancer: 'b', paths: ['/b'] })];
+  const first = build(nodes);
+  const second = build([...nodes, node('c', { balancer: 'b', paths: ['/b'] })], first, ['c']);
+  assert.equal(second.find('h', '/'), first.find('h', '/'));
+  assert.notEqual(second.find('h', '/b'), first.find('h', '/b'));
+  const third = build(nodes, first, ['a']);
+  assert.notEqual(third.find('h', '/'), first.find('h', '/'));
+  const replaced = build([node('a'), nodes[1]!], first);
+  assert.notEqual(replaced.find('h', '/'), first.find('h', '/'), 'another object is another node');
+});
+
+void test('a context whose last node is gone is known for a while and then forgotten', () => {
+  const full = build([node('a')]);
+  const empty = build([], full, ['a'], 1_000);
+  const found = empty.find('h', '/');
+  assert.ok(typeof found === 'object' && found.members.length === 0 && found.forNew.length === 0);
+  assert.equal(found.attached, 'shop/');
+  assert.equal(build([], empty, [], 1_000 + EMPTY_CONTEXT_MS - 1).find('h', '/'), found);
+  assert.equal(build([], empty, [], 1_000 + EMPTY_CONTEXT_MS).find('h', '/'), undefined);
+  const back = build([node('a')], empty, ['a'], 2_000).find('h', '/');
+  assert.ok(typeof back === 'object' && back.members.length === 1 && back.emptySinceMs === undefined);
+});
+
+void test('a host and context that two balancers claim stays with the first', () => {
+  const table = build([node('a'), node('thief', { balancer: 'other' })]);
+  const found = table.find('h', '/');
+  assert.ok(typeof found === 'object');
+  assert.equal(found.balancer, 'shop');
+  assert.deepEqual(ids(found.members), ['a']);
+});
+
+void test('a node that names a host or a context twice is there once', () => {
+  const table = build([node('a', { hosts: ['*', '*'], paths: ['/', '/'] })]);
+  assert.equal(table.contexts.length, 1);
+  assert.equal(table.contexts[0]!.members.length, 1);
+});
+
+void test('the contexts of a node are found by its id', () => {
+  const table = build([node('a', { hosts: ['x.example', 'y.example'], paths: ['/', '/app'] }), node('b')]);
+  assert.equal(table.contextsOf(parseNodeId('a')!).length, 4);
+  assert.equal(table.contextsOf(parseNodeId('nobody')!).length, 0);
+});

@@ -1,0 +1,106 @@
+/** The domain, pure. The one front door of the package; `./testing` is the other, for tests. */
+
+// balancing: the interface
+export type {
+  Algorithm,
+  AlgorithmFactory,
+  AttemptOutcome,
+  Candidate,
+  LiveNumbers,
+  PickRequest,
+} from './balancing/algorithm.ts';
+export {
+  ALGORITHMS,
+  type AlgorithmName,
+  DEFAULT_ALGORITHM,
+  DEFAULT_SESSION_ALGORITHM,
+  isAlgorithmName,
+} from './balancing/index.ts';
+export { type LoadField, parseLoadField } from './balancing/load-field.ts';
+// clock and rng: the two ports everything timed or random goes through
+export type { Clock } from './clock.ts';
+// contexts: which nodes serve a request
+export {
+  buildContextTable,
+  ContextTable,
+  type ContextTableOptions,
+  EMPTY_CONTEXT_MS,
+} from './contexts/context-table.ts';
+export {
+  ASK_NEW,
+  ASK_SESSION,
+  type EligibilityAsk,
+  ineligibleReason,
+  isEligible,
+  type Standing,
+} from './contexts/eligibility.ts';
+export type { MemberNode } from './contexts/member-node.ts';
+export { ServedContext } from './contexts/served-context.ts';
+// health: ejection
+export {
+  type EjectCause,
+  type EjectionPhase,
+  type EjectionState,
+  isAdmitted,
+  MAX_CONSECUTIVE_FAILURES,
+  MAX_EJECT_MS,
+  MIN_EJECT_MS,
+  mayEject,
+  NOT_EJECTED,
+  type Observation,
+  observe,
+} from './health/ejection.ts';
+
+// registry
+export { DEFAULT_COOKIES, DEFAULT_PARAMETERS } from './registry/balancer-settings.ts';
+export type {
+  BalancerSettingsCommand,
+  Command,
+  ConnectionId,
+  DisconnectCommand,
+  HeartbeatCommand,
+  LeaveCommand,
+  NodeStatusCommand,
+  ObserveCommand,
+  OperatorStatusCommand,
+  PatchNodeCommand,
+  ReachableCommand,
+  RegisterCommand,
+  RemoveCommand,
+  RestoreCommand,
+  StalledCommand,
+  Target,
+  TickCommand,
+  WorkerJoinedCommand,
+  WorkerLeftCommand,
+} from './registry/commands.ts';
+export type { Drain } from './registry/drain.ts';
+export type { Event, GoneCause, Rejection } from './registry/events.ts';
+export type { Snapshot } from './registry/feed-view.ts';
+export type { LivenessReason, NodeKind, NodeView, Overrides, Wish } from './registry/node-record.ts';
+export { contextStatus, effectiveStatus } from './registry/node-record.ts';
+export type { Now } from './registry/node-resource.ts';
+export { isInFeed, mostRestrictive } from './registry/node-status.ts';
+export type { RegistryOptions } from './registry/options.ts';
+export { type NodeCounts, type Pace, Registry } from './registry/registry.ts';
+export type { RecordChanges } from './registry/stored-records.ts';
+export type { Rng } from './rng.ts';
+// sticky: the session of a request and its route
+export { ActiveSessions } from './sticky/active-sessions.ts';
+export { type CookieEdit, cookieValue, cookieValueStart, editCookies, pairEnd } from './sticky/cookie-field.ts';
+export { type FailoverCandidate, failoverNode, type LostSession } from './sticky/failover.ts';
+export {
+  buildRouteCookie,
+  ROUTE_COOKIE,
+  ROUTE_COOKIE_ID_LENGTH,
+  routeCookieAttributes,
+  routeCookieId,
+} from './sticky/route-cookie.ts';
+export { findRoute, type KnownRoutes, namesRoute, withoutRoute, withRoute } from './sticky/session-id.ts';
+export { type SessionPlace, SessionSearch } from './sticky/session-search.ts';
+export { hashText } from './sticky/text-hash.ts';
+export { editParameters, type ParameterEdit } from './sticky/url-session.ts';
+// store
+export { memoryStore } from './store/memory-store.ts';
+export type { Store, StoredRecord, StoreListener, WriteOutcome } from './store/store.ts';
+export { isNewer } from './store/version.ts';

@@ -1,0 +1,113 @@
+/**
+ * The registry as the feed tells it, whole (`snapshotOf`) and as changes (`changesOf`).
+ *
+ * A consumer that applies the changes in order has what a snapshot would say, by these rules: `gone` takes the node out
+ * and remembers the route as not expected; `forgotten` drops a remembered route; `node` puts the node in, whatever it
+ * was before, and drops its route from the remembered; `settled` with no learning time left makes all remembered routes
+ * not expected.
+ */
+import type { FeedBalancer, FeedChange, FeedNode, FeedRememberedRoute, NodeId } from '@rollcall/protocol';
+import type { FeedDirt, RouteName } from './feed-journal.ts';
+import type { NodeView } from './node-record.ts';
+import { contextStatus, isStandby, weightOf } from './node-record.ts';
+import { isInFeed } from './node-status.ts';
+import type { RegistryState } from './registry-state.ts';
+
+/** All that the feed says at one revision. */
+export interface Snapshot {
+  readonly revision: number;
+  readonly isSettled: boolean;
+  readonly learningMs: number;
+  readonly nodes: readonly FeedNode[];
+  readonly balancers: readonly FeedBalancer[];
+  readonly remembered: readonly FeedRememberedRoute[];
+}
+
+export function snapshotOf(state: RegistryState, nowMs: number): Snapshot {
+  const nodes: FeedNode[] = [];
+  const remembered: FeedRememberedRoute[] = [];
+  for (const node of state.nodes.all()) {
+    const inFeed = feedNode(node);
+    if (inFeed) nodes.push(inFeed);
+    else if (node.isKnown) {
+      const { balancer, route } = node.registration;
+      remembered.push({ balancer, route, isExpected: node.expectedUntilMs !== undefined && state.learning.isOpen });
+    }
+  }
+  return {
+    revision: state.journal.revision,
+    isSettled: state.isSettled,
+    learningMs: state.learning.remainingMs(nowMs),
+    nodes,
+    balancers: [...state.balancers.values()].map((balancer) => balancer.inForce()),
+    remembered,
+  };
+}
+
+/** Changes that take a consumer from what it was told last to now. Nodes come last, so that a route may move to another. */
+export function changesOf(state: RegistryState, dirt: FeedDirt): FeedChange[] {
+  const changes: FeedChange[] = [];
+  for (const name of dirt.balancers) changes.push({ type: 'balancer', balancer: state.balancers.get(name)!.inForce() });
+  for (const { id, balancer, route, cause } of dirt.losses) {
+    const record = state.nodes.get(id);
+    if (record === undefined || !isInFeed(record.liveness)) changes.push({ type: 'gone', id, balancer, route, cause });
+  }
+  const told = new Set(dirt.losses.map((loss) => loss.id));
+  for (const name of dirt.routes) {
+    const change = routeChange(state, name, told);
+    if (change) changes.push(change);
+  }
+  for (const id of dirt.nodes) {
+    const record = state.nodes.get(id);
+    const node = record && feedNode(record);
+    if (node) changes.push({ type: 'node', node });
+  }
+  if (dirt.isSettledChanged)
+    changes.push({
+      type: 'settled',
+      isSettled: state.isSettled,
+      learningMs: state.learning.remainingMs(state.nowMs),
+    });
+  return changes;
+}
+
+function routeChange(
+  state: RegistryState,
+  { balancer, route }: RouteName,
+  told: ReadonlySet<NodeId>,
+): FeedChange | undefined {
+  const id = state.routes.holder(balancer, route);
+  const holder = id && state.nodes.get(id);
+  if (!holder?.isKnown) return { type: 'forgotten', balancer, route };
+  if (isInFeed(holder.liveness) || told.has(holder.id)) return undefined;
+  return { type: 'gone', id: holder.id, balancer, route, cause: holder.goneCause ?? 'expired' };
+}
+
+/** The node as the feed tells it; `undefined` when it is not in the feed. */
+export function feedNode(node: NodeView): FeedNode | undefined {
+  const { liveness, registration } = node;
+  if (!isInFeed(liveness)) return undefined;
+  const { group, keepAliveMs, publicUrl, cores } = registration;
+  const { redirectTo } = node.overrides;
+  return {
+    index: node.index,
+    id: node.id,
+    balancer: registration.balancer,
+    url: registration.url,
+    route: registration.route,
+    hosts: registration.hosts,
+    contexts: registration.contexts.map(({ path }) => ({ path, status: contextStatus(node, path) })),
+    weight: weightOf(node),
+    ...(group !== undefined && { group }),
+    incarnation: registration.incarnation,
+    liveness,
+    standby: isStandby(node),
+    ...(keepAliveMs !== undefined && { keepAliveMs }),
+    ...(publicUrl !== undefined && { publicUrl }),
+    ...(cores !== undefined && { cores }),
+    loadHeader: registration.loadHeader,
+    ...(node.load !== undefined && { load: node.load }),
+    ...(node.sessions !== undefined && { sessions: node.sessions }),
+    ...(redirectTo !== undefined && { redirectTo }),
+  };
+}

@@ -1,0 +1,52 @@
+/**
+ * The time after a start in which sessions wait for nodes that are remembered but not back yet. It is over when the
+ * last of them is back, or after its full length. Before the store has spoken nobody knows who is missing, so the
+ * window stays open at full length then.
+ */
+import type { NodeId } from '@rollcall/protocol';
+
+export class LearningWindow {
+  readonly #missing = new Set<NodeId>();
+  #endsAtMs: number;
+  #isOpen = true;
+
+  constructor(startedAtMs: number, lengthMs: number) {
+    this.#endsAtMs = startedAtMs + lengthMs;
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  /** Milliseconds it stays open at most; 0 when it is over. */
+  remainingMs(nowMs: number): number {
+    return this.#isOpen ? Math.max(0, this.#endsAtMs - nowMs) : 0;
+  }
+
+  /** The store has spoken: these are missing. Returns whether that ends the window. */
+  expect(missing: Iterable<NodeId>): boolean {
+    for (const id of missing) this.#missing.add(id);
+    return this.#closeIf(this.#missing.size === 0);
+  }
+
+  /** A node is back, or will not come. Returns whether that ends the window. */
+  noLongerMissing(id: NodeId): boolean {
+    return this.#missing.delete(id) && this.#closeIf(this.#missing.size === 0);
+  }
+
+  /** Returns whether time has ended the window just now. */
+  pass(nowMs: number): boolean {
+    return this.#closeIf(nowMs >= this.#endsAtMs);
+  }
+
+  /** The coordinator stood still: nobody could come back in that time. */
+  shift(stalledMs: number): void {
+    this.#endsAtMs += stalledMs;
+  }
+
+  #closeIf(condition: boolean): boolean {
+    if (!condition || !this.#isOpen) return false;
+    this.#isOpen = false;
+    return true;
+  }
+}

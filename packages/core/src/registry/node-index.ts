@@ -1,0 +1,110 @@
+/**
+ * All node records by id, by balancer and by liveness, with their numbering, kept up to date on change so that nobody
+ * has to walk over all of them to count.
+ */
+import type { BalancerName, Liveness, NodeId } from '@rollcall/protocol';
+import type { NodeRecord } from './node-record.ts';
+
+export class NodeIndex {
+  readonly #byId = new Map<NodeId, NodeRecord>();
+  readonly #byBalancer = new Map<BalancerName, Set<NodeRecord>>();
+  readonly #counts: Record<Liveness, number> = { joining: 0, up: 0, suspect: 0, orphaned: 0, gone: 0 };
+  readonly #presentByOwner = new Map<string, number>();
+  // Sets keep the order of insertion: the first is the one that is gone the longest.
+  readonly #goneByOwner = new Map<string, Set<NodeRecord>>();
+  #lastIndex = -1;
+
+  get(id: NodeId): NodeRecord | undefined {
+    return this.#byId.get(id);
+  }
+
+  all(): IterableIterator<NodeRecord> {
+    return this.#byId.values();
+  }
+
+  inBalancer(name: BalancerName): ReadonlySet<NodeRecord> {
+    return this.#byBalancer.get(name) ?? NONE;
+  }
+
+  count(liveness: Liveness): number {
+    return this.#counts[liveness];
+  }
+
+  /** Nodes that are not gone. */
+  get present(): number {
+    return this.#byId.size - this.#counts.gone;
+  }
+
+  presentOf(owner: string): number {
+    return this.#presentByOwner.get(owner) ?? 0;
+  }
+
+  /** Nodes of `owner` that are gone, longest first. */
+  goneOf(owner: string): ReadonlySet<NodeRecord> {
+    return this.#goneByOwner.get(owner) ?? NONE;
+  }
+
+  nextIndex(): number {
+    this.#lastIndex += 1;
+    return this.#lastIndex;
+  }
+
+  add(record: NodeRecord): void {
+    this.#byId.set(record.id, record);
+    this.#enterBalancer(record);
+    this.#count(record, 1);
+  }
+
+  delete(record: NodeRecord): void {
+    this.#byId.delete(record.id);
+    this.#leaveBalancer(record);
+    this.#count(record, -1);
+  }
+
+  /** Runs `change`, which may change liveness, owner and balancer of `record`, and keeps all counts right. */
+  update(record: NodeRecord, change: () => void): void {
+    this.#count(record, -1);
+    this.#leaveBalancer(record);
+    change();
+    this.#enterBalancer(record);
+    this.#count(record, 1);
+  }
+
+  setLiveness(record: NodeRecord, liveness: Liveness): void {
+    this.#count(record, -1);
+    record.liveness = liveness;
+    this.#count(record, 1);
+  }
+
+  #enterBalancer(record: NodeRecord): void {
+    const { balancer } = record.registration;
+    const nodes = this.#byBalancer.get(balancer);
+    if (nodes) nodes.add(record);
+    else this.#byBalancer.set(balancer, new Set([record]));
+  }
+
+  #leaveBalancer(record: NodeRecord): void {
+    const { balancer } = record.registration;
+    const nodes = this.#byBalancer.get(balancer)!;
+    nodes.delete(record);
+    if (nodes.size === 0) this.#byBalancer.delete(balancer);
+  }
+
+  #count(record: NodeRecord, by: 1 | -1): void {
+    const { owner, liveness } = record;
+    this.#counts[liveness] += by;
+    if (liveness !== 'gone') {
+      const present = this.presentOf(owner) + by;
+      if (present === 0) this.#presentByOwner.delete(owner);
+      else this.#presentByOwner.set(owner, present);
+      return;
+    }
+    const gone = this.#goneByOwner.get(owner) ?? new Set();
+    if (by === 1) gone.add(record);
+    else gone.delete(record);
+    if (gone.size === 0) this.#goneByOwner.delete(owner);
+    else this.#goneByOwner.set(owner, gone);
+  }
+}
+
+const NONE: ReadonlySet<NodeRecord> = new Set();

@@ -1,0 +1,188 @@
+/** What operators want. Their wishes survive reconnects and restarts of a node, and its absence for as long as it is remembered. */
+
+import { patchForAll } from './balancer-settings.ts';
+import type {
+  BalancerSettingsCommand,
+  OperatorStatusCommand,
+  PatchNodeCommand,
+  RemoveCommand,
+  Target,
+} from './commands.ts';
+import type { Rejection } from './events.ts';
+import type { NodeRecord, Overrides, Wish } from './node-record.ts';
+import { effectiveStatus, NO_OVERRIDES, noWish } from './node-record.ts';
+import { type RegistryState, rejected } from './registry-state.ts';
+
+export function operatorStatus(state: RegistryState, command: OperatorStatusCommand): Rejection | undefined {
+  for (const name of ['deadlineMs', 'forMs'] as const) {
+    const durationMs = command[name];
+    if (durationMs !== undefined && !(durationMs >= 0 && Number.isFinite(durationMs)))
+      return rejected('bad-field', `${name} is ${durationMs}, not a duration`);
+  }
+  const nodes = targets(state, command.target);
+  if (nodes.length === 0) return rejected('not-found', `there is no ${describe(command.target)}`);
+  // Whoever drains a balancer means the nodes that are there; whoever enables it means none to come back drained.
+  const isOne = command.target.type === 'node';
+  for (const node of nodes)
+    if (isOne || command.status === 'enabled' || node.liveness !== 'gone') wish(state, node, command);
+  return undefined;
+}
+
+function targets(state: RegistryState, target: Target): NodeRecord[] {
+  switch (target.type) {
+    case 'node': {
+      const node = state.nodes.get(target.id);
+      return node ? [node] : [];
+    }
+    case 'balancer':
+      return [...state.nodes.inBalancer(target.name)];
+    case 'group':
+      return [...state.nodes.all()].filter((node) => node.registration.group === target.name);
+  }
+}
+
+function describe(target: Target): string {
+  return target.type === 'node' ? `node ${target.id}` : `node in ${target.type} ${target.name}`;
+}
+
+function wish(state: RegistryState, node: NodeRecord, command: OperatorStatusCommand): void {
+  const { nowMs } = state;
+  const earlier = node.operatorWish;
+  const isRepeat = earlier.status === command.status;
+  if (isRepeat && command.status === 'enabled') return;
+  const { deadlineMs, forMs } = command;
+  const next: Wish = {
+    status: command.status,
+    reason: command.reason ?? (isRepeat ? earlier.reason : undefined),
+    by: command.by,
+    atMs: isRepeat ? earlier.atMs : nowMs,
+    deadlineAtMs: instant(nowMs, deadlineMs) ?? (isRepeat ? earlier.deadlineAtMs : undefined),
+    untilMs: instant(nowMs, forMs) ?? (isRepeat ? earlier.untilMs : undefined),
+  };
+  const isUnchanged =
+    isRepeat &&
+    next.reason === earlier.reason &&
+    next.deadlineAtMs === earlier.deadlineAtMs &&
+    next.untilMs === earlier.untilMs;
+  if (isUnchanged) return;
+  applyWish(state, node, next, deadlineMs);
+}
+
+/** Puts an operator's wish into force. */
+export function applyWish(state: RegistryState, node: NodeRecord, next: Wish, deadlineMs?: number): void {
+  const isRepeat = next.status === node.operatorWish.status;
+  node.operatorWish = next;
+  if (!isRepeat) state.touchFeed(node);
+  if (next.status === 'enabled') {
+    node.operatorDrain = undefined;
+    if (node.nodeDrain?.isDone ?? true) state.draining.delete(node);
+  } else if (!isRepeat && node.liveness !== 'gone') {
+    state.beginDrain(node, 'operator');
+  } else if (node.operatorDrain) {
+    node.operatorDrain = { ...node.operatorDrain, deadlineAtMs: next.deadlineAtMs };
+  }
+  state.touchOverrideRecord(node);
+  state.schedule(node);
+  state.emit({
+    type: 'status',
+    id: node.id,
+    side: 'operator',
+    status: next.status,
+    effective: effectiveStatus(node),
+    ...(next.reason !== undefined && { reason: next.reason }),
+    ...(next.by !== undefined && { by: next.by }),
+    ...(deadlineMs !== undefined && { deadlineMs }),
+  });
+}
+
+function instant(nowMs: number, durationMs: number | undefined): number | undefined {
+  return durationMs === undefined ? undefined : nowMs + durationMs;
+}
+
+export function patchNode(state: RegistryState, command: PatchNodeCommand): Rejection | undefined {
+  const node = state.nodes.get(command.id);
+  if (!node) return rejected('not-found', `there is no node ${command.id}`);
+  const { weight, redirectTo } = command;
+  if (weight !== undefined && weight !== null && !(weight > 0 && weight <= 100))
+    return rejected('bad-field', `weight is ${weight}, not within 0 to 100`);
+  if (redirectTo !== undefined && redirectTo !== null) {
+    const target = state.nodes.get(redirectTo);
+    if (!target) return rejected('not-found', `there is no node ${redirectTo}`);
+    if (target === node) return rejected('conflict', `node ${node.id} cannot be redirected to itself`);
+    if (target.registration.balancer !== node.registration.balancer)
+      return rejected('conflict', `node ${redirectTo} is not in balancer ${node.registration.balancer}`);
+  }
+  const next = patched(node.overrides, command);
+  const what = differences(node.overrides, next);
+  if (what.length === 0) return undefined;
+  node.overrides = next;
+  state.touchFeed(node);
+  state.touchOverrideRecord(node);
+  state.emit({ type: 'patched', id: node.id, by: command.by, what: what.join(', ') });
+  return undefined;
+}
+
+function patched(overrides: Overrides, { weight, standby, redirectTo }: PatchNodeCommand): Overrides {
+  return {
+    weight: weight === undefined ? overrides.weight : (weight ?? undefined),
+    standby: standby === undefined ? overrides.standby : (standby ?? undefined),
+    redirectTo: redirectTo === undefined ? overrides.redirectTo : (redirectTo ?? undefined),
+  };
+}
+
+function differences(before: Overrides, after: Overrides): string[] {
+  const what: string[] = [];
+  for (const key of ['weight', 'standby', 'redirectTo'] as const)
+    if (before[key] !== after[key]) what.push(`${key} ${after[key] ?? 'as registered'}`);
+  return what;
+}
+
+/** A present node is deleted and its instance locked out; one that is gone is forgotten; one already removed stays so. */
+export function remove(state: RegistryState, command: RemoveCommand): Rejection | undefined {
+  const node = state.nodes.get(command.id);
+  if (!node) return rejected('not-found', `there is no node ${command.id}`);
+  if (node.liveness === 'gone' && node.expectedUntilMs === undefined) {
+    if (node.goneCause !== 'removed') state.forget(node);
+    return undefined;
+  }
+  const connection = node.isConnected ? node.connection : undefined;
+  node.operatorWish = noWish(state.nowMs);
+  node.operatorDrain = undefined;
+  node.overrides = NO_OVERRIDES;
+  state.markGone(node, 'removed', command.by);
+  if (connection !== undefined)
+    state.emit({
+      type: 'connection-refused',
+      id: node.id,
+      connection,
+      code: 'removed',
+      message: `node ${node.id} was removed by ${command.by}${command.reason === undefined ? '' : `: ${command.reason}`}`,
+    });
+  return undefined;
+}
+
+export function balancerSettings(state: RegistryState, command: BalancerSettingsCommand): Rejection | undefined {
+  const { name, source, patch, by } = command;
+  if (name === '*') {
+    const before = [...state.balancers.values()].map((balancer) => [balancer, textOf(balancer)] as const);
+    patchForAll(state.settingsForAll, source, patch);
+    for (const [balancer, text] of before) if (textOf(balancer) !== text) state.tellBalancer(balancer.name, by);
+    return undefined;
+  }
+  if (!state.balancers.has(name) && state.balancers.size >= state.options.maxBalancers)
+    return rejected(
+      'too-many-nodes',
+      `the coordinator knows ${state.options.maxBalancers} balancers, as many as it may`,
+    );
+  const isNew = !state.balancers.has(name);
+  const balancer = state.balancer(name);
+  const before = textOf(balancer);
+  balancer.patch(source, patch);
+  if (source === 'operator') state.dirtyRecords.add(`balancer/${name}`);
+  if (isNew || textOf(balancer) !== before) state.tellBalancer(name, by);
+  return undefined;
+}
+
+function textOf(balancer: { inForce(): unknown }): string {
+  return JSON.stringify(balancer.inForce());
+}

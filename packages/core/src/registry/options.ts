@@ -1,0 +1,57 @@
+/** Every bound and interval of the registry, in one place. All durations are milliseconds on the coordinator's monotonic clock. */
+import { DEFAULT_HEARTBEAT_MS, DEFAULT_LEASE_MS, DEFAULT_SUSPECT_MS } from '@rollcall/protocol';
+
+export interface RegistryOptions {
+  /** Agents are asked for one heartbeat per so many milliseconds. Default 1,000. Larger costs less and tells of loads later. */
+  readonly heartbeatMs: number;
+  /** Silence after which a node is suspect. Default 3,000. Larger detects later but flaps less; at least two heartbeats. */
+  readonly suspectMs: number;
+  /** Silence after which a node is gone. Default 15,000; larger than `suspectMs`. */
+  readonly leaseMs: number;
+  /** How long sessions wait, after a start, for nodes that are remembered but not back. Default 10,000. */
+  readonly learningMs: number;
+  /** How long after a start the registry says of itself that what is missing may only be late. Default 15,000. */
+  readonly settleMs: number;
+  /** How long a gone node, its route and an operator's wishes about it are remembered. Default 86,400,000 (24 h). */
+  readonly rememberMs: number;
+  /** How long a worker that has left holds up the end of drains, because it may still be serving. Default 15,000. */
+  readonly workerGraceMs: number;
+  /** A session is active until it was silent this long, unless its balancer says otherwise. Default 1,800,000 (30 min). */
+  readonly sessionIdleMs: number;
+  /** Nodes that are present at once, and as many again that are gone but remembered. Default 10,000. */
+  readonly maxNodes: number;
+  /** The same for all nodes of one token name. Default: `maxNodes`. */
+  readonly maxNodesPerOwner: number;
+  /** Balancers known in one life of a coordinator; they are never forgotten. Default 1,000. */
+  readonly maxBalancers: number;
+  /** Workers known at once. Default 1,000. */
+  readonly maxWorkers: number;
+  /** Silent nodes below which self-preservation never begins. Default 3. */
+  readonly preserveFromNodes: number;
+  /** Share of the known nodes, 0–1, whose falling silent together begins it. Default 0.3. */
+  readonly preserveFromRatio: number;
+  /** Instant the coordinator started. Default: the instant of the first command. */
+  readonly startedAtMs?: number;
+}
+
+/** `options` with every default filled in. */
+export function withDefaults(options: Partial<RegistryOptions>): RegistryOptions {
+  const maxNodes = options.maxNodes ?? 10_000;
+  return {
+    heartbeatMs: DEFAULT_HEARTBEAT_MS,
+    suspectMs: DEFAULT_SUSPECT_MS,
+    leaseMs: DEFAULT_LEASE_MS,
+    learningMs: 10_000,
+    settleMs: 15_000,
+    rememberMs: 86_400_000,
+    workerGraceMs: 15_000,
+    sessionIdleMs: 1_800_000,
+    maxNodes,
+    maxNodesPerOwner: maxNodes,
+    maxBalancers: 1_000,
+    maxWorkers: 1_000,
+    preserveFromNodes: 3,
+    preserveFromRatio: 0.3,
+    ...options,
+  };
+}

@@ -1,0 +1,85 @@
+/** What time alone brings about: suspicion, expiry, ends of wishes and drains, forgetting, the end of the learning window. */
+import type { ObserveCommand, StalledCommand } from './commands.ts';
+import type { Rejection } from './events.ts';
+import { isOver, shiftedByStall } from './lease.ts';
+import type { NodeRecord } from './node-record.ts';
+import { noWish } from './node-record.ts';
+import { applyWish } from './operator-commands.ts';
+import { type RegistryState, rejected } from './registry-state.ts';
+
+export function tick(state: RegistryState): void {
+  const due: NodeRecord[] = [];
+  // Nobody is forgotten before the loop below, so every due id has its record.
+  for (const id of state.deadlines.takeDue(state.nowMs)) due.push(state.nodes.get(id)!);
+  for (const node of due) suspectIfSilent(state, node);
+  // Judged between suspicion and expiry: a late tick finds both due at once.
+  judgePreservation(state);
+  for (const node of due) passDeadlines(state, node);
+  judgePreservation(state);
+  state.workers.dropLeft(state.nowMs);
+  if (state.learning.pass(state.nowMs)) state.tellSettled();
+  if (!state.isSettled && state.nowMs >= state.settlesAtMs) {
+    state.isSettled = true;
+    state.tellSettled();
+  }
+  for (const node of [...state.draining]) state.judgeDrains(node);
+}
+
+function suspectIfSilent(state: RegistryState, node: NodeRecord): void {
+  if (node.liveness !== 'up' || node.kind !== 'agent') return;
+  if (isOver({ renewedAtMs: node.heardAtMs, durationMs: state.options.suspectMs }, state.nowMs))
+    state.markSuspect(node, 'silent');
+}
+
+function judgePreservation(state: RegistryState): void {
+  const { preservation, nodes } = state;
+  const known = nodes.count('up') + nodes.count('suspect');
+  if (!preservation.judge(known, state.nowMs)) return;
+  state.emit({ type: 'self-preservation', isOn: preservation.isOn, silent: preservation.silent, known });
+}
+
+function passDeadlines(state: RegistryState, node: NodeRecord): void {
+  // One that went before it in this tick may have made the memory too full for it.
+  if (state.nodes.get(node.id) !== node) return;
+  const { nowMs } = state;
+  const { untilMs } = node.operatorWish;
+  if (untilMs !== undefined && nowMs >= untilMs)
+    applyWish(state, node, { ...noWish(nowMs), reason: 'the time it was asked for is over' });
+  if (node.liveness === 'gone') passAbsence(state, node);
+  else if (isOver({ renewedAtMs: node.heardAtMs, durationMs: node.leaseMs }, nowMs) && !state.preservation.isOn)
+    state.markGone(node, 'expired');
+  if (state.nodes.get(node.id) === node) state.schedule(node);
+}
+
+function passAbsence(state: RegistryState, node: NodeRecord): void {
+  const { nowMs } = state;
+  if (node.expectedUntilMs !== undefined) {
+    if (nowMs >= node.expectedUntilMs) state.markGone(node, 'expired');
+  } else if (nowMs >= node.goneAtMs! + state.options.rememberMs) {
+    state.forget(node);
+  }
+}
+
+export function stalled(state: RegistryState, command: StalledCommand): Rejection | undefined {
+  const { stalledMs } = command;
+  if (!(stalledMs >= 0 && Number.isFinite(stalledMs)))
+    return rejected('bad-field', `stalledMs is ${stalledMs}, not a duration`);
+  // Deadlines of drains and wishes are promises to people by the clock on the wall: they do not move.
+  for (const node of state.nodes.all()) {
+    node.heardAtMs = shiftedByStall(node.heardAtMs, stalledMs, state.nowMs);
+    if (node.expectedUntilMs !== undefined) node.expectedUntilMs += stalledMs;
+  }
+  state.learning.shift(stalledMs);
+  state.workers.shift(stalledMs, state.nowMs);
+  if (!state.isSettled) state.settlesAtMs += stalledMs;
+  return undefined;
+}
+
+export function observe(state: RegistryState, command: ObserveCommand): Rejection | undefined {
+  const { worker, revision, nodes } = command;
+  if (!state.workers.has(worker)) return rejected('not-registered', `worker ${worker} has not joined`);
+  const known = nodes.filter(({ id }) => state.nodes.get(id) !== undefined);
+  state.workers.observe(worker, revision, state.journal.revision, known);
+  for (const node of [...state.draining]) state.judgeDrains(node);
+  return undefined;
+}

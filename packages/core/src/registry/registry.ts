@@ -1,0 +1,198 @@
+/**
+ * The registry: who is in the cluster, in which state, and what everybody wants. A pure state machine: commands and
+ * instants go in, events or a rejection come out, and the same commands at the same instants always give the same.
+ *
+ * No socket, timer, clock, randomness or log is in here. `apply` never throws for anything a remote party can cause,
+ * and its cost does not grow with the number of nodes: a heartbeat is a few assignments, a tick looks only at who is due.
+ */
+import type {
+  BalancerName,
+  BalancerResource,
+  FeedChange,
+  NodeId,
+  NodeRegistration,
+  NodeResource,
+} from '@rollcall/protocol';
+import type { Command } from './commands.ts';
+import type { Event, Rejection } from './events.ts';
+import { changesOf, type Snapshot, snapshotOf } from './feed-view.ts';
+import { disconnect, heartbeat, leave, nodeStatus, reachable } from './node-commands.ts';
+import type { NodeView } from './node-record.ts';
+import { balancerResource, type Now, nodeResource } from './node-resource.ts';
+import { balancerSettings, operatorStatus, patchNode, remove } from './operator-commands.ts';
+import { type RegistryOptions, withDefaults } from './options.ts';
+import { observe, stalled, tick } from './passing-time.ts';
+import { register } from './registration.ts';
+import { RegistryState, rejected } from './registry-state.ts';
+import { restore } from './restoration.ts';
+import { type RecordChanges, takeRecords } from './stored-records.ts';
+
+/** How often agents are asked to speak, and what their silence means. */
+export interface Pace {
+  readonly heartbeatMs: number;
+  readonly suspectMs: number;
+  readonly leaseMs: number;
+}
+
+/** How many nodes there are of each liveness. Nodes expected back from the store count as gone. */
+export interface NodeCounts {
+  readonly up: number;
+  readonly suspect: number;
+  readonly joining: number;
+  readonly gone: number;
+}
+
+export class Registry {
+  readonly #options: RegistryOptions;
+  #made: RegistryState | undefined;
+
+  constructor(options: Partial<RegistryOptions> = {}) {
+    this.#options = withDefaults(options);
+    if (options.startedAtMs !== undefined) this.#made = new RegistryState(this.#options, options.startedAtMs);
+  }
+
+  /**
+   * Carries out `command` at `nowMs` (monotonic; an earlier instant than the last one counts as the last one). Returns
+   * what has happened, in order, or why nothing has.
+   */
+  apply(command: Command, nowMs: number): readonly Event[] | Rejection {
+    this.#made ??= new RegistryState(this.#options, nowMs);
+    const state = this.#made;
+    state.begin(nowMs);
+    return carryOut(state, command) ?? state.events;
+  }
+
+  /** Counts changes that the feed tells; 0 before the first. */
+  get revision(): number {
+    return this.#state.journal.revision;
+  }
+
+  /** One node, also when it is gone; `undefined` when it is not even remembered. */
+  node(id: NodeId): NodeView | undefined {
+    return this.#state.nodes.get(id);
+  }
+
+  /** All nodes, those that are gone included, in no order. */
+  nodes(): IterableIterator<NodeView> {
+    return this.#state.nodes.all();
+  }
+
+  /** The node as accepted, for the answer to `register`. */
+  registration(id: NodeId): NodeRegistration | undefined {
+    return this.#state.nodes.get(id)?.registration;
+  }
+
+  /** All that the feed says at this revision. */
+  snapshot(nowMs: number): Snapshot {
+    return snapshotOf(this.#state, nowMs);
+  }
+
+  /**
+   * What the feed must tell since the last call, up to `revision`; a node that changed twice appears once. Empty exactly
+   * when the revision has not moved since. feed-view.ts says how a consumer applies them.
+   */
+  takeChanges(): readonly FeedChange[] {
+    return changesOf(this.#state, this.#state.journal.take());
+  }
+
+  /** What the store must learn since the last call; `nowUnixMs` is the wall clock now. */
+  takeRecords(nowUnixMs: number): RecordChanges {
+    return takeRecords(this.#state, nowUnixMs);
+  }
+
+  /** One node as operators see it; `undefined` when it is not even remembered. */
+  resource(id: NodeId, now: Now): NodeResource | undefined {
+    return nodeResource(this.#state, id, now);
+  }
+
+  /** One balancer as operators see it. */
+  balancerResource(name: BalancerName): BalancerResource | undefined {
+    return balancerResource(this.#state, name);
+  }
+
+  /** Names of all balancers known in this life of the coordinator. */
+  balancers(): readonly BalancerName[] {
+    return [...this.#state.balancers.keys()];
+  }
+
+  counts(): NodeCounts {
+    const { nodes } = this.#state;
+    return {
+      up: nodes.count('up'),
+      suspect: nodes.count('suspect'),
+      joining: nodes.count('joining'),
+      gone: nodes.count('gone'),
+    };
+  }
+
+  /** What agents are told with `registered`. */
+  pace(): Pace {
+    const { heartbeatMs, suspectMs, leaseMs } = this.#options;
+    return { heartbeatMs, suspectMs, leaseMs };
+  }
+
+  /** True while so many nodes are silent that nobody expires. */
+  get isPreserving(): boolean {
+    return this.#state.preservation.isOn;
+  }
+
+  /** Stored records that could not be understood when they were restored, and were skipped. */
+  get unreadableRecords(): number {
+    return this.#state.unreadableRecords;
+  }
+
+  /** Before the first command, with no start given, nothing is known and no time has passed. */
+  get #state(): RegistryState {
+    return this.#made ?? new RegistryState(this.#options, 0);
+  }
+}
+
+function carryOut(state: RegistryState, command: Command): Rejection | undefined {
+  switch (command.type) {
+    case 'register':
+      return register(state, command);
+    case 'heartbeat':
+      return heartbeat(state, command);
+    case 'node-status':
+      return nodeStatus(state, command);
+    case 'leave':
+      return leave(state, command);
+    case 'disconnect':
+      disconnect(state, command);
+      return undefined;
+    case 'reachable':
+      reachable(state, command);
+      return undefined;
+    case 'operator-status':
+      return operatorStatus(state, command);
+    case 'patch-node':
+      return patchNode(state, command);
+    case 'remove':
+      return remove(state, command);
+    case 'balancer-settings':
+      return balancerSettings(state, command);
+    case 'worker-joined':
+      return joinWorker(state, command.worker);
+    case 'worker-left':
+      state.workers.leave(command.worker, state.nowMs);
+      return undefined;
+    case 'observe':
+      return observe(state, command);
+    case 'tick':
+      tick(state);
+      return undefined;
+    case 'stalled':
+      return stalled(state, command);
+    case 'restore':
+      restore(state, command);
+      return undefined;
+  }
+}
+
+function joinWorker(state: RegistryState, worker: string): Rejection | undefined {
+  const { maxWorkers } = state.options;
+  if (!state.workers.has(worker) && state.workers.size >= maxWorkers)
+    return rejected('conflict', `the coordinator knows ${maxWorkers} workers, as many as it may`);
+  state.workers.join(worker);
+  return undefined;
+}

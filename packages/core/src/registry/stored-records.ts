@@ -1,0 +1,239 @@
+/**
+ * What the registry asks the store to remember, and what it makes of that after a start.
+ *
+ * Nodes are remembered from their registration on, for a day when they are gone; operators' wishes and overrides for as
+ * long as their node; balancers for good. Loads, sessions and other numbers are not: they are old before they are read.
+ */
+import type { BalancerPatch, NodeId, NodeRegistration, Status, StickyHint } from '@rollcall/protocol';
+import { FaultBox, Fields, isObject, parseBalancerName, parseNodeId, readRegistration } from '@rollcall/protocol';
+import type { StoredRecord } from '../store/store.ts';
+import type { Hint } from './balancer-settings.ts';
+import type { GoneCause } from './events.ts';
+import type { NodeKind, NodeView, Overrides } from './node-record.ts';
+import type { RegistryState } from './registry-state.ts';
+
+/** What the store must learn since the last call. */
+export interface RecordChanges {
+  readonly write: StoredRecord[];
+  readonly remove: string[];
+}
+
+const INSTANT = { min: 0, max: Number.MAX_SAFE_INTEGER };
+
+/** Takes the changed records out of `state`; `nowUnixMs` is the wall clock at the instant of its last command. */
+export function takeRecords(state: RegistryState, nowUnixMs: number): RecordChanges {
+  const write: StoredRecord[] = [];
+  const remove: string[] = [];
+  for (const key of state.dirtyRecords) {
+    const record = recordOf(state, key, nowUnixMs);
+    if (record) {
+      write.push(record);
+      state.stored.set(key, record.version);
+    } else if (state.stored.delete(key)) {
+      remove.push(key);
+    }
+  }
+  state.dirtyRecords.clear();
+  return { write, remove };
+}
+
+function recordOf(state: RegistryState, key: string, nowUnixMs: number): StoredRecord | undefined {
+  const toUnixMs = (atMs: number): number => Math.max(0, Math.round(nowUnixMs - (state.nowMs - atMs)));
+  const [kind, name] = key.split('/') as [string, string];
+  if (kind === 'balancer') return balancerRecord(state, key, name, nowUnixMs);
+  const node = state.nodes.get(name as NodeId);
+  if (!node) return undefined;
+  const goneAtMs = absentSinceMs(node);
+  const expiry = goneAtMs === undefined ? {} : { expiresAtUnixMs: toUnixMs(goneAtMs + state.options.rememberMs) };
+  if (kind === 'node') {
+    const [incarnation, generation] = state.stored.get(key) ?? [0, 0];
+    const version = [
+      Math.max(incarnation, node.registration.incarnation),
+      Math.max(generation + 1, Math.floor(nowUnixMs)),
+    ] as const;
+    return { key, version, value: nodeValue(node, toUnixMs), ...expiry };
+  }
+  const value = overrideValue(node, toUnixMs);
+  if (value === undefined) return undefined;
+  return { key, version: nextOverrideVersion(state, nowUnixMs), value, ...expiry };
+}
+
+function nextOverrideVersion(state: RegistryState, nowUnixMs: number): readonly [number, number] {
+  const [unixMs, count] = state.overrideVersion;
+  state.overrideVersion = [Math.max(unixMs, Math.floor(nowUnixMs)), count + 1];
+  return state.overrideVersion;
+}
+
+/** A node that is back, if only to be probed, is expected back after the next start as well. */
+function absentSinceMs(node: NodeView): number | undefined {
+  return node.liveness === 'gone' ? node.goneAtMs : undefined;
+}
+
+function nodeValue(node: NodeView, toUnixMs: (atMs: number) => number): unknown {
+  const { incarnation, instance, ...registration } = node.registration;
+  const goneAtMs = absentSinceMs(node);
+  return {
+    // Free text for people comes again with the next registration; without it every record is below 16 KiB.
+    registration: { ...registration, meta: {} },
+    incarnation,
+    instance,
+    owner: node.owner,
+    kind: node.kind,
+    ...(node.kind === 'lease' && { leaseMs: node.leaseMs }),
+    isKnown: node.isKnown,
+    isProved: !node.awaitsProbe,
+    registeredAtUnixMs: toUnixMs(node.registeredAtMs),
+    ...(goneAtMs !== undefined && { goneAtUnixMs: toUnixMs(goneAtMs), goneCause: node.goneCause }),
+  };
+}
+
+function overrideValue(node: NodeView, toUnixMs: (atMs: number) => number): unknown {
+  const { operatorWish: wish, overrides } = node;
+  const { weight, standby, redirectTo } = overrides;
+  const hasWish = wish.status !== 'enabled';
+  if (!hasWish && weight === undefined && standby === undefined && redirectTo === undefined) return undefined;
+  return {
+    ...(hasWish && {
+      status: wish.status,
+      atUnixMs: toUnixMs(wish.atMs),
+      ...(wish.reason !== undefined && { reason: wish.reason }),
+      ...(wish.by !== undefined && { by: wish.by }),
+      ...(wish.deadlineAtMs !== undefined && { deadlineAtUnixMs: toUnixMs(wish.deadlineAtMs) }),
+      ...(wish.untilMs !== undefined && { untilUnixMs: toUnixMs(wish.untilMs) }),
+    }),
+    ...(weight !== undefined && { weight }),
+    ...(standby !== undefined && { standby }),
+    ...(redirectTo !== undefined && { redirectTo }),
+  };
+}
+
+function balancerRecord(state: RegistryState, key: string, name: string, nowUnixMs: number): StoredRecord | undefined {
+  const parsed = parseBalancerName(name);
+  const balancer = parsed && state.balancers.get(parsed);
+  const patch = balancer?.operatorPatch;
+  if (!balancer || (patch === undefined && balancer.hint === undefined)) return undefined;
+  const value = {
+    ...(patch !== undefined && { operator: patch }),
+    ...(balancer.hint !== undefined && { hint: balancer.hint }),
+  };
+  return { key, version: nextOverrideVersion(state, nowUnixMs), value };
+}
+
+/** A node as the store remembers it. */
+export interface StoredNode {
+  readonly registration: NodeRegistration & { readonly incarnation: number; readonly instance: string };
+  readonly owner: string;
+  readonly kind: NodeKind;
+  readonly leaseMs: number | undefined;
+  readonly isKnown: boolean;
+  readonly isProved: boolean;
+  readonly registeredAtUnixMs: number;
+  readonly goneAtUnixMs: number | undefined;
+  readonly goneCause: GoneCause | undefined;
+}
+
+/** An operator's word about one node as the store remembers it. */
+export interface StoredOverride extends Overrides {
+  readonly status: Status;
+  readonly reason: string | undefined;
+  readonly by: string | undefined;
+  readonly atUnixMs: number;
+  readonly deadlineAtUnixMs: number | undefined;
+  readonly untilUnixMs: number | undefined;
+}
+
+export interface StoredBalancer {
+  readonly operator: BalancerPatch | undefined;
+  readonly hint: Hint | undefined;
+}
+
+/** Reads a node's record; `undefined` for anything that is none. */
+export function readStoredNode(value: unknown): StoredNode | undefined {
+  return read(value, (fields) => {
+    const registrationFields = fields.object('registration') ?? fields.missing('registration');
+    const registration = registrationFields && readRegistration(registrationFields);
+    const incarnation = fields.number('incarnation', INSTANT) ?? fields.missing('incarnation');
+    // Whatever the coordinator has put in for a node that has none is as good.
+    const instance = fields.text('instance', 64) ?? fields.missing('instance');
+    const owner = fields.text('owner', 256) ?? fields.missing('owner');
+    const kind = fields.oneOf('kind', ['agent', 'lease', 'static']) ?? fields.missing('kind');
+    const registeredAtUnixMs = fields.number('registeredAtUnixMs', INSTANT) ?? 0;
+    if (!registration || incarnation === undefined || instance === undefined) return undefined;
+    if (owner === undefined || kind === undefined) return undefined;
+    return {
+      registration: { ...registration, incarnation, instance },
+      owner,
+      kind,
+      leaseMs: fields.number('leaseMs', { min: 1, max: 86_400_000 }),
+      isKnown: fields.boolean('isKnown') ?? true,
+      isProved: fields.boolean('isProved') ?? false,
+      registeredAtUnixMs,
+      goneAtUnixMs: fields.number('goneAtUnixMs', INSTANT),
+      goneCause: fields.oneOf('goneCause', ['left', 'expired', 'removed']),
+    };
+  });
+}
+
+export function readStoredOverride(value: unknown): StoredOverride | undefined {
+  return read(value, (fields) => ({
+    status: fields.oneOf('status', ['enabled', 'draining', 'stopped']) ?? 'enabled',
+    reason: fields.text('reason', 256),
+    by: fields.text('by', 256),
+    atUnixMs: fields.number('atUnixMs', INSTANT) ?? 0,
+    deadlineAtUnixMs: fields.number('deadlineAtUnixMs', INSTANT),
+    untilUnixMs: fields.number('untilUnixMs', INSTANT),
+    weight: fields.number('weight', { min: 0.001, max: 100 }),
+    standby: fields.boolean('standby'),
+    redirectTo: fields.parsed('redirectTo', parseNodeId, 'an id', 'bad-name'),
+  }));
+}
+
+export function readStoredBalancer(value: unknown): StoredBalancer | undefined {
+  return read(value, (fields) => {
+    const operator = fields.object('operator');
+    const hint = fields.object('hint');
+    return { operator: operator && readPatch(operator), hint: hint && readHint(hint) };
+  });
+}
+
+function readPatch(fields: Fields): BalancerPatch {
+  const sticky = fields.object('sticky');
+  return withoutAbsent({
+    algorithm: fields.text('algorithm', 64),
+    sessionAlgorithm: fields.text('sessionAlgorithm', 64),
+    retries: fields.integer('retries', { min: 0, max: 100 }),
+    sessionIdleMs: fields.number('sessionIdleMs', { min: 1, max: 31_536_000_000 }),
+    sticky: sticky && readSticky(sticky),
+  });
+}
+
+function readHint(fields: Fields): Hint | undefined {
+  const from = fields.parsed('from', parseNodeId, 'an id', 'bad-name') ?? fields.missing('from');
+  const sticky = fields.object('sticky');
+  return from && { from, sticky: sticky ? readSticky(sticky) : {} };
+}
+
+function readSticky(fields: Fields): StickyHint {
+  const name = (text: string): string | undefined => (text.length > 0 && text.length <= 64 ? text : undefined);
+  return withoutAbsent({
+    mode: fields.oneOf('mode', ['insert', 'suffix', 'rewrite', 'none']),
+    cookies: fields.texts('cookies', 16, name, 'a cookie name'),
+    parameters: fields.texts('parameters', 16, name, 'a parameter name'),
+    failover: fields.oneOf('failover', ['any', 'group', 'none']),
+    remove: fields.boolean('remove'),
+  });
+}
+
+type Present<T> = { [Key in keyof T]?: Exclude<T[Key], undefined> };
+
+/** Leaves out what is `undefined`. */
+function withoutAbsent<T extends object>(value: T): Present<T> {
+  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as Present<T>;
+}
+
+function read<Value>(value: unknown, make: (fields: Fields) => Value | undefined): Value | undefined {
+  if (!isObject(value)) return undefined;
+  const fields = new Fields(value, '', new FaultBox());
+  const made = make(fields);
+  return fields.fault === undefined ? made : undefined;
+}

@@ -1,0 +1,64 @@
+/**
+ * The route inside a session id: `abc123.node1`, `s%3Aabc123.node1.signature`, or with further dots anywhere.
+ */
+import { decodeOctets } from '../contexts/path-match.ts';
+
+/** Segments that are looked at, from the right. */
+const MAX_SEGMENTS = 8;
+/** Longest route, in characters. */
+const MAX_ROUTE_LENGTH = 64;
+const ROUTE_SHAPE = /^[A-Za-z0-9_-]{1,64}$/;
+
+/** Known routes of a balancer: anything that answers `get` by name. */
+export interface KnownRoutes<T> {
+  get(route: string): T | undefined;
+}
+
+/** How a session id may name its route. */
+export interface SessionIdShape {
+  /** True when the whole id may be a route, as in our own cookie. Otherwise the part before the first dot never is. */
+  readonly mayBeBare: boolean;
+}
+
+/**
+ * What is known of the right-most segment of `id` that names a known route; `undefined` when none does.
+ *
+ * `id` is percent-decoded exactly once and split at dots; at most 8 segments are looked at, so that the cost does not
+ * depend on what a client sends beyond its length.
+ *
+ * @see Apache mod_proxy_balancer takes all after the first dot, which fails on signed Node cookies
+ *   (`s:id.route.signature`); the right-most known segment serves both.
+ */
+export function findRoute<T>(id: string, routes: KnownRoutes<T>, { mayBeBare }: SessionIdShape): T | undefined {
+  const text = decodeOctets(id);
+  let end = text.length;
+  for (let i = 0; i < MAX_SEGMENTS && end > 0; i++) {
+    const dot = text.lastIndexOf('.', end - 1);
+    if (dot < 0 && !mayBeBare) return undefined;
+    const length = end - dot - 1;
+    if (length > 0 && length <= MAX_ROUTE_LENGTH) {
+      const known = routes.get(text.slice(dot + 1, end));
+      if (known !== undefined) return known;
+    }
+    end = dot;
+  }
+  return undefined;
+}
+
+/** True when `id` has a last segment after a dot that could be a route: it names one, known or not. */
+export function namesRoute(id: string): boolean {
+  const text = decodeOctets(id);
+  const dot = text.lastIndexOf('.');
+  return dot >= 0 && ROUTE_SHAPE.test(text.slice(dot + 1));
+}
+
+/** `id` with `.route` appended: what `withoutRoute` takes off again. */
+export function withRoute(id: string, route: string): string {
+  return `${id}.${route}`;
+}
+
+/** `id` without its last segment, when that names a known route; otherwise `id` itself. */
+export function withoutRoute(id: string, routes: KnownRoutes<unknown>): string {
+  const dot = id.lastIndexOf('.');
+  return dot >= 0 && routes.get(id.slice(dot + 1)) !== undefined ? id.slice(0, dot) : id;
+}

@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { StickyMode, StickySettings } from '@rollcall/protocol';
+import { SessionSearch } from './session-search.ts';
+
+const routes = new Map(['n1', 'n2'].map((route) => [route, route]));
+
+function search(mode: StickyMode): SessionSearch<string> {
+  const settings: StickySettings = {
+    mode,
+    cookies: ['JSESSIONID', 'connect.sid'],
+    parameters: ['jsessionid', '_s'],
+    failover: 'any',
+    remove: false,
+  };
+  return new SessionSearch<string>(settings);
+}
+
+void test('our own cookie comes first, then cookies in their order, then path, then query', () => {
+  const own = search('insert');
+  const steps: [string, string, string, string][] = [
+    ['JSESSIONID=a.n2; rc_route=x.n1', '/;_s=a.n2', 'cookie rc_route', 'n1'],
+    ['connect.sid=s%3Aa.n2.sig; JSESSIONID=b.n1', '/', 'cookie JSESSIONID', 'n1'],
+    ['connect.sid=s%3Aa.n2.sig; JSESSIONID=b', '/', 'cookie connect.sid', 'n2'],
+    ['JSESSIONID=b.old', '/x;jsessionid=c.n1?_s=d.n2', 'path jsessionid', 'n1'],
+    ['', '/x?_s=d.n2', 'query _s', 'n2'],
+    ['rc_route=n1', '/', 'cookie rc_route', 'n1'],
+    ['rc_route=a.gone; rc_route="b.n2"', '/', 'cookie rc_route', 'n2'],
+  ];
+  for (const [cookie, target, from, route] of steps) {
+    assert.equal(own.find(cookie, target, routes), true, cookie + target);
+    assert.equal(`${own.place} ${own.name}`, from);
+    assert.equal(own.known, route);
+    assert.equal(own.namesUnknown, false);
+  }
+});
+
+void test('our own cookie means nothing in other modes', () => {
+  assert.equal(search('suffix').find('rc_route=x.n1', '/', routes), false);
+});
+
+void test('an id that names an unknown route is told apart from one that names none', () => {
+  const insert = search('insert');
+  assert.equal(insert.find('rc_route=x.gone', '/', routes), false);
+  assert.equal(insert.namesUnknown, true);
+  insert.find('JSESSIONID=x.gone', '/', routes);
+  assert.equal(insert.namesUnknown, false, 'in insert mode applications append no routes');
+  const suffix = search('suffix');
+  suffix.find('JSESSIONID=x.gone', '/', routes);
+  assert.equal(suffix.namesUnknown, true);
+  suffix.find('JSESSIONID=x', '/?_s=y', routes);
+  assert.equal(suffix.namesUnknown, false);
+  assert.deepEqual([suffix.known, suffix.id, suffix.name], [undefined, '', '']);
+});

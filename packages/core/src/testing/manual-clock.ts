@@ -1,0 +1,22 @@
+import type { Clock } from '../clock.ts';
+
+/** A clock that stands still until it is told to go on. */
+export class ManualClock implements Clock {
+  #nowMs: number;
+
+  /** `startMs` is far from 0 by default, so that a forgotten start shows. */
+  constructor(startMs = 1_000_000) {
+    this.#nowMs = startMs;
+  }
+
+  nowMs(): number {
+    return this.#nowMs;
+  }
+
+  /** Goes on by `ms`, which is not negative, and returns the new instant. */
+  advance(ms: number): number {
+    if (!(ms >= 0)) throw new RangeError(`time cannot go on by ${ms} ms`);
+    this.#nowMs += ms;
+    return this.#nowMs;
+  }
+}

@@ -1,0 +1,52 @@
+/** What all connections of one engine share. */
+import type { LATENCY_BUCKETS_MS, WorkerCounters } from '@rollcall/protocol';
+import type { Router, UpstreamNode } from '../routing.ts';
+import type { ClientConnection } from './client-connection.ts';
+import type { DeadlineSweep } from './deadline-sweep.ts';
+import type { Exchange } from './exchange.ts';
+import type { EngineLimits } from './limits.ts';
+import type { RetryBudget } from './retry.ts';
+import type { UpstreamPool } from './upstream-pool.ts';
+
+/** Totals of one engine; the mutable twin of what the feed carries. */
+export type Totals = {
+  -readonly [K in keyof Omit<WorkerCounters, 'statusClasses' | 'latencyBuckets'>]: number;
+} & { readonly statusClasses: Float64Array; readonly latencyBuckets: Float64Array };
+
+/** As much of a logger as the engine needs; pino's fits. */
+export interface EngineLog {
+  debug(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+}
+
+export interface EngineState {
+  readonly router: Router;
+  readonly limits: EngineLimits;
+  readonly sweep: DeadlineSweep;
+  readonly totals: Totals;
+  readonly budget: RetryBudget;
+  readonly clients: Set<ClientConnection>;
+  readonly waiting: Set<Exchange>;
+  readonly pools: Map<UpstreamNode, UpstreamPool>;
+  readonly now: () => number;
+  readonly log: EngineLog | undefined;
+  /** Path answered with 200 by the proxy itself; `''` for none. */
+  readonly healthPath: string;
+  /** This proxy in `Via`: random, so that a request that comes back is recognised. */
+  readonly viaName: string;
+  /** Begins every request id made here. */
+  readonly requestIdPrefix: string;
+  /** True when fields about the client are believed from this address. */
+  readonly isTrusted: (address: string) => boolean;
+  /** Shown with a 503 to people on this machine. */
+  readonly unavailableHint: string;
+  isClosing: boolean;
+  requestNumber: number;
+}
+
+/** Adds one latency to the histogram whose upper bounds are `LATENCY_BUCKETS_MS`. */
+export function countLatency(buckets: Float64Array, bounds: typeof LATENCY_BUCKETS_MS, latencyMs: number): void {
+  let at = 0;
+  while (at < bounds.length && latencyMs > bounds[at]!) at++;
+  buckets[at]! += 1;
+}

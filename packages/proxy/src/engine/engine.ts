@@ -1,0 +1,187 @@
+/** The HTTP/1.1 engine: listens, hands each accepted socket to a `ClientConnection`, and owns what they share. */
+import { randomBytes } from 'node:crypto';
+import net from 'node:net';
+import { LATENCY_BUCKETS_MS, type ScoreboardAnswer, type WorkerCounters } from '@rollcall/protocol';
+import type { Router, UpstreamNode } from '../routing.ts';
+import { ClientConnection } from './client-connection.ts';
+import { DeadlineSweep } from './deadline-sweep.ts';
+import type { EngineLog, EngineState } from './engine-state.ts';
+import { DEFAULT_LIMITS, type EngineLimits } from './limits.ts';
+import { RetryBudget } from './retry.ts';
+
+export interface EngineOptions {
+  readonly router: Router;
+  readonly limits?: Partial<EngineLimits>;
+  /** Addresses and CIDR ranges whose `X-Forwarded-*` and `Forwarded` are believed. Default none. */
+  readonly trustedProxies?: readonly string[];
+  /** Path that the proxy answers itself with 200, for a balancer in front of it. Default none. */
+  readonly healthPath?: string;
+  /** Shown with a 503 to clients on this machine, e.g. how to add a node. Default nothing. */
+  readonly unavailableHint?: string;
+  /** Monotonic milliseconds. Default `performance.now`. */
+  readonly now?: () => number;
+  readonly log?: EngineLog;
+}
+
+/** Where to listen: an address, or a handle that somebody else has bound. */
+export type ListenAt = { readonly host: string; readonly port: number } | { readonly handle: unknown };
+
+export class Engine {
+  readonly #state: EngineState;
+  readonly #server: net.Server;
+
+  constructor(options: EngineOptions) {
+    const now = options.now ?? (() => performance.now());
+    const limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.#state = {
+      router: options.router,
+      limits,
+      sweep: new DeadlineSweep(now),
+      totals: newTotals(),
+      budget: new RetryBudget(),
+      clients: new Set(),
+      waiting: new Set(),
+      pools: new Map(),
+      now,
+      log: options.log,
+      healthPath: options.healthPath ?? '',
+      viaName: `rollcall-${randomBytes(4).toString('hex')}`,
+      requestIdPrefix: `${randomBytes(6).toString('hex')}-`,
+      isTrusted: trustedMatcher(options.trustedProxies ?? []),
+      unavailableHint: options.unavailableHint ?? '',
+      isClosing: false,
+      requestNumber: 0,
+    };
+    this.#server = net.createServer({ allowHalfOpen: true, pauseOnConnect: false }, (socket) => this.accept(socket));
+    options.router.onChange = () => this.#onChange();
+    options.router.onNodeGone = (node) => this.#onNodeGone(node);
+  }
+
+  /** Opens the port. Rejects with the system's error when that is not possible. */
+  listen(at: ListenAt): Promise<net.AddressInfo> {
+    this.#state.sweep.start();
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject);
+      const onListening = (): void => {
+        this.#server.off('error', reject);
+        this.#server.on('error', (error) => this.#state.log?.warn({ err: error }, 'the proxy port reports an error'));
+        resolve(this.#server.address() as net.AddressInfo);
+      };
+      if ('handle' in at) this.#server.listen(at.handle, onListening);
+      else this.#server.listen({ host: at.host, port: at.port, backlog: 4_096 }, onListening);
+    });
+  }
+
+  /** Takes over an accepted connection. */
+  accept(socket: net.Socket): void {
+    if (this.#state.clients.size >= this.#state.limits.maxConnections || this.#state.isClosing) {
+      socket.destroy();
+      return;
+    }
+    new ClientConnection(socket, this.#state);
+  }
+
+  #onChange(): void {
+    for (const exchange of [...this.#state.waiting]) if (exchange.isWaiting) exchange.askAgain(false);
+  }
+
+  #onNodeGone(node: UpstreamNode): void {
+    this.#state.pools.get(node)?.close();
+    this.#state.pools.delete(node);
+  }
+
+  /** Closes the upgraded connections of a node `graceMs` from now. */
+  endTunnels(node: UpstreamNode, graceMs: number): void {
+    for (const client of this.#state.clients) if (client.tunnel?.node === node) client.tunnel.endWithin(graceMs);
+  }
+
+  /** Totals since the start, and what is present now. */
+  counters(loopDelayMs: number): WorkerCounters {
+    const { statusClasses, latencyBuckets, ...totals } = this.#state.totals;
+    const [one = 0, two = 0, three = 0, four = 0, five = 0] = statusClasses;
+    return {
+      ...totals,
+      loopDelayMs,
+      statusClasses: [one, two, three, four, five],
+      latencyBuckets: [...latencyBuckets],
+    };
+  }
+
+  /** Counts a request whose session id named no known route. */
+  countUnknownRoute(): void {
+    this.#state.totals.unknownRoutes++;
+  }
+
+  /** What each connection is at, at most 1,000 of them. Query strings are left out. */
+  scoreboard(): ScoreboardAnswer {
+    const nowMs = this.#state.now();
+    const connections: ScoreboardAnswer['connections'][number][] = [];
+    for (const client of this.#state.clients) {
+      if (connections.length >= 1_000) break;
+      const { exchange } = client;
+      const isBusy = exchange.isActive;
+      connections.push({
+        client: client.address,
+        state: client.tunnel ? 'tunnel' : isBusy ? (exchange.isRequestComplete ? 'sending' : 'reading') : 'idle',
+        method: isBusy ? exchange.method : '',
+        path: isBusy ? pathOnly(exchange.head.target) : '',
+        node: isBusy ? (exchange.slip.node?.id ?? '') : (client.tunnel?.node.id ?? ''),
+        ageMs: isBusy ? Math.max(0, nowMs - exchange.startedMs) : 0,
+      });
+    }
+    return { type: 'scoreboard', connections };
+  }
+
+  /** Stops accepting, lets requests finish for at most `graceMs`, then cuts what is left. */
+  async close(graceMs: number): Promise<void> {
+    this.#state.isClosing = true;
+    this.#server.close();
+    for (const client of this.#state.clients) if (client.isIdle) client.destroy();
+    const endMs = this.#state.now() + graceMs;
+    while (this.#state.clients.size > 0 && this.#state.now() < endMs)
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    for (const client of this.#state.clients) client.destroy();
+    for (const pool of this.#state.pools.values()) pool.close();
+    this.#state.pools.clear();
+    this.#state.sweep.close();
+  }
+}
+
+function newTotals(): EngineState['totals'] {
+  return {
+    requests: 0,
+    inFlight: 0,
+    connections: 0,
+    accepted: 0,
+    bytesIn: 0,
+    bytesOut: 0,
+    retries: 0,
+    failovers: 0,
+    rejected: 0,
+    clientAborts: 0,
+    unavailable: 0,
+    unknownRoutes: 0,
+    loopDelayMs: 0,
+    statusClasses: new Float64Array(5),
+    latencyBuckets: new Float64Array(LATENCY_BUCKETS_MS.length + 1),
+  };
+}
+
+function pathOnly(target: string): string {
+  const end = target.search(/[?;]/);
+  return (end < 0 ? target : target.slice(0, end)).slice(0, 256);
+}
+
+/** Matches an address against addresses and CIDR ranges. */
+function trustedMatcher(ranges: readonly string[]): (address: string) => boolean {
+  if (ranges.length === 0) return () => false;
+  const list = new net.BlockList();
+  for (const range of ranges) {
+    const [address = '', prefix] = range.split('/');
+    const family = net.isIPv6(address) ? 'ipv6' : 'ipv4';
+    if (net.isIP(address) === 0) throw new Error(`trusted proxy ${range} is not an address or CIDR range`);
+    if (prefix === undefined) list.addAddress(address, family);
+    else list.addSubnet(address, Number(prefix), family);
+  }
+  return (address) => net.isIP(address) !== 0 && list.check(address, net.isIPv6(address) ? 'ipv6' : 'ipv4');
+}

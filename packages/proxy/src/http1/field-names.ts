@@ -1,0 +1,115 @@
+/**
+ * The fields that a proxy has to know, told apart by length and first letter so that the other fields of a message,
+ * which are most of them, cost a few comparisons and no allocation.
+ */
+import { equalsIgnoringCase } from './octets.ts';
+
+/** What is done with a field. `OTHER` is forwarded as it is. */
+export const FIELD = {
+  OTHER: 0,
+  HOST: 1,
+  CONTENT_LENGTH: 2,
+  TRANSFER_ENCODING: 3,
+  CONNECTION: 4,
+  COOKIE: 5,
+  EXPECT: 6,
+  UPGRADE: 7,
+  /** Hop-by-hop by their nature, RFC 9110 §7.6.1, or never for a node: dropped. */
+  DROPPED: 8,
+  /** Client identity: believed only from trusted peers. */
+  FORWARDED_FOR: 9,
+  FORWARDED_OTHER: 10,
+  REQUEST_ID: 11,
+  VIA: 12,
+  TE: 13,
+  MAX_FORWARDS: 14,
+  SET_COOKIE: 15,
+  /** `Location`, `Content-Location`, `Refresh`: may name the node's own address. */
+  LOCATION: 16,
+  KEEP_ALIVE: 17,
+  LOAD: 18,
+} as const;
+export type FieldKind = (typeof FIELD)[keyof typeof FIELD];
+
+/** Fields of requests. `Proxy` is dropped because CGI programs take it for HTTP_PROXY (httpoxy). */
+const REQUEST_FIELDS: readonly (readonly [string, FieldKind])[] = [
+  ['host', FIELD.HOST],
+  ['content-length', FIELD.CONTENT_LENGTH],
+  ['transfer-encoding', FIELD.TRANSFER_ENCODING],
+  ['connection', FIELD.CONNECTION],
+  ['cookie', FIELD.COOKIE],
+  ['expect', FIELD.EXPECT],
+  ['upgrade', FIELD.UPGRADE],
+  ['keep-alive', FIELD.DROPPED],
+  ['proxy-connection', FIELD.DROPPED],
+  ['proxy-authorization', FIELD.DROPPED],
+  ['proxy-authenticate', FIELD.DROPPED],
+  ['http2-settings', FIELD.DROPPED],
+  ['proxy', FIELD.DROPPED],
+  ['trailer', FIELD.DROPPED],
+  ['te', FIELD.TE],
+  ['x-forwarded-for', FIELD.FORWARDED_FOR],
+  ['x-forwarded-proto', FIELD.FORWARDED_OTHER],
+  ['x-forwarded-host', FIELD.FORWARDED_OTHER],
+  ['x-forwarded-port', FIELD.FORWARDED_OTHER],
+  ['x-forwarded-prefix', FIELD.FORWARDED_OTHER],
+  ['x-forwarded-server', FIELD.FORWARDED_OTHER],
+  ['x-real-ip', FIELD.FORWARDED_OTHER],
+  ['forwarded', FIELD.FORWARDED_OTHER],
+  ['x_forwarded_for', FIELD.DROPPED],
+  ['x_forwarded_proto', FIELD.DROPPED],
+  ['x_forwarded_host', FIELD.DROPPED],
+  ['x_forwarded_port', FIELD.DROPPED],
+  ['x_real_ip', FIELD.DROPPED],
+  ['x-request-id', FIELD.REQUEST_ID],
+  ['via', FIELD.VIA],
+  ['max-forwards', FIELD.MAX_FORWARDS],
+];
+
+const RESPONSE_FIELDS: readonly (readonly [string, FieldKind])[] = [
+  ['content-length', FIELD.CONTENT_LENGTH],
+  ['transfer-encoding', FIELD.TRANSFER_ENCODING],
+  ['connection', FIELD.CONNECTION],
+  ['upgrade', FIELD.UPGRADE],
+  ['keep-alive', FIELD.KEEP_ALIVE],
+  ['proxy-connection', FIELD.DROPPED],
+  ['proxy-authenticate', FIELD.DROPPED],
+  ['trailer', FIELD.DROPPED],
+  ['te', FIELD.DROPPED],
+  ['set-cookie', FIELD.SET_COOKIE],
+  ['location', FIELD.LOCATION],
+  ['content-location', FIELD.LOCATION],
+  ['refresh', FIELD.LOCATION],
+  ['rollcall-load', FIELD.LOAD],
+];
+
+type Bucket = readonly (readonly [string, FieldKind])[];
+
+/** Names by length; an absent length holds no name of interest. */
+function byLength(names: readonly (readonly [string, FieldKind])[]): readonly (Bucket | undefined)[] {
+  const buckets: (readonly [string, FieldKind])[][] = [];
+  for (const entry of names) {
+    buckets[entry[0].length] ??= [];
+    buckets[entry[0].length]!.push(entry);
+  }
+  return buckets;
+}
+
+const REQUEST_BUCKETS = byLength(REQUEST_FIELDS);
+const RESPONSE_BUCKETS = byLength(RESPONSE_FIELDS);
+
+/** The kind of the request field whose name is `text[start, start + length)`. */
+export function requestField(text: string, start: number, length: number): FieldKind {
+  return find(REQUEST_BUCKETS[length], text, start);
+}
+
+/** The kind of the response field whose name is `text[start, start + length)`. */
+export function responseField(text: string, start: number, length: number): FieldKind {
+  return find(RESPONSE_BUCKETS[length], text, start);
+}
+
+function find(bucket: Bucket | undefined, text: string, start: number): FieldKind {
+  if (bucket === undefined) return FIELD.OTHER;
+  for (const [name, kind] of bucket) if (equalsIgnoringCase(text, start, name)) return kind;
+  return FIELD.OTHER;
+}
