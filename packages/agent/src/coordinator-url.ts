@@ -49,7 +49,7 @@ function texts(given: string | readonly string[] | undefined): string[] {
  */
 export function agentUrl(text: string): string | undefined {
   const withScheme = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `ws://${text}`;
-  const match = /^(https?|wss?):\/\/([^/?#@\s]+)/i.exec(withScheme);
+  const match = /^(https?|wss?):\/\/([^/?#@\s]+)(?=[/?#]|$)/i.exec(withScheme);
   if (!match || !URL.canParse(withScheme)) return undefined;
   const isTls = /^(?:https|wss)$/i.test(match[1]!);
   const authority = match[2]!;

@@ -1,6 +1,6 @@
 /** From what an application wrote to a checked registration. */
 import type { Fault, NodeRegistration, StickyHint } from '@rollcall/protocol';
-import { decodeAgentMessage, isObject } from '@rollcall/protocol';
+import { decodeAgentMessage, isName, isObject } from '@rollcall/protocol';
 
 /** What a node may say about itself. Everything has a default; names match `[A-Za-z0-9_-]{1,64}`. */
 export interface NodeDescription {
@@ -45,10 +45,13 @@ export interface RegistrationFacts {
 
 /** The registration, checked with the coordinator's own rules, so that a mistake is found here and named. */
 export function toRegistration(description: NodeDescription, facts: RegistrationFacts): NodeRegistration | Fault {
+  const balancer = description.balancer ?? 'default';
+  // Before the id, which may be made from it: the mistake is where the user wrote it.
+  if (!isName(balancer)) return { code: 'bad-name', message: 'node.balancer is not [A-Za-z0-9_-]{1,64}' };
   const node = {
     ...description,
     ...facts,
-    balancer: description.balancer ?? 'default',
+    balancer,
     contexts: description.contexts?.map((path) => ({ path })),
     keepAliveMs: description.keepAliveMs ?? facts.keepAliveMs,
   };

@@ -65,7 +65,7 @@ export class Cluster {
   }
 
   resource(id: NodeId): NodeResource | undefined {
-    return this.registry.resource(id, this.#now());
+    return this.registry.resource(id, { nowMs: this.clocks.nowMs(), nowUnixMs: this.clocks.nowUnixMs() });
   }
 
   /** All nodes, gone ones last, otherwise in order of balancer and id. */
@@ -79,7 +79,7 @@ export class Cluster {
   }
 
   balancer(name: BalancerName): BalancerResource | undefined {
-    return this.registry.balancerResource(name, this.#now());
+    return this.registry.balancerResource(name);
   }
 
   balancers(): BalancerResource[] {
@@ -89,10 +89,6 @@ export class Cluster {
       if (resource) resources.push(resource);
     }
     return resources.sort((one, other) => compare(one.name, other.name));
-  }
-
-  #now(): { nowMs: number; nowUnixMs: number } {
-    return { nowMs: this.clocks.nowMs(), nowUnixMs: this.clocks.nowUnixMs() };
   }
 
   #tell(): void {

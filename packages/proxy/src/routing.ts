@@ -17,6 +17,8 @@ export interface RoutableHead {
   readonly target: string;
   /** All `Cookie` field values in order, joined by `; `; `''` when there is none. */
   readonly cookie: string;
+  /** True when the client speaks TLS, to us or to a trusted proxy in front; absent is false. For `Secure` on our cookie. */
+  readonly isSecure?: boolean;
 }
 
 /** Totals of one node on this worker. Plain numbers, changed in place. */

@@ -10,6 +10,8 @@ export interface EventLoopSample {
 
 /** Samples that make up the window. At four samples a second: one second. */
 const WINDOW = 4;
+/** Over a shorter time than this, in milliseconds, utilisation says nothing: the moment itself is always busy. */
+const MIN_ELAPSED_MS = 100;
 
 /**
  * Utilisation of this thread's event loop: the scarcest resource of most Node programs, and unlike CPU time not
@@ -18,6 +20,7 @@ const WINDOW = 4;
 export class EventLoopMeter {
   readonly #read: () => EventLoopUtilization;
   readonly #window: EventLoopUtilization[];
+  #utilisation = 0;
 
   constructor(read: () => EventLoopUtilization = () => performance.eventLoopUtilization()) {
     this.#read = read;
@@ -32,8 +35,9 @@ export class EventLoopMeter {
     if (this.#window.length > WINDOW) this.#window.shift();
     const busyMs = now.active - oldest.active;
     const elapsedMs = busyMs + now.idle - oldest.idle;
+    if (elapsedMs >= MIN_ELAPSED_MS) this.#utilisation = Math.min(1, Math.max(0, busyMs / elapsedMs));
     return {
-      utilisation: elapsedMs > 0 ? Math.min(1, Math.max(0, busyMs / elapsedMs)) : 0,
+      utilisation: this.#utilisation,
       busyMs: Math.max(0, now.active - previous.active),
     };
   }

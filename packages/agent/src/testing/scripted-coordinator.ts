@@ -66,7 +66,9 @@ export class ScriptedPeer {
   }
 
   /** Takes the registration and accepts it. */
-  async accept(pace: { heartbeatMs?: number; leaseMs?: number; coordinators?: string[] } = {}): Promise<NodeRegistration> {
+  async accept(
+    pace: { heartbeatMs?: number; leaseMs?: number; coordinators?: string[] } = {},
+  ): Promise<NodeRegistration> {
     const { node } = await this.next('register');
     this.send({
       type: 'registered',

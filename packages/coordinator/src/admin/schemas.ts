@@ -31,8 +31,9 @@ function body<Value>() {
 
 /** A schema that every `Value` satisfies: what is sent is what is documented. */
 function answer<Value>() {
-  return <Schema extends TSchema>(schema: Value extends DeepReadonly<Static<Schema>> ? Schema : never): TUnsafe<Value> =>
-    Type.Unsafe<Value>(schema);
+  return <Schema extends TSchema>(
+    schema: Value extends DeepReadonly<Static<Schema>> ? Schema : never,
+  ): TUnsafe<Value> => Type.Unsafe<Value>(schema);
 }
 
 const closed = { additionalProperties: false } as const;
@@ -102,7 +103,9 @@ export const BalancerPatchSchema: TUnsafe<BalancerPatch> = body<BalancerPatch>()
       algorithm: Type.Optional(Type.Union([Name, Type.Null()])),
       sessionAlgorithm: Type.Optional(Type.Union([Name, Type.Null()])),
       retries: Type.Optional(Type.Union([Type.Integer({ minimum: 0, maximum: 10 }), Type.Null()])),
-      sessionIdleMs: Type.Optional(Type.Union([Type.Integer({ minimum: 1_000, maximum: MAX_DURATION_MS }), Type.Null()])),
+      sessionIdleMs: Type.Optional(
+        Type.Union([Type.Integer({ minimum: 1_000, maximum: MAX_DURATION_MS }), Type.Null()]),
+      ),
       sticky: Type.Optional(
         Type.Object(
           {

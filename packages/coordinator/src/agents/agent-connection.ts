@@ -4,7 +4,15 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { ConnectionId, Rejection } from '@rollcall/core';
-import type { AgentMessage, CoordinatorMessage, ErrorCode, Fault, NodeId, RegisterMessage } from '@rollcall/protocol';
+import type {
+  AgentMessage,
+  CoordinatorMessage,
+  ErrorCode,
+  ErrorCodeEntry,
+  Fault,
+  NodeId,
+  RegisterMessage,
+} from '@rollcall/protocol';
 import { CLOSE_NORMAL, decodeAgentMessage, ERROR_CODES, encode } from '@rollcall/protocol';
 import type { RawData, WebSocket } from 'ws';
 import type { Cluster, Origin } from '../cluster.ts';
@@ -181,15 +189,13 @@ export class AgentConnection {
       return;
     }
     this.#isResolving = true;
-    void this.#around.policy
-      .check(node.url, { peer: this.peer.address, mayNameAnywhere: false })
-      .then((address) => {
-        this.#isResolving = false;
-        if (this.#isEnding || this.#socket.readyState !== this.#socket.OPEN) return;
-        if ('code' in address) this.#bad(address);
-        else this.#enter(node, address);
-        while (!this.#isResolving && !this.#isEnding && this.#waiting.length > 0) this.#take(this.#waiting.shift()!);
-      });
+    void this.#around.policy.check(node.url, { peer: this.peer.address, mayNameAnywhere: false }).then((address) => {
+      this.#isResolving = false;
+      if (this.#isEnding || this.#socket.readyState !== this.#socket.OPEN) return;
+      if ('code' in address) this.#bad(address);
+      else this.#enter(node, address);
+      while (!this.#isResolving && !this.#isEnding && this.#waiting.length > 0) this.#take(this.#waiting.shift()!);
+    });
   }
 
   #enter(node: RegisterMessage['node'], address: PinnedAddress): void {
@@ -248,7 +254,10 @@ export class AgentConnection {
     while (this.#badAtMs.length > 0 && nowMs - this.#badAtMs[0]! >= BAD_WINDOW_MS) this.#badAtMs.shift();
     this.#badAtMs.push(nowMs);
     if (this.#badAtMs.length >= BAD_MESSAGES)
-      this.#fail({ code: 'too-many-errors', message: `${BAD_MESSAGES} bad messages within ${BAD_WINDOW_MS / 1_000} s` });
+      this.#fail({
+        code: 'too-many-errors',
+        message: `${BAD_MESSAGES} bad messages within ${BAD_WINDOW_MS / 1_000} s`,
+      });
   }
 
   #error({ code, message }: Fault): void {
@@ -283,6 +292,6 @@ export class AgentConnection {
 }
 
 function closeCodeOf(code: ErrorCode): number | undefined {
-  const entry: { readonly close?: number } = ERROR_CODES[code];
+  const entry: ErrorCodeEntry = ERROR_CODES[code];
   return entry.close;
 }

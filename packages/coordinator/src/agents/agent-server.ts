@@ -5,7 +5,7 @@ import type { ConnectionId, Event } from '@rollcall/core';
 import type { Fault, NodeId } from '@rollcall/protocol';
 import { AGENT_SUBPROTOCOL, chooseSubprotocol, MAX_FRAME_BYTES } from '@rollcall/protocol';
 import { WebSocketServer } from 'ws';
-import { type Gate, peerOf } from '../auth/gate.ts';
+import { type Gate, ownerOf, peerOf } from '../auth/gate.ts';
 import type { Cluster } from '../cluster.ts';
 import type { History } from '../events/history.ts';
 import { limitKey } from '../network/addresses.ts';
@@ -110,13 +110,16 @@ export class AgentServer {
     if (!this.#upgrades.take(limitKey(peerOf(request)), cluster.clocks.nowMs()))
       return { code: 'rate-limited', message: 'too many connections from this address' };
     if (this.#connections.size >= maxConnections)
-      return { code: 'rate-limited', message: `the coordinator holds ${maxConnections} connections, as many as it may` };
+      return {
+        code: 'rate-limited',
+        message: `the coordinator holds ${maxConnections} connections, as many as it may`,
+      };
     const identity = gate.admitUpgrade(request, 'join');
     if ('code' in identity) return identity;
     const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim());
     if (chooseSubprotocol(offered) === undefined)
       return { code: 'unsupported-version', message: `ask for the WebSocket subprotocol ${AGENT_SUBPROTOCOL}` };
-    return { owner: identity.name };
+    return { owner: ownerOf(identity) };
   }
 
   #onRegistered(connection: AgentConnection, id: NodeId, address: PinnedAddress, needsProbe: boolean): void {
@@ -134,7 +137,8 @@ export class AgentServer {
 
   #onClosed(connection: AgentConnection): void {
     this.#connections.delete(connection.connection);
-    if (connection.id !== undefined && this.#byNode.get(connection.id) === connection) this.#byNode.delete(connection.id);
+    if (connection.id !== undefined && this.#byNode.get(connection.id) === connection)
+      this.#byNode.delete(connection.id);
     if (this.#connections.size === 0) this.#onAllClosed?.();
   }
 
@@ -158,7 +162,9 @@ export class AgentServer {
         if (event.side === 'node') this.#byNode.get(event.id)?.send({ type: 'drained' });
         break;
       case 'unreachable':
-        this.#byNode.get(event.id)?.send({ type: 'error', code: 'unreachable', message: unreachableAdvice(event.detail) });
+        this.#byNode
+          .get(event.id)
+          ?.send({ type: 'error', code: 'unreachable', message: unreachableAdvice(event.detail) });
         break;
       case 'gone':
         if (event.cause === 'expired') this.#byNode.get(event.id)?.terminate();

@@ -83,7 +83,8 @@ export class NodeAddressPolicy {
     for (const listener of this.#ownListeners()) {
       if (listener.port !== port) continue;
       const own = parseIp(listener.host);
-      if (own === undefined || own.range() === 'unspecified' ? isOfThisMachine(address) : isSameAddress(own, address)) return true;
+      if (own === undefined || own.range() === 'unspecified' ? isOfThisMachine(address) : isSameAddress(own, address))
+        return true;
     }
     return false;
   }
@@ -97,7 +98,9 @@ export class NodeAddressPolicy {
     }
     const addresses = found.slice(0, MAX_RESOLVED).map(parseIp);
     const known = addresses.filter((address) => address !== undefined);
-    return known.length > 0 && known.length === addresses.length ? known : refusal(`the name ${name} cannot be resolved here`);
+    return known.length > 0 && known.length === addresses.length
+      ? known
+      : refusal(`the name ${name} cannot be resolved here`);
   }
 }
 

@@ -62,7 +62,16 @@ export class Prober {
   watch(id: NodeId, connection: ConnectionId, address: PinnedAddress, isForever: boolean): void {
     this.forget(id);
     const abort = new AbortController();
-    const watch: Watch = { id, connection, address, isForever, abort, tries: 0, timer: undefined, isReachable: undefined };
+    const watch: Watch = {
+      id,
+      connection,
+      address,
+      isForever,
+      abort,
+      tries: 0,
+      timer: undefined,
+      isReachable: undefined,
+    };
     this.#watches.set(id, watch);
     this.#schedule(watch);
   }

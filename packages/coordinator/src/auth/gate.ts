@@ -9,7 +9,7 @@ import type { Fault, Role } from '@rollcall/protocol';
 import type { Clocks } from '../clocks.ts';
 import { CidrList, type IpAddress, isLoopback, isLoopbackHost, limitKey, parseIp } from '../network/addresses.ts';
 import { KeyedBuckets } from '../network/token-bucket.ts';
-import type { Logins } from './logins.ts';
+import { LOGIN_MS, type Logins } from './logins.ts';
 import { isAllowed } from './roles.ts';
 import { ADMIN_NAME, JOIN_NAME, type Tokens } from './tokens.ts';
 
@@ -54,17 +54,21 @@ export class Gate {
    * `misdirected`.
    */
   admit(request: IncomingMessage, needed: Role): Identity | Fault {
-    const peer = peerOf(request);
     // Those who come to register a node by PUT come from where nodes are, not from where operators are.
-    if (needed !== 'join' && !this.#adminAllow.has(peer))
-      return fault('forbidden', `${peer ?? 'this address'} is not within the addresses that may use the admin API (--admin-allow)`);
-    const identity = this.#identify(request, peer);
+    const stranger = needed === 'join' ? undefined : this.#stranger(request);
+    if (stranger) return stranger;
+    const identity = this.#identify(request, peerOf(request));
     if ('code' in identity) return identity;
     if (identity.by !== 'token') {
       const misuse = this.#misuse(request);
       if (misuse) return misuse;
     }
     return this.#authorize(identity, needed);
+  }
+
+  /** Lets a visitor without a login come to the login page; `undefined` when that is so. */
+  admitVisitor(request: IncomingMessage): Fault | undefined {
+    return this.#stranger(request) ?? this.#misuse(request);
   }
 
   /** The same for the upgrade of an agent or a worker. */
@@ -75,7 +79,7 @@ export class Gate {
   }
 
   /** True when Host names this control port, so that no foreign page can reach it under a name of its own. */
-  isOwnHost(request: IncomingMessage): boolean {
+  #isOwnHost(request: IncomingMessage): boolean {
     const host = hostName(request.headers.host);
     if (host === undefined) return false;
     if (isLoopbackHost(host) || this.#controlHosts.has(host)) return true;
@@ -84,23 +88,27 @@ export class Gate {
     return address !== undefined && local !== undefined && address.toNormalizedString() === local.toNormalizedString();
   }
 
-  /** `Set-Cookie` for a login, for twelve hours. */
-  loginCookie(request: IncomingMessage, value: string, maxAgeS: number): string {
-    return `${cookieName(request)}=${value}; Path=/; HttpOnly; SameSite=Strict; Max-Age=${maxAgeS}`;
+  /** `Set-Cookie` for a login that arrived on this port. */
+  loginCookie(request: IncomingMessage, value: string): string {
+    return `${cookieName(request)}=${value}; Path=/; HttpOnly; SameSite=Strict; Max-Age=${LOGIN_MS / 1_000}`;
+  }
+
+  #stranger(request: IncomingMessage): Fault | undefined {
+    const peer = peerOf(request);
+    if (this.#adminAllow.has(peer)) return undefined;
+    return fault('forbidden', `${peer ?? 'this address'} may not use the admin API (--admin-allow adds ranges)`);
   }
 
   #authorize(identity: Identity, needed: Role): Identity | Fault {
     const { role, by } = identity;
     if (isAllowed(role, needed)) return identity;
-    if (needed === 'join' && this.#mayAlsoJoin(identity)) return { name: JOIN_NAME, role: 'join', by };
-    if (by === 'loopback') return fault('unauthenticated', 'this needs a token, or the login link that `rollcall up` prints');
+    // Operators add nodes too, and stay operators.
+    if (needed === 'join' && isAllowed(role, 'operator')) return identity;
+    if (needed === 'join' && by === 'loopback' && !this.#options.tokens.canJoin)
+      return { name: JOIN_NAME, role: 'join', by };
+    if (by === 'loopback')
+      return fault('unauthenticated', 'this needs a token, or the login link that `rollcall up` prints');
     return fault('forbidden', `the token ${identity.name} has the role ${role}; this needs ${needed}`);
-  }
-
-  /** Operators add nodes; and so does anybody on this machine as long as no join token exists. */
-  #mayAlsoJoin({ role, by }: Identity): boolean {
-    if (by === 'loopback') return !this.#options.tokens.canJoin;
-    return isAllowed(role, 'operator');
   }
 
   #identify(request: IncomingMessage, peer: IpAddress | undefined): Identity | Fault {
@@ -132,8 +140,11 @@ export class Gate {
 
   /** What a browser sends along by itself proves nothing unless the page is our own. */
   #misuse(request: IncomingMessage): Fault | undefined {
-    if (!this.isOwnHost(request))
-      return fault('misdirected', `${(request.headers.host ?? '').slice(0, 100)} is not served here (--control-host adds names)`);
+    if (!this.#isOwnHost(request))
+      return fault(
+        'misdirected',
+        `${(request.headers.host ?? '').slice(0, 100)} is not served here (--control-host adds names)`,
+      );
     const { origin, host } = request.headers;
     if (origin !== undefined && origin !== `http://${host}` && origin !== `https://${host}`)
       return fault('forbidden', 'requests from other web sites are refused');
@@ -143,6 +154,11 @@ export class Gate {
       return fault('forbidden', 'a write with a login cookie needs Origin');
     return undefined;
   }
+}
+
+/** The token name that nodes registered by this identity belong to. Operators act for the common one. */
+export function ownerOf(identity: Identity): string {
+  return identity.role === 'join' ? identity.name : JOIN_NAME;
 }
 
 /** Address of the other end, or `undefined` when the socket is already gone. */

@@ -41,7 +41,10 @@ export class Tokens {
   constructor(records: readonly TokenRecord[]) {
     this.#records = records;
     const admin = records.find((record) => record.name === ADMIN_NAME);
-    this.loginKey = createHash('sha256').update('rollcall login ').update(admin?.digest ?? randomBytes(32)).digest();
+    this.loginKey = createHash('sha256')
+      .update('rollcall login ')
+      .update(admin?.digest ?? randomBytes(32))
+      .digest();
   }
 
   /** True when some token lets agents in. */
@@ -68,7 +71,8 @@ export async function openTokens(stateDir: string, given: GivenTokens): Promise<
   records.push({ name: ADMIN_NAME, role: 'admin', digest: digestOf(adminToken) });
   await writeSecret(path, textOf(records));
   if (given.joinToken !== undefined) records.push({ name: JOIN_NAME, role: 'join', digest: digestOf(given.joinToken) });
-  if (given.feedToken !== undefined) records.push({ name: FEED_NAME, role: 'proxy', digest: digestOf(given.feedToken) });
+  if (given.feedToken !== undefined)
+    records.push({ name: FEED_NAME, role: 'proxy', digest: digestOf(given.feedToken) });
   return new Tokens(records);
 }
 
@@ -105,7 +109,13 @@ function readRecords(text: string | undefined, path: string): TokenRecord[] {
   return tokens.map((entry: unknown, i) => {
     const { name, role, sha256 } = isObject(entry) ? entry : {};
     const known = parseRole(role);
-    if (typeof name !== 'string' || !isName(name) || !known || typeof sha256 !== 'string' || !/^[0-9a-f]{64}$/.test(sha256))
+    if (
+      typeof name !== 'string' ||
+      !isName(name) ||
+      !known ||
+      typeof sha256 !== 'string' ||
+      !/^[0-9a-f]{64}$/.test(sha256)
+    )
       throw new Error(`token ${i} in ${path} is not {name, role, sha256}; repair or delete it`);
     return { name, role: known, digest: Buffer.from(sha256, 'hex') };
   });

@@ -65,7 +65,11 @@ function nodeSentence(event: NodeEvent): string {
   }
 }
 
-function suspectSentence(id: string, reason: 'silent' | 'disconnected' | 'unreachable' | 'restarted', silentMs: number): string {
+function suspectSentence(
+  id: string,
+  reason: 'silent' | 'disconnected' | 'unreachable' | 'restarted',
+  silentMs: number,
+): string {
   switch (reason) {
     case 'silent':
       return `node ${id} is suspect: no heartbeat${silence(silentMs)}`;
@@ -90,7 +94,9 @@ function silence(ms: number): string {
 
 function settledSentence(isSettled: boolean, learningMs: number): string {
   if (isSettled && learningMs === 0) return 'the coordinator knows the cluster';
-  return learningMs > 0 ? 'sessions of missing nodes wait for their return' : 'sessions no longer wait for missing nodes';
+  return learningMs > 0
+    ? 'sessions of missing nodes wait for their return'
+    : 'sessions no longer wait for missing nodes';
 }
 
 function reasonOf(reason: string | undefined): string {

@@ -40,7 +40,11 @@ export class History {
   }
 
   /** A refused request or message. `what` names it, e.g. `register`, `PUT /v1/nodes/:id`. */
-  refused(what: string, fault: Fault, who: { readonly by?: string; readonly address?: string; readonly node?: string }): void {
+  refused(
+    what: string,
+    fault: Fault,
+    who: { readonly by?: string; readonly address?: string; readonly node?: string },
+  ): void {
     this.#refusalsByCode.set(fault.code, (this.#refusalsByCode.get(fault.code) ?? 0) + 1);
     if (!this.#refusals.take(this.#clocks.nowMs())) return;
     const { by, address, node } = who;
@@ -66,7 +70,8 @@ export class History {
     const line = eventLine(event);
     if (line === undefined) return;
     const { id, ...told } = this.log.add(line);
-    const level = event.type === 'suspect' || event.type === 'unreachable' || event.type === 'self-preservation' ? 'warn' : 'info';
+    const level =
+      event.type === 'suspect' || event.type === 'unreachable' || event.type === 'self-preservation' ? 'warn' : 'info';
     this.#logger[level]({ event: line.type, node: line.node, balancer: line.balancer, by: line.by }, line.message);
     const { type, ...what } = told;
     this.#audit.add({

@@ -12,7 +12,7 @@ export interface StoreStatus {
   readonly isReachable: boolean;
   readonly sinceUnixMs: number;
   readonly lastError?: string;
-  /** What it remembered could not be read at start: operators' wishes from before are not in force. */
+  /** What it remembers could not be read yet: operators' wishes from before the start are not in force. */
   readonly isForgetful: boolean;
   /** Records it has yet to learn of. */
   readonly waiting: number;
@@ -20,6 +20,8 @@ export interface StoreStatus {
 
 /** How long the start waits for the store, milliseconds. */
 const LOAD_WITHIN_MS = 2_000;
+/** How long one write may take, milliseconds. */
+const WRITE_WITHIN_MS = 10_000;
 /** Between two writes, milliseconds. */
 const WRITE_MS = 250;
 /** Waits after a failed write, milliseconds; the last one repeats. */
@@ -33,9 +35,8 @@ export interface StoreSyncOptions {
 }
 
 export class StoreSync {
+  readonly #options: StoreSyncOptions;
   readonly #store: Store;
-  readonly #cluster: Cluster;
-  readonly #logger: Logger;
   readonly #loadWithinMs: number;
   readonly #writes = new Map<string, StoredRecord>();
   readonly #removals = new Set<string>();
@@ -43,16 +44,15 @@ export class StoreSync {
   #failures = 0;
   #sinceUnixMs: number;
   #lastError: string | undefined;
-  #isForgetful = false;
+  #isForgetful = true;
   #isClosing = false;
   #underWay: Promise<void> = Promise.resolve();
 
-  constructor({ store, cluster, logger, loadWithinMs = LOAD_WITHIN_MS }: StoreSyncOptions) {
-    this.#store = store;
-    this.#cluster = cluster;
-    this.#logger = logger;
-    this.#loadWithinMs = loadWithinMs;
-    this.#sinceUnixMs = Math.floor(cluster.clocks.nowUnixMs());
+  constructor(options: StoreSyncOptions) {
+    this.#options = options;
+    this.#store = options.store;
+    this.#loadWithinMs = options.loadWithinMs ?? LOAD_WITHIN_MS;
+    this.#sinceUnixMs = this.#nowUnixMs();
   }
 
   get status(): StoreStatus {
@@ -69,15 +69,8 @@ export class StoreSync {
   /** Gives the registry what the store remembers, or goes on without when it does not answer in time. Then begins to write. */
   async start(): Promise<void> {
     try {
-      const records = await this.#loadInTime();
-      const restored = this.#cluster.apply({
-        type: 'restore',
-        records,
-        nowUnixMs: this.#cluster.clocks.nowUnixMs(),
-      });
-      if ('type' in restored) this.#logger.warn(`the store's memory is not used: ${restored.message}`);
+      await this.#remember();
     } catch (error) {
-      this.#isForgetful = true;
       this.#failed(error);
     }
     this.#timer = setTimeout(() => this.#pass(), WRITE_MS);
@@ -89,59 +82,62 @@ export class StoreSync {
     clearTimeout(this.#timer);
     await this.#underWay;
     await this.#write();
-    await this.#store.close();
+    await within(WRITE_WITHIN_MS, this.#store.close()).catch((error: unknown) => this.#failed(error));
   }
 
-  async #loadInTime(): Promise<readonly StoredRecord[]> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      const problem = `the store did not answer within ${this.#loadWithinMs} ms`;
-      timer = setTimeout(() => reject(new Error(problem)), this.#loadWithinMs);
-    });
-    try {
-      return await Promise.race([this.#store.load(), late]);
-    } finally {
-      clearTimeout(timer);
-    }
+  async #remember(): Promise<void> {
+    const records = await within(this.#loadWithinMs, this.#store.load());
+    const { cluster } = this.#options;
+    const restored = cluster.apply({ type: 'restore', records, nowUnixMs: cluster.clocks.nowUnixMs() });
+    if ('type' in restored) throw new Error(`its memory is refused: ${restored.message}`);
+    this.#isForgetful = false;
   }
 
   #pass(): void {
     this.#underWay = this.#write().then(() => {
       if (this.#isClosing) return;
-      const waitMs = this.#failures === 0 ? WRITE_MS : RETRY_WAITS_MS[Math.min(this.#failures, RETRY_WAITS_MS.length) - 1]!;
-      this.#timer = setTimeout(() => this.#pass(), waitMs);
+      const retryMs = RETRY_WAITS_MS[Math.min(this.#failures, RETRY_WAITS_MS.length) - 1];
+      this.#timer = setTimeout(() => this.#pass(), retryMs ?? WRITE_MS);
     });
   }
 
+  /** Never rejects: what could not be written stays for the next time. */
   async #write(): Promise<void> {
-    this.#collect();
-    const writes = [...this.#writes.values()];
-    const removals = [...this.#removals];
-    const isIdle = writes.length === 0 && removals.length === 0;
-    if (isIdle && this.#lastError === undefined) return;
     try {
-      // With nothing to say, reading is how to find out whether it is back.
-      if (isIdle) await this.#store.load();
-      if (writes.length > 0) {
-        const outcomes = await this.#store.write(writes);
-        for (const [i, record] of writes.entries()) {
-          this.#writes.delete(record.key);
-          if (outcomes[i] === 'stale') this.#logger.warn({ key: record.key }, 'the store holds a newer record');
-        }
-      }
-      if (removals.length > 0) {
-        await this.#store.remove(removals);
-        for (const key of removals) this.#removals.delete(key);
-      }
+      if (this.#isForgetful) await this.#remember();
+      this.#collect();
+      await this.#writeAll();
+      await this.#removeAll();
       this.#succeeded();
     } catch (error) {
+      this.#collect();
       this.#failed(error);
     }
   }
 
+  async #writeAll(): Promise<void> {
+    const records = [...this.#writes.values()];
+    // With nothing to say, reading is how to find out whether it is back.
+    if (records.length === 0 && this.#lastError !== undefined) await within(this.#loadWithinMs, this.#store.load());
+    if (records.length === 0) return;
+    const outcomes = await within(WRITE_WITHIN_MS, this.#store.write(records));
+    for (const [i, { key }] of records.entries()) {
+      this.#writes.delete(key);
+      if (outcomes[i] === 'stale') this.#options.logger.warn({ key }, 'the store holds a newer record');
+    }
+  }
+
+  async #removeAll(): Promise<void> {
+    const keys = [...this.#removals];
+    if (keys.length === 0) return;
+    await within(WRITE_WITHIN_MS, this.#store.remove(keys));
+    for (const key of keys) this.#removals.delete(key);
+  }
+
   /** Later words about a key replace earlier ones that were not written yet. */
   #collect(): void {
-    const { write, remove } = this.#cluster.registry.takeRecords(this.#cluster.clocks.nowUnixMs());
+    const { registry, clocks } = this.#options.cluster;
+    const { write, remove } = registry.takeRecords(clocks.nowUnixMs());
     for (const record of write) {
       this.#removals.delete(record.key);
       this.#writes.set(record.key, record);
@@ -156,17 +152,33 @@ export class StoreSync {
     if (this.#lastError === undefined) return;
     this.#failures = 0;
     this.#lastError = undefined;
-    this.#sinceUnixMs = Math.floor(this.#cluster.clocks.nowUnixMs());
-    this.#logger.info('the store is back');
+    this.#sinceUnixMs = this.#nowUnixMs();
+    this.#options.logger.info('the store is back');
   }
 
   #failed(error: unknown): void {
     const message = error instanceof Error ? error.message : String(error);
     this.#failures += 1;
     if (this.#lastError === undefined) {
-      this.#sinceUnixMs = Math.floor(this.#cluster.clocks.nowUnixMs());
-      this.#logger.error(`the store is away: ${message}; the cluster goes on without it`);
+      this.#sinceUnixMs = this.#nowUnixMs();
+      this.#options.logger.error(`the store is away: ${message}; the cluster goes on without it`);
     }
     this.#lastError = message;
+  }
+
+  #nowUnixMs(): number {
+    return Math.floor(this.#options.cluster.clocks.nowUnixMs());
+  }
+}
+
+async function within<Value>(limitMs: number, work: Promise<Value>): Promise<Value> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${limitMs} ms`)), limitMs);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }

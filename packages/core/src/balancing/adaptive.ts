@@ -43,7 +43,7 @@ class Adaptive implements Algorithm {
     this.#rng = rng;
   }
 
-  pick(candidates: readonly Candidate[], request: PickRequest, tried: ReadonlySet<NodeId>): Candidate | undefined {
+  pick<C extends Candidate>(candidates: readonly C[], request: PickRequest, tried: ReadonlySet<NodeId>): C | undefined {
     if (candidates.length === 1) return tried.has(candidates[0]!.id) ? undefined : candidates[0];
     const scanned = candidates.length <= MAX_SCAN ? candidates : this.#sample(candidates);
     const picked = this.#best(scanned, request, tried, true) ?? this.#best(scanned, request, tried, false);
@@ -68,12 +68,12 @@ class Adaptive implements Algorithm {
   }
 
   /** The best of at most `MAX_SCAN`; with `isRamping` joining nodes take part by chance only. */
-  #best(
-    scanned: readonly Candidate[],
+  #best<C extends Candidate>(
+    scanned: readonly C[],
     request: PickRequest,
     tried: ReadonlySet<NodeId>,
     isRamping: boolean,
-  ): Candidate | undefined {
+  ): C | undefined {
     let least = Number.POSITIVE_INFINITY;
     for (let i = 0; i < scanned.length; i++) {
       const candidate = scanned[i]!;
@@ -82,7 +82,7 @@ class Adaptive implements Algorithm {
       this.#scores[i] = score;
       if (score < least) least = score;
     }
-    let best: Candidate | undefined;
+    let best: C | undefined;
     let ties = 0;
     for (let i = 0; i < scanned.length; i++) {
       const score = this.#scores[i]!;
@@ -98,8 +98,8 @@ class Adaptive implements Algorithm {
     return this.#rng() >= Math.max(SLOW_START_FLOOR, ageMs / SLOW_START_MS);
   }
 
-  #sample(candidates: readonly Candidate[]): Candidate[] {
-    const sample: Candidate[] = [];
+  #sample<C extends Candidate>(candidates: readonly C[]): C[] {
+    const sample: C[] = [];
     for (let i = 0; i < SAMPLED; i++) sample.push(candidates[Math.floor(this.#rng() * candidates.length)]!);
     return sample;
   }

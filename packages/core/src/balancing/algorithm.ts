@@ -45,7 +45,7 @@ export type AttemptOutcome = 'ok' | 'server-error' | 'failed' | 'client';
 export interface Algorithm {
   readonly name: string;
   /** Chooses among `candidates` one that is not in `tried`, or `undefined` when none is left. Never throws, never loops without bound. */
-  pick(candidates: readonly Candidate[], request: PickRequest, tried: ReadonlySet<NodeId>): Candidate | undefined;
+  pick<C extends Candidate>(candidates: readonly C[], request: PickRequest, tried: ReadonlySet<NodeId>): C | undefined;
   onSend?(candidate: Candidate, nowMs: number): void;
   onResponse?(candidate: Candidate, outcome: AttemptOutcome, latencyMs: number, nowMs: number): void;
   /** Membership changed: forget who is no longer there, keep all else. */

@@ -18,8 +18,12 @@ class LeastConnections implements Algorithm {
     this.#rng = rng;
   }
 
-  pick(candidates: readonly Candidate[], _request: PickRequest, tried: ReadonlySet<NodeId>): Candidate | undefined {
-    let best: Candidate | undefined;
+  pick<C extends Candidate>(
+    candidates: readonly C[],
+    _request: PickRequest,
+    tried: ReadonlySet<NodeId>,
+  ): C | undefined {
+    let best: C | undefined;
     let bestScore = Number.POSITIVE_INFINITY;
     let ties = 0;
     for (const candidate of candidates) {

@@ -22,7 +22,11 @@ class PowerOfTwo implements Algorithm {
     this.#rng = rng;
   }
 
-  pick(candidates: readonly Candidate[], _request: PickRequest, tried: ReadonlySet<NodeId>): Candidate | undefined {
+  pick<C extends Candidate>(
+    candidates: readonly C[],
+    _request: PickRequest,
+    tried: ReadonlySet<NodeId>,
+  ): C | undefined {
     // Retries are rare and may copy.
     const open = tried.size === 0 ? candidates : candidates.filter(({ id }) => !tried.has(id));
     if (open.length <= 1) return open[0];

@@ -18,8 +18,12 @@ class RoundRobin implements Algorithm {
   readonly name = 'round-robin';
   readonly #credits = new Map<NodeId, number>();
 
-  pick(candidates: readonly Candidate[], _request: PickRequest, tried: ReadonlySet<NodeId>): Candidate | undefined {
-    let best: Candidate | undefined;
+  pick<C extends Candidate>(
+    candidates: readonly C[],
+    _request: PickRequest,
+    tried: ReadonlySet<NodeId>,
+  ): C | undefined {
+    let best: C | undefined;
     let bestCredit = Number.NEGATIVE_INFINITY;
     let total = 0;
     for (const candidate of candidates) {

@@ -44,14 +44,14 @@ class SessionPlacement implements Algorithm {
     this.#rng = rng;
   }
 
-  pick(candidates: readonly Candidate[], request: PickRequest, tried: ReadonlySet<NodeId>): Candidate | undefined {
+  pick<C extends Candidate>(candidates: readonly C[], request: PickRequest, tried: ReadonlySet<NodeId>): C | undefined {
     const { nowMs } = request;
     if (candidates.length === 1) return tried.has(candidates[0]!.id) ? undefined : candidates[0];
     this.#shares.observe(candidates, nowMs);
     if (nowMs - this.#guardAtMs >= GUARD_MS || nowMs < this.#guardAtMs) this.#measure(candidates, nowMs);
     const isLimited = this.#shares.isLimited(nowMs);
     const totalWeight = isLimited ? sumOfWeights(candidates) : 0;
-    let best: Candidate | undefined;
+    let best: C | undefined;
     let bestRank = Number.POSITIVE_INFINITY;
     let bestDensity = Number.POSITIVE_INFINITY;
     let ties = 0;

@@ -41,8 +41,11 @@ export class ChunkedDecoder {
   #left = 0;
   #extensionBytes = 0;
   #trailerBytes = 0;
-  /** White space before the `;` of an extension or the end of the line. */
-  #sawExtensionMark = false;
+  /** The extension has a name, so that the line may end. */
+  #hasExtensionName = false;
+  /** Inside a quoted string, which cannot hold a line end (RFC 9110 §5.6.4). */
+  #isQuoted = false;
+  #isEscaped = false;
 
   constructor(limits: ChunkLimits) {
     this.#limits = limits;
@@ -121,16 +124,21 @@ export class ChunkedDecoder {
     if (this.#digits === 0) return STATE.BROKEN;
     if (octet === CR) return STATE.SIZE_LF;
     if (octet !== 0x3b) return STATE.BROKEN;
-    this.#sawExtensionMark = false;
+    this.#hasExtensionName = false;
+    this.#isQuoted = false;
+    this.#isEscaped = false;
     return this.#extensionOctet(octet);
   }
 
   /** RFC 9112 §7.1.1. Names and values are not looked into, but an empty extension is refused. */
   #extensionOctet(octet: number): State {
-    if (octet === CR) return this.#sawExtensionMark ? STATE.SIZE_LF : STATE.BROKEN;
+    if (octet === CR) return this.#hasExtensionName && !this.#isQuoted ? STATE.SIZE_LF : STATE.BROKEN;
     if (octet !== 0x09 && (octet < 0x20 || octet === 0x7f)) return STATE.BROKEN;
     if (++this.#extensionBytes > this.#limits.maxExtensionBytes) return STATE.BROKEN;
-    if (octet !== 0x3b && octet !== 0x20 && octet !== 0x09) this.#sawExtensionMark = true;
+    if (octet !== 0x3b && octet !== 0x20 && octet !== 0x09) this.#hasExtensionName = true;
+    if (this.#isEscaped) this.#isEscaped = false;
+    else if (octet === 0x22) this.#isQuoted = !this.#isQuoted;
+    else if (this.#isQuoted && octet === 0x5c) this.#isEscaped = true;
     return STATE.EXTENSION;
   }
 

@@ -1,0 +1,127 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
+import { test } from 'node:test';
+import {
+  AgentConnection,
+  CONNECT_TIMEOUT_MS,
+  type ConnectionEnd,
+  type ConnectionListener,
+} from './agent-connection.ts';
+import { ManualTimers } from './testing/manual-timers.ts';
+import { startScriptedCoordinator } from './testing/scripted-coordinator.ts';
+import { systemTimers } from './timers.ts';
+
+function listening(): {
+  listener: ConnectionListener;
+  ended: Promise<ConnectionEnd>;
+  opened: Promise<string>;
+  faults: string[];
+} {
+  const faults: string[] = [];
+  let onOpen: (address: string) => void = () => {};
+  let onEnd: (end: ConnectionEnd) => void = () => {};
+  const opened = new Promise<string>((resolve) => (onOpen = resolve));
+  const ended = new Promise<ConnectionEnd>((resolve) => (onEnd = resolve));
+  const listener = {
+    onOpen,
+    onEnd,
+    onMessage: () => {},
+    onMalformed: (fault: { code: string }) => void faults.push(fault.code),
+  };
+  return { listener, ended, opened, faults };
+}
+
+test('an address that does not accept is given up after a second', async () => {
+  const timers = new ManualTimers();
+  const { listener, ended } = listening();
+  // Time runs out before the event loop has had a chance to connect: a black hole as far as the connection can tell.
+  new AgentConnection('ws://127.0.0.1:9/v1/agent', undefined, timers, listener);
+  timers.advance(CONNECT_TIMEOUT_MS);
+  const end = await ended;
+  assert.deepEqual([end.wasOpen, end.code, end.detail], [false, 1006, 'no answer in 1000 ms']);
+  assert.equal(timers.size, 0);
+});
+
+test('one that accepts but never upgrades is given up as well', async (t) => {
+  const server = createServer((socket) => socket.on('error', () => {}));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  const timers = new ManualTimers();
+  const { listener, ended } = listening();
+  new AgentConnection(`ws://127.0.0.1:${(server.address() as AddressInfo).port}/v1/agent`, undefined, timers, listener);
+  const [socket] = await once(server, 'connection');
+  await once(socket, 'data');
+  timers.advance(4_999);
+  timers.advance(1);
+  const end = await ended;
+  assert.deepEqual([end.wasOpen, end.detail], [false, 'accepted, but no upgrade']);
+});
+
+test('a refused upgrade ends with its HTTP status', async (t) => {
+  const coordinator = await startScriptedCoordinator();
+  t.after(() => coordinator.close());
+  coordinator.refuseWith(401);
+  const { listener, ended } = listening();
+  new AgentConnection(coordinator.url, 'secret', systemTimers(), listener);
+  const end = await ended;
+  assert.deepEqual([end.wasOpen, end.httpStatus, end.detail], [false, 401, 'HTTP 401']);
+});
+
+test('the token travels in the upgrade, and our end of the connection is told', async (t) => {
+  const coordinator = await startScriptedCoordinator();
+  t.after(() => coordinator.close());
+  const { listener, opened } = listening();
+  const connection = new AgentConnection(coordinator.url, 'secret', systemTimers(), listener);
+  assert.equal(await opened, '127.0.0.1');
+  assert.equal((await coordinator.peer()).authorization, 'Bearer secret');
+  await connection.close();
+});
+
+test('garbage is told and dropped; a frame beyond the bound ends the connection', async (t) => {
+  const coordinator = await startScriptedCoordinator();
+  t.after(() => coordinator.close());
+  const { listener, opened, ended, faults } = listening();
+  new AgentConnection(coordinator.url, undefined, systemTimers(), listener);
+  await opened;
+  const peer = await coordinator.peer();
+  for (const text of ['not json', '[]', '{"type":"registered"}', '{"__proto__":{},"type":"drained"}'])
+    peer.sendText(text);
+  peer.sendBinary(Buffer.from('{}'));
+  peer.sendText('x'.repeat(65_537));
+  const end = await ended;
+  assert.ok(end.wasOpen);
+  assert.deepEqual(faults, ['bad-message', 'bad-message', 'missing-field', 'bad-field', 'binary-frame']);
+});
+
+test('a coordinator that vanished without a word is given up after a lease, and one that answers pings is not', async (t) => {
+  const coordinator = await startScriptedCoordinator();
+  t.after(() => coordinator.close());
+  const timers = new ManualTimers();
+  const { listener, opened, ended } = listening();
+  const connection = new AgentConnection(coordinator.url, undefined, timers, listener);
+  await opened;
+  connection.watchSilence(15_000);
+  // No turn of the event loop between the checks: no pong can arrive.
+  timers.advance(15_000);
+  const end = await ended;
+  assert.deepEqual([end.wasOpen, end.detail], [true, 'silent for 15000 ms']);
+});
+
+test('closing is orderly, and closing an attempt ends it', async (t) => {
+  const coordinator = await startScriptedCoordinator();
+  t.after(() => coordinator.close());
+  const open = listening();
+  const connection = new AgentConnection(coordinator.url, undefined, systemTimers(), open.listener);
+  await open.opened;
+  const peer = await coordinator.peer();
+  await connection.close();
+  await connection.close();
+  await peer.closed();
+  assert.equal(peer.closeCode, 1000);
+
+  const early = listening();
+  await new AgentConnection(coordinator.url, undefined, systemTimers(), early.listener).close();
+  assert.equal((await early.ended).wasOpen, false);
+});

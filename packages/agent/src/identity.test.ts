@@ -1,0 +1,27 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { isName } from '@rollcall/protocol';
+import { defaultNodeId, newInstance, processIncarnation } from './identity.ts';
+
+const HERE = { hostname: 'h', directory: '/srv/shop', slot: 3000 };
+
+test('the same program in the same place has the same id, and any other place another', () => {
+  const id = defaultNodeId('shop', HERE);
+  assert.match(id, /^shop-[0-9a-f]{6}$/);
+  assert.equal(defaultNodeId('shop', { ...HERE }), id);
+  for (const other of [{ hostname: 'i' }, { directory: '/srv/wiki' }, { slot: 3001 }]) {
+    assert.notEqual(defaultNodeId('shop', { ...HERE, ...other }), id);
+  }
+});
+
+test('the id of the longest balancer name is still a name', () => {
+  const id = defaultNodeId('b'.repeat(64), HERE);
+  assert.equal(id.length, 64);
+  assert.ok(isName(id));
+});
+
+test('an instance is 128 bits, new each time; an incarnation is a whole Unix time', () => {
+  assert.match(newInstance(), /^[0-9a-f]{32}$/);
+  assert.notEqual(newInstance(), newInstance());
+  assert.ok(Number.isSafeInteger(processIncarnation()));
+});

@@ -1,0 +1,197 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { type TestContext, test } from 'node:test';
+import type { Notice } from './agent.ts';
+import { defaultNodeId } from './identity.ts';
+import { type RollcallEvents, RollcallNode, type RollcallOptions } from './node.ts';
+import { type ScriptedCoordinator, startScriptedCoordinator } from './testing/scripted-coordinator.ts';
+import { systemTimers } from './timers.ts';
+
+interface Setting {
+  readonly node: RollcallNode;
+  readonly server: Server;
+  readonly coordinator: ScriptedCoordinator;
+  readonly log: string[];
+}
+
+async function setUp(
+  t: TestContext,
+  options: RollcallOptions = {},
+  environment: Record<string, string> = {},
+): Promise<Setting> {
+  const coordinator = await startScriptedCoordinator();
+  const server = createServer((_, response) => void response.end('hello'));
+  const log: string[] = [];
+  const node = new RollcallNode(
+    {
+      balancer: 'shop',
+      coordinator: coordinator.url,
+      handleSignals: false,
+      log: (line) => void log.push(line),
+      ...options,
+    },
+    environment,
+    systemTimers(),
+  );
+  t.after(async () => {
+    await node.close();
+    server.closeAllConnections();
+    server.close();
+    await coordinator.close();
+  });
+  return { node, server, coordinator, log };
+}
+
+async function listen(server: Server): Promise<number> {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return (server.address() as AddressInfo).port;
+}
+
+function next<Name extends keyof RollcallEvents>(node: RollcallNode, name: Name): Promise<RollcallEvents[Name]> {
+  return new Promise((resolve) => {
+    node.on(name, resolve);
+  });
+}
+
+test('a server that listens becomes a node', async (t) => {
+  const { node, server, coordinator } = await setUp(t);
+  node.attach(server).attach(server);
+  const registered = next(node, 'registered');
+  const port = await listen(server);
+  const peer = await coordinator.peer();
+  const sent = await peer.accept();
+  assert.equal(sent.url, `http://127.0.0.1:${port}`);
+  assert.equal(sent.id, defaultNodeId('shop', { slot: port }));
+  assert.equal(sent.route, sent.id);
+  assert.equal(sent.keepAliveMs, server.keepAliveTimeout);
+  assert.equal(sent.loadHeader, true);
+  assert.match(sent.instance ?? '', /^[0-9a-f]{32}$/);
+  await registered;
+  assert.deepEqual([node.status, node.isRegistered, node.id], ['enabled', true, sent.id]);
+  const { load, inFlight, metrics } = await peer.next('heartbeat');
+  assert.ok(load !== undefined && load >= 0 && load <= 1);
+  assert.equal(inFlight, 0);
+  assert.deepEqual(Object.keys(metrics ?? {}), ['eventLoop', 'cpu', 'memory']);
+});
+
+test('the environment names the node, as the wrapper hands it down', async (t) => {
+  const environment = { ROLLCALL_NODE_ID: 'w1', ROLLCALL_ROUTE: 'r1', ROLLCALL_NODE: '{"hosts":["shop.test"]}' };
+  const { node, server, coordinator } = await setUp(t, { id: 'mine' }, environment);
+  node.attach(server);
+  await listen(server);
+  const sent = await (await coordinator.peer()).accept();
+  assert.deepEqual([sent.id, sent.route, sent.hosts], ['w1', 'r1', ['shop.test']]);
+});
+
+test('session ids carry the route, bound to nothing and with any argument', async (t) => {
+  const { node } = await setUp(t, { id: 'n1', route: 'r1' });
+  const { sessionId } = node;
+  assert.match(sessionId(), /\.r1$/);
+  assert.equal(sessionId('abc'), 'abc.r1');
+  assert.match(sessionId({ url: '/' }), /\.r1$/, 'frameworks hand the request over');
+});
+
+test('a session id before any server listens has no route, and that is said once', async (t) => {
+  const { node, log } = await setUp(t);
+  assert.match(node.sessionId(), /^[A-Za-z0-9_-]{32}$/);
+  assert.equal(node.sessionId('abc'), 'abc');
+  assert.equal(log.length, 1);
+});
+
+test('a mistake in the options is told once, and the application serves on', async (t) => {
+  const { node, server, log } = await setUp(t, { balancer: 'my shop' });
+  const warning = next(node, 'warning');
+  node.attach(server);
+  const port = await listen(server);
+  node.register();
+  assert.equal(((await warning) as Notice).code, 'misuse');
+  assert.equal(log.length, 1);
+  assert.match(log[0]!, /balancer/);
+  assert.equal(await (await fetch(`http://127.0.0.1:${port}/`)).text(), 'hello');
+});
+
+test('misuse never throws: wrong servers, names, metrics, coordinators, callbacks and logs', async (t) => {
+  const { node, server, coordinator } = await setUp(t, {
+    coordinator: ['nonsense://', ''],
+    sessions: () => {
+      throw new Error('no store');
+    },
+    log: () => {
+      throw new Error('no log');
+    },
+  });
+  node.attach(undefined as unknown as Server);
+  node.metric('a b', {}, () => 1);
+  for (let count = 0; count < 40; count += 1)
+    node.metric(`m${count}`, { capacity: -1, weight: Number.NaN }, () => Number.NaN);
+  node.register();
+  node.attach(server);
+  await listen(server);
+  assert.equal(await node.drain(), 'unregistered');
+  assert.equal(node.isRegistered, false);
+  assert.ok(coordinator.url);
+});
+
+test('a closed server leaves, and comes back when it listens again', async (t) => {
+  const { node, server, coordinator } = await setUp(t, { id: 'n1' });
+  node.attach(server);
+  await listen(server);
+  const first = await coordinator.peer();
+  await first.accept();
+  server.close();
+  await first.next('leave');
+  await first.closed();
+  const port = await listen(server);
+  assert.equal((await (await coordinator.peer()).accept()).url, `http://127.0.0.1:${port}`);
+});
+
+test('a metric of the application that is full is told before the next heartbeat is due', async (t) => {
+  const { node, server, coordinator } = await setUp(t);
+  let depth = 0;
+  node.metric('queue', { capacity: 10 }, () => depth);
+  node.attach(server);
+  await listen(server);
+  const peer = await coordinator.peer();
+  await peer.accept({ heartbeatMs: 60_000 });
+  await peer.next('heartbeat');
+  depth = 10;
+  for (;;) {
+    const { load, metrics } = await peer.next('heartbeat');
+    if (load === 1 && metrics?.['queue'] === 1) break;
+  }
+});
+
+test('draining keeps the application serving until the word comes', async (t) => {
+  const { node, server, coordinator } = await setUp(t, { drainSessionsMs: 1_000 });
+  node.attach(server);
+  const port = await listen(server);
+  const peer = await coordinator.peer();
+  await peer.accept();
+  await peer.next('heartbeat');
+  const drained = node.drain();
+  assert.equal((await peer.next('status')).status, 'draining');
+  assert.equal((await fetch(`http://127.0.0.1:${port}/`)).status, 200);
+  peer.send({ type: 'drained' });
+  assert.equal((await peer.next('status')).status, 'stopped');
+  peer.send({ type: 'drained' });
+  assert.equal(await drained, 'drained');
+  await node.close();
+  await peer.next('leave');
+});
+
+test('being superseded is an error, and the application serves on', async (t) => {
+  const { node, server, coordinator, log } = await setUp(t);
+  node.attach(server);
+  const port = await listen(server);
+  const peer = await coordinator.peer();
+  await peer.accept();
+  const error = next(node, 'error');
+  peer.send({ type: 'error', code: 'superseded', message: 'a newer process has the id' });
+  peer.close(4409);
+  assert.equal(((await error) as Notice).code, 'superseded');
+  assert.ok(log.some((line) => line.includes('a newer process has the id')));
+  assert.equal((await fetch(`http://127.0.0.1:${port}/`)).status, 200);
+});

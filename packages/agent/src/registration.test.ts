@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { nodeUrlText, toRegistration, withEnvironment } from './registration.ts';
+
+const FACTS = { id: 'n1', route: 'n1', url: 'http://127.0.0.1:3000', instance: '0'.repeat(32), incarnation: 1 };
+
+test('a description becomes a registration with defaults', () => {
+  const node = toRegistration({ contexts: ['/app'], sticky: { mode: 'suffix' } }, { ...FACTS, keepAliveMs: 5_000 });
+  assert.ok(!('code' in node));
+  assert.equal(node.balancer, 'default');
+  assert.deepEqual(node.contexts, [{ path: '/app' }]);
+  assert.deepEqual(node.hosts, ['*']);
+  assert.equal(node.keepAliveMs, 5_000);
+});
+
+test('mistakes are found with the rules of the coordinator, and named', () => {
+  const bad = toRegistration({ balancer: 'my shop' }, FACTS);
+  assert.ok('code' in bad);
+  assert.equal(bad.code, 'bad-name');
+  assert.match(bad.message, /balancer/);
+  const cyclic: Record<string, unknown> = {};
+  cyclic['self'] = cyclic;
+  assert.ok('code' in toRegistration({ meta: cyclic as Record<string, string> }, FACTS));
+});
+
+test('what the wrapper handed down wins over what the application says', () => {
+  const environment = {
+    ROLLCALL_NODE_ID: 'w1',
+    ROLLCALL_ROUTE: 'r1',
+    ROLLCALL_NODE: '{"balancer":"wiki","hosts":["a.test"]}',
+  };
+  assert.deepEqual(withEnvironment({ id: 'mine', balancer: 'shop', group: 'eu' }, environment), {
+    id: 'w1',
+    route: 'r1',
+    balancer: 'wiki',
+    hosts: ['a.test'],
+    group: 'eu',
+  });
+  for (const odd of ['', 'nonsense', '[1]', 'null']) {
+    assert.deepEqual(withEnvironment({ id: 'mine' }, { ROLLCALL_NODE_ID: '', ROLLCALL_NODE: odd }), { id: 'mine' });
+  }
+});
+
+test('IPv6 addresses get brackets', () => {
+  assert.equal(nodeUrlText('::1', 80, false), 'http://[::1]:80');
+  assert.equal(nodeUrlText('10.0.0.5', 443, true), 'https://10.0.0.5:443');
+});

@@ -1,0 +1,9 @@
+#!/usr/bin/env node
+// Plain JavaScript, so that an old Node gets a sentence and not a syntax error.
+const [major, minor] = process.versions.node.split('.').map(Number);
+if (major < 20 || (major === 20 && minor < 19)) {
+  process.stderr.write(`rollcall needs Node 20.19 or newer; this is ${process.versions.node}\n`);
+  process.exit(1);
+}
+const { main } = await import('../dist/index.js');
+await main(process.argv);

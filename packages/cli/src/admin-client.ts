@@ -1,0 +1,135 @@
+/** The admin API as the commands use it: bounded in time, with failures in one line. */
+import { readFileSync } from 'node:fs';
+import { isObject } from '@rollcall/protocol';
+import { coordinatorUrls } from './coordinator-url.ts';
+import { CliFailure, EXIT } from './exit.ts';
+import { defaultStateDirectory, readAdminToken } from './state-directory.ts';
+
+const TIMEOUT_MS = 5_000;
+
+export interface AdminTarget {
+  readonly coordinator?: string;
+  readonly stateDir?: string;
+}
+
+export class AdminClient {
+  readonly base: string;
+  readonly #token: string | undefined;
+
+  private constructor(base: string, token: string | undefined) {
+    this.base = base;
+    this.#token = token;
+  }
+
+  /** Finds the coordinator that answers. Fails with exit 3 naming the addresses tried. */
+  static async connect(target: AdminTarget, environment: NodeJS.ProcessEnv = process.env): Promise<AdminClient> {
+    const bases = coordinatorUrls(target.coordinator, environment);
+    for (const base of bases) {
+      if (!(await answers(base))) continue;
+      return new AdminClient(base, adminToken(base, target, environment));
+    }
+    throw new CliFailure(
+      `no coordinator answers at ${bases.join(' or ')}: start one with \`rollcall up\`, or name it with --coordinator or ROLLCALL_URL`,
+      EXIT.unreachable,
+    );
+  }
+
+  get<Body>(path: string): Promise<Body> {
+    return this.#call<Body>('GET', path, undefined);
+  }
+
+  send<Body>(method: 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, body: object): Promise<Body> {
+    return this.#call<Body>(method, path, body);
+  }
+
+  /** Server-sent events as they come, until the server ends or `signal` aborts. */
+  async *events(path: string, signal: AbortSignal): AsyncGenerator<unknown> {
+    const response = await this.#fetch(path, { headers: this.#headers({ accept: 'text/event-stream' }), signal });
+    if (!response.ok || !response.body) throw await failureOf(response);
+    let buffered = '';
+    const decoder = new TextDecoder();
+    for await (const chunk of response.body) {
+      buffered += decoder.decode(chunk, { stream: true });
+      for (let end = buffered.indexOf('\n\n'); end >= 0; end = buffered.indexOf('\n\n')) {
+        const data = /^data: ?(.*)$/m.exec(buffered.slice(0, end))?.[1];
+        buffered = buffered.slice(end + 2);
+        if (data !== undefined) yield JSON.parse(data);
+      }
+    }
+  }
+
+  async #call<Body>(method: string, path: string, body: object | undefined): Promise<Body> {
+    const response = await this.#fetch(path, {
+      method,
+      headers: this.#headers({ accept: 'application/json', ...(body ? { 'content-type': 'application/json' } : {}) }),
+      ...(body ? { body: JSON.stringify(body) } : {}),
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+    if (!response.ok) throw await failureOf(response);
+    return (response.status === 204 ? undefined : await response.json()) as Body;
+  }
+
+  async #fetch(path: string, init: RequestInit): Promise<Response> {
+    try {
+      return await fetch(this.base + path, init);
+    } catch (error) {
+      if ((error as Error).name === 'TimeoutError')
+        throw new CliFailure(`${this.base} did not answer within ${TIMEOUT_MS / 1_000} s`, EXIT.timedOut);
+      if ((error as Error).name === 'AbortError') throw error;
+      throw new CliFailure(`${this.base} is gone: ${causeOf(error)}`, EXIT.unreachable);
+    }
+  }
+
+  #headers(headers: Record<string, string>): Record<string, string> {
+    return this.#token === undefined ? headers : { ...headers, authorization: `Bearer ${this.#token}` };
+  }
+}
+
+async function answers(base: string): Promise<boolean> {
+  try {
+    const response = await fetch(`${base}/livez`, { signal: AbortSignal.timeout(2_000) });
+    await response.body?.cancel();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** `ROLLCALL_ADMIN_TOKEN`, the file it names, or what a coordinator on this machine left in its state directory. */
+function adminToken(base: string, target: AdminTarget, environment: NodeJS.ProcessEnv): string | undefined {
+  const token = environment['ROLLCALL_ADMIN_TOKEN'];
+  if (token) return token;
+  const file = environment['ROLLCALL_ADMIN_TOKEN_FILE'];
+  if (file) {
+    try {
+      return readFileSync(file, 'utf8').trim();
+    } catch (error) {
+      throw new CliFailure(`ROLLCALL_ADMIN_TOKEN_FILE: ${(error as Error).message}`, EXIT.usage);
+    }
+  }
+  if (target.stateDir) return readAdminToken(target.stateDir);
+  const { hostname, port } = new URL(base);
+  const isHere = hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.');
+  return isHere ? readAdminToken(defaultStateDirectory(Number(port), environment)) : undefined;
+}
+
+async function failureOf(response: Response): Promise<CliFailure> {
+  const text = await response.text();
+  let detail = text.slice(0, 300);
+  try {
+    const problem: unknown = JSON.parse(text);
+    if (isObject(problem) && typeof problem['detail'] === 'string') detail = problem['detail'];
+  } catch {
+    // Not JSON: the text itself is all there is to tell.
+  }
+  const advice =
+    response.status === 401 || response.status === 403
+      ? ' (set ROLLCALL_ADMIN_TOKEN, or run this as the user who runs `rollcall up`)'
+      : '';
+  return new CliFailure(`${detail || `the coordinator answered ${response.status}`}${advice}`, EXIT.failed);
+}
+
+function causeOf(error: unknown): string {
+  const { cause } = error as { cause?: unknown };
+  return cause instanceof Error ? cause.message : String((error as Error).message);
+}

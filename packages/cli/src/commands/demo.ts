@@ -1,0 +1,123 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import net from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { NodeResource } from '@rollcall/protocol';
+import { DEFAULT_CONTROL_PORT, DEFAULT_PROXY_PORT } from '@rollcall/protocol';
+import { Command } from 'commander';
+import { AdminClient } from '../admin-client.ts';
+import { CliFailure, EXIT } from '../exit.ts';
+import type { Supervisor } from '../up/supervisor.ts';
+import { superviseFrom, untilSignalled } from './up.ts';
+
+const NODES = 3;
+/** How long the demo waits for its nodes. */
+const READY_MS = 15_000;
+const HOST = '127.0.0.1';
+
+/** `rollcall demo`: coordinator, proxy and three sample nodes on this machine. */
+export function demoCommand(): Command {
+  return new Command('demo')
+    .description('start a coordinator, a proxy and three sample nodes on this machine')
+    .option('--log-level <level>', 'how much is logged to standard error', 'error')
+    .action((flags: { readonly logLevel: string }) => demo(flags.logLevel));
+}
+
+async function demo(logLevel: string): Promise<void> {
+  const [proxyPort, controlPort] = [await freePort(DEFAULT_PROXY_PORT), await freePort(DEFAULT_CONTROL_PORT)];
+  const taken = [
+    proxyPort === DEFAULT_PROXY_PORT ? '' : `${DEFAULT_PROXY_PORT} is taken, using ${proxyPort}`,
+    controlPort === DEFAULT_CONTROL_PORT ? '' : `${DEFAULT_CONTROL_PORT} is taken, using ${controlPort}`,
+  ].filter((text) => text !== '');
+  process.stdout.write(
+    `starting a coordinator, a proxy and ${NODES} nodes${taken.length > 0 ? ` (port ${taken.join(', port ')})` : ''}\n`,
+  );
+  const stateDir = mkdtempSync(join(tmpdir(), 'rollcall-demo-'));
+  const supervisor = await superviseFrom({
+    proxy: `${HOST}:${proxyPort}`,
+    control: `${HOST}:${controlPort}`,
+    store: 'memory',
+    stateDir,
+    logLevel,
+  });
+  const nodes: ChildProcess[] = [];
+  const close = async (): Promise<void> => {
+    await Promise.all(nodes.map(endNode));
+    await supervisor.close();
+    rmSync(stateDir, { recursive: true, force: true });
+  };
+  const kill = (): void => {
+    for (const node of nodes) node.kill('SIGKILL');
+    supervisor.kill();
+    rmSync(stateDir, { recursive: true, force: true });
+  };
+  const ended = untilSignalled({ close, kill });
+  for (let number = 1; number <= NODES; number++) nodes.push(startNode(`demo-${number}`, supervisor));
+  await Promise.race([ended, whenUp(supervisor)]);
+  process.stdout.write(sixLines(supervisor, controlPort, stateDir));
+  await ended;
+}
+
+function startNode(id: string, { controlUrl }: Supervisor): ChildProcess {
+  const program = new URL(`../demo/sample-node${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
+  // A group of its own: Ctrl-C is ours to pass on, so that nodes drain while the proxy still serves.
+  return spawn(process.execPath, [...process.execArgv, program.pathname], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+    detached: true,
+    env: { ...process.env, ROLLCALL_URL: controlUrl, ROLLCALL_NODE_ID: id, ROLLCALL_ROUTE: id },
+  });
+}
+
+async function endNode(node: ChildProcess): Promise<void> {
+  if (node.exitCode !== null || node.signalCode !== null) return;
+  const exited = new Promise<void>((resolve) => node.once('exit', () => resolve()));
+  node.kill('SIGTERM');
+  const killer = setTimeout(() => node.kill('SIGKILL'), 10_000);
+  await exited;
+  clearTimeout(killer);
+}
+
+/** Resolves when all sample nodes are up. */
+async function whenUp({ controlUrl, stateDir }: Supervisor): Promise<void> {
+  const client = await AdminClient.connect({ coordinator: controlUrl, stateDir });
+  const endMs = performance.now() + READY_MS;
+  while (performance.now() < endMs) {
+    const { nodes } = await client.get<{ nodes: readonly NodeResource[] }>('/v1/nodes');
+    if (nodes.filter((node) => node.liveness === 'up').length >= NODES) return;
+    await sleep(50);
+  }
+  throw new CliFailure(
+    `the sample nodes did not come up within ${READY_MS / 1_000} s; try --log-level debug`,
+    EXIT.failed,
+  );
+}
+
+function sixLines({ proxyUrl, controlUrl, loginUrl }: Supervisor, controlPort: number, stateDir: string): string {
+  const rollcall = 'npx rollcall';
+  const where = controlPort === DEFAULT_CONTROL_PORT ? '' : ` --coordinator ${controlUrl}`;
+  return [
+    `site              ${proxyUrl}`,
+    `balancer-manager  ${loginUrl ?? `${controlUrl}/balancer-manager`}`,
+    `drain a node      ${rollcall} drain demo-1 --wait${where} --state-dir ${stateDir}`,
+    `add your program  ${rollcall} run --balancer mine --context /mine${where} -- YOUR PROGRAM {port}`,
+    `scale             ${rollcall} run --balancer mine --context /mine --count 3${where} -- YOUR PROGRAM {port}`,
+    'stop              Ctrl-C',
+    '',
+  ].join('\n');
+}
+
+/** `port`, or the next free one after it. */
+async function freePort(port: number): Promise<number> {
+  for (let candidate = port; candidate < port + 100; candidate++) if (await isFree(candidate)) return candidate;
+  return 0;
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = net.createServer();
+    probe.once('error', () => resolve(false));
+    probe.listen({ host: HOST, port, exclusive: true }, () => probe.close(() => resolve(true)));
+  });
+}

@@ -1,0 +1,53 @@
+import type { NodeResource } from '@rollcall/protocol';
+import { Command } from 'commander';
+import { duration, table } from '../format.ts';
+import { addReaderFlags, clientFor, printJson, type ReaderFlags } from './reader-flags.ts';
+
+/** `rollcall nodes`: who is there, and how loaded. */
+export function nodesCommand(): Command {
+  return addReaderFlags(new Command('nodes').description('list the nodes'))
+    .option('--all', 'also nodes that left')
+    .option('--balancer <name>', 'only those of one balancer')
+    .action(async (flags: ReaderFlags & { readonly all?: boolean; readonly balancer?: string }) => {
+      const query = new URLSearchParams({
+        ...(flags.all ? { all: 'true' } : {}),
+        ...(flags.balancer ? { balancer: flags.balancer } : {}),
+      });
+      const client = await clientFor(flags);
+      const body = await client.get<{ nodes: readonly NodeResource[] }>(
+        `/v1/nodes${query.size > 0 ? `?${query}` : ''}`,
+      );
+      if (flags.json) printJson(body);
+      else if (body.nodes.length === 0)
+        process.stdout.write('no nodes; add one with  rollcall run -- YOUR PROGRAM {port}\n');
+      else process.stdout.write(`${table(HEADINGS, body.nodes.map(row))}\n`);
+    });
+}
+
+const HEADINGS = ['NODE', 'BALANCER', 'URL', 'STATUS', 'LIVENESS', 'FACTOR', 'SESSIONS', 'IN-FLIGHT', 'NOTE'];
+
+function row(node: NodeResource): (string | number)[] {
+  const liveness = node.observed.isEjected ? `${node.liveness}, ejected` : node.liveness;
+  return [
+    node.id,
+    node.balancer,
+    node.url,
+    node.status,
+    liveness,
+    node.loadFactor,
+    node.sessions,
+    node.inFlight,
+    noteOf(node),
+  ];
+}
+
+/** Progress of a drain, or why the node is not up. */
+export function noteOf(node: NodeResource): string {
+  const { drain } = node;
+  if (!drain) return node.livenessReason ?? '';
+  if (drain.isDone) return 'drained';
+  const waiting = drain.waitingFor.length > 0 ? `, waiting for ${drain.waitingFor.join(', ')}` : '';
+  const deadline = node.wanted.deadlineAtUnixMs ?? node.reported.deadlineAtUnixMs;
+  const left = deadline === undefined ? '' : `, at most ${duration(Math.max(0, deadline - Date.now()))} more`;
+  return `${drain.sessionsLeft} sessions, ${drain.inFlight} in flight, ${drain.tunnels} tunnels left${waiting}${left}`;
+}

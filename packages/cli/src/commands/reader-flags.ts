@@ -1,0 +1,26 @@
+import type { Command } from 'commander';
+import { AdminClient } from '../admin-client.ts';
+
+/** Flags of every command that asks a coordinator. */
+export interface ReaderFlags {
+  readonly coordinator?: string;
+  readonly stateDir?: string;
+  readonly json?: boolean;
+}
+
+/** Adds them to a command. */
+export function addReaderFlags(command: Command): Command {
+  return command
+    .option('--coordinator <url>', 'where the coordinator is (default: ROLLCALL_URL, then localhost:8400)')
+    .option('--state-dir <directory>', 'where its admin token lies, when it was started with --state-dir')
+    .option('--json', 'machine-readable output');
+}
+
+export function clientFor(flags: ReaderFlags): Promise<AdminClient> {
+  return AdminClient.connect(flags);
+}
+
+/** One line of JSON on standard output. */
+export function printJson(value: unknown): void {
+  process.stdout.write(`${JSON.stringify(value)}\n`);
+}

@@ -1,0 +1,2 @@
+/** The command, for its bin. */
+export { main } from './main.ts';

@@ -1,0 +1,74 @@
+/** Argument parsing and exit codes: 0 ok, 1 failed, 2 usage, 3 unreachable, 4 timed out. */
+import { Command, CommanderError } from 'commander';
+import { demoCommand } from './commands/demo.ts';
+import { eventsCommand } from './commands/events.ts';
+import { explainCommand } from './commands/explain.ts';
+import { healthCommand } from './commands/health.ts';
+import { joinCommand } from './commands/join.ts';
+import { addCommand, removeCommand } from './commands/members.ts';
+import { nodesCommand } from './commands/nodes.ts';
+import { runCommand } from './commands/run.ts';
+import { statusCommand } from './commands/status.ts';
+import { drainCommand, enableCommand, stopCommand } from './commands/status-verbs.ts';
+import { upCommand } from './commands/up.ts';
+import { CliFailure, EXIT } from './exit.ts';
+import { VERSION } from './version.ts';
+
+/** Runs the command in `argv` and ends the process as it should end. */
+export async function main(argv: readonly string[]): Promise<void> {
+  dropEmptyVariables(process.env);
+  const program = rollcall();
+  try {
+    await program.parseAsync(argv);
+  } catch (error) {
+    if (error instanceof CliFailure) {
+      process.stderr.write(`rollcall: ${error.message}\n`);
+      process.exitCode = error.exitCode;
+    } else if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    else throw error;
+  }
+}
+
+function rollcall(): Command {
+  const program = new Command('rollcall')
+    .description('A cluster coordinator: nodes register themselves, a reverse proxy follows their load.')
+    .version(VERSION);
+  const commands = [
+    demoCommand(),
+    upCommand(),
+    runCommand(),
+    joinCommand(),
+    addCommand(),
+    removeCommand(),
+    nodesCommand(),
+    statusCommand(),
+    eventsCommand(),
+    explainCommand(),
+    drainCommand(),
+    enableCommand(),
+    stopCommand(),
+    healthCommand(),
+  ];
+  for (const command of commands) program.addCommand(command);
+  for (const command of [program, ...commands]) {
+    command.exitOverride();
+    command.configureOutput({
+      outputError: (text, write) =>
+        write(`rollcall: ${oneLine(text)}; see rollcall ${command === program ? '' : `${command.name()} `}--help\n`),
+    });
+  }
+  return program;
+}
+
+function oneLine(text: string): string {
+  return text
+    .trim()
+    .replace(/^error: /, '')
+    .replace(/\s*\n\s*/g, ' ');
+}
+
+/** An empty variable counts as unset, so that `ROLLCALL_URL= rollcall …` does what it looks like. */
+function dropEmptyVariables(environment: NodeJS.ProcessEnv): void {
+  for (const [name, value] of Object.entries(environment))
+    if (name.startsWith('ROLLCALL_') && value === '') delete environment[name];
+}

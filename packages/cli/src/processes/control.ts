@@ -1,0 +1,22 @@
+/** The control process: one coordinator. */
+import { openStore, startCoordinator } from '@rollcall/coordinator';
+import { dashboardAssets } from '@rollcall/dashboard';
+import { pino } from 'pino';
+import type { ControlOptions } from '../up/process-options.ts';
+import { onParentEnd, receiveOptions, tellParent } from './parent.ts';
+
+const { options } = await receiveOptions<ControlOptions>();
+const { store: storeSpec, logLevel, ...rest } = options;
+const log = pino({ name: 'control', level: logLevel }, pino.destination({ dest: 2, sync: false }));
+try {
+  const store = await openStore(storeSpec, (message) => log.warn(message));
+  if (store === undefined) throw new Error(`--store ${storeSpec} is not memory, file:PATH or redis://…`);
+  const coordinator = await startCoordinator({ ...rest, store, assets: dashboardAssets(), log });
+  onParentEnd(() => coordinator.close());
+  tellParent({ type: 'ready', loginUrl: coordinator.loginUrl() });
+} catch (error) {
+  tellParent({ type: 'failed', message: (error as Error).message });
+  log.error({ err: error }, 'the coordinator does not start');
+  process.exitCode = 1;
+  process.disconnect?.();
+}

@@ -1,0 +1,27 @@
+/** What every file of routes needs of fastify. */
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import type { Role } from '@rollcall/protocol';
+import type { FastifyBaseLogger, FastifyInstance, FastifyRequest } from 'fastify';
+import { type Identity, peerOf } from '../auth/gate.ts';
+import type { Origin } from '../cluster.ts';
+
+/** The fastify application that routes are added to. */
+export type AdminApp = FastifyInstance<Server, IncomingMessage, ServerResponse, FastifyBaseLogger, TypeBoxTypeProvider>;
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Who may come. A route that does not say is closed to all. */
+    role?: Role | 'anybody';
+  }
+  interface FastifyRequest {
+    /** Who asks; set before any route runs. */
+    identity: Identity;
+  }
+}
+
+/** Address of the peer, for the audit. */
+export function originOf(request: FastifyRequest): Origin {
+  const address = peerOf(request.raw);
+  return address === undefined ? {} : { address: address.toString() };
+}

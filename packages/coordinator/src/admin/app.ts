@@ -1,0 +1,130 @@
+/**
+ * The admin API's frame: one door for everybody, JSON only, small bodies, problems with codes. The resources are in files
+ * of their own.
+ */
+import swagger from '@fastify/swagger';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import { ERROR_CODES } from '@rollcall/protocol';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { fastify } from 'fastify';
+import type { Identity } from '../auth/gate.ts';
+import { addPages } from '../pages/pages.ts';
+import { addServerStatus } from '../pages/server-status.ts';
+import { type AdminApp, originOf } from './admin-app.ts';
+import { addBalancers } from './balancers.ts';
+import { addEvents } from './events.ts';
+import { addExplain } from './explain.ts';
+import { addHealth } from './health.ts';
+import { addLogin } from './login.ts';
+import { addMetrics } from './metrics.ts';
+import { addNodes } from './nodes.ts';
+import { faultOf, problemOf, Refusal } from './refusal.ts';
+import { addStatus } from './status.ts';
+import type { Surroundings } from './surroundings.ts';
+import { addVerbs } from './verbs.ts';
+
+const MAX_BODY_BYTES = 65_536;
+const NOBODY: Identity = { name: 'anybody', role: 'viewer', by: 'loopback' };
+
+/** Builds the admin API with all its routes. */
+export async function createAdminApp(around: Surroundings): Promise<AdminApp> {
+  const app = fastify({
+    bodyLimit: MAX_BODY_BYTES,
+    requestTimeout: 30_000,
+    keepAliveTimeout: 30_000,
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength: 256 },
+    http: { headersTimeout: 10_000, maxHeaderSize: 32_768 },
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
+  }).withTypeProvider<TypeBoxTypeProvider>();
+
+  app.decorateRequest('identity', NOBODY);
+  acceptOnlyJson(app);
+  answerProblems(app, around);
+  app.addHook('onRequest', async (request) => letIn(request, around));
+  app.addHook('preValidation', async (request) => {
+    request.body ??= {};
+  });
+  app.addHook('onSend', async (_, reply) => addSecurityFields(reply));
+  // Schemas of answers are for the document; what is sent was made by us and typed by the compiler.
+  app.setSerializerCompiler(() => (data) => JSON.stringify(data));
+
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'Rollcall admin API', version: around.config.version },
+      components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
+      security: [{ token: [] }],
+    },
+  });
+  await app.register(async (routes) => {
+    const typed = routes.withTypeProvider<TypeBoxTypeProvider>();
+    addHealth(typed, around);
+    addLogin(typed, around);
+    addStatus(typed, around);
+    addNodes(typed, around);
+    addBalancers(typed, around);
+    addVerbs(typed, around);
+    addEvents(typed, around);
+    addExplain(typed, around);
+    addMetrics(typed, around);
+    addServerStatus(typed, around);
+    addPages(typed, around);
+    typed.get('/openapi.json', { config: { role: 'viewer' }, schema: { hide: true } }, async () => app.swagger());
+  });
+  await app.ready();
+  return app;
+}
+
+async function letIn(request: FastifyRequest, { gate }: Surroundings): Promise<void> {
+  const { role = 'admin' } = request.is404 ? { role: 'viewer' as const } : request.routeOptions.config;
+  if (role === 'anybody') return;
+  const identity = gate.admit(request.raw, role);
+  if ('code' in identity) throw new Refusal(identity);
+  request.identity = identity;
+  const hasBody = request.method === 'POST' || request.method === 'PUT' || request.method === 'PATCH';
+  if (hasBody && !/^application\/json\s*(;|$)/i.test(request.headers['content-type'] ?? ''))
+    throw new Refusal({ code: 'not-json', message: 'send content-type application/json' });
+}
+
+function acceptOnlyJson(app: AdminApp): void {
+  app.removeAllContentTypeParsers();
+  const parse = app.getDefaultJsonParser('error', 'error');
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    // A verb without further wishes needs no body.
+    if (body === '') done(null, {});
+    else parse(request, body.toString(), done);
+  });
+}
+
+function answerProblems(app: AdminApp, around: Surroundings): void {
+  app.setErrorHandler((error, request, reply) => {
+    const fault = faultOf(error);
+    if (fault) {
+      around.history.refused(`${request.method} ${request.routeOptions.url ?? 'unknown path'}`, fault, {
+        by: request.identity.name,
+        ...originOf(request),
+      });
+      return sendProblem(reply, fault);
+    }
+    around.config.log.error({ err: error }, 'a request failed by a fault of ours');
+    return sendProblem(reply, { code: 'internal', message: 'a fault of ours; the log has more' });
+  });
+  app.setNotFoundHandler((request, reply) =>
+    sendProblem(reply, { code: 'not-found', message: `there is no ${request.method} ${request.url.slice(0, 200)}` }),
+  );
+}
+
+function sendProblem(reply: FastifyReply, fault: Parameters<typeof problemOf>[0]): FastifyReply {
+  const { http } = ERROR_CODES[fault.code];
+  if (http === 401) reply.header('www-authenticate', 'Bearer');
+  if (http === 429 || http === 503) reply.header('retry-after', '1');
+  return reply.code(http).type('application/problem+json').send(problemOf(fault));
+}
+
+function addSecurityFields(reply: FastifyReply): void {
+  reply.header('x-content-type-options', 'nosniff');
+  reply.header('referrer-policy', 'no-referrer');
+  reply.header('cross-origin-resource-policy', 'same-origin');
+  if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store');
+}

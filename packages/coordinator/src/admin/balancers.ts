@@ -1,0 +1,106 @@
+/** `/v1/balancers`: read, and change the settings of one. */
+import { ALGORITHMS, isAlgorithmName } from '@rollcall/core';
+import type { BalancerName, BalancerPatch, BalancerResource, Fault } from '@rollcall/protocol';
+import { parseCookieName, parseParameterName } from '@rollcall/protocol';
+import type { FastifyRequest } from 'fastify';
+import { type AdminApp, originOf } from './admin-app.ts';
+import { knownBalancer } from './known.ts';
+import { Refusal } from './refusal.ts';
+import {
+  BalancerPatchSchema,
+  BalancerSchema,
+  BalancersSchema,
+  type BalancerWriteResult,
+  BalancerWriteResultSchema,
+  NameParams,
+  ProblemSchema,
+} from './schemas.ts';
+import type { Surroundings } from './surroundings.ts';
+
+export function addBalancers(app: AdminApp, around: Surroundings): void {
+  const { cluster } = around;
+  const problems = { '4xx': ProblemSchema };
+
+  app.get(
+    '/v1/balancers',
+    {
+      config: { role: 'viewer' },
+      schema: { summary: 'All balancers', response: { 200: BalancersSchema, ...problems } },
+    },
+    async () => ({ balancers: cluster.balancers() }),
+  );
+
+  app.get(
+    '/v1/balancers/:name',
+    {
+      config: { role: 'viewer' },
+      schema: { summary: 'One balancer', params: NameParams, response: { 200: BalancerSchema, ...problems } },
+    },
+    async (request) => present(around, knownBalancer(cluster, request.params.name)),
+  );
+
+  app.patch(
+    '/v1/balancers/:name',
+    {
+      config: { role: 'operator' },
+      schema: {
+        summary: 'Override settings of a balancer; null takes an override back',
+        params: NameParams,
+        body: BalancerPatchSchema,
+        response: { 200: BalancerWriteResultSchema, ...problems },
+      },
+    },
+    async (request) => patch(around, knownBalancer(cluster, request.params.name), request.body, request),
+  );
+}
+
+function present({ cluster }: Surroundings, name: BalancerName): BalancerResource {
+  const balancer = cluster.balancer(name);
+  if (!balancer) throw new Refusal({ code: 'not-found', message: `there is no balancer ${name}` });
+  return balancer;
+}
+
+function patch(
+  around: Surroundings,
+  name: BalancerName,
+  body: BalancerPatch,
+  request: FastifyRequest,
+): BalancerWriteResult {
+  const { cluster } = around;
+  const mistake = mistakeIn(body);
+  if (mistake) throw new Refusal(mistake);
+  const { dryRun = false, reason: _, ...settings } = body;
+  if (dryRun) {
+    const message = `would change balancer ${name}: ${JSON.stringify(settings)}`;
+    return { balancer: present(around, name), isChanged: Object.keys(settings).length > 0, isDryRun: true, message };
+  }
+  const outcome = cluster.apply(
+    { type: 'balancer-settings', name, source: 'operator', patch: body, by: request.identity.name },
+    originOf(request),
+  );
+  if ('type' in outcome) throw new Refusal(outcome);
+  const isChanged = outcome.some((event) => event.type === 'balancer');
+  return {
+    balancer: present(around, name),
+    isChanged,
+    isDryRun: false,
+    message: `balancer ${name} ${isChanged ? 'has its new settings' : 'is as it was'}`,
+  };
+}
+
+/** What the schema cannot say: names of algorithms, cookies and parameters. */
+function mistakeIn({ algorithm, sessionAlgorithm, sticky }: BalancerPatch): Fault | undefined {
+  for (const name of [algorithm, sessionAlgorithm])
+    if (typeof name === 'string' && !isAlgorithmName(name))
+      return badField(`there is no algorithm ${name.slice(0, 64)}; there are ${Object.keys(ALGORITHMS).join(', ')}`);
+  for (const cookie of sticky?.cookies ?? [])
+    if (parseCookieName(cookie) === undefined) return badField(`${JSON.stringify(cookie)} is not a cookie name`);
+  for (const parameter of sticky?.parameters ?? [])
+    if (parseParameterName(parameter) === undefined)
+      return badField(`${JSON.stringify(parameter)} is not the name of a parameter`);
+  return undefined;
+}
+
+function badField(message: string): Fault {
+  return { code: 'bad-field', message };
+}

@@ -1,0 +1,70 @@
+/** `GET /v1/events`: the cluster's history, as a list or as a stream that a viewer can resume where it was. */
+import type { ServerResponse } from 'node:http';
+import type { EventResource } from '@rollcall/protocol';
+import type { EventLog } from '../events/event-log.ts';
+import type { AdminApp } from './admin-app.ts';
+import { Refusal } from './refusal.ts';
+import { EventsQuerySchema, EventsSchema, ProblemSchema } from './schemas.ts';
+import type { Surroundings } from './surroundings.ts';
+
+/** Streams open at once. */
+const MAX_VIEWERS = 100;
+/** A viewer that does not read is cut off beyond this, bytes; it comes back and resumes. */
+const MAX_BUFFERED_BYTES = 1024 * 1024;
+/** Between two comments that keep proxies from closing an idle stream, milliseconds. */
+const COMMENT_MS = 15_000;
+
+export function addEvents(app: AdminApp, { history, isReady }: Surroundings): void {
+  const viewers = new Set<ServerResponse>();
+  app.addHook('preClose', async () => {
+    for (const viewer of viewers) viewer.end();
+  });
+  app.get(
+    '/v1/events',
+    {
+      config: { role: 'viewer' },
+      schema: {
+        summary: 'The last 1,000 events: a list, or with Accept: text/event-stream a stream that goes on',
+        querystring: EventsQuerySchema,
+        response: { 200: EventsSchema, '4xx': ProblemSchema },
+      },
+    },
+    async (request, reply) => {
+      const after = Number(request.headers['last-event-id'] ?? request.query.since ?? 0);
+      const afterId = Number.isSafeInteger(after) ? after : 0;
+      if (!request.headers.accept?.includes('text/event-stream')) return { events: history.log.since(afterId) };
+      if (viewers.size >= MAX_VIEWERS || !isReady())
+        throw new Refusal({ code: 'rate-limited', message: `${MAX_VIEWERS} viewers are watching, as many as may be` });
+      reply.hijack();
+      viewers.add(reply.raw);
+      stream(reply.raw, history.log, afterId, () => viewers.delete(reply.raw));
+      return reply;
+    },
+  );
+}
+
+function stream(response: ServerResponse, log: EventLog, afterId: number, onEnd: () => void): void {
+  response.writeHead(200, {
+    'content-type': 'text/event-stream',
+    'cache-control': 'no-store',
+    'x-accel-buffering': 'no',
+    'x-content-type-options': 'nosniff',
+  });
+  response.write(': the cluster’s events\n\n');
+  for (const event of log.since(afterId)) response.write(frame(event));
+  const send = (text: string): void => {
+    if (response.writableLength > MAX_BUFFERED_BYTES) response.destroy();
+    else response.write(text);
+  };
+  const stop = log.listen((event) => send(frame(event)));
+  const comments = setInterval(() => send(': still here\n\n'), COMMENT_MS);
+  response.once('close', () => {
+    clearInterval(comments);
+    stop();
+    onEnd();
+  });
+}
+
+function frame(event: EventResource): string {
+  return `id: ${event.id}\ndata: ${JSON.stringify(event)}\n\n`;
+}

@@ -1,0 +1,32 @@
+/** Finds what a path names, or ends the request with 404 and what may have been meant. */
+import type { BalancerName, NodeId } from '@rollcall/protocol';
+import { parseBalancerName, parseNodeId } from '@rollcall/protocol';
+import type { Cluster } from '../cluster.ts';
+import { nearest } from './nearest.ts';
+import { Refusal } from './refusal.ts';
+
+const MAX_SUGGESTIONS = 3;
+
+export function knownNode(cluster: Cluster, text: string): NodeId {
+  const id = parseNodeId(text);
+  if (id !== undefined && cluster.registry.node(id) !== undefined) return id;
+  throw unknown('node', text, idsOf(cluster));
+}
+
+export function knownBalancer(cluster: Cluster, text: string): BalancerName {
+  const name = parseBalancerName(text);
+  const names = cluster.registry.balancers();
+  if (name !== undefined && names.includes(name)) return name;
+  throw unknown('balancer', text, names);
+}
+
+/** A refusal that names the nearest of what there is. */
+export function unknown(what: string, text: string, names: Iterable<string>): Refusal {
+  const meant = nearest(text, names, MAX_SUGGESTIONS);
+  const hint = meant.length === 0 ? '' : `; did you mean ${meant.join(', ')}?`;
+  return new Refusal({ code: 'not-found', message: `there is no ${what} ${text.slice(0, 64)}${hint}` });
+}
+
+function* idsOf(cluster: Cluster): Iterable<string> {
+  for (const { id } of cluster.registry.nodes()) yield id;
+}

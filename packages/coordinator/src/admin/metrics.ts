@@ -1,0 +1,205 @@
+/**
+ * `/metrics` in Prometheus' text format. Everything is read from where it is kept at the moment of the scrape, so no
+ * number is kept twice and a node that is gone takes its labels along.
+ */
+import { Counter, Gauge, Registry } from '@platformatic/prom-client';
+import type { NodeResource } from '@rollcall/protocol';
+import type { AdminApp } from './admin-app.ts';
+import type { Surroundings } from './surroundings.ts';
+
+/** Nodes with labels of their own; beyond it a scrape would cost more than it tells. */
+const MAX_LABELLED_NODES = 2_000;
+
+const LIVENESSES = ['up', 'suspect', 'joining', 'gone'] as const;
+
+type Row = readonly [labels: Readonly<Record<string, string>>, value: number];
+
+export function addMetrics(app: AdminApp, around: Surroundings): void {
+  const metrics = metricsOf(around);
+  app.get('/metrics', { config: { role: 'viewer' }, schema: { hide: true } }, async (_, reply) =>
+    reply.type(metrics.contentType).send(await metrics.metrics()),
+  );
+}
+
+function metricsOf(around: Surroundings): Registry {
+  const { cluster, feed, agents, history, storeSync } = around;
+  const registry = new Registry();
+  const gauge = (name: string, help: string, labelNames: readonly string[], rows: () => Iterable<Row>): void => {
+    new Gauge({
+      name,
+      help,
+      labelNames: [...labelNames],
+      registers: [registry],
+      collect() {
+        this.reset();
+        for (const [labels, value] of rows()) this.set({ ...labels }, value);
+      },
+    });
+  };
+  const counter = (name: string, help: string, labelNames: readonly string[], rows: () => Iterable<Row>): void => {
+    new Counter({
+      name,
+      help,
+      labelNames: [...labelNames],
+      registers: [registry],
+      collect() {
+        this.reset();
+        for (const [labels, value] of rows()) this.inc({ ...labels }, value);
+      },
+    });
+  };
+  const total = (value: () => number) => (): Row[] => [[{}, value()]];
+
+  gauge('rollcall_nodes', 'Nodes by liveness', ['liveness'], () => {
+    const counts = cluster.registry.counts();
+    return LIVENESSES.map((liveness) => [{ liveness }, counts[liveness]]);
+  });
+  gauge(
+    'rollcall_workers',
+    'Proxy workers that follow the feed',
+    [],
+    total(() => feed.workers.connected),
+  );
+  gauge(
+    'rollcall_agent_connections',
+    'Open agent connections',
+    [],
+    total(() => agents.size),
+  );
+  gauge(
+    'rollcall_revision',
+    'Changes of the registry since the start',
+    [],
+    total(() => cluster.revision),
+  );
+  gauge(
+    'rollcall_store_reachable',
+    '1 when the store can be reached',
+    [],
+    total(() => Number(storeSync.status.isReachable)),
+  );
+  gauge(
+    'rollcall_store_waiting_records',
+    'Records the store has yet to learn of',
+    [],
+    total(() => storeSync.status.waiting),
+  );
+  counter(
+    'rollcall_audit_lost_total',
+    'Lines of the audit that could not be written',
+    [],
+    total(() => history.auditLost),
+  );
+  counter('rollcall_refusals_total', 'Refused messages and requests by code', ['code'], () =>
+    [...history.refusals].map(([code, count]): Row => [{ code }, count]),
+  );
+
+  const workerTotals = () => feed.workers.totals();
+  counter(
+    'rollcall_requests_total',
+    'Requests the proxy answered or tried to',
+    [],
+    total(() => workerTotals().requests),
+  );
+  counter('rollcall_responses_total', 'Answers by class of status', ['class'], () =>
+    workerTotals().statusClasses.map((count, i): Row => [{ class: `${i + 1}xx` }, count]),
+  );
+  counter(
+    'rollcall_retries_total',
+    'Further attempts after a failed one',
+    [],
+    total(() => workerTotals().retries),
+  );
+  counter(
+    'rollcall_failovers_total',
+    'Sessions that moved to another node',
+    [],
+    total(() => workerTotals().failovers),
+  );
+  counter(
+    'rollcall_unavailable_total',
+    'Requests that found nobody eligible',
+    [],
+    total(() => workerTotals().unavailable),
+  );
+  counter(
+    'rollcall_received_bytes_total',
+    'Bytes from clients',
+    [],
+    total(() => workerTotals().bytesIn),
+  );
+  counter(
+    'rollcall_sent_bytes_total',
+    'Bytes to clients',
+    [],
+    total(() => workerTotals().bytesOut),
+  );
+  gauge(
+    'rollcall_client_connections',
+    'Open connections of clients',
+    [],
+    total(() => workerTotals().connections),
+  );
+  gauge(
+    'rollcall_in_flight_requests',
+    'Requests being forwarded now',
+    [],
+    total(() => workerTotals().inFlight),
+  );
+  addNodeMetrics(around, gauge, counter);
+  return registry;
+}
+
+type Add = (name: string, help: string, labelNames: readonly string[], rows: () => Iterable<Row>) => void;
+
+function addNodeMetrics({ cluster }: Surroundings, gauge: Add, counter: Add): void {
+  const labels = ['node', 'balancer'] as const;
+  const each = (value: (node: NodeResource) => number) => (): Row[] =>
+    cluster
+      .resources()
+      .filter((node) => node.liveness !== 'gone')
+      .slice(0, MAX_LABELLED_NODES)
+      .map((node): Row => [{ node: node.id, balancer: node.balancer }, value(node)]);
+  gauge(
+    'rollcall_node_load_factor',
+    '0 to 100, higher is freer, 0 is standby',
+    labels,
+    each((node) => node.loadFactor),
+  );
+  gauge(
+    'rollcall_node_sessions',
+    'Active sessions',
+    labels,
+    each((node) => node.sessions),
+  );
+  gauge(
+    'rollcall_node_in_flight_requests',
+    'Requests being forwarded now',
+    labels,
+    each((node) => node.inFlight),
+  );
+  gauge(
+    'rollcall_node_ejected',
+    '1 when a worker has ejected the node',
+    labels,
+    each((node) => Number(node.observed.isEjected)),
+  );
+  counter(
+    'rollcall_node_requests_total',
+    'Requests forwarded',
+    labels,
+    each((node) => node.observed.requests),
+  );
+  counter(
+    'rollcall_node_failures_total',
+    'Attempts that failed by the fault of the node',
+    labels,
+    each((node) => node.observed.failures),
+  );
+  counter(
+    'rollcall_node_new_sessions_total',
+    'Sessions opened on the node',
+    labels,
+    each((node) => node.newSessions),
+  );
+}

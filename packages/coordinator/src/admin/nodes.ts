@@ -1,0 +1,154 @@
+/** `/v1/nodes`: read, register without an agent, change and remove. */
+import type { NodePatch, NodePut, NodeResource, WriteResult } from '@rollcall/protocol';
+import { parseNodeId } from '@rollcall/protocol';
+import type { FastifyRequest } from 'fastify';
+import { type AdminApp, originOf } from './admin-app.ts';
+import { knownNode } from './known.ts';
+import { putNode } from './put-node.ts';
+import { Refusal } from './refusal.ts';
+import {
+  IdParams,
+  NodePatchSchema,
+  NodePutSchema,
+  NodeSchema,
+  NodesQuerySchema,
+  NodesSchema,
+  ProblemSchema,
+  type RemoveBody,
+  RemoveBodySchema,
+  WriteResultSchema,
+} from './schemas.ts';
+import type { Surroundings } from './surroundings.ts';
+
+export function addNodes(app: AdminApp, around: Surroundings): void {
+  const { cluster } = around;
+  const problems = { '4xx': ProblemSchema };
+
+  app.get(
+    '/v1/nodes',
+    {
+      config: { role: 'viewer' },
+      schema: { summary: 'All nodes', querystring: NodesQuerySchema, response: { 200: NodesSchema, ...problems } },
+    },
+    async ({ query: { all, balancer, group } }) => ({
+      nodes: cluster
+        .resources()
+        .filter((node) => all !== undefined || node.liveness !== 'gone')
+        .filter((node) => balancer === undefined || node.balancer === balancer)
+        .filter((node) => group === undefined || node.group === group),
+    }),
+  );
+
+  app.get(
+    '/v1/nodes/:id',
+    {
+      config: { role: 'viewer' },
+      schema: { summary: 'One node', params: IdParams, response: { 200: NodeSchema, ...problems } },
+    },
+    async (request) => present(around, knownNode(cluster, request.params.id)),
+  );
+
+  app.put(
+    '/v1/nodes/:id',
+    {
+      config: { role: 'join' },
+      schema: {
+        summary: 'Register a node without an agent; with ttlMs a lease that repeating this renews',
+        params: IdParams,
+        body: NodePutSchema,
+        response: { 200: WriteResultSchema, ...problems },
+      },
+    },
+    async (request) => put(around, request.params.id, request.body, request),
+  );
+
+  app.patch(
+    '/v1/nodes/:id',
+    {
+      config: { role: 'operator' },
+      schema: {
+        summary: 'Override weight, standby or redirect of a node; null takes an override back',
+        params: IdParams,
+        body: NodePatchSchema,
+        response: { 200: WriteResultSchema, ...problems },
+      },
+    },
+    async (request) => patch(around, request.params.id, request.body, request),
+  );
+
+  app.delete(
+    '/v1/nodes/:id',
+    {
+      config: { role: 'operator' },
+      schema: {
+        summary: 'Remove a node; the same process may not come back, a new one may',
+        params: IdParams,
+        body: RemoveBodySchema,
+        response: { 200: WriteResultSchema, ...problems },
+      },
+    },
+    async (request) => remove(around, request.params.id, request.body, request),
+  );
+}
+
+function present({ cluster }: Surroundings, id: Parameters<Surroundings['cluster']['resource']>[0]): NodeResource {
+  const node = cluster.resource(id);
+  if (!node) throw new Refusal({ code: 'not-found', message: `there is no node ${id} any more` });
+  return node;
+}
+
+async function put(around: Surroundings, id: string, body: NodePut, request: FastifyRequest): Promise<WriteResult> {
+  const outcome = await putNode(around, id, body, request.identity, request.raw);
+  if ('code' in outcome) throw new Refusal(outcome);
+  return outcome;
+}
+
+function patch(around: Surroundings, text: string, body: NodePatch, request: FastifyRequest): WriteResult {
+  const { cluster } = around;
+  const id = knownNode(cluster, text);
+  const { weight, standby, redirectTo, reason, dryRun = false } = body;
+  const target = typeof redirectTo === 'string' ? parseNodeId(redirectTo) : redirectTo;
+  if (typeof redirectTo === 'string') knownNode(cluster, redirectTo);
+  const overrides = {
+    ...(weight !== undefined && { weight }),
+    ...(standby !== undefined && { standby }),
+    ...(target !== undefined && { redirectTo: target }),
+  };
+  if (dryRun) {
+    const message = `would change node ${id}: ${JSON.stringify(overrides)}`;
+    return { nodes: [present(around, id)], isChanged: Object.keys(overrides).length > 0, isDryRun: true, message };
+  }
+  const outcome = cluster.apply(
+    { type: 'patch-node', id, ...overrides, by: request.identity.name, ...(reason !== undefined && { reason }) },
+    originOf(request),
+  );
+  if ('type' in outcome) throw new Refusal(outcome);
+  const event = outcome.find((one) => one.type === 'patched');
+  return {
+    nodes: [present(around, id)],
+    isChanged: event !== undefined,
+    isDryRun: false,
+    message: event ? `node ${id}: ${event.what}` : `node ${id} is as it was`,
+  };
+}
+
+function remove(around: Surroundings, text: string, body: RemoveBody, request: FastifyRequest): WriteResult {
+  const { cluster } = around;
+  const id = knownNode(cluster, text);
+  const before = present(around, id);
+  const { reason, dryRun = false } = body;
+  const left = `${before.sessions} sessions, ${before.inFlight} in flight`;
+  if (dryRun) {
+    const isChanged = before.liveness !== 'gone';
+    return { nodes: [before], isChanged, isDryRun: true, message: `would remove node ${id}: ${left}` };
+  }
+  const outcome = cluster.apply(
+    { type: 'remove', id, by: request.identity.name, ...(reason !== undefined && { reason }) },
+    originOf(request),
+  );
+  if ('type' in outcome) throw new Refusal(outcome);
+  const after = cluster.resource(id);
+  const isChanged = outcome.length > 0;
+  const message = isChanged ? `node ${id} is removed: it had ${left}` : `node ${id} was removed before`;
+  return { nodes: after ? [after] : [], isChanged, isDryRun: false, message };
+}

@@ -1,0 +1,121 @@
+/**
+ * Registration without an agent: by curl with a lease that repeating the request renews, or by an operator for good. The
+ * address is tried before anything is answered, so that whoever typed it learns at once.
+ */
+import { randomBytes } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import type { Fault, NodeId, NodePut, NodeRegistration, WriteResult } from '@rollcall/protocol';
+import { FaultBox, Fields, readRegistration } from '@rollcall/protocol';
+import { type Identity, ownerOf, peerOf } from '../auth/gate.ts';
+import type { Cluster, Origin } from '../cluster.ts';
+import { PROBE_TIMEOUT_MS } from '../network/connect-probe.ts';
+import type { Surroundings } from './surroundings.ts';
+
+/** How long the answer waits for the probe's result, milliseconds; a little longer than one probe. */
+const ANSWER_WITHIN_MS = PROBE_TIMEOUT_MS + 500;
+
+/** Registers or renews. Errors: those of a registration, as a value. */
+export async function putNode(
+  { cluster, policy, prober }: Surroundings,
+  id: string,
+  body: NodePut,
+  identity: Identity,
+  request: IncomingMessage,
+): Promise<WriteResult | Fault> {
+  const node = registrationOf(id, body);
+  if ('code' in node) return node;
+  const peer = peerOf(request);
+  const address = await policy.check(node.url, { peer, mayNameAnywhere: identity.role !== 'join' });
+  if ('code' in address) return address;
+
+  const { ttlMs, load, sessions } = body;
+  const kind = ttlMs === undefined ? 'static' : 'lease';
+  const connection = cluster.nextConnection();
+  const { revision } = cluster;
+  const origin: Origin = peer === undefined ? {} : { address: peer.toString() };
+  const outcome = cluster.apply(
+    {
+      type: 'register',
+      node: { ...node, ...processOf(cluster, node.id) },
+      connection,
+      owner: ownerOf(identity),
+      kind,
+      ...(ttlMs !== undefined && { leaseMs: ttlMs }),
+    },
+    origin,
+  );
+  if ('type' in outcome) return outcome;
+  if (load !== undefined || sessions !== undefined)
+    cluster.apply({
+      type: 'heartbeat',
+      id: node.id,
+      connection,
+      ...(load !== undefined && { load }),
+      ...(sessions !== undefined && { sessions }),
+    });
+  const needsProbe = outcome.some((event) => event.type === 'registered' && event.needsProbe);
+  const verdict = needsProbe ? verdictOn(cluster, node.id) : undefined;
+  // A static member is probed for good, and each PUT is a new connection to speak for it.
+  if (needsProbe || kind === 'static') prober.watch(node.id, connection, address, kind === 'static');
+  await verdict;
+  return result(cluster, node.id, cluster.revision !== revision, ttlMs);
+}
+
+function registrationOf(
+  id: string,
+  { contexts, ttlMs: _, load: __, sessions: ___, ...rest }: NodePut,
+): NodeRegistration | Fault {
+  const box = new FaultBox();
+  const fields = new Fields(
+    {
+      balancer: 'default',
+      ...rest,
+      id,
+      ...(contexts !== undefined && { contexts: contexts.map((path) => ({ path })) }),
+    },
+    '',
+    box,
+  );
+  const node = readRegistration(fields);
+  return node ?? box.fault ?? { code: 'bad-field', message: 'the node is not understood' };
+}
+
+/** There is no process to tell apart, so a repeat keeps what the first registration got. */
+function processOf(cluster: Cluster, id: NodeId): { readonly incarnation: number; readonly instance: string } {
+  const known = cluster.registry.node(id);
+  if (known && known.kind !== 'agent' && known.liveness !== 'gone') {
+    const { incarnation, instance } = known.registration;
+    return { incarnation, instance };
+  }
+  return { incarnation: Math.floor(cluster.clocks.nowUnixMs()), instance: randomBytes(16).toString('hex') };
+}
+
+/** Resolves when the node is up, cannot be reached, is gone, or nothing is known in time. */
+function verdictOn(cluster: Cluster, id: NodeId): Promise<void> {
+  return new Promise((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      stop();
+      resolve();
+    };
+    const timer = setTimeout(end, ANSWER_WITHIN_MS);
+    const stop = cluster.onEvent((event) => {
+      if ((event.type === 'up' || event.type === 'unreachable' || event.type === 'gone') && event.id === id) end();
+    });
+  });
+}
+
+function result(cluster: Cluster, id: NodeId, isChanged: boolean, ttlMs: number | undefined): WriteResult {
+  const node = cluster.resource(id);
+  const term = ttlMs === undefined ? 'as a static member' : `for ${ttlMs} ms, repeat to renew`;
+  const trouble =
+    node?.liveness === 'up'
+      ? ''
+      : `, but it is ${node?.liveness ?? 'gone'}: ${node?.livenessReason ?? 'not reached yet'}; the coordinator keeps trying`;
+  return {
+    nodes: node ? [node] : [],
+    isChanged,
+    isDryRun: false,
+    message: `node ${id} is registered ${term}${trouble}`,
+  };
+}

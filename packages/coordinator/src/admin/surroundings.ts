@@ -1,0 +1,30 @@
+import type { AgentServer } from '../agents/agent-server.ts';
+import type { NodeAddressPolicy } from '../agents/node-address-policy.ts';
+import type { Prober } from '../agents/prober.ts';
+import type { Gate } from '../auth/gate.ts';
+import type { Logins } from '../auth/logins.ts';
+import type { Cluster } from '../cluster.ts';
+import type { Config } from '../config.ts';
+import type { History } from '../events/history.ts';
+import type { FeedServer } from '../feed/feed-server.ts';
+import type { StoreSync } from '../sync/store-sync.ts';
+
+/** What the admin API and the pages speak about. */
+export interface Surroundings {
+  readonly config: Config;
+  readonly cluster: Cluster;
+  readonly agents: AgentServer;
+  readonly feed: FeedServer;
+  readonly history: History;
+  readonly gate: Gate;
+  readonly logins: Logins;
+  readonly policy: NodeAddressPolicy;
+  readonly prober: Prober;
+  readonly storeSync: StoreSync;
+  readonly epoch: string;
+  readonly startedAtUnixMs: number;
+  /** Where the control port is, for people; known once it listens. */
+  readonly controlUrl: () => string;
+  /** False while starting and closing. */
+  readonly isReady: () => boolean;
+}

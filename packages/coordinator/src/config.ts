@@ -1,0 +1,111 @@
+/** What a coordinator is told when it starts. Nothing here or below reads the environment or the command line. */
+import type { Store } from '@rollcall/core';
+import type { BalancerName, BalancerPatch } from '@rollcall/protocol';
+import { DEFAULT_CONTROL_PORT, DEFAULT_HEARTBEAT_MS, DEFAULT_LEASE_MS, DEFAULT_SUSPECT_MS } from '@rollcall/protocol';
+import type { Logger } from 'pino';
+import { type Clocks, systemClocks } from './clocks.ts';
+import { CidrList } from './network/addresses.ts';
+
+/** Where to listen. Port 0 takes any free one. */
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** A file of a page, ready to send. */
+export interface Asset {
+  readonly body: string | Buffer;
+  /** Content-Type. */
+  readonly type: string;
+}
+
+/** Settings of one balancer, or of all (`*`), from one source. */
+export interface BalancerSettingsOption {
+  readonly name: BalancerName | '*';
+  readonly source: 'flag' | 'environment' | 'file';
+  readonly patch: BalancerPatch;
+}
+
+export interface CoordinatorOptions {
+  /** Default 127.0.0.1:8400. Beyond loopback a join token is required. */
+  readonly listen?: ListenAddress;
+  /** Another address for agents and workers alone, so that opening it to nodes does not open the pages. */
+  readonly agentsListen?: ListenAddress;
+  /** What agents are told as this coordinator's address, `ws://…` or `wss://…`. Default: nothing. */
+  readonly advertise?: string;
+  /** Remembers the cluster over a restart. Closed by the coordinator. */
+  readonly store: Store;
+  /** Directory for tokens and the audit; made when it is not there. */
+  readonly stateDir: string;
+  /** Lets agents in. Without one only agents on this machine may join, and only while the control port is on loopback. */
+  readonly joinToken?: string;
+  /** Default: made at first start and kept in `stateDir/admin-token`. */
+  readonly adminToken?: string;
+  /** Lets proxy workers follow the feed. Without one only tokens of role `proxy` in `stateDir/tokens.json` do. */
+  readonly feedToken?: string;
+  /** Where the site is, for people. */
+  readonly proxyUrl: string;
+  /** Host and port of other listeners of ours, such as proxy and Redis, which no node may announce as its own. */
+  readonly ownListeners?: readonly ListenAddress[];
+  /** Name of this coordinator. Default `coordinator`. */
+  readonly name?: string;
+  readonly version: string;
+  /** Default 1,000. */
+  readonly heartbeatMs?: number;
+  /** Default 3,000. */
+  readonly suspectMs?: number;
+  /** Default 15,000. */
+  readonly leaseMs?: number;
+  /** How long sessions wait for missing nodes after a start. Default 10,000. */
+  readonly learningMs?: number;
+  /** How long after a start what is missing may only be late. Default 15,000. */
+  readonly settleMs?: number;
+  readonly balancers?: readonly BalancerSettingsOption[];
+  /** Pages by path, e.g. `/balancer-manager`. Default: none. */
+  readonly assets?: ReadonlyMap<string, Asset>;
+  /** Ranges that may use the admin API and the pages, besides tokens. Default: loopback. */
+  readonly adminAllow?: readonly string[];
+  /** Ranges that nodes may be in besides the address they register from. Default: none. */
+  readonly nodeAllow?: readonly string[];
+  /** Names under which the control port may be asked for, besides loopback names and its address. Default: none. */
+  readonly controlHosts?: readonly string[];
+  readonly clocks?: Clocks;
+  readonly log: Logger;
+}
+
+/** The options with all defaults filled in. */
+export type Config = Required<Omit<CoordinatorOptions, Optional>> & Pick<CoordinatorOptions, Optional>;
+
+type Optional = 'agentsListen' | 'advertise' | 'joinToken' | 'adminToken' | 'feedToken';
+
+const LOOPBACK = ['127.0.0.0/8', '::1'] as const;
+
+/** Fills defaults in and throws for what cannot be: the program that starts us has made a mistake. */
+export function configOf(options: CoordinatorOptions): Config {
+  const config: Config = {
+    listen: { host: '127.0.0.1', port: DEFAULT_CONTROL_PORT },
+    ownListeners: [],
+    name: 'coordinator',
+    heartbeatMs: DEFAULT_HEARTBEAT_MS,
+    suspectMs: DEFAULT_SUSPECT_MS,
+    leaseMs: DEFAULT_LEASE_MS,
+    learningMs: 10_000,
+    settleMs: 15_000,
+    balancers: [],
+    assets: new Map(),
+    adminAllow: LOOPBACK,
+    nodeAllow: [],
+    controlHosts: [],
+    clocks: systemClocks,
+    ...options,
+  };
+  const { heartbeatMs, suspectMs, leaseMs } = config;
+  if (!(heartbeatMs >= 20 && suspectMs >= 2 * heartbeatMs && leaseMs > suspectMs))
+    throw new TypeError(
+      `heartbeat ${heartbeatMs} ms, suspect ${suspectMs} ms and lease ${leaseMs} ms do not fit: suspect must be at least two heartbeats, lease more than suspect`,
+    );
+  for (const ranges of [config.adminAllow, config.nodeAllow]) new CidrList(ranges);
+  if (config.advertise !== undefined && !/^wss?:\/\/[!-~]{1,500}$/.test(config.advertise))
+    throw new TypeError(`advertise ${config.advertise} is not an address like ws://10.0.0.2:8400`);
+  return config;
+}

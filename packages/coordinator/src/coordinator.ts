@@ -1,0 +1,187 @@
+/** Builds a coordinator from its parts, in order, and takes it apart again in reverse. */
+import { randomBytes } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { Registry } from '@rollcall/core';
+import { createAdminApp } from './admin/app.ts';
+import { loginUrl } from './admin/login.ts';
+import type { Surroundings } from './admin/surroundings.ts';
+import { AgentServer } from './agents/agent-server.ts';
+import { NodeAddressPolicy, type PinnedAddress } from './agents/node-address-policy.ts';
+import { Prober } from './agents/prober.ts';
+import { probeRestoredMembers } from './agents/restored-members.ts';
+import { Gate } from './auth/gate.ts';
+import { Logins } from './auth/logins.ts';
+import { openTokens, type Tokens } from './auth/tokens.ts';
+import { Cluster } from './cluster.ts';
+import { type Config, type CoordinatorOptions, configOf, type ListenAddress } from './config.ts';
+import { Audit } from './events/audit.ts';
+import { EventLog } from './events/event-log.ts';
+import { History } from './events/history.ts';
+import { FeedServer } from './feed/feed-server.ts';
+import { isLoopbackHost } from './network/addresses.ts';
+import { closeServer, createUpgradeServer, listen, routeUpgrades, urlOf } from './network/control-server.ts';
+import { StoreSync } from './sync/store-sync.ts';
+import { Ticker } from './ticker.ts';
+
+/** A running coordinator. */
+export interface Coordinator {
+  /** Admin API and pages, `http://host:port`. */
+  readonly url: string;
+  /** Where agents and workers connect, `ws://host:port`. */
+  readonly agentsUrl: string;
+  /** Host and port of the control port as taken. */
+  readonly address: ListenAddress;
+  /** Read access for tests and for whoever embeds a coordinator; changes go through the admin API. */
+  readonly registry: Registry;
+  /** A new one-time link that logs a browser in; good for an hour. */
+  loginLink(): string;
+  /** Tells agents and workers to come back later, and ends everything. A repeat waits for the first. */
+  close(): Promise<void>;
+}
+
+/** Nodes one coordinator holds; connections may be twice as many while processes replace each other. */
+const MAX_NODES = 10_000;
+/** Between two samples for requests per second, milliseconds. */
+const SAMPLE_MS = 1_000;
+
+/**
+ * Starts a coordinator. Resolves when it listens. Rejects when an address is taken, options make no sense, or it would
+ * listen beyond loopback without a join token.
+ */
+export async function startCoordinator(options: CoordinatorOptions): Promise<Coordinator> {
+  const config = configOf(options);
+  const { clocks, log, store } = config;
+  await mkdir(config.stateDir, { recursive: true, mode: 0o700 });
+  const tokens = await openTokens(config.stateDir, config);
+  refuseOpenDoors(config, tokens);
+
+  const closers: (() => void | Promise<void>)[] = [];
+  let closing: Promise<void> | undefined;
+  let isReady = false;
+  const closeAll = async (): Promise<void> => {
+    isReady = false;
+    for (const close of closers.reverse()) await close();
+  };
+
+  try {
+    const audit = await Audit.open(config.stateDir, (error) =>
+      log.error(`the audit cannot be written: ${error.message}`),
+    );
+    closers.push(() => audit.close());
+    const { heartbeatMs, suspectMs, leaseMs, learningMs, settleMs } = config;
+    const startedAtMs = clocks.nowMs();
+    const registry = new Registry({
+      heartbeatMs,
+      suspectMs,
+      leaseMs,
+      learningMs,
+      settleMs,
+      maxNodes: MAX_NODES,
+      startedAtMs,
+    });
+    const cluster = new Cluster(registry, clocks);
+    const history = new History({ cluster, log: new EventLog(clocks), audit, logger: log });
+    const logins = new Logins(tokens, clocks);
+    const gate = new Gate({
+      tokens,
+      logins,
+      clocks,
+      isControlOnLoopback: isLoopbackHost(config.listen.host),
+      adminAllow: config.adminAllow,
+      controlHosts: config.controlHosts,
+    });
+    const listeners: PinnedAddress[] = [...config.ownListeners];
+    const policy = new NodeAddressPolicy({ nodeAllow: config.nodeAllow, ownListeners: () => listeners });
+    const prober = new Prober(cluster);
+    closers.push(() => prober.close());
+    probeRestoredMembers({ cluster, policy, prober, history });
+
+    for (const { name, source, patch } of config.balancers)
+      cluster.apply({ type: 'balancer-settings', name, source, patch, by: source });
+    const storeSync = new StoreSync({ store, cluster, logger: log });
+    closers.push(() => storeSync.close());
+    await storeSync.start();
+
+    const epoch = randomBytes(12).toString('base64url');
+    const agents = new AgentServer({
+      cluster,
+      gate,
+      policy,
+      prober,
+      history,
+      epoch,
+      pace: registry.pace(),
+      coordinators: config.advertise === undefined ? [] : [config.advertise],
+      maxConnections: 2 * MAX_NODES,
+    });
+    const feed = new FeedServer({ cluster, gate, history, epoch });
+    const ticker = new Ticker(cluster, (stalledMs) =>
+      log.warn(`stood still for ${Math.round(stalledMs)} ms; all deadlines are put off by that`),
+    );
+    closers.push(() => ticker.close());
+    const sampler = setInterval(() => feed.workers.sample(), SAMPLE_MS);
+    closers.push(() => clearInterval(sampler));
+
+    let address: ListenAddress = config.listen;
+    const around: Surroundings = {
+      config,
+      cluster,
+      agents,
+      feed,
+      history,
+      gate,
+      logins,
+      policy,
+      prober,
+      storeSync,
+      epoch,
+      startedAtUnixMs: Math.floor(clocks.nowUnixMs()),
+      controlUrl: () => urlOf('http', address),
+      isReady: () => isReady,
+    };
+    const app = await createAdminApp(around);
+    closers.push(() => app.close());
+    routeUpgrades(app.server, agents, feed);
+    address = await listen(app.server, config.listen);
+    listeners.push(address);
+    let agentsAddress = address;
+    if (config.agentsListen) {
+      const server = createUpgradeServer();
+      closers.push(() => closeServer(server));
+      routeUpgrades(server, agents, feed);
+      agentsAddress = await listen(server, config.agentsListen);
+      listeners.push(agentsAddress);
+    }
+    // Before the servers: those wait for every upgraded connection to end.
+    closers.push(
+      () => agents.close(),
+      () => feed.close(),
+    );
+    isReady = true;
+    log.info({ epoch }, `control port at ${urlOf('http', address)}`);
+
+    return {
+      url: urlOf('http', address),
+      agentsUrl: urlOf('ws', agentsAddress),
+      address,
+      registry,
+      loginLink: () => loginUrl(urlOf('http', address), logins.newCode()),
+      close: () => {
+        closing ??= closeAll();
+        return closing;
+      },
+    };
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+}
+
+/** A control port that strangers reach must know its agents. */
+function refuseOpenDoors(config: Config, tokens: Tokens): void {
+  for (const address of [config.listen, config.agentsListen])
+    if (address && !isLoopbackHost(address.host) && !tokens.canJoin)
+      throw new Error(
+        `refusing to listen on ${address.host}:${address.port} without a join token: anybody could register nodes; set ROLLCALL_JOIN_TOKEN or listen on 127.0.0.1`,
+      );
+}

@@ -1,0 +1,5 @@
+/** The control plane. The one front door of the package. */
+export type { Clocks } from './clocks.ts';
+export type { Asset, BalancerSettingsOption, CoordinatorOptions, ListenAddress } from './config.ts';
+export { type Coordinator, startCoordinator } from './coordinator.ts';
+export { openStore } from './stores/open-store.ts';

@@ -1,0 +1,59 @@
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { Fault } from '@rollcall/protocol';
+import { AGENT_PATH, FEED_PATH } from '@rollcall/protocol';
+import type { ListenAddress } from '../config.ts';
+import { refuseUpgrade } from './refuse-upgrade.ts';
+
+/** Takes over the upgrades of one path. */
+export interface Upgrades {
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+}
+
+/** Sends upgrade requests to agents and feed by their exact path; all others get 404. */
+export function routeUpgrades(server: Server, agents: Upgrades, feed: Upgrades): void {
+  server.on('upgrade', (request, socket, head) => {
+    if (request.url === AGENT_PATH) agents.upgrade(request, socket, head);
+    else if (request.url === FEED_PATH) feed.upgrade(request, socket, head);
+    else refuseUpgrade(socket, nothingAt(request));
+  });
+}
+
+function nothingAt(request: IncomingMessage): Fault {
+  return { code: 'not-found', message: `there is no WebSocket at ${(request.url ?? '').slice(0, 100)}` };
+}
+
+/** A server for upgrades only: the agents' own port. Everything else gets 404. */
+export function createUpgradeServer(): Server {
+  return createServer({ headersTimeout: 10_000, requestTimeout: 10_000, maxHeaderSize: 16_384 }, (_, response) => {
+    response.writeHead(404, { 'content-type': 'text/plain', connection: 'close' }).end('agents only\n');
+  });
+}
+
+/** Listens, and resolves to the address taken. Rejects when it cannot be had. */
+export function listen(server: Server, { host, port }: ListenAddress): Promise<ListenAddress> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ host, port }, () => {
+      server.removeListener('error', reject);
+      const address = server.address();
+      if (address === null || typeof address === 'string') reject(new Error('not a TCP address'));
+      else resolve({ host: address.address, port: address.port });
+    });
+  });
+}
+
+/** Ends a server and every connection that is left. */
+export async function closeServer(server: Server): Promise<void> {
+  if (!server.listening) return;
+  await new Promise<void>((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}
+
+/** `http://host:port`, with brackets around IPv6, and `localhost` where a wildcard address would lead nowhere. */
+export function urlOf(scheme: 'http' | 'ws', { host, port }: ListenAddress): string {
+  const name = host === '0.0.0.0' || host === '::' ? 'localhost' : host.includes(':') ? `[${host}]` : host;
+  return `${scheme}://${name}:${port}`;
+}

@@ -1,0 +1,171 @@
+import {
+  ALGORITHMS,
+  type Algorithm,
+  DEFAULT_ALGORITHM,
+  DEFAULT_COOKIES,
+  DEFAULT_PARAMETERS,
+  DEFAULT_SESSION_ALGORITHM,
+  isAlgorithmName,
+  type Rng,
+  routeCookieAttributes,
+  SessionSearch,
+} from '@rollcall/core';
+import type { BalancerName, ContextPath, FeedBalancer, GroupName, Route } from '@rollcall/protocol';
+import type { ClusterNode } from './cluster-node.ts';
+
+/** Routes of gone nodes that one balancer remembers; the oldest go first. */
+const MAX_REMEMBERED = 100_000;
+
+/** A route that sessions may name: of a node that is there, or of one that is gone and remembered. */
+export interface KnownRoute {
+  readonly route: Route;
+  /** `undefined` while the node is not there. */
+  node: ClusterNode | undefined;
+  /** Group of the node when it was last there. */
+  group: GroupName | undefined;
+  /** True while the learning window waits for the node to come back. */
+  isExpected: boolean;
+}
+
+/** What belongs to one context of a balancer and survives swaps: its algorithms and its cookie. */
+export interface Placement {
+  readonly balancer: BalancerView;
+  readonly path: ContextPath;
+  /** For the access log. */
+  readonly label: string;
+  /** For requests without a session. */
+  algorithm: Algorithm;
+  /** For new sessions. */
+  sessionAlgorithm: Algorithm;
+  readonly cookieAttributes: string;
+  readonly secureCookieAttributes: string;
+}
+
+/** One balancer as this worker knows it. */
+export class BalancerView {
+  readonly name: BalancerName;
+  readonly routes = new Map<string, KnownRoute>();
+  readonly #placements = new Map<ContextPath, Placement>();
+  readonly #rng: Rng;
+  #settings: FeedBalancer;
+  #search: SessionSearch<KnownRoute>;
+
+  constructor(settings: FeedBalancer, rng: Rng) {
+    this.name = settings.name;
+    this.#settings = settings;
+    this.#rng = rng;
+    this.#search = new SessionSearch(settings.sticky);
+  }
+
+  get settings(): FeedBalancer {
+    return this.#settings;
+  }
+
+  /** Finds the session of a request; its answer is valid until the next search. */
+  get search(): SessionSearch<KnownRoute> {
+    return this.#search;
+  }
+
+  /** Takes over other settings. Algorithms that keep their name keep what they have learned. */
+  configure(settings: FeedBalancer): void {
+    this.#settings = settings;
+    this.#search = new SessionSearch(settings.sticky);
+    for (const placement of this.#placements.values()) {
+      const name = algorithmName(settings.algorithm, DEFAULT_ALGORITHM);
+      const sessionName = algorithmName(settings.sessionAlgorithm, DEFAULT_SESSION_ALGORITHM);
+      if (placement.algorithm.name !== name) placement.algorithm = ALGORITHMS[name]({ rng: this.#rng });
+      if (placement.sessionAlgorithm.name !== sessionName)
+        placement.sessionAlgorithm = ALGORITHMS[sessionName]({ rng: this.#rng });
+    }
+  }
+
+  /** The placement of a context; always the same one for the same path. */
+  placement(path: ContextPath): Placement {
+    const known = this.#placements.get(path);
+    if (known) return known;
+    const placement: Placement = {
+      balancer: this,
+      path,
+      label: `${this.name}:${path}`,
+      algorithm: ALGORITHMS[algorithmName(this.#settings.algorithm, DEFAULT_ALGORITHM)]({ rng: this.#rng }),
+      sessionAlgorithm: ALGORITHMS[algorithmName(this.#settings.sessionAlgorithm, DEFAULT_SESSION_ALGORITHM)]({
+        rng: this.#rng,
+      }),
+      cookieAttributes: routeCookieAttributes(path, false),
+      secureCookieAttributes: routeCookieAttributes(path, true),
+    };
+    this.#placements.set(path, placement);
+    return placement;
+  }
+
+  /** Forgets placements of contexts that nobody serves any more. */
+  retainPlacements(paths: ReadonlySet<ContextPath>): void {
+    for (const path of this.#placements.keys()) if (!paths.has(path)) this.#placements.delete(path);
+  }
+
+  /** `node` has its route now, whoever had it before. */
+  setHome(node: ClusterNode): void {
+    const known = this.routes.get(node.route);
+    if (known) {
+      known.node = node;
+      known.group = node.group;
+      known.isExpected = false;
+    } else {
+      this.routes.set(node.route, { route: node.route, node, group: node.group, isExpected: false });
+    }
+  }
+
+  /** `route` has no node, but sessions that name it are not new ones. A node that is there stays. */
+  remember(route: Route, isExpected: boolean): void {
+    const known = this.routes.get(route);
+    if (known) {
+      if (known.node === undefined) known.isExpected = isExpected;
+      return;
+    }
+    this.routes.set(route, { route, node: undefined, group: undefined, isExpected });
+    if (this.routes.size > MAX_REMEMBERED) this.#forgetOldest();
+  }
+
+  /** `node` is gone: its route has nobody, unless another node has it already. */
+  vacate(node: ClusterNode): void {
+    const known = this.routes.get(node.route);
+    if (known?.node !== node) return;
+    known.node = undefined;
+    known.isExpected = false;
+  }
+
+  /** Drops a remembered route. A route whose node is there stays. */
+  forget(route: Route): void {
+    if (this.routes.get(route)?.node === undefined) this.routes.delete(route);
+  }
+
+  #forgetOldest(): void {
+    for (const [route, { node }] of this.routes) {
+      if (node !== undefined) continue;
+      this.routes.delete(route);
+      return;
+    }
+  }
+}
+
+/** Settings of a balancer that the feed has not told yet. */
+export function defaultBalancer(name: BalancerName): FeedBalancer {
+  return {
+    name,
+    algorithm: DEFAULT_ALGORITHM,
+    sessionAlgorithm: DEFAULT_SESSION_ALGORITHM,
+    sticky: {
+      mode: 'insert',
+      cookies: DEFAULT_COOKIES,
+      parameters: DEFAULT_PARAMETERS,
+      failover: 'any',
+      remove: false,
+    },
+    retries: 2,
+    sessionIdleMs: 1_800_000,
+  };
+}
+
+function algorithmName(text: string, fallback: keyof typeof ALGORITHMS): keyof typeof ALGORITHMS {
+  return isAlgorithmName(text) ? text : fallback;
+}

@@ -1,0 +1,163 @@
+import {
+  ActiveSessions,
+  type EjectionState,
+  isAdmitted,
+  type LiveNumbers,
+  type MemberNode,
+  NOT_EJECTED,
+} from '@rollcall/core';
+import {
+  type BalancerName,
+  type FeedContext,
+  type FeedLiveness,
+  type FeedNode,
+  type GroupName,
+  type HostPattern,
+  type NodeId,
+  type NodeUrl,
+  nodeAddress,
+  type Route,
+} from '@rollcall/protocol';
+import type { NodeTally, UpstreamNode } from './routing.ts';
+
+/** What is remembered of a node when another object takes its place: the same id at another address. */
+export interface CarriedCounts {
+  readonly tally: NodeTally;
+  readonly sessions: ActiveSessions;
+}
+
+/**
+ * One node as this worker knows it: what the feed tells, and what the worker sees itself. The object lives as long as
+ * the node has its id, balancer and address, and survives every swap of the context table.
+ */
+export class ClusterNode implements UpstreamNode, MemberNode {
+  readonly id: NodeId;
+  readonly balancer: BalancerName;
+  readonly url: NodeUrl;
+  readonly host: string;
+  readonly port: number;
+  readonly isTls: boolean;
+  readonly authority: string;
+  readonly live: LiveNumbers;
+  readonly tally: NodeTally;
+  readonly sessions: ActiveSessions;
+  /** Refers to the node in `loads`; -1 while the feed of this epoch has not told of it. */
+  index: number;
+  route: Route;
+  group: GroupName | undefined;
+  hosts: readonly HostPattern[];
+  contexts: readonly FeedContext[];
+  weight: number;
+  cores: number;
+  isStandby: boolean;
+  incarnation: number;
+  liveness: FeedLiveness;
+  upAtMs: number;
+  keepAliveMs: number | undefined;
+  readsLoadField: boolean;
+  redirectTo: NodeId | undefined;
+  ejection: EjectionState = NOT_EJECTED;
+  /** Left, expired, removed or moved to another address: takes nothing from now on. */
+  isGone = false;
+
+  constructor(node: FeedNode, upAtMs: number, counts: CarriedCounts) {
+    const { isTls, host, port } = nodeAddress(node.url);
+    this.id = node.id;
+    this.balancer = node.balancer;
+    this.url = node.url;
+    this.host = host;
+    this.port = port;
+    this.isTls = isTls;
+    this.authority = node.url.slice(node.url.indexOf('//') + 2);
+    this.tally = counts.tally;
+    this.sessions = counts.sessions;
+    this.live = {
+      inFlight: 0,
+      load: Number.NaN,
+      loadAtMs: Number.NEGATIVE_INFINITY,
+      sessions: Number.NaN,
+      placed: 0,
+      latencyMs: Number.NaN,
+    };
+    this.upAtMs = upAtMs;
+    this.index = node.index;
+    this.route = node.route;
+    this.group = node.group;
+    this.hosts = node.hosts;
+    this.contexts = node.contexts;
+    this.weight = node.weight;
+    this.cores = usableCores(node);
+    this.isStandby = node.standby;
+    this.incarnation = node.incarnation;
+    this.liveness = node.liveness;
+    this.keepAliveMs = node.keepAliveMs;
+    this.readsLoadField = node.loadHeader;
+    this.redirectTo = node.redirectTo;
+  }
+
+  get isEjected(): boolean {
+    return this.isGone || !isAdmitted(this.ejection);
+  }
+
+  /** True when every context of the node takes no new sessions: it drains, or it is stopped. */
+  get isLeaving(): boolean {
+    return this.isGone || this.contexts.every(({ status }) => status !== 'enabled');
+  }
+
+  /** Takes over what the feed tells now. A newer incarnation is another process: nothing is held against it. */
+  update(node: FeedNode, nowMs: number): void {
+    if (node.incarnation !== this.incarnation) {
+      this.incarnation = node.incarnation;
+      this.ejection = NOT_EJECTED;
+      this.upAtMs = nowMs;
+      this.live.load = Number.NaN;
+      this.live.sessions = Number.NaN;
+      this.live.placed = 0;
+      this.live.latencyMs = Number.NaN;
+    }
+    this.index = node.index;
+    this.route = node.route;
+    this.group = node.group;
+    this.hosts = node.hosts;
+    this.contexts = node.contexts;
+    this.weight = node.weight;
+    this.cores = usableCores(node);
+    this.isStandby = node.standby;
+    this.liveness = node.liveness;
+    this.keepAliveMs = node.keepAliveMs;
+    this.readsLoadField = node.loadHeader;
+    this.redirectTo = node.redirectTo;
+  }
+
+  /** A report of load and sessions; `undefined` for what is not told. Placements before it are counted in it. */
+  report(load: number | undefined, sessions: number | undefined, nowMs: number): void {
+    if (load !== undefined) {
+      this.live.load = load;
+      this.live.loadAtMs = nowMs;
+    }
+    if (sessions !== undefined) {
+      this.live.sessions = sessions;
+      this.live.placed = 0;
+    }
+  }
+}
+
+/** Counts of a node that was never seen before. */
+export function newCounts(sessionIdleMs: number, seed: number): CarriedCounts {
+  return {
+    tally: {
+      requests: 0,
+      failures: 0,
+      serverErrors: 0,
+      newSessions: 0,
+      tunnels: 0,
+      bytesToNode: 0,
+      bytesFromNode: 0,
+    },
+    sessions: new ActiveSessions(sessionIdleMs, seed),
+  };
+}
+
+function usableCores({ cores }: FeedNode): number {
+  return cores !== undefined && cores > 0 ? cores : 1;
+}

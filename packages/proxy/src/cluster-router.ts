@@ -1,0 +1,381 @@
+/**
+ * Where a request goes. The life of a decision, top to bottom: `choose` looks the context up, `#decide` finds the
+ * session and its node or places a new one, `#accept` fills the slip; `chooseAgain` is the same after a failure;
+ * `onSend`, `onResponseHead` and `onEnd` keep the numbers that later decisions read.
+ */
+import {
+  type AttemptOutcome,
+  buildRouteCookie,
+  editCookies,
+  editParameters,
+  failoverNode,
+  hashText,
+  type PickRequest,
+  parseLoadField,
+  routeCookieId,
+  type ServedContext,
+  withoutRoute,
+} from '@rollcall/core';
+import type { NodeId } from '@rollcall/protocol';
+import type { BalancerView, KnownRoute, Placement } from './balancer-view.ts';
+import { ClusterNode } from './cluster-node.ts';
+import type { ClusterView } from './cluster-view.ts';
+import type { Ejections } from './ejections.ts';
+import { RequestState } from './request-state.ts';
+import type { AttemptFailure, Choice, RoutableHead, Router, RoutingSlip, UpstreamNode } from './routing.ts';
+
+/** How long a session waits for a node that is expected back, milliseconds. */
+export const LEARNING_WAIT_MS = 5_000;
+/** How long a request waits when nobody is eligible but somebody may be soon, milliseconds. */
+export const NOBODY_WAIT_MS = 1_000;
+/** A context whose last node went longer ago than this is not waited for, milliseconds. */
+const EMPTY_WAIT_MS = 15_000;
+/** Weight of the newest latency in the smoothed one. */
+const LATENCY_ALPHA = 0.1;
+const NOBODY: ReadonlySet<NodeId> = new Set();
+const NO_COOKIES: readonly string[] = [];
+
+export interface ClusterRouterOptions {
+  readonly view: ClusterView;
+  readonly ejections: Ejections;
+  /** Ids for new sessions in insert mode. */
+  readonly newSessionId: () => string;
+  /** A request's session named a route that nobody knows. */
+  readonly onUnknownRoute: () => void;
+  /** A node that takes no new sessions has come to 0 in flight. */
+  readonly onIdle: (node: ClusterNode) => void;
+}
+
+export class ClusterRouter implements Router {
+  onChange: () => void = () => {};
+  onNodeGone: (node: UpstreamNode) => void = () => {};
+  readonly #view: ClusterView;
+  readonly #ejections: Ejections;
+  readonly #newSessionId: () => string;
+  readonly #onUnknownRoute: () => void;
+  readonly #onIdle: (node: ClusterNode) => void;
+  /** Handed to algorithms; one object, because they never keep it. */
+  readonly #request: { -readonly [K in keyof PickRequest]: PickRequest[K] } = { nowMs: 0, isNewSession: false };
+
+  constructor(options: ClusterRouterOptions) {
+    this.#view = options.view;
+    this.#ejections = options.ejections;
+    this.#newSessionId = options.newSessionId;
+    this.#onUnknownRoute = options.onUnknownRoute;
+    this.#onIdle = options.onIdle;
+  }
+
+  choose(head: RoutableHead, slip: RoutingSlip, nowMs: number): Choice {
+    const state = stateOf(slip);
+    clearSlip(slip);
+    const choice = this.decide(head, state, nowMs);
+    const { context } = state;
+    if (context !== undefined) slip.balancer = context.attached.label;
+    if (typeof choice === 'string') return choice;
+    slip.retriesLeft = context?.attached.balancer.settings.retries ?? 0;
+    if (state.namesUnknown) this.#onUnknownRoute();
+    this.#accept(head, slip, state, choice, nowMs);
+    return 'forward';
+  }
+
+  chooseAgain(head: RoutableHead, slip: RoutingSlip, failure: AttemptFailure, nowMs: number): Choice {
+    const state = stateOf(slip);
+    const { context } = state;
+    if (slip.node) state.tried.add(slip.node.id);
+    slip.tried = state.tried;
+    slip.node = undefined;
+    slip.setCookie = '';
+    slip.retriesLeft--;
+    takeBack(state);
+    if (context === undefined) return 'unavailable';
+    state.because = `${failure} at ${state.tried.size} nodes`;
+    const choice =
+      state.known === undefined
+        ? this.#place(state, context, nowMs)
+        : this.#failOver(state, context, state.known, nowMs);
+    if (typeof choice === 'string') return choice;
+    this.#accept(head, slip, state, choice, nowMs);
+    return 'forward';
+  }
+
+  waitMs(slip: RoutingSlip): number {
+    return stateOf(slip).waitMs;
+  }
+
+  /**
+   * The node for a request, or why there is none. Fills `state`, which has been cleared, and changes nothing else, so
+   * that `explain` may ask as well; only an algorithm that goes by turns counts the question as a turn.
+   */
+  decide(head: RoutableHead, state: RequestState, nowMs: number): ClusterNode | Exclude<Choice, 'forward'> {
+    const { table, learningUntilMs } = this.#view;
+    const isLearning = nowMs < learningUntilMs;
+    const context = table.find(head.host, head.target);
+    if (context === 'ambiguous') {
+      state.because = 'once decoded the path would belong to another context';
+      return 'ambiguous';
+    }
+    if (context === undefined) {
+      if (isLearning) return wait(state, LEARNING_WAIT_MS, 'no context matches yet, and nodes are still expected back');
+      state.because = table.contexts.length === 0 ? 'no node is registered' : 'no context matches host and path';
+      return table.contexts.length === 0 ? 'unavailable' : 'not-found';
+    }
+    state.context = context;
+    const { balancer } = context.attached;
+    if (balancer.settings.sticky.mode === 'none') return this.#place(state, context, nowMs);
+    const { search } = balancer;
+    if (search.find(head.cookie, head.target, balancer.routes) && search.known !== undefined) {
+      state.known = search.known;
+      state.sessionId = search.id;
+      return this.#keep(state, context, search.known, nowMs);
+    }
+    state.namesUnknown = search.namesUnknown;
+    if (search.namesUnknown && isLearning)
+      return wait(
+        state,
+        LEARNING_WAIT_MS,
+        'its session names a route that is not known yet, and nodes are still expected back',
+      );
+    state.result = 'new';
+    return this.#place(state, context, nowMs);
+  }
+
+  onSend(slip: RoutingSlip, nowMs: number): void {
+    const state = stateOf(slip);
+    const node = nodeOf(slip);
+    state.sentTo = node;
+    state.isAnswered = false;
+    if (node === undefined) return;
+    node.live.inFlight++;
+    node.tally.requests++;
+    if (node.ejection.phase === 'trial') this.#ejections.observe(node, 'sent', nowMs);
+    const placement = state.context?.attached;
+    placement?.algorithm.onSend?.(node, nowMs);
+    placement?.sessionAlgorithm.onSend?.(node, nowMs);
+  }
+
+  onResponseHead(slip: RoutingSlip, status: number, latencyMs: number, loadField: string, nowMs: number): void {
+    const state = stateOf(slip);
+    const node = state.sentTo;
+    if (node === undefined || state.isAnswered) return;
+    state.isAnswered = true;
+    const { live, tally } = node;
+    live.latencyMs = live.latencyMs >= 0 ? live.latencyMs + LATENCY_ALPHA * (latencyMs - live.latencyMs) : latencyMs;
+    if (status >= 500) tally.serverErrors++;
+    this.#learn(state, node, status >= 500 ? 'server-error' : 'ok', latencyMs, nowMs);
+    this.#ejections.observe(node, 'answered', nowMs);
+    if (loadField !== '' && node.readsLoadField) {
+      const told = parseLoadField(loadField);
+      if (told) node.report(told.load, told.sessions, nowMs);
+    }
+    if (state.newSessionId !== '') node.sessions.see(state.newSessionId, nowMs);
+    if (state.placedAt === node && state.result === 'new') tally.newSessions++;
+  }
+
+  onEnd(slip: RoutingSlip, outcome: AttemptOutcome, nowMs: number): void {
+    const state = stateOf(slip);
+    const node = state.sentTo;
+    if (node === undefined) return;
+    state.sentTo = undefined;
+    node.live.inFlight--;
+    if (outcome === 'failed') {
+      node.tally.failures++;
+      this.#learn(state, node, 'failed', Number.NaN, nowMs);
+      this.#ejections.observe(node, 'failed', nowMs);
+    } else if (!state.isAnswered) this.#ejections.observe(node, 'abandoned', nowMs);
+    if (node.live.inFlight === 0 && node.isLeaving) this.#onIdle(node);
+  }
+
+  onConnectFailure(node: UpstreamNode, failure: AttemptFailure, nowMs: number): void {
+    if (node instanceof ClusterNode)
+      this.#ejections.observe(node, failure === 'refused' ? 'refused' : 'unreachable', nowMs);
+  }
+
+  /** The session's own node while it is eligible; otherwise as redirect, learning window and failover say. */
+  #keep(
+    state: RequestState,
+    context: ServedContext<ClusterNode, Placement>,
+    known: KnownRoute,
+    nowMs: number,
+  ): ClusterNode | Exclude<Choice, 'forward'> {
+    const home = known.node;
+    if (home?.redirectTo !== undefined) {
+      const target = this.#view.nodes.get(home.redirectTo);
+      if (target !== undefined && context.keepsSessions(target)) {
+        state.result = 'moved';
+        state.because = `sessions of ${home.id} are redirected to ${target.id}`;
+        return target;
+      }
+    }
+    if (home !== undefined && context.keepsSessions(home)) {
+      state.result = 'sticky';
+      state.because = `its session lives on ${home.id}`;
+      return home;
+    }
+    if (home === undefined && known.isExpected && nowMs < this.#view.learningUntilMs)
+      return wait(state, LEARNING_WAIT_MS, `its session lives on route ${known.route}, whose node is expected back`);
+    return this.#failOver(state, context, known, nowMs);
+  }
+
+  /**
+   * Another node for a session. While its own may come back, nothing tells the client, so that it returns. The choice
+   * depends on the route and session id alone: parallel requests of one session come to the same node.
+   */
+  #failOver(
+    state: RequestState,
+    context: ServedContext<ClusterNode, Placement>,
+    known: KnownRoute,
+    nowMs: number,
+  ): ClusterNode | Exclude<Choice, 'forward'> {
+    const { failover } = context.attached.balancer.settings.sticky;
+    const home = known.node;
+    const isAway = home !== undefined && isWanted(home, context);
+    if (failover === 'none') {
+      const because = `its session's node ${home?.id ?? known.route} is not eligible, and failover is none`;
+      if (home !== undefined && isExpectedBack(home, context)) return wait(state, NOBODY_WAIT_MS, because);
+      state.because = because;
+      return 'unavailable';
+    }
+    const session = { failover, group: known.group, hash: hashText(state.sessionId, 0) };
+    const node = failoverNode(context.forNew, session, state.tried);
+    if (node === undefined) return this.#nobody(state, context, nowMs);
+    state.result = isAway ? 'away' : 'moved';
+    state.because = `its session's node ${home?.id ?? known.route} is not eligible: ${node.id} takes over`;
+    return node;
+  }
+
+  /** A node for a request without a session, or for a new one. */
+  #place(
+    state: RequestState,
+    context: ServedContext<ClusterNode, Placement>,
+    nowMs: number,
+  ): ClusterNode | Exclude<Choice, 'forward'> {
+    const placement = context.attached;
+    const isNewSession = placement.balancer.settings.sticky.mode !== 'none';
+    const algorithm = isNewSession ? placement.sessionAlgorithm : placement.algorithm;
+    this.#request.nowMs = nowMs;
+    this.#request.isNewSession = isNewSession;
+    const node = algorithm.pick(context.forNew, this.#request, state.tried);
+    if (node === undefined) return this.#nobody(state, context, nowMs);
+    state.because = isNewSession
+      ? `new session, placed by ${algorithm.name}`
+      : `no sessions here, chosen by ${algorithm.name}`;
+    return node;
+  }
+
+  /** Waits a moment when somebody may be eligible soon. */
+  #nobody(
+    state: RequestState,
+    context: ServedContext<ClusterNode, Placement>,
+    nowMs: number,
+  ): Exclude<Choice, 'forward'> {
+    const isEmptyOfLate = context.emptySinceMs !== undefined && nowMs - context.emptySinceMs < EMPTY_WAIT_MS;
+    const isSoon =
+      isEmptyOfLate ||
+      nowMs < this.#view.learningUntilMs ||
+      context.members.some((node) => isExpectedBack(node, context));
+    if (isSoon) return wait(state, NOBODY_WAIT_MS, 'no node is eligible at the moment');
+    state.because = 'no node is eligible';
+    return 'unavailable';
+  }
+
+  /** Fills the slip for `node` and counts what a choice counts. */
+  #accept(head: RoutableHead, slip: RoutingSlip, state: RequestState, node: ClusterNode, nowMs: number): void {
+    slip.node = node;
+    slip.stickyResult = state.result;
+    slip.hasSession = state.known !== undefined;
+    const placement = state.context!.attached;
+    const { sticky } = placement.balancer.settings;
+    if (state.result === 'new' || state.result === 'none') {
+      node.live.placed++;
+      state.placedAt = node;
+    }
+    if (sticky.mode === 'insert') this.#insert(head, slip, state, placement, node);
+    if (state.known !== undefined && slip.setCookie === '') node.sessions.see(state.sessionId, nowMs);
+    if (sticky.mode === 'rewrite') rewrite(head, slip, placement.balancer, node);
+    if (state.result === 'moved' && sticky.remove) removeIds(head, slip, placement.balancer);
+  }
+
+  /** A cookie for new sessions and for those that have moved for good; an id of our making is kept. */
+  #insert(head: RoutableHead, slip: RoutingSlip, state: RequestState, placement: Placement, node: ClusterNode): void {
+    if (state.result !== 'new' && state.result !== 'moved') return;
+    const id = routeCookieId(state.sessionId) ?? this.#newSessionId();
+    const attributes = head.isSecure ? placement.secureCookieAttributes : placement.cookieAttributes;
+    slip.setCookie = buildRouteCookie(id, node.route, attributes);
+    state.newSessionId = `${id}.${node.route}`;
+  }
+
+  #learn(state: RequestState, node: ClusterNode, outcome: AttemptOutcome, latencyMs: number, nowMs: number): void {
+    const placement = state.context?.attached;
+    placement?.algorithm.onResponse?.(node, outcome, latencyMs, nowMs);
+    placement?.sessionAlgorithm.onResponse?.(node, outcome, latencyMs, nowMs);
+  }
+}
+
+/** The router's state of a request, made when the slip has none yet. */
+function stateOf(slip: RoutingSlip): RequestState {
+  if (slip.state instanceof RequestState) return slip.state;
+  const state = new RequestState();
+  slip.state = state;
+  return state;
+}
+
+function nodeOf({ node }: RoutingSlip): ClusterNode | undefined {
+  return node instanceof ClusterNode ? node : undefined;
+}
+
+function clearSlip(slip: RoutingSlip): void {
+  stateOf(slip).clear();
+  slip.node = undefined;
+  slip.setCookie = '';
+  slip.forwardCookie = undefined;
+  slip.forwardTarget = undefined;
+  slip.rewriteCookies = NO_COOKIES;
+  slip.rewriteRoute = '';
+  slip.hasSession = false;
+  slip.retriesLeft = 0;
+  slip.tried = NOBODY;
+  slip.balancer = '';
+  slip.stickyResult = '';
+}
+
+/** The placement has come to nothing: the node must not look fuller than it is. */
+function takeBack(state: RequestState): void {
+  if (state.placedAt !== undefined && state.placedAt.live.placed > 0) state.placedAt.live.placed--;
+  state.placedAt = undefined;
+  state.newSessionId = '';
+}
+
+function wait(state: RequestState, waitMs: number, because: string): 'wait' {
+  state.waitMs = waitMs;
+  state.because = because;
+  return 'wait';
+}
+
+/** True for a node that is not eligible at the moment, but that nobody wants to be gone. */
+function isExpectedBack(node: ClusterNode, context: ServedContext<ClusterNode, Placement>): boolean {
+  const served = context.contextOf(node);
+  return (
+    served !== undefined && served.status !== 'stopped' && !node.isGone && (node.isEjected || node.liveness !== 'up')
+  );
+}
+
+/** The application's own ids carry the route outside and are without it inside. */
+function rewrite(head: RoutableHead, slip: RoutingSlip, { settings, routes }: BalancerView, node: ClusterNode): void {
+  const { cookies, parameters } = settings.sticky;
+  const strip = (id: string): string => withoutRoute(id, routes);
+  slip.rewriteCookies = cookies;
+  slip.rewriteRoute = node.route;
+  slip.forwardCookie = editCookies(head.cookie, cookies, strip);
+  slip.forwardTarget = editParameters(head.target, parameters, strip);
+}
+
+/** Takes the ids of the lost session out of the request, so that the application does not look for it. */
+function removeIds(head: RoutableHead, slip: RoutingSlip, { settings }: BalancerView): void {
+  const { cookies, parameters } = settings.sticky;
+  slip.forwardCookie = editCookies(head.cookie, cookies, drop) ?? slip.forwardCookie;
+  slip.forwardTarget = editParameters(head.target, parameters, drop) ?? slip.forwardTarget;
+}
+
+function drop(): undefined {
+  return undefined;
+}

@@ -1,0 +1,326 @@
+/**
+ * The cluster as this worker knows it: applies what the feed tells, and holds the context table that requests read.
+ *
+ * What lets less through acts at once (suspicion, ejection, a node that is gone), in place. What changes the shape
+ * (members, contexts, statuses) waits for `swap`, which builds one new table for all of it. Nothing here does I/O.
+ */
+import { buildContextTable, ContextTable, type Rng } from '@rollcall/core';
+import type {
+  BalancerName,
+  ContextPath,
+  FeedBalancer,
+  FeedChange,
+  FeedCommit,
+  FeedNode,
+  FeedRememberedRoute,
+  NodeId,
+} from '@rollcall/protocol';
+import { BalancerView, defaultBalancer, type Placement } from './balancer-view.ts';
+import { ClusterNode, newCounts } from './cluster-node.ts';
+
+/** A whole snapshot: from the feed, or from the file. */
+export interface ClusterSnapshot {
+  readonly nodes: readonly FeedNode[];
+  readonly balancers: readonly FeedBalancer[];
+  readonly remembered: readonly FeedRememberedRoute[];
+}
+
+/** What others want to know at once. Called in the middle of a change: they may look, and must not apply anything. */
+export interface ClusterListener {
+  /** Requests that wait may find a node now. */
+  onChange(): void;
+  /** The node is gone or has moved to another address; this object is not used again. */
+  onGone(node: ClusterNode): void;
+  /** The coordinator does not hear the node any more, or hears it again. */
+  onLiveness(node: ClusterNode): void;
+  /** All contexts of the node are stopped now. */
+  onStopped(node: ClusterNode): void;
+}
+
+export type ClusterTable = ContextTable<ClusterNode, Placement>;
+
+export class ClusterView {
+  epoch = '';
+  revision = 0;
+  /** False while something that is missing in the feed may only be late. */
+  isSettled = false;
+  /** True once a snapshot was applied. */
+  isFilled = false;
+  /** Sessions whose node is missing wait until then. */
+  learningUntilMs = Number.NEGATIVE_INFINITY;
+  readonly nodes = new Map<NodeId, ClusterNode>();
+  readonly balancers = new Map<BalancerName, BalancerView>();
+  #table: ClusterTable = new ContextTable([]);
+  #listener: ClusterListener | undefined;
+  readonly #byIndex = new Map<number, ClusterNode>();
+  /** Nodes that the feed of this epoch has not told of; they go when the coordinator has settled. */
+  readonly #unconfirmed = new Set<ClusterNode>();
+  readonly #changed = new Set<NodeId>();
+  #isDirty = false;
+  readonly #rng: Rng;
+  readonly #seed: number;
+
+  constructor({ rng }: { readonly rng: Rng }) {
+    this.#rng = rng;
+    this.#seed = Math.floor(rng() * 0x1_0000_0000);
+  }
+
+  set listener(listener: ClusterListener) {
+    this.#listener = listener;
+  }
+
+  /** What requests are looked up in; replaced whole by `swap`. */
+  get table(): ClusterTable {
+    return this.#table;
+  }
+
+  /** True when `swap` has something to do. */
+  get isDirty(): boolean {
+    return this.#isDirty;
+  }
+
+  balancer(name: BalancerName): BalancerView {
+    const known = this.balancers.get(name);
+    if (known) return known;
+    const balancer = new BalancerView(defaultBalancer(name), this.#rng);
+    this.balancers.set(name, balancer);
+    return balancer;
+  }
+
+  /**
+   * A whole snapshot takes the place of all that was known. Of an unsettled coordinator it only adds and updates: what
+   * it does not name stays until the coordinator has settled.
+   */
+  applySnapshot(
+    { nodes, balancers, remembered }: ClusterSnapshot,
+    commit: Omit<FeedCommit, 'type'>,
+    nowMs: number,
+  ): void {
+    this.epoch = commit.epoch;
+    this.revision = commit.revision;
+    this.#byIndex.clear();
+    for (const node of this.nodes.values()) {
+      node.index = -1;
+      this.#unconfirmed.add(node);
+    }
+    for (const settings of balancers) this.#configure(settings);
+    // The first cluster a worker sees has been there before it; only later ones join.
+    const upAtMs = this.isFilled ? nowMs : Number.NEGATIVE_INFINITY;
+    for (const node of nodes) this.#put(node, upAtMs, nowMs);
+    for (const { balancer, route, isExpected } of remembered) this.balancer(balancer).remember(route, isExpected);
+    if (commit.isSettled) this.#forgetUnnamed(remembered, balancers);
+    this.isFilled = true;
+    this.#isDirty = true;
+    this.#settle(commit.isSettled, commit.learningMs, nowMs);
+  }
+
+  /** Routes of a time long past: sessions that name them wait for their nodes for `learningMs`. */
+  expectRoutes(routes: readonly Omit<FeedRememberedRoute, 'isExpected'>[], learningMs: number, nowMs: number): void {
+    for (const { balancer, route } of routes) this.balancer(balancer).remember(route, true);
+    this.learningUntilMs = Math.max(this.learningUntilMs, nowMs + learningMs);
+  }
+
+  /** What has changed up to `revision`, in order. */
+  applyChanges(revision: number, changes: readonly FeedChange[], nowMs: number): void {
+    this.revision = revision;
+    for (const change of changes) {
+      switch (change.type) {
+        case 'node':
+          this.#put(change.node, nowMs, nowMs);
+          break;
+        case 'gone': {
+          const node = this.nodes.get(change.id);
+          if (node) this.#retire(node);
+          this.balancer(change.balancer).remember(change.route, false);
+          break;
+        }
+        case 'balancer':
+          this.#configure(change.balancer);
+          break;
+        case 'forgotten':
+          this.balancers.get(change.balancer)?.forget(change.route);
+          break;
+        case 'settled':
+          this.#settle(change.isSettled, change.learningMs, nowMs);
+          break;
+        default:
+          change satisfies never;
+      }
+    }
+  }
+
+  /** `[index, load, sessions]` each; indexes of nobody are passed over. */
+  applyLoads(loads: readonly (readonly [index: number, load: number, sessions: number])[], nowMs: number): void {
+    for (const [index, load, sessions] of loads)
+      this.#byIndex.get(index)?.report(load >= 0 ? load : undefined, sessions >= 0 ? sessions : undefined, nowMs);
+  }
+
+  /** Builds the table of all that was applied. Does nothing when nothing has changed its shape. */
+  swap(nowMs: number): void {
+    if (!this.#isDirty) return;
+    const previous = this.#table;
+    this.#table = buildContextTable<ClusterNode, Placement>(this.nodes.values(), {
+      previous,
+      changed: this.#changed,
+      attach: (balancer, path) => this.balancer(balancer).placement(path),
+      nowMs,
+    });
+    this.#changed.clear();
+    this.#isDirty = false;
+    this.#tellAlgorithms();
+    this.#listener?.onChange();
+  }
+
+  /** The node's liveness or ejection has changed: act at once. */
+  updateStanding(node: ClusterNode): void {
+    for (const context of this.#table.contextsOf(node.id)) context.update(node);
+  }
+
+  /** How many nodes of a balancer are known, and how many of these are ejected. */
+  ejectedShare(name: BalancerName): { readonly known: number; readonly ejected: number } {
+    let known = 0;
+    let ejected = 0;
+    for (const node of this.nodes.values()) {
+      if (node.balancer !== name) continue;
+      known++;
+      if (node.isEjected) ejected++;
+    }
+    return { known, ejected };
+  }
+
+  /** The cluster as it is now, to be saved. */
+  snapshot(): ClusterSnapshot {
+    const nodes: FeedNode[] = [];
+    for (const node of this.nodes.values()) nodes.push(feedNodeOf(node));
+    const remembered: FeedRememberedRoute[] = [];
+    for (const { name, routes } of this.balancers.values())
+      for (const { route, node, isExpected } of routes.values())
+        if (node === undefined) remembered.push({ balancer: name, route, isExpected });
+    return { nodes, balancers: [...this.balancers.values()].map(({ settings }) => settings), remembered };
+  }
+
+  #put(told: FeedNode, upAtMs: number, nowMs: number): void {
+    const known = this.nodes.get(told.id);
+    const isSame = known !== undefined && known.url === told.url && known.balancer === told.balancer;
+    if (!isSame) {
+      if (known) this.#retire(known);
+      const idleMs = this.balancer(told.balancer).settings.sessionIdleMs;
+      const counts = known?.balancer === told.balancer ? known : newCounts(idleMs, this.#seed);
+      const node = new ClusterNode(told, upAtMs, counts);
+      node.report(told.load, told.sessions, nowMs);
+      this.nodes.set(node.id, node);
+      this.#place(node);
+      if (node.liveness !== 'up') this.#listener?.onLiveness(node);
+      return;
+    }
+    const before = { liveness: known.liveness, route: known.route, isEjected: known.isEjected };
+    const wasStopped = isStopped(known);
+    if (told.route !== known.route) this.balancer(known.balancer).vacate(known);
+    known.update(told, nowMs);
+    known.report(told.load, told.sessions, nowMs);
+    this.#place(known);
+    if (known.liveness !== before.liveness || known.isEjected !== before.isEjected) {
+      this.updateStanding(known);
+      this.#listener?.onLiveness(known);
+    }
+    if (!wasStopped && isStopped(known)) this.#listener?.onStopped(known);
+  }
+
+  #place(node: ClusterNode): void {
+    this.balancer(node.balancer).setHome(node);
+    this.#byIndex.set(node.index, node);
+    this.#unconfirmed.delete(node);
+    this.#changed.add(node.id);
+    this.#isDirty = true;
+  }
+
+  #retire(node: ClusterNode): void {
+    node.isGone = true;
+    this.nodes.delete(node.id);
+    this.#unconfirmed.delete(node);
+    if (this.#byIndex.get(node.index) === node) this.#byIndex.delete(node.index);
+    this.balancer(node.balancer).vacate(node);
+    this.updateStanding(node);
+    this.#changed.add(node.id);
+    this.#isDirty = true;
+    this.#listener?.onGone(node);
+  }
+
+  #configure(settings: FeedBalancer): void {
+    const balancer = this.balancer(settings.name);
+    const isOtherIdle = balancer.settings.sessionIdleMs !== settings.sessionIdleMs;
+    balancer.configure(settings);
+    if (!isOtherIdle) return;
+    for (const node of this.nodes.values())
+      if (node.balancer === settings.name) node.sessions.setIdleMs(settings.sessionIdleMs);
+  }
+
+  #settle(isSettled: boolean, learningMs: number, nowMs: number): void {
+    this.isSettled = isSettled;
+    this.learningUntilMs = nowMs + learningMs;
+    if (isSettled) for (const node of [...this.#unconfirmed]) this.#retire(node);
+    if (learningMs === 0)
+      for (const { routes } of this.balancers.values()) for (const known of routes.values()) known.isExpected = false;
+    this.#listener?.onChange();
+  }
+
+  /** A settled snapshot is the whole truth: routes and balancers it does not name are forgotten. */
+  #forgetUnnamed(remembered: readonly FeedRememberedRoute[], named: readonly FeedBalancer[]): void {
+    for (const node of [...this.#unconfirmed]) this.#retire(node);
+    const kept = new Set(remembered.map(({ balancer, route }) => `${balancer} ${route}`));
+    const names = new Set(named.map(({ name }) => name));
+    for (const { name, routes } of this.balancers.values()) {
+      for (const { route, node } of routes.values())
+        if (node === undefined && !kept.has(`${name} ${route}`)) routes.delete(route);
+      if (routes.size === 0 && !names.has(name)) this.balancers.delete(name);
+    }
+  }
+
+  #tellAlgorithms(): void {
+    const members = new Map<Placement, ClusterNode[]>();
+    const paths = new Map<BalancerView, Set<ContextPath>>();
+    for (const context of this.#table.contexts) {
+      const placement = context.attached;
+      const known = members.get(placement);
+      // A context on several hosts has the same nodes more than once, which does no harm.
+      if (known) known.push(...context.members);
+      else members.set(placement, [...context.members]);
+      const ofBalancer = paths.get(placement.balancer) ?? new Set();
+      paths.set(placement.balancer, ofBalancer.add(placement.path));
+    }
+    for (const [{ algorithm, sessionAlgorithm }, nodes] of members) {
+      algorithm.onMembership?.(nodes);
+      sessionAlgorithm.onMembership?.(nodes);
+    }
+    for (const balancer of this.balancers.values()) balancer.retainPlacements(paths.get(balancer) ?? new Set());
+  }
+}
+
+/** True when no context of the node takes any request. */
+export function isStopped(node: ClusterNode): boolean {
+  return node.contexts.every(({ status }) => status === 'stopped');
+}
+
+function feedNodeOf(node: ClusterNode): FeedNode {
+  const { load, sessions } = node.live;
+  return {
+    index: Math.max(0, node.index),
+    id: node.id,
+    balancer: node.balancer,
+    url: node.url,
+    route: node.route,
+    hosts: node.hosts,
+    contexts: node.contexts,
+    weight: node.weight,
+    ...(node.group !== undefined && { group: node.group }),
+    incarnation: node.incarnation,
+    liveness: node.liveness,
+    standby: node.isStandby,
+    ...(node.keepAliveMs !== undefined && { keepAliveMs: node.keepAliveMs }),
+    cores: node.cores,
+    loadHeader: node.readsLoadField,
+    ...(load >= 0 && { load }),
+    ...(sessions >= 0 && { sessions }),
+    ...(node.redirectTo !== undefined && { redirectTo: node.redirectTo }),
+  };
+}

@@ -1,0 +1,80 @@
+import { ASK_NEW, ASK_SESSION, ineligibleReason } from '@rollcall/core';
+import type { ExplainAnswer, ExplainedCandidate, FeedQuestion } from '@rollcall/protocol';
+import { ClusterNode } from './cluster-node.ts';
+import type { ClusterRouter } from './cluster-router.ts';
+import { RequestState } from './request-state.ts';
+
+/** Candidates that one answer names. */
+const MAX_CANDIDATES = 1_000;
+
+/**
+ * What the router would do with a request right now, and why. Nothing is sent, set or counted; the values of cookies
+ * and parameters are not in the answer.
+ */
+export function explain(
+  router: ClusterRouter,
+  { host, target, cookie }: Extract<FeedQuestion, { type: 'explain' }>,
+  nowMs: number,
+): ExplainAnswer {
+  const state = new RequestState();
+  const head = { method: 'GET', host: withoutPort(host), target, cookie };
+  const decision = router.decide(head, state, nowMs);
+  const { context, known } = state;
+  const chosen = decision instanceof ClusterNode ? decision : undefined;
+  const { search } = context?.attached.balancer ?? {};
+  return {
+    type: 'explain',
+    outcome: outcomeOf(decision),
+    ...(context && { balancer: context.balancer, context: context.path }),
+    ...(known && search && { routeFrom: `${search.place} ${search.name}`, route: known.route }),
+    ...(chosen && { chosen: chosen.id }),
+    because: sentence(decision, state),
+    candidates: candidatesOf(state, nowMs),
+  };
+}
+
+function outcomeOf(decision: ReturnType<ClusterRouter['decide']>): ExplainAnswer['outcome'] {
+  if (decision instanceof ClusterNode) return 'forward';
+  switch (decision) {
+    case 'ambiguous':
+      return 'bad-request';
+    case 'not-found':
+      return 'not-found';
+    default:
+      return 'unavailable';
+  }
+}
+
+function sentence(
+  decision: ReturnType<ClusterRouter['decide']>,
+  { because, waitMs, namesUnknown }: RequestState,
+): string {
+  const unknown = namesUnknown ? 'its session names no known route; ' : '';
+  const wait = decision === 'wait' ? ` (waits up to ${waitMs} ms, then 503)` : '';
+  return `${unknown}${because}${wait}`;
+}
+
+function candidatesOf({ context, known, result }: RequestState, nowMs: number): ExplainedCandidate[] {
+  if (context === undefined) return [];
+  const { sticky } = context.attached.balancer.settings;
+  const algorithm = sticky.mode === 'none' ? context.attached.algorithm : context.attached.sessionAlgorithm;
+  const isChoosing = result === 'new' || result === 'none';
+  return context.members.slice(0, MAX_CANDIDATES).map((node) => {
+    const isHome = known?.node === node;
+    const served = context.contextOf(node) ?? { status: 'stopped' as const };
+    const reason = ineligibleReason(node, served, isHome ? ASK_SESSION : ASK_NEW);
+    const isReserve = reason === '' && !isHome && !context.forNew.includes(node);
+    const isEligible = reason === '' && !isReserve;
+    const score = isChoosing && isEligible ? algorithm.score?.(node, { nowMs, isNewSession: true }) : undefined;
+    return {
+      id: node.id,
+      isEligible,
+      reason: isReserve ? 'standby: chosen only when nobody else is eligible' : reason,
+      ...(score !== undefined && { score }),
+    };
+  });
+}
+
+function withoutPort(host: string): string {
+  return host.toLowerCase().replace(/:[0-9]*$/, '');
+}

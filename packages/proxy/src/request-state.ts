@@ -1,0 +1,46 @@
+import type { ServedContext } from '@rollcall/core';
+import type { NodeId } from '@rollcall/protocol';
+import type { KnownRoute, Placement } from './balancer-view.ts';
+import type { ClusterNode } from './cluster-node.ts';
+
+/**
+ * How the node of a request was found. `new`: a new session. `none`: the balancer keeps no sessions. `sticky`: the
+ * session's own node. `moved`: another one, for good. `away`: another one until the session's own is back.
+ */
+export type StickyResult = 'new' | 'none' | 'sticky' | 'moved' | 'away';
+
+/** What the router keeps of one request while the engine carries it. One per client connection, used again. */
+export class RequestState {
+  context: ServedContext<ClusterNode, Placement> | undefined;
+  /** The session's route; `undefined` for requests without a known session. */
+  known: KnownRoute | undefined;
+  /** The session id as sent; `''` for requests without a known session. */
+  sessionId = '';
+  /** The id names a route that nobody knows. */
+  namesUnknown = false;
+  result: StickyResult = 'none';
+  /** Why, for `explain`. */
+  because = '';
+  waitMs = 0;
+  /** Id in the cookie of a new session, with its route; counted when the answer comes. */
+  newSessionId = '';
+  /** The node that `live.placed` counts this request at, until it is known to be wrong. */
+  placedAt: ClusterNode | undefined;
+  /** The node of the attempt under way. */
+  sentTo: ClusterNode | undefined;
+  isAnswered = false;
+  readonly tried = new Set<NodeId>();
+
+  clear(): void {
+    this.context = undefined;
+    this.known = undefined;
+    this.sessionId = '';
+    this.namesUnknown = false;
+    this.result = 'none';
+    this.because = '';
+    this.waitMs = 0;
+    this.newSessionId = '';
+    this.placedAt = undefined;
+    if (this.tried.size > 0) this.tried.clear();
+  }
+}

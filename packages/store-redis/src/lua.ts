@@ -1,0 +1,60 @@
+/**
+ * The scripts. Each is atomic in Redis. They are text in TypeScript, so that the compiler ships them.
+ *
+ * Fields of a record's hash: `v0`, `v1` version, `value` JSON, `expires` Unix ms or empty, `by` the store that wrote it,
+ * `op` the operation that wrote it.
+ */
+
+/** Hints kept; a reader that is further behind finds what it has missed in the next full sync. */
+export const MAX_HINTS = 10_000;
+
+/**
+ * Compare-and-set of many records. KEYS: index, hints, then one hash per record. ARGV: by, operation, then per record key,
+ * v0, v1, value, expires. Returns 1 (written) or 0 (stale) per record.
+ *
+ * A record that the same operation has already written counts as written again: a command whose answer was lost may be
+ * sent twice.
+ */
+export const WRITE = `
+local outcomes = {}
+for i = 3, #KEYS do
+  local a = 3 + (i - 3) * 5
+  local key, v0, v1, value, expires = ARGV[a], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3], ARGV[a + 4]
+  local stored = redis.call('HMGET', KEYS[i], 'v0', 'v1', 'op')
+  local s0, s1 = tonumber(stored[1] or ''), tonumber(stored[2] or '')
+  local n0, n1 = tonumber(v0), tonumber(v1)
+  if s0 == nil or s1 == nil or n0 > s0 or (n0 == s0 and n1 > s1) then
+    redis.call('HSET', KEYS[i], 'v0', v0, 'v1', v1, 'value', value, 'expires', expires, 'by', ARGV[1], 'op', ARGV[2])
+    if expires == '' then redis.call('PERSIST', KEYS[i]) else redis.call('PEXPIREAT', KEYS[i], expires) end
+    redis.call('SADD', KEYS[1], key)
+    redis.call('XADD', KEYS[2], 'MAXLEN', '~', '${MAX_HINTS}', '*', 'key', key, 'by', ARGV[1])
+    outcomes[#outcomes + 1] = 1
+  elseif stored[3] == ARGV[2] and n0 == s0 and n1 == s1 then
+    outcomes[#outcomes + 1] = 1
+  else
+    outcomes[#outcomes + 1] = 0
+  end
+end
+return outcomes
+`;
+
+/** Removes records. KEYS: index, hints, then one hash per record. ARGV: by, then the keys of the records. */
+export const REMOVE = `
+for i = 3, #KEYS do
+  local key = ARGV[i - 1]
+  redis.call('SREM', KEYS[1], key)
+  if redis.call('DEL', KEYS[i]) == 1 then
+    redis.call('XADD', KEYS[2], 'MAXLEN', '~', '${MAX_HINTS}', '*', 'key', key, 'by', ARGV[1])
+  end
+end
+return #KEYS - 2
+`;
+
+/** Drops keys from the index whose record has expired meanwhile. KEYS and ARGV as for `REMOVE`. */
+export const PRUNE = `
+local pruned = 0
+for i = 3, #KEYS do
+  if redis.call('EXISTS', KEYS[i]) == 0 then pruned = pruned + redis.call('SREM', KEYS[1], ARGV[i - 1]) end
+end
+return pruned
+`;

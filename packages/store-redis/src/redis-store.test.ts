@@ -1,0 +1,279 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, type Socket } from 'node:net';
+import { after, type TestContext, test } from 'node:test';
+import type { Store, StoredRecord } from '@rollcall/core';
+import { storeContract } from '@rollcall/core/testing';
+import { Redis } from 'ioredis';
+import { keysOf } from './keys.ts';
+import { WRITE } from './lua.ts';
+import { openRedisStore } from './redis-store.ts';
+import { findRedisServer, HOW_TO_INSTALL, startRedisServer } from './testing/redis-server.ts';
+
+const binary = findRedisServer();
+const RECORD: StoredRecord = { key: 'node/a', version: [1, 1], value: { a: 1 } };
+const noProblem = (message: string): void => assert.fail(message);
+
+void test('a prefix that could not be told from a key is refused', async () => {
+  for (const prefix of ['', 'a b', 'a{b}', 'x'.repeat(65)])
+    await assert.rejects(openRedisStore({ url: 'redis://127.0.0.1:1', prefix, onProblem: () => {} }), RangeError);
+});
+
+void test('without Redis the store opens all the same, says why, and its methods reject at once', async (t) => {
+  const problems: string[] = [];
+  let onFirst: () => void = () => {};
+  const first = new Promise<void>((resolve) => {
+    onFirst = resolve;
+  });
+  // Port 1 of the loopback interface is refused.
+  const store = await openRedisStore({
+    url: 'redis://127.0.0.1:1',
+    prefix: 'test',
+    onProblem: (message) => {
+      problems.push(message);
+      onFirst();
+    },
+    openWithinMs: 1,
+  });
+  t.after(() => store.close());
+  await assert.rejects(store.load(), /redis: /);
+  await assert.rejects(store.write([RECORD]), /redis: /);
+  await assert.rejects(store.remove(['node/a']), /redis: /);
+  await first;
+  assert.deepEqual(problems, ['redis: connect ECONNREFUSED 127.0.0.1:1']);
+});
+
+void test('a Redis that accepts and never answers is given up, not waited for', async (t) => {
+  const sockets: Socket[] = [];
+  const server = createServer((socket) => sockets.push(socket)).listen(0, '127.0.0.1');
+  t.after(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  await once(server, 'listening');
+  const address = server.address();
+  assert.ok(typeof address === 'object' && address);
+  const url = `redis://127.0.0.1:${address.port}`;
+  const store = await openRedisStore({ url, prefix: 'test', onProblem: () => {}, openWithinMs: 20 });
+  t.after(() => store.close());
+  await assert.rejects(store.write([RECORD]), /redis: /);
+});
+
+if (binary === undefined) {
+  void test('the store on a real Redis', { skip: HOW_TO_INSTALL }, () => {});
+} else {
+  const redis = await startRedisServer(binary);
+  after(() => redis.close());
+  let prefixes = 0;
+  const freshPrefix = (): string => {
+    prefixes += 1;
+    return `test:${prefixes}`;
+  };
+  const openFor = (prefix: string, onProblem = noProblem): Promise<Store> =>
+    openRedisStore({ url: redis.url, prefix, onProblem, syncMs: 3_600_000 });
+  const open = async (t: TestContext, prefix: string, onProblem = noProblem): Promise<Store> => {
+    const store = await openFor(prefix, onProblem);
+    t.after(() => store.close());
+    return store;
+  };
+  const connect = (t: TestContext): Redis => {
+    const client = new Redis(redis.url);
+    t.after(() => client.disconnect());
+    return client;
+  };
+
+  storeContract({
+    name: 'redis store',
+    open: () => openFor(freshPrefix()),
+    reopen: () => openFor(`test:${prefixes}`),
+    isShared: true,
+  });
+
+  void test('two deployments with two prefixes do not see each other', async (t) => {
+    const [one, other] = [await open(t, freshPrefix()), await open(t, freshPrefix())];
+    await one.write([RECORD]);
+    assert.deepEqual(await other.load(), []);
+  });
+
+  void test('a record whose time is over is no longer there, and neither is its key in the index', async (t) => {
+    const prefix = freshPrefix();
+    const store = await open(t, prefix);
+    await store.write([
+      { ...RECORD, expiresAtUnixMs: 1 },
+      { ...RECORD, key: 'node/b' },
+    ]);
+    assert.deepEqual(await store.load(), [{ ...RECORD, key: 'node/b' }]);
+    const client = connect(t);
+    assert.deepEqual(await client.smembers(keysOf(prefix).index), ['node/b']);
+  });
+
+  void test('a later write without an end keeps the record for good', async (t) => {
+    const prefix = freshPrefix();
+    const store = await open(t, prefix);
+    await store.write([{ ...RECORD, expiresAtUnixMs: 9_000_000_000_000 }]);
+    await store.write([{ ...RECORD, version: [2, 0] }]);
+    const client = connect(t);
+    assert.equal(await client.pttl(keysOf(prefix).record('node/a')), -1);
+  });
+
+  void test('what somebody has written there by hand is skipped, counted and harms nothing', async (t) => {
+    const prefix = freshPrefix();
+    const problems: string[] = [];
+    const store = await open(t, prefix, (message) => problems.push(message));
+    await store.write([RECORD]);
+    const client = connect(t);
+    const keys = keysOf(prefix);
+    const poisons: Record<string, Record<string, string>> = {
+      json: { v0: '1', v1: '1', value: '{"a":' },
+      version: { v0: 'x', v1: '1', value: '{}' },
+      negative: { v0: '-1', v1: '1', value: '{}' },
+      huge: { v0: '1', v1: '1', value: JSON.stringify('x'.repeat(20_000)) },
+      empty: { other: 'field', v0: '1' },
+    };
+    for (const [name, fields] of Object.entries(poisons)) {
+      await client.hset(keys.record(`node/${name}`), fields);
+      await client.sadd(keys.index, `node/${name}`);
+    }
+    await client.set(keys.record('node/text'), 'not a hash');
+    await client.sadd(keys.index, 'node/text', 'node/nothing', 'x'.repeat(200));
+    await client.hset(keys.record('x'.repeat(200)), { v0: '1', v1: '1', value: '1' });
+    assert.deepEqual(await store.load(), [RECORD]);
+    assert.deepEqual(problems, ['skipped 7 records in redis that cannot be read']);
+    assert.equal(Object.hasOwn({}, 'polluted'), false);
+    // A record that cannot be read has no version, so any write heals it.
+    assert.deepEqual(await store.write([{ ...RECORD, key: 'node/version' }]), ['written']);
+  });
+
+  void test('the same operation sent twice has written once and says so twice', async (t) => {
+    const keys = keysOf(freshPrefix());
+    const client = connect(t);
+    const write = (operation: string): Promise<unknown> =>
+      client.eval(
+        WRITE,
+        3,
+        keys.index,
+        keys.hints,
+        keys.record('node/a'),
+        'me',
+        operation,
+        'node/a',
+        '1',
+        '1',
+        '"value"',
+        '',
+      );
+    assert.deepEqual(await write('op1'), [1]);
+    assert.deepEqual(await write('op1'), [1]);
+    assert.deepEqual(await write('op2'), [0]);
+    assert.equal(await client.xlen(keys.hints), 1);
+  });
+
+  void test('a record that is too large is refused before anything is sent', async (t) => {
+    const store = await open(t, freshPrefix());
+    await assert.rejects(
+      store.write([RECORD, { ...RECORD, value: 'x'.repeat(17_000) }]),
+      /larger than a record may be/,
+    );
+    await assert.rejects(store.write([{ ...RECORD, key: 'x'.repeat(129) }]), /larger than a record may be/);
+    assert.deepEqual(await store.load(), []);
+  });
+
+  void test('what was removed and written again is news, whatever its version', async (t) => {
+    const prefix = freshPrefix();
+    const [one, other] = [await open(t, prefix), await open(t, prefix)];
+    const heard = hear(one);
+    await other.write([{ ...RECORD, version: [9, 9] }]);
+    await heard.until(1);
+    await other.remove(['node/a']);
+    await other.write([RECORD]);
+    await heard.until(2);
+    assert.deepEqual(heard.records.at(-1), RECORD);
+  });
+
+  void test('a Redis that stands still makes every method reject, and all is well when it goes on', async (t) => {
+    const store = await open(t, freshPrefix(), () => {});
+    await store.write([RECORD]);
+    redis.pause();
+    await assert.rejects(store.write([{ ...RECORD, version: [2, 0] }]), /redis: /);
+    await assert.rejects(store.load(), /redis: /);
+    redis.resume();
+    await eventually(() => store.load());
+  });
+
+  void test('Redis is killed and started again: nothing is lost, methods reject meanwhile, listeners catch up', async (t) => {
+    const prefix = freshPrefix();
+    const problems: string[] = [];
+    const store = await open(t, prefix, (message) => problems.push(message));
+    const other = await open(t, prefix, () => {});
+    const heard = hear(store);
+    await store.write([RECORD]);
+    await redis.kill();
+    await assert.rejects(
+      eventually(() => store.write([{ ...RECORD, version: [2, 0] }]), 1),
+      /redis: /,
+    );
+    await assert.rejects(store.load(), /redis: /);
+    await redis.restart();
+    await eventually(() => store.load());
+    assert.deepEqual(await store.load(), [RECORD]);
+    assert.deepEqual(await store.write([RECORD]), ['stale']);
+    await eventually(() => other.write([{ ...RECORD, key: 'node/later' }]));
+    await heard.until(1);
+    assert.deepEqual(heard.records, [{ ...RECORD, key: 'node/later' }]);
+    assert.ok(problems.length > 0);
+  });
+
+  void test('a Redis that has lost everything is filled again by whoever writes', async (t) => {
+    const store = await open(t, freshPrefix());
+    await store.write([RECORD]);
+    const client = connect(t);
+    await client.flushall();
+    assert.deepEqual(await store.load(), []);
+    assert.deepEqual(await store.write([RECORD]), ['written']);
+  });
+
+  void test('a full sync finds what no hint has told', async (t) => {
+    const prefix = freshPrefix();
+    const store = await openRedisStore({ url: redis.url, prefix, onProblem: noProblem, syncMs: 20 });
+    t.after(() => store.close());
+    const heard = hear(store);
+    const client = connect(t);
+    const keys = keysOf(prefix);
+    await client.hset(keys.record('node/a'), { v0: '1', v1: '1', value: '{"a":1}', expires: '', by: 'other', op: 'x' });
+    await client.sadd(keys.index, 'node/a');
+    await heard.until(1);
+    assert.deepEqual(heard.records, [RECORD]);
+  });
+}
+
+/** Listens to a store; `until(n)` resolves when so many records have been heard. */
+function hear(store: Store): { records: StoredRecord[]; until(count: number): Promise<void> } {
+  const records: StoredRecord[] = [];
+  let onRecords: () => void = () => {};
+  store.watch((some) => {
+    records.push(...some);
+    onRecords();
+  });
+  return {
+    records,
+    until: (count) =>
+      new Promise((resolve) => {
+        onRecords = () => {
+          if (records.length >= count) resolve();
+        };
+        onRecords();
+      }),
+  };
+}
+
+/** Tries until it works, at most 200 times, a moment apart: for what comes back by itself at a time of its own. */
+async function eventually<Value>(run: () => Promise<Value>): Promise<Value> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await run();
+    } catch (error) {
+      if (attempt >= 200) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+}

@@ -1,0 +1,191 @@
+/**
+ * The store in Redis, shared by coordinators. Redis is a memory of what agents and operators have said, not the truth:
+ * while it is away every method rejects within half a second, and nothing waits for it.
+ */
+import { randomBytes } from 'node:crypto';
+import type { Store, StoredRecord, StoreListener, WriteOutcome } from '@rollcall/core';
+import type { Redis } from 'ioredis';
+import { ChangeWatch } from './change-watch.ts';
+import type { Keys } from './keys.ts';
+import { keysOf } from './keys.ts';
+import { PRUNE, REMOVE, WRITE } from './lua.ts';
+import { connectRedis, reasonOf } from './redis-connection.ts';
+import { argumentsOf, FIELDS, readWritten, type Written } from './stored-record.ts';
+
+export interface RedisStoreOptions {
+  /** `redis://` or `rediss://`, with user, password and database as ioredis understands them. */
+  readonly url: string;
+  /** What all keys begin with, `[A-Za-z0-9:_-]{1,64}`: two deployments on one Redis need two. */
+  readonly prefix: string;
+  /** Told in one sentence of what goes wrong by itself; what a method runs into it says by rejecting. */
+  readonly onProblem: (message: string) => void;
+  /** How long opening waits for Redis, milliseconds. Default 2,000. */
+  readonly openWithinMs?: number;
+  /** Between two full syncs of listeners, milliseconds. Default 5,000. */
+  readonly syncMs?: number;
+}
+
+/** Milliseconds after which a command is given up. */
+const COMMAND_TIMEOUT_MS = 500;
+/** Records in one script call: small enough that Redis never stands still for long. */
+const MAX_PER_CALL = 100;
+
+/**
+ * Opens the store. Resolves when Redis answers or after `openWithinMs`: then the methods reject until it does, and it
+ * goes on trying to connect. Throws for a prefix that is out of bounds.
+ */
+export async function openRedisStore(options: RedisStoreOptions): Promise<Store> {
+  const store = new RedisStore(options, keysOf(options.prefix));
+  await store.whenReady(options.openWithinMs ?? 2_000);
+  return store;
+}
+
+class RedisStore implements Store {
+  readonly kind = 'redis';
+  readonly #options: RedisStoreOptions;
+  readonly #keys: Keys;
+  readonly #redis: Redis;
+  /** Names this store in what it writes, so that it does not hear itself. */
+  readonly #by = randomBytes(12).toString('base64url');
+  readonly #watches = new Set<ChangeWatch>();
+  #operations = 0;
+  #onReady: () => void = () => {};
+  #isClosed = false;
+
+  constructor(options: RedisStoreOptions, keys: Keys) {
+    this.#options = options;
+    this.#keys = keys;
+    this.#redis = connectRedis({
+      url: options.url,
+      commandTimeoutMs: COMMAND_TIMEOUT_MS,
+      onProblem: options.onProblem,
+      onReady: () => {
+        this.#onReady();
+        for (const watch of this.#watches) watch.syncSoon();
+      },
+    });
+  }
+
+  async whenReady(withinMs: number): Promise<void> {
+    if (this.#redis.status === 'ready') return;
+    let timer: NodeJS.Timeout | undefined;
+    await new Promise<void>((resolve) => {
+      this.#onReady = resolve;
+      timer = setTimeout(resolve, withinMs);
+    });
+    clearTimeout(timer);
+  }
+
+  async load(): Promise<readonly StoredRecord[]> {
+    const { found, unreadable } = await this.#readAll();
+    if (unreadable > 0) this.#options.onProblem(`skipped ${unreadable} records in redis that cannot be read`);
+    return found.map(({ record }) => record);
+  }
+
+  async write(records: readonly StoredRecord[]): Promise<readonly WriteOutcome[]> {
+    const all = records.map(argumentsOf);
+    const outcomes: WriteOutcome[] = [];
+    for (const some of chunks(all)) {
+      this.#operations += 1;
+      const names = this.#namesOf(some.map(([key]) => key));
+      const operation = `${this.#by}.${this.#operations}`;
+      const answer = await this.#ask((redis) =>
+        redis.eval(WRITE, names.length, ...names, this.#by, operation, ...some.flat()),
+      );
+      if (!Array.isArray(answer) || answer.length !== some.length)
+        throw new Error('redis gave an answer that is not one outcome per record');
+      for (const outcome of answer) outcomes.push(outcome === 1 ? 'written' : 'stale');
+    }
+    return outcomes;
+  }
+
+  async remove(keys: readonly string[]): Promise<void> {
+    await this.#eachChunk(REMOVE, keys);
+  }
+
+  watch(listener: StoreListener): () => void {
+    if (this.#isClosed) throw new Error('the store is closed');
+    const watch = new ChangeWatch({
+      url: this.#options.url,
+      hints: this.#keys.hints,
+      by: this.#by,
+      syncMs: this.#options.syncMs ?? 5_000,
+      onProblem: this.#options.onProblem,
+      readAll: async () => (await this.#readAll()).found,
+      read: async (keys) => (await this.#read(keys)).found,
+      listener,
+    });
+    this.#watches.add(watch);
+    return () => {
+      this.#watches.delete(watch);
+      watch.close();
+    };
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    for (const watch of this.#watches) watch.close();
+    this.#watches.clear();
+    this.#redis.disconnect();
+  }
+
+  async #readAll(): Promise<{ found: Written[]; unreadable: number }> {
+    const members = await this.#ask((redis) => redis.smembers(this.#keys.index));
+    const { found, unreadable, absent } = await this.#read(members);
+    if (absent.length > 0) await this.#eachChunk(PRUNE, absent);
+    return { found, unreadable };
+  }
+
+  async #read(keys: readonly string[]): Promise<{ found: Written[]; unreadable: number; absent: string[] }> {
+    const found: Written[] = [];
+    const absent: string[] = [];
+    let unreadable = 0;
+    for (const some of chunks(keys)) {
+      const answers = await this.#ask((redis) => {
+        const pipeline = redis.pipeline();
+        for (const key of some) pipeline.hmget(this.#keys.record(key), ...FIELDS);
+        return pipeline.exec();
+      });
+      for (const [i, key] of some.entries()) {
+        const [error, answer] = answers?.[i] ?? [new Error('redis gave no answer'), undefined];
+        // A key of another type is somebody else's; any other failure is Redis' own and may be over next time.
+        if (error && !error.message.startsWith('WRONGTYPE')) throw error;
+        const written = error ? 'unreadable' : readWritten(key, answer);
+        if (written === 'absent') absent.push(key);
+        else if (written === 'unreadable') unreadable += 1;
+        else found.push(written);
+      }
+    }
+    return { found, unreadable, absent };
+  }
+
+  async #eachChunk(script: string, keys: readonly string[]): Promise<void> {
+    if (keys.length === 0) this.#assertOpen();
+    for (const some of chunks(keys)) {
+      const names = this.#namesOf(some);
+      await this.#ask((redis) => redis.eval(script, names.length, ...names, this.#by, ...some));
+    }
+  }
+
+  /** The keys that every script touches, then those of the records. */
+  #namesOf(keys: readonly string[]): string[] {
+    return [this.#keys.index, this.#keys.hints, ...keys.map((key) => this.#keys.record(key))];
+  }
+
+  async #ask<Answer>(send: (redis: Redis) => Promise<Answer>): Promise<Answer> {
+    this.#assertOpen();
+    try {
+      return await send(this.#redis);
+    } catch (error) {
+      throw new Error(`redis: ${reasonOf(error)}`, { cause: error });
+    }
+  }
+
+  #assertOpen(): void {
+    if (this.#isClosed) throw new Error('the store is closed');
+  }
+}
+
+function* chunks<Item>(items: readonly Item[]): Generator<readonly Item[]> {
+  for (let start = 0; start < items.length; start += MAX_PER_CALL) yield items.slice(start, start + MAX_PER_CALL);
+}
