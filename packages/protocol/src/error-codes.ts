@@ -47,7 +47,7 @@ export const ERROR_CODES = {
   'timed-out': { http: 504, means: 'the answer did not come in time' },
   // Warnings: the registration is accepted all the same
   'balancer-settings-differ': { http: 200, means: 'sticky settings differ from the ones in force for the balancer' },
-} as const satisfies Record<string, ErrorCodeEntry>;
+} as const;
 
 export interface ErrorCodeEntry {
   readonly http: number;

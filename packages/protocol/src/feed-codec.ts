@@ -33,7 +33,7 @@ import {
 } from './ids.ts';
 
 /** Largest frame of the feed, in bytes. */
-export const MAX_FEED_BYTES = 4 * 1024 * 1024;
+export const MAX_FEED_BYTES = 4_194_304;
 /** Nodes, remembered routes and changes that one message may carry. */
 const MAX_ITEMS = 100_000;
 const STATUSES = ['enabled', 'draining', 'stopped'] as const;

@@ -44,7 +44,7 @@ export interface Placement {
 /** One balancer as this worker knows it. */
 export class BalancerView {
   readonly name: BalancerName;
-  readonly routes = new Map<string, KnownRoute>();
+  readonly routes: Map<string, KnownRoute> = new Map();
   readonly #placements = new Map<ContextPath, Placement>();
   readonly #rng: Rng;
   #settings: FeedBalancer;

@@ -57,6 +57,8 @@ export class ClusterNode implements UpstreamNode, MemberNode {
   readsLoadField: boolean;
   redirectTo: NodeId | undefined;
   ejection: EjectionState = NOT_EJECTED;
+  /** True once somebody has told how many sessions the node has; until then the worker's own count stands in. */
+  hasToldSessions = false;
   /** Left, expired, removed or moved to another address: takes nothing from now on. */
   isGone = false;
 
@@ -112,6 +114,7 @@ export class ClusterNode implements UpstreamNode, MemberNode {
       this.upAtMs = nowMs;
       this.live.load = Number.NaN;
       this.live.sessions = Number.NaN;
+      this.hasToldSessions = false;
       this.live.placed = 0;
       this.live.latencyMs = Number.NaN;
     }
@@ -136,9 +139,16 @@ export class ClusterNode implements UpstreamNode, MemberNode {
       this.live.loadAtMs = nowMs;
     }
     if (sessions !== undefined) {
+      this.hasToldSessions = true;
       this.live.sessions = sessions;
       this.live.placed = 0;
     }
+  }
+
+  /** The worker's own count of sessions; it contains all placements that were answered. */
+  estimateSessions(sessions: number): void {
+    this.live.sessions = sessions;
+    this.live.placed = 0;
   }
 }
 

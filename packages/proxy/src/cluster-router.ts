@@ -353,10 +353,13 @@ function wait(state: RequestState, waitMs: number, because: string): 'wait' {
 
 /** True for a node that is not eligible at the moment, but that nobody wants to be gone. */
 function isExpectedBack(node: ClusterNode, context: ServedContext<ClusterNode, Placement>): boolean {
+  return isWanted(node, context) && (node.isEjected || node.liveness !== 'up');
+}
+
+/** True while the node is there and its sessions are meant to stay on it. */
+function isWanted(node: ClusterNode, context: ServedContext<ClusterNode, Placement>): boolean {
   const served = context.contextOf(node);
-  return (
-    served !== undefined && served.status !== 'stopped' && !node.isGone && (node.isEjected || node.liveness !== 'up')
-  );
+  return served !== undefined && served.status !== 'stopped' && !node.isGone;
 }
 
 /** The application's own ids carry the route outside and are without it inside. */

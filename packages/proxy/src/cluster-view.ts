@@ -47,9 +47,9 @@ export class ClusterView {
   /** True once a snapshot was applied. */
   isFilled = false;
   /** Sessions whose node is missing wait until then. */
-  learningUntilMs = Number.NEGATIVE_INFINITY;
-  readonly nodes = new Map<NodeId, ClusterNode>();
-  readonly balancers = new Map<BalancerName, BalancerView>();
+  learningUntilMs: number = Number.NEGATIVE_INFINITY;
+  readonly nodes: Map<NodeId, ClusterNode> = new Map();
+  readonly balancers: Map<BalancerName, BalancerView> = new Map();
   #table: ClusterTable = new ContextTable([]);
   #listener: ClusterListener | undefined;
   readonly #byIndex = new Map<number, ClusterNode>();
@@ -320,7 +320,7 @@ function feedNodeOf(node: ClusterNode): FeedNode {
     cores: node.cores,
     loadHeader: node.readsLoadField,
     ...(load >= 0 && { load }),
-    ...(sessions >= 0 && { sessions }),
+    ...(node.hasToldSessions && { sessions }),
     ...(node.redirectTo !== undefined && { redirectTo: node.redirectTo }),
   };
 }

@@ -29,7 +29,7 @@ export class RequestState {
   /** The node of the attempt under way. */
   sentTo: ClusterNode | undefined;
   isAnswered = false;
-  readonly tried = new Set<NodeId>();
+  readonly tried: Set<NodeId> = new Set();
 
   clear(): void {
     this.context = undefined;

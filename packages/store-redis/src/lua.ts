@@ -15,7 +15,7 @@ export const MAX_HINTS = 10_000;
  * A record that the same operation has already written counts as written again: a command whose answer was lost may be
  * sent twice.
  */
-export const WRITE = `
+export const WRITE: string = `
 local outcomes = {}
 for i = 3, #KEYS do
   local a = 3 + (i - 3) * 5
@@ -39,7 +39,7 @@ return outcomes
 `;
 
 /** Removes records. KEYS: index, hints, then one hash per record. ARGV: by, then the keys of the records. */
-export const REMOVE = `
+export const REMOVE: string = `
 for i = 3, #KEYS do
   local key = ARGV[i - 1]
   redis.call('SREM', KEYS[1], key)

@@ -1,6 +1,6 @@
 /**
  * The store in Redis, shared by coordinators. Redis is a memory of what agents and operators have said, not the truth:
- * while it is away every method rejects within half a second, and nothing waits for it.
+ * while it is away every method rejects within a command's timeout, and nothing waits for it.
  */
 import { randomBytes } from 'node:crypto';
 import type { Store, StoredRecord, StoreListener, WriteOutcome } from '@rollcall/core';
@@ -21,12 +21,12 @@ export interface RedisStoreOptions {
   readonly onProblem: (message: string) => void;
   /** How long opening waits for Redis, milliseconds. Default 2,000. */
   readonly openWithinMs?: number;
+  /** Milliseconds after which a command is given up. Default 500: nobody waits for a Redis that stands still. */
+  readonly commandTimeoutMs?: number;
   /** Between two full syncs of listeners, milliseconds. Default 5,000. */
   readonly syncMs?: number;
 }
 
-/** Milliseconds after which a command is given up. */
-const COMMAND_TIMEOUT_MS = 500;
 /** Records in one script call: small enough that Redis never stands still for long. */
 const MAX_PER_CALL = 100;
 
@@ -57,7 +57,7 @@ class RedisStore implements Store {
     this.#keys = keys;
     this.#redis = connectRedis({
       url: options.url,
-      commandTimeoutMs: COMMAND_TIMEOUT_MS,
+      commandTimeoutMs: options.commandTimeoutMs ?? 500,
       onProblem: options.onProblem,
       onReady: () => {
         this.#onReady();

@@ -2,7 +2,7 @@
 import type { StoredRecord } from '@rollcall/core';
 
 /** Longest value, in characters of JSON. */
-export const MAX_VALUE_LENGTH = 16 * 1024;
+export const MAX_VALUE_LENGTH = 16_384;
 /** Longest key, in characters. */
 export const MAX_KEY_LENGTH = 128;
 

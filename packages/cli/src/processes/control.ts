@@ -13,7 +13,7 @@ try {
   if (store === undefined) throw new Error(`--store ${storeSpec} is not memory, file:PATH or redis://…`);
   const coordinator = await startCoordinator({ ...rest, store, assets: dashboardAssets(), log });
   onParentEnd(() => coordinator.close());
-  tellParent({ type: 'ready', loginUrl: coordinator.loginUrl() });
+  tellParent({ type: 'ready', loginUrl: coordinator.loginLink() });
 } catch (error) {
   tellParent({ type: 'failed', message: (error as Error).message });
   log.error({ err: error }, 'the coordinator does not start');

@@ -1,6 +1,7 @@
 /** The program that is wrapped: started in a process group of its own, and ended together with all it started. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { constants } from 'node:os';
+import { processTree, readProcess } from './process-table.ts';
 
 /** How a program ended. */
 export interface ProgramEnd {
@@ -82,9 +83,14 @@ export class Program {
   async #isGoneWithin(limitMs: number): Promise<boolean> {
     for (let leftMs = limitMs; leftMs > 0; leftMs -= LOOK_MS) {
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
-      if (!this.signal(0)) return true;
+      if (!this.signal(0) || this.#isCorpse()) return true;
     }
     return false;
+  }
+
+  /** Only exit codes nobody has collected are left of the group; in a container without an init that lasts for ever. */
+  #isCorpse(): boolean {
+    return readProcess(process.pid) !== undefined && processTree(this.#child.pid ?? 0).length === 0;
   }
 }
 

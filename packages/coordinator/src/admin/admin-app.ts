@@ -15,8 +15,8 @@ declare module 'fastify' {
     role?: Role | 'anybody';
   }
   interface FastifyRequest {
-    /** Who asks; set before any route runs. */
-    identity: Identity;
+    /** Who asks; set before any route that names a role runs. */
+    identity: Identity | null;
   }
 }
 
@@ -24,4 +24,10 @@ declare module 'fastify' {
 export function originOf(request: FastifyRequest): Origin {
   const address = peerOf(request.raw);
   return address === undefined ? {} : { address: address.toString() };
+}
+
+/** Who asks, in a route that names a role. */
+export function identityOf(request: FastifyRequest): Identity {
+  if (!request.identity) throw new Error('the route lets anybody in, so nobody is known');
+  return request.identity;
 }

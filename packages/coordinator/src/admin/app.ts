@@ -7,7 +7,6 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { ERROR_CODES } from '@rollcall/protocol';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { fastify } from 'fastify';
-import type { Identity } from '../auth/gate.ts';
 import { addPages } from '../pages/pages.ts';
 import { addServerStatus } from '../pages/server-status.ts';
 import { type AdminApp, originOf } from './admin-app.ts';
@@ -24,7 +23,6 @@ import type { Surroundings } from './surroundings.ts';
 import { addVerbs } from './verbs.ts';
 
 const MAX_BODY_BYTES = 65_536;
-const NOBODY: Identity = { name: 'anybody', role: 'viewer', by: 'loopback' };
 
 /** Builds the admin API with all its routes. */
 export async function createAdminApp(around: Surroundings): Promise<AdminApp> {
@@ -38,7 +36,7 @@ export async function createAdminApp(around: Surroundings): Promise<AdminApp> {
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
   }).withTypeProvider<TypeBoxTypeProvider>();
 
-  app.decorateRequest('identity', NOBODY);
+  app.decorateRequest('identity', null);
   acceptOnlyJson(app);
   answerProblems(app, around);
   app.addHook('onRequest', async (request) => letIn(request, around));
@@ -93,7 +91,7 @@ function acceptOnlyJson(app: AdminApp): void {
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
     // A verb without further wishes needs no body.
     if (body === '') done(null, {});
-    else parse(request, body.toString(), done);
+    else void parse(request, body.toString(), done);
   });
 }
 
@@ -102,7 +100,7 @@ function answerProblems(app: AdminApp, around: Surroundings): void {
     const fault = faultOf(error);
     if (fault) {
       around.history.refused(`${request.method} ${request.routeOptions.url ?? 'unknown path'}`, fault, {
-        by: request.identity.name,
+        ...(request.identity && { by: request.identity.name }),
         ...originOf(request),
       });
       return sendProblem(reply, fault);

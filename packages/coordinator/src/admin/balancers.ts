@@ -3,7 +3,7 @@ import { ALGORITHMS, isAlgorithmName } from '@rollcall/core';
 import type { BalancerName, BalancerPatch, BalancerResource, Fault } from '@rollcall/protocol';
 import { parseCookieName, parseParameterName } from '@rollcall/protocol';
 import type { FastifyRequest } from 'fastify';
-import { type AdminApp, originOf } from './admin-app.ts';
+import { type AdminApp, identityOf, originOf } from './admin-app.ts';
 import { knownBalancer } from './known.ts';
 import { Refusal } from './refusal.ts';
 import {
@@ -75,7 +75,7 @@ function patch(
     return { balancer: present(around, name), isChanged: Object.keys(settings).length > 0, isDryRun: true, message };
   }
   const outcome = cluster.apply(
-    { type: 'balancer-settings', name, source: 'operator', patch: body, by: request.identity.name },
+    { type: 'balancer-settings', name, source: 'operator', patch: body, by: identityOf(request).name },
     originOf(request),
   );
   if ('type' in outcome) throw new Refusal(outcome);

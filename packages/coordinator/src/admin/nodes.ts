@@ -2,7 +2,7 @@
 import type { NodePatch, NodePut, NodeResource, WriteResult } from '@rollcall/protocol';
 import { parseNodeId } from '@rollcall/protocol';
 import type { FastifyRequest } from 'fastify';
-import { type AdminApp, originOf } from './admin-app.ts';
+import { type AdminApp, identityOf, originOf } from './admin-app.ts';
 import { knownNode } from './known.ts';
 import { putNode } from './put-node.ts';
 import { Refusal } from './refusal.ts';
@@ -98,7 +98,7 @@ function present({ cluster }: Surroundings, id: Parameters<Surroundings['cluster
 }
 
 async function put(around: Surroundings, id: string, body: NodePut, request: FastifyRequest): Promise<WriteResult> {
-  const outcome = await putNode(around, id, body, request.identity, request.raw);
+  const outcome = await putNode(around, id, body, identityOf(request), request.raw);
   if ('code' in outcome) throw new Refusal(outcome);
   return outcome;
 }
@@ -119,7 +119,7 @@ function patch(around: Surroundings, text: string, body: NodePatch, request: Fas
     return { nodes: [present(around, id)], isChanged: Object.keys(overrides).length > 0, isDryRun: true, message };
   }
   const outcome = cluster.apply(
-    { type: 'patch-node', id, ...overrides, by: request.identity.name, ...(reason !== undefined && { reason }) },
+    { type: 'patch-node', id, ...overrides, by: identityOf(request).name, ...(reason !== undefined && { reason }) },
     originOf(request),
   );
   if ('type' in outcome) throw new Refusal(outcome);
@@ -143,7 +143,7 @@ function remove(around: Surroundings, text: string, body: RemoveBody, request: F
     return { nodes: [before], isChanged, isDryRun: true, message: `would remove node ${id}: ${left}` };
   }
   const outcome = cluster.apply(
-    { type: 'remove', id, by: request.identity.name, ...(reason !== undefined && { reason }) },
+    { type: 'remove', id, by: identityOf(request).name, ...(reason !== undefined && { reason }) },
     originOf(request),
   );
   if ('type' in outcome) throw new Refusal(outcome);

@@ -4,7 +4,7 @@ import type { GroupName, NodeResource, Status, StatusBody, WriteResult } from '@
 import { parseGroupName } from '@rollcall/protocol';
 import type { FastifyRequest } from 'fastify';
 import type { Cluster } from '../cluster.ts';
-import { type AdminApp, originOf } from './admin-app.ts';
+import { type AdminApp, identityOf, originOf } from './admin-app.ts';
 import { knownBalancer, knownNode, unknown } from './known.ts';
 import { Refusal } from './refusal.ts';
 import { IdParams, NameParams, ProblemSchema, StatusBodySchema, WriteResultSchema } from './schemas.ts';
@@ -70,7 +70,7 @@ function want(
       type: 'operator-status',
       target,
       status,
-      by: request.identity.name,
+      by: identityOf(request).name,
       ...(reason !== undefined && { reason }),
       ...(deadlineMs !== undefined && { deadlineMs }),
       ...(forMs !== undefined && { forMs }),

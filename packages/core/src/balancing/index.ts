@@ -6,15 +6,15 @@ import { roundRobin } from './round-robin.ts';
 import { session } from './session.ts';
 
 /** Algorithms by the name operators use. */
-export const ALGORITHMS = {
+export const ALGORITHMS: Readonly<Record<AlgorithmName, AlgorithmFactory>> = {
   adaptive,
   session,
   'round-robin': roundRobin,
   'least-connections': leastConnections,
   'power-of-two': powerOfTwo,
-} as const satisfies Record<string, AlgorithmFactory>;
+};
 
-export type AlgorithmName = keyof typeof ALGORITHMS;
+export type AlgorithmName = 'adaptive' | 'session' | 'round-robin' | 'least-connections' | 'power-of-two';
 
 /** For requests without a session. */
 export const DEFAULT_ALGORITHM: AlgorithmName = 'adaptive';

@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Copies, type Copy } from './copies.ts';
+import type { WrappedEnd } from './wrapped-node.ts';
+
+/** Copies whose ends a test decides. */
+class Stage {
+  readonly lives: { readonly index: number; readonly end: (end: WrappedEnd) => void; stopped: string[] }[] = [];
+  readonly waits: number[] = [];
+  readonly said: string[] = [];
+  #onLife: (() => void) | undefined;
+
+  copies(count: number): Copies {
+    return new Copies({
+      count,
+      newCopy: (index) => this.#newCopy(index),
+      say: (line) => void this.said.push(line),
+      rng: () => 1,
+      wait: async (delayMs) => void this.waits.push(delayMs),
+    });
+  }
+
+  async untilLives(count: number): Promise<void> {
+    while (this.lives.length < count) await new Promise<void>((resolve) => (this.#onLife = resolve));
+  }
+
+  #newCopy(index: number): Copy {
+    let end: (end: WrappedEnd) => void = () => {};
+    const ended = new Promise<WrappedEnd>((resolve) => (end = resolve));
+    const life = { index, end, stopped: [] as string[] };
+    return {
+      run: () => {
+        this.lives.push(life);
+        this.#onLife?.();
+        return ended;
+      },
+      stop: async (reason) => {
+        life.stopped.push(reason);
+        end({ exitCode: 143, readyMs: 1 });
+      },
+      kill: () => end({ exitCode: 137, readyMs: 0 }),
+    };
+  }
+}
+
+test('a single copy is not restarted: its exit code is ours', async () => {
+  const stage = new Stage();
+  const run = stage.copies(1).run();
+  await stage.untilLives(1);
+  stage.lives[0]!.end({ exitCode: 7, readyMs: 100 });
+  assert.equal(await run, 7);
+  assert.equal(stage.lives.length, 1);
+});
+
+test('a copy that ends is started again under its own number, later each time', async () => {
+  const stage = new Stage();
+  const copies = stage.copies(2);
+  const run = copies.run();
+  await stage.untilLives(2);
+  for (let life = 1; life <= 3; life += 1) {
+    stage.lives.at(-1)!.end({ exitCode: 1, readyMs: 500 });
+    await stage.untilLives(2 + life);
+  }
+  assert.deepEqual(
+    stage.lives.map((life) => life.index),
+    [0, 1, 1, 1, 1],
+  );
+  assert.deepEqual(stage.waits, [500, 1_000, 2_000]);
+  await copies.stop('SIGTERM');
+  assert.equal(await run, 0);
+});
+
+test('a copy that was healthy is restarted quickly again', async () => {
+  const stage = new Stage();
+  const copies = stage.copies(2);
+  const run = copies.run();
+  await stage.untilLives(2);
+  stage.lives[1]!.end({ exitCode: 1, readyMs: 60_000 });
+  await stage.untilLives(3);
+  assert.deepEqual(stage.waits, [250]);
+  copies.kill();
+  assert.equal(await run, 0);
+});
+
+test('when not one copy becomes ready at its first start, that is the end', async () => {
+  const stage = new Stage();
+  const run = stage.copies(2).run();
+  await stage.untilLives(2);
+  stage.lives[0]!.end({ exitCode: 1, readyMs: 0 });
+  await stage.untilLives(3);
+  stage.lives[1]!.end({ exitCode: 127, readyMs: 0 });
+  stage.lives[2]!.end({ exitCode: 1, readyMs: 0 });
+  assert.equal(await run, 1);
+});
+
+test('stopping stops every copy with the reason, and none is started any more', async () => {
+  const stage = new Stage();
+  const copies = stage.copies(3);
+  const run = copies.run();
+  await stage.untilLives(3);
+  await copies.stop('SIGINT');
+  assert.equal(await run, 0);
+  assert.deepEqual(
+    stage.lives.map((life) => life.stopped),
+    [['SIGINT'], ['SIGINT'], ['SIGINT']],
+  );
+  assert.equal(stage.lives.length, 3);
+});

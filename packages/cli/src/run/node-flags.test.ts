@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { CliFailure } from '../exit.ts';
+import { coordinatorsOf, describedBy, durationOf, type NodeFlags, nameOf, readyPathOf, wholeOf } from './node-flags.ts';
+
+test('only what was given is described', () => {
+  assert.deepEqual(describedBy({}), { balancer: 'default' });
+  const flags: NodeFlags = {
+    balancer: 'shop',
+    group: 'eu',
+    host: ['Shop.test', '*.shop.test'],
+    context: ['/app'],
+    weight: '2.5',
+    sticky: 'suffix',
+    sessionCookie: ['sid'],
+  };
+  assert.deepEqual(describedBy(flags), {
+    balancer: 'shop',
+    group: 'eu',
+    hosts: ['shop.test', '*.shop.test'],
+    contexts: ['/app'],
+    weight: 2.5,
+    sticky: { mode: 'suffix', cookies: ['sid'] },
+  });
+});
+
+test('a mistake is one line with the flag in it, and exit code 2', () => {
+  const mistakes: (() => unknown)[] = [
+    () => describedBy({ balancer: 'my shop' }),
+    () => describedBy({ group: 'a.b' }),
+    () => describedBy({ host: ['shop.test:80'] }),
+    () => describedBy({ context: ['app'] }),
+    () => describedBy({ weight: '0' }),
+    () => describedBy({ weight: '1e9' }),
+    () => describedBy({ sticky: 'sometimes' }),
+    () => describedBy({ sessionCookie: ['a b'] }),
+    () => describedBy({ host: Array.from({ length: 17 }, () => '*') }),
+    () => nameOf('--id', ''),
+    () => durationOf('--ready-timeout', '30 s', 0),
+    () => durationOf('--ready-timeout', '25h', 0),
+    () => wholeOf('--count', '2.5', 1, 64),
+    () => wholeOf('--port', '65536', 1, 65_535),
+    () => readyPathOf('ready'),
+    () => coordinatorsOf(['ftp://x'], {}),
+  ];
+  for (const mistake of mistakes) {
+    assert.throws(mistake, (error) => {
+      assert.ok(error instanceof CliFailure, String(error));
+      assert.equal(error.exitCode, 2);
+      assert.doesNotMatch(error.message, /\n/);
+      return true;
+    });
+  }
+});

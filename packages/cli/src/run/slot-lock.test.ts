@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { acquireSlot, defaultSlotDirectory, type Slot } from './slot-lock.ts';
+
+function setUp(t: TestContext) {
+  const directory = mkdtempSync(join(tmpdir(), 'rollcall-slots-'));
+  t.after(() => rmSync(directory, { recursive: true }));
+  const acquire = (workingDirectory = '/srv/shop', balancer = 'shop'): Slot => {
+    const slot = acquireSlot({ directory: join(directory, 'slots'), balancer, workingDirectory });
+    assert.ok(slot);
+    return slot;
+  };
+  return { directory: join(directory, 'slots'), acquire };
+}
+
+test('copies get the lowest free numbers, and a number that was given back is taken again', (t) => {
+  const { acquire } = setUp(t);
+  const slots = [acquire(), acquire(), acquire()];
+  assert.deepEqual(
+    slots.map((slot) => slot.number),
+    [0, 1, 2],
+  );
+  slots[1]!.release();
+  slots[1]!.release();
+  assert.equal(acquire().number, 1);
+  assert.equal(acquire().number, 3);
+});
+
+test('programs in other places and other balancers count for themselves', (t) => {
+  const { acquire } = setUp(t);
+  assert.deepEqual(
+    [acquire(), acquire('/srv/wiki'), acquire('/srv/shop', 'wiki')].map((slot) => slot.number),
+    [0, 0, 0],
+  );
+});
+
+test('the lock of a process that is gone, of a pid used again, and a broken one are taken over', async (t) => {
+  const { directory, acquire } = setUp(t);
+  const child = spawn(process.execPath, ['-e', '']);
+  await once(child, 'exit');
+  const slot = acquire();
+  const [file] = readdirSync(directory);
+  for (const content of [`${child.pid} 1\nx\n`, `${process.pid} 1\nx\n`, 'rubbish', '']) {
+    writeFileSync(join(directory, file!), content);
+    assert.equal(acquire().number, 0, JSON.stringify(content));
+  }
+  slot.release();
+  assert.equal(readdirSync(directory).length, 1, 'whoever lost its lock does not remove another one');
+});
+
+test('nothing but locks is left behind', (t) => {
+  const { directory, acquire } = setUp(t);
+  acquire().release();
+  assert.deepEqual(readdirSync(directory), []);
+});
+
+test('the state directory follows XDG for everybody but root', () => {
+  const directory = defaultSlotDirectory({ XDG_STATE_HOME: '/state' });
+  assert.ok(['/state/rollcall/slots', '/var/lib/rollcall/slots'].includes(directory));
+});

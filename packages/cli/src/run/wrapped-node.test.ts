@@ -1,0 +1,228 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { type TestContext, test } from 'node:test';
+import { type ScriptedCoordinator, startScriptedCoordinator } from '@rollcall/agent/testing';
+import { freePort } from './port.ts';
+import { processTree } from './process-table.ts';
+import { WrappedNode, type WrappedNodeOptions } from './wrapped-node.ts';
+
+/** A program that serves on the port in its first argument, or on PORT, and runs `more` before. */
+function program(more = ''): string[] {
+  const serve = `require('node:http').createServer((q, a) => a.end(q.url)).listen(Number(process.argv[1] ?? process.env.PORT), '127.0.0.1')`;
+  return [process.execPath, '-e', `${more};${serve}`];
+}
+
+interface Setting {
+  readonly coordinator: ScriptedCoordinator;
+  readonly said: string[];
+  /** Resolves once a line with `text` was said. */
+  untilSaid(text: string): Promise<string>;
+  newNode(command: readonly string[], options?: Partial<WrappedNodeOptions>): WrappedNode;
+}
+
+async function setUp(t: TestContext): Promise<Setting> {
+  const coordinator = await startScriptedCoordinator();
+  const said: string[] = [];
+  const waiting = new Set<() => void>();
+  t.after(() => coordinator.close());
+  return {
+    coordinator,
+    said,
+    async untilSaid(text) {
+      for (;;) {
+        const line = said.find((candidate) => candidate.includes(text));
+        if (line !== undefined) return line;
+        await new Promise<void>((resolve) => waiting.add(resolve));
+      }
+    },
+    newNode(command, options = {}) {
+      const node = new WrappedNode({
+        command,
+        description: { balancer: 'shop', hosts: ['shop.test'] },
+        id: 'shop-1',
+        route: 'r1',
+        readyTimeoutMs: 20_000,
+        drainSessionsMs: 0,
+        graceMs: 5_000,
+        coordinators: [coordinator.url],
+        token: () => ({}),
+        environment: process.env,
+        say: (line) => {
+          said.push(line);
+          for (const wake of waiting) wake();
+          waiting.clear();
+        },
+        ...options,
+      });
+      t.after(() => node.kill());
+      return node;
+    },
+  };
+}
+
+test('a program becomes a node, is drained when told to stop, and then ended', async (t) => {
+  const { coordinator, newNode } = await setUp(t);
+  const node = newNode(program("process.on('SIGTERM', () => process.exit(0))"));
+  const run = node.run();
+  const peer = await coordinator.peer();
+  const sent = await peer.accept();
+  assert.deepEqual([sent.id, sent.route, sent.balancer, sent.hosts], ['shop-1', 'r1', 'shop', ['shop.test']]);
+  assert.equal(await (await fetch(`${sent.url}/hello`)).text(), '/hello');
+  const { load } = await peer.next('heartbeat');
+  assert.ok(process.platform !== 'linux' || (load !== undefined && load >= 0 && load <= 1));
+  const stopped = node.stop('SIGTERM');
+  const status = await peer.next('status');
+  assert.deepEqual([status.status, status.reason], ['stopped', 'SIGTERM']);
+  assert.equal((await fetch(sent.url)).status, 200, 'serves until the word comes');
+  peer.send({ type: 'drained' });
+  await peer.next('leave');
+  await stopped;
+  const { exitCode, readyMs } = await run;
+  assert.equal(exitCode, 0);
+  assert.ok(readyMs > 0);
+});
+
+test('placeholders and environment tell the program its port, route and id', async (t) => {
+  const { coordinator, newNode } = await setUp(t);
+  const report = `require('node:fs');const e=process.env;process.title='x';
+    require('node:http').createServer((q,a)=>a.end(JSON.stringify([process.argv.slice(1),e.PORT,e.ROLLCALL_ROUTE,e.ROLLCALL_NODE_ID,JSON.parse(e.ROLLCALL_NODE)]))).listen(e.PORT)`;
+  const port = await freePort();
+  const node = newNode([process.execPath, '-e', report, '--', '-Dport={port}', '{route}/{id}', '{other}'], { port });
+  const run = node.run();
+  const peer = await coordinator.peer();
+  const sent = await peer.accept();
+  const body = (await (await fetch(sent.url)).json()) as unknown;
+  const words = [`-Dport=${port}`, 'r1/shop-1', '{other}'];
+  assert.deepEqual(body, [words, String(port), 'r1', 'shop-1', { balancer: 'shop', hosts: ['shop.test'] }]);
+  node.kill();
+  assert.equal((await run).exitCode, 137);
+});
+
+test('when the program dies the node leaves at once, and its exit code is ours', async (t) => {
+  const { coordinator, newNode } = await setUp(t);
+  const node = newNode(program("process.on('SIGUSR2', () => process.exit(7)); console.log = 0"));
+  const run = node.run();
+  const peer = await coordinator.peer();
+  const sent = await peer.accept();
+  await peer.next('heartbeat');
+  assert.ok(sent.url);
+  const own = processTree(process.pid).filter((entry) => entry.parent === process.pid && entry.session === entry.pid);
+  process.kill(own.at(-1)!.pid, 'SIGUSR2');
+  await peer.next('leave');
+  assert.equal((await run).exitCode, 7);
+});
+
+test('a program that listens elsewhere is told where, and ended', { skip: process.platform !== 'linux' }, async (t) => {
+  const { newNode, said } = await setUp(t);
+  const elsewhere = await freePort();
+  const end = await newNode([...program(), String(elsewhere)], { readyTimeoutMs: 2_000 }).run();
+  assert.deepEqual(end, { exitCode: 1, readyMs: 0 });
+  assert.match(said[0]!, new RegExp(`^pid \\d+ \\(.+\\) listens on ${elsewhere}: use --port ${elsewhere}$`));
+});
+
+test('a program that answers errors only is not ready, and another path may be asked', async (t) => {
+  const { newNode, said, coordinator } = await setUp(t);
+  const picky = `require('node:http').createServer((q,a)=>{a.statusCode=q.url==='/up'?204:503;a.end()}).listen(process.env.PORT)`;
+  const command = [process.execPath, '-e', picky];
+  assert.equal((await newNode(command, { readyTimeoutMs: 2_000 }).run()).exitCode, 1);
+  assert.match(said[0]!, /answers 503 at \/ after 2 s: use --ready PATH/);
+  const node = newNode(command, { readyPath: '/up' });
+  const run = node.run();
+  const peer = await coordinator.peer();
+  await peer.accept();
+  await peer.next('heartbeat');
+  node.kill();
+  await run;
+});
+
+test('a command that does not exist is 127, and a program that ends before it is ready keeps its code', async (t) => {
+  const { newNode, said } = await setUp(t);
+  assert.deepEqual(await newNode(['/nonexistent/program']).run(), { exitCode: 127, readyMs: 0 });
+  assert.match(said[0]!, /there is no such command/);
+  assert.deepEqual(await newNode([process.execPath, '-e', 'process.exit(9)']).run(), { exitCode: 9, readyMs: 0 });
+});
+
+test('a port that is taken is told with its holder, and nothing is started', async (t) => {
+  const { newNode, said } = await setUp(t);
+  const server = createServer((socket) => socket.destroy());
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  const { port } = server.address() as { port: number };
+  assert.equal((await newNode(program(), { port }).run()).exitCode, 1);
+  assert.match(said[0]!, new RegExp(`^port ${port} is taken by`));
+});
+
+test('what a program leaves behind when it dies is ended with it', {
+  skip: process.platform !== 'linux',
+}, async (t) => {
+  const { newNode } = await setUp(t);
+  const node = newNode(['sh', '-c', 'sleep 600 & exit 3']);
+  const before = new Set(processTree(process.pid).map((entry) => entry.pid));
+  assert.equal((await node.run()).exitCode, 3);
+  const left = processTree(process.pid).filter((entry) => !before.has(entry.pid));
+  assert.deepEqual(left, []);
+});
+
+test('a program that ignores being asked is killed after the grace', async (t) => {
+  const { coordinator, newNode } = await setUp(t);
+  const node = newNode(program("process.on('SIGTERM', () => {})"), { graceMs: 100 });
+  const run = node.run();
+  const peer = await coordinator.peer();
+  await peer.accept();
+  await peer.next('heartbeat');
+  const stopped = node.stop('SIGINT');
+  await peer.next('status');
+  peer.send({ type: 'drained' });
+  await stopped;
+  assert.equal((await run).exitCode, 137);
+});
+
+test('a frozen program is not reported, and is again when it goes on', {
+  skip: process.platform !== 'linux',
+}, async (t) => {
+  const { coordinator, newNode, untilSaid } = await setUp(t);
+  const node = newNode(program("process.on('SIGTERM', () => process.exit(0))"));
+  const run = node.run();
+  const peer = await coordinator.peer();
+  await peer.accept({ heartbeatMs: 50 });
+  await peer.next('heartbeat');
+  const own = processTree(process.pid).filter((entry) => entry.parent === process.pid && entry.session === entry.pid);
+  const { pid } = own.at(-1)!;
+  process.kill(pid, 'SIGSTOP');
+  await untilSaid('does not answer');
+  const silentAt = peer.received.length;
+  process.kill(pid, 'SIGCONT');
+  await untilSaid('answers again');
+  assert.ok(peer.received.length - silentAt <= 1);
+  await peer.next('heartbeat');
+  node.kill();
+  await run;
+});
+
+test('an agent inside the program takes over, and the wrapper only watches', async (t) => {
+  const { coordinator, newNode, untilSaid } = await setUp(t);
+  const node = newNode(program("process.on('SIGTERM', () => process.exit(0))"));
+  const run = node.run();
+  const peer = await coordinator.peer();
+  await peer.accept();
+  peer.send({ type: 'error', code: 'superseded', message: 'a newer process has the id shop-1' });
+  peer.close(4409);
+  await untilSaid('the program goes on');
+  await node.stop('SIGTERM');
+  assert.equal((await run).exitCode, 0);
+});
+
+test('a missing coordinator is said once, and the program runs all the same', async (t) => {
+  const { coordinator, newNode, untilSaid, said } = await setUp(t);
+  const gone = await startScriptedCoordinator();
+  await gone.close();
+  const node = newNode(program(), { coordinators: [gone.url] });
+  const run = node.run();
+  await untilSaid('no coordinator at');
+  assert.equal(said.filter((line) => line.includes('no coordinator')).length, 1);
+  assert.ok(coordinator.url);
+  await node.stop('SIGTERM');
+  assert.equal((await run).exitCode, 143);
+});

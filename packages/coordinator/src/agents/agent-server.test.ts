@@ -1,0 +1,420 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { afterEach, describe, test } from 'node:test';
+import type { EventResource, NodeResource } from '@rollcall/protocol';
+import { AGENT_PATH, AGENT_SUBPROTOCOL } from '@rollcall/protocol';
+import { startTestCoordinator, TEST_FEED_TOKEN, type TestCoordinator } from '../testing/test-coordinator.ts';
+import { startTestNode, type TestNode } from '../testing/test-node.ts';
+import { TestSocket } from '../testing/test-socket.ts';
+
+const closers: (() => Promise<void> | void)[] = [];
+
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+async function coordinator(options: Parameters<typeof startTestCoordinator>[0] = {}): Promise<TestCoordinator> {
+  const started = await startTestCoordinator(options);
+  closers.push(() => started.close());
+  return started;
+}
+
+async function node(): Promise<TestNode> {
+  const started = await startTestNode();
+  closers.push(() => started.close());
+  return started;
+}
+
+async function agent({ coordinator: { agentsUrl } }: TestCoordinator, token?: string): Promise<TestSocket> {
+  const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  const socket = await TestSocket.open(`${agentsUrl}${AGENT_PATH}`, AGENT_SUBPROTOCOL, { headers });
+  closers.push(() => socket.terminate());
+  return socket;
+}
+
+function registration(id: string, url: string, more: object = {}): object {
+  return { type: 'register', node: { id, balancer: 'shop', url, ...more } };
+}
+
+/** Resolves when an event of this type about this node is in the log. */
+async function event(started: TestCoordinator, type: string, id?: string): Promise<EventResource> {
+  const response = await fetch(`${started.coordinator.url}/v1/events`, {
+    headers: { accept: 'text/event-stream', authorization: `Bearer ${started.adminToken}` },
+  });
+  const decoder = new TextDecoder();
+  let text = '';
+  for await (const chunk of response.body!) {
+    text += decoder.decode(chunk, { stream: true });
+    for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
+      const data = /^data: (.*)$/m.exec(text.slice(0, end))?.[1];
+      text = text.slice(end + 2);
+      if (data === undefined) continue;
+      const found = JSON.parse(data) as EventResource;
+      if (found.type === type && (id === undefined || found.node === id)) return found;
+    }
+  }
+  throw new Error(`the stream ended without ${type}`);
+}
+
+async function nodeOf(started: TestCoordinator, id: string): Promise<NodeResource> {
+  return (await started.api(`/v1/nodes/${id}`)).json<NodeResource>();
+}
+
+describe('an agent that behaves', () => {
+  test('registers with three fields, is probed, and is up', async () => {
+    const started = await coordinator();
+    const { url } = await node();
+    const socket = await agent(started);
+    socket.send(registration('n1', url));
+    const registered = await socket.next('registered');
+    assert.deepEqual(
+      { ...(registered['node'] as object), incarnation: 0, instance: '' },
+      {
+        id: 'n1',
+        balancer: 'shop',
+        url,
+        route: 'n1',
+        contexts: [{ path: '/' }],
+        hosts: ['*'],
+        weight: 1,
+        incarnation: 0,
+        instance: '',
+        loadHeader: false,
+        meta: {},
+      },
+    );
+    assert.equal(registered['heartbeatMs'], 1_000);
+    assert.equal(registered['leaseMs'], 15_000);
+    await event(started, 'up', 'n1');
+    assert.equal((await nodeOf(started, 'n1')).liveness, 'up');
+  });
+
+  test('is heard when it tells its load, and its wish', async () => {
+    const started = await coordinator();
+    const { url } = await node();
+    const socket = await agent(started);
+    socket.send(registration('n1', url));
+    await socket.next('registered');
+    socket.send({ type: 'heartbeat', seq: 1, load: 0.37, sessions: 14, inFlight: 3 });
+    socket.send({ type: 'status', status: 'draining', reason: 'deploy' });
+    await event(started, 'status', 'n1');
+    const resource = await nodeOf(started, 'n1');
+    assert.equal(resource.load, 0.37);
+    assert.equal(resource.sessions, 14);
+    assert.equal(resource.reported.status, 'draining');
+    assert.equal(resource.wanted.status, 'enabled');
+  });
+
+  test('learns what the operator wants, at once and after a reconnect', async () => {
+    const started = await coordinator();
+    const { url } = await node();
+    const instance = 'a'.repeat(32);
+    const socket = await agent(started);
+    socket.send(registration('n1', url, { instance }));
+    await socket.next('registered');
+    await started.api('/v1/nodes/n1/drain', { method: 'POST', body: { reason: 'deploy', deadlineMs: 60_000 } });
+    const told = await socket.next('status');
+    assert.deepEqual(told, { type: 'status', status: 'draining', reason: 'deploy', deadlineMs: 60_000 });
+    socket.terminate();
+    const again = await agent(started);
+    again.send(registration('n1', url, { instance }));
+    await again.next('registered');
+    assert.equal((await again.next('status'))['status'], 'draining');
+  });
+
+  test('is told drained when no worker and nothing in flight is left', async () => {
+    const started = await coordinator({ settleMs: 1 });
+    const { url } = await node();
+    const socket = await agent(started);
+    socket.send(registration('n1', url));
+    await event(started, 'up', 'n1');
+    await event(started, 'settled');
+    socket.send({ type: 'status', status: 'stopped', deadlineMs: 8_000 });
+    assert.deepEqual(await socket.next('drained'), { type: 'drained' });
+  });
+
+  test('is gone at once when it leaves', async () => {
+    const started = await coordinator();
+    const { url } = await node();
+    const socket = await agent(started);
+    socket.send(registration('n1', url));
+    await event(started, 'up', 'n1');
+    socket.send({ type: 'leave' });
+    assert.equal((await socket.closed).code, 1000);
+    const { liveness, livenessReason } = await nodeOf(started, 'n1');
+    assert.equal(liveness, 'gone');
+    assert.match(livenessReason ?? '', /left/);
+  });
+
+  test('is suspect when its connection breaks, and up again when the same process is back', async () => {
+    const started = await coordinator();
+    const { url } = await node();
+    const instance = 'b'.repeat(32);
+    const socket = await agent(started);
+    socket.send(registration('n1', url, { instance }));
+    await event(started, 'up', 'n1');
+    socket.terminate();
+    await event(started, 'suspect', 'n1');
+    const again = await agent(started);
+    again.send(registration('n1', url, { instance }));
+    await again.next('registered');
+    assert.equal((await nodeOf(started, 'n1')).liveness, 'up');
+  });
+
+  test('comes back after 1012 when the coordinator goes away, and nobody is suspect for it', async () => {
+    const started = await startTestCoordinator();
+    const { url } = await node();
+    const socket = await agent(started);
+    socket.send(registration('n1', url));
+    await event(started, 'up', 'n1');
+    await started.close();
+    assert.equal((await socket.closed).code, 1012);
+    assert.equal(started.coordinator.registry.counts().up, 1);
+  });
+});
+
+describe('an address', () => {
+  test('where nobody listens is reported with advice, and the connection stays', async () => {
+    const started = await coordinator();
+    const dead = await startTestNode();
+    await dead.close();
+    const socket = await agent(started);
+    socket.send(registration('n1', dead.url));
+    await socket.next('registered');
+    const error = await socket.next('error');
+    assert.equal(error['code'], 'unreachable');
+    assert.match(String(error['message']), /127\.0\.0\.1 only\?/);
+    assert.equal((await nodeOf(started, 'n1')).liveness, 'joining');
+    const late = await startTestNode(dead.port);
+    closers.push(() => late.close());
+    await event(started, 'up', 'n1');
+    assert.equal((await nodeOf(started, 'n1')).liveness, 'up');
+  });
+
+  test('that is not the peer’s own is refused, and the connection stays', async () => {
+    const started = await coordinator();
+    const socket = await agent(started);
+    socket.send(registration('n1', 'http://169.254.169.254:80'));
+    const error = await socket.next('error');
+    assert.equal(error['code'], 'bad-address');
+    assert.match(String(error['message']), /link-local/);
+    const { url } = await node();
+    socket.send(registration('n1', url));
+    await socket.next('registered');
+  });
+
+  test('of the coordinator itself is refused', async () => {
+    const started = await coordinator();
+    const socket = await agent(started);
+    socket.send(registration('n1', started.coordinator.url));
+    assert.equal((await socket.next('error'))['code'], 'bad-address');
+  });
+});
+
+describe('a stranger at the door', () => {
+  test('with Origin is refused with 403', async () => {
+    const { coordinator: started } = await coordinator();
+    const url = `${started.agentsUrl}${AGENT_PATH}`;
+    assert.equal(await TestSocket.refusal(url, [AGENT_SUBPROTOCOL], { origin: 'http://evil.example' }), 403);
+  });
+
+  test('without a version in common gets 426', async () => {
+    const { coordinator: started } = await coordinator();
+    assert.equal(await TestSocket.refusal(`${started.agentsUrl}${AGENT_PATH}`, ['rollcall.v999']), 426);
+  });
+
+  test('with an unknown token gets 401, with one of another role 403', async () => {
+    const started = await coordinator({ joinToken: 'secret' });
+    const url = `${started.coordinator.agentsUrl}${AGENT_PATH}`;
+    const bearer = (token: string) => ({ headers: { authorization: `Bearer ${token}` } });
+    assert.equal(await TestSocket.refusal(url, [AGENT_SUBPROTOCOL], bearer('wrong')), 401);
+    assert.equal(await TestSocket.refusal(url, [AGENT_SUBPROTOCOL]), 401);
+    assert.equal(await TestSocket.refusal(url, [AGENT_SUBPROTOCOL], bearer(TEST_FEED_TOKEN)), 403);
+    await agent(started, 'secret');
+  });
+
+  test('at another path gets 404', async () => {
+    const { coordinator: started } = await coordinator();
+    assert.equal(await TestSocket.refusal(`${started.agentsUrl}/v1/agent/`, [AGENT_SUBPROTOCOL]), 404);
+  });
+
+  test('who guesses tokens gets 429 after twenty', async () => {
+    const started = await coordinator({ joinToken: 'secret' });
+    const url = `${started.coordinator.agentsUrl}${AGENT_PATH}`;
+    const codes = new Set<number>();
+    for (let i = 0; i < 30; i++) {
+      const options = { headers: { authorization: `Bearer guess-${i}` } };
+      codes.add(await TestSocket.refusal(url, [AGENT_SUBPROTOCOL], options));
+    }
+    assert.deepEqual([...codes], [401, 429]);
+  });
+});
+
+describe('bad input', () => {
+  const cases: readonly (readonly [string, string, string])[] = [
+    ['malformed JSON', '{', 'bad-message'],
+    ['an array', '[]', 'bad-message'],
+    ['an unknown type', '{"type":"hug"}', 'unknown-message'],
+    ['no type', '{}', 'missing-field'],
+    ['a heartbeat before register', '{"type":"heartbeat"}', 'not-registered'],
+    ['an illegal name', '{"type":"register","node":{"id":"a.b","balancer":"x","url":"http://127.0.0.1:1"}}', 'bad-name'],
+    ['a key __proto__', '{"type":"heartbeat","__proto__":{"polluted":true}}', 'bad-field'],
+    ['an address with odd spelling', '{"type":"register","node":{"id":"a","balancer":"x","url":"http://2130706433:80"}}', 'bad-address'],
+  ];
+  for (const [what, frame, code] of cases)
+    test(`${what} gets ${code} and the connection stays`, async () => {
+      const started = await coordinator();
+      const socket = await agent(started);
+      socket.send(frame);
+      assert.equal((await socket.next('error'))['code'], code);
+      const { url } = await node();
+      socket.send(registration('n1', url));
+      await socket.next('registered');
+      assert.equal(({} as { polluted?: boolean }).polluted, undefined);
+    });
+
+  test('a load that is not finite or negative keeps the last good one', async () => {
+    const started = await coordinator();
+    const { url } = await node();
+    const socket = await agent(started);
+    socket.send(registration('n1', url));
+    await socket.next('registered');
+    socket.send({ type: 'heartbeat', load: 0.5 });
+    socket.send('{"type":"heartbeat","load":1e999}');
+    socket.send({ type: 'heartbeat', load: -1 });
+    assert.equal((await socket.next('error'))['code'], 'bad-field');
+    assert.equal((await socket.next('error'))['code'], 'bad-field');
+    assert.equal((await nodeOf(started, 'n1')).load, 0.5);
+  });
+
+  test('the third within a minute closes with 4400', async () => {
+    const started = await coordinator();
+    const socket = await agent(started);
+    for (let i = 0; i < 3; i++) socket.send('{');
+    const { code } = await socket.closed;
+    assert.equal(code, 4400);
+  });
+
+  const frames: readonly (readonly [string, (socket: TestSocket) => void, number])[] = [
+    ['a frame of 10 MiB', (socket) => socket.send('x'.repeat(10 * 1024 * 1024)), 1009],
+    ['a binary frame', (socket) => socket.socket.send(Buffer.from('{}'), { binary: true }), 1003],
+    ['bad UTF-8', (socket) => socket.socket.send(Buffer.from([0xff, 0xfe]), { binary: false }), 1007],
+    ['a message in thousands of fragments', sendFragments, 1008],
+  ];
+  for (const [what, send, code] of frames)
+    test(`${what} closes with ${code} and disturbs nobody else`, async () => {
+      const started = await coordinator();
+      const { url } = await node();
+      const other = await agent(started);
+      other.send(registration('other', url));
+      await event(started, 'up', 'other');
+      const socket = await agent(started);
+      send(socket);
+      assert.equal((await socket.closed).code, code);
+      other.send({ type: 'heartbeat', load: 0.25 });
+      other.send({ type: 'status', status: 'draining' });
+      await event(started, 'status', 'other');
+      assert.equal((await nodeOf(started, 'other')).load, 0.25);
+    });
+
+  test('a flood is dropped with too-fast, and the connection is given up', async () => {
+    const started = await coordinator();
+    const { url } = await node();
+    const socket = await agent(started);
+    socket.send(registration('n1', url));
+    await socket.next('registered');
+    for (let i = 0; i < 2_000; i++) socket.send('{"type":"heartbeat"}');
+    assert.equal((await socket.next('error'))['code'], 'too-fast');
+    assert.equal((await socket.closed).code, 1008);
+  });
+});
+
+describe('two processes', () => {
+  test('with one id: the later start wins, the earlier is told and closed with 4409', async () => {
+    const started = await coordinator();
+    const { url } = await node();
+    const first = await agent(started);
+    first.send(registration('n1', url, { instance: 'a'.repeat(32), incarnation: 1 }));
+    await first.next('registered');
+    const second = await agent(started);
+    second.send(registration('n1', url, { instance: 'b'.repeat(32), incarnation: 2 }));
+    await second.next('registered');
+    assert.equal((await first.next('error'))['code'], 'superseded');
+    assert.equal((await first.closed).code, 4409);
+    const third = await agent(started);
+    third.send(registration('n1', url, { instance: 'c'.repeat(32), incarnation: 2 }));
+    assert.equal((await third.next('error'))['code'], 'id-taken');
+    assert.equal((await third.closed).code, 4409);
+    second.send({ type: 'heartbeat', load: 0.1 });
+    second.send({ type: 'status', status: 'draining' });
+    await second.close();
+  });
+
+  test('with one route: the second is refused and the holder is named', async () => {
+    const started = await coordinator();
+    const { url } = await node();
+    const first = await agent(started);
+    first.send(registration('n1', url, { route: 'r' }));
+    await first.next('registered');
+    const second = await agent(started);
+    second.send(registration('n2', url, { route: 'r' }));
+    const error = await second.next('error');
+    assert.equal(error['code'], 'route-taken');
+    assert.match(String(error['message']), /n1/);
+    assert.equal((await second.closed).code, 4409);
+  });
+
+  test('of two balancers cannot serve one context', async () => {
+    const started = await coordinator();
+    const { url } = await node();
+    const first = await agent(started);
+    first.send(registration('n1', url));
+    await first.next('registered');
+    const second = await agent(started);
+    second.send(registration('n2', url, { balancer: 'other' }));
+    const error = await second.next('error');
+    assert.equal(error['code'], 'context-taken');
+    assert.match(String(error['message']), /is served by balancer shop/);
+  });
+
+  test('one connection speaks for one node only', async () => {
+    const started = await coordinator();
+    const { url } = await node();
+    const socket = await agent(started);
+    socket.send(registration('n1', url));
+    await socket.next('registered');
+    socket.send(registration('n2', url));
+    assert.equal((await socket.next('error'))['code'], 'already-registered');
+  });
+
+  test('a removed one may not come back, a new one may', async () => {
+    const started = await coordinator();
+    const { url } = await node();
+    const instance = 'a'.repeat(32);
+    const socket = await agent(started);
+    socket.send(registration('n1', url, { instance }));
+    await event(started, 'up', 'n1');
+    await started.api('/v1/nodes/n1', { method: 'DELETE' });
+    assert.equal((await socket.next('error'))['code'], 'removed');
+    assert.equal((await socket.closed).code, 4403);
+    const again = await agent(started);
+    again.send(registration('n1', url, { instance }));
+    assert.equal((await again.next('error'))['code'], 'removed');
+    const fresh = await agent(started);
+    fresh.send(registration('n1', url, { instance: 'b'.repeat(32) }));
+    await fresh.next('registered');
+  });
+});
+
+test('agents have a port of their own without pages', async () => {
+  const started = await coordinator({ agentsListen: { host: '127.0.0.1', port: 0 } });
+  assert.notEqual(started.coordinator.agentsUrl, started.coordinator.url.replace('http', 'ws'));
+  await agent(started);
+  const response = await fetch(`${started.coordinator.agentsUrl.replace('ws', 'http')}/v1/nodes`);
+  assert.equal(response.status, 404);
+});
+
+function sendFragments(socket: TestSocket): void {
+  for (let i = 0; i < 5_000; i++) socket.socket.send('', { fin: false });
+  void once(socket.socket, 'close');
+}

@@ -1,0 +1,136 @@
+/** The balancer-manager page: live rows per balancer, three verbs, advice, events. */
+import type { BalancerResource, EventResource, NodeResource, StatusResource, WriteResult } from '@rollcall/protocol';
+import { get, poll, post, tellFailure } from './admin-api.js';
+import { byId, make, setText, showIf } from './dom.js';
+import { NodeTable, type Verb } from './node-table.js';
+
+const PERIOD_MS = 1_000;
+const MAX_EVENTS = 200;
+
+interface Section {
+  readonly element: HTMLElement;
+  readonly about: HTMLElement;
+  readonly table: NodeTable;
+}
+
+const sections = new Map<string, Section>();
+
+poll(refresh, PERIOD_MS);
+followEvents();
+
+async function refresh(): Promise<void> {
+  const [{ nodes }, { balancers }, status] = await Promise.all([
+    get<{ nodes: readonly NodeResource[] }>('/v1/nodes'),
+    get<{ balancers: readonly BalancerResource[] }>('/v1/balancers'),
+    get<StatusResource>('/v1/status'),
+  ]);
+  setText(
+    byId('summary'),
+    `${status.nodes.up} nodes up · ${status.sessions} sessions · ${status.requestsPerSecond.toFixed(1)} requests/s`,
+  );
+  const advice = byId('advice');
+  advice.hidden = status.advice.length === 0;
+  advice.replaceChildren(...status.advice.map((sentence) => make('li', '', sentence)));
+  showBalancers(nodes, new Map(balancers.map((balancer) => [balancer.name, balancer])), status);
+}
+
+function showBalancers(
+  nodes: readonly NodeResource[],
+  balancers: ReadonlyMap<string, BalancerResource>,
+  status: StatusResource,
+): void {
+  const main = byId('balancers');
+  const names = [...new Set(nodes.map((node) => node.balancer))].sort();
+  for (const [name, section] of sections) {
+    if (names.includes(name as NodeResource['balancer'])) continue;
+    section.element.remove();
+    sections.delete(name);
+  }
+  for (const name of names) {
+    const section = sections.get(name) ?? addSection(main, name);
+    setText(section.about, aboutBalancer(balancers.get(name)));
+    section.table.update(nodes.filter((node) => node.balancer === name));
+  }
+  const empty = document.getElementById('empty');
+  if (names.length > 0) empty?.remove();
+  else if (!empty) {
+    const note = make(
+      'section',
+      '',
+      make('h2', '', 'No nodes yet'),
+      make(
+        'p',
+        '',
+        'Add a program of yours: ',
+        make('code', '', `rollcall run --coordinator ${status.control} -- YOUR PROGRAM {port}`),
+      ),
+    );
+    note.id = 'empty';
+    main.replaceChildren(note);
+  }
+}
+
+function addSection(main: HTMLElement, name: string): Section {
+  const about = make('p', '');
+  const table = new NodeTable((verb, node) => void act(verb, node));
+  const section: Section = { element: make('section', '', make('h2', '', name), about, table.element), about, table };
+  main.append(section.element);
+  sections.set(name, section);
+  return section;
+}
+
+function aboutBalancer(balancer: BalancerResource | undefined): string {
+  if (!balancer) return '';
+  const places = balancer.contexts.map(({ host, path }) => `${host}${path}`).join(' ');
+  return `${places} · sticky ${balancer.sticky.mode}, failover ${balancer.sticky.failover} · new sessions by ${balancer.sessionAlgorithm}, requests by ${balancer.algorithm} · ${balancer.nodesUp} of ${balancer.nodes} nodes up`;
+}
+
+const EFFECT: Readonly<Record<Verb, string>> = {
+  drain: 'It keeps its sessions and gets no new ones.',
+  enable: 'It takes everything again.',
+  stop: 'It takes nothing from now on. Its sessions move to other nodes or end.',
+};
+
+async function act(verb: Verb, node: NodeResource): Promise<void> {
+  const reason = await confirmed(
+    `${verb} ${node.id}?`,
+    `${EFFECT[verb]}${verb === 'stop' ? ` It has ${node.sessions} sessions.` : ''}`,
+    verb,
+  );
+  if (reason === undefined) return;
+  try {
+    await post<WriteResult>(`/v1/nodes/${node.id}/${verb}`, reason === '' ? {} : { reason });
+    showIf(byId('trouble'), '');
+    await refresh();
+  } catch (error) {
+    tellFailure(error);
+  }
+}
+
+/** Asks; the reason that was given, or undefined when the answer was no. */
+function confirmed(title: string, text: string, verb: Verb): Promise<string | undefined> {
+  const dialog = byId<HTMLDialogElement>('confirm');
+  const reason = byId<HTMLInputElement>('confirm-reason');
+  setText(byId('confirm-title'), title);
+  setText(byId('confirm-text'), text);
+  setText(byId('confirm-ok'), verb);
+  reason.value = '';
+  dialog.returnValue = '';
+  dialog.showModal();
+  return new Promise((resolve) =>
+    dialog.addEventListener('close', () => resolve(dialog.returnValue === 'ok' ? reason.value.trim() : undefined), {
+      once: true,
+    }),
+  );
+}
+
+/** The tail of the cluster's history. The browser reconnects by itself and resumes where it was. */
+function followEvents(): void {
+  const list = byId('events');
+  new EventSource('/v1/events').addEventListener('message', ({ data }: MessageEvent<string>) => {
+    const event = JSON.parse(data) as EventResource;
+    const time = make('time', '', new Date(event.atUnixMs).toLocaleTimeString());
+    list.prepend(make('li', '', time, event.by ? `${event.message} (by ${event.by})` : event.message));
+    while (list.childElementCount > MAX_EVENTS) list.lastElementChild?.remove();
+  });
+}

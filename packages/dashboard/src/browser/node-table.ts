@@ -1,0 +1,142 @@
+/** The table of one balancer's nodes: rows live as long as their nodes, cells change in place. */
+import type { NodeResource } from '@rollcall/protocol';
+import { duration, make, setText } from './dom.js';
+
+export type Verb = 'drain' | 'enable' | 'stop';
+export type OnVerb = (verb: Verb, node: NodeResource) => void;
+
+const HEADINGS = [
+  'Node',
+  'Address',
+  'Route',
+  'Status',
+  'Liveness',
+  'Load factor',
+  'Sessions',
+  'In flight',
+  'Requests',
+  'Failures',
+  'Latency',
+  '',
+];
+const NUMBERS = new Set(['Sessions', 'In flight', 'Requests', 'Failures', 'Latency']);
+const STATUS_CLASS = { enabled: 'good', draining: 'warn', stopped: 'bad' } as const;
+const VERBS: readonly Verb[] = ['drain', 'enable', 'stop'];
+const WANTED = { drain: 'draining', enable: 'enabled', stop: 'stopped' } as const;
+
+export class NodeTable {
+  readonly element: HTMLElement;
+  readonly #body = make('tbody', '');
+  readonly #rows = new Map<string, NodeRow>();
+  readonly #onVerb: OnVerb;
+
+  constructor(onVerb: OnVerb) {
+    this.#onVerb = onVerb;
+    const head = make('tr', '', ...HEADINGS.map((text) => make('th', NUMBERS.has(text) ? 'number' : '', text)));
+    this.element = make('div', 'scroll', make('table', '', make('thead', '', head), this.#body));
+  }
+
+  update(nodes: readonly NodeResource[]): void {
+    const ids = new Set<string>(nodes.map((node) => node.id));
+    for (const [id, row] of this.#rows) {
+      if (ids.has(id)) continue;
+      row.element.remove();
+      this.#rows.delete(id);
+    }
+    for (const node of nodes) {
+      let row = this.#rows.get(node.id);
+      if (!row) {
+        row = new NodeRow(this.#onVerb);
+        this.#rows.set(node.id, row);
+        this.#body.append(row.element);
+      }
+      row.update(node);
+    }
+  }
+}
+
+class NodeRow {
+  readonly element: HTMLTableRowElement;
+  readonly #id = make('strong', '');
+  readonly #note = make('div', 'note');
+  readonly #url = make('td', '');
+  readonly #route = make('td', '');
+  readonly #status = make('span', 'state');
+  readonly #liveness = make('span', 'state');
+  readonly #factor = make('span', '');
+  readonly #meter = make('meter', '');
+  readonly #sessions = make('td', 'number');
+  readonly #inFlight = make('td', 'number');
+  readonly #requests = make('td', 'number');
+  readonly #failures = make('td', 'number');
+  readonly #latency = make('td', 'number');
+  readonly #buttons = new Map<Verb, HTMLButtonElement>();
+  #node: NodeResource | undefined;
+
+  constructor(onVerb: OnVerb) {
+    this.#meter.max = 100;
+    this.#meter.low = 20;
+    this.#meter.high = 50;
+    this.#meter.optimum = 100;
+    const actions = make('td', '');
+    for (const verb of VERBS) {
+      const button = make('button', '', verb);
+      button.type = 'button';
+      button.addEventListener('click', () => this.#node && onVerb(verb, this.#node));
+      this.#buttons.set(verb, button);
+      actions.append(button, ' ');
+    }
+    this.element = make(
+      'tr',
+      '',
+      make('td', '', this.#id, this.#note),
+      this.#url,
+      this.#route,
+      make('td', '', this.#status),
+      make('td', '', this.#liveness),
+      make('td', '', this.#meter, ' ', this.#factor),
+      this.#sessions,
+      this.#inFlight,
+      this.#requests,
+      this.#failures,
+      this.#latency,
+      actions,
+    );
+  }
+
+  update(node: NodeResource): void {
+    this.#node = node;
+    this.element.dataset['node'] = node.id;
+    setText(this.#id, node.id);
+    setText(this.#note, noteOf(node));
+    setText(this.#url, node.url);
+    setText(this.#route, node.route);
+    setText(this.#status, node.status);
+    this.#status.className = `state ${STATUS_CLASS[node.status]}`;
+    const liveness = node.observed.isEjected ? `${node.liveness}, ejected` : node.liveness;
+    setText(this.#liveness, liveness);
+    this.#liveness.className = `state ${node.liveness === 'up' ? (node.observed.isEjected ? 'bad' : 'good') : node.liveness === 'gone' ? 'bad' : 'warn'}`;
+    setText(this.#factor, String(node.loadFactor));
+    this.#meter.value = node.loadFactor;
+    this.#sessions.title = node.sessionsFrom === 'node' ? 'told by the node' : 'counted by the proxy';
+    setText(this.#sessions, String(node.sessions));
+    setText(this.#inFlight, node.tunnels > 0 ? `${node.inFlight} + ${node.tunnels} tunnels` : String(node.inFlight));
+    setText(this.#requests, String(node.observed.requests));
+    setText(this.#failures, String(node.observed.failures));
+    setText(this.#latency, node.observed.latencyMs < 0 ? '–' : `${node.observed.latencyMs.toFixed(1)} ms`);
+    for (const [verb, button] of this.#buttons)
+      button.disabled = node.liveness === 'gone' || node.wanted.status === WANTED[verb];
+  }
+}
+
+function noteOf(node: NodeResource): string {
+  const { drain } = node;
+  if (!drain) return node.livenessReason ?? node.wanted.reason ?? '';
+  if (drain.isDone) return 'drained';
+  const deadline = node.wanted.deadlineAtUnixMs ?? node.reported.deadlineAtUnixMs;
+  const parts = [`${drain.sessionsLeft} sessions`, `${drain.inFlight} in flight`];
+  if (drain.tunnels > 0) parts.push(`${drain.tunnels} tunnels`);
+  if (deadline !== undefined) parts.push(`at most ${duration(Math.max(0, deadline - Date.now()))} more`);
+  if (drain.waitingFor.length > 0) parts.push(`waiting for ${drain.waitingFor.join(', ')}`);
+  return `left: ${parts.join(', ')}`;
+}

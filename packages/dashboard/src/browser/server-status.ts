@@ -1,0 +1,59 @@
+/** The server-status page: the coordinator, its traffic and its workers. */
+import type { StatusResource, WorkerResource } from '@rollcall/protocol';
+import { get, poll } from './admin-api.js';
+import { byId, bytes, duration, make, setText } from './dom.js';
+
+/** `?refresh=N` sets the period in seconds, as with Apache. */
+const periodMs = Math.min(3_600, Math.max(1, Number(new URLSearchParams(location.search).get('refresh')) || 1)) * 1_000;
+
+poll(refresh, periodMs);
+
+async function refresh(): Promise<void> {
+  const status = await get<StatusResource>('/v1/status');
+  setText(byId('summary'), `${status.name} ${status.version}`);
+  fill('coordinator', [
+    ['site', status.proxy],
+    ['up for', duration(status.nowUnixMs - status.startedAtUnixMs)],
+    ['node version', status.node],
+    ['revision', `${status.revision}${status.isSettled ? '' : ' (not settled yet)'}`],
+    [
+      'store',
+      `${status.store.kind}, ${status.store.isReachable ? 'reachable' : `away for ${duration(status.nowUnixMs - status.store.sinceUnixMs)}`}`,
+    ],
+    [
+      'nodes',
+      `${status.nodes.up} up, ${status.nodes.suspect} suspect, ${status.nodes.joining} joining, ${status.nodes.gone} gone`,
+    ],
+    ['sessions', String(status.sessions)],
+  ]);
+  const { totals } = status;
+  fill('traffic', [
+    ['requests', `${totals.requests}, ${status.requestsPerSecond.toFixed(1)}/s`],
+    ['failed', String(totals.failed)],
+    ['retries', String(totals.retries)],
+    ['failovers', String(totals.failovers)],
+    ['found nobody', String(totals.unavailable)],
+    ['in and out', `${bytes(totals.bytesIn)} and ${bytes(totals.bytesOut)}`],
+  ]);
+  byId('workers').replaceChildren(...status.workers.map(workerRow));
+}
+
+function fill(id: string, entries: readonly (readonly [string, string])[]): void {
+  byId(id).replaceChildren(...entries.flatMap(([name, value]) => [make('dt', '', name), make('dd', '', value)]));
+}
+
+function workerRow(worker: WorkerResource): HTMLElement {
+  const number = (value: number | string): HTMLElement => make('td', 'number', String(value));
+  return make(
+    'tr',
+    '',
+    make('td', '', worker.worker),
+    number(worker.pid),
+    make('td', '', worker.version),
+    make('td', worker.isCurrent ? 'good' : 'warn', worker.isCurrent ? 'yes' : 'no'),
+    number(worker.requests),
+    number(worker.inFlight),
+    number(worker.connections),
+    number(`${worker.loopDelayMs.toFixed(1)} ms`),
+  );
+}

@@ -1,0 +1,403 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  cookieOf,
+  feedBalancer,
+  feedNode,
+  goneChange,
+  newSlip,
+  rememberedRoute,
+  TestCluster,
+} from './cluster.fixture.ts';
+
+function shop(...ids: string[]): TestCluster {
+  const cluster = new TestCluster();
+  cluster.fill(ids.map((id) => feedNode(id)));
+  return cluster;
+}
+
+void test('before any node is known requests are unavailable, afterwards what no context matches is not found', () => {
+  const cluster = new TestCluster();
+  assert.equal(cluster.ask().choice, 'unavailable');
+  cluster.fill([feedNode('a', { paths: ['/app'] })]);
+  assert.equal(cluster.ask('', '/other').choice, 'not-found');
+  assert.equal(cluster.ask('', '/app/%2e%2e/other').choice, 'ambiguous');
+  const { choice, slip } = cluster.ask('', '/app/x');
+  assert.deepEqual([choice, slip.balancer, slip.retriesLeft], ['forward', 'shop:/app', 2]);
+});
+
+void test('insert: a new session gets our cookie, and with it comes back to its node', () => {
+  const cluster = shop('a', 'b', 'c');
+  for (let i = 0; i < 30; i++) {
+    const first = cluster.request();
+    assert.match(
+      first.setCookie,
+      new RegExp(`^rc_route=session[0-9]{9}\\.${first.node}; Path=/; HttpOnly; SameSite=Lax$`),
+    );
+    assert.deepEqual([first.slip.stickyResult, first.slip.hasSession], ['new', false]);
+    for (let again = 0; again < 3; again++) {
+      const next = cluster.request(cookieOf(first.setCookie));
+      assert.deepEqual(
+        [next.node, next.setCookie, next.slip.stickyResult, next.slip.hasSession],
+        [first.node, '', 'sticky', true],
+      );
+    }
+  }
+});
+
+void test('insert: the cookie is secure for clients on TLS', () => {
+  assert.match(shop('a').ask('', '/', { isSecure: true }).setCookie, /; Secure$/);
+});
+
+void test('insert: new sessions come out even, and are counted once per node', () => {
+  const cluster = shop('a', 'b', 'c');
+  for (let i = 0; i < 30; i++) cluster.request(cookieOf(cluster.request().setCookie));
+  for (const id of ['a', 'b', 'c']) {
+    const { tally, sessions, live } = cluster.node(id);
+    assert.deepEqual(
+      [tally.newSessions, tally.requests, sessions.count(cluster.clock.nowMs()), live.inFlight],
+      [10, 20, 10, 0],
+    );
+  }
+});
+
+void test('a bare known route in our cookie and a route in an application cookie are honoured', () => {
+  const cluster = shop('a', 'b');
+  for (let i = 0; i < 5; i++) {
+    assert.equal(cluster.ask('rc_route=b').node, 'b');
+    assert.equal(cluster.ask('JSESSIONID=x.a').node, 'a');
+    assert.equal(cluster.ask('', '/;jsessionid=x.b').node, 'b');
+    assert.equal(cluster.ask('', '/?_s=x.a').node, 'a');
+    assert.equal(cluster.ask('connect.sid=s%3Ax.b.sig%2F').node, 'b');
+  }
+});
+
+void test('a session id with an unknown route is a new session, and counted as such', () => {
+  const cluster = shop('a');
+  const result = cluster.ask('rc_route=0123456789abcdef.gone');
+  assert.equal(result.slip.stickyResult, 'new');
+  assert.notEqual(result.setCookie, '');
+  assert.ok(!result.setCookie.includes('0123456789abcdef'));
+  assert.deepEqual(cluster.told.filter((line) => line === 'unknown route').length, 1);
+});
+
+void test('an operator can switch stickiness off: requests go by the request algorithm and get no cookie', () => {
+  const cluster = new TestCluster();
+  cluster.fill([feedNode('a'), feedNode('b')], {
+    balancers: [feedBalancer({ mode: 'none' }, { algorithm: 'round-robin' })],
+  });
+  const turns = Array.from({ length: 4 }, () => cluster.request('rc_route=a'));
+  assert.deepEqual(turns.map(({ node }) => node).sort(), ['a', 'a', 'b', 'b']);
+  assert.ok(turns.every(({ setCookie, slip }) => setCookie === '' && slip.stickyResult === 'none'));
+});
+
+void test('suffix: nothing is added to the response, and requests without a session are placed by the session algorithm', () => {
+  const cluster = new TestCluster();
+  cluster.fill([feedNode('a', { sessions: 100 }), feedNode('b', { sessions: 0 })], {
+    balancers: [feedBalancer({ mode: 'suffix' })],
+  });
+  for (let i = 0; i < 20; i++) {
+    const result = cluster.request();
+    assert.deepEqual([result.node, result.setCookie], ['b', '']);
+  }
+  assert.equal(cluster.request('connect.sid=s%3Ax.a.sig').node, 'a');
+});
+
+void test('rewrite: the route is stripped on the way in and named for the way out', () => {
+  const cluster = new TestCluster();
+  cluster.fill([feedNode('a')], {
+    balancers: [feedBalancer({ mode: 'rewrite', cookies: ['SID'], parameters: ['sid'] })],
+  });
+  const fresh = cluster.ask('x=1');
+  assert.deepEqual(
+    [fresh.slip.forwardCookie, fresh.slip.rewriteCookies, fresh.slip.rewriteRoute],
+    [undefined, ['SID'], 'a'],
+  );
+  const known = cluster.ask('x=1; SID=id.a', '/p;sid=id.a?q=1');
+  assert.deepEqual(
+    [known.slip.forwardCookie, known.slip.forwardTarget, known.slip.stickyResult],
+    ['x=1; SID=id', '/p;sid=id?q=1', 'sticky'],
+  );
+});
+
+void test('a draining or suspect node keeps its sessions and gets no new ones', () => {
+  for (const spec of [{ status: 'draining' }, { liveness: 'suspect' }, { liveness: 'orphaned' }] as const) {
+    const cluster = new TestCluster();
+    cluster.fill([feedNode('a', spec), feedNode('b')]);
+    assert.equal(cluster.ask('rc_route=x.a').node, 'a');
+    for (let i = 0; i < 10; i++) assert.equal(cluster.ask().node, 'b');
+  }
+});
+
+void test('a suspect node loses new sessions before the table is swapped', () => {
+  const cluster = shop('a', 'b');
+  cluster.view.applyChanges(
+    2,
+    [{ type: 'node', node: { ...feedNode('a'), liveness: 'suspect' } }],
+    cluster.clock.nowMs(),
+  );
+  for (let i = 0; i < 10; i++) assert.equal(cluster.ask().node, 'b');
+});
+
+void test('a gone node gets nothing before the table is swapped', () => {
+  const cluster = shop('a', 'b');
+  cluster.view.applyChanges(2, [goneChange('a')], cluster.clock.nowMs());
+  for (let i = 0; i < 10; i++) assert.equal(cluster.ask(i % 2 === 0 ? 'rc_route=x.a' : '').node, 'b');
+});
+
+void test('sessions of a gone node move for good: all of one session to the same node, with a new cookie and the same id', () => {
+  const cluster = shop('a', 'b', 'c', 'd');
+  cluster.change(goneChange('a', 'left'));
+  const taken = new Set<string>();
+  for (let i = 0; i < 50; i++) {
+    const id = `abcdefghijkl${String(i).padStart(4, '0')}`;
+    const results = Array.from({ length: 4 }, () => cluster.request(`rc_route=${id}.a`));
+    const [{ node }] = results as [(typeof results)[number]];
+    taken.add(node);
+    for (const result of results) {
+      assert.equal(result.node, node);
+      assert.equal(cookieOf(result.setCookie), `rc_route=${id}.${node}`);
+      assert.deepEqual([result.slip.stickyResult, result.slip.hasSession], ['moved', true]);
+    }
+  }
+  assert.deepEqual([...taken].sort(), ['b', 'c', 'd']);
+});
+
+void test('sessions of an ejected node are away for a while: no cookie tells the client, and they return', () => {
+  const cluster = shop('a', 'b', 'c');
+  cluster.router.onConnectFailure(cluster.node('a'), 'refused', cluster.clock.nowMs());
+  const away = Array.from({ length: 5 }, () => cluster.request('rc_route=x.a'));
+  assert.equal(new Set(away.map(({ node }) => node)).size, 1);
+  assert.ok(
+    away.every(({ node, setCookie, slip }) => node !== 'a' && setCookie === '' && slip.stickyResult === 'away'),
+  );
+  cluster.ejections.observe(cluster.node('a'), 'probe-good', cluster.clock.nowMs());
+  assert.equal(cluster.request('rc_route=x.a').node, 'a');
+  assert.deepEqual(cluster.observed, ['ejected a: it refuses connections', 'readmitted a: it answers again']);
+});
+
+void test('sessions of a stopped node move for good', () => {
+  const cluster = new TestCluster();
+  cluster.fill([feedNode('a', { status: 'stopped' }), feedNode('b')]);
+  const result = cluster.ask('rc_route=0123456789abcdef.a');
+  assert.deepEqual([result.node, cookieOf(result.setCookie)], ['b', 'rc_route=0123456789abcdef.b']);
+});
+
+void test('failover prefers the group of the lost node, group insists on it', () => {
+  for (const failover of ['any', 'group'] as const) {
+    const cluster = new TestCluster();
+    const nodes = [feedNode('a', { group: 'eu' }), feedNode('b', { group: 'us' }), feedNode('c', { group: 'eu' })];
+    cluster.fill(nodes, { balancers: [feedBalancer({ failover })] });
+    cluster.change(goneChange('a'));
+    assert.equal(cluster.ask('rc_route=x.a').node, 'c');
+    cluster.change(goneChange('c'));
+    assert.equal(cluster.ask('rc_route=x.a').node, failover === 'any' ? 'b' : '');
+  }
+});
+
+void test('failover none: 503 when the node is gone, a short wait while it is only ejected', () => {
+  const cluster = new TestCluster();
+  cluster.fill([feedNode('a'), feedNode('b')], { balancers: [feedBalancer({ failover: 'none' })] });
+  cluster.router.onConnectFailure(cluster.node('a'), 'refused', cluster.clock.nowMs());
+  const ejected = cluster.ask('rc_route=x.a');
+  assert.deepEqual([ejected.choice, cluster.router.waitMs(ejected.slip)], ['wait', 1_000]);
+  cluster.change(goneChange('a'));
+  const gone = cluster.ask('rc_route=x.a');
+  assert.deepEqual([gone.choice, gone.setCookie], ['unavailable', '']);
+  assert.equal(cluster.ask().node, 'b', 'new sessions go on');
+});
+
+void test('remove strips the ids of a session that has moved', () => {
+  const cluster = new TestCluster();
+  cluster.fill([feedNode('a'), feedNode('b')], { balancers: [feedBalancer({ mode: 'suffix', remove: true })] });
+  assert.equal(cluster.ask('x=1; JSESSIONID=id.a').slip.forwardCookie, undefined);
+  cluster.change(goneChange('a'));
+  const moved = cluster.ask('x=1; JSESSIONID=id.a', '/p?_s=1&q=2');
+  assert.deepEqual([moved.slip.forwardCookie, moved.slip.forwardTarget], ['x=1', '/p?q=2']);
+});
+
+void test('redirected sessions go to the other node and stay there', () => {
+  const cluster = new TestCluster();
+  cluster.fill([feedNode('a', { redirectTo: 'b' }), feedNode('b'), feedNode('c')]);
+  const result = cluster.ask('rc_route=0123456789abcdef.a');
+  assert.deepEqual([result.node, cookieOf(result.setCookie)], ['b', 'rc_route=0123456789abcdef.b']);
+  cluster.change(goneChange('b'));
+  assert.equal(cluster.ask('rc_route=0123456789abcdef.a').node, 'a', 'without the other node nothing is redirected');
+});
+
+void test('learning: a session whose node is expected back waits, then is served by it; new sessions go on', () => {
+  const cluster = new TestCluster();
+  cluster.fill([feedNode('a')], { remembered: [rememberedRoute('b', true)], isSettled: false, learningMs: 10_000 });
+  const waiting = cluster.ask('rc_route=x.b');
+  assert.deepEqual([waiting.choice, cluster.router.waitMs(waiting.slip)], ['wait', 5_000]);
+  assert.equal(cluster.ask('rc_route=x.never-seen').choice, 'wait');
+  assert.equal(cluster.ask().node, 'a');
+  cluster.change({ type: 'node', node: feedNode('b') });
+  assert.equal(cluster.ask('rc_route=x.b', '/', { slip: waiting.slip }).node, 'b');
+});
+
+void test('learning: when the window is over a missing node is a lost one, and an unknown route a new session', () => {
+  for (const end of ['time', 'word'] as const) {
+    const cluster = new TestCluster();
+    cluster.fill([feedNode('a')], { remembered: [rememberedRoute('b', true)], isSettled: false, learningMs: 10_000 });
+    if (end === 'time') cluster.clock.advance(10_000);
+    else cluster.change({ type: 'settled', isSettled: true, learningMs: 0 });
+    assert.equal(cluster.ask('rc_route=x.b').slip.stickyResult, 'moved');
+    assert.equal(cluster.ask('rc_route=x.never-seen').slip.stickyResult, 'new');
+  }
+});
+
+void test('learning: a context that is not there yet is waited for', () => {
+  const cluster = new TestCluster();
+  cluster.view.expectRoutes([rememberedRoute('a', true)], 10_000, cluster.clock.nowMs());
+  assert.equal(cluster.ask('rc_route=x.a').choice, 'wait');
+  cluster.fill([], { isSettled: false, learningMs: 5_000 });
+  assert.equal(cluster.ask('', '/app').choice, 'wait');
+  cluster.clock.advance(5_000);
+  assert.equal(cluster.ask('', '/app').choice, 'unavailable');
+});
+
+void test('routes that are remembered and not expected are failed over at once', () => {
+  const cluster = new TestCluster();
+  cluster.fill([feedNode('a')], { remembered: [rememberedRoute('old', false)], isSettled: false, learningMs: 10_000 });
+  assert.equal(cluster.ask('rc_route=x.old').slip.stickyResult, 'moved');
+});
+
+void test('when nobody is eligible a request waits a moment only if somebody may be soon', () => {
+  const cluster = shop('a');
+  cluster.router.onConnectFailure(cluster.node('a'), 'refused', cluster.clock.nowMs());
+  const waiting = cluster.ask();
+  assert.deepEqual([waiting.choice, cluster.router.waitMs(waiting.slip)], ['wait', 1_000]);
+  cluster.change({ type: 'node', node: feedNode('a', { status: 'draining' }) });
+  assert.equal(cluster.ask().choice, 'wait', 'it is ejected all the same');
+  cluster.change(goneChange('a', 'left'));
+  assert.equal(cluster.ask().choice, 'wait');
+  cluster.clock.advance(20_000);
+  assert.equal(cluster.ask().choice, 'unavailable');
+  const stopped = new TestCluster();
+  stopped.fill([feedNode('a', { status: 'stopped' })]);
+  assert.equal(stopped.ask('rc_route=x.a').choice, 'unavailable');
+});
+
+void test('a new session that could not be placed is placed elsewhere and counted there only', () => {
+  const cluster = shop('a', 'b');
+  const first = cluster.ask();
+  const second = cluster.fail(first, 'refused');
+  assert.equal(second.choice, 'forward');
+  assert.notEqual(second.node, [...second.slip.tried][0]);
+  assert.equal(second.slip.retriesLeft, 1);
+  assert.ok(cookieOf(second.setCookie).endsWith(`.${second.node}`));
+  const tried = cluster.node([...second.slip.tried][0]!);
+  assert.deepEqual([tried.live.placed, tried.live.inFlight, tried.tally.failures, tried.isEjected], [0, 0, 1, true]);
+  assert.equal(cluster.node(second.node).live.placed, 1);
+  assert.equal(cluster.fail(second, 'refused').choice, 'wait', 'nobody is left, both may be back soon');
+});
+
+void test('a session whose node resets a request is served elsewhere once, without a new cookie', () => {
+  const cluster = shop('a', 'b', 'c');
+  const result = cluster.fail(cluster.ask('rc_route=0123456789abcdef.a'), 'reset', 'rc_route=0123456789abcdef.a');
+  assert.deepEqual([result.choice, result.setCookie, result.slip.stickyResult], ['forward', '', 'away']);
+  assert.notEqual(result.node, 'a');
+  assert.equal(cluster.ask('rc_route=0123456789abcdef.a').node, 'a');
+});
+
+void test('with failover none a session is not tried elsewhere', () => {
+  const cluster = new TestCluster();
+  cluster.fill([feedNode('a'), feedNode('b')], { balancers: [feedBalancer({ failover: 'none' })] });
+  assert.equal(cluster.fail(cluster.ask('rc_route=x.a'), 'reset', 'rc_route=x.a').choice, 'unavailable');
+});
+
+void test('five failures in a row eject a node, but never the last one nor more than half', () => {
+  const cluster = shop('a', 'b', 'c');
+  const failFive = (id: string): void => {
+    for (let i = 0; i < 5; i++) cluster.fail(cluster.ask(`rc_route=x.${id}`), 'reset', `rc_route=x.${id}`);
+  };
+  failFive('a');
+  assert.equal(cluster.node('a').isEjected, true);
+  failFive('b');
+  assert.equal(cluster.node('b').isEjected, false, 'two of three would be too many');
+});
+
+void test('a node on trial gets one request, and its answer readmits it', () => {
+  const cluster = shop('a', 'b');
+  for (let i = 0; i < 5; i++) cluster.fail(cluster.ask('rc_route=x.a'), 'reset', 'rc_route=x.a');
+  cluster.ejections.observe(cluster.node('a'), 'probe-good', cluster.clock.nowMs());
+  const trial = cluster.ask('rc_route=x.a');
+  assert.equal(trial.node, 'a');
+  cluster.router.onSend(trial.slip, cluster.clock.nowMs());
+  assert.equal(cluster.ask('rc_route=x.a').node, 'b');
+  cluster.router.onResponseHead(trial.slip, 200, 5, '', cluster.clock.nowMs());
+  cluster.router.onEnd(trial.slip, 'ok', cluster.clock.nowMs());
+  assert.equal(cluster.ask('rc_route=x.a').node, 'a');
+});
+
+void test('clients that go away and pages that fail eject nobody', () => {
+  const cluster = shop('a', 'b');
+  for (let i = 0; i < 50; i++) {
+    const { slip } = cluster.ask('rc_route=x.a');
+    cluster.router.onSend(slip, cluster.clock.nowMs());
+    cluster.router.onEnd(slip, 'client', cluster.clock.nowMs());
+    cluster.request('rc_route=x.a', '/', { status: 500 });
+  }
+  const { isEjected, tally } = cluster.node('a');
+  assert.deepEqual([isEjected, tally.serverErrors, tally.failures], [false, 50, 0]);
+});
+
+void test('standby nodes serve only when nobody else can', () => {
+  const cluster = new TestCluster();
+  cluster.fill([feedNode('a'), feedNode('spare', { standby: true })]);
+  for (let i = 0; i < 10; i++) assert.equal(cluster.request().node, 'a');
+  cluster.router.onConnectFailure(cluster.node('a'), 'refused', cluster.clock.nowMs());
+  assert.equal(cluster.ask().node, 'spare');
+});
+
+void test('a joining node gets the next new session', () => {
+  const cluster = shop('a', 'b');
+  for (let i = 0; i < 40; i++) cluster.request();
+  cluster.clock.advance(60_000);
+  cluster.change({ type: 'node', node: feedNode('c') });
+  assert.equal(cluster.request().node, 'c');
+});
+
+void test('the load field of a node that announced it is taken for its load, that of others is not', () => {
+  const cluster = new TestCluster();
+  cluster.fill([feedNode('sdk', { loadHeader: true }), feedNode('plain')]);
+  cluster.request('rc_route=sdk', '/', { loadField: '2;10;0.75;33' });
+  cluster.request('rc_route=sdk', '/', { loadField: 'junk' });
+  cluster.request('rc_route=plain', '/', { loadField: '2;10;0.75;33' });
+  assert.deepEqual([cluster.node('sdk').live.load, cluster.node('sdk').live.sessions], [0.75, 33]);
+  assert.ok(Number.isNaN(cluster.node('plain').live.load));
+});
+
+void test('latency is smoothed over the answers', () => {
+  const cluster = shop('a');
+  cluster.request('', '/', { latencyMs: 100 });
+  assert.equal(cluster.node('a').live.latencyMs, 100);
+  cluster.request('', '/', { latencyMs: 200 });
+  assert.equal(cluster.node('a').live.latencyMs, 110);
+});
+
+void test('a leaving node that comes to nothing in flight is told at once', () => {
+  const cluster = shop('a', 'b');
+  const { slip } = cluster.ask('rc_route=x.a');
+  cluster.router.onSend(slip, cluster.clock.nowMs());
+  cluster.change({ type: 'node', node: feedNode('a', { status: 'stopped' }) });
+  cluster.router.onEnd(slip, 'ok', cluster.clock.nowMs());
+  assert.ok(cluster.told.includes('stopped a'));
+  assert.ok(cluster.told.includes('idle a'));
+});
+
+void test('a slip is used again for the next request and keeps nothing of the last', () => {
+  const cluster = shop('a', 'b');
+  const slip = newSlip();
+  cluster.fail(cluster.ask('rc_route=x.a', '/', { slip }), 'reset', 'rc_route=x.a');
+  assert.equal(slip.tried.size, 1);
+  const next = cluster.ask('', '/', { slip });
+  assert.deepEqual([next.slip.tried.size, next.slip.retriesLeft, next.slip.stickyResult], [0, 2, 'new']);
+});
+
+void test('with retries 0 the engine is told to make no further attempt', () => {
+  const cluster = new TestCluster();
+  cluster.fill([feedNode('a')], { balancers: [feedBalancer({}, { retries: 0 })] });
+  assert.equal(cluster.ask().slip.retriesLeft, 0);
+});

@@ -1,0 +1,170 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { feedBalancer, feedNode, goneChange, rememberedRoute, TestCluster } from './cluster.fixture.ts';
+
+function ids(cluster: TestCluster): string[] {
+  return [...cluster.view.nodes.keys()].sort();
+}
+
+void test('an unsettled coordinator adds and updates, and takes away only what it says is gone', () => {
+  const cluster = new TestCluster();
+  cluster.fill([feedNode('a'), feedNode('b'), feedNode('c')]);
+  cluster.fill([feedNode('a'), feedNode('d')], { epoch: 'e2', isSettled: false, learningMs: 10_000 });
+  assert.deepEqual(ids(cluster), ['a', 'b', 'c', 'd']);
+  assert.equal(cluster.ask('rc_route=x.b').node, 'b');
+  cluster.change(goneChange('c'), { type: 'node', node: feedNode('b') });
+  assert.deepEqual(ids(cluster), ['a', 'b', 'd']);
+});
+
+void test('what an unsettled coordinator never named goes when it has settled', () => {
+  const cluster = new TestCluster();
+  cluster.fill([feedNode('a'), feedNode('b')]);
+  cluster.fill([feedNode('a')], { epoch: 'e2', isSettled: false, learningMs: 10_000 });
+  cluster.change({ type: 'settled', isSettled: true, learningMs: 0 });
+  assert.deepEqual(ids(cluster), ['a']);
+  assert.ok(cluster.told.includes('gone b'));
+  assert.equal(cluster.ask('rc_route=x.b').slip.stickyResult, 'moved');
+});
+
+void test('a settled snapshot is the whole truth', () => {
+  const cluster = new TestCluster();
+  cluster.fill([feedNode('a'), feedNode('b')], { remembered: [rememberedRoute('old', false)] });
+  cluster.fill([feedNode('a')], { epoch: 'e2', remembered: [rememberedRoute('kept', false)] });
+  assert.deepEqual(ids(cluster), ['a']);
+  assert.equal(cluster.ask('rc_route=x.old').slip.stickyResult, 'new');
+  assert.equal(cluster.ask('rc_route=x.kept').slip.stickyResult, 'moved');
+});
+
+void test('a forgotten route is unknown', () => {
+  const cluster = new TestCluster();
+  cluster.fill([feedNode('a'), feedNode('b')]);
+  cluster.change(goneChange('b'));
+  assert.equal(cluster.ask('rc_route=x.b').slip.stickyResult, 'moved');
+  const { balancer, route } = rememberedRoute('b', false);
+  cluster.change({ type: 'forgotten', balancer, route });
+  assert.equal(cluster.ask('rc_route=x.b').slip.stickyResult, 'new');
+});
+
+void test('node objects survive swaps and snapshots as long as they keep their address', () => {
+  const cluster = new TestCluster();
+  cluster.fill([feedNode('a')]);
+  const a = cluster.node('a');
+  a.live.inFlight = 3;
+  cluster.change({ type: 'node', node: feedNode('a', { status: 'draining' }) });
+  cluster.fill([feedNode('a')], { epoch: 'e2' });
+  assert.equal(cluster.node('a'), a);
+  assert.equal(a.live.inFlight, 3);
+  a.tally.requests = 7;
+  cluster.change({ type: 'node', node: feedNode('a', { port: 4_000 }) });
+  assert.notEqual(cluster.node('a'), a);
+  assert.equal(cluster.node('a').tally.requests, 7);
+  assert.ok(cluster.told.includes('gone a'));
+  assert.equal(cluster.ask('rc_route=x.a').slip.node?.port, 4_000);
+});
+
+void test('a newer incarnation is another process: nothing is held against it', () => {
+  const cluster = new TestCluster();
+  cluster.fill([feedNode('a'), feedNode('b')]);
+  cluster.router.onConnectFailure(cluster.node('a'), 'refused', cluster.clock.nowMs());
+  cluster.change({ type: 'node', node: feedNode('a') });
+  assert.equal(cluster.node('a').isEjected, true);
+  cluster.change({ type: 'node', node: feedNode('a', { incarnation: 2 }) });
+  assert.equal(cluster.node('a').isEjected, false);
+  assert.equal(cluster.ask('rc_route=x.a').node, 'a');
+});
+
+void test('a readmission by a new incarnation acts before the table is swapped', () => {
+  const cluster = new TestCluster();
+  cluster.fill([feedNode('a')]);
+  cluster.router.onConnectFailure(cluster.node('a'), 'refused', cluster.clock.nowMs());
+  cluster.view.applyChanges(2, [{ type: 'node', node: feedNode('a', { incarnation: 2 }) }], cluster.clock.nowMs());
+  assert.equal(cluster.ask().node, 'a');
+});
+
+void test('loads reach nodes by index, and unknown numbers and indexes change nothing', () => {
+  const cluster = new TestCluster();
+  cluster.fill([feedNode('a', { index: 7, load: 0.2, sessions: 4 })]);
+  const { live } = cluster.node('a');
+  assert.deepEqual([live.load, live.sessions], [0.2, 4]);
+  live.placed = 9;
+  cluster.view.applyLoads(
+    [
+      [7, 0.5, -1],
+      [99, 1, 1],
+    ],
+    cluster.clock.nowMs(),
+  );
+  assert.deepEqual([live.load, live.sessions, live.placed], [0.5, 4, 9]);
+  cluster.view.applyLoads([[7, -1, 12]], cluster.clock.nowMs());
+  assert.deepEqual([live.load, live.sessions, live.placed], [0.5, 12, 0]);
+  cluster.fill([feedNode('a', { index: 1 })], { epoch: 'e2' });
+  cluster.view.applyLoads([[7, 0.9, 1]], cluster.clock.nowMs());
+  assert.equal(live.load, 0.5, 'indexes are of one epoch');
+});
+
+void test('a route may move to another node', () => {
+  const cluster = new TestCluster();
+  cluster.fill([feedNode('a', { route: 'r1' }), feedNode('b', { route: 'r2' })]);
+  cluster.change(
+    { type: 'node', node: feedNode('a', { route: 'r3' }) },
+    { type: 'node', node: feedNode('b', { route: 'r1' }) },
+  );
+  assert.equal(cluster.ask('rc_route=x.r1').node, 'b');
+  assert.equal(cluster.ask('rc_route=x.r3').node, 'a');
+  cluster.change(goneChange('a'));
+  assert.equal(cluster.ask('rc_route=x.r1').node, 'b');
+});
+
+void test('other settings act at once and algorithms that stay keep what they know', () => {
+  const cluster = new TestCluster();
+  cluster.fill([feedNode('a'), feedNode('b')]);
+  const placement = cluster.view.table.contexts[0]!.attached;
+  const { algorithm, sessionAlgorithm } = placement;
+  cluster.change({
+    type: 'balancer',
+    balancer: feedBalancer({ mode: 'none' }, { algorithm: 'round-robin', sessionIdleMs: 60_000 }),
+  });
+  assert.equal(cluster.ask('rc_route=a').setCookie, '');
+  assert.equal(placement.algorithm.name, 'round-robin');
+  assert.notEqual(placement.algorithm, algorithm);
+  assert.equal(placement.sessionAlgorithm, sessionAlgorithm);
+  cluster.change({ type: 'balancer', balancer: feedBalancer({}, { algorithm: 'no-such' }) });
+  assert.equal(placement.algorithm.name, 'adaptive');
+});
+
+void test('a snapshot that was saved and applied again gives the same cluster', () => {
+  const cluster = new TestCluster();
+  const nodes = [
+    feedNode('a', { group: 'eu', sessions: 3, load: 0.5, weight: 2 }),
+    feedNode('b', { status: 'draining' }),
+  ];
+  cluster.fill(nodes, { balancers: [feedBalancer({ mode: 'suffix' })], remembered: [rememberedRoute('old', false)] });
+  const saved = cluster.view.snapshot();
+  const other = new TestCluster();
+  other.fill(saved.nodes, saved);
+  assert.deepEqual(other.view.snapshot(), saved);
+  assert.deepEqual(
+    saved.nodes,
+    nodes.map((node) => ({ ...node, cores: 1 })),
+  );
+});
+
+void test('a context whose last node is gone answers 503 and not 404', () => {
+  const cluster = new TestCluster();
+  cluster.fill([feedNode('root', { balancer: 'root' }), feedNode('a', { paths: ['/app'] })]);
+  cluster.change(goneChange('a', 'left'));
+  cluster.clock.advance(60_000);
+  assert.equal(cluster.ask('', '/app/x').choice, 'unavailable');
+  cluster.clock.advance(600_000);
+  cluster.change({ type: 'node', node: feedNode('root', { balancer: 'root', weight: 2 }) });
+  assert.equal(cluster.ask('', '/app/x').node, 'root');
+});
+
+void test('remembered routes are bounded: the oldest goes first, routes with a node never', () => {
+  const cluster = new TestCluster();
+  cluster.fill([feedNode('a')]);
+  const shop = cluster.view.balancer(cluster.node('a').balancer);
+  for (let i = 0; i < 100_010; i++) shop.remember(rememberedRoute(`old${i}`, false).route, false);
+  assert.equal(shop.routes.size, 100_000);
+  assert.ok(shop.routes.has('a') && shop.routes.has('old100009') && !shop.routes.has('old0'));
+});

@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { feedNode, goneChange, rememberedRoute, TestCluster } from './cluster.fixture.ts';
+import { explain } from './explanation.ts';
+
+function ask(cluster: TestCluster, cookie = '', target = '/', host = 'Site.example:8080') {
+  return explain(cluster.router, { type: 'explain', host, target, cookie }, cluster.clock.nowMs());
+}
+
+void test('explain says where a session was found, where it goes and why others do not take it', () => {
+  const cluster = new TestCluster();
+  cluster.fill([
+    feedNode('a', { hosts: ['site.example'] }),
+    feedNode('b', { hosts: ['site.example'], status: 'draining' }),
+    feedNode('c', { hosts: ['site.example'], standby: true }),
+  ]);
+  const answer = ask(cluster, 'x=secret; JSESSIONID=topsecret.b');
+  assert.deepEqual(
+    [answer.outcome, answer.chosen, answer.routeFrom, answer.route, answer.balancer],
+    ['forward', 'b', 'cookie JSESSIONID', 'b', 'shop'],
+  );
+  assert.deepEqual(
+    answer.candidates.map(({ id, isEligible }) => [id, isEligible]),
+    [
+      ['a', true],
+      ['b', true],
+      ['c', false],
+    ],
+  );
+  assert.match(answer.candidates[2]!.reason, /standby/);
+  assert.ok(!JSON.stringify(answer).includes('secret'));
+});
+
+void test('explain counts and places nothing', () => {
+  const cluster = new TestCluster();
+  cluster.fill([feedNode('a'), feedNode('b')]);
+  const answer = ask(cluster, 'rc_route=x.unknown');
+  assert.equal(answer.outcome, 'forward');
+  assert.match(answer.because, /no known route.*new session, placed by session/);
+  assert.ok(answer.candidates.every(({ score }) => score !== undefined));
+  for (const id of ['a', 'b'])
+    assert.deepEqual([cluster.node(id).live.placed, cluster.node(id).sessions.count(0)], [0, 0]);
+  assert.ok(!cluster.told.includes('unknown route'));
+});
+
+void test('explain tells the ways in which nothing is forwarded', () => {
+  const cluster = new TestCluster();
+  assert.deepEqual([ask(cluster).outcome, ask(cluster).because], ['unavailable', 'no node is registered']);
+  cluster.fill([feedNode('a', { paths: ['/app'] })], {
+    remembered: [rememberedRoute('b', true)],
+    learningMs: 10_000,
+    isSettled: false,
+  });
+  assert.match(ask(cluster, 'rc_route=x.b', '/app').because, /expected back \(waits up to 5000 ms, then 503\)/);
+  cluster.change({ type: 'settled', isSettled: true, learningMs: 0 });
+  assert.equal(ask(cluster, '', '/').outcome, 'not-found');
+  assert.equal(ask(cluster, '', '/app/..').outcome, 'bad-request');
+  cluster.change(goneChange('a'));
+  assert.equal(ask(cluster, '', '/app').outcome, 'unavailable');
+});

@@ -1,0 +1,293 @@
+/**
+ * This worker's end of the feed. Applies what the coordinator tells to the view and confirms it, tells what the worker
+ * counts and sees, answers questions, and comes back when the connection is lost. Losing it changes nothing for
+ * requests: the view stays as it was.
+ */
+import type { Rng } from '@rollcall/core';
+import {
+  decodeFeedToWorker,
+  encode,
+  FEED_PATH,
+  FEED_SUBPROTOCOL,
+  type FeedQuestion,
+  type FeedToCoordinator,
+  type FeedToWorker,
+  MAX_FEED_BYTES,
+  type NodeId,
+  type WorkerAnswer,
+  type WorkerCounters,
+} from '@rollcall/protocol';
+import { WebSocket } from 'ws';
+import { backoffMs } from './backoff.ts';
+import type { ClusterView } from './cluster-view.ts';
+import { CountersJournal } from './node-counters.ts';
+import type { Delay } from './node-probes.ts';
+import { SnapshotAssembly } from './snapshot-assembly.ts';
+import { SwapPacer } from './swap-pacer.ts';
+
+/** Least time between two counters messages, but for nodes that have become idle, milliseconds. */
+const COUNTERS_MS = 250;
+/** A message even when nothing has changed, so that a worker that lives is seen to, milliseconds. */
+const COUNTERS_IDLE_MS = 2_000;
+/** Counters of so many nodes go in one message. */
+const MAX_COUNTERS = 5_000;
+/** The coordinator pings every 5 s; after this silence the connection is taken for dead, milliseconds. */
+const SILENCE_MS = 20_000;
+const HANDSHAKE_MS = 5_000;
+/** Counters are left out while so much waits to be sent, bytes. */
+const MAX_BUFFERED_BYTES = 1024 * 1024;
+/** Close code when the coordinator does not keep to the order of messages. */
+const CLOSE_PROTOCOL_ERROR = 4400;
+
+/** As much of a logger as the feed client needs; pino's fits. */
+export interface FeedLog {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+}
+
+export interface FeedClientOptions {
+  /** The coordinator: `ws://host:port` or `http://host:port`; without a path the feed's own is taken. */
+  readonly url: string;
+  /** A token of role proxy. */
+  readonly token: string;
+  /** Name of this worker; the same after a restart. */
+  readonly worker: string;
+  readonly version: string;
+  readonly view: ClusterView;
+  readonly now: () => number;
+  readonly rng: Rng;
+  readonly delay: Delay;
+  readonly log: FeedLog;
+  readonly totals: () => WorkerCounters;
+  readonly answer: (question: FeedQuestion) => WorkerAnswer['answer'];
+  /** Everything applied so far is acted upon. */
+  readonly onApplied: () => void;
+}
+
+export class FeedClient {
+  readonly #options: FeedClientOptions;
+  readonly #pacer: SwapPacer;
+  readonly #cancels = new Set<() => void>();
+  #socket: WebSocket | undefined;
+  #journal = new CountersJournal();
+  #assembly: SnapshotAssembly | undefined;
+  #epoch: string | undefined;
+  /** True from the commit of this connection on: changes may come. */
+  #isSynced = false;
+  #appliedRevision = -1;
+  #attempts = 0;
+  #heardAtMs = 0;
+  #countersAtMs = Number.NEGATIVE_INFINITY;
+  #isCountersDue = false;
+  #isClosed = false;
+
+  constructor(options: FeedClientOptions) {
+    this.#options = options;
+    this.#pacer = new SwapPacer(options.view, options.now, options.delay, () => this.#onSwapped());
+  }
+
+  /** True while the coordinator is connected and its snapshot was applied. */
+  get isSynced(): boolean {
+    return this.#isSynced;
+  }
+
+  /** Connects, and goes on trying. */
+  start(): void {
+    this.#connect();
+    this.#every(COUNTERS_MS, () => this.#tick());
+  }
+
+  /** Something was seen of a node. Lost when the feed is: the counters say it again. */
+  observed(id: NodeId, what: 'ejected' | 'readmitted', reason: string): void {
+    this.#send({ type: 'observed', id, what, reason });
+    this.countersSoon();
+  }
+
+  /** A node that is leaving has come to 0 in flight: the coordinator waits for this. One message for all of one turn. */
+  countersSoon(): void {
+    if (this.#isCountersDue || !this.#isSynced) return;
+    this.#isCountersDue = true;
+    queueMicrotask(() => {
+      this.#isCountersDue = false;
+      this.#sendCounters();
+    });
+  }
+
+  /** Says the last counters and closes. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#sendCounters();
+    this.#isClosed = true;
+    for (const cancel of this.#cancels) cancel();
+    this.#cancels.clear();
+    this.#pacer.close();
+    this.#socket?.close(1000);
+    const socket = this.#socket;
+    this.#socket = undefined;
+    if (socket) this.#options.delay(() => socket.terminate(), 200);
+  }
+
+  #connect(): void {
+    const { url, token, log } = this.#options;
+    const socket = new WebSocket(feedUrl(url), [FEED_SUBPROTOCOL], {
+      headers: { authorization: `Bearer ${token}` },
+      maxPayload: MAX_FEED_BYTES,
+      perMessageDeflate: false,
+      handshakeTimeout: HANDSHAKE_MS,
+      followRedirects: false,
+    });
+    this.#socket = socket;
+    this.#heardAtMs = this.#options.now();
+    socket.on('open', () => {
+      this.#send({ type: 'hello', worker: this.#options.worker, pid: process.pid, version: this.#options.version });
+    });
+    socket.on('message', (data, isBinary) => {
+      if (socket !== this.#socket) return;
+      this.#heardAtMs = this.#options.now();
+      if (isBinary) this.#refuse('a binary frame');
+      else this.#take(data.toString());
+    });
+    socket.on('ping', () => {
+      this.#heardAtMs = this.#options.now();
+    });
+    socket.on('error', (error) => {
+      if (this.#attempts === 0) log.warn({ err: error }, 'the feed cannot be reached: serving what is known');
+    });
+    socket.on('close', (code) => this.#onClose(socket, code));
+  }
+
+  #onClose(socket: WebSocket, code: number): void {
+    if (socket !== this.#socket || this.#isClosed) return;
+    if (this.#isSynced) this.#options.log.warn({ code }, 'the feed is lost: serving what is known');
+    this.#socket = undefined;
+    this.#isSynced = false;
+    this.#assembly = undefined;
+    this.#epoch = undefined;
+    this.#later(backoffMs(this.#attempts++, this.#options.rng), () => this.#connect());
+  }
+
+  #take(text: string): void {
+    const message = decodeFeedToWorker(text);
+    if (message.type === 'malformed') this.#refuse(message.message);
+    else if (!this.#apply(message)) this.#refuse(`${message.type} out of order`);
+  }
+
+  /** Applies one message; false when it must not come now. */
+  #apply(message: FeedToWorker): boolean {
+    const { view, now } = this.#options;
+    switch (message.type) {
+      case 'hello':
+        if (this.#epoch !== undefined) return false;
+        this.#epoch = message.epoch;
+        return true;
+      case 'snapshot':
+        if (this.#epoch === undefined) return false;
+        if (message.part === 0) this.#assembly = new SnapshotAssembly();
+        return this.#assembly?.add(message) ?? false;
+      case 'commit': {
+        const snapshot = this.#assembly?.whole();
+        if (snapshot === undefined || message.epoch !== this.#epoch) return false;
+        this.#assembly = undefined;
+        view.applySnapshot(snapshot, message, now());
+        this.#appliedRevision = -1;
+        this.#journal = new CountersJournal();
+        this.#isSynced = true;
+        this.#attempts = 0;
+        this.#options.log.info({ nodes: snapshot.nodes.length, revision: message.revision }, 'the feed is connected');
+        this.#pacer.swapSoon();
+        return true;
+      }
+      case 'changes':
+        if (!this.#isSynced) return false;
+        view.applyChanges(message.revision, message.changes, now());
+        this.#pacer.swapSoon();
+        return true;
+      case 'loads':
+        if (this.#isSynced) view.applyLoads(message.loads, now());
+        return this.#isSynced;
+      case 'ask':
+        this.#send({ type: 'answer', id: message.id, answer: this.#options.answer(message.question) });
+        return true;
+      default:
+        return message satisfies never;
+    }
+  }
+
+  /** What this coordinator sends makes no sense: start again from a snapshot. */
+  #refuse(what: string): void {
+    this.#options.log.warn({ what }, 'the feed is not understood: connecting anew');
+    this.#socket?.close(CLOSE_PROTOCOL_ERROR);
+    this.#socket?.terminate();
+  }
+
+  #onSwapped(): void {
+    const { view, onApplied } = this.#options;
+    if (this.#isSynced && view.revision !== this.#appliedRevision) {
+      this.#appliedRevision = view.revision;
+      this.#send({ type: 'applied', revision: view.revision });
+      // Who leaves may be idle already, and the coordinator waits to be told.
+      for (const node of view.nodes.values()) {
+        if (!node.isLeaving) continue;
+        this.countersSoon();
+        break;
+      }
+    }
+    onApplied();
+  }
+
+  #tick(): void {
+    const nowMs = this.#options.now();
+    if (this.#socket && nowMs - this.#heardAtMs > SILENCE_MS) this.#socket.terminate();
+    this.#useOwnCounts(nowMs);
+    this.#sendCounters();
+  }
+
+  /** Where nobody tells the number of sessions, what this worker has seen stands for it. */
+  #useOwnCounts(nowMs: number): void {
+    for (const node of this.#options.view.nodes.values())
+      if (!node.hasToldSessions) node.estimateSessions(node.sessions.count(nowMs));
+  }
+
+  #sendCounters(): void {
+    const { view, now, totals } = this.#options;
+    if (!this.#isSynced || (this.#socket?.bufferedAmount ?? 0) > MAX_BUFFERED_BYTES) return;
+    const nowMs = now();
+    const nodes = this.#journal.take(view.nodes.values(), nowMs);
+    if (nodes.length === 0 && nowMs - this.#countersAtMs < COUNTERS_IDLE_MS) return;
+    this.#countersAtMs = nowMs;
+    for (let start = 0; start === 0 || start < nodes.length; start += MAX_COUNTERS)
+      this.#send({
+        type: 'counters',
+        revision: this.#appliedRevision,
+        nodes: nodes.slice(start, start + MAX_COUNTERS),
+        totals: totals(),
+      });
+  }
+
+  #send(message: FeedToCoordinator): void {
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(encode(message));
+  }
+
+  #later(delayMs: number, run: () => void): void {
+    const cancel = this.#options.delay(() => {
+      this.#cancels.delete(cancel);
+      run();
+    }, delayMs);
+    this.#cancels.add(cancel);
+  }
+
+  #every(periodMs: number, run: () => void): void {
+    this.#later(periodMs, () => {
+      this.#every(periodMs, run);
+      run();
+    });
+  }
+}
+
+/** The WebSocket address of the feed of the coordinator at `url`. */
+export function feedUrl(url: string): string {
+  const parsed = new URL(url);
+  parsed.protocol = parsed.protocol === 'https:' || parsed.protocol === 'wss:' ? 'wss:' : 'ws:';
+  if (parsed.pathname === '/' || parsed.pathname === '') parsed.pathname = FEED_PATH;
+  return parsed.href;
+}

@@ -1,0 +1,77 @@
+/**
+ * The last cluster a worker knew, in a file, so that a worker that dies serves again at once. Written to another name
+ * and renamed, so that the file is always whole.
+ */
+import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { FaultBox, Fields, isObject, readFeedBalancer, readFeedNode, readRememberedRoute } from '@rollcall/protocol';
+import type { ClusterSnapshot } from './cluster-view.ts';
+
+/** A file older than this is trusted for its routes only, milliseconds. */
+export const TRUSTED_MS = 60_000;
+/** Larger files are not read, bytes. */
+const MAX_FILE_BYTES = 256 * 1024 * 1024;
+/** Nodes, balancers and routes that are read. */
+const MAX_ITEMS = 100_000;
+const FORMAT = 1;
+
+/** A snapshot and when it was written, Unix milliseconds. */
+export interface SavedSnapshot {
+  readonly writtenAtUnixMs: number;
+  readonly epoch: string;
+  readonly revision: number;
+  readonly snapshot: ClusterSnapshot;
+}
+
+/** Writes `saved` to `path` in one step; readable by its owner only. Rejects with the system's error. */
+export async function writeSnapshotFile(path: string, saved: SavedSnapshot): Promise<void> {
+  const { snapshot, ...head } = saved;
+  const temporary = `${path}.${process.pid}.tmp`;
+  try {
+    await writeFile(temporary, JSON.stringify({ format: FORMAT, ...head, ...snapshot }), { mode: 0o600 });
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
+
+/** What stands in the file; `undefined` when there is none; a sentence when it cannot be used. Never rejects. */
+export async function readSnapshotFile(path: string): Promise<SavedSnapshot | string | undefined> {
+  try {
+    const { size } = await stat(path);
+    if (size > MAX_FILE_BYTES) return `${size} bytes are more than ${MAX_FILE_BYTES}`;
+    return decodeSnapshot(await readFile(path, 'utf8'));
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** True while the nodes in a file may be used, and not only its routes. A clock that went back trusts nothing. */
+export function isTrusted({ writtenAtUnixMs }: SavedSnapshot, nowUnixMs: number): boolean {
+  return writtenAtUnixMs <= nowUnixMs && nowUnixMs - writtenAtUnixMs <= TRUSTED_MS;
+}
+
+/** Reads the text of a file, checking everything; a sentence when it is not a snapshot. */
+export function decodeSnapshot(text: string): SavedSnapshot | string {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return 'not JSON';
+  }
+  if (!isObject(value)) return 'not a JSON object';
+  const fields = new Fields(value, '', new FaultBox());
+  if (fields.number('format', { min: FORMAT, max: FORMAT }) === undefined) return 'not of this format';
+  const saved: SavedSnapshot = {
+    writtenAtUnixMs: fields.number('writtenAtUnixMs', { min: 0, max: Number.MAX_SAFE_INTEGER }) ?? 0,
+    epoch: fields.text('epoch', 64) ?? '',
+    revision: fields.number('revision', { min: 0, max: Number.MAX_SAFE_INTEGER }) ?? 0,
+    snapshot: {
+      nodes: fields.objects('nodes', MAX_ITEMS, readFeedNode) ?? [],
+      balancers: fields.objects('balancers', MAX_ITEMS, readFeedBalancer) ?? [],
+      remembered: fields.objects('remembered', MAX_ITEMS, readRememberedRoute) ?? [],
+    },
+  };
+  return fields.fault?.message ?? saved;
+}

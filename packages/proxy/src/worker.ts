@@ -1,0 +1,192 @@
+/** One proxy worker: wires engine, router, feed client, probes and snapshot file, in order, and closes them in reverse. */
+import type { AddressInfo } from 'node:net';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import type { ClusterNode } from './cluster-node.ts';
+import { ClusterRouter } from './cluster-router.ts';
+import { ClusterView } from './cluster-view.ts';
+import { Ejections } from './ejections.ts';
+import { Engine, type EngineOptions, type ListenAt } from './engine/engine.ts';
+import { explain } from './explanation.ts';
+import { FeedClient, type FeedLog } from './feed-client.ts';
+import { type Delay, NodeProbes, tcpProbe } from './node-probes.ts';
+import { sessionIds } from './session-ids.ts';
+import { isTrusted, readSnapshotFile } from './snapshot-file.ts';
+import { SnapshotSaver } from './snapshot-saver.ts';
+
+/** How long the port stays closed while nothing is known of the cluster, milliseconds. */
+const FIRST_SNAPSHOT_MS = 2_000;
+/** How long sessions wait for nodes of an old snapshot file, milliseconds. */
+const LEARNING_MS = 10_000;
+/** How long upgraded connections of a stopped node go on, milliseconds. */
+const STOPPED_TUNNEL_MS = 5_000;
+/** How long those of a node that is gone go on; usually they are broken already, milliseconds. */
+const GONE_TUNNEL_MS = 1_000;
+
+/** As much of a logger as a worker needs; pino's fits. */
+export interface WorkerLog extends FeedLog {
+  debug(fields: object, message: string): void;
+}
+
+export interface WorkerOptions extends Omit<EngineOptions, 'router' | 'now' | 'log'> {
+  /** Stable name of the worker within its coordinator, e.g. `local-0`; matches `[A-Za-z0-9_-]{1,64}`. */
+  readonly name: string;
+  /** Version of the program, for pages. */
+  readonly version: string;
+  /** Where to accept clients. */
+  readonly listen: ListenAt;
+  /** The coordinator and a token of role proxy. */
+  readonly feed: { readonly url: string; readonly token: string };
+  /** Where the last snapshot is kept; without it a restarted worker knows nothing until the feed tells. */
+  readonly snapshotFile?: string;
+  readonly log: WorkerLog;
+}
+
+export interface Worker {
+  /** Where clients are accepted. */
+  readonly address: AddressInfo;
+  /** True while the coordinator is connected. */
+  readonly isConnected: boolean;
+  /** Stops accepting, lets requests finish for at most `graceMs`, then cuts what is left. A repeat waits for the first. */
+  close(graceMs: number): Promise<void>;
+}
+
+/**
+ * Starts a worker; resolves when its port is open: with what the snapshot file knows at once, otherwise after the
+ * first snapshot of the feed or after 2 s, when it answers 503. Rejects when the port cannot be opened.
+ */
+export async function startWorker(options: WorkerOptions): Promise<Worker> {
+  const { name, version, listen, feed, snapshotFile, log, ...engineOptions } = options;
+  const now = (): number => performance.now();
+  const rng = Math.random;
+  const loopDelay = monitorEventLoopDelay({ resolution: 20 });
+  loopDelay.enable();
+
+  const view = new ClusterView({ rng });
+  const ejections = new Ejections(
+    view,
+    (id, what, reason) => {
+      log.warn({ node: id, reason }, `node ${id} is ${what}`);
+      feedClient.observed(id, what, reason);
+    },
+    () => router.onChange(),
+  );
+  const probes = new NodeProbes({
+    probe: tcpProbe,
+    now,
+    delay,
+    onResult: (node, isGood) => ejections.observe(node, isGood ? 'probe-good' : 'probe-bad', now()),
+  });
+  ejections.probes = probes;
+  const router = new ClusterRouter({
+    view,
+    ejections,
+    newSessionId: sessionIds(),
+    onUnknownRoute: () => engine.countUnknownRoute(),
+    onIdle: () => feedClient.countersSoon(),
+  });
+  const engine = new Engine({ ...engineOptions, router, now, log });
+  view.listener = {
+    onChange: () => router.onChange(),
+    onLiveness: (node) => {
+      if (node.liveness !== 'up' || node.isEjected) probes.check(node);
+    },
+    onStopped: (node) => engine.endTunnels(node, STOPPED_TUNNEL_MS),
+    onGone: (node) => onGone(node),
+  };
+  function onGone(node: ClusterNode): void {
+    probes.forget(node);
+    router.onNodeGone(node);
+    engine.endTunnels(node, GONE_TUNNEL_MS);
+  }
+
+  const saver =
+    snapshotFile === undefined
+      ? undefined
+      : new SnapshotSaver({ path: snapshotFile, view, delay, nowUnixMs: Date.now, log });
+  if (snapshotFile !== undefined) await loadSnapshot(snapshotFile, view, now(), log);
+
+  const firstApplied = gate();
+  if (view.isFilled) firstApplied.open();
+  const feedClient = new FeedClient({
+    ...feed,
+    worker: name,
+    version,
+    view,
+    now,
+    rng,
+    delay,
+    log,
+    totals: () => {
+      const loopDelayMs = loopDelay.mean / 1e6;
+      loopDelay.reset();
+      return engine.counters(Number.isFinite(loopDelayMs) ? loopDelayMs : 0);
+    },
+    answer: (question) => (question.type === 'explain' ? explain(router, question, now()) : engine.scoreboard()),
+    onApplied: () => {
+      firstApplied.open();
+      saver?.saveSoon();
+    },
+  });
+  feedClient.start();
+  const stopWaiting = delay(() => firstApplied.open(), FIRST_SNAPSHOT_MS);
+  await firstApplied.isOpen;
+  stopWaiting();
+
+  let closing: Promise<void> | undefined;
+  const end = async (graceMs: number): Promise<void> => {
+    await engine.close(graceMs);
+    probes.close();
+    feedClient.close();
+    await saver?.close();
+    loopDelay.disable();
+  };
+  try {
+    const address = await engine.listen(listen);
+    return {
+      address,
+      get isConnected() {
+        return feedClient.isSynced;
+      },
+      close: (graceMs) => {
+        closing ??= end(graceMs);
+        return closing;
+      },
+    };
+  } catch (error) {
+    await end(0);
+    throw error;
+  }
+}
+
+/** Fills the view from the file: whole when it is fresh, otherwise with its routes as expected ones. */
+async function loadSnapshot(path: string, view: ClusterView, nowMs: number, log: WorkerLog): Promise<void> {
+  const saved = await readSnapshotFile(path);
+  if (saved === undefined) return;
+  if (typeof saved === 'string') {
+    log.warn({ path, reason: saved }, 'the snapshot file cannot be used');
+    return;
+  }
+  const { snapshot, epoch, revision } = saved;
+  if (isTrusted(saved, Date.now())) {
+    view.applySnapshot(snapshot, { epoch, revision, isSettled: false, learningMs: LEARNING_MS }, nowMs);
+    view.swap(nowMs);
+    log.info({ nodes: snapshot.nodes.length }, 'serving the saved snapshot until the feed is connected');
+  } else {
+    view.expectRoutes([...snapshot.nodes, ...snapshot.remembered], LEARNING_MS, nowMs);
+    log.info({ routes: snapshot.nodes.length }, 'the saved snapshot is old: only its routes are kept');
+  }
+}
+
+const delay: Delay = (run, delayMs) => {
+  const timer = setTimeout(run, delayMs);
+  return () => clearTimeout(timer);
+};
+
+/** A promise with its resolver; opening it again does nothing. */
+function gate(): { readonly isOpen: Promise<void>; readonly open: () => void } {
+  let open: () => void = () => {};
+  const isOpen = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { isOpen, open };
+}

@@ -1,0 +1,144 @@
+/** `rollcall run` as the command itself, by real signals; and a program with the SDK inside. */
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { type ScriptedCoordinator, type ScriptedPeer, startScriptedCoordinator } from '@rollcall/agent/testing';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const SOURCE = ['--conditions=@rollcall/source', '--import', 'tsx'];
+const COMMAND = [process.execPath, ...SOURCE, join(ROOT, 'packages/cli/src/main.ts')];
+const SERVE = `process.on('SIGTERM',()=>process.exit(0));require('node:http').createServer((q,a)=>{if(q.url==='/crash')process.exit(9);a.end(String(process.pid))}).listen(process.argv[1],'127.0.0.1')`;
+
+interface Cluster {
+  readonly coordinator: ScriptedCoordinator;
+  start(...words: string[]): Running;
+}
+
+interface Running {
+  readonly child: ChildProcess;
+  readonly ended: Promise<readonly [number | null, NodeJS.Signals | null]>;
+  stderr(): string;
+}
+
+async function setUp(t: TestContext): Promise<Cluster> {
+  const coordinator = await startScriptedCoordinator();
+  const slots = mkdtempSync(join(tmpdir(), 'rollcall-run-'));
+  t.after(async () => {
+    await coordinator.close();
+    rmSync(slots, { recursive: true });
+  });
+  return {
+    coordinator,
+    start(...words) {
+      const flags = words[0] === 'run' ? ['--slot-dir', slots, '--coordinator', coordinator.url] : [];
+      const child = spawn(COMMAND[0]!, [...COMMAND.slice(1), words[0]!, ...flags, ...words.slice(1)], {
+        cwd: ROOT,
+        stdio: ['ignore', 'ignore', 'pipe'],
+      });
+      let text = '';
+      child.stderr.on('data', (data) => {
+        text += String(data);
+      });
+      const ended = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>;
+      t.after(() => {
+        // A second signal makes the wrapper kill the program's group before it ends itself.
+        child.kill('SIGTERM');
+        child.kill('SIGTERM');
+      });
+      return { child, ended, stderr: () => text };
+    },
+  };
+}
+
+async function drainAndLeave(peer: ScriptedPeer): Promise<void> {
+  await peer.next('status');
+  peer.send({ type: 'drained' });
+  await peer.next('leave');
+}
+
+test('the same program started again has the same id and route, and a copy beside it another', async (t) => {
+  const { coordinator, start } = await setUp(t);
+  const ids: string[] = [];
+  for (let round = 0; round < 2; round += 1) {
+    const { child, ended } = start('run', '--balancer', 'shop', '--', process.execPath, '-e', SERVE, '{port}');
+    const peer = await coordinator.peer();
+    const node = await peer.accept();
+    await peer.next('heartbeat');
+    ids.push(node.id);
+    assert.equal(node.route, node.id);
+    if (round === 1) {
+      const beside = start('run', '--balancer', 'shop', '--', process.execPath, '-e', SERVE, '{port}');
+      const other = await coordinator.peer();
+      assert.notEqual((await other.accept()).id, node.id);
+      beside.child.kill('SIGTERM');
+      await drainAndLeave(other);
+      assert.deepEqual(await beside.ended, [0, null]);
+    }
+    child.kill('SIGTERM');
+    await drainAndLeave(peer);
+    assert.deepEqual(await ended, [0, null]);
+  }
+  assert.equal(ids[0], ids[1]);
+});
+
+test('several copies are kept, and one that crashes comes back under its own name', async (t) => {
+  const { coordinator, start } = await setUp(t);
+  const { child, ended } = start('run', '--id', 'shop', '--count', '2', '--', process.execPath, '-e', SERVE, '{port}');
+  const peers = [await coordinator.peer(), await coordinator.peer()];
+  const nodes = [await peers[0]!.accept(), await peers[1]!.accept()];
+  assert.deepEqual(nodes.map((node) => node.id).sort(), ['shop-1', 'shop-2']);
+  await assert.rejects(fetch(`${nodes[0]!.url}/crash`));
+  await peers[0]!.next('leave');
+  const again = await coordinator.peer();
+  const node = await again.accept();
+  assert.equal(node.id, nodes[0]!.id);
+  assert.ok(node.incarnation! > nodes[0]!.incarnation!);
+  await again.next('heartbeat');
+  child.kill('SIGINT');
+  await Promise.all([drainAndLeave(again), drainAndLeave(peers[1]!)]);
+  assert.deepEqual(await ended, [0, null]);
+});
+
+test('a second signal ends wrapper and program at once', async (t) => {
+  const { coordinator, start } = await setUp(t);
+  const { child, ended } = start('run', '--', process.execPath, '-e', SERVE, '{port}');
+  const peer = await coordinator.peer();
+  const { url } = await peer.accept();
+  child.kill('SIGINT');
+  await peer.next('status');
+  child.kill('SIGINT');
+  assert.deepEqual(await ended, [137, null]);
+  await assert.rejects(fetch(url));
+});
+
+test('a program with the SDK registers itself under the name the wrapper gave it, and the flags win', async (t) => {
+  const { coordinator, start } = await setUp(t);
+  const program = fileURLToPath(new URL('agent-programs/plain.ts', import.meta.url));
+  const flags = ['--id', 'n1', '--balancer', 'wiki', '--host', 'wiki.test', '--ready', '/ready'];
+  const { child, ended } = start('run', ...flags, '--port', '1', '--', process.execPath, ...SOURCE, program);
+  const peer = await coordinator.peer();
+  const node = await peer.accept();
+  assert.deepEqual([node.id, node.balancer, node.hosts, node.loadHeader], ['n1', 'wiki', ['wiki.test'], true]);
+  child.kill('SIGTERM');
+  await drainAndLeave(peer);
+  assert.deepEqual(await ended, [143, null]);
+});
+
+for (const [name, words] of Object.entries({
+  'a name with a space': ['run', '--balancer', 'my shop', '--', 'true'],
+  'no command': ['run'],
+  'an unknown option': ['run', '--nonsense', '--', 'true'],
+  'an address that is none': ['join', 'localhost'],
+})) {
+  test(`${name} is one line and exit code 2`, async (t) => {
+    const { start } = await setUp(t);
+    const { ended, stderr } = start(...words);
+    assert.deepEqual(await ended, [2, null]);
+    assert.match(stderr(), /^rollcall: [^\n]+\n$/);
+  });
+}
