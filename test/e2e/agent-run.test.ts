@@ -11,7 +11,7 @@ import { type ScriptedCoordinator, type ScriptedPeer, startScriptedCoordinator }
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const SOURCE = ['--conditions=@rollcall/source', '--import', 'tsx'];
-const COMMAND = [process.execPath, ...SOURCE, join(ROOT, 'packages/cli/src/main.ts')];
+const COMMAND = [process.execPath, ...SOURCE, join(ROOT, 'test/e2e/agent-programs/rollcall.ts')];
 const SERVE = `process.on('SIGTERM',()=>process.exit(0));require('node:http').createServer((q,a)=>{if(q.url==='/crash')process.exit(9);a.end(String(process.pid))}).listen(process.argv[1],'127.0.0.1')`;
 
 interface Cluster {

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import type { CoordinatorMessage, NodeRegistration } from '@rollcall/protocol';
 import { Agent, type AgentEvents, type AgentOptions } from './agent.ts';
 import { toRegistration } from './registration.ts';
+import { ManualTimers } from './testing/manual-timers.ts';
 import { type ScriptedCoordinator, startScriptedCoordinator } from './testing/scripted-coordinator.ts';
 
 const ERROR = (code: string, message: string): CoordinatorMessage => ({ type: 'error', code, message });
@@ -260,6 +261,30 @@ test('a drain ends at its deadline, and at once when no coordinator ever knew th
   await peer.accept();
   await next(other, 'registered');
   assert.equal(await other.drain({ deadlineMs: 1 }), 'deadline');
+});
+
+test('a program that does not answer is not registered until it does', async (t) => {
+  const [coordinator] = await coordinators(t);
+  const timers = new ManualTimers();
+  const answers = [false, 'broken', true];
+  const asked: unknown[] = [];
+  const agent = newAgent([coordinator!.url], {
+    timers,
+    isAnswering: async () => {
+      const answer = answers.shift();
+      asked.push(answer);
+      if (typeof answer === 'string') throw new Error(answer);
+      return answer ?? false;
+    },
+  });
+  t.after(() => agent.leave());
+  agent.start();
+  for (let turn = 0; turn < 2; turn += 1) {
+    await new Promise(setImmediate);
+    timers.advance(1_000);
+  }
+  await (await coordinator!.peer()).accept();
+  assert.deepEqual(asked, [false, 'broken', true]);
 });
 
 test('a node that cannot say who it is warns and does not register', async (t) => {

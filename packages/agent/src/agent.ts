@@ -76,6 +76,11 @@ export interface AgentOptions {
    */
   readonly registration: (localAddress: string) => NodeRegistration | Fault;
   readonly report: ReportSource;
+  /**
+   * Whether the program answers, asked before each connection; a rejection counts as no. Without it a program that is
+   * frozen, and gone for it, would register again and be up until its silence is noticed once more. Default: it does.
+   */
+  readonly isAnswering?: () => Promise<boolean>;
   readonly rng?: Rng;
   readonly timers?: Timers;
 }
@@ -101,6 +106,8 @@ const MAX_NOTICES = 64;
 const MAX_REASON = 256;
 /** After 1012 a whole cluster comes back: spread over this time, in milliseconds. */
 const AWAY_JITTER_MS = 1_000;
+/** A program that does not answer is asked again after this time, in milliseconds. */
+const ASK_AGAIN_MS = 1_000;
 
 export class Agent {
   readonly #options: AgentOptions;
@@ -227,6 +234,20 @@ export class Agent {
 
   #connect(): void {
     this.#state = 'connecting';
+    const { isAnswering } = this.#options;
+    if (isAnswering === undefined) {
+      this.#open();
+      return;
+    }
+    const go = (isUp: boolean) => {
+      if (this.#state !== 'connecting') return;
+      if (isUp) this.#open();
+      else this.#cancelWait = this.#timers.after(ASK_AGAIN_MS, () => this.#connect());
+    };
+    isAnswering().then(go, () => go(false));
+  }
+
+  #open(): void {
     this.#lastError = undefined;
     const { token, problem } = this.#options.token();
     if (problem !== undefined) this.warn({ code: 'bad-token-file' satisfies AgentCode, message: problem });

@@ -37,8 +37,9 @@ export function coordinatorList(
 }
 
 function texts(given: string | readonly string[] | undefined): string[] {
-  const list = typeof given === 'string' ? given.split(',') : [...(given ?? [])];
-  return list.map((text) => text.trim()).filter((text) => text !== '');
+  // The value comes out of somebody's configuration; what is no text in it is no address either.
+  const list: readonly unknown[] = typeof given === 'string' ? given.split(',') : Array.isArray(given) ? given : [];
+  return list.map((text) => (typeof text === 'string' ? text.trim() : '')).filter((text) => text !== '');
 }
 
 /**

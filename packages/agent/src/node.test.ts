@@ -135,6 +135,37 @@ test('misuse never throws: wrong servers, names, metrics, coordinators, callback
   assert.ok(coordinator.url);
 });
 
+test('whatever an untyped configuration holds, the application serves on', async (t) => {
+  const odd = [null, 5, 'text', true, {}, [], [5], () => 1, Number.NaN, { __proto__: null, a: 1n }];
+  const names = [
+    'balancer',
+    'id',
+    'route',
+    'url',
+    'port',
+    'contexts',
+    'hosts',
+    'weight',
+    'sticky',
+    'meta',
+    'coordinator',
+  ];
+  const more = ['token', 'keepAliveMs', 'drainSessionsMs', 'capacity', 'sessions', 'loadHeader', 'publicUrl'];
+  const { server, coordinator } = await setUp(t);
+  const port = await listen(server);
+  for (const name of [...names, ...more]) {
+    for (const value of odd) {
+      const options = { coordinator: coordinator.url, handleSignals: false, log: () => {}, [name]: value };
+      const node = new RollcallNode(options as RollcallOptions, {}, systemTimers());
+      node.attach(server).metric('m', undefined, () => 1);
+      assert.equal(typeof node.sessionId(), 'string');
+      await node.drain();
+      await node.close();
+    }
+  }
+  assert.equal((await fetch(`http://127.0.0.1:${port}/`)).status, 200);
+});
+
 test('a closed server leaves, and comes back when it listens again', async (t) => {
   const { node, server, coordinator } = await setUp(t, { id: 'n1' });
   node.attach(server);

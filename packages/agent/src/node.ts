@@ -77,6 +77,8 @@ export function rollcall(options: RollcallOptions = {}): RollcallNode {
 export class RollcallNode {
   readonly #options: RollcallOptions;
   readonly #description: NodeDescription;
+  /** What the application wrote could be read at all. */
+  readonly #isUsable: boolean;
   readonly #environment: Readonly<Record<string, string | undefined>>;
   readonly #timers: Timers;
   readonly #listeners = new Listeners<RollcallEvents>();
@@ -98,7 +100,9 @@ export class RollcallNode {
     this.#options = options;
     this.#environment = environment;
     this.#timers = timers;
-    this.#description = withEnvironment(described(options), environment);
+    const description = plainCopy(described(options));
+    this.#isUsable = description !== undefined;
+    this.#description = withEnvironment(description ?? {}, environment);
     this.#inFlight = new InFlight(options.capacity);
     this.#metrics = new ApplicationMetrics((name, reason) =>
       this.#warn({ code: 'metric-failed' satisfies AgentCode, message: `metric ${name}: ${reason}; it is left out` }),
@@ -129,8 +133,10 @@ export class RollcallNode {
   /** Who the node is; `undefined` while that depends on a port that is not known yet. */
   get id(): string | undefined {
     if (this.#description.id !== undefined) return this.#description.id;
-    const slot = this.#options.port ?? this.#listening?.port;
-    return slot === undefined ? undefined : defaultNodeId(this.#description.balancer ?? 'default', { slot });
+    const slot = this.#port;
+    if (slot === undefined) return undefined;
+    const { balancer } = this.#description;
+    return defaultNodeId(typeof balancer === 'string' ? balancer : 'default', { slot });
   }
 
   /** The token in session ids that names this node; `undefined` while the id is. */
@@ -183,6 +189,7 @@ export class RollcallNode {
     if (this.id === undefined && this.#description.url === undefined) {
       return this.#misuse('register() needs the option port or url when no server is attached');
     }
+    if (!this.#isUsable) return this.#misuse('the options are not plain data; the node does not register');
     // Found before any coordinator is: a mistake in the options is reported at once and not once a connection stands.
     const fault = this.#faultOf(this.#registration('127.0.0.1'));
     if (fault !== undefined) return this.#misuse(`${fault.message} (${fault.code}); the node does not register`);
@@ -213,12 +220,12 @@ export class RollcallNode {
    * divided by `capacity` is its share. Several are combined by weight, as mod_cluster does, and the mean counts when
    * it is larger than what the agent measures itself.
    */
-  metric(name: string, options: MetricOptions, read: () => number): this {
+  metric(name: string, options: MetricOptions | undefined, read: () => number): this {
     if (!isName(name)) return this.#misuse(`metric ${JSON.stringify(name)}: names match [A-Za-z0-9_-]{1,64}`);
     if (!this.#metrics.has(name) && this.#metrics.size >= MAX_METRICS) {
       return this.#misuse(`metric ${name}: more than ${MAX_METRICS} metrics; it is left out`);
     }
-    this.#metrics.add(name, options, read);
+    this.#metrics.add(name, options ?? {}, read);
     return this;
   }
 
@@ -241,7 +248,9 @@ export class RollcallNode {
 
   #drain(reason: string): Promise<DrainOutcome> {
     if (this.#agent === undefined) return Promise.resolve('unregistered');
-    return this.#agent.drain({ reason, sessionsMs: this.#options.drainSessionsMs ?? 0 });
+    const { drainSessionsMs } = this.#options;
+    const sessionsMs = drainSessionsMs !== undefined && Number.isFinite(drainSessionsMs) ? drainSessionsMs : 0;
+    return this.#agent.drain({ reason, sessionsMs });
   }
 
   async #leave(): Promise<void> {
@@ -293,14 +302,18 @@ export class RollcallNode {
     if (Math.abs(meter.sample() - this.#sentLoad) >= LOAD_STEP) agent.reportSoon();
   }
 
+  get #port(): number | undefined {
+    const { port } = this.#options;
+    return typeof port === 'number' ? port : this.#listening?.port;
+  }
+
   #registration(localAddress: string): NodeRegistration | Fault {
     const listening = this.#listening;
-    const port = this.#options.port ?? listening?.port ?? 0;
     const id = this.id ?? '';
     return toRegistration(this.#description, {
       id,
       route: this.route ?? id,
-      url: this.#description.url ?? nodeUrlText(localAddress, port, listening?.isTls ?? false),
+      url: this.#description.url ?? nodeUrlText(localAddress, this.#port ?? 0, listening?.isTls ?? false),
       instance: this.#instance,
       incarnation: processIncarnation(),
       // JavaScript runs on one core, however many the machine has.
@@ -362,4 +375,16 @@ function described(options: RollcallOptions): NodeDescription {
     ...description
   } = options;
   return description;
+}
+
+/**
+ * `description` as JSON carries it, so that whatever an untyped configuration holds can be looked at without harm;
+ * `undefined` when JSON cannot carry it.
+ */
+function plainCopy(description: NodeDescription): NodeDescription | undefined {
+  try {
+    return JSON.parse(JSON.stringify(description)) as NodeDescription;
+  } catch {
+    return undefined;
+  }
 }

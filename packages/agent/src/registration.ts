@@ -52,7 +52,10 @@ export function toRegistration(description: NodeDescription, facts: Registration
     ...description,
     ...facts,
     balancer,
-    contexts: description.contexts?.map((path) => ({ path })),
+    // The types promise a list, an untyped application may not keep to it.
+    contexts: Array.isArray(description.contexts)
+      ? description.contexts.map((path: string) => ({ path }))
+      : description.contexts,
     keepAliveMs: description.keepAliveMs ?? facts.keepAliveMs,
   };
   const text = jsonOf({ type: 'register', node });

@@ -140,7 +140,10 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       isReady: () => isReady,
     };
     const app = await createAdminApp(around);
-    closers.push(() => app.close());
+    closers.push(
+      () => app.close(),
+      () => closeServer(app.server),
+    );
     routeUpgrades(app.server, agents, feed);
     address = await listen(app.server, config.listen);
     listeners.push(address);

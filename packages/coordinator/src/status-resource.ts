@@ -81,7 +81,7 @@ function nodeAdvice({ cluster }: Surroundings): string[] {
   const sentences: string[] = [];
   if (unreachable.length > 0)
     sentences.push(
-      `Not reachable from here: ${named(unreachable)}. Does the program listen on 127.0.0.1 only, or on another port?`,
+      `Not reachable from here: ${named(unreachable)}. Does the program listen on another port, or on 127.0.0.1 only?`,
     );
   if (differing.length > 0)
     sentences.push(`Registered with sticky settings that differ from those in force: ${named(differing)}.`);

@@ -78,7 +78,7 @@ export class ClusterRouter implements Router {
     return 'forward';
   }
 
-  chooseAgain(head: RoutableHead, slip: RoutingSlip, failure: AttemptFailure, nowMs: number): Choice {
+  chooseAgain(head: RoutableHead, slip: RoutingSlip, _failure: AttemptFailure, nowMs: number): Choice {
     const state = stateOf(slip);
     const { context } = state;
     if (slip.node) state.tried.add(slip.node.id);
@@ -88,7 +88,6 @@ export class ClusterRouter implements Router {
     slip.retriesLeft--;
     takeBack(state);
     if (context === undefined) return 'unavailable';
-    state.because = `${failure} at ${state.tried.size} nodes`;
     const choice =
       state.known === undefined
         ? this.#place(state, context, nowMs)
@@ -208,7 +207,7 @@ export class ClusterRouter implements Router {
     }
     if (home !== undefined && context.keepsSessions(home)) {
       state.result = 'sticky';
-      state.because = `its session lives on ${home.id}`;
+      state.because = 'its session lives there';
       return home;
     }
     if (home === undefined && known.isExpected && nowMs < this.#view.learningUntilMs)
@@ -256,9 +255,7 @@ export class ClusterRouter implements Router {
     this.#request.isNewSession = isNewSession;
     const node = algorithm.pick(context.forNew, this.#request, state.tried);
     if (node === undefined) return this.#nobody(state, context, nowMs);
-    state.because = isNewSession
-      ? `new session, placed by ${algorithm.name}`
-      : `no sessions here, chosen by ${algorithm.name}`;
+    state.because = isNewSession ? 'new session' : 'no sessions here';
     return node;
   }
 

@@ -47,11 +47,14 @@ function outcomeOf(decision: ReturnType<ClusterRouter['decide']>): ExplainAnswer
 
 function sentence(
   decision: ReturnType<ClusterRouter['decide']>,
-  { because, waitMs, namesUnknown }: RequestState,
+  { because, waitMs, namesUnknown, context, result }: RequestState,
 ): string {
   const unknown = namesUnknown ? 'its session names no known route; ' : '';
   const wait = decision === 'wait' ? ` (waits up to ${waitMs} ms, then 503)` : '';
-  return `${unknown}${because}${wait}`;
+  const placement = context?.attached;
+  const isPicked = decision instanceof ClusterNode && (result === 'new' || result === 'none');
+  const name = result === 'new' ? placement?.sessionAlgorithm.name : placement?.algorithm.name;
+  return `${unknown}${because}${isPicked ? `, placed by ${name}` : ''}${wait}`;
 }
 
 function candidatesOf({ context, known, result }: RequestState, nowMs: number): ExplainedCandidate[] {

@@ -27,6 +27,8 @@ import { SwapPacer } from './swap-pacer.ts';
 
 /** Least time between two counters messages, but for nodes that have become idle, milliseconds. */
 const COUNTERS_MS = 250;
+/** Least time between counters messages for nodes that have become idle, milliseconds. */
+const COUNTERS_SOON_MS = 20;
 /** A message even when nothing has changed, so that a worker that lives is seen to, milliseconds. */
 const COUNTERS_IDLE_MS = 2_000;
 /** Counters of so many nodes go in one message. */
@@ -75,6 +77,8 @@ export class FeedClient {
   /** True from the commit of this connection on: changes may come. */
   #isSynced = false;
   #appliedRevision = -1;
+  /** Revision of the last counters. */
+  #countersRevision = -1;
   #attempts = 0;
   #heardAtMs = 0;
   #countersAtMs = Number.NEGATIVE_INFINITY;
@@ -103,11 +107,11 @@ export class FeedClient {
     this.countersSoon();
   }
 
-  /** A node that is leaving has come to 0 in flight: the coordinator waits for this. One message for all of one turn. */
+  /** A node that is leaving has come to 0 in flight: the coordinator waits for this. At once, but at most 50 a second. */
   countersSoon(): void {
     if (this.#isCountersDue || !this.#isSynced) return;
     this.#isCountersDue = true;
-    queueMicrotask(() => {
+    this.#later(Math.max(0, this.#countersAtMs + COUNTERS_SOON_MS - this.#options.now()), () => {
       this.#isCountersDue = false;
       this.#sendCounters();
     });
@@ -190,6 +194,7 @@ export class FeedClient {
         this.#assembly = undefined;
         view.applySnapshot(snapshot, message, now());
         this.#appliedRevision = -1;
+        this.#countersRevision = -1;
         this.#journal = new CountersJournal();
         this.#isSynced = true;
         this.#attempts = 0;
@@ -253,8 +258,11 @@ export class FeedClient {
     if (!this.#isSynced || (this.#socket?.bufferedAmount ?? 0) > MAX_BUFFERED_BYTES) return;
     const nowMs = now();
     const nodes = this.#journal.take(view.nodes.values(), nowMs);
-    if (nodes.length === 0 && nowMs - this.#countersAtMs < COUNTERS_IDLE_MS) return;
+    // A revision is news too: the coordinator asks what counted while it was acted upon.
+    const isNews = nodes.length > 0 || this.#appliedRevision !== this.#countersRevision;
+    if (!isNews && nowMs - this.#countersAtMs < COUNTERS_IDLE_MS) return;
     this.#countersAtMs = nowMs;
+    this.#countersRevision = this.#appliedRevision;
     for (let start = 0; start === 0 || start < nodes.length; start += MAX_COUNTERS)
       this.#send({
         type: 'counters',

@@ -13,6 +13,8 @@ import { sessionIds } from './session-ids.ts';
 import { isTrusted, readSnapshotFile } from './snapshot-file.ts';
 import { SnapshotSaver } from './snapshot-saver.ts';
 
+/** How often the event loop's delay is sampled, milliseconds. */
+const LOOP_SAMPLE_MS = 20;
 /** How long the port stays closed while nothing is known of the cluster, milliseconds. */
 const FIRST_SNAPSHOT_MS = 2_000;
 /** How long sessions wait for nodes of an old snapshot file, milliseconds. */
@@ -58,7 +60,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   const { name, version, listen, feed, snapshotFile, log, ...engineOptions } = options;
   const now = (): number => performance.now();
   const rng = Math.random;
-  const loopDelay = monitorEventLoopDelay({ resolution: 20 });
+  const loopDelay = monitorEventLoopDelay({ resolution: LOOP_SAMPLE_MS });
   loopDelay.enable();
 
   const view = new ClusterView({ rng });
@@ -117,9 +119,10 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     delay,
     log,
     totals: () => {
-      const loopDelayMs = loopDelay.mean / 1e6;
+      // What Node measures includes the time between two samples.
+      const loopDelayMs = loopDelay.mean / 1e6 - LOOP_SAMPLE_MS;
       loopDelay.reset();
-      return engine.counters(Number.isFinite(loopDelayMs) ? loopDelayMs : 0);
+      return engine.counters(loopDelayMs > 0 ? loopDelayMs : 0);
     },
     answer: (question) => (question.type === 'explain' ? explain(router, question, now()) : engine.scoreboard()),
     onApplied: () => {

@@ -75,5 +75,5 @@ export class ApplicationMetrics {
 }
 
 function positive(value: number | undefined): number {
-  return value !== undefined && value > 0 && Number.isFinite(value) ? value : 1;
+  return value !== undefined && Number.isFinite(value) && value > 0 ? value : 1;
 }

@@ -12,7 +12,7 @@ export class InFlight {
 
   /** `capacity` is how many requests at once the node serves well; without it the load rises as n / (n + 64). */
   constructor(capacity?: number) {
-    this.#capacity = capacity !== undefined && capacity > 0 && Number.isFinite(capacity) ? capacity : undefined;
+    this.#capacity = capacity !== undefined && Number.isFinite(capacity) && capacity > 0 ? capacity : undefined;
   }
 
   get count(): number {

@@ -10,6 +10,7 @@ import {
   durationOf,
   type NodeFlags,
   nameOf,
+  nodeOption,
   readyPathOf,
   usage,
   wholeOf,
@@ -48,11 +49,11 @@ export function runCommand(): Command {
     .description('wrap any program and make it a node of the cluster')
     .usage('[options] -- COMMAND')
     .argument('<command...>', 'the program and its arguments, after --')
-    .option('--count <n>', 'keep so many copies running, restarting one that ends (default: 1)')
-    .option('--port <n>', 'where the program listens; copies count up from it (default: a free one)')
-    .option('--address <host>', 'host to announce, and to find the program at (default: our end of the connection)')
-    .option('--ready-timeout <duration>', 'how long the program may take to get ready (default: 30s)')
-    .option('--slot-dir <directory>', 'where copies lock their numbers (default: in the state directory)');
+    .addOption(nodeOption('--count <n>', 'keep so many copies running, restarting one that ends (default: 1)'))
+    .addOption(nodeOption('--port <n>', 'where the program listens; copies count up from it (default: a free one)'))
+    .addOption(nodeOption('--address <host>', 'host to announce, and to find the program at (default: our own)'))
+    .addOption(nodeOption('--ready-timeout <duration>', 'how long the program may take to get ready (default: 30s)'))
+    .addOption(nodeOption('--slot-dir <directory>', 'where copies lock their numbers (default: state directory)'));
   return addNodeFlags(command)
     .addHelpText('after', HELP)
     .action(async (words: string[], flags: RunFlags) => {

@@ -4,7 +4,6 @@
  */
 import {
   Agent,
-  allowedResources,
   type DrainOutcome,
   type HeartbeatReport,
   type JoinToken,
@@ -67,9 +66,9 @@ export class AgentBeside {
           url: options.description.url ?? nodeUrlText(this.#announced(localAddress), options.port, false),
           instance: this.#instance,
           incarnation: this.#incarnation,
-          cores: allowedResources().cores,
         }),
-      report: () => this.#report(),
+      report: async () => ((await this.#isAnswering()) ? options.sample() : undefined),
+      isAnswering: () => this.#isAnswering(),
       ...(options.timers === undefined ? {} : { timers: options.timers }),
     });
     this.#agent.on('registered', ({ node }) =>
@@ -116,11 +115,11 @@ export class AgentBeside {
     return this.#address === '::1' && localAddress === '127.0.0.1' ? '::1' : localAddress;
   }
 
-  async #report(): Promise<HeartbeatReport | undefined> {
+  async #isAnswering(): Promise<boolean> {
     const { readyPath, addresses, port } = this.#options;
     if (readyPath === undefined && (await acceptanceOf(port, this.#address)) === 'accepted') {
       this.#tell('answered', { type: 'answered', address: this.#address, status: 0 });
-      return this.#options.sample();
+      return true;
     }
     const answer = await probe({
       port,
@@ -133,7 +132,7 @@ export class AgentBeside {
     const isFailing = answer.type === 'answered' && readyPath !== undefined && !isReady(answer);
     this.#tell(isFailing ? 'failing' : answer.type, answer);
     if (answer.type === 'refused') this.#onRefused();
-    return answer.type === 'answered' && !isFailing ? this.#options.sample() : undefined;
+    return answer.type === 'answered' && !isFailing;
   }
 
   #tell(now: ProbeAnswer['type'] | 'failing', answer: ProbeAnswer): void {

@@ -8,7 +8,7 @@ import {
   type StickyHint,
   type StickyMode,
 } from '@rollcall/protocol';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { parseDuration } from '../duration.ts';
 import { CliFailure, EXIT } from '../exit.ts';
 
@@ -31,20 +31,28 @@ export interface NodeFlags {
 const STICKY_MODES: readonly StickyMode[] = ['insert', 'suffix', 'rewrite', 'none'];
 const MAX_LIST = 16;
 
+/** An option that may also come from the environment: `--ready-timeout` from `ROLLCALL_READY_TIMEOUT`. Flags win. */
+export function nodeOption(flags: string, description: string, variable?: string): Option {
+  const option = new Option(flags, description);
+  return option.env(variable ?? `ROLLCALL_${option.name().replaceAll('-', '_').toUpperCase()}`);
+}
+
 export function addNodeFlags(command: Command): Command {
-  return command
-    .option('--balancer <name>', 'the set of nodes that serve the same application (default: default)')
-    .option('--id <name>', 'who the node is (default: by host name, directory and slot)')
-    .option('--route <name>', 'the token in session ids that names it (default: the id)')
-    .option('--host <host>', 'a host name it serves, *.suffix or * (default: *); repeatable', collect)
-    .option('--context <path>', 'a path prefix it serves (default: /); repeatable', collect)
-    .option('--group <name>', 'nodes that share a failure domain')
-    .option('--weight <number>', 'multiplier of its share of requests, 0.001 to 100 (default: 1)')
-    .option('--sticky <mode>', `how sessions find their node: ${STICKY_MODES.join(', ')} (default: insert)`)
-    .option('--session-cookie <name>', 'cookie that carries the session id; repeatable', collect)
-    .option('--ready <path>', 'path that answers below 500 when the program is ready; also asked each second')
-    .option('--drain-sessions <duration>', 'at the end, let sessions end for so long first, e.g. 5m (default: 0s)')
-    .option('--coordinator <url>', 'where the coordinator is (default: ROLLCALL_URL); repeatable', collect);
+  const options = [
+    nodeOption('--balancer <name>', 'the set of nodes that serve the same application (default: default)'),
+    nodeOption('--id <name>', 'who the node is (default: by host name, directory and slot)', 'ROLLCALL_NODE_ID'),
+    nodeOption('--route <name>', 'the token in session ids that names it (default: the id)'),
+    nodeOption('--host <host>', 'a host name it serves, *.suffix or * (default: *); repeatable').argParser(collect),
+    nodeOption('--context <path>', 'a path prefix it serves (default: /); repeatable').argParser(collect),
+    nodeOption('--group <name>', 'nodes that share a failure domain'),
+    nodeOption('--weight <number>', 'multiplier of its share of requests, 0.001 to 100 (default: 1)'),
+    nodeOption('--sticky <mode>', `how sessions find their node: ${STICKY_MODES.join(', ')} (default: insert)`),
+    nodeOption('--session-cookie <name>', 'cookie that carries the session id; repeatable').argParser(collect),
+    nodeOption('--ready <path>', 'path that answers below 500 when the program is ready; also asked each second'),
+    nodeOption('--drain-sessions <duration>', 'at the end, let sessions end for so long first (default: 0s)'),
+  ];
+  for (const option of options) command.addOption(option);
+  return command.option('--coordinator <url>', 'where the coordinator is (default: ROLLCALL_URL); repeatable', collect);
 }
 
 function collect(value: string, previous: readonly string[] | undefined): readonly string[] {

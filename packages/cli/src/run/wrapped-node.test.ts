@@ -201,6 +201,32 @@ test('a frozen program is not reported, and is again when it goes on', {
   await run;
 });
 
+test('a frozen program that was declared gone does not come back before it answers', {
+  skip: process.platform !== 'linux',
+}, async (t) => {
+  const { coordinator, newNode, untilSaid, said } = await setUp(t);
+  const node = newNode(program("process.on('SIGTERM', () => process.exit(0))"));
+  const run = node.run();
+  const peer = await coordinator.peer();
+  await peer.accept({ heartbeatMs: 50 });
+  await peer.next('heartbeat');
+  const own = processTree(process.pid).filter((entry) => entry.parent === process.pid && entry.session === entry.pid);
+  const { pid } = own.at(-1)!;
+  process.kill(pid, 'SIGSTOP');
+  await untilSaid('does not answer');
+  peer.cut();
+  await untilSaid('lost the coordinator');
+  const again = coordinator.peer().then((next) => {
+    said.push('came back');
+    return next;
+  });
+  process.kill(pid, 'SIGCONT');
+  await (await again).accept();
+  assert.ok(said.findIndex((line) => line.includes('answers again')) < said.indexOf('came back'));
+  node.kill();
+  await run;
+});
+
 test('an agent inside the program takes over, and the wrapper only watches', async (t) => {
   const { coordinator, newNode, untilSaid } = await setUp(t);
   const node = newNode(program("process.on('SIGTERM', () => process.exit(0))"));

@@ -7,7 +7,6 @@ import net from 'node:net';
 import type { ListenAddress } from '../address.ts';
 import { addressText } from '../address.ts';
 import { CliFailure, EXIT } from '../exit.ts';
-import { portHolder } from './port-holder.ts';
 
 /** A bound socket that can go over IPC to a child, which passes it to `server.listen`. */
 export interface BoundSocket {
@@ -35,7 +34,7 @@ type CreateHandle = (
   flags: number,
 ) => NativeHandle | number;
 
-/** Binds, or fails in one line that names the port and who has it. */
+/** Binds, or fails in one line. That the port is free has been seen before: see `freeAddress`. */
 export function bindSocket({ host, port }: ListenAddress): BoundSocket {
   const create = (net as unknown as { _createServerHandle: CreateHandle })._createServerHandle;
   const family = net.isIPv6(host) ? 6 : 4;
@@ -46,17 +45,9 @@ export function bindSocket({ host, port }: ListenAddress): BoundSocket {
   return { address: { host, port: name.port ?? port }, handle, close: () => handle.close() };
 }
 
-const EADDRINUSE = -98;
 const EACCES = -13;
 
 function bindFailure(errno: number, at: ListenAddress): CliFailure {
-  if (errno === EADDRINUSE) {
-    const holder = portHolder(at.port);
-    return new CliFailure(
-      `port ${at.port} is taken${holder ? ` by ${holder}` : ''}: choose another with --proxy`,
-      EXIT.failed,
-    );
-  }
   if (errno === EACCES)
     return new CliFailure(
       `this user may not listen on port ${at.port}: choose one above 1023 with --proxy`,

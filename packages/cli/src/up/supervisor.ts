@@ -53,23 +53,20 @@ export interface Supervisor {
 
 /** Starts everything; resolves when control process and worker serve. Rejects with one line when that cannot be. */
 export async function startSupervisor(options: SupervisorOptions): Promise<Supervisor> {
-  const control = await freeControlAddress(options.control);
+  const control = await freeAddress(options.control, '--control');
+  const proxy = await freeAddress(options.proxy, '--proxy');
   const stateDir = options.stateDirFor(control.port);
   const unlock = lockStateDirectory(stateDir);
   try {
-    return await startChildren(options, control, stateDir, unlock);
+    return await startChildren({ ...options, proxy, control }, stateDir, unlock);
   } catch (error) {
     unlock();
     throw error;
   }
 }
 
-async function startChildren(
-  options: SupervisorOptions,
-  control: ListenAddress,
-  stateDir: string,
-  unlock: () => void,
-): Promise<Supervisor> {
+async function startChildren(options: SupervisorOptions, stateDir: string, unlock: () => void): Promise<Supervisor> {
+  const { control } = options;
   const socket = bindSocket(options.proxy);
   const feedToken = randomBytes(32).toString('base64url');
   const proxyUrl = localUrl(socket.address);
@@ -149,10 +146,10 @@ function entryOf(name: string): URL {
 }
 
 /**
- * The control address with a port that is free right now. The control process binds it anew each time it starts; the
- * port is looked at here so that a taken one is reported before anything is started.
+ * The address with a port that is free right now, so that a taken one is reported, with its holder, before anything is
+ * started: binding alone does not tell, because the system reports a taken port only when somebody listens.
  */
-function freeControlAddress({ host, port }: ListenAddress): Promise<ListenAddress> {
+function freeAddress({ host, port }: ListenAddress, flag: string): Promise<ListenAddress> {
   return new Promise((resolve, reject) => {
     const probe = net.createServer();
     probe.once('error', (error: NodeJS.ErrnoException) => {
@@ -161,7 +158,7 @@ function freeControlAddress({ host, port }: ListenAddress): Promise<ListenAddres
         error.code === 'EADDRINUSE'
           ? `port ${port} is taken${holder ? ` by ${holder}` : ''}`
           : `cannot listen on ${addressText({ host, port })}: ${error.message}`;
-      reject(new CliFailure(`${what}: choose another with --control`, EXIT.failed));
+      reject(new CliFailure(`${what}: choose another with ${flag}`, EXIT.failed));
     });
     probe.listen({ host, port, exclusive: true }, () => {
       const chosen = (probe.address() as net.AddressInfo).port;

@@ -16,9 +16,6 @@ const COMMENT_MS = 15_000;
 
 export function addEvents(app: AdminApp, { history, isReady }: Surroundings): void {
   const viewers = new Set<ServerResponse>();
-  app.addHook('preClose', async () => {
-    for (const viewer of viewers) viewer.end();
-  });
   app.get(
     '/v1/events',
     {

@@ -4,7 +4,8 @@ export function nearest(typed: string, names: Iterable<string>, limit: number): 
   const maxDistance = Math.max(2, Math.floor(word.length / 3));
   const found: { name: string; distance: number }[] = [];
   for (const name of names) {
-    const distance = isPart(word, name) ? 1 : distanceOf(word, name, maxDistance);
+    const spelled = distanceOf(word, name, maxDistance);
+    const distance = isPart(word, name) ? Math.min(1, spelled) : spelled;
     if (distance <= maxDistance) found.push({ name, distance });
   }
   found.sort((one, other) => one.distance - other.distance || (one.name < other.name ? -1 : 1));

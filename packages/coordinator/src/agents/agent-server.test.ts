@@ -257,9 +257,17 @@ describe('bad input', () => {
     ['an unknown type', '{"type":"hug"}', 'unknown-message'],
     ['no type', '{}', 'missing-field'],
     ['a heartbeat before register', '{"type":"heartbeat"}', 'not-registered'],
-    ['an illegal name', '{"type":"register","node":{"id":"a.b","balancer":"x","url":"http://127.0.0.1:1"}}', 'bad-name'],
+    [
+      'an illegal name',
+      '{"type":"register","node":{"id":"a.b","balancer":"x","url":"http://127.0.0.1:1"}}',
+      'bad-name',
+    ],
     ['a key __proto__', '{"type":"heartbeat","__proto__":{"polluted":true}}', 'bad-field'],
-    ['an address with odd spelling', '{"type":"register","node":{"id":"a","balancer":"x","url":"http://2130706433:80"}}', 'bad-address'],
+    [
+      'an address with odd spelling',
+      '{"type":"register","node":{"id":"a","balancer":"x","url":"http://2130706433:80"}}',
+      'bad-address',
+    ],
   ];
   for (const [what, frame, code] of cases)
     test(`${what} gets ${code} and the connection stays`, async () => {

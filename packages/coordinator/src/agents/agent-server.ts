@@ -175,5 +175,5 @@ export class AgentServer {
 }
 
 function unreachableAdvice(detail: string): string {
-  return `the coordinator cannot connect to ${detail}; it keeps trying. Does the program listen on 127.0.0.1 only, or on another port?`;
+  return `the coordinator cannot connect to ${detail}; it keeps trying. Does the program listen on another port, or on 127.0.0.1 only?`;
 }

@@ -42,7 +42,11 @@ const NEVER: Readonly<Record<string, string>> = {
   multicast: 'multicast',
   unspecified: 'unspecified',
   broadcast: 'broadcast',
-  reserved: 'reserved',
+  // Forms that carry an IPv4 address inside, any of them.
+  rfc6145: 'translated',
+  rfc6052: 'translated',
+  '6to4': 'translated',
+  teredo: 'translated',
 };
 
 export class NodeAddressPolicy {

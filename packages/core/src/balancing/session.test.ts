@@ -93,3 +93,15 @@ void test('among loaded nodes of equal sessions the freer one is chosen', () => 
   ];
   assert.deepEqual([...logIn(nodes, 1, 0, 1)], [['cool', 1]]);
 });
+
+void test('a few milliseconds more or less do not make sessions uneven', () => {
+  const algorithm = session({ rng: seededRng(5) });
+  const nodes = ['a', 'b', 'c'].map((id) => candidate(id, { live: { sessions: 0 } }));
+  for (let i = 0; i < 60; i++) {
+    const picked = algorithm.pick(nodes, { nowMs: 1_000 * i, isNewSession: true }, NONE);
+    const node = nodes.find((one) => one === picked)!;
+    node.live.placed++;
+    algorithm.onResponse?.(node, 'ok', node.id === 'a' ? 1 : node.id === 'b' ? 3 : 5, 1_000 * i);
+  }
+  for (const { id, live } of nodes) assert.ok(live.placed >= 17 && live.placed <= 24, `${id} got ${live.placed} of 60`);
+});

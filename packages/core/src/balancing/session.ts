@@ -6,6 +6,8 @@ import { ServiceEstimates } from './service-estimate.ts';
 
 /** A node whose cost is above this many medians gets no new sessions while there are others. */
 const GUARD_RATIO = 2;
+/** Differences of this many milliseconds are noise: they neither bar a node nor make it count as slow. */
+const NOISE_MS = 10;
 /** Requests in flight per core that do not count as a queue yet. */
 const QUEUE_SLACK = 4;
 /** The median is reckoned again after this time. */
@@ -20,7 +22,7 @@ const MAX_LOAD_WEIGHT = 0.5;
  *
  * Density is sessions and placements that are not in that number yet, by weight and speed, mixed with the reported
  * load: a session is a promise of later requests, so the number of sessions counts even while all nodes are idle. A
- * node whose cost is above twice the median gets none as long as others do. After a join shares are limited
+ * node whose cost is clearly above twice the median gets none as long as others do. After a join shares are limited
  * (`FairShare`). Equal weights come out even to one session when logins are few.
  *
  * @see mod_cluster MODCLUSTER-527: at a low login rate its rule sends every login to the same node.
@@ -36,7 +38,7 @@ class SessionPlacement implements Algorithm {
   readonly #shares = new FairShare();
   #guardAtMs = Number.NEGATIVE_INFINITY;
   #guardCost = Number.POSITIVE_INFINITY;
-  #medianSpeed = 1;
+  #medianMs = 1;
   #meanSessions = 1;
   #meanLoad = 0;
 
@@ -59,9 +61,9 @@ class SessionPlacement implements Algorithm {
       if (tried.has(candidate.id)) continue;
       // Shares before speed before density: a lower rank is always better.
       const isCrowded = isLimited && !this.#shares.hasRoom(candidate, totalWeight, nowMs);
-      const rank =
-        (isCrowded ? 2 : 0) + (guardedCost(this.#estimates.costMs(candidate.id), candidate) > this.#guardCost ? 1 : 0);
-      const density = this.score(candidate);
+      const costMs = this.#estimates.costMs(candidate.id);
+      const rank = (isCrowded ? 2 : 0) + (guardedCost(costMs, candidate) > this.#guardCost ? 1 : 0);
+      const density = this.#density(candidate, costMs);
       if (best === undefined || rank < bestRank || (rank === bestRank && density < bestDensity)) {
         best = candidate;
         bestRank = rank;
@@ -83,10 +85,15 @@ class SessionPlacement implements Algorithm {
   }
 
   /** Density of sessions, without unit: 1 is about the mean. */
-  score({ id, weight, live }: Candidate): number {
-    const speed = clamp(this.#estimates.costMs(id) / this.#medianSpeed, 1 / MAX_SPEED_RATIO, MAX_SPEED_RATIO);
+  score(candidate: Candidate): number {
+    return this.#density(candidate, this.#estimates.costMs(candidate.id));
+  }
+
+  #density({ weight, live }: Candidate, costMs: number): number {
+    const ratio = (costMs + NOISE_MS) / (this.#medianMs + NOISE_MS);
+    const slowness = clamp(ratio, 1 / MAX_SPEED_RATIO, MAX_SPEED_RATIO);
     const sessions = (sessionsOf(live) + 1) / weight;
-    const crowd = (sessions * speed) / this.#meanSessions;
+    const crowd = (sessions * slowness) / this.#meanSessions;
     const loadWeight = Math.min(MAX_LOAD_WEIGHT, this.#meanLoad);
     // A load that is not told counts as the mean.
     const load = loadWeight > 0 && live.load >= 0 ? Math.min(1, live.load) / this.#meanLoad : 1;
@@ -98,14 +105,14 @@ class SessionPlacement implements Algorithm {
   #measure(candidates: readonly Candidate[], nowMs: number): void {
     this.#guardAtMs = nowMs;
     const costs = new Float64Array(candidates.length);
-    const speeds = new Float64Array(candidates.length);
+    const serviceMs = new Float64Array(candidates.length);
     let sessions = 0;
     let load = 0;
     let loads = 0;
     for (let i = 0; i < candidates.length; i++) {
       const candidate = candidates[i]!;
       const costMs = this.#estimates.costMs(candidate.id);
-      speeds[i] = costMs;
+      serviceMs[i] = costMs;
       costs[i] = guardedCost(costMs, candidate);
       sessions += sessionsOf(candidate.live) + 1;
       if (candidate.live.load >= 0) {
@@ -113,8 +120,8 @@ class SessionPlacement implements Algorithm {
         loads++;
       }
     }
-    this.#guardCost = GUARD_RATIO * median(costs);
-    this.#medianSpeed = median(speeds);
+    this.#guardCost = GUARD_RATIO * median(costs) + NOISE_MS;
+    this.#medianMs = median(serviceMs);
     this.#meanSessions = sessions / candidates.length;
     this.#meanLoad = loads === 0 ? 0 : load / loads;
   }

@@ -2,12 +2,12 @@
  * The registry as the feed tells it, whole (`snapshotOf`) and as changes (`changesOf`).
  *
  * A consumer that applies the changes in order has what a snapshot would say, by these rules: `gone` takes the node out
- * and remembers the route as not expected; `forgotten` drops a remembered route; `node` puts the node in, whatever it
- * was before, and drops its route from the remembered; `settled` with no learning time left makes all remembered routes
+ * and remembers the route as not expected; `node` puts the node in, whatever it was before, and drops its route from the
+ * remembered; `forgotten` drops a remembered route; `settled` with no learning time left makes all remembered routes
  * not expected.
  */
-import type { FeedBalancer, FeedChange, FeedNode, FeedRememberedRoute, NodeId } from '@rollcall/protocol';
-import type { FeedDirt, RouteName } from './feed-journal.ts';
+import type { FeedBalancer, FeedChange, FeedNode, FeedRememberedRoute } from '@rollcall/protocol';
+import type { FeedDirt } from './feed-journal.ts';
 import type { NodeView } from './node-record.ts';
 import { contextStatus, isStandby, weightOf } from './node-record.ts';
 import { isInFeed } from './node-status.ts';
@@ -44,24 +44,34 @@ export function snapshotOf(state: RegistryState, nowMs: number): Snapshot {
   };
 }
 
-/** Changes that take a consumer from what it was told last to now. Nodes come last, so that a route may move to another. */
+/**
+ * Changes that take a consumer from what it was told last to now. Who is gone comes before who is here, so that a route
+ * may move to another node; what is forgotten comes last, when its last node has moved on.
+ */
 export function changesOf(state: RegistryState, dirt: FeedDirt): FeedChange[] {
-  const changes: FeedChange[] = [];
-  for (const name of dirt.balancers) changes.push({ type: 'balancer', balancer: state.balancers.get(name)!.inForce() });
+  const gone: FeedChange[] = [];
+  const forgotten: FeedChange[] = [];
   for (const { id, balancer, route, cause } of dirt.losses) {
     const record = state.nodes.get(id);
-    if (record === undefined || !isInFeed(record.liveness)) changes.push({ type: 'gone', id, balancer, route, cause });
+    if (record === undefined || !isInFeed(record.liveness)) gone.push({ type: 'gone', id, balancer, route, cause });
   }
   const told = new Set(dirt.losses.map((loss) => loss.id));
-  for (const name of dirt.routes) {
-    const change = routeChange(state, name, told);
-    if (change) changes.push(change);
+  for (const { balancer, route } of dirt.routes) {
+    const id = state.routes.holder(balancer, route);
+    const holder = id && state.nodes.get(id);
+    if (!holder?.isKnown) forgotten.push({ type: 'forgotten', balancer, route });
+    else if (!isInFeed(holder.liveness) && !told.has(holder.id))
+      gone.push({ type: 'gone', id: holder.id, balancer, route, cause: holder.goneCause ?? 'expired' });
   }
+  const changes: FeedChange[] = [];
+  for (const name of dirt.balancers) changes.push({ type: 'balancer', balancer: state.balancers.get(name)!.inForce() });
+  changes.push(...gone);
   for (const id of dirt.nodes) {
     const record = state.nodes.get(id);
     const node = record && feedNode(record);
     if (node) changes.push({ type: 'node', node });
   }
+  changes.push(...forgotten);
   if (dirt.isSettledChanged)
     changes.push({
       type: 'settled',
@@ -69,18 +79,6 @@ export function changesOf(state: RegistryState, dirt: FeedDirt): FeedChange[] {
       learningMs: state.learning.remainingMs(state.nowMs),
     });
   return changes;
-}
-
-function routeChange(
-  state: RegistryState,
-  { balancer, route }: RouteName,
-  told: ReadonlySet<NodeId>,
-): FeedChange | undefined {
-  const id = state.routes.holder(balancer, route);
-  const holder = id && state.nodes.get(id);
-  if (!holder?.isKnown) return { type: 'forgotten', balancer, route };
-  if (isInFeed(holder.liveness) || told.has(holder.id)) return undefined;
-  return { type: 'gone', id: holder.id, balancer, route, cause: holder.goneCause ?? 'expired' };
 }
 
 /** The node as the feed tells it; `undefined` when it is not in the feed. */

@@ -19,7 +19,7 @@ export function heartbeat(state: RegistryState, command: HeartbeatCommand): Reje
   const bad = badNumber(command);
   if (bad !== undefined) return rejected('bad-field', `${bad} is not a finite number from 0`);
   node.heardAtMs = state.nowMs;
-  if (node.liveness === 'suspect' && node.livenessReason === 'silent') isHeardAgain(state, node);
+  if (node.liveness === 'suspect' && node.livenessReason === 'silent') state.markUp(node);
   const { seq } = command;
   if (seq !== undefined && seq <= node.seq) return undefined;
   if (seq !== undefined) node.seq = seq;
@@ -28,15 +28,6 @@ export function heartbeat(state: RegistryState, command: HeartbeatCommand): Reje
     if (state.draining.has(node)) state.judgeDrains(node);
   }
   return undefined;
-}
-
-function isHeardAgain(state: RegistryState, node: NodeRecord): void {
-  if (!node.awaitsProbe) {
-    state.markUp(node);
-    return;
-  }
-  node.livenessReason = 'restarted';
-  state.preservation.isHeard(node.id);
 }
 
 function badNumber(command: HeartbeatCommand): string | undefined {
@@ -83,7 +74,7 @@ export function nodeStatus(state: RegistryState, command: NodeStatusCommand): Re
     if (node.operatorDrain?.isDone ?? true) state.draining.delete(node);
   } else {
     // Part of the node is done at the latest when the whole of it is unused.
-    state.watchDrain(node, 'node', wish, status);
+    state.beginNodeDrain(node, wish);
   }
   state.schedule(node);
   state.emit({

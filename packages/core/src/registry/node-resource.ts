@@ -105,7 +105,7 @@ function inWords(node: NodeView, reason: LivenessReason, now: Now): string {
     case 'disconnected':
       return 'its connection closed without leave';
     case 'unreachable':
-      return `the coordinator cannot reach it: ${node.livenessDetail ?? 'no answer'}`;
+      return `the coordinator cannot reach it: ${node.livenessDetail}`;
     case 'restarted':
       return 'a new process or address is being probed';
     case 'unprobed':

@@ -77,7 +77,7 @@ export function applyWish(state: RegistryState, node: NodeRecord, next: Wish, de
     node.operatorDrain = undefined;
     if (node.nodeDrain?.isDone ?? true) state.draining.delete(node);
   } else if (!isRepeat && node.liveness !== 'gone') {
-    state.beginDrain(node, 'operator');
+    state.beginOperatorDrain(node);
   } else if (node.operatorDrain) {
     node.operatorDrain = { ...node.operatorDrain, deadlineAtMs: next.deadlineAtMs };
   }

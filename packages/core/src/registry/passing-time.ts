@@ -77,9 +77,9 @@ export function stalled(state: RegistryState, command: StalledCommand): Rejectio
 
 export function observe(state: RegistryState, command: ObserveCommand): Rejection | undefined {
   const { worker, revision, nodes } = command;
-  if (!state.workers.has(worker)) return rejected('not-registered', `worker ${worker} has not joined`);
   const known = nodes.filter(({ id }) => state.nodes.get(id) !== undefined);
-  state.workers.observe(worker, revision, state.journal.revision, known);
+  if (!state.workers.observe(worker, revision, state.journal.revision, known))
+    return rejected('not-registered', `worker ${worker} has not joined`);
   for (const node of [...state.draining]) state.judgeDrains(node);
   return undefined;
 }

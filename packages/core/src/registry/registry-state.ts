@@ -7,7 +7,7 @@ import type { StoredRecord } from '../store/store.ts';
 import { BalancerSettings, type SettingsForAll } from './balancer-settings.ts';
 import { ContextOwnership } from './context-ownership.ts';
 import { Deadlines } from './deadlines.ts';
-import { drainOutcome, type Usage } from './drain.ts';
+import { type Drain, drainOutcome, type Usage } from './drain.ts';
 import type { Event, GoneCause, Rejection } from './events.ts';
 import { FeedJournal } from './feed-journal.ts';
 import { LearningWindow } from './learning-window.ts';
@@ -121,7 +121,7 @@ export class RegistryState {
     node.goneCause = undefined;
     node.livenessDetail = undefined;
     this.preservation.isHeard(node.id);
-    if (from !== 'suspect' && node.operatorWish.status !== 'enabled') this.beginDrain(node, 'operator');
+    if (from !== 'suspect' && node.operatorWish.status !== 'enabled') this.beginOperatorDrain(node);
     this.emit({ type: 'up', id: node.id, from });
     this.#stopExpecting(node);
     this.schedule(node);
@@ -213,17 +213,29 @@ export class RegistryState {
 
   // Drains
 
-  /** Starts to watch for the end of the wish of `side`, which must already be in force and in the journal. */
-  beginDrain(node: NodeRecord, side: 'operator' | 'node'): void {
-    const wish = side === 'operator' ? node.operatorWish : node.nodeWish;
-    this.watchDrain(node, side, wish, wish.status === 'stopped' ? 'stopped' : 'draining');
+  /** Watches for the end of the operator's wish, which is in force, in the journal and not `enabled`. */
+  beginOperatorDrain(node: NodeRecord): void {
+    node.operatorDrain = this.#newDrain(node.operatorWish);
+    this.#watchDrain(node);
   }
 
-  watchDrain(node: NodeRecord, side: 'operator' | 'node', wish: Wish, status: 'draining' | 'stopped'): void {
-    const { revision } = this.journal;
-    const drain = { status, sinceMs: this.nowMs, revision, deadlineAtMs: wish.deadlineAtMs, isDone: false };
-    if (side === 'operator') node.operatorDrain = drain;
-    else node.nodeDrain = drain;
+  /** Watches for the end of what the node wants for all or part of itself, which is in force and in the journal. */
+  beginNodeDrain(node: NodeRecord, wish: Wish): void {
+    node.nodeDrain = this.#newDrain(wish);
+    this.#watchDrain(node);
+  }
+
+  #newDrain(wish: Wish): Drain {
+    return {
+      status: wish.status === 'stopped' ? 'stopped' : 'draining',
+      sinceMs: this.nowMs,
+      revision: this.journal.revision,
+      deadlineAtMs: wish.deadlineAtMs,
+      isDone: false,
+    };
+  }
+
+  #watchDrain(node: NodeRecord): void {
     this.draining.add(node);
     this.schedule(node);
   }

@@ -157,16 +157,16 @@ export function readStoredNode(value: unknown): StoredNode | undefined {
     const instance = fields.text('instance', 64) ?? fields.missing('instance');
     const owner = fields.text('owner', 256) ?? fields.missing('owner');
     const kind = fields.oneOf('kind', ['agent', 'lease', 'static']) ?? fields.missing('kind');
-    const registeredAtUnixMs = fields.number('registeredAtUnixMs', INSTANT) ?? 0;
+    const registeredAtUnixMs = fields.number('registeredAtUnixMs', INSTANT) ?? fields.missing('registeredAtUnixMs');
     if (!registration || incarnation === undefined || instance === undefined) return undefined;
-    if (owner === undefined || kind === undefined) return undefined;
+    if (owner === undefined || kind === undefined || registeredAtUnixMs === undefined) return undefined;
     return {
       registration: { ...registration, incarnation, instance },
       owner,
       kind,
       leaseMs: fields.number('leaseMs', { min: 1, max: 86_400_000 }),
-      isKnown: fields.boolean('isKnown') ?? true,
-      isProved: fields.boolean('isProved') ?? false,
+      isKnown: fields.boolean('isKnown') === true,
+      isProved: fields.boolean('isProved') === true,
       registeredAtUnixMs,
       goneAtUnixMs: fields.number('goneAtUnixMs', INSTANT),
       goneCause: fields.oneOf('goneCause', ['left', 'expired', 'removed']),

@@ -62,13 +62,15 @@ export class WorkerCounts {
 
   /**
    * Takes a worker's counters; nodes not among them are unchanged. `maxRevision` is the newest there is: a larger one
-   * is of another life of the coordinator and confirms nothing. Unknown nodes are the caller's to leave out.
+   * is of another life of the coordinator and confirms nothing. Unknown nodes are the caller's to leave out. False for a
+   * worker that is not known.
    */
-  observe(worker: string, revision: number, maxRevision: number, nodes: readonly NodeCounters[]): void {
+  observe(worker: string, revision: number, maxRevision: number, nodes: readonly NodeCounters[]): boolean {
     const known = this.#workers.get(worker);
-    if (!known) return;
+    if (!known) return false;
     if (revision <= maxRevision) known.revision = Math.max(known.revision, revision);
     for (const counters of nodes) known.nodes.set(counters.id, counters);
+    return true;
   }
 
   /** Drops workers whose time of grace is over. */

@@ -4,48 +4,69 @@
  */
 import type net from 'node:net';
 import type tls from 'node:tls';
+import { connectionField } from '../http1/head-writer.ts';
+import { PartialHead } from '../http1/partial-head.ts';
 import { RequestHead } from '../http1/request-head.ts';
+import {
+  type ClientPeer,
+  clientAddress,
+  isSecureClient,
+  plainAddress,
+  strangerFields,
+  trustedFields,
+} from './client-identity.ts';
 import type { Deadlined } from './deadline-sweep.ts';
-import type { EngineState } from './engine-state.ts';
+import { countStatus, type EngineState } from './engine-state.ts';
 import { errorAnswer } from './error-page.ts';
 import { Exchange } from './exchange.ts';
 import type { Tunnel } from './tunnel.ts';
 
-const END_OF_HEAD = Buffer.from('\r\n\r\n', 'latin1');
-const NOTHING = Buffer.alloc(0);
-/** How long a refused client may go on sending before the connection is cut, milliseconds (RFC 9112 §9.6). */
+const NOTHING: Buffer = Buffer.alloc(0);
+/** How long a client that was told goodbye may go on sending before the connection is cut, milliseconds (RFC 9112 §9.6). */
 const LINGER_MS = 2_000;
+/**
+ * A client that has closed its side may still read. When nothing could be written to it for this long it is taken to be
+ * gone, and the node is told by closing, milliseconds.
+ */
+const HALF_CLOSED_MS = 700;
 const CR = 0x0d;
 const LF = 0x0a;
 
 export class ClientConnection implements Deadlined {
   readonly socket: net.Socket;
-  readonly scheme: 'http' | 'https';
-  readonly address: string;
+  readonly peer: ClientPeer;
   readonly exchange: Exchange;
   deadlineMs: number;
+  /** Octets written to it. */
+  bytesOut = 0;
   readonly #head = new RequestHead();
   readonly #state: EngineState;
-  /** Fields about the client, the same for each of its requests. */
-  readonly #ownIdentity: string;
-  readonly #isTrusted: boolean;
-  /** Read but not yet understood: part of a head, or requests behind the present one. */
+  /** Fields about the client, the same for each of its requests; `''` for trusted peers. */
+  readonly #strangerFields: string;
+  readonly #partial = new PartialHead();
+  /** Read but not yet looked at: what came behind the present request, or its body while it waits for a node. */
   #pending: Buffer = NOTHING;
+  /** The next request is about to be read from `#pending`. */
+  #isResuming = false;
   #tunnel: Tunnel | undefined;
   /** No more requests are read; what comes is thrown away. */
   #isEnding = false;
   #isOver = false;
-  #clientEnded = false;
-  #served = 0;
+  #hasEnded = false;
+  #bytesOutSeen = 0;
+  #lingerEndMs = 0;
 
   constructor(socket: net.Socket | tls.TLSSocket, state: EngineState) {
     this.socket = socket;
     this.#state = state;
-    this.scheme = 'encrypted' in socket ? 'https' : 'http';
-    const address = socket.remoteAddress ?? '';
-    this.address = address.startsWith('::ffff:') ? address.slice(7) : address;
-    this.#isTrusted = state.isTrusted(this.address);
-    this.#ownIdentity = `X-Forwarded-For: ${this.address}\r\nX-Forwarded-Proto: ${this.scheme}\r\n`;
+    const address = plainAddress(socket.remoteAddress);
+    this.peer = {
+      address,
+      scheme: 'encrypted' in socket ? 'https' : 'http',
+      isTrusted: state.isTrusted(address),
+    };
+    this.#strangerFields = this.peer.isTrusted ? '' : strangerFields(this.peer);
+    this.#head.isSecure = this.peer.scheme === 'https';
     this.exchange = new Exchange(this, this.#head, state);
     this.deadlineMs = state.now() + state.limits.headerTimeoutMs;
     state.clients.add(this);
@@ -54,10 +75,10 @@ export class ClientConnection implements Deadlined {
     state.totals.accepted++;
     socket.setNoDelay(true);
     socket.on('data', (chunk: Buffer) => this.#onData(chunk));
-    socket.on('drain', () => (this.#tunnel ? this.#tunnel.onClientDrained() : this.exchange.onClientDrained()));
+    socket.on('drain', () => this.#onDrained());
     socket.on('end', () => this.#onEnd());
     socket.on('error', () => this.destroy());
-    socket.on('close', () => this.destroy());
+    socket.on('close', () => this.#onClosed());
   }
 
   // ---- reading
@@ -66,16 +87,17 @@ export class ClientConnection implements Deadlined {
     this.#state.totals.bytesIn += chunk.length;
     if (this.#tunnel) this.#tunnel.toNode(chunk);
     else if (this.#isEnding) return;
-    else if (!this.exchange.isActive) this.#readRequests(chunk);
-    else if (this.exchange.isRequestComplete || this.exchange.isWaiting) this.#keep(chunk);
+    else if (this.#isResuming) this.#keep(chunk);
+    else if (!this.exchange.isActive) this.#readRequests(this.#partial.join(chunk));
+    else if (this.exchange.body.isComplete || this.exchange.isWaiting) this.#keep(chunk);
     else this.#onBody(chunk);
   }
 
   #onBody(chunk: Buffer): void {
-    this.deadlineMs = this.#state.now() + this.#state.limits.bodyTimeoutMs;
-    const end = this.exchange.onRequestData(chunk);
-    if (this.exchange.isRequestComplete) this.deadlineMs = Number.POSITIVE_INFINITY;
-    if (end < chunk.length && !this.#isEnding) this.#keep(chunk.subarray(end));
+    const end = this.exchange.readBody(chunk, 0);
+    if (this.#isEnding || this.#isOver) return;
+    this.#earnBodyTime(end);
+    if (end < chunk.length) this.#keep(chunk.subarray(end));
   }
 
   /** Requests behind the present one wait here; one head's worth, then the client waits too. */
@@ -84,34 +106,33 @@ export class ClientConnection implements Deadlined {
     if (this.#pending.length > this.#state.limits.maxFieldBytes) this.pause();
   }
 
-  #readRequests(chunk: Buffer): void {
+  /** Reads requests until one has to be waited for. `octets` begins where a request does. */
+  #readRequests(octets: Buffer): void {
     const { limits } = this.#state;
-    let octets = this.#pending.length === 0 ? chunk : Buffer.concat([this.#pending, chunk]);
-    this.#pending = NOTHING;
     while (octets.length > 0) {
       // RFC 9112 §2.2: empty lines before a request line are skipped.
       let start = 0;
       while (octets[start] === CR && octets[start + 1] === LF) start += 2;
-      const end = octets.indexOf(END_OF_HEAD, start);
+      const end = this.#partial.endIn(octets, start);
       const nowMs = this.#state.now();
       if (end < 0) {
-        if (start > 0) octets = octets.subarray(start);
-        this.#awaitHead(octets, nowMs);
+        this.#awaitHead(start === 0 ? octets : octets.subarray(start), nowMs);
         return;
       }
+      this.#partial.clear();
       if (end - start > limits.maxFieldBytes + limits.maxLineBytes) {
-        this.#refuse(431);
+        this.#refuse(isLineTooLong(octets.subarray(start, end), limits.maxLineBytes) ? 414 : 431);
         return;
       }
       const refusal = this.#head.read(octets.toString('latin1', start, end), limits);
       if (refusal) {
-        this.#state.log?.debug({ client: this.address, why: refusal.why }, 'request refused');
+        this.#state.log?.debug({ client: this.peer.address, why: refusal.why }, 'request refused');
         this.#refuse(refusal.status);
         return;
       }
       const next = this.#begin(octets, end + 4, nowMs);
-      octets = next < octets.length ? octets.subarray(next) : NOTHING;
       if (this.#isOver || this.#isEnding || this.#tunnel) return;
+      octets = next < octets.length ? octets.subarray(next) : NOTHING;
       if (this.exchange.isActive) {
         if (octets.length > 0) this.#keep(octets);
         return;
@@ -122,90 +143,87 @@ export class ClientConnection implements Deadlined {
   /** An incomplete head: bounded in size and time, and refused at once when it can no longer become a good one. */
   #awaitHead(octets: Buffer, nowMs: number): void {
     const { limits } = this.#state;
-    if (octets.length > limits.maxFieldBytes + limits.maxLineBytes) {
-      this.#refuse(431);
+    if (octets.length === 0) {
+      this.#partial.clear();
       return;
     }
-    const lineEnd = octets.indexOf(LF);
-    if (lineEnd < 0 && octets.length > limits.maxLineBytes) this.#refuse(414);
-    else if (hasBareLineEnd(octets) || !mayBeginRequest(octets)) this.#refuse(400);
-    else {
-      if (this.#pending.length === 0 && this.deadlineMs > nowMs + limits.headerTimeoutMs)
-        this.deadlineMs = nowMs + limits.headerTimeoutMs;
-      this.#pending = octets;
+    if (octets.length > limits.maxFieldBytes + limits.maxLineBytes) {
+      this.#refuse(isLineTooLong(octets, limits.maxLineBytes) ? 414 : 431);
+      return;
     }
+    const isFirst = this.#partial.length === 0;
+    this.#partial.hold(octets);
+    if (octets.length > limits.maxLineBytes && !this.#partial.hasLine()) this.#refuse(414);
+    // RFC 9112 §2.2 lets us refuse bare line ends, which others read in two ways.
+    else if (this.#partial.hasBareLineEnd() || !mayBeginRequest(octets)) this.#refuse(400);
+    else if (isFirst) this.deadlineMs = Math.min(this.deadlineMs, nowMs + limits.headerTimeoutMs);
   }
 
   /** A request has begun. Returns where it ended in `octets`. */
   #begin(octets: Buffer, bodyStart: number, nowMs: number): number {
-    this.#served++;
     this.deadlineMs = Number.POSITIVE_INFINITY;
     const head = this.#head;
-    if (
-      this.#state.healthPath !== '' &&
-      head.target === this.#state.healthPath &&
-      (head.method === 'GET' || head.method === 'HEAD')
-    ) {
-      this.#answerHealth();
+    const { healthPath, viaName } = this.#state;
+    if (this.peer.isTrusted) head.isSecure = isSecureClient(this.peer, head);
+    if (healthPath !== '' && head.target === healthPath && (head.method === 'GET' || head.method === 'HEAD')) {
+      this.#answerHealth(nowMs);
       return bodyStart;
     }
-    if (head.via.includes(this.#state.viaName)) {
+    if (head.via !== '' && head.via.includes(viaName)) {
       this.#refuse(508);
       return octets.length;
     }
-    if (head.maxForwards === 0 && head.method === 'OPTIONS') {
-      this.#answerOptions();
+    if (head.maxForwards === 0) {
+      this.#answerOptions(nowMs);
       return bodyStart;
     }
     const end = this.exchange.begin(octets, bodyStart, nowMs);
-    if (this.exchange.isActive && !this.exchange.isRequestComplete && !this.exchange.isWaiting)
-      this.deadlineMs = nowMs + this.#state.limits.bodyTimeoutMs;
+    if (this.exchange.isClientDue && this.exchange.isActive && !this.exchange.isWaiting) this.#startBodyTime(nowMs);
     return end;
   }
 
-  #answerHealth(): void {
+  #answerHealth(nowMs: number): void {
     const isReady = !this.#state.isClosing;
-    const body = this.#head.method === 'HEAD' ? '' : isReady ? 'ok\n' : 'no\n';
-    this.#answerShort(
-      `HTTP/1.1 ${isReady ? '200 OK' : '503 Service Unavailable'}\r\nContent-Type: text/plain\r\nContent-Length: 3\r\nCache-Control: no-store\r\n`,
-      body,
-    );
+    const status = isReady ? '200 OK' : '503 Service Unavailable';
+    const body = isReady ? 'ok\n' : 'no\n';
+    const fields = `Content-Type: text/plain\r\nContent-Length: ${body.length}\r\nCache-Control: no-store\r\n`;
+    this.#answerShort(`HTTP/1.1 ${status}\r\n${fields}`, this.#head.method === 'HEAD' ? '' : body, nowMs);
   }
 
   /** RFC 9110 §7.6.2: an OPTIONS that may go no further is answered here. */
-  #answerOptions(): void {
-    this.#answerShort(
-      'HTTP/1.1 200 OK\r\nAllow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\nContent-Length: 0\r\n',
-      '',
-    );
+  #answerOptions(nowMs: number): void {
+    const allow = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS';
+    this.#answerShort(`HTTP/1.1 200 OK\r\nAllow: ${allow}\r\nContent-Length: 0\r\n`, '', nowMs);
   }
 
-  #answerShort(fields: string, body: string): void {
-    const keepsAlive = this.#head.keepsAlive && this.#head.bodyLength === 0;
-    this.write(
-      `${fields}${keepsAlive ? (this.#head.isHttp10 ? 'Connection: keep-alive\r\n' : '') : 'Connection: close\r\n'}\r\n${body}`,
-    );
-    this.#next(keepsAlive);
+  #answerShort(fields: string, body: string, nowMs: number): void {
+    const keepsAlive = this.#head.keepsAlive && this.#head.bodyLength === 0 && !this.#state.isClosing;
+    this.write(fields + connectionField(keepsAlive, this.#head.isHttp10) + body);
+    this.#next(keepsAlive, nowMs);
   }
 
   #onEnd(): void {
-    this.#clientEnded = true;
+    this.#hasEnded = true;
     if (this.#tunnel) this.#tunnel.onClientEnd();
-    else if (this.#isEnding) this.destroy();
-    else if (!this.exchange.isActive) this.socket.end();
-    else if (!this.exchange.isRequestComplete) this.destroy();
-    // Otherwise the client has only finished sending: it still gets its answer.
+    else if (this.#isEnding) this.socket.destroySoon();
+    else if (this.#isResuming) return;
+    else if (!this.exchange.isActive) this.#linger();
+    else if (!this.exchange.body.isComplete || this.exchange.isWaiting) this.destroy();
+    else if (!this.exchange.isClientSlow) this.deadlineMs = this.#state.now() + HALF_CLOSED_MS;
   }
 
   // ---- writing
 
   write(text: string): boolean {
+    this.bytesOut += text.length;
     this.#state.totals.bytesOut += text.length;
     return this.socket.write(text, 'latin1');
   }
 
   writeOctets(before: string, octets: Buffer, after: string): boolean {
-    this.#state.totals.bytesOut += before.length + octets.length + after.length;
+    const bytes = before.length + octets.length + after.length;
+    this.bytesOut += bytes;
+    this.#state.totals.bytesOut += bytes;
     if (before === '' && after === '') return this.socket.write(octets);
     this.socket.cork();
     if (before !== '') this.socket.write(before, 'latin1');
@@ -216,18 +234,19 @@ export class ClientConnection implements Deadlined {
   }
 
   /** An answer of our own to the present exchange. */
-  answer(status: number, exchange: Exchange): void {
+  answer(status: number, requestId: string): void {
     const head = this.#head;
     this.write(
       errorAnswer({
         status,
-        requestId: exchange.requestId,
+        requestId,
         fields: head.forwarded,
         isHead: head.method === 'HEAD',
         isHttp10: head.isHttp10,
         keepsAlive: head.keepsAlive,
         retryAfterSeconds: status === 503 ? 2 : 0,
-        hint: status === 503 && isLoopback(this.address) ? this.#state.unavailableHint : '',
+        hint: status === 503 && isLoopback(this.peer.address) ? this.#state.unavailableHint : '',
+        page: this.#state.errorPages.get(status) ?? '',
       }),
     );
   }
@@ -235,7 +254,7 @@ export class ClientConnection implements Deadlined {
   /** Refuses what is not a request we take, and closes. */
   #refuse(status: number): void {
     this.#state.totals.rejected++;
-    this.#state.totals.statusClasses[status >= 500 ? 4 : 3]! += 1;
+    countStatus(this.#state.totals.statusClasses, status);
     this.write(
       errorAnswer({
         status,
@@ -246,6 +265,7 @@ export class ClientConnection implements Deadlined {
         keepsAlive: false,
         retryAfterSeconds: 0,
         hint: '',
+        page: '',
       }),
     );
     this.#linger();
@@ -255,100 +275,197 @@ export class ClientConnection implements Deadlined {
   #linger(): void {
     this.#isEnding = true;
     this.#pending = NOTHING;
-    this.deadlineMs = this.#state.now() + LINGER_MS;
+    this.#partial.clear();
+    const nowMs = this.#state.now();
+    this.deadlineMs = nowMs + LINGER_MS;
+    this.#lingerEndMs = nowMs + this.#state.limits.clientStallMs;
     this.resume();
-    this.socket.end();
-    if (this.#clientEnded) this.destroy();
+    if (this.#hasEnded) this.socket.destroySoon();
+    else this.socket.end();
   }
 
   // ---- between exchanges
 
-  onExchangeEnd(keepsAlive: boolean): void {
-    this.#next(keepsAlive);
-    if (this.#isEnding || this.#pending.length === 0 || this.exchange.isActive) return;
-    const octets = this.#pending;
-    this.#pending = NOTHING;
+  onExchangeEnd(keepsAlive: boolean, nowMs: number): void {
+    this.#next(keepsAlive, nowMs);
+    if (this.#isEnding || this.#isOver || this.#pending.length === 0 || this.#isResuming) return;
     // A request that came behind this one: not from inside its own answer, or long pipelines would recurse.
-    setImmediate(() => {
-      if (!this.#isOver && !this.exchange.isActive) this.#readRequests(octets);
-      else if (!this.#isOver)
-        this.#pending = this.#pending.length === 0 ? octets : Buffer.concat([octets, this.#pending]);
-    });
+    this.#isResuming = true;
+    setImmediate(() => this.#resumeRequests());
   }
 
-  #next(keepsAlive: boolean): void {
+  #resumeRequests(): void {
+    this.#isResuming = false;
+    if (this.#isOver || this.#isEnding || this.exchange.isActive) return;
+    const octets = this.#pending;
+    this.#pending = NOTHING;
+    this.resume();
+    this.#readRequests(octets);
+    if (this.#hasEnded && !this.#isEnding && !this.#isOver) this.#onEnd();
+  }
+
+  #next(keepsAlive: boolean, nowMs: number): void {
     if (this.#isOver) return;
-    if (!keepsAlive || this.#clientEnded || this.#state.isClosing) {
+    if (!keepsAlive || this.#state.isClosing || (this.#hasEnded && this.#pending.length === 0)) {
       this.#linger();
       return;
     }
-    this.deadlineMs = this.#state.now() + this.#state.limits.idleTimeoutMs;
+    this.deadlineMs = nowMs + this.#state.limits.idleTimeoutMs;
     this.resume();
+  }
+
+  /** A request that waited for a node goes on; its body may have come meanwhile. */
+  onUnparked(nowMs: number): void {
+    if (this.#isOver || this.#isEnding || !this.exchange.isActive || this.exchange.isWaiting) return;
+    this.deadlineMs = Number.POSITIVE_INFINITY;
+    this.resume();
+    if (this.exchange.body.isComplete) return;
+    this.#startBodyTime(nowMs);
+    const octets = this.#pending;
+    this.#pending = NOTHING;
+    if (octets.length > 0) this.#onBody(octets);
   }
 
   /** True between requests: may be closed without hurting anybody. */
   get isIdle(): boolean {
-    return !this.exchange.isActive && this.#tunnel === undefined && this.#pending.length === 0;
+    return (
+      !this.exchange.isActive &&
+      this.#tunnel === undefined &&
+      this.#pending.length === 0 &&
+      this.#partial.length === 0 &&
+      !this.#isEnding
+    );
   }
 
   becomeTunnel(tunnel: Tunnel): void {
     this.#tunnel = tunnel;
     this.deadlineMs = Number.POSITIVE_INFINITY;
     this.resume();
-    if (this.#pending.length > 0) {
-      const octets = this.#pending;
-      this.#pending = NOTHING;
-      tunnel.toNode(octets);
-    }
+    const octets = this.#pending;
+    this.#pending = NOTHING;
+    if (octets.length > 0) tunnel.toNode(octets);
+    if (this.#hasEnded) tunnel.onClientEnd();
   }
 
   get tunnel(): Tunnel | undefined {
     return this.#tunnel;
   }
 
-  /** The fields that tell the node who asks. From trusted peers what they say is kept and our own view appended. */
-  identityFields(head: RequestHead, authority: string): string {
-    if (!this.#isTrusted) return `${this.#ownIdentity}X-Forwarded-Host: ${authority}\r\n`;
-    const chain = head.forwardedFor === '' ? this.address : `${head.forwardedFor}, ${this.address}`;
-    const others = head.forwardedOther;
-    const proto = /^x-forwarded-proto:/im.test(others) ? '' : `X-Forwarded-Proto: ${this.scheme}\r\n`;
-    const host = /^x-forwarded-host:/im.test(others) ? '' : `X-Forwarded-Host: ${authority}\r\n`;
-    return `X-Forwarded-For: ${chain}\r\n${others}${proto}${host}`;
+  // ---- who it is
+
+  /** The fields that tell the node who asks. */
+  identityFields(authority: string): string {
+    return this.peer.isTrusted
+      ? trustedFields(this.peer, this.#head, authority)
+      : `${this.#strangerFields}${authority}\r\n`;
   }
 
-  // ---- flow and end
+  clientAddress(): string {
+    return clientAddress(this.peer, this.#head.forwardedFor, this.#state.isTrusted);
+  }
+
+  // ---- flow and time
 
   pause(): void {
     if (!this.#isEnding) this.socket.pause();
   }
 
   resume(): void {
-    if (this.socket.isPaused()) this.socket.resume();
+    if (!this.socket.isPaused()) return;
+    this.socket.resume();
+    // While it had to wait its time did not run.
+    if (this.exchange.isActive && this.exchange.isClientDue && !this.exchange.isWaiting)
+      this.#startBodyTime(this.#state.now());
   }
 
-  /** A parked request goes on. */
-  unpark(): void {
-    this.deadlineMs = this.exchange.isRequestComplete
-      ? Number.POSITIVE_INFINITY
-      : this.#state.now() + this.#state.limits.bodyTimeoutMs;
-    this.resume();
+  /** The answer waits for the client. */
+  onSlow(): void {
+    this.deadlineMs = this.#state.now() + this.#state.limits.clientStallMs;
   }
 
-  onDeadline(): void {
-    if (this.exchange.isWaiting) this.exchange.askAgain(true);
-    else if (this.#isEnding) this.destroy();
-    else if (this.exchange.isActive) {
-      if (this.exchange.isRequestComplete) return;
-      if (this.socket.isPaused()) this.deadlineMs = this.#state.now() + this.#state.limits.bodyTimeoutMs;
-      else this.destroy();
-    } else if (this.#pending.length > 0) this.#refuse(408);
-    else if (this.#served > 0) this.#linger();
-    else this.destroy();
+  #onDrained(): void {
+    if (this.#tunnel) {
+      this.#tunnel.onClientDrained();
+      return;
+    }
+    if (!this.exchange.isClientSlow) return;
+    this.exchange.onClientDrained();
+    const nowMs = this.#state.now();
+    if (this.#hasEnded) this.deadlineMs = nowMs + HALF_CLOSED_MS;
+    else if (this.exchange.isClientDue) this.#startBodyTime(nowMs);
+    else this.deadlineMs = Number.POSITIVE_INFINITY;
   }
 
-  /** Breaks the connection so that the client sees that its answer is not whole. */
-  cut(): void {
-    if (!this.#isOver && !this.socket.destroyed) this.socket.resetAndDestroy();
+  /** The node has asked for the body. */
+  onContinue(): void {
+    if (this.exchange.isClientDue) this.#startBodyTime(this.#state.now());
+  }
+
+  #startBodyTime(nowMs: number): void {
+    const { bodyTimeoutMs, bodyGraceMs, minBodyBytesPerSecond } = this.#state.limits;
+    this.deadlineMs = nowMs + (minBodyBytesPerSecond === 0 ? bodyTimeoutMs : Math.min(bodyTimeoutMs, bodyGraceMs));
+  }
+
+  /** Every octet of a body buys the time that the slowest allowed client takes for it, up to `bodyTimeoutMs` ahead. */
+  #earnBodyTime(bytes: number): void {
+    if (this.exchange.isClientSlow) return;
+    const { bodyTimeoutMs, minBodyBytesPerSecond } = this.#state.limits;
+    if (this.exchange.body.isComplete) {
+      this.deadlineMs = Number.POSITIVE_INFINITY;
+      return;
+    }
+    const latestMs = this.#state.now() + bodyTimeoutMs;
+    if (minBodyBytesPerSecond === 0) this.deadlineMs = latestMs;
+    else this.deadlineMs = Math.min(latestMs, this.deadlineMs + (bytes * 1_000) / minBodyBytesPerSecond);
+  }
+
+  onDeadline(nowMs: number): void {
+    const { exchange } = this;
+    if (exchange.isWaiting) exchange.askAgain(true);
+    else if (this.#isEnding) this.#onLingerDeadline(nowMs);
+    else if (!exchange.isActive) this.#onIdleDeadline();
+    else if (exchange.isClientSlow) this.cut(true);
+    else if (this.#hasEnded) this.#onHalfClosedDeadline(nowMs);
+    else if (exchange.isClientDue) {
+      if (this.socket.isPaused()) this.#startBodyTime(nowMs);
+      else exchange.onBodyTimeout();
+    }
+  }
+
+  #onIdleDeadline(): void {
+    if (this.#partial.length > 0) this.#refuse(408);
+    else this.#linger();
+  }
+
+  /** A client that still takes what was written before is given the time for it. */
+  #onLingerDeadline(nowMs: number): void {
+    if (this.socket.writableLength === 0 || nowMs >= this.#lingerEndMs) this.destroy();
+    else this.deadlineMs = nowMs + LINGER_MS;
+  }
+
+  #onHalfClosedDeadline(nowMs: number): void {
+    if (this.bytesOut === this.#bytesOutSeen) {
+      this.destroy();
+      return;
+    }
+    this.#bytesOutSeen = this.bytesOut;
+    this.deadlineMs = nowMs + HALF_CLOSED_MS;
+  }
+
+  // ---- end
+
+  /** Ends the connection in the middle of an answer; `isReset` where only a reset shows that it is not whole. */
+  cut(isReset: boolean): void {
+    if (this.#isOver) return;
+    if (isReset) {
+      this.socket.resetAndDestroy();
+      this.destroy();
+    } else this.#linger();
+  }
+
+  #onClosed(): void {
+    // An orderly close: what was on its way to the node still gets there.
+    if (this.#tunnel && this.#hasEnded && !this.socket.errored) this.#tunnel.onClientClosed(true);
     this.destroy();
   }
 
@@ -359,17 +476,16 @@ export class ClientConnection implements Deadlined {
     this.#state.sweep.remove(this);
     this.#state.totals.connections--;
     this.exchange.abort();
-    this.#tunnel?.end();
+    this.#tunnel?.onClientClosed(false);
     this.socket.destroy();
+    if (this.#state.clients.size === 0) this.#state.onNoClients();
   }
 }
 
-/** An LF without CR before it, or a CR without LF after it: RFC 9112 §2.2 lets us refuse what others read in two ways. */
-function hasBareLineEnd(octets: Buffer): boolean {
-  for (let at = octets.indexOf(LF); at >= 0; at = octets.indexOf(LF, at + 1)) if (octets[at - 1] !== CR) return true;
-  for (let at = octets.indexOf(CR); at >= 0 && at < octets.length - 1; at = octets.indexOf(CR, at + 1))
-    if (octets[at + 1] !== LF) return true;
-  return false;
+/** True when `octets` have no line end within `maxLineBytes`. */
+function isLineTooLong(octets: Buffer, maxLineBytes: number): boolean {
+  const at = octets.indexOf(LF);
+  return at < 0 || at > maxLineBytes;
 }
 
 /** False when the first octet cannot begin a method: a TLS hello on the plain port, for one. */

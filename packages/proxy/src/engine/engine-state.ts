@@ -1,7 +1,9 @@
 /** What all connections of one engine share. */
 import type { LATENCY_BUCKETS_MS, WorkerCounters } from '@rollcall/protocol';
 import type { Router, UpstreamNode } from '../routing.ts';
+import type { AccessEntry } from './access-entry.ts';
 import type { ClientConnection } from './client-connection.ts';
+import type { TrustedMatcher } from './client-identity.ts';
 import type { DeadlineSweep } from './deadline-sweep.ts';
 import type { Exchange } from './exchange.ts';
 import type { EngineLimits } from './limits.ts';
@@ -10,7 +12,7 @@ import type { UpstreamPool } from './upstream-pool.ts';
 
 /** Totals of one engine; the mutable twin of what the feed carries. */
 export type Totals = {
-  -readonly [K in keyof Omit<WorkerCounters, 'statusClasses' | 'latencyBuckets'>]: number;
+  -readonly [K in keyof Omit<WorkerCounters, 'statusClasses' | 'latencyBuckets' | 'loopDelayMs'>]: number;
 } & { readonly statusClasses: Float64Array; readonly latencyBuckets: Float64Array };
 
 /** As much of a logger as the engine needs; pino's fits. */
@@ -30,18 +32,22 @@ export interface EngineState {
   readonly pools: Map<UpstreamNode, UpstreamPool>;
   readonly now: () => number;
   readonly log: EngineLog | undefined;
-  /** Path answered with 200 by the proxy itself; `''` for none. */
+  readonly onAccess: ((entry: AccessEntry) => void) | undefined;
+  /** Path answered by the proxy itself; `''` for none. */
   readonly healthPath: string;
   /** This proxy in `Via`: random, so that a request that comes back is recognised. */
   readonly viaName: string;
   /** Begins every request id made here. */
   readonly requestIdPrefix: string;
-  /** True when fields about the client are believed from this address. */
-  readonly isTrusted: (address: string) => boolean;
+  readonly isTrusted: TrustedMatcher;
   /** Shown with a 503 to people on this machine. */
   readonly unavailableHint: string;
+  /** HTML of the operator's own pages by status, latin1 text standing for octets. */
+  readonly errorPages: ReadonlyMap<number, string>;
   isClosing: boolean;
   requestNumber: number;
+  /** The last client connection has gone. */
+  onNoClients: () => void;
 }
 
 /** Adds one latency to the histogram whose upper bounds are `LATENCY_BUCKETS_MS`. */
@@ -49,4 +55,10 @@ export function countLatency(buckets: Float64Array, bounds: typeof LATENCY_BUCKE
   let at = 0;
   while (at < bounds.length && latencyMs > bounds[at]!) at++;
   buckets[at]! += 1;
+}
+
+/** Counts one answer by the first digit of its status. */
+export function countStatus(classes: Float64Array, status: number): void {
+  const at = Math.floor(status / 100) - 1;
+  if (at >= 0 && at < classes.length) classes[at]! += 1;
 }

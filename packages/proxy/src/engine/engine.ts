@@ -3,10 +3,12 @@ import { randomBytes } from 'node:crypto';
 import net from 'node:net';
 import { LATENCY_BUCKETS_MS, type ScoreboardAnswer, type WorkerCounters } from '@rollcall/protocol';
 import type { Router, UpstreamNode } from '../routing.ts';
+import type { AccessEntry } from './access-entry.ts';
 import { ClientConnection } from './client-connection.ts';
+import { trustedMatcher } from './client-identity.ts';
 import { DeadlineSweep } from './deadline-sweep.ts';
 import type { EngineLog, EngineState } from './engine-state.ts';
-import { DEFAULT_LIMITS, type EngineLimits } from './limits.ts';
+import { checkedLimits, type EngineLimits } from './limits.ts';
 import { RetryBudget } from './retry.ts';
 
 export interface EngineOptions {
@@ -18,6 +20,10 @@ export interface EngineOptions {
   readonly healthPath?: string;
   /** Shown with a 503 to clients on this machine, e.g. how to add a node. Default nothing. */
   readonly unavailableHint?: string;
+  /** HTML pages of the operator by status, e.g. 503, for browsers; others get text or JSON all the same. */
+  readonly errorPages?: ReadonlyMap<number, Uint8Array>;
+  /** Told of every request when it is over, and of an upgrade when it happens. Must not throw or block. */
+  readonly onAccess?: (entry: AccessEntry) => void;
   /** Monotonic milliseconds. Default `performance.now`. */
   readonly now?: () => number;
   readonly log?: EngineLog;
@@ -29,10 +35,11 @@ export type ListenAt = { readonly host: string; readonly port: number } | { read
 export class Engine {
   readonly #state: EngineState;
   readonly #server: net.Server;
+  #isAsking = false;
 
   constructor(options: EngineOptions) {
     const now = options.now ?? (() => performance.now());
-    const limits = { ...DEFAULT_LIMITS, ...options.limits };
+    const limits = checkedLimits(options.limits);
     this.#state = {
       router: options.router,
       limits,
@@ -44,15 +51,18 @@ export class Engine {
       pools: new Map(),
       now,
       log: options.log,
+      onAccess: options.onAccess,
       healthPath: options.healthPath ?? '',
       viaName: `rollcall-${randomBytes(4).toString('hex')}`,
       requestIdPrefix: `${randomBytes(6).toString('hex')}-`,
       isTrusted: trustedMatcher(options.trustedProxies ?? []),
       unavailableHint: options.unavailableHint ?? '',
+      errorPages: latin1Pages(options.errorPages),
       isClosing: false,
       requestNumber: 0,
+      onNoClients: () => {},
     };
-    this.#server = net.createServer({ allowHalfOpen: true, pauseOnConnect: false }, (socket) => this.accept(socket));
+    this.#server = net.createServer({ allowHalfOpen: true }, (socket) => this.accept(socket));
     options.router.onChange = () => this.#onChange();
     options.router.onNodeGone = (node) => this.#onNodeGone(node);
   }
@@ -75,14 +85,21 @@ export class Engine {
   /** Takes over an accepted connection. */
   accept(socket: net.Socket): void {
     if (this.#state.clients.size >= this.#state.limits.maxConnections || this.#state.isClosing) {
+      this.#state.totals.rejected++;
       socket.destroy();
       return;
     }
     new ClientConnection(socket, this.#state);
   }
 
+  /** Waiting requests ask again, once for all changes of a turn, and never from inside a call of the router's. */
   #onChange(): void {
-    for (const exchange of [...this.#state.waiting]) if (exchange.isWaiting) exchange.askAgain(false);
+    if (this.#isAsking || this.#state.waiting.size === 0) return;
+    this.#isAsking = true;
+    setImmediate(() => {
+      this.#isAsking = false;
+      for (const exchange of [...this.#state.waiting]) if (exchange.isWaiting) exchange.askAgain(false);
+    });
   }
 
   #onNodeGone(node: UpstreamNode): void {
@@ -121,8 +138,8 @@ export class Engine {
       const { exchange } = client;
       const isBusy = exchange.isActive;
       connections.push({
-        client: client.address,
-        state: client.tunnel ? 'tunnel' : isBusy ? (exchange.isRequestComplete ? 'sending' : 'reading') : 'idle',
+        client: client.peer.address,
+        state: client.tunnel ? 'tunnel' : isBusy ? (exchange.body.isComplete ? 'sending' : 'reading') : 'idle',
         method: isBusy ? exchange.method : '',
         path: isBusy ? pathOnly(exchange.head.target) : '',
         node: isBusy ? (exchange.slip.node?.id ?? '') : (client.tunnel?.node.id ?? ''),
@@ -132,19 +149,33 @@ export class Engine {
     return { type: 'scoreboard', connections };
   }
 
-  /** Stops accepting, lets requests finish for at most `graceMs`, then cuts what is left. */
+  /** Stops accepting, lets requests and upgraded connections finish for at most `graceMs`, then cuts what is left. */
   async close(graceMs: number): Promise<void> {
-    this.#state.isClosing = true;
+    const state = this.#state;
+    state.isClosing = true;
     this.#server.close();
-    for (const client of this.#state.clients) if (client.isIdle) client.destroy();
-    const endMs = this.#state.now() + graceMs;
-    while (this.#state.clients.size > 0 && this.#state.now() < endMs)
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    for (const client of this.#state.clients) client.destroy();
-    for (const pool of this.#state.pools.values()) pool.close();
-    this.#state.pools.clear();
-    this.#state.sweep.close();
+    for (const client of state.clients) if (client.isIdle) client.destroy();
+    if (state.clients.size > 0 && graceMs > 0) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, graceMs);
+        state.onNoClients = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+    for (const client of state.clients) client.destroy();
+    for (const pool of state.pools.values()) pool.close();
+    state.pools.clear();
+    state.sweep.close();
   }
+}
+
+/** Pages as latin1 text, the form in which answers are written. */
+function latin1Pages(pages: ReadonlyMap<number, Uint8Array> | undefined): ReadonlyMap<number, string> {
+  const texts = new Map<number, string>();
+  for (const [status, octets] of pages ?? []) texts.set(status, Buffer.from(octets).toString('latin1'));
+  return texts;
 }
 
 function newTotals(): EngineState['totals'] {
@@ -161,7 +192,6 @@ function newTotals(): EngineState['totals'] {
     clientAborts: 0,
     unavailable: 0,
     unknownRoutes: 0,
-    loopDelayMs: 0,
     statusClasses: new Float64Array(5),
     latencyBuckets: new Float64Array(LATENCY_BUCKETS_MS.length + 1),
   };
@@ -170,18 +200,4 @@ function newTotals(): EngineState['totals'] {
 function pathOnly(target: string): string {
   const end = target.search(/[?;]/);
   return (end < 0 ? target : target.slice(0, end)).slice(0, 256);
-}
-
-/** Matches an address against addresses and CIDR ranges. */
-function trustedMatcher(ranges: readonly string[]): (address: string) => boolean {
-  if (ranges.length === 0) return () => false;
-  const list = new net.BlockList();
-  for (const range of ranges) {
-    const [address = '', prefix] = range.split('/');
-    const family = net.isIPv6(address) ? 'ipv6' : 'ipv4';
-    if (net.isIP(address) === 0) throw new Error(`trusted proxy ${range} is not an address or CIDR range`);
-    if (prefix === undefined) list.addAddress(address, family);
-    else list.addSubnet(address, Number(prefix), family);
-  }
-  return (address) => net.isIP(address) !== 0 && list.check(address, net.isIPv6(address) ? 'ipv6' : 'ipv4');
 }

@@ -1,4 +1,5 @@
 /** Answers that the proxy gives itself. */
+import { connectionField } from '../http1/head-writer.ts';
 
 const REASONS: Readonly<Record<number, string>> = {
   200: 'OK',
@@ -39,6 +40,8 @@ export interface ErrorAnswer {
   readonly retryAfterSeconds: number;
   /** Added to the sentence for people who run the cluster on this machine; `''` for everybody else. */
   readonly hint: string;
+  /** The operator's own page for browsers, latin1 text standing for octets; `''` for ours. */
+  readonly page: string;
 }
 
 /** The whole answer: status line, fields and body, in the form the client asked for. */
@@ -51,7 +54,7 @@ export function errorAnswer(answer: ErrorAnswer): string {
     form === 'json'
       ? jsonBody(answer, sentence)
       : form === 'html'
-        ? htmlBody(answer, reason, sentence)
+        ? answer.page || htmlBody(answer, reason, sentence)
         : textBody(answer, sentence);
   const type =
     form === 'json'
@@ -60,15 +63,10 @@ export function errorAnswer(answer: ErrorAnswer): string {
         ? 'text/html; charset=utf-8'
         : 'text/plain; charset=utf-8';
   const retryAfter = answer.retryAfterSeconds > 0 ? `Retry-After: ${answer.retryAfterSeconds}\r\n` : '';
-  const connection = answer.keepsAlive
-    ? answer.isHttp10
-      ? 'Connection: keep-alive\r\n'
-      : ''
-    : 'Connection: close\r\n';
   const allow = status === 405 ? 'Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n' : '';
   return (
     `HTTP/1.1 ${status} ${reason}\r\nContent-Type: ${type}\r\nContent-Length: ${body.length}\r\nCache-Control: no-store\r\n` +
-    `${allow}${retryAfter}${connection}\r\n${answer.isHead ? '' : body}`
+    `${allow}${retryAfter}${connectionField(answer.keepsAlive, answer.isHttp10)}${answer.isHead ? '' : body}`
   );
 }
 

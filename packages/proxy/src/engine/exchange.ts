@@ -5,16 +5,16 @@
  * One object per client connection, used again for each of its requests. Nothing on the way of a successful request
  * allocates a promise, a closure or a timer.
  */
-
-import type { NodeId } from '@rollcall/protocol';
-import { LATENCY_BUCKETS_MS } from '@rollcall/protocol';
-import { ChunkedDecoder } from '../http1/chunked.ts';
+import type { AttemptOutcome } from '@rollcall/core';
+import { LATENCY_BUCKETS_MS, type NodeId } from '@rollcall/protocol';
+import { interimHeadText, requestHeadText, responseHeadText, switchHeadText } from '../http1/head-writer.ts';
 import { isIdempotent, isRequestId, type RequestHead } from '../http1/request-head.ts';
 import type { ResponseEdits, ResponseHead } from '../http1/response-head.ts';
 import type { AttemptFailure, Choice, RoutingSlip, UpstreamNode } from '../routing.ts';
 import type { ClientConnection } from './client-connection.ts';
-import { countLatency, type EngineState } from './engine-state.ts';
+import { countLatency, countStatus, type EngineState } from './engine-state.ts';
 import { NodeConnection } from './node-connection.ts';
+import { RequestBody } from './request-body.ts';
 import { decideRetry } from './retry.ts';
 import { Tunnel } from './tunnel.ts';
 import { UpstreamPool } from './upstream-pool.ts';
@@ -22,6 +22,9 @@ import { UpstreamPool } from './upstream-pool.ts';
 /** Up to here, head and body are written as one text; above, copying costs more than a second buffer. */
 const ONE_WRITE_BYTES = 16_384;
 const NOBODY: ReadonlySet<NodeId> = new Set();
+const LAST_CHUNK = '0\r\n\r\n';
+/** Status in the access log when the client left before its answer was whole. */
+const CLIENT_LEFT = 499;
 
 export class Exchange implements ResponseEdits {
   readonly head: RequestHead;
@@ -39,9 +42,8 @@ export class Exchange implements ResponseEdits {
     stickyResult: '',
     state: undefined,
   };
+  readonly body: RequestBody;
   requestId = '';
-  /** All of the request has been read from the client. */
-  isRequestComplete = true;
   /** The client does not take what the node sends; the node is not to blame for silence. */
   isClientSlow = false;
   /** False between requests. */
@@ -49,29 +51,29 @@ export class Exchange implements ResponseEdits {
   startedMs = 0;
   readonly #client: ClientConnection;
   readonly #state: EngineState;
-  readonly #decoder: ChunkedDecoder;
   #connection: NodeConnection | undefined;
-  #bodyLeft = 0;
-  /** What of the body was sent, in the form it was sent, until an answer begins. */
-  #kept: Buffer[] = [];
-  #keptBytes = 0;
-  #canReplay = true;
   #sentMs = 0;
+  #upstreamMs = -1;
+  #attempts = 0;
   /** `onSend` was told and `onEnd` not yet. */
   #isCounted = false;
   #hasTriedFresh = false;
   #hasAnswered = false;
+  #sawInterim = false;
   #isChunkedOut = false;
+  /** The answer ends when the connection does: only a reset can show that it is not whole. */
+  #isCloseDelimited = false;
   #status = 0;
-  #heldHead = '';
-  #tunnel: Tunnel | undefined;
+  #bytesOutBefore = 0;
 
   constructor(client: ClientConnection, head: RequestHead, state: EngineState) {
     this.#client = client;
     this.head = head;
     this.#state = state;
-    this.#decoder = new ChunkedDecoder(state.limits);
+    this.body = new RequestBody(state.limits);
   }
+
+  // ---- what the response head is made with
 
   get method(): string {
     return this.head.method;
@@ -82,7 +84,7 @@ export class Exchange implements ResponseEdits {
   }
 
   get publicOrigin(): string {
-    return this.head.authority === '' ? '' : `${this.#client.scheme}://${this.head.authority}`;
+    return this.head.authority === '' ? '' : `${this.head.isSecure ? 'https' : 'http'}://${this.head.authority}`;
   }
 
   get rewriteCookies(): readonly string[] {
@@ -93,27 +95,33 @@ export class Exchange implements ResponseEdits {
     return this.slip.rewriteRoute;
   }
 
-  /** A head has been read; `octets[start…]` came with it. Returns where the request ended. */
+  // ---- the choice
+
+  /**
+   * A head has been read; `octets[start…]` came with it. Returns where the request ended, or `start` when it has to wait
+   * for a node: its body is then still to be read.
+   */
   begin(octets: Buffer, start: number, nowMs: number): number {
     const { totals, router, budget } = this.#state;
+    const { head } = this;
     totals.requests++;
     totals.inFlight++;
     budget.earn();
     this.isActive = true;
     this.startedMs = nowMs;
+    this.#upstreamMs = -1;
+    this.#attempts = 0;
     this.#hasTriedFresh = false;
     this.#hasAnswered = false;
-    this.#canReplay = true;
-    this.#keptBytes = 0;
-    if (this.#kept.length > 0) this.#kept = [];
-    this.#bodyLeft = this.head.bodyLength;
-    this.isRequestComplete = this.#bodyLeft === 0;
-    if (this.#bodyLeft < 0) this.#decoder.reset();
-    this.requestId = isRequestId(this.head.requestId)
-      ? this.head.requestId
-      : `${this.#state.requestIdPrefix}${(++this.#state.requestNumber).toString(36)}`;
-    const choice = router.choose(this.head, this.slip, nowMs);
-    const end = this.isRequestComplete ? start : this.#readBody(octets, start);
+    this.#sawInterim = false;
+    this.#isCloseDelimited = false;
+    this.#bytesOutBefore = this.#client.bytesOut;
+    this.body.begin(head.bodyLength);
+    this.requestId = isRequestId(head.requestId)
+      ? head.requestId
+      : this.#state.requestIdPrefix + (++this.#state.requestNumber).toString(36);
+    const choice = router.choose(head, this.slip, nowMs);
+    const end = this.body.isComplete || choice === 'wait' ? start : this.readBody(octets, start);
     if (this.isActive) this.#act(choice, nowMs);
     return end;
   }
@@ -132,9 +140,12 @@ export class Exchange implements ResponseEdits {
       case 'ambiguous':
         this.#answer(400);
         return;
-      default:
+      case 'unavailable':
         this.#state.totals.unavailable++;
         this.#answer(503);
+        return;
+      default:
+        choice satisfies never;
     }
   }
 
@@ -147,110 +158,106 @@ export class Exchange implements ResponseEdits {
     }
     waiting.add(this);
     this.#client.deadlineMs = nowMs + router.waitMs(this.slip);
-    this.#client.pause();
   }
 
-  /** The cluster has changed, or the wait is over. */
+  /** The cluster has changed, or, when `isOver`, the wait is over. */
   askAgain(isOver: boolean): void {
     const nowMs = this.#state.now();
     const choice = this.#state.router.choose(this.head, this.slip, nowMs);
     if (choice === 'wait' && !isOver) return;
     this.#state.waiting.delete(this);
-    this.#client.unpark();
     this.#act(choice === 'wait' ? 'unavailable' : choice, nowMs);
+    this.#client.onUnparked(nowMs);
   }
 
   get isWaiting(): boolean {
-    return this.#state.waiting.has(this);
+    return this.#state.waiting.size > 0 && this.#state.waiting.has(this);
   }
 
   // ---- the request on its way to the node
 
   #attempt(nowMs: number): void {
     const node = this.slip.node!;
-    let pool = this.#state.pools.get(node);
-    if (pool === undefined) {
-      pool = new UpstreamPool(this.#state.limits.maxIdlePerNode);
-      this.#state.pools.set(node, pool);
-    }
+    this.#attempts++;
+    const pool = this.#poolOf(node);
     const connection =
       (this.#hasTriedFresh ? undefined : pool.take(isIdempotent(this.head.method), nowMs)) ??
       new NodeConnection(node, pool, this.#state);
     this.#connection = connection;
-    connection.begin(this);
+    connection.begin(this, nowMs);
     this.#sentMs = nowMs;
     if (!this.#isCounted) {
       this.#isCounted = true;
       this.#state.router.onSend(this.slip, nowMs);
     }
-    this.#send(connection, this.#requestText(node));
+    this.#send(connection, this.#headText(node));
   }
 
+  #poolOf(node: UpstreamNode): UpstreamPool {
+    let pool = this.#state.pools.get(node);
+    if (pool === undefined) {
+      pool = new UpstreamPool(this.#state.limits.maxIdlePerNode);
+      this.#state.pools.set(node, pool);
+    }
+    return pool;
+  }
+
+  #headText(node: UpstreamNode): string {
+    const { head, slip } = this;
+    const authority = head.authority === '' ? node.authority : head.authority;
+    return requestHeadText(head, {
+      target: slip.forwardTarget ?? head.target,
+      authority,
+      cookie: slip.forwardCookie ?? head.cookie,
+      identity: this.#client.identityFields(authority),
+      requestId: this.requestId,
+      viaName: this.#state.viaName,
+    });
+  }
+
+  /** Writes the head and what there is of the body, in one write when they are small. */
   #send(connection: NodeConnection, text: string): void {
     const { socket } = connection;
-    this.slip.node!.tally.bytesToNode += text.length + this.#keptBytes;
+    const { kept, keptBytes } = this.body;
+    connection.node.tally.bytesToNode += text.length + keptBytes;
     let hasRoom: boolean;
-    if (this.#keptBytes === 0) hasRoom = socket.write(text, 'latin1');
-    else if (this.#keptBytes <= ONE_WRITE_BYTES) {
+    if (keptBytes === 0) hasRoom = socket.write(text, 'latin1');
+    else if (keptBytes <= ONE_WRITE_BYTES) {
       let whole = text;
-      for (const piece of this.#kept) whole += piece.toString('latin1');
+      for (const piece of kept) whole += piece.toString('latin1');
       hasRoom = socket.write(whole, 'latin1');
     } else {
       socket.cork();
       hasRoom = socket.write(text, 'latin1');
-      for (const piece of this.#kept) hasRoom = socket.write(piece);
+      for (const piece of kept) hasRoom = socket.write(piece);
       socket.uncork();
     }
-    if (!hasRoom && !this.isRequestComplete) this.#client.pause();
-    else this.#client.resume();
+    if (!hasRoom && !this.body.isComplete) this.#client.pause();
   }
 
-  /** The head as the node gets it: everything is written anew, nothing is passed through unread. */
-  #requestText(node: UpstreamNode): string {
-    const { head, slip } = this;
-    const authority = head.authority === '' ? node.authority : head.authority;
-    const cookie = slip.forwardCookie ?? head.cookie;
-    let text = `${head.method} ${slip.forwardTarget ?? head.target} HTTP/1.1\r\nHost: ${authority}\r\n${head.forwarded}`;
-    if (cookie !== '') text += `Cookie: ${cookie}\r\n`;
-    text += this.#client.identityFields(head, authority);
-    text += `X-Request-Id: ${this.requestId}\r\nVia: ${head.via === '' ? '' : `${head.via}, `}${head.isHttp10 ? '1.0' : '1.1'} ${this.#state.viaName}\r\n`;
-    if (head.maxForwards > 0) text += `Max-Forwards: ${head.maxForwards - 1}\r\n`;
-    if (head.bodyLength < 0) text += 'Transfer-Encoding: chunked\r\n';
-    else if (head.bodyLength > 0 || head.method === 'POST' || head.method === 'PUT' || head.method === 'PATCH')
-      text += `Content-Length: ${head.bodyLength}\r\n`;
-    if (head.expectsContinue) text += 'Expect: 100-continue\r\n';
-    if (head.wantsUpgrade) text += 'Connection: Upgrade\r\nUpgrade: websocket\r\n';
-    return `${text}\r\n`;
-  }
-
-  /** More octets of the client. Returns where the request ended; what follows is the next one. */
-  onRequestData(octets: Buffer): number {
-    return this.#readBody(octets, 0);
-  }
-
-  #readBody(octets: Buffer, start: number): number {
-    this.#connection?.touch();
-    if (this.head.bodyLength >= 0) {
-      const end = Math.min(octets.length, start + this.#bodyLeft);
-      this.#bodyLeft -= end - start;
-      if (this.#bodyLeft === 0) this.isRequestComplete = true;
-      if (end > start) this.#forward(octets.subarray(start, end));
-      return end;
-    }
-    const pieces: Buffer[] = [];
-    const end = this.#decoder.decode(octets, start, octets.length, (from, to) =>
-      pieces.push(chunkOf(octets, from, to)),
-    );
-    if (this.#decoder.isBroken) {
+  /** More of the body. Returns where the request ended; what follows is the next one. */
+  readBody(octets: Buffer, start: number): number {
+    const { body } = this;
+    const end = body.read(octets, start);
+    if (body.isBroken) {
       this.#refuseBody();
       return octets.length;
     }
-    if (this.#decoder.isDone) {
-      this.isRequestComplete = true;
-      pieces.push(LAST_CHUNK);
-    }
-    if (pieces.length > 0) this.#forward(pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces));
+    if (body.piece.length > 0) this.#forward(body.piece);
     return end;
+  }
+
+  #forward(piece: Buffer): void {
+    const connection = this.#connection;
+    if (connection === undefined) {
+      // Not sent yet: the attempt is going to.
+      this.body.keep(Number.POSITIVE_INFINITY);
+      return;
+    }
+    if (!connection.hasAnswerBytes) this.body.keep(this.#state.limits.maxReplayBytes);
+    connection.touch();
+    connection.node.tally.bytesToNode += piece.length;
+    if (!connection.socket.write(piece) && !this.body.isComplete) this.#client.pause();
   }
 
   /** The body breaks its own framing: the node must not see it end, the client is told and closed. */
@@ -261,143 +268,135 @@ export class Exchange implements ResponseEdits {
     else this.#answer(400);
   }
 
-  #forward(piece: Buffer): void {
-    const connection = this.#connection;
-    if (this.#canReplay && !this.#hasAnswered && connection?.hasAnswerBytes !== true) {
-      if (connection !== undefined && this.#keptBytes + piece.length > this.#state.limits.maxReplayBytes) {
-        this.#canReplay = false;
-        this.#kept = [];
-        this.#keptBytes = 0;
-      } else {
-        this.#kept.push(piece);
-        this.#keptBytes += piece.length;
-      }
-    }
-    if (connection === undefined) return;
-    connection.node.tally.bytesToNode += piece.length;
-    if (!connection.socket.write(piece) && !this.isRequestComplete) this.#client.pause();
+  /** The client was too slow in sending its body. */
+  onBodyTimeout(): void {
+    this.#state.totals.rejected++;
+    this.#dropConnection('client');
+    if (this.#hasAnswered) this.#client.destroy();
+    else this.#answer(408);
+  }
+
+  /** It is the client's turn: the body is not whole, and nothing keeps the client from sending it. */
+  get isClientDue(): boolean {
+    if (this.body.isComplete) return false;
+    return !this.head.expectsContinue || this.#sawInterim || this.body.bytesRead > 0;
   }
 
   onNodeDrained(): void {
-    this.#client.resume();
     this.#connection?.touch();
+    this.#client.resume();
   }
 
   // ---- the answer on its way back
 
   /** An interim response: 100 to those who asked for it, others (103) to all who understand them. */
   onInterim(head: ResponseHead): void {
+    this.#sawInterim = true;
     if (this.head.isHttp10 || (head.status === 100 && !this.head.expectsContinue)) return;
-    this.#client.write(`HTTP/1.1 ${head.status} ${head.reason}\r\n${head.forwarded}\r\n`);
+    this.#client.write(interimHeadText(head));
+    if (head.status === 100) this.#client.onContinue();
   }
 
   /** A final head: tells the router and returns the client's head. */
-  onHead(connection: NodeConnection, head: ResponseHead): string {
-    const nowMs = this.#state.now();
+  onHead(connection: NodeConnection, head: ResponseHead, nowMs: number): string {
     const { slip, head: request } = this;
+    const { status, framing } = head;
     this.#hasAnswered = true;
-    this.#status = head.status;
-    if (this.#keptBytes > 0) {
-      this.#kept = [];
-      this.#keptBytes = 0;
-    }
+    this.#status = status;
+    if (this.body.keptBytes > 0) this.body.forget();
     const latencyMs = nowMs - this.#sentMs;
-    this.#state.router.onResponseHead(
-      slip,
-      head.status,
-      latencyMs,
-      connection.node.readsLoadField ? head.load : '',
-      nowMs,
-    );
+    this.#upstreamMs = latencyMs;
+    const loadField = connection.node.readsLoadField ? head.load : '';
+    this.#state.router.onResponseHead(slip, status, latencyMs, loadField, nowMs);
     countLatency(this.#state.totals.latencyBuckets, LATENCY_BUCKETS_MS, latencyMs);
-    if (!this.isRequestComplete) request.keepsAlive = false;
-    this.#isChunkedOut = (head.framing === 'chunked' || head.framing === 'close') && !request.isHttp10;
-    let text = `HTTP/1.1 ${head.status} ${head.reason}\r\n${head.forwarded}`;
-    if (slip.setCookie !== '') text += `Set-Cookie: ${slip.setCookie}\r\n`;
-    if (this.#isChunkedOut) text += 'Transfer-Encoding: chunked\r\n';
-    else if (head.bodyLength >= 0) text += `Content-Length: ${head.bodyLength}\r\n`;
-    else if (head.framing !== 'none') request.keepsAlive = false;
-    if (this.#state.isClosing) request.keepsAlive = false;
-    if (!request.keepsAlive) text += 'Connection: close\r\n';
-    else if (request.isHttp10) text += 'Connection: keep-alive\r\n';
-    return `${text}\r\n`;
+    const hasOpenEnd = framing === 'chunked' || framing === 'close';
+    this.#isChunkedOut = hasOpenEnd && !request.isHttp10;
+    this.#isCloseDelimited = hasOpenEnd && request.isHttp10;
+    // RFC 9112 §9.3: an answer that came before the request was whole leaves the connection unusable.
+    if (!this.body.isComplete || this.#isCloseDelimited || this.#state.isClosing) request.keepsAlive = false;
+    return responseHeadText(head, {
+      setCookie: slip.setCookie,
+      isChunked: this.#isChunkedOut,
+      keepsAlive: request.keepsAlive,
+      isHttp10: request.isHttp10,
+    });
   }
 
-  writeHead(text: string): void {
-    if (text !== '') this.#written(this.#client.write(text));
-  }
-
-  /** Keeps the head until the first run of body, so that both leave in one write. */
-  holdHead(text: string): void {
-    this.#heldHead = text;
-  }
-
-  /** Writes a held head that no body came for. */
-  flushHead(): void {
-    if (this.#heldHead === '') return;
-    const text = this.#heldHead;
-    this.#heldHead = '';
-    this.writeHead(text);
-  }
-
-  /** Writes `octets[start, end)` of the body, after `headText` when that is not empty. */
-  writeBody(headText: string, octets: Buffer, start: number, end: number): void {
+  /** Writes `octets[start, end)` of the body, with `headText` before it in the same write; `isLast` ends the body. */
+  writeBody(headText: string, octets: Buffer, start: number, end: number, isLast: boolean): void {
     const length = end - start;
-    let text = headText === '' ? this.#heldHead : headText;
-    this.#heldHead = '';
+    const isChunk = this.#isChunkedOut && length > 0;
+    const before = isChunk ? `${headText}${length.toString(16)}\r\n` : headText;
+    let after = isChunk ? '\r\n' : '';
+    if (isLast && this.#isChunkedOut) after += LAST_CHUNK;
+    let hasRoom = true;
     if (length === 0) {
-      this.writeHead(text);
-      return;
-    }
-    if (this.#isChunkedOut) text += `${length.toString(16)}\r\n`;
-    if (length <= ONE_WRITE_BYTES && (text !== '' || this.#isChunkedOut)) {
-      this.#written(
-        this.#client.write(
-          this.#isChunkedOut
-            ? `${text}${octets.toString('latin1', start, end)}\r\n`
-            : text + octets.toString('latin1', start, end),
-        ),
-      );
-      return;
-    }
-    this.#written(this.#client.writeOctets(text, octets.subarray(start, end), this.#isChunkedOut ? '\r\n' : ''));
-  }
-
-  #written(hasRoom: boolean): void {
+      if (before !== '' || after !== '') hasRoom = this.#client.write(before + after);
+    } else if (length <= ONE_WRITE_BYTES && (before !== '' || after !== ''))
+      hasRoom = this.#client.write(before + octets.toString('latin1', start, end) + after);
+    else hasRoom = this.#client.writeOctets(before, octets.subarray(start, end), after);
     if (hasRoom || this.isClientSlow) return;
     this.isClientSlow = true;
     this.#connection?.socket.pause();
+    this.#client.onSlow();
   }
 
   /** The client takes more. */
   onClientDrained(): void {
+    if (!this.isClientSlow) return;
     this.isClientSlow = false;
     this.#connection?.touch();
     this.#connection?.socket.resume();
   }
 
-  /** The response is complete. */
-  onBodyEnd(_isReusable: boolean): void {
+  /** The response is complete and written. */
+  onBodyEnd(nowMs: number): void {
     this.#connection = undefined;
-    if (this.#isChunkedOut) this.#client.write('0\r\n\r\n');
-    this.#endCount(this.#status >= 500 ? 'server-error' : 'ok');
-    this.#close(this.#status);
+    this.#endCount(this.#status >= 500 ? 'server-error' : 'ok', nowMs);
+    this.#close(this.#status, nowMs);
   }
 
-  #close(status: number): void {
-    const { totals } = this.#state;
+  #close(status: number, nowMs: number): void {
+    countStatus(this.#state.totals.statusClasses, status);
+    this.#leave(status, nowMs);
+    this.#client.onExchangeEnd(this.head.keepsAlive && this.body.isComplete, nowMs);
+  }
+
+  /** The exchange is over, whatever came of it. */
+  #leave(status: number, nowMs: number): void {
     this.isActive = false;
     this.isClientSlow = false;
-    totals.inFlight--;
-    const statusClass = Math.floor(status / 100) - 1;
-    if (statusClass >= 0 && statusClass < 5) totals.statusClasses[statusClass]! += 1;
-    this.#client.onExchangeEnd(this.head.keepsAlive && this.isRequestComplete);
+    this.#state.totals.inFlight--;
+    if (this.body.keptBytes > 0) this.body.forget();
+    if (this.#state.onAccess !== undefined) this.#tellAccess(status, nowMs);
   }
 
-  #endCount(outcome: 'ok' | 'server-error' | 'failed' | 'client'): void {
+  #endCount(outcome: AttemptOutcome, nowMs: number): void {
     if (!this.#isCounted) return;
     this.#isCounted = false;
-    this.#state.router.onEnd(this.slip, outcome, this.#state.now());
+    this.#state.router.onEnd(this.slip, outcome, nowMs);
+  }
+
+  #tellAccess(status: number, nowMs: number): void {
+    const { head, slip } = this;
+    this.#state.onAccess?.({
+      client: this.#client.clientAddress(),
+      method: head.method,
+      host: head.host,
+      target: head.target,
+      userAgent: fieldValue(head.forwarded, 'user-agent'),
+      referer: fieldValue(head.forwarded, 'referer'),
+      isHttp10: head.isHttp10,
+      status,
+      bytesOut: this.#client.bytesOut - this.#bytesOutBefore,
+      requestId: this.requestId,
+      balancer: slip.balancer,
+      stickyResult: slip.stickyResult,
+      node: slip.node?.id,
+      attempts: this.#attempts,
+      upstreamMs: this.#upstreamMs,
+      totalMs: nowMs - this.startedMs,
+    });
   }
 
   // ---- when it does not go well
@@ -406,13 +405,12 @@ export class Exchange implements ResponseEdits {
     if (connection !== this.#connection) return;
     this.#connection = undefined;
     const nowMs = this.#state.now();
-    const { slip, head } = this;
+    const { slip, head, body } = this;
     if (failure === 'refused' || failure === 'unreachable')
       this.#state.router.onConnectFailure(connection.node, failure, nowMs);
     if (this.#hasAnswered) {
-      // RFC 9112 §8: the client must see that the answer is not whole.
-      this.#endCount('failed');
-      this.#client.cut();
+      this.#endCount('failed', nowMs);
+      this.#cut(nowMs);
       return;
     }
     let decision = decideRetry({
@@ -421,52 +419,59 @@ export class Exchange implements ResponseEdits {
       hasAnswerBytes: connection.hasAnswerBytes,
       wasSent: connection.isConnected,
       isIdempotent: isIdempotent(head.method),
-      canReplay: this.#canReplay,
+      canReplay: body.canReplay,
       hasTriedFresh: this.#hasTriedFresh,
       retriesLeft: slip.retriesLeft,
     });
     if (decision !== 'give-up' && !this.#state.budget.spend()) decision = 'give-up';
     if (decision === 'give-up') {
-      this.#endCount('failed');
+      this.#endCount('failed', nowMs);
       this.#answer(failure === 'timeout' || failure === 'unreachable' ? 504 : 502);
       return;
     }
     this.#state.totals.retries++;
+    // The client may have been waiting for the node that is gone now.
+    this.#client.resume();
     if (decision === 'same-node') {
       this.#hasTriedFresh = true;
       this.#attempt(nowMs);
       return;
     }
-    this.#endCount('failed');
+    this.#endCount('failed', nowMs);
     this.#hasTriedFresh = false;
     const choice = this.#state.router.chooseAgain(head, slip, failure, nowMs);
     if (choice === 'forward') this.#state.totals.failovers++;
     this.#act(choice, nowMs);
   }
 
-  /** The client is gone or misbehaves: nobody waits for the answer. */
+  /** RFC 9112 §8: the client must see that its answer is not whole. */
+  #cut(nowMs: number): void {
+    countStatus(this.#state.totals.statusClasses, this.#status);
+    this.#leave(this.#status, nowMs);
+    this.#client.cut(this.#isCloseDelimited);
+  }
+
+  /** The client is gone: nobody waits for the answer. */
   abort(): void {
     if (!this.isActive) return;
     this.#state.waiting.delete(this);
     this.#state.totals.clientAborts++;
-    this.#state.totals.inFlight--;
-    this.isActive = false;
     this.#dropConnection('client');
+    this.#leave(CLIENT_LEFT, this.#state.now());
   }
 
-  #dropConnection(outcome: 'client' | 'failed'): void {
+  #dropConnection(outcome: AttemptOutcome): void {
     const connection = this.#connection;
     this.#connection = undefined;
-    connection?.detach();
     connection?.destroy();
-    this.#endCount(outcome);
+    this.#endCount(outcome, this.#state.now());
   }
 
   /** Answers in the node's place. */
   #answer(status: number): void {
-    this.head.keepsAlive = this.head.keepsAlive && this.isRequestComplete && status !== 400;
-    this.#client.answer(status, this);
-    this.#close(status);
+    this.head.keepsAlive = this.head.keepsAlive && this.body.isComplete && status !== 400 && !this.#state.isClosing;
+    this.#client.answer(status, this.requestId);
+    this.#close(status, this.#state.now());
   }
 
   // ---- upgrades
@@ -475,44 +480,30 @@ export class Exchange implements ResponseEdits {
   onSwitch(connection: NodeConnection, early: Buffer): void {
     const { head } = connection;
     if (!this.head.wantsUpgrade || head.upgrade.toLowerCase() !== 'websocket') {
-      connection.detach();
       connection.destroy();
       this.onNodeFailed(connection, 'broken');
       return;
     }
     const nowMs = this.#state.now();
-    this.#state.router.onResponseHead(this.slip, 101, nowMs - this.#sentMs, '', nowMs);
-    this.#endCount('ok');
-    this.isActive = false;
+    this.#upstreamMs = nowMs - this.#sentMs;
+    this.#state.router.onResponseHead(this.slip, 101, this.#upstreamMs, '', nowMs);
+    this.#endCount('ok', nowMs);
     this.#connection = undefined;
-    this.#state.totals.inFlight--;
-    this.#state.totals.statusClasses[0]! += 1;
-    const cookie = this.slip.setCookie === '' ? '' : `Set-Cookie: ${this.slip.setCookie}\r\n`;
-    this.#client.write(
-      `HTTP/1.1 101 Switching Protocols\r\n${head.forwarded}${cookie}Connection: Upgrade\r\nUpgrade: ${head.upgrade}\r\n\r\n`,
-    );
-    this.#tunnel = new Tunnel(this.#client, connection, this.#state);
-    this.#client.becomeTunnel(this.#tunnel);
-    if (early.length > 0) this.#tunnel.toClient(early);
-  }
-
-  onTunnelData(octets: Buffer): void {
-    this.#tunnel?.toClient(octets);
-  }
-
-  onNodeEndedTunnel(): void {
-    this.#tunnel?.onNodeEnd();
+    countStatus(this.#state.totals.statusClasses, 101);
+    this.#client.write(switchHeadText(head, this.slip.setCookie));
+    this.#leave(101, nowMs);
+    const tunnel = new Tunnel(this.#client, connection, this.#state);
+    connection.becomeTunnel(tunnel);
+    this.#client.becomeTunnel(tunnel);
+    if (early.length > 0) tunnel.toClient(early);
   }
 }
 
-const LAST_CHUNK = Buffer.from('0\r\n\r\n', 'latin1');
-
-/** `octets[from, to)` as one chunk. */
-function chunkOf(octets: Buffer, from: number, to: number): Buffer {
-  const size = `${(to - from).toString(16)}\r\n`;
-  const chunk = Buffer.allocUnsafe(size.length + to - from + 2);
-  chunk.write(size, 0, 'latin1');
-  octets.copy(chunk, size.length, from, to);
-  chunk.write('\r\n', chunk.length - 2, 'latin1');
-  return chunk;
+/** Value of the first field of that lower-case name in forwarded lines; `''` when there is none. */
+function fieldValue(fields: string, name: string): string {
+  for (const line of fields.split('\r\n')) {
+    const colon = line.indexOf(':');
+    if (colon === name.length && line.slice(0, colon).toLowerCase() === name) return line.slice(colon + 1).trim();
+  }
+  return '';
 }

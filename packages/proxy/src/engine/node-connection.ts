@@ -5,15 +5,18 @@
 import net from 'node:net';
 import tls from 'node:tls';
 import { ChunkedDecoder } from '../http1/chunked.ts';
+import { PartialHead } from '../http1/partial-head.ts';
 import { ResponseHead } from '../http1/response-head.ts';
 import type { AttemptFailure, UpstreamNode } from '../routing.ts';
 import type { Deadlined } from './deadline-sweep.ts';
 import type { EngineState } from './engine-state.ts';
 import type { Exchange } from './exchange.ts';
+import type { Tunnel } from './tunnel.ts';
 import type { UpstreamPool } from './upstream-pool.ts';
 
-const END_OF_HEAD = Buffer.from('\r\n\r\n', 'latin1');
-const NOTHING = Buffer.alloc(0);
+const NOTHING: Buffer = Buffer.alloc(0);
+/** How long a node may take to read what is left of a tunnel whose client has closed, milliseconds. */
+const FLUSH_MS = 5_000;
 
 export class NodeConnection implements Deadlined {
   readonly node: UpstreamNode;
@@ -21,6 +24,7 @@ export class NodeConnection implements Deadlined {
   readonly head: ResponseHead = new ResponseHead();
   deadlineMs: number = Number.POSITIVE_INFINITY;
   idleSinceMs = 0;
+  /** How long the node keeps it open when idle, as registered or as its last response said; `undefined` unknown. */
   keepAliveMs: number | undefined;
   /** Exchanges served before the present one. */
   served = 0;
@@ -30,12 +34,14 @@ export class NodeConnection implements Deadlined {
   readonly #state: EngineState;
   readonly #pool: UpstreamPool;
   readonly #decoder: ChunkedDecoder;
+  readonly #partial = new PartialHead();
   #exchange: Exchange | undefined;
-  #partialHead: Buffer = NOTHING;
+  #tunnel: Tunnel | undefined;
   #inBody = false;
   #bodyLeft = 0;
-  #interim = 0;
-  #isTunnel = false;
+  #interims = 0;
+  /** The node has said something that leaves the connection in doubt. */
+  #isDoubtful = false;
   #isOver = false;
 
   constructor(node: UpstreamNode, pool: UpstreamPool, state: EngineState) {
@@ -47,7 +53,7 @@ export class NodeConnection implements Deadlined {
     const { host, port } = node;
     const onConnect = (): void => {
       this.isConnected = true;
-      if (this.#exchange && !this.#isTunnel) this.deadlineMs = state.now() + state.limits.upstreamTimeoutMs;
+      if (this.#exchange) this.touch();
     };
     this.socket = node.isTls
       ? tls.connect({ host, port, ...(net.isIP(host) ? {} : { servername: host }) }, onConnect)
@@ -57,50 +63,54 @@ export class NodeConnection implements Deadlined {
     state.sweep.add(this);
     this.socket.on('data', (chunk: Buffer) => this.#onData(chunk));
     this.socket.on('end', () => this.#onEnd());
-    this.socket.on('drain', () => this.#exchange?.onNodeDrained());
+    this.socket.on('drain', () => (this.#tunnel ? this.#tunnel.onNodeDrained() : this.#exchange?.onNodeDrained()));
     this.socket.on('error', (error: NodeJS.ErrnoException) => this.#fail(failureOf(error, this.isConnected)));
-    this.socket.on('close', () => this.#fail('reset'));
+    this.socket.on('close', () => this.#onClose());
   }
 
   /** Begins an exchange. The caller writes the request to `socket`. */
-  begin(exchange: Exchange): void {
+  begin(exchange: Exchange, nowMs: number): void {
     this.#exchange = exchange;
     this.hasAnswerBytes = false;
-    this.#interim = 0;
+    this.#interims = 0;
     this.#inBody = false;
-    this.#partialHead = NOTHING;
-    if (this.isConnected) this.deadlineMs = this.#state.now() + this.#state.limits.upstreamTimeoutMs;
+    this.#isDoubtful = false;
+    if (this.isConnected) this.deadlineMs = nowMs + this.#state.limits.upstreamTimeoutMs;
   }
 
-  /** The node is silent with reason: it still gets the request. Starts its time anew. */
+  /** The node is silent with reason, or has just been given something: its time starts anew. */
   touch(): void {
-    if (this.isConnected) this.deadlineMs = this.#state.now() + this.#state.limits.upstreamTimeoutMs;
-  }
-
-  /** Takes the exchange off; nothing more is told to it. */
-  detach(): void {
-    this.#exchange = undefined;
+    const { now, limits } = this.#state;
+    if (this.isConnected) this.deadlineMs = now() + (this.#inBody ? limits.upstreamIdleMs : limits.upstreamTimeoutMs);
   }
 
   /** From now on octets go both ways unread. */
-  becomeTunnel(): void {
-    this.#isTunnel = true;
+  becomeTunnel(tunnel: Tunnel): void {
+    this.#tunnel = tunnel;
+    this.#exchange = undefined;
+    this.#partial.clear();
     this.deadlineMs = Number.POSITIVE_INFINITY;
   }
 
-  destroy(): void {
+  /** Ends the connection without telling its exchange. `isFlushed`: once what was written has left. */
+  destroy(isFlushed = false): void {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#exchange = undefined;
     this.#state.sweep.remove(this);
     this.#pool.drop(this);
-    this.socket.destroy();
+    if (isFlushed) {
+      this.socket.setTimeout(FLUSH_MS, () => this.socket.destroy());
+      this.socket.destroySoon();
+    } else this.socket.destroy();
   }
 
   onDeadline(): void {
-    if (!this.#exchange) this.destroy();
-    else if (this.#exchange.isClientSlow) this.touch();
-    else this.#fail(this.isConnected ? 'timeout' : 'unreachable');
+    const exchange = this.#exchange;
+    if (!exchange) this.destroy();
+    else if (!this.isConnected) this.#fail('unreachable');
+    else if (exchange.isClientSlow || (exchange.isClientDue && !this.socket.writableNeedDrain)) this.touch();
+    else this.#fail('timeout');
   }
 
   #fail(failure: AttemptFailure): void {
@@ -111,46 +121,57 @@ export class NodeConnection implements Deadlined {
     exchange?.onNodeFailed(this, isBroken ? 'broken' : failure);
   }
 
+  #onClose(): void {
+    if (this.#tunnel) this.#tunnel.onNodeClosed(this.socket.readableEnded);
+    this.#fail('reset');
+  }
+
   #onEnd(): void {
-    if (this.#isTunnel) {
-      this.#exchange?.onNodeEndedTunnel();
-    } else if (this.#exchange && this.#inBody && this.head.framing === 'close') {
-      const exchange = this.#exchange;
+    const exchange = this.#exchange;
+    if (this.#tunnel) this.#tunnel.onNodeEnd();
+    else if (exchange && this.#inBody && this.head.framing === 'close') {
+      exchange.writeBody('', NOTHING, 0, 0, true);
       this.destroy();
-      exchange.onBodyEnd(false);
+      exchange.onBodyEnd(this.#state.now());
     } else this.#fail('reset');
   }
 
   #onData(chunk: Buffer): void {
+    this.node.tally.bytesFromNode += chunk.length;
+    if (this.#tunnel) {
+      this.#tunnel.toClient(chunk);
+      return;
+    }
     const exchange = this.#exchange;
     if (!exchange) {
       this.destroy();
       return;
     }
-    this.node.tally.bytesFromNode += chunk.length;
-    if (this.#isTunnel) exchange.onTunnelData(chunk);
-    else {
-      this.deadlineMs = this.#state.now() + this.#state.limits.upstreamTimeoutMs;
-      this.hasAnswerBytes = true;
-      if (this.#inBody) this.#onBody(exchange, chunk, 0, '');
-      else this.#onHeadBytes(exchange, chunk);
-    }
+    this.hasAnswerBytes = true;
+    if (this.#inBody) {
+      const nowMs = this.#state.now();
+      this.deadlineMs = nowMs + this.#state.limits.upstreamIdleMs;
+      this.#onBody(exchange, chunk, 0, '', nowMs);
+    } else this.#onHeadBytes(exchange, this.#partial.join(chunk));
   }
 
   /** Collects heads until the final one; interim ones go to the client at once. */
-  #onHeadBytes(exchange: Exchange, chunk: Buffer): void {
-    let octets = this.#partialHead.length === 0 ? chunk : Buffer.concat([this.#partialHead, chunk]);
-    this.#partialHead = NOTHING;
+  #onHeadBytes(exchange: Exchange, octets: Buffer): void {
+    const { limits, log } = this.#state;
     for (;;) {
-      const end = octets.indexOf(END_OF_HEAD);
+      const end = this.#partial.endIn(octets, 0);
       if (end < 0) {
-        if (octets.length > this.#state.limits.maxFieldBytes + this.#state.limits.maxLineBytes) this.#fail('broken');
-        else this.#partialHead = octets;
+        if (octets.length > limits.maxFieldBytes + limits.maxLineBytes) this.#fail('broken');
+        else {
+          this.#partial.hold(octets);
+          if (this.#partial.hasBareLineEnd()) this.#fail('broken');
+        }
         return;
       }
-      const why = this.head.read(octets.toString('latin1', 0, end), exchange.method, exchange, this.#state.limits);
+      this.#partial.clear();
+      const why = this.head.read(octets.toString('latin1', 0, end), exchange.method, exchange, limits);
       if (why !== undefined) {
-        this.#state.log?.debug({ node: this.node.id, why }, 'broken response');
+        log?.debug({ node: this.node.id, why }, 'broken response');
         this.#fail('broken');
         return;
       }
@@ -158,68 +179,78 @@ export class NodeConnection implements Deadlined {
         this.#onFinalHead(exchange, octets, end + 4);
         return;
       }
+      octets = octets.subarray(end + 4);
       if (this.head.status === 101) {
-        exchange.onSwitch(this, octets.subarray(end + 4));
+        exchange.onSwitch(this, octets);
         return;
       }
-      if (++this.#interim > this.#state.limits.maxInterim) {
+      if (++this.#interims > limits.maxInterim) {
         this.#fail('broken');
         return;
       }
+      if (!this.head.keepsAlive) this.#isDoubtful = true;
       exchange.onInterim(this.head);
-      octets = octets.subarray(end + 4);
+      this.touch();
       if (octets.length === 0) return;
     }
   }
 
   #onFinalHead(exchange: Exchange, octets: Buffer, bodyStart: number): void {
-    if (this.head.keepAliveMs !== undefined) this.keepAliveMs = this.head.keepAliveMs;
-    const { framing } = this.head;
-    this.#bodyLeft = framing === 'length' ? this.head.bodyLength : 0;
+    const nowMs = this.#state.now();
+    const { framing, bodyLength, keepAliveMs } = this.head;
+    if (keepAliveMs !== undefined) this.keepAliveMs = keepAliveMs;
+    this.#bodyLeft = framing === 'length' ? bodyLength : 0;
     if (framing === 'chunked') this.#decoder.reset();
     this.#inBody = true;
-    this.#onBody(exchange, octets, bodyStart, exchange.onHead(this, this.head));
+    this.deadlineMs = nowMs + this.#state.limits.upstreamIdleMs;
+    this.#onBody(exchange, octets, bodyStart, exchange.onHead(this, this.head, nowMs), nowMs);
   }
 
   /** Forwards `octets[start…]` of the body; `headText` is the client's head, still to be written before it. */
-  #onBody(exchange: Exchange, octets: Buffer, start: number, headText: string): void {
+  #onBody(exchange: Exchange, octets: Buffer, start: number, headText: string, nowMs: number): void {
     switch (this.head.framing) {
       case 'none':
-        exchange.writeHead(headText);
-        this.#finish(exchange, start === octets.length);
+        exchange.writeBody(headText, octets, start, start, true);
+        this.#finish(exchange, start === octets.length, nowMs);
         return;
       case 'length': {
         const end = Math.min(octets.length, start + this.#bodyLeft);
         this.#bodyLeft -= end - start;
-        exchange.writeBody(headText, octets, start, end);
-        if (this.#bodyLeft === 0) this.#finish(exchange, end === octets.length);
+        const isLast = this.#bodyLeft === 0;
+        exchange.writeBody(headText, octets, start, end, isLast);
+        if (isLast) this.#finish(exchange, end === octets.length, nowMs);
         return;
       }
       case 'close':
-        exchange.writeBody(headText, octets, start, octets.length);
+        exchange.writeBody(headText, octets, start, octets.length, false);
         return;
       default: {
-        if (headText !== '') exchange.holdHead(headText);
-        const end = this.#decoder.decode(octets, start, octets.length, (from, to) =>
-          exchange.writeBody('', octets, from, to),
-        );
-        exchange.flushHead();
-        if (this.#decoder.isBroken) this.#fail('broken');
-        else if (this.#decoder.isDone) this.#finish(exchange, end === octets.length);
+        const decoder = this.#decoder;
+        const end = decoder.decode(octets, start, octets.length);
+        exchange.writeBody(headText, octets, decoder.payloadStart, decoder.payloadEnd, decoder.isDone);
+        if (decoder.isBroken) this.#fail('broken');
+        else if (decoder.isDone) this.#finish(exchange, end === octets.length, nowMs);
       }
     }
   }
 
   /** The response is complete. `isClean`: nothing came after it. */
-  #finish(exchange: Exchange, isClean: boolean): void {
+  #finish(exchange: Exchange, isClean: boolean, nowMs: number): void {
     this.#exchange = undefined;
     this.served++;
-    const isReusable = isClean && this.head.keepsAlive && exchange.isRequestComplete && !this.socket.readableEnded;
-    exchange.onBodyEnd(isReusable);
+    const isReusable =
+      isClean &&
+      this.head.keepsAlive &&
+      !this.#isDoubtful &&
+      exchange.body.isComplete &&
+      !this.socket.readableEnded &&
+      !this.#isOver;
+    // Into the pool before the exchange ends: the next request of the same client may take it again at once.
     if (isReusable) {
       if (this.socket.isPaused()) this.socket.resume();
-      this.#pool.give(this, this.#state.now());
+      this.#pool.give(this, nowMs);
     } else this.destroy();
+    exchange.onBodyEnd(nowMs);
   }
 }
 

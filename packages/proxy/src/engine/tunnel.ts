@@ -8,6 +8,9 @@ import type { Deadlined } from './deadline-sweep.ts';
 import type { EngineState } from './engine-state.ts';
 import type { NodeConnection } from './node-connection.ts';
 
+/** How long one side may take to read what is left when the other has closed, milliseconds. */
+const FLUSH_MS = 5_000;
+
 export class Tunnel implements Deadlined {
   deadlineMs: number;
   readonly node: UpstreamNode;
@@ -26,15 +29,11 @@ export class Tunnel implements Deadlined {
     this.node.tally.tunnels++;
     this.deadlineMs = state.now() + state.limits.tunnelIdleMs;
     state.sweep.add(this);
-    connection.becomeTunnel();
-    connection.socket.on('drain', () => client.resume());
-    connection.socket.once('close', () => this.end());
   }
 
   toClient(octets: Buffer): void {
     this.#touch();
-    if (!this.#client.socket.write(octets)) this.#connection.socket.pause();
-    this.#state.totals.bytesOut += octets.length;
+    if (!this.#client.writeOctets('', octets, '')) this.#connection.socket.pause();
   }
 
   toNode(octets: Buffer): void {
@@ -47,12 +46,36 @@ export class Tunnel implements Deadlined {
     this.#connection.socket.resume();
   }
 
+  onNodeDrained(): void {
+    this.#client.resume();
+  }
+
   onClientEnd(): void {
     this.#connection.socket.end();
   }
 
   onNodeEnd(): void {
     this.#client.socket.end();
+  }
+
+  /** The node's side is closed. After an orderly end the client still gets what was on its way. */
+  onNodeClosed(isOrderly: boolean): void {
+    if (this.#isOver) return;
+    if (!isOrderly) {
+      this.end();
+      return;
+    }
+    this.#endMs = this.#state.now() + FLUSH_MS;
+    this.#touch();
+    this.#client.resume();
+    this.#client.socket.destroySoon();
+  }
+
+  /** The client's side is closed; the same for the node. */
+  onClientClosed(isOrderly: boolean): void {
+    if (this.#isOver) return;
+    this.#leave();
+    this.#connection.destroy(isOrderly);
   }
 
   /** Ends the tunnel `graceMs` from now, however busy it is. */
@@ -65,13 +88,18 @@ export class Tunnel implements Deadlined {
     this.end();
   }
 
+  /** Closes both sides. */
   end(): void {
     if (this.#isOver) return;
+    this.#leave();
+    this.#connection.destroy();
+    this.#client.destroy();
+  }
+
+  #leave(): void {
     this.#isOver = true;
     this.node.tally.tunnels--;
     this.#state.sweep.remove(this);
-    this.#connection.destroy();
-    this.#client.destroy();
   }
 
   #touch(): void {

@@ -2,6 +2,7 @@
  * Decodes the chunked transfer coding, RFC 9112 §7.1, octet by octet across any segmentation. Line ends are CRLF and
  * nothing else; extensions and trailers are checked, bounded and dropped.
  */
+import { isTokenUnit } from './octets.ts';
 
 /** Bounds of what stands beside the data. */
 export interface ChunkLimits {
@@ -34,6 +35,9 @@ const CR = 0x0d;
 const LF = 0x0a;
 
 export class ChunkedDecoder {
+  /** What `decode` found last. */
+  payloadStart = 0;
+  payloadEnd = 0;
   readonly #limits: ChunkLimits;
   #state: State = STATE.SIZE;
   #size = 0;
@@ -70,16 +74,19 @@ export class ChunkedDecoder {
   }
 
   /**
-   * Decodes `octets[start, end)`, tells `onData` each run of payload, and returns where it stopped: `end`, or the octet
-   * after the message (`isDone`), or the octet that breaks it (`isBroken`).
+   * Decodes `octets[start, end)` and returns where it stopped: `end`, or the octet after the message (`isDone`), or the
+   * octet that breaks it (`isBroken`). The payload is then `octets[payloadStart, payloadEnd)`: when it came in several
+   * chunks they are moved together in place, so that what was read at once can be written at once.
    */
-  decode(octets: Uint8Array, start: number, end: number, onData: (from: number, to: number) => void): number {
+  decode(octets: Buffer, start: number, end: number): number {
+    this.payloadStart = start;
+    this.payloadEnd = start;
     let at = start;
     while (at < end && this.#state < STATE.DONE) {
       if (this.#state === STATE.DATA) {
         const to = Math.min(end, at + this.#left);
         this.#left -= to - at;
-        onData(at, to);
+        this.#collect(octets, at, to);
         at = to;
         if (this.#left === 0) this.#state = STATE.DATA_CR;
       } else {
@@ -89,6 +96,16 @@ export class ChunkedDecoder {
       }
     }
     return at;
+  }
+
+  #collect(octets: Buffer, from: number, to: number): void {
+    if (this.payloadEnd === this.payloadStart) {
+      this.payloadStart = from;
+      this.payloadEnd = to;
+    } else {
+      octets.copyWithin(this.payloadEnd, from, to);
+      this.payloadEnd += to - from;
+    }
   }
 
   #step(octet: number): State {
@@ -148,10 +165,10 @@ export class ChunkedDecoder {
     switch (this.#state) {
       case STATE.TRAILER_START:
         if (octet === CR) return STATE.END_LF;
-        return isTokenOctet(octet) ? STATE.TRAILER_NAME : STATE.BROKEN;
+        return isTokenUnit(octet) ? STATE.TRAILER_NAME : STATE.BROKEN;
       case STATE.TRAILER_NAME:
         if (octet === 0x3a) return STATE.TRAILER_VALUE;
-        return isTokenOctet(octet) ? STATE.TRAILER_NAME : STATE.BROKEN;
+        return isTokenUnit(octet) ? STATE.TRAILER_NAME : STATE.BROKEN;
       case STATE.TRAILER_VALUE:
         if (octet === CR) return STATE.TRAILER_LF;
         return octet === 0x09 || (octet >= 0x20 && octet !== 0x7f) ? STATE.TRAILER_VALUE : STATE.BROKEN;
@@ -167,8 +184,4 @@ function hexDigit(octet: number): number {
   if (octet >= 0x30 && octet <= 0x39) return octet - 0x30;
   const lower = octet | 0x20;
   return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1;
-}
-
-function isTokenOctet(octet: number): boolean {
-  return octet > 0x20 && octet < 0x7f && !'"(),/:;<=>?@[\\]{}'.includes(String.fromCharCode(octet));
 }

@@ -6,6 +6,11 @@ const TOKEN_CHARACTERS = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabc
 const IS_TOKEN: Uint8Array = new Uint8Array(256);
 for (const character of TOKEN_CHARACTERS) IS_TOKEN[character.charCodeAt(0)] = 1;
 
+/** True when the octet may stand in a token. */
+export function isTokenUnit(unit: number): boolean {
+  return IS_TOKEN[unit] === 1;
+}
+
 /** True when `text[start, end)` is a token: one or more token characters. */
 export function isToken(text: string, start: number, end: number): boolean {
   for (let i = start; i < end; i++) if (IS_TOKEN[text.charCodeAt(i)] !== 1) return false;

@@ -14,6 +14,7 @@ import {
   isRemovable,
   isUnknownCoding,
   trimmed,
+  withoutFields,
 } from './field-rules.ts';
 import { isToken, tokenEnd } from './octets.ts';
 
@@ -38,8 +39,15 @@ function refuse(status: HeadRefusal['status'], why: string): HeadRefusal {
 
 /** Octets that may never stand in a head, a CR without LF, and an LF without CR (RFC 9112 §2.2, RFC 9110 §5.5). */
 const FORBIDDEN = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n/;
-/** What may stand in a request target: visible ASCII (RFC 9112 §3.2). */
-const TARGET = /^[!-~]+$/;
+/** What may stand in a request target: visible ASCII (RFC 9112 §3.2), but no backslash, which some read as a slash. */
+const TARGET = /^[!-[\]-~]+$/;
+/** The methods that Node's parser knows (RFC 9110 §16.1.1 and what WebDAV, UPnP and caches added), but CONNECT and TRACE. */
+const METHODS: ReadonlySet<string> = new Set(
+  (
+    'GET HEAD POST PUT DELETE OPTIONS PATCH ACL BIND CHECKOUT COPY LINK LOCK M-SEARCH MERGE MKACTIVITY MKCALENDAR MKCOL MOVE ' +
+    'NOTIFY PROPFIND PROPPATCH PURGE QUERY REBIND REPORT SEARCH SOURCE SUBSCRIBE UNBIND UNLINK UNLOCK UNSUBSCRIBE'
+  ).split(' '),
+);
 const ABSOLUTE_FORM = /^(https?):\/\/([^/?#]*)([^#]*)$/i;
 
 /**
@@ -70,7 +78,8 @@ export class RequestHead {
   requestId = '';
   via = '';
   maxForwards = -1;
-  acceptsTrailers = false;
+  /** The client speaks TLS, to us or to a trusted proxy in front. Set by the connection, not by `read`. */
+  isSecure = false;
 
   /** Reads `text`, a head without its final empty line. */
   read(text: string, limits: HeadLimits): HeadRefusal | undefined {
@@ -99,6 +108,7 @@ export class RequestHead {
     if (!TARGET.test(this.target)) return refuse(400, 'the target has an octet that is not visible ASCII');
     if (this.method === 'CONNECT' || this.method === 'TRACE' || this.method === 'TRACK')
       return refuse(405, `${this.method} is not served`);
+    if (!METHODS.has(this.method)) return refuse(501, 'the method is not known');
     this.authority = '';
     return undefined;
   }
@@ -116,7 +126,6 @@ export class RequestHead {
     this.requestId = '';
     this.via = '';
     this.maxForwards = -1;
-    this.acceptsTrailers = false;
   }
 
   #readFields(text: string, start: number, limits: HeadLimits): HeadRefusal | undefined {
@@ -125,7 +134,6 @@ export class RequestHead {
     let hosts = 0;
     let lengths = 0;
     let codings = 0;
-    let expects = 0;
     let connection = 0;
     let upgrade = '';
     let nominated: string[] | undefined;
@@ -140,7 +148,8 @@ export class RequestHead {
       if (nameEnd === at || text.charCodeAt(nameEnd) !== 0x3a) return refuse(400, 'a field line without a valid name');
       const kind: FieldKind = requestField(text, at, nameEnd - at);
       const next = lineEnd + 2;
-      if (kind === FIELD.OTHER) {
+      // RFC 9110 §7.6.2: Max-Forwards means something with OPTIONS (and TRACE) only.
+      if (kind === FIELD.OTHER || (kind === FIELD.MAX_FORWARDS && this.method !== 'OPTIONS')) {
         at = next;
         continue;
       }
@@ -171,8 +180,10 @@ export class RequestHead {
           this.cookie = this.cookie === '' ? value : `${this.cookie}; ${value}`;
           break;
         case FIELD.EXPECT:
-          expects++;
+          // RFC 9110 §10.1.1: ignored in HTTP/1.0, refused when it is not the one we know.
+          if (this.isHttp10) break;
           if (value.toLowerCase() !== '100-continue') return refuse(417, 'an expectation other than 100-continue');
+          this.expectsContinue = true;
           break;
         case FIELD.UPGRADE:
           upgrade = upgrade === '' ? value : `${upgrade}, ${value}`;
@@ -189,9 +200,6 @@ export class RequestHead {
         case FIELD.VIA:
           this.via = this.via === '' ? value : `${this.via}, ${value}`;
           break;
-        case FIELD.TE:
-          if (/(?:^|,)\s*trailers\s*(?:,|$)/i.test(value)) this.acceptsTrailers = true;
-          break;
         case FIELD.MAX_FORWARDS:
           if (/^[0-9]{1,9}$/.test(value)) this.maxForwards = Number(value);
           break;
@@ -207,7 +215,8 @@ export class RequestHead {
     if (hosts === 0 && !this.isHttp10) return refuse(400, 'no Host');
     if ((connection & CONNECTION.NAMES_FIELDS) !== 0) this.#dropNominated(nominated ?? []);
     this.#readConnection(connection, upgrade);
-    this.expectsContinue = expects > 0 && !this.isHttp10;
+    // Nothing to wait for when there is no body.
+    if (this.bodyLength === 0) this.expectsContinue = false;
     return undefined;
   }
 
@@ -226,13 +235,10 @@ export class RequestHead {
   /** RFC 9110 §7.6.1: fields that `Connection` names go no further, except those without which the message lies. */
   #dropNominated(names: readonly string[]): void {
     const drop = new Set(names.filter(isRemovable));
-    const lines = this.forwarded
-      .split('\r\n')
-      .filter((line) => line !== '' && !drop.has(line.slice(0, line.indexOf(':')).toLowerCase()));
-    this.forwarded = lines.length > 0 ? `${lines.join('\r\n')}\r\n` : '';
+    this.forwarded = withoutFields(this.forwarded, drop);
+    this.forwardedOther = withoutFields(this.forwardedOther, drop);
     if (drop.has('x-forwarded-for')) this.forwardedFor = '';
     if (drop.has('x-request-id')) this.requestId = '';
-    if (drop.has('te')) this.acceptsTrailers = false;
   }
 
   /** RFC 9112 §3.2: origin, absolute and asterisk form. */

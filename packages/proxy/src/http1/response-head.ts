@@ -13,6 +13,7 @@ import {
   keepAliveTimeoutMs,
   publicLocation,
   trimmed,
+  withoutFields,
 } from './field-rules.ts';
 import { isBlank, tokenEnd } from './octets.ts';
 import type { HeadLimits } from './request-head.ts';
@@ -157,11 +158,7 @@ export class ResponseHead {
   }
 
   #dropNominated(names: readonly string[]): void {
-    const drop = new Set(names.filter(isRemovable));
-    const lines = this.forwarded
-      .split('\r\n')
-      .filter((line) => line !== '' && !drop.has(line.slice(0, line.indexOf(':')).toLowerCase()));
-    this.forwarded = lines.length > 0 ? `${lines.join('\r\n')}\r\n` : '';
+    this.forwarded = withoutFields(this.forwarded, new Set(names.filter(isRemovable)));
   }
 
   /** RFC 9112 §6.3. */

@@ -1,0 +1,446 @@
+import assert from 'node:assert/strict';
+import { request } from 'node:http';
+import { afterEach, describe, test } from 'node:test';
+import type {
+  BalancerResource,
+  EventResource,
+  NodeResource,
+  Problem,
+  StatusResource,
+  WriteResult,
+} from '@rollcall/protocol';
+import { startTestCoordinator, type TestCoordinator } from '../testing/test-coordinator.ts';
+import { startTestNode, type TestNode } from '../testing/test-node.ts';
+
+const closers: (() => Promise<void> | void)[] = [];
+
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+async function coordinator(options: Parameters<typeof startTestCoordinator>[0] = {}): Promise<TestCoordinator> {
+  const started = await startTestCoordinator(options);
+  closers.push(() => started.close());
+  return started;
+}
+
+async function node(): Promise<TestNode> {
+  const started = await startTestNode();
+  closers.push(() => started.close());
+  return started;
+}
+
+/** A coordinator with static members of balancer shop, group eu. */
+async function cluster(...ids: string[]): Promise<TestCoordinator> {
+  const started = await coordinator();
+  const { url } = await node();
+  for (const id of ids) {
+    const answer = await started.api(`/v1/nodes/${id}`, {
+      method: 'PUT',
+      body: { balancer: 'shop', url, group: 'eu' },
+    });
+    assert.equal(answer.status, 200, answer.text);
+  }
+  return started;
+}
+
+function problem({ status, json }: { status: number; json<Body>(): Body }): [number, string] {
+  return [status, json<Problem>().code];
+}
+
+describe('verbs', () => {
+  test('drain, enable and stop a node, once', async () => {
+    const { api } = await cluster('n1');
+    const drained = (
+      await api('/v1/nodes/n1/drain', { method: 'POST', body: { reason: 'deploy' } })
+    ).json<WriteResult>();
+    assert.equal(drained.isChanged, true);
+    assert.equal(drained.nodes[0]?.wanted.status, 'draining');
+    assert.equal(drained.nodes[0]?.wanted.reason, 'deploy');
+    assert.equal(drained.nodes[0]?.wanted.by, 'admin');
+    assert.match(drained.message, /node n1 is now draining: 0 sessions, 0 in flight/);
+    const again = (await api('/v1/nodes/n1/drain', { method: 'POST', body: { reason: 'deploy' } })).json<WriteResult>();
+    assert.equal(again.isChanged, false);
+    const stopped = (await api('/v1/nodes/n1/stop', { method: 'POST', body: {} })).json<WriteResult>();
+    assert.equal(stopped.nodes[0]?.status, 'stopped');
+    const enabled = (await api('/v1/nodes/n1/enable', { method: 'POST', body: '' })).json<WriteResult>();
+    assert.equal(enabled.nodes[0]?.status, 'enabled');
+  });
+
+  test('dryRun says what would be and changes nothing', async () => {
+    const { api } = await cluster('n1');
+    const dry = (await api('/v1/nodes/n1/drain', { method: 'POST', body: { dryRun: true } })).json<WriteResult>();
+    assert.deepEqual([dry.isDryRun, dry.isChanged], [true, true]);
+    assert.match(dry.message, /would be draining/);
+    assert.equal((await api('/v1/nodes/n1')).json<NodeResource>().status, 'enabled');
+  });
+
+  test('deadlineMs and forMs are told as instants', async () => {
+    const { api } = await cluster('n1');
+    const body = { deadlineMs: 60_000, forMs: 120_000 };
+    const [resource] = (await api('/v1/nodes/n1/drain', { method: 'POST', body })).json<WriteResult>().nodes;
+    const { deadlineAtUnixMs = 0, untilUnixMs = 0 } = resource!.wanted;
+    assert.ok(Math.abs(untilUnixMs - deadlineAtUnixMs - 60_000) <= 1);
+  });
+
+  test('reach all nodes of a balancer or a group', async () => {
+    const { api } = await cluster('n1', 'n2');
+    const drained = (await api('/v1/balancers/shop/drain', { method: 'POST', body: {} })).json<WriteResult>();
+    assert.deepEqual(
+      drained.nodes.map(({ status }) => status),
+      ['draining', 'draining'],
+    );
+    assert.match(drained.message, /2 nodes of balancer shop are now draining/);
+    const enabled = (await api('/v1/groups/eu/enable', { method: 'POST', body: {} })).json<WriteResult>();
+    assert.deepEqual(
+      enabled.nodes.map(({ status }) => status),
+      ['enabled', 'enabled'],
+    );
+    assert.deepEqual(problem(await api('/v1/groups/us/drain', { method: 'POST', body: {} })), [404, 'not-found']);
+  });
+
+  test('on an unknown node are 404 and name what may have been meant', async () => {
+    const { api } = await cluster('shop-1', 'shop-2');
+    const answer = await api('/v1/nodes/shpo-1/drain', { method: 'POST', body: {} });
+    assert.deepEqual(problem(answer), [404, 'not-found']);
+    assert.match(answer.json<Problem>().detail, /did you mean shop-1/);
+    assert.equal(answer.headers.get('content-type'), 'application/problem+json; charset=utf-8');
+  });
+
+  test('are in the audit with who, why and from where', async () => {
+    const { api, stateDir, coordinator: started } = await cluster('n1');
+    await api('/v1/nodes/n1/drain', { method: 'POST', body: { reason: 'deploy' } });
+    await started.close();
+    const { readFile } = await import('node:fs/promises');
+    const lines = (await readFile(`${stateDir}/audit.jsonl`, 'utf8')).trim().split('\n');
+    const entries = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+    const entry = entries.find(({ what }) => what === 'status');
+    assert.deepEqual(
+      [entry?.['node'], entry?.['by'], entry?.['reason'], entry?.['from']],
+      ['n1', 'admin', 'deploy', '127.0.0.1'],
+    );
+  });
+});
+
+describe('nodes', () => {
+  test('a static member is probed and told to be up', async () => {
+    const { api } = await coordinator();
+    const { url } = await node();
+    const body = { balancer: 'shop', url, route: 'r1', contexts: ['/shop'], hosts: ['Shop.Test'], weight: 2 };
+    const written = (await api('/v1/nodes/n1', { method: 'PUT', body })).json<WriteResult>();
+    assert.match(written.message, /registered as a static member$/);
+    const [resource] = written.nodes;
+    assert.deepEqual(
+      [resource?.liveness, resource?.isStatic, resource?.route, resource?.hosts, resource?.contexts[0]?.path],
+      ['up', true, 'r1', ['shop.test'], '/shop'],
+    );
+    const again = (await api('/v1/nodes/n1', { method: 'PUT', body })).json<WriteResult>();
+    assert.deepEqual([again.isChanged, again.nodes[0]?.liveness], [false, 'up']);
+  });
+
+  test('an unreachable one says so in the answer', async () => {
+    const { api } = await coordinator();
+    const dead = await startTestNode();
+    await dead.close();
+    const written = (await api('/v1/nodes/n1', { method: 'PUT', body: { url: dead.url } })).json<WriteResult>();
+    assert.match(written.message, /but it is joining: .*connection refused/);
+    assert.equal(written.nodes[0]?.balancer, 'default');
+    const { advice } = (await api('/v1/status')).json<StatusResource>();
+    assert.ok(advice.some((sentence) => sentence.includes('n1')));
+  });
+
+  test('a lease needs no token from this machine, and repeating it renews', async () => {
+    const { api } = await coordinator();
+    const { url } = await node();
+    const body = { balancer: 'shop', url, ttlMs: 60_000, load: 0.5 };
+    const first = (await api('/v1/nodes/n1', { method: 'PUT', body, token: '' })).json<WriteResult>();
+    assert.deepEqual([first.nodes[0]?.liveness, first.nodes[0]?.load, first.nodes[0]?.isStatic], ['up', 0.5, false]);
+    const second = await api('/v1/nodes/n1', { method: 'PUT', body: { ...body, load: 0.9 }, token: '' });
+    assert.equal(second.json<WriteResult>().nodes[0]?.load, 0.9);
+  });
+
+  test('operators may name any address but not a metadata service; joiners only their own', async () => {
+    const { api } = await coordinator({ joinToken: 'join-secret' });
+    const metadata = await api('/v1/nodes/n1', { method: 'PUT', body: { url: 'http://169.254.169.254:80' } });
+    assert.deepEqual(problem(metadata), [400, 'bad-address']);
+    const body = { url: 'http://192.0.2.1:80' };
+    const joiner = await api('/v1/nodes/n1', { method: 'PUT', body, token: 'join-secret' });
+    assert.deepEqual(problem(joiner), [400, 'bad-address']);
+    const listed = await api('/v1/nodes', { token: 'join-secret' });
+    assert.deepEqual(problem(listed), [403, 'forbidden']);
+  });
+
+  test('can be patched, and a patch taken back', async () => {
+    const { api } = await cluster('n1', 'n2');
+    const body = { weight: 3, standby: true, redirectTo: 'n2' };
+    const patched = (await api('/v1/nodes/n1', { method: 'PATCH', body })).json<WriteResult>();
+    const [resource] = patched.nodes;
+    assert.deepEqual([resource?.weight, resource?.loadFactor, resource?.redirectTo], [3, 0, 'n2']);
+    const back = { weight: null, standby: null, redirectTo: null };
+    const [again] = (await api('/v1/nodes/n1', { method: 'PATCH', body: back })).json<WriteResult>().nodes;
+    assert.deepEqual([again?.weight, again?.isStandby, again?.redirectTo], [1, false, undefined]);
+    const unknown = await api('/v1/nodes/n1', { method: 'PATCH', body: { redirectTo: 'n3' } });
+    assert.deepEqual(problem(unknown), [404, 'not-found']);
+    const self = await api('/v1/nodes/n1', { method: 'PATCH', body: { redirectTo: 'n1' } });
+    assert.deepEqual(problem(self), [409, 'conflict']);
+  });
+
+  test('that are gone are listed with all only', async () => {
+    const { api } = await cluster('n1', 'n2');
+    const removed = await api('/v1/nodes/n1', { method: 'DELETE', body: { reason: 'old' } });
+    assert.equal(removed.json<WriteResult>().isChanged, true);
+    const ids = async (query: string) =>
+      (await api(`/v1/nodes${query}`)).json<{ nodes: NodeResource[] }>().nodes.map(({ id }) => id);
+    assert.deepEqual(await ids(''), ['n2']);
+    assert.deepEqual(await ids('?all'), ['n2', 'n1']);
+    assert.deepEqual(await ids('?balancer=other'), []);
+    assert.deepEqual(await ids('?group=eu'), ['n2']);
+  });
+});
+
+describe('balancers', () => {
+  test('tell their settings and where each comes from, and take new ones', async () => {
+    const { api } = await cluster('n1');
+    const body = { retries: 0, sticky: { mode: 'suffix', cookies: ['sid'] } };
+    const answer = (await api('/v1/balancers/shop', { method: 'PATCH', body })).json<{ balancer: BalancerResource }>();
+    assert.deepEqual([answer.balancer.retries, answer.balancer.origins['retries']], [0, 'operator']);
+    const { balancers } = (await api('/v1/balancers')).json<{ balancers: BalancerResource[] }>();
+    assert.deepEqual(
+      balancers.map(({ name, sticky, nodesUp }) => [name, sticky.mode, sticky.cookies, nodesUp]),
+      [['shop', 'suffix', ['sid'], 1]],
+    );
+    const one = (await api('/v1/balancers/shop')).json<BalancerResource>();
+    assert.equal(one.origins['sessionAlgorithm'], 'default');
+  });
+
+  test('refuse what is not an algorithm or a cookie name', async () => {
+    const { api } = await cluster('n1');
+    const patch = (body: unknown) => api('/v1/balancers/shop', { method: 'PATCH', body });
+    const unknown = await patch({ algorithm: 'best' });
+    assert.deepEqual(problem(unknown), [400, 'bad-field']);
+    assert.match(unknown.json<Problem>().detail, /adaptive/);
+    assert.deepEqual(problem(await patch({ sticky: { cookies: ['a b'] } })), [400, 'bad-field']);
+    assert.deepEqual(problem(await api('/v1/balancers/shpo', { method: 'PATCH', body: {} })), [404, 'not-found']);
+  });
+
+  test('take settings from flags before any node is there', async () => {
+    const { api } = await coordinator({ balancers: [{ name: '*', source: 'flag', patch: { retries: 0 } }] });
+    const { url } = await node();
+    await api('/v1/nodes/n1', { method: 'PUT', body: { balancer: 'shop', url } });
+    const { retries, origins } = (await api('/v1/balancers/shop')).json<BalancerResource>();
+    assert.deepEqual([retries, origins['retries']], [0, 'flag']);
+  });
+});
+
+describe('bad requests', () => {
+  test('get a problem with a stable code', async () => {
+    const { api } = await cluster('n1');
+    const cases: readonly (readonly [string, Parameters<typeof api>[1], number, string])[] = [
+      ['/v1/nodes/n1/drain', { method: 'POST', body: '{' }, 400, 'bad-message'],
+      ['/v1/nodes/n1/drain', { method: 'POST', body: { reson: 'x' } }, 400, 'bad-field'],
+      ['/v1/nodes/n1/drain', { method: 'POST', body: { deadlineMs: '5' } }, 400, 'bad-field'],
+      ['/v1/nodes/n1/drain', { method: 'POST', body: '{"__proto__":{"dryRun":true}}' }, 400, 'bad-message'],
+      ['/v1/nodes/n1/drain', { method: 'POST', headers: { 'content-type': 'text/plain' } }, 415, 'not-json'],
+      ['/v1/nodes/n1/drain', { method: 'POST', body: `"${'x'.repeat(70_000)}"` }, 413, 'too-large'],
+      ['/v1/nodes/n1', { method: 'PATCH', body: { weight: 0 } }, 400, 'bad-field'],
+      ['/v1/nodes/a.b', { method: 'PUT', body: { url: 'http://127.0.0.1:1' } }, 400, 'bad-name'],
+      ['/v1/nodes/n2', { method: 'PUT', body: { url: 'http://127.0.0.1:65536' } }, 400, 'bad-address'],
+      ['/v1/nodes/n2', { method: 'PUT', body: { url: 'http://127.0.0.1:1', contexts: ['/a/../b'] } }, 400, 'bad-field'],
+      ['/v1/nodes/n2', { method: 'PUT', body: { url: 'http://127.0.0.1:1', ttlMs: 5 } }, 400, 'bad-field'],
+      ['/v1/nothing', {}, 404, 'not-found'],
+      ['//v1/nodes', {}, 404, 'not-found'],
+      ['/v1/nodes/', {}, 404, 'not-found'],
+      ['/v1/events?since=-1', {}, 400, 'bad-field'],
+    ];
+    for (const [path, options, status, code] of cases)
+      assert.deepEqual(problem(await api(path, options)), [status, code], `${path} ${JSON.stringify(options)}`);
+  });
+});
+
+describe('who may', () => {
+  test('look without a token on loopback, but not write', async () => {
+    const { api } = await cluster('n1');
+    assert.equal((await api('/v1/nodes', { token: '' })).status, 200);
+    assert.equal((await api('/v1/status', { token: '' })).status, 200);
+    const write = await api('/v1/nodes/n1/drain', { method: 'POST', body: {}, token: '' });
+    assert.deepEqual(problem(write), [401, 'unauthenticated']);
+    assert.deepEqual(problem(await api('/v1/nodes', { token: 'wrong' })), [401, 'unauthenticated']);
+    assert.deepEqual(problem(await api('/v1/nodes', { token: '', headers: { 'x-forwarded-for': '8.8.8.8' } })), [
+      401,
+      'unauthenticated',
+    ]);
+  });
+
+  test('nobody from outside --admin-allow, token or not', async () => {
+    const { api } = await coordinator({ adminAllow: ['10.0.0.0/8'] });
+    assert.deepEqual(problem(await api('/v1/nodes')), [403, 'forbidden']);
+    assert.equal((await api('/livez')).status, 200);
+  });
+
+  test('no foreign name for this port, and no other web site', async () => {
+    const { coordinator: started, adminToken } = await coordinator({ controlHosts: ['rollcall.internal'] });
+    const get = (headers: Record<string, string>) => raw(started.address.port, 'GET', '/v1/nodes', headers);
+    assert.equal(await get({ host: `localhost:${started.address.port}` }), 200);
+    assert.equal(await get({ host: 'rollcall.internal' }), 200);
+    assert.equal(await get({ host: 'evil.example' }), 421);
+    assert.equal(await get({ host: 'evil.example', authorization: `Bearer ${adminToken}` }), 200);
+    assert.equal(await get({ host: 'localhost', origin: 'http://evil.example' }), 403);
+    assert.equal(await get({ host: 'localhost', origin: 'http://localhost' }), 200);
+  });
+
+  test('a browser with the one-time link: once, with our own Origin, as JSON', async () => {
+    const { coordinator: started, api } = await cluster('n1');
+    const link = new URL(started.loginLink());
+    const login = await api(link.pathname + link.search, { token: '' });
+    assert.deepEqual([login.status, login.headers.get('location')], [303, '/balancer-manager']);
+    const field = login.headers.get('set-cookie') ?? '';
+    assert.match(field, /; Path=\/; HttpOnly; SameSite=Strict/);
+    const again = await api(link.pathname + link.search, { token: '' });
+    assert.deepEqual(problem(again), [401, 'unauthenticated']);
+    const cookie = field.split(';')[0]!;
+    const write = (headers: Record<string, string>) =>
+      raw(started.address.port, 'POST', '/v1/nodes/n1/drain', {
+        'content-type': 'application/json',
+        cookie,
+        ...headers,
+      });
+    const origin = started.url;
+    assert.equal(await write({ origin }), 200);
+    assert.equal(await write({}), 403);
+    assert.equal(await write({ origin: 'http://evil.example' }), 403);
+    assert.equal(await write({ origin, 'content-type': 'text/plain' }), 415);
+    assert.equal(await write({ origin, cookie: `${cookie}x` }), 401);
+  });
+
+  test('an administrator gets a new login link', async () => {
+    const { api } = await coordinator();
+    const { url } = (await api('/v1/login-link', { method: 'POST', body: {} })).json<{ url: string }>();
+    const { pathname, search } = new URL(url);
+    assert.equal((await api(pathname + search, { token: '' })).status, 303);
+  });
+});
+
+describe('events', () => {
+  test('are a list, and since a number only the later ones', async () => {
+    const { api } = await cluster('n1');
+    const { events } = (await api('/v1/events')).json<{ events: EventResource[] }>();
+    const types = events.map(({ type }) => type);
+    assert.ok(types.includes('registered') && types.includes('up'), types.join());
+    const later = (await api(`/v1/events?since=${events[0]!.id}`)).json<{ events: EventResource[] }>();
+    assert.equal(later.events[0]?.id, events[0]!.id + 1);
+  });
+
+  test('stream, and resume after the last one seen', async () => {
+    const { api, coordinator: started } = await cluster('n1');
+    const { events } = (await api('/v1/events')).json<{ events: EventResource[] }>();
+    const last = events.at(-1)!;
+    const response = await fetch(`${started.url}/v1/events`, {
+      headers: { accept: 'text/event-stream', 'last-event-id': String(last.id) },
+    });
+    assert.equal(response.headers.get('content-type'), 'text/event-stream');
+    await api('/v1/nodes/n1/drain', { method: 'POST', body: {} });
+    const decoder = new TextDecoder();
+    let text = '';
+    for await (const chunk of response.body!) {
+      text += decoder.decode(chunk, { stream: true });
+      if (text.includes('\ndata: ')) break;
+    }
+    const id = Number(/^id: (\d+)$/m.exec(text)?.[1]);
+    assert.equal(id, last.id + 1);
+    assert.match(text, /"type":"status"/);
+  });
+});
+
+describe('documents and pages', () => {
+  test('openapi.json names every resource', async () => {
+    const { api } = await coordinator();
+    const { paths, openapi } = (await api('/openapi.json')).json<{ paths: Record<string, object>; openapi: string }>();
+    assert.match(openapi, /^3\.1/);
+    assert.deepEqual(Object.keys(paths).sort(), [
+      '/v1/balancers',
+      '/v1/balancers/{name}',
+      '/v1/balancers/{name}/drain',
+      '/v1/balancers/{name}/enable',
+      '/v1/balancers/{name}/stop',
+      '/v1/events',
+      '/v1/explain',
+      '/v1/groups/{name}/drain',
+      '/v1/groups/{name}/enable',
+      '/v1/groups/{name}/stop',
+      '/v1/login-link',
+      '/v1/nodes',
+      '/v1/nodes/{id}',
+      '/v1/nodes/{id}/drain',
+      '/v1/nodes/{id}/enable',
+      '/v1/nodes/{id}/stop',
+      '/v1/status',
+    ]);
+  });
+
+  test('metrics are Prometheus text', async () => {
+    const { api } = await cluster('n1');
+    const { text, headers } = await api('/metrics');
+    assert.match(headers.get('content-type') ?? '', /^text\/plain; version=0\.0\.4/);
+    assert.match(text, /^rollcall_nodes\{liveness="up"\} 1$/m);
+    assert.match(text, /^rollcall_node_sessions\{node="n1",balancer="shop"\} 0$/m);
+    await api('/v1/nodes/n1', { method: 'DELETE' });
+    assert.doesNotMatch((await api('/metrics')).text, /node="n1"/);
+  });
+
+  test('server-status has Apache’s keys, JSON and refresh', async () => {
+    const { api } = await cluster('n1');
+    const auto = await api('/server-status?auto', { token: '' });
+    for (const key of [
+      'Total Accesses',
+      'Total kBytes',
+      'Uptime',
+      'ReqPerSec',
+      'BytesPerSec',
+      'BusyWorkers',
+      'IdleWorkers',
+      'Scoreboard',
+    ])
+      assert.match(auto.text, new RegExp(`^${key}: `, 'm'));
+    assert.match(auto.text, /^ProxyBalancer\[0\]Name: balancer:\/\/shop$/m);
+    assert.match(auto.text, /^ProxyBalancer\[0\]Worker\[0\]Status: Init Ok$/m);
+    const json = await api('/server-status?json&refresh=5');
+    assert.equal(json.headers.get('refresh'), '5');
+    assert.equal(json.json<{ nodes: NodeResource[] }>().nodes[0]?.id, 'n1');
+    assert.deepEqual(problem(await api('/server-status?refresh=-1')), [400, 'bad-field']);
+  });
+
+  test('assets are served with a policy that lets nothing else in', async () => {
+    const assets = new Map([
+      ['/balancer-manager', { body: '<!doctype html><title>x</title>', type: 'text/html; charset=utf-8' }],
+      ['/server-status', { body: '<!doctype html><title>s</title>', type: 'text/html; charset=utf-8' }],
+    ]);
+    const { api } = await coordinator({ assets });
+    for (const path of assets.keys()) {
+      const { status, headers, text } = await api(path, { token: '' });
+      assert.equal(status, 200);
+      assert.match(text, /<title>/);
+      assert.match(headers.get('content-security-policy') ?? '', /^default-src 'none'; script-src 'self'/);
+      assert.equal(headers.get('x-content-type-options'), 'nosniff');
+    }
+  });
+
+  test('health is for everybody', async () => {
+    const { api } = await coordinator();
+    assert.deepEqual(
+      [(await api('/livez', { token: '' })).text, (await api('/readyz', { token: '' })).status],
+      ['ok\n', 200],
+    );
+  });
+});
+
+/** A request with headers that `fetch` does not let through. */
+function raw(port: number, method: string, path: string, headers: Record<string, string>): Promise<number> {
+  return new Promise((resolve, reject) => {
+    request({ host: '127.0.0.1', port, method, path, headers }, (response) => {
+      response.resume();
+      response.once('end', () => resolve(response.statusCode ?? 0));
+    })
+      .once('error', reject)
+      .end(method === 'POST' ? '{}' : undefined);
+  });
+}

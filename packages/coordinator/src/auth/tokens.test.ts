@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { ManualClocks } from '../testing/manual-clocks.ts';
+import { LOGIN_MS, Logins } from './logins.ts';
+import { openTokens } from './tokens.ts';
+
+async function directory(t: { after(fn: () => Promise<void>): void }): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), 'rollcall-tokens-'));
+  t.after(() => rm(path, { recursive: true, force: true }));
+  return path;
+}
+
+test('the first start makes an admin token that only its owner may read, and later ones keep it', async (t) => {
+  const path = await directory(t);
+  await openTokens(path, {});
+  const token = (await readFile(join(path, 'admin-token'), 'utf8')).trim();
+  assert.equal((await stat(join(path, 'admin-token'))).mode & 0o777, 0o600);
+  const again = await openTokens(path, {});
+  assert.deepEqual([again.find(token)?.name, again.find(token)?.role], ['admin', 'admin']);
+  assert.equal(again.find(`${token}x`), undefined);
+  assert.equal(again.find(''), undefined);
+});
+
+test('tokens.json holds digests and never a token', async (t) => {
+  const path = await directory(t);
+  const tokens = await openTokens(path, {
+    joinToken: 'join-secret',
+    feedToken: 'feed-secret',
+    adminToken: 'admin-secret',
+  });
+  const text = await readFile(join(path, 'tokens.json'), 'utf8');
+  for (const secret of ['join-secret', 'feed-secret', 'admin-secret']) assert.ok(!text.includes(secret));
+  assert.deepEqual(
+    ['join-secret', 'feed-secret', 'admin-secret'].map((token) => tokens.find(token)?.role),
+    ['join', 'proxy', 'admin'],
+  );
+  await assert.rejects(stat(join(path, 'admin-token')), /ENOENT/);
+});
+
+test('tokens that others put into tokens.json are believed, and a broken file stops the start', async (t) => {
+  const path = await directory(t);
+  const sha256 = createHash('sha256').update('watcher').digest('hex');
+  const file = join(path, 'tokens.json');
+  await writeFile(file, JSON.stringify({ version: 1, tokens: [{ name: 'grafana', role: 'viewer', sha256 }] }));
+  assert.equal((await openTokens(path, {})).find('watcher')?.name, 'grafana');
+  assert.equal((await openTokens(path, {})).find('watcher')?.name, 'grafana');
+  for (const broken of ['{', '[]', '{"version":2,"tokens":[]}', '{"version":1,"tokens":[{"name":"a","role":"god"}]}']) {
+    await writeFile(file, broken);
+    await assert.rejects(openTokens(path, {}), /repair or delete it/, broken);
+  }
+});
+
+test('a login code works once and for an hour; the cookie for twelve, also after a restart', async (t) => {
+  const path = await directory(t);
+  const tokens = await openTokens(path, {});
+  const clocks = new ManualClocks();
+  const logins = new Logins(tokens, clocks);
+  const late = logins.newCode();
+  const code = logins.newCode();
+  const cookie = logins.redeem(code);
+  assert.ok(cookie !== undefined && logins.isValid(cookie));
+  assert.equal(logins.redeem(code), undefined);
+  const restarted = new Logins(await openTokens(path, {}), clocks);
+  assert.ok(restarted.isValid(cookie));
+  clocks.advance(3_600_001);
+  assert.equal(logins.redeem(late), undefined);
+  clocks.advance(LOGIN_MS);
+  assert.ok(!logins.isValid(cookie));
+});
+
+test('a cookie that was touched, or signed under another admin token, is worth nothing', async (t) => {
+  const clocks = new ManualClocks();
+  const logins = new Logins(await openTokens(await directory(t), {}), clocks);
+  const cookie = logins.redeem(logins.newCode())!;
+  const [expiry, ...rest] = cookie.split('.');
+  for (const forged of [`${Number(expiry) + 1}.${rest.join('.')}`, cookie.slice(0, -1), '', '.', 'x'.repeat(1_000)])
+    assert.ok(!logins.isValid(forged), forged);
+  const stranger = new Logins(await openTokens(await directory(t), {}), clocks);
+  assert.ok(!stranger.isValid(cookie));
+});

@@ -1,0 +1,243 @@
+import assert from 'node:assert/strict';
+import { afterEach, test } from 'node:test';
+import type { ExplainAnswer, NodeResource, StatusResource, WorkerCounters } from '@rollcall/protocol';
+import { FEED_PATH, FEED_SUBPROTOCOL, LATENCY_BUCKETS_MS } from '@rollcall/protocol';
+import { startTestCoordinator, TEST_FEED_TOKEN, type TestCoordinator } from '../testing/test-coordinator.ts';
+import { startTestNode } from '../testing/test-node.ts';
+import { type TestMessage, TestSocket } from '../testing/test-socket.ts';
+
+const closers: (() => Promise<void> | void)[] = [];
+
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+async function coordinator(): Promise<TestCoordinator> {
+  const started = await startTestCoordinator();
+  closers.push(() => started.close());
+  return started;
+}
+
+async function feed({ coordinator: { agentsUrl } }: TestCoordinator): Promise<TestSocket> {
+  const headers = { authorization: `Bearer ${TEST_FEED_TOKEN}` };
+  const socket = await TestSocket.open(`${agentsUrl}${FEED_PATH}`, FEED_SUBPROTOCOL, { headers });
+  closers.push(() => socket.terminate());
+  return socket;
+}
+
+async function worker(started: TestCoordinator, name = 'w0', pid = 1): Promise<TestSocket> {
+  const socket = await feed(started);
+  socket.send({ type: 'hello', worker: name, pid, version: '1' });
+  return socket;
+}
+
+async function addNode({ api }: TestCoordinator, id: string): Promise<void> {
+  const node = await startTestNode();
+  closers.push(() => node.close());
+  const answer = await api(`/v1/nodes/${id}`, { method: 'PUT', body: { balancer: 'shop', url: node.url } });
+  assert.equal(answer.status, 200, answer.text);
+}
+
+const TOTALS: WorkerCounters = {
+  requests: 7,
+  inFlight: 1,
+  connections: 2,
+  accepted: 3,
+  bytesIn: 100,
+  bytesOut: 2_048,
+  statusClasses: [0, 6, 0, 0, 1],
+  retries: 1,
+  failovers: 0,
+  rejected: 0,
+  clientAborts: 0,
+  unavailable: 0,
+  unknownRoutes: 0,
+  loopDelayMs: 1,
+  latencyBuckets: new Array<number>(LATENCY_BUCKETS_MS.length + 1).fill(0),
+};
+
+test('the feed is for workers only: no token, a join token and the admin token are refused', async () => {
+  const started = await startTestCoordinator({ joinToken: 'secret' });
+  closers.push(() => started.close());
+  const url = `${started.coordinator.agentsUrl}${FEED_PATH}`;
+  const bearer = (token: string) => ({ headers: { authorization: `Bearer ${token}` } });
+  assert.equal(await TestSocket.refusal(url, [FEED_SUBPROTOCOL]), 401);
+  assert.equal(await TestSocket.refusal(url, [FEED_SUBPROTOCOL], bearer('secret')), 403);
+  assert.equal(await TestSocket.refusal(url, [FEED_SUBPROTOCOL], bearer(started.adminToken)), 403);
+  assert.equal(await TestSocket.refusal(url, ['other'], bearer(TEST_FEED_TOKEN)), 426);
+});
+
+test('a worker gets hello, the snapshot and commit, and then every change', async () => {
+  const started = await coordinator();
+  await addNode(started, 'n1');
+  const socket = await worker(started);
+  const { epoch } = await socket.next('hello');
+  const snapshot = await socket.next('snapshot');
+  assert.deepEqual(
+    (snapshot['nodes'] as { id: string; liveness: string }[]).map(({ id, liveness }) => [id, liveness]),
+    [['n1', 'up']],
+  );
+  assert.deepEqual([snapshot['part'], snapshot['parts']], [0, 1]);
+  const commit = await socket.next('commit');
+  assert.equal(commit['epoch'], epoch);
+  assert.equal(commit['revision'], started.coordinator.registry.revision);
+
+  await started.api('/v1/nodes/n1/drain', { method: 'POST', body: {} });
+  const changes = await socket.next('changes');
+  const [change] = changes['changes'] as { type: string; node: { contexts: { status: string }[] } }[];
+  assert.equal(change?.type, 'node');
+  assert.equal(change?.node.contexts[0]?.status, 'draining');
+  assert.equal(changes['revision'], started.coordinator.registry.revision);
+
+  await started.api('/v1/nodes/n1', { method: 'DELETE' });
+  const [gone] = (await socket.next('changes'))['changes'] as { type: string; cause: string }[];
+  assert.deepEqual([gone?.type, gone?.cause], ['gone', 'removed']);
+});
+
+test('changes that come close together come in one message', async () => {
+  const started = await coordinator();
+  for (const id of ['n1', 'n2', 'n3']) await addNode(started, id);
+  const socket = await worker(started);
+  await socket.next('commit');
+  await started.api('/v1/balancers/shop/drain', { method: 'POST', body: {} });
+  const changes = (await socket.next('changes'))['changes'] as unknown[];
+  assert.equal(changes.length, 3);
+});
+
+test('loads come by node index, not as changes', async () => {
+  const started = await coordinator();
+  await addNode(started, 'n1');
+  const socket = await worker(started);
+  const { nodes } = (await socket.next('snapshot')) as TestMessage & { nodes: { index: number; url: string }[] };
+  const { revision } = started.coordinator.registry;
+  const answer = await started.api('/v1/nodes/n1', {
+    method: 'PUT',
+    body: { balancer: 'shop', url: nodes[0]!.url, load: 0.75, sessions: 5 },
+  });
+  assert.equal(answer.status, 200);
+  assert.deepEqual((await socket.next('loads'))['loads'], [[nodes[0]!.index, 0.75, 5]]);
+  assert.equal(started.coordinator.registry.revision, revision);
+});
+
+test('what a worker counts is in node, status and metrics, and outlives the worker', async () => {
+  const started = await coordinator();
+  await addNode(started, 'n1');
+  const socket = await worker(started);
+  const { revision } = await socket.next('commit');
+  socket.send({ type: 'applied', revision });
+  socket.send({
+    type: 'counters',
+    revision,
+    nodes: [
+      {
+        id: 'n1',
+        inFlight: 1,
+        tunnels: 0,
+        requests: 7,
+        failures: 1,
+        serverErrors: 1,
+        newSessions: 2,
+        activeSessions: 2,
+        bytesToNode: 1,
+        bytesFromNode: 2,
+        latencyMs: 3,
+        isEjected: false,
+      },
+    ],
+    totals: TOTALS,
+  });
+  socket.send({ type: 'observed', id: 'n1', what: 'ejected', reason: 'connection refused' });
+  await answered(socket);
+  const node = (await started.api('/v1/nodes/n1')).json<NodeResource>();
+  assert.deepEqual([node.inFlight, node.sessions, node.sessionsFrom, node.observed.requests], [1, 2, 'workers', 7]);
+  const status = (await started.api('/v1/status')).json<StatusResource>();
+  assert.deepEqual(
+    status.workers.map(({ worker: name, isCurrent, requests }) => [name, isCurrent, requests]),
+    [['w0', true, 7]],
+  );
+  const { events } = (await started.api('/v1/events')).json<{ events: { type: string; message: string }[] }>();
+  assert.ok(events.some(({ type, message }) => type === 'ejected' && message.includes('connection refused')));
+
+  const again = await worker(started, 'w0', 2);
+  await again.next('commit');
+  again.send({ type: 'counters', revision, nodes: [], totals: { ...TOTALS, requests: 3 } });
+  await answered(again);
+  const later = (await started.api('/v1/status')).json<StatusResource>();
+  assert.equal(later.totals.requests, 10);
+  assert.equal(later.totals.failed, 2);
+  const metrics = (await started.api('/metrics')).text;
+  assert.match(metrics, /^rollcall_requests_total 10$/m);
+  assert.match(metrics, /^rollcall_node_requests_total\{node="n1",balancer="shop"\} 7$/m);
+
+  /** Messages are taken in order, so an answer to a question means that all before it were. */
+  async function answered(client: TestSocket): Promise<void> {
+    const explained = started.api('/v1/explain', { method: 'POST', body: {} });
+    const { id } = await client.next('ask');
+    client.send({
+      type: 'answer',
+      id,
+      answer: { type: 'explain', outcome: 'not-found', because: 'x', candidates: [] },
+    });
+    await explained;
+  }
+});
+
+test('explain asks a worker and tells its answer', async () => {
+  const started = await coordinator();
+  const body = { host: 'a.test', target: '/shop', cookie: 'rc_route=x.n1' };
+  const without = await started.api('/v1/explain', { method: 'POST', body });
+  assert.deepEqual([without.status, without.json<{ code: string }>().code], [503, 'worker-unavailable']);
+  const socket = await worker(started);
+  await socket.next('commit');
+  const asked = started.api('/v1/explain', { method: 'POST', body });
+  const { id, question } = await socket.next('ask');
+  assert.deepEqual(question, { type: 'explain', ...body });
+  const answer: ExplainAnswer = { type: 'explain', outcome: 'unavailable', because: 'nobody is there', candidates: [] };
+  socket.send({ type: 'answer', id, answer });
+  assert.deepEqual((await asked).json(), answer);
+});
+
+test('a worker that does not keep to the protocol is cut off and the others are not', async () => {
+  const started = await coordinator();
+  const good = await worker(started, 'good');
+  await good.next('commit');
+  const silent = await feed(started);
+  silent.send({ type: 'applied', revision: 1 });
+  await silent.closed;
+  const bad = await worker(started, 'bad');
+  bad.send('{"type":"counters","totals":5}');
+  await bad.closed;
+  await addNode(started, 'n1');
+  await good.next('changes');
+});
+
+test('a worker that comes twice is heard on its newest connection', async () => {
+  const started = await coordinator();
+  const first = await worker(started);
+  await first.next('commit');
+  const second = await worker(started);
+  await second.next('commit');
+  await first.closed;
+  const status = (await started.api('/v1/status')).json<StatusResource>();
+  assert.equal(status.workers.length, 1);
+});
+
+test('a snapshot of many nodes comes in parts of a hundred', async () => {
+  const started = await startTestCoordinator({ nodeAllow: ['127.0.0.0/8'] });
+  closers.push(() => started.close());
+  const node = await startTestNode();
+  closers.push(() => node.close());
+  const body = { balancer: 'shop', url: node.url };
+  const ids = Array.from({ length: 101 }, (_, i) => `n${i}`);
+  await Promise.all(ids.map((id) => started.api(`/v1/nodes/${id}`, { method: 'PUT', body })));
+  const socket = await worker(started);
+  const parts = [await socket.next('snapshot'), await socket.next('snapshot')];
+  assert.deepEqual(
+    parts.map((part) => [part['part'], part['parts'], (part['nodes'] as unknown[]).length]),
+    [
+      [0, 2, 100],
+      [1, 2, 1],
+    ],
+  );
+  await socket.next('commit');
+});

@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict';
+import { mock, test } from 'node:test';
+import { memoryStore, Registry, type Store } from '@rollcall/core';
+import { parseBalancerName } from '@rollcall/protocol';
+import { pino } from 'pino';
+import { Cluster } from '../cluster.ts';
+import { ManualClocks } from '../testing/manual-clocks.ts';
+import { StoreSync } from './store-sync.ts';
+
+const logger = pino({ level: 'silent' });
+const shop = parseBalancerName('shop')!;
+
+function newCluster(): Cluster {
+  const clocks = new ManualClocks();
+  return new Cluster(new Registry({ startedAtMs: clocks.nowMs() }), clocks);
+}
+
+function setRetries(cluster: Cluster, retries: number): void {
+  cluster.apply({ type: 'balancer-settings', name: shop, source: 'operator', patch: { retries }, by: 'admin' });
+}
+
+/** A store that can be taken away; closing leaves what is in it. */
+function fragile(store: Store) {
+  const state = { isAway: false, isSilent: false };
+  const reach = async (): Promise<Store> => {
+    if (state.isSilent) await new Promise(() => undefined);
+    if (state.isAway) throw new Error('connection refused');
+    return store;
+  };
+  const wrapped: Store = {
+    kind: 'fragile',
+    load: async () => (await reach()).load(),
+    write: async (records) => (await reach()).write(records),
+    remove: async (keys) => (await reach()).remove(keys),
+    watch: (listener) => store.watch(listener),
+    close: async () => undefined,
+  };
+  return { state, wrapped };
+}
+
+async function turn(ms: number): Promise<void> {
+  mock.timers.tick(ms);
+  for (let i = 0; i < 20; i++) await Promise.resolve();
+}
+
+test('what operators set is there after a restart', async () => {
+  const { wrapped } = fragile(memoryStore());
+  const first = newCluster();
+  const sync = new StoreSync({ store: wrapped, cluster: first, logger });
+  await sync.start();
+  setRetries(first, 7);
+  await sync.close();
+  const second = newCluster();
+  const again = new StoreSync({ store: wrapped, cluster: second, logger });
+  await again.start();
+  assert.equal(second.balancer(shop)?.retries, 7);
+  assert.equal(second.balancer(shop)?.origins['retries'], 'operator');
+  await again.close();
+});
+
+test('without the store the start goes on, says so, and catches up when it is back', async (t) => {
+  mock.timers.enable({ apis: ['setTimeout'] });
+  t.after(() => mock.timers.reset());
+  const memory = memoryStore();
+  const seed = newCluster();
+  const seeding = new StoreSync({ store: fragile(memory).wrapped, cluster: seed, logger });
+  await seeding.start();
+  setRetries(seed, 7);
+  await seeding.close();
+
+  const { state, wrapped } = fragile(memory);
+  state.isAway = true;
+  const cluster = newCluster();
+  const sync = new StoreSync({ store: wrapped, cluster, logger });
+  await sync.start();
+  const { isReachable, lastError, isForgetful } = sync.status;
+  assert.deepEqual([isReachable, lastError, isForgetful], [false, 'connection refused', true]);
+  const other = parseBalancerName('other')!;
+  cluster.apply({ type: 'balancer-settings', name: other, source: 'operator', patch: { retries: 1 }, by: 'admin' });
+  await turn(250);
+  assert.equal(sync.status.waiting, 1);
+  state.isAway = false;
+  await turn(5_000);
+  const after = sync.status;
+  assert.deepEqual([after.isReachable, after.isForgetful, after.waiting], [true, false, 0]);
+  assert.equal(cluster.balancer(shop)?.retries, 7);
+  const keys = (await memory.load()).map(({ key }) => key).sort();
+  assert.deepEqual(keys, ['balancer/other', 'balancer/shop']);
+  await sync.close();
+});
+
+test('a store that does not answer does not hold up the start or the end', async (t) => {
+  mock.timers.enable({ apis: ['setTimeout'] });
+  t.after(() => mock.timers.reset());
+  const { state, wrapped } = fragile(memoryStore());
+  state.isSilent = true;
+  const cluster = newCluster();
+  const sync = new StoreSync({ store: wrapped, cluster, logger, loadWithinMs: 100 });
+  const started = sync.start();
+  await turn(100);
+  await started;
+  assert.match(sync.status.lastError ?? '', /no answer within 100 ms/);
+  const closed = sync.close();
+  await turn(0);
+  await turn(10_000);
+  await closed;
+});
+
+test('what was set while the store was away is written once it is back, the last word only', async (t) => {
+  mock.timers.enable({ apis: ['setTimeout'] });
+  t.after(() => mock.timers.reset());
+  const memory = memoryStore();
+  const { state, wrapped } = fragile(memory);
+  const cluster = newCluster();
+  const sync = new StoreSync({ store: wrapped, cluster, logger });
+  await sync.start();
+  state.isAway = true;
+  for (const retries of [1, 2, 3]) {
+    setRetries(cluster, retries);
+    await turn(10_000);
+  }
+  assert.equal(sync.status.waiting, 1);
+  state.isAway = false;
+  await turn(10_000);
+  const [record] = await memory.load();
+  assert.deepEqual(record?.value, { operator: { retries: 3 } });
+  await sync.close();
+});

@@ -1,0 +1,480 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { NodeRegistration } from '@rollcall/protocol';
+import {
+  parseBalancerName,
+  parseContextPath,
+  parseGroupName,
+  parseHostPattern,
+  parseNodeId,
+  parseNodeUrl,
+  parseRoute,
+} from '@rollcall/protocol';
+import type { StoredRecord } from '../store/store.ts';
+import type { RegisterCommand } from './commands.ts';
+import { Registry } from './registry.ts';
+
+const NOW_UNIX_MS = 1_800_000_000_000;
+const SHOP = parseBalancerName('shop')!;
+const N1 = parseNodeId('n1')!;
+const N2 = parseNodeId('n2')!;
+
+function node(id = N1, more: Partial<NodeRegistration> = {}): RegisterCommand['node'] {
+  return {
+    id,
+    balancer: SHOP,
+    url: parseNodeUrl('http://10.0.0.5:3000')!,
+    route: parseRoute(id)!,
+    contexts: [{ path: parseContextPath('/')! }],
+    hosts: [parseHostPattern('*')!],
+    weight: 1,
+    loadHeader: false,
+    meta: {},
+    ...more,
+    incarnation: 1,
+    instance: 'a'.repeat(32),
+  };
+}
+
+function registered(registration = node(), registry: Registry = new Registry({ startedAtMs: 0 })): Registry {
+  const outcome = registry.apply(
+    { type: 'register', node: registration, connection: 1, owner: 'join', kind: 'agent' },
+    0,
+  );
+  assert.ok(!('type' in outcome));
+  registry.apply({ type: 'reachable', id: registration.id, connection: 1, isReachable: true }, 0);
+  return registry;
+}
+
+/** Every optional field there is, each as long as it may be. */
+const EVERYTHING = node(parseNodeId('n'.repeat(64))!, {
+  balancer: parseBalancerName('b'.repeat(64))!,
+  url: parseNodeUrl(`http://${'h'.repeat(253)}:65535`)!,
+  contexts: Array.from({ length: 16 }, (_, i) => ({ path: parseContextPath(`/${String(i).padEnd(255, 'p')}`)! })),
+  hosts: Array.from({ length: 16 }, (_, i) => parseHostPattern(Array(4).fill(`h${i}`.padEnd(62, 'x')).join('.'))!),
+  group: parseGroupName('g'.repeat(64))!,
+  version: '1'.repeat(64),
+  keepAliveMs: 5_000,
+  publicUrl: `http://${'p'.repeat(490)}`,
+  sticky: {
+    mode: 'suffix',
+    cookies: Array.from({ length: 16 }, (_, i) => String(i).padEnd(64, 'c')),
+    parameters: Array.from({ length: 16 }, (_, i) => String(i).padEnd(64, 'q')),
+    failover: 'group',
+    remove: true,
+  },
+  cores: 4,
+  loadHeader: true,
+  meta: Object.fromEntries(Array.from({ length: 16 }, (_, i) => [`key${i}`, 'm'.repeat(256)])),
+});
+
+void test('a registry that was told nothing knows nothing, and makes up no start of its own', () => {
+  const registry = new Registry();
+  assert.equal(registry.revision, 0);
+  assert.equal(registry.node(N1), undefined);
+  assert.equal(registry.registration(N1), undefined);
+  assert.equal(registry.resource(N1, { nowMs: 0, nowUnixMs: NOW_UNIX_MS }), undefined);
+  assert.equal(registry.balancerResource(SHOP), undefined);
+  assert.deepEqual([...registry.nodes()], []);
+  assert.deepEqual(registry.takeChanges(), []);
+  assert.deepEqual(registry.takeRecords(NOW_UNIX_MS), { write: [], remove: [] });
+  assert.deepEqual(registry.pace(), { heartbeatMs: 1_000, suspectMs: 3_000, leaseMs: 15_000 });
+  assert.equal(registry.isPreserving, false);
+});
+
+void test('without a given start, time begins with the first command', () => {
+  const registry = new Registry({ settleMs: 15_000, learningMs: 10_000 });
+  registry.apply({ type: 'tick' }, 5_000_000);
+  assert.deepEqual(registry.snapshot(5_004_000), {
+    revision: 0,
+    isSettled: false,
+    learningMs: 6_000,
+    nodes: [],
+    balancers: [],
+    remembered: [],
+  });
+});
+
+void test('a node with everything is in the feed and in its answer as it registered', () => {
+  const registry = registered(EVERYTHING);
+  assert.deepEqual(registry.registration(EVERYTHING.id), EVERYTHING);
+  const [told] = registry.snapshot(0).nodes;
+  const { keepAliveMs, publicUrl, cores, group, loadHeader } = told!;
+  assert.deepEqual(
+    { keepAliveMs, publicUrl, cores, group, loadHeader },
+    {
+      keepAliveMs: 5_000,
+      publicUrl: EVERYTHING.publicUrl,
+      cores: 4,
+      group: EVERYTHING.group,
+      loadHeader: true,
+    },
+  );
+  assert.deepEqual(registry.snapshot(0).balancers[0]?.sticky, EVERYTHING.sticky);
+});
+
+void test('the largest record there can be fits the store, and comes back as it was but for the free text', () => {
+  const registry = registered(EVERYTHING);
+  registry.apply(
+    {
+      type: 'operator-status',
+      target: { type: 'node', id: EVERYTHING.id },
+      status: 'stopped',
+      by: 'ops',
+      reason: 'r'.repeat(256),
+      deadlineMs: 60_000,
+      forMs: 120_000,
+    },
+    1_000,
+  );
+  registry.apply({ type: 'patch-node', id: EVERYTHING.id, by: 'ops', weight: 3, standby: true }, 1_000);
+  registry.apply(
+    {
+      type: 'balancer-settings',
+      name: EVERYTHING.balancer,
+      source: 'operator',
+      by: 'ops',
+      patch: { algorithm: 'round-robin', sessionAlgorithm: 'power-of-two', retries: 1, sessionIdleMs: 60_000 },
+    },
+    1_000,
+  );
+  const { write } = registry.takeRecords(NOW_UNIX_MS + 1_000);
+  assert.deepEqual(write.map(({ key }) => key.split('/')[0]).sort(), ['balancer', 'node', 'override']);
+  for (const record of write) assert.ok(JSON.stringify(record).length <= 16_384);
+  const next = new Registry({ startedAtMs: 500 });
+  const records = JSON.parse(JSON.stringify(write)) as StoredRecord[];
+  next.apply({ type: 'restore', records, nowUnixMs: NOW_UNIX_MS + 10_000 }, 500);
+  assert.equal(next.unreadableRecords, 0);
+  assert.deepEqual({ ...next.registration(EVERYTHING.id), meta: {} }, { ...EVERYTHING, meta: {} });
+  assert.equal(Object.keys(next.registration(EVERYTHING.id)?.meta ?? {}).length, 0);
+  const at = { nowMs: 500, nowUnixMs: NOW_UNIX_MS + 10_000 };
+  const resource = next.resource(EVERYTHING.id, at);
+  assert.deepEqual(resource?.wanted, {
+    status: 'stopped',
+    reason: 'r'.repeat(256),
+    by: 'ops',
+    atUnixMs: NOW_UNIX_MS + 1_000,
+    deadlineAtUnixMs: NOW_UNIX_MS + 61_000,
+    untilUnixMs: NOW_UNIX_MS + 121_000,
+  });
+  assert.deepEqual([resource?.weight, resource?.isStandby, resource?.version], [3, true, '1'.repeat(64)]);
+  const { algorithm, sessionAlgorithm, retries, sessionIdleMs, origins } = next.balancerResource(EVERYTHING.balancer)!;
+  assert.deepEqual([algorithm, sessionAlgorithm, retries, sessionIdleMs], ['round-robin', 'power-of-two', 1, 60_000]);
+  assert.equal(origins['sticky.mode'], `node ${EVERYTHING.id}`);
+});
+
+void test('nothing is written twice, and a record that never was is not removed', () => {
+  const registry = registered();
+  assert.deepEqual(
+    registry.takeRecords(NOW_UNIX_MS).write.map(({ key }) => key),
+    ['node/n1'],
+  );
+  assert.deepEqual(registry.takeRecords(NOW_UNIX_MS), { write: [], remove: [] });
+  registry.apply({ type: 'heartbeat', id: N1, connection: 1, load: 0.5, sessions: 3 }, 1);
+  assert.deepEqual(registry.takeRecords(NOW_UNIX_MS), { write: [], remove: [] });
+  registry.apply({ type: 'patch-node', id: N1, by: 'ops', weight: 2 }, 2);
+  registry.apply({ type: 'patch-node', id: N1, by: 'ops', weight: null }, 3);
+  assert.deepEqual(registry.takeRecords(NOW_UNIX_MS), { write: [], remove: [] });
+});
+
+void test('two records of a node written in the same millisecond have growing versions', () => {
+  const registry = registered();
+  const [first] = registry.takeRecords(NOW_UNIX_MS).write;
+  registry.apply({ type: 'leave', id: N1, connection: 1 }, 0);
+  const [second] = registry.takeRecords(NOW_UNIX_MS).write;
+  registry.apply({ type: 'register', node: node(), connection: 2, owner: 'join', kind: 'agent' }, 0);
+  const [third] = registry.takeRecords(NOW_UNIX_MS).write;
+  assert.deepEqual(
+    [first?.version, second?.version, third?.version],
+    [
+      [1, NOW_UNIX_MS],
+      [1, NOW_UNIX_MS + 1],
+      [1, NOW_UNIX_MS + 2],
+    ],
+  );
+});
+
+void test('versions go on growing when the wall clock is set back', () => {
+  const registry = registered();
+  const versions: (readonly [number, number])[] = [];
+  for (const nowUnixMs of [NOW_UNIX_MS, NOW_UNIX_MS - 3_600_000, NOW_UNIX_MS - 3_600_000]) {
+    registry.apply({ type: 'patch-node', id: N1, by: 'ops', weight: 1 + versions.length }, 1);
+    registry.apply({ type: 'patch-node', id: N1, by: 'ops', weight: 2 + versions.length }, 1);
+    const record = registry.takeRecords(nowUnixMs).write.find(({ key }) => key === 'override/n1');
+    versions.push(record!.version);
+  }
+  assert.deepEqual(versions, [
+    [NOW_UNIX_MS, 1],
+    [NOW_UNIX_MS, 2],
+    [NOW_UNIX_MS, 3],
+  ]);
+});
+
+void test('what was poisoned by hand is skipped and counted, and the rest is restored', () => {
+  const registry = registered();
+  registry.apply({ type: 'patch-node', id: N1, by: 'ops', weight: 2 }, 0);
+  const good = registry.takeRecords(NOW_UNIX_MS).write;
+  const goodNode = good.find(({ key }) => key === 'node/n1')!.value as Record<string, unknown>;
+  const bad: readonly (readonly [key: string, value: unknown])[] = [
+    ['node/n2', undefined],
+    ['node/n3', null],
+    ['node/n4', 'text'],
+    ['node/n5', { ...goodNode, registration: undefined }],
+    ['node/n6', { ...goodNode, registration: { id: 'n6' } }],
+    ['node/n7', goodNode],
+    ['node/n8', { ...goodNode, kind: 'pod' }],
+    ['node/n9', { ...goodNode, owner: 5 }],
+    ['node/n10', { ...goodNode, incarnation: 'x' }],
+    ['node/n11', { ...goodNode, instance: undefined }],
+    ['node/n12', { ...goodNode, registeredAtUnixMs: undefined }],
+    ['override/n1x', { status: 'gone' }],
+    ['override/n1y', []],
+    ['balancer/shop', { operator: { retries: 1e9 } }],
+    ['balancer/shop2', { hint: { sticky: {} } }],
+    ['balancer/shop3', { operator: { sticky: { cookies: [''] } } }],
+    ['balancer/not a name', {}],
+    ['balancer/shop4', JSON.parse('{"operator":{"__proto__":{"retries":1}}}')],
+  ];
+  const records = [...bad.map(([key, value]): StoredRecord => ({ key, version: [1, 1], value })), ...good];
+  const next = new Registry({ startedAtMs: 0 });
+  next.apply({ type: 'restore', records, nowUnixMs: NOW_UNIX_MS }, 0);
+  assert.equal(next.unreadableRecords, bad.length);
+  assert.deepEqual(
+    [...next.nodes()].map(({ id }) => id),
+    ['n1'],
+  );
+  assert.equal(next.resource(N1, { nowMs: 0, nowUnixMs: NOW_UNIX_MS })?.weight, 2);
+  assert.deepEqual(Object.keys({}), []);
+});
+
+void test('records of an unknown kind, and overrides of nobody, are left alone or dropped', () => {
+  const registry = new Registry({ startedAtMs: 0 });
+  const records: StoredRecord[] = [
+    { key: 'future/thing', version: [1, 1], value: 1 },
+    { key: 'override/nobody', version: [1, 1], value: { weight: 2 } },
+    { key: 'node/old', version: [1, 1], value: 1, expiresAtUnixMs: NOW_UNIX_MS },
+    { key: 'balancer/plain', version: [1, 1], value: {} },
+    { key: 'balancer/hinted', version: [1, 1], value: { hint: { from: 'n1' } } },
+  ];
+  registry.apply({ type: 'restore', records, nowUnixMs: NOW_UNIX_MS }, 0);
+  assert.equal(registry.unreadableRecords, 0);
+  assert.deepEqual(registry.takeRecords(NOW_UNIX_MS), { write: [], remove: ['node/old', 'override/nobody'] });
+  assert.deepEqual(registry.balancers(), ['plain', 'hinted']);
+});
+
+/** What the store holds after two nodes of one balancer, one of another, and one without an agent. */
+function cluster(): StoredRecord[] {
+  const registry = registered();
+  registered(node(N2, { url: parseNodeUrl('http://10.0.0.6:3000')! }), registry);
+  const demo = { balancer: parseBalancerName('demo')!, contexts: [{ path: parseContextPath('/demo')! }] };
+  registered(node(parseNodeId('d1')!, demo), registry);
+  registry.apply({ type: 'register', node: node(parseNodeId('s1')!), connection: 1, owner: 'join', kind: 'static' }, 0);
+  registry.apply({ type: 'reachable', id: parseNodeId('s1')!, connection: 1, isReachable: true }, 0);
+  return registry.takeRecords(NOW_UNIX_MS).write;
+}
+
+void test('a store that contradicts itself or holds too much is restored as far as it makes sense', () => {
+  const records = cluster();
+  const thief = structuredClone(records.find(({ key }) => key === 'node/d1')!);
+  const value = thief.value as { registration: { id: string; contexts: unknown } };
+  value.registration.id = 'd2';
+  value.registration.contexts = [{ path: '/' }];
+  const registry = new Registry({ startedAtMs: 0 });
+  registry.apply(
+    {
+      type: 'restore',
+      records: [
+        ...records,
+        // Its route is free, its context is not.
+        { ...thief, key: 'node/d2', value: { ...value, registration: { ...value.registration, route: 'd2' } } },
+        // The route of another node.
+        {
+          ...thief,
+          key: 'node/d3',
+          value: { ...value, registration: { ...value.registration, id: 'd3', route: 'd1' } },
+        },
+      ],
+      nowUnixMs: NOW_UNIX_MS,
+    },
+    0,
+  );
+  assert.deepEqual([...registry.nodes()].map(({ id }) => id).sort(), ['d1', 'n1', 'n2', 's1']);
+  const small = new Registry({ startedAtMs: 0, maxNodes: 1, maxBalancers: 1 });
+  const restored = small.apply({ type: 'restore', records, nowUnixMs: NOW_UNIX_MS }, 0);
+  assert.ok(!('type' in restored));
+  assert.deepEqual(
+    [...small.nodes()].map(({ id }) => id),
+    ['n1', 'n2'],
+  );
+  const more: StoredRecord = { key: 'balancer/more', version: [1, 1], value: { operator: { retries: 1 } } };
+  small.apply({ type: 'restore', records: [more, { ...more, key: 'balancer/shop' }], nowUnixMs: NOW_UNIX_MS }, 0);
+  assert.deepEqual(small.balancers(), ['shop']);
+  // The memory is full of nodes that are expected: one that leaves pushes the oldest out.
+  registered(node(N2, { url: parseNodeUrl('http://10.0.0.6:3000')! }), small);
+  small.apply({ type: 'leave', id: N2, connection: 1 }, 1);
+  assert.deepEqual(
+    [...small.nodes()].map(({ id }) => id),
+    ['n2'],
+  );
+  assert.deepEqual(small.snapshot(1).remembered, [{ balancer: 'shop', route: 'n2', isExpected: false }]);
+});
+
+void test('a store that answers late only adds to what is remembered, and the feed is told', () => {
+  const registry = registered(node(N2, { url: parseNodeUrl('http://10.0.0.6:3000')! }));
+  registry.takeChanges();
+  const events = registry.apply({ type: 'restore', records: cluster(), nowUnixMs: NOW_UNIX_MS }, 100);
+  assert.ok(!('type' in events));
+  assert.deepEqual(
+    events.map(({ type }) => type),
+    ['balancer', 'registered', 'settled'],
+  );
+  const { nodes, remembered } = registry.snapshot(100);
+  assert.deepEqual(
+    nodes.map(({ id }) => id),
+    ['n2'],
+  );
+  assert.ok(remembered.every(({ isExpected }) => !isExpected));
+  assert.deepEqual(
+    remembered.map(({ route }) => route),
+    ['n1', 'd1', 's1'],
+  );
+  assert.deepEqual(
+    registry.takeChanges().map((change) => (change.type === 'gone' ? `gone ${change.route}` : change.type)),
+    ['balancer', 'gone n1', 'gone d1', 'gone s1', 'settled'],
+  );
+});
+
+void test('the workers see a node each for itself, and the resource says what they see together', () => {
+  const registry = registered(node(N1, { version: '2.0' }));
+  const counters = {
+    id: N1,
+    inFlight: 1,
+    tunnels: 2,
+    requests: 30,
+    failures: 4,
+    serverErrors: 5,
+    newSessions: 6,
+    activeSessions: 7,
+    bytesToNode: 8,
+    bytesFromNode: 9,
+    latencyMs: 10,
+    isEjected: false,
+  };
+  for (const worker of ['w1', 'w2', 'w3']) registry.apply({ type: 'worker-joined', worker }, 0);
+  registry.apply({ type: 'observe', worker: 'w1', revision: 2, nodes: [counters, { ...counters, id: N2 }] }, 0);
+  registry.apply(
+    {
+      type: 'observe',
+      worker: 'w2',
+      revision: 2,
+      nodes: [{ ...counters, requests: 10, latencyMs: 50, isEjected: true }],
+    },
+    0,
+  );
+  registry.apply(
+    { type: 'observe', worker: 'w3', revision: 2, nodes: [{ ...counters, requests: 0, latencyMs: -1 }] },
+    0,
+  );
+  const at = { nowMs: 2_000, nowUnixMs: NOW_UNIX_MS };
+  const resource = registry.resource(N1, at)!;
+  assert.deepEqual(resource.observed, {
+    isEjected: true,
+    ejectedBy: ['w2'],
+    requests: 40,
+    failures: 12,
+    serverErrors: 15,
+    latencyMs: 20,
+    bytesToNode: 24,
+    bytesFromNode: 27,
+  });
+  assert.deepEqual(
+    [resource.inFlight, resource.tunnels, resource.sessions, resource.sessionsFrom, resource.newSessions],
+    [3, 6, 21, 'workers', 18],
+  );
+  assert.deepEqual([resource.silentMs, resource.registeredAtUnixMs], [2_000, NOW_UNIX_MS - 2_000]);
+  const { nodes, nodesUp, sessions, inFlight } = registry.balancerResource(SHOP)!;
+  assert.deepEqual([nodes, nodesUp, sessions, inFlight], [1, 1, 21, 3]);
+  registry.apply(
+    {
+      type: 'heartbeat',
+      id: N1,
+      connection: 1,
+      load: 0.25,
+      sessions: 2,
+      inFlight: 1,
+      serviceMs: 3,
+      metrics: { cpu: 0.5 },
+    },
+    0,
+  );
+  const told = registry.resource(N1, at)!;
+  assert.deepEqual([told.sessions, told.sessionsFrom, told.metrics], [2, 'node', { cpu: 0.5 }]);
+  assert.equal(registry.balancerResource(SHOP)?.sessions, 2);
+  const [inFeed] = registry.snapshot(0).nodes;
+  assert.deepEqual([inFeed?.load, inFeed?.sessions], [0.25, 2]);
+});
+
+void test('each reason why a node is not up has words', () => {
+  const registry = registered();
+  const reason = (): string | undefined => registry.resource(N1, { nowMs: 0, nowUnixMs: 0 })?.livenessReason;
+  assert.equal(reason(), undefined);
+  registry.apply({ type: 'disconnect', id: N1, connection: 1 }, 0);
+  assert.equal(reason(), 'its connection closed without leave');
+  registry.apply(
+    {
+      type: 'register',
+      node: { ...node(), instance: 'b', incarnation: 2 },
+      connection: 2,
+      owner: 'join',
+      kind: 'agent',
+    },
+    0,
+  );
+  assert.equal(reason(), 'a new process or address is being probed');
+  registry.apply({ type: 'reachable', id: N1, connection: 2, isReachable: false }, 0);
+  assert.equal(reason(), 'the coordinator cannot reach it: no answer');
+  registry.apply({ type: 'leave', id: N1, connection: 2 }, 0);
+  assert.equal(reason(), 'left by its own choice');
+  registry.apply(
+    { type: 'register', node: { ...node(), instance: 'c' }, connection: 3, owner: 'join', kind: 'agent' },
+    0,
+  );
+  assert.equal(reason(), 'being probed');
+  registry.apply({ type: 'tick' }, 16_000);
+  assert.equal(reason(), 'no heartbeat until its lease was over');
+  registry.apply(
+    { type: 'register', node: { ...node(), instance: 'c' }, connection: 4, owner: 'join', kind: 'agent' },
+    16_000,
+  );
+  registry.apply({ type: 'remove', id: N1, by: 'ops' }, 16_000);
+  assert.equal(reason(), 'removed by an operator');
+});
+
+void test('time never runs backwards', () => {
+  const registry = registered();
+  registry.apply({ type: 'heartbeat', id: N1, connection: 1 }, 10_000);
+  registry.apply({ type: 'heartbeat', id: N1, connection: 1 }, 5_000);
+  registry.apply({ type: 'tick' }, 12_500);
+  assert.equal(registry.node(N1)?.liveness, 'up');
+});
+
+void test('a mass of nodes that go at once, more than may be remembered, leaves no half-forgotten one', () => {
+  const registry = new Registry({ startedAtMs: 0, maxNodes: 20, maxNodesPerOwner: 20 });
+  const enter = (prefix: string, nowMs: number): void => {
+    for (let i = 0; i < 20; i++) {
+      const id = parseNodeId(`${prefix}${i}`)!;
+      const registration = node(id, { url: parseNodeUrl(`http://10.0.0.5:${3_000 + i}`)! });
+      registry.apply({ type: 'register', node: registration, connection: 1, owner: 'join', kind: 'agent' }, nowMs);
+      registry.apply({ type: 'reachable', id, connection: 1, isReachable: true }, nowMs);
+      registry.apply({ type: 'disconnect', id, connection: 1 }, nowMs);
+    }
+  };
+  enter('a', 0);
+  registry.apply({ type: 'tick' }, 15_001);
+  assert.deepEqual(registry.counts(), { up: 0, suspect: 0, joining: 0, gone: 20 });
+  enter('b', 86_400_000);
+  // The first 20 are forgotten by their age and by the others' going in the same tick.
+  registry.apply({ type: 'tick' }, 86_415_001);
+  assert.deepEqual(registry.counts(), { up: 0, suspect: 0, joining: 0, gone: 20 });
+  assert.ok([...registry.nodes()].every(({ id }) => id.startsWith('b')));
+});

@@ -1,0 +1,209 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { test } from 'node:test';
+import { seededRng } from '@rollcall/core/testing';
+import { encode, FEED_PATH, FEED_SUBPROTOCOL, type FeedToWorker, type WorkerCounters } from '@rollcall/protocol';
+import type { WebSocket } from 'ws';
+import { cookieOf, feedNode, goneChange, TestCluster } from './cluster.fixture.ts';
+import { TestFeed } from './feed.fixture.ts';
+import { FeedClient, feedUrl } from './feed-client.ts';
+
+const TOTALS: WorkerCounters = {
+  requests: 0,
+  inFlight: 0,
+  connections: 0,
+  accepted: 0,
+  bytesIn: 0,
+  bytesOut: 0,
+  statusClasses: [0, 0, 0, 0, 0],
+  retries: 0,
+  failovers: 0,
+  rejected: 0,
+  clientAborts: 0,
+  unavailable: 0,
+  unknownRoutes: 0,
+  loopDelayMs: 0,
+  latencyBuckets: [],
+};
+
+async function connected(
+  run: (feed: TestFeed, client: FeedClient, cluster: TestCluster, warnings: string[]) => Promise<void>,
+): Promise<void> {
+  const feed = await TestFeed.open();
+  const cluster = new TestCluster();
+  const warnings: string[] = [];
+  const client = new FeedClient({
+    url: `http://127.0.0.1:${feed.port}`,
+    token: 'proxy-token',
+    worker: 'local-0',
+    version: '0.1.0',
+    view: cluster.view,
+    now: () => performance.now(),
+    rng: seededRng(1),
+    delay: (callback, delayMs) => {
+      const timer = setTimeout(callback, delayMs);
+      return () => clearTimeout(timer);
+    },
+    log: {
+      info: () => {},
+      warn: (fields, message) => warnings.push(`${message} ${'what' in fields ? String(fields.what) : ''}`),
+    },
+    totals: () => TOTALS,
+    answer: () => ({ type: 'scoreboard', connections: [] }),
+    onApplied: () => cluster.told.push('applied'),
+  });
+  client.start();
+  try {
+    await feed.until('hello');
+    await run(feed, client, cluster, warnings);
+  } finally {
+    client.close();
+    await feed.close();
+  }
+}
+
+void test('a worker says who it is, applies the snapshot and confirms it', () =>
+  connected(async (feed, client, cluster) => {
+    assert.equal(feed.upgrade?.url, FEED_PATH);
+    assert.equal(feed.upgrade?.headers.authorization, 'Bearer proxy-token');
+    assert.equal(feed.upgrade?.headers['sec-websocket-protocol'], FEED_SUBPROTOCOL);
+    const { worker, pid, version } = await feed.until('hello');
+    assert.deepEqual([worker, pid, version], ['local-0', process.pid, '0.1.0']);
+    assert.equal(client.isSynced, false);
+    feed.sendSnapshot(['a', 'b']);
+    assert.equal((await feed.until('applied')).revision, 1);
+    assert.equal(client.isSynced, true);
+    assert.equal(cluster.ask('rc_route=x.b').node, 'b');
+  }));
+
+void test('changes are confirmed when they are acted upon, in one go when they come fast', () =>
+  connected(async (feed, _client, cluster) => {
+    feed.sendSnapshot(['a']);
+    for (let revision = 2; revision <= 20; revision++)
+      feed.send({ type: 'changes', revision, changes: [{ type: 'node', node: feedNode(`n${revision}`) }] });
+    await feed.until('applied', ({ revision }) => revision === 20);
+    assert.equal(cluster.view.nodes.size, 20);
+    assert.ok(feed.received.filter(({ type }) => type === 'applied').length <= 5);
+  }));
+
+void test('counters of all nodes come first, then those that have changed', () =>
+  connected(async (feed, _client, cluster) => {
+    feed.sendSnapshot(['a', 'b']);
+    const all = await feed.until('counters');
+    assert.deepEqual(
+      all.nodes.map(({ id }) => id),
+      ['a', 'b'],
+    );
+    cluster.request('rc_route=b');
+    const changed = await feed.until('counters', (message) => message !== all && message.nodes.length > 0);
+    assert.deepEqual(
+      changed.nodes.map(({ id, requests }) => [id, requests]),
+      [['b', 1]],
+    );
+    assert.equal(changed.revision, 1);
+  }));
+
+void test('a drain of an idle node is told right after it is acted upon', () =>
+  connected(async (feed) => {
+    feed.sendSnapshot(['a']);
+    await feed.until('counters');
+    feed.send({
+      type: 'changes',
+      revision: 2,
+      changes: [{ type: 'node', node: feedNode('a', { status: 'draining' }) }],
+    });
+    await feed.until('applied', ({ revision }) => revision === 2);
+    const { revision } = await feed.until('counters', (message) => message.revision === 2);
+    assert.equal(revision, 2);
+  }));
+
+void test('what is observed is told, and questions are answered', () =>
+  connected(async (feed, client, cluster) => {
+    feed.sendSnapshot(['a']);
+    await feed.until('applied');
+    client.observed(cluster.node('a').id, 'ejected', 'it refuses connections');
+    const { id, what, reason } = await feed.until('observed');
+    assert.deepEqual([id, what, reason], ['a', 'ejected', 'it refuses connections']);
+    feed.send({ type: 'ask', id: 5, question: { type: 'scoreboard' } });
+    assert.equal((await feed.until('answer')).id, 5);
+  }));
+
+void test('loads are applied as they come', () =>
+  connected(async (feed, _client, cluster) => {
+    feed.send(
+      { type: 'hello', epoch: 'e1' },
+      { type: 'snapshot', part: 0, parts: 1, nodes: [feedNode('a', { index: 3 })], balancers: [], remembered: [] },
+      { type: 'commit', epoch: 'e1', revision: 1, isSettled: true, learningMs: 0 },
+      { type: 'loads', loads: [[3, 0.25, 8]] },
+      { type: 'ask', id: 1, question: { type: 'scoreboard' } },
+    );
+    await feed.until('answer');
+    assert.deepEqual([cluster.node('a').live.load, cluster.node('a').live.sessions], [0.25, 8]);
+  }));
+
+void test('where nobody tells sessions, the worker counts its own', () =>
+  connected(async (feed, _client, cluster) => {
+    feed.sendSnapshot(['a']);
+    await feed.until('applied');
+    cluster.request(cookieOf(cluster.request().setCookie));
+    await feed.until('counters', ({ nodes }) => nodes[0]?.activeSessions === 1);
+    assert.deepEqual([cluster.node('a').live.sessions, cluster.node('a').live.placed], [1, 0]);
+  }));
+
+void test('a lost feed changes nothing for requests, and a restarted coordinator takes nothing away until it has settled', () =>
+  connected(async (feed, client, cluster) => {
+    feed.sendSnapshot(['a', 'b']);
+    await feed.until('applied');
+    const lost = once(feed.socket!, 'close');
+    feed.socket!.terminate();
+    await lost;
+    assert.equal(cluster.ask('rc_route=x.b').node, 'b');
+    const [socket] = (await once(feed.server, 'connection')) as [WebSocket];
+    assert.equal(client.isSynced, false);
+    feed.received.length = 0;
+    await feed.until('hello');
+    assert.equal(feed.socket, socket);
+    feed.sendSnapshot(['a'], 'e2', false);
+    await feed.until('applied');
+    assert.equal(cluster.ask('rc_route=x.b').node, 'b');
+    feed.send({ type: 'changes', revision: 2, changes: [goneChange('b')] });
+    await feed.until('applied', ({ revision }) => revision === 2);
+    assert.equal(cluster.ask('rc_route=x.b').node, 'a');
+  }));
+
+const HELLO: FeedToWorker = { type: 'hello', epoch: 'e1' };
+const PART: FeedToWorker = { type: 'snapshot', part: 0, parts: 2, nodes: [], balancers: [], remembered: [] };
+const COMMIT: FeedToWorker = { type: 'commit', epoch: 'e1', revision: 1, isSettled: true, learningMs: 0 };
+const NONSENSE: readonly (readonly [string, readonly (FeedToWorker | string | Buffer)[]])[] = [
+  ['text that is no JSON', ['nonsense']],
+  ['a binary frame', [Buffer.from('x')]],
+  ['a second hello', [HELLO, HELLO]],
+  ['a snapshot before hello', [PART]],
+  ['a commit without its parts', [HELLO, PART, COMMIT]],
+  ['a commit without a snapshot', [HELLO, COMMIT]],
+  ['a commit of another epoch', [HELLO, { ...PART, parts: 1 }, { ...COMMIT, epoch: 'e2' }]],
+  ['changes before a commit', [HELLO, { type: 'changes', revision: 1, changes: [] }]],
+  ['loads before a commit', [HELLO, { type: 'loads', loads: [] }]],
+];
+
+for (const [what, messages] of NONSENSE) {
+  void test(`${what} makes the worker come back for a snapshot`, () =>
+    connected(async (feed, _client, cluster, warnings) => {
+      const again = once(feed.server, 'connection');
+      for (const message of messages)
+        feed.socket!.send(typeof message === 'string' || Buffer.isBuffer(message) ? message : encode(message));
+      await again;
+      assert.match(warnings.join('\n'), /not understood/);
+      assert.equal(cluster.view.isFilled, false);
+      feed.received.length = 0;
+      await feed.until('hello');
+      feed.sendSnapshot(['a']);
+      await feed.until('applied');
+    }));
+}
+
+void test('the feed is found at an address without a path, whatever its scheme is called', () => {
+  assert.equal(feedUrl('http://127.0.0.1:8400'), `ws://127.0.0.1:8400${FEED_PATH}`);
+  assert.equal(feedUrl('wss://c.example/'), `wss://c.example${FEED_PATH}`);
+  assert.equal(feedUrl('https://c.example/custom'), 'wss://c.example/custom');
+});

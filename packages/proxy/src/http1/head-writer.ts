@@ -1,0 +1,72 @@
+/** Heads as we send them: written anew from what was understood, so that nothing is passed on that was not. */
+import type { RequestHead } from './request-head.ts';
+import type { ResponseHead } from './response-head.ts';
+
+/** What a request's head is made of besides what the client sent. */
+export interface ForwardedHead {
+  readonly target: string;
+  readonly authority: string;
+  /** `''` for none. */
+  readonly cookie: string;
+  /** Lines that tell the node who asks. */
+  readonly identity: string;
+  readonly requestId: string;
+  /** This proxy in `Via`. */
+  readonly viaName: string;
+}
+
+/** The head of a request for its node. RFC 9110 §7.6.3: a proxy adds itself to `Via`. */
+export function requestHeadText(head: RequestHead, forward: ForwardedHead): string {
+  let text = `${head.method} ${forward.target} HTTP/1.1\r\nHost: ${forward.authority}\r\n${head.forwarded}`;
+  if (forward.cookie !== '') text += `Cookie: ${forward.cookie}\r\n`;
+  const via = `${head.isHttp10 ? '1.0' : '1.1'} ${forward.viaName}`;
+  text += `${forward.identity}X-Request-Id: ${forward.requestId}\r\nVia: ${head.via === '' ? via : `${head.via}, ${via}`}\r\n`;
+  if (head.maxForwards > 0) text += `Max-Forwards: ${head.maxForwards - 1}\r\n`;
+  if (head.bodyLength < 0) text += 'Transfer-Encoding: chunked\r\n';
+  else if (head.bodyLength > 0 || tellsEmptyBody(head.method)) text += `Content-Length: ${head.bodyLength}\r\n`;
+  if (head.expectsContinue) text += 'Expect: 100-continue\r\n';
+  if (head.wantsUpgrade) text += 'Connection: Upgrade\r\nUpgrade: websocket\r\n';
+  return `${text}\r\n`;
+}
+
+/** RFC 9110 §8.6: methods that usually carry a body say so when it is empty. */
+function tellsEmptyBody(method: string): boolean {
+  return method === 'POST' || method === 'PUT' || method === 'PATCH';
+}
+
+/** How a response goes to the client. */
+export interface ForwardedResponse {
+  /** Value of a `Set-Cookie` of ours; `''` for none. */
+  readonly setCookie: string;
+  /** The body is sent in chunks. */
+  readonly isChunked: boolean;
+  readonly keepsAlive: boolean;
+  /** The client speaks HTTP/1.0, where keeping a connection has to be said. */
+  readonly isHttp10: boolean;
+}
+
+/** The head of a final response for the client. */
+export function responseHeadText(head: ResponseHead, forward: ForwardedResponse): string {
+  let text = `HTTP/1.1 ${head.status} ${head.reason}\r\n${head.forwarded}`;
+  if (forward.setCookie !== '') text += `Set-Cookie: ${forward.setCookie}\r\n`;
+  if (forward.isChunked) text += 'Transfer-Encoding: chunked\r\n';
+  else if (head.bodyLength >= 0) text += `Content-Length: ${head.bodyLength}\r\n`;
+  return text + connectionField(forward.keepsAlive, forward.isHttp10);
+}
+
+/** The head of an interim response, RFC 9110 §15.2. */
+export function interimHeadText(head: ResponseHead): string {
+  return `HTTP/1.1 ${head.status} ${head.reason}\r\n${head.forwarded}\r\n`;
+}
+
+/** The head of a response that switches protocols, RFC 9110 §7.8. */
+export function switchHeadText(head: ResponseHead, setCookie: string): string {
+  const cookie = setCookie === '' ? '' : `Set-Cookie: ${setCookie}\r\n`;
+  return `HTTP/1.1 101 Switching Protocols\r\n${head.forwarded}${cookie}Connection: Upgrade\r\nUpgrade: ${head.upgrade}\r\n\r\n`;
+}
+
+/** The last lines of a head, RFC 9112 §9.3: silence means keeping the connection in 1.1 and closing it in 1.0. */
+export function connectionField(keepsAlive: boolean, isHttp10: boolean): string {
+  if (!keepsAlive) return 'Connection: close\r\n\r\n';
+  return isHttp10 ? 'Connection: keep-alive\r\n\r\n' : '\r\n';
+}
