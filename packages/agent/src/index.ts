@@ -28,4 +28,5 @@ export {
   type RegistrationFacts,
   toRegistration,
 } from './registration.ts';
+export { ONE_SIGNAL_MS } from './shutdown.ts';
 export { systemTimers, type TimerOptions, type Timers } from './timers.ts';

@@ -108,15 +108,19 @@ export class RollcallNode {
       this.#warn({ code: 'metric-failed' satisfies AgentCode, message: `metric ${name}: ${reason}; it is left out` }),
     );
     if (options.handleSignals !== false) {
-      this.#removeSignals = onShutdownSignals(process, {
-        drain: async (reason) => {
-          await this.#drain(reason);
-          await this.#leave();
+      this.#removeSignals = onShutdownSignals(
+        process,
+        {
+          drain: async (reason) => {
+            await this.#drain(reason);
+            await this.#leave();
+          },
+          close: async () => {
+            await Promise.all([...this.#servers.keys()].map((server) => closeServer(server, CLOSE_WAIT_MS)));
+          },
         },
-        close: async () => {
-          await Promise.all([...this.#servers.keys()].map((server) => closeServer(server, CLOSE_WAIT_MS)));
-        },
-      });
+        () => timers.nowMs(),
+      );
     }
   }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import { test } from 'node:test';
-import { onShutdownSignals, type SignalSource } from './shutdown.ts';
+import { ONE_SIGNAL_MS, onShutdownSignals, type SignalSource } from './shutdown.ts';
 
 class FakeProcess extends EventEmitter implements SignalSource {
   readonly pid: number;
@@ -40,7 +40,7 @@ const settle = () => new Promise(setImmediate);
 test('a signal drains, closes, and is raised again with nobody listening', async () => {
   const source = new FakeProcess();
   const step = steps(source.did);
-  onShutdownSignals(source, step);
+  onShutdownSignals(source, step, () => 0);
   source.emit('SIGTERM');
   await settle();
   assert.deepEqual(source.did, ['drain SIGTERM']);
@@ -53,7 +53,7 @@ test('a signal drains, closes, and is raised again with nobody listening', async
 test('process 1 of a container exits instead, because the kernel ignores its signals', async () => {
   const source = new FakeProcess(1);
   const step = steps(source.did);
-  onShutdownSignals(source, step);
+  onShutdownSignals(source, step, () => 0);
   source.emit('SIGINT');
   step.finish();
   await settle();
@@ -64,7 +64,7 @@ test('a program with a handler of its own ends by itself: nothing is closed or r
   const source = new FakeProcess();
   const step = steps(source.did);
   source.on('SIGTERM', () => source.did.push('own handler'));
-  onShutdownSignals(source, step);
+  onShutdownSignals(source, step, () => 0);
   source.emit('SIGTERM');
   step.finish();
   await settle();
@@ -74,8 +74,13 @@ test('a program with a handler of its own ends by itself: nothing is closed or r
 test('a second signal ends at once', async () => {
   const source = new FakeProcess();
   const step = steps(source.did);
-  onShutdownSignals(source, step);
+  let nowMs = 0;
+  onShutdownSignals(source, step, () => nowMs);
   source.emit('SIGINT');
+  nowMs = ONE_SIGNAL_MS - 1;
+  source.emit('SIGINT');
+  assert.deepEqual(source.did, ['drain SIGINT'], 'an echo of the first');
+  nowMs = ONE_SIGNAL_MS;
   source.emit('SIGINT');
   assert.deepEqual(source.did, ['drain SIGINT', 'kill 4711 SIGINT']);
 });
@@ -84,8 +89,8 @@ test('with two nodes in one process the later one raises the signal', async () =
   const source = new FakeProcess();
   const first = steps(source.did);
   const second = steps(source.did);
-  onShutdownSignals(source, first);
-  onShutdownSignals(source, second);
+  onShutdownSignals(source, first, () => 0);
+  onShutdownSignals(source, second, () => 0);
   source.emit('SIGTERM');
   first.finish();
   await settle();
@@ -98,7 +103,7 @@ test('with two nodes in one process the later one raises the signal', async () =
 test('nothing of it is left once it was taken back', () => {
   const source = new FakeProcess();
   const step = steps(source.did);
-  onShutdownSignals(source, step)();
+  onShutdownSignals(source, step, () => 0)();
   source.emit('SIGTERM');
   assert.deepEqual(source.did, []);
 });

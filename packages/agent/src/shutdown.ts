@@ -7,7 +7,8 @@
  * - The program has one: both run at once, because Node calls every listener. We drain and leave; ending is the
  *   program's matter. Its handler has to `await node.drain()` before it closes its server.
  *
- * A second signal ends at once: nothing more is waited for.
+ * A second signal ends at once: nothing more is waited for. Within 300 ms of the first it is the same one: Ctrl-C reaches
+ * the whole foreground group, and npm and `timeout` pass on to us what we have got already.
  */
 import { constants } from 'node:os';
 
@@ -33,24 +34,28 @@ export interface ShutdownSteps {
   close(): Promise<void>;
 }
 
+/** Signals closer together than this, in milliseconds, are one. */
+export const ONE_SIGNAL_MS = 300;
+
 /** Several nodes in one process know each other's listeners by it, even over two copies of this package. */
 const MARK = Symbol.for('rollcall.shutdown');
 
-/** Handles both signals until the returned function is called. */
-export function onShutdownSignals(source: SignalSource, steps: ShutdownSteps): () => void {
-  let isSecond = false;
+/** Handles both signals until the returned function is called. `nowMs` is monotonic. */
+export function onShutdownSignals(source: SignalSource, steps: ShutdownSteps, nowMs: () => number): () => void {
+  let firstAtMs: number | undefined;
   const listeners = new Map<ShutdownSignal, () => void>();
   const remove = () => {
     for (const [signal, listener] of listeners) source.off(signal, listener);
   };
   for (const signal of SIGNALS) {
     const listener = () => {
-      if (isSecond) {
+      if (firstAtMs !== undefined) {
+        if (nowMs() - firstAtMs < ONE_SIGNAL_MS) return;
         remove();
         raise(source, signal);
         return;
       }
-      isSecond = true;
+      firstAtMs = nowMs();
       void finish(source, signal, steps)
         .then(remove)
         .then(() => raise(source, signal));

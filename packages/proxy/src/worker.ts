@@ -21,6 +21,8 @@ const FIRST_SNAPSHOT_MS = 2_000;
 const LEARNING_MS = 10_000;
 /** How long upgraded connections of a stopped node go on, milliseconds. */
 const STOPPED_TUNNEL_MS = 5_000;
+/** Between two probes of a node that is ejected and suspect, milliseconds. */
+const SUSPECT_PROBE_MS = 1_000;
 /** How long those of a node that is gone go on; usually they are broken already, milliseconds. */
 const GONE_TUNNEL_MS = 1_000;
 
@@ -76,7 +78,11 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     probe: tcpProbe,
     now,
     delay,
-    onResult: (node, isGood) => ejections.observe(node, isGood ? 'probe-good' : 'probe-bad', now()),
+    onResult: (node, isGood) => {
+      // A port that accepts proves nothing while the node's own heartbeats are missing: somebody else may have it now.
+      if (isGood && node.isEjected && node.liveness !== 'up') probes.scheduleAt(node, now() + SUSPECT_PROBE_MS);
+      else ejections.observe(node, isGood ? 'probe-good' : 'probe-bad', now());
+    },
   });
   ejections.probes = probes;
   const router = new ClusterRouter({
@@ -122,7 +128,8 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       // What Node measures includes the time between two samples.
       const loopDelayMs = loopDelay.mean / 1e6 - LOOP_SAMPLE_MS;
       loopDelay.reset();
-      return engine.counters(loopDelayMs > 0 ? loopDelayMs : 0);
+      // Without a sample since the last counters there is no mean.
+      return engine.counters(Number.isNaN(loopDelayMs) ? 0 : Math.max(0, loopDelayMs));
     },
     answer: (question) => (question.type === 'explain' ? explain(router, question, now()) : engine.scoreboard()),
     onApplied: () => {

@@ -1,3 +1,4 @@
+import { ONE_SIGNAL_MS } from '@rollcall/agent';
 import { DEFAULT_CONTROL_PORT, DEFAULT_PROXY_PORT } from '@rollcall/protocol';
 import { Command, Option } from 'commander';
 import { parseListenAddress } from '../address.ts';
@@ -138,13 +139,15 @@ export function superviseFrom(flags: UpFlags): Promise<Supervisor> {
 /** Serves until the first SIGINT or SIGTERM, then ends in order; a second one ends everything at once. */
 export function untilSignalled(supervisor: Pick<Supervisor, 'close' | 'kill'>): Promise<void> {
   return new Promise((resolve, reject) => {
-    let isClosing = false;
+    let firstMs: number | undefined;
     const onSignal = (): void => {
-      if (isClosing) {
+      if (firstMs !== undefined) {
+        // npm and `timeout` pass on what the whole group has already got.
+        if (performance.now() - firstMs < ONE_SIGNAL_MS) return;
         supervisor.kill();
         process.exit(EXIT.failed);
       }
-      isClosing = true;
+      firstMs = performance.now();
       supervisor.close().then(resolve, reject);
     };
     process.on('SIGINT', onSignal);

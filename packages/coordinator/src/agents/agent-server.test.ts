@@ -230,6 +230,7 @@ describe('a stranger at the door', () => {
     assert.equal(await TestSocket.refusal(url, [AGENT_SUBPROTOCOL], bearer('wrong')), 401);
     assert.equal(await TestSocket.refusal(url, [AGENT_SUBPROTOCOL]), 401);
     assert.equal(await TestSocket.refusal(url, [AGENT_SUBPROTOCOL], bearer(TEST_FEED_TOKEN)), 403);
+    assert.equal(await TestSocket.refusal(url, [AGENT_SUBPROTOCOL], bearer(started.adminToken)), 403);
     await agent(started, 'secret');
   });
 
@@ -247,6 +248,7 @@ describe('a stranger at the door', () => {
       codes.add(await TestSocket.refusal(url, [AGENT_SUBPROTOCOL], options));
     }
     assert.deepEqual([...codes], [401, 429]);
+    assert.equal((await started.api('/v1/nodes')).status, 200);
   });
 });
 

@@ -32,7 +32,7 @@ export interface GateOptions {
   readonly controlHosts: readonly string[];
 }
 
-/** Wrong tokens from one address: then 429 until the bucket has refilled. A wrongly configured agent stays below it. */
+/** Wrong tokens from one address at one door: beyond it 429 until the bucket has refilled. */
 const FAILURES = { burst: 20, perSecond: 0.5 };
 const MAX_ADDRESSES = 10_000;
 const LOGIN_COOKIE = 'rollcall_login';
@@ -57,12 +57,14 @@ export class Gate {
     // Those who come to register a node by PUT come from where nodes are, not from where operators are.
     const stranger = needed === 'join' ? undefined : this.#stranger(request);
     if (stranger) return stranger;
-    const identity = this.#identify(request, peerOf(request));
+    const identity = this.#identify(request, 'admin');
     if ('code' in identity) return identity;
     if (identity.by !== 'token') {
       const misuse = this.#misuse(request);
       if (misuse) return misuse;
     }
+    // Operators add nodes too, and stay operators.
+    if (needed === 'join' && isAllowed(identity.role, 'operator')) return identity;
     return this.#authorize(identity, needed);
   }
 
@@ -71,10 +73,10 @@ export class Gate {
     return this.#stranger(request) ?? this.#misuse(request);
   }
 
-  /** The same for the upgrade of an agent or a worker. */
+  /** The same for the upgrade of an agent or a worker. Operators are neither. */
   admitUpgrade(request: IncomingMessage, needed: 'join' | 'proxy'): Identity | Fault {
     if (request.headers.origin !== undefined) return fault('forbidden', 'upgrades from web pages (Origin) are refused');
-    const identity = this.#identify(request, peerOf(request));
+    const identity = this.#identify(request, 'upgrade');
     return 'code' in identity ? identity : this.#authorize(identity, needed);
   }
 
@@ -102,8 +104,6 @@ export class Gate {
   #authorize(identity: Identity, needed: Role): Identity | Fault {
     const { role, by } = identity;
     if (isAllowed(role, needed)) return identity;
-    // Operators add nodes too, and stay operators.
-    if (needed === 'join' && isAllowed(role, 'operator')) return identity;
     if (needed === 'join' && by === 'loopback' && !this.#options.tokens.canJoin)
       return { name: JOIN_NAME, role: 'join', by };
     if (by === 'loopback')
@@ -111,9 +111,11 @@ export class Gate {
     return fault('forbidden', `the token ${identity.name} has the role ${role}; this needs ${needed}`);
   }
 
-  #identify(request: IncomingMessage, peer: IpAddress | undefined): Identity | Fault {
+  #identify(request: IncomingMessage, door: 'admin' | 'upgrade'): Identity | Fault {
+    const peer = peerOf(request);
     const { authorization } = request.headers;
-    if (authorization !== undefined) return this.#byToken(authorization, peer);
+    // Agents with a wrong token must not lock the operator beside them out.
+    if (authorization !== undefined) return this.#byToken(authorization, `${door} ${limitKey(peer)}`);
     const cookie = cookieValue(request.headers.cookie, cookieName(request));
     if (cookie !== undefined && this.#options.logins.isValid(cookie))
       return { name: ADMIN_NAME, role: 'admin', by: 'cookie' };
@@ -121,8 +123,7 @@ export class Gate {
     return fault('unauthenticated', 'the token is missing');
   }
 
-  #byToken(authorization: string, peer: IpAddress | undefined): Identity | Fault {
-    const key = limitKey(peer);
+  #byToken(authorization: string, key: string): Identity | Fault {
     const nowMs = this.#options.clocks.nowMs();
     if (this.#failures.isEmpty(key, nowMs)) return fault('rate-limited', 'too many wrong tokens from this address');
     const [, token] = /^Bearer +(\S+)$/i.exec(authorization) ?? [];

@@ -11,6 +11,7 @@ test('IPv4 in IPv6 clothes is IPv4', () => {
   assert.equal(parseIp('::ffff:127.0.0.1')?.toString(), '127.0.0.1');
   assert.equal(parseIp('[::ffff:7f00:1]')?.toString(), '127.0.0.1');
   assert.ok(isLoopback(parseIp('::ffff:7f00:1')));
+  assert.equal(parseIp('fe80::1%eth0')?.toString(), 'fe80::1');
 });
 
 test('loopback is by address or by name', () => {

@@ -5,9 +5,10 @@ import ipaddr from 'ipaddr.js';
 /** A parsed address. IPv4 in IPv6 clothes (`::ffff:10.0.0.1`) is IPv4 here. */
 export type IpAddress = ipaddr.IPv4 | ipaddr.IPv6;
 
-/** Parses an address as sockets report it: dotted decimal, or IPv6 with or without a zone. `undefined` for anything else. */
+/** Parses an address as sockets report it: dotted decimal, or IPv6, whose zone is dropped. `undefined` for anything else. */
 export function parseIp(text: string): IpAddress | undefined {
-  const bare = text.startsWith('[') && text.endsWith(']') ? text.slice(1, -1) : text;
+  const unbracketed = text.startsWith('[') && text.endsWith(']') ? text.slice(1, -1) : text;
+  const bare = unbracketed.replace(/%[A-Za-z0-9._-]+$/, '');
   if (ipaddr.IPv4.isValidFourPartDecimal(bare)) return ipaddr.IPv4.parse(bare);
   if (!bare.includes(':') || !ipaddr.IPv6.isValid(bare)) return undefined;
   const address = ipaddr.IPv6.parse(bare);
@@ -19,7 +20,7 @@ export function isLoopback(address: IpAddress | undefined): boolean {
   return address?.range() === 'loopback';
 }
 
-/** True when both are the same address; zones are not compared. */
+/** True when both are the same address. */
 export function isSameAddress(one: IpAddress, other: IpAddress): boolean {
   return one.kind() === other.kind() && one.toNormalizedString() === other.toNormalizedString();
 }

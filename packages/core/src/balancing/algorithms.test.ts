@@ -113,3 +113,7 @@ void test('adaptive finds the few fast nodes among hundreds', () => {
     if (algorithm.pick(nodes, { nowMs: 0, isNewSession: false }, NONE)?.live.inFlight === 0) idle++;
   assert.ok(idle > 990, `${idle} of 1000`);
 });
+
+void test('round-robin scores a node it has not seen by its weight', () => {
+  assert.equal(make('round-robin').score?.(candidate('new', { weight: 3 }), { nowMs: 0, isNewSession: false }), -3);
+});

@@ -13,7 +13,7 @@ import {
 import { candidate } from '../testing/algorithm-contract.ts';
 import { buildContextTable, type ContextTable, EMPTY_CONTEXT_MS } from './context-table.ts';
 import type { MemberNode } from './member-node.ts';
-import type { ServedContext } from './served-context.ts';
+import { ServedContext } from './served-context.ts';
 
 interface TestNode extends MemberNode {
   liveness: FeedLiveness;
@@ -129,6 +129,8 @@ void test('a path that a node could read as another context is ambiguous', () =>
     '/%61pp',
     '/app%2fdeep',
     '/app/..;/x',
+    '/app;%2f/%64eep',
+    '/app/..?x=1',
     '/app/..;a=b/x',
     '/app;x/deep',
     '/app/deep/..',
@@ -246,4 +248,11 @@ void test('the contexts of a node are found by its id', () => {
   const table = build([node('a', { hosts: ['x.example', 'y.example'], paths: ['/', '/app'] }), node('b')]);
   assert.equal(table.contextsOf(parseNodeId('a')!).length, 4);
   assert.equal(table.contextsOf(parseNodeId('nobody')!).length, 0);
+});
+
+void test('a member that does not serve the context takes nothing', () => {
+  const app = node('a', { paths: ['/app'] });
+  const root = { host: app.hosts[0]!, path: parseContextPath('/')!, balancer: app.balancer };
+  const context = new ServedContext<TestNode, string>(root, [app], '', undefined);
+  assert.deepEqual([context.forNew.length, context.keepsSessions(app)], [0, false]);
 });

@@ -25,6 +25,8 @@ void test('our own cookie comes first, then cookies in their order, then path, t
     ['JSESSIONID=b.old', '/x;jsessionid=c.n1?_s=d.n2', 'path jsessionid', 'n1'],
     ['', '/x?_s=d.n2', 'query _s', 'n2'],
     ['rc_route=n1', '/', 'cookie rc_route', 'n1'],
+    ['', '/x;jsessionid=a;jsessionid=b.n1', 'path jsessionid', 'n1'],
+    ['', '/x?_s=a&_s=b.n2', 'query _s', 'n2'],
     ['rc_route=a.gone; rc_route="b.n2"', '/', 'cookie rc_route', 'n2'],
   ];
   for (const [cookie, target, from, route] of steps) {

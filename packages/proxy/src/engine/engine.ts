@@ -112,6 +112,11 @@ export class Engine {
     for (const client of this.#state.clients) if (client.tunnel?.node === node) client.tunnel.endWithin(graceMs);
   }
 
+  /** Acts upon every deadline that has passed; the engine does so by itself several times a second. */
+  checkDeadlines(): void {
+    this.#state.sweep.sweep();
+  }
+
   /** Totals since the start, and what is present now. */
   counters(loopDelayMs: number): WorkerCounters {
     const { statusClasses, latencyBuckets, ...totals } = this.#state.totals;

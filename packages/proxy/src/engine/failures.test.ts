@@ -1,0 +1,322 @@
+import assert from 'node:assert/strict';
+import net from 'node:net';
+import { test } from 'node:test';
+import { startLane } from './lane.fixture.ts';
+import { answering, ok } from './raw-node.fixture.ts';
+import { upstreamNode } from './scripted-router.fixture.ts';
+import { withLane } from './with-lane.fixture.ts';
+
+const HOST = 'Host: shop.example\r\n';
+const GET = `GET /a HTTP/1.1\r\n${HOST}\r\n`;
+const POST = `POST /a HTTP/1.1\r\n${HOST}Content-Length: 5\r\n\r\nhello`;
+
+/** A port where nothing listens. */
+async function deadPort(): Promise<number> {
+  const server = net.createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
+
+test('a refused connect goes to another node, also with a POST, and the router is told at once', () =>
+  withLane(startLane([answering(() => ok())]), async (lane) => {
+    lane.router.nodes.unshift(upstreamNode('dead', await deadPort()));
+    const client = await lane.connect();
+    assert.match(await client.write(POST).sees('\r\n\r\nok'), /^HTTP\/1\.1 200/);
+    assert.deepEqual(lane.router.told, [
+      'send dead',
+      'connect dead refused',
+      'end dead failed',
+      'again refused',
+      'send n1',
+      'head n1 200',
+      'end n1 ok',
+    ]);
+    assert.ok(lane.nodes[0]!.connections[0]!.received.endsWith('hello'));
+    assert.equal(lane.engine.counters(0).failovers, 1);
+  }));
+
+test('without retries a refused connect is 502', () =>
+  withLane(startLane([answering(() => ok())]), async (lane) => {
+    lane.router.nodes.unshift(upstreamNode('dead', await deadPort()));
+    lane.router.retries = 0;
+    const client = await lane.connect();
+    assert.match(await client.write(GET).sees('\n'), /^HTTP\/1\.1 502/);
+  }));
+
+test('a GET whose node breaks off before any answer is tried at another node', () =>
+  withLane(
+    startLane([(connection) => connection.heads().then(() => connection.socket.destroy()), answering(() => ok())]),
+    async (lane) => {
+      const client = await lane.connect();
+      assert.match(await client.write(GET).sees('\r\n\r\nok'), /^HTTP\/1\.1 200/);
+    },
+  ));
+
+test('a POST whose node breaks off is answered 502 and never sent again', () =>
+  withLane(
+    startLane([
+      (connection) =>
+        connection.until(() => connection.received.endsWith('hello')).then(() => connection.socket.destroy()),
+      answering(() => ok()),
+    ]),
+    async (lane) => {
+      const client = await lane.connect();
+      assert.match(await client.write(POST).sees('request '), /^HTTP\/1\.1 502/);
+      assert.equal(lane.nodes[1]!.connections.length, 0);
+      assert.ok(lane.router.told.includes('end n1 failed'));
+    },
+  ));
+
+test('a GET on a reused connection that the node has closed meanwhile goes to the same node on a fresh one', () =>
+  withLane(
+    startLane(
+      [
+        (connection, number) => {
+          let requests = 0;
+          connection.socket.on('data', () => {
+            if (++requests === 2 && number === 1) connection.socket.resetAndDestroy();
+            else connection.write(ok(`by ${number}`));
+          });
+        },
+      ],
+      { keepAliveMs: 60_000 },
+    ),
+    async (lane) => {
+      const client = await lane.connect();
+      await client.write(GET).sees('by 1');
+      await client.write(GET).sees('by 2');
+      assert.deepEqual(lane.router.told, [
+        'send n1',
+        'head n1 200',
+        'end n1 ok',
+        'send n1',
+        'head n1 200',
+        'end n1 ok',
+      ]);
+      assert.equal(lane.engine.counters(0).retries, 1);
+      assert.equal(lane.engine.counters(0).failovers, 0);
+    },
+  ));
+
+test('a POST takes no idle connection that its node, of unknown keep-alive, may be about to close', () => {
+  let nowMs = 1_000;
+  return withLane(
+    startLane([(connection, number) => connection.socket.on('data', () => connection.write(ok(`by ${number}`)))], {
+      now: () => nowMs,
+    }),
+    async (lane) => {
+      const client = await lane.connect();
+      await client.write(POST).sees('by 1');
+      nowMs += 150;
+      client.received = '';
+      await client.write(POST).sees('by 1');
+      nowMs += 250;
+      await client.write(POST).sees('by 2');
+      nowMs += 900;
+      client.received = '';
+      await client.write(GET).sees('by 2');
+    },
+  );
+});
+
+test('an answer that the node does not finish is seen as unfinished', () =>
+  withLane(
+    startLane([
+      answering((target, { socket }) => {
+        setImmediate(() => socket.end());
+        if (target === '/length') return 'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf';
+        return 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n';
+      }),
+    ]),
+    async (lane) => {
+      for (const target of ['/length', '/chunked']) {
+        const client = await lane.connect();
+        const answer = await client.write(`GET ${target} HTTP/1.1\r\n${HOST}\r\n`).ended();
+        assert.match(answer, /half(?:\r\n)?$/);
+      }
+      const old = await lane.connect();
+      const errors: string[] = [];
+      old.socket.on('error', (error: NodeJS.ErrnoException) => errors.push(error.code ?? ''));
+      old.write('GET /chunked HTTP/1.0\r\n\r\n');
+      await old.closed();
+      assert.deepEqual(errors, ['ECONNRESET'], 'only a reset shows an HTTP/1.0 client that the answer is not whole');
+    },
+  ));
+
+test('what is not HTTP is 502, and nothing of it reaches the client', () =>
+  withLane(startLane([answering(() => 'SSH-2.0-OpenSSH POISON\r\n\r\n')]), async (lane) => {
+    const client = await lane.connect();
+    const answer = await client.write(GET).sees('request ');
+    assert.match(answer, /^HTTP\/1\.1 502/);
+    assert.ok(!answer.includes('POISON'));
+  }));
+
+test('octets behind an answer are not an answer: their connection is closed, never used again', () =>
+  withLane(
+    startLane(
+      [
+        (connection, number) =>
+          connection.socket.on('data', () =>
+            connection.write(number === 1 ? `${ok('first')}${ok('POISON')}` : ok('second')),
+          ),
+      ],
+      { keepAliveMs: 60_000 },
+    ),
+    async (lane) => {
+      const client = await lane.connect();
+      await client.write(GET).sees('first');
+      await (await lane.nodes[0]!.connection()).closed();
+      assert.ok(!(await client.write(GET).sees('second')).includes('POISON'));
+    },
+  ));
+
+test('an idle connection on which the node speaks up is closed', () =>
+  withLane(startLane([answering(() => ok())], { keepAliveMs: 60_000 }), async (lane) => {
+    const client = await lane.connect();
+    await client.write(GET).sees('\r\n\r\nok');
+    const [connection] = lane.nodes[0]!.connections;
+    connection!.write(ok('POISON'));
+    await connection!.closed();
+    client.received = '';
+    assert.match(await client.write(GET).sees('\r\n\r\nok'), /ok$/);
+    assert.equal(lane.nodes[0]!.connections.length, 2);
+  }));
+
+test('an early answer reaches the client while its body still flows, and both connections end after it', () =>
+  withLane(
+    startLane(
+      [
+        async (connection) => {
+          await connection.heads();
+          connection.write(ok('too big', 'X-Early: 1\r\n'));
+        },
+      ],
+      { keepAliveMs: 60_000 },
+    ),
+    async (lane) => {
+      const client = await lane.connect();
+      client.write(`POST /a HTTP/1.1\r\n${HOST}Content-Length: 1000000\r\n\r\nsome`);
+      assert.match(await client.ended(), /X-Early: 1\r\n[\s\S]*Connection: close\r\n\r\ntoo big$/);
+      await (await lane.nodes[0]!.connection()).closed();
+    },
+  ));
+
+test('a body that breaks its framing ends the request at the node unfinished, and is 400 for the client', () =>
+  withLane(startLane([() => {}]), async (lane) => {
+    const client = await lane.connect();
+    client.write(`POST /a HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\n\r\n4\r\nwell\r\n`);
+    await lane.told('send n1');
+    const connection = await lane.nodes[0]!.connection();
+    await connection.until(() => connection.received.includes('well'));
+    client.write('zz\r\n');
+    assert.match(await client.ended(), /^HTTP\/1\.1 400/);
+    await lane.told('end n1 client');
+    await connection.closed();
+    assert.ok(!connection.received.includes('0\r\n\r\n'));
+  }));
+
+test('a client that breaks off takes its request at the node with it', () =>
+  withLane(startLane([() => {}]), async (lane) => {
+    const client = await lane.connect();
+    client.write(GET);
+    await lane.told('send n1');
+    client.socket.resetAndDestroy();
+    await (await lane.nodes[0]!.connection()).closed();
+    assert.deepEqual(lane.router.told, ['send n1', 'end n1 client']);
+  }));
+
+test('a client that closes quietly while nothing can be written to it is found out', () =>
+  withLane(startLane([() => {}]), async (lane) => {
+    const client = await lane.connect();
+    client.write(GET);
+    await lane.told('send n1');
+    client.close();
+    await (await lane.nodes[0]!.connection()).closed();
+    assert.deepEqual(lane.router.told, ['send n1', 'end n1 client']);
+  }));
+
+test('errors are told in the form the client reads', () =>
+  withLane(startLane([], { unavailableHint: 'rollcall run -- YOUR PROGRAM' }), async (lane) => {
+    lane.router.choice = 'unavailable';
+    const client = await lane.connect();
+    const text = await client.write(GET).sees('request ');
+    assert.match(text, /^HTTP\/1\.1 503 [\s\S]*Retry-After: 2\r\n[\s\S]*no server available\nrollcall run/);
+    client.received = '';
+    const html = await client.write(`GET /a HTTP/1.1\r\n${HOST}Accept: text/html\r\n\r\n`).sees('</html>');
+    assert.match(html, /Content-Type: text\/html/);
+    client.received = '';
+    const json = await client.write(`GET /a HTTP/1.1\r\n${HOST}Accept: application/json\r\n\r\n`).sees('}\n');
+    assert.equal(JSON.parse(json.slice(json.indexOf('{'))).status, 503);
+    assert.equal(lane.engine.counters(0).unavailable, 3);
+  }));
+
+test('the operator has pages of their own for browsers', () =>
+  withLane(startLane([], { errorPages: new Map([[404, Buffer.from('<p>Où?</p>')]]) }), async (lane) => {
+    lane.router.choice = 'not-found';
+    const client = await lane.connect();
+    const html = await client.write(`GET /a HTTP/1.1\r\n${HOST}Accept: text/html\r\n\r\n`).sees('</p>');
+    assert.match(html, /^HTTP\/1\.1 404 /);
+    assert.equal(Buffer.from(html.slice(html.indexOf('<p>')), 'latin1').toString(), '<p>Où?</p>');
+  }));
+
+test('a request that waits for a node is sent, with its body, once there is one', () =>
+  withLane(
+    startLane([
+      (connection) =>
+        void connection.until(() => connection.received.endsWith('hello')).then(() => connection.write(ok())),
+    ]),
+    async (lane) => {
+      lane.router.choice = 'wait';
+      lane.router.parkMs = 60_000;
+      const client = await lane.connect();
+      client.write(`POST /a HTTP/1.1\r\n${HOST}Content-Length: 5\r\n\r\nhe`);
+      const other = await lane.connect();
+      await other.write(`GET /b HTTP/1.1\r\n${HOST}\r\n`).until(() => true);
+      client.write('llo');
+      while (lane.router.heads.length < 2) await new Promise((resolve) => setImmediate(resolve));
+      lane.router.choice = undefined;
+      lane.router.onChange();
+      assert.match(await client.sees('\r\n\r\nok'), /^HTTP\/1\.1 200/);
+    },
+  ));
+
+test('who waits too long for a node is told 503, and so is one more than may wait', () => {
+  let nowMs = 0;
+  return withLane(startLane([], { now: () => nowMs, limits: { maxWaiting: 1 } }), async (lane) => {
+    lane.router.choice = 'wait';
+    const first = await lane.connect();
+    first.write(GET);
+    while (lane.router.heads.length < 1) await new Promise((resolve) => setImmediate(resolve));
+    const second = await lane.connect();
+    assert.match(await second.write(GET).sees('\r\n\r\n'), /^HTTP\/1\.1 503/);
+    nowMs += lane.router.parkMs;
+    lane.engine.checkDeadlines();
+    assert.match(await first.sees('\r\n\r\n'), /^HTTP\/1\.1 503/);
+  });
+});
+
+test('a node that is gone loses its idle connections', () =>
+  withLane(startLane([answering(() => ok())], { keepAliveMs: 60_000 }), async (lane) => {
+    const client = await lane.connect();
+    await client.write(GET).sees('\r\n\r\nok');
+    lane.router.onNodeGone(lane.router.nodes[0]!);
+    await (await lane.nodes[0]!.connection()).closed();
+  }));
+
+test('closing lets requests finish, and tells their clients that it was the last', () =>
+  withLane(startLane([() => {}]), async (lane) => {
+    const idle = await lane.connect();
+    const client = await lane.connect();
+    client.write(GET);
+    await lane.told('send n1');
+    const connection = await lane.nodes[0]!.connection();
+    await connection.heads();
+    const closing = lane.engine.close(60_000);
+    await idle.ended();
+    connection.write(ok());
+    assert.match(await client.ended(), /Connection: close\r\n\r\nok$/);
+    client.close();
+    await closing;
+  }));

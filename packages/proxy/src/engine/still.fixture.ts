@@ -1,0 +1,8 @@
+/** Resolves when a counter has stood still for some turns of the loop: nothing moves any more. */
+export async function still(read: () => number): Promise<void> {
+  for (let same = 0, last = -1; same < 200; same++) {
+    await new Promise((resolve) => setImmediate(resolve));
+    if (read() !== last) same = 0;
+    last = read();
+  }
+}

@@ -1,0 +1,154 @@
+import assert from 'node:assert/strict';
+import { createHash, randomBytes } from 'node:crypto';
+import { test } from 'node:test';
+import { ManualClock } from '@rollcall/core/testing';
+import { type Lane, startLane } from './lane.fixture.ts';
+import type { RawClient } from './raw-client.fixture.ts';
+import type { RawNodeConnection } from './raw-node.fixture.ts';
+import { withLane } from './with-lane.fixture.ts';
+
+const ASK =
+  'GET /ws HTTP/1.1\r\nHost: shop.example\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n';
+const AGREED = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n';
+
+/** Agrees to an upgrade and then leaves the connection to the test. */
+const agreeing = (connection: RawNodeConnection): void => {
+  void connection.heads().then(() => connection.write(AGREED));
+};
+
+async function upgrade(lane: Lane): Promise<{ client: RawClient; node: RawNodeConnection }> {
+  const client = await lane.connect();
+  await client.write(ASK).sees('\r\n\r\n');
+  const node = await lane.nodes[0]!.connection();
+  node.received = '';
+  client.received = '';
+  return { client, node };
+}
+
+test('an upgrade that both sides agree upon is a tunnel, counted apart from requests in flight', () =>
+  withLane(startLane([agreeing]), async (lane) => {
+    const client = await lane.connect();
+    const head = await client.write(ASK).sees('\r\n\r\n');
+    assert.equal(head, AGREED);
+    const node = await lane.nodes[0]!.connection();
+    assert.match(node.received, /\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n$/);
+    client.write('to node');
+    await node.until(() => node.received.endsWith('to node'));
+    node.write('to client');
+    await client.sees('to client');
+    assert.equal(lane.router.nodes[0]!.tally.tunnels, 1);
+    assert.equal(lane.router.nodes[0]!.live.inFlight, 0);
+    assert.equal(lane.engine.scoreboard().connections[0]!.state, 'tunnel');
+    client.close();
+    await node.closed();
+    assert.equal(lane.router.nodes[0]!.tally.tunnels, 0);
+  }));
+
+test('what the node sends right behind its 101, and the client before it, is not lost', () =>
+  withLane(
+    startLane([(connection) => void connection.heads().then(() => connection.write(`${AGREED}early`))]),
+    async (lane) => {
+      const client = await lane.connect();
+      client.write(`${ASK}also early`);
+      assert.ok((await client.sees('early')).endsWith('early'));
+      const node = await lane.nodes[0]!.connection();
+      await node.until(() => node.received.endsWith('also early'));
+    },
+  ));
+
+test('one side may end while the other still sends', () =>
+  withLane(startLane([agreeing]), async (lane) => {
+    const { client, node } = await upgrade(lane);
+    client.socket.end('last words');
+    await node.until(() => node.received === 'last words' && node.socket.readableEnded);
+    const long = 'x'.repeat(3_000_000);
+    node.socket.end(long);
+    assert.equal((await client.ended()).length, long.length);
+    await lane.nodes[0]!.connections[0]!.closed();
+  }));
+
+test('a refused upgrade is an ordinary answer', () =>
+  withLane(
+    startLane([
+      (connection) =>
+        void connection.heads().then(() => connection.write('HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno')),
+    ]),
+    async (lane) => {
+      const client = await lane.connect();
+      assert.match(await client.write(ASK).sees('\r\n\r\nno'), /^HTTP\/1\.1 403/);
+      assert.equal(lane.router.nodes[0]!.tally.tunnels, 0);
+    },
+  ));
+
+test('a 101 nobody asked for, or to another protocol, is 502', () =>
+  withLane(
+    startLane([
+      (connection) =>
+        void connection
+          .heads()
+          .then(() =>
+            connection.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\nRAW'),
+          ),
+    ]),
+    async (lane) => {
+      for (const text of [ASK, 'GET /a HTTP/1.1\r\nHost: shop.example\r\n\r\n']) {
+        const client = await lane.connect();
+        const answer = await client.write(text).sees('request ');
+        assert.match(answer, /^HTTP\/1\.1 502/);
+        assert.ok(!answer.includes('RAW'));
+      }
+    },
+  ));
+
+test('other protocols than WebSocket are not offered to the node', () =>
+  withLane(startLane([(connection) => void connection.heads()]), async (lane) => {
+    const client = await lane.connect();
+    client.write(
+      'GET /a HTTP/1.1\r\nHost: shop.example\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AA\r\n\r\n',
+    );
+    const node = await lane.nodes[0]!.connection();
+    await node.heads();
+    assert.doesNotMatch(node.received, /upgrade|http2-settings|connection:/i);
+  }));
+
+test('a silent tunnel ends after its idle time, and one whose node is stopped after the grace, however busy', () => {
+  const clock = new ManualClock();
+  return withLane(startLane([agreeing], { now: () => clock.nowMs() }), async (lane) => {
+    const silent = await upgrade(lane);
+    clock.advance(3_600_001);
+    lane.engine.checkDeadlines();
+    await silent.client.ended();
+    await silent.node.closed();
+
+    const client = await lane.connect();
+    await client.write(ASK).sees('\r\n\r\n');
+    const node = await lane.nodes[0]!.connection(2);
+    lane.engine.endTunnels(lane.router.nodes[0]!, 5_000);
+    clock.advance(4_000);
+    lane.engine.checkDeadlines();
+    client.write('still here');
+    await node.until(() => node.received.endsWith('still here'));
+    clock.advance(1_001);
+    lane.engine.checkDeadlines();
+    await node.closed();
+    await client.ended();
+  });
+});
+
+test('megabytes go both ways at once, unchanged, through sides that stall', () =>
+  withLane(startLane([agreeing]), async (lane) => {
+    const { client, node } = await upgrade(lane);
+    const payload = randomBytes(6_000_000).toString('latin1');
+    const digest = createHash('sha256').update(payload, 'latin1').digest('hex');
+    client.socket.pause();
+    node.socket.pause();
+    client.write(payload);
+    node.write(payload);
+    await new Promise((resolve) => setImmediate(resolve));
+    client.socket.resume();
+    node.socket.resume();
+    await client.until(() => client.received.length === payload.length);
+    await node.until(() => node.received.length === payload.length);
+    for (const { received } of [client, node])
+      assert.equal(createHash('sha256').update(received, 'latin1').digest('hex'), digest);
+  }));

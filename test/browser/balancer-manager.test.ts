@@ -1,0 +1,159 @@
+/** balancer-manager and server-status as an operator meets them: a real browser, a real coordinator and proxy. */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import type { Browser, BrowserContext, Locator, Page } from 'playwright-core';
+import { launchChromium, noChromium } from './chromium.ts';
+import { SmallCluster } from './small-cluster.ts';
+
+/** Where screenshots go, for whoever wants to see the pages: `ROLLCALL_SCREENSHOTS=DIR`. */
+const SCREENSHOTS = process.env['ROLLCALL_SCREENSHOTS'];
+
+describe('balancer-manager in a browser', { skip: noChromium }, () => {
+  let browser: Browser;
+  let visitor: BrowserContext;
+  let page: Page;
+  let cluster: SmallCluster;
+  /** What the browser complained about: broken scripts, refused content. */
+  const complaints: string[] = [];
+
+  before(async () => {
+    cluster = await SmallCluster.start();
+    browser = await launchChromium();
+    visitor = await browser.newContext({ viewport: { width: 1440, height: 900 } });
+    page = await visitor.newPage();
+    page.setDefaultTimeout(15_000);
+    page.on('pageerror', (error) => complaints.push(error.message));
+    page.on('console', (message) => {
+      // What the network refuses is what some of these tests are about.
+      if (message.type() === 'error' && !/Failed to load resource|ERR_/.test(message.text()))
+        complaints.push(message.text());
+    });
+  });
+
+  after(async () => {
+    await browser?.close();
+    await cluster?.close();
+  });
+
+  const row = (id: string): Locator => page.locator(`tr[data-node="${id}"]`);
+  const button = (id: string, verb: string): Locator => row(id).getByRole('button', { name: verb });
+  const trouble = (): Locator => page.locator('#trouble');
+  const dialog = (): Locator => page.locator('dialog[open]');
+  const textOf = async (locator: Locator): Promise<string> => (await locator.textContent()) ?? '';
+  const screenshot = async (name: string): Promise<void> => {
+    if (SCREENSHOTS !== undefined) await page.screenshot({ path: `${SCREENSHOTS}/${name}.png`, fullPage: true });
+  };
+  test('with no nodes it shows the command that adds one', async () => {
+    const response = await page.goto(`${cluster.controlUrl}/balancer-manager`);
+    assert.match(response?.headers()['content-security-policy'] ?? '', /default-src 'none'; script-src 'self'/);
+    await page.getByText(`rollcall run --coordinator ${cluster.controlUrl}`).waitFor();
+    await screenshot('empty');
+  });
+
+  test('nodes appear without a reload, with their numbers', async () => {
+    await page.evaluate('window.isSamePage = true');
+    await cluster.addNode('shop-1', { balancer: 'shop', contexts: ['/'], load: 0.25, sessions: 12 });
+    await cluster.addNode('shop-2', { balancer: 'shop', contexts: ['/'], load: 0.9, sessions: 40, ttlMs: 600_000 });
+    await cluster.addNode('wiki-1', { balancer: 'wiki', contexts: ['/wiki'] });
+    await row('wiki-1').waitFor();
+    const text = await textOf(row('shop-1'));
+    for (const shown of ['shop-1', 'http://127.0.0.1:', 'enabled', 'up', '75', '12'])
+      assert.ok(text.includes(shown), text);
+    assert.ok((await textOf(row('shop-2'))).includes('10'), 'the load factor is shown, higher is freer');
+    assert.equal(await page.evaluate('window.isSamePage'), true);
+  });
+
+  test('requests show in the rows while the page is open', async () => {
+    const requests = row('wiki-1').getByRole('cell', { name: '7', exact: true });
+    assert.equal(await requests.count(), 0);
+    for (let count = 0; count < 7; count++) assert.equal((await fetch(`${cluster.proxyUrl}/wiki`)).status, 200);
+    // Each of them is a new session too; the last cell that says so is the one of the requests.
+    await requests.last().waitFor();
+  });
+
+  test('without a login a verb is refused and the page says how to get one', async () => {
+    await button('shop-1', 'drain').click();
+    await dialog().getByRole('button', { name: 'drain' }).click();
+    await trouble().getByText('login link').waitFor();
+    assert.equal((await cluster.node('shop-1'))['status'], 'enabled');
+    await screenshot('no-login');
+  });
+
+  test('a drain with its reason, its progress and its event', async () => {
+    await page.goto(cluster.loginUrl);
+    await page.waitForURL('**/balancer-manager');
+    await button('shop-1', 'drain').click();
+    await screenshot('drain-dialog');
+    await dialog().getByRole('textbox').fill('deploy <b>1.5</b> <img src=x onerror=alert(1)>');
+    await dialog().getByRole('button', { name: 'drain' }).click();
+    await row('shop-1').getByText('draining', { exact: true }).waitFor();
+    await row('shop-1')
+      .getByText(/12 sessions/)
+      .waitFor();
+    await page.locator('#events').getByText('operator wants node shop-1 draining').waitFor();
+    // The reason is told as it was typed, and never becomes markup.
+    await page.locator('#events').getByText('<b>1.5</b> <img src=x').waitFor();
+    assert.equal(await page.locator('main img, #events img, #events b').count(), 0);
+    await screenshot('draining');
+  });
+
+  test('a stop asks first, and cancelling it changes nothing', async () => {
+    await button('shop-2', 'stop').click();
+    assert.match(await textOf(dialog()), /40 sessions/);
+    await screenshot('stop-dialog');
+    await dialog().getByRole('button', { name: 'Cancel' }).click();
+    await dialog().waitFor({ state: 'detached' });
+    await button('shop-2', 'stop').click();
+    await page.keyboard.press('Escape');
+    await dialog().waitFor({ state: 'detached' });
+    assert.equal((await cluster.node('shop-2'))['status'], 'enabled');
+    await button('shop-2', 'stop').click();
+    await dialog().getByRole('button', { name: 'stop' }).click();
+    await row('shop-2').getByText('stopped', { exact: true }).waitFor();
+    assert.equal((await cluster.node('shop-2'))['status'], 'stopped');
+  });
+
+  test('enable works from the keyboard alone', async () => {
+    await button('shop-2', 'enable').focus();
+    await page.keyboard.press('Enter');
+    await dialog().getByRole('button', { name: 'enable' }).focus();
+    await page.keyboard.press('Enter');
+    await row('shop-2').getByText('enabled', { exact: true }).waitFor();
+    assert.equal((await cluster.node('shop-2'))['status'], 'enabled');
+  });
+
+  test('server-status names the worker and counts its requests', async () => {
+    const status = await visitor.newPage();
+    await status.goto(`${cluster.controlUrl}/server-status`);
+    await status.locator('#workers tr').first().waitFor();
+    assert.match(await textOf(status.locator('main')), /requests/i);
+    if (SCREENSHOTS !== undefined)
+      await status.screenshot({ path: `${SCREENSHOTS}/server-status.png`, fullPage: true });
+    await status.close();
+  });
+
+  test('in the dark it is dark', async () => {
+    const brightness = async (): Promise<number> => {
+      const color = await page.evaluate<string>('getComputedStyle(document.body).backgroundColor');
+      return (color.match(/\d+/g) ?? []).slice(0, 3).reduce((sum, part) => sum + Number(part), 0);
+    };
+    await page.emulateMedia({ colorScheme: 'light' });
+    const light = await brightness();
+    await page.emulateMedia({ colorScheme: 'dark' });
+    assert.ok((await brightness()) < light / 2);
+    await screenshot('dark');
+  });
+
+  test('a lost coordinator is told, with how long, and the last rows stay', async () => {
+    await cluster.stop();
+    await trouble()
+      .getByText(/has not answered for \d+ s/)
+      .waitFor();
+    assert.equal(await row('shop-1').count(), 1);
+    await screenshot('lost');
+  });
+
+  test('nothing was broken and nothing was refused by the content security policy', () => {
+    assert.deepEqual(complaints, []);
+  });
+});

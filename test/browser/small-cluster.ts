@@ -1,0 +1,96 @@
+/** `rollcall up` as built, with nodes that tests put in by the admin API. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import type { NodePut } from '@rollcall/protocol';
+
+const COMMAND = fileURLToPath(new URL('../../packages/cli/bin/rollcall.js', import.meta.url));
+
+/** What `up --json` says when it serves. */
+interface Ready {
+  readonly proxyUrl: string;
+  readonly controlUrl: string;
+  readonly loginUrl: string;
+}
+
+export class SmallCluster {
+  readonly proxyUrl: string;
+  readonly controlUrl: string;
+  /** Logs one browser in, once. */
+  readonly loginUrl: string;
+  readonly #supervisor: ChildProcess;
+  readonly #stateDir: string;
+  readonly #programs: Server[] = [];
+
+  private constructor(supervisor: ChildProcess, stateDir: string, { proxyUrl, controlUrl, loginUrl }: Ready) {
+    this.#supervisor = supervisor;
+    this.#stateDir = stateDir;
+    this.proxyUrl = proxyUrl;
+    this.controlUrl = controlUrl;
+    this.loginUrl = loginUrl;
+  }
+
+  static async start(): Promise<SmallCluster> {
+    const stateDir = mkdtempSync(join(tmpdir(), 'rollcall-browser-'));
+    const flags = ['--proxy', '127.0.0.1:0', '--control', '127.0.0.1:0', '--store', 'memory', '--log-level', 'error'];
+    const supervisor = spawn(process.execPath, [COMMAND, 'up', ...flags, '--state-dir', stateDir, '--json'], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    for await (const line of createInterface({ input: supervisor.stdout! })) {
+      const ready = JSON.parse(line) as Ready;
+      supervisor.stdout!.resume();
+      return new SmallCluster(supervisor, stateDir, ready);
+    }
+    rmSync(stateDir, { recursive: true, force: true });
+    throw new Error('rollcall up ended before it served');
+  }
+
+  /** Starts a small HTTP program and makes it a node; resolves when the coordinator has reached it. */
+  async addNode(id: string, about: Omit<NodePut, 'url'>): Promise<void> {
+    const program = createServer((_, response) => response.end(`${id} at your service\n`));
+    program.listen(0, '127.0.0.1');
+    await once(program, 'listening');
+    this.#programs.push(program);
+    const { port } = program.address() as AddressInfo;
+    await this.#call('PUT', `/v1/nodes/${id}`, { ...about, url: `http://127.0.0.1:${port}` });
+  }
+
+  /** A node as the admin API tells it. */
+  async node(id: string): Promise<Readonly<Record<string, unknown>>> {
+    return (await this.#call('GET', `/v1/nodes/${id}`)) as Readonly<Record<string, unknown>>;
+  }
+
+  async #call(method: string, path: string, body?: object): Promise<unknown> {
+    const token = readFileSync(join(this.#stateDir, 'admin-token'), 'utf8').trim();
+    const response = await fetch(this.controlUrl + path, {
+      method,
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      ...(body && { body: JSON.stringify(body) }),
+    });
+    const answer = await response.text();
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${answer}`);
+    return JSON.parse(answer);
+  }
+
+  /** Ends coordinator and proxy in order. A repeat does nothing more. */
+  async stop(): Promise<void> {
+    if (this.#supervisor.exitCode !== null || this.#supervisor.signalCode !== null) return;
+    this.#supervisor.kill('SIGTERM');
+    await once(this.#supervisor, 'exit');
+  }
+
+  async close(): Promise<void> {
+    await this.stop();
+    for (const program of this.#programs) {
+      program.closeAllConnections();
+      program.close();
+    }
+    rmSync(this.#stateDir, { recursive: true, force: true });
+  }
+}

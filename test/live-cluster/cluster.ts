@@ -1,0 +1,401 @@
+/** A cluster made of real processes: `rollcall up`, programs through `rollcall run` and through the SDK, one client. */
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import net from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { nowMs } from './instant.ts';
+import type { Life } from './judge.ts';
+import { type NodeLine, readNodeLines } from './ledger.ts';
+import type { SiteName } from './schedule.ts';
+
+const FROM_SOURCE = ['--conditions=@rollcall/source', '--import', 'tsx'];
+const ROLLCALL = fileURLToPath(new URL('./rollcall.ts', import.meta.url));
+const PROGRAMS = new URL('./programs/', import.meta.url);
+
+/** A node that the test has started. */
+export interface Program {
+  readonly id: string;
+  readonly site: SiteName;
+  /** The program's own process; of the wrapper where the test does not see the program's. */
+  readonly child: ChildProcess;
+  /** What the judge knows of its present life; set once it is up. */
+  life: Life;
+  /** Where it listens, when it tells. */
+  port: number;
+}
+
+export class LiveCluster {
+  readonly dir: string;
+  readonly #stateDir: string;
+  readonly #extraUpFlags: readonly string[];
+  readonly #ports: { readonly proxy: number; readonly control: number };
+  #up: ChildProcess | undefined;
+  #upPids: { control: number; worker: number } | undefined;
+  readonly #children = new Set<ChildProcess>();
+  readonly lives: Life[] = [];
+
+  private constructor(dir: string, ports: { proxy: number; control: number }, upFlags: readonly string[]) {
+    this.dir = dir;
+    this.#ports = ports;
+    this.#stateDir = join(dir, 'state');
+    this.#extraUpFlags = upFlags;
+  }
+
+  static async start(upFlags: readonly string[] = []): Promise<LiveCluster> {
+    const cluster = new LiveCluster(
+      mkdtempSync(join(tmpdir(), 'rollcall-live-')),
+      { proxy: await freePort(), control: await freePort() },
+      upFlags,
+    );
+    mkdirSync(join(cluster.dir, 'www'));
+    await cluster.startUp();
+    return cluster;
+  }
+
+  get proxyPort(): number {
+    return this.#ports.proxy;
+  }
+
+  get controlUrl(): string {
+    return `http://127.0.0.1:${this.#ports.control}`;
+  }
+
+  /** Starts `rollcall up`, also again after everything of it was killed. Resolves when it serves. */
+  async startUp(): Promise<void> {
+    const child = this.#spawn(
+      [
+        ROLLCALL,
+        'up',
+        '--proxy',
+        `127.0.0.1:${this.#ports.proxy}`,
+        '--control',
+        `127.0.0.1:${this.#ports.control}`,
+        '--state-dir',
+        this.#stateDir,
+        '--log-level',
+        'warn',
+        '--json',
+        ...this.#extraUpFlags,
+      ],
+      {},
+      'up.log',
+    );
+    this.#up = child;
+    const ready = await firstLine(child, (line) => line['type'] === 'ready');
+    this.#upPids = ready['pids'] as { control: number; worker: number };
+  }
+
+  /** `kill -9` of the control process; the supervisor starts another. */
+  async killControl(): Promise<void> {
+    const { control } = this.#upPids!;
+    process.kill(control, 'SIGKILL');
+    await this.#untilControlAnswers();
+  }
+
+  /** `kill -9` of everything that `up` has started, and of itself. */
+  async killUp(): Promise<void> {
+    const up = this.#up!;
+    const pids = descendants(up.pid!);
+    const exited = new Promise((resolve) => up.once('exit', resolve));
+    for (const pid of [up.pid!, ...pids]) kill(pid);
+    await exited;
+    while (pids.some(isAlive)) await sleep(5);
+  }
+
+  async #untilControlAnswers(): Promise<void> {
+    for (;;) {
+      try {
+        const response = await fetch(`${this.controlUrl}/readyz`, { signal: AbortSignal.timeout(500) });
+        if (response.ok) return;
+      } catch {
+        // Not there yet.
+      }
+      await sleep(50);
+    }
+  }
+
+  /** Starts a node of one of our stateful programs through the SDK. */
+  async startSdk(site: 'express' | 'fastify', id: string): Promise<Program> {
+    const child = this.#spawn(
+      [fileURLToPath(new URL(`${site}-counter.ts`, PROGRAMS))],
+      { NODE_ID: id, NODE_LEDGER: this.ledgerFile(id) },
+      `${id}.log`,
+    );
+    const { listening } = (await firstLine(child, (line) => 'listening' in line)) as {
+      listening: { instance: string; port: number };
+    };
+    return this.#program(id, site, child, listening.instance, listening.port);
+  }
+
+  /** Starts the program without cookies, through the wrapper. */
+  async startUrls(id: string): Promise<Program> {
+    const command = [process.execPath, ...FROM_SOURCE, fileURLToPath(new URL('url-counter.ts', PROGRAMS))];
+    const child = this.#wrap('urls', id, ['--sticky', 'suffix', '--session-cookie', 'none'], command, {
+      NODE_LEDGER: this.ledgerFile(id),
+    });
+    const { listening } = (await firstLine(child, (line) => 'listening' in line)) as {
+      listening: { instance: string; port: number };
+    };
+    return this.#program(id, 'urls', child, listening.instance, listening.port);
+  }
+
+  /** Starts Python's http.server, unmodified, through the wrapper. */
+  startFiles(id: string): Promise<Program> {
+    const child = this.#wrap(
+      'files',
+      id,
+      [],
+      ['python3', '-m', 'http.server', '{port}', '--bind', '127.0.0.1', '--directory', join(this.dir, 'www')],
+      {},
+    );
+    return this.#program(id, 'files', child, id, 0);
+  }
+
+  /** Starts Tomcat with its example application, unmodified, through the wrapper. `tomcat` is its home. */
+  startGuess(id: string, tomcat: { readonly home: string; readonly examples: string }): Promise<Program> {
+    const base = join(this.dir, id);
+    for (const folder of ['conf', 'logs', 'temp', 'webapps', 'work'])
+      mkdirSync(join(base, folder), { recursive: true });
+    for (const file of ['web.xml', 'logging.properties', 'catalina.properties'])
+      symlinkSync(join('/etc/tomcat10', file), join(base, 'conf', file));
+    writeFileSync(join(base, 'conf', 'server.xml'), serverXml(tomcat.examples));
+    const child = this.#wrap(
+      'guess',
+      id,
+      ['--context', '/examples', '--ready', '/examples/jsp/num/numguess.jsp', '--ready-timeout', '60s'],
+      [join(tomcat.home, 'bin', 'catalina.sh'), 'run'],
+      {
+        CATALINA_BASE: base,
+        CATALINA_HOME: tomcat.home,
+        CATALINA_OPTS: '-Drollcall.port={port} -Xmx128m -XX:TieredStopAtLevel=1 -XX:+UseSerialGC',
+      },
+    );
+    return this.#program(id, 'guess', child, id, 0);
+  }
+
+  #wrap(
+    site: SiteName,
+    id: string,
+    flags: readonly string[],
+    command: readonly string[],
+    environment: NodeJS.ProcessEnv,
+  ): ChildProcess {
+    // CATALINA_OPTS has the port in a variable, which only a shell can put there.
+    const wrapped =
+      site === 'guess'
+        ? [
+            'sh',
+            '-c',
+            `CATALINA_OPTS="-Drollcall.port=$PORT ${(environment['CATALINA_OPTS'] ?? '').replace('-Drollcall.port={port} ', '')}" exec ${command.join(' ')}`,
+          ]
+        : command;
+    return this.#spawn(
+      [ROLLCALL, 'run', '--balancer', site, '--host', `${site}.test`, '--id', id, ...flags, '--', ...wrapped],
+      environment,
+      `${id}.log`,
+    );
+  }
+
+  async #program(id: string, site: SiteName, child: ChildProcess, instance: string, port: number): Promise<Program> {
+    const upMs = await this.untilUp(id);
+    const life: Life = { instance, node: id, site, upMs, endMs: Number.POSITIVE_INFINITY, end: 'none' };
+    this.lives.push(life);
+    return { id, site, child, life, port };
+  }
+
+  /** Waits until the coordinator says the node is up; the instant it was seen. */
+  async untilUp(id: string): Promise<number> {
+    const endMs = nowMs() + 60_000;
+    while (nowMs() < endMs) {
+      try {
+        const response = await fetch(`${this.controlUrl}/v1/nodes/${id}`, { signal: AbortSignal.timeout(1_000) });
+        if (response.ok && ((await response.json()) as { liveness: string }).liveness === 'up') return nowMs();
+      } catch {
+        // The coordinator is on its way back.
+      }
+      await sleep(20);
+    }
+    throw new Error(`${id} did not come up`);
+  }
+
+  /** SIGTERM to the process the test has started; resolves when it has ended. */
+  async terminate(program: Program): Promise<void> {
+    program.life.endMs = nowMs();
+    program.life.end = 'terminated';
+    const exited = new Promise((resolve) => program.child.once('exit', resolve));
+    program.child.kill('SIGTERM');
+    await exited;
+  }
+
+  /** `kill -9` of a program of the SDK. The instant is taken right before. */
+  async kill(program: Program): Promise<void> {
+    const exited = new Promise((resolve) => program.child.once('exit', resolve));
+    program.life.endMs = nowMs();
+    program.life.end = 'killed';
+    program.child.kill('SIGKILL');
+    await exited;
+  }
+
+  /** Runs a command of the CLI against this cluster. */
+  cli(...args: string[]): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
+    return new Promise((resolve) => {
+      execFile(
+        process.execPath,
+        [...FROM_SOURCE, ROLLCALL, ...args, '--coordinator', this.controlUrl, '--state-dir', this.#stateDir],
+        (error, stdout, stderr) =>
+          resolve({ code: typeof error?.code === 'number' ? error.code : error ? 1 : 0, stdout, stderr }),
+      );
+    });
+  }
+
+  ledgerFile(id: string): string {
+    return join(this.dir, `${id}.ledger`);
+  }
+
+  /** Requests that some node took up and did not end, by id. */
+  unfinished(): Map<string, { instance: string; hasHead: boolean }> {
+    const open = new Map<string, { instance: string; hasHead: boolean }>();
+    for (const file of readdirSync(this.dir).filter((name) => name.endsWith('.ledger'))) {
+      const own = new Map<string, NodeLine[]>();
+      for (const line of readNodeLines(join(this.dir, file))) {
+        const key = `${line.instance} ${line.id}`;
+        const lines = own.get(key) ?? [];
+        lines.push(line);
+        own.set(key, lines);
+      }
+      for (const lines of own.values()) {
+        const [first] = lines;
+        if (first && first.id !== '' && !lines.some(({ event }) => event === 'end'))
+          open.set(first.id, { instance: first.instance, hasHead: lines.some(({ event }) => event === 'head') });
+      }
+    }
+    return open;
+  }
+
+  /** Starts a script of this folder with a channel to it. */
+  script(name: string, argument: object): ChildProcess {
+    const child = spawn(
+      process.execPath,
+      [...FROM_SOURCE, fileURLToPath(new URL(name, import.meta.url)), JSON.stringify(argument)],
+      { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] },
+    );
+    this.#children.add(child);
+    return child;
+  }
+
+  #spawn(args: readonly string[], environment: NodeJS.ProcessEnv, log: string): ChildProcess {
+    const child = spawn(process.execPath, [...FROM_SOURCE, ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ROLLCALL_URL: this.controlUrl, XDG_STATE_HOME: this.dir, ...environment },
+    });
+    this.#children.add(child);
+    const lines: string[] = [];
+    const keep = (chunk: Buffer): void => {
+      lines.push(String(chunk));
+      if (lines.length > 400) lines.shift();
+    };
+    child.stdout?.on('data', keep);
+    child.stderr?.on('data', keep);
+    child.once('exit', () => {
+      this.#children.delete(child);
+      writeFileSync(join(this.dir, log), lines.join(''), { flag: 'a' });
+    });
+    return child;
+  }
+
+  /** Ends everything: in order first, by force after a while. */
+  async close(): Promise<void> {
+    const children = [...this.#children];
+    const exits = children.map((child) => new Promise((resolve) => child.once('exit', resolve)));
+    const trees = children.flatMap((child) => [child.pid!, ...descendants(child.pid!)]);
+    for (const child of children) if (child !== this.#up) child.kill('SIGTERM');
+    await Promise.race([Promise.all(exits.filter((_, i) => children[i] !== this.#up)), sleep(6_000)]);
+    this.#up?.kill('SIGTERM');
+    await Promise.race([Promise.all(exits), sleep(4_000)]);
+    for (const pid of trees) kill(pid);
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+}
+
+/** A free port of this machine, right now. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = net.createServer();
+    probe.once('error', reject);
+    probe.listen(0, '127.0.0.1', () => {
+      const { port } = probe.address() as net.AddressInfo;
+      probe.close(() => resolve(port));
+    });
+  });
+}
+
+/** Resolves with the first JSON line on stdout that `isWanted`; rejects when the process ends before. */
+function firstLine(
+  child: ChildProcess,
+  isWanted: (line: Record<string, unknown>) => boolean,
+): Promise<Record<string, unknown>> {
+  return new Promise((resolve, reject) => {
+    let text = '';
+    let errors = '';
+    child.stderr?.on('data', (chunk: Buffer) => {
+      errors = `${errors}${chunk}`.slice(-2_000);
+    });
+    child.once('exit', (code) => reject(new Error(`ended with ${code} before it was ready: ${errors}`)));
+    child.stdout?.on('data', (chunk: Buffer) => {
+      text += chunk;
+      for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n')) {
+        const line = text.slice(0, end);
+        text = text.slice(end + 1);
+        if (!line.startsWith('{')) continue;
+        const parsed = JSON.parse(line) as Record<string, unknown>;
+        if (isWanted(parsed)) resolve(parsed);
+      }
+    });
+  });
+}
+
+/** All processes below `pid`. */
+function descendants(pid: number): number[] {
+  const found: number[] = [];
+  try {
+    for (const thread of readdirSync(`/proc/${pid}/task`)) {
+      for (const child of readText(`/proc/${pid}/task/${thread}/children`).trim().split(' '))
+        if (child !== '') found.push(Number(child), ...descendants(Number(child)));
+    }
+  } catch {
+    // It has ended: it has no children.
+  }
+  return found;
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended already.
+  }
+}
+
+function isAlive(pid: number): boolean {
+  return readText(`/proc/${pid}/stat`).split(') ')[1]?.startsWith('Z') === false;
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+function serverXml(examples: string): string {
+  return `<?xml version="1.0"?>
+<Server port="-1"><Service name="Catalina">
+<Connector port="\${rollcall.port}" address="127.0.0.1" protocol="HTTP/1.1" maxThreads="40" minSpareThreads="2"/>
+<Engine name="Catalina" defaultHost="localhost"><Host name="localhost" appBase="webapps" autoDeploy="false" deployOnStartup="false">
+<Context path="/examples" docBase="${examples}"/></Host></Engine></Service></Server>
+`;
+}

@@ -1,0 +1,42 @@
+import net from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** What came to a port after its program was killed. */
+export interface DeadPort {
+  /** Connections that sent nothing: probes. */
+  readonly probes: () => number;
+  /** Connections that sent the beginning of a request. */
+  readonly requests: () => number;
+  close(): Promise<void>;
+}
+
+/** Listens where a program was killed, `afterMs` later, and counts who comes. */
+export async function listenOnDeadPort(port: number, afterMs: number): Promise<DeadPort> {
+  await sleep(afterMs);
+  let connections = 0;
+  let requests = 0;
+  const sockets = new Set<net.Socket>();
+  const server = net.createServer((socket) => {
+    connections++;
+    sockets.add(socket);
+    socket.once('data', () => {
+      requests++;
+      socket.destroy();
+    });
+    socket.on('error', () => undefined);
+    socket.on('close', () => sockets.delete(socket));
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, '127.0.0.1', resolve);
+  });
+  return {
+    probes: () => connections - requests,
+    requests: () => requests,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        for (const socket of sockets) socket.destroy();
+      }),
+  };
+}

@@ -1,0 +1,148 @@
+/**
+ * Judges what the client wrote down against what was done to the cluster. Pure: the same ledgers, the same verdict.
+ *
+ * Failed = no complete answer, status 500 and above, over 5 s, or a wrong count. Excused is only a request that was in
+ * flight on a node when that node was killed, and that may not be repeated, or whose answer had begun.
+ */
+import type { Visit } from './ledger.ts';
+import type { SiteName } from './schedule.ts';
+
+/** One life of a node. Instants are on the machine's monotonic clock. */
+export interface Life {
+  readonly instance: string;
+  readonly node: string;
+  readonly site: SiteName;
+  readonly upMs: number;
+  /** When it was told to end, or killed; `Infinity` while it lives. */
+  endMs: number;
+  end: 'none' | 'killed' | 'terminated';
+}
+
+export interface Verdict {
+  readonly requests: number;
+  readonly sessions: number;
+  readonly failed: readonly string[];
+  /** In flight on a killed node, and not repeatable or already begun. */
+  readonly excused: number;
+  /** In flight on a killed node, over all kills. */
+  readonly atRisk: number;
+  /** Sessions that answered from another node while their own was there. */
+  readonly strayed: readonly string[];
+  /** Sessions that went on at another node after theirs had ended. */
+  readonly moved: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly maxMs: number;
+}
+
+const LIMIT_MS = 5_000;
+
+/** `started` tells on which instance the ledger of the nodes has a request that did not end, by its id. */
+export function judge(
+  visits: readonly Visit[],
+  lives: readonly Life[],
+  unfinished: ReadonlyMap<string, { readonly instance: string; readonly hasHead: boolean }>,
+): Verdict {
+  const byInstance = new Map(lives.map((life) => [life.instance, life]));
+  const failed: string[] = [];
+  const strayed: string[] = [];
+  let excused = 0;
+  let moved = 0;
+  const sessions = bySession(visits);
+  for (const ofSession of sessions.values()) {
+    let last: Visit | undefined;
+    for (const visit of ofSession.sort((a, b) => a.sentMs - b.sentMs)) {
+      const why = faultOf(visit);
+      if (why !== undefined) {
+        if (isExcused(visit, byInstance, unfinished)) excused++;
+        else failed.push(`${visit.id} ${visit.kind} of ${visit.session}: ${why}`);
+        continue;
+      }
+      if (last !== undefined && last.instance !== visit.instance) {
+        const home = byInstance.get(last.instance ?? '');
+        if (home !== undefined && home.endMs <= visit.doneMs) moved++;
+        else strayed.push(`${visit.id} of ${visit.session}: ${last.instance} then ${visit.instance}`);
+        if (visit.count !== undefined && visit.count !== 1)
+          failed.push(`${visit.id} of ${visit.session}: count ${visit.count} on a new node`);
+      } else if (visit.count !== undefined) {
+        const expected = (last?.count ?? 0) + 1;
+        if (visit.count !== expected)
+          failed.push(`${visit.id} of ${visit.session}: count ${visit.count}, expected ${expected}`);
+      }
+      last = visit;
+    }
+  }
+  const latencies = visits.map((visit) => visit.doneMs - visit.sentMs).sort((a, b) => a - b);
+  const at = (share: number): number =>
+    latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))] ?? 0;
+  return {
+    requests: visits.length,
+    sessions: sessions.size,
+    failed,
+    excused,
+    atRisk: unfinished.size,
+    strayed,
+    moved,
+    p50Ms: at(0.5),
+    p99Ms: at(0.99),
+    maxMs: at(1),
+  };
+}
+
+function faultOf(visit: Visit): string | undefined {
+  if (visit.error !== undefined)
+    return `${visit.error}${visit.status === undefined ? '' : ` (status ${visit.status})`}`;
+  if (visit.status === undefined || visit.status >= 400) return `status ${visit.status}`;
+  if (visit.doneMs - visit.sentMs > LIMIT_MS) return `took ${Math.round(visit.doneMs - visit.sentMs)} ms`;
+  return undefined;
+}
+
+function isExcused(
+  visit: Visit,
+  lives: ReadonlyMap<string, Life>,
+  unfinished: ReadonlyMap<string, { readonly instance: string; readonly hasHead: boolean }>,
+): boolean {
+  const at = unfinished.get(visit.id);
+  const life = at === undefined ? undefined : lives.get(at.instance);
+  if (at === undefined || life?.end !== 'killed') return false;
+  const wasInFlight = visit.sentMs <= life.endMs && visit.doneMs >= life.endMs;
+  return wasInFlight && (visit.kind === 'post' || visit.kind === 'chunked' || visit.kind === 'slow-post' || at.hasHead);
+}
+
+/** How new sessions of a site reach a node that joined. */
+export interface JoinVerdict {
+  readonly node: string;
+  /** From being up to the answer to its first new session. */
+  readonly firstSessionMs: number;
+  /** New sessions in the ten seconds after it was up, over its fair share of them. */
+  readonly shareRatio: number;
+}
+
+/** Judges one join by the first visits of sessions; fair is one over the nodes of the site that were there. */
+export function judgeJoin(life: Life, visits: readonly Visit[], lives: readonly Life[]): JoinVerdict {
+  let own = 0;
+  let fair = 0;
+  let firstSessionMs = Number.POSITIVE_INFINITY;
+  for (const visit of visits) {
+    if (visit.site !== life.site || visit.index !== 0 || visit.instance === undefined || visit.sentMs < life.upMs)
+      continue;
+    if (visit.instance === life.instance) firstSessionMs = Math.min(firstSessionMs, visit.doneMs - life.upMs);
+    if (visit.sentMs > life.upMs + 10_000 || visit.sentMs > life.endMs) continue;
+    const there = lives.filter(
+      (other) => other.site === life.site && other.upMs <= visit.sentMs && visit.sentMs < other.endMs,
+    ).length;
+    fair += 1 / there;
+    if (visit.instance === life.instance) own++;
+  }
+  return { node: life.node, firstSessionMs, shareRatio: fair === 0 ? 0 : own / fair };
+}
+
+function bySession(visits: readonly Visit[]): Map<string, Visit[]> {
+  const sessions = new Map<string, Visit[]>();
+  for (const visit of visits) {
+    const ofSession = sessions.get(visit.session);
+    if (ofSession) ofSession.push(visit);
+    else sessions.set(visit.session, [visit]);
+  }
+  return sessions;
+}
