@@ -1,10 +1,9 @@
 /**
  * Which test files there are and which may run beside which. A file's place decides:
  *
- *   packages/…          unit      side by side
- *   test/*.test.ts      unit      side by side
- *   test/<folder>/…     cluster   one after another: they start processes and need the machine for themselves
- *   test/setup/…        long      one after another, and not in `npm test`; so is every `*.long.test.ts`
+ *   packages/…     unit      side by side
+ *   test/…         cluster   one after another: they start processes and need the machine for themselves
+ *   test/setup/…   long      one after another, and not in `npm test`; so is every `*.long.test.ts`
  */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -21,7 +20,7 @@ export function testFiles(root) {
 /** The group of a test file, by its path from the root of the workspace. */
 export function groupOf(path) {
   if (path.startsWith('test/setup/') || path.endsWith('.long.test.ts')) return 'long';
-  return /^test\/[^/]+\//.test(path) ? 'cluster' : 'unit';
+  return path.startsWith('test/') ? 'cluster' : 'unit';
 }
 
 function filesIn(root, folder) {

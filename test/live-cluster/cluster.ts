@@ -1,6 +1,6 @@
 /** A cluster made of real processes: `rollcall up`, programs through `rollcall run` and through the SDK, one client. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -159,8 +159,7 @@ export class LiveCluster {
     const base = join(this.dir, id);
     for (const folder of ['conf', 'logs', 'temp', 'webapps', 'work'])
       mkdirSync(join(base, folder), { recursive: true });
-    for (const file of ['web.xml', 'logging.properties', 'catalina.properties'])
-      symlinkSync(join('/etc/tomcat10', file), join(base, 'conf', file));
+    writeFileSync(join(base, 'conf', 'web.xml'), WEB_XML);
     writeFileSync(join(base, 'conf', 'server.xml'), serverXml(tomcat.examples));
     const child = this.#wrap(
       'guess',
@@ -399,3 +398,13 @@ function serverXml(examples: string): string {
 <Context path="/examples" docBase="${examples}"/></Host></Engine></Service></Server>
 `;
 }
+
+/** The two servlets of Tomcat's stock web.xml that the examples need. */
+const WEB_XML = `<?xml version="1.0"?>
+<web-app xmlns="https://jakarta.ee/xml/ns/jakartaee" version="6.0">
+<servlet><servlet-name>default</servlet-name><servlet-class>org.apache.catalina.servlets.DefaultServlet</servlet-class></servlet>
+<servlet><servlet-name>jsp</servlet-name><servlet-class>org.apache.jasper.servlet.JspServlet</servlet-class></servlet>
+<servlet-mapping><servlet-name>default</servlet-name><url-pattern>/</url-pattern></servlet-mapping>
+<servlet-mapping><servlet-name>jsp</servlet-name><url-pattern>*.jsp</url-pattern></servlet-mapping>
+</web-app>
+`;

@@ -54,7 +54,7 @@ export function judge(
     for (const visit of ofSession.sort((a, b) => a.sentMs - b.sentMs)) {
       const why = faultOf(visit);
       if (why !== undefined) {
-        if (isExcused(visit, byInstance, unfinished)) excused++;
+        if (isExcused(visit, lives, unfinished)) excused++;
         else failed.push(`${visit.id} ${visit.kind} of ${visit.session}: ${why}`);
         continue;
       }
@@ -97,16 +97,24 @@ function faultOf(visit: Visit): string | undefined {
   return undefined;
 }
 
+/**
+ * In flight on a node when it was killed, and not repeatable or already begun. A request that the node had not yet taken
+ * up is in no ledger of it; it counts as in flight there when it was under way at that instant, answered 502, and was
+ * not meant for another node.
+ */
 function isExcused(
   visit: Visit,
-  lives: ReadonlyMap<string, Life>,
+  lives: readonly Life[],
   unfinished: ReadonlyMap<string, { readonly instance: string; readonly hasHead: boolean }>,
 ): boolean {
+  const isUnrepeatable = visit.kind === 'post' || visit.kind === 'chunked' || visit.kind === 'slow-post';
   const at = unfinished.get(visit.id);
-  const life = at === undefined ? undefined : lives.get(at.instance);
-  if (at === undefined || life?.end !== 'killed') return false;
-  const wasInFlight = visit.sentMs <= life.endMs && visit.doneMs >= life.endMs;
-  return wasInFlight && (visit.kind === 'post' || visit.kind === 'chunked' || visit.kind === 'slow-post' || at.hasHead);
+  return lives.some((life) => {
+    if (life.end !== 'killed' || life.site !== visit.site || visit.sentMs > life.endMs || visit.doneMs < life.endMs)
+      return false;
+    if (at !== undefined) return at.instance === life.instance && (isUnrepeatable || at.hasHead);
+    return isUnrepeatable && visit.status === 502 && (visit.sentRoute === undefined || visit.sentRoute === life.node);
+  });
 }
 
 /** How new sessions of a site reach a node that joined. */

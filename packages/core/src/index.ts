@@ -87,16 +87,15 @@ export type { RecordChanges } from './registry/stored-records.ts';
 export type { Rng } from './rng.ts';
 // sticky: the session of a request and its route
 export { ActiveSessions } from './sticky/active-sessions.ts';
-export { type CookieEdit, cookieValue, cookieValueStart, editCookies, pairEnd } from './sticky/cookie-field.ts';
+export { type CookieEdit, editCookies } from './sticky/cookie-field.ts';
 export { type FailoverCandidate, failoverNode, type LostSession } from './sticky/failover.ts';
 export {
   buildRouteCookie,
   ROUTE_COOKIE,
-  ROUTE_COOKIE_ID_LENGTH,
   routeCookieAttributes,
   routeCookieId,
 } from './sticky/route-cookie.ts';
-export { findRoute, type KnownRoutes, namesRoute, withoutRoute, withRoute } from './sticky/session-id.ts';
+export { type KnownRoutes, withoutRoute } from './sticky/session-id.ts';
 export { type SessionPlace, SessionSearch } from './sticky/session-search.ts';
 export { hashText } from './sticky/text-hash.ts';
 export { editParameters, type ParameterEdit } from './sticky/url-session.ts';

@@ -37,8 +37,9 @@ app.all('/visit', async (request, reply) => {
   request.session.visits = count;
   await request.session.save();
   // @fastify/session sets its cookie when the reply is sent; a hijacked reply has to say so itself.
-  const setCookie = reply.getHeader('set-cookie');
-  if (setCookie !== undefined) reply.raw.setHeader('set-cookie', setCookie);
+  const { encryptedSessionId } = request.session;
+  reply.hijack();
+  reply.raw.setHeader('set-cookie', `sessionId=${encodeURIComponent(encryptedSessionId)}; Path=/; HttpOnly`);
   await answerVisit(request.raw, reply.raw, ledger, { node: id, count });
 });
 node.attach(app);

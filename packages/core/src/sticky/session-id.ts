@@ -52,12 +52,7 @@ export function namesRoute(id: string): boolean {
   return dot >= 0 && ROUTE_SHAPE.test(text.slice(dot + 1));
 }
 
-/** `id` with `.route` appended: what `withoutRoute` takes off again. */
-export function withRoute(id: string, route: string): string {
-  return `${id}.${route}`;
-}
-
-/** `id` without its last segment, when that names a known route; otherwise `id` itself. */
+/** `id` without the `.route` that was appended in rewrite mode; `id` itself when its last segment names no known route. */
 export function withoutRoute(id: string, routes: KnownRoutes<unknown>): string {
   const dot = id.lastIndexOf('.');
   return dot >= 0 && routes.get(id.slice(dot + 1)) !== undefined ? id.slice(0, dot) : id;

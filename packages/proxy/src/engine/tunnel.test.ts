@@ -5,6 +5,7 @@ import { ManualClock } from '@rollcall/core/testing';
 import { type Lane, startLane } from './lane.fixture.ts';
 import type { RawClient } from './raw-client.fixture.ts';
 import type { RawNodeConnection } from './raw-node.fixture.ts';
+import { still } from './still.fixture.ts';
 import { withLane } from './with-lane.fixture.ts';
 
 const ASK =
@@ -41,6 +42,8 @@ test('an upgrade that both sides agree upon is a tunnel, counted apart from requ
     assert.equal(lane.engine.scoreboard().connections[0]!.state, 'tunnel');
     client.close();
     await node.closed();
+    node.socket.end();
+    await still(() => lane.router.nodes[0]!.tally.tunnels);
     assert.equal(lane.router.nodes[0]!.tally.tunnels, 0);
   }));
 

@@ -1,0 +1,140 @@
+/** A fresh clone of this repository in a temporary folder with a space in its name, and npm in it as a newcomer runs it. */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
+import { basename, delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const NOT_CLONED = new Set(['node_modules', 'dist', '.git', '.rollcall-setup', 'coverage']);
+
+export class FreshClone {
+  readonly directory: string;
+  /** A home directory that nobody has used before. */
+  readonly home: string;
+  readonly #scratch: string;
+  readonly #started: ChildProcess[] = [];
+
+  constructor() {
+    this.#scratch = mkdtempSync(join(tmpdir(), 'rollcall-setup-'));
+    this.directory = join(this.#scratch, 'a fresh clone');
+    this.home = join(this.#scratch, 'home');
+    mkdirSync(this.home);
+    if (existsSync(join(ROOT, '.git')))
+      execFileSync('git', ['-c', `safe.directory=${ROOT}`, 'clone', '--quiet', '--no-local', ROOT, this.directory]);
+    else cpSync(ROOT, this.directory, { recursive: true, filter: (source) => !NOT_CLONED.has(basename(source)) });
+  }
+
+  /** Runs a program in the clone, in a process group of its own as a terminal does. */
+  run(program: string, args: readonly string[], environment: Readonly<Record<string, string>> = {}): Running {
+    const child = spawn(program, args, {
+      cwd: this.directory,
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...this.#environment(), ...environment },
+    });
+    this.#started.push(child);
+    return new Running(child);
+  }
+
+  npm(args: readonly string[], environment?: Readonly<Record<string, string>>): Running {
+    return this.run('npm', args, environment);
+  }
+
+  /** True when an installation has ended well. */
+  get isInstalled(): boolean {
+    return existsSync(join(this.directory, 'node_modules', '.rollcall-installed'));
+  }
+
+  /** Command lines of all processes that work in the clone or run something of it. */
+  processes(): readonly string[] {
+    const found: string[] = [];
+    for (const pid of readdirSync('/proc')) {
+      if (!/^\d+$/.test(pid) || Number(pid) === process.pid) continue;
+      try {
+        const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
+        if (
+          command !== '' &&
+          (command.includes(this.#scratch) || readlinkSync(`/proc/${pid}/cwd`).startsWith(this.#scratch))
+        )
+          found.push(`${pid} ${command}`);
+      } catch {
+        // It has just ended, or is somebody else's.
+      }
+    }
+    return found;
+  }
+
+  async close(): Promise<void> {
+    for (const child of this.#started) {
+      if (child.exitCode !== null || child.signalCode !== null) continue;
+      const exit = once(child, 'exit');
+      process.kill(-child.pid!, 'SIGKILL');
+      await exit;
+    }
+    rmSync(this.#scratch, { recursive: true, force: true });
+  }
+
+  /** What a newcomer's shell has, without what the npm that runs this test has added. The registry's settings stay. */
+  #environment(): NodeJS.ProcessEnv {
+    const { PATH = '', ...rest } = process.env;
+    const kept = Object.entries(rest).filter(
+      ([name]) =>
+        !/^(?:npm_|NODE_|INIT_CWD$|CI$|ROLLCALL_|HOME$|XDG_)/i.test(name) ||
+        /^npm_config_(?:registry|.*proxy|cafile)$/i.test(name),
+    );
+    return {
+      ...Object.fromEntries(kept),
+      PATH: PATH.split(delimiter)
+        .filter((folder) => !folder.includes('node_modules'))
+        .join(delimiter),
+      HOME: this.home,
+      NPM_CONFIG_USERCONFIG: process.env['npm_config_userconfig'] ?? join(homedir(), '.npmrc'),
+      NPM_CONFIG_UPDATE_NOTIFIER: 'false',
+    };
+  }
+}
+
+/** A program that was started, and all it has said. */
+export class Running {
+  readonly #child: ChildProcess;
+  readonly #exit: Promise<number | string>;
+  #output = '';
+
+  constructor(child: ChildProcess) {
+    this.#child = child;
+    for (const stream of [child.stdout!, child.stderr!])
+      stream.on('data', (data: Buffer) => {
+        this.#output += data.toString();
+        child.emit('said');
+      });
+    this.#exit = once(child, 'close').then(([code, signal]) => (code as number | null) ?? String(signal));
+  }
+
+  /** Standard output and standard error, as they came. */
+  get output(): string {
+    return this.#output;
+  }
+
+  /** Resolves with the match as soon as the output has it; rejects with the output when the program ends before. */
+  async said(pattern: RegExp): Promise<RegExpExecArray> {
+    for (;;) {
+      const match = pattern.exec(this.#output);
+      if (match) return match;
+      const ended = await Promise.race([this.#exit, once(this.#child, 'said').then(() => undefined)]);
+      if (ended !== undefined && !pattern.test(this.#output))
+        throw new Error(`it ended (${ended}) before it said ${pattern}:\n${this.#output}`);
+    }
+  }
+
+  /** What Ctrl-C in a terminal does: one signal to everything that was started. */
+  ctrlC(): void {
+    process.kill(-this.#child.pid!, 'SIGINT');
+  }
+
+  /** Exit code, or the signal that ended it. */
+  ended(): Promise<number | string> {
+    return this.#exit;
+  }
+}
