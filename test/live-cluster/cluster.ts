@@ -200,7 +200,15 @@ export class LiveCluster {
 
   async #program(id: string, site: SiteName, child: ChildProcess, instance: string, port: number): Promise<Program> {
     const upMs = await this.untilUp(id);
-    const life: Life = { instance, node: id, site, upMs, endMs: Number.POSITIVE_INFINITY, end: 'none' };
+    const life: Life = {
+      instance,
+      node: id,
+      site,
+      upMs,
+      endMs: Number.POSITIVE_INFINITY,
+      deadMs: Number.POSITIVE_INFINITY,
+      end: 'none',
+    };
     this.lives.push(life);
     return { id, site, child, life, port };
   }
@@ -236,16 +244,21 @@ export class LiveCluster {
     program.life.end = 'killed';
     program.child.kill('SIGKILL');
     await exited;
+    program.life.deadMs = nowMs();
   }
 
   /** Runs a command of the CLI against this cluster. */
   cli(...args: string[]): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
+    return this.bareCli(...args, '--coordinator', this.controlUrl, '--state-dir', this.#stateDir);
+  }
+
+  /** Runs a command of the CLI as it is given. */
+  bareCli(
+    ...args: readonly string[]
+  ): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
     return new Promise((resolve) => {
-      execFile(
-        process.execPath,
-        [...FROM_SOURCE, ROLLCALL, ...args, '--coordinator', this.controlUrl, '--state-dir', this.#stateDir],
-        (error, stdout, stderr) =>
-          resolve({ code: typeof error?.code === 'number' ? error.code : error ? 1 : 0, stdout, stderr }),
+      execFile(process.execPath, [...FROM_SOURCE, ROLLCALL, ...args], (error, stdout, stderr) =>
+        resolve({ code: typeof error?.code === 'number' ? error.code : error ? 1 : 0, stdout, stderr }),
       );
     });
   }

@@ -15,6 +15,8 @@ export interface Life {
   readonly upMs: number;
   /** When it was told to end, or killed; `Infinity` while it lives. */
   endMs: number;
+  /** When it was seen to be dead, after a kill: what was sent until then may have reached it. */
+  deadMs: number;
   end: 'none' | 'killed' | 'terminated';
 }
 
@@ -55,7 +57,7 @@ export function judge(
       const why = faultOf(visit);
       if (why !== undefined) {
         if (isExcused(visit, lives, unfinished)) excused++;
-        else failed.push(`${visit.id} ${visit.kind} of ${visit.session}: ${why}`);
+        else failed.push(`${visit.id} ${visit.kind} of ${visit.session}: ${why}${nearestKill(visit, lives)}`);
         continue;
       }
       if (last !== undefined && last.instance !== visit.instance) {
@@ -110,11 +112,19 @@ function isExcused(
   const isUnrepeatable = visit.kind === 'post' || visit.kind === 'chunked' || visit.kind === 'slow-post';
   const at = unfinished.get(visit.id);
   return lives.some((life) => {
-    if (life.end !== 'killed' || life.site !== visit.site || visit.sentMs > life.endMs || visit.doneMs < life.endMs)
+    if (life.end !== 'killed' || life.site !== visit.site || visit.sentMs > life.deadMs || visit.doneMs < life.endMs)
       return false;
     if (at !== undefined) return at.instance === life.instance && (isUnrepeatable || at.hasHead);
     return isUnrepeatable && visit.status === 502 && (visit.sentRoute === undefined || visit.sentRoute === life.node);
   });
+}
+
+/** For whoever has to find out: how long after the last kill of its site a failed request was sent. */
+function nearestKill(visit: Visit, lives: readonly Life[]): string {
+  const kills = lives.filter((life) => life.end === 'killed' && life.site === visit.site && life.endMs <= visit.doneMs);
+  const last = kills.sort((a, b) => b.endMs - a.endMs)[0];
+  if (last === undefined) return '';
+  return `; asked for ${visit.sentRoute ?? 'nobody'}, sent ${(visit.sentMs - last.endMs).toFixed(1)} ms after the kill of ${last.node}, over ${(visit.doneMs - last.endMs).toFixed(1)} ms after it`;
 }
 
 /** How new sessions of a site reach a node that joined. */

@@ -7,6 +7,7 @@ import type { TrustedMatcher } from './client-identity.ts';
 import type { DeadlineSweep } from './deadline-sweep.ts';
 import type { Exchange } from './exchange.ts';
 import type { EngineLimits } from './limits.ts';
+import type { NodeConnection } from './node-connection.ts';
 import type { RetryBudget } from './retry.ts';
 import type { UpstreamPool } from './upstream-pool.ts';
 
@@ -29,7 +30,7 @@ export interface EngineState {
   readonly budget: RetryBudget;
   readonly clients: Set<ClientConnection>;
   readonly waiting: Set<Exchange>;
-  readonly pools: Map<UpstreamNode, UpstreamPool>;
+  readonly pools: Map<UpstreamNode, UpstreamPool<NodeConnection>>;
   readonly now: () => number;
   readonly log: EngineLog | undefined;
   readonly onAccess: ((entry: AccessEntry) => void) | undefined;

@@ -193,7 +193,7 @@ export class Exchange implements ResponseEdits {
     this.#send(connection, this.#headText(node));
   }
 
-  #poolOf(node: UpstreamNode): UpstreamPool {
+  #poolOf(node: UpstreamNode): UpstreamPool<NodeConnection> {
     let pool = this.#state.pools.get(node);
     if (pool === undefined) {
       pool = new UpstreamPool(this.#state.limits.maxIdlePerNode);

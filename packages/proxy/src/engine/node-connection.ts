@@ -12,13 +12,13 @@ import type { Deadlined } from './deadline-sweep.ts';
 import type { EngineState } from './engine-state.ts';
 import type { Exchange } from './exchange.ts';
 import type { Tunnel } from './tunnel.ts';
-import type { UpstreamPool } from './upstream-pool.ts';
+import type { PooledConnection, UpstreamPool } from './upstream-pool.ts';
 
 const NOTHING: Buffer = Buffer.alloc(0);
 /** How long a node may take to read what is left of a tunnel whose client has closed, milliseconds. */
 const FLUSH_MS = 5_000;
 
-export class NodeConnection implements Deadlined {
+export class NodeConnection implements Deadlined, PooledConnection {
   readonly node: UpstreamNode;
   readonly socket: net.Socket;
   readonly head: ResponseHead = new ResponseHead();
@@ -32,7 +32,7 @@ export class NodeConnection implements Deadlined {
   /** An octet has come since the present exchange began. */
   hasAnswerBytes = false;
   readonly #state: EngineState;
-  readonly #pool: UpstreamPool;
+  readonly #pool: UpstreamPool<NodeConnection>;
   readonly #decoder: ChunkedDecoder;
   readonly #partial = new PartialHead();
   #exchange: Exchange | undefined;
@@ -44,7 +44,7 @@ export class NodeConnection implements Deadlined {
   #isDoubtful = false;
   #isOver = false;
 
-  constructor(node: UpstreamNode, pool: UpstreamPool, state: EngineState) {
+  constructor(node: UpstreamNode, pool: UpstreamPool<NodeConnection>, state: EngineState) {
     this.node = node;
     this.#pool = pool;
     this.#state = state;

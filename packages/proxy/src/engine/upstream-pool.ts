@@ -5,8 +5,6 @@
  * connections, they are used until that time less min(1 s, a quarter). When it has not, for 1 s by requests that may be
  * repeated, and for 200 ms by all others: nearly every POST that met a closing connection was lost when this was measured.
  */
-import type { NodeConnection } from './node-connection.ts';
-
 /** How long a connection of unknown keep-alive is used for idempotent requests, milliseconds. */
 const UNKNOWN_IDLE_MS = 1_000;
 /** The same for requests that must not be repeated. */
@@ -18,8 +16,19 @@ export function usableIdleMs(keepAliveMs: number | undefined, isIdempotent: bool
   return isIdempotent ? UNKNOWN_IDLE_MS : UNKNOWN_IDLE_UNSAFE_MS;
 }
 
-export class UpstreamPool {
-  readonly #idle: NodeConnection[] = [];
+/** A connection as the pool sees it. */
+export interface PooledConnection {
+  /** Instant its last exchange ended. */
+  idleSinceMs: number;
+  /** When it is closed unless it is used. */
+  deadlineMs: number;
+  /** How long the node keeps it when idle; `undefined` unknown. */
+  readonly keepAliveMs: number | undefined;
+  destroy(): void;
+}
+
+export class UpstreamPool<Connection extends PooledConnection> {
+  readonly #idle: Connection[] = [];
   readonly #maxIdle: number;
   #isClosed = false;
 
@@ -28,7 +37,7 @@ export class UpstreamPool {
   }
 
   /** The warmest usable connection, or undefined when a fresh one is needed. */
-  take(isIdempotent: boolean, nowMs: number): NodeConnection | undefined {
+  take(isIdempotent: boolean, nowMs: number): Connection | undefined {
     const connection = this.#idle.at(-1);
     if (connection === undefined) return undefined;
     // The last is the warmest: when it is too old, all are.
@@ -38,7 +47,7 @@ export class UpstreamPool {
   }
 
   /** Keeps a connection whose exchange is over. */
-  give(connection: NodeConnection, nowMs: number): void {
+  give(connection: Connection, nowMs: number): void {
     if (this.#isClosed || this.#idle.length >= this.#maxIdle) {
       connection.destroy();
       return;
@@ -49,7 +58,7 @@ export class UpstreamPool {
   }
 
   /** An idle connection has gone. */
-  drop(connection: NodeConnection): void {
+  drop(connection: Connection): void {
     const at = this.#idle.lastIndexOf(connection);
     if (at >= 0) this.#idle.splice(at, 1);
   }

@@ -14,18 +14,24 @@ export interface ChunkLimits {
 
 const STATE = {
   SIZE: 0,
-  EXTENSION: 1,
-  SIZE_LF: 2,
-  DATA: 3,
-  DATA_CR: 4,
-  DATA_LF: 5,
-  TRAILER_START: 6,
-  TRAILER_NAME: 7,
-  TRAILER_VALUE: 8,
-  TRAILER_LF: 9,
-  END_LF: 10,
-  DONE: 11,
-  BROKEN: 12,
+  EXTENSION_START: 1,
+  EXTENSION_NAME: 2,
+  EXTENSION_VALUE_START: 3,
+  EXTENSION_VALUE: 4,
+  EXTENSION_QUOTED: 5,
+  EXTENSION_ESCAPED: 6,
+  EXTENSION_UNQUOTED: 7,
+  SIZE_LF: 8,
+  DATA: 9,
+  DATA_CR: 10,
+  DATA_LF: 11,
+  TRAILER_START: 12,
+  TRAILER_NAME: 13,
+  TRAILER_VALUE: 14,
+  TRAILER_LF: 15,
+  END_LF: 16,
+  DONE: 17,
+  BROKEN: 18,
 } as const;
 type State = (typeof STATE)[keyof typeof STATE];
 
@@ -33,6 +39,8 @@ type State = (typeof STATE)[keyof typeof STATE];
 const MAX_SIZE_DIGITS = 13;
 const CR = 0x0d;
 const LF = 0x0a;
+const SEMICOLON = 0x3b;
+const QUOTE = 0x22;
 
 export class ChunkedDecoder {
   /** What `decode` found last. */
@@ -45,11 +53,7 @@ export class ChunkedDecoder {
   #left = 0;
   #extensionBytes = 0;
   #trailerBytes = 0;
-  /** The extension has a name, so that the line may end. */
-  #hasExtensionName = false;
-  /** Inside a quoted string, which cannot hold a line end (RFC 9110 §5.6.4). */
-  #isQuoted = false;
-  #isEscaped = false;
+  #trailerName = '';
 
   constructor(limits: ChunkLimits) {
     this.#limits = limits;
@@ -112,8 +116,6 @@ export class ChunkedDecoder {
     switch (this.#state) {
       case STATE.SIZE:
         return this.#sizeOctet(octet);
-      case STATE.EXTENSION:
-        return this.#extensionOctet(octet);
       case STATE.SIZE_LF:
         if (octet !== LF) return STATE.BROKEN;
         this.#left = this.#size;
@@ -126,8 +128,13 @@ export class ChunkedDecoder {
         return octet === LF ? STATE.SIZE : STATE.BROKEN;
       case STATE.END_LF:
         return octet === LF ? STATE.DONE : STATE.BROKEN;
-      default:
+      case STATE.TRAILER_START:
+      case STATE.TRAILER_NAME:
+      case STATE.TRAILER_VALUE:
+      case STATE.TRAILER_LF:
         return this.#trailerOctet(octet);
+      default:
+        return this.#extensionOctet(octet);
     }
   }
 
@@ -140,23 +147,40 @@ export class ChunkedDecoder {
     }
     if (this.#digits === 0) return STATE.BROKEN;
     if (octet === CR) return STATE.SIZE_LF;
-    if (octet !== 0x3b) return STATE.BROKEN;
-    this.#hasExtensionName = false;
-    this.#isQuoted = false;
-    this.#isEscaped = false;
-    return this.#extensionOctet(octet);
+    if (octet !== SEMICOLON) return STATE.BROKEN;
+    this.#extensionBytes++;
+    return STATE.EXTENSION_START;
   }
 
-  /** RFC 9112 §7.1.1. Names and values are not looked into, but an empty extension is refused. */
+  /** RFC 9112 §7.1.1: `;name`, `;name=token` or `;name="quoted"`, without the white space that the RFC calls bad. */
   #extensionOctet(octet: number): State {
-    if (octet === CR) return this.#hasExtensionName && !this.#isQuoted ? STATE.SIZE_LF : STATE.BROKEN;
-    if (octet !== 0x09 && (octet < 0x20 || octet === 0x7f)) return STATE.BROKEN;
-    if (++this.#extensionBytes > this.#limits.maxExtensionBytes) return STATE.BROKEN;
-    if (octet !== 0x3b && octet !== 0x20 && octet !== 0x09) this.#hasExtensionName = true;
-    if (this.#isEscaped) this.#isEscaped = false;
-    else if (octet === 0x22) this.#isQuoted = !this.#isQuoted;
-    else if (this.#isQuoted && octet === 0x5c) this.#isEscaped = true;
-    return STATE.EXTENSION;
+    if (octet !== CR && ++this.#extensionBytes > this.#limits.maxExtensionBytes) return STATE.BROKEN;
+    switch (this.#state) {
+      case STATE.EXTENSION_START:
+        return isTokenUnit(octet) ? STATE.EXTENSION_NAME : STATE.BROKEN;
+      case STATE.EXTENSION_NAME:
+        if (octet === 0x3d) return STATE.EXTENSION_VALUE_START;
+        return isTokenUnit(octet) ? STATE.EXTENSION_NAME : afterExtension(octet);
+      case STATE.EXTENSION_VALUE_START:
+        if (octet === QUOTE) return STATE.EXTENSION_QUOTED;
+        return isTokenUnit(octet) ? STATE.EXTENSION_VALUE : STATE.BROKEN;
+      case STATE.EXTENSION_VALUE:
+        return isTokenUnit(octet) ? STATE.EXTENSION_VALUE : afterExtension(octet);
+      case STATE.EXTENSION_QUOTED:
+        if (octet === QUOTE) return STATE.EXTENSION_UNQUOTED;
+        if (octet === 0x5c) return STATE.EXTENSION_ESCAPED;
+        return isTextOctet(octet) ? STATE.EXTENSION_QUOTED : STATE.BROKEN;
+      case STATE.EXTENSION_ESCAPED:
+        return isTextOctet(octet) ? STATE.EXTENSION_QUOTED : STATE.BROKEN;
+      default:
+        return afterExtension(octet);
+    }
+  }
+
+  #trailerNameOctet(octet: number): State {
+    if (!isTokenUnit(octet)) return STATE.BROKEN;
+    this.#trailerName += String.fromCharCode(octet);
+    return STATE.TRAILER_NAME;
   }
 
   /** RFC 9112 §7.1.2: field lines, checked as those of a head. */
@@ -165,19 +189,36 @@ export class ChunkedDecoder {
     switch (this.#state) {
       case STATE.TRAILER_START:
         if (octet === CR) return STATE.END_LF;
-        return isTokenUnit(octet) ? STATE.TRAILER_NAME : STATE.BROKEN;
+        this.#trailerName = '';
+        return this.#trailerNameOctet(octet);
       case STATE.TRAILER_NAME:
-        if (octet === 0x3a) return STATE.TRAILER_VALUE;
-        return isTokenUnit(octet) ? STATE.TRAILER_NAME : STATE.BROKEN;
+        if (octet === 0x3a) return isFramingField(this.#trailerName) ? STATE.BROKEN : STATE.TRAILER_VALUE;
+        return this.#trailerNameOctet(octet);
       case STATE.TRAILER_VALUE:
         if (octet === CR) return STATE.TRAILER_LF;
-        return octet === 0x09 || (octet >= 0x20 && octet !== 0x7f) ? STATE.TRAILER_VALUE : STATE.BROKEN;
+        return isTextOctet(octet) ? STATE.TRAILER_VALUE : STATE.BROKEN;
       case STATE.TRAILER_LF:
         return octet === LF ? STATE.TRAILER_START : STATE.BROKEN;
       default:
         return STATE.BROKEN;
     }
   }
+}
+
+function afterExtension(octet: number): State {
+  if (octet === CR) return STATE.SIZE_LF;
+  return octet === SEMICOLON ? STATE.EXTENSION_START : STATE.BROKEN;
+}
+
+/** Visible, blank or obs-text (RFC 9110 §5.5). */
+function isTextOctet(octet: number): boolean {
+  return octet === 0x09 || (octet >= 0x20 && octet !== 0x7f);
+}
+
+/** RFC 9110 §6.5.1: a trailer may not speak of framing. Node's parser refuses it too. */
+function isFramingField(name: string): boolean {
+  const lower = name.toLowerCase();
+  return lower === 'content-length' || lower === 'transfer-encoding';
 }
 
 function hexDigit(octet: number): number {

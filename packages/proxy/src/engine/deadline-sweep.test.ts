@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ManualClock } from '@rollcall/core/testing';
+import { type Deadlined, DeadlineSweep } from './deadline-sweep.ts';
+
+test('each deadline is acted upon once, when it has passed', () => {
+  const clock = new ManualClock(0);
+  const sweep = new DeadlineSweep(() => clock.nowMs());
+  const passed: number[] = [];
+  const member: Deadlined = { deadlineMs: 100, onDeadline: (nowMs) => passed.push(nowMs) };
+  sweep.add(member);
+  sweep.sweep();
+  clock.advance(99);
+  sweep.sweep();
+  assert.deepEqual(passed, []);
+  clock.advance(1);
+  sweep.sweep();
+  sweep.sweep();
+  assert.deepEqual(passed, [100]);
+  member.deadlineMs = 150;
+  clock.advance(100);
+  sweep.sweep();
+  assert.deepEqual(passed, [100, 200]);
+});
+
+test('who has left, also during a sweep, is not looked at', () => {
+  const sweep = new DeadlineSweep(() => 10);
+  const passed: string[] = [];
+  const second: Deadlined = { deadlineMs: 0, onDeadline: () => passed.push('second') };
+  const first: Deadlined = {
+    deadlineMs: 0,
+    onDeadline: () => {
+      passed.push('first');
+      sweep.remove(second);
+    },
+  };
+  sweep.add(first);
+  sweep.add(second);
+  sweep.sweep();
+  assert.deepEqual(passed, ['first']);
+});

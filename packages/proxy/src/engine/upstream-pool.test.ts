@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type PooledConnection, UpstreamPool, usableIdleMs } from './upstream-pool.ts';
+
+class TestConnection implements PooledConnection {
+  idleSinceMs = 0;
+  deadlineMs = 0;
+  keepAliveMs: number | undefined;
+  isDestroyed = false;
+
+  constructor(keepAliveMs?: number) {
+    this.keepAliveMs = keepAliveMs;
+  }
+
+  destroy(): void {
+    this.isDestroyed = true;
+  }
+}
+
+test('idle connections are used until the announced time less a second or a quarter', () => {
+  assert.equal(usableIdleMs(5_000, true), 4_000);
+  assert.equal(usableIdleMs(5_000, false), 4_000);
+  assert.equal(usableIdleMs(1_000, false), 750);
+  assert.equal(usableIdleMs(0, true), 0);
+});
+
+test('of unknown keep-alive they are used for a second, and 200 ms for what cannot be repeated', () => {
+  assert.equal(usableIdleMs(undefined, true), 1_000);
+  assert.equal(usableIdleMs(undefined, false), 200);
+});
+
+test('the connection that was used last is taken first', () => {
+  const pool = new UpstreamPool<TestConnection>(10);
+  const [a, b] = [new TestConnection(), new TestConnection()];
+  pool.give(a, 0);
+  pool.give(b, 10);
+  assert.equal(pool.take(true, 20), b);
+  assert.equal(pool.take(true, 20), a);
+  assert.equal(pool.take(true, 20), undefined);
+});
+
+test('one that is too old is left to its deadline', () => {
+  const pool = new UpstreamPool<TestConnection>(10);
+  const connection = new TestConnection();
+  pool.give(connection, 0);
+  assert.equal(connection.deadlineMs, 1_000);
+  assert.equal(pool.take(false, 201), undefined);
+  assert.equal(pool.take(true, 201), connection);
+});
+
+test('a pool holds no more than it may, and nothing once it is closed', () => {
+  const pool = new UpstreamPool<TestConnection>(1);
+  const [kept, excess, late] = [new TestConnection(), new TestConnection(), new TestConnection()];
+  pool.give(kept, 0);
+  pool.give(excess, 0);
+  assert.ok(excess.isDestroyed);
+  pool.close();
+  assert.ok(kept.isDestroyed);
+  pool.give(late, 0);
+  assert.ok(late.isDestroyed);
+});
+
+test('one that has gone is not handed out', () => {
+  const pool = new UpstreamPool<TestConnection>(10);
+  const connection = new TestConnection();
+  pool.give(connection, 0);
+  pool.drop(connection);
+  assert.equal(pool.take(true, 0), undefined);
+});

@@ -1,0 +1,104 @@
+import { DEFAULT_LIMITS } from '../engine/limits.ts';
+import { ChunkedDecoder } from './chunked.ts';
+import { PartialHead } from './partial-head.ts';
+import { RequestHead } from './request-head.ts';
+
+/** One request as our parsers understand it. */
+export interface ReadRequest {
+  readonly method: string;
+  readonly target: string;
+  readonly authority: string;
+  readonly version: string;
+  /** Fields that a node would get unchanged, as `name: value`, in order. */
+  readonly fields: readonly string[];
+  /** Octets announced; -1 chunked. */
+  readonly bodyLength: number;
+  body: string;
+  isComplete: boolean;
+}
+
+/**
+ * Reads requests from octets that come in any pieces, with the pure parts of the engine and no socket: what the client
+ * connection does, without its limits of time.
+ */
+export class RequestReader {
+  readonly requests: ReadRequest[] = [];
+  /** Status of the refusal that ended the reading; 0 while there is none. */
+  refusal = 0;
+  /** The last request closes its connection: nothing more is read. */
+  isClosed = false;
+  readonly #partial = new PartialHead();
+  readonly #head = new RequestHead();
+  readonly #decoder = new ChunkedDecoder(DEFAULT_LIMITS);
+  #left = 0;
+
+  push(piece: Buffer): void {
+    let octets: Buffer = Buffer.from(piece);
+    while (octets.length > 0 && this.refusal === 0) {
+      const last = this.requests.at(-1);
+      if (last && !last.isComplete) octets = octets.subarray(this.#readBody(last, octets));
+      else if (this.isClosed) return;
+      else octets = this.#readHead(octets);
+    }
+  }
+
+  #readHead(piece: Buffer): Buffer {
+    const octets = this.#partial.join(piece);
+    let start = 0;
+    while (octets[start] === 0x0d && octets[start + 1] === 0x0a) start += 2;
+    const end = this.#partial.endIn(octets, start);
+    if (end < 0) {
+      if (start === octets.length) this.#partial.clear();
+      else {
+        this.#partial.hold(octets.subarray(start));
+        if (this.#partial.hasBareLineEnd()) this.refusal = 400;
+      }
+      return octets.subarray(octets.length);
+    }
+    this.#partial.clear();
+    const head = this.#head;
+    const refusal = head.read(octets.toString('latin1', start, end), DEFAULT_LIMITS);
+    if (refusal) {
+      this.refusal = refusal.status;
+      return octets;
+    }
+    this.requests.push({
+      method: head.method,
+      target: head.target,
+      authority: head.authority,
+      version: head.isHttp10 ? '1.0' : '1.1',
+      fields: head.forwarded
+        .split('\r\n')
+        .filter((line) => line !== '')
+        .map((line) => normalLine(line)),
+      bodyLength: head.bodyLength,
+      body: '',
+      isComplete: head.bodyLength === 0,
+    });
+    this.#left = head.bodyLength;
+    this.#decoder.reset();
+    if (!head.keepsAlive) this.isClosed = true;
+    return octets.subarray(end + 4);
+  }
+
+  #readBody(request: ReadRequest, octets: Buffer): number {
+    if (request.bodyLength >= 0) {
+      const end = Math.min(octets.length, this.#left);
+      this.#left -= end;
+      request.body += octets.toString('latin1', 0, end);
+      request.isComplete = this.#left === 0;
+      return end;
+    }
+    const end = this.#decoder.decode(octets, 0, octets.length);
+    request.body += octets.toString('latin1', this.#decoder.payloadStart, this.#decoder.payloadEnd);
+    request.isComplete = this.#decoder.isDone;
+    if (this.#decoder.isBroken) this.refusal = 400;
+    return end;
+  }
+}
+
+/** `name: value` with the white space around the value taken off, RFC 9110 §5.5. */
+export function normalLine(line: string): string {
+  const colon = line.indexOf(':');
+  return `${line.slice(0, colon)}: ${line.slice(colon + 1).replace(/^[ \t]+|[ \t]+$/g, '')}`;
+}
