@@ -85,7 +85,7 @@ test('a program that ends by itself is not held, and leaves on its way', async (
 });
 
 test('a program with its own handler drains first and ends with its own exit code', async (t) => {
-  const { child, coordinator, line, ended } = await start(t, 'own-handler');
+  const { child, coordinator, line, ended } = await start(t, 'own-signals');
   await line();
   const peer = await coordinator.peer();
   await peer.accept();

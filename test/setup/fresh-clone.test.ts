@@ -9,6 +9,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { FreshClone, type Running } from './fresh-clone.ts';
 
 const LOOK_AGAIN_MS = 100;
+/** For all tests of one clone. */
+const TIMEOUT_MS = 15 * 60_000;
 
 /** The six lines at the end of `npm start`; resolves with the address of the site. */
 async function sixLines(demo: Running): Promise<string> {
@@ -44,7 +46,7 @@ async function endsInOrder(demo: Running, clone: FreshClone): Promise<void> {
   assert.deepEqual(clone.processes(), []);
 }
 
-describe('a clone in a directory with spaces', () => {
+describe('a clone in a directory with spaces', { timeout: TIMEOUT_MS }, () => {
   let clone: FreshClone;
   before(() => {
     clone = new FreshClone();
@@ -139,7 +141,7 @@ describe('a clone in a directory with spaces', () => {
   });
 });
 
-test('with NODE_ENV=production and ignore-scripts=true it works the same', async (t) => {
+test('with NODE_ENV=production and ignore-scripts=true it works the same', { timeout: TIMEOUT_MS }, async (t) => {
   const clone = new FreshClone();
   t.after(() => clone.close());
   const demo = clone.npm(['start'], { NODE_ENV: 'production', npm_config_ignore_scripts: 'true' });

@@ -7,6 +7,8 @@ import { basename, delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+/** A slow machine and a slow registry included, milliseconds. */
+const SAID_WITHIN_MS = 180_000;
 const NOT_CLONED = new Set(['node_modules', 'dist', '.git', '.rollcall-setup', 'coverage']);
 
 export class FreshClone {
@@ -119,10 +121,15 @@ export class Running {
 
   /** Resolves with the match as soon as the output has it; rejects with the output when the program ends before. */
   async said(pattern: RegExp): Promise<RegExpExecArray> {
+    const tooLate = AbortSignal.timeout(SAID_WITHIN_MS);
     for (;;) {
       const match = pattern.exec(this.#output);
       if (match) return match;
-      const ended = await Promise.race([this.#exit, once(this.#child, 'said').then(() => undefined)]);
+      const said = once(this.#child, 'said', { signal: tooLate }).then(
+        () => undefined,
+        () => `nothing for ${SAID_WITHIN_MS} ms`,
+      );
+      const ended = await Promise.race([this.#exit, said]);
       if (ended !== undefined && !pattern.test(this.#output))
         throw new Error(`it ended (${ended}) before it said ${pattern}:\n${this.#output}`);
     }

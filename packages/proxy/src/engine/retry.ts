@@ -34,23 +34,26 @@ export function decideRetry(attempt: FailedAttempt): RetryDecision {
   return attempt.wasReused && !attempt.hasTriedFresh ? 'same-node' : 'other-node';
 }
 
+/** Retries that may be made before any has to be earned. */
+const RESERVE = 500;
+/** Requests that earn one retry. */
+const REQUESTS_PER_RETRY = 5;
+
 /**
  * Keeps retries a small part of the traffic, so that they cannot double the load of a cluster that is in trouble.
  * Holds at most `RESERVE` retries and earns one with every five requests.
  */
 export class RetryBudget {
-  #credit = RESERVE;
+  #credit = RESERVE * REQUESTS_PER_RETRY;
 
   earn(): void {
-    if (this.#credit < RESERVE) this.#credit += 0.2;
+    if (this.#credit < RESERVE * REQUESTS_PER_RETRY) this.#credit++;
   }
 
   /** True when a retry may be made; it is then paid for. */
   spend(): boolean {
-    if (this.#credit < 1) return false;
-    this.#credit -= 1;
+    if (this.#credit < REQUESTS_PER_RETRY) return false;
+    this.#credit -= REQUESTS_PER_RETRY;
     return true;
   }
 }
-
-const RESERVE = 500;

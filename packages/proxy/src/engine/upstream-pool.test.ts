@@ -29,6 +29,12 @@ test('of unknown keep-alive they are used for a second, and 200 ms for what cann
   assert.equal(usableIdleMs(undefined, false), 200);
 });
 
+test('a node that announces no idle time at all gets no connection back', () => {
+  const pool = new UpstreamPool<TestConnection>(10);
+  pool.give(new TestConnection(0), 0);
+  assert.equal(pool.take(true, 0), undefined);
+});
+
 test('the connection that was used last is taken first', () => {
   const pool = new UpstreamPool<TestConnection>(10);
   const [a, b] = [new TestConnection(), new TestConnection()];

@@ -5,6 +5,7 @@
  * connections, they are used until that time less min(1 s, a quarter). When it has not, for 1 s by requests that may be
  * repeated, and for 200 ms by all others: nearly every POST that met a closing connection was lost when this was measured.
  */
+
 /** How long a connection of unknown keep-alive is used for idempotent requests, milliseconds. */
 const UNKNOWN_IDLE_MS = 1_000;
 /** The same for requests that must not be repeated. */
@@ -41,7 +42,7 @@ export class UpstreamPool<Connection extends PooledConnection> {
     const connection = this.#idle.at(-1);
     if (connection === undefined) return undefined;
     // The last is the warmest: when it is too old, all are.
-    if (nowMs - connection.idleSinceMs > usableIdleMs(connection.keepAliveMs, isIdempotent)) return undefined;
+    if (nowMs - connection.idleSinceMs >= usableIdleMs(connection.keepAliveMs, isIdempotent)) return undefined;
     this.#idle.pop();
     return connection;
   }

@@ -1,0 +1,71 @@
+/**
+ * Proxy lanes for HTTP cases: an engine in front of one node. Run by itself it opens lanes for a judge that brings its own
+ * nodes: `lanes.ts PROXY_PORT NODE_PORT LANES` listens on PROXY_PORT, PROXY_PORT + 1 … in front of NODE_PORT, NODE_PORT + 1 …
+ */
+import { fileURLToPath } from 'node:url';
+import { parseNodeId } from '@rollcall/protocol';
+import { Engine, type Router, type UpstreamNode } from '@rollcall/proxy';
+
+/** What cases with `timed` count upon. */
+const LIMITS = {
+  headerTimeoutMs: 2_000,
+  bodyTimeoutMs: 4_000,
+  upstreamTimeoutMs: 2_000,
+  upstreamIdleMs: 2_000,
+  idleTimeoutMs: 4_000,
+};
+
+export interface ProxyLane {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/** Opens a lane on `port` (0: any) in front of the node at `nodePort`. */
+export async function openLane(nodePort: number, port = 0): Promise<ProxyLane> {
+  const engine = new Engine({ router: oneNodeRouter(nodePort), limits: LIMITS });
+  const address = await engine.listen({ host: '127.0.0.1', port });
+  return { port: address.port, close: () => engine.close(0) };
+}
+
+/** Sends everything to one node, which announces its keep-alive so that its connections are used again. */
+function oneNodeRouter(port: number): Router {
+  const node: UpstreamNode = {
+    id: parseNodeId('node1')!,
+    host: '127.0.0.1',
+    port,
+    isTls: false,
+    authority: `127.0.0.1:${port}`,
+    keepAliveMs: 5_000,
+    readsLoadField: false,
+    live: { inFlight: 0, load: Number.NaN, loadAtMs: 0, sessions: Number.NaN, placed: 0, latencyMs: Number.NaN },
+    tally: { requests: 0, failures: 0, serverErrors: 0, newSessions: 0, tunnels: 0, bytesToNode: 0, bytesFromNode: 0 },
+  };
+  return {
+    onChange: () => {},
+    onNodeGone: () => {},
+    choose: (_head, slip) => {
+      slip.node = node;
+      slip.retriesLeft = 2;
+      return 'forward';
+    },
+    chooseAgain: (_head, slip) => {
+      slip.retriesLeft--;
+      return slip.retriesLeft > 0 ? 'forward' : 'unavailable';
+    },
+    waitMs: () => 0,
+    onSend: () => {
+      node.live.inFlight++;
+    },
+    onResponseHead: () => {},
+    onEnd: () => {
+      node.live.inFlight--;
+    },
+    onConnectFailure: () => {},
+  };
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const [proxyPort = 0, nodePort = 0, lanes = 1] = process.argv.slice(2).map(Number);
+  for (let lane = 0; lane < lanes; lane++) await openLane(nodePort + lane, proxyPort + lane);
+  process.stdout.write('ready\n');
+}

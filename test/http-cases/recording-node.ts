@@ -1,0 +1,62 @@
+import net from 'node:net';
+import { type ReceivedRequest, RequestRecord } from './request-record.ts';
+
+/** One connection at the recording node. */
+export interface RecordedConnection {
+  /** Counted from 1 since the last script. */
+  readonly number: number;
+  readonly socket: net.Socket;
+  readonly record: RequestRecord;
+}
+
+/** What the node does with what it receives. */
+export interface NodeScript {
+  onHead?(request: ReceivedRequest, connection: RecordedConnection): void;
+  onComplete?(request: ReceivedRequest, connection: RecordedConnection): void;
+}
+
+/** A node that records every octet and answers as its script says. */
+export class RecordingNode {
+  readonly port: number;
+  connections: RecordedConnection[] = [];
+  readonly #server: net.Server;
+  #script: NodeScript = {};
+
+  private constructor(server: net.Server, port: number) {
+    this.#server = server;
+    this.port = port;
+    server.on('connection', (socket) => this.#accept(socket));
+  }
+
+  static async start(): Promise<RecordingNode> {
+    const server = net.createServer({ noDelay: true });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const address = server.address();
+    if (address === null || typeof address === 'string') throw new Error('no port');
+    return new RecordingNode(server, address.port);
+  }
+
+  /** Forgets everything, closes what is open, and follows `script` from now on. */
+  follow(script: NodeScript): void {
+    for (const { socket } of this.connections) socket.destroy();
+    this.connections = [];
+    this.#script = script;
+  }
+
+  #accept(socket: net.Socket): void {
+    const script = this.#script;
+    const record = new RequestRecord(
+      (request) => script.onHead?.(request, connection),
+      (request) => script.onComplete?.(request, connection),
+    );
+    const connection: RecordedConnection = { number: this.connections.length + 1, socket, record };
+    this.connections.push(connection);
+    socket.on('data', (octets) => record.push(octets.toString('latin1')));
+    socket.on('error', () => {});
+  }
+
+  close(): Promise<void> {
+    this.follow({});
+    return new Promise((resolve) => this.#server.close(() => resolve()));
+  }
+}
