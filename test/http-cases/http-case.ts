@@ -39,7 +39,8 @@ export interface ResponseCase extends CaseOfEither {
   readonly kind: 'response';
   readonly request: readonly Part[];
   readonly answer: readonly Part[];
-  readonly then: string;
+  /** What the node does after its answer: `keep`, `fin`, `rst` or `hold`. */
+  readonly afterwards: string;
   readonly answersAtHead: boolean;
 }
 
@@ -70,7 +71,7 @@ function httpCase(one: Bag): HttpCase {
     kind: 'response',
     request: parts(one['request']),
     answer: parts(upstream['send']),
-    then: text(upstream, 'then'),
+    afterwards: text(upstream, 'then'),
     answersAtHead: upstream['after_head'] === true,
   };
 }
@@ -85,7 +86,12 @@ function part(value: unknown): Part {
   if ('repeat' in one) return { type: 'octets', octets: fill(text(one, 'repeat').repeat(number(one, 'times'))) };
   if ('dribble' in one) return { type: 'dribble', octets: text(one, 'dribble'), gapMs: number(one, 'gap_ms') };
   if ('drip' in one)
-    return { type: 'drip', octets: text(one, 'drip'), everyMs: number(one, 'every_ms'), totalMs: number(one, 'total_ms') };
+    return {
+      type: 'drip',
+      octets: text(one, 'drip'),
+      everyMs: number(one, 'every_ms'),
+      totalMs: number(one, 'total_ms'),
+    };
   if ('wait_ms' in one) return { type: 'wait', ms: number(one, 'wait_ms') };
   if ('wait_100_ms' in one) return { type: 'wait-100', ms: number(one, 'wait_100_ms') };
   if ('wait_final_ms' in one) return { type: 'wait-final', ms: number(one, 'wait_final_ms') };
@@ -101,7 +107,8 @@ function fill(octets: string): string {
 
 /** `value` as an object; throws what it is called otherwise. */
 export function bag(value: unknown, called: string): Bag {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Error(`${called} is not an object`);
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new Error(`${called} is not an object`);
   return value as Bag;
 }
 

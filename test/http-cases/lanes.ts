@@ -15,6 +15,9 @@ const LIMITS = {
   idleTimeoutMs: 4_000,
 };
 
+/** Path that a lane answers itself: when the answer is there, all that was read before has been acted upon. */
+export const BARRIER_PATH = '/.barrier';
+
 export interface ProxyLane {
   readonly port: number;
   close(): Promise<void>;
@@ -22,7 +25,7 @@ export interface ProxyLane {
 
 /** Opens a lane on `port` (0: any) in front of the node at `nodePort`. */
 export async function openLane(nodePort: number, port = 0): Promise<ProxyLane> {
-  const engine = new Engine({ router: oneNodeRouter(nodePort), limits: LIMITS });
+  const engine = new Engine({ router: oneNodeRouter(nodePort), limits: LIMITS, healthPath: BARRIER_PATH });
   const address = await engine.listen({ host: '127.0.0.1', port });
   return { port: address.port, close: () => engine.close(0) };
 }

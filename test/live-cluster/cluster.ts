@@ -95,6 +95,38 @@ export class LiveCluster {
     await this.#untilControlAnswers();
   }
 
+  /** `kill -9` of the worker that follows the feed right now. */
+  async killWorker(): Promise<void> {
+    const response = await fetch(`${this.controlUrl}/v1/status`);
+    const { workers } = (await response.json()) as { workers: readonly { pid: number }[] };
+    process.kill(workers[0]!.pid, 'SIGKILL');
+  }
+
+  /** SIGTERM to `up`; its exit code, and which of its processes are still there afterwards. */
+  async endUp(): Promise<{ readonly code: number | null; readonly left: readonly number[] }> {
+    const up = this.#up!;
+    const pids = descendants(up.pid!);
+    const exited = new Promise<number | null>((resolve) => up.once('exit', resolve));
+    up.kill('SIGTERM');
+    return { code: await exited, left: pids.filter(isAlive) };
+  }
+
+  /** `kill -9` of `up` alone; resolves when its children have ended. */
+  async killSupervisorAlone(): Promise<void> {
+    const pids = descendants(this.#up!.pid!);
+    kill(this.#up!.pid!);
+    while (pids.some(isAlive)) await sleep(20);
+  }
+
+  /** What the worker has saved of the cluster; `''` when nothing yet. */
+  savedSnapshot(): string {
+    return readText(join(this.#stateDir, 'snapshot-local-0.json'));
+  }
+
+  get stateDir(): string {
+    return this.#stateDir;
+  }
+
   /** `kill -9` of everything that `up` has started, and of itself. */
   async killUp(): Promise<void> {
     const up = this.#up!;
