@@ -41,7 +41,7 @@ function planOf(durationMs: number, kills: number, sites: readonly SiteName[]): 
       site: 'fastify' as const,
       atMs: KILLS_FROM_MS + round * KILL_EVERY_MS,
       spanMs: 300,
-      requests: 99,
+      requests: 180,
       holdMs: HOLD_MS,
     })),
   };

@@ -157,11 +157,7 @@ interface Attempts {
   readonly answers: Promise<void>[];
 }
 
-function responseScript(
-  one: ResponseCase,
-  scenario: string | undefined,
-  attempts: Attempts,
-): NodeScript {
+function responseScript(one: ResponseCase, scenario: string | undefined, attempts: Attempts): NodeScript {
   const begin = (connection: RecordedConnection): void => {
     attempts.first++;
     attempts.firstConnection ||= connection.number;
