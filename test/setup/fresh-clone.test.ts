@@ -102,7 +102,7 @@ describe('a clone in a directory with spaces', { timeout: TIMEOUT_MS }, () => {
     }
     const demo = clone.npm(['start']);
     const site = await sixLines(demo);
-    const [first] = demo.output.split('\n').filter((line) => line !== '' && !line.startsWith('>'));
+    const [first] = demo.output.split('\n').filter((line) => line !== '' && !/^(?:>|npm )/.test(line));
     assert.match(first ?? '', /8080 is taken, using \d+.*8400 is taken, using \d+/);
     assert.notEqual(new URL(site).port, '8080');
     assert.equal((await fetch(site)).status, 200);
