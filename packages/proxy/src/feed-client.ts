@@ -31,6 +31,8 @@ const COUNTERS_MS = 250;
 const COUNTERS_SOON_MS = 20;
 /** A message even when nothing has changed, so that a worker that lives is seen to, milliseconds. */
 const COUNTERS_IDLE_MS = 2_000;
+/** Failed attempts to connect that are not worth a line in the log. */
+const QUIET_ATTEMPTS = 3;
 /** Counters of so many nodes go in one message. */
 const MAX_COUNTERS = 5_000;
 /** The coordinator pings every 5 s; after this silence the connection is taken for dead, milliseconds. */
@@ -155,7 +157,9 @@ export class FeedClient {
       this.#heardAtMs = this.#options.now();
     });
     socket.on('error', (error) => {
-      if (this.#attempts === 0) log.warn({ err: error }, 'the feed cannot be reached: serving what is known');
+      // The first attempts may come before the coordinator that was started with us listens.
+      if (this.#attempts === QUIET_ATTEMPTS)
+        log.warn({ reason: error.message }, 'the feed cannot be reached: serving what is known');
     });
     socket.on('close', (code) => this.#onClose(socket, code));
   }

@@ -5,7 +5,7 @@
  *
  * and within flag, environment and file, settings of one balancer win over those of all (`*`).
  *
- * @see DESIGN 4.5. mod_cluster lets the last CONFIG of any node win for all; a node that differs is only warned here.
+ * mod_cluster lets the last CONFIG of any node win for all; a node that differs is only warned here.
  */
 import type { BalancerName, BalancerPatch, Fault, FeedBalancer, NodeId, StickyHint } from '@rollcall/protocol';
 import type { BalancerSettingsCommand } from './commands.ts';
