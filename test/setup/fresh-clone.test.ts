@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { after, afterEach, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FreshClone, type Running } from './fresh-clone.ts';
 
@@ -51,6 +51,7 @@ describe('a clone in a directory with spaces', { timeout: TIMEOUT_MS }, () => {
   before(() => {
     clone = new FreshClone();
   });
+  afterEach(() => clone.endAll());
   after(() => clone.close());
 
   test('without the registry it says so in one line, and leaves nothing half-installed', async () => {

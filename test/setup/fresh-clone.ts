@@ -16,7 +16,7 @@ export class FreshClone {
   /** A home directory that nobody has used before. */
   readonly home: string;
   readonly #scratch: string;
-  readonly #started: ChildProcess[] = [];
+  readonly #started: Running[] = [];
 
   constructor() {
     this.#scratch = mkdtempSync(join(tmpdir(), 'rollcall-setup-'));
@@ -36,8 +36,9 @@ export class FreshClone {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...this.#environment(), ...environment },
     });
-    this.#started.push(child);
-    return new Running(child);
+    const running = new Running(child);
+    this.#started.push(running);
+    return running;
   }
 
   npm(args: readonly string[], environment?: Readonly<Record<string, string>>): Running {
@@ -68,13 +69,14 @@ export class FreshClone {
     return found;
   }
 
+  /** Ends what a test has left running, hard. */
+  async endAll(): Promise<void> {
+    for (const running of this.processes()) kill(Number.parseInt(running, 10));
+    for (const running of this.#started.splice(0)) await running.ended();
+  }
+
   async close(): Promise<void> {
-    for (const child of this.#started) {
-      if (child.exitCode !== null || child.signalCode !== null) continue;
-      const exit = once(child, 'exit');
-      process.kill(-child.pid!, 'SIGKILL');
-      await exit;
-    }
+    await this.endAll();
     rmSync(this.#scratch, { recursive: true, force: true });
   }
 
@@ -143,5 +145,13 @@ export class Running {
   /** Exit code, or the signal that ended it. */
   ended(): Promise<number | string> {
     return this.#exit;
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended by itself.
   }
 }

@@ -7,7 +7,6 @@ export type OnVerb = (verb: Verb, node: NodeResource) => void;
 
 const HEADINGS = [
   'Node',
-  'Address',
   'Route',
   'Status',
   'Liveness',
@@ -59,7 +58,7 @@ class NodeRow {
   readonly element: HTMLTableRowElement;
   readonly #id = make('strong', '');
   readonly #note = make('div', 'note');
-  readonly #url = make('td', '');
+  readonly #url = make('div', 'note');
   readonly #route = make('td', '');
   readonly #status = make('span', 'state');
   readonly #liveness = make('span', 'state');
@@ -89,8 +88,7 @@ class NodeRow {
     this.element = make(
       'tr',
       '',
-      make('td', '', this.#id, this.#note),
-      this.#url,
+      make('td', '', this.#id, this.#url, this.#note),
       this.#route,
       make('td', '', this.#status),
       make('td', '', this.#liveness),
