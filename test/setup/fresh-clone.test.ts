@@ -117,7 +117,8 @@ describe('a clone in a directory with spaces', { timeout: TIMEOUT_MS }, () => {
     assert.ok(supervisor, clone.processes().join('\n'));
     process.kill(Number.parseInt(supervisor, 10), 'SIGKILL');
     await demo.ended();
-    while (clone.processes().length > 0) await sleep(LOOK_AGAIN_MS);
+    for (let look = 0; look < 200 && clone.processes().length > 0; look++) await sleep(LOOK_AGAIN_MS);
+    assert.deepEqual(clone.processes(), []);
   });
 
   test('two set-ups at once: one installs, the other waits, both end well', async () => {

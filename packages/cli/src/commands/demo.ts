@@ -64,7 +64,8 @@ function startNode(id: string, { controlUrl }: Supervisor): ChildProcess {
   const program = new URL(`../demo/sample-node${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
   // A group of its own: Ctrl-C is ours to pass on, so that nodes drain while the proxy still serves.
   return spawn(process.execPath, [...process.execArgv, program.pathname], {
-    stdio: ['ignore', 'ignore', 'inherit'],
+    // The channel says nothing; its end tells the node that the demo is gone, however it went.
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     detached: true,
     env: { ...process.env, ROLLCALL_URL: controlUrl, ROLLCALL_NODE_ID: id, ROLLCALL_ROUTE: id },
   });

@@ -28,6 +28,7 @@ const server = createServer((request, response) => {
 const node = rollcall({ balancer: 'demo' });
 node.attach(server);
 server.listen(0, '127.0.0.1');
+process.on('disconnect', () => process.exit(0));
 
 function page(request: IncomingMessage, response: ServerResponse): void {
   const visitor = visitorOf(request, response);
