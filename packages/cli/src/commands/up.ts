@@ -84,6 +84,8 @@ export function upCommand(): Command {
 
 async function up(flags: UpFlags): Promise<void> {
   const supervisor = await superviseFrom(flags);
+  // Before anybody is told that we serve, and may end us.
+  const ended = untilSignalled(supervisor);
   const { proxyUrl, controlUrl, stateDir, loginUrl } = supervisor;
   if (flags.json)
     process.stdout.write(
@@ -96,7 +98,7 @@ async function up(flags: UpFlags): Promise<void> {
         `add a program     rollcall run ${controlUrl.endsWith(`:${DEFAULT_CONTROL_PORT}`) ? '' : `--coordinator ${controlUrl} `}-- YOUR PROGRAM {port}\n`,
     );
   }
-  await untilSignalled(supervisor);
+  await ended;
 }
 
 /** Starts a supervisor as the flags say. Throws a usage failure for flags that make no sense. */
