@@ -62,7 +62,7 @@ export function upCommand(): Command {
     .addOption(option('--state-dir <directory>', 'tokens, audit and last cluster (default: by user and control port)'))
     .addOption(option('--header-timeout <duration>', 'for a whole request head (default: 10s)'))
     .addOption(option('--body-timeout <duration>', 'silence within a request body (default: 30s)'))
-    .addOption(option('--upstream-timeout <duration>', 'silence of a node (default: 60s)'))
+    .addOption(option('--upstream-timeout <duration>', 'time until a node begins to answer (default: 30s)'))
     .addOption(option('--health-path <path>', 'a path that the proxy itself answers with 200'))
     .addOption(option('--trusted-proxy <cidr...>', 'balancers in front of us whose X-Forwarded-* are believed'))
     .addOption(option('--node-allow <cidr...>', 'where nodes may be, besides the address they register from'))
