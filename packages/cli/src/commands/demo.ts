@@ -4,6 +4,7 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import type { NodeResource } from '@rollcall/protocol';
 import { DEFAULT_CONTROL_PORT, DEFAULT_PROXY_PORT } from '@rollcall/protocol';
 import { Command } from 'commander';
@@ -55,7 +56,10 @@ async function demo(logLevel: string): Promise<void> {
   };
   const ended = untilSignalled({ close, kill });
   for (let number = 1; number <= NODES; number++) nodes.push(startNode(`demo-${number}`, supervisor));
-  await Promise.race([ended, whenUp(supervisor)]);
+  await Promise.race([ended, whenUp(supervisor)]).catch(async (error: unknown) => {
+    await close();
+    throw error;
+  });
   process.stdout.write(sixLines(supervisor, controlPort, stateDir));
   await ended;
 }
@@ -63,7 +67,7 @@ async function demo(logLevel: string): Promise<void> {
 function startNode(id: string, { controlUrl }: Supervisor): ChildProcess {
   const program = new URL(`../demo/sample-node${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
   // A group of its own: Ctrl-C is ours to pass on, so that nodes drain while the proxy still serves.
-  return spawn(process.execPath, [...process.execArgv, program.pathname], {
+  return spawn(process.execPath, [...process.execArgv, fileURLToPath(program)], {
     // The channel says nothing; its end tells the node that the demo is gone, however it went.
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     detached: true,
