@@ -1,0 +1,21 @@
+/** Runs programs to their end. */
+import { execFile } from 'node:child_process';
+
+/** What a command came to. */
+export interface Outcome {
+  readonly code: number;
+  /** Standard output alone. */
+  readonly output: string;
+  readonly errors: string;
+}
+
+const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
+
+/** Runs a command to its end. Never rejects: what cannot be started has ended with 127. */
+export function run([program = '', ...args]: readonly string[], environment: NodeJS.ProcessEnv): Promise<Outcome> {
+  return new Promise((resolve) => {
+    execFile(program, args, { env: environment, maxBuffer: MAX_OUTPUT_BYTES }, (error, output, errors) =>
+      resolve({ code: error === null ? 0 : typeof error.code === 'number' ? error.code : 127, output, errors }),
+    );
+  });
+}
