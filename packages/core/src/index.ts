@@ -34,6 +34,7 @@ export {
   isEligible,
   type Standing,
 } from './contexts/eligibility.ts';
+export { ExcludedPaths } from './contexts/excluded-paths.ts';
 export type { MemberNode } from './contexts/member-node.ts';
 export { ServedContext } from './contexts/served-context.ts';
 // health: ejection
@@ -68,6 +69,7 @@ export type {
   RegisterCommand,
   RemoveCommand,
   RestoreCommand,
+  ScaleCommand,
   StalledCommand,
   Target,
   TickCommand,
@@ -83,6 +85,7 @@ export type { Now } from './registry/node-resource.ts';
 export { isInFeed, mostRestrictive } from './registry/node-status.ts';
 export type { RegistryOptions } from './registry/options.ts';
 export { type NodeCounts, type Pace, Registry } from './registry/registry.ts';
+export type { StickyFinding, StickyProblem, WrongRoute } from './registry/sticky-findings.ts';
 export type { RecordChanges } from './registry/stored-records.ts';
 export type { Rng } from './rng.ts';
 // sticky: the session of a request and its route
@@ -91,12 +94,15 @@ export { type CookieEdit, editCookies } from './sticky/cookie-field.ts';
 export { type FailoverCandidate, failoverNode, type LostSession } from './sticky/failover.ts';
 export {
   buildRouteCookie,
+  type CookieSeal,
   ROUTE_COOKIE,
   routeCookieAttributes,
   routeCookieId,
+  routeCookieMark,
 } from './sticky/route-cookie.ts';
 export { type KnownRoutes, withoutRoute } from './sticky/session-id.ts';
 export { type SessionPlace, SessionSearch } from './sticky/session-search.ts';
+export { StickyWatch } from './sticky/sticky-watch.ts';
 export { hashText } from './sticky/text-hash.ts';
 export { editParameters, type ParameterEdit } from './sticky/url-session.ts';
 // store

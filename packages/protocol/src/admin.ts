@@ -5,7 +5,7 @@
 
 import type { FeedLiveness, StickySettings } from './feed.ts';
 import type { BalancerName, ContextPath, GroupName, HostPattern, NodeId, NodeUrl, Route } from './ids.ts';
-import type { Failover, Status, StickyMode } from './messages.ts';
+import type { Failover, Status, StickyHint, StickyMode } from './messages.ts';
 
 /** Whether the node is there: `joining` is being probed, `gone` is remembered only. `static` members are `up` while probes succeed. */
 export type Liveness = 'joining' | FeedLiveness | 'gone';
@@ -26,6 +26,8 @@ export interface WantedStatus {
 export interface DrainProgress {
   readonly sinceUnixMs: number;
   readonly sessionsLeft: number;
+  /** How long the oldest of the sessions that the workers count has been known; absent when they count none. */
+  readonly oldestSessionMs?: number;
   readonly inFlight: number;
   readonly tunnels: number;
   readonly isDone: boolean;
@@ -94,6 +96,7 @@ export interface BalancerResource {
   readonly sticky: StickySettings;
   readonly retries: number;
   readonly sessionIdleMs: number;
+  readonly assign: boolean;
   /** Where each setting comes from: `operator`, `flag`, `environment`, `file`, `node ID`, `default`. */
   readonly origins: Readonly<Record<string, string>>;
   readonly nodes: number;
@@ -185,6 +188,14 @@ export interface WriteResult {
   readonly message: string;
 }
 
+/** Body of `POST /v1/balancers/:name/scale`. */
+export interface ScaleBody {
+  /** Nodes of the balancer in all, 1–1,000. */
+  readonly count: number;
+  readonly reason?: string;
+  readonly dryRun?: boolean;
+}
+
 /** Body of `PATCH /v1/nodes/:id`; `null` takes an override back. */
 export interface NodePatch {
   readonly weight?: number | null;
@@ -207,6 +218,10 @@ export interface NodePut {
   readonly ttlMs?: number;
   readonly load?: number;
   readonly sessions?: number;
+  /** Where clients may reach the node directly, for `assign`. */
+  readonly publicUrl?: string;
+  /** What the node would say of its balancer's settings; the first node decides, unless an operator has. */
+  readonly sticky?: StickyHint;
 }
 
 /** Body of `PATCH /v1/balancers/:name`; `null` takes an override back. */
@@ -215,6 +230,8 @@ export interface BalancerPatch {
   readonly sessionAlgorithm?: string | null;
   readonly retries?: number | null;
   readonly sessionIdleMs?: number | null;
+  /** Clients may ask which node to connect to directly. */
+  readonly assign?: boolean | null;
   readonly sticky?: {
     readonly mode?: StickyMode | null;
     readonly cookies?: readonly string[] | null;

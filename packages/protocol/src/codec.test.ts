@@ -174,3 +174,53 @@ test('context paths and hosts', () => {
   for (const bad of ['', '*.', '*.*', 'a:80', 'a..b', '-a', 'a/b', 'a.*'])
     assert.equal(parseHostPattern(bad), undefined, bad);
 });
+
+test('sessions of a worker are read within bounds, and are hashes and nothing else', () => {
+  const sessions = (seen: unknown, rest: object = {}): unknown =>
+    decodeFeedToCoordinator(
+      JSON.stringify({ type: 'sessions', nodes: [{ id: 'n1', level: 1, partMs: 10, partEndsInMs: 5, seen, ...rest }] }),
+    );
+  const good = { id: 'n1', level: 1, partMs: 10, partEndsInMs: 5, seen: [[2, 'AAAAAAAA-_090aZz']] };
+  assert.deepEqual(sessions(good.seen), { type: 'sessions', nodes: [good] });
+  for (const bad of [
+    [[0, 'AAAA']],
+    [[0, 'AAAAAAA=']],
+    [[0, '']],
+    [[-1, 'AAAAAAAA']],
+    [[65, 'AAAAAAAA']],
+    [['0', 'AAAAAAAA']],
+    [[0]],
+  ])
+    assert.equal((sessions(bad) as { type: string }).type, 'malformed', JSON.stringify(bad));
+  assert.equal((sessions([[0, 'A'.repeat(8 * 16_385)]]) as { type: string }).type, 'malformed');
+  assert.equal((sessions([], { level: 25 }) as { type: string }).type, 'malformed');
+});
+
+test('what a worker sees of new sessions is read within bounds', () => {
+  const sample = {
+    balancer: 'shop',
+    routed: 1,
+    unrouted: 100,
+    other: 0,
+    strange: 0,
+    foreign: 0,
+    foreignRouted: 0,
+    returned: 2,
+    refused: 3,
+    name: 'connect.sid',
+    writes: [{ node: 'n1', route: 'r1' }],
+  };
+  const sticky = (rest: object): unknown =>
+    decodeFeedToCoordinator(JSON.stringify({ type: 'sticky', revision: 4, balancers: [{ ...sample, ...rest }] }));
+  assert.deepEqual(sticky({}), { type: 'sticky', revision: 4, balancers: [sample] });
+  for (const bad of [
+    { balancer: 'a b' },
+    { routed: 101 },
+    { refused: -1 },
+    { name: 'a b' },
+    { foreignName: 'x'.repeat(65) },
+    { writes: [{ node: 'n1', route: 'a.b' }] },
+    { writes: new Array(5).fill({ node: 'n1', route: 'r1' }) },
+  ])
+    assert.equal((sticky(bad) as { type: string }).type, 'malformed', JSON.stringify(bad));
+});

@@ -20,19 +20,19 @@ import {
 import type {
   AgentMessage,
   CoordinatorMessage,
+  Copies,
   HeartbeatMessage,
   NodeRegistration,
   NodeStatusMessage,
   RegisteredMessage,
   StickyHint,
 } from './messages.ts';
-import { MAX_FRAME_BYTES } from './messages.ts';
+import { FAILOVERS, MAX_FRAME_BYTES } from './messages.ts';
 
 const MAX_REASON = 256;
 const NAME_RULE = '[A-Za-z0-9_-]{1,64}';
 const STATUSES = ['enabled', 'draining', 'stopped'] as const;
 const STICKY_MODES = ['insert', 'suffix', 'rewrite', 'none'] as const;
-const FAILOVERS = ['any', 'group', 'none'] as const;
 /** RFC 9110 token: what a cookie may be called. */
 const COOKIE_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$/;
 /** A parameter name that needs no escaping in a path or query. */
@@ -136,6 +136,7 @@ export function readRegistration(fields: Fields): NodeRegistration | undefined {
     ...optional('keepAliveMs', fields.integer('keepAliveMs', { min: 0, max: 3_600_000 })),
     ...optional('publicUrl', fields.parsed('publicUrl', parsePublicUrl, 'an http or https address')),
     ...optional('sticky', readStickyHint(fields.object('sticky'))),
+    ...optional('copies', readCopies(fields.object('copies'))),
     ...optional('cores', fields.number('cores', { min: 0.001, max: 1024 })),
     loadHeader: fields.boolean('loadHeader') ?? false,
     meta: fields.map('meta', 16, isName, (map, key) => map.text(key, 256)) ?? {},
@@ -160,6 +161,16 @@ function parseInstance(text: string): string | undefined {
 
 function parsePublicUrl(text: string): string | undefined {
   return /^https?:\/\/[!-~]{1,500}$/.test(text) && !/["'<>\\^`{|}\s]/.test(text) ? text : undefined;
+}
+
+const COPIES = { min: 1, max: 1_000 } as const;
+
+function readCopies(fields: Fields | undefined): Copies | undefined {
+  if (!fields) return undefined;
+  const wrapper = fields.parsed('wrapper', parseInstance, '32 hex digits') ?? fields.missing('wrapper');
+  const kept = fields.integer('kept', COPIES) ?? fields.missing('kept');
+  const most = fields.integer('most', COPIES) ?? fields.missing('most');
+  return wrapper === undefined || kept === undefined || most === undefined ? undefined : { wrapper, kept, most };
 }
 
 function readStickyHint(fields: Fields | undefined): StickyHint | undefined {
@@ -209,6 +220,10 @@ function coordinatorMessage(type: unknown, fields: Fields): CoordinatorMessage |
     }
     case 'drained':
       return { type: 'drained' };
+    case 'scale': {
+      const count = fields.integer('count', COPIES) ?? fields.missing('count');
+      return count === undefined ? undefined : { type: 'scale', count };
+    }
     case 'pace':
       return { type: 'pace', ...pace(fields) };
     case 'error':

@@ -36,6 +36,7 @@ export const ERROR_CODES = {
   unreachable: { http: 422, means: 'the coordinator cannot connect to the announced address' },
   // Admin
   'not-found': { http: 404, means: 'there is no such thing' },
+  'not-scalable': { http: 409, means: 'nobody keeps copies of the program' },
   conflict: { http: 409, means: 'the state does not allow this' },
   'precondition-failed': { http: 412, means: 'the thing has changed since it was read' },
   'too-large': { http: 413, means: 'the body is larger than it may be' },

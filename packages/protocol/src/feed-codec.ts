@@ -8,6 +8,7 @@ import type {
   ExplainedCandidate,
   FeedBalancer,
   FeedChange,
+  FeedLoad,
   FeedNode,
   FeedQuestion,
   FeedRememberedRoute,
@@ -15,13 +16,16 @@ import type {
   FeedToWorker,
   NodeCounters,
   ScoreboardAnswer,
+  SessionSample,
+  StickySample,
   StickySettings,
   WorkerAnswer,
   WorkerCounters,
 } from './feed.ts';
-import { LATENCY_BUCKETS_MS, SNAPSHOT_PART_NODES } from './feed.ts';
+import { LATENCY_BUCKETS_MS, SESSIONS_PER_SECOND, SNAPSHOT_PART_NODES } from './feed.ts';
 import type { Fields, Malformed, Range } from './fields.ts';
 import { COUNT, DAY_MS, malformed, readFields } from './fields.ts';
+import type { NodeId } from './ids.ts';
 import {
   parseBalancerName,
   parseContextPath,
@@ -31,11 +35,15 @@ import {
   parseNodeUrl,
   parseRoute,
 } from './ids.ts';
+import { FAILOVERS } from './messages.ts';
 
 /** Largest frame of the feed, in bytes. */
 export const MAX_FEED_BYTES = 4_194_304;
 /** Nodes, remembered routes and changes that one message may carry. */
 const MAX_ITEMS = 100_000;
+/** Parts of the idle time in which a session may have been seen. */
+const MAX_AGES = 64;
+const HASHES = /^(?:[A-Za-z0-9_-]{8})+$/;
 const STATUSES = ['enabled', 'draining', 'stopped'] as const;
 const NUMBER: Range = { min: -1, max: Number.MAX_SAFE_INTEGER };
 
@@ -87,12 +95,13 @@ function toWorker(type: unknown, fields: Fields): FeedToWorker | undefined {
   }
 }
 
-function readLoad(value: unknown): readonly [number, number, number] | undefined {
-  if (!Array.isArray(value) || value.length !== 3) return undefined;
-  const [index, load, sessions] = value as unknown[];
+function readLoad(value: unknown): FeedLoad | undefined {
+  if (!Array.isArray(value) || value.length < 3 || value.length > 4) return undefined;
+  const [index, load, sessions, counted = -1] = value as unknown[];
   if (!Number.isSafeInteger(index) || !isWithin(load, -1, 1) || !isWithin(sessions, -1, Number.MAX_SAFE_INTEGER))
     return undefined;
-  return [index as number, load, sessions];
+  if (!isWithin(counted, -1, Number.MAX_SAFE_INTEGER)) return undefined;
+  return [index as number, load, sessions, counted];
 }
 
 function isWithin(value: unknown, min: number, max: number): value is number {
@@ -149,12 +158,13 @@ export function readFeedBalancer(fields: Fields): FeedBalancer | undefined {
     sticky: settings,
     retries: fields.integer('retries', { min: 0, max: 10 }) ?? 2,
     sessionIdleMs: fields.number('sessionIdleMs', COUNT) ?? 1_800_000,
+    assign: fields.boolean('assign') === true,
   };
 }
 
 function readStickySettings(fields: Fields): StickySettings | undefined {
   const mode = fields.oneOf('mode', ['insert', 'suffix', 'rewrite', 'none']);
-  const failover = fields.oneOf('failover', ['any', 'group', 'none']);
+  const failover = fields.oneOf('failover', FAILOVERS);
   if (!mode || !failover) return undefined;
   return {
     mode,
@@ -247,6 +257,14 @@ function toCoordinator(type: unknown, fields: Fields): FeedToCoordinator | undef
         }
       );
     }
+    case 'sessions':
+      return { type, nodes: fields.objects('nodes', MAX_ITEMS, readSessions) ?? [] };
+    case 'sticky':
+      return {
+        type,
+        revision: fields.integer('revision', COUNT) ?? 0,
+        balancers: fields.objects('balancers', MAX_ITEMS, readStickySample) ?? [],
+      };
     case 'observed': {
       const id = fields.parsed('id', parseNodeId, 'a name', 'bad-name') ?? fields.missing('id');
       const what = fields.oneOf('what', ['ejected', 'readmitted']) ?? fields.missing('what');
@@ -278,6 +296,50 @@ function readNodeCounters(fields: Fields): NodeCounters | undefined {
     bytesFromNode: count(fields, 'bytesFromNode'),
     latencyMs: fields.number('latencyMs', NUMBER) ?? -1,
     isEjected: fields.boolean('isEjected') ?? false,
+  };
+}
+
+function readSessions(fields: Fields): (SessionSample & { readonly id: NodeId }) | undefined {
+  const id = fields.parsed('id', parseNodeId, 'a name', 'bad-name');
+  if (!id) return undefined;
+  return {
+    id,
+    level: fields.integer('level', { min: 0, max: 24 }) ?? 0,
+    partMs: fields.number('partMs', COUNT) ?? 0,
+    partEndsInMs: fields.number('partEndsInMs', COUNT) ?? 0,
+    seen: fields.list('seen', MAX_AGES, readSeen) ?? [],
+  };
+}
+
+function readSeen(value: unknown): readonly [number, string] | undefined {
+  if (!Array.isArray(value) || value.length !== 2) return undefined;
+  const [age, hashes] = value as unknown[];
+  if (!Number.isSafeInteger(age) || !isWithin(age, 0, MAX_AGES) || typeof hashes !== 'string') return undefined;
+  return hashes.length <= 8 * SESSIONS_PER_SECOND && HASHES.test(hashes) ? [age, hashes] : undefined;
+}
+
+function readStickySample(fields: Fields): StickySample | undefined {
+  const balancer = fields.parsed('balancer', parseBalancerName, 'a name', 'bad-name');
+  if (!balancer) return undefined;
+  const seen = (name: string): number => fields.integer(name, { min: 0, max: 100 }) ?? 0;
+  return {
+    balancer,
+    routed: seen('routed'),
+    unrouted: seen('unrouted'),
+    other: seen('other'),
+    strange: seen('strange'),
+    foreign: seen('foreign'),
+    foreignRouted: seen('foreignRouted'),
+    returned: seen('returned'),
+    refused: seen('refused'),
+    ...optional('name', fields.parsed('name', parseCookieName, 'a cookie name')),
+    ...optional('foreignName', fields.parsed('foreignName', parseCookieName, 'a cookie name')),
+    writes:
+      fields.objects('writes', 4, (write) => {
+        const node = write.parsed('node', parseNodeId, 'a name');
+        const route = write.parsed('route', parseRoute, 'a name');
+        return node && route && { node, route };
+      }) ?? [],
   };
 }
 

@@ -69,6 +69,8 @@ export interface FeedBalancer {
   readonly retries: number;
   /** A session is active until it was silent this long. Default 1,800,000 (30 min). */
   readonly sessionIdleMs: number;
+  /** Clients may ask which node to connect to directly. Default false. */
+  readonly assign: boolean;
 }
 
 /** A route whose node is gone but whose sessions must not be mistaken for new ones. */
@@ -127,11 +129,16 @@ export interface FeedChanges {
   readonly changes: readonly FeedChange[];
 }
 
-/** `[index, load, sessions]` per node whose numbers changed; -1 stands for unknown. At most 4 messages a second. */
+/**
+ * `[index, load, sessions, counted]` per node whose numbers changed; -1 stands for unknown. `counted` is what all
+ * workers have counted together, told only where it is more than one of them sees. At most 4 messages a second.
+ */
 export interface FeedLoads {
   readonly type: 'loads';
-  readonly loads: readonly (readonly [index: number, load: number, sessions: number])[];
+  readonly loads: readonly FeedLoad[];
 }
+
+export type FeedLoad = readonly [index: number, load: number, sessions: number, counted?: number];
 
 /** Asks one worker what it would do, or for its scoreboard. */
 export interface FeedAsk {
@@ -178,7 +185,7 @@ export interface NodeCounters {
   /** Answers with status 500 and above. */
   readonly serverErrors: number;
   readonly newSessions: number;
-  /** Sessions seen within `sessionIdleMs`, by this worker. */
+  /** Sessions seen within `sessionIdleMs`, by this worker alone. */
   readonly activeSessions: number;
   readonly bytesToNode: number;
   readonly bytesFromNode: number;
@@ -216,6 +223,62 @@ export interface WorkerCountersMessage {
   readonly revision: number;
   readonly nodes: readonly NodeCounters[];
   readonly totals: WorkerCounters;
+}
+
+/**
+ * Sessions a worker has seen, for the count of all workers together: hashes, never ids. Above 32,768 sessions of a
+ * node only hashes ending in `level` zero bits are told, and each stands for 2^level.
+ */
+export interface SessionSample {
+  readonly level: number;
+  /** Length of a part of the idle time, milliseconds. */
+  readonly partMs: number;
+  /** Until the present part is over, milliseconds. */
+  readonly partEndsInMs: number;
+  /** Hashes, 8 characters of base64url each, by the age in parts of when they were last seen. */
+  readonly seen: readonly (readonly [age: number, hashes: string])[];
+}
+
+/** Sessions not told yet, or seen in a newer part of the idle time since. At most one a second. */
+export interface WorkerSessions {
+  readonly type: 'sessions';
+  readonly nodes: readonly (SessionSample & { readonly id: NodeId })[];
+}
+
+/**
+ * What the last 100 new session ids and the last 100 visitors of a balancer looked like to one worker, for the sticky
+ * self-check. Counts; names of cookies and routes, never values.
+ */
+export interface StickySample {
+  readonly balancer: BalancerName;
+  /** New ids in the balancer's cookies or parameters that name the route of the node that gave them. */
+  readonly routed: number;
+  /** … that name none. */
+  readonly unrouted: number;
+  /** … that name a route which no node has, the same in several ids. */
+  readonly other: number;
+  /** … that name another node's route. */
+  readonly strange: number;
+  /** Session-like values of cookies that are not among the balancer's. */
+  readonly foreign: number;
+  /** … of which the value names a known route. */
+  readonly foreignRouted: number;
+  /** Connections that got our cookie and sent it with their next request. */
+  readonly returned: number;
+  readonly refused: number;
+  /** The cookie or parameter of the newest id without the route of its node. */
+  readonly name?: string;
+  /** The newest of the cookies that are not the balancer's. */
+  readonly foreignName?: string;
+  /** Nodes that write a route which is not theirs; at most 4. */
+  readonly writes: readonly { readonly node: NodeId; readonly route: Route }[];
+}
+
+/** Of the balancers where something has changed; at most one a second. */
+export interface WorkerSticky {
+  readonly type: 'sticky';
+  readonly revision: number;
+  readonly balancers: readonly StickySample[];
 }
 
 /** Something the worker found out about a node from requests; for events and pages. */
@@ -268,11 +331,20 @@ export interface ScoreboardAnswer {
   }[];
 }
 
-export type FeedToCoordinator = WorkerHello | WorkerApplied | WorkerCountersMessage | WorkerObserved | WorkerAnswer;
+export type FeedToCoordinator =
+  | WorkerHello
+  | WorkerApplied
+  | WorkerCountersMessage
+  | WorkerSessions
+  | WorkerSticky
+  | WorkerObserved
+  | WorkerAnswer;
 
 /** Upper bounds of the latency histogram, milliseconds. */
 export const LATENCY_BUCKETS_MS: readonly number[] = [
   0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000,
 ];
+/** Hashes of sessions that a worker tells in one second: 128 KiB and a few bytes per node. */
+export const SESSIONS_PER_SECOND = 16_384;
 /** Nodes in one part of a snapshot. */
 export const SNAPSHOT_PART_NODES = 100;

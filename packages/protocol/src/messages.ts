@@ -10,8 +10,13 @@ export type Status = 'enabled' | 'draining' | 'stopped';
 /** How the proxy finds the route of a request's session. See PROTOCOL.md §7. */
 export type StickyMode = 'insert' | 'suffix' | 'rewrite' | 'none';
 
-/** Where a session goes when its node is gone, ejected or stopped. */
-export type Failover = 'any' | 'group' | 'none';
+/**
+ * Where a session goes when its node is gone, ejected or stopped. `eager` is `any`, and idempotent requests already move
+ * while the node is suspect: for applications that share their sessions.
+ */
+export type Failover = 'any' | 'group' | 'none' | 'eager';
+/** All of them. */
+export const FAILOVERS: readonly Failover[] = ['any', 'group', 'none', 'eager'];
 
 /** Sticky settings as a node may hint at them; the first node of a balancer decides, unless an operator has. */
 export interface StickyHint {
@@ -57,12 +62,24 @@ export interface NodeRegistration {
   /** Where clients may reach the node directly, for `assign`. */
   readonly publicUrl?: string;
   readonly sticky?: StickyHint;
+  /** The node is one of several that a wrapper keeps, and whose number it changes when it is told to. */
+  readonly copies?: Copies;
   /** CPU cores the node may use, above 0 up to 1,024. */
   readonly cores?: number;
   /** The node answers with `rollcall-load` response fields. Default false. */
   readonly loadHeader: boolean;
   /** Free text for people: at most 16 entries, keys are names, values at most 256 characters. */
   readonly meta: Readonly<Record<string, string>>;
+}
+
+/** The copies of one program that a wrapper keeps running. */
+export interface Copies {
+  /** Names the wrapper: 32 hex digits, new at each start of it. */
+  readonly wrapper: string;
+  /** How many it keeps now, 1–1,000. */
+  readonly kept: number;
+  /** How many it can keep at most, 1–1,000. */
+  readonly most: number;
 }
 
 export interface RegisterMessage {
@@ -146,6 +163,13 @@ export interface PaceMessage {
   readonly leaseMs: number;
 }
 
+/** Keep so many copies from now on. Only to nodes that registered with `copies`; one of a wrapper's nodes is told. */
+export interface ScaleMessage {
+  readonly type: 'scale';
+  /** 1–1,000. */
+  readonly count: number;
+}
+
 export interface ErrorMessage {
   readonly type: 'error';
   readonly code: string;
@@ -157,6 +181,7 @@ export type CoordinatorMessage =
   | OperatorStatusMessage
   | DrainedMessage
   | PaceMessage
+  | ScaleMessage
   | ErrorMessage;
 
 /** The coordinator's pace unless it says otherwise. */

@@ -20,6 +20,7 @@ interface Settings {
   readonly sessionAlgorithm: string;
   readonly retries: number;
   readonly sessionIdleMs: number;
+  readonly assign: boolean;
   readonly 'sticky.mode': FeedBalancer['sticky']['mode'];
   readonly 'sticky.cookies': readonly string[];
   readonly 'sticky.parameters': readonly string[];
@@ -36,6 +37,7 @@ const DEFAULTS: Omit<Settings, 'sessionIdleMs'> = {
   algorithm: 'adaptive',
   sessionAlgorithm: 'session',
   retries: 2,
+  assign: false,
   'sticky.mode': 'insert',
   'sticky.cookies': DEFAULT_COOKIES,
   'sticky.parameters': DEFAULT_PARAMETERS,
@@ -102,6 +104,7 @@ export class BalancerSettings {
       },
       retries: settings.retries,
       sessionIdleMs: settings.sessionIdleMs,
+      assign: settings.assign,
     };
   }
 
@@ -165,6 +168,7 @@ function merged(layer: Layer | undefined, patch: BalancerPatch): Layer {
     ['sessionAlgorithm', patch.sessionAlgorithm],
     ['retries', patch.retries],
     ['sessionIdleMs', patch.sessionIdleMs],
+    ['assign', patch.assign],
     ['sticky.mode', sticky?.mode],
     ['sticky.cookies', sticky?.cookies],
     ['sticky.parameters', sticky?.parameters],

@@ -12,6 +12,8 @@ import type {
   NodeId,
   NodeRegistration,
   Status,
+  StickySample,
+  WorkerSessions,
 } from '@rollcall/protocol';
 import type { StoredRecord } from '../store/store.ts';
 
@@ -110,6 +112,15 @@ export interface RemoveCommand {
   readonly reason?: string;
 }
 
+/** So many nodes of a balancer, by the wrappers that keep copies of its program. */
+export interface ScaleCommand {
+  readonly type: 'scale';
+  readonly balancer: BalancerName;
+  readonly count: number;
+  readonly by: string;
+  readonly reason?: string;
+}
+
 /** Settings of a balancer from one source; narrower sources win, see balancer-settings.ts. */
 export interface BalancerSettingsCommand {
   readonly type: 'balancer-settings';
@@ -146,6 +157,21 @@ export interface ObserveCommand {
   readonly nodes: readonly NodeCounters[];
 }
 
+/** Sessions a worker has seen and not told of before, for the count of all workers together. */
+export interface SessionsSeenCommand {
+  readonly type: 'sessions-seen';
+  readonly worker: string;
+  readonly nodes: WorkerSessions['nodes'];
+}
+
+/** What a worker that acts upon `revision` sees of new session ids and visitors, per balancer. */
+export interface StickySeenCommand {
+  readonly type: 'sticky-seen';
+  readonly worker: string;
+  readonly revision: number;
+  readonly balancers: readonly StickySample[];
+}
+
 /** Time has passed. Carries out all that is due; the caller ticks at least every 250 ms. */
 export interface TickCommand {
   readonly type: 'tick';
@@ -178,10 +204,13 @@ export type Command =
   | OperatorStatusCommand
   | PatchNodeCommand
   | RemoveCommand
+  | ScaleCommand
   | BalancerSettingsCommand
   | WorkerJoinedCommand
   | WorkerLeftCommand
   | ObserveCommand
+  | SessionsSeenCommand
+  | StickySeenCommand
   | TickCommand
   | StalledCommand
   | RestoreCommand;

@@ -4,6 +4,7 @@
  */
 import type { BalancerName, ErrorCode, Fault, FeedBalancer, NodeId, Route, Status } from '@rollcall/protocol';
 import type { ConnectionId } from './commands.ts';
+import type { StickyFinding } from './sticky-findings.ts';
 
 /** Why a node is no longer there. */
 export type GoneCause = 'left' | 'expired' | 'removed';
@@ -68,10 +69,21 @@ export type Event =
       readonly sessionsLeft: number;
       readonly inFlight: number;
     }
+  /** The wrapper that keeps this node shall keep `count` copies. */
+  | {
+      readonly type: 'scale';
+      readonly id: NodeId;
+      readonly balancer: BalancerName;
+      readonly count: number;
+      readonly by: string;
+      readonly reason?: string;
+    }
   | { readonly type: 'patched'; readonly id: NodeId; readonly by: string; readonly what: string }
   /** Numbers of a node changed; not a change of membership, and not logged. */
   | { readonly type: 'load'; readonly id: NodeId }
   | { readonly type: 'balancer'; readonly balancer: FeedBalancer; readonly by?: string }
+  /** The sticky self-check has found a problem, or the problem is over. */
+  | { readonly type: 'sticky'; readonly isOn: boolean; readonly finding: StickyFinding }
   /** The coordinator knows the cluster now, or no longer waits for remembered nodes. */
   | { readonly type: 'settled'; readonly isSettled: boolean; readonly learningMs: number }
   /** So many nodes fell silent at once that the fault is probably ours: nobody expires while it lasts. */

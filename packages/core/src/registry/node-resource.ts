@@ -23,7 +23,7 @@ export function nodeResource(state: RegistryState, id: NodeId, now: Now): NodeRe
   const node = state.nodes.get(id);
   if (!node) return undefined;
   const { registration } = node;
-  const totals = state.workers.totals(id);
+  const totals = state.workers.totals(id, now.nowMs);
   const drain = node.operatorDrain ?? node.nodeDrain;
   return {
     id,
@@ -88,9 +88,11 @@ function wanted(wish: Wish, now: Now): WantedStatus {
 
 function drainProgress(state: RegistryState, node: NodeView, drain: Drain, now: Now): DrainProgress {
   const usage = state.usage(node, drain.revision);
+  const oldestMs = state.workers.oldestSessionMs(node.id, now.nowMs);
   return {
     sinceUnixMs: toUnixMs(drain.sinceMs, now),
     sessionsLeft: usage.sessions,
+    ...(oldestMs !== undefined && { oldestSessionMs: Math.round(oldestMs) }),
     inFlight: usage.inFlight,
     tunnels: usage.tunnels,
     isDone: drain.isDone,
@@ -127,7 +129,7 @@ export function balancerResource(state: RegistryState, name: BalancerName): Bala
   const counts = { nodes: 0, nodesUp: 0, sessions: 0, inFlight: 0 };
   const contexts = new Map<string, BalancerResource['contexts'][number]>();
   for (const node of state.nodes.inBalancer(name)) {
-    const totals = state.workers.totals(node.id);
+    const totals = state.workers.totals(node.id, state.nowMs);
     counts.inFlight += totals.inFlight;
     if (node.liveness === 'gone') continue;
     counts.nodes += 1;
@@ -136,7 +138,7 @@ export function balancerResource(state: RegistryState, name: BalancerName): Bala
     for (const host of node.registration.hosts)
       for (const { path } of node.registration.contexts) contexts.set(`${host} ${path}`, { host, path });
   }
-  const { algorithm, sessionAlgorithm, sticky, retries, sessionIdleMs } = balancer.inForce();
+  const { algorithm, sessionAlgorithm, sticky, retries, sessionIdleMs, assign } = balancer.inForce();
   return {
     name,
     algorithm,
@@ -144,6 +146,7 @@ export function balancerResource(state: RegistryState, name: BalancerName): Bala
     sticky,
     retries,
     sessionIdleMs,
+    assign,
     origins: balancer.origins(),
     ...counts,
     contexts: [...contexts.values()],

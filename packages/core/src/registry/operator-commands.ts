@@ -111,6 +111,11 @@ export function patchNode(state: RegistryState, command: PatchNodeCommand): Reje
     if (target === node) return rejected('conflict', `node ${node.id} cannot be redirected to itself`);
     if (target.registration.balancer !== node.registration.balancer)
       return rejected('conflict', `node ${redirectTo} is not in balancer ${node.registration.balancer}`);
+    if (leadsTo(state, target, node))
+      return rejected(
+        'conflict',
+        `redirects of node ${redirectTo} lead to node ${node.id}: sessions would go in a circle`,
+      );
   }
   const next = patched(node.overrides, command);
   const what = differences(node.overrides, next);
@@ -120,6 +125,18 @@ export function patchNode(state: RegistryState, command: PatchNodeCommand): Reje
   state.touchOverrideRecord(node);
   state.emit({ type: 'patched', id: node.id, by: command.by, what: what.join(', ') });
   return undefined;
+}
+
+/** Whether redirects lead from `start` to `end`, over others or straight. */
+function leadsTo(state: RegistryState, start: NodeRecord, end: NodeRecord): boolean {
+  const passed = new Set<NodeRecord>();
+  let at: NodeRecord | undefined = start;
+  while (at !== undefined && at !== end && !passed.has(at)) {
+    passed.add(at);
+    const next: NodeRecord['overrides']['redirectTo'] = at.overrides.redirectTo;
+    at = next === undefined ? undefined : state.nodes.get(next);
+  }
+  return at === end;
 }
 
 function patched(overrides: Overrides, { weight, standby, redirectTo }: PatchNodeCommand): Overrides {

@@ -18,6 +18,8 @@ export interface RegistryOptions {
   readonly workerGraceMs: number;
   /** A session is active until it was silent this long, unless its balancer says otherwise. Default 1,800,000 (30 min). */
   readonly sessionIdleMs: number;
+  /** 32-bit number that clients do not know, for tables of what they send. Default 0, for tests. */
+  readonly hashSeed: number;
   /** Nodes that are present at once, and as many again that are gone but remembered. Default 10,000. */
   readonly maxNodes: number;
   /** The same for all nodes of one token name. Default: `maxNodes`. */
@@ -46,6 +48,7 @@ export function withDefaults(options: Partial<RegistryOptions>): RegistryOptions
     rememberMs: 86_400_000,
     workerGraceMs: 15_000,
     sessionIdleMs: 1_800_000,
+    hashSeed: 0,
     maxNodes,
     maxNodesPerOwner: maxNodes,
     maxBalancers: 1_000,

@@ -1,11 +1,13 @@
 /** What time alone brings about: suspicion, expiry, ends of wishes and drains, forgetting, the end of the learning window. */
-import type { ObserveCommand, StalledCommand } from './commands.ts';
+import type { BalancerName, StickySample } from '@rollcall/protocol';
+import type { ObserveCommand, SessionsSeenCommand, StalledCommand, StickySeenCommand } from './commands.ts';
 import type { Rejection } from './events.ts';
 import { isOver, shiftedByStall } from './lease.ts';
 import type { NodeRecord } from './node-record.ts';
 import { noWish } from './node-record.ts';
 import { applyWish } from './operator-commands.ts';
 import { type RegistryState, rejected } from './registry-state.ts';
+import type { WrongRoute } from './sticky-findings.ts';
 
 export function tick(state: RegistryState): void {
   const due: NodeRecord[] = [];
@@ -16,7 +18,7 @@ export function tick(state: RegistryState): void {
   judgePreservation(state);
   for (const node of due) passDeadlines(state, node);
   judgePreservation(state);
-  state.workers.dropLeft(state.nowMs);
+  for (const worker of state.workers.dropLeft(state.nowMs)) state.sticky.forget(worker);
   if (state.learning.pass(state.nowMs)) state.tellSettled();
   if (!state.isSettled && state.nowMs >= state.settlesAtMs) {
     state.isSettled = true;
@@ -72,6 +74,40 @@ export function stalled(state: RegistryState, command: StalledCommand): Rejectio
   state.learning.shift(stalledMs);
   state.workers.shift(stalledMs, state.nowMs);
   if (!state.isSettled) state.settlesAtMs += stalledMs;
+  return undefined;
+}
+
+export function sessionsSeen(state: RegistryState, { worker, nodes }: SessionsSeenCommand): Rejection | undefined {
+  if (!state.workers.has(worker)) return rejected('not-registered', `worker ${worker} has not joined`);
+  for (const sample of nodes) {
+    const node = state.nodes.get(sample.id);
+    if (node === undefined) continue;
+    const { sessionIdleMs } = state.balancer(node.registration.balancer).inForce();
+    state.workers.mergeSessions(worker, node.id, sample, sessionIdleMs, state.nowMs);
+  }
+  return undefined;
+}
+
+function wrongRoute(
+  state: RegistryState,
+  balancer: BalancerName,
+  { node, route }: StickySample['writes'][number],
+): WrongRoute | undefined {
+  const known = state.nodes.get(node);
+  if (known === undefined || known.liveness === 'gone' || known.registration.route === route) return undefined;
+  const holder = state.routes.holder(balancer, route);
+  const isThere = holder !== undefined && state.nodes.get(holder)?.liveness !== 'gone';
+  return { node, writes: route, registered: known.registration.route, owner: isThere ? holder : undefined };
+}
+
+export function stickySeen(state: RegistryState, command: StickySeenCommand): Rejection | undefined {
+  const { worker, revision, balancers } = command;
+  if (!state.workers.has(worker)) return rejected('not-registered', `worker ${worker} has not joined`);
+  for (const sample of balancers) {
+    if (!state.balancers.has(sample.balancer)) continue;
+    const news = state.sticky.take(worker, revision, sample, (write) => wrongRoute(state, sample.balancer, write));
+    for (const { isOn, finding } of news) state.emit({ type: 'sticky', isOn, finding });
+  }
   return undefined;
 }
 

@@ -4,6 +4,7 @@ import type { BalancerSettings } from './balancer-settings.ts';
 import { hintWarning, isSameHint } from './balancer-settings.ts';
 import type { RegisterCommand } from './commands.ts';
 import { adviceOn } from './context-ownership.ts';
+import { keepInMind } from './copies.ts';
 import type { Rejection } from './events.ts';
 import { feedNode } from './feed-view.ts';
 import type { Verdict } from './identity.ts';
@@ -74,10 +75,12 @@ function refuse(
   const routeHolder = state.routes.holder(balancer, route);
   if (routeHolder !== undefined && routeHolder !== registration.id) {
     const isGone = state.nodes.get(routeHolder)?.liveness === 'gone';
-    const suffix = isGone ? ', which is gone; its sessions are still remembered' : '';
+    const advice = isGone
+      ? `, which is gone, but its sessions are remembered: use another --route, or give it free with  rollcall remove ${routeHolder}`
+      : ': give each node a --route of its own, or none and it gets its id';
     return {
       code: 'route-taken',
-      message: `route ${route} of balancer ${balancer} belongs to node ${routeHolder}${suffix}`,
+      message: `route ${route} of balancer ${balancer} belongs to node ${routeHolder}${advice}`,
     };
   }
   const conflict = state.contexts.conflict(registration);
@@ -112,6 +115,8 @@ function accept(
     node.kind = command.kind;
     node.registration = registration;
   });
+  if (registration.copies)
+    keepInMind(state, registration.balancer, registration.copies.wrapper, registration.copies.kept);
   state.routes.take(registration.balancer, registration.route, node.id);
   state.contexts.take(registration);
   if (!isSame) startAnew(state, node);
@@ -170,6 +175,7 @@ function startAnew(state: RegistryState, node: NodeRecord): void {
   node.contextStatus = new Map();
   node.load = undefined;
   node.sessions = undefined;
+  state.workers.forgetSessions(node.id);
   node.inFlight = undefined;
   node.serviceMs = undefined;
   node.metrics = {};

@@ -17,6 +17,7 @@ import { assertTransition, isInFeed } from './node-status.ts';
 import type { RegistryOptions } from './options.ts';
 import { RouteOwnership } from './route-ownership.ts';
 import { SelfPreservation } from './self-preservation.ts';
+import { StickyFindings } from './sticky-findings.ts';
 import { WorkerCounts } from './worker-counts.ts';
 
 /** Named in a drain's `waitingFor` while a coordinator that has just started has not met any worker. */
@@ -30,6 +31,7 @@ export class RegistryState {
   readonly balancers: Map<BalancerName, BalancerSettings> = new Map();
   readonly settingsForAll: SettingsForAll = new Map();
   readonly workers: WorkerCounts;
+  readonly sticky: StickyFindings = new StickyFindings();
   readonly preservation: SelfPreservation;
   readonly learning: LearningWindow;
   readonly deadlines: Deadlines<NodeId> = new Deadlines();
@@ -56,7 +58,7 @@ export class RegistryState {
     this.nowMs = startedAtMs;
     this.settlesAtMs = startedAtMs + options.settleMs;
     this.learning = new LearningWindow(startedAtMs, options.learningMs);
-    this.workers = new WorkerCounts(options.workerGraceMs);
+    this.workers = new WorkerCounts(options.workerGraceMs, options.hashSeed);
     this.preservation = new SelfPreservation({
       windowMs: options.suspectMs,
       fromNodes: options.preserveFromNodes,
@@ -102,8 +104,12 @@ export class RegistryState {
 
   /** A balancer's settings in force have changed. */
   tellBalancer(name: BalancerName, by?: string): void {
+    const balancer = this.balancer(name).inForce();
     this.journal.balancer(name);
-    this.emit({ type: 'balancer', balancer: this.balancer(name).inForce(), ...(by !== undefined && { by }) });
+    for (const { id } of this.nodes.inBalancer(name)) this.workers.setIdleMs(id, balancer.sessionIdleMs, this.nowMs);
+    this.emit({ type: 'balancer', balancer, ...(by !== undefined && { by }) });
+    for (const finding of this.sticky.configure(name, balancer.sticky, this.journal.revision))
+      this.emit({ type: 'sticky', isOn: false, finding });
   }
 
   // Liveness
@@ -242,7 +248,7 @@ export class RegistryState {
 
   /** What is left on the node, as the workers and the node itself say. */
   usage(node: NodeView, revision: number): Usage {
-    const totals = this.workers.totals(node.id);
+    const totals = this.workers.totals(node.id, this.nowMs);
     const isAlone = this.workers.size === 0 && !this.isSettled;
     return {
       inFlight: totals.inFlight,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { NodeRegistration } from '@rollcall/protocol';
+import type { NodeRegistration, StickySample } from '@rollcall/protocol';
 import {
   parseBalancerName,
   parseContextPath,
@@ -10,6 +10,7 @@ import {
   parseNodeUrl,
   parseRoute,
 } from '@rollcall/protocol';
+import { ActiveSessions } from '../sticky/active-sessions.ts';
 import type { StoredRecord } from '../store/store.ts';
 import type { RegisterCommand } from './commands.ts';
 import { Registry } from './registry.ts';
@@ -344,22 +345,24 @@ void test('a store that answers late only adds to what is remembered, and the fe
   );
 });
 
+const COUNTERS = {
+  id: N1,
+  inFlight: 1,
+  tunnels: 2,
+  requests: 30,
+  failures: 4,
+  serverErrors: 5,
+  newSessions: 6,
+  activeSessions: 7,
+  bytesToNode: 8,
+  bytesFromNode: 9,
+  latencyMs: 10,
+  isEjected: false,
+};
+
 void test('the workers see a node each for itself, and the resource says what they see together', () => {
   const registry = registered(node(N1, { version: '2.0' }));
-  const counters = {
-    id: N1,
-    inFlight: 1,
-    tunnels: 2,
-    requests: 30,
-    failures: 4,
-    serverErrors: 5,
-    newSessions: 6,
-    activeSessions: 7,
-    bytesToNode: 8,
-    bytesFromNode: 9,
-    latencyMs: 10,
-    isEjected: false,
-  };
+  const counters = COUNTERS;
   for (const worker of ['w1', 'w2', 'w3']) registry.apply({ type: 'worker-joined', worker }, 0);
   registry.apply({ type: 'observe', worker: 'w1', revision: 2, nodes: [counters, { ...counters, id: N2 }] }, 0);
   registry.apply(
@@ -389,11 +392,11 @@ void test('the workers see a node each for itself, and the resource says what th
   });
   assert.deepEqual(
     [resource.inFlight, resource.tunnels, resource.sessions, resource.sessionsFrom, resource.newSessions],
-    [3, 6, 21, 'workers', 18],
+    [3, 6, 7, 'workers', 18],
   );
   assert.deepEqual([resource.silentMs, resource.registeredAtUnixMs], [2_000, NOW_UNIX_MS - 2_000]);
   const { nodes, nodesUp, sessions, inFlight } = registry.balancerResource(SHOP)!;
-  assert.deepEqual([nodes, nodesUp, sessions, inFlight], [1, 1, 21, 3]);
+  assert.deepEqual([nodes, nodesUp, sessions, inFlight], [1, 1, 7, 3]);
   registry.apply(
     {
       type: 'heartbeat',
@@ -477,4 +480,117 @@ void test('a mass of nodes that go at once, more than may be remembered, leaves 
   registry.apply({ type: 'tick' }, 86_415_001);
   assert.deepEqual(registry.counts(), { up: 0, suspect: 0, joining: 0, gone: 20 });
   assert.ok([...registry.nodes()].every(({ id }) => id.startsWith('b')));
+});
+
+void test('what an operator has set is restored for a balancer that flags or a file have made before', () => {
+  const first = registered();
+  first.apply({ type: 'balancer-settings', name: SHOP, source: 'operator', patch: { retries: 1 }, by: 'op' }, 0);
+  const records = first.takeRecords(NOW_UNIX_MS).write;
+  const next = new Registry({ startedAtMs: 0 });
+  next.apply({ type: 'balancer-settings', name: SHOP, source: 'file', patch: { retries: 5 }, by: 'file' }, 0);
+  next.apply({ type: 'restore', records, nowUnixMs: NOW_UNIX_MS }, 0);
+  assert.equal(next.balancerResource(SHOP)?.retries, 1);
+  next.apply({ type: 'balancer-settings', name: SHOP, source: 'operator', patch: { retries: 2 }, by: 'op' }, 0);
+  next.apply({ type: 'restore', records, nowUnixMs: NOW_UNIX_MS }, 0);
+  assert.equal(next.balancerResource(SHOP)?.retries, 2, 'what was said since is newer');
+});
+
+void test('a session that two workers see counts once, also when one of them has ended', () => {
+  const registry = registered(node(N1));
+  const seen = (from: number, to: number): ActiveSessions => {
+    const sessions = new ActiveSessions(1_800_000, from);
+    for (let i = from; i < to; i++) sessions.see(`session-${i}`, 0);
+    return sessions;
+  };
+  const tell = (worker: string, sessions: ActiveSessions): void => {
+    for (let sample = sessions.take(1_000, 0); sample; sample = sessions.take(1_000, 0))
+      registry.apply({ type: 'sessions-seen', worker, nodes: [{ id: N1, ...sample }] }, 0);
+  };
+  const sessions = (nowMs: number): number | undefined =>
+    registry.resource(N1, { nowMs, nowUnixMs: NOW_UNIX_MS })?.sessions;
+  const beat = (nowMs: number): ReturnType<Registry['apply']> =>
+    registry.apply({ type: 'heartbeat', id: N1, connection: 1, load: 0 }, nowMs);
+  for (const worker of ['w1', 'w2']) registry.apply({ type: 'worker-joined', worker }, 0);
+  registry.apply({ type: 'reachable', id: N1, connection: 1, isReachable: true }, 0);
+  tell('w1', seen(0, 6_000));
+  assert.equal(sessions(0), 6_000);
+  tell('w2', seen(4_000, 10_000));
+  assert.equal(sessions(0), 10_000);
+  for (const worker of ['w1', 'w2'])
+    registry.apply(
+      {
+        type: 'observe',
+        worker,
+        revision: 1,
+        nodes: [{ ...COUNTERS, inFlight: 0, tunnels: 0, activeSessions: 6_000 }],
+      },
+      0,
+    );
+  assert.equal(sessions(0), 10_000);
+  registry.apply({ type: 'worker-left', worker: 'w1' }, 0);
+  beat(60_000);
+  registry.apply({ type: 'tick' }, 60_000);
+  assert.equal(sessions(60_000), 10_000);
+
+  registry.apply({ type: 'operator-status', target: { type: 'node', id: N1 }, status: 'draining', by: 'ops' }, 70_000);
+  const drain = registry.resource(N1, { nowMs: 70_000, nowUnixMs: NOW_UNIX_MS })?.drain;
+  assert.equal(drain?.sessionsLeft, 10_000);
+  assert.equal(Math.abs(drain.oldestSessionMs! - 70_000) <= 112_500, true);
+  registry.apply({ type: 'worker-joined', worker: 'w3' }, 70_000);
+  const nobody = { ...COUNTERS, inFlight: 0, tunnels: 0, activeSessions: 0 };
+  registry.apply({ type: 'observe', worker: 'w2', revision: registry.revision, nodes: [nobody] }, 70_000);
+  registry.apply({ type: 'observe', worker: 'w3', revision: registry.revision, nodes: [] }, 70_000);
+  assert.equal(registry.resource(N1, { nowMs: 70_000, nowUnixMs: NOW_UNIX_MS })?.drain?.isDone, false);
+  const idle = beat(2_100_000);
+  assert.ok(!('type' in idle) && idle.some(({ type }) => type === 'drained'));
+  const unknown = registry.apply({ type: 'sessions-seen', worker: 'stranger', nodes: [] }, 2_100_000);
+  assert.ok('type' in unknown && unknown.code === 'not-registered');
+});
+
+void test('what is wrong with sessions is told once, with the nodes that are there, also after a restart', () => {
+  const registry = registered(node(N1));
+  registry.apply({ type: 'reachable', id: N1, connection: 1, isReachable: true }, 0);
+  registry.apply(
+    { type: 'balancer-settings', name: SHOP, source: 'operator', patch: { sticky: { mode: 'suffix' } }, by: 'ops' },
+    0,
+  );
+  const sample: StickySample = {
+    balancer: SHOP,
+    routed: 80,
+    unrouted: 0,
+    other: 20,
+    strange: 0,
+    foreign: 0,
+    foreignRouted: 0,
+    returned: 0,
+    refused: 0,
+    writes: [N1, N2].map((id) => ({ node: id, route: parseRoute('old')! })),
+  };
+  const tell = (to: Registry, balancer = SHOP): string[] => {
+    to.apply({ type: 'worker-joined', worker: 'w1' }, 0);
+    const { revision } = to;
+    const events = to.apply({ type: 'sticky-seen', worker: 'w1', revision, balancers: [{ ...sample, balancer }] }, 0);
+    return 'type' in events ? [events.code] : events.map(({ type }) => type);
+  };
+  assert.deepEqual(tell(registry), ['sticky']);
+  assert.deepEqual(tell(registry), []);
+  assert.deepEqual(tell(registry, parseBalancerName('nobody')!), []);
+  const [finding] = registry.stickyFindings();
+  assert.deepEqual(finding?.writes, [{ node: N1, writes: 'old', registered: 'n1', owner: undefined }]);
+
+  const later = new Registry({ startedAtMs: 0 });
+  const { write } = registry.takeRecords(NOW_UNIX_MS);
+  later.apply({ type: 'restore', records: write, nowUnixMs: NOW_UNIX_MS }, 0);
+  assert.deepEqual(tell(later), ['sticky']);
+  assert.deepEqual(later.stickyFindings(), [], 'its nodes are not back');
+
+  registry.apply({ type: 'leave', id: N1, connection: 1 }, 0);
+  assert.deepEqual(registry.stickyFindings(), []);
+  const over = registry.apply(
+    { type: 'balancer-settings', name: SHOP, source: 'operator', patch: { sticky: { mode: 'insert' } }, by: 'ops' },
+    0,
+  );
+  assert.ok(!('type' in over) && over.some((event) => event.type === 'sticky' && !event.isOn));
+  const stranger = registry.apply({ type: 'sticky-seen', worker: 'stranger', revision: 9, balancers: [] }, 0);
+  assert.ok('type' in stranger && stranger.code === 'not-registered');
 });

@@ -14,6 +14,7 @@ import type {
   NodeResource,
 } from '@rollcall/protocol';
 import type { Command } from './commands.ts';
+import { scale } from './copies.ts';
 import type { Event, Rejection } from './events.ts';
 import { changesOf, type Snapshot, snapshotOf } from './feed-view.ts';
 import { disconnect, heartbeat, leave, nodeStatus, reachable } from './node-commands.ts';
@@ -21,10 +22,11 @@ import type { NodeView } from './node-record.ts';
 import { balancerResource, type Now, nodeResource } from './node-resource.ts';
 import { balancerSettings, operatorStatus, patchNode, remove } from './operator-commands.ts';
 import { type RegistryOptions, withDefaults } from './options.ts';
-import { observe, stalled, tick } from './passing-time.ts';
+import { observe, sessionsSeen, stalled, stickySeen, tick } from './passing-time.ts';
 import { register } from './registration.ts';
 import { RegistryState, rejected } from './registry-state.ts';
 import { restore } from './restoration.ts';
+import type { StickyFinding } from './sticky-findings.ts';
 import { type RecordChanges, takeRecords } from './stored-records.ts';
 
 /** How often agents are asked to speak, and what their silence means. */
@@ -115,6 +117,20 @@ export class Registry {
     return [...this.#state.balancers.keys()];
   }
 
+  /** Sessions of a node as all workers have counted them together, and as the one worker that sees most counts. */
+  countedSessions(id: NodeId): { readonly ofAll: number; readonly ofOne: number } {
+    const { sessions, sessionsOfOne } = this.#state.workers.totals(id, this.#state.nowMs);
+    return { ofAll: sessions, ofOne: sessionsOfOne };
+  }
+
+  /** What the sticky self-check has found and is not over, of balancers that have nodes. */
+  stickyFindings(): readonly StickyFinding[] {
+    return this.#state.sticky.all().filter(({ balancer }) => {
+      for (const { liveness } of this.#state.nodes.inBalancer(balancer)) if (liveness !== 'gone') return true;
+      return false;
+    });
+  }
+
   counts(): NodeCounts {
     const { nodes } = this.#state;
     return {
@@ -167,6 +183,8 @@ function carryOut(state: RegistryState, command: Command): Rejection | undefined
       return operatorStatus(state, command);
     case 'patch-node':
       return patchNode(state, command);
+    case 'scale':
+      return scale(state, command);
     case 'remove':
       return remove(state, command);
     case 'balancer-settings':
@@ -178,6 +196,10 @@ function carryOut(state: RegistryState, command: Command): Rejection | undefined
       return undefined;
     case 'observe':
       return observe(state, command);
+    case 'sessions-seen':
+      return sessionsSeen(state, command);
+    case 'sticky-seen':
+      return stickySeen(state, command);
     case 'tick':
       tick(state);
       return undefined;

@@ -52,10 +52,11 @@ function restoreBalancer(state: RegistryState, record: StoredRecord): void {
     state.unreadableRecords += 1;
     return;
   }
-  if (state.balancers.has(name) || state.balancers.size >= state.options.maxBalancers) return;
+  // Flags and files make balancers before the store speaks; what it knows of them nobody else does.
+  if (!state.balancers.has(name) && state.balancers.size >= state.options.maxBalancers) return;
   const balancer = state.balancer(name);
-  if (stored.operator) balancer.patch('operator', stored.operator);
-  balancer.hint = stored.hint;
+  if (stored.operator && balancer.operatorPatch === undefined) balancer.patch('operator', stored.operator);
+  balancer.hint ??= stored.hint;
   rememberVersion(state, record);
   state.tellBalancer(name);
 }

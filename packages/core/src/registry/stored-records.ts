@@ -203,6 +203,7 @@ function readPatch(fields: Fields): BalancerPatch {
     sessionAlgorithm: fields.text('sessionAlgorithm', 64),
     retries: fields.integer('retries', { min: 0, max: 100 }),
     sessionIdleMs: fields.number('sessionIdleMs', { min: 1, max: 31_536_000_000 }),
+    assign: fields.boolean('assign'),
     sticky: sticky && readSticky(sticky),
   });
 }
@@ -219,7 +220,7 @@ function readSticky(fields: Fields): StickyHint {
     mode: fields.oneOf('mode', ['insert', 'suffix', 'rewrite', 'none']),
     cookies: fields.texts('cookies', 16, name, 'a cookie name'),
     parameters: fields.texts('parameters', 16, name, 'a parameter name'),
-    failover: fields.oneOf('failover', ['any', 'group', 'none']),
+    failover: fields.oneOf('failover', ['any', 'group', 'none', 'eager']),
     remove: fields.boolean('remove'),
   });
 }

@@ -1,7 +1,8 @@
 /**
  * What the workers see of the nodes: their newest counters, the revision they act upon, and who is away.
  */
-import type { NodeCounters, NodeId } from '@rollcall/protocol';
+import type { NodeCounters, NodeId, SessionSample } from '@rollcall/protocol';
+import { ActiveSessions } from '../sticky/active-sessions.ts';
 import { isOver, shiftedByStall } from './lease.ts';
 
 interface WorkerRecord {
@@ -10,13 +11,18 @@ interface WorkerRecord {
   /** Newest revision it has said to act upon in this connection; -1 before the first word. */
   revision: number;
   readonly nodes: Map<NodeId, NodeCounters>;
+  /** How coarse its samples of sessions are; nodes not in it are counted one by one. */
+  readonly sessionLevels: Map<NodeId, number>;
 }
 
-/** Sums over the workers for one node. */
+/** What the workers see of one node together; sums unless it says otherwise. */
 export interface NodeTotals {
   readonly inFlight: number;
   readonly tunnels: number;
+  /** Distinct over all workers. */
   readonly sessions: number;
+  /** What the worker that sees most of them sees alone. */
+  readonly sessionsOfOne: number;
   readonly requests: number;
   readonly failures: number;
   readonly serverErrors: number;
@@ -30,10 +36,15 @@ export interface NodeTotals {
 
 export class WorkerCounts {
   readonly #workers = new Map<string, WorkerRecord>();
+  /** Sessions that any worker has told of, those that are gone since included: a session outlives a worker. */
+  readonly #sessions = new Map<NodeId, ActiveSessions>();
   readonly #graceMs: number;
+  readonly #seed: number;
 
-  constructor(graceMs: number) {
+  /** `seed` is for the tables of sessions. */
+  constructor(graceMs: number, seed: number) {
     this.#graceMs = graceMs;
+    this.#seed = seed;
   }
 
   get size(): number {
@@ -51,7 +62,13 @@ export class WorkerCounts {
       known.leftAtMs = undefined;
       known.revision = -1;
     } else {
-      this.#workers.set(worker, { name: worker, leftAtMs: undefined, revision: -1, nodes: new Map() });
+      this.#workers.set(worker, {
+        name: worker,
+        leftAtMs: undefined,
+        revision: -1,
+        nodes: new Map(),
+        sessionLevels: new Map(),
+      });
     }
   }
 
@@ -73,12 +90,51 @@ export class WorkerCounts {
     return true;
   }
 
-  /** Drops workers whose time of grace is over. */
-  dropLeft(nowMs: number): void {
+  /**
+   * Adds the sessions of a node that a worker has seen; `idleMs` is how long its balancer counts them. False for a
+   * worker that is not known.
+   */
+  mergeSessions(worker: string, id: NodeId, sample: SessionSample, idleMs: number, nowMs: number): boolean {
+    const known = this.#workers.get(worker);
+    if (!known) return false;
+    known.sessionLevels.set(id, sample.level);
+    let floor = 0;
+    for (const { sessionLevels } of this.#workers.values()) floor = Math.max(floor, sessionLevels.get(id) ?? 0);
+    let sessions = this.#sessions.get(id);
+    if (sessions === undefined) {
+      sessions = new ActiveSessions(idleMs, this.#seed);
+      this.#sessions.set(id, sessions);
+    }
+    sessions.merge(sample, floor, nowMs);
+    return true;
+  }
+
+  /** The sessions of a node are counted by another idle time. */
+  setIdleMs(id: NodeId, idleMs: number, nowMs: number): void {
+    this.#sessions.get(id)?.setIdleMs(idleMs, nowMs);
+  }
+
+  /** Another process has the node's id now: its sessions are those that are seen from now on. */
+  forgetSessions(id: NodeId): void {
+    this.#sessions.delete(id);
+    for (const { sessionLevels } of this.#workers.values()) sessionLevels.delete(id);
+  }
+
+  /** How long the longest session of the node has been known here; `undefined` while no worker has told of any. */
+  oldestSessionMs(id: NodeId, nowMs: number): number | undefined {
+    return this.#sessions.get(id)?.oldestMs(nowMs);
+  }
+
+  /** Drops workers whose time of grace is over, and names them. */
+  dropLeft(nowMs: number): readonly string[] {
+    const dropped: string[] = [];
     for (const worker of this.#workers.values()) {
       if (worker.leftAtMs === undefined) continue;
-      if (isOver({ renewedAtMs: worker.leftAtMs, durationMs: this.#graceMs }, nowMs)) this.#workers.delete(worker.name);
+      if (!isOver({ renewedAtMs: worker.leftAtMs, durationMs: this.#graceMs }, nowMs)) continue;
+      this.#workers.delete(worker.name);
+      dropped.push(worker.name);
     }
+    return dropped;
   }
 
   /** The coordinator stood still: give those who left as much longer. */
@@ -88,7 +144,11 @@ export class WorkerCounts {
   }
 
   forget(id: NodeId): void {
-    for (const worker of this.#workers.values()) worker.nodes.delete(id);
+    this.#sessions.delete(id);
+    for (const worker of this.#workers.values()) {
+      worker.nodes.delete(id);
+      worker.sessionLevels.delete(id);
+    }
   }
 
   /** Workers that have not said to act upon `revision`, or that are away and may still be serving. */
@@ -99,8 +159,8 @@ export class WorkerCounts {
     return missing;
   }
 
-  totals(id: NodeId): NodeTotals {
-    let [inFlight, tunnels, sessions, requests, failures, serverErrors] = [0, 0, 0, 0, 0, 0];
+  totals(id: NodeId, nowMs: number): NodeTotals {
+    let [inFlight, tunnels, sessionsOfOne, requests, failures, serverErrors] = [0, 0, 0, 0, 0, 0];
     let [newSessions, bytesToNode, bytesFromNode, latencySum, latencyShare] = [0, 0, 0, 0, 0];
     const ejectedBy: string[] = [];
     for (const worker of this.#workers.values()) {
@@ -108,7 +168,7 @@ export class WorkerCounts {
       if (!counters) continue;
       inFlight += counters.inFlight;
       tunnels += counters.tunnels;
-      sessions += counters.activeSessions;
+      sessionsOfOne = Math.max(sessionsOfOne, counters.activeSessions);
       requests += counters.requests;
       failures += counters.failures;
       serverErrors += counters.serverErrors;
@@ -126,7 +186,9 @@ export class WorkerCounts {
     return {
       inFlight,
       tunnels,
-      sessions,
+      // What a worker counts may be ahead of what it has told of.
+      sessions: Math.max(sessionsOfOne, this.#sessions.get(id)?.count(nowMs) ?? 0),
+      sessionsOfOne,
       requests,
       failures,
       serverErrors,

@@ -4,18 +4,38 @@ import { ActiveSessions } from './active-sessions.ts';
 
 const IDLE_MS = 1_800_000;
 
-void test('distinct sessions are counted exactly up to ten thousand', () => {
-  const sessions = new ActiveSessions(IDLE_MS, 1);
-  for (let round = 0; round < 3; round++) for (let i = 0; i < 10_000; i++) sessions.see(`session-${i}`, round);
-  assert.equal(sessions.count(3), 10_000);
+void test('distinct sessions are counted exactly up to ten thousand, and to three times as many', () => {
+  for (const total of [10_000, 32_768]) {
+    const sessions = new ActiveSessions(IDLE_MS, 1);
+    for (let round = 0; round < 3; round++) for (let i = 0; i < total; i++) sessions.see(`session-${i}`, round);
+    assert.equal(sessions.count(3), total);
+  }
 });
 
-void test('beyond that the count is right to about two percent', () => {
+void test('beyond that the count is within two percent for at least 95 of 100 populations', () => {
+  for (const total of [33_000, 100_000, 300_000]) {
+    const outside = populations(40).filter((name) => {
+      const sessions = new ActiveSessions(IDLE_MS, 1);
+      for (let i = 0; i < total; i++) sessions.see(`${name}${i}.node-1`, 0);
+      return Math.abs(sessions.count(0) - total) > 0.02 * total;
+    });
+    assert.ok(outside.length <= 2, `${outside.length} of 40 populations of ${total}`);
+  }
+});
+
+void test('what several count together is within two percent too, and nothing is counted twice', () => {
   for (const total of [20_000, 100_000, 300_000]) {
-    const sessions = new ActiveSessions(IDLE_MS, 1);
-    for (let i = 0; i < total; i++) sessions.see(`session-${i}`, 0);
-    const count = sessions.count(0);
-    assert.ok(Math.abs(count - total) < 0.04 * total, `${count} for ${total}`);
+    const outside = populations(20).filter((name) => {
+      const workers = [new ActiveSessions(IDLE_MS, 1), new ActiveSessions(IDLE_MS, 2), new ActiveSessions(IDLE_MS, 3)];
+      // A third of the sessions is seen by two workers.
+      for (let i = 0; i < total; i++) {
+        workers[i % 3]!.see(`${name}${i}.node-1`, 0);
+        if (i % 9 < 3) workers[(i + 1) % 3]!.see(`${name}${i}.node-1`, 0);
+      }
+      const count = merged(workers, 0).count(0);
+      return total <= 32_768 ? count !== total : Math.abs(count - total) > 0.02 * total;
+    });
+    assert.ok(outside.length <= 1, `${outside.length} of 20 populations of ${total}`);
   }
 });
 
@@ -49,7 +69,97 @@ void test('another idle time judges the sessions already seen', () => {
   const sessions = new ActiveSessions(IDLE_MS, 1);
   sessions.see('a', 0);
   sessions.see('b', 1_000_000);
-  sessions.setIdleMs(IDLE_MS);
-  sessions.setIdleMs(60_000);
+  sessions.setIdleMs(IDLE_MS, 1_000_000);
+  sessions.setIdleMs(60_000, 1_000_000);
   assert.equal(sessions.count(1_030_000), 1);
+  assert.equal(sessions.count(1_070_000), 0);
 });
+
+void test('a crowd that stays but shrinks is counted more finely after one idle time', () => {
+  const sessions = new ActiveSessions(IDLE_MS, 1);
+  for (let i = 0; i < 200_000; i++) sessions.see(`session-${i}`, 0);
+  let nowMs = 0;
+  for (; nowMs <= 2.5 * IDLE_MS; nowMs += IDLE_MS / 4) {
+    for (let i = 0; i < 1_001; i++) sessions.see(`session-${i}`, nowMs);
+    sessions.count(nowMs);
+  }
+  assert.equal(sessions.count(nowMs), 1_001);
+});
+
+void test('what another counted ends no earlier than its own count does, and at most a part later', () => {
+  for (const offsetMs of [0, 1, 50_000, 112_499, 700_000]) {
+    const worker = new ActiveSessions(IDLE_MS, 1);
+    worker.see('a', 200_000);
+    const together = new ActiveSessions(IDLE_MS, 9);
+    together.merge(worker.take(10, 200_000)!, 0, 200_000 + offsetMs);
+    let endMs = 200_000;
+    while (worker.count(endMs) === 1) endMs += 100;
+    assert.equal(together.count(endMs - 100 + offsetMs), 1);
+    assert.equal(together.count(endMs + IDLE_MS / 16 + offsetMs), 0);
+  }
+});
+
+void test('only what is new is taken, in pieces, and again when the taker has lost it', () => {
+  const worker = new ActiveSessions(IDLE_MS, 1);
+  assert.equal(worker.take(10, 0), undefined);
+  for (let i = 0; i < 25; i++) worker.see(`session-${i}`, 0);
+  assert.deepEqual(
+    [1, 2, 3, 4].map(() => taken(worker, 10, 0)),
+    [10, 10, 5, 0],
+  );
+  worker.see('session-1', 1_000);
+  assert.equal(taken(worker, 10, 1_000), 0);
+  worker.see('session-1', IDLE_MS / 4);
+  assert.equal(taken(worker, 10, IDLE_MS / 4), 1);
+  worker.tellAgain();
+  assert.equal(taken(worker, 100, IDLE_MS / 4), 25);
+});
+
+void test('who counts coarsely makes the common count as coarse, and no wrong', () => {
+  const crowded = new ActiveSessions(IDLE_MS, 1);
+  for (let i = 0; i < 100_000; i++) crowded.see(`session-${i}`, 0);
+  const calm = new ActiveSessions(IDLE_MS, 2);
+  for (let i = 99_000; i < 101_000; i++) calm.see(`session-${i}`, 0);
+  for (const order of [
+    [crowded, calm],
+    [calm, crowded],
+  ]) {
+    for (const worker of order) worker.tellAgain();
+    const count = merged(order, 0).count(0);
+    assert.ok(Math.abs(count - 101_000) < 2_020, `${count}`);
+  }
+});
+
+void test('the oldest session is as old as it has been known', () => {
+  const sessions = new ActiveSessions(IDLE_MS, 1);
+  assert.equal(sessions.oldestMs(0), undefined);
+  sessions.see('a', 0);
+  sessions.see('a', IDLE_MS);
+  sessions.see('b', IDLE_MS);
+  assert.equal(sessions.oldestMs(IDLE_MS), IDLE_MS);
+  sessions.see('b', 2 * IDLE_MS);
+  assert.equal(sessions.oldestMs(2.5 * IDLE_MS), 1.5 * IDLE_MS);
+});
+
+function populations(count: number): string[] {
+  return Array.from({ length: count }, (_, i) => `p${i}-`);
+}
+
+/** What all have seen, taken in pieces and merged as a coordinator does. */
+function merged(workers: readonly ActiveSessions[], nowMs: number): ActiveSessions {
+  const together = new ActiveSessions(IDLE_MS, 77);
+  const levels = workers.map(() => 0);
+  workers.forEach((worker, index) => {
+    for (let sample = worker.take(9_999, nowMs); sample; sample = worker.take(9_999, nowMs)) {
+      levels[index] = sample.level;
+      together.merge(sample, Math.max(...levels), nowMs);
+    }
+  });
+  return together;
+}
+
+function taken(worker: ActiveSessions, max: number, nowMs: number): number {
+  let count = 0;
+  for (const [, hashes] of worker.take(max, nowMs)?.seen ?? []) count += hashes.length / 8;
+  return count;
+}

@@ -34,7 +34,7 @@ export type CookieEdit = (value: string) => string | undefined;
 
 /**
  * `field` with `edit` applied to every cookie named in `names`; `undefined` when that changes nothing, `''` when no
- * cookie is left. Cookies that are not changed keep their spelling; a changed value loses its quotes.
+ * cookie is left. Cookies that are not changed keep their spelling; a changed value keeps its quotes.
  */
 export function editCookies(field: string, names: readonly string[], edit: CookieEdit): string | undefined {
   const pairs: string[] = [];
@@ -54,7 +54,8 @@ export function editCookies(field: string, names: readonly string[], edit: Cooki
     if (edited === value) pairs.push(pair);
     else {
       isChanged = true;
-      if (edited !== undefined) pairs.push(`${name}=${edited}`);
+      const quote = value.length === pair.length - equals - 1 ? '' : '"';
+      if (edited !== undefined) pairs.push(`${name}=${quote}${edited}${quote}`);
     }
   }
   return isChanged ? pairs.join('; ') : undefined;

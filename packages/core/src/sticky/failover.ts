@@ -20,7 +20,7 @@ export interface LostSession {
 /**
  * The node among `candidates` and not in `tried` that takes over a lost session; `undefined` when none may.
  *
- * `any` prefers the lost node's group, `group` accepts nobody else (and everybody when the node had no group), `none`
+ * `any` and `eager` prefer the lost node's group, `group` accepts nobody else (and everybody when the node had no group), `none`
  * nobody at all. The choice depends on the session alone, not on load or time: all requests of one session, also
  * parallel ones and those at other workers, come to the same node while it is eligible, and the sessions of a lost
  * node spread over the others by weight.

@@ -13,7 +13,7 @@ function search(mode: StickyMode): SessionSearch<string> {
     failover: 'any',
     remove: false,
   };
-  return new SessionSearch<string>(settings);
+  return new SessionSearch<string>(settings, 'AA');
 }
 
 void test('our own cookie comes first, then cookies in their order, then path, then query', () => {

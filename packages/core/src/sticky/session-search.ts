@@ -1,6 +1,6 @@
 import type { StickySettings } from '@rollcall/protocol';
 import { cookieValue, cookieValueStart, pairEnd } from './cookie-field.ts';
-import { ROUTE_COOKIE } from './route-cookie.ts';
+import { type CookieSeal, isOfAnother, ROUTE_COOKIE, unsealed } from './route-cookie.ts';
 import type { KnownRoutes } from './session-id.ts';
 import { findRoute, namesRoute } from './session-id.ts';
 import { pathParameterEnd, pathParameterStart, queryParameterEnd, queryParameterStart } from './url-session.ts';
@@ -25,18 +25,28 @@ export class SessionSearch<T> {
   readonly #appendsRoutes: boolean;
   /** What is known of the route; `undefined` when nothing was found. */
   known: T | undefined;
-  /** The id as sent, without enclosing quotes; `''` when nothing was found. */
+  /** The id as sent, without enclosing quotes and seal; `''` when nothing was found. */
   id = '';
   place: SessionPlace = 'cookie';
   /** Name of the cookie or parameter; `''` when nothing was found. */
   name = '';
   /** True when nothing was found but an id names a route that is not known. */
   namesUnknown = false;
+  /** True when our own cookie came without its seal, or with a wrong one. */
+  isForged = false;
+  readonly #seal: CookieSeal | undefined;
+  readonly #mark: string;
+  /** The last id in the URL that names no known route, and its parameter; `''` when there was none before the one found. */
+  unroutedId = '';
+  unroutedName = '';
 
-  constructor(settings: StickySettings) {
+  /** `mark` is that of the balancer's own cookies. With a `seal`, insert mode believes nothing but our own cookie: whatever else names a route, the client may have written. */
+  constructor(settings: StickySettings, mark: string, seal?: CookieSeal) {
+    this.#mark = mark;
     this.#ownCookie = settings.mode === 'insert';
-    this.#cookies = settings.cookies;
-    this.#parameters = settings.parameters;
+    this.#seal = this.#ownCookie ? seal : undefined;
+    this.#cookies = this.#seal === undefined ? settings.cookies : [];
+    this.#parameters = this.#seal === undefined ? settings.parameters : [];
     this.#appendsRoutes = settings.mode === 'suffix' || settings.mode === 'rewrite';
   }
 
@@ -46,6 +56,8 @@ export class SessionSearch<T> {
     this.id = '';
     this.name = '';
     this.namesUnknown = false;
+    this.isForged = false;
+    this.unroutedId = '';
     if (cookie !== '') {
       if (this.#ownCookie && this.#findCookie(cookie, ROUTE_COOKIE, routes, true)) return true;
       for (const name of this.#cookies) if (this.#findCookie(cookie, name, routes, false)) return true;
@@ -79,10 +91,21 @@ export class SessionSearch<T> {
     return false;
   }
 
-  #take(id: string, place: SessionPlace, name: string, routes: KnownRoutes<T>, isOwn: boolean): boolean {
+  #take(sent: string, place: SessionPlace, name: string, routes: KnownRoutes<T>, isOwn: boolean): boolean {
+    const id = isOwn && this.#seal !== undefined ? unsealed(sent, this.#seal) : sent;
+    if (id === undefined) {
+      this.isForged = true;
+      return false;
+    }
+    // A browser sends the cookie of an outer context along, and its route may be known here by chance.
+    if (isOwn && isOfAnother(id, this.#mark)) return false;
     const known = findRoute(id, routes, isOwn ? OWN_ID : APPLICATION_ID);
     if (known === undefined) {
       if ((isOwn || this.#appendsRoutes) && namesRoute(id)) this.namesUnknown = true;
+      if (place !== 'cookie') {
+        this.unroutedId = id;
+        this.unroutedName = name;
+      }
       return false;
     }
     this.known = known;
@@ -90,6 +113,7 @@ export class SessionSearch<T> {
     this.place = place;
     this.name = name;
     this.namesUnknown = false;
+    this.isForged = false;
     return true;
   }
 }

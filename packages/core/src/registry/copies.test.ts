@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { decodeAgentMessage, parseBalancerName, type RegisterMessage } from '@rollcall/protocol';
+import type { Event, Rejection } from './events.ts';
+import { Registry } from './registry.ts';
+
+const SHOP = parseBalancerName('shop')!;
+let connections = 0;
+
+/** Wrappers by their letter, with so many copies, of at most `most`. */
+function cluster(wrappers: Readonly<Record<string, number>>, most = 8, others = 0): Registry {
+  const registry = new Registry({ startedAtMs: 0 });
+  for (const [letter, kept] of Object.entries(wrappers))
+    for (let copy = 0; copy < kept; copy++)
+      join(registry, `${letter}${copy}`, { wrapper: letter.repeat(32), kept, most });
+  for (let other = 0; other < others; other++) join(registry, `other${other}`);
+  return registry;
+}
+
+function join(registry: Registry, id: string, copies?: object): void {
+  const node = {
+    id,
+    balancer: 'shop',
+    url: `http://10.0.0.5:${3_000 + ++connections}`,
+    copies,
+    instance: connections.toString(16).padStart(32, '0'),
+  };
+  const { node: read } = decodeAgentMessage(JSON.stringify({ type: 'register', node })) as RegisterMessage;
+  registry.apply(
+    {
+      type: 'register',
+      node: { incarnation: connections, instance: '', ...read },
+      connection: connections,
+      owner: 'join',
+      kind: 'agent',
+    },
+    0,
+  );
+}
+
+function scale(registry: Registry, count: number): string {
+  const outcome = registry.apply({ type: 'scale', balancer: SHOP, count, by: 'op' }, 0);
+  if ('type' in outcome) return (outcome as Rejection).code;
+  return outcome
+    .filter((event): event is Event & { type: 'scale' } => event.type === 'scale')
+    .map(({ id, count: kept }) => `${id}=${kept}`)
+    .join(' ');
+}
+
+void test('one wrapper is told by one of its nodes, and only of a change', () => {
+  const registry = cluster({ a: 2 });
+  assert.equal(scale(registry, 5), 'a0=5');
+  assert.equal(scale(registry, 5), '');
+  assert.equal(scale(registry, 1), 'a0=1');
+});
+
+void test('several wrappers stay as even as their bounds allow, and others count along', () => {
+  assert.equal(scale(cluster({ a: 1, b: 1 }), 6), 'a0=3 b0=3');
+  assert.equal(scale(cluster({ a: 5, b: 1 }), 8), 'b0=3');
+  assert.equal(scale(cluster({ a: 5, b: 1 }), 4), 'a0=3');
+  assert.equal(scale(cluster({ a: 2, b: 2 }, 8, 3), 9), 'a0=3 b0=3');
+  assert.equal(scale(cluster({ a: 2, b: 1 }, 2), 4), 'b0=2');
+});
+
+void test('what cannot be had is refused and changes nothing', () => {
+  assert.equal(scale(cluster({}, 8, 2), 3), 'not-scalable');
+  assert.equal(scale(cluster({ a: 2 }, 4), 5), 'conflict');
+  assert.equal(scale(cluster({ a: 2, b: 2 }), 1), 'conflict');
+  assert.equal(scale(cluster({ a: 2 }, 8, 2), 2), 'conflict');
+});
+
+void test('what a wrapper says itself when it registers again counts from then on', () => {
+  const registry = cluster({ a: 2 });
+  assert.equal(scale(registry, 4), 'a0=4');
+  join(registry, 'a0', { wrapper: 'a'.repeat(32), kept: 3, most: 8 });
+  assert.match(scale(registry, 4), /^a\d=4$/);
+});
