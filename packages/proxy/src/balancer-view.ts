@@ -1,6 +1,7 @@
 import {
   ALGORITHMS,
   type Algorithm,
+  type CookieSeal,
   DEFAULT_ALGORITHM,
   DEFAULT_COOKIES,
   DEFAULT_PARAMETERS,
@@ -8,7 +9,9 @@ import {
   isAlgorithmName,
   type Rng,
   routeCookieAttributes,
+  routeCookieMark,
   SessionSearch,
+  StickyWatch,
 } from '@rollcall/core';
 import type { BalancerName, ContextPath, FeedBalancer, GroupName, Route } from '@rollcall/protocol';
 import type { ClusterNode } from './cluster-node.ts';
@@ -45,16 +48,25 @@ export interface Placement {
 export class BalancerView {
   readonly name: BalancerName;
   readonly routes: Map<string, KnownRoute> = new Map();
+  /** What this worker sees of new session ids and visitors. */
+  readonly watch: StickyWatch;
   readonly #placements = new Map<ContextPath, Placement>();
   readonly #rng: Rng;
   #settings: FeedBalancer;
   #search: SessionSearch<KnownRoute>;
+  /** Begins the ids of its cookies. */
+  readonly cookieMark: string;
+  /** Seals and checks our own cookie; `undefined` without a secret. */
+  readonly seal: CookieSeal | undefined;
 
-  constructor(settings: FeedBalancer, rng: Rng) {
+  constructor(settings: FeedBalancer, rng: Rng, seal?: CookieSeal) {
+    this.seal = seal;
+    this.cookieMark = routeCookieMark(settings.name);
     this.name = settings.name;
     this.#settings = settings;
     this.#rng = rng;
-    this.#search = new SessionSearch(settings.sticky);
+    this.#search = new SessionSearch(settings.sticky, this.cookieMark, this.seal);
+    this.watch = new StickyWatch(settings.name, settings.sticky);
   }
 
   get settings(): FeedBalancer {
@@ -69,7 +81,8 @@ export class BalancerView {
   /** Takes over other settings. Algorithms that keep their name keep what they have learned. */
   configure(settings: FeedBalancer): void {
     this.#settings = settings;
-    this.#search = new SessionSearch(settings.sticky);
+    this.#search = new SessionSearch(settings.sticky, this.cookieMark, this.seal);
+    this.watch.configure(settings.sticky);
     for (const placement of this.#placements.values()) {
       const name = algorithmName(settings.algorithm, DEFAULT_ALGORITHM);
       const sessionName = algorithmName(settings.sessionAlgorithm, DEFAULT_SESSION_ALGORITHM);
@@ -163,6 +176,7 @@ export function defaultBalancer(name: BalancerName): FeedBalancer {
     },
     retries: 2,
     sessionIdleMs: 1_800_000,
+    assign: false,
   };
 }
 

@@ -40,7 +40,8 @@ export class ClusterNode implements UpstreamNode, MemberNode {
   readonly authority: string;
   readonly live: LiveNumbers;
   readonly tally: NodeTally;
-  readonly sessions: ActiveSessions;
+  /** Those of its present process. */
+  sessions: ActiveSessions;
   /** Refers to the node in `loads`; -1 while the feed of this epoch has not told of it. */
   index: number;
   route: Route;
@@ -56,9 +57,13 @@ export class ClusterNode implements UpstreamNode, MemberNode {
   keepAliveMs: number | undefined;
   readsLoadField: boolean;
   redirectTo: NodeId | undefined;
+  /** Where clients may reach the node directly. */
+  publicUrl: string | undefined;
   ejection: EjectionState = NOT_EJECTED;
   /** True once somebody has told how many sessions the node has; until then the worker's own count stands in. */
   hasToldSessions = false;
+  /** Sessions that other workers see and this one does not. */
+  #sessionsElsewhere = 0;
   /** Left, expired, removed or moved to another address: takes nothing from now on. */
   isGone = false;
 
@@ -95,6 +100,7 @@ export class ClusterNode implements UpstreamNode, MemberNode {
     this.keepAliveMs = node.keepAliveMs;
     this.readsLoadField = node.loadHeader;
     this.redirectTo = node.redirectTo;
+    this.publicUrl = node.publicUrl;
   }
 
   get isEjected(): boolean {
@@ -130,6 +136,7 @@ export class ClusterNode implements UpstreamNode, MemberNode {
     this.keepAliveMs = node.keepAliveMs;
     this.readsLoadField = node.loadHeader;
     this.redirectTo = node.redirectTo;
+    this.publicUrl = node.publicUrl;
   }
 
   /** A report of load and sessions; `undefined` for what is not told. Placements before it are counted in it. */
@@ -145,9 +152,14 @@ export class ClusterNode implements UpstreamNode, MemberNode {
     }
   }
 
-  /** The worker's own count of sessions; it contains all placements that were answered. */
-  estimateSessions(sessions: number): void {
-    this.live.sessions = sessions;
+  /** What all workers together have counted; -1 when that is no more than one of them sees. */
+  reportCounted(counted: number, nowMs: number): void {
+    this.#sessionsElsewhere = counted < 0 ? 0 : Math.max(0, counted - this.sessions.count(nowMs));
+  }
+
+  /** Counted sessions in place of told ones: the worker's own, which contain all placements that were answered, and others'. */
+  estimateSessions(nowMs: number): void {
+    this.live.sessions = this.sessions.count(nowMs) + this.#sessionsElsewhere;
     this.live.placed = 0;
   }
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { routeCookieMark } from '@rollcall/core';
 import {
   cookieOf,
   feedBalancer,
@@ -9,6 +10,9 @@ import {
   rememberedRoute,
   TestCluster,
 } from './cluster.fixture.ts';
+
+/** Of the balancer shop. */
+const MARK = routeCookieMark(feedBalancer().name);
 
 function shop(...ids: string[]): TestCluster {
   const cluster = new TestCluster();
@@ -32,7 +36,7 @@ void test('insert: a new session gets our cookie, and with it comes back to its 
     const first = cluster.request();
     assert.match(
       first.setCookie,
-      new RegExp(`^rc_route=session[0-9]{9}\\.${first.node}; Path=/; HttpOnly; SameSite=Lax$`),
+      new RegExp(`^rc_route=${MARK}session[0-9]{9}\\.${first.node}; Path=/; HttpOnly; SameSite=Lax$`),
     );
     assert.deepEqual([first.slip.stickyResult, first.slip.hasSession], ['new', false]);
     for (let again = 0; again < 3; again++) {
@@ -74,7 +78,7 @@ void test('a bare known route in our cookie and a route in an application cookie
 
 void test('a session id with an unknown route is a new session, and counted as such', () => {
   const cluster = shop('a');
-  const result = cluster.ask('rc_route=0123456789abcdef.gone');
+  const result = cluster.ask(`rc_route=${MARK}0123456789abcdef.gone`);
   assert.equal(result.slip.stickyResult, 'new');
   assert.notEqual(result.setCookie, '');
   assert.ok(!result.setCookie.includes('0123456789abcdef'));
@@ -150,7 +154,7 @@ void test('sessions of a gone node move for good: all of one session to the same
   cluster.change(goneChange('a', 'left'));
   const taken = new Set<string>();
   for (let i = 0; i < 50; i++) {
-    const id = `abcdefghijkl${String(i).padStart(4, '0')}`;
+    const id = `${MARK}abcdefghijkl${String(i).padStart(4, '0')}`;
     const results = Array.from({ length: 4 }, () => cluster.request(`rc_route=${id}.a`));
     const [{ node }] = results as [(typeof results)[number]];
     taken.add(node);
@@ -179,8 +183,8 @@ void test('sessions of an ejected node are away for a while: no cookie tells the
 void test('sessions of a stopped node move for good', () => {
   const cluster = new TestCluster();
   cluster.fill([feedNode('a', { status: 'stopped' }), feedNode('b')]);
-  const result = cluster.ask('rc_route=0123456789abcdef.a');
-  assert.deepEqual([result.node, cookieOf(result.setCookie)], ['b', 'rc_route=0123456789abcdef.b']);
+  const result = cluster.ask(`rc_route=${MARK}0123456789abcdef.a`);
+  assert.deepEqual([result.node, cookieOf(result.setCookie)], ['b', `rc_route=${MARK}0123456789abcdef.b`]);
 });
 
 void test('failover prefers the group of the lost node, group insists on it', () => {
@@ -216,13 +220,99 @@ void test('remove strips the ids of a session that has moved', () => {
   assert.deepEqual([moved.slip.forwardCookie, moved.slip.forwardTarget], ['x=1', '/p?q=2']);
 });
 
+void test('failover eager: idempotent requests leave a suspect node at once, for a while; others and draining ones stay', () => {
+  const cluster = new TestCluster();
+  const nodes = [feedNode('a', { liveness: 'suspect' }), feedNode('b'), feedNode('c', { status: 'draining' })];
+  cluster.fill(nodes, { balancers: [feedBalancer({ failover: 'eager' })] });
+  const moved = cluster.ask('rc_route=x.a');
+  assert.deepEqual([moved.node, moved.setCookie, moved.slip.stickyResult], ['b', '', 'away']);
+  assert.equal(cluster.ask('rc_route=x.a', '/', { method: 'POST' }).node, 'a');
+  assert.equal(cluster.ask('rc_route=x.c').node, 'c');
+  cluster.change({ type: 'node', node: feedNode('a') });
+  assert.equal(cluster.ask('rc_route=x.a').node, 'a');
+});
+
+void test('failover eager: with nobody else a suspect node keeps its requests', () => {
+  const cluster = new TestCluster();
+  cluster.fill([feedNode('a', { liveness: 'suspect' })], { balancers: [feedBalancer({ failover: 'eager' })] });
+  assert.equal(cluster.ask('rc_route=x.a').node, 'a');
+});
+
+void test('with a secret only a cookie with its seal finds a node, whatever else names one', () => {
+  const seal = {
+    sealOf: (text: string) => `seal-${text.length}`,
+    isSealOf: (text: string, seal: string) => seal === `seal-${text.length}`,
+  };
+  const cluster = new TestCluster(seal);
+  cluster.fill(['a', 'b', 'c'].map((id) => feedNode(id)));
+  for (let i = 0; i < 10; i++) {
+    const first = cluster.request();
+    const cookie = cookieOf(first.setCookie);
+    assert.match(cookie, new RegExp(`^rc_route=${MARK}session[0-9]{9}\\.${first.node}\\.seal-20$`));
+    const next = cluster.request(cookie);
+    assert.deepEqual([next.node, next.setCookie], [first.node, '']);
+  }
+  const before = cluster.told.filter((word) => word === 'unknown route').length;
+  const forged = [
+    `rc_route=${MARK}session000000001.a`,
+    'rc_route=a',
+    `rc_route=${MARK}session000000001.a.seal-17`,
+    'JSESSIONID=x.a',
+  ];
+  for (const cookie of forged) assert.equal(cluster.request(cookie).slip.stickyResult, 'new', cookie);
+  assert.equal(cluster.request('', '/p;jsessionid=x.a').slip.stickyResult, 'new');
+  assert.equal(cluster.told.filter((word) => word === 'unknown route').length, before + 3, 'forged ones are counted');
+  const home = cluster.request();
+  assert.equal(
+    cluster.request(`rc_route=forged; ${cookieOf(home.setCookie)}`).node,
+    home.node,
+    'all cookies of the name are read',
+  );
+});
+
+void test('the cookie of an outer context is not taken for one of the inner, whatever their routes are called', () => {
+  const cluster = new TestCluster();
+  const both = (balancer: string, paths: string[]) =>
+    [1, 2].map((number) =>
+      feedNode(`${balancer}-${number}`, { balancer, paths, route: `r${number}`, port: 3_000 + number }),
+    );
+  cluster.fill([...both('outer', ['/']), ...both('inner', ['/app'])], {
+    balancers: [feedBalancer({}, {}, 'outer'), feedBalancer({}, {}, 'inner')],
+  });
+  for (let i = 0; i < 4; i++) {
+    const outer = cookieOf(cluster.request('', '/').setCookie);
+    const first = cluster.request(outer, '/app');
+    assert.equal(first.slip.stickyResult, 'new');
+    const inner = cookieOf(first.setCookie);
+    for (const cookies of [`${inner}; ${outer}`, `${outer}; ${inner}`])
+      assert.deepEqual(
+        [cluster.request(cookies, '/app').node, cluster.request(cookies, '/').slip.stickyResult],
+        [first.node, 'sticky'],
+      );
+  }
+});
+
+void test('a node that was started again counts the sessions of its new process only', () => {
+  const cluster = shop('a', 'b');
+  for (let i = 0; i < 40; i++) cluster.request();
+  assert.equal(cluster.node('a').sessions.count(cluster.clock.nowMs()), 20);
+  cluster.change({ type: 'node', node: feedNode('a', { incarnation: 2 }) });
+  assert.equal(cluster.node('a').sessions.count(cluster.clock.nowMs()), 0);
+  cluster.change({ type: 'node', node: feedNode('b', { incarnation: 2, port: 3_001 }) });
+  assert.equal(cluster.node('b').sessions.count(cluster.clock.nowMs()), 0);
+});
+
 void test('redirected sessions go to the other node and stay there', () => {
   const cluster = new TestCluster();
   cluster.fill([feedNode('a', { redirectTo: 'b' }), feedNode('b'), feedNode('c')]);
-  const result = cluster.ask('rc_route=0123456789abcdef.a');
-  assert.deepEqual([result.node, cookieOf(result.setCookie)], ['b', 'rc_route=0123456789abcdef.b']);
+  const result = cluster.ask(`rc_route=${MARK}0123456789abcdef.a`);
+  assert.deepEqual([result.node, cookieOf(result.setCookie)], ['b', `rc_route=${MARK}0123456789abcdef.b`]);
   cluster.change(goneChange('b'));
-  assert.equal(cluster.ask('rc_route=0123456789abcdef.a').node, 'a', 'without the other node nothing is redirected');
+  assert.equal(
+    cluster.ask(`rc_route=${MARK}0123456789abcdef.a`).node,
+    'a',
+    'without the other node nothing is redirected',
+  );
 });
 
 void test('learning: a session whose node is expected back waits, then is served by it; new sessions go on', () => {
@@ -295,10 +385,14 @@ void test('a new session that could not be placed is placed elsewhere and counte
 
 void test('a session whose node resets a request is served elsewhere once, without a new cookie', () => {
   const cluster = shop('a', 'b', 'c');
-  const result = cluster.fail(cluster.ask('rc_route=0123456789abcdef.a'), 'reset', 'rc_route=0123456789abcdef.a');
+  const result = cluster.fail(
+    cluster.ask(`rc_route=${MARK}0123456789abcdef.a`),
+    'reset',
+    `rc_route=${MARK}0123456789abcdef.a`,
+  );
   assert.deepEqual([result.choice, result.setCookie, result.slip.stickyResult], ['forward', '', 'away']);
   assert.notEqual(result.node, 'a');
-  assert.equal(cluster.ask('rc_route=0123456789abcdef.a').node, 'a');
+  assert.equal(cluster.ask(`rc_route=${MARK}0123456789abcdef.a`).node, 'a');
 });
 
 void test('with failover none a session is not tried elsewhere', () => {

@@ -6,6 +6,7 @@
 import {
   type AttemptOutcome,
   buildRouteCookie,
+  ExcludedPaths,
   editCookies,
   editParameters,
   failoverNode,
@@ -17,12 +18,14 @@ import {
   withoutRoute,
 } from '@rollcall/core';
 import type { NodeId } from '@rollcall/protocol';
+import { ASSIGN_PATH, assign } from './assignment.ts';
 import type { BalancerView, KnownRoute, Placement } from './balancer-view.ts';
 import { ClusterNode } from './cluster-node.ts';
 import type { ClusterView } from './cluster-view.ts';
 import type { Ejections } from './ejections.ts';
+import { isIdempotent } from './http1/request-head.ts';
 import { RequestState } from './request-state.ts';
-import type { AttemptFailure, Choice, RoutableHead, Router, RoutingSlip, UpstreamNode } from './routing.ts';
+import type { AttemptFailure, Choice, OwnAnswer, RoutableHead, Router, RoutingSlip, UpstreamNode } from './routing.ts';
 
 /** How long a session waits for a node that is expected back, milliseconds. */
 export const LEARNING_WAIT_MS = 5_000;
@@ -38,6 +41,8 @@ const NO_COOKIES: readonly string[] = [];
 export interface ClusterRouterOptions {
   readonly view: ClusterView;
   readonly ejections: Ejections;
+  /** Paths that no node is asked for. */
+  readonly excluded?: ExcludedPaths | undefined;
   /** Ids for new sessions in insert mode. */
   readonly newSessionId: () => string;
   /** A request's session named a route that nobody knows. */
@@ -51,6 +56,7 @@ export class ClusterRouter implements Router {
   onNodeGone: (node: UpstreamNode) => void = () => {};
   readonly #view: ClusterView;
   readonly #ejections: Ejections;
+  readonly #excluded: ExcludedPaths;
   readonly #newSessionId: () => string;
   readonly #onUnknownRoute: () => void;
   readonly #onIdle: (node: ClusterNode) => void;
@@ -60,9 +66,17 @@ export class ClusterRouter implements Router {
   constructor(options: ClusterRouterOptions) {
     this.#view = options.view;
     this.#ejections = options.ejections;
+    this.#excluded = options.excluded ?? new ExcludedPaths([]);
     this.#newSessionId = options.newSessionId;
     this.#onUnknownRoute = options.onUnknownRoute;
     this.#onIdle = options.onIdle;
+  }
+
+  own(head: RoutableHead, nowMs: number): OwnAnswer | undefined {
+    const { target } = head;
+    return target === ASSIGN_PATH || target.startsWith(`${ASSIGN_PATH}?`)
+      ? assign(this, this.#view, head, nowMs)
+      : undefined;
   }
 
   choose(head: RoutableHead, slip: RoutingSlip, nowMs: number): Choice {
@@ -74,6 +88,7 @@ export class ClusterRouter implements Router {
     if (typeof choice === 'string') return choice;
     slip.retriesLeft = context?.attached.balancer.settings.retries ?? 0;
     if (state.namesUnknown) this.#onUnknownRoute();
+    if (context !== undefined) watchUrl(context.attached.balancer);
     this.#accept(head, slip, state, choice, nowMs);
     return 'forward';
   }
@@ -107,6 +122,11 @@ export class ClusterRouter implements Router {
    */
   decide(head: RoutableHead, state: RequestState, nowMs: number): ClusterNode | Exclude<Choice, 'forward'> {
     const { table, learningUntilMs } = this.#view;
+    const exclusion = this.#excluded.find(head.target);
+    if (exclusion !== undefined) {
+      state.because = exclusion === 'excluded' ? 'its path is excluded' : 'once decoded its path would be excluded';
+      return exclusion === 'excluded' ? 'not-found' : 'ambiguous';
+    }
     const isLearning = nowMs < learningUntilMs;
     const context = table.find(head.host, head.target);
     if (context === 'ambiguous') {
@@ -125,9 +145,9 @@ export class ClusterRouter implements Router {
     if (search.find(head.cookie, head.target, balancer.routes) && search.known !== undefined) {
       state.known = search.known;
       state.sessionId = search.id;
-      return this.#keep(state, context, search.known, nowMs);
+      return this.#keep(head, state, context, search.known, nowMs);
     }
-    state.namesUnknown = search.namesUnknown;
+    state.namesUnknown = search.namesUnknown || search.isForged;
     if (search.namesUnknown && isLearning)
       return wait(
         state,
@@ -152,6 +172,15 @@ export class ClusterRouter implements Router {
     placement?.sessionAlgorithm.onSend?.(node, nowMs);
   }
 
+  onSetCookie(slip: RoutingSlip, value: string): void {
+    const state = stateOf(slip);
+    const { context, sentTo, known } = state;
+    if (context === undefined || sentTo === undefined) return;
+    const { watch, routes } = context.attached.balancer;
+    const id = watch.onSetCookie(value, sentTo, known?.route ?? '', routes);
+    if (id !== '') state.newSessionId = slip.rewriteRoute === '' ? id : `${id}.${slip.rewriteRoute}`;
+  }
+
   onResponseHead(slip: RoutingSlip, status: number, latencyMs: number, loadField: string, nowMs: number): void {
     const state = stateOf(slip);
     const node = state.sentTo;
@@ -166,7 +195,10 @@ export class ClusterRouter implements Router {
       const told = parseLoadField(loadField);
       if (told) node.report(told.load, told.sessions, nowMs);
     }
-    if (state.newSessionId !== '') node.sessions.see(state.newSessionId, nowMs);
+    if (state.newSessionId !== '') {
+      node.sessions.see(state.newSessionId, nowMs);
+      if (slip.setCookie !== '' && state.result === 'new') state.gaveCookieAt = state.context?.attached;
+    }
     if (state.placedAt === node && state.result === 'new') tally.newSessions++;
   }
 
@@ -191,6 +223,7 @@ export class ClusterRouter implements Router {
 
   /** The session's own node while it is eligible; otherwise as redirect, learning window and failover say. */
   #keep(
+    head: RoutableHead,
     state: RequestState,
     context: ServedContext<ClusterNode, Placement>,
     known: KnownRoute,
@@ -206,6 +239,10 @@ export class ClusterRouter implements Router {
       }
     }
     if (home !== undefined && context.keepsSessions(home)) {
+      if (home.liveness !== 'up' && isEager(context) && isIdempotent(head.method)) {
+        const other = this.#failOver(state, context, known, nowMs);
+        if (typeof other !== 'string') return other;
+      }
       state.result = 'sticky';
       state.because = 'its session lives there';
       return home;
@@ -286,8 +323,14 @@ export class ClusterRouter implements Router {
       node.live.placed++;
       state.placedAt = node;
     }
+    slip.watchesCookies = placement.balancer.watch.watchesCookies;
+    if (state.gaveCookieAt !== undefined) judgeVisitor(state, placement);
     if (sticky.mode === 'insert') this.#insert(head, slip, state, placement, node);
-    if (state.known !== undefined && slip.setCookie === '') node.sessions.see(state.sessionId, nowMs);
+    if (state.known !== undefined && slip.setCookie === '') {
+      const isNew = node.sessions.see(state.sessionId, nowMs);
+      if (isNew && sticky.mode === 'suffix' && placement.balancer.search.place !== 'cookie')
+        placement.balancer.watch.onRoutedId();
+    }
     if (sticky.mode === 'rewrite') rewrite(head, slip, placement.balancer, node);
     if (state.result === 'moved' && sticky.remove) removeIds(head, slip, placement.balancer);
   }
@@ -295,9 +338,9 @@ export class ClusterRouter implements Router {
   /** A cookie for new sessions and for those that have moved for good; an id of our making is kept. */
   #insert(head: RoutableHead, slip: RoutingSlip, state: RequestState, placement: Placement, node: ClusterNode): void {
     if (state.result !== 'new' && state.result !== 'moved') return;
-    const id = routeCookieId(state.sessionId) ?? this.#newSessionId();
+    const id = routeCookieId(state.sessionId) ?? placement.balancer.cookieMark + this.#newSessionId();
     const attributes = head.isSecure ? placement.secureCookieAttributes : placement.cookieAttributes;
-    slip.setCookie = buildRouteCookie(id, node.route, attributes);
+    slip.setCookie = buildRouteCookie(id, node.route, attributes, placement.balancer.seal);
     state.newSessionId = `${id}.${node.route}`;
   }
 
@@ -328,11 +371,30 @@ function clearSlip(slip: RoutingSlip): void {
   slip.forwardTarget = undefined;
   slip.rewriteCookies = NO_COOKIES;
   slip.rewriteRoute = '';
+  slip.watchesCookies = false;
   slip.hasSession = false;
   slip.retriesLeft = 0;
   slip.tried = NOBODY;
   slip.balancer = '';
   slip.stickyResult = '';
+}
+
+/** Did the client whose connection was given our cookie send it back? */
+function judgeVisitor(state: RequestState, placement: Placement): void {
+  const { gaveCookieAt, result, namesUnknown, hasRefused } = state;
+  state.gaveCookieAt = undefined;
+  if (gaveCookieAt !== placement || namesUnknown) return;
+  if (result !== 'new') placement.balancer.watch.onVisitor(true);
+  else if (!hasRefused) {
+    state.hasRefused = true;
+    placement.balancer.watch.onVisitor(false);
+  }
+}
+
+/** Programs that carry the session in their links set no cookie that could be looked at. */
+function watchUrl({ search, settings, watch }: BalancerView): void {
+  if (search.unroutedId !== '' && search.known === undefined && settings.sticky.mode === 'suffix')
+    watch.onUnroutedId(search.unroutedId, search.unroutedName);
 }
 
 /** The placement has come to nothing: the node must not look fuller than it is. */
@@ -351,6 +413,11 @@ function wait(state: RequestState, waitMs: number, because: string): 'wait' {
 /** True for a node that is not eligible at the moment, but that nobody wants to be gone. */
 function isExpectedBack(node: ClusterNode, context: ServedContext<ClusterNode, Placement>): boolean {
   return isWanted(node, context) && (node.isEjected || node.liveness !== 'up');
+}
+
+/** True when the application shares its sessions: they need not wait for a node that may come back. */
+function isEager(context: ServedContext<ClusterNode, Placement>): boolean {
+  return context.attached.balancer.settings.sticky.failover === 'eager';
 }
 
 /** True while the node is there and its sessions are meant to stay on it. */

@@ -4,13 +4,14 @@
  * What lets less through acts at once (suspicion, ejection, a node that is gone), in place. What changes the shape
  * (members, contexts, statuses) waits for `swap`, which builds one new table for all of it. Nothing here does I/O.
  */
-import { buildContextTable, ContextTable, type Rng } from '@rollcall/core';
+import { buildContextTable, ContextTable, type CookieSeal, type Rng } from '@rollcall/core';
 import type {
   BalancerName,
   ContextPath,
   FeedBalancer,
   FeedChange,
   FeedCommit,
+  FeedLoad,
   FeedNode,
   FeedRememberedRoute,
   NodeId,
@@ -58,10 +59,13 @@ export class ClusterView {
   readonly #changed = new Set<NodeId>();
   #isDirty = false;
   readonly #rng: Rng;
+  readonly #seal: CookieSeal | undefined;
   readonly #seed: number;
 
-  constructor({ rng }: { readonly rng: Rng }) {
+  /** Without a `seal` our cookies are plain. */
+  constructor({ rng, seal }: { readonly rng: Rng; readonly seal?: CookieSeal | undefined }) {
     this.#rng = rng;
+    this.#seal = seal;
     this.#seed = Math.floor(rng() * 0x1_0000_0000);
   }
 
@@ -82,7 +86,7 @@ export class ClusterView {
   balancer(name: BalancerName): BalancerView {
     const known = this.balancers.get(name);
     if (known) return known;
-    const balancer = new BalancerView(defaultBalancer(name), this.#rng);
+    const balancer = new BalancerView(defaultBalancer(name), this.#rng, this.#seal);
     this.balancers.set(name, balancer);
     return balancer;
   }
@@ -103,7 +107,7 @@ export class ClusterView {
       node.index = -1;
       this.#unconfirmed.add(node);
     }
-    for (const settings of balancers) this.#configure(settings);
+    for (const settings of balancers) this.#configure(settings, nowMs);
     // The first cluster a worker sees has been there before it; only later ones join.
     const upAtMs = this.isFilled ? nowMs : Number.NEGATIVE_INFINITY;
     for (const node of nodes) this.#put(node, upAtMs, nowMs);
@@ -135,7 +139,7 @@ export class ClusterView {
           break;
         }
         case 'balancer':
-          this.#configure(change.balancer);
+          this.#configure(change.balancer, nowMs);
           break;
         case 'forgotten':
           this.balancers.get(change.balancer)?.forget(change.route);
@@ -149,10 +153,13 @@ export class ClusterView {
     }
   }
 
-  /** `[index, load, sessions]` each; indexes of nobody are passed over. */
-  applyLoads(loads: readonly (readonly [index: number, load: number, sessions: number])[], nowMs: number): void {
-    for (const [index, load, sessions] of loads)
-      this.#byIndex.get(index)?.report(load >= 0 ? load : undefined, sessions >= 0 ? sessions : undefined, nowMs);
+  /** Indexes of nobody are passed over. */
+  applyLoads(loads: readonly FeedLoad[], nowMs: number): void {
+    for (const [index, load, sessions, counted = -1] of loads) {
+      const node = this.#byIndex.get(index);
+      node?.report(load >= 0 ? load : undefined, sessions >= 0 ? sessions : undefined, nowMs);
+      node?.reportCounted(counted, nowMs);
+    }
   }
 
   /** Builds the table of all that was applied. Does nothing when nothing has changed its shape. */
@@ -205,17 +212,26 @@ export class ClusterView {
     if (!isSame) {
       if (known) this.#retire(known);
       const idleMs = this.balancer(told.balancer).settings.sessionIdleMs;
-      const counts = known?.balancer === told.balancer ? known : newCounts(idleMs, this.#seed);
+      const fresh = newCounts(idleMs, this.#seed);
+      const isSameProcess = known?.balancer === told.balancer && known.incarnation === told.incarnation;
+      const counts = isSameProcess ? known : { ...fresh, tally: known?.tally ?? fresh.tally };
       const node = new ClusterNode(told, upAtMs, counts);
       node.report(told.load, told.sessions, nowMs);
       this.nodes.set(node.id, node);
       this.#place(node);
+      this.balancer(node.balancer).watch.reset();
       if (node.liveness !== 'up') this.#listener?.onLiveness(node);
       return;
     }
     const before = { liveness: known.liveness, route: known.route, isEjected: known.isEjected };
     const wasStopped = isStopped(known);
     if (told.route !== known.route) this.balancer(known.balancer).vacate(known);
+    if (told.incarnation !== known.incarnation) {
+      const { watch, settings } = this.balancer(known.balancer);
+      watch.reset();
+      // The process that had them is gone, and its sessions are elsewhere by now or begin anew.
+      known.sessions = newCounts(settings.sessionIdleMs, this.#seed).sessions;
+    }
     known.update(told, nowMs);
     known.report(told.load, told.sessions, nowMs);
     this.#place(known);
@@ -246,13 +262,13 @@ export class ClusterView {
     this.#listener?.onGone(node);
   }
 
-  #configure(settings: FeedBalancer): void {
+  #configure(settings: FeedBalancer, nowMs: number): void {
     const balancer = this.balancer(settings.name);
     const isOtherIdle = balancer.settings.sessionIdleMs !== settings.sessionIdleMs;
     balancer.configure(settings);
     if (!isOtherIdle) return;
     for (const node of this.nodes.values())
-      if (node.balancer === settings.name) node.sessions.setIdleMs(settings.sessionIdleMs);
+      if (node.balancer === settings.name) node.sessions.setIdleMs(settings.sessionIdleMs, nowMs);
   }
 
   #settle(isSettled: boolean, learningMs: number, nowMs: number): void {

@@ -1,4 +1,5 @@
 /** A cluster without a network, for tests: a view filled by hand, a router over it, and requests as plain values. */
+import type { CookieSeal } from '@rollcall/core';
 import { ManualClock, seededRng } from '@rollcall/core/testing';
 import {
   type FeedBalancer,
@@ -112,6 +113,7 @@ export function newSlip(): RoutingSlip {
     forwardTarget: undefined,
     rewriteCookies: [],
     rewriteRoute: '',
+    watchesCookies: false,
     hasSession: false,
     retriesLeft: 0,
     tried: new Set(),
@@ -140,8 +142,8 @@ export class TestCluster {
   readonly told: string[] = [];
   #sessions = 0;
 
-  constructor() {
-    this.view = new ClusterView({ rng: seededRng(1) });
+  constructor(seal?: CookieSeal) {
+    this.view = new ClusterView({ rng: seededRng(1), seal });
     this.view.listener = {
       onChange: () => this.told.push('change'),
       onGone: (node) => this.told.push(`gone ${node.id}`),
@@ -193,8 +195,12 @@ export class TestCluster {
   }
 
   /** Asks the router; nothing is sent. */
-  ask(cookie = '', target = '/', { host = 'site.example', slip = newSlip(), isSecure = false } = {}): Routed {
-    const choice = this.router.choose({ method: 'GET', host, target, cookie, isSecure }, slip, this.clock.nowMs());
+  ask(
+    cookie = '',
+    target = '/',
+    { method = 'GET', host = 'site.example', slip = newSlip(), isSecure = false } = {},
+  ): Routed {
+    const choice = this.router.choose({ method, host, target, cookie, isSecure }, slip, this.clock.nowMs());
     return routed(choice, slip);
   }
 

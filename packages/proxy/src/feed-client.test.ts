@@ -211,3 +211,27 @@ void test('the feed is found at an address without a path, whatever its scheme i
   assert.equal(feedUrl('wss://c.example/'), `wss://c.example${FEED_PATH}`);
   assert.equal(feedUrl('https://c.example/custom'), 'wss://c.example/custom');
 });
+
+void test('sessions are told as hashes, once, and again to a coordinator that has lost them', () =>
+  connected(async (feed, _client, cluster) => {
+    feed.sendSnapshot(['a']);
+    await feed.until('applied');
+    const cookie = cookieOf(cluster.request().setCookie);
+    cluster.request(cookie);
+    const { nodes } = await feed.until('sessions');
+    assert.deepEqual(
+      nodes.map(({ id, level, seen }) => [id, level, seen.map(([age, hashes]) => [age, hashes.length])]),
+      [['a', 0, [[0, 8]]]],
+    );
+    feed.received.length = 0;
+    const again = once(feed.server, 'connection');
+    feed.socket!.terminate();
+    await again;
+    await feed.until('hello');
+    feed.sendSnapshot(['a'], 'e2');
+    const { nodes: later } = await feed.until('sessions');
+    assert.deepEqual(
+      later.map(({ seen }) => seen[0]?.[1]),
+      nodes.map(({ seen }) => seen[0]?.[1]),
+    );
+  }));

@@ -14,13 +14,14 @@ import {
   type FeedToWorker,
   MAX_FEED_BYTES,
   type NodeId,
+  type StickySample,
   type WorkerAnswer,
   type WorkerCounters,
 } from '@rollcall/protocol';
 import { WebSocket } from 'ws';
 import { backoffMs } from './backoff.ts';
 import type { ClusterView } from './cluster-view.ts';
-import { CountersJournal } from './node-counters.ts';
+import { CountersJournal, SessionsJournal } from './node-counters.ts';
 import type { Delay } from './node-probes.ts';
 import { SnapshotAssembly } from './snapshot-assembly.ts';
 import { SwapPacer } from './swap-pacer.ts';
@@ -31,6 +32,8 @@ const COUNTERS_MS = 250;
 const COUNTERS_SOON_MS = 20;
 /** A message even when nothing has changed, so that a worker that lives is seen to, milliseconds. */
 const COUNTERS_IDLE_MS = 2_000;
+/** Least time between two messages of sessions, milliseconds. */
+const SESSIONS_MS = 1_000;
 /** Failed attempts to connect that are not worth a line in the log. */
 const QUIET_ATTEMPTS = 3;
 /** Counters of so many nodes go in one message. */
@@ -74,6 +77,8 @@ export class FeedClient {
   readonly #cancels = new Set<() => void>();
   #socket: WebSocket | undefined;
   #journal = new CountersJournal();
+  readonly #sessions = new SessionsJournal();
+  #sessionsAtMs = Number.NEGATIVE_INFINITY;
   #assembly: SnapshotAssembly | undefined;
   #epoch: string | undefined;
   /** True from the commit of this connection on: changes may come. */
@@ -123,6 +128,7 @@ export class FeedClient {
   close(): void {
     if (this.#isClosed) return;
     this.#sendCounters();
+    this.#sendSessions(this.#options.now());
     this.#isClosed = true;
     for (const cancel of this.#cancels) cancel();
     this.#cancels.clear();
@@ -200,6 +206,8 @@ export class FeedClient {
         this.#appliedRevision = -1;
         this.#countersRevision = -1;
         this.#journal = new CountersJournal();
+        for (const node of view.nodes.values()) node.sessions.tellAgain();
+        for (const { watch } of view.balancers.values()) watch.tellAgain();
         this.#isSynced = true;
         this.#attempts = 0;
         this.#options.log.info({ nodes: snapshot.nodes.length, revision: message.revision }, 'the feed is connected');
@@ -249,12 +257,12 @@ export class FeedClient {
     if (this.#socket && nowMs - this.#heardAtMs > SILENCE_MS) this.#socket.terminate();
     this.#useOwnCounts(nowMs);
     this.#sendCounters();
+    if (nowMs - this.#sessionsAtMs >= SESSIONS_MS) this.#sendSessions(nowMs);
   }
 
   /** Where nobody tells the number of sessions, what this worker has seen stands for it. */
   #useOwnCounts(nowMs: number): void {
-    for (const node of this.#options.view.nodes.values())
-      if (!node.hasToldSessions) node.estimateSessions(node.sessions.count(nowMs));
+    for (const node of this.#options.view.nodes.values()) if (!node.hasToldSessions) node.estimateSessions(nowMs);
   }
 
   #sendCounters(): void {
@@ -274,6 +282,24 @@ export class FeedClient {
         nodes: nodes.slice(start, start + MAX_COUNTERS),
         totals: totals(),
       });
+  }
+
+  #sendSessions(nowMs: number): void {
+    if (!this.#isSynced || (this.#socket?.bufferedAmount ?? 0) > MAX_BUFFERED_BYTES) return;
+    this.#sessionsAtMs = nowMs;
+    const nodes = this.#sessions.take(this.#options.view.nodes.values(), nowMs);
+    if (nodes.length > 0) this.#send({ type: 'sessions', nodes });
+    this.#sendSticky();
+  }
+
+  #sendSticky(): void {
+    const { view } = this.#options;
+    const balancers: StickySample[] = [];
+    for (const { watch } of view.balancers.values()) {
+      const sample = watch.take();
+      if (sample !== undefined) balancers.push(sample);
+    }
+    if (balancers.length > 0) this.#send({ type: 'sticky', revision: view.revision, balancers });
   }
 
   #send(message: FeedToCoordinator): void {

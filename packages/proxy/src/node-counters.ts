@@ -1,4 +1,4 @@
-import type { NodeCounters, NodeId } from '@rollcall/protocol';
+import { type NodeCounters, type NodeId, SESSIONS_PER_SECOND, type WorkerSessions } from '@rollcall/protocol';
 import type { ClusterNode } from './cluster-node.ts';
 
 /** What one worker sees of `node` at `nowMs`. */
@@ -36,6 +36,31 @@ export class CountersJournal {
     }
     this.#told = told;
     return changed;
+  }
+}
+
+/**
+ * Sessions of the nodes that the coordinator has not been told of, at most 16,384 a call; the others wait for the next.
+ * Call it at most once a second.
+ */
+export class SessionsJournal {
+  /** Where the next call begins, so that a node with many new sessions keeps nobody waiting for ever. */
+  #start = 0;
+
+  take(nodes: Iterable<ClusterNode>, nowMs: number): WorkerSessions['nodes'] {
+    const all = [...nodes];
+    const told: WorkerSessions['nodes'][number][] = [];
+    let left = SESSIONS_PER_SECOND;
+    let passed = 0;
+    for (; passed < all.length && left > 0; passed++) {
+      const node = all[(this.#start + passed) % all.length]!;
+      const sample = node.sessions.take(left, nowMs);
+      if (sample === undefined) continue;
+      told.push({ id: node.id, ...sample });
+      for (const [, hashes] of sample.seen) left -= hashes.length / 8;
+    }
+    this.#start = all.length === 0 ? 0 : (this.#start + passed) % all.length;
+    return told;
   }
 }
 

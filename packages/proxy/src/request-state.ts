@@ -22,13 +22,17 @@ export class RequestState {
   /** Why, for `explain`. */
   because = '';
   waitMs = 0;
-  /** Id in the cookie of a new session, with its route; counted when the answer comes. */
+  /** Id in the cookie that is set, ours or the program's, with its route; counted when the answer comes. */
   newSessionId = '';
   /** The node that `live.placed` counts this request at, until it is known to be wrong. */
   placedAt: ClusterNode | undefined;
   /** The node of the attempt under way. */
   sentTo: ClusterNode | undefined;
   isAnswered = false;
+  /** Where the last answer on this connection gave our cookie to a new session; outlives the request. */
+  gaveCookieAt: Placement | undefined;
+  /** The client of this connection has been counted as one that sends no cookies back. */
+  hasRefused = false;
   readonly tried: Set<NodeId> = new Set();
 
   clear(): void {

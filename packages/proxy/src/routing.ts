@@ -78,6 +78,8 @@ export interface RoutingSlip {
   rewriteCookies: readonly string[];
   /** The route to append in rewrite mode. */
   rewriteRoute: string;
+  /** `onSetCookie` wants to see the response's `Set-Cookie` fields. */
+  watchesCookies: boolean;
   /** True when the request belongs to a known session. */
   hasSession: boolean;
   /** Further attempts the balancer allows after a failed one. */
@@ -100,7 +102,21 @@ export interface RoutingSlip {
  */
 export type Choice = 'forward' | 'wait' | 'not-found' | 'ambiguous' | 'unavailable';
 
+/** An answer that the proxy gives by itself. */
+export interface OwnAnswer {
+  /** Code and reason. */
+  readonly status: string;
+  /** Each with its line end; length and connection are the engine's. */
+  readonly fields: string;
+  readonly body: string;
+}
+
+/** Targets that begin so are ours to answer. */
+export const OWN_PREFIX = '/.well-known/rollcall/';
+
 export interface Router {
+  /** The answer to a GET or HEAD of a target under `OWN_PREFIX`; `undefined` when it is a node's to answer after all. */
+  own?(head: RoutableHead, nowMs: number): OwnAnswer | undefined;
   /** First choice for a request. Clears and fills the slip. */
   choose(head: RoutableHead, slip: RoutingSlip, nowMs: number): Choice;
   /**
@@ -113,6 +129,8 @@ export interface Router {
   waitMs(slip: RoutingSlip): number;
   /** The attempt is about to be written. In-flight goes up. */
   onSend(slip: RoutingSlip, nowMs: number): void;
+  /** The node's response has a `Set-Cookie` field of this value; told only when `slip.watchesCookies`. */
+  onSetCookie(slip: RoutingSlip, value: string): void;
   /** A final response head came, `latencyMs` after `onSend`. `loadField` is `rollcall-load`, `''` for none. */
   onResponseHead(slip: RoutingSlip, status: number, latencyMs: number, loadField: string, nowMs: number): void;
   /** The attempt is over, for better or worse: in-flight goes down. Exactly once per `onSend`. */

@@ -1,6 +1,8 @@
 /** One proxy worker: wires engine, router, feed client, probes and snapshot file, in order, and closes them in reverse. */
 import type { AddressInfo } from 'node:net';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
+import { ExcludedPaths } from '@rollcall/core';
+import type { ContextPath } from '@rollcall/protocol';
 import type { ClusterNode } from './cluster-node.ts';
 import { ClusterRouter } from './cluster-router.ts';
 import { ClusterView } from './cluster-view.ts';
@@ -12,6 +14,7 @@ import { type Delay, NodeProbes, tcpProbe } from './node-probes.ts';
 import { sessionIds } from './session-ids.ts';
 import { isTrusted, readSnapshotFile } from './snapshot-file.ts';
 import { SnapshotSaver } from './snapshot-saver.ts';
+import { SecretWatch } from './sticky-secret/secret-watch.ts';
 
 /** How often the event loop's delay is sampled, milliseconds. */
 const LOOP_SAMPLE_MS = 20;
@@ -42,6 +45,10 @@ export interface WorkerOptions extends Omit<EngineOptions, 'router' | 'now' | 'l
   readonly feed: { readonly url: string; readonly token: string };
   /** Where the last snapshot is kept; without it a restarted worker knows nothing until the feed tells. */
   readonly snapshotFile?: string;
+  /** Seals our own cookies with the secret in this file; without it they are plain. */
+  readonly stickySecretFile?: string;
+  /** Paths that no node is asked for, with all below them. */
+  readonly excludedPaths?: readonly ContextPath[];
   readonly log: WorkerLog;
 }
 
@@ -59,13 +66,25 @@ export interface Worker {
  * first snapshot of the feed or after 2 s, when it answers 503. Rejects when the port cannot be opened.
  */
 export async function startWorker(options: WorkerOptions): Promise<Worker> {
-  const { name, version, listen, feed, snapshotFile, log, ...engineOptions } = options;
+  const {
+    name,
+    version,
+    listen,
+    feed,
+    snapshotFile,
+    stickySecretFile,
+    excludedPaths = [],
+    log,
+    ...engineOptions
+  } = options;
+  // The import, because the global is looked up anew at each call.
   const now = (): number => performance.now();
   const rng = Math.random;
   const loopDelay = monitorEventLoopDelay({ resolution: LOOP_SAMPLE_MS });
   loopDelay.enable();
 
-  const view = new ClusterView({ rng });
+  const secretWatch = stickySecretFile === undefined ? undefined : new SecretWatch(stickySecretFile, log);
+  const view = new ClusterView({ rng, seal: secretWatch?.seal });
   const ejections = new Ejections(
     view,
     (id, what, reason) => {
@@ -88,6 +107,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   const router = new ClusterRouter({
     view,
     ejections,
+    excluded: new ExcludedPaths(excludedPaths),
     newSessionId: sessionIds(),
     onUnknownRoute: () => engine.countUnknownRoute(),
     onIdle: () => feedClient.countersSoon(),
@@ -148,6 +168,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     probes.close();
     feedClient.close();
     await saver?.close();
+    secretWatch?.close();
     loopDelay.disable();
   };
   try {

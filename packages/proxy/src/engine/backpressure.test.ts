@@ -8,23 +8,29 @@ import { still } from './still.fixture.ts';
 import { withLane } from './with-lane.fixture.ts';
 
 const HOST = 'Host: shop.example\r\n';
-const PIECE = randomBytes(65_536);
 const PIECES = 400;
-const TOTAL = PIECE.length * PIECES;
+const PIECE_BYTES = 65_536;
+const TOTAL = PIECE_BYTES * PIECES;
+const NOISE = randomBytes(PIECE_BYTES + PIECES);
+
+/** No two pieces are alike, so that an octet in the wrong place shows. */
+function pieceAt(i: number): Buffer {
+  return NOISE.subarray(i, i + PIECE_BYTES);
+}
 /** What may be held for one stalled side: buffers of Node and of this machine's sockets are not ours to count. */
 const HELD_BYTES = 8 * 1_048_576;
 
 /** Writes all pieces, waiting for room, each wrapped by `wrap`; resolves when the last has been taken. */
 async function pour(socket: net.Socket, wrap: (piece: Buffer) => Buffer, onPiece: () => void): Promise<void> {
   for (let i = 0; i < PIECES; i++) {
-    if (!socket.write(wrap(PIECE))) await new Promise<void>((resolve) => socket.once('drain', () => resolve()));
+    if (!socket.write(wrap(pieceAt(i)))) await new Promise<void>((resolve) => socket.once('drain', () => resolve()));
     onPiece();
   }
 }
 
 function wholeDigest(): string {
   const hash = createHash('sha256');
-  for (let i = 0; i < PIECES; i++) hash.update(PIECE);
+  for (let i = 0; i < PIECES; i++) hash.update(pieceAt(i));
   return hash.digest('hex');
 }
 
@@ -73,11 +79,39 @@ test('an answer of 26 MB to a client that stalls arrives whole, and waits at the
   });
 });
 
+test('answers to clients that stall are not touched by what other nodes say meanwhile', () => {
+  const serve = (connection: RawNodeConnection): void => {
+    void connection.heads().then(async () => {
+      connection.write(`HTTP/1.1 200 OK\r\nContent-Length: ${TOTAL}\r\n\r\n`);
+      await pour(
+        connection.socket,
+        (piece) => piece,
+        () => {},
+      );
+    });
+  };
+  return withLane(startLane([serve]), async (lane) => {
+    const readers: ReadableStreamDefaultReader<Uint8Array>[] = [];
+    const hashes = Array.from({ length: 4 }, () => createHash('sha256'));
+    for (const hash of hashes) {
+      const reader = (await fetch(`http://127.0.0.1:${lane.port}/a`)).body!.getReader();
+      readers.push(reader);
+      hash.update((await reader.read()).value!);
+      await still(() => lane.router.nodes[0]!.tally.bytesFromNode);
+    }
+    // One after the other: the rest stall while this one flows.
+    for (const [i, reader] of readers.entries()) {
+      for (let part = await reader.read(); !part.done; part = await reader.read()) hashes[i]!.update(part.value);
+      assert.equal(hashes[i]!.digest('hex'), wholeDigest(), `answer ${i}`);
+    }
+  });
+});
+
 test('a chunked answer of 26 MB to a client that stalls arrives whole', () => {
   const serve = (connection: RawNodeConnection): void => {
     void connection.heads().then(async () => {
       connection.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n');
-      const size = Buffer.from(`${PIECE.length.toString(16)}\r\n`);
+      const size = Buffer.from(`${PIECE_BYTES.toString(16)}\r\n`);
       await pour(
         connection.socket,
         (piece) => Buffer.concat([size, piece, Buffer.from('\r\n')]),
@@ -112,7 +146,7 @@ for (const framing of ['length', 'chunks']) {
       const field = isChunked ? 'Transfer-Encoding: chunked' : `Content-Length: ${TOTAL}`;
       client.write(`POST /a HTTP/1.1\r\n${HOST}${field}\r\n\r\n`);
       await lane.nodes[0]!.connection();
-      const size = Buffer.from(`${PIECE.length.toString(16)}\r\n`);
+      const size = Buffer.from(`${PIECE_BYTES.toString(16)}\r\n`);
       const wrap = (piece: Buffer): Buffer => (isChunked ? Buffer.concat([size, piece, Buffer.from('\r\n')]) : piece);
       let poured = 0;
       const pouring = pour(client.socket, wrap, () => poured++).then(() => isChunked && client.write('0\r\n\r\n'));

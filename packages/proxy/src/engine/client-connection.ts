@@ -4,9 +4,10 @@
  */
 import type net from 'node:net';
 import type tls from 'node:tls';
-import { connectionField } from '../http1/head-writer.ts';
+import { connectionField, viaField } from '../http1/head-writer.ts';
 import { PartialHead } from '../http1/partial-head.ts';
 import { RequestHead } from '../http1/request-head.ts';
+import { OWN_PREFIX, type OwnAnswer } from '../routing.ts';
 import {
   type ClientPeer,
   clientAddress,
@@ -16,9 +17,11 @@ import {
   trustedFields,
 } from './client-identity.ts';
 import type { Deadlined } from './deadline-sweep.ts';
+import { TextWriter } from './direct-write.ts';
 import { countStatus, type EngineState } from './engine-state.ts';
 import { errorAnswer } from './error-page.ts';
 import { Exchange } from './exchange.ts';
+import { rewrapped } from './shared-read.ts';
 import type { Tunnel } from './tunnel.ts';
 
 const NOTHING: Buffer = Buffer.alloc(0);
@@ -29,6 +32,7 @@ const LINGER_MS = 2_000;
  * gone, and the node is told by closing, milliseconds.
  */
 const HALF_CLOSED_MS = 700;
+const DOT = 0x2e;
 const CR = 0x0d;
 const LF = 0x0a;
 
@@ -41,8 +45,10 @@ export class ClientConnection implements Deadlined {
   bytesOut = 0;
   readonly #head = new RequestHead();
   readonly #state: EngineState;
-  /** Fields about the client, the same for each of its requests; `''` for trusted peers. */
-  readonly #strangerFields: string;
+  readonly #writer: TextWriter;
+  /** The authority of the last request, and the fields that tell a node of it. */
+  #identityFor = '';
+  #identity = '';
   readonly #partial = new PartialHead();
   /** Read but not yet looked at: what came behind the present request, or its body while it waits for a node. */
   #pending: Buffer = NOTHING;
@@ -56,16 +62,23 @@ export class ClientConnection implements Deadlined {
   #bytesOutSeen = 0;
   #lingerEndMs = 0;
 
-  constructor(socket: net.Socket | tls.TLSSocket, state: EngineState) {
-    this.socket = socket;
+  /** `accepted` is taken over: where that is possible its handle goes on under a socket that reads into the shared buffer. */
+  constructor(accepted: net.Socket | tls.TLSSocket, state: EngineState) {
     this.#state = state;
+    const { readBuffer } = state;
+    const shared =
+      'encrypted' in accepted || !state.canRewrap
+        ? undefined
+        : rewrapped(accepted, readBuffer, (bytes) => this.#onData(readBuffer.subarray(0, bytes)));
+    const socket = shared ?? accepted;
+    this.socket = socket;
+    this.#writer = new TextWriter(socket, shared && state.direct, () => this.#onDrained());
     const address = plainAddress(socket.remoteAddress);
     this.peer = {
       address,
-      scheme: 'encrypted' in socket ? 'https' : 'http',
+      scheme: 'encrypted' in accepted ? 'https' : 'http',
       isTrusted: state.isTrusted(address),
     };
-    this.#strangerFields = this.peer.isTrusted ? '' : strangerFields(this.peer);
     this.#head.isSecure = this.peer.scheme === 'https';
     this.exchange = new Exchange(this, this.#head, state);
     this.deadlineMs = state.now() + state.limits.headerTimeoutMs;
@@ -74,7 +87,7 @@ export class ClientConnection implements Deadlined {
     state.totals.connections++;
     state.totals.accepted++;
     socket.setNoDelay(true);
-    socket.on('data', (chunk: Buffer) => this.#onData(chunk));
+    if (shared === undefined) socket.on('data', (chunk: Buffer) => this.#onData(chunk));
     socket.on('drain', () => this.#onDrained());
     socket.on('end', () => this.#onEnd());
     socket.on('error', () => this.destroy());
@@ -85,7 +98,7 @@ export class ClientConnection implements Deadlined {
 
   #onData(chunk: Buffer): void {
     this.#state.totals.bytesIn += chunk.length;
-    if (this.#tunnel) this.#tunnel.toNode(chunk);
+    if (this.#tunnel) this.#tunnel.toNode(Buffer.from(chunk));
     else if (this.#isEnding) return;
     else if (this.#isResuming) this.#keep(chunk);
     else if (!this.exchange.isActive) this.#readRequests(this.#partial.join(chunk));
@@ -102,7 +115,7 @@ export class ClientConnection implements Deadlined {
 
   /** Requests behind the present one wait here; one head's worth, then the client waits too. */
   #keep(chunk: Buffer): void {
-    this.#pending = this.#pending.length === 0 ? chunk : Buffer.concat([this.#pending, chunk]);
+    this.#pending = Buffer.concat([this.#pending, chunk]);
     if (this.#pending.length > this.#state.limits.maxFieldBytes) this.pause();
   }
 
@@ -124,7 +137,7 @@ export class ClientConnection implements Deadlined {
         this.#refuse(isLineTooLong(octets.subarray(start, end), limits.maxLineBytes) ? 414 : 431);
         return;
       }
-      const refusal = this.#head.read(octets.toString('latin1', start, end), limits);
+      const refusal = this.#head.read(octets, start, end, limits);
       if (refusal) {
         this.#state.log?.debug({ client: this.peer.address, why: refusal.why }, 'request refused');
         this.#refuse(refusal.status);
@@ -169,6 +182,13 @@ export class ClientConnection implements Deadlined {
       this.#answerHealth(nowMs);
       return bodyStart;
     }
+    if (isOwnTarget(head.target) && (head.method === 'GET' || head.method === 'HEAD')) {
+      const answer = this.#state.router.own?.(head, nowMs);
+      if (answer) {
+        this.#answerOwn(answer, nowMs);
+        return bodyStart;
+      }
+    }
     if (head.via !== '' && head.via.includes(viaName)) {
       this.#refuse(508);
       return octets.length;
@@ -188,6 +208,12 @@ export class ClientConnection implements Deadlined {
     const body = isReady ? 'ok\n' : 'no\n';
     const fields = `Content-Type: text/plain\r\nContent-Length: ${body.length}\r\nCache-Control: no-store\r\n`;
     this.#answerShort(`HTTP/1.1 ${status}\r\n${fields}`, this.#head.method === 'HEAD' ? '' : body, nowMs);
+  }
+
+  #answerOwn({ status, fields, body }: OwnAnswer, nowMs: number): void {
+    const length = `Content-Length: ${Buffer.byteLength(body)}\r\nCache-Control: no-store\r\n`;
+    const octets = Buffer.from(body).toString('latin1');
+    this.#answerShort(`HTTP/1.1 ${status}\r\n${fields}${length}`, this.#head.method === 'HEAD' ? '' : octets, nowMs);
   }
 
   /** RFC 9110 §7.6.2: an OPTIONS that may go no further is answered here. */
@@ -217,7 +243,7 @@ export class ClientConnection implements Deadlined {
   write(text: string): boolean {
     this.bytesOut += text.length;
     this.#state.totals.bytesOut += text.length;
-    return this.socket.write(text, 'latin1');
+    return this.#writer.write(text);
   }
 
   writeOctets(before: string, octets: Buffer, after: string): boolean {
@@ -353,11 +379,17 @@ export class ClientConnection implements Deadlined {
 
   // ---- who it is
 
-  /** The fields that tell the node who asks. */
+  /** The fields that tell the node who asks, and by way of whom. A client seldom asks for two hosts, or tells of proxies. */
   identityFields(authority: string): string {
-    return this.peer.isTrusted
-      ? trustedFields(this.peer, this.#head, authority)
-      : `${this.#strangerFields}${authority}\r\n`;
+    const head = this.#head;
+    const { viaName } = this.#state;
+    if (this.peer.isTrusted) return trustedFields(this.peer, head, authority) + viaField(head, viaName);
+    if (head.via !== '' || head.isHttp10) return strangerFields(this.peer, authority) + viaField(head, viaName);
+    if (authority !== this.#identityFor) {
+      this.#identityFor = authority;
+      this.#identity = flat(strangerFields(this.peer, authority) + viaField(head, viaName));
+    }
+    return this.#identity;
   }
 
   clientAddress(): string {
@@ -439,7 +471,7 @@ export class ClientConnection implements Deadlined {
 
   /** A client that still takes what was written before is given the time for it. */
   #onLingerDeadline(nowMs: number): void {
-    if (this.socket.writableLength === 0 || nowMs >= this.#lingerEndMs) this.destroy();
+    if (!this.#writer.hasQueued || nowMs >= this.#lingerEndMs) this.destroy();
     else this.deadlineMs = nowMs + LINGER_MS;
   }
 
@@ -482,6 +514,11 @@ export class ClientConnection implements Deadlined {
   }
 }
 
+/** Nearly every other target differs in its second character. */
+function isOwnTarget(target: string): boolean {
+  return target.charCodeAt(1) === DOT && target.startsWith(OWN_PREFIX);
+}
+
 /** True when `octets` have no line end within `maxLineBytes`. */
 function isLineTooLong(octets: Buffer, maxLineBytes: number): boolean {
   const at = octets.indexOf(LF);
@@ -492,6 +529,11 @@ function isLineTooLong(octets: Buffer, maxLineBytes: number): boolean {
 function mayBeginRequest(octets: Buffer): boolean {
   const first = octets[0]!;
   return first === CR || (first > 0x20 && first < 0x7f);
+}
+
+/** `text` in one piece: what is put together of it is then quicker to write. */
+function flat(text: string): string {
+  return Buffer.from(text, 'latin1').toString('latin1');
 }
 
 function isLoopback(address: string): boolean {

@@ -40,9 +40,9 @@ export function plainAddress(address: string | undefined): string {
   return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
 }
 
-/** The fields that tell the node who asks, for every request of a peer that is not trusted; `X-Forwarded-Host` follows. */
-export function strangerFields(peer: ClientPeer): string {
-  return `X-Forwarded-For: ${peer.address}\r\nX-Forwarded-Proto: ${peer.scheme}\r\nX-Forwarded-Host: `;
+/** The fields that tell the node who asks, for a peer that is not trusted. */
+export function strangerFields(peer: ClientPeer, authority: string): string {
+  return `X-Forwarded-For: ${peer.address}\r\nX-Forwarded-Proto: ${peer.scheme}\r\nX-Forwarded-Host: ${authority}\r\n`;
 }
 
 /** The same for a trusted peer: its own fields, completed. */

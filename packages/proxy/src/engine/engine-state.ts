@@ -5,6 +5,7 @@ import type { AccessEntry } from './access-entry.ts';
 import type { ClientConnection } from './client-connection.ts';
 import type { TrustedMatcher } from './client-identity.ts';
 import type { DeadlineSweep } from './deadline-sweep.ts';
+import type { DirectWrites } from './direct-write.ts';
 import type { Exchange } from './exchange.ts';
 import type { EngineLimits } from './limits.ts';
 import type { NodeConnection } from './node-connection.ts';
@@ -31,6 +32,12 @@ export interface EngineState {
   readonly clients: Set<ClientConnection>;
   readonly waiting: Set<Exchange>;
   readonly pools: Map<UpstreamNode, UpstreamPool<NodeConnection>>;
+  /** What plain connections read into; valid until the next read of any of them. */
+  readonly readBuffer: Buffer;
+  /** Accepted sockets can be made to read into `readBuffer`. */
+  canRewrap: boolean;
+  /** Texts can be written straight to a socket's handle. */
+  direct: DirectWrites | undefined;
   readonly now: () => number;
   readonly log: EngineLog | undefined;
   readonly onAccess: ((entry: AccessEntry) => void) | undefined;

@@ -1,6 +1,7 @@
 /** The HTTP/1.1 engine: listens, hands each accepted socket to a `ClientConnection`, and owns what they share. */
 import { randomBytes } from 'node:crypto';
 import net from 'node:net';
+import { performance } from 'node:perf_hooks';
 import { LATENCY_BUCKETS_MS, type ScoreboardAnswer, type WorkerCounters } from '@rollcall/protocol';
 import type { Router, UpstreamNode } from '../routing.ts';
 import type { AccessEntry } from './access-entry.ts';
@@ -8,8 +9,12 @@ import { ClientConnection } from './client-connection.ts';
 import { trustedMatcher } from './client-identity.ts';
 import { DeadlineSweep } from './deadline-sweep.ts';
 import type { EngineLog, EngineState } from './engine-state.ts';
+import { tryHandles } from './handle-trial.ts';
 import { checkedLimits, type EngineLimits } from './limits.ts';
 import { RetryBudget } from './retry.ts';
+
+/** What is read at once, octets. */
+const READ_BYTES = 65_536;
 
 export interface EngineOptions {
   readonly router: Router;
@@ -49,6 +54,9 @@ export class Engine {
       clients: new Set(),
       waiting: new Set(),
       pools: new Map(),
+      readBuffer: Buffer.allocUnsafeSlow(READ_BYTES),
+      canRewrap: false,
+      direct: undefined,
       now,
       log: options.log,
       onAccess: options.onAccess,
@@ -68,9 +76,17 @@ export class Engine {
   }
 
   /** Opens the port. Rejects with the system's error when that is not possible. */
-  listen(at: ListenAt): Promise<net.AddressInfo> {
+  async listen(at: ListenAt): Promise<net.AddressInfo> {
+    const { canRewrap, direct } = await tryHandles();
+    if (!canRewrap || direct === undefined)
+      this.#state.log?.warn(
+        { canRewrap, canWriteDirectly: direct !== undefined },
+        'this Node makes requests cost more',
+      );
+    this.#state.canRewrap = canRewrap;
+    this.#state.direct = direct;
     this.#state.sweep.start();
-    return new Promise((resolve, reject) => {
+    return await new Promise((resolve, reject) => {
       this.#server.once('error', reject);
       const onListening = (): void => {
         this.#server.off('error', reject);

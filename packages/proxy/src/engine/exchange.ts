@@ -35,6 +35,7 @@ export class Exchange implements ResponseEdits {
     forwardTarget: undefined,
     rewriteCookies: [],
     rewriteRoute: '',
+    watchesCookies: false,
     hasSession: false,
     retriesLeft: 0,
     tried: NOBODY,
@@ -93,6 +94,10 @@ export class Exchange implements ResponseEdits {
 
   get rewriteRoute(): string {
     return this.slip.rewriteRoute;
+  }
+
+  onSetCookie(value: string): void {
+    if (this.slip.watchesCookies) this.#state.router.onSetCookie(this.slip, value);
   }
 
   // ---- the choice
@@ -211,21 +216,20 @@ export class Exchange implements ResponseEdits {
       cookie: slip.forwardCookie ?? head.cookie,
       identity: this.#client.identityFields(authority),
       requestId: this.requestId,
-      viaName: this.#state.viaName,
     });
   }
 
   /** Writes the head and what there is of the body, in one write when they are small. */
   #send(connection: NodeConnection, text: string): void {
-    const { socket } = connection;
+    const { socket, writer } = connection;
     const { kept, keptBytes } = this.body;
     connection.node.tally.bytesToNode += text.length + keptBytes;
     let hasRoom: boolean;
-    if (keptBytes === 0) hasRoom = socket.write(text, 'latin1');
+    if (keptBytes === 0) hasRoom = writer.write(text);
     else if (keptBytes <= ONE_WRITE_BYTES) {
       let whole = text;
       for (const piece of kept) whole += piece.toString('latin1');
-      hasRoom = socket.write(whole, 'latin1');
+      hasRoom = writer.write(whole);
     } else {
       socket.cork();
       hasRoom = socket.write(text, 'latin1');
@@ -322,7 +326,10 @@ export class Exchange implements ResponseEdits {
     });
   }
 
-  /** Writes `octets[start, end)` of the body, with `headText` before it in the same write; `isLast` ends the body. */
+  /**
+   * Writes `octets[start, end)` of the body, with `headText` before it in the same write; `isLast` ends the body. What is
+   * not written as text is copied: the octets are only valid until this returns.
+   */
   writeBody(headText: string, octets: Buffer, start: number, end: number, isLast: boolean): void {
     const length = end - start;
     const isChunk = this.#isChunkedOut && length > 0;
@@ -334,7 +341,7 @@ export class Exchange implements ResponseEdits {
       if (before !== '' || after !== '') hasRoom = this.#client.write(before + after);
     } else if (length <= ONE_WRITE_BYTES && (before !== '' || after !== ''))
       hasRoom = this.#client.write(before + octets.toString('latin1', start, end) + after);
-    else hasRoom = this.#client.writeOctets(before, octets.subarray(start, end), after);
+    else hasRoom = this.#client.writeOctets(before, Buffer.from(octets.subarray(start, end)), after);
     if (hasRoom || this.isClientSlow) return;
     this.isClientSlow = true;
     this.#connection?.socket.pause();
@@ -495,7 +502,7 @@ export class Exchange implements ResponseEdits {
     const tunnel = new Tunnel(this.#client, connection, this.#state);
     connection.becomeTunnel(tunnel);
     this.#client.becomeTunnel(tunnel);
-    if (early.length > 0) tunnel.toClient(early);
+    if (early.length > 0) tunnel.toClient(Buffer.from(early));
   }
 }
 

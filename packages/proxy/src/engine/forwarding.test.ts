@@ -27,7 +27,7 @@ test('the node sees the client identity, a request id and Via, and nothing a str
     const head = lane.nodes[0]!.connections[0]!.received;
     assert.match(
       head,
-      /^GET \/a HTTP\/1\.1\r\nHost: shop\.example\r\nX-A: 1\r\nX-Forwarded-For: 127\.0\.0\.1\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: shop\.example\r\nX-Request-Id: [0-9a-f]{12}-1\r\nVia: 1\.1 rollcall-[0-9a-f]{8}\r\n\r\n$/,
+      /^GET \/a HTTP\/1\.1\r\nHost: shop\.example\r\nX-A: 1\r\nX-Forwarded-For: 127\.0\.0\.1\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: shop\.example\r\nVia: 1\.1 rollcall-[0-9a-f]{8}\r\nX-Request-Id: [0-9a-f]{12}-1\r\n\r\n$/,
     );
   }));
 

@@ -9,6 +9,7 @@ import { PartialHead } from '../http1/partial-head.ts';
 import { ResponseHead } from '../http1/response-head.ts';
 import type { AttemptFailure, UpstreamNode } from '../routing.ts';
 import type { Deadlined } from './deadline-sweep.ts';
+import { TextWriter } from './direct-write.ts';
 import type { EngineState } from './engine-state.ts';
 import type { Exchange } from './exchange.ts';
 import type { Tunnel } from './tunnel.ts';
@@ -21,6 +22,7 @@ const FLUSH_MS = 5_000;
 export class NodeConnection implements Deadlined, PooledConnection {
   readonly node: UpstreamNode;
   readonly socket: net.Socket;
+  readonly writer: TextWriter;
   readonly head: ResponseHead = new ResponseHead();
   deadlineMs: number = Number.POSITIVE_INFINITY;
   idleSinceMs = 0;
@@ -57,15 +59,31 @@ export class NodeConnection implements Deadlined, PooledConnection {
     };
     this.socket = node.isTls
       ? tls.connect({ host, port, ...(net.isIP(host) ? {} : { servername: host }) }, onConnect)
-      : net.connect({ host, port, noDelay: true, allowHalfOpen: true }, onConnect);
+      : net.connect({ host, port, noDelay: true, allowHalfOpen: true, onread: this.#onread() }, onConnect);
     if (node.isTls) this.socket.setNoDelay(true);
     this.deadlineMs = state.now() + state.limits.connectTimeoutMs;
     state.sweep.add(this);
-    this.socket.on('data', (chunk: Buffer) => this.#onData(chunk));
+    if (node.isTls) this.socket.on('data', (chunk: Buffer) => this.#onData(chunk));
     this.socket.on('end', () => this.#onEnd());
-    this.socket.on('drain', () => (this.#tunnel ? this.#tunnel.onNodeDrained() : this.#exchange?.onNodeDrained()));
+    this.writer = new TextWriter(this.socket, node.isTls ? undefined : state.direct, () => this.#onDrained());
+    this.socket.on('drain', () => this.#onDrained());
     this.socket.on('error', (error: NodeJS.ErrnoException) => this.#fail(failureOf(error, this.isConnected)));
     this.socket.on('close', () => this.#onClose());
+  }
+
+  /**
+   * Plain sockets read into one buffer that all connections of an engine share: what is read is gone with the next read,
+   * so whoever keeps or queues octets of it copies them.
+   */
+  #onread(): net.OnReadOpts {
+    const { readBuffer } = this.#state;
+    return {
+      buffer: readBuffer,
+      callback: (bytes) => {
+        this.#onData(readBuffer.subarray(0, bytes));
+        return true;
+      },
+    };
   }
 
   /** Begins an exchange. The caller writes the request to `socket`. */
@@ -109,7 +127,7 @@ export class NodeConnection implements Deadlined, PooledConnection {
     const exchange = this.#exchange;
     if (!exchange) this.destroy();
     else if (!this.isConnected) this.#fail('unreachable');
-    else if (exchange.isClientSlow || (exchange.isClientDue && !this.socket.writableNeedDrain)) this.touch();
+    else if (exchange.isClientSlow || (exchange.isClientDue && !this.writer.hasQueued)) this.touch();
     else this.#fail('timeout');
   }
 
@@ -126,6 +144,11 @@ export class NodeConnection implements Deadlined, PooledConnection {
     this.#fail('reset');
   }
 
+  #onDrained(): void {
+    if (this.#tunnel) this.#tunnel.onNodeDrained();
+    else this.#exchange?.onNodeDrained();
+  }
+
   #onEnd(): void {
     const exchange = this.#exchange;
     if (this.#tunnel) this.#tunnel.onNodeEnd();
@@ -139,7 +162,7 @@ export class NodeConnection implements Deadlined, PooledConnection {
   #onData(chunk: Buffer): void {
     this.node.tally.bytesFromNode += chunk.length;
     if (this.#tunnel) {
-      this.#tunnel.toClient(chunk);
+      this.#tunnel.toClient(this.node.isTls ? chunk : Buffer.from(chunk));
       return;
     }
     const exchange = this.#exchange;
@@ -169,7 +192,7 @@ export class NodeConnection implements Deadlined, PooledConnection {
         return;
       }
       this.#partial.clear();
-      const why = this.head.read(octets.toString('latin1', 0, end), exchange.method, exchange, limits);
+      const why = this.head.read(octets, 0, end, exchange.method, exchange, limits);
       if (why !== undefined) {
         log?.debug({ node: this.node.id, why }, 'broken response');
         this.#fail('broken');

@@ -45,14 +45,14 @@ export class RequestBody {
     return end;
   }
 
-  /** What the last `read` found, ready to be written; empty when there was nothing. */
+  /** What the last `read` found, ready to be written; empty when there was nothing. A copy: it outlives what was read. */
   piece: Buffer = NOTHING;
 
   #readLength(octets: Buffer, start: number): number {
     const end = Math.min(octets.length, start + this.#left);
     this.#left -= end - start;
     if (this.#left === 0) this.isComplete = true;
-    this.piece = octets.subarray(start, end);
+    this.piece = end === start ? NOTHING : Buffer.from(octets.subarray(start, end));
     return end;
   }
 

@@ -77,6 +77,10 @@ export class ScriptedRouter implements Router {
     return this.parkMs;
   }
 
+  onSetCookie(_slip: RoutingSlip, value: string): void {
+    this.#tell(`cookie ${value}`);
+  }
+
   onSend(slip: RoutingSlip): void {
     slip.node!.live.inFlight++;
     this.#tell(`send ${slip.node!.id}`);

@@ -138,20 +138,30 @@ test('a silent tunnel ends after its idle time, and one whose node is stopped af
   });
 });
 
-test('megabytes go both ways at once, unchanged, through sides that stall', () =>
+test('megabytes go both ways at once through several tunnels whose sides stall, and arrive unchanged', () =>
   withLane(startLane([agreeing]), async (lane) => {
-    const { client, node } = await upgrade(lane);
-    const payload = randomBytes(6_000_000).toString('latin1');
-    const digest = createHash('sha256').update(payload, 'latin1').digest('hex');
-    client.socket.pause();
-    node.socket.pause();
-    client.write(payload);
-    node.write(payload);
-    await new Promise((resolve) => setImmediate(resolve));
-    client.socket.resume();
-    node.socket.resume();
-    await client.until(() => client.received.length === payload.length);
-    await node.until(() => node.received.length === payload.length);
-    for (const { received } of [client, node])
-      assert.equal(createHash('sha256').update(received, 'latin1').digest('hex'), digest);
+    const tunnels: { client: RawClient; node: RawNodeConnection; payload: string }[] = [];
+    for (let i = 1; i <= 3; i++) {
+      const client = await lane.connect();
+      await client.write(ASK).sees('\r\n\r\n');
+      const node = await lane.nodes[0]!.connection(i);
+      client.received = '';
+      node.received = '';
+      client.socket.pause();
+      node.socket.pause();
+      const payload = randomBytes(6_000_000).toString('latin1');
+      client.write(payload);
+      node.write(payload);
+      await still(() => lane.router.nodes[0]!.tally.bytesFromNode + lane.router.nodes[0]!.tally.bytesToNode);
+      tunnels.push({ client, node, payload });
+    }
+    const digest = (text: string): string => createHash('sha256').update(text, 'latin1').digest('hex');
+    for (const { client, node, payload } of tunnels) {
+      client.socket.resume();
+      node.socket.resume();
+      await client.until(() => client.received.length === payload.length);
+      await node.until(() => node.received.length === payload.length);
+      assert.equal(digest(client.received), digest(payload));
+      assert.equal(digest(node.received), digest(payload));
+    }
   }));

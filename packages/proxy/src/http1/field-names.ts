@@ -1,8 +1,8 @@
 /**
- * The fields that a proxy has to know, told apart by length and first letter so that the other fields of a message,
- * which are most of them, cost a few comparisons and no allocation.
+ * The fields that a proxy has to know, told apart by length first, so that the other fields of a message, which are most
+ * of them, cost a few comparisons and no allocation.
  */
-import { equalsIgnoringCase } from './octets.ts';
+import { asciiOctets, equalsIgnoringCase } from './octets.ts';
 
 /** What is done with a field. `OTHER` is forwarded as it is. */
 export const FIELD = {
@@ -84,33 +84,49 @@ const RESPONSE_FIELDS: readonly (readonly [string, FieldKind])[] = [
   ['rollcall-load', FIELD.LOAD],
 ];
 
-type Bucket = readonly (readonly [string, FieldKind])[];
+/** True for fields whose value is never needed as text. */
+export function isReadInPlace(kind: FieldKind): boolean {
+  return kind === FIELD.CONTENT_LENGTH || kind === FIELD.CONNECTION || kind === FIELD.DROPPED;
+}
+
+interface Name {
+  readonly octets: Uint8Array;
+  readonly kind: FieldKind;
+}
 
 /** Names by length; an absent length holds no name of interest. */
-function byLength(names: readonly (readonly [string, FieldKind])[]): readonly (Bucket | undefined)[] {
-  const buckets: (readonly [string, FieldKind])[][] = [];
-  for (const entry of names) {
-    buckets[entry[0].length] ??= [];
-    buckets[entry[0].length]!.push(entry);
-  }
-  return buckets;
+function byLength(names: readonly (readonly [string, FieldKind])[]): readonly (readonly Name[] | undefined)[] {
+  const longest = Math.max(...names.map(([name]) => name.length));
+  return Array.from({ length: longest + 1 }, (_, length) => {
+    const bucket = names.filter(([name]) => name.length === length);
+    return bucket.length === 0 ? undefined : bucket.map(([name, kind]) => ({ octets: asciiOctets(name), kind }));
+  });
 }
 
-const REQUEST_BUCKETS = byLength(REQUEST_FIELDS);
-const RESPONSE_BUCKETS = byLength(RESPONSE_FIELDS);
+const REQUEST_NAMES = byLength(REQUEST_FIELDS);
+const RESPONSE_NAMES = byLength(RESPONSE_FIELDS);
 
-/** The kind of the request field whose name is `text[start, start + length)`. */
-export function requestField(text: string, start: number, length: number): FieldKind {
-  return find(REQUEST_BUCKETS[length], text, start);
+/** The kind of the request field whose name is `octets[start, end)`. */
+export function requestField(octets: Uint8Array, start: number, end: number): FieldKind {
+  return find(REQUEST_NAMES, octets, start, end - start);
 }
 
-/** The kind of the response field whose name is `text[start, start + length)`. */
-export function responseField(text: string, start: number, length: number): FieldKind {
-  return find(RESPONSE_BUCKETS[length], text, start);
+/** The kind of the response field whose name is `octets[start, end)`. */
+export function responseField(octets: Uint8Array, start: number, end: number): FieldKind {
+  return find(RESPONSE_NAMES, octets, start, end - start);
 }
 
-function find(bucket: Bucket | undefined, text: string, start: number): FieldKind {
+function find(
+  names: readonly (readonly Name[] | undefined)[],
+  octets: Uint8Array,
+  start: number,
+  length: number,
+): FieldKind {
+  const bucket = length < names.length ? names[length] : undefined;
   if (bucket === undefined) return FIELD.OTHER;
-  for (const [name, kind] of bucket) if (equalsIgnoringCase(text, start, name)) return kind;
+  for (let i = 0; i < bucket.length; i++) {
+    const name = bucket[i]!;
+    if (equalsIgnoringCase(octets, start, name.octets)) return name.kind;
+  }
   return FIELD.OTHER;
 }

@@ -1,6 +1,6 @@
 /** Rules about single field values. Each is one function with the section it stands for. */
 import { isIPv6 } from 'node:net';
-import { isBlank, isToken } from './octets.ts';
+import { asciiOctets, equalsIgnoringCase, isBlank, isToken } from './octets.ts';
 
 const PLAIN_HOST = /^[A-Za-z0-9._-]{1,255}(?::[0-9]{0,4})?$/;
 const AUTHORITY = /^(?:([A-Za-z0-9\-._~!$&'()*+;=]{1,255})|\[([0-9A-Fa-f:.]{2,45})\])(?::([0-9]{0,5}))?$/;
@@ -25,11 +25,18 @@ export function hostOf(authority: string): string {
 }
 
 /**
- * RFC 9110 §8.6: the value of `Content-Length`; -1 when it is not 1 to 15 digits. A list of equal values may be
- * collapsed by the RFC; we refuse it, because only a broken or hostile sender makes one.
+ * RFC 9110 §8.6: the value of `Content-Length`, `octets[start, end)`; -1 when it is not 1 to 15 digits. A list of equal
+ * values may be collapsed by the RFC; we refuse it, because only a broken or hostile sender makes one.
  */
-export function contentLength(value: string): number {
-  return /^[0-9]{1,15}$/.test(value) ? Number(value) : -1;
+export function contentLength(octets: Uint8Array, start: number, end: number): number {
+  if (end === start || end - start > 15) return -1;
+  let length = 0;
+  for (let at = start; at < end; at++) {
+    const digit = octets[at]! - 0x30;
+    if (digit < 0 || digit > 9) return -1;
+    length = length * 10 + digit;
+  }
+  return length;
 }
 
 /** RFC 9112 §7: true when `value` is the one transfer coding we take, `chunked`, once and without parameters. */
@@ -52,6 +59,13 @@ export function isUnknownCoding(value: string): boolean {
 
 /** RFC 9110 §7.6.1: the options of `Connection`, as bits. */
 export const CONNECTION = { CLOSE: 1, KEEP_ALIVE: 2, UPGRADE: 4, NAMES_FIELDS: 8 } as const;
+
+const KEEP_ALIVE = asciiOctets('keep-alive');
+
+/** True when a `Connection` value, `octets[start, end)`, is the most frequent one. */
+export function isKeepAlive(octets: Uint8Array, start: number, end: number): boolean {
+  return end - start === KEEP_ALIVE.length && equalsIgnoringCase(octets, start, KEEP_ALIVE);
+}
 
 /** The options in one `Connection` value; `names` gets the lower-case names of fields it nominates. */
 export function connectionOptions(value: string, names: string[]): number {
@@ -101,26 +115,16 @@ export function keepAliveTimeoutMs(value: string): number | undefined {
   return match ? Number(match[1]) * 1_000 : undefined;
 }
 
-/** `text[start, end)` without white space around it. */
-export function trimmed(text: string, start: number, end: number): string {
-  while (start < end && isBlank(text.charCodeAt(start))) start++;
-  while (end > start && isBlank(text.charCodeAt(end - 1))) end--;
-  return text.slice(start, end);
+/** Where the field value within `octets[start, end)` begins: RFC 9110 §5.5, white space around it is not part of it. */
+export function trimmedStart(octets: Uint8Array, start: number, end: number): number {
+  let at = start;
+  while (at < end && isBlank(octets[at]!)) at++;
+  return at;
 }
 
-/**
- * `value` with the node's own address replaced by the public one: `Location`, `Content-Location` and the URL of
- * `Refresh`. Values that name any other place are returned as they are.
- */
-export function publicLocation(value: string, nodeAuthority: string, publicOrigin: string): string {
-  for (const scheme of ['http://', 'https://']) {
-    const at = value.toLowerCase().indexOf(scheme + nodeAuthority);
-    if (at < 0) continue;
-    const end = at + scheme.length + nodeAuthority.length;
-    const next = value.charCodeAt(end);
-    const isWhole = end === value.length || next === 0x2f || next === 0x3f || next === 0x23;
-    const isUrlStart = at === 0 || /^[^;]*;\s*url\s*=\s*["']?$/i.test(value.slice(0, at));
-    if (isWhole && isUrlStart) return value.slice(0, at) + publicOrigin + value.slice(end);
-  }
-  return value;
+/** Where it ends. */
+export function trimmedEnd(octets: Uint8Array, start: number, end: number): number {
+  let at = end;
+  while (at > start && isBlank(octets[at - 1]!)) at--;
+  return at;
 }

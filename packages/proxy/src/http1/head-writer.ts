@@ -8,19 +8,22 @@ export interface ForwardedHead {
   readonly authority: string;
   /** `''` for none. */
   readonly cookie: string;
-  /** Lines that tell the node who asks. */
+  /** Lines that tell the node who asks, and by way of whom. */
   readonly identity: string;
   readonly requestId: string;
-  /** This proxy in `Via`. */
-  readonly viaName: string;
 }
 
-/** The head of a request for its node. RFC 9110 §7.6.3: a proxy adds itself to `Via`. */
+/** RFC 9110 §7.6.3: a proxy adds itself to `Via`. */
+export function viaField(head: RequestHead, viaName: string): string {
+  const own = `${head.isHttp10 ? '1.0' : '1.1'} ${viaName}`;
+  return `Via: ${head.via === '' ? own : `${head.via}, ${own}`}\r\n`;
+}
+
+/** The head of a request for its node. */
 export function requestHeadText(head: RequestHead, forward: ForwardedHead): string {
   let text = `${head.method} ${forward.target} HTTP/1.1\r\nHost: ${forward.authority}\r\n${head.forwarded}`;
   if (forward.cookie !== '') text += `Cookie: ${forward.cookie}\r\n`;
-  const via = `${head.isHttp10 ? '1.0' : '1.1'} ${forward.viaName}`;
-  text += `${forward.identity}X-Request-Id: ${forward.requestId}\r\nVia: ${head.via === '' ? via : `${head.via}, ${via}`}\r\n`;
+  text += `${forward.identity}X-Request-Id: ${forward.requestId}\r\n`;
   if (head.maxForwards > 0) text += `Max-Forwards: ${head.maxForwards - 1}\r\n`;
   if (head.bodyLength < 0) text += 'Transfer-Encoding: chunked\r\n';
   else if (head.bodyLength > 0 || tellsEmptyBody(head.method)) text += `Content-Length: ${head.bodyLength}\r\n`;
@@ -45,9 +48,16 @@ export interface ForwardedResponse {
   readonly isHttp10: boolean;
 }
 
+const OK_LINE = 'HTTP/1.1 200 OK\r\n';
+
+/** RFC 9112 §4. */
+function statusLine({ status, reason }: ResponseHead): string {
+  return `HTTP/1.1 ${status} ${reason}\r\n`;
+}
+
 /** The head of a final response for the client. */
 export function responseHeadText(head: ResponseHead, forward: ForwardedResponse): string {
-  let text = `HTTP/1.1 ${head.status} ${head.reason}\r\n${head.forwarded}`;
+  let text = (head.status === 200 && head.reason === 'OK' ? OK_LINE : statusLine(head)) + head.forwarded;
   if (forward.setCookie !== '') text += `Set-Cookie: ${forward.setCookie}\r\n`;
   if (forward.isChunked) text += 'Transfer-Encoding: chunked\r\n';
   else if (head.bodyLength >= 0) text += `Content-Length: ${head.bodyLength}\r\n`;
@@ -56,7 +66,7 @@ export function responseHeadText(head: ResponseHead, forward: ForwardedResponse)
 
 /** The head of an interim response, RFC 9110 §15.2. */
 export function interimHeadText(head: ResponseHead): string {
-  return `HTTP/1.1 ${head.status} ${head.reason}\r\n${head.forwarded}\r\n`;
+  return `${statusLine(head)}${head.forwarded}\r\n`;
 }
 
 /** The head of a response that switches protocols, RFC 9110 §7.8. */

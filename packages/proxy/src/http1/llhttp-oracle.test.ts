@@ -11,6 +11,7 @@ import type { Rng } from '@rollcall/core';
 import { seededRng } from '@rollcall/core/testing';
 import { requestCases } from './case-corpus.fixture.ts';
 import { FIELD, requestField } from './field-names.ts';
+import { asciiOctets } from './octets.ts';
 import { normalLine, type ReadRequest, RequestReader } from './request-reader.fixture.ts';
 
 const SEED = Number(process.env['ORACLE_SEED'] ?? 20_261_121);
@@ -150,7 +151,7 @@ function forwardedLines(lines: readonly string[], method: string): string[] {
   return lines
     .filter((line) => {
       const name = line.slice(0, line.indexOf(':'));
-      const kind = requestField(name, 0, name.length);
+      const kind = requestField(asciiOctets(name), 0, name.length);
       return kind === FIELD.OTHER || (kind === FIELD.MAX_FORWARDS && method !== 'OPTIONS');
     })
     .map(normalLine)

@@ -1,9 +1,9 @@
 /**
  * Reads the head of a request, RFC 9112 §3 and §5, stricter than the RFC where it leaves a choice: any doubt about
- * framing is a refusal. Works on the head as latin1 text, so that one character is one octet.
+ * framing is a refusal. One pass over the octets; what is kept of them becomes latin1 text, one character per octet.
  */
 
-import { FIELD, type FieldKind, requestField } from './field-names.ts';
+import { FIELD, isReadInPlace, requestField } from './field-names.ts';
 import {
   CONNECTION,
   connectionOptions,
@@ -11,12 +11,14 @@ import {
   hostOf,
   isAuthority,
   isChunkedOnly,
+  isKeepAlive,
   isRemovable,
   isUnknownCoding,
-  trimmed,
+  trimmedEnd,
+  trimmedStart,
   withoutFields,
 } from './field-rules.ts';
-import { isToken, tokenEnd } from './octets.ts';
+import { isLineEnd, isToken, latin1, targetEnd, tokenEnd, valueEnd } from './octets.ts';
 
 /** Bounds of a head. */
 export interface HeadLimits {
@@ -37,10 +39,9 @@ function refuse(status: HeadRefusal['status'], why: string): HeadRefusal {
   return { status, why };
 }
 
-/** Octets that may never stand in a head, a CR without LF, and an LF without CR (RFC 9112 §2.2, RFC 9110 §5.5). */
-const FORBIDDEN = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n/;
-/** What may stand in a request target: visible ASCII (RFC 9112 §3.2), but no backslash, which some read as a slash. */
-const TARGET = /^[!-[\]-~]+$/;
+const SPACE = 0x20;
+const SLASH = 0x2f;
+const COLON = 0x3a;
 /** The methods that Node's parser knows (RFC 9110 §16.1.1 and what WebDAV, UPnP and caches added), but CONNECT and TRACE. */
 const METHODS: ReadonlySet<string> = new Set(
   (
@@ -80,36 +81,45 @@ export class RequestHead {
   maxForwards = -1;
   /** The client speaks TLS, to us or to a trusted proxy in front. Set by the connection, not by `read`. */
   isSecure = false;
+  #fieldsStart = 0;
+  /** The last authority found good, and its host: a client seldom asks for two. */
+  #goodAuthority = '';
+  #goodHost = '';
 
-  /** Reads `text`, a head without its final empty line. */
-  read(text: string, limits: HeadLimits): HeadRefusal | undefined {
-    const lineEnd = text.indexOf('\r\n');
-    const end = lineEnd < 0 ? text.length : lineEnd;
-    if (end > limits.maxLineBytes) return refuse(414, `request line of ${end} octets`);
-    if (FORBIDDEN.test(text)) return refuse(400, 'a control character, bare CR or bare LF in the head');
-    return this.#readLine(text, end) ?? this.#readFields(text, end + 2, limits) ?? this.#finish();
+  /**
+   * Reads the head `octets[start, end)`, behind which its final CR LF CR LF stand. The octets may be changed as soon as it
+   * has returned.
+   */
+  read(octets: Buffer, start: number, end: number, limits: HeadLimits): HeadRefusal | undefined {
+    const text = latin1(octets, start, end + 2);
+    return (
+      this.#readLine(octets, start, text, limits) ??
+      this.#readFields(octets, start, end, text, limits) ??
+      this.#finish()
+    );
   }
 
   /** RFC 9112 §3: method SP target SP version, single spaces. */
-  #readLine(text: string, end: number): HeadRefusal | undefined {
-    const methodEnd = tokenEnd(text, 0, end);
-    if (methodEnd === 0 || text.charCodeAt(methodEnd) !== 0x20 || methodEnd > 64)
+  #readLine(octets: Buffer, start: number, text: string, limits: HeadLimits): HeadRefusal | undefined {
+    const methodEnd = tokenEnd(octets, start);
+    if (methodEnd === start || octets[methodEnd] !== SPACE || methodEnd - start > 64)
       return refuse(400, 'the method is not a token');
-    const version = end - 9;
-    if (version <= methodEnd || !text.startsWith(' HTTP/', version) || text.charCodeAt(end - 2) !== 0x2e)
-      return refuse(400, 'the request line has no version');
-    const major = text.charCodeAt(end - 3);
-    const minor = text.charCodeAt(end - 1);
-    if (major < 0x30 || major > 0x39 || minor < 0x30 || minor > 0x39) return refuse(400, 'the version is not a number');
-    if (major !== 0x31 || minor > 0x31) return refuse(505, `version ${text.slice(end - 8, end)}`);
-    this.isHttp10 = minor === 0x30;
-    this.method = text.slice(0, methodEnd);
-    this.target = text.slice(methodEnd + 1, version);
-    if (!TARGET.test(this.target)) return refuse(400, 'the target has an octet that is not visible ASCII');
+    const end = targetEnd(octets, methodEnd + 1);
+    // From here " HTTP/1.1" and the line end.
+    if (end - start + 9 > limits.maxLineBytes) return refuse(414, `request line of over ${end - start} octets`);
+    if (end === methodEnd + 1 || !isVersion(octets, end))
+      return refuse(400, 'the request line is not a target of visible ASCII and a version');
+    const major = octets[end + 6]! - 0x30;
+    const minor = octets[end + 8]! - 0x30;
+    if (major !== 1 || minor > 1) return refuse(505, `version ${major}.${minor}`);
+    this.isHttp10 = minor === 0;
+    this.method = methodOf(octets, start, methodEnd, text);
+    this.target = text.slice(methodEnd + 1 - start, end - start);
     if (this.method === 'CONNECT' || this.method === 'TRACE' || this.method === 'TRACK')
       return refuse(405, `${this.method} is not served`);
-    if (!METHODS.has(this.method)) return refuse(501, 'the method is not known');
+    if (this.method !== 'GET' && !METHODS.has(this.method)) return refuse(501, 'the method is not known');
     this.authority = '';
+    this.#fieldsStart = end + 11;
     return undefined;
   }
 
@@ -128,43 +138,52 @@ export class RequestHead {
     this.maxForwards = -1;
   }
 
-  #readFields(text: string, start: number, limits: HeadLimits): HeadRefusal | undefined {
+  #readFields(
+    octets: Buffer,
+    headStart: number,
+    end: number,
+    text: string,
+    limits: HeadLimits,
+  ): HeadRefusal | undefined {
     this.#reset();
-    if (text.length - start > limits.maxFieldBytes) return refuse(431, `fields of ${text.length - start} octets`);
+    const start = this.#fieldsStart;
+    if (end - start > limits.maxFieldBytes) return refuse(431, `fields of ${end - start} octets`);
     let hosts = 0;
     let lengths = 0;
     let codings = 0;
     let connection = 0;
-    let upgrade = '';
     let nominated: string[] | undefined;
+    let upgrade = '';
     let runStart = start;
     let fields = 0;
-    for (let at = start; at < text.length; ) {
+    for (let at = start; at < end; ) {
       if (++fields > limits.maxFields) return refuse(431, `more than ${limits.maxFields} fields`);
-      let lineEnd = text.indexOf('\r\n', at);
-      if (lineEnd < 0) lineEnd = text.length;
-      const nameEnd = tokenEnd(text, at, lineEnd);
+      const nameEnd = tokenEnd(octets, at);
       // RFC 9112 §5.1 no space before the colon, §5.2 no folding, §2.2 no white space before the first field.
-      if (nameEnd === at || text.charCodeAt(nameEnd) !== 0x3a) return refuse(400, 'a field line without a valid name');
-      const kind: FieldKind = requestField(text, at, nameEnd - at);
+      if (nameEnd === at || octets[nameEnd] !== COLON) return refuse(400, 'a field line without a valid name');
+      const lineEnd = valueEnd(octets, nameEnd + 1);
+      if (!isLineEnd(octets, lineEnd)) return refuse(400, 'a control character, bare CR or bare LF in a field value');
+      const kind = requestField(octets, at, nameEnd);
       const next = lineEnd + 2;
       // RFC 9110 §7.6.2: Max-Forwards means something with OPTIONS (and TRACE) only.
       if (kind === FIELD.OTHER || (kind === FIELD.MAX_FORWARDS && this.method !== 'OPTIONS')) {
         at = next;
         continue;
       }
-      if (runStart < at) this.forwarded += text.slice(runStart, at);
+      if (runStart < at) this.forwarded += text.slice(runStart - headStart, at - headStart);
       runStart = next;
-      const value = trimmed(text, nameEnd + 1, lineEnd);
+      const from = trimmedStart(octets, nameEnd + 1, lineEnd);
+      const to = trimmedEnd(octets, from, lineEnd);
+      const value = isReadInPlace(kind) ? '' : text.slice(from - headStart, to - headStart);
       switch (kind) {
         case FIELD.HOST:
           if (++hosts > 1) return refuse(400, 'more than one Host');
-          if (!isAuthority(value)) return refuse(400, 'Host is not a host and port');
+          if (!this.#isGood(value)) return refuse(400, 'Host is not a host and port');
           this.authority = value;
           break;
         case FIELD.CONTENT_LENGTH:
           if (++lengths > 1) return refuse(400, 'more than one Content-Length');
-          this.bodyLength = contentLength(value);
+          this.bodyLength = contentLength(octets, from, to);
           if (this.bodyLength < 0) return refuse(400, 'Content-Length is not a number of octets');
           break;
         case FIELD.TRANSFER_ENCODING:
@@ -173,8 +192,11 @@ export class RequestHead {
             return refuse(isUnknownCoding(value) ? 501 : 400, 'Transfer-Encoding is not chunked');
           break;
         case FIELD.CONNECTION:
-          nominated ??= [];
-          connection |= connectionOptions(value, nominated);
+          if (isKeepAlive(octets, from, to)) connection |= CONNECTION.KEEP_ALIVE;
+          else {
+            nominated ??= [];
+            connection |= connectionOptions(text.slice(from - headStart, to - headStart), nominated);
+          }
           break;
         case FIELD.COOKIE:
           this.cookie = this.cookie === '' ? value : `${this.cookie}; ${value}`;
@@ -192,7 +214,7 @@ export class RequestHead {
           this.forwardedFor = this.forwardedFor === '' ? value : `${this.forwardedFor}, ${value}`;
           break;
         case FIELD.FORWARDED_OTHER:
-          this.forwardedOther += `${text.slice(at, lineEnd)}\r\n`;
+          this.forwardedOther += text.slice(at - headStart, next - headStart);
           break;
         case FIELD.REQUEST_ID:
           this.requestId = value;
@@ -208,7 +230,7 @@ export class RequestHead {
       }
       at = next;
     }
-    if (runStart < text.length) this.forwarded += `${text.slice(runStart)}\r\n`;
+    if (runStart < end) this.forwarded += text.slice(runStart - headStart, end + 2 - headStart);
     if (codings > 0 && lengths > 0) return refuse(400, 'Transfer-Encoding and Content-Length together');
     if (codings > 0 && this.isHttp10) return refuse(400, 'Transfer-Encoding in HTTP/1.0');
     if (codings > 0) this.bodyLength = -1;
@@ -244,24 +266,57 @@ export class RequestHead {
   /** RFC 9112 §3.2: origin, absolute and asterisk form. */
   #finish(): HeadRefusal | undefined {
     const { target } = this;
-    if (target.charCodeAt(0) === 0x2f) {
-      if (target.includes('#')) return refuse(400, 'a fragment in the target');
-    } else if (target === '*') {
+    if (target === '*') {
       if (this.method !== 'OPTIONS') return refuse(400, 'the target * is for OPTIONS');
-    } else {
+    } else if (target.charCodeAt(0) !== SLASH) {
       const absolute = ABSOLUTE_FORM.exec(target);
       if (!absolute) return refuse(400, 'the target is not a path');
       const authority = absolute[2]!;
-      if (!isAuthority(authority)) return refuse(400, 'the authority of the target is not a host and port');
+      if (!this.#isGood(authority)) return refuse(400, 'the authority of the target is not a host and port');
       // RFC 9112 §3.2.2: the target's authority replaces Host.
       this.authority = authority;
       const path = absolute[3]!;
       if (this.method === 'OPTIONS' && path === '') this.target = '*';
       else this.target = path.startsWith('/') ? path : `/${path}`;
     }
-    this.host = this.authority === '' ? '' : hostOf(this.authority);
+    this.host = this.authority === '' ? '' : this.#goodHost;
     return undefined;
   }
+
+  #isGood(authority: string): boolean {
+    if (authority === this.#goodAuthority) return authority !== '';
+    if (!isAuthority(authority)) return false;
+    this.#goodAuthority = authority;
+    this.#goodHost = hostOf(authority);
+    return true;
+  }
+}
+
+/** True when `octets` from `at` are SP, a version of two digits, and the end of the line (RFC 9112 §2.3). */
+function isVersion(octets: Uint8Array, at: number): boolean {
+  return (
+    octets[at] === SPACE &&
+    octets[at + 1] === 0x48 &&
+    octets[at + 2] === 0x54 &&
+    octets[at + 3] === 0x54 &&
+    octets[at + 4] === 0x50 &&
+    octets[at + 5] === 0x2f &&
+    isDigit(octets[at + 6]!) &&
+    octets[at + 7] === 0x2e &&
+    isDigit(octets[at + 8]!) &&
+    isLineEnd(octets, at + 9)
+  );
+}
+
+function isDigit(octet: number): boolean {
+  return octet >= 0x30 && octet <= 0x39;
+}
+
+/** The method, the beginning of `text`. The most frequent one is the same text each time, which compares in no time. */
+function methodOf(octets: Buffer, start: number, end: number, text: string): string {
+  if (end - start === 3 && octets[start] === 0x47 && octets[start + 1] === 0x45 && octets[start + 2] === 0x54)
+    return 'GET';
+  return text.slice(0, end - start);
 }
 
 /** True for methods that may be sent again, RFC 9110 §9.2.2. */

@@ -57,7 +57,7 @@ export class RequestReader {
     }
     this.#partial.clear();
     const head = this.#head;
-    const refusal = head.read(octets.toString('latin1', start, end), DEFAULT_LIMITS);
+    const refusal = head.read(octets, start, end, DEFAULT_LIMITS);
     if (refusal) {
       this.refusal = refusal.status;
       return octets;

@@ -12,7 +12,8 @@ const EDITS: ResponseEdits = {
 
 function read(text: string, method = 'GET', edits: Partial<ResponseEdits> = {}): ResponseHead | string {
   const head = new ResponseHead();
-  return head.read(text, method, { ...EDITS, ...edits }, DEFAULT_LIMITS) ?? head;
+  const octets = Buffer.from(`${text}\r\n\r\n`, 'latin1');
+  return head.read(octets, 0, text.length, method, { ...EDITS, ...edits }, DEFAULT_LIMITS) ?? head;
 }
 
 function accepted(text: string, method?: string, edits?: Partial<ResponseEdits>): ResponseHead {

@@ -3,22 +3,27 @@
  * node's fault and becomes 502; nothing of it reaches the client.
  */
 
-import { FIELD, responseField } from './field-names.ts';
+import { FIELD, isReadInPlace, responseField } from './field-names.ts';
 import {
   CONNECTION,
   connectionOptions,
   contentLength,
   isChunkedOnly,
+  isKeepAlive,
   isRemovable,
   keepAliveTimeoutMs,
-  publicLocation,
-  trimmed,
+  trimmedEnd,
+  trimmedStart,
   withoutFields,
 } from './field-rules.ts';
-import { isBlank, tokenEnd } from './octets.ts';
+import { isBlank, isLineEnd, isVersion1, latin1, tokenEnd, valueEnd } from './octets.ts';
+import { publicLocation, publicRefresh } from './public-location.ts';
 import type { HeadLimits } from './request-head.ts';
 
-const FORBIDDEN = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n/;
+const SPACE = 0x20;
+const COLON = 0x3a;
+/** Where the reason begins behind `HTTP/1.1 200`. */
+const REASON_AT = 12;
 
 /** How the body of a response ends. */
 export type ResponseFraming = 'none' | 'length' | 'chunked' | 'close';
@@ -30,6 +35,8 @@ export interface ResponseEdits {
   readonly publicOrigin: string;
   readonly rewriteCookies: readonly string[];
   readonly rewriteRoute: string;
+  /** Sees each `Set-Cookie` as the node wrote it. */
+  onSetCookie?(value: string): void;
 }
 
 /** One response's head. Filled anew for each response of a connection; valid only when `read` returned undefined. */
@@ -48,35 +55,45 @@ export class ResponseHead {
   upgrade = '';
   load = '';
 
-  /** Reads `text`, a head without its final empty line; a sentence saying what is wrong, or undefined. */
-  read(text: string, method: string, edits: ResponseEdits, limits: HeadLimits): string | undefined {
-    if (FORBIDDEN.test(text)) return 'a control character, bare CR or bare LF in the head';
-    const lineEnd = text.indexOf('\r\n');
-    return (
-      this.#readLine(text, lineEnd < 0 ? text.length : lineEnd) ??
-      this.#readFields(text, lineEnd < 0 ? text.length : lineEnd + 2, method, edits, limits)
-    );
+  /**
+   * Reads the head `octets[start, end)`, behind which its final CR LF CR LF stand; a sentence saying what is wrong, or
+   * undefined. The octets may be changed as soon as it has returned.
+   */
+  read(
+    octets: Buffer,
+    start: number,
+    end: number,
+    method: string,
+    edits: ResponseEdits,
+    limits: HeadLimits,
+  ): string | undefined {
+    const lineEnd = valueEnd(octets, start);
+    if (!isLineEnd(octets, lineEnd)) return 'a control character, bare CR or bare LF in the status line';
+    return this.#readLine(octets, start, lineEnd) ?? this.#readFields(octets, lineEnd + 2, end, method, edits, limits);
   }
 
   /** RFC 9112 §4: version SP three digits SP reason; the last space may be missing. */
-  #readLine(text: string, end: number): string | undefined {
-    const is11 = text.startsWith('HTTP/1.1 ');
-    if (!is11 && !text.startsWith('HTTP/1.0 ')) return 'not an HTTP/1.x status line';
-    const hundreds = text.charCodeAt(9) - 0x30;
-    const tens = text.charCodeAt(10) - 0x30;
-    const ones = text.charCodeAt(11) - 0x30;
-    if (end < 12 || hundreds < 1 || hundreds > 5 || tens < 0 || tens > 9 || ones < 0 || ones > 9)
+  #readLine(octets: Buffer, start: number, end: number): string | undefined {
+    if (end < start + REASON_AT || !isVersion1(octets, start) || octets[start + 8] !== SPACE)
+      return 'not an HTTP/1.x status line';
+    const minor = octets[start + 7]! - 0x30;
+    if (minor !== 0 && minor !== 1) return 'not an HTTP/1.x status line';
+    const hundreds = octets[start + 9]! - 0x30;
+    const tens = octets[start + 10]! - 0x30;
+    const ones = octets[start + 11]! - 0x30;
+    if (hundreds < 1 || hundreds > 5 || tens < 0 || tens > 9 || ones < 0 || ones > 9)
       return 'no status from 100 to 599';
-    if (end > 12 && text.charCodeAt(12) !== 0x20) return 'no space after the status';
+    if (end > start + REASON_AT && octets[start + REASON_AT] !== SPACE) return 'no space after the status';
     this.status = hundreds * 100 + tens * 10 + ones;
-    this.reason = end > 13 ? text.slice(13, end) : '';
-    this.isHttp10 = !is11;
+    this.reason = reasonOf(octets, start + REASON_AT + 1, end);
+    this.isHttp10 = minor === 0;
     return undefined;
   }
 
   #readFields(
-    text: string,
+    octets: Buffer,
     start: number,
+    end: number,
     method: string,
     edits: ResponseEdits,
     limits: HeadLimits,
@@ -86,34 +103,36 @@ export class ResponseHead {
     this.keepAliveMs = undefined;
     this.upgrade = '';
     this.load = '';
-    if (text.length - start > limits.maxFieldBytes) return `fields of ${text.length - start} octets`;
+    if (end - start > limits.maxFieldBytes) return `fields of ${end - start} octets`;
     let connection = 0;
     let nominated: string[] | undefined;
     let codings = 0;
     let isChunked = false;
     let fields = 0;
     let runStart = start;
-    for (let at = start; at < text.length; ) {
+    for (let at = start; at < end; ) {
       if (++fields > limits.maxFields) return `more than ${limits.maxFields} fields`;
-      let lineEnd = text.indexOf('\r\n', at);
-      if (lineEnd < 0) lineEnd = text.length;
-      const nameEnd = tokenEnd(text, at, lineEnd);
+      const nameEnd = tokenEnd(octets, at);
       let colon = nameEnd;
       // RFC 9112 §5.1: a proxy removes white space before the colon of a response field.
-      while (colon < lineEnd && isBlank(text.charCodeAt(colon))) colon++;
-      if (nameEnd === at || text.charCodeAt(colon) !== 0x3a) return 'a field line without a valid name';
-      const kind = responseField(text, at, nameEnd - at);
+      while (isBlank(octets[colon]!)) colon++;
+      if (nameEnd === at || octets[colon] !== COLON) return 'a field line without a valid name';
+      const lineEnd = valueEnd(octets, colon + 1);
+      if (!isLineEnd(octets, lineEnd)) return 'a control character, bare CR or bare LF in a field value';
+      const kind = responseField(octets, at, nameEnd);
       const next = lineEnd + 2;
       if (kind === FIELD.OTHER && colon === nameEnd) {
         at = next;
         continue;
       }
-      if (runStart < at) this.forwarded += text.slice(runStart, at);
+      if (runStart < at) this.forwarded += latin1(octets, runStart, at);
       runStart = next;
-      const value = trimmed(text, colon + 1, lineEnd);
+      const from = trimmedStart(octets, colon + 1, lineEnd);
+      const to = trimmedEnd(octets, from, lineEnd);
+      const value = isReadInPlace(kind) ? '' : latin1(octets, from, to);
       switch (kind) {
         case FIELD.CONTENT_LENGTH: {
-          const length = contentLength(value);
+          const length = contentLength(octets, from, to);
           if (length < 0) return 'Content-Length is not a number of octets';
           if (this.bodyLength >= 0) return 'more than one Content-Length';
           this.bodyLength = length;
@@ -124,8 +143,11 @@ export class ResponseHead {
           isChunked = true;
           break;
         case FIELD.CONNECTION:
-          nominated ??= [];
-          connection |= connectionOptions(value, nominated);
+          if (isKeepAlive(octets, from, to)) connection |= CONNECTION.KEEP_ALIVE;
+          else {
+            nominated ??= [];
+            connection |= connectionOptions(latin1(octets, from, to), nominated);
+          }
           break;
         case FIELD.KEEP_ALIVE:
           this.keepAliveMs = keepAliveTimeoutMs(value);
@@ -137,20 +159,21 @@ export class ResponseHead {
           if (value.length <= 64) this.load = value;
           break;
         case FIELD.SET_COOKIE:
+          edits.onSetCookie?.(value);
           this.forwarded += `Set-Cookie: ${editCookie(value, edits)}\r\n`;
           break;
         case FIELD.LOCATION:
-          this.forwarded += `${text.slice(at, nameEnd)}: ${edits.publicOrigin === '' ? value : publicLocation(value, edits.nodeAuthority, edits.publicOrigin)}\r\n`;
+          this.forwarded += `${latin1(octets, at, nameEnd)}: ${publicPlace(value, nameEnd - at, edits)}\r\n`;
           break;
         case FIELD.OTHER:
-          this.forwarded += `${text.slice(at, nameEnd)}: ${value}\r\n`;
+          this.forwarded += `${latin1(octets, at, nameEnd)}: ${value}\r\n`;
           break;
         default:
           break;
       }
       at = next;
     }
-    if (runStart < text.length) this.forwarded += `${text.slice(runStart)}\r\n`;
+    if (runStart < end) this.forwarded += latin1(octets, runStart, end + 2);
     if ((connection & CONNECTION.NAMES_FIELDS) !== 0) this.#dropNominated(nominated ?? []);
     this.keepsAlive =
       (connection & CONNECTION.CLOSE) === 0 && (!this.isHttp10 || (connection & CONNECTION.KEEP_ALIVE) !== 0);
@@ -180,6 +203,22 @@ export class ResponseHead {
     }
     return undefined;
   }
+}
+
+const REFRESH_LENGTH = 7;
+
+/** `Location`, `Content-Location` or `Refresh`, told apart by the length of their names, as the client may see it. */
+function publicPlace(value: string, nameLength: number, { nodeAuthority, publicOrigin }: ResponseEdits): string {
+  if (publicOrigin === '') return value;
+  return nameLength === REFRESH_LENGTH
+    ? publicRefresh(value, nodeAuthority, publicOrigin)
+    : publicLocation(value, nodeAuthority, publicOrigin);
+}
+
+/** The reason as text; the most frequent one without making a text of it. */
+function reasonOf(octets: Buffer, start: number, end: number): string {
+  if (end - start === 2 && octets[start] === 0x4f && octets[start + 1] === 0x4b) return 'OK';
+  return end > start ? latin1(octets, start, end) : '';
 }
 
 /** `value` of a `Set-Cookie` with the route appended, when its name is among those to rewrite. */
