@@ -19,6 +19,7 @@ import type {
   NodeRegistration,
   OperatorStatusMessage,
   RegisteredMessage,
+  ScaleMessage,
   Status,
 } from '@rollcall/protocol';
 import { AgentConnection, type ConnectionEnd } from './agent-connection.ts';
@@ -55,6 +56,8 @@ export interface AgentEvents {
   readonly registered: RegisteredMessage;
   /** The operator wants something else of the node; already in force, for the node to show. */
   readonly status: OperatorStatusMessage;
+  /** The wrapper of the node shall keep another number of copies. */
+  readonly scale: ScaleMessage;
   /** The last own status of draining or stopped is complete. */
   readonly drained: { readonly status: Status };
   /** The connection is lost; the agent comes back by itself. */
@@ -284,6 +287,9 @@ export class Agent {
       case 'status':
         this.#operatorStatus = message.status;
         this.#listeners.emit('status', message);
+        return;
+      case 'scale':
+        this.#listeners.emit('scale', message);
         return;
       case 'drained':
         if (this.#wish === undefined) return;

@@ -1,5 +1,5 @@
 /** From what an application wrote to a checked registration. */
-import type { Fault, NodeRegistration, StickyHint } from '@rollcall/protocol';
+import type { Copies, Fault, NodeRegistration, StickyHint } from '@rollcall/protocol';
 import { decodeAgentMessage, isName, isObject } from '@rollcall/protocol';
 
 /** What a node may say about itself. Everything has a default; names match `[A-Za-z0-9_-]{1,64}`. */
@@ -41,6 +41,8 @@ export interface RegistrationFacts {
   readonly cores?: number;
   readonly loadHeader?: boolean;
   readonly keepAliveMs?: number;
+  /** For wrappers. */
+  readonly copies?: Copies;
 }
 
 /** The registration, checked with the coordinator's own rules, so that a mistake is found here and named. */

@@ -116,9 +116,11 @@ function adminToken(base: string, target: AdminTarget, environment: NodeJS.Proce
 async function failureOf(response: Response): Promise<CliFailure> {
   const text = await response.text();
   let detail = text.slice(0, 300);
+  let code: string | undefined;
   try {
     const problem: unknown = JSON.parse(text);
     if (isObject(problem) && typeof problem['detail'] === 'string') detail = problem['detail'];
+    if (isObject(problem) && typeof problem['code'] === 'string') code = problem['code'];
   } catch {
     // Not JSON: the text itself is all there is to tell.
   }
@@ -126,7 +128,7 @@ async function failureOf(response: Response): Promise<CliFailure> {
     response.status === 401 || response.status === 403
       ? ' (set ROLLCALL_ADMIN_TOKEN, or run this as the user who runs `rollcall up`)'
       : '';
-  return new CliFailure(`${detail || `the coordinator answered ${response.status}`}${advice}`, EXIT.failed);
+  return new CliFailure(`${detail || `the coordinator answered ${response.status}`}${advice}`, EXIT.failed, code);
 }
 
 function causeOf(error: unknown): string {

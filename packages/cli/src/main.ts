@@ -1,5 +1,7 @@
 /** Argument parsing and exit codes: 0 ok, 1 failed, 2 usage, 3 unreachable, 4 timed out. */
 import { Command, CommanderError } from 'commander';
+import { balancerCommand } from './commands/balancer.ts';
+import { configCommand } from './commands/config.ts';
 import { demoCommand } from './commands/demo.ts';
 import { eventsCommand } from './commands/events.ts';
 import { explainCommand } from './commands/explain.ts';
@@ -7,7 +9,9 @@ import { healthCommand } from './commands/health.ts';
 import { joinCommand } from './commands/join.ts';
 import { addCommand, removeCommand } from './commands/members.ts';
 import { nodesCommand } from './commands/nodes.ts';
+import { redirectCommand, weightCommand } from './commands/overrides.ts';
 import { runCommand } from './commands/run.ts';
+import { scaleCommand } from './commands/scale.ts';
 import { statusCommand } from './commands/status.ts';
 import { drainCommand, enableCommand, stopCommand } from './commands/status-verbs.ts';
 import { upCommand } from './commands/up.ts';
@@ -40,6 +44,7 @@ function rollcall(): Command {
     joinCommand(),
     addCommand(),
     removeCommand(),
+    scaleCommand(),
     nodesCommand(),
     statusCommand(),
     eventsCommand(),
@@ -47,10 +52,14 @@ function rollcall(): Command {
     drainCommand(),
     enableCommand(),
     stopCommand(),
+    weightCommand(),
+    redirectCommand(),
+    balancerCommand(),
+    configCommand(),
     healthCommand(),
   ];
   for (const command of commands) program.addCommand(command);
-  for (const command of [program, ...commands]) {
+  for (const command of [program, ...commands, ...commands.flatMap((parent) => parent.commands)]) {
     command.exitOverride();
     command.configureOutput({
       outputError: (text, write) =>

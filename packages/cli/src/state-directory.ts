@@ -3,6 +3,7 @@ import { closeSync, mkdirSync, openSync, readFileSync, unlinkSync, writeSync } f
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { CliFailure, EXIT } from './exit.ts';
+import { readProcess } from './run/process-table.ts';
 
 /** `$XDG_STATE_HOME/rollcall/PORT`; for root `/var/lib/rollcall/PORT` unless XDG_STATE_HOME is set. */
 export function defaultStateDirectory(controlPort: number, environment: NodeJS.ProcessEnv): string {
@@ -21,8 +22,9 @@ export function readAdminToken(directory: string): string | undefined {
 }
 
 /**
- * Makes the directory and takes its lock. A lock whose process is gone is taken over. Fails naming the holder when
- * somebody has it. Returns the way to let go.
+ * Makes the directory and takes its lock, a file with its holder's pid and start time. A lock whose process is gone is
+ * taken over, also when its pid is another process by now, as it soon is in a container that was killed. Fails naming
+ * the holder when somebody has it. Returns the way to let go.
  */
 export function lockStateDirectory(directory: string): () => void {
   try {
@@ -37,12 +39,12 @@ export function lockStateDirectory(directory: string): () => void {
   for (let attempt = 0; attempt < 3; attempt++) {
     const file = openExclusively(path);
     if (file !== undefined) {
-      writeSync(file, `${process.pid}\n`);
+      writeSync(file, `${process.pid} ${readProcess(process.pid)?.startTicks ?? 0}\n`);
       closeSync(file);
       return () => removeQuietly(path);
     }
-    const holder = Number(readQuietly(path));
-    if (Number.isInteger(holder) && holder > 0 && holder !== process.pid && isAlive(holder))
+    const holder = holderOf(readQuietly(path));
+    if (holder !== undefined && holder !== process.pid)
       throw new CliFailure(
         `${directory} is in use by process ${holder}; stop it, or choose another --state-dir`,
         EXIT.failed,
@@ -50,6 +52,16 @@ export function lockStateDirectory(directory: string): () => void {
     removeQuietly(path);
   }
   throw new CliFailure(`cannot lock ${directory}; choose another --state-dir`, EXIT.failed);
+}
+
+/** Pid of the living process that `content` names; `undefined` when there is none. */
+function holderOf(content: string): number | undefined {
+  const [, pid, startTicks] = /^(\d{1,10})(?: (\d+))?\n/.exec(content) ?? [];
+  if (pid === undefined || !isAlive(Number(pid))) return undefined;
+  const seen = readProcess(Number(pid))?.startTicks;
+  // Without /proc, then or now, the pid alone has to do.
+  const isSame = seen === undefined || !Number(startTicks) || seen === Number(startTicks);
+  return isSame ? Number(pid) : undefined;
 }
 
 function openExclusively(path: string): number | undefined {

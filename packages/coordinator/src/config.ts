@@ -69,6 +69,8 @@ export interface CoordinatorOptions {
   readonly nodeAllow?: readonly string[];
   /** Names under which the control port may be asked for, besides loopback names and its address. Default: none. */
   readonly controlHosts?: readonly string[];
+  /** Where browsers reach the control port, for login links, e.g. `https://rollcall.example.net`. Default: where it listens. */
+  readonly controlUrl?: string;
   readonly clocks?: Clocks;
   readonly log: Logger;
 }
@@ -76,7 +78,7 @@ export interface CoordinatorOptions {
 /** The options with all defaults filled in. */
 export type Config = Required<Omit<CoordinatorOptions, Optional>> & Pick<CoordinatorOptions, Optional>;
 
-type Optional = 'agentsListen' | 'advertise' | 'joinToken' | 'adminToken' | 'feedToken';
+type Optional = 'agentsListen' | 'advertise' | 'controlUrl' | 'joinToken' | 'adminToken' | 'feedToken';
 
 const LOOPBACK = ['127.0.0.0/8', '::1'] as const;
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { get } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -27,6 +28,20 @@ test('options that make no sense are errors', async () => {
   await assert.rejects(startTestCoordinator({ heartbeatMs: 1_000, suspectMs: 1_500 }), /do not fit/);
   await assert.rejects(startTestCoordinator({ adminAllow: ['everybody'] }), /is not a range/);
   await assert.rejects(startTestCoordinator({ advertise: 'here' }), /is not an address/);
+});
+
+test('login links lead where browsers reach the control port, and that name is served', async (t) => {
+  const started = await startTestCoordinator({ controlUrl: 'https://rollcall.example.net' });
+  t.after(() => started.close());
+  const { origin, pathname, search, host } = new URL(started.coordinator.loginLink());
+  assert.equal(origin, 'https://rollcall.example.net');
+  const { port } = started.coordinator.address;
+  const status = await new Promise((resolve, reject) => {
+    get({ host: '127.0.0.1', port, path: pathname + search, headers: { host } }, ({ statusCode }) =>
+      resolve(statusCode),
+    ).on('error', reject);
+  });
+  assert.equal(status, 303);
 });
 
 test('overrides and static members are there again after a restart', async (t) => {

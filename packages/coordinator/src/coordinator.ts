@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { Registry } from '@rollcall/core';
 import { createAdminApp } from './admin/app.ts';
+import { settingsMistake } from './admin/balancers.ts';
 import { loginUrl } from './admin/login.ts';
 import type { Surroundings } from './admin/surroundings.ts';
 import { AgentServer } from './agents/agent-server.ts';
@@ -78,6 +79,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       settleMs,
       maxNodes: MAX_NODES,
       startedAtMs,
+      hashSeed: randomBytes(4).readUInt32LE(),
     });
     const cluster = new Cluster(registry, clocks);
     const history = new History({ cluster, log: new EventLog(clocks), audit, logger: log });
@@ -88,7 +90,10 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       clocks,
       isControlOnLoopback: isLoopbackHost(config.listen.host),
       adminAllow: config.adminAllow,
-      controlHosts: config.controlHosts,
+      controlHosts: [
+        ...config.controlHosts,
+        ...(config.controlUrl === undefined ? [] : [new URL(config.controlUrl).hostname]),
+      ],
     });
     const listeners: PinnedAddress[] = [...config.ownListeners];
     const policy = new NodeAddressPolicy({ nodeAllow: config.nodeAllow, ownListeners: () => listeners });
@@ -96,8 +101,11 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
     closers.push(() => prober.close());
     probeRestoredMembers({ cluster, policy, prober, history });
 
-    for (const { name, source, patch } of config.balancers)
+    for (const { name, source, patch } of config.balancers) {
+      const mistake = settingsMistake(patch);
+      if (mistake) throw new TypeError(`settings of balancer ${name}: ${mistake.message}`);
       cluster.apply({ type: 'balancer-settings', name, source, patch, by: source });
+    }
     const storeSync = new StoreSync({ store, cluster, logger: log });
     closers.push(() => storeSync.close());
     await storeSync.start();
@@ -123,6 +131,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
     closers.push(() => clearInterval(sampler));
 
     let address: ListenAddress = config.listen;
+    const controlUrl = (): string => config.controlUrl ?? urlOf('http', address);
     const around: Surroundings = {
       config,
       cluster,
@@ -136,7 +145,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       storeSync,
       epoch,
       startedAtUnixMs: Math.floor(clocks.nowUnixMs()),
-      controlUrl: () => urlOf('http', address),
+      controlUrl,
       isReady: () => isReady,
     };
     const app = await createAdminApp(around);
@@ -168,7 +177,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       agentsUrl: urlOf('ws', agentsAddress),
       address,
       registry,
-      loginLink: () => loginUrl(urlOf('http', address), logins.newCode()),
+      loginLink: () => loginUrl(controlUrl(), logins.newCode()),
       close: () => {
         closing ??= closeAll();
         return closing;

@@ -1,6 +1,7 @@
 /** The cluster at a glance, made of what the registry, the workers and the store say. */
 import type { StatusResource } from '@rollcall/protocol';
 import type { Surroundings } from './admin/surroundings.ts';
+import { stickySentence } from './events/sticky-sentence.ts';
 
 /** Nodes named in one kind of advice. */
 const MAX_NAMED = 3;
@@ -62,6 +63,7 @@ export function advice(around: Surroundings): string[] {
     if (store.isForgetful)
       sentences.push('Operators’ wishes from before the start are not in force, because the store could not be read.');
   }
+  for (const finding of cluster.registry.stickyFindings()) sentences.push(stickySentence(finding));
   sentences.push(...nodeAdvice(around));
   if (cluster.registry.unreadableRecords > 0)
     sentences.push(`${cluster.registry.unreadableRecords} stored records could not be understood and were skipped.`);

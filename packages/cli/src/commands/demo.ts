@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { NodeResource } from '@rollcall/protocol';
+import type { StatusResource } from '@rollcall/protocol';
 import { DEFAULT_CONTROL_PORT, DEFAULT_PROXY_PORT } from '@rollcall/protocol';
 import { Command } from 'commander';
 import { AdminClient } from '../admin-client.ts';
@@ -36,13 +36,16 @@ async function demo(logLevel: string): Promise<void> {
     `starting a coordinator, a proxy and ${NODES} nodes${taken.length > 0 ? ` (port ${taken.join(', port ')})` : ''}\n`,
   );
   const stateDir = mkdtempSync(join(tmpdir(), 'rollcall-demo-'));
-  const supervisor = await superviseFrom({
-    proxy: `${HOST}:${proxyPort}`,
-    control: `${HOST}:${controlPort}`,
-    store: 'memory',
-    stateDir,
-    logLevel,
-  });
+  const supervisor = await superviseFrom(
+    {
+      proxy: `${HOST}:${proxyPort}`,
+      control: `${HOST}:${controlPort}`,
+      store: 'memory',
+      stateDir,
+      logLevel,
+    },
+    [],
+  );
   const nodes: ChildProcess[] = [];
   const close = async (): Promise<void> => {
     await Promise.all(nodes.map(endNode));
@@ -84,13 +87,13 @@ async function endNode(node: ChildProcess): Promise<void> {
   clearTimeout(killer);
 }
 
-/** Resolves when all sample nodes are up. */
+/** Resolves when all sample nodes are up and every worker knows it. */
 async function whenUp({ controlUrl, stateDir }: Supervisor): Promise<void> {
   const client = await AdminClient.connect({ coordinator: controlUrl, stateDir });
   const endMs = performance.now() + READY_MS;
   while (performance.now() < endMs) {
-    const { nodes } = await client.get<{ nodes: readonly NodeResource[] }>('/v1/nodes');
-    if (nodes.filter((node) => node.liveness === 'up').length >= NODES) return;
+    const { nodes, workers } = await client.get<StatusResource>('/v1/status');
+    if (nodes.up >= NODES && workers.length > 0 && workers.every((worker) => worker.isCurrent)) return;
     await sleep(50);
   }
   throw new CliFailure(

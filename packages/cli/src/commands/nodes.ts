@@ -35,19 +35,23 @@ function row(node: NodeResource): (string | number)[] {
     node.status,
     liveness,
     node.loadFactor,
-    node.sessions,
+    `${node.sessions} (${node.sessionsFrom})`,
     node.inFlight,
     noteOf(node),
   ];
 }
 
-/** Progress of a drain, or why the node is not up. */
+/** Progress of a drain, why the node is not up, or what it was warned of at registration. */
 export function noteOf(node: NodeResource): string {
   const { drain } = node;
-  if (!drain) return node.livenessReason ?? '';
+  if (!drain) return node.livenessReason ?? node.warnings.map(({ code }) => code).join(' ');
   if (drain.isDone) return 'drained';
   const waiting = drain.waitingFor.length > 0 ? `, waiting for ${drain.waitingFor.join(', ')}` : '';
   const deadline = node.wanted.deadlineAtUnixMs ?? node.reported.deadlineAtUnixMs;
   const left = deadline === undefined ? '' : `, at most ${duration(Math.max(0, deadline - Date.now()))} more`;
-  return `${drain.sessionsLeft} sessions, ${drain.inFlight} in flight, ${drain.tunnels} tunnels left${waiting}${left}`;
+  const oldest =
+    drain.oldestSessionMs === undefined || drain.sessionsLeft === 0
+      ? ''
+      : ` (the oldest for ${duration(drain.oldestSessionMs)})`;
+  return `${drain.sessionsLeft} sessions${oldest}, ${drain.inFlight} in flight, ${drain.tunnels} tunnels left${waiting}${left}`;
 }

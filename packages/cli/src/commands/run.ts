@@ -1,5 +1,6 @@
+import { tmpdir } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { defaultNodeId, joinToken, type NodeDescription } from '@rollcall/agent';
+import { defaultNodeId, joinToken, type NodeDescription, newInstance } from '@rollcall/agent';
 import { Command } from 'commander';
 import { CliFailure, EXIT } from '../exit.ts';
 import { Copies } from '../run/copies.ts';
@@ -16,7 +17,7 @@ import {
   wholeOf,
 } from '../run/node-flags.ts';
 import { onEndSignals } from '../run/signals.ts';
-import { acquireSlot, defaultSlotDirectory, type Slot } from '../run/slot-lock.ts';
+import { acquireSlot, defaultSlotDirectory, type Slot, writableSlotDirectory } from '../run/slot-lock.ts';
 import { WrappedNode } from '../run/wrapped-node.ts';
 
 interface RunFlags extends NodeFlags {
@@ -83,18 +84,24 @@ async function run(words: readonly string[], flags: RunFlags): Promise<number> {
   };
   const id = nameOf('--id', flags.id);
   const route = nameOf('--route', flags.route);
-  const slots = id === undefined ? takeSlots(count, description, flags.slotDir) : [];
+  const slots = new Map<number, Slot>();
+  if (id === undefined) takeSlots(slots, count, description, flags.slotDir);
+  const wrapper = newInstance();
   const say = (line: string) => process.stderr.write(`rollcall: ${line}\n`);
-  const copies = new Copies({
+  const copies: Copies = new Copies({
     count,
     newCopy: (index) => {
-      const nodeId = numbered(id, index, count) ?? slotId(description, slots[index]!);
+      if (port !== undefined && port + index > 65_535) throw new Error(`there is no port ${port + index}`);
+      if (id === undefined && !slots.has(index)) takeSlots(slots, 1, description, flags.slotDir, index);
+      const nodeId = numbered(id, index, count) ?? slotId(description, slots.get(index)!);
       return new WrappedNode({
         ...shared,
         ...(port === undefined ? {} : { port: port + index }),
+        copies: () => ({ wrapper, kept: Math.max(1, copies.kept), most: MAX_COPIES }),
+        onScale: (number) => copies.scale(number),
         id: nodeId,
         route: numbered(route, index, count) ?? nodeId,
-        say: count === 1 ? say : (line) => say(`[${index + 1}] ${line}`),
+        say: count === 1 && index === 0 ? say : (line) => say(`[${index + 1}] ${line}`),
       });
     },
     say,
@@ -106,26 +113,31 @@ async function run(words: readonly string[], flags: RunFlags): Promise<number> {
     return await copies.run();
   } finally {
     forgetSignals();
-    for (const slot of slots) slot.release();
+    for (const slot of slots.values()) slot.release();
   }
 }
 
-function takeSlots(count: number, description: NodeDescription, directory: string | undefined): Slot[] {
-  const options = {
-    directory: directory ?? defaultSlotDirectory(process.env),
-    balancer: description.balancer ?? 'default',
-    workingDirectory: process.cwd(),
-  };
-  const slots: Slot[] = [];
+/** Locks the numbers of `count` copies, from `first` on. Throws, with none of them held, when there are not so many. */
+function takeSlots(
+  slots: Map<number, Slot>,
+  count: number,
+  description: NodeDescription,
+  directory: string | undefined,
+  first = 0,
+): void {
   try {
-    for (let index = 0; index < count; index += 1) {
+    const options = {
+      directory: directory ?? writableSlotDirectory(defaultSlotDirectory(process.env), tmpdir()),
+      balancer: description.balancer ?? 'default',
+      workingDirectory: process.cwd(),
+    };
+    for (let index = first; index < first + count; index += 1) {
       const slot = acquireSlot(options);
       if (slot === undefined) throw new CliFailure(`all slots in ${options.directory} are held; use --id`, EXIT.failed);
-      slots.push(slot);
+      slots.set(index, slot);
     }
-    return slots;
   } catch (error) {
-    for (const slot of slots) slot.release();
+    for (let index = first; index < first + count; index += 1) slots.get(index)?.release();
     if (error instanceof CliFailure) throw error;
     const reason = error instanceof Error ? error.message : String(error);
     throw new CliFailure(`cannot lock a slot: ${reason}; use --slot-dir or --id`, EXIT.failed);
@@ -138,7 +150,7 @@ function slotId(description: NodeDescription, slot: Slot): string {
 
 /** Copies of a named node are told apart by a number: `shop-1`, `shop-2`. */
 function numbered(name: string | undefined, index: number, count: number): string | undefined {
-  if (name === undefined || count === 1) return name;
+  if (name === undefined || (count === 1 && index === 0)) return name;
   const suffix = `-${index + 1}`;
   return `${name.slice(0, MAX_NAME_LENGTH - suffix.length)}${suffix}`;
 }

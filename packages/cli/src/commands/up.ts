@@ -1,12 +1,19 @@
+import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { ONE_SIGNAL_MS } from '@rollcall/agent';
-import { DEFAULT_CONTROL_PORT, DEFAULT_PROXY_PORT } from '@rollcall/protocol';
+import type { BalancerSettingsOption } from '@rollcall/coordinator';
+import { type ContextPath, DEFAULT_CONTROL_PORT, DEFAULT_PROXY_PORT, parseContextPath } from '@rollcall/protocol';
+import { readStickySecrets } from '@rollcall/proxy';
 import { Command, Option } from 'commander';
 import { parseListenAddress } from '../address.ts';
 import { applyConfigFile } from '../config-file.ts';
 import { parseDuration } from '../duration.ts';
 import { CliFailure, EXIT } from '../exit.ts';
 import { secretFrom } from '../secret.ts';
+import { settingOptions, startSettings } from '../settings/start-settings.ts';
 import { defaultStateDirectory } from '../state-directory.ts';
+import type { StaticSite } from '../static/static-site.ts';
+import { keptJoinToken } from '../token-directory.ts';
 import { type Supervisor, startSupervisor } from '../up/supervisor.ts';
 import { VERSION } from '../version.ts';
 
@@ -18,15 +25,19 @@ export interface UpFlags {
   readonly advertise?: string;
   readonly store?: string;
   readonly stateDir?: string;
+  readonly tokenDir?: string;
   readonly headerTimeout?: string;
   readonly bodyTimeout?: string;
   readonly upstreamTimeout?: string;
   readonly healthPath?: string;
+  readonly stickySecretFile?: string;
+  readonly exclude?: readonly string[];
+  readonly static?: readonly string[];
   readonly trustedProxy?: readonly string[];
   readonly nodeAllow?: readonly string[];
   readonly adminAllow?: readonly string[];
   readonly controlHost?: readonly string[];
-  readonly retries?: string;
+  readonly controlUrl?: string;
   readonly heartbeat?: string;
   readonly logLevel: string;
   readonly config?: string;
@@ -37,6 +48,7 @@ const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'];
 
 const HELP = `
 Each option may also come from ROLLCALL_… in the environment (--proxy: ROLLCALL_PROXY) or from rollcall.json ("proxy": "…").
+Settings of one balancer go under "balancers" there: { "balancers": { "shop": { "retries": 1, "sticky": { "mode": "suffix" } } } }.
 Secrets come from the environment only: ROLLCALL_JOIN_TOKEN, ROLLCALL_ADMIN_TOKEN, or ROLLCALL_…_TOKEN_FILE naming a file.
 
   rollcall up
@@ -60,15 +72,24 @@ export function upCommand(): Command {
     .addOption(option('--advertise <url>', "this coordinator's address as agents are told it, ws://…"))
     .addOption(option('--store <store>', 'memory, file:PATH or redis://… (default: a file in the state directory)'))
     .addOption(option('--state-dir <directory>', 'tokens, audit and last cluster (default: by user and control port)'))
+    .addOption(option('--token-dir <directory>', 'keep a join token for nodes here, made at the first start'))
     .addOption(option('--header-timeout <duration>', 'for a whole request head (default: 10s)'))
     .addOption(option('--body-timeout <duration>', 'silence within a request body (default: 30s)'))
     .addOption(option('--upstream-timeout <duration>', 'time until a node begins to answer (default: 30s)'))
     .addOption(option('--health-path <path>', 'a path that the proxy itself answers with 200'))
+    .addOption(
+      option(
+        '--sticky-secret-file <file>',
+        'seal our session cookies with the secret in it, so that no client aims at a node',
+      ),
+    )
+    .addOption(option('--static <path=directory...>', 'serve the files of a directory under a path'))
+    .addOption(option('--exclude <path...>', 'paths that no node is asked for, with all below them'))
     .addOption(option('--trusted-proxy <cidr...>', 'balancers in front of us whose X-Forwarded-* are believed'))
     .addOption(option('--node-allow <cidr...>', 'where nodes may be, besides the address they register from'))
     .addOption(option('--admin-allow <cidr...>', 'who may use admin API and pages, besides tokens (default: loopback)'))
     .addOption(option('--control-host <name...>', 'further names of the control port'))
-    .addOption(option('--retries <n>', 'further attempts after a failed one, 0–10 (default: 2)'))
+    .addOption(option('--control-url <url>', 'where browsers reach the control port (default: where it listens)'))
     .addOption(option('--heartbeat <duration>', 'how often nodes report; suspect after 3, gone after 15 (default: 1s)'))
     .addOption(
       option('--log-level <level>', 'how much is logged to standard error').choices(LOG_LEVELS).default('info'),
@@ -76,14 +97,15 @@ export function upCommand(): Command {
     .addOption(new Option('--config <file>', 'settings file (default: rollcall.json, when there is one)'))
     .addOption(new Option('--json', 'say where things are as one line of JSON'))
     .addHelpText('after', HELP);
+  for (const setting of settingOptions()) command.addOption(setting);
   return command.action(async () => {
-    applyConfigFile(command);
-    await up(command.opts<UpFlags>());
+    const { path, balancers } = applyConfigFile(command);
+    await up(command.opts<UpFlags>(), startSettings(command, balancers, path));
   });
 }
 
-async function up(flags: UpFlags): Promise<void> {
-  const supervisor = await superviseFrom(flags);
+async function up(flags: UpFlags, balancers: readonly BalancerSettingsOption[]): Promise<void> {
+  const supervisor = await superviseFrom(flags, balancers);
   // Before anybody is told that we serve, and may end us.
   const ended = untilSignalled(supervisor);
   const { proxyUrl, controlUrl, stateDir, loginUrl } = supervisor;
@@ -102,10 +124,9 @@ async function up(flags: UpFlags): Promise<void> {
 }
 
 /** Starts a supervisor as the flags say. Throws a usage failure for flags that make no sense. */
-export function superviseFrom(flags: UpFlags): Promise<Supervisor> {
+export function superviseFrom(flags: UpFlags, balancers: readonly BalancerSettingsOption[]): Promise<Supervisor> {
   const heartbeatMs = durationFlag('--heartbeat', flags.heartbeat);
-  const retries = retriesFlag(flags.retries);
-  const joinToken = secretFrom('ROLLCALL_JOIN_TOKEN', process.env);
+  const joinToken = joinTokenFor(flags);
   const adminToken = secretFrom('ROLLCALL_ADMIN_TOKEN', process.env);
   return startSupervisor({
     proxy: parseListenAddress(flags.proxy, '--proxy', '0.0.0.0'),
@@ -115,7 +136,7 @@ export function superviseFrom(flags: UpFlags): Promise<Supervisor> {
     controlOptions: {
       version: VERSION,
       logLevel: flags.logLevel,
-      balancers: retries === undefined ? [] : [{ name: '*', source: 'flag', patch: { retries } }],
+      balancers,
       ...(flags.agents === undefined ? {} : { agentsListen: parseListenAddress(flags.agents, '--agents', '0.0.0.0') }),
       ...(flags.advertise === undefined ? {} : { advertise: flags.advertise }),
       ...(joinToken === undefined ? {} : { joinToken }),
@@ -123,17 +144,21 @@ export function superviseFrom(flags: UpFlags): Promise<Supervisor> {
       ...(heartbeatMs === undefined ? {} : { heartbeatMs, suspectMs: heartbeatMs * 3, leaseMs: heartbeatMs * 15 }),
       ...(flags.adminAllow === undefined ? {} : { adminAllow: listed(flags.adminAllow) }),
       ...(flags.nodeAllow === undefined ? {} : { nodeAllow: listed(flags.nodeAllow) }),
+      ...(flags.controlUrl === undefined ? {} : { controlUrl: webAddressFlag(flags.controlUrl) }),
       ...(flags.controlHost === undefined ? {} : { controlHosts: listed(flags.controlHost) }),
     },
     workerOptions: {
       version: VERSION,
       logLevel: flags.logLevel,
       trustedProxies: listed(flags.trustedProxy ?? []),
+      excludedPaths: listed(flags.exclude ?? []).map((text) => contextFlag('--exclude', text)),
       ...(flags.healthPath === undefined ? {} : { healthPath: pathFlag(flags.healthPath) }),
+      ...(flags.stickySecretFile === undefined ? {} : { stickySecretFile: secretFileFlag(flags.stickySecretFile) }),
       ...timeoutFlag('headerTimeoutMs', '--header-timeout', flags.headerTimeout),
       ...timeoutFlag('bodyTimeoutMs', '--body-timeout', flags.bodyTimeout),
       ...timeoutFlag('upstreamTimeoutMs', '--upstream-timeout', flags.upstreamTimeout),
     },
+    staticSites: listed(flags.static ?? []).map(staticFlag),
     say: (line) => process.stderr.write(`rollcall: ${line}\n`),
   });
 }
@@ -182,15 +207,45 @@ function timeoutFlag<Key extends string>(
   return ms === undefined ? {} : ({ [key]: ms } as { readonly [K in Key]: number });
 }
 
-function retriesFlag(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  if (!/^(?:[0-9]|10)$/.test(text)) throw new CliFailure(`--retries ${text} is not a number from 0 to 10`, EXIT.usage);
-  return Number(text);
+function joinTokenFor({ tokenDir }: UpFlags): string | undefined {
+  const given = secretFrom('ROLLCALL_JOIN_TOKEN', process.env);
+  if (tokenDir === undefined) return given;
+  if (given === undefined) return keptJoinToken(tokenDir);
+  throw new CliFailure('ROLLCALL_JOIN_TOKEN and --token-dir name a join token each: give one of them', EXIT.usage);
+}
+
+function webAddressFlag(text: string): string {
+  if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return new URL(text).origin;
+  throw new CliFailure(`--control-url ${text} is not an address like https://rollcall.example.net`, EXIT.usage);
 }
 
 function pathFlag(text: string): string {
   if (!/^\/[!-~]*$/.test(text)) throw new CliFailure(`--health-path ${text} is not a path like /healthz`, EXIT.usage);
   return text;
+}
+
+function staticFlag(text: string): StaticSite {
+  const equals = text.indexOf('=');
+  const context = contextFlag('--static', text.slice(0, Math.max(0, equals)));
+  const directory = resolve(text.slice(equals + 1));
+  if (!statSync(directory, { throwIfNoEntry: false })?.isDirectory())
+    throw new CliFailure(`--static ${text}: there is no directory ${directory}`, EXIT.usage);
+  return { context, directory };
+}
+
+function contextFlag(flag: string, text: string): ContextPath {
+  const path = parseContextPath(text);
+  if (path === undefined) throw new CliFailure(`${flag} ${text} is not a path like /private`, EXIT.usage);
+  return path;
+}
+
+function secretFileFlag(path: string): string {
+  try {
+    readStickySecrets(path);
+    return resolve(path);
+  } catch (error) {
+    throw new CliFailure(`--sticky-secret-file: ${(error as Error).message}`, EXIT.usage);
+  }
 }
 
 function storeFlag(text: string | undefined): string | undefined {

@@ -1,6 +1,7 @@
 /**
  * A small shop window for the demo: a login, a visit counter kept in this process, and a strip of the last requests.
- * Registers itself through the agent, as an application of your own would.
+ * Registers itself through the agent, as an application of your own would. `HOST` and `PORT` say where it listens
+ * (default: loopback, any free port), `HOSTNAME` names it where nothing else does, as in a container.
  */
 
 import { randomBytes } from 'node:crypto';
@@ -18,16 +19,16 @@ const COOKIE = 'demo_visitor';
 const MAX_VISITORS = 10_000;
 const STRIP_LENGTH = 20;
 const visitors = new Map<string, Visitor>();
-const name = process.env['ROLLCALL_NODE_ID'] ?? 'demo';
+const name = process.env['ROLLCALL_NODE_ID'] ?? process.env['HOSTNAME'] ?? 'demo';
 
 const server = createServer((request, response) => {
   if (request.method === 'POST' && request.url === '/login') logIn(request, response);
-  else page(request, response);
+  else request.resume().once('end', () => page(request, response));
 });
 
 const node = rollcall({ balancer: 'demo' });
 node.attach(server);
-server.listen(0, '127.0.0.1');
+server.listen(Number(process.env['PORT'] ?? 0), process.env['HOST'] ?? '127.0.0.1');
 process.on('disconnect', () => process.exit(0));
 
 function page(request: IncomingMessage, response: ServerResponse): void {

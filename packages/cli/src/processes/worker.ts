@@ -22,7 +22,9 @@ try {
       ...(options.upstreamTimeoutMs === undefined ? {} : { upstreamTimeoutMs: options.upstreamTimeoutMs }),
     },
     trustedProxies: options.trustedProxies,
+    excludedPaths: options.excludedPaths,
     ...(options.healthPath === undefined ? {} : { healthPath: options.healthPath }),
+    ...(options.stickySecretFile === undefined ? {} : { stickySecretFile: options.stickySecretFile }),
     unavailableHint: options.unavailableHint,
     log,
   });

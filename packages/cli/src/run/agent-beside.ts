@@ -13,6 +13,7 @@ import {
   type Timers,
   toRegistration,
 } from '@rollcall/agent';
+import type { Copies } from '@rollcall/protocol';
 import { acceptanceOf } from './acceptance.ts';
 import { type ProbeAnswer, probe } from './probe.ts';
 
@@ -32,6 +33,10 @@ export interface BesideOptions {
   readonly readyPath?: string;
   readonly coordinators: readonly string[];
   readonly token: () => JoinToken;
+  /** The copies this node is one of, asked for each registration; `undefined` for a program that nobody keeps. */
+  readonly copies?: () => Copies;
+  /** An operator wants so many copies. */
+  readonly onScale?: (count: number) => void;
   /** Numbers of the program for a heartbeat. */
   readonly sample: () => HeartbeatReport;
   /** Tells people. */
@@ -66,6 +71,7 @@ export class AgentBeside {
           url: options.description.url ?? nodeUrlText(this.#announced(localAddress), options.port, false),
           instance: this.#instance,
           incarnation: this.#incarnation,
+          ...(options.copies === undefined ? {} : { copies: options.copies() }),
         }),
       report: async () => ((await this.#isAnswering()) ? options.sample() : undefined),
       isAnswering: () => this.#isAnswering(),
@@ -79,6 +85,7 @@ export class AgentBeside {
     this.#agent.on('status', ({ status, reason }) =>
       options.say(`the operator wants ${options.id} ${status}${reason === undefined ? '' : ` (${reason})`}`),
     );
+    this.#agent.on('scale', ({ count }) => options.onScale?.(count));
     this.#agent.on('error', ({ code, message }) => {
       this.#isSuperseded = code === 'superseded';
       options.say(`${options.id} is out of the cluster: ${message}; the program goes on`);

@@ -8,6 +8,7 @@ class Stage {
   readonly lives: { readonly index: number; readonly end: (end: WrappedEnd) => void; stopped: string[] }[] = [];
   readonly waits: number[] = [];
   readonly said: string[] = [];
+  mostCopies = 64;
   #onLife: (() => void) | undefined;
 
   copies(count: number): Copies {
@@ -25,6 +26,7 @@ class Stage {
   }
 
   #newCopy(index: number): Copy {
+    if (index >= this.mostCopies) throw new Error('no room');
     let end: (end: WrappedEnd) => void = () => {};
     const ended = new Promise<WrappedEnd>((resolve) => (end = resolve));
     const life = { index, end, stopped: [] as string[] };
@@ -105,4 +107,57 @@ test('stopping stops every copy with the reason, and none is started any more', 
     [['SIGINT'], ['SIGINT'], ['SIGINT']],
   );
   assert.equal(stage.lives.length, 3);
+});
+
+test('scaled up, copies start under the lowest free numbers; scaled down, the newest drain and end', async () => {
+  const stage = new Stage();
+  const copies = stage.copies(2);
+  const run = copies.run();
+  await stage.untilLives(2);
+  copies.scale(4);
+  await stage.untilLives(4);
+  assert.deepEqual(
+    stage.lives.map(({ index }) => index),
+    [0, 1, 2, 3],
+  );
+  assert.equal(copies.kept, 4);
+  copies.scale(1);
+  assert.equal(copies.kept, 1);
+  assert.deepEqual(
+    stage.lives.map(({ stopped }) => stopped),
+    [[], ['scaled down'], ['scaled down'], ['scaled down']],
+  );
+  await new Promise((resolve) => setImmediate(resolve));
+  copies.scale(2);
+  await stage.untilLives(5);
+  assert.equal(stage.lives[4]!.index, 1);
+  await copies.stop('SIGTERM');
+  assert.equal(await run, 0);
+});
+
+test('a single copy that was scaled is one of several from then on: it is started again', async () => {
+  const stage = new Stage();
+  const copies = stage.copies(1);
+  const run = copies.run();
+  await stage.untilLives(1);
+  copies.scale(2);
+  await stage.untilLives(2);
+  copies.scale(1);
+  stage.lives[0]!.end({ exitCode: 7, readyMs: 100 });
+  await stage.untilLives(3);
+  await copies.stop('SIGTERM');
+  assert.equal(await run, 0);
+});
+
+test('without room for another copy the others go on', async () => {
+  const stage = new Stage();
+  stage.mostCopies = 2;
+  const copies = stage.copies(2);
+  const run = copies.run();
+  await stage.untilLives(2);
+  copies.scale(3);
+  assert.equal(copies.kept, 2);
+  assert.match(stage.said.join('\n'), /cannot start another copy: no room/);
+  await copies.stop('SIGTERM');
+  assert.equal(await run, 0);
 });

@@ -1,19 +1,23 @@
 /** Flags that describe a node, shared by `run` and `join`. */
 import { coordinatorList, type NodeDescription } from '@rollcall/agent';
-import {
-  isName,
-  parseContextPath,
-  parseCookieName,
-  parseHostPattern,
-  type StickyHint,
-  type StickyMode,
-} from '@rollcall/protocol';
+import { isName, parseContextPath, parseHostPattern, type StickyHint } from '@rollcall/protocol';
 import { type Command, Option } from 'commander';
 import { parseDuration } from '../duration.ts';
 import { CliFailure, EXIT } from '../exit.ts';
+import { joined, settingPatch } from '../settings/vocabulary.ts';
+
+/** Flags that say something about the balancer of a node. */
+export interface HintFlags {
+  readonly sessionCookie?: readonly string[];
+  readonly sessionParameter?: readonly string[];
+  readonly sticky?: string;
+  readonly failover?: string;
+  readonly stickysession?: string;
+  readonly nofailover?: boolean;
+}
 
 /** What commander gives for the flags; all of it is text still. */
-export interface NodeFlags {
+export interface NodeFlags extends HintFlags {
   readonly balancer?: string;
   readonly id?: string;
   readonly route?: string;
@@ -21,20 +25,30 @@ export interface NodeFlags {
   readonly context?: readonly string[];
   readonly group?: string;
   readonly weight?: string;
-  readonly sessionCookie?: readonly string[];
-  readonly sticky?: string;
   readonly coordinator?: readonly string[];
+  readonly publicUrl?: string;
   readonly drainSessions?: string;
   readonly ready?: string;
 }
 
-const STICKY_MODES: readonly StickyMode[] = ['insert', 'suffix', 'rewrite', 'none'];
 const MAX_LIST = 16;
 
 /** An option that may also come from the environment: `--ready-timeout` from `ROLLCALL_READY_TIMEOUT`. Flags win. */
 export function nodeOption(flags: string, description: string, variable?: string): Option {
   const option = new Option(flags, description);
   return option.env(variable ?? `ROLLCALL_${option.name().replaceAll('-', '_').toUpperCase()}`);
+}
+
+/** What a node hints of its balancer's settings; the first node's hint counts unless somebody has said otherwise. */
+export function hintOptions(): Option[] {
+  return [
+    nodeOption('--sticky <mode>', 'how sessions find their node: insert, suffix, rewrite, none (default: insert)'),
+    nodeOption('--session-cookie <name>', 'cookie that carries the session id; repeatable').argParser(collect),
+    nodeOption('--session-parameter <name>', 'path or query parameter that carries it; repeatable').argParser(collect),
+    nodeOption('--failover <where>', 'where its sessions go when it is gone: any, group, none, eager (default: any)'),
+    nodeOption('--stickysession <names>', "the same in Apache's words: COOKIE|PARAMETER, with --sticky suffix"),
+    new Option('--nofailover', "Apache's --failover none"),
+  ];
 }
 
 export function addNodeFlags(command: Command): Command {
@@ -46,8 +60,8 @@ export function addNodeFlags(command: Command): Command {
     nodeOption('--context <path>', 'a path prefix it serves (default: /); repeatable').argParser(collect),
     nodeOption('--group <name>', 'nodes that share a failure domain'),
     nodeOption('--weight <number>', 'multiplier of its share of requests, 0.001 to 100 (default: 1)'),
-    nodeOption('--sticky <mode>', `how sessions find their node: ${STICKY_MODES.join(', ')} (default: insert)`),
-    nodeOption('--session-cookie <name>', 'cookie that carries the session id; repeatable').argParser(collect),
+    ...hintOptions(),
+    nodeOption('--public-url <url>', 'where clients may reach it directly, for assign'),
     nodeOption('--ready <path>', 'path that answers below 500 when the program is ready; also asked each second'),
     nodeOption('--drain-sessions <duration>', 'at the end, let sessions end for so long first (default: 0s)'),
   ];
@@ -74,6 +88,7 @@ export function describedBy(flags: NodeFlags): NodeDescription {
     ...given('contexts', listOf('--context', flags.context, parseContextPath, 'a path like /app')),
     ...given('weight', weightOf(flags.weight)),
     ...given('sticky', sticky),
+    ...given('publicUrl', flags.publicUrl),
   };
 }
 
@@ -115,15 +130,28 @@ export function coordinatorsOf(
   throw usage(`${JSON.stringify(refused[0])} is no address of a coordinator; use one like ws://host:8400`);
 }
 
-function stickyHint(flags: NodeFlags): StickyHint | undefined {
-  const { sticky } = flags;
-  const mode = STICKY_MODES.find((name) => name === sticky);
-  if (sticky !== undefined && mode === undefined) {
-    throw usage(`--sticky ${JSON.stringify(sticky)}: write one of ${STICKY_MODES.join(', ')}`);
-  }
-  const cookies = listOf('--session-cookie', flags.sessionCookie, parseCookieName, 'the name of a cookie');
-  if (mode === undefined && cookies === undefined) return undefined;
-  return { ...given('mode', mode), ...given('cookies', cookies) };
+/** The hint that the flags of `hintOptions` make; `undefined` when none was given. */
+export function stickyHint(flags: HintFlags): StickyHint | undefined {
+  const patches = HINTS.flatMap(([flag, key, value]) => {
+    const texts = value(flags);
+    return texts === undefined ? [] : [settingPatch(key, texts, flag)];
+  });
+  const { sticky } = joined(patches);
+  // Flags set; only an operator's patch takes back, by null.
+  return sticky as StickyHint | undefined;
+}
+
+const HINTS: readonly (readonly [string, string, (flags: HintFlags) => readonly string[] | undefined])[] = [
+  ['--stickysession', 'stickysession', ({ stickysession }) => textOf(stickysession)],
+  ['--nofailover', 'nofailover', ({ nofailover }) => (nofailover ? ['on'] : undefined)],
+  ['--sticky', 'sticky', ({ sticky }) => textOf(sticky)],
+  ['--session-cookie', 'cookies', ({ sessionCookie }) => sessionCookie],
+  ['--session-parameter', 'parameters', ({ sessionParameter }) => sessionParameter],
+  ['--failover', 'failover', ({ failover }) => textOf(failover)],
+];
+
+function textOf(text: string | undefined): readonly string[] | undefined {
+  return text === undefined ? undefined : [text];
 }
 
 function weightOf(text: string | undefined): number | undefined {

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { acquireSlot, defaultSlotDirectory, type Slot } from './slot-lock.ts';
+import { acquireSlot, defaultSlotDirectory, type Slot, writableSlotDirectory } from './slot-lock.ts';
 
 function setUp(t: TestContext) {
   const directory = mkdtempSync(join(tmpdir(), 'rollcall-slots-'));
@@ -62,4 +62,16 @@ test('nothing but locks is left behind', (t) => {
 test('the state directory follows XDG for everybody but root', () => {
   const directory = defaultSlotDirectory({ XDG_STATE_HOME: '/state' });
   assert.ok(['/state/rollcall/slots', '/var/lib/rollcall/slots'].includes(directory));
+});
+
+test('slots are in a folder of their own in the temporary one when the usual place cannot be written', (t) => {
+  const { directory } = setUp(t);
+  const temporary = dirname(directory);
+  assert.equal(writableSlotDirectory(directory, temporary), directory);
+  const own = join(temporary, `rollcall-slots-${process.getuid?.()}`);
+  assert.equal(writableSlotDirectory('/dev/null/slots', temporary), own);
+  assert.equal(writableSlotDirectory('/dev/null/slots', temporary), own);
+  rmSync(own, { recursive: true });
+  symlinkSync(directory, own);
+  assert.throws(() => writableSlotDirectory('/dev/null/slots', temporary), /is somebody else's/);
 });

@@ -6,7 +6,17 @@
  * process by now, holds nothing. Files are made by `link`, so that nobody sees one half-written.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { linkSync, mkdirSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { readProcess } from './process-table.ts';
@@ -33,6 +43,25 @@ export interface Slot {
 export function defaultSlotDirectory(environment: Readonly<Record<string, string | undefined>>): string {
   if (process.getuid?.() === 0) return '/var/lib/rollcall/slots';
   return join(environment['XDG_STATE_HOME'] || join(homedir(), '.local', 'state'), 'rollcall', 'slots');
+}
+
+/**
+ * `usual`, or a folder of this user's own in `temporary` when `usual` cannot be written, as in a container whose user has
+ * no home. Throws when that is somebody else's.
+ */
+export function writableSlotDirectory(usual: string, temporary: string): string {
+  try {
+    mkdirSync(usual, { recursive: true, mode: 0o755 });
+    accessSync(usual, constants.W_OK);
+    return usual;
+  } catch {
+    const uid = process.getuid?.() ?? 0;
+    const own = join(temporary, `rollcall-slots-${uid}`);
+    mkdirSync(own, { recursive: true, mode: 0o700 });
+    const made = lstatSync(own);
+    if (made.isDirectory() && made.uid === uid) return own;
+    throw new Error(`${usual} cannot be written, and ${own} is somebody else's`);
+  }
 }
 
 /** Takes the lowest free number; `undefined` when 1,024 are held. Throws when the directory cannot be written. */

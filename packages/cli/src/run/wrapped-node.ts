@@ -9,6 +9,7 @@
  */
 import type { JoinToken, NodeDescription } from '@rollcall/agent';
 import { NODE_VARIABLE, nodeUrlText, STOP_DEADLINE_MS } from '@rollcall/agent';
+import type { Copies } from '@rollcall/protocol';
 import { AgentBeside } from './agent-beside.ts';
 import { freePort, isAccepting } from './port.ts';
 import { localAddresses } from './probe.ts';
@@ -31,6 +32,8 @@ export interface WrappedNodeOptions {
   readonly drainSessionsMs: number;
   /** Between asking the program to end and killing it, in milliseconds. */
   readonly graceMs: number;
+  readonly copies?: () => Copies;
+  readonly onScale?: (count: number) => void;
   readonly coordinators: readonly string[];
   readonly token: () => JoinToken;
   readonly environment: NodeJS.ProcessEnv;
@@ -90,11 +93,11 @@ export class WrappedNode {
     return this.#finish(program, performance.now() - readyAtMs);
   }
 
-  /** Drains the node and then ends the program; `run` resolves when all is over. A repeat changes nothing. */
-  async stop(reason: string): Promise<void> {
+  /** Drains the node, its sessions for `drainSessionsMs`, and then ends the program; `run` resolves when all is over. A repeat changes nothing. */
+  async stop(reason: string, drainSessionsMs: number = this.#options.drainSessionsMs): Promise<void> {
     if (this.#isStopping) return;
     this.#isStopping = true;
-    const { drainSessionsMs, graceMs } = this.#options;
+    const { graceMs } = this.#options;
     // An agent inside the program drains by itself when the program is asked to end, and needs the time for it.
     const ownDrainMs = this.#agent?.isSuperseded ? drainSessionsMs + STOP_DEADLINE_MS : 0;
     await this.#agent?.drain(reason, drainSessionsMs);
@@ -120,6 +123,8 @@ export class WrappedNode {
         addresses,
         ...(options.address === undefined ? {} : { announcedAddress: options.address }),
         ...(options.readyPath === undefined ? {} : { readyPath: options.readyPath }),
+        ...(options.copies === undefined ? {} : { copies: options.copies }),
+        ...(options.onScale === undefined ? {} : { onScale: options.onScale }),
         coordinators: options.coordinators,
         token: options.token,
         sample: () => load.sample(),

@@ -1,6 +1,8 @@
 /** What the supervisor tells its children, as one IPC message each, and what they tell it. */
 import type { BalancerSettingsOption } from '@rollcall/coordinator';
+import type { ContextPath } from '@rollcall/protocol';
 import type { ListenAddress } from '../address.ts';
+import type { StaticSite } from '../static/static-site.ts';
 
 export interface ControlOptions {
   readonly listen: ListenAddress;
@@ -22,6 +24,7 @@ export interface ControlOptions {
   readonly adminAllow?: readonly string[];
   readonly nodeAllow?: readonly string[];
   readonly controlHosts?: readonly string[];
+  readonly controlUrl?: string;
   readonly logLevel: string;
 }
 
@@ -35,9 +38,18 @@ export interface WorkerProcessOptions {
   readonly bodyTimeoutMs?: number;
   readonly upstreamTimeoutMs?: number;
   readonly healthPath?: string;
+  readonly stickySecretFile?: string;
+  readonly excludedPaths: readonly ContextPath[];
   readonly trustedProxies: readonly string[];
   /** Shown with a 503 on this machine. */
   readonly unavailableHint: string;
+  readonly logLevel: string;
+}
+
+export interface StaticProcessOptions {
+  readonly sites: readonly StaticSite[];
+  readonly coordinatorUrl: string;
+  readonly joinToken?: string;
   readonly logLevel: string;
 }
 

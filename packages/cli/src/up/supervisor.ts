@@ -12,9 +12,10 @@ import { FEED_PATH } from '@rollcall/protocol';
 import { addressText, type ListenAddress, localUrl } from '../address.ts';
 import { CliFailure, EXIT } from '../exit.ts';
 import { lockStateDirectory } from '../state-directory.ts';
+import type { StaticSite } from '../static/static-site.ts';
 import { bindSocket } from './bound-socket.ts';
 import { portHolder } from './port-holder.ts';
-import type { ControlOptions, WorkerProcessOptions } from './process-options.ts';
+import type { ControlOptions, StaticProcessOptions, WorkerProcessOptions } from './process-options.ts';
 import { SupervisedProcess } from './supervised-process.ts';
 
 export interface SupervisorOptions {
@@ -33,6 +34,8 @@ export interface SupervisorOptions {
     WorkerProcessOptions,
     'name' | 'feedUrl' | 'feedToken' | 'snapshotFile' | 'unavailableHint'
   >;
+  /** Directories to serve, in a process of their own. */
+  readonly staticSites: readonly StaticSite[];
   readonly say: (line: string) => void;
 }
 
@@ -45,7 +48,7 @@ export interface Supervisor {
   readonly stateDir: string;
   readonly loginUrl: string | undefined;
   pids(): { readonly supervisor: number; readonly control: number | undefined; readonly worker: number | undefined };
-  /** Ends the children in order: the worker finishes its requests first. */
+  /** Ends the children in order: static nodes leave, the worker finishes its requests, the control process ends. */
   close(): Promise<void>;
   /** Ends everything now. */
   kill(): void;
@@ -73,7 +76,11 @@ async function startChildren(options: SupervisorOptions, stateDir: string, unloc
   const controlUrl = localUrl(control);
   let loginUrl: string | undefined;
   const children: SupervisedProcess[] = [];
-  const whenReady = (name: 'control' | 'worker', message: object, handle?: SendHandle): Promise<SupervisedProcess> =>
+  const whenReady = (
+    name: 'control' | 'worker' | 'static',
+    message: object,
+    handle?: SendHandle,
+  ): Promise<SupervisedProcess> =>
     new Promise((resolve, reject) => {
       const child: SupervisedProcess = new SupervisedProcess({
         name,
@@ -114,6 +121,17 @@ async function startChildren(options: SupervisorOptions, stateDir: string, unloc
         socket.handle as unknown as SendHandle,
       ),
     ]);
+    const { staticSites } = options;
+    const { joinToken, logLevel } = options.controlOptions;
+    const staticProcess =
+      staticSites.length === 0
+        ? undefined
+        : await whenReady('static', {
+            sites: staticSites,
+            coordinatorUrl: controlUrl,
+            logLevel,
+            ...(joinToken === undefined ? {} : { joinToken }),
+          } satisfies StaticProcessOptions);
     return {
       proxyUrl,
       controlUrl,
@@ -123,6 +141,8 @@ async function startChildren(options: SupervisorOptions, stateDir: string, unloc
       },
       pids: () => ({ supervisor: process.pid, control: controlProcess.pid, worker: workerProcess.pid }),
       async close() {
+        // Nodes leave while the worker is there to acknowledge it.
+        await staticProcess?.close(CLOSE_GRACE_MS);
         await workerProcess.close(CLOSE_GRACE_MS);
         await controlProcess.close(CLOSE_GRACE_MS);
         socket.close();

@@ -361,6 +361,7 @@ describe('documents and pages', () => {
       '/v1/balancers/{name}',
       '/v1/balancers/{name}/drain',
       '/v1/balancers/{name}/enable',
+      '/v1/balancers/{name}/scale',
       '/v1/balancers/{name}/stop',
       '/v1/events',
       '/v1/explain',

@@ -18,6 +18,7 @@ import { addLogin } from './login.ts';
 import { addMetrics } from './metrics.ts';
 import { addNodes } from './nodes.ts';
 import { faultOf, problemOf, Refusal } from './refusal.ts';
+import { addScale } from './scale.ts';
 import { addStatus } from './status.ts';
 import type { Surroundings } from './surroundings.ts';
 import { addVerbs } from './verbs.ts';
@@ -63,6 +64,7 @@ export async function createAdminApp(around: Surroundings): Promise<AdminApp> {
     addNodes(typed, around);
     addBalancers(typed, around);
     addVerbs(typed, around);
+    addScale(typed, around);
     addEvents(typed, around);
     addExplain(typed, around);
     addMetrics(typed, around);

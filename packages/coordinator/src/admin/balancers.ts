@@ -67,7 +67,7 @@ function patch(
   request: FastifyRequest,
 ): BalancerWriteResult {
   const { cluster } = around;
-  const mistake = mistakeIn(body);
+  const mistake = settingsMistake(body);
   if (mistake) throw new Refusal(mistake);
   const { dryRun = false, reason: _, ...settings } = body;
   if (dryRun) {
@@ -89,7 +89,7 @@ function patch(
 }
 
 /** What the schema cannot say: names of algorithms, cookies and parameters. */
-function mistakeIn({ algorithm, sessionAlgorithm, sticky }: BalancerPatch): Fault | undefined {
+export function settingsMistake({ algorithm, sessionAlgorithm, sticky }: BalancerPatch): Fault | undefined {
   for (const name of [algorithm, sessionAlgorithm])
     if (typeof name === 'string' && !isAlgorithmName(name))
       return badField(`there is no algorithm ${name.slice(0, 64)}; there are ${Object.keys(ALGORITHMS).join(', ')}`);

@@ -168,7 +168,7 @@ function addNodeMetrics({ cluster }: Surroundings, gauge: Add, counter: Add): vo
   );
   gauge(
     'rollcall_node_sessions',
-    'Active sessions',
+    'Active sessions, as the node tells or, where it does not, as the workers count them',
     labels,
     each((node) => node.sessions),
   );

@@ -12,6 +12,7 @@ import type {
   NodePut,
   NodeResource,
   Problem,
+  ScaleBody,
   StatusBody,
   StatusResource,
   WriteResult,
@@ -50,7 +51,12 @@ const ModeWord = Type.Union([
   Type.Literal('rewrite'),
   Type.Literal('none'),
 ]);
-const FailoverWord = Type.Union([Type.Literal('any'), Type.Literal('group'), Type.Literal('none')]);
+const FailoverWord = Type.Union([
+  Type.Literal('any'),
+  Type.Literal('group'),
+  Type.Literal('none'),
+  Type.Literal('eager'),
+]);
 
 // Bodies
 
@@ -92,6 +98,30 @@ export const NodePutSchema: TUnsafe<NodePut> = body<NodePut>()(
       ttlMs: Type.Optional(Type.Integer({ minimum: 1_000, maximum: 3_600_000 })),
       load: Type.Optional(Type.Number({ minimum: 0, maximum: 1 })),
       sessions: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })),
+      publicUrl: Type.Optional(Type.String({ maxLength: 512 })),
+      sticky: Type.Optional(
+        Type.Object(
+          {
+            mode: Type.Optional(ModeWord),
+            cookies: Type.Optional(Texts),
+            parameters: Type.Optional(Texts),
+            failover: Type.Optional(FailoverWord),
+            remove: Type.Optional(Type.Boolean()),
+          },
+          closed,
+        ),
+      ),
+    },
+    closed,
+  ),
+);
+
+export const ScaleBodySchema: TUnsafe<ScaleBody> = body<ScaleBody>()(
+  Type.Object(
+    {
+      count: Type.Integer({ minimum: 1, maximum: 1_000 }),
+      reason: Type.Optional(Reason),
+      dryRun: Type.Optional(Type.Boolean()),
     },
     closed,
   ),
@@ -106,6 +136,7 @@ export const BalancerPatchSchema: TUnsafe<BalancerPatch> = body<BalancerPatch>()
       sessionIdleMs: Type.Optional(
         Type.Union([Type.Integer({ minimum: 1_000, maximum: MAX_DURATION_MS }), Type.Null()]),
       ),
+      assign: Type.Optional(Type.Union([Type.Boolean(), Type.Null()])),
       sticky: Type.Optional(
         Type.Object(
           {
@@ -211,6 +242,7 @@ export const NodeSchema: TUnsafe<NodeResource> = answer<NodeResource>()(
       Type.Object({
         sinceUnixMs: Type.Number(),
         sessionsLeft: Type.Number(),
+        oldestSessionMs: Type.Optional(Type.Number()),
         inFlight: Type.Number(),
         tunnels: Type.Number(),
         isDone: Type.Boolean(),
@@ -239,6 +271,7 @@ export const BalancerSchema: TUnsafe<BalancerResource> = answer<BalancerResource
     }),
     retries: Type.Number(),
     sessionIdleMs: Type.Number(),
+    assign: Type.Boolean(),
     origins: Type.Record(Type.String(), Type.String()),
     nodes: Type.Number(),
     nodesUp: Type.Number(),

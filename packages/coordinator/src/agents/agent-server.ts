@@ -158,6 +158,9 @@ export class AgentServer {
         });
         break;
       }
+      case 'scale':
+        this.#byNode.get(event.id)?.send({ type: 'scale', count: event.count });
+        break;
       case 'drained':
         if (event.side === 'node') this.#byNode.get(event.id)?.send({ type: 'drained' });
         break;

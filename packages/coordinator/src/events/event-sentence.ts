@@ -1,5 +1,6 @@
 import type { Event } from '@rollcall/core';
 import type { EventResource } from '@rollcall/protocol';
+import { stickyOverSentence, stickySentence } from './sticky-sentence.ts';
 
 /** An event as people and machines read it, still without number and time; `undefined` for mere numbers. */
 export type EventLine = Omit<EventResource, 'id' | 'atUnixMs'>;
@@ -32,12 +33,21 @@ export function eventLine(event: Event): EventLine | undefined {
           ? `${event.silent} of ${event.known} nodes fell silent at once: the fault is probably ours, nobody expires`
           : 'self-preservation is over: silent nodes expire again',
       };
+    case 'sticky':
+      return {
+        type: event.isOn ? 'sticky-problem' : 'sticky-fine',
+        balancer: event.finding.balancer,
+        message: event.isOn ? stickySentence(event.finding) : stickyOverSentence(event.finding),
+      };
     default:
       return { type: event.type, node: event.id, message: nodeSentence(event), ...byOf(event) };
   }
 }
 
-type NodeEvent = Exclude<Event, { type: 'load' | 'balancer' | 'forgotten' | 'settled' | 'self-preservation' }>;
+type NodeEvent = Exclude<
+  Event,
+  { type: 'load' | 'balancer' | 'forgotten' | 'settled' | 'self-preservation' | 'sticky' }
+>;
 
 function nodeSentence(event: NodeEvent): string {
   const { id } = event;
@@ -46,6 +56,8 @@ function nodeSentence(event: NodeEvent): string {
       return `node ${id} ${event.isNew ? 'registered' : event.isReturn ? 'is back' : 'registered again'}${event.needsProbe ? ', its address is being tried' : ''}`;
     case 'connection-refused':
       return `connection of node ${id} refused (${event.code}): ${event.message}`;
+    case 'scale':
+      return `the wrapper of node ${id} shall keep ${event.count} ${event.count === 1 ? 'copy' : 'copies'} of balancer ${event.balancer}`;
     case 'up':
       return `node ${id} is up, was ${event.from}`;
     case 'unreachable':

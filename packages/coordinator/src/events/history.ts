@@ -70,8 +70,7 @@ export class History {
     const line = eventLine(event);
     if (line === undefined) return;
     const { id, ...told } = this.log.add(line);
-    const level =
-      event.type === 'suspect' || event.type === 'unreachable' || event.type === 'self-preservation' ? 'warn' : 'info';
+    const level = isWarning(event) ? 'warn' : 'info';
     this.#logger[level]({ event: line.type, node: line.node, balancer: line.balancer, by: line.by }, line.message);
     const { type, ...what } = told;
     this.#audit.add({
@@ -81,4 +80,9 @@ export class History {
       ...(origin.address !== undefined && { from: origin.address }),
     });
   }
+}
+
+function isWarning(event: Event): boolean {
+  if (event.type === 'sticky') return event.isOn;
+  return event.type === 'suspect' || event.type === 'unreachable' || event.type === 'self-preservation';
 }

@@ -241,3 +241,23 @@ test('a snapshot of many nodes comes in parts of a hundred', async () => {
   );
   await socket.next('commit');
 });
+
+test('where the workers count more sessions together than each alone, all are told', async () => {
+  const started = await coordinator();
+  await addNode(started, 'n1');
+  const [one, two] = [await worker(started, 'w1', 1), await worker(started, 'w2', 2)];
+  const { nodes } = (await one.next('snapshot')) as TestMessage & { nodes: { index: number }[] };
+  const tell = (socket: TestSocket, hashes: string): void =>
+    socket.send({
+      type: 'sessions',
+      nodes: [{ id: 'n1', level: 0, partMs: 112_500, partEndsInMs: 9, seen: [[0, hashes]] }],
+    });
+  tell(one, 'AAAAAAAABBBBBBBB');
+  tell(two, 'BBBBBBBBCCCCCCCC');
+  for (const socket of [one, two])
+    assert.deepEqual((await socket.next('loads'))['loads'], [[nodes[0]!.index, -1, -1, 3]]);
+  const node = (await started.api('/v1/nodes/n1')).json<NodeResource>();
+  assert.deepEqual([node.sessions, node.sessionsFrom], [3, 'workers']);
+  const three = await worker(started, 'w3', 3);
+  assert.deepEqual((await three.next('loads'))['loads'], [[nodes[0]!.index, -1, -1, 3]]);
+});

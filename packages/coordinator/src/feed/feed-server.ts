@@ -4,8 +4,10 @@
  */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { NodeView } from '@rollcall/core';
 import type {
   Fault,
+  FeedLoad,
   FeedQuestion,
   FeedToCoordinator,
   FeedToWorker,
@@ -33,6 +35,8 @@ export interface FeedServerOptions {
 const CHANGES_MS = 50;
 /** Between two messages of loads, milliseconds. */
 const LOADS_MS = 250;
+/** Between two looks at what the workers have counted together, milliseconds. */
+const COUNTED_MS = 1_000;
 /** Changes in one message, so that no frame becomes larger than a worker accepts. */
 const MAX_CHANGES = 1_000;
 const MAX_CONNECTIONS = 1_000;
@@ -46,6 +50,11 @@ export class FeedServer {
   readonly #synced = new Map<string, FeedConnection>();
   readonly #around: FeedSurroundings;
   readonly #changedLoads = new Set<NodeId>();
+  /** Nodes whose sessions may be more now, or fewer, than a worker sees alone. */
+  readonly #recounted = new Set<NodeId>();
+  /** What the workers were told they have counted together, where that was more than one of them sees. */
+  readonly #toldCounted = new Map<NodeId, number>();
+  #countedTimer: NodeJS.Timeout | undefined;
   #changesTimer: NodeJS.Timeout | undefined;
   #loadsTimer: NodeJS.Timeout | undefined;
   #toldAtMs = Number.NEGATIVE_INFINITY;
@@ -108,6 +117,7 @@ export class FeedServer {
     this.#isClosing = true;
     clearTimeout(this.#changesTimer);
     clearTimeout(this.#loadsTimer);
+    clearTimeout(this.#countedTimer);
     if (this.#connections.size === 0) return;
     const allClosed = new Promise<void>((resolve) => {
       this.#onAllClosed = resolve;
@@ -143,6 +153,7 @@ export class FeedServer {
     earlier?.terminate();
     this.workers.join(hello);
     connection.send({ type: 'hello', epoch });
+    for (const id of this.#toldCounted.keys()) this.#loadSoon(id);
     this.#sendSnapshot(connection);
     history.note({ type: 'worker', message: `worker ${hello.worker} (pid ${hello.pid}) follows the feed` });
   }
@@ -176,6 +187,16 @@ export class FeedServer {
         this.workers.applied(worker, revision);
         this.workers.count(worker, totals);
         this.#options.cluster.apply({ type: 'observe', worker, revision, nodes });
+        this.#recountSoon(nodes);
+        break;
+      }
+      case 'sessions':
+        this.#options.cluster.apply({ type: 'sessions-seen', worker, nodes: message.nodes });
+        this.#recountSoon(message.nodes);
+        break;
+      case 'sticky': {
+        const { revision, balancers } = message;
+        this.#options.cluster.apply({ type: 'sticky-seen', worker, revision, balancers });
         break;
       }
       case 'observed': {
@@ -239,18 +260,43 @@ export class FeedServer {
 
   #tellLoads(): void {
     this.#loadsTimer = undefined;
-    const loads: [number, number, number][] = [];
+    const loads: FeedLoad[] = [];
     for (const id of this.#changedLoads) {
       const node = this.#options.cluster.registry.node(id);
       if (node && node.liveness !== 'gone' && node.liveness !== 'joining')
-        loads.push([node.index, node.load ?? -1, node.sessions ?? -1]);
+        loads.push(loadOf(node, this.#toldCounted.get(id)));
     }
     this.#changedLoads.clear();
     if (loads.length > 0) this.#broadcast({ type: 'loads', loads });
+  }
+
+  #recountSoon(nodes: readonly { readonly id: NodeId }[]): void {
+    if (this.#isClosing || nodes.length === 0) return;
+    for (const { id } of nodes) this.#recounted.add(id);
+    this.#countedTimer ??= setTimeout(() => this.#recount(), COUNTED_MS);
+  }
+
+  /** Each worker sees only its share of the sessions; where they are more together, all are told. */
+  #recount(): void {
+    this.#countedTimer = undefined;
+    const { registry } = this.#options.cluster;
+    for (const id of this.#recounted) {
+      const { ofAll, ofOne } = registry.countedSessions(id);
+      const counted = registry.node(id)?.sessions === undefined && ofAll > ofOne ? ofAll : undefined;
+      if (counted === this.#toldCounted.get(id)) continue;
+      if (counted === undefined) this.#toldCounted.delete(id);
+      else this.#toldCounted.set(id, counted);
+      this.#loadSoon(id);
+    }
+    this.#recounted.clear();
   }
 
   #broadcast(message: FeedToWorker): void {
     const text = encode(message);
     for (const connection of this.#synced.values()) connection.sendText(text);
   }
+}
+
+function loadOf({ index, load = -1, sessions = -1 }: NodeView, counted: number | undefined): FeedLoad {
+  return counted === undefined ? [index, load, sessions] : [index, load, sessions, counted];
 }

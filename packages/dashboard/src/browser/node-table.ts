@@ -116,7 +116,7 @@ class NodeRow {
     this.#liveness.className = `state ${node.liveness === 'up' ? (node.observed.isEjected ? 'bad' : 'good') : node.liveness === 'gone' ? 'bad' : 'warn'}`;
     setText(this.#factor, String(node.loadFactor));
     this.#meter.value = node.loadFactor;
-    this.#sessions.title = node.sessionsFrom === 'node' ? 'told by the node' : 'counted by the proxy';
+    this.#sessions.title = node.sessionsFrom === 'node' ? 'told by the node' : 'counted by the proxy workers';
     setText(this.#sessions, String(node.sessions));
     setText(this.#inFlight, node.tunnels > 0 ? `${node.inFlight} + ${node.tunnels} tunnels` : String(node.inFlight));
     setText(this.#requests, String(node.observed.requests));
@@ -134,6 +134,8 @@ function noteOf(node: NodeResource): string {
   const deadline = node.wanted.deadlineAtUnixMs ?? node.reported.deadlineAtUnixMs;
   const parts = [`${drain.sessionsLeft} sessions`, `${drain.inFlight} in flight`];
   if (drain.tunnels > 0) parts.push(`${drain.tunnels} tunnels`);
+  if (drain.oldestSessionMs !== undefined && drain.sessionsLeft > 0)
+    parts.push(`the oldest for ${duration(drain.oldestSessionMs)}`);
   if (deadline !== undefined) parts.push(`at most ${duration(Math.max(0, deadline - Date.now()))} more`);
   if (drain.waitingFor.length > 0) parts.push(`waiting for ${drain.waitingFor.join(', ')}`);
   return `left: ${parts.join(', ')}`;

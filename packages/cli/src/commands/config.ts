@@ -1,0 +1,55 @@
+/** `rollcall config show`: what `up` would start with, and where each value comes from. */
+import { Command } from 'commander';
+import { applyConfigFile } from '../config-file.ts';
+import { table } from '../format.ts';
+import { startSettings } from '../settings/start-settings.ts';
+import { upCommand } from './up.ts';
+
+const SOURCES: Readonly<Record<string, string>> = {
+  cli: 'flag',
+  env: 'environment',
+  config: 'file',
+  default: 'default',
+};
+
+export function configCommand(): Command {
+  return new Command('config')
+    .description('what rollcall up would start with')
+    .addCommand(
+      new Command('show')
+        .description('print the options of up, and the settings of balancers')
+        .usage("[options] [-- UP'S OPTIONS]")
+        .argument('[flags...]', 'options of up, after --')
+        .option('--origin', 'also print where each comes from')
+        .option('--json', 'machine-readable output')
+        .action(show),
+    );
+}
+
+function show(given: readonly string[], flags: { readonly origin?: boolean; readonly json?: boolean }): void {
+  const up = upCommand().exitOverride();
+  up.action(() => {});
+  up.parse(given, { from: 'user' });
+  const { path, balancers } = applyConfigFile(up);
+  const settings = startSettings(up, balancers, path);
+  const options = up.options
+    .filter(({ long }) => long !== '--config' && long !== '--json')
+    .map((option) => {
+      const value: unknown = up.getOptionValue(option.attributeName());
+      const source = SOURCES[up.getOptionValueSource(option.attributeName()) ?? 'default'] ?? 'default';
+      return { option: option.long!.slice(2), value: value ?? null, origin: source };
+    });
+  if (flags.json) {
+    process.stdout.write(`${JSON.stringify({ options, balancers: settings })}\n`);
+    return;
+  }
+  const rows = options.map(({ option, value, origin }) => [option, shown(value), ...(flags.origin ? [origin] : [])]);
+  process.stdout.write(`${table(['OPTION', 'VALUE', ...(flags.origin ? ['FROM'] : [])], rows)}\n`);
+  for (const { name, source, patch } of settings)
+    process.stdout.write(`balancer ${name}: ${JSON.stringify(patch)}${flags.origin ? ` (${source})` : ''}\n`);
+}
+
+/** A dash where nothing is set and the help tells the default. */
+function shown(value: unknown): string {
+  return value === null ? '-' : Array.isArray(value) ? value.join(',') : String(value);
+}
