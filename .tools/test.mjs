@@ -1,5 +1,6 @@
 /**
- * Runs the tests: `test.mjs` what `npm test` runs, `test.mjs long` what takes longer, `test.mjs FILE…` these files.
+ * Runs the tests: `test.mjs` what `npm test` runs, `test.mjs long` what takes longer, `test.mjs compose` what
+ * needs a container engine, `test.mjs FILE…` these files.
  * The last line of the output is the count. Exit code 0 only when none failed; with CI=true a skipped test counts as
  * failed, since CI is where nothing may be missing.
  */
@@ -7,7 +8,7 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
-import { groupOf, testFiles } from './test-files.mjs';
+import { groupOf, mayHaveCompany, testFiles } from './test-files.mjs';
 import { ROOT } from './workspace.mjs';
 
 /** A test that hangs is ended after this long. */
@@ -33,11 +34,12 @@ function wantedGroups(args) {
   const sideBySide = Math.max(1, availableParallelism() - 1);
   const grouped = (files) => [
     { files: files.filter((file) => groupOf(file) === 'unit'), concurrency: sideBySide },
-    { files: files.filter((file) => groupOf(file) !== 'unit'), concurrency: 1 },
+    { files: files.filter(mayHaveCompany), concurrency: 2 },
+    { files: files.filter((file) => groupOf(file) !== 'unit' && !mayHaveCompany(file)), concurrency: 1 },
   ];
-  const { unit, cluster, long } = testFiles(ROOT);
-  if (args.length === 0) return grouped([...unit, ...cluster]);
-  if (args.length === 1 && args[0] === 'long') return grouped(long);
+  const { unit, e2e, alone, ...apart } = testFiles(ROOT);
+  if (args.length === 0) return grouped([...unit, ...e2e, ...alone]);
+  if (args.length === 1 && Object.hasOwn(apart, args[0])) return grouped(apart[args[0]]);
   return grouped(args.map((file) => relative(ROOT, resolve(process.env.INIT_CWD ?? ROOT, file))));
 }
 

@@ -89,7 +89,7 @@ async function install() {
 }
 
 /** npm's own program when npm has started us, else the one in PATH. */
-function npmCommand(args) {
+export function npmCommand(args) {
   const program = process.env.npm_execpath;
   return program?.endsWith('npm-cli.js') ? [process.execPath, program, ...args] : ['npm', ...args];
 }

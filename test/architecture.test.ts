@@ -27,7 +27,9 @@ function readWorkspace(): Map<string, string> {
 }
 
 const workspace: Workspace = readWorkspace();
-const packages = readdirSync(join(ROOT, 'packages'));
+const packages = readdirSync(join(ROOT, 'packages'), { withFileTypes: true })
+  .filter((entry) => entry.isDirectory())
+  .map((entry) => entry.name);
 
 /** The workspace with one file more, or one file else. */
 function withFile(path: string, text: string): Workspace {

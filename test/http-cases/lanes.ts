@@ -56,6 +56,7 @@ function oneNodeRouter(port: number): Router {
       return slip.retriesLeft > 0 ? 'forward' : 'unavailable';
     },
     waitMs: () => 0,
+    onSetCookie: () => {},
     onSend: () => {
       node.live.inFlight++;
     },

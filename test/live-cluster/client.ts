@@ -41,6 +41,8 @@ const PATHS: Readonly<Record<SiteName, string>> = {
   express: '/visit',
   fastify: '/visit',
   urls: '/visit',
+  app: '/',
+  wiki: '/wiki/',
 };
 /** An answer that takes longer is none. */
 const TIMEOUT_MS = 8_000;
@@ -155,7 +157,15 @@ function send(visit: ScheduledVisit, visitor: Visitor): void {
   if (visit.kind === 'chunked' && body !== undefined) {
     request.write(body.slice(0, 3));
     setImmediate(() => request.end(body.slice(3)));
+  } else if (uploadsSlowly(visit) && body !== undefined) {
+    request.write(body.slice(0, 3));
+    setTimeout(() => request.end(body.slice(3)), visit.holdMs);
   } else request.end(body);
+}
+
+/** Programs that cannot be told to hold an answer back are kept busy by a body that takes its time. */
+function uploadsSlowly({ site, kind }: ScheduledVisit): boolean {
+  return kind === 'slow-post' && (site === 'app' || site === 'wiki');
 }
 
 function bodyOf(site: SiteName): string {
@@ -165,7 +175,8 @@ function bodyOf(site: SiteName): string {
 function pathOf(visit: ScheduledVisit, visitor: Visitor, isPost: boolean): string {
   const path = visitor.link ?? PATHS[visit.site];
   if (visit.site === 'guess') return isPost ? path : `${path}?guess=0`;
-  const hold = visit.holdMs === 0 ? '' : `${visit.kind === 'stream' ? 'stream' : 'hold'}=${visit.holdMs}`;
+  const hold =
+    visit.holdMs === 0 || uploadsSlowly(visit) ? '' : `${visit.kind === 'stream' ? 'stream' : 'hold'}=${visit.holdMs}`;
   return hold === '' ? path : `${path}${path.includes('?') ? '&' : '?'}${hold}`;
 }
 
@@ -204,6 +215,12 @@ function understood(
     return count === undefined
       ? { error: 'no count' }
       : { count: Number(count), ...(own ? { node: own, instance: own } : {}) };
+  }
+  if (site === 'app' || site === 'wiki') {
+    const [, instance, count] = /^(\S+) has seen .* (\d+) times\n$/.exec(text) ?? [];
+    return instance === undefined
+      ? { error: 'not the answer of the program' }
+      : { count: Number(count), instance, node: own ?? instance };
   }
   try {
     const answer = JSON.parse(text) as {

@@ -63,7 +63,10 @@ export function judge(
       if (last !== undefined && last.instance !== visit.instance) {
         const home = byInstance.get(last.instance ?? '');
         if (home !== undefined && home.endMs <= visit.doneMs) moved++;
-        else strayed.push(`${visit.id} of ${visit.session}: ${last.instance} then ${visit.instance}`);
+        else
+          strayed.push(
+            `${visit.id} of ${visit.session}: ${last.instance} then ${visit.instance}${beforeEnd(visit, home)}`,
+          );
         if (visit.count !== undefined && visit.count !== 1)
           failed.push(`${visit.id} of ${visit.session}: count ${visit.count} on a new node`);
       } else if (visit.count !== undefined) {
@@ -117,6 +120,12 @@ function isExcused(
     if (at !== undefined) return at.instance === life.instance && (isUnrepeatable || at.hasHead);
     return isUnrepeatable && visit.status === 502 && (visit.sentRoute === undefined || visit.sentRoute === life.node);
   });
+}
+
+/** For whoever has to find out: how long before its node's end a session was answered by another one. */
+function beforeEnd(visit: Visit, home: Life | undefined): string {
+  if (home === undefined || home.endMs === Number.POSITIVE_INFINITY) return '';
+  return `, ${(home.endMs - visit.doneMs).toFixed(1)} ms before the end of ${home.node}`;
 }
 
 /** For whoever has to find out: how long after the last kill of its site a failed request was sent. */

@@ -4,11 +4,14 @@ import { once } from 'node:events';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { basename, delimiter, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** A slow machine and a slow registry included, milliseconds. */
 const SAID_WITHIN_MS = 180_000;
+/** How long the rest of an ended program's output may take, milliseconds. */
+const REST_MS = 1_000;
 const NOT_CLONED = new Set(['node_modules', 'dist', '.git', '.rollcall-setup', 'coverage']);
 
 export class FreshClone {
@@ -34,7 +37,7 @@ export class FreshClone {
       cwd: this.directory,
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...this.#environment(), ...environment },
+      env: { ...newcomerEnvironment(this.home), ...environment },
     });
     const running = new Running(child);
     this.#started.push(running);
@@ -79,25 +82,25 @@ export class FreshClone {
     await this.endAll();
     rmSync(this.#scratch, { recursive: true, force: true });
   }
+}
 
-  /** What a newcomer's shell has, without what the npm that runs this test has added. The registry's settings stay. */
-  #environment(): NodeJS.ProcessEnv {
-    const { PATH = '', ...rest } = process.env;
-    const kept = Object.entries(rest).filter(
-      ([name]) =>
-        !/^(?:npm_|NODE_|INIT_CWD$|CI$|ROLLCALL_|HOME$|XDG_)/i.test(name) ||
-        /^npm_config_(?:registry|.*proxy|cafile)$/i.test(name),
-    );
-    return {
-      ...Object.fromEntries(kept),
-      PATH: PATH.split(delimiter)
-        .filter((folder) => !folder.includes('node_modules'))
-        .join(delimiter),
-      HOME: this.home,
-      NPM_CONFIG_USERCONFIG: process.env['npm_config_userconfig'] ?? join(homedir(), '.npmrc'),
-      NPM_CONFIG_UPDATE_NOTIFIER: 'false',
-    };
-  }
+/** What a newcomer's shell has, without what the npm that runs this test has added. The registry's settings stay. */
+export function newcomerEnvironment(home: string): NodeJS.ProcessEnv {
+  const { PATH = '', ...rest } = process.env;
+  const kept = Object.entries(rest).filter(
+    ([name]) =>
+      !/^(?:npm_|NODE_|INIT_CWD$|CI$|ROLLCALL_|HOME$|XDG_)/i.test(name) ||
+      /^npm_config_(?:registry|.*proxy|cafile)$/i.test(name),
+  );
+  return {
+    ...Object.fromEntries(kept),
+    PATH: PATH.split(delimiter)
+      .filter((folder) => !folder.includes('node_modules'))
+      .join(delimiter),
+    HOME: home,
+    NPM_CONFIG_USERCONFIG: process.env['npm_config_userconfig'] ?? join(homedir(), '.npmrc'),
+    NPM_CONFIG_UPDATE_NOTIFIER: 'false',
+  };
 }
 
 /** A program that was started, and all it has said. */
@@ -113,7 +116,12 @@ export class Running {
         this.#output += data.toString();
         child.emit('said');
       });
-    this.#exit = once(child, 'close').then(([code, signal]) => (code as number | null) ?? String(signal));
+    const closed = once(child, 'close');
+    this.#exit = once(child, 'exit').then(async ([code, signal]) => {
+      // The rest of its output; what it leaves behind may hold that open for ever.
+      await Promise.race([closed, sleep(REST_MS, undefined, { ref: false })]);
+      return (code as number | null) ?? String(signal);
+    });
   }
 
   /** Standard output and standard error, as they came. */

@@ -1,0 +1,126 @@
+/**
+ * A node that stands still keeps its users. Its event loop is blocked, or its process is suspended, while its sessions go
+ * on asking; a session is lost when another node answers it although its own was back within the lease.
+ */
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { DEFAULT_LEASE_MS } from '@rollcall/protocol';
+import type { Visit } from '../site/counter.ts';
+import { Site, until } from '../site/site.ts';
+import { Visitor } from '../site/visitor.ts';
+
+const PROGRAM = fileURLToPath(new URL('../site/programs/stalling-node.ts', import.meta.url));
+const SESSIONS = 40;
+/** Between two visits of a session. */
+const PAUSE_MS = 200;
+
+interface Stall {
+  readonly how: string;
+  readonly ms: number;
+  readonly begin: (site: Site, port: number, child: ChildProcess) => Promise<unknown>;
+}
+
+const block = (ms: number): Stall => ({
+  how: 'event loop blocked',
+  ms,
+  begin: (_, port) => fetch(`http://127.0.0.1:${port}/stall?ms=${ms}`, { method: 'POST' }),
+});
+const suspend = (ms: number): Stall => ({
+  how: 'process suspended',
+  ms,
+  begin: async (_, __, child) => {
+    child.kill('SIGSTOP');
+    void sleep(ms).then(() => child.kill('SIGCONT'));
+  },
+});
+
+interface Outcome {
+  readonly sessions: number;
+  readonly visits: number;
+  readonly failed: number;
+  /** Answered by another node although theirs came back within the lease. */
+  readonly lost: number;
+  /** Earliest answer of another node, milliseconds after the stall began; `undefined` for none. */
+  readonly movedAfterMs: number | undefined;
+}
+
+async function startNode(site: Site, id: string): Promise<{ readonly child: ChildProcess; readonly port: number }> {
+  const child = spawn(process.execPath, ['--conditions=@rollcall/source', '--import', 'tsx', PROGRAM], {
+    env: { ...process.env, ROLLCALL_URL: site.controlUrl, ROLLCALL_NODE_ID: id },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [line] = (await once(child.stdout, 'data')) as [Buffer];
+  await until(async () => (await site.node(id))?.liveness === 'up', `${id} is not up`);
+  await site.isCurrent();
+  return { child, port: (JSON.parse(line.toString()) as { port: number }).port };
+}
+
+async function play(site: Site, stall: Stall, victim: Awaited<ReturnType<typeof startNode>>): Promise<Outcome> {
+  const visitors: Visitor[] = [];
+  for (let tries = 0; visitors.length < SESSIONS; tries++) {
+    assert.ok(tries < 20 * SESSIONS, 'the victim gets no new sessions');
+    const visitor = new Visitor(site.proxyPort);
+    if ((JSON.parse((await visitor.get('/')).body) as Visit).node === 'victim') visitors.push(visitor);
+  }
+  await stall.begin(site, victim.port, victim.child);
+  const beganMs = performance.now();
+  const endMs = beganMs + stall.ms + 3_000;
+  let visits = 0;
+  let failed = 0;
+  let lost = 0;
+  let movedAfterMs: number | undefined;
+  await Promise.all(
+    visitors.map(async (visitor) => {
+      for (let count = 2, isHome = true; performance.now() < endMs; ) {
+        const answer = await visitor.get('/', { timeoutMs: 60_000 });
+        visits++;
+        const afterMs = performance.now() - beganMs;
+        if (answer.status !== 200) failed++;
+        else {
+          const visit: Visit = JSON.parse(answer.body);
+          if (visit.node !== 'victim' && isHome) {
+            isHome = false;
+            movedAfterMs = Math.min(movedAfterMs ?? Number.POSITIVE_INFINITY, afterMs);
+            if (stall.ms < DEFAULT_LEASE_MS) lost++;
+          }
+          if (isHome) assert.equal(visit.count, count++);
+        }
+        await sleep(PAUSE_MS);
+      }
+      visitor.close();
+    }),
+  );
+  return { sessions: visitors.length, visits, failed, lost, movedAfterMs };
+}
+
+test('a node that stands still for less than its lease loses no session, a longer one none before', {
+  timeout: 180_000,
+}, async (t) => {
+  const site = await Site.start(t);
+  const other = await startNode(site, 'other');
+  const victim = await startNode(site, 'victim');
+  t.after(() => {
+    for (const { child } of [other, victim]) child.kill('SIGKILL');
+  });
+  const rows: string[] = [];
+  for (const stall of [block(4_000), block(8_000), suspend(5_000), block(20_000)]) {
+    const outcome = await play(site, stall, victim);
+    const { sessions, visits, failed, lost, movedAfterMs } = outcome;
+    const moved =
+      movedAfterMs === undefined ? 'none moved' : `first moved after ${(movedAfterMs / 1_000).toFixed(1)} s`;
+    rows.push(
+      `${stall.how} ${stall.ms / 1_000} s: ${sessions} sessions, ${visits} visits, ${failed} failed, ${lost} lost, ${moved}`,
+    );
+    assert.deepEqual([failed, lost], [0, 0], rows.at(-1));
+    if (stall.ms < DEFAULT_LEASE_MS) assert.equal(movedAfterMs, undefined);
+    // A heartbeat may have come just before.
+    else assert.ok(movedAfterMs === undefined || movedAfterMs > DEFAULT_LEASE_MS - 1_500, rows.at(-1));
+    await until(async () => (await site.node('victim'))?.liveness === 'up', 'the node is not back');
+    await site.isCurrent();
+  }
+  t.diagnostic(rows.join('\n'));
+});

@@ -1,0 +1,43 @@
+/** The join token that `up` keeps for nodes in a directory of their own. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { LiveCluster } from '../live-cluster/cluster.ts';
+
+test('up --token-dir makes a join token that nodes need from then on, and keeps it over a restart', {
+  timeout: 60_000,
+}, async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'rollcall-token-dir-'));
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  const cluster = await LiveCluster.start(['--token-dir', directory]);
+  t.after(() => cluster.close());
+  const register = async (authorization: Readonly<Record<string, string>>): Promise<number> => {
+    const response = await fetch(`${cluster.controlUrl}/v1/nodes/n1`, {
+      method: 'PUT',
+      headers: { 'content-type': 'application/json', ...authorization },
+      body: JSON.stringify({ balancer: 'shop', url: 'http://127.0.0.1:9', ttlMs: 60_000 }),
+    });
+    await response.body?.cancel();
+    return response.status;
+  };
+  assert.deepEqual(readdirSync(directory), ['join-token']);
+  const token = readFileSync(join(directory, 'join-token'), 'utf8').trim();
+  const withToken = { authorization: `Bearer ${token}` };
+  assert.equal(await register({}), 401);
+  assert.ok((await register(withToken)) < 300);
+  await cluster.endUp();
+  await cluster.startUp();
+  assert.ok((await register(withToken)) < 300);
+});
+
+test('two join tokens at once are a mistake', { timeout: 60_000 }, async (t) => {
+  const cluster = await LiveCluster.start();
+  t.after(() => cluster.close());
+  process.env['ROLLCALL_JOIN_TOKEN'] = 'one';
+  t.after(() => delete process.env['ROLLCALL_JOIN_TOKEN']);
+  const { code, stderr } = await cluster.bareCli('up', '--token-dir', '/nowhere');
+  assert.equal(code, 2);
+  assert.match(stderr, /ROLLCALL_JOIN_TOKEN and --token-dir/);
+});

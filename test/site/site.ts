@@ -1,0 +1,243 @@
+/** A site made of a real `rollcall up`, and of nodes that the test itself serves or starts. Ends with the test. */
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import type { BalancerResource, NodePut, NodeResource, StatusResource, WriteResult } from '@rollcall/protocol';
+
+// The whole address, because the working directory is another one.
+const FROM_SOURCE = ['--conditions=@rollcall/source', '--import', import.meta.resolve('tsx')];
+const ROLLCALL = fileURLToPath(new URL('../live-cluster/rollcall.ts', import.meta.url));
+/** How long anything that is waited for may take, milliseconds. */
+const PATIENCE_MS = 20_000;
+
+export interface CliResult {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A node served by the test. */
+export interface OwnNode {
+  readonly id: string;
+  readonly port: number;
+  readonly server: http.Server;
+  /** Stops listening and cuts its connections: for the cluster it is dead. */
+  stop(): Promise<void>;
+}
+
+export interface SiteOptions {
+  readonly flags?: readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Working directory, where `rollcall.json` is looked for. Default: one without it. */
+  readonly directory?: string;
+}
+
+export class Site {
+  readonly directory: string;
+  readonly #options: SiteOptions;
+  readonly #children = new Set<ChildProcess>();
+  readonly #servers = new Set<http.Server>();
+  #up: ChildProcess | undefined;
+  #controlPid = 0;
+  #log = '';
+  proxyPort = 0;
+  controlUrl = '';
+
+  private constructor(options: SiteOptions) {
+    this.#options = options;
+    this.directory = mkdtempSync(join(tmpdir(), 'rollcall-site-'));
+  }
+
+  static async start(t: TestContext, options: SiteOptions = {}): Promise<Site> {
+    const site = new Site(options);
+    t.after(() => site.#close());
+    await site.#startUp('127.0.0.1:0', '127.0.0.1:0', options.flags ?? []);
+    return site;
+  }
+
+  get stateDir(): string {
+    return join(this.directory, 'state');
+  }
+
+  /** What `up` has logged so far. */
+  get log(): string {
+    return this.#log;
+  }
+
+  /** Ends `up` and starts it again on the same ports and state, with other flags where given. */
+  async restart(flags: readonly string[] = this.#options.flags ?? []): Promise<void> {
+    const up = this.#up!;
+    const exited = new Promise((resolve) => up.once('exit', resolve));
+    up.kill('SIGTERM');
+    await exited;
+    await this.#startUp(`127.0.0.1:${this.proxyPort}`, new URL(this.controlUrl).host, flags);
+  }
+
+  /** `kill -9` of the control process; resolves when its successor answers. Once for each start. */
+  async killControl(): Promise<void> {
+    process.kill(this.#controlPid, 'SIGKILL');
+    await until(async () => {
+      const answer = await fetch(`${this.controlUrl}/readyz`).catch(() => undefined);
+      return answer?.ok === true;
+    }, 'the control process does not come back');
+  }
+
+  async #startUp(proxy: string, control: string, flags: readonly string[]): Promise<void> {
+    const words = ['up', '--proxy', proxy, '--control', control, '--state-dir', this.stateDir, '--log-level', 'warn'];
+    const up = this.#spawn([...words, '--json', ...flags], this.#options.environment ?? {}, this.#options.directory);
+    this.#up = up;
+    up.stderr!.on('data', (octets: Buffer) => {
+      this.#log += octets.toString();
+    });
+    const line = await firstLine(up);
+    if (line === undefined) throw new Error(`up did not start: ${this.#log}`);
+    const ready = JSON.parse(line) as { proxyUrl: string; controlUrl: string; pids: { control: number } };
+    this.#controlPid = ready.pids.control;
+    this.proxyPort = Number(new URL(ready.proxyUrl).port);
+    this.controlUrl = ready.controlUrl;
+  }
+
+  /** Starts the command from source; ends with the test. */
+  start(words: readonly string[], environment: Readonly<Record<string, string>> = {}): ChildProcess {
+    return this.#spawn(words, { ROLLCALL_URL: this.controlUrl, ...environment }, undefined);
+  }
+
+  #spawn(words: readonly string[], environment: Readonly<Record<string, string>>, directory?: string): ChildProcess {
+    const child = spawn(process.execPath, [...FROM_SOURCE, ROLLCALL, ...words], {
+      cwd: directory ?? this.directory,
+      env: { ...process.env, ...environment },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.#children.add(child);
+    child.once('exit', () => this.#children.delete(child));
+    return child;
+  }
+
+  /** Runs a command that asks the coordinator to its end. */
+  cli(...words: readonly string[]): Promise<CliResult> {
+    return this.bareCli(...words, '--coordinator', this.controlUrl, '--state-dir', this.stateDir);
+  }
+
+  /** Runs a command to its end. */
+  bareCli(...words: readonly string[]): Promise<CliResult> {
+    return new Promise((resolve) => {
+      execFile(
+        process.execPath,
+        [...FROM_SOURCE, ROLLCALL, ...words],
+        { cwd: this.directory, timeout: PATIENCE_MS },
+        (error, stdout, stderr) => resolve({ code: error ? Number(error.code ?? 1) : 0, stdout, stderr }),
+      );
+    });
+  }
+
+  /** The same, with its one line of JSON read. Fails when the command does. */
+  async json<Body>(...words: readonly string[]): Promise<Body> {
+    const { code, stdout, stderr } = await this.cli(...words, '--json');
+    if (code !== 0) throw new Error(`rollcall ${words.join(' ')} ended with ${code}: ${stderr}`);
+    return JSON.parse(stdout) as Body;
+  }
+
+  /** A call of the admin API with the admin token. */
+  async admin<Body>(
+    method: string,
+    path: string,
+    body?: object,
+  ): Promise<{ readonly status: number; readonly body: Body }> {
+    const token = readFileSync(join(this.stateDir, 'admin-token'), 'utf8').trim();
+    const response = await fetch(this.controlUrl + path, {
+      method,
+      headers: {
+        authorization: `Bearer ${token}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    return { status: response.status, body: (await response.json()) as Body };
+  }
+
+  async node(id: string): Promise<NodeResource | undefined> {
+    const { status, body } = await this.admin<NodeResource>('GET', `/v1/nodes/${id}`);
+    return status === 200 ? body : undefined;
+  }
+
+  async balancer(name: string): Promise<BalancerResource> {
+    return (await this.admin<BalancerResource>('GET', `/v1/balancers/${name}`)).body;
+  }
+
+  /** Serves `handler` on a port of its own and adds it as a static member. Resolves when the proxy knows it. */
+  async addNode(id: string, put: Omit<NodePut, 'url'>, handler: http.RequestListener): Promise<OwnNode> {
+    const server = http.createServer(handler);
+    this.#servers.add(server);
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    await this.put(id, { ...put, url: `http://127.0.0.1:${port}` });
+    const stop = (): Promise<void> =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      });
+    return { id, port, server, stop };
+  }
+
+  async put(id: string, body: NodePut): Promise<NodeResource> {
+    const result = await this.admin<WriteResult & { detail?: string }>('PUT', `/v1/nodes/${id}`, body);
+    if (result.status !== 200) throw new Error(`${id}: ${result.body.detail}`);
+    await this.isCurrent();
+    return result.body.nodes[0]!;
+  }
+
+  /** Resolves when every worker acts upon all that the coordinator knows. */
+  async isCurrent(): Promise<void> {
+    await until(async () => {
+      const { workers } = (await this.admin<StatusResource>('GET', '/v1/status')).body;
+      return workers.length > 0 && workers.every(({ isCurrent }) => isCurrent);
+    }, 'no worker is current');
+  }
+
+  async #close(): Promise<void> {
+    for (const server of this.#servers) {
+      server.close();
+      server.closeAllConnections();
+    }
+    // Nodes first: they leave at once while somebody is there to hear it.
+    await Promise.all([...this.#children].filter((child) => child !== this.#up).map(ended));
+    if (this.#up !== undefined && this.#children.has(this.#up)) await ended(this.#up);
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}
+
+/** Ends a child in order, or by force when it takes too long. */
+function ended(child: ChildProcess): Promise<unknown> {
+  const exited = new Promise((resolve) => child.once('exit', resolve));
+  child.kill('SIGTERM');
+  const killer = setTimeout(() => child.kill('SIGKILL'), PATIENCE_MS);
+  return exited.finally(() => clearTimeout(killer));
+}
+
+/** Resolves when `isSo`; fails with `what` when it takes too long. */
+export async function until(isSo: () => boolean | Promise<boolean>, what: string): Promise<void> {
+  const endMs = performance.now() + PATIENCE_MS;
+  while (!(await isSo())) {
+    if (performance.now() > endMs) throw new Error(`after ${PATIENCE_MS} ms: ${what}`);
+    await sleep(20);
+  }
+}
+
+/** The first line a child writes to standard output; `undefined` when it ends without one. */
+function firstLine(child: ChildProcess): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    let text = '';
+    child.stdout!.on('data', (octets: Buffer) => {
+      text += octets.toString();
+      const end = text.indexOf('\n');
+      if (end >= 0) resolve(text.slice(0, end));
+    });
+    child.once('exit', () => resolve(undefined));
+  });
+}
