@@ -95,7 +95,9 @@ test('two members, with and without cookies, as under mod_proxy_balancer', { tim
   };
   await round();
   await round();
-  for (const route of ['first', 'second']) assert.equal(visitors.filter(({ home }) => home === route).length, 10);
+  // A member that has just answered slowly counts as fuller, so the halves may differ by a few.
+  const atFirst = visitors.filter(({ home }) => home === 'first').length;
+  assert.ok(atFirst >= 7 && atFirst <= 13, `${atFirst} of 20 sessions at the first member`);
   assert.deepEqual([...first.hosts, ...second.hosts], ['www.example', 'www.example'], 'ProxyPreserveHost On');
 
   const front = new Visitor(site.proxyPort, { host: 'www.example' });
