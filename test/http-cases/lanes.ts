@@ -3,7 +3,7 @@
  * nodes: `lanes.ts PROXY_PORT NODE_PORT LANES` listens on PROXY_PORT, PROXY_PORT + 1 … in front of NODE_PORT, NODE_PORT + 1 …
  */
 import { fileURLToPath } from 'node:url';
-import { parseNodeId } from '@rollcall/protocol';
+import { parseNodeId, parseRoute } from '@rollcall/protocol';
 import { Engine, type Router, type UpstreamNode } from '@rollcall/proxy';
 
 /** What cases with `timed` count upon. */
@@ -34,6 +34,7 @@ export async function openLane(nodePort: number, port = 0): Promise<ProxyLane> {
 function oneNodeRouter(port: number): Router {
   const node: UpstreamNode = {
     id: parseNodeId('node1')!,
+    route: parseRoute('node1')!,
     host: '127.0.0.1',
     port,
     isTls: false,

@@ -22,7 +22,7 @@ import type {
   WorkerAnswer,
   WorkerCounters,
 } from './feed.ts';
-import { LATENCY_BUCKETS_MS, SESSIONS_PER_SECOND, SNAPSHOT_PART_NODES } from './feed.ts';
+import { LATENCY_BUCKETS_MS, REFUSALS, SESSIONS_PER_SECOND, SNAPSHOT_PART_NODES } from './feed.ts';
 import type { Fields, Malformed, Range } from './fields.ts';
 import { COUNT, DAY_MS, malformed, readFields } from './fields.ts';
 import type { NodeId } from './ids.ts';
@@ -344,6 +344,7 @@ function readStickySample(fields: Fields): StickySample | undefined {
 }
 
 function readWorkerCounters(fields: Fields): WorkerCounters {
+  const refusals = fields.list('refusals', REFUSALS.length, readCount) ?? [];
   return {
     requests: count(fields, 'requests'),
     inFlight: count(fields, 'inFlight'),
@@ -354,7 +355,7 @@ function readWorkerCounters(fields: Fields): WorkerCounters {
     statusClasses: readStatusClasses(fields),
     retries: count(fields, 'retries'),
     failovers: count(fields, 'failovers'),
-    rejected: count(fields, 'rejected'),
+    refusals: REFUSALS.map((_, i) => refusals[i] ?? 0),
     clientAborts: count(fields, 'clientAborts'),
     unavailable: count(fields, 'unavailable'),
     unknownRoutes: count(fields, 'unknownRoutes'),

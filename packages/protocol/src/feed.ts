@@ -194,6 +194,32 @@ export interface NodeCounters {
   readonly isEjected: boolean;
 }
 
+/** Why workers turn clients away. `WorkerCounters.refusals` counts in this order. */
+export const REFUSALS = [
+  /** As many connections as there may be. */
+  'connections',
+  /** As many from one address as there may be. */
+  'connections-per-address',
+  /** No TLS handshake, or a broken one. */
+  'handshake',
+  /** A head that did not come in time. */
+  'header-timeout',
+  /** A request line or fields beyond their limits. */
+  'too-large',
+  /** What came is not a request we take. */
+  'bad-request',
+  /** A body that stopped coming, or came too slowly. */
+  'body-timeout',
+  /** A body that breaks its own framing. */
+  'bad-body',
+  /** As many requests wait for a node as may. */
+  'waiting',
+  /** An answer that the client did not take. */
+  'client-stall',
+] as const;
+
+export type Refusal = (typeof REFUSALS)[number];
+
 /** Totals of one worker since it started, except those named as present. */
 export interface WorkerCounters {
   readonly requests: number;
@@ -206,7 +232,8 @@ export interface WorkerCounters {
   readonly statusClasses: readonly [number, number, number, number, number];
   readonly retries: number;
   readonly failovers: number;
-  readonly rejected: number;
+  /** Connections and requests turned away, in the order of `REFUSALS`. */
+  readonly refusals: readonly number[];
   readonly clientAborts: number;
   /** Requests that found nobody eligible. */
   readonly unavailable: number;

@@ -6,6 +6,7 @@
 import {
   type AttemptOutcome,
   buildRouteCookie,
+  DEFAULT_PARAMETERS,
   ExcludedPaths,
   editCookies,
   editParameters,
@@ -114,6 +115,10 @@ export class ClusterRouter implements Router {
 
   waitMs(slip: RoutingSlip): number {
     return stateOf(slip).waitMs;
+  }
+
+  sessionParameters(slip: RoutingSlip): readonly string[] {
+    return stateOf(slip).context?.attached.balancer.settings.sticky.parameters ?? DEFAULT_PARAMETERS;
   }
 
   /**

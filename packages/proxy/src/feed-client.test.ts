@@ -2,7 +2,14 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { seededRng } from '@rollcall/core/testing';
-import { encode, FEED_PATH, FEED_SUBPROTOCOL, type FeedToWorker, type WorkerCounters } from '@rollcall/protocol';
+import {
+  encode,
+  FEED_PATH,
+  FEED_SUBPROTOCOL,
+  type FeedToWorker,
+  REFUSALS,
+  type WorkerCounters,
+} from '@rollcall/protocol';
 import type { WebSocket } from 'ws';
 import { cookieOf, feedNode, goneChange, TestCluster } from './cluster.fixture.ts';
 import { TestFeed } from './feed.fixture.ts';
@@ -18,7 +25,7 @@ const TOTALS: WorkerCounters = {
   statusClasses: [0, 0, 0, 0, 0],
   retries: 0,
   failovers: 0,
-  rejected: 0,
+  refusals: REFUSALS.map(() => 0),
   clientAborts: 0,
   unavailable: 0,
   unknownRoutes: 0,

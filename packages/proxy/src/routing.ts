@@ -6,7 +6,7 @@
  * All calls are synchronous and on the path of every request: no promise, no closure, no allocation that can be avoided.
  */
 import type { AttemptOutcome, LiveNumbers } from '@rollcall/core';
-import type { NodeId } from '@rollcall/protocol';
+import type { NodeId, Route } from '@rollcall/protocol';
 
 /** What routing reads of a request. The engine's parsed head satisfies it. */
 export interface RoutableHead {
@@ -35,6 +35,7 @@ export interface NodeTally {
 /** One node as the engine uses it. The object lives as long as the node and survives snapshot swaps. */
 export interface UpstreamNode {
   readonly id: NodeId;
+  readonly route: Route;
   readonly host: string;
   readonly port: number;
   readonly isTls: boolean;
@@ -137,6 +138,8 @@ export interface Router {
   onEnd(slip: RoutingSlip, outcome: AttemptOutcome, nowMs: number): void;
   /** A connect was refused or found nobody, or a probe failed: eject at once. */
   onConnectFailure(node: UpstreamNode, failure: AttemptFailure, nowMs: number): void;
+  /** Parameters of the URL that may carry this request's session id. Asked for the access log only. */
+  sessionParameters?(slip: RoutingSlip): readonly string[];
   /** Called when waiting requests should ask again. The engine sets it. */
   onChange: () => void;
   /** The node is gone: close its idle connections now, let the busy ones finish. The engine sets it. */

@@ -3,7 +3,7 @@
  * number is kept twice and a node that is gone takes its labels along.
  */
 import { Counter, Gauge, Registry } from '@platformatic/prom-client';
-import type { NodeResource } from '@rollcall/protocol';
+import { type NodeResource, REFUSALS } from '@rollcall/protocol';
 import type { AdminApp } from './admin-app.ts';
 import type { Surroundings } from './surroundings.ts';
 
@@ -121,6 +121,9 @@ function metricsOf(around: Surroundings): Registry {
     'Requests that found nobody eligible',
     [],
     total(() => workerTotals().unavailable),
+  );
+  counter('rollcall_proxy_refusals_total', 'Clients that the proxy turned away, by reason', ['reason'], () =>
+    workerTotals().refusals.map((count, i): Row => [{ reason: REFUSALS[i] ?? 'other' }, count]),
   );
   counter(
     'rollcall_received_bytes_total',

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
 import type { ExplainAnswer, NodeResource, StatusResource, WorkerCounters } from '@rollcall/protocol';
-import { FEED_PATH, FEED_SUBPROTOCOL, LATENCY_BUCKETS_MS } from '@rollcall/protocol';
+import { FEED_PATH, FEED_SUBPROTOCOL, LATENCY_BUCKETS_MS, REFUSALS } from '@rollcall/protocol';
 import { startTestCoordinator, TEST_FEED_TOKEN, type TestCoordinator } from '../testing/test-coordinator.ts';
 import { startTestNode } from '../testing/test-node.ts';
 import { type TestMessage, TestSocket } from '../testing/test-socket.ts';
@@ -48,7 +48,7 @@ const TOTALS: WorkerCounters = {
   statusClasses: [0, 6, 0, 0, 1],
   retries: 1,
   failovers: 0,
-  rejected: 0,
+  refusals: REFUSALS.map(() => 0),
   clientAborts: 0,
   unavailable: 0,
   unknownRoutes: 0,

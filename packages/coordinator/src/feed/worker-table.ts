@@ -1,6 +1,6 @@
 /** The proxy workers as pages and metrics show them: who is connected, and totals that survive a worker's restart. */
 import type { NodeId, WorkerCounters, WorkerHello, WorkerResource } from '@rollcall/protocol';
-import { LATENCY_BUCKETS_MS } from '@rollcall/protocol';
+import { LATENCY_BUCKETS_MS, REFUSALS } from '@rollcall/protocol';
 import type { Clocks } from '../clocks.ts';
 
 /** Workers remembered; beyond this those that are away give way. */
@@ -132,7 +132,7 @@ const NOTHING: WorkerCounters = {
   statusClasses: [0, 0, 0, 0, 0],
   retries: 0,
   failovers: 0,
-  rejected: 0,
+  refusals: REFUSALS.map(() => 0),
   clientAborts: 0,
   unavailable: 0,
   unknownRoutes: 0,
@@ -158,7 +158,7 @@ function sum(one: WorkerCounters, other: WorkerCounters): WorkerCounters {
     statusClasses: [a + v, b + w, c + x, d + y, e + z],
     retries: one.retries + other.retries,
     failovers: one.failovers + other.failovers,
-    rejected: one.rejected + other.rejected,
+    refusals: one.refusals.map((count, i) => count + (other.refusals[i] ?? 0)),
     clientAborts: one.clientAborts + other.clientAborts,
     unavailable: one.unavailable + other.unavailable,
     unknownRoutes: one.unknownRoutes + other.unknownRoutes,

@@ -4,10 +4,12 @@
  */
 import type net from 'node:net';
 import type tls from 'node:tls';
+import type { Refusal } from '@rollcall/protocol';
 import { connectionField, viaField } from '../http1/head-writer.ts';
 import { PartialHead } from '../http1/partial-head.ts';
 import { RequestHead } from '../http1/request-head.ts';
 import { OWN_PREFIX, type OwnAnswer } from '../routing.ts';
+import { ownEntry } from './access-entry.ts';
 import {
   type ClientPeer,
   clientAddress,
@@ -61,6 +63,8 @@ export class ClientConnection implements Deadlined {
   #hasEnded = false;
   #bytesOutSeen = 0;
   #lingerEndMs = 0;
+  /** Requests begun on it. */
+  #requests = 0;
 
   /** `accepted` is taken over: where that is possible its handle goes on under a socket that reads into the shared buffer. */
   constructor(accepted: net.Socket | tls.TLSSocket, state: EngineState) {
@@ -83,6 +87,7 @@ export class ClientConnection implements Deadlined {
     this.exchange = new Exchange(this, this.#head, state);
     this.deadlineMs = state.now() + state.limits.headerTimeoutMs;
     state.clients.add(this);
+    state.strangers.add(this);
     state.sweep.add(this);
     state.totals.connections++;
     state.totals.accepted++;
@@ -134,13 +139,13 @@ export class ClientConnection implements Deadlined {
       }
       this.#partial.clear();
       if (end - start > limits.maxFieldBytes + limits.maxLineBytes) {
-        this.#refuse(isLineTooLong(octets.subarray(start, end), limits.maxLineBytes) ? 414 : 431);
+        this.#refuse(isLineTooLong(octets.subarray(start, end), limits.maxLineBytes) ? 414 : 431, 'too-large');
         return;
       }
       const refusal = this.#head.read(octets, start, end, limits);
       if (refusal) {
         this.#state.log?.debug({ client: this.peer.address, why: refusal.why }, 'request refused');
-        this.#refuse(refusal.status);
+        this.#refuse(refusal.status, refusal.status === 414 || refusal.status === 431 ? 'too-large' : 'bad-request');
         return;
       }
       const next = this.#begin(octets, end + 4, nowMs);
@@ -161,14 +166,14 @@ export class ClientConnection implements Deadlined {
       return;
     }
     if (octets.length > limits.maxFieldBytes + limits.maxLineBytes) {
-      this.#refuse(isLineTooLong(octets, limits.maxLineBytes) ? 414 : 431);
+      this.#refuse(isLineTooLong(octets, limits.maxLineBytes) ? 414 : 431, 'too-large');
       return;
     }
     const isFirst = this.#partial.length === 0;
     this.#partial.hold(octets);
-    if (octets.length > limits.maxLineBytes && !this.#partial.hasLine()) this.#refuse(414);
+    if (octets.length > limits.maxLineBytes && !this.#partial.hasLine()) this.#refuse(414, 'too-large');
     // RFC 9112 §2.2 lets us refuse bare line ends, which others read in two ways.
-    else if (this.#partial.hasBareLineEnd() || !mayBeginRequest(octets)) this.#refuse(400);
+    else if (this.#partial.hasBareLineEnd() || !mayBeginRequest(octets)) this.#refuse(400, 'bad-request');
     else if (isFirst) this.deadlineMs = Math.min(this.deadlineMs, nowMs + limits.headerTimeoutMs);
   }
 
@@ -176,7 +181,9 @@ export class ClientConnection implements Deadlined {
   #begin(octets: Buffer, bodyStart: number, nowMs: number): number {
     this.deadlineMs = Number.POSITIVE_INFINITY;
     const head = this.#head;
-    const { healthPath, viaName } = this.#state;
+    const { healthPath, viaName, limits } = this.#state;
+    if (++this.#requests === 1) this.#state.strangers.delete(this);
+    if (this.#requests >= limits.maxRequestsPerConnection) head.keepsAlive = false;
     if (this.peer.isTrusted) head.isSecure = isSecureClient(this.peer, head);
     if (healthPath !== '' && head.target === healthPath && (head.method === 'GET' || head.method === 'HEAD')) {
       this.#answerHealth(nowMs);
@@ -190,7 +197,7 @@ export class ClientConnection implements Deadlined {
       }
     }
     if (head.via !== '' && head.via.includes(viaName)) {
-      this.#refuse(508);
+      this.#refuse(508, 'bad-request', head);
       return octets.length;
     }
     if (head.maxForwards === 0) {
@@ -224,7 +231,9 @@ export class ClientConnection implements Deadlined {
 
   #answerShort(fields: string, body: string, nowMs: number): void {
     const keepsAlive = this.#head.keepsAlive && this.#head.bodyLength === 0 && !this.#state.isClosing;
-    this.write(fields + connectionField(keepsAlive, this.#head.isHttp10) + body);
+    const text = fields + connectionField(keepsAlive, this.#head.isHttp10) + body;
+    this.write(text);
+    this.#state.onAccess?.(ownEntry(this, this.#head, Number(text.slice(9, 12)), text.length));
     this.#next(keepsAlive, nowMs);
   }
 
@@ -277,9 +286,10 @@ export class ClientConnection implements Deadlined {
     );
   }
 
-  /** Refuses what is not a request we take, and closes. */
-  #refuse(status: number): void {
-    this.#state.totals.rejected++;
+  /** Refuses what is not a request we take, and closes. `head` is what could be read of it. */
+  #refuse(status: number, refusal: Refusal, head?: RequestHead): void {
+    const bytesBefore = this.bytesOut;
+    this.#state.totals.refusals[refusal]++;
     countStatus(this.#state.totals.statusClasses, status);
     this.write(
       errorAnswer({
@@ -294,6 +304,7 @@ export class ClientConnection implements Deadlined {
         page: '',
       }),
     );
+    this.#state.onAccess?.(ownEntry(this, head, status, this.bytesOut - bytesBefore));
     this.#linger();
   }
 
@@ -456,8 +467,10 @@ export class ClientConnection implements Deadlined {
     if (exchange.isWaiting) exchange.askAgain(true);
     else if (this.#isEnding) this.#onLingerDeadline(nowMs);
     else if (!exchange.isActive) this.#onIdleDeadline();
-    else if (exchange.isClientSlow) this.cut(true);
-    else if (this.#hasEnded) this.#onHalfClosedDeadline(nowMs);
+    else if (exchange.isClientSlow) {
+      this.#state.totals.refusals['client-stall']++;
+      this.cut(true);
+    } else if (this.#hasEnded) this.#onHalfClosedDeadline(nowMs);
     else if (exchange.isClientDue) {
       if (this.socket.isPaused()) this.#startBodyTime(nowMs);
       else exchange.onBodyTimeout();
@@ -465,8 +478,11 @@ export class ClientConnection implements Deadlined {
   }
 
   #onIdleDeadline(): void {
-    if (this.#partial.length > 0) this.#refuse(408);
-    else this.#linger();
+    if (this.#partial.length > 0) this.#refuse(408, 'header-timeout');
+    else {
+      if (this.#requests === 0) this.#state.totals.refusals['header-timeout']++;
+      this.#linger();
+    }
   }
 
   /** A client that still takes what was written before is given the time for it. */
@@ -505,6 +521,8 @@ export class ClientConnection implements Deadlined {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#state.clients.delete(this);
+    this.#state.strangers.delete(this);
+    if (this.peer.scheme === 'http') this.#state.admission.leave(this.peer.address, this.peer.isTrusted);
     this.#state.sweep.remove(this);
     this.#state.totals.connections--;
     this.exchange.abort();

@@ -1,7 +1,8 @@
 /** What all connections of one engine share. */
-import type { LATENCY_BUCKETS_MS, WorkerCounters } from '@rollcall/protocol';
+import type { LATENCY_BUCKETS_MS, Refusal, WorkerCounters } from '@rollcall/protocol';
 import type { Router, UpstreamNode } from '../routing.ts';
 import type { AccessEntry } from './access-entry.ts';
+import type { Admission } from './admission.ts';
 import type { ClientConnection } from './client-connection.ts';
 import type { TrustedMatcher } from './client-identity.ts';
 import type { DeadlineSweep } from './deadline-sweep.ts';
@@ -14,8 +15,12 @@ import type { UpstreamPool } from './upstream-pool.ts';
 
 /** Totals of one engine; the mutable twin of what the feed carries. */
 export type Totals = {
-  -readonly [K in keyof Omit<WorkerCounters, 'statusClasses' | 'latencyBuckets' | 'loopDelayMs'>]: number;
-} & { readonly statusClasses: Float64Array; readonly latencyBuckets: Float64Array };
+  -readonly [K in keyof Omit<WorkerCounters, 'statusClasses' | 'latencyBuckets' | 'loopDelayMs' | 'refusals'>]: number;
+} & {
+  readonly statusClasses: Float64Array;
+  readonly latencyBuckets: Float64Array;
+  readonly refusals: Record<Refusal, number>;
+};
 
 /** As much of a logger as the engine needs; pino's fits. */
 export interface EngineLog {
@@ -29,7 +34,10 @@ export interface EngineState {
   readonly sweep: DeadlineSweep;
   readonly totals: Totals;
   readonly budget: RetryBudget;
+  readonly admission: Admission;
   readonly clients: Set<ClientConnection>;
+  /** Those that have not sent a whole request head yet, the oldest first. */
+  readonly strangers: Set<ClientConnection>;
   readonly waiting: Set<Exchange>;
   readonly pools: Map<UpstreamNode, UpstreamPool<NodeConnection>>;
   /** What plain connections read into; valid until the next read of any of them. */

@@ -2,11 +2,18 @@
 import { randomBytes } from 'node:crypto';
 import net from 'node:net';
 import { performance } from 'node:perf_hooks';
-import { LATENCY_BUCKETS_MS, type ScoreboardAnswer, type WorkerCounters } from '@rollcall/protocol';
+import {
+  LATENCY_BUCKETS_MS,
+  REFUSALS,
+  type Refusal,
+  type ScoreboardAnswer,
+  type WorkerCounters,
+} from '@rollcall/protocol';
 import type { Router, UpstreamNode } from '../routing.ts';
 import type { AccessEntry } from './access-entry.ts';
+import { Admission } from './admission.ts';
 import { ClientConnection } from './client-connection.ts';
-import { trustedMatcher } from './client-identity.ts';
+import { plainAddress, trustedMatcher } from './client-identity.ts';
 import { DeadlineSweep } from './deadline-sweep.ts';
 import type { EngineLog, EngineState } from './engine-state.ts';
 import { tryHandles } from './handle-trial.ts';
@@ -15,6 +22,8 @@ import { RetryBudget } from './retry.ts';
 
 /** What is read at once, octets. */
 const READ_BYTES = 65_536;
+/** Connections looked at for one that is idle when there is no room for another. */
+const MAX_LOOKS = 256;
 
 export interface EngineOptions {
   readonly router: Router;
@@ -51,7 +60,9 @@ export class Engine {
       sweep: new DeadlineSweep(now),
       totals: newTotals(),
       budget: new RetryBudget(),
+      admission: new Admission(limits),
       clients: new Set(),
+      strangers: new Set(),
       waiting: new Set(),
       pools: new Map(),
       readBuffer: Buffer.allocUnsafeSlow(READ_BYTES),
@@ -100,12 +111,16 @@ export class Engine {
 
   /** Takes over an accepted connection. */
   accept(socket: net.Socket): void {
-    if (this.#state.clients.size >= this.#state.limits.maxConnections || this.#state.isClosing) {
-      this.#state.totals.rejected++;
-      socket.destroy();
+    const state = this.#state;
+    const address = plainAddress(socket.remoteAddress);
+    if (state.admission.isFull) makeRoom(state);
+    const refusal = state.isClosing ? 'connections' : state.admission.enter(address, state.isTrusted(address));
+    if (refusal === undefined) {
+      new ClientConnection(socket, state);
       return;
     }
-    new ClientConnection(socket, this.#state);
+    state.totals.refusals[refusal]++;
+    socket.destroy();
   }
 
   /** Waiting requests ask again, once for all changes of a turn, and never from inside a call of the router's. */
@@ -135,13 +150,14 @@ export class Engine {
 
   /** Totals since the start, and what is present now. */
   counters(loopDelayMs: number): WorkerCounters {
-    const { statusClasses, latencyBuckets, ...totals } = this.#state.totals;
+    const { statusClasses, latencyBuckets, refusals, ...totals } = this.#state.totals;
     const [one = 0, two = 0, three = 0, four = 0, five = 0] = statusClasses;
     return {
       ...totals,
       loopDelayMs,
       statusClasses: [one, two, three, four, five],
       latencyBuckets: [...latencyBuckets],
+      refusals: REFUSALS.map((refusal) => refusals[refusal]),
     };
   }
 
@@ -192,6 +208,24 @@ export class Engine {
   }
 }
 
+/** Closes one connection for a newcomer: of those that have asked for nothing the oldest, else one between requests. */
+function makeRoom(state: EngineState): void {
+  const [stranger] = state.strangers;
+  if (stranger !== undefined) {
+    state.totals.refusals.connections++;
+    stranger.destroy();
+    return;
+  }
+  let looks = 0;
+  for (const client of state.clients) {
+    if (client.isIdle) {
+      client.destroy();
+      return;
+    }
+    if (++looks === MAX_LOOKS) return;
+  }
+}
+
 /** Pages as latin1 text, the form in which answers are written. */
 function latin1Pages(pages: ReadonlyMap<number, Uint8Array> | undefined): ReadonlyMap<number, string> {
   const texts = new Map<number, string>();
@@ -209,7 +243,7 @@ function newTotals(): EngineState['totals'] {
     bytesOut: 0,
     retries: 0,
     failovers: 0,
-    rejected: 0,
+    refusals: Object.fromEntries(REFUSALS.map((refusal) => [refusal, 0])) as Record<Refusal, number>,
     clientAborts: 0,
     unavailable: 0,
     unknownRoutes: 0,

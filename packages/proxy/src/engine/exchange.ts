@@ -5,12 +5,13 @@
  * One object per client connection, used again for each of its requests. Nothing on the way of a successful request
  * allocates a promise, a closure or a timer.
  */
-import type { AttemptOutcome } from '@rollcall/core';
+import { type AttemptOutcome, DEFAULT_PARAMETERS } from '@rollcall/core';
 import { LATENCY_BUCKETS_MS, type NodeId } from '@rollcall/protocol';
 import { interimHeadText, requestHeadText, responseHeadText, switchHeadText } from '../http1/head-writer.ts';
 import { isIdempotent, isRequestId, type RequestHead } from '../http1/request-head.ts';
 import type { ResponseEdits, ResponseHead } from '../http1/response-head.ts';
 import type { AttemptFailure, Choice, RoutingSlip, UpstreamNode } from '../routing.ts';
+import { describeRequest } from './access-entry.ts';
 import type { ClientConnection } from './client-connection.ts';
 import { countLatency, countStatus, type EngineState } from './engine-state.ts';
 import { NodeConnection } from './node-connection.ts';
@@ -158,6 +159,7 @@ export class Exchange implements ResponseEdits {
   #park(nowMs: number): void {
     const { waiting, limits, router } = this.#state;
     if (waiting.size >= limits.maxWaiting) {
+      this.#state.totals.refusals.waiting++;
       this.#act('unavailable', nowMs);
       return;
     }
@@ -266,7 +268,7 @@ export class Exchange implements ResponseEdits {
 
   /** The body breaks its own framing: the node must not see it end, the client is told and closed. */
   #refuseBody(): void {
-    this.#state.totals.rejected++;
+    this.#state.totals.refusals['bad-body']++;
     this.#dropConnection('client');
     if (this.#hasAnswered) this.#client.destroy();
     else this.#answer(400);
@@ -274,7 +276,7 @@ export class Exchange implements ResponseEdits {
 
   /** The client was too slow in sending its body. */
   onBodyTimeout(): void {
-    this.#state.totals.rejected++;
+    this.#state.totals.refusals['body-timeout']++;
     this.#dropConnection('client');
     if (this.#hasAnswered) this.#client.destroy();
     else this.#answer(408);
@@ -387,19 +389,16 @@ export class Exchange implements ResponseEdits {
   #tellAccess(status: number, nowMs: number): void {
     const { head, slip } = this;
     this.#state.onAccess?.({
+      ...describeRequest(head),
       client: this.#client.clientAddress(),
-      method: head.method,
-      host: head.host,
-      target: head.target,
-      userAgent: fieldValue(head.forwarded, 'user-agent'),
-      referer: fieldValue(head.forwarded, 'referer'),
-      isHttp10: head.isHttp10,
       status,
       bytesOut: this.#client.bytesOut - this.#bytesOutBefore,
       requestId: this.requestId,
       balancer: slip.balancer,
+      sessionParameters: this.#state.router.sessionParameters?.(slip) ?? DEFAULT_PARAMETERS,
       stickyResult: slip.stickyResult,
       node: slip.node?.id,
+      route: slip.node?.route,
       attempts: this.#attempts,
       upstreamMs: this.#upstreamMs,
       totalMs: nowMs - this.startedMs,
@@ -504,13 +503,4 @@ export class Exchange implements ResponseEdits {
     this.#client.becomeTunnel(tunnel);
     if (early.length > 0) tunnel.toClient(Buffer.from(early));
   }
-}
-
-/** Value of the first field of that lower-case name in forwarded lines; `''` when there is none. */
-function fieldValue(fields: string, name: string): string {
-  for (const line of fields.split('\r\n')) {
-    const colon = line.indexOf(':');
-    if (colon === name.length && line.slice(0, colon).toLowerCase() === name) return line.slice(colon + 1).trim();
-  }
-  return '';
 }

@@ -32,8 +32,12 @@ export interface EngineLimits {
   readonly upstreamIdleMs: number;
   /** Silence of an upgraded connection in both directions, milliseconds. Default 3,600,000. */
   readonly tunnelIdleMs: number;
-  /** Client connections at once. Default 20,000; one more is closed unread. */
+  /** Client connections at once. Default 20,000; one more takes the place of one that has asked for nothing, or is closed unread. */
   readonly maxConnections: number;
+  /** Of these from one address that is no trusted proxy. Default a quarter, 5,000; one more is closed unread. */
+  readonly maxConnectionsPerAddress: number;
+  /** Requests of one connection. Default 10,000; the last one's answer closes it, and the client comes back on a new one. */
+  readonly maxRequestsPerConnection: number;
   /** Requests that wait for a node at once. Default 1,000; one more is 503. */
   readonly maxWaiting: number;
   /** Request body kept for another attempt, octets. Default 65,536. A longer one is attempted once. */
@@ -60,6 +64,8 @@ export const DEFAULT_LIMITS: EngineLimits = {
   upstreamIdleMs: 60_000,
   tunnelIdleMs: 3_600_000,
   maxConnections: 20_000,
+  maxConnectionsPerAddress: 5_000,
+  maxRequestsPerConnection: 10_000,
   maxWaiting: 1_000,
   maxReplayBytes: 65_536,
   maxIdlePerNode: 256,
@@ -86,6 +92,8 @@ const RANGES: Readonly<Record<keyof EngineLimits, readonly [lowest: number, high
   upstreamIdleMs: [1, DAY_MS],
   tunnelIdleMs: [1, DAY_MS],
   maxConnections: [1, 1_000_000],
+  maxConnectionsPerAddress: [1, 1_000_000],
+  maxRequestsPerConnection: [1, 1_000_000_000],
   maxWaiting: [0, 1_000_000],
   maxReplayBytes: [0, 1_048_576],
   maxIdlePerNode: [0, 65_536],

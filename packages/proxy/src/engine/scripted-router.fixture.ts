@@ -1,4 +1,4 @@
-import { parseNodeId } from '@rollcall/protocol';
+import { parseNodeId, parseRoute } from '@rollcall/protocol';
 import type { AttemptFailure, Choice, RoutableHead, Router, RoutingSlip, UpstreamNode } from '../routing.ts';
 
 /** A node of the tests, at a port of this machine. */
@@ -9,6 +9,7 @@ export function upstreamNode(
 ): UpstreamNode {
   return {
     id: parseNodeId(name)!,
+    route: parseRoute(name)!,
     host: '127.0.0.1',
     port,
     isTls: false,

@@ -1,0 +1,62 @@
+/** One request as a line of the access log. Session ids do not get into it: whoever reads the log could take a session over. */
+import { editParameters } from '@rollcall/core';
+import type { AccessEntry } from '../engine/access-entry.ts';
+
+/** `combined` is Apache's, which every log reader knows; `json` has all there is to tell. */
+export const ACCESS_LOG_FORMATS = ['combined', 'json'] as const;
+export type AccessLogFormat = (typeof ACCESS_LOG_FORMATS)[number];
+
+/** What stands in place of a session id. */
+const MASK = '*';
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+
+/** The line of `entry`, finished at `unixMs`, with its line end. */
+export function accessLine(entry: AccessEntry, format: AccessLogFormat, unixMs: number): string {
+  return format === 'json' ? jsonLine(entry, unixMs) : combinedLine(entry, unixMs);
+}
+
+/** `host - - [time] "request" status bytes "referer" "user agent"`, as Apache's `combined`; times are UTC. */
+function combinedLine(entry: AccessEntry, unixMs: number): string {
+  const { client, method, isHttp10, status, bytesOut } = entry;
+  const request =
+    method === '' ? '-' : `${method} ${masked(entry.target, entry.sessionParameters)} HTTP/1.${isHttp10 ? 0 : 1}`;
+  const referer = masked(entry.referer, entry.sessionParameters);
+  return `${client} - - [${clfTime(unixMs)}] "${escaped(request)}" ${status} ${bytesOut} "${escaped(referer) || '-'}" "${escaped(entry.userAgent) || '-'}"\n`;
+}
+
+function jsonLine(entry: AccessEntry, unixMs: number): string {
+  const { sessionParameters, target, referer, attempts, stickyResult, isHttp10, bytesOut, ...rest } = entry;
+  return `${JSON.stringify({
+    time: new Date(unixMs).toISOString(),
+    ...rest,
+    target: masked(target, sessionParameters),
+    referer: masked(referer, sessionParameters),
+    protocol: `HTTP/1.${isHttp10 ? 0 : 1}`,
+    bytes: bytesOut,
+    sticky: stickyResult,
+    retries: Math.max(0, attempts - 1),
+    upstreamMs: rounded(entry.upstreamMs),
+    totalMs: rounded(entry.totalMs),
+  })}\n`;
+}
+
+function masked(target: string, names: readonly string[]): string {
+  if (!target.includes('=')) return target;
+  return editParameters(target, names, () => MASK) ?? target;
+}
+
+/** Nobody may end a line or a quoted text early, or write octets that a terminal acts upon. */
+function escaped(text: string): string {
+  return text.replace(/[^ !#-[\]-~]/g, (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`);
+}
+
+function rounded(ms: number): number {
+  return Math.round(ms * 1_000) / 1_000;
+}
+
+/** `21/Nov/2026:07:38:09 +0000`. */
+function clfTime(unixMs: number): string {
+  const date = new Date(unixMs);
+  const two = (value: number): string => String(value).padStart(2, '0');
+  return `${two(date.getUTCDate())}/${MONTHS[date.getUTCMonth()]}/${date.getUTCFullYear()}:${two(date.getUTCHours())}:${two(date.getUTCMinutes())}:${two(date.getUTCSeconds())} +0000`;
+}

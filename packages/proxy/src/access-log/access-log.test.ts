@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ownEntry } from '../engine/access-entry.ts';
+import type { ClientConnection } from '../engine/client-connection.ts';
+import { AccessLog } from './access-log.ts';
+
+const CLIENT = { peer: { address: '192.0.2.7' } } as ClientConnection;
+const ENTRY = ownEntry(CLIENT, undefined, 400, 10);
+
+function directory(t: TestContext): string {
+  const path = mkdtempSync(join(tmpdir(), 'rollcall-access-'));
+  t.after(() => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
+
+function lines(path: string): number {
+  return existsSync(path) ? readFileSync(path, 'utf8').split('\n').length - 1 : 0;
+}
+
+async function open(path: string, warnings: string[] = []): Promise<AccessLog> {
+  return await AccessLog.open({ path, format: 'combined' }, Date.now, { warn: (_, message) => warnings.push(message) });
+}
+
+test('lines are there after close, and the file is not for everybody', async (t) => {
+  const path = join(directory(t), 'access.log');
+  const log = await open(path);
+  for (let i = 0; i < 5_000; i++) log.write(ENTRY);
+  await log.close();
+  assert.equal(lines(path), 5_000);
+  assert.equal(statSync(path).mode & 0o007, 0);
+});
+
+test('lines come to the file by themselves', async (t) => {
+  const path = join(directory(t), 'access.log');
+  const log = await open(path);
+  log.write(ENTRY);
+  while (lines(path) === 0) await sleep(10);
+  await log.close();
+});
+
+test('rotation: no line is lost when the file is moved away and opened again', async (t) => {
+  const folder = directory(t);
+  const path = join(folder, 'access.log');
+  const log = await open(path);
+  for (let round = 0; round < 5; round++) {
+    for (let i = 0; i < 1_000; i++) log.write(ENTRY);
+    renameSync(path, `${path}.${round}`);
+    log.reopen();
+    while (!existsSync(path)) await sleep(1);
+  }
+  await log.close();
+  const files = [path, ...Array.from({ length: 5 }, (_, i) => `${path}.${i}`)];
+  assert.equal(
+    files.reduce((sum, file) => sum + lines(file), 0),
+    5_000,
+  );
+});
+
+test('two workers share a file, line by line', async (t) => {
+  const path = join(directory(t), 'access.log');
+  const logs = [await open(path), await open(path)];
+  for (let i = 0; i < 4_000; i++) for (const log of logs) log.write(ENTRY);
+  await Promise.all(logs.map((log) => log.close()));
+  const written = readFileSync(path, 'utf8').trimEnd().split('\n');
+  assert.equal(written.length, 8_000);
+  for (const line of written) assert.match(line, /^192\.0\.2\.7 - - \[.*\] "-" 400 10 "-" "-"$/);
+});
+
+test('a file that cannot be opened is an error at the start', async (t) => {
+  await assert.rejects(open(join(directory(t), 'missing', 'access.log')), { code: 'ENOENT' });
+});
+
+test('a disk that is full loses lines, and says so', { skip: !existsSync('/dev/full') }, async () => {
+  const warnings: string[] = [];
+  const log = await open('/dev/full', warnings);
+  log.write(ENTRY);
+  while (log.lost === 0) await sleep(10);
+  assert.deepEqual(warnings, ['lines of the access log are lost']);
+  await log.close();
+});
