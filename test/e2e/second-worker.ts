@@ -10,5 +10,5 @@ const worker = await startWorker({
   feed: { url: feedUrl, token },
   log: { debug: silent, info: silent, warn: silent },
 });
-process.stdout.write(`${JSON.stringify({ port: worker.address.port })}\n`);
+process.stdout.write(`${JSON.stringify({ port: worker.address!.port })}\n`);
 process.on('disconnect', () => process.exit(0));

@@ -5,7 +5,8 @@ import { test } from 'node:test';
 import { feedNode } from './cluster.fixture.ts';
 import { ClusterNode, newCounts } from './cluster-node.ts';
 import { ManualDelays } from './delay.fixture.ts';
-import { NodeProbes, tcpProbe } from './node-probes.ts';
+import { connectProbe, NodeProbes } from './node-probes.ts';
+import { nodeTls } from './tls/node-tls.ts';
 
 function node(id: string): ClusterNode {
   return new ClusterNode(feedNode(id), 0, newCounts(1_000, 0));
@@ -97,9 +98,10 @@ void test('the probe tells an open port from a closed one and sends nothing', as
     for await (const piece of socket!) octets.push(piece as Buffer);
     return Buffer.concat(octets).length;
   });
-  assert.equal(await tcpProbe({ host: '127.0.0.1', port }, 5_000), true);
+  const probe = connectProbe(nodeTls());
+  assert.equal(await probe({ host: '127.0.0.1', port, isTls: false }, 5_000), true);
   assert.equal(await received, 0);
   server.close();
   await once(server, 'close');
-  assert.equal(await tcpProbe({ host: '127.0.0.1', port }, 5_000), false);
+  assert.equal(await probe({ host: '127.0.0.1', port, isTls: false }, 5_000), false);
 });

@@ -1,5 +1,6 @@
 import net from 'node:net';
 import type { ClusterNode } from './cluster-node.ts';
+import type { NodeTls } from './tls/node-tls.ts';
 
 /** Longest wait for a node to accept a probe, milliseconds. */
 export const PROBE_TIMEOUT_MS = 1_000;
@@ -7,21 +8,27 @@ export const PROBE_TIMEOUT_MS = 1_000;
 const MAX_PROBES = 64;
 
 /** Tries to connect; true when the node accepts within `timeoutMs`. Never rejects. */
-export type Probe = (node: { readonly host: string; readonly port: number }, timeoutMs: number) => Promise<boolean>;
+export type Probe = (
+  node: { readonly host: string; readonly port: number; readonly isTls: boolean },
+  timeoutMs: number,
+) => Promise<boolean>;
 
-/** Connects and closes again, sending nothing. */
-export const tcpProbe: Probe = ({ host, port }, timeoutMs) =>
-  new Promise((resolve) => {
-    const socket = net.connect({ host, port });
-    const end = (isGood: boolean): void => {
-      clearTimeout(timer);
-      socket.destroy();
-      resolve(isGood);
-    };
-    const timer = setTimeout(() => end(false), timeoutMs);
-    socket.once('connect', () => end(true));
-    socket.once('error', () => end(false));
-  });
+/** Connects as a request would and closes again, sending nothing. */
+export const connectProbe =
+  (nodeTls: NodeTls): Probe =>
+  ({ host, port, isTls }, timeoutMs) =>
+    new Promise((resolve) => {
+      const socket = isTls
+        ? nodeTls.connect(host, port, () => end(true))
+        : net.connect({ host, port }, () => end(true));
+      const end = (isGood: boolean): void => {
+        clearTimeout(timer);
+        socket.destroy();
+        resolve(isGood);
+      };
+      const timer = setTimeout(() => end(false), timeoutMs);
+      socket.on('error', () => end(false));
+    });
 
 /** Runs `run` after `delayMs` and returns the way to prevent it. */
 export type Delay = (run: () => void, delayMs: number) => () => void;

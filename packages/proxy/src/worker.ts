@@ -1,8 +1,9 @@
 /** One proxy worker: wires engine, router, feed client, probes and snapshot file, in order, and closes them in reverse. */
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
 import { ExcludedPaths } from '@rollcall/core';
 import type { ContextPath } from '@rollcall/protocol';
+import { AccessLog, type AccessLogOptions } from './access-log/access-log.ts';
 import type { ClusterNode } from './cluster-node.ts';
 import { ClusterRouter } from './cluster-router.ts';
 import { ClusterView } from './cluster-view.ts';
@@ -10,11 +11,13 @@ import { Ejections } from './ejections.ts';
 import { Engine, type EngineOptions, type ListenAt } from './engine/engine.ts';
 import { explain } from './explanation.ts';
 import { FeedClient, type FeedLog } from './feed-client.ts';
-import { type Delay, NodeProbes, tcpProbe } from './node-probes.ts';
+import { connectProbe, type Delay, NodeProbes } from './node-probes.ts';
 import { sessionIds } from './session-ids.ts';
 import { isTrusted, readSnapshotFile } from './snapshot-file.ts';
 import { SnapshotSaver } from './snapshot-saver.ts';
 import { SecretWatch } from './sticky-secret/secret-watch.ts';
+import { type CertificateFiles, Certificates } from './tls/certificates.ts';
+import { type NodeTlsOptions, nodeTls } from './tls/node-tls.ts';
 
 /** How often the event loop's delay is sampled, milliseconds. */
 const LOOP_SAMPLE_MS = 20;
@@ -34,13 +37,28 @@ export interface WorkerLog extends FeedLog {
   debug(fields: object, message: string): void;
 }
 
-export interface WorkerOptions extends Omit<EngineOptions, 'router' | 'now' | 'log'> {
+/** The TLS port of a worker. */
+export interface WorkerTls {
+  readonly files: readonly CertificateFiles[];
+  /** 48 octets that all workers of a site share. */
+  readonly ticketKeys: Buffer;
+  /** Without it clients come by `accept`. */
+  readonly listen?: ListenAt;
+}
+
+export interface WorkerOptions
+  extends Omit<EngineOptions, 'router' | 'now' | 'log' | 'certificates' | 'nodeTls' | 'onAccess'> {
   /** Stable name of the worker within its coordinator, e.g. `local-0`; matches `[A-Za-z0-9_-]{1,64}`. */
   readonly name: string;
   /** Version of the program, for pages. */
   readonly version: string;
-  /** Where to accept clients. */
-  readonly listen: ListenAt;
+  /** Where to accept clients. Without it they come by `accept`. */
+  readonly listen?: ListenAt;
+  /** Where to accept clients that speak TLS, and with which certificates. */
+  readonly tls?: WorkerTls;
+  /** TLS to nodes. */
+  readonly nodeTls?: NodeTlsOptions;
+  readonly accessLog?: AccessLogOptions;
   /** The coordinator and a token of role proxy. */
   readonly feed: { readonly url: string; readonly token: string };
   /** Where the last snapshot is kept; without it a restarted worker knows nothing until the feed tells. */
@@ -53,12 +71,19 @@ export interface WorkerOptions extends Omit<EngineOptions, 'router' | 'now' | 'l
 }
 
 export interface Worker {
-  /** Where clients are accepted. */
-  readonly address: AddressInfo;
+  /** Where clients are accepted; `undefined` when they come by `accept`. */
+  readonly address: AddressInfo | undefined;
   /** True while the coordinator is connected. */
   readonly isConnected: boolean;
-  /** Stops accepting, lets requests finish for at most `graceMs`, then cuts what is left. A repeat waits for the first. */
-  close(graceMs: number): Promise<void>;
+  /** Takes over a connection that somebody else has accepted, of the plain port or the TLS port. */
+  accept(socket: Socket, isTls: boolean): void;
+  /** The access log goes on in a new file of the same name. */
+  reopenLog(): void;
+  /**
+   * Stops accepting, lets requests finish for at most `graceMs`, then cuts what is left. With a successor idle
+   * connections are closed after their next answer only. A repeat waits for the first.
+   */
+  close(graceMs: number, hasSuccessor?: boolean): Promise<void>;
 }
 
 /**
@@ -74,6 +99,9 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     snapshotFile,
     stickySecretFile,
     excludedPaths = [],
+    tls,
+    nodeTls: nodeTlsOptions,
+    accessLog: accessLogOptions,
     log,
     ...engineOptions
   } = options;
@@ -83,6 +111,9 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   const loopDelay = monitorEventLoopDelay({ resolution: LOOP_SAMPLE_MS });
   loopDelay.enable();
 
+  const tlsToNodes = nodeTls(nodeTlsOptions);
+  const certificates = tls && new Certificates({ ...tls, log, nowUnixMs: Date.now });
+  const accessLog = accessLogOptions && (await AccessLog.open(accessLogOptions, Date.now, log));
   const secretWatch = stickySecretFile === undefined ? undefined : new SecretWatch(stickySecretFile, log);
   const view = new ClusterView({ rng, seal: secretWatch?.seal });
   const ejections = new Ejections(
@@ -94,7 +125,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     () => router.onChange(),
   );
   const probes = new NodeProbes({
-    probe: tcpProbe,
+    probe: connectProbe(tlsToNodes),
     now,
     delay,
     onResult: (node, isGood) => {
@@ -112,7 +143,15 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     onUnknownRoute: () => engine.countUnknownRoute(),
     onIdle: () => feedClient.countersSoon(),
   });
-  const engine = new Engine({ ...engineOptions, router, now, log });
+  const engine = new Engine({
+    ...engineOptions,
+    router,
+    nodeTls: tlsToNodes,
+    ...(certificates && { certificates }),
+    ...(accessLog && { onAccess: (entry) => accessLog.write(entry) }),
+    now,
+    log,
+  });
   view.listener = {
     onChange: () => router.onChange(),
     onLiveness: (node) => {
@@ -163,28 +202,34 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   stopWaiting();
 
   let closing: Promise<void> | undefined;
-  const end = async (graceMs: number): Promise<void> => {
-    await engine.close(graceMs);
+  const end = async (graceMs: number, hasSuccessor: boolean): Promise<void> => {
+    await engine.close(graceMs, hasSuccessor);
     probes.close();
     feedClient.close();
     await saver?.close();
     secretWatch?.close();
+    certificates?.close();
+    await accessLog?.close();
     loopDelay.disable();
   };
   try {
-    const address = await engine.listen(listen);
+    await engine.start();
+    const address = listen && (await engine.listen(listen));
+    if (tls?.listen !== undefined) await engine.listenTls(tls.listen);
     return {
       address,
       get isConnected() {
         return feedClient.isSynced;
       },
-      close: (graceMs) => {
-        closing ??= end(graceMs);
+      accept: (socket, isTls) => (isTls ? engine.acceptTls(socket) : engine.accept(socket)),
+      reopenLog: () => accessLog?.reopen(),
+      close: (graceMs, hasSuccessor = false) => {
+        closing ??= end(graceMs, hasSuccessor);
         return closing;
       },
     };
   } catch (error) {
-    await end(0);
+    await end(0, false);
     throw error;
   }
 }

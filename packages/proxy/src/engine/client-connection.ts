@@ -343,7 +343,8 @@ export class ClientConnection implements Deadlined {
 
   #next(keepsAlive: boolean, nowMs: number): void {
     if (this.#isOver) return;
-    if (!keepsAlive || this.#state.isClosing || (this.#hasEnded && this.#pending.length === 0)) {
+    const { isClosing, hasSuccessor } = this.#state;
+    if (!keepsAlive || (isClosing && !hasSuccessor) || (this.#hasEnded && this.#pending.length === 0)) {
       this.#linger();
       return;
     }

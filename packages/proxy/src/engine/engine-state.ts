@@ -1,6 +1,7 @@
 /** What all connections of one engine share. */
 import type { LATENCY_BUCKETS_MS, Refusal, WorkerCounters } from '@rollcall/protocol';
 import type { Router, UpstreamNode } from '../routing.ts';
+import type { NodeTls } from '../tls/node-tls.ts';
 import type { AccessEntry } from './access-entry.ts';
 import type { Admission } from './admission.ts';
 import type { ClientConnection } from './client-connection.ts';
@@ -46,6 +47,7 @@ export interface EngineState {
   canRewrap: boolean;
   /** Texts can be written straight to a socket's handle. */
   direct: DirectWrites | undefined;
+  readonly nodeTls: NodeTls;
   readonly now: () => number;
   readonly log: EngineLog | undefined;
   readonly onAccess: ((entry: AccessEntry) => void) | undefined;
@@ -60,7 +62,10 @@ export interface EngineState {
   readonly unavailableHint: string;
   /** HTML of the operator's own pages by status, latin1 text standing for octets. */
   readonly errorPages: ReadonlyMap<number, string>;
+  /** No more connections are accepted, and answers say that theirs is the last. */
   isClosing: boolean;
+  /** While closing: another worker accepts, and idle connections are closed after their next answer only. */
+  hasSuccessor: boolean;
   requestNumber: number;
   /** The last client connection has gone. */
   onNoClients: () => void;

@@ -10,6 +10,9 @@ import {
   type WorkerCounters,
 } from '@rollcall/protocol';
 import type { Router, UpstreamNode } from '../routing.ts';
+import type { Certificates } from '../tls/certificates.ts';
+import { type NodeTls, nodeTls } from '../tls/node-tls.ts';
+import { TlsFront } from '../tls/tls-front.ts';
 import type { AccessEntry } from './access-entry.ts';
 import { Admission } from './admission.ts';
 import { ClientConnection } from './client-connection.ts';
@@ -38,6 +41,10 @@ export interface EngineOptions {
   readonly errorPages?: ReadonlyMap<number, Uint8Array>;
   /** Told of every request when it is over, and of an upgrade when it happens. Must not throw or block. */
   readonly onAccess?: (entry: AccessEntry) => void;
+  /** Of the TLS port; without any there is none. */
+  readonly certificates?: Certificates;
+  /** How nodes with `https` addresses are connected to. Default: verified by the authorities that Node knows. */
+  readonly nodeTls?: NodeTls;
   /** Monotonic milliseconds. Default `performance.now`. */
   readonly now?: () => number;
   readonly log?: EngineLog;
@@ -48,7 +55,9 @@ export type ListenAt = { readonly host: string; readonly port: number } | { read
 
 export class Engine {
   readonly #state: EngineState;
-  readonly #server: net.Server;
+  readonly #servers: net.Server[] = [];
+  readonly #tlsFront: TlsFront | undefined;
+  #isStarted = false;
   #isAsking = false;
 
   constructor(options: EngineOptions) {
@@ -68,6 +77,7 @@ export class Engine {
       readBuffer: Buffer.allocUnsafeSlow(READ_BYTES),
       canRewrap: false,
       direct: undefined,
+      nodeTls: options.nodeTls ?? nodeTls(),
       now,
       log: options.log,
       onAccess: options.onAccess,
@@ -78,16 +88,29 @@ export class Engine {
       unavailableHint: options.unavailableHint ?? '',
       errorPages: latin1Pages(options.errorPages),
       isClosing: false,
+      hasSuccessor: false,
       requestNumber: 0,
       onNoClients: () => {},
     };
-    this.#server = net.createServer({ allowHalfOpen: true }, (socket) => this.accept(socket));
+    if (options.certificates !== undefined) {
+      this.#tlsFront = new TlsFront({
+        certificates: options.certificates,
+        handshakeTimeoutMs: limits.headerTimeoutMs,
+        onSecure: (socket) => new ClientConnection(socket, this.#state),
+        onRefused: (error) => {
+          this.#state.totals.refusals.handshake++;
+          options.log?.debug({ reason: error.message }, 'no TLS connection with a client');
+        },
+      });
+    }
     options.router.onChange = () => this.#onChange();
     options.router.onNodeGone = (node) => this.#onNodeGone(node);
   }
 
-  /** Opens the port. Rejects with the system's error when that is not possible. */
-  async listen(at: ListenAt): Promise<net.AddressInfo> {
+  /** Makes it ready to accept; `listen` does so by itself. */
+  async start(): Promise<void> {
+    if (this.#isStarted) return;
+    this.#isStarted = true;
     const { canRewrap, direct } = await tryHandles();
     if (!canRewrap || direct === undefined)
       this.#state.log?.warn(
@@ -97,30 +120,64 @@ export class Engine {
     this.#state.canRewrap = canRewrap;
     this.#state.direct = direct;
     this.#state.sweep.start();
+  }
+
+  /** Opens the port for clients that speak plain HTTP. Rejects with the system's error when that is not possible. */
+  async listen(at: ListenAt): Promise<net.AddressInfo> {
+    return await this.#listen(at, (socket) => this.accept(socket));
+  }
+
+  /** Opens the port for clients that speak TLS. */
+  async listenTls(at: ListenAt): Promise<net.AddressInfo> {
+    return await this.#listen(at, (socket) => this.acceptTls(socket));
+  }
+
+  async #listen(at: ListenAt, accept: (socket: net.Socket) => void): Promise<net.AddressInfo> {
+    await this.start();
+    const server = net.createServer({ allowHalfOpen: true }, accept);
     return await new Promise((resolve, reject) => {
-      this.#server.once('error', reject);
+      server.once('error', reject);
       const onListening = (): void => {
-        this.#server.off('error', reject);
-        this.#server.on('error', (error) => this.#state.log?.warn({ err: error }, 'the proxy port reports an error'));
-        resolve(this.#server.address() as net.AddressInfo);
+        server.off('error', reject);
+        server.on('error', (error) => this.#state.log?.warn({ err: error }, 'the proxy port reports an error'));
+        this.#servers.push(server);
+        resolve(server.address() as net.AddressInfo);
       };
-      if ('handle' in at) this.#server.listen(at.handle, onListening);
-      else this.#server.listen({ host: at.host, port: at.port, backlog: 4_096 }, onListening);
+      if ('handle' in at) server.listen(at.handle, onListening);
+      else server.listen({ host: at.host, port: at.port, backlog: 4_096 }, onListening);
     });
   }
 
   /** Takes over an accepted connection. */
   accept(socket: net.Socket): void {
+    if (this.#admit(socket) !== undefined) new ClientConnection(socket, this.#state);
+  }
+
+  /** The same for one of the TLS port: it becomes a client once its handshake is done. */
+  acceptTls(socket: net.Socket): void {
+    const address = this.#admit(socket);
+    if (address === undefined) return;
+    const { admission, isTrusted } = this.#state;
+    socket.once('close', () => admission.leave(address, isTrusted(address)));
+    if (this.#tlsFront === undefined) socket.destroy();
+    else this.#tlsFront.take(socket);
+  }
+
+  /** The address of a connection that may stay; closes the others. */
+  #admit(socket: net.Socket): string | undefined {
     const state = this.#state;
     const address = plainAddress(socket.remoteAddress);
     if (state.admission.isFull) makeRoom(state);
     const refusal = state.isClosing ? 'connections' : state.admission.enter(address, state.isTrusted(address));
-    if (refusal === undefined) {
-      new ClientConnection(socket, state);
-      return;
-    }
+    if (refusal === undefined) return address;
     state.totals.refusals[refusal]++;
     socket.destroy();
+    return undefined;
+  }
+
+  /** Connections that count against the limits, with those whose handshake is under way. */
+  get admitted(): number {
+    return this.#state.admission.total;
   }
 
   /** Waiting requests ask again, once for all changes of a turn, and never from inside a call of the router's. */
@@ -186,12 +243,18 @@ export class Engine {
     return { type: 'scoreboard', connections };
   }
 
-  /** Stops accepting, lets requests and upgraded connections finish for at most `graceMs`, then cuts what is left. */
-  async close(graceMs: number): Promise<void> {
+  /**
+   * Stops accepting, lets requests and upgraded connections finish for at most `graceMs`, then cuts what is left.
+   *
+   * Idle connections are closed at once. With a successor, which accepts meanwhile, each is closed after its next
+   * answer, which says so, because a close that meets a request on its way would fail it.
+   */
+  async close(graceMs: number, hasSuccessor = false): Promise<void> {
     const state = this.#state;
     state.isClosing = true;
-    this.#server.close();
-    for (const client of state.clients) if (client.isIdle) client.destroy();
+    state.hasSuccessor = hasSuccessor;
+    for (const server of this.#servers) server.close();
+    if (!hasSuccessor) for (const client of state.clients) if (client.isIdle) client.destroy();
     if (state.clients.size > 0 && graceMs > 0) {
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, graceMs);

@@ -3,7 +3,6 @@
  * octet or end from the node closes it (RFC 9112 §9.2: what nobody asked for is not a response).
  */
 import net from 'node:net';
-import tls from 'node:tls';
 import { ChunkedDecoder } from '../http1/chunked.ts';
 import { PartialHead } from '../http1/partial-head.ts';
 import { ResponseHead } from '../http1/response-head.ts';
@@ -58,7 +57,7 @@ export class NodeConnection implements Deadlined, PooledConnection {
       if (this.#exchange) this.touch();
     };
     this.socket = node.isTls
-      ? tls.connect({ host, port, ...(net.isIP(host) ? {} : { servername: host }) }, onConnect)
+      ? state.nodeTls.connect(host, port, onConnect)
       : net.connect({ host, port, noDelay: true, allowHalfOpen: true, onread: this.#onread() }, onConnect);
     if (node.isTls) this.socket.setNoDelay(true);
     this.deadlineMs = state.now() + state.limits.connectTimeoutMs;
@@ -67,7 +66,11 @@ export class NodeConnection implements Deadlined, PooledConnection {
     this.socket.on('end', () => this.#onEnd());
     this.writer = new TextWriter(this.socket, node.isTls ? undefined : state.direct, () => this.#onDrained());
     this.socket.on('drain', () => this.#onDrained());
-    this.socket.on('error', (error: NodeJS.ErrnoException) => this.#fail(failureOf(error, this.isConnected)));
+    this.socket.on('error', (error: NodeJS.ErrnoException) => {
+      if (node.isTls && !this.isConnected)
+        state.log?.warn({ node: node.id, reason: error.message }, 'no TLS connection to a node');
+      this.#fail(failureOf(error, this.isConnected));
+    });
     this.socket.on('close', () => this.#onClose());
   }
 

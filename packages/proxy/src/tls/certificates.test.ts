@@ -1,0 +1,157 @@
+import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import tls from 'node:tls';
+import { REFUSALS } from '@rollcall/protocol';
+import { startLane } from '../engine/lane.fixture.ts';
+import { connectRawClient } from '../engine/raw-client.fixture.ts';
+import type { RawNodeConnection } from '../engine/raw-node.fixture.ts';
+import { makeAuthority } from './authority.fixture.ts';
+import { type CertificateFiles, Certificates } from './certificates.ts';
+
+function certificates(t: TestContext, files: readonly CertificateFiles[], said: string[] = []): Certificates {
+  const log = {
+    info: (_: object, message: string) => said.push(message),
+    warn: (fields: object, message: string) => said.push(`${message}: ${(fields as { reason?: string }).reason}`),
+  };
+  const made = new Certificates({ files, ticketKeys: Buffer.alloc(48, 7), log, nowUnixMs: Date.now, lookMs: 20 });
+  t.after(() => made.close());
+  return made;
+}
+
+test('files that cannot be used are named, with what is wrong', (t) => {
+  const authority = makeAuthority(t);
+  const one = authority.issue('one', ['one.example']);
+  const two = authority.issue('two', ['two.example']);
+  const cannot = (files: CertificateFiles, why: RegExp): void => {
+    assert.throws(() => certificates(t, [files]), why);
+  };
+  cannot({ cert: join(authority.directory, 'none.crt'), key: one.key }, /^Error: cannot read .*none\.crt: ENOENT$/);
+  cannot({ cert: one.key, key: one.key }, /one\.key holds no certificate in PEM form$/);
+  cannot(
+    { cert: one.cert, key: two.key },
+    /^Error: the key in .*two\.key does not belong to the certificate in .*one\.crt$/,
+  );
+});
+
+async function greet(connection: RawNodeConnection): Promise<void> {
+  for (let count = 1; ; count++) {
+    await connection.heads(count);
+    connection.write('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello');
+  }
+}
+
+/** An engine with a TLS port, and a way to ask it. */
+async function startTlsLane(t: TestContext, made: Certificates) {
+  const lane = await startLane([greet], { certificates: made });
+  t.after(() => lane.close());
+  const { port } = await lane.engine.listenTls({ host: '127.0.0.1', port: 0 });
+  const connect = async (options: tls.ConnectionOptions): Promise<tls.TLSSocket> => {
+    const socket = tls.connect({ host: '127.0.0.1', port, ...options });
+    t.after(() => socket.destroy());
+    await once(socket, 'secureConnect');
+    return socket;
+  };
+  return { ...lane, tlsPort: port, connectTls: connect };
+}
+
+/** Sends one request and waits for the node's answer. */
+async function ask(socket: tls.TLSSocket, host: string): Promise<string> {
+  let text = '';
+  const isWhole = new Promise<void>((resolve) => {
+    socket.on('data', (octets: Buffer) => {
+      text += octets.toString();
+      if (text.endsWith('hello')) resolve();
+    });
+  });
+  socket.write(`GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+  await isWhole;
+  socket.removeAllListeners('data');
+  return text;
+}
+
+test('a client is answered by the certificate for the name it asks for', async (t) => {
+  const authority = makeAuthority(t);
+  const made = certificates(t, [
+    authority.issue('first', ['first.example']),
+    authority.issue('wild', ['*.shop.example', 'shop.example']),
+  ]);
+  const { connectTls, router } = await startTlsLane(t, made);
+  const named = async (servername: string): Promise<string> => {
+    const socket = await connectTls({ servername, ca: authority.ca, checkServerIdentity: () => undefined });
+    return String(socket.getPeerX509Certificate()!.subject);
+  };
+  assert.equal(await named('first.example'), 'CN=first.example');
+  assert.equal(await named('eu.SHOP.example'), 'CN=*.shop.example');
+  assert.equal(await named('shop.example'), 'CN=*.shop.example');
+  assert.equal(await named('a.b.shop.example'), 'CN=first.example');
+  assert.equal(await named('other.example'), 'CN=first.example');
+
+  const socket = await connectTls({ servername: 'shop.example', ca: authority.ca });
+  assert.match(await ask(socket, 'shop.example'), /^HTTP\/1\.1 200 /);
+  assert.equal(router.heads[0]?.isSecure, true);
+  assert.equal(socket.alpnProtocol, false);
+  const withoutName = await connectTls({ ca: authority.ca, checkServerIdentity: () => undefined });
+  assert.equal(withoutName.getPeerX509Certificate()!.subject, 'CN=first.example');
+});
+
+test('new certificates are used without dropping connections, a half-replaced pair is not', async (t) => {
+  const authority = makeAuthority(t);
+  const files = authority.issue('site', ['shop.example']);
+  const said: string[] = [];
+  const made = certificates(t, [files], said);
+  const { connectTls, engine } = await startTlsLane(t, made);
+  const options = { servername: 'shop.example', ca: authority.ca };
+  const before = await connectTls(options);
+  await ask(before, 'shop.example');
+  const serialBefore = before.getPeerX509Certificate()!.serialNumber;
+
+  const renewed = authority.issue('renewed', ['shop.example']);
+  writeFileSync(files.cert, readFileSync(renewed.cert));
+  made.readAgain();
+  assert.match(said.join('\n'), /stay as they were: the key in .* does not belong/);
+  copyFileSync(renewed.key, files.key);
+  const changed = new Promise<void>((resolve) => {
+    const { onChange } = made;
+    made.onChange = () => {
+      onChange();
+      resolve();
+    };
+  });
+  await changed;
+
+  const serial = new X509Certificate(readFileSync(renewed.cert)).serialNumber;
+  assert.notEqual(serial, serialBefore);
+  assert.equal((await connectTls(options)).getPeerX509Certificate()!.serialNumber, serial);
+  const nameless = await connectTls({ ca: authority.ca, checkServerIdentity: () => undefined });
+  assert.equal(nameless.getPeerX509Certificate()!.serialNumber, serial);
+  assert.match(await ask(before, 'shop.example'), /200/, 'the old connection goes on');
+  assert.equal(
+    engine.counters(0).refusals.every((count) => count === 0),
+    true,
+  );
+});
+
+test('what does not shake hands is closed and counted, and leaves no count behind', async (t) => {
+  const authority = makeAuthority(t);
+  const made = certificates(t, [authority.issue('site', ['shop.example'])]);
+  const { connectTls, engine, tlsPort } = await startTlsLane(t, made);
+  const plain = await connectRawClient(tlsPort);
+  plain.write('GET / HTTP/1.1\r\nHost: shop.example\r\n\r\n');
+  assert.doesNotMatch(await plain.ended(), /HTTP/);
+  await assert.rejects(
+    connectTls({ servername: 'shop.example', ca: authority.ca, maxVersion: 'TLSv1.1', minVersion: 'TLSv1' }),
+  );
+  assert.equal(engine.counters(0).refusals[REFUSALS.indexOf('handshake')], 2);
+
+  const good = await connectTls({ servername: 'shop.example', ca: authority.ca });
+  await ask(good, 'shop.example');
+  assert.equal(engine.counters(0).connections, 1);
+  assert.equal(engine.admitted, 1);
+  good.destroy();
+  while (engine.admitted > 0) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(engine.counters(0).connections, 0);
+});

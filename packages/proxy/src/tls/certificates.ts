@@ -1,0 +1,158 @@
+/** The certificates of the TLS port: which one answers for which server name, and new ones without a restart. */
+import { createHash, X509Certificate } from 'node:crypto';
+import { readFileSync, type Stats, unwatchFile, watchFile } from 'node:fs';
+import tls from 'node:tls';
+
+/** A certificate chain and its key, both PEM files. */
+export interface CertificateFiles {
+  readonly cert: string;
+  readonly key: string;
+}
+
+export interface CertificatesLog {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+}
+
+/** How often the files are looked at, milliseconds. */
+const LOOK_MS = 2_000;
+/** A certificate that ends sooner than this is told of, milliseconds. */
+const SOON_MS = 14 * 86_400_000;
+
+/** One certificate, read and checked. */
+interface Loaded {
+  readonly names: readonly string[];
+  readonly options: tls.SecureContextOptions;
+  readonly context: tls.SecureContext;
+  readonly fingerprint: string;
+}
+
+export interface CertificatesOptions {
+  /** The first one answers clients that name no server, or one that none is for. */
+  readonly files: readonly CertificateFiles[];
+  /** Session tickets are sealed with these 48 octets: workers that share them resume each other's sessions. */
+  readonly ticketKeys: Buffer;
+  readonly log: CertificatesLog;
+  readonly nowUnixMs: () => number;
+  /** Default 2,000. */
+  readonly lookMs?: number;
+}
+
+export class Certificates {
+  /** Called when other certificates are in use. */
+  onChange: () => void = () => {};
+  readonly #options: CertificatesOptions;
+  #loaded: readonly Loaded[] = [];
+  #byName = new Map<string, tls.SecureContext>();
+  readonly #onLook = (now: Stats, before: Stats): void => {
+    if (now.mtimeMs !== before.mtimeMs || now.ino !== before.ino) this.readAgain();
+  };
+
+  /** Throws an error that names the file and what is wrong with it when one cannot be used. */
+  constructor(options: CertificatesOptions) {
+    this.#options = options;
+    this.#use(options.files.map((files) => this.#load(files)));
+    for (const path of this.#paths())
+      watchFile(path, { persistent: false, interval: options.lookMs ?? LOOK_MS }, this.#onLook);
+  }
+
+  /** What answers for `serverName`: an exact name, then a wildcard for its domain, then the first certificate. */
+  contextFor(serverName: string): tls.SecureContext {
+    const name = serverName.toLowerCase();
+    const dot = name.indexOf('.');
+    return (
+      this.#byName.get(name) ??
+      (dot < 0 ? undefined : this.#byName.get(`*${name.slice(dot)}`)) ??
+      this.#loaded[0]!.context
+    );
+  }
+
+  /** What answers clients that name no server. */
+  get first(): tls.SecureContextOptions {
+    return this.#loaded[0]!.options;
+  }
+
+  /** Reads all files again. When one cannot be used everything stays as it is: certificate and key are seldom replaced at once. */
+  readAgain(): void {
+    const { log, files } = this.#options;
+    try {
+      const loaded = files.map((one) => this.#load(one));
+      const isNew = loaded.some(({ fingerprint }, i) => fingerprint !== this.#loaded[i]?.fingerprint);
+      if (!isNew) return;
+      this.#use(loaded);
+      this.onChange();
+      log.info({ names: loaded.flatMap(({ names }) => names) }, 'the certificates were read again');
+    } catch (error) {
+      log.warn({ reason: (error as Error).message }, 'the certificates stay as they were');
+    }
+  }
+
+  close(): void {
+    for (const path of this.#paths()) unwatchFile(path, this.#onLook);
+  }
+
+  #paths(): readonly string[] {
+    return this.#options.files.flatMap(({ cert, key }) => [cert, key]);
+  }
+
+  #use(loaded: readonly Loaded[]): void {
+    const byName = new Map<string, tls.SecureContext>();
+    for (const { names, context } of loaded) for (const name of names) if (!byName.has(name)) byName.set(name, context);
+    this.#loaded = loaded;
+    this.#byName = byName;
+  }
+
+  #load({ cert: certPath, key: keyPath }: CertificateFiles): Loaded {
+    const { ticketKeys, log, nowUnixMs } = this.#options;
+    const cert = readPem(certPath);
+    const key = readPem(keyPath);
+    const leaf = parsed(cert, certPath);
+    const options = { cert, key, ticketKeys, minVersion: 'TLSv1.2', honorCipherOrder: true } as const;
+    const context = secureContext(options, certPath, keyPath);
+    const leftMs = Date.parse(leaf.validTo) - nowUnixMs();
+    if (leftMs < SOON_MS)
+      log.warn(
+        { path: certPath, validTo: leaf.validTo },
+        leftMs < 0 ? 'a certificate has ended' : 'a certificate ends soon',
+      );
+    const fingerprint = createHash('sha256').update(cert).update(key).digest('base64');
+    return { names: namesOf(leaf), options, context, fingerprint };
+  }
+}
+
+function readPem(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new Error(`cannot read ${path}: ${(error as NodeJS.ErrnoException).code ?? (error as Error).message}`);
+  }
+}
+
+function parsed(pem: string, path: string): X509Certificate {
+  try {
+    return new X509Certificate(pem);
+  } catch {
+    throw new Error(`${path} holds no certificate in PEM form`);
+  }
+}
+
+function secureContext(options: tls.SecureContextOptions, certPath: string, keyPath: string): tls.SecureContext {
+  try {
+    return tls.createSecureContext(options);
+  } catch (error) {
+    const why = (error as NodeJS.ErrnoException).code === 'ERR_OSSL_X509_KEY_VALUES_MISMATCH';
+    throw new Error(
+      why
+        ? `the key in ${keyPath} does not belong to the certificate in ${certPath}`
+        : `${certPath} with ${keyPath}: ${(error as Error).message}`,
+    );
+  }
+}
+
+/** Names a certificate is for, lower case: those of `subjectAltName` (RFC 6125 §6.4.4), else the common name. */
+function namesOf(certificate: X509Certificate): readonly string[] {
+  const alternative = [...(certificate.subjectAltName ?? '').matchAll(/DNS:([^,\s]+)/g)].map(([, name]) => name!);
+  const common = /^CN=(\S+)$/m.exec(certificate.subject)?.[1];
+  const names = alternative.length > 0 ? alternative : common === undefined ? [] : [common];
+  return names.map((name) => name.toLowerCase());
+}

@@ -1,0 +1,69 @@
+/** TLS to nodes: their certificate is verified, by the system's authorities or by those of the operator. */
+import { readFileSync } from 'node:fs';
+import net from 'node:net';
+import tls from 'node:tls';
+
+export interface NodeTlsOptions {
+  /** PEM file of the authorities that sign nodes, or of a node's own certificate. Default: those Node knows. */
+  readonly caFile?: string;
+  /** The name that nodes' certificates are for. Default: the host of the node's address. */
+  readonly serverName?: string;
+}
+
+/** Throws an error that names the file when it cannot be used. */
+export function nodeTls({ caFile, serverName }: NodeTlsOptions = {}): NodeTls {
+  if (caFile === undefined) return new NodeTls(tls.createSecureContext({ minVersion: 'TLSv1.2' }), serverName);
+  try {
+    const ca = readFileSync(caFile, 'utf8');
+    if (!ca.includes('-----BEGIN CERTIFICATE-----')) throw new Error('it holds no certificate in PEM form');
+    return new NodeTls(tls.createSecureContext({ ca, minVersion: 'TLSv1.2' }), serverName);
+  } catch (error) {
+    throw new Error(`cannot use ${caFile}: ${(error as Error).message}`);
+  }
+}
+
+export class NodeTls {
+  readonly #secureContext: tls.SecureContext;
+  readonly #serverName: string | undefined;
+  /** The last session of each address: the next connection need not begin anew (RFC 8446 §2.2). */
+  readonly #sessions = new Map<string, Buffer>();
+
+  constructor(secureContext: tls.SecureContext, serverName: string | undefined) {
+    this.#secureContext = secureContext;
+    this.#serverName = serverName;
+  }
+
+  /** Begins to connect; `onConnect` once the node has proved who it is. Else the socket ends with an error. */
+  connect(host: string, port: number, onConnect: () => void): tls.TLSSocket {
+    const address = `${host}:${port}`;
+    const session = this.#sessions.get(address);
+    const servername = this.#serverName ?? (net.isIP(host) === 0 ? host : undefined);
+    const socket = tls.connect(
+      {
+        host,
+        port,
+        secureContext: this.#secureContext,
+        ALPNProtocols: ['http/1.1'],
+        ...(servername === undefined ? {} : { servername }),
+        ...(session === undefined ? {} : { session }),
+      },
+      onConnect,
+    );
+    socket.on('session', (made) => {
+      this.#sessions.delete(address);
+      this.#sessions.set(address, made);
+      if (this.#sessions.size > MAX_SESSIONS) this.#forgetOldest();
+    });
+    return socket;
+  }
+
+  #forgetOldest(): void {
+    for (const address of this.#sessions.keys()) {
+      this.#sessions.delete(address);
+      return;
+    }
+  }
+}
+
+/** Addresses whose sessions are kept. */
+const MAX_SESSIONS = 4_096;
