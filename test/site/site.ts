@@ -79,6 +79,10 @@ export class Site {
     await this.#startUp(`127.0.0.1:${this.proxyPort}`, new URL(this.controlUrl).host, flags);
   }
 
+  signalUp(signal: NodeJS.Signals): void {
+    this.#up!.kill(signal);
+  }
+
   /** `kill -9` of the control process; resolves when its successor answers. Once for each start. */
   async killControl(): Promise<void> {
     process.kill(this.#controlPid, 'SIGKILL');

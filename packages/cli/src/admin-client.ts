@@ -38,8 +38,13 @@ export class AdminClient {
     return this.#call<Body>('GET', path, undefined);
   }
 
-  send<Body>(method: 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, body: object): Promise<Body> {
-    return this.#call<Body>(method, path, body);
+  send<Body>(
+    method: 'POST' | 'PUT' | 'PATCH' | 'DELETE',
+    path: string,
+    body: object,
+    timeoutMs: number = TIMEOUT_MS,
+  ): Promise<Body> {
+    return this.#call<Body>(method, path, body, timeoutMs);
   }
 
   /** Server-sent events as they come, until the server ends or `signal` aborts. */
@@ -58,12 +63,17 @@ export class AdminClient {
     }
   }
 
-  async #call<Body>(method: string, path: string, body: object | undefined): Promise<Body> {
+  async #call<Body>(
+    method: string,
+    path: string,
+    body: object | undefined,
+    timeoutMs: number = TIMEOUT_MS,
+  ): Promise<Body> {
     const response = await this.#fetch(path, {
       method,
       headers: this.#headers({ accept: 'application/json', ...(body ? { 'content-type': 'application/json' } : {}) }),
       ...(body ? { body: JSON.stringify(body) } : {}),
-      signal: AbortSignal.timeout(TIMEOUT_MS),
+      signal: AbortSignal.timeout(timeoutMs),
     });
     if (!response.ok) throw await failureOf(response);
     return (response.status === 204 ? undefined : await response.json()) as Body;
@@ -74,7 +84,7 @@ export class AdminClient {
       return await fetch(this.base + path, init);
     } catch (error) {
       if ((error as Error).name === 'TimeoutError')
-        throw new CliFailure(`${this.base} did not answer within ${TIMEOUT_MS / 1_000} s`, EXIT.timedOut);
+        throw new CliFailure(`${this.base} did not answer in time`, EXIT.timedOut);
       if ((error as Error).name === 'AbortError') throw error;
       throw new CliFailure(`${this.base} is gone: ${causeOf(error)}`, EXIT.unreachable);
     }

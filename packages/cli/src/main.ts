@@ -10,6 +10,7 @@ import { joinCommand } from './commands/join.ts';
 import { addCommand, removeCommand } from './commands/members.ts';
 import { nodesCommand } from './commands/nodes.ts';
 import { redirectCommand, weightCommand } from './commands/overrides.ts';
+import { reloadCommand } from './commands/reload.ts';
 import { runCommand } from './commands/run.ts';
 import { scaleCommand } from './commands/scale.ts';
 import { statusCommand } from './commands/status.ts';
@@ -56,6 +57,7 @@ function rollcall(): Command {
     redirectCommand(),
     balancerCommand(),
     configCommand(),
+    reloadCommand(),
     healthCommand(),
   ];
   for (const command of commands) program.addCommand(command);

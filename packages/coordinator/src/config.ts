@@ -71,6 +71,8 @@ export interface CoordinatorOptions {
   readonly controlHosts?: readonly string[];
   /** Where browsers reach the control port, for login links, e.g. `https://rollcall.example.net`. Default: where it listens. */
   readonly controlUrl?: string;
+  /** Has the settings read again; resolves with what has changed, rejects with why nothing has. Default: that cannot be. */
+  readonly reload?: () => Promise<string>;
   readonly clocks?: Clocks;
   readonly log: Logger;
 }
@@ -78,7 +80,7 @@ export interface CoordinatorOptions {
 /** The options with all defaults filled in. */
 export type Config = Required<Omit<CoordinatorOptions, Optional>> & Pick<CoordinatorOptions, Optional>;
 
-type Optional = 'agentsListen' | 'advertise' | 'controlUrl' | 'joinToken' | 'adminToken' | 'feedToken';
+type Optional = 'agentsListen' | 'advertise' | 'controlUrl' | 'joinToken' | 'adminToken' | 'feedToken' | 'reload';
 
 const LOOPBACK = ['127.0.0.0/8', '::1'] as const;
 

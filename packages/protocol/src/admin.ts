@@ -188,6 +188,12 @@ export interface WriteResult {
   readonly message: string;
 }
 
+/** Answer to `POST /v1/reload`. */
+export interface ReloadResult {
+  /** What has changed, in one line. */
+  readonly message: string;
+}
+
 /** Body of `POST /v1/balancers/:name/scale`. */
 export interface ScaleBody {
   /** Nodes of the balancer in all, 1–1,000. */

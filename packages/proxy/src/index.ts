@@ -5,6 +5,6 @@ export { Engine, type EngineOptions, type ListenAt } from './engine/engine.ts';
 export { checkedLimits, DEFAULT_LIMITS, type EngineLimits } from './engine/limits.ts';
 export type { AttemptFailure, Choice, RoutableHead, Router, RoutingSlip, UpstreamNode } from './routing.ts';
 export { readStickySecrets } from './sticky-secret/secret-file.ts';
-export { type CertificateFiles, Certificates } from './tls/certificates.ts';
+export { type CertificateFiles, Certificates, checkCertificates } from './tls/certificates.ts';
 export { type NodeTlsOptions, nodeTls } from './tls/node-tls.ts';
 export { startWorker, type Worker, type WorkerLog, type WorkerOptions } from './worker.ts';

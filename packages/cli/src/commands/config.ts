@@ -3,7 +3,7 @@ import { Command } from 'commander';
 import { applyConfigFile } from '../config-file.ts';
 import { table } from '../format.ts';
 import { startSettings } from '../settings/start-settings.ts';
-import { upCommand } from './up.ts';
+import { parsedUp } from './up.ts';
 
 const SOURCES: Readonly<Record<string, string>> = {
   cli: 'flag',
@@ -27,9 +27,7 @@ export function configCommand(): Command {
 }
 
 function show(given: readonly string[], flags: { readonly origin?: boolean; readonly json?: boolean }): void {
-  const up = upCommand().exitOverride();
-  up.action(() => {});
-  up.parse(given, { from: 'user' });
+  const up = parsedUp(given);
   const { path, balancers } = applyConfigFile(up);
   const settings = startSettings(up, balancers, path);
   const options = up.options

@@ -10,8 +10,9 @@ import { DEFAULT_CONTROL_PORT, DEFAULT_PROXY_PORT } from '@rollcall/protocol';
 import { Command } from 'commander';
 import { AdminClient } from '../admin-client.ts';
 import { CliFailure, EXIT } from '../exit.ts';
-import type { Supervisor } from '../up/supervisor.ts';
-import { superviseFrom, untilSignalled } from './up.ts';
+import { supervisorOptions } from '../settings/up-settings.ts';
+import { Supervisor } from '../up/supervisor.ts';
+import { untilSignalled } from './up.ts';
 
 const NODES = 3;
 /** How long the demo waits for its nodes. */
@@ -36,15 +37,17 @@ async function demo(logLevel: string): Promise<void> {
     `starting a coordinator, a proxy and ${NODES} nodes${taken.length > 0 ? ` (port ${taken.join(', port ')})` : ''}\n`,
   );
   const stateDir = mkdtempSync(join(tmpdir(), 'rollcall-demo-'));
-  const supervisor = await superviseFrom(
-    {
-      proxy: `${HOST}:${proxyPort}`,
-      control: `${HOST}:${controlPort}`,
-      store: 'memory',
-      stateDir,
-      logLevel,
-    },
-    [],
+  const supervisor = await Supervisor.start(
+    supervisorOptions(
+      {
+        proxy: `${HOST}:${proxyPort}`,
+        control: `${HOST}:${controlPort}`,
+        store: 'memory',
+        stateDir,
+        logLevel,
+      },
+      [],
+    ),
   );
   const nodes: ChildProcess[] = [];
   const close = async (): Promise<void> => {

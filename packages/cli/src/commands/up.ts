@@ -1,54 +1,22 @@
-import { statSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { isatty } from 'node:tty';
 import { ONE_SIGNAL_MS } from '@rollcall/agent';
-import type { BalancerSettingsOption } from '@rollcall/coordinator';
-import { type ContextPath, DEFAULT_CONTROL_PORT, DEFAULT_PROXY_PORT, parseContextPath } from '@rollcall/protocol';
-import { readStickySecrets } from '@rollcall/proxy';
+import { DEFAULT_CONTROL_PORT, DEFAULT_PROXY_PORT } from '@rollcall/protocol';
+import { ACCESS_LOG_FORMATS } from '@rollcall/proxy';
 import { Command, Option } from 'commander';
-import { parseListenAddress } from '../address.ts';
 import { applyConfigFile } from '../config-file.ts';
-import { parseDuration } from '../duration.ts';
-import { CliFailure, EXIT } from '../exit.ts';
-import { secretFrom } from '../secret.ts';
+import { EXIT } from '../exit.ts';
+import { limitsHelp } from '../settings/limits.ts';
 import { settingOptions, startSettings } from '../settings/start-settings.ts';
-import { defaultStateDirectory } from '../state-directory.ts';
-import type { StaticSite } from '../static/static-site.ts';
-import { keptJoinToken } from '../token-directory.ts';
-import { type Supervisor, startSupervisor } from '../up/supervisor.ts';
-import { VERSION } from '../version.ts';
-
-/** Flags of `up` as commander gives them. */
-export interface UpFlags {
-  readonly proxy: string;
-  readonly control: string;
-  readonly agents?: string;
-  readonly advertise?: string;
-  readonly store?: string;
-  readonly stateDir?: string;
-  readonly tokenDir?: string;
-  readonly headerTimeout?: string;
-  readonly bodyTimeout?: string;
-  readonly upstreamTimeout?: string;
-  readonly healthPath?: string;
-  readonly stickySecretFile?: string;
-  readonly exclude?: readonly string[];
-  readonly static?: readonly string[];
-  readonly trustedProxy?: readonly string[];
-  readonly nodeAllow?: readonly string[];
-  readonly adminAllow?: readonly string[];
-  readonly controlHost?: readonly string[];
-  readonly controlUrl?: string;
-  readonly heartbeat?: string;
-  readonly logLevel: string;
-  readonly config?: string;
-  readonly json?: boolean;
-}
+import { supervisorOptions, type UpFlags } from '../settings/up-settings.ts';
+import { Supervisor, type SupervisorOptions } from '../up/supervisor.ts';
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'];
 
 const HELP = `
 Each option may also come from ROLLCALL_… in the environment (--proxy: ROLLCALL_PROXY) or from rollcall.json ("proxy": "…").
 Settings of one balancer go under "balancers" there: { "balancers": { "shop": { "retries": 1, "sticky": { "mode": "suffix" } } } }.
+${limitsHelp()}
+
 Secrets come from the environment only: ROLLCALL_JOIN_TOKEN, ROLLCALL_ADMIN_TOKEN, or ROLLCALL_…_TOKEN_FILE naming a file.
 
   rollcall up
@@ -73,6 +41,23 @@ export function upCommand(): Command {
     .addOption(option('--store <store>', 'memory, file:PATH or redis://… (default: a file in the state directory)'))
     .addOption(option('--state-dir <directory>', 'tokens, audit and last cluster (default: by user and control port)'))
     .addOption(option('--token-dir <directory>', 'keep a join token for nodes here, made at the first start'))
+    .addOption(option('--workers <n>', 'proxy processes, 1 to 64, or auto: one for each core (default: 1)'))
+    .addOption(option('--grace <duration>', 'how long replaced workers may finish what they have (default: 60s)'))
+    .addOption(option('--tls <address>', 'where clients connect with TLS'))
+    .addOption(option('--tls-cert <file...>', 'certificate chains (PEM); the first answers for names that none is for'))
+    .addOption(option('--tls-key <file...>', 'their keys, in the same order'))
+    .addOption(option('--upstream-ca <file>', 'who signs the certificates of https nodes (default: whom Node trusts)'))
+    .addOption(
+      option('--upstream-name <name>', 'the name these certificates are for (default: the host of their address)'),
+    )
+    .addOption(
+      option('--access-log <file>', 'a line for each request: a file, - for standard output, or off (default: off)'),
+    )
+    .addOption(
+      option('--access-log-format <format>', 'form of its lines').choices(ACCESS_LOG_FORMATS).default('combined'),
+    )
+    .addOption(option('--error-page <status=file...>', 'pages for browsers in place of ours, like 503=sorry.html'))
+    .addOption(option('--limit <name=value...>', 'other bounds than the defaults, see below'))
     .addOption(option('--header-timeout <duration>', 'for a whole request head (default: 10s)'))
     .addOption(option('--body-timeout <duration>', 'silence within a request body (default: 30s)'))
     .addOption(option('--upstream-timeout <duration>', 'time until a node begins to answer (default: 30s)'))
@@ -98,24 +83,38 @@ export function upCommand(): Command {
     .addOption(new Option('--json', 'say where things are as one line of JSON'))
     .addHelpText('after', HELP);
   for (const setting of settingOptions()) command.addOption(setting);
-  return command.action(async () => {
-    const { path, balancers } = applyConfigFile(command);
-    await up(command.opts<UpFlags>(), startSettings(command, balancers, path));
-  });
+  return command.action(() =>
+    up(readOptions(command, command.parent?.args.slice(1) ?? []), command.opts<UpFlags>().json === true),
+  );
 }
 
-async function up(flags: UpFlags, balancers: readonly BalancerSettingsOption[]): Promise<void> {
-  const supervisor = await superviseFrom(flags, balancers);
+/** What the options of `command` come to, with the settings file as it is now. `words` are those it was given. */
+function readOptions(command: Command, words: readonly string[]): SupervisorOptions {
+  const { path, balancers } = applyConfigFile(command);
+  const options = supervisorOptions(command.opts<UpFlags>(), startSettings(command, balancers, path));
+  return { ...options, readAgain: () => readOptions(parsedUp(words), words) };
+}
+
+/** `up` with these words, not run. */
+export function parsedUp(words: readonly string[]): Command {
+  return upCommand()
+    .exitOverride()
+    .action(() => {})
+    .parse(words, { from: 'user' });
+}
+async function up(options: SupervisorOptions, isJson: boolean): Promise<void> {
+  const supervisor = await Supervisor.start(options);
   // Before anybody is told that we serve, and may end us.
   const ended = untilSignalled(supervisor);
-  const { proxyUrl, controlUrl, stateDir, loginUrl } = supervisor;
-  if (flags.json)
+  heedOtherSignals(supervisor);
+  const { proxyUrl, tlsUrl, controlUrl, stateDir, loginUrl } = supervisor;
+  if (isJson)
     process.stdout.write(
-      `${JSON.stringify({ type: 'ready', proxyUrl, controlUrl, stateDir, loginUrl, pids: supervisor.pids() })}\n`,
+      `${JSON.stringify({ type: 'ready', proxyUrl, tlsUrl, controlUrl, stateDir, loginUrl, pids: supervisor.pids() })}\n`,
     );
   else {
     process.stdout.write(
-      `site              ${proxyUrl}\n` +
+      `site              ${tlsUrl === undefined ? proxyUrl : `${tlsUrl}  and  ${proxyUrl}`}\n` +
         `balancer-manager  ${loginUrl ?? `${controlUrl}/balancer-manager`}\n` +
         `add a program     rollcall run ${controlUrl.endsWith(`:${DEFAULT_CONTROL_PORT}`) ? '' : `--coordinator ${controlUrl} `}-- YOUR PROGRAM {port}\n`,
     );
@@ -123,44 +122,21 @@ async function up(flags: UpFlags, balancers: readonly BalancerSettingsOption[]):
   await ended;
 }
 
-/** Starts a supervisor as the flags say. Throws a usage failure for flags that make no sense. */
-export function superviseFrom(flags: UpFlags, balancers: readonly BalancerSettingsOption[]): Promise<Supervisor> {
-  const heartbeatMs = durationFlag('--heartbeat', flags.heartbeat);
-  const joinToken = joinTokenFor(flags);
-  const adminToken = secretFrom('ROLLCALL_ADMIN_TOKEN', process.env);
-  return startSupervisor({
-    proxy: parseListenAddress(flags.proxy, '--proxy', '0.0.0.0'),
-    control: parseListenAddress(flags.control, '--control', '127.0.0.1'),
-    stateDirFor: (port) => flags.stateDir ?? defaultStateDirectory(port, process.env),
-    store: storeFlag(flags.store),
-    controlOptions: {
-      version: VERSION,
-      logLevel: flags.logLevel,
-      balancers,
-      ...(flags.agents === undefined ? {} : { agentsListen: parseListenAddress(flags.agents, '--agents', '0.0.0.0') }),
-      ...(flags.advertise === undefined ? {} : { advertise: flags.advertise }),
-      ...(joinToken === undefined ? {} : { joinToken }),
-      ...(adminToken === undefined ? {} : { adminToken }),
-      ...(heartbeatMs === undefined ? {} : { heartbeatMs, suspectMs: heartbeatMs * 3, leaseMs: heartbeatMs * 15 }),
-      ...(flags.adminAllow === undefined ? {} : { adminAllow: listed(flags.adminAllow) }),
-      ...(flags.nodeAllow === undefined ? {} : { nodeAllow: listed(flags.nodeAllow) }),
-      ...(flags.controlUrl === undefined ? {} : { controlUrl: webAddressFlag(flags.controlUrl) }),
-      ...(flags.controlHost === undefined ? {} : { controlHosts: listed(flags.controlHost) }),
-    },
-    workerOptions: {
-      version: VERSION,
-      logLevel: flags.logLevel,
-      trustedProxies: listed(flags.trustedProxy ?? []),
-      excludedPaths: listed(flags.exclude ?? []).map((text) => contextFlag('--exclude', text)),
-      ...(flags.healthPath === undefined ? {} : { healthPath: pathFlag(flags.healthPath) }),
-      ...(flags.stickySecretFile === undefined ? {} : { stickySecretFile: secretFileFlag(flags.stickySecretFile) }),
-      ...timeoutFlag('headerTimeoutMs', '--header-timeout', flags.headerTimeout),
-      ...timeoutFlag('bodyTimeoutMs', '--body-timeout', flags.bodyTimeout),
-      ...timeoutFlag('upstreamTimeoutMs', '--upstream-timeout', flags.upstreamTimeout),
-    },
-    staticSites: listed(flags.static ?? []).map(staticFlag),
-    say: (line) => process.stderr.write(`rollcall: ${line}\n`),
+/** SIGHUP reads the settings again, SIGUSR2 opens the access log again. */
+function heedOtherSignals(supervisor: Supervisor): void {
+  const hadTerminal = isatty(0);
+  process.on('SIGHUP', () => {
+    // A terminal that was closed sends it too, and cannot be asked any more.
+    if (hadTerminal && !isatty(0)) {
+      process.kill(process.pid, 'SIGTERM');
+      return;
+    }
+    supervisor.reload().then(
+      (message) => process.stderr.write(`rollcall: reloaded: ${message}\n`),
+      (error: Error) => process.stderr.write(`rollcall: not reloaded, everything stays as it was: ${error.message}\n`),
+    );
   });
+  process.on('SIGUSR2', () => supervisor.reopenLogs());
 }
 
 /** Serves until the first SIGINT or SIGTERM, then ends in order; a second one ends everything at once. */
@@ -180,75 +156,4 @@ export function untilSignalled(supervisor: Pick<Supervisor, 'close' | 'kill'>): 
     process.on('SIGINT', onSignal);
     process.on('SIGTERM', onSignal);
   });
-}
-
-/** A variable gives a list as one text with commas. */
-function listed(values: readonly string[] | string): readonly string[] {
-  return (typeof values === 'string' ? [values] : values)
-    .flatMap((value) => value.split(','))
-    .map((value) => value.trim())
-    .filter((value) => value !== '');
-}
-
-function durationFlag(flag: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const ms = parseDuration(text);
-  if (ms === undefined || ms <= 0)
-    throw new CliFailure(`${flag} ${text} is not a duration like 500ms, 30s or 15m`, EXIT.usage);
-  return ms;
-}
-
-function timeoutFlag<Key extends string>(
-  key: Key,
-  flag: string,
-  text: string | undefined,
-): { readonly [K in Key]?: number } {
-  const ms = durationFlag(flag, text);
-  return ms === undefined ? {} : ({ [key]: ms } as { readonly [K in Key]: number });
-}
-
-function joinTokenFor({ tokenDir }: UpFlags): string | undefined {
-  const given = secretFrom('ROLLCALL_JOIN_TOKEN', process.env);
-  if (tokenDir === undefined) return given;
-  if (given === undefined) return keptJoinToken(tokenDir);
-  throw new CliFailure('ROLLCALL_JOIN_TOKEN and --token-dir name a join token each: give one of them', EXIT.usage);
-}
-
-function webAddressFlag(text: string): string {
-  if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return new URL(text).origin;
-  throw new CliFailure(`--control-url ${text} is not an address like https://rollcall.example.net`, EXIT.usage);
-}
-
-function pathFlag(text: string): string {
-  if (!/^\/[!-~]*$/.test(text)) throw new CliFailure(`--health-path ${text} is not a path like /healthz`, EXIT.usage);
-  return text;
-}
-
-function staticFlag(text: string): StaticSite {
-  const equals = text.indexOf('=');
-  const context = contextFlag('--static', text.slice(0, Math.max(0, equals)));
-  const directory = resolve(text.slice(equals + 1));
-  if (!statSync(directory, { throwIfNoEntry: false })?.isDirectory())
-    throw new CliFailure(`--static ${text}: there is no directory ${directory}`, EXIT.usage);
-  return { context, directory };
-}
-
-function contextFlag(flag: string, text: string): ContextPath {
-  const path = parseContextPath(text);
-  if (path === undefined) throw new CliFailure(`${flag} ${text} is not a path like /private`, EXIT.usage);
-  return path;
-}
-
-function secretFileFlag(path: string): string {
-  try {
-    readStickySecrets(path);
-    return resolve(path);
-  } catch (error) {
-    throw new CliFailure(`--sticky-secret-file: ${(error as Error).message}`, EXIT.usage);
-  }
-}
-
-function storeFlag(text: string | undefined): string | undefined {
-  if (text === undefined || text === 'memory' || /^file:.+/.test(text) || /^rediss?:\/\/.+/.test(text)) return text;
-  throw new CliFailure(`--store ${text} is not memory, file:PATH or redis://HOST:PORT`, EXIT.usage);
 }

@@ -6,7 +6,7 @@ import { parseContextPath } from '@rollcall/protocol';
 import { pino } from 'pino';
 import { answerFile } from '../static/static-site.ts';
 import type { StaticProcessOptions } from '../up/process-options.ts';
-import { onParentEnd, receiveOptions, tellParent } from './parent.ts';
+import { onParentEnd, receiveOptions, tellReady } from './parent.ts';
 
 /** How long the coordinator may take to accept the nodes before we say that we serve, milliseconds. */
 const REGISTERED_MS = 5_000;
@@ -44,4 +44,4 @@ for (const site of options.sites) {
 onParentEnd(async () => {
   await Promise.all(served.map(({ node }) => node.close()));
 });
-tellParent({ type: 'ready' });
+tellReady();

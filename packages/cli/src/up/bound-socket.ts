@@ -1,25 +1,23 @@
 /**
- * The proxy's listening socket, bound by the supervisor and handed to the worker. While the supervisor lives the
- * kernel keeps accepting connections into the backlog, so that a worker that dies leaves no refused connection: its
- * successor finds them waiting. The supervisor itself never accepts.
+ * The proxy's listening sockets, bound by the supervisor and handed to workers. While the supervisor lives the kernel
+ * keeps accepting connections into their backlogs, so that a worker that dies leaves no refused connection: its
+ * successor finds them waiting. The supervisor itself does not accept on them.
  */
 import net from 'node:net';
 import type { ListenAddress } from '../address.ts';
 import { addressText } from '../address.ts';
 import { CliFailure, EXIT } from '../exit.ts';
 
-/** A bound socket that can go over IPC to a child, which passes it to `server.listen`. */
-export interface BoundSocket {
-  readonly address: ListenAddress;
-  /** Node's own TCP handle: `subprocess.send` takes it as `sendHandle`. */
-  readonly handle: NativeHandle;
+/** Node's own TCP handle: `subprocess.send` takes it as `sendHandle`. What we use of it. */
+export interface NativeHandle {
+  getsockname(out: { address?: string; port?: number }): number;
   close(): void;
 }
 
-/** What we use of Node's TCP handle. */
-interface NativeHandle {
-  getsockname(out: { address?: string; port?: number }): number;
-  close(): void;
+/** A bound socket that can go over IPC to a child, which passes it to `server.listen`. */
+export interface BoundSocket {
+  readonly address: ListenAddress;
+  readonly handle: NativeHandle;
 }
 
 /**
@@ -34,15 +32,35 @@ type CreateHandle = (
   flags: number,
 ) => NativeHandle | number;
 
-/** Binds, or fails in one line. That the port is free has been seen before: see `freeAddress`. */
-export function bindSocket({ host, port }: ListenAddress): BoundSocket {
+/** libuv's flag for SO_REUSEPORT, by which the kernel shares connections out over several sockets of one port. */
+const UV_TCP_REUSEPORT = 2;
+
+/** True where Node can bind several sockets to one port: from 22.12 on, on systems whose kernel shares connections out. */
+export function canReusePort(): boolean {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  return process.platform === 'linux' && (major > 22 || (major === 22 && minor >= 12));
+}
+
+/** Binds `count` sockets to one address, or fails in one line. That the port is free has been seen before: see `freeAddress`. */
+export function bindSockets({ host, port }: ListenAddress, count: number): BoundSocket[] {
+  const sockets: BoundSocket[] = [];
+  let at = { host, port };
+  while (sockets.length < count) {
+    const socket = bindOne(at, count > 1 ? UV_TCP_REUSEPORT : 0);
+    at = { ...socket.address };
+    sockets.push(socket);
+  }
+  return sockets;
+}
+
+function bindOne({ host, port }: ListenAddress, flags: number): BoundSocket {
   const create = (net as unknown as { _createServerHandle: CreateHandle })._createServerHandle;
   const family = net.isIPv6(host) ? 6 : 4;
-  const handle = create(host === 'localhost' ? '127.0.0.1' : host, port, family, undefined, 0);
+  const handle = create(host === 'localhost' ? '127.0.0.1' : host, port, family, undefined, flags);
   if (typeof handle === 'number') throw bindFailure(handle, { host, port });
   const name: { port?: number } = {};
   handle.getsockname(name);
-  return { address: { host, port: name.port ?? port }, handle, close: () => handle.close() };
+  return { address: { host, port: name.port ?? port }, handle };
 }
 
 const EACCES = -13;

@@ -1,6 +1,7 @@
-/** What the supervisor tells its children, as one IPC message each, and what they tell it. */
+/** What the supervisor tells its children, as IPC messages, and what they tell it. */
 import type { BalancerSettingsOption } from '@rollcall/coordinator';
 import type { ContextPath } from '@rollcall/protocol';
+import type { AccessLogOptions, CertificateFiles, EngineLimits, NodeTlsOptions } from '@rollcall/proxy';
 import type { ListenAddress } from '../address.ts';
 import type { StaticSite } from '../static/static-site.ts';
 
@@ -34,13 +35,19 @@ export interface WorkerProcessOptions {
   readonly feedUrl: string;
   readonly feedToken: string;
   readonly snapshotFile: string;
-  readonly headerTimeoutMs?: number;
-  readonly bodyTimeoutMs?: number;
-  readonly upstreamTimeoutMs?: number;
+  readonly limits: Partial<EngineLimits>;
   readonly healthPath?: string;
   readonly stickySecretFile?: string;
   readonly excludedPaths: readonly ContextPath[];
   readonly trustedProxies: readonly string[];
+  /** Files of pages by status. */
+  readonly errorPages: Readonly<Record<string, string>>;
+  readonly accessLog?: AccessLogOptions;
+  readonly nodeTls: NodeTlsOptions;
+  /** Certificates of the TLS port; none without one. */
+  readonly certificates: readonly CertificateFiles[];
+  /** In base64. */
+  readonly ticketKeys: string;
   /** Shown with a 503 on this machine. */
   readonly unavailableHint: string;
   readonly logLevel: string;
@@ -53,9 +60,23 @@ export interface StaticProcessOptions {
   readonly logLevel: string;
 }
 
-/** From a child, once, when it serves. */
+export type ToChild =
+  /** First; `handles` messages with one handle each follow. */
+  | { readonly type: 'start'; readonly options: object; readonly handles: number }
+  | { readonly type: 'handle' }
+  /** A connection comes along; answered by `taken`. */
+  | { readonly type: 'connection'; readonly number: number; readonly isTls: boolean }
+  /** Another worker accepts now: finish what there is, and end. */
+  | { readonly type: 'retire'; readonly graceMs: number }
+  /** The access log was moved away. */
+  | { readonly type: 'reopen-log' }
+  /** What came of a reload that the control process asked for. */
+  | { readonly type: 'reloaded'; readonly error?: string; readonly message: string };
+
+/** From a child, whenever it serves. */
 export interface ChildReady {
   readonly type: 'ready';
+  readonly version: string;
   /** One-time link that logs a browser in; from the control process only. */
   readonly loginUrl?: string;
 }
@@ -66,4 +87,15 @@ export interface ChildFailed {
   readonly message: string;
 }
 
-export type ChildMessage = ChildReady | ChildFailed;
+/** From the control process: an administrator wants the settings read again. Answered by `reloaded`. */
+export interface ReloadWanted {
+  readonly type: 'reload';
+}
+
+/** From a worker: the connection of that number is its own now. */
+export interface ConnectionTaken {
+  readonly type: 'taken';
+  readonly number: number;
+}
+
+export type ChildMessage = ChildReady | ChildFailed | ReloadWanted | ConnectionTaken;

@@ -1,25 +1,27 @@
 /**
- * The process that `rollcall up` is: it owns the proxy's listening socket, keeps the control process and the worker
- * running, and does nothing else. When it ends, however it ends, its children end too: they notice that their channel
- * to it is closed.
+ * The process that `rollcall up` is: it owns the proxy's listening sockets, keeps the control process and the workers
+ * running, replaces workers when settings are read again, and does nothing else. When it ends, however it ends, its
+ * children end too: they notice that their channel to it is closed.
  */
-
-import type { SendHandle } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import net from 'node:net';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { FEED_PATH } from '@rollcall/protocol';
-import { addressText, type ListenAddress, localUrl } from '../address.ts';
+import { type ListenAddress, localUrl } from '../address.ts';
 import { CliFailure, EXIT } from '../exit.ts';
 import { lockStateDirectory } from '../state-directory.ts';
 import type { StaticSite } from '../static/static-site.ts';
-import { bindSocket } from './bound-socket.ts';
-import { portHolder } from './port-holder.ts';
+import { VERSION } from '../version.ts';
+import type { NativeHandle } from './bound-socket.ts';
+import { freeAddress, type Listener, openListener } from './listener.ts';
 import type { ControlOptions, StaticProcessOptions, WorkerProcessOptions } from './process-options.ts';
-import { SupervisedProcess } from './supervised-process.ts';
+import { type SupervisedOptions, SupervisedProcess } from './supervised-process.ts';
+import { WorkerPool, type WorkerSettings } from './worker-pool.ts';
 
 export interface SupervisorOptions {
   readonly proxy: ListenAddress;
+  /** Where clients speak TLS; `undefined` for nowhere. */
+  readonly tls: ListenAddress | undefined;
   readonly control: ListenAddress;
   /** The state directory for a control port. */
   readonly stateDirFor: (controlPort: number) => string;
@@ -30,159 +32,253 @@ export interface SupervisorOptions {
   >;
   /** As `--store` spells it; `undefined`: a file in the state directory. */
   readonly store: string | undefined;
+  /** How many workers. */
+  readonly workers: number;
   readonly workerOptions: Omit<
     WorkerProcessOptions,
-    'name' | 'feedUrl' | 'feedToken' | 'snapshotFile' | 'unavailableHint'
+    'name' | 'feedUrl' | 'feedToken' | 'snapshotFile' | 'unavailableHint' | 'ticketKeys'
   >;
+  /** How long replaced workers may finish what they have, milliseconds. */
+  readonly graceMs: number;
   /** Directories to serve, in a process of their own. */
   readonly staticSites: readonly StaticSite[];
   readonly say: (line: string) => void;
+  /** The settings as they are now, for a reload. Throws when they cannot be used. Default: they never change. */
+  readonly readAgain?: () => SupervisorOptions;
 }
 
 /** How long children get to end in order, milliseconds. */
 const CLOSE_GRACE_MS = 12_000;
 
-export interface Supervisor {
-  readonly proxyUrl: string;
-  readonly controlUrl: string;
+/** What a reload cannot change, by the words of the command line. */
+const FIXED = {
+  proxy: '--proxy',
+  tls: '--tls',
+  control: '--control',
+  store: '--store',
+  workers: '--workers',
+  staticSites: '--static',
+} as const;
+
+export class Supervisor {
   readonly stateDir: string;
-  readonly loginUrl: string | undefined;
-  pids(): { readonly supervisor: number; readonly control: number | undefined; readonly worker: number | undefined };
-  /** Ends the children in order: static nodes leave, the worker finishes its requests, the control process ends. */
-  close(): Promise<void>;
-  /** Ends everything now. */
-  kill(): void;
-}
+  readonly controlUrl: string;
+  #options: SupervisorOptions;
+  readonly #unlock: () => void;
+  readonly #feedToken = randomBytes(32).toString('base64url');
+  readonly #ticketKeys = randomBytes(48).toString('base64');
+  readonly #listeners: Listener[] = [];
+  readonly #pool: WorkerPool;
+  #control: SupervisedProcess | undefined;
+  #static: SupervisedProcess | undefined;
+  #loginUrl: string | undefined;
+  #reload: Promise<string> | undefined;
+  #isClosing = false;
 
-/** Starts everything; resolves when control process and worker serve. Rejects with one line when that cannot be. */
-export async function startSupervisor(options: SupervisorOptions): Promise<Supervisor> {
-  const control = await freeAddress(options.control, '--control');
-  const proxy = await freeAddress(options.proxy, '--proxy');
-  const stateDir = options.stateDirFor(control.port);
-  const unlock = lockStateDirectory(stateDir);
-  try {
-    return await startChildren({ ...options, proxy, control }, stateDir, unlock);
-  } catch (error) {
-    unlock();
-    throw error;
+  /** Starts everything; resolves when all of it serves. Rejects with one line when that cannot be. */
+  static async start(options: SupervisorOptions): Promise<Supervisor> {
+    const control = await freeAddress(options.control, '--control');
+    const proxy = await freeAddress(options.proxy, '--proxy');
+    const tls = options.tls && (await freeAddress(options.tls, '--tls'));
+    const supervisor = new Supervisor(options, control);
+    try {
+      await supervisor.#start(proxy, tls);
+      return supervisor;
+    } catch (error) {
+      supervisor.kill();
+      throw error;
+    }
   }
-}
 
-async function startChildren(options: SupervisorOptions, stateDir: string, unlock: () => void): Promise<Supervisor> {
-  const { control } = options;
-  const socket = bindSocket(options.proxy);
-  const feedToken = randomBytes(32).toString('base64url');
-  const proxyUrl = localUrl(socket.address);
-  const controlUrl = localUrl(control);
-  let loginUrl: string | undefined;
-  const children: SupervisedProcess[] = [];
-  const whenReady = (
-    name: 'control' | 'worker' | 'static',
-    message: object,
-    handle?: SendHandle,
-  ): Promise<SupervisedProcess> =>
-    new Promise((resolve, reject) => {
-      const child: SupervisedProcess = new SupervisedProcess({
+  readonly #controlAddress: ListenAddress;
+
+  private constructor(options: SupervisorOptions, control: ListenAddress) {
+    this.#options = options;
+    this.#controlAddress = control;
+    this.controlUrl = localUrl(control);
+    this.stateDir = options.stateDirFor(control.port);
+    this.#unlock = lockStateDirectory(this.stateDir);
+    this.#pool = new WorkerPool({
+      entry: entryOf('worker'),
+      slots: options.workers,
+      handlesOf: (slot) =>
+        this.#listeners.map((listener) => listener.handleOf(slot)).filter((handle): handle is NativeHandle => !!handle),
+      say: options.say,
+    });
+  }
+
+  async #start(proxy: ListenAddress, tls: ListenAddress | undefined): Promise<void> {
+    const { workers, staticSites, controlOptions } = this.#options;
+    this.#listeners.push(await openListener(proxy, workers, (socket) => this.#pool.hand(socket, false)));
+    if (tls) this.#listeners.push(await openListener(tls, workers, (socket) => this.#pool.hand(socket, true)));
+    await Promise.all([this.#startControl(this.#options), this.#pool.start(this.#workerSettings(this.#options))]);
+    if (staticSites.length === 0) return;
+    const { joinToken, logLevel } = controlOptions;
+    const message: StaticProcessOptions = {
+      sites: staticSites,
+      coordinatorUrl: this.controlUrl,
+      logLevel,
+      ...(joinToken === undefined ? {} : { joinToken }),
+    };
+    await this.#supervise('static', message, (child) => {
+      this.#static = child;
+    });
+  }
+
+  async #startControl({ controlOptions, store }: SupervisorOptions): Promise<void> {
+    const message: ControlOptions = {
+      ...controlOptions,
+      listen: this.#controlAddress,
+      store: store ?? `file:${join(this.stateDir, 'cluster.json')}`,
+      stateDir: this.stateDir,
+      feedToken: this.#feedToken,
+      proxyUrl: this.proxyUrl,
+      ownListeners: this.#listeners.map(({ address }) => address),
+    };
+    await this.#supervise('control', message, (child) => {
+      this.#control = child;
+    });
+  }
+
+  /** Keeps a child running; `keep` is given it at once, and the promise resolves when it serves. */
+  #supervise(name: 'control' | 'static', message: object, keep: (child: SupervisedProcess) => void): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const options: SupervisedOptions = {
         name,
         entry: entryOf(name),
         message,
-        ...(handle === undefined ? {} : { handle }),
-        onReady: (told) => {
-          loginUrl = told.loginUrl ?? loginUrl;
-          resolve(child);
+        onReady: ({ loginUrl }) => {
+          this.#loginUrl = loginUrl ?? this.#loginUrl;
+          resolve();
         },
         onFailed: (told) => reject(new CliFailure(told.message, EXIT.failed)),
-        say: options.say,
-      });
-      children.push(child);
+        onReloadWanted: () => this.#reloadForControl(),
+        say: this.#options.say,
+      };
+      keep(new SupervisedProcess(options));
     });
-  try {
-    const [controlProcess, workerProcess] = await Promise.all([
-      whenReady('control', {
-        ...options.controlOptions,
-        listen: control,
-        store: options.store ?? `file:${join(stateDir, 'cluster.json')}`,
-        stateDir,
-        feedToken,
-        proxyUrl,
-        ownListeners: [socket.address],
-      } satisfies ControlOptions),
-      whenReady(
-        'worker',
-        {
-          ...options.workerOptions,
-          name: 'local-0',
-          feedUrl: `${controlUrl.replace('http:', 'ws:')}${FEED_PATH}`,
-          feedToken,
-          snapshotFile: join(stateDir, 'snapshot-local-0.json'),
-          unavailableHint: `no node is up: add one with  rollcall run --coordinator ${controlUrl} -- YOUR PROGRAM {port}`,
-        } satisfies WorkerProcessOptions,
-        // Node's typings know net.Server and net.Socket; the bare handle is what those are sent as.
-        socket.handle as unknown as SendHandle,
-      ),
-    ]);
-    const { staticSites } = options;
-    const { joinToken, logLevel } = options.controlOptions;
-    const staticProcess =
-      staticSites.length === 0
-        ? undefined
-        : await whenReady('static', {
-            sites: staticSites,
-            coordinatorUrl: controlUrl,
-            logLevel,
-            ...(joinToken === undefined ? {} : { joinToken }),
-          } satisfies StaticProcessOptions);
-    return {
-      proxyUrl,
-      controlUrl,
-      stateDir,
-      get loginUrl() {
-        return loginUrl;
+  }
+
+  #workerSettings({ workerOptions }: SupervisorOptions): WorkerSettings {
+    return (name, slot) => ({
+      ...workerOptions,
+      name,
+      feedUrl: `${this.controlUrl.replace('http:', 'ws:')}${FEED_PATH}`,
+      feedToken: this.#feedToken,
+      snapshotFile: join(this.stateDir, `snapshot-local-${slot}.json`),
+      ticketKeys: this.#ticketKeys,
+      unavailableHint: `no node is up: add one with  rollcall run --coordinator ${this.controlUrl} -- YOUR PROGRAM {port}`,
+    });
+  }
+
+  get proxyUrl(): string {
+    return localUrl(this.#listeners[0]!.address);
+  }
+
+  /** `undefined` without a TLS port. */
+  get tlsUrl(): string | undefined {
+    const [, tls] = this.#listeners;
+    return tls && localUrl(tls.address).replace('http:', 'https:');
+  }
+
+  get loginUrl(): string | undefined {
+    return this.#loginUrl;
+  }
+
+  pids(): {
+    readonly supervisor: number;
+    readonly control: number | undefined;
+    readonly worker: number | undefined;
+    readonly workers: readonly (number | undefined)[];
+  } {
+    const workers = this.#pool.pids;
+    return { supervisor: process.pid, control: this.#control?.pid, worker: workers[0], workers };
+  }
+
+  /**
+   * Reads the settings again and starts workers with them, which take over while the old ones finish. Resolves with
+   * what has changed, in one line. Rejects with one line, and leaves everything as it is, when that cannot be.
+   */
+  reload(): Promise<string> {
+    if (this.#isClosing) return Promise.reject(new CliFailure('rollcall is ending', EXIT.failed));
+    this.#reload ??= this.#reloadNow().finally(() => {
+      this.#reload = undefined;
+    });
+    return this.#reload;
+  }
+
+  async #reloadNow(): Promise<string> {
+    const before = this.#options;
+    const options = before.readAgain?.() ?? before;
+    for (const key of Object.keys(FIXED) as (keyof typeof FIXED)[])
+      if (!isDeepStrictEqual(options[key], before[key]))
+        throw new CliFailure(`${FIXED[key]} cannot change while rollcall runs: start it again`, EXIT.failed);
+    const version = await this.#pool.replace(this.#workerSettings(options), options.graceMs);
+    this.#options = options;
+    const workers = `${options.workers === 1 ? 'a new worker serves' : `${options.workers} new workers serve`}`;
+    const hasOtherControl = version !== VERSION || !isDeepStrictEqual(options.controlOptions, before.controlOptions);
+    if (hasOtherControl) setImmediate(() => void this.#replaceControl(options, before));
+    return `${workers}; the old ${options.workers === 1 ? 'one finishes what it has' : 'ones finish what they have'}, for ${options.graceMs / 1_000} s at most${hasOtherControl ? '; the control process starts again' : ''}`;
+  }
+
+  async #replaceControl(options: SupervisorOptions, before: SupervisorOptions): Promise<void> {
+    await this.#control?.close(CLOSE_GRACE_MS);
+    if (this.#isClosing) return;
+    try {
+      await this.#startControl(options);
+    } catch (error) {
+      this.#options.say(`${(error as Error).message}: the control process goes on with its old settings`);
+      this.#control?.kill();
+      await this.#startControl(before);
+    }
+  }
+
+  /** The control process was asked to have everything read again. */
+  #reloadForControl(): void {
+    const { say } = this.#options;
+    this.reload().then(
+      (message) => {
+        say(`reloaded: ${message}`);
+        this.#control?.tell({ type: 'reloaded', message });
       },
-      pids: () => ({ supervisor: process.pid, control: controlProcess.pid, worker: workerProcess.pid }),
-      async close() {
-        // Nodes leave while the worker is there to acknowledge it.
-        await staticProcess?.close(CLOSE_GRACE_MS);
-        await workerProcess.close(CLOSE_GRACE_MS);
-        await controlProcess.close(CLOSE_GRACE_MS);
-        socket.close();
-        unlock();
+      (error: Error) => {
+        say(`not reloaded, everything stays as it was: ${error.message}`);
+        this.#control?.tell({ type: 'reloaded', message: error.message, error: error.message });
       },
-      kill() {
-        for (const child of children) child.kill();
-        unlock();
-      },
-    };
-  } catch (error) {
-    for (const child of children) child.kill();
-    socket.close();
-    throw error;
+    );
+  }
+
+  reopenLogs(): void {
+    this.#pool.reopenLogs();
+  }
+
+  /** Ends the children in order: static nodes leave, the workers finish their requests, the control process ends. */
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    await this.#reload?.catch(() => undefined);
+    // Nodes leave while the workers are there to acknowledge it.
+    await this.#static?.close(CLOSE_GRACE_MS);
+    await this.#pool.close(CLOSE_GRACE_MS);
+    await this.#control?.close(CLOSE_GRACE_MS);
+    this.#closeListeners();
+    this.#unlock();
+  }
+
+  /** Ends everything now. */
+  kill(): void {
+    this.#isClosing = true;
+    for (const child of [this.#static, this.#control]) child?.kill();
+    this.#pool.kill();
+    this.#closeListeners();
+    this.#unlock();
+  }
+
+  #closeListeners(): void {
+    for (const listener of this.#listeners.splice(0)) listener.close();
   }
 }
 
 /** The module of a child, beside this one, in the form we run in ourselves. */
 function entryOf(name: string): URL {
   return new URL(`../processes/${name}${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
-}
-
-/**
- * The address with a port that is free right now, so that a taken one is reported, with its holder, before anything is
- * started: binding alone does not tell, because the system reports a taken port only when somebody listens.
- */
-function freeAddress({ host, port }: ListenAddress, flag: string): Promise<ListenAddress> {
-  return new Promise((resolve, reject) => {
-    const probe = net.createServer();
-    probe.once('error', (error: NodeJS.ErrnoException) => {
-      const holder = error.code === 'EADDRINUSE' ? portHolder(port) : undefined;
-      const what =
-        error.code === 'EADDRINUSE'
-          ? `port ${port} is taken${holder ? ` by ${holder}` : ''}`
-          : `cannot listen on ${addressText({ host, port })}: ${error.message}`;
-      reject(new CliFailure(`${what}: choose another with ${flag}`, EXIT.failed));
-    });
-    probe.listen({ host, port, exclusive: true }, () => {
-      const chosen = (probe.address() as net.AddressInfo).port;
-      probe.close(() => resolve({ host, port: chosen }));
-    });
-  });
 }

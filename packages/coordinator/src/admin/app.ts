@@ -18,6 +18,7 @@ import { addLogin } from './login.ts';
 import { addMetrics } from './metrics.ts';
 import { addNodes } from './nodes.ts';
 import { faultOf, problemOf, Refusal } from './refusal.ts';
+import { addReload } from './reload.ts';
 import { addScale } from './scale.ts';
 import { addStatus } from './status.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -65,6 +66,7 @@ export async function createAdminApp(around: Surroundings): Promise<AdminApp> {
     addBalancers(typed, around);
     addVerbs(typed, around);
     addScale(typed, around);
+    addReload(typed, around);
     addEvents(typed, around);
     addExplain(typed, around);
     addMetrics(typed, around);

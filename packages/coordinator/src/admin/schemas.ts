@@ -12,6 +12,7 @@ import type {
   NodePut,
   NodeResource,
   Problem,
+  ReloadResult,
   ScaleBody,
   StatusBody,
   StatusResource,
@@ -364,6 +365,10 @@ export const WriteResultSchema: TUnsafe<WriteResult> = answer<WriteResult>()(
     isDryRun: Type.Boolean(),
     message: Type.String(),
   }),
+);
+
+export const ReloadResultSchema: TUnsafe<ReloadResult> = answer<ReloadResult>()(
+  Type.Object({ message: Type.String() }),
 );
 
 /** Answer to a change of a balancer's settings. */

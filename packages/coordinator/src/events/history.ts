@@ -66,6 +66,18 @@ export class History {
     this.#logger.info({ event: line.type, node: line.node, balancer: line.balancer }, line.message);
   }
 
+  /** Something an administrator did that is no change of the cluster: told, and written to the audit. */
+  did(what: string, message: string, { by, address }: { readonly by: string; readonly address?: string }): void {
+    this.note({ type: what, message, by });
+    this.#audit.add({
+      atUnixMs: Math.floor(this.#clocks.nowUnixMs()),
+      what,
+      message,
+      by,
+      ...(address !== undefined && { from: address }),
+    });
+  }
+
   #take(event: Event, origin: Origin): void {
     const line = eventLine(event);
     if (line === undefined) return;

@@ -26,6 +26,8 @@ const PING_MS = 5_000;
 /** Pings without an answer after which the worker, or the way to it, is gone. */
 const MAX_UNANSWERED_PINGS = 3;
 const CLOSE_WITHIN_MS = 1_000;
+/** What a worker closes with when it has ended (RFC 6455 §7.4.1). */
+const NORMAL_CLOSURE = 1_000;
 
 export class FeedConnection {
   readonly #socket: WebSocket;
@@ -36,6 +38,8 @@ export class FeedConnection {
   #closeTimer: NodeJS.Timeout | undefined;
   #unansweredPings = 0;
   #nextQuestion = 1;
+  /** The worker has closed it in order: it serves nobody any more. */
+  hasEnded = false;
   #worker: string | undefined;
 
   constructor(socket: WebSocket, around: FeedSurroundings) {
@@ -52,7 +56,7 @@ export class FeedConnection {
     });
     // What broke is told by the close that follows.
     socket.on('error', () => undefined);
-    socket.on('close', () => this.#onClose());
+    socket.on('close', (code) => this.#onClose(code));
   }
 
   /** Its name, once it has said hello. */
@@ -126,7 +130,8 @@ export class FeedConnection {
     }
   }
 
-  #onClose(): void {
+  #onClose(code: number): void {
+    this.hasEnded = code === NORMAL_CLOSURE;
     clearTimeout(this.#helloTimer);
     clearTimeout(this.#closeTimer);
     clearInterval(this.#pingTimer);

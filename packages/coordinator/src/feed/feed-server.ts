@@ -219,8 +219,10 @@ export class FeedServer {
       this.#synced.delete(worker);
       this.workers.leave(worker);
       if (!this.#isClosing) {
-        this.#options.cluster.apply({ type: 'worker-left', worker });
-        this.#options.history.note({ type: 'worker', message: `worker ${worker} no longer follows the feed` });
+        const isOver = connection.hasEnded;
+        this.#options.cluster.apply({ type: 'worker-left', worker, isOver });
+        const message = isOver ? `worker ${worker} has ended` : `worker ${worker} no longer follows the feed`;
+        this.#options.history.note({ type: 'worker', message });
       }
     }
     if (this.#connections.size === 0) this.#onAllClosed?.();

@@ -144,6 +144,8 @@ export interface WorkerJoinedCommand {
 export interface WorkerLeftCommand {
   readonly type: 'worker-left';
   readonly worker: string;
+  /** It has ended in order and serves nobody: it counts no longer. */
+  readonly isOver?: boolean;
 }
 
 /**

@@ -192,7 +192,8 @@ function carryOut(state: RegistryState, command: Command): Rejection | undefined
     case 'worker-joined':
       return joinWorker(state, command.worker);
     case 'worker-left':
-      state.workers.leave(command.worker, state.nowMs);
+      if (command.isOver) forgetWorker(state, command.worker);
+      else state.workers.leave(command.worker, state.nowMs);
       return undefined;
     case 'observe':
       return observe(state, command);
@@ -209,6 +210,11 @@ function carryOut(state: RegistryState, command: Command): Rejection | undefined
       restore(state, command);
       return undefined;
   }
+}
+
+function forgetWorker(state: RegistryState, worker: string): void {
+  state.workers.drop(worker);
+  state.sticky.forget(worker);
 }
 
 function joinWorker(state: RegistryState, worker: string): Rejection | undefined {

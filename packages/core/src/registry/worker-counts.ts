@@ -77,6 +77,11 @@ export class WorkerCounts {
     if (known) known.leftAtMs ??= nowMs;
   }
 
+  /** The worker has ended. */
+  drop(worker: string): void {
+    this.#workers.delete(worker);
+  }
+
   /**
    * Takes a worker's counters; nodes not among them are unchanged. `maxRevision` is the newest there is: a larger one
    * is of another life of the coordinator and confirms nothing. Unknown nodes are the caller's to leave out. False for a

@@ -22,6 +22,8 @@ const SOON_MS = 14 * 86_400_000;
 /** One certificate, read and checked. */
 interface Loaded {
   readonly names: readonly string[];
+  /** As the certificate says it. */
+  readonly validTo: string;
   readonly options: tls.SecureContextOptions;
   readonly context: tls.SecureContext;
   readonly fingerprint: string;
@@ -36,6 +38,11 @@ export interface CertificatesOptions {
   readonly nowUnixMs: () => number;
   /** Default 2,000. */
   readonly lookMs?: number;
+}
+
+/** Throws an error that names the file and what is wrong with it when one of `files` cannot be used. */
+export function checkCertificates(files: readonly CertificateFiles[]): void {
+  for (const { cert, key } of files) load({ cert, key }, undefined);
 }
 
 export class Certificates {
@@ -102,22 +109,33 @@ export class Certificates {
     this.#byName = byName;
   }
 
-  #load({ cert: certPath, key: keyPath }: CertificateFiles): Loaded {
+  #load(files: CertificateFiles): Loaded {
     const { ticketKeys, log, nowUnixMs } = this.#options;
-    const cert = readPem(certPath);
-    const key = readPem(keyPath);
-    const leaf = parsed(cert, certPath);
-    const options = { cert, key, ticketKeys, minVersion: 'TLSv1.2', honorCipherOrder: true } as const;
-    const context = secureContext(options, certPath, keyPath);
-    const leftMs = Date.parse(leaf.validTo) - nowUnixMs();
+    const loaded = load(files, ticketKeys);
+    const leftMs = Date.parse(loaded.validTo) - nowUnixMs();
     if (leftMs < SOON_MS)
       log.warn(
-        { path: certPath, validTo: leaf.validTo },
+        { path: files.cert, validTo: loaded.validTo },
         leftMs < 0 ? 'a certificate has ended' : 'a certificate ends soon',
       );
-    const fingerprint = createHash('sha256').update(cert).update(key).digest('base64');
-    return { names: namesOf(leaf), options, context, fingerprint };
+    return loaded;
   }
+}
+
+function load({ cert: certPath, key: keyPath }: CertificateFiles, ticketKeys: Buffer | undefined): Loaded {
+  const cert = readPem(certPath);
+  const key = readPem(keyPath);
+  const leaf = parsed(cert, certPath);
+  const options = {
+    cert,
+    key,
+    ...(ticketKeys && { ticketKeys }),
+    minVersion: 'TLSv1.2',
+    honorCipherOrder: true,
+  } as const;
+  const context = secureContext(options, certPath, keyPath);
+  const fingerprint = createHash('sha256').update(cert).update(key).digest('base64');
+  return { names: namesOf(leaf), validTo: leaf.validTo, options, context, fingerprint };
 }
 
 function readPem(path: string): string {

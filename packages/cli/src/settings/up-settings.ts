@@ -1,0 +1,266 @@
+/** What the options of `up` come to: checked, with defaults, in the words of the supervisor. */
+import { readFileSync, statSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { resolve } from 'node:path';
+import type { BalancerSettingsOption } from '@rollcall/coordinator';
+import { type ContextPath, parseContextPath } from '@rollcall/protocol';
+import {
+  ACCESS_LOG_FORMATS,
+  type AccessLogFormat,
+  type AccessLogOptions,
+  type CertificateFiles,
+  checkCertificates,
+  type EngineLimits,
+  type NodeTlsOptions,
+  nodeTls,
+  readStickySecrets,
+} from '@rollcall/proxy';
+import { parseListenAddress } from '../address.ts';
+import { parseDuration } from '../duration.ts';
+import { CliFailure, EXIT } from '../exit.ts';
+import { secretFrom } from '../secret.ts';
+import { defaultStateDirectory } from '../state-directory.ts';
+import type { StaticSite } from '../static/static-site.ts';
+import { keptJoinToken } from '../token-directory.ts';
+import type { SupervisorOptions } from '../up/supervisor.ts';
+import { VERSION } from '../version.ts';
+import { limitsFrom } from './limits.ts';
+
+/** Flags of `up` as commander gives them. */
+export interface UpFlags {
+  readonly proxy: string;
+  readonly control: string;
+  readonly agents?: string;
+  readonly advertise?: string;
+  readonly store?: string;
+  readonly stateDir?: string;
+  readonly tokenDir?: string;
+  readonly workers?: string;
+  readonly grace?: string;
+  readonly tls?: string;
+  readonly tlsCert?: readonly string[];
+  readonly tlsKey?: readonly string[];
+  readonly upstreamCa?: string;
+  readonly upstreamName?: string;
+  readonly accessLog?: string;
+  readonly accessLogFormat?: string;
+  readonly errorPage?: readonly string[];
+  readonly limit?: readonly string[];
+  readonly headerTimeout?: string;
+  readonly bodyTimeout?: string;
+  readonly upstreamTimeout?: string;
+  readonly healthPath?: string;
+  readonly stickySecretFile?: string;
+  readonly exclude?: readonly string[];
+  readonly static?: readonly string[];
+  readonly trustedProxy?: readonly string[];
+  readonly nodeAllow?: readonly string[];
+  readonly adminAllow?: readonly string[];
+  readonly controlHost?: readonly string[];
+  readonly controlUrl?: string;
+  readonly heartbeat?: string;
+  readonly logLevel: string;
+  readonly config?: string;
+  readonly json?: boolean;
+}
+
+/** How long replaced workers may finish, milliseconds. */
+const DEFAULT_GRACE_MS = 60_000;
+const MAX_WORKERS = 64;
+/** Longest page of the operator's, octets. */
+const MAX_PAGE_BYTES = 1_048_576;
+
+/** Throws a usage failure for options that make no sense. */
+export function supervisorOptions(flags: UpFlags, balancers: readonly BalancerSettingsOption[]): SupervisorOptions {
+  const heartbeatMs = durationFlag('--heartbeat', flags.heartbeat);
+  const joinToken = joinTokenFor(flags);
+  const adminToken = secretFrom('ROLLCALL_ADMIN_TOKEN', process.env);
+  return {
+    proxy: parseListenAddress(flags.proxy, '--proxy', '0.0.0.0'),
+    tls: flags.tls === undefined ? undefined : parseListenAddress(flags.tls, '--tls', '0.0.0.0'),
+    control: parseListenAddress(flags.control, '--control', '127.0.0.1'),
+    stateDirFor: (port) => flags.stateDir ?? defaultStateDirectory(port, process.env),
+    store: storeFlag(flags.store),
+    workers: workersFlag(flags.workers),
+    graceMs: durationFlag('--grace', flags.grace) ?? DEFAULT_GRACE_MS,
+    controlOptions: {
+      version: VERSION,
+      logLevel: flags.logLevel,
+      balancers,
+      ...(flags.agents === undefined ? {} : { agentsListen: parseListenAddress(flags.agents, '--agents', '0.0.0.0') }),
+      ...(flags.advertise === undefined ? {} : { advertise: flags.advertise }),
+      ...(joinToken === undefined ? {} : { joinToken }),
+      ...(adminToken === undefined ? {} : { adminToken }),
+      ...(heartbeatMs === undefined ? {} : { heartbeatMs, suspectMs: heartbeatMs * 3, leaseMs: heartbeatMs * 15 }),
+      ...(flags.adminAllow === undefined ? {} : { adminAllow: listed(flags.adminAllow) }),
+      ...(flags.nodeAllow === undefined ? {} : { nodeAllow: listed(flags.nodeAllow) }),
+      ...(flags.controlUrl === undefined ? {} : { controlUrl: webAddressFlag(flags.controlUrl) }),
+      ...(flags.controlHost === undefined ? {} : { controlHosts: listed(flags.controlHost) }),
+    },
+    workerOptions: {
+      version: VERSION,
+      logLevel: flags.logLevel,
+      trustedProxies: listed(flags.trustedProxy ?? []),
+      excludedPaths: listed(flags.exclude ?? []).map((text) => contextFlag('--exclude', text)),
+      limits: limitFlags(flags),
+      certificates: certificateFlags(flags),
+      nodeTls: nodeTlsFlags(flags),
+      errorPages: errorPageFlags(listed(flags.errorPage ?? [])),
+      ...accessLogFlags(flags),
+      ...(flags.healthPath === undefined ? {} : { healthPath: pathFlag(flags.healthPath) }),
+      ...(flags.stickySecretFile === undefined ? {} : { stickySecretFile: secretFileFlag(flags.stickySecretFile) }),
+    },
+    staticSites: listed(flags.static ?? []).map(staticFlag),
+    say: (line) => process.stderr.write(`rollcall: ${line}\n`),
+  };
+}
+
+/** A variable gives a list as one text with commas. */
+function listed(values: readonly string[] | string): readonly string[] {
+  return (typeof values === 'string' ? [values] : values)
+    .flatMap((value) => value.split(','))
+    .map((value) => value.trim())
+    .filter((value) => value !== '');
+}
+
+function durationFlag(flag: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const ms = parseDuration(text);
+  if (ms === undefined || ms <= 0)
+    throw new CliFailure(`${flag} ${text} is not a duration like 500ms, 30s or 15m`, EXIT.usage);
+  return ms;
+}
+
+/** `--limit`, and under them the timeouts that have flags of their own. */
+function limitFlags({ limit, headerTimeout, bodyTimeout, upstreamTimeout }: UpFlags): Partial<EngineLimits> {
+  const own = [
+    ['header-timeout', headerTimeout],
+    ['body-timeout', bodyTimeout],
+    ['upstream-timeout', upstreamTimeout],
+  ] as const;
+  return limitsFrom([
+    ...listed(limit ?? []).map((text) => ({ flag: '--limit', text })),
+    ...own.flatMap(([name, value]) => (value === undefined ? [] : [{ flag: `--${name}`, text: `${name}=${value}` }])),
+  ]);
+}
+
+function workersFlag(text: string | undefined): number {
+  if (text === undefined) return 1;
+  if (text === 'auto') return Math.min(MAX_WORKERS, availableParallelism());
+  const count = Number(text);
+  if (/^\d{1,2}$/.test(text) && count >= 1 && count <= MAX_WORKERS) return count;
+  throw new CliFailure(`--workers ${text} is not auto or a number from 1 to ${MAX_WORKERS}`, EXIT.usage);
+}
+
+function certificateFlags({ tls, tlsCert, tlsKey }: UpFlags): CertificateFiles[] {
+  const certs = listed(tlsCert ?? []);
+  const keys = listed(tlsKey ?? []);
+  if (tls === undefined && certs.length + keys.length === 0) return [];
+  if (tls === undefined)
+    throw new CliFailure('--tls-cert and --tls-key need --tls, where clients speak TLS', EXIT.usage);
+  if (certs.length === 0 || certs.length !== keys.length)
+    throw new CliFailure(
+      `--tls needs as many --tls-key as --tls-cert, at least one of each; there are ${keys.length} and ${certs.length}`,
+      EXIT.usage,
+    );
+  const files = certs.map((cert, i) => ({ cert: resolve(cert), key: resolve(keys[i]!) }));
+  try {
+    checkCertificates(files);
+  } catch (error) {
+    throw new CliFailure(`--tls-cert: ${(error as Error).message}`, EXIT.usage);
+  }
+  return files;
+}
+
+function nodeTlsFlags({ upstreamCa, upstreamName }: UpFlags): NodeTlsOptions {
+  const options = {
+    ...(upstreamCa === undefined ? {} : { caFile: resolve(upstreamCa) }),
+    ...(upstreamName === undefined ? {} : { serverName: upstreamName }),
+  };
+  try {
+    nodeTls(options);
+    return options;
+  } catch (error) {
+    throw new CliFailure(`--upstream-ca: ${(error as Error).message}`, EXIT.usage);
+  }
+}
+
+function accessLogFlags({ accessLog, accessLogFormat = 'combined' }: UpFlags): {
+  readonly accessLog?: AccessLogOptions;
+} {
+  if (!isAccessLogFormat(accessLogFormat))
+    throw new CliFailure(
+      `--access-log-format ${accessLogFormat} is not one of ${ACCESS_LOG_FORMATS.join(', ')}`,
+      EXIT.usage,
+    );
+  if (accessLog === undefined || accessLog === 'off') return {};
+  return { accessLog: { path: accessLog === '-' ? '-' : resolve(accessLog), format: accessLogFormat } };
+}
+
+function isAccessLogFormat(text: string): text is AccessLogFormat {
+  return ACCESS_LOG_FORMATS.some((format) => format === text);
+}
+
+function errorPageFlags(texts: readonly string[]): Record<string, string> {
+  const pages: Record<string, string> = {};
+  for (const text of texts) {
+    const [, status, path] = /^([45]\d\d)=(.+)$/.exec(text) ?? [];
+    if (status === undefined || path === undefined)
+      throw new CliFailure(`--error-page ${text}: write STATUS=FILE, like 503=sorry.html`, EXIT.usage);
+    const file = resolve(path);
+    try {
+      if (readFileSync(file).length > MAX_PAGE_BYTES)
+        throw new Error(`${file} is larger than ${MAX_PAGE_BYTES} octets`);
+    } catch (error) {
+      throw new CliFailure(`--error-page ${text}: ${(error as Error).message}`, EXIT.usage);
+    }
+    pages[status] = file;
+  }
+  return pages;
+}
+
+function joinTokenFor({ tokenDir }: UpFlags): string | undefined {
+  const given = secretFrom('ROLLCALL_JOIN_TOKEN', process.env);
+  if (tokenDir === undefined) return given;
+  if (given === undefined) return keptJoinToken(tokenDir);
+  throw new CliFailure('ROLLCALL_JOIN_TOKEN and --token-dir name a join token each: give one of them', EXIT.usage);
+}
+
+function webAddressFlag(text: string): string {
+  if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return new URL(text).origin;
+  throw new CliFailure(`--control-url ${text} is not an address like https://rollcall.example.net`, EXIT.usage);
+}
+
+function pathFlag(text: string): string {
+  if (!/^\/[!-~]*$/.test(text)) throw new CliFailure(`--health-path ${text} is not a path like /healthz`, EXIT.usage);
+  return text;
+}
+
+function staticFlag(text: string): StaticSite {
+  const equals = text.indexOf('=');
+  const context = contextFlag('--static', text.slice(0, Math.max(0, equals)));
+  const directory = resolve(text.slice(equals + 1));
+  if (!statSync(directory, { throwIfNoEntry: false })?.isDirectory())
+    throw new CliFailure(`--static ${text}: there is no directory ${directory}`, EXIT.usage);
+  return { context, directory };
+}
+
+function contextFlag(flag: string, text: string): ContextPath {
+  const path = parseContextPath(text);
+  if (path === undefined) throw new CliFailure(`${flag} ${text} is not a path like /private`, EXIT.usage);
+  return path;
+}
+
+function secretFileFlag(path: string): string {
+  try {
+    readStickySecrets(path);
+    return resolve(path);
+  } catch (error) {
+    throw new CliFailure(`--sticky-secret-file: ${(error as Error).message}`, EXIT.usage);
+  }
+}
+
+function storeFlag(text: string | undefined): string | undefined {
+  if (text === undefined || text === 'memory' || /^file:.+/.test(text) || /^rediss?:\/\/.+/.test(text)) return text;
+  throw new CliFailure(`--store ${text} is not memory, file:PATH or redis://HOST:PORT`, EXIT.usage);
+}

@@ -1,0 +1,155 @@
+/** The proxy's workers: one process for each slot, replaced all together without anybody noticing. */
+import type { Socket } from 'node:net';
+import { CliFailure, EXIT } from '../exit.ts';
+import type { NativeHandle } from './bound-socket.ts';
+import type { WorkerProcessOptions } from './process-options.ts';
+import { SupervisedProcess } from './supervised-process.ts';
+
+export interface WorkerPoolOptions {
+  readonly entry: URL;
+  readonly slots: number;
+  /** What the worker of that slot is to listen on. */
+  readonly handlesOf: (slot: number) => readonly NativeHandle[];
+  readonly say: (line: string) => void;
+}
+
+/** What a worker is told, but for its name. */
+export type WorkerSettings = (name: string, slot: number) => WorkerProcessOptions;
+
+/** How long workers may take to start when they are to replace others, milliseconds. */
+const START_MS = 30_000;
+/** Connections that wait for a worker to hand them to; the next one is closed. */
+const MAX_WAITING = 1_024;
+
+interface Waiting {
+  readonly socket: Socket;
+  readonly isTls: boolean;
+}
+
+export class WorkerPool {
+  readonly #options: WorkerPoolOptions;
+  #workers: readonly SupervisedProcess[] = [];
+  readonly #retiring = new Set<SupervisedProcess>();
+  readonly #waiting: Waiting[] = [];
+  #generation = 0;
+  #nextSlot = 0;
+
+  constructor(options: WorkerPoolOptions) {
+    this.#options = options;
+  }
+
+  get pids(): readonly (number | undefined)[] {
+    return this.#workers.map(({ pid }) => pid);
+  }
+
+  /** Starts a worker for each slot; resolves with their version when all serve. Rejects when one cannot. */
+  async start(settings: WorkerSettings): Promise<string> {
+    const { workers, ready } = this.#startAll(settings);
+    this.#workers = workers;
+    return await ready;
+  }
+
+  /**
+   * Starts other workers, and once all serve has those that are there finish what they have within `graceMs`. Resolves
+   * with the version of the new ones; rejects, and leaves everything as it was, when one cannot start.
+   */
+  async replace(settings: WorkerSettings, graceMs: number): Promise<string> {
+    const { workers, ready } = this.#startAll(settings);
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(
+        () => reject(new CliFailure(`the new workers do not serve after ${START_MS / 1_000} s`, EXIT.failed)),
+        START_MS,
+      );
+    });
+    try {
+      const version = await Promise.race([ready, late]);
+      const before = this.#workers;
+      this.#workers = workers;
+      for (const worker of before) this.#retire(worker, graceMs);
+      return version;
+    } catch (error) {
+      for (const worker of workers) worker.kill();
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #retire(worker: SupervisedProcess, graceMs: number): void {
+    this.#retiring.add(worker);
+    void worker.retire(graceMs).finally(() => this.#retiring.delete(worker));
+  }
+
+  #startAll(settings: WorkerSettings): {
+    readonly workers: readonly SupervisedProcess[];
+    readonly ready: Promise<string>;
+  } {
+    const { entry, slots, handlesOf, say } = this.#options;
+    const generation = this.#generation++;
+    const workers: SupervisedProcess[] = [];
+    const ready: Promise<string>[] = [];
+    for (let slot = 0; slot < slots; slot++) {
+      // Old and new ones follow the feed side by side, so they need names of their own.
+      const name = generation === 0 ? `local-${slot}` : `local-${slot}-${generation}`;
+      ready.push(
+        new Promise((resolve, reject) => {
+          workers.push(
+            new SupervisedProcess({
+              name: slots === 1 ? 'worker' : `worker ${slot}`,
+              entry,
+              message: settings(name, slot),
+              handles: handlesOf(slot),
+              sharesStdout: true,
+              onReady: ({ version }) => {
+                resolve(version);
+                this.#handWaiting();
+              },
+              onFailed: ({ message }) => reject(new CliFailure(message, EXIT.failed)),
+              say,
+            }),
+          );
+        }),
+      );
+    }
+    return { workers, ready: Promise.all(ready).then(([version = '']) => version) };
+  }
+
+  /** Gives an accepted connection to the next worker that serves; it waits when there is none. */
+  hand(socket: Socket, isTls: boolean): void {
+    const { length } = this.#workers;
+    for (let tries = 0; tries < length; tries++) {
+      const worker = this.#workers[this.#nextSlot++ % length]!;
+      if (!worker.isReady) continue;
+      worker.hand(socket, isTls, () => this.hand(socket, isTls));
+      return;
+    }
+    this.#wait({ socket, isTls });
+  }
+
+  #wait(waiting: Waiting): void {
+    if (waiting.socket.destroyed) return;
+    if (this.#waiting.length >= MAX_WAITING) waiting.socket.destroy();
+    else this.#waiting.push(waiting);
+  }
+
+  #handWaiting(): void {
+    for (const { socket, isTls } of this.#waiting.splice(0)) this.hand(socket, isTls);
+  }
+
+  /** Tells every worker, those that retire included, that the access log was moved away. */
+  reopenLogs(): void {
+    for (const worker of [...this.#workers, ...this.#retiring]) worker.tell({ type: 'reopen-log' });
+  }
+
+  /** Ends all in order, within `graceMs`. */
+  async close(graceMs: number): Promise<void> {
+    for (const { socket } of this.#waiting.splice(0)) socket.destroy();
+    await Promise.all([...this.#workers, ...this.#retiring].map((worker) => worker.close(graceMs)));
+  }
+
+  /** Ends all now. */
+  kill(): void {
+    for (const worker of [...this.#workers, ...this.#retiring]) worker.kill();
+  }
+}
