@@ -46,7 +46,10 @@ export class Site {
   #up: ChildProcess | undefined;
   #controlPid = 0;
   #log = '';
+  #output = '';
   proxyPort = 0;
+  /** 0 without a TLS port. */
+  tlsPort = 0;
   controlUrl = '';
 
   private constructor(options: SiteOptions) {
@@ -63,6 +66,11 @@ export class Site {
 
   get stateDir(): string {
     return join(this.directory, 'state');
+  }
+
+  /** What `up` has written to standard output so far. */
+  get output(): string {
+    return this.#output;
   }
 
   /** What `up` has logged so far. */
@@ -99,9 +107,18 @@ export class Site {
     up.stderr!.on('data', (octets: Buffer) => {
       this.#log += octets.toString();
     });
+    up.stdout!.on('data', (octets: Buffer) => {
+      this.#output += octets.toString();
+    });
     const line = await firstLine(up);
     if (line === undefined) throw new Error(`up did not start: ${this.#log}`);
-    const ready = JSON.parse(line) as { proxyUrl: string; controlUrl: string; pids: { control: number } };
+    const ready = JSON.parse(line) as {
+      proxyUrl: string;
+      tlsUrl?: string;
+      controlUrl: string;
+      pids: { control: number };
+    };
+    this.tlsPort = ready.tlsUrl === undefined ? 0 : Number(new URL(ready.tlsUrl).port);
     this.#controlPid = ready.pids.control;
     this.proxyPort = Number(new URL(ready.proxyUrl).port);
     this.controlUrl = ready.controlUrl;

@@ -9,9 +9,11 @@ import { ClusterRouter } from './cluster-router.ts';
 import { ClusterView } from './cluster-view.ts';
 import { Ejections } from './ejections.ts';
 import { Engine, type EngineOptions, type ListenAt } from './engine/engine.ts';
+import { checkedLimits, type EngineLimits } from './engine/limits.ts';
 import { explain } from './explanation.ts';
 import { FeedClient, type FeedLog } from './feed-client.ts';
 import { connectProbe, type Delay, NodeProbes } from './node-probes.ts';
+import { affordableConnections } from './open-files.ts';
 import { sessionIds } from './session-ids.ts';
 import { isTrusted, readSnapshotFile } from './snapshot-file.ts';
 import { SnapshotSaver } from './snapshot-saver.ts';
@@ -145,6 +147,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   });
   const engine = new Engine({
     ...engineOptions,
+    limits: affordable(checkedLimits(engineOptions.limits), log),
     router,
     nodeTls: tlsToNodes,
     ...(certificates && { certificates }),
@@ -232,6 +235,17 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     await end(0, false);
     throw error;
   }
+}
+
+/** `limits` with no more connections than there are files for: beyond that no node could be connected to either. */
+function affordable(limits: EngineLimits, log: WorkerLog): EngineLimits {
+  const most = affordableConnections();
+  if (most === undefined || most >= limits.maxConnections) return limits;
+  log.warn(
+    { maxConnections: most, wanted: limits.maxConnections },
+    'this process may open too few files for all connections: raise the limit (ulimit -n)',
+  );
+  return { ...limits, maxConnections: most };
 }
 
 /** Fills the view from the file: whole when it is fresh, otherwise with its routes as expected ones. */
