@@ -361,6 +361,7 @@ function readWorkerCounters(fields: Fields): WorkerCounters {
     unknownRoutes: count(fields, 'unknownRoutes'),
     loopDelayMs: fields.number('loopDelayMs', COUNT) ?? 0,
     latencyBuckets: fields.list('latencyBuckets', LATENCY_BUCKETS_MS.length + 1, readCount) ?? [],
+    latencySumMs: count(fields, 'latencySumMs'),
   };
 }
 

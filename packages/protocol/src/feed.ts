@@ -242,6 +242,8 @@ export interface WorkerCounters {
   readonly loopDelayMs: number;
   /** Upper bounds are `LATENCY_BUCKETS_MS`; the last count is for everything above. */
   readonly latencyBuckets: readonly number[];
+  /** Sum of what is in them, milliseconds. */
+  readonly latencySumMs: number;
 }
 
 /** At most 4 a second, and at once when a node that is draining or stopped comes to 0 in flight. */

@@ -31,6 +31,7 @@ const TOTALS: WorkerCounters = {
   unknownRoutes: 0,
   loopDelayMs: 0,
   latencyBuckets: [],
+  latencySumMs: 0,
 };
 
 async function connected(

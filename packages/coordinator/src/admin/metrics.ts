@@ -2,8 +2,8 @@
  * `/metrics` in Prometheus' text format. Everything is read from where it is kept at the moment of the scrape, so no
  * number is kept twice and a node that is gone takes its labels along.
  */
-import { Counter, Gauge, Registry } from '@platformatic/prom-client';
-import { type NodeResource, REFUSALS } from '@rollcall/protocol';
+import { Counter, Gauge, type Metric, Registry } from '@platformatic/prom-client';
+import { LATENCY_BUCKETS_MS, type NodeResource, REFUSALS, type WorkerCounters } from '@rollcall/protocol';
 import type { AdminApp } from './admin-app.ts';
 import type { Surroundings } from './surroundings.ts';
 
@@ -149,8 +149,31 @@ function metricsOf(around: Surroundings): Registry {
     [],
     total(() => workerTotals().inFlight),
   );
+  registry.registerMetric(latencyHistogram(workerTotals));
   addNodeMetrics(around, gauge, counter);
   return registry;
+}
+
+/** Latencies as the workers have counted them: the registry asks for its values, and nothing is observed here. */
+function latencyHistogram(totals: () => WorkerCounters): Metric {
+  const name = 'rollcall_upstream_latency_seconds';
+  const help = 'From sending a request to a node to the head of its answer';
+  const get = (): object => {
+    const { latencyBuckets, latencySumMs } = totals();
+    let count = 0;
+    const buckets = [...LATENCY_BUCKETS_MS, Number.POSITIVE_INFINITY].map((ms, i) => {
+      count += latencyBuckets[i] ?? 0;
+      return { metricName: `${name}_bucket`, labels: { le: Number.isFinite(ms) ? ms / 1_000 : '+Inf' }, value: count };
+    });
+    const sum = { metricName: `${name}_sum`, labels: {}, value: latencySumMs / 1_000 };
+    return {
+      name,
+      help,
+      type: 'histogram',
+      values: [...buckets, sum, { ...sum, metricName: `${name}_count`, value: count }],
+    };
+  };
+  return { name, get } as unknown as Metric;
 }
 
 type Add = (name: string, help: string, labelNames: readonly string[], rows: () => Iterable<Row>) => void;

@@ -54,6 +54,7 @@ const TOTALS: WorkerCounters = {
   unknownRoutes: 0,
   loopDelayMs: 1,
   latencyBuckets: new Array<number>(LATENCY_BUCKETS_MS.length + 1).fill(0),
+  latencySumMs: 0,
 };
 
 test('the feed is for workers only: no token, a join token and the admin token are refused', async () => {

@@ -138,6 +138,7 @@ const NOTHING: WorkerCounters = {
   unknownRoutes: 0,
   loopDelayMs: 0,
   latencyBuckets: new Array<number>(LATENCY_BUCKETS_MS.length + 1).fill(0),
+  latencySumMs: 0,
 };
 
 /** Totals of a worker that is no longer there: what is about the present is over. */
@@ -164,6 +165,7 @@ function sum(one: WorkerCounters, other: WorkerCounters): WorkerCounters {
     unknownRoutes: one.unknownRoutes + other.unknownRoutes,
     loopDelayMs: Math.max(one.loopDelayMs, other.loopDelayMs),
     latencyBuckets: one.latencyBuckets.map((count, i) => count + (other.latencyBuckets[i] ?? 0)),
+    latencySumMs: one.latencySumMs + other.latencySumMs,
   };
 }
 

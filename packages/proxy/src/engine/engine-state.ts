@@ -72,10 +72,11 @@ export interface EngineState {
 }
 
 /** Adds one latency to the histogram whose upper bounds are `LATENCY_BUCKETS_MS`. */
-export function countLatency(buckets: Float64Array, bounds: typeof LATENCY_BUCKETS_MS, latencyMs: number): void {
+export function countLatency(totals: Totals, bounds: typeof LATENCY_BUCKETS_MS, latencyMs: number): void {
   let at = 0;
   while (at < bounds.length && latencyMs > bounds[at]!) at++;
-  buckets[at]! += 1;
+  totals.latencyBuckets[at]! += 1;
+  totals.latencySumMs += latencyMs;
 }
 
 /** Counts one answer by the first digit of its status. */

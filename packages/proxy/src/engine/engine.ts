@@ -312,6 +312,7 @@ function newTotals(): EngineState['totals'] {
     unknownRoutes: 0,
     statusClasses: new Float64Array(5),
     latencyBuckets: new Float64Array(LATENCY_BUCKETS_MS.length + 1),
+    latencySumMs: 0,
   };
 }
 

@@ -314,7 +314,7 @@ export class Exchange implements ResponseEdits {
     this.#upstreamMs = latencyMs;
     const loadField = connection.node.readsLoadField ? head.load : '';
     this.#state.router.onResponseHead(slip, status, latencyMs, loadField, nowMs);
-    countLatency(this.#state.totals.latencyBuckets, LATENCY_BUCKETS_MS, latencyMs);
+    countLatency(this.#state.totals, LATENCY_BUCKETS_MS, latencyMs);
     const hasOpenEnd = framing === 'chunked' || framing === 'close';
     this.#isChunkedOut = hasOpenEnd && !request.isHttp10;
     this.#isCloseDelimited = hasOpenEnd && request.isHttp10;
