@@ -12,7 +12,7 @@ export const PACKAGE_RULES: Readonly<Record<string, PackageRule>> = {
   protocol: { ours: [], foreign: [], isPure: true },
   core: { ours: ['protocol'], foreign: [], isPure: true },
   'store-redis': { ours: ['core', 'protocol'], foreign: ['ioredis'] },
-  proxy: { ours: ['core', 'protocol'], foreign: ['ws'] },
+  proxy: { ours: ['core', 'protocol'], foreign: ['ws', 'sonic-boom'] },
   agent: { ours: ['protocol'], foreign: ['ws'] },
   dashboard: { ours: ['protocol'], foreign: [] },
   coordinator: { ours: ['core', 'protocol', 'store-redis'] },

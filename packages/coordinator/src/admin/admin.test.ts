@@ -374,6 +374,7 @@ describe('documents and pages', () => {
       '/v1/nodes/{id}/drain',
       '/v1/nodes/{id}/enable',
       '/v1/nodes/{id}/stop',
+      '/v1/reload',
       '/v1/status',
     ]);
   });
