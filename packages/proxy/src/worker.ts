@@ -147,7 +147,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   });
   const engine = new Engine({
     ...engineOptions,
-    limits: affordable(checkedLimits(engineOptions.limits), log),
+    limits: affordable(checkedLimits(engineOptions.limits), engineOptions.limits?.maxConnections !== undefined, log),
     router,
     nodeTls: tlsToNodes,
     ...(certificates && { certificates }),
@@ -238,12 +238,12 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
 }
 
 /** `limits` with no more connections than there are files for: beyond that no node could be connected to either. */
-function affordable(limits: EngineLimits, log: WorkerLog): EngineLimits {
+function affordable(limits: EngineLimits, isWanted: boolean, log: WorkerLog): EngineLimits {
   const most = affordableConnections();
   if (most === undefined || most >= limits.maxConnections) return limits;
-  log.warn(
-    { maxConnections: most, wanted: limits.maxConnections },
-    'this process may open too few files for all connections: raise the limit (ulimit -n)',
+  log[isWanted ? 'warn' : 'info'](
+    { connections: most, wanted: limits.maxConnections },
+    'this process may open too few files for all connections: raise its limit (ulimit -n)',
   );
   return { ...limits, maxConnections: most };
 }
