@@ -4,6 +4,7 @@
  */
 import type net from 'node:net';
 import type tls from 'node:tls';
+import { dateField } from '../http1/date-field.ts';
 import { connectionField, viaField } from '../http1/head-writer.ts';
 import { PartialHead } from '../http1/partial-head.ts';
 import { RequestHead } from '../http1/request-head.ts';
@@ -140,7 +141,7 @@ export class ClientConnection implements Deadlined {
       const refusal = this.#head.read(octets, start, end, limits);
       if (refusal) {
         this.#state.log?.debug({ client: this.peer.address, why: refusal.why }, 'request refused');
-        this.#refuse(refusal.status);
+        this.#refuse(refusal.status, isHead(octets, start));
         return;
       }
       const next = this.#begin(octets, end + 4, nowMs);
@@ -169,7 +170,16 @@ export class ClientConnection implements Deadlined {
     if (octets.length > limits.maxLineBytes && !this.#partial.hasLine()) this.#refuse(414);
     // RFC 9112 §2.2 lets us refuse bare line ends, which others read in two ways.
     else if (this.#partial.hasBareLineEnd() || !mayBeginRequest(octets)) this.#refuse(400);
+    else if (this.#refusesLine(octets)) return;
     else if (isFirst) this.deadlineMs = Math.min(this.deadlineMs, nowMs + limits.headerTimeoutMs);
+  }
+
+  /** A line that is none of a request is refused when it has come: its fields, as in HTTP/0.9, may never come. */
+  #refusesLine(octets: Buffer): boolean {
+    const end = this.#partial.takeLine();
+    const refusal = end < 0 ? undefined : this.#head.refusesLine(octets, end, this.#state.limits);
+    if (refusal) this.#refuse(refusal.status);
+    return refusal !== undefined;
   }
 
   /** A request has begun. Returns where it ended in `octets`. */
@@ -224,7 +234,7 @@ export class ClientConnection implements Deadlined {
 
   #answerShort(fields: string, body: string, nowMs: number): void {
     const keepsAlive = this.#head.keepsAlive && this.#head.bodyLength === 0 && !this.#state.isClosing;
-    this.write(fields + connectionField(keepsAlive, this.#head.isHttp10) + body);
+    this.write(fields + dateField() + connectionField(keepsAlive, this.#head.isHttp10) + body);
     this.#next(keepsAlive, nowMs);
   }
 
@@ -278,7 +288,7 @@ export class ClientConnection implements Deadlined {
   }
 
   /** Refuses what is not a request we take, and closes. */
-  #refuse(status: number): void {
+  #refuse(status: number, isHeadRequest = false): void {
     this.#state.totals.rejected++;
     countStatus(this.#state.totals.statusClasses, status);
     this.write(
@@ -286,7 +296,7 @@ export class ClientConnection implements Deadlined {
         status,
         requestId: '',
         fields: '',
-        isHead: false,
+        isHead: isHeadRequest,
         isHttp10: false,
         keepsAlive: false,
         retryAfterSeconds: 0,
@@ -523,6 +533,11 @@ function isOwnTarget(target: string): boolean {
 function isLineTooLong(octets: Buffer, maxLineBytes: number): boolean {
   const at = octets.indexOf(LF);
   return at < 0 || at > maxLineBytes;
+}
+
+/** True when a request by HEAD begins at `start`: what answers it has no body, a refusal neither. */
+function isHead(octets: Buffer, start: number): boolean {
+  return octets.toString('latin1', start, start + 5) === 'HEAD ';
 }
 
 /** False when the first octet cannot begin a method: a TLS hello on the plain port, for one. */
