@@ -193,7 +193,9 @@ export class ResponseHead {
   }
 
   #dropNominated(names: readonly string[]): void {
-    this.forwarded = withoutFields(this.forwarded, new Set(names.filter(isRemovable)));
+    const drop = new Set(names.filter(isRemovable));
+    this.forwarded = withoutFields(this.forwarded, drop);
+    if (drop.has('date')) this.hasDate = false;
   }
 
   /** RFC 9112 §6.3. */
