@@ -96,7 +96,7 @@ test('a tunnel goes on when its node is gone from the cluster, until it is ended
     assert.equal(upstream!.tally.tunnels, 1);
     lane.engine.endTunnels(upstream!, 0);
     lane.engine.checkDeadlines();
-    await client.closed();
+    await client.ended();
     await node.closed();
     assert.equal(upstream!.tally.tunnels, 0);
   }));
