@@ -1,14 +1,34 @@
 /**
  * `npm run http-cases`: plays every case against an engine and tells how it went, by grade, with every difference that is
- * left and its reason. Ends with 1 when a case fails the gate or a difference has no reason.
+ * left and its reason. Ends with 1 when a case fails the gate or a difference has no reason. `-- REGEX` plays those whose
+ * id matches; `-- --octet-by-octet` sends every part of up to a thousand octets one at a time.
  */
-import { allCases } from './http-case.ts';
+import { parseArgs } from 'node:util';
+import { allCases, type HttpCase, type Part } from './http-case.ts';
 import { openLane } from './lanes.ts';
 import { playCases } from './play-cases.ts';
 import { reasons, score, unforgiven } from './scores.ts';
 
-const pattern = new RegExp(process.argv[2] ?? '');
-const cases = allCases().filter(({ id }) => pattern.test(id));
+const MAX_SINGLE_OCTETS = 1_000;
+
+function octetByOctet(one: HttpCase): HttpCase {
+  const apart = (parts: readonly Part[]): Part[] =>
+    parts.map((part) =>
+      part.type === 'octets' && part.octets.length <= MAX_SINGLE_OCTETS
+        ? { type: 'dribble', octets: part.octets, gapMs: 0 }
+        : part,
+    );
+  return one.kind === 'request' ? { ...one, send: apart(one.send) } : { ...one, answer: apart(one.answer) };
+}
+
+const { values, positionals } = parseArgs({
+  options: { 'octet-by-octet': { type: 'boolean', default: false } },
+  allowPositionals: true,
+});
+const pattern = new RegExp(positionals[0] ?? '');
+const cases = allCases()
+  .filter(({ id }) => pattern.test(id))
+  .map((one) => (values['octet-by-octet'] ? octetByOctet(one) : one));
 const beganMs = performance.now();
 const verdicts = await playCases(cases, openLane);
 const { grades, differences } = score(cases, verdicts);
