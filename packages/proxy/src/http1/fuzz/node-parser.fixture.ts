@@ -2,6 +2,8 @@
  * Node's own parser, called directly: some ten times quicker than through a server, which is what makes a long run long.
  * Node does not promise that it can be reached, so `nodeParser` may be undefined.
  */
+import http from 'node:http';
+import { createRequire } from 'node:module';
 
 /** One message as Node's parser understands it. */
 export interface NodeMessage {
@@ -34,18 +36,14 @@ interface Parser {
   close(): void;
 }
 
-interface Binding {
-  readonly HTTPParser: (new () => Parser) & Readonly<Record<string, number>>;
-  readonly allMethods?: readonly string[];
-  readonly methods: readonly string[];
-}
+type ParserClass = (new () => Parser) & Readonly<Record<string, number>>;
 
-function binding(): Binding | undefined {
+/** What Node's own `http` is made with. */
+function parserClass(): ParserClass | undefined {
   try {
     process.noDeprecation = true;
-    const { binding: find } = process as unknown as { binding(name: string): Binding };
-    const found = find.call(process, 'http_parser');
-    return typeof found.HTTPParser === 'function' ? found : undefined;
+    const common: { readonly HTTPParser?: ParserClass } = createRequire(import.meta.url)('node:_http_common');
+    return typeof common.HTTPParser === 'function' ? common.HTTPParser : undefined;
   } catch {
     return undefined;
   }
@@ -54,12 +52,27 @@ function binding(): Binding | undefined {
 export type NodeParser = (octets: string, kind: 'request' | 'response', method: string) => NodeReading;
 
 /** Reads `octets` to their end; of responses the first final one, to a request by `method`. `undefined`: not to be had. */
-export const nodeParser: NodeParser | undefined = parserOf(binding());
+export const nodeParser: NodeParser | undefined = parserOf(parserClass());
 
-function parserOf(found: Binding | undefined): NodeParser | undefined {
-  if (found === undefined) return undefined;
-  const { HTTPParser } = found;
-  const methods = found.allMethods ?? found.methods;
+/** Methods by the numbers that the parser gives them. */
+function methodNames(HTTPParser: ParserClass): ReadonlyMap<number, string> {
+  const names = new Map<number, string>();
+  for (const name of http.METHODS) {
+    const parser = new HTTPParser();
+    parser.initialize(HTTPParser['REQUEST']!, {}, 1_024, 0);
+    parser[HTTPParser['kOnHeadersComplete']!] = (_major: number, _minor: number, _fields: unknown, method: number) => {
+      names.set(method, name);
+      return 0;
+    };
+    parser.execute(Buffer.from(`${name} ${name === 'CONNECT' ? 'a:1' : '/'} HTTP/1.1\r\nHost: a\r\n\r\n`));
+    parser.close();
+  }
+  return names;
+}
+
+function parserOf(HTTPParser: ParserClass | undefined): NodeParser | undefined {
+  if (HTTPParser === undefined) return undefined;
+  const methods = methodNames(HTTPParser);
   return (octets, kind, requestMethod) => {
     const messages: NodeMessage[] = [];
     const parser = new HTTPParser();
@@ -87,7 +100,7 @@ function parserOf(found: Binding | undefined): NodeParser | undefined {
         isUpgrade: boolean,
       ) => {
         messages.push({
-          method: method === undefined ? '' : (methods[method] ?? ''),
+          method: method === undefined ? '' : (methods.get(method) ?? ''),
           target: target ?? flushedTarget,
           status: status ?? 0,
           reason: reason ?? '',
