@@ -13,16 +13,17 @@ interface Rule {
 }
 
 function rules(): readonly Rule[] {
-  const rows = readFileSync(new URL('RULES.md', PROXY), 'utf8')
+  const table = readFileSync(new URL('RULES.md', PROXY), 'utf8')
     .split('\n')
-    .filter((line) => line.startsWith('| ') && !line.startsWith('| Rule |') && !line.startsWith('| --- |'));
-  return rows.map((row) => {
-    const [rule = '', , , code = '', cases = ''] = row
-      .split('|')
-      .slice(1)
-      .map((cell) => cell.trim());
-    return { rule, code, cases: cases.split(', ') };
-  });
+    .filter((line) => line.startsWith('|'))
+    .map((row) =>
+      row
+        .split('|')
+        .slice(1)
+        .map((cell) => cell.trim()),
+    );
+  // The first two rows are the table's head.
+  return table.slice(2).map(([rule = '', , , code = '', cases = '']) => ({ rule, code, cases: cases.split(', ') }));
 }
 
 /** Files and the names that must be in one of those that are mentioned with them. */

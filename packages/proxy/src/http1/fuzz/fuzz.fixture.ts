@@ -17,7 +17,7 @@ const TURN = 500;
 /** Readings that making one input small may cost. */
 const SHRINKS = 400;
 const MAX_OCTETS = 4_000;
-/** What is kept of one target, octets: the corpus is to be read by people. */
+/** What is kept of one target, as it is written: the corpus is to be read by people. */
 const MAX_CORPUS_OCTETS = 45_000;
 
 const { values } = parseArgs({
@@ -42,10 +42,14 @@ const rng = seededRng(seed);
 const cutsOf = (octets: string): number[] =>
   Array.from({ length: Math.floor(rng() * 6) }, () => Math.floor(rng() * (octets.length + 80))).sort((a, b) => a - b);
 
+function sizeOf(inputs: readonly string[]): number {
+  return inputs.reduce((size, input) => size + asciiJson(input).length + 1, 0);
+}
+
 function begin(target: TargetName): Hunt {
   const kept = [...loadCorpus(target)];
   const inputs = seedsOf(target);
-  const hunt: Hunt = { target, inputs, signatures: new Set(), kept, keptOctets: kept.join('').length, found: 0 };
+  const hunt: Hunt = { target, inputs, signatures: new Set(), kept, keptOctets: sizeOf(kept), found: 0 };
   for (const octets of inputs) hunt.signatures.add(examine(hunt, octets, -1).signature);
   return hunt;
 }
@@ -94,9 +98,9 @@ function turn(hunt: Hunt, runs: number): void {
     const small = shrunk(octets, (shorter) => read(target, shorter, [], node!).signature === signature);
     inputs.push(small);
     hunt.found++;
-    if (hunt.keptOctets + small.length > MAX_CORPUS_OCTETS) continue;
+    if (hunt.keptOctets + sizeOf([small]) > MAX_CORPUS_OCTETS) continue;
     kept.push(small);
-    hunt.keptOctets += small.length;
+    hunt.keptOctets += sizeOf([small]);
   }
 }
 
