@@ -46,9 +46,18 @@ export interface ResponseCase extends CaseOfEither {
 
 export type HttpCase = RequestCase | ResponseCase;
 
-/** All cases of the corpus, in order. Throws on what does not fit the format. */
+/** The cases of the corpus that is not ours, in order. Throws on what does not fit the format. */
 export function httpCases(): readonly HttpCase[] {
-  const file = bag(JSON.parse(readFileSync(new URL('cases.json', import.meta.url), 'utf8')), 'file');
+  return casesOf('cases.json');
+}
+
+/** Those cases and our own. */
+export function allCases(): readonly HttpCase[] {
+  return [...httpCases(), ...casesOf('own-cases.json')];
+}
+
+function casesOf(name: string): readonly HttpCase[] {
+  const file = bag(JSON.parse(readFileSync(new URL(name, import.meta.url), 'utf8')), 'file');
   if (file['format'] !== 'http-cases/1' || !Array.isArray(file['cases'])) throw new Error('not a corpus of HTTP cases');
   return file['cases'].map((one) => httpCase(bag(one, 'case')));
 }

@@ -107,8 +107,12 @@ export class OctetClient {
   async #write(octets: string): Promise<void> {
     if (!this.socket.writable) return;
     await new Promise<void>((resolve) => {
-      this.socket.write(octets, 'latin1', () => resolve());
-      this.socket.once('close', () => resolve());
+      const done = (): void => {
+        this.socket.off('close', done);
+        resolve();
+      };
+      this.socket.write(octets, 'latin1', done);
+      this.socket.once('close', done);
     });
   }
 

@@ -56,6 +56,11 @@ export function judgeRequest(one: RequestCase, seen: RequestObservation): string
   return fails;
 }
 
+/** What the proxy did with the request. */
+export function choiceOfRequest({ requests }: RequestObservation): 'forward' | 'reject' {
+  return requests.some(({ isComplete }) => isComplete) ? 'forward' : 'reject';
+}
+
 function hasCanary(one: RequestCase, upstream: Bag, { requests }: RequestObservation): boolean {
   if (one.more['canary_is_pipelined'] === true || texts(upstream, 'targets')?.includes('/canary')) return false;
   return requests.some(({ target }) => target === '/canary');

@@ -42,6 +42,12 @@ export function judgeResponse(one: ResponseCase, seen: ResponseObservation): str
   return fails;
 }
 
+/** What the proxy did with the answer; one that was begun and cut off is refused too. */
+export function choiceOfResponse({ responses }: ResponseObservation): 'forward' | 'reject' {
+  const first = responses.find((response) => !isInterim(response));
+  return first && first.status > 0 && first.isComplete && !isGatewayError(first) ? 'forward' : 'reject';
+}
+
 function isGatewayError({ status }: ReceivedResponse): boolean {
   return [500, 502, 503, 504].includes(status);
 }

@@ -32,12 +32,17 @@ export class Visitor {
 
   constructor(
     port: number,
-    options: { readonly host?: string; readonly takesCookies?: boolean; readonly keepsAlive?: boolean } = {},
+    options: {
+      readonly host?: string;
+      readonly takesCookies?: boolean;
+      readonly keepsAlive?: boolean;
+      readonly maxConnections?: number;
+    } = {},
   ) {
     this.#port = port;
     this.#host = options.host ?? 'site.test';
     this.#takesCookies = options.takesCookies ?? true;
-    this.#agent = new http.Agent({ keepAlive: options.keepsAlive ?? false, maxSockets: 1 });
+    this.#agent = new http.Agent({ keepAlive: options.keepsAlive ?? false, maxSockets: options.maxConnections ?? 1 });
   }
 
   /** Cookies it holds, as `name=value`. */

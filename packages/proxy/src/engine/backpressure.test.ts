@@ -11,6 +11,7 @@ const HOST = 'Host: shop.example\r\n';
 const PIECES = 400;
 const PIECE_BYTES = 65_536;
 const TOTAL = PIECE_BYTES * PIECES;
+const HEAD = `HTTP/1.1 200 OK\r\nDate: Tue, 15 Nov 1994 08:12:31 GMT\r\nContent-Length: ${TOTAL}\r\n\r\n`;
 const NOISE = randomBytes(PIECE_BYTES + PIECES);
 
 /** No two pieces are alike, so that an octet in the wrong place shows. */
@@ -38,7 +39,7 @@ test('an answer of 26 MB to a client that stalls arrives whole, and waits at the
   let poured = 0;
   const serve = (connection: RawNodeConnection): void => {
     void connection.heads().then(async () => {
-      connection.write(`HTTP/1.1 200 OK\r\nContent-Length: ${TOTAL}\r\n\r\n`);
+      connection.write(HEAD);
       await pour(
         connection.socket,
         (piece) => piece,
@@ -59,7 +60,7 @@ test('an answer of 26 MB to a client that stalls arrives whole, and waits at the
       lane.router.nodes[0]!.tally.bytesFromNode < HELD_BYTES,
       `${lane.router.nodes[0]!.tally.bytesFromNode} read`,
     );
-    const head = `HTTP/1.1 200 OK\r\nContent-Length: ${TOTAL}\r\n\r\n`.length;
+    const head = HEAD.length;
     let skipped = 0;
     const hash = createHash('sha256');
     const done = new Promise<string>((resolve) => {
@@ -82,7 +83,7 @@ test('an answer of 26 MB to a client that stalls arrives whole, and waits at the
 test('answers to clients that stall are not touched by what other nodes say meanwhile', () => {
   const serve = (connection: RawNodeConnection): void => {
     void connection.heads().then(async () => {
-      connection.write(`HTTP/1.1 200 OK\r\nContent-Length: ${TOTAL}\r\n\r\n`);
+      connection.write(HEAD);
       await pour(
         connection.socket,
         (piece) => piece,

@@ -5,6 +5,7 @@
 import type net from 'node:net';
 import type tls from 'node:tls';
 import type { Refusal } from '@rollcall/protocol';
+import { dateField } from '../http1/date-field.ts';
 import { connectionField, viaField } from '../http1/head-writer.ts';
 import { PartialHead } from '../http1/partial-head.ts';
 import { RequestHead } from '../http1/request-head.ts';
@@ -145,7 +146,7 @@ export class ClientConnection implements Deadlined {
       const refusal = this.#head.read(octets, start, end, limits);
       if (refusal) {
         this.#state.log?.debug({ client: this.peer.address, why: refusal.why }, 'request refused');
-        this.#refuse(refusal.status, refusal.status === 414 || refusal.status === 431 ? 'too-large' : 'bad-request');
+        this.#refuse(refusal.status, refusalOf(refusal.status), isHead(octets, start));
         return;
       }
       const next = this.#begin(octets, end + 4, nowMs);
@@ -174,7 +175,16 @@ export class ClientConnection implements Deadlined {
     if (octets.length > limits.maxLineBytes && !this.#partial.hasLine()) this.#refuse(414, 'too-large');
     // RFC 9112 §2.2 lets us refuse bare line ends, which others read in two ways.
     else if (this.#partial.hasBareLineEnd() || !mayBeginRequest(octets)) this.#refuse(400, 'bad-request');
+    else if (this.#refusesLine(octets)) return;
     else if (isFirst) this.deadlineMs = Math.min(this.deadlineMs, nowMs + limits.headerTimeoutMs);
+  }
+
+  /** A line that is none of a request is refused when it has come: its fields, as in HTTP/0.9, may never come. */
+  #refusesLine(octets: Buffer): boolean {
+    const end = this.#partial.takeLine();
+    const refusal = end < 0 ? undefined : this.#head.refusesLine(octets, end, this.#state.limits);
+    if (refusal) this.#refuse(refusal.status, refusalOf(refusal.status));
+    return refusal !== undefined;
   }
 
   /** A request has begun. Returns where it ended in `octets`. */
@@ -197,7 +207,7 @@ export class ClientConnection implements Deadlined {
       }
     }
     if (head.via !== '' && head.via.includes(viaName)) {
-      this.#refuse(508, 'bad-request', head);
+      this.#refuse(508, 'bad-request', head.method === 'HEAD', head);
       return octets.length;
     }
     if (head.maxForwards === 0) {
@@ -231,7 +241,7 @@ export class ClientConnection implements Deadlined {
 
   #answerShort(fields: string, body: string, nowMs: number): void {
     const keepsAlive = this.#head.keepsAlive && this.#head.bodyLength === 0 && !this.#state.isClosing;
-    const text = fields + connectionField(keepsAlive, this.#head.isHttp10) + body;
+    const text = fields + dateField() + connectionField(keepsAlive, this.#head.isHttp10) + body;
     this.write(text);
     this.#state.onAccess?.(ownEntry(this, this.#head, Number(text.slice(9, 12)), text.length));
     this.#next(keepsAlive, nowMs);
@@ -287,7 +297,7 @@ export class ClientConnection implements Deadlined {
   }
 
   /** Refuses what is not a request we take, and closes. `head` is what could be read of it. */
-  #refuse(status: number, refusal: Refusal, head?: RequestHead): void {
+  #refuse(status: number, refusal: Refusal, isHeadRequest = false, head?: RequestHead): void {
     const bytesBefore = this.bytesOut;
     this.#state.totals.refusals[refusal]++;
     countStatus(this.#state.totals.statusClasses, status);
@@ -296,7 +306,7 @@ export class ClientConnection implements Deadlined {
         status,
         requestId: '',
         fields: '',
-        isHead: false,
+        isHead: isHeadRequest,
         isHttp10: false,
         keepsAlive: false,
         retryAfterSeconds: 0,
@@ -538,10 +548,20 @@ function isOwnTarget(target: string): boolean {
   return target.charCodeAt(1) === DOT && target.startsWith(OWN_PREFIX);
 }
 
+/** What a head that was refused with this status counts as. */
+function refusalOf(status: number): Refusal {
+  return status === 414 || status === 431 ? 'too-large' : 'bad-request';
+}
+
 /** True when `octets` have no line end within `maxLineBytes`. */
 function isLineTooLong(octets: Buffer, maxLineBytes: number): boolean {
   const at = octets.indexOf(LF);
   return at < 0 || at > maxLineBytes;
+}
+
+/** True when a request by HEAD begins at `start`: what answers it has no body, a refusal neither. */
+function isHead(octets: Buffer, start: number): boolean {
+  return octets.toString('latin1', start, start + 5) === 'HEAD ';
 }
 
 /** False when the first octet cannot begin a method: a TLS hello on the plain port, for one. */

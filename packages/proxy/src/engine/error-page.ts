@@ -1,4 +1,5 @@
 /** Answers that the proxy gives itself. */
+import { dateField } from '../http1/date-field.ts';
 import { connectionField } from '../http1/head-writer.ts';
 
 const REASONS: Readonly<Record<number, string>> = {
@@ -65,7 +66,7 @@ export function errorAnswer(answer: ErrorAnswer): string {
   const retryAfter = answer.retryAfterSeconds > 0 ? `Retry-After: ${answer.retryAfterSeconds}\r\n` : '';
   const allow = status === 405 ? 'Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n' : '';
   return (
-    `HTTP/1.1 ${status} ${reason}\r\nContent-Type: ${type}\r\nContent-Length: ${body.length}\r\nCache-Control: no-store\r\n` +
+    `HTTP/1.1 ${status} ${reason}\r\n${dateField()}Content-Type: ${type}\r\nContent-Length: ${body.length}\r\nCache-Control: no-store\r\n` +
     `${allow}${retryAfter}${connectionField(answer.keepsAlive, answer.isHttp10)}${answer.isHead ? '' : body}`
   );
 }

@@ -7,6 +7,7 @@
  */
 import { type AttemptOutcome, DEFAULT_PARAMETERS } from '@rollcall/core';
 import { LATENCY_BUCKETS_MS, type NodeId } from '@rollcall/protocol';
+import { dateField } from '../http1/date-field.ts';
 import { interimHeadText, requestHeadText, responseHeadText, switchHeadText } from '../http1/head-writer.ts';
 import { isIdempotent, isRequestId, type RequestHead } from '../http1/request-head.ts';
 import type { ResponseEdits, ResponseHead } from '../http1/response-head.ts';
@@ -325,6 +326,7 @@ export class Exchange implements ResponseEdits {
       isChunked: this.#isChunkedOut,
       keepsAlive: request.keepsAlive,
       isHttp10: request.isHttp10,
+      date: head.hasDate ? '' : dateField(),
     });
   }
 

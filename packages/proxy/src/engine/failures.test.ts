@@ -237,6 +237,14 @@ test('a client that closes quietly while nothing can be written to it is found o
     assert.deepEqual(lane.router.told, ['send n1', 'end n1 client']);
   }));
 
+test('a refused HEAD is answered without a body', () =>
+  withLane(startLane([answering(() => ok())]), async (lane) => {
+    const client = await lane.connect();
+    const answer = await client.write('HEAD /a HTTP/1.1\r\n\r\n').ended();
+    assert.match(answer, /^HTTP\/1\.1 400 [\s\S]*\r\n\r\n$/);
+    assert.equal(answer.indexOf('\r\n\r\n'), answer.length - 4);
+  }));
+
 test('errors are told in the form the client reads', () =>
   withLane(startLane([], { unavailableHint: 'rollcall run -- YOUR PROGRAM' }), async (lane) => {
     lane.router.choice = 'unavailable';

@@ -8,10 +8,15 @@ import { withLane } from './with-lane.fixture.ts';
 const HOST = 'Host: shop.example\r\n';
 const GET = `GET /a HTTP/1.1\r\n${HOST}\r\n`;
 
+const DATE = 'Date: Tue, 15 Nov 1994 08:12:31 GMT\r\n';
+
 test('a request and its answer go through, and both connections serve the next one', () =>
   withLane(startLane([answering((target) => ok(`at ${target}`))], { keepAliveMs: 5_000 }), async (lane) => {
     const client = await lane.connect();
-    assert.match(await client.write(GET).sees('at /a'), /^HTTP\/1\.1 200 OK\r\nContent-Length: 5\r\n\r\nat \/a$/);
+    assert.match(
+      await client.write(GET).sees('at /a'),
+      /^HTTP\/1\.1 200 OK\r\nDate: .* GMT\r\nContent-Length: 5\r\n\r\nat \/a$/,
+    );
     await client.write(`GET /b HTTP/1.1\r\n${HOST}\r\n`).sees('at /b');
     assert.equal(lane.nodes[0]!.connections.length, 1);
     assert.deepEqual(lane.router.told, ['send n1', 'head n1 200', 'end n1 ok', 'send n1', 'head n1 200', 'end n1 ok']);
@@ -58,7 +63,7 @@ test('the router may replace cookie and target, set a cookie, and append a route
       const answer = await client.write(`GET /a HTTP/1.1\r\n${HOST}Cookie: sid=abc.n1\r\n\r\n`).sees('\r\n\r\nok');
       assert.match(
         answer,
-        /Set-Cookie: sid=abc\.n1; Path=\/\r\nSet-Cookie: other=1\r\nSet-Cookie: rc_route=x\.n1; Path=\/\r\n/,
+        /Set-Cookie: sid=abc\.n1; Path=\/\r\nSet-Cookie: other=1\r\nDate: .*\r\nSet-Cookie: rc_route=x\.n1; Path=\/\r\n/,
       );
       assert.match(
         lane.nodes[0]!.connections[0]!.received,
@@ -66,6 +71,16 @@ test('the router may replace cookie and target, set a cookie, and append a route
       );
     },
   ));
+
+test('RFC 9110 §6.6.1: an answer without a Date gets one, one with a Date keeps it', () =>
+  withLane(startLane([answering((target) => ok('ok', target === '/dated' ? DATE : ''))]), async (lane) => {
+    const client = await lane.connect();
+    const undated = await client.write(GET).sees('\r\n\r\nok');
+    const date = Date.parse(/^Date: (.*)$/m.exec(undated)![1]!);
+    assert.ok(Math.abs(date - Date.now()) < 5_000, undated);
+    const both = await client.write(`GET /dated HTTP/1.1\r\n${HOST}\r\n`).sees('1994');
+    assert.equal(both.slice(undated.length).match(/^Date:/gm)?.length, 1);
+  }));
 
 test('redirects to the node itself lead to the public address', () =>
   withLane(
@@ -80,13 +95,14 @@ test('a chunked answer is one write when it comes in one read, whatever its chun
   withLane(
     startLane([
       answering(
-        () => 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n3;x=y\r\ndef\r\n0\r\nX-T: 1\r\n\r\n',
+        () =>
+          `HTTP/1.1 200 OK\r\n${DATE}Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n3;x=y\r\ndef\r\n0\r\nX-T: 1\r\n\r\n`,
       ),
     ]),
     async (lane) => {
       const client = await lane.connect();
       const answer = await client.write(GET).sees('0\r\n\r\n');
-      assert.equal(answer, 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nabcdef\r\n0\r\n\r\n');
+      assert.equal(answer, `HTTP/1.1 200 OK\r\n${DATE}Transfer-Encoding: chunked\r\n\r\n6\r\nabcdef\r\n0\r\n\r\n`);
     },
   ));
 
@@ -131,7 +147,7 @@ test('answers without a body end at the empty line, whatever their fields say', 
       client.received = '';
       assert.match(
         await client.write(`GET /204 HTTP/1.1\r\n${HOST}\r\n`).sees('\r\n\r\n'),
-        /^HTTP\/1\.1 204 No Content\r\n\r\n$/,
+        /^HTTP\/1\.1 204 No Content\r\nDate: .* GMT\r\n\r\n$/,
       );
       assert.equal(lane.nodes[0]!.connections.length, 1, 'the node connection was used for all three');
     },

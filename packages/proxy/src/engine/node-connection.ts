@@ -5,7 +5,7 @@
 import net from 'node:net';
 import { ChunkedDecoder } from '../http1/chunked.ts';
 import { PartialHead } from '../http1/partial-head.ts';
-import { ResponseHead } from '../http1/response-head.ts';
+import { mayBeginResponse, ResponseHead } from '../http1/response-head.ts';
 import type { AttemptFailure, UpstreamNode } from '../routing.ts';
 import type { Deadlined } from './deadline-sweep.ts';
 import { TextWriter } from './direct-write.ts';
@@ -190,7 +190,7 @@ export class NodeConnection implements Deadlined, PooledConnection {
         if (octets.length > limits.maxFieldBytes + limits.maxLineBytes) this.#fail('broken');
         else {
           this.#partial.hold(octets);
-          if (this.#partial.hasBareLineEnd()) this.#fail('broken');
+          if (this.#partial.hasBareLineEnd() || !mayBeginResponse(octets)) this.#fail('broken');
         }
         return;
       }

@@ -70,6 +70,37 @@ test('one side may end while the other still sends', () =>
     await lane.nodes[0]!.connections[0]!.closed();
   }));
 
+test('the node may end while the client still sends', () =>
+  withLane(startLane([agreeing]), async (lane) => {
+    const { client, node } = await upgrade(lane);
+    node.socket.end('last words');
+    assert.equal(await client.ended(), 'last words');
+    const long = 'x'.repeat(3_000_000);
+    client.socket.end(long);
+    await node.until(() => node.received.length === long.length && node.socket.readableEnded);
+    await client.closed();
+    assert.equal(lane.router.nodes[0]!.tally.tunnels, 0);
+  }));
+
+test('a tunnel goes on when its node is gone from the cluster, until it is ended with a grace', () =>
+  withLane(startLane([agreeing]), async (lane) => {
+    const { client, node } = await upgrade(lane);
+    const [upstream] = lane.router.nodes;
+    lane.router.nodes.length = 0;
+    lane.router.onNodeGone(upstream!);
+    lane.router.onChange();
+    client.write('still here');
+    await node.until(() => node.received === 'still here');
+    node.write('so am I');
+    assert.equal(await client.sees('so am I'), 'so am I');
+    assert.equal(upstream!.tally.tunnels, 1);
+    lane.engine.endTunnels(upstream!, 0);
+    lane.engine.checkDeadlines();
+    await client.ended();
+    await node.closed();
+    assert.equal(upstream!.tally.tunnels, 0);
+  }));
+
 test('a refused upgrade is an ordinary answer', () =>
   withLane(
     startLane([

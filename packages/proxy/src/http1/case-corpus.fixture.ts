@@ -7,9 +7,13 @@ export interface CorpusCase {
   readonly octets: string;
 }
 
-/** The request cases of the project's corpus of HTTP cases. */
+/** The request cases of the project's corpora of HTTP cases. */
 export function requestCases(): readonly CorpusCase[] {
-  const path = new URL('../../../../test/http-cases/cases.json', import.meta.url);
+  return [...casesOf('cases.json'), ...casesOf('own-cases.json')];
+}
+
+function casesOf(name: string): CorpusCase[] {
+  const path = new URL(`../../../../test/http-cases/${name}`, import.meta.url);
   const file: unknown = JSON.parse(readFileSync(path, 'utf8'));
   const cases: CorpusCase[] = [];
   for (const one of isRecord(file) && Array.isArray(file['cases']) ? file['cases'] : [])

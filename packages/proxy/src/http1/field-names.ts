@@ -27,6 +27,8 @@ export const FIELD = {
   LOCATION: 16,
   KEEP_ALIVE: 17,
   LOAD: 18,
+  /** Goes on unchanged; a response without one gets it here. */
+  DATE: 19,
 } as const;
 export type FieldKind = (typeof FIELD)[keyof typeof FIELD];
 
@@ -82,6 +84,7 @@ const RESPONSE_FIELDS: readonly (readonly [string, FieldKind])[] = [
   ['content-location', FIELD.LOCATION],
   ['refresh', FIELD.LOCATION],
   ['rollcall-load', FIELD.LOAD],
+  ['date', FIELD.DATE],
 ];
 
 /** True for fields whose value is never needed as text. */

@@ -77,8 +77,9 @@ export function connectionOptions(value: string, names: string[]): number {
     else if (option === 'keep-alive') bits |= CONNECTION.KEEP_ALIVE;
     else if (option === 'upgrade') bits |= CONNECTION.UPGRADE;
     else {
+      // All of them: a name left out would be a field that goes on. The size of the head bounds their number.
       bits |= CONNECTION.NAMES_FIELDS;
-      if (names.length < 100) names.push(option);
+      names.push(option);
     }
   }
   return bits;

@@ -46,6 +46,8 @@ export interface ForwardedResponse {
   readonly keepsAlive: boolean;
   /** The client speaks HTTP/1.0, where keeping a connection has to be said. */
   readonly isHttp10: boolean;
+  /** A `Date` line of ours for a response that brought none; `''` for none. */
+  readonly date: string;
 }
 
 const OK_LINE = 'HTTP/1.1 200 OK\r\n';
@@ -57,7 +59,7 @@ function statusLine({ status, reason }: ResponseHead): string {
 
 /** The head of a final response for the client. */
 export function responseHeadText(head: ResponseHead, forward: ForwardedResponse): string {
-  let text = (head.status === 200 && head.reason === 'OK' ? OK_LINE : statusLine(head)) + head.forwarded;
+  let text = (head.status === 200 && head.reason === 'OK' ? OK_LINE : statusLine(head)) + head.forwarded + forward.date;
   if (forward.setCookie !== '') text += `Set-Cookie: ${forward.setCookie}\r\n`;
   if (forward.isChunked) text += 'Transfer-Encoding: chunked\r\n';
   else if (head.bodyLength >= 0) text += `Content-Length: ${head.bodyLength}\r\n`;

@@ -14,6 +14,7 @@ export class PartialHead {
   #length = 0;
   /** Octets known to hold no end of head and no bare line end. */
   #checked = 0;
+  #hasGivenLine = false;
 
   /** Octets held. */
   get length(): number {
@@ -63,8 +64,19 @@ export class PartialHead {
 
   /** True when a line end has come. */
   hasLine(): boolean {
+    return this.#lineEnd() >= 0;
+  }
+
+  /** Where the CR LF of the first line begins, told once; -1 before it has come, and from then on. */
+  takeLine(): number {
+    const end = this.#hasGivenLine ? -1 : this.#lineEnd();
+    if (end >= 0) this.#hasGivenLine = true;
+    return end < 0 ? -1 : end - 1;
+  }
+
+  #lineEnd(): number {
     const at = this.#store.indexOf(LF);
-    return at >= 0 && at < this.#length;
+    return at < this.#length ? at : -1;
   }
 
   /** Forgets everything. What `join` returned stays as it is. */
@@ -72,6 +84,7 @@ export class PartialHead {
     this.#store = NOTHING;
     this.#length = 0;
     this.#checked = 0;
+    this.#hasGivenLine = false;
   }
 
   #reserve(bytes: number): void {

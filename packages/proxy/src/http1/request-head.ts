@@ -99,6 +99,11 @@ export class RequestHead {
     );
   }
 
+  /** Refuses the first line of `octets`, `[0, end)` with its CR LF behind it, before its fields have come. */
+  refusesLine(octets: Buffer, end: number, limits: HeadLimits): HeadRefusal | undefined {
+    return this.#readLine(octets, 0, latin1(octets, 0, end), limits);
+  }
+
   /** RFC 9112 §3: method SP target SP version, single spaces. */
   #readLine(octets: Buffer, start: number, text: string, limits: HeadLimits): HeadRefusal | undefined {
     const methodEnd = tokenEnd(octets, start);

@@ -25,6 +25,8 @@ export class RequestReader {
   readonly requests: ReadRequest[] = [];
   /** Status of the refusal that ended the reading; 0 while there is none. */
   refusal = 0;
+  /** What is wrong; `''` for nothing. */
+  why = '';
   /** The last request closes its connection: nothing more is read. */
   isClosed = false;
   readonly #partial = new PartialHead();
@@ -51,7 +53,9 @@ export class RequestReader {
       if (start === octets.length) this.#partial.clear();
       else {
         this.#partial.hold(octets.subarray(start));
-        if (this.#partial.hasBareLineEnd()) this.refusal = 400;
+        const lineEnd = this.#partial.takeLine();
+        if (this.#partial.hasBareLineEnd()) this.#refuse(400, 'a bare line end');
+        else if (lineEnd >= 0) this.#refuseLine(octets.subarray(start), lineEnd);
       }
       return octets.subarray(octets.length);
     }
@@ -59,7 +63,7 @@ export class RequestReader {
     const head = this.#head;
     const refusal = head.read(octets, start, end, DEFAULT_LIMITS);
     if (refusal) {
-      this.refusal = refusal.status;
+      this.#refuse(refusal.status, refusal.why);
       return octets;
     }
     this.requests.push({
@@ -81,6 +85,16 @@ export class RequestReader {
     return octets.subarray(end + 4);
   }
 
+  #refuse(status: number, why: string): void {
+    this.refusal = status;
+    this.why = why;
+  }
+
+  #refuseLine(octets: Buffer, end: number): void {
+    const refusal = this.#head.refusesLine(octets, end, DEFAULT_LIMITS);
+    if (refusal) this.#refuse(refusal.status, refusal.why);
+  }
+
   #readBody(request: ReadRequest, octets: Buffer): number {
     if (request.bodyLength >= 0) {
       const end = Math.min(octets.length, this.#left);
@@ -92,7 +106,7 @@ export class RequestReader {
     const end = this.#decoder.decode(octets, 0, octets.length);
     request.body += octets.toString('latin1', this.#decoder.payloadStart, this.#decoder.payloadEnd);
     request.isComplete = this.#decoder.isDone;
-    if (this.#decoder.isBroken) this.refusal = 400;
+    if (this.#decoder.isBroken) this.#refuse(400, `broken chunk at ${octetClasses(octets, end)}`);
     return end;
   }
 }
@@ -101,4 +115,17 @@ export class RequestReader {
 export function normalLine(line: string): string {
   const colon = line.indexOf(':');
   return `${line.slice(0, colon)}: ${line.slice(colon + 1).replace(/^[ \t]+|[ \t]+$/g, '')}`;
+}
+
+/** The kinds of the octet at `at` and of the two before it: what a decoder was at, roughly. */
+export function octetClasses(octets: Buffer, at: number): string {
+  const classOf = (octet: number | undefined): string => {
+    if (octet === undefined) return '-';
+    const character = String.fromCharCode(octet);
+    if (/[0-9a-f]/i.test(character)) return 'x';
+    if (/[g-z]/i.test(character)) return 'a';
+    if (/[\r\n\t ;="\\:,]/.test(character)) return JSON.stringify(character).slice(1, -1);
+    return octet > 0x7f ? 'obs' : octet < 0x20 || octet === 0x7f ? 'ctl' : '.';
+  };
+  return [at - 2, at - 1, at].map((i) => classOf(octets[i])).join(' ');
 }

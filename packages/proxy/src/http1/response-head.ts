@@ -16,7 +16,7 @@ import {
   trimmedStart,
   withoutFields,
 } from './field-rules.ts';
-import { isBlank, isLineEnd, isVersion1, latin1, tokenEnd, valueEnd } from './octets.ts';
+import { asciiOctets, isBlank, isLineEnd, isVersion1, latin1, tokenEnd, valueEnd } from './octets.ts';
 import { publicLocation, publicRefresh } from './public-location.ts';
 import type { HeadLimits } from './request-head.ts';
 
@@ -24,6 +24,7 @@ const SPACE = 0x20;
 const COLON = 0x3a;
 /** Where the reason begins behind `HTTP/1.1 200`. */
 const REASON_AT = 12;
+const VERSION_START = asciiOctets('HTTP/1.');
 
 /** How the body of a response ends. */
 export type ResponseFraming = 'none' | 'length' | 'chunked' | 'close';
@@ -54,6 +55,8 @@ export class ResponseHead {
   keepAliveMs: number | undefined;
   upgrade = '';
   load = '';
+  /** RFC 9110 §6.6.1: who passes on a response without `Date` adds it. */
+  hasDate = false;
 
   /**
    * Reads the head `octets[start, end)`, behind which its final CR LF CR LF stand; a sentence saying what is wrong, or
@@ -103,6 +106,7 @@ export class ResponseHead {
     this.keepAliveMs = undefined;
     this.upgrade = '';
     this.load = '';
+    this.hasDate = false;
     if (end - start > limits.maxFieldBytes) return `fields of ${end - start} octets`;
     let connection = 0;
     let nominated: string[] | undefined;
@@ -124,6 +128,13 @@ export class ResponseHead {
       if (kind === FIELD.OTHER && colon === nameEnd) {
         at = next;
         continue;
+      }
+      if (kind === FIELD.DATE) {
+        this.hasDate = true;
+        if (colon === nameEnd) {
+          at = next;
+          continue;
+        }
       }
       if (runStart < at) this.forwarded += latin1(octets, runStart, at);
       runStart = next;
@@ -166,6 +177,7 @@ export class ResponseHead {
           this.forwarded += `${latin1(octets, at, nameEnd)}: ${publicPlace(value, nameEnd - at, edits)}\r\n`;
           break;
         case FIELD.OTHER:
+        case FIELD.DATE:
           this.forwarded += `${latin1(octets, at, nameEnd)}: ${value}\r\n`;
           break;
         default:
@@ -181,7 +193,9 @@ export class ResponseHead {
   }
 
   #dropNominated(names: readonly string[]): void {
-    this.forwarded = withoutFields(this.forwarded, new Set(names.filter(isRemovable)));
+    const drop = new Set(names.filter(isRemovable));
+    this.forwarded = withoutFields(this.forwarded, drop);
+    if (drop.has('date')) this.hasDate = false;
   }
 
   /** RFC 9112 §6.3. */
@@ -203,6 +217,13 @@ export class ResponseHead {
     }
     return undefined;
   }
+}
+
+/** RFC 9112 §4: false when `octets`, as many as have come, cannot begin a status line that we take. */
+export function mayBeginResponse(octets: Uint8Array): boolean {
+  const known = Math.min(octets.length, VERSION_START.length);
+  for (let at = 0; at < known; at++) if (octets[at] !== VERSION_START[at]) return false;
+  return true;
 }
 
 const REFRESH_LENGTH = 7;

@@ -1,0 +1,38 @@
+/** Plays cases on several lanes side by side and judges them. */
+import { playRequest, playResponse } from './case-run.ts';
+import type { HttpCase } from './http-case.ts';
+import type { ProxyLane } from './lanes.ts';
+import { RecordingNode } from './recording-node.ts';
+import { choiceOfRequest, judgeRequest } from './request-judgement.ts';
+import { choiceOfResponse, judgeResponse } from './response-judgement.ts';
+import type { Verdict } from './scores.ts';
+
+const LANES = 16;
+
+/** What became of each case, by id, with the proxy that `open` puts in front of a node. */
+export async function playCases(
+  cases: readonly HttpCase[],
+  open: (nodePort: number) => Promise<ProxyLane>,
+): Promise<ReadonlyMap<string, Verdict>> {
+  const verdicts = new Map<string, Verdict>();
+  // The slow ones first, so that no lane is left alone with them.
+  const queue = [...cases].sort((a, b) => Number(b.isTimed) - Number(a.isTimed));
+  const playLane = async (): Promise<void> => {
+    const node = await RecordingNode.start();
+    const lane = await open(node.port);
+    for (let one = queue.shift(); one; one = queue.shift()) verdicts.set(one.id, await playCase(one, node, lane.port));
+    await lane.close();
+    await node.close();
+  };
+  await Promise.all(Array.from({ length: LANES }, playLane));
+  return verdicts;
+}
+
+async function playCase(one: HttpCase, node: RecordingNode, port: number): Promise<Verdict> {
+  if (one.kind === 'request') {
+    const seen = await playRequest(one, node, port);
+    return { fails: judgeRequest(one, seen), choice: choiceOfRequest(seen) };
+  }
+  const seen = await playResponse(one, node, port);
+  return { fails: judgeResponse(one, seen), choice: choiceOfResponse(seen) };
+}
