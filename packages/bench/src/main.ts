@@ -5,7 +5,10 @@ import { BenchError, Interrupted } from './bench-error.ts';
 import { type BenchOptions, HELP, readOptions } from './options.ts';
 import { type Report, reportJson, reportMarkdown, reportText, write } from './output/report.ts';
 import { Bench } from './runs/bench.ts';
-import { besideOthers, type Measured } from './runs/beside-others.ts';
+import { besideOthers } from './runs/beside-others.ts';
+import { compareRevisions } from './runs/comparison.ts';
+import type { Measured } from './runs/measured.ts';
+import { measureScaling } from './runs/scaling.ts';
 import { describeMachine } from './system/machine.ts';
 import { outputOf } from './system/programs.ts';
 import { Workplace } from './system/workplace.ts';
@@ -64,8 +67,9 @@ function measure(bench: Bench): Promise<Measured> {
     case 'full':
       return besideOthers(bench);
     case 'compare':
+      return compareRevisions(bench);
     case 'scaling':
-      throw new BenchError('not there yet');
+      return measureScaling(bench);
   }
 }
 

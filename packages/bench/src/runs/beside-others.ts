@@ -5,19 +5,13 @@ import type { Contender } from '../contenders/contender.ts';
 import { missingFlag } from '../contenders/rollcall.ts';
 import { comparisonTable, overviewTable } from '../output/comparison-table.ts';
 import { roughly } from '../output/figures.ts';
-import type { Table } from '../output/table.ts';
 import type { Bench } from './bench.ts';
+import type { Measured } from './measured.ts';
 import { fullScenarios, type Scenario, smallAnswers } from './scenario.ts';
 import { type SideBySide, sideBySide } from './side-by-side.ts';
 
 /** What a run takes besides its own length: start, warm-up, end. Milliseconds. */
 const AROUND_MS = 3_500;
-
-export interface Measured {
-  readonly tables: readonly Table[];
-  readonly versions: Readonly<Record<string, string>>;
-  readonly data: object;
-}
 
 /** Measures, and returns a table for one scenario or an overview for many. */
 export async function besideOthers(bench: Bench): Promise<Measured> {

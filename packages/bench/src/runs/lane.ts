@@ -1,5 +1,6 @@
 /** One contender between the load generator and the nodes, for one run. */
 import { mkdirSync } from 'node:fs';
+import { BenchError } from '../bench-error.ts';
 import type { Certificate, Contender } from '../contenders/contender.ts';
 import { statusOf } from '../load/first-answer.ts';
 import type { Load, LoadGenerator } from '../load/load-generator.ts';
@@ -36,7 +37,7 @@ export interface RunLength {
 
 let directories = 0;
 
-/** Starts `contender`, hands it to `use` when it answers, and ends it whatever happens. */
+/** Starts `contender`, hands it to `use` when it answers, and ends it whatever happens. Rejects when it ends by itself. */
 export async function withContender<Result>(
   parts: LaneParts,
   contender: Contender,
@@ -61,7 +62,13 @@ export async function withContender<Result>(
     const answers = async (): Promise<boolean> => (await statusOf(port, scenario.front.isTls)) === 200;
     await workplace.until(answers, running, 'no answer with status 200', READY_MS);
     await workplace.sleep(SETTLE_MS);
-    return await use(running, port);
+    const result = await use(running, port);
+    // Whatever was measured of it then is not what it costs.
+    if (running.hasEnded)
+      throw new BenchError(
+        `${await running.ended} while it was measured${running.log() && `; it wrote:\n${running.log()}`}`,
+      );
+    return result;
   } finally {
     await workplace.end(running);
   }

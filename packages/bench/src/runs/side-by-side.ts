@@ -55,8 +55,9 @@ export async function sideBySide(
 
   if (scenario.measures === 'idle') {
     await everyRound('round', (contender, result) =>
-      withContender(parts, contender, scenario, nodes, async (running, port) => {
-        const sample = await measureIdle(parts, scenario, connections, running, port);
+      withContender(parts, contender, scenario, nodes, (running, port) =>
+        measureIdle(parts, scenario, connections, running, port),
+      ).then((sample) => {
         result.idle.push(sample);
         return `${(sample.bytesPerConnection / 1_024).toFixed(1)} KiB for each connection${marks(sample.failures)}`;
       }),
@@ -65,8 +66,9 @@ export async function sideBySide(
   }
 
   await everyRound('round', (contender, result) =>
-    withContender(parts, contender, scenario, nodes, async (running, port) => {
-      const sample = await measureCost(parts, scenario, length, running, port);
+    withContender(parts, contender, scenario, nodes, (running, port) =>
+      measureCost(parts, scenario, length, running, port),
+    ).then((sample) => {
       result.cost.push(sample);
       return `${sample.cpuUs.toFixed(1)} µs CPU, ${Math.round(sample.perSecond)} requests/s${marks(sample.failures)}`;
     }),
@@ -74,8 +76,9 @@ export async function sideBySide(
   const rate = options.rate ?? commonRate(lanes.map(({ result }) => result));
   if (rate > 0)
     await everyRound(`latency at ${rate}/s`, (contender, result) =>
-      withContender(parts, contender, scenario, nodes, async (_running, port) => {
-        const sample = await measureLatency(parts, scenario, length, rate, port);
+      withContender(parts, contender, scenario, nodes, (_running, port) =>
+        measureLatency(parts, scenario, length, rate, port),
+      ).then((sample) => {
         result.latency.push(sample);
         const [p50, p99] = [sample.p50Us, sample.p99Us].map((us) => (us / 1_000).toFixed(2));
         return `p50 ${p50} ms, p99 ${p99} ms${marks(sample.failures)}`;

@@ -1,0 +1,92 @@
+/** How long requests stand still while the table of nodes is exchanged. */
+import { type AdminCalls, putNodes, type RollcallOptions } from '../contenders/rollcall.ts';
+import { figure } from '../output/figures.ts';
+import type { Bench } from './bench.ts';
+import { type LaneParts, planOf, withLoad } from './lane.ts';
+import { withUp } from './own-lane.ts';
+import type { Scaled } from './scaling-workers.ts';
+import { smallAnswers } from './scenario.ts';
+
+const NODES = 1_000;
+/** One request each millisecond: a stall longer than that is seen. */
+const PER_SECOND = 1_000;
+const CONNECTIONS = 32;
+const SETTLE_MS = 3_000;
+const CHANGE_EVERY_MS = 100;
+
+interface Stalls {
+  readonly title: string;
+  readonly p50Us: number;
+  readonly p99Us: number;
+  /** The longest that a request took from when it was due. */
+  readonly maxUs: number;
+  readonly failures: number;
+  /** The most the generator itself was late. */
+  readonly ownDelayUs: number;
+}
+
+/** Latencies with 1,000 nodes at rest, with one changed ten times a second, and while 1,000 come at once. */
+export async function measureSwaps(bench: Bench, parts: LaneParts): Promise<Scaled> {
+  const { options, root, say, workplace } = bench;
+  const ours: RollcallOptions = { name: 'rollcall', root, node: options.node };
+  const scenario = smallAnswers();
+  const nodes = await bench.nodes(scenario.nodes, parts);
+  const all: Stalls[] = [];
+  await withUp(parts, ours, scenario, nodes, async ({ admin }, port) => {
+    const pace = { kind: 'open', perSecond: PER_SECOND, isEven: true, seed: 1 } as const;
+    const observe = async (title: string, during: () => Promise<void>): Promise<void> => {
+      const stalls = await withLoad(parts.generator, planOf(scenario, port, CONNECTIONS, pace), async () => {
+        await workplace.sleep(1_000);
+        await parts.generator.count();
+        await during();
+        const { latency, failed, ownDelayUs } = await parts.generator.report();
+        return {
+          title,
+          p50Us: latency.percentileUs(0.5),
+          p99Us: latency.percentileUs(0.99),
+          maxUs: latency.maxUs,
+          failures: failed,
+          ownDelayUs,
+        };
+      });
+      all.push(stalls);
+      say(`${title}: p99 ${(stalls.p99Us / 1_000).toFixed(2)} ms, longest ${(stalls.maxUs / 1_000).toFixed(1)} ms`);
+    };
+    await observe('2 nodes, at rest', () => workplace.sleep(options.measureMs));
+    await observe('998 nodes join at once', async () => {
+      await putNodes(admin, nodes.ports, 2, NODES);
+      await workplace.sleep(SETTLE_MS);
+    });
+    await observe('1,000 nodes, at rest', () => workplace.sleep(options.measureMs));
+    await observe('1,000 nodes, one changes its weight ten times a second', () =>
+      changeNodes(admin, options.measureMs, (ms) => workplace.sleep(ms)),
+    );
+  });
+  const ms = (us: number): string => figure(us / 1_000, 2);
+  return {
+    data: { swaps: all },
+    tables: [
+      {
+        title: `Stalls: ${PER_SECOND} requests/s, one each millisecond, ms from when each was due`,
+        columns: ['', 'p50', 'p99', 'longest', 'of it the generator', 'wrong answers'],
+        rows: all.map(({ title, p50Us, p99Us, maxUs, ownDelayUs, failures }) => [
+          title,
+          ms(p50Us),
+          ms(p99Us),
+          ms(maxUs),
+          `≤ ${ms(ownDelayUs)}`,
+          String(failures),
+        ]),
+        notes: [],
+      },
+    ],
+  };
+}
+
+async function changeNodes(admin: AdminCalls, forMs: number, sleep: (ms: number) => Promise<void>): Promise<void> {
+  const untilMs = performance.now() + forMs;
+  for (let i = 0; performance.now() < untilMs; i++) {
+    await admin.call('PATCH', `/v1/nodes/n${(i % NODES) + 1}`, { weight: 1 + (i % 5) });
+    await sleep(CHANGE_EVERY_MS);
+  }
+}
