@@ -57,10 +57,10 @@ export const ROW_NAMES: readonly string[] = [
 
 export const HELP: string = `What a request costs: rollcall beside other proxies, beside its own past, and at scale.
 
-  npm run bench                          beside all proxies that are here, about 8 minutes
-  npm run bench -- --full                more kinds of traffic, fewer proxies, about 15 minutes
+  npm run bench                          beside all proxies that are here, about 7 minutes
+  npm run bench -- --full                more kinds of traffic, fewer proxies, about 13 minutes
   npm run bench -- --compare REV         the working tree beside a revision; A..B: two revisions
-  npm run bench -- --scaling             more workers, nodes and connections
+  npm run bench -- --scaling             more workers, nodes and connections, about 4 minutes
 
   --only NAME,…       of ${CONTENDER_NAMES.join(', ')}
   --rows NAME,…       with --full and --compare, of ${ROW_NAMES.join(', ')}

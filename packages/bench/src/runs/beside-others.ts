@@ -19,7 +19,8 @@ export async function besideOthers(bench: Bench): Promise<Measured> {
   const isFull = options.mode === 'full';
   const contenders = presentContenders(bench, isFull ? FULL_NAMES : CONTENDER_NAMES);
   const reference = referenceOf(bench, contenders);
-  const scenarios = isFull ? presentScenarios(bench) : [smallAnswers()];
+  const hasOurs = contenders.some(({ name }) => name === 'rollcall');
+  const scenarios = isFull ? presentScenarios(bench, hasOurs) : [smallAnswers()];
   const runs = options.rounds * (options.rate === 0 ? 1 : 2) * contenders.length * scenarios.length;
   say(`${contenders.map(({ name }) => name).join(', ')}: about ${roughly(runs * (options.measureMs + AROUND_MS))}`);
 
@@ -64,12 +65,12 @@ function referenceOf({ options }: Bench, contenders: readonly Contender[]): stri
   return REFERENCES.find((name) => names.includes(name)) ?? names[0]!;
 }
 
-/** Rows that ours and this machine can do. */
-export function presentScenarios(bench: Bench): readonly Scenario[] {
+/** Rows that this machine can do, and ours where it takes part. */
+function presentScenarios(bench: Bench, hasOurs: boolean): readonly Scenario[] {
   const { rows, node } = bench.options;
   return fullScenarios().filter(({ name, title, front }) => {
     if (rows.length > 0 && !rows.includes(name)) return false;
-    const flag = missingFlag({ name: 'rollcall', root: bench.root, node }, front);
+    const flag = hasOurs ? missingFlag({ name: 'rollcall', root: bench.root, node }, front) : undefined;
     if (flag !== undefined) {
       bench.leaveOut(`The row "${title}" is left out: this rollcall has no ${flag}.`);
       return false;

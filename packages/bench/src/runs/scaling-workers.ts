@@ -34,10 +34,11 @@ export async function scaleWorkers(bench: Bench): Promise<Scaled | undefined> {
   }
   const scenario = smallAnswers();
   const samples = new Map<number, CostSample[]>(counts.map((count) => [count, []]));
+  // One generator for all, on the CPUs that are left beside the most workers.
+  const widest = await bench.parts(counts.at(-1));
+  const nodes = await bench.nodes(scenario.nodes, widest);
   for (const count of counts) {
-    // As many CPUs for all, so that one worker is not measured with fewer neighbours than several.
-    const parts = await bench.parts(count);
-    const nodes = await bench.nodes(scenario.nodes, parts);
+    const parts = { ...widest, cpus: { ...widest.cpus, contender: widest.cpus.contender.slice(0, count) } };
     for (let round = 1; round <= options.rounds; round++) {
       const flags = ['--workers', String(count)];
       const sample = await withUp(parts, { ...ours, flags }, scenario, nodes, ({ running }, port) =>

@@ -43,11 +43,16 @@ export function smallAnswers(): Scenario {
   return scenario('small', 'small answers', get(SMALL));
 }
 
+/** The same from clients that keep the session they are given. */
+export function returningClients(): Scenario {
+  return scenario('returning', 'small answers, clients send their cookies back', get(SMALL, { keepsCookies: true }));
+}
+
 /** All rows of `--full`, in their order. */
 export function fullScenarios(): readonly Scenario[] {
   return [
     smallAnswers(),
-    scenario('returning', 'small answers, clients send their cookies back', get(SMALL, { keepsCookies: true })),
+    returningClients(),
     scenario('1k', 'answers of 1 KiB', get(KIB)),
     scenario('64k', 'answers of 64 KiB', get(KIB_64)),
     scenario('1m', 'answers of 1 MiB', get(MIB)),

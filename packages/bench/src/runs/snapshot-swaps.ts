@@ -1,5 +1,6 @@
 /** How long requests stand still while the table of nodes is exchanged. */
 import { type AdminCalls, putNodes, type RollcallOptions } from '../contenders/rollcall.ts';
+import { spreadOf } from '../numbers/spread.ts';
 import { figure } from '../output/figures.ts';
 import type { Bench } from './bench.ts';
 import { type LaneParts, planOf, withLoad } from './lane.ts';
@@ -15,7 +16,6 @@ const SETTLE_MS = 3_000;
 const CHANGE_EVERY_MS = 100;
 
 interface Stalls {
-  readonly title: string;
   readonly p50Us: number;
   readonly p99Us: number;
   /** The longest that a request took from when it was due. */
@@ -31,51 +31,56 @@ export async function measureSwaps(bench: Bench, parts: LaneParts): Promise<Scal
   const ours: RollcallOptions = { name: 'rollcall', root, node: options.node };
   const scenario = smallAnswers();
   const nodes = await bench.nodes(scenario.nodes, parts);
-  const all: Stalls[] = [];
-  await withUp(parts, ours, scenario, nodes, async ({ admin }, port) => {
-    const pace = { kind: 'open', perSecond: PER_SECOND, isEven: true, seed: 1 } as const;
-    const observe = async (title: string, during: () => Promise<void>): Promise<void> => {
-      const stalls = await withLoad(parts.generator, planOf(scenario, port, CONNECTIONS, pace), async () => {
-        await workplace.sleep(1_000);
-        await parts.generator.count();
-        await during();
-        const { latency, failed, ownDelayUs } = await parts.generator.report();
-        return {
-          title,
-          p50Us: latency.percentileUs(0.5),
-          p99Us: latency.percentileUs(0.99),
-          maxUs: latency.maxUs,
-          failures: failed,
-          ownDelayUs,
-        };
+  const all = new Map<string, Stalls[]>();
+  const lookOnce = () =>
+    withUp(parts, ours, scenario, nodes, async ({ admin }, port) => {
+      const pace = { kind: 'open', perSecond: PER_SECOND, isEven: true, seed: 1 } as const;
+      const observe = async (title: string, during: () => Promise<void>): Promise<void> => {
+        const stalls = await withLoad(parts.generator, planOf(scenario, port, CONNECTIONS, pace), async () => {
+          await workplace.sleep(1_000);
+          await parts.generator.count();
+          await during();
+          const { latency, failed, ownDelayUs } = await parts.generator.report();
+          return {
+            p50Us: latency.percentileUs(0.5),
+            p99Us: latency.percentileUs(0.99),
+            maxUs: latency.maxUs,
+            failures: failed,
+            ownDelayUs,
+          };
+        });
+        all.set(title, [...(all.get(title) ?? []), stalls]);
+        say(`${title}: p99 ${(stalls.p99Us / 1_000).toFixed(2)} ms, longest ${(stalls.maxUs / 1_000).toFixed(1)} ms`);
+      };
+      await observe('2 nodes, at rest', () => workplace.sleep(options.measureMs));
+      await observe('998 nodes join at once', async () => {
+        await putNodes(admin, nodes.ports, 2, NODES);
+        await workplace.sleep(SETTLE_MS);
       });
-      all.push(stalls);
-      say(`${title}: p99 ${(stalls.p99Us / 1_000).toFixed(2)} ms, longest ${(stalls.maxUs / 1_000).toFixed(1)} ms`);
-    };
-    await observe('2 nodes, at rest', () => workplace.sleep(options.measureMs));
-    await observe('998 nodes join at once', async () => {
-      await putNodes(admin, nodes.ports, 2, NODES);
-      await workplace.sleep(SETTLE_MS);
+      await observe('1,000 nodes, at rest', () => workplace.sleep(options.measureMs));
+      await observe('1,000 nodes, one changes its weight ten times a second', () =>
+        changeNodes(admin, options.measureMs, (ms) => workplace.sleep(ms)),
+      );
     });
-    await observe('1,000 nodes, at rest', () => workplace.sleep(options.measureMs));
-    await observe('1,000 nodes, one changes its weight ten times a second', () =>
-      changeNodes(admin, options.measureMs, (ms) => workplace.sleep(ms)),
-    );
-  });
-  const ms = (us: number): string => figure(us / 1_000, 2);
+  for (let round = 1; round <= options.rounds; round++) await lookOnce();
+  const ms = (stalls: readonly Stalls[], part: (one: Stalls) => number): string => {
+    const { median = Number.NaN, min = 0, max = 0 } = spreadOf(stalls.map(part)) ?? {};
+    const [middle, least, most] = [median, min, max].map((us) => figure(us / 1_000, 2));
+    return least === most ? middle! : `${middle} (${least}–${most})`;
+  };
   return {
-    data: { swaps: all },
+    data: { swaps: Object.fromEntries(all) },
     tables: [
       {
         title: `Stalls: ${PER_SECOND} requests/s, one each millisecond, ms from when each was due`,
-        columns: ['', 'p50', 'p99', 'longest', 'of it the generator', 'wrong answers'],
-        rows: all.map(({ title, p50Us, p99Us, maxUs, ownDelayUs, failures }) => [
+        columns: ['', 'p50', 'p99', 'longest', 'generator late by', 'wrong answers'],
+        rows: [...all].map(([title, stalls]) => [
           title,
-          ms(p50Us),
-          ms(p99Us),
-          ms(maxUs),
-          `≤ ${ms(ownDelayUs)}`,
-          String(failures),
+          ms(stalls, ({ p50Us }) => p50Us),
+          ms(stalls, ({ p99Us }) => p99Us),
+          ms(stalls, ({ maxUs }) => maxUs),
+          ms(stalls, ({ ownDelayUs }) => ownDelayUs),
+          String(stalls.reduce((sum, { failures }) => sum + failures, 0)),
         ]),
         notes: [],
       },
