@@ -18,7 +18,8 @@ export interface Load {
   readonly latency: LatencyHistogram;
   /** Of the least busy process, 0–1: about 1 means that the generator was the limit. */
   readonly busyRatio: number;
-  readonly ownDelayUs: number;
+  /** Share of the answers that are not in `latency` because the generator itself was late, 0–1. */
+  readonly spoiledRatio: number;
 }
 
 export class LoadGenerator {
@@ -106,17 +107,17 @@ export class LoadGenerator {
 function together(reports: readonly LoadReport[]): Load {
   const latency = new LatencyHistogram();
   const failures: Record<string, number> = {};
-  let [answered, perSecond, failed, ownDelayUs] = [0, 0, 0, 0];
+  let [answered, perSecond, failed, spoiled] = [0, 0, 0, 0];
   for (const report of reports) {
     latency.merge(report.latency);
     answered += report.answered;
     perSecond += (report.answered / report.elapsedMs) * 1_000;
-    ownDelayUs = Math.max(ownDelayUs, report.ownDelayUs);
+    spoiled += report.spoiled;
     for (const [why, times] of Object.entries(report.failures)) {
       failures[why] = (failures[why] ?? 0) + times;
       failed += times;
     }
   }
   const busyRatio = Math.min(...reports.map((report) => report.busyRatio));
-  return { answered, perSecond, failures, failed, latency, busyRatio, ownDelayUs };
+  return { answered, perSecond, failures, failed, latency, busyRatio, spoiledRatio: spoiled / Math.max(1, answered) };
 }

@@ -46,10 +46,10 @@ export interface LoadReport {
   /** From the instant a request was due (`open`) or sent (others) to the last octet of its answer. */
   readonly latency: HistogramRecord;
   readonly elapsedMs: number;
-  /** Share of the time that the process itself was busy, 0–1; about 1: it, not the contender, may be the limit. */
+  /** CPU time of the process itself by time, 0–1; about 1: it, not the contender, may be the limit. Always 1 in an open loop. */
   readonly busyRatio: number;
-  /** The most that a request left later than due because of the generator itself, microseconds. */
-  readonly ownDelayUs: number;
+  /** Answers of an open loop that are not in `latency`, because the generator itself was kept from its work meanwhile. */
+  readonly spoiled: number;
 }
 
 /** `reply` to each order, with the report after `report`. */

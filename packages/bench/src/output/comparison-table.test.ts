@@ -20,7 +20,7 @@ function cost(cpuUs: number, more: Partial<CostSample> = {}): CostSample {
 }
 
 function latency(p50Us: number): LatencySample {
-  return { perSecond: 100, p50Us, p99Us: p50Us * 10, maxUs: p50Us * 20, answered: 400, failures: {}, ownDelayUs: 1 };
+  return { perSecond: 100, p50Us, p99Us: p50Us * 10, maxUs: p50Us * 20, answered: 400, failures: {}, spoiledRatio: 0 };
 }
 
 function result(name: string, more: Partial<Result> = {}): Result {

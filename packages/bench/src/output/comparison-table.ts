@@ -8,7 +8,9 @@ import type { Table } from './table.ts';
 /** Clearly seen behind a name. */
 const FAILED = '✗';
 /** From here on the generator had no time of its own left. */
-const GENERATOR_FULL = 0.97;
+const GENERATOR_FULL = 0.95;
+/** So many latencies left out are worth a sentence. */
+const MANY_SPOILED = 0.2;
 
 /** One scenario, a row for each contender, the cheapest first. `reference`: whose figures are 1. */
 export function comparisonTable({ scenario, results, rate }: SideBySide, reference: string): Table {
@@ -129,6 +131,11 @@ function troubles(results: readonly Result[]): string[] {
     if (cost.some(({ generatorBusyRatio }) => generatorBusyRatio > GENERATOR_FULL))
       notes.push(`${name}: the load generator was the limit; requests/s are at least what is said.`);
   }
+  const spoiled = Math.max(0, ...results.flatMap(({ latency }) => latency.map(({ spoiledRatio }) => spoiledRatio)));
+  if (spoiled > MANY_SPOILED)
+    notes.push(
+      `Up to ${figure(spoiled * 100, 0)} % of a round's latencies are left out: the generator was kept from its work. Measure again on a quieter machine.`,
+    );
   return notes;
 }
 

@@ -120,7 +120,7 @@ export async function measureLatency(
     await workplace.sleep(Math.min(WARM_UP_MS, measureMs));
     await generator.count();
     await workplace.sleep(measureMs);
-    const { latency, answered, failures, ownDelayUs } = await generator.report();
+    const { latency, answered, failures, spoiledRatio } = await generator.report();
     return {
       perSecond,
       p50Us: latency.percentileUs(0.5),
@@ -128,7 +128,7 @@ export async function measureLatency(
       maxUs: latency.maxUs,
       answered,
       failures,
-      ownDelayUs,
+      spoiledRatio,
     };
   });
 }

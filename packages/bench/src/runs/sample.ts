@@ -13,7 +13,7 @@ export interface CostSample {
   readonly failures: Readonly<Record<string, number>>;
   /** CPUs that the contender kept busy. */
   readonly cpusBusy: number;
-  /** Share of the time the load generator was busy, 0–1; about 1 where it was the limit. */
+  /** CPU time of the load generator's least busy process by time, 0–1; about 1 where it was the limit. */
   readonly generatorBusyRatio: number;
 }
 
@@ -25,8 +25,8 @@ export interface LatencySample {
   readonly maxUs: number;
   readonly answered: number;
   readonly failures: Readonly<Record<string, number>>;
-  /** The most that the generator itself was late, microseconds. */
-  readonly ownDelayUs: number;
+  /** Share of the answers that do not count because the generator itself was late, 0–1. */
+  readonly spoiledRatio: number;
 }
 
 /** Connections that are held open. */
