@@ -12,13 +12,20 @@ export interface ConnectionListener {
   onClose(why: string): void;
 }
 
+/** Where a connection goes, and from which address of the loopback. */
+export interface Way {
+  readonly port: number;
+  readonly from: string;
+  readonly isTls: boolean;
+}
+
 /** Opens a connection to a port of the loopback. What is written before it is open leaves when it is. */
-export function connect(port: number, isTls: boolean, listener: ConnectionListener): net.Socket {
+export function connect({ port, from, isTls }: Way, listener: ConnectionListener): net.Socket {
+  const to = { port, host: '127.0.0.1', localAddress: from };
   const socket = isTls
-    ? tls.connect({ port, host: '127.0.0.1', rejectUnauthorized: false, ALPNProtocols: ['http/1.1'] })
+    ? tls.connect({ ...to, rejectUnauthorized: false, ALPNProtocols: ['http/1.1'] })
     : net.connect({
-        port,
-        host: '127.0.0.1',
+        ...to,
         noDelay: true,
         onread: {
           buffer: SHARED_BUFFER,

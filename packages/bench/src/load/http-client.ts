@@ -9,6 +9,7 @@ import { CLOSING, COMPLETE, PARTIAL, ResponseReader } from './response-reader.ts
 export class HttpClient implements Client {
   dueAtMs: number = Number.NaN;
   readonly #port: number;
+  readonly #from: string;
   readonly #traffic: Traffic;
   readonly #listener: ClientListener;
   #request: Buffer;
@@ -17,8 +18,9 @@ export class HttpClient implements Client {
   #socket: Socket | undefined;
   #isWaiting = false;
 
-  constructor(port: number, traffic: Traffic, listener: ClientListener) {
+  constructor(port: number, from: string, traffic: Traffic, listener: ClientListener) {
     this.#port = port;
+    this.#from = from;
     this.#traffic = traffic;
     this.#listener = listener;
     this.#request = requestOctets(traffic.request, port, '');
@@ -48,7 +50,7 @@ export class HttpClient implements Client {
         if (this.#isWaiting) this.#fail(why);
       },
     };
-    const socket = connect(this.#port, this.#traffic.isTls, events);
+    const socket = connect({ port: this.#port, from: this.#from, isTls: this.#traffic.isTls }, events);
     return socket;
   }
 

@@ -18,6 +18,9 @@ const OWN_STALL_MS = 0.5;
 /** How long the last requests of an open-loop run may take, milliseconds. */
 const LAST_ANSWERS_MS = 2_000;
 
+/** Connections from one address of the loopback; more would be nobody's who is not a proxy, and some contenders refuse them. */
+const PER_ADDRESS = 1_000;
+
 export class LoadRun implements ClientListener {
   readonly #plan: LoadPlan;
   readonly #clients: Client[];
@@ -46,7 +49,7 @@ export class LoadRun implements ClientListener {
     this.#plan = plan;
     const { port, traffic, connections } = plan;
     const Kind = traffic.kind === 'tunnel' ? TunnelClient : HttpClient;
-    this.#clients = Array.from({ length: connections }, () => new Kind(port, traffic, this));
+    this.#clients = Array.from({ length: connections }, (_, i) => new Kind(port, sourceOf(i), traffic, this));
     this.#idle = [...this.#clients];
   }
 
@@ -186,4 +189,9 @@ export class LoadRun implements ClientListener {
         this.onFailure(client, `no answer within ${PATIENCE_MS / 1_000} s`);
       }
   }
+}
+
+/** Address of the client with this number. */
+function sourceOf(number: number): string {
+  return `127.0.0.${1 + Math.floor(number / PER_ADDRESS)}`;
 }

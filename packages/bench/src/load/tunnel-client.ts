@@ -20,6 +20,7 @@ const HEAD_END = '\r\n\r\n';
 export class TunnelClient implements Client {
   dueAtMs: number = Number.NaN;
   readonly #port: number;
+  readonly #from: string;
   readonly #traffic: Traffic;
   readonly #listener: ClientListener;
   readonly #frame = maskedFrame();
@@ -30,8 +31,9 @@ export class TunnelClient implements Client {
   /** Octets of the answer that have come. */
   #received = 0;
 
-  constructor(port: number, traffic: Traffic, listener: ClientListener) {
+  constructor(port: number, from: string, traffic: Traffic, listener: ClientListener) {
     this.#port = port;
+    this.#from = from;
     this.#traffic = traffic;
     this.#listener = listener;
   }
@@ -48,14 +50,17 @@ export class TunnelClient implements Client {
   }
 
   #open(): void {
-    const socket: Socket = connect(this.#port, this.#traffic.isTls, {
-      onOctets: (octets) => {
-        if (this.#socket === socket) this.#read(octets);
+    const socket: Socket = connect(
+      { port: this.#port, from: this.#from, isTls: this.#traffic.isTls },
+      {
+        onOctets: (octets) => {
+          if (this.#socket === socket) this.#read(octets);
+        },
+        onClose: (why) => {
+          if (this.#socket === socket) this.#fail(why);
+        },
       },
-      onClose: (why) => {
-        if (this.#socket === socket) this.#fail(why);
-      },
-    });
+    );
     this.#socket = socket;
     socket.write(upgradeOctets(this.#traffic.request.path, this.#port, KEY));
   }

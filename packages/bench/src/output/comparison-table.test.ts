@@ -20,7 +20,16 @@ function cost(cpuUs: number, more: Partial<CostSample> = {}): CostSample {
 }
 
 function latency(p50Us: number): LatencySample {
-  return { perSecond: 100, p50Us, p99Us: p50Us * 10, maxUs: p50Us * 20, answered: 400, failures: {}, spoiledRatio: 0 };
+  return {
+    perSecond: 100,
+    p50Us,
+    p99Us: p50Us * 10,
+    maxUs: p50Us * 20,
+    answered: 400,
+    failures: {},
+    spoiledRatio: 0,
+    othersRatio: 0,
+  };
 }
 
 function result(name: string, more: Partial<Result> = {}): Result {
@@ -101,4 +110,14 @@ test('an overview has a row for each kind of traffic, and memory where connectio
     ['small answers', '1.00', '3.50 (3.00–4.00)'],
     ['idle connections', '2.0', '–'],
   ]);
+});
+
+test('latencies on a machine with neighbours are told to be so', () => {
+  const disturbed = result('disturbed', {
+    cost: [cost(1)],
+    latency: [{ ...latency(1), spoiledRatio: 0.5, othersRatio: 0.3 }],
+  });
+  const { notes } = comparisonTable({ scenario: smallAnswers(), results: [disturbed], rate: 1 }, 'disturbed');
+  assert.match(notes.join('\n'), /Up to 50 % of a round's latencies are left out/);
+  assert.match(notes.join('\n'), /Other programs had up to 30 %/);
 });

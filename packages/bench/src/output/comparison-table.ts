@@ -11,6 +11,8 @@ const FAILED = '✗';
 const GENERATOR_FULL = 0.95;
 /** So many latencies left out are worth a sentence. */
 const MANY_SPOILED = 0.2;
+/** From here on other programs make the p99. */
+const MUCH_TAKEN = 0.02;
 
 /** One scenario, a row for each contender, the cheapest first. `reference`: whose figures are 1. */
 export function comparisonTable({ scenario, results, rate }: SideBySide, reference: string): Table {
@@ -135,6 +137,11 @@ function troubles(results: readonly Result[]): string[] {
   if (spoiled > MANY_SPOILED)
     notes.push(
       `Up to ${figure(spoiled * 100, 0)} % of a round's latencies are left out: the generator was kept from its work. Measure again on a quieter machine.`,
+    );
+  const taken = Math.max(0, ...results.flatMap(({ latency }) => latency.map(({ othersRatio }) => othersRatio || 0)));
+  if (taken > MUCH_TAKEN)
+    notes.push(
+      `Other programs had up to ${figure(taken * 100, 0)} % of the contenders' CPU while latencies were taken: p99 is theirs too. Measure again on a quieter machine.`,
     );
   return notes;
 }

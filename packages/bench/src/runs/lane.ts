@@ -8,7 +8,7 @@ import type { LoadPlan, Pace } from '../load/messages.ts';
 import type { SiteNodes } from '../nodes/site-nodes.ts';
 import type { CpuPlan } from '../system/cpu-plan.ts';
 import { freePorts } from '../system/free-ports.ts';
-import { readCpuTime, readMemory } from '../system/process-tree.ts';
+import { readCpuTime, readMemory, readProgramTime } from '../system/process-tree.ts';
 import type { Running, Workplace } from '../system/workplace.ts';
 import type { CostSample, IdleSample, LatencySample } from './sample.ts';
 import type { Scenario } from './scenario.ts';
@@ -109,17 +109,20 @@ export async function measureCost(
 
 /** Latency when requests come at `perSecond`, counted from when they were due. */
 export async function measureLatency(
-  { generator, workplace }: LaneParts,
+  { generator, workplace, cpus }: LaneParts,
   scenario: Scenario,
   { connections, measureMs }: RunLength,
   perSecond: number,
+  running: Running,
   port: number,
 ): Promise<LatencySample> {
   const pace = { kind: 'open', perSecond, isEven: false, seed: ARRIVALS_SEED } as const;
   return withLoad(generator, planOf(scenario, port, connections, pace), async () => {
     await workplace.sleep(Math.min(WARM_UP_MS, measureMs));
     await generator.count();
+    const othersRatio = watchOthers(cpus, running);
     await workplace.sleep(measureMs);
+    const ratio = othersRatio();
     const { latency, answered, failures, spoiledRatio } = await generator.report();
     return {
       perSecond,
@@ -129,8 +132,27 @@ export async function measureLatency(
       answered,
       failures,
       spoiledRatio,
+      othersRatio: ratio,
     };
   });
+}
+
+/**
+ * Looks from now on at who else uses the contender's CPUs. The function it returns gives their share of the time until it
+ * is called, 0–1; NaN when the contender has no CPUs of its own.
+ */
+export function watchOthers({ contender }: CpuPlan, running: Running): () => number {
+  const read = (): readonly [all: number, own: number] => {
+    const { user, system } = readCpuTime(running.pid);
+    return [readProgramTime(contender), user + system];
+  };
+  const [all, own] = read();
+  const sinceMs = performance.now();
+  return () => {
+    const [allNow, ownNow] = read();
+    const seconds = ((performance.now() - sinceMs) / 1_000) * contender.length;
+    return Math.max(0, (allNow - all - (ownNow - own)) / seconds);
+  };
 }
 
 /** Memory of connections that have had one answer each and are silent since. */

@@ -27,6 +27,8 @@ export interface LatencySample {
   readonly failures: Readonly<Record<string, number>>;
   /** Share of the answers that do not count because the generator itself was late, 0–1. */
   readonly spoiledRatio: number;
+  /** Share of the time that other programs had the contender's CPU, 0–1; NaN when nothing is pinned. */
+  readonly othersRatio: number;
 }
 
 /** Connections that are held open. */

@@ -76,8 +76,8 @@ export async function sideBySide(
   const rate = options.rate ?? commonRate(lanes.map(({ result }) => result));
   if (rate > 0)
     await everyRound(`latency at ${rate}/s`, (contender, result) =>
-      withContender(parts, contender, scenario, nodes, (_running, port) =>
-        measureLatency(parts, scenario, length, rate, port),
+      withContender(parts, contender, scenario, nodes, (running, port) =>
+        measureLatency(parts, scenario, length, rate, running, port),
       ).then((sample) => {
         result.latency.push(sample);
         const [p50, p99] = [sample.p50Us, sample.p99Us].map((us) => (us / 1_000).toFixed(2));

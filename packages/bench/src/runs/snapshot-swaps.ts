@@ -3,7 +3,7 @@ import { type AdminCalls, putNodes, type RollcallOptions } from '../contenders/r
 import { spreadOf } from '../numbers/spread.ts';
 import { figure } from '../output/figures.ts';
 import type { Bench } from './bench.ts';
-import { type LaneParts, planOf, withLoad } from './lane.ts';
+import { type LaneParts, planOf, watchOthers, withLoad } from './lane.ts';
 import { withUp } from './own-lane.ts';
 import type { Scaled } from './scaling-workers.ts';
 import { smallAnswers } from './scenario.ts';
@@ -23,6 +23,8 @@ interface Stalls {
   readonly failures: number;
   /** Share of the requests that do not count because the generator itself was late, 0–1. */
   readonly spoiledRatio: number;
+  /** Share of the time that other programs had the CPU of ours, 0–1. */
+  readonly othersRatio: number;
 }
 
 /** Latencies with 1,000 nodes at rest, with one changed ten times a second, and while 1,000 come at once. */
@@ -33,13 +35,15 @@ export async function measureSwaps(bench: Bench, parts: LaneParts): Promise<Scal
   const nodes = await bench.nodes(scenario.nodes, parts);
   const all = new Map<string, Stalls[]>();
   const lookOnce = () =>
-    withUp(parts, ours, scenario, nodes, async ({ admin }, port) => {
+    withUp(parts, ours, scenario, nodes, async ({ admin, running }, port) => {
       const pace = { kind: 'open', perSecond: PER_SECOND, isEven: true, seed: 1 } as const;
       const observe = async (title: string, during: () => Promise<void>): Promise<void> => {
         const stalls = await withLoad(parts.generator, planOf(scenario, port, CONNECTIONS, pace), async () => {
           await workplace.sleep(1_000);
           await parts.generator.count();
+          const othersRatio = watchOthers(parts.cpus, running);
           await during();
+          const ratio = othersRatio();
           const { latency, failed, spoiledRatio } = await parts.generator.report();
           return {
             p50Us: latency.percentileUs(0.5),
@@ -47,6 +51,7 @@ export async function measureSwaps(bench: Bench, parts: LaneParts): Promise<Scal
             maxUs: latency.maxUs,
             failures: failed,
             spoiledRatio,
+            othersRatio: ratio,
           };
         });
         all.set(title, [...(all.get(title) ?? []), stalls]);
@@ -68,21 +73,26 @@ export async function measureSwaps(bench: Bench, parts: LaneParts): Promise<Scal
     const [middle, least, most] = [median, min, max].map((us) => figure(us / 1_000, 2));
     return least === most ? middle! : `${middle} (${least}–${most})`;
   };
+  const percent = (stalls: readonly Stalls[], part: (one: Stalls) => number): string =>
+    figure(Math.max(...stalls.map(part)) * 100, 1);
   return {
     data: { swaps: Object.fromEntries(all) },
     tables: [
       {
         title: `Stalls: ${PER_SECOND} requests/s, one each millisecond, ms from when each was due`,
-        columns: ['', 'p50', 'p99', 'longest', 'left out, %', 'wrong answers'],
+        columns: ['', 'p50', 'p99', 'longest', 'left out, %', 'taken by others, %', 'wrong answers'],
         rows: [...all].map(([title, stalls]) => [
           title,
           ms(stalls, ({ p50Us }) => p50Us),
           ms(stalls, ({ p99Us }) => p99Us),
           ms(stalls, ({ maxUs }) => maxUs),
-          figure(Math.max(...stalls.map(({ spoiledRatio }) => spoiledRatio)) * 100, 1),
+          percent(stalls, ({ spoiledRatio }) => spoiledRatio),
+          percent(stalls, ({ othersRatio }) => othersRatio),
           String(stalls.reduce((sum, { failures }) => sum + failures, 0)),
         ]),
-        notes: ['Left out are requests during which the generator itself was kept from its work.'],
+        notes: [
+          'Left out are requests during which the generator itself was kept from its work; taken by others is time on the CPU of ours: where that is not near 0, stalls are theirs too. Both are the worst round.',
+        ],
       },
     ],
   };

@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { cpuTimeOf, memoryField, type ProcessStat, parseCpuList, parseStat, treeOf } from './proc-text.ts';
+import {
+  cpuTimeOf,
+  memoryField,
+  type ProcessStat,
+  parseCpuList,
+  parseStat,
+  programTicks,
+  treeOf,
+} from './proc-text.ts';
 
 const STAT =
   '4242 (a (odd) name) S 17 4242 4242 0 -1 4194304 900 12 0 0 250 50 30 20 20 0 11 0 987654 1000000 2000 18446744073709551615 1 1 0 0 0 0 0 0 0 0 0 0 17 2 0 0 0 0 0 0 0 0 0 0 0 0 0';
@@ -60,4 +68,11 @@ test('lists of CPUs may have gaps', () => {
   assert.deepEqual(parseCpuList('0-2,5\n'), [0, 1, 2, 5]);
   assert.deepEqual(parseCpuList('3'), [3]);
   assert.deepEqual(parseCpuList(''), []);
+});
+
+test('time of programs on some CPUs leaves idling and interrupts out', () => {
+  const text = 'cpu  9 9 9 9 9 9 9 9 0 0\ncpu0 100 10 50 900 5 7 8 3 0 0\ncpu10 1 0 1 0 0 0 0 0 0 0\n';
+  assert.equal(programTicks(text, [0]), 163);
+  assert.equal(programTicks(text, [0, 10]), 165);
+  assert.ok(Number.isNaN(programTicks(text, [1])));
 });

@@ -82,3 +82,14 @@ export function parseCpuList(text: string): readonly number[] {
     for (let cpu = Number(first); cpu <= Number(last); cpu++) cpus.push(cpu);
   return cpus;
 }
+
+/** Time that programs have used on some CPUs, and that the machine below has taken, in ticks, from `/proc/stat`. @see proc(5) */
+export function programTicks(text: string, cpus: readonly number[]): number {
+  let total = 0;
+  for (const cpu of cpus) {
+    const fields = new RegExp(`^cpu${cpu} (.*)$`, 'm').exec(text)?.[1]?.split(' ').map(Number);
+    // user, nice, system and steal; interrupts are mostly the contender's own packets.
+    for (const index of [0, 1, 2, 7]) total += fields?.[index] ?? Number.NaN;
+  }
+  return total;
+}

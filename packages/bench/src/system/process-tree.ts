@@ -7,6 +7,7 @@ import {
   type ProcessStat,
   parseCpuList,
   parseStat,
+  programTicks,
   treeOf,
 } from './proc-text.ts';
 
@@ -40,6 +41,11 @@ export function readMemory(pid: number): number {
     if (octets !== undefined) total = (Number.isNaN(total) ? 0 : total) + octets;
   }
   return total;
+}
+
+/** Seconds that programs, all there are, have used on `cpus` so far; NaN for none. */
+export function readProgramTime(cpus: readonly number[]): number {
+  return cpus.length === 0 ? Number.NaN : programTicks(readIfThere('/proc/stat'), cpus) / TICKS_PER_SECOND;
 }
 
 /** True while the very process that `stat` was read from is there. */
