@@ -12,6 +12,7 @@ export const haproxy: Contender = configuredServer({
   config: ({ port, nodes, front, certificate }) => `global
   nbthread 1
   maxconn 9000
+  no strict-limits
 defaults
   mode http
   timeout connect 5s

@@ -20,8 +20,6 @@ export interface RollcallOptions {
   readonly node: string;
   readonly flags?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
-  /** Nodes that are put in; several share an address when there are more than two. Default 2. */
-  readonly nodeCount?: number;
 }
 
 /** A started coordinator with its proxy. */
@@ -73,16 +71,22 @@ export async function startUp(options: RollcallOptions, request: StartRequest): 
     [options.node, commandOf(options.root), 'up', ...words, ...(options.flags ?? [])],
     { cpus, directory, environment: { NODE_ENV: 'production', ...options.environment } },
   );
-  const admin = new AdminCalls(`http://127.0.0.1:${controlPort}`, join(stateDir, 'admin-token'));
-  await workplace.until(() => admin.isReady(), running, 'the control port does not answer', READY_MS);
-  await putNodes(admin, nodes, 0, options.nodeCount ?? 2);
-  let status: StatusResource | undefined;
-  const isCurrent = async (): Promise<boolean> => {
-    status = await admin.call<StatusResource>('GET', '/v1/status');
-    return status.workers.length > 0 && status.workers.every((worker) => worker.isCurrent);
-  };
-  await workplace.until(isCurrent, running, 'the worker does not follow the coordinator', READY_MS);
-  return { running, admin, workerPid: status?.workers[0]?.pid };
+  try {
+    const admin = new AdminCalls(`http://127.0.0.1:${controlPort}`, join(stateDir, 'admin-token'));
+    await workplace.until(() => admin.isReady(), running, 'the control port does not answer', READY_MS);
+    await putNodes(admin, nodes, 0, nodes.length);
+    let status: StatusResource | undefined;
+    const isCurrent = async (): Promise<boolean> => {
+      status = await admin.call<StatusResource>('GET', '/v1/status');
+      return status.workers.length > 0 && status.workers.every((worker) => worker.isCurrent);
+    };
+    await workplace.until(isCurrent, running, 'the worker does not follow the coordinator', READY_MS);
+    return { running, admin, workerPid: status?.workers[0]?.pid };
+  } catch (error) {
+    // Nobody else knows of it yet, and it would run beside the next one.
+    await workplace.end(running);
+    throw error;
+  }
 }
 
 /** Puts in nodes number `from` to `to`, by turns at the two addresses. */

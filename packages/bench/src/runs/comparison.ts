@@ -8,7 +8,7 @@ import type { Table } from '../output/table.ts';
 import type { Bench } from './bench.ts';
 import type { Measured } from './measured.ts';
 import { checkOut, type Revision } from './revision.ts';
-import { type CostSample, failuresOf, type Result } from './sample.ts';
+import { type CostSample, failuresOf, type LatencySample, type Result } from './sample.ts';
 import { fullScenarios, type Scenario } from './scenario.ts';
 import { type SideBySide, sideBySide } from './side-by-side.ts';
 
@@ -79,13 +79,18 @@ function verdictTable({ scenario, results }: SideBySide): Table {
     figure(median(second, part), decimals),
     multipleWithSpread(ratio(part)),
   ];
+  const latencyRow = (title: string, part: (sample: LatencySample) => number): string[] => [
+    title,
+    ...[first, second].map(({ latency }) => figure((spreadOf(latency.map(part))?.median ?? Number.NaN) / 1_000, 2)),
+    multipleWithSpread(ratioSpread(second.latency.map(part), first.latency.map(part))),
+  ];
   const memory = ({ memoryBytes }: CostSample): number => memoryBytes;
   const verdict =
     cpu === undefined
       ? 'nothing was measured'
       : `${multiple(cpu.median)} times the CPU per request: ${WORDS[verdictOf(cpu, rounds)]}`;
   return {
-    title: `${scenario.title}: ${second.name} beside ${first.name}, ${rounds} rounds`,
+    title: `${scenario.title}: ${second.name} beside ${first.name}, ${rounds} round${rounds === 1 ? '' : 's'}`,
     columns: ['', first.name, second.name, 'second ÷ first'],
     rows: [
       row('CPU per request, µs', ({ cpuUs }) => cpuUs, 2),
@@ -98,6 +103,9 @@ function verdictTable({ scenario, results }: SideBySide): Table {
         mebibytes(median(second, memory)),
         multipleWithSpread(ratio(memory)),
       ],
+      ...(first.latency.length > 0
+        ? [latencyRow('p50, ms', ({ p50Us }) => p50Us), latencyRow('p99, ms', ({ p99Us }) => p99Us)]
+        : []),
       ['wrong answers', String(failuresOf(first)), String(failuresOf(second)), ''],
     ],
     notes: [
