@@ -141,7 +141,7 @@ function troubles(results: readonly Result[]): string[] {
   const taken = Math.max(0, ...results.flatMap(({ latency }) => latency.map(({ othersRatio }) => othersRatio || 0)));
   if (taken > MUCH_TAKEN)
     notes.push(
-      `Other programs had up to ${figure(taken * 100, 0)} % of the contenders' CPU while latencies were taken: p99 is theirs too. Measure again on a quieter machine.`,
+      `Other programs had up to ${figure(taken * 100, 0)} % of the CPU of contenders or nodes while latencies were taken: p99 is theirs too. Measure again on a quieter machine.`,
     );
   return notes;
 }

@@ -29,6 +29,13 @@ export interface LaneParts {
   readonly certificate: Certificate | undefined;
 }
 
+/** A contender that answers, and what it proxies. */
+export interface Lane {
+  readonly running: Running;
+  readonly port: number;
+  readonly nodes: SiteNodes;
+}
+
 /** Length of a run. */
 export interface RunLength {
   readonly connections: number;
@@ -113,14 +120,13 @@ export async function measureLatency(
   scenario: Scenario,
   { connections, measureMs }: RunLength,
   perSecond: number,
-  running: Running,
-  port: number,
+  { running, port, nodes }: Lane,
 ): Promise<LatencySample> {
   const pace = { kind: 'open', perSecond, isEven: false, seed: ARRIVALS_SEED } as const;
   return withLoad(generator, planOf(scenario, port, connections, pace), async () => {
     await workplace.sleep(Math.min(WARM_UP_MS, measureMs));
     await generator.count();
-    const othersRatio = watchOthers(cpus, running);
+    const othersRatio = watchOthers(cpus, running, nodes);
     await workplace.sleep(measureMs);
     const ratio = othersRatio();
     const { latency, answered, failures, spoiledRatio } = await generator.report();
@@ -138,21 +144,23 @@ export async function measureLatency(
 }
 
 /**
- * Looks from now on at who else uses the contender's CPUs. The function it returns gives their share of the time until it
- * is called, 0–1; NaN when the contender has no CPUs of its own.
+ * Looks from now on at who else uses the CPUs of the contender and of the nodes, which an answer waits for as well. The
+ * function it returns gives the greater share of the time until it is called, 0–1; NaN when nobody has CPUs of their own.
  */
-export function watchOthers({ contender }: CpuPlan, running: Running): () => number {
-  const read = (): readonly [all: number, own: number] => {
-    const { user, system } = readCpuTime(running.pid);
-    return [readProgramTime(contender), user + system];
+export function watchOthers({ contender, nodes }: CpuPlan, running: Running, site: SiteNodes): () => number {
+  const ofContender = watchCpus(contender, running.pid);
+  const ofNodes = watchCpus(nodes, site.running.pid);
+  return () => Math.max(ofContender(), ofNodes());
+}
+
+function watchCpus(cpus: readonly number[], owner: number): () => number {
+  const takenSeconds = (): number => {
+    const { user, system } = readCpuTime(owner);
+    return readProgramTime(cpus) - user - system;
   };
-  const [all, own] = read();
+  const before = takenSeconds();
   const sinceMs = performance.now();
-  return () => {
-    const [allNow, ownNow] = read();
-    const seconds = ((performance.now() - sinceMs) / 1_000) * contender.length;
-    return Math.max(0, (allNow - all - (ownNow - own)) / seconds);
-  };
+  return () => Math.max(0, (takenSeconds() - before) / ((performance.now() - sinceMs) / 1_000) / cpus.length);
 }
 
 /** Memory of connections that have had one answer each and are silent since. */

@@ -27,7 +27,7 @@ export interface LatencySample {
   readonly failures: Readonly<Record<string, number>>;
   /** Share of the answers that do not count because the generator itself was late, 0–1. */
   readonly spoiledRatio: number;
-  /** Share of the time that other programs had the contender's CPU, 0–1; NaN when nothing is pinned. */
+  /** Share of the time that other programs had the contender's CPU or the nodes', whichever is more, 0–1; NaN when nothing is pinned. */
   readonly othersRatio: number;
 }
 

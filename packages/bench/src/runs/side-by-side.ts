@@ -77,7 +77,7 @@ export async function sideBySide(
   if (rate > 0)
     await everyRound(`latency at ${rate}/s`, (contender, result) =>
       withContender(parts, contender, scenario, nodes, (running, port) =>
-        measureLatency(parts, scenario, length, rate, running, port),
+        measureLatency(parts, scenario, length, rate, { running, port, nodes }),
       ).then((sample) => {
         result.latency.push(sample);
         const [p50, p99] = [sample.p50Us, sample.p99Us].map((us) => (us / 1_000).toFixed(2));

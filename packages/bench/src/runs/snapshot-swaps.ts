@@ -23,7 +23,7 @@ interface Stalls {
   readonly failures: number;
   /** Share of the requests that do not count because the generator itself was late, 0–1. */
   readonly spoiledRatio: number;
-  /** Share of the time that other programs had the CPU of ours, 0–1. */
+  /** Share of the time that other programs had the CPU of ours or of the nodes, 0–1. */
   readonly othersRatio: number;
 }
 
@@ -41,7 +41,7 @@ export async function measureSwaps(bench: Bench, parts: LaneParts): Promise<Scal
         const stalls = await withLoad(parts.generator, planOf(scenario, port, CONNECTIONS, pace), async () => {
           await workplace.sleep(1_000);
           await parts.generator.count();
-          const othersRatio = watchOthers(parts.cpus, running);
+          const othersRatio = watchOthers(parts.cpus, running, nodes);
           await during();
           const ratio = othersRatio();
           const { latency, failed, spoiledRatio } = await parts.generator.report();
@@ -91,7 +91,7 @@ export async function measureSwaps(bench: Bench, parts: LaneParts): Promise<Scal
           String(stalls.reduce((sum, { failures }) => sum + failures, 0)),
         ]),
         notes: [
-          'Left out are requests during which the generator itself was kept from its work; taken by others is time on the CPU of ours: where that is not near 0, stalls are theirs too. Both are the worst round.',
+          'Left out are requests during which the generator itself was kept from its work; taken by others is time on the CPU of ours or of the nodes: where that is not near 0, stalls are theirs too. Both are the worst round.',
         ],
       },
     ],
