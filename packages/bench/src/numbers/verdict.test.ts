@@ -12,10 +12,10 @@ test('one round on the other side makes it noise', () => {
   assert.equal(verdictOf({ median: 1.1, min: 0.99, max: 1.2 }, 6), 'same');
 });
 
-test('less than one percent is no difference', () => {
-  assert.equal(verdictOf({ median: 0.995, min: 0.991, max: 0.999 }, 6), 'same');
+test('less than two percent is no difference', () => {
+  assert.equal(verdictOf({ median: 0.985, min: 0.96, max: 0.999 }, 6), 'same');
 });
 
 test('too few rounds say nothing', () => {
-  assert.equal(verdictOf({ median: 0.5, min: 0.5, max: 0.5 }, 3), 'unclear');
+  assert.equal(verdictOf({ median: 0.5, min: 0.5, max: 0.5 }, 5), 'unclear');
 });

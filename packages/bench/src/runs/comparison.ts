@@ -19,7 +19,7 @@ const WORDS: Readonly<Record<Verdict, string>> = {
   faster: 'cheaper in every round',
   slower: 'dearer in every round',
   same: 'no difference beyond the noise',
-  unclear: 'too few rounds to say; four at least',
+  unclear: 'too few rounds to say; six at least',
 };
 
 /** Measures two revisions, or one and the working tree, in the rows asked for. */

@@ -9,7 +9,7 @@ const BUILD_MS = 300_000;
 const SCOPE = '@rollcall';
 
 export interface Revision {
-  /** What it was asked for by, with its hash. */
+  /** What it was asked for by, with its hash where that is not the same. */
   readonly title: string;
   /** Top of its clone, compiled. */
   readonly root: string;
@@ -38,7 +38,7 @@ export async function checkOut(
   if (!existsSync(join(directory, 'package.json')))
     throw new BenchError(`${name} cannot be checked out: ${told.trim()}`);
   const revision: Revision = {
-    title: `${name} (${hash.slice(0, 7)})`,
+    title: hash.startsWith(name) ? name : `${name} (${hash.slice(0, 7)})`,
     root: directory,
     remove: () => void outputOf('git', ['worktree', 'remove', '--force', '--force', directory], root),
   };
