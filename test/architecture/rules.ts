@@ -17,6 +17,7 @@ export const PACKAGE_RULES: Readonly<Record<string, PackageRule>> = {
   dashboard: { ours: ['protocol'], foreign: [] },
   coordinator: { ours: ['core', 'protocol', 'store-redis'] },
   simulator: { ours: ['core'], foreign: [] },
+  bench: { ours: ['core', 'protocol'] },
   cli: { ours: ['protocol', 'proxy', 'coordinator', 'agent', 'dashboard'] },
 };
 

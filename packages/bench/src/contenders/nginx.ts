@@ -1,0 +1,49 @@
+import { configuredServer } from './configured-server.ts';
+import type { Contender } from './contender.ts';
+
+/** nginx with kept-alive connections to the nodes; it has no sessions that stay. */
+export const nginx: Contender = configuredServer({
+  name: 'nginx',
+  programs: ['nginx'],
+  versionFlag: '-v',
+  versionPattern: /nginx\/(\S+)/,
+  configName: 'nginx.conf',
+  arguments: (configFile) => ['-c', configFile],
+  config: ({ directory, port, nodes, front, certificate }) => `daemon off;
+worker_processes 1;
+pid ${directory}/pid;
+error_log ${directory}/error.log crit;
+events { worker_connections 16384; }
+http {
+  ${front.logsAccess ? `access_log ${directory}/access.log combined buffer=64k flush=1s;` : 'access_log off;'}
+  keepalive_timeout 10m;
+  keepalive_requests 1000000000;
+  client_max_body_size 0;
+  client_body_buffer_size 128k;
+  client_body_temp_path ${directory}/body;
+  proxy_temp_path ${directory}/proxy;
+  fastcgi_temp_path ${directory}/fastcgi;
+  uwsgi_temp_path ${directory}/uwsgi;
+  scgi_temp_path ${directory}/scgi;
+  map $http_upgrade $to_node { default upgrade; '' ''; }
+  upstream site {
+${nodes.map((node) => `    server 127.0.0.1:${node};`).join('\n')}
+    keepalive 256;
+    keepalive_requests 1000000000;
+  }
+  server {
+    listen 127.0.0.1:${port} backlog=4096${front.isTls ? ' ssl' : ''};
+${certificate && front.isTls ? `    ssl_certificate ${certificate.certFile};\n    ssl_certificate_key ${certificate.keyFile};` : ''}
+    location / {
+      proxy_pass http://site;
+      proxy_http_version 1.1;
+      proxy_set_header Host $http_host;
+      proxy_set_header Connection $to_node;
+      proxy_set_header Upgrade $http_upgrade;
+      proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+      proxy_set_header X-Forwarded-Proto $scheme;
+    }
+  }
+}
+`,
+});

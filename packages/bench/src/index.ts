@@ -1,0 +1,2 @@
+/** Measurements of the command; nobody imports them. */
+export { main } from './main.ts';

@@ -1,0 +1,123 @@
+/** The load generator as the bench sees it: one or more processes that act as one. */
+import { fileURLToPath } from 'node:url';
+import { BenchError } from '../bench-error.ts';
+import { LatencyHistogram } from '../numbers/latency-histogram.ts';
+import type { Running, Workplace } from '../system/workplace.ts';
+import type { LoadOrder, LoadPlan, LoadReply, LoadReport } from './messages.ts';
+
+/** Requests a second that one process sends on time without help. */
+const ALONE_PER_SECOND = 5_000;
+const REPLY_MS = 60_000;
+
+/** What all processes have counted together. */
+export interface Load {
+  readonly answered: number;
+  readonly perSecond: number;
+  readonly failures: Readonly<Record<string, number>>;
+  readonly failed: number;
+  readonly latency: LatencyHistogram;
+  /** Of the least busy process, 0–1: about 1 means that the generator was the limit. */
+  readonly busyRatio: number;
+  /** Share of the answers that are not in `latency` because the generator itself was late, 0–1. */
+  readonly spoiledRatio: number;
+}
+
+export class LoadGenerator {
+  readonly #processes: readonly Running[];
+  readonly #signal: AbortSignal;
+  #active: readonly Running[] = [];
+
+  private constructor(processes: readonly Running[], signal: AbortSignal) {
+    this.#processes = processes;
+    this.#signal = signal;
+  }
+
+  /** One process for each entry of `cpus`; they end with the workplace. */
+  static async start(workplace: Workplace, cpus: readonly (readonly number[])[]): Promise<LoadGenerator> {
+    const program = fileURLToPath(new URL('./load-process.js', import.meta.url));
+    const processes: Running[] = [];
+    for (const [i, own] of cpus.entries())
+      processes.push(await workplace.start(`load-${i}`, [process.execPath, program], { cpus: own, hasChannel: true }));
+    return new LoadGenerator(processes, workplace.signal);
+  }
+
+  /** Opens the plan's connections and begins. */
+  async begin(plan: LoadPlan): Promise<void> {
+    const { pace } = plan;
+    // Who sends at fixed instants never rests; more of them than needed would only take time from others.
+    const wanted = pace.kind === 'open' ? Math.ceil(pace.perSecond / ALONE_PER_SECOND) : this.#processes.length;
+    this.#active = this.#processes.slice(0, Math.max(1, Math.min(wanted, plan.connections)));
+    const count = this.#active.length;
+    await Promise.all(
+      this.#active.map((running, i) => {
+        const connections = Math.floor(plan.connections / count) + (i < plan.connections % count ? 1 : 0);
+        const share = pace.kind === 'open' ? { ...pace, perSecond: pace.perSecond / count, seed: pace.seed + i } : pace;
+        return this.#ask(running, { order: 'start', plan: { ...plan, connections, pace: share } });
+      }),
+    );
+  }
+
+  /** Forgets what was counted since the run began. */
+  async count(): Promise<void> {
+    await Promise.all(this.#active.map((running) => this.#ask(running, { order: 'count' })));
+  }
+
+  async report(): Promise<Load> {
+    const replies = await Promise.all(this.#active.map((running) => this.#ask(running, { order: 'report' })));
+    return together(replies.flatMap((reply) => (reply.reply === 'report' ? [reply.report] : [])));
+  }
+
+  /** Closes all connections. */
+  async stop(): Promise<void> {
+    await Promise.all(this.#active.map((running) => this.#ask(running, { order: 'stop' })));
+    this.#active = [];
+  }
+
+  #ask(running: Running, order: LoadOrder): Promise<LoadReply> {
+    const { child } = running;
+    return new Promise((resolve, reject) => {
+      const end = (): void => {
+        clearTimeout(timer);
+        child.removeListener('message', onReply);
+        this.#signal.removeEventListener('abort', onAbort);
+      };
+      const onReply = (reply: LoadReply): void => {
+        end();
+        resolve(reply);
+      };
+      const fail = (error: unknown): void => {
+        end();
+        reject(error);
+      };
+      const onAbort = (): void => fail(this.#signal.reason);
+      const timer = setTimeout(
+        () => fail(new BenchError(`the load generator did not ${order.order} within ${REPLY_MS / 1_000} s`)),
+        REPLY_MS,
+      );
+      child.once('message', onReply);
+      this.#signal.addEventListener('abort', onAbort);
+      void running.ended.then((why) => fail(new BenchError(`${why}: ${running.log()}`)));
+      child.send(order, (error) => {
+        if (error) fail(new BenchError(`the load generator cannot be reached: ${error.message}`));
+      });
+    });
+  }
+}
+
+function together(reports: readonly LoadReport[]): Load {
+  const latency = new LatencyHistogram();
+  const failures: Record<string, number> = {};
+  let [answered, perSecond, failed, spoiled] = [0, 0, 0, 0];
+  for (const report of reports) {
+    latency.merge(report.latency);
+    answered += report.answered;
+    perSecond += (report.answered / report.elapsedMs) * 1_000;
+    spoiled += report.spoiled;
+    for (const [why, times] of Object.entries(report.failures)) {
+      failures[why] = (failures[why] ?? 0) + times;
+      failed += times;
+    }
+  }
+  const busyRatio = Math.min(...reports.map((report) => report.busyRatio));
+  return { answered, perSecond, failures, failed, latency, busyRatio, spoiledRatio: spoiled / Math.max(1, answered) };
+}

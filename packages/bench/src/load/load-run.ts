@@ -1,0 +1,197 @@
+/** One run of one process of the load generator: its clients, their pace and what came of it. */
+import { LatencyHistogram } from '../numbers/latency-histogram.ts';
+import { Arrivals } from './arrivals.ts';
+import type { Client, ClientListener } from './client.ts';
+import { HttpClient } from './http-client.ts';
+import type { LoadPlan, LoadReport } from './messages.ts';
+import { TunnelClient } from './tunnel-client.ts';
+
+/** An answer that takes longer is a failure. */
+const PATIENCE_MS = 10_000;
+const SWEEP_MS = 500;
+/** How long a client waits after a failure, so that a contender that refuses everything does not keep us from measuring. */
+const AFTER_FAILURE_MS = 10;
+/** Connections that are opened at once when there are to be thousands. */
+const OPENED_AT_ONCE = 64;
+/** A turn that takes longer was interrupted by something else on this CPU, or by a collection of garbage. */
+const OWN_STALL_MS = 0.5;
+/** How long the last requests of an open-loop run may take, milliseconds. */
+const LAST_ANSWERS_MS = 2_000;
+
+/** Connections from one address of the loopback; more would be nobody's who is not a proxy, and some contenders refuse them. */
+const PER_ADDRESS = 1_000;
+
+export class LoadRun implements ClientListener {
+  readonly #plan: LoadPlan;
+  readonly #clients: Client[];
+  /** Clients that may send, the one that has rested longest first. */
+  readonly #idle: Client[];
+  /** Instants of requests that are due and wait for a client. */
+  readonly #due: number[] = [];
+  #arrivals: Arrivals | undefined;
+  #isOver = false;
+  #sweeper: NodeJS.Timeout | undefined;
+  #latency = new LatencyHistogram();
+  #answered = 0;
+  #failures = new Map<string, number>();
+  /** Answers whose time says more of this process than of the contender. */
+  #spoiled = 0;
+  /** When this process was last seen at work, and until when it had been kept from it. */
+  #awakeAtMs = performance.now();
+  #sleptUntilMs = 0;
+  #sinceMs = performance.now();
+  #cpuSince = process.cpuUsage();
+  /** How many `hold` clients have their answer, and who waits for all of them. */
+  #held = 0;
+  #onAllHeld: (() => void) | undefined;
+
+  constructor(plan: LoadPlan) {
+    this.#plan = plan;
+    const { port, traffic, connections } = plan;
+    const Kind = traffic.kind === 'tunnel' ? TunnelClient : HttpClient;
+    this.#clients = Array.from({ length: connections }, (_, i) => new Kind(port, sourceOf(i), traffic, this));
+    this.#idle = [...this.#clients];
+  }
+
+  /** Begins to send. Resolves at once, or when all have their first answer where connections are only held. */
+  async start(): Promise<void> {
+    const { pace, connections } = this.#plan;
+    this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS);
+    if (pace.kind === 'open') {
+      this.#arrivals = new Arrivals(pace.perSecond, pace.isEven, pace.seed, performance.now());
+      this.#turn();
+      return;
+    }
+    const atOnce = pace.kind === 'hold' ? Math.min(OPENED_AT_ONCE, connections) : connections;
+    for (let i = 0; i < atOnce; i++) this.#sendNow(this.#idle.shift()!);
+    if (pace.kind === 'hold')
+      await new Promise<void>((resolve) => {
+        this.#onAllHeld = resolve;
+      });
+  }
+
+  /** Forgets what was counted so far. */
+  count(): void {
+    this.#latency = new LatencyHistogram();
+    this.#answered = 0;
+    this.#failures = new Map();
+    this.#spoiled = 0;
+    this.#sinceMs = performance.now();
+    this.#cpuSince = process.cpuUsage();
+  }
+
+  /** What was counted. An open-loop run ends with it, when its last requests are answered or have waited too long. */
+  async report(): Promise<LoadReport> {
+    const elapsedMs = performance.now() - this.#sinceMs;
+    const { user, system } = process.cpuUsage(this.#cpuSince);
+    if (this.#arrivals !== undefined) await this.#lastAnswers();
+    return {
+      answered: this.#answered,
+      failures: Object.fromEntries(this.#failures),
+      latency: this.#latency.record(),
+      elapsedMs,
+      busyRatio: (user + system) / 1_000 / elapsedMs,
+      spoiled: this.#spoiled,
+    };
+  }
+
+  stop(): void {
+    this.#isOver = true;
+    clearInterval(this.#sweeper);
+    for (const client of this.#clients) client.abandon();
+  }
+
+  onAnswer(client: Client): void {
+    const nowMs = performance.now();
+    this.#lookAwake(nowMs);
+    if (this.#arrivals !== undefined && client.dueAtMs < this.#sleptUntilMs) this.#spoiled++;
+    else this.#latency.add((nowMs - client.dueAtMs) * 1_000);
+    this.#answered++;
+    client.dueAtMs = Number.NaN;
+    this.#next(client);
+  }
+
+  onFailure(client: Client, why: string): void {
+    if (this.#isOver) return;
+    client.dueAtMs = Number.NaN;
+    this.#failures.set(why, (this.#failures.get(why) ?? 0) + 1);
+    setTimeout(() => this.#next(client), AFTER_FAILURE_MS);
+  }
+
+  #next(client: Client): void {
+    if (this.#isOver) return;
+    switch (this.#plan.pace.kind) {
+      case 'closed':
+        this.#sendNow(client);
+        break;
+      case 'open':
+        this.#idle.push(client);
+        break;
+      case 'hold': {
+        const following = this.#idle.shift();
+        if (following !== undefined) this.#sendNow(following);
+        if (++this.#held === this.#clients.length) this.#onAllHeld?.();
+      }
+    }
+  }
+
+  #sendNow(client: Client): void {
+    client.dueAtMs = performance.now();
+    client.send();
+  }
+
+  /** Sends what is due and comes back at once: a timer would be late by up to a millisecond. */
+  #turn(): void {
+    if (this.#isOver) return;
+    const nowMs = performance.now();
+    this.#lookAwake(nowMs);
+    const arrivals = this.#arrivals!;
+    while (arrivals.nextAtMs <= nowMs) {
+      this.#due.push(arrivals.nextAtMs);
+      arrivals.advance();
+    }
+    while (this.#due.length > 0 && this.#idle.length > 0) {
+      const client = this.#idle.shift()!;
+      client.dueAtMs = this.#due.shift()!;
+      client.send();
+    }
+    setImmediate(() => this.#turn());
+  }
+
+  /**
+   * Notes when this process, which turns without rest in an open loop, has been kept from turning. What was due or under
+   * way then was sent or read late by us. That has nothing to do with the contender, so it may be left out; what waits for a
+   * contender that stands still may not, and is not: we turn meanwhile.
+   */
+  #lookAwake(nowMs: number): void {
+    if (nowMs - this.#awakeAtMs > OWN_STALL_MS) this.#sleptUntilMs = nowMs;
+    this.#awakeAtMs = nowMs;
+  }
+
+  /** Lets nothing more become due, and waits for what is. What is still open then counts with the time it has taken. */
+  async #lastAnswers(): Promise<void> {
+    this.#arrivals!.nextAtMs = Number.POSITIVE_INFINITY;
+    const untilMs = performance.now() + LAST_ANSWERS_MS;
+    const isOpen = (): boolean => this.#due.length > 0 || this.#clients.some(({ dueAtMs }) => dueAtMs >= 0);
+    // The turning goes on, so this waits no longer than it has to.
+    while (isOpen() && performance.now() < untilMs) await new Promise((resolve) => setImmediate(resolve));
+    const nowMs = performance.now();
+    const open = [...this.#due, ...this.#clients.map(({ dueAtMs }) => dueAtMs)].filter((dueAtMs) => dueAtMs >= 0);
+    for (const dueAtMs of open) this.#latency.add((nowMs - dueAtMs) * 1_000);
+    if (open.length > 0) this.#failures.set('no answer when the run ended', open.length);
+  }
+
+  #sweep(): void {
+    const oldestAtMs = performance.now() - PATIENCE_MS;
+    for (const client of this.#clients)
+      if (client.dueAtMs < oldestAtMs) {
+        client.abandon();
+        this.onFailure(client, `no answer within ${PATIENCE_MS / 1_000} s`);
+      }
+  }
+}
+
+/** Address of the client with this number. */
+function sourceOf(number: number): string {
+  return `127.0.0.${1 + Math.floor(number / PER_ADDRESS)}`;
+}

@@ -1,0 +1,110 @@
+/** From words to a report: the whole life of one bench. */
+import { accessSync, constants } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { BenchError, Interrupted } from './bench-error.ts';
+import { type BenchOptions, HELP, readOptions } from './options.ts';
+import { type Report, reportJson, reportMarkdown, reportText, write } from './output/report.ts';
+import { Bench } from './runs/bench.ts';
+import { besideOthers } from './runs/beside-others.ts';
+import { compareRevisions } from './runs/comparison.ts';
+import type { Measured } from './runs/measured.ts';
+import { measureScaling } from './runs/scaling.ts';
+import { describeMachine } from './system/machine.ts';
+import { outputOf } from './system/programs.ts';
+import { Workplace } from './system/workplace.ts';
+
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+const EXIT_CODES: Readonly<Partial<Record<NodeJS.Signals, number>>> = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 };
+
+/** Runs what the words ask for. Resolves with the exit code: 0 measured, 1 failed, 2 wrong words, as shells do after a signal. */
+export async function main(words: readonly string[]): Promise<number> {
+  let options: BenchOptions | undefined;
+  try {
+    options = readOptions(words);
+    if (options !== undefined) checkNode(options.node);
+  } catch (error) {
+    if (!(error instanceof BenchError)) throw error;
+    say(error.message);
+    return 2;
+  }
+  if (options === undefined) {
+    process.stdout.write(`${HELP}\n`);
+    return 0;
+  }
+  // Settings of whoever runs the bench are not those of what is measured.
+  for (const name of Object.keys(process.env)) if (/^(?:ROLLCALL_|NODE_OPTIONS$)/.test(name)) delete process.env[name];
+
+  const ending = new AbortController();
+  const workplace = new Workplace(ending.signal);
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (ending.signal.aborted) {
+      workplace.kill();
+      process.exit(EXIT_CODES[signal]);
+    }
+    say(`ending everything after ${signal}; once more ends it by force`);
+    ending.abort(new Interrupted(signal));
+  };
+  const signals = Object.keys(EXIT_CODES) as NodeJS.Signals[];
+  for (const signal of signals) process.on(signal, onSignal);
+  try {
+    const bench = new Bench(options, workplace, ROOT, say);
+    publish(options, reportOf(bench, words, await measure(bench)));
+    return 0;
+  } catch (error) {
+    if (error instanceof Interrupted) return EXIT_CODES[error.signal] ?? 1;
+    if (!(error instanceof BenchError)) throw error;
+    say(error.message);
+    return 1;
+  } finally {
+    await workplace.close();
+    for (const signal of signals) process.removeListener(signal, onSignal);
+  }
+}
+
+function measure(bench: Bench): Promise<Measured> {
+  switch (bench.options.mode) {
+    case 'side-by-side':
+    case 'full':
+      return besideOthers(bench);
+    case 'compare':
+      return compareRevisions(bench);
+    case 'scaling':
+      return measureScaling(bench);
+  }
+}
+
+function reportOf({ options, leftOut }: Bench, words: readonly string[], { tables, versions, data }: Measured): Report {
+  const revision = outputOf('git', ['rev-parse', '--short', 'HEAD'], ROOT).trim();
+  const isChanged = outputOf('git', ['status', '--porcelain', '--untracked-files=no'], ROOT).trim() !== '';
+  return {
+    mode: options.mode,
+    date: new Date().toISOString(),
+    command: ['npm run bench', ...(words.length > 0 ? ['--', ...words] : [])].join(' '),
+    revision: `${revision}${isChanged ? '+' : ''}`,
+    machine: describeMachine(outputOf(options.node, ['--version']).trim()),
+    versions,
+    leftOut,
+    tables,
+    data,
+  };
+}
+
+function publish({ jsonFile, markdownFile }: BenchOptions, report: Report): void {
+  // Whoever pipes one of them on wants nothing else there.
+  const screen = jsonFile === '-' || markdownFile === '-' ? process.stderr : process.stdout;
+  screen.write(`\n${reportText(report)}`);
+  if (jsonFile !== undefined) write(jsonFile, reportJson(report));
+  if (markdownFile !== undefined) write(markdownFile, reportMarkdown(report));
+}
+
+function checkNode(node: string): void {
+  try {
+    accessSync(node, constants.X_OK);
+  } catch {
+    throw new BenchError(`--node ${node}: there is no program there`);
+  }
+}
+
+function say(line: string): void {
+  process.stderr.write(`${line}\n`);
+}

@@ -1,0 +1,76 @@
+/** The two nodes that every contender proxies. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { statusOf } from '../load/first-answer.ts';
+import { freePorts } from '../system/free-ports.ts';
+import { findProgram } from '../system/programs.ts';
+import type { Running, Workplace } from '../system/workplace.ts';
+import { bodyOf, PAGES, SMALL } from './answers.ts';
+
+const READY_MS = 10_000;
+
+/** `nginx` is cheaper; `ours` knows chunks and WebSockets, and takes a body to its end before it answers. */
+export type NodeKind = 'nginx' | 'ours';
+
+export interface SiteNodes {
+  readonly kind: NodeKind;
+  readonly ports: readonly [number, number];
+  readonly running: Running;
+}
+
+/** What a row gets that needs nothing special. */
+export function cheapestKind(): NodeKind {
+  return findProgram('nginx') === undefined ? 'ours' : 'nginx';
+}
+
+/** Starts both in one process. They end with the workplace. */
+export async function startNodes(workplace: Workplace, kind: NodeKind, cpus: readonly number[]): Promise<SiteNodes> {
+  const ports = (await freePorts(2)) as [number, number];
+  const command = kind === 'nginx' ? nginxCommand(workplace, ports) : bareCommand(ports);
+  const running = await workplace.start(`nodes-${kind}`, command, { cpus });
+  await workplace.until(
+    async () => (await statusOf(ports[1], false)) === 200,
+    running,
+    'the nodes do not answer',
+    READY_MS,
+  );
+  return { kind, ports, running };
+}
+
+function bareCommand(ports: readonly number[]): string[] {
+  return [process.execPath, fileURLToPath(new URL('./bare-node.js', import.meta.url)), ...ports.map(String)];
+}
+
+function nginxCommand(workplace: Workplace, ports: readonly number[]): string[] {
+  const directory = workplace.path('nodes');
+  mkdirSync(join(directory, 'www'), { recursive: true });
+  for (const page of PAGES) if (page !== SMALL) writeFileSync(join(directory, 'www', page.path), bodyOf(page));
+  const config = join(directory, 'nginx.conf');
+  writeFileSync(
+    config,
+    `daemon off;
+worker_processes 1;
+pid ${directory}/pid;
+error_log ${directory}/error.log crit;
+events { worker_connections 16384; }
+http {
+  access_log off;
+  keepalive_timeout 1h;
+  keepalive_requests 1000000000;
+  client_body_temp_path ${directory}/body;
+  proxy_temp_path ${directory}/proxy;
+  fastcgi_temp_path ${directory}/fastcgi;
+  uwsgi_temp_path ${directory}/uwsgi;
+  scgi_temp_path ${directory}/scgi;
+  default_type text/plain;
+  server {
+${ports.map((port) => `    listen 127.0.0.1:${port};`).join('\n')}
+    root ${directory}/www;
+    location = ${SMALL.path} { return 200 "${bodyOf(SMALL).trimEnd()}\\n"; }
+  }
+}
+`,
+  );
+  return [findProgram('nginx')!, '-c', config];
+}

@@ -1,0 +1,25 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ratioSpread, spreadOf } from './spread.ts';
+
+test('the median of an even number of rounds lies between the middle two', () => {
+  assert.deepEqual(spreadOf([4, 1, 3, 2]), { median: 2.5, min: 1, max: 4 });
+  assert.deepEqual(spreadOf([5, 1, 9]), { median: 5, min: 1, max: 9 });
+});
+
+test('rounds without a figure do not count, and none at all is nothing', () => {
+  assert.deepEqual(spreadOf([Number.NaN, 7]), { median: 7, min: 7, max: 7 });
+  assert.equal(spreadOf([]), undefined);
+  assert.equal(spreadOf([Number.NaN]), undefined);
+});
+
+test('a ratio is taken round by round', () => {
+  // A machine that got twice as slow in the second round changes neither ratio.
+  assert.deepEqual(ratioSpread([20, 40], [10, 20]), { median: 2, min: 2, max: 2 });
+  assert.deepEqual(ratioSpread([10, 30, 50], [10, 10]), { median: 2, min: 1, max: 3 });
+});
+
+test('nothing is divided by a reference of zero or none', () => {
+  assert.equal(ratioSpread([1], [0]), undefined);
+  assert.equal(ratioSpread([1], [Number.NaN]), undefined);
+});

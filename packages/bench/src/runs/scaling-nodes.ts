@@ -1,0 +1,92 @@
+/** More nodes: what a request costs, and what one choice costs. */
+import { putNodes, type RollcallOptions } from '../contenders/rollcall.ts';
+import { ratioSpread, spreadOf } from '../numbers/spread.ts';
+import { figure, mebibytes, multipleWithSpread } from '../output/figures.ts';
+import { readCpuTime } from '../system/process-tree.ts';
+import type { Bench } from './bench.ts';
+import { type LaneParts, measureCost } from './lane.ts';
+import { withUp } from './own-lane.ts';
+import { measurePicks } from './pick-cost.ts';
+import type { CostSample } from './sample.ts';
+import type { Scaled } from './scaling-workers.ts';
+import { returningClients, smallAnswers } from './scenario.ts';
+
+const COUNTS = [2, 10, 100, 1_000];
+/** What the worker does about newcomers is over by then. */
+const SETTLE_MS = 2_000;
+
+interface NodesSample {
+  /** CPUs busy without any request. */
+  readonly restRatio: number;
+  /** Each request is a new session. */
+  readonly newcomers: CostSample;
+  /** Each client keeps its session. */
+  readonly returning: CostSample;
+}
+
+/** Registers more and more names for the same two addresses, so that nothing else grows. */
+export async function scaleNodes(bench: Bench, parts: LaneParts): Promise<Scaled> {
+  const { options, root, say, workplace } = bench;
+  const ours: RollcallOptions = { name: 'rollcall', root, node: options.node };
+  const [newcomers, returning] = [smallAnswers(), returningClients()];
+  const nodes = await bench.nodes(newcomers.nodes, parts);
+  const samples = new Map<number, NodesSample[]>(COUNTS.map((count) => [count, []]));
+  for (let round = 1; round <= options.rounds; round++)
+    await withUp(parts, ours, newcomers, nodes, async ({ running, admin }, port) => {
+      let present = 2;
+      for (const count of COUNTS) {
+        await putNodes(admin, nodes.ports, present, count);
+        present = count;
+        await workplace.sleep(SETTLE_MS);
+        const before = readCpuTime(running.pid);
+        await workplace.sleep(options.measureMs);
+        const after = readCpuTime(running.pid);
+        const restSeconds = after.user - before.user + after.system - before.system;
+        const sample = {
+          restRatio: restSeconds / (options.measureMs / 1_000),
+          newcomers: await measureCost(parts, newcomers, options, running, port),
+          returning: await measureCost(parts, returning, options, running, port),
+        };
+        samples.get(count)!.push(sample);
+        const [first, again] = [sample.newcomers.cpuUs, sample.returning.cpuUs].map((us) => us.toFixed(1));
+        say(`${count} nodes, round ${round}: ${first} µs CPU for new sessions, ${again} µs for known ones`);
+      }
+    });
+  const picks = COUNTS.flatMap((count) => measurePicks(count));
+  const algorithms = [...new Set(picks.map(({ algorithm }) => algorithm))];
+  const two = samples.get(2)!;
+  const percent = (ratios: readonly number[]): string => figure((spreadOf(ratios)?.median ?? Number.NaN) * 100, 1);
+  const memory = (all: readonly NodesSample[]): number | undefined =>
+    spreadOf(all.map(({ returning: { memoryBytes } }) => memoryBytes))?.median;
+  return {
+    data: { nodes: Object.fromEntries(samples), picks },
+    tables: [
+      {
+        title: 'Nodes: multiples of the cost with two',
+        columns: ['nodes', 'CPU, new sessions', 'CPU, known sessions', 'CPU at rest, % of one', 'memory MiB'],
+        rows: [...samples].map(([count, all]) => [
+          String(count),
+          multipleWithSpread(ratioSpread(all.map(newcomersUs), two.map(newcomersUs))),
+          multipleWithSpread(ratioSpread(all.map(returningUs), two.map(returningUs))),
+          percent(all.map(({ restRatio }) => restRatio)),
+          mebibytes(memory(all)),
+        ]),
+        notes: ['In all of it is the coordinator, which probes each of these nodes every second.'],
+      },
+      {
+        title: 'One choice with all it learns from, ns',
+        columns: ['algorithm', ...COUNTS.map((count) => `${count} nodes`)],
+        rows: algorithms.map((algorithm) => [
+          algorithm,
+          ...COUNTS.map((count) =>
+            figure(picks.find((pick) => pick.algorithm === algorithm && pick.candidates === count)?.ns.median, 0),
+          ),
+        ]),
+        notes: [],
+      },
+    ],
+  };
+}
+
+const newcomersUs = ({ newcomers }: NodesSample): number => newcomers.cpuUs;
+const returningUs = ({ returning }: NodesSample): number => returning.cpuUs;

@@ -1,0 +1,101 @@
+/** The bench as one command: a measurement of a second, and an end in the middle of one. Speeds are not looked at. */
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const BENCH = fileURLToPath(new URL('../../packages/bench/bin/bench.js', import.meta.url));
+const skip = process.platform === 'linux' ? false : 'the bench reads /proc, which only Linux has';
+
+interface Started {
+  readonly child: ChildProcess;
+  /** Its temporary directories are in here. */
+  readonly directory: string;
+  readonly ended: Promise<number | null>;
+  /** What it has said so far. */
+  progress(): string;
+}
+
+function start(t: TestContext, ...words: string[]): Started {
+  const directory = mkdtempSync(join(tmpdir(), 'rollcall-bench-test-'));
+  const child = spawn(process.execPath, [BENCH, ...words], {
+    env: { ...process.env, TMPDIR: directory },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let progress = '';
+  child.stderr!.on('data', (octets: Buffer) => {
+    progress += octets.toString();
+  });
+  const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
+  t.after(async () => {
+    child.kill('SIGTERM');
+    await ended;
+    rmSync(directory, { recursive: true, force: true });
+  });
+  return { child, directory, ended, progress: () => progress };
+}
+
+/** Processes that were told a path in `directory`. */
+function processesOf(directory: string): string[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(directory);
+      } catch {
+        return false;
+      }
+    });
+}
+
+test('a measurement of a second has its figures, and leaves nothing behind', { skip }, async (t) => {
+  const resultDirectory = mkdtempSync(join(tmpdir(), 'rollcall-bench-result-'));
+  t.after(() => rmSync(resultDirectory, { recursive: true, force: true }));
+  const [json, markdown] = [join(resultDirectory, 'report.json'), join(resultDirectory, 'report.md')];
+  const words = '--only rollcall --rounds 1 --secs 1 --conns 4 --rate 100'.split(' ');
+  const bench = start(t, ...words, '--json', json, '--markdown', markdown);
+  assert.equal(await bench.ended, 0, bench.progress());
+
+  const report = JSON.parse(readFileSync(json, 'utf8'));
+  assert.equal(report.mode, 'side-by-side');
+  assert.match(report.command, /^npm run bench -- --only rollcall/);
+  assert.ok(Date.parse(report.date) > 0 && report.revision.length > 0 && report.machine.cpus > 0);
+  assert.deepEqual(report.leftOut, []);
+  assert.equal(report.data.reference, 'rollcall');
+  const [{ scenario, rate, results }] = report.data.scenarios;
+  assert.deepEqual([scenario.name, rate, results.length], ['small', 100, 1]);
+  const [{ name, version, cost, latency, error }] = results;
+  assert.deepEqual([name, error, cost.length, latency.length], ['rollcall', undefined, 1, 1]);
+  assert.equal(report.versions.rollcall, version);
+  assert.deepEqual([cost[0].failures, latency[0].failures], [{}, {}]);
+  for (const part of ['cpuUs', 'userUs', 'systemUs', 'perSecond', 'memoryBytes', 'answered', 'cpusBusy'])
+    assert.ok(cost[0][part] > 0, `${part} is ${cost[0][part]}`);
+  assert.ok(latency[0].p50Us > 0 && latency[0].p50Us <= latency[0].p99Us && latency[0].p99Us <= latency[0].maxUs);
+  assert.match(readFileSync(markdown, 'utf8'), /^\| rollcall \S+ +\| +1\.00 \|/m);
+
+  assert.deepEqual(readdirSync(bench.directory), []);
+  assert.deepEqual(processesOf(bench.directory), []);
+});
+
+test('a signal in the middle ends all that was started', { skip }, async (t) => {
+  const bench = start(t, '--only', 'rollcall', '--rounds', '1', '--secs', '600');
+  // It says nothing while it measures; a state directory is there as soon as the command runs.
+  while (
+    !processesOf(bench.directory).some((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('state-dir'))
+  )
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  bench.child.kill('SIGINT');
+  assert.equal(await bench.ended, 130, bench.progress());
+  assert.deepEqual(readdirSync(bench.directory), []);
+  assert.deepEqual(processesOf(bench.directory), []);
+});
+
+test('wrong words are refused before anything is started', { skip }, async (t) => {
+  const bench = start(t, '--only', 'squid');
+  assert.equal(await bench.ended, 2);
+  assert.match(bench.progress(), /^--only squid: there is rollcall, nginx/);
+  assert.deepEqual(readdirSync(bench.directory), []);
+});
