@@ -5,7 +5,7 @@ import https from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import type { TLSSocket } from 'node:tls';
-import { type Authority, makeAuthority } from '../../packages/proxy/src/tls/authority.fixture.ts';
+import { type Authority, makeAuthority } from '@rollcall/proxy/testing';
 import { Site, until } from '../site/site.ts';
 
 interface Seen {

@@ -9,7 +9,7 @@ import { REFUSALS } from '@rollcall/protocol';
 import { startLane } from '../engine/lane.fixture.ts';
 import { connectRawClient } from '../engine/raw-client.fixture.ts';
 import type { RawNodeConnection } from '../engine/raw-node.fixture.ts';
-import { makeAuthority } from './authority.fixture.ts';
+import { makeAuthority } from '../testing/authority.ts';
 import { type CertificateFiles, Certificates } from './certificates.ts';
 
 function certificates(t: TestContext, files: readonly CertificateFiles[], said: string[] = []): Certificates {

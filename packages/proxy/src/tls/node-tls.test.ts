@@ -7,7 +7,7 @@ import { Engine } from '../engine/engine.ts';
 import { connectRawClient } from '../engine/raw-client.fixture.ts';
 import { ScriptedRouter, upstreamNode } from '../engine/scripted-router.fixture.ts';
 import { connectProbe } from '../node-probes.ts';
-import { makeAuthority } from './authority.fixture.ts';
+import { makeAuthority } from '../testing/authority.ts';
 import type { CertificateFiles } from './certificates.ts';
 import { type NodeTlsOptions, nodeTls } from './node-tls.ts';
 

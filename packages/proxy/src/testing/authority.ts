@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import type { CertificateFiles } from './certificates.ts';
+import type { CertificateFiles } from '../tls/certificates.ts';
 
 export interface Authority {
   /** PEM file with the authority's own certificate. */
