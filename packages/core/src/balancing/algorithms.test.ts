@@ -115,5 +115,5 @@ void test('adaptive finds the few fast nodes among hundreds', () => {
 });
 
 void test('round-robin scores a node it has not seen by its weight', () => {
-  assert.equal(make('round-robin').score?.(candidate('new', { weight: 3 }), { nowMs: 0, isNewSession: false }), -3);
+  assert.equal(make('round-robin').score?.(candidate('new', { weight: 3 }), { nowMs: 0, isNewSession: false }), 1 / 3);
 });

@@ -1,10 +1,11 @@
 import type { NodeId } from '@rollcall/protocol';
 import type { Rng } from '../rng.ts';
 import type { Algorithm, Candidate, PickRequest } from './algorithm.ts';
+import { MAX_SCAN, Rotation } from './rotation.ts';
 
 /**
  * The node with the fewest requests in flight for its weight, random among equals. It counts requests, not
- * connections; the name is the one everybody knows.
+ * connections; the name is the one everybody knows. Of more than 32 nodes a pick looks at 32 in turn.
  */
 export function leastConnections({ rng }: { readonly rng: Rng }): Algorithm {
   return new LeastConnections(rng);
@@ -13,6 +14,7 @@ export function leastConnections({ rng }: { readonly rng: Rng }): Algorithm {
 class LeastConnections implements Algorithm {
   readonly name = 'least-connections';
   readonly #rng: Rng;
+  readonly #rotation = new Rotation();
 
   constructor(rng: Rng) {
     this.#rng = rng;
@@ -23,10 +25,22 @@ class LeastConnections implements Algorithm {
     _request: PickRequest,
     tried: ReadonlySet<NodeId>,
   ): C | undefined {
+    const { length } = candidates;
+    const best = this.#best(candidates, this.#rotation.next(length), Math.min(length, MAX_SCAN), tried);
+    return best ?? this.#best(candidates, 0, length, tried);
+  }
+
+  #best<C extends Candidate>(
+    candidates: readonly C[],
+    start: number,
+    count: number,
+    tried: ReadonlySet<NodeId>,
+  ): C | undefined {
     let best: C | undefined;
     let bestScore = Number.POSITIVE_INFINITY;
     let ties = 0;
-    for (const candidate of candidates) {
+    for (let i = 0; i < count; i++) {
+      const candidate = candidates[(start + i) % candidates.length]!;
       if (tried.has(candidate.id)) continue;
       const score = inFlightPerWeight(candidate);
       if (best === undefined || score < bestScore) {

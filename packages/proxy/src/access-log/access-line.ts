@@ -8,6 +8,7 @@ export type AccessLogFormat = (typeof ACCESS_LOG_FORMATS)[number];
 
 /** What stands in place of a session id. */
 const MASK = '*';
+const CLEAN = /^[ !#-[\]-~]*$/;
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
 /** The line of `entry`, finished at `unixMs`, with its line end. */
@@ -25,16 +26,24 @@ function combinedLine(entry: AccessEntry, unixMs: number): string {
 }
 
 function jsonLine(entry: AccessEntry, unixMs: number): string {
-  const { sessionParameters, target, referer, attempts, stickyResult, isHttp10, bytesOut, ...rest } = entry;
+  const { sessionParameters } = entry;
   return `${JSON.stringify({
     time: new Date(unixMs).toISOString(),
-    ...rest,
-    target: masked(target, sessionParameters),
-    referer: masked(referer, sessionParameters),
-    protocol: `HTTP/1.${isHttp10 ? 0 : 1}`,
-    bytes: bytesOut,
-    sticky: stickyResult,
-    retries: Math.max(0, attempts - 1),
+    client: entry.client,
+    method: entry.method,
+    host: entry.host,
+    target: masked(entry.target, sessionParameters),
+    protocol: entry.isHttp10 ? 'HTTP/1.0' : 'HTTP/1.1',
+    status: entry.status,
+    bytes: entry.bytesOut,
+    referer: masked(entry.referer, sessionParameters),
+    userAgent: entry.userAgent,
+    requestId: entry.requestId,
+    balancer: entry.balancer,
+    node: entry.node,
+    route: entry.route,
+    sticky: entry.stickyResult,
+    retries: Math.max(0, entry.attempts - 1),
     upstreamMs: rounded(entry.upstreamMs),
     totalMs: rounded(entry.totalMs),
   })}\n`;
@@ -47,15 +56,29 @@ function masked(target: string, names: readonly string[]): string {
 
 /** Nobody may end a line or a quoted text early, or write octets that a terminal acts upon. */
 function escaped(text: string): string {
-  return text.replace(/[^ !#-[\]-~]/g, (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`);
+  return CLEAN.test(text)
+    ? text
+    : text.replace(/[^ !#-[\]-~]/g, (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`);
 }
 
 function rounded(ms: number): number {
   return Math.round(ms * 1_000) / 1_000;
 }
 
-/** `21/Nov/2026:07:38:09 +0000`. */
+let timeSecond = Number.NaN;
+let timeText = '';
+
+/** `21/Nov/2026:07:38:09 +0000`, put together once a second. */
 function clfTime(unixMs: number): string {
+  const second = Math.floor(unixMs / 1_000);
+  if (second !== timeSecond) {
+    timeSecond = second;
+    timeText = clfTimeOf(unixMs);
+  }
+  return timeText;
+}
+
+function clfTimeOf(unixMs: number): string {
   const date = new Date(unixMs);
   const two = (value: number): string => String(value).padStart(2, '0');
   return `${two(date.getUTCDate())}/${MONTHS[date.getUTCMonth()]}/${date.getUTCFullYear()}:${two(date.getUTCHours())}:${two(date.getUTCMinutes())}:${two(date.getUTCSeconds())} +0000`;

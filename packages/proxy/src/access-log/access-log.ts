@@ -14,7 +14,9 @@ export interface AccessLogOptions {
   readonly format: AccessLogFormat;
 }
 
-/** Written at once when so much is gathered, octets; one write takes up to twice of it. */
+/** Handed to the writer when so much is gathered. */
+const BATCH_CHARACTERS = 16_384;
+/** Written at once when so much is there, octets; one write takes up to twice of it. */
 const BATCH_BYTES = 32_768;
 /** Written at the latest after this time, milliseconds. */
 const FLUSH_MS = 250;
@@ -43,6 +45,9 @@ export class AccessLog {
   readonly #log: AccessLogLog;
   #complainedAtMs = Number.NEGATIVE_INFINITY;
   #lost = 0;
+  /** Lines that the writer has not been given yet. */
+  #batch = '';
+  #timer: NodeJS.Timeout | undefined;
 
   private constructor({ boom, isFile, format, nowUnixMs, log }: OpenLog) {
     this.#boom = boom;
@@ -50,8 +55,8 @@ export class AccessLog {
     this.#format = format;
     this.#nowUnixMs = nowUnixMs;
     this.#log = log;
-    boom.on('drop', () => this.#onLost('it is written too slowly'));
-    boom.on('error', (error: Error) => this.#onLost(error.message));
+    boom.on('drop', (text: string) => this.#onLost(text.split('\n').length - 1, 'it is written too slowly'));
+    boom.on('error', (error: Error) => this.#onLost(1, error.message));
   }
 
   /** Opens it. Rejects when the file cannot be opened. */
@@ -67,7 +72,6 @@ export class AccessLog {
       append: true,
       sync: false,
       minLength: BATCH_BYTES,
-      periodicFlush: FLUSH_MS,
       maxWrite: 2 * BATCH_BYTES,
       maxLength: MAX_KEPT_BYTES,
     });
@@ -80,16 +84,32 @@ export class AccessLog {
   }
 
   write(entry: AccessEntry): void {
-    this.#boom.write(accessLine(entry, this.#format, this.#nowUnixMs()));
+    this.#batch += accessLine(entry, this.#format, this.#nowUnixMs());
+    if (this.#batch.length >= BATCH_CHARACTERS) this.#hand();
+    else this.#timer ??= setTimeout(() => this.#flush(), FLUSH_MS);
+  }
+
+  /** One hand-over for many lines: each costs the writer more than the line did. */
+  #hand(): void {
+    const batch = this.#batch;
+    this.#batch = '';
+    if (batch !== '') this.#boom.write(batch);
+  }
+
+  #flush(): void {
+    this.#timer = undefined;
+    this.#hand();
+    this.#boom.flush();
   }
 
   /** Goes on in a new file of the same name: the old one was moved away. Standard output stays as it is. */
   reopen(): void {
+    this.#hand();
     if (this.#isFile) this.#boom.reopen();
   }
 
-  #onLost(reason: string): void {
-    this.#lost++;
+  #onLost(lines: number, reason: string): void {
+    this.#lost += lines;
     const nowMs = this.#nowUnixMs();
     if (nowMs - this.#complainedAtMs < COMPLAINT_MS) return;
     this.#complainedAtMs = nowMs;
@@ -98,6 +118,8 @@ export class AccessLog {
 
   /** Writes what there is, and closes the file. */
   close(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#hand();
     return new Promise((resolve) => {
       this.#boom.once('close', resolve);
       this.#boom.once('error', () => resolve());

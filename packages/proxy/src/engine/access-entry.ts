@@ -3,6 +3,8 @@ import type { NodeId, Route } from '@rollcall/protocol';
 import type { RequestHead } from '../http1/request-head.ts';
 import type { ClientConnection } from './client-connection.ts';
 
+const COLON = 0x3a;
+
 /** One finished request, for the access log. All durations in milliseconds. */
 export interface AccessEntry {
   /** The client's own address, behind trusted proxies the one they tell. */
@@ -34,16 +36,6 @@ export interface AccessEntry {
   readonly totalMs: number;
 }
 
-type RequestPart = Pick<AccessEntry, 'method' | 'host' | 'target' | 'userAgent' | 'referer' | 'isHttp10'>;
-
-const NO_REQUEST: RequestPart = { method: '', host: '', target: '', userAgent: '', referer: '', isHttp10: false };
-
-/** What a head tells the access log. */
-export function describeRequest({ method, host, target, forwarded, isHttp10 }: RequestHead): RequestPart {
-  const userAgent = fieldValue(forwarded, 'user-agent');
-  return { method, host, target, userAgent, referer: fieldValue(forwarded, 'referer'), isHttp10 };
-}
-
 /** The entry of an answer that no node had a part in. Without `head` what came was no request. */
 export function ownEntry(
   client: ClientConnection,
@@ -52,8 +44,13 @@ export function ownEntry(
   bytesOut: number,
 ): AccessEntry {
   return {
-    ...(head === undefined ? NO_REQUEST : describeRequest(head)),
     client: head === undefined ? client.peer.address : client.clientAddress(),
+    method: head?.method ?? '',
+    host: head?.host ?? '',
+    target: head?.target ?? '',
+    userAgent: head === undefined ? '' : fieldValue(head.forwarded, 'user-agent'),
+    referer: head === undefined ? '' : fieldValue(head.forwarded, 'referer'),
+    isHttp10: head?.isHttp10 ?? false,
     status,
     bytesOut,
     requestId: '',
@@ -69,10 +66,13 @@ export function ownEntry(
 }
 
 /** Value of the first field of that lower-case name in forwarded lines; `''` when there is none. */
-function fieldValue(fields: string, name: string): string {
-  for (const line of fields.split('\r\n')) {
-    const colon = line.indexOf(':');
-    if (colon === name.length && line.slice(0, colon).toLowerCase() === name) return line.slice(colon + 1).trim();
+export function fieldValue(fields: string, name: string): string {
+  for (let start = 0; start < fields.length; ) {
+    const end = fields.indexOf('\r\n', start);
+    const colon = start + name.length;
+    if (fields.charCodeAt(colon) === COLON && fields.slice(start, colon).toLowerCase() === name)
+      return fields.slice(colon + 1, end).trim();
+    start = end + 2;
   }
   return '';
 }

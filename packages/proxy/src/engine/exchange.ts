@@ -12,7 +12,7 @@ import { interimHeadText, requestHeadText, responseHeadText, switchHeadText } fr
 import { isIdempotent, isRequestId, type RequestHead } from '../http1/request-head.ts';
 import type { ResponseEdits, ResponseHead } from '../http1/response-head.ts';
 import type { AttemptFailure, Choice, RoutingSlip, UpstreamNode } from '../routing.ts';
-import { describeRequest } from './access-entry.ts';
+import { fieldValue } from './access-entry.ts';
 import type { ClientConnection } from './client-connection.ts';
 import { countLatency, countStatus, type EngineState } from './engine-state.ts';
 import { NodeConnection } from './node-connection.ts';
@@ -391,8 +391,13 @@ export class Exchange implements ResponseEdits {
   #tellAccess(status: number, nowMs: number): void {
     const { head, slip } = this;
     this.#state.onAccess?.({
-      ...describeRequest(head),
       client: this.#client.clientAddress(),
+      method: head.method,
+      host: head.host,
+      target: head.target,
+      userAgent: fieldValue(head.forwarded, 'user-agent'),
+      referer: fieldValue(head.forwarded, 'referer'),
+      isHttp10: head.isHttp10,
       status,
       bytesOut: this.#client.bytesOut - this.#bytesOutBefore,
       requestId: this.requestId,
