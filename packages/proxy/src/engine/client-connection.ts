@@ -11,20 +11,13 @@ import { PartialHead } from '../http1/partial-head.ts';
 import { RequestHead } from '../http1/request-head.ts';
 import { OWN_PREFIX, type OwnAnswer } from '../routing.ts';
 import { ownEntry } from './access-entry.ts';
-import {
-  type ClientPeer,
-  clientAddress,
-  isSecureClient,
-  plainAddress,
-  strangerFields,
-  trustedFields,
-} from './client-identity.ts';
+import { type ClientPeer, clientAddress, isSecureClient, strangerFields, trustedFields } from './client-identity.ts';
 import type { Deadlined } from './deadline-sweep.ts';
 import { TextWriter } from './direct-write.ts';
 import { countStatus, type EngineState } from './engine-state.ts';
 import { errorAnswer } from './error-page.ts';
 import { Exchange } from './exchange.ts';
-import { rewrapped } from './shared-read.ts';
+import { type AcceptedHandle, rewrapped, socketAround } from './shared-read.ts';
 import type { Tunnel } from './tunnel.ts';
 
 const NOTHING: Buffer = Buffer.alloc(0);
@@ -67,18 +60,17 @@ export class ClientConnection implements Deadlined {
   /** Requests begun on it. */
   #requests = 0;
 
-  /** `accepted` is taken over: where that is possible its handle goes on under a socket that reads into the shared buffer. */
-  constructor(accepted: net.Socket | tls.TLSSocket, state: EngineState) {
+  /** `accepted` is taken over: where that is possible its handle goes on under a socket that reads into the shared buffer. `address` is the client's. */
+  constructor(accepted: net.Socket | tls.TLSSocket | AcceptedHandle, address: string, state: EngineState) {
     this.#state = state;
     const { readBuffer } = state;
-    const shared =
-      'encrypted' in accepted || !state.canRewrap
-        ? undefined
-        : rewrapped(accepted, readBuffer, (bytes) => this.#onData(readBuffer.subarray(0, bytes)));
-    const socket = shared ?? accepted;
+    const onRead = (bytes: number): void => this.#onData(readBuffer.subarray(0, bytes));
+    let shared: net.Socket | undefined;
+    if (!('remoteAddress' in accepted)) shared = socketAround(accepted, readBuffer, onRead);
+    else if (state.canRewrap && !('encrypted' in accepted)) shared = rewrapped(accepted, readBuffer, onRead);
+    const socket = shared ?? (accepted as net.Socket);
     this.socket = socket;
     this.#writer = new TextWriter(socket, shared && state.direct, () => this.#onDrained());
-    const address = plainAddress(socket.remoteAddress);
     this.peer = {
       address,
       scheme: 'encrypted' in accepted ? 'https' : 'http',

@@ -22,6 +22,7 @@ import type { EngineLog, EngineState } from './engine-state.ts';
 import { tryHandles } from './handle-trial.ts';
 import { checkedLimits, type EngineLimits } from './limits.ts';
 import { RetryBudget } from './retry.ts';
+import { type AcceptedHandle, peerAddress, takeHandles } from './shared-read.ts';
 
 /** What is read at once, octets. */
 const READ_BYTES = 65_536;
@@ -58,6 +59,7 @@ export class Engine {
   readonly #servers: net.Server[] = [];
   readonly #tlsFront: TlsFront | undefined;
   #isStarted = false;
+  #canTakeHandles = false;
   #isAsking = false;
 
   constructor(options: EngineOptions) {
@@ -96,7 +98,7 @@ export class Engine {
       this.#tlsFront = new TlsFront({
         certificates: options.certificates,
         handshakeTimeoutMs: limits.headerTimeoutMs,
-        onSecure: (socket) => new ClientConnection(socket, this.#state),
+        onSecure: (socket) => new ClientConnection(socket, plainAddress(socket.remoteAddress), this.#state),
         onRefused: (error) => {
           this.#state.totals.refusals.handshake++;
           options.log?.debug({ reason: error.message }, 'no TLS connection with a client');
@@ -111,12 +113,13 @@ export class Engine {
   async start(): Promise<void> {
     if (this.#isStarted) return;
     this.#isStarted = true;
-    const { canRewrap, direct } = await tryHandles();
-    if (!canRewrap || direct === undefined)
+    const { canRewrap, canTakeHandles, direct } = await tryHandles();
+    if (!canRewrap || !canTakeHandles || direct === undefined)
       this.#state.log?.warn(
-        { canRewrap, canWriteDirectly: direct !== undefined },
+        { canRewrap, canTakeHandles, canWriteDirectly: direct !== undefined },
         'this Node makes requests cost more',
       );
+    this.#canTakeHandles = canTakeHandles;
     this.#state.canRewrap = canRewrap;
     this.#state.direct = direct;
     this.#state.sweep.start();
@@ -124,17 +127,22 @@ export class Engine {
 
   /** Opens the port for clients that speak plain HTTP. Rejects with the system's error when that is not possible. */
   async listen(at: ListenAt): Promise<net.AddressInfo> {
-    return await this.#listen(at, (socket) => this.accept(socket));
+    const server = net.createServer({ allowHalfOpen: true }, (socket) => this.accept(socket));
+    const address = await this.#listen(server, at);
+    if (this.#canTakeHandles) takeHandles(server, (handle) => this.#acceptHandle(handle));
+    return address;
   }
 
   /** Opens the port for clients that speak TLS. */
   async listenTls(at: ListenAt): Promise<net.AddressInfo> {
-    return await this.#listen(at, (socket) => this.acceptTls(socket));
+    return await this.#listen(
+      net.createServer({ allowHalfOpen: true }, (socket) => this.acceptTls(socket)),
+      at,
+    );
   }
 
-  async #listen(at: ListenAt, accept: (socket: net.Socket) => void): Promise<net.AddressInfo> {
+  async #listen(server: net.Server, at: ListenAt): Promise<net.AddressInfo> {
     await this.start();
-    const server = net.createServer({ allowHalfOpen: true }, accept);
     return await new Promise((resolve, reject) => {
       server.once('error', reject);
       const onListening = (): void => {
@@ -150,28 +158,35 @@ export class Engine {
 
   /** Takes over an accepted connection. */
   accept(socket: net.Socket): void {
-    if (this.#admit(socket) !== undefined) new ClientConnection(socket, this.#state);
+    const address = this.#admit(socket.remoteAddress);
+    if (address === undefined) socket.destroy();
+    else new ClientConnection(socket, address, this.#state);
+  }
+
+  /** The same for one that no socket has been made for. */
+  #acceptHandle(handle: AcceptedHandle): void {
+    const address = this.#admit(peerAddress(handle));
+    if (address === undefined) handle.close();
+    else new ClientConnection(handle, address, this.#state);
   }
 
   /** The same for one of the TLS port: it becomes a client once its handshake is done. */
   acceptTls(socket: net.Socket): void {
-    const address = this.#admit(socket);
-    if (address === undefined) return;
+    const address = this.#admit(socket.remoteAddress);
     const { admission, isTrusted } = this.#state;
-    socket.once('close', () => admission.leave(address, isTrusted(address)));
-    if (this.#tlsFront === undefined) socket.destroy();
+    if (address !== undefined) socket.once('close', () => admission.leave(address, isTrusted(address)));
+    if (address === undefined || this.#tlsFront === undefined) socket.destroy();
     else this.#tlsFront.take(socket);
   }
 
-  /** The address of a connection that may stay; closes the others. */
-  #admit(socket: net.Socket): string | undefined {
+  /** The address of a connection that may stay. */
+  #admit(peer: string | undefined): string | undefined {
     const state = this.#state;
-    const address = plainAddress(socket.remoteAddress);
+    const address = plainAddress(peer);
     if (state.admission.isFull) makeRoom(state);
     const refusal = state.isClosing ? 'connections' : state.admission.enter(address, state.isTrusted(address));
     if (refusal === undefined) return address;
     state.totals.refusals[refusal]++;
-    socket.destroy();
     return undefined;
   }
 

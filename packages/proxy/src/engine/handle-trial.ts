@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import net from 'node:net';
 import { DirectWrites, TextWriter } from './direct-write.ts';
-import { rewrapped } from './shared-read.ts';
+import { rewrapped, socketAround, takeHandles } from './shared-read.ts';
 
 /** How long the trial may take, milliseconds. */
 const TRIAL_MS = 1_000;
@@ -11,14 +11,23 @@ const TRIAL_MS = 1_000;
 export interface HandleTrial {
   /** Accepted sockets can be made to read into one buffer. */
   readonly canRewrap: boolean;
+  /** A server gives handles instead of sockets. */
+  readonly canTakeHandles: boolean;
   readonly direct: DirectWrites | undefined;
 }
 
-/** Sends a question through a socket made anew around its handle, and the answer straight to the handle. */
+/** How the server of a trial gets at a socket. */
+type Way = 'accept' | 'rewrap' | 'take';
+
+/** Sends a question through a socket made around its handle, in both ways, and the answer straight to the handle. */
 export async function tryHandles(): Promise<HandleTrial> {
   const direct = directWrites();
-  const works = { canRewrap: await answers(true, undefined), direct: await answers(false, direct) };
-  return { canRewrap: works.canRewrap, direct: works.direct ? direct : undefined };
+  const [canRewrap, canTakeHandles, canWrite] = [
+    await answers('rewrap', undefined),
+    await answers('take', undefined),
+    await answers('accept', direct),
+  ];
+  return { canRewrap, canTakeHandles, direct: canWrite ? direct : undefined };
 }
 
 function directWrites(): DirectWrites | undefined {
@@ -29,19 +38,27 @@ function directWrites(): DirectWrites | undefined {
   }
 }
 
-async function answers(isRewrapped: boolean, direct: DirectWrites | undefined): Promise<boolean> {
+async function answers(way: Way, direct: DirectWrites | undefined): Promise<boolean> {
   const buffer = Buffer.alloc(16);
+  let socket: net.Socket | undefined;
+  const answer = (octets: Buffer): void => {
+    if (socket === undefined) return;
+    new TextWriter(socket, direct, () => {}).write(`<${octets.toString('latin1')}>`);
+    socket.end();
+  };
+  const onRead = (bytes: number): void => answer(buffer.subarray(0, bytes));
+  const keep = (made: net.Socket | undefined): void => {
+    socket = made;
+    socket?.on('error', () => socket?.destroy());
+  };
   const server = net.createServer({ allowHalfOpen: true }, (accepted) => {
-    const answer = (octets: Buffer): void => {
-      new TextWriter(socket, direct, () => {}).write(`<${octets.toString('latin1')}>`);
-      socket.end();
-    };
-    const other = isRewrapped ? rewrapped(accepted, buffer, (bytes) => answer(buffer.subarray(0, bytes))) : undefined;
-    const socket = other ?? accepted;
-    if (!isRewrapped) socket.on('data', answer);
-    socket.on('error', () => socket.destroy());
+    if (way === 'take') accepted.destroy();
+    else if (way === 'rewrap') keep(rewrapped(accepted, buffer, onRead));
+    else keep(accepted.on('data', answer));
   });
-  server.listen(0, '127.0.0.1');
+  server.listen(0, '127.0.0.1', () => {
+    if (way === 'take') takeHandles(server, (handle) => keep(socketAround(handle, buffer, onRead)));
+  });
   const signal = AbortSignal.timeout(TRIAL_MS);
   let client: net.Socket | undefined;
   try {
@@ -58,6 +75,7 @@ async function answers(isRewrapped: boolean, direct: DirectWrites | undefined): 
     return false;
   } finally {
     client?.destroy();
+    socket?.destroy();
     server.close();
   }
 }

@@ -1,11 +1,24 @@
 /**
  * Reading accepted sockets into one buffer. `net.connect` takes `onread`, `net.createServer` does not; but a socket made
- * around an accepted handle takes it as well. That leans on how Node keeps its handles, so `tryHandles` tries it at the
- * start; where it does not work accepted sockets read as Node does it, with a buffer for every read.
+ * around an accepted handle takes it as well, and a server can be made to give its handles instead of sockets, which
+ * saves one socket for each connection. Both lean on how Node keeps its handles, so `tryHandles` tries them at the
+ * start; where they do not work accepted sockets read as Node does it, with a buffer for every read.
  */
 import net from 'node:net';
 
+/** Node's own handle of an accepted connection. */
+export interface AcceptedHandle {
+  getpeername(out: { address?: string }): number;
+  close(): void;
+}
+
 type WithHandle = net.Socket & { _handle?: unknown };
+
+interface ListeningHandle {
+  onconnection?: (status: number, handle: AcceptedHandle | undefined) => void;
+}
+
+type WithListeningHandle = net.Server & { readonly _handle?: ListeningHandle | null };
 
 /**
  * A socket with the handle of `accepted` that reads into `buffer` and says how many octets came; what is read is gone
@@ -20,6 +33,13 @@ export function rewrapped(
   const handle = giver._handle;
   if (handle === undefined || handle === null) return undefined;
   giver._handle = null;
+  const socket = socketAround(handle, buffer, onRead);
+  accepted.destroy();
+  return socket;
+}
+
+/** The same around a handle that no socket has yet. */
+export function socketAround(handle: unknown, buffer: Buffer, onRead: (bytes: number) => void): net.Socket {
   const options = {
     handle,
     allowHalfOpen: true,
@@ -31,7 +51,21 @@ export function rewrapped(
       },
     },
   };
-  const socket = new net.Socket(options as net.SocketConstructorOpts);
-  accepted.destroy();
-  return socket;
+  return new net.Socket(options as net.SocketConstructorOpts);
+}
+
+/** Has `server`, which has just begun to listen, give each handle to `take`. False where Node does not let us. */
+export function takeHandles(server: net.Server, take: (handle: AcceptedHandle) => void): boolean {
+  const handle = (server as WithListeningHandle)._handle;
+  if (typeof handle?.onconnection !== 'function') return false;
+  handle.onconnection = (status, accepted) => {
+    if (status === 0 && accepted !== undefined) take(accepted);
+  };
+  return true;
+}
+
+/** The address of the other side; `undefined` when it has gone already. */
+export function peerAddress(handle: AcceptedHandle): string | undefined {
+  const out: { address?: string } = {};
+  return handle.getpeername(out) === 0 ? out.address : undefined;
 }
