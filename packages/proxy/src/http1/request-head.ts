@@ -19,6 +19,7 @@ import {
   withoutFields,
 } from './field-rules.ts';
 import { isLineEnd, isToken, latin1, targetEnd, tokenEnd, valueEnd } from './octets.ts';
+import { RepeatedFields } from './repeated-fields.ts';
 
 /** Bounds of a head. */
 export interface HeadLimits {
@@ -85,18 +86,52 @@ export class RequestHead {
   /** The last authority found good, and its host: a client seldom asks for two. */
   #goodAuthority = '';
   #goodHost = '';
+  readonly #repeated = new RepeatedFields();
+  /** What fields meant that are about to be read again: all else stays as it was. */
+  #keptMethod = '';
+  #keptIsHttp10 = false;
+  #keptAuthority = '';
+  #keptKeepsAlive = true;
 
   /**
    * Reads the head `octets[start, end)`, behind which its final CR LF CR LF stand. The octets may be changed as soon as it
    * has returned.
    */
   read(octets: Buffer, start: number, end: number, limits: HeadLimits): HeadRefusal | undefined {
-    const text = latin1(octets, start, end + 2);
-    return (
-      this.#readLine(octets, start, text, limits) ??
-      this.#readFields(octets, start, end, text, limits) ??
-      this.#finish()
-    );
+    const repeatedStart = end + 2 - this.#repeated.length;
+    // Only from the start of a line: the end of a request line may look like fields that came before.
+    const isRepetition =
+      repeatedStart > start &&
+      isLineEnd(octets, repeatedStart - 2) &&
+      this.#repeated.isSame(octets, repeatedStart, end + 2);
+    const text = latin1(octets, start, isRepetition ? repeatedStart : end + 2);
+    const refusal = this.#readLine(octets, start, text, limits);
+    if (refusal !== undefined) return this.#refused(refusal);
+    if (isRepetition && this.#fieldsStart === repeatedStart && this.#mayRepeat()) {
+      this.authority = this.#keptAuthority;
+      this.keepsAlive = this.#keptKeepsAlive;
+      this.#isGood(this.authority);
+      return this.#finish();
+    }
+    const whole = isRepetition ? latin1(octets, start, end + 2) : text;
+    const fault = this.#readFields(octets, start, end, whole, limits);
+    if (fault !== undefined) return this.#refused(fault);
+    this.#keptMethod = this.method;
+    this.#keptIsHttp10 = this.isHttp10;
+    this.#keptAuthority = this.authority;
+    this.#keptKeepsAlive = this.keepsAlive;
+    this.#repeated.keep(octets, this.#fieldsStart, end + 2);
+    return this.#finish();
+  }
+
+  /** Some fields mean something with some methods only, and `Connection` means other things in HTTP/1.0. */
+  #mayRepeat(): boolean {
+    return this.method === this.#keptMethod && this.isHttp10 === this.#keptIsHttp10;
+  }
+
+  #refused(refusal: HeadRefusal): HeadRefusal {
+    this.#repeated.forget();
+    return refusal;
   }
 
   /** Refuses the first line of `octets`, `[0, end)` with its CR LF behind it, before its fields have come. */

@@ -18,6 +18,7 @@ import {
 } from './field-rules.ts';
 import { asciiOctets, isBlank, isLineEnd, isVersion1, latin1, tokenEnd, valueEnd } from './octets.ts';
 import { publicLocation, publicRefresh } from './public-location.ts';
+import { RepeatedFields } from './repeated-fields.ts';
 import type { HeadLimits } from './request-head.ts';
 
 const SPACE = 0x20;
@@ -57,6 +58,13 @@ export class ResponseHead {
   load = '';
   /** RFC 9110 §6.6.1: who passes on a response without `Date` adds it. */
   hasDate = false;
+  readonly #repeated = new RepeatedFields();
+  /** What else the fields that were read last were read with: with the same they mean the same. */
+  #keptStatus = 0;
+  #keptMethod = '';
+  #keptIsHttp10 = false;
+  /** Something in it is made by what the client asked and how it was routed. */
+  #dependsOnRequest = false;
 
   /**
    * Reads the head `octets[start, end)`, behind which its final CR LF CR LF stand; a sentence saying what is wrong, or
@@ -72,7 +80,23 @@ export class ResponseHead {
   ): string | undefined {
     const lineEnd = valueEnd(octets, start);
     if (!isLineEnd(octets, lineEnd)) return 'a control character, bare CR or bare LF in the status line';
-    return this.#readLine(octets, start, lineEnd) ?? this.#readFields(octets, lineEnd + 2, end, method, edits, limits);
+    const fault = this.#readLine(octets, start, lineEnd);
+    if (fault !== undefined) return fault;
+    const { status, isHttp10 } = this;
+    const isRepetition =
+      status === this.#keptStatus &&
+      method === this.#keptMethod &&
+      isHttp10 === this.#keptIsHttp10 &&
+      this.#repeated.isSame(octets, lineEnd + 2, end + 2);
+    if (isRepetition) return undefined;
+    this.#dependsOnRequest = false;
+    const wrong = this.#readFields(octets, lineEnd + 2, end, method, edits, limits);
+    if (wrong !== undefined || this.#dependsOnRequest) this.#repeated.forget();
+    else this.#repeated.keep(octets, lineEnd + 2, end + 2);
+    this.#keptStatus = status;
+    this.#keptMethod = method;
+    this.#keptIsHttp10 = isHttp10;
+    return wrong;
   }
 
   /** RFC 9112 §4: version SP three digits SP reason; the last space may be missing. */
@@ -170,10 +194,12 @@ export class ResponseHead {
           if (value.length <= 64) this.load = value;
           break;
         case FIELD.SET_COOKIE:
+          this.#dependsOnRequest = true;
           edits.onSetCookie?.(value);
           this.forwarded += `Set-Cookie: ${editCookie(value, edits)}\r\n`;
           break;
         case FIELD.LOCATION:
+          this.#dependsOnRequest = true;
           this.forwarded += `${latin1(octets, at, nameEnd)}: ${publicPlace(value, nameEnd - at, edits)}\r\n`;
           break;
         case FIELD.OTHER:
