@@ -66,8 +66,9 @@ export class ClientConnection implements Deadlined {
     const { readBuffer } = state;
     const onRead = (bytes: number): void => this.#onData(readBuffer.subarray(0, bytes));
     let shared: net.Socket | undefined;
-    if (!('remoteAddress' in accepted)) shared = socketAround(accepted, readBuffer, onRead);
-    else if (state.canRewrap && !('encrypted' in accepted)) shared = rewrapped(accepted, readBuffer, onRead);
+    if (!('remoteAddress' in accepted)) shared = socketAround(accepted, readBuffer, onRead, state.reads);
+    else if (state.canRewrap && !('encrypted' in accepted))
+      shared = rewrapped(accepted, readBuffer, onRead, state.reads);
     const socket = shared ?? (accepted as net.Socket);
     this.socket = socket;
     this.#writer = new TextWriter(socket, shared && state.direct, () => this.#onDrained());

@@ -7,6 +7,7 @@ import type { Admission } from './admission.ts';
 import type { ClientConnection } from './client-connection.ts';
 import type { TrustedMatcher } from './client-identity.ts';
 import type { DeadlineSweep } from './deadline-sweep.ts';
+import type { DirectReads } from './direct-read.ts';
 import type { DirectWrites } from './direct-write.ts';
 import type { Exchange } from './exchange.ts';
 import type { EngineLimits } from './limits.ts';
@@ -45,6 +46,8 @@ export interface EngineState {
   readonly readBuffer: Buffer;
   /** Accepted sockets can be made to read into `readBuffer`. */
   canRewrap: boolean;
+  /** What was read can be heard of straight from a socket's handle. */
+  reads: DirectReads | undefined;
   /** Texts can be written straight to a socket's handle. */
   direct: DirectWrites | undefined;
   readonly nodeTls: NodeTls;

@@ -78,6 +78,7 @@ export class Engine {
       pools: new Map(),
       readBuffer: Buffer.allocUnsafeSlow(READ_BYTES),
       canRewrap: false,
+      reads: undefined,
       direct: undefined,
       nodeTls: options.nodeTls ?? nodeTls(),
       now,
@@ -113,14 +114,15 @@ export class Engine {
   async start(): Promise<void> {
     if (this.#isStarted) return;
     this.#isStarted = true;
-    const { canRewrap, canTakeHandles, direct } = await tryHandles();
-    if (!canRewrap || !canTakeHandles || direct === undefined)
+    const { canRewrap, canTakeHandles, reads, direct } = await tryHandles();
+    if (!canRewrap || !canTakeHandles || reads === undefined || direct === undefined)
       this.#state.log?.warn(
-        { canRewrap, canTakeHandles, canWriteDirectly: direct !== undefined },
+        { canRewrap, canTakeHandles, canReadDirectly: reads !== undefined, canWriteDirectly: direct !== undefined },
         'this Node makes requests cost more',
       );
     this.#canTakeHandles = canTakeHandles;
     this.#state.canRewrap = canRewrap;
+    this.#state.reads = reads;
     this.#state.direct = direct;
     this.#state.sweep.start();
   }

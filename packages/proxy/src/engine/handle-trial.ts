@@ -1,6 +1,7 @@
 /** Tries, on the loopback, what we do with Node's own handles, so that another Node makes us slower and not wrong. */
 import { once } from 'node:events';
 import net from 'node:net';
+import { DirectReads } from './direct-read.ts';
 import { DirectWrites, TextWriter } from './direct-write.ts';
 import { rewrapped, socketAround, takeHandles } from './shared-read.ts';
 
@@ -13,6 +14,7 @@ export interface HandleTrial {
   readonly canRewrap: boolean;
   /** A server gives handles instead of sockets. */
   readonly canTakeHandles: boolean;
+  readonly reads: DirectReads | undefined;
   readonly direct: DirectWrites | undefined;
 }
 
@@ -21,24 +23,29 @@ type Way = 'accept' | 'rewrap' | 'take';
 
 /** Sends a question through a socket made around its handle, in both ways, and the answer straight to the handle. */
 export async function tryHandles(): Promise<HandleTrial> {
-  const direct = directWrites();
-  const [canRewrap, canTakeHandles, canWrite] = [
-    await answers('rewrap', undefined),
-    await answers('take', undefined),
-    await answers('accept', direct),
+  const direct = made(() => new DirectWrites());
+  const reads = made(() => new DirectReads());
+  const [canRewrap, canTakeHandles, canRead, canWrite] = [
+    await answers('rewrap', {}),
+    await answers('take', {}),
+    reads !== undefined && (await answers('rewrap', { reads })),
+    direct !== undefined && (await answers('accept', { direct })),
   ];
-  return { canRewrap, canTakeHandles, direct: canWrite ? direct : undefined };
+  return { canRewrap, canTakeHandles, reads: canRead ? reads : undefined, direct: canWrite ? direct : undefined };
 }
 
-function directWrites(): DirectWrites | undefined {
+function made<T>(make: () => T): T | undefined {
   try {
-    return new DirectWrites();
+    return make();
   } catch {
     return undefined;
   }
 }
 
-async function answers(way: Way, direct: DirectWrites | undefined): Promise<boolean> {
+async function answers(
+  way: Way,
+  { reads, direct }: { readonly reads?: DirectReads; readonly direct?: DirectWrites },
+): Promise<boolean> {
   const buffer = Buffer.alloc(16);
   let socket: net.Socket | undefined;
   const answer = (octets: Buffer): void => {
@@ -53,11 +60,11 @@ async function answers(way: Way, direct: DirectWrites | undefined): Promise<bool
   };
   const server = net.createServer({ allowHalfOpen: true }, (accepted) => {
     if (way === 'take') accepted.destroy();
-    else if (way === 'rewrap') keep(rewrapped(accepted, buffer, onRead));
+    else if (way === 'rewrap') keep(rewrapped(accepted, buffer, onRead, reads));
     else keep(accepted.on('data', answer));
   });
   server.listen(0, '127.0.0.1', () => {
-    if (way === 'take') takeHandles(server, (handle) => keep(socketAround(handle, buffer, onRead)));
+    if (way === 'take') takeHandles(server, (handle) => keep(socketAround(handle, buffer, onRead, reads)));
   });
   const signal = AbortSignal.timeout(TRIAL_MS);
   let client: net.Socket | undefined;

@@ -60,6 +60,7 @@ export class NodeConnection implements Deadlined, PooledConnection {
       ? state.nodeTls.connect(host, port, onConnect)
       : net.connect({ host, port, noDelay: true, allowHalfOpen: true, onread: this.#onread() }, onConnect);
     if (node.isTls) this.socket.setNoDelay(true);
+    else state.reads?.attach(this.socket, (bytes) => this.#onData(state.readBuffer.subarray(0, bytes)));
     this.deadlineMs = state.now() + state.limits.connectTimeoutMs;
     state.sweep.add(this);
     if (node.isTls) this.socket.on('data', (chunk: Buffer) => this.#onData(chunk));

@@ -5,6 +5,7 @@
  * start; where they do not work accepted sockets read as Node does it, with a buffer for every read.
  */
 import net from 'node:net';
+import type { DirectReads } from './direct-read.ts';
 
 /** Node's own handle of an accepted connection. */
 export interface AcceptedHandle {
@@ -28,18 +29,24 @@ export function rewrapped(
   accepted: net.Socket,
   buffer: Buffer,
   onRead: (bytes: number) => void,
+  reads: DirectReads | undefined,
 ): net.Socket | undefined {
   const giver = accepted as WithHandle;
   const handle = giver._handle;
   if (handle === undefined || handle === null) return undefined;
   giver._handle = null;
-  const socket = socketAround(handle, buffer, onRead);
+  const socket = socketAround(handle, buffer, onRead, reads);
   accepted.destroy();
   return socket;
 }
 
 /** The same around a handle that no socket has yet. */
-export function socketAround(handle: unknown, buffer: Buffer, onRead: (bytes: number) => void): net.Socket {
+export function socketAround(
+  handle: unknown,
+  buffer: Buffer,
+  onRead: (bytes: number) => void,
+  reads: DirectReads | undefined,
+): net.Socket {
   const options = {
     handle,
     allowHalfOpen: true,
@@ -51,7 +58,9 @@ export function socketAround(handle: unknown, buffer: Buffer, onRead: (bytes: nu
       },
     },
   };
-  return new net.Socket(options as net.SocketConstructorOpts);
+  const socket = new net.Socket(options as net.SocketConstructorOpts);
+  reads?.attach(socket, onRead);
+  return socket;
 }
 
 /** Has `server`, which has just begun to listen, give each handle to `take`. False where Node does not let us. */
