@@ -13,11 +13,11 @@ import { OWN_PREFIX, type OwnAnswer } from '../routing.ts';
 import { ownEntry } from './access-entry.ts';
 import { type ClientPeer, clientAddress, isSecureClient, strangerFields, trustedFields } from './client-identity.ts';
 import type { Deadlined } from './deadline-sweep.ts';
-import { TextWriter } from './direct-write.ts';
 import { countStatus, type EngineState } from './engine-state.ts';
 import { errorAnswer } from './error-page.ts';
 import { Exchange } from './exchange.ts';
 import { type AcceptedHandle, rewrapped, socketAround } from './shared-read.ts';
+import { TextWriter } from './text-writer.ts';
 import type { Tunnel } from './tunnel.ts';
 
 const NOTHING: Buffer = Buffer.alloc(0);
@@ -64,14 +64,14 @@ export class ClientConnection implements Deadlined {
   constructor(accepted: net.Socket | tls.TLSSocket | AcceptedHandle, address: string, state: EngineState) {
     this.#state = state;
     const { readBuffer } = state;
-    const onRead = (bytes: number): void => this.#onData(readBuffer.subarray(0, bytes));
+    const onRead = (bytes: number): void => this.#onData(readBuffer.view(bytes));
     let shared: net.Socket | undefined;
-    if (!('remoteAddress' in accepted)) shared = socketAround(accepted, readBuffer, onRead, state.reads);
+    if (!('remoteAddress' in accepted)) shared = socketAround(accepted, readBuffer.octets, onRead, state.reads);
     else if (state.canRewrap && !('encrypted' in accepted))
-      shared = rewrapped(accepted, readBuffer, onRead, state.reads);
+      shared = rewrapped(accepted, readBuffer.octets, onRead, state.reads);
     const socket = shared ?? (accepted as net.Socket);
     this.socket = socket;
-    this.#writer = new TextWriter(socket, shared && state.direct, () => this.#onDrained());
+    this.#writer = new TextWriter(socket, shared && state.direct, () => this.#onDrained(), state.outbox);
     this.peer = {
       address,
       scheme: 'encrypted' in accepted ? 'https' : 'http',
@@ -243,7 +243,7 @@ export class ClientConnection implements Deadlined {
   #onEnd(): void {
     this.#hasEnded = true;
     if (this.#tunnel) this.#tunnel.onClientEnd();
-    else if (this.#isEnding) this.socket.destroySoon();
+    else if (this.#isEnding) this.destroySoon();
     else if (this.#isResuming) return;
     else if (!this.exchange.isActive) this.#linger();
     else if (!this.exchange.body.isComplete || this.exchange.isWaiting) this.destroy();
@@ -262,6 +262,7 @@ export class ClientConnection implements Deadlined {
     const bytes = before.length + octets.length + after.length;
     this.bytesOut += bytes;
     this.#state.totals.bytesOut += bytes;
+    this.#writer.flush();
     if (before === '' && after === '') return this.socket.write(octets);
     this.socket.cork();
     if (before !== '') this.socket.write(before, 'latin1');
@@ -320,8 +321,8 @@ export class ClientConnection implements Deadlined {
     this.deadlineMs = nowMs + LINGER_MS;
     this.#lingerEndMs = nowMs + this.#state.limits.clientStallMs;
     this.resume();
-    if (this.#hasEnded) this.socket.destroySoon();
-    else this.socket.end();
+    if (this.#hasEnded) this.destroySoon();
+    else this.end();
   }
 
   // ---- between exchanges
@@ -506,10 +507,23 @@ export class ClientConnection implements Deadlined {
 
   // ---- end
 
+  /** Closes our side behind what was written. */
+  end(): void {
+    this.#writer.flush();
+    this.socket.end();
+  }
+
+  /** Closes both sides once what was written has left. */
+  destroySoon(): void {
+    this.#writer.flush();
+    this.socket.destroySoon();
+  }
+
   /** Ends the connection in the middle of an answer; `isReset` where only a reset shows that it is not whole. */
   cut(isReset: boolean): void {
     if (this.#isOver) return;
     if (isReset) {
+      this.#writer.flush();
       this.socket.resetAndDestroy();
       this.destroy();
     } else this.#linger();
@@ -531,6 +545,7 @@ export class ClientConnection implements Deadlined {
     this.#state.totals.connections--;
     this.exchange.abort();
     this.#tunnel?.onClientClosed(false);
+    this.#writer.flush();
     this.socket.destroy();
     if (this.#state.clients.size === 0) this.#state.onNoClients();
   }

@@ -3,11 +3,10 @@
  * tenth of a whole request; a message of ours is one text, and the kernel takes it at once nearly always. What it does
  * not take is queued by libuv, in order with whatever else is written to the socket.
  *
- * This leans on parts of Node that are reachable but not promised. `HandleTrial` tries them at the start; without them
+ * This leans on parts of Node that are reachable but not promised. `tryHandles` tries them at the start; without them
  * every text goes through `socket.write`.
  */
 import type net from 'node:net';
-import { getSystemErrorName } from 'node:util';
 
 /** A write under way; Node's own class. */
 interface WriteRequest {
@@ -21,12 +20,15 @@ interface StreamWrap {
   readonly kLastWriteWasAsync: number;
 }
 
-interface TextHandle {
+export interface TextHandle {
   /** Zero, or a negative system error. */
   writeLatin1String(request: WriteRequest, text: string): number;
 }
 
-type WithHandle = net.Socket & { readonly _handle?: TextHandle | null };
+/** The handle of `socket`, when it has one. */
+export function textHandle(socket: net.Socket): TextHandle | undefined {
+  return (socket as net.Socket & { readonly _handle?: TextHandle | null })._handle ?? undefined;
+}
 
 /** Direct writes of one engine. */
 export class DirectWrites {
@@ -50,57 +52,5 @@ export class DirectWrites {
     this.#request.oncomplete = onComplete;
     this.#request = new WriteWrap();
     return 1;
-  }
-}
-
-/** Writes texts to one socket, directly where `direct` is given and nothing stands before them. */
-export class TextWriter {
-  readonly #socket: WithHandle;
-  readonly #direct: DirectWrites | undefined;
-  readonly #onDrained: () => void;
-  readonly #onComplete: (status: number) => void;
-  #queued = 0;
-
-  /** `onDrained`: what had been queued has left. The socket's own `drain` comes beside it. */
-  constructor(socket: net.Socket, direct: DirectWrites | undefined, onDrained: () => void) {
-    this.#socket = socket;
-    this.#direct = direct;
-    this.#onDrained = onDrained;
-    this.#onComplete = (status) => {
-      this.#queued--;
-      if (status < 0) this.#fail(status);
-      else if (this.#queued === 0) this.#onDrained();
-    };
-  }
-
-  /** Something that was written has not been taken by the kernel yet. */
-  get hasQueued(): boolean {
-    return this.#queued > 0 || this.#socket.writableLength > 0;
-  }
-
-  /** True when the socket takes more; false: after `onDrained`, or the socket's `drain`. */
-  write(text: string): boolean {
-    const socket = this.#socket;
-    const handle = socket._handle;
-    if (
-      this.#direct === undefined ||
-      handle === null ||
-      handle === undefined ||
-      socket.connecting ||
-      socket.writableLength > 0 ||
-      socket.writableEnded
-    )
-      return socket.write(text, 'latin1');
-    const result = this.#direct.write(handle, text, this.#onComplete);
-    if (result === 0) return true;
-    if (result < 0) this.#fail(result);
-    else this.#queued++;
-    return false;
-  }
-
-  #fail(status: number): void {
-    if (this.#socket.destroyed) return;
-    const code = getSystemErrorName(status);
-    this.#socket.destroy(Object.assign(new Error(`write ${code}`), { code, errno: status, syscall: 'write' }));
   }
 }

@@ -12,6 +12,8 @@ import type { DirectWrites } from './direct-write.ts';
 import type { Exchange } from './exchange.ts';
 import type { EngineLimits } from './limits.ts';
 import type { NodeConnection } from './node-connection.ts';
+import type { Outbox } from './outbox.ts';
+import type { ReadBuffer } from './read-buffer.ts';
 import type { RetryBudget } from './retry.ts';
 import type { UpstreamPool } from './upstream-pool.ts';
 
@@ -43,11 +45,12 @@ export interface EngineState {
   readonly waiting: Set<Exchange>;
   readonly pools: Map<UpstreamNode, UpstreamPool<NodeConnection>>;
   /** What plain connections read into; valid until the next read of any of them. */
-  readonly readBuffer: Buffer;
+  readonly readBuffer: ReadBuffer;
   /** Accepted sockets can be made to read into `readBuffer`. */
   canRewrap: boolean;
   /** What was read can be heard of straight from a socket's handle. */
   reads: DirectReads | undefined;
+  readonly outbox: Outbox;
   /** Texts can be written straight to a socket's handle. */
   direct: DirectWrites | undefined;
   readonly nodeTls: NodeTls;

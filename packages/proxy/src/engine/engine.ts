@@ -21,11 +21,11 @@ import { DeadlineSweep } from './deadline-sweep.ts';
 import type { EngineLog, EngineState } from './engine-state.ts';
 import { tryHandles } from './handle-trial.ts';
 import { checkedLimits, type EngineLimits } from './limits.ts';
+import { Outbox } from './outbox.ts';
+import { ReadBuffer } from './read-buffer.ts';
 import { RetryBudget } from './retry.ts';
 import { type AcceptedHandle, peerAddress, takeHandles } from './shared-read.ts';
 
-/** What is read at once, octets. */
-const READ_BYTES = 65_536;
 /** Connections looked at for one that is idle when there is no room for another. */
 const MAX_LOOKS = 256;
 
@@ -76,8 +76,9 @@ export class Engine {
       strangers: new Set(),
       waiting: new Set(),
       pools: new Map(),
-      readBuffer: Buffer.allocUnsafeSlow(READ_BYTES),
+      readBuffer: new ReadBuffer(),
       canRewrap: false,
+      outbox: new Outbox(),
       reads: undefined,
       direct: undefined,
       nodeTls: options.nodeTls ?? nodeTls(),

@@ -234,6 +234,7 @@ export class Exchange implements ResponseEdits {
       for (const piece of kept) whole += piece.toString('latin1');
       hasRoom = writer.write(whole);
     } else {
+      writer.flush();
       socket.cork();
       hasRoom = socket.write(text, 'latin1');
       for (const piece of kept) hasRoom = socket.write(piece);
@@ -264,6 +265,7 @@ export class Exchange implements ResponseEdits {
     if (!connection.hasAnswerBytes) this.body.keep(this.#state.limits.maxReplayBytes);
     connection.touch();
     connection.node.tally.bytesToNode += piece.length;
+    connection.writer.flush();
     if (!connection.socket.write(piece) && !this.body.isComplete) this.#client.pause();
   }
 

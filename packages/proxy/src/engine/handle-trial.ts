@@ -2,8 +2,9 @@
 import { once } from 'node:events';
 import net from 'node:net';
 import { DirectReads } from './direct-read.ts';
-import { DirectWrites, TextWriter } from './direct-write.ts';
+import { DirectWrites } from './direct-write.ts';
 import { rewrapped, socketAround, takeHandles } from './shared-read.ts';
+import { TextWriter } from './text-writer.ts';
 
 /** How long the trial may take, milliseconds. */
 const TRIAL_MS = 1_000;

@@ -8,9 +8,9 @@ import { PartialHead } from '../http1/partial-head.ts';
 import { mayBeginResponse, ResponseHead } from '../http1/response-head.ts';
 import type { AttemptFailure, UpstreamNode } from '../routing.ts';
 import type { Deadlined } from './deadline-sweep.ts';
-import { TextWriter } from './direct-write.ts';
 import type { EngineState } from './engine-state.ts';
 import type { Exchange } from './exchange.ts';
+import { TextWriter } from './text-writer.ts';
 import type { Tunnel } from './tunnel.ts';
 import type { PooledConnection, UpstreamPool } from './upstream-pool.ts';
 
@@ -60,12 +60,17 @@ export class NodeConnection implements Deadlined, PooledConnection {
       ? state.nodeTls.connect(host, port, onConnect)
       : net.connect({ host, port, noDelay: true, allowHalfOpen: true, onread: this.#onread() }, onConnect);
     if (node.isTls) this.socket.setNoDelay(true);
-    else state.reads?.attach(this.socket, (bytes) => this.#onData(state.readBuffer.subarray(0, bytes)));
+    else state.reads?.attach(this.socket, (bytes) => this.#onData(state.readBuffer.view(bytes)));
     this.deadlineMs = state.now() + state.limits.connectTimeoutMs;
     state.sweep.add(this);
     if (node.isTls) this.socket.on('data', (chunk: Buffer) => this.#onData(chunk));
     this.socket.on('end', () => this.#onEnd());
-    this.writer = new TextWriter(this.socket, node.isTls ? undefined : state.direct, () => this.#onDrained());
+    this.writer = new TextWriter(
+      this.socket,
+      node.isTls ? undefined : state.direct,
+      () => this.#onDrained(),
+      state.outbox,
+    );
     this.socket.on('drain', () => this.#onDrained());
     this.socket.on('error', (error: NodeJS.ErrnoException) => {
       if (node.isTls && !this.isConnected)
@@ -82,9 +87,9 @@ export class NodeConnection implements Deadlined, PooledConnection {
   #onread(): net.OnReadOpts {
     const { readBuffer } = this.#state;
     return {
-      buffer: readBuffer,
+      buffer: readBuffer.octets,
       callback: (bytes) => {
-        this.#onData(readBuffer.subarray(0, bytes));
+        this.#onData(readBuffer.view(bytes));
         return true;
       },
     };
@@ -122,6 +127,7 @@ export class NodeConnection implements Deadlined, PooledConnection {
     this.#state.sweep.remove(this);
     this.#pool.drop(this);
     if (isFlushed) {
+      this.writer.flush();
       this.socket.setTimeout(FLUSH_MS, () => this.socket.destroy());
       this.socket.destroySoon();
     } else this.socket.destroy();

@@ -39,6 +39,7 @@ export class Tunnel implements Deadlined {
   toNode(octets: Buffer): void {
     this.#touch();
     this.node.tally.bytesToNode += octets.length;
+    this.#connection.writer.flush();
     if (!this.#connection.socket.write(octets)) this.#client.pause();
   }
 
@@ -51,11 +52,12 @@ export class Tunnel implements Deadlined {
   }
 
   onClientEnd(): void {
+    this.#connection.writer.flush();
     this.#connection.socket.end();
   }
 
   onNodeEnd(): void {
-    this.#client.socket.end();
+    this.#client.end();
   }
 
   /** The node's side is closed. After an orderly end the client still gets what was on its way. */
@@ -68,7 +70,7 @@ export class Tunnel implements Deadlined {
     this.#endMs = this.#state.now() + FLUSH_MS;
     this.#touch();
     this.#client.resume();
-    this.#client.socket.destroySoon();
+    this.#client.destroySoon();
   }
 
   /** The client's side is closed; the same for the node. */
