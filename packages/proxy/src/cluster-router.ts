@@ -345,8 +345,8 @@ export class ClusterRouter implements Router {
     if (state.result !== 'new' && state.result !== 'moved') return;
     const id = routeCookieId(state.sessionId) ?? placement.balancer.cookieMark + this.#newSessionId();
     const attributes = head.isSecure ? placement.secureCookieAttributes : placement.cookieAttributes;
-    slip.setCookie = buildRouteCookie(id, node.route, attributes, placement.balancer.seal);
     state.newSessionId = `${id}.${node.route}`;
+    slip.setCookie = buildRouteCookie(state.newSessionId, attributes, placement.balancer.seal);
   }
 
   #learn(state: RequestState, node: ClusterNode, outcome: AttemptOutcome, latencyMs: number, nowMs: number): void {

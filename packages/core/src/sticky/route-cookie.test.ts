@@ -12,10 +12,9 @@ import {
 } from './route-cookie.ts';
 
 void test('the cookie is bound to its context, hidden from scripts, and secure on TLS', () => {
-  const route = parseRoute('n1')!;
   const plain = routeCookieAttributes(parseContextPath('/app')!, false);
   assert.equal(
-    buildRouteCookie('0123456789abcdef', route, plain),
+    buildRouteCookie('0123456789abcdef.n1', plain),
     'rc_route=0123456789abcdef.n1; Path=/app; HttpOnly; SameSite=Lax',
   );
   assert.match(routeCookieAttributes(parseContextPath('/')!, true), /; Path=\/; .*; Secure$/);
@@ -45,7 +44,7 @@ void test('a sealed cookie is worth what stands before its seal, any other nothi
     sealOf: (text) => `s${text.length}`,
     isSealOf: (text, sent) => sent === `s${text.length}`,
   };
-  const cookie = buildRouteCookie('AB0123456789abcdef', parseRoute('n1')!, '; Path=/', seal);
+  const cookie = buildRouteCookie('AB0123456789abcdef.n1', '; Path=/', seal);
   assert.equal(cookie, 'rc_route=AB0123456789abcdef.n1.s21; Path=/');
   assert.equal(unsealed('AB0123456789abcdef.n1.s21', seal), 'AB0123456789abcdef.n1');
   for (const value of ['AB0123456789abcdef.n1', 'AB0123456789abcdef.n1.s20', 'n1', ''])

@@ -1,4 +1,4 @@
-import type { BalancerName, ContextPath, Route } from '@rollcall/protocol';
+import type { BalancerName, ContextPath } from '@rollcall/protocol';
 import { hashText } from './text-hash.ts';
 
 /** Name of the cookie the proxy sets in insert mode. */
@@ -37,11 +37,10 @@ export interface CookieSeal {
 }
 
 /**
- * A `Set-Cookie` value that keeps session `id` on `route`: `id.route`, or `id.route.seal`. A session cookie: it ends with
+ * A `Set-Cookie` value that keeps a session on its route: `text` is `id.route`, the value that, or `id.route.seal`. A session cookie: it ends with
  * the browser.
  */
-export function buildRouteCookie(id: string, route: Route, attributes: string, seal?: CookieSeal): string {
-  const text = `${id}.${route}`;
+export function buildRouteCookie(text: string, attributes: string, seal?: CookieSeal): string {
   return `${ROUTE_COOKIE}=${text}${seal === undefined ? '' : `.${seal.sealOf(text)}`}${attributes}`;
 }
 

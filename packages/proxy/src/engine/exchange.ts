@@ -215,9 +215,8 @@ export class Exchange implements ResponseEdits {
     const authority = head.authority === '' ? node.authority : head.authority;
     return requestHeadText(head, {
       target: slip.forwardTarget ?? head.target,
-      authority,
+      fields: this.#client.requestFields(authority),
       cookie: slip.forwardCookie ?? head.cookie,
-      identity: this.#client.identityFields(authority),
       requestId: this.requestId,
     });
   }

@@ -5,12 +5,19 @@ import type { ResponseHead } from './response-head.ts';
 /** What a request's head is made of besides what the client sent. */
 export interface ForwardedHead {
   readonly target: string;
-  readonly authority: string;
+  /** What `requestFields` makes. */
+  readonly fields: string;
   /** `''` for none. */
   readonly cookie: string;
-  /** Lines that tell the node who asks, and by way of whom. */
-  readonly identity: string;
   readonly requestId: string;
+}
+
+/**
+ * `Host`, the client's fields, the lines that tell the node who asks and by way of whom, and the name of the field whose
+ * value is the request id.
+ */
+export function requestFields(authority: string, forwarded: string, identity: string): string {
+  return `Host: ${authority}\r\n${forwarded}${identity}X-Request-Id: `;
 }
 
 /** RFC 9110 §7.6.3: a proxy adds itself to `Via`. */
@@ -21,9 +28,8 @@ export function viaField(head: RequestHead, viaName: string): string {
 
 /** The head of a request for its node. */
 export function requestHeadText(head: RequestHead, forward: ForwardedHead): string {
-  let text = `${head.method} ${forward.target} HTTP/1.1\r\nHost: ${forward.authority}\r\n${head.forwarded}`;
+  let text = `${head.method} ${forward.target} HTTP/1.1\r\n${forward.fields}${forward.requestId}\r\n`;
   if (forward.cookie !== '') text += `Cookie: ${forward.cookie}\r\n`;
-  text += `${forward.identity}X-Request-Id: ${forward.requestId}\r\n`;
   if (head.maxForwards > 0) text += `Max-Forwards: ${head.maxForwards - 1}\r\n`;
   if (head.bodyLength < 0) text += 'Transfer-Encoding: chunked\r\n';
   else if (head.bodyLength > 0 || tellsEmptyBody(head.method)) text += `Content-Length: ${head.bodyLength}\r\n`;
@@ -59,11 +65,27 @@ function statusLine({ status, reason }: ResponseHead): string {
 
 /** The head of a final response for the client. */
 export function responseHeadText(head: ResponseHead, forward: ForwardedResponse): string {
-  let text = (head.status === 200 && head.reason === 'OK' ? OK_LINE : statusLine(head)) + head.forwarded + forward.date;
+  // What a repeated head begins with is the same text again, in one piece: what is put together of few is quick to write.
+  if (head.startText === '') head.startText = responseStart(head);
+  else if (!head.isStartFlat) {
+    head.startText = flat(head.startText);
+    head.isStartFlat = true;
+  }
+  let text = head.startText + forward.date;
   if (forward.setCookie !== '') text += `Set-Cookie: ${forward.setCookie}\r\n`;
   if (forward.isChunked) text += 'Transfer-Encoding: chunked\r\n';
-  else if (head.bodyLength >= 0) text += `Content-Length: ${head.bodyLength}\r\n`;
   return text + connectionField(forward.keepsAlive, forward.isHttp10);
+}
+
+/** Status line, fields and length. */
+function responseStart(head: ResponseHead): string {
+  const line = head.status === 200 && head.reason === 'OK' ? OK_LINE : statusLine(head);
+  return head.bodyLength < 0 ? line + head.forwarded : `${line}${head.forwarded}Content-Length: ${head.bodyLength}\r\n`;
+}
+
+/** `text` in one piece. */
+export function flat(text: string): string {
+  return Buffer.from(text, 'latin1').toString('latin1');
 }
 
 /** The head of an interim response, RFC 9110 §15.2. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DEFAULT_LIMITS } from '../engine/limits.ts';
-import { requestHeadText, viaField } from './head-writer.ts';
+import { requestFields, requestHeadText, viaField } from './head-writer.ts';
 import { isIdempotent, isRequestId, RequestHead } from './request-head.ts';
 
 const LIMITS = DEFAULT_LIMITS;
@@ -232,14 +232,13 @@ test('the head for the node is written anew', () => {
   );
   const text = requestHeadText(head, {
     target: '/b',
-    authority: 'a',
+    fields: requestFields('a', head.forwarded, `X-Forwarded-For: 1.2.3.4\r\n${viaField(head, 'us')}`),
     cookie: 'c=d',
-    identity: `X-Forwarded-For: 1.2.3.4\r\n${viaField(head, 'us')}`,
     requestId: 'id',
   });
   assert.equal(
     text,
-    'POST /b HTTP/1.1\r\nHost: a\r\nX-A:\t v \r\nTransfer-Encoding-X: 1\r\nCookie: c=d\r\nX-Forwarded-For: 1.2.3.4\r\nVia: 1.0 x, 1.0 us\r\nX-Request-Id: id\r\nContent-Length: 5\r\n\r\n',
+    'POST /b HTTP/1.1\r\nHost: a\r\nX-A:\t v \r\nTransfer-Encoding-X: 1\r\nX-Forwarded-For: 1.2.3.4\r\nVia: 1.0 x, 1.0 us\r\nX-Request-Id: id\r\nCookie: c=d\r\nContent-Length: 5\r\n\r\n',
   );
 });
 

@@ -58,6 +58,9 @@ export class ResponseHead {
   load = '';
   /** RFC 9110 §6.6.1: who passes on a response without `Date` adds it. */
   hasDate = false;
+  /** What the client's head begins with; kept here by who makes it, as long as the head repeats. */
+  startText = '';
+  isStartFlat = false;
   readonly #repeated = new RepeatedFields();
   /** What else the fields that were read last were read with: with the same they mean the same. */
   #keptStatus = 0;
@@ -90,6 +93,8 @@ export class ResponseHead {
       this.#repeated.isSame(octets, lineEnd + 2, end + 2);
     if (isRepetition) return undefined;
     this.#dependsOnRequest = false;
+    this.startText = '';
+    this.isStartFlat = false;
     const wrong = this.#readFields(octets, lineEnd + 2, end, method, edits, limits);
     if (wrong !== undefined || this.#dependsOnRequest) this.#repeated.forget();
     else this.#repeated.keep(octets, lineEnd + 2, end + 2);
