@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseBalancerName, parseContextPath, parseRoute } from '@rollcall/protocol';
+import { parseBalancerName, parseContextPath } from '@rollcall/protocol';
 import {
   buildRouteCookie,
   type CookieSeal,

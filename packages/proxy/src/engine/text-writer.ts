@@ -48,8 +48,10 @@ export class TextWriter {
       return this.#socket.write(text, 'latin1');
     }
     if (this.#outbox === undefined) return this.#writeNow(this.#direct, text);
-    if (this.#waiting === '') this.#outbox.add(this);
+    const isFirst = this.#waiting === '';
     this.#waiting += text;
+    // Only now: a full outbox writes at once what its writers have.
+    if (isFirst) this.#outbox.add(this);
     if (this.#waiting.length > MAX_WAITING) this.flush();
     return this.#queued === 0;
   }

@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import net from 'node:net';
+import { test } from 'node:test';
+import { DirectWrites } from './direct-write.ts';
+import { Outbox } from './outbox.ts';
+import { TextWriter } from './text-writer.ts';
+
+/** `count` writers of connected sockets, and what has come out at their other ends. */
+async function connected(count: number, outbox: Outbox) {
+  const received = new Map<number, string>();
+  let onData = (): void => {};
+  const server = net.createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.on('data', (octets) => {
+      received.set(socket.remotePort!, (received.get(socket.remotePort!) ?? '') + octets.toString());
+      onData();
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as net.AddressInfo;
+  const direct = new DirectWrites();
+  const sockets: net.Socket[] = [];
+  for (let i = 0; i < count; i++) {
+    const socket = net.connect(port, '127.0.0.1');
+    await new Promise((resolve) => socket.once('connect', resolve));
+    sockets.push(socket);
+  }
+  return {
+    sockets,
+    writers: sockets.map((socket) => new TextWriter(socket, direct, () => {}, outbox)),
+    /** Resolves when every other end has got exactly `text`. */
+    all: (text: string) =>
+      new Promise<void>((resolve) => {
+        onData = () => {
+          if (received.size === count && [...received.values()].every((one) => one === text)) resolve();
+        };
+        onData();
+      }),
+    close: () => {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    },
+  };
+}
+
+test('nobody is forgotten, however many write in one turn', { timeout: 20_000 }, async () => {
+  const { writers, all, close } = await connected(200, new Outbox());
+  for (const writer of writers) assert.equal(writer.write('one '), true);
+  for (const writer of writers) writer.write('two');
+  await all('one two');
+  close();
+});
+
+test('what waits is written before anything that goes another way', { timeout: 20_000 }, async () => {
+  const { writers, sockets, all, close } = await connected(2, new Outbox());
+  writers.forEach((writer, i) => {
+    writer.write('first ');
+    assert.equal(writer.hasQueued, true);
+    writer.flush();
+    assert.equal(writer.hasQueued, false);
+    sockets[i]!.write(Buffer.from('second '));
+    writer.write('third');
+    writer.flush();
+  });
+  await all('first second third');
+  close();
+});
+
+test('a text for a socket that is gone is dropped', async () => {
+  const outbox = new Outbox();
+  const { writers, sockets, close } = await connected(1, outbox);
+  writers[0]!.write('late');
+  sockets[0]!.destroy();
+  outbox.flush();
+  assert.equal(writers[0]!.hasQueued, false);
+  close();
+});
