@@ -1,0 +1,48 @@
+/** Published rules against the rows of an independent model of the same cluster: 60 nodes 1:2:4, antagonists, 4 proxies. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ALGORITHMS } from '@rollcall/core';
+import { runScenario } from '../cluster-run.ts';
+import type { ContenderFactory } from '../contender.ts';
+import type { Scenario } from '../scenario.ts';
+import { c3, leastBacklog } from './anchors.ts';
+import { prequal } from './prequal.ts';
+
+const SCENARIO: Scenario = {
+  name: 'antagonists',
+  nodes: [
+    { count: 20, speed: 1 },
+    { count: 20, speed: 2 },
+    { count: 20, speed: 4 },
+  ],
+  proxies: 4,
+  utilisation: 0.9,
+  work: { kind: 'lognormal', meanMs: 10, variation: 1 },
+  antagonists: { share: 0.2, factor: 0.4, stayMs: 5_000 },
+  warmupMs: 10_000,
+  durationMs: 20_000,
+  deadlineMs: 5_000,
+  reportMs: 1_000,
+};
+
+const ROWS: readonly (readonly [name: string, create: ContenderFactory, p99Ms: number])[] = [
+  ['least connections', ({ rng }) => ALGORITHMS['least-connections']({ rng }), 92.1],
+  ['C3', c3, 35.8],
+  ['Prequal, hot from 0.84', prequal(0.84), 58.9],
+  ['oracle: least backlog', leastBacklog, 27.3],
+];
+
+for (const [name, create, expected] of ROWS) {
+  test(`${name}: p99 within 10 % of ${expected} ms`, () => {
+    const p99s = [1, 2].map((seed) => runScenario(SCENARIO, create, seed).latencies.quantile(0.99));
+    const p99 = (p99s[0]! + p99s[1]!) / 2;
+    assert.ok(Math.abs(p99 / expected - 1) <= 0.1, `${p99.toFixed(1)} ms`);
+  });
+}
+
+test('the same seed gives the same run, another one another', () => {
+  const short = { ...SCENARIO, warmupMs: 500, durationMs: 1_000 };
+  const run = (seed: number): number => runScenario(short, c3, seed).latencies.meanMs;
+  assert.equal(run(7), run(7));
+  assert.notEqual(run(7), run(8));
+});

@@ -1,0 +1,33 @@
+/** Random variables, each a function of uniform numbers. Means are exact, so that a utilisation is what it says. */
+import type { Rng } from '@rollcall/core';
+
+export type Draw = () => number;
+
+export function exponential(mean: number, rng: Rng): Draw {
+  return () => -mean * Math.log(1 - rng());
+}
+
+/** Mean and coefficient of variation of the value, not of its logarithm. */
+export function lognormal(mean: number, variation: number, rng: Rng): Draw {
+  const sigmaSquared = Math.log(1 + variation * variation);
+  const mu = Math.log(mean) - sigmaSquared / 2;
+  const sigma = Math.sqrt(sigmaSquared);
+  return () => Math.exp(mu + sigma * normal(rng));
+}
+
+/** Pareto of that shape, cut off at `span` times its smallest value, scaled to the mean. */
+export function boundedPareto(mean: number, shape: number, span: number, rng: Rng): Draw {
+  const cut = 1 - span ** -shape;
+  const unscaledMean = shape === 1 ? Math.log(span) / cut : ((shape / (shape - 1)) * (1 - span ** (1 - shape))) / cut;
+  const smallest = mean / unscaledMean;
+  return () => smallest * (1 - rng() * cut) ** (-1 / shape);
+}
+
+export function constant(value: number): Draw {
+  return () => value;
+}
+
+/** One of the two normals of Box and Muller (1958); the other is not kept, so that draws stay independent of their order. */
+function normal(rng: Rng): number {
+  return Math.sqrt(-2 * Math.log(1 - rng())) * Math.cos(2 * Math.PI * rng());
+}
