@@ -51,7 +51,7 @@ export {
   type Observation,
   observe,
 } from './health/ejection.ts';
-
+export { Heap } from './heap.ts';
 // registry
 export { DEFAULT_COOKIES, DEFAULT_PARAMETERS } from './registry/balancer-settings.ts';
 export type {

@@ -1,4 +1,5 @@
 /** What happens next: events in the order of their time, those of one time in the order they were planned. */
+import { Heap } from '@rollcall/core';
 
 /** One event; what it means is the model's. */
 export interface PlannedEvent {
@@ -8,43 +9,16 @@ export interface PlannedEvent {
 }
 
 export class EventHeap {
-  readonly #heap: PlannedEvent[] = [];
+  readonly #heap = new Heap<PlannedEvent>(isBefore);
   #order = 0;
 
-  get size(): number {
-    return this.#heap.length;
-  }
-
   plan(atMs: number, run: () => void): void {
-    const heap = this.#heap;
-    const event = { atMs, order: this.#order++, run };
-    let at = heap.push(event) - 1;
-    while (at > 0) {
-      const parent = (at - 1) >> 1;
-      if (!isBefore(event, heap[parent]!)) break;
-      heap[at] = heap[parent]!;
-      at = parent;
-    }
-    heap[at] = event;
+    this.#heap.put({ atMs, order: this.#order++, run });
   }
 
   /** The next event, taken out; `undefined` when there is none. */
   take(): PlannedEvent | undefined {
-    const heap = this.#heap;
-    const first = heap[0];
-    const last = heap.pop();
-    if (first === undefined || last === undefined || heap.length === 0) return first;
-    let at = 0;
-    for (;;) {
-      let child = 2 * at + 1;
-      if (child >= heap.length) break;
-      if (child + 1 < heap.length && isBefore(heap[child + 1]!, heap[child]!)) child++;
-      if (!isBefore(heap[child]!, last)) break;
-      heap[at] = heap[child]!;
-      at = child;
-    }
-    heap[at] = last;
-    return first;
+    return this.#heap.take();
   }
 }
 

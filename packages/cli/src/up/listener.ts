@@ -3,8 +3,8 @@
  *
  * - One worker: one socket, which the worker accepts on itself. While workers are replaced old and new share it.
  * - Several, where Node can (`canReusePort`): a socket for each, and the kernel shares connections out evenly.
- * - Several on an older Node: the supervisor accepts and hands each connection to the next worker, which costs it about
- *   88 µs per connection; requests on kept-alive connections cost nothing more.
+ * - Several on an older Node: the supervisor accepts and hands each connection to the next worker, which costs it
+ *   CPU for every new connection; requests on kept-alive connections cost nothing more.
  */
 import net from 'node:net';
 import { addressText, type ListenAddress } from '../address.ts';

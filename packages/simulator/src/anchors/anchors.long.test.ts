@@ -5,7 +5,7 @@ import { ALGORITHMS } from '@rollcall/core';
 import { runScenario } from '../cluster-run.ts';
 import type { ContenderFactory } from '../contender.ts';
 import type { Scenario } from '../scenario.ts';
-import { c3, leastBacklog } from './anchors.ts';
+import { c3, joinShortestQueue, leastBacklog, leastTime } from './anchors.ts';
 import { prequal } from './prequal.ts';
 
 const SCENARIO: Scenario = {
@@ -29,6 +29,8 @@ const ROWS: readonly (readonly [name: string, create: ContenderFactory, p99Ms: n
   ['least connections', ({ rng }) => ALGORITHMS['least-connections']({ rng }), 92.1],
   ['C3', c3, 35.8],
   ['Prequal, hot from 0.84', prequal(0.84), 58.9],
+  ['leasttime', leastTime, 49.8],
+  ['oracle: fewest in flight', joinShortestQueue, 43.9],
   ['oracle: least backlog', leastBacklog, 27.3],
 ];
 

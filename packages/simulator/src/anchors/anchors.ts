@@ -100,37 +100,3 @@ export const leastTime: ContenderFactory = ({ rng, world, indexOf }) => {
     },
   };
 };
-
-const PEAK_DECAY_MS = 10_000;
-
-/**
- * Peak EWMA between two nodes drawn by chance: cost jumps to a peak at once and decays over 10 s.
- *
- * @see Finagle `PeakEwma`, tower `load::peak_ewma`.
- */
-export const peakEwma: ContenderFactory = ({ rng, world, indexOf }) => {
-  const cost = new Float64Array(world.nodes);
-  const atMs = new Float64Array(world.nodes);
-  const score = ({ id, live }: Candidate): number => {
-    const i = indexOf(id);
-    const decayed = cost[i]! * Math.exp(-(world.nowMs() - atMs[i]!) / PEAK_DECAY_MS);
-    return decayed === 0 && live.inFlight > 0 ? 1e9 + live.inFlight : decayed * (live.inFlight + 1);
-  };
-  return {
-    name: 'peak-ewma',
-    pick(candidates) {
-      const one = Math.floor(rng() * candidates.length);
-      let other = Math.floor(rng() * (candidates.length - 1));
-      if (other >= one) other++;
-      const [a, b] = [candidates[one]!, candidates[other] ?? candidates[one]!];
-      return score(a) <= score(b) ? a : b;
-    },
-    onResponse({ id }, _outcome, latencyMs, nowMs) {
-      if (!(latencyMs >= 0)) return;
-      const i = indexOf(id);
-      const weight = Math.exp(-(nowMs - atMs[i]!) / PEAK_DECAY_MS);
-      cost[i] = latencyMs > cost[i]! ? latencyMs : cost[i]! * weight + latencyMs * (1 - weight);
-      atMs[i] = nowMs;
-    },
-  };
-};
