@@ -17,8 +17,8 @@ export const PACKAGE_RULES: Readonly<Record<string, PackageRule>> = {
   dashboard: { ours: ['protocol'], foreign: [] },
   coordinator: { ours: ['core', 'protocol', 'store-redis'] },
   simulator: { ours: ['core'], foreign: [] },
-  bench: { ours: ['core', 'protocol'] },
-  cli: { ours: ['protocol', 'proxy', 'coordinator', 'agent', 'dashboard'] },
+  bench: { ours: ['agent', 'core', 'protocol'] },
+  cli: { ours: ['protocol', 'proxy', 'coordinator', 'agent', 'dashboard', 'simulator'] },
 };
 
 /** The door that a package may have besides its own name, for what other packages' tests want of it. */

@@ -63,6 +63,20 @@ describe('balancer-manager in a browser', { skip: noChromium }, () => {
     assert.equal(await page.evaluate('window.isSamePage'), true);
   });
 
+  test('a load factor says why it is what it is, and goes on saying it', async () => {
+    await button('shop-2', 'why').click();
+    await dialog().getByText('Why is shop-2 at 10?').waitFor();
+    const text = await textOf(dialog());
+    for (const shown of ['load 90 %: load factor 10', '40', 'Fair share', '50 %'])
+      assert.ok(text.includes(shown), text);
+    await screenshot('explanation');
+    await cluster.addNode('shop-2', { balancer: 'shop', contexts: ['/'], load: 0.9, sessions: 41, ttlMs: 600_000 });
+    await dialog().getByRole('cell', { name: '41', exact: true }).waitFor();
+    await dialog().getByRole('button', { name: 'Close' }).click();
+    await dialog().waitFor({ state: 'detached' });
+    await cluster.addNode('shop-2', { balancer: 'shop', contexts: ['/'], load: 0.9, sessions: 40, ttlMs: 600_000 });
+  });
+
   test('requests show in the rows while the page is open', async () => {
     const requests = row('wiki-1').getByRole('cell', { name: '7', exact: true });
     assert.equal(await requests.count(), 0);

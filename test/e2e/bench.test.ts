@@ -1,14 +1,17 @@
-/** The bench as one command: a measurement of a second, and an end in the middle of one. Speeds are not looked at. */
+/** The bench as one command: measurements of a second, and an end in the middle of one. Speeds are not looked at. */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 const BENCH = fileURLToPath(new URL('../../packages/bench/bin/bench.js', import.meta.url));
 const skip = process.platform === 'linux' ? false : 'the bench reads /proc, which only Linux has';
+
+/** What takes part in `balance` where a program is here. */
+const BALANCERS: Readonly<Record<string, string>> = { haproxy: 'haproxy-leastconn', nginx: 'nginx-least-conn' };
 
 interface Started {
   readonly child: ChildProcess;
@@ -36,6 +39,11 @@ function start(t: TestContext, ...words: string[]): Started {
     rmSync(directory, { recursive: true, force: true });
   });
   return { child, directory, ended, progress: () => progress };
+}
+
+function findInPath(program: string): string | undefined {
+  const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin', '/sbin'];
+  return folders.map((folder) => join(folder, program)).find((path) => existsSync(path));
 }
 
 /** Processes that were told a path in `directory`. */
@@ -75,6 +83,41 @@ test('a measurement of a second has its figures, and leaves nothing behind', { s
     assert.ok(cost[0][part] > 0, `${part} is ${cost[0][part]}`);
   assert.ok(latency[0].p50Us > 0 && latency[0].p50Us <= latency[0].p99Us && latency[0].p99Us <= latency[0].maxUs);
   assert.match(readFileSync(markdown, 'utf8'), /^\| rollcall \S+ +\| +1\.00 \|/m);
+
+  assert.deepEqual(readdirSync(bench.directory), []);
+  assert.deepEqual(processesOf(bench.directory), []);
+});
+
+test('balancers are played to for a second each, a node leaves meanwhile, and nothing is left behind', {
+  skip,
+}, async (t) => {
+  const resultDirectory = mkdtempSync(join(tmpdir(), 'rollcall-bench-result-'));
+  t.after(() => rmSync(resultDirectory, { recursive: true, force: true }));
+  const [json, markdown] = [join(resultDirectory, 'report.json'), join(resultDirectory, 'report.md')];
+  // Whoever else is here takes part; ours alone is enough.
+  const others = ['haproxy', 'nginx'].map((name) => ({ name, path: findInPath(name) }));
+  const names = ['rollcall', ...others.flatMap(({ name, path }) => (path ? [BALANCERS[name]!] : []))];
+  const words = `balance --only drain,few-logins,${names.join(',')} --secs 2 --warm-up 1`.split(' ');
+  const bench = start(t, ...words, '--json', json, '--markdown', markdown);
+  assert.equal(await bench.ended, 0, bench.progress());
+
+  const report = JSON.parse(readFileSync(json, 'utf8'));
+  assert.equal(report.mode, 'balance');
+  const [drain, logins] = report.data.scenarios;
+  assert.deepEqual([drain.scenario.name, logins.scenario.name], ['drain', 'few-logins']);
+  assert.deepEqual(
+    drain.rows.map(({ name }: { name: string }) => name),
+    names,
+  );
+  for (const { name, passes, error } of [...drain.rows, ...logins.rows]) {
+    assert.equal(error, undefined, name);
+    const [{ requests, p50Ms, p99Ms, p999Ms, errorRatio }] = passes;
+    assert.ok(requests > 10 && p50Ms > 0 && p50Ms <= p99Ms && p99Ms <= p999Ms, JSON.stringify(passes[0]));
+    // nginx closes connections when it is told of a node, and a request may meet that.
+    assert.ok(errorRatio <= (name.startsWith('nginx') ? 0.02 : 0), `${name}: ${JSON.stringify(passes[0])}`);
+  }
+  assert.ok(logins.rows.every(({ passes }: { passes: { sessionSpread: number }[] }) => passes[0]!.sessionSpread >= 1));
+  assert.match(readFileSync(markdown, 'utf8'), /^\*\*drain: one of twelve equal nodes leaves/m);
 
   assert.deepEqual(readdirSync(bench.directory), []);
   assert.deepEqual(processesOf(bench.directory), []);

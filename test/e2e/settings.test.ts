@@ -45,6 +45,7 @@ test('operator over flag over environment over file over the first hint over def
     parameters: ['env'],
     failover: 'group',
     remove: true,
+    movable: false,
   });
   assert.deepEqual(before.origins, {
     algorithm: 'file',
@@ -57,6 +58,7 @@ test('operator over flag over environment over file over the first hint over def
     'sticky.parameters': 'environment',
     'sticky.failover': 'environment',
     'sticky.remove': 'file',
+    'sticky.movable': 'default',
   });
 
   const set = await site.json<{ balancer: BalancerResource }>('balancer', 'shop', 'set', 'retries=1', 'failover=any');

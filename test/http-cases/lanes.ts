@@ -2,7 +2,9 @@
  * Proxy lanes for HTTP cases: an engine in front of one node. Run by itself it opens lanes for a judge that brings its own
  * nodes: `lanes.ts PROXY_PORT NODE_PORT LANES` listens on PROXY_PORT, PROXY_PORT + 1 … in front of NODE_PORT, NODE_PORT + 1 …
  */
+
 import { fileURLToPath } from 'node:url';
+import { newLiveNumbers } from '@rollcall/core';
 import { parseNodeId, parseRoute } from '@rollcall/protocol';
 import { Engine, type Router, type UpstreamNode } from '@rollcall/proxy';
 
@@ -41,7 +43,7 @@ function oneNodeRouter(port: number): Router {
     authority: `127.0.0.1:${port}`,
     keepAliveMs: 5_000,
     readsLoadField: false,
-    live: { inFlight: 0, load: Number.NaN, loadAtMs: 0, sessions: Number.NaN, placed: 0, latencyMs: Number.NaN },
+    live: newLiveNumbers(),
     tally: { requests: 0, failures: 0, serverErrors: 0, newSessions: 0, tunnels: 0, bytesToNode: 0, bytesFromNode: 0 },
   };
   return {

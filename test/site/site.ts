@@ -45,6 +45,7 @@ export class Site {
   readonly #servers = new Set<http.Server>();
   #up: ChildProcess | undefined;
   #controlPid = 0;
+  #workers = 0;
   #log = '';
   #output = '';
   proxyPort = 0;
@@ -116,10 +117,11 @@ export class Site {
       proxyUrl: string;
       tlsUrl?: string;
       controlUrl: string;
-      pids: { control: number };
+      pids: { control: number; workers: number[] };
     };
     this.tlsPort = ready.tlsUrl === undefined ? 0 : Number(new URL(ready.tlsUrl).port);
     this.#controlPid = ready.pids.control;
+    this.#workers = ready.pids.workers.length;
     this.proxyPort = Number(new URL(ready.proxyUrl).port);
     this.controlUrl = ready.controlUrl;
   }
@@ -217,7 +219,7 @@ export class Site {
   async isCurrent(): Promise<void> {
     await until(async () => {
       const { workers } = (await this.admin<StatusResource>('GET', '/v1/status')).body;
-      return workers.length > 0 && workers.every(({ isCurrent }) => isCurrent);
+      return workers.length >= this.#workers && workers.every(({ isCurrent }) => isCurrent);
     }, 'no worker is current');
   }
 

@@ -1,21 +1,20 @@
 /** What the agent learns from, and adds to, an HTTP server of the application. */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { Server as TlsServer } from 'node:tls';
-import type { InFlight } from './load/in-flight.ts';
+import type { InFlight, ServedRequest } from './load/in-flight.ts';
+import type { Traffic } from './load/traffic.ts';
 
 /** A server of node:http or node:https (what Express' `app.listen` returns), or a Fastify instance, which carries one. */
 export type Attachable = Server | { readonly server: Server };
-
-/** Response field that tells the proxy how busy the node is. */
-export const LOAD_FIELD = 'rollcall-load';
 
 export interface ServerListener {
   /** Listens on `port`; also at once when it already does, and again after it was closed and listens anew. */
   onListening(listening: Listening): void;
   /** Was closed and serves nobody any more. */
   onClosed(): void;
-  /** Value of the load field for the response that starts now; `undefined` adds none. */
-  loadField(): string | undefined;
+  /** The load field as a line of the response head that goes out now, with its end; empty adds none. */
+  loadLine(): string;
 }
 
 export interface Listening {
@@ -43,15 +42,31 @@ function isServer(value: unknown): value is Server {
 }
 
 /**
- * Counts the requests of `server`, adds the load field to its responses, and tells when it listens and ends.
+ * Counts requests and traffic of `server`, adds the load field to its responses, and tells when it listens and ends.
  *
  * Requests that were upgraded are not counted: to listen for upgrades would change how the server answers them. The
  * returned function undoes it for requests to come.
  */
-export function attachServer(server: Server, inFlight: InFlight, listener: ServerListener): () => void {
-  const onRequest = (_request: IncomingMessage, response: ServerResponse) => {
-    response.once('close', inFlight.begin());
-    addLoadField(response, listener);
+export function attachServer(
+  server: Server,
+  inFlight: InFlight,
+  traffic: Traffic,
+  listener: ServerListener,
+): () => void {
+  // On the response itself, and one function for all of them: a closure for each would cost more than all the rest.
+  const served = Symbol('rollcall request');
+  type Response = ServerResponse & { [served]?: ServedRequest };
+  function onClose(this: Response): void {
+    this[served]?.end();
+  }
+  const watchHead = headWatch((response: Response) => {
+    response[served]?.answered();
+    return listener.loadLine();
+  });
+  const onRequest = (_request: IncomingMessage, response: Response) => {
+    response[served] = inFlight.begin();
+    response.on('close', onClose);
+    watchHead(response);
   };
   const onListening = () => {
     const address = server.address();
@@ -65,24 +80,56 @@ export function attachServer(server: Server, inFlight: InFlight, listener: Serve
     });
   };
   const onClosed = () => listener.onClosed();
+  const onConnection = (socket: Socket) => traffic.add(socket);
   server.prependListener('request', onRequest);
+  server.on('connection', onConnection);
   server.on('listening', onListening);
   server.on('close', onClosed);
   if (server.listening) onListening();
   return () => {
     server.off('request', onRequest);
+    server.off('connection', onConnection);
     server.off('listening', onListening);
     server.off('close', onClosed);
   };
 }
 
-/** The field is written with the head, not when the request comes in: a slow answer must not carry an old number. */
-function addLoadField(response: ServerResponse, listener: ServerListener): void {
-  const writeHead = response.writeHead;
-  response.writeHead = function withLoadField(this: ServerResponse, ...head: unknown[]): ServerResponse {
-    const value = response.headersSent ? undefined : listener.loadField();
-    if (value !== undefined) response.setHeader(LOAD_FIELD, value);
-    return Reflect.apply(writeHead, this, head) as ServerResponse;
+/** What node:http calls for each response head, whether it was written by name, as an object, a list or not at all. */
+type StoreHeader = (this: ServerResponse, statusLine: string, fields: unknown) => void;
+
+/**
+ * Returns what makes a response call `onHead` when its head goes out; the line that returns is put behind the status
+ * line.
+ *
+ * `_storeHeader` is where all ways of writing a head come together. It is not documented; where it is missing (the
+ * responses of HTTP/2) or takes something else nothing is added. `setHeader` in a `writeHead` of our own costs several
+ * times as much, and sends lists of fields another way through Node, on which pairs are not understood.
+ */
+function headWatch<Response extends ServerResponse>(
+  onHead: (response: Response) => string,
+): (response: Response) => void {
+  let original: unknown;
+  let watched: StoreHeader | undefined;
+  return (response) => {
+    const target = response as unknown as { _storeHeader?: unknown };
+    if (target._storeHeader !== original) {
+      original = target._storeHeader;
+      watched = isStoreHeader(original) ? withLine(original, onHead) : undefined;
+    }
+    if (watched !== undefined) target._storeHeader = watched;
+  };
+}
+
+function isStoreHeader(value: unknown): value is StoreHeader {
+  return typeof value === 'function' && value.length === 2;
+}
+
+function withLine<Response extends ServerResponse>(
+  store: StoreHeader,
+  onHead: (response: Response) => string,
+): StoreHeader {
+  return function (this: ServerResponse, statusLine, fields) {
+    store.call(this, statusLine + onHead(this as Response), fields);
   };
 }
 

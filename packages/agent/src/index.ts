@@ -16,10 +16,13 @@ export type { HeartbeatReport, ReportSource } from './heartbeats.ts';
 export type { Attachable } from './http.ts';
 export { defaultNodeId, type IdentitySource, newInstance } from './identity.ts';
 export { type JoinToken, joinToken } from './join-token.ts';
-export type { MetricOptions } from './load/application-metrics.ts';
-export { allowedResources } from './load/cgroup.ts';
-export { CpuMeter, type CpuReader } from './load/cpu.ts';
-export { type MemoryUse, memoryLoad, memoryRatio } from './load/memory.ts';
+export { type Cgroup, ownCgroup } from './load/cgroup.ts';
+export { CpuMeter, type CpuReader, cgroupCpuMetric, cpuMetric } from './load/cpu.ts';
+export type { OwnMetric, OwnMetricOptions } from './load/load-meter.ts';
+export { type MemoryUse, memoryMetric } from './load/memory.ts';
+export type { Metric, MetricOptions } from './load/metric.ts';
+export { MetricSet } from './load/metric-set.ts';
+export { OpenFiles, openFilesMetric } from './load/open-files.ts';
 export { type RollcallEvents, RollcallNode, type RollcallOptions, rollcall } from './node.ts';
 export {
   NODE_VARIABLE,

@@ -74,7 +74,7 @@ test('a server that listens becomes a node', async (t) => {
   const { load, inFlight, metrics } = await peer.next('heartbeat');
   assert.ok(load !== undefined && load >= 0 && load <= 1);
   assert.equal(inFlight, 0);
-  assert.deepEqual(Object.keys(metrics ?? {}), ['eventLoop', 'cpu', 'memory']);
+  for (const name of ['eventLoop', 'cpu', 'memory', 'inFlight']) assert.ok(name in (metrics ?? {}), name);
 });
 
 test('the environment names the node, as the wrapper hands it down', async (t) => {
@@ -193,6 +193,42 @@ test('a metric of the application that is full is told before the next heartbeat
     const { load, metrics } = await peer.next('heartbeat');
     if (load === 1 && metrics?.['queue'] === 1) break;
   }
+});
+
+test('what a metric is and counts for is told after each registration', async (t) => {
+  const { node, server, coordinator } = await setUp(t);
+  node.metric('queue', { capacity: 100, weight: 2 }, () => 42);
+  node.attach(server);
+  await listen(server);
+  for (let registration = 0; registration < 2; registration += 1) {
+    const peer = await coordinator.peer();
+    await peer.accept({ heartbeatMs: 20 });
+    for (;;) {
+      const { scales, values, metrics } = await peer.next('heartbeat');
+      if (scales === undefined) continue;
+      assert.deepEqual(scales['queue'], { capacity: 100, weight: 2 });
+      assert.deepEqual([values?.['queue'], metrics?.['queue']], [42, 0.42]);
+      break;
+    }
+    peer.close(1012);
+  }
+});
+
+test('a metric cannot have the name of one that the agent brings, and a broken one is told once', async (t) => {
+  const { node, server, coordinator, log } = await setUp(t);
+  node.metric('cpu', {}, () => 1);
+  assert.match(log[0]!, /metric cpu: the agent has one/);
+  let calls = 0;
+  node.metric('bad', {}, () => {
+    throw new Error(`failure ${calls++}`);
+  });
+  node.attach(server);
+  const port = await listen(server);
+  const peer = await coordinator.peer();
+  await peer.accept({ heartbeatMs: 20 });
+  while (calls < 3) await peer.next('heartbeat');
+  assert.deepEqual(log.slice(1), ['rollcall: metric bad: failure 0; it is left out']);
+  assert.equal((await fetch(`http://127.0.0.1:${port}/`)).status, 200);
 });
 
 test('draining keeps the application serving until the word comes', async (t) => {

@@ -8,13 +8,19 @@ import { type Attachable, attachServer, closeServer, type Listening, serverOf } 
 import { defaultNodeId, newInstance, processIncarnation } from './identity.ts';
 import { joinToken } from './join-token.ts';
 import { Listeners } from './listeners.ts';
-import { ApplicationMetrics, MAX_METRICS, type MetricOptions } from './load/application-metrics.ts';
-import { allowedResources } from './load/cgroup.ts';
-import { CpuMeter } from './load/cpu.ts';
-import { EventLoopMeter } from './load/event-loop.ts';
+import { ownCgroup } from './load/cgroup.ts';
 import { InFlight } from './load/in-flight.ts';
-import { LoadMeter } from './load/load-meter.ts';
-import { processMemory } from './load/memory.ts';
+import { Latencies } from './load/latencies.ts';
+import {
+  LoadMeter,
+  MAX_APPLICATION_METRICS,
+  OWN_METRICS,
+  type OwnMetricOptions,
+  SAMPLE_MS,
+} from './load/load-meter.ts';
+import { applicationMetric, type Metric, type MetricOptions } from './load/metric.ts';
+import { Traffic } from './load/traffic.ts';
+import { isWorthTelling, type ToldNumbers } from './load/worth-telling.ts';
 import { type NodeDescription, nodeUrlText, toRegistration, withEnvironment } from './registration.ts';
 import { sessionIdWithRoute } from './session-id.ts';
 import { onShutdownSignals } from './shutdown.ts';
@@ -35,6 +41,13 @@ export interface RollcallOptions extends NodeDescription {
   readonly capacity?: number;
   /** Active sessions, when the application knows. */
   readonly sessions?: () => number;
+  /** Other capacities and weights for what the agent measures itself; README has the table. Weight 0 leaves one out of the load. */
+  readonly metrics?: OwnMetricOptions;
+  /**
+   * `max`, the default: the load is what the node has least of, or the mean of the application's metrics when that is
+   * more. `mean`: the weighted mean of everything, as in mod_cluster.
+   */
+  readonly loadBy?: 'max' | 'mean';
   /** Add the `rollcall-load` field to responses, which the proxy strips; default true. */
   readonly loadHeader?: boolean;
   /** Gets each line for people; default `console.warn`. */
@@ -56,10 +69,6 @@ export interface RollcallEvents {
   readonly error: Notice;
 }
 
-/** Load samples, and so the chance for an early heartbeat, each so many milliseconds. */
-const SAMPLE_MS = 250;
-/** Change of load that is worth an early heartbeat. */
-const LOAD_STEP = 0.1;
 /** How long the end of attached servers is waited for after the node has left, in milliseconds. */
 const CLOSE_WAIT_MS = 2_000;
 
@@ -82,8 +91,10 @@ export class RollcallNode {
   readonly #environment: Readonly<Record<string, string | undefined>>;
   readonly #timers: Timers;
   readonly #listeners = new Listeners<RollcallEvents>();
+  readonly #latencies = new Latencies();
   readonly #inFlight: InFlight;
-  readonly #metrics: ApplicationMetrics;
+  readonly #traffic = new Traffic();
+  readonly #metrics = new Map<string, Metric>();
   readonly #instance: string = newInstance();
   readonly #servers = new Map<Server, () => void>();
   readonly #said = new Set<string>();
@@ -92,7 +103,7 @@ export class RollcallNode {
   #meter: LoadMeter | undefined;
   #cancelSample: () => void = () => {};
   #listening: Listening | undefined;
-  #sentLoad = 0;
+  #told: ToldNumbers = {};
   #isClosed = false;
 
   /** Use `rollcall()`. `environment` and `timers` are the process's own; parameters for tests. */
@@ -103,10 +114,7 @@ export class RollcallNode {
     const description = plainCopy(described(options));
     this.#isUsable = description !== undefined;
     this.#description = withEnvironment(description ?? {}, environment);
-    this.#inFlight = new InFlight(options.capacity);
-    this.#metrics = new ApplicationMetrics((name, reason) =>
-      this.#warn({ code: 'metric-failed' satisfies AgentCode, message: `metric ${name}: ${reason}; it is left out` }),
-    );
+    this.#inFlight = new InFlight(() => timers.nowMs(), this.#latencies);
     if (options.handleSignals !== false) {
       this.#removeSignals = onShutdownSignals(
         process,
@@ -170,7 +178,7 @@ export class RollcallNode {
       return this.#misuse('attach() takes a node:http server, what app.listen() returns, or a Fastify instance');
     }
     if (this.#servers.has(server) || this.#isClosed) return this;
-    const detach = attachServer(server, this.#inFlight, {
+    const detach = attachServer(server, this.#inFlight, this.#traffic, {
       onListening: (listening) => {
         this.#listening ??= listening;
         this.register();
@@ -181,7 +189,7 @@ export class RollcallNode {
           void this.#leave();
         }
       },
-      loadField: () => (this.#options.loadHeader === false ? undefined : this.#meter?.field()),
+      loadLine: () => (this.#options.loadHeader === false ? '' : (this.#meter?.fieldLine() ?? '')),
     });
     this.#servers.set(server, detach);
     return this;
@@ -221,15 +229,21 @@ export class RollcallNode {
 
   /**
    * Adds a number of the application to the load: `read` is called four times a second and must be quick; the value
-   * divided by `capacity` is its share. Several are combined by weight, as mod_cluster does, and the mean counts when
-   * it is larger than what the agent measures itself.
+   * divided by `capacity` is its share. Several are combined by weight, as mod_cluster does, and the mean counts when it
+   * is larger than what the agent measures itself. When `read` throws or gives no number, the metric is left out and
+   * that is told once.
    */
   metric(name: string, options: MetricOptions | undefined, read: () => number): this {
     if (!isName(name)) return this.#misuse(`metric ${JSON.stringify(name)}: names match [A-Za-z0-9_-]{1,64}`);
-    if (!this.#metrics.has(name) && this.#metrics.size >= MAX_METRICS) {
-      return this.#misuse(`metric ${name}: more than ${MAX_METRICS} metrics; it is left out`);
-    }
-    this.#metrics.add(name, options ?? {}, read);
+    if (OWN_METRICS.some((own) => own === name))
+      return this.#misuse(
+        `metric ${name}: the agent has one of that name; set its capacity and weight with the option metrics`,
+      );
+    if (!this.#metrics.has(name) && this.#metrics.size >= MAX_APPLICATION_METRICS)
+      return this.#misuse(`metric ${name}: more than ${MAX_APPLICATION_METRICS} metrics; it is left out`);
+    const metric = applicationMetric(name, options ?? {}, read);
+    this.#metrics.set(name, metric);
+    this.#meter?.add(metric);
     return this;
   }
 
@@ -263,29 +277,37 @@ export class RollcallNode {
   }
 
   #startAgent(coordinators: readonly string[]): void {
-    const { cores, memoryBytes } = allowedResources();
     const meter = new LoadMeter({
-      eventLoop: new EventLoopMeter(),
-      cpu: new CpuMeter(cores, () => this.#timers.nowMs()),
-      memory: () => processMemory(memoryBytes),
+      nowMs: () => this.#timers.nowMs(),
       inFlight: this.#inFlight,
-      application: this.#metrics,
+      latencies: this.#latencies,
+      traffic: this.#traffic,
       sessions: () => this.#sessions(),
+      capacity: capacityOf(this.#options.capacity),
+      own: this.#options.metrics ?? {},
+      isMean: this.#options.loadBy === 'mean',
+      onFailure: (name, reason) =>
+        this.#warn({ code: 'metric-failed' satisfies AgentCode, message: `metric ${name}: ${reason}; it is left out` }),
     });
+    for (const metric of this.#metrics.values()) meter.add(metric);
     const agent = new Agent({
       coordinators,
       token: () => joinToken(this.#options.token, this.#environment),
       registration: (localAddress) => this.#registration(localAddress),
       report: () => {
-        this.#sentLoad = meter.load;
-        return meter.report();
+        const report = meter.report();
+        this.#told = report;
+        return report;
       },
       timers: this.#timers,
     });
     this.#meter = meter;
     this.#agent = agent;
     for (const name of ['registered', 'status', 'drained'] as const) this.#forward(agent, name);
-    agent.on('registered', () => this.#said.clear());
+    agent.on('registered', () => {
+      this.#said.clear();
+      meter.renewScales();
+    });
     agent.on('disconnected', (notice) => this.#tell('disconnected', notice));
     agent.on('warning', (notice) => this.#tell('warning', notice));
     agent.on('error', (notice) => {
@@ -303,7 +325,8 @@ export class RollcallNode {
   #sample(meter: LoadMeter, agent: Agent): void {
     this.#cancelSample();
     this.#cancelSample = this.#timers.after(SAMPLE_MS, () => this.#sample(meter, agent));
-    if (Math.abs(meter.sample() - this.#sentLoad) >= LOAD_STEP) agent.reportSoon();
+    meter.sample();
+    if (isWorthTelling(this.#told, meter)) agent.reportSoon();
   }
 
   get #port(): number | undefined {
@@ -321,7 +344,7 @@ export class RollcallNode {
       instance: this.#instance,
       incarnation: processIncarnation(),
       // JavaScript runs on one core, however many the machine has.
-      cores: Math.min(1, allowedResources().cores),
+      cores: Math.min(1, ownCgroup().cores),
       loadHeader: this.#options.loadHeader !== false && this.#servers.size > 0,
       ...(listening === undefined ? {} : { keepAliveMs: listening.keepAliveMs }),
     });
@@ -364,6 +387,11 @@ export class RollcallNode {
   }
 }
 
+/** What an untyped configuration may say of the capacity. */
+function capacityOf(capacity: unknown): number | undefined {
+  return typeof capacity === 'number' && Number.isFinite(capacity) && capacity > 0 ? capacity : undefined;
+}
+
 /** The options that describe the node itself. */
 function described(options: RollcallOptions): NodeDescription {
   const {
@@ -374,6 +402,8 @@ function described(options: RollcallOptions): NodeDescription {
     handleSignals: _handleSignals,
     capacity: _capacity,
     sessions: _sessions,
+    metrics: _metrics,
+    loadBy: _loadBy,
     loadHeader: _loadHeader,
     log: _log,
     ...description

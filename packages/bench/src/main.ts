@@ -1,6 +1,8 @@
 /** From words to a report: the whole life of one bench. */
 import { accessSync, constants } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { measureBalance } from './balance/balance.ts';
+import { BALANCE_HELP, type BalanceOptions, readBalanceOptions } from './balance/options.ts';
 import { BenchError, Interrupted } from './bench-error.ts';
 import { type BenchOptions, HELP, readOptions } from './options.ts';
 import { type Report, reportJson, reportMarkdown, reportText, write } from './output/report.ts';
@@ -18,9 +20,10 @@ const EXIT_CODES: Readonly<Partial<Record<NodeJS.Signals, number>>> = { SIGHUP: 
 
 /** Runs what the words ask for. Resolves with the exit code: 0 measured, 1 failed, 2 wrong words, as shells do after a signal. */
 export async function main(words: readonly string[]): Promise<number> {
-  let options: BenchOptions | undefined;
+  const [first, ...others] = words;
+  let options: BenchOptions | BalanceOptions | undefined;
   try {
-    options = readOptions(words);
+    options = first === 'balance' ? readBalanceOptions(others) : readOptions(words);
     if (options !== undefined) checkNode(options.node);
   } catch (error) {
     if (!(error instanceof BenchError)) throw error;
@@ -28,7 +31,7 @@ export async function main(words: readonly string[]): Promise<number> {
     return 2;
   }
   if (options === undefined) {
-    process.stdout.write(`${HELP}\n`);
+    process.stdout.write(`${first === 'balance' ? BALANCE_HELP : HELP}\n`);
     return 0;
   }
   // Settings of whoever runs the bench are not those of what is measured.
@@ -47,8 +50,12 @@ export async function main(words: readonly string[]): Promise<number> {
   const signals = Object.keys(EXIT_CODES) as NodeJS.Signals[];
   for (const signal of signals) process.on(signal, onSignal);
   try {
-    const bench = new Bench(options, workplace, ROOT, say);
-    publish(options, reportOf(bench, words, await measure(bench)));
+    const leftOut: string[] = [];
+    const measured =
+      options.mode === 'balance'
+        ? await measureBalance({ options, workplace, root: ROOT, say, leftOut })
+        : await measure(new Bench(options, workplace, ROOT, say, leftOut));
+    publish(options, reportOf(options, leftOut, words, measured));
     return 0;
   } catch (error) {
     if (error instanceof Interrupted) return EXIT_CODES[error.signal] ?? 1;
@@ -73,7 +80,12 @@ function measure(bench: Bench): Promise<Measured> {
   }
 }
 
-function reportOf({ options, leftOut }: Bench, words: readonly string[], { tables, versions, data }: Measured): Report {
+function reportOf(
+  options: BenchOptions | BalanceOptions,
+  leftOut: readonly string[],
+  words: readonly string[],
+  { tables, versions, data }: Measured,
+): Report {
   const revision = outputOf('git', ['rev-parse', '--short', 'HEAD'], ROOT).trim();
   const isChanged = outputOf('git', ['status', '--porcelain', '--untracked-files=no'], ROOT).trim() !== '';
   return {
@@ -89,7 +101,7 @@ function reportOf({ options, leftOut }: Bench, words: readonly string[], { table
   };
 }
 
-function publish({ jsonFile, markdownFile }: BenchOptions, report: Report): void {
+function publish({ jsonFile, markdownFile }: BenchOptions | BalanceOptions, report: Report): void {
   // Whoever pipes one of them on wants nothing else there.
   const screen = jsonFile === '-' || markdownFile === '-' ? process.stderr : process.stdout;
   screen.write(`\n${reportText(report)}`);

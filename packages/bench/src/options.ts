@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util';
 import { BenchError } from './bench-error.ts';
 import { CONTENDER_NAMES } from './contenders/all.ts';
+import { nameList, wholeNumber } from './words.ts';
 
 /** `side-by-side` beside others; `full` the same in many rows; `compare` with another revision; `scaling` by size. */
 export type Mode = 'side-by-side' | 'full' | 'compare' | 'scaling';
@@ -61,6 +62,7 @@ export const HELP: string = `What a request costs: rollcall beside other proxies
   npm run bench -- --full                more kinds of traffic, fewer proxies, about 13 minutes
   npm run bench -- --compare REV         the working tree beside a revision; A..B: two revisions
   npm run bench -- --scaling             more workers, nodes and connections, about 4 minutes
+  npm run bench -- balance               which node it is sent to and how long users wait, about 20 minutes; --help of its own
 
   --only NAME,…       of ${CONTENDER_NAMES.join(', ')}
   --rows NAME,…       with --full and --compare, of ${ROW_NAMES.join(', ')}
@@ -90,22 +92,22 @@ export function readOptions(words: readonly string[]): BenchOptions | undefined 
   );
   if (modes.length > 1) throw new BenchError(`--${modes.join(' and --')} are different measurements: name one`);
   const mode = modes[0] ?? 'side-by-side';
-  const [only, rows] = [names('--only', given.only, CONTENDER_NAMES), names('--rows', given.rows, ROW_NAMES)];
+  const [only, rows] = [nameList('--only', given.only, CONTENDER_NAMES), nameList('--rows', given.rows, ROW_NAMES)];
   if (rows.length > 0 && mode !== 'full' && mode !== 'compare')
     throw new BenchError('--rows goes with --full or --compare');
   if (only.length > 0 && (mode === 'compare' || mode === 'scaling'))
     throw new BenchError(`--only goes with other proxies; --${mode} measures rollcall alone`);
-  const [reference] = names('--reference', given.reference, CONTENDER_NAMES);
+  const [reference] = nameList('--reference', given.reference, CONTENDER_NAMES);
   if (reference !== undefined && only.length > 0 && !only.includes(reference))
     throw new BenchError(`--reference ${reference} is not in --only: add it there`);
   return {
     mode,
     only,
     rows,
-    rounds: numberOf('--rounds', given.rounds, 1, 1_000) ?? DEFAULTS[mode].rounds,
-    measureMs: (numberOf('--secs', given.secs, 1, 3_600) ?? DEFAULTS[mode].secs) * 1_000,
-    connections: numberOf('--conns', given.conns, 1, 8_000) ?? 64,
-    rate: numberOf('--rate', given.rate, 0, 200_000) ?? (mode === 'side-by-side' ? undefined : 0),
+    rounds: wholeNumber('--rounds', given.rounds, 1, 1_000) ?? DEFAULTS[mode].rounds,
+    measureMs: (wholeNumber('--secs', given.secs, 1, 3_600) ?? DEFAULTS[mode].secs) * 1_000,
+    connections: wholeNumber('--conns', given.conns, 1, 8_000) ?? 64,
+    rate: wholeNumber('--rate', given.rate, 0, 200_000) ?? (mode === 'side-by-side' ? undefined : 0),
     reference,
     node: given.node ?? process.execPath,
     revisions: given.compare === undefined ? undefined : revisionsOf(given.compare),
@@ -140,22 +142,6 @@ function parsed(words: readonly string[]) {
   } catch (error) {
     throw new BenchError(`${(error as Error).message.split('. ')[0]}; --help shows what there is`);
   }
-}
-
-function names(flag: string, text: string | undefined, known: readonly string[]): readonly string[] {
-  const all = (text ?? '').split(',').filter((name) => name !== '');
-  const unknown = all.find((name) => !known.includes(name));
-  if (unknown !== undefined) throw new BenchError(`${flag} ${unknown}: there is ${known.join(', ')}`);
-  if (text !== undefined && all.length === 0) throw new BenchError(`${flag} needs a name of ${known.join(', ')}`);
-  return all;
-}
-
-function numberOf(flag: string, text: string | undefined, lowest: number, highest: number): number | undefined {
-  if (text === undefined) return undefined;
-  const number = Number(text);
-  if (text.trim() === '' || !Number.isInteger(number) || number < lowest || number > highest)
-    throw new BenchError(`${flag} ${text}: it must be a whole number from ${lowest} to ${highest}`);
-  return number;
 }
 
 function revisionsOf(text: string): readonly [string, string | undefined] {

@@ -13,6 +13,7 @@ import { redirectCommand, weightCommand } from './commands/overrides.ts';
 import { reloadCommand } from './commands/reload.ts';
 import { runCommand } from './commands/run.ts';
 import { scaleCommand } from './commands/scale.ts';
+import { simulateCommand } from './commands/simulate.ts';
 import { statusCommand } from './commands/status.ts';
 import { drainCommand, enableCommand, stopCommand } from './commands/status-verbs.ts';
 import { upCommand } from './commands/up.ts';
@@ -22,6 +23,7 @@ import { VERSION } from './version.ts';
 /** Runs the command in `argv` and ends the process as it should end. */
 export async function main(argv: readonly string[]): Promise<void> {
   dropEmptyVariables(process.env);
+  heedBrokenPipe(argv[2]);
   const program = rollcall();
   try {
     await program.parseAsync(argv);
@@ -58,6 +60,7 @@ function rollcall(): Command {
     balancerCommand(),
     configCommand(),
     reloadCommand(),
+    simulateCommand(),
     healthCommand(),
   ];
   for (const command of commands) program.addCommand(command);
@@ -69,6 +72,17 @@ function rollcall(): Command {
     });
   }
   return program;
+}
+
+/** Commands that others rely on, whoever has stopped reading what they print. */
+const SERVING: ReadonlySet<string> = new Set(['up', 'run', 'join', 'demo']);
+
+/** `rollcall events | head` ends with `head`, without a word. */
+function heedBrokenPipe(command: string | undefined): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    if (command === undefined || !SERVING.has(command)) process.exit(EXIT.ok);
+  });
 }
 
 function oneLine(text: string): string {

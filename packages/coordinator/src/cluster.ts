@@ -3,7 +3,7 @@
  * that calls `apply`, so nobody can see a change that others do not.
  */
 import type { Command, ConnectionId, Event, Registry, Rejection } from '@rollcall/core';
-import type { BalancerName, BalancerResource, NodeId, NodeResource } from '@rollcall/protocol';
+import type { BalancerName, BalancerResource, NodeExplanation, NodeId, NodeResource } from '@rollcall/protocol';
 import type { Clocks } from './clocks.ts';
 
 /** Who asked, as far as it is not in the command. */
@@ -66,6 +66,10 @@ export class Cluster {
 
   resource(id: NodeId): NodeResource | undefined {
     return this.registry.resource(id, { nowMs: this.clocks.nowMs(), nowUnixMs: this.clocks.nowUnixMs() });
+  }
+
+  explainNode(id: NodeId): NodeExplanation | undefined {
+    return this.registry.explainNode(id, { nowMs: this.clocks.nowMs(), nowUnixMs: this.clocks.nowUnixMs() });
   }
 
   /** All nodes, gone ones last, otherwise in order of balancer and id. */

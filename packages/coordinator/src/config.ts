@@ -61,6 +61,8 @@ export interface CoordinatorOptions {
   /** How long after a start what is missing may only be late. Default 15,000. */
   readonly settleMs?: number;
   readonly balancers?: readonly BalancerSettingsOption[];
+  /** Names of algorithms that workers have besides core's. Default: none. */
+  readonly ownAlgorithms?: readonly string[];
   /** Pages by path, e.g. `/balancer-manager`. Default: none. */
   readonly assets?: ReadonlyMap<string, Asset>;
   /** Ranges that may use the admin API and the pages, besides tokens. Default: loopback. */
@@ -96,6 +98,7 @@ export function configOf(options: CoordinatorOptions): Config {
     learningMs: 10_000,
     settleMs: 15_000,
     balancers: [],
+    ownAlgorithms: [],
     assets: new Map(),
     adminAllow: LOOPBACK,
     nodeAllow: [],

@@ -102,7 +102,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
     probeRestoredMembers({ cluster, policy, prober, history });
 
     for (const { name, source, patch } of config.balancers) {
-      const mistake = settingsMistake(patch);
+      const mistake = settingsMistake(patch, config.ownAlgorithms);
       if (mistake) throw new TypeError(`settings of balancer ${name}: ${mistake.message}`);
       cluster.apply({ type: 'balancer-settings', name, source, patch, by: source });
     }

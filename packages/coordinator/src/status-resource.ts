@@ -35,6 +35,7 @@ export function statusResource(around: Surroundings): StatusResource {
       failed: totals.statusClasses[4],
       retries: totals.retries,
       failovers: totals.failovers,
+      moved: totals.moved,
       unavailable: totals.unavailable,
       bytesIn: totals.bytesIn,
       bytesOut: totals.bytesOut,

@@ -7,8 +7,11 @@ export type {
   AttemptOutcome,
   Candidate,
   LiveNumbers,
+  NodeReport,
   PickRequest,
 } from './balancing/algorithm.ts';
+export { newLiveNumbers } from './balancing/algorithm.ts';
+export { AlgorithmProblem, customAlgorithm } from './balancing/custom-algorithm.ts';
 export {
   ALGORITHMS,
   type AlgorithmName,
@@ -16,7 +19,8 @@ export {
   DEFAULT_SESSION_ALGORITHM,
   isAlgorithmName,
 } from './balancing/index.ts';
-export { type LoadField, parseLoadField } from './balancing/load-field.ts';
+export { type LoadField, readLoadField } from './balancing/load-field.ts';
+export { SoftStickiness, type SoftStickinessOptions } from './balancing/soft-stickiness.ts';
 // clock and rng: the two ports everything timed or random goes through
 export type { Clock } from './clock.ts';
 // contexts: which nodes serve a request
@@ -43,6 +47,7 @@ export {
   type EjectionPhase,
   type EjectionState,
   isAdmitted,
+  isOutlier,
   MAX_CONSECUTIVE_FAILURES,
   MAX_EJECT_MS,
   MIN_EJECT_MS,
@@ -51,6 +56,7 @@ export {
   type Observation,
   observe,
 } from './health/ejection.ts';
+export { type OutlierCause, OutlierWatch, type SeenAnswer } from './health/outliers.ts';
 export { Heap } from './heap.ts';
 // registry
 export { DEFAULT_COOKIES, DEFAULT_PARAMETERS } from './registry/balancer-settings.ts';

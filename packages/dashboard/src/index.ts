@@ -13,7 +13,7 @@ const CSS = 'text/css; charset=utf-8';
 const JAVASCRIPT = 'text/javascript; charset=utf-8';
 
 /** Scripts as built from `src/browser`. */
-const SCRIPTS = ['balancer-manager', 'server-status', 'admin-api', 'dom', 'node-table'] as const;
+const SCRIPTS = ['balancer-manager', 'server-status', 'admin-api', 'dom', 'node-table', 'explanation-dialog'] as const;
 
 /**
  * All files by the path they are served under. Scripts are what `tsc -b` has made in `dist/browser`; throws when that

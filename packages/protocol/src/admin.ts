@@ -89,6 +89,61 @@ export interface NodeResource {
   readonly warnings: readonly { readonly code: string; readonly message: string }[];
 }
 
+/** A metric of a node in an explanation. */
+export interface ExplainedMetric {
+  readonly name: string;
+  /** As measured; absent when the node does not tell values. */
+  readonly value?: number;
+  /** Absent for counts and ratios. */
+  readonly unit?: string;
+  /** The value that means full; with `isSoft` half full. Absent, as the weight is, when the node does not tell scales. */
+  readonly capacity?: number;
+  readonly weight?: number;
+  readonly isSoft?: boolean;
+  /** The load is at least its part; it takes part in the weighted mean; it is only shown; the node does not say. */
+  readonly role: 'limit' | 'mean' | 'shown' | 'unknown';
+  /** Part of the load now, 0 … 1. */
+  readonly part: number;
+  /** The same over the last ten reports, the newest counting most. */
+  readonly mean: number;
+  /** The load is what it is because of this one. */
+  readonly isDecisive: boolean;
+}
+
+/** What of its balancer's a node has, and what it would have if all were alike but for their weights. */
+export interface ExplainedShare {
+  /** Requests per second, or sessions. */
+  readonly count: number;
+  /** 0 … 1 of all nodes of the balancer; 0 when there are none. */
+  readonly share: number;
+  /** 0 … 1; 0 for a node that gets no new sessions. */
+  readonly fairShare: number;
+}
+
+/** Why the load factor of a node and its part of the traffic are what they are. */
+export interface NodeExplanation {
+  readonly id: NodeId;
+  readonly balancer: BalancerName;
+  /** Sentences for people, the most important first. */
+  readonly because: readonly string[];
+  /** 0 idle … 1 full, as last told; absent when never told. */
+  readonly load?: number;
+  /** The same over the last ten reports, the newest counting most. */
+  readonly meanLoad?: number;
+  /** 100 · (1 − mean load), 1–100; 0 for standby, 50 when no load was ever told. */
+  readonly loadFactor: number;
+  /** Age of the last report with numbers, milliseconds; -1 when there was none. */
+  readonly toldMs: number;
+  /** As the node tells; absent when it does not. */
+  readonly inFlight?: number;
+  readonly serviceMs?: number;
+  /** In the order the node tells them. */
+  readonly metrics: readonly ExplainedMetric[];
+  /** Of the last seconds. */
+  readonly requests: ExplainedShare;
+  readonly sessions: ExplainedShare;
+}
+
 export interface BalancerResource {
   readonly name: BalancerName;
   readonly algorithm: string;
@@ -146,6 +201,8 @@ export interface StatusResource {
     readonly failed: number;
     readonly retries: number;
     readonly failovers: number;
+    /** Movable sessions that have left a hot node. */
+    readonly moved: number;
     readonly unavailable: number;
     readonly bytesIn: number;
     readonly bytesOut: number;
@@ -244,9 +301,20 @@ export interface BalancerPatch {
     readonly parameters?: readonly string[] | null;
     readonly failover?: Failover | null;
     readonly remove?: boolean | null;
+    readonly movable?: boolean | null;
   };
   readonly reason?: string;
   readonly dryRun?: boolean;
+}
+
+/** Body of `POST /v1/decisions`. */
+export interface DecisionsBody {
+  /** 1–100, default 20. */
+  readonly count?: number;
+  /** 1–30,000, default 5,000. */
+  readonly forMs?: number;
+  /** Leave out requests that went where their session is. Default false. */
+  readonly onlyPicks?: boolean;
 }
 
 /** Body of `POST /v1/explain`. */

@@ -224,3 +224,44 @@ test('what a worker sees of new sessions is read within bounds', () => {
   ])
     assert.equal((sticky(bad) as { type: string }).type, 'malformed', JSON.stringify(bad));
 });
+
+test('loads and shares are read within bounds; what is missing at the end of a load is not told', () => {
+  const read = (type: 'loads' | 'shares', item: unknown): unknown =>
+    decodeFeedToWorker(JSON.stringify({ type, [type]: [item] }));
+  assert.deepEqual(read('loads', [7, 0.5, -1]), { type: 'loads', loads: [[7, 0.5, -1, -1, -1, -1]] });
+  assert.deepEqual(read('loads', [7, 1, 2, 3, 4, 5.5]), { type: 'loads', loads: [[7, 1, 2, 3, 4, 5.5]] });
+  for (const bad of [
+    [7, 0.5],
+    [7, 0.5, 1, 1, 1, 1, 1],
+    [7.5, 0, 0],
+    [7, 1.1, 0],
+    [7, 0, -2],
+    [7, 0, 0, 0, '3'],
+    [7, 0, 0, 0, 1e16],
+    [7, 0, 0, 0, 0, 86_400_001],
+    [7, 0, 0, 0, 0, null],
+  ])
+    assert.equal((read('loads', bad) as { type: string }).type, 'malformed', JSON.stringify(bad));
+  assert.deepEqual(read('shares', ['shop', 0.25]), { type: 'shares', shares: [['shop', 0.25]] });
+  for (const bad of [['shop'], ['a b', 0.5], ['shop', 0], ['shop', 1.5], ['shop', '1'], [1, 1], 'shop'])
+    assert.equal((read('shares', bad) as { type: string }).type, 'malformed', JSON.stringify(bad));
+});
+
+test('values and scales of metrics are read within bounds', () => {
+  const heartbeat = (rest: object): unknown => decodeAgentMessage(JSON.stringify({ type: 'heartbeat', ...rest }));
+  const scale = { capacity: 100, weight: 2, unit: 'ms', isLimit: true, from: 0.8, isSoft: false };
+  const good = { values: { queue: -4 }, scales: { queue: scale, other: { capacity: 1, weight: 0 } } };
+  assert.equal(JSON.stringify(heartbeat(good)), JSON.stringify({ type: 'heartbeat', ...good }));
+  for (const bad of [
+    { values: { queue: 1e16 } },
+    { values: Object.fromEntries(Array.from({ length: 33 }, (_, i) => [`m${i}`, 1])) },
+    { scales: { 'a b': scale } },
+    { scales: { queue: 5 } },
+    { scales: { queue: { weight: 1 } } },
+    { scales: { queue: { ...scale, capacity: 0 } } },
+    { scales: { queue: { ...scale, weight: -1 } } },
+    { scales: { queue: { ...scale, unit: 'x'.repeat(17) } } },
+    { scales: { queue: { ...scale, from: 1 } } },
+  ])
+    assert.equal((heartbeat(bad) as { type: string }).type, 'malformed', JSON.stringify(bad));
+});

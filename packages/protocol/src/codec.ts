@@ -22,6 +22,7 @@ import type {
   CoordinatorMessage,
   Copies,
   HeartbeatMessage,
+  MetricScale,
   NodeRegistration,
   NodeStatusMessage,
   RegisteredMessage,
@@ -30,6 +31,9 @@ import type {
 import { FAILOVERS, MAX_FRAME_BYTES } from './messages.ts';
 
 const MAX_REASON = 256;
+const MAX_METRICS = 32;
+/** Of a metric, either way from 0. */
+const MAX_VALUE = 1e15;
 const NAME_RULE = '[A-Za-z0-9_-]{1,64}';
 const STATUSES = ['enabled', 'draining', 'stopped'] as const;
 const STICKY_MODES = ['insert', 'suffix', 'rewrite', 'none'] as const;
@@ -86,8 +90,31 @@ function heartbeat(fields: Fields): HeartbeatMessage {
     ...optional('serviceMs', fields.number('serviceMs', DAY_MS)),
     ...optional(
       'metrics',
-      fields.map('metrics', 32, isName, (map, key) => map.number(key, { min: 0, max: 1e15 })),
+      fields.map('metrics', MAX_METRICS, isName, (map, key) => map.number(key, { min: 0, max: MAX_VALUE })),
     ),
+    ...optional(
+      'values',
+      fields.map('values', MAX_METRICS, isName, (map, key) => map.number(key, { min: -MAX_VALUE, max: MAX_VALUE })),
+    ),
+    ...optional(
+      'scales',
+      fields.map('scales', MAX_METRICS, isName, (map, key) => readScale(map.object(key))),
+    ),
+  };
+}
+
+function readScale(fields: Fields | undefined): MetricScale | undefined {
+  if (!fields) return undefined;
+  const capacity = fields.number('capacity', { min: Number.MIN_VALUE, max: MAX_VALUE }) ?? fields.missing('capacity');
+  const weight = fields.number('weight', { min: 0, max: MAX_VALUE }) ?? fields.missing('weight');
+  if (capacity === undefined || weight === undefined) return undefined;
+  return {
+    capacity,
+    weight,
+    ...optional('unit', fields.text('unit', 16)),
+    ...optional('isLimit', fields.boolean('isLimit')),
+    ...optional('from', fields.number('from', { min: 0, max: 0.99 })),
+    ...optional('isSoft', fields.boolean('isSoft')),
   };
 }
 
@@ -181,6 +208,7 @@ function readStickyHint(fields: Fields | undefined): StickyHint | undefined {
     ...optional('parameters', fields.texts('parameters', 16, parseParameterName, 'a parameter name')),
     ...optional('failover', fields.oneOf('failover', FAILOVERS)),
     ...optional('remove', fields.boolean('remove')),
+    ...optional('movable', fields.boolean('movable')),
   };
 }
 

@@ -5,6 +5,7 @@
 
 import { optional, parseCookieName, parseParameterName } from './codec.ts';
 import type {
+  Decision,
   ExplainedCandidate,
   FeedBalancer,
   FeedChange,
@@ -12,6 +13,7 @@ import type {
   FeedNode,
   FeedQuestion,
   FeedRememberedRoute,
+  FeedShare,
   FeedToCoordinator,
   FeedToWorker,
   NodeCounters,
@@ -22,7 +24,16 @@ import type {
   WorkerAnswer,
   WorkerCounters,
 } from './feed.ts';
-import { LATENCY_BUCKETS_MS, REFUSALS, SESSIONS_PER_SECOND, SNAPSHOT_PART_NODES } from './feed.ts';
+import {
+  LATENCY_BUCKETS_MS,
+  MAX_DECISIONS,
+  MAX_DECISIONS_MS,
+  MIN_SHARE,
+  REFUSALS,
+  SESSION_HASH_LENGTH,
+  SESSIONS_PER_SECOND,
+  SNAPSHOT_PART_NODES,
+} from './feed.ts';
 import type { Fields, Malformed, Range } from './fields.ts';
 import { COUNT, DAY_MS, malformed, readFields } from './fields.ts';
 import type { NodeId } from './ids.ts';
@@ -85,6 +96,8 @@ function toWorker(type: unknown, fields: Fields): FeedToWorker | undefined {
       };
     case 'loads':
       return { type: 'loads', loads: fields.list('loads', MAX_ITEMS, readLoad) ?? [] };
+    case 'shares':
+      return { type: 'shares', shares: fields.list('shares', MAX_ITEMS, readShare) ?? [] };
     case 'ask': {
       const question = fields.object('question');
       const read = question && readQuestion(question);
@@ -96,12 +109,24 @@ function toWorker(type: unknown, fields: Fields): FeedToWorker | undefined {
 }
 
 function readLoad(value: unknown): FeedLoad | undefined {
-  if (!Array.isArray(value) || value.length < 3 || value.length > 4) return undefined;
-  const [index, load, sessions, counted = -1] = value as unknown[];
-  if (!Number.isSafeInteger(index) || !isWithin(load, -1, 1) || !isWithin(sessions, -1, Number.MAX_SAFE_INTEGER))
+  if (!Array.isArray(value) || value.length < 3 || value.length > 6) return undefined;
+  const [index, load, sessions, counted = -1, inFlight = -1, serviceMs = -1] = value as unknown[];
+  if (!Number.isSafeInteger(index) || !isWithin(load, -1, 1)) return undefined;
+  if (!isTold(sessions) || !isTold(counted) || !isTold(inFlight) || !isWithin(serviceMs, -1, DAY_MS.max))
     return undefined;
-  if (!isWithin(counted, -1, Number.MAX_SAFE_INTEGER)) return undefined;
-  return [index as number, load, sessions, counted];
+  return [index as number, load, sessions, counted, inFlight, serviceMs];
+}
+
+/** A count, or -1 for none. */
+function isTold(value: unknown): value is number {
+  return isWithin(value, -1, Number.MAX_SAFE_INTEGER);
+}
+
+function readShare(value: unknown): FeedShare | undefined {
+  if (!Array.isArray(value) || value.length !== 2) return undefined;
+  const [name, share] = value as unknown[];
+  const balancer = typeof name === 'string' ? parseBalancerName(name) : undefined;
+  return balancer !== undefined && isWithin(share, MIN_SHARE, 1) ? [balancer, share] : undefined;
 }
 
 function isWithin(value: unknown, min: number, max: number): value is number {
@@ -172,6 +197,7 @@ function readStickySettings(fields: Fields): StickySettings | undefined {
     parameters: fields.texts('parameters', 16, parseParameterName, 'a parameter name') ?? [],
     failover,
     remove: fields.boolean('remove') ?? false,
+    movable: fields.boolean('movable') ?? false,
   };
 }
 
@@ -217,8 +243,15 @@ function readChange(fields: Fields): FeedChange | undefined {
 }
 
 function readQuestion(fields: Fields): FeedQuestion | undefined {
-  const type = fields.oneOf('type', ['explain', 'scoreboard']);
-  if (type !== 'explain') return type && { type };
+  const type = fields.oneOf('type', ['explain', 'scoreboard', 'decisions']);
+  if (type === undefined || type === 'scoreboard') return type && { type };
+  if (type === 'decisions')
+    return {
+      type,
+      count: fields.integer('count', { min: 1, max: MAX_DECISIONS }) ?? 1,
+      forMs: fields.number('forMs', { min: 1, max: MAX_DECISIONS_MS }) ?? 1,
+      onlyPicks: fields.boolean('onlyPicks') ?? false,
+    };
   return {
     type,
     host: fields.text('host', 300) ?? '',
@@ -315,7 +348,7 @@ function readSeen(value: unknown): readonly [number, string] | undefined {
   if (!Array.isArray(value) || value.length !== 2) return undefined;
   const [age, hashes] = value as unknown[];
   if (!Number.isSafeInteger(age) || !isWithin(age, 0, MAX_AGES) || typeof hashes !== 'string') return undefined;
-  return hashes.length <= 8 * SESSIONS_PER_SECOND && HASHES.test(hashes) ? [age, hashes] : undefined;
+  return hashes.length <= SESSION_HASH_LENGTH * SESSIONS_PER_SECOND && HASHES.test(hashes) ? [age, hashes] : undefined;
 }
 
 function readStickySample(fields: Fields): StickySample | undefined {
@@ -359,6 +392,7 @@ function readWorkerCounters(fields: Fields): WorkerCounters {
     clientAborts: count(fields, 'clientAborts'),
     unavailable: count(fields, 'unavailable'),
     unknownRoutes: count(fields, 'unknownRoutes'),
+    moved: count(fields, 'moved'),
     loopDelayMs: fields.number('loopDelayMs', COUNT) ?? 0,
     latencyBuckets: fields.list('latencyBuckets', LATENCY_BUCKETS_MS.length + 1, readCount) ?? [],
     latencySumMs: count(fields, 'latencySumMs'),
@@ -379,7 +413,8 @@ function readCount(value: unknown): number | undefined {
 }
 
 function readAnswer(fields: Fields): WorkerAnswer['answer'] | undefined {
-  const type = fields.oneOf('type', ['explain', 'scoreboard']);
+  const type = fields.oneOf('type', ['explain', 'scoreboard', 'decisions']);
+  if (type === 'decisions') return { type, decisions: fields.objects('decisions', MAX_DECISIONS, readDecision) ?? [] };
   if (type === 'scoreboard') return { type, connections: fields.objects('connections', 10_000, readScore) ?? [] };
   const outcome = fields.oneOf('outcome', ['forward', 'not-found', 'unavailable', 'bad-request']);
   if (type === undefined || outcome === undefined) return undefined;
@@ -393,6 +428,22 @@ function readAnswer(fields: Fields): WorkerAnswer['answer'] | undefined {
     ...optional('chosen', fields.parsed('chosen', parseNodeId, 'a name')),
     because: fields.text('because', 1_024) ?? '',
     candidates: fields.objects('candidates', 10_000, readCandidate) ?? [],
+  };
+}
+
+function readDecision(fields: Fields): Decision | undefined {
+  return {
+    atUnixMs: fields.number('atUnixMs', COUNT) ?? 0,
+    method: fields.text('method', 32) ?? '',
+    host: fields.text('host', 300) ?? '',
+    path: fields.text('path', 256) ?? '',
+    ...optional('balancer', fields.parsed('balancer', parseBalancerName, 'a name')),
+    ...optional('context', fields.parsed('context', parseContextPath, 'a path')),
+    result: fields.text('result', 16) ?? '',
+    ...optional('chosen', fields.parsed('chosen', parseNodeId, 'a name')),
+    because: fields.text('because', 1_024) ?? '',
+    candidates: fields.objects('candidates', 10, readCandidate) ?? [],
+    candidateCount: fields.integer('candidateCount', COUNT) ?? 0,
   };
 }
 

@@ -2,7 +2,8 @@
  * Messages between coordinator and proxy workers, one JSON object per text frame. Unlike the agent protocol this
  * is private to one release: both ends are ours and travel together.
  *
- * Order from the coordinator: `hello`, `snapshot` parts, `commit`, then `changes`, `loads` and `ask` as they come.
+ * Order from the coordinator: `hello`, `snapshot` parts, `commit`, then `changes`, `loads`, `shares` and `ask` as they
+ * come.
  * A worker applies nothing of a snapshot before its `commit`, and confirms each revision it acts upon with `applied`.
  */
 import type { BalancerName, ContextPath, GroupName, HostPattern, NodeId, NodeUrl, Route } from './ids.ts';
@@ -55,6 +56,7 @@ export interface StickySettings {
   readonly parameters: readonly string[];
   readonly failover: Failover;
   readonly remove: boolean;
+  readonly movable: boolean;
 }
 
 /** Settings of one balancer that workers act upon. */
@@ -130,15 +132,36 @@ export interface FeedChanges {
 }
 
 /**
- * `[index, load, sessions, counted]` per node whose numbers changed; -1 stands for unknown. `counted` is what all
- * workers have counted together, told only where it is more than one of them sees. At most 4 messages a second.
+ * What nodes have told of themselves since the last message; -1 stands for what is not told, and what is missing at the
+ * end is not told either. `counted` is what all workers have counted together, told only where it is more than one of
+ * them sees. At most 4 messages a second.
  */
 export interface FeedLoads {
   readonly type: 'loads';
   readonly loads: readonly FeedLoad[];
 }
 
-export type FeedLoad = readonly [index: number, load: number, sessions: number, counted?: number];
+export type FeedLoad = readonly [
+  index: number,
+  load: number,
+  sessions: number,
+  counted?: number,
+  /** Requests the node is serving, whoever sent them. */
+  inFlight?: number,
+  /** Busy milliseconds per request. */
+  serviceMs?: number,
+];
+
+/**
+ * Which part of a balancer's requests comes through the worker that is told, 1/64 … 1; those not named are as before.
+ * At most one message a second, of those that have changed by a tenth or more.
+ */
+export interface FeedShares {
+  readonly type: 'shares';
+  readonly shares: readonly FeedShare[];
+}
+
+export type FeedShare = readonly [balancer: BalancerName, share: number];
 
 /** Asks one worker what it would do, or for its scoreboard. */
 export interface FeedAsk {
@@ -154,9 +177,14 @@ export type FeedQuestion =
       readonly target: string;
       readonly cookie: string;
     }
-  | { readonly type: 'scoreboard' };
+  | { readonly type: 'scoreboard' }
+  /**
+   * The worker's next choices as it makes them, or only those that an algorithm makes: until there are `count`, 1–100, or
+   * `forMs` has passed, 1–30,000.
+   */
+  | { readonly type: 'decisions'; readonly count: number; readonly forMs: number; readonly onlyPicks: boolean };
 
-export type FeedToWorker = FeedHello | FeedSnapshot | FeedCommit | FeedChanges | FeedLoads | FeedAsk;
+export type FeedToWorker = FeedHello | FeedSnapshot | FeedCommit | FeedChanges | FeedLoads | FeedShares | FeedAsk;
 
 /** First message of a worker. */
 export interface WorkerHello {
@@ -239,6 +267,8 @@ export interface WorkerCounters {
   readonly unavailable: number;
   /** Requests whose session id named no known route. */
   readonly unknownRoutes: number;
+  /** Sessions that have left a hot node. */
+  readonly moved: number;
   readonly loopDelayMs: number;
   /** Upper bounds are `LATENCY_BUCKETS_MS`; the last count is for everything above. */
   readonly latencyBuckets: readonly number[];
@@ -268,7 +298,7 @@ export interface SessionSample {
   readonly seen: readonly (readonly [age: number, hashes: string])[];
 }
 
-/** Sessions not told yet, or seen in a newer part of the idle time since. At most one a second. */
+/** Sessions not told yet, or seen in a newer part of the idle time since. At most 128 KiB a second, in many small messages. */
 export interface WorkerSessions {
   readonly type: 'sessions';
   readonly nodes: readonly (SessionSample & { readonly id: NodeId })[];
@@ -321,7 +351,7 @@ export interface WorkerObserved {
 export interface WorkerAnswer {
   readonly type: 'answer';
   readonly id: number;
-  readonly answer: ExplainAnswer | ScoreboardAnswer;
+  readonly answer: ExplainAnswer | ScoreboardAnswer | DecisionsAnswer;
 }
 
 /** One node as the worker weighs it for a request. */
@@ -346,6 +376,30 @@ export interface ExplainAnswer {
   /** One sentence for people. */
   readonly because: string;
   readonly candidates: readonly ExplainedCandidate[];
+}
+
+/** One choice of a worker, and what it knew when it made it. */
+export interface Decision {
+  readonly atUnixMs: number;
+  readonly method: string;
+  readonly host: string;
+  /** Without query and parameters. */
+  readonly path: string;
+  readonly balancer?: BalancerName;
+  readonly context?: ContextPath;
+  /** As in the access log: `new`, `none`, `sticky`, `moved`, `away`; empty when nobody was chosen. */
+  readonly result: string;
+  readonly chosen?: NodeId;
+  readonly because: string;
+  /** Where a node was picked: the best of those it was picked from, best first, at most 10. */
+  readonly candidates: readonly ExplainedCandidate[];
+  /** Of so many. */
+  readonly candidateCount: number;
+}
+
+export interface DecisionsAnswer {
+  readonly type: 'decisions';
+  readonly decisions: readonly Decision[];
 }
 
 export interface ScoreboardAnswer {
@@ -373,7 +427,15 @@ export type FeedToCoordinator =
 export const LATENCY_BUCKETS_MS: readonly number[] = [
   0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000,
 ];
+/** Choices that one answer tells. */
+export const MAX_DECISIONS = 100;
+/** Longest time that a worker tells its choices, milliseconds. */
+export const MAX_DECISIONS_MS = 30_000;
 /** Hashes of sessions that a worker tells in one second: 128 KiB and a few bytes per node. */
 export const SESSIONS_PER_SECOND = 16_384;
+/** Characters of one of them. */
+export const SESSION_HASH_LENGTH = 8;
+/** Least part of a balancer's requests that a worker is told to have. */
+export const MIN_SHARE: number = 1 / 64;
 /** Nodes in one part of a snapshot. */
 export const SNAPSHOT_PART_NODES = 100;

@@ -30,6 +30,8 @@ export interface StickyHint {
   readonly failover?: Failover;
   /** Strip a session id whose node is gone before forwarding elsewhere. Default false. */
   readonly remove?: boolean;
+  /** Any node can serve any session: a few may leave a node that stays hot. Default false. */
+  readonly movable?: boolean;
 }
 
 /** One path prefix a node serves. */
@@ -102,6 +104,26 @@ export interface HeartbeatMessage {
   readonly serviceMs?: number;
   /** Named parts of the load, 0 … 1 each; for people. At most 32. */
   readonly metrics?: Readonly<Record<string, number>>;
+  /** What was measured for them, each in the unit of its scale. At most 32. */
+  readonly values?: Readonly<Record<string, number>>;
+  /** How values become parts of the load; kept until the next. At most 32. */
+  readonly scales?: Readonly<Record<string, MetricScale>>;
+}
+
+/** How the value of a metric becomes a part of the load, and that part counts; for people. */
+export interface MetricScale {
+  /** The value that means full, above 0; with `isSoft` half full. */
+  readonly capacity: number;
+  /** Its say in the weighted mean; 0 means that it is only shown. */
+  readonly weight: number;
+  /** At most 16 characters; absent for counts and ratios. */
+  readonly unit?: string;
+  /** The load is at least this part, whatever the weighted mean of the others. Default false. */
+  readonly isLimit?: boolean;
+  /** Below this share of the capacity the part is 0, from there it rises evenly; 0 … 0.99, default 0. */
+  readonly from?: number;
+  /** The part is value / (value + capacity), which never gets to 1. Default false. */
+  readonly isSoft?: boolean;
 }
 
 /** The node's own wish. */

@@ -1,16 +1,17 @@
 import {
-  ALGORITHMS,
   type Algorithm,
+  type AlgorithmFactory,
   type CookieSeal,
   DEFAULT_ALGORITHM,
   DEFAULT_COOKIES,
   DEFAULT_PARAMETERS,
   DEFAULT_SESSION_ALGORITHM,
-  isAlgorithmName,
+  OutlierWatch,
   type Rng,
   routeCookieAttributes,
   routeCookieMark,
   SessionSearch,
+  SoftStickiness,
   StickyWatch,
 } from '@rollcall/core';
 import type { BalancerName, ContextPath, FeedBalancer, GroupName, Route } from '@rollcall/protocol';
@@ -36,22 +37,33 @@ export interface Placement {
   readonly path: ContextPath;
   /** For the access log. */
   readonly label: string;
-  /** For requests without a session. */
+  /** Places new sessions, or requests where there are none. Only the one that is asked hears what happens. */
   algorithm: Algorithm;
-  /** For new sessions. */
-  sessionAlgorithm: Algorithm;
+  /** Whether sessions may leave a hot node; `undefined` where they never do. */
+  soft: SoftStickiness<ClusterNode> | undefined;
   readonly cookieAttributes: string;
   readonly secureCookieAttributes: string;
+}
+
+export interface BalancerViewOptions {
+  readonly rng: Rng;
+  /** By name; those that are our defaults are among them. */
+  readonly algorithms: ReadonlyMap<string, AlgorithmFactory>;
+  /** Without it our cookies are plain. */
+  readonly seal?: CookieSeal | undefined;
 }
 
 /** One balancer as this worker knows it. */
 export class BalancerView {
   readonly name: BalancerName;
   readonly routes: Map<string, KnownRoute> = new Map();
+  /** Nodes that answer, but stand out against the others. */
+  readonly outliers: OutlierWatch<ClusterNode> = new OutlierWatch();
   /** What this worker sees of new session ids and visitors. */
   readonly watch: StickyWatch;
   readonly #placements = new Map<ContextPath, Placement>();
   readonly #rng: Rng;
+  readonly #algorithms: ReadonlyMap<string, AlgorithmFactory>;
   #settings: FeedBalancer;
   #search: SessionSearch<KnownRoute>;
   /** Begins the ids of its cookies. */
@@ -59,8 +71,9 @@ export class BalancerView {
   /** Seals and checks our own cookie; `undefined` without a secret. */
   readonly seal: CookieSeal | undefined;
 
-  constructor(settings: FeedBalancer, rng: Rng, seal?: CookieSeal) {
+  constructor(settings: FeedBalancer, { rng, algorithms, seal }: BalancerViewOptions) {
     this.seal = seal;
+    this.#algorithms = algorithms;
     this.cookieMark = routeCookieMark(settings.name);
     this.name = settings.name;
     this.#settings = settings;
@@ -83,13 +96,31 @@ export class BalancerView {
     this.#settings = settings;
     this.#search = new SessionSearch(settings.sticky, this.cookieMark, this.seal);
     this.watch.configure(settings.sticky);
-    for (const placement of this.#placements.values()) {
-      const name = algorithmName(settings.algorithm, DEFAULT_ALGORITHM);
-      const sessionName = algorithmName(settings.sessionAlgorithm, DEFAULT_SESSION_ALGORITHM);
-      if (placement.algorithm.name !== name) placement.algorithm = ALGORITHMS[name]({ rng: this.#rng });
-      if (placement.sessionAlgorithm.name !== sessionName)
-        placement.sessionAlgorithm = ALGORITHMS[sessionName]({ rng: this.#rng });
-    }
+    const name = this.#algorithmName();
+    for (const placement of this.#placements.values()) this.#equip(placement, name);
+  }
+
+  #equip(placement: Placement, name: string): void {
+    const isSame = placement.algorithm.name === name;
+    if (!isSame) placement.algorithm = this.#algorithm(name);
+    const { algorithm } = placement;
+    const { mode, movable } = this.#settings.sticky;
+    if (!movable || mode === 'none' || algorithm.heat === undefined) placement.soft = undefined;
+    else if (placement.soft === undefined || !isSame)
+      placement.soft = new SoftStickiness({ heat: (node, nowMs) => algorithm.heat?.(node, nowMs) ?? 1 });
+  }
+
+  /** Of the one that is in use; the default in place of one that this worker does not know. */
+  #algorithmName(): string {
+    const { sticky, algorithm, sessionAlgorithm } = this.#settings;
+    const isPlacingSessions = sticky.mode !== 'none';
+    const name = isPlacingSessions ? sessionAlgorithm : algorithm;
+    if (this.#algorithms.has(name)) return name;
+    return isPlacingSessions ? DEFAULT_SESSION_ALGORITHM : DEFAULT_ALGORITHM;
+  }
+
+  #algorithm(name: string): Algorithm {
+    return this.#algorithms.get(name)!({ rng: this.#rng });
   }
 
   /** The placement of a context; always the same one for the same path. */
@@ -100,13 +131,12 @@ export class BalancerView {
       balancer: this,
       path,
       label: `${this.name}:${path}`,
-      algorithm: ALGORITHMS[algorithmName(this.#settings.algorithm, DEFAULT_ALGORITHM)]({ rng: this.#rng }),
-      sessionAlgorithm: ALGORITHMS[algorithmName(this.#settings.sessionAlgorithm, DEFAULT_SESSION_ALGORITHM)]({
-        rng: this.#rng,
-      }),
+      algorithm: this.#algorithm(this.#algorithmName()),
+      soft: undefined,
       cookieAttributes: routeCookieAttributes(path, false),
       secureCookieAttributes: routeCookieAttributes(path, true),
     };
+    this.#equip(placement, placement.algorithm.name);
     this.#placements.set(path, placement);
     return placement;
   }
@@ -173,13 +203,10 @@ export function defaultBalancer(name: BalancerName): FeedBalancer {
       parameters: DEFAULT_PARAMETERS,
       failover: 'any',
       remove: false,
+      movable: false,
     },
     retries: 2,
     sessionIdleMs: 1_800_000,
     assign: false,
   };
-}
-
-function algorithmName(text: string, fallback: keyof typeof ALGORITHMS): keyof typeof ALGORITHMS {
-  return isAlgorithmName(text) ? text : fallback;
 }

@@ -2,9 +2,11 @@ import {
   ActiveSessions,
   type EjectionState,
   isAdmitted,
+  isOutlier,
   type LiveNumbers,
   type MemberNode,
   NOT_EJECTED,
+  newLiveNumbers,
 } from '@rollcall/core';
 import {
   type BalancerName,
@@ -78,14 +80,7 @@ export class ClusterNode implements UpstreamNode, MemberNode {
     this.authority = node.url.slice(node.url.indexOf('//') + 2);
     this.tally = counts.tally;
     this.sessions = counts.sessions;
-    this.live = {
-      inFlight: 0,
-      load: Number.NaN,
-      loadAtMs: Number.NEGATIVE_INFINITY,
-      sessions: Number.NaN,
-      placed: 0,
-      latencyMs: Number.NaN,
-    };
+    this.live = newLiveNumbers();
     this.upAtMs = upAtMs;
     this.index = node.index;
     this.route = node.route;
@@ -104,7 +99,11 @@ export class ClusterNode implements UpstreamNode, MemberNode {
   }
 
   get isEjected(): boolean {
-    return this.isGone || !isAdmitted(this.ejection);
+    return this.isGone || (!isAdmitted(this.ejection) && !isOutlier(this.ejection));
+  }
+
+  get isOutlier(): boolean {
+    return isOutlier(this.ejection);
   }
 
   /** True when every context of the node takes no new sessions: it drains, or it is stopped. */
@@ -139,13 +138,13 @@ export class ClusterNode implements UpstreamNode, MemberNode {
     this.publicUrl = node.publicUrl;
   }
 
-  /** A report of load and sessions; `undefined` for what is not told. Placements before it are counted in it. */
+  /** A report of load and sessions; what is not told is `undefined`, NaN or below 0. Placements before it are counted in it. */
   report(load: number | undefined, sessions: number | undefined, nowMs: number): void {
-    if (load !== undefined) {
+    if (load !== undefined && load >= 0) {
       this.live.load = load;
       this.live.loadAtMs = nowMs;
     }
-    if (sessions !== undefined) {
+    if (sessions !== undefined && sessions >= 0) {
       this.hasToldSessions = true;
       this.live.sessions = sessions;
       this.live.placed = 0;

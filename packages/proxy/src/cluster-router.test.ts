@@ -495,3 +495,94 @@ void test('with retries 0 the engine is told to make no further attempt', () => 
   cluster.fill([feedNode('a')], { balancers: [feedBalancer({}, { retries: 0 })] });
   assert.equal(cluster.ask().slip.retriesLeft, 0);
 });
+
+void test('what a node says beside an answer reaches the algorithms before the answer does', () => {
+  const cluster = new TestCluster();
+  cluster.fill([feedNode('a', { loadHeader: true }), feedNode('b')]);
+  const heard: string[] = [];
+  for (const { attached } of cluster.view.table.contexts) {
+    attached.algorithm.onReport = ({ id, live }, report) =>
+      heard.push(`${id} ${JSON.stringify(report)}, ${live.inFlight} of ours`);
+    attached.algorithm.onResponse = ({ id }, outcome) => heard.push(`${id} ${outcome}`);
+  }
+  cluster.request('rc_route=a', '/', { loadField: '3;12.5;0.40;14' });
+  cluster.request('rc_route=a', '/', { loadField: 'nonsense' });
+  cluster.request('rc_route=b', '/', { loadField: '9;9;0.9;9' });
+  assert.deepEqual(heard, [
+    'a {"inFlight":3,"serviceMs":12.5,"load":0.4,"sessions":14,"isBesideAnswer":true}, 1 of ours',
+    'a ok',
+    'a ok',
+    'b ok',
+  ]);
+});
+
+void test('a node that answers with errors alone gets no new sessions, and keeps its own', () => {
+  const cluster = shop('a', 'b', 'c');
+  const sick = new Set(['a']);
+  const visit = (cookie = ''): void => {
+    const asked = cluster.ask(cookie);
+    cluster.answer(asked, { status: sick.has(asked.node) ? 500 : 200 });
+  };
+  for (let i = 0; i < 60; i++) visit();
+  assert.equal(cluster.node('a').isOutlier, true);
+  assert.equal(cluster.node('a').isEjected, false);
+  for (let i = 0; i < 30; i++) assert.notEqual(cluster.ask().node, 'a');
+  assert.equal(cluster.ask('rc_route=a').node, 'a', 'its sessions stay');
+  assert.equal(cluster.ask('rc_route=a').slip.stickyResult, 'sticky');
+
+  cluster.clock.advance(1_000);
+  cluster.ejections.observe(cluster.node('a'), 'probe-good', cluster.clock.nowMs());
+  sick.clear();
+  visit('rc_route=a');
+  assert.equal(cluster.node('a').isOutlier, false, 'one good answer, of a session or not');
+});
+
+void test('errors that all nodes have, or that one session meets, eject nobody', () => {
+  const cluster = shop('a', 'b');
+  for (let i = 0; i < 60; i++) cluster.request('', '/', { status: 500 });
+  assert.deepEqual(
+    ['a', 'b'].map((id) => cluster.node(id).isOutlier),
+    [false, false],
+  );
+  const other = shop('a', 'b');
+  for (let i = 0; i < 15; i++) other.request('rc_route=a', '/', { status: 500 });
+  for (let i = 0; i < 40; i++) other.request();
+  assert.equal(other.node('a').isOutlier, false);
+});
+
+void test('a node that is out for its answers and then refuses connections lets its sessions go', () => {
+  const cluster = shop('a', 'b', 'c');
+  for (let i = 0; i < 60; i++) {
+    const asked = cluster.ask();
+    cluster.answer(asked, { status: asked.node === 'a' ? 500 : 200 });
+  }
+  assert.equal(cluster.ask('rc_route=a').node, 'a');
+  cluster.router.onConnectFailure(cluster.node('a'), 'refused', cluster.clock.nowMs());
+  assert.equal(cluster.node('a').isEjected, true);
+  assert.notEqual(cluster.ask('rc_route=a').node, 'a');
+  for (const id of ['b', 'c']) cluster.router.onConnectFailure(cluster.node(id), 'refused', cluster.clock.nowMs());
+  assert.equal(cluster.ask().choice, 'wait', 'nor is it the last resort of new ones');
+});
+
+void test('movable sessions leave a node that stays hot, some of them, for good and counted', () => {
+  const cluster = new TestCluster();
+  const nodes = ['hot', 'b', 'c', 'd'].map((id) => feedNode(id, { sessions: 200 }));
+  cluster.fill(nodes, { balancers: [feedBalancer({ movable: true })] });
+  cluster.node('hot').live.inFlight = 200;
+  const results: Record<string, number> = {};
+  for (let i = 0; i < 1_000; i++) {
+    cluster.clock.advance(10);
+    const { node, slip, setCookie } = cluster.ask(`rc_route=session${i}.hot`);
+    results[slip.stickyResult] = (results[slip.stickyResult] ?? 0) + 1;
+    if (slip.stickyResult !== 'moved') continue;
+    assert.notEqual(node, 'hot');
+    assert.ok(cookieOf(setCookie).endsWith(`.${node}`), 'it lives there from now on');
+  }
+  assert.ok(results['moved']! >= 20 && results['moved']! <= 45, JSON.stringify(results));
+  assert.equal(cluster.told.filter((told) => told === 'moved').length, results['moved']);
+  cluster.change({ type: 'balancer', balancer: feedBalancer() });
+  for (let i = 0; i < 200; i++) {
+    cluster.clock.advance(10);
+    assert.equal(cluster.ask(`rc_route=session${i}.hot`).node, 'hot');
+  }
+});

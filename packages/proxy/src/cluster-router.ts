@@ -12,10 +12,13 @@ import {
   editParameters,
   failoverNode,
   hashText,
+  type NodeReport,
   type PickRequest,
-  parseLoadField,
+  readLoadField,
   routeCookieId,
+  type SeenAnswer,
   type ServedContext,
+  type SoftStickiness,
   withoutRoute,
 } from '@rollcall/core';
 import type { NodeId } from '@rollcall/protocol';
@@ -48,21 +51,51 @@ export interface ClusterRouterOptions {
   readonly newSessionId: () => string;
   /** A request's session named a route that nobody knows. */
   readonly onUnknownRoute: () => void;
+  /** A session leaves a hot node. */
+  readonly onMoved: () => void;
   /** A node that takes no new sessions has come to 0 in flight. */
   readonly onIdle: (node: ClusterNode) => void;
 }
 
+export type DecisionListener = (
+  head: RoutableHead,
+  state: RequestState,
+  choice: ClusterNode | Exclude<Choice, 'forward'>,
+  nowMs: number,
+) => void;
+
 export class ClusterRouter implements Router {
   onChange: () => void = () => {};
   onNodeGone: (node: UpstreamNode) => void = () => {};
+  /** Hears every choice before it is counted, while somebody watches. It may look, and must not change anything. */
+  onDecision: DecisionListener | undefined;
   readonly #view: ClusterView;
   readonly #ejections: Ejections;
   readonly #excluded: ExcludedPaths;
   readonly #newSessionId: () => string;
   readonly #onUnknownRoute: () => void;
+  readonly #onMoved: () => void;
   readonly #onIdle: (node: ClusterNode) => void;
   /** Handed to algorithms; one object, because they never keep it. */
   readonly #request: { -readonly [K in keyof PickRequest]: PickRequest[K] } = { nowMs: 0, isNewSession: false };
+
+  /** The node that a session leaves, as a set that is used again. */
+  readonly #leaving = new Set<NodeId>();
+  /** Like `#request`, for reports. */
+  readonly #report: { -readonly [K in keyof NodeReport]: NodeReport[K] } = {
+    inFlight: 0,
+    serviceMs: 0,
+    load: 0,
+    sessions: 0,
+    isBesideAnswer: true,
+  };
+
+  /** And for answers. */
+  readonly #answer: { -readonly [K in keyof SeenAnswer]: SeenAnswer[K] } = {
+    isError: false,
+    isBound: false,
+    latencyMs: 0,
+  };
 
   constructor(options: ClusterRouterOptions) {
     this.#view = options.view;
@@ -70,6 +103,7 @@ export class ClusterRouter implements Router {
     this.#excluded = options.excluded ?? new ExcludedPaths([]);
     this.#newSessionId = options.newSessionId;
     this.#onUnknownRoute = options.onUnknownRoute;
+    this.#onMoved = options.onMoved;
     this.#onIdle = options.onIdle;
   }
 
@@ -85,10 +119,12 @@ export class ClusterRouter implements Router {
     clearSlip(slip);
     const choice = this.decide(head, state, nowMs);
     const { context } = state;
+    this.onDecision?.(head, state, choice, nowMs);
     if (context !== undefined) slip.balancer = context.attached.label;
     if (typeof choice === 'string') return choice;
     slip.retriesLeft = context?.attached.balancer.settings.retries ?? 0;
     if (state.namesUnknown) this.#onUnknownRoute();
+    if (state.hasCooledOff) this.#onMoved();
     if (context !== undefined) watchUrl(context.attached.balancer);
     this.#accept(head, slip, state, choice, nowMs);
     return 'forward';
@@ -108,6 +144,7 @@ export class ClusterRouter implements Router {
       state.known === undefined
         ? this.#place(state, context, nowMs)
         : this.#failOver(state, context, state.known, nowMs);
+    this.onDecision?.(head, state, choice, nowMs);
     if (typeof choice === 'string') return choice;
     this.#accept(head, slip, state, choice, nowMs);
     return 'forward';
@@ -123,7 +160,8 @@ export class ClusterRouter implements Router {
 
   /**
    * The node for a request, or why there is none. Fills `state`, which has been cleared, and changes nothing else, so
-   * that `explain` may ask as well; only an algorithm that goes by turns counts the question as a turn.
+   * that `explain` may ask as well; only an algorithm that goes by turns counts the question as a turn, and a session that
+   * may leave a hot node has left it.
    */
   decide(head: RoutableHead, state: RequestState, nowMs: number): ClusterNode | Exclude<Choice, 'forward'> {
     const { table, learningUntilMs } = this.#view;
@@ -172,9 +210,7 @@ export class ClusterRouter implements Router {
     node.live.inFlight++;
     node.tally.requests++;
     if (node.ejection.phase === 'trial') this.#ejections.observe(node, 'sent', nowMs);
-    const placement = state.context?.attached;
-    placement?.algorithm.onSend?.(node, nowMs);
-    placement?.sessionAlgorithm.onSend?.(node, nowMs);
+    state.context?.attached.algorithm.onSend?.(node, nowMs);
   }
 
   onSetCookie(slip: RoutingSlip, value: string): void {
@@ -194,12 +230,9 @@ export class ClusterRouter implements Router {
     const { live, tally } = node;
     live.latencyMs = live.latencyMs >= 0 ? live.latencyMs + LATENCY_ALPHA * (latencyMs - live.latencyMs) : latencyMs;
     if (status >= 500) tally.serverErrors++;
+    if (loadField !== '' && node.readsLoadField) this.#hear(state, node, loadField, nowMs);
     this.#learn(state, node, status >= 500 ? 'server-error' : 'ok', latencyMs, nowMs);
-    this.#ejections.observe(node, 'answered', nowMs);
-    if (loadField !== '' && node.readsLoadField) {
-      const told = parseLoadField(loadField);
-      if (told) node.report(told.load, told.sessions, nowMs);
-    }
+    this.#judge(state, node, status >= 500, latencyMs, nowMs);
     if (state.newSessionId !== '') {
       node.sessions.see(state.newSessionId, nowMs);
       if (slip.setCookie !== '' && state.result === 'new') state.gaveCookieAt = state.context?.attached;
@@ -248,6 +281,13 @@ export class ClusterRouter implements Router {
         const other = this.#failOver(state, context, known, nowMs);
         if (typeof other !== 'string') return other;
       }
+      const cooler = context.attached.soft && this.#cooler(context, context.attached.soft, home, nowMs);
+      if (cooler !== undefined) {
+        state.result = 'moved';
+        state.hasCooledOff = true;
+        state.because = `${home.id} stays hot, and its sessions are movable: this one moves to ${cooler.id}`;
+        return cooler;
+      }
       state.result = 'sticky';
       state.because = 'its session lives there';
       return home;
@@ -255,6 +295,21 @@ export class ClusterRouter implements Router {
     if (home === undefined && known.isExpected && nowMs < this.#view.learningUntilMs)
       return wait(state, LEARNING_WAIT_MS, `its session lives on route ${known.route}, whose node is expected back`);
     return this.#failOver(state, context, known, nowMs);
+  }
+
+  /** Where a session goes that may leave its hot node now; `undefined` when it stays. */
+  #cooler(
+    context: ServedContext<ClusterNode, Placement>,
+    soft: SoftStickiness<ClusterNode>,
+    home: ClusterNode,
+    nowMs: number,
+  ): ClusterNode | undefined {
+    if (!soft.mayLeave(home, context.forNew, nowMs)) return undefined;
+    this.#leaving.clear();
+    this.#leaving.add(home.id);
+    this.#request.nowMs = nowMs;
+    this.#request.isNewSession = true;
+    return context.attached.algorithm.pick(context.forNew, this.#request, this.#leaving);
   }
 
   /**
@@ -292,10 +347,9 @@ export class ClusterRouter implements Router {
   ): ClusterNode | Exclude<Choice, 'forward'> {
     const placement = context.attached;
     const isNewSession = placement.balancer.settings.sticky.mode !== 'none';
-    const algorithm = isNewSession ? placement.sessionAlgorithm : placement.algorithm;
     this.#request.nowMs = nowMs;
     this.#request.isNewSession = isNewSession;
-    const node = algorithm.pick(context.forNew, this.#request, state.tried);
+    const node = placement.algorithm.pick(context.forNew, this.#request, state.tried);
     if (node === undefined) return this.#nobody(state, context, nowMs);
     state.because = isNewSession ? 'new session' : 'no sessions here';
     return node;
@@ -349,10 +403,26 @@ export class ClusterRouter implements Router {
     slip.setCookie = buildRouteCookie(state.newSessionId, attributes, placement.balancer.seal);
   }
 
+  /** What a node says of itself beside an answer. */
+  #hear(state: RequestState, node: ClusterNode, loadField: string, nowMs: number): void {
+    const report = this.#report;
+    if (!readLoadField(loadField, report)) return;
+    node.report(report.load, report.sessions, nowMs);
+    state.context?.attached.algorithm.onReport?.(node, report, nowMs);
+  }
+
+  /** A session's request went to this node and no other; whatever it asks for, it says less of the node. */
+  #judge(state: RequestState, node: ClusterNode, isError: boolean, latencyMs: number, nowMs: number): void {
+    const answer = this.#answer;
+    answer.isError = isError;
+    answer.isBound = state.known !== undefined;
+    answer.latencyMs = latencyMs;
+    const watch = state.context?.attached.balancer.outliers;
+    if (watch !== undefined) this.#ejections.answered(node, answer, watch, nowMs);
+  }
+
   #learn(state: RequestState, node: ClusterNode, outcome: AttemptOutcome, latencyMs: number, nowMs: number): void {
-    const placement = state.context?.attached;
-    placement?.algorithm.onResponse?.(node, outcome, latencyMs, nowMs);
-    placement?.sessionAlgorithm.onResponse?.(node, outcome, latencyMs, nowMs);
+    state.context?.attached.algorithm.onResponse?.(node, outcome, latencyMs, nowMs);
   }
 }
 

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { NodeReport } from '@rollcall/core';
+import { parseBalancerName } from '@rollcall/protocol';
 import { feedBalancer, feedNode, goneChange, rememberedRoute, TestCluster } from './cluster.fixture.ts';
 
 function ids(cluster: TestCluster): string[] {
@@ -102,6 +104,39 @@ void test('loads reach nodes by index, and unknown numbers and indexes change no
   assert.equal(live.load, 0.5, 'indexes are of one epoch');
 });
 
+void test('the algorithms of each context hear what a node tells of itself, once, and NaN for what it does not', () => {
+  const cluster = new TestCluster();
+  cluster.fill([
+    feedNode('a', { index: 7, paths: ['/', '/app'], hosts: ['a.test', 'b.test'] }),
+    feedNode('b', { index: 8, paths: ['/other'], hosts: ['a.test'] }),
+  ]);
+  const heard: [string, string, NodeReport][] = [];
+  for (const { attached, path } of cluster.view.table.contexts)
+    attached.algorithm.onReport = ({ id }, report) => void heard.push([path, id, report]);
+  cluster.view.applyLoads([[7, 0.5, -1, -1, 3, 12.5]], cluster.clock.nowMs());
+  const report = { load: 0.5, sessions: Number.NaN, inFlight: 3, serviceMs: 12.5, isBesideAnswer: false };
+  assert.deepEqual(heard.splice(0).sort(), [
+    ['/', 'a', report],
+    ['/app', 'a', report],
+  ]);
+  cluster.view.applyLoads([[8, -1, -1, 4]], cluster.clock.nowMs());
+  assert.deepEqual(heard, [], 'what the workers have counted is no word of the node');
+});
+
+void test('the worker knows its share of the requests of each balancer, also for nodes that come later', () => {
+  const cluster = new TestCluster();
+  const wiki = parseBalancerName('wiki')!;
+  cluster.fill([feedNode('a'), feedNode('w', { balancer: 'wiki', paths: ['/wiki'] })]);
+  assert.equal(cluster.node('a').live.share, 1);
+  cluster.view.applyShares([[cluster.node('a').balancer, 0.25]]);
+  cluster.change({ type: 'node', node: feedNode('b') });
+  cluster.view.applyShares([[wiki, 0.5]]);
+  assert.deepEqual(
+    ['a', 'b', 'w'].map((id) => cluster.node(id).live.share),
+    [0.25, 0.25, 0.5],
+  );
+});
+
 void test('a route may move to another node', () => {
   const cluster = new TestCluster();
   cluster.fill([feedNode('a', { route: 'r1' }), feedNode('b', { route: 'r2' })]);
@@ -119,17 +154,20 @@ void test('other settings act at once and algorithms that stay keep what they kn
   const cluster = new TestCluster();
   cluster.fill([feedNode('a'), feedNode('b')]);
   const placement = cluster.view.table.contexts[0]!.attached;
-  const { algorithm, sessionAlgorithm } = placement;
+  const { algorithm } = placement;
+  assert.equal(algorithm.name, 'session');
+  cluster.change({ type: 'balancer', balancer: feedBalancer({ mode: 'suffix' }, { algorithm: 'round-robin' }) });
+  assert.equal(placement.algorithm, algorithm);
   cluster.change({
     type: 'balancer',
     balancer: feedBalancer({ mode: 'none' }, { algorithm: 'round-robin', sessionIdleMs: 60_000 }),
   });
   assert.equal(cluster.ask('rc_route=a').setCookie, '');
   assert.equal(placement.algorithm.name, 'round-robin');
-  assert.notEqual(placement.algorithm, algorithm);
-  assert.equal(placement.sessionAlgorithm, sessionAlgorithm);
-  cluster.change({ type: 'balancer', balancer: feedBalancer({}, { algorithm: 'no-such' }) });
+  cluster.change({ type: 'balancer', balancer: feedBalancer({ mode: 'none' }, { algorithm: 'no-such' }) });
   assert.equal(placement.algorithm.name, 'adaptive');
+  cluster.change({ type: 'balancer', balancer: feedBalancer({}, { sessionAlgorithm: 'no-such' }) });
+  assert.equal(placement.algorithm.name, 'session');
 });
 
 void test('a snapshot that was saved and applied again gives the same cluster', () => {

@@ -4,7 +4,7 @@
  * What lets less through acts at once (suspicion, ejection, a node that is gone), in place. What changes the shape
  * (members, contexts, statuses) waits for `swap`, which builds one new table for all of it. Nothing here does I/O.
  */
-import { buildContextTable, ContextTable, type CookieSeal, type Rng } from '@rollcall/core';
+import { ALGORITHMS, buildContextTable, ContextTable, type NodeReport } from '@rollcall/core';
 import type {
   BalancerName,
   ContextPath,
@@ -14,9 +14,10 @@ import type {
   FeedLoad,
   FeedNode,
   FeedRememberedRoute,
+  FeedShare,
   NodeId,
 } from '@rollcall/protocol';
-import { BalancerView, defaultBalancer, type Placement } from './balancer-view.ts';
+import { BalancerView, type BalancerViewOptions, defaultBalancer, type Placement } from './balancer-view.ts';
 import { ClusterNode, newCounts } from './cluster-node.ts';
 
 /** A whole snapshot: from the feed, or from the file. */
@@ -57,16 +58,17 @@ export class ClusterView {
   /** Nodes that the feed of this epoch has not told of; they go when the coordinator has settled. */
   readonly #unconfirmed = new Set<ClusterNode>();
   readonly #changed = new Set<NodeId>();
+  readonly #shares = new Map<BalancerName, number>();
   #isDirty = false;
-  readonly #rng: Rng;
-  readonly #seal: CookieSeal | undefined;
+  /** Nodes have come, gone or begun to serve something else: algorithms have to be told. */
+  #hasOtherMembers = false;
+  readonly #options: BalancerViewOptions;
   readonly #seed: number;
 
-  /** Without a `seal` our cookies are plain. */
-  constructor({ rng, seal }: { readonly rng: Rng; readonly seal?: CookieSeal | undefined }) {
-    this.#rng = rng;
-    this.#seal = seal;
-    this.#seed = Math.floor(rng() * 0x1_0000_0000);
+  /** `algorithms` are those of core unless told otherwise. */
+  constructor(options: Omit<BalancerViewOptions, 'algorithms'> & Partial<Pick<BalancerViewOptions, 'algorithms'>>) {
+    this.#options = { algorithms: new Map(Object.entries(ALGORITHMS)), ...options };
+    this.#seed = Math.floor(options.rng() * 0x1_0000_0000);
   }
 
   set listener(listener: ClusterListener) {
@@ -86,7 +88,7 @@ export class ClusterView {
   balancer(name: BalancerName): BalancerView {
     const known = this.balancers.get(name);
     if (known) return known;
-    const balancer = new BalancerView(defaultBalancer(name), this.#rng, this.#seal);
+    const balancer = new BalancerView(defaultBalancer(name), this.#options);
     this.balancers.set(name, balancer);
     return balancer;
   }
@@ -155,11 +157,30 @@ export class ClusterView {
 
   /** Indexes of nobody are passed over. */
   applyLoads(loads: readonly FeedLoad[], nowMs: number): void {
-    for (const [index, load, sessions, counted = -1] of loads) {
+    for (const [index, load, sessions, counted = -1, inFlight = -1, serviceMs = -1] of loads) {
       const node = this.#byIndex.get(index);
-      node?.report(load >= 0 ? load : undefined, sessions >= 0 ? sessions : undefined, nowMs);
-      node?.reportCounted(counted, nowMs);
+      if (node === undefined) continue;
+      node.report(load, sessions, nowMs);
+      node.reportCounted(counted, nowMs);
+      if (load < 0 && sessions < 0 && inFlight < 0 && serviceMs < 0) continue;
+      this.#tellReport(
+        node,
+        {
+          load: told(load),
+          sessions: told(sessions),
+          inFlight: told(inFlight),
+          serviceMs: told(serviceMs),
+          isBesideAnswer: false,
+        },
+        nowMs,
+      );
     }
+  }
+
+  /** Which part of a balancer's requests comes through this worker, for the nodes that are there and those to come. */
+  applyShares(shares: readonly FeedShare[]): void {
+    for (const [balancer, share] of shares) this.#shares.set(balancer, share);
+    for (const node of this.nodes.values()) node.live.share = this.#shares.get(node.balancer) ?? 1;
   }
 
   /** Builds the table of all that was applied. Does nothing when nothing has changed its shape. */
@@ -174,7 +195,8 @@ export class ClusterView {
     });
     this.#changed.clear();
     this.#isDirty = false;
-    this.#tellAlgorithms();
+    if (this.#hasOtherMembers) this.#tellAlgorithms();
+    this.#hasOtherMembers = false;
     this.#listener?.onChange();
   }
 
@@ -190,7 +212,7 @@ export class ClusterView {
     for (const node of this.nodes.values()) {
       if (node.balancer !== name) continue;
       known++;
-      if (node.isEjected) ejected++;
+      if (node.isEjected || node.isOutlier) ejected++;
     }
     return { known, ejected };
   }
@@ -216,8 +238,10 @@ export class ClusterView {
       const isSameProcess = known?.balancer === told.balancer && known.incarnation === told.incarnation;
       const counts = isSameProcess ? known : { ...fresh, tally: known?.tally ?? fresh.tally };
       const node = new ClusterNode(told, upAtMs, counts);
+      node.live.share = this.#shares.get(node.balancer) ?? 1;
       node.report(told.load, told.sessions, nowMs);
       this.nodes.set(node.id, node);
+      this.#hasOtherMembers = true;
       this.#place(node);
       this.balancer(node.balancer).watch.reset();
       if (node.liveness !== 'up') this.#listener?.onLiveness(node);
@@ -227,11 +251,13 @@ export class ClusterView {
     const wasStopped = isStopped(known);
     if (told.route !== known.route) this.balancer(known.balancer).vacate(known);
     if (told.incarnation !== known.incarnation) {
-      const { watch, settings } = this.balancer(known.balancer);
+      const { watch, settings, outliers } = this.balancer(known.balancer);
       watch.reset();
+      outliers.forget(known);
       // The process that had them is gone, and its sessions are elsewhere by now or begin anew.
       known.sessions = newCounts(settings.sessionIdleMs, this.#seed).sessions;
     }
+    if (!servesTheSame(known, told)) this.#hasOtherMembers = true;
     known.update(told, nowMs);
     known.report(told.load, told.sessions, nowMs);
     this.#place(known);
@@ -255,10 +281,13 @@ export class ClusterView {
     this.nodes.delete(node.id);
     this.#unconfirmed.delete(node);
     if (this.#byIndex.get(node.index) === node) this.#byIndex.delete(node.index);
-    this.balancer(node.balancer).vacate(node);
+    const balancer = this.balancer(node.balancer);
+    balancer.vacate(node);
+    balancer.outliers.forget(node);
     this.updateStanding(node);
     this.#changed.add(node.id);
     this.#isDirty = true;
+    this.#hasOtherMembers = true;
     this.#listener?.onGone(node);
   }
 
@@ -292,6 +321,17 @@ export class ClusterView {
     }
   }
 
+  /** The algorithms of every context of the node hear it, each once. */
+  #tellReport(node: ClusterNode, report: NodeReport, nowMs: number): void {
+    const heard = new Set<Placement>();
+    // A context on several hosts has one placement for all of them.
+    for (const { attached } of this.#table.contextsOf(node.id)) {
+      if (heard.has(attached)) continue;
+      heard.add(attached);
+      attached.algorithm.onReport?.(node, report, nowMs);
+    }
+  }
+
   #tellAlgorithms(): void {
     const members = new Map<Placement, ClusterNode[]>();
     const paths = new Map<BalancerView, Set<ContextPath>>();
@@ -304,10 +344,7 @@ export class ClusterView {
       const ofBalancer = paths.get(placement.balancer) ?? new Set();
       paths.set(placement.balancer, ofBalancer.add(placement.path));
     }
-    for (const [{ algorithm, sessionAlgorithm }, nodes] of members) {
-      algorithm.onMembership?.(nodes);
-      sessionAlgorithm.onMembership?.(nodes);
-    }
+    for (const [{ algorithm }, nodes] of members) algorithm.onMembership?.(nodes);
     for (const balancer of this.balancers.values()) balancer.retainPlacements(paths.get(balancer) ?? new Set());
   }
 }
@@ -315,6 +352,20 @@ export class ClusterView {
 /** True when no context of the node takes any request. */
 export function isStopped(node: ClusterNode): boolean {
   return node.contexts.every(({ status }) => status === 'stopped');
+}
+
+/** A number of `loads`, NaN for none. */
+function told(value: number): number {
+  return value >= 0 ? value : Number.NaN;
+}
+
+function servesTheSame(one: Pick<FeedNode, 'hosts' | 'contexts'>, other: typeof one): boolean {
+  return (
+    one.hosts.length === other.hosts.length &&
+    one.contexts.length === other.contexts.length &&
+    one.hosts.every((host, i) => host === other.hosts[i]) &&
+    one.contexts.every(({ path }, i) => path === other.contexts[i]?.path)
+  );
 }
 
 function feedNodeOf(node: ClusterNode): FeedNode {

@@ -131,6 +131,13 @@ export interface Routed {
   readonly slip: RoutingSlip;
 }
 
+/** How a node answers. */
+export interface Answer {
+  readonly status?: number;
+  readonly latencyMs?: number;
+  readonly loadField?: string;
+}
+
 export class TestCluster {
   readonly clock = new ManualClock();
   readonly view: ClusterView;
@@ -160,6 +167,7 @@ export class TestCluster {
       ejections: this.ejections,
       newSessionId: () => `session${String(this.#sessions++).padStart(9, '0')}`,
       onUnknownRoute: () => this.told.push('unknown route'),
+      onMoved: () => this.told.push('moved'),
       onIdle: (node) => this.told.push(`idle ${node.id}`),
     });
   }
@@ -205,8 +213,12 @@ export class TestCluster {
   }
 
   /** Asks the router and plays a whole request that the node answers. */
-  request(cookie = '', target = '/', { status = 200, latencyMs = 10, loadField = '' } = {}): Routed {
-    const result = this.ask(cookie, target);
+  request(cookie = '', target = '/', answer: Answer = {}): Routed {
+    return this.answer(this.ask(cookie, target), answer);
+  }
+
+  /** Plays the rest of a request that the router was asked for. */
+  answer(result: Routed, { status = 200, latencyMs = 10, loadField = '' }: Answer = {}): Routed {
     if (result.choice !== 'forward') return result;
     this.router.onSend(result.slip, this.clock.nowMs());
     this.router.onResponseHead(result.slip, status, latencyMs, loadField, this.clock.nowMs());

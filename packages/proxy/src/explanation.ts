@@ -53,14 +53,12 @@ function sentence(
   const wait = decision === 'wait' ? ` (waits up to ${waitMs} ms, then 503)` : '';
   const placement = context?.attached;
   const isPicked = decision instanceof ClusterNode && (result === 'new' || result === 'none');
-  const name = result === 'new' ? placement?.sessionAlgorithm.name : placement?.algorithm.name;
-  return `${unknown}${because}${isPicked ? `, placed by ${name}` : ''}${wait}`;
+  return `${unknown}${because}${isPicked ? `, placed by ${placement?.algorithm.name}` : ''}${wait}`;
 }
 
 function candidatesOf({ context, known, result }: RequestState, nowMs: number): ExplainedCandidate[] {
   if (context === undefined) return [];
-  const { sticky } = context.attached.balancer.settings;
-  const algorithm = sticky.mode === 'none' ? context.attached.algorithm : context.attached.sessionAlgorithm;
+  const { algorithm } = context.attached;
   const isChoosing = result === 'new' || result === 'none';
   return context.members.slice(0, MAX_CANDIDATES).map((node) => {
     const isHome = known?.node === node;
@@ -72,10 +70,16 @@ function candidatesOf({ context, known, result }: RequestState, nowMs: number): 
     return {
       id: node.id,
       isEligible,
-      reason: isReserve ? 'standby: chosen only when nobody else is eligible' : reason,
-      ...(score !== undefined && { score }),
+      reason: isReserve ? reserveReason(node) : reason,
+      // An algorithm of the operator's may have none.
+      ...(score !== undefined && Number.isFinite(score) && { score }),
     };
   });
+}
+
+function reserveReason({ isOutlier }: ClusterNode): string {
+  const why = isOutlier ? 'outlier by errors or time to answer' : 'standby';
+  return `${why}: chosen only when nobody else is eligible`;
 }
 
 function withoutPort(host: string): string {

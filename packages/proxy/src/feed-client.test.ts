@@ -29,6 +29,7 @@ const TOTALS: WorkerCounters = {
   clientAborts: 0,
   unavailable: 0,
   unknownRoutes: 0,
+  moved: 0,
   loopDelayMs: 0,
   latencyBuckets: [],
   latencySumMs: 0,

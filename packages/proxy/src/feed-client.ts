@@ -14,6 +14,8 @@ import {
   type FeedToWorker,
   MAX_FEED_BYTES,
   type NodeId,
+  SESSION_HASH_LENGTH,
+  SESSIONS_PER_SECOND,
   type StickySample,
   type WorkerAnswer,
   type WorkerCounters,
@@ -21,7 +23,7 @@ import {
 import { WebSocket } from 'ws';
 import { backoffMs } from './backoff.ts';
 import type { ClusterView } from './cluster-view.ts';
-import { CountersJournal, SessionsJournal } from './node-counters.ts';
+import { CountersJournal, partOf, SessionsJournal } from './node-counters.ts';
 import type { Delay } from './node-probes.ts';
 import { SnapshotAssembly } from './snapshot-assembly.ts';
 import { SwapPacer } from './swap-pacer.ts';
@@ -32,12 +34,14 @@ const COUNTERS_MS = 250;
 const COUNTERS_SOON_MS = 20;
 /** A message even when nothing has changed, so that a worker that lives is seen to, milliseconds. */
 const COUNTERS_IDLE_MS = 2_000;
-/** Least time between two messages of sessions, milliseconds. */
-const SESSIONS_MS = 1_000;
+/** Sessions told in one message: little enough that no request waits for it, here or at the coordinator. */
+const SESSIONS_A_MESSAGE = 512;
+/** Time between two messages of sessions while there are more to tell, milliseconds. */
+const SESSIONS_MS = (1_000 * SESSIONS_A_MESSAGE) / SESSIONS_PER_SECOND;
+/** Ticks between two looks at what sessions and visitors look like. */
+const STICKY_TICKS = 4;
 /** Failed attempts to connect that are not worth a line in the log. */
 const QUIET_ATTEMPTS = 3;
-/** Counters of so many nodes go in one message. */
-const MAX_COUNTERS = 5_000;
 /** The coordinator pings every 5 s; after this silence the connection is taken for dead, milliseconds. */
 const SILENCE_MS = 20_000;
 const HANDSHAKE_MS = 5_000;
@@ -66,7 +70,7 @@ export interface FeedClientOptions {
   readonly delay: Delay;
   readonly log: FeedLog;
   readonly totals: () => WorkerCounters;
-  readonly answer: (question: FeedQuestion) => WorkerAnswer['answer'];
+  readonly answer: (question: FeedQuestion) => WorkerAnswer['answer'] | Promise<WorkerAnswer['answer']>;
   /** Everything applied so far is acted upon. */
   readonly onApplied: () => void;
 }
@@ -78,7 +82,6 @@ export class FeedClient {
   #socket: WebSocket | undefined;
   #journal = new CountersJournal();
   readonly #sessions = new SessionsJournal();
-  #sessionsAtMs = Number.NEGATIVE_INFINITY;
   #assembly: SnapshotAssembly | undefined;
   #epoch: string | undefined;
   /** True from the commit of this connection on: changes may come. */
@@ -90,6 +93,8 @@ export class FeedClient {
   #heardAtMs = 0;
   #countersAtMs = Number.NEGATIVE_INFINITY;
   #isCountersDue = false;
+  #areSessionsDue = false;
+  #ticks = 0;
   #isClosed = false;
 
   constructor(options: FeedClientOptions) {
@@ -127,8 +132,9 @@ export class FeedClient {
   /** Says the last counters and closes. */
   close(): void {
     if (this.#isClosed) return;
-    this.#sendCounters();
-    this.#sendSessions(this.#options.now());
+    const { size } = this.#options.view.nodes;
+    this.#sendCounters(size);
+    this.#sendSessions(size, SESSIONS_PER_SECOND);
     this.#isClosed = true;
     for (const cancel of this.#cancels) cancel();
     this.#cancels.clear();
@@ -222,12 +228,22 @@ export class FeedClient {
       case 'loads':
         if (this.#isSynced) view.applyLoads(message.loads, now());
         return this.#isSynced;
+      case 'shares':
+        if (this.#isSynced) view.applyShares(message.shares);
+        return this.#isSynced;
       case 'ask':
-        this.#send({ type: 'answer', id: message.id, answer: this.#options.answer(message.question) });
+        void this.#answer(message.id, message.question);
         return true;
       default:
         return message satisfies never;
     }
+  }
+
+  async #answer(id: number, question: FeedQuestion): Promise<void> {
+    const socket = this.#socket;
+    const answer = await this.#options.answer(question);
+    // The numbers of questions are those of one connection.
+    if (socket === this.#socket) this.#send({ type: 'answer', id, answer });
   }
 
   /** What this coordinator sends makes no sense: start again from a snapshot. */
@@ -257,7 +273,8 @@ export class FeedClient {
     if (this.#socket && nowMs - this.#heardAtMs > SILENCE_MS) this.#socket.terminate();
     this.#useOwnCounts(nowMs);
     this.#sendCounters();
-    if (nowMs - this.#sessionsAtMs >= SESSIONS_MS) this.#sendSessions(nowMs);
+    this.#sessionsSoon(0);
+    if (this.#ticks++ % STICKY_TICKS === 0) this.#sendSticky();
   }
 
   /** Where nobody tells the number of sessions, what this worker has seen stands for it. */
@@ -265,31 +282,39 @@ export class FeedClient {
     for (const node of this.#options.view.nodes.values()) if (!node.hasToldSessions) node.estimateSessions(nowMs);
   }
 
-  #sendCounters(): void {
+  #sendCounters(count = partOf(this.#options.view.nodes.size)): void {
     const { view, now, totals } = this.#options;
     if (!this.#isSynced || (this.#socket?.bufferedAmount ?? 0) > MAX_BUFFERED_BYTES) return;
     const nowMs = now();
-    const nodes = this.#journal.take(view.nodes.values(), nowMs);
+    const nodes = this.#journal.take([...view.nodes.values()], nowMs, count);
     // A revision is news too: the coordinator asks what counted while it was acted upon.
     const isNews = nodes.length > 0 || this.#appliedRevision !== this.#countersRevision;
     if (!isNews && nowMs - this.#countersAtMs < COUNTERS_IDLE_MS) return;
     this.#countersAtMs = nowMs;
     this.#countersRevision = this.#appliedRevision;
-    for (let start = 0; start === 0 || start < nodes.length; start += MAX_COUNTERS)
-      this.#send({
-        type: 'counters',
-        revision: this.#appliedRevision,
-        nodes: nodes.slice(start, start + MAX_COUNTERS),
-        totals: totals(),
-      });
+    this.#send({ type: 'counters', revision: this.#appliedRevision, nodes, totals: totals() });
   }
 
-  #sendSessions(nowMs: number): void {
-    if (!this.#isSynced || (this.#socket?.bufferedAmount ?? 0) > MAX_BUFFERED_BYTES) return;
-    this.#sessionsAtMs = nowMs;
-    const nodes = this.#sessions.take(this.#options.view.nodes.values(), nowMs);
+  /** In turns of their own, message after message until everything is told. */
+  #sessionsSoon(delayMs: number): void {
+    if (this.#areSessionsDue) return;
+    this.#areSessionsDue = true;
+    this.#later(delayMs, () => {
+      this.#areSessionsDue = false;
+      const told = this.#sendSessions(partOf(this.#options.view.nodes.size), SESSIONS_A_MESSAGE);
+      if (told >= SESSIONS_A_MESSAGE) this.#sessionsSoon(SESSIONS_MS);
+    });
+  }
+
+  /** Sessions of `count` nodes, `max` at most. How many were told. */
+  #sendSessions(count: number, max: number): number {
+    if (!this.#isSynced || (this.#socket?.bufferedAmount ?? 0) > MAX_BUFFERED_BYTES) return 0;
+    const { view, now } = this.#options;
+    const nodes = this.#sessions.take([...view.nodes.values()], now(), count, max);
     if (nodes.length > 0) this.#send({ type: 'sessions', nodes });
-    this.#sendSticky();
+    let told = 0;
+    for (const { seen } of nodes) for (const [, hashes] of seen) told += hashes.length / SESSION_HASH_LENGTH;
+    return told;
   }
 
   #sendSticky(): void {

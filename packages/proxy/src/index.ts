@@ -3,6 +3,7 @@ export { ACCESS_LOG_FORMATS, type AccessLogFormat } from './access-log/access-li
 export type { AccessLogOptions } from './access-log/access-log.ts';
 export { Engine, type EngineOptions, type ListenAt } from './engine/engine.ts';
 export { checkedLimits, DEFAULT_LIMITS, type EngineLimits } from './engine/limits.ts';
+export { loadAlgorithm } from './own-algorithms.ts';
 export type { AttemptFailure, Choice, RoutableHead, Router, RoutingSlip, UpstreamNode } from './routing.ts';
 export { readStickySecrets } from './sticky-secret/secret-file.ts';
 export { type CertificateFiles, Certificates, checkCertificates } from './tls/certificates.ts';

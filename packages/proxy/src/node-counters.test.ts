@@ -2,13 +2,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { encode } from '@rollcall/protocol';
 import { feedNode, TestCluster } from './cluster.fixture.ts';
-import { CountersJournal, SessionsJournal } from './node-counters.ts';
+import { CountersJournal, partOf, SessionsJournal } from './node-counters.ts';
 
 void test('all nodes are told first, then only those whose numbers have changed', () => {
   const cluster = new TestCluster();
   cluster.fill([feedNode('a'), feedNode('b')]);
   const journal = new CountersJournal();
-  const take = (): string[] => journal.take(cluster.view.nodes.values(), cluster.clock.nowMs()).map(({ id }) => id);
+  const take = (): string[] =>
+    journal.take([...cluster.view.nodes.values()], cluster.clock.nowMs(), 100).map(({ id }) => id);
   assert.deepEqual(take(), ['a', 'b']);
   assert.deepEqual(take(), []);
   cluster.request('rc_route=b');
@@ -19,6 +20,29 @@ void test('all nodes are told first, then only those whose numbers have changed'
   assert.deepEqual(take(), ['a']);
 });
 
+void test('of many nodes a part is told a call: each in its turn, and those that leave at once', () => {
+  const cluster = new TestCluster();
+  const nodes = Array.from({ length: 300 }, (_, i) => feedNode(`n${i}`));
+  cluster.fill(
+    nodes.with(299, { ...nodes[299]!, contexts: [{ path: nodes[299]!.contexts[0]!.path, status: 'draining' }] }),
+  );
+  const journal = new CountersJournal();
+  const all = [...cluster.view.nodes.values()];
+  const take = (): string[] => journal.take(all, cluster.clock.nowMs(), partOf(all.length)).map(({ id }) => id);
+  const calls = [take(), take(), take()];
+  assert.deepEqual(calls[0]!.slice(0, 2), ['n299', 'n0']);
+  assert.deepEqual(
+    calls.map(({ length }) => length),
+    [101, 100, 99],
+  );
+  assert.equal(new Set(calls.flat()).size, 300);
+  cluster.node('n299').tally.requests++;
+  cluster.node('n150').tally.requests++;
+  assert.deepEqual(take(), ['n299']);
+  assert.deepEqual(take(), ['n150']);
+  assert.equal(partOf(10_000), 1_250);
+});
+
 void test('sessions are told once each, at most 128 KiB of them a second, and no node waits for ever', () => {
   const cluster = new TestCluster();
   cluster.fill([feedNode('a'), feedNode('b'), feedNode('c')]);
@@ -27,14 +51,14 @@ void test('sessions are told once each, at most 128 KiB of them a second, and no
   const journal = new SessionsJournal();
   const told = new Map<string, number>();
   for (let second = 0; second < 4; second++) {
-    const nodes = journal.take(cluster.view.nodes.values(), cluster.clock.nowMs());
+    const nodes = journal.take([...cluster.view.nodes.values()], cluster.clock.nowMs(), 100, 16_384);
     const octets = encode({ type: 'sessions', nodes }).length;
     assert.ok(octets <= 16_384 * 8 + 300 * nodes.length, `${octets} octets`);
     for (const { id, seen } of nodes)
       for (const [, hashes] of seen) told.set(id, (told.get(id) ?? 0) + hashes.length / 8);
   }
   assert.deepEqual([...told.values()], [20_000, 20_000, 20_000]);
-  assert.deepEqual(journal.take(cluster.view.nodes.values(), cluster.clock.nowMs()), []);
+  assert.deepEqual(journal.take([...cluster.view.nodes.values()], cluster.clock.nowMs(), 100, 16_384), []);
 });
 
 void test('new sessions are placed by what all workers have counted together', () => {

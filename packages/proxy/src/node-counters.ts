@@ -1,4 +1,4 @@
-import { type NodeCounters, type NodeId, SESSIONS_PER_SECOND, type WorkerSessions } from '@rollcall/protocol';
+import { type NodeCounters, type NodeId, SESSION_HASH_LENGTH, type WorkerSessions } from '@rollcall/protocol';
 import type { ClusterNode } from './cluster-node.ts';
 
 /** What one worker sees of `node` at `nowMs`. */
@@ -16,50 +16,80 @@ export function countersOf(node: ClusterNode, nowMs: number): NodeCounters {
     bytesToNode: tally.bytesToNode,
     bytesFromNode: tally.bytesFromNode,
     latencyMs: live.latencyMs >= 0 ? live.latencyMs : -1,
-    isEjected: node.isEjected,
+    isEjected: node.isEjected || node.isOutlier,
   };
+}
+
+/** Nodes that one call looks at, or an eighth of all: a thousand at once would keep requests waiting. */
+const NODES_A_CALL = 100;
+const CALLS_FOR_ALL = 8;
+
+/** How many of so many nodes one call of a journal looks at. */
+export function partOf(nodes: number): number {
+  return Math.max(NODES_A_CALL, Math.ceil(nodes / CALLS_FOR_ALL));
+}
+
+/** Goes through the nodes in turn: everybody once before anybody twice. */
+class Round {
+  #start = 0;
+
+  *next(nodes: readonly ClusterNode[], max: number): Generator<ClusterNode> {
+    const count = Math.min(nodes.length, max);
+    for (let i = 0; i < count; i++) {
+      const node = nodes[this.#start % nodes.length]!;
+      this.#start = (this.#start + 1) % nodes.length;
+      yield node;
+    }
+  }
 }
 
 /** Counters that differ from what was told last; the coordinator keeps the rest. One per connection of the feed. */
 export class CountersJournal {
-  #told = new Map<NodeId, NodeCounters>();
+  readonly #told = new Map<NodeId, NodeCounters>();
+  readonly #round = new Round();
 
-  /** Counters of the nodes whose numbers have changed since the last call, and of those never told. */
-  take(nodes: Iterable<ClusterNode>, nowMs: number): NodeCounters[] {
+  /**
+   * Counters of nodes whose numbers have changed since they were told, and of those never told: of all that are
+   * leaving, for which somebody waits, and of the next `count` of the others.
+   */
+  take(nodes: readonly ClusterNode[], nowMs: number, count: number): NodeCounters[] {
     const changed: NodeCounters[] = [];
-    const told = new Map<NodeId, NodeCounters>();
-    for (const node of nodes) {
-      const counters = countersOf(node, nowMs);
-      const before = this.#told.get(node.id);
-      if (before === undefined || !isSame(before, counters)) changed.push(counters);
-      told.set(node.id, counters);
-    }
-    this.#told = told;
+    for (const node of nodes) if (node.isLeaving) this.#look(node, nowMs, changed);
+    for (const node of this.#round.next(nodes, count)) this.#look(node, nowMs, changed);
+    if (this.#told.size > nodes.length) this.#forgetAllBut(nodes);
     return changed;
+  }
+
+  #look(node: ClusterNode, nowMs: number, changed: NodeCounters[]): void {
+    const counters = countersOf(node, nowMs);
+    const before = this.#told.get(node.id);
+    if (before !== undefined && isSame(before, counters)) return;
+    changed.push(counters);
+    this.#told.set(node.id, counters);
+  }
+
+  #forgetAllBut(nodes: readonly ClusterNode[]): void {
+    const present = new Set(nodes.map(({ id }) => id));
+    for (const id of this.#told.keys()) if (!present.has(id)) this.#told.delete(id);
   }
 }
 
-/**
- * Sessions of the nodes that the coordinator has not been told of, at most 16,384 a call; the others wait for the next.
- * Call it at most once a second.
- */
+/** Sessions of the nodes that the coordinator has not been told of. */
 export class SessionsJournal {
-  /** Where the next call begins, so that a node with many new sessions keeps nobody waiting for ever. */
-  #start = 0;
+  readonly #round = new Round();
 
-  take(nodes: Iterable<ClusterNode>, nowMs: number): WorkerSessions['nodes'] {
-    const all = [...nodes];
+  /** Of the next `count` nodes, at most `max` sessions; the others wait for the next call. */
+  take(nodes: readonly ClusterNode[], nowMs: number, count: number, max: number): WorkerSessions['nodes'] {
     const told: WorkerSessions['nodes'][number][] = [];
-    let left = SESSIONS_PER_SECOND;
-    let passed = 0;
-    for (; passed < all.length && left > 0; passed++) {
-      const node = all[(this.#start + passed) % all.length]!;
+    let left = max;
+    for (const node of this.#round.next(nodes, count)) {
       const sample = node.sessions.take(left, nowMs);
-      if (sample === undefined) continue;
-      told.push({ id: node.id, ...sample });
-      for (const [, hashes] of sample.seen) left -= hashes.length / 8;
+      if (sample !== undefined) {
+        told.push({ id: node.id, ...sample });
+        for (const [, hashes] of sample.seen) left -= hashes.length / SESSION_HASH_LENGTH;
+      }
+      if (left <= 0) break;
     }
-    this.#start = all.length === 0 ? 0 : (this.#start + passed) % all.length;
     return told;
   }
 }

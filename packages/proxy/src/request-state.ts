@@ -21,6 +21,8 @@ export class RequestState {
   result: StickyResult = 'none';
   /** Why, for `explain`. */
   because = '';
+  /** Its session leaves a hot node with it. */
+  hasCooledOff = false;
   waitMs = 0;
   /** Id in the cookie that is set, ours or the program's, with its route; counted when the answer comes. */
   newSessionId = '';
@@ -42,6 +44,7 @@ export class RequestState {
     this.namesUnknown = false;
     this.result = 'none';
     this.because = '';
+    this.hasCooledOff = false;
     this.waitMs = 0;
     this.newSessionId = '';
     this.placedAt = undefined;

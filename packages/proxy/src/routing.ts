@@ -145,3 +145,9 @@ export interface Router {
   /** The node is gone: close its idle connections now, let the busy ones finish. The engine sets it. */
   onNodeGone: (node: UpstreamNode) => void;
 }
+
+/** A target without its query and parameters, for people; at most 256 characters. */
+export function pathOnly(target: string): string {
+  const end = target.search(/[?;]/);
+  return (end < 0 ? target : target.slice(0, end)).slice(0, 256);
+}

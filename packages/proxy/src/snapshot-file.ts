@@ -13,6 +13,7 @@ const MAX_FILE_BYTES = 256 * 1024 * 1024;
 /** Nodes, balancers and routes that are read. */
 const MAX_ITEMS = 100_000;
 const FORMAT = 1;
+const NODES_A_PIECE = 100;
 
 /** A snapshot and when it was written, Unix milliseconds. */
 export interface SavedSnapshot {
@@ -27,12 +28,22 @@ export async function writeSnapshotFile(path: string, saved: SavedSnapshot): Pro
   const { snapshot, ...head } = saved;
   const temporary = `${path}.${process.pid}.tmp`;
   try {
-    await writeFile(temporary, JSON.stringify({ format: FORMAT, ...head, ...snapshot }), { mode: 0o600 });
+    await writeFile(temporary, textOf(head, snapshot), { mode: 0o600 });
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true });
     throw error;
   }
+}
+
+/** One JSON object, in pieces: a thousand nodes at once would keep requests waiting. */
+function* textOf(head: Omit<SavedSnapshot, 'snapshot'>, { nodes, ...others }: ClusterSnapshot): Generator<string> {
+  yield `${JSON.stringify({ format: FORMAT, ...head, ...others }).slice(0, -1)},"nodes":[`;
+  for (let start = 0; start < nodes.length; start += NODES_A_PIECE) {
+    const piece = JSON.stringify(nodes.slice(start, start + NODES_A_PIECE)).slice(1, -1);
+    yield start === 0 ? piece : `,${piece}`;
+  }
+  yield ']}';
 }
 
 /** What stands in the file; `undefined` when there is none; a sentence when it cannot be used. Never rejects. */

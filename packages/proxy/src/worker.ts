@@ -7,6 +7,7 @@ import { AccessLog, type AccessLogOptions } from './access-log/access-log.ts';
 import type { ClusterNode } from './cluster-node.ts';
 import { ClusterRouter } from './cluster-router.ts';
 import { ClusterView } from './cluster-view.ts';
+import { DecisionWatch } from './decision-watch.ts';
 import { Ejections } from './ejections.ts';
 import { Engine, type EngineOptions, type ListenAt } from './engine/engine.ts';
 import { checkedLimits, type EngineLimits } from './engine/limits.ts';
@@ -14,12 +15,14 @@ import { explain } from './explanation.ts';
 import { FeedClient, type FeedLog } from './feed-client.ts';
 import { connectProbe, type Delay, NodeProbes } from './node-probes.ts';
 import { affordableConnections } from './open-files.ts';
+import { loadAlgorithms } from './own-algorithms.ts';
 import { sessionIds } from './session-ids.ts';
 import { isTrusted, readSnapshotFile } from './snapshot-file.ts';
 import { SnapshotSaver } from './snapshot-saver.ts';
 import { SecretWatch } from './sticky-secret/secret-watch.ts';
 import { type CertificateFiles, Certificates } from './tls/certificates.ts';
 import { type NodeTlsOptions, nodeTls } from './tls/node-tls.ts';
+import { warmUp } from './warm-up.ts';
 
 /** How often the event loop's delay is sampled, milliseconds. */
 const LOOP_SAMPLE_MS = 20;
@@ -69,6 +72,10 @@ export interface WorkerOptions
   readonly stickySecretFile?: string;
   /** Paths that no node is asked for, with all below them. */
   readonly excludedPaths?: readonly ContextPath[];
+  /** Algorithms of the operator's: files of modules, by the name that settings choose them by. */
+  readonly algorithmFiles?: Readonly<Record<string, string>>;
+  /** Serves nobody before it has compiled what it needs for that, half a second: for where nobody waits. Default false. */
+  readonly warmsUp?: boolean;
   readonly log: WorkerLog;
 }
 
@@ -104,6 +111,8 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     tls,
     nodeTls: nodeTlsOptions,
     accessLog: accessLogOptions,
+    algorithmFiles = {},
+    warmsUp = false,
     log,
     ...engineOptions
   } = options;
@@ -117,7 +126,8 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   const certificates = tls && new Certificates({ ...tls, log, nowUnixMs: Date.now });
   const accessLog = accessLogOptions && (await AccessLog.open(accessLogOptions, Date.now, log));
   const secretWatch = stickySecretFile === undefined ? undefined : new SecretWatch(stickySecretFile, log);
-  const view = new ClusterView({ rng, seal: secretWatch?.seal });
+  const algorithms = await loadAlgorithms(algorithmFiles, log);
+  const view = new ClusterView({ rng, algorithms, seal: secretWatch?.seal });
   const ejections = new Ejections(
     view,
     (id, what, reason) => {
@@ -143,8 +153,10 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     excluded: new ExcludedPaths(excludedPaths),
     newSessionId: sessionIds(),
     onUnknownRoute: () => engine.countUnknownRoute(),
+    onMoved: () => engine.countMoved(),
     onIdle: () => feedClient.countersSoon(),
   });
+  const decisions = new DecisionWatch({ router, delay, nowUnixMs: Date.now });
   const engine = new Engine({
     ...engineOptions,
     limits: affordable(checkedLimits(engineOptions.limits), engineOptions.limits?.maxConnections !== undefined, log),
@@ -193,7 +205,10 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       // Without a sample since the last counters there is no mean.
       return engine.counters(Number.isNaN(loopDelayMs) ? 0 : Math.max(0, loopDelayMs));
     },
-    answer: (question) => (question.type === 'explain' ? explain(router, question, now()) : engine.scoreboard()),
+    answer: (question) => {
+      if (question.type === 'decisions') return decisions.watch(question);
+      return question.type === 'explain' ? explain(router, question, now()) : engine.scoreboard();
+    },
     onApplied: () => {
       firstApplied.open();
       saver?.saveSoon();
@@ -201,13 +216,14 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   });
   feedClient.start();
   const stopWaiting = delay(() => firstApplied.open(), FIRST_SNAPSHOT_MS);
-  await firstApplied.isOpen;
+  await Promise.all([firstApplied.isOpen, warmsUp ? warmUp() : undefined]);
   stopWaiting();
 
   let closing: Promise<void> | undefined;
   const end = async (graceMs: number, hasSuccessor: boolean): Promise<void> => {
     await engine.close(graceMs, hasSuccessor);
     probes.close();
+    decisions.close();
     feedClient.close();
     await saver?.close();
     secretWatch?.close();

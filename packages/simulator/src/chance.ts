@@ -1,5 +1,6 @@
 /** Random variables, each a function of uniform numbers. Means are exact, so that a utilisation is what it says. */
 import type { Rng } from '@rollcall/core';
+import type { Work } from './scenario.ts';
 
 export type Draw = () => number;
 
@@ -25,6 +26,20 @@ export function boundedPareto(mean: number, shape: number, span: number, rng: Rn
 
 export function constant(value: number): Draw {
   return () => value;
+}
+
+/** Work of requests, as a scenario says it. */
+export function workDraw(work: Work, rng: Rng): Draw {
+  switch (work.kind) {
+    case 'constant':
+      return constant(work.meanMs);
+    case 'exponential':
+      return exponential(work.meanMs, rng);
+    case 'lognormal':
+      return lognormal(work.meanMs, work.variation, rng);
+    case 'pareto':
+      return boundedPareto(work.meanMs, work.shape, work.span, rng);
+  }
 }
 
 /** One of the two normals of Box and Muller (1958); the other is not kept, so that draws stay independent of their order. */

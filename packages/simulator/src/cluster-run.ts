@@ -1,102 +1,113 @@
 /**
- * One scenario under one rule, from the first request to the last. Requests come by chance (Poisson), reach a proxy by
- * chance, are placed by that proxy's own copy of the rule and served in order. There is no delay on the way, so what a
- * node tells beside an answer is as new as can be.
+ * One scenario under one rule, from the first request to the last. Requests reach a proxy by chance, are placed by that
+ * proxy's own copy of the rule and served in order. There is no delay on the way, so what a node tells beside an answer
+ * is as new as can be. `SimProxy` is what a proxy does, `SimNode` what a node does; here is what lies between.
  */
-import type { AttemptOutcome, Candidate, LiveNumbers, Rng } from '@rollcall/core';
-import { boundedPareto, constant, type Draw, exponential, lognormal } from './chance.ts';
-import type { Contender, ContenderFactory, World } from './contender.ts';
+import type { Candidate, NodeReport, Rng } from '@rollcall/core';
+import { type ArrivalOptions, planRequests, planSessions, type Session } from './arrivals.ts';
+import { type Draw, workDraw } from './chance.ts';
+import type { Contender, World } from './contender.ts';
 import { EventHeap } from './event-heap.ts';
-import { LatencyHistogram } from './latency-histogram.ts';
-import type { Scenario, Step, Work } from './scenario.ts';
+import { planAntagonists, planHappenings } from './happenings.ts';
+import { LOOK_MS, Measures, type RunResult } from './measures.ts';
+import { planReports, TOLD_NOTHING, toldBesideAnswer } from './reports.ts';
+import type { NodeGroup, Scenario } from './scenario.ts';
 import { seeded } from './seeded.ts';
 import { type Job, SimNode } from './sim-node.ts';
+import { type SimCandidate, SimProxy } from './sim-proxy.ts';
 
-export interface RunResult {
-  readonly requests: number;
-  /** Share of requests without an answer in time, or with an error. */
-  readonly errorShare: number;
-  readonly latencies: LatencyHistogram;
-  /** Work placed on the node that got most for its speed, over the mean. */
-  readonly maxOverMean: number;
+/** One request of a client, over all its attempts. */
+interface Request {
+  readonly sentMs: number;
+  readonly workMs: number;
+  readonly proxy: SimProxy;
+  readonly session: Session | undefined;
+  readonly tried: Set<Candidate['id']>;
+  retriesLeft: number;
+  attempt: Attempt | undefined;
 }
 
-type NodeId = Candidate['id'];
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };
-
-interface SimCandidate extends Candidate {
-  readonly live: Mutable<LiveNumbers>;
-  readonly index: number;
+/** One attempt at one node. */
+interface Attempt extends Job {
+  readonly request: Request;
+  readonly candidate: SimCandidate;
 }
 
-interface Proxy {
-  readonly contender: Contender;
-  readonly candidates: readonly SimCandidate[];
-}
+const STREAMS = { proxies: 2, work: 3, antagonists: 4, reports: 5, requests: 6, logins: 7, lives: 8, lost: 9 } as const;
+const FIRST_PROXY_STREAM = 100;
+const DEFAULT_RETRIES = 2;
+/** Sessions of the start log in during this part of the warm-up. */
+const LOGIN_PART = 0.5;
+/** Spreads numbers of sessions over all 32 bits. @see Knuth, The Art of Computer Programming 3, 6.4 */
+const GOLDEN = 2_654_435_761;
 
-const NONE: ReadonlySet<NodeId> = new Set();
-/** Weight of the newest report in the smoothed utilisation that a node tells. */
-const UTILISATION_ALPHA = 0.5;
-export function runScenario(scenario: Scenario, create: ContenderFactory, seed: number): RunResult {
-  return new ClusterRun(scenario, create, seed).run();
+/** Told now and then how much of the run is over, 0 … 1. */
+export type OnProgress = (part: number) => void;
+
+/** Runs `scenario` under one rule; the same seed always gives the same result. */
+export function runScenario(
+  scenario: Scenario,
+  contender: Contender,
+  seed: number,
+  onProgress?: OnProgress,
+): RunResult {
+  return new ClusterRun(scenario, contender, seed).run(onProgress);
 }
 
 class ClusterRun {
   readonly #scenario: Scenario;
+  readonly #contender: Contender;
   readonly #heap = new EventHeap();
-  readonly #nodes: SimNode[] = [];
-  readonly #proxies: Proxy[] = [];
-  readonly #jobs = new Map<number, { readonly job: Job; readonly candidate: SimCandidate; readonly proxy: Proxy }>();
-  readonly #latencies = new LatencyHistogram();
-  readonly #placedWork: Float64Array;
-  readonly #utilisation: Float64Array;
+  readonly #nodes: SimNode<Attempt>[] = [];
+  readonly #proxies: SimProxy[] = [];
+  readonly #measures: Measures;
   readonly #work: Draw;
   readonly #whichProxy: Rng;
   #nowMs = 0;
-  #nextJob = 0;
-  #errors = 0;
-  #requests = 0;
 
-  constructor(scenario: Scenario, create: ContenderFactory, seed: number) {
+  constructor(scenario: Scenario, contender: Contender, seed: number) {
     this.#scenario = scenario;
+    this.#contender = contender;
+    this.#measures = new Measures(scenario);
     // Streams of their own, so that every rule meets the same requests, the same work and the same antagonists.
     const stream = (number: number): Rng => seeded(seed * 1_000_003 + number);
-    this.#whichProxy = stream(2);
-    this.#work = workOf(scenario.work, stream(3));
-    for (const { count, speed } of scenario.nodes)
-      for (let i = 0; i < count; i++)
-        this.#nodes.push(
-          new SimNode({
-            index: this.#nodes.length,
-            speed,
-            heap: this.#heap,
-            now: () => this.#nowMs,
-            onDone: (node, job, busyMs) => this.#onDone(node, job, busyMs),
-          }),
-        );
-    this.#placedWork = new Float64Array(this.#nodes.length);
-    this.#utilisation = new Float64Array(this.#nodes.length);
-    const ids = this.#nodes.map(({ index }) => `n${index}` as NodeId);
-    for (let number = 0; number < scenario.proxies; number++) {
-      const candidates = ids.map((id, index): SimCandidate => ({ ...newCandidate(id), index }));
-      const contender = create({
-        rng: stream(100 + number),
-        world: this.#world(),
-        indexOf: (id) => Number(id.slice(1)),
-      });
-      contender.onMembership?.(candidates);
-      this.#proxies.push({ contender, candidates });
+    this.#whichProxy = stream(STREAMS.proxies);
+    this.#work = workDraw(scenario.work, stream(STREAMS.work));
+    for (const group of scenario.nodes) for (let i = 0; i < group.count; i++) this.#addNode(group);
+    const world = this.#world();
+    for (let number = 0; number < scenario.proxies; number++)
+      this.#proxies.push(this.#newProxy(stream(FIRST_PROXY_STREAM + number), world));
+    this.#tellMembership();
+    const surroundings = { heap: this.#heap, now: () => this.#nowMs, nodes: this.#nodes, scenario };
+    planAntagonists(surroundings, stream(STREAMS.antagonists));
+    planHappenings(surroundings, {
+      onJoin: (group) => this.#measures.joined(this.#addNode(group)),
+      onMembership: () => this.#tellMembership(),
+      onCrash: (node) => this.#crash(node),
+    });
+    planReports(surroundings, this.#proxies, { phase: stream(STREAMS.reports), loss: stream(STREAMS.lost) });
+    this.#planArrivals((what) => stream(STREAMS[what]));
+    this.#planLooks();
+  }
+
+  run(onProgress?: OnProgress): RunResult {
+    const { warmupMs, durationMs, deadlineMs } = this.#scenario;
+    const endMs = warmupMs + durationMs + deadlineMs;
+    let events = 0;
+    for (let event = this.#heap.take(); event !== undefined && event.atMs <= endMs; event = this.#heap.take()) {
+      this.#nowMs = event.atMs;
+      event.run();
+      if (onProgress !== undefined && ++events % 65_536 === 0) onProgress(this.#nowMs / endMs);
     }
-    this.#planAntagonists(stream(4));
-    for (const step of scenario.steps ?? []) this.#heap.plan(step.atMs, () => this.#step(step));
-    this.#planReports(stream(5));
-    this.#planArrivals(stream(6));
+    const ejections = this.#proxies.reduce((sum, proxy) => sum + proxy.ejections, 0);
+    return this.#measures.result(this.#nodes, ejections);
   }
 
   #world(): World {
+    const joins = (this.#scenario.events ?? []).map((event) => (event.does === 'join' ? event.count : 0));
     return {
       nowMs: () => this.#nowMs,
-      nodes: this.#nodes.length,
+      nodes: this.#nodes.length + joins.reduce((sum, count) => sum + count, 0),
       proxies: this.#scenario.proxies,
       inFlight: (node) => this.#nodes[node]!.inFlight,
       finishMs: (node) =>
@@ -105,183 +116,188 @@ class ClusterRun {
     };
   }
 
-  run(): RunResult {
-    const { warmupMs, durationMs, deadlineMs } = this.#scenario;
-    const endMs = warmupMs + durationMs + deadlineMs;
-    for (let event = this.#heap.take(); event !== undefined && event.atMs <= endMs; event = this.#heap.take()) {
-      this.#nowMs = event.atMs;
-      event.run();
-    }
-    return {
-      requests: this.#requests,
-      errorShare: this.#errors / Math.max(1, this.#requests),
-      latencies: this.#latencies,
-      maxOverMean: this.#maxOverMean(),
+  #newProxy(rng: Rng, world: World): SimProxy {
+    const { requests: forRequests, sessions: forSessions } = this.#contender;
+    const options = { rng, world, indexOf: (id: string) => Number(id.slice(1)) };
+    const requests = forRequests(options);
+    return new SimProxy({
+      heap: this.#heap,
+      now: () => this.#nowMs,
+      requests,
+      sessions: forSessions ? forSessions(options) : requests,
+      share: 1 / this.#scenario.proxies,
+      ejects: this.#scenario.ejects ?? true,
+      movesSessions: (this.#contender.movesSessions && this.#scenario.sessions?.isMovable) ?? false,
+    });
+  }
+
+  // ---- nodes
+
+  #addNode({ speed, weight = 1 }: Omit<NodeGroup, 'count'>): SimNode<Attempt> {
+    const node = new SimNode<Attempt>({
+      index: this.#nodes.length,
+      speed,
+      weight,
+      // Those of the start have been there for long.
+      upAtMs: this.#nowMs > 0 ? this.#nowMs : Number.NEGATIVE_INFINITY,
+      heap: this.#heap,
+      now: () => this.#nowMs,
+      onDone: (from, attempt, busyMs) => this.#onDone(from, attempt, busyMs),
+    });
+    this.#nodes.push(node);
+    return node;
+  }
+
+  #tellMembership(): void {
+    for (const proxy of this.#proxies) proxy.follow(this.#nodes);
+  }
+
+  #crash(node: SimNode<Attempt>): void {
+    for (const attempt of node.crash()) this.#lost(attempt, 'failed');
+  }
+
+  #planLooks(): void {
+    const { warmupMs, durationMs } = this.#scenario;
+    const look = (): void => {
+      this.#measures.look(this.#nodes, this.#nowMs);
+      if (this.#nowMs < warmupMs + durationMs) this.#heap.plan(this.#nowMs + LOOK_MS, look);
     };
+    this.#heap.plan(LOOK_MS, look);
   }
 
   // ---- load
 
-  #capacity(): number {
-    const { antagonists } = this.#scenario;
+  #planArrivals(stream: ArrivalOptions['stream']): void {
+    const { utilisation, work, sessions, antagonists, warmupMs, durationMs } = this.#scenario;
     const left = antagonists === undefined ? 1 : 1 - antagonists.share * (1 - antagonists.factor);
-    return this.#nodes.reduce((sum, { speed }) => sum + speed, 0) * left;
+    const capacity = this.#nodes.reduce((sum, { speed }) => sum + speed, 0) * left;
+    const perMs = (utilisation * capacity) / work.meanMs;
+    const options = { heap: this.#heap, now: () => this.#nowMs, endMs: warmupMs + durationMs, stream };
+    if (sessions === undefined) planRequests(perMs, options, () => this.#request(undefined));
+    else
+      planSessions(sessions, (perMs * 1_000) / sessions.requestsPerSecond, warmupMs * LOGIN_PART, options, {
+        onRequest: (session) => this.#request(session),
+        onEnd: (session) => this.#settle(session, undefined),
+      });
   }
 
-  #planArrivals(rng: Rng): void {
-    const { utilisation, work, warmupMs, durationMs } = this.#scenario;
-    const gap = exponential(work.meanMs / (utilisation * this.#capacity()), rng);
-    const arrive = (): void => {
-      this.#send();
-      const nextMs = this.#nowMs + gap();
-      if (nextMs < warmupMs + durationMs) this.#heap.plan(nextMs, arrive);
+  #request(session: Session | undefined): void {
+    const { deadlineMs, retries = DEFAULT_RETRIES } = this.#scenario;
+    const request: Request = {
+      sentMs: this.#nowMs,
+      workMs: this.#work(),
+      proxy: this.#proxies[Math.floor(this.#whichProxy() * this.#proxies.length)]!,
+      session,
+      tried: new Set(),
+      retriesLeft: retries,
+      attempt: undefined,
     };
-    this.#heap.plan(gap(), arrive);
+    this.#heap.plan(this.#nowMs + deadlineMs, () => this.#onDeadline(request));
+    this.#forward(request);
   }
 
-  #send(): void {
-    const proxy = this.#proxies[Math.floor(this.#whichProxy() * this.#proxies.length)]!;
-    const workMs = this.#work();
-    const request = { nowMs: this.#nowMs, isNewSession: false };
-    const candidate = proxy.contender.pick(proxy.candidates, request, NONE)!;
-    this.#attempt(proxy, candidate, workMs);
-  }
-
-  #attempt(proxy: Proxy, candidate: SimCandidate, workMs: number): void {
-    const { deadlineMs } = this.#scenario;
-    const job: Job = {
-      id: this.#nextJob++,
+  #forward(request: Request): void {
+    const { proxy, session, tried, workMs } = request;
+    const candidate = session === undefined ? proxy.place(false, tried) : this.#place(request, session);
+    if (candidate === undefined) {
+      this.#measures.request(request.sentMs, Number.NaN, true);
+      return;
+    }
+    const node = this.#nodes[candidate.node.index]!;
+    const attempt: Attempt = {
+      request,
+      candidate,
       sentMs: this.#nowMs,
       workMs,
-      isAbandoned: false,
       inFlightBefore: 0,
       isInFlight: false,
       beganMs: 0,
     };
-    this.#placedWork[candidate.index]! += workMs;
-    candidate.live.inFlight++;
-    proxy.contender.onSend?.(candidate, this.#nowMs);
-    this.#jobs.set(job.id, { job, candidate, proxy });
-    this.#heap.plan(this.#nowMs + deadlineMs, () => this.#onDeadline(job));
-    this.#nodes[candidate.index]!.take(job);
+    request.attempt = attempt;
+    tried.add(candidate.id);
+    this.#measures.placed(node, workMs, this.#nowMs);
+    proxy.send(candidate);
+    if (node.health === 'crashed' || node.isGone) this.#lost(attempt, 'refused');
+    else node.take(attempt);
   }
 
-  #onDone(node: SimNode, job: Job, busyMs: number): void {
-    const known = this.#jobs.get(job.id);
-    if (known === undefined) return;
-    const { candidate, proxy } = known;
-    const outcome: AttemptOutcome = node.failsWithinMs === undefined ? 'ok' : 'server-error';
-    const latencyMs = this.#nowMs - job.sentMs;
-    const report = {
-      inFlight: node.inFlight,
-      serviceMs: busyMs,
-      load: this.#utilisation[node.index]!,
-      sessions: 0,
-    };
-    proxy.contender.onReport?.(candidate, report, this.#nowMs);
-    proxy.contender.onResponse?.(candidate, outcome, latencyMs, this.#nowMs);
-    this.#over(job, latencyMs, outcome !== 'ok');
-  }
-
-  #onDeadline(job: Job): void {
-    const known = this.#jobs.get(job.id);
-    if (known === undefined) return;
-    this.#nodes[known.candidate.index]!.abandon(job);
-    known.proxy.contender.onResponse?.(known.candidate, 'failed', Number.NaN, this.#nowMs);
-    this.#over(job, this.#scenario.deadlineMs, true);
-  }
-
-  #over(job: Job, latencyMs: number, isError: boolean): void {
-    const { candidate } = this.#jobs.get(job.id)!;
-    this.#jobs.delete(job.id);
-    candidate.live.inFlight--;
-    const { warmupMs, durationMs, deadlineMs } = this.#scenario;
-    if (job.sentMs < warmupMs || job.sentMs >= warmupMs + durationMs) return;
-    this.#requests++;
-    if (isError) this.#errors++;
-    this.#latencies.add(isError ? deadlineMs : latencyMs);
-  }
-
-  // ---- what happens to nodes
-
-  #planAntagonists(rng: Rng): void {
-    const { antagonists } = this.#scenario;
-    if (antagonists === undefined) return;
-    const { share, factor, stayMs } = antagonists;
-    const slowed = new Set<number>();
-    const stay = exponential(stayMs, rng);
-    const settle = (): void => {
-      let node = Math.floor(rng() * this.#nodes.length);
-      while (slowed.has(node)) node = Math.floor(rng() * this.#nodes.length);
-      slowed.add(node);
-      this.#nodes[node]!.slowTo(factor);
-      this.#heap.plan(this.#nowMs + stay(), () => {
-        slowed.delete(node);
-        this.#nodes[node]!.slowTo(1);
-        settle();
-      });
-    };
-    for (let i = 0; i < Math.round(share * this.#nodes.length); i++) settle();
-  }
-
-  #step({ node, does }: Step): void {
-    if (does.kind === 'slow') this.#nodes[node]!.slowTo(does.factor);
-    else this.#nodes[node]!.failsWithinMs = does.withinMs;
-  }
-
-  /** Every node reports by its own clock. */
-  #planReports(rng: Rng): void {
-    const { reportMs, warmupMs, durationMs } = this.#scenario;
-    for (const node of this.#nodes) {
-      const report = (): void => {
-        const busy = Math.min(1, node.takeBusyMs() / reportMs);
-        const smoothed = this.#utilisation[node.index]!;
-        this.#utilisation[node.index] = smoothed + UTILISATION_ALPHA * (busy - smoothed);
-        for (const { candidates } of this.#proxies) {
-          const candidate = candidates[node.index];
-          if (candidate === undefined) continue;
-          candidate.live.load = this.#utilisation[node.index]!;
-          candidate.live.loadAtMs = this.#nowMs;
-        }
-        if (this.#nowMs + reportMs < warmupMs + durationMs) this.#heap.plan(this.#nowMs + reportMs, report);
-      };
-      this.#heap.plan(rng() * reportMs, report);
+  /** The session's node while it may have it, otherwise another one. */
+  #place({ proxy, tried }: Request, session: Session): SimCandidate | undefined {
+    const home = session.home === undefined ? undefined : this.#nodes[session.home]!;
+    if (home !== undefined && !home.isGone) {
+      const candidate = proxy.home(home.index);
+      if (candidate === undefined || tried.has(candidate.id))
+        return proxy.failover(Math.imul(session.number, GOLDEN), tried);
+      if (!proxy.mayLeave(candidate)) return candidate;
+      tried.add(candidate.id);
+      this.#measures.moved(this.#nowMs);
     }
+    const candidate = proxy.place(true, tried);
+    if (candidate !== undefined) {
+      candidate.live.placed++;
+      this.#settle(session, candidate.node.index);
+    }
+    return candidate;
   }
 
-  #maxOverMean(): number {
-    const perSpeed = this.#nodes.map(({ speed, index }) => this.#placedWork[index]! / speed);
-    const mean = perSpeed.reduce((sum, value) => sum + value, 0) / perSpeed.length;
-    return Math.max(...perSpeed) / mean;
+  /** Moves what the session asks for to its new home, or from its old one to nowhere. */
+  #settle(session: Session, home: number | undefined): void {
+    if (session.home !== undefined) this.#count(session.home, -1, session);
+    session.home = home;
+    if (home !== undefined && !session.hasEnded) this.#count(home, 1, session);
   }
-}
 
-function workOf(work: Work, rng: Rng): Draw {
-  switch (work.kind) {
-    case 'constant':
-      return constant(work.meanMs);
-    case 'exponential':
-      return exponential(work.meanMs, rng);
-    case 'lognormal':
-      return lognormal(work.meanMs, work.variation, rng);
-    case 'pareto':
-      return boundedPareto(work.meanMs, work.shape, work.span, rng);
+  #count(home: number, by: 1 | -1, { requestsPerSecond }: Session): void {
+    const node = this.#nodes[home]!;
+    node.sessions += by;
+    node.demand += by * requestsPerSecond;
   }
-}
 
-function newCandidate(id: NodeId): Omit<SimCandidate, 'index'> {
-  return {
-    id,
-    weight: 1,
-    cores: 1,
-    upAtMs: Number.NEGATIVE_INFINITY,
-    live: {
-      inFlight: 0,
-      load: Number.NaN,
-      loadAtMs: Number.NEGATIVE_INFINITY,
-      sessions: Number.NaN,
-      placed: 0,
-      latencyMs: Number.NaN,
-    },
-  };
+  // ---- how attempts end
+
+  #onDone(node: SimNode<Attempt>, attempt: Attempt, busyMs: number): void {
+    if (node.health === 'breaks') {
+      this.#lost(attempt, 'failed');
+      return;
+    }
+    const { request, candidate } = attempt;
+    const isOk = node.health === 'well';
+    node.finished(busyMs);
+    const told: NodeReport | undefined =
+      (this.#scenario.tells ?? 'beside-answers') === 'beside-answers' ? toldBesideAnswer(node, busyMs) : TOLD_NOTHING;
+    const { session } = request;
+    request.proxy.answer(candidate, {
+      outcome: isOk ? 'ok' : 'server-error',
+      isBound: session?.isEstablished ?? false,
+      latencyMs: this.#nowMs - attempt.sentMs,
+      told,
+    });
+    if (session !== undefined && !session.isEstablished) {
+      if (isOk) session.isEstablished = true;
+      // A client that got no cookie logs in again.
+      else if (session.home === node.index) this.#settle(session, undefined);
+    }
+    this.#over(request, !isOk);
+  }
+
+  #lost(attempt: Attempt, why: 'failed' | 'refused'): void {
+    const { request, candidate } = attempt;
+    request.proxy.lose(candidate, why);
+    request.attempt = undefined;
+    if (request.retriesLeft-- > 0) this.#forward(request);
+    else this.#over(request, true);
+  }
+
+  #onDeadline(request: Request): void {
+    const { attempt } = request;
+    if (attempt === undefined) return;
+    this.#nodes[attempt.candidate.node.index]!.abandon(attempt);
+    request.proxy.lose(attempt.candidate, 'abandoned');
+    this.#over(request, true);
+  }
+
+  #over(request: Request, isError: boolean): void {
+    request.attempt = undefined;
+    this.#measures.request(request.sentMs, this.#nowMs - request.sentMs, isError);
+  }
 }

@@ -1,9 +1,10 @@
 /** What is compared: core's own algorithms, and published ones that the product does not ship. */
-import type { Algorithm, Candidate, LoadField, Rng } from '@rollcall/core';
+import type { Algorithm, Rng } from '@rollcall/core';
 
 /** The truth about the nodes, for rules that may ask (probes) and for oracles, which no real proxy can be. */
 export interface World {
   readonly nowMs: () => number;
+  /** Nodes that there will ever be, so that numbers of nodes stay below it. */
   readonly nodes: number;
   readonly proxies: number;
   inFlight(node: number): number;
@@ -13,17 +14,23 @@ export interface World {
   probedLatencyMs(node: number): number;
 }
 
-export interface ContenderOptions {
+export interface RuleOptions {
   readonly rng: Rng;
   readonly world: World;
   /** Number of a node by its id. */
   readonly indexOf: (id: string) => number;
 }
 
-/** A rule under test: an algorithm as the proxy has it, with what it hears of the nodes. */
-export interface Contender extends Algorithm {
-  /** The node has told this of itself beside an answer. Told before `onResponse`. */
-  onReport?(candidate: Candidate, report: LoadField, nowMs: number): void;
-}
+/** Makes one proxy's copy of a rule. Core's factories are rules as they are. */
+export type Rule = (options: RuleOptions) => Algorithm;
 
-export type ContenderFactory = (options: ContenderOptions) => Contender;
+/** A rule under test, or the pair that a proxy has. */
+export interface Contender {
+  readonly name: string;
+  /** For requests without a session, and for new sessions when there is no other. */
+  readonly requests: Rule;
+  /** For new sessions. */
+  readonly sessions?: Rule;
+  /** Sessions leave nodes that are hot for long, where the scenario says that they may. */
+  readonly movesSessions?: boolean;
+}

@@ -23,7 +23,9 @@ function queue(utilisation: number, work: Work, nodes = 1): Scenario {
 
 /** Mean over seeds, milliseconds. */
 function meanMs(scenario: Scenario): number {
-  const means = [1, 2, 3, 4].map((seed) => runScenario(scenario, random, seed).latencies.meanMs);
+  const means = [1, 2, 3, 4].map(
+    (seed) => runScenario(scenario, { name: 'random', requests: random }, seed).latencies.meanMs,
+  );
   return means.reduce((sum, value) => sum + value, 0) / means.length;
 }
 

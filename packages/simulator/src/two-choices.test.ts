@@ -28,7 +28,7 @@ test('power of two at 0.9 on 100 nodes is within 3 % of 2.6 services', () => {
     deadlineMs: 1_000_000,
     reportMs: 60_000,
   } as const;
-  const { latencies } = runScenario(scenario, ({ rng }) => ALGORITHMS['power-of-two']({ rng }), 1);
+  const { latencies } = runScenario(scenario, { name: 'p2c', requests: ALGORITHMS['power-of-two'] }, 1);
   const expected = fluidLimit(0.9);
   assert.ok(Math.abs(expected - 2.61) < 0.01);
   assert.ok(Math.abs(latencies.meanMs / 10 / expected - 1) < 0.03, `${latencies.meanMs / 10} against ${expected}`);

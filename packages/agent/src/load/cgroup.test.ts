@@ -1,11 +1,20 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { allowedResources, cgroupLimits } from './cgroup.ts';
+import { ownCgroup } from './cgroup.ts';
 
 const V2_MOUNT = '30 24 0:27 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw,nsdelegate\n';
 
 function files(content: Record<string, string>) {
   return (path: string) => content[path];
+}
+
+/** Cores and memory that the group may use, and what of them it has used. */
+function limits(read: (path: string) => string | undefined) {
+  const { cpuQuota, memoryLimit } = ownCgroup(read);
+  return {
+    ...(cpuQuota && { cores: cpuQuota.cores, usedMs: cpuQuota.usedMs() }),
+    ...(memoryLimit && { memoryBytes: memoryLimit.bytes, usedBytes: memoryLimit.usedBytes() }),
+  };
 }
 
 test('version 2: the smallest limit between the process and the root counts', () => {
@@ -16,8 +25,11 @@ test('version 2: the smallest limit between the process and the root counts', ()
     '/sys/fs/cgroup/pod/app/memory.max': '536870912\n',
     '/sys/fs/cgroup/pod/cpu.max': '150000 100000\n',
     '/sys/fs/cgroup/pod/memory.max': 'max\n',
+    '/sys/fs/cgroup/pod/cpu.stat': 'usage_usec 2500000\nuser_usec 2000000\nsystem_usec 500000\n',
+    '/sys/fs/cgroup/pod/app/memory.current': '400000000\n',
+    '/sys/fs/cgroup/pod/app/memory.stat': 'anon 1\ninactive_file 100000000\nactive_file 5\n',
   });
-  assert.deepEqual(cgroupLimits(read), { cores: 1.5, memoryBytes: 536_870_912 });
+  assert.deepEqual(limits(read), { cores: 1.5, usedMs: 2_500, memoryBytes: 536_870_912, usedBytes: 300_000_000 });
 });
 
 test('version 2 in a container: the mount starts at the own group', () => {
@@ -26,7 +38,7 @@ test('version 2 in a container: the mount starts at the own group', () => {
     '/proc/self/cgroup': '0::/docker/abc\n',
     '/sys/fs/cgroup/cpu.max': '50000 100000\n',
   });
-  assert.deepEqual(cgroupLimits(read), { cores: 0.5 });
+  assert.deepEqual(limits(read), { cores: 0.5, usedMs: undefined });
 });
 
 test('version 1: quota by period, and the largest number means no limit', () => {
@@ -42,22 +54,39 @@ test('version 1: quota by period, and the largest number means no limit', () => 
     '/sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us': '100000\n',
     '/sys/fs/cgroup/memory/a/memory.limit_in_bytes': '1073741824\n',
     '/sys/fs/cgroup/memory/memory.limit_in_bytes': '9223372036854771712\n',
+    '/sys/fs/cgroup/cpu,cpuacct/a/cpuacct.usage': '7000000000\n',
+    '/sys/fs/cgroup/memory/a/memory.usage_in_bytes': '5000\n',
+    '/sys/fs/cgroup/memory/a/memory.stat': 'cache 9\ninactive_file 1\ntotal_inactive_file 9000\n',
   });
-  assert.deepEqual(cgroupLimits(read), { cores: 2, memoryBytes: 1_073_741_824 });
+  assert.deepEqual(limits(read), { cores: 2, usedMs: 7_000, memoryBytes: 1_073_741_824, usedBytes: 0 });
 });
 
 test('nothing to read, or nonsense, is no limit', () => {
-  assert.deepEqual(cgroupLimits(files({})), {});
+  assert.deepEqual(limits(files({})), {});
   const odd = files({
     '/proc/self/mountinfo': V2_MOUNT,
     '/proc/self/cgroup': '0::/../../etc\nrubbish\n',
     '/sys/fs/cgroup/cpu.max': '0 0\n',
     '/sys/fs/cgroup/memory.max': '-5\n',
   });
-  assert.deepEqual(cgroupLimits(odd), {});
+  assert.deepEqual(limits(odd), {});
+});
+
+test('version 1: CPU may be counted in another tree than it is limited in', () => {
+  const read = files({
+    '/proc/self/mountinfo': [
+      '31 24 0:28 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu',
+      '32 24 0:29 / /sys/fs/cgroup/cpuacct rw - cgroup cgroup rw,cpuacct',
+    ].join('\n'),
+    '/proc/self/cgroup': '2:cpuacct:/a\n1:cpu:/a\n',
+    '/sys/fs/cgroup/cpu/a/cpu.cfs_quota_us': '50000\n',
+    '/sys/fs/cgroup/cpu/a/cpu.cfs_period_us': '100000\n',
+    '/sys/fs/cgroup/cpuacct/a/cpuacct.usage': '3000000\n',
+  });
+  assert.deepEqual(limits(read), { cores: 0.5, usedMs: 3 });
 });
 
 test('the machine bounds what a control group allows', () => {
-  const { cores, memoryBytes } = allowedResources(files({}));
+  const { cores, memoryBytes } = ownCgroup(files({}));
   assert.ok(cores >= 1 && Number.isFinite(memoryBytes));
 });

@@ -1,17 +1,36 @@
 /**
- * What the control group allows this process: in a container the machine's cores and memory are not the node's.
- * Limits apply along the whole path from the root, so the smallest one on the way counts.
+ * What the control group allows this process and how much of it is used: in a container the machine's cores and memory
+ * are not the node's. Limits apply along the whole path from the root, so the smallest one on the way counts.
  *
- * @see Linux Documentation/admin-guide/cgroup-v2.rst ("cpu.max", "memory.max"), cgroup-v1/memory.rst and
- *   scheduler/sched-bwc.rst ("cpu.cfs_quota_us").
+ * @see Linux Documentation/admin-guide/cgroup-v2.rst ("cpu.max", "cpu.stat", "memory.max", "memory.stat"),
+ *   cgroup-v1/memory.rst, cgroup-v1/cpuacct.rst and scheduler/sched-bwc.rst ("cpu.cfs_quota_us").
  */
 import { readFileSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 
-/** Absent: no limit. */
-export interface CgroupLimits {
-  readonly cores?: number;
-  readonly memoryBytes?: number;
+/** A share of the CPU that a group may use. */
+export interface CpuQuota {
+  /** Above 0, fractions allowed. */
+  readonly cores: number;
+  /** CPU time that all of the group have used so far, milliseconds; `undefined` where it cannot be read. */
+  readonly usedMs: () => number | undefined;
+}
+
+/** Memory that a group may use. */
+export interface MemoryLimit {
+  readonly bytes: number;
+  /** Used by all of the group, without what the kernel takes back for the asking; `undefined` where it cannot be read. */
+  readonly usedBytes: () => number | undefined;
+}
+
+/** Limits of a control group; absent: none but the machine's. */
+export interface Cgroup {
+  /** Cores that may be used: the machine's, or less. */
+  readonly cores: number;
+  /** Memory that may be used: the machine's, or less. */
+  readonly memoryBytes: number;
+  readonly cpuQuota?: CpuQuota;
+  readonly memoryLimit?: MemoryLimit;
 }
 
 /** Content of a file, `undefined` when it cannot be read. */
@@ -30,43 +49,66 @@ export function readTextFile(path: string): string | undefined {
   }
 }
 
-/** Cores and memory this process may use: the machine's, or less where its control group says so. */
-export function allowedResources(read: FileReader = readTextFile): {
-  readonly cores: number;
-  readonly memoryBytes: number;
-} {
-  const limits = cgroupLimits(read);
-  return {
-    cores: Math.min(availableParallelism(), limits.cores ?? Number.POSITIVE_INFINITY),
-    memoryBytes: Math.min(totalmem(), limits.memoryBytes ?? Number.POSITIVE_INFINITY),
-  };
-}
-
-/** Limits of the control group of this process, version 1, 2 or both at once. Empty where there are none. */
-export function cgroupLimits(read: FileReader): CgroupLimits {
+/** The control group of this process, version 1, 2 or both at once. */
+export function ownCgroup(read: FileReader = readTextFile): Cgroup {
   const mounts = parseMounts(read('/proc/self/mountinfo') ?? '');
-  let cores = Number.POSITIVE_INFINITY;
-  let memoryBytes = Number.POSITIVE_INFINITY;
-  for (const membership of parseMemberships(read('/proc/self/cgroup') ?? '')) {
-    for (const directory of directoriesUp(mounts, membership)) {
-      if (membership.controllers.length === 0) {
-        cores = Math.min(cores, quotaRatio(read(`${directory}/cpu.max`)));
-        memoryBytes = Math.min(memoryBytes, bytes(read(`${directory}/memory.max`)));
-      }
-      if (membership.controllers.includes('cpu')) {
-        const quota = read(`${directory}/cpu.cfs_quota_us`);
-        const period = read(`${directory}/cpu.cfs_period_us`);
-        cores = Math.min(cores, quotaRatio(`${quota?.trim()} ${period?.trim()}`));
-      }
-      if (membership.controllers.includes('memory')) {
-        memoryBytes = Math.min(memoryBytes, bytes(read(`${directory}/memory.limit_in_bytes`)));
-      }
+  const memberships = parseMemberships(read('/proc/self/cgroup') ?? '');
+  let cpuQuota: CpuQuota | undefined;
+  let memoryLimit: MemoryLimit | undefined;
+  for (const membership of memberships) {
+    for (const [height, directory] of directoriesUp(mounts, membership).entries()) {
+      const quota = quotaOf(read, membership, directory, () => accountOf(mounts, memberships, height));
+      if (quota && quota.cores < (cpuQuota?.cores ?? Number.POSITIVE_INFINITY)) cpuQuota = quota;
+      const limit = limitOf(read, membership, directory);
+      if (limit && limit.bytes < (memoryLimit?.bytes ?? UNLIMITED_BYTES)) memoryLimit = limit;
     }
   }
   return {
-    ...(Number.isFinite(cores) ? { cores } : {}),
-    ...(Number.isFinite(memoryBytes) ? { memoryBytes } : {}),
+    cores: Math.min(availableParallelism(), cpuQuota?.cores ?? Number.POSITIVE_INFINITY),
+    memoryBytes: Math.min(totalmem(), memoryLimit?.bytes ?? Number.POSITIVE_INFINITY),
+    ...(cpuQuota && { cpuQuota }),
+    ...(memoryLimit && { memoryLimit }),
   };
+}
+
+/** The quota set in `directory`; `account` finds where version 1 counts what was used. */
+function quotaOf(
+  read: FileReader,
+  { controllers }: Membership,
+  directory: string,
+  account: () => string | undefined,
+): CpuQuota | undefined {
+  if (controllers.length === 0) {
+    const cores = quotaRatio(read(`${directory}/cpu.max`));
+    const usedMs = () => scaled(numberAfter('usage_usec', read(`${directory}/cpu.stat`)), 1e-3);
+    return cores === undefined ? undefined : { cores, usedMs };
+  }
+  if (!controllers.includes('cpu')) return undefined;
+  const quota = read(`${directory}/cpu.cfs_quota_us`)?.trim();
+  const cores = quotaRatio(`${quota} ${read(`${directory}/cpu.cfs_period_us`)?.trim()}`);
+  if (cores === undefined) return undefined;
+  const counted = account();
+  const usedMs = () => (counted === undefined ? undefined : scaled(whole(read(`${counted}/cpuacct.usage`)), 1e-6));
+  return { cores, usedMs };
+}
+
+function limitOf(read: FileReader, { controllers }: Membership, directory: string): MemoryLimit | undefined {
+  const isVersion2 = controllers.length === 0;
+  if (!isVersion2 && !controllers.includes('memory')) return undefined;
+  const bytes = whole(read(`${directory}/${isVersion2 ? 'memory.max' : 'memory.limit_in_bytes'}`));
+  if (bytes === undefined || bytes === 0 || bytes >= UNLIMITED_BYTES) return undefined;
+  const usedBytes = () => {
+    const used = whole(read(`${directory}/${isVersion2 ? 'memory.current' : 'memory.usage_in_bytes'}`));
+    const cached = numberAfter(isVersion2 ? 'inactive_file' : 'total_inactive_file', read(`${directory}/memory.stat`));
+    return used === undefined ? undefined : Math.max(0, used - (cached ?? 0));
+  };
+  return { bytes, usedBytes };
+}
+
+/** The directory of version 1's CPU accounts that belongs to the one so many steps above the own. */
+function accountOf(mounts: readonly Mount[], memberships: readonly Membership[], height: number): string | undefined {
+  const account = memberships.find(({ controllers }) => controllers.includes('cpuacct'));
+  return account && directoriesUp(mounts, account)[height];
 }
 
 interface Membership {
@@ -131,15 +173,25 @@ function directoriesUp(mounts: readonly Mount[], membership: Membership): string
   return directories;
 }
 
-/** `"<quota> <period>"` in microseconds as cores; infinite for `max`, a negative quota or nothing. */
-function quotaRatio(text: string | undefined): number {
+/** `"<quota> <period>"` in microseconds as cores; `undefined` for `max`, a negative quota or nothing. */
+function quotaRatio(text: string | undefined): number | undefined {
   const match = /^(\d+) (\d+)\s*$/.exec(text ?? '');
   const quota = Number(match?.[1]);
   const period = Number(match?.[2]);
-  return quota > 0 && period > 0 ? quota / period : Number.POSITIVE_INFINITY;
+  return quota > 0 && period > 0 ? quota / period : undefined;
 }
 
-function bytes(text: string | undefined): number {
-  const value = /^\d+\s*$/.test(text ?? '') ? Number(text) : Number.POSITIVE_INFINITY;
-  return value > 0 && value < UNLIMITED_BYTES ? value : Number.POSITIVE_INFINITY;
+/** A file that is one number. */
+function whole(text: string | undefined): number | undefined {
+  return /^\d+\s*$/.test(text ?? '') ? Number(text) : undefined;
+}
+
+/** The number behind `key` in a file of `key number` lines. */
+function numberAfter(key: string, text: string | undefined): number | undefined {
+  const found = new RegExp(`^${key} (\\d+)$`, 'm').exec(text ?? '')?.[1];
+  return found === undefined ? undefined : Number(found);
+}
+
+function scaled(value: number | undefined, factor: number): number | undefined {
+  return value === undefined ? undefined : value * factor;
 }

@@ -1,18 +1,20 @@
-/** In-flight where nothing better is known: this many requests at once count as half loaded. */
+import type { Latencies } from './latencies.ts';
+import type { Metric } from './metric.ts';
+
+/** In-flight where nobody has told a capacity: this many requests at once count as half loaded. */
 const HALF_LOAD = 64;
 
-/**
- * Requests the node is serving right now. A request is finished when its response has been handed to the socket
- * whole, or its connection is gone.
- */
+/** Requests the node is serving right now. */
 export class InFlight {
+  readonly #nowMs: () => number;
+  readonly #latencies: Latencies | undefined;
   #count = 0;
   #finished = 0;
-  readonly #capacity: number | undefined;
 
-  /** `capacity` is how many requests at once the node serves well; without it the load rises as n / (n + 64). */
-  constructor(capacity?: number) {
-    this.#capacity = capacity !== undefined && Number.isFinite(capacity) && capacity > 0 ? capacity : undefined;
+  /** Latencies of answers go to `latencies`. */
+  constructor(nowMs: () => number, latencies?: Latencies) {
+    this.#nowMs = nowMs;
+    this.#latencies = latencies;
   }
 
   get count(): number {
@@ -24,21 +26,65 @@ export class InFlight {
     return this.#finished;
   }
 
-  /** 0 none … 1 as many as the node can serve. */
-  get load(): number {
-    if (this.#capacity !== undefined) return Math.min(1, this.#count / this.#capacity);
-    return this.#count / (this.#count + HALF_LOAD);
+  /** A request has arrived. */
+  begin(): ServedRequest {
+    this.#count += 1;
+    const isTimed = this.#latencies?.takesOne() === true;
+    return new ServedRequest(this.#count, isTimed ? this.#nowMs() : Number.NaN, this);
   }
 
-  /** Counts one request until the returned function is called; calling it again changes nothing. */
-  begin(): () => void {
-    this.#count += 1;
-    let isOpen = true;
-    return () => {
-      if (!isOpen) return;
-      isOpen = false;
-      this.#count -= 1;
-      this.#finished += 1;
-    };
+  /** For `ServedRequest`. */
+  answered(inFlight: number, arrivedAtMs: number): void {
+    this.#latencies?.add(this.#nowMs() - arrivedAtMs, inFlight);
   }
+
+  /** For `ServedRequest`. */
+  ended(): void {
+    this.#count -= 1;
+    this.#finished += 1;
+  }
+}
+
+/**
+ * One request from its arrival to its end: its response has been handed to the socket whole, or its connection is
+ * gone. Each step counts once, however often it is told.
+ */
+export class ServedRequest {
+  readonly #inFlight: number;
+  readonly #arrivedAtMs: number;
+  readonly #owner: InFlight;
+  #isAnswered = false;
+  #isOpen = true;
+
+  /** `inFlight` is how many there were at its arrival, this one included; `arrivedAtMs` is NaN when it is not timed. */
+  constructor(inFlight: number, arrivedAtMs: number, owner: InFlight) {
+    this.#inFlight = inFlight;
+    this.#arrivedAtMs = arrivedAtMs;
+    this.#owner = owner;
+  }
+
+  /** The head of the answer goes out. What comes after it takes as long as the client likes. */
+  answered(): void {
+    if (this.#isAnswered) return;
+    this.#isAnswered = true;
+    if (this.#arrivedAtMs >= 0) this.#owner.answered(this.#inFlight, this.#arrivedAtMs);
+  }
+
+  end(): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    this.#owner.ended();
+  }
+}
+
+/** With a capacity, how many requests at once the node serves well, in-flight is a linear load; without, n / (n + 64). */
+export function inFlightMetric(inFlight: InFlight, capacity: number | undefined): Metric {
+  return {
+    name: 'inFlight',
+    scale:
+      capacity === undefined
+        ? { capacity: HALF_LOAD, weight: 1, isLimit: true, isSoft: true }
+        : { capacity, weight: 1, isLimit: true },
+    read: () => inFlight.count,
+  };
 }

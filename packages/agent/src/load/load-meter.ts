@@ -1,105 +1,169 @@
-/**
- * The node's combined load, 0 idle … 1 full, as it is now: the scarcest of what the node has.
- *
- *     load = max(event loop, in-flight, cpu, memory, mean of the application's metrics)
- *
- * The maximum, because a node that is out of one thing is full whatever else is free. History and smoothing belong to
- * the coordinator.
- */
+/** A node with the SDK as it measures itself: all metrics of this folder, its service time, and the load field. */
+import { totalmem } from 'node:os';
 import type { HeartbeatReport } from '../heartbeats.ts';
-import type { ApplicationMetrics } from './application-metrics.ts';
-import type { CpuMeter } from './cpu.ts';
-import type { EventLoopMeter } from './event-loop.ts';
-import type { InFlight } from './in-flight.ts';
-import { type MemoryUse, memoryLoad, memoryRatio } from './memory.ts';
+import { type Cgroup, ownCgroup } from './cgroup.ts';
+import { CpuMeter, type CpuReader, cgroupCpuMetric, cpuMetric, processCpuMs } from './cpu.ts';
+import { EventLoopMeter, eventLoopMetric } from './event-loop.ts';
+import { EventLoopDelay, eventLoopDelayMetric } from './event-loop-delay.ts';
+import { type InFlight, inFlightMetric } from './in-flight.ts';
+import { type Latencies, latencyMetric } from './latencies.ts';
+import { LoadField } from './load-field.ts';
+import { type MemoryUse, memoryMetric, processMemory } from './memory.ts';
+import { type Metric, type MetricOptions, withOptions } from './metric.ts';
+import { MAX_METRICS, MetricSet, rounded } from './metric-set.ts';
+import { OpenFiles, openFilesMetric } from './open-files.ts';
+import { requestsMetric } from './requests.ts';
+import { ServiceTime } from './service-time.ts';
+import { sessionsMetric } from './sessions.ts';
+import { receivedMetric, sentMetric, type Traffic } from './traffic.ts';
 
+/** Samples are taken each so many milliseconds, and with them the chance of an early heartbeat. */
+export const SAMPLE_MS = 250;
+
+/** Metrics the agent brings itself. */
+export const OWN_METRICS = [
+  'eventLoop',
+  'eventLoopDelay',
+  'cpu',
+  'cgroupCpu',
+  'memory',
+  'inFlight',
+  'latency',
+  'sessions',
+  'requests',
+  'received',
+  'sent',
+  'openFiles',
+] as const;
+
+export type OwnMetric = (typeof OWN_METRICS)[number];
+
+/** What an application says of them. */
+export type OwnMetricOptions = Readonly<Partial<Record<OwnMetric, MetricOptions>>>;
+
+/** Most metrics an application may add. */
+export const MAX_APPLICATION_METRICS: number = MAX_METRICS - OWN_METRICS.length;
+
+/** Where the numbers come from; what has a default is a parameter for tests. */
 export interface LoadSources {
-  readonly eventLoop: EventLoopMeter;
-  readonly cpu: CpuMeter;
-  readonly memory: () => readonly MemoryUse[];
+  readonly nowMs: () => number;
   readonly inFlight: InFlight;
-  readonly application: ApplicationMetrics;
+  readonly latencies: Latencies;
+  readonly traffic: Traffic;
   /** Active sessions, when the application knows; `undefined` when not. */
   readonly sessions: () => number | undefined;
+  /** Requests at once that the node serves well, above 0; `undefined` when nobody has said. */
+  readonly capacity?: number | undefined;
+  /** Hears once of each metric that fails. */
+  readonly onFailure: (name: string, reason: string) => void;
+  readonly own?: OwnMetricOptions;
+  /** Combine as mod_cluster does, limits as well. */
+  readonly isMean?: boolean;
+  readonly cgroup?: Cgroup;
+  readonly eventLoop?: EventLoopMeter;
+  readonly cpu?: CpuReader;
+  readonly memory?: () => readonly MemoryUse[];
+  readonly openFiles?: OpenFiles;
 }
 
-/** Share of the newest window in the smoothed service time. */
-const SERVICE_ALPHA = 0.3;
-
 export class LoadMeter {
+  readonly #set: MetricSet;
   readonly #sources: LoadSources;
-  #load = 0;
-  #eventLoop = 0;
-  #cpu = 0;
-  #memory = 0;
-  #serviceMs: number | undefined;
-  #busyMs = 0;
-  #finished = 0;
-  #values: Readonly<Record<string, number>> = {};
+  readonly #eventLoop: EventLoopMeter;
+  readonly #service: ServiceTime;
+  readonly #field = new LoadField();
+  #sessions: number | undefined;
 
   constructor(sources: LoadSources) {
+    const { nowMs, inFlight, latencies, traffic, cgroup = ownCgroup(), onFailure, isMean = false, own = {} } = sources;
     this.#sources = sources;
+    this.#eventLoop = sources.eventLoop ?? new EventLoopMeter();
+    this.#service = new ServiceTime(this.#eventLoop, inFlight, latencies);
+    this.#set = new MetricSet(onFailure, { isMean });
+    const { cpuQuota, memoryLimit } = cgroup;
+    const openFiles = sources.openFiles ?? new OpenFiles();
+    const metrics: readonly (Metric | undefined)[] = [
+      eventLoopMetric(this.#eventLoop),
+      eventLoopDelayMetric(new EventLoopDelay(SAMPLE_MS, nowMs)),
+      cpuMetric(new CpuMeter(cgroup.cores, nowMs, sources.cpu ?? processCpuMs)),
+      cpuQuota && cgroupCpuMetric(new CpuMeter(cpuQuota.cores, nowMs, cpuQuota.usedMs)),
+      memoryMetric(
+        sources.memory ??
+          (() => [
+            ...processMemory(memoryLimit?.bytes ?? totalmem()),
+            ...(memoryLimit ? [{ usedBytes: memoryLimit.usedBytes(), limitBytes: memoryLimit.bytes }] : []),
+          ]),
+      ),
+      inFlightMetric(inFlight, sources.capacity),
+      latencyMetric(latencies, inFlight),
+      sessionsMetric(() => this.#sessions),
+      requestsMetric(inFlight, nowMs),
+      receivedMetric(traffic, nowMs),
+      sentMetric(traffic, nowMs),
+      openFilesMetric(openFiles.limit(), () => openFiles.count()),
+    ];
+    for (const metric of metrics) if (metric) this.#set.add(adjusted(metric, own[metric.name as OwnMetric]));
   }
 
-  /** The combined load at the last sample. */
+  /** The combined load at the last sample, 0 idle … 1 full. */
   get load(): number {
-    return this.#load;
+    return this.#set.load;
   }
 
-  /** Measures anew; meant to be called four times a second. Returns the combined load. */
+  /** Requests in flight now. */
+  get inFlight(): number {
+    return this.#sources.inFlight.count;
+  }
+
+  /** Active sessions at the last sample; `undefined` when the application does not know. */
+  get sessions(): number | undefined {
+    return this.#sessions;
+  }
+
+  /** Adds a metric of the application, or replaces the one of that name. */
+  add(metric: Metric): void {
+    this.#set.add(metric);
+  }
+
+  /** Measures anew; meant to be called each `SAMPLE_MS`. Returns the combined load. */
   sample(): number {
-    const { eventLoop, cpu, memory, inFlight, application } = this.#sources;
-    const loop = eventLoop.sample();
-    const metrics = application.sample();
-    this.#eventLoop = loop.utilisation;
-    this.#cpu = cpu.sample();
-    this.#memory = memoryRatio(memory());
-    this.#values = metrics.values;
-    this.#load = Math.max(this.#eventLoop, inFlight.load, this.#cpu, memoryLoad(this.#memory), metrics.load);
-    this.#sampleService(loop.busyMs, inFlight.finished);
-    return this.#load;
+    this.#sessions = this.#sources.sessions();
+    const load = this.#set.sample();
+    this.#service.sample();
+    const { utilisation } = this.#eventLoop;
+    this.#field.update({ serviceMs: this.#service.ms, utilisation, sessions: this.#sessions });
+    return load;
   }
 
-  /** Busy time is shared out among the requests that finished; a window without any is carried over to the next. */
-  #sampleService(busyMs: number, finished: number): void {
-    this.#busyMs += busyMs;
-    const requests = finished - this.#finished;
-    if (requests === 0) {
-      // Idle work of the application itself must not be charged to the next request, however late it comes.
-      this.#busyMs = Math.min(this.#busyMs, 10_000);
-      if (this.#sources.inFlight.count === 0) this.#busyMs = 0;
-      return;
-    }
-    const mean = this.#busyMs / requests;
-    this.#serviceMs = this.#serviceMs === undefined ? mean : this.#serviceMs + SERVICE_ALPHA * (mean - this.#serviceMs);
-    this.#busyMs = 0;
-    this.#finished = finished;
+  /** Somebody else is told from now on: the scales are part of the next report. */
+  renewScales(): void {
+    this.#set.renewScales();
   }
 
   /** The numbers of a heartbeat, as of the last sample. */
   report(): HeartbeatReport {
-    const sessions = this.#sources.sessions();
+    const sessions = this.#sessions;
+    const serviceMs = this.#service.ms;
+    const scales = this.#set.newScales();
     return {
-      load: rounded(this.#load),
+      load: rounded(this.#set.load),
       inFlight: this.#sources.inFlight.count,
       ...(sessions === undefined ? {} : { sessions }),
-      ...(this.#serviceMs === undefined ? {} : { serviceMs: rounded(this.#serviceMs) }),
-      metrics: {
-        eventLoop: rounded(this.#eventLoop),
-        cpu: rounded(this.#cpu),
-        memory: rounded(this.#memory),
-        ...this.#values,
-      },
+      ...(serviceMs === undefined ? {} : { serviceMs: rounded(serviceMs) }),
+      ...this.#set.report(),
+      ...(scales === undefined ? {} : { scales }),
     };
   }
 
-  /** Value of the `rollcall-load` response field: in-flight, service ms, utilisation, sessions; empty means unknown. */
-  field(): string {
-    const service = this.#serviceMs === undefined ? '' : String(rounded(this.#serviceMs));
-    return `${this.#sources.inFlight.count};${service};${rounded(this.#eventLoop)};${this.#sources.sessions() ?? ''}`;
+  /** The load field as a line of a response head: in-flight as it is now, the rest as of the last sample. */
+  fieldLine(): string {
+    return this.#field.line(this.#sources.inFlight.count);
   }
 }
 
-function rounded(value: number): number {
-  return Math.round(value * 1_000) / 1_000;
+/** One of ours as the application wants it. What is only shown counts once the application names it. */
+function adjusted(metric: Metric, options: unknown): Metric {
+  if (typeof options !== 'object' || options === null) return metric;
+  const { weight, ...rest } = metric.scale;
+  return { ...metric, scale: withOptions({ ...rest, weight: weight === 0 ? 1 : weight }, options) };
 }

@@ -7,19 +7,17 @@ const MODULE_FOLDERS = ['/usr/lib/apache2/modules', '/usr/lib64/httpd/modules', 
 /** Whom a server that was started by root becomes: the first that the machine knows. */
 const USERS = ['www-data', 'apache', 'http', 'daemon'];
 
-const MODULES: Readonly<Record<string, string>> = {
-  mpm_event: 'mpm_event_module',
-  unixd: 'unixd_module',
-  log_config: 'log_config_module',
-  authz_core: 'authz_core_module',
-  slotmem_shm: 'slotmem_shm_module',
-  proxy: 'proxy_module',
-  proxy_http: 'proxy_http_module',
-  proxy_balancer: 'proxy_balancer_module',
-  lbmethod_byrequests: 'lbmethod_byrequests_module',
-  socache_shmcb: 'socache_shmcb_module',
-  ssl: 'ssl_module',
-};
+const MODULES: readonly string[] = [
+  'mpm_event',
+  'unixd',
+  'log_config',
+  'authz_core',
+  'slotmem_shm',
+  'proxy',
+  'proxy_http',
+  'proxy_balancer',
+  'lbmethod_byrequests',
+];
 
 /** mod_proxy_balancer of Apache's httpd in the event MPM, with its session routes. */
 export const apache: Contender = configuredServer({
@@ -36,7 +34,7 @@ Listen 127.0.0.1:${port}
 ServerName localhost
 ErrorLog ${directory}/error.log
 LogLevel crit
-${loadModules(front.isTls)}
+${loadModules(front.isTls ? ['socache_shmcb', 'ssl'] : [])}
 ${userLines()}
 ListenBacklog 4096
 ServerLimit 1
@@ -58,17 +56,21 @@ ProxyPass / balancer://site/ stickysession=sid
 `,
 });
 
-/** Some builds have some of them built in: those have no file, or are passed over where it is loaded already. */
-function loadModules(isTls: boolean): string {
+/**
+ * Lines that load what every proxy needs and `more` by their short names. Some builds have some of them built in: those have
+ * no file, or are passed over where it is loaded already.
+ */
+export function loadModules(more: readonly string[]): string {
   const folder = MODULE_FOLDERS.find(existsSync) ?? MODULE_FOLDERS[0]!;
-  return Object.entries(MODULES)
-    .map(([name, symbol]) => ({ name, symbol, file: join(folder, `mod_${name}.so`) }))
-    .filter(({ name, file }) => existsSync(file) && (isTls || (name !== 'ssl' && name !== 'socache_shmcb')))
-    .map(({ name, symbol, file }) => `<IfModule !mod_${name}.c>\nLoadModule ${symbol} ${file}\n</IfModule>`)
+  return [...MODULES, ...more]
+    .map((name) => ({ name, file: join(folder, `mod_${name}.so`) }))
+    .filter(({ file }) => existsSync(file))
+    .map(({ name, file }) => `<IfModule !mod_${name}.c>\nLoadModule ${name}_module ${file}\n</IfModule>`)
     .join('\n');
 }
 
-function userLines(): string {
+/** Whom it becomes when it was started by root. */
+export function userLines(): string {
   if (process.getuid?.() !== 0) return '';
   const groups = readFileSync('/etc/group', 'utf8');
   const user = USERS.find((name) => new RegExp(`^${name}:`, 'm').test(groups));

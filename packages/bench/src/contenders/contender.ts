@@ -24,7 +24,8 @@ export interface StartRequest {
   /** A new directory of its own, which others may read. */
   readonly directory: string;
   readonly port: number;
-  readonly nodes: readonly [number, number];
+  /** Ports of the nodes; ours may begin with none. */
+  readonly nodes: readonly number[];
   readonly cpus: readonly number[];
   readonly front: Front;
   /** There when the front speaks TLS. */

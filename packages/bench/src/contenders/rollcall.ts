@@ -108,16 +108,17 @@ export async function putNodes(admin: AdminCalls, nodes: readonly number[], from
 
 /** Calls of the admin API with the token of the state directory. */
 export class AdminCalls {
-  readonly #url: string;
+  /** Of the control port. */
+  readonly url: string;
   readonly #tokenFile: string;
 
   constructor(url: string, tokenFile: string) {
-    this.#url = url;
+    this.url = url;
     this.#tokenFile = tokenFile;
   }
 
   async isReady(): Promise<boolean> {
-    const answer = await fetch(`${this.#url}/readyz`).catch(() => undefined);
+    const answer = await fetch(`${this.url}/readyz`).catch(() => undefined);
     await answer?.body?.cancel();
     return answer?.ok === true;
   }
@@ -125,7 +126,7 @@ export class AdminCalls {
   /** The answer's body. Rejects with what the coordinator says when it is an error. */
   async call<Body>(method: string, path: string, body?: object): Promise<Body> {
     const token = readFileSync(this.#tokenFile, 'utf8').trim();
-    const answer = await fetch(this.#url + path, {
+    const answer = await fetch(this.url + path, {
       method,
       headers: { authorization: `Bearer ${token}`, ...(body && { 'content-type': 'application/json' }) },
       ...(body && { body: JSON.stringify(body) }),

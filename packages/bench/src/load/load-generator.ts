@@ -1,7 +1,7 @@
 /** The load generator as the bench sees it: one or more processes that act as one. */
 import { fileURLToPath } from 'node:url';
-import { BenchError } from '../bench-error.ts';
 import { LatencyHistogram } from '../numbers/latency-histogram.ts';
+import { ask } from '../system/ask.ts';
 import type { Running, Workplace } from '../system/workplace.ts';
 import type { LoadOrder, LoadPlan, LoadReply, LoadReport } from './messages.ts';
 
@@ -74,33 +74,7 @@ export class LoadGenerator {
   }
 
   #ask(running: Running, order: LoadOrder): Promise<LoadReply> {
-    const { child } = running;
-    return new Promise((resolve, reject) => {
-      const end = (): void => {
-        clearTimeout(timer);
-        child.removeListener('message', onReply);
-        this.#signal.removeEventListener('abort', onAbort);
-      };
-      const onReply = (reply: LoadReply): void => {
-        end();
-        resolve(reply);
-      };
-      const fail = (error: unknown): void => {
-        end();
-        reject(error);
-      };
-      const onAbort = (): void => fail(this.#signal.reason);
-      const timer = setTimeout(
-        () => fail(new BenchError(`the load generator did not ${order.order} within ${REPLY_MS / 1_000} s`)),
-        REPLY_MS,
-      );
-      child.once('message', onReply);
-      this.#signal.addEventListener('abort', onAbort);
-      void running.ended.then((why) => fail(new BenchError(`${why}: ${running.log()}`)));
-      child.send(order, (error) => {
-        if (error) fail(new BenchError(`the load generator cannot be reached: ${error.message}`));
-      });
-    });
+    return ask(running, order, this.#signal, REPLY_MS);
   }
 }
 

@@ -20,17 +20,24 @@ export class Bench {
   /** Progress, a line each, to standard error. */
   readonly say: (line: string) => void;
   /** What was left out and why. */
-  readonly leftOut: string[] = [];
+  readonly leftOut: string[];
   readonly #nodes = new Map<string, SiteNodes>();
   #certificate: Certificate | undefined;
 
-  constructor(options: BenchOptions, workplace: Workplace, root: string, say: (line: string) => void) {
+  constructor(
+    options: BenchOptions,
+    workplace: Workplace,
+    root: string,
+    say: (line: string) => void,
+    leftOut: string[],
+  ) {
     if (!existsSync('/proc/self/stat'))
       throw new BenchError('CPU time is read from /proc, which this system does not have: run it on Linux');
     this.options = options;
     this.workplace = workplace;
     this.root = root;
     this.say = say;
+    this.leftOut = leftOut;
   }
 
   /** Generator and CPUs for contenders that run on `contenderCpus` CPUs. */

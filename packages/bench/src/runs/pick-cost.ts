@@ -66,7 +66,15 @@ function candidate(number: number): LiveCandidate {
     weight: 1,
     cores: 4,
     upAtMs: Number.NEGATIVE_INFINITY,
-    live: { inFlight: 0, load: (number % 10) / 20, loadAtMs: 0, sessions: number % 50, placed: 0, latencyMs: 5 },
+    live: {
+      inFlight: 0,
+      load: (number % 10) / 20,
+      loadAtMs: 0,
+      sessions: number % 50,
+      placed: 0,
+      latencyMs: 5,
+      share: 1,
+    },
   };
 }
 

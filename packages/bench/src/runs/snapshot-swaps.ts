@@ -2,6 +2,8 @@
 import { type AdminCalls, putNodes, type RollcallOptions } from '../contenders/rollcall.ts';
 import { spreadOf } from '../numbers/spread.ts';
 import { figure } from '../output/figures.ts';
+import { pinProcess } from '../system/pin-process.ts';
+import { readTree } from '../system/process-tree.ts';
 import type { Bench } from './bench.ts';
 import { type LaneParts, planOf, watchOthers, withLoad } from './lane.ts';
 import { withUp } from './own-lane.ts';
@@ -35,7 +37,9 @@ export async function measureSwaps(bench: Bench, parts: LaneParts): Promise<Scal
   const nodes = await bench.nodes(scenario.nodes, parts);
   const all = new Map<string, Stalls[]>();
   const lookOnce = () =>
-    withUp(parts, ours, scenario, nodes, async ({ admin, running }, port) => {
+    withUp(parts, ours, scenario, nodes, async ({ admin, running, workerPid }, port) => {
+      // How long the worker stands still, not who has the CPU: the others of its tree go to the nodes' CPU.
+      for (const { pid } of readTree(running.pid)) if (pid !== workerPid) pinProcess(pid, parts.cpus.nodes);
       const pace = { kind: 'open', perSecond: PER_SECOND, isEven: true, seed: 1 } as const;
       const observe = async (title: string, during: () => Promise<void>): Promise<void> => {
         const stalls = await withLoad(parts.generator, planOf(scenario, port, CONNECTIONS, pace), async () => {
@@ -91,7 +95,7 @@ export async function measureSwaps(bench: Bench, parts: LaneParts): Promise<Scal
           String(stalls.reduce((sum, { failures }) => sum + failures, 0)),
         ]),
         notes: [
-          'Left out are requests during which the generator itself was kept from its work; taken by others is time on the CPU of ours or of the nodes: where that is not near 0, stalls are theirs too. Both are the worst round.',
+          'Left out are requests during which the generator itself was kept from its work; taken by others is time on the CPU of ours or of the nodes: where that is not near 0, stalls are theirs too. Both are the worst round. The worker has a CPU of its own here, the coordinator shares that of the nodes.',
         ],
       },
     ],

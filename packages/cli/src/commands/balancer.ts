@@ -115,6 +115,7 @@ export function settingsTable({
     ['parameters', sticky.parameters.join(','), 'sticky.parameters'],
     ['failover', sticky.failover, 'sticky.failover'],
     ['remove', String(sticky.remove), 'sticky.remove'],
+    ['movable', String(sticky.movable), 'sticky.movable'],
   ];
   return table(
     ['SETTING', 'VALUE', 'FROM'],

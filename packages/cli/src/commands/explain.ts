@@ -1,33 +1,62 @@
-import type { ExplainAnswer } from '@rollcall/protocol';
+import { type ExplainAnswer, MAX_DECISIONS, MAX_DECISIONS_MS, type NodeExplanation } from '@rollcall/protocol';
 import { Command } from 'commander';
 import { CliFailure, EXIT } from '../exit.ts';
+import { explainLive, type LiveFlags } from '../explain-live.ts';
 import { table } from '../format.ts';
-import { addReaderFlags, clientFor, printJson, type ReaderFlags } from './reader-flags.ts';
+import { nodeText } from '../node-text.ts';
+import { addReaderFlags, clientFor, printJson } from './reader-flags.ts';
 
-interface ExplainFlags extends ReaderFlags {
-  readonly url: string;
+interface ExplainFlags extends LiveFlags {
+  readonly url?: string;
   readonly cookie?: string;
+  readonly live?: boolean;
 }
 
-/** `rollcall explain`: where a request would go, and why. */
+/** `rollcall explain`: where a request would go, where requests go now, or why a node has the traffic it has. */
 export function explainCommand(): Command {
-  return addReaderFlags(new Command('explain').description('say where a request would go, and why'))
-    .option('--url <url>', 'the request, e.g. http://shop.example/cart', 'http://localhost/')
+  return addReaderFlags(
+    new Command('explain')
+      .description('say where a request would go and why, or why a node is as loaded as it is')
+      .argument('[node]', 'why its load factor and its part of the traffic are what they are'),
+  )
+    .option('--url <url>', 'the request, e.g. http://shop.example/cart (default: http://localhost/)')
     .option('--cookie <value>', 'its Cookie field; - reads it from standard input')
-    .action(async (flags: ExplainFlags) => {
-      if (!URL.canParse(flags.url))
-        throw new CliFailure(`--url ${flags.url} is not an address like http://shop.example/cart`, EXIT.usage);
-      const url = new URL(flags.url);
-      const cookie = flags.cookie === '-' ? await standardInput() : flags.cookie;
-      const client = await clientFor(flags);
-      const answer = await client.send<ExplainAnswer>('POST', '/v1/explain', {
-        host: url.hostname,
-        target: url.pathname + url.search,
-        ...(cookie ? { cookie } : {}),
-      });
-      if (flags.json) printJson(answer);
-      else process.stdout.write(`${explainText(answer)}\n`);
+    .option('--live', 'what the proxy chooses from now on, as it does')
+    .option('--picks', 'with --live: only choices of an algorithm, not requests that go where their session is')
+    .option('--count <n>', `with --live: at most so many, 1 to ${MAX_DECISIONS}`, '20')
+    .option('--for <duration>', `with --live: for so long, ${MAX_DECISIONS_MS / 1_000}s at most`, '5s')
+    .action(async (node: string | undefined, flags: ExplainFlags) => {
+      if (flags.live) {
+        if (node !== undefined)
+          throw new CliFailure('--live shows the choices among all nodes: leave the node out', EXIT.usage);
+        await explainLive(flags);
+      } else if (node === undefined) await explainRequest(flags);
+      else if (flags.url !== undefined || flags.cookie !== undefined)
+        throw new CliFailure('a node is explained without --url and --cookie', EXIT.usage);
+      else await explainNode(node, flags);
     });
+}
+
+async function explainNode(node: string, flags: ExplainFlags): Promise<void> {
+  const client = await clientFor(flags);
+  const explanation = await client.get<NodeExplanation>(`/v1/nodes/${encodeURIComponent(node)}/explain`);
+  if (flags.json) printJson(explanation);
+  else process.stdout.write(`${nodeText(explanation)}\n`);
+}
+
+async function explainRequest({ url: text = 'http://localhost/', ...flags }: ExplainFlags): Promise<void> {
+  if (!URL.canParse(text))
+    throw new CliFailure(`--url ${text} is not an address like http://shop.example/cart`, EXIT.usage);
+  const url = new URL(text);
+  const cookie = flags.cookie === '-' ? await standardInput() : flags.cookie;
+  const client = await clientFor(flags);
+  const answer = await client.send<ExplainAnswer>('POST', '/v1/explain', {
+    host: url.hostname,
+    target: url.pathname + url.search,
+    ...(cookie ? { cookie } : {}),
+  });
+  if (flags.json) printJson(answer);
+  else process.stdout.write(`${explainText(answer)}\n`);
 }
 
 function explainText(answer: ExplainAnswer): string {

@@ -66,7 +66,7 @@ async function join(text: string, flags: JoinFlags): Promise<number> {
     drainSessionsMs: durationOf('--drain-sessions', flags.drainSessions, 0),
     coordinators: coordinatorsOf(flags.coordinator, process.env),
     token: () => joinToken(undefined, process.env),
-    sample: (): HeartbeatReport => load?.sample() ?? {},
+    sample: (isAnew): HeartbeatReport => load?.sample(isAnew) ?? {},
     say: (line) => process.stderr.write(`rollcall: ${line}\n`),
   });
   const forgetSignals = onEndSignals(node);

@@ -7,6 +7,7 @@ import { VERSION } from '../version.ts';
 export function receiveOptions<Options>(): Promise<{
   readonly options: Options;
   readonly handles: readonly unknown[];
+  readonly isAgain: boolean;
 }> {
   return new Promise((resolve) => {
     const handles: unknown[] = [];
@@ -16,7 +17,7 @@ export function receiveOptions<Options>(): Promise<{
       else if (message.type === 'handle') handles.push(handle);
       if (start === undefined || handles.length < start.handles) return;
       process.off('message', receive);
-      resolve({ options: start.options as Options, handles });
+      resolve({ options: start.options as Options, handles, isAgain: start.isAgain });
     };
     process.on('message', receive);
   });

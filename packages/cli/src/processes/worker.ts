@@ -8,7 +8,7 @@ import { onParentEnd, onTold, receiveOptions, tellParent, tellReady } from './pa
 /** Requests in flight get this long when the worker has to end. */
 const CLOSE_GRACE_MS = 10_000;
 
-const { options, handles } = await receiveOptions<WorkerProcessOptions>();
+const { options, handles, isAgain } = await receiveOptions<WorkerProcessOptions>();
 const log = pino({ name: options.name, level: options.logLevel }, pino.destination({ dest: 2, sync: false }));
 try {
   const worker = await start();
@@ -55,11 +55,14 @@ function start(): Promise<Worker> {
     trustedProxies: options.trustedProxies,
     excludedPaths: options.excludedPaths,
     nodeTls: options.nodeTls,
+    algorithmFiles: options.algorithmFiles,
     errorPages: new Map(Object.entries(errorPages).map(([status, file]) => [Number(status), readFileSync(file)])),
     ...(accessLog === undefined ? {} : { accessLog }),
     ...(healthPath === undefined ? {} : { healthPath }),
     ...(stickySecretFile === undefined ? {} : { stickySecretFile }),
     unavailableHint: options.unavailableHint,
+    // Clients wait for one that takes the place of another that died.
+    warmsUp: !isAgain,
     log,
   });
 }

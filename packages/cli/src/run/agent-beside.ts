@@ -37,8 +37,8 @@ export interface BesideOptions {
   readonly copies?: () => Copies;
   /** An operator wants so many copies. */
   readonly onScale?: (count: number) => void;
-  /** Numbers of the program for a heartbeat. */
-  readonly sample: () => HeartbeatReport;
+  /** Numbers of the program for a heartbeat; `isAnew` for the first ones after a registration. */
+  readonly sample: (isAnew: boolean) => HeartbeatReport;
   /** Tells people. */
   readonly say: (line: string) => void;
   readonly timers?: Timers;
@@ -56,6 +56,7 @@ export class AgentBeside {
   #lastAnswer: ProbeAnswer['type'] | 'failing' = 'answered';
   #onRefused: () => void = () => {};
   #isSuperseded = false;
+  #isAnew = true;
 
   /** `address` is where the program has answered already. Starts at once. */
   constructor(options: BesideOptions, address: string) {
@@ -73,13 +74,14 @@ export class AgentBeside {
           incarnation: this.#incarnation,
           ...(options.copies === undefined ? {} : { copies: options.copies() }),
         }),
-      report: async () => ((await this.#isAnswering()) ? options.sample() : undefined),
+      report: async () => ((await this.#isAnswering()) ? this.#sample() : undefined),
       isAnswering: () => this.#isAnswering(),
       ...(options.timers === undefined ? {} : { timers: options.timers }),
     });
-    this.#agent.on('registered', ({ node }) =>
-      options.say(`${node.id} is registered with balancer ${node.balancer} as ${node.url}`),
-    );
+    this.#agent.on('registered', ({ node }) => {
+      this.#isAnew = true;
+      options.say(`${node.id} is registered with balancer ${node.balancer} as ${node.url}`);
+    });
     this.#agent.on('warning', ({ message }) => options.say(message));
     this.#agent.on('disconnected', ({ message }) => options.say(message));
     this.#agent.on('status', ({ status, reason }) =>
@@ -120,6 +122,12 @@ export class AgentBeside {
   #announced(localAddress: string): string {
     if (this.#options.announcedAddress !== undefined) return this.#options.announcedAddress;
     return this.#address === '::1' && localAddress === '127.0.0.1' ? '::1' : localAddress;
+  }
+
+  #sample(): HeartbeatReport {
+    const isAnew = this.#isAnew;
+    this.#isAnew = false;
+    return this.#options.sample(isAnew);
   }
 
   async #isAnswering(): Promise<boolean> {

@@ -3,15 +3,15 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { test } from 'node:test';
-import { holderOf, listeningPorts, processTree, readProcess, residentBytes } from './process-table.ts';
+import { childrenOf, holderOf, listeningPorts, processTree, readProcess, residentBytes } from './process-table.ts';
 
 const isLinux = process.platform === 'linux' ? false : 'needs /proc, which only Linux has';
 
 test('a process is read with its parent, CPU time and start', { skip: isLinux }, () => {
   const own = readProcess(process.pid);
   assert.equal(own?.parent, process.ppid);
-  assert.ok(own.cpuMs > 0 && own.startTicks > 0);
-  assert.ok(residentBytes(process.pid) > 1_000_000);
+  assert.ok(own.ownCpuMs > 0 && own.startTicks > 0 && own.threads > 1);
+  assert.ok(residentBytes(process.pid).own > 1_000_000 && residentBytes(process.pid).shared > 1_000_000);
   assert.equal(readProcess(0), undefined);
 });
 
@@ -26,6 +26,8 @@ test('the tree of a program holds what its children started', { skip: isLinux },
   assert.equal(tree[0]?.pid, child.pid);
   assert.equal(tree.length, 2);
   assert.equal(tree[1]?.parent, child.pid);
+  assert.deepEqual(childrenOf(child.pid!), [tree[1]?.pid]);
+  assert.deepEqual(childrenOf(0), []);
 });
 
 test('who listens where is found by pid and by port', { skip: isLinux }, async (t) => {

@@ -6,8 +6,11 @@ export interface ProcessEntry {
   readonly pid: number;
   readonly parent: number;
   readonly session: number;
-  /** CPU time of the process and of its children that have ended. */
-  readonly cpuMs: number;
+  /** CPU time of the process itself. */
+  readonly ownCpuMs: number;
+  /** CPU time of its children that have ended and whose ends it has taken note of, with all below them. */
+  readonly endedCpuMs: number;
+  readonly threads: number;
   /** Start of the process in clock ticks since boot: with the pid it names one process for ever. */
   readonly startTicks: number;
 }
@@ -34,7 +37,9 @@ export function readProcess(pid: number): ProcessEntry | undefined {
     pid,
     parent: number(1),
     session: number(3),
-    cpuMs: (number(11) + number(12) + number(13) + number(14)) * TICK_MS,
+    ownCpuMs: (number(11) + number(12)) * TICK_MS,
+    endedCpuMs: (number(13) + number(14)) * TICK_MS,
+    threads: number(17),
     startTicks: number(19),
   };
 }
@@ -60,20 +65,38 @@ export function processTree(root: number): readonly ProcessEntry[] {
   return [...members.values()].sort((a, b) => Number(b.pid === root) - Number(a.pid === root));
 }
 
+/**
+ * Children of a process that is known, by what the kernel keeps of each thread: cheap, but blind for those that have
+ * lost their parent, and on kernels without it.
+ */
+export function childrenOf(pid: number): readonly number[] {
+  const children: number[] = [];
+  for (const thread of names(`/proc/${pid}/task`)) {
+    for (const child of (readText(`/proc/${pid}/task/${thread}/children`) ?? '').split(' '))
+      if (child !== '') children.push(Number(child));
+  }
+  return children;
+}
+
 function processIds(): number[] {
+  return names('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
+}
+
+function names(directory: string): readonly string[] {
   try {
-    return readdirSync('/proc')
-      .filter((name) => /^\d+$/.test(name))
-      .map(Number);
+    return readdirSync(directory);
   } catch {
     return [];
   }
 }
 
-/** Resident memory of a process in bytes, 0 when it is gone. */
-export function residentBytes(pid: number): number {
-  const kibibytes = /^VmRSS:\s+(\d+) kB$/m.exec(readText(`/proc/${pid}/status`) ?? '')?.[1];
-  return Number(kibibytes ?? 0) * 1_024;
+/** Memory of a process in bytes, 0 when it is gone: what is its own, and what it may share with others. */
+export function residentBytes(pid: number): { readonly own: number; readonly shared: number } {
+  const status = readText(`/proc/${pid}/status`) ?? '';
+  const kibibytes = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1] ?? 0);
+  return { own: kibibytes('RssAnon') * 1_024, shared: (kibibytes('RssFile') + kibibytes('RssShmem')) * 1_024 };
 }
 
 /** The command of a process, for people; empty when it is gone. */
@@ -107,13 +130,7 @@ export function holderOf(port: number): ListeningPort | undefined {
 
 function socketInodes(pid: number): ReadonlySet<string> {
   const inodes = new Set<string>();
-  let names: string[] = [];
-  try {
-    names = readdirSync(`/proc/${pid}/fd`);
-  } catch {
-    return inodes;
-  }
-  for (const name of names) {
+  for (const name of names(`/proc/${pid}/fd`)) {
     try {
       const inode = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${name}`))?.[1];
       if (inode !== undefined) inodes.add(inode);

@@ -1,53 +1,129 @@
-/** How busy a program is that we can only look at from outside: CPU and memory of it and all it started, by /proc. */
-import { allowedResources, CpuMeter, type HeartbeatReport, memoryLoad, memoryRatio } from '@rollcall/agent';
-import { processTree, readProcess, residentBytes } from './process-table.ts';
+/**
+ * How busy a program is that we can only look at from outside: CPU, memory and files of it and all it started, by /proc,
+ * and of its control group.
+ */
+import {
+  type Cgroup,
+  CpuMeter,
+  cgroupCpuMetric,
+  cpuMetric,
+  type HeartbeatReport,
+  type MemoryUse,
+  type Metric,
+  MetricSet,
+  memoryMetric,
+  OpenFiles,
+  openFilesMetric,
+  ownCgroup,
+} from '@rollcall/agent';
+import { childrenOf, type ProcessEntry, processTree, readProcess, residentBytes } from './process-table.ts';
+import { TreeCpu } from './tree-cpu.ts';
 
-/** Looking through all processes of a machine costs some milliseconds: so many samples share one look. */
+/**
+ * Looking through all processes of a machine costs some milliseconds: in between, those that are known and their
+ * children are looked at.
+ */
 const SAMPLES_PER_LOOK = 5;
 
 export class ProgramLoad {
   readonly #root: number;
-  readonly #memoryLimitBytes: number;
-  readonly #cpu: CpuMeter;
-  #pids: readonly number[] = [];
+  readonly #cgroup: Cgroup;
+  readonly #treeCpu = new TreeCpu();
+  readonly #set: MetricSet;
+  #entries: readonly ProcessEntry[] = [];
+  #files = new Map<number, OpenFiles>();
   #samples = 0;
-  #cpuMs = 0;
 
-  /** `root` is the pid of the program's first process. */
-  constructor(root: number, nowMs: () => number = () => performance.now()) {
+  /** `root` is the pid of the program's first process. `onFailure` hears once of each metric that fails. */
+  constructor(
+    root: number,
+    onFailure: (name: string, reason: string) => void = () => {},
+    nowMs: () => number = () => performance.now(),
+    cgroup: Cgroup = ownCgroup(),
+  ) {
     this.#root = root;
-    const { cores, memoryBytes } = allowedResources();
-    this.#memoryLimitBytes = memoryBytes;
+    this.#cgroup = cgroup;
+    this.#set = new MetricSet(onFailure);
     this.#look();
-    this.#cpu = new CpuMeter(cores, nowMs, () => this.#cpuTotalMs());
+    const { cores, cpuQuota } = cgroup;
+    const metrics: readonly (Metric | undefined)[] = [
+      cpuMetric(new CpuMeter(cores, nowMs, () => this.#treeCpu.take(this.#entries))),
+      cpuQuota && cgroupCpuMetric(new CpuMeter(cpuQuota.cores, nowMs, cpuQuota.usedMs)),
+      memoryMetric(() => this.#memory()),
+      openFilesMetric(new OpenFiles(`/proc/${root}`).limit(), () => this.#mostFiles()),
+      { name: 'processes', scale: SHOWN, read: () => this.#entries.length },
+      { name: 'threads', scale: SHOWN, read: () => this.#entries.reduce((sum, { threads }) => sum + threads, 0) },
+    ];
+    for (const metric of metrics) if (metric) this.#set.add(metric);
   }
 
-  /** Numbers for a heartbeat; empty on systems without /proc. The load is CPU of what may be used, or memory pressure. */
-  sample(): HeartbeatReport {
+  /** Numbers for a heartbeat; empty without /proc, and when nothing is left of the program. `isAnew` tells the scales again. */
+  sample(isAnew = false): HeartbeatReport {
     this.#samples += 1;
     if (this.#samples % SAMPLES_PER_LOOK === 0) this.#look();
-    if (this.#pids.length === 0) return {};
-    const cpu = this.#cpu.sample();
-    const usedBytes = this.#pids.reduce((sum, pid) => sum + residentBytes(pid), 0);
-    const memory = memoryRatio([{ usedBytes, limitBytes: this.#memoryLimitBytes }]);
+    else this.#lookAtKnown();
+    if (this.#entries.length === 0) return {};
+    if (isAnew) this.#set.renewScales();
+    const load = this.#set.sample();
+    const scales = this.#set.newScales();
     return {
-      load: rounded(Math.max(cpu, memoryLoad(memory))),
-      metrics: { cpu: rounded(cpu), memory: rounded(memory) },
+      load: Math.round(load * 1_000) / 1_000,
+      ...this.#set.report(),
+      ...(scales === undefined ? {} : { scales }),
     };
   }
 
   #look(): void {
-    this.#pids = processTree(this.#root).map((entry) => entry.pid);
+    this.#entries = processTree(this.#root);
   }
 
-  /** Never falls: what a child used stays counted when the child has ended unseen. */
-  #cpuTotalMs(): number {
-    const totalMs = this.#pids.reduce((sum, pid) => sum + (readProcess(pid)?.cpuMs ?? 0), 0);
-    this.#cpuMs = Math.max(this.#cpuMs, totalMs);
-    return this.#cpuMs;
+  #lookAtKnown(): void {
+    const known = new Map(this.#entries.map(({ pid, startTicks }) => [pid, startTicks]));
+    const found = new Map<number, ProcessEntry>();
+    const waiting = [...known.keys()];
+    for (let pid = waiting.pop(); pid !== undefined; pid = waiting.pop()) {
+      const entry = found.has(pid) ? undefined : readProcess(pid);
+      // Somebody else's by now, when it began at another time.
+      if (entry === undefined || (known.get(pid) ?? entry.startTicks) !== entry.startTicks) continue;
+      found.set(pid, entry);
+      waiting.push(...childrenOf(pid));
+    }
+    this.#entries = [...found.values()];
+  }
+
+  /**
+   * What each process has for itself, and of what they may share the largest part: libraries and the code of a server that
+   * forks would count once for each of them. What was not written to since the fork is still counted for each.
+   */
+  #memory(): readonly MemoryUse[] {
+    let own = 0;
+    let shared = 0;
+    for (const { pid } of this.#entries) {
+      const resident = residentBytes(pid);
+      own += resident.own;
+      shared = Math.max(shared, resident.shared);
+    }
+    const { memoryBytes, memoryLimit } = this.#cgroup;
+    return [
+      { usedBytes: own + shared, limitBytes: memoryBytes },
+      ...(memoryLimit ? [{ usedBytes: memoryLimit.usedBytes(), limitBytes: memoryLimit.bytes }] : []),
+    ];
+  }
+
+  /** Open files of the process that has most: the limit is each one's own. */
+  #mostFiles(): number | undefined {
+    const files = new Map<number, OpenFiles>();
+    let most: number | undefined;
+    for (const { pid } of this.#entries) {
+      const ofProcess = this.#files.get(pid) ?? new OpenFiles(`/proc/${pid}`);
+      files.set(pid, ofProcess);
+      const count = ofProcess.count();
+      if (count !== undefined) most = Math.max(most ?? 0, count);
+    }
+    this.#files = files;
+    return most;
   }
 }
 
-function rounded(value: number): number {
-  return Math.round(value * 1_000) / 1_000;
-}
+/** Says something to people and nothing about the load. */
+const SHOWN = { capacity: 1, weight: 0 } as const;

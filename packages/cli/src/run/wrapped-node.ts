@@ -113,7 +113,9 @@ export class WrappedNode {
 
   #startAgent(program: Program, port: number, addresses: readonly string[], address: string): void {
     const options = this.#options;
-    const load = new ProgramLoad(program.pid ?? 0);
+    const load = new ProgramLoad(program.pid ?? 0, (name, reason) =>
+      options.say(`metric ${name}: ${reason}; it is left out`),
+    );
     this.#agent = new AgentBeside(
       {
         description: options.description,
@@ -127,7 +129,7 @@ export class WrappedNode {
         ...(options.onScale === undefined ? {} : { onScale: options.onScale }),
         coordinators: options.coordinators,
         token: options.token,
-        sample: () => load.sample(),
+        sample: (isAnew) => load.sample(isAnew),
         say: options.say,
       },
       address,

@@ -21,6 +21,7 @@ const FLAGS = [
   ['--session-cookie <name...>', 'cookies'],
   ['--session-parameter <name...>', 'parameters'],
   ['--failover <where>', 'failover'],
+  ['--movable', 'movable'],
 ] as const;
 
 /** What commander calls the places that options come from. */
@@ -46,6 +47,7 @@ const STICKY_FILE_KEYS: Readonly<Record<string, string>> = {
   parameters: 'parameters',
   failover: 'failover',
   remove: 'remove',
+  movable: 'movable',
 };
 
 /** Options of `up` for settings of all balancers. */

@@ -24,6 +24,7 @@ import type { StaticSite } from '../static/static-site.ts';
 import { keptJoinToken } from '../token-directory.ts';
 import type { SupervisorOptions } from '../up/supervisor.ts';
 import { VERSION } from '../version.ts';
+import { withAlgorithmFiles } from './algorithm-files.ts';
 import { limitsFrom } from './limits.ts';
 
 /** Flags of `up` as commander gives them. */
@@ -71,7 +72,8 @@ const MAX_WORKERS = 64;
 const MAX_PAGE_BYTES = 1_048_576;
 
 /** Throws a usage failure for options that make no sense. */
-export function supervisorOptions(flags: UpFlags, balancers: readonly BalancerSettingsOption[]): SupervisorOptions {
+export function supervisorOptions(flags: UpFlags, settings: readonly BalancerSettingsOption[]): SupervisorOptions {
+  const { balancers, algorithmFiles } = withAlgorithmFiles(settings);
   const heartbeatMs = durationFlag('--heartbeat', flags.heartbeat);
   const joinToken = joinTokenFor(flags);
   const adminToken = secretFrom('ROLLCALL_ADMIN_TOKEN', process.env);
@@ -87,6 +89,7 @@ export function supervisorOptions(flags: UpFlags, balancers: readonly BalancerSe
       version: VERSION,
       logLevel: flags.logLevel,
       balancers,
+      ownAlgorithms: Object.keys(algorithmFiles),
       ...(flags.agents === undefined ? {} : { agentsListen: parseListenAddress(flags.agents, '--agents', '0.0.0.0') }),
       ...(flags.advertise === undefined ? {} : { advertise: flags.advertise }),
       ...(joinToken === undefined ? {} : { joinToken }),
@@ -105,6 +108,7 @@ export function supervisorOptions(flags: UpFlags, balancers: readonly BalancerSe
       limits: limitFlags(flags),
       certificates: certificateFlags(flags),
       nodeTls: nodeTlsFlags(flags),
+      algorithmFiles,
       errorPages: errorPageFlags(listed(flags.errorPage ?? [])),
       ...accessLogFlags(flags),
       ...(flags.healthPath === undefined ? {} : { healthPath: pathFlag(flags.healthPath) }),

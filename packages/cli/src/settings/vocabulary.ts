@@ -24,7 +24,7 @@ interface Setting {
 /** All settings by key. Apache's spelling stands for two of ours. */
 export const SETTINGS: Readonly<Record<string, Setting>> = {
   algorithm: {
-    help: 'for requests without a session: adaptive, round-robin, least-connections, power-of-two',
+    help: 'for requests without a session: adaptive, round-robin, least-connections, power-of-two, modcluster (its own rule, to compare), or with up a file, ./mine.js',
     read: (texts) => ({ algorithm: one(texts) }),
     unset: { algorithm: null },
   },
@@ -72,6 +72,11 @@ export const SETTINGS: Readonly<Record<string, Setting>> = {
     help: 'strip the id of a lost session: true or false',
     read: (texts, label) => sticky({ remove: flag(one(texts), label) }),
     unset: sticky({ remove: null }),
+  },
+  movable: {
+    help: 'any node can serve any session, so a few may leave a node that stays hot: true or false',
+    read: (texts, label) => sticky({ movable: flag(one(texts), label) }),
+    unset: sticky({ movable: null }),
   },
   stickysession: {
     help: "Apache's spelling, COOKIE|PARAMETER or one name for both; sets sticky to suffix",

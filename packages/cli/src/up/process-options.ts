@@ -22,6 +22,8 @@ export interface ControlOptions {
   readonly suspectMs?: number;
   readonly leaseMs?: number;
   readonly balancers: readonly BalancerSettingsOption[];
+  /** Names of the operator's algorithms. */
+  readonly ownAlgorithms: readonly string[];
   readonly adminAllow?: readonly string[];
   readonly nodeAllow?: readonly string[];
   readonly controlHosts?: readonly string[];
@@ -44,6 +46,8 @@ export interface WorkerProcessOptions {
   readonly errorPages: Readonly<Record<string, string>>;
   readonly accessLog?: AccessLogOptions;
   readonly nodeTls: NodeTlsOptions;
+  /** Files of the operator's algorithms, by name. */
+  readonly algorithmFiles: Readonly<Record<string, string>>;
   /** Certificates of the TLS port; none without one. */
   readonly certificates: readonly CertificateFiles[];
   /** In base64. */
@@ -62,7 +66,13 @@ export interface StaticProcessOptions {
 
 export type ToChild =
   /** First; `handles` messages with one handle each follow. */
-  | { readonly type: 'start'; readonly options: object; readonly handles: number }
+  | {
+      readonly type: 'start';
+      readonly options: object;
+      readonly handles: number;
+      /** It takes the place of one that died, and is waited for. */
+      readonly isAgain: boolean;
+    }
   | { readonly type: 'handle' }
   /** A connection comes along; answered by `taken`. */
   | { readonly type: 'connection'; readonly number: number; readonly isTls: boolean }

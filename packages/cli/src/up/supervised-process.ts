@@ -56,6 +56,7 @@ export class SupervisedProcess {
 
   #start(): void {
     const { entry, message, handles = [], name, sharesStdout } = this.#options;
+    const isAgain = this.#startedMs > 0;
     this.#startedMs = performance.now();
     const child = fork(entry, [], { stdio: ['ignore', sharesStdout ? 1 : 2, 2, 'ipc'] });
     this.#child = child;
@@ -72,7 +73,7 @@ export class SupervisedProcess {
     const onSent = (error: Error | null): void => {
       if (error && !this.#isClosing) child.kill('SIGKILL');
     };
-    child.send({ type: 'start', options: message, handles: handles.length } satisfies ToChild, onSent);
+    child.send({ type: 'start', options: message, handles: handles.length, isAgain } satisfies ToChild, onSent);
     // Node's typings know net.Server and net.Socket; the bare handle is what those are sent as.
     for (const handle of handles)
       child.send({ type: 'handle' } satisfies ToChild, handle as unknown as SendHandle, {}, onSent);

@@ -12,7 +12,7 @@ import { CliFailure, EXIT } from '../exit.ts';
 import { lockStateDirectory } from '../state-directory.ts';
 import type { StaticSite } from '../static/static-site.ts';
 import { VERSION } from '../version.ts';
-import type { NativeHandle } from './bound-socket.ts';
+import { bindSockets, type NativeHandle } from './bound-socket.ts';
 import { freeAddress, type Listener, openListener } from './listener.ts';
 import type { ControlOptions, StaticProcessOptions, WorkerProcessOptions } from './process-options.ts';
 import { type SupervisedOptions, SupervisedProcess } from './supervised-process.ts';
@@ -68,6 +68,8 @@ export class Supervisor {
   readonly #feedToken = randomBytes(32).toString('base64url');
   readonly #ticketKeys = randomBytes(48).toString('base64');
   readonly #controlAddress: ListenAddress;
+  /** Keeps a port that we chose ourselves from being somebody's outgoing connection while the control process is not there. */
+  readonly #controlHold: NativeHandle | undefined;
   readonly #listeners: Listener[] = [];
   readonly #pool: WorkerPool;
   #control: SupervisedProcess | undefined;
@@ -81,7 +83,7 @@ export class Supervisor {
     const control = await freeAddress(options.control, '--control');
     const proxy = await freeAddress(options.proxy, '--proxy');
     const tls = options.tls && (await freeAddress(options.tls, '--tls'));
-    const supervisor = new Supervisor(options, control);
+    const supervisor = new Supervisor(options, control, options.control.port === 0 ? hold(control) : undefined);
     try {
       await supervisor.#start(proxy, tls);
       return supervisor;
@@ -91,8 +93,9 @@ export class Supervisor {
     }
   }
 
-  private constructor(options: SupervisorOptions, control: ListenAddress) {
+  private constructor(options: SupervisorOptions, control: ListenAddress, controlHold: NativeHandle | undefined) {
     this.#options = options;
+    this.#controlHold = controlHold;
     this.#controlAddress = control;
     this.controlUrl = localUrl(control);
     this.stateDir = options.stateDirFor(control.port);
@@ -274,7 +277,13 @@ export class Supervisor {
 
   #closeListeners(): void {
     for (const listener of this.#listeners.splice(0)) listener.close();
+    this.#controlHold?.close();
   }
+}
+
+/** A socket that is bound and never listens: others that allow it, as ours do, can listen on its address. */
+function hold(address: ListenAddress): NativeHandle {
+  return bindSockets(address, 1)[0]!.handle;
 }
 
 /** The module of a child, beside this one, in the form we run in ourselves. */

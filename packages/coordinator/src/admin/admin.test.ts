@@ -4,6 +4,7 @@ import { afterEach, describe, test } from 'node:test';
 import type {
   BalancerResource,
   EventResource,
+  NodeExplanation,
   NodeResource,
   Problem,
   StatusResource,
@@ -351,6 +352,23 @@ describe('events', () => {
   });
 });
 
+describe('explanation of a node', () => {
+  test('load factor, metrics and shares with their reasons; of nobody there is none', async () => {
+    const { api } = await cluster('n1', 'n2');
+    const { url } = (await api('/v1/nodes/n1')).json<NodeResource>();
+    await api('/v1/nodes/n1', { method: 'PUT', body: { balancer: 'shop', url, group: 'eu', load: 0.25, sessions: 3 } });
+    await api('/v1/nodes/n2/drain', { method: 'POST', body: { reason: 'deploy' } });
+    const one = (await api('/v1/nodes/n1/explain')).json<NodeExplanation>();
+    assert.deepEqual([one.load, one.meanLoad, one.loadFactor, one.balancer], [0.25, 0.25, 75, 'shop']);
+    assert.deepEqual(one.sessions, { count: 3, share: 1, fairShare: 1 });
+    assert.ok(one.because.includes('load 25 %: load factor 75'), one.because.join());
+    const other = (await api('/v1/nodes/n2/explain')).json<NodeExplanation>();
+    assert.match(other.because[0]!, /^it is draining by admin \(deploy\)/);
+    assert.deepEqual([other.toldMs, other.requests.fairShare], [-1, 0]);
+    assert.deepEqual(problem(await api('/v1/nodes/n3/explain')), [404, 'not-found']);
+  });
+});
+
 describe('documents and pages', () => {
   test('openapi.json names every resource', async () => {
     const { api } = await coordinator();
@@ -363,6 +381,7 @@ describe('documents and pages', () => {
       '/v1/balancers/{name}/enable',
       '/v1/balancers/{name}/scale',
       '/v1/balancers/{name}/stop',
+      '/v1/decisions',
       '/v1/events',
       '/v1/explain',
       '/v1/groups/{name}/drain',
@@ -373,6 +392,7 @@ describe('documents and pages', () => {
       '/v1/nodes/{id}',
       '/v1/nodes/{id}/drain',
       '/v1/nodes/{id}/enable',
+      '/v1/nodes/{id}/explain',
       '/v1/nodes/{id}/stop',
       '/v1/reload',
       '/v1/status',

@@ -11,6 +11,7 @@ import { addPages } from '../pages/pages.ts';
 import { addServerStatus } from '../pages/server-status.ts';
 import { type AdminApp, originOf } from './admin-app.ts';
 import { addBalancers } from './balancers.ts';
+import { addDecisions } from './decisions.ts';
 import { addEvents } from './events.ts';
 import { addExplain } from './explain.ts';
 import { addHealth } from './health.ts';
@@ -69,6 +70,7 @@ export async function createAdminApp(around: Surroundings): Promise<AdminApp> {
     addReload(typed, around);
     addEvents(typed, around);
     addExplain(typed, around);
+    addDecisions(typed, around);
     addMetrics(typed, around);
     addServerStatus(typed, around);
     addPages(typed, around);

@@ -1,5 +1,5 @@
 /** `/v1/balancers`: read, and change the settings of one. */
-import { ALGORITHMS, isAlgorithmName } from '@rollcall/core';
+import { ALGORITHMS } from '@rollcall/core';
 import type { BalancerName, BalancerPatch, BalancerResource, Fault } from '@rollcall/protocol';
 import { parseCookieName, parseParameterName } from '@rollcall/protocol';
 import type { FastifyRequest } from 'fastify';
@@ -67,7 +67,7 @@ function patch(
   request: FastifyRequest,
 ): BalancerWriteResult {
   const { cluster } = around;
-  const mistake = settingsMistake(body);
+  const mistake = settingsMistake(body, around.config.ownAlgorithms);
   if (mistake) throw new Refusal(mistake);
   const { dryRun = false, reason: _, ...settings } = body;
   if (dryRun) {
@@ -89,10 +89,14 @@ function patch(
 }
 
 /** What the schema cannot say: names of algorithms, cookies and parameters. */
-export function settingsMistake({ algorithm, sessionAlgorithm, sticky }: BalancerPatch): Fault | undefined {
+export function settingsMistake(
+  { algorithm, sessionAlgorithm, sticky }: BalancerPatch,
+  ownAlgorithms: readonly string[],
+): Fault | undefined {
+  const known = [...Object.keys(ALGORITHMS), ...ownAlgorithms];
   for (const name of [algorithm, sessionAlgorithm])
-    if (typeof name === 'string' && !isAlgorithmName(name))
-      return badField(`there is no algorithm ${name.slice(0, 64)}; there are ${Object.keys(ALGORITHMS).join(', ')}`);
+    if (typeof name === 'string' && !known.includes(name))
+      return badField(`there is no algorithm ${name.slice(0, 64)}; there are ${known.join(', ')}`);
   for (const cookie of sticky?.cookies ?? [])
     if (parseCookieName(cookie) === undefined) return badField(`${JSON.stringify(cookie)} is not a cookie name`);
   for (const parameter of sticky?.parameters ?? [])

@@ -111,6 +111,12 @@ function metricsOf(around: Surroundings): Registry {
     total(() => workerTotals().retries),
   );
   counter(
+    'rollcall_moved_sessions_total',
+    'Movable sessions that have left a hot node',
+    [],
+    total(() => workerTotals().moved),
+  );
+  counter(
     'rollcall_failovers_total',
     'Sessions that moved to another node',
     [],

@@ -5,9 +5,12 @@
 import type {
   BalancerPatch,
   BalancerResource,
+  Decision,
+  DecisionsBody,
   EventResource,
   ExplainAnswer,
   ExplainBody,
+  NodeExplanation,
   NodePatch,
   NodePut,
   NodeResource,
@@ -18,6 +21,7 @@ import type {
   StatusResource,
   WriteResult,
 } from '@rollcall/protocol';
+import { MAX_DECISIONS, MAX_DECISIONS_MS } from '@rollcall/protocol';
 import type { Static, TSchema, TUnsafe } from 'typebox';
 import { Type } from 'typebox';
 
@@ -108,6 +112,7 @@ export const NodePutSchema: TUnsafe<NodePut> = body<NodePut>()(
             parameters: Type.Optional(Texts),
             failover: Type.Optional(FailoverWord),
             remove: Type.Optional(Type.Boolean()),
+            movable: Type.Optional(Type.Boolean()),
           },
           closed,
         ),
@@ -146,6 +151,7 @@ export const BalancerPatchSchema: TUnsafe<BalancerPatch> = body<BalancerPatch>()
             parameters: Type.Optional(Type.Union([Texts, Type.Null()])),
             failover: Type.Optional(Type.Union([FailoverWord, Type.Null()])),
             remove: Type.Optional(Type.Union([Type.Boolean(), Type.Null()])),
+            movable: Type.Optional(Type.Union([Type.Boolean(), Type.Null()])),
           },
           closed,
         ),
@@ -163,6 +169,17 @@ export const ExplainBodySchema: TUnsafe<ExplainBody> = body<ExplainBody>()(
       host: Type.Optional(Type.String({ maxLength: 253 })),
       target: Type.Optional(Type.String({ maxLength: 8_192 })),
       cookie: Type.Optional(Type.String({ maxLength: 16_384, description: 'used for this answer and then forgotten' })),
+    },
+    closed,
+  ),
+);
+
+export const DecisionsBodySchema: TUnsafe<DecisionsBody> = body<DecisionsBody>()(
+  Type.Object(
+    {
+      count: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_DECISIONS })),
+      forMs: Type.Optional(Type.Number({ minimum: 1, maximum: MAX_DECISIONS_MS })),
+      onlyPicks: Type.Optional(Type.Boolean({ description: 'leave out requests that went where their session is' })),
     },
     closed,
   ),
@@ -258,6 +275,42 @@ export const NodesSchema: TUnsafe<{ readonly nodes: readonly NodeResource[] }> =
   readonly nodes: readonly NodeResource[];
 }>()(Type.Object({ nodes: Type.Array(NodeSchema) }));
 
+const ExplainedShareSchema = Type.Object({
+  count: Type.Number({ description: 'requests per second, or sessions' }),
+  share: Type.Number({ description: '0 … 1 of the balancer’s' }),
+  fairShare: Type.Number({ description: '0 … 1 by weight; 0 for a node that gets no new sessions' }),
+});
+
+export const NodeExplanationSchema: TUnsafe<NodeExplanation> = answer<NodeExplanation>()(
+  Type.Object({
+    id: Type.String(),
+    balancer: Type.String(),
+    because: Type.Array(Type.String(), { description: 'sentences, the most important first' }),
+    load: Type.Optional(Type.Number({ description: '0 idle … 1 full, as last told' })),
+    meanLoad: Type.Optional(Type.Number({ description: 'over the last ten reports, the newest counting most' })),
+    loadFactor: Type.Number({ description: '0–100, higher is freer, 0 is standby' }),
+    toldMs: Type.Number({ description: 'age of the last report with numbers; -1 when there was none' }),
+    inFlight: Type.Optional(Type.Number()),
+    serviceMs: Type.Optional(Type.Number({ description: 'milliseconds of work per request' })),
+    metrics: Type.Array(
+      Type.Object({
+        name: Type.String(),
+        value: Type.Optional(Type.Number()),
+        unit: Type.Optional(Type.String()),
+        capacity: Type.Optional(Type.Number()),
+        weight: Type.Optional(Type.Number()),
+        isSoft: Type.Optional(Type.Boolean()),
+        role: Type.Union([Type.Literal('limit'), Type.Literal('mean'), Type.Literal('shown'), Type.Literal('unknown')]),
+        part: Type.Number({ description: 'part of the load now, 0 … 1' }),
+        mean: Type.Number(),
+        isDecisive: Type.Boolean(),
+      }),
+    ),
+    requests: ExplainedShareSchema,
+    sessions: ExplainedShareSchema,
+  }),
+);
+
 export const BalancerSchema: TUnsafe<BalancerResource> = answer<BalancerResource>()(
   Type.Object({
     name: Type.String(),
@@ -269,6 +322,7 @@ export const BalancerSchema: TUnsafe<BalancerResource> = answer<BalancerResource
       parameters: Type.Array(Type.String()),
       failover: FailoverWord,
       remove: Type.Boolean(),
+      movable: Type.Boolean(),
     }),
     retries: Type.Number(),
     sessionIdleMs: Type.Number(),
@@ -331,6 +385,7 @@ export const StatusSchema: TUnsafe<StatusResource> = answer<StatusResource>()(
       failed: Type.Number(),
       retries: Type.Number(),
       failovers: Type.Number(),
+      moved: Type.Number(),
       unavailable: Type.Number(),
       bytesIn: Type.Number(),
       bytesOut: Type.Number(),
@@ -388,6 +443,35 @@ export const BalancerWriteResultSchema: TUnsafe<BalancerWriteResult> = answer<Ba
   }),
 );
 
+const CandidateSchema = Type.Object({
+  id: Type.String(),
+  isEligible: Type.Boolean(),
+  reason: Type.String(),
+  score: Type.Optional(Type.Number()),
+});
+
+export const DecisionsSchema: TUnsafe<{ readonly decisions: readonly Decision[] }> = answer<{
+  readonly decisions: readonly Decision[];
+}>()(
+  Type.Object({
+    decisions: Type.Array(
+      Type.Object({
+        atUnixMs: Type.Number(),
+        method: Type.String(),
+        host: Type.String(),
+        path: Type.String(),
+        balancer: Type.Optional(Type.String()),
+        context: Type.Optional(Type.String()),
+        result: Type.String(),
+        chosen: Type.Optional(Type.String()),
+        because: Type.String(),
+        candidates: Type.Array(CandidateSchema),
+        candidateCount: Type.Number(),
+      }),
+    ),
+  }),
+);
+
 export const ExplainAnswerSchema: TUnsafe<ExplainAnswer> = answer<ExplainAnswer>()(
   Type.Object({
     type: Type.Literal('explain'),
@@ -403,14 +487,7 @@ export const ExplainAnswerSchema: TUnsafe<ExplainAnswer> = answer<ExplainAnswer>
     route: Type.Optional(Type.String()),
     chosen: Type.Optional(Type.String()),
     because: Type.String(),
-    candidates: Type.Array(
-      Type.Object({
-        id: Type.String(),
-        isEligible: Type.Boolean(),
-        reason: Type.String(),
-        score: Type.Optional(Type.Number()),
-      }),
-    ),
+    candidates: Type.Array(CandidateSchema),
   }),
 );
 

@@ -1,5 +1,6 @@
 /** One worker's end of the feed: frames both ways, questions and their answers. */
 import type {
+  BalancerName,
   FeedQuestion,
   FeedToCoordinator,
   FeedToWorker,
@@ -26,6 +27,8 @@ const PING_MS = 5_000;
 /** Pings without an answer after which the worker, or the way to it, is gone. */
 const MAX_UNANSWERED_PINGS = 3;
 const CLOSE_WITHIN_MS = 1_000;
+/** A share that differs less than this from what was told, by ratio, is as good as the same. */
+const SHARE_STEP = 0.1;
 /** What a worker closes with when it has ended (RFC 6455 §7.4.1). */
 const NORMAL_CLOSURE = 1_000;
 
@@ -38,6 +41,8 @@ export class FeedConnection {
   #closeTimer: NodeJS.Timeout | undefined;
   #unansweredPings = 0;
   #nextQuestion = 1;
+  /** What the worker was told of its parts of the requests. */
+  readonly #toldShares = new Map<BalancerName, number>();
   /** The worker has closed it in order: it serves nobody any more. */
   hasEnded = false;
   #worker: string | undefined;
@@ -74,6 +79,14 @@ export class FeedConnection {
     if (this.#socket.readyState !== this.#socket.OPEN) return;
     if (this.#socket.bufferedAmount > MAX_BUFFERED_BYTES) this.#socket.terminate();
     else this.#socket.send(text);
+  }
+
+  /** Whether the worker has to be told its share of a balancer's requests: at first, and when it differs by a tenth. */
+  learnsShare(balancer: BalancerName, share: number): boolean {
+    const told = this.#toldShares.get(balancer);
+    if (told !== undefined && Math.abs(share - told) < SHARE_STEP * told) return false;
+    this.#toldShares.set(balancer, share);
+    return true;
   }
 
   /** Asks the worker; `undefined` when it does not answer within `timeoutMs` or goes away. */

@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
 import type { ExplainAnswer, NodeResource, StatusResource, WorkerCounters } from '@rollcall/protocol';
-import { FEED_PATH, FEED_SUBPROTOCOL, LATENCY_BUCKETS_MS, REFUSALS } from '@rollcall/protocol';
+import {
+  AGENT_PATH,
+  AGENT_SUBPROTOCOL,
+  FEED_PATH,
+  FEED_SUBPROTOCOL,
+  LATENCY_BUCKETS_MS,
+  REFUSALS,
+} from '@rollcall/protocol';
 import { startTestCoordinator, TEST_FEED_TOKEN, type TestCoordinator } from '../testing/test-coordinator.ts';
 import { startTestNode } from '../testing/test-node.ts';
 import { type TestMessage, TestSocket } from '../testing/test-socket.ts';
@@ -52,6 +59,7 @@ const TOTALS: WorkerCounters = {
   clientAborts: 0,
   unavailable: 0,
   unknownRoutes: 0,
+  moved: 0,
   loopDelayMs: 1,
   latencyBuckets: new Array<number>(LATENCY_BUCKETS_MS.length + 1).fill(0),
   latencySumMs: 0,
@@ -261,4 +269,45 @@ test('where the workers count more sessions together than each alone, all are to
   assert.deepEqual([node.sessions, node.sessionsFrom], [3, 'workers']);
   const three = await worker(started, 'w3', 3);
   assert.deepEqual((await three.next('loads'))['loads'], [[nodes[0]!.index, -1, -1, 3]]);
+});
+
+test('what nodes say of in-flight and service time is told on once; what they did not say is not', async () => {
+  const started = await coordinator();
+  const node = await startTestNode();
+  closers.push(() => node.close());
+  const agent = await TestSocket.open(`${started.coordinator.agentsUrl}${AGENT_PATH}`, AGENT_SUBPROTOCOL);
+  closers.push(() => agent.terminate());
+  agent.send({ type: 'register', node: { id: 'n1', balancer: 'shop', url: node.url } });
+  await agent.next('registered');
+  const socket = await worker(started);
+  await socket.next('commit');
+  const { index } = [...started.coordinator.registry.nodes()][0]!;
+  agent.send({ type: 'heartbeat', load: 0.25, inFlight: 3, serviceMs: 12.5 });
+  assert.deepEqual((await socket.next('loads'))['loads'], [[index, 0.25, -1, -1, 3, 12.5]]);
+  socket.send({
+    type: 'sessions',
+    nodes: [{ id: 'n1', level: 0, partMs: 112_500, partEndsInMs: 9, seen: [[0, 'AAAAAAAA']] }],
+  });
+  assert.deepEqual((await socket.next('loads'))['loads'], [[index, -1, -1, 1]]);
+});
+
+test('each worker is told its part of the requests: an equal one at first, then what it forwards', async () => {
+  const started = await coordinator();
+  await addNode(started, 'n1');
+  const sockets = [await worker(started, 'w1', 1), await worker(started, 'w2', 2)];
+  const forwarded = (socket: TestSocket, requests: number): void =>
+    socket.send({ type: 'counters', revision: 1, nodes: [{ id: 'n1', requests }], totals: TOTALS });
+  const shares = async (socket: TestSocket): Promise<number> => {
+    const [[balancer, share]] = (await socket.next('shares'))['shares'] as [[string, number]];
+    assert.equal(balancer, 'shop');
+    return share;
+  };
+  for (const socket of sockets) forwarded(socket, 1_000_000);
+  for (const socket of sockets) assert.equal(await shares(socket), 0.5, 'what was before is not of the last seconds');
+  forwarded(sockets[0]!, 1_003_000);
+  forwarded(sockets[1]!, 1_001_000);
+  assert.ok(Math.abs((await shares(sockets[0]!)) - 0.75) < 0.01);
+  assert.ok(Math.abs((await shares(sockets[1]!)) - 0.25) < 0.01);
+  sockets[1]!.socket.close(1000);
+  assert.ok((await shares(sockets[0]!)) > 0.99, 'who has ended counts no more');
 });

@@ -9,6 +9,7 @@ import type {
   Fault,
   FeedLoad,
   FeedQuestion,
+  FeedShare,
   FeedToCoordinator,
   FeedToWorker,
   NodeId,
@@ -49,11 +50,14 @@ export class FeedServer {
   /** By worker name, only those that got a snapshot. */
   readonly #synced = new Map<string, FeedConnection>();
   readonly #around: FeedSurroundings;
-  readonly #changedLoads = new Set<NodeId>();
+  /** Nodes that have told of themselves since the last message of loads. */
+  readonly #heard = new Set<NodeId>();
   /** Nodes whose sessions may be more now, or fewer, than a worker sees alone. */
   readonly #recounted = new Set<NodeId>();
   /** What the workers were told they have counted together, where that was more than one of them sees. */
   readonly #toldCounted = new Map<NodeId, number>();
+  /** Nodes of which that has changed since the last message of loads. */
+  readonly #newlyCounted = new Set<NodeId>();
   #countedTimer: NodeJS.Timeout | undefined;
   #changesTimer: NodeJS.Timeout | undefined;
   #loadsTimer: NodeJS.Timeout | undefined;
@@ -81,7 +85,9 @@ export class FeedServer {
     };
     options.cluster.onChange(() => this.#changesSoon());
     options.cluster.onEvent((event) => {
-      if (event.type === 'load') this.#loadSoon(event.id);
+      if (event.type !== 'load' || this.#synced.size === 0) return;
+      this.#heard.add(event.id);
+      this.#loadsSoon();
     });
   }
 
@@ -153,8 +159,10 @@ export class FeedServer {
     earlier?.terminate();
     this.workers.join(hello);
     connection.send({ type: 'hello', epoch });
-    for (const id of this.#toldCounted.keys()) this.#loadSoon(id);
+    for (const id of this.#toldCounted.keys()) this.#newlyCounted.add(id);
+    this.#loadsSoon();
     this.#sendSnapshot(connection);
+    this.#recountSoon();
     history.note({ type: 'worker', message: `worker ${hello.worker} (pid ${hello.pid}) follows the feed` });
   }
 
@@ -223,6 +231,7 @@ export class FeedServer {
         this.#options.cluster.apply({ type: 'worker-left', worker, isOver });
         const message = isOver ? `worker ${worker} has ended` : `worker ${worker} no longer follows the feed`;
         this.#options.history.note({ type: 'worker', message });
+        this.#recountSoon();
       }
     }
     if (this.#connections.size === 0) this.#onAllClosed?.();
@@ -254,26 +263,27 @@ export class FeedServer {
     this.#toldRevision = revision;
   }
 
-  #loadSoon(id: NodeId): void {
+  #loadsSoon(): void {
     if (this.#synced.size === 0 || this.#isClosing) return;
-    this.#changedLoads.add(id);
     this.#loadsTimer ??= setTimeout(() => this.#tellLoads(), LOADS_MS);
   }
 
+  /** What a node has told is told on once: a number that is repeated would look like news. */
   #tellLoads(): void {
     this.#loadsTimer = undefined;
     const loads: FeedLoad[] = [];
-    for (const id of this.#changedLoads) {
+    for (const id of new Set([...this.#heard, ...this.#newlyCounted])) {
       const node = this.#options.cluster.registry.node(id);
       if (node && node.liveness !== 'gone' && node.liveness !== 'joining')
-        loads.push(loadOf(node, this.#toldCounted.get(id)));
+        loads.push(loadOf(node, this.#toldCounted.get(id), this.#heard.has(id)));
     }
-    this.#changedLoads.clear();
+    this.#heard.clear();
+    this.#newlyCounted.clear();
     if (loads.length > 0) this.#broadcast({ type: 'loads', loads });
   }
 
-  #recountSoon(nodes: readonly { readonly id: NodeId }[]): void {
-    if (this.#isClosing || nodes.length === 0) return;
+  #recountSoon(nodes: readonly { readonly id: NodeId }[] = []): void {
+    if (this.#isClosing) return;
     for (const { id } of nodes) this.#recounted.add(id);
     this.#countedTimer ??= setTimeout(() => this.#recount(), COUNTED_MS);
   }
@@ -288,9 +298,24 @@ export class FeedServer {
       if (counted === this.#toldCounted.get(id)) continue;
       if (counted === undefined) this.#toldCounted.delete(id);
       else this.#toldCounted.set(id, counted);
-      this.#loadSoon(id);
+      this.#newlyCounted.add(id);
     }
     this.#recounted.clear();
+    if (this.#newlyCounted.size > 0) this.#loadsSoon();
+    this.#tellShares();
+  }
+
+  /** Tells each worker which part of a balancer's requests comes through it, where that is another than it knows. */
+  #tellShares(): void {
+    const { registry, clocks } = this.#options.cluster;
+    const nowMs = clocks.nowMs();
+    const workers = [...this.#synced.keys()];
+    const news = workers.map((): FeedShare[] => []);
+    for (const balancer of registry.balancers())
+      for (const [i, share] of registry.workerShares(workers, balancer, nowMs).entries())
+        if (this.#synced.get(workers[i]!)!.learnsShare(balancer, share)) news[i]!.push([balancer, share]);
+    for (const [i, shares] of news.entries())
+      if (shares.length > 0) this.#synced.get(workers[i]!)!.send({ type: 'shares', shares });
   }
 
   #broadcast(message: FeedToWorker): void {
@@ -299,6 +324,9 @@ export class FeedServer {
   }
 }
 
-function loadOf({ index, load = -1, sessions = -1 }: NodeView, counted: number | undefined): FeedLoad {
-  return counted === undefined ? [index, load, sessions] : [index, load, sessions, counted];
+function loadOf(node: NodeView, counted = -1, isHeard: boolean): FeedLoad {
+  if (!isHeard) return [node.index, -1, -1, counted];
+  const { index, load = -1, sessions = -1, inFlight = -1, serviceMs = -1 } = node;
+  if (inFlight >= 0 || serviceMs >= 0) return [index, load, sessions, counted, inFlight, serviceMs];
+  return counted < 0 ? [index, load, sessions] : [index, load, sessions, counted];
 }

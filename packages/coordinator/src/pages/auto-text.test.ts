@@ -32,7 +32,7 @@ const status: StatusResource = {
   ],
   nodes: { up: 0, suspect: 0, joining: 0, gone: 0 },
   sessions: 0,
-  totals: { requests: 5, failed: 0, retries: 0, failovers: 0, unavailable: 0, bytesIn: 0, bytesOut: 10_240 },
+  totals: { requests: 5, failed: 0, retries: 0, failovers: 0, moved: 0, unavailable: 0, bytesIn: 0, bytesOut: 10_240 },
   requestsPerSecond: 0.5,
   advice: [],
 };

@@ -1,32 +1,43 @@
 import type { NodeId } from '@rollcall/protocol';
 import type { Rng } from '../rng.ts';
-import type { Algorithm, AttemptOutcome, Candidate, PickRequest } from './algorithm.ts';
-import { ServiceEstimates } from './service-estimate.ts';
+import type { Algorithm, AttemptOutcome, Candidate, NodeReport, PickRequest } from './algorithm.ts';
+import { LeastTree } from './least-tree.ts';
+import { type Estimate, queueOf, ServiceEstimates } from './service-estimate.ts';
 
-/** Nodes that are looked at in full; of more, so many are drawn by chance. */
-const MAX_SCAN = 64;
-const SAMPLED = 16;
 /** A node that has come up takes part in this share of the picks at first, rising to all of them. */
 const SLOW_START_FLOOR = 0.1;
 const SLOW_START_MS = 20_000;
+/** Nodes that one pick passes over because they have just come up. */
+const MAX_SITTING_OUT = 16;
 /** Scores this close are equal: the difference is noise. */
-const TIE_RATIO = 1.05;
+const TIE_RATIO = 0.02;
 /** A load older than this says nothing any more. */
 const LOAD_MAX_AGE_MS = 15_000;
 const UNKNOWN_LOAD = 0.5;
+/** Nodes whose score every pick reckons anew, in turn: time changes scores, and so do bodies that end. */
+const REFRESHED = 2;
+/** Nodes that have answered since the last pick and are reckoned anew by the next one. */
+const MAX_TOUCHED = 64;
 
 /**
  * The default for requests without a session: the least
- * `service time × (1 + in-flight / cores)³ × (1 + load)² × (1 + 20 × errors) / weight`, random among equals.
+ * `service time × (1 + (own / share + others) / cores)² × (1 + load) × (1 + 20 × errors) / weight`, random among equals.
  *
- * In-flight and errors are this worker's own and act at once; load is the node's report and therefore late, so it
- * counts for a factor of 4 at most and cannot make all workers run to one node. Above 64 nodes 16 are drawn. A joining
- * node takes part in 10 % of the picks at once and in all of them after 20 s.
+ * `own` are this worker's requests in flight at the node, `share` is its part of the node's traffic: all workers see
+ * about the same and act alike, so one request sent stands for as many as there are workers. `others` are requests of other
+ * workers, smoothed, as the node tells beside its answers; of that and of its service time a report by way of the
+ * coordinator counts only when the node has told nothing beside an answer for a second, because such reports reach all
+ * workers at once and would send all of them to one node. For the same reason the reported load counts for a factor of
+ * 2 at most. A node that tells nothing is judged by latency. A joining node takes part in 10 % of the picks at once and
+ * in all of them after 20 s.
+ *
+ * Exact over any number of nodes without a look at all of them: a winner tree holds the scores, a node that has
+ * answered and two others in turn are reckoned anew by each pick, and the winner before it is taken. Allocates
+ * nothing.
  *
  * Weights steer through the score: they are not a promise of shares.
  *
- * @see C3 (Suresh et al., NSDI 2015) for the cubic queue term, with our own service estimate in place of the
- *   piggybacked one.
+ * @see C3 (Suresh et al., NSDI 2015) for the product of service time and a power of the queue, there the third.
  */
 export function adaptive({ rng }: { readonly rng: Rng }): Algorithm {
   return new Adaptive(rng);
@@ -36,58 +47,155 @@ class Adaptive implements Algorithm {
   readonly name = 'adaptive';
   readonly #rng: Rng;
   readonly #estimates = new ServiceEstimates();
-  /** Scores of the last scan, to find its ties. */
-  readonly #scores = new Float64Array(MAX_SCAN);
+  readonly #tree = new LeastTree();
+  /** By place in the list of candidates, as it was seen last. */
+  #nodes: Candidate[] = [];
+  #known: Estimate[] = [];
+  /** Scores are this much worse than reckoned, 0 … 2 %: drawn anew when it is picked and when it is its turn, so that equal nodes share by chance. */
+  #noise = new Float64Array(0);
+  readonly #touched = new Int32Array(MAX_TOUCHED);
+  #touches = 0;
+  #turn = 0;
+  readonly #sittingOut = new Int32Array(MAX_SITTING_OUT);
 
   constructor(rng: Rng) {
     this.#rng = rng;
   }
 
   pick<C extends Candidate>(candidates: readonly C[], request: PickRequest, tried: ReadonlySet<NodeId>): C | undefined {
-    if (candidates.length === 1) return tried.has(candidates[0]!.id) ? undefined : candidates[0];
-    const scanned = candidates.length <= MAX_SCAN ? candidates : this.#sample(candidates);
-    const picked = this.#best(scanned, request, tried, true) ?? this.#best(scanned, request, tried, false);
-    // All that were drawn had been tried: rare enough to look at the rest one by one.
-    return picked ?? candidates.find(({ id }) => !tried.has(id));
+    const { length } = candidates;
+    if (length === 0) return undefined;
+    if (length === 1) return tried.has(candidates[0]!.id) ? undefined : candidates[0];
+    // Retries are rare and may look at all.
+    if (tried.size > 0) return this.#bestUntried(candidates, request, tried);
+    const { nowMs } = request;
+    if (length !== this.#nodes.length) this.#rebuild(candidates, nowMs);
+    else this.#refresh(candidates, nowMs);
+    return candidates[this.#winner(candidates, nowMs)];
   }
 
-  onResponse(candidate: Candidate, outcome: AttemptOutcome, latencyMs: number): void {
-    this.#estimates.learn(candidate, outcome, latencyMs);
+  onResponse(candidate: Candidate, outcome: AttemptOutcome, latencyMs: number, nowMs: number): void {
+    this.#touch(this.#estimates.learn(candidate, outcome, latencyMs, nowMs));
+  }
+
+  onReport(candidate: Candidate, report: NodeReport, nowMs: number): void {
+    this.#estimates.hear(candidate, report, nowMs);
+    // Beside an answer `onResponse` follows.
+    if (!report.isBesideAnswer) this.#touch(this.#estimates.of(candidate.id));
   }
 
   onMembership(candidates: readonly Candidate[]): void {
     this.#estimates.retain(candidates);
+    this.#nodes = [];
   }
 
-  score({ id, live, weight, cores }: Candidate, { nowMs }: PickRequest): number {
-    const isFresh = nowMs - live.loadAtMs <= LOAD_MAX_AGE_MS && live.load >= 0;
-    const load = 1 + Math.min(1, isFresh ? live.load : UNKNOWN_LOAD);
-    const queue = 1 + live.inFlight / cores;
-    const score = (this.#estimates.costMs(id) * queue * queue * queue * load * load) / weight;
-    return Number.isFinite(score) ? score : Number.MAX_VALUE;
+  score(candidate: Candidate, { nowMs }: PickRequest): number {
+    return this.heat(candidate, nowMs);
   }
 
-  /** The best of at most `MAX_SCAN`; with `isRamping` joining nodes take part by chance only. */
-  #best<C extends Candidate>(
-    scanned: readonly C[],
+  heat(candidate: Candidate, nowMs: number): number {
+    return this.#score(candidate, this.#estimates.of(candidate.id), nowMs);
+  }
+
+  #score(candidate: Candidate, estimate: Estimate, nowMs: number): number {
+    const { live, weight } = candidate;
+    const queue = 1 + queueOf(candidate, estimate, nowMs);
+    const load =
+      1 + (nowMs - live.loadAtMs <= LOAD_MAX_AGE_MS && live.load >= 0 ? Math.min(1, live.load) : UNKNOWN_LOAD);
+    const score = (this.#estimates.costOf(estimate, nowMs) * queue * queue * load) / weight;
+    return score > 0 && score <= Number.MAX_VALUE ? score : Number.MAX_VALUE;
+  }
+
+  /** Place of the best candidate. */
+  #winner(candidates: readonly Candidate[], nowMs: number): number {
+    const tree = this.#tree;
+    let out = 0;
+    let looks = 0;
+    let winner = tree.least;
+    for (;;) {
+      const before = tree.key(winner);
+      const key = this.#reckon(candidates, winner, nowMs);
+      if (key > before && looks++ < candidates.length) {
+        tree.set(winner, key);
+        if (tree.least !== winner) {
+          winner = tree.least;
+          continue;
+        }
+      }
+      if (!this.#sitsOut(candidates[winner]!, nowMs)) break;
+      this.#sittingOut[out++] = winner;
+      tree.set(winner, Number.POSITIVE_INFINITY);
+      winner = tree.least;
+      if (out < MAX_SITTING_OUT && tree.key(winner) < Number.POSITIVE_INFINITY) continue;
+      // All have just come up, or as good as all: then the best of them.
+      winner = this.#sittingOut[0]!;
+      break;
+    }
+    for (let i = 0; i < out; i++) this.#put(candidates, this.#sittingOut[i]!, nowMs);
+    this.#noise[winner] = 1 + TIE_RATIO * this.#rng();
+    return winner;
+  }
+
+  #refresh(candidates: readonly Candidate[], nowMs: number): void {
+    const { length } = candidates;
+    for (let i = 0; i < this.#touches; i++) {
+      const place = this.#touched[i]!;
+      if (place < length) this.#put(candidates, place, nowMs);
+    }
+    this.#touches = 0;
+    for (let i = 0; i < REFRESHED; i++) {
+      if (this.#turn >= length) this.#turn = 0;
+      this.#noise[this.#turn] = 1 + TIE_RATIO * this.#rng();
+      this.#put(candidates, this.#turn++, nowMs);
+    }
+  }
+
+  #rebuild(candidates: readonly Candidate[], nowMs: number): void {
+    const { length } = candidates;
+    this.#nodes = new Array<Candidate>(length);
+    this.#known = new Array<Estimate>(length);
+    this.#noise = new Float64Array(length);
+    this.#tree.reset(length);
+    this.#touches = 0;
+    for (let i = 0; i < length; i++) {
+      this.#noise[i] = 1 + TIE_RATIO * this.#rng();
+      this.#put(candidates, i, nowMs);
+    }
+  }
+
+  #put(candidates: readonly Candidate[], place: number, nowMs: number): void {
+    this.#tree.set(place, this.#reckon(candidates, place, nowMs));
+  }
+
+  /** The score of whoever is at `place` now, with its noise. */
+  #reckon(candidates: readonly Candidate[], place: number, nowMs: number): number {
+    const candidate = candidates[place]!;
+    if (this.#nodes[place] !== candidate) {
+      const estimate = this.#estimates.of(candidate.id);
+      estimate.place = place;
+      this.#nodes[place] = candidate;
+      this.#known[place] = estimate;
+    }
+    return this.#score(candidate, this.#known[place]!, nowMs) * this.#noise[place]!;
+  }
+
+  #touch({ place }: Estimate): void {
+    if (place >= 0 && this.#touches < MAX_TOUCHED) this.#touched[this.#touches++] = place;
+  }
+
+  #bestUntried<C extends Candidate>(
+    candidates: readonly C[],
     request: PickRequest,
     tried: ReadonlySet<NodeId>,
-    isRamping: boolean,
   ): C | undefined {
-    let least = Number.POSITIVE_INFINITY;
-    for (let i = 0; i < scanned.length; i++) {
-      const candidate = scanned[i]!;
-      const isIn = !tried.has(candidate.id) && !(isRamping && this.#sitsOut(candidate, request.nowMs));
-      const score = isIn ? this.score(candidate, request) : Number.POSITIVE_INFINITY;
-      this.#scores[i] = score;
-      if (score < least) least = score;
-    }
     let best: C | undefined;
-    let ties = 0;
-    for (let i = 0; i < scanned.length; i++) {
-      const score = this.#scores[i]!;
-      if (score !== Number.POSITIVE_INFINITY && score <= least * TIE_RATIO && this.#rng() * ++ties < 1)
-        best = scanned[i];
+    let least = Number.POSITIVE_INFINITY;
+    for (const candidate of candidates) {
+      if (tried.has(candidate.id)) continue;
+      const score = this.score(candidate, request) * (1 + TIE_RATIO * this.#rng());
+      if (best !== undefined && score >= least) continue;
+      best = candidate;
+      least = score;
     }
     return best;
   }
@@ -96,11 +204,5 @@ class Adaptive implements Algorithm {
     const ageMs = nowMs - upAtMs;
     if (!(ageMs < SLOW_START_MS)) return false;
     return this.#rng() >= Math.max(SLOW_START_FLOOR, ageMs / SLOW_START_MS);
-  }
-
-  #sample<C extends Candidate>(candidates: readonly C[]): C[] {
-    const sample: C[] = [];
-    for (let i = 0; i < SAMPLED; i++) sample.push(candidates[Math.floor(this.#rng() * candidates.length)]!);
-    return sample;
   }
 }

@@ -5,6 +5,7 @@
  */
 import type { NodeId } from '@rollcall/protocol';
 import type { Rng } from '../rng.ts';
+import type { LoadField } from './load-field.ts';
 
 /** Numbers of one node that change in place, also between snapshots. One object per node and worker. */
 export interface LiveNumbers {
@@ -20,6 +21,27 @@ export interface LiveNumbers {
   placed: number;
   /** Smoothed milliseconds to the first response byte, NaN before the first. */
   latencyMs: number;
+  /** Part of the node's requests that come through this worker, above 0 up to 1; 1 until told otherwise. */
+  share: number;
+}
+
+/** Of a node that is idle and has told nothing yet. */
+export function newLiveNumbers(): LiveNumbers {
+  return {
+    inFlight: 0,
+    load: Number.NaN,
+    loadAtMs: Number.NEGATIVE_INFINITY,
+    sessions: Number.NaN,
+    placed: 0,
+    latencyMs: Number.NaN,
+    share: 1,
+  };
+}
+
+/** What a node has told of itself. NaN stands for what it has not told. */
+export interface NodeReport extends LoadField {
+  /** It came beside an answer to this worker, and not by way of the coordinator: as new as can be. */
+  readonly isBesideAnswer: boolean;
 }
 
 /** What an algorithm may know of a node. Everything but `live` is fixed for the life of a snapshot. */
@@ -48,8 +70,15 @@ export interface Algorithm {
   pick<C extends Candidate>(candidates: readonly C[], request: PickRequest, tried: ReadonlySet<NodeId>): C | undefined;
   onSend?(candidate: Candidate, nowMs: number): void;
   onResponse?(candidate: Candidate, outcome: AttemptOutcome, latencyMs: number, nowMs: number): void;
+  /** A node has told of itself. Beside an answer it comes before `onResponse`, while that request still counts in `live.inFlight`. */
+  onReport?(candidate: Candidate, report: NodeReport, nowMs: number): void;
   /** Membership changed: forget who is no longer there, keep all else. */
   onMembership?(candidates: readonly Candidate[]): void;
+  /**
+   * What a request would have to wait at a candidate, in a unit of the algorithm's own, above 0; higher is busier. Of those
+   * that have it the sessions that are movable can leave a hot node.
+   */
+  heat?(candidate: Candidate, nowMs: number): number;
   /** Score of one candidate for `explain`, lower is better. */
   score?(candidate: Candidate, request: PickRequest): number;
 }

@@ -12,6 +12,7 @@ const PROMISES: Readonly<Record<AlgorithmName, boolean>> = {
   'round-robin': true,
   'least-connections': false,
   'power-of-two': false,
+  modcluster: false,
 };
 const NONE: ReadonlySet<NodeId> = new Set();
 

@@ -2,7 +2,7 @@
  * Keeps one node from getting more than its share of what is placed while the cluster has just grown.
  *
  * From the moment a node joins, nobody gets more than 1.4 times the fair share by weight for 10 s, counted from the
- * join; after that the limit doubles every 5 s until it no longer matters. A joining node without sessions would
+ * join; after that the limit doubles every second until it no longer matters. A joining node without sessions would
  * otherwise get every new session until it has as many as the others. The first placement is always allowed, so a new
  * node is used at once.
  */
@@ -11,9 +11,9 @@ import type { Candidate } from './algorithm.ts';
 
 const SHARE_LIMIT = 1.4;
 const LIMITED_MS = 10_000;
-const DOUBLING_MS = 5_000;
+const DOUBLING_MS = 1_000;
 /** By now the limit is over a hundred fair shares. */
-const OVER_MS = 45_000;
+const OVER_MS = 17_000;
 
 export class FairShare {
   readonly #placed = new Map<NodeId, number>();

@@ -1,6 +1,7 @@
 import { adaptive } from './adaptive.ts';
 import type { AlgorithmFactory } from './algorithm.ts';
 import { leastConnections } from './least-connections.ts';
+import { modcluster } from './modcluster.ts';
 import { powerOfTwo } from './power-of-two.ts';
 import { roundRobin } from './round-robin.ts';
 import { session } from './session.ts';
@@ -12,9 +13,16 @@ export const ALGORITHMS: Readonly<Record<AlgorithmName, AlgorithmFactory>> = {
   'round-robin': roundRobin,
   'least-connections': leastConnections,
   'power-of-two': powerOfTwo,
+  modcluster,
 };
 
-export type AlgorithmName = 'adaptive' | 'session' | 'round-robin' | 'least-connections' | 'power-of-two';
+export type AlgorithmName =
+  | 'adaptive'
+  | 'session'
+  | 'round-robin'
+  | 'least-connections'
+  | 'power-of-two'
+  | 'modcluster';
 
 /** For requests without a session. */
 export const DEFAULT_ALGORITHM: AlgorithmName = 'adaptive';

@@ -8,6 +8,8 @@ const MAX_WEIGHT = 100;
 /** When a node has its next turn, on a clock that goes on with the turns. */
 interface Turn<C extends Candidate> {
   readonly candidate: C;
+  /** Place in the list, which is changed in place: somebody else may be there now. */
+  readonly place: number;
   dueAt: number;
   /** Number of its last turn: of two that are due together the one that has waited longer goes first. */
   last: number;
@@ -37,7 +39,7 @@ class RoundRobin implements Algorithm {
     _request: PickRequest,
     tried: ReadonlySet<NodeId>,
   ): C | undefined {
-    if (candidates !== this.#candidates) this.#rebuild(candidates);
+    if (candidates !== this.#candidates || !this.#isAsBuilt(candidates)) this.#rebuild(candidates);
     const passedOver: Turn<Candidate>[] = [];
     let turn = this.#heap.take();
     while (turn !== undefined && tried.has(turn.candidate.id)) {
@@ -61,6 +63,13 @@ class RoundRobin implements Algorithm {
     return this.#heap.items.find(({ candidate }) => candidate.id === asked.id)?.dueAt ?? 1 / usableWeight(asked);
   }
 
+  /** A list of which somebody has gone is seen at the latest when his turn, or that of one behind him, comes. */
+  #isAsBuilt(candidates: readonly Candidate[]): boolean {
+    const { items } = this.#heap;
+    const [next] = items;
+    return candidates.length === items.length && (next === undefined || candidates[next.place] === next.candidate);
+  }
+
   /** Those who are there keep their turns; who is new has one as if it had been there all the time. */
   #rebuild(candidates: readonly Candidate[]): void {
     const before = new Map(this.#heap.items.map((turn) => [turn.candidate.id, turn]));
@@ -72,7 +81,7 @@ class RoundRobin implements Algorithm {
       const candidate = candidates[i]!;
       const known = before.get(candidate.id);
       const dueAt = known?.dueAt ?? startAt + 1 / usableWeight(candidate);
-      this.#heap.put({ candidate, dueAt, last: known?.last ?? i - candidates.length });
+      this.#heap.put({ candidate, place: i, dueAt, last: known?.last ?? i - candidates.length });
     }
   }
 }

@@ -1,31 +1,35 @@
 import type { NodeId } from '@rollcall/protocol';
 import type { Rng } from '../rng.ts';
-import type { Algorithm, AttemptOutcome, Candidate, PickRequest } from './algorithm.ts';
+import type { Algorithm, AttemptOutcome, Candidate, NodeReport, PickRequest } from './algorithm.ts';
 import { FairShare } from './fair-share.ts';
 import { MAX_SCAN, Rotation } from './rotation.ts';
-import { ServiceEstimates } from './service-estimate.ts';
+import { type Estimate, queueOf, ServiceEstimates } from './service-estimate.ts';
 
-/** A node whose cost is above this many medians gets no new sessions while there are others. */
+/** A node whose score is above this many medians gets no new sessions while there are others. */
 const GUARD_RATIO = 2;
-/** Differences of this many milliseconds are noise: they neither bar a node nor make it count as slow. */
+/** Differences of this many milliseconds are noise and bar nobody. */
 const NOISE_MS = 10;
-/** Requests in flight per core that do not count as a queue yet. */
-const QUEUE_SLACK = 4;
-/** The median is reckoned again after this time. */
-const GUARD_MS = 100;
+/** Medians and means are reckoned again after this time. */
+const MEASURE_MS = 100;
 /** A slow node counts at most this much against a typical one, a fast one for as much. */
-const MAX_SPEED_RATIO = 4;
-/** Most that the load weighs against the number of sessions; less while nodes are idle, when loads differ by noise only. */
+const MAX_SPEED_RATIO = 16;
+/** From this part of the time at work on, speeds count in full; less while nodes are idle, when they are noise. */
+const BUSY = 0.3;
+/** Nodes that are less loaded than this on average are idle: what differs between them is chance. */
+const IDLE_LOAD = 0.1;
+/** Most that the load weighs against the number of sessions; less while nodes are idle. */
 const MAX_LOAD_WEIGHT = 0.5;
 
 /**
  * The default for new sessions: the least density of sessions among the nodes that answer about as fast as the rest.
  *
- * Density is sessions and placements that are not in that number yet, by weight and speed, mixed with the reported
- * load: a session is a promise of later requests, so the number of sessions counts even while all nodes are idle. A
- * node whose cost is clearly above twice the median gets none as long as others do. Of more than 32 nodes a pick looks
- * at 32 in turn, which costs 0.9 µs, and 1.4 µs at 1,000 with the medians over all. After a join shares are limited
- * (`FairShare`). Equal weights come out even to one session when logins are few.
+ * Density is sessions, and placements that are not in that number yet, by weight and speed, mixed half and half with the
+ * load as reported and smoothed: a session is a promise of later requests, so their number counts even while all nodes are
+ * idle, and how active they are tells the load. While there is room slow nodes are filled less than fast ones, because
+ * their queues are felt more. A node whose score (that of `adaptive`) is clearly above twice the
+ * median gets none as long as others do. Of more than 32 nodes a pick looks at 32 in turn; speeds and guard are
+ * reckoned ten times a second. After a join shares are limited (`FairShare`). Equal weights come out even to one
+ * session when logins are few.
  *
  * @see mod_cluster MODCLUSTER-527: at a low login rate its rule sends every login to the same node.
  */
@@ -39,11 +43,22 @@ class SessionPlacement implements Algorithm {
   readonly #estimates = new ServiceEstimates();
   readonly #shares = new FairShare();
   readonly #rotation = new Rotation();
-  #guardAtMs = Number.NEGATIVE_INFINITY;
-  #guardCost = Number.POSITIVE_INFINITY;
-  #medianMs = 1;
-  #meanSessions = 1;
-  #meanLoad = 0;
+  /** By place in the list of candidates, as it was measured last. */
+  #nodes: Candidate[] = [];
+  /** What a session counts there against a typical node. */
+  #slowness = new Float64Array(0);
+  /**
+   * What the density is multiplied by. Slow nodes are filled less than fast ones while there is room, because a queue is felt
+   * more there; and a queue of now counts by its root, because it will have
+   * gone before the session has, and less so for a node that has few sessions yet.
+   */
+  #reluctance = new Float64Array(0);
+  /** Smoothed load over the mean, 1 where none is told. */
+  #relativeLoad = new Float64Array(0);
+  #isHot = new Uint8Array(0);
+  #measuredAtMs = Number.NEGATIVE_INFINITY;
+  #meanCrowd = 1;
+  #loadWeight = 0;
   #totalWeight = 1;
 
   constructor(rng: Rng) {
@@ -52,9 +67,11 @@ class SessionPlacement implements Algorithm {
 
   pick<C extends Candidate>(candidates: readonly C[], request: PickRequest, tried: ReadonlySet<NodeId>): C | undefined {
     const { nowMs } = request;
-    if (candidates.length === 1) return tried.has(candidates[0]!.id) ? undefined : candidates[0];
-    if (nowMs - this.#guardAtMs >= GUARD_MS || nowMs < this.#guardAtMs) this.#measure(candidates, nowMs);
     const { length } = candidates;
+    if (length === 0) return undefined;
+    if (length === 1) return tried.has(candidates[0]!.id) ? undefined : candidates[0];
+    const isDue = !(nowMs >= this.#measuredAtMs && nowMs - this.#measuredAtMs < MEASURE_MS);
+    if (isDue || length !== this.#nodes.length) this.#measure(candidates, nowMs);
     const best = this.#best(candidates, this.#rotation.next(length), Math.min(length, MAX_SCAN), nowMs, tried);
     // All that were looked at had been tried: rare enough to look at the rest.
     const picked = best ?? this.#best(candidates, 0, length, nowMs, tried);
@@ -76,13 +93,15 @@ class SessionPlacement implements Algorithm {
     let bestDensity = Number.POSITIVE_INFINITY;
     let ties = 0;
     for (let i = 0; i < count; i++) {
-      const candidate = candidates[(start + i) % candidates.length]!;
-      if (tried.has(candidate.id)) continue;
+      const place = start + i < candidates.length ? start + i : start + i - candidates.length;
+      const candidate = candidates[place]!;
+      if (tried.size > 0 && tried.has(candidate.id)) continue;
+      // The list has changed in place since it was measured.
+      if (this.#nodes[place] !== candidate) this.#measure(candidates, nowMs);
       // Shares before speed before density: a lower rank is always better.
       const isCrowded = isLimited && !this.#shares.hasRoom(candidate, this.#totalWeight, nowMs);
-      const costMs = this.#estimates.costMs(candidate.id);
-      const rank = (isCrowded ? 2 : 0) + (guardedCost(costMs, candidate) > this.#guardCost ? 1 : 0);
-      const density = this.#density(candidate, costMs);
+      const rank = (isCrowded ? 2 : 0) + this.#isHot[place]!;
+      const density = this.#density(candidate, place);
       if (best === undefined || rank < bestRank || (rank === bestRank && density < bestDensity)) {
         best = candidate;
         bestRank = rank;
@@ -93,82 +112,113 @@ class SessionPlacement implements Algorithm {
     return best;
   }
 
-  onResponse(candidate: Candidate, outcome: AttemptOutcome, latencyMs: number): void {
-    this.#estimates.learn(candidate, outcome, latencyMs);
+  onResponse(candidate: Candidate, outcome: AttemptOutcome, latencyMs: number, nowMs: number): void {
+    this.#estimates.learn(candidate, outcome, latencyMs, nowMs);
+  }
+
+  onReport(candidate: Candidate, report: NodeReport, nowMs: number): void {
+    this.#estimates.hear(candidate, report, nowMs);
   }
 
   onMembership(candidates: readonly Candidate[]): void {
     this.#estimates.retain(candidates);
-    this.#guardAtMs = Number.NEGATIVE_INFINITY;
+    this.#measuredAtMs = Number.NEGATIVE_INFINITY;
   }
 
   /** Density of sessions, without unit: 1 is about the mean. */
   score(candidate: Candidate): number {
-    return this.#density(candidate, this.#estimates.costMs(candidate.id));
+    const place = this.#nodes.indexOf(candidate);
+    return place >= 0 ? this.#density(candidate, place) : crowdOf(candidate);
   }
 
-  #density({ weight, live }: Candidate, costMs: number): number {
-    const ratio = (costMs + NOISE_MS) / (this.#medianMs + NOISE_MS);
-    const slowness = clamp(ratio, 1 / MAX_SPEED_RATIO, MAX_SPEED_RATIO);
-    const sessions = (sessionsOf(live) + 1) / weight;
-    const crowd = (sessions * slowness) / this.#meanSessions;
-    const loadWeight = Math.min(MAX_LOAD_WEIGHT, this.#meanLoad);
-    // A load that is not told counts as the mean.
-    const load = loadWeight > 0 && live.load >= 0 ? Math.min(1, live.load) / this.#meanLoad : 1;
-    const density = (1 - loadWeight) * crowd + loadWeight * load;
+  heat(candidate: Candidate, nowMs: number): number {
+    const estimate = this.#estimates.of(candidate.id);
+    const queue = 1 + queueOf(candidate, estimate, nowMs);
+    const heat = (this.#estimates.costOf(estimate, nowMs) * queue * queue) / candidate.weight;
+    return heat > 0 && heat <= Number.MAX_VALUE ? heat : Number.MAX_VALUE;
+  }
+
+  #density(candidate: Candidate, place: number): number {
+    const crowd = (crowdOf(candidate) * this.#slowness[place]!) / this.#meanCrowd;
+    const mixed = (1 - this.#loadWeight) * crowd + this.#loadWeight * this.#relativeLoad[place]!;
+    const density = mixed * this.#reluctance[place]!;
     return Number.isFinite(density) ? density : Number.MAX_VALUE;
   }
 
-  /** Means and medians over the candidates, against which the guard and the density are reckoned. */
+  /** Means and medians over the candidates, against which guard and density are reckoned. */
   #measure(candidates: readonly Candidate[], nowMs: number): void {
-    this.#guardAtMs = nowMs;
+    const { length } = candidates;
+    if (length !== this.#slowness.length) {
+      this.#slowness = new Float64Array(length);
+      this.#reluctance = new Float64Array(length);
+      this.#relativeLoad = new Float64Array(length);
+      this.#isHot = new Uint8Array(length);
+    }
+    this.#nodes = [...candidates];
+    this.#measuredAtMs = nowMs;
     this.#shares.observe(candidates, nowMs);
-    this.#totalWeight = sumOfWeights(candidates);
-    const costs = new Float64Array(candidates.length);
-    const serviceMs = new Float64Array(candidates.length);
-    let sessions = 0;
-    let load = 0;
-    let loads = 0;
-    for (let i = 0; i < candidates.length; i++) {
+    const costs = new Float64Array(length);
+    const scores = new Float64Array(length);
+    let [load, loads, queue, weight] = [0, 0, 0, 0];
+    for (let i = 0; i < length; i++) {
       const candidate = candidates[i]!;
-      const costMs = this.#estimates.costMs(candidate.id);
-      serviceMs[i] = costMs;
-      costs[i] = guardedCost(costMs, candidate);
-      sessions += sessionsOf(candidate.live) + 1;
-      if (candidate.live.load >= 0) {
-        load += Math.min(1, candidate.live.load);
+      const estimate = this.#estimates.of(candidate.id);
+      const queued = queueOf(candidate, estimate, nowMs);
+      costs[i] = this.#estimates.costOf(estimate, nowMs);
+      scores[i] = costs[i]! * (1 + queued) ** 2;
+      const told = loadOf(candidate, estimate);
+      this.#relativeLoad[i] = told;
+      if (told >= 0) {
+        load += told;
         loads++;
       }
+      if (queued >= 0) queue += Math.min(1, queued);
+      weight += candidate.weight;
     }
-    this.#guardCost = GUARD_RATIO * median(costs) + NOISE_MS;
-    this.#medianMs = median(serviceMs);
-    this.#meanSessions = sessions / candidates.length;
-    this.#meanLoad = loads === 0 ? 0 : load / loads;
+    this.#totalWeight = weight;
+    const meanLoad = loads > 0 ? load / loads : 0;
+    this.#loadWeight = Math.min(MAX_LOAD_WEIGHT, Math.max(0, meanLoad - IDLE_LOAD));
+    const busy = loads > 0 ? meanLoad : queue / length;
+    const speedWeight = Math.min(1, busy / BUSY);
+    const typicalMs = median(costs);
+    const guard = GUARD_RATIO * median(scores) + NOISE_MS;
+    let crowd = 0;
+    for (let i = 0; i < length; i++) {
+      this.#isHot[i] = scores[i]! > guard ? 1 : 0;
+      const ratio = Math.min(MAX_SPEED_RATIO, Math.max(1 / MAX_SPEED_RATIO, costs[i]! / typicalMs));
+      this.#slowness[i] = ratio ** speedWeight;
+      const filled = Math.min(1, (crowdOf(candidates[i]!) * this.#slowness[i]!) / this.#meanCrowd);
+      const queueing = (scores[i]! / costs[i]!) ** ((speedWeight * filled) / 4);
+      this.#reluctance[i] = this.#slowness[i]! ** Math.max(0, 1 - busy) * queueing;
+      // A load that is not told counts as the mean.
+      this.#relativeLoad[i] = this.#relativeLoad[i]! >= 0 && meanLoad > 0 ? this.#relativeLoad[i]! / meanLoad : 1;
+      crowd += crowdOf(candidates[i]!) * this.#slowness[i]!;
+    }
+    this.#meanCrowd = crowd > 0 && crowd <= Number.MAX_VALUE ? crowd / length : 1;
   }
 }
 
-function guardedCost(costMs: number, { live, cores }: Candidate): number {
-  const queue = 1 + live.inFlight / (QUEUE_SLACK * cores);
-  return costMs * queue * queue * queue;
+/** Sessions by weight, with one more. */
+function crowdOf({ live, weight }: Candidate): number {
+  return (sessionsOf(live) + 1) / weight;
 }
 
-/** Sessions as told, with those placed since; a number nobody has told counts as none. */
-function sessionsOf(live: Candidate['live']): number {
-  const told = live.sessions >= 0 ? Math.min(live.sessions, Number.MAX_SAFE_INTEGER) : 0;
-  return told + (live.placed >= 0 ? Math.min(live.placed, Number.MAX_SAFE_INTEGER) : 0);
+/** Reported load, smoothed as far as reports were heard; NaN when none was told. */
+function loadOf({ live }: Candidate, { load }: Estimate): number {
+  return load >= 0 ? load : Math.min(1, live.load);
+}
+
+/**
+ * Sessions as told, with those placed since; a number nobody has told counts as none. Other workers have placed as many
+ * as this one, by their shares.
+ */
+function sessionsOf({ sessions, placed, share }: Candidate['live']): number {
+  const told = sessions >= 0 ? Math.min(sessions, Number.MAX_SAFE_INTEGER) : 0;
+  const perOwn = share > 0 && share <= 1 && sessions >= 0 ? 1 / share : 1;
+  return told + (placed >= 0 ? Math.min(placed * perOwn, Number.MAX_SAFE_INTEGER) : 0);
 }
 
 function median(values: Float64Array): number {
-  values.sort();
-  return values[values.length >> 1]!;
-}
-
-function sumOfWeights(candidates: readonly Candidate[]): number {
-  let sum = 0;
-  for (const { weight } of candidates) sum += weight;
-  return sum;
-}
-
-function clamp(value: number, min: number, max: number): number {
-  return Math.min(max, Math.max(min, value));
+  const sorted = values.slice().sort();
+  return sorted[sorted.length >> 1]!;
 }

@@ -42,6 +42,7 @@ function node(
     isStandby,
     liveness: 'up',
     isEjected: false,
+    isOutlier: false,
   };
 }
 

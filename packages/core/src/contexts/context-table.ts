@@ -131,7 +131,8 @@ export function buildContextTable<N extends MemberNode, A>(
         const key = `${host} ${path}`;
         const place = places.get(key);
         if (!place) places.set(key, { host, path, balancer: node.balancer, members: [node] });
-        else if (place.balancer === node.balancer && !place.members.includes(node)) place.members.push(node);
+        // A node that names a context twice does so at once: it can only be the last.
+        else if (place.balancer === node.balancer && place.members.at(-1) !== node) place.members.push(node);
       }
     }
   }

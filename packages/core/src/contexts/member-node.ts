@@ -11,4 +11,6 @@ export interface MemberNode extends Candidate, Standing {
   readonly contexts: readonly FeedContext[];
   /** Chosen for new sessions only when nobody else is eligible. */
   readonly isStandby: boolean;
+  /** The same, because of how it answers. Changes in place, like `Standing`. */
+  readonly isOutlier: boolean;
 }

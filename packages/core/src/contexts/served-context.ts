@@ -18,7 +18,7 @@ export class ServedContext<N extends MemberNode, A> {
   readonly emptySinceMs: number | undefined;
   readonly #statuses = new Map<NodeId, FeedContext>();
   readonly #active: N[] = [];
-  readonly #standby: N[] = [];
+  readonly #reserve: N[] = [];
 
   constructor(
     at: { readonly host: HostPattern; readonly path: ContextPath; readonly balancer: BalancerName },
@@ -36,13 +36,13 @@ export class ServedContext<N extends MemberNode, A> {
       const context = node.contexts.find(({ path }) => path === at.path);
       if (!context) continue;
       this.#statuses.set(node.id, context);
-      if (isEligible(node, context, ASK_NEW)) (node.isStandby ? this.#standby : this.#active).push(node);
+      if (isEligible(node, context, ASK_NEW)) (isReserve(node) ? this.#reserve : this.#active).push(node);
     }
   }
 
-  /** Nodes that may take new sessions and requests without one; standby nodes only when there is nobody else. In no order. */
+  /** Nodes that may take new sessions and requests without one; standby nodes and outliers only when there is nobody else. In no order. */
   get forNew(): readonly N[] {
-    return this.#active.length > 0 ? this.#active : this.#standby;
+    return this.#active.length > 0 ? this.#active : this.#reserve;
   }
 
   /** May `node` take requests of its own sessions here? False for nodes that do not serve this context. */
@@ -60,9 +60,13 @@ export class ServedContext<N extends MemberNode, A> {
   update(node: N): void {
     const context = this.#statuses.get(node.id);
     const isWanted = context !== undefined && isEligible(node, context, ASK_NEW);
-    place(this.#active, node, isWanted && !node.isStandby);
-    place(this.#standby, node, isWanted && node.isStandby);
+    place(this.#active, node, isWanted && !isReserve(node));
+    place(this.#reserve, node, isWanted && isReserve(node));
   }
+}
+
+function isReserve({ isStandby, isOutlier }: MemberNode): boolean {
+  return isStandby || isOutlier;
 }
 
 function place<N>(nodes: N[], node: N, isWanted: boolean): void {

@@ -6,6 +6,7 @@ import {
   isAdmitted,
   MAX_CONSECUTIVE_FAILURES,
   MAX_EJECT_MS,
+  MIN_EJECT_MS,
   mayEject,
   NOT_EJECTED,
   type Observation,
@@ -87,6 +88,22 @@ void test('the wait doubles from 1 s to 30 s and starts again when the node was 
   );
 });
 
+void test('an outlier is ejected while others may serve, and has to answer well to return', () => {
+  assert.equal(observe(NOT_EJECTED, 'outlier', 0, HELD), NOT_EJECTED);
+  const trying = after(['outlier', 'probe-good', 'sent']);
+  assert.equal(trying.phase, 'trying');
+  const again = after(['erred'], 0, trying);
+  assert.deepEqual([again.phase, again.cause, again.sinceOrUntilMs], ['ejected', 'outlier', 2 * MIN_EJECT_MS]);
+  assert.equal(after(['answered'], 0, trying).phase, 'in');
+});
+
+void test('an error is an answer otherwise: it ends a row of failures and a trial after them', () => {
+  assert.equal(observe(NOT_EJECTED, 'erred', 5, FREE), NOT_EJECTED);
+  const trying = after(['failed', 'failed', 'failed', 'failed', 'failed', 'probe-good', 'sent']);
+  assert.equal(after(['erred'], 0, trying).phase, 'in');
+  assert.equal(after(['failed', 'failed', 'erred']).failures, 0);
+});
+
 void test('an ejected node stays so whatever late answers and failures say', () => {
   const ejected = after(['refused']);
   for (const observation of ['answered', 'failed', 'refused', 'unreachable', 'sent', 'abandoned'] as const)
@@ -113,6 +130,8 @@ void test('at most half are ejected for failures, and never the last', () => {
 void test('no sequence of observations keeps a node out for ever: good probes and answers bring it back', () => {
   const observations = fc.constantFrom<Observation>(
     'answered',
+    'erred',
+    'outlier',
     'failed',
     'refused',
     'unreachable',

@@ -2,7 +2,7 @@
  * When requests that fail keep a node away from further requests, and when it comes back.
  *
  * ```
- *                refused, unreachable, or 5 failures in a row
+ *          refused, unreachable, 5 failures in a row, or an outlier
  *        in ────────────────────────────────────────────────────▶ ejected ◀─────────┐
  *        ▲                                                         │    ▲           │ probe failed: wait
  *        │ probe good, when it had been ejected for its connection │    └───────────┘ twice as long
@@ -11,15 +11,15 @@
  *        │                                                         ▼
  *        │ answer       trying ◀────────── request sent ───────── trial ◀──┐
  *        └───────────────┤  └── the client left ─────────────────────────┘
- *                        └── failed ──▶ ejected, twice as long
+ *                        └── failed, or an error of an outlier ──▶ ejected, twice as long
  * ```
  *
  * `trial` admits one request, `trying` waits for its answer. The wait before a probe is 1 s and doubles up to 30 s;
- * it starts at 1 s again when the node was well for 30 s. What a client causes never counts, nor does an answer with
- * status 500: an application that fails on one page is not a failing node.
+ * it starts at 1 s again when the node was well for 30 s. What a client causes never counts. An answer with status 500
+ * by itself does not either, because an application that fails on one page is not a failing node: only where one node
+ * stands out against the others (`OutlierWatch`) is it ejected for its answers, and then it has to answer well to return.
  *
- * @see Envoy's outlier detection for the consecutive rule and the limit on how many may be ejected; we count only
- *   failures of the connection, not answers, so that no client can eject a node by asking for a broken page.
+ * @see Envoy's outlier detection for the consecutive rule and the limit on how many may be ejected.
  */
 
 /** Failures in a row that eject. */
@@ -29,14 +29,17 @@ export const MIN_EJECT_MS = 1_000;
 /** Longest wait, milliseconds. */
 export const MAX_EJECT_MS = 30_000;
 
-/** `connect`: nothing accepted a connection. `failures`: connections were accepted, requests failed. */
-export type EjectCause = 'connect' | 'failures';
+/**
+ * `connect`: nothing accepted a connection. `failures`: connections were accepted, requests failed. `outlier`: it answered,
+ * much worse than the others.
+ */
+export type EjectCause = 'connect' | 'failures' | 'outlier';
 
 export type EjectionPhase = 'in' | 'ejected' | 'trial' | 'trying';
 
 export interface EjectionState {
   readonly phase: EjectionPhase;
-  /** Failures in a row while `in`. */
+  /** Failures in a row while `in`, or while only its sessions are left. */
   readonly failures: number;
   readonly cause: EjectCause;
   /** Ejections without a time of being well between them. */
@@ -49,6 +52,10 @@ export interface EjectionState {
 export type Observation =
   /** A response head came. */
   | 'answered'
+  /** The same with a status of 500 or above. Counts as an answer, but not to readmit an outlier. */
+  | 'erred'
+  /** Among its answers it stands out against the other nodes, as `OutlierWatch` tells. */
+  | 'outlier'
   /** A connection broke, timed out, or brought no HTTP. */
   | 'failed'
   /** A connect was refused: nothing listens. */
@@ -76,9 +83,14 @@ export function isAdmitted({ phase }: EjectionState): boolean {
   return phase === 'in' || phase === 'trial';
 }
 
+/** True for a node that is out for its answers alone: it gets nothing new, and its sessions, which it may still serve, stay. */
+export function isOutlier({ phase, cause }: EjectionState): boolean {
+  return cause === 'outlier' && (phase === 'ejected' || phase === 'trying');
+}
+
 /**
  * The state after `observation`; the very same object when nothing changes. With `mayEject` false a node is not
- * ejected by failures or timeouts, see `mayEject`; a refused connect and a probe eject all the same, because there is
+ * ejected by failures, timeouts or errors, see `mayEject`; a refused connect and a probe eject all the same, because there is
  * nobody to send to.
  */
 export function observe(
@@ -90,12 +102,16 @@ export function observe(
   switch (observation) {
     case 'answered':
       return answered(state, nowMs);
+    case 'erred':
+      return isOnTrial(state) && state.cause === 'outlier' ? ejected(state, 'outlier', nowMs) : answered(state, nowMs);
+    case 'outlier':
+      return state.phase === 'in' && mayEject ? ejected(state, 'outlier', nowMs) : state;
     case 'failed':
       return failed(state, nowMs, mayEject);
     case 'refused':
-      return isAdmitted(state) || state.phase === 'trying' ? ejected(state, 'connect', nowMs) : state;
+      return state.phase !== 'ejected' || isOutlier(state) ? ejected(state, 'connect', nowMs) : state;
     case 'unreachable':
-      return mayEject && state.phase !== 'ejected' ? ejected(state, 'connect', nowMs) : state;
+      return mayEject && (state.phase !== 'ejected' || isOutlier(state)) ? ejected(state, 'connect', nowMs) : state;
     case 'sent':
       return state.phase === 'trial' ? { ...state, phase: 'trying' } : state;
     case 'abandoned':
@@ -116,17 +132,21 @@ export function mayEject(ejected: number, known: number): boolean {
   return known - ejected > 1 && (ejected + 1) * 2 <= known;
 }
 
+function isOnTrial({ phase }: EjectionState): boolean {
+  return phase === 'trying' || phase === 'trial';
+}
+
 function answered(state: EjectionState, nowMs: number): EjectionState {
-  if (state.phase === 'trying' || state.phase === 'trial') return readmitted(state, nowMs);
-  if (state.phase === 'ejected') return state;
+  if (isOnTrial(state)) return readmitted(state, nowMs);
+  if (state.phase === 'ejected') return state.failures === 0 ? state : { ...state, failures: 0 };
   const isWell = state.ejections > 0 && nowMs - state.sinceOrUntilMs >= MAX_EJECT_MS;
   if (state.failures === 0 && !isWell) return state;
   return { ...state, failures: 0, ejections: isWell ? 0 : state.ejections };
 }
 
 function failed(state: EjectionState, nowMs: number, mayEject: boolean): EjectionState {
-  if (state.phase === 'ejected') return state;
-  if (state.phase !== 'in') return ejected(state, 'failures', nowMs);
+  if (state.phase === 'ejected' && !isOutlier(state)) return state;
+  if (isOnTrial(state)) return ejected(state, 'failures', nowMs);
   const failures = state.failures + 1;
   if (failures < MAX_CONSECUTIVE_FAILURES || !mayEject) return { ...state, failures };
   return ejected(state, 'failures', nowMs);

@@ -26,6 +26,7 @@ interface Settings {
   readonly 'sticky.parameters': readonly string[];
   readonly 'sticky.failover': FeedBalancer['sticky']['failover'];
   readonly 'sticky.remove': boolean;
+  readonly 'sticky.movable': boolean;
 }
 
 /** Cookies looked into for a session id unless a balancer says otherwise: Servlets, PHP, Express, others, Seaside. */
@@ -43,6 +44,7 @@ const DEFAULTS: Omit<Settings, 'sessionIdleMs'> = {
   'sticky.parameters': DEFAULT_PARAMETERS,
   'sticky.failover': 'any',
   'sticky.remove': false,
+  'sticky.movable': false,
 };
 
 const SOURCES: readonly SettingsSource[] = ['operator', 'flag', 'environment', 'file'];
@@ -101,11 +103,21 @@ export class BalancerSettings {
         parameters: settings['sticky.parameters'],
         failover: settings['sticky.failover'],
         remove: settings['sticky.remove'],
+        movable: settings['sticky.movable'],
       },
       retries: settings.retries,
       sessionIdleMs: settings.sessionIdleMs,
       assign: settings.assign,
     };
+  }
+
+  /** Of `inForce`, for those who ask for each node. */
+  get sessionIdleMs(): number {
+    for (const source of SOURCES) {
+      const idleMs = this.#layers.get(source)?.sessionIdleMs ?? this.#forAll.get(source)?.sessionIdleMs;
+      if (idleMs !== undefined) return idleMs;
+    }
+    return this.#sessionIdleMs;
   }
 
   /** Where each setting comes from: `operator`, `flag`, `environment`, `file`, `node ID`, `default`. */
@@ -174,6 +186,7 @@ function merged(layer: Layer | undefined, patch: BalancerPatch): Layer {
     ['sticky.parameters', sticky?.parameters],
     ['sticky.failover', sticky?.failover],
     ['sticky.remove', sticky?.remove],
+    ['sticky.movable', sticky?.movable],
   ];
   for (const [key, value] of fields) {
     const kept = value === undefined ? layer?.[key] : value;

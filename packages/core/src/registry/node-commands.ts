@@ -23,7 +23,7 @@ export function heartbeat(state: RegistryState, command: HeartbeatCommand): Reje
   const { seq } = command;
   if (seq !== undefined && seq <= node.seq) return undefined;
   if (seq !== undefined) node.seq = seq;
-  if (takeNumbers(node, command)) {
+  if (takeNumbers(node, command, state.nowMs)) {
     state.emit({ type: 'load', id: node.id });
     if (state.draining.has(node)) state.judgeDrains(node);
   }
@@ -39,14 +39,19 @@ function badNumber(command: HeartbeatCommand): string | undefined {
 }
 
 /** Returns whether any number was told. */
-function takeNumbers(node: NodeRecord, command: HeartbeatCommand): boolean {
-  const { load, sessions, inFlight, serviceMs, metrics } = command;
+function takeNumbers(node: NodeRecord, command: HeartbeatCommand, nowMs: number): boolean {
+  const { load, sessions, inFlight, serviceMs, metrics, values, scales } = command;
   if (load !== undefined) node.load = Math.min(1, load);
   if (sessions !== undefined) node.sessions = sessions;
   if (inFlight !== undefined) node.inFlight = inFlight;
   if (serviceMs !== undefined) node.serviceMs = serviceMs;
   if (metrics !== undefined) node.metrics = metrics;
-  return [load, sessions, inFlight, serviceMs, metrics].some((value) => value !== undefined);
+  if (values !== undefined) node.values = values;
+  if (scales !== undefined) node.scales = scales;
+  node.history.add(load === undefined ? undefined : node.load, metrics, nowMs);
+  const isTold = [load, sessions, inFlight, serviceMs, metrics].some((value) => value !== undefined);
+  if (isTold) node.toldAtMs = nowMs;
+  return isTold;
 }
 
 export function nodeStatus(state: RegistryState, command: NodeStatusCommand): Rejection | undefined {

@@ -2,10 +2,11 @@
  * What the registry knows of one node. `NodeView` is what everybody may read; only files of this folder see it as the
  * `NodeRecord` it is, and change it.
  */
-import type { ContextPath, Fault, Liveness, NodeId, NodeRegistration, Status } from '@rollcall/protocol';
+import type { ContextPath, Fault, Liveness, MetricScale, NodeId, NodeRegistration, Status } from '@rollcall/protocol';
 import type { ConnectionId } from './commands.ts';
 import type { Drain } from './drain.ts';
 import type { GoneCause } from './events.ts';
+import { NodeHistory } from './load-history.ts';
 import { mostRestrictive } from './node-status.ts';
 
 /** `agent`: lease renewed by heartbeats. `lease`: renewed by repeating the registration. `static`: no lease, probed. */
@@ -90,6 +91,14 @@ export interface NodeView {
   readonly inFlight: number | undefined;
   readonly serviceMs: number | undefined;
   readonly metrics: Readonly<Record<string, number>>;
+  /** What was measured for them, in the units of their scales. */
+  readonly values: Readonly<Record<string, number>>;
+  /** How a value becomes a part of the load, as last told. */
+  readonly scales: Readonly<Record<string, MetricScale>>;
+  /** Load and metrics over time. */
+  readonly history: NodeHistory;
+  /** Instant of the last report with numbers; `undefined` before the first. */
+  readonly toldAtMs: number | undefined;
   readonly warnings: readonly Fault[];
 }
 
@@ -127,6 +136,10 @@ export function freshRecord(seed: RecordSeed, nowMs: number): NodeRecord {
     inFlight: undefined,
     serviceMs: undefined,
     metrics: {},
+    values: {},
+    scales: {},
+    history: new NodeHistory(),
+    toldAtMs: undefined,
     warnings: [],
   };
 }

@@ -56,7 +56,7 @@ export function nodeResource(state: RegistryState, id: NodeId, now: Now): NodeRe
       bytesFromNode: totals.bytesFromNode,
     },
     ...(node.load !== undefined && { load: node.load }),
-    loadFactor: loadFactor(node.load, isStandby(node)),
+    loadFactor: loadFactor(node.history.load.mean, isStandby(node)),
     metrics: node.metrics,
     sessions: node.sessions ?? totals.sessions,
     sessionsFrom: node.sessions === undefined ? 'workers' : 'node',
@@ -71,7 +71,7 @@ export function nodeResource(state: RegistryState, id: NodeId, now: Now): NodeRe
   };
 }
 
-function toUnixMs(atMs: number, { nowMs, nowUnixMs }: Now): number {
+export function toUnixMs(atMs: number, { nowMs, nowUnixMs }: Now): number {
   return Math.round(nowUnixMs - (nowMs - atMs));
 }
 
@@ -100,7 +100,7 @@ function drainProgress(state: RegistryState, node: NodeView, drain: Drain, now: 
   };
 }
 
-function inWords(node: NodeView, reason: LivenessReason, now: Now): string {
+export function inWords(node: NodeView, reason: LivenessReason, now: Now): string {
   switch (reason) {
     case 'silent':
       return `no heartbeat for ${Math.round(now.nowMs - node.heardAtMs)} ms`;

@@ -18,7 +18,7 @@ export function tick(state: RegistryState): void {
   judgePreservation(state);
   for (const node of due) passDeadlines(state, node);
   judgePreservation(state);
-  for (const worker of state.workers.dropLeft(state.nowMs)) state.sticky.forget(worker);
+  for (const worker of state.workers.dropLeft(state.nowMs)) state.forgetWorker(worker);
   if (state.learning.pass(state.nowMs)) state.tellSettled();
   if (!state.isSettled && state.nowMs >= state.settlesAtMs) {
     state.isSettled = true;
@@ -82,7 +82,7 @@ export function sessionsSeen(state: RegistryState, { worker, nodes }: SessionsSe
   for (const sample of nodes) {
     const node = state.nodes.get(sample.id);
     if (node === undefined) continue;
-    const { sessionIdleMs } = state.balancer(node.registration.balancer).inForce();
+    const { sessionIdleMs } = state.balancer(node.registration.balancer);
     state.workers.mergeSessions(worker, node.id, sample, sessionIdleMs, state.nowMs);
   }
   return undefined;
@@ -114,8 +114,12 @@ export function stickySeen(state: RegistryState, command: StickySeenCommand): Re
 export function observe(state: RegistryState, command: ObserveCommand): Rejection | undefined {
   const { worker, revision, nodes } = command;
   const known = nodes.filter(({ id }) => state.nodes.get(id) !== undefined);
-  if (!state.workers.observe(worker, revision, state.journal.revision, known))
-    return rejected('not-registered', `worker ${worker} has not joined`);
+  const requests = state.workers.observe(worker, revision, state.journal.revision, known);
+  if (requests === undefined) return rejected('not-registered', `worker ${worker} has not joined`);
+  for (const [i, { id }] of known.entries()) {
+    const { balancer } = state.nodes.get(id)!.registration;
+    state.traffic.add(worker, balancer, id, requests[i]!, state.nowMs);
+  }
   for (const node of [...state.draining]) state.judgeDrains(node);
   return undefined;
 }

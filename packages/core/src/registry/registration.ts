@@ -9,6 +9,7 @@ import type { Rejection } from './events.ts';
 import { feedNode } from './feed-view.ts';
 import type { Verdict } from './identity.ts';
 import { judgeNewcomer } from './identity.ts';
+import { NodeHistory } from './load-history.ts';
 import type { AcceptedRegistration, NodeRecord, NodeView } from './node-record.ts';
 import { effectiveStatus, freshRecord, noWish } from './node-record.ts';
 import { isInFeed } from './node-status.ts';
@@ -179,6 +180,10 @@ function startAnew(state: RegistryState, node: NodeRecord): void {
   node.inFlight = undefined;
   node.serviceMs = undefined;
   node.metrics = {};
+  node.values = {};
+  node.scales = {};
+  node.history = new NodeHistory();
+  node.toldAtMs = undefined;
 }
 
 /** Gives up what the earlier registration held. A route that is given up is unknown at once. */

@@ -18,6 +18,7 @@ import type { RegistryOptions } from './options.ts';
 import { RouteOwnership } from './route-ownership.ts';
 import { SelfPreservation } from './self-preservation.ts';
 import { StickyFindings } from './sticky-findings.ts';
+import { Traffic } from './traffic.ts';
 import { WorkerCounts } from './worker-counts.ts';
 
 /** Named in a drain's `waitingFor` while a coordinator that has just started has not met any worker. */
@@ -31,6 +32,7 @@ export class RegistryState {
   readonly balancers: Map<BalancerName, BalancerSettings> = new Map();
   readonly settingsForAll: SettingsForAll = new Map();
   readonly workers: WorkerCounts;
+  readonly traffic: Traffic = new Traffic();
   readonly sticky: StickyFindings = new StickyFindings();
   readonly preservation: SelfPreservation;
   readonly learning: LearningWindow;
@@ -181,6 +183,7 @@ export class RegistryState {
     this.nodes.delete(node);
     this.deadlines.delete(node.id);
     this.workers.forget(node.id);
+    this.traffic.forgetNode(node.id);
     this.touchNodeRecord(node);
     this.touchOverrideRecord(node);
     this.emit({ type: 'forgotten', id: node.id, balancer, route });
@@ -201,6 +204,12 @@ export class RegistryState {
       const [longest] = gone;
       this.forget(longest!);
     }
+  }
+
+  /** What a worker that has ended said of its findings and traffic no longer holds. */
+  forgetWorker(worker: string): void {
+    this.sticky.forget(worker);
+    this.traffic.forgetWorker(worker);
   }
 
   // Learning

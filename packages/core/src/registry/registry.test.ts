@@ -111,7 +111,7 @@ void test('a node with everything is in the feed and in its answer as it registe
       loadHeader: true,
     },
   );
-  assert.deepEqual(registry.snapshot(0).balancers[0]?.sticky, EVERYTHING.sticky);
+  assert.deepEqual(registry.snapshot(0).balancers[0]?.sticky, { ...EVERYTHING.sticky, movable: false });
 });
 
 void test('the largest record there can be fits the store, and comes back as it was but for the free text', () => {
@@ -593,4 +593,27 @@ void test('what is wrong with sessions is told once, with the nodes that are the
   assert.ok(!('type' in over) && over.some((event) => event.type === 'sticky' && !event.isOn));
   const stranger = registry.apply({ type: 'sticky-seen', worker: 'stranger', revision: 9, balancers: [] }, 0);
   assert.ok('type' in stranger && stranger.code === 'not-registered');
+});
+
+void test('a node that nobody has known is remembered over a restart beside the one that has its route now', () => {
+  const registry = new Registry({ startedAtMs: 0 });
+  const route = parseRoute('r')!;
+  const join = (id: typeof N1, connection: number, nowMs: number): void => {
+    const url = parseNodeUrl(`http://10.0.0.6:${3_000 + connection}`)!;
+    registry.apply(
+      { type: 'register', node: node(id, { route, url }), connection, owner: 'join', kind: 'agent' },
+      nowMs,
+    );
+  };
+  const ids = (of: Registry): string[] => [...of.nodes()].map(({ id }) => id).sort();
+  join(N1, 1, 0);
+  registry.apply({ type: 'tick' }, 60_000);
+  join(N2, 2, 60_000);
+  assert.deepEqual(ids(registry), ['n1', 'n2']);
+  const records = registry.takeRecords(NOW_UNIX_MS).write;
+  for (const order of [records, records.toReversed()]) {
+    const next = new Registry({ startedAtMs: 0 });
+    next.apply({ type: 'restore', records: order, nowUnixMs: NOW_UNIX_MS }, 0);
+    assert.deepEqual(ids(next), ['n1', 'n2']);
+  }
 });

@@ -9,6 +9,7 @@ import type {
   BalancerName,
   BalancerResource,
   FeedChange,
+  NodeExplanation,
   NodeId,
   NodeRegistration,
   NodeResource,
@@ -18,6 +19,7 @@ import { scale } from './copies.ts';
 import type { Event, Rejection } from './events.ts';
 import { changesOf, type Snapshot, snapshotOf } from './feed-view.ts';
 import { disconnect, heartbeat, leave, nodeStatus, reachable } from './node-commands.ts';
+import { explainNode } from './node-explanation.ts';
 import type { NodeView } from './node-record.ts';
 import { balancerResource, type Now, nodeResource } from './node-resource.ts';
 import { balancerSettings, operatorStatus, patchNode, remove } from './operator-commands.ts';
@@ -107,6 +109,11 @@ export class Registry {
     return nodeResource(this.#state, id, now);
   }
 
+  /** Why the load factor of a node and its part of the traffic are what they are; `undefined` when it is not even remembered. */
+  explainNode(id: NodeId, now: Now): NodeExplanation | undefined {
+    return explainNode(this.#state, id, now);
+  }
+
   /** One balancer as operators see it. */
   balancerResource(name: BalancerName): BalancerResource | undefined {
     return balancerResource(this.#state, name);
@@ -121,6 +128,14 @@ export class Registry {
   countedSessions(id: NodeId): { readonly ofAll: number; readonly ofOne: number } {
     const { sessions, sessionsOfOne } = this.#state.workers.totals(id, this.#state.nowMs);
     return { ofAll: sessions, ofOne: sessionsOfOne };
+  }
+
+  /**
+   * Which part of a balancer's requests of the last seconds came through each of `workers`, 1/64 … 1, in their order;
+   * about equal ones while there were few.
+   */
+  workerShares(workers: readonly string[], balancer: BalancerName, nowMs: number): readonly number[] {
+    return this.#state.traffic.sharesOf(workers, balancer, nowMs);
   }
 
   /** What the sticky self-check has found and is not over, of balancers that have nodes. */
@@ -192,7 +207,7 @@ function carryOut(state: RegistryState, command: Command): Rejection | undefined
     case 'worker-joined':
       return joinWorker(state, command.worker);
     case 'worker-left':
-      if (command.isOver) forgetWorker(state, command.worker);
+      if (command.isOver) endWorker(state, command.worker);
       else state.workers.leave(command.worker, state.nowMs);
       return undefined;
     case 'observe':
@@ -212,9 +227,9 @@ function carryOut(state: RegistryState, command: Command): Rejection | undefined
   }
 }
 
-function forgetWorker(state: RegistryState, worker: string): void {
+function endWorker(state: RegistryState, worker: string): void {
   state.workers.drop(worker);
-  state.sticky.forget(worker);
+  state.forgetWorker(worker);
 }
 
 function joinWorker(state: RegistryState, worker: string): Rejection | undefined {

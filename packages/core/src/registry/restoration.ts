@@ -69,16 +69,19 @@ function restoreNode(state: RegistryState, record: StoredRecord, toMs: ToMs, isL
   }
   const { registration } = stored;
   const { id, balancer, route } = registration;
-  if (state.nodes.get(id) !== undefined || state.routes.holder(balancer, route) !== undefined) return undefined;
+  if (state.nodes.get(id) !== undefined) return undefined;
   const node = recordFrom(state, stored, toMs, isLate);
   const isHolding = node.goneAtMs === undefined;
+  // One that is gone and that no worker has known has no claim to its route: another may have taken it.
+  const needsRoute = node.isKnown || isHolding;
+  if (needsRoute && state.routes.holder(balancer, route) !== undefined) return undefined;
   if (isHolding && state.contexts.conflict(registration)) return undefined;
   const isFull = state.nodes.present + state.nodes.count('gone') >= 2 * state.options.maxNodes;
   const isNewBalancer = !state.balancers.has(balancer);
   if (isFull || (isNewBalancer && state.balancers.size >= state.options.maxBalancers)) return undefined;
   if (isNewBalancer) state.tellBalancer(balancer);
   state.nodes.add(node);
-  if (node.isKnown || isHolding) state.routes.take(balancer, route, id);
+  if (needsRoute) state.routes.take(balancer, route, id);
   if (isHolding) state.contexts.take(registration);
   if (node.isKnown && isLate) state.journal.route({ balancer, route });
   state.schedule(node);

@@ -4,7 +4,14 @@ import { parseBalancerName, parseNodeId, parseRoute, type StickySample, type Sti
 import { StickyFindings } from './sticky-findings.ts';
 
 const SHOP = parseBalancerName('shop')!;
-const SETTINGS: StickySettings = { mode: 'suffix', cookies: ['a'], parameters: [], failover: 'any', remove: false };
+const SETTINGS: StickySettings = {
+  mode: 'suffix',
+  cookies: ['a'],
+  parameters: [],
+  failover: 'any',
+  remove: false,
+  movable: false,
+};
 const NOTHING: StickySample = {
   balancer: SHOP,
   routed: 0,

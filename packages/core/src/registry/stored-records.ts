@@ -222,6 +222,7 @@ function readSticky(fields: Fields): StickyHint {
     parameters: fields.texts('parameters', 16, name, 'a parameter name'),
     failover: fields.oneOf('failover', ['any', 'group', 'none', 'eager']),
     remove: fields.boolean('remove'),
+    movable: fields.boolean('movable'),
   });
 }
 

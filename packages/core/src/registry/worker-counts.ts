@@ -84,15 +84,24 @@ export class WorkerCounts {
 
   /**
    * Takes a worker's counters; nodes not among them are unchanged. `maxRevision` is the newest there is: a larger one
-   * is of another life of the coordinator and confirms nothing. Unknown nodes are the caller's to leave out. False for a
-   * worker that is not known.
+   * is of another life of the coordinator and confirms nothing. Unknown nodes are the caller's to leave out. Returns how
+   * many requests each node got since the worker's last word of it, in the order of `nodes`; `undefined` for a worker
+   * that is not known.
    */
-  observe(worker: string, revision: number, maxRevision: number, nodes: readonly NodeCounters[]): boolean {
+  observe(
+    worker: string,
+    revision: number,
+    maxRevision: number,
+    nodes: readonly NodeCounters[],
+  ): readonly number[] | undefined {
     const known = this.#workers.get(worker);
-    if (!known) return false;
+    if (!known) return undefined;
     if (revision <= maxRevision) known.revision = Math.max(known.revision, revision);
-    for (const counters of nodes) known.nodes.set(counters.id, counters);
-    return true;
+    return nodes.map((counters) => {
+      const before = known.nodes.get(counters.id);
+      known.nodes.set(counters.id, counters);
+      return requestsSince(before, counters);
+    });
   }
 
   /**
@@ -204,4 +213,10 @@ export class WorkerCounts {
       ejectedBy,
     };
   }
+}
+
+/** The first word of a node tells only where counting begins; a smaller total is that of a new process. */
+function requestsSince(before: NodeCounters | undefined, { requests }: NodeCounters): number {
+  if (before === undefined) return 0;
+  return requests >= before.requests ? requests - before.requests : requests;
 }

@@ -31,22 +31,28 @@ const SECOND_OFFSET = 0x6a09e667;
 const GOLDEN_RATIO = 0x9e3779b1;
 const MAX_LEVEL = 24;
 const FIRST_CAPACITY = 16;
+/** A table with more slots than this for each entry is made smaller. */
+const SPARSE = 16;
 /** In place of the number of a part. */
 const NEVER = -0x8000_0000;
+/** What a slot holds: two halves of the hash, and three parts of the idle time. */
+const WIDTH = 5;
+const LOW = 0;
+const HIGH = 1;
+/** Last seen in; `NEVER` for a free slot. */
+const SEEN = 2;
+/** First seen in, without a pause longer than the idle time. */
+const FIRST = 3;
+/** The value of `SEEN` that was taken last; `NEVER` for none. */
+const TOLD = 4;
 const DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 const DIGIT_VALUES: Uint8Array = digitValues();
 
 export class ActiveSessions {
   /** Where in the table a hash stands is nobody's business: a client could choose ids that stand in each other's way. */
   readonly #seed: number;
-  #low = new Uint32Array(FIRST_CAPACITY);
-  #high = new Uint32Array(FIRST_CAPACITY);
-  /** Part each was last seen in; `NEVER` for a free slot. */
-  #seen: Int32Array = new Int32Array(FIRST_CAPACITY).fill(NEVER);
-  /** Part it was first seen in, without a pause longer than the idle time. */
-  #first = new Int32Array(FIRST_CAPACITY);
-  /** The value of `#seen` that was taken last; `NEVER` for none. */
-  #told = new Int32Array(FIRST_CAPACITY);
+  /** `WIDTH` numbers a slot, side by side, so that a look at a slot is one look into memory. See `LOW` … `TOLD`. */
+  #slots: Int32Array = freeSlots(FIRST_CAPACITY);
   #size = 0;
   #partMs: number;
   /** Counted are entries whose hash ends in so many zero bits. */
@@ -77,10 +83,11 @@ export class ActiveSessions {
     if (newPartMs === this.#partMs) return;
     const factor = this.#partMs / newPartMs;
     const part = Math.floor(nowMs / newPartMs);
-    for (let slot = 0; slot < this.#seen.length; slot++) {
-      if (this.#seen[slot] === NEVER) continue;
-      this.#seen[slot] = Math.min(part, Math.floor((this.#seen[slot]! + 1) * factor) - 1);
-      this.#first[slot] = Math.floor(this.#first[slot]! * factor);
+    const slots = this.#slots;
+    for (let at = 0; at < slots.length; at += WIDTH) {
+      if (slots[at + SEEN] === NEVER) continue;
+      slots[at + SEEN] = Math.min(part, Math.floor((slots[at + SEEN]! + 1) * factor) - 1);
+      slots[at + FIRST] = Math.floor(slots[at + FIRST]! * factor);
     }
     if (this.#admitsSince !== NEVER) this.#admitsSince = Math.ceil((this.#admitsSince + 1) * factor);
     this.#partMs = newPartMs;
@@ -105,8 +112,9 @@ export class ActiveSessions {
   oldestMs(nowMs: number): number | undefined {
     this.#judge(Math.floor(nowMs / this.#partMs));
     let first = Number.POSITIVE_INFINITY;
-    for (let slot = 0; slot < this.#seen.length; slot++)
-      if (this.#seen[slot] !== NEVER) first = Math.min(first, this.#first[slot]!);
+    const slots = this.#slots;
+    for (let at = 0; at < slots.length; at += WIDTH)
+      if (slots[at + SEEN] !== NEVER) first = Math.min(first, slots[at + FIRST]!);
     return this.#size === 0 ? undefined : Math.max(0, nowMs - first * this.#partMs);
   }
 
@@ -122,18 +130,18 @@ export class ActiveSessions {
     if (this.#untold === 0 && this.#level === this.#toldLevel) return undefined;
     this.#toldLevel = this.#level;
     const byAge: string[] = [];
-    const capacity = this.#seen.length;
+    const slots = this.#slots;
     let taken = 0;
-    for (let i = 0; i < capacity && taken < max && this.#untold > 0; i++) {
-      const slot = this.#cursor;
-      this.#cursor = (slot + 1) & (capacity - 1);
-      const seen = this.#seen[slot]!;
-      if (seen === NEVER || this.#told[slot] === seen) continue;
-      this.#told[slot] = seen;
+    for (let left = slots.length; left > 0 && taken < max && this.#untold > 0; left -= WIDTH) {
+      const at = this.#cursor;
+      this.#cursor = (at + WIDTH) % slots.length;
+      const seen = slots[at + SEEN]!;
+      if (seen === NEVER || slots[at + TOLD] === seen) continue;
+      slots[at + TOLD] = seen;
       this.#untold--;
       taken++;
       const age = Math.max(0, part - seen);
-      byAge[age] = (byAge[age] ?? '') + digits(this.#low[slot]!) + digits(this.#high[slot]!);
+      byAge[age] = (byAge[age] ?? '') + digits(slots[at + LOW]!) + digits(slots[at + HIGH]!);
     }
     const seen: [number, string][] = [];
     byAge.forEach((hashes, age) => {
@@ -144,7 +152,7 @@ export class ActiveSessions {
 
   /** Whoever took entries has lost them: `take` gives all again. */
   tellAgain(): void {
-    this.#told.fill(NEVER);
+    for (let at = TOLD; at < this.#slots.length; at += WIDTH) this.#slots[at] = NEVER;
     this.#untold = this.#size;
   }
 
@@ -179,34 +187,43 @@ export class ActiveSessions {
     this.#hashHigh = mixBits(two ^ one) & HASH_MASK;
   }
 
+  /** Where a hash would stand if it were alone, as an index into `#slots`. */
+  #home(low: number, high: number): number {
+    const mask = this.#slots.length / WIDTH - 1;
+    return (mixBits(low ^ Math.imul(high, GOLDEN_RATIO) ^ this.#seed) & mask) * WIDTH;
+  }
+
   /** The slot of a hash, or the free one where it belongs. */
-  #slot(low: number, high: number): number {
-    const mask = this.#seen.length - 1;
-    let slot = mixBits(low ^ Math.imul(high, 0x9e3779b1) ^ this.#seed) & mask;
-    while (this.#seen[slot] !== NEVER && (this.#low[slot] !== low || this.#high[slot] !== high))
-      slot = (slot + 1) & mask;
-    return slot;
+  #find(low: number, high: number): number {
+    const slots = this.#slots;
+    let at = this.#home(low, high);
+    while (slots[at + SEEN] !== NEVER && (slots[at + LOW] !== low || slots[at + HIGH] !== high)) {
+      at += WIDTH;
+      if (at === slots.length) at = 0;
+    }
+    return at;
   }
 
   #put(low: number, high: number, part: number, first: number): boolean {
     if ((low & ((1 << this.#admits) - 1)) !== 0) return false;
-    const slot = this.#slot(low, high);
-    const before = this.#seen[slot]!;
+    const slots = this.#slots;
+    const at = this.#find(low, high);
+    const before = slots[at + SEEN]!;
     if (before >= part) return false;
-    this.#seen[slot] = part;
+    slots[at + SEEN] = part;
     if (before !== NEVER) {
-      if (this.#told[slot] === before) this.#untold++;
+      if (slots[at + TOLD] === before) this.#untold++;
       return false;
     }
-    this.#low[slot] = low;
-    this.#high[slot] = high;
-    this.#first[slot] = first;
-    this.#told[slot] = NEVER;
+    slots[at + LOW] = low;
+    slots[at + HIGH] = high;
+    slots[at + FIRST] = first;
+    slots[at + TOLD] = NEVER;
     this.#size++;
     this.#untold++;
     if (isCounted(low, this.#level)) this.#counted++;
     if (this.#size > MAX_SAMPLE) this.#makeRoom(first);
-    else if (2 * this.#size > this.#seen.length) this.#rebuild(NEVER);
+    else if (2 * WIDTH * this.#size > slots.length) this.#resize((2 * slots.length) / WIDTH);
     return true;
   }
 
@@ -219,20 +236,16 @@ export class ActiveSessions {
   #coarsen(): void {
     this.#admits++;
     this.#level = Math.max(this.#level, this.#admits);
-    this.#rebuild(NEVER);
+    this.#sweep(NEVER);
   }
 
   /** Once per part: drops the expired and looks whether the sample may become finer. */
   #judge(part: number): void {
     if (part === this.#judgedPart) return;
     this.#judgedPart = part;
-    const oldest = part - PARTS;
-    for (let slot = 0; slot < this.#seen.length; slot++) {
-      const seen = this.#seen[slot]!;
-      if (seen === NEVER || seen >= oldest) continue;
-      this.#rebuild(oldest);
-      break;
-    }
+    this.#sweep(part - PARTS);
+    const capacity = this.#slots.length / WIDTH;
+    if (capacity > FIRST_CAPACITY && SPARSE * this.#size < capacity) this.#resize(capacityFor(this.#size));
     if (this.#level === this.#floor) return;
     if (this.#size === 0) {
       this.#admits = this.#floor;
@@ -251,37 +264,59 @@ export class ActiveSessions {
     this.#counted = this.#size;
   }
 
-  /** A table of the right size with the entries that are admitted and were seen in part `oldest` or later. */
-  #rebuild(oldest: number): void {
-    const [lows, highs, seens, firsts, tolds] = [this.#low, this.#high, this.#seen, this.#first, this.#told];
+  /** Frees the slots of what is not admitted or was last seen before part `oldest`. In place: nothing is allocated. */
+  #sweep(oldest: number): void {
+    const slots = this.#slots;
     const mask = (1 << this.#admits) - 1;
-    const isKept = (slot: number): boolean =>
-      seens[slot] !== NEVER && seens[slot]! >= oldest && (lows[slot]! & mask) === 0;
-    let size = 0;
-    for (let slot = 0; slot < seens.length; slot++) if (isKept(slot)) size++;
-    let capacity = FIRST_CAPACITY;
-    while (capacity < 2 * size) capacity *= 2;
-    this.#low = new Uint32Array(capacity);
-    this.#high = new Uint32Array(capacity);
-    this.#seen = new Int32Array(capacity).fill(NEVER);
-    this.#first = new Int32Array(capacity);
-    this.#told = new Int32Array(capacity);
-    this.#size = size;
-    this.#counted = 0;
-    this.#untold = 0;
+    for (let at = 0; at < slots.length; at += WIDTH) {
+      // What moves up into a slot that was freed is looked at as well.
+      while (slots[at + SEEN] !== NEVER && (slots[at + SEEN]! < oldest || (slots[at + LOW]! & mask) !== 0))
+        this.#free(at);
+    }
+    if (this.#level === this.#admits) this.#counted = this.#size;
+  }
+
+  /** Frees a slot, and moves up those behind it that can no longer be found otherwise. @see Knuth, volume 3, §6.4 R */
+  #free(freed: number): void {
+    const slots = this.#slots;
+    const { length } = slots;
+    this.#size--;
+    if (slots[freed + TOLD] !== slots[freed + SEEN]) this.#untold--;
+    if (isCounted(slots[freed + LOW]!, this.#level)) this.#counted--;
+    let gap = freed;
+    for (let at = (gap + WIDTH) % length; slots[at + SEEN] !== NEVER; at = (at + WIDTH) % length) {
+      const home = this.#home(slots[at + LOW]!, slots[at + HIGH]!);
+      const isReachable = gap < at ? gap < home && home <= at : gap < home || home <= at;
+      if (isReachable) continue;
+      slots.copyWithin(gap, at, at + WIDTH);
+      gap = at;
+    }
+    slots[gap + SEEN] = NEVER;
+  }
+
+  /** The same entries in a table of another size. */
+  #resize(capacity: number): void {
+    const before = this.#slots;
+    this.#slots = freeSlots(capacity);
     this.#cursor = 0;
-    for (let from = 0; from < seens.length; from++) {
-      if (!isKept(from)) continue;
-      const to = this.#slot(lows[from]!, highs[from]!);
-      this.#low[to] = lows[from]!;
-      this.#high[to] = highs[from]!;
-      this.#seen[to] = seens[from]!;
-      this.#first[to] = firsts[from]!;
-      this.#told[to] = tolds[from]!;
-      if (tolds[from] !== seens[from]) this.#untold++;
-      if (isCounted(lows[from]!, this.#level)) this.#counted++;
+    for (let from = 0; from < before.length; from += WIDTH) {
+      if (before[from + SEEN] === NEVER) continue;
+      const to = this.#find(before[from + LOW]!, before[from + HIGH]!);
+      for (let i = 0; i < WIDTH; i++) this.#slots[to + i] = before[from + i]!;
     }
   }
+}
+
+function freeSlots(capacity: number): Int32Array {
+  const slots = new Int32Array(capacity * WIDTH);
+  for (let at = SEEN; at < slots.length; at += WIDTH) slots[at] = NEVER;
+  return slots;
+}
+
+function capacityFor(size: number): number {
+  let capacity = FIRST_CAPACITY;
+  while (capacity < 2 * size) capacity *= 2;
+  return capacity;
 }
 
 function isCounted(low: number, level: number): boolean {

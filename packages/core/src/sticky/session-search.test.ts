@@ -12,6 +12,7 @@ function search(mode: StickyMode): SessionSearch<string> {
     parameters: ['jsessionid', '_s'],
     failover: 'any',
     remove: false,
+    movable: false,
   };
   return new SessionSearch<string>(settings, 'AA');
 }

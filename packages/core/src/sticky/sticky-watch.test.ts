@@ -16,6 +16,7 @@ const SETTINGS: StickySettings = {
   parameters: ['_s'],
   failover: 'any',
   remove: false,
+  movable: false,
 };
 const ONE = { id: parseNodeId('n1') as NodeId, route: 'r1' };
 const TWO = { id: parseNodeId('n2') as NodeId, route: 'r2' };

@@ -4,7 +4,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 // biome-ignore-end lint/correctness/noNodejsModules: only tests load `./testing`
 import { type NodeId, parseNodeId } from '@rollcall/protocol';
-import type { Algorithm, AlgorithmFactory, Candidate, LiveNumbers } from '../balancing/algorithm.ts';
+import {
+  type Algorithm,
+  type AlgorithmFactory,
+  type Candidate,
+  type LiveNumbers,
+  newLiveNumbers,
+} from '../balancing/algorithm.ts';
 import type { Rng } from '../rng.ts';
 import { seededRng } from './seeded-rng.ts';
 
@@ -32,15 +38,7 @@ export function candidate(
     upAtMs: Number.NEGATIVE_INFINITY,
     ...fixed,
     id: nodeId,
-    live: {
-      inFlight: 0,
-      load: Number.NaN,
-      loadAtMs: Number.NEGATIVE_INFINITY,
-      sessions: Number.NaN,
-      placed: 0,
-      latencyMs: Number.NaN,
-      ...live,
-    },
+    live: { ...newLiveNumbers(), ...live },
   };
 }
 
@@ -100,9 +98,24 @@ export function algorithmContract({ name, create, promisesShares }: AlgorithmCon
     },
   );
 
-  declare('treats equal nodes alike', (algorithm) => {
+  declare('follows a list that is changed in place', (algorithm) => {
+    const listed = nodes(12);
+    const waiting = [candidate('away')];
+    for (let round = 0; round < 200; round++) {
+      // One goes; in every other round another one comes at once, so that their number stays the same.
+      waiting.push(...listed.splice((7 * round) % listed.length, 1));
+      if (round % 2 === 0 || listed.length < 6) listed.push(...waiting.splice(0, round % 3 === 0 ? 2 : 1));
+      for (let i = 0; i < 3; i++) {
+        const picked = algorithm.pick(listed, at(round), NONE_TRIED);
+        assert.ok(picked !== undefined && listed.includes(picked), 'picked somebody who has gone');
+      }
+    }
+  });
+
+  declare('treats equal nodes alike', () => {
     for (const size of [2, 5, 10]) {
-      const shares = sharesOf(algorithm, nodes(size), PICKS / 10);
+      // One with a memory of who got what would make up for the round before.
+      const shares = sharesOf(create({ rng: seededRng(7) }), nodes(size), PICKS / 10);
       for (const share of shares.values()) assert.ok(Math.abs(share - 1 / size) < 0.02, `share ${share} of ${size}`);
     }
   });
@@ -145,11 +158,15 @@ export function algorithmContract({ name, create, promisesShares }: AlgorithmCon
           sessions: extreme,
           placed: extreme,
           latencyMs: extreme,
+          share: extreme,
         },
       });
       const candidates = [candidate('a'), odd, candidate('b')];
       for (const outcome of ['ok', 'server-error', 'failed', 'client'] as const)
         for (const node of candidates) algorithm.onResponse?.(node, outcome, extreme, 0);
+      const report = { inFlight: extreme, serviceMs: extreme, load: extreme, sessions: extreme };
+      for (const isBesideAnswer of [true, false])
+        for (const node of candidates) algorithm.onReport?.(node, { ...report, isBesideAnswer }, extreme);
       for (let i = 0; i < 10; i++) {
         const picked = algorithm.pick(candidates, at(i), NONE_TRIED);
         assert.ok(picked !== undefined, `nobody was picked beside ${extreme}`);

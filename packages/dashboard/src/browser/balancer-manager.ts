@@ -2,6 +2,7 @@
 import type { BalancerResource, EventResource, NodeResource, StatusResource, WriteResult } from '@rollcall/protocol';
 import { get, poll, post, tellFailure } from './admin-api.js';
 import { byId, make, setText, showIf } from './dom.js';
+import { ExplanationDialog } from './explanation-dialog.js';
 import { NodeTable, type Verb } from './node-table.js';
 
 const PERIOD_MS = 1_000;
@@ -14,6 +15,7 @@ interface Section {
 }
 
 const sections = new Map<string, Section>();
+const explanation = new ExplanationDialog();
 
 poll(refresh, PERIOD_MS);
 followEvents();
@@ -31,6 +33,7 @@ async function refresh(): Promise<void> {
   const advice = byId('advice');
   advice.hidden = status.advice.length === 0;
   advice.replaceChildren(...status.advice.map((sentence) => make('li', '', sentence)));
+  await explanation.refresh();
   showBalancers(nodes, new Map(balancers.map((balancer) => [balancer.name, balancer])), status);
 }
 
@@ -72,7 +75,10 @@ function showBalancers(
 
 function addSection(main: HTMLElement, name: string): Section {
   const about = make('p', '');
-  const table = new NodeTable((verb, node) => void act(verb, node));
+  const table = new NodeTable({
+    onVerb: (verb, node) => void act(verb, node),
+    onWhy: ({ id }) => void explanation.show(id),
+  });
   const section: Section = { element: make('section', '', make('h2', '', name), about, table.element), about, table };
   main.append(section.element);
   sections.set(name, section);

@@ -3,7 +3,11 @@ import type { NodeResource } from '@rollcall/protocol';
 import { duration, make, setText } from './dom.js';
 
 export type Verb = 'drain' | 'enable' | 'stop';
-export type OnVerb = (verb: Verb, node: NodeResource) => void;
+export interface NodeTableListener {
+  onVerb(verb: Verb, node: NodeResource): void;
+  /** Somebody asks why the load factor is what it is. */
+  onWhy(node: NodeResource): void;
+}
 
 const HEADINGS = [
   'Node',
@@ -27,10 +31,10 @@ export class NodeTable {
   readonly element: HTMLElement;
   readonly #body = make('tbody', '');
   readonly #rows = new Map<string, NodeRow>();
-  readonly #onVerb: OnVerb;
+  readonly #listener: NodeTableListener;
 
-  constructor(onVerb: OnVerb) {
-    this.#onVerb = onVerb;
+  constructor(listener: NodeTableListener) {
+    this.#listener = listener;
     const head = make('tr', '', ...HEADINGS.map((text) => make('th', NUMBERS.has(text) ? 'number' : '', text)));
     this.element = make('div', 'scroll', make('table', '', make('thead', '', head), this.#body));
   }
@@ -45,7 +49,7 @@ export class NodeTable {
     for (const node of nodes) {
       let row = this.#rows.get(node.id);
       if (!row) {
-        row = new NodeRow(this.#onVerb);
+        row = new NodeRow(this.#listener);
         this.#rows.set(node.id, row);
         this.#body.append(row.element);
       }
@@ -72,7 +76,7 @@ class NodeRow {
   readonly #buttons = new Map<Verb, HTMLButtonElement>();
   #node: NodeResource | undefined;
 
-  constructor(onVerb: OnVerb) {
+  constructor(listener: NodeTableListener) {
     this.#meter.max = 100;
     this.#meter.low = 20;
     this.#meter.high = 50;
@@ -81,10 +85,13 @@ class NodeRow {
     for (const verb of VERBS) {
       const button = make('button', '', verb);
       button.type = 'button';
-      button.addEventListener('click', () => this.#node && onVerb(verb, this.#node));
+      button.addEventListener('click', () => this.#node && listener.onVerb(verb, this.#node));
       this.#buttons.set(verb, button);
       actions.append(button, ' ');
     }
+    const why = make('button', '', 'why');
+    why.type = 'button';
+    why.addEventListener('click', () => this.#node && listener.onWhy(this.#node));
     this.element = make(
       'tr',
       '',
@@ -92,7 +99,7 @@ class NodeRow {
       this.#route,
       make('td', '', this.#status),
       make('td', '', this.#liveness),
-      make('td', '', this.#meter, ' ', this.#factor),
+      make('td', '', this.#meter, ' ', this.#factor, ' ', why),
       this.#sessions,
       this.#inFlight,
       this.#requests,

@@ -32,6 +32,7 @@ async function refresh(): Promise<void> {
     ['failed', String(totals.failed)],
     ['retries', String(totals.retries)],
     ['failovers', String(totals.failovers)],
+    ['sessions moved', String(totals.moved)],
     ['found nobody', String(totals.unavailable)],
     ['in and out', `${bytes(totals.bytesIn)} and ${bytes(totals.bytesOut)}`],
   ]);

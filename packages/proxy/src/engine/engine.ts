@@ -9,7 +9,7 @@ import {
   type ScoreboardAnswer,
   type WorkerCounters,
 } from '@rollcall/protocol';
-import type { Router, UpstreamNode } from '../routing.ts';
+import { pathOnly, type Router, type UpstreamNode } from '../routing.ts';
 import type { Certificates } from '../tls/certificates.ts';
 import { type NodeTls, nodeTls } from '../tls/node-tls.ts';
 import { TlsFront } from '../tls/tls-front.ts';
@@ -236,6 +236,11 @@ export class Engine {
     };
   }
 
+  /** A session has left a hot node. */
+  countMoved(): void {
+    this.#state.totals.moved++;
+  }
+
   /** Counts a request whose session id named no known route. */
   countUnknownRoute(): void {
     this.#state.totals.unknownRoutes++;
@@ -328,13 +333,9 @@ function newTotals(): EngineState['totals'] {
     clientAborts: 0,
     unavailable: 0,
     unknownRoutes: 0,
+    moved: 0,
     statusClasses: new Float64Array(5),
     latencyBuckets: new Float64Array(LATENCY_BUCKETS_MS.length + 1),
     latencySumMs: 0,
   };
-}
-
-function pathOnly(target: string): string {
-  const end = target.search(/[?;]/);
-  return (end < 0 ? target : target.slice(0, end)).slice(0, 256);
 }

@@ -1,3 +1,4 @@
+import { newLiveNumbers } from '@rollcall/core';
 import { parseNodeId, parseRoute } from '@rollcall/protocol';
 import type { AttemptFailure, Choice, RoutableHead, Router, RoutingSlip, UpstreamNode } from '../routing.ts';
 
@@ -16,7 +17,7 @@ export function upstreamNode(
     authority: `127.0.0.1:${port}`,
     keepAliveMs: differs.keepAliveMs,
     readsLoadField: differs.readsLoadField ?? false,
-    live: { inFlight: 0, load: Number.NaN, loadAtMs: 0, sessions: Number.NaN, placed: 0, latencyMs: Number.NaN },
+    live: newLiveNumbers(),
     tally: {
       requests: 0,
       failures: 0,

@@ -1,6 +1,6 @@
 /** Published rules, for comparison. Each is written from its paper or program and cites it. */
-import type { Candidate, LoadField, Rng } from '@rollcall/core';
-import type { ContenderFactory } from '../contender.ts';
+import type { Candidate, Rng } from '@rollcall/core';
+import type { Rule } from '../contender.ts';
 
 /** The candidate of least `score`, random among equals. */
 function least<C extends Candidate>(
@@ -23,19 +23,19 @@ function least<C extends Candidate>(
 }
 
 /** Any node. */
-export const random: ContenderFactory = ({ rng }) => ({
+export const random: Rule = ({ rng }) => ({
   name: 'random',
   pick: (candidates) => candidates[Math.floor(rng() * candidates.length)],
 });
 
 /** The node with the fewest requests in flight from all proxies, which no proxy can know. */
-export const joinShortestQueue: ContenderFactory = ({ rng, world, indexOf }) => ({
+export const joinShortestQueue: Rule = ({ rng, world, indexOf }) => ({
   name: 'oracle-jsq',
   pick: (candidates) => least(candidates, rng, ({ id }) => world.inFlight(indexOf(id))),
 });
 
 /** The node that would be done with everything first. */
-export const leastBacklog: ContenderFactory = ({ rng, world, indexOf }) => ({
+export const leastBacklog: Rule = ({ rng, world, indexOf }) => ({
   name: 'oracle-backlog',
   pick: (candidates) => least(candidates, rng, ({ id }) => world.finishMs(indexOf(id))),
 });
@@ -49,7 +49,7 @@ const C3_ALPHA = 0.1;
  * @see Suresh, Canini, Schmid, Feldmann, "C3: Cutting Tail Latency in Cloud Data Stores via Adaptive Replica Selection",
  *   NSDI 2015, section 3.1: R − s + (1 + os·n + q)³ · s.
  */
-export const c3: ContenderFactory = ({ rng, world, indexOf }) => {
+export const c3: Rule = ({ rng, world, indexOf }) => {
   const latency = new Float64Array(world.nodes);
   const service = new Float64Array(world.nodes);
   const queue = new Float64Array(world.nodes);
@@ -64,9 +64,10 @@ export const c3: ContenderFactory = ({ rng, world, indexOf }) => {
         const q = 1 + live.inFlight * world.proxies + queue[i]!;
         return latency[i]! - service[i]! + q * q * q * service[i]!;
       }),
-    onReport({ id }, report: LoadField) {
+    onReport({ id }, report) {
+      if (!report.isBesideAnswer) return;
       smooth(service, indexOf(id), report.serviceMs);
-      queue[indexOf(id)]! += C3_ALPHA * (report.inFlight - queue[indexOf(id)]!);
+      queue[indexOf(id)]! += C3_ALPHA * (Math.max(0, report.inFlight - 1) - queue[indexOf(id)]!);
     },
     onResponse({ id }, outcome, latencyMs) {
       if (outcome === 'ok') smooth(latency, indexOf(id), latencyMs);
@@ -78,7 +79,7 @@ export const c3: ContenderFactory = ({ rng, world, indexOf }) => {
 const LEAST_TIME_WINDOW = 100;
 
 /** Traefik 3 `leasttime`: mean of the last 100 times to the first byte, times requests in flight and one. */
-export const leastTime: ContenderFactory = ({ rng, world, indexOf }) => {
+export const leastTime: Rule = ({ rng, world, indexOf }) => {
   const windows = Array.from({ length: world.nodes }, () => ({ values: [] as number[], next: 0, sum: 0 }));
   return {
     name: 'leasttime',
@@ -97,6 +98,83 @@ export const leastTime: ContenderFactory = ({ rng, world, indexOf }) => {
         window.next = (window.next + 1) % LEAST_TIME_WINDOW;
       }
       window.sum += latencyMs;
+    },
+  };
+};
+
+/** Time over which a peak is forgotten, milliseconds. */
+const PEAK_TAU_MS = 10_000;
+/** Cost of a node that has requests but no answer yet. */
+const PEAK_PENALTY_MS = 1e9;
+
+/**
+ * Two nodes by chance, of these the least `cost × (in flight + 1)`, where a cost jumps to a peak and decays otherwise.
+ *
+ * @see Finagle `PeakEwma.scala`, tower `peak_ewma.rs`.
+ */
+export const peakEwma: Rule = ({ rng, world, indexOf }) => {
+  const cost = new Float64Array(world.nodes);
+  const seenAtMs = new Float64Array(world.nodes);
+  const load = ({ id, live }: Candidate): number => {
+    const i = indexOf(id);
+    const decayed = cost[i]! * Math.exp(-(world.nowMs() - seenAtMs[i]!) / PEAK_TAU_MS);
+    return cost[i] === 0 && live.inFlight > 0 ? PEAK_PENALTY_MS + live.inFlight : decayed * (live.inFlight + 1);
+  };
+  return {
+    name: 'peak-ewma',
+    pick(candidates) {
+      if (candidates.length < 2) return candidates[0];
+      const first = Math.floor(rng() * candidates.length);
+      let second = Math.floor(rng() * (candidates.length - 1));
+      if (second >= first) second++;
+      const [one, other] = [candidates[first]!, candidates[second]!];
+      return load(other) < load(one) ? other : one;
+    },
+    onResponse({ id }, outcome, latencyMs, nowMs) {
+      if (outcome !== 'ok') return;
+      const i = indexOf(id);
+      const weight = Math.exp(-(nowMs - seenAtMs[i]!) / PEAK_TAU_MS);
+      cost[i] = latencyMs > cost[i]! ? latencyMs : cost[i]! * weight + latencyMs * (1 - weight);
+      seenAtMs[i] = nowMs;
+    },
+  };
+};
+
+/** Weights are reckoned anew after this time. */
+const WEIGHTS_MS = 1_000;
+
+/**
+ * Turns by requests per second over utilisation, from reports alone: that is one over the busy time of a request. Nodes
+ * without a report count as the mean.
+ *
+ * @see gRPC proposal A58, `weighted_round_robin`.
+ */
+export const weightedRoundRobin: Rule = ({ rng, world, indexOf }) => {
+  const told = new Float64Array(world.nodes);
+  const weights = new Float64Array(world.nodes).fill(1);
+  const dueAt = new Float64Array(world.nodes);
+  let reckonedAtMs = Number.NEGATIVE_INFINITY;
+  let turn = 0;
+  return {
+    name: 'wrr',
+    pick(candidates) {
+      if (world.nowMs() - reckonedAtMs >= WEIGHTS_MS) {
+        reckonedAtMs = world.nowMs();
+        const known = candidates.map(({ id }) => told[indexOf(id)]!).filter((weight) => weight > 0);
+        const mean = known.length === 0 ? 1 : known.reduce((sum, weight) => sum + weight, 0) / known.length;
+        for (const { id } of candidates) weights[indexOf(id)] = told[indexOf(id)]! || mean;
+        for (const { id } of candidates)
+          if (dueAt[indexOf(id)]! <= turn) dueAt[indexOf(id)] = turn + rng() / weights[indexOf(id)]!;
+      }
+      const picked = least(candidates, rng, ({ id }) => dueAt[indexOf(id)]!);
+      if (picked === undefined) return undefined;
+      const i = indexOf(picked.id);
+      turn = dueAt[i]!;
+      dueAt[i] = turn + 1 / weights[i]!;
+      return picked;
+    },
+    onReport({ id }, { isBesideAnswer, serviceMs }) {
+      if (!isBesideAnswer && serviceMs > 0) told[indexOf(id)] = 1 / serviceMs;
     },
   };
 };

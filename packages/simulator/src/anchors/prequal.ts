@@ -1,5 +1,5 @@
 import type { Rng } from '@rollcall/core';
-import type { ContenderFactory, World } from '../contender.ts';
+import type { Rule } from '../contender.ts';
 
 /** A probe's answer. */
 interface Probe {
@@ -24,7 +24,7 @@ const SEEN_SIZE = 128;
  *
  * @see Wydrowski, Kleinberg, Rumble, Archer, "Load is not what you should balance: Introducing Prequal", NSDI 2024.
  */
-export function prequal(hotFrom: number): ContenderFactory {
+export function prequal(hotFrom: number): Rule {
   return ({ rng, world, indexOf }) => {
     const pool: Probe[] = [];
     const seen: number[] = [];
@@ -49,7 +49,8 @@ export function prequal(hotFrom: number): ContenderFactory {
           else pool.splice(pool.indexOf(worstOf(pool, threshold)), 1);
           isOldestNext = !isOldestNext;
         }
-        for (const node of drawn(PROBES_PER_REQUEST, world, rng)) {
+        for (const { id } of drawn(PROBES_PER_REQUEST, candidates, rng)) {
+          const node = indexOf(id);
           const inFlight = world.inFlight(node);
           seen.push(inFlight);
           if (seen.length > SEEN_SIZE) seen.shift();
@@ -90,8 +91,8 @@ function quantile(values: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))]!;
 }
 
-function drawn(count: number, { nodes }: World, rng: Rng): Set<number> {
-  const set = new Set<number>();
-  while (set.size < Math.min(count, nodes)) set.add(Math.floor(rng() * nodes));
+function drawn<C>(count: number, candidates: readonly C[], rng: Rng): Set<C> {
+  const set = new Set<C>();
+  while (set.size < Math.min(count, candidates.length)) set.add(candidates[Math.floor(rng() * candidates.length)]!);
   return set;
 }

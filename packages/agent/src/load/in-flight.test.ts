@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { InFlight } from './in-flight.ts';
+import { Latencies } from './latencies.ts';
+
+test('a request counts once, however often its steps are told', () => {
+  const latencies = new Latencies();
+  let nowMs = 5;
+  const inFlight = new InFlight(() => nowMs, latencies);
+  const first = inFlight.begin();
+  const second = inFlight.begin();
+  assert.equal(inFlight.count, 2);
+  nowMs = 15;
+  first.answered();
+  nowMs = 100;
+  first.answered();
+  assert.equal(latencies.near(1), 10);
+  for (const served of [first, first, second, second]) served.end();
+  assert.deepEqual([inFlight.count, inFlight.finished], [0, 2]);
+  assert.equal(latencies.near(2), 10, 'a request that was never answered has no latency');
+});
+
+test('of many requests between two samples only some are timed', () => {
+  let reads = 0;
+  const latencies = new Latencies();
+  const inFlight = new InFlight(() => reads++, latencies);
+  for (let i = 0; i < 100; i += 1) {
+    const served = inFlight.begin();
+    served.answered();
+    served.end();
+  }
+  assert.equal(reads, 32, 'two for each of sixteen');
+  latencies.renew();
+  inFlight.begin().answered();
+  assert.equal(reads, 34);
+  assert.equal(inFlight.finished, 100);
+});

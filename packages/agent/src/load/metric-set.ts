@@ -1,0 +1,126 @@
+/**
+ * Metrics together: what each says now, and the load they make.
+ *
+ *     load = max(each limit, weighted mean of all others)
+ *
+ * A limit is something the node can run out of: it is full then, whatever else is free. Everything else is combined as
+ * mod_cluster does, Σ(weight · value / capacity) / Σ weight; with `isMean` limits are too, and nothing else counts.
+ */
+import type { HeartbeatMessage, MetricScale } from '@rollcall/protocol';
+import { MAX_VALUE, type Metric, partOf } from './metric.ts';
+
+/** Most metrics of one node: more do not fit into a heartbeat. */
+export const MAX_METRICS = 32;
+
+/** What the metrics said at the last sample, as heartbeats tell it. */
+export type MetricReport = Required<Pick<HeartbeatMessage, 'metrics' | 'values'>>;
+
+export class MetricSet {
+  readonly #metrics = new Map<string, Metric>();
+  readonly #isMean: boolean;
+  readonly #onFailure: (name: string, reason: string) => void;
+  /** Of which it was told that they fail. */
+  readonly #failed = new Set<string>();
+  #parts: Record<string, number> = {};
+  #values: Record<string, number> = {};
+  #load = 0;
+  #areScalesNew = true;
+
+  /** `onFailure` hears once of each metric that throws or gives no number. */
+  constructor(
+    onFailure: (name: string, reason: string) => void,
+    { isMean = false }: { readonly isMean?: boolean } = {},
+  ) {
+    this.#onFailure = onFailure;
+    this.#isMean = isMean;
+  }
+
+  get size(): number {
+    return this.#metrics.size;
+  }
+
+  /** The combined load at the last sample, 0 idle … 1 full. */
+  get load(): number {
+    return this.#load;
+  }
+
+  /** Adds a metric, or replaces the one of that name. */
+  add(metric: Metric): void {
+    this.#metrics.set(metric.name, metric);
+    this.#failed.delete(metric.name);
+    this.#areScalesNew = true;
+  }
+
+  has(name: string): boolean {
+    return this.#metrics.has(name);
+  }
+
+  /** Reads all of them anew. One that fails is left out, and never keeps the others from being read. */
+  sample(): number {
+    const parts: Record<string, number> = {};
+    const values: Record<string, number> = {};
+    let [limit, sum, weights] = [0, 0, 0];
+    for (const metric of this.#metrics.values()) {
+      const value = this.#read(metric);
+      if (value === undefined) continue;
+      const { name, scale } = metric;
+      const part = partOf(scale, value);
+      parts[name] = rounded(part);
+      values[name] = rounded(Math.min(MAX_VALUE, Math.max(-MAX_VALUE, value)));
+      if (scale.weight === 0) continue;
+      if (scale.isLimit && !this.#isMean) limit = Math.max(limit, part);
+      else {
+        sum += scale.weight * part;
+        weights += scale.weight;
+      }
+    }
+    this.#parts = parts;
+    this.#values = values;
+    this.#load = Math.max(limit, weights > 0 ? sum / weights : 0);
+    return this.#load;
+  }
+
+  report(): MetricReport {
+    return { metrics: this.#parts, values: this.#values };
+  }
+
+  /** Tells the scales again: who is told has changed. */
+  renewScales(): void {
+    this.#areScalesNew = true;
+  }
+
+  /** The scales, when they are new since the last call. */
+  newScales(): Readonly<Record<string, MetricScale>> | undefined {
+    if (!this.#areScalesNew) return undefined;
+    this.#areScalesNew = false;
+    return Object.fromEntries([...this.#metrics.values()].map(({ name, scale }) => [name, scale]));
+  }
+
+  #read(metric: Metric): number | undefined {
+    try {
+      const value: unknown = metric.read();
+      if (value === undefined || Number.isFinite(value)) return value as number | undefined;
+      // An async function by mistake: what it rejects with must not end the program.
+      if (value instanceof Promise) value.catch(() => {});
+      this.#fails(metric.name, `gave ${describe(value)}`);
+    } catch (error) {
+      this.#fails(metric.name, error instanceof Error ? error.message : describe(error));
+    }
+    return undefined;
+  }
+
+  #fails(name: string, reason: string): void {
+    if (this.#failed.has(name)) return;
+    this.#failed.add(name);
+    this.#onFailure(name, reason);
+  }
+}
+
+function describe(value: unknown): string {
+  return typeof value === 'number' ? String(value) : `no number but ${typeof value}`;
+}
+
+/** As many digits as anybody reads. */
+export function rounded(value: number): number {
+  return Math.abs(value) < 100 ? Math.round(value * 1_000) / 1_000 : Math.round(value);
+}

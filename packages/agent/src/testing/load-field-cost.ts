@@ -1,0 +1,85 @@
+/**
+ * What counting a request and the `rollcall-load` field cost a response, as CPU time of `http.ServerResponse` alone:
+ *
+ *     node packages/agent/dist/testing/load-field-cost.js
+ *
+ * Each way of writing a head, without the agent, with it, and with a `writeHead` of our own in its place; the least of
+ * several rounds, because everything else on the machine only adds.
+ */
+import { EventEmitter } from 'node:events';
+import { IncomingMessage, type Server, ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
+import { attachServer } from '../http.ts';
+import { InFlight } from '../load/in-flight.ts';
+import { Latencies } from '../load/latencies.ts';
+import { LOAD_FIELD, LoadField } from '../load/load-field.ts';
+import { Traffic } from '../load/traffic.ts';
+
+const RESPONSES = 50_000;
+const ROUNDS = 12;
+
+const HEADS: Readonly<Record<string, (response: ServerResponse) => void>> = {
+  'end()': (response) => void response.end('x'),
+  'writeHead(200, {…})': (response) => {
+    response.writeHead(200, { 'content-type': 'text/plain', 'content-length': '1' });
+    response.end('x');
+  },
+  'setHeader() × 4': (response) => {
+    response.setHeader('x-powered-by', 'Express');
+    response.setHeader('content-type', 'text/html; charset=utf-8');
+    response.setHeader('content-length', '1');
+    response.setHeader('etag', 'W/"1-x"');
+    response.end('x');
+  },
+};
+
+const field = new LoadField();
+field.update({ serviceMs: 12.345, utilisation: 0.421, sessions: 14 });
+const inFlight = new InFlight(() => performance.now(), new Latencies());
+
+/** The agent on a server that only says that a request is there. */
+const served = new EventEmitter();
+attachServer(served as Server, inFlight, new Traffic(), {
+  onListening: () => {},
+  onClosed: () => {},
+  loadLine: () => field.line(inFlight.count),
+});
+
+const WAYS: Readonly<Record<string, (response: ServerResponse) => void>> = {
+  without: () => {},
+  agent: (response) => void served.emit('request', response.req, response),
+  writeHead: (response) => {
+    const { writeHead } = response;
+    response.writeHead = function (this: ServerResponse, ...head: unknown[]) {
+      this.setHeader(LOAD_FIELD, '3;12.345;0.421;14');
+      return Reflect.apply(writeHead, this, head);
+    } as typeof writeHead;
+  },
+};
+
+const request = new IncomingMessage(new Socket());
+request.httpVersionMajor = 1;
+request.httpVersionMinor = 1;
+request.method = 'GET';
+
+function nanosecondsEach(way: (response: ServerResponse) => void, head: (response: ServerResponse) => void): number {
+  const before = process.cpuUsage();
+  for (let i = 0; i < RESPONSES; i += 1) {
+    const response = new ServerResponse(request);
+    way(response);
+    head(response);
+    response.emit('close');
+  }
+  const { user, system } = process.cpuUsage(before);
+  return ((user + system) * 1_000) / RESPONSES;
+}
+
+for (const [headName, head] of Object.entries(HEADS)) {
+  const least = new Map<string, number>();
+  for (let round = 0; round < ROUNDS; round += 1)
+    for (const [name, way] of Object.entries(WAYS))
+      least.set(name, Math.min(least.get(name) ?? Number.POSITIVE_INFINITY, nanosecondsEach(way, head)));
+  const base = least.get('without')!;
+  const text = [...least].map(([name, ns]) => `${name} ${ns.toFixed(0)} ns (+${(ns - base).toFixed(0)})`).join('   ');
+  process.stdout.write(`${headName.padEnd(20)} ${text}\n`);
+}

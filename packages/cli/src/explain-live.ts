@@ -1,0 +1,46 @@
+/** `rollcall explain --live`: what the workers choose, while they do. */
+import { type Decision, type DecisionsBody, MAX_DECISIONS, MAX_DECISIONS_MS } from '@rollcall/protocol';
+import { clientFor, printJson, type ReaderFlags } from './commands/reader-flags.ts';
+import { parseDuration } from './duration.ts';
+import { CliFailure, EXIT } from './exit.ts';
+
+export interface LiveFlags extends ReaderFlags {
+  readonly picks?: boolean;
+  readonly count: string;
+  readonly for: string;
+}
+
+/** What the answer may take beyond the time that is watched, milliseconds. */
+const MARGIN_MS = 5_000;
+
+export async function explainLive(flags: LiveFlags): Promise<void> {
+  const count = Number(flags.count);
+  const forMs = parseDuration(flags.for) ?? 0;
+  if (!(Number.isInteger(count) && count >= 1 && count <= MAX_DECISIONS))
+    throw new CliFailure(`--count ${flags.count} is not a number from 1 to ${MAX_DECISIONS}`, EXIT.usage);
+  if (!(forMs > 0 && forMs <= MAX_DECISIONS_MS))
+    throw new CliFailure(`--for ${flags.for} is not a duration up to ${MAX_DECISIONS_MS / 1_000}s`, EXIT.usage);
+  const client = await clientFor(flags);
+  if (!flags.json && process.stderr.isTTY) process.stderr.write(`watching for ${flags.for}, or ${count} requests …\n`);
+  const body: DecisionsBody = { count, forMs, onlyPicks: flags.picks === true };
+  const answer = await client.send<{ readonly decisions: readonly Decision[] }>(
+    'POST',
+    '/v1/decisions',
+    body,
+    forMs + MARGIN_MS,
+  );
+  if (flags.json) printJson(answer);
+  else if (answer.decisions.length === 0) process.stdout.write(`no request came within ${flags.for}\n`);
+  else process.stdout.write(`${answer.decisions.map(decisionText).join('\n')}\n`);
+}
+
+/** One line of what and why, one of who else there was. */
+function decisionText(decision: Decision): string {
+  const { atUnixMs, method, host, path, chosen, because, candidates, candidateCount } = decision;
+  const time = new Date(atUnixMs).toISOString().slice(11, 23);
+  const line = `${time}  ${method} ${host}${path}  ${chosen === undefined ? 'nobody' : `→ ${chosen}`}: ${because}`;
+  if (candidates.length === 0) return line;
+  const scores = candidates.map(({ id, score, reason }) => `${id} ${score?.toPrecision(3) ?? reason}`.trimEnd());
+  const others = candidateCount - candidates.length;
+  return `${line}\n              scores, lower is better: ${scores.join(', ')}${others > 0 ? `, and ${others} more` : ''}`;
+}

@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { algorithmContract, candidate } from '../testing/algorithm-contract.ts';
+import { seededRng } from '../testing/seeded-rng.ts';
+import type { AlgorithmFactory, Candidate } from './algorithm.ts';
+import { AlgorithmProblem, customAlgorithm } from './custom-algorithm.ts';
+import { powerOfTwo } from './power-of-two.ts';
+
+function problemOf(exported: unknown): string {
+  const checked = customAlgorithm(exported, 'mine');
+  return checked instanceof AlgorithmProblem ? checked.message : '';
+}
+
+/** What watched algorithms have done wrong. */
+const mistakes: string[] = [];
+
+function usable(exported: unknown): AlgorithmFactory {
+  const checked = customAlgorithm(exported, 'mine', (what) => mistakes.push(what));
+  assert.ok(!(checked instanceof AlgorithmProblem));
+  return checked;
+}
+
+algorithmContract({ name: 'mine', create: usable(powerOfTwo), promisesShares: false });
+
+const first = (candidates: readonly Candidate[], tried: ReadonlySet<unknown>): Candidate | undefined =>
+  candidates.find(({ id }) => !tried.has(id));
+
+void test('what is no algorithm is told what it lacks', () => {
+  const pick = (candidates: readonly Candidate[], _: unknown, tried: ReadonlySet<unknown>): Candidate | undefined =>
+    first(candidates, tried);
+  assert.match(problemOf(undefined), /no function as its default export: write export default/);
+  assert.match(
+    problemOf(() => 1),
+    /make an object/,
+  );
+  assert.match(
+    problemOf(() => ({ name: 'mine' })),
+    /without pick/,
+  );
+  assert.match(
+    problemOf(() => ({ name: 'mine', pick, onSend: 3 })),
+    /onSend, which is no method/,
+  );
+  assert.match(
+    problemOf(() => ({ name: 'mine', pick: () => ({}) })),
+    /nobody/,
+  );
+  assert.match(
+    problemOf(() => ({ name: 'mine', pick: (of: readonly Candidate[]) => of[0] })),
+    /was tried/,
+  );
+  assert.match(
+    problemOf(() => {
+      throw new Error('no luck');
+    }),
+    /throws when it is tried: no luck/,
+  );
+  assert.equal(
+    problemOf(() => ({ name: 'mine', pick })),
+    '',
+  );
+});
+
+void test('one that throws later, or picks a stranger, costs no request', () => {
+  let isBroken = false;
+  const create = usable(() => ({
+    pick: (candidates: readonly Candidate[], _: unknown, tried: ReadonlySet<unknown>) => {
+      if (isBroken) throw new Error('broken');
+      return candidates.length > 2 ? candidate('stranger') : first(candidates, tried);
+    },
+    onResponse: () => {
+      throw new Error('broken');
+    },
+    score: () => Number.NaN,
+  }));
+  const algorithm = create({ rng: seededRng(1) });
+  const nodes = ['a', 'b', 'c'].map((id) => candidate(id));
+  const request = { nowMs: 0, isNewSession: false };
+  for (const broken of [false, true]) {
+    isBroken = broken;
+    const tried = new Set([nodes[0]!.id]);
+    for (let i = 0; i < 20; i++) assert.ok([nodes[1], nodes[2]].includes(algorithm.pick(nodes, request, tried)!));
+  }
+  assert.deepEqual(
+    [...new Set(mistakes.splice(0))],
+    ['it picks a node that was not offered', 'broken', 'it picks nobody'],
+  );
+  algorithm.onResponse?.(nodes[0]!, 'ok', 1, 0);
+  assert.deepEqual(mistakes, ['broken']);
+  assert.equal(algorithm.score?.(nodes[0]!, request), Number.MAX_VALUE);
+});

@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { runScenario } from './cluster-run.ts';
+import { compare } from './comparison.ts';
+import { contenderOf } from './contenders.ts';
+import type { Scenario } from './scenario.ts';
+
+const SCENARIO: Scenario = {
+  name: 'small',
+  nodes: [{ count: 4, speed: 1 }],
+  proxies: 2,
+  utilisation: 0.5,
+  work: { kind: 'exponential', meanMs: 10 },
+  warmupMs: 1_000,
+  durationMs: 8_000,
+  deadlineMs: 1_000,
+  reportMs: 200,
+};
+const SESSIONS = { lifeMs: 4_000, requestsPerSecond: 2 };
+const OURS = contenderOf('rollcall')!;
+const LEAST = contenderOf('least-connections')!;
+
+test('every rule meets the same requests', () => {
+  for (const scenario of [SCENARIO, { ...SCENARIO, sessions: SESSIONS }]) {
+    const [ours, least] = [OURS, LEAST].map((contender) => runScenario(scenario, contender, 3));
+    assert.equal(ours!.requests, least!.requests);
+    assert.ok(ours!.requests > 1_000);
+  }
+});
+
+test('several seeds give their median and their worst', () => {
+  const rows = compare({ ...SCENARIO, durationMs: 1_000 }, [OURS], [1, 2, 3]);
+  const { median, worst } = rows[0]!.figures.get('p99Ms')!;
+  assert.ok(median > 0 && median <= worst);
+  assert.deepEqual(rows, compare({ ...SCENARIO, durationMs: 1_000 }, [OURS], [1, 2, 3]));
+});
+
+test('a node that refuses connects costs no request, and is ejected by every proxy', () => {
+  const events = [{ atMs: 2_000, does: 'crash', node: 1 }] as const;
+  const { errorShare, ejections } = runScenario({ ...SCENARIO, events }, LEAST, 1);
+  assert.equal(errorShare, 0);
+  assert.ok(ejections >= 2);
+});
+
+test('requests on a connection that breaks are tried elsewhere', () => {
+  const events = [{ atMs: 2_000, does: 'break', node: 1, withinMs: 1 }] as const;
+  assert.equal(runScenario({ ...SCENARIO, events }, LEAST, 1).errorShare, 0);
+  assert.ok(runScenario({ ...SCENARIO, events, retries: 0 }, LEAST, 1).errorShare > 0);
+});
+
+test('a draining node keeps its sessions, and loses none when it leaves', () => {
+  const events = [
+    { atMs: 2_000, does: 'drain', node: 1 },
+    { atMs: 6_000, does: 'leave', node: 1 },
+  ] as const;
+  const { errorShare } = runScenario({ ...SCENARIO, sessions: SESSIONS, events }, OURS, 1);
+  assert.equal(errorShare, 0);
+});
+
+test('a joining node is told when it has its fair share', () => {
+  const events = [{ atMs: 2_000, does: 'join', count: 1, speed: 1 }] as const;
+  const { join } = runScenario({ ...SCENARIO, sessions: SESSIONS, events, durationMs: 20_000 }, OURS, 1);
+  assert.ok(join?.fairAfterLives !== undefined && join.fairAfterLives < 3, `${join?.fairAfterLives}`);
+  assert.ok(join.peakShare > 0.9);
+});

@@ -1,0 +1,52 @@
+/** Everything that can be compared, by name. */
+import { ALGORITHMS } from '@rollcall/core';
+import {
+  c3,
+  joinShortestQueue,
+  leastBacklog,
+  leastTime,
+  peakEwma,
+  random,
+  weightedRoundRobin,
+} from './anchors/anchors.ts';
+import { prequal } from './anchors/prequal.ts';
+import type { Contender, Rule } from './contender.ts';
+import type { Scenario } from './scenario.ts';
+
+const ANCHORS: Readonly<Record<string, Rule>> = {
+  prequal: prequal(0.84),
+  'prequal-0.6': prequal(0.6),
+  c3,
+  leasttime: leastTime,
+  'peak-ewma': peakEwma,
+  wrr: weightedRoundRobin,
+  random,
+  'oracle-jsq': joinShortestQueue,
+  'oracle-backlog': leastBacklog,
+};
+
+/** The product as it is set up when nobody says otherwise: one algorithm for requests, one for new sessions. */
+const DEFAULT: Contender = { name: 'rollcall', requests: ALGORITHMS.adaptive, sessions: ALGORITHMS.session };
+const SOFT: Contender = { ...DEFAULT, name: 'rollcall-soft', movesSessions: true };
+
+const CONTENDERS: ReadonlyMap<string, Contender> = new Map(
+  [
+    DEFAULT,
+    SOFT,
+    ...Object.entries({ ...ALGORITHMS, ...ANCHORS }).map(([name, requests]): Contender => ({ name, requests })),
+  ].map((contender) => [contender.name, contender]),
+);
+
+export const CONTENDER_NAMES: readonly string[] = [...CONTENDERS.keys()];
+
+export function contenderOf(name: string): Contender | undefined {
+  return CONTENDERS.get(name);
+}
+
+/** Who is compared when nobody is named. */
+export function usualContenders({ sessions }: Scenario): readonly Contender[] {
+  const names = ['rollcall', ...(sessions?.isMovable ? ['rollcall-soft'] : [])];
+  return [...names, 'least-connections', 'power-of-two', 'modcluster', 'prequal', 'c3', 'oracle-backlog'].map(
+    (name) => CONTENDERS.get(name)!,
+  );
+}

@@ -1,0 +1,62 @@
+/** What nodes tell of themselves: beside answers, and by reports that may be lost. */
+import type { NodeReport, Rng } from '@rollcall/core';
+import type { Surroundings } from './happenings.ts';
+import type { Job, SimNode } from './sim-node.ts';
+import type { SimProxy } from './sim-proxy.ts';
+
+/** Weight of the newest report in the smoothed utilisation that a node tells. */
+const UTILISATION_ALPHA = 0.5;
+
+/** Of a node that tells nothing beside its answers. */
+export const TOLD_NOTHING: undefined = undefined;
+
+/** What a node writes beside an answer that took it `busyMs`. */
+export function toldBesideAnswer<J extends Job>(node: SimNode<J>, busyMs: number): NodeReport {
+  return {
+    // Itself counted in, as the agent does.
+    inFlight: node.inFlight + 1,
+    serviceMs: busyMs,
+    load: node.utilisation,
+    sessions: node.sessions,
+    isBesideAnswer: true,
+  };
+}
+
+/** Every node reports by its own clock, to all proxies; each copy is lost by itself. */
+export function planReports<J extends Job>(
+  { heap, now, nodes, scenario }: Surroundings<J>,
+  proxies: readonly SimProxy[],
+  chance: { readonly phase: Rng; readonly loss: Rng },
+): void {
+  const { reportMs, warmupMs, durationMs, lostReports = 0, tells = 'beside-answers' } = scenario;
+  const endMs = warmupMs + durationMs;
+  const begun = new Set<SimNode<J>>();
+  const begin = (node: SimNode<J>): void => {
+    begun.add(node);
+    const report = (): void => {
+      if (node.isGone) return;
+      const busy = Math.min(1, node.takeBusyMs() / reportMs);
+      node.utilisation += UTILISATION_ALPHA * (busy - node.utilisation);
+      const told: NodeReport = {
+        inFlight: node.inFlight,
+        serviceMs: node.serviceMs,
+        load: node.utilisation,
+        sessions: node.sessions,
+        isBesideAnswer: false,
+      };
+      for (const proxy of proxies) {
+        if (tells === 'nothing' || (lostReports > 0 && chance.loss() < lostReports)) continue;
+        const candidate = proxy.members.get(node.index);
+        if (candidate) proxy.report(candidate, told);
+      }
+      if (now() + reportMs < endMs) heap.plan(now() + reportMs, report);
+    };
+    heap.plan(now() + chance.phase() * reportMs, report);
+  };
+  // Those that join later begin when they are seen.
+  const look = (): void => {
+    for (const node of nodes) if (!begun.has(node) && !node.isGone) begin(node);
+    if (now() + reportMs < endMs) heap.plan(now() + reportMs, look);
+  };
+  look();
+}

@@ -1,0 +1,211 @@
+/** One proxy: its copy of the rule, what it knows of the nodes, whom it has ejected. As the product's, without sockets. */
+import {
+  type Algorithm,
+  type AttemptOutcome,
+  type Candidate,
+  type EjectionState,
+  failoverNode,
+  isAdmitted,
+  type LiveNumbers,
+  mayEject,
+  NOT_EJECTED,
+  type NodeReport,
+  newLiveNumbers,
+  type Observation,
+  OutlierWatch,
+  observe,
+  SoftStickiness,
+} from '@rollcall/core';
+import type { EventHeap } from './event-heap.ts';
+import type { NodeStanding } from './sim-node.ts';
+
+export type NodeId = Candidate['id'];
+
+/** A node as one proxy sees it. */
+export interface SimCandidate extends Candidate {
+  readonly live: LiveNumbers;
+  readonly node: NodeStanding;
+  readonly group: undefined;
+  ejection: EjectionState;
+}
+
+export interface SimProxyOptions {
+  readonly heap: EventHeap;
+  readonly now: () => number;
+  /** For requests without a session. */
+  readonly requests: Algorithm;
+  /** For new sessions; may be the same. */
+  readonly sessions: Algorithm;
+  /** Part of every node's requests that come this way. */
+  readonly share: number;
+  readonly ejects: boolean;
+  /** Sessions may leave a node that is hot for long. */
+  readonly movesSessions: boolean;
+}
+
+/** An answer of a node, and what it told beside it. */
+export interface SimAnswer {
+  readonly outcome: AttemptOutcome;
+  /** Its session bound the request to the node. */
+  readonly isBound: boolean;
+  readonly latencyMs: number;
+  readonly told: NodeReport | undefined;
+}
+
+const NONE: ReadonlySet<NodeId> = new Set();
+
+export class SimProxy {
+  readonly #options: SimProxyOptions;
+  readonly #algorithms: readonly Algorithm[];
+  readonly #members = new Map<number, SimCandidate>();
+  /** Those that may take new sessions and requests without one; changed in place, as the product's are. */
+  readonly #open: SimCandidate[] = [];
+  readonly #ask = { nowMs: 0, isNewSession: false };
+  readonly #outliers = new OutlierWatch<SimCandidate>();
+  readonly #soft: SoftStickiness<SimCandidate> | undefined;
+  ejections = 0;
+
+  constructor(options: SimProxyOptions) {
+    this.#options = options;
+    const { requests, sessions, movesSessions } = options;
+    this.#algorithms = [...new Set([requests, sessions])];
+    if (movesSessions && sessions.heat !== undefined)
+      this.#soft = new SoftStickiness({ heat: (candidate, nowMs) => sessions.heat?.(candidate, nowMs) ?? 1 });
+  }
+
+  get members(): ReadonlyMap<number, SimCandidate> {
+    return this.#members;
+  }
+
+  /** Nodes that have come, gone or changed their wish. */
+  follow(nodes: readonly NodeStanding[]): void {
+    for (const node of nodes) {
+      if (node.isGone) this.#drop(node.index);
+      else if (!this.#members.has(node.index)) this.#members.set(node.index, this.#candidate(node));
+    }
+    this.#open.length = 0;
+    for (const candidate of this.#members.values()) this.#stand(candidate);
+    for (const algorithm of this.#algorithms) algorithm.onMembership?.([...this.#members.values()]);
+  }
+
+  /** A node for a new session or a request without one. */
+  place(isNewSession: boolean, tried: ReadonlySet<NodeId> = NONE): SimCandidate | undefined {
+    this.#ask.nowMs = this.#options.now();
+    this.#ask.isNewSession = isNewSession;
+    const algorithm = isNewSession ? this.#options.sessions : this.#options.requests;
+    return algorithm.pick(this.#open, this.#ask, tried);
+  }
+
+  /** The session's own node while it is there and admitted; `undefined` when it has to go elsewhere. */
+  home(node: number): SimCandidate | undefined {
+    const candidate = this.#members.get(node);
+    return candidate !== undefined && isAdmitted(candidate.ejection) ? candidate : undefined;
+  }
+
+  /** May a session leave this node for a better one now? A yes is spent by asking. */
+  mayLeave(candidate: SimCandidate): boolean {
+    return this.#soft?.mayLeave(candidate, this.#open, this.#options.now()) ?? false;
+  }
+
+  /** Where a session goes whose node is not eligible: the same for all its requests. */
+  failover(sessionHash: number, tried: ReadonlySet<NodeId>): SimCandidate | undefined {
+    return failoverNode(this.#open, { failover: 'any', group: undefined, hash: sessionHash }, tried);
+  }
+
+  send(candidate: SimCandidate): void {
+    candidate.live.inFlight++;
+    if (candidate.ejection.phase === 'trial') this.observe(candidate, 'sent');
+    for (const algorithm of this.#algorithms) algorithm.onSend?.(candidate, this.#options.now());
+  }
+
+  /** An answer came, with what the node told beside it. */
+  answer(candidate: SimCandidate, { outcome, isBound, latencyMs, told }: SimAnswer): void {
+    const nowMs = this.#options.now();
+    if (told) this.report(candidate, told);
+    for (const algorithm of this.#algorithms) algorithm.onResponse?.(candidate, outcome, latencyMs, nowMs);
+    const isError = outcome === 'server-error';
+    this.observe(candidate, isError ? 'erred' : 'answered');
+    if (this.#outliers.see(candidate, { isError, isBound, latencyMs }, nowMs) !== undefined)
+      this.observe(candidate, 'outlier');
+    candidate.live.inFlight--;
+  }
+
+  /** The attempt is over without an answer. */
+  lose(candidate: SimCandidate, why: 'failed' | 'refused' | 'abandoned'): void {
+    const nowMs = this.#options.now();
+    if (why === 'failed')
+      for (const algorithm of this.#algorithms) algorithm.onResponse?.(candidate, 'failed', Number.NaN, nowMs);
+    this.observe(candidate, why);
+    candidate.live.inFlight--;
+  }
+
+  report(candidate: SimCandidate, told: NodeReport): void {
+    const nowMs = this.#options.now();
+    const { live } = candidate;
+    if (told.load >= 0) {
+      live.load = told.load;
+      live.loadAtMs = nowMs;
+    }
+    if (told.sessions >= 0) {
+      live.sessions = told.sessions;
+      live.placed = 0;
+    }
+    for (const algorithm of this.#algorithms) algorithm.onReport?.(candidate, told, nowMs);
+  }
+
+  observe(candidate: SimCandidate, observation: Observation): void {
+    if (!this.#options.ejects) return;
+    const { ejection: before } = candidate;
+    const after = observe(before, observation, this.#options.now(), { mayEject: this.#allows(observation) });
+    if (after === before) return;
+    candidate.ejection = after;
+    if (after.phase === 'ejected') {
+      this.#outliers.forget(candidate);
+      this.ejections++;
+      this.#options.heap.plan(after.sinceOrUntilMs, () => this.#probe(candidate, after));
+    }
+    if (isAdmitted(after) !== isAdmitted(before)) this.#stand(candidate);
+  }
+
+  /** Asks an ejected node whether it takes connections again. */
+  #probe(candidate: SimCandidate, ejection: EjectionState): void {
+    if (candidate.ejection !== ejection || candidate.node.isGone) return;
+    this.observe(candidate, candidate.node.health === 'crashed' ? 'probe-bad' : 'probe-good');
+  }
+
+  /** Counting is left to observations that may eject. */
+  #allows(observation: Observation): boolean {
+    if (observation === 'answered' || observation === 'erred' || observation === 'abandoned' || observation === 'sent')
+      return true;
+    let ejected = 0;
+    for (const { ejection } of this.#members.values()) if (!isAdmitted(ejection)) ejected++;
+    return mayEject(ejected, this.#members.size);
+  }
+
+  #drop(node: number): void {
+    const candidate = this.#members.get(node);
+    if (candidate === undefined) return;
+    this.#members.delete(node);
+    this.#outliers.forget(candidate);
+  }
+
+  #stand(candidate: SimCandidate): void {
+    const at = this.#open.indexOf(candidate);
+    const isOpen = candidate.node.isEnabled && !candidate.node.isGone && isAdmitted(candidate.ejection);
+    if (isOpen && at < 0) this.#open.push(candidate);
+    else if (!isOpen && at >= 0) this.#open.splice(at, 1);
+  }
+
+  #candidate(node: NodeStanding): SimCandidate {
+    return {
+      id: `n${node.index}` as NodeId,
+      weight: node.weight,
+      cores: 1,
+      upAtMs: node.upAtMs,
+      node,
+      group: undefined,
+      ejection: NOT_EJECTED,
+      live: { ...newLiveNumbers(), share: this.#options.share },
+    };
+  }
+}
