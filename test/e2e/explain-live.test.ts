@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
+import type { Decision } from '@rollcall/protocol';
+import { Site } from '../site/site.ts';
+import { Visitor } from '../site/visitor.ts';
+
+test('an operator sees what two workers choose, and why, while they do', async (t) => {
+  const site = await Site.start(t, { flags: ['--workers', '2'] });
+  for (const id of ['a', 'b']) await site.addNode(id, { balancer: 'shop' }, (_request, response) => response.end(id));
+  const live = site.cli('explain', '--live', '--count', '6', '--for', '20s');
+  const picks = site.json<{ decisions: readonly Decision[] }>(
+    'explain',
+    '--live',
+    '--picks',
+    '--count',
+    '2',
+    '--for',
+    '20s',
+  );
+  const answers = Promise.all([live, picks]);
+  const [{ code, stdout }, { decisions }] = await visitUntil(site.proxyPort, answers);
+  assert.equal(code, 0);
+  assert.match(
+    stdout,
+    /GET site\.test\/cart {2}→ [ab]: new session, placed by session\n +scores, lower is better: [ab] [\d.]+, [ab] [\d.]+/,
+  );
+  assert.match(stdout, /→ [ab]: its session lives there/);
+  assert.doesNotMatch(stdout, /secret/);
+  assert.equal(decisions.length, 2);
+  for (const { chosen, candidates, result } of decisions)
+    assert.deepEqual([result, candidates[0]?.id], ['new', chosen]);
+});
+
+/** One visitor after the other, each comes twice; ends its last visit before it resolves. */
+async function visitUntil<Result>(port: number, result: Promise<Result>): Promise<Result> {
+  let isSettled = false;
+  const settled = result.finally(() => (isSettled = true));
+  while (!isSettled) {
+    const visitor = new Visitor(port);
+    await visitor.get('/cart?token=secret');
+    await visitor.get('/cart');
+    await Promise.race([settled, setTimeout(20)]);
+  }
+  return settled;
+}
