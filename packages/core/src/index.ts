@@ -93,6 +93,7 @@ export type { RegistryOptions } from './registry/options.ts';
 export { type NodeCounts, type Pace, Registry } from './registry/registry.ts';
 export type { StickyFinding, StickyProblem, WrongRoute } from './registry/sticky-findings.ts';
 export type { RecordChanges } from './registry/stored-records.ts';
+export type { Endings } from './registry/worker-counts.ts';
 export type { Rng } from './rng.ts';
 // sticky: the session of a request and its route
 export { ActiveSessions } from './sticky/active-sessions.ts';

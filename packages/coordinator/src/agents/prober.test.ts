@@ -94,6 +94,38 @@ test('a static member is probed for good', async (t) => {
   assert.equal(prober.size, 0);
 });
 
+test('a static member that answers requests is probed now and then, one whose requests fail at once', async (t) => {
+  mock.timers.enable({ apis: ['setTimeout'] });
+  t.after(() => mock.timers.reset());
+  const { cluster, id, connection } = setUp('static');
+  const { probe, asked, answer } = scripted();
+  const prober = new Prober(cluster, { probe });
+  t.after(() => prober.close());
+  cluster.apply({ type: 'worker-joined', worker: 'w1' });
+  const tell = (requests: number, failures: number): void => {
+    const others = { inFlight: 0, tunnels: 0, serverErrors: 0, newSessions: 0, activeSessions: 0 };
+    const counters = { ...others, bytesToNode: 0, bytesFromNode: 0, latencyMs: -1, isEjected: false };
+    const nodes = [{ id, requests, failures, ...counters }];
+    cluster.apply({ type: 'observe', worker: 'w1', revision: 0, nodes });
+  };
+  prober.watch(id, connection, ADDRESS, true);
+  await answer(undefined);
+  let requests = 0;
+  for (let spared = 1; spared <= 4; spared++) {
+    tell(++requests, 0);
+    mock.timers.tick(2_000);
+    assert.equal(asked.length, 0);
+  }
+  tell(++requests, 0);
+  mock.timers.tick(2_000);
+  assert.equal(asked.length, 1);
+  await answer(undefined);
+  requests += 2;
+  tell(requests, 1);
+  mock.timers.tick(2_000);
+  assert.equal(asked.length, 1);
+});
+
 test('a node that is gone is no longer probed, and late results say nothing', async () => {
   const { cluster, events, id, connection } = setUp('agent');
   const { probe, answer } = scripted();

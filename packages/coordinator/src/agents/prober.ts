@@ -1,8 +1,8 @@
 /**
- * Tries the addresses of nodes: of joining ones until somebody answers, of static members for as long as they are there.
- * What it finds goes to the registry as `reachable`.
+ * Tries the addresses of nodes: of joining ones until somebody answers, of static members for as long as they are there,
+ * unless requests show that they are. What it finds goes to the registry as `reachable`.
  */
-import type { ConnectionId } from '@rollcall/core';
+import type { ConnectionId, Endings } from '@rollcall/core';
 import type { NodeId } from '@rollcall/protocol';
 import type { Cluster } from '../cluster.ts';
 import type { ConnectProbe } from '../network/connect-probe.ts';
@@ -15,6 +15,8 @@ const JOINING_WAITS_MS = [0, 100, 300, 600, 1_000, 2_000, 5_000] as const;
 const QUIET_TRIES = 3;
 /** Between probes of a static member, milliseconds. */
 const STATIC_WAIT_MS = 2_000;
+/** Every so many times a static member is probed though requests were answered: clients that gave up look the same. */
+const MAX_SPARED = 4;
 /** Connects under way at once; the others wait their turn. */
 const MAX_AT_ONCE = 256;
 
@@ -29,6 +31,10 @@ interface Watch {
   timer: NodeJS.Timeout | undefined;
   /** What was told last. */
   isReachable: boolean | undefined;
+  /** Its requests when it was looked at last. */
+  endings: Endings;
+  /** Probes in a row that requests have made needless. */
+  spared: number;
 }
 
 export interface ProberOptions {
@@ -71,6 +77,8 @@ export class Prober {
       tries: 0,
       timer: undefined,
       isReachable: undefined,
+      endings: this.#cluster.registry.endings(id),
+      spared: 0,
     };
     this.#watches.set(id, watch);
     this.#schedule(watch);
@@ -94,7 +102,16 @@ export class Prober {
       ? STATIC_WAIT_MS
       : JOINING_WAITS_MS[Math.min(watch.tries, JOINING_WAITS_MS.length - 1)]!;
     if (waitMs === 0) this.#start(watch);
-    else watch.timer = setTimeout(() => this.#start(watch), waitMs);
+    else watch.timer = setTimeout(() => (this.#isServing(watch) ? this.#schedule(watch) : this.#start(watch)), waitMs);
+  }
+
+  /** Have requests said since the last look what a probe would find? */
+  #isServing(watch: Watch): boolean {
+    const { good, failed } = watch.endings;
+    watch.endings = this.#cluster.registry.endings(watch.id);
+    const isServing = watch.isReachable === true && watch.endings.good > good && watch.endings.failed === failed;
+    watch.spared = isServing && watch.spared < MAX_SPARED ? watch.spared + 1 : 0;
+    return watch.spared > 0;
   }
 
   #start(watch: Watch): void {

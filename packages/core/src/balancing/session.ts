@@ -2,7 +2,7 @@ import type { NodeId } from '@rollcall/protocol';
 import type { Rng } from '../rng.ts';
 import type { Algorithm, AttemptOutcome, Candidate, NodeReport, PickRequest } from './algorithm.ts';
 import { FairShare } from './fair-share.ts';
-import { MAX_SCAN, Rotation } from './rotation.ts';
+import { LeastTree } from './least-tree.ts';
 import { type Estimate, queueOf, ServiceEstimates } from './service-estimate.ts';
 
 /** A node whose score is above this many medians gets no new sessions while there are others. */
@@ -19,6 +19,11 @@ const BUSY = 0.3;
 const IDLE_LOAD = 0.1;
 /** Most that the load weighs against the number of sessions; less while nodes are idle. */
 const MAX_LOAD_WEIGHT = 0.5;
+/** Densities are finite and far below a rank, so that rank comes before density. */
+const MAX_DENSITY = 1e6;
+const RANK = 1e7;
+/** Densities this close are equal, and chance decides; far less than one session makes. */
+const TIE_RATIO = 1e-9;
 
 /**
  * The default for new sessions: the least density of sessions among the nodes that answer about as fast as the rest.
@@ -27,9 +32,12 @@ const MAX_LOAD_WEIGHT = 0.5;
  * load as reported and smoothed: a session is a promise of later requests, so their number counts even while all nodes are
  * idle, and how active they are tells the load. While there is room slow nodes are filled less than fast ones, because
  * their queues are felt more. A node whose score (that of `adaptive`) is clearly above twice the
- * median gets none as long as others do. Of more than 32 nodes a pick looks at 32 in turn; speeds and guard are
- * reckoned ten times a second. After a join shares are limited (`FairShare`). Equal weights come out even to one
+ * median gets none as long as others do. After a join shares are limited (`FairShare`). Equal weights come out even to one
  * session when logins are few.
+ *
+ * Exact over any number of nodes without a look at all of them: a winner tree holds the densities. All are reckoned anew
+ * ten times a second, with what nodes and other workers have told since; in between only that of the node that got a
+ * session changes.
  *
  * @see mod_cluster MODCLUSTER-527: at a low login rate its rule sends every login to the same node.
  */
@@ -42,7 +50,7 @@ class SessionPlacement implements Algorithm {
   readonly #rng: Rng;
   readonly #estimates = new ServiceEstimates();
   readonly #shares = new FairShare();
-  readonly #rotation = new Rotation();
+  readonly #tree = new LeastTree();
   /** By place in the list of candidates, as it was measured last. */
   #nodes: Candidate[] = [];
   /** What a session counts there against a typical node. */
@@ -57,6 +65,10 @@ class SessionPlacement implements Algorithm {
   #relativeLoad = new Float64Array(0);
   #isHot = new Uint8Array(0);
   #measuredAtMs = Number.NEGATIVE_INFINITY;
+  /** Since all were reckoned. */
+  #picks = 0;
+  /** Place of the node picked last, which may have a session more by now; -1: none. */
+  #last = -1;
   #meanCrowd = 1;
   #loadWeight = 0;
   #totalWeight = 1;
@@ -70,44 +82,46 @@ class SessionPlacement implements Algorithm {
     const { length } = candidates;
     if (length === 0) return undefined;
     if (length === 1) return tried.has(candidates[0]!.id) ? undefined : candidates[0];
-    const isDue = !(nowMs >= this.#measuredAtMs && nowMs - this.#measuredAtMs < MEASURE_MS);
-    if (isDue || length !== this.#nodes.length) this.#measure(candidates, nowMs);
-    const best = this.#best(candidates, this.#rotation.next(length), Math.min(length, MAX_SCAN), nowMs, tried);
-    // All that were looked at had been tried: rare enough to look at the rest.
-    const picked = best ?? this.#best(candidates, 0, length, nowMs, tried);
-    if (picked !== undefined && this.#shares.isLimited(nowMs)) this.#shares.place(picked);
-    return picked;
+    this.#keepUp(candidates, nowMs);
+    const place = this.#tree.least;
+    const least = candidates[place]!;
+    const isFree = tried.size === 0 || !tried.has(least.id);
+    const picked = isFree ? place : this.#bestUntried(candidates, tried);
+    if (picked < 0) return undefined;
+    this.#last = picked;
+    this.#picks++;
+    const node = candidates[picked]!;
+    if (this.#shares.isLimited(nowMs)) this.#shares.place(node);
+    return node;
   }
 
-  /** The best of `count` candidates from `start` on. */
-  #best<C extends Candidate>(
-    candidates: readonly C[],
-    start: number,
-    count: number,
-    nowMs: number,
-    tried: ReadonlySet<NodeId>,
-  ): C | undefined {
-    const isLimited = this.#shares.isLimited(nowMs);
-    let best: C | undefined;
-    let bestRank = Number.POSITIVE_INFINITY;
-    let bestDensity = Number.POSITIVE_INFINITY;
-    let ties = 0;
-    for (let i = 0; i < count; i++) {
-      const place = start + i < candidates.length ? start + i : start + i - candidates.length;
-      const candidate = candidates[place]!;
-      if (tried.size > 0 && tried.has(candidate.id)) continue;
-      // The list has changed in place since it was measured.
-      if (this.#nodes[place] !== candidate) this.#measure(candidates, nowMs);
-      // Shares before speed before density: a lower rank is always better.
-      const isCrowded = isLimited && !this.#shares.hasRoom(candidate, this.#totalWeight, nowMs);
-      const rank = (isCrowded ? 2 : 0) + this.#isHot[place]!;
-      const density = this.#density(candidate, place);
-      if (best === undefined || rank < bestRank || (rank === bestRank && density < bestDensity)) {
-        best = candidate;
-        bestRank = rank;
-        bestDensity = density;
-        ties = 1;
-      } else if (rank === bestRank && density === bestDensity && this.#rng() * ++ties < 1) best = candidate;
+  /** Brings the tree up to date, as far as this pick needs it. */
+  #keepUp(candidates: readonly Candidate[], nowMs: number): void {
+    const { length } = candidates;
+    const isFresh = nowMs >= this.#measuredAtMs && nowMs - this.#measuredAtMs < MEASURE_MS;
+    // Who is over the limit is not any more when the others have got theirs.
+    const hasMoved = this.#picks >= length && this.#shares.isLimited(nowMs);
+    if (!isFresh || hasMoved || length !== this.#nodes.length) this.#measure(candidates, nowMs);
+    else if (this.#last >= 0) this.#put(candidates, this.#last, nowMs);
+    // The list has changed in place since it was measured.
+    if (this.#nodes[this.#tree.least] !== candidates[this.#tree.least]) this.#measure(candidates, nowMs);
+  }
+
+  /** Shares before speed before density: a lower rank is always better. */
+  #put(candidates: readonly Candidate[], place: number, nowMs: number): void {
+    const candidate = candidates[place]!;
+    const isCrowded = this.#shares.isLimited(nowMs) && !this.#shares.hasRoom(candidate, this.#totalWeight, nowMs);
+    const rank = (isCrowded ? 2 : 0) + this.#isHot[place]!;
+    const density = Math.min(MAX_DENSITY, this.#density(candidate, place));
+    this.#tree.set(place, rank * RANK + density * (1 + TIE_RATIO * this.#rng()));
+  }
+
+  /** Place of the best that was not tried; -1: all were. Retries are rare and may look at all. */
+  #bestUntried(candidates: readonly Candidate[], tried: ReadonlySet<NodeId>): number {
+    let best = -1;
+    for (let place = 0; place < candidates.length; place++) {
+      if (tried.has(candidates[place]!.id)) continue;
+      if (best < 0 || this.#tree.key(place) < this.#tree.key(best)) best = place;
     }
     return best;
   }
@@ -153,9 +167,12 @@ class SessionPlacement implements Algorithm {
       this.#reluctance = new Float64Array(length);
       this.#relativeLoad = new Float64Array(length);
       this.#isHot = new Uint8Array(length);
+      this.#tree.reset(length);
     }
     this.#nodes = [...candidates];
     this.#measuredAtMs = nowMs;
+    this.#picks = 0;
+    this.#last = -1;
     this.#shares.observe(candidates, nowMs);
     const costs = new Float64Array(length);
     const scores = new Float64Array(length);
@@ -195,6 +212,7 @@ class SessionPlacement implements Algorithm {
       crowd += crowdOf(candidates[i]!) * this.#slowness[i]!;
     }
     this.#meanCrowd = crowd > 0 && crowd <= Number.MAX_VALUE ? crowd / length : 1;
+    for (let i = 0; i < length; i++) this.#put(candidates, i, nowMs);
   }
 }
 

@@ -30,6 +30,7 @@ import { RegistryState, rejected } from './registry-state.ts';
 import { restore } from './restoration.ts';
 import type { StickyFinding } from './sticky-findings.ts';
 import { type RecordChanges, takeRecords } from './stored-records.ts';
+import type { Endings } from './worker-counts.ts';
 
 /** How often agents are asked to speak, and what their silence means. */
 export interface Pace {
@@ -128,6 +129,11 @@ export class Registry {
   countedSessions(id: NodeId): { readonly ofAll: number; readonly ofOne: number } {
     const { sessions, sessionsOfOne } = this.#state.workers.totals(id, this.#state.nowMs);
     return { ofAll: sessions, ofOne: sessionsOfOne };
+  }
+
+  /** How requests to a node have come to an end, as far as workers have told. */
+  endings(id: NodeId): Endings {
+    return this.#state.workers.endings(id);
   }
 
   /**

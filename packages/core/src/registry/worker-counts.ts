@@ -34,6 +34,13 @@ export interface NodeTotals {
   readonly ejectedBy: readonly string[];
 }
 
+/** Requests to one node that are over. */
+export interface Endings {
+  /** Answered, or given up by the client. */
+  readonly good: number;
+  readonly failed: number;
+}
+
 export class WorkerCounts {
   readonly #workers = new Map<string, WorkerRecord>();
   /** Sessions that any worker has told of, those that are gone since included: a session outlives a worker. */
@@ -171,6 +178,18 @@ export class WorkerCounts {
     for (const worker of this.#workers.values())
       if (worker.leftAtMs !== undefined || worker.revision < revision) missing.push(worker.name);
     return missing;
+  }
+
+  /** How requests to the node have come to an end, by all workers. A worker that starts again counts from 0. */
+  endings(id: NodeId): Endings {
+    let [good, failed] = [0, 0];
+    for (const worker of this.#workers.values()) {
+      const counters = worker.nodes.get(id);
+      if (counters === undefined) continue;
+      good += counters.requests - counters.inFlight - counters.failures;
+      failed += counters.failures;
+    }
+    return { good, failed };
   }
 
   totals(id: NodeId, nowMs: number): NodeTotals {

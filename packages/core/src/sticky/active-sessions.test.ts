@@ -12,6 +12,22 @@ void test('distinct sessions are counted exactly up to ten thousand, and to thre
   }
 });
 
+void test('while a sample becomes coarser it is counted as it will be', () => {
+  const ids = populations(36_000);
+  const [one, other] = [new ActiveSessions(IDLE_MS, 1), new ActiveSessions(IDLE_MS, 2)];
+  for (const id of ids.slice(0, 32_700)) one.see(id, 0);
+  for (const id of ids.slice(0, 32_700).reverse()) other.see(id, 0);
+  for (let i = 32_700; i < ids.length; i += 50) {
+    for (const id of ids.slice(i, i + 50)) one.see(id, 0);
+    for (const id of ids.slice(i, i + 50).reverse()) other.see(id, 0);
+    const told = new ActiveSessions(IDLE_MS, 3);
+    one.tellAgain();
+    const sample = one.take(ids.length, 0)!;
+    told.merge(sample, sample.level, 0);
+    assert.deepEqual([other.count(0), told.count(0)], [one.count(0), one.count(0)]);
+  }
+});
+
 void test('beyond that the count is within two percent for at least 95 of 100 populations', () => {
   for (const total of [33_000, 100_000, 300_000]) {
     const outside = populations(40).filter((name) => {

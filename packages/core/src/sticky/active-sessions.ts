@@ -23,14 +23,17 @@ const MAX_SAMPLE = 32_768;
 const PARTS = 16;
 /** Shortest part, milliseconds: numbers of parts stay within 31 bits. */
 const MIN_PART_MS = 10;
+const HASH_HALF_BITS = 24;
 const HASH_MASK = 0xff_ffff;
 const FIRST_OFFSET = 0x811c9dc5;
 const FNV_PRIME = 0x01000193;
 const SECOND_OFFSET = 0x6a09e667;
 /** 2^32 divided by the golden ratio, made odd (Knuth, volume 3, §6.4). */
 const GOLDEN_RATIO = 0x9e3779b1;
-const MAX_LEVEL = 24;
+const MAX_LEVEL = HASH_HALF_BITS;
 const FIRST_CAPACITY = 16;
+/** Slots that each new entry looks at while a sample becomes coarser: nobody waits until tens of thousands were. */
+const SWEPT_AT_ONCE = 16;
 /** A table with more slots than this for each entry is made smaller. */
 const SPARSE = 16;
 /** In place of the number of a part. */
@@ -55,6 +58,8 @@ export class ActiveSessions {
   #slots: Int32Array = freeSlots(FIRST_CAPACITY);
   #size = 0;
   #partMs: number;
+  /** Entries by the zero bits that their hash ends in. */
+  readonly #byZeros = new Int32Array(HASH_HALF_BITS + 1);
   /** Counted are entries whose hash ends in so many zero bits. */
   #level = 0;
   /** Let in are those that end in so many; fewer than `#level` while the sample becomes finer. */
@@ -62,7 +67,10 @@ export class ActiveSessions {
   #admitsSince = NEVER;
   /** Others who count are no finer than this. */
   #floor = 0;
+  /** Entries that end in `#level` zero bits. */
   #counted = 0;
+  /** Where the sweep is that frees what is no longer admitted, as an index into `#slots`; past the end: nowhere. */
+  #sweptTo = Number.POSITIVE_INFINITY;
   #judgedPart = NEVER;
   /** Entries whose newest part was not taken. */
   #untold = 0;
@@ -221,8 +229,11 @@ export class ActiveSessions {
     slots[at + TOLD] = NEVER;
     this.#size++;
     this.#untold++;
-    if (isCounted(low, this.#level)) this.#counted++;
-    if (this.#size > MAX_SAMPLE) this.#makeRoom(first);
+    const zeros = endingZeros(low);
+    this.#byZeros[zeros]!++;
+    if (zeros >= this.#level) this.#counted++;
+    if (this.#sweptTo < slots.length) this.#sweep(NEVER, this.#sweptTo + SWEPT_AT_ONCE * WIDTH);
+    else if (this.#size > MAX_SAMPLE) this.#makeRoom(first);
     else if (2 * WIDTH * this.#size > slots.length) this.#resize((2 * slots.length) / WIDTH);
     return true;
   }
@@ -230,20 +241,30 @@ export class ActiveSessions {
   /** First the expired go, then half of the ids at a time. */
   #makeRoom(part: number): void {
     this.#judge(part);
-    while (this.#size > MAX_SAMPLE && this.#admits < MAX_LEVEL) this.#coarsen();
+    while (this.#entries(this.#admits) > MAX_SAMPLE && this.#admits < MAX_LEVEL) this.#coarsen();
   }
 
+  /** What is not admitted any more does not count from now on, and is freed as others come. */
   #coarsen(): void {
     this.#admits++;
     this.#level = Math.max(this.#level, this.#admits);
-    this.#sweep(NEVER);
+    this.#counted = this.#entries(this.#level);
+    this.#sweptTo = 0;
+  }
+
+  /** How many end in at least so many zero bits. */
+  #entries(zeros: number): number {
+    let sum = 0;
+    for (let i = zeros; i <= HASH_HALF_BITS; i++) sum += this.#byZeros[i]!;
+    return sum;
   }
 
   /** Once per part: drops the expired and looks whether the sample may become finer. */
   #judge(part: number): void {
     if (part === this.#judgedPart) return;
     this.#judgedPart = part;
-    this.#sweep(part - PARTS);
+    this.#sweptTo = 0;
+    this.#sweep(part - PARTS, this.#slots.length);
     const capacity = this.#slots.length / WIDTH;
     if (capacity > FIRST_CAPACITY && SPARSE * this.#size < capacity) this.#resize(capacityFor(this.#size));
     if (this.#level === this.#floor) return;
@@ -261,19 +282,24 @@ export class ActiveSessions {
 
   #refine(): void {
     this.#level = this.#admits;
-    this.#counted = this.#size;
+    this.#counted = this.#entries(this.#level);
   }
 
-  /** Frees the slots of what is not admitted or was last seen before part `oldest`. In place: nothing is allocated. */
-  #sweep(oldest: number): void {
+  /**
+   * Goes on to index `end` and frees slots of what is not admitted or was last seen before part `oldest`. In place:
+   * nothing is allocated. A slot that was looked at needs no second look: none that is not admitted comes in any more,
+   * and what moves up moves to where the sweep is.
+   */
+  #sweep(oldest: number, end: number): void {
     const slots = this.#slots;
     const mask = (1 << this.#admits) - 1;
-    for (let at = 0; at < slots.length; at += WIDTH) {
+    const until = Math.min(end, slots.length);
+    for (let at = this.#sweptTo; at < until; at += WIDTH) {
       // What moves up into a slot that was freed is looked at as well.
       while (slots[at + SEEN] !== NEVER && (slots[at + SEEN]! < oldest || (slots[at + LOW]! & mask) !== 0))
         this.#free(at);
     }
-    if (this.#level === this.#admits) this.#counted = this.#size;
+    this.#sweptTo = until < slots.length ? until : Number.POSITIVE_INFINITY;
   }
 
   /** Frees a slot, and moves up those behind it that can no longer be found otherwise. @see Knuth, volume 3, §6.4 R */
@@ -282,7 +308,9 @@ export class ActiveSessions {
     const { length } = slots;
     this.#size--;
     if (slots[freed + TOLD] !== slots[freed + SEEN]) this.#untold--;
-    if (isCounted(slots[freed + LOW]!, this.#level)) this.#counted--;
+    const zeros = endingZeros(slots[freed + LOW]!);
+    this.#byZeros[zeros]!--;
+    if (zeros >= this.#level) this.#counted--;
     let gap = freed;
     for (let at = (gap + WIDTH) % length; slots[at + SEEN] !== NEVER; at = (at + WIDTH) % length) {
       const home = this.#home(slots[at + LOW]!, slots[at + HIGH]!);
@@ -294,7 +322,7 @@ export class ActiveSessions {
     slots[gap + SEEN] = NEVER;
   }
 
-  /** The same entries in a table of another size. */
+  /** The same entries in a table of another size; no sweep may be under way. */
   #resize(capacity: number): void {
     const before = this.#slots;
     this.#slots = freeSlots(capacity);
@@ -319,8 +347,9 @@ function capacityFor(size: number): number {
   return capacity;
 }
 
-function isCounted(low: number, level: number): boolean {
-  return (low & ((1 << level) - 1)) === 0;
+/** Zero bits at the end of a half of a hash. */
+function endingZeros(half: number): number {
+  return half === 0 ? HASH_HALF_BITS : 31 - Math.clz32(half & -half);
 }
 
 function partMs(idleMs: number): number {
