@@ -3,8 +3,10 @@ import { openStore, startCoordinator } from '@rollcall/coordinator';
 import { dashboardAssets } from '@rollcall/dashboard';
 import { pino } from 'pino';
 import type { ControlOptions } from '../up/process-options.ts';
+import { yieldToServing } from './one-cpu.ts';
 import { onParentEnd, onTold, receiveOptions, tellParent, tellReady } from './parent.ts';
 
+yieldToServing();
 const { options } = await receiveOptions<ControlOptions>();
 const { store: storeSpec, logLevel, ...rest } = options;
 const log = pino({ name: 'control', level: logLevel }, pino.destination({ dest: 2, sync: false }));

@@ -3,11 +3,13 @@ import { readFileSync } from 'node:fs';
 import { startWorker, type Worker } from '@rollcall/proxy';
 import { pino } from 'pino';
 import type { WorkerProcessOptions } from '../up/process-options.ts';
+import { yieldToServing } from './one-cpu.ts';
 import { onParentEnd, onTold, receiveOptions, tellParent, tellReady } from './parent.ts';
 
 /** Requests in flight get this long when the worker has to end. */
 const CLOSE_GRACE_MS = 10_000;
 
+yieldToServing();
 const { options, handles, isAgain } = await receiveOptions<WorkerProcessOptions>();
 const log = pino({ name: options.name, level: options.logLevel }, pino.destination({ dest: 2, sync: false }));
 try {

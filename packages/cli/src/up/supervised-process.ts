@@ -1,7 +1,7 @@
 /** One child that is started again whenever it dies, at once at first, then with growing pauses. */
 import { type ChildProcess, fork, type SendHandle } from 'node:child_process';
 import type { Socket } from 'node:net';
-import os from 'node:os';
+import { nodeFlags } from '../processes/one-cpu.ts';
 import type { NativeHandle } from './bound-socket.ts';
 import type { ChildFailed, ChildMessage, ToChild } from './process-options.ts';
 
@@ -11,8 +11,6 @@ const FIRST_PAUSE_MS = 50;
 const MAX_PAUSE_MS = 5_000;
 /** What a retiring child gets beyond its grace to end, milliseconds. */
 const RETIRE_MARGIN_MS = 5_000;
-/** With one CPU the threads that help to collect garbage only keep the one that serves from it, a time slice each. */
-const ONE_CPU_FLAGS = ['--single-threaded-gc'];
 
 export interface SupervisedOptions {
   /** For people: `control`, `worker`. */
@@ -61,7 +59,7 @@ export class SupervisedProcess {
     const { entry, message, handles = [], name, sharesStdout } = this.#options;
     const isAgain = this.#startedMs > 0;
     this.#startedMs = performance.now();
-    const execArgv = [...process.execArgv, ...(os.availableParallelism() === 1 ? ONE_CPU_FLAGS : [])];
+    const execArgv = [...process.execArgv, ...nodeFlags()];
     const child = fork(entry, [], { execArgv, stdio: ['ignore', sharesStdout ? 1 : 2, 2, 'ipc'] });
     this.#child = child;
     child.on('message', (told: ChildMessage) => {
