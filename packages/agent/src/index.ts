@@ -19,6 +19,7 @@ export { type JoinToken, joinToken } from './join-token.ts';
 export { type Cgroup, ownCgroup } from './load/cgroup.ts';
 export { CpuMeter, type CpuReader, cgroupCpuMetric, cpuMetric } from './load/cpu.ts';
 export type { OwnMetric, OwnMetricOptions } from './load/load-meter.ts';
+export { LoadReports, type LoadSource } from './load/load-reports.ts';
 export { type MemoryUse, memoryMetric } from './load/memory.ts';
 export type { Metric, MetricOptions } from './load/metric.ts';
 export { MetricSet } from './load/metric-set.ts';

@@ -11,16 +11,10 @@ import { Listeners } from './listeners.ts';
 import { ownCgroup } from './load/cgroup.ts';
 import { InFlight } from './load/in-flight.ts';
 import { Latencies } from './load/latencies.ts';
-import {
-  LoadMeter,
-  MAX_APPLICATION_METRICS,
-  OWN_METRICS,
-  type OwnMetricOptions,
-  SAMPLE_MS,
-} from './load/load-meter.ts';
+import { LoadMeter, MAX_APPLICATION_METRICS, OWN_METRICS, type OwnMetricOptions } from './load/load-meter.ts';
+import { LoadReports } from './load/load-reports.ts';
 import { applicationMetric, type Metric, type MetricOptions } from './load/metric.ts';
 import { Traffic } from './load/traffic.ts';
-import { isWorthTelling, type ToldNumbers } from './load/worth-telling.ts';
 import { type NodeDescription, nodeUrlText, toRegistration, withEnvironment } from './registration.ts';
 import { sessionIdWithRoute } from './session-id.ts';
 import { onShutdownSignals } from './shutdown.ts';
@@ -101,9 +95,8 @@ export class RollcallNode {
   #removeSignals: () => void = () => {};
   #agent: Agent | undefined;
   #meter: LoadMeter | undefined;
-  #cancelSample: () => void = () => {};
+  #reports: LoadReports | undefined;
   #listening: Listening | undefined;
-  #told: ToldNumbers = {};
   #isClosed = false;
 
   /** Use `rollcall()`. `environment` and `timers` are the process's own; parameters for tests. */
@@ -272,7 +265,7 @@ export class RollcallNode {
   }
 
   async #leave(): Promise<void> {
-    this.#cancelSample();
+    this.#reports?.stop();
     await this.#agent?.leave();
   }
 
@@ -294,14 +287,12 @@ export class RollcallNode {
       coordinators,
       token: () => joinToken(this.#options.token, this.#environment),
       registration: (localAddress) => this.#registration(localAddress),
-      report: () => {
-        const report = meter.report();
-        this.#told = report;
-        return report;
-      },
+      report: () => reports.report(),
       timers: this.#timers,
     });
+    const reports = new LoadReports(meter, this.#timers, () => agent.reportSoon());
     this.#meter = meter;
+    this.#reports = reports;
     this.#agent = agent;
     for (const name of ['registered', 'status', 'drained'] as const) this.#forward(agent, name);
     agent.on('registered', () => {
@@ -311,22 +302,15 @@ export class RollcallNode {
     agent.on('disconnected', (notice) => this.#tell('disconnected', notice));
     agent.on('warning', (notice) => this.#tell('warning', notice));
     agent.on('error', (notice) => {
-      this.#cancelSample();
+      reports.stop();
       this.#tell('error', notice);
     });
-    this.#sample(meter, agent);
+    reports.start();
     agent.start();
   }
 
   #forward<Name extends 'registered' | 'status' | 'drained'>(agent: Agent, name: Name): void {
     agent.on(name, (value: AgentEvents[Name]) => void this.#listeners.emit(name, value as RollcallEvents[Name]));
-  }
-
-  #sample(meter: LoadMeter, agent: Agent): void {
-    this.#cancelSample();
-    this.#cancelSample = this.#timers.after(SAMPLE_MS, () => this.#sample(meter, agent));
-    meter.sample();
-    if (isWorthTelling(this.#told, meter)) agent.reportSoon();
   }
 
   get #port(): number | undefined {

@@ -8,6 +8,7 @@ import { EventLoopDelay, eventLoopDelayMetric } from './event-loop-delay.ts';
 import { type InFlight, inFlightMetric } from './in-flight.ts';
 import { type Latencies, latencyMetric } from './latencies.ts';
 import { LoadField } from './load-field.ts';
+import { type LoadSource, SAMPLE_MS } from './load-reports.ts';
 import { type MemoryUse, memoryMetric, processMemory } from './memory.ts';
 import { type Metric, type MetricOptions, withOptions } from './metric.ts';
 import { MAX_METRICS, MetricSet, rounded } from './metric-set.ts';
@@ -16,9 +17,6 @@ import { requestsMetric } from './requests.ts';
 import { ServiceTime } from './service-time.ts';
 import { sessionsMetric } from './sessions.ts';
 import { receivedMetric, sentMetric, type Traffic } from './traffic.ts';
-
-/** Samples are taken each so many milliseconds, and with them the chance of an early heartbeat. */
-export const SAMPLE_MS = 250;
 
 /** Metrics the agent brings itself. */
 export const OWN_METRICS = [
@@ -66,7 +64,7 @@ export interface LoadSources {
   readonly openFiles?: OpenFiles;
 }
 
-export class LoadMeter {
+export class LoadMeter implements LoadSource {
   readonly #set: MetricSet;
   readonly #sources: LoadSources;
   readonly #eventLoop: EventLoopMeter;

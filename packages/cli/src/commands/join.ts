@@ -1,4 +1,4 @@
-import { defaultNodeId, type HeartbeatReport, joinToken } from '@rollcall/agent';
+import { defaultNodeId, joinToken } from '@rollcall/agent';
 import { nodeAddress, parseNodeUrl } from '@rollcall/protocol';
 import { Command } from 'commander';
 import { JoinedNode } from '../run/joined-node.ts';
@@ -54,7 +54,6 @@ async function join(text: string, flags: JoinFlags): Promise<number> {
   const pid = wholeOf('--pid', flags.pid, 1, MAX_PID);
   const readyPath = readyPathOf(flags.ready);
   const id = nameOf('--id', flags.id) ?? defaultNodeId(description.balancer ?? 'default', { slot: port });
-  const load = pid === undefined ? undefined : new ProgramLoad(pid);
   const node = new JoinedNode({
     description: { ...description, url },
     id,
@@ -62,11 +61,10 @@ async function join(text: string, flags: JoinFlags): Promise<number> {
     port,
     addresses: [host],
     ...(readyPath === undefined ? {} : { readyPath }),
-    ...(pid === undefined ? {} : { pid }),
+    ...(pid === undefined ? {} : { pid, load: new ProgramLoad(pid) }),
     drainSessionsMs: durationOf('--drain-sessions', flags.drainSessions, 0),
     coordinators: coordinatorsOf(flags.coordinator, process.env),
     token: () => joinToken(undefined, process.env),
-    sample: (isAnew): HeartbeatReport => load?.sample(isAnew) ?? {},
     say: (line) => process.stderr.write(`rollcall: ${line}\n`),
   });
   const forgetSignals = onEndSignals(node);

@@ -5,17 +5,19 @@
 import {
   Agent,
   type DrainOutcome,
-  type HeartbeatReport,
   type JoinToken,
+  LoadReports,
   type NodeDescription,
   newInstance,
   nodeUrlText,
+  systemTimers,
   type Timers,
   toRegistration,
 } from '@rollcall/agent';
 import type { Copies } from '@rollcall/protocol';
 import { acceptanceOf } from './acceptance.ts';
 import { type ProbeAnswer, probe } from './probe.ts';
+import type { ProgramLoad } from './program-load.ts';
 
 export interface BesideOptions {
   readonly description: NodeDescription;
@@ -37,8 +39,8 @@ export interface BesideOptions {
   readonly copies?: () => Copies;
   /** An operator wants so many copies. */
   readonly onScale?: (count: number) => void;
-  /** Numbers of the program for a heartbeat; `isAnew` for the first ones after a registration. */
-  readonly sample: (isAnew: boolean) => HeartbeatReport;
+  /** Measures the program; without it heartbeats tell nothing but that it answers. */
+  readonly load?: ProgramLoad;
   /** Tells people. */
   readonly say: (line: string) => void;
   readonly timers?: Timers;
@@ -50,18 +52,20 @@ const QUESTION_TIMEOUT_MS = 2_000;
 export class AgentBeside {
   readonly #options: BesideOptions;
   readonly #agent: Agent;
+  readonly #reports: LoadReports | undefined;
   readonly #instance: string = newInstance();
   readonly #incarnation: number = Date.now();
   #address: string;
   #lastAnswer: ProbeAnswer['type'] | 'failing' = 'answered';
   #onRefused: () => void = () => {};
   #isSuperseded = false;
-  #isAnew = true;
 
   /** `address` is where the program has answered already. Starts at once. */
   constructor(options: BesideOptions, address: string) {
+    const { load, timers = systemTimers() } = options;
     this.#options = options;
     this.#address = address;
+    this.#reports = load && new LoadReports(load, timers, () => this.#reportSoon());
     this.#agent = new Agent({
       coordinators: options.coordinators,
       token: options.token,
@@ -74,12 +78,12 @@ export class AgentBeside {
           incarnation: this.#incarnation,
           ...(options.copies === undefined ? {} : { copies: options.copies() }),
         }),
-      report: async () => ((await this.#isAnswering()) ? this.#sample() : undefined),
+      report: async () => ((await this.#isAnswering()) ? (this.#reports?.report() ?? {}) : undefined),
       isAnswering: () => this.#isAnswering(),
-      ...(options.timers === undefined ? {} : { timers: options.timers }),
+      timers,
     });
     this.#agent.on('registered', ({ node }) => {
-      this.#isAnew = true;
+      load?.renewScales();
       options.say(`${node.id} is registered with balancer ${node.balancer} as ${node.url}`);
     });
     this.#agent.on('warning', ({ message }) => options.say(message));
@@ -90,8 +94,10 @@ export class AgentBeside {
     this.#agent.on('scale', ({ count }) => options.onScale?.(count));
     this.#agent.on('error', ({ code, message }) => {
       this.#isSuperseded = code === 'superseded';
+      this.#reports?.stop();
       options.say(`${options.id} is out of the cluster: ${message}; the program goes on`);
     });
+    this.#reports?.start();
     this.#agent.start();
   }
 
@@ -115,6 +121,7 @@ export class AgentBeside {
   }
 
   leave(): Promise<void> {
+    this.#reports?.stop();
     return this.#agent.leave();
   }
 
@@ -124,10 +131,9 @@ export class AgentBeside {
     return this.#address === '::1' && localAddress === '127.0.0.1' ? '::1' : localAddress;
   }
 
-  #sample(): HeartbeatReport {
-    const isAnew = this.#isAnew;
-    this.#isAnew = false;
-    return this.#options.sample(isAnew);
+  /** One that has stopped answering is asked again when its heartbeat is due, and not with each sample. */
+  #reportSoon(): void {
+    if (this.#lastAnswer === 'answered') this.#agent.reportSoon();
   }
 
   async #isAnswering(): Promise<boolean> {

@@ -20,7 +20,6 @@ async function setUp(t: TestContext, options: { pid?: number } = {}) {
     drainSessionsMs: 0,
     coordinators: [coordinator.url],
     token: () => ({}),
-    sample: () => ({}),
     say: (line) => void said.push(line),
     ...options,
   });

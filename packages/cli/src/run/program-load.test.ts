@@ -35,7 +35,9 @@ function loadOf(pid: number) {
   );
   return (isAnew = false) => {
     nowMs += 1_000;
-    return load.sample(isAnew);
+    load.sample();
+    if (isAnew) load.renewScales();
+    return load.report();
   };
 }
 

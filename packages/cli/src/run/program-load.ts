@@ -8,6 +8,7 @@ import {
   cgroupCpuMetric,
   cpuMetric,
   type HeartbeatReport,
+  type LoadSource,
   type MemoryUse,
   type Metric,
   MetricSet,
@@ -20,18 +21,24 @@ import { childrenOf, type ProcessEntry, processTree, readProcess, residentBytes 
 import { TreeCpu } from './tree-cpu.ts';
 
 /**
- * Looking through all processes of a machine costs some milliseconds: in between, those that are known and their
- * children are looked at.
+ * CPU is read with each sample, four times a second, of the processes that are known. With each fourth the others are
+ * read as well, and children looked for: files and memory cost as much as all else. Looking through all processes of a
+ * machine costs some milliseconds, and only finds those that have lost their parent.
  */
-const SAMPLES_PER_LOOK = 5;
+const SAMPLES_PER_SECOND = 4;
+const SAMPLES_PER_LOOK = 20;
+/** CPU time of processes is counted in steps of 10 ms: a second of it is 1 % exact. */
+const CPU_WINDOW_MS = 1_000;
 
-export class ProgramLoad {
+export class ProgramLoad implements LoadSource {
   readonly #root: number;
   readonly #cgroup: Cgroup;
   readonly #treeCpu = new TreeCpu();
   readonly #set: MetricSet;
   #entries: readonly ProcessEntry[] = [];
   #files = new Map<number, OpenFiles>();
+  #memoryUses: readonly MemoryUse[] = [];
+  #openFiles: number | undefined;
   #samples = 0;
 
   /** `root` is the pid of the program's first process. `onFailure` hears once of each metric that fails. */
@@ -47,37 +54,53 @@ export class ProgramLoad {
     this.#look();
     const { cores, cpuQuota } = cgroup;
     const metrics: readonly (Metric | undefined)[] = [
-      cpuMetric(new CpuMeter(cores, nowMs, () => this.#treeCpu.take(this.#entries))),
-      cpuQuota && cgroupCpuMetric(new CpuMeter(cpuQuota.cores, nowMs, cpuQuota.usedMs)),
-      memoryMetric(() => this.#memory()),
-      openFilesMetric(new OpenFiles(`/proc/${root}`).limit(), () => this.#mostFiles()),
+      cpuMetric(new CpuMeter(cores, nowMs, () => this.#treeCpu.take(this.#entries), CPU_WINDOW_MS)),
+      cpuQuota && cgroupCpuMetric(new CpuMeter(cpuQuota.cores, nowMs, cpuQuota.usedMs, CPU_WINDOW_MS)),
+      memoryMetric(() => this.#memoryUses),
+      openFilesMetric(new OpenFiles(`/proc/${root}`).limit(), () => this.#openFiles),
       { name: 'processes', scale: SHOWN, read: () => this.#entries.length },
       { name: 'threads', scale: SHOWN, read: () => this.#entries.reduce((sum, { threads }) => sum + threads, 0) },
     ];
     for (const metric of metrics) if (metric) this.#set.add(metric);
   }
 
-  /** Numbers for a heartbeat; empty without /proc, and when nothing is left of the program. `isAnew` tells the scales again. */
-  sample(isAnew = false): HeartbeatReport {
-    this.#samples += 1;
-    if (this.#samples % SAMPLES_PER_LOOK === 0) this.#look();
-    else this.#lookAtKnown();
+  /** The combined load at the last sample, 0 idle … 1 full. */
+  get load(): number {
+    return this.#entries.length === 0 ? 0 : this.#set.load;
+  }
+
+  sample(): void {
+    const sample = this.#samples++;
+    if (sample % SAMPLES_PER_LOOK === 0) this.#look();
+    else this.#lookAtKnown(sample % SAMPLES_PER_SECOND === 0);
+    if (sample % SAMPLES_PER_SECOND === 0) {
+      this.#memoryUses = this.#memory();
+      this.#openFiles = this.#mostFiles();
+    }
+    if (this.#entries.length > 0) this.#set.sample();
+  }
+
+  /** Numbers for a heartbeat; empty without /proc, and when nothing is left of the program. */
+  report(): HeartbeatReport {
     if (this.#entries.length === 0) return {};
-    if (isAnew) this.#set.renewScales();
-    const load = this.#set.sample();
     const scales = this.#set.newScales();
     return {
-      load: Math.round(load * 1_000) / 1_000,
+      load: Math.round(this.#set.load * 1_000) / 1_000,
       ...this.#set.report(),
       ...(scales === undefined ? {} : { scales }),
     };
+  }
+
+  /** Somebody else is told from now on: the scales are part of the next report. */
+  renewScales(): void {
+    this.#set.renewScales();
   }
 
   #look(): void {
     this.#entries = processTree(this.#root);
   }
 
-  #lookAtKnown(): void {
+  #lookAtKnown(withChildren: boolean): void {
     const known = new Map(this.#entries.map(({ pid, startTicks }) => [pid, startTicks]));
     const found = new Map<number, ProcessEntry>();
     const waiting = [...known.keys()];
@@ -86,7 +109,7 @@ export class ProgramLoad {
       // Somebody else's by now, when it began at another time.
       if (entry === undefined || (known.get(pid) ?? entry.startTicks) !== entry.startTicks) continue;
       found.set(pid, entry);
-      waiting.push(...childrenOf(pid));
+      if (withChildren) waiting.push(...childrenOf(pid));
     }
     this.#entries = [...found.values()];
   }

@@ -129,7 +129,7 @@ export class WrappedNode {
         ...(options.onScale === undefined ? {} : { onScale: options.onScale }),
         coordinators: options.coordinators,
         token: options.token,
-        sample: (isAnew) => load.sample(isAnew),
+        load,
         say: options.say,
       },
       address,
