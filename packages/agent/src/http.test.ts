@@ -14,6 +14,7 @@ import type { AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { attachServer, closeServer, type Listening, serverOf } from './http.ts';
 import { InFlight } from './load/in-flight.ts';
+import { Latencies } from './load/latencies.ts';
 import { Traffic } from './load/traffic.ts';
 
 async function start(t: TestContext, answer: RequestListener) {
@@ -129,6 +130,28 @@ test('every answer carries the load field, however its head is written, and noth
       head.toString(),
     );
   }
+});
+
+test('the head of each answer is told the own time of its request', async (t) => {
+  const shares: number[] = [];
+  const server = createServer((_, response) => {
+    response.write('begun');
+    response.end();
+  });
+  attachServer(server, new InFlight(() => performance.now(), new Latencies()), new Traffic(), {
+    onListening() {},
+    onClosed() {},
+    loadLine: (shareMs) => {
+      shares.push(shareMs);
+      return `rollcall-load: 1;${shareMs.toFixed(3)};0;\r\n`;
+    },
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => closeServer(server, 0));
+  const { headers } = await ask((server.address() as AddressInfo).port);
+  assert.equal(shares.length, 1, 'once for an answer in two pieces');
+  assert.equal(headers['rollcall-load'], `1;${shares[0]!.toFixed(3)};0;`);
 });
 
 test('the application does not see the field, and its own writeHead is called as ever', async (t) => {

@@ -13,8 +13,11 @@ export interface ServerListener {
   onListening(listening: Listening): void;
   /** Was closed and serves nobody any more. */
   onClosed(): void;
-  /** The load field as a line of the response head that goes out now, with its end; empty adds none. */
-  loadLine(): string;
+  /**
+   * The load field as a line of the response head that goes out now, with its end; empty adds none. `shareMs` is what the
+   * request has told of its own time, NaN when nothing.
+   */
+  loadLine(shareMs: number): string;
 }
 
 export interface Listening {
@@ -59,10 +62,7 @@ export function attachServer(
   function onClose(this: Response): void {
     this[served]?.end();
   }
-  const watchHead = headWatch((response: Response) => {
-    response[served]?.answered();
-    return listener.loadLine();
-  });
+  const watchHead = headWatch((response: Response) => listener.loadLine(response[served]?.answered() ?? Number.NaN));
   const onRequest = (_request: IncomingMessage, response: Response) => {
     response[served] = inFlight.begin();
     response.on('close', onClose);

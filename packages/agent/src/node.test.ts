@@ -262,3 +262,24 @@ test('being superseded is an error, and the application serves on', async (t) =>
   assert.ok(log.some((line) => line.includes('a newer process has the id')));
   assert.equal((await fetch(`http://127.0.0.1:${port}/`)).status, 200);
 });
+
+test('beside an answer the node tells how long that very request took', async (t) => {
+  const { node, server, coordinator } = await setUp(t);
+  server.removeAllListeners('request');
+  server.on('request', (request, response) => {
+    const endMs = performance.now() + (request.url === '/slow' ? 200 : 0);
+    while (performance.now() < endMs);
+    response.end();
+  });
+  node.attach(server);
+  const port = await listen(server);
+  await (await coordinator.peer()).accept();
+  const serviceMs = async (path: string) => {
+    const { headers } = await fetch(`http://127.0.0.1:${port}${path}`);
+    return Number(headers.get('rollcall-load')?.split(';')[1]);
+  };
+  const quickMs = await serviceMs('/quick');
+  assert.ok(quickMs >= 0 && quickMs < 200, String(quickMs));
+  const slowMs = await serviceMs('/slow');
+  assert.ok(slowMs >= 200, String(slowMs));
+});

@@ -182,7 +182,7 @@ export class RollcallNode {
           void this.#leave();
         }
       },
-      loadLine: () => (this.#options.loadHeader === false ? '' : (this.#meter?.fieldLine() ?? '')),
+      loadLine: (shareMs) => (this.#options.loadHeader === false ? '' : (this.#meter?.fieldLine(shareMs) ?? '')),
     });
     this.#servers.set(server, detach);
     return this;

@@ -11,9 +11,9 @@ test('a request counts once, however often its steps are told', () => {
   const second = inFlight.begin();
   assert.equal(inFlight.count, 2);
   nowMs = 15;
-  first.answered();
+  assert.equal(first.answered(), 10);
   nowMs = 100;
-  first.answered();
+  assert.ok(Number.isNaN(first.answered()));
   assert.equal(latencies.near(1), 10);
   for (const served of [first, first, second, second]) served.end();
   assert.deepEqual([inFlight.count, inFlight.finished], [0, 2]);
@@ -24,14 +24,24 @@ test('of many requests between two samples only some are timed', () => {
   let reads = 0;
   const latencies = new Latencies();
   const inFlight = new InFlight(() => reads++, latencies);
+  const told: number[] = [];
   for (let i = 0; i < 100; i += 1) {
     const served = inFlight.begin();
-    served.answered();
+    told.push(served.answered());
     served.end();
   }
-  assert.equal(reads, 32, 'two for each of sixteen');
+  assert.equal(reads, 128, 'two for each of 64');
+  assert.deepEqual([told[63], told[64]], [1, Number.NaN]);
   latencies.renew();
   inFlight.begin().answered();
-  assert.equal(reads, 34);
+  assert.equal(reads, 130);
   assert.equal(inFlight.finished, 100);
+});
+
+test("a request's own part of its latency is shared with those that were in flight when it came", () => {
+  let nowMs = 0;
+  const inFlight = new InFlight(() => nowMs, new Latencies());
+  const [first, second] = [inFlight.begin(), inFlight.begin()];
+  nowMs = 12;
+  assert.deepEqual([first.answered(), second.answered()], [12, 6]);
 });

@@ -34,8 +34,10 @@ export class InFlight {
   }
 
   /** For `ServedRequest`. */
-  answered(inFlight: number, arrivedAtMs: number): void {
-    this.#latencies?.add(this.#nowMs() - arrivedAtMs, inFlight);
+  answered(inFlight: number, arrivedAtMs: number): number {
+    const latencyMs = this.#nowMs() - arrivedAtMs;
+    this.#latencies?.add(latencyMs, inFlight);
+    return latencyMs / inFlight;
   }
 
   /** For `ServedRequest`. */
@@ -63,11 +65,17 @@ export class ServedRequest {
     this.#owner = owner;
   }
 
-  /** The head of the answer goes out. What comes after it takes as long as the client likes. */
-  answered(): void {
-    if (this.#isAnswered) return;
+  /**
+   * The head of the answer goes out. What comes after it takes as long as the client likes.
+   *
+   * Returns the request's own part of the time until then: its latency shared among the requests that were in flight when
+   * it came, milliseconds. A handler that does not wait has the event loop to itself, and the part is its busy time. NaN when
+   * the request is not timed, and on a repeat.
+   */
+  answered(): number {
+    if (this.#isAnswered) return Number.NaN;
     this.#isAnswered = true;
-    if (this.#arrivedAtMs >= 0) this.#owner.answered(this.#inFlight, this.#arrivedAtMs);
+    return this.#arrivedAtMs >= 0 ? this.#owner.answered(this.#inFlight, this.#arrivedAtMs) : Number.NaN;
   }
 
   end(): void {

@@ -9,8 +9,8 @@ import type { Metric } from './metric.ts';
 
 /** Answers that are remembered. */
 const REMEMBERED = 64;
-/** Requests timed between two samples: at four samples a second the answers remembered are then those of the last. */
-const TIMED = 16;
+/** Requests timed between two samples, of which there are four a second. */
+const TIMED = 64;
 /** Of the answers remembered so many count that came when about as much was in flight. */
 const NEAREST = 9;
 /** Part of the answers, the slowest, that says nothing of the node's work: somebody waited for an event. */
@@ -54,16 +54,15 @@ export class Latencies {
   }
 
   /**
-   * Milliseconds of the node's time per request, as latency shared among those that were in flight with it; the slowest
-   * eighth left out. `undefined` before the first answer. What a node that waits for others (a database, a queue, a
-   * virtual CPU) takes, which its event loop does not show.
+   * The node's time for each answer, as latency shared among those that were in flight with it: milliseconds, rising, the
+   * slowest eighth left out; empty before the first answer. It is what a node that waits for others (a database, a queue,
+   * a virtual CPU) takes, which its event loop does not show.
    */
-  perRequestMs(): number | undefined {
+  shares(): readonly number[] {
     const shares = this.#indexes()
       .map((at) => this.#latencyMs[at]! / this.#inFlight[at]!)
       .sort((one, other) => one - other);
-    const kept = shares.slice(0, Math.ceil(shares.length * (1 - WAITING_RATIO)));
-    return kept.length === 0 ? undefined : kept.reduce((sum, share) => sum + share, 0) / kept.length;
+    return shares.slice(0, Math.ceil(shares.length * (1 - WAITING_RATIO)));
   }
 
   /** Of the answers, newest first. */

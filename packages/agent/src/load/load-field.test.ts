@@ -7,18 +7,18 @@ const NUMBER = /^[0-9]{1,12}(?:\.[0-9]{1,12})?$/;
 
 test('there is no field before the first sample, and a number that is not known is empty', () => {
   const field = new LoadField();
-  assert.equal(field.line(3), '');
-  field.update({ serviceMs: undefined, utilisation: 0.5, sessions: undefined });
-  assert.equal(field.line(3), 'rollcall-load: 3;;0.5;\r\n');
+  assert.equal(field.line(3, 1), '');
+  field.update({ utilisation: 0.5, sessions: undefined });
+  assert.equal(field.line(3, Number.NaN), 'rollcall-load: 3;;0.500;\r\n');
 });
 
-test('in-flight is as of the answer, the rest as of the sample', () => {
+test('in-flight and service time are of the answer, the rest of the sample', () => {
   const field = new LoadField();
-  field.update({ serviceMs: 12.5, utilisation: 0.42, sessions: 14 });
-  assert.equal(field.line(3), 'rollcall-load: 3;12.5;0.42;14\r\n');
-  assert.equal(field.line(4), 'rollcall-load: 4;12.5;0.42;14\r\n');
-  field.update({ serviceMs: 12, utilisation: 0.4, sessions: 0 });
-  assert.equal(field.line(4), 'rollcall-load: 4;12;0.4;0\r\n');
+  field.update({ utilisation: 0.42, sessions: 14 });
+  assert.equal(field.line(3, 12.5), 'rollcall-load: 3;12.500;0.420;14\r\n');
+  assert.equal(field.line(4, 0.0126), 'rollcall-load: 4;0.013;0.420;14\r\n');
+  field.update({ utilisation: 0.4, sessions: 0 });
+  assert.equal(field.line(4, 7), 'rollcall-load: 4;7.000;0.400;0\r\n');
 });
 
 test('whatever is measured, it is digits, and at most 64 bytes', () => {
@@ -26,14 +26,14 @@ test('whatever is measured, it is digits, and at most 64 bytes', () => {
   for (const one of odd) {
     for (const other of odd) {
       const field = new LoadField();
-      field.update({ serviceMs: one, utilisation: other, sessions: other });
-      const line = field.line(one);
+      field.update({ utilisation: other, sessions: other });
+      const line = field.line(one, one);
       assert.ok(line.endsWith('\r\n'));
       const value = line.slice(LOAD_FIELD.length + 2, -2);
       assert.ok(value.length <= 64, value);
       const numbers = value.split(';');
       assert.equal(numbers.length, 4);
-      for (const number of numbers) assert.match(number, NUMBER);
+      for (const number of numbers) assert.ok(number === '' ? Number.isNaN(one) : NUMBER.test(number), value);
     }
   }
 });

@@ -5,10 +5,8 @@ export const LOAD_FIELD = 'rollcall-load';
 const MAX_COUNT = 999_999_999_999;
 const MAX_SERVICE_MS = 86_400_000;
 
-/** What the field says besides in-flight. */
+/** What the field says of the node as of its last sample. */
 export interface LoadFieldNumbers {
-  /** Milliseconds of work per request; `undefined` while not measured. */
-  readonly serviceMs: number | undefined;
   /** 0 idle … 1 full. */
   readonly utilisation: number;
   /** Active sessions; `undefined` when the application does not know. */
@@ -16,30 +14,31 @@ export interface LoadFieldNumbers {
 }
 
 /**
- * The field as a line of a response head. It is written with every answer, so nearly all of it is put together when the
- * node is sampled; only in-flight is as of the answer.
+ * The field as a line of a response head. It is written with every answer, so what is as of the last sample is put
+ * together when the node is sampled, and in-flight only when it is another than before.
  */
 export class LoadField {
   #end = '';
   #inFlight = Number.NaN;
-  #line = '';
+  #begin = '';
 
   /** Takes over the numbers of a sample; what is not known stays empty. */
-  update({ serviceMs, utilisation, sessions }: LoadFieldNumbers): void {
-    const service = serviceMs === undefined ? '' : thousandths(serviceMs, MAX_SERVICE_MS);
-    const told = sessions === undefined ? '' : whole(sessions);
-    this.#end = `;${service};${thousandths(utilisation, 1)};${told}\r\n`;
-    this.#inFlight = Number.NaN;
+  update({ utilisation, sessions }: LoadFieldNumbers): void {
+    this.#end = `;${thousandths(utilisation, 1)};${sessions === undefined ? '' : whole(sessions)}\r\n`;
   }
 
-  /** `rollcall-load: 3;12.5;0.42;14` and the end of the line, at most 64 bytes; empty before the first sample. */
-  line(inFlight: number): string {
+  /**
+   * `rollcall-load: 3;12.500;0.420;14` and the end of the line, at most 64 bytes; empty before the first sample.
+   * `serviceMs`, milliseconds of work for this answer, is NaN when it is not known.
+   */
+  line(inFlight: number, serviceMs: number): string {
     if (this.#end === '') return '';
     if (inFlight !== this.#inFlight) {
       this.#inFlight = inFlight;
-      this.#line = `${LOAD_FIELD}: ${whole(inFlight)}${this.#end}`;
+      this.#begin = `${LOAD_FIELD}: ${whole(inFlight)};`;
     }
-    return this.#line;
+    if (Number.isNaN(serviceMs)) return this.#begin + this.#end;
+    return this.#begin + thousandths(serviceMs, MAX_SERVICE_MS) + this.#end;
   }
 }
 
@@ -52,7 +51,12 @@ function whole(count: number): string {
   return String(Math.floor(clamped(count, MAX_COUNT)));
 }
 
-/** Digits and at most three decimals, never an exponent. */
+/** `.000` to `.999`. */
+const FRACTIONS: readonly string[] = Array.from({ length: 1_000 }, (_, i) => `.${String(i).padStart(3, '0')}`);
+
+/** Digits and three decimals, never an exponent. A tenth of what the decimals of a floating-point number cost. */
 function thousandths(value: number, max: number): string {
-  return String(Math.round(clamped(value, max) * 1_000) / 1_000);
+  const rounded = Math.round(clamped(value, max) * 1_000);
+  const whole = Math.floor(rounded / 1_000);
+  return whole + FRACTIONS[rounded - whole * 1_000]!;
 }

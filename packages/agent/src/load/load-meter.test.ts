@@ -214,9 +214,9 @@ test('with all that may be added a report is one that the protocol takes', () =>
 
 test('service time is busy time shared out among the requests that finished', () => {
   const { state, inFlight, meter } = setUp({ sessions: () => 7 });
-  assert.equal(meter.fieldLine(), '', 'before anything was measured');
+  assert.equal(meter.fieldLine(1), '', 'before anything was measured');
   meter.sample();
-  assert.equal(meter.fieldLine(), 'rollcall-load: 0;;0;7\r\n');
+  assert.equal(meter.fieldLine(Number.NaN), 'rollcall-load: 0;;0.000;7\r\n');
   const requests = [inFlight.begin(), inFlight.begin()];
   state.active = 100;
   state.idle = 100;
@@ -225,7 +225,6 @@ test('service time is busy time shared out among the requests that finished', ()
   state.idle = 300;
   meter.sample();
   assert.equal(meter.report().serviceMs, 50);
-  assert.equal(meter.fieldLine(), 'rollcall-load: 0;50;0.25;7\r\n');
 });
 
 test('what the program does while nobody asks is not charged to the next request', () => {
@@ -250,4 +249,42 @@ test('a program that waits for something else than its own code takes the time i
   meter.sample();
   assert.equal(meter.report().serviceMs, 75, '100 ms for the first, shared by two for the second');
   assert.equal(meter.report().values?.['latency'], 100);
+});
+
+/** Requests one after another: each is served for its `ownMs`, and keeps the loop busy for `restMs` more. */
+function serve({ state, inFlight, meter }: ReturnType<typeof setUp>, ownMs: readonly number[], restMs = 0): string[] {
+  return ownMs.map((ms) => {
+    const served = inFlight.begin();
+    state.nowMs += ms;
+    state.active += ms + restMs;
+    const line = meter.fieldLine(served.answered());
+    served.end();
+    return line.split(';')[1]!;
+  });
+}
+
+test('beside an answer a node tells the work of that very request, and the mean of all in its heartbeat', () => {
+  const setting = setUp();
+  setting.meter.sample();
+  assert.deepEqual(serve(setting, [1, 9, 2]), ['1.000', '9.000', '2.000']);
+  setting.meter.sample();
+  assert.equal(setting.meter.report().serviceMs, 4);
+  assert.deepEqual(serve(setting, [3]), ['3.000']);
+});
+
+test('work that comes before a request or after its head is shared by all, as the mean of the last samples', () => {
+  const setting = setUp();
+  setting.meter.sample();
+  serve(setting, [1, 3], 2);
+  setting.meter.sample();
+  assert.deepEqual(serve(setting, [1, 3], 2), ['3.000', '5.000']);
+});
+
+test('of answers that wait for an event no more is told than the slowest of the other seven eighths took', () => {
+  const setting = setUp();
+  setting.meter.sample();
+  serve(setting, [1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 30_000]);
+  setting.state.active = 0;
+  setting.meter.sample();
+  assert.deepEqual(serve(setting, [30_000, 1.5]), ['2.000', '1.500']);
 });

@@ -129,7 +129,7 @@ export class LoadMeter implements LoadSource {
     const load = this.#set.sample();
     this.#service.sample();
     const { utilisation } = this.#eventLoop;
-    this.#field.update({ serviceMs: this.#service.ms, utilisation, sessions: this.#sessions });
+    this.#field.update({ utilisation, sessions: this.#sessions });
     return load;
   }
 
@@ -153,9 +153,13 @@ export class LoadMeter implements LoadSource {
     };
   }
 
-  /** The load field as a line of a response head: in-flight as it is now, the rest as of the last sample. */
-  fieldLine(): string {
-    return this.#field.line(this.#sources.inFlight.count);
+  /**
+   * The load field as a line of a response head: in-flight as it is now, the service time of this very answer, the rest as
+   * of the last sample. `shareMs` is what `ServedRequest.answered` gives; of one that is not timed no service time is told.
+   */
+  fieldLine(shareMs: number): string {
+    const serviceMs = Number.isNaN(shareMs) ? shareMs : this.#service.ofOne(shareMs);
+    return this.#field.line(this.#sources.inFlight.count, serviceMs);
   }
 }
 

@@ -3,16 +3,19 @@
  *
  *     node packages/agent/dist/testing/load-field-cost.js
  *
- * Each way of writing a head, without the agent, with it, and with a `writeHead` of our own in its place; the least of
- * several rounds, because everything else on the machine only adds.
+ * Each way of writing a head, without the agent, with it, with it when each request is timed (it does so with 256 a second
+ * at most), and with a `writeHead` of our own in its place; the least of several rounds, because everything else on the
+ * machine only adds.
  */
 import { EventEmitter } from 'node:events';
 import { IncomingMessage, type Server, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import { attachServer } from '../http.ts';
+import { EventLoopMeter } from '../load/event-loop.ts';
 import { InFlight } from '../load/in-flight.ts';
 import { Latencies } from '../load/latencies.ts';
 import { LOAD_FIELD, LoadField } from '../load/load-field.ts';
+import { ServiceTime } from '../load/service-time.ts';
 import { Traffic } from '../load/traffic.ts';
 
 const RESPONSES = 50_000;
@@ -34,20 +37,26 @@ const HEADS: Readonly<Record<string, (response: ServerResponse) => void>> = {
 };
 
 const field = new LoadField();
-field.update({ serviceMs: 12.345, utilisation: 0.421, sessions: 14 });
-const inFlight = new InFlight(() => performance.now(), new Latencies());
+field.update({ utilisation: 0.421, sessions: 14 });
+const latencies = new Latencies();
+const inFlight = new InFlight(() => performance.now(), latencies);
+const service = new ServiceTime(new EventLoopMeter(), inFlight, latencies);
 
 /** The agent on a server that only says that a request is there. */
 const served = new EventEmitter();
 attachServer(served as Server, inFlight, new Traffic(), {
   onListening: () => {},
   onClosed: () => {},
-  loadLine: () => field.line(inFlight.count),
+  loadLine: (shareMs) => field.line(inFlight.count, Number.isNaN(shareMs) ? shareMs : service.ofOne(shareMs)),
 });
 
 const WAYS: Readonly<Record<string, (response: ServerResponse) => void>> = {
   without: () => {},
   agent: (response) => void served.emit('request', response.req, response),
+  timed: (response) => {
+    latencies.renew();
+    served.emit('request', response.req, response);
+  },
   writeHead: (response) => {
     const { writeHead } = response;
     response.writeHead = function (this: ServerResponse, ...head: unknown[]) {
