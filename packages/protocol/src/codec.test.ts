@@ -225,6 +225,39 @@ test('what a worker sees of new sessions is read within bounds', () => {
     assert.equal((sticky(bad) as { type: string }).type, 'malformed', JSON.stringify(bad));
 });
 
+test('how old a node and its numbers are is read within bounds, need not be told, and what is unknown is ignored', () => {
+  const node = {
+    index: 7,
+    id: 'n1',
+    balancer: 'shop',
+    url: 'http://10.0.0.5:3000',
+    route: 'n1',
+    hosts: ['*'],
+    contexts: [{ path: '/', status: 'enabled' }],
+    weight: 1,
+    incarnation: 1,
+    liveness: 'up',
+    standby: false,
+    loadHeader: false,
+  };
+  const change = (rest: object): unknown =>
+    decodeFeedToWorker(
+      JSON.stringify({ type: 'changes', revision: 4, changes: [{ type: 'node', node: { ...node, ...rest } }] }),
+    );
+  const told = (rest: object) => ({
+    type: 'changes',
+    revision: 4,
+    changes: [{ type: 'node', node: { ...node, ...rest } }],
+  });
+  assert.deepEqual(change({}), told({}));
+  const ages = { ageMs: 31_536_000_000, load: 0.5, sessions: 3, loadAgeMs: 0.5 };
+  assert.deepEqual(change({ ...ages, later: 1 }), told(ages));
+  for (const bad of [-1, '1', true, Number.MAX_VALUE]) {
+    assert.equal((change({ ageMs: bad }) as { type: string }).type, 'malformed', `age ${bad}`);
+    assert.equal((change({ loadAgeMs: bad }) as { type: string }).type, 'malformed', `age of load ${bad}`);
+  }
+});
+
 test('loads and shares are read within bounds; what is missing at the end of a load is not told', () => {
   const read = (type: 'loads' | 'shares', item: unknown): unknown =>
     decodeFeedToWorker(JSON.stringify({ type, [type]: [item] }));

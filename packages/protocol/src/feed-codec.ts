@@ -164,8 +164,10 @@ export function readFeedNode(fields: Fields): FeedNode | undefined {
     ...optional('publicUrl', fields.text('publicUrl', 512)),
     ...optional('cores', fields.number('cores', { min: 0, max: 1024 })),
     loadHeader: fields.boolean('loadHeader') ?? false,
+    ...optional('ageMs', fields.number('ageMs', COUNT)),
     ...optional('load', fields.number('load', { min: 0, max: 1 })),
     ...optional('sessions', fields.number('sessions', COUNT)),
+    ...optional('loadAgeMs', fields.number('loadAgeMs', COUNT)),
     ...optional('redirectTo', fields.parsed('redirectTo', parseNodeId, 'a name')),
   };
 }

@@ -42,9 +42,13 @@ export interface FeedNode {
   readonly publicUrl?: string;
   readonly cores?: number;
   readonly loadHeader: boolean;
+  /** Milliseconds since its present process came into the feed; absent when that is not known: it has been there before. */
+  readonly ageMs?: number;
   /** Last known load, 0 … 1; absent when never reported. */
   readonly load?: number;
   readonly sessions?: number;
+  /** Milliseconds since the node told these two; absent: just now. */
+  readonly loadAgeMs?: number;
   /** Sessions of this node are sent to that node instead. */
   readonly redirectTo?: NodeId;
 }

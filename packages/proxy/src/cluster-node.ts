@@ -22,6 +22,12 @@ import {
 } from '@rollcall/protocol';
 import type { NodeTally, UpstreamNode } from './routing.ts';
 
+/**
+ * A change repeats the numbers a node told last: newer than what is known by no more than this, milliseconds, they are the
+ * same, and only the way took longer.
+ */
+const SAME_REPORT_MS = 100;
+
 /** What is remembered of a node when another object takes its place: the same id at another address. */
 export interface CarriedCounts {
   readonly tally: NodeTally;
@@ -64,6 +70,8 @@ export class ClusterNode implements UpstreamNode, MemberNode {
   ejection: EjectionState = NOT_EJECTED;
   /** True once somebody has told how many sessions the node has; until then the worker's own count stands in. */
   hasToldSessions = false;
+  /** Instant of the last report with load or sessions, -Infinity before the first. */
+  reportedAtMs: number = Number.NEGATIVE_INFINITY;
   /** Sessions that other workers see and this one does not. */
   #sessionsElsewhere = 0;
   /** Left, expired, removed or moved to another address: takes nothing from now on. */
@@ -116,7 +124,8 @@ export class ClusterNode implements UpstreamNode, MemberNode {
     if (node.incarnation !== this.incarnation) {
       this.incarnation = node.incarnation;
       this.ejection = NOT_EJECTED;
-      this.upAtMs = nowMs;
+      this.upAtMs = nowMs - (node.ageMs ?? 0);
+      this.reportedAtMs = Number.NEGATIVE_INFINITY;
       this.live.load = Number.NaN;
       this.live.sessions = Number.NaN;
       this.hasToldSessions = false;
@@ -141,14 +150,22 @@ export class ClusterNode implements UpstreamNode, MemberNode {
   /** A report of load and sessions; what is not told is `undefined`, NaN or below 0. Placements before it are counted in it. */
   report(load: number | undefined, sessions: number | undefined, nowMs: number): void {
     if (load !== undefined && load >= 0) {
+      this.reportedAtMs = nowMs;
       this.live.load = load;
       this.live.loadAtMs = nowMs;
     }
     if (sessions !== undefined && sessions >= 0) {
+      this.reportedAtMs = nowMs;
       this.hasToldSessions = true;
       this.live.sessions = sessions;
       this.live.placed = 0;
     }
+  }
+
+  /** What the feed repeats beside other things: taken when it is newer than what was reported last, as of when it was told. */
+  catchUp({ load, sessions, loadAgeMs = 0 }: FeedNode, nowMs: number): void {
+    const toldAtMs = nowMs - loadAgeMs;
+    if (toldAtMs > this.reportedAtMs + SAME_REPORT_MS) this.report(load, sessions, toldAtMs);
   }
 
   /** What all workers together have counted; -1 when that is no more than one of them sees. */

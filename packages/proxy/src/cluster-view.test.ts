@@ -104,6 +104,44 @@ void test('loads reach nodes by index, and unknown numbers and indexes change no
   assert.equal(live.load, 0.5, 'indexes are of one epoch');
 });
 
+void test('a change of a node does not tell its old load and sessions anew', () => {
+  const cluster = new TestCluster();
+  const { clock } = cluster;
+  cluster.fill([feedNode('a', { index: 7 })]);
+  cluster.view.applyLoads([[7, 0.5, 10]], clock.nowMs());
+  const toldAtMs = clock.nowMs();
+  const { live } = cluster.node('a');
+  live.placed = 3;
+  clock.advance(2_000);
+  cluster.change({
+    type: 'node',
+    node: feedNode('a', { index: 7, weight: 2, load: 0.5, sessions: 10, loadAgeMs: 2_250 }),
+  });
+  assert.deepEqual([live.load, live.loadAtMs, live.sessions, live.placed], [0.5, toldAtMs, 10, 3]);
+  clock.advance(1_000);
+  cluster.change({ type: 'node', node: feedNode('a', { index: 7, load: 0.9, sessions: 12, loadAgeMs: 500 }) });
+  assert.deepEqual([live.load, live.loadAtMs, live.sessions, live.placed], [0.9, clock.nowMs() - 500, 12, 0]);
+});
+
+void test('what a node told long before the worker came is old to it too', () => {
+  const cluster = new TestCluster();
+  cluster.fill([feedNode('a', { load: 0.5, loadAgeMs: 14_000 })]);
+  assert.equal(cluster.node('a').live.loadAtMs, cluster.clock.nowMs() - 14_000);
+});
+
+void test('a node that is newer than the saved snapshot is as old as the feed says, and joins only if that is little', () => {
+  const cluster = new TestCluster();
+  cluster.fill([feedNode('saved')], { isSettled: false });
+  cluster.clock.advance(1_000);
+  const nowMs = cluster.clock.nowMs();
+  cluster.fill([feedNode('saved'), feedNode('older', { ageMs: 50_000 }), feedNode('untold')]);
+  cluster.change({ type: 'node', node: feedNode('joining', { ageMs: 40 }) });
+  const upAtMs = ['saved', 'older', 'untold', 'joining'].map((id) => cluster.node(id).upAtMs);
+  assert.deepEqual(upAtMs, [Number.NEGATIVE_INFINITY, nowMs - 50_000, nowMs, nowMs - 40]);
+  cluster.change({ type: 'node', node: feedNode('older', { incarnation: 2, ageMs: 20 }) });
+  assert.equal(cluster.node('older').upAtMs, nowMs - 20, 'another process');
+});
+
 void test('the algorithms of each context hear what a node tells of itself, once, and NaN for what it does not', () => {
   const cluster = new TestCluster();
   cluster.fill([
@@ -173,14 +211,14 @@ void test('other settings act at once and algorithms that stay keep what they kn
 void test('a snapshot that was saved and applied again gives the same cluster', () => {
   const cluster = new TestCluster();
   const nodes = [
-    feedNode('a', { group: 'eu', sessions: 3, load: 0.5, weight: 2 }),
-    feedNode('b', { status: 'draining' }),
+    feedNode('a', { group: 'eu', sessions: 3, load: 0.5, weight: 2, loadAgeMs: 400 }),
+    feedNode('b', { status: 'draining', ageMs: 3_000 }),
   ];
   cluster.fill(nodes, { balancers: [feedBalancer({ mode: 'suffix' })], remembered: [rememberedRoute('old', false)] });
-  const saved = cluster.view.snapshot();
+  const saved = cluster.view.snapshot(cluster.clock.nowMs());
   const other = new TestCluster();
   other.fill(saved.nodes, saved);
-  assert.deepEqual(other.view.snapshot(), saved);
+  assert.deepEqual(other.view.snapshot(other.clock.nowMs()), saved);
   assert.deepEqual(
     saved.nodes,
     nodes.map((node) => ({ ...node, cores: 1 })),

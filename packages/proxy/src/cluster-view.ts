@@ -110,7 +110,7 @@ export class ClusterView {
       this.#unconfirmed.add(node);
     }
     for (const settings of balancers) this.#configure(settings, nowMs);
-    // The first cluster a worker sees has been there before it; only later ones join.
+    // Where ages are not told, the first cluster a worker sees has been there before it, and only later ones join.
     const upAtMs = this.isFilled ? nowMs : Number.NEGATIVE_INFINITY;
     for (const node of nodes) this.#put(node, upAtMs, nowMs);
     for (const { balancer, route, isExpected } of remembered) this.balancer(balancer).remember(route, isExpected);
@@ -217,10 +217,10 @@ export class ClusterView {
     return { known, ejected };
   }
 
-  /** The cluster as it is now, to be saved. */
-  snapshot(): ClusterSnapshot {
+  /** The cluster as it is at `nowMs`, to be saved. */
+  snapshot(nowMs: number): ClusterSnapshot {
     const nodes: FeedNode[] = [];
-    for (const node of this.nodes.values()) nodes.push(feedNodeOf(node));
+    for (const node of this.nodes.values()) nodes.push(feedNodeOf(node, nowMs));
     const remembered: FeedRememberedRoute[] = [];
     for (const { name, routes } of this.balancers.values())
       for (const { route, node, isExpected } of routes.values())
@@ -228,6 +228,7 @@ export class ClusterView {
     return { nodes, balancers: [...this.balancers.values()].map(({ settings }) => settings), remembered };
   }
 
+  /** `upAtMs` is for a node that is new and whose age is not told. */
   #put(told: FeedNode, upAtMs: number, nowMs: number): void {
     const known = this.nodes.get(told.id);
     const isSame = known !== undefined && known.url === told.url && known.balancer === told.balancer;
@@ -237,9 +238,9 @@ export class ClusterView {
       const fresh = newCounts(idleMs, this.#seed);
       const isSameProcess = known?.balancer === told.balancer && known.incarnation === told.incarnation;
       const counts = isSameProcess ? known : { ...fresh, tally: known?.tally ?? fresh.tally };
-      const node = new ClusterNode(told, upAtMs, counts);
+      const node = new ClusterNode(told, told.ageMs === undefined ? upAtMs : nowMs - told.ageMs, counts);
       node.live.share = this.#shares.get(node.balancer) ?? 1;
-      node.report(told.load, told.sessions, nowMs);
+      node.catchUp(told, nowMs);
       this.nodes.set(node.id, node);
       this.#hasOtherMembers = true;
       this.#place(node);
@@ -259,7 +260,7 @@ export class ClusterView {
     }
     if (!servesTheSame(known, told)) this.#hasOtherMembers = true;
     known.update(told, nowMs);
-    known.report(told.load, told.sessions, nowMs);
+    known.catchUp(told, nowMs);
     this.#place(known);
     if (known.liveness !== before.liveness || known.isEjected !== before.isEjected) {
       this.updateStanding(known);
@@ -368,8 +369,9 @@ function servesTheSame(one: Pick<FeedNode, 'hosts' | 'contexts'>, other: typeof 
   );
 }
 
-function feedNodeOf(node: ClusterNode): FeedNode {
+function feedNodeOf(node: ClusterNode, nowMs: number): FeedNode {
   const { load, sessions } = node.live;
+  const { upAtMs, reportedAtMs } = node;
   return {
     index: Math.max(0, node.index),
     id: node.id,
@@ -386,8 +388,10 @@ function feedNodeOf(node: ClusterNode): FeedNode {
     ...(node.keepAliveMs !== undefined && { keepAliveMs: node.keepAliveMs }),
     cores: node.cores,
     loadHeader: node.readsLoadField,
+    ...(Number.isFinite(upAtMs) && { ageMs: nowMs - upAtMs }),
     ...(load >= 0 && { load }),
     ...(node.hasToldSessions && { sessions }),
+    ...(Number.isFinite(reportedAtMs) && { loadAgeMs: nowMs - reportedAtMs }),
     ...(node.redirectTo !== undefined && { redirectTo: node.redirectTo }),
   };
 }

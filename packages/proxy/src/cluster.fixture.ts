@@ -27,7 +27,19 @@ import type { Choice, RoutingSlip } from './routing.ts';
 /** A node as a test names it; everything else is the default. */
 export interface NodeSpec
   extends Partial<
-    Pick<FeedNode, 'liveness' | 'standby' | 'weight' | 'load' | 'sessions' | 'incarnation' | 'loadHeader' | 'index'>
+    Pick<
+      FeedNode,
+      | 'liveness'
+      | 'standby'
+      | 'weight'
+      | 'load'
+      | 'sessions'
+      | 'incarnation'
+      | 'loadHeader'
+      | 'index'
+      | 'ageMs'
+      | 'loadAgeMs'
+    >
   > {
   readonly balancer?: string;
   readonly route?: string;

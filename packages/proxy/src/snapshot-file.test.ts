@@ -5,7 +5,14 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { feedBalancer, feedNode, rememberedRoute, TestCluster } from './cluster.fixture.ts';
 import { ManualDelays } from './delay.fixture.ts';
-import { decodeSnapshot, isTrusted, readSnapshotFile, type SavedSnapshot, writeSnapshotFile } from './snapshot-file.ts';
+import {
+  aged,
+  decodeSnapshot,
+  isTrusted,
+  readSnapshotFile,
+  type SavedSnapshot,
+  writeSnapshotFile,
+} from './snapshot-file.ts';
 import { SnapshotSaver } from './snapshot-saver.ts';
 
 const saved: SavedSnapshot = {
@@ -73,7 +80,14 @@ function saver(path: string) {
     delays,
     warnings,
     writes: () => writes,
-    saver: new SnapshotSaver({ path, view: cluster.view, delay: delays.delay, nowUnixMs, log }),
+    saver: new SnapshotSaver({
+      path,
+      view: cluster.view,
+      delay: delays.delay,
+      nowMs: () => cluster.clock.nowMs(),
+      nowUnixMs,
+      log,
+    }),
   };
 }
 
@@ -129,3 +143,9 @@ void test('a folder that cannot be written is told once', () =>
     await own.close();
     assert.deepEqual(warnings, ['the snapshot file cannot be written']);
   }));
+
+void test('what was saved is older by the time since then', () => {
+  const nodes = [feedNode('a', { ageMs: 10, loadAgeMs: 20 }), feedNode('b')];
+  const [a, b] = aged({ nodes, balancers: [], remembered: [] }, 1_000).nodes;
+  assert.deepEqual([a?.ageMs, a?.loadAgeMs, b?.ageMs, b?.loadAgeMs], [1_010, 1_020, undefined, undefined]);
+});

@@ -63,6 +63,18 @@ export function isTrusted({ writtenAtUnixMs }: SavedSnapshot, nowUnixMs: number)
   return writtenAtUnixMs <= nowUnixMs && nowUnixMs - writtenAtUnixMs <= TRUSTED_MS;
 }
 
+/** Its nodes as they are `elapsedMs` after it was written. */
+export function aged({ nodes, ...others }: ClusterSnapshot, elapsedMs: number): ClusterSnapshot {
+  return {
+    ...others,
+    nodes: nodes.map((node) => ({
+      ...node,
+      ...(node.ageMs !== undefined && { ageMs: node.ageMs + elapsedMs }),
+      ...(node.loadAgeMs !== undefined && { loadAgeMs: node.loadAgeMs + elapsedMs }),
+    })),
+  };
+}
+
 /** Reads the text of a file, checking everything; a sentence when it is not a snapshot. */
 export function decodeSnapshot(text: string): SavedSnapshot | string {
   let value: unknown;

@@ -13,6 +13,7 @@ export class SnapshotSaver {
   readonly #path: string;
   readonly #view: ClusterView;
   readonly #delay: Delay;
+  readonly #nowMs: () => number;
   readonly #nowUnixMs: () => number;
   readonly #log: FeedLog;
   #cancel: () => void = () => {};
@@ -28,12 +29,14 @@ export class SnapshotSaver {
     readonly path: string;
     readonly view: ClusterView;
     readonly delay: Delay;
+    readonly nowMs: () => number;
     readonly nowUnixMs: () => number;
     readonly log: FeedLog;
   }) {
     this.#path = options.path;
     this.#view = options.view;
     this.#delay = options.delay;
+    this.#nowMs = options.nowMs;
     this.#nowUnixMs = options.nowUnixMs;
     this.#log = options.log;
   }
@@ -74,7 +77,7 @@ export class SnapshotSaver {
       writtenAtUnixMs: this.#nowUnixMs(),
       epoch: this.#view.epoch,
       revision: this.#view.revision,
-      snapshot: this.#view.snapshot(),
+      snapshot: this.#view.snapshot(this.#nowMs()),
     };
     try {
       await writeSnapshotFile(this.#path, saved);

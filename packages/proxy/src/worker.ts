@@ -17,7 +17,7 @@ import { connectProbe, type Delay, NodeProbes } from './node-probes.ts';
 import { affordableConnections } from './open-files.ts';
 import { loadAlgorithms } from './own-algorithms.ts';
 import { sessionIds } from './session-ids.ts';
-import { isTrusted, readSnapshotFile } from './snapshot-file.ts';
+import { aged, isTrusted, readSnapshotFile } from './snapshot-file.ts';
 import { SnapshotSaver } from './snapshot-saver.ts';
 import { SecretWatch } from './sticky-secret/secret-watch.ts';
 import { type CertificateFiles, Certificates } from './tls/certificates.ts';
@@ -184,7 +184,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   const saver =
     snapshotFile === undefined
       ? undefined
-      : new SnapshotSaver({ path: snapshotFile, view, delay, nowUnixMs: Date.now, log });
+      : new SnapshotSaver({ path: snapshotFile, view, delay, nowMs: now, nowUnixMs: Date.now, log });
   if (snapshotFile !== undefined) await loadSnapshot(snapshotFile, view, now(), log);
 
   const firstApplied = gate();
@@ -273,8 +273,13 @@ async function loadSnapshot(path: string, view: ClusterView, nowMs: number, log:
     return;
   }
   const { snapshot, epoch, revision } = saved;
-  if (isTrusted(saved, Date.now())) {
-    view.applySnapshot(snapshot, { epoch, revision, isSettled: false, learningMs: LEARNING_MS }, nowMs);
+  const nowUnixMs = Date.now();
+  if (isTrusted(saved, nowUnixMs)) {
+    view.applySnapshot(
+      aged(snapshot, nowUnixMs - saved.writtenAtUnixMs),
+      { epoch, revision, isSettled: false, learningMs: LEARNING_MS },
+      nowMs,
+    );
     view.swap(nowMs);
     log.info({ nodes: snapshot.nodes.length }, 'serving the saved snapshot until the feed is connected');
   } else {

@@ -27,7 +27,7 @@ export function snapshotOf(state: RegistryState, nowMs: number): Snapshot {
   const nodes: FeedNode[] = [];
   const remembered: FeedRememberedRoute[] = [];
   for (const node of state.nodes.all()) {
-    const inFeed = feedNode(node);
+    const inFeed = feedNode(node, nowMs);
     if (inFeed) nodes.push(inFeed);
     else if (node.isKnown) {
       const { balancer, route } = node.registration;
@@ -68,7 +68,7 @@ export function changesOf(state: RegistryState, dirt: FeedDirt): FeedChange[] {
   changes.push(...gone);
   for (const id of dirt.nodes) {
     const record = state.nodes.get(id);
-    const node = record && feedNode(record);
+    const node = record && feedNode(record, state.nowMs);
     if (node) changes.push({ type: 'node', node });
   }
   changes.push(...forgotten);
@@ -81,9 +81,9 @@ export function changesOf(state: RegistryState, dirt: FeedDirt): FeedChange[] {
   return changes;
 }
 
-/** The node as the feed tells it; `undefined` when it is not in the feed. */
-export function feedNode(node: NodeView): FeedNode | undefined {
-  const { liveness, registration } = node;
+/** The node as the feed tells it at `nowMs`; `undefined` when it is not in the feed. */
+export function feedNode(node: NodeView, nowMs: number): FeedNode | undefined {
+  const { liveness, registration, inFeedSinceMs, toldAtMs } = node;
   if (!isInFeed(liveness)) return undefined;
   const { group, keepAliveMs, publicUrl, cores } = registration;
   const { redirectTo } = node.overrides;
@@ -104,8 +104,14 @@ export function feedNode(node: NodeView): FeedNode | undefined {
     ...(publicUrl !== undefined && { publicUrl }),
     ...(cores !== undefined && { cores }),
     loadHeader: registration.loadHeader,
+    ...(inFeedSinceMs !== undefined && { ageMs: elapsedMs(inFeedSinceMs, nowMs) }),
     ...(node.load !== undefined && { load: node.load }),
     ...(node.sessions !== undefined && { sessions: node.sessions }),
+    ...(toldAtMs !== undefined && { loadAgeMs: elapsedMs(toldAtMs, nowMs) }),
     ...(redirectTo !== undefined && { redirectTo }),
   };
+}
+
+function elapsedMs(sinceMs: number, nowMs: number): number {
+  return Math.max(0, Math.round(nowMs - sinceMs));
 }

@@ -73,6 +73,8 @@ export interface NodeView {
   readonly heardAtMs: number;
   /** Acceptance of the process that speaks now. */
   readonly registeredAtMs: number;
+  /** Instant since which its present process is in the feed; `undefined` when it has never been. */
+  readonly inFeedSinceMs: number | undefined;
   readonly goneAtMs: number | undefined;
   /** Cause of its last absence; kept until it is in the feed again. */
   readonly goneCause: GoneCause | undefined;
@@ -122,6 +124,7 @@ export function freshRecord(seed: RecordSeed, nowMs: number): NodeRecord {
     seq: -1,
     heardAtMs: nowMs,
     registeredAtMs: nowMs,
+    inFeedSinceMs: undefined,
     goneAtMs: undefined,
     goneCause: undefined,
     expectedUntilMs: undefined,

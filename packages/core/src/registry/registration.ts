@@ -164,12 +164,13 @@ function unprobedReason(node: NodeView): 'restarted' | 'unprobed' {
 
 /** What the feed says of it, without the numbers that have messages of their own. */
 function tellable(node: NodeView): string {
-  return JSON.stringify(feedNode({ ...node, load: undefined, sessions: undefined }) ?? null);
+  return JSON.stringify(feedNode({ ...node, load: undefined, sessions: undefined }, 0) ?? null);
 }
 
 /** Another process: what the earlier one said of itself no longer holds. */
 function startAnew(state: RegistryState, node: NodeRecord): void {
   node.registeredAtMs = state.nowMs;
+  if (isInFeed(node.liveness)) node.inFeedSinceMs = state.nowMs;
   node.nodeWish = noWish(state.nowMs);
   node.nodeDrain = undefined;
   if (node.operatorDrain?.isDone ?? true) state.draining.delete(node);

@@ -194,6 +194,9 @@ export class RegistryState {
     assertTransition(from, to);
     this.nodes.setLiveness(node, to);
     node.livenessReason = reason;
+    // One that comes back after a restart of ours has been serving all the while.
+    if (isInFeed(to) && !isInFeed(from))
+      node.inFeedSinceMs = node.expectedUntilMs === undefined ? this.nowMs : node.registeredAtMs;
     if (isInFeed(to)) this.journal.node(node.id);
   }
 

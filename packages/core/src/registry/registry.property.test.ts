@@ -227,8 +227,8 @@ class Consumer {
 
   view(): unknown {
     return {
-      // Loads and sessions travel in messages of their own.
-      nodes: sortedEntries(this.nodes).map(([, node]) => ({ ...node, load: 0, sessions: 0 })),
+      // Loads and sessions travel in messages of their own, and ages grow by themselves.
+      nodes: sortedEntries(this.nodes).map(([, node]) => ({ ...node, load: 0, sessions: 0, ageMs: 0, loadAgeMs: 0 })),
       remembered: sortedEntries(this.remembered),
       balancers: sortedEntries(this.balancers),
       isSettled: this.isSettled,

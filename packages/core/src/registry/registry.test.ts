@@ -164,6 +164,37 @@ void test('the largest record there can be fits the store, and comes back as it 
   assert.equal(origins['sticky.mode'], `node ${EVERYTHING.id}`);
 });
 
+void test('the feed tells how long the process of a node has been in it, and how old its numbers are', () => {
+  const registry = registered();
+  assert.deepEqual(
+    [registry.snapshot(200).nodes[0]?.ageMs, registry.snapshot(200).nodes[0]?.loadAgeMs],
+    [200, undefined],
+  );
+  registry.apply({ type: 'heartbeat', id: N1, connection: 1, load: 0.5 }, 1_000);
+  registry.takeChanges();
+  registry.apply({ type: 'patch-node', id: N1, by: 'ops', weight: 2 }, 3_000);
+  const [change] = registry.takeChanges();
+  assert.ok(change?.type === 'node');
+  assert.deepEqual([change.node.load, change.node.ageMs, change.node.loadAgeMs], [0.5, 3_000, 2_000]);
+  const restarted = { ...node(), incarnation: 2, instance: 'b'.repeat(32) };
+  registry.apply({ type: 'register', node: restarted, connection: 2, owner: 'join', kind: 'agent' }, 4_000);
+  const [anew] = registry.snapshot(4_500).nodes;
+  assert.deepEqual([anew?.ageMs, anew?.loadAgeMs], [500, undefined]);
+});
+
+void test('a node that comes back after a restart of the coordinator is as old as it was, one that was gone is new', () => {
+  const records = registered().takeRecords(NOW_UNIX_MS).write;
+  const next = new Registry({ startedAtMs: 0 });
+  next.apply({ type: 'restore', records, nowUnixMs: NOW_UNIX_MS + 60_000 }, 0);
+  next.apply({ type: 'register', node: node(), connection: 1, owner: 'join', kind: 'agent' }, 1_000);
+  next.apply({ type: 'reachable', id: N1, connection: 1, isReachable: true }, 1_000);
+  assert.equal(next.snapshot(1_000).nodes[0]?.ageMs, 61_000);
+  next.apply({ type: 'leave', id: N1, connection: 1 }, 2_000);
+  next.apply({ type: 'register', node: node(), connection: 2, owner: 'join', kind: 'agent' }, 5_000);
+  next.apply({ type: 'reachable', id: N1, connection: 2, isReachable: true }, 5_000);
+  assert.equal(next.snapshot(5_100).nodes[0]?.ageMs, 100);
+});
+
 void test('nothing is written twice, and a record that never was is not removed', () => {
   const registry = registered();
   assert.deepEqual(
