@@ -120,6 +120,18 @@ test('a second signal ends wrapper and program at once', async (t) => {
   await assert.rejects(fetch(url));
 });
 
+test('a wrapper that is killed takes its program along', { timeout: 60_000 }, async (t) => {
+  const { coordinator, start } = await setUp(t);
+  const { child, ended } = start('run', '--', process.execPath, '-e', SERVE, '{port}');
+  const peer = await coordinator.peer();
+  const { url } = await peer.accept();
+  assert.equal((await fetch(url)).status, 200);
+  child.kill('SIGKILL');
+  // The program has the standard error of the wrapper: it is closed when both have ended.
+  assert.deepEqual(await ended, [null, 'SIGKILL']);
+  await assert.rejects(fetch(url));
+});
+
 test('a program with the SDK registers itself under the name the wrapper gave it, and the flags win', async (t) => {
   const { coordinator, start } = await setUp(t);
   const program = fileURLToPath(new URL('agent-programs/plain.ts', import.meta.url));

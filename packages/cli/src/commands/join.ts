@@ -67,10 +67,6 @@ async function join(text: string, flags: JoinFlags): Promise<number> {
     token: () => joinToken(undefined, process.env),
     say: (line) => process.stderr.write(`rollcall: ${line}\n`),
   });
-  const forgetSignals = onEndSignals(node);
-  try {
-    return await node.run();
-  } finally {
-    forgetSignals();
-  }
+  onEndSignals(node);
+  return node.run();
 }

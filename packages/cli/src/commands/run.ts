@@ -108,11 +108,10 @@ async function run(words: readonly string[], flags: RunFlags): Promise<number> {
     rng: Math.random,
     wait: waitOrCancelled,
   });
-  const forgetSignals = onEndSignals(copies);
+  onEndSignals(copies);
   try {
     return await copies.run();
   } finally {
-    forgetSignals();
     for (const slot of slots.values()) slot.release();
   }
 }

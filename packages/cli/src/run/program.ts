@@ -1,6 +1,7 @@
 /** The program that is wrapped: started in a process group of its own, and ended together with all it started. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { constants } from 'node:os';
+import { Guard } from './guard.ts';
 import { processTree, readProcess } from './process-table.ts';
 
 /** How a program ended. */
@@ -32,6 +33,7 @@ export function filledIn(command: readonly string[], values: Placeholders): read
 
 export class Program {
   readonly #child: ChildProcess;
+  readonly #guard = new Guard();
   /** Resolves when the program's first process has ended; others of its group may still run. Never rejects. */
   readonly ended: Promise<ProgramEnd>;
   #hasEnded = false;
@@ -40,6 +42,7 @@ export class Program {
   constructor(command: readonly string[], environment: NodeJS.ProcessEnv) {
     const [file, ...words] = command;
     this.#child = spawn(file!, words, { env: environment, stdio: 'inherit', detached: true });
+    if (this.#child.pid !== undefined) this.#guard.watch(this.#child.pid);
     this.ended = new Promise((resolve) => {
       this.#child.once('error', (error) => {
         if (this.#child.pid !== undefined) return;
@@ -75,6 +78,11 @@ export class Program {
 
   /** Asks the group to end, and kills what is left of it after `graceMs`. Resolves when nobody is left. */
   async end(graceMs: number = LEFTOVER_GRACE_MS): Promise<void> {
+    await this.#endGroup(graceMs);
+    await this.#guard.dismiss();
+  }
+
+  async #endGroup(graceMs: number): Promise<void> {
     if (!this.signal('SIGTERM')) return;
     const isGone = await this.#isGoneWithin(graceMs);
     if (!isGone && this.signal('SIGKILL')) await this.#isGoneWithin(LEFTOVER_GRACE_MS);

@@ -12,8 +12,8 @@ export interface Stoppable {
 
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 
-/** Hands signals to `target` until the returned function is called. */
-export function onEndSignals(target: Stoppable): () => void {
+/** Hands signals to `target` until this process has ended: one that comes after all is over must not change the exit code. */
+export function onEndSignals(target: Stoppable): void {
   let firstAtMs: number | undefined;
   const listener = (signal: NodeJS.Signals) => {
     if (firstAtMs === undefined) {
@@ -22,7 +22,4 @@ export function onEndSignals(target: Stoppable): () => void {
     } else if (performance.now() - firstAtMs >= ONE_SIGNAL_MS) target.kill();
   };
   for (const signal of SIGNALS) process.on(signal, listener);
-  return () => {
-    for (const signal of SIGNALS) process.off(signal, listener);
-  };
 }
