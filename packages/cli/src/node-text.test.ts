@@ -46,10 +46,10 @@ test('a node is explained on one screen: sentences, shares, metrics', () => {
 requests  12.34/s  49 %   50 %
 sessions  140      52 %   50 %
 
-METRIC      VALUE      CAPACITY  WEIGHT  COUNTS AS   NOW   LAST 10
-* cpu       0.42       1         1       limit       42 %  40 %
-  received  2.5e6 B/s  1.3e8     0       shown only  2 %   0 %
-  disk                                               10 %  10 %`,
+METRIC      VALUE      CAPACITY     WEIGHT  COUNTS AS   NOW   LAST 10
+* cpu       0.42       1            1       limit       42 %  40 %
+  received  2.4 MiB/s  119.2 MiB/s  0       shown only  2 %   0 %
+  disk                                                  10 %  10 %`,
   );
 });
 

@@ -1,6 +1,8 @@
 /** The pages for the browser, as files that a coordinator serves. The one front door of the package. */
 import { readFileSync } from 'node:fs';
 
+export { explainedNumbers, metricRow, shareRows } from './browser/explanation-words.ts';
+
 /** One file of a page. */
 export interface DashboardAsset {
   readonly body: string;
@@ -13,7 +15,16 @@ const CSS = 'text/css; charset=utf-8';
 const JAVASCRIPT = 'text/javascript; charset=utf-8';
 
 /** Scripts as built from `src/browser`. */
-const SCRIPTS = ['balancer-manager', 'server-status', 'admin-api', 'dom', 'node-table', 'explanation-dialog'] as const;
+const SCRIPTS = [
+  'balancer-manager',
+  'server-status',
+  'admin-api',
+  'dom',
+  'node-table',
+  'explanation-dialog',
+  'explanation-words',
+  'amounts',
+] as const;
 
 /**
  * All files by the path they are served under. Scripts are what `tsc -b` has made in `dist/browser`; throws when that

@@ -1,3 +1,4 @@
+import { nginxConfig } from '../system/nginx-config.ts';
 import { configuredServer } from './configured-server.ts';
 import type { Contender } from './contender.ts';
 
@@ -9,22 +10,11 @@ export const nginx: Contender = configuredServer({
   versionPattern: /nginx\/(\S+)/,
   configName: 'nginx.conf',
   arguments: (configFile) => ['-c', configFile],
-  config: ({ directory, port, nodes, front, certificate }) => `daemon off;
-worker_processes 1;
-pid ${directory}/pid;
-error_log ${directory}/error.log crit;
-events { worker_connections 16384; }
-http {
-  ${front.logsAccess ? `access_log ${directory}/access.log combined buffer=64k flush=1s;` : 'access_log off;'}
-  keepalive_timeout 10m;
-  keepalive_requests 1000000000;
-  client_max_body_size 0;
+  config: ({ directory, port, nodes, front, certificate }) =>
+    nginxConfig(
+      { directory, ...(front.logsAccess && { accessLog: `${directory}/access.log combined buffer=64k flush=1s` }) },
+      `  client_max_body_size 0;
   client_body_buffer_size 128k;
-  client_body_temp_path ${directory}/body;
-  proxy_temp_path ${directory}/proxy;
-  fastcgi_temp_path ${directory}/fastcgi;
-  uwsgi_temp_path ${directory}/uwsgi;
-  scgi_temp_path ${directory}/scgi;
   map $http_upgrade $to_node { default upgrade; '' ''; }
   upstream site {
 ${nodes.map((node) => `    server 127.0.0.1:${node};`).join('\n')}
@@ -44,6 +34,6 @@ ${certificate && front.isTls ? `    ssl_certificate ${certificate.certFile};\n  
       proxy_set_header X-Forwarded-Proto $scheme;
     }
   }
-}
 `,
+    ),
 });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { statusOf } from '../load/first-answer.ts';
 import { freePorts } from '../system/free-ports.ts';
+import { nginxConfig } from '../system/nginx-config.ts';
 import { findProgram } from '../system/programs.ts';
 import type { Running, Workplace } from '../system/workplace.ts';
 import { bodyOf, PAGES, SMALL } from './answers.ts';
@@ -49,28 +50,16 @@ function nginxCommand(workplace: Workplace, ports: readonly number[]): string[] 
   const config = join(directory, 'nginx.conf');
   writeFileSync(
     config,
-    `daemon off;
-worker_processes 1;
-pid ${directory}/pid;
-error_log ${directory}/error.log crit;
-events { worker_connections 16384; }
-http {
-  access_log off;
-  keepalive_timeout 1h;
-  keepalive_requests 1000000000;
-  client_body_temp_path ${directory}/body;
-  proxy_temp_path ${directory}/proxy;
-  fastcgi_temp_path ${directory}/fastcgi;
-  uwsgi_temp_path ${directory}/uwsgi;
-  scgi_temp_path ${directory}/scgi;
-  default_type text/plain;
+    nginxConfig(
+      { directory, keepAlive: '1h' },
+      `  default_type text/plain;
   server {
 ${ports.map((port) => `    listen 127.0.0.1:${port};`).join('\n')}
     root ${directory}/www;
     location = ${SMALL.path} { return 200 "${bodyOf(SMALL).trimEnd()}\\n"; }
   }
-}
 `,
+    ),
   );
   return [findProgram('nginx')!, '-c', config];
 }

@@ -1,7 +1,8 @@
 /** The server-status page: the coordinator, its traffic and its workers. */
 import type { StatusResource, WorkerResource } from '@rollcall/protocol';
 import { get, poll } from './admin-api.js';
-import { byId, bytes, duration, make, setText } from './dom.js';
+import { bytes } from './amounts.js';
+import { byId, duration, make, setText } from './dom.js';
 
 /** `?refresh=N` sets the period in seconds, as with Apache. */
 const periodMs = Math.min(3_600, Math.max(1, Number(new URLSearchParams(location.search).get('refresh')) || 1)) * 1_000;

@@ -1,24 +1,14 @@
 import { writeFileSync } from 'node:fs';
+import { nginxConfig } from '../../system/nginx-config.ts';
 import type { Balancer } from './balancer.ts';
 import { type BalancerKind, type ConfigParts, configuredBalancer } from './configured-balancer.ts';
 
 /** nginx with one worker. It keeps no sessions without a module that has to be bought; nodes come and go by a reload. */
 export function nginxBalancer(): Balancer {
-  const config = ({ directory, port, nodes, out }: ConfigParts): string => `daemon off;
-worker_processes 1;
-pid ${directory}/pid;
-error_log ${directory}/error.log crit;
-events { worker_connections 16384; }
-http {
-  access_log off;
-  keepalive_timeout 10m;
-  keepalive_requests 1000000000;
-  client_body_temp_path ${directory}/body;
-  proxy_temp_path ${directory}/proxy;
-  fastcgi_temp_path ${directory}/fastcgi;
-  uwsgi_temp_path ${directory}/uwsgi;
-  scgi_temp_path ${directory}/scgi;
-  upstream site {
+  const config = ({ directory, port, nodes, out }: ConfigParts): string =>
+    nginxConfig(
+      { directory },
+      `  upstream site {
     least_conn;
 ${nodes.map(({ number, httpPort }) => `    server 127.0.0.1:${httpPort}${out.has(number) ? ' down' : ''};`).join('\n')}
     keepalive 256;
@@ -32,8 +22,8 @@ ${nodes.map(({ number, httpPort }) => `    server 127.0.0.1:${httpPort}${out.has
       proxy_set_header Connection '';
     }
   }
-}
-`;
+`,
+    );
   const setOut: BalancerKind['setOut'] = async ({ parts, configFile, running }, { number }, isOut) => {
     writeFileSync(configFile, config({ ...parts, out: new Set(isOut ? [number] : []) }));
     process.kill(running.pid, 'SIGHUP');
