@@ -42,6 +42,49 @@ export interface SessionEvents {
 }
 
 /**
+ * As `planSessions` does for a population that is fixed: exactly `number` sessions at any time, none of which asks by a clock of
+ * its own.
+ */
+export function planFixedSessions(
+  { lifeMs, requestsPerSecond, activity }: Sessions,
+  number: number,
+  options: ArrivalOptions,
+  { onRequest, onEnd }: SessionEvents,
+): void {
+  const { heap, now, stream } = options;
+  const lives = stream('lives');
+  const life = exponential(lifeMs, lives);
+  const rate = activity
+    ? boundedPareto(requestsPerSecond, activity.shape, activity.span, lives)
+    : constant(requestsPerSecond);
+  const sessions: Session[] = [];
+  let greatest = 0;
+  let opened = 0;
+  const open = (at: number): void => {
+    const session = newSession(opened++, rate());
+    sessions[at] = session;
+    greatest = Math.max(greatest, session.requestsPerSecond);
+    heap.plan(now() + life(), () => {
+      session.hasEnded = true;
+      onEnd(session);
+      open(at);
+    });
+  };
+  for (let at = 0; at < number; at++) open(at);
+  const which = stream('logins');
+  planRequests((number * requestsPerSecond) / 1_000, options, () => {
+    // Any session by chance, taken in proportion to its activity: quick enough, and no sums to keep up to date.
+    let session = sessions[Math.floor(which() * number)]!;
+    while (which() * greatest >= session.requestsPerSecond) session = sessions[Math.floor(which() * number)]!;
+    onRequest(session);
+  });
+}
+
+function newSession(number: number, requestsPerSecond: number): Session {
+  return { number, requestsPerSecond, home: undefined, isEstablished: false, hasEnded: false };
+}
+
+/**
  * Sessions, `steady` of them at any time in the mean; those of the start log in during `startMs`. What they do is decided
  * by chance alone and not by answers, so that every rule meets the same.
  */
@@ -62,13 +105,7 @@ export function planSessions(
   const logins = stream('logins');
   let number = 0;
   const logIn = (): void => {
-    const session: Session = {
-      number: number++,
-      requestsPerSecond: rate(),
-      home: undefined,
-      isEstablished: false,
-      hasEnded: false,
-    };
+    const session = newSession(number++, rate());
     const endsMs = now() + life();
     const ask = (): void => {
       onRequest(session);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Algorithm } from '@rollcall/core';
 import { runScenario } from './cluster-run.ts';
 import { compare } from './comparison.ts';
 import { contenderOf } from './contenders.ts';
@@ -62,4 +63,42 @@ test('a joining node is told when it has its fair share', () => {
   const { join } = runScenario({ ...SCENARIO, sessions: SESSIONS, events, durationMs: 20_000 }, OURS, 1);
   assert.ok(join?.fairAfterLives !== undefined && join.fairAfterLives < 3, `${join?.fairAfterLives}`);
   assert.ok(join.peakShare > 0.9);
+});
+
+test('a fixed population is always as many sessions, and asks at one rate whoever has come', () => {
+  const sessions = { ...SESSIONS, population: 'fixed', activity: { shape: 1.1, span: 1_000 } } as const;
+  const long = { ...SCENARIO, durationMs: 60_000, sessions };
+  // 200 requests a second; by chance, but not by who the sessions are.
+  const expected = 200 * 60;
+  for (const seed of [1, 2, 3]) {
+    const { requests } = runScenario(long, OURS, seed);
+    assert.ok(Math.abs(requests - expected) < 4 * Math.sqrt(expected), `${requests}`);
+  }
+});
+
+test('a rule that ignores bound requests hears of logins only', () => {
+  const heard = { sent: 0, answered: 0, mostInFlight: 0 };
+  const rule = {
+    name: 'in-turn',
+    pick: (candidates) => {
+      heard.mostInFlight = Math.max(heard.mostInFlight, ...candidates.map(({ live }) => live.inFlight));
+      return candidates[heard.sent % candidates.length];
+    },
+    onSend: () => heard.sent++,
+    onResponse: () => heard.answered++,
+  } satisfies Algorithm;
+  const run = (ignoresBound: boolean): typeof heard => {
+    Object.assign(heard, { sent: 0, answered: 0, mostInFlight: 0 });
+    runScenario(
+      { ...SCENARIO, sessions: SESSIONS, proxies: 1 },
+      { name: 'in-turn', requests: () => rule, ignoresBound },
+      1,
+    );
+    return { ...heard };
+  };
+  const all = run(false);
+  const logins = run(true);
+  assert.ok(logins.sent < all.sent / 4, `${logins.sent} of ${all.sent}`);
+  assert.ok(logins.answered <= logins.sent);
+  assert.ok(logins.mostInFlight < all.mostInFlight);
 });

@@ -4,7 +4,14 @@
  * is as new as can be. `SimProxy` is what a proxy does, `SimNode` what a node does; here is what lies between.
  */
 import type { Candidate, NodeReport, Rng } from '@rollcall/core';
-import { type ArrivalOptions, planRequests, planSessions, type Session } from './arrivals.ts';
+import {
+  type ArrivalOptions,
+  planFixedSessions,
+  planRequests,
+  planSessions,
+  type Session,
+  type SessionEvents,
+} from './arrivals.ts';
 import { type Draw, workDraw } from './chance.ts';
 import type { Contender, World } from './contender.ts';
 import { EventHeap } from './event-heap.ts';
@@ -31,6 +38,8 @@ interface Request {
 interface Attempt extends Job {
   readonly request: Request;
   readonly candidate: SimCandidate;
+  /** Its session bound it to the node; nobody chose. */
+  readonly isBound: boolean;
 }
 
 const STREAMS = { proxies: 2, work: 3, antagonists: 4, reports: 5, requests: 6, logins: 7, lives: 8, lost: 9 } as const;
@@ -127,6 +136,7 @@ class ClusterRun {
       sessions: forSessions ? forSessions(options) : requests,
       share: 1 / this.#scenario.proxies,
       ejects: this.#scenario.ejects ?? true,
+      ignoresBound: this.#contender.ignoresBound ?? false,
       movesSessions: (this.#contender.movesSessions && this.#scenario.sessions?.isMovable) ?? false,
     });
   }
@@ -173,12 +183,17 @@ class ClusterRun {
     const capacity = this.#nodes.reduce((sum, { speed }) => sum + speed, 0) * left;
     const perMs = (utilisation * capacity) / work.meanMs;
     const options = { heap: this.#heap, now: () => this.#nowMs, endMs: warmupMs + durationMs, stream };
-    if (sessions === undefined) planRequests(perMs, options, () => this.#request(undefined));
-    else
-      planSessions(sessions, (perMs * 1_000) / sessions.requestsPerSecond, warmupMs * LOGIN_PART, options, {
-        onRequest: (session) => this.#request(session),
-        onEnd: (session) => this.#settle(session, undefined),
-      });
+    if (sessions === undefined) {
+      planRequests(perMs, options, () => this.#request(undefined));
+      return;
+    }
+    const steady = (perMs * 1_000) / sessions.requestsPerSecond;
+    const events: SessionEvents = {
+      onRequest: (session) => this.#request(session),
+      onEnd: (session) => this.#settle(session, undefined),
+    };
+    if (sessions.population === 'fixed') planFixedSessions(sessions, Math.max(1, Math.round(steady)), options, events);
+    else planSessions(sessions, steady, warmupMs * LOGIN_PART, options, events);
   }
 
   #request(session: Session | undefined): void {
@@ -198,6 +213,7 @@ class ClusterRun {
 
   #forward(request: Request): void {
     const { proxy, session, tried, workMs } = request;
+    const home = session?.isEstablished ? session.home : undefined;
     const candidate = session === undefined ? proxy.place(false, tried) : this.#place(request, session);
     if (candidate === undefined) {
       this.#measures.request(request.sentMs, Number.NaN, true);
@@ -207,6 +223,7 @@ class ClusterRun {
     const attempt: Attempt = {
       request,
       candidate,
+      isBound: candidate.node.index === home,
       sentMs: this.#nowMs,
       workMs,
       inFlightBefore: 0,
@@ -216,7 +233,7 @@ class ClusterRun {
     request.attempt = attempt;
     tried.add(candidate.id);
     this.#measures.placed(node, workMs, this.#nowMs);
-    proxy.send(candidate);
+    proxy.send(candidate, attempt.isBound);
     if (node.health === 'crashed' || node.isGone) this.#lost(attempt, 'refused');
     else node.take(attempt);
   }
@@ -268,7 +285,7 @@ class ClusterRun {
     const { session } = request;
     request.proxy.answer(candidate, {
       outcome: isOk ? 'ok' : 'server-error',
-      isBound: session?.isEstablished ?? false,
+      isBound: attempt.isBound,
       latencyMs: this.#nowMs - attempt.sentMs,
       told,
     });
@@ -282,7 +299,7 @@ class ClusterRun {
 
   #lost(attempt: Attempt, why: 'failed' | 'refused'): void {
     const { request, candidate } = attempt;
-    request.proxy.lose(candidate, why);
+    request.proxy.lose(candidate, why, attempt.isBound);
     request.attempt = undefined;
     if (request.retriesLeft-- > 0) this.#forward(request);
     else this.#over(request, true);
@@ -292,7 +309,7 @@ class ClusterRun {
     const { attempt } = request;
     if (attempt === undefined) return;
     this.#nodes[attempt.candidate.node.index]!.abandon(attempt);
-    request.proxy.lose(attempt.candidate, 'abandoned');
+    request.proxy.lose(attempt.candidate, 'abandoned', attempt.isBound);
     this.#over(request, true);
   }
 

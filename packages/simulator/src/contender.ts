@@ -33,4 +33,6 @@ export interface Contender {
   readonly sessions?: Rule;
   /** Sessions leave nodes that are hot for long, where the scenario says that they may. */
   readonly movesSessions?: boolean;
+  /** It neither counts nor times requests that their session binds to a node. Default false: a rule knows of all. */
+  readonly ignoresBound?: boolean;
 }

@@ -17,7 +17,6 @@ const ANCHORS: Readonly<Record<string, Rule>> = {
   prequal: prequal(0.84),
   'prequal-0.6': prequal(0.6),
   c3,
-  leasttime: leastTime,
   'peak-ewma': peakEwma,
   wrr: weightedRoundRobin,
   random,
@@ -34,6 +33,8 @@ const CONTENDERS: ReadonlyMap<string, Contender> = new Map(
     DEFAULT,
     SOFT,
     ...Object.entries({ ...ALGORITHMS, ...ANCHORS }).map(([name, requests]): Contender => ({ name, requests })),
+    // Its sticky handler is the bare node, which neither counts requests nor times them.
+    { name: 'leasttime', requests: leastTime, ignoresBound: true },
   ].map((contender) => [contender.name, contender]),
 );
 

@@ -82,6 +82,7 @@ const readScenario = object<Scenario>({
       lifeMs: number(1, MAX_MS),
       requestsPerSecond: number(1e-4, 1e6),
       activity: optional(object({ shape: number(0.1, 100), span: number(1.001, 1e9) })),
+      population: optional(word('open', 'fixed')),
       atStart: optional(number(0, 10)),
       isMovable: optional(boolean),
     }),

@@ -55,7 +55,13 @@ export interface Sessions {
   readonly requestsPerSecond: number;
   /** How unevenly active sessions are: bounded Pareto of that shape, the most active `span` times the least. Default: all alike. */
   readonly activity?: { readonly shape: number; readonly span: number };
-  /** Sessions at the start, as a part of the steady number; default 1. They log in during the warm-up. */
+  /**
+   * `open` (default): sessions come and go by chance and each asks by itself, so that their number and what they ask for together
+   * vary. `fixed`: there are always as many, one that ends is followed by a new one, and all together ask at one rate; each
+   * request is of a session by chance in proportion to its activity, and the first of a session is its login.
+   */
+  readonly population?: 'open' | 'fixed';
+  /** Sessions at the start, as a part of the steady number; default 1. They log in during the warm-up. Open populations only. */
   readonly atStart?: number;
   /** The application shares its sessions, so that one may move: lets soft stickiness act. Default false. */
   readonly isMovable?: boolean;

@@ -1,15 +1,15 @@
-/** What `session` and soft stickiness promise for sessions, seeds 1 to 4, joins 1 and 2. */
+/** What `session` and soft stickiness promise for sessions, seeds 1 to 8, joins 1 and 2. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { holds, median, STICKY_SEEDS, scenario } from './targets.fixture.ts';
 
-// The study has 0.19 for `leasttime` here; in this model it places sessions as well as we do.
+// The target is 0.4. What `leasttime` does here is a matter of the seed: 72 ms to 3.6 s.
 test('T8 leasttime, sticky sessions at 0.6, one proxy', () => {
-  holds(scenario('sticky', { proxies: 1 }), 'leasttime', 1.15, 'rollcall', STICKY_SEEDS);
+  holds(scenario('sticky', { proxies: 1 }), 'leasttime', 0.6, 'rollcall', STICKY_SEEDS);
 });
 
 test('T9 C3, sticky sessions at 0.6 with soft stickiness', () => {
-  holds(scenario('sticky'), 'c3', 1.15, 'rollcall-soft', STICKY_SEEDS);
+  holds(scenario('sticky'), 'c3', 1, 'rollcall-soft', STICKY_SEEDS);
 });
 
 test('T11 sticky sessions at 0.6', () => {
@@ -20,7 +20,7 @@ test('T11 sticky sessions at 0.6', () => {
 test('T12 sticky sessions at 0.75 with soft stickiness', () => {
   const of = scenario('sticky-75');
   holds(of, 'modcluster', 0.06, 'rollcall-soft', STICKY_SEEDS);
-  holds(of, 'least-connections', 0.35, 'rollcall-soft', STICKY_SEEDS);
+  holds(of, 'least-connections', 0.15, 'rollcall-soft', STICKY_SEEDS);
   assert.ok(median(of, 'rollcall-soft', 'movedShare', STICKY_SEEDS) <= 0.005);
 });
 

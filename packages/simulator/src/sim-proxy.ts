@@ -41,6 +41,8 @@ export interface SimProxyOptions {
   readonly ejects: boolean;
   /** Sessions may leave a node that is hot for long. */
   readonly movesSessions: boolean;
+  /** The rule hears nothing of requests that their session binds to a node. */
+  readonly ignoresBound: boolean;
 }
 
 /** An answer of a node, and what it told beside it. */
@@ -112,31 +114,38 @@ export class SimProxy {
     return failoverNode(this.#open, { failover: 'any', group: undefined, hash: sessionHash }, tried);
   }
 
-  send(candidate: SimCandidate): void {
-    candidate.live.inFlight++;
+  send(candidate: SimCandidate, isBound: boolean): void {
     if (candidate.ejection.phase === 'trial') this.observe(candidate, 'sent');
+    if (!this.#hears(isBound)) return;
+    candidate.live.inFlight++;
     for (const algorithm of this.#algorithms) algorithm.onSend?.(candidate, this.#options.now());
   }
 
   /** An answer came, with what the node told beside it. */
   answer(candidate: SimCandidate, { outcome, isBound, latencyMs, told }: SimAnswer): void {
     const nowMs = this.#options.now();
-    if (told) this.report(candidate, told);
-    for (const algorithm of this.#algorithms) algorithm.onResponse?.(candidate, outcome, latencyMs, nowMs);
+    const isHeard = this.#hears(isBound);
+    if (told && isHeard) this.report(candidate, told);
+    if (isHeard) for (const algorithm of this.#algorithms) algorithm.onResponse?.(candidate, outcome, latencyMs, nowMs);
     const isError = outcome === 'server-error';
     this.observe(candidate, isError ? 'erred' : 'answered');
     if (this.#outliers.see(candidate, { isError, isBound, latencyMs }, nowMs) !== undefined)
       this.observe(candidate, 'outlier');
-    candidate.live.inFlight--;
+    if (isHeard) candidate.live.inFlight--;
   }
 
   /** The attempt is over without an answer. */
-  lose(candidate: SimCandidate, why: 'failed' | 'refused' | 'abandoned'): void {
+  lose(candidate: SimCandidate, why: 'failed' | 'refused' | 'abandoned', isBound: boolean): void {
     const nowMs = this.#options.now();
-    if (why === 'failed')
+    const isHeard = this.#hears(isBound);
+    if (why === 'failed' && isHeard)
       for (const algorithm of this.#algorithms) algorithm.onResponse?.(candidate, 'failed', Number.NaN, nowMs);
     this.observe(candidate, why);
-    candidate.live.inFlight--;
+    if (isHeard) candidate.live.inFlight--;
+  }
+
+  #hears(isBound: boolean): boolean {
+    return !(isBound && this.#options.ignoresBound);
   }
 
   report(candidate: SimCandidate, told: NodeReport): void {

@@ -12,7 +12,7 @@ import { ScenarioProblem } from './scenario-file.ts';
 
 const SEEDS = [1, 2];
 /** Sticky sessions vary more between seeds. */
-export const STICKY_SEEDS: readonly number[] = [1, 2, 3, 4];
+export const STICKY_SEEDS: readonly number[] = [1, 2, 3, 4, 5, 6, 7, 8];
 
 type Figures = ReadonlyMap<string, Outcome>;
 

@@ -78,7 +78,12 @@ export const c3: Rule = ({ rng, world, indexOf }) => {
 /** Answers that Traefik's mean is over. */
 const LEAST_TIME_WINDOW = 100;
 
-/** Traefik 3 `leasttime`: mean of the last 100 times to the first byte, times requests in flight and one. */
+/**
+ * Traefik 3 `leasttime`: mean of the last 100 times to the first byte, times requests in flight and one. Requests that a
+ * cookie binds to a node pass it by, uncounted and untimed (`Contender.ignoresBound`).
+ *
+ * @see traefik `pkg/server/service/loadbalancer/leasttime/leasttime.go`, where `ServeHTTP` returns before the counters.
+ */
 export const leastTime: Rule = ({ rng, world, indexOf }) => {
   const windows = Array.from({ length: world.nodes }, () => ({ values: [] as number[], next: 0, sum: 0 }));
   return {
