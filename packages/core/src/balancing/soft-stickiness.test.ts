@@ -24,14 +24,14 @@ function leaves({ soft, nodes }: Scene, fromMs: number, toMs: number): number {
 
 void test('nobody leaves while all are about as busy', () => {
   const all = scene();
-  all.scores.set(all.nodes[0]!, 20);
+  all.scores.set(all.nodes[0]!, 8);
   assert.equal(leaves(all, 0, 10_000), 0);
 });
 
 void test('a node that becomes much busier is left after a while, by 2 % of its sessions in a second', () => {
   const all = scene();
   assert.equal(leaves(all, 0, 2_000), 0);
-  all.scores.set(all.nodes[0]!, 1_000);
+  all.scores.set(all.nodes[0]!, 100);
   assert.equal(leaves(all, 2_000, 2_100), 0, 'a burst passes by itself');
   leaves(all, 2_100, 4_000);
   const granted = leaves(all, 4_000, 14_000);
@@ -41,19 +41,30 @@ void test('a node that becomes much busier is left after a while, by 2 % of its 
 
 void test('workers share what may leave', () => {
   const all = scene({ share: 0.25 });
-  all.scores.set(all.nodes[0]!, 1_000);
+  all.scores.set(all.nodes[0]!, 100);
   leaves(all, 0, 2_000);
   const granted = leaves(all, 2_000, 12_000);
   assert.ok(granted >= 45 && granted <= 51, `${granted}`);
 });
 
-void test('a node that has cooled down keeps its sessions, and saves up no leaves', () => {
+void test('a node that has cooled down keeps its sessions, and saves up leaves of one second at most', () => {
   const all = scene();
-  all.scores.set(all.nodes[0]!, 1_000);
+  all.scores.set(all.nodes[0]!, 100);
   leaves(all, 0, 3_000);
   all.scores.set(all.nodes[0]!, 1);
   leaves(all, 3_000, 10_000);
   assert.equal(leaves(all, 10_000, 20_000), 0);
+  all.scores.set(all.nodes[0]!, 100);
+  const granted = leaves(all, 20_000, 21_000);
+  assert.ok(granted > 20 && granted <= 41, `${granted}`);
+});
+
+void test('a session can leave as soon as its node is hot, however few there are', () => {
+  const all = scene({ sessions: 10, share: 0.25 });
+  assert.equal(leaves(all, 0, 30_000), 0);
+  all.scores.set(all.nodes[0]!, 100);
+  assert.equal(leaves(all, 30_000, 31_000), 1);
+  assert.equal(leaves(all, 31_000, 40_000), 0, 'the next one after twenty seconds');
 });
 
 void test('extreme scores and sessions neither throw nor let everybody go', () => {

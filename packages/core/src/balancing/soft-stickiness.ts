@@ -34,8 +34,8 @@ export interface SoftStickinessOptions<C extends Candidate> {
  * One for each balancer and context whose sessions are movable. Ask it at each request of a session, before the request
  * goes to its node; all sums are done ten times a second, in between an answer is a look into a table.
  *
- * Heat counts by its cube root, so that it grows about as a queue does, smoothed over a second; hot is more than three
- * times the median. At most 2 % of a node's sessions leave in a second: of these each worker has its share.
+ * Heat counts by its square root, so that it grows as a queue does, smoothed over a second; hot is more than three times
+ * the median. At most 2 % of a node's sessions leave in a second: of these each worker has its share.
  */
 export class SoftStickiness<C extends Candidate> {
   readonly #heat: SoftStickinessOptions<C>['heat'];
@@ -70,7 +70,7 @@ export class SoftStickiness<C extends Candidate> {
     for (let i = 0; i < candidates.length; i++) {
       const candidate = candidates[i]!;
       const heatNow = this.#heat(candidate, nowMs);
-      const now = heatNow > 0 ? Math.cbrt(Math.min(Number.MAX_VALUE, heatNow)) : 0;
+      const now = heatNow > 0 ? Math.sqrt(Math.min(Number.MAX_VALUE, heatNow)) : 0;
       const heat = this.#heats.get(candidate.id) ?? { smoothed: now, isHot: false, leaves: 0 };
       heat.smoothed += weight * (now - heat.smoothed);
       earn(heat, candidate.live, seconds);
@@ -89,12 +89,8 @@ export class SoftStickiness<C extends Candidate> {
   }
 }
 
-/** A node that is not hot saves nothing up. */
+/** Also while a node is cool, so that the first can leave as soon as it is hot: who asks most asks first, and heats it most. */
 function earn(heat: Heat, { sessions, share }: Candidate['live'], seconds: number): void {
-  if (!heat.isHot) {
-    heat.leaves = 0;
-    return;
-  }
   const perSecond =
     sessions > 0 && sessions <= MAX_SESSIONS
       ? LEAVING_PER_SECOND * sessions * (share > 0 && share <= 1 ? share : 1)
