@@ -35,7 +35,7 @@ const COUNTERS_SOON_MS = 20;
 /** A message even when nothing has changed, so that a worker that lives is seen to, milliseconds. */
 const COUNTERS_IDLE_MS = 2_000;
 /** Sessions told in one message: little enough that no request waits for it, here or at the coordinator. */
-const SESSIONS_A_MESSAGE = 128;
+const SESSIONS_A_MESSAGE = 512;
 /** Time between two messages of sessions while there are more to tell, milliseconds. */
 const SESSIONS_MS = (1_000 * SESSIONS_A_MESSAGE) / SESSIONS_PER_SECOND;
 /** Ticks between two looks at what sessions and visitors look like. */
