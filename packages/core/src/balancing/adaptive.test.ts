@@ -49,6 +49,18 @@ void test('service time that a node tells decides, not the latency of its answer
   assert.deepEqual(picks(algorithm, [slow, fast], 50, 0), [0, 50]);
 });
 
+void test('a node that tells nothing beside its answers is judged by their latency, not by reports that are seconds old', () => {
+  const algorithm = make();
+  const [slow, fast] = [candidate('slow'), candidate('fast')];
+  for (let at = 0; at < 20; at++) {
+    tell(algorithm, slow, { serviceMs: 1 + at, isBesideAnswer: false }, at, 1);
+    tell(algorithm, fast, { serviceMs: 100 + at, isBesideAnswer: false }, at, 1);
+    algorithm.onResponse?.(slow, 'ok', 50, at);
+    algorithm.onResponse?.(fast, 'ok', 5, at);
+  }
+  assert.deepEqual(picks(algorithm, [slow, fast], 50, 20), [0, 50]);
+});
+
 void test('one long request does not make a node a slow one', () => {
   const algorithm = make();
   const [steady, once] = [candidate('steady'), candidate('once')];
@@ -75,7 +87,7 @@ void test('an own request stands for as many as there are workers', () => {
   const algorithm = make();
   const score = (share: number): number =>
     algorithm.score?.(candidate('n', { live: { inFlight: 2, share } }), { nowMs: 0, isNewSession: false }) ?? 0;
-  assert.ok(Math.abs(score(0.25) / score(1) - (9 / 3) ** 2) < 1e-9);
+  assert.ok(Math.abs(score(0.25) / score(1) - (9 / 3) ** 1.5) < 1e-9);
 });
 
 void test('a report by way of the coordinator counts only when the node has been silent for a second', () => {
@@ -93,7 +105,7 @@ void test('a report by way of the coordinator counts only when the node has been
 void test('what was told of others fades after a second', () => {
   const algorithm = make();
   const node = candidate('n');
-  const queue = (nowMs: number): number => Math.sqrt(algorithm.score?.(node, { nowMs, isNewSession: false }) ?? 0);
+  const queue = (nowMs: number): number => (algorithm.score?.(node, { nowMs, isNewSession: false }) ?? 0) ** (2 / 3);
   tell(algorithm, node, { inFlight: 8, serviceMs: 10 }, 0, 200);
   const full = queue(1_000);
   assert.equal(queue(0), full);

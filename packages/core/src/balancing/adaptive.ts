@@ -14,14 +14,12 @@ const TIE_RATIO = 0.02;
 /** A load older than this says nothing any more. */
 const LOAD_MAX_AGE_MS = 15_000;
 const UNKNOWN_LOAD = 0.5;
-/** Nodes whose score every pick reckons anew, in turn: time changes scores, and so do bodies that end. */
-const REFRESHED = 2;
 /** Nodes that have answered since the last pick and are reckoned anew by the next one. */
 const MAX_TOUCHED = 64;
 
 /**
  * The default for requests without a session: the least
- * `service time × (1 + (own / share + others) / cores)² × (1 + load) × (1 + 20 × errors) / weight`, random among equals.
+ * `service time × (1 + (own / share + others) / cores)^1.5 × (1 + load) × (1 + 20 × errors) / weight`, random among equals.
  *
  * `own` are this worker's requests in flight at the node, `share` is its part of the node's traffic: all workers see
  * about the same and act alike, so one request sent stands for as many as there are workers. `others` are requests of other
@@ -32,12 +30,13 @@ const MAX_TOUCHED = 64;
  * in all of them after 20 s.
  *
  * Exact over any number of nodes without a look at all of them: a winner tree holds the scores, a node that has
- * answered and two others in turn are reckoned anew by each pick, and the winner before it is taken. Allocates
+ * answered and one other in turn are reckoned anew by each pick, and the winner before it is taken. Allocates
  * nothing.
  *
  * Weights steer through the score: they are not a promise of shares.
  *
- * @see C3 (Suresh et al., NSDI 2015) for the product of service time and a power of the queue, there the third.
+ * @see C3 (Suresh et al., NSDI 2015) for the product of service time and a power of the queue, there the third; a lower one waits longer for a
+ *   fast node before it takes a slow one.
  */
 export function adaptive({ rng }: { readonly rng: Rng }): Algorithm {
   return new Adaptive(rng);
@@ -102,7 +101,7 @@ class Adaptive implements Algorithm {
     const queue = 1 + queueOf(candidate, estimate, nowMs);
     const load =
       1 + (nowMs - live.loadAtMs <= LOAD_MAX_AGE_MS && live.load >= 0 ? Math.min(1, live.load) : UNKNOWN_LOAD);
-    const score = (this.#estimates.costOf(estimate, nowMs) * queue * queue * load) / weight;
+    const score = (this.#estimates.costOf(estimate, nowMs) * queue * Math.sqrt(queue) * load) / weight;
     return score > 0 && score <= Number.MAX_VALUE ? score : Number.MAX_VALUE;
   }
 
@@ -143,11 +142,10 @@ class Adaptive implements Algorithm {
       if (place < length) this.#put(candidates, place, nowMs);
     }
     this.#touches = 0;
-    for (let i = 0; i < REFRESHED; i++) {
-      if (this.#turn >= length) this.#turn = 0;
-      this.#noise[this.#turn] = 1 + TIE_RATIO * this.#rng();
-      this.#put(candidates, this.#turn++, nowMs);
-    }
+    // One more in turn: time changes scores, and so do bodies that end.
+    if (this.#turn >= length) this.#turn = 0;
+    this.#noise[this.#turn] = 1 + TIE_RATIO * this.#rng();
+    this.#put(candidates, this.#turn++, nowMs);
   }
 
   #rebuild(candidates: readonly Candidate[], nowMs: number): void {

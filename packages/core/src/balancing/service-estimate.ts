@@ -48,7 +48,7 @@ export interface Estimate {
   othersAtMs: number;
   /** Instant the node last told something beside an answer, -Infinity when it never did. */
   toldAtMs: number;
-  /** It tells its service time, so that latencies need not be asked. */
+  /** It tells its service time beside answers, so that latencies need not be asked. */
   tellsService: boolean;
   /** The last one it told. */
   toldServiceMs: number;
@@ -102,12 +102,16 @@ export class ServiceEstimates {
     }
     // What errors take says nothing of requests: a node that fails fast is not a fast node.
     const isServing = fadedErrors(estimate, nowMs) < MAX_LEARNING_ERRORS;
-    // A heartbeat that repeats a number tells of no further request.
-    const isNews = report.isBesideAnswer || serviceMs !== estimate.toldServiceMs;
+    // Seconds old, so for a node that answers without a word its latencies say more. One that repeats itself tells of no further request.
+    const isNews =
+      report.isBesideAnswer ||
+      (serviceMs !== estimate.toldServiceMs && (estimate.tellsService || estimate.samples === 0));
     estimate.toldServiceMs = serviceMs;
     if (serviceMs > 0 && serviceMs <= MAX_SERVICE_MS && isServing && isNews) {
-      if (!estimate.tellsService) estimate.samples = 0;
-      estimate.tellsService = true;
+      if (report.isBesideAnswer) {
+        if (!estimate.tellsService) estimate.samples = 0;
+        estimate.tellsService = true;
+      }
       this.#served(estimate, Math.max(MIN_SERVICE_MS, serviceMs), nowMs);
     }
   }
