@@ -71,7 +71,9 @@ export async function scaleNodes(bench: Bench, parts: LaneParts): Promise<Scaled
           percent(all.map(({ restRatio }) => restRatio)),
           mebibytes(memory(all)),
         ]),
-        notes: ['In all of it is the coordinator, which probes each of these nodes every second.'],
+        notes: [
+          'In all of it is the coordinator, which probes each of these nodes every two seconds, one that answers requests every ten.',
+        ],
       },
       {
         title: 'One choice with all it learns from, ns',

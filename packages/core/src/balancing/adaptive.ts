@@ -35,8 +35,8 @@ const MAX_TOUCHED = 64;
  *
  * Weights steer through the score: they are not a promise of shares.
  *
- * @see C3 (Suresh et al., NSDI 2015) for the product of service time and a power of the queue, there the third; a lower one waits longer for a
- *   fast node before it takes a slow one.
+ * @see C3 (Suresh et al., NSDI 2015) for the product of service time and a power of the queue, there the third; a lower
+ *   one waits longer for a fast node before it takes a slow one.
  */
 export function adaptive({ rng }: { readonly rng: Rng }): Algorithm {
   return new Adaptive(rng);

@@ -31,9 +31,9 @@ const TIE_RATIO = 1e-9;
  * Density is sessions, and placements that are not in that number yet, by weight and speed, mixed half and half with the
  * load as reported and smoothed: a session is a promise of later requests, so their number counts even while all nodes are
  * idle, and how active they are tells the load. While there is room slow nodes are filled less than fast ones, because
- * their queues are felt more. A node whose score (that of `adaptive`) is clearly above twice the
- * median gets none as long as others do. After a join shares are limited (`FairShare`). Equal weights come out even to one
- * session when logins are few.
+ * their queues are felt more. A node whose score, service time by the square of its queue, is clearly above twice the
+ * median gets none as long as others do. After a join shares are limited (`FairShare`). Equal weights come out even to
+ * one session when logins are few.
  *
  * Exact over any number of nodes without a look at all of them: a winner tree holds the densities. All are reckoned anew
  * ten times a second, with what nodes and other workers have told since; in between only that of the node that got a
@@ -57,8 +57,8 @@ class SessionPlacement implements Algorithm {
   #slowness = new Float64Array(0);
   /**
    * What the density is multiplied by. Slow nodes are filled less than fast ones while there is room, because a queue is felt
-   * more there; and a queue of now counts by its root, because it will have
-   * gone before the session has, and less so for a node that has few sessions yet.
+   * more there; and a queue of now counts by its root, because it will have gone before the session has, and less so for a
+   * node that has few sessions yet.
    */
   #reluctance = new Float64Array(0);
   /** Smoothed load over the mean, 1 where none is told. */
