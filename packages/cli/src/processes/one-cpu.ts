@@ -10,14 +10,6 @@ const POOL_THREAD = 'libuv-worker';
 /** A tenth of the CPU while others want it. */
 const NICENESS = 10;
 
-/**
- * What a process that serves is started with. V8 collects in the serving thread, which would otherwise wait for threads
- * that can only run when it does not.
- */
-export function nodeFlags(cpus: number = os.availableParallelism()): readonly string[] {
-  return cpus === 1 ? ['--single-threaded-gc'] : [];
-}
-
 /** Lets the serving thread of this process go before its others. Linux only; elsewhere, and where it may not, nothing. */
 export function yieldToServing(cpus: number = os.availableParallelism()): void {
   if (cpus > 1 || process.platform !== 'linux') return;

@@ -1,7 +1,7 @@
 /** One child that is started again whenever it dies, at once at first, then with growing pauses. */
 import { type ChildProcess, fork, type SendHandle } from 'node:child_process';
 import type { Socket } from 'node:net';
-import { nodeFlags } from '../processes/one-cpu.ts';
+import { nodeFlags } from '../processes/node-flags.ts';
 import type { NativeHandle } from './bound-socket.ts';
 import type { ChildFailed, ChildMessage, ToChild } from './process-options.ts';
 
@@ -59,7 +59,7 @@ export class SupervisedProcess {
     const { entry, message, handles = [], name, sharesStdout } = this.#options;
     const isAgain = this.#startedMs > 0;
     this.#startedMs = performance.now();
-    const execArgv = [...process.execArgv, ...nodeFlags()];
+    const execArgv = nodeFlags(process.execArgv);
     const child = fork(entry, [], { execArgv, stdio: ['ignore', sharesStdout ? 1 : 2, 2, 'ipc'] });
     this.#child = child;
     child.on('message', (told: ChildMessage) => {

@@ -34,28 +34,32 @@ const MAX_LEVEL = HASH_HALF_BITS;
 const FIRST_CAPACITY = 16;
 /** Slots that each new entry looks at while a sample becomes coarser: nobody waits until tens of thousands were. */
 const SWEPT_AT_ONCE = 16;
+/** Flags in one number. */
+const WORD = 32;
 /** A table with more slots than this for each entry is made smaller. */
 const SPARSE = 16;
 /** In place of the number of a part. */
 const NEVER = -0x8000_0000;
-/** What a slot holds: two halves of the hash, and three parts of the idle time. */
-const WIDTH = 5;
+/** What a slot holds: two halves of the hash, and two parts of the idle time. */
+const WIDTH_BITS = 2;
+const WIDTH = 1 << WIDTH_BITS;
 const LOW = 0;
 const HIGH = 1;
 /** Last seen in; `NEVER` for a free slot. */
 const SEEN = 2;
 /** First seen in, without a pause longer than the idle time. */
 const FIRST = 3;
-/** The value of `SEEN` that was taken last; `NEVER` for none. */
-const TOLD = 4;
-const DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+const DIGITS: Uint8Array = Uint8Array.from(ALPHABET, (digit) => digit.charCodeAt(0));
 const DIGIT_VALUES: Uint8Array = digitValues();
 
 export class ActiveSessions {
   /** Where in the table a hash stands is nobody's business: a client could choose ids that stand in each other's way. */
   readonly #seed: number;
-  /** `WIDTH` numbers a slot, side by side, so that a look at a slot is one look into memory. See `LOW` … `TOLD`. */
+  /** `WIDTH` numbers a slot, side by side, so that a look at a slot is one look into memory. See `LOW` … `FIRST`. */
   #slots: Int32Array = freeSlots(FIRST_CAPACITY);
+  /** A flag for each slot: its entry was not taken since it was put in, or seen in a newer part. */
+  #untoldFlags = new Int32Array(wordsFor(FIRST_CAPACITY));
   #size = 0;
   #partMs: number;
   /** Entries by the zero bits that their hash ends in. */
@@ -72,9 +76,10 @@ export class ActiveSessions {
   /** Where the sweep is that frees what is no longer admitted, as an index into `#slots`; past the end: nowhere. */
   #sweptTo = Number.POSITIVE_INFINITY;
   #judgedPart = NEVER;
-  /** Entries whose newest part was not taken. */
+  /** Flags that are set. */
   #untold = 0;
   #toldLevel = 0;
+  /** The word of flags that the next `take` begins with. */
   #cursor = 0;
   #hashLow = 0;
   #hashHigh = 0;
@@ -139,17 +144,18 @@ export class ActiveSessions {
     this.#toldLevel = this.#level;
     const byAge: string[] = [];
     const slots = this.#slots;
-    let taken = 0;
-    for (let left = slots.length; left > 0 && taken < max && this.#untold > 0; left -= WIDTH) {
-      const at = this.#cursor;
-      this.#cursor = (at + WIDTH) % slots.length;
-      const seen = slots[at + SEEN]!;
-      if (seen === NEVER || slots[at + TOLD] === seen) continue;
-      slots[at + TOLD] = seen;
-      this.#untold--;
-      taken++;
-      const age = Math.max(0, part - seen);
-      byAge[age] = (byAge[age] ?? '') + digits(slots[at + LOW]!) + digits(slots[at + HIGH]!);
+    const flags = this.#untoldFlags;
+    for (let left = max; left > 0 && this.#untold > 0; ) {
+      const word = flags[this.#cursor]!;
+      if (word === 0) {
+        this.#cursor = (this.#cursor + 1) % flags.length;
+        continue;
+      }
+      const at = (this.#cursor * WORD + endingZeros(word)) * WIDTH;
+      this.#setTold(at);
+      left--;
+      const age = Math.max(0, part - slots[at + SEEN]!);
+      byAge[age] = (byAge[age] ?? '') + digits(slots[at + LOW]!, slots[at + HIGH]!);
     }
     const seen: [number, string][] = [];
     byAge.forEach((hashes, age) => {
@@ -160,8 +166,7 @@ export class ActiveSessions {
 
   /** Whoever took entries has lost them: `take` gives all again. */
   tellAgain(): void {
-    for (let at = TOLD; at < this.#slots.length; at += WIDTH) this.#slots[at] = NEVER;
-    this.#untold = this.#size;
+    for (let at = 0; at < this.#slots.length; at += WIDTH) if (this.#slots[at + SEEN] !== NEVER) this.#setUntold(at);
   }
 
   /**
@@ -219,17 +224,13 @@ export class ActiveSessions {
     const before = slots[at + SEEN]!;
     if (before >= part) return false;
     slots[at + SEEN] = part;
-    if (before !== NEVER) {
-      if (slots[at + TOLD] === before) this.#untold++;
-      return false;
-    }
+    this.#setUntold(at);
+    if (before !== NEVER) return false;
     slots[at + LOW] = low;
     slots[at + HIGH] = high;
     slots[at + FIRST] = first;
-    slots[at + TOLD] = NEVER;
     this.#size++;
-    this.#untold++;
-    const zeros = endingZeros(low);
+    const zeros = zerosOf(low);
     this.#byZeros[zeros]!++;
     if (zeros >= this.#level) this.#counted++;
     if (this.#sweptTo < slots.length) this.#sweep(NEVER, this.#sweptTo + SWEPT_AT_ONCE * WIDTH);
@@ -307,8 +308,8 @@ export class ActiveSessions {
     const slots = this.#slots;
     const { length } = slots;
     this.#size--;
-    if (slots[freed + TOLD] !== slots[freed + SEEN]) this.#untold--;
-    const zeros = endingZeros(slots[freed + LOW]!);
+    this.#setTold(freed);
+    const zeros = zerosOf(slots[freed + LOW]!);
     this.#byZeros[zeros]!--;
     if (zeros >= this.#level) this.#counted--;
     let gap = freed;
@@ -317,6 +318,10 @@ export class ActiveSessions {
       const isReachable = gap < at ? gap < home && home <= at : gap < home || home <= at;
       if (isReachable) continue;
       slots.copyWithin(gap, at, at + WIDTH);
+      if (this.#isUntold(at)) {
+        this.#setTold(at);
+        this.#setUntold(gap);
+      }
       gap = at;
     }
     slots[gap + SEEN] = NEVER;
@@ -325,13 +330,33 @@ export class ActiveSessions {
   /** The same entries in a table of another size; no sweep may be under way. */
   #resize(capacity: number): void {
     const before = this.#slots;
+    const flagsBefore = this.#untoldFlags;
     this.#slots = freeSlots(capacity);
+    this.#untoldFlags = new Int32Array(wordsFor(capacity));
+    this.#untold = 0;
     this.#cursor = 0;
     for (let from = 0; from < before.length; from += WIDTH) {
       if (before[from + SEEN] === NEVER) continue;
       const to = this.#find(before[from + LOW]!, before[from + HIGH]!);
       for (let i = 0; i < WIDTH; i++) this.#slots[to + i] = before[from + i]!;
+      if (isSet(flagsBefore, from)) this.#setUntold(to);
     }
+  }
+
+  #isUntold(at: number): boolean {
+    return isSet(this.#untoldFlags, at);
+  }
+
+  #setUntold(at: number): void {
+    if (this.#isUntold(at)) return;
+    this.#untoldFlags[wordOf(at)]! |= flagOf(at);
+    this.#untold++;
+  }
+
+  #setTold(at: number): void {
+    if (!this.#isUntold(at)) return;
+    this.#untoldFlags[wordOf(at)]! &= ~flagOf(at);
+    this.#untold--;
   }
 }
 
@@ -347,18 +372,50 @@ function capacityFor(size: number): number {
   return capacity;
 }
 
+/** How many words hold the flags of so many slots; the least table has fewer slots than a word has flags. */
+function wordsFor(capacity: number): number {
+  return Math.ceil(capacity / WORD);
+}
+
+/** Where the flag of the slot at index `at` is. */
+function wordOf(at: number): number {
+  return at >>> (WIDTH_BITS + 5);
+}
+
+function flagOf(at: number): number {
+  return 1 << (at >>> WIDTH_BITS);
+}
+
+function isSet(flags: Int32Array, at: number): boolean {
+  return (flags[wordOf(at)]! & flagOf(at)) !== 0;
+}
+
 /** Zero bits at the end of a half of a hash. */
-function endingZeros(half: number): number {
-  return half === 0 ? HASH_HALF_BITS : 31 - Math.clz32(half & -half);
+function zerosOf(half: number): number {
+  return half === 0 ? HASH_HALF_BITS : endingZeros(half);
+}
+
+/** Zero bits at the end of 32 of which one is set. */
+function endingZeros(bits: number): number {
+  return 31 - Math.clz32(bits & -bits);
 }
 
 function partMs(idleMs: number): number {
   return Math.max(MIN_PART_MS, idleMs / PARTS);
 }
 
-/** 24 bits in four characters. */
-function digits(bits: number): string {
-  return DIGITS[bits >>> 18]! + DIGITS[(bits >>> 12) & 63]! + DIGITS[(bits >>> 6) & 63]! + DIGITS[bits & 63]!;
+/** Twice 24 bits in eight characters. */
+function digits(low: number, high: number): string {
+  return String.fromCharCode(
+    DIGITS[low >>> 18]!,
+    DIGITS[(low >>> 12) & 63]!,
+    DIGITS[(low >>> 6) & 63]!,
+    DIGITS[low & 63]!,
+    DIGITS[high >>> 18]!,
+    DIGITS[(high >>> 12) & 63]!,
+    DIGITS[(high >>> 6) & 63]!,
+    DIGITS[high & 63]!,
+  );
 }
 
 function number(text: string, at: number): number {
@@ -371,6 +428,6 @@ function digit(text: string, at: number): number {
 
 function digitValues(): Uint8Array {
   const values = new Uint8Array(128);
-  for (let value = 0; value < DIGITS.length; value++) values[DIGITS.charCodeAt(value)] = value;
+  for (let value = 0; value < DIGITS.length; value++) values[DIGITS[value]!] = value;
   return values;
 }

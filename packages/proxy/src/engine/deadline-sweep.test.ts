@@ -39,3 +39,14 @@ test('who has left, also during a sweep, is not looked at', () => {
   sweep.sweep();
   assert.deepEqual(passed, ['first']);
 });
+
+test('of many that pass together some wait until others have had their turn', async () => {
+  const sweep = new DeadlineSweep(() => 10);
+  let passed = 0;
+  for (let i = 0; i < 100; i++) sweep.add({ deadlineMs: 0, onDeadline: () => passed++ });
+  let turns = 0;
+  sweep.sweep();
+  for (; passed < 100; turns++) await new Promise((resolve) => setImmediate(resolve));
+  assert.ok(turns >= 5, `${turns} turns`);
+  sweep.close();
+});

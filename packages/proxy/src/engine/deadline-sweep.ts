@@ -1,11 +1,14 @@
 /**
  * One coarse timer for all deadlines. Setting a deadline is writing a number, which is all that the path of a request
- * pays; every `SWEEP_MS` all connections are looked at. With 10,000 connections a sweep takes well under a millisecond,
- * and no deadline here needs to be finer.
+ * pays; every `SWEEP_MS` all connections are looked at. With 10,000 connections a look takes well under a millisecond,
+ * and no deadline here needs to be finer. What passes is acted upon a few at a time: to close a connection takes about
+ * 15 µs, and hundreds may come to their end together.
  */
 
 /** Time between sweeps: how late a deadline may be noticed, milliseconds. */
 export const SWEEP_MS = 200;
+/** Deadlines acted upon before requests have their turn again. */
+const PASSED_AT_ONCE = 16;
 
 export interface Deadlined {
   /** Instant on the engine's clock; `Infinity` for none. */
@@ -18,6 +21,9 @@ export class DeadlineSweep {
   readonly #members = new Set<Deadlined>();
   readonly #now: () => number;
   #timer: NodeJS.Timeout | undefined;
+  /** Members that the present sweep has still to look at; `undefined` between sweeps. */
+  #left: Iterator<Deadlined> | undefined;
+  #nextTurn: NodeJS.Immediate | undefined;
 
   constructor(now: () => number) {
     this.#now = now;
@@ -35,19 +41,29 @@ export class DeadlineSweep {
     this.#members.delete(member);
   }
 
-  /** Looks at all members once. */
+  /** Looks at all members once, those of a sweep that is under way first. */
   sweep(): void {
+    this.#left ??= this.#members.values();
+    clearImmediate(this.#nextTurn);
     const nowMs = this.#now();
-    for (const member of this.#members) {
+    let passed = 0;
+    for (let next = this.#left.next(); next.done !== true; next = this.#left.next()) {
+      const member = next.value;
       if (member.deadlineMs > nowMs) continue;
       member.deadlineMs = Number.POSITIVE_INFINITY;
       member.onDeadline(nowMs);
+      if (++passed < PASSED_AT_ONCE) continue;
+      this.#nextTurn = setImmediate(() => this.sweep());
+      return;
     }
+    this.#left = undefined;
   }
 
   close(): void {
     clearInterval(this.#timer);
     this.#timer = undefined;
+    clearImmediate(this.#nextTurn);
+    this.#left = undefined;
     this.#members.clear();
   }
 }
