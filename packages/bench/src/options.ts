@@ -58,8 +58,8 @@ export const ROW_NAMES: readonly string[] = [
 
 export const HELP: string = `What a request costs: rollcall beside other proxies, beside its own past, and at scale.
 
-  npm run bench                          beside all proxies that are here, about 7 minutes
-  npm run bench -- --full                more kinds of traffic, fewer proxies, about 13 minutes
+  npm run bench                          beside all proxies that are here, about 9 minutes
+  npm run bench -- --full                more kinds of traffic, fewer proxies, about 20 minutes
   npm run bench -- --compare REV         the working tree beside a revision; A..B: two revisions
   npm run bench -- --scaling             more workers, nodes and connections, about 4 minutes
   npm run bench -- balance               which node it is sent to and how long users wait, about 20 minutes; --help of its own

@@ -6,6 +6,7 @@ import { LoadGenerator } from '../load/load-generator.ts';
 import { type NodeKind, type SiteNodes, startNodes } from '../nodes/site-nodes.ts';
 import type { BenchOptions } from '../options.ts';
 import { type CpuPlan, planCpus } from '../system/cpu-plan.ts';
+import { pinProcess } from '../system/pin-process.ts';
 import { allowedCpus } from '../system/process-tree.ts';
 import { findProgram } from '../system/programs.ts';
 import type { Workplace } from '../system/workplace.ts';
@@ -21,6 +22,8 @@ export class Bench {
   readonly say: (line: string) => void;
   /** What was left out and why. */
   readonly leftOut: string[];
+  /** CPUs that the bench was given. */
+  readonly cpus: readonly number[] = allowedCpus();
   readonly #nodes = new Map<string, SiteNodes>();
   #certificate: Certificate | undefined;
 
@@ -43,6 +46,8 @@ export class Bench {
   /** Generator and CPUs for contenders that run on `contenderCpus` CPUs. */
   async parts(contenderCpus = 1): Promise<LaneParts> {
     const cpus = this.#plan(contenderCpus);
+    // We ourselves would turn up anywhere, with what the compiler and the collector of this process have to do.
+    pinProcess(process.pid, cpus.load.at(-1)!);
     const generator = await LoadGenerator.start(this.workplace, cpus.load);
     return { workplace: this.workplace, cpus, generator, certificate: this.#certificate };
   }
@@ -70,7 +75,7 @@ export class Bench {
   }
 
   #plan(contenderCpus: number): CpuPlan {
-    const plan = planCpus(allowedCpus(), contenderCpus);
+    const plan = planCpus(this.cpus, contenderCpus);
     if (plan.contender.length > 0 && findProgram('taskset') === undefined)
       throw new BenchError('taskset keeps each to its CPU and is not here: install util-linux');
     return plan;

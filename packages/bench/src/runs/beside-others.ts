@@ -8,10 +8,7 @@ import { roughly } from '../output/figures.ts';
 import type { Bench } from './bench.ts';
 import type { Measured } from './measured.ts';
 import { fullScenarios, type Scenario, smallAnswers } from './scenario.ts';
-import { type SideBySide, sideBySide } from './side-by-side.ts';
-
-/** What a run takes besides its own length: start, warm-up, end. Milliseconds. */
-const AROUND_MS = 3_500;
+import { roundsMs, type SideBySide, sideBySide } from './side-by-side.ts';
 
 /** Measures, and returns a table for one scenario or an overview for many. */
 export async function besideOthers(bench: Bench): Promise<Measured> {
@@ -21,8 +18,9 @@ export async function besideOthers(bench: Bench): Promise<Measured> {
   const reference = referenceOf(bench, contenders);
   const hasOurs = contenders.some(({ name }) => name === 'rollcall');
   const scenarios = isFull ? presentScenarios(bench, hasOurs) : [smallAnswers()];
-  const runs = options.rounds * (options.rate === 0 ? 1 : 2) * contenders.length * scenarios.length;
-  say(`${contenders.map(({ name }) => name).join(', ')}: about ${roughly(runs * (options.measureMs + AROUND_MS))}`);
+  say(
+    `${contenders.map(({ name }) => name).join(', ')}: about ${roughly(contenders.length * scenarios.length * roundsMs(options))}`,
+  );
 
   const parts = await bench.parts();
   const all: SideBySide[] = [];

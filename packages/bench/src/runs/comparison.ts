@@ -10,10 +10,7 @@ import type { Measured } from './measured.ts';
 import { checkOut, type Revision } from './revision.ts';
 import { type CostSample, failuresOf, type LatencySample, type Result } from './sample.ts';
 import { fullScenarios, type Scenario } from './scenario.ts';
-import { type SideBySide, sideBySide } from './side-by-side.ts';
-
-/** What a run takes besides its own length: start, warm-up, end. Milliseconds. */
-const AROUND_MS = 3_500;
+import { roundsMs, type SideBySide, sideBySide } from './side-by-side.ts';
 
 const WORDS: Readonly<Record<Verdict, string>> = {
   faster: 'cheaper in every round',
@@ -38,7 +35,7 @@ export async function compareRevisions(bench: Bench): Promise<Measured> {
       secondName === undefined ? { name: 'the working tree', root, node: options.node } : await sideOf(secondName);
     if (first.name === second.name) throw new BenchError(`${firstName} and ${secondName} are the same revision`);
     const scenarios = rowsFor(bench, [first, second]);
-    say(`about ${roughly(scenarios.length * 2 * options.rounds * (options.measureMs + AROUND_MS))}`);
+    say(`about ${roughly(scenarios.length * 2 * roundsMs(options))}`);
     const parts = await bench.parts();
     const all: SideBySide[] = [];
     for (const scenario of scenarios) {

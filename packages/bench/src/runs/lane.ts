@@ -18,6 +18,8 @@ const READY_MS = 20_000;
 const SETTLE_MS = 700;
 /** Most of a warm-up, milliseconds: compilers of other people's languages need some thousand requests. */
 const WARM_UP_MS = 1_500;
+/** The same before latencies are taken: what a compiler does for the first time is in every hundredth request until then. */
+const LATENCY_WARM_UP_MS = 6_000;
 /** What a contender needs to put away after its last connection was opened. */
 const HELD_MS = 1_000;
 const ARRIVALS_SEED = 20_261_121;
@@ -124,7 +126,7 @@ export async function measureLatency(
 ): Promise<LatencySample> {
   const pace = { kind: 'open', perSecond, isEven: false, seed: ARRIVALS_SEED } as const;
   return withLoad(generator, planOf(scenario, port, connections, pace), async () => {
-    await workplace.sleep(Math.min(WARM_UP_MS, measureMs));
+    await workplace.sleep(LATENCY_WARM_UP_MS);
     await generator.count();
     const othersRatio = watchOthers(cpus, running, nodes);
     await workplace.sleep(measureMs);

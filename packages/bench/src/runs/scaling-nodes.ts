@@ -4,6 +4,7 @@ import { ratioSpread, spreadOf } from '../numbers/spread.ts';
 import { figure, mebibytes, multipleWithSpread } from '../output/figures.ts';
 import { readCpuTime } from '../system/process-tree.ts';
 import type { Bench } from './bench.ts';
+import { measureExchanges } from './exchange-cost.ts';
 import { type LaneParts, measureCost } from './lane.ts';
 import { withUp } from './own-lane.ts';
 import { measurePicks } from './pick-cost.ts';
@@ -53,13 +54,14 @@ export async function scaleNodes(bench: Bench, parts: LaneParts): Promise<Scaled
       }
     });
   const picks = COUNTS.flatMap((count) => measurePicks(count));
+  const exchanges = COUNTS.map((count) => measureExchanges(count));
   const algorithms = [...new Set(picks.map(({ algorithm }) => algorithm))];
   const two = samples.get(2)!;
   const percent = (ratios: readonly number[]): string => figure((spreadOf(ratios)?.median ?? Number.NaN) * 100, 1);
   const memory = (all: readonly NodesSample[]): number | undefined =>
     spreadOf(all.map(({ returning: { memoryBytes } }) => memoryBytes))?.median;
   return {
-    data: { nodes: Object.fromEntries(samples), picks },
+    data: { nodes: Object.fromEntries(samples), picks, exchanges },
     tables: [
       {
         title: 'Nodes: multiples of the cost with two',
@@ -83,6 +85,15 @@ export async function scaleNodes(bench: Bench, parts: LaneParts): Promise<Scaled
           ...COUNTS.map((count) =>
             figure(picks.find((pick) => pick.algorithm === algorithm && pick.candidates === count)?.ns.median, 0),
           ),
+        ]),
+        notes: [],
+      },
+      {
+        title: 'One exchange of the table of nodes, ms (median, and the longest of 200)',
+        columns: ['nodes', 'one has changed', 'one has come'],
+        rows: exchanges.map(({ nodes, changed, joined }) => [
+          String(nodes),
+          ...[changed, joined].map(({ median, max }) => `${figure(median, 2)} (${figure(max, 2)})`),
         ]),
         notes: [],
       },

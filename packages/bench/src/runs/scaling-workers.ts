@@ -3,7 +3,6 @@ import { hasFlag, type RollcallOptions } from '../contenders/rollcall.ts';
 import { ratioSpread, spreadOf } from '../numbers/spread.ts';
 import { figure, multiple, multipleWithSpread } from '../output/figures.ts';
 import type { Table } from '../output/table.ts';
-import { allowedCpus } from '../system/process-tree.ts';
 import type { Bench } from './bench.ts';
 import { measureCost } from './lane.ts';
 import { withUp } from './own-lane.ts';
@@ -26,7 +25,7 @@ export async function scaleWorkers(bench: Bench): Promise<Scaled | undefined> {
     bench.leaveOut('Several workers are left out: this rollcall has no --workers.');
     return undefined;
   }
-  const most = allowedCpus().length - OTHERS;
+  const most = bench.cpus.length - OTHERS;
   const counts = [1, 2, 4, 8, 16].filter((count) => count <= most);
   if (counts.length < 2) {
     bench.leaveOut('Several workers are left out: they need a machine with four CPUs or more.');

@@ -8,12 +8,24 @@ import type { Scenario } from './scenario.ts';
 
 /** Share of what the slowest can do at which latencies are compared: every contender still has room. */
 const RATE_SHARE = 0.4;
+/** What a run takes besides its own length, milliseconds: starting, warming up, ending. */
+const AROUND_MS = 3_500;
+const AROUND_LATENCY_MS = 8_500;
 
 export interface SideBySideOptions extends RunLength {
   readonly rounds: number;
   /** Requests a second of the open-loop runs; `undefined`: from what was measured; 0: no such runs. */
   readonly rate: number | undefined;
   readonly say: (line: string) => void;
+}
+
+/** How long all rounds take for one contender in one scenario, milliseconds. */
+export function roundsMs({
+  rounds,
+  measureMs,
+  rate,
+}: Pick<SideBySideOptions, 'rounds' | 'measureMs' | 'rate'>): number {
+  return rounds * (measureMs + AROUND_MS + (rate === 0 ? 0 : measureMs + AROUND_LATENCY_MS));
 }
 
 /** The results in the order of `contenders`, and the rate at which latencies were taken (0: not at all). */

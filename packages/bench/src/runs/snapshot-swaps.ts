@@ -8,7 +8,7 @@ import type { Bench } from './bench.ts';
 import { type LaneParts, planOf, watchOthers, withLoad } from './lane.ts';
 import { withUp } from './own-lane.ts';
 import type { Scaled } from './scaling-workers.ts';
-import { smallAnswers } from './scenario.ts';
+import { returningClients } from './scenario.ts';
 
 const NODES = 1_000;
 /** One request each millisecond: a stall longer than that is seen. */
@@ -33,7 +33,8 @@ interface Stalls {
 export async function measureSwaps(bench: Bench, parts: LaneParts): Promise<Scaled> {
   const { options, root, say, workplace } = bench;
   const ours: RollcallOptions = { name: 'rollcall', root, node: options.node };
-  const scenario = smallAnswers();
+  // Of sessions that are known: a new one opens a connection to a node that has none, and that is another cost.
+  const scenario = returningClients();
   const nodes = await bench.nodes(scenario.nodes, parts);
   const all = new Map<string, Stalls[]>();
   const lookOnce = () =>

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import { ActiveSessions } from './active-sessions.ts';
 
 const IDLE_MS = 1_800_000;
@@ -179,3 +180,52 @@ function taken(worker: ActiveSessions, max: number, nowMs: number): number {
   for (const [, hashes] of worker.take(max, nowMs)?.seen ?? []) count += hashes.length / 8;
   return count;
 }
+
+void test('however entries come, expire and move in the table, each is taken once for each part it was seen in', () => {
+  const step = fc.oneof(
+    {
+      weight: 6,
+      arbitrary: fc.record({ see: fc.integer({ min: 0, max: 400 }), times: fc.integer({ min: 1, max: 60 }) }),
+    },
+    { weight: 3, arbitrary: fc.record({ take: fc.integer({ min: 1, max: 90 }) }) },
+    { weight: 2, arbitrary: fc.record({ parts: fc.integer({ min: 1, max: 9 }) }) },
+    { weight: 1, arbitrary: fc.constant('tell again' as const) },
+  );
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), fc.integer(), (steps, seed) => {
+      const sessions = new ActiveSessions(IDLE_MS, seed);
+      const partMs = IDLE_MS / 16;
+      let nowMs = 0;
+      /** By number: the part each was last seen in, and the one it was told with. */
+      const model = new Map<number, { seen: number; told: number }>();
+      const untold = (): number => {
+        const part = Math.floor(nowMs / partMs);
+        for (const [id, { seen }] of model) if (seen < part - 16) model.delete(id);
+        return [...model.values()].filter(({ seen, told }) => seen !== told).length;
+      };
+      for (const one of steps) {
+        if (one === 'tell again') {
+          sessions.tellAgain();
+          for (const entry of model.values()) entry.told = -1;
+        } else if ('parts' in one) nowMs += one.parts * partMs;
+        else if ('see' in one) {
+          // What has expired is forgotten before it can be seen again.
+          sessions.count(nowMs);
+          untold();
+          for (let i = one.see; i < one.see + one.times; i++) {
+            sessions.see(`session-${i}`, nowMs);
+            model.set(i, { seen: Math.floor(nowMs / partMs), told: model.get(i)?.told ?? -1 });
+          }
+        } else {
+          const waiting = untold();
+          assert.equal(taken(sessions, one.take, nowMs), Math.min(waiting, one.take));
+          // Which of them is the table's business: take the rest, so that the model knows.
+          assert.equal(taken(sessions, 1_000, nowMs), Math.max(0, waiting - one.take));
+          for (const entry of model.values()) entry.told = entry.seen;
+        }
+      }
+      assert.equal(taken(sessions, 1_000, nowMs), untold());
+    }),
+    { numRuns: 200, seed: 20_261_121 },
+  );
+});

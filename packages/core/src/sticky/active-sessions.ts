@@ -145,10 +145,12 @@ export class ActiveSessions {
     const byAge: string[] = [];
     const slots = this.#slots;
     const flags = this.#untoldFlags;
-    for (let left = max; left > 0 && this.#untold > 0; ) {
+    let words = flags.length;
+    for (let left = max; left > 0 && words >= 0 && this.#untold > 0; ) {
       const word = flags[this.#cursor]!;
       if (word === 0) {
         this.#cursor = (this.#cursor + 1) % flags.length;
+        words--;
         continue;
       }
       const at = (this.#cursor * WORD + endingZeros(word)) * WIDTH;

@@ -1,0 +1,89 @@
+/** What it costs to exchange the table that requests are looked up in, without anything around it. */
+import { ALGORITHMS, buildContextTable, type ContextTable, type MemberNode, newLiveNumbers } from '@rollcall/core';
+import {
+  type NodeId,
+  parseBalancerName,
+  parseContextPath,
+  parseHostPattern,
+  parseNodeId,
+  parseRoute,
+} from '@rollcall/protocol';
+import { type Spread, spreadOf } from '../numbers/spread.ts';
+
+/** Milliseconds for which requests wait, over the exchanges measured. */
+export interface ExchangeCost {
+  readonly nodes: number;
+  /** One node has another weight. */
+  readonly changed: Spread;
+  /** One has come: the algorithms for requests and for sessions are told as well. */
+  readonly joined: Spread;
+}
+
+const EXCHANGES = 200;
+/** Those before are slower, because they are not compiled. */
+const WARM_UP = 200;
+
+type Table = ContextTable<MemberNode, null>;
+
+/** Measures exchanges among so many nodes of one balancer. Takes less than a second. */
+export function measureExchanges(count: number): ExchangeCost {
+  const nodes = new Map<NodeId, MemberNode>();
+  for (let i = 0; i < count; i++) put(nodes, i, 1);
+  const told = [ALGORITHMS.adaptive, ALGORITHMS.session].map((make) => make({ rng: () => 0.5 }));
+  let table: Table | undefined;
+  const exchange = (changed: NodeId): void => {
+    table = buildContextTable<MemberNode, null>(nodes.values(), {
+      previous: table,
+      changed: new Set([changed]),
+      attach: () => null,
+      nowMs: 0,
+    });
+  };
+  const join = (id: NodeId): void => {
+    exchange(id);
+    for (const algorithm of told) algorithm.onMembership?.([...nodes.values()]);
+  };
+  const times = (run: (i: number) => void): Spread => {
+    const elapsed: number[] = [];
+    for (let i = 0; i < WARM_UP + EXCHANGES; i++) {
+      const sinceMs = performance.now();
+      run(i);
+      if (i >= WARM_UP) elapsed.push(performance.now() - sinceMs);
+    }
+    return spreadOf(elapsed)!;
+  };
+  return {
+    nodes: count,
+    changed: times((i) => exchange(put(nodes, i % count, 2 + i))),
+    // The one that has come is another one each time.
+    joined: times((i) => {
+      nodes.delete(nodeId(count - 1 + i));
+      join(put(nodes, count + i, 1));
+    }),
+  };
+}
+
+function nodeId(number: number): NodeId {
+  return parseNodeId(`n${number + 1}`)!;
+}
+
+function put(nodes: Map<NodeId, MemberNode>, number: number, weight: number): NodeId {
+  const id = nodeId(number);
+  nodes.set(id, {
+    id,
+    weight,
+    cores: 1,
+    upAtMs: Number.NEGATIVE_INFINITY,
+    live: newLiveNumbers(),
+    liveness: 'up',
+    isEjected: false,
+    isOutlier: false,
+    isStandby: false,
+    balancer: parseBalancerName('site')!,
+    route: parseRoute(id)!,
+    group: undefined,
+    hosts: [parseHostPattern('*')!],
+    contexts: [{ path: parseContextPath('/')!, status: 'enabled' }],
+  });
+  return id;
+}
