@@ -195,3 +195,43 @@ function payload(body: Buffer, isChunked: boolean): Buffer {
     at = lineEnd + 2 + size + 2;
   }
 }
+
+test('of many bodies at once, there and back, none is mixed with those of clients that leave', () => {
+  const BYTES = 300_000;
+  const echo = (connection: RawNodeConnection): void => {
+    connection.socket.removeAllListeners('data');
+    let head = '';
+    connection.socket.on('data', (octets) => {
+      if (head !== '') {
+        if (!connection.socket.write(octets)) {
+          connection.socket.pause();
+          connection.socket.once('drain', () => connection.socket.resume());
+        }
+        return;
+      }
+      const end = octets.indexOf('\r\n\r\n') + 4;
+      head = octets.toString('latin1', 0, end);
+      connection.write(`HTTP/1.1 200 OK\r\nContent-Length: ${BYTES}\r\nConnection: close\r\n\r\n`);
+      connection.socket.write(octets.subarray(end));
+    });
+  };
+  return withLane(startLane([echo]), async (lane) => {
+    const visit = async (number: number): Promise<void> => {
+      const body = Buffer.alloc(BYTES, number);
+      const leaving = new AbortController();
+      const response = await fetch(`http://127.0.0.1:${lane.port}/a`, {
+        method: 'POST',
+        body,
+        signal: leaving.signal,
+      });
+      if (number % 3 === 0) {
+        leaving.abort();
+        await response.arrayBuffer().catch(() => undefined);
+        return;
+      }
+      const got = Buffer.from(await response.arrayBuffer());
+      assert.ok(got.equals(body), `body ${number}`);
+    };
+    for (let round = 0; round < 5; round++) await Promise.all(Array.from({ length: 40 }, (_, i) => visit(1 + i)));
+  });
+});

@@ -102,7 +102,7 @@ export class ClientConnection implements Deadlined {
 
   #onData(chunk: Buffer): void {
     this.#state.totals.bytesIn += chunk.length;
-    if (this.#tunnel) this.#tunnel.toNode(Buffer.from(chunk));
+    if (this.#tunnel) this.#tunnel.toNode(chunk);
     else if (this.#isEnding) return;
     else if (this.#isResuming) this.#keep(chunk);
     else if (!this.exchange.isActive) this.#readRequests(this.#partial.join(chunk));
@@ -263,15 +263,17 @@ export class ClientConnection implements Deadlined {
     return this.#writer.write(text);
   }
 
-  writeOctets(before: string, octets: Buffer, after: string): boolean {
-    const bytes = before.length + octets.length + after.length;
+  /** A copy of `octets[start, end)` with texts around it. */
+  writeOctets(before: string, octets: Buffer, start: number, end: number, after: string): boolean {
+    const { blocks } = this.#state;
+    const bytes = before.length + end - start + after.length;
     this.bytesOut += bytes;
     this.#state.totals.bytesOut += bytes;
     this.#writer.flush();
-    if (before === '' && after === '') return this.socket.write(octets);
+    if (before === '' && after === '') return blocks.write(this.socket, octets, start, end);
     this.socket.cork();
     if (before !== '') this.socket.write(before, 'latin1');
-    let hasRoom = this.socket.write(octets);
+    let hasRoom = blocks.write(this.socket, octets, start, end);
     if (after !== '') hasRoom = this.socket.write(after, 'latin1');
     this.socket.uncork();
     return hasRoom;

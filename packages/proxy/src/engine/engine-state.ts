@@ -1,9 +1,11 @@
 /** What all connections of one engine share. */
+
 import type { LATENCY_BUCKETS_MS, Refusal, WorkerCounters } from '@rollcall/protocol';
 import type { Router, UpstreamNode } from '../routing.ts';
 import type { NodeTls } from '../tls/node-tls.ts';
 import type { AccessEntry } from './access-entry.ts';
 import type { Admission } from './admission.ts';
+import type { BodyBlocks } from './body-blocks.ts';
 import type { ClientConnection } from './client-connection.ts';
 import type { TrustedMatcher } from './client-identity.ts';
 import type { DeadlineSweep } from './deadline-sweep.ts';
@@ -50,6 +52,7 @@ export interface EngineState {
   canRewrap: boolean;
   /** What was read can be heard of straight from a socket's handle. */
   reads: DirectReads | undefined;
+  readonly blocks: BodyBlocks;
   readonly outbox: Outbox;
   /** Texts can be written straight to a socket's handle. */
   direct: DirectWrites | undefined;

@@ -15,6 +15,7 @@ import { type NodeTls, nodeTls } from '../tls/node-tls.ts';
 import { TlsFront } from '../tls/tls-front.ts';
 import type { AccessEntry } from './access-entry.ts';
 import { Admission } from './admission.ts';
+import { BodyBlocks } from './body-blocks.ts';
 import { ClientConnection } from './client-connection.ts';
 import { plainAddress, trustedMatcher } from './client-identity.ts';
 import { DeadlineSweep } from './deadline-sweep.ts';
@@ -77,6 +78,7 @@ export class Engine {
       waiting: new Set(),
       pools: new Map(),
       readBuffer: new ReadBuffer(),
+      blocks: new BodyBlocks(),
       canRewrap: false,
       outbox: new Outbox(),
       reads: undefined,

@@ -13,6 +13,7 @@ import { isIdempotent, isRequestId, type RequestHead } from '../http1/request-he
 import type { ResponseEdits, ResponseHead } from '../http1/response-head.ts';
 import type { AttemptFailure, Choice, RoutingSlip, UpstreamNode } from '../routing.ts';
 import { fieldValue } from './access-entry.ts';
+import type { Block } from './body-blocks.ts';
 import type { ClientConnection } from './client-connection.ts';
 import { countLatency, countStatus, type EngineState } from './engine-state.ts';
 import { NodeConnection } from './node-connection.ts';
@@ -73,7 +74,7 @@ export class Exchange implements ResponseEdits {
     this.#client = client;
     this.head = head;
     this.#state = state;
-    this.body = new RequestBody(state.limits);
+    this.body = new RequestBody(state.limits, state.blocks);
   }
 
   // ---- what the response head is made with
@@ -230,13 +231,13 @@ export class Exchange implements ResponseEdits {
     if (keptBytes === 0) hasRoom = writer.write(text);
     else if (keptBytes <= ONE_WRITE_BYTES) {
       let whole = text;
-      for (const piece of kept) whole += piece.toString('latin1');
+      for (const piece of kept) whole += piece.octets.toString('latin1');
       hasRoom = writer.write(whole);
     } else {
       writer.flush();
       socket.cork();
       hasRoom = socket.write(text, 'latin1');
-      for (const piece of kept) hasRoom = socket.write(piece);
+      for (const piece of kept) hasRoom = piece.write(socket);
       socket.uncork();
     }
     if (!hasRoom && !this.body.isComplete) this.#client.pause();
@@ -250,11 +251,14 @@ export class Exchange implements ResponseEdits {
       this.#refuseBody();
       return octets.length;
     }
-    if (body.piece.length > 0) this.#forward(body.piece);
+    if (body.piece !== undefined) {
+      this.#forward(body.piece);
+      body.piece.release();
+    }
     return end;
   }
 
-  #forward(piece: Buffer): void {
+  #forward(piece: Block): void {
     const connection = this.#connection;
     if (connection === undefined) {
       // Not sent yet: the attempt is going to.
@@ -263,9 +267,9 @@ export class Exchange implements ResponseEdits {
     }
     if (!connection.hasAnswerBytes) this.body.keep(this.#state.limits.maxReplayBytes);
     connection.touch();
-    connection.node.tally.bytesToNode += piece.length;
+    connection.node.tally.bytesToNode += piece.octets.length;
     connection.writer.flush();
-    if (!connection.socket.write(piece) && !this.body.isComplete) this.#client.pause();
+    if (!piece.write(connection.socket) && !this.body.isComplete) this.#client.pause();
   }
 
   /** The body breaks its own framing: the node must not see it end, the client is told and closed. */
@@ -346,7 +350,7 @@ export class Exchange implements ResponseEdits {
       if (before !== '' || after !== '') hasRoom = this.#client.write(before + after);
     } else if (length <= ONE_WRITE_BYTES && (before !== '' || after !== ''))
       hasRoom = this.#client.write(before + octets.toString('latin1', start, end) + after);
-    else hasRoom = this.#client.writeOctets(before, Buffer.from(octets.subarray(start, end)), after);
+    else hasRoom = this.#client.writeOctets(before, octets, start, end, after);
     if (hasRoom || this.isClientSlow) return;
     this.isClientSlow = true;
     this.#connection?.socket.pause();
@@ -509,6 +513,6 @@ export class Exchange implements ResponseEdits {
     const tunnel = new Tunnel(this.#client, connection, this.#state);
     connection.becomeTunnel(tunnel);
     this.#client.becomeTunnel(tunnel);
-    if (early.length > 0) tunnel.toClient(Buffer.from(early));
+    if (early.length > 0) tunnel.toClient(early);
   }
 }

@@ -172,7 +172,7 @@ export class NodeConnection implements Deadlined, PooledConnection {
   #onData(chunk: Buffer): void {
     this.node.tally.bytesFromNode += chunk.length;
     if (this.#tunnel) {
-      this.#tunnel.toClient(this.node.isTls ? chunk : Buffer.from(chunk));
+      this.#tunnel.toClient(chunk);
       return;
     }
     const exchange = this.#exchange;

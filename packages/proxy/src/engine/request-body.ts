@@ -4,9 +4,9 @@
  * connection.
  */
 import { ChunkedDecoder, type ChunkLimits } from '../http1/chunked.ts';
+import type { Block, BodyBlocks } from './body-blocks.ts';
 
-const LAST_CHUNK = Buffer.from('0\r\n\r\n', 'latin1');
-const NOTHING: Buffer = Buffer.alloc(0);
+const LAST_CHUNK = '0\r\n\r\n';
 
 export class RequestBody {
   /** Nothing of it is to come. */
@@ -18,11 +18,13 @@ export class RequestBody {
   readonly #decoder: ChunkedDecoder;
   #isChunked = false;
   #left = 0;
-  #kept: Buffer[] = [];
+  readonly #blocks: BodyBlocks;
+  #kept: Block[] = [];
   #keptBytes = 0;
   #isWhole = true;
 
-  constructor(limits: ChunkLimits) {
+  constructor(limits: ChunkLimits, blocks: BodyBlocks) {
+    this.#blocks = blocks;
     this.#decoder = new ChunkedDecoder(limits);
   }
 
@@ -38,21 +40,24 @@ export class RequestBody {
     this.#isWhole = true;
   }
 
-  /** Where in `octets[start…]` the part that belongs to the body ends; `piece` is then what a node gets of it. */
+  /**
+   * Where in `octets[start…]` the part that belongs to the body ends; `piece` is then what a node gets of it, to be
+   * released when it was written.
+   */
   read(octets: Buffer, start: number): number {
     const end = this.#isChunked ? this.#readChunks(octets, start) : this.#readLength(octets, start);
     this.bytesRead += end - start;
     return end;
   }
 
-  /** What the last `read` found, ready to be written; empty when there was nothing. A copy: it outlives what was read. */
-  piece: Buffer = NOTHING;
+  /** What the last `read` found, ready to be written. A copy: it outlives what was read. */
+  piece: Block | undefined;
 
   #readLength(octets: Buffer, start: number): number {
     const end = Math.min(octets.length, start + this.#left);
     this.#left -= end - start;
     if (this.#left === 0) this.isComplete = true;
-    this.piece = end === start ? NOTHING : Buffer.from(octets.subarray(start, end));
+    this.piece = end === start ? undefined : this.#blocks.copy(octets, start, end);
     return end;
   }
 
@@ -61,20 +66,35 @@ export class RequestBody {
     const end = decoder.decode(octets, start, octets.length);
     this.isBroken = decoder.isBroken;
     this.isComplete = decoder.isDone;
-    this.piece = this.isBroken ? NOTHING : chunkOf(octets, decoder.payloadStart, decoder.payloadEnd, this.isComplete);
+    this.piece = this.isBroken ? undefined : this.#chunkOf(octets, decoder.payloadStart, decoder.payloadEnd);
     return end;
+  }
+
+  /** `octets[from, to)` as one chunk, and the last chunk behind it when the body is complete. */
+  #chunkOf(octets: Buffer, from: number, to: number): Block | undefined {
+    const before = to === from ? '' : `${(to - from).toString(16)}\r\n`;
+    const after = `${to === from ? '' : '\r\n'}${this.isComplete ? LAST_CHUNK : ''}`;
+    const bytes = before.length + to - from + after.length;
+    if (bytes === 0) return undefined;
+    const block = this.#blocks.make(bytes);
+    block.octets.write(before, 0, 'latin1');
+    octets.copy(block.octets, before.length, from, to);
+    block.octets.write(after, bytes - after.length, 'latin1');
+    return block;
   }
 
   /** Keeps `piece` for another attempt as long as the whole stays within `maxBytes`. */
   keep(maxBytes: number): void {
-    if (!this.#isWhole || this.piece.length === 0) return;
-    if (this.#keptBytes + this.piece.length > maxBytes) {
+    const { piece } = this;
+    if (!this.#isWhole || piece === undefined) return;
+    if (this.#keptBytes + piece.octets.length > maxBytes) {
       this.forget();
       this.#isWhole = false;
       return;
     }
-    this.#kept.push(this.piece);
-    this.#keptBytes += this.piece.length;
+    piece.hold();
+    this.#kept.push(piece);
+    this.#keptBytes += piece.octets.length;
   }
 
   /** Everything that was sent is still at hand. */
@@ -82,7 +102,7 @@ export class RequestBody {
     return this.#isWhole;
   }
 
-  get kept(): readonly Buffer[] {
+  get kept(): readonly Block[] {
     return this.#kept;
   }
 
@@ -91,19 +111,8 @@ export class RequestBody {
   }
 
   forget(): void {
+    for (const piece of this.#kept) piece.release();
     this.#kept = [];
     this.#keptBytes = 0;
   }
-}
-
-/** `octets[from, to)` as one chunk, and the last chunk behind it when `isLast`. */
-function chunkOf(octets: Buffer, from: number, to: number, isLast: boolean): Buffer {
-  if (to === from) return isLast ? LAST_CHUNK : NOTHING;
-  const size = `${(to - from).toString(16)}\r\n`;
-  const end = isLast ? '\r\n0\r\n\r\n' : '\r\n';
-  const chunk = Buffer.allocUnsafe(size.length + to - from + end.length);
-  chunk.write(size, 0, 'latin1');
-  octets.copy(chunk, size.length, from, to);
-  chunk.write(end, chunk.length - end.length, 'latin1');
-  return chunk;
 }

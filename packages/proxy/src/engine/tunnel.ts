@@ -31,16 +31,17 @@ export class Tunnel implements Deadlined {
     state.sweep.add(this);
   }
 
+  /** `octets` are only valid until this returns, here and in `toNode`. */
   toClient(octets: Buffer): void {
     this.#touch();
-    if (!this.#client.writeOctets('', octets, '')) this.#connection.socket.pause();
+    if (!this.#client.writeOctets('', octets, 0, octets.length, '')) this.#connection.socket.pause();
   }
 
   toNode(octets: Buffer): void {
     this.#touch();
     this.node.tally.bytesToNode += octets.length;
     this.#connection.writer.flush();
-    if (!this.#connection.socket.write(octets)) this.#client.pause();
+    if (!this.#state.blocks.write(this.#connection.socket, octets, 0, octets.length)) this.#client.pause();
   }
 
   onClientDrained(): void {
