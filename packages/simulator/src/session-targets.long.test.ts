@@ -3,9 +3,23 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { holds, median, STICKY_SEEDS, scenario } from './targets.fixture.ts';
 
-// The target is 0.4. What `leasttime` does here is a matter of the seed: 72 ms to 3.6 s.
+// The target is 0.4. Who places by what sessions truly ask for has 0.43: the rest is what nobody can know of a session that
+// is new. What `leasttime` does here is a matter of the seed: 72 ms to 3.6 s.
 test('T8 leasttime, sticky sessions at 0.6, one proxy', () => {
-  holds(scenario('sticky', { proxies: 1 }), 'leasttime', 0.6, 'rollcall', STICKY_SEEDS);
+  holds(scenario('sticky', { proxies: 1 }), 'leasttime', 0.5, 'rollcall', STICKY_SEEDS);
+});
+
+test('strict sessions at 0.75 are not far behind movable ones', () => {
+  const of = scenario('sticky-75');
+  holds(of, 'least-connections', 0.12, 'rollcall', STICKY_SEEDS);
+  holds(of, 'rollcall-soft', 1.25, 'rollcall', STICKY_SEEDS);
+});
+
+test('sessions on nodes that tell nothing are placed as well as on those that do, or nearly', () => {
+  const silent = median(scenario('sticky', {}, { tells: 'nothing' }), 'rollcall', 'p99Ms', STICKY_SEEDS);
+  const telling = median(scenario('sticky'), 'rollcall', 'p99Ms', STICKY_SEEDS);
+  console.log(`# ${silent} and ${telling} ms`);
+  assert.ok(silent <= 1.6 * telling);
 });
 
 test('T9 C3, sticky sessions at 0.6 with soft stickiness', () => {

@@ -2,7 +2,7 @@ import type { NodeId } from '@rollcall/protocol';
 import type { Rng } from '../rng.ts';
 import type { Algorithm, AttemptOutcome, Candidate, NodeReport, PickRequest } from './algorithm.ts';
 import { LeastTree } from './least-tree.ts';
-import { type Estimate, queueOf, ServiceEstimates } from './service-estimate.ts';
+import { type Estimate, queueOf, ServiceEstimates, waitOf } from './service-estimate.ts';
 
 /** A node that has come up takes part in this share of the picks at first, rising to all of them. */
 const SLOW_START_FLOOR = 0.1;
@@ -35,8 +35,7 @@ const MAX_TOUCHED = 64;
  *
  * Weights steer through the score: they are not a promise of shares.
  *
- * @see C3 (Suresh et al., NSDI 2015) for the product of service time and a power of the queue, there the third; a lower
- *   one waits longer for a fast node before it takes a slow one.
+ * @see `waitOf` for the power and where it comes from.
  */
 export function adaptive({ rng }: { readonly rng: Rng }): Algorithm {
   return new Adaptive(rng);
@@ -101,7 +100,7 @@ class Adaptive implements Algorithm {
     const queue = 1 + queueOf(candidate, estimate, nowMs);
     const load =
       1 + (nowMs - live.loadAtMs <= LOAD_MAX_AGE_MS && live.load >= 0 ? Math.min(1, live.load) : UNKNOWN_LOAD);
-    const score = (this.#estimates.costOf(estimate, nowMs) * queue * Math.sqrt(queue) * load) / weight;
+    const score = (waitOf(this.#estimates.costOf(estimate, nowMs), queue) * load) / weight;
     return score > 0 && score <= Number.MAX_VALUE ? score : Number.MAX_VALUE;
   }
 

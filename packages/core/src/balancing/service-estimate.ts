@@ -29,8 +29,6 @@ const MAX_LEARNING_ERRORS = 0.15;
 const FRESH_MS = 2_000;
 /** What a node has told is news for so long; a report by way of the coordinator counts only when there is none. */
 const NEWS_MS = 1_000;
-/** Time over which load is smoothed: sessions stay for long, and shall not follow moments. */
-const LOAD_MS = 10_000;
 
 /** What is known of one node. */
 export interface Estimate {
@@ -54,9 +52,8 @@ export interface Estimate {
   toldServiceMs: number;
   /** Instant of the newest service time. */
   servedAtMs: number;
-  /** Reported load, smoothed over `LOAD_MS`; NaN before the first. */
-  load: number;
-  loadAtMs: number;
+  /** Answers so far, whatever they were. */
+  answers: number;
   /** Place in the list of candidates, for the one who keeps such a list. */
   place: number;
 }
@@ -78,6 +75,7 @@ export class ServiceEstimates {
   learn(candidate: Candidate, outcome: AttemptOutcome, latencyMs: number, nowMs: number): Estimate {
     const estimate = this.of(candidate.id);
     if (outcome === 'client') return estimate;
+    estimate.answers++;
     const before = fadedErrors(estimate, nowMs);
     estimate.errorRatio = before + ERROR_ALPHA * ((outcome === 'ok' ? 0 : 1) - before);
     estimate.answeredAtMs = nowMs;
@@ -90,7 +88,6 @@ export class ServiceEstimates {
   /** A node has told of itself. A number it has not told changes nothing. */
   hear({ id, live }: Candidate, report: NodeReport, nowMs: number): void {
     const estimate = this.of(id);
-    smoothLoad(estimate, report.load, nowMs);
     if (report.isBesideAnswer) estimate.toldAtMs = nowMs;
     else if (nowMs - estimate.toldAtMs < NEWS_MS) return;
     const { inFlight, serviceMs } = report;
@@ -157,8 +154,7 @@ export class ServiceEstimates {
       tellsService: false,
       toldServiceMs: Number.NaN,
       servedAtMs: Number.NEGATIVE_INFINITY,
-      load: Number.NaN,
-      loadAtMs: Number.NEGATIVE_INFINITY,
+      answers: 0,
       place: -1,
     };
     this.#byNode.set(id, estimate);
@@ -187,19 +183,20 @@ export function othersNow({ others, othersAtMs }: Estimate, nowMs: number): numb
   return ageMs > NEWS_MS ? (others * NEWS_MS) / ageMs : others;
 }
 
-/** Weighs a value by the time since the one before. */
-function smoothLoad(estimate: Estimate, load: number, nowMs: number): void {
-  if (!(load >= 0)) return;
-  const ageMs = nowMs - estimate.loadAtMs;
-  const weight = estimate.load >= 0 && ageMs >= 0 ? ageMs / (ageMs + LOAD_MS) : 1;
-  estimate.load = weight === 1 ? Math.min(1, load) : estimate.load + weight * (Math.min(1, load) - estimate.load);
-  estimate.loadAtMs = nowMs;
-}
-
 /** Requests that are at a node as this worker has to see it: its own for as many workers as there are, and the others'. */
 export function queueOf({ live, cores }: Candidate, estimate: Estimate, nowMs: number): number {
   const perOwn = live.share > 0 && live.share <= 1 ? 1 / live.share : 1;
   return (live.inFlight * perOwn + othersNow(estimate, nowMs)) / cores;
+}
+
+/**
+ * What a request would have to wait behind `queue` requests, itself counted in, in no unit: one formula for all that compare nodes.
+ *
+ * @see C3 (Suresh et al., NSDI 2015) for the product of service time and a power of the queue, there the third; a lower
+ *   one waits longer for a fast node before it takes a slow one.
+ */
+export function waitOf(costMs: number, queue: number): number {
+  return costMs * queue * Math.sqrt(queue);
 }
 
 function fadedErrors({ errorRatio, answeredAtMs }: Estimate, nowMs: number): number {

@@ -105,3 +105,49 @@ void test('a few milliseconds more or less do not make sessions uneven', () => {
   }
   for (const { id, live } of nodes) assert.ok(live.placed >= 17 && live.placed <= 24, `${id} got ${live.placed} of 60`);
 });
+
+void test('slow nodes are filled less than by their speed, so that one active session does not overload them', () => {
+  const algorithm = session({ rng: seededRng(5) });
+  const nodes = Array.from({ length: 6 }, (_, i) => candidate(`n${i}`, { live: { sessions: 0, load: 0.4 } }));
+  const isSlow = (id: string): boolean => id < 'n3';
+  const placed = { slow: 0, fast: 0 };
+  for (let i = 0; i < 600; i++) {
+    for (const node of nodes) {
+      const report = { inFlight: 1, serviceMs: isSlow(node.id) ? 20 : 10, load: 0.4, sessions: node.live.sessions };
+      algorithm.onReport?.(node, { ...report, isBesideAnswer: true }, 10 * i);
+    }
+    const picked = algorithm.pick(nodes, { nowMs: 10 * i, isNewSession: true }, NONE)!;
+    nodes.find((one) => one === picked)!.live.sessions++;
+    placed[isSlow(picked.id) ? 'slow' : 'fast']++;
+  }
+  assert.ok(placed.slow > 0 && placed.slow < placed.fast / 2, `${placed.slow} and ${placed.fast}`);
+});
+
+void test('of nodes that tell no load, the one that works most gets none', () => {
+  const algorithm = session({ rng: seededRng(5) });
+  const nodes = ['busy', 'a', 'b'].map((id) => candidate(id, { live: { sessions: 20 } }));
+  const placed = new Map<string, number>();
+  for (let i = 0; i < 4_000; i++) {
+    for (const node of nodes) if (i % (node.id === 'busy' ? 12 : 24) === 0) algorithm.onResponse?.(node, 'ok', 10, i);
+    if (i < 2_000 || i % 100 > 0) continue;
+    const { id } = algorithm.pick(nodes, { nowMs: i, isNewSession: true }, NONE)!;
+    placed.set(id, (placed.get(id) ?? 0) + 1);
+  }
+  assert.equal(placed.get('busy'), undefined);
+  assert.equal((placed.get('a') ?? 0) + (placed.get('b') ?? 0), 20);
+});
+
+void test('a crowd that logs in at once is placed by what was learned of it, not only ten times a second', () => {
+  const algorithm = session({ rng: seededRng(5) });
+  const nodes = ['slow', 'a', 'b'].map((id) => candidate(id, { live: { sessions: 0 } }));
+  const pick = (): string => {
+    const picked = algorithm.pick(nodes, { nowMs: 0, isNewSession: true }, NONE)!;
+    nodes.find((one) => one === picked)!.live.placed++;
+    return picked.id;
+  };
+  for (let i = 0; i < 3; i++) pick();
+  for (let i = 0; i < 30; i++)
+    for (const node of nodes) algorithm.onResponse?.(node, 'ok', node.id === 'slow' ? 400 : 10, 0);
+  const after = Array.from({ length: 30 }, pick);
+  assert.ok(!after.includes('slow'), `${after}`);
+});

@@ -3,41 +3,73 @@ import type { Rng } from '../rng.ts';
 import type { Algorithm, AttemptOutcome, Candidate, NodeReport, PickRequest } from './algorithm.ts';
 import { FairShare } from './fair-share.ts';
 import { LeastTree } from './least-tree.ts';
-import { type Estimate, queueOf, ServiceEstimates } from './service-estimate.ts';
+import { queueOf, ServiceEstimates, waitOf } from './service-estimate.ts';
 
-/** A node whose score is above this many medians gets no new sessions while there are others. */
+/** A node whose wait is above this many medians gets no new sessions while there are others. */
 const GUARD_RATIO = 2;
 /** Differences of this many milliseconds are noise and bar nobody. */
 const NOISE_MS = 10;
 /** Medians and means are reckoned again after this time. */
 const MEASURE_MS = 100;
+/** Times over which is smoothed what sessions are placed by: they stay for long, and shall not follow moments. */
+const LOAD_MS = 10_000;
+const COST_MS = 3_000;
+const QUEUE_MS = 200;
 /** A slow node counts at most this much against a typical one, a fast one for as much. */
 const MAX_SPEED_RATIO = 16;
 /** From this part of the time at work on, speeds count in full; less while nodes are idle, when they are noise. */
 const BUSY = 0.3;
 /** Nodes that are less loaded than this on average are idle: what differs between them is chance. */
 const IDLE_LOAD = 0.1;
-/** Most that the load weighs against the number of sessions; less while nodes are idle. */
-const MAX_LOAD_WEIGHT = 0.5;
+/** From this load on it weighs most against the number of sessions. */
+const FULL_LOAD = 0.6;
+const MAX_LOAD_WEIGHT = 0.8;
+/**
+ * Part of the load of an average session that one counts for as long as the smoothed load does not show it. Larger takes
+ * longer to give a joining node the last tenth of its share, smaller gives it more than its share.
+ */
+const UNSEEN_PART = 0.7;
+/** How much less than by its speed a slow node is filled: 0 as any other, 1 by the square of its speed. */
+const RELUCTANCE = 0.7;
+/** The next session may ask for as much as so many average ones. */
+const HEAVY_SESSION = 10;
+/** A node that would be loaded more counts as loaded so. */
+const MAX_FULLNESS = 0.99;
 /** Densities are finite and far below a rank, so that rank comes before density. */
 const MAX_DENSITY = 1e6;
 const RANK = 1e7;
 /** Densities this close are equal, and chance decides; far less than one session makes. */
 const TIE_RATIO = 1e-9;
 
+/** What is known of one node over a while. */
+interface Steady {
+  /** Smoothed logarithm of its cost. */
+  logCost: number;
+  /** Smoothed load, NaN before it was known. */
+  load: number;
+  /** Sessions, smoothed as the load is: those that it shows. */
+  sessions: number;
+  /** Answers at `atMs`. */
+  answers: number;
+  /** When it was looked at first, and last. */
+  readonly sinceMs: number;
+  atMs: number;
+}
+
 /**
  * The default for new sessions: the least density of sessions among the nodes that answer about as fast as the rest.
  *
- * Density is sessions, and placements that are not in that number yet, by weight and speed, mixed half and half with the
- * load as reported and smoothed: a session is a promise of later requests, so their number counts even while all nodes are
- * idle, and how active they are tells the load. While there is room slow nodes are filled less than fast ones, because
- * their queues are felt more. A node whose score, service time by the square of its queue, is clearly above twice the
- * median gets none as long as others do. After a join shares are limited (`FairShare`). Equal weights come out even to
- * one session when logins are few.
+ * Density is the load that a node will have, and the number of its sessions by weight and speed, which counts alone while
+ * all are idle: a session is a promise of later requests. The load is as nodes tell it, smoothed over ten seconds, with
+ * sessions that have come since; of nodes of which none tells, service time by answers. Two things make a node look denser:
+ * slow nodes are filled less than fast ones, because their queues are felt more, and a node that one active session could
+ * overload is hardly filled any more: strict sessions cannot leave again. A node whose wait (`waitOf`) is clearly above
+ * twice the median gets none as long as others do. After a join shares are limited (`FairShare`). Equal weights come out
+ * even to one session when logins are few.
  *
- * Exact over any number of nodes without a look at all of them: a winner tree holds the densities. All are reckoned anew
- * ten times a second, with what nodes and other workers have told since; in between only that of the node that got a
- * session changes.
+ * Exact over any number of nodes without a look at all of them: a winner tree holds the densities, a pick costs the
+ * logarithm of their number. All are reckoned anew ten times a second, with what nodes and other workers have told since;
+ * in between only that of the node that got a session changes.
  *
  * @see mod_cluster MODCLUSTER-527: at a low login rate its rule sends every login to the same node.
  */
@@ -51,18 +83,14 @@ class SessionPlacement implements Algorithm {
   readonly #estimates = new ServiceEstimates();
   readonly #shares = new FairShare();
   readonly #tree = new LeastTree();
+  readonly #steady = new Map<NodeId, Steady>();
   /** By place in the list of candidates, as it was measured last. */
   #nodes: Candidate[] = [];
   /** What a session counts there against a typical node. */
   #slowness = new Float64Array(0);
-  /**
-   * What the density is multiplied by. Slow nodes are filled less than fast ones while there is room, because a queue is felt
-   * more there; and a queue of now counts by its root, because it will have gone before the session has, and less so for a
-   * node that has few sessions yet.
-   */
-  #reluctance = new Float64Array(0);
-  /** Smoothed load over the mean, 1 where none is told. */
-  #relativeLoad = new Float64Array(0);
+  #load = new Float64Array(0);
+  /** Sessions that `#load` shows. */
+  #seen = new Float64Array(0);
   #isHot = new Uint8Array(0);
   #measuredAtMs = Number.NEGATIVE_INFINITY;
   /** Since all were reckoned. */
@@ -70,8 +98,13 @@ class SessionPlacement implements Algorithm {
   /** Place of the node picked last, which may have a session more by now; -1: none. */
   #last = -1;
   #meanCrowd = 1;
+  #meanLoad = 1;
+  /** Load that a session makes on a typical node. */
+  #perSession = 0;
   #loadWeight = 0;
   #totalWeight = 1;
+  /** Requests in flight per node, at most 1 of each, smoothed. */
+  #queueing = 0;
 
   constructor(rng: Rng) {
     this.#rng = rng;
@@ -99,8 +132,8 @@ class SessionPlacement implements Algorithm {
   #keepUp(candidates: readonly Candidate[], nowMs: number): void {
     const { length } = candidates;
     const isFresh = nowMs >= this.#measuredAtMs && nowMs - this.#measuredAtMs < MEASURE_MS;
-    // Who is over the limit is not any more when the others have got theirs.
-    const hasMoved = this.#picks >= length && this.#shares.isLimited(nowMs);
+    // When all log in at once a tenth of a second is long; and who is over its share is not any more when the others have theirs.
+    const hasMoved = this.#picks >= length;
     if (!isFresh || hasMoved || length !== this.#nodes.length) this.#measure(candidates, nowMs);
     else if (this.#last >= 0) this.#put(candidates, this.#last, nowMs);
     // The list has changed in place since it was measured.
@@ -136,6 +169,8 @@ class SessionPlacement implements Algorithm {
 
   onMembership(candidates: readonly Candidate[]): void {
     this.#estimates.retain(candidates);
+    const present = new Set(candidates.map(({ id }) => id));
+    for (const id of this.#steady.keys()) if (!present.has(id)) this.#steady.delete(id);
     this.#measuredAtMs = Number.NEGATIVE_INFINITY;
   }
 
@@ -148,14 +183,20 @@ class SessionPlacement implements Algorithm {
   heat(candidate: Candidate, nowMs: number): number {
     const estimate = this.#estimates.of(candidate.id);
     const queue = 1 + queueOf(candidate, estimate, nowMs);
-    const heat = (this.#estimates.costOf(estimate, nowMs) * queue * queue) / candidate.weight;
+    const heat = waitOf(this.#estimates.costOf(estimate, nowMs), queue) / candidate.weight;
     return heat > 0 && heat <= Number.MAX_VALUE ? heat : Number.MAX_VALUE;
   }
 
   #density(candidate: Candidate, place: number): number {
-    const crowd = (crowdOf(candidate) * this.#slowness[place]!) / this.#meanCrowd;
-    const mixed = (1 - this.#loadWeight) * crowd + this.#loadWeight * this.#relativeLoad[place]!;
-    const density = mixed * this.#reluctance[place]!;
+    const slowness = this.#slowness[place]!;
+    const perSession = this.#perSession * slowness;
+    const unseen = sessionsOf(candidate.live) - this.#seen[place]!;
+    const load = Math.max(0, this.#load[place]! + UNSEEN_PART * unseen * perSession);
+    const crowd = (crowdOf(candidate) * slowness) / this.#meanCrowd;
+    const mixed = (1 - this.#loadWeight) * crowd + (this.#loadWeight * load) / (this.#meanLoad * candidate.weight);
+    // Of little weight up to three quarters of the load, and without limit towards all of it.
+    const room = 1 - Math.min(MAX_FULLNESS, load + HEAVY_SESSION * perSession) ** 4;
+    const density = (mixed * slowness ** RELUCTANCE) / room;
     return Number.isFinite(density) ? density : Number.MAX_VALUE;
   }
 
@@ -164,29 +205,33 @@ class SessionPlacement implements Algorithm {
     const { length } = candidates;
     if (length !== this.#slowness.length) {
       this.#slowness = new Float64Array(length);
-      this.#reluctance = new Float64Array(length);
-      this.#relativeLoad = new Float64Array(length);
+      this.#load = new Float64Array(length);
+      this.#seen = new Float64Array(length);
       this.#isHot = new Uint8Array(length);
       this.#tree.reset(length);
     }
     this.#nodes = [...candidates];
+    const passedMs = Math.max(0, nowMs - this.#measuredAtMs);
     this.#measuredAtMs = nowMs;
     this.#picks = 0;
     this.#last = -1;
     this.#shares.observe(candidates, nowMs);
+    const isTold = candidates.some(({ live }) => live.load >= 0);
     const costs = new Float64Array(length);
-    const scores = new Float64Array(length);
+    const waits = new Float64Array(length);
     let [load, loads, queue, weight] = [0, 0, 0, 0];
     for (let i = 0; i < length; i++) {
       const candidate = candidates[i]!;
       const estimate = this.#estimates.of(candidate.id);
       const queued = queueOf(candidate, estimate, nowMs);
-      costs[i] = this.#estimates.costOf(estimate, nowMs);
-      scores[i] = costs[i]! * (1 + queued) ** 2;
-      const told = loadOf(candidate, estimate);
-      this.#relativeLoad[i] = told;
-      if (told >= 0) {
-        load += told;
+      const costMs = this.#estimates.costOf(estimate, nowMs);
+      waits[i] = waitOf(costMs, 1 + queued);
+      const steady = this.#steadyOf(candidate, costMs, estimate.answers, isTold, nowMs);
+      costs[i] = Math.exp(steady.logCost);
+      this.#load[i] = steady.load;
+      this.#seen[i] = steady.sessions;
+      if (steady.load >= 0) {
+        load += steady.load;
         loads++;
       }
       if (queued >= 0) queue += Math.min(1, queued);
@@ -194,36 +239,66 @@ class SessionPlacement implements Algorithm {
     }
     this.#totalWeight = weight;
     const meanLoad = loads > 0 ? load / loads : 0;
-    this.#loadWeight = Math.min(MAX_LOAD_WEIGHT, Math.max(0, meanLoad - IDLE_LOAD));
-    const busy = loads > 0 ? meanLoad : queue / length;
-    const speedWeight = Math.min(1, busy / BUSY);
+    this.#loadWeight = MAX_LOAD_WEIGHT * Math.min(1, Math.max(0, (meanLoad - IDLE_LOAD) / (FULL_LOAD - IDLE_LOAD)));
+    this.#queueing += smoothing(passedMs, QUEUE_MS) * (queue / length - this.#queueing);
+    // Queues tell at once that many come at the same time, loads tell it seconds later.
+    const speedWeight = Math.min(1, Math.max(meanLoad, this.#queueing) / BUSY);
     const typicalMs = median(costs);
-    const guard = GUARD_RATIO * median(scores) + NOISE_MS;
-    let crowd = 0;
+    const guard = GUARD_RATIO * median(waits) + NOISE_MS;
+    let [crowd, seen, weighted] = [0, 0, 0];
     for (let i = 0; i < length; i++) {
-      this.#isHot[i] = scores[i]! > guard ? 1 : 0;
+      const candidate = candidates[i]!;
+      this.#isHot[i] = waits[i]! > guard ? 1 : 0;
       const ratio = Math.min(MAX_SPEED_RATIO, Math.max(1 / MAX_SPEED_RATIO, costs[i]! / typicalMs));
       this.#slowness[i] = ratio ** speedWeight;
-      const filled = Math.min(1, (crowdOf(candidates[i]!) * this.#slowness[i]!) / this.#meanCrowd);
-      const queueing = (scores[i]! / costs[i]!) ** ((speedWeight * filled) / 4);
-      this.#reluctance[i] = this.#slowness[i]! ** Math.max(0, 1 - busy) * queueing;
       // A load that is not told counts as the mean.
-      this.#relativeLoad[i] = this.#relativeLoad[i]! >= 0 && meanLoad > 0 ? this.#relativeLoad[i]! / meanLoad : 1;
-      crowd += crowdOf(candidates[i]!) * this.#slowness[i]!;
+      if (!(this.#load[i]! >= 0)) this.#load[i] = meanLoad;
+      crowd += crowdOf(candidate) * this.#slowness[i]!;
+      seen += this.#seen[i]! * this.#slowness[i]!;
+      weighted += this.#load[i]! / candidate.weight;
     }
     this.#meanCrowd = crowd > 0 && crowd <= Number.MAX_VALUE ? crowd / length : 1;
+    this.#meanLoad = weighted > 0 ? weighted / length : 1;
+    this.#perSession = seen > 0 ? (meanLoad * length) / seen : 0;
     for (let i = 0; i < length; i++) this.#put(candidates, i, nowMs);
   }
+
+  /** Brings what is known of a node over a while up to now. Where no node tells its load, it is service time by answers. */
+  #steadyOf({ id, live, cores }: Candidate, costMs: number, answers: number, isTold: boolean, nowMs: number): Steady {
+    const logCost = Math.log(costMs);
+    const sessions = sessionsOf(live);
+    const known = this.#steady.get(id);
+    if (known === undefined) {
+      const load = isTold ? Math.min(1, live.load) : Number.NaN;
+      const steady = { logCost, load, sessions, answers, sinceMs: nowMs, atMs: nowMs };
+      this.#steady.set(id, steady);
+      return steady;
+    }
+    const passedMs = nowMs - known.atMs;
+    if (!(passedMs > 0)) return known;
+    const knownMs = known.atMs - known.sinceMs;
+    known.logCost += smoothing(passedMs, Math.min(knownMs, COST_MS)) * (logCost - known.logCost);
+    const perOwn = live.share > 0 && live.share <= 1 ? 1 / live.share : 1;
+    const load = isTold ? Math.min(1, live.load) : ((answers - known.answers) * perOwn * costMs) / (passedMs * cores);
+    const weight = known.load >= 0 ? smoothing(passedMs, Math.min(knownMs, LOAD_MS)) : 1;
+    if (load >= 0) {
+      known.load = weight === 1 ? load : known.load + weight * (load - known.load);
+      known.sessions += weight * (sessions - known.sessions);
+    } else known.sessions = sessions;
+    known.answers = answers;
+    known.atMs = nowMs;
+    return known;
+  }
+}
+
+/** Weight of a value of now against what was known `passedMs` ago, when it is smoothed over `overMs`. */
+function smoothing(passedMs: number, overMs: number): number {
+  return passedMs < Number.POSITIVE_INFINITY ? passedMs / (passedMs + overMs) : 1;
 }
 
 /** Sessions by weight, with one more. */
 function crowdOf({ live, weight }: Candidate): number {
   return (sessionsOf(live) + 1) / weight;
-}
-
-/** Reported load, smoothed as far as reports were heard; NaN when none was told. */
-function loadOf({ live }: Candidate, { load }: Estimate): number {
-  return load >= 0 ? load : Math.min(1, live.load);
 }
 
 /**

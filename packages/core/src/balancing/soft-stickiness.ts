@@ -34,7 +34,7 @@ export interface SoftStickinessOptions<C extends Candidate> {
  * One for each balancer and context whose sessions are movable. Ask it at each request of a session, before the request
  * goes to its node; all sums are done ten times a second, in between an answer is a look into a table.
  *
- * Heat counts by its square root, so that it grows as a queue does, smoothed over a second; hot is more than three times
+ * Heat counts by its square root, so that it grows about as a queue does, smoothed over a second; hot is more than three times
  * the median. At most 2 % of a node's sessions leave in a second: of these each worker has its share.
  */
 export class SoftStickiness<C extends Candidate> {
