@@ -1,5 +1,6 @@
 /** Everything that can be compared, by name. */
 import { ALGORITHMS } from '@rollcall/core';
+import { adaptiveW8 } from './anchors/adaptive-w8.ts';
 import {
   c3,
   joinShortestQueue,
@@ -9,6 +10,7 @@ import {
   random,
   weightedRoundRobin,
 } from './anchors/anchors.ts';
+import { heartbeat } from './anchors/heartbeat.ts';
 import { prequal } from './anchors/prequal.ts';
 import type { Contender, Rule } from './contender.ts';
 import type { Scenario } from './scenario.ts';
@@ -18,6 +20,9 @@ const ANCHORS: Readonly<Record<string, Rule>> = {
   'prequal-0.6': prequal(0.6),
   c3,
   'peak-ewma': peakEwma,
+  'adaptive-w8': adaptiveW8,
+  // Of the numbers of slots that were tried the one that comes nearest to the study's rows.
+  heartbeat: heartbeat(64),
   wrr: weightedRoundRobin,
   random,
   'oracle-jsq': joinShortestQueue,

@@ -113,17 +113,24 @@ const PEAK_TAU_MS = 10_000;
 const PEAK_PENALTY_MS = 1e9;
 
 /**
- * Two nodes by chance, of these the least `cost × (in flight + 1)`, where a cost jumps to a peak and decays otherwise.
+ * Two nodes by chance, of these the least `cost × (in flight + 1)`, where a cost jumps to a peak and decays otherwise. To ask
+ * for a cost is to observe a latency of 0, so that the more often a node is looked at, the less its answers below the
+ * peak count.
  *
  * @see Finagle `PeakEwma.scala`, tower `peak_ewma.rs`.
  */
 export const peakEwma: Rule = ({ rng, world, indexOf }) => {
   const cost = new Float64Array(world.nodes);
   const seenAtMs = new Float64Array(world.nodes);
+  const observe = (i: number, latencyMs: number, nowMs: number): void => {
+    const weight = Math.exp(-(nowMs - seenAtMs[i]!) / PEAK_TAU_MS);
+    cost[i] = latencyMs > cost[i]! ? latencyMs : cost[i]! * weight + latencyMs * (1 - weight);
+    seenAtMs[i] = nowMs;
+  };
   const load = ({ id, live }: Candidate): number => {
     const i = indexOf(id);
-    const decayed = cost[i]! * Math.exp(-(world.nowMs() - seenAtMs[i]!) / PEAK_TAU_MS);
-    return cost[i] === 0 && live.inFlight > 0 ? PEAK_PENALTY_MS + live.inFlight : decayed * (live.inFlight + 1);
+    observe(i, 0, world.nowMs());
+    return cost[i] === 0 && live.inFlight > 0 ? PEAK_PENALTY_MS + live.inFlight : cost[i]! * (live.inFlight + 1);
   };
   return {
     name: 'peak-ewma',
@@ -136,11 +143,7 @@ export const peakEwma: Rule = ({ rng, world, indexOf }) => {
       return load(other) < load(one) ? other : one;
     },
     onResponse({ id }, outcome, latencyMs, nowMs) {
-      if (outcome !== 'ok') return;
-      const i = indexOf(id);
-      const weight = Math.exp(-(nowMs - seenAtMs[i]!) / PEAK_TAU_MS);
-      cost[i] = latencyMs > cost[i]! ? latencyMs : cost[i]! * weight + latencyMs * (1 - weight);
-      seenAtMs[i] = nowMs;
+      if (outcome === 'ok') observe(indexOf(id), latencyMs, nowMs);
     },
   };
 };
