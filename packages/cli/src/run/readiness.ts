@@ -27,8 +27,11 @@ export async function waitUntilReady(options: ReadinessOptions, isOver: () => bo
     const leftMs = endsAtMs - performance.now();
     if (leftMs <= 0) break;
     const timeoutMs = Math.min(leftMs, QUESTION_TIMEOUT_MS);
-    last = await probe({ ...options, method: 'GET', timeoutMs });
-    if (last.type === 'answered' && isReady(last)) return { isReady: true, address: last.address };
+    const answer = await probe({ ...options, method: 'GET', timeoutMs });
+    if (answer.type === 'answered' && isReady(answer)) return { isReady: true, address: answer.address };
+    // The last question may have had a millisecond: then the answer before it says more.
+    const isCutShort = answer.type === 'silent' && timeoutMs < QUESTION_TIMEOUT_MS;
+    if (!isCutShort || last.type !== 'answered') last = answer;
     await new Promise((resolve) => setTimeout(resolve, ASK_EVERY_MS));
   }
   return { isReady: false, last };
