@@ -183,10 +183,14 @@ export function othersNow({ others, othersAtMs }: Estimate, nowMs: number): numb
   return ageMs > NEWS_MS ? (others * NEWS_MS) / ageMs : others;
 }
 
+/** How many all workers have for each one of this worker, by its share of the requests; 1 while that is not known. */
+export function perOwn(share: number): number {
+  return share > 0 && share <= 1 ? 1 / share : 1;
+}
+
 /** Requests that are at a node as this worker has to see it: its own for as many workers as there are, and the others'. */
 export function queueOf({ live, cores }: Candidate, estimate: Estimate, nowMs: number): number {
-  const perOwn = live.share > 0 && live.share <= 1 ? 1 / live.share : 1;
-  return (live.inFlight * perOwn + othersNow(estimate, nowMs)) / cores;
+  return (live.inFlight * perOwn(live.share) + othersNow(estimate, nowMs)) / cores;
 }
 
 /**

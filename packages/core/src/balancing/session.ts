@@ -4,6 +4,7 @@ import type { Algorithm, AttemptOutcome, Candidate, NodeReport, PickRequest } fr
 import { FairShare } from './fair-share.ts';
 import { LeastTree } from './least-tree.ts';
 import { queueOf, ServiceEstimates, waitOf } from './service-estimate.ts';
+import { SteadyNodes, sessionsOf, smoothing } from './steady-nodes.ts';
 
 /** A node whose wait is above this many medians gets no new sessions while there are others. */
 const GUARD_RATIO = 2;
@@ -11,9 +12,7 @@ const GUARD_RATIO = 2;
 const NOISE_MS = 10;
 /** Medians and means are reckoned again after this time. */
 const MEASURE_MS = 100;
-/** Times over which is smoothed what sessions are placed by: they stay for long, and shall not follow moments. */
-const LOAD_MS = 10_000;
-const COST_MS = 3_000;
+/** Time over which the queue of all is smoothed. */
 const QUEUE_MS = 200;
 /** A slow node counts at most this much against a typical one, a fast one for as much. */
 const MAX_SPEED_RATIO = 16;
@@ -41,21 +40,6 @@ const RANK = 1e7;
 /** Densities this close are equal, and chance decides; far less than one session makes. */
 const TIE_RATIO = 1e-9;
 
-/** What is known of one node over a while. */
-interface Steady {
-  /** Smoothed logarithm of its cost. */
-  logCost: number;
-  /** Smoothed load, NaN before it was known. */
-  load: number;
-  /** Sessions, smoothed as the load is: those that it shows. */
-  sessions: number;
-  /** Answers at `atMs`. */
-  answers: number;
-  /** When it was looked at first, and last. */
-  readonly sinceMs: number;
-  atMs: number;
-}
-
 /**
  * The default for new sessions: the least density of sessions among the nodes that answer about as fast as the rest.
  *
@@ -68,8 +52,8 @@ interface Steady {
  * even to one session when logins are few.
  *
  * Exact over any number of nodes without a look at all of them: a winner tree holds the densities, a pick costs the
- * logarithm of their number. All are reckoned anew ten times a second, with what nodes and other workers have told since;
- * in between only that of the node that got a session changes.
+ * logarithm of their number. All are reckoned anew ten times a second, and after as many picks as there are nodes, with
+ * what nodes and other workers have told since; in between only that of the node that got a session changes.
  *
  * @see mod_cluster MODCLUSTER-527: at a low login rate its rule sends every login to the same node.
  */
@@ -83,7 +67,7 @@ class SessionPlacement implements Algorithm {
   readonly #estimates = new ServiceEstimates();
   readonly #shares = new FairShare();
   readonly #tree = new LeastTree();
-  readonly #steady = new Map<NodeId, Steady>();
+  readonly #steady = new SteadyNodes();
   /** By place in the list of candidates, as it was measured last. */
   #nodes: Candidate[] = [];
   /** What a session counts there against a typical node. */
@@ -169,8 +153,7 @@ class SessionPlacement implements Algorithm {
 
   onMembership(candidates: readonly Candidate[]): void {
     this.#estimates.retain(candidates);
-    const present = new Set(candidates.map(({ id }) => id));
-    for (const id of this.#steady.keys()) if (!present.has(id)) this.#steady.delete(id);
+    this.#steady.retain(candidates);
     this.#measuredAtMs = Number.NEGATIVE_INFINITY;
   }
 
@@ -226,7 +209,7 @@ class SessionPlacement implements Algorithm {
       const queued = queueOf(candidate, estimate, nowMs);
       const costMs = this.#estimates.costOf(estimate, nowMs);
       waits[i] = waitOf(costMs, 1 + queued);
-      const steady = this.#steadyOf(candidate, costMs, estimate.answers, isTold, nowMs);
+      const steady = this.#steady.of(candidate, { costMs, answers: estimate.answers, isTold }, nowMs);
       costs[i] = Math.exp(steady.logCost);
       this.#load[i] = steady.load;
       this.#seen[i] = steady.sessions;
@@ -262,53 +245,11 @@ class SessionPlacement implements Algorithm {
     this.#perSession = seen > 0 ? (meanLoad * length) / seen : 0;
     for (let i = 0; i < length; i++) this.#put(candidates, i, nowMs);
   }
-
-  /** Brings what is known of a node over a while up to now. Where no node tells its load, it is service time by answers. */
-  #steadyOf({ id, live, cores }: Candidate, costMs: number, answers: number, isTold: boolean, nowMs: number): Steady {
-    const logCost = Math.log(costMs);
-    const sessions = sessionsOf(live);
-    const known = this.#steady.get(id);
-    if (known === undefined) {
-      const load = isTold ? Math.min(1, live.load) : Number.NaN;
-      const steady = { logCost, load, sessions, answers, sinceMs: nowMs, atMs: nowMs };
-      this.#steady.set(id, steady);
-      return steady;
-    }
-    const passedMs = nowMs - known.atMs;
-    if (!(passedMs > 0)) return known;
-    const knownMs = known.atMs - known.sinceMs;
-    known.logCost += smoothing(passedMs, Math.min(knownMs, COST_MS)) * (logCost - known.logCost);
-    const perOwn = live.share > 0 && live.share <= 1 ? 1 / live.share : 1;
-    const load = isTold ? Math.min(1, live.load) : ((answers - known.answers) * perOwn * costMs) / (passedMs * cores);
-    const weight = known.load >= 0 ? smoothing(passedMs, Math.min(knownMs, LOAD_MS)) : 1;
-    if (load >= 0) {
-      known.load = weight === 1 ? load : known.load + weight * (load - known.load);
-      known.sessions += weight * (sessions - known.sessions);
-    } else known.sessions = sessions;
-    known.answers = answers;
-    known.atMs = nowMs;
-    return known;
-  }
-}
-
-/** Weight of a value of now against what was known `passedMs` ago, when it is smoothed over `overMs`. */
-function smoothing(passedMs: number, overMs: number): number {
-  return passedMs < Number.POSITIVE_INFINITY ? passedMs / (passedMs + overMs) : 1;
 }
 
 /** Sessions by weight, with one more. */
 function crowdOf({ live, weight }: Candidate): number {
   return (sessionsOf(live) + 1) / weight;
-}
-
-/**
- * Sessions as told, with those placed since; a number nobody has told counts as none. Other workers have placed as many
- * as this one, by their shares.
- */
-function sessionsOf({ sessions, placed, share }: Candidate['live']): number {
-  const told = sessions >= 0 ? Math.min(sessions, Number.MAX_SAFE_INTEGER) : 0;
-  const perOwn = share > 0 && share <= 1 && sessions >= 0 ? 1 / share : 1;
-  return told + (placed >= 0 ? Math.min(placed * perOwn, Number.MAX_SAFE_INTEGER) : 0);
 }
 
 function median(values: Float64Array): number {

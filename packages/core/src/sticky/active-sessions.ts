@@ -34,8 +34,9 @@ const MAX_LEVEL = HASH_HALF_BITS;
 const FIRST_CAPACITY = 16;
 /** Slots that each new entry looks at while a sample becomes coarser: nobody waits until tens of thousands were. */
 const SWEPT_AT_ONCE = 16;
-/** Flags in one number. */
-const WORD = 32;
+/** Flags in one number, and the bits that their place in it takes. */
+const WORD_BITS = 5;
+const WORD = 1 << WORD_BITS;
 /** A table with more slots than this for each entry is made smaller. */
 const SPARSE = 16;
 /** In place of the number of a part. */
@@ -145,6 +146,7 @@ export class ActiveSessions {
     const byAge: string[] = [];
     const slots = this.#slots;
     const flags = this.#untoldFlags;
+    // Once around at most.
     let words = flags.length;
     for (let left = max; left > 0 && words >= 0 && this.#untold > 0; ) {
       const word = flags[this.#cursor]!;
@@ -381,7 +383,7 @@ function wordsFor(capacity: number): number {
 
 /** Where the flag of the slot at index `at` is. */
 function wordOf(at: number): number {
-  return at >>> (WIDTH_BITS + 5);
+  return at >>> (WIDTH_BITS + WORD_BITS);
 }
 
 function flagOf(at: number): number {
@@ -397,7 +399,7 @@ function zerosOf(half: number): number {
   return half === 0 ? HASH_HALF_BITS : endingZeros(half);
 }
 
-/** Zero bits at the end of 32 of which one is set. */
+/** Zero bits at the end of 32 of which at least one is set. */
 function endingZeros(bits: number): number {
   return 31 - Math.clz32(bits & -bits);
 }

@@ -15,7 +15,7 @@ const SMALL_BYTES = 4_096;
 const MAX_FREE = 64;
 
 export class Block {
-  octets: Buffer;
+  readonly octets: Buffer;
   readonly #memory: Buffer | undefined;
   readonly #free: Buffer[];
   #holders = 1;

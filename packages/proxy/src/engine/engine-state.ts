@@ -1,5 +1,4 @@
 /** What all connections of one engine share. */
-
 import type { LATENCY_BUCKETS_MS, Refusal, WorkerCounters } from '@rollcall/protocol';
 import type { Router, UpstreamNode } from '../routing.ts';
 import type { NodeTls } from '../tls/node-tls.ts';

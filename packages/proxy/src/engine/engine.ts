@@ -220,7 +220,7 @@ export class Engine {
     for (const client of this.#state.clients) if (client.tunnel?.node === node) client.tunnel.endWithin(graceMs);
   }
 
-  /** Acts upon every deadline that has passed; the engine does so by itself several times a second. */
+  /** Acts upon the deadlines that have passed, of many a few each turn; the engine does so by itself several times a second. */
   checkDeadlines(): void {
     this.#state.sweep.sweep();
   }

@@ -7,6 +7,7 @@
  */
 import { type AttemptOutcome, DEFAULT_PARAMETERS } from '@rollcall/core';
 import { LATENCY_BUCKETS_MS, type NodeId } from '@rollcall/protocol';
+import { LAST_CHUNK } from '../http1/chunked.ts';
 import { dateField } from '../http1/date-field.ts';
 import { interimHeadText, requestHeadText, responseHeadText, switchHeadText } from '../http1/head-writer.ts';
 import { isIdempotent, isRequestId, type RequestHead } from '../http1/request-head.ts';
@@ -25,7 +26,6 @@ import { UpstreamPool } from './upstream-pool.ts';
 /** Up to here, head and body are written as one text; above, copying costs more than a second buffer. */
 const ONE_WRITE_BYTES = 16_384;
 const NOBODY: ReadonlySet<NodeId> = new Set();
-const LAST_CHUNK = '0\r\n\r\n';
 /** Status in the access log when the client left before its answer was whole. */
 const CLIENT_LEFT = 499;
 

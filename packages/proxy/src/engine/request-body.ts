@@ -3,10 +3,8 @@
  * keeps a small one until an answer begins, so that another attempt can send it again. Used again for each request of a
  * connection.
  */
-import { ChunkedDecoder, type ChunkLimits } from '../http1/chunked.ts';
+import { ChunkedDecoder, type ChunkLimits, LAST_CHUNK } from '../http1/chunked.ts';
 import type { Block, BodyBlocks } from './body-blocks.ts';
-
-const LAST_CHUNK = '0\r\n\r\n';
 
 export class RequestBody {
   /** Nothing of it is to come. */
