@@ -133,10 +133,12 @@ export class NodeConnection implements Deadlined, PooledConnection {
     } else this.socket.destroy();
   }
 
-  onDeadline(): void {
+  onDeadline(nowMs: number): void {
     const exchange = this.#exchange;
-    if (!exchange) this.destroy();
-    else if (!this.isConnected) this.#fail('unreachable');
+    if (!exchange) {
+      this.#pool.outlasted(this, nowMs);
+      this.destroy();
+    } else if (!this.isConnected) this.#fail('unreachable');
     else if (exchange.isClientSlow || (exchange.isClientDue && !this.writer.hasQueued)) this.touch();
     else this.#fail('timeout');
   }
@@ -144,6 +146,7 @@ export class NodeConnection implements Deadlined, PooledConnection {
   #fail(failure: AttemptFailure): void {
     if (this.#isOver) return;
     const exchange = this.#exchange;
+    if (!exchange && !this.#tunnel) this.#pool.closedByNode(this, this.#state.now());
     const isBroken = failure === 'reset' && this.hasAnswerBytes && !this.#inBody;
     this.destroy();
     exchange?.onNodeFailed(this, isBroken ? 'broken' : failure);

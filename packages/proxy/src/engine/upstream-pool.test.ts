@@ -47,11 +47,62 @@ test('the connection that was used last is taken first', () => {
 
 test('one that is too old is left to its deadline', () => {
   const pool = new UpstreamPool<TestConnection>(10);
+  const connection = new TestConnection(5_000);
+  pool.give(connection, 0);
+  assert.equal(connection.deadlineMs, 4_000);
+  assert.equal(pool.take(true, 4_000), undefined);
+  assert.equal(pool.take(true, 3_999), connection);
+});
+
+test('of unknown keep-alive one is kept for a minute, used for a second, and for 200 ms by what cannot be repeated', () => {
+  const pool = new UpstreamPool<TestConnection>(10);
   const connection = new TestConnection();
   pool.give(connection, 0);
-  assert.equal(connection.deadlineMs, 1_000);
-  assert.equal(pool.take(false, 201), undefined);
-  assert.equal(pool.take(true, 201), connection);
+  assert.equal(connection.deadlineMs, 60_000);
+  assert.equal(pool.take(false, 200), undefined);
+  assert.equal(pool.take(true, 1_000), undefined);
+  assert.equal(pool.take(true, 999), connection);
+});
+
+test('the coldest that is still open proves how long the others may be idle, less a second or a quarter', () => {
+  const pool = new UpstreamPool<TestConnection>(10);
+  const [coldest, early, late] = [new TestConnection(), new TestConnection(), new TestConnection()];
+  pool.give(coldest, 0);
+  pool.give(early, 1_000);
+  assert.equal(pool.take(true, 5_000), undefined);
+  pool.drop(early);
+  pool.give(late, 1_001);
+  assert.equal(pool.take(false, 5_000), undefined, 'what cannot be repeated takes none by proof');
+  assert.equal(pool.take(true, 5_000), late);
+  assert.equal(pool.take(true, 5_000), undefined, 'the coldest proves nothing of itself');
+});
+
+test('what has come to its deadline proves it for those after it, until the node closes one earlier', () => {
+  const pool = new UpstreamPool<TestConnection>(10);
+  const [first, second, third] = [new TestConnection(), new TestConnection(), new TestConnection()];
+  pool.give(first, 0);
+  pool.outlasted(first, 60_000);
+  pool.drop(first);
+  pool.give(second, 60_000);
+  assert.equal(pool.take(true, 119_000), undefined);
+  assert.equal(pool.take(true, 118_999), second);
+  pool.give(second, 120_000);
+  pool.closedByNode(second, 124_000);
+  pool.drop(second);
+  pool.give(third, 130_000);
+  assert.equal(pool.take(true, 133_000), undefined);
+  assert.equal(pool.take(true, 132_999), third);
+});
+
+test('a node that announces its keep-alive is believed, whatever it does', () => {
+  const pool = new UpstreamPool<TestConnection>(10);
+  const [first, second] = [new TestConnection(5_000), new TestConnection(5_000)];
+  pool.give(first, 0);
+  pool.outlasted(first, 60_000);
+  pool.closedByNode(first, 60_000);
+  pool.drop(first);
+  pool.give(second, 60_000);
+  assert.equal(pool.take(true, 64_000), undefined);
 });
 
 test('a pool holds no more than it may, and nothing once it is closed', () => {

@@ -2,19 +2,28 @@
  * Idle connections to one node, used last in first out: the warmest is taken, and the others age until they are closed.
  *
  * A connection that the node may be about to close is not used. When the node has announced how long it keeps idle
- * connections, they are used until that time less min(1 s, a quarter). When it has not, for 1 s by requests that may be
- * repeated, and for 200 ms by all others: nearly every POST that met a closing connection was lost when this was measured.
+ * connections, they are used until that time less a margin of min(1 s, a quarter). When it has not, it shows it: what was
+ * idle for so long, or is the coldest here and still open, proves that others may be idle as long, less the same margin.
+ * Until then they are used for 1 s. All that is for requests that may be repeated. The others take a connection of a node
+ * that has announced nothing for 200 ms only: nearly every POST that met a closing connection was lost when this was
+ * measured.
  */
 
-/** How long a connection of unknown keep-alive is used for idempotent requests, milliseconds. */
+/** How long a connection of unknown keep-alive is used for idempotent requests at least, milliseconds. */
 const UNKNOWN_IDLE_MS = 1_000;
+/** How long one is kept that the node does not close, milliseconds. */
+const MAX_UNKNOWN_IDLE_MS = 60_000;
 /** The same for requests that must not be repeated. */
 const UNKNOWN_IDLE_UNSAFE_MS = 200;
 
 /** For how long a connection may be idle and still be used. */
 export function usableIdleMs(keepAliveMs: number | undefined, isIdempotent: boolean): number {
-  if (keepAliveMs !== undefined) return keepAliveMs - Math.min(1_000, keepAliveMs / 4);
+  if (keepAliveMs !== undefined) return lessMargin(keepAliveMs);
   return isIdempotent ? UNKNOWN_IDLE_MS : UNKNOWN_IDLE_UNSAFE_MS;
+}
+
+function lessMargin(keepAliveMs: number): number {
+  return keepAliveMs - Math.min(1_000, keepAliveMs / 4);
 }
 
 /** A connection as the pool sees it. */
@@ -31,6 +40,8 @@ export interface PooledConnection {
 export class UpstreamPool<Connection extends PooledConnection> {
   readonly #idle: Connection[] = [];
   readonly #maxIdle: number;
+  /** Longest idle time after which a connection of unknown keep-alive was still open, milliseconds. */
+  #provenMs = 0;
   #isClosed = false;
 
   constructor(maxIdle: number) {
@@ -41,10 +52,20 @@ export class UpstreamPool<Connection extends PooledConnection> {
   take(isIdempotent: boolean, nowMs: number): Connection | undefined {
     const connection = this.#idle.at(-1);
     if (connection === undefined) return undefined;
+    const idleMs = nowMs - connection.idleSinceMs;
     // The last is the warmest: when it is too old, all are.
-    if (nowMs - connection.idleSinceMs >= usableIdleMs(connection.keepAliveMs, isIdempotent)) return undefined;
+    if (
+      idleMs >= usableIdleMs(connection.keepAliveMs, isIdempotent) &&
+      !(isIdempotent && this.#isProven(connection, idleMs, nowMs))
+    )
+      return undefined;
     this.#idle.pop();
     return connection;
+  }
+
+  #isProven({ keepAliveMs }: Connection, idleMs: number, nowMs: number): boolean {
+    const coldestMs = nowMs - this.#idle[0]!.idleSinceMs;
+    return keepAliveMs === undefined && idleMs < lessMargin(Math.max(this.#provenMs, coldestMs));
   }
 
   /** Keeps a connection whose exchange is over. */
@@ -54,8 +75,19 @@ export class UpstreamPool<Connection extends PooledConnection> {
       return;
     }
     connection.idleSinceMs = nowMs;
-    connection.deadlineMs = nowMs + usableIdleMs(connection.keepAliveMs, true);
+    const { keepAliveMs } = connection;
+    connection.deadlineMs = nowMs + (keepAliveMs === undefined ? MAX_UNKNOWN_IDLE_MS : lessMargin(keepAliveMs));
     this.#idle.push(connection);
+  }
+
+  /** An idle connection has come to its deadline and was still open. */
+  outlasted({ keepAliveMs, idleSinceMs }: Connection, nowMs: number): void {
+    if (keepAliveMs === undefined) this.#provenMs = Math.max(this.#provenMs, nowMs - idleSinceMs);
+  }
+
+  /** The node has closed an idle connection: it keeps them for so long, whatever it did before. */
+  closedByNode({ keepAliveMs, idleSinceMs }: Connection, nowMs: number): void {
+    if (keepAliveMs === undefined) this.#provenMs = nowMs - idleSinceMs;
   }
 
   /** An idle connection has gone. */
