@@ -177,6 +177,12 @@ export class ClusterView {
     }
   }
 
+  /** As far as is known all requests come through this worker. */
+  get isAlone(): boolean {
+    for (const share of this.#shares.values()) if (share < 1) return false;
+    return true;
+  }
+
   /** Which part of a balancer's requests comes through this worker, for the nodes that are there and those to come. */
   applyShares(shares: readonly FeedShare[]): void {
     for (const [balancer, share] of shares) this.#shares.set(balancer, share);

@@ -41,6 +41,8 @@ const WORD = 1 << WORD_BITS;
 const SPARSE = 16;
 /** In place of the number of a part. */
 const NEVER = -0x8000_0000;
+/** In place of an index: more than any, and an integer as they are, for which engines have quicker code. */
+const NOWHERE = 0x3fff_ffff;
 /** What a slot holds: two halves of the hash, and two parts of the idle time. */
 const WIDTH_BITS = 2;
 const WIDTH = 1 << WIDTH_BITS;
@@ -75,7 +77,7 @@ export class ActiveSessions {
   /** Entries that end in `#level` zero bits. */
   #counted = 0;
   /** Where the sweep is that frees what is no longer admitted, as an index into `#slots`; past the end: nowhere. */
-  #sweptTo = Number.POSITIVE_INFINITY;
+  #sweptTo = NOWHERE;
   #judgedPart = NEVER;
   /** Flags that are set. */
   #untold = 0;
@@ -304,7 +306,7 @@ export class ActiveSessions {
       while (slots[at + SEEN] !== NEVER && (slots[at + SEEN]! < oldest || (slots[at + LOW]! & mask) !== 0))
         this.#free(at);
     }
-    this.#sweptTo = until < slots.length ? until : Number.POSITIVE_INFINITY;
+    this.#sweptTo = until < slots.length ? until : NOWHERE;
   }
 
   /** Frees a slot, and moves up those behind it that can no longer be found otherwise. @see Knuth, volume 3, §6.4 R */

@@ -66,6 +66,47 @@ test('what waits is written before anything that goes another way', { timeout: 2
   close();
 });
 
+const turnEnd = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+test('texts that are alone in their turn are soon written at once, until a turn has several again', async () => {
+  const { writers, close } = await connected(2, new Outbox());
+  const [one, other] = writers as [TextWriter, TextWriter];
+  const waits = (writer: TextWriter): boolean => {
+    writer.write('a');
+    return writer.hasQueued;
+  };
+  let turns = 0;
+  while (waits(one)) {
+    turns++;
+    await turnEnd();
+  }
+  assert.equal(turns, 2);
+  // That one was the first of those that may.
+  let atOnce = 1;
+  while (!waits(one)) atOnce++;
+  assert.equal(atOnce, 32);
+  await turnEnd();
+  assert.equal(waits(one), false, 'a turn with one text changes nothing');
+  while (!waits(one));
+  assert.equal(waits(other), true);
+  await turnEnd();
+  for (turns = 0; waits(one); turns++) await turnEnd();
+  assert.equal(turns, 2, 'after a turn with two it begins again');
+  close();
+});
+
+test('several texts for one socket are a crowd as well', async () => {
+  const { writers, close } = await connected(1, new Outbox());
+  const [writer] = writers as [TextWriter];
+  for (let turn = 0; turn < 100; turn++) {
+    writer.write('a');
+    assert.equal(writer.hasQueued, true);
+    writer.write('b');
+    await turnEnd();
+  }
+  close();
+});
+
 test('a text for a socket that is gone is dropped', async () => {
   const outbox = new Outbox();
   const { writers, sockets, close } = await connected(1, outbox);

@@ -47,8 +47,9 @@ export class TextWriter {
       this.flush();
       return this.#socket.write(text, 'latin1');
     }
-    if (this.#outbox === undefined) return this.#writeNow(this.#direct, text);
     const isFirst = this.#waiting === '';
+    if (this.#outbox === undefined || (!this.#outbox.asksToWait() && isFirst))
+      return this.#writeNow(this.#direct, text);
     this.#waiting += text;
     // Only now: a full outbox writes at once what its writers have.
     if (isFirst) this.#outbox.add(this);
