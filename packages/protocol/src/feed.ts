@@ -302,7 +302,7 @@ export interface SessionSample {
   readonly seen: readonly (readonly [age: number, hashes: string])[];
 }
 
-/** Sessions not told yet, or seen in a newer part of the idle time since. At most 128 KiB a second, in many small messages. */
+/** Sessions not told yet, or seen in a newer part of the idle time since. At most 128 KiB a second, in messages of 4 KiB. */
 export interface WorkerSessions {
   readonly type: 'sessions';
   readonly nodes: readonly (SessionSample & { readonly id: NodeId })[];

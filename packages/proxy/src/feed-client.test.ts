@@ -8,10 +8,12 @@ import {
   FEED_SUBPROTOCOL,
   type FeedToWorker,
   REFUSALS,
+  SESSION_HASH_LENGTH,
   type WorkerCounters,
+  type WorkerSessions,
 } from '@rollcall/protocol';
 import type { WebSocket } from 'ws';
-import { cookieOf, feedNode, goneChange, TestCluster } from './cluster.fixture.ts';
+import { cookieOf, feedBalancer, feedNode, goneChange, TestCluster } from './cluster.fixture.ts';
 import { TestFeed } from './feed.fixture.ts';
 import { FeedClient, feedUrl } from './feed-client.ts';
 
@@ -37,7 +39,7 @@ const TOTALS: WorkerCounters = {
 
 async function connected(
   run: (feed: TestFeed, client: FeedClient, cluster: TestCluster, warnings: string[]) => Promise<void>,
-  { hasTicks = true } = {},
+  { hasTicks = true, delays = [] as number[] } = {},
 ): Promise<void> {
   const feed = await TestFeed.open();
   const cluster = new TestCluster();
@@ -51,7 +53,8 @@ async function connected(
     now: () => performance.now(),
     rng: seededRng(1),
     delay: (callback, delayMs) => {
-      if (!hasTicks && delayMs === 250) return () => {};
+      delays.push(delayMs);
+      if (!hasTicks && delayMs === 500) return () => {};
       const timer = setTimeout(callback, delayMs);
       return () => clearTimeout(timer);
     },
@@ -244,3 +247,30 @@ void test('sessions are told as hashes, once, and again to a coordinator that ha
       nodes.map(({ seen }) => seen[0]?.[1]),
     );
   }));
+
+/** How many sessions a message tells. */
+const told = ({ nodes }: WorkerSessions): number =>
+  nodes.flatMap(({ seen }) => seen.map(([, hashes]) => hashes.length / SESSION_HASH_LENGTH)).reduce((a, b) => a + b, 0);
+
+for (const [share, delayMs, who] of [
+  [1, 250, 'a worker that is alone takes its time to tell its sessions'],
+  [0.5, 31.25, 'a worker among others tells its sessions quickly'],
+] as const)
+  void test(who, () => {
+    const delays: number[] = [];
+    return connected(
+      async (feed, _client, cluster) => {
+        feed.sendSnapshot(['a']);
+        feed.send({ type: 'shares', shares: [[feedBalancer().name, share]] });
+        await feed.until('applied');
+        for (let i = 0; i < 600; i++) cluster.request();
+        await feed.until('sessions', (message) => told(message) === 512);
+        assert.deepEqual(
+          [31.25, 250].filter((one) => delays.includes(one)),
+          [delayMs],
+        );
+        await feed.until('sessions', (message) => told(message) === 88);
+      },
+      { delays },
+    );
+  });

@@ -42,7 +42,7 @@ const SESSIONS_A_MESSAGE = 512;
 /** Time between two messages of sessions while there are more to tell, milliseconds. */
 const SESSIONS_MS = (1_000 * SESSIONS_A_MESSAGE) / SESSIONS_PER_SECOND;
 /** The same of a worker through which all requests come: nobody counts with it, so what it tells is only for whoever comes after it. */
-const SESSIONS_ALONE_MS = 500;
+const SESSIONS_ALONE_MS = 250;
 /** Ticks between two looks at what sessions and visitors look like. */
 const STICKY_TICKS = 2;
 /** Failed attempts to connect that are not worth a line in the log. */

@@ -59,9 +59,20 @@ test('of unknown keep-alive one is kept for a minute, used for a second, and for
   const connection = new TestConnection();
   pool.give(connection, 0);
   assert.equal(connection.deadlineMs, 60_000);
-  assert.equal(pool.take(false, 200), undefined);
   assert.equal(pool.take(true, 1_000), undefined);
   assert.equal(pool.take(true, 999), connection);
+  pool.give(connection, 0);
+  assert.equal(pool.take(false, 199), connection);
+});
+
+test('what cannot be repeated has the connection closed that is too old for it: its own takes the place', () => {
+  const pool = new UpstreamPool<TestConnection>(10);
+  const [cold, warm] = [new TestConnection(), new TestConnection()];
+  pool.give(cold, 0);
+  pool.give(warm, 500);
+  assert.equal(pool.take(false, 700), undefined);
+  assert.deepEqual([cold.isDestroyed, warm.isDestroyed], [false, true]);
+  assert.equal(pool.take(true, 700), cold);
 });
 
 test('the coldest that is still open proves how long the others may be idle, less a second or a quarter', () => {
@@ -72,9 +83,10 @@ test('the coldest that is still open proves how long the others may be idle, les
   assert.equal(pool.take(true, 5_000), undefined);
   pool.drop(early);
   pool.give(late, 1_001);
-  assert.equal(pool.take(false, 5_000), undefined, 'what cannot be repeated takes none by proof');
   assert.equal(pool.take(true, 5_000), late);
   assert.equal(pool.take(true, 5_000), undefined, 'the coldest proves nothing of itself');
+  pool.give(late, 1_001);
+  assert.equal(pool.take(false, 5_000), undefined, 'what cannot be repeated takes none by proof');
 });
 
 test('what has come to its deadline proves it for those after it, until the node closes one earlier', () => {

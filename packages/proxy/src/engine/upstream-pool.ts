@@ -54,13 +54,14 @@ export class UpstreamPool<Connection extends PooledConnection> {
     if (connection === undefined) return undefined;
     const idleMs = nowMs - connection.idleSinceMs;
     // The last is the warmest: when it is too old, all are.
-    if (
-      idleMs >= usableIdleMs(connection.keepAliveMs, isIdempotent) &&
-      !(isIdempotent && this.#isProven(connection, idleMs, nowMs))
-    )
+    if (idleMs < usableIdleMs(connection.keepAliveMs, isIdempotent)) return this.#idle.pop();
+    if (!isIdempotent) {
+      // The fresh one takes its place, or a few of these a minute would fill the pool.
+      this.#idle.pop();
+      connection.destroy();
       return undefined;
-    this.#idle.pop();
-    return connection;
+    }
+    return this.#isProven(connection, idleMs, nowMs) ? this.#idle.pop() : undefined;
   }
 
   #isProven({ keepAliveMs }: Connection, idleMs: number, nowMs: number): boolean {
