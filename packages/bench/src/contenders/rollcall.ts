@@ -1,5 +1,5 @@
 /** Ours, as users start it: `rollcall up`, compiled, with one worker and everything on that is on by default. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { NodePut, StatusResource } from '@rollcall/protocol';
 import { BenchError } from '../bench-error.ts';
@@ -117,7 +117,9 @@ export class AdminCalls {
     this.#tokenFile = tokenFile;
   }
 
+  /** Also false while somebody else answers there: it would have no token of ours. */
   async isReady(): Promise<boolean> {
+    if (!existsSync(this.#tokenFile)) return false;
     const answer = await fetch(`${this.url}/readyz`).catch(() => undefined);
     await answer?.body?.cancel();
     return answer?.ok === true;
