@@ -2,7 +2,7 @@
  * What is to be written at the end of a turn of the event loop. Texts of one turn leave together: whoever they go to is
  * then woken once and finds all of them, instead of being woken for each, which is the dearest part of a write.
  *
- * Where little is going on a text has its turn for itself, and to wait for the end of it is only more work, a sixth of a
+ * Where little is going on a text has its turn for itself, and to wait for the end of it is only more work, an eighth of a
  * request's. Texts are then written at once, and now and then one waits to see whether others come.
  */
 import type { TextWriter } from './text-writer.ts';
