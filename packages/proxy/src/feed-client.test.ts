@@ -37,6 +37,9 @@ const TOTALS: WorkerCounters = {
   latencySumMs: 0,
 };
 
+/** Between two looks at what there is to tell. */
+const TICK_MS = 500;
+
 async function connected(
   run: (feed: TestFeed, client: FeedClient, cluster: TestCluster, warnings: string[]) => Promise<void>,
   { hasTicks = true, delays = [] as number[] } = {},
@@ -54,7 +57,7 @@ async function connected(
     rng: seededRng(1),
     delay: (callback, delayMs) => {
       delays.push(delayMs);
-      if (!hasTicks && delayMs === 500) return () => {};
+      if (!hasTicks && delayMs === TICK_MS) return () => {};
       const timer = setTimeout(callback, delayMs);
       return () => clearTimeout(timer);
     },
@@ -70,6 +73,7 @@ async function connected(
   try {
     await feed.until('hello');
     await run(feed, client, cluster, warnings);
+    assert.ok(delays.includes(TICK_MS), 'ticks have another period now');
   } finally {
     client.close();
     await feed.close();

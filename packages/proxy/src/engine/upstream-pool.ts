@@ -11,12 +11,12 @@
 
 /** How long a connection of unknown keep-alive is used for idempotent requests at least, milliseconds. */
 const UNKNOWN_IDLE_MS = 1_000;
+/** The same for requests that must not be repeated: so long at most. */
+const UNKNOWN_IDLE_UNSAFE_MS = 200;
 /** How long one is kept that the node does not close, milliseconds. */
 const MAX_UNKNOWN_IDLE_MS = 60_000;
-/** The same for requests that must not be repeated. */
-const UNKNOWN_IDLE_UNSAFE_MS = 200;
 
-/** For how long a connection may be idle and still be used. */
+/** For how long a connection may be idle and still be used, by what the node has announced alone. */
 export function usableIdleMs(keepAliveMs: number | undefined, isIdempotent: boolean): number {
   if (keepAliveMs !== undefined) return lessMargin(keepAliveMs);
   return isIdempotent ? UNKNOWN_IDLE_MS : UNKNOWN_IDLE_UNSAFE_MS;

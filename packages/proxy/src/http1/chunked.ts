@@ -4,10 +4,10 @@
  */
 import { isTokenUnit } from './octets.ts';
 
-/** Bounds of what stands beside the data. */
 /** Ends a chunked body without trailers. */
 export const LAST_CHUNK = '0\r\n\r\n';
 
+/** Bounds of what stands beside the data. */
 export interface ChunkLimits {
   /** Chunk extensions of one message, octets. Default 4,096. */
   readonly maxExtensionBytes: number;
