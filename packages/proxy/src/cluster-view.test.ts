@@ -173,6 +173,10 @@ void test('the worker knows its share of the requests of each balancer, also for
     ['a', 'b', 'w'].map((id) => cluster.node(id).live.share),
     [0.25, 0.25, 0.5],
   );
+  cluster.view.applyShares([[cluster.node('a').balancer, 1]]);
+  assert.ok(!cluster.view.isAlone, 'another worker serves the wiki, too');
+  cluster.change(goneChange('w'));
+  assert.ok(cluster.view.isAlone, 'whose share a balancer without nodes was is no matter');
 });
 
 void test('a route may move to another node', () => {

@@ -177,9 +177,9 @@ export class ClusterView {
     }
   }
 
-  /** As far as is known all requests come through this worker. */
+  /** As far as is known all requests to the nodes that there are come through this worker. */
   get isAlone(): boolean {
-    for (const share of this.#shares.values()) if (share < 1) return false;
+    for (const { live } of this.nodes.values()) if (live.share < 1) return false;
     return true;
   }
 
@@ -324,7 +324,9 @@ export class ClusterView {
     for (const { name, routes } of this.balancers.values()) {
       for (const { route, node } of routes.values())
         if (node === undefined && !kept.has(`${name} ${route}`)) routes.delete(route);
-      if (routes.size === 0 && !names.has(name)) this.balancers.delete(name);
+      if (routes.size > 0 || names.has(name)) continue;
+      this.balancers.delete(name);
+      this.#shares.delete(name);
     }
   }
 

@@ -94,6 +94,25 @@ void test('among loaded nodes of equal sessions the freer one is chosen', () => 
   assert.deepEqual([...logIn(nodes, 1, 0, 1)], [['cool', 1]]);
 });
 
+void test('of about equal nodes the one that has least to do answers the login; one request does not outweigh many sessions', () => {
+  const nodes = ['busy', 'idle', 'busier'].map((id) => candidate(id, { live: { sessions: 20 } }));
+  nodes[0]!.live.inFlight = 1;
+  nodes[1]!.live.sessions = 21;
+  nodes[2]!.live.inFlight = 2;
+  assert.deepEqual([...logIn(nodes, 1, 0, 1)], [['idle', 1]]);
+  nodes[1]!.live.sessions = 30;
+  assert.deepEqual([...logIn(nodes, 1, 0, 1)], [['busy', 1]]);
+});
+
+void test('a node that has become free is seen within a millisecond for each node', () => {
+  const algorithm = session({ rng: seededRng(5) });
+  const nodes = ['a', 'b', 'c', 'd', 'e'].map((id) => candidate(id, { live: { sessions: 20, inFlight: 2 } }));
+  const pick = (nowMs: number) => algorithm.pick(nodes, { nowMs, isNewSession: true }, NONE)?.id;
+  pick(0);
+  nodes[4]!.live.inFlight = 0;
+  assert.equal(pick(5), 'e');
+});
+
 void test('a few milliseconds more or less do not make sessions uneven', () => {
   const algorithm = session({ rng: seededRng(5) });
   const nodes = ['a', 'b', 'c'].map((id) => candidate(id, { live: { sessions: 0 } }));

@@ -3,15 +3,16 @@ import type { Rng } from '../rng.ts';
 import type { Algorithm, AttemptOutcome, Candidate, NodeReport, PickRequest } from './algorithm.ts';
 import { FairShare } from './fair-share.ts';
 import { LeastTree } from './least-tree.ts';
-import { queueOf, ServiceEstimates, waitOf } from './service-estimate.ts';
+import { type Estimate, queueOf, ServiceEstimates, waitOf } from './service-estimate.ts';
 import { SteadyNodes, sessionsOf, smoothing } from './steady-nodes.ts';
 
 /** A node whose wait is above this many medians gets no new sessions while there are others. */
 const GUARD_RATIO = 2;
 /** Differences of this many milliseconds are noise and bar nobody. */
 const NOISE_MS = 10;
-/** Medians and means are reckoned again after this time. */
-const MEASURE_MS = 100;
+/** Medians and means are reckoned again after so much time for each node, and at least ten times a second. */
+const MEASURE_MS_PER_NODE = 1;
+const MAX_MEASURE_MS = 100;
 /** Time over which the queue of all is smoothed. */
 const QUEUE_MS = 200;
 /** A slow node counts at most this much against a typical one, a fast one for as much. */
@@ -32,6 +33,11 @@ const UNSEEN_PART = 0.7;
 const RELUCTANCE = 0.7;
 /** The next session may ask for as much as so many average ones. */
 const HEAVY_SESSION = 10;
+/**
+ * How much denser each request that is at a node makes it, by its cores: of nodes that are about as dense the idle one
+ * answers the login at once. Much larger gives nodes that are slow for a moment too few sessions for long.
+ */
+const REQUEST_PART = 0.1;
 /** A node that would be loaded more counts as loaded so. */
 const MAX_FULLNESS = 0.99;
 /** Densities are finite and far below a rank, so that rank comes before density. */
@@ -48,12 +54,13 @@ const TIE_RATIO = 1e-9;
  * sessions that have come since; of nodes of which none tells, service time by answers. Two things make a node look denser:
  * slow nodes are filled less than fast ones, because their queues are felt more, and a node that one active session could
  * overload is hardly filled any more: strict sessions cannot leave again. A node whose wait (`waitOf`) is clearly above
- * twice the median gets none as long as others do. After a join shares are limited (`FairShare`). Equal weights come out
- * even to one session when logins are few.
+ * twice the median gets none as long as others do, and of about equal ones the one gets it that has least to do. After a
+ * join shares are limited (`FairShare`). Equal weights come out even to one session when logins are few.
  *
  * Exact over any number of nodes without a look at all of them: a winner tree holds the densities, a pick costs the
- * logarithm of their number. All are reckoned anew ten times a second, and after as many picks as there are nodes, with
- * what nodes and other workers have told since; in between only that of the node that got a session changes.
+ * logarithm of their number. All are reckoned anew after a millisecond for each node, ten times a second at least, and
+ * after as many picks as there are nodes, with what nodes and other workers have told since; in between only that of the
+ * node that got a session changes.
  *
  * @see mod_cluster MODCLUSTER-527: at a low login rate its rule sends every login to the same node.
  */
@@ -75,7 +82,13 @@ class SessionPlacement implements Algorithm {
   #load = new Float64Array(0);
   /** Sessions that `#load` shows. */
   #seen = new Float64Array(0);
+  /** Requests at the node, by its cores. */
+  #queue = new Float64Array(0);
   #isHot = new Uint8Array(0);
+  /** Of use only while it is measured; kept because small clusters are measured at every other pick. */
+  #costs = new Float64Array(0);
+  #waits = new Float64Array(0);
+  #sorted = new Float64Array(0);
   #measuredAtMs = Number.NEGATIVE_INFINITY;
   /** Since all were reckoned. */
   #picks = 0;
@@ -115,11 +128,16 @@ class SessionPlacement implements Algorithm {
   /** Brings the tree up to date, as far as this pick needs it. */
   #keepUp(candidates: readonly Candidate[], nowMs: number): void {
     const { length } = candidates;
-    const isFresh = nowMs >= this.#measuredAtMs && nowMs - this.#measuredAtMs < MEASURE_MS;
+    const ageMs = nowMs - this.#measuredAtMs;
+    const isFresh = ageMs >= 0 && ageMs < Math.min(MAX_MEASURE_MS, MEASURE_MS_PER_NODE * length);
     // When all log in at once a tenth of a second is long; and who is over its share is not any more when the others have theirs.
     const hasMoved = this.#picks >= length;
     if (!isFresh || hasMoved || length !== this.#nodes.length) this.#measure(candidates, nowMs);
-    else if (this.#last >= 0) this.#put(candidates, this.#last, nowMs);
+    else if (this.#last >= 0) {
+      const last = candidates[this.#last]!;
+      this.#queue[this.#last] = queueNow(last, this.#estimates.of(last.id), nowMs);
+      this.#put(candidates, this.#last, nowMs);
+    }
     // The list has changed in place since it was measured.
     if (this.#nodes[this.#tree.least] !== candidates[this.#tree.least]) this.#measure(candidates, nowMs);
   }
@@ -179,7 +197,7 @@ class SessionPlacement implements Algorithm {
     const mixed = (1 - this.#loadWeight) * crowd + (this.#loadWeight * load) / (this.#meanLoad * candidate.weight);
     // Of little weight up to three quarters of the load, and without limit towards all of it.
     const room = 1 - Math.min(MAX_FULLNESS, load + HEAVY_SESSION * perSession) ** 4;
-    const density = (mixed * slowness ** RELUCTANCE) / room;
+    const density = ((mixed * slowness ** RELUCTANCE) / room) * (1 + REQUEST_PART * this.#queue[place]!);
     return Number.isFinite(density) ? density : Number.MAX_VALUE;
   }
 
@@ -190,24 +208,30 @@ class SessionPlacement implements Algorithm {
       this.#slowness = new Float64Array(length);
       this.#load = new Float64Array(length);
       this.#seen = new Float64Array(length);
+      this.#queue = new Float64Array(length);
       this.#isHot = new Uint8Array(length);
+      this.#costs = new Float64Array(length);
+      this.#waits = new Float64Array(length);
+      this.#sorted = new Float64Array(length);
       this.#tree.reset(length);
     }
-    this.#nodes = [...candidates];
+    this.#nodes.length = length;
+    for (let i = 0; i < length; i++) this.#nodes[i] = candidates[i]!;
     const passedMs = Math.max(0, nowMs - this.#measuredAtMs);
     this.#measuredAtMs = nowMs;
     this.#picks = 0;
     this.#last = -1;
     this.#shares.observe(candidates, nowMs);
     const isTold = candidates.some(({ live }) => live.load >= 0);
-    const costs = new Float64Array(length);
-    const waits = new Float64Array(length);
+    const costs = this.#costs;
+    const waits = this.#waits;
     let [load, loads, queue, weight] = [0, 0, 0, 0];
     for (let i = 0; i < length; i++) {
       const candidate = candidates[i]!;
       const estimate = this.#estimates.of(candidate.id);
-      const queued = queueOf(candidate, estimate, nowMs);
+      const queued = queueNow(candidate, estimate, nowMs);
       const costMs = this.#estimates.costOf(estimate, nowMs);
+      this.#queue[i] = queued;
       waits[i] = waitOf(costMs, 1 + queued);
       const steady = this.#steady.of(candidate, { costMs, answers: estimate.answers, isTold }, nowMs);
       costs[i] = Math.exp(steady.logCost);
@@ -217,7 +241,7 @@ class SessionPlacement implements Algorithm {
         load += steady.load;
         loads++;
       }
-      if (queued >= 0) queue += Math.min(1, queued);
+      queue += Math.min(1, queued);
       weight += candidate.weight;
     }
     this.#totalWeight = weight;
@@ -226,8 +250,8 @@ class SessionPlacement implements Algorithm {
     this.#queueing += smoothing(passedMs, QUEUE_MS) * (queue / length - this.#queueing);
     // Queues tell at once that many come at the same time, loads tell it seconds later.
     const speedWeight = Math.min(1, Math.max(meanLoad, this.#queueing) / BUSY);
-    const typicalMs = median(costs);
-    const guard = GUARD_RATIO * median(waits) + NOISE_MS;
+    const typicalMs = median(costs, this.#sorted);
+    const guard = GUARD_RATIO * median(waits, this.#sorted) + NOISE_MS;
     let [crowd, seen, weighted] = [0, 0, 0];
     for (let i = 0; i < length; i++) {
       const candidate = candidates[i]!;
@@ -252,7 +276,15 @@ function crowdOf({ live, weight }: Candidate): number {
   return (sessionsOf(live) + 1) / weight;
 }
 
-function median(values: Float64Array): number {
-  const sorted = values.slice().sort();
+/** Requests at a node by its cores; a number that makes no sense counts as none. */
+function queueNow(candidate: Candidate, estimate: Estimate, nowMs: number): number {
+  const queue = queueOf(candidate, estimate, nowMs);
+  return Number.isNaN(queue) ? 0 : Math.max(0, queue);
+}
+
+/** `sorted` is as long as `values`, and has them in order afterwards. */
+function median(values: Float64Array, sorted: Float64Array): number {
+  sorted.set(values);
+  sorted.sort();
   return sorted[sorted.length >> 1]!;
 }
