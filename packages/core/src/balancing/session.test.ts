@@ -104,6 +104,13 @@ void test('of about equal nodes the one that has least to do answers the login; 
   assert.deepEqual([...logIn(nodes, 1, 0, 1)], [['busy', 1]]);
 });
 
+void test('while nodes are idle it is chance who has a request, and sessions come out even', () => {
+  const nodes = Array.from({ length: 12 }, (_, i) => candidate(`n${i}`, { live: { sessions: 11, load: 0.02 } }));
+  nodes[4]!.live.sessions = 10;
+  nodes[4]!.live.inFlight = 1;
+  assert.deepEqual([...logIn(nodes, 1, 0, 1)], [['n4', 1]]);
+});
+
 void test('a node that has become free is seen within a millisecond for each node', () => {
   const algorithm = session({ rng: seededRng(5) });
   const nodes = ['a', 'b', 'c', 'd', 'e'].map((id) => candidate(id, { live: { sessions: 20, inFlight: 2 } }));
