@@ -132,6 +132,10 @@ export class AdminCalls {
       method,
       headers: { authorization: `Bearer ${token}`, ...(body && { 'content-type': 'application/json' }) },
       ...(body && { body: JSON.stringify(body) }),
+    }).catch((error: Error) => {
+      throw new BenchError(
+        `${method} ${path} got no answer: ${(error.cause as Error | undefined)?.message ?? error.message}`,
+      );
     });
     const told = (await answer.json()) as Body & { readonly detail?: string };
     if (!answer.ok) throw new BenchError(`${method} ${path} was answered with ${answer.status}: ${told.detail}`);
