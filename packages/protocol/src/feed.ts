@@ -302,7 +302,7 @@ export interface SessionSample {
   readonly seen: readonly (readonly [age: number, hashes: string])[];
 }
 
-/** Sessions not told yet, or seen in a newer part of the idle time since. At most 128 KiB a second, in messages of 4 KiB. */
+/** Sessions not told yet, or seen in a newer part of the idle time since. At most 128 KiB a second, in messages of 4 KiB; what is left at the end comes in one. */
 export interface WorkerSessions {
   readonly type: 'sessions';
   readonly nodes: readonly (SessionSample & { readonly id: NodeId })[];

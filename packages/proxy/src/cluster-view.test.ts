@@ -177,6 +177,9 @@ void test('the worker knows its share of the requests of each balancer, also for
   assert.ok(!cluster.view.isAlone, 'another worker serves the wiki, too');
   cluster.change(goneChange('w'));
   assert.ok(cluster.view.isAlone, 'whose share a balancer without nodes was is no matter');
+  cluster.fill([feedNode('a')], { epoch: 'e2' });
+  cluster.change({ type: 'node', node: feedNode('w', { balancer: 'wiki', paths: ['/wiki'] }) });
+  assert.equal(cluster.node('w').live.share, 1, 'the share of a balancer that was forgotten is forgotten');
 });
 
 void test('a route may move to another node', () => {

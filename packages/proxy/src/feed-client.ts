@@ -30,7 +30,7 @@ import { SwapPacer } from './swap-pacer.ts';
 
 /**
  * Least time between two counters messages, but for nodes that have become idle, milliseconds. With all that it wakes at
- * the coordinator one costs a CPU that both share 1.5 ms, in which requests wait.
+ * the coordinator one costs a CPU that both share 0.5 to 1.5 ms, in which requests wait.
  */
 const COUNTERS_MS = 500;
 /** Least time between counters messages for nodes that have become idle, milliseconds. */

@@ -163,7 +163,7 @@ void test('of nodes that tell no load, the one that works most gets none', () =>
   assert.equal((placed.get('a') ?? 0) + (placed.get('b') ?? 0), 20);
 });
 
-void test('a crowd that logs in at once is placed by what was learned of it, not only ten times a second', () => {
+void test('a crowd that logs in at once is placed by what was learned of it, though no time passes', () => {
   const algorithm = session({ rng: seededRng(5) });
   const nodes = ['slow', 'a', 'b'].map((id) => candidate(id, { live: { sessions: 0 } }));
   const pick = (): string => {

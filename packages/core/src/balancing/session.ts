@@ -85,7 +85,7 @@ class SessionPlacement implements Algorithm {
   /** Requests at the node, by its cores. */
   #queue = new Float64Array(0);
   #isHot = new Uint8Array(0);
-  /** Of use only while it is measured; kept because small clusters are measured at every other pick. */
+  /** For `#measure` alone; kept because two nodes are measured at every other pick. */
   #costs = new Float64Array(0);
   #waits = new Float64Array(0);
   #sorted = new Float64Array(0);
@@ -203,10 +203,10 @@ class SessionPlacement implements Algorithm {
     return Number.isFinite(density) ? density : Number.MAX_VALUE;
   }
 
-  /** Means and medians over the candidates, against which guard and density are reckoned. */
-  #measure(candidates: readonly Candidate[], nowMs: number): void {
+  /** Remembers who stands at which place, and has room for as many numbers. */
+  #list(candidates: readonly Candidate[]): void {
     const { length } = candidates;
-    if (length !== this.#slowness.length) {
+    if (length !== this.#nodes.length) {
       this.#slowness = new Float64Array(length);
       this.#load = new Float64Array(length);
       this.#seen = new Float64Array(length);
@@ -216,9 +216,15 @@ class SessionPlacement implements Algorithm {
       this.#waits = new Float64Array(length);
       this.#sorted = new Float64Array(length);
       this.#tree.reset(length);
+      this.#nodes.length = length;
     }
-    this.#nodes.length = length;
     for (let i = 0; i < length; i++) this.#nodes[i] = candidates[i]!;
+  }
+
+  /** Means and medians over the candidates, against which guard and density are reckoned. */
+  #measure(candidates: readonly Candidate[], nowMs: number): void {
+    const { length } = candidates;
+    this.#list(candidates);
     const passedMs = Math.max(0, nowMs - this.#measuredAtMs);
     this.#measuredAtMs = nowMs;
     this.#picks = 0;
@@ -248,12 +254,12 @@ class SessionPlacement implements Algorithm {
     }
     this.#totalWeight = weight;
     const meanLoad = loads > 0 ? load / loads : 0;
-    this.#loadWeight = MAX_LOAD_WEIGHT * busyness(meanLoad);
+    this.#loadWeight = MAX_LOAD_WEIGHT * idleToFull(meanLoad);
     this.#queueing += smoothing(passedMs, QUEUE_MS) * (queue / length - this.#queueing);
     // Queues tell at once that many come at the same time, loads tell it seconds later.
     const busy = Math.max(meanLoad, this.#queueing);
     const speedWeight = Math.min(1, busy / BUSY);
-    this.#requestPart = REQUEST_PART * busyness(busy);
+    this.#requestPart = REQUEST_PART * idleToFull(busy);
     const typicalMs = median(costs, this.#sorted);
     const guard = GUARD_RATIO * median(waits, this.#sorted) + NOISE_MS;
     let [crowd, seen, weighted] = [0, 0, 0];
@@ -286,8 +292,8 @@ function queueNow(candidate: Candidate, estimate: Estimate, nowMs: number): numb
   return Number.isNaN(queue) ? 0 : Math.max(0, queue);
 }
 
-/** 0 for nodes that are idle, 1 for those that are as loaded as a rule takes full account of. */
-function busyness(load: number): number {
+/** 0 up to `IDLE_LOAD`, 1 from `FULL_LOAD` on. */
+function idleToFull(load: number): number {
   return Math.min(1, Math.max(0, (load - IDLE_LOAD) / (FULL_LOAD - IDLE_LOAD)));
 }
 
