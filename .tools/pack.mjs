@@ -100,10 +100,14 @@ function copyPackage(name, stage) {
       if (folder !== 'dist' || isWanted(from, path)) copy(join(from, path), join(stage, path));
 }
 
-/** A compiled file whose source is still there and is not for tests. The compiler leaves what it made of deleted ones. */
+/**
+ * A compiled file whose source is still there and is not for tests. The compiler leaves what it made of deleted ones.
+ * `dist/cjs` has a package.json of its own.
+ */
 function isWanted(from, path) {
+  if (path === 'dist/cjs/package.json') return true;
   if (!/\.(?:js|d\.ts)$/.test(path) || FOR_TESTS.test(path)) return false;
-  return existsSync(join(from, path.replace(/^dist/, 'src').replace(/\.(?:js|d\.ts)$/, '.ts')));
+  return existsSync(join(from, path.replace(/^dist(?:\/cjs)?/, 'src').replace(/\.(?:js|d\.ts)$/, '.ts')));
 }
 
 /** Compiled files go without the line that names their source map. */

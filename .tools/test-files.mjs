@@ -2,19 +2,22 @@
  * Which test files there are and which may run beside which. A file's place decides:
  *
  *   packages/…     unit      side by side
- *   test/e2e/…     e2e       two at a time: each starts processes of its own and waits for events
- *   test/…         alone     one after another; so is the live cluster, whose client must not be late itself
+ *   test/…         e2e       side by side: each starts processes of its own and waits for events
  *   test/setup/…   long      one after another, and not in `npm test`; so is every `*.long.test.ts`
  *   test/compose/… compose   needs a container engine; by `npm run test:compose` alone
+ *
+ * Some run alone, one after another, because they measure time or fill the machine by themselves.
  */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 const NO_SOURCES = new Set(['node_modules', 'dist', 'coverage']);
 
+const ALONE = ['test/setup/', 'test/faults/faults.long.test.ts', 'test/e2e/live-cluster.'];
+
 /** Paths below `root`, sorted, by group. */
 export function testFiles(root) {
-  const groups = { unit: [], e2e: [], alone: [], long: [], compose: [] };
+  const groups = { unit: [], e2e: [], long: [], compose: [] };
   for (const path of [...filesIn(root, 'packages'), ...filesIn(root, 'test')]) groups[groupOf(path)].push(path);
   return groups;
 }
@@ -23,13 +26,12 @@ export function testFiles(root) {
 export function groupOf(path) {
   if (path.startsWith('test/compose/')) return 'compose';
   if (path.startsWith('test/setup/') || path.endsWith('.long.test.ts')) return 'long';
-  if (mayHaveCompany(path)) return 'e2e';
-  return path.startsWith('test/') ? 'alone' : 'unit';
+  return path.startsWith('test/') ? 'e2e' : 'unit';
 }
 
-/** Also long ones of these run two at a time. */
-export function mayHaveCompany(path) {
-  return path.startsWith('test/e2e/') && path !== 'test/e2e/live-cluster.test.ts';
+export function runsAlone(path) {
+  const isLongUnit = path.startsWith('packages/') && groupOf(path) === 'long';
+  return isLongUnit || ALONE.some((start) => path.startsWith(start));
 }
 
 function filesIn(root, folder) {

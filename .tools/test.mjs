@@ -8,8 +8,8 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
-import { groupOf, mayHaveCompany, testFiles } from './test-files.mjs';
-import { ROOT } from './workspace.mjs';
+import { runsAlone, testFiles } from './test-files.mjs';
+import { makeReady, ROOT } from './workspace.mjs';
 
 /** A test that hangs is ended after this long. */
 const TEST_TIMEOUT_MS = 15 * 60_000;
@@ -24,21 +24,28 @@ for (const signal of ['SIGINT', 'SIGTERM'])
     running?.kill(signal);
   });
 
+const groups = wantedGroups(process.argv.slice(2));
+// Processes that tests start are the compiled ones: what was compiled last must not be tested.
+await makeReady();
+if (process.exitCode) process.exit();
 const tests = [];
-for (const group of wantedGroups(process.argv.slice(2)))
+for (const group of groups)
   if (group.files.length > 0 && stoppedBy === undefined) tests.push(...(await runGroup(group)));
 rmSync(scratch, { recursive: true, force: true });
 process.exitCode = report(tests);
 
 function wantedGroups(args) {
-  const sideBySide = Math.max(1, availableParallelism() - 1);
-  const grouped = (files) => [
-    { files: files.filter((file) => groupOf(file) === 'unit'), concurrency: sideBySide },
-    { files: files.filter(mayHaveCompany), concurrency: 2 },
-    { files: files.filter((file) => groupOf(file) !== 'unit' && !mayHaveCompany(file)), concurrency: 1 },
-  ];
-  const { unit, e2e, alone, ...apart } = testFiles(ROOT);
-  if (args.length === 0) return grouped([...unit, ...e2e, ...alone]);
+  const grouped = (files) => {
+    const alone = files.filter(runsAlone);
+    const others = files.filter((file) => !runsAlone(file));
+    return [
+      // They wait more than they work.
+      { files: others, concurrency: availableParallelism() + 1 },
+      { files: alone, concurrency: 1 },
+    ];
+  };
+  const { unit, e2e, ...apart } = testFiles(ROOT);
+  if (args.length === 0) return grouped([...unit, ...e2e]);
   if (args.length === 1 && Object.hasOwn(apart, args[0])) return grouped(apart[args[0]]);
   return grouped(args.map((file) => relative(ROOT, resolve(process.env.INIT_CWD ?? ROOT, file))));
 }
@@ -94,6 +101,7 @@ function report(all) {
   const of = (outcome) => all.filter((test) => test.outcome === outcome);
   const [passed, failed, skipped] = [of('passed'), of('failed'), of('skipped')];
   console.log();
+  for (const [file, ms] of slowest(all)) console.log(`slow: ${Math.round(ms / 1_000)} s ${file}`);
   for (const { name, file, reason } of skipped) console.log(`skipped: ${name} (${file})${reason && `: ${reason}`}`);
   for (const { name, file } of failed) console.log(`failed: ${name}${file && ` (${file})`}`);
   const mustNotSkip = process.env.CI === 'true';
@@ -102,4 +110,11 @@ function report(all) {
   console.log(`${passed.length} passed, ${failed.length} failed, ${skipped.length} skipped`);
   if (stoppedBy !== undefined) return stoppedBy === 'SIGINT' ? 130 : 143;
   return failed.length > 0 || all.length === 0 || (mustNotSkip && skipped.length > 0) ? 1 : 0;
+}
+
+/** The files that took longest, with their milliseconds. */
+function slowest(all) {
+  const byFile = new Map();
+  for (const { file, ms } of all) byFile.set(file, (byFile.get(file) ?? 0) + ms);
+  return [...byFile].sort(([, a], [, b]) => b - a).slice(0, Number(process.env.SLOWEST ?? 5));
 }

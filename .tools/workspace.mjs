@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { createWriteStream, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { completeEmbeddable } from './embeddable.mjs';
 import { takeLock } from './setup-lock.mjs';
 
 export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -110,6 +111,7 @@ async function build() {
   const { code, signal } = await run([process.execPath, compiler, '-b']);
   if (signal) throw new SetupFailure('', exitCodeOf(signal));
   if (code !== 0) throw new SetupFailure('the sources do not compile');
+  await completeEmbeddable(ROOT);
 }
 
 /**

@@ -136,6 +136,30 @@ describe('balancer-manager in a browser', { skip: noChromium }, () => {
     assert.equal((await cluster.node('shop-2'))['status'], 'enabled');
   });
 
+  for (const { how, id, after } of [
+    { how: 'removed', id: 'removed-1', after: 'after-removal' },
+    { how: 'forgotten', id: 'forgotten-1', after: 'after-forgetting' },
+  ])
+    test(`while the dialog of a node is open that is ${how}, it says so and the table is updated`, async () => {
+      let leave = (): Promise<void> => Promise.resolve();
+      if (how === 'forgotten') leave = await cluster.addAgent(id, { balancer: 'wiki', contexts: [{ path: '/wiki' }] });
+      else await cluster.addNode(id, { balancer: 'wiki', contexts: ['/wiki'] });
+      await button(id, 'why').click();
+      await dialog().getByText(`Why is ${id} at`).waitFor();
+      // A node that is gone already is forgotten when it is removed: the coordinator answers 404 from then on.
+      await leave();
+      await cluster.removeNode(id);
+      await dialog()
+        .getByText(how === 'forgotten' ? `${id} is gone` : 'it is gone')
+        .waitFor();
+      await cluster.addNode(after, { balancer: 'wiki', contexts: ['/wiki'] });
+      await row(after).waitFor();
+      assert.equal(await trouble().isVisible(), false);
+      await dialog().getByRole('button', { name: 'Close' }).click();
+      await dialog().waitFor({ state: 'detached' });
+      await cluster.removeNode(after);
+    });
+
   test('server-status names the worker and counts its requests', async () => {
     const status = await visitor.newPage();
     await status.goto(`${cluster.controlUrl}/server-status`);

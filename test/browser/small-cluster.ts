@@ -7,10 +7,9 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
-import type { NodePut } from '@rollcall/protocol';
-
-const COMMAND = fileURLToPath(new URL('../../packages/cli/bin/rollcall.js', import.meta.url));
+import { AGENT_PATH, AGENT_SUBPROTOCOL, type NodePut } from '@rollcall/protocol';
+import { WebSocket } from 'ws';
+import { ROLLCALL } from '../site/commands.ts';
 
 /** What `up --json` says when it serves. */
 interface Ready {
@@ -26,7 +25,7 @@ export class SmallCluster {
   readonly loginUrl: string;
   readonly #supervisor: ChildProcess;
   readonly #stateDir: string;
-  readonly #programs: Server[] = [];
+  readonly #programs = new Map<string, Server>();
 
   private constructor(supervisor: ChildProcess, stateDir: string, { proxyUrl, controlUrl, loginUrl }: Ready) {
     this.#supervisor = supervisor;
@@ -39,7 +38,7 @@ export class SmallCluster {
   static async start(): Promise<SmallCluster> {
     const stateDir = mkdtempSync(join(tmpdir(), 'rollcall-browser-'));
     const flags = ['--proxy', '127.0.0.1:0', '--control', '127.0.0.1:0', '--store', 'memory', '--log-level', 'error'];
-    const supervisor = spawn(process.execPath, [COMMAND, 'up', ...flags, '--state-dir', stateDir, '--json'], {
+    const supervisor = spawn(process.execPath, [ROLLCALL, 'up', ...flags, '--state-dir', stateDir, '--json'], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     for await (const line of createInterface({ input: supervisor.stdout! })) {
@@ -51,14 +50,33 @@ export class SmallCluster {
     throw new Error('rollcall up ended before it served');
   }
 
-  /** Starts a small HTTP program and makes it a node; resolves when the coordinator has reached it. */
+  /** Makes a small HTTP program a node, or registers it again; resolves when the coordinator has reached it. */
   async addNode(id: string, about: Omit<NodePut, 'url'>): Promise<void> {
-    const program = createServer((_, response) => response.end(`${id} at your service\n`));
-    program.listen(0, '127.0.0.1');
-    await once(program, 'listening');
-    this.#programs.push(program);
+    let program = this.#programs.get(id);
+    if (program === undefined) {
+      program = createServer((_, response) => response.end(`${id} at your service\n`));
+      program.listen(0, '127.0.0.1');
+      await once(program, 'listening');
+      this.#programs.set(id, program);
+    }
     const { port } = program.address() as AddressInfo;
     await this.#call('PUT', `/v1/nodes/${id}`, { ...about, url: `http://127.0.0.1:${port}` });
+  }
+
+  /** A node with an agent's connection. Returns the way to leave: the coordinator then remembers it as gone. */
+  async addAgent(id: string, about: object): Promise<() => Promise<void>> {
+    const socket = new WebSocket(`${this.controlUrl.replace('http', 'ws')}${AGENT_PATH}`, [AGENT_SUBPROTOCOL]);
+    await once(socket, 'open');
+    socket.send(JSON.stringify({ type: 'register', node: { id, url: 'http://127.0.0.1:9', ...about } }));
+    await once(socket, 'message');
+    return async () => {
+      socket.send(JSON.stringify({ type: 'leave' }));
+      await once(socket, 'close');
+    };
+  }
+
+  async removeNode(id: string): Promise<void> {
+    await this.#call('DELETE', `/v1/nodes/${id}`);
   }
 
   /** A node as the admin API tells it. */
@@ -66,11 +84,14 @@ export class SmallCluster {
     return (await this.#call('GET', `/v1/nodes/${id}`)) as Readonly<Record<string, unknown>>;
   }
 
+  #adminToken(): string {
+    return readFileSync(join(this.#stateDir, 'admin-token'), 'utf8').trim();
+  }
+
   async #call(method: string, path: string, body?: object): Promise<unknown> {
-    const token = readFileSync(join(this.#stateDir, 'admin-token'), 'utf8').trim();
     const response = await fetch(this.controlUrl + path, {
       method,
-      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      headers: { authorization: `Bearer ${this.#adminToken()}`, 'content-type': 'application/json' },
       ...(body && { body: JSON.stringify(body) }),
     });
     const answer = await response.text();
@@ -87,7 +108,7 @@ export class SmallCluster {
 
   async close(): Promise<void> {
     await this.stop();
-    for (const program of this.#programs) {
+    for (const program of this.#programs.values()) {
       program.closeAllConnections();
       program.close();
     }

@@ -64,7 +64,7 @@ test('combined, on standard output; what was refused stands in it too', async (t
   assert.match(site.output, /^127\.0\.0\.1 - - \[[^\]]+\] "-" 400 \d+ "-" "-"$/m);
 });
 
-test('rotation: moved away, SIGUSR2, and no line is lost', async (t) => {
+test('rotation: moved away, SIGUSR2 or rollcall rotate, and no line is lost', async (t) => {
   const path = join(directory(t), 'access.log');
   const site = await Site.start(t, { flags: ['--access-log', path, '--workers', '2'] });
   await site.addNode('first', { balancer: 'shop' }, (_, response) => response.end('hello'));
@@ -80,4 +80,21 @@ test('rotation: moved away, SIGUSR2, and no line is lost', async (t) => {
   await ask(20);
   await until(() => lines(path).length + lines(`${path}.1`).length === 60, 'lines are missing');
   assert.ok(lines(path).length > 0);
+
+  renameSync(path, `${path}.2`);
+  const rotated = await site.cli('rotate');
+  assert.deepEqual([rotated.code, rotated.stdout, rotated.stderr], [0, `${path} is opened again\n`, '']);
+  await until(() => existsSync(path), 'the file is not made again by rotate');
+  await ask(20);
+  const all = () => [path, `${path}.1`, `${path}.2`].reduce((sum, file) => sum + lines(file).length, 0);
+  await until(() => all() === 80, 'lines are missing after rotate');
+  assert.ok(lines(path).length > 0);
+  assert.match(readFileSync(join(site.stateDir, 'audit.jsonl'), 'utf8'), /"rotate".*is opened again/);
+});
+
+test('rotate without a log file says so', async (t) => {
+  const site = await Site.start(t);
+  const { code, stderr } = await site.cli('rotate');
+  assert.equal(code, 1);
+  assert.match(stderr, /there is no log file to open again: --access-log is off/);
 });

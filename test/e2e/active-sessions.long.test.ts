@@ -5,7 +5,7 @@ import { createServer, request as httpRequest } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, describe, type TestContext, test } from 'node:test';
 import type { NodeResource, StatusResource } from '@rollcall/protocol';
-import { startUp, type Up, until } from './up-from-source.ts';
+import { startUp, type Up, until } from './up.ts';
 
 const SESSIONS = 120;
 

@@ -18,7 +18,7 @@ async function start(t: TestContext) {
   const node = rollcall({
     balancer: 'shop',
     coordinator: coordinator.url,
-    handleSignals: false,
+    signals: [],
     sticky: { mode: 'suffix', cookies: ['sessionId'] },
     log: () => {},
   });

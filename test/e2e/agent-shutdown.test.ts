@@ -4,8 +4,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { type TestContext, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type ScriptedCoordinator, startScriptedCoordinator } from '@rollcall/agent/testing';
+import { TYPESCRIPT } from '../site/commands.ts';
 
 interface Started {
   readonly child: ChildProcess;
@@ -15,10 +17,10 @@ interface Started {
   readonly ended: Promise<readonly [number | null, NodeJS.Signals | null]>;
 }
 
-async function start(t: TestContext, program: string): Promise<Started> {
+async function start(t: TestContext, program: string, options: object = {}): Promise<Started> {
   const coordinator = await startScriptedCoordinator();
   const file = fileURLToPath(new URL(`agent-programs/${program}.ts`, import.meta.url));
-  const child = spawn(process.execPath, ['--conditions=@rollcall/source', '--import', 'tsx', file], {
+  const child = spawn(process.execPath, [...TYPESCRIPT, file, JSON.stringify(options)], {
     env: { ...process.env, ROLLCALL_URL: coordinator.url },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -36,6 +38,15 @@ async function insist(child: ChildProcess, signal: NodeJS.Signals, ended: Promis
   const timer = setInterval(() => child.kill(signal), 50);
   await ended;
   clearInterval(timer);
+}
+
+/** Waits until answers close their connections: the signal has arrived. */
+async function untilRefusesToKeep(port: string): Promise<void> {
+  for (;;) {
+    const response = await fetch(`http://127.0.0.1:${port}/`);
+    await response.text();
+    if (response.headers.get('connection') === 'close') return;
+  }
 }
 
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
@@ -73,6 +84,94 @@ test('without any coordinator a signal ends the program as if we were not there'
   child.kill('SIGTERM');
   assert.deepEqual(await ended, [null, 'SIGTERM']);
 });
+
+test('without its coordinator it serves until no request came for a second, and its answers close', async (t) => {
+  const { child, coordinator, line, ended } = await start(t, 'plain');
+  const port = await line();
+  await (await coordinator.peer()).accept();
+  await coordinator.close();
+  child.kill('SIGTERM');
+  await untilRefusesToKeep(port);
+  const endMs = performance.now() + 2_000;
+  while (performance.now() < endMs) {
+    const response = await fetch(`http://127.0.0.1:${port}/`);
+    assert.deepEqual([await response.text(), response.headers.get('connection')], ['hello', 'close']);
+    await setTimeout(200);
+  }
+  const quietSinceMs = performance.now();
+  assert.deepEqual(await ended, [null, 'SIGTERM']);
+  const tookMs = performance.now() - quietSinceMs;
+  assert.ok(tookMs > 600 && tookMs < 5_000, `${tookMs} ms`);
+});
+
+test('what is in flight at the signal has the time that drainRequestsMs gives it, and then is cut', async (t) => {
+  for (const { options, slowMs, isAnswered } of [
+    { options: {}, slowMs: 2_500, isAnswered: true },
+    { options: { drainRequestsMs: 200 }, slowMs: 20_000, isAnswered: false },
+  ]) {
+    const { child, coordinator, line, ended } = await start(t, 'plain', options);
+    const port = await line();
+    const peer = await coordinator.peer();
+    await peer.accept({ heartbeatMs: 20 });
+    const answer = fetch(`http://127.0.0.1:${port}/slow?${slowMs}`).then(
+      (response) => response.headers.get('connection'),
+      () => 'cut',
+    );
+    while ((await peer.next('heartbeat')).inFlight !== 1);
+    child.kill('SIGTERM');
+    const { deadlineMs } = await peer.next('status');
+    assert.equal(deadlineMs, options.drainRequestsMs ?? 8_000);
+    peer.send({ type: 'drained' });
+    await peer.next('leave');
+    assert.equal(await answer, isAnswered ? 'close' : 'cut');
+    assert.deepEqual(await ended, [null, 'SIGTERM']);
+  }
+});
+
+test('the option signals: SIGHUP drains when it is named, and SIGTERM then ends the program at once', async (t) => {
+  for (const signal of ['SIGHUP', 'SIGTERM'] as const) {
+    const { child, coordinator, line, ended } = await start(t, 'plain', { signals: ['SIGHUP', 'SIGUSR2'] });
+    await line();
+    const peer = await coordinator.peer();
+    await peer.accept();
+    await peer.next('heartbeat');
+    child.kill(signal);
+    if (signal === 'SIGHUP') {
+      assert.equal((await peer.next('status')).reason, 'SIGHUP');
+      peer.send({ type: 'drained' });
+      await peer.next('leave');
+    }
+    assert.deepEqual(await ended, [null, signal]);
+  }
+});
+
+test('in a worker thread signals do not arrive, which is said once; drain() on a message ends in order', async (t) => {
+  const { child, coordinator, line, ended } = await start(t, 'worker-thread');
+  const said = [await line(), await line()].sort();
+  assert.match(said[0]!, /^\d+$/);
+  assert.match(said[1]!, /^signals do not arrive in a worker thread: .*node\.drain\(\).*node\.close\(\)/);
+  const peer = await coordinator.peer();
+  await peer.accept();
+  await peer.next('heartbeat');
+  child.kill('SIGTERM');
+  await peer.next('status');
+  peer.send({ type: 'drained' });
+  await peer.next('leave');
+  assert.equal(await line(), 'drained');
+  assert.deepEqual(await ended, [0, null]);
+});
+
+for (const when of ['never registered', 'its coordinator is down'] as const)
+  test(`a program whose server closes is not held: ${when}`, async (t) => {
+    const { coordinator, line, ended } = await start(t, 'plain');
+    const port = await line();
+    if (when !== 'never registered') await (await coordinator.peer()).accept();
+    await coordinator.close();
+    await (await fetch(`http://127.0.0.1:${port}/exit`, { headers: { connection: 'close' } })).text();
+    const atMs = performance.now();
+    assert.deepEqual(await ended, [3, null]);
+    assert.ok(performance.now() - atMs < 4_000);
+  });
 
 test('a program that ends by itself is not held, and leaves on its way', async (t) => {
   const { coordinator, line, ended } = await start(t, 'plain');

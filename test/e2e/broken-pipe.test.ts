@@ -1,15 +1,13 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { ROLLCALL } from '../site/commands.ts';
 import { Site } from '../site/site.ts';
 
-const ROLLCALL = fileURLToPath(new URL('../../packages/cli/bin/rollcall.js', import.meta.url));
-const FROM_SOURCE = ['--conditions=@rollcall/source', '--import', import.meta.resolve('tsx')];
-
 function rollcall(words: readonly string[], environment: Readonly<Record<string, string>> = {}): ChildProcess {
-  return spawn(process.execPath, [...FROM_SOURCE, ROLLCALL, ...words], { env: { ...process.env, ...environment } });
+  return spawn(process.execPath, [ROLLCALL, ...words], { env: { ...process.env, ...environment } });
 }
 
 test('whoever reads only the beginning of the output hears no complaint', async (t) => {
@@ -34,4 +32,35 @@ test('whoever reads only the beginning of the output hears no complaint', async 
     const [code] = await ended.finally(() => clearInterval(noise));
     assert.deepEqual([code, complaint], [0, '']);
   }
+});
+
+/** What a command leaves behind whose standard output, and error where asked for, is a full device. */
+function onFullDevice(words: readonly string[], isErrorFull = false): { code: number | null; complaint: string } {
+  const full = openSync('/dev/full', 'w');
+  const { status, stderr } = spawnSync(process.execPath, [ROLLCALL, ...words], {
+    stdio: ['ignore', full, isErrorFull ? full : 'pipe'],
+    encoding: 'utf8',
+  });
+  closeSync(full);
+  return { code: status, complaint: stderr ?? '' };
+}
+
+const FULL = 'rollcall: cannot write to standard output (ENOSPC)\n';
+
+test('output that cannot be written is one line on standard error, and exit code 1', {
+  skip: !existsSync('/dev/full'),
+}, () => {
+  for (const words of [['simulate', '--list'], ['up', '--help'], ['--version'], ['run', '--help']])
+    assert.deepEqual(onFullDevice(words), { code: 1, complaint: FULL }, words.join(' '));
+  assert.equal(onFullDevice(['simulate', '--list'], true).code, 1);
+});
+
+test('complaints that cannot be written change no exit code', { skip: !existsSync('/dev/full') }, () => {
+  for (const [words, code] of [
+    [['nodes', '--coordinator', 'http://127.0.0.1:1'], 3],
+    [['up', '--unknown'], 2],
+    [['up', '--workers', 'none'], 2],
+    [['run'], 2],
+  ] as const)
+    assert.equal(onFullDevice(words, true).code, code, words.join(' '));
 });

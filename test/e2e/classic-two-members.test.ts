@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { counter, type Visit } from '../site/counter.ts';
-import { Site } from '../site/site.ts';
+import { isProbe, Site } from '../site/site.ts';
 import { Visitor } from '../site/visitor.ts';
 
 interface Member {
@@ -29,7 +29,7 @@ async function startMember(t: TestContext, route: string, wantedPort: number): P
   const listen = (at: number): Promise<void> =>
     new Promise((resolve, reject) => {
       server = http.createServer((request, response) => {
-        hosts.add(request.headers.host ?? '');
+        if (!isProbe(request)) hosts.add(request.headers.host ?? '');
         if (request.url === '/old') response.writeHead(302, { location: `http://127.0.0.1:${port}/new` }).end();
         else count(request, response);
       });

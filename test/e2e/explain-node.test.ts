@@ -22,7 +22,7 @@ test('what a node with the SDK measures is explained, and its load field does no
     id: 'shop-1',
     balancer: 'shop',
     coordinator: site.controlUrl,
-    handleSignals: false,
+    signals: [],
     sessions: () => 7,
     log: () => {},
   });

@@ -2,69 +2,15 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import http from 'node:http';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { StatusResource } from '@rollcall/protocol';
 import { Site, until } from '../site/site.ts';
+import { slowly, startLoad } from './reload-load.ts';
 
-const CLIENTS = 32;
 const RELOADS = 3;
-
-/** Answers after a moment, so that requests are under way at any time. */
-function slowly(_: http.IncomingMessage, response: http.ServerResponse): void {
-  setTimeout(() => response.end('whole'), 5);
-}
-
-interface Load {
-  readonly requests: number;
-  readonly failures: string[];
-  /** The longest that one request took, milliseconds. */
-  readonly slowestMs: number;
-}
-
-/** Clients that ask one request after another on kept-alive connections until `end` is called. */
-function startLoad(port: number): { readonly end: () => Promise<Load> } {
-  const load = { requests: 0, failures: [] as string[], slowestMs: 0 };
-  let isOver = false;
-  const agents: http.Agent[] = [];
-  const ask = (agent: http.Agent, method: string): Promise<void> =>
-    new Promise((resolve) => {
-      const sentMs = performance.now();
-      const request = http.request({ host: '127.0.0.1', port, method, agent, path: '/work' }, (response) => {
-        let text = '';
-        response.on('data', (octets: Buffer) => {
-          text += octets.toString();
-        });
-        response.on('close', () => {
-          load.requests++;
-          load.slowestMs = Math.max(load.slowestMs, performance.now() - sentMs);
-          if (response.statusCode !== 200 || text !== 'whole') load.failures.push(`${response.statusCode} ${text}`);
-          resolve();
-        });
-      });
-      request.on('error', (error) => {
-        load.failures.push(`${method}: ${error.message}`);
-        resolve();
-      });
-      request.end(method === 'POST' ? 'body' : undefined);
-    });
-  const clients = Array.from({ length: CLIENTS }, async (_, i) => {
-    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
-    agents.push(agent);
-    while (!isOver) await ask(agent, i % 2 === 0 ? 'GET' : 'POST');
-  });
-  return {
-    async end() {
-      isOver = true;
-      await Promise.all(clients);
-      for (const agent of agents) agent.destroy();
-      return load;
-    },
-  };
-}
 
 async function workers(site: Site): Promise<StatusResource['workers']> {
   return (await site.admin<StatusResource>('GET', '/v1/status')).body.workers;
@@ -107,7 +53,7 @@ for (const count of [1, 2]) {
       });
     }
     const tunnel = await openTunnel(t, site.proxyPort);
-    const load = startLoad(site.proxyPort);
+    const load = startLoad(t, site.proxyPort);
     const seen = new Set((await workers(site)).map(({ pid }) => pid));
     for (let i = 0; i < RELOADS; i++) {
       const { code, stdout, stderr } = await site.cli('reload');
@@ -126,6 +72,13 @@ for (const count of [1, 2]) {
     tunnel.socket.end();
     await once(tunnel.socket, 'close');
     await until(async () => (await workers(site)).length === count, 'old workers do not end');
+    const status = (await site.admin<StatusResource>('GET', '/v1/status')).body;
+    const listed = status.processes.filter(({ name }) => name.startsWith('worker'));
+    assert.deepEqual(new Set(listed.map(({ pid }) => pid)), new Set(status.workers.map(({ pid }) => pid)));
+    assert.ok(
+      listed.every(({ restarts }) => restarts === 0),
+      'a reload counts as a restart',
+    );
   });
 }
 

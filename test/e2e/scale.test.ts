@@ -1,5 +1,6 @@
 /** `rollcall scale` against a running `rollcall run --count`, under visits of sessions. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { NodeResource, WriteResult } from '@rollcall/protocol';
@@ -54,6 +55,39 @@ test('scale changes what run keeps, and no visit fails nor leaves its node', { t
   isOver = true;
   await Promise.all(visitors);
   assert.ok(visits > 50, `${visits} visits`);
+});
+
+test('a copy that leaves is taken back by scale up, and SIGTERM does not wait for its five minutes', async (t) => {
+  const site = await Site.start(t);
+  const words = ['run', '--balancer', 'shop', '--id', 'shop', '--count', '2', '--slot-dir', site.directory];
+  const run = site.start([...words, '--', process.execPath, '-e', PROGRAM]);
+  await until(async () => (await upIn(site, 'shop')).length === 2, 'the copies are not up');
+  await site.isCurrent();
+  const visitors = Array.from({ length: 8 }, () => new Visitor(site.proxyPort));
+  const homes = await Promise.all(visitors.map((visitor) => visitor.get('/').then(({ body }) => body)));
+  const seen = new Set(homes.map((body) => (JSON.parse(body) as { node: string }).node));
+  assert.deepEqual([...seen].sort(), ['shop-1', 'shop-2']);
+  const startOf = async () => (await site.node('shop-2'))?.incarnation;
+  const before = await startOf();
+
+  const leaves = async () => (await site.node('shop-2'))?.status === 'draining';
+  assert.equal((await site.cli('scale', 'shop=1')).code, 0);
+  await until(leaves, 'the second copy does not drain');
+  assert.equal((await site.cli('scale', 'shop=2', '--wait', '--timeout', '10s')).code, 0);
+  assert.equal(await startOf(), before, 'the process that was leaving serves again');
+  const answers = await Promise.all(visitors.map((visitor) => visitor.get('/')));
+  assert.ok(
+    answers.every(({ body }) => (JSON.parse(body) as { count: number }).count === 2),
+    'every session is where it was',
+  );
+
+  assert.equal((await site.cli('scale', 'shop=1')).code, 0);
+  await until(leaves, 'the second copy does not drain again');
+  const ended = once(run, 'exit');
+  const atMs = performance.now();
+  run.kill('SIGTERM');
+  await ended;
+  assert.ok(performance.now() - atMs < 8_000, 'no session is waited for');
 });
 
 test('what cannot be scaled is said in one line', { timeout: 60_000 }, async (t) => {

@@ -4,10 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
-
-const ROLLCALL = fileURLToPath(new URL('../../packages/cli/bin/rollcall.js', import.meta.url));
-const FROM_SOURCE = ['--conditions=@rollcall/source', '--import', import.meta.resolve('tsx')];
+import { ROLLCALL } from '../site/commands.ts';
 
 interface Ended {
   readonly code: number;
@@ -17,11 +14,8 @@ interface Ended {
 
 function simulate(cwd: string, ...words: readonly string[]): Promise<Ended> {
   return new Promise((resolve) => {
-    execFile(
-      process.execPath,
-      [...FROM_SOURCE, ROLLCALL, 'simulate', ...words],
-      { cwd, timeout: 120_000 },
-      (error, stdout, stderr) => resolve({ code: error ? Number(error.code ?? 1) : 0, stdout, stderr }),
+    execFile(process.execPath, [ROLLCALL, 'simulate', ...words], { cwd, timeout: 120_000 }, (error, stdout, stderr) =>
+      resolve({ code: error ? Number(error.code ?? 1) : 0, stdout, stderr }),
     );
   });
 }

@@ -11,6 +11,7 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { DEFAULT_LEASE_MS } from '@rollcall/protocol';
+import { TYPESCRIPT } from '../site/commands.ts';
 import type { Visit } from '../site/counter.ts';
 import { Site, until } from '../site/site.ts';
 import { Visitor } from '../site/visitor.ts';
@@ -61,7 +62,7 @@ interface Outcome {
 }
 
 async function startNode(site: Site, id: string): Promise<{ readonly child: ChildProcess; readonly port: number }> {
-  const child = spawn(process.execPath, ['--conditions=@rollcall/source', '--import', 'tsx', PROGRAM], {
+  const child = spawn(process.execPath, [...TYPESCRIPT, PROGRAM], {
     env: { ...process.env, ROLLCALL_URL: site.controlUrl, ROLLCALL_NODE_ID: id },
     stdio: ['ignore', 'pipe', 'inherit'],
   });

@@ -84,15 +84,16 @@ function served(
   path: string,
   make: (id: string) => RequestListener | Promise<RequestListener>,
 ): Application {
-  const start = async (id: string) => site.addNode(id, { sticky }, await make(id));
-  const running = new Map<string, Awaited<ReturnType<typeof start>>>();
-  const startKept = async (id: string): Promise<void> => void running.set(id, await start(id));
+  const running = new Map<string, Awaited<ReturnType<Site['addNode']>>>();
+  const start = async (id: string): Promise<void> => {
+    running.set(id, await site.addNode(id, { sticky, replace: running.has(id) }, await make(id)));
+  };
   return {
     path,
-    start: startKept,
+    start,
     async restart(id) {
       const before = running.get(id);
-      await startKept(id);
+      await start(id);
       await before?.stop();
     },
   };

@@ -206,6 +206,12 @@ const MISTAKES: readonly (readonly [args: readonly string[], says: RegExp])[] = 
   [['add', 'ftp://x'], /is no address/],
   [['up', '--proxy', 'nowhere'], /is not HOST:PORT/],
   [['up', '--store', 'floppy'], /is not memory/],
+  [['drain', 'n1', '--for', '5'], /--for "5" is not a duration with a unit \(ms, s, m, h, d\) like 30s/],
+  [['run', '--ready-timeout', '30', '--', 'true'], /--ready-timeout "30" .*ms, s, m, h, d/],
+  [['weight', 'n1', '0x10'], /"0x10": write a number from 0.001 to 100/],
+  [['up', '--trusted-proxy', '300.1.1.1/8'], /--trusted-proxy 300\.1\.1\.1\/8 is not an address/],
+  [['up', '--proxy', '0.0.0.0:8499', '--control', ':8499'], /--proxy and --control both use port 8499/],
+  [['up', '--access-log', '/no/such/folder/a.log'], /there is no directory \/no\/such\/folder$/m],
 ];
 for (const [args, says] of MISTAKES) {
   test(`rollcall ${args.join(' ')} says in one line what to do, exit 2`, async () => {

@@ -44,21 +44,34 @@ function oneNodeRouter(port: number): Router {
     keepAliveMs: 5_000,
     readsLoadField: false,
     live: newLiveNumbers(),
-    tally: { requests: 0, failures: 0, serverErrors: 0, newSessions: 0, tunnels: 0, bytesToNode: 0, bytesFromNode: 0 },
+    takesRequests: true,
+    tally: {
+      requests: 0,
+      failures: 0,
+      serverErrors: 0,
+      newSessions: 0,
+      tunnels: 0,
+      bytesToNode: 0,
+      bytesFromNode: 0,
+      parked: 0,
+    },
+  };
+  const choose: Router['choose'] = (_head, slip) => {
+    slip.node = node;
+    slip.retriesLeft = 2;
+    return 'forward';
   };
   return {
+    parkMs: 0,
     onChange: () => {},
     onNodeGone: () => {},
-    choose: (_head, slip) => {
-      slip.node = node;
-      slip.retriesLeft = 2;
-      return 'forward';
-    },
+    onNodeLost: () => {},
+    choose,
+    askAgain: choose,
     chooseAgain: (_head, slip) => {
       slip.retriesLeft--;
       return slip.retriesLeft > 0 ? 'forward' : 'unavailable';
     },
-    waitMs: () => 0,
     onSetCookie: () => {},
     onSend: () => {
       node.live.inFlight++;
@@ -68,6 +81,7 @@ function oneNodeRouter(port: number): Router {
       node.live.inFlight--;
     },
     onConnectFailure: () => {},
+    onNodeClosed: () => {},
   };
 }
 

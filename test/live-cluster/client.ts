@@ -4,6 +4,7 @@
  *
  * Started with one argument, a `ClientOptions` as JSON; tells its parent `ClientMessage`s.
  */
+import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import http from 'node:http';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
@@ -43,6 +44,7 @@ const PATHS: Readonly<Record<SiteName, string>> = {
   urls: '/visit',
   app: '/',
   wiki: '/wiki/',
+  bounds: '/visit',
 };
 /** An answer that takes longer is none. */
 const TIMEOUT_MS = 8_000;
@@ -271,6 +273,8 @@ async function follow(visits: readonly ScheduledVisit[]): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 50));
 }
 
+// The test may read the file from the message `started` on.
+await once(out, 'open');
 await follow(schedule(options.plan));
 await new Promise((resolve) => out.end(resolve));
 tell({ type: 'done', loopDelayP99Ms: delay.percentile(99) / 1e6 - 5, connections });

@@ -6,14 +6,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { TYPESCRIPT } from '../site/commands.ts';
 import { nowMs } from './instant.ts';
 import type { Life } from './judge.ts';
 import { type NodeLine, readNodeLines } from './ledger.ts';
 import type { SiteName } from './schedule.ts';
 
-const FROM_SOURCE = ['--conditions=@rollcall/source', '--import', 'tsx'];
-const ROLLCALL = fileURLToPath(new URL('./rollcall.ts', import.meta.url));
-const PROGRAMS = new URL('./programs/', import.meta.url);
+/** The checkout whose CLI and SDK are under test, compiled. Default: the one that this file is in. */
+const ROOT = process.env['ROLLCALL_UNDER_TEST'] ?? fileURLToPath(new URL('../../', import.meta.url));
+const ROLLCALL = join(ROOT, 'packages/cli/bin/rollcall.js');
+/** Programs with the SDK: they load the SDK of their own checkout. */
+const SDK_PROGRAMS = join(ROOT, 'test/live-cluster/programs');
+/** Programs without the SDK. */
+const PROGRAMS = fileURLToPath(new URL('./programs/', import.meta.url));
 
 /** A node that the test has started. */
 export interface Program {
@@ -33,7 +38,6 @@ export class LiveCluster {
   readonly #extraUpFlags: readonly string[];
   readonly #ports: { readonly proxy: number; readonly control: number };
   #up: ChildProcess | undefined;
-  #upPids: { control: number; worker: number } | undefined;
   readonly #children = new Set<ChildProcess>();
   readonly lives: Life[] = [];
 
@@ -84,14 +88,13 @@ export class LiveCluster {
       'up.log',
     );
     this.#up = child;
-    const ready = await firstLine(child, (line) => line['type'] === 'ready');
-    this.#upPids = ready['pids'] as { control: number; worker: number };
+    await firstLine(child, (line) => line['type'] === 'ready');
   }
 
   /** `kill -9` of the control process; the supervisor starts another. */
   async killControl(): Promise<void> {
-    const { control } = this.#upPids!;
-    process.kill(control, 'SIGKILL');
+    const isControl = (pid: number): boolean => readText(`/proc/${pid}/cmdline`).includes('/processes/control.');
+    process.kill(descendants(this.#up!.pid!).find(isControl)!, 'SIGKILL');
     await this.#untilControlAnswers();
   }
 
@@ -152,7 +155,7 @@ export class LiveCluster {
   /** Starts a node of one of our stateful programs through the SDK. */
   async startSdk(site: 'express' | 'fastify', id: string): Promise<Program> {
     const child = this.#spawn(
-      [fileURLToPath(new URL(`${site}-counter.ts`, PROGRAMS))],
+      [...TYPESCRIPT, join(SDK_PROGRAMS, `${site}-counter.ts`)],
       { NODE_ID: id, NODE_LEDGER: this.ledgerFile(id) },
       `${id}.log`,
     );
@@ -164,7 +167,7 @@ export class LiveCluster {
 
   /** Starts the program without cookies, through the wrapper. */
   async startUrls(id: string): Promise<Program> {
-    const command = [process.execPath, ...FROM_SOURCE, fileURLToPath(new URL('url-counter.ts', PROGRAMS))];
+    const command = [process.execPath, ...TYPESCRIPT, join(PROGRAMS, 'url-counter.ts')];
     const child = this.#wrap('urls', id, ['--sticky', 'suffix', '--session-cookie', 'none'], command, {
       NODE_LEDGER: this.ledgerFile(id),
     });
@@ -172,6 +175,20 @@ export class LiveCluster {
       listening: { instance: string; port: number };
     };
     return this.#program(id, 'urls', child, listening.instance, listening.port);
+  }
+
+  /** Starts `count` copies of a program without the SDK through one wrapper. Their node ids are `ID-1` to `ID-COUNT`. */
+  async startCopies(site: 'bounds', id: string, count: number): Promise<readonly Program[]> {
+    const command = [process.execPath, ...TYPESCRIPT, join(PROGRAMS, `${site}-counter.ts`)];
+    const child = this.#wrap(site, id, ['--count', `${count}`], command, { NODE_LEDGER: this.ledgerFile(id) });
+    const lines = (await firstLines(child, count, (line) => 'listening' in line)) as {
+      listening: { instance: string; port: number };
+    }[];
+    return Promise.all(
+      lines.map(({ listening: { instance, port } }) =>
+        this.#program(instance.split('#')[0]!, site, child, instance, port),
+      ),
+    );
   }
 
   /** Starts Python's http.server, unmodified, through the wrapper. */
@@ -289,7 +306,7 @@ export class LiveCluster {
     ...args: readonly string[]
   ): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
     return new Promise((resolve) => {
-      execFile(process.execPath, [...FROM_SOURCE, ROLLCALL, ...args], (error, stdout, stderr) =>
+      execFile(process.execPath, [ROLLCALL, ...args], (error, stdout, stderr) =>
         resolve({ code: typeof error?.code === 'number' ? error.code : error ? 1 : 0, stdout, stderr }),
       );
     });
@@ -323,7 +340,7 @@ export class LiveCluster {
   script(name: string, argument: object): ChildProcess {
     const child = spawn(
       process.execPath,
-      [...FROM_SOURCE, fileURLToPath(new URL(name, import.meta.url)), JSON.stringify(argument)],
+      [...TYPESCRIPT, fileURLToPath(new URL(name, import.meta.url)), JSON.stringify(argument)],
       { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] },
     );
     this.#children.add(child);
@@ -331,7 +348,7 @@ export class LiveCluster {
   }
 
   #spawn(args: readonly string[], environment: NodeJS.ProcessEnv, log: string): ChildProcess {
-    const child = spawn(process.execPath, [...FROM_SOURCE, ...args], {
+    const child = spawn(process.execPath, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ROLLCALL_URL: this.controlUrl, XDG_STATE_HOME: this.dir, ...environment },
     });
@@ -377,10 +394,20 @@ export function freePort(): Promise<number> {
 }
 
 /** Resolves with the first JSON line on stdout that `isWanted`; rejects when the process ends before. */
-function firstLine(
+async function firstLine(
   child: ChildProcess,
   isWanted: (line: Record<string, unknown>) => boolean,
 ): Promise<Record<string, unknown>> {
+  return (await firstLines(child, 1, isWanted))[0]!;
+}
+
+/** Resolves with the first `count` JSON lines on stdout that `isWanted`, in their order; rejects as `firstLine` does. */
+function firstLines(
+  child: ChildProcess,
+  count: number,
+  isWanted: (line: Record<string, unknown>) => boolean,
+): Promise<readonly Record<string, unknown>[]> {
+  const wanted: Record<string, unknown>[] = [];
   return new Promise((resolve, reject) => {
     let text = '';
     let errors = '';
@@ -395,7 +422,8 @@ function firstLine(
         text = text.slice(end + 1);
         if (!line.startsWith('{')) continue;
         const parsed = JSON.parse(line) as Record<string, unknown>;
-        if (isWanted(parsed)) resolve(parsed);
+        if (isWanted(parsed)) wanted.push(parsed);
+        if (wanted.length === count) resolve(wanted);
       }
     });
   });

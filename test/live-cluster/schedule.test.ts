@@ -47,3 +47,10 @@ test('residents come back until the end', () => {
   const stayed = [...last].filter(([session, ms]) => Number(session.split('/')[1]) < 5 && ms > PLAN.durationMs - 4_500);
   assert.equal(stayed.length, 5);
 });
+
+test('a site may have residents alone, at a gap of their own', () => {
+  const traffic = { ...PLAN.traffic[0]!, newSessionsPerSecond: 0, residents: 6, residentGapMs: 500 };
+  const visits = schedule({ ...PLAN, traffic: [traffic], bursts: [] });
+  assert.equal(new Set(visits.map(({ session }) => session)).size, 6);
+  assert.ok(visits.length > 6 * 30 && visits.length < 6 * 50, `${visits.length} visits`);
+});

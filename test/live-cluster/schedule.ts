@@ -4,7 +4,7 @@
  */
 import { seededRng } from './seeded-rng.ts';
 
-export const SITE_NAMES = ['files', 'guess', 'express', 'fastify', 'urls', 'app', 'wiki'] as const;
+export const SITE_NAMES = ['files', 'guess', 'express', 'fastify', 'urls', 'app', 'wiki', 'bounds'] as const;
 
 /** A program behind its own host name and balancer; the balancer has the same name. */
 export type SiteName = (typeof SITE_NAMES)[number];
@@ -32,6 +32,7 @@ export interface ScheduledVisit {
 /** Visitors of one site. */
 export interface SiteTraffic {
   readonly site: SiteName;
+  /** Beside the residents; 0 for none. */
   readonly newSessionsPerSecond: number;
   /** Fewest and most visits of a session. */
   readonly visits: readonly [number, number];
@@ -41,6 +42,8 @@ export interface SiteTraffic {
   readonly posts: boolean;
   /** Sessions that start in the first second and come back until the end. */
   readonly residents: number;
+  /** Mean time between two visits of a resident, spread as `gapMs` is. Default 3,000. */
+  readonly residentGapMs?: number;
 }
 
 /** Many slow requests of new sessions at about the same time. */
@@ -80,7 +83,7 @@ export function schedule(plan: Plan): readonly ScheduledVisit[] {
   };
   for (const traffic of plan.traffic) {
     for (let n = 0; n < traffic.residents; n++) {
-      addSession(traffic, rng() * 1_000, Number.POSITIVE_INFINITY, RESIDENT_GAP_MS);
+      addSession(traffic, rng() * 1_000, Number.POSITIVE_INFINITY, traffic.residentGapMs ?? RESIDENT_GAP_MS);
     }
     const [fewest, most] = traffic.visits;
     const meanMs = 1_000 / traffic.newSessionsPerSecond;

@@ -140,17 +140,19 @@ describe('npm run pack', { timeout: TIMEOUT_MS }, () => {
     assert.equal(await shop.ended(), 'SIGINT');
   });
 
-  test('its types hold for strict TypeScript, with nothing skipped', async () => {
+  test('its types hold for strict TypeScript in both module systems, with nothing skipped', async () => {
     const types = (text: string): Running => {
-      project.write('typed.ts', text);
+      const files = ['typed.mts', 'typed.cts'];
+      for (const file of files) project.write(file, text);
       return project.runInstalled('tsc', [
-        ...['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2023', '--types', 'node', 'typed.ts'],
+        ...['--noEmit', '--strict', '--module', 'node16', '--target', 'es2023', '--types', 'node', ...files],
       ]);
     };
     await succeeds(types(TYPED));
     const wrong = types(TYPED.replace("balancer: 'shop'", 'balancer: 7'));
     assert.notEqual(await wrong.ended(), 0);
-    assert.match(wrong.output, /typed\.ts.*TS2322/);
+    assert.match(wrong.output, /typed\.mts.*TS2322/);
+    assert.match(wrong.output, /typed\.cts.*TS2322/);
   });
 
   test('the cluster ends in order', async () => {

@@ -7,12 +7,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import type { BalancerResource, NodePut, NodeResource, StatusResource, WriteResult } from '@rollcall/protocol';
+import { ROLLCALL } from './commands.ts';
 
 // The whole address, because the working directory is another one.
-const FROM_SOURCE = ['--conditions=@rollcall/source', '--import', import.meta.resolve('tsx')];
-const ROLLCALL = fileURLToPath(new URL('../live-cluster/rollcall.ts', import.meta.url));
 /** How long anything that is waited for may take, milliseconds. */
 const PATIENCE_MS = 20_000;
 
@@ -92,6 +90,11 @@ export class Site {
     this.#up!.kill(signal);
   }
 
+  /** Suspends the control process, or continues it. */
+  signalControl(signal: 'SIGSTOP' | 'SIGCONT'): void {
+    process.kill(this.#controlPid, signal);
+  }
+
   /** `kill -9` of the control process; resolves when its successor answers. Once for each start. */
   async killControl(): Promise<void> {
     process.kill(this.#controlPid, 'SIGKILL');
@@ -126,13 +129,13 @@ export class Site {
     this.controlUrl = ready.controlUrl;
   }
 
-  /** Starts the command from source; ends with the test. */
+  /** Starts the command; ends with the test. */
   start(words: readonly string[], environment: Readonly<Record<string, string>> = {}): ChildProcess {
     return this.#spawn(words, { ROLLCALL_URL: this.controlUrl, ...environment }, undefined);
   }
 
   #spawn(words: readonly string[], environment: Readonly<Record<string, string>>, directory?: string): ChildProcess {
-    const child = spawn(process.execPath, [...FROM_SOURCE, ROLLCALL, ...words], {
+    const child = spawn(process.execPath, [ROLLCALL, ...words], {
       cwd: directory ?? this.directory,
       env: { ...process.env, ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -152,7 +155,7 @@ export class Site {
     return new Promise((resolve) => {
       execFile(
         process.execPath,
-        [...FROM_SOURCE, ROLLCALL, ...words],
+        [ROLLCALL, ...words],
         { cwd: this.directory, timeout: PATIENCE_MS },
         (error, stdout, stderr) => resolve({ code: error ? Number(error.code ?? 1) : 0, stdout, stderr }),
       );
@@ -195,7 +198,10 @@ export class Site {
 
   /** Serves `handler` on a port of its own and adds it as a static member. Resolves when the proxy knows it. */
   async addNode(id: string, put: Omit<NodePut, 'url'>, handler: http.RequestListener): Promise<OwnNode> {
-    const server = http.createServer(handler);
+    const server = http.createServer((request, response) => {
+      if (isProbe(request)) response.end();
+      else handler(request, response);
+    });
     this.#servers.add(server);
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as AddressInfo;
@@ -263,4 +269,9 @@ function firstLine(child: ChildProcess): Promise<string | undefined> {
     });
     child.once('exit', () => resolve(undefined));
   });
+}
+
+/** A question of the coordinator or a worker, which no client has asked. */
+export function isProbe({ headers }: http.IncomingMessage): boolean {
+  return headers['user-agent']?.startsWith('rollcall-probe') === true;
 }

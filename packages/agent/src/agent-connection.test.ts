@@ -39,7 +39,7 @@ test('an address that does not accept is given up after a second', async () => {
   new AgentConnection('ws://127.0.0.1:9/v1/agent', undefined, timers, listener);
   timers.advance(CONNECT_TIMEOUT_MS);
   const end = await ended;
-  assert.deepEqual([end.wasOpen, end.code, end.detail], [false, 1006, 'no answer in 1000 ms']);
+  assert.deepEqual([end.wasOpen, end.code, end.detail], [false, 1006, 'no answer in 1 s']);
   assert.equal(timers.size, 0);
 });
 
@@ -56,7 +56,10 @@ test('one that accepts but never upgrades is given up as well', async (t) => {
   timers.advance(4_999);
   timers.advance(1);
   const end = await ended;
-  assert.deepEqual([end.wasOpen, end.detail], [false, 'accepted, but no upgrade']);
+  assert.deepEqual(
+    [end.wasOpen, end.detail],
+    [false, 'connected, but no answer to the upgrade in 5 s: not a Rollcall port?'],
+  );
 });
 
 test('a refused upgrade ends with its HTTP status', async (t) => {
@@ -66,7 +69,10 @@ test('a refused upgrade ends with its HTTP status', async (t) => {
   const { listener, ended } = listening();
   new AgentConnection(coordinator.url, 'secret', systemTimers(), listener);
   const end = await ended;
-  assert.deepEqual([end.wasOpen, end.httpStatus, end.detail], [false, 401, 'HTTP 401']);
+  assert.deepEqual(
+    [end.wasOpen, end.httpStatus, end.detail],
+    [false, 401, 'join token refused (HTTP 401): set ROLLCALL_JOIN_TOKEN to a token of this cluster'],
+  );
 });
 
 test('the token travels in the upgrade, and our end of the connection is told', async (t) => {

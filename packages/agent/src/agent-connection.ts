@@ -2,16 +2,21 @@
  * One WebSocket to one coordinator, from the attempt to its end. It knows frames and silence; what the messages mean
  * is the agent's matter.
  */
-import type { Socket } from 'node:net';
+import type { IncomingMessage } from 'node:http';
+import { isIP, type LookupFunction, type Socket } from 'node:net';
 import type { AgentMessage, CoordinatorMessage, Malformed } from '@rollcall/protocol';
 import { AGENT_SUBPROTOCOL, decodeCoordinatorMessage, encode, MAX_FRAME_BYTES } from '@rollcall/protocol';
-import { type ClientOptions, WebSocket } from 'ws';
+import { plainAddress } from './announced-address.ts';
+import { connectCause, MAX_REFUSAL_BODY, type Refusal, readRefusal, refusalCause } from './connect-cause.ts';
 import type { Timers } from './timers.ts';
+import { type ClientOptions, WebSocket } from './websocket.ts';
 
 /** An address that does not accept within this time is given up, in milliseconds. */
 export const CONNECT_TIMEOUT_MS = 1_000;
 /** One that accepts but does not upgrade is given up after this time, in milliseconds. */
 const UPGRADE_TIMEOUT_MS = 5_000;
+/** The body of a refusal is read for so long, in milliseconds. */
+const REFUSAL_TIMEOUT_MS = 1_000;
 /** How long an orderly close may take, in milliseconds. */
 const CLOSE_TIMEOUT_MS = 1_000;
 /** A coordinator that does not read gets nothing more beyond so many waiting bytes. */
@@ -24,18 +29,20 @@ export interface ConnectionEnd {
   readonly wasOpen: boolean;
   /** WebSocket close code; 1006 when there was no close frame. */
   readonly code: number;
-  /** In words, for people. */
+  /** In words, for people; of a connection that was never open: the cause, with what to do. */
   readonly detail: string;
   /** The answer's status when the upgrade was refused. */
   readonly httpStatus?: number;
+  /** The coordinator's own code for its refusal; absent when something else has answered. */
+  readonly refusalCode?: string;
   /** What a refusal's `Retry-After` asked for, in milliseconds, at most 60,000. */
   readonly retryAfterMs?: number;
 }
 
 /** What a connection tells its agent. `onEnd` comes exactly once and last. */
 export interface ConnectionListener {
-  /** The upgrade succeeded; `localAddress` is our end of the connection, without brackets or zone. */
-  onOpen(localAddress: string): void;
+  /** The upgrade succeeded; the addresses are the two ends of the connection, without brackets or zone, empty when unknown. */
+  onOpen(localAddress: string, remoteAddress: string): void;
   onMessage(message: CoordinatorMessage): void;
   /** The coordinator said something that is not this protocol; it was dropped. */
   onMalformed(fault: Malformed): void;
@@ -55,15 +62,25 @@ export class AgentConnection {
   #hasHeard = false;
   #silentChecks = 0;
   #detail = '';
-  #refusal: { httpStatus?: number; retryAfterMs?: number } = {};
+  #isSecure = false;
+  #refusal: Pick<ConnectionEnd, 'httpStatus' | 'refusalCode' | 'retryAfterMs'> = {};
   #onClosed: (() => void)[] = [];
 
-  /** Starts to connect at once. */
-  constructor(url: string, token: string | undefined, timers: Timers, listener: ConnectionListener) {
+  /**
+   * Starts to connect at once. `address` is where the host name of `url` is to be reached; without it the name is
+   * looked up within the time for the connect. A literal address and a UNIX socket (`ws+unix:PATH:/v1/agent`) need none.
+   */
+  constructor(
+    url: string,
+    token: string | undefined,
+    timers: Timers,
+    listener: ConnectionListener,
+    address: string | undefined = undefined,
+  ) {
     this.url = url;
     this.#timers = timers;
     this.#listener = listener;
-    const options: ClientOptions & { closeTimeout: number } = {
+    const options: ClientOptions & { closeTimeout: number; lookup?: LookupFunction } = {
       perMessageDeflate: false,
       maxPayload: MAX_FRAME_BYTES,
       closeTimeout: CLOSE_TIMEOUT_MS,
@@ -72,25 +89,22 @@ export class AgentConnection {
         request.on('socket', (socket) => this.#onSocket(socket));
         request.end();
       },
+      // The host stays the name: `Host`, SNI and the check of the certificate are about it.
+      ...(address === undefined ? {} : { lookup: lookUpAs(address) }),
     };
-    this.#cancelDeadline = timers.after(CONNECT_TIMEOUT_MS, () => this.#abort(`no answer in ${CONNECT_TIMEOUT_MS} ms`));
+    this.#cancelDeadline = timers.after(CONNECT_TIMEOUT_MS, () =>
+      this.#abort(`no answer in ${CONNECT_TIMEOUT_MS / 1_000} s`),
+    );
     this.#ws = new WebSocket(url, AGENT_SUBPROTOCOL, options);
-    this.#ws.on('unexpected-response', (request, response) => {
-      const retryAfter = Number(response.headers['retry-after']);
-      this.#refusal = {
-        ...(response.statusCode === undefined ? {} : { httpStatus: response.statusCode }),
-        ...(retryAfter > 0 ? { retryAfterMs: Math.min(60, retryAfter) * 1_000 } : {}),
-      };
-      this.#detail = `HTTP ${response.statusCode}`;
-      request.destroy();
-      this.#end(1006);
-    });
+    this.#ws.on('unexpected-response', (request, response) =>
+      this.#onRefusal(response, token !== undefined, () => request.destroy()),
+    );
     this.#ws.on('open', () => this.#onOpen());
     this.#ws.on('message', (data, isBinary) => this.#onMessage(data, isBinary));
     this.#ws.on('ping', () => this.#heard());
     this.#ws.on('pong', () => this.#heard());
     this.#ws.on('error', (error) => {
-      this.#detail ||= reasonOf(error);
+      this.#detail ||= this.#wasOpen ? reasonOf(error) : connectCause(error, url);
     });
     this.#ws.on('close', (code, reason) => {
       this.#detail ||= reason.toString('utf8').slice(0, 256);
@@ -139,16 +153,51 @@ export class AgentConnection {
     socket.once('connect', () => {
       if (this.#isEnded || this.#wasOpen) return;
       this.#cancelDeadline();
-      this.#cancelDeadline = this.#timers.after(UPGRADE_TIMEOUT_MS, () => this.#abort('accepted, but no upgrade'));
+      this.#cancelDeadline = this.#timers.after(UPGRADE_TIMEOUT_MS, () => this.#abort(this.#stalledCause()));
     });
+    socket.once('secureConnect', () => {
+      this.#isSecure = true;
+    });
+  }
+
+  #stalledCause(): string {
+    const what = this.url.startsWith('wss:') && !this.#isSecure ? 'TLS handshake' : 'answer to the upgrade';
+    return `connected, but no ${what} in ${UPGRADE_TIMEOUT_MS / 1_000} s: not a Rollcall port?`;
+  }
+
+  /** The body is read for the coordinator's own code; a page of something else is not read to its end. */
+  #onRefusal(response: IncomingMessage, hasToken: boolean, destroy: () => void): void {
+    const status = response.statusCode ?? 0;
+    const retryAfter = Number(response.headers['retry-after']);
+    let body = '';
+    const finish = () => {
+      if (this.#isEnded) return;
+      const header = (name: string) => [response.headers[name]].flat()[0];
+      const refusal: Refusal = readRefusal(status, header, body);
+      this.#refusal = {
+        httpStatus: status,
+        ...(refusal.code === undefined ? {} : { refusalCode: refusal.code }),
+        ...(retryAfter > 0 ? { retryAfterMs: Math.min(60, retryAfter) * 1_000 } : {}),
+      };
+      this.#detail ||= refusalCause(refusal, this.url, hasToken);
+      destroy();
+      this.#end(1006);
+    };
+    this.#cancelDeadline();
+    this.#cancelDeadline = this.#timers.after(REFUSAL_TIMEOUT_MS, finish);
+    response.setEncoding('utf8');
+    response.on('data', (text: string) => {
+      body += text;
+      if (body.length >= MAX_REFUSAL_BODY) finish();
+    });
+    for (const event of ['end', 'error', 'close']) response.on(event, finish);
   }
 
   #onOpen(): void {
     this.#wasOpen = true;
     this.#cancelDeadline();
     this.#socket?.unref();
-    const address = (this.#socket?.localAddress ?? '').replace(/^::ffff:(?=[0-9.]+$)/i, '').replace(/%.*$/, '');
-    this.#listener.onOpen(address);
+    this.#listener.onOpen(plainAddress(this.#socket?.localAddress), plainAddress(this.#socket?.remoteAddress));
   }
 
   #onMessage(data: unknown, isBinary: boolean): void {
@@ -183,7 +232,16 @@ export class AgentConnection {
   }
 }
 
-/** The short reason of a failed attempt: a refused connect to several addresses of a name is an AggregateError without text. */
+/** Answers each look-up with `address`. */
+function lookUpAs(address: string): LookupFunction {
+  const family = isIP(address);
+  return (_, options, callback) => {
+    const answer = () => (options.all ? callback(null, [{ address, family }]) : callback(null, address, family));
+    process.nextTick(answer);
+  };
+}
+
+/** The short reason of a lost connection. */
 function reasonOf(error: Error): string {
   if ('code' in error && typeof error.code === 'string') return error.code;
   return error.message === '' ? error.name : error.message;

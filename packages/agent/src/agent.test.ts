@@ -1,12 +1,21 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { CoordinatorMessage, NodeRegistration } from '@rollcall/protocol';
+import {
+  type CoordinatorMessage,
+  DEFAULT_LEASE_MS,
+  type ErrorMessage,
+  type NodeRegistration,
+} from '@rollcall/protocol';
 import { Agent, type AgentEvents, type AgentOptions } from './agent.ts';
+import { CONNECT_TIMEOUT_MS } from './agent-connection.ts';
+import { STOP_DEADLINE_MS } from './node-wish.ts';
 import { toRegistration } from './registration.ts';
 import { ManualTimers } from './testing/manual-timers.ts';
 import { type ScriptedCoordinator, startScriptedCoordinator } from './testing/scripted-coordinator.ts';
 
 const ERROR = (code: string, message: string): CoordinatorMessage => ({ type: 'error', code, message });
+
+const SUPERSEDED: ErrorMessage = { type: 'error', code: 'superseded', message: 'a newer process has the id n1' };
 
 function registration(): NodeRegistration {
   const facts = { id: 'n1', route: 'n1', url: 'http://127.0.0.1:3000', instance: 'a'.repeat(32), incarnation: 5 };
@@ -84,7 +93,7 @@ test('a lost connection is re-established with the same instance and incarnation
   await second.next('heartbeat');
 });
 
-test('goes round the list until a coordinator answers, and says once that none did', async (t) => {
+test('goes round the list until a coordinator answers, and says nothing when one does', async (t) => {
   const [coordinator] = await coordinators(t);
   const dead = await deadUrl();
   const agent = newAgent([dead, dead.replace('127.0.0.1', 'localhost'), coordinator!.url]);
@@ -94,7 +103,7 @@ test('goes round the list until a coordinator answers, and says once that none d
   agent.start();
   await (await coordinator!.peer()).accept();
   await next(agent, 'registered');
-  assert.deepEqual(warnings, ['no-coordinator']);
+  assert.deepEqual(warnings, []);
 });
 
 test('comes back after 1012, and to the other coordinator when there is one', async (t) => {
@@ -131,6 +140,88 @@ test('stops when a newer process has the id, and says so', async (t) => {
   assert.deepEqual(await error, { code: 'superseded', message: 'a newer process has the id n1' });
   assert.ok(agent.isEnded);
   assert.equal(await agent.drain(), 'unregistered');
+});
+
+test('is refused by a connected holder of its id: stops with an error', async (t) => {
+  const [coordinator] = await coordinators(t);
+  const agent = newAgent([coordinator!.url]);
+  agent.start();
+  const peer = await coordinator!.peer();
+  await peer.next('register');
+  const error = next(agent, 'error');
+  peer.send({ ...SUPERSEDED, holderConnected: true });
+  peer.close(4409);
+  assert.equal((await error).code, 'superseded');
+  assert.ok(agent.isEnded);
+});
+
+for (const isRegistered of [false, true])
+  test(`superseded by a holder that is not connected, ${isRegistered ? 'after' : 'at'} its registration: registers again after the lease`, async (t) => {
+    const [coordinator] = await coordinators(t);
+    const timers = new ManualTimers();
+    const agent = newAgent([coordinator!.url], { timers });
+    t.after(() => agent.leave());
+    const warnings: string[] = [];
+    agent.on('warning', ({ code }) => warnings.push(code));
+    agent.start();
+    const peer = await coordinator!.peer();
+    if (isRegistered) await peer.accept({ leaseMs: 5_000 });
+    else await peer.next('register');
+    peer.send({ ...SUPERSEDED, holderConnected: false });
+    peer.close(4409);
+    await peer.closed();
+    // The wait for the lease is the only timer left.
+    while (timers.size !== 1 || warnings.length === 0) await new Promise(setImmediate);
+    assert.ok(!agent.isEnded);
+    timers.advance((isRegistered ? 5_000 : DEFAULT_LEASE_MS) - 1);
+    assert.equal(timers.size, 1, 'it still waits');
+    timers.advance(1);
+    await (await coordinator!.peer()).accept();
+    assert.deepEqual(warnings, ['superseded']);
+  });
+
+test('registrations that are taken back are repeated ever more rarely, and warned of once', async (t) => {
+  const [coordinator] = await coordinators(t);
+  const timers = new ManualTimers();
+  const agent = newAgent([coordinator!.url], { timers, rng: () => 0.5 });
+  t.after(() => agent.leave());
+  const warnings: string[] = [];
+  agent.on('warning', ({ code }) => warnings.push(code));
+  agent.on('disconnected', ({ message }) => warnings.push(message));
+  agent.start();
+  for (const waitMs of [125, 250, 500, 1_000]) {
+    const peer = await coordinator!.peer();
+    await peer.accept();
+    peer.send(ERROR('wrong-program', 'http://127.0.0.1:3000 is answered by another program'));
+    peer.close(4409);
+    await peer.closed();
+    while (timers.size !== 1) await new Promise(setImmediate);
+    timers.advance(waitMs - 1);
+    assert.equal(timers.size, 1, 'it still waits');
+    timers.advance(1);
+  }
+  const last = await coordinator!.peer();
+  await last.accept();
+  assert.deepEqual(warnings, ['wrong-program']);
+});
+
+test('a coordinator that does not send holderConnected: a refused registration is tried again', async (t) => {
+  const [coordinator] = await coordinators(t);
+  const timers = new ManualTimers();
+  const agent = newAgent([coordinator!.url], { timers });
+  t.after(() => agent.leave());
+  const warning = next(agent, 'warning');
+  agent.start();
+  const peer = await coordinator!.peer();
+  await peer.next('register');
+  peer.send(SUPERSEDED);
+  peer.close(4409);
+  assert.equal((await warning).code, 'superseded');
+  await peer.closed();
+  while (timers.size !== 1) await new Promise(setImmediate);
+  assert.ok(!agent.isEnded);
+  timers.advance(DEFAULT_LEASE_MS);
+  await (await coordinator!.peer()).accept();
 });
 
 test('stops when an operator has removed it, even without a reason', async (t) => {
@@ -231,6 +322,47 @@ test('sessions are waited for first when that is wanted', async (t) => {
   assert.equal(await drained, 'drained');
 });
 
+test('a second drain can only shorten the first: its reason and times count then', async (t) => {
+  const [coordinator] = await coordinators(t);
+  const agent = newAgent([coordinator!.url]);
+  t.after(() => agent.leave());
+  agent.start();
+  const peer = await coordinator!.peer();
+  await peer.accept();
+  await peer.next('heartbeat');
+  const drained = agent.drain({ sessionsMs: 300_000, reason: 'scaled down' });
+  assert.equal((await peer.next('status')).status, 'draining');
+  void agent.drain({ sessionsMs: 600_000, reason: 'too late' });
+  void agent.drain({ sessionsMs: 5_000, reason: 'sooner' });
+  const sooner = await peer.next('status');
+  assert.deepEqual([sooner.status, sooner.deadlineMs, sooner.reason], ['draining', 5_000, 'sooner']);
+  assert.equal(agent.drain({ reason: 'SIGTERM', deadlineMs: 3_000 }), drained);
+  const stopped = await peer.next('status');
+  assert.deepEqual([stopped.status, stopped.deadlineMs, stopped.reason], ['stopped', 3_000, 'SIGTERM']);
+  peer.send({ type: 'drained' });
+  assert.equal(await drained, 'drained');
+});
+
+test('a drain can be withdrawn: the node takes everything again, and may drain anew', async (t) => {
+  const [coordinator] = await coordinators(t);
+  const agent = newAgent([coordinator!.url]);
+  t.after(() => agent.leave());
+  agent.start();
+  const peer = await coordinator!.peer();
+  await peer.accept();
+  await peer.next('heartbeat');
+  const drained = agent.drain({ sessionsMs: 300_000 });
+  await peer.next('status');
+  agent.withdrawDrain();
+  assert.equal(await drained, 'withdrawn');
+  assert.deepEqual(await peer.next('status'), { type: 'status', status: 'enabled' });
+  assert.equal(agent.status, 'enabled');
+  const again = agent.drain();
+  assert.equal((await peer.next('status')).status, 'stopped');
+  peer.send({ type: 'drained' });
+  assert.equal(await again, 'drained');
+});
+
 test('a drain survives the loss of the connection: the wish is told again', async (t) => {
   const [coordinator] = await coordinators(t);
   const agent = newAgent([coordinator!.url]);
@@ -261,6 +393,83 @@ test('a drain ends at its deadline, and at once when no coordinator ever knew th
   await peer.accept();
   await next(other, 'registered');
   assert.equal(await other.drain({ deadlineMs: 1 }), 'deadline');
+});
+
+/** A drain of an agent that has lost its coordinator; `passes` moves its time on in steps. */
+async function drainAlone(t: { after(fn: () => Promise<void>): void }, options: Partial<AgentOptions>) {
+  const coordinator = await startScriptedCoordinator();
+  const timers = new ManualTimers();
+  const agent = newAgent([coordinator.url], { timers, ...options });
+  t.after(() => agent.leave());
+  agent.start();
+  const peer = await coordinator.peer();
+  await peer.accept();
+  await next(agent, 'registered');
+  const lost = next(agent, 'disconnected');
+  // The agent keeps no process alive, and here nothing else does.
+  const awake = setInterval(() => {}, 1_000);
+  await coordinator.close();
+  await lost;
+  clearInterval(awake);
+  return { agent, timers };
+}
+
+/** Moves time on until `promise` is settled, at most `withinMs`; returns the milliseconds it took. */
+async function passes(timers: ManualTimers, promise: Promise<unknown>, withinMs: number): Promise<number> {
+  let isSettled = false;
+  void promise.then(() => {
+    isSettled = true;
+  });
+  const startMs = timers.nowMs();
+  while (!isSettled && timers.nowMs() - startMs < withinMs) {
+    timers.advance(100);
+    await new Promise(setImmediate);
+  }
+  return timers.nowMs() - startMs;
+}
+
+test('without its coordinator a drain ends when no request came for a second', async (t) => {
+  const traffic = { arrived: 5, inFlight: 0 };
+  const { agent, timers } = await drainAlone(t, { traffic: () => traffic });
+  const drained = agent.drain();
+  assert.notEqual(agent.stopsByMs, undefined);
+  timers.advance(900);
+  traffic.arrived += 1;
+  timers.advance(900);
+  traffic.inFlight = 1;
+  timers.advance(3_000);
+  traffic.inFlight = 0;
+  const tookMs = await passes(timers, drained, 20_000);
+  assert.ok(tookMs >= 900 && tookMs <= 1_100, String(tookMs));
+  assert.equal(await drained, 'unregistered');
+});
+
+test('without its coordinator a drain that is never quiet ends at its deadline', async (t) => {
+  let arrived = 0;
+  const { agent, timers } = await drainAlone(t, { traffic: () => ({ arrived: arrived++, inFlight: 0 }) });
+  const drained = agent.drain();
+  assert.equal(await passes(timers, drained, 20_000), STOP_DEADLINE_MS);
+  assert.equal(await drained, 'deadline');
+});
+
+test('without its coordinator sessions are waited for no longer than for requests', async (t) => {
+  const { agent, timers } = await drainAlone(t, {});
+  const drained = agent.drain({ sessionsMs: 300_000 });
+  assert.equal(agent.stopsByMs, undefined);
+  const tookMs = await passes(timers, drained, 20_000);
+  assert.ok(tookMs >= STOP_DEADLINE_MS + 900 && tookMs <= STOP_DEADLINE_MS + 1_200, String(tookMs));
+  assert.equal(await drained, 'unregistered');
+});
+
+test('a node that no coordinator knows but that gets requests waits for them too', async (t) => {
+  const timers = new ManualTimers();
+  const agent = newAgent([await deadUrl()], { timers, traffic: () => ({ arrived: 1, inFlight: 0 }) });
+  t.after(() => agent.leave());
+  agent.start();
+  const drained = agent.drain();
+  const tookMs = await passes(timers, drained, 20_000);
+  assert.ok(tookMs >= 900 && tookMs <= 1_100, String(tookMs));
+  assert.equal(await drained, 'unregistered');
 });
 
 test('a program that does not answer is not registered until it does', async (t) => {
@@ -304,4 +513,88 @@ test('a node that cannot say who it is warns and does not register', async (t) =
     await Promise.race([peer.closed(), peer.accept()]);
     if (agent.isRegistered || peer.received.length > 0) break;
   }
+});
+
+/** Lets promises settle without a turn of the event loop, so that nothing can arrive on a socket. */
+async function settled(): Promise<void> {
+  for (let turn = 0; turn < 50; turn += 1) await null;
+}
+
+test('all addresses of a name are tried at once, one second each, the one that worked last first', async (t) => {
+  const [coordinator] = await coordinators(t);
+  const timers = new ManualTimers();
+  const lookedUp: string[] = [];
+  const agent = newAgent([coordinator!.url.replace('127.0.0.1', 'coordinator.test')], {
+    timers,
+    lookUp: async (name) => {
+      lookedUp.push(name);
+      return ['127.0.0.2', '127.0.0.3', '127.0.0.1'];
+    },
+  });
+  t.after(() => agent.leave());
+  const warnings: string[] = [];
+  agent.on('warning', ({ code }) => warnings.push(code));
+  agent.start();
+  for (let dead = 0; dead < 2; dead += 1) {
+    await settled();
+    timers.advance(CONNECT_TIMEOUT_MS);
+  }
+  const peer = await coordinator!.peer();
+  await peer.accept();
+  await next(agent, 'registered');
+  const lost = next(agent, 'disconnected');
+  peer.cut();
+  await lost;
+  timers.advance(0);
+  await (await coordinator!.peer()).accept();
+  assert.deepEqual(warnings, [], 'a name of which one address answers is not unreachable');
+  assert.deepEqual(lookedUp, ['coordinator.test', 'coordinator.test'], 'once at the start, once after the loss');
+});
+
+test('a name that cannot be looked up, and addresses that fail in different ways, are said in one sentence', async (t) => {
+  const [coordinator] = await coordinators(t);
+  coordinator!.refuseWith(500);
+  const url = new URL(coordinator!.url.replace('127.0.0.1', 'coordinator.test'));
+  const answers = [
+    async () => Promise.reject(Object.assign(new Error('no'), { code: 'ENOTFOUND' })),
+    async () => ['127.0.0.2', '127.0.0.1'],
+  ];
+  const agent = newAgent([url.href], { lookUp: () => (answers.length > 1 ? answers.shift()! : answers[0]!)() });
+  t.after(() => agent.leave());
+  const first = next(agent, 'warning');
+  agent.start();
+  assert.deepEqual(await first, {
+    code: 'no-coordinator',
+    message: `cannot connect to the coordinator at ${url.origin}: name coordinator.test not found (ENOTFOUND); retrying`,
+  });
+  assert.match(
+    (await next(agent, 'warning')).message,
+    /: 127\.0\.0\.2 connection refused, 127\.0\.0\.1 not a Rollcall port: HTTP 500; retrying$/,
+  );
+  coordinator!.refuseWith(undefined);
+  await (await coordinator!.peer()).accept();
+});
+
+test('a connection that closes before the registration is said with its close code', async (t) => {
+  const [coordinator] = await coordinators(t);
+  const agent = newAgent([coordinator!.url]);
+  t.after(() => agent.leave());
+  const warning = next(agent, 'warning');
+  agent.start();
+  const peer = await coordinator!.peer();
+  await peer.next('register');
+  peer.close(1011);
+  assert.match(
+    (await warning).message,
+    /the connection was closed before the registration \(close code 1011\); retrying$/,
+  );
+  await (await coordinator!.peer()).accept();
+});
+
+test('literal addresses are not looked up', async (t) => {
+  const [coordinator] = await coordinators(t);
+  const agent = newAgent([coordinator!.url], { lookUp: () => Promise.reject(new Error('looked up')) });
+  t.after(() => agent.leave());
+  agent.start();
+  await (await coordinator!.peer()).accept();
 });

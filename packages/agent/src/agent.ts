@@ -7,14 +7,16 @@
  *                   ▲      │               │                    │
  *            backoff│      └──────lost─────┴────────lost────────┘
  *                   └─── waiting ◀─────────┘
- *   any ──leave, or told to stop (superseded, removed, no version in common)──▶ ended
+ *   any ──leave, or told to stop (superseded by a connected process, removed, no version in common)──▶ ended
  * ```
  *
  * It embeds in somebody else's program: it never throws, never blocks, and keeps no process alive but during a drain
  * and an orderly close.
  */
+import { isIP } from 'node:net';
 import type {
   CoordinatorMessage,
+  ErrorMessage,
   Fault,
   NodeRegistration,
   OperatorStatusMessage,
@@ -22,16 +24,19 @@ import type {
   ScaleMessage,
   Status,
 } from '@rollcall/protocol';
+import { DEFAULT_LEASE_MS, printable } from '@rollcall/protocol';
+import { Addresses, type LookUp, systemLookUp } from './addresses.ts';
 import { AgentConnection, type ConnectionEnd } from './agent-connection.ts';
 import { backoffMs, type Rng } from './backoff.ts';
-import { acceptedCoordinators } from './coordinator-url.ts';
+import { connectCause } from './connect-cause.ts';
+import { acceptedCoordinators, coordinatorText } from './coordinator-url.ts';
 import { Heartbeats, type ReportSource } from './heartbeats.ts';
 import type { JoinToken } from './join-token.ts';
 import { Listeners } from './listeners.ts';
+import { type DrainOptions, type DrainOutcome, NodeWish } from './node-wish.ts';
+import type { RequestCounts } from './quiet.ts';
 import { systemTimers, type Timers } from './timers.ts';
-
-/** How long a node that stops waits for `drained`, in milliseconds. */
-export const STOP_DEADLINE_MS = 8_000;
+import { type AddressFault, Unreachable } from './unreachable.ts';
 
 /** A sentence for the node's log. `code` is one of the protocol's or of `AGENT_CODES`. */
 export interface Notice {
@@ -47,6 +52,8 @@ export const AGENT_CODES = [
   'coordinator-garbage',
   'misuse',
   'metric-failed',
+  'weak-identity',
+  'internal-error',
 ] as const;
 
 export type AgentCode = (typeof AGENT_CODES)[number];
@@ -60,55 +67,59 @@ export interface AgentEvents {
   readonly scale: ScaleMessage;
   /** The last own status of draining or stopped is complete. */
   readonly drained: { readonly status: Status };
-  /** The connection is lost; the agent comes back by itself. */
+  /** The connection is lost; the agent comes back by itself. A registration that was taken back is a `warning` instead. */
   readonly disconnected: Notice;
-  /** Something to read. The same sentence comes once until the next `registered`. */
+  /** Something to read. The same sentence comes once until a registered connection is lost; why there is no connection, at each change. */
   readonly warning: Notice;
   /** The agent has stopped for good: somebody newer has the id, an operator has removed it, or no version is in common. */
   readonly error: Notice;
 }
 
 export interface AgentOptions {
-  /** Addresses to go round, in order. */
+  /** Addresses of `agentUrl` to go round, in order. */
   readonly coordinators: readonly string[];
   /** Asked for each connection. */
   readonly token: () => JoinToken;
   /**
-   * What to register, asked for each connection; `localAddress` is our end of it. The instance must stay the same for
-   * the life of this agent. A fault is warned of, and asked for again after a while.
+   * What to register, asked for each connection; the addresses are our end of it and the coordinator's, empty when
+   * unknown. The instance must stay the same for the life of this agent. A fault is warned of, and asked for again after
+   * a while.
    */
-  readonly registration: (localAddress: string) => NodeRegistration | Fault;
+  readonly registration: (localAddress: string, remoteAddress: string) => NodeRegistration | Fault;
   readonly report: ReportSource;
   /**
    * Whether the program answers, asked before each connection; a rejection counts as no. Without it a program that is
    * frozen, and gone for it, would register again and be up until its silence is noticed once more. Default: it does.
    */
   readonly isAnswering?: () => Promise<boolean>;
+  /**
+   * Requests that have arrived so far, and whether any is being served: what a node that stops without a coordinator goes
+   * by. Default: unknown, as if there were none.
+   */
+  readonly traffic?: () => RequestCounts;
   readonly rng?: Rng;
   readonly timers?: Timers;
+  /** Default: the system's resolver. */
+  readonly lookUp?: LookUp;
 }
-
-export interface DrainOptions {
-  /** For people, at most 256 characters. */
-  readonly reason?: string;
-  /** How long sessions may end before requests are stopped, in milliseconds; 0, the default, does not wait for them. */
-  readonly sessionsMs?: number;
-  /** How long to wait for the proxies to finish what is in flight, in milliseconds, default 8,000. */
-  readonly deadlineMs?: number;
-}
-
-/**
- * How a drain ended: complete; its deadline came first; or no coordinator knows of the node, so that there is nobody
- * to wait for.
- */
-export type DrainOutcome = 'drained' | 'deadline' | 'unregistered';
 
 type State = 'idle' | 'waiting' | 'connecting' | 'registering' | 'registered' | 'ended';
 
 const MAX_NOTICES = 64;
-const MAX_REASON = 256;
+const NO_REQUESTS: RequestCounts = { arrived: 0, inFlight: 0 };
+const MAX_DETAIL = 256;
 /** After 1012 a whole cluster comes back: spread over this time, in milliseconds. */
 const AWAY_JITTER_MS = 1_000;
+/** Close code of a coordinator that ends. */
+const CLOSE_AWAY = 1012;
+/** Close code of a registration whose id, route, address or context is held by another node. */
+const CLOSE_TAKEN = 4409;
+/** Codes of refused upgrades that another address of the same coordinator would refuse too. */
+const REFUSAL_CODES: Readonly<Record<number, string>> = {
+  401: 'unauthenticated',
+  403: 'forbidden',
+  426: 'unsupported-version',
+};
 /** A program that does not answer is asked again after this time, in milliseconds. */
 const ASK_AGAIN_MS = 1_000;
 
@@ -123,20 +134,34 @@ export class Agent {
   #urls: readonly string[];
   #urlIndex = 0;
   #attempts = 0;
+  readonly #addresses: Addresses;
+  readonly #unreachable: Unreachable;
+  /** Addresses of the coordinator's name that are still to be tried; none for a literal address. */
+  #untried: string[] = [];
+  /** What the addresses did that were tried. */
+  #faults: AddressFault[] = [];
   #connection: AgentConnection | undefined;
-  #lastError: Notice | undefined;
+  #ends: readonly [local: string, remote: string] = ['', ''];
+  #lastError: ErrorMessage | undefined;
   #cancelWait: () => void = () => {};
   #wasRegistered = false;
+  #leaseMs = DEFAULT_LEASE_MS;
   #operatorStatus: Status = 'enabled';
-  #wish: { readonly status: Status; readonly reason: string; readonly deadlineAtMs: number } | undefined;
-  #drain: Promise<DrainOutcome> | undefined;
-  #onWishDone: ((outcome: DrainOutcome) => void) | undefined;
+  readonly #wish: NodeWish;
 
   constructor(options: AgentOptions) {
     this.#options = options;
     this.#timers = options.timers ?? systemTimers();
     this.#rng = options.rng ?? Math.random;
     this.#urls = options.coordinators;
+    this.#addresses = new Addresses(this.#timers, options.lookUp ?? systemLookUp);
+    this.#unreachable = new Unreachable(this.#timers);
+    this.#wish = new NodeWish({
+      timers: this.#timers,
+      isRegistered: () => this.#state === 'registered',
+      send: (message) => this.#connection?.send(message),
+      counts: () => this.#traffic(),
+    });
     this.#heartbeats = new Heartbeats(this.#timers, options.report, (message) => this.#connection?.send(message));
   }
 
@@ -149,10 +174,15 @@ export class Agent {
     return this.#state === 'ended';
   }
 
+  /** When the requests of a node that stops have to be over, on the clock of its timers; `undefined` while it does not stop. */
+  get stopsByMs(): number | undefined {
+    return this.#wish.stopsByMs;
+  }
+
   /** The most the agent knows of its status: its own wish while it has one, else the operator's. */
   get status(): Status {
     const order = { enabled: 0, draining: 1, stopped: 2 } as const;
-    const own = this.#wish?.status ?? 'enabled';
+    const own = this.#wish.status ?? 'enabled';
     return order[own] > order[this.#operatorStatus] ? own : this.#operatorStatus;
   }
 
@@ -174,15 +204,36 @@ export class Agent {
     return this.#heartbeats.soon();
   }
 
+  /** The node has become ready or not ready: sends a heartbeat at once, or 250 ms after the last one. */
+  reportNow(): void {
+    this.#heartbeats.now();
+  }
+
   /**
    * Asks the cluster to send nothing more, and waits until that is so. The node has to serve until then.
    *
    * Keeps the process alive for at most `sessionsMs + deadlineMs`. A connection that is lost on the way is
-   * re-established and told again. A repeat waits for the first.
+   * re-established and told again. While there is none, sessions are waited for 8 s at most, and then requests until none
+   * came for 1 s. A repeat waits for the first; the times of the one that ends earlier count.
    */
   drain(options: DrainOptions = {}): Promise<DrainOutcome> {
-    this.#drain ??= this.#drainOnce(options);
-    return this.#drain;
+    // Proxy workers may send to a node that is not registered: to its address, as they know it from before its restart.
+    const mayBeKnown = this.#wasRegistered || this.#traffic().arrived > 0;
+    if (!mayBeKnown || this.#state === 'ended') return Promise.resolve('unregistered');
+    return this.#wish.drain(this.#wasRegistered ? options : { ...options, sessionsMs: 0 });
+  }
+
+  /** Ends a drain with `withdrawn`: the node takes everything again. Without a drain nothing happens. */
+  withdrawDrain(): void {
+    if (this.#state !== 'ended') this.#wish.withdraw();
+  }
+
+  /**
+   * Sends the wish of the node to the cluster, and again after each registration. `drained` follows when it is complete.
+   * For agents that represent other processes; a node of its own uses `drain`.
+   */
+  wish(status: Status, reason: string, deadlineMs: number): void {
+    this.#wish.set(status, reason, deadlineMs);
   }
 
   /** Leaves the cluster at once and closes the connection, within a second. Ends a drain. A repeat does nothing. */
@@ -196,7 +247,19 @@ export class Agent {
     await connection.close();
   }
 
-  /** Tells the application something once: the same sentence is repeated only after the next registration. */
+  /** The description of the node has changed: registers again on the present connection, if it is registered. */
+  renew(): void {
+    if (this.#state === 'registered') this.#register(this.#connection!, ...this.#ends);
+  }
+
+  /** Ends without `leave`: the node continues, and another process is about to register it. A repeat does nothing. */
+  async disconnect(): Promise<void> {
+    const connection = this.#connection;
+    this.#finish();
+    await connection?.close();
+  }
+
+  /** Reports something to the application once. The same sentence is repeated only after a registered connection was lost. */
   warn(notice: Notice): void {
     const key = `${notice.code} ${notice.message}`;
     if (this.#said.has(key) || this.#said.size >= MAX_NOTICES) return;
@@ -204,35 +267,8 @@ export class Agent {
     this.#listeners.emit('warning', notice);
   }
 
-  async #drainOnce(options: DrainOptions): Promise<DrainOutcome> {
-    if (!this.#wasRegistered || this.#state === 'ended') return 'unregistered';
-    const reason = (options.reason ?? '').slice(0, MAX_REASON);
-    const sessionsMs = options.sessionsMs ?? 0;
-    if (sessionsMs > 0) {
-      const outcome = await this.#want('draining', reason, sessionsMs);
-      if (outcome === 'unregistered') return outcome;
-    }
-    return this.#want('stopped', reason, options.deadlineMs ?? STOP_DEADLINE_MS);
-  }
-
-  #want(status: Status, reason: string, deadlineMs: number): Promise<DrainOutcome> {
-    return new Promise((resolve) => {
-      const cancel = this.#timers.after(deadlineMs, () => this.#onWishDone?.('deadline'), { keepsProcess: true });
-      this.#onWishDone = (outcome) => {
-        cancel();
-        this.#onWishDone = undefined;
-        resolve(outcome);
-      };
-      this.#wish = { status, reason, deadlineAtMs: this.#timers.nowMs() + deadlineMs };
-      this.#sendWish();
-    });
-  }
-
-  #sendWish(): void {
-    if (this.#wish === undefined || this.#state !== 'registered') return;
-    const { status, reason, deadlineAtMs } = this.#wish;
-    const deadlineMs = Math.max(0, Math.round(deadlineAtMs - this.#timers.nowMs()));
-    this.#connection?.send({ type: 'status', status, deadlineMs, ...(reason === '' ? {} : { reason }) });
+  #traffic(): RequestCounts {
+    return this.#options.traffic?.() ?? NO_REQUESTS;
   }
 
   #connect(): void {
@@ -251,21 +287,48 @@ export class Agent {
   }
 
   #open(): void {
+    const url = this.#urls[this.#urlIndex]!;
+    this.#faults = [];
+    this.#untried = [];
+    const name = nameOf(url);
+    if (name === undefined) {
+      this.#tryAddress(url, undefined);
+      return;
+    }
+    void this.#addresses.of(name).then((found) => {
+      if (this.#state !== 'connecting') return;
+      if ('error' in found) {
+        this.#sayUnreachable(url, { cause: connectCause(found.error, url) });
+        this.#tryLater(0);
+        return;
+      }
+      this.#untried = [...found.addresses];
+      this.#tryAddress(url, this.#untried.shift());
+    });
+  }
+
+  #tryAddress(url: string, address: string | undefined): void {
     this.#lastError = undefined;
     const { token, problem } = this.#options.token();
     if (problem !== undefined) this.warn({ code: 'bad-token-file' satisfies AgentCode, message: problem });
     // Only the newest connection speaks: what an older one still says is ignored.
-    const connection: AgentConnection = new AgentConnection(this.#urls[this.#urlIndex]!, token, this.#timers, {
-      onOpen: (localAddress) => connection === this.#connection && this.#register(connection, localAddress),
-      onMessage: (message) => connection === this.#connection && this.#take(message, connection),
-      onMalformed: (fault) => connection === this.#connection && this.#garbage(fault),
-      onEnd: (end) => connection === this.#connection && this.#lost(end, connection),
-    });
+    const listener = {
+      onOpen: (localAddress: string, remoteAddress: string) => {
+        if (connection !== this.#connection) return;
+        if (address !== undefined) this.#addresses.worked(new URL(url).hostname, address);
+        this.#register(connection, localAddress, remoteAddress);
+      },
+      onMessage: (message: CoordinatorMessage) => connection === this.#connection && this.#take(message, connection),
+      onMalformed: (fault: Fault) => connection === this.#connection && this.#garbage(fault),
+      onEnd: (end: ConnectionEnd) => connection === this.#connection && this.#lost(end, connection, address),
+    };
+    const connection: AgentConnection = new AgentConnection(url, token, this.#timers, listener, address);
     this.#connection = connection;
   }
 
-  #register(connection: AgentConnection, localAddress: string): void {
-    const node = this.#options.registration(localAddress);
+  #register(connection: AgentConnection, localAddress: string, remoteAddress: string): void {
+    this.#ends = [localAddress, remoteAddress];
+    const node = this.#options.registration(localAddress, remoteAddress);
     if ('code' in node) {
       this.warn(node);
       void connection.close();
@@ -281,6 +344,7 @@ export class Agent {
         this.#registered(message, connection);
         return;
       case 'pace':
+        this.#leaseMs = message.leaseMs;
         connection.watchSilence(message.leaseMs);
         this.#heartbeats.pace(message.heartbeatMs);
         return;
@@ -292,13 +356,16 @@ export class Agent {
         this.#listeners.emit('scale', message);
         return;
       case 'drained':
-        if (this.#wish === undefined) return;
+        if (this.#wish.status === undefined) return;
         this.#listeners.emit('drained', { status: this.#wish.status });
-        this.#onWishDone?.('drained');
+        this.#wish.done('drained');
+        return;
+      case 'disconnected':
+        this.#disconnected(message.message);
         return;
       case 'error':
-        this.#lastError = { code: message.code, message: message.message };
-        this.warn(this.#lastError);
+        this.#lastError = message;
+        this.warn({ code: message.code, message: message.message });
         return;
       default:
         message satisfies never;
@@ -307,17 +374,24 @@ export class Agent {
 
   #registered(message: RegisteredMessage, connection: AgentConnection): void {
     this.#state = 'registered';
-    this.#attempts = 0;
     this.#wasRegistered = true;
     this.#operatorStatus = 'enabled';
-    this.#said.clear();
+    this.#unreachable.clear();
     this.#urls = acceptedCoordinators(this.#options.coordinators, message.coordinators);
     this.#urlIndex = Math.max(0, this.#urls.indexOf(connection.url));
+    this.#leaseMs = message.leaseMs;
     connection.watchSilence(message.leaseMs);
     this.#listeners.emit('registered', message);
     for (const warning of message.warnings) this.warn(warning);
-    this.#sendWish();
+    this.#wish.tell();
     this.#heartbeats.start(message.heartbeatMs);
+  }
+
+  /** The process that connects for this node has lost all coordinators. It sends `registered` when one is back. */
+  #disconnected(message: string): void {
+    if (this.#state !== 'registered') return;
+    this.#state = 'registering';
+    this.#listeners.emit('disconnected', { code: 'connection-lost' satisfies AgentCode, message });
   }
 
   #garbage(fault: Fault): void {
@@ -329,53 +403,58 @@ export class Agent {
     });
   }
 
-  #lost(end: ConnectionEnd, connection: AgentConnection): void {
+  #lost(end: ConnectionEnd, connection: AgentConnection, address: string | undefined): void {
+    const { url } = connection;
     const wasRegistered = this.#state === 'registered';
     const lastError = this.#lastError;
     this.#heartbeats.stop();
     this.#connection = undefined;
-    if (isFinal(end.code, lastError?.code, wasRegistered)) {
+    // A registration that was taken back is a failed attempt: the next one may have the same end, and the same message.
+    const wasLost = wasRegistered && !(end.code === CLOSE_TAKEN && lastError !== undefined);
+    if (wasLost) {
+      this.#attempts = 0;
+      this.#said.clear();
+    }
+    if (isFinal(end.code, lastError, wasRegistered)) {
       this.#finish();
       const message = lastError?.message || end.detail || `closed with ${end.code}`;
       this.#listeners.emit('error', { code: lastError?.code ?? String(end.code), message });
       return;
     }
-    if (wasRegistered) {
-      const message = `lost the coordinator at ${origin(connection.url)} (${end.detail || end.code}); coming back`;
+    const fault = { ...(address === undefined ? {} : { address }), ...faultOf(end) };
+    if (wasLost) {
+      const message = `lost the coordinator at ${coordinatorText(url)} (${end.detail || end.code}); reconnecting`;
       this.#listeners.emit('disconnected', { code: 'connection-lost' satisfies AgentCode, message });
-    } else if (!end.wasOpen) {
-      this.#sayUnreachable(end, connection.url);
+    } else if (!end.wasOpen && this.#untried.length > 0 && fault.code === undefined && end.refusalCode === undefined) {
+      this.#faults.push(fault);
+      this.#tryAddress(url, this.#untried.shift());
+      return;
+    } else if (!end.wasOpen || (this.#state === 'registering' && lastError === undefined && end.code !== CLOSE_AWAY)) {
+      this.#sayUnreachable(url, fault);
     }
+    if (address !== undefined) this.#addresses.failed(new URL(url).hostname);
+    // The holder of the id may have died: its lease has to end first.
+    this.#tryLater(end.code === CLOSE_TAKEN && lastError?.code === 'superseded' ? this.#leaseMs : 0, end);
+  }
+
+  /** Tries the next coordinator after `leaseMs` and the wait that `end` asks for. */
+  #tryLater(leaseMs: number, end?: ConnectionEnd): void {
     this.#state = 'waiting';
     this.#urlIndex = (this.#urlIndex + 1) % this.#urls.length;
-    this.#cancelWait = this.#timers.after(this.#delayMs(end), () => this.#connect());
+    this.#cancelWait = this.#timers.after(leaseMs + this.#delayMs(end), () => this.#connect());
   }
 
   /** All addresses are tried before the wait grows. */
-  #delayMs(end: ConnectionEnd): number {
+  #delayMs(end: ConnectionEnd | undefined): number {
     const round = Math.floor(this.#attempts / this.#urls.length);
     this.#attempts += 1;
-    if (end.code === 1012 && this.#urls.length === 1) return this.#rng() * AWAY_JITTER_MS;
-    return Math.max(end.retryAfterMs ?? 0, 0) * (0.5 + this.#rng() / 2) + backoffMs(round, this.#rng);
+    if (end?.code === CLOSE_AWAY && this.#urls.length === 1) return this.#rng() * AWAY_JITTER_MS;
+    return Math.max(end?.retryAfterMs ?? 0, 0) * (0.5 + this.#rng() / 2) + backoffMs(round, this.#rng);
   }
 
-  #sayUnreachable(end: ConnectionEnd, url: string): void {
-    if (end.httpStatus === 401 || end.httpStatus === 403) {
-      this.warn({
-        code: end.httpStatus === 401 ? 'unauthenticated' : 'forbidden',
-        message: `the coordinator at ${origin(url)} refuses the join token (HTTP ${end.httpStatus}); set ROLLCALL_JOIN_TOKEN`,
-      });
-      return;
-    }
-    if (end.httpStatus === 426) {
-      this.warn({ code: 'unsupported-version', message: `${origin(url)} speaks no version of ours (HTTP 426)` });
-      return;
-    }
-    // One sentence for the whole list, whatever each address answers, so that it is said once.
-    this.warn({
-      code: 'no-coordinator' satisfies AgentCode,
-      message: `no coordinator at ${this.#urls.map(origin).join(' or ')} yet; trying on`,
-    });
+  #sayUnreachable(url: string, fault: AddressFault): void {
+    const notice = this.#unreachable.failed(url, [...this.#faults, fault], this.#urls);
+    if (notice !== undefined) this.#listeners.emit('warning', notice);
   }
 
   #finish(): void {
@@ -383,17 +462,33 @@ export class Agent {
     this.#heartbeats.stop();
     this.#cancelWait();
     this.#connection = undefined;
-    this.#onWishDone?.('unregistered');
+    this.#wish.done('unregistered');
   }
 }
 
-/** Whether a close means: do not come back. See the table of close codes in PROTOCOL.md section 8. */
-function isFinal(closeCode: number, errorCode: string | undefined, wasRegistered: boolean): boolean {
+/**
+ * Whether a close means: do not come back. See the table of close codes in PROTOCOL.md section 9.
+ *
+ * Earlier coordinators do not send `holderConnected`. They end a registered connection only when they have just accepted another process.
+ */
+function isFinal(closeCode: number, error: ErrorMessage | undefined, wasRegistered: boolean): boolean {
   if (closeCode === 4403 || closeCode === 4426) return true;
-  if (closeCode !== 4409) return false;
-  return errorCode === 'superseded' || (errorCode === undefined && wasRegistered);
+  if (closeCode !== CLOSE_TAKEN || error?.code !== 'superseded') return false;
+  return error.holderConnected ?? wasRegistered;
 }
 
-function origin(url: string): string {
-  return new URL(url).origin;
+/** What a connection that was not registered did; `code` when a coordinator has refused it. */
+function faultOf(end: ConnectionEnd): Omit<AddressFault, 'address'> {
+  if (end.wasOpen) {
+    const detail = end.detail === '' ? '' : `: ${printable(end.detail, MAX_DETAIL)}`;
+    return { cause: `the connection was closed before the registration (close code ${end.code}${detail})` };
+  }
+  const code = end.httpStatus === undefined ? undefined : REFUSAL_CODES[end.httpStatus];
+  return { cause: end.detail || 'connection lost', ...(code === undefined ? {} : { code }) };
+}
+
+/** The name to look up; `undefined` for a literal address and for a UNIX socket. */
+function nameOf(url: string): string | undefined {
+  const { hostname } = new URL(url);
+  return hostname === '' || hostname.startsWith('[') || isIP(hostname) !== 0 ? undefined : hostname;
 }

@@ -1,10 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { acceptedCoordinators, agentUrl, coordinatorList, MAX_COORDINATORS } from './coordinator-url.ts';
+import {
+  acceptedCoordinators,
+  adminUrl,
+  agentUrl,
+  coordinatorList,
+  coordinatorText,
+  MAX_COORDINATORS,
+  socketPathOf,
+} from './coordinator-url.ts';
 
-test('only scheme, host and port of an address count', () => {
+test('an address is completed with port and path', () => {
   assert.equal(agentUrl('ws://a.test:9000'), 'ws://a.test:9000/v1/agent');
-  assert.equal(agentUrl('http://a.test:9000/balancer-manager?x=1'), 'ws://a.test:9000/v1/agent');
   assert.equal(agentUrl('https://a.test'), 'wss://a.test:443/v1/agent');
   assert.equal(agentUrl('ws://a.test'), 'ws://a.test:8400/v1/agent');
   assert.equal(agentUrl('ws://a.test:80'), 'ws://a.test:80/v1/agent');
@@ -13,12 +20,44 @@ test('only scheme, host and port of an address count', () => {
   assert.equal(agentUrl('[::1]:9000'), 'ws://[::1]:9000/v1/agent');
 });
 
+test('a path is a prefix, for agents and for the admin API', () => {
+  for (const [text, agent, admin] of [
+    ['wss://ops.example/rollcall', 'wss://ops.example:443/rollcall/v1/agent', 'https://ops.example:443/rollcall'],
+    ['http://a.test:9000/x/y/', 'ws://a.test:9000/x/y/v1/agent', 'http://a.test:9000/x/y'],
+    ['a.test/', 'ws://a.test:8400/v1/agent', 'http://a.test:8400'],
+    ['ws://a.test:9000/v1/agent', 'ws://a.test:9000/v1/agent', 'http://a.test:9000'],
+    ['ws://a.test:9000/x/v1/agent', 'ws://a.test:9000/x/v1/agent', 'http://a.test:9000/x'],
+  ] as const) {
+    assert.equal(agentUrl(text), agent);
+    assert.equal(adminUrl(agent), admin);
+  }
+  assert.equal(coordinatorText('wss://ops.example:443/rollcall/v1/agent'), 'wss://ops.example:443/rollcall');
+});
+
+test('an address of a UNIX socket is printed as its path', () => {
+  assert.equal(coordinatorText('ws+unix:/run/x.sock:/v1/agent'), 'the local socket /run/x.sock');
+  assert.equal(socketPathOf('ws+unix:///run/x.sock:/v1/agent'), '/run/x.sock');
+  assert.equal(socketPathOf('ws://a.test:1/v1/agent'), undefined);
+});
+
+test('a user name, password, query or fragment is refused by name and never printed', () => {
+  const texts = ['wss://user:s3cret@ops.example', 's3cret@a.test', 'ws://a.test/?token=s3cret', 'ws://a.test/#s3cret'];
+  const { urls, refused } = coordinatorList(texts, {});
+  assert.deepEqual(urls, []);
+  assert.doesNotMatch(refused.join(), /s3cret/);
+  assert.match(refused[0]!, /^wss:\/\/\*\*\*@ops\.example with a user name or password .*ROLLCALL_JOIN_TOKEN/);
+  assert.match(refused[1]!, /^\*\*\*@a\.test with a user name or password/);
+  for (const text of refused.slice(2)) assert.match(text, /with a query or fragment$/);
+});
+
 test('what names no coordinator is refused', () => {
   for (const text of [
     'ftp://a.test',
     'ws://',
     'ws://a b',
     'ws://user@a.test',
+    'ws://a.test:80/x@y',
+    'ws://a.test/?',
     'ws://a.test:0',
     'ws://a.test:99999',
     '',

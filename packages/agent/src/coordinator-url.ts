@@ -1,5 +1,5 @@
 /** Where the coordinators are: from text people write to the addresses of agent WebSockets. */
-import { AGENT_PATH, DEFAULT_CONTROL_PORT } from '@rollcall/protocol';
+import { AGENT_PATH, DEFAULT_CONTROL_PORT, printableUrl } from '@rollcall/protocol';
 
 /** Most coordinators one agent goes round. */
 export const MAX_COORDINATORS = 16;
@@ -10,6 +10,7 @@ const DEFAULT_HOSTS = ['localhost', 'rollcall'] as const;
 /** Addresses to try in order, and the texts that are none. */
 export interface CoordinatorList {
   readonly urls: readonly string[];
+  /** For a sentence that goes on with "is no address of a coordinator". Secrets are left out, and named where they are the cause. */
   readonly refused: readonly string[];
 }
 
@@ -30,7 +31,7 @@ export function coordinatorList(
   const refused: string[] = [];
   for (const text of named) {
     const url = agentUrl(text);
-    if (url === undefined) refused.push(text);
+    if (url === undefined) refused.push(refusedText(text));
     else if (urls.size < MAX_COORDINATORS) urls.add(url);
   }
   return { urls: [...urls], refused };
@@ -42,22 +43,57 @@ function texts(given: string | readonly string[] | undefined): string[] {
   return list.map((text) => (typeof text === 'string' ? text.trim() : '')).filter((text) => text !== '');
 }
 
+function refusedText(text: string): string {
+  const printed = printableUrl(text);
+  if (text.includes('@'))
+    return `${printed} with a user name or password (set ROLLCALL_JOIN_TOKEN, for commands ROLLCALL_ADMIN_TOKEN)`;
+  return /[?#]/.test(text) ? `${printed} with a query or fragment` : printed;
+}
+
 /**
  * The WebSocket address of the coordinator that `text` names; `undefined` when it names none.
  *
- * `http`, `https`, `ws`, `wss`, or a bare `host:port`; only scheme, host and port count. Without a port: 8400, or 443
- * with TLS.
+ * `http`, `https`, `ws`, `wss`, or a bare `host:port`. A path is a prefix, for a coordinator behind a reverse proxy:
+ * `wss://ops.example/rollcall` is `wss://ops.example:443/rollcall/v1/agent`. Without a port: 8400, or 443 with TLS.
+ * User name, password, query and fragment are refused.
  */
 export function agentUrl(text: string): string | undefined {
   const withScheme = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `ws://${text}`;
-  const match = /^(https?|wss?):\/\/([^/?#@\s]+)(?=[/?#]|$)/i.exec(withScheme);
+  const match = /^(https?|wss?):\/\/([^/?#@\s]+)(?:\/[^?#@\s]*)?$/i.exec(withScheme);
   if (!match || !URL.canParse(withScheme)) return undefined;
   const isTls = /^(?:https|wss)$/i.test(match[1]!);
   const authority = match[2]!;
   const port = /:(\d+)$/.exec(authority)?.[1] ?? (isTls ? '443' : String(DEFAULT_CONTROL_PORT));
   if (Number(port) < 1) return undefined;
-  const host = new URL(withScheme).hostname;
-  return host === '' ? undefined : `${isTls ? 'wss' : 'ws'}://${host}:${port}${AGENT_PATH}`;
+  const { hostname, pathname } = new URL(withScheme);
+  if (hostname === '') return undefined;
+  return `${isTls ? 'wss' : 'ws'}://${hostname}:${port}${prefixOf(pathname)}${AGENT_PATH}`;
+}
+
+/** A path without the slashes at its end; without the agents' own path, which people copy along. */
+function prefixOf(path: string): string {
+  const prefix = path.replace(/\/+$/, '');
+  return prefix.endsWith(AGENT_PATH) ? prefix.slice(0, -AGENT_PATH.length) : prefix;
+}
+
+/** The base of the admin API beside `agentUrl`'s result: `http://host:port/prefix`. */
+export function adminUrl(url: string): string {
+  return withoutAgentPath(url).replace(/^ws/, 'http');
+}
+
+/** The coordinator at `url`, an address of `agentUrl` or `ws+unix:PATH:/v1/agent`, as it is printed. */
+export function coordinatorText(url: string): string {
+  const socket = socketPathOf(url);
+  return socket === undefined ? printableUrl(withoutAgentPath(url)) : `the local socket ${socket}`;
+}
+
+/** The path of the UNIX socket that `url` names; `undefined` for an address of another kind. */
+export function socketPathOf(url: string): string | undefined {
+  return /^ws\+unix:(?:\/\/)?([^:]*)/.exec(url)?.[1];
+}
+
+function withoutAgentPath(url: string): string {
+  return url.endsWith(AGENT_PATH) ? url.slice(0, -AGENT_PATH.length) : url;
 }
 
 /**

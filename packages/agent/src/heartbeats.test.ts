@@ -83,3 +83,48 @@ test('after stop nothing is sent, not even an answer that was on its way; a new 
   paced.timers.advance(1_000);
   assert.equal(paced.sent.length, 11);
 });
+
+test('a change that must not wait is sent at once, or when a quarter of a second is over', () => {
+  let ready = true;
+  const { timers, sent, heartbeats } = setUp(() => ({ ready }));
+  const told = () => sent.map((message) => message.ready);
+  heartbeats.now();
+  assert.equal(timers.size, 0, 'nothing to send before the start');
+  heartbeats.start(60_000);
+  ready = false;
+  heartbeats.now();
+  ready = true;
+  heartbeats.now();
+  assert.deepEqual(told(), [true]);
+  timers.advance(249);
+  assert.deepEqual(told(), [true]);
+  timers.advance(1);
+  assert.deepEqual(told(), [true, true], 'one heartbeat, with what is true then');
+  timers.advance(1_000);
+  ready = false;
+  heartbeats.now();
+  assert.deepEqual(told(), [true, true, false]);
+  heartbeats.now();
+  heartbeats.stop();
+  timers.advance(60_000);
+  assert.equal(sent.length, 3);
+});
+
+test('a change during a slow report is sent after it', async () => {
+  const answers: ((report: HeartbeatReport) => void)[] = [];
+  const { timers, sent, heartbeats } = setUp(() => new Promise((resolve) => answers.push(resolve)));
+  heartbeats.start(60_000);
+  heartbeats.now();
+  timers.advance(1_000);
+  assert.equal(answers.length, 1);
+  answers[0]!({ ready: true });
+  await new Promise(setImmediate);
+  timers.advance(250);
+  assert.equal(answers.length, 2);
+  answers[1]!({ ready: false });
+  await new Promise(setImmediate);
+  assert.deepEqual(
+    sent.map((message) => message.ready),
+    [true, false],
+  );
+});

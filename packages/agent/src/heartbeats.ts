@@ -1,4 +1,4 @@
-/** When heartbeats are sent: at the coordinator's pace, sooner when the load has changed, at most four a second. */
+/** When heartbeats are sent: at the coordinator's pace, sooner when something has changed, at most four a second. */
 import type { HeartbeatMessage } from '@rollcall/protocol';
 import type { Timers } from './timers.ts';
 
@@ -24,6 +24,7 @@ export class Heartbeats {
   #isAsking = false;
   #lastMs = Number.NEGATIVE_INFINITY;
   #cancel: () => void = () => {};
+  #cancelNow: () => void = () => {};
 
   constructor(timers: Timers, report: ReportSource, send: (message: HeartbeatMessage) => void) {
     this.#timers = timers;
@@ -50,6 +51,7 @@ export class Heartbeats {
     this.#run += 1;
     this.#everyMs = 0;
     this.#cancel();
+    this.#cancelNow();
   }
 
   /** The load has changed: sends a heartbeat now, unless one was sent less than 250 ms ago. Returns whether it did. */
@@ -57,6 +59,17 @@ export class Heartbeats {
     if (this.#everyMs === 0 || this.#isAsking || this.#timers.nowMs() - this.#lastMs < MIN_GAP_MS) return false;
     this.#beat();
     return true;
+  }
+
+  /**
+   * A change that must not wait for the next period: sends a heartbeat now or, where a heartbeat was sent less than 250 ms
+   * ago or a report is being waited for, as soon as that is over. Does nothing while stopped: the first heartbeat has it.
+   */
+  now(): void {
+    this.#cancelNow();
+    if (this.#everyMs === 0 || this.soon()) return;
+    const leftMs = MIN_GAP_MS - (this.#timers.nowMs() - this.#lastMs);
+    this.#cancelNow = this.#timers.after(leftMs > 0 ? leftMs : MIN_GAP_MS, () => this.now());
   }
 
   #schedule(): void {

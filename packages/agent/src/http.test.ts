@@ -10,27 +10,39 @@ import {
   request,
   type Server,
 } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { attachServer, closeServer, type Listening, serverOf } from './http.ts';
+import { attachServer, type Listening, serverOf } from './http.ts';
 import { InFlight } from './load/in-flight.ts';
 import { Latencies } from './load/latencies.ts';
 import { Traffic } from './load/traffic.ts';
+import { closeServer } from './server-close.ts';
 
 async function start(t: TestContext, answer: RequestListener) {
   const server = createServer(answer);
   const inFlight = new InFlight(() => performance.now());
   const traffic = new Traffic();
-  const seen: (Listening | 'closed')[] = [];
+  const seen: (Listening | string)[] = [];
+  const setting = { isEnding: false };
   const detach = attachServer(server, inFlight, traffic, {
     onListening: (listening) => void seen.push(listening),
+    onUnixSocket: (path) => void seen.push(path),
     onClosed: () => void seen.push('closed'),
+    isEnding: () => setting.isEnding,
+    proofOf: () => undefined,
     loadLine: () => `rollcall-load: ${inFlight.count};2;0;\r\n`,
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  t.after(() => closeServer(server, 0));
-  return { server, inFlight, traffic, seen, detach, port: (server.address() as AddressInfo).port };
+  t.after(() => end(server));
+  return { server, inFlight, traffic, seen, setting, detach, port: (server.address() as AddressInfo).port };
+}
+
+function end(server: Server): void {
+  server.close();
+  server.closeAllConnections();
 }
 
 /** Not in Node's types or documents, and understood by it all the same. */
@@ -43,9 +55,9 @@ async function ask(port: number): Promise<IncomingMessage> {
   return response;
 }
 
-test('tells the port, whether it is TLS, and how long idle connections are kept', async (t) => {
+test('reports address, port, TLS, and how long idle connections are kept', async (t) => {
   const { server, seen, port } = await start(t, (_, response) => void response.end());
-  assert.deepEqual(seen, [{ port, isTls: false, keepAliveMs: server.keepAliveTimeout }]);
+  assert.deepEqual(seen, [{ address: '127.0.0.1', port, isTls: false, keepAliveMs: server.keepAliveTimeout }]);
   await closeServer(server, 1_000);
   assert.equal(seen[1], 'closed');
 });
@@ -58,7 +70,10 @@ test('a server that listens already is told at once; keep-alive without an end i
   const seen: Listening[] = [];
   const listener = {
     onListening: (listening: Listening) => void seen.push(listening),
+    onUnixSocket() {},
     onClosed() {},
+    isEnding: () => false,
+    proofOf: () => undefined,
     loadLine: () => '',
   };
   attachServer(server, new InFlight(() => 0), new Traffic(), listener);
@@ -88,6 +103,103 @@ test('a client that goes away ends its request', async (t) => {
   assert.equal(inFlight.count, 1);
   request.destroy();
   while (inFlight.count > 0) await new Promise(setImmediate);
+});
+
+test('pipelined requests end with their connection, although their queued responses emit no close', async (t) => {
+  const { inFlight, port, server } = await start(t, () => {});
+  const sockets = Array.from({ length: 40 }, () => connect(port, '127.0.0.1'));
+  let arrived = 0;
+  const allArrived = new Promise<void>((resolve) => server.on('request', () => ++arrived === 160 && resolve()));
+  for (const socket of sockets) socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(4));
+  await allArrived;
+  assert.equal(inFlight.count, 160);
+  for (const socket of sockets) socket.destroy();
+  while (inFlight.count > 0) await new Promise(setImmediate);
+  assert.equal(inFlight.finished, 160);
+});
+
+test('a request whose connection the program takes over ends with that connection', async (t) => {
+  const { inFlight, port } = await start(t, (request, response) => {
+    response.detachSocket(request.socket);
+    request.socket.write('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: own\r\n\r\n');
+  });
+  const socket = connect(port, '127.0.0.1');
+  socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+  await once(socket, 'data');
+  assert.equal(inFlight.count, 1);
+  socket.destroy();
+  while (inFlight.count > 0) await new Promise(setImmediate);
+});
+
+test('one connection has one listener of ours, however many requests it carries', async (t) => {
+  const { port, server } = await start(t, (_, response) => void response.end());
+  const counts = new Set<number>();
+  server.on('request', ({ socket }) => counts.add(socket.listenerCount('close')));
+  const agent = new HttpAgent({ keepAlive: true, maxSockets: 1 });
+  t.after(() => agent.destroy());
+  for (let round = 0; round < 20; round += 1) {
+    const [response] = (await once(get({ port, host: '127.0.0.1', agent }), 'response')) as [IncomingMessage];
+    await once(response.resume(), 'end');
+  }
+  assert.equal(counts.size, 1);
+});
+
+test('a node that ends closes connections with its answers, unless the program decides itself', async (t) => {
+  const { port, setting } = await start(t, ({ url }, response) => {
+    if (url === '/own') response.setHeader('connection', 'keep-alive');
+    response.end();
+  });
+  const agent = new HttpAgent({ keepAlive: true });
+  t.after(() => agent.destroy());
+  const connection = async (path: string) => {
+    const [response] = (await once(get({ port, path, host: '127.0.0.1', agent }), 'response')) as [IncomingMessage];
+    await once(response.resume(), 'end');
+    return [response.headers.connection, response.headers['rollcall-load']];
+  };
+  assert.deepEqual(await connection('/'), ['keep-alive', '1;2;0;']);
+  setting.isEnding = true;
+  assert.deepEqual(await connection('/'), ['close', '1;2;0;']);
+  assert.deepEqual(await connection('/own'), ['keep-alive', '1;2;0;']);
+});
+
+test('a server on a UNIX socket reports its path', async (t) => {
+  const { server, seen } = await start(t, (_, response) => void response.end());
+  await closeServer(server, 1_000);
+  const path = join(tmpdir(), `rollcall-${process.pid}.sock`);
+  server.listen(path);
+  await once(server, 'listening');
+  assert.equal(seen.at(-1), path);
+});
+
+test('a server ends when the last answer of a kept connection is out, and not with its keep-alive time', async (t) => {
+  let finish: () => void = () => {};
+  const { port, server } = await start(t, (_, response) => {
+    response.write('begun');
+    finish = () => response.end();
+  });
+  server.keepAliveTimeout = 60_000;
+  const agent = new HttpAgent({ keepAlive: true });
+  t.after(() => agent.destroy());
+  const [response] = (await once(get({ port, host: '127.0.0.1', agent }), 'response')) as [IncomingMessage];
+  let hasEnded = false;
+  const closed = closeServer(server, 30_000).then(() => {
+    hasEnded = true;
+  });
+  await new Promise(setImmediate);
+  assert.equal(hasEnded, false);
+  finish();
+  response.resume();
+  await closed;
+});
+
+test('a server that closes waits for a connection without a request no longer than a second', async (t) => {
+  const { port, server, inFlight } = await start(t, (_, response) => void response.end());
+  const unused = connect(port, '127.0.0.1');
+  await once(server, 'connection');
+  const startMs = performance.now();
+  await closeServer(server, 60_000, () => inFlight.count > 0);
+  assert.ok(performance.now() - startMs < 20_000);
+  unused.destroy();
 });
 
 test('every answer carries the load field, however its head is written, and nothing else changes', async (t) => {
@@ -140,7 +252,10 @@ test('the head of each answer is told the own time of its request', async (t) =>
   });
   attachServer(server, new InFlight(() => performance.now(), new Latencies()), new Traffic(), {
     onListening() {},
+    onUnixSocket() {},
     onClosed() {},
+    isEnding: () => false,
+    proofOf: () => undefined,
     loadLine: (shareMs) => {
       shares.push(shareMs);
       return `rollcall-load: 1;${shareMs.toFixed(3)};0;\r\n`;
@@ -148,7 +263,7 @@ test('the head of each answer is told the own time of its request', async (t) =>
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  t.after(() => closeServer(server, 0));
+  t.after(() => end(server));
   const { headers } = await ask((server.address() as AddressInfo).port);
   assert.equal(shares.length, 1, 'once for an answer in two pieces');
   assert.equal(headers['rollcall-load'], `1;${shares[0]!.toFixed(3)};0;`);
@@ -216,7 +331,14 @@ test('traffic is counted both ways, of connections that stand and of those that 
 test('a response that has no head of HTTP/1 is left alone', () => {
   const server: Server = createServer();
   const inFlight = new InFlight(() => 0);
-  attachServer(server, inFlight, new Traffic(), { onListening() {}, onClosed() {}, loadLine: () => 'never' });
+  attachServer(server, inFlight, new Traffic(), {
+    onListening() {},
+    onUnixSocket() {},
+    onClosed() {},
+    isEnding: () => false,
+    loadLine: () => 'never',
+    proofOf: () => 'never',
+  });
   const response = new EventEmitter();
   server.emit('request', {}, response);
   assert.equal(inFlight.count, 1);

@@ -2,15 +2,20 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { Server as TlsServer } from 'node:tls';
-import type { InFlight, ServedRequest } from './load/in-flight.ts';
+import { PROOF_FIELD } from '@rollcall/protocol';
+import { ConnectionRequests, type InFlight, type ServedRequest } from './load/in-flight.ts';
 import type { Traffic } from './load/traffic.ts';
+import { probeNonce } from './proof.ts';
+import { headWatch, setField } from './response-head.ts';
 
 /** A server of node:http or node:https (what Express' `app.listen` returns), or a Fastify instance, which carries one. */
 export type Attachable = Server | { readonly server: Server };
 
 export interface ServerListener {
-  /** Listens on `port`; also at once when it already does, and again after it was closed and listens anew. */
+  /** Listens; also at once when it already does, and again after it was closed and listens anew. */
   onListening(listening: Listening): void;
+  /** Listens on the UNIX socket `path`, which has no port. */
+  onUnixSocket(path: string): void;
   /** Was closed and serves nobody any more. */
   onClosed(): void;
   /**
@@ -18,9 +23,15 @@ export interface ServerListener {
    * request has told of its own time, NaN when nothing.
    */
   loadLine(shareMs: number): string;
+  /** Answers close their connections from now on: the node is about to close its server. */
+  isEnding(): boolean;
+  /** The proof for a probe's nonce, for the response field `rollcall-proof`; `undefined` while the node has none to give. */
+  proofOf(nonce: string): string | undefined;
 }
 
 export interface Listening {
+  /** The address that the server is bound to, `0.0.0.0` and `::` included; without zone. */
+  readonly address: string;
   readonly port: number;
   readonly isTls: boolean;
   /** How long the server keeps an idle connection, in milliseconds. */
@@ -47,8 +58,9 @@ function isServer(value: unknown): value is Server {
 /**
  * Counts requests and traffic of `server`, adds the load field to its responses, and tells when it listens and ends.
  *
- * Requests that were upgraded are not counted: to listen for upgrades would change how the server answers them. The
- * returned function undoes it for requests to come.
+ * Probes are not counted; their responses carry the proof in place of the load field. Requests that were upgraded are not
+ * counted: to listen for upgrades would change how the server answers them. A request ends with its response or with its
+ * connection. The returned function undoes it for requests to come.
  */
 export function attachServer(
   server: Server,
@@ -58,22 +70,52 @@ export function attachServer(
 ): () => void {
   // On the response itself, and one function for all of them: a closure for each would cost more than all the rest.
   const served = Symbol('rollcall request');
-  type Response = ServerResponse & { [served]?: ServedRequest };
+  const requests = Symbol('rollcall connection');
+  const proven = Symbol('rollcall proof');
+  type Response = ServerResponse & { [served]?: ServedRequest; [proven]?: string };
   function onClose(this: Response): void {
     this[served]?.end();
   }
-  const watchHead = headWatch((response: Response) => listener.loadLine(response[served]?.answered() ?? Number.NaN));
-  const onRequest = (_request: IncomingMessage, response: Response) => {
-    response[served] = inFlight.begin();
+  const watchHead = headWatch((response: Response) => {
+    // Node adds `Connection: close` then, unless the application has set the field itself.
+    if (listener.isEnding()) response.shouldKeepAlive = false;
+    return listener.loadLine(response[served]?.answered() ?? Number.NaN);
+  });
+  const watchProbe = headWatch((response: Response) => `${PROOF_FIELD}: ${response[proven]}\r\n`);
+  const onProbe = (nonce: string, response: Response) => {
+    const proof = listener.proofOf(nonce);
+    if (proof === undefined) return;
+    response[proven] = proof;
+    if (!watchProbe(response)) setField(response, PROOF_FIELD, proof);
+  };
+  const onRequest = (request: IncomingMessage, response: Response) => {
+    const nonce = probeNonce(request);
+    if (nonce !== undefined) {
+      onProbe(nonce, response);
+      return;
+    }
+    response[served] = inFlight.begin(requestsOf(request));
     response.on('close', onClose);
     watchHead(response);
   };
+  /** One listener for each connection, and none for each request. HTTP/2 shares a connection, and its responses always close. */
+  const requestsOf = ({ socket, httpVersionMajor }: IncomingMessage): ConnectionRequests | undefined => {
+    if (httpVersionMajor !== 1 || socket === undefined || socket === null) return undefined;
+    const connection = socket as Socket & { [requests]?: ConnectionRequests };
+    if (connection[requests] !== undefined) return connection[requests];
+    const first = new ConnectionRequests(inFlight);
+    connection[requests] = first;
+    connection.once('close', () => first.closed());
+    return first;
+  };
   const onListening = () => {
     const address = server.address();
+    if (typeof address === 'string') listener.onUnixSocket(address);
     if (address === null || typeof address === 'string') return;
     const isTls = server instanceof TlsServer;
     const keepAliveMs = server.keepAliveTimeout > 0 ? server.keepAliveTimeout : MAX_KEEP_ALIVE_MS;
     listener.onListening({
+      address: address.address.replace(/%.*$/, ''),
       port: address.port,
       isTls,
       keepAliveMs: Math.min(MAX_KEEP_ALIVE_MS, Math.floor(keepAliveMs)),
@@ -92,55 +134,4 @@ export function attachServer(
     server.off('listening', onListening);
     server.off('close', onClosed);
   };
-}
-
-/** What node:http calls for each response head, whether it was written by name, as an object, a list or not at all. */
-type StoreHeader = (this: ServerResponse, statusLine: string, fields: unknown) => void;
-
-/**
- * Returns what makes a response call `onHead` when its head goes out; the line that returns is put behind the status
- * line.
- *
- * `_storeHeader` is where all ways of writing a head come together. It is not documented; where it is missing (the
- * responses of HTTP/2) or takes something else nothing is added. `setHeader` in a `writeHead` of our own costs several
- * times as much, and sends lists of fields another way through Node, on which pairs are not understood.
- */
-function headWatch<Response extends ServerResponse>(
-  onHead: (response: Response) => string,
-): (response: Response) => void {
-  let original: unknown;
-  let watched: StoreHeader | undefined;
-  return (response) => {
-    const target = response as unknown as { _storeHeader?: unknown };
-    if (target._storeHeader !== original) {
-      original = target._storeHeader;
-      watched = isStoreHeader(original) ? withLine(original, onHead) : undefined;
-    }
-    if (watched !== undefined) target._storeHeader = watched;
-  };
-}
-
-function isStoreHeader(value: unknown): value is StoreHeader {
-  return typeof value === 'function' && value.length === 2;
-}
-
-function withLine<Response extends ServerResponse>(
-  store: StoreHeader,
-  onHead: (response: Response) => string,
-): StoreHeader {
-  return function (this: ServerResponse, statusLine, fields) {
-    store.call(this, statusLine + onHead(this as Response), fields);
-  };
-}
-
-/** Ends a server in order: no new connections, idle ones closed, busy ones waited for at most `waitMs`. */
-export function closeServer(server: Server, waitMs: number): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, waitMs);
-    server.close(() => {
-      clearTimeout(timer);
-      resolve();
-    });
-    server.closeIdleConnections();
-  });
 }

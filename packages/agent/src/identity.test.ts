@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
+import { hostname } from 'node:os';
 import { test } from 'node:test';
 import { isName } from '@rollcall/protocol';
-import { defaultNodeId, newInstance, processIncarnation } from './identity.ts';
+import { defaultNodeId, newInstance, processIncarnation, thisProcess } from './identity.ts';
 
 const HERE = { hostname: 'h', directory: '/srv/shop', slot: 3000 };
 
@@ -24,4 +25,9 @@ test('an instance is 128 bits, new each time; an incarnation is a whole Unix tim
   assert.match(newInstance(), /^[0-9a-f]{32}$/);
   assert.notEqual(newInstance(), newInstance());
   assert.ok(Number.isSafeInteger(processIncarnation()));
+});
+
+test('a process has its pid, and its host name where it can be shown', () => {
+  assert.equal(thisProcess().pid, process.pid);
+  assert.ok(thisProcess().host === undefined || thisProcess().host === hostname());
 });

@@ -17,7 +17,16 @@ test('an option wins over the variable, which wins over the file; empty is unset
   assert.deepEqual(joinToken(undefined, {}), {});
 });
 
+test('a token of an option or variable is trimmed as one of a file is', () => {
+  assert.deepEqual(joinToken('given\n', {}), { token: 'given' });
+  assert.deepEqual(joinToken(' \n', { ROLLCALL_JOIN_TOKEN: '\tfrom-variable\r\n' }), { token: 'from-variable' });
+  assert.deepEqual(joinToken(undefined, { ROLLCALL_JOIN_TOKEN: '\n' }), {});
+  assert.deepEqual(joinToken(5 as unknown as string, {}), {});
+});
+
 test('a file that cannot be read and a token that fits no header are told, not thrown', () => {
   assert.match(joinToken(undefined, { ROLLCALL_JOIN_TOKEN_FILE: '/nonexistent/token' }).problem ?? '', /ENOENT/);
-  assert.match(joinToken('two\nlines', {}).problem ?? '', /not a token/);
+  const { problem = '' } = joinToken('two\nlines', {});
+  assert.match(problem, /not a token/);
+  assert.doesNotMatch(problem, /lines/);
 });

@@ -15,6 +15,12 @@ export class Listeners<Events> {
     this.#lists.get(name)?.delete(listener);
   }
 
+  /** Gives all listeners away, in the order they came. */
+  moveTo(take: (name: keyof Events, listener: (value: never) => void) => void): void {
+    for (const [name, list] of this.#lists) for (const listener of list) take(name, listener);
+    this.#lists.clear();
+  }
+
   /** Hands `value` to every listener of `name`, in the order they came; returns how many there are. */
   emit<Name extends keyof Events>(name: Name, value: Events[Name]): number {
     const list = this.#lists.get(name);

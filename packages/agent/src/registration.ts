@@ -1,6 +1,6 @@
 /** From what an application wrote to a checked registration. */
-import type { Copies, Fault, NodeRegistration, StickyHint } from '@rollcall/protocol';
-import { decodeAgentMessage, isName, isObject } from '@rollcall/protocol';
+import type { Copies, Fault, NodeProcess, NodeRegistration, StickyHint } from '@rollcall/protocol';
+import { decodeAgentMessage, isName } from '@rollcall/protocol';
 
 /** What a node may say about itself. Everything has a default; names match `[A-Za-z0-9_-]{1,64}`. */
 export interface NodeDescription {
@@ -10,7 +10,7 @@ export interface NodeDescription {
   readonly id?: string;
   /** The token in session ids that names this node, default the id. */
   readonly route?: string;
-  /** Where the proxy reaches the node; default the local end of the control connection and the server's port. */
+  /** Where proxy workers reach the node; default where the attached server listens (`announced-address.ts`). */
   readonly url?: string;
   /** 1–16 path prefixes, default `/`. */
   readonly contexts?: readonly string[];
@@ -38,9 +38,15 @@ export interface RegistrationFacts {
   readonly url: string;
   readonly instance: string;
   readonly incarnation: number;
+  /** For messages about this node. */
+  readonly process?: NodeProcess;
+  /** Probes of `url` reach this very program, which answers them with a proof. Default false. */
+  readonly proves?: boolean;
   readonly cores?: number;
   readonly loadHeader?: boolean;
   readonly keepAliveMs?: number;
+  /** Path that says whether the program is ready, for probes of programs that do not answer `OPTIONS *`. */
+  readonly readyPath?: string;
   /** For wrappers. */
   readonly copies?: Copies;
 }
@@ -81,13 +87,9 @@ export function nodeUrlText(address: string, port: number, isTls: boolean): stri
   return `${isTls ? 'https' : 'http'}://${address.includes(':') ? `[${address}]` : address}:${port}`;
 }
 
-/** Name of the variable that hands a wrapper's flags to an agent inside the wrapped program, as JSON. */
-export const NODE_VARIABLE = 'ROLLCALL_NODE';
-
 /**
- * `description` with what the environment says about this node on top: `ROLLCALL_NODE_ID`, `ROLLCALL_ROUTE`, and the
- * fields of `ROLLCALL_NODE`. They come from `rollcall run`, where somebody typed them for this very process, so they
- * win. An empty variable is unset; a `ROLLCALL_NODE` that is no object is ignored.
+ * `description` with what the environment says about this node on top: `ROLLCALL_NODE_ID` and `ROLLCALL_ROUTE`. They come
+ * from `rollcall run`, whose flags are for this very process, so they take precedence. An empty variable is unset.
  */
 export function withEnvironment(
   description: NodeDescription,
@@ -95,21 +97,5 @@ export function withEnvironment(
 ): NodeDescription {
   const id = environment['ROLLCALL_NODE_ID'];
   const route = environment['ROLLCALL_ROUTE'];
-  return {
-    ...description,
-    ...(parsedObject(environment[NODE_VARIABLE]) as NodeDescription),
-    ...(id ? { id } : {}),
-    ...(route ? { route } : {}),
-  };
-}
-
-/** Every field is checked with the rest of the registration; here it only has to be an object. */
-function parsedObject(text: string | undefined): object {
-  if (!text) return {};
-  try {
-    const value: unknown = JSON.parse(text);
-    return isObject(value) ? value : {};
-  } catch {
-    return {};
-  }
+  return { ...description, ...(id ? { id } : {}), ...(route ? { route } : {}) };
 }

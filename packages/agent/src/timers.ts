@@ -2,6 +2,10 @@
  * The seam between the agent and real time. All timers of the agent go through it, so that tests can run without
  * waiting and so that it is said in one place that a timer of ours never keeps the application's process alive.
  */
+import { performance } from 'node:perf_hooks';
+// Not the globals: test runners replace them by fake timers, and by those of a browser, which have no `unref`.
+import { clearTimeout, setTimeout } from 'node:timers';
+
 export interface Timers {
   /** Monotonic milliseconds from an arbitrary start. */
   nowMs(): number;

@@ -5,5 +5,11 @@ if (major < 20 || (major === 20 && minor < 19)) {
   process.stderr.write(`rollcall needs Node 20.19 or newer; this is ${process.versions.node}\n`);
   process.exit(1);
 }
-const { main } = await import('../dist/index.js');
-await main(process.argv);
+const isWrapper = process.pid === 1 && process.argv[2] === 'run';
+// Before the rest is loaded: what runs below has it all again.
+const { runBelowReaper } = isWrapper ? await import('../dist/process-one.js') : {};
+const isDone = await runBelowReaper?.((line) => process.stderr.write(`rollcall: ${line}\n`));
+if (!isDone) {
+  const { main } = await import('../dist/index.js');
+  await main(process.argv);
+}

@@ -1,3 +1,5 @@
+import { isIP } from 'node:net';
+import { printableUrl } from '@rollcall/protocol';
 import { CliFailure, EXIT } from './exit.ts';
 
 export interface ListenAddress {
@@ -10,7 +12,7 @@ export function parseListenAddress(text: string, flag: string, defaultHost: stri
   const match = /^(?:(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]*):)?([0-9]{1,5})$/.exec(text);
   const port = Number(match?.[2]);
   if (!match || port > 65_535)
-    throw new CliFailure(`${flag} ${text} is not HOST:PORT, e.g. ${defaultHost}:8080`, EXIT.usage);
+    throw new CliFailure(`${flag} ${printableUrl(text)} is not HOST:PORT, e.g. ${defaultHost}:8080`, EXIT.usage);
   const host = match[1] ?? '';
   return { host: host === '' ? defaultHost : host.replace(/^\[|\]$/g, ''), port };
 }
@@ -23,4 +25,18 @@ export function addressText({ host, port }: ListenAddress): string {
 /** An address that somebody on this machine can connect to, as URL. */
 export function localUrl({ host, port }: ListenAddress): string {
   return `http://${addressText({ host: host === '0.0.0.0' || host === '::' ? 'localhost' : host, port })}`;
+}
+
+/** Whether the two cannot listen side by side: one port, at one address or with one of them at all addresses. */
+export function overlap(one: ListenAddress, other: ListenAddress): boolean {
+  if (one.port !== other.port || one.port === 0) return false;
+  const isAll = ({ host }: ListenAddress): boolean => host === '0.0.0.0' || host === '::';
+  return one.host === other.host || isAll(one) || isAll(other);
+}
+
+/** An address, or a CIDR range like `10.0.0.0/8`. */
+export function isAddressRange(text: string): boolean {
+  const [, address = '', prefix] = /^([^/]*)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
+  const family = isIP(address);
+  return family !== 0 && Number(prefix ?? 0) <= (family === 6 ? 128 : 32);
 }

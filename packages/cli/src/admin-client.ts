@@ -1,8 +1,10 @@
 /** The admin API as the commands use it: bounded in time, with failures in one line. */
-import { readFileSync } from 'node:fs';
+import { connectCause, isToken } from '@rollcall/agent';
 import { isObject } from '@rollcall/protocol';
 import { coordinatorUrls } from './coordinator-url.ts';
 import { CliFailure, EXIT } from './exit.ts';
+import { answerOf, Unanswered } from './reach.ts';
+import { secretFrom } from './secret.ts';
 import { defaultStateDirectory, readAdminToken } from './state-directory.ts';
 
 const TIMEOUT_MS = 5_000;
@@ -21,17 +23,15 @@ export class AdminClient {
     this.#token = token;
   }
 
-  /** Finds the coordinator that answers. Fails with exit 3 naming the addresses tried. */
+  /** Finds the coordinator that answers. Fails with exit 3 naming the addresses tried, and what each did. */
   static async connect(target: AdminTarget, environment: NodeJS.ProcessEnv = process.env): Promise<AdminClient> {
-    const bases = coordinatorUrls(target.coordinator, environment);
-    for (const base of bases) {
-      if (!(await answers(base))) continue;
-      return new AdminClient(base, adminToken(base, target, environment));
+    const unanswered = new Unanswered();
+    for (const base of coordinatorUrls(target.coordinator, environment)) {
+      const answer = await answerOf(`${base}/livez`);
+      if (answer.cause === undefined) return new AdminClient(base, adminToken(base, target, environment));
+      unanswered.add(base, answer.cause);
     }
-    throw new CliFailure(
-      `no coordinator answers at ${bases.join(' or ')}: start one with \`rollcall up\`, or name it with --coordinator or ROLLCALL_URL`,
-      EXIT.unreachable,
-    );
+    throw unanswered.failure();
   }
 
   get<Body>(path: string): Promise<Body> {
@@ -86,7 +86,7 @@ export class AdminClient {
       if ((error as Error).name === 'TimeoutError')
         throw new CliFailure(`${this.base} did not answer in time`, EXIT.timedOut);
       if ((error as Error).name === 'AbortError') throw error;
-      throw new CliFailure(`${this.base} is gone: ${causeOf(error)}`, EXIT.unreachable);
+      throw new CliFailure(`cannot reach ${this.base}: ${connectCause(error, this.base)}`, EXIT.unreachable);
     }
   }
 
@@ -95,28 +95,15 @@ export class AdminClient {
   }
 }
 
-async function answers(base: string): Promise<boolean> {
-  try {
-    const response = await fetch(`${base}/livez`, { signal: AbortSignal.timeout(2_000) });
-    await response.body?.cancel();
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 /** `ROLLCALL_ADMIN_TOKEN`, the file it names, or what a coordinator on this machine left in its state directory. */
 function adminToken(base: string, target: AdminTarget, environment: NodeJS.ProcessEnv): string | undefined {
-  const token = environment['ROLLCALL_ADMIN_TOKEN'];
-  if (token) return token;
-  const file = environment['ROLLCALL_ADMIN_TOKEN_FILE'];
-  if (file) {
-    try {
-      return readFileSync(file, 'utf8').trim();
-    } catch (error) {
-      throw new CliFailure(`ROLLCALL_ADMIN_TOKEN_FILE: ${(error as Error).message}`, EXIT.usage);
-    }
-  }
+  const token = secretFrom('ROLLCALL_ADMIN_TOKEN', environment);
+  if (token !== undefined && !isToken(token))
+    throw new CliFailure(
+      'ROLLCALL_ADMIN_TOKEN is not a token: write visible ASCII, at most 4096 characters',
+      EXIT.usage,
+    );
+  if (token !== undefined) return token;
   if (target.stateDir) return readAdminToken(target.stateDir);
   const { hostname, port } = new URL(base);
   const isHere = hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.');
@@ -139,9 +126,4 @@ async function failureOf(response: Response): Promise<CliFailure> {
       ? ' (set ROLLCALL_ADMIN_TOKEN, or run this as the user who runs `rollcall up`)'
       : '';
   return new CliFailure(`${detail || `the coordinator answered ${response.status}`}${advice}`, EXIT.failed, code);
-}
-
-function causeOf(error: unknown): string {
-  const { cause } = error as { cause?: unknown };
-  return cause instanceof Error ? cause.message : String((error as Error).message);
 }

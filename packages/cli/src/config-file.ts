@@ -52,7 +52,8 @@ function readSettings(path: string, isNamed: boolean): Record<string, unknown> {
     throw new CliFailure(`cannot read ${path}: ${(error as Error).message}`, EXIT.usage);
   }
   try {
-    const parsed: unknown = JSON.parse(text);
+    // Editors on Windows begin a file with a byte order mark, which JSON.parse refuses.
+    const parsed: unknown = JSON.parse(text.replace(/^\uFEFF/, ''));
     if (isObject(parsed)) return parsed;
   } catch (error) {
     throw new CliFailure(`${path} is not JSON: ${(error as Error).message}`, EXIT.usage);

@@ -1,23 +1,23 @@
 /** Where the coordinator is: `--coordinator` > `ROLLCALL_URL` > the default control port on this machine > the Compose service name. */
-import { DEFAULT_CONTROL_PORT } from '@rollcall/protocol';
+import { adminUrl, coordinatorList } from '@rollcall/agent';
 import { CliFailure, EXIT } from './exit.ts';
 
-/** Base addresses (`http://host:port`) to try in order. */
+/** Base addresses (`http://host:port` and a path prefix) to try in order. Throws a usage failure for what is no address. */
 export function coordinatorUrls(flag: string | undefined, environment: NodeJS.ProcessEnv): readonly string[] {
-  const given = flag ?? (environment['ROLLCALL_URL'] || undefined);
-  if (given === undefined)
-    return [`http://localhost:${DEFAULT_CONTROL_PORT}`, `http://rollcall:${DEFAULT_CONTROL_PORT}`];
-  const base = httpBase(given);
-  if (base === undefined) throw new CliFailure(`${given} is not an address like http://localhost:8400`, EXIT.usage);
-  return [base];
+  return agentUrls(flag, environment).map(adminUrl);
 }
 
-/** Scheme, host and port of a ws or http address, as http; `undefined` for anything else. */
-export function httpBase(text: string): string | undefined {
-  if (!URL.canParse(text)) return undefined;
-  const url = new URL(text);
-  const scheme = { 'ws:': 'http:', 'http:': 'http:', 'wss:': 'https:', 'https:': 'https:' }[url.protocol];
-  if (scheme === undefined) return undefined;
-  const port = url.port || (scheme === 'https:' ? '443' : String(DEFAULT_CONTROL_PORT));
-  return `${scheme}//${url.hostname}:${port}`;
+/** The same as addresses of agent connections; `flag` may be given several times. */
+export function agentUrls(
+  flag: string | readonly string[] | undefined,
+  environment: Readonly<Record<string, string | undefined>>,
+): readonly string[] {
+  if (flag === undefined && environment['ROLLCALL_URL']?.trim().toLowerCase() === 'off')
+    throw new CliFailure(
+      'ROLLCALL_URL is off, which is for the SDK: name a coordinator with --coordinator',
+      EXIT.usage,
+    );
+  const { urls, refused } = coordinatorList(flag, environment);
+  if (refused.length === 0) return urls;
+  throw new CliFailure(`${refused[0]} is no address of a coordinator; use one like http://localhost:8400`, EXIT.usage);
 }

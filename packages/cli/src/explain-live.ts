@@ -1,8 +1,8 @@
 /** `rollcall explain --live`: what the workers choose, while they do. */
 import { type Decision, type DecisionsBody, MAX_DECISIONS, MAX_DECISIONS_MS } from '@rollcall/protocol';
 import { clientFor, printJson, type ReaderFlags } from './commands/reader-flags.ts';
-import { parseDuration } from './duration.ts';
-import { CliFailure, EXIT } from './exit.ts';
+import { durationFrom } from './duration.ts';
+import { wholeOf } from './run/node-flags.ts';
 
 export interface LiveFlags extends ReaderFlags {
   readonly picks?: boolean;
@@ -14,12 +14,8 @@ export interface LiveFlags extends ReaderFlags {
 const MARGIN_MS = 5_000;
 
 export async function explainLive(flags: LiveFlags): Promise<void> {
-  const count = Number(flags.count);
-  const forMs = parseDuration(flags.for) ?? 0;
-  if (!(Number.isInteger(count) && count >= 1 && count <= MAX_DECISIONS))
-    throw new CliFailure(`--count ${flags.count} is not a number from 1 to ${MAX_DECISIONS}`, EXIT.usage);
-  if (!(forMs > 0 && forMs <= MAX_DECISIONS_MS))
-    throw new CliFailure(`--for ${flags.for} is not a duration up to ${MAX_DECISIONS_MS / 1_000}s`, EXIT.usage);
+  const count = wholeOf('--count', flags.count, 1, MAX_DECISIONS)!;
+  const forMs = durationFrom('--for', flags.for, { minMs: 1, maxMs: MAX_DECISIONS_MS });
   const client = await clientFor(flags);
   if (!flags.json && process.stderr.isTTY) process.stderr.write(`watching for ${flags.for}, or ${count} requests …\n`);
   const body: DecisionsBody = { count, forMs, onlyPicks: flags.picks === true };

@@ -1,4 +1,5 @@
 /** Argument parsing and exit codes: 0 ok, 1 failed, 2 usage, 3 unreachable, 4 timed out. */
+import { LogDestination } from '@rollcall/logging';
 import { Command, CommanderError } from 'commander';
 import { balancerCommand } from './commands/balancer.ts';
 import { configCommand } from './commands/config.ts';
@@ -11,6 +12,7 @@ import { addCommand, removeCommand } from './commands/members.ts';
 import { nodesCommand } from './commands/nodes.ts';
 import { redirectCommand, weightCommand } from './commands/overrides.ts';
 import { reloadCommand } from './commands/reload.ts';
+import { rotateCommand } from './commands/rotate.ts';
 import { runCommand } from './commands/run.ts';
 import { scaleCommand } from './commands/scale.ts';
 import { simulateCommand } from './commands/simulate.ts';
@@ -18,18 +20,25 @@ import { statusCommand } from './commands/status.ts';
 import { drainCommand, enableCommand, stopCommand } from './commands/status-verbs.ts';
 import { upCommand } from './commands/up.ts';
 import { CliFailure, EXIT } from './exit.ts';
+import { onNpmEnd } from './npm-parent.ts';
+import { Terminal } from './terminal.ts';
 import { VERSION } from './version.ts';
 
 /** Runs the command in `argv` and ends the process as it should end. */
 export async function main(argv: readonly string[]): Promise<void> {
   dropEmptyVariables(process.env);
-  heedBrokenPipe(argv[2]);
+  if (!SERVING.has(argv[2] ?? '')) heedBrokenOutput();
+  else if (!new Terminal().isDetached)
+    onNpmEnd(process.env, () => {
+      complain('npm has ended; ending in order');
+      process.kill(process.pid, 'SIGTERM');
+    });
   const program = rollcall();
   try {
     await program.parseAsync(argv);
   } catch (error) {
     if (error instanceof CliFailure) {
-      process.stderr.write(`rollcall: ${error.message}\n`);
+      complain(error.message);
       process.exitCode = error.exitCode;
     } else if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage;
     else throw error;
@@ -60,6 +69,7 @@ function rollcall(): Command {
     balancerCommand(),
     configCommand(),
     reloadCommand(),
+    rotateCommand(),
     simulateCommand(),
     healthCommand(),
   ];
@@ -67,6 +77,11 @@ function rollcall(): Command {
   for (const command of [program, ...commands, ...commands.flatMap((parent) => parent.commands)]) {
     command.exitOverride();
     command.configureOutput({
+      writeOut: (text) => {
+        heedBrokenOutput();
+        process.stdout.write(text);
+      },
+      writeErr: (text) => void new LogDestination({ target: 2 }).write(text),
       outputError: (text, write) =>
         write(`rollcall: ${oneLine(text)}; see rollcall ${command === program ? '' : `${command.name()} `}--help\n`),
     });
@@ -74,15 +89,26 @@ function rollcall(): Command {
   return program;
 }
 
-/** Commands that others rely on, whoever has stopped reading what they print. */
+/** Commands that others rely on: they have a log of their own, and serve without a standard output. */
 const SERVING: ReadonlySet<string> = new Set(['up', 'run', 'join', 'demo']);
 
-/** `rollcall events | head` ends with `head`, without a word. */
-function heedBrokenPipe(command: string | undefined): void {
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    if (command === undefined || !SERVING.has(command)) process.exit(EXIT.ok);
-  });
+/** `rollcall events | head` ends with `head`, without a word. Output that cannot be written is a failure. */
+function heedBrokenOutput(): void {
+  process.stdout.off('error', onBrokenOutput).on('error', onBrokenOutput);
+  process.stderr.off('error', onBrokenComplaints).on('error', onBrokenComplaints);
+}
+
+function onBrokenOutput({ code, message }: NodeJS.ErrnoException): void {
+  if (code !== 'EPIPE') complain(`cannot write to standard output (${code ?? message})`);
+  process.exit(code === 'EPIPE' ? EXIT.ok : EXIT.failed);
+}
+
+/** The line is lost; the command does what it was asked for. */
+function onBrokenComplaints(): void {}
+
+/** Written before this process has ended, where that needs no waiting. */
+function complain(line: string): void {
+  new LogDestination({ target: 2 }).write(`rollcall: ${line}\n`);
 }
 
 function oneLine(text: string): string {

@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { CliFailure, EXIT } from './exit.ts';
 
-/** A secret from the variable `name`, or from the file that `name_FILE` names. Never from the command line, where everybody sees it. */
+/** A secret, without white space around it, from the variable `name`, or from the file that `name_FILE` names. Never from the command line, where everybody sees it. */
 export function secretFrom(name: string, environment: NodeJS.ProcessEnv): string | undefined {
-  if (environment[name]) return environment[name];
+  const given = environment[name]?.trim();
+  if (given) return given;
   const file = environment[`${name}_FILE`];
   if (!file) return undefined;
   let secret: string;

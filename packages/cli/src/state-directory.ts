@@ -1,9 +1,10 @@
 /** Where `up` keeps its state, and where the other commands find the admin token. */
-import { closeSync, mkdirSync, openSync, readFileSync, unlinkSync, writeSync } from 'node:fs';
+import { mkdirSync, readFileSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { CliFailure, EXIT } from './exit.ts';
-import { readProcess } from './run/process-table.ts';
+import { LOCK_DRAFTS, type LockFile, type LockHolder, takeLock } from './lock/lock-file.ts';
+import { removeOldDrafts } from './lock/old-drafts.ts';
 
 /** `$XDG_STATE_HOME/rollcall/PORT`; for root `/var/lib/rollcall/PORT` unless XDG_STATE_HOME is set. */
 export function defaultStateDirectory(controlPort: number, environment: NodeJS.ProcessEnv): string {
@@ -21,79 +22,74 @@ export function readAdminToken(directory: string): string | undefined {
   }
 }
 
+/** Between two tries to make a lock file that could not be made, milliseconds. */
+const RETRY_MS = 5_000;
+
 /**
- * Makes the directory and takes its lock, a file with its holder's pid and start time. A lock whose process is gone is
- * taken over, also when its pid is another process by now, as it soon is in a container that was killed. Fails naming
- * the holder when somebody has it. Returns the way to let go.
+ * Makes the directory and takes its lock; returns the way to give it back. Fails naming the holder when a living process has it.
+ * Where no lock file can be made (full or read-only disk, directory of another user, a file in its place) it reports that, and tries
+ * again every five seconds; until then the control port, which only one process can listen on, is the lock.
  */
-export function lockStateDirectory(directory: string): () => void {
-  try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
-  } catch (error) {
+export function lockStateDirectory(directory: string, say: (line: string) => void = () => {}): () => void {
+  const first = tryLock(directory);
+  if (typeof first !== 'string' && 'pid' in first)
     throw new CliFailure(
-      `cannot make the state directory ${directory}: ${(error as Error).message}; choose one with --state-dir`,
+      `${directory} is in use by process ${first.pid}; stop it, or choose another --state-dir`,
       EXIT.failed,
     );
-  }
-  const path = join(directory, 'lock');
-  for (let attempt = 0; attempt < 3; attempt++) {
-    const file = openExclusively(path);
-    if (file !== undefined) {
-      writeSync(file, `${process.pid} ${readProcess(process.pid)?.startTicks ?? 0}\n`);
-      closeSync(file);
-      return () => removeQuietly(path);
-    }
-    const holder = holderOf(readQuietly(path));
-    if (holder !== undefined && holder !== process.pid)
-      throw new CliFailure(
-        `${directory} is in use by process ${holder}; stop it, or choose another --state-dir`,
-        EXIT.failed,
+  if (typeof first !== 'string') return first.release;
+  return lockLater(directory, first, say);
+}
+
+function lockLater(directory: string, firstProblem: string, say: (line: string) => void): () => void {
+  let release = (): void => {};
+  let problem = '';
+  const report = (now: string): void => {
+    if (now !== problem)
+      say(
+        `cannot lock the state directory ${directory} (${now}); state that cannot be written is kept in memory, and the control port is the lock`,
       );
-    removeQuietly(path);
-  }
-  throw new CliFailure(`cannot lock ${directory}; choose another --state-dir`, EXIT.failed);
+    problem = now;
+  };
+  report(firstProblem);
+  const timer = setInterval(() => {
+    const outcome = tryLock(directory);
+    if (typeof outcome === 'string') report(outcome);
+    else if ('pid' in outcome) report(`process ${outcome.pid} has the lock`);
+    else {
+      release = outcome.release;
+      clearInterval(timer);
+      say(`the state directory ${directory} can be written again and is locked`);
+    }
+  }, RETRY_MS);
+  timer.unref();
+  return () => {
+    clearInterval(timer);
+    release();
+  };
 }
 
-/** Pid of the living process that `content` names; `undefined` when there is none. */
-function holderOf(content: string): number | undefined {
-  const [, pid, startTicks] = /^(\d{1,10})(?: (\d+))?\n/.exec(content) ?? [];
-  if (pid === undefined || !isAlive(Number(pid))) return undefined;
-  const seen = readProcess(Number(pid))?.startTicks;
-  // Without /proc, then or now, the pid alone has to do.
-  const isSame = seen === undefined || !Number(startTicks) || seen === Number(startTicks);
-  return isSame ? Number(pid) : undefined;
-}
-
-function openExclusively(path: string): number | undefined {
+/** The lock, its holder, or why no lock file can be made. */
+function tryLock(directory: string): LockFile | LockHolder | string {
   try {
-    return openSync(path, 'wx', 0o600);
+    makeFolder(directory);
+    removeOldDrafts(directory, LOCK_DRAFTS);
+    return takeLock(join(directory, 'lock'));
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return undefined;
-    throw new CliFailure(`cannot write ${path}: ${(error as Error).message}`, EXIT.failed);
+    // Code and description; what comes after them names a draft, which is another one each time.
+    return (error as Error).message.split(',', 1)[0] ?? '';
   }
 }
 
-function readQuietly(path: string): string {
+/** Unlike the recursive `mkdir` of Node.js it reports a read-only disk as one. */
+function makeFolder(path: string): void {
   try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
-  }
-}
-
-function removeQuietly(path: string): void {
-  try {
-    unlinkSync(path);
-  } catch {
-    // Somebody else has removed it: what we wanted.
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
+    mkdirSync(path, { mode: 0o700 });
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST' && statSync(path).isDirectory()) return;
+    if (code !== 'ENOENT') throw error;
+    makeFolder(dirname(path));
+    mkdirSync(path, { mode: 0o700 });
   }
 }

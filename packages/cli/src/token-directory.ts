@@ -18,6 +18,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { CliFailure, EXIT } from './exit.ts';
+import { removeOldDrafts } from './lock/old-drafts.ts';
 
 const FILE = 'join-token';
 
@@ -30,6 +31,7 @@ export function keptJoinToken(directory: string): string {
   const path = join(directory, FILE);
   try {
     mkdirSync(directory, { recursive: true, mode: 0o750 });
+    removeOldDrafts(directory, /^join-token\.[0-9a-f]{12}$/);
     const token = tokenIn(path) ?? makeToken(directory, path);
     if (token !== '') return token;
   } catch (error) {

@@ -5,11 +5,14 @@
 import type { Command, ConnectionId, Event, Registry, Rejection } from '@rollcall/core';
 import type { BalancerName, BalancerResource, NodeExplanation, NodeId, NodeResource } from '@rollcall/protocol';
 import type { Clocks } from './clocks.ts';
+import { StallClock } from './stall-clock.ts';
 
 /** Who asked, as far as it is not in the command. */
 export interface Origin {
   /** Address of the peer. */
   readonly address?: string;
+  /** Why, in the operator's words; for the audit. */
+  readonly reason?: string;
 }
 
 export type EventListener = (event: Event, origin: Origin) => void;
@@ -19,8 +22,10 @@ const NOBODY: Origin = {};
 export class Cluster {
   readonly registry: Registry;
   readonly clocks: Clocks;
+  readonly stalls: StallClock = new StallClock();
   readonly #eventListeners = new Set<EventListener>();
   readonly #changeListeners = new Set<() => void>();
+  readonly #recordListeners = new Set<() => void>();
   readonly #pending: { readonly event: Event; readonly origin: Origin }[] = [];
   #isTelling = false;
   #nextConnection: ConnectionId;
@@ -49,6 +54,7 @@ export class Cluster {
     for (const event of outcome) this.#pending.push({ event, origin });
     this.#tell();
     if (this.registry.revision !== revision) for (const listener of this.#changeListeners) listener();
+    if (this.registry.changedRecords.size > 0) for (const listener of this.#recordListeners) listener();
     return outcome;
   }
 
@@ -62,6 +68,12 @@ export class Cluster {
   onChange(listener: () => void): () => void {
     this.#changeListeners.add(listener);
     return () => this.#changeListeners.delete(listener);
+  }
+
+  /** Called after each command while there are records for the store. Returns the way to stop. */
+  onRecords(listener: () => void): () => void {
+    this.#recordListeners.add(listener);
+    return () => this.#recordListeners.delete(listener);
   }
 
   resource(id: NodeId): NodeResource | undefined {

@@ -1,7 +1,13 @@
 /** What a coordinator is told when it starts. Nothing here or below reads the environment or the command line. */
 import type { Store } from '@rollcall/core';
 import type { BalancerName, BalancerPatch } from '@rollcall/protocol';
-import { DEFAULT_CONTROL_PORT, DEFAULT_HEARTBEAT_MS, DEFAULT_LEASE_MS, DEFAULT_SUSPECT_MS } from '@rollcall/protocol';
+import {
+  DEFAULT_CONTROL_PORT,
+  DEFAULT_HEARTBEAT_MS,
+  DEFAULT_LEASE_MS,
+  DEFAULT_SUSPECT_MS,
+  printableUrl,
+} from '@rollcall/protocol';
 import type { Logger } from 'pino';
 import { type Clocks, systemClocks } from './clocks.ts';
 import { CidrList } from './network/addresses.ts';
@@ -75,14 +81,26 @@ export interface CoordinatorOptions {
   readonly controlUrl?: string;
   /** Has the settings read again; resolves with what has changed, rejects with why nothing has. Default: that cannot be. */
   readonly reload?: () => Promise<string>;
+  /** Has log files opened again; resolves with what was done, rejects with why nothing was. Default: that cannot be. */
+  readonly rotate?: () => Promise<string>;
   readonly clocks?: Clocks;
   readonly log: Logger;
+  /** Lines of `log` that were lost since the start. Default: none are. */
+  readonly lostLogLines?: () => number;
 }
 
 /** The options with all defaults filled in. */
 export type Config = Required<Omit<CoordinatorOptions, Optional>> & Pick<CoordinatorOptions, Optional>;
 
-type Optional = 'agentsListen' | 'advertise' | 'controlUrl' | 'joinToken' | 'adminToken' | 'feedToken' | 'reload';
+type Optional =
+  | 'agentsListen'
+  | 'advertise'
+  | 'controlUrl'
+  | 'joinToken'
+  | 'adminToken'
+  | 'feedToken'
+  | 'reload'
+  | 'rotate';
 
 const LOOPBACK = ['127.0.0.0/8', '::1'] as const;
 
@@ -104,6 +122,7 @@ export function configOf(options: CoordinatorOptions): Config {
     nodeAllow: [],
     controlHosts: [],
     clocks: systemClocks,
+    lostLogLines: () => 0,
     ...options,
   };
   const { heartbeatMs, suspectMs, leaseMs } = config;
@@ -112,7 +131,7 @@ export function configOf(options: CoordinatorOptions): Config {
       `heartbeat ${heartbeatMs} ms, suspect ${suspectMs} ms and lease ${leaseMs} ms do not fit: suspect must be at least two heartbeats, lease more than suspect`,
     );
   for (const ranges of [config.adminAllow, config.nodeAllow]) new CidrList(ranges);
-  if (config.advertise !== undefined && !/^wss?:\/\/[!-~]{1,500}$/.test(config.advertise))
-    throw new TypeError(`advertise ${config.advertise} is not an address like ws://10.0.0.2:8400`);
+  if (config.advertise !== undefined && !/^wss?:\/\/[^@?#\s]{1,500}$/.test(config.advertise))
+    throw new TypeError(`advertise ${printableUrl(config.advertise)} is not an address like ws://10.0.0.2:8400`);
   return config;
 }

@@ -1,13 +1,14 @@
 /** Builds a coordinator from its parts, in order, and takes it apart again in reverse. */
 import { randomBytes } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
 import { Registry } from '@rollcall/core';
+import type { ProcessResource, ReplacedProcess } from '@rollcall/protocol';
 import { createAdminApp } from './admin/app.ts';
 import { settingsMistake } from './admin/balancers.ts';
 import { loginUrl } from './admin/login.ts';
 import type { Surroundings } from './admin/surroundings.ts';
 import { AgentServer } from './agents/agent-server.ts';
 import { NodeAddressPolicy, type PinnedAddress } from './agents/node-address-policy.ts';
+import { ProbeKinds } from './agents/probe-kinds.ts';
 import { Prober } from './agents/prober.ts';
 import { probeRestoredMembers } from './agents/restored-members.ts';
 import { Gate } from './auth/gate.ts';
@@ -19,8 +20,10 @@ import { Audit } from './events/audit.ts';
 import { EventLog } from './events/event-log.ts';
 import { History } from './events/history.ts';
 import { FeedServer } from './feed/feed-server.ts';
+import { StateDirectory } from './files/state-directory.ts';
 import { isLoopbackHost } from './network/addresses.ts';
 import { closeServer, createUpgradeServer, listen, routeUpgrades, urlOf } from './network/control-server.ts';
+import { SupervisedProcesses } from './supervised-processes.ts';
 import { StoreSync } from './sync/store-sync.ts';
 import { Ticker } from './ticker.ts';
 
@@ -36,6 +39,8 @@ export interface Coordinator {
   readonly registry: Registry;
   /** A new one-time link that logs a browser in; good for an hour. */
   loginLink(): string;
+  /** The processes that the supervisor keeps running, and those it has replaced; a replacement that was reported before is known by its number. */
+  reportProcesses(processes: readonly ProcessResource[], replaced: readonly ReplacedProcess[]): void;
   /** Tells agents and workers to come back later, and ends everything. A repeat waits for the first. */
   close(): Promise<void>;
 }
@@ -52,11 +57,8 @@ const SAMPLE_MS = 1_000;
 export async function startCoordinator(options: CoordinatorOptions): Promise<Coordinator> {
   const config = configOf(options);
   const { clocks, log, store } = config;
-  await mkdir(config.stateDir, { recursive: true, mode: 0o700 });
-  const tokens = await openTokens(config.stateDir, config);
-  refuseOpenDoors(config, tokens);
-
-  const closers: (() => void | Promise<void>)[] = [];
+  const state = await StateDirectory.open({ path: config.stateDir, clocks, log });
+  const closers: (() => void | Promise<void>)[] = [() => state.close()];
   let closing: Promise<void> | undefined;
   let isReady = false;
   const closeAll = async (): Promise<void> => {
@@ -65,8 +67,14 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
   };
 
   try {
-    const audit = await Audit.open(config.stateDir, (error) =>
-      log.error(`the audit cannot be written: ${error.message}`),
+    const tokens = await openTokens(config.stateDir, config);
+    for (const problem of tokens.problems) log.warn(problem);
+    await state.writeAll(tokens.unwritten);
+    refuseOpenDoors(config, tokens);
+    const audit = await Audit.open(
+      config.stateDir,
+      (error) => log.error(`the audit cannot be written: ${error.message}; its entries are kept and tried again`),
+      () => log.warn({ lost: audit.lost }, 'the audit can be written again'),
     );
     closers.push(() => audit.close());
     const { heartbeatMs, suspectMs, leaseMs, learningMs, settleMs } = config;
@@ -97,7 +105,8 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
     });
     const listeners: PinnedAddress[] = [...config.ownListeners];
     const policy = new NodeAddressPolicy({ nodeAllow: config.nodeAllow, ownListeners: () => listeners });
-    const prober = new Prober(cluster);
+    const kinds = new ProbeKinds(cluster, { userAgent: `rollcall-probe/${config.version}` });
+    const prober = new Prober(cluster, { kinds });
     closers.push(() => prober.close());
     probeRestoredMembers({ cluster, policy, prober, history });
 
@@ -122,9 +131,10 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       coordinators: config.advertise === undefined ? [] : [config.advertise],
       maxConnections: 2 * MAX_NODES,
     });
-    const feed = new FeedServer({ cluster, gate, history, epoch });
+    const feed = new FeedServer({ cluster, gate, history, epoch, leaseMs });
+    const supervised = new SupervisedProcesses(history);
     const ticker = new Ticker(cluster, (stalledMs) =>
-      log.warn(`stood still for ${Math.round(stalledMs)} ms; all deadlines are put off by that`),
+      log.warn(`event loop blocked for ${Math.round(stalledMs)} ms; leases extended by ${Math.round(stalledMs)} ms`),
     );
     closers.push(() => ticker.close());
     const sampler = setInterval(() => feed.workers.sample(), SAMPLE_MS);
@@ -137,12 +147,15 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       cluster,
       agents,
       feed,
+      supervised,
       history,
       gate,
       logins,
       policy,
       prober,
       storeSync,
+      state,
+      tokens,
       epoch,
       startedAtUnixMs: Math.floor(clocks.nowUnixMs()),
       controlUrl,
@@ -177,6 +190,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       agentsUrl: urlOf('ws', agentsAddress),
       address,
       registry,
+      reportProcesses: (processes, replaced) => supervised.report(processes, replaced),
       loginLink: () => loginUrl(controlUrl(), logins.newCode()),
       close: () => {
         closing ??= closeAll();

@@ -1,17 +1,19 @@
 /** The cluster at a glance, made of what the registry, the workers and the store say. */
-import type { StatusResource } from '@rollcall/protocol';
+import type { NodeUrl, StatusResource } from '@rollcall/protocol';
 import type { Surroundings } from './admin/surroundings.ts';
+import { listeningQuestion } from './agents/listening-question.ts';
 import { stickySentence } from './events/sticky-sentence.ts';
+import { portAdvice, unservedAdvice } from './port-advice.ts';
 
 /** Nodes named in one kind of advice. */
 const MAX_NAMED = 3;
 
 export function statusResource(around: Surroundings): StatusResource {
-  const { cluster, config, feed, storeSync, epoch, startedAtUnixMs, controlUrl } = around;
+  const { cluster, config, feed, state, storeSync, supervised, epoch, startedAtUnixMs, controlUrl } = around;
   const { registry, clocks } = cluster;
   const { isSettled, learningMs } = registry.snapshot(clocks.nowMs());
   const totals = feed.workers.totals();
-  const { kind, isReachable, sinceUnixMs, lastError } = storeSync.status;
+  const { kind, isReachable, sinceUnixMs, lastError, waiting } = storeSync.status;
   let sessions = 0;
   for (const node of cluster.resources()) if (node.liveness !== 'gone') sessions += node.sessions;
   return {
@@ -26,9 +28,17 @@ export function statusResource(around: Surroundings): StatusResource {
     learningMs,
     proxy: config.proxyUrl,
     control: controlUrl(),
-    store: { kind, isReachable, sinceUnixMs, ...(lastError !== undefined && { lastError }) },
+    store: { kind, isReachable, sinceUnixMs, waiting, ...(lastError !== undefined && { lastError }) },
+    state: {
+      directory: state.path,
+      isWritable: state.problem === undefined,
+      ...(state.problem && { sinceUnixMs: state.problem.sinceUnixMs, lastError: state.problem.message }),
+    },
     workers: feed.workers.resources(cluster.revision),
+    processes: supervised.resources,
     nodes: registry.counts(),
+    parked: { requests: totals.parked, oldestMs: totals.oldestParkedMs },
+    unserved: registry.unserved(),
     sessions,
     totals: {
       requests: totals.requests,
@@ -47,45 +57,80 @@ export function statusResource(around: Surroundings): StatusResource {
 
 /** Sentences an operator should read, the gravest first; empty when all is well. */
 export function advice(around: Surroundings): string[] {
-  const { cluster, feed, storeSync, history } = around;
+  const { cluster, feed, state, storeSync, history, tokens } = around;
   const sentences: string[] = [];
-  if (cluster.registry.isPreserving)
-    sentences.push(
-      'Many nodes fell silent at once. The fault is probably between them and us, so nobody expires until they are heard again.',
-    );
+  sentences.push(...unservedAdvice(cluster.registry.unserved()));
   if (feed.workers.connected === 0)
     sentences.push('No proxy worker is connected. Those that run serve what they last knew.');
+  for (const reason of feed.workers.refusals())
+    sentences.push(
+      `Refused: ${reason}. It serves what it last knew. Reload, or restart, so that both are of one release.`,
+    );
+  if (state.problem)
+    sentences.push(
+      `The state directory ${state.path} cannot be written since ${new Date(state.problem.sinceUnixMs).toISOString()}: ${state.problem.message}. State is kept in memory until it can be; without a lock file there, the control port is the lock.`,
+    );
+  sentences.push(...tokens.problems);
   const store = storeSync.status;
   if (!store.isReachable) {
     const since = new Date(store.sinceUnixMs).toISOString();
     sentences.push(
-      `The store (${store.kind}) is away since ${since}: ${store.lastError ?? 'no answer'}. The cluster goes on; ${store.waiting} records wait to be written.`,
+      `The store (${store.kind}) ${store.kind === 'file' ? 'cannot be written' : 'is unreachable'} since ${since}: ${store.lastError ?? 'no answer'}. Requests are served from memory; ${store.waiting} records wait to be written.`,
     );
     if (store.isForgetful)
       sentences.push('Operators’ wishes from before the start are not in force, because the store could not be read.');
   }
+  sentences.push(...portAdvice(cluster));
   for (const finding of cluster.registry.stickyFindings()) sentences.push(stickySentence(finding));
   sentences.push(...nodeAdvice(around));
   if (cluster.registry.unreadableRecords > 0)
     sentences.push(`${cluster.registry.unreadableRecords} stored records could not be understood and were skipped.`);
-  if (history.auditLost > 0) sentences.push(`${history.auditLost} lines of the audit could not be written.`);
+  sentences.push(...auditAdvice(history));
   return sentences;
+}
+
+function auditAdvice({ audit }: Surroundings['history']): string[] {
+  const { lost, trouble } = audit;
+  const losses = lost === 0 ? '' : ` ${lost} entries of the audit are lost.`;
+  if (trouble === undefined) return losses === '' ? [] : [losses.trim()];
+  return [
+    `The audit ${trouble.path} cannot be written (${trouble.reason}): ${trouble.waiting} entries wait and are tried again each second.${losses}`,
+  ];
 }
 
 function nodeAdvice({ cluster }: Surroundings): string[] {
   const unreachable: string[] = [];
+  const unreachableUrls: NodeUrl[] = [];
   const differing: string[] = [];
+  const unready: string[] = [];
+  const blocked: string[] = [];
+  const flapping: string[] = [];
   for (const node of cluster.registry.nodes()) {
     if (node.liveness === 'gone') continue;
-    if (node.livenessDetail !== undefined && node.liveness !== 'up')
+    if (node.livenessReason === 'blocked') blocked.push(`${node.id}: ${node.livenessDetail}`);
+    else if (node.livenessDetail !== undefined && node.liveness !== 'up') {
       unreachable.push(`${node.id} (${node.livenessDetail})`);
+      unreachableUrls.push(node.registration.url);
+    }
+    if (!node.isReady) unready.push(node.id);
+    if (node.returns.flapping) flapping.push(`${node.id} (${node.returns.flapping.count} returns)`);
     if (node.warnings.length > 0) differing.push(node.id);
   }
   const sentences: string[] = [];
-  if (unreachable.length > 0)
+  if (flapping.length > 0)
     sentences.push(
-      `Not reachable from here: ${named(unreachable)}. Does the program listen on another port, or on 127.0.0.1 only?`,
+      `Flapping: ${named(flapping)}. They ramp up twice as slowly after each return, until ten minutes pass without suspicion. Check why their processes end: memory, the health check of a supervisor, the network.`,
     );
+  if (blocked.length > 0)
+    sentences.push(
+      `Registered, answering, and without a context: ${named(blocked)}. They join when the context is free.`,
+    );
+  if (unready.length > 0)
+    sentences.push(
+      `Not ready, by their own report: ${named(unready)}. New sessions go elsewhere while a ready node is there.`,
+    );
+  if (unreachable.length > 0)
+    sentences.push(`Not reachable from here: ${named(unreachable)}. ${listeningQuestion(unreachableUrls)}`);
   if (differing.length > 0)
     sentences.push(`Registered with sticky settings that differ from those in force: ${named(differing)}.`);
   return sentences;

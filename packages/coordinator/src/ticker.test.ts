@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Registry } from '@rollcall/core';
 import { Cluster } from './cluster.ts';
+import { TICK_MS } from './stall-clock.ts';
 import { ManualClocks } from './testing/manual-clocks.ts';
-import { TICK_MS, Ticker } from './ticker.ts';
+import { Ticker } from './ticker.ts';
 
 test('a tick in time is a tick, a late one puts all deadlines off first', async (t) => {
   const clocks = new ManualClocks();

@@ -12,6 +12,7 @@ export type {
 } from './balancing/algorithm.ts';
 export { newLiveNumbers } from './balancing/algorithm.ts';
 export { AlgorithmProblem, customAlgorithm } from './balancing/custom-algorithm.ts';
+export { foresee } from './balancing/foresee.ts';
 export {
   ALGORITHMS,
   type AlgorithmName,
@@ -43,12 +44,9 @@ export type { MemberNode } from './contexts/member-node.ts';
 export { ServedContext } from './contexts/served-context.ts';
 // health: ejection
 export {
-  type EjectCause,
   type EjectionPhase,
   type EjectionState,
   isAdmitted,
-  isOutlier,
-  MAX_CONSECUTIVE_FAILURES,
   MAX_EJECT_MS,
   MIN_EJECT_MS,
   mayEject,
@@ -58,6 +56,21 @@ export {
 } from './health/ejection.ts';
 export { type OutlierCause, OutlierWatch, type SeenAnswer } from './health/outliers.ts';
 export { Heap } from './heap.ts';
+// liveness: when a session may move, and where new work goes
+export { MOVE_REMEMBERED_MS, MovedSessions } from './liveness/moved-sessions.ts';
+export {
+  type AnswerSource,
+  type HeardFacts,
+  NodeWatch,
+  PROBE_EVERY_MS,
+  REFUSAL_GAP_MS,
+  REQUEST_OVERDUE_MS,
+  type Surroundings,
+} from './liveness/node-watch.ts';
+export { ParkingBounds, type ParkingLimits } from './liveness/parking-bounds.ts';
+export { HEARD_REFUSAL_MS, type SessionVerdict, sessionVerdict } from './liveness/session-rule.ts';
+export { TIERS, type Tier, type TierFacts, tierOf } from './liveness/tier.ts';
+export { type NodeFacts, type Unserved, whyUnserved } from './liveness/unserved.ts';
 // registry
 export { DEFAULT_COOKIES, DEFAULT_PARAMETERS } from './registry/balancer-settings.ts';
 export type {
@@ -83,7 +96,7 @@ export type {
   WorkerLeftCommand,
 } from './registry/commands.ts';
 export type { Drain } from './registry/drain.ts';
-export type { Event, GoneCause, Rejection } from './registry/events.ts';
+export type { Event, Rejection } from './registry/events.ts';
 export type { Snapshot } from './registry/feed-view.ts';
 export type { LivenessReason, NodeKind, NodeView, Overrides, Wish } from './registry/node-record.ts';
 export { contextStatus, effectiveStatus } from './registry/node-record.ts';
@@ -93,7 +106,6 @@ export type { RegistryOptions } from './registry/options.ts';
 export { type NodeCounts, type Pace, Registry } from './registry/registry.ts';
 export type { StickyFinding, StickyProblem, WrongRoute } from './registry/sticky-findings.ts';
 export type { RecordChanges } from './registry/stored-records.ts';
-export type { Endings } from './registry/worker-counts.ts';
 export type { Rng } from './rng.ts';
 // sticky: the session of a request and its route
 export { ActiveSessions } from './sticky/active-sessions.ts';
@@ -114,5 +126,6 @@ export { hashText } from './sticky/text-hash.ts';
 export { editParameters, type ParameterEdit } from './sticky/url-session.ts';
 // store
 export { memoryStore } from './store/memory-store.ts';
+export { recordKey } from './store/record-key.ts';
 export type { Store, StoredRecord, StoreListener, WriteOutcome } from './store/store.ts';
 export { isNewer } from './store/version.ts';

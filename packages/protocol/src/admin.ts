@@ -3,11 +3,11 @@
  * milliseconds, all durations milliseconds. `openapi.json` on the control port describes the same.
  */
 
-import type { FeedLiveness, StickySettings } from './feed.ts';
+import type { FailoverCause, FeedLiveness, PortReport, StickySettings } from './feed.ts';
 import type { BalancerName, ContextPath, GroupName, HostPattern, NodeId, NodeUrl, Route } from './ids.ts';
-import type { Failover, Status, StickyHint, StickyMode } from './messages.ts';
+import type { Failover, NodeProcess, Status, StickyHint, StickyMode } from './messages.ts';
 
-/** Whether the node is there: `joining` is being probed, `gone` is remembered only. `static` members are `up` while probes succeed. */
+/** Whether the node is there: `joining` is being probed, `gone` is remembered only, `down` is a static member that does not answer. */
 export type Liveness = 'joining' | FeedLiveness | 'gone';
 
 /** What an operator or node wants, and since when, by whom, why and until when. */
@@ -48,6 +48,8 @@ export interface NodeResource {
   readonly isStatic: boolean;
   readonly redirectTo?: NodeId;
   readonly incarnation: number;
+  /** The process that registered it, by its own report. */
+  readonly process?: NodeProcess;
   readonly version?: string;
   readonly meta: Readonly<Record<string, string>>;
   /** The most restrictive of what operator and node want. */
@@ -59,6 +61,10 @@ export interface NodeResource {
   readonly liveness: Liveness;
   /** Why the node is not up, in words. */
   readonly livenessReason?: string;
+  /** False: the node says that new work should go elsewhere. */
+  readonly isReady: boolean;
+  /** It came back so often that it is called flapping; absent: no. `count` returns, the first three within ten minutes. */
+  readonly flapping?: { readonly count: number; readonly sinceUnixMs: number };
   /** What the workers see. */
   readonly observed: {
     readonly isEjected: boolean;
@@ -69,6 +75,12 @@ export interface NodeResource {
     readonly latencyMs: number;
     readonly bytesToNode: number;
     readonly bytesFromNode: number;
+    /** What each connected worker last said of the node's port. */
+    readonly ports: readonly { readonly worker: string; readonly port: PortReport }[];
+    /** Requests that wait for the node to answer. */
+    readonly parked: number;
+    /** Sessions that were moved away from it, by cause; causes without any are absent. */
+    readonly failovers: Partial<Readonly<Record<FailoverCause, number>>>;
   };
   /** 0 idle … 1 full; absent when never reported. */
   readonly load?: number;
@@ -172,6 +184,35 @@ export interface WorkerResource {
   readonly inFlight: number;
   readonly connections: number;
   readonly loopDelayMs: number;
+  /** Why it gets no feed, for a worker of another version; then it has no numbers. */
+  readonly refused?: string;
+}
+
+/** Why a supervised process was started again: it ended by itself, by a signal, or was ended for its silence. */
+export const RESTART_REASONS = ['exit', 'signal', 'no-answer'] as const;
+export type RestartReason = (typeof RESTART_REASONS)[number];
+
+/** A process that `rollcall up` keeps running: `control`, `worker`, `worker 1`, `static`. */
+export interface ProcessResource {
+  readonly name: string;
+  /** Absent while it is being started again. */
+  readonly pid?: number;
+  readonly sinceUnixMs: number;
+  /** How often it was started again because it had ended; reloads do not count. */
+  readonly restarts: number;
+  readonly restartReasons: Readonly<Record<RestartReason, number>>;
+  /** Of the last restart: `exit 1`, `SIGKILL`, `no answer for 10 s`. */
+  readonly lastReason?: string;
+}
+
+/** One restart, as the supervisor reports it to the control process. */
+export interface ReplacedProcess {
+  /** Increases by one, so that a repeated report is noticed. */
+  readonly number: number;
+  readonly name: string;
+  readonly pid: number;
+  readonly detail: string;
+  readonly agoMs: number;
 }
 
 export interface StatusResource {
@@ -192,9 +233,32 @@ export interface StatusResource {
     readonly isReachable: boolean;
     readonly sinceUnixMs: number;
     readonly lastError?: string;
+    /** Changed records that the store does not have yet. */
+    readonly waiting: number;
+  };
+  /** The directory for tokens and the store. While it cannot be written, its state is kept in memory. */
+  readonly state: {
+    readonly directory: string;
+    readonly isWritable: boolean;
+    /** Since when it cannot be written. */
+    readonly sinceUnixMs?: number;
+    readonly lastError?: string;
   };
   readonly workers: readonly WorkerResource[];
-  readonly nodes: { readonly up: number; readonly suspect: number; readonly joining: number; readonly gone: number };
+  /** Processes of `rollcall up`; empty for a coordinator without a supervisor. */
+  readonly processes: readonly ProcessResource[];
+  /** `up` leaves out nodes that every connected worker has given up; `suspect` includes them. */
+  readonly nodes: {
+    readonly up: number;
+    readonly suspect: number;
+    readonly joining: number;
+    readonly down: number;
+    readonly gone: number;
+  };
+  /** Requests that wait for a node, and how long the oldest of them has, milliseconds. */
+  readonly parked: { readonly requests: number; readonly oldestMs: number };
+  /** Contexts that no node can serve now, with the cause and what to do. */
+  readonly unserved: readonly UnservedContext[];
   readonly sessions: number;
   readonly totals: {
     readonly requests: number;
@@ -212,6 +276,35 @@ export interface StatusResource {
   readonly advice: readonly string[];
 }
 
+/** A context without a node for new work. */
+export interface UnservedContext {
+  readonly balancer: BalancerName;
+  readonly host: HostPattern;
+  readonly path: ContextPath;
+  readonly cause: UnservedCause;
+  /** One sentence: what has happened. */
+  readonly message: string;
+  /** One sentence: what to do, with the command where there is one. */
+  readonly remedy: string;
+}
+
+/**
+ * Why a context has no node for new work. `never`: no node has registered. `links-closed`: the agents of all nodes lost their connections
+ * within a few seconds, and no worker reaches them. `unresponsive`: the nodes are there and do not answer. `crashed`: their ports refuse.
+ * `expired`: no sign of life for a lease. `left`, `removed`, `drained` and `stopped` were meant. `unreachable`: registered, and never reached.
+ */
+export type UnservedCause =
+  | 'never'
+  | 'unreachable'
+  | 'links-closed'
+  | 'unresponsive'
+  | 'crashed'
+  | 'expired'
+  | 'left'
+  | 'removed'
+  | 'drained'
+  | 'stopped';
+
 /** One line of the cluster's history. */
 export interface EventResource {
   /** Increases by one; also the SSE id. */
@@ -224,6 +317,13 @@ export interface EventResource {
   readonly message: string;
   readonly by?: string;
 }
+
+/** Most characters of a reason. */
+export const MAX_REASON_CHARACTERS = 256;
+/** The longest deadline and the longest time of an operator's wish: 31 days. */
+export const MAX_WISH_MS: number = 31 * 86_400_000;
+/** The term of a registration that has to be repeated. */
+export const TTL_MS: { readonly min: number; readonly max: number } = { min: 1_000, max: 3_600_000 };
 
 /** Body of `POST …/drain|enable|stop`. */
 export interface StatusBody {
@@ -243,12 +343,18 @@ export interface WriteResult {
   readonly isChanged: boolean;
   readonly isDryRun: boolean;
   readonly message: string;
+  /** The change is in force and the store does not have it yet: it is lost if the coordinator ends before. `message` gives the cause. */
+  readonly pending?: true;
+  /** For the operator: the change is in force and not in the audit, or another node is registered at the address. */
+  readonly note?: string;
 }
 
-/** Answer to `POST /v1/reload`. */
+/** Answer to `POST /v1/reload` and `POST /v1/rotate`. */
 export interface ReloadResult {
   /** What has changed, in one line. */
   readonly message: string;
+  /** One sentence for the operator, when it is done and not in the audit. */
+  readonly note?: string;
 }
 
 /** Body of `POST /v1/balancers/:name/scale`. */
@@ -281,6 +387,8 @@ export interface NodePut {
   readonly ttlMs?: number;
   readonly load?: number;
   readonly sessions?: number;
+  /** Replace a node of this id that is registered at another address. Default false: 409 `conflict`. */
+  readonly replace?: boolean;
   /** Where clients may reach the node directly, for `assign`. */
   readonly publicUrl?: string;
   /** What the node would say of its balancer's settings; the first node decides, unless an operator has. */

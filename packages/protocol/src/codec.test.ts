@@ -79,6 +79,10 @@ test('each kind of bad message has its stable code', () => {
     [{ type: 'register', node: { ...NODE, hosts: Array(17).fill('*') } }, 'bad-field'],
     [{ type: 'register', node: { ...NODE, weight: 0 } }, 'bad-field'],
     [{ type: 'register', node: { ...NODE, meta: { a: 'line\nfeed' } } }, 'bad-field'],
+    [{ type: 'register', node: { ...NODE, proves: 'yes' } }, 'bad-field'],
+    [{ type: 'register', node: { ...NODE, process: { pid: 0 } } }, 'bad-field'],
+    [{ type: 'register', node: { ...NODE, process: { host: 'x'.repeat(256) } } }, 'bad-field'],
+    [{ type: 'register', node: { ...NODE, process: { host: 'a\u001b[31m' } } }, 'bad-field'],
     [{ type: 'status' }, 'missing-field'],
     [{ type: 'status', status: 'paused' }, 'bad-field'],
     ['x'.repeat(70_000), 'frame-too-big'],
@@ -203,6 +207,8 @@ test('what a worker sees of new sessions is read within bounds', () => {
     unrouted: 100,
     other: 0,
     strange: 0,
+    opened: 0,
+    renewed: 0,
     foreign: 0,
     foreignRouted: 0,
     returned: 2,
@@ -237,6 +243,10 @@ test('how old a node and its numbers are is read within bounds, need not be told
     weight: 1,
     incarnation: 1,
     liveness: 'up',
+    hasAgent: true,
+    isConnected: true,
+    isReady: true,
+    probe: 'options',
     standby: false,
     loadHeader: false,
   };
@@ -256,6 +266,68 @@ test('how old a node and its numbers are is read within bounds, need not be told
     assert.equal((change({ ageMs: bad }) as { type: string }).type, 'malformed', `age ${bad}`);
     assert.equal((change({ loadAgeMs: bad }) as { type: string }).type, 'malformed', `age of load ${bad}`);
   }
+});
+
+test('what a worker has to know of the life of a node is read, and what is not said is the usual', () => {
+  const node = {
+    id: 'n1',
+    balancer: 'shop',
+    url: 'http://10.0.0.5:3000',
+    route: 'n1',
+    hosts: ['*'],
+    contexts: [{ path: '/', status: 'enabled' }],
+  };
+  const change = (rest: object) => {
+    const message = decodeFeedToWorker(
+      JSON.stringify({ type: 'changes', revision: 4, changes: [{ type: 'node', node: { ...node, ...rest } }] }),
+    );
+    return message.type === 'changes' && message.changes[0]?.type === 'node' ? message.changes[0].node : message;
+  };
+  const told = {
+    instance: 'ab'.repeat(16),
+    liveness: 'down',
+    hasAgent: false,
+    isConnected: false,
+    isReady: false,
+    silentMs: 3_100,
+    probe: 'head',
+    probePath: '/health',
+    flapping: true,
+  };
+  assert.deepEqual({ ...change(told), ...told }, change(told));
+  assert.deepEqual(
+    [change({ liveness: 'up' })].map((known) =>
+      'hasAgent' in known ? [known.hasAgent, known.isReady, known.probe] : [],
+    ),
+    [[true, true, 'options']],
+  );
+  for (const bad of [{ liveness: 'dead' }, { probe: 'guess' }, { silentMs: -1 }, { instance: 7 }, { flapping: 1 }])
+    assert.equal((change({ liveness: 'up', ...bad }) as { type?: string }).type, 'malformed', JSON.stringify(bad));
+});
+
+test('an error says whether the holder of a name is connected, or not at all', () => {
+  const error = { type: 'error', code: 'superseded', message: 'x' };
+  for (const told of [{}, { holderConnected: true }, { holderConnected: false }])
+    assert.deepEqual(decodeCoordinatorMessage(JSON.stringify({ ...error, ...told })), { ...error, ...told });
+  assert.equal(decodeCoordinatorMessage(JSON.stringify({ ...error, holderConnected: 1 })).type, 'malformed');
+});
+
+test('reports of ports and counts of failovers are read within bounds', () => {
+  const ports = (item: unknown): unknown => decodeFeedToCoordinator(JSON.stringify({ type: 'ports', ports: [item] }));
+  for (const port of ['unknown', 'answers', 'unresponsive', 'refused', 'given-up'])
+    assert.deepEqual(ports(['n1', port]), { type: 'ports', ports: [['n1', port]] });
+  for (const bad of [['n1'], ['n1', 'dead'], ['n.1', 'answers'], ['n1', 'answers', 1], 'n1', null])
+    assert.equal((ports(bad) as { type: string }).type, 'malformed', JSON.stringify(bad));
+  const failovers = (row: object): unknown => {
+    const message = decodeFeedToCoordinator(
+      JSON.stringify({ type: 'counters', revision: 1, nodes: [], totals: {}, failovers: [row] }),
+    );
+    return message.type === 'counters' ? message.failovers : message.type;
+  };
+  const row = { balancer: 'shop', node: 'n1', cause: 'refused', count: 3 };
+  assert.deepEqual(failovers(row), [row]);
+  for (const bad of [{ cause: 'bored' }, { count: -1 }, { node: '' }, { balancer: 'a b' }])
+    assert.equal(failovers({ ...row, ...bad }), 'malformed', JSON.stringify(bad));
 });
 
 test('loads and shares are read within bounds; what is missing at the end of a load is not told', () => {
@@ -297,4 +369,49 @@ test('values and scales of metrics are read within bounds', () => {
     { scales: { queue: { ...scale, from: 1 } } },
   ])
     assert.equal((heartbeat(bad) as { type: string }).type, 'malformed', JSON.stringify(bad));
+});
+
+/** Decodes frames of both directions. */
+const FEED_SIDES = { coordinator: decodeFeedToWorker, worker: decodeFeedToCoordinator } as const;
+
+for (const [side, decode] of Object.entries(FEED_SIDES)) {
+  const typeOf = (message: unknown): string => decode(JSON.stringify(message)).type;
+
+  test(`a feed message of a ${side} of a newer release is skipped, one that is broken is not`, () => {
+    for (const type of ['tidings', 'hello2', 'x'.repeat(300), ''])
+      assert.equal(typeOf({ type, more: [1, { deep: true }] }), 'unknown', type);
+    for (const type of [undefined, null, 7, ['hello'], {}]) assert.equal(typeOf({ type }), 'malformed', String(type));
+  });
+
+  test(`the hello of a ${side} without a feed version is of version 1`, () => {
+    const versionOf = (feedVersion: unknown): unknown => {
+      const hello = decode(JSON.stringify({ type: 'hello', worker: 'w0', epoch: 'e', feedVersion, sort: 'new' }));
+      return hello.type === 'hello' ? hello.feedVersion : hello.type;
+    };
+    assert.deepEqual([undefined, null, 1, 2, 0, 70].map(versionOf), [1, 1, 1, 2, 0, 70]);
+    for (const bad of ['1', 1.5, -1, [1], true]) assert.equal(versionOf(bad), 'malformed', String(bad));
+  });
+}
+
+test('changes and questions of a newer release are skipped, those beside them are not', () => {
+  const settled = { type: 'settled', isSettled: true, learningMs: 0 };
+  const changes = (...list: unknown[]): unknown =>
+    decodeFeedToWorker(JSON.stringify({ type: 'changes', revision: 3, changes: list }));
+  assert.deepEqual(changes({ type: 'moved', id: 'a' }, settled, { type: 'rack', rack: {} }), {
+    type: 'changes',
+    revision: 3,
+    changes: [settled],
+  });
+  assert.deepEqual(changes({ type: 'moved' }), { type: 'changes', revision: 3, changes: [] });
+  for (const bad of [{}, { type: 5 }, 'settled', { type: 'gone' }])
+    assert.equal((changes(settled, bad) as { type: string }).type, 'malformed', JSON.stringify(bad));
+  const asked = (question: unknown): string =>
+    decodeFeedToWorker(JSON.stringify({ type: 'ask', id: 1, question })).type;
+  assert.deepEqual([{ type: 'weather' }, { type: 'scoreboard' }, {}, { type: 1 }, undefined].map(asked), [
+    'unknown',
+    'ask',
+    'malformed',
+    'malformed',
+    'malformed',
+  ]);
 });

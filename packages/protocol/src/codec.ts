@@ -3,6 +3,7 @@
  * fields and drop them, fill defaults in, and answer with `Malformed` and a stable code for everything else.
  */
 
+import { MAX_REASON_CHARACTERS } from './admin.ts';
 import type { FeedToCoordinator, FeedToWorker } from './feed.ts';
 import type { Fields, Malformed } from './fields.ts';
 import { COUNT, DAY_MS, malformed, readFields } from './fields.ts';
@@ -23,14 +24,14 @@ import type {
   Copies,
   HeartbeatMessage,
   MetricScale,
+  NodeProcess,
   NodeRegistration,
   NodeStatusMessage,
   RegisteredMessage,
   StickyHint,
 } from './messages.ts';
-import { FAILOVERS, MAX_FRAME_BYTES } from './messages.ts';
+import { DEFAULT_LEASE_MS, FAILOVERS, MAX_FRAME_BYTES } from './messages.ts';
 
-const MAX_REASON = 256;
 const MAX_METRICS = 32;
 /** Of a metric, either way from 0. */
 const MAX_VALUE = 1e15;
@@ -87,6 +88,7 @@ function heartbeat(fields: Fields): HeartbeatMessage {
     ...optional('load', clampLoad(fields.number('load', { min: 0, max: Number.MAX_VALUE }))),
     ...optional('sessions', fields.integer('sessions', COUNT)),
     ...optional('inFlight', fields.integer('inFlight', COUNT)),
+    ...optional('ready', fields.boolean('ready')),
     ...optional('serviceMs', fields.number('serviceMs', DAY_MS)),
     ...optional(
       'metrics',
@@ -129,7 +131,7 @@ function nodeStatus(fields: Fields): NodeStatusMessage | undefined {
   return {
     type: 'status',
     status,
-    ...optional('reason', fields.text('reason', MAX_REASON)),
+    ...optional('reason', fields.text('reason', MAX_REASON_CHARACTERS)),
     ...optional('contexts', contexts),
     ...optional('deadlineMs', fields.number('deadlineMs', DAY_MS)),
   };
@@ -159,6 +161,8 @@ export function readRegistration(fields: Fields): NodeRegistration | undefined {
     ...optional('group', fields.parsed('group', parseGroupName, NAME_RULE, 'bad-name')),
     ...optional('incarnation', fields.integer('incarnation', COUNT)),
     ...optional('instance', fields.parsed('instance', parseInstance, '32 hex digits')),
+    ...optional('proves', fields.boolean('proves')),
+    ...optional('process', readProcess(fields.object('process'))),
     ...optional('version', fields.text('version', 64)),
     ...optional('keepAliveMs', fields.integer('keepAliveMs', { min: 0, max: 3_600_000 })),
     ...optional('publicUrl', fields.parsed('publicUrl', parsePublicUrl, 'an http or https address')),
@@ -166,6 +170,7 @@ export function readRegistration(fields: Fields): NodeRegistration | undefined {
     ...optional('copies', readCopies(fields.object('copies'))),
     ...optional('cores', fields.number('cores', { min: 0.001, max: 1024 })),
     loadHeader: fields.boolean('loadHeader') ?? false,
+    ...optional('readyPath', fields.parsed('readyPath', parseReadyPath, 'a path')),
     meta: fields.map('meta', 16, isName, (map, key) => map.text(key, 256)) ?? {},
   };
   return fields.fault ? undefined : registration;
@@ -188,6 +193,17 @@ function parseInstance(text: string): string | undefined {
 
 function parsePublicUrl(text: string): string | undefined {
   return /^https?:\/\/[!-~]{1,500}$/.test(text) && !/["'<>\\^`{|}\s]/.test(text) ? text : undefined;
+}
+
+function parseReadyPath(text: string): string | undefined {
+  return /^\/[!-~]{0,255}$/.test(text) ? text : undefined;
+}
+
+const PID = { min: 1, max: 4_294_967_295 } as const;
+
+function readProcess(fields: Fields | undefined): NodeProcess | undefined {
+  if (!fields) return undefined;
+  return { ...optional('host', fields.text('host', 255)), ...optional('pid', fields.integer('pid', PID)) };
 }
 
 const COPIES = { min: 1, max: 1_000 } as const;
@@ -241,7 +257,7 @@ function coordinatorMessage(type: unknown, fields: Fields): CoordinatorMessage |
         status && {
           type: 'status',
           status,
-          ...optional('reason', fields.text('reason', MAX_REASON)),
+          ...optional('reason', fields.text('reason', MAX_REASON_CHARACTERS)),
           ...optional('deadlineMs', fields.number('deadlineMs', COUNT)),
         }
       );
@@ -254,11 +270,14 @@ function coordinatorMessage(type: unknown, fields: Fields): CoordinatorMessage |
     }
     case 'pace':
       return { type: 'pace', ...pace(fields) };
+    case 'disconnected':
+      return { type: 'disconnected', message: fields.text('message', 1_024) ?? '' };
     case 'error':
       return {
         type: 'error',
         code: fields.text('code', 64) ?? 'internal',
         message: fields.text('message', 1_024) ?? '',
+        ...optional('holderConnected', fields.boolean('holderConnected')),
       };
     default:
       return undefined;
@@ -289,7 +308,7 @@ function pace(fields: Fields): { heartbeatMs: number; suspectMs: number; leaseMs
   return {
     heartbeatMs: fields.number('heartbeatMs', { min: 20, max: 60_000 }) ?? 1_000,
     suspectMs: fields.number('suspectMs', { min: 40, max: 600_000 }) ?? 3_000,
-    leaseMs: fields.number('leaseMs', { min: 100, max: 3_600_000 }) ?? 15_000,
+    leaseMs: fields.number('leaseMs', { min: 100, max: 3_600_000 }) ?? DEFAULT_LEASE_MS,
   };
 }
 

@@ -10,7 +10,11 @@ export const ERROR_CODES = {
   'bad-field': { http: 400, means: 'a field has the wrong type or is out of its range' },
   'missing-field': { http: 400, means: 'a required field is absent' },
   'bad-name': { http: 400, means: 'a name does not match [A-Za-z0-9_-]{1,64}' },
-  'bad-address': { http: 400, means: 'an address is not http(s)://host:port, or may not be used as a node' },
+  'bad-address': {
+    http: 400,
+    close: 4400,
+    means: 'an address is not http(s)://host:port, or may not be used as a node',
+  },
   'too-many-errors': { http: 400, close: 4400, means: 'three bad messages within 60 s' },
   'frame-too-big': { http: 413, close: 1009, means: 'a frame is larger than 65,536 bytes' },
   'binary-frame': { http: 415, close: 1003, means: 'only text frames are understood' },
@@ -20,6 +24,7 @@ export const ERROR_CODES = {
   'not-registered': { http: 409, means: 'register first' },
   'already-registered': { http: 409, means: 'this connection has registered another node' },
   'register-timeout': { http: 408, close: 4408, means: 'no registration within 5 s' },
+  'not-this-node': { http: 409, close: 4403, means: 'this process does not serve the port of the node it reports for' },
   // Who
   unauthenticated: { http: 401, close: 4401, means: 'the token is missing or unknown' },
   forbidden: { http: 403, close: 4403, means: 'the token may not do this' },
@@ -30,13 +35,15 @@ export const ERROR_CODES = {
   superseded: { http: 409, close: 4409, means: 'a newer process or connection has this id' },
   'id-taken': { http: 409, close: 4409, means: 'another process holds this id' },
   'id-owned': { http: 403, close: 4403, means: 'this id belongs to another token' },
+  'address-taken': { http: 409, close: 4409, means: 'another node that is heard has this address' },
+  'wrong-program': { http: 409, close: 4409, means: 'another program answers at the announced address' },
   'route-taken': { http: 409, close: 4409, means: 'another node of the balancer has this route' },
   'context-taken': { http: 409, close: 4409, means: 'the host and context are served by another balancer' },
   'too-many-nodes': { http: 403, close: 4403, means: 'the coordinator holds as many nodes as it may' },
   unreachable: { http: 422, means: 'the coordinator cannot connect to the announced address' },
   // Admin
   'not-found': { http: 404, means: 'there is no such thing' },
-  'not-scalable': { http: 409, means: 'nobody keeps copies of the program' },
+  'not-scalable': { http: 409, means: 'no wrapper keeps copies of the program' },
   conflict: { http: 409, means: 'the state does not allow this' },
   'precondition-failed': { http: 412, means: 'the thing has changed since it was read' },
   'too-large': { http: 413, means: 'the body is larger than it may be' },
@@ -62,6 +69,8 @@ export type ErrorCode = keyof typeof ERROR_CODES;
 export interface Fault {
   readonly code: ErrorCode;
   readonly message: string;
+  /** Of a name that is taken: whether its holder is connected and was heard within `suspectMs`. */
+  readonly holderConnected?: boolean;
 }
 
 export function isErrorCode(text: string): text is ErrorCode {

@@ -7,6 +7,7 @@ import { optional, parseCookieName, parseParameterName } from './codec.ts';
 import type {
   Decision,
   ExplainedCandidate,
+  FailoverCount,
   FeedBalancer,
   FeedChange,
   FeedLoad,
@@ -16,7 +17,9 @@ import type {
   FeedShare,
   FeedToCoordinator,
   FeedToWorker,
+  FeedUnknown,
   NodeCounters,
+  PortReport,
   ScoreboardAnswer,
   SessionSample,
   StickySample,
@@ -25,6 +28,8 @@ import type {
   WorkerCounters,
 } from './feed.ts';
 import {
+  FAILOVER_CAUSES,
+  GONE_CAUSES,
   LATENCY_BUCKETS_MS,
   MAX_DECISIONS,
   MAX_DECISIONS_MS,
@@ -46,7 +51,7 @@ import {
   parseNodeUrl,
   parseRoute,
 } from './ids.ts';
-import { FAILOVERS } from './messages.ts';
+import { DEFAULT_LEASE_MS, FAILOVERS } from './messages.ts';
 
 /** Largest frame of the feed, in bytes. */
 export const MAX_FEED_BYTES = 4_194_304;
@@ -56,21 +61,32 @@ const MAX_ITEMS = 100_000;
 const MAX_AGES = 64;
 const HASHES = /^(?:[A-Za-z0-9_-]{8})+$/;
 const STATUSES = ['enabled', 'draining', 'stopped'] as const;
+const LIVENESSES = ['up', 'suspect', 'orphaned', 'down'] as const;
+const PROBES = ['proof', 'options', 'head', 'connect'] as const;
+const PORTS: readonly PortReport[] = ['unknown', 'answers', 'unresponsive', 'refused', 'given-up'];
 const NUMBER: Range = { min: -1, max: Number.MAX_SAFE_INTEGER };
 
 /** Decodes a frame from the coordinator. */
-export function decodeFeedToWorker(text: string): FeedToWorker | Malformed {
-  const read = readFields(text, MAX_FEED_BYTES);
-  if (!('fields' in read)) return read;
-  const { fields, type } = read;
-  const message = toWorker(type, fields);
-  return fields.fault ?? message ?? malformed('unknown-message', 'no such feed message');
+export function decodeFeedToWorker(text: string): FeedToWorker | FeedUnknown | Malformed {
+  return decoded(text, toWorker);
+}
+
+function decoded<Message>(
+  text: string,
+  read: (type: unknown, fields: Fields) => Message | undefined,
+): Message | FeedUnknown | Malformed {
+  const frame = readFields(text, MAX_FEED_BYTES);
+  if (!('fields' in frame)) return frame;
+  const { fields, type } = frame;
+  const message = read(type, fields);
+  if (fields.fault ?? message) return fields.fault ?? message!;
+  return typeof type === 'string' ? { type: 'unknown' } : malformed('unknown-message', 'no such feed message');
 }
 
 function toWorker(type: unknown, fields: Fields): FeedToWorker | undefined {
   switch (type) {
     case 'hello':
-      return { type: 'hello', epoch: fields.text('epoch', 64) ?? '' };
+      return { type: 'hello', epoch: fields.text('epoch', 64) ?? '', feedVersion: feedVersion(fields) };
     case 'snapshot':
       return {
         type: 'snapshot',
@@ -87,12 +103,13 @@ function toWorker(type: unknown, fields: Fields): FeedToWorker | undefined {
         revision: fields.integer('revision', COUNT) ?? 0,
         isSettled: fields.boolean('isSettled') ?? false,
         learningMs: fields.number('learningMs', DAY_MS) ?? 0,
+        leaseMs: fields.number('leaseMs', DAY_MS) ?? DEFAULT_LEASE_MS,
       };
     case 'changes':
       return {
         type: 'changes',
         revision: fields.integer('revision', COUNT) ?? 0,
-        changes: fields.objects('changes', MAX_ITEMS, readChange) ?? [],
+        changes: (fields.objects('changes', MAX_ITEMS, readChange) ?? []).filter((change) => change !== 'unknown'),
       };
     case 'loads':
       return { type: 'loads', loads: fields.list('loads', MAX_ITEMS, readLoad) ?? [] };
@@ -101,11 +118,17 @@ function toWorker(type: unknown, fields: Fields): FeedToWorker | undefined {
     case 'ask': {
       const question = fields.object('question');
       const read = question && readQuestion(question);
+      if (read?.type === 'unknown') return undefined;
       return read ? { type: 'ask', id: fields.integer('id', COUNT) ?? 0, question: read } : fields.missing('question');
     }
     default:
       return undefined;
   }
+}
+
+/** Releases before the feed had versions speak version 1. */
+function feedVersion(fields: Fields): number {
+  return fields.integer('feedVersion', COUNT) ?? 1;
 }
 
 function readLoad(value: unknown): FeedLoad | undefined {
@@ -145,7 +168,7 @@ export function readFeedNode(fields: Fields): FeedNode | undefined {
     return path && status && { path, status };
   });
   const hosts = fields.texts('hosts', 16, parseHostPattern, 'a host');
-  const liveness = fields.oneOf('liveness', ['up', 'suspect', 'orphaned']);
+  const liveness = fields.oneOf('liveness', LIVENESSES);
   if (!id || !balancer || !url || !route || !contexts || !hosts || !liveness) return undefined;
   return {
     index: fields.integer('index', COUNT) ?? 0,
@@ -158,8 +181,16 @@ export function readFeedNode(fields: Fields): FeedNode | undefined {
     weight: fields.number('weight', { min: 0, max: 100 }) ?? 1,
     ...optional('group', fields.parsed('group', parseGroupName, 'a name')),
     incarnation: fields.number('incarnation', COUNT) ?? 0,
+    ...optional('instance', fields.text('instance', 32)),
     liveness,
+    hasAgent: fields.boolean('hasAgent') ?? true,
+    isConnected: fields.boolean('isConnected') ?? true,
+    isReady: fields.boolean('isReady') ?? true,
+    ...optional('silentMs', fields.number('silentMs', COUNT)),
+    probe: fields.oneOf('probe', PROBES) ?? 'options',
+    ...optional('probePath', fields.text('probePath', 256)),
     standby: fields.boolean('standby') ?? false,
+    ...optional('flapping', fields.boolean('flapping')),
     ...optional('keepAliveMs', fields.number('keepAliveMs', DAY_MS)),
     ...optional('publicUrl', fields.text('publicUrl', 512)),
     ...optional('cores', fields.number('cores', { min: 0, max: 1024 })),
@@ -210,9 +241,11 @@ export function readRememberedRoute(fields: Fields): FeedRememberedRoute | undef
   return balancer && route && { balancer, route, isExpected: fields.boolean('isExpected') ?? false };
 }
 
-function readChange(fields: Fields): FeedChange | undefined {
-  const type = fields.oneOf('type', ['node', 'gone', 'balancer', 'forgotten', 'settled']);
+function readChange(fields: Fields): FeedChange | 'unknown' | undefined {
+  const type = fields.text('type', 64);
   switch (type) {
+    case undefined:
+      return undefined;
     case 'node': {
       const node = fields.object('node');
       const read = node && readFeedNode(node);
@@ -226,7 +259,7 @@ function readChange(fields: Fields): FeedChange | undefined {
     case 'gone': {
       const id = fields.parsed('id', parseNodeId, 'a name');
       const at = readRememberedRoute(fields);
-      const cause = fields.oneOf('cause', ['left', 'expired', 'removed']);
+      const cause = fields.oneOf('cause', GONE_CAUSES);
       return id && at && cause && { type, id, balancer: at.balancer, route: at.route, cause };
     }
     case 'forgotten': {
@@ -240,13 +273,14 @@ function readChange(fields: Fields): FeedChange | undefined {
         learningMs: fields.number('learningMs', DAY_MS) ?? 0,
       };
     default:
-      return undefined;
+      return 'unknown';
   }
 }
 
-function readQuestion(fields: Fields): FeedQuestion | undefined {
-  const type = fields.oneOf('type', ['explain', 'scoreboard', 'decisions']);
-  if (type === undefined || type === 'scoreboard') return type && { type };
+function readQuestion(fields: Fields): FeedQuestion | FeedUnknown | undefined {
+  const type = fields.text('type', 64);
+  if (type === undefined) return undefined;
+  if (type === 'scoreboard') return { type };
   if (type === 'decisions')
     return {
       type,
@@ -254,6 +288,7 @@ function readQuestion(fields: Fields): FeedQuestion | undefined {
       forMs: fields.number('forMs', { min: 1, max: MAX_DECISIONS_MS }) ?? 1,
       onlyPicks: fields.boolean('onlyPicks') ?? false,
     };
+  if (type !== 'explain') return { type: 'unknown' };
   return {
     type,
     host: fields.text('host', 300) ?? '',
@@ -263,12 +298,8 @@ function readQuestion(fields: Fields): FeedQuestion | undefined {
 }
 
 /** Decodes a frame from a worker. */
-export function decodeFeedToCoordinator(text: string): FeedToCoordinator | Malformed {
-  const read = readFields(text, MAX_FEED_BYTES);
-  if (!('fields' in read)) return read;
-  const { fields, type } = read;
-  const message = toCoordinator(type, fields);
-  return fields.fault ?? message ?? malformed('unknown-message', 'no such feed message');
+export function decodeFeedToCoordinator(text: string): FeedToCoordinator | FeedUnknown | Malformed {
+  return decoded(text, toCoordinator);
 }
 
 function toCoordinator(type: unknown, fields: Fields): FeedToCoordinator | undefined {
@@ -276,7 +307,13 @@ function toCoordinator(type: unknown, fields: Fields): FeedToCoordinator | undef
     case 'hello': {
       const worker = fields.parsed('worker', parseNodeId, 'a name', 'bad-name') ?? fields.missing('worker');
       return (
-        worker && { type, worker, pid: fields.integer('pid', COUNT) ?? 0, version: fields.text('version', 64) ?? '' }
+        worker && {
+          type,
+          worker,
+          pid: fields.integer('pid', COUNT) ?? 0,
+          version: fields.text('version', 64) ?? '',
+          feedVersion: feedVersion(fields),
+        }
       );
     }
     case 'applied':
@@ -289,9 +326,12 @@ function toCoordinator(type: unknown, fields: Fields): FeedToCoordinator | undef
           revision: fields.integer('revision', COUNT) ?? 0,
           nodes: fields.objects('nodes', MAX_ITEMS, readNodeCounters) ?? [],
           totals: readWorkerCounters(totals),
+          ...optional('failovers', fields.objects('failovers', MAX_ITEMS, readFailoverCount)),
         }
       );
     }
+    case 'ports':
+      return { type, ports: fields.list('ports', MAX_ITEMS, readPort) ?? [] };
     case 'sessions':
       return { type, nodes: fields.objects('nodes', MAX_ITEMS, readSessions) ?? [] };
     case 'sticky':
@@ -331,7 +371,23 @@ function readNodeCounters(fields: Fields): NodeCounters | undefined {
     bytesFromNode: count(fields, 'bytesFromNode'),
     latencyMs: fields.number('latencyMs', NUMBER) ?? -1,
     isEjected: fields.boolean('isEjected') ?? false,
+    parked: count(fields, 'parked'),
   };
+}
+
+function readFailoverCount(fields: Fields): FailoverCount | undefined {
+  const balancer = fields.parsed('balancer', parseBalancerName, 'a name', 'bad-name');
+  const node = fields.parsed('node', parseNodeId, 'a name', 'bad-name');
+  const cause = fields.oneOf('cause', FAILOVER_CAUSES);
+  return balancer && node && cause && { balancer, node, cause, count: count(fields, 'count') };
+}
+
+function readPort(value: unknown): readonly [NodeId, PortReport] | undefined {
+  if (!Array.isArray(value) || value.length !== 2) return undefined;
+  const [name, port] = value as unknown[];
+  const id = typeof name === 'string' ? parseNodeId(name) : undefined;
+  const known = PORTS.find((one) => one === port);
+  return id && known && [id, known];
 }
 
 function readSessions(fields: Fields): (SessionSample & { readonly id: NodeId }) | undefined {
@@ -363,6 +419,8 @@ function readStickySample(fields: Fields): StickySample | undefined {
     unrouted: seen('unrouted'),
     other: seen('other'),
     strange: seen('strange'),
+    opened: seen('opened'),
+    renewed: seen('renewed'),
     foreign: seen('foreign'),
     foreignRouted: seen('foreignRouted'),
     returned: seen('returned'),
@@ -390,11 +448,15 @@ function readWorkerCounters(fields: Fields): WorkerCounters {
     statusClasses: readStatusClasses(fields),
     retries: count(fields, 'retries'),
     failovers: count(fields, 'failovers'),
+    parked: count(fields, 'parked'),
+    oldestParkedMs: count(fields, 'oldestParkedMs'),
     refusals: REFUSALS.map((_, i) => refusals[i] ?? 0),
     clientAborts: count(fields, 'clientAborts'),
     unavailable: count(fields, 'unavailable'),
     unknownRoutes: count(fields, 'unknownRoutes'),
     moved: count(fields, 'moved'),
+    logLinesLost: count(fields, 'logLinesLost'),
+    accessLogLinesLost: count(fields, 'accessLogLinesLost'),
     loopDelayMs: fields.number('loopDelayMs', COUNT) ?? 0,
     latencyBuckets: fields.list('latencyBuckets', LATENCY_BUCKETS_MS.length + 1, readCount) ?? [],
     latencySumMs: count(fields, 'latencySumMs'),
@@ -415,7 +477,8 @@ function readCount(value: unknown): number | undefined {
 }
 
 function readAnswer(fields: Fields): WorkerAnswer['answer'] | undefined {
-  const type = fields.oneOf('type', ['explain', 'scoreboard', 'decisions']);
+  const type = fields.oneOf('type', ['explain', 'scoreboard', 'decisions', 'failed']);
+  if (type === 'failed') return { type, message: fields.text('message', 1_024) ?? '' };
   if (type === 'decisions') return { type, decisions: fields.objects('decisions', MAX_DECISIONS, readDecision) ?? [] };
   if (type === 'scoreboard') return { type, connections: fields.objects('connections', 10_000, readScore) ?? [] };
   const outcome = fields.oneOf('outcome', ['forward', 'not-found', 'unavailable', 'bad-request']);

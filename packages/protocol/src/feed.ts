@@ -10,10 +10,49 @@ import type { BalancerName, ContextPath, GroupName, HostPattern, NodeId, NodeUrl
 import type { Failover, Status, StickyMode } from './messages.ts';
 
 /**
- * `up`: heartbeats come. `suspect`: they do not, or the socket closed without leave. `orphaned`: its coordinator is
- * lost. Nodes that are still being probed, and nodes that are gone, are not in the feed.
+ * `up`: the node is heard. `suspect`: no heartbeat for `suspectMs`, the socket closed without `leave`, or a member without
+ * an agent does not answer. `orphaned`: its coordinator is lost. `down`: a static member that has not answered for a lease; it
+ * keeps its context. Nodes that are still being probed, and nodes that are gone, are not in the feed.
  */
-export type FeedLiveness = 'up' | 'suspect' | 'orphaned';
+export type FeedLiveness = 'up' | 'suspect' | 'orphaned' | 'down';
+
+/**
+ * What a worker knows of the port of a node. `unknown`: it was asked nothing. `unresponsive`: a question is overdue.
+ * `refused`: connects were refused, reset, or closed without an octet.
+ */
+export type PortState = 'unknown' | 'answers' | 'unresponsive' | 'refused';
+
+/** A port state, or `given-up`: the worker serves nothing by this node until it answers. */
+export type PortReport = PortState | 'given-up';
+
+/**
+ * How a node is probed, as the coordinator learned at registration. `proof`: `OPTIONS *`, and the answer proves the instance.
+ * `options`: `OPTIONS *`. `head`: HEAD of the ready path. `connect`: a TCP connect only.
+ */
+export type ProbeKind = 'proof' | 'options' | 'head' | 'connect';
+
+/**
+ * Why a node is no longer there. `left` and `removed` were meant. `expired`: no sign of life for a lease. `refused`: its connection
+ * is closed and its port refuses. `taken`: another node or program has its address.
+ */
+export type GoneCause = 'left' | 'expired' | 'removed' | 'refused' | 'taken';
+/** All of them. */
+export const GONE_CAUSES: readonly GoneCause[] = ['left', 'expired', 'removed', 'refused', 'taken'];
+
+/**
+ * Why a session was moved to another node: the node is gone, or stopped, redirected, refused (its port), unresponsive (given up by this
+ * worker), or replaced at once because the balancer is `eager`. `unknown`: the worker remembers the route only.
+ */
+export type FailoverCause = GoneCause | 'unresponsive' | 'stopped' | 'redirected' | 'eager' | 'unknown';
+/** All of them. */
+export const FAILOVER_CAUSES: readonly FailoverCause[] = [
+  ...GONE_CAUSES,
+  'unresponsive',
+  'stopped',
+  'redirected',
+  'eager',
+  'unknown',
+];
 
 /** One context of a node with the status that results from operator, node and context. */
 export interface FeedContext {
@@ -34,9 +73,24 @@ export interface FeedNode {
   readonly weight: number;
   readonly group?: GroupName;
   readonly incarnation: number;
+  /** 32 hex digits of the present process: the key of its proofs. Absent for members without an agent. */
+  readonly instance?: string;
   readonly liveness: FeedLiveness;
+  /** False for members without an agent: they are heard while they answer. */
+  readonly hasAgent: boolean;
+  /** The agent's own connection is open at the coordinator. */
+  readonly isConnected: boolean;
+  /** False: new work goes elsewhere while a ready node exists. */
+  readonly isReady: boolean;
+  /** While suspect: milliseconds since the node was last heard. */
+  readonly silentMs?: number;
+  readonly probe: ProbeKind;
+  /** What HEAD asks for; with `probe: head`. */
+  readonly probePath?: string;
   /** Chosen for new sessions only when nobody else is eligible (load factor 0). */
   readonly standby: boolean;
+  /** It has come back so often that its ramp is twice as long; absent: no. */
+  readonly flapping?: boolean;
   /** Idle time the node keeps connections open, when it has told. */
   readonly keepAliveMs?: number;
   readonly publicUrl?: string;
@@ -90,6 +144,13 @@ export interface FeedRememberedRoute {
 export interface FeedHello {
   readonly type: 'hello';
   readonly epoch: string;
+  /** `FEED_VERSION` of the coordinator. */
+  readonly feedVersion: number;
+}
+
+/** A message of a newer release: skipped. */
+export interface FeedUnknown {
+  readonly type: 'unknown';
 }
 
 /** Part `part` of `parts`, at most 100 nodes each. Balancers and remembered routes come with part 0. */
@@ -111,6 +172,8 @@ export interface FeedCommit {
   readonly isSettled: boolean;
   /** Milliseconds the learning window stays open; 0 when it is over. */
   readonly learningMs: number;
+  /** Time without any sign of life after which a node is gone, milliseconds. */
+  readonly leaseMs: number;
 }
 
 export type FeedChange =
@@ -120,8 +183,7 @@ export type FeedChange =
       readonly id: NodeId;
       readonly balancer: BalancerName;
       readonly route: Route;
-      /** `left` and `removed` were meant, `expired` was silence. */
-      readonly cause: 'left' | 'expired' | 'removed';
+      readonly cause: GoneCause;
     }
   | { readonly type: 'balancer'; readonly balancer: FeedBalancer }
   /** A remembered route has had its 24 hours. */
@@ -197,6 +259,8 @@ export interface WorkerHello {
   readonly worker: string;
   readonly pid: number;
   readonly version: string;
+  /** `FEED_VERSION` of the worker. */
+  readonly feedVersion: number;
 }
 
 export interface WorkerApplied {
@@ -223,7 +287,27 @@ export interface NodeCounters {
   readonly bytesFromNode: number;
   /** Smoothed time to the first response byte, milliseconds; -1 before the first answer. */
   readonly latencyMs: number;
+  /** Out of rotation for new work because of failed requests or errors. */
   readonly isEjected: boolean;
+  /** Requests that wait for this node to answer right now. */
+  readonly parked: number;
+}
+
+/** Sessions that one worker has moved away from a node for one reason since the worker started. */
+export interface FailoverCount {
+  readonly balancer: BalancerName;
+  readonly node: NodeId;
+  readonly cause: FailoverCause;
+  readonly count: number;
+}
+
+/**
+ * What one worker knows of ports: sent on each change, and each second while a node that is suspect or has no agent answers. All are sent
+ * after each connect.
+ */
+export interface WorkerPorts {
+  readonly type: 'ports';
+  readonly ports: readonly (readonly [id: NodeId, port: PortReport])[];
 }
 
 /** Why workers turn clients away. `WorkerCounters.refusals` counts in this order. */
@@ -245,7 +329,7 @@ export const REFUSALS = [
   /** A body that breaks its own framing. */
   'bad-body',
   /** As many requests wait for a node as may. */
-  'waiting',
+  'parking',
   /** An answer that the client did not take. */
   'client-stall',
 ] as const;
@@ -263,7 +347,11 @@ export interface WorkerCounters {
   /** Answers by class: 1xx, 2xx, 3xx, 4xx, 5xx. */
   readonly statusClasses: readonly [number, number, number, number, number];
   readonly retries: number;
+  /** Sessions moved to another node. */
   readonly failovers: number;
+  /** Requests that wait for a node right now, and how long the oldest of them has, milliseconds. */
+  readonly parked: number;
+  readonly oldestParkedMs: number;
   /** Connections and requests turned away, in the order of `REFUSALS`. */
   readonly refusals: readonly number[];
   readonly clientAborts: number;
@@ -273,6 +361,9 @@ export interface WorkerCounters {
   readonly unknownRoutes: number;
   /** Sessions that have left a hot node. */
   readonly moved: number;
+  /** Lines of the worker's log, and of its access log, that could not be written. */
+  readonly logLinesLost: number;
+  readonly accessLogLinesLost: number;
   readonly loopDelayMs: number;
   /** Upper bounds are `LATENCY_BUCKETS_MS`; the last count is for everything above. */
   readonly latencyBuckets: readonly number[];
@@ -286,6 +377,8 @@ export interface WorkerCountersMessage {
   readonly revision: number;
   readonly nodes: readonly NodeCounters[];
   readonly totals: WorkerCounters;
+  /** Those that have changed since the last message of this connection; absent when none has. */
+  readonly failovers?: readonly FailoverCount[];
 }
 
 /**
@@ -322,6 +415,10 @@ export interface StickySample {
   readonly other: number;
   /** … that name another node's route. */
   readonly strange: number;
+  /** New ids in the balancer's cookies that answered a request without a session. */
+  readonly opened: number;
+  /** … that answered a request of a session of the same node. */
+  readonly renewed: number;
   /** Session-like values of cookies that are not among the balancer's. */
   readonly foreign: number;
   /** … of which the value names a known route. */
@@ -355,7 +452,13 @@ export interface WorkerObserved {
 export interface WorkerAnswer {
   readonly type: 'answer';
   readonly id: number;
-  readonly answer: ExplainAnswer | ScoreboardAnswer | DecisionsAnswer;
+  readonly answer: ExplainAnswer | ScoreboardAnswer | DecisionsAnswer | FailedAnswer;
+}
+
+/** The worker could not answer, because of an internal error; its log has the stack. */
+export interface FailedAnswer {
+  readonly type: 'failed';
+  readonly message: string;
 }
 
 /** One node as the worker weighs it for a request. */
@@ -423,6 +526,7 @@ export type FeedToCoordinator =
   | WorkerApplied
   | WorkerCountersMessage
   | WorkerSessions
+  | WorkerPorts
   | WorkerSticky
   | WorkerObserved
   | WorkerAnswer;

@@ -8,4 +8,5 @@ export { FaultBox, Fields, isObject, type Malformed } from './fields.ts';
 export * from './ids.ts';
 export * from './load-factor.ts';
 export * from './messages.ts';
+export { printable, printableUrl } from './printable-url.ts';
 export * from './version.ts';

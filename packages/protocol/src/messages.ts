@@ -57,6 +57,13 @@ export interface NodeRegistration {
   readonly incarnation?: number;
   /** 128 random bits per process, 32 hex digits: tells a reconnect from a second process with the same id. */
   readonly instance?: string;
+  /**
+   * The program itself answers at `url` and proves its `instance`: an HTTP answer without the proof comes from another
+   * program. Without `instance` it counts as false. Default false.
+   */
+  readonly proves?: boolean;
+  /** Which process speaks for the node. */
+  readonly process?: NodeProcess;
   /** The application's version, for people. At most 64 characters. */
   readonly version?: string;
   /** How long the node keeps an idle connection open, in milliseconds, 0–3,600,000. */
@@ -70,8 +77,18 @@ export interface NodeRegistration {
   readonly cores?: number;
   /** The node answers with `rollcall-load` response fields. Default false. */
   readonly loadHeader: boolean;
+  /** Path and query that a probe may ask for with HEAD where the program does not answer `OPTIONS *`. At most 256 characters. */
+  readonly readyPath?: string;
   /** Free text for people: at most 16 entries, keys are names, values at most 256 characters. */
   readonly meta: Readonly<Record<string, string>>;
+}
+
+/** A process as people find it. Shown in messages and never relied upon. Either field is absent where it is unknown. */
+export interface NodeProcess {
+  /** Host name, at most 255 characters. */
+  readonly host?: string;
+  /** Process id, 1–4,294,967,295. */
+  readonly pid?: number;
 }
 
 /** The copies of one program that a wrapper keeps running. */
@@ -100,6 +117,8 @@ export interface HeartbeatMessage {
   readonly sessions?: number;
   /** Requests the node is serving right now. */
   readonly inFlight?: number;
+  /** False: the node lives and keeps its sessions, and new work should go elsewhere while a ready node exists. Default true. */
+  readonly ready?: boolean;
   /** Busy milliseconds per request, smoothed by the node. */
   readonly serviceMs?: number;
   /** Named parts of the load, 0 … 1 each; for people. At most 32. */
@@ -196,6 +215,18 @@ export interface ErrorMessage {
   readonly type: 'error';
   readonly code: string;
   readonly message: string;
+  /** Of a name that is taken: whether its holder is connected and was heard within `suspectMs`. */
+  readonly holderConnected?: boolean;
+}
+
+/**
+ * Only over the local socket of a node: the connection to the coordinators is lost. The next `registered` ends this state;
+ * until then no `drained` follows a `status`.
+ */
+export interface DisconnectedMessage {
+  readonly type: 'disconnected';
+  /** For people, at most 1,024 characters. */
+  readonly message: string;
 }
 
 export type CoordinatorMessage =
@@ -204,13 +235,21 @@ export type CoordinatorMessage =
   | DrainedMessage
   | PaceMessage
   | ScaleMessage
+  | DisconnectedMessage
   | ErrorMessage;
 
 /** The coordinator's pace unless it says otherwise. */
 export const DEFAULT_HEARTBEAT_MS = 1_000;
 /** Silence after which a node gets no new sessions. */
 export const DEFAULT_SUSPECT_MS = 3_000;
-/** Silence after which a node is gone. */
-export const DEFAULT_LEASE_MS = 15_000;
+/** Time without any sign of life after which a node is gone. */
+export const DEFAULT_LEASE_MS = 20_000;
+/**
+ * Request field of a probe: a nonce of 32 hex digits. A node that can prove its `instance` answers it with `PROOF_FIELD`.
+ * Programs that do not know the field ignore it.
+ */
+export const PROBE_FIELD = 'rollcall-probe';
+/** Response field: HMAC-SHA256 in lower-case hex, the key being the registered `instance` as text and the message the nonce. */
+export const PROOF_FIELD = 'rollcall-proof';
 /** Largest frame either side accepts, in bytes. */
 export const MAX_FRAME_BYTES = 65_536;

@@ -3,6 +3,12 @@ export const AGENT_SUBPROTOCOL = 'rollcall.v1';
 /** The WebSocket subprotocol between coordinator and proxy workers. Private to one release line. */
 export const FEED_SUBPROTOCOL = 'rollcall-feed.v1';
 
+/**
+ * The major version of the feed, in both hellos; a hello without one is of version 1. Ends of the same version understand
+ * each other, whatever their releases: see README.md for what may be added without a new one.
+ */
+export const FEED_VERSION = 1;
+
 /** Path of the agents' WebSocket on the control port. */
 export const AGENT_PATH = '/v1/agent';
 /** Path of the workers' WebSocket on the control port. */

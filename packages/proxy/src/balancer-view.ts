@@ -14,7 +14,7 @@ import {
   SoftStickiness,
   StickyWatch,
 } from '@rollcall/core';
-import type { BalancerName, ContextPath, FeedBalancer, GroupName, Route } from '@rollcall/protocol';
+import type { BalancerName, ContextPath, FeedBalancer, GoneCause, GroupName, NodeId, Route } from '@rollcall/protocol';
 import type { ClusterNode } from './cluster-node.ts';
 
 /** Routes of gone nodes that one balancer remembers; the oldest go first. */
@@ -29,6 +29,8 @@ export interface KnownRoute {
   group: GroupName | undefined;
   /** True while the learning window waits for the node to come back. */
   isExpected: boolean;
+  /** The node that had it last, and why it is gone; `undefined` when only the route is known. */
+  lost: { readonly id: NodeId; readonly cause: GoneCause } | undefined;
 }
 
 /** What belongs to one context of a balancer and survives swaps: its algorithms and its cookie. */
@@ -43,6 +45,8 @@ export interface Placement {
   soft: SoftStickiness<ClusterNode> | undefined;
   readonly cookieAttributes: string;
   readonly secureCookieAttributes: string;
+  /** When the context last came to have no node for new work; -Infinity when it never has. */
+  lostAtMs: number;
 }
 
 export interface BalancerViewOptions {
@@ -135,6 +139,7 @@ export class BalancerView {
       soft: undefined,
       cookieAttributes: routeCookieAttributes(path, false),
       secureCookieAttributes: routeCookieAttributes(path, true),
+      lostAtMs: Number.NEGATIVE_INFINITY,
     };
     this.#equip(placement, placement.algorithm.name);
     this.#placements.set(path, placement);
@@ -153,8 +158,9 @@ export class BalancerView {
       known.node = node;
       known.group = node.group;
       known.isExpected = false;
+      known.lost = undefined;
     } else {
-      this.routes.set(node.route, { route: node.route, node, group: node.group, isExpected: false });
+      this.routes.set(node.route, { route: node.route, node, group: node.group, isExpected: false, lost: undefined });
     }
   }
 
@@ -165,7 +171,7 @@ export class BalancerView {
       if (known.node === undefined) known.isExpected = isExpected;
       return;
     }
-    this.routes.set(route, { route, node: undefined, group: undefined, isExpected });
+    this.routes.set(route, { route, node: undefined, group: undefined, isExpected, lost: undefined });
     if (this.routes.size > MAX_REMEMBERED) this.#forgetOldest();
   }
 
@@ -175,6 +181,13 @@ export class BalancerView {
     if (known?.node !== node) return;
     known.node = undefined;
     known.isExpected = false;
+    known.lost = { id: node.id, cause: node.goneCause };
+  }
+
+  /** The coordinator says why the node of `route` is gone. */
+  tellLost(route: Route, id: NodeId, cause: GoneCause): void {
+    const known = this.routes.get(route);
+    if (known !== undefined && known.node === undefined) known.lost = { id, cause };
   }
 
   /** Drops a remembered route. A route whose node is there stays. */

@@ -1,23 +1,29 @@
 import {
   ActiveSessions,
   type EjectionState,
+  type HeardFacts,
   isAdmitted,
-  isOutlier,
   type LiveNumbers,
   type MemberNode,
   NOT_EJECTED,
+  NodeWatch,
   newLiveNumbers,
+  type SessionVerdict,
+  type Tier,
+  tierOf,
 } from '@rollcall/core';
 import {
   type BalancerName,
   type FeedContext,
   type FeedLiveness,
   type FeedNode,
+  type GoneCause,
   type GroupName,
   type HostPattern,
   type NodeId,
   type NodeUrl,
   nodeAddress,
+  type ProbeKind,
   type Route,
 } from '@rollcall/protocol';
 import type { NodeTally, UpstreamNode } from './routing.ts';
@@ -27,6 +33,8 @@ import type { NodeTally, UpstreamNode } from './routing.ts';
  * same, and only the way took longer.
  */
 const SAME_REPORT_MS = 100;
+/** How many times as long the slow start of a flapping node lasts. */
+const FLAPPING_RAMP_FACTOR = 2;
 
 /** What is remembered of a node when another object takes its place: the same id at another address. */
 export interface CarriedCounts {
@@ -60,8 +68,21 @@ export class ClusterNode implements UpstreamNode, MemberNode {
   cores: number;
   isStandby: boolean;
   incarnation: number;
+  instance: string;
   liveness: FeedLiveness;
+  isReady: boolean;
+  hasAgent: boolean;
+  isConnected: boolean;
+  silentMs: number;
+  probe: ProbeKind;
+  probePath: string;
+  /** What this worker knows of its life; a new one for each process. */
+  watch: NodeWatch;
+  tier: Tier | undefined;
+  verdict: SessionVerdict;
   upAtMs: number;
+  /** Twice as long a slow start for a node that comes and goes. */
+  rampFactor: number;
   keepAliveMs: number | undefined;
   readsLoadField: boolean;
   redirectTo: NodeId | undefined;
@@ -76,8 +97,10 @@ export class ClusterNode implements UpstreamNode, MemberNode {
   #sessionsElsewhere = 0;
   /** Left, expired, removed or moved to another address: takes nothing from now on. */
   isGone = false;
+  /** Why, once it is gone. */
+  goneCause: GoneCause = 'expired';
 
-  constructor(node: FeedNode, upAtMs: number, counts: CarriedCounts) {
+  constructor(node: FeedNode, upAtMs: number, counts: CarriedCounts, nowMs: number) {
     const { isTls, host, port } = nodeAddress(node.url);
     this.id = node.id;
     this.balancer = node.balancer;
@@ -90,6 +113,7 @@ export class ClusterNode implements UpstreamNode, MemberNode {
     this.sessions = counts.sessions;
     this.live = newLiveNumbers();
     this.upAtMs = upAtMs;
+    this.rampFactor = rampFactorOf(node);
     this.index = node.index;
     this.route = node.route;
     this.group = node.group;
@@ -99,19 +123,58 @@ export class ClusterNode implements UpstreamNode, MemberNode {
     this.cores = usableCores(node);
     this.isStandby = node.standby;
     this.incarnation = node.incarnation;
+    this.instance = node.instance ?? '';
     this.liveness = node.liveness;
+    this.isReady = node.isReady;
+    this.hasAgent = node.hasAgent;
+    this.isConnected = node.isConnected;
+    this.silentMs = node.silentMs ?? 0;
+    this.probe = node.probe;
+    this.probePath = node.probePath ?? '/';
     this.keepAliveMs = node.keepAliveMs;
     this.readsLoadField = node.loadHeader;
     this.redirectTo = node.redirectTo;
     this.publicUrl = node.publicUrl;
+    this.watch = new NodeWatch(heardFacts(node), nowMs);
+    this.tier = this.#tier(nowMs);
+    this.verdict = this.#verdict(nowMs);
   }
 
+  get takesRequests(): boolean {
+    return this.verdict === 'forward';
+  }
+
+  /** Out of rotation for new work because of what its requests came to. */
   get isEjected(): boolean {
-    return this.isGone || (!isAdmitted(this.ejection) && !isOutlier(this.ejection));
+    return !isAdmitted(this.ejection);
   }
 
-  get isOutlier(): boolean {
-    return isOutlier(this.ejection);
+  /** Brings tier and verdict up to date; returns whether one of them has changed. */
+  refresh(nowMs: number): boolean {
+    const tier = this.#tier(nowMs);
+    const verdict = this.#verdict(nowMs);
+    if (tier === this.tier && verdict === this.verdict) return false;
+    this.tier = tier;
+    this.verdict = verdict;
+    return true;
+  }
+
+  #tier(nowMs: number): Tier | undefined {
+    const { watch } = this;
+    if (this.isGone || watch.isDown || watch.isGivenUp) return undefined;
+    const port = watch.port(nowMs);
+    return tierOf({
+      isHeard: watch.isHeard(nowMs),
+      isReady: this.isReady,
+      isReserve: this.isStandby || this.isEjected,
+      isReachable: port === 'answers' || port === 'unknown',
+      isAnswering: port === 'answers' || (port === 'refused' && watch.isAnswering(nowMs)),
+      isRefused: port === 'refused',
+    });
+  }
+
+  #verdict(nowMs: number): SessionVerdict {
+    return this.isGone ? 'move' : this.watch.verdict(nowMs);
   }
 
   /** True when every context of the node takes no new sessions: it drains, or it is stopped. */
@@ -121,8 +184,11 @@ export class ClusterNode implements UpstreamNode, MemberNode {
 
   /** Takes over what the feed tells now. A newer incarnation is another process: nothing is held against it. */
   update(node: FeedNode, nowMs: number): void {
-    if (node.incarnation !== this.incarnation) {
+    const instance = node.instance ?? '';
+    if (node.incarnation !== this.incarnation || instance !== this.instance) {
       this.incarnation = node.incarnation;
+      this.instance = instance;
+      this.watch = new NodeWatch(heardFacts(node), nowMs);
       this.ejection = NOT_EJECTED;
       this.upAtMs = nowMs - (node.ageMs ?? 0);
       this.reportedAtMs = Number.NEGATIVE_INFINITY;
@@ -140,11 +206,19 @@ export class ClusterNode implements UpstreamNode, MemberNode {
     this.weight = node.weight;
     this.cores = usableCores(node);
     this.isStandby = node.standby;
+    this.rampFactor = rampFactorOf(node);
     this.liveness = node.liveness;
+    this.isReady = node.isReady;
+    this.hasAgent = node.hasAgent;
+    this.isConnected = node.isConnected;
+    this.silentMs = node.silentMs ?? 0;
+    this.probe = node.probe;
+    this.probePath = node.probePath ?? '/';
     this.keepAliveMs = node.keepAliveMs;
     this.readsLoadField = node.loadHeader;
     this.redirectTo = node.redirectTo;
     this.publicUrl = node.publicUrl;
+    this.watch.hear(heardFacts(node), nowMs);
   }
 
   /** A report of load and sessions; what is not told is `undefined`, NaN or below 0. Placements before it are counted in it. */
@@ -191,8 +265,24 @@ export function newCounts(sessionIdleMs: number, seed: number): CarriedCounts {
       tunnels: 0,
       bytesToNode: 0,
       bytesFromNode: 0,
+      parked: 0,
     },
     sessions: new ActiveSessions(sessionIdleMs, seed),
+  };
+}
+
+function rampFactorOf({ flapping }: FeedNode): number {
+  return flapping === true ? FLAPPING_RAMP_FACTOR : 1;
+}
+
+function heardFacts({ liveness, hasAgent, isConnected, probe, silentMs = 0 }: FeedNode): HeardFacts {
+  return {
+    isUp: liveness === 'up',
+    isDown: liveness === 'down',
+    hasAgent,
+    isConnected,
+    provesInstance: probe === 'proof',
+    silentMs,
   };
 }
 

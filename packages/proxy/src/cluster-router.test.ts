@@ -10,6 +10,7 @@ import {
   rememberedRoute,
   TestCluster,
 } from './cluster.fixture.ts';
+import { FAILURE } from './failure.ts';
 
 /** Of the balancer shop. */
 const MARK = routeCookieMark(feedBalancer().name);
@@ -124,10 +125,11 @@ void test('rewrite: the route is stripped on the way in and named for the way ou
   );
 });
 
-void test('a draining or suspect node keeps its sessions and gets no new ones', () => {
+void test('a draining node, and a suspect one that answers, keep their sessions and get no new ones', () => {
   for (const spec of [{ status: 'draining' }, { liveness: 'suspect' }, { liveness: 'orphaned' }] as const) {
     const cluster = new TestCluster();
     cluster.fill([feedNode('a', spec), feedNode('b')]);
+    cluster.probed('a');
     assert.equal(cluster.ask('rc_route=x.a').node, 'a');
     for (let i = 0; i < 10; i++) assert.equal(cluster.ask().node, 'b');
   }
@@ -167,17 +169,158 @@ void test('sessions of a gone node move for good: all of one session to the same
   assert.deepEqual([...taken].sort(), ['b', 'c', 'd']);
 });
 
-void test('sessions of an ejected node are away for a while: no cookie tells the client, and they return', () => {
+void test('sessions of a node whose port refuses move for good, and do not return with it', () => {
   const cluster = shop('a', 'b', 'c');
-  cluster.router.onConnectFailure(cluster.node('a'), 'refused', cluster.clock.nowMs());
-  const away = Array.from({ length: 5 }, () => cluster.request('rc_route=x.a'));
-  assert.equal(new Set(away.map(({ node }) => node)).size, 1);
-  assert.ok(
-    away.every(({ node, setCookie, slip }) => node !== 'a' && setCookie === '' && slip.stickyResult === 'away'),
+  cluster.change({ type: 'node', node: feedNode('a', { liveness: 'suspect', isConnected: false }) });
+  cluster.refuse('a');
+  const id = `${MARK}0123456789abcdef`;
+  const moved = Array.from({ length: 5 }, () => cluster.request(`rc_route=${id}.a`));
+  const [{ node }] = moved as [(typeof moved)[number]];
+  assert.ok(node === 'b' || node === 'c');
+  for (const result of moved)
+    assert.deepEqual([result.node, cookieOf(result.setCookie)], [node, `rc_route=${id}.${node}`]);
+  cluster.change({ type: 'node', node: feedNode('a', { incarnation: 2 }) });
+  assert.equal(cluster.request(`rc_route=${id}.a`).node, node, 'also while the client still names the old route');
+  assert.deepEqual(
+    cluster.told.filter((line) => line.startsWith('failover')),
+    ['failover a refused'],
+    'one session has moved once',
   );
-  cluster.ejections.observe(cluster.node('a'), 'probe-good', cluster.clock.nowMs());
-  assert.equal(cluster.request('rc_route=x.a').node, 'a');
-  assert.deepEqual(cluster.observed, ['ejected a: it refuses connections', 'readmitted a: it answers again']);
+  cluster.clock.advance(60_000);
+  assert.equal(cluster.request(`rc_route=${id}.a`).node, 'a', 'the move is remembered for a minute');
+});
+
+void test('a session that moves away and back does not swing between the two nodes', () => {
+  const cluster = shop('a', 'b');
+  const id = `${MARK}0123456789abcdef`;
+  const stop = (node: string, status: 'stopped' | 'enabled'): void =>
+    cluster.change({ type: 'node', node: feedNode(node, { status }) });
+  stop('a', 'stopped');
+  assert.equal(cluster.request(`rc_route=${id}.a`).node, 'b');
+  stop('a', 'enabled');
+  stop('b', 'stopped');
+  assert.equal(cluster.request(`rc_route=${id}.b`).node, 'a');
+  stop('b', 'enabled');
+  for (let i = 0; i < 3; i++) assert.equal(cluster.request(`rc_route=${id}.a`).node, 'a');
+});
+
+void test('requests of a heard node that refuses wait three seconds, then move', () => {
+  const cluster = shop('a', 'b');
+  cluster.refuse('a');
+  const waiting = cluster.ask('rc_route=x.a');
+  assert.deepEqual([waiting.choice, waiting.slip.waitKind, waiting.slip.waitNode?.id], ['wait', 'node', 'a']);
+  cluster.clock.advance(3_000);
+  cluster.refresh('a');
+  assert.equal(cluster.ask('rc_route=x.a').node, 'b');
+});
+
+void test('requests of a node that does not answer wait for it, of whatever method, and new work goes elsewhere', () => {
+  const cluster = shop('a', 'b');
+  cluster.silence('a');
+  for (const method of ['GET', 'POST']) {
+    const waiting = cluster.ask('rc_route=x.a', '/', { method });
+    assert.deepEqual([waiting.choice, waiting.slip.waitKind, waiting.slip.waitMs], ['wait', 'node', 30_000]);
+  }
+  for (let i = 0; i < 10; i++) assert.equal(cluster.ask().node, 'b');
+  cluster.probed('a');
+  assert.equal(cluster.ask('rc_route=x.a').node, 'a');
+});
+
+void test('while the nodes of a context only do not answer, new work waits for them too', () => {
+  const cluster = shop('a', 'b');
+  cluster.silence('a');
+  cluster.silence('b');
+  const waiting = cluster.ask();
+  assert.deepEqual([waiting.choice, waiting.slip.waitKind, waiting.slip.waitMs], ['wait', 'node', 30_000]);
+  assert.equal(waiting.slip.waitFor, cluster.view.table.contexts[0]!.attached);
+});
+
+void test('a suspect node is asked before it gets a request', () => {
+  const cluster = shop('a', 'b');
+  cluster.change({ type: 'node', node: feedNode('a', { liveness: 'suspect', silentMs: 3_000 }) });
+  assert.equal(cluster.ask('rc_route=x.a').choice, 'wait');
+  cluster.probed('a');
+  assert.equal(cluster.ask('rc_route=x.a').node, 'a');
+});
+
+void test('a node that is not ready keeps its sessions, and gets new work only when no ready node is there', () => {
+  const cluster = new TestCluster();
+  cluster.fill([feedNode('a', { isReady: false }), feedNode('b')]);
+  assert.equal(cluster.ask('rc_route=x.a').node, 'a');
+  for (let i = 0; i < 10; i++) assert.equal(cluster.ask().node, 'b');
+  cluster.change({ type: 'node', node: feedNode('b', { isReady: false }) });
+  assert.equal(cluster.ask().choice, 'forward');
+});
+
+void test('a session request that was refused waits for the probe: it moves, or is sent once more, or fails', () => {
+  const cookie = 'rc_route=x.a';
+  const cluster = shop('a', 'b');
+  const asked = cluster.fail(cluster.ask(cookie), FAILURE.refused, cookie);
+  assert.deepEqual([asked.choice, asked.slip.waitKind, asked.slip.waitMs], ['wait', 'probe', cluster.router.parkMs]);
+  const head = { method: 'GET', host: 'site.example', target: '/', cookie };
+  cluster.clock.advance(300);
+  cluster.probed('a');
+  assert.equal(cluster.router.askAgain(head, asked.slip, cluster.clock.nowMs()), 'forward');
+  assert.equal(asked.slip.node?.id, 'a');
+  const again = cluster.fail(asked, FAILURE.refused, cookie);
+  assert.equal(again.choice, 'wait');
+  cluster.clock.advance(300);
+  cluster.probed('a');
+  assert.equal(cluster.router.askAgain(head, again.slip, cluster.clock.nowMs()), 'failed');
+
+  const other = shop('a', 'b');
+  const doubted = other.fail(other.ask(cookie), FAILURE.refused, cookie);
+  other.change({ type: 'node', node: feedNode('a', { liveness: 'suspect', isConnected: false }) });
+  assert.equal(other.router.askAgain(head, doubted.slip, other.clock.nowMs()), 'forward');
+  assert.equal(doubted.slip.node?.id, 'b');
+});
+
+void test('refusals from before a node was away do not fail the request once the node is back', () => {
+  const cookie = 'rc_route=x.a';
+  const head = { method: 'GET', host: 'site.example', target: '/', cookie };
+  const cluster = shop('a');
+  const first = cluster.fail(cluster.ask(cookie), FAILURE.refused, cookie);
+  // An answer from before the end of the process arrives late, and takes the doubt away.
+  cluster.clock.advance(10);
+  cluster.probed('a');
+  assert.equal(cluster.router.askAgain(head, first.slip, cluster.clock.nowMs()), 'forward');
+  const second = cluster.fail(first, FAILURE.refused, cookie);
+  assert.equal(second.choice, 'wait');
+  cluster.change({ type: 'node', node: feedNode('a', { liveness: 'suspect', silentMs: 3_000 }) });
+  cluster.silence('a');
+  assert.equal(cluster.router.askAgain(head, second.slip, cluster.clock.nowMs()), 'wait');
+  cluster.change({ type: 'node', node: feedNode('a') });
+  cluster.clock.advance(3_000);
+  cluster.probed('a');
+  assert.equal(cluster.router.askAgain(head, second.slip, cluster.clock.nowMs()), 'forward');
+});
+
+void test('a session request whose connect timed out waits for its node', () => {
+  const cluster = shop('a', 'b');
+  const result = cluster.fail(cluster.ask('rc_route=x.a'), FAILURE.connectTimeout, 'rc_route=x.a');
+  assert.deepEqual([result.choice, result.slip.waitKind, result.slip.waitNode?.id], ['wait', 'node', 'a']);
+});
+
+void test('rewrite: a moved session gets its new route with our own cookie, unless the program sets that cookie', () => {
+  const cluster = new TestCluster();
+  cluster.fill([feedNode('a'), feedNode('b')], { balancers: [feedBalancer({ mode: 'rewrite', cookies: ['SID'] })] });
+  assert.equal(cluster.ask('SID=id7.a').setCookie, '');
+  cluster.change(goneChange('a', 'refused'));
+  const moved = cluster.ask('SID=id7.a');
+  assert.equal(moved.setCookie, 'SID=id7.b; Path=/; HttpOnly; SameSite=Lax');
+  assert.equal(moved.slip.setCookieUnless, 'SID');
+  assert.equal(moved.slip.forwardCookie, 'SID=id7');
+  assert.equal(cluster.ask('SID="i d".a').setCookie, '', 'what is no plain id is not sent back');
+});
+
+void test('the 503 of a context says what has happened to its nodes, and what to do', () => {
+  const cluster = shop('a');
+  cluster.change(goneChange('a', 'refused'));
+  cluster.clock.advance(40_000);
+  const { choice, slip } = cluster.ask();
+  assert.equal(choice, 'unavailable');
+  const why = cluster.router.whyUnavailable(slip, cluster.clock.nowMs());
+  assert.match(why, /crashed.*\(a\)\n.*start the programs again/);
 });
 
 void test('sessions of a stopped node move for good', () => {
@@ -199,12 +342,14 @@ void test('failover prefers the group of the lost node, group insists on it', ()
   }
 });
 
-void test('failover none: 503 when the node is gone, a short wait while it is only ejected', () => {
+void test('failover none: 503 when the node is gone, a short wait while it is only refused', () => {
   const cluster = new TestCluster();
   cluster.fill([feedNode('a'), feedNode('b')], { balancers: [feedBalancer({ failover: 'none' })] });
-  cluster.router.onConnectFailure(cluster.node('a'), 'refused', cluster.clock.nowMs());
-  const ejected = cluster.ask('rc_route=x.a');
-  assert.deepEqual([ejected.choice, cluster.router.waitMs(ejected.slip)], ['wait', 1_000]);
+  cluster.refuse('a');
+  cluster.clock.advance(3_000);
+  cluster.refresh('a');
+  const refused = cluster.ask('rc_route=x.a');
+  assert.deepEqual([refused.choice, refused.slip.waitMs], ['wait', 1_000]);
   cluster.change(goneChange('a'));
   const gone = cluster.ask('rc_route=x.a');
   assert.deepEqual([gone.choice, gone.setCookie], ['unavailable', '']);
@@ -220,22 +365,26 @@ void test('remove strips the ids of a session that has moved', () => {
   assert.deepEqual([moved.slip.forwardCookie, moved.slip.forwardTarget], ['x=1', '/p?q=2']);
 });
 
-void test('failover eager: idempotent requests leave a suspect node at once, for a while; others and draining ones stay', () => {
+void test('failover eager: sessions leave a node that does not answer at once and for good; draining ones stay', () => {
   const cluster = new TestCluster();
-  const nodes = [feedNode('a', { liveness: 'suspect' }), feedNode('b'), feedNode('c', { status: 'draining' })];
-  cluster.fill(nodes, { balancers: [feedBalancer({ failover: 'eager' })] });
-  const moved = cluster.ask('rc_route=x.a');
-  assert.deepEqual([moved.node, moved.setCookie, moved.slip.stickyResult], ['b', '', 'away']);
-  assert.equal(cluster.ask('rc_route=x.a', '/', { method: 'POST' }).node, 'a');
+  cluster.fill([feedNode('a'), feedNode('b'), feedNode('c', { status: 'draining' })], {
+    balancers: [feedBalancer({ failover: 'eager' })],
+  });
+  cluster.silence('a');
+  for (const method of ['GET', 'POST']) {
+    const moved = cluster.ask('rc_route=x.a', '/', { method });
+    assert.deepEqual([moved.node, moved.slip.stickyResult], ['b', 'moved']);
+  }
   assert.equal(cluster.ask('rc_route=x.c').node, 'c');
-  cluster.change({ type: 'node', node: feedNode('a') });
-  assert.equal(cluster.ask('rc_route=x.a').node, 'a');
+  cluster.probed('a');
+  assert.equal(cluster.ask('rc_route=x.a').node, 'b');
 });
 
-void test('failover eager: with nobody else a suspect node keeps its requests', () => {
+void test('failover eager: without another node the requests of a silent one wait', () => {
   const cluster = new TestCluster();
-  cluster.fill([feedNode('a', { liveness: 'suspect' })], { balancers: [feedBalancer({ failover: 'eager' })] });
-  assert.equal(cluster.ask('rc_route=x.a').node, 'a');
+  cluster.fill([feedNode('a')], { balancers: [feedBalancer({ failover: 'eager' })] });
+  cluster.silence('a');
+  assert.equal(cluster.ask('rc_route=x.a').choice, 'wait');
 });
 
 void test('with a secret only a cookie with its seal finds a node, whatever else names one', () => {
@@ -319,7 +468,7 @@ void test('learning: a session whose node is expected back waits, then is served
   const cluster = new TestCluster();
   cluster.fill([feedNode('a')], { remembered: [rememberedRoute('b', true)], isSettled: false, learningMs: 10_000 });
   const waiting = cluster.ask('rc_route=x.b');
-  assert.deepEqual([waiting.choice, cluster.router.waitMs(waiting.slip)], ['wait', 5_000]);
+  assert.deepEqual([waiting.choice, waiting.slip.waitMs], ['wait', 5_000]);
   assert.equal(cluster.ask('rc_route=x.never-seen').choice, 'wait');
   assert.equal(cluster.ask().node, 'a');
   cluster.change({ type: 'node', node: feedNode('b') });
@@ -353,16 +502,19 @@ void test('routes that are remembered and not expected are failed over at once',
   assert.equal(cluster.ask('rc_route=x.old').slip.stickyResult, 'moved');
 });
 
-void test('when nobody is eligible a request waits a moment only if somebody may be soon', () => {
+void test('without an eligible node a request waits ten seconds after the last one was lost, otherwise one, if one may come', () => {
   const cluster = shop('a');
-  cluster.router.onConnectFailure(cluster.node('a'), 'refused', cluster.clock.nowMs());
+  cluster.refuse('a');
   const waiting = cluster.ask();
-  assert.deepEqual([waiting.choice, cluster.router.waitMs(waiting.slip)], ['wait', 1_000]);
-  cluster.change({ type: 'node', node: feedNode('a', { status: 'draining' }) });
-  assert.equal(cluster.ask().choice, 'wait', 'it is ejected all the same');
+  assert.deepEqual([waiting.choice, waiting.slip.waitKind, waiting.slip.waitMs], ['wait', 'node', 30_000]);
+  cluster.clock.advance(3_000);
+  cluster.refresh('a');
+  assert.deepEqual([cluster.ask().choice, cluster.ask().slip.waitMs], ['wait', 10_000]);
+  cluster.clock.advance(30_000);
+  assert.deepEqual([cluster.ask().choice, cluster.ask().slip.waitMs], ['wait', 1_000]);
   cluster.change(goneChange('a', 'left'));
-  assert.equal(cluster.ask().choice, 'wait');
-  cluster.clock.advance(20_000);
+  assert.deepEqual([cluster.ask().choice, cluster.ask().slip.waitMs], ['wait', 10_000]);
+  cluster.clock.advance(30_000);
   assert.equal(cluster.ask().choice, 'unavailable');
   const stopped = new TestCluster();
   stopped.fill([feedNode('a', { status: 'stopped' })]);
@@ -372,57 +524,81 @@ void test('when nobody is eligible a request waits a moment only if somebody may
 void test('a new session that could not be placed is placed elsewhere and counted there only', () => {
   const cluster = shop('a', 'b');
   const first = cluster.ask();
-  const second = cluster.fail(first, 'refused');
+  const second = cluster.fail(first, FAILURE.refused);
   assert.equal(second.choice, 'forward');
   assert.notEqual(second.node, [...second.slip.tried][0]);
   assert.equal(second.slip.retriesLeft, 1);
   assert.ok(cookieOf(second.setCookie).endsWith(`.${second.node}`));
   const tried = cluster.node([...second.slip.tried][0]!);
-  assert.deepEqual([tried.live.placed, tried.live.inFlight, tried.tally.failures, tried.isEjected], [0, 0, 1, true]);
+  assert.deepEqual([tried.live.placed, tried.live.inFlight, tried.tally.failures], [0, 0, 1]);
   assert.equal(cluster.node(second.node).live.placed, 1);
-  assert.equal(cluster.fail(second, 'refused').choice, 'wait', 'nobody is left, both may be back soon');
+  assert.equal(cluster.fail(second, FAILURE.refused).choice, 'wait', 'no node is left, both may be back soon');
 });
 
-void test('a session whose node resets a request is served elsewhere once, without a new cookie', () => {
+void test('a session request is never repeated at another node while its own one lives', () => {
   const cluster = shop('a', 'b', 'c');
-  const result = cluster.fail(
-    cluster.ask(`rc_route=${MARK}0123456789abcdef.a`),
-    'reset',
-    `rc_route=${MARK}0123456789abcdef.a`,
-  );
-  assert.deepEqual([result.choice, result.setCookie, result.slip.stickyResult], ['forward', '', 'away']);
-  assert.notEqual(result.node, 'a');
-  assert.equal(cluster.ask(`rc_route=${MARK}0123456789abcdef.a`).node, 'a');
+  const cookie = `rc_route=${MARK}0123456789abcdef.a`;
+  const asked = cluster.ask(cookie);
+  assert.equal(asked.slip.isBound, true);
+  const result = cluster.fail(asked, FAILURE.closed, cookie);
+  assert.deepEqual([result.choice, result.node, result.setCookie], ['forward', 'a', '']);
 });
 
-void test('with failover none a session is not tried elsewhere', () => {
-  const cluster = new TestCluster();
-  cluster.fill([feedNode('a'), feedNode('b')], { balancers: [feedBalancer({ failover: 'none' })] });
-  assert.equal(cluster.fail(cluster.ask('rc_route=x.a'), 'reset', 'rc_route=x.a').choice, 'unavailable');
+void test('new work and requests without a session are not bound', () => {
+  const cluster = shop('a', 'b');
+  assert.equal(cluster.ask().slip.isBound, false);
 });
 
-void test('five failures in a row eject a node, but never the last one nor more than half', () => {
+void test('failures that the other nodes do not have eject a node from new work, never the last one nor more than half', () => {
   const cluster = shop('a', 'b', 'c');
-  const failFive = (id: string): void => {
-    for (let i = 0; i < 5; i++) cluster.fail(cluster.ask(`rc_route=x.${id}`), 'reset', `rc_route=x.${id}`);
+  for (let i = 0; i < 30; i++) for (const id of ['a', 'b', 'c']) cluster.request(`rc_route=x.${id}`);
+  const fail = (id: string): void => {
+    for (let i = 0; i < 60; i++) {
+      cluster.clock.advance(1);
+      cluster.fail(cluster.ask(`rc_route=x.${id}`), FAILURE.closed, `rc_route=x.${id}`);
+    }
   };
-  failFive('a');
+  fail('a');
   assert.equal(cluster.node('a').isEjected, true);
-  failFive('b');
+  assert.equal(cluster.ask('rc_route=x.a').node, 'a', 'its sessions stay');
+  for (let i = 0; i < 10; i++) assert.notEqual(cluster.ask().node, 'a');
+  fail('b');
   assert.equal(cluster.node('b').isEjected, false, 'two of three would be too many');
 });
 
-void test('a node on trial gets one request, and its answer readmits it', () => {
+void test('what is not the fault of the node counts for nothing', () => {
   const cluster = shop('a', 'b');
-  for (let i = 0; i < 5; i++) cluster.fail(cluster.ask('rc_route=x.a'), 'reset', 'rc_route=x.a');
-  cluster.ejections.observe(cluster.node('a'), 'probe-good', cluster.clock.nowMs());
-  const trial = cluster.ask('rc_route=x.a');
-  assert.equal(trial.node, 'a');
+  for (let i = 0; i < 30; i++) for (const id of ['a', 'b']) cluster.request(`rc_route=x.${id}`);
+  for (const failure of [FAILURE.idle, FAILURE.tooLarge, FAILURE.local, FAILURE.client])
+    for (let i = 0; i < 60; i++) {
+      cluster.clock.advance(1);
+      const { slip } = cluster.ask('rc_route=x.a');
+      cluster.router.onSend(slip, cluster.clock.nowMs());
+      cluster.router.onEnd(slip, 'client', cluster.clock.nowMs(), failure);
+    }
+  assert.deepEqual([cluster.node('a').isEjected, cluster.node('a').tally.failures], [false, 0]);
+});
+
+void test('failures that one sweep of deadlines finds count as one', () => {
+  const cluster = shop('a', 'b');
+  for (let i = 0; i < 30; i++) for (const id of ['a', 'b']) cluster.request(`rc_route=x.${id}`);
+  for (let i = 0; i < 60; i++) cluster.fail(cluster.ask('rc_route=x.a'), FAILURE.headTimeout, 'rc_route=x.a');
+  assert.equal(cluster.node('a').isEjected, false);
+});
+
+void test('a node on trial gets one request of new work, and its answer readmits it', () => {
+  const cluster = shop('a', 'b');
+  cluster.eject('a');
+  cluster.clock.advance(1_000);
+  cluster.ejections.observe(cluster.node('a'), 'due', cluster.clock.nowMs());
+  let trial = cluster.ask();
+  while (trial.node !== 'a') trial = cluster.ask();
   cluster.router.onSend(trial.slip, cluster.clock.nowMs());
-  assert.equal(cluster.ask('rc_route=x.a').node, 'b');
+  for (let i = 0; i < 10; i++) assert.equal(cluster.ask().node, 'b');
   cluster.router.onResponseHead(trial.slip, 200, 5, '', cluster.clock.nowMs());
   cluster.router.onEnd(trial.slip, 'ok', cluster.clock.nowMs());
-  assert.equal(cluster.ask('rc_route=x.a').node, 'a');
+  assert.equal(cluster.node('a').ejection.phase, 'in');
+  assert.deepEqual(cluster.observed, ['ejected a: errors', 'readmitted a: it answers again']);
 });
 
 void test('clients that go away and pages that fail eject nobody', () => {
@@ -437,11 +613,11 @@ void test('clients that go away and pages that fail eject nobody', () => {
   assert.deepEqual([isEjected, tally.serverErrors, tally.failures], [false, 50, 0]);
 });
 
-void test('standby nodes serve only when nobody else can', () => {
+void test('standby nodes serve only when no other node can', () => {
   const cluster = new TestCluster();
   cluster.fill([feedNode('a'), feedNode('spare', { standby: true })]);
   for (let i = 0; i < 10; i++) assert.equal(cluster.request().node, 'a');
-  cluster.router.onConnectFailure(cluster.node('a'), 'refused', cluster.clock.nowMs());
+  cluster.refuse('a');
   assert.equal(cluster.ask().node, 'spare');
 });
 
@@ -484,7 +660,7 @@ void test('a leaving node that comes to nothing in flight is told at once', () =
 void test('a slip is used again for the next request and keeps nothing of the last', () => {
   const cluster = shop('a', 'b');
   const slip = newSlip();
-  cluster.fail(cluster.ask('rc_route=x.a', '/', { slip }), 'reset', 'rc_route=x.a');
+  cluster.fail(cluster.ask('', '/', { slip }), FAILURE.refused);
   assert.equal(slip.tried.size, 1);
   const next = cluster.ask('', '/', { slip });
   assert.deepEqual([next.slip.tried.size, next.slip.retriesLeft, next.slip.stickyResult], [0, 2, 'new']);
@@ -528,44 +704,29 @@ void test('a node that answers with errors alone gets no new sessions, and keeps
     cluster.clock.advance(1_000);
     visit();
   }
-  assert.equal(cluster.node('a').isOutlier, true);
-  assert.equal(cluster.node('a').isEjected, false);
+  assert.equal(cluster.node('a').isEjected, true);
   for (let i = 0; i < 30; i++) assert.notEqual(cluster.ask().node, 'a');
   assert.equal(cluster.ask('rc_route=a').node, 'a', 'its sessions stay');
   assert.equal(cluster.ask('rc_route=a').slip.stickyResult, 'sticky');
 
-  cluster.clock.advance(1_000);
-  cluster.ejections.observe(cluster.node('a'), 'probe-good', cluster.clock.nowMs());
+  cluster.clock.advance(30_000);
+  cluster.ejections.observe(cluster.node('a'), 'due', cluster.clock.nowMs());
   sick.clear();
   visit('rc_route=a');
-  assert.equal(cluster.node('a').isOutlier, false, 'one good answer, of a session or not');
+  assert.equal(cluster.node('a').isEjected, false, 'one good answer, of a session or not');
 });
 
 void test('errors that all nodes have, or that one session meets, eject nobody', () => {
   const cluster = shop('a', 'b');
   for (let i = 0; i < 60; i++) cluster.request('', '/', { status: 500 });
   assert.deepEqual(
-    ['a', 'b'].map((id) => cluster.node(id).isOutlier),
+    ['a', 'b'].map((id) => cluster.node(id).isEjected),
     [false, false],
   );
   const other = shop('a', 'b');
   for (let i = 0; i < 15; i++) other.request('rc_route=a', '/', { status: 500 });
   for (let i = 0; i < 40; i++) other.request();
-  assert.equal(other.node('a').isOutlier, false);
-});
-
-void test('a node that is out for its answers and then refuses connections lets its sessions go', () => {
-  const cluster = shop('a', 'b', 'c');
-  for (let i = 0; i < 60; i++) {
-    const asked = cluster.ask();
-    cluster.answer(asked, { status: asked.node === 'a' ? 500 : 200 });
-  }
-  assert.equal(cluster.ask('rc_route=a').node, 'a');
-  cluster.router.onConnectFailure(cluster.node('a'), 'refused', cluster.clock.nowMs());
-  assert.equal(cluster.node('a').isEjected, true);
-  assert.notEqual(cluster.ask('rc_route=a').node, 'a');
-  for (const id of ['b', 'c']) cluster.router.onConnectFailure(cluster.node(id), 'refused', cluster.clock.nowMs());
-  assert.equal(cluster.ask().choice, 'wait', 'nor is it the last resort of new ones');
+  assert.equal(other.node('a').isEjected, false);
 });
 
 void test('movable sessions leave a node that stays hot, some of them, for good and counted', () => {
@@ -588,5 +749,25 @@ void test('movable sessions leave a node that stays hot, some of them, for good 
   for (let i = 0; i < 200; i++) {
     cluster.clock.advance(10);
     assert.equal(cluster.ask(`rc_route=session${i}.hot`).node, 'hot');
+  }
+});
+
+void test('a request without a session goes to the node its client connection is authenticated at, while it may be chosen', () => {
+  for (const mode of ['insert', 'none'] as const) {
+    const cluster = new TestCluster();
+    cluster.fill(
+      ['a', 'b', 'c'].map((id) => feedNode(id)),
+      { balancers: [feedBalancer({ mode })] },
+    );
+    const slip = newSlip();
+    for (const id of ['a', 'b', 'c']) {
+      slip.boundNode = cluster.node(id);
+      for (let i = 0; i < 5; i++) assert.equal(cluster.answer(cluster.ask('', '/', { slip })).node, id);
+    }
+    if (mode === 'insert') assert.equal(cluster.ask('rc_route=x.a', '/', { slip }).node, 'a', 'its session decides');
+    const failed = cluster.fail(cluster.ask('', '/', { slip }), FAILURE.refused);
+    assert.notEqual(failed.node, 'c');
+    cluster.change({ type: 'node', node: feedNode('c', { status: 'draining' }) });
+    assert.notEqual(cluster.ask('', '/', { slip }).node, 'c');
   }
 });

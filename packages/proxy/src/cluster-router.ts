@@ -4,6 +4,7 @@
  * `onSend`, `onResponseHead` and `onEnd` keep the numbers that later decisions read.
  */
 import {
+  type AnswerSource,
   type AttemptOutcome,
   buildRouteCookie,
   DEFAULT_PARAMETERS,
@@ -11,7 +12,10 @@ import {
   editCookies,
   editParameters,
   failoverNode,
+  foresee,
   hashText,
+  MovedSessions,
+  type NodeFacts,
   type NodeReport,
   type PickRequest,
   readLoadField,
@@ -19,24 +23,30 @@ import {
   type SeenAnswer,
   type ServedContext,
   type SoftStickiness,
+  whyUnserved,
   withoutRoute,
 } from '@rollcall/core';
-import type { NodeId } from '@rollcall/protocol';
+import type { FailoverCause, NodeId } from '@rollcall/protocol';
 import { ASSIGN_PATH, assign } from './assignment.ts';
 import type { BalancerView, KnownRoute, Placement } from './balancer-view.ts';
 import { ClusterNode } from './cluster-node.ts';
 import type { ClusterView } from './cluster-view.ts';
 import type { Ejections } from './ejections.ts';
-import { isIdempotent } from './http1/request-head.ts';
+import { FAILURE, type Failure } from './failure.ts';
 import { RequestState } from './request-state.ts';
-import type { AttemptFailure, Choice, OwnAnswer, RoutableHead, Router, RoutingSlip, UpstreamNode } from './routing.ts';
+import type { Choice, OwnAnswer, RoutableHead, Router, RoutingSlip, UpstreamNode, WaitKind } from './routing.ts';
 
 /** How long a session waits for a node that is expected back, milliseconds. */
 export const LEARNING_WAIT_MS = 5_000;
-/** How long a request waits when nobody is eligible but somebody may be soon, milliseconds. */
-export const NOBODY_WAIT_MS = 1_000;
-/** A context whose last node went longer ago than this is not waited for, milliseconds. */
-const EMPTY_WAIT_MS = 15_000;
+/** How long a request waits when no node is eligible but one may be soon, milliseconds. */
+export const NO_NODE_WAIT_MS = 1_000;
+/** The same where the context has lost its last node within `LOST_LATELY_MS`: its nodes may be restarting. */
+export const LOST_WAIT_MS = 10_000;
+const LOST_LATELY_MS = 30_000;
+/** Beyond a lease a parked request waits so much longer, milliseconds. */
+const LEASE_MARGIN_MS = 5_000;
+/** Ids of applications that may be written into a cookie: what a client sent goes back to it only in this form. */
+const SAFE_ID = /^[A-Za-z0-9_.:~%+/=!*-]{1,512}$/;
 /** Weight of the newest latency in the smoothed one. */
 const LATENCY_ALPHA = 0.1;
 const NOBODY: ReadonlySet<NodeId> = new Set();
@@ -53,6 +63,12 @@ export interface ClusterRouterOptions {
   readonly onUnknownRoute: () => void;
   /** A session leaves a hot node. */
   readonly onMoved: () => void;
+  /** A session has left its node for good. `node` is the one it left; `undefined` when only its route is known. */
+  readonly onFailover: (balancer: BalancerView, node: NodeId | undefined, cause: FailoverCause) => void;
+  /** A node's port did something that may change what happens to its requests. */
+  readonly onSeen: (node: ClusterNode, nowMs: number) => void;
+  /** Longest time for a node's response head, milliseconds. */
+  readonly upstreamTimeoutMs: number;
   /** A node that takes no new sessions has come to 0 in flight. */
   readonly onIdle: (node: ClusterNode) => void;
 }
@@ -65,7 +81,8 @@ export type DecisionListener = (
 ) => void;
 
 export class ClusterRouter implements Router {
-  onChange: () => void = () => {};
+  onChange: (waitFor?: object) => void = () => {};
+  onNodeLost: (node: UpstreamNode) => void = () => {};
   onNodeGone: (node: UpstreamNode) => void = () => {};
   /** Hears every choice before it is counted, while somebody watches. It may look, and must not change anything. */
   onDecision: DecisionListener | undefined;
@@ -76,6 +93,10 @@ export class ClusterRouter implements Router {
   readonly #onUnknownRoute: () => void;
   readonly #onMoved: () => void;
   readonly #onIdle: (node: ClusterNode) => void;
+  readonly #onFailover: ClusterRouterOptions['onFailover'];
+  readonly #onSeen: ClusterRouterOptions['onSeen'];
+  readonly #upstreamTimeoutMs: number;
+  readonly #moves = new MovedSessions<ClusterNode>();
   /** Handed to algorithms; one object, because they never keep it. */
   readonly #request: { -readonly [K in keyof PickRequest]: PickRequest[K] } = { nowMs: 0, isNewSession: false };
 
@@ -88,6 +109,13 @@ export class ClusterRouter implements Router {
     load: 0,
     sessions: 0,
     isBesideAnswer: true,
+  };
+
+  /** Where an answer came from; one object. */
+  readonly #source: { -readonly [K in keyof AnswerSource]: AnswerSource[K] } = {
+    connectedAtMs: 0,
+    isProbe: false,
+    isProof: false,
   };
 
   /** And for answers. */
@@ -105,6 +133,13 @@ export class ClusterRouter implements Router {
     this.#onUnknownRoute = options.onUnknownRoute;
     this.#onMoved = options.onMoved;
     this.#onIdle = options.onIdle;
+    this.#onFailover = options.onFailover;
+    this.#onSeen = options.onSeen;
+    this.#upstreamTimeoutMs = options.upstreamTimeoutMs;
+  }
+
+  get parkMs(): number {
+    return Math.max(this.#upstreamTimeoutMs, this.#view.leaseMs + LEASE_MARGIN_MS);
   }
 
   own(head: RoutableHead, nowMs: number): OwnAnswer | undefined {
@@ -115,23 +150,24 @@ export class ClusterRouter implements Router {
   }
 
   choose(head: RoutableHead, slip: RoutingSlip, nowMs: number): Choice {
-    const state = stateOf(slip);
-    clearSlip(slip);
-    const choice = this.decide(head, state, nowMs);
-    const { context } = state;
-    this.onDecision?.(head, state, choice, nowMs);
-    if (context !== undefined) slip.balancer = context.attached.label;
-    if (typeof choice === 'string') return choice;
-    slip.retriesLeft = context?.attached.balancer.settings.retries ?? 0;
-    if (state.namesUnknown) this.#onUnknownRoute();
-    if (state.hasCooledOff) this.#onMoved();
-    if (context !== undefined) watchUrl(context.attached.balancer);
-    this.#accept(head, slip, state, choice, nowMs);
-    return 'forward';
+    stateOf(slip).refusals = 0;
+    return this.askAgain(head, slip, nowMs);
   }
 
-  chooseAgain(head: RoutableHead, slip: RoutingSlip, _failure: AttemptFailure, nowMs: number): Choice {
+  askAgain(head: RoutableHead, slip: RoutingSlip, nowMs: number): Choice {
     const state = stateOf(slip);
+    takeBack(state);
+    clearSlip(slip);
+    state.boundNode = slip.boundNode;
+    return this.#settle(head, slip, state, this.decide(head, state, nowMs), nowMs);
+  }
+
+  chooseAgain(head: RoutableHead, slip: RoutingSlip, failure: Failure, nowMs: number): Choice {
+    const state = stateOf(slip);
+    if (slip.isBound) {
+      if (isRefusal(failure)) state.refusals++;
+      return this.askAgain(head, slip, nowMs);
+    }
     const { context } = state;
     if (slip.node) state.tried.add(slip.node.id);
     slip.tried = state.tried;
@@ -140,18 +176,45 @@ export class ClusterRouter implements Router {
     slip.retriesLeft--;
     takeBack(state);
     if (context === undefined) return 'unavailable';
-    const choice =
-      state.known === undefined
-        ? this.#place(state, context, nowMs)
-        : this.#failOver(state, context, state.known, nowMs);
-    this.onDecision?.(head, state, choice, nowMs);
-    if (typeof choice === 'string') return choice;
-    this.#accept(head, slip, state, choice, nowMs);
-    return 'forward';
+    const { retriesLeft } = slip;
+    const choice = this.#settle(head, slip, state, this.#place(state, context, nowMs), nowMs);
+    slip.retriesLeft = retriesLeft;
+    return choice;
   }
 
-  waitMs(slip: RoutingSlip): number {
-    return stateOf(slip).waitMs;
+  /** Carries a decision out: fills the slip, and counts what a choice counts. */
+  #settle(
+    head: RoutableHead,
+    slip: RoutingSlip,
+    state: RequestState,
+    choice: ClusterNode | Exclude<Choice, 'forward'>,
+    nowMs: number,
+  ): Choice {
+    const { context } = state;
+    this.onDecision?.(head, state, choice, nowMs);
+    if (context !== undefined) slip.balancer = context.attached.label;
+    if (state.hasLostMove) this.#moves.forget(state.sessionId);
+    if (choice === 'wait') {
+      slip.waitFor = state.waitFor;
+      slip.waitKind = state.waitKind;
+      slip.waitNode = state.waitNode;
+      slip.waitMs = state.waitMs;
+    }
+    if (typeof choice === 'string') return choice;
+    slip.retriesLeft = context?.attached.balancer.settings.retries ?? 0;
+    if (state.namesUnknown) this.#onUnknownRoute();
+    if (state.hasCooledOff) this.#onMoved();
+    if (context !== undefined) watchUrl(context.attached.balancer);
+    if (state.failoverCause !== undefined && context !== undefined) {
+      this.#moves.remember(state.sessionId, choice, nowMs);
+      // Had it left that node before, it is back there now.
+      const { routes } = context.attached.balancer;
+      this.#moves.forget(`${withoutRoute(state.sessionId, routes)}.${choice.route}`);
+      const { node, lost } = state.known ?? {};
+      this.#onFailover(context.attached.balancer, node?.id ?? lost?.id, state.failoverCause);
+    }
+    this.#accept(head, slip, state, choice, nowMs);
+    return 'forward';
   }
 
   sessionParameters(slip: RoutingSlip): readonly string[] {
@@ -159,9 +222,8 @@ export class ClusterRouter implements Router {
   }
 
   /**
-   * The node for a request, or why there is none. Fills `state`, which has been cleared, and changes nothing else, so
-   * that `explain` may ask as well; only an algorithm that goes by turns counts the question as a turn, and a session that
-   * may leave a hot node has left it.
+   * The node for a request, or why there is none. Fills `state`, which has been cleared, and changes nothing else when the
+   * state is that of a question. Otherwise the algorithm counts the pick, and a session that may leave a hot node has left it.
    */
   decide(head: RoutableHead, state: RequestState, nowMs: number): ClusterNode | Exclude<Choice, 'forward'> {
     const { table, learningUntilMs } = this.#view;
@@ -177,7 +239,7 @@ export class ClusterRouter implements Router {
       return 'ambiguous';
     }
     if (context === undefined) {
-      if (isLearning) return wait(state, LEARNING_WAIT_MS, 'no context matches yet, and nodes are still expected back');
+      if (isLearning) return learn(state, 'no context matches yet, and nodes are still expected back');
       state.because = table.contexts.length === 0 ? 'no node is registered' : 'no context matches host and path';
       return table.contexts.length === 0 ? 'unavailable' : 'not-found';
     }
@@ -188,15 +250,11 @@ export class ClusterRouter implements Router {
     if (search.find(head.cookie, head.target, balancer.routes) && search.known !== undefined) {
       state.known = search.known;
       state.sessionId = search.id;
-      return this.#keep(head, state, context, search.known, nowMs);
+      return this.#keep(state, context, search.known, nowMs);
     }
     state.namesUnknown = search.namesUnknown || search.isForged;
     if (search.namesUnknown && isLearning)
-      return wait(
-        state,
-        LEARNING_WAIT_MS,
-        'its session names a route that is not known yet, and nodes are still expected back',
-      );
+      return learn(state, 'its session names a route that is not known yet, and nodes are still expected back');
     state.result = 'new';
     return this.#place(state, context, nowMs);
   }
@@ -209,6 +267,8 @@ export class ClusterRouter implements Router {
     if (node === undefined) return;
     node.live.inFlight++;
     node.tally.requests++;
+    state.watch = node.watch;
+    state.watch.asked(nowMs);
     if (node.ejection.phase === 'trial') this.#ejections.observe(node, 'sent', nowMs);
     state.context?.attached.algorithm.onSend?.(node, nowMs);
   }
@@ -227,6 +287,9 @@ export class ClusterRouter implements Router {
     const node = state.sentTo;
     if (node === undefined || state.isAnswered) return;
     state.isAnswered = true;
+    this.#source.connectedAtMs = slip.connectedAtMs;
+    state.watch?.answered(this.#source, nowMs);
+    if (node.verdict !== 'forward' || node.tier === undefined) this.#onSeen(node, nowMs);
     const { live, tally } = node;
     live.latencyMs = live.latencyMs >= 0 ? live.latencyMs + LATENCY_ALPHA * (latencyMs - live.latencyMs) : latencyMs;
     if (status >= 500) tally.serverErrors++;
@@ -240,61 +303,130 @@ export class ClusterRouter implements Router {
     if (state.placedAt === node && state.result === 'new') tally.newSessions++;
   }
 
-  onEnd(slip: RoutingSlip, outcome: AttemptOutcome, nowMs: number): void {
+  onEnd(slip: RoutingSlip, outcome: AttemptOutcome, nowMs: number, failure?: Failure): void {
     const state = stateOf(slip);
     const node = state.sentTo;
     if (node === undefined) return;
     state.sentTo = undefined;
     node.live.inFlight--;
+    if (!state.isAnswered) state.watch?.unanswered();
     if (outcome === 'failed') {
       node.tally.failures++;
       this.#learn(state, node, 'failed', Number.NaN, nowMs);
-      this.#ejections.observe(node, 'failed', nowMs);
+      const watch = state.context?.attached.balancer.outliers;
+      if (watch !== undefined)
+        this.#ejections.failed(node, failure ?? FAILURE.cut, state.known !== undefined, watch, nowMs);
     } else if (!state.isAnswered) this.#ejections.observe(node, 'abandoned', nowMs);
     if (node.live.inFlight === 0 && node.isLeaving) this.#onIdle(node);
   }
 
-  onConnectFailure(node: UpstreamNode, failure: AttemptFailure, nowMs: number): void {
-    if (node instanceof ClusterNode)
-      this.#ejections.observe(node, failure === 'refused' ? 'refused' : 'unreachable', nowMs);
+  onConnectFailure(node: UpstreamNode, failure: Failure, askedAtMs: number, nowMs: number): void {
+    if (!(node instanceof ClusterNode)) return;
+    if (isRefusal(failure)) node.watch.refused(nowMs);
+    else node.watch.connectTimedOut(askedAtMs);
+    this.#onSeen(node, nowMs);
   }
 
-  /** The session's own node while it is eligible; otherwise as redirect, learning window and failover say. */
+  onNodeClosed(node: UpstreamNode, idleMs: number, nowMs: number): void {
+    if (node instanceof ClusterNode) node.watch.closed(idleMs, nowMs);
+  }
+
+  whyUnavailable(slip: RoutingSlip, nowMs: number): string {
+    const { context } = stateOf(slip);
+    if (context === undefined) return '';
+    const { balancer } = context.attached;
+    const facts: NodeFacts[] = context.members.map((node) => ({
+      id: node.id,
+      liveness: node.liveness,
+      status: context.contextOf(node)?.status ?? 'stopped',
+      port: node.watch.report(nowMs),
+      isConnected: node.isConnected,
+      hasAgent: node.hasAgent,
+    }));
+    if (facts.length === 0)
+      for (const { node, lost } of balancer.routes.values())
+        if (node === undefined && lost !== undefined)
+          facts.push({ id: lost.id, liveness: 'gone', goneCause: lost.cause, ...GONE_FACTS });
+    const why = whyUnserved(balancer.name, facts);
+    return why === undefined ? '' : `${why.message}\n${why.remedy}`;
+  }
+
+  /** The session's own node, or where it has gone, as redirect, the table of the session rule, learning window and failover say. */
   #keep(
-    head: RoutableHead,
     state: RequestState,
     context: ServedContext<ClusterNode, Placement>,
     known: KnownRoute,
     nowMs: number,
   ): ClusterNode | Exclude<Choice, 'forward'> {
     const home = known.node;
-    if (home?.redirectTo !== undefined) {
-      const target = this.#view.nodes.get(home.redirectTo);
-      if (target !== undefined && context.keepsSessions(target)) {
+    const moved = this.#moves.find(state.sessionId, nowMs);
+    if (moved !== undefined && moved !== home) {
+      const there = this.#stay(state, context, moved);
+      if (there !== undefined) {
         state.result = 'moved';
+        state.because = `its session has moved to ${moved.id}`;
+        return there;
+      }
+      state.hasLostMove = true;
+    }
+    if (home === undefined) {
+      if (known.isExpected && nowMs < this.#view.learningUntilMs)
+        return learn(state, `its session lives on route ${known.route}, whose node is expected back`);
+      return this.#failOver(state, context, known, known.lost?.cause ?? 'unknown', nowMs);
+    }
+    if (home.redirectTo !== undefined) {
+      const target = this.#view.nodes.get(home.redirectTo);
+      if (target !== undefined && context.keepsSessions(target) && target.verdict === 'forward') {
+        state.result = 'moved';
+        state.failoverCause = 'redirected';
         state.because = `sessions of ${home.id} are redirected to ${target.id}`;
         return target;
       }
     }
-    if (home !== undefined && context.keepsSessions(home)) {
-      if (home.liveness !== 'up' && isEager(context) && isIdempotent(head.method)) {
-        const other = this.#failOver(state, context, known, nowMs);
-        if (typeof other !== 'string') return other;
-      }
-      const cooler = context.attached.soft && this.#cooler(context, context.attached.soft, home, nowMs);
-      if (cooler !== undefined) {
-        state.result = 'moved';
-        state.hasCooledOff = true;
-        state.because = `${home.id} stays hot, and its sessions are movable: this one moves to ${cooler.id}`;
-        return cooler;
-      }
-      state.result = 'sticky';
-      state.because = 'its session lives there';
-      return home;
+    const there = this.#stay(state, context, home);
+    if (there === undefined) return this.#failOver(state, context, known, lossOf(home, context), nowMs);
+    if (there === 'wait' && state.waitKind === 'node' && isEager(context)) {
+      const other = this.#failOver(state, context, known, 'eager', nowMs);
+      if (typeof other !== 'string') return other;
     }
-    if (home === undefined && known.isExpected && nowMs < this.#view.learningUntilMs)
-      return wait(state, LEARNING_WAIT_MS, `its session lives on route ${known.route}, whose node is expected back`);
-    return this.#failOver(state, context, known, nowMs);
+    if (typeof there === 'string') return there;
+    const { soft } = context.attached;
+    const cooler = soft === undefined || state.isQuestion ? undefined : this.#cooler(context, soft, home, nowMs);
+    if (cooler !== undefined) {
+      state.result = 'moved';
+      state.hasCooledOff = true;
+      state.because = `${home.id} stays hot, and its sessions are movable: this one moves to ${cooler.id}`;
+      return cooler;
+    }
+    state.result = 'sticky';
+    state.because = 'its session lives there';
+    return home;
+  }
+
+  /** What the session rule says of a request whose session is at `node`; `undefined` when the session has to leave it. */
+  #stay(
+    state: RequestState,
+    context: ServedContext<ClusterNode, Placement>,
+    node: ClusterNode,
+  ): ClusterNode | 'wait' | 'failed' | undefined {
+    if (node.isGone || !context.keepsSessions(node)) return undefined;
+    switch (node.verdict) {
+      case 'forward':
+        if (state.refusals === 0) return node;
+        if (node.watch.isInDoubt)
+          return wait(state, 'probe', this.parkMs, node, node, `${node.id} refused a connect: a probe decides`);
+        if (state.refusals === 1) return node;
+        state.because = `${node.id} refused its request and answers probes`;
+        return 'failed';
+      case 'ask':
+        state.refusals = 0;
+        return wait(state, 'node', this.parkMs, node, node, `${node.id} has no heartbeat: its port is being probed`);
+      case 'park':
+        state.refusals = 0;
+        return wait(state, 'node', this.parkMs, node, node, `${node.id} does not answer: the request waits for it`);
+      case 'move':
+        return undefined;
+    }
   }
 
   /** Where a session goes that may leave its hot node now; `undefined` when it stays. */
@@ -313,30 +445,35 @@ export class ClusterRouter implements Router {
   }
 
   /**
-   * Another node for a session. While its own may come back, nothing tells the client, so that it returns. The choice
-   * depends on the route and session id alone: parallel requests of one session come to the same node.
+   * Another node for a session, for good. The choice depends on the session id and the old route alone: parallel requests of one session
+   * come to the same node.
    */
   #failOver(
     state: RequestState,
     context: ServedContext<ClusterNode, Placement>,
     known: KnownRoute,
+    cause: FailoverCause,
     nowMs: number,
   ): ClusterNode | Exclude<Choice, 'forward'> {
     const { failover } = context.attached.balancer.settings.sticky;
-    const home = known.node;
-    const isAway = home !== undefined && isWanted(home, context);
+    const home = known.node?.id ?? known.lost?.id ?? known.route;
     if (failover === 'none') {
-      const because = `its session's node ${home?.id ?? known.route} is not eligible, and failover is none`;
-      if (home !== undefined && isExpectedBack(home, context)) return wait(state, NOBODY_WAIT_MS, because);
+      const because = `its session's node ${home} is lost (${cause}), and failover is none`;
+      if (known.node !== undefined && cause !== 'stopped')
+        return wait(state, 'no-node', NO_NODE_WAIT_MS, context.attached, undefined, because);
       state.because = because;
       return 'unavailable';
     }
     const session = { failover, group: known.group, hash: hashText(state.sessionId, 0) };
-    const node = failoverNode(context.forNew, session, state.tried);
-    if (node === undefined) return this.#nobody(state, context, nowMs);
-    state.result = isAway ? 'away' : 'moved';
-    state.because = `its session's node ${home?.id ?? known.route} is not eligible: ${node.id} takes over`;
-    return node;
+    for (const candidates of context.byTier) {
+      const node = failoverNode(candidates, session, state.tried);
+      if (node === undefined || node === known.node) continue;
+      state.result = 'moved';
+      state.failoverCause = cause;
+      state.because = `its session's node ${home} is lost (${cause}): ${node.id} takes over`;
+      return node;
+    }
+    return this.#noNode(state, context, nowMs);
   }
 
   /** A node for a request without a session, or for a new one. */
@@ -349,26 +486,45 @@ export class ClusterRouter implements Router {
     const isNewSession = placement.balancer.settings.sticky.mode !== 'none';
     this.#request.nowMs = nowMs;
     this.#request.isNewSession = isNewSession;
-    const node = placement.algorithm.pick(context.forNew, this.#request, state.tried);
-    if (node === undefined) return this.#nobody(state, context, nowMs);
+    const candidates = context.beside(state.tried);
+    const { boundNode } = state;
+    if (boundNode !== undefined) {
+      const node = candidates.find((one) => one === boundNode && !state.tried.has(one.id));
+      state.because = 'its client connection is authenticated there';
+      if (node !== undefined) return node;
+    }
+    const node = state.isQuestion
+      ? foresee(placement.algorithm, candidates, this.#request, state.tried)
+      : placement.algorithm.pick(candidates, this.#request, state.tried);
+    if (node === undefined) return this.#noNode(state, context, nowMs);
     state.because = isNewSession ? 'new session' : 'no sessions here';
     return node;
   }
 
-  /** Waits a moment when somebody may be eligible soon. */
-  #nobody(
+  /** Waits for a node that does not answer at the moment, or a while for one that may come. */
+  #noNode(
     state: RequestState,
     context: ServedContext<ClusterNode, Placement>,
     nowMs: number,
   ): Exclude<Choice, 'forward'> {
-    const isEmptyOfLate = context.emptySinceMs !== undefined && nowMs - context.emptySinceMs < EMPTY_WAIT_MS;
-    const isSoon =
-      isEmptyOfLate ||
-      nowMs < this.#view.learningUntilMs ||
-      context.members.some((node) => isExpectedBack(node, context));
-    if (isSoon) return wait(state, NOBODY_WAIT_MS, 'no node is eligible at the moment');
+    const placement = context.attached;
+    const isSilent = context.members.some(
+      (node) => isWanted(node, context) && (node.verdict === 'park' || node.verdict === 'ask'),
+    );
+    if (isSilent) return wait(state, 'node', this.parkMs, placement, undefined, 'no node answers at the moment');
+    const lostAtMs = Math.max(placement.lostAtMs, context.emptySinceMs ?? Number.NEGATIVE_INFINITY);
+    if (nowMs - lostAtMs < LOST_LATELY_MS)
+      return wait(state, 'no-node', LOST_WAIT_MS, placement, undefined, 'the context has just lost its last node');
+    const isSoon = nowMs < this.#view.learningUntilMs || context.members.some((node) => isWanted(node, context));
+    if (isSoon)
+      return wait(state, 'no-node', NO_NODE_WAIT_MS, placement, undefined, 'no node is eligible at the moment');
     state.because = 'no node is eligible';
     return 'unavailable';
+  }
+
+  /** Forgets moves that are too old. */
+  expireMoves(nowMs: number): void {
+    this.#moves.expire(nowMs);
   }
 
   /** Fills the slip for `node` and counts what a choice counts. */
@@ -376,6 +532,7 @@ export class ClusterRouter implements Router {
     slip.node = node;
     slip.stickyResult = state.result;
     slip.hasSession = state.known !== undefined;
+    slip.isBound = state.result === 'sticky' || state.result === 'moved';
     const placement = state.context!.attached;
     const { sticky } = placement.balancer.settings;
     if (state.result === 'new' || state.result === 'none') {
@@ -390,7 +547,7 @@ export class ClusterRouter implements Router {
       if (isNew && sticky.mode === 'suffix' && placement.balancer.search.place !== 'cookie')
         placement.balancer.watch.onRoutedId();
     }
-    if (sticky.mode === 'rewrite') rewrite(head, slip, placement.balancer, node);
+    if (sticky.mode === 'rewrite') rewrite(head, slip, state, placement, node);
     if (state.result === 'moved' && sticky.remove) removeIds(head, slip, placement.balancer);
   }
 
@@ -442,12 +599,14 @@ function clearSlip(slip: RoutingSlip): void {
   stateOf(slip).clear();
   slip.node = undefined;
   slip.setCookie = '';
+  slip.setCookieUnless = '';
   slip.forwardCookie = undefined;
   slip.forwardTarget = undefined;
   slip.rewriteCookies = NO_COOKIES;
   slip.rewriteRoute = '';
   slip.watchesCookies = false;
   slip.hasSession = false;
+  slip.isBound = false;
   slip.retriesLeft = 0;
   slip.tried = NOBODY;
   slip.balancer = '';
@@ -479,15 +638,41 @@ function takeBack(state: RequestState): void {
   state.newSessionId = '';
 }
 
-function wait(state: RequestState, waitMs: number, because: string): 'wait' {
+function wait(
+  state: RequestState,
+  kind: WaitKind,
+  waitMs: number,
+  waitFor: object,
+  waitNode: ClusterNode | undefined,
+  because: string,
+): 'wait' {
+  state.waitKind = kind;
   state.waitMs = waitMs;
+  state.waitFor = waitFor;
+  state.waitNode = waitNode;
   state.because = because;
   return 'wait';
 }
 
-/** True for a node that is not eligible at the moment, but that nobody wants to be gone. */
-function isExpectedBack(node: ClusterNode, context: ServedContext<ClusterNode, Placement>): boolean {
-  return isWanted(node, context) && (node.isEjected || node.liveness !== 'up');
+/** What requests wait for whose node, or context, is expected back after a start. */
+const LEARNING: object = {};
+
+function learn(state: RequestState, because: string): 'wait' {
+  return wait(state, 'learning', LEARNING_WAIT_MS, LEARNING, undefined, because);
+}
+
+function isRefusal(failure: Failure): boolean {
+  return failure === FAILURE.refused || failure === FAILURE.closedUnused;
+}
+
+const GONE_FACTS = { status: 'enabled', port: 'unknown', isConnected: false, hasAgent: true } as const;
+
+/** Why a session has to leave `home`. */
+function lossOf(home: ClusterNode, context: ServedContext<ClusterNode, Placement>): FailoverCause {
+  if (home.isGone) return home.goneCause;
+  if (!context.keepsSessions(home)) return 'stopped';
+  if (home.watch.isGivenUp) return 'unresponsive';
+  return home.watch.isDown ? 'expired' : 'refused';
 }
 
 /** True when the application shares its sessions: they need not wait for a node that may come back. */
@@ -497,18 +682,33 @@ function isEager(context: ServedContext<ClusterNode, Placement>): boolean {
 
 /** True while the node is there and its sessions are meant to stay on it. */
 function isWanted(node: ClusterNode, context: ServedContext<ClusterNode, Placement>): boolean {
-  const served = context.contextOf(node);
-  return served !== undefined && served.status !== 'stopped' && !node.isGone;
+  return !node.isGone && context.keepsSessions(node);
 }
 
-/** The application's own ids carry the route outside and are without it inside. */
-function rewrite(head: RoutableHead, slip: RoutingSlip, { settings, routes }: BalancerView, node: ClusterNode): void {
+/**
+ * The application's own ids carry the route outside and are without it inside. A session that moves gets its new route with this answer, also
+ * when the application adopts the id that it does not know and sets no cookie.
+ */
+function rewrite(
+  head: RoutableHead,
+  slip: RoutingSlip,
+  state: RequestState,
+  placement: Placement,
+  node: ClusterNode,
+): void {
+  const { settings, routes, search } = placement.balancer;
   const { cookies, parameters } = settings.sticky;
   const strip = (id: string): string => withoutRoute(id, routes);
   slip.rewriteCookies = cookies;
   slip.rewriteRoute = node.route;
   slip.forwardCookie = editCookies(head.cookie, cookies, strip);
   slip.forwardTarget = editParameters(head.target, parameters, strip);
+  if (state.result !== 'moved' || search.place !== 'cookie' || settings.sticky.remove) return;
+  const id = strip(state.sessionId);
+  if (!SAFE_ID.test(id)) return;
+  const attributes = head.isSecure ? placement.secureCookieAttributes : placement.cookieAttributes;
+  slip.setCookie = `${search.name}=${id}.${node.route}${attributes}`;
+  slip.setCookieUnless = search.name;
 }
 
 /** Takes the ids of the lost session out of the request, so that the application does not look for it. */

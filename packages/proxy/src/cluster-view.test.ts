@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { NodeReport } from '@rollcall/core';
-import { parseBalancerName } from '@rollcall/protocol';
+import { type FeedNode, parseBalancerName } from '@rollcall/protocol';
 import { feedBalancer, feedNode, goneChange, rememberedRoute, TestCluster } from './cluster.fixture.ts';
+import { decodeSnapshot } from './snapshot-file.ts';
 
 function ids(cluster: TestCluster): string[] {
   return [...cluster.view.nodes.keys()].sort();
@@ -67,18 +68,19 @@ void test('node objects survive swaps and snapshots as long as they keep their a
 void test('a newer incarnation is another process: nothing is held against it', () => {
   const cluster = new TestCluster();
   cluster.fill([feedNode('a'), feedNode('b')]);
-  cluster.router.onConnectFailure(cluster.node('a'), 'refused', cluster.clock.nowMs());
+  cluster.refuse('a');
+  cluster.eject('a');
   cluster.change({ type: 'node', node: feedNode('a') });
-  assert.equal(cluster.node('a').isEjected, true);
+  assert.deepEqual([cluster.node('a').verdict, cluster.node('a').isEjected], ['park', true]);
   cluster.change({ type: 'node', node: feedNode('a', { incarnation: 2 }) });
-  assert.equal(cluster.node('a').isEjected, false);
+  assert.deepEqual([cluster.node('a').verdict, cluster.node('a').isEjected], ['forward', false]);
   assert.equal(cluster.ask('rc_route=x.a').node, 'a');
 });
 
-void test('a readmission by a new incarnation acts before the table is swapped', () => {
+void test('a new process of a node is there before the table is swapped', () => {
   const cluster = new TestCluster();
   cluster.fill([feedNode('a')]);
-  cluster.router.onConnectFailure(cluster.node('a'), 'refused', cluster.clock.nowMs());
+  cluster.refuse('a');
   cluster.view.applyChanges(2, [{ type: 'node', node: feedNode('a', { incarnation: 2 }) }], cluster.clock.nowMs());
   assert.equal(cluster.ask().node, 'a');
 });
@@ -251,3 +253,44 @@ void test('remembered routes are bounded: the oldest goes first, routes with a n
   assert.equal(shop.routes.size, 100_000);
   assert.ok(shop.routes.has('a') && shop.routes.has('old100009') && !shop.routes.has('old0'));
 });
+
+/** Every field that a feed node can have, none of them at its default. */
+const EVERY_FIELD: Required<FeedNode> = {
+  ...(feedNode('a', {
+    group: 'east',
+    redirectTo: 'b',
+    hosts: ['shop.example'],
+    status: 'draining',
+  }) as Required<FeedNode>),
+  weight: 7,
+  incarnation: 12,
+  instance: '0123456789abcdef0123456789abcdef',
+  liveness: 'suspect',
+  hasAgent: true,
+  isConnected: false,
+  isReady: false,
+  silentMs: 4_000,
+  probe: 'head',
+  probePath: '/alive',
+  standby: true,
+  flapping: true,
+  keepAliveMs: 5_000,
+  publicUrl: 'https://a.example',
+  cores: 16,
+  loadHeader: true,
+  ageMs: 90_000,
+  load: 0.4,
+  sessions: 31,
+  loadAgeMs: 2_000,
+};
+
+for (const field of Object.keys(EVERY_FIELD) as (keyof FeedNode)[])
+  void test(`a saved snapshot keeps the field ${field} of a node`, () => {
+    const cluster = new TestCluster();
+    cluster.fill([EVERY_FIELD, feedNode('b')]);
+    const { nodes } = cluster.view.snapshot(cluster.clock.nowMs());
+    const saved = { format: 1, writtenAtUnixMs: 1, epoch: 'e', revision: 1, balancers: [], remembered: [], nodes };
+    const read = decodeSnapshot(JSON.stringify(saved));
+    assert.ok(typeof read === 'object', String(read));
+    assert.deepEqual(read.snapshot.nodes.find(({ id }) => id === 'a')?.[field], EVERY_FIELD[field]);
+  });

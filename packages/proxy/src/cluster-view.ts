@@ -15,8 +15,10 @@ import type {
   FeedNode,
   FeedRememberedRoute,
   FeedShare,
+  GoneCause,
   NodeId,
 } from '@rollcall/protocol';
+import { DEFAULT_LEASE_MS } from '@rollcall/protocol';
 import { BalancerView, type BalancerViewOptions, defaultBalancer, type Placement } from './balancer-view.ts';
 import { ClusterNode, newCounts } from './cluster-node.ts';
 
@@ -33,8 +35,8 @@ export interface ClusterListener {
   onChange(): void;
   /** The node is gone or has moved to another address; this object is not used again. */
   onGone(node: ClusterNode): void;
-  /** The coordinator does not hear the node any more, or hears it again. */
-  onLiveness(node: ClusterNode): void;
+  /** What happens to its sessions, or where new work finds it, has changed. */
+  onStanding(node: ClusterNode): void;
   /** All contexts of the node are stopped now. */
   onStopped(node: ClusterNode): void;
 }
@@ -50,6 +52,8 @@ export class ClusterView {
   isFilled = false;
   /** Sessions whose node is missing wait until then. */
   learningUntilMs: number = Number.NEGATIVE_INFINITY;
+  /** Time without any sign of life after which a node is gone. */
+  leaseMs: number = DEFAULT_LEASE_MS;
   readonly nodes: Map<NodeId, ClusterNode> = new Map();
   readonly balancers: Map<BalancerName, BalancerView> = new Map();
   #table: ClusterTable = new ContextTable([]);
@@ -104,6 +108,7 @@ export class ClusterView {
   ): void {
     this.epoch = commit.epoch;
     this.revision = commit.revision;
+    this.leaseMs = commit.leaseMs;
     this.#byIndex.clear();
     for (const node of this.nodes.values()) {
       node.index = -1;
@@ -114,7 +119,7 @@ export class ClusterView {
     const upAtMs = this.isFilled ? nowMs : Number.NEGATIVE_INFINITY;
     for (const node of nodes) this.#put(node, upAtMs, nowMs);
     for (const { balancer, route, isExpected } of remembered) this.balancer(balancer).remember(route, isExpected);
-    if (commit.isSettled) this.#forgetUnnamed(remembered, balancers);
+    if (commit.isSettled) this.#forgetUnnamed(remembered, balancers, nowMs);
     this.isFilled = true;
     this.#isDirty = true;
     this.#settle(commit.isSettled, commit.learningMs, nowMs);
@@ -136,8 +141,10 @@ export class ClusterView {
           break;
         case 'gone': {
           const node = this.nodes.get(change.id);
-          if (node) this.#retire(node);
-          this.balancer(change.balancer).remember(change.route, false);
+          const balancer = this.balancer(change.balancer);
+          if (node) this.#retire(node, nowMs, change.cause);
+          balancer.remember(change.route, false);
+          balancer.tellLost(change.route, change.id, change.cause);
           break;
         }
         case 'balancer':
@@ -206,9 +213,28 @@ export class ClusterView {
     this.#listener?.onChange();
   }
 
-  /** The node's liveness or ejection has changed: act at once. */
-  updateStanding(node: ClusterNode): void {
-    for (const context of this.#table.contextsOf(node.id)) context.update(node);
+  /** Something was seen of the node, or time has passed: act at once when that changes where its requests go. */
+  refresh(node: ClusterNode, nowMs: number): void {
+    if (!node.refresh(nowMs)) return;
+    this.#stand(node, nowMs);
+    this.#listener?.onStanding(node);
+  }
+
+  #stand(node: ClusterNode, nowMs: number): void {
+    for (const context of this.#table.contextsOf(node.id)) {
+      const hadNodes = context.forNew.length > 0;
+      context.update(node);
+      if (hadNodes && context.forNew.length === 0) context.attached.lostAtMs = nowMs;
+    }
+  }
+
+  /** In each context of `node` another node is heard and reachable, or answers. */
+  othersLive(node: ClusterNode): boolean {
+    const contexts = this.#table.contextsOf(node.id);
+    return (
+      contexts.length > 0 &&
+      contexts.every(({ members }) => members.some((other) => other !== node && other.tier !== undefined))
+    );
   }
 
   /** How many nodes of a balancer are known, and how many of these are ejected. */
@@ -218,7 +244,7 @@ export class ClusterView {
     for (const node of this.nodes.values()) {
       if (node.balancer !== name) continue;
       known++;
-      if (node.isEjected || node.isOutlier) ejected++;
+      if (node.isEjected) ejected++;
     }
     return { known, ejected };
   }
@@ -239,25 +265,23 @@ export class ClusterView {
     const known = this.nodes.get(told.id);
     const isSame = known !== undefined && known.url === told.url && known.balancer === told.balancer;
     if (!isSame) {
-      if (known) this.#retire(known);
+      if (known) this.#retire(known, nowMs, 'taken');
       const idleMs = this.balancer(told.balancer).settings.sessionIdleMs;
       const fresh = newCounts(idleMs, this.#seed);
       const isSameProcess = known?.balancer === told.balancer && known.incarnation === told.incarnation;
       const counts = isSameProcess ? known : { ...fresh, tally: known?.tally ?? fresh.tally };
-      const node = new ClusterNode(told, told.ageMs === undefined ? upAtMs : nowMs - told.ageMs, counts);
+      const node = new ClusterNode(told, told.ageMs === undefined ? upAtMs : nowMs - told.ageMs, counts, nowMs);
       node.live.share = this.#shares.get(node.balancer) ?? 1;
       node.catchUp(told, nowMs);
       this.nodes.set(node.id, node);
       this.#hasOtherMembers = true;
       this.#place(node);
       this.balancer(node.balancer).watch.reset();
-      if (node.liveness !== 'up') this.#listener?.onLiveness(node);
       return;
     }
-    const before = { liveness: known.liveness, route: known.route, isEjected: known.isEjected };
     const wasStopped = isStopped(known);
     if (told.route !== known.route) this.balancer(known.balancer).vacate(known);
-    if (told.incarnation !== known.incarnation) {
+    if (told.incarnation !== known.incarnation || (told.instance ?? '') !== known.instance) {
       const { watch, settings, outliers } = this.balancer(known.balancer);
       watch.reset();
       outliers.forget(known);
@@ -268,10 +292,7 @@ export class ClusterView {
     known.update(told, nowMs);
     known.catchUp(told, nowMs);
     this.#place(known);
-    if (known.liveness !== before.liveness || known.isEjected !== before.isEjected) {
-      this.updateStanding(known);
-      this.#listener?.onLiveness(known);
-    }
+    this.refresh(known, nowMs);
     if (!wasStopped && isStopped(known)) this.#listener?.onStopped(known);
   }
 
@@ -283,15 +304,17 @@ export class ClusterView {
     this.#isDirty = true;
   }
 
-  #retire(node: ClusterNode): void {
+  #retire(node: ClusterNode, nowMs: number, cause: GoneCause): void {
     node.isGone = true;
+    node.goneCause = cause;
+    node.refresh(nowMs);
     this.nodes.delete(node.id);
     this.#unconfirmed.delete(node);
     if (this.#byIndex.get(node.index) === node) this.#byIndex.delete(node.index);
     const balancer = this.balancer(node.balancer);
     balancer.vacate(node);
     balancer.outliers.forget(node);
-    this.updateStanding(node);
+    this.#stand(node, nowMs);
     this.#changed.add(node.id);
     this.#isDirty = true;
     this.#hasOtherMembers = true;
@@ -310,15 +333,15 @@ export class ClusterView {
   #settle(isSettled: boolean, learningMs: number, nowMs: number): void {
     this.isSettled = isSettled;
     this.learningUntilMs = nowMs + learningMs;
-    if (isSettled) for (const node of [...this.#unconfirmed]) this.#retire(node);
+    if (isSettled) for (const node of [...this.#unconfirmed]) this.#retire(node, nowMs, 'expired');
     if (learningMs === 0)
       for (const { routes } of this.balancers.values()) for (const known of routes.values()) known.isExpected = false;
     this.#listener?.onChange();
   }
 
   /** A settled snapshot is the whole truth: routes and balancers it does not name are forgotten. */
-  #forgetUnnamed(remembered: readonly FeedRememberedRoute[], named: readonly FeedBalancer[]): void {
-    for (const node of [...this.#unconfirmed]) this.#retire(node);
+  #forgetUnnamed(remembered: readonly FeedRememberedRoute[], named: readonly FeedBalancer[], nowMs: number): void {
+    for (const node of [...this.#unconfirmed]) this.#retire(node, nowMs, 'expired');
     const kept = new Set(remembered.map(({ balancer, route }) => `${balancer} ${route}`));
     const names = new Set(named.map(({ name }) => name));
     for (const { name, routes } of this.balancers.values()) {
@@ -391,9 +414,18 @@ function feedNodeOf(node: ClusterNode, nowMs: number): FeedNode {
     weight: node.weight,
     ...(node.group !== undefined && { group: node.group }),
     incarnation: node.incarnation,
+    ...(node.instance !== '' && { instance: node.instance }),
     liveness: node.liveness,
+    hasAgent: node.hasAgent,
+    isConnected: node.isConnected,
+    isReady: node.isReady,
+    ...(node.silentMs > 0 && { silentMs: node.silentMs }),
+    probe: node.probe,
+    ...(node.probe === 'head' && { probePath: node.probePath }),
     standby: node.isStandby,
+    ...(node.rampFactor > 1 && { flapping: true }),
     ...(node.keepAliveMs !== undefined && { keepAliveMs: node.keepAliveMs }),
+    ...(node.publicUrl !== undefined && { publicUrl: node.publicUrl }),
     cores: node.cores,
     loadHeader: node.readsLoadField,
     ...(Number.isFinite(upAtMs) && { ageMs: nowMs - upAtMs }),

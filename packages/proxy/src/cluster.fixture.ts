@@ -1,5 +1,5 @@
 /** A cluster without a network, for tests: a view filled by hand, a router over it, and requests as plain values. */
-import type { CookieSeal } from '@rollcall/core';
+import { type CookieSeal, REFUSAL_GAP_MS } from '@rollcall/core';
 import { ManualClock, seededRng } from '@rollcall/core/testing';
 import {
   type FeedBalancer,
@@ -7,6 +7,7 @@ import {
   type FeedContext,
   type FeedNode,
   type FeedRememberedRoute,
+  type GoneCause,
   parseBalancerName,
   parseContextPath,
   parseGroupName,
@@ -22,6 +23,7 @@ import type { ClusterNode } from './cluster-node.ts';
 import { ClusterRouter } from './cluster-router.ts';
 import { ClusterView } from './cluster-view.ts';
 import { Ejections } from './ejections.ts';
+import type { Failure } from './failure.ts';
 import type { Choice, RoutingSlip } from './routing.ts';
 
 /** A node as a test names it; everything else is the default. */
@@ -39,6 +41,12 @@ export interface NodeSpec
       | 'index'
       | 'ageMs'
       | 'loadAgeMs'
+      | 'hasAgent'
+      | 'isConnected'
+      | 'isReady'
+      | 'probe'
+      | 'silentMs'
+      | 'instance'
     >
   > {
   readonly balancer?: string;
@@ -82,6 +90,10 @@ export function feedNode(id: string, spec: NodeSpec = {}): FeedNode {
     weight: 1,
     incarnation: 1,
     liveness: 'up',
+    hasAgent: true,
+    isConnected: true,
+    isReady: true,
+    probe: 'options',
     standby: false,
     loadHeader: false,
     ...(group !== undefined && { group: sure(parseGroupName(group)) }),
@@ -103,11 +115,7 @@ export function rememberedRoute(route: string, isExpected: boolean, balancer = '
   return { balancer: sure(parseBalancerName(balancer)), route: sure(parseRoute(route)), isExpected };
 }
 
-export function goneChange(
-  id: string,
-  cause: 'left' | 'expired' | 'removed' = 'expired',
-  balancer = 'shop',
-): FeedChange {
+export function goneChange(id: string, cause: GoneCause = 'expired', balancer = 'shop'): FeedChange {
   return {
     type: 'gone',
     id: sure(parseNodeId(id)),
@@ -121,13 +129,21 @@ export function newSlip(): RoutingSlip {
   return {
     node: undefined,
     setCookie: '',
+    setCookieUnless: '',
     forwardCookie: undefined,
     forwardTarget: undefined,
     rewriteCookies: [],
     rewriteRoute: '',
     watchesCookies: false,
     hasSession: false,
+    isBound: false,
+    boundNode: undefined,
     retriesLeft: 0,
+    waitFor: {},
+    waitKind: 'no-node',
+    waitNode: undefined,
+    waitMs: 0,
+    connectedAtMs: 0,
     tried: new Set(),
     balancer: '',
     stickyResult: '',
@@ -157,7 +173,7 @@ export class TestCluster {
   readonly router: ClusterRouter;
   /** `ejected n1: reason`, in order. */
   readonly observed: string[] = [];
-  /** `change`, `gone n1`, `stopped n1`, `liveness n1`, `idle n1`, `unknown route`, in order. */
+  /** `change`, `gone n1`, `stopped n1`, `standing n1`, `idle n1`, `failover n1 refused`, `unknown route`, in order. */
   readonly told: string[] = [];
   #sessions = 0;
 
@@ -167,19 +183,18 @@ export class TestCluster {
       onChange: () => this.told.push('change'),
       onGone: (node) => this.told.push(`gone ${node.id}`),
       onStopped: (node) => this.told.push(`stopped ${node.id}`),
-      onLiveness: (node) => this.told.push(`liveness ${node.id}`),
+      onStanding: (node) => this.told.push(`standing ${node.id}`),
     };
-    this.ejections = new Ejections(
-      this.view,
-      (id, what, reason) => this.observed.push(`${what} ${id}: ${reason}`),
-      () => this.told.push('admitted'),
-    );
+    this.ejections = new Ejections(this.view, (id, what, reason) => this.observed.push(`${what} ${id}: ${reason}`));
     this.router = new ClusterRouter({
       view: this.view,
       ejections: this.ejections,
       newSessionId: () => `session${String(this.#sessions++).padStart(9, '0')}`,
       onUnknownRoute: () => this.told.push('unknown route'),
+      upstreamTimeoutMs: 30_000,
       onMoved: () => this.told.push('moved'),
+      onFailover: (_balancer, node, cause) => this.told.push(`failover ${node} ${cause}`),
+      onSeen: (node, nowMs) => this.view.refresh(node, nowMs),
       onIdle: (node) => this.told.push(`idle ${node.id}`),
     });
   }
@@ -198,7 +213,7 @@ export class TestCluster {
     const { balancers = [feedBalancer()], remembered = [], isSettled = true, learningMs = 0, epoch = 'e1' } = options;
     this.view.applySnapshot(
       { nodes, balancers, remembered },
-      { epoch, revision: 1, isSettled, learningMs },
+      { epoch, revision: 1, isSettled, learningMs, leaseMs: 20_000 },
       this.clock.nowMs(),
     );
     this.view.swap(this.clock.nowMs());
@@ -239,18 +254,44 @@ export class TestCluster {
   }
 
   /** The attempt on the slip fails as the engine would tell it, and another one is asked for. */
-  fail({ slip }: Routed, failure: 'refused' | 'unreachable' | 'reset', cookie = '', target = '/'): Routed {
+  fail({ slip }: Routed, failure: Failure, cookie = '', target = '/'): Routed {
     const nowMs = this.clock.nowMs();
     this.router.onSend(slip, nowMs);
-    if (failure !== 'reset') this.router.onConnectFailure(sure(slip.node), failure, nowMs);
-    this.router.onEnd(slip, 'failed', nowMs);
-    const choice = this.router.chooseAgain(
-      { method: 'GET', host: 'site.example', target, cookie },
-      slip,
-      failure,
-      nowMs,
-    );
-    return routed(choice, slip);
+    if (failure.party === 'connect') this.router.onConnectFailure(sure(slip.node), failure, nowMs, nowMs);
+    this.router.onEnd(slip, 'failed', nowMs, failure);
+    const head = { method: 'GET', host: 'site.example', target, cookie };
+    return routed(this.router.chooseAgain(head, slip, failure, nowMs), slip);
+  }
+
+  /** The port of the node refuses for good, as two probes find. */
+  refuse(id: string): void {
+    const { watch } = this.node(id);
+    watch.refused(this.clock.nowMs());
+    this.clock.advance(REFUSAL_GAP_MS);
+    watch.refused(this.clock.nowMs());
+    this.refresh(id);
+  }
+
+  /** The node answers a probe on a connection from before. */
+  probed(id: string): void {
+    const source = { connectedAtMs: Number.NEGATIVE_INFINITY, isProbe: true, isProof: false };
+    this.node(id).watch.probeAnswered(source, this.clock.nowMs());
+    this.refresh(id);
+  }
+
+  /** A question to the node is overdue. */
+  silence(id: string): void {
+    this.node(id).watch.connectTimedOut(this.clock.nowMs());
+    this.refresh(id);
+  }
+
+  refresh(id: string): void {
+    this.view.refresh(this.node(id), this.clock.nowMs());
+  }
+
+  /** The node has left the others behind in errors: it is out for new work. */
+  eject(id: string): void {
+    this.ejections.observe(this.node(id), 'outlier', this.clock.nowMs(), 'errors');
   }
 }
 

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { feedNode, TestCluster } from './cluster.fixture.ts';
 import { DecisionWatch } from './decision-watch.ts';
 import { ManualDelays } from './delay.fixture.ts';
+import { FAILURE } from './failure.ts';
 
 function watched(...ids: readonly string[]) {
   const cluster = new TestCluster();
@@ -50,7 +51,7 @@ void test('what was tried is told with a retry, and time ends it', async () => {
   const { cluster, delay, watch } = watched('a', 'b');
   const told = watch.watch({ count: 10, forMs: 1_000, onlyPicks: true });
   const first = cluster.ask();
-  cluster.fail(first, 'refused');
+  cluster.fail(first, FAILURE.refused);
   delay.advance(1_000);
   const [, again] = (await told).decisions;
   assert.ok(again);
@@ -58,8 +59,8 @@ void test('what was tried is told with a retry, and time ends it', async () => {
   const reasons = again.candidates.map(({ reason }) => reason);
   assert.equal(
     reasons.filter((reason) => reason === 'it was tried and failed').length,
-    0,
-    'it is ejected, and no candidate',
+    1,
+    'it is named, and no candidate',
   );
 });
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { feedNode, goneChange, rememberedRoute, TestCluster } from './cluster.fixture.ts';
+import { ALGORITHMS } from '@rollcall/core';
+import { feedBalancer, feedNode, goneChange, rememberedRoute, TestCluster } from './cluster.fixture.ts';
 import { explain } from './explanation.ts';
 
 function ask(cluster: TestCluster, cookie = '', target = '/', host = 'Site.example:8080') {
@@ -57,4 +58,39 @@ void test('explain tells the ways in which nothing is forwarded', () => {
   assert.equal(ask(cluster, '', '/app/..').outcome, 'bad-request');
   cluster.change(goneChange('a'));
   assert.equal(ask(cluster, '', '/app').outcome, 'unavailable');
+});
+
+/** The nodes of 400 requests, half of them of sessions at a hot node; now and then `questions` are asked. */
+function placements(algorithm: string, mode: 'insert' | 'none', questions: number): string[] {
+  const cluster = new TestCluster();
+  const nodes = ['a', 'b', 'c', 'd'].map((id, i) =>
+    feedNode(id, { weight: 1 + (i % 2), ageMs: i === 0 ? 0 : 100_000 }),
+  );
+  cluster.fill(nodes, { balancers: [feedBalancer({ mode, movable: true }, { algorithm })] });
+  cluster.node('a').live.inFlight = 60;
+  const places: string[] = [];
+  for (let i = 0; i < 400; i++) {
+    if (i % 40 === 0) for (let n = 0; n < questions; n++) ask(cluster, n % 2 === 0 ? '' : `rc_route=x${n}.a`);
+    const routed = cluster.request(i % 2 === 0 ? '' : `rc_route=s${i}.a`, '/', {
+      latencyMs: 5 + (i % 7),
+      loadField: 'load=0.3',
+    });
+    places.push(routed.node);
+    cluster.clock.advance(i % 5 === 0 ? 60 : 3);
+  }
+  return places;
+}
+
+for (const algorithm of Object.keys(ALGORITHMS))
+  for (const mode of ['insert', 'none'] as const)
+    void test(`1,000 questions between placements by ${algorithm}, mode ${mode}, change no placement`, () => {
+      assert.deepEqual(placements(algorithm, mode, 1_000), placements(algorithm, mode, 0));
+    });
+
+void test('explain names a node that the algorithm would take', () => {
+  const cluster = new TestCluster();
+  cluster.fill([feedNode('a'), feedNode('b'), feedNode('c')], { balancers: [feedBalancer({ mode: 'none' })] });
+  for (const id of ['a', 'c']) cluster.node(id).live.inFlight = 9;
+  assert.equal(ask(cluster).chosen, 'b');
+  assert.equal(cluster.ask().node, 'b');
 });

@@ -1,4 +1,4 @@
-import { ASK_NEW, ASK_SESSION, ineligibleReason } from '@rollcall/core';
+import { ineligibleReason } from '@rollcall/core';
 import type { ExplainAnswer, ExplainedCandidate, FeedQuestion } from '@rollcall/protocol';
 import { ClusterNode } from './cluster-node.ts';
 import type { ClusterRouter } from './cluster-router.ts';
@@ -8,15 +8,16 @@ import { RequestState } from './request-state.ts';
 const MAX_CANDIDATES = 1_000;
 
 /**
- * What the router would do with a request right now, and why. Nothing is sent, set or counted; the values of cookies
- * and parameters are not in the answer.
+ * What the router would do with a request right now, and why. Nothing is sent, set or counted, and no later choice changes;
+ * the values of cookies and parameters are not in the answer. A new session goes to the node with the best score; where the
+ * algorithm draws among nodes, its choice may be another one.
  */
 export function explain(
   router: ClusterRouter,
   { host, target, cookie }: Extract<FeedQuestion, { type: 'explain' }>,
   nowMs: number,
 ): ExplainAnswer {
-  const state = new RequestState();
+  const state = new RequestState(true);
   const head = { method: 'GET', host: withoutPort(host), target, cookie };
   const decision = router.decide(head, state, nowMs);
   const { context, known } = state;
@@ -61,9 +62,9 @@ function candidatesOf({ context, known, result }: RequestState, nowMs: number): 
   const { algorithm } = context.attached;
   const isChoosing = result === 'new' || result === 'none';
   return context.members.slice(0, MAX_CANDIDATES).map((node) => {
-    const isHome = known?.node === node;
     const served = context.contextOf(node) ?? { status: 'stopped' as const };
-    const reason = ineligibleReason(node, served, isHome ? ASK_SESSION : ASK_NEW);
+    const isHome = known?.node === node && node.verdict === 'forward' && served.status !== 'stopped';
+    const reason = isHome ? '' : ineligibleReason(node, served);
     const isReserve = reason === '' && !isHome && !context.forNew.includes(node);
     const isEligible = reason === '' && !isReserve;
     const score = isChoosing && isEligible ? algorithm.score?.(node, { nowMs, isNewSession: true }) : undefined;
@@ -77,9 +78,17 @@ function candidatesOf({ context, known, result }: RequestState, nowMs: number): 
   });
 }
 
-function reserveReason({ isOutlier }: ClusterNode): string {
-  const why = isOutlier ? 'outlier by errors or time to answer' : 'standby';
-  return `${why}: chosen only when nobody else is eligible`;
+function reserveReason({ tier, isEjected }: ClusterNode): string {
+  switch (tier) {
+    case 'reserve':
+      return `${isEjected ? 'ejected for failed requests, errors or slow answers' : 'standby'}: chosen only when no ready node is eligible`;
+    case 'not-ready':
+      return 'says that it is not ready: chosen only when no ready node is eligible';
+    case 'suspect':
+      return 'no heartbeat, but its port answers: chosen only when no heard node is eligible';
+    default:
+      return 'refused connections before: chosen only when no other node is eligible';
+  }
 }
 
 function withoutPort(host: string): string {

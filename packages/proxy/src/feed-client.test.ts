@@ -6,6 +6,7 @@ import {
   encode,
   FEED_PATH,
   FEED_SUBPROTOCOL,
+  FEED_VERSION,
   type FeedToWorker,
   REFUSALS,
   SESSION_HASH_LENGTH,
@@ -14,6 +15,7 @@ import {
 } from '@rollcall/protocol';
 import type { WebSocket } from 'ws';
 import { cookieOf, feedBalancer, feedNode, goneChange, TestCluster } from './cluster.fixture.ts';
+import { FailoverTally } from './failover-tally.ts';
 import { TestFeed } from './feed.fixture.ts';
 import { FeedClient, feedUrl } from './feed-client.ts';
 
@@ -27,11 +29,15 @@ const TOTALS: WorkerCounters = {
   statusClasses: [0, 0, 0, 0, 0],
   retries: 0,
   failovers: 0,
+  parked: 0,
+  oldestParkedMs: 0,
   refusals: REFUSALS.map(() => 0),
   clientAborts: 0,
   unavailable: 0,
   unknownRoutes: 0,
   moved: 0,
+  logLinesLost: 0,
+  accessLogLinesLost: 0,
   loopDelayMs: 0,
   latencyBuckets: [],
   latencySumMs: 0,
@@ -40,9 +46,18 @@ const TOTALS: WorkerCounters = {
 /** Between two looks at what there is to tell. */
 const TICK_MS = 500;
 
+/** What answering may throw, by the target that is asked for. */
+const FAULTS: Readonly<Record<string, unknown>> = {
+  '/error': new TypeError("cannot read properties of undefined (reading 'id')"),
+  '/long': new Error('x'.repeat(5_000)),
+  '/text': 'a text',
+  '/null': null,
+  '/object': Object.create(null),
+};
+
 async function connected(
   run: (feed: TestFeed, client: FeedClient, cluster: TestCluster, warnings: string[]) => Promise<void>,
-  { hasTicks = true, delays = [] as number[] } = {},
+  { hasTicks = true, delays = [] as number[], hurries = false } = {},
 ): Promise<void> {
   const feed = await TestFeed.open();
   const cluster = new TestCluster();
@@ -58,7 +73,7 @@ async function connected(
     delay: (callback, delayMs) => {
       delays.push(delayMs);
       if (!hasTicks && delayMs === TICK_MS) return () => {};
-      const timer = setTimeout(callback, delayMs);
+      const timer = setTimeout(callback, hurries && delayMs >= 5_000 ? 50 : delayMs);
       return () => clearTimeout(timer);
     },
     log: {
@@ -66,7 +81,11 @@ async function connected(
       warn: (fields, message) => warnings.push(`${message} ${'what' in fields ? String(fields.what) : ''}`),
     },
     totals: () => TOTALS,
-    answer: () => ({ type: 'scoreboard', connections: [] }),
+    failovers: new FailoverTally(),
+    answer: (question) => {
+      if (question.type === 'explain') throw FAULTS[question.target];
+      return { type: 'scoreboard', connections: [] };
+    },
     onApplied: () => cluster.told.push('applied'),
   });
   client.start();
@@ -137,6 +156,22 @@ void test('a drain of an idle node is told without waiting for the next regular 
     { hasTicks: false },
   ));
 
+void test('a question that cannot be answered is answered as an error, and the worker stays', () =>
+  connected(async (feed, client) => {
+    feed.sendSnapshot(['a']);
+    await feed.until('applied');
+    let asked = 0;
+    for (const [target, fault] of Object.entries(FAULTS)) {
+      feed.send({ type: 'ask', id: ++asked, question: { type: 'explain', host: '', target, cookie: '' } });
+      const { answer } = await feed.until('answer', ({ id }) => id === asked);
+      const message = fault instanceof Error ? fault.message.slice(0, 1_000) : 'unknown error';
+      assert.deepEqual(answer, { type: 'failed', message });
+    }
+    feed.send({ type: 'ask', id: 8, question: { type: 'scoreboard' } });
+    await feed.until('answer', ({ id }) => id === 8);
+    assert.equal(client.isSynced, true);
+  }));
+
 void test('what is observed is told, and questions are answered', () =>
   connected(async (feed, client, cluster) => {
     feed.sendSnapshot(['a']);
@@ -151,9 +186,9 @@ void test('what is observed is told, and questions are answered', () =>
 void test('loads are applied as they come', () =>
   connected(async (feed, _client, cluster) => {
     feed.send(
-      { type: 'hello', epoch: 'e1' },
+      { type: 'hello', epoch: 'e1', feedVersion: FEED_VERSION },
       { type: 'snapshot', part: 0, parts: 1, nodes: [feedNode('a', { index: 3 })], balancers: [], remembered: [] },
-      { type: 'commit', epoch: 'e1', revision: 1, isSettled: true, learningMs: 0 },
+      { type: 'commit', epoch: 'e1', revision: 1, isSettled: true, learningMs: 0, leaseMs: 20_000 },
       { type: 'loads', loads: [[3, 0.25, 8]] },
       { type: 'ask', id: 1, question: { type: 'scoreboard' } },
     );
@@ -191,9 +226,16 @@ void test('a lost feed changes nothing for requests, and a restarted coordinator
     assert.equal(cluster.ask('rc_route=x.b').node, 'a');
   }));
 
-const HELLO: FeedToWorker = { type: 'hello', epoch: 'e1' };
+const HELLO: FeedToWorker = { type: 'hello', epoch: 'e1', feedVersion: FEED_VERSION };
 const PART: FeedToWorker = { type: 'snapshot', part: 0, parts: 2, nodes: [], balancers: [], remembered: [] };
-const COMMIT: FeedToWorker = { type: 'commit', epoch: 'e1', revision: 1, isSettled: true, learningMs: 0 };
+const COMMIT: FeedToWorker = {
+  type: 'commit',
+  epoch: 'e1',
+  revision: 1,
+  isSettled: true,
+  learningMs: 0,
+  leaseMs: 20_000,
+};
 const NONSENSE: readonly (readonly [string, readonly (FeedToWorker | string | Buffer)[]])[] = [
   ['text that is no JSON', ['nonsense']],
   ['a binary frame', [Buffer.from('x')]],
@@ -221,6 +263,81 @@ for (const [what, messages] of NONSENSE) {
       await feed.until('applied');
     }));
 }
+
+/** A coordinator that speaks another version: says so in its hello, closes for it, or does both and sends a snapshot as well. */
+const OTHER_VERSION: Readonly<Record<string, (feed: TestFeed, version: number) => void>> = {
+  'by its hello': (feed, feedVersion) => feed.send({ type: 'hello', epoch: 'e2', feedVersion }),
+  'by its hello, and a snapshot at once': (feed, feedVersion) => {
+    feed.send({ type: 'hello', epoch: 'e2', feedVersion }, { ...PART, parts: 1 }, { ...COMMIT, epoch: 'e2' });
+  },
+  'by its close': (feed) => feed.socket!.close(4426, 'no version in common'),
+};
+
+for (const [how, speak] of Object.entries(OTHER_VERSION))
+  for (const version of [0, 2, 99])
+    void test(`a coordinator of feed version ${version}, known ${how}, is asked again slowly, and what was known is served`, () => {
+      const delays: number[] = [];
+      return connected(
+        async (feed, client, cluster, warnings) => {
+          feed.sendSnapshot(['a', 'b']);
+          await feed.until('applied');
+          for (let round = 0; round < 2; round++) {
+            let again = once(feed.server, 'connection');
+            feed.received.length = 0;
+            // The first time the feed is lost, later the slow pause is cut short by the test's clock.
+            if (round === 0) feed.socket!.terminate();
+            await again;
+            await feed.until('hello');
+            again = once(feed.socket!, 'close');
+            speak(feed, version);
+            await again;
+            assert.deepEqual([client.isSynced, cluster.ask('rc_route=x.b').node], [false, 'b']);
+          }
+          assert.equal(warnings.filter((text) => text.includes('of another version')).length, 1, warnings.join('\n'));
+          // Once both are of one version everything goes on.
+          feed.received.length = 0;
+          await feed.until('hello');
+          feed.sendSnapshot(['a'], 'e3');
+          await feed.until('applied');
+          assert.equal(delays.filter((delayMs) => delayMs >= 5_000).length, 2, String(delays));
+          assert.equal(client.isSynced, true);
+        },
+        { delays, hurries: true },
+      );
+    });
+
+void test('what a newer coordinator of this version adds is skipped', () =>
+  connected(async (feed, client, _cluster, warnings) => {
+    feed.sendSnapshot(['a']);
+    await feed.until('applied');
+    for (const text of [
+      '{"type":"tidings"}',
+      '{"type":"ask","id":3,"question":{"type":"weather"}}',
+      '{"type":"changes","revision":2,"changes":[{"type":"rack","rack":"r1"}]}',
+    ])
+      feed.socket!.send(text);
+    await feed.until('applied', ({ revision }) => revision === 2);
+    assert.deepEqual([client.isSynced, feed.connections, warnings], [true, 1, []]);
+  }));
+
+void test('a coordinator that is not understood again and again is asked slowly', () => {
+  const delays: number[] = [];
+  return connected(
+    async (feed) => {
+      for (let round = 0; round < 3; round++) {
+        const again = once(feed.server, 'connection');
+        feed.sendSnapshot(['a']);
+        await feed.until('applied');
+        feed.socket!.send('nonsense');
+        await again;
+        feed.received.length = 0;
+        await feed.until('hello');
+      }
+      assert.equal(delays.filter((delayMs) => delayMs >= 5_000).length, 2, String(delays));
+    },
+    { delays, hurries: true },
+  );
+});
 
 void test('the feed is found at an address without a path, whatever its scheme is called', () => {
   assert.equal(feedUrl('http://127.0.0.1:8400'), `ws://127.0.0.1:8400${FEED_PATH}`);

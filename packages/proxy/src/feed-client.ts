@@ -6,9 +6,11 @@
 import type { Rng } from '@rollcall/core';
 import {
   decodeFeedToWorker,
+  ERROR_CODES,
   encode,
   FEED_PATH,
   FEED_SUBPROTOCOL,
+  FEED_VERSION,
   type FeedQuestion,
   type FeedToCoordinator,
   type FeedToWorker,
@@ -23,8 +25,10 @@ import {
 import { WebSocket } from 'ws';
 import { backoffMs } from './backoff.ts';
 import type { ClusterView } from './cluster-view.ts';
+import type { FailoverTally } from './failover-tally.ts';
 import { CountersJournal, partOf, SessionsJournal } from './node-counters.ts';
 import type { Delay } from './node-probes.ts';
+import { PortsJournal } from './ports-journal.ts';
 import { SnapshotAssembly } from './snapshot-assembly.ts';
 import { SwapPacer } from './swap-pacer.ts';
 
@@ -35,6 +39,8 @@ import { SwapPacer } from './swap-pacer.ts';
 const COUNTERS_MS = 500;
 /** Least time between counters messages for nodes that have become idle, milliseconds. */
 const COUNTERS_SOON_MS = 20;
+/** Between two looks at what is to be told of ports, milliseconds. */
+const PORTS_MS = 200;
 /** A message even when nothing has changed, so that a worker that lives is seen to, milliseconds. */
 const COUNTERS_IDLE_MS = 2_000;
 /** Sessions told in one message: little enough that no request waits for it, here or at the coordinator. */
@@ -54,6 +60,12 @@ const HANDSHAKE_MS = 5_000;
 const MAX_BUFFERED_BYTES = 1024 * 1024;
 /** Close code when the coordinator does not keep to the order of messages. */
 const CLOSE_PROTOCOL_ERROR = 4400;
+/** Close code when the ends speak different versions of the feed. */
+const CLOSE_VERSION = ERROR_CODES['unsupported-version'].close;
+/** Pause after a connection that will not do any better at once, milliseconds: each attempt may cost a snapshot. */
+const SLOW_RETRY_MS = 5_000;
+/** A second connection within this long that is not understood is no accident, milliseconds. */
+const REFUSED_AGAIN_MS = 60_000;
 
 /** As much of a logger as the feed client needs; pino's fits. */
 export interface FeedLog {
@@ -75,6 +87,7 @@ export interface FeedClientOptions {
   readonly delay: Delay;
   readonly log: FeedLog;
   readonly totals: () => WorkerCounters;
+  readonly failovers: FailoverTally;
   readonly answer: (question: FeedQuestion) => WorkerAnswer['answer'] | Promise<WorkerAnswer['answer']>;
   /** Everything applied so far is acted upon. */
   readonly onApplied: () => void;
@@ -87,6 +100,7 @@ export class FeedClient {
   #socket: WebSocket | undefined;
   #journal = new CountersJournal();
   readonly #sessions = new SessionsJournal();
+  #ports = new PortsJournal();
   #assembly: SnapshotAssembly | undefined;
   #epoch: string | undefined;
   /** True from the commit of this connection on: changes may come. */
@@ -95,6 +109,11 @@ export class FeedClient {
   /** Revision of the last counters. */
   #countersRevision = -1;
   #attempts = 0;
+  /** The next attempt is a slow one. */
+  #isSlow = false;
+  #refusedAtMs = Number.NEGATIVE_INFINITY;
+  /** What was logged of versions that do not fit. */
+  #versionLogged = '';
   #heardAtMs = 0;
   #countersAtMs = Number.NEGATIVE_INFINITY;
   #isCountersDue = false;
@@ -116,6 +135,19 @@ export class FeedClient {
   start(): void {
     this.#connect();
     this.#every(COUNTERS_MS, () => this.#tick());
+    this.#every(PORTS_MS, () => this.portsNow());
+  }
+
+  /** What is new of ports; also called at once when a port has refused or answers again. */
+  portsNow(): void {
+    if (!this.#isSynced) return;
+    const ports = this.#ports.take(this.#options.view.nodes.values(), this.#options.now());
+    if (ports.length > 0) this.#send({ type: 'ports', ports });
+  }
+
+  /** The node is gone: what was told of it does not concern its successor. */
+  forgetPort(id: NodeId): void {
+    this.#ports.forget(id);
   }
 
   /** Something was seen of a node. Lost when the feed is: the counters say it again. */
@@ -162,7 +194,8 @@ export class FeedClient {
     this.#socket = socket;
     this.#heardAtMs = this.#options.now();
     socket.on('open', () => {
-      this.#send({ type: 'hello', worker: this.#options.worker, pid: process.pid, version: this.#options.version });
+      const { worker, version } = this.#options;
+      this.#send({ type: 'hello', worker, pid: process.pid, version, feedVersion: FEED_VERSION });
     });
     socket.on('message', (data, isBinary) => {
       if (socket !== this.#socket) return;
@@ -178,22 +211,28 @@ export class FeedClient {
       if (this.#attempts === QUIET_ATTEMPTS)
         log.warn({ reason: error.message }, 'the feed cannot be reached: serving what is known');
     });
-    socket.on('close', (code) => this.#onClose(socket, code));
+    socket.on('close', (code, reason) => this.#onClose(socket, code, reason.toString()));
   }
 
-  #onClose(socket: WebSocket, code: number): void {
+  #onClose(socket: WebSocket, code: number, reason: string): void {
     if (socket !== this.#socket || this.#isClosed) return;
+    if (code === CLOSE_VERSION && !this.#isSlow) this.#refuseVersion(reason);
     if (this.#isSynced) this.#options.log.warn({ code }, 'the feed is lost: serving what is known');
     this.#socket = undefined;
     this.#isSynced = false;
     this.#assembly = undefined;
     this.#epoch = undefined;
-    this.#later(backoffMs(this.#attempts++, this.#options.rng), () => this.#connect());
+    const pauseMs = backoffMs(this.#attempts++, this.#options.rng);
+    this.#later(this.#isSlow ? SLOW_RETRY_MS + pauseMs : pauseMs, () => this.#connect());
+    this.#isSlow = false;
   }
 
   #take(text: string): void {
+    // A coordinator that was refused for its version may send its snapshot all the same.
+    if (this.#isSlow) return;
     const message = decodeFeedToWorker(text);
     if (message.type === 'malformed') this.#refuse(message.message);
+    else if (message.type === 'unknown') return;
     else if (!this.#apply(message)) this.#refuse(`${message.type} out of order`);
   }
 
@@ -204,6 +243,10 @@ export class FeedClient {
       case 'hello':
         if (this.#epoch !== undefined) return false;
         this.#epoch = message.epoch;
+        if (message.feedVersion !== FEED_VERSION)
+          this.#refuseVersion(
+            `the coordinator speaks feed version ${message.feedVersion}, this worker ${FEED_VERSION}`,
+          );
         return true;
       case 'snapshot':
         if (this.#epoch === undefined) return false;
@@ -217,10 +260,13 @@ export class FeedClient {
         this.#appliedRevision = -1;
         this.#countersRevision = -1;
         this.#journal = new CountersJournal();
+        this.#ports = new PortsJournal();
+        this.#options.failovers.tellAgain();
         for (const node of view.nodes.values()) node.sessions.tellAgain();
         for (const { watch } of view.balancers.values()) watch.tellAgain();
         this.#isSynced = true;
         this.#attempts = 0;
+        this.#versionLogged = '';
         this.#options.log.info({ nodes: snapshot.nodes.length, revision: message.revision }, 'the feed is connected');
         this.#pacer.swapSoon();
         return true;
@@ -237,7 +283,12 @@ export class FeedClient {
         if (this.#isSynced) view.applyShares(message.shares);
         return this.#isSynced;
       case 'ask':
-        void this.#answer(message.id, message.question);
+        this.#answer(message.id, message.question).catch((error: Error) =>
+          this.#options.log.warn(
+            { reason: error.message },
+            `a question of the coordinator (${message.question.type}) cannot be answered`,
+          ),
+        );
         return true;
       default:
         return message satisfies never;
@@ -246,13 +297,35 @@ export class FeedClient {
 
   async #answer(id: number, question: FeedQuestion): Promise<void> {
     const socket = this.#socket;
-    const answer = await this.#options.answer(question);
+    const answer = await this.#answerTo(question);
     // The numbers of questions are those of one connection.
     if (socket === this.#socket) this.#send({ type: 'answer', id, answer });
   }
 
+  /** Coordinator and worker are of releases that do not understand each other: until both are of one, what is known is served. */
+  #refuseVersion(what: string): void {
+    if (this.#versionLogged !== what)
+      this.#options.log.warn({ what }, 'the feed is of another version: serving what is known, asking again slowly');
+    this.#versionLogged = what;
+    this.#isSlow = true;
+    this.#socket?.close(CLOSE_VERSION, what);
+  }
+
+  /** Never rejects: a question may meet a broken node record or the operator's own code. */
+  async #answerTo(question: FeedQuestion): Promise<WorkerAnswer['answer']> {
+    try {
+      return await this.#options.answer(question);
+    } catch (error) {
+      this.#options.log.warn({ err: error, question: question.type }, 'cannot answer a question of the coordinator');
+      return { type: 'failed', message: error instanceof Error ? error.message.slice(0, 1_000) : 'unknown error' };
+    }
+  }
+
   /** What this coordinator sends makes no sense: start again from a snapshot. */
   #refuse(what: string): void {
+    const nowMs = this.#options.now();
+    this.#isSlow = nowMs - this.#refusedAtMs < REFUSED_AGAIN_MS;
+    this.#refusedAtMs = nowMs;
     this.#options.log.warn({ what }, 'the feed is not understood: connecting anew');
     this.#socket?.close(CLOSE_PROTOCOL_ERROR);
     this.#socket?.terminate();
@@ -297,7 +370,14 @@ export class FeedClient {
     if (!isNews && nowMs - this.#countersAtMs < COUNTERS_IDLE_MS) return;
     this.#countersAtMs = nowMs;
     this.#countersRevision = this.#appliedRevision;
-    this.#send({ type: 'counters', revision: this.#appliedRevision, nodes, totals: totals() });
+    const failovers = this.#options.failovers.take();
+    this.#send({
+      type: 'counters',
+      revision: this.#appliedRevision,
+      nodes,
+      totals: totals(),
+      ...(failovers !== undefined && { failovers }),
+    });
   }
 
   /** In turns of their own, message after message until everything is told. */

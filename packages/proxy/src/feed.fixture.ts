@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import {
   decodeFeedToCoordinator,
   encode,
+  FEED_VERSION,
   type FeedNode,
   type FeedToCoordinator,
   type FeedToWorker,
@@ -30,7 +31,7 @@ export class TestFeed extends EventEmitter {
       socket.on('message', (data) => {
         const message = decodeFeedToCoordinator(data.toString());
         assert.notEqual(message.type, 'malformed', JSON.stringify(message));
-        if (message.type !== 'malformed') this.received.push(message);
+        if (message.type !== 'malformed' && message.type !== 'unknown') this.received.push(message);
         this.emit('received');
       });
     });
@@ -53,7 +54,7 @@ export class TestFeed extends EventEmitter {
   /** A whole snapshot in one part; nodes by id, or as they are. */
   sendSnapshot(nodes: readonly (string | FeedNode)[], epoch = 'e1', isSettled = true, learningMs = 0): void {
     this.send(
-      { type: 'hello', epoch },
+      { type: 'hello', epoch, feedVersion: FEED_VERSION },
       {
         type: 'snapshot',
         part: 0,
@@ -62,7 +63,7 @@ export class TestFeed extends EventEmitter {
         balancers: [feedBalancer()],
         remembered: [],
       },
-      { type: 'commit', epoch, revision: 1, isSettled, learningMs },
+      { type: 'commit', epoch, revision: 1, isSettled, learningMs, leaseMs: 20_000 },
     );
   }
 

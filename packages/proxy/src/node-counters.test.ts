@@ -14,7 +14,7 @@ void test('all nodes are told first, then only those whose numbers have changed'
   assert.deepEqual(take(), []);
   cluster.request('rc_route=b');
   assert.deepEqual(take(), ['b']);
-  cluster.router.onConnectFailure(cluster.node('a'), 'refused', cluster.clock.nowMs());
+  cluster.eject('a');
   assert.deepEqual(take(), ['a']);
   cluster.node('a').tally.bytesFromNode += 5;
   assert.deepEqual(take(), ['a']);

@@ -16,7 +16,8 @@ export function countersOf(node: ClusterNode, nowMs: number): NodeCounters {
     bytesToNode: tally.bytesToNode,
     bytesFromNode: tally.bytesFromNode,
     latencyMs: live.latencyMs >= 0 ? live.latencyMs : -1,
-    isEjected: node.isEjected || node.isOutlier,
+    isEjected: node.isEjected,
+    parked: tally.parked,
   };
 }
 
@@ -106,6 +107,7 @@ function isSame(one: NodeCounters, other: NodeCounters): boolean {
     one.bytesToNode === other.bytesToNode &&
     one.bytesFromNode === other.bytesFromNode &&
     one.latencyMs === other.latencyMs &&
-    one.isEjected === other.isEjected
+    one.isEjected === other.isEjected &&
+    one.parked === other.parked
   );
 }

@@ -1,107 +1,150 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import net from 'node:net';
 import { test } from 'node:test';
-import { feedNode } from './cluster.fixture.ts';
-import { ClusterNode, newCounts } from './cluster-node.ts';
+import { feedNode, type NodeSpec, TestCluster } from './cluster.fixture.ts';
 import { ManualDelays } from './delay.fixture.ts';
-import { connectProbe, NodeProbes } from './node-probes.ts';
-import { nodeTls } from './tls/node-tls.ts';
+import type { ProbeQuestion } from './engine/node-probe.ts';
+import { FAILURE } from './failure.ts';
+import { NodeProbes, proofOf, ROUND_MS } from './node-probes.ts';
 
-function node(id: string): ClusterNode {
-  return new ClusterNode(feedNode(id), 0, newCounts(1_000, 0));
-}
-
-/** Probes whose answers a test gives. */
-function probes() {
+/** Probes of a cluster whose answers a test gives. */
+function probes(nodes: Readonly<Record<string, NodeSpec>>) {
+  const cluster = new TestCluster();
+  cluster.fill(Object.entries(nodes).map(([id, spec]) => feedNode(id, spec)));
   const delays = new ManualDelays();
-  const started: string[] = [];
+  /** `pooled a`, `fresh a`, in order, with the questions. */
+  const asked: { readonly line: string; readonly question: ProbeQuestion }[] = [];
+  let hasPool = false;
   const results: string[] = [];
-  const answers: ((isGood: boolean) => void)[] = [];
-  const nodeProbes = new NodeProbes({
-    probe: (target) => {
-      started.push((target as ClusterNode).id);
-      return new Promise((resolve) => answers.push(resolve));
+  const set = new NodeProbes({
+    view: cluster.view,
+    ejections: cluster.ejections,
+    prober: {
+      probePooled: ({ id }, question) => {
+        if (hasPool) asked.push({ line: `pooled ${id}`, question });
+        return hasPool;
+      },
+      probeFresh: ({ id }, question) => void asked.push({ line: `fresh ${id}`, question }),
     },
-    now: () => delays.clock.nowMs(),
+    version: '0.1.0',
+    now: () => cluster.clock.nowMs(),
     delay: delays.delay,
-    onResult: ({ id }, isGood) => results.push(`${id} ${isGood}`),
+    isFeedLost: () => false,
+    openMs: () => 30_000,
+    onResult: ({ id }) => results.push(id),
   });
   return {
+    cluster,
     delays,
-    started,
+    asked,
     results,
-    answers,
-    nodeProbes,
-    settle: () => new Promise((resolve) => setImmediate(resolve)),
+    set,
+    lines: () => asked.map(({ line }) => line),
+    usePool: () => {
+      hasPool = true;
+    },
+    pass: (ms: number) => {
+      for (let left = ms; left > 0; left -= ROUND_MS) {
+        cluster.clock.advance(Math.min(ROUND_MS, left));
+        set.round();
+      }
+    },
   };
 }
 
-void test('a node is probed once however often it is asked for meanwhile', async () => {
-  const { nodeProbes, started, results, answers, settle } = probes();
-  const a = node('a');
-  nodeProbes.check(a);
-  nodeProbes.check(a);
-  answers[0]!(false);
-  await settle();
-  assert.deepEqual([started, results], [['a'], ['a false']]);
-  nodeProbes.check(a);
-  assert.equal(started.length, 2);
+void test('a heard node is not probed; a suspect one is at once, and each second while it answers', () => {
+  const { cluster, set, asked, lines, pass } = probes({ a: {}, b: { liveness: 'suspect', silentMs: 3_000 } });
+  set.round();
+  assert.deepEqual(lines(), ['fresh b']);
+  assert.equal(cluster.ask('rc_route=x.b').choice, 'wait');
+  asked[0]!.question.onAnswer(cluster.clock.nowMs(), '');
+  assert.equal(cluster.ask('rc_route=x.b').node, 'b');
+  pass(3_000);
+  assert.deepEqual(lines(), ['fresh b', 'fresh b'], 'the second one is open');
+  asked[1]!.question.onAnswer(cluster.clock.nowMs(), '');
+  pass(1_000);
+  assert.equal(asked.length, 3);
 });
 
-void test('an appointment is kept, replaced by the next one, and dropped for a node that is gone', () => {
-  const { nodeProbes, started, delays } = probes();
-  const [a, b] = [node('a'), node('b')];
-  nodeProbes.scheduleAt(a, delays.clock.nowMs() + 1_000);
-  nodeProbes.scheduleAt(a, delays.clock.nowMs() + 2_000);
-  nodeProbes.scheduleAt(b, delays.clock.nowMs() + 1_000);
-  nodeProbes.forget(b);
-  delays.advance(1_999);
-  assert.deepEqual(started, []);
-  delays.advance(1);
-  assert.deepEqual(started, ['a']);
+void test('a pooled connection is asked first; while that question is open a fresh one is asked beside it, once', () => {
+  const { usePool, set, lines, pass } = probes({ a: { liveness: 'suspect' } });
+  usePool();
+  set.round();
+  pass(10_000);
+  assert.deepEqual(lines(), ['pooled a', 'fresh a']);
 });
 
-void test('few probes are under way at once, and the others get their turn', async () => {
-  const { nodeProbes, started, answers, settle } = probes();
-  for (let i = 0; i < 100; i++) nodeProbes.check(node(`n${i}`));
-  assert.equal(started.length, 64);
-  for (const answer of answers.splice(0)) answer(true);
-  await settle();
-  assert.equal(started.length, 100);
+void test('a pooled connection that is closed under the probe makes a fresh one at once', () => {
+  const { usePool, set, asked, lines } = probes({ a: { liveness: 'suspect' } });
+  usePool();
+  set.round();
+  asked[0]!.question.onFailure(FAILURE.closed, true);
+  assert.deepEqual(lines(), ['pooled a', 'fresh a']);
 });
 
-void test('a node that is gone or probes that are closed tell nothing', async () => {
-  const { nodeProbes, results, answers, delays, settle } = probes();
-  const [a, b] = [node('a'), node('b')];
-  nodeProbes.check(a);
-  nodeProbes.check(b);
-  nodeProbes.scheduleAt(node('c'), 0);
-  a.isGone = true;
-  answers[0]!(true);
-  await settle();
-  nodeProbes.close();
-  nodeProbes.check(node('d'));
-  nodeProbes.scheduleAt(node('e'), 0);
-  answers[1]!(true);
-  await settle();
-  assert.deepEqual([results, delays.size], [[], 0]);
+void test('a probe that is not answered within a second parks the requests of its node, and an answer releases them', () => {
+  const { cluster, set, asked, results, pass } = probes({ a: { liveness: 'suspect' }, b: {} });
+  set.round();
+  pass(1_200);
+  assert.equal(cluster.node('a').verdict, 'park');
+  asked[0]!.question.onAnswer(Number.NEGATIVE_INFINITY, '');
+  assert.equal(cluster.node('a').verdict, 'forward');
+  assert.deepEqual(results, ['a']);
 });
 
-void test('the probe tells an open port from a closed one and sends nothing', async () => {
-  const server = net.createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as net.AddressInfo;
-  const received = once(server, 'connection').then(async ([socket]: net.Socket[]) => {
-    const octets: Buffer[] = [];
-    for await (const piece of socket!) octets.push(piece as Buffer);
-    return Buffer.concat(octets).length;
-  });
-  const probe = connectProbe(nodeTls());
-  assert.equal(await probe({ host: '127.0.0.1', port, isTls: false }, 5_000), true);
-  assert.equal(await received, 0);
-  server.close();
-  await once(server, 'close');
-  assert.equal(await probe({ host: '127.0.0.1', port, isTls: false }, 5_000), false);
+void test('a refusal is confirmed by a second probe a quarter of a second later', () => {
+  const { cluster, set, asked, delays, lines } = probes({ a: {}, b: {} });
+  cluster.router.onConnectFailure(cluster.node('a'), FAILURE.refused, 0, cluster.clock.nowMs());
+  set.askIfDue(cluster.node('a'), cluster.clock.nowMs());
+  set.askIfDue(cluster.node('a'), cluster.clock.nowMs());
+  assert.deepEqual([lines(), delays.size], [[], 1]);
+  cluster.clock.advance(250);
+  delays.advance(250);
+  assert.deepEqual(lines(), ['fresh a']);
+  asked[0]!.question.onFailure(FAILURE.refused, false);
+  assert.equal(cluster.node('a').watch.port(cluster.clock.nowMs()), 'refused');
+});
+
+void test('the proof of the registered instance counts on a new connection, any other text does not', () => {
+  const instance = 'ab'.repeat(16);
+  const { cluster, set, asked, pass } = probes({ a: { liveness: 'suspect', instance, probe: 'proof' }, b: {} });
+  set.round();
+  asked[0]!.question.onAnswer(cluster.clock.nowMs(), proofOf('cd'.repeat(16), asked[0]!.question.nonce));
+  assert.equal(cluster.node('a').watch.port(cluster.clock.nowMs()), 'unknown');
+  pass(1_000);
+  asked[1]!.question.onAnswer(cluster.clock.nowMs(), proofOf(instance, asked[1]!.question.nonce));
+  assert.equal(cluster.node('a').watch.port(cluster.clock.nowMs()), 'answers');
+  assert.notEqual(asked[0]!.question.nonce, asked[1]!.question.nonce);
+});
+
+void test('the proof is the HMAC that PROTOCOL.md describes', () => {
+  // printf %s 00112233445566778899aabbccddeeff | openssl dgst -sha256 -hmac 0123456789abcdef0123456789abcdef
+  const proof = proofOf('0123456789abcdef0123456789abcdef', '00112233445566778899aabbccddeeff');
+  assert.match(proof, /^[0-9a-f]{64}$/);
+});
+
+void test('a round sends a bounded number of probes, and all nodes get their turn', () => {
+  const names = Array.from({ length: 600 }, (_, i) => [`n${i}`, { liveness: 'suspect', port: 3_000 + i }] as const);
+  const { set, asked, cluster } = probes(Object.fromEntries(names));
+  for (const expected of [250, 500, 600]) {
+    set.round();
+    assert.equal(asked.length, expected);
+    cluster.clock.advance(1);
+  }
+  assert.equal(new Set(asked.map(({ line }) => line)).size, 600);
+});
+
+void test('an ejected node is put on trial when its time has come', () => {
+  const { cluster, pass } = probes({ a: {}, b: {} });
+  cluster.eject('a');
+  assert.equal(cluster.node('a').tier, 'reserve');
+  pass(1_000);
+  assert.deepEqual([cluster.node('a').ejection.phase, cluster.node('a').tier], ['trial', 'ready']);
+});
+
+void test('what comes of a probe of a node that is gone changes nothing', () => {
+  const { cluster, set, asked, results } = probes({ a: { liveness: 'suspect' } });
+  set.round();
+  cluster.node('a').isGone = true;
+  asked[0]!.question.onAnswer(0, '');
+  assert.deepEqual(results, []);
 });

@@ -1,108 +1,209 @@
-import net from 'node:net';
+/**
+ * Asks nodes whether they answer, and lets time act: the worker's side of the session rule. Once in a while it goes through all nodes, checks
+ * what is overdue, and sends the probes that are due: on a pooled connection where there is one, which shows that the process still is the
+ * one that held it, otherwise on a fresh one. A probe stays open until it is answered, at most one of each kind per node.
+ */
+import { createHmac, randomBytes } from 'node:crypto';
+import { type AnswerSource, type NodeWatch, REFUSAL_GAP_MS } from '@rollcall/core';
+import type { ProbeKind } from '@rollcall/protocol';
 import type { ClusterNode } from './cluster-node.ts';
-import type { NodeTls } from './tls/node-tls.ts';
-
-/** Longest wait for a node to accept a probe, milliseconds. */
-export const PROBE_TIMEOUT_MS = 1_000;
-/** Probes under way at once; the rest waits its turn. */
-const MAX_PROBES = 64;
-
-/** Tries to connect; true when the node accepts within `timeoutMs`. Never rejects. */
-export type Probe = (
-  node: { readonly host: string; readonly port: number; readonly isTls: boolean },
-  timeoutMs: number,
-) => Promise<boolean>;
-
-/** Connects as a request would and closes again, sending nothing. */
-export const connectProbe =
-  (nodeTls: NodeTls): Probe =>
-  ({ host, port, isTls }, timeoutMs) =>
-    new Promise((resolve) => {
-      const socket = isTls
-        ? nodeTls.connect(host, port, () => end(true))
-        : net.connect({ host, port }, () => end(true));
-      const end = (isGood: boolean): void => {
-        clearTimeout(timer);
-        socket.destroy();
-        resolve(isGood);
-      };
-      const timer = setTimeout(() => end(false), timeoutMs);
-      socket.on('error', () => end(false));
-    });
+import type { ClusterView } from './cluster-view.ts';
+import type { Ejections } from './ejections.ts';
+import type { ProbeQuestion } from './engine/node-probe.ts';
+import { FAILURE, type Failure } from './failure.ts';
+import type { UpstreamNode } from './routing.ts';
 
 /** Runs `run` after `delayMs` and returns the way to prevent it. */
 export type Delay = (run: () => void, delayMs: number) => () => void;
 
-export interface NodeProbesOptions {
-  readonly probe: Probe;
-  readonly now: () => number;
-  readonly delay: Delay;
-  readonly onResult: (node: ClusterNode, isGood: boolean) => void;
+/** Between two rounds, milliseconds: how late an overdue question may be noticed. */
+export const ROUND_MS = 200;
+/** Probes sent in one round; the rest waits for the next. Bounds what ten thousand members without an agent cost. */
+const PROBES_A_ROUND = 250;
+
+/** As much of the engine as probes need. */
+export interface Prober {
+  /** False when the node has no idle connection. */
+  probePooled(node: UpstreamNode, question: ProbeQuestion): boolean;
+  probeFresh(node: UpstreamNode, question: ProbeQuestion): void;
 }
 
-/** Probes nodes that are suspect or ejected: at most one probe per node at a time, and few at once. */
+export interface NodeProbesOptions {
+  readonly view: ClusterView;
+  readonly ejections: Ejections;
+  readonly prober: Prober;
+  readonly version: string;
+  readonly now: () => number;
+  readonly delay: Delay;
+  /** True while the coordinator's feed is lost. */
+  readonly isFeedLost: () => boolean;
+  /** How long a probe stays open, milliseconds. */
+  readonly openMs: () => number;
+  /** A probe of the node has come to a result: requests that wait for it may ask again. */
+  readonly onResult: (node: ClusterNode) => void;
+}
+
+/** Probes of one process that are open. */
+interface OpenProbes {
+  /** Another kind, once the coordinator has learned it, is another question. */
+  readonly kind: ProbeKind;
+  isPooledOpen: boolean;
+  isFreshOpen: boolean;
+}
+
 export class NodeProbes {
   readonly #options: NodeProbesOptions;
-  readonly #cancels = new Map<ClusterNode, () => void>();
-  readonly #underWay = new Set<ClusterNode>();
-  readonly #queue = new Set<ClusterNode>();
-  #isClosed = false;
+  /** By process: what an earlier one has not answered keeps no question from its successor. */
+  readonly #open = new WeakMap<NodeWatch, OpenProbes>();
+  /** Nodes whose refusal is going to be confirmed. */
+  readonly #doubted = new Map<ClusterNode, () => void>();
+  #start = 0;
+  #cancel: (() => void) | undefined;
 
   constructor(options: NodeProbesOptions) {
     this.#options = options;
   }
 
-  /** Probes `node` now. A probe that is under way or waits its turn counts for this one too. */
-  check(node: ClusterNode): void {
-    this.#cancel(node);
-    if (this.#isClosed || this.#underWay.has(node)) return;
-    this.#queue.add(node);
-    this.#startNext();
+  /** Begins the rounds. */
+  start(): void {
+    this.#cancel = this.#options.delay(() => {
+      this.start();
+      this.round();
+    }, ROUND_MS);
   }
 
-  /** Probes `node` at `atMs`; replaces an earlier appointment. */
-  scheduleAt(node: ClusterNode, atMs: number): void {
-    this.#cancel(node);
-    if (this.#isClosed) return;
-    const delayMs = Math.max(0, atMs - this.#options.now());
-    this.#cancels.set(
-      node,
-      this.#options.delay(() => this.check(node), delayMs),
-    );
+  close(): void {
+    this.#cancel?.();
+    this.#cancel = undefined;
+    for (const cancel of this.#doubted.values()) cancel();
+    this.#doubted.clear();
   }
 
   /** The node is of no more interest. */
   forget(node: ClusterNode): void {
-    this.#cancel(node);
-    this.#queue.delete(node);
+    this.#doubted.get(node)?.();
+    this.#doubted.delete(node);
   }
 
-  close(): void {
-    this.#isClosed = true;
-    this.#queue.clear();
-    for (const cancel of this.#cancels.values()) cancel();
-    this.#cancels.clear();
-  }
-
-  #cancel(node: ClusterNode): void {
-    this.#cancels.get(node)?.();
-    this.#cancels.delete(node);
-  }
-
-  #startNext(): void {
-    for (const node of this.#queue) {
-      if (this.#underWay.size >= MAX_PROBES) return;
-      this.#queue.delete(node);
-      this.#underWay.add(node);
-      void this.#run(node);
+  /** Goes through all nodes once. */
+  round(): void {
+    const { view, ejections, now, isFeedLost } = this.#options;
+    const nowMs = now();
+    const nodes = [...view.nodes.values()];
+    const isLost = isFeedLost();
+    let left = PROBES_A_ROUND;
+    const start = this.#start;
+    for (let i = 0; i < nodes.length; i++) {
+      const node = nodes[(start + i) % nodes.length]!;
+      node.watch.check(nowMs, {
+        isFeedLost: isLost,
+        leaseMs: view.leaseMs,
+        othersLive: () => view.othersLive(node),
+      });
+      if (node.ejection.phase === 'ejected') ejections.observe(node, 'due', nowMs);
+      view.refresh(node, nowMs);
+      if (left > 0 && node.watch.wantsProbe(nowMs)) {
+        left--;
+        this.#start = (start + i + 1) % nodes.length;
+        this.#ask(node, nowMs);
+      }
     }
   }
 
-  async #run(node: ClusterNode): Promise<void> {
-    const isGood = await this.#options.probe(node, PROBE_TIMEOUT_MS);
-    this.#underWay.delete(node);
-    if (this.#isClosed) return;
-    if (!node.isGone) this.#options.onResult(node, isGood);
-    this.#startNext();
+  /** Probes the node now when it wants to be probed, and once more when a refusal is to be confirmed. */
+  askIfDue(node: ClusterNode, nowMs: number): void {
+    if (node.isGone) return;
+    if (node.watch.wantsProbe(nowMs)) this.#ask(node, nowMs);
+    if (!node.watch.isInDoubt || this.#doubted.has(node)) return;
+    const cancel = this.#options.delay(() => {
+      this.#doubted.delete(node);
+      this.askIfDue(node, this.#options.now());
+    }, REFUSAL_GAP_MS);
+    this.#doubted.set(node, cancel);
   }
+
+  #ask(node: ClusterNode, nowMs: number): void {
+    node.watch.probeAsked(nowMs);
+    const open = this.#openOf(node);
+    if (!open.isPooledOpen && !open.isFreshOpen) {
+      open.isPooledOpen = this.#options.prober.probePooled(node, this.#question(node, open, true));
+      if (open.isPooledOpen) return;
+    }
+    if (!open.isFreshOpen) this.#askFresh(node, open);
+  }
+
+  #openOf({ watch, probe }: ClusterNode): OpenProbes {
+    const known = this.#open.get(watch);
+    if (known?.kind === probe) return known;
+    const open = { kind: probe, isPooledOpen: false, isFreshOpen: false };
+    this.#open.set(watch, open);
+    return open;
+  }
+
+  #askFresh(node: ClusterNode, open: OpenProbes): void {
+    open.isFreshOpen = true;
+    this.#options.prober.probeFresh(node, this.#question(node, open, false));
+  }
+
+  #question(node: ClusterNode, open: OpenProbes, isPooled: boolean): ProbeQuestion {
+    const { version, openMs, now } = this.#options;
+    const { watch, instance } = node;
+    const nonce = randomBytes(16).toString('hex');
+    const askedAtMs = now();
+    const end = (): void => {
+      if (isPooled) open.isPooledOpen = false;
+      else open.isFreshOpen = false;
+    };
+    return {
+      kind: node.probe,
+      path: node.probePath,
+      nonce,
+      version,
+      openMs: openMs(),
+      onAnswer: (connectedAtMs, proof) => {
+        end();
+        const isProof = proof !== '' && instance !== '' && proof === proofOf(instance, nonce);
+        watch.probeAnswered(source(connectedAtMs, isProof), now());
+        this.#seen(node);
+      },
+      onConnected: (connectedAtMs) => {
+        end();
+        watch.probeConnected(source(connectedAtMs, false), now());
+        this.#seen(node);
+      },
+      onFailure: (failure, wasPooled) => {
+        end();
+        this.#failed(node, open, failure, wasPooled, askedAtMs);
+      },
+    };
+  }
+
+  #failed(node: ClusterNode, open: OpenProbes, failure: Failure, wasPooled: boolean, askedAtMs: number): void {
+    const { watch } = node;
+    const nowMs = this.#options.now();
+    if (failure === FAILURE.refused || failure === FAILURE.closedUnused) watch.refused(nowMs);
+    else if (failure === FAILURE.connectTimeout || failure === FAILURE.unreachable) watch.connectTimedOut(askedAtMs);
+    else watch.probeDropped();
+    this.#seen(node);
+    // The pooled connection may just have been too old: the port itself is asked at once.
+    if (wasPooled && failure === FAILURE.closed && !node.isGone && !open.isFreshOpen) {
+      watch.probeAsked(nowMs);
+      this.#askFresh(node, open);
+    }
+  }
+
+  #seen(node: ClusterNode): void {
+    if (node.isGone) return;
+    this.#options.view.refresh(node, this.#options.now());
+    this.#options.onResult(node);
+  }
+}
+
+function source(connectedAtMs: number, isProof: boolean): AnswerSource {
+  return { connectedAtMs, isProbe: true, isProof };
+}
+
+/** What a node answers that is the registered instance. */
+export function proofOf(instance: string, nonce: string): string {
+  return createHmac('sha256', instance).update(nonce).digest('hex');
 }

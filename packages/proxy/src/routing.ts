@@ -7,6 +7,7 @@
  */
 import type { AttemptOutcome, LiveNumbers } from '@rollcall/core';
 import type { NodeId, Route } from '@rollcall/protocol';
+import type { Failure } from './failure.ts';
 
 /** What routing reads of a request. The engine's parsed head satisfies it. */
 export interface RoutableHead {
@@ -30,6 +31,8 @@ export interface NodeTally {
   tunnels: number;
   bytesToNode: number;
   bytesFromNode: number;
+  /** Requests that wait for the node right now. */
+  parked: number;
 }
 
 /** One node as the engine uses it. The object lives as long as the node and survives snapshot swaps. */
@@ -47,20 +50,9 @@ export interface UpstreamNode {
   readsLoadField: boolean;
   readonly live: LiveNumbers;
   readonly tally: NodeTally;
+  /** False while its requests wait, or move: it must not be sent any, not even once more. */
+  readonly takesRequests: boolean;
 }
-
-/** Why an attempt did not bring a usable response head. */
-export type AttemptFailure =
-  /** Connect refused: nothing listens there. */
-  | 'refused'
-  /** No connection within the connect timeout, or no route to it. */
-  | 'unreachable'
-  /** The connection broke before the first response byte. */
-  | 'reset'
-  /** What came was not HTTP. */
-  | 'broken'
-  /** Nothing came in time. */
-  | 'timeout';
 
 /**
  * Where one request goes, filled in by the router and read by the engine. One slip per client connection, cleared
@@ -71,6 +63,8 @@ export interface RoutingSlip {
   node: UpstreamNode | undefined;
   /** Value of a `Set-Cookie` field to add to the response; `''` for none. */
   setCookie: string;
+  /** Name of a cookie: when the node's own answer sets it, `setCookie` is left out; `''` for none. */
+  setCookieUnless: string;
   /** `Cookie` value to forward instead of the client's; `undefined` leaves it as it is, `''` drops the field. */
   forwardCookie: string | undefined;
   /** Target to forward instead of the client's, when a session id had to be stripped. */
@@ -83,8 +77,24 @@ export interface RoutingSlip {
   watchesCookies: boolean;
   /** True when the request belongs to a known session. */
   hasSession: boolean;
-  /** Further attempts the balancer allows after a failed one. */
+  /** The request belongs to this node: a session's own, or the one that took it over. Other nodes are no choice of the engine's. */
+  isBound: boolean;
+  /**
+   * The node that the client's connection is authenticated at (NTLM, Negotiate); the engine sets it. A request without a session goes
+   * there while the node may be chosen: a handshake takes several requests, and a client without cookies has nothing else that keeps
+   * them together.
+   */
+  boundNode: UpstreamNode | undefined;
+  /** Further attempts the balancer allows at other nodes; for requests that are not bound. */
   retriesLeft: number;
+  /** While the choice is `wait`: what the request waits for, why, and for how long from now, milliseconds. */
+  waitFor: object;
+  waitKind: WaitKind;
+  /** The node whose answer it waits for; `undefined` when any node will do. */
+  waitNode: UpstreamNode | undefined;
+  waitMs: number;
+  /** When the attempt's connection was opened, on the engine's clock; the engine sets it. */
+  connectedAtMs: number;
   /** Nodes that have failed this request. Shared empty set until the first failure. */
   tried: ReadonlySet<NodeId>;
   /** Names for access log and error page: balancer and context; `''` before a choice. */
@@ -96,12 +106,17 @@ export interface RoutingSlip {
 }
 
 /**
- * `forward`: `slip.node` is set. `wait`: nobody now, but soon perhaps (`waitMs` on the slip's state is the router's
- * business): park the request, bounded, and ask again when the router calls `onChange` or at `waitDeadlineMs`.
- * `not-found`: no context matches, 404. `ambiguous`: the path would mean another context once decoded, 400.
- * `unavailable`: nobody is eligible, 503 with Retry-After.
+ * `node`: parked until the node answers, or the session moves. `probe`: a connect was refused, and a probe decides. `no-node`: no node is
+ * eligible, and one may be soon. `learning`: nodes are expected back after a start.
  */
-export type Choice = 'forward' | 'wait' | 'not-found' | 'ambiguous' | 'unavailable';
+export type WaitKind = 'node' | 'probe' | 'no-node' | 'learning';
+
+/**
+ * `forward`: `slip.node` is set. `wait`: park the request, bounded, and ask again when the router calls `onChange` with `slip.waitFor`, or
+ * when `slip.waitMs` are over. `not-found`: no context matches, 404. `ambiguous`: the path would mean another context once decoded, 400.
+ * `unavailable`: no node is eligible, 503 with Retry-After. `failed`: the session's node answers and failed this request again, 502.
+ */
+export type Choice = 'forward' | 'wait' | 'not-found' | 'ambiguous' | 'unavailable' | 'failed';
 
 /** An answer that the proxy gives by itself. */
 export interface OwnAnswer {
@@ -120,28 +135,35 @@ export interface Router {
   own?(head: RoutableHead, nowMs: number): OwnAnswer | undefined;
   /** First choice for a request. Clears and fills the slip. */
   choose(head: RoutableHead, slip: RoutingSlip, nowMs: number): Choice;
+  /** Another choice for a request that waited, or whose node was lost before it answered. What failed before still counts. */
+  askAgain(head: RoutableHead, slip: RoutingSlip, nowMs: number): Choice;
   /**
-   * Another choice after `slip.node` failed with `failure`; adds it to `tried`. `sameNode` lets the router know that
-   * only the same node is acceptable because the request may have been processed (never asked for in that case by
-   * the engine: it then gives up). A session's request gets another node only as its failover allows.
+   * Another choice after an attempt at `slip.node` failed before an octet was processed, or may be repeated. A bound request gets its
+   * node's verdict; others get another node.
    */
-  chooseAgain(head: RoutableHead, slip: RoutingSlip, failure: AttemptFailure, nowMs: number): Choice;
-  /** For how long a request that was told `wait` may be parked, from its arrival, milliseconds. */
-  waitMs(slip: RoutingSlip): number;
+  chooseAgain(head: RoutableHead, slip: RoutingSlip, failure: Failure, nowMs: number): Choice;
+  /** Longest time that a request may be parked for a node, milliseconds. */
+  readonly parkMs: number;
   /** The attempt is about to be written. In-flight goes up. */
   onSend(slip: RoutingSlip, nowMs: number): void;
   /** The node's response has a `Set-Cookie` field of this value; told only when `slip.watchesCookies`. */
   onSetCookie(slip: RoutingSlip, value: string): void;
   /** A final response head came, `latencyMs` after `onSend`. `loadField` is `rollcall-load`, `''` for none. */
   onResponseHead(slip: RoutingSlip, status: number, latencyMs: number, loadField: string, nowMs: number): void;
-  /** The attempt is over, for better or worse: in-flight goes down. Exactly once per `onSend`. */
-  onEnd(slip: RoutingSlip, outcome: AttemptOutcome, nowMs: number): void;
-  /** A connect was refused or found nobody, or a probe failed: eject at once. */
-  onConnectFailure(node: UpstreamNode, failure: AttemptFailure, nowMs: number): void;
+  /** The attempt is over, for better or worse: in-flight goes down. Exactly once per `onSend`. `failure` says why it failed. */
+  onEnd(slip: RoutingSlip, outcome: AttemptOutcome, nowMs: number, failure?: Failure): void;
+  /** A connect to the node failed that was begun at `askedAtMs`; not told for failures of this machine. */
+  onConnectFailure(node: UpstreamNode, failure: Failure, askedAtMs: number, nowMs: number): void;
+  /** The node closed a connection, idle for `idleMs`, 0 in the middle of a question, that it had not announced to close. */
+  onNodeClosed(node: UpstreamNode, idleMs: number, nowMs: number): void;
+  /** Why no node is eligible and what to do, in two sentences for people on this machine; `''` when nothing is known. */
+  whyUnavailable?(slip: RoutingSlip, nowMs: number): string;
   /** Parameters of the URL that may carry this request's session id. Asked for the access log only. */
   sessionParameters?(slip: RoutingSlip): readonly string[];
-  /** Called when waiting requests should ask again. The engine sets it. */
-  onChange: () => void;
+  /** Called when requests that wait for `waitFor`, or all that wait, should ask again. The engine sets it. */
+  onChange: (waitFor?: object) => void;
+  /** The node is lost: unanswered requests that may be repeated ask again, answers in progress and tunnels are cut. The engine sets it. */
+  onNodeLost: (node: UpstreamNode) => void;
   /** The node is gone: close its idle connections now, let the busy ones finish. The engine sets it. */
   onNodeGone: (node: UpstreamNode) => void;
 }

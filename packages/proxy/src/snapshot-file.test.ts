@@ -10,6 +10,7 @@ import {
   decodeSnapshot,
   isTrusted,
   readSnapshotFile,
+  removeLeftovers,
   type SavedSnapshot,
   writeSnapshotFile,
 } from './snapshot-file.ts';
@@ -59,6 +60,15 @@ void test('a file that is no snapshot is told in a sentence', () =>
       JSON.stringify({ format: 1, ...saved, ...saved.snapshot }).slice(0, -5),
     ])
       assert.equal(typeof decodeSnapshot(text), 'string', text);
+  }));
+
+void test('drafts of workers that were killed are removed, those of living ones and other files stay', () =>
+  inFolder(async (path, folder) => {
+    const stays = [`${path}.${process.ppid}.tmp`, `${path}.tmp`, `${path}.12x.tmp`, join(folder, 'other.4194305.tmp')];
+    for (const file of [...stays, `${path}.4194305.tmp`, `${path}.${process.pid}.tmp`]) await writeFile(file, '');
+    await removeLeftovers(path);
+    assert.deepEqual((await readdir(folder)).map((file) => join(folder, file)).sort(), stays.sort());
+    await removeLeftovers(join(folder, 'absent', 'snapshot.json'));
   }));
 
 void test('a file is trusted for 60 s, and never when it comes from the future', () => {

@@ -2,7 +2,8 @@
  * The last cluster a worker knew, in a file, so that a worker that dies serves again at once. Written to another name
  * and renamed, so that the file is always whole.
  */
-import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { FaultBox, Fields, isObject, readFeedBalancer, readFeedNode, readRememberedRoute } from '@rollcall/protocol';
 import type { ClusterSnapshot } from './cluster-view.ts';
 
@@ -31,8 +32,27 @@ export async function writeSnapshotFile(path: string, saved: SavedSnapshot): Pro
     await writeFile(temporary, textOf(head, snapshot), { mode: 0o600 });
     await rename(temporary, path);
   } catch (error) {
-    await rm(temporary, { force: true });
+    await rm(temporary, { force: true }).catch(() => undefined);
     throw error;
+  }
+}
+
+/** Removes what workers that were killed during a write have left beside `path`. */
+export async function removeLeftovers(path: string): Promise<void> {
+  const [folder, file] = [dirname(path), basename(path)];
+  for (const name of await readdir(folder).catch(() => [])) {
+    const pid = name.startsWith(`${file}.`) && /^\.(\d{1,10})\.tmp$/.exec(name.slice(file.length))?.[1];
+    if (pid && (Number(pid) === process.pid || !isRunning(Number(pid))))
+      await rm(join(folder, name), { force: true }).catch(() => undefined);
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
   }
 }
 

@@ -9,6 +9,7 @@
 import net, { type AddressInfo } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import {
+  DEFAULT_LEASE_MS,
   type FeedNode,
   parseBalancerName,
   parseContextPath,
@@ -90,20 +91,19 @@ function routerTo(port: number): ClusterRouter {
   const nowMs = performance.now();
   view.applySnapshot(
     { nodes, balancers: [], remembered: [] },
-    { epoch: 'warm-up', revision: 1, isSettled: true, learningMs: 0 },
+    { epoch: 'warm-up', revision: 1, isSettled: true, learningMs: 0, leaseMs: DEFAULT_LEASE_MS },
     nowMs,
   );
   view.swap(nowMs);
   return new ClusterRouter({
     view,
-    ejections: new Ejections(
-      view,
-      () => {},
-      () => {},
-    ),
+    ejections: new Ejections(view, () => {}),
     newSessionId: sessionIds(),
+    upstreamTimeoutMs: MAX_MS,
     onUnknownRoute: () => {},
     onMoved: () => {},
+    onFailover: () => {},
+    onSeen: () => {},
     onIdle: () => {},
   });
 }
@@ -121,6 +121,10 @@ function nodeAt(port: number, index: number): FeedNode {
     weight: 1,
     incarnation: 1,
     liveness: 'up',
+    hasAgent: true,
+    isConnected: true,
+    isReady: true,
+    probe: 'options',
     standby: false,
     loadHeader: false,
   };

@@ -2,7 +2,7 @@
 import type { AddressInfo, Socket } from 'node:net';
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
 import { ExcludedPaths } from '@rollcall/core';
-import type { ContextPath } from '@rollcall/protocol';
+import { type ContextPath, DEFAULT_LEASE_MS } from '@rollcall/protocol';
 import { AccessLog, type AccessLogOptions } from './access-log/access-log.ts';
 import type { ClusterNode } from './cluster-node.ts';
 import { ClusterRouter } from './cluster-router.ts';
@@ -12,12 +12,13 @@ import { Ejections } from './ejections.ts';
 import { Engine, type EngineOptions, type ListenAt } from './engine/engine.ts';
 import { checkedLimits, type EngineLimits } from './engine/limits.ts';
 import { explain } from './explanation.ts';
+import { FailoverTally } from './failover-tally.ts';
 import { FeedClient, type FeedLog } from './feed-client.ts';
-import { connectProbe, type Delay, NodeProbes } from './node-probes.ts';
+import { type Delay, NodeProbes } from './node-probes.ts';
 import { affordableConnections } from './open-files.ts';
 import { loadAlgorithms } from './own-algorithms.ts';
 import { sessionIds } from './session-ids.ts';
-import { aged, isTrusted, readSnapshotFile } from './snapshot-file.ts';
+import { aged, isTrusted, readSnapshotFile, removeLeftovers } from './snapshot-file.ts';
 import { SnapshotSaver } from './snapshot-saver.ts';
 import { SecretWatch } from './sticky-secret/secret-watch.ts';
 import { type CertificateFiles, Certificates } from './tls/certificates.ts';
@@ -32,8 +33,6 @@ const FIRST_SNAPSHOT_MS = 2_000;
 const LEARNING_MS = 10_000;
 /** How long upgraded connections of a stopped node go on, milliseconds. */
 const STOPPED_TUNNEL_MS = 5_000;
-/** Between two probes of a node that is ejected and suspect, milliseconds. */
-const SUSPECT_PROBE_MS = 1_000;
 /** How long those of a node that is gone go on; usually they are broken already, milliseconds. */
 const GONE_TUNNEL_MS = 1_000;
 
@@ -77,6 +76,8 @@ export interface WorkerOptions
   /** Serves nobody before it has compiled what it needs for that, half a second: for where nobody waits. Default false. */
   readonly warmsUp?: boolean;
   readonly log: WorkerLog;
+  /** Lines of `log` that were lost since the start. Default: none are. */
+  readonly lostLogLines?: () => number;
 }
 
 export interface Worker {
@@ -114,6 +115,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     algorithmFiles = {},
     warmsUp = false,
     log,
+    lostLogLines = () => 0,
     ...engineOptions
   } = options;
   // The import, because the global is looked up anew at each call.
@@ -128,38 +130,38 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   const secretWatch = stickySecretFile === undefined ? undefined : new SecretWatch(stickySecretFile, log);
   const algorithms = await loadAlgorithms(algorithmFiles, log);
   const view = new ClusterView({ rng, algorithms, seal: secretWatch?.seal });
-  const ejections = new Ejections(
-    view,
-    (id, what, reason) => {
-      log.warn({ node: id, reason }, `node ${id} is ${what}`);
-      feedClient.observed(id, what, reason);
-    },
-    () => router.onChange(),
-  );
-  const probes = new NodeProbes({
-    probe: connectProbe(tlsToNodes),
-    now,
-    delay,
-    onResult: (node, isGood) => {
-      // A port that accepts proves nothing while the node's own heartbeats are missing: somebody else may have it now.
-      if (isGood && node.isEjected && node.liveness !== 'up') probes.scheduleAt(node, now() + SUSPECT_PROBE_MS);
-      else ejections.observe(node, isGood ? 'probe-good' : 'probe-bad', now());
-    },
+  const ejections = new Ejections(view, (id, what, reason) => {
+    log.warn({ node: id, reason }, `node ${id} is ${what}`);
+    feedClient.observed(id, what, reason);
   });
-  ejections.probes = probes;
+  const limits = affordable(
+    checkedLimits(engineOptions.limits),
+    engineOptions.limits?.maxConnections !== undefined,
+    log,
+  );
+  const failovers = new FailoverTally();
   const router = new ClusterRouter({
     view,
     ejections,
     excluded: new ExcludedPaths(excludedPaths),
     newSessionId: sessionIds(),
+    upstreamTimeoutMs: limits.upstreamTimeoutMs,
     onUnknownRoute: () => engine.countUnknownRoute(),
     onMoved: () => engine.countMoved(),
+    onFailover: (balancer, node, cause) => {
+      engine.countFailover();
+      if (node !== undefined) failovers.count(balancer.name, node, cause);
+    },
+    onSeen: (node, nowMs) => {
+      view.refresh(node, nowMs);
+      probes.askIfDue(node, nowMs);
+    },
     onIdle: () => feedClient.countersSoon(),
   });
   const decisions = new DecisionWatch({ router, delay, nowUnixMs: Date.now });
   const engine = new Engine({
     ...engineOptions,
-    limits: affordable(checkedLimits(engineOptions.limits), engineOptions.limits?.maxConnections !== undefined, log),
+    limits,
     router,
     nodeTls: tlsToNodes,
     ...(certificates && { certificates }),
@@ -167,18 +169,37 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     now,
     log,
   });
+  const probes = new NodeProbes({
+    view,
+    ejections,
+    prober: engine,
+    version,
+    now,
+    delay,
+    isFeedLost: () => !feedClient.isSynced,
+    openMs: () => Math.max(limits.upstreamTimeoutMs, view.leaseMs),
+    onResult: (node) => router.onChange(node),
+  });
   view.listener = {
     onChange: () => router.onChange(),
-    onLiveness: (node) => {
-      if (node.liveness !== 'up' || node.isEjected) probes.check(node);
+    onStanding: (node) => {
+      if (node.watch.isGivenUp || node.watch.isDown) router.onNodeLost(node);
+      router.onChange(node);
+      for (const { attached } of view.table.contextsOf(node.id)) router.onChange(attached);
+      feedClient.portsNow();
+      probes.askIfDue(node, now());
     },
     onStopped: (node) => engine.endTunnels(node, STOPPED_TUNNEL_MS),
     onGone: (node) => onGone(node),
   };
   function onGone(node: ClusterNode): void {
     probes.forget(node);
+    feedClient.forgetPort(node.id);
     router.onNodeGone(node);
-    engine.endTunnels(node, GONE_TUNNEL_MS);
+    router.onChange(node);
+    // One that left, or was removed, is let finish what it has begun.
+    if (node.goneCause === 'left' || node.goneCause === 'removed') engine.endTunnels(node, GONE_TUNNEL_MS);
+    else router.onNodeLost(node);
   }
 
   const saver =
@@ -198,12 +219,17 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     rng,
     delay,
     log,
+    failovers,
     totals: () => {
       // What Node measures includes the time between two samples.
       const loopDelayMs = loopDelay.mean / 1e6 - LOOP_SAMPLE_MS;
       loopDelay.reset();
       // Without a sample since the last counters there is no mean.
-      return engine.counters(Number.isNaN(loopDelayMs) ? 0 : Math.max(0, loopDelayMs));
+      return {
+        ...engine.counters(Number.isNaN(loopDelayMs) ? 0 : Math.max(0, loopDelayMs)),
+        logLinesLost: lostLogLines(),
+        accessLogLinesLost: accessLog?.lost ?? 0,
+      };
     },
     answer: (question) => {
       if (question.type === 'decisions') return decisions.watch(question);
@@ -215,6 +241,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     },
   });
   feedClient.start();
+  probes.start();
   const stopWaiting = delay(() => firstApplied.open(), FIRST_SNAPSHOT_MS);
   await Promise.all([firstApplied.isOpen, warmsUp ? warmUp() : undefined]);
   stopWaiting();
@@ -266,6 +293,7 @@ function affordable(limits: EngineLimits, isWanted: boolean, log: WorkerLog): En
 
 /** Fills the view from the file: whole when it is fresh, otherwise with its routes as expected ones. */
 async function loadSnapshot(path: string, view: ClusterView, nowMs: number, log: WorkerLog): Promise<void> {
+  await removeLeftovers(path);
   const saved = await readSnapshotFile(path);
   if (saved === undefined) return;
   if (typeof saved === 'string') {
@@ -277,7 +305,7 @@ async function loadSnapshot(path: string, view: ClusterView, nowMs: number, log:
   if (isTrusted(saved, nowUnixMs)) {
     view.applySnapshot(
       aged(snapshot, nowUnixMs - saved.writtenAtUnixMs),
-      { epoch, revision, isSettled: false, learningMs: LEARNING_MS },
+      { epoch, revision, isSettled: false, learningMs: LEARNING_MS, leaseMs: DEFAULT_LEASE_MS },
       nowMs,
     );
     view.swap(nowMs);

@@ -14,6 +14,8 @@ import {
   type Observation,
   OutlierWatch,
   observe,
+  PROBE_EVERY_MS,
+  type SeenAnswer,
   SoftStickiness,
 } from '@rollcall/core';
 import type { EventHeap } from './event-heap.ts';
@@ -27,6 +29,8 @@ export interface SimCandidate extends Candidate {
   readonly node: NodeStanding;
   readonly group: undefined;
   ejection: EjectionState;
+  /** Connects are refused; no probe has found it back yet. */
+  isRefusing: boolean;
 }
 
 export interface SimProxyOptions {
@@ -98,10 +102,10 @@ export class SimProxy {
     return algorithm.pick(this.#open, this.#ask, tried);
   }
 
-  /** The session's own node while it is there and admitted; `undefined` when it has to go elsewhere. */
+  /** The session's own node while it is there and takes connections; `undefined` when it has to go elsewhere. */
   home(node: number): SimCandidate | undefined {
     const candidate = this.#members.get(node);
-    return candidate !== undefined && isAdmitted(candidate.ejection) ? candidate : undefined;
+    return candidate !== undefined && !candidate.isRefusing ? candidate : undefined;
   }
 
   /** May a session leave this node for a better one now? A yes is spent by asking. */
@@ -128,9 +132,8 @@ export class SimProxy {
     if (told && isHeard) this.report(candidate, told);
     if (isHeard) for (const algorithm of this.#algorithms) algorithm.onResponse?.(candidate, outcome, latencyMs, nowMs);
     const isError = outcome === 'server-error';
-    this.observe(candidate, isError ? 'erred' : 'answered');
-    if (this.#outliers.see(candidate, { isError, isBound, latencyMs }, nowMs) !== undefined)
-      this.observe(candidate, 'outlier');
+    this.observe(candidate, isError ? 'failed' : 'answered');
+    this.#judge(candidate, { isError, isBound, latencyMs });
     if (isHeard) candidate.live.inFlight--;
   }
 
@@ -140,8 +143,26 @@ export class SimProxy {
     const isHeard = this.#hears(isBound);
     if (why === 'failed' && isHeard)
       for (const algorithm of this.#algorithms) algorithm.onResponse?.(candidate, 'failed', Number.NaN, nowMs);
-    this.observe(candidate, why);
+    if (why === 'abandoned') this.observe(candidate, why);
+    else {
+      this.observe(candidate, 'failed');
+      if (why === 'refused') this.#refuse(candidate);
+      this.#judge(candidate, { isError: true, isBound, latencyMs: Number.NaN });
+    }
     if (isHeard) candidate.live.inFlight--;
+  }
+
+  #judge(candidate: SimCandidate, answer: SeenAnswer): void {
+    if (this.#outliers.see(candidate, answer, this.#options.now()) !== undefined) this.observe(candidate, 'outlier');
+  }
+
+  /** Nothing listens there: the node gets nothing until a probe has found it back. */
+  #refuse(candidate: SimCandidate): void {
+    if (!this.#options.ejects || candidate.isRefusing) return;
+    candidate.isRefusing = true;
+    this.ejections++;
+    this.#stand(candidate);
+    this.#probeSoon(candidate);
   }
 
   #hears(isBound: boolean): boolean {
@@ -171,21 +192,26 @@ export class SimProxy {
     if (after.phase === 'ejected') {
       this.#outliers.forget(candidate);
       this.ejections++;
-      this.#options.heap.plan(after.sinceOrUntilMs, () => this.#probe(candidate, after));
+      this.#options.heap.plan(after.sinceOrUntilMs, () => {
+        if (candidate.ejection === after && !candidate.node.isGone) this.observe(candidate, 'due');
+      });
     }
     if (isAdmitted(after) !== isAdmitted(before)) this.#stand(candidate);
   }
 
-  /** Asks an ejected node whether it takes connections again. */
-  #probe(candidate: SimCandidate, ejection: EjectionState): void {
-    if (candidate.ejection !== ejection || candidate.node.isGone) return;
-    this.observe(candidate, candidate.node.health === 'crashed' ? 'probe-bad' : 'probe-good');
+  /** Asks a node that refused, once a second, whether it takes connections again. */
+  #probeSoon(candidate: SimCandidate): void {
+    this.#options.heap.plan(this.#options.now() + PROBE_EVERY_MS, () => {
+      if (candidate.node.isGone) return;
+      candidate.isRefusing = candidate.node.health === 'crashed';
+      if (candidate.isRefusing) this.#probeSoon(candidate);
+      else this.#stand(candidate);
+    });
   }
 
   /** Counting is left to observations that may eject. */
   #allows(observation: Observation): boolean {
-    if (observation === 'answered' || observation === 'erred' || observation === 'abandoned' || observation === 'sent')
-      return true;
+    if (observation !== 'outlier') return true;
     let ejected = 0;
     for (const { ejection } of this.#members.values()) if (!isAdmitted(ejection)) ejected++;
     return mayEject(ejected, this.#members.size);
@@ -200,7 +226,8 @@ export class SimProxy {
 
   #stand(candidate: SimCandidate): void {
     const at = this.#open.indexOf(candidate);
-    const isOpen = candidate.node.isEnabled && !candidate.node.isGone && isAdmitted(candidate.ejection);
+    const { node, ejection, isRefusing } = candidate;
+    const isOpen = node.isEnabled && !node.isGone && !isRefusing && isAdmitted(ejection);
     if (isOpen && at < 0) this.#open.push(candidate);
     else if (!isOpen && at >= 0) this.#open.splice(at, 1);
   }
@@ -214,6 +241,7 @@ export class SimProxy {
       node,
       group: undefined,
       ejection: NOT_EJECTED,
+      isRefusing: false,
       live: { ...newLiveNumbers(), share: this.#options.share },
     };
   }

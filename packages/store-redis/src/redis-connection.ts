@@ -30,14 +30,21 @@ export function connectRedis({ url, commandTimeoutMs, onProblem, onReady }: Redi
     autoResendUnfulfilledCommands: false,
     retryStrategy: (attempt) => Math.min(MAX_RECONNECT_MS, 50 * 2 ** Math.min(attempt, 10)) * (0.5 + Math.random() / 2),
   });
+  let isReady = false;
   let told = '';
-  redis.on('error', (error: Error) => {
-    const message = `redis: ${reasonOf(error)}`;
+  const tell = (message: string): void => {
     if (message === told) return;
     told = message;
     onProblem(message);
+  };
+  redis.on('error', (error: Error) => tell(`redis: ${reasonOf(error)}`));
+  // Redis that is back at once refuses no connection: without this its restart would go unmentioned.
+  redis.on('reconnecting', () => {
+    if (isReady) tell('redis: the connection was lost; connecting again');
+    isReady = false;
   });
   redis.on('ready', () => {
+    isReady = true;
     told = '';
     onReady();
   });

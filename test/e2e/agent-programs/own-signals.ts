@@ -7,7 +7,7 @@ const node = rollcall({ balancer: 'shop' });
 const server = createServer((_, response) => void response.end('hello'));
 node.attach(server);
 server.listen(0, '127.0.0.1', () => console.log((server.address() as AddressInfo).port));
-process.on('SIGTERM', async () => {
+process.once('SIGTERM', async () => {
   const outcome = await node.drain();
   await node.close();
   console.log(outcome);

@@ -6,6 +6,9 @@ import type { NodeLine } from '../ledger.ts';
 /** The request field that carries the client's id of a request. */
 export const LEDGER_FIELD = 'x-ledger-id';
 
+/** The response field that names the process which answered. Answers of the proxy itself lack it. */
+export const INSTANCE_FIELD = 'x-instance';
+
 export class NodeLedger {
   /** This process, as its answers name it. */
   readonly instance: string;

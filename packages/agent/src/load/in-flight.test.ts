@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { InFlight } from './in-flight.ts';
+import { ConnectionRequests, InFlight } from './in-flight.ts';
 import { Latencies } from './latencies.ts';
 
 test('a request counts once, however often its steps are told', () => {
@@ -44,4 +44,19 @@ test("a request's own part of its latency is shared with those that were in flig
   const [first, second] = [inFlight.begin(), inFlight.begin()];
   nowMs = 12;
   assert.deepEqual([first.answered(), second.answered()], [12, 6]);
+});
+
+test('requests end with their connection, and what ends later counts no more', () => {
+  const inFlight = new InFlight(() => 0);
+  const [one, two] = [new ConnectionRequests(inFlight), new ConnectionRequests(inFlight)];
+  const first = inFlight.begin(one);
+  const queued = inFlight.begin(one);
+  inFlight.begin(two);
+  first.end();
+  assert.deepEqual([inFlight.count, inFlight.finished, inFlight.arrived], [2, 1, 3]);
+  one.closed();
+  assert.deepEqual([inFlight.count, inFlight.finished], [1, 2]);
+  queued.end();
+  one.closed();
+  assert.deepEqual([inFlight.count, inFlight.finished, inFlight.arrived], [1, 2, 3]);
 });

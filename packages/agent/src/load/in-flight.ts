@@ -8,6 +8,8 @@ const HALF_LOAD = 64;
 export class InFlight {
   readonly #nowMs: () => number;
   readonly #latencies: Latencies | undefined;
+  /** Requests whose connection is not known. */
+  readonly #elsewhere = new ConnectionRequests(this);
   #count = 0;
   #finished = 0;
 
@@ -26,11 +28,17 @@ export class InFlight {
     return this.#finished;
   }
 
-  /** A request has arrived. */
-  begin(): ServedRequest {
+  /** Requests that have arrived since the start. */
+  get arrived(): number {
+    return this.#count + this.#finished;
+  }
+
+  /** A request has arrived on `connection`, with which it ends at the latest. */
+  begin(connection: ConnectionRequests = this.#elsewhere): ServedRequest {
     this.#count += 1;
+    connection.begun();
     const isTimed = this.#latencies?.takesOne() === true;
-    return new ServedRequest(this.#count, isTimed ? this.#nowMs() : Number.NaN, this);
+    return new ServedRequest(this.#count, isTimed ? this.#nowMs() : Number.NaN, this, connection);
   }
 
   /** For `ServedRequest`. */
@@ -40,10 +48,43 @@ export class InFlight {
     return latencyMs / inFlight;
   }
 
-  /** For `ServedRequest`. */
+  /** For `ConnectionRequests`. */
+  ended(requests: number): void {
+    this.#count -= requests;
+    this.#finished += requests;
+  }
+}
+
+/**
+ * Requests of one connection that are in flight.
+ *
+ * The response of a pipelined request waits for those before it. When the connection closes while it waits, it emits no
+ * `close`: the request ends with the connection.
+ */
+export class ConnectionRequests {
+  readonly #owner: InFlight;
+  #open = 0;
+
+  constructor(owner: InFlight) {
+    this.#owner = owner;
+  }
+
+  /** For `InFlight`. */
+  begun(): void {
+    this.#open += 1;
+  }
+
+  /** For `ServedRequest`. After `closed` it changes nothing. */
   ended(): void {
-    this.#count -= 1;
-    this.#finished += 1;
+    if (this.#open === 0) return;
+    this.#open -= 1;
+    this.#owner.ended(1);
+  }
+
+  /** The connection is closed: all of its requests end. */
+  closed(): void {
+    this.#owner.ended(this.#open);
+    this.#open = 0;
   }
 }
 
@@ -55,14 +96,16 @@ export class ServedRequest {
   readonly #inFlight: number;
   readonly #arrivedAtMs: number;
   readonly #owner: InFlight;
+  readonly #connection: ConnectionRequests;
   #isAnswered = false;
   #isOpen = true;
 
   /** `inFlight` is how many there were at its arrival, this one included; `arrivedAtMs` is NaN when it is not timed. */
-  constructor(inFlight: number, arrivedAtMs: number, owner: InFlight) {
+  constructor(inFlight: number, arrivedAtMs: number, owner: InFlight, connection: ConnectionRequests) {
     this.#inFlight = inFlight;
     this.#arrivedAtMs = arrivedAtMs;
     this.#owner = owner;
+    this.#connection = connection;
   }
 
   /**
@@ -81,7 +124,7 @@ export class ServedRequest {
   end(): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
-    this.#owner.ended();
+    this.#connection.ended();
   }
 }
 

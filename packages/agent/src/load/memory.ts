@@ -23,9 +23,18 @@ export function memoryRatio(uses: readonly MemoryUse[]): number {
 export function processMemory(limitBytes: number): readonly MemoryUse[] {
   const heap = getHeapStatistics();
   return [
-    { usedBytes: process.memoryUsage.rss(), limitBytes },
+    { usedBytes: residentBytes(), limitBytes },
     { usedBytes: heap.used_heap_size, limitBytes: heap.heap_size_limit },
   ];
+}
+
+/** `undefined` where the process may not read it, as in a sandbox without /proc. */
+function residentBytes(): number | undefined {
+  try {
+    return process.memoryUsage.rss();
+  } catch {
+    return undefined;
+  }
 }
 
 /** No load up to 80 % of the limit, then rising evenly to full at the limit. */

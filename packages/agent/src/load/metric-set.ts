@@ -7,6 +7,7 @@
  * mod_cluster does, Σ(weight · value / capacity) / Σ weight; with `isMean` limits are too, and nothing else counts.
  */
 import type { HeartbeatMessage, MetricScale } from '@rollcall/protocol';
+import { settled } from '../settled.ts';
 import { MAX_VALUE, type Metric, partOf } from './metric.ts';
 
 /** Most metrics of one node: more do not fit into a heartbeat. */
@@ -98,10 +99,8 @@ export class MetricSet {
 
   #read(metric: Metric): number | undefined {
     try {
-      const value: unknown = metric.read();
+      const value: unknown = settled(metric.read());
       if (value === undefined || Number.isFinite(value)) return value as number | undefined;
-      // An async function by mistake: what it rejects with must not end the program.
-      if (value instanceof Promise) value.catch(() => {});
       this.#fails(metric.name, `gave ${describe(value)}`);
     } catch (error) {
       this.#fails(metric.name, error instanceof Error ? error.message : describe(error));

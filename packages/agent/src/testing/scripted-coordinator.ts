@@ -7,6 +7,9 @@ import {
   AGENT_SUBPROTOCOL,
   type AgentMessage,
   type CoordinatorMessage,
+  DEFAULT_HEARTBEAT_MS,
+  DEFAULT_LEASE_MS,
+  DEFAULT_SUSPECT_MS,
   decodeAgentMessage,
   encode,
   type NodeRegistration,
@@ -73,9 +76,9 @@ export class ScriptedPeer {
     this.send({
       type: 'registered',
       node,
-      heartbeatMs: pace.heartbeatMs ?? 1_000,
-      suspectMs: 3_000,
-      leaseMs: pace.leaseMs ?? 15_000,
+      heartbeatMs: pace.heartbeatMs ?? DEFAULT_HEARTBEAT_MS,
+      suspectMs: DEFAULT_SUSPECT_MS,
+      leaseMs: pace.leaseMs ?? DEFAULT_LEASE_MS,
       epoch: 'test',
       coordinators: pace.coordinators ?? [],
       warnings: [],
@@ -100,6 +103,8 @@ export class ScriptedPeer {
 export interface ScriptedCoordinator {
   /** `ws://127.0.0.1:PORT/v1/agent`. */
   readonly url: string;
+  /** How many agents have connected so far. */
+  readonly connections: number;
   /** The next agent that connects, or one that has and was not taken yet. */
   peer(): Promise<ScriptedPeer>;
   /** Answers the next upgrades with this HTTP status instead; `undefined` accepts again. */
@@ -114,12 +119,14 @@ export async function startScriptedCoordinator(): Promise<ScriptedCoordinator> {
   const events = new EventEmitter();
   const waiting: ScriptedPeer[] = [];
   let refusal: number | undefined;
+  let connections = 0;
   server.on('upgrade', (request, socket, head) => {
     if (refusal !== undefined || request.url !== AGENT_PATH) {
       socket.end(`HTTP/1.1 ${refusal ?? 404} No\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`);
       return;
     }
     sockets.handleUpgrade(request, socket, head, (ws) => {
+      connections += 1;
       waiting.push(new ScriptedPeer(ws, request.headers.authorization));
       events.emit('peer');
     });
@@ -129,6 +136,9 @@ export async function startScriptedCoordinator(): Promise<ScriptedCoordinator> {
   const { port } = server.address() as AddressInfo;
   return {
     url: `ws://127.0.0.1:${port}${AGENT_PATH}`,
+    get connections() {
+      return connections;
+    },
     async peer() {
       while (waiting.length === 0) await once(events, 'peer');
       return waiting.shift()!;

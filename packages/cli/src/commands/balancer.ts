@@ -4,7 +4,8 @@ import { Command } from 'commander';
 import { CliFailure, EXIT } from '../exit.ts';
 import { duration, table } from '../format.ts';
 import { joined, SETTINGS, settingPatch, unsettingPatch } from '../settings/vocabulary.ts';
-import { addReaderFlags, clientFor, printJson, type ReaderFlags } from './reader-flags.ts';
+import { addReaderFlags, clientFor, printJson, printNote, type ReaderFlags } from './reader-flags.ts';
+import { reasonOf } from './verb-flags.ts';
 
 interface BalancerFlags extends ReaderFlags {
   readonly reason?: string;
@@ -68,15 +69,16 @@ async function show(name: string, flags: BalancerFlags): Promise<void> {
 async function change(name: string, patch: BalancerPatch, flags: BalancerFlags): Promise<void> {
   const body: BalancerPatch = {
     ...patch,
-    ...(flags.reason === undefined ? {} : { reason: flags.reason }),
+    ...reasonOf(flags.reason),
     ...(flags.dryRun ? { dryRun: true } : {}),
   };
   const client = await clientFor(flags);
-  const result = await client.send<{ balancer: BalancerResource; message: string }>(
+  const result = await client.send<{ balancer: BalancerResource; message: string; note?: string }>(
     'PATCH',
     `/v1/balancers/${name}`,
     body,
   );
+  printNote(result);
   if (flags.json) printJson(result);
   else process.stdout.write(`${result.message}\n${settingsTable(result.balancer)}\n`);
 }

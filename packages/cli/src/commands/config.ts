@@ -1,4 +1,5 @@
 /** `rollcall config show`: what `up` would start with, and where each value comes from. */
+import { printableUrl } from '@rollcall/protocol';
 import { Command } from 'commander';
 import { applyConfigFile } from '../config-file.ts';
 import { table } from '../format.ts';
@@ -35,7 +36,7 @@ function show(given: readonly string[], flags: { readonly origin?: boolean; read
     .map((option) => {
       const value: unknown = up.getOptionValue(option.attributeName());
       const source = SOURCES[up.getOptionValueSource(option.attributeName()) ?? 'default'] ?? 'default';
-      return { option: option.long!.slice(2), value: value ?? null, origin: source };
+      return { option: option.long!.slice(2), value: withoutSecrets(value ?? null), origin: source };
     });
   if (flags.json) {
     process.stdout.write(`${JSON.stringify({ options, balancers: settings })}\n`);
@@ -45,6 +46,12 @@ function show(given: readonly string[], flags: { readonly origin?: boolean; read
   process.stdout.write(`${table(['OPTION', 'VALUE', ...(flags.origin ? ['FROM'] : [])], rows)}\n`);
   for (const { name, source, patch } of settings)
     process.stdout.write(`balancer ${name}: ${JSON.stringify(patch)}${flags.origin ? ` (${source})` : ''}\n`);
+}
+
+/** Values are paths, numbers and addresses; only addresses, `redis://user:password@host`, have secrets in them. */
+function withoutSecrets(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutSecrets);
+  return typeof value === 'string' && value.includes('://') ? printableUrl(value) : value;
 }
 
 /** A dash where nothing is set and the help tells the default. */

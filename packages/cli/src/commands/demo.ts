@@ -5,12 +5,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { openOutput, openPlainLog } from '@rollcall/logging';
 import type { StatusResource } from '@rollcall/protocol';
 import { DEFAULT_CONTROL_PORT, DEFAULT_PROXY_PORT } from '@rollcall/protocol';
 import { Command } from 'commander';
 import { AdminClient } from '../admin-client.ts';
 import { CliFailure, EXIT } from '../exit.ts';
 import { supervisorOptions } from '../settings/up-settings.ts';
+import { Terminal } from '../terminal.ts';
 import { Supervisor } from '../up/supervisor.ts';
 import { untilSignalled } from './up.ts';
 
@@ -28,16 +30,18 @@ export function demoCommand(): Command {
 }
 
 async function demo(logLevel: string): Promise<void> {
+  const say = openPlainLog();
+  const print = openOutput(say);
   const [proxyPort, controlPort] = [await freePort(DEFAULT_PROXY_PORT), await freePort(DEFAULT_CONTROL_PORT)];
   const taken = [
     proxyPort === DEFAULT_PROXY_PORT ? '' : `${DEFAULT_PROXY_PORT} is taken, using ${proxyPort}`,
     controlPort === DEFAULT_CONTROL_PORT ? '' : `${DEFAULT_CONTROL_PORT} is taken, using ${controlPort}`,
   ].filter((text) => text !== '');
-  process.stdout.write(
+  print(
     `starting a coordinator, a proxy and ${NODES} nodes${taken.length > 0 ? ` (port ${taken.join(', port ')})` : ''}\n`,
   );
   const stateDir = mkdtempSync(join(tmpdir(), 'rollcall-demo-'));
-  const supervisor = await Supervisor.start(
+  const supervisor = new Supervisor(
     supervisorOptions(
       {
         proxy: `${HOST}:${proxyPort}`,
@@ -47,10 +51,13 @@ async function demo(logLevel: string): Promise<void> {
         logLevel,
       },
       [],
+      say,
     ),
   );
   const nodes: ChildProcess[] = [];
+  let isEnding = false;
   const close = async (): Promise<void> => {
+    isEnding = true;
     await Promise.all(nodes.map(endNode));
     await supervisor.close();
     rmSync(stateDir, { recursive: true, force: true });
@@ -60,13 +67,24 @@ async function demo(logLevel: string): Promise<void> {
     supervisor.kill();
     rmSync(stateDir, { recursive: true, force: true });
   };
+  // Before anything is started: whenever the demo ends, its children are to end first.
   const ended = untilSignalled({ close, kill });
+  const terminal = new Terminal();
+  process.on('SIGHUP', () => {
+    if (terminal.hangup() !== 'detached') process.kill(process.pid, 'SIGTERM');
+  });
+  const isServing = await supervisor.start().catch((error: unknown) => {
+    kill();
+    throw error;
+  });
+  if (!isServing || isEnding) return await ended;
   for (let number = 1; number <= NODES; number++) nodes.push(startNode(`demo-${number}`, supervisor));
   await Promise.race([ended, whenUp(supervisor)]).catch(async (error: unknown) => {
+    if (isEnding) return;
     await close();
     throw error;
   });
-  process.stdout.write(sixLines(supervisor, controlPort, stateDir));
+  if (!isEnding) print(sixLines(supervisor, controlPort, stateDir));
   await ended;
 }
 

@@ -26,5 +26,7 @@ export function eventsCommand(): Command {
 }
 
 function lineOf(event: EventResource): string {
-  return `${new Date(event.atUnixMs).toISOString()}  ${event.message}${event.by ? ` (by ${event.by})` : ''}`;
+  const text = `${event.message}${event.by ? ` (by ${event.by})` : ''}`;
+  // What others have written must not act upon the terminal.
+  return `${new Date(event.atUnixMs).toISOString()}  ${text.replaceAll(/\p{Cc}/gu, ' ')}`;
 }

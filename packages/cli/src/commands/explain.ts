@@ -1,4 +1,10 @@
-import { type ExplainAnswer, MAX_DECISIONS, MAX_DECISIONS_MS, type NodeExplanation } from '@rollcall/protocol';
+import {
+  type ExplainAnswer,
+  MAX_DECISIONS,
+  MAX_DECISIONS_MS,
+  type NodeExplanation,
+  printableUrl,
+} from '@rollcall/protocol';
 import { Command } from 'commander';
 import { CliFailure, EXIT } from '../exit.ts';
 import { explainLive, type LiveFlags } from '../explain-live.ts';
@@ -11,6 +17,9 @@ interface ExplainFlags extends LiveFlags {
   readonly cookie?: string;
   readonly live?: boolean;
 }
+
+/** Flags of --live alone. */
+const LIVE_ONLY = ['picks', 'count', 'for'] as const;
 
 /** `rollcall explain`: where a request would go, where requests go now, or why a node has the traffic it has. */
 export function explainCommand(): Command {
@@ -25,7 +34,9 @@ export function explainCommand(): Command {
     .option('--picks', 'with --live: only choices of an algorithm, not requests that go where their session is')
     .option('--count <n>', `with --live: at most so many, 1 to ${MAX_DECISIONS}`, '20')
     .option('--for <duration>', `with --live: for so long, ${MAX_DECISIONS_MS / 1_000}s at most`, '5s')
-    .action(async (node: string | undefined, flags: ExplainFlags) => {
+    .action(async (node: string | undefined, flags: ExplainFlags, command: Command) => {
+      const live = LIVE_ONLY.find((name) => command.getOptionValueSource(name) === 'cli');
+      if (live !== undefined && !flags.live) throw new CliFailure(`--${live} goes with --live`, EXIT.usage);
       if (flags.live) {
         if (node !== undefined)
           throw new CliFailure('--live shows the choices among all nodes: leave the node out', EXIT.usage);
@@ -45,9 +56,12 @@ async function explainNode(node: string, flags: ExplainFlags): Promise<void> {
 }
 
 async function explainRequest({ url: text = 'http://localhost/', ...flags }: ExplainFlags): Promise<void> {
-  if (!URL.canParse(text))
-    throw new CliFailure(`--url ${text} is not an address like http://shop.example/cart`, EXIT.usage);
-  const url = new URL(text);
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !['http:', 'https:'].includes(url.protocol))
+    throw new CliFailure(
+      `--url ${printableUrl(text)} is not an address: write an address like http://shop.example/cart`,
+      EXIT.usage,
+    );
   const cookie = flags.cookie === '-' ? await standardInput() : flags.cookie;
   const client = await clientFor(flags);
   const answer = await client.send<ExplainAnswer>('POST', '/v1/explain', {

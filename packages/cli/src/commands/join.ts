@@ -1,19 +1,22 @@
-import { defaultNodeId, joinToken } from '@rollcall/agent';
-import { nodeAddress, parseNodeUrl } from '@rollcall/protocol';
+import { defaultNodeId, joinToken, NODE_VARIABLE, parseNodeSocket } from '@rollcall/agent';
+import { openPlainLog } from '@rollcall/logging';
+import { nodeAddress, parseNodeUrl, printableUrl } from '@rollcall/protocol';
 import { Command } from 'commander';
+import { agentUrls } from '../coordinator-url.ts';
+import { CliFailure, EXIT } from '../exit.ts';
 import { JoinedNode } from '../run/joined-node.ts';
 import {
   addNodeFlags,
-  coordinatorsOf,
   describedBy,
   durationOf,
   type NodeFlags,
   nameOf,
-  readyPathOf,
+  readyFlagsOf,
   usage,
   wholeOf,
 } from '../run/node-flags.ts';
 import { ProgramLoad } from '../run/program-load.ts';
+import { ProgramSdk } from '../run/program-sdk.ts';
 import { onEndSignals } from '../run/signals.ts';
 
 interface JoinFlags extends NodeFlags {
@@ -24,8 +27,9 @@ interface JoinFlags extends NodeFlags {
 const MAX_PID = 4_194_304;
 
 const HELP = `
-The program is asked each second; while it does not answer, the node gets nothing. With --pid the node leaves, and this
-command ends with 1, when that process has ended; its CPU and memory are reported as load.
+Each heartbeat is preceded by a connect. When the program refuses connections, the node leaves until it accepts them again.
+With --pid the node leaves, and this command ends with 1, when that process has ended; its CPU and memory are reported as
+load. With --ready PATH the node gets new work only while that path answers below 500; its sessions stay.
 
   rollcall join http://127.0.0.1:3000 --balancer shop
   rollcall join http://10.0.0.5:8080 --balancer wiki --route wiki1 --pid $(cat /run/wiki.pid) --ready /health
@@ -47,26 +51,52 @@ export function joinCommand(): Command {
 async function join(text: string, flags: JoinFlags): Promise<number> {
   const url = parseNodeUrl(text);
   if (url === undefined)
-    throw usage(`${JSON.stringify(text)} is no address of a node; write one like http://10.0.0.5:3000`);
+    throw usage(`${JSON.stringify(printableUrl(text))} is no address of a node; write one like http://10.0.0.5:3000`);
   const { host, port, isTls } = nodeAddress(url);
-  if (isTls) throw usage('join asks the program over http only; give an http address');
   const description = describedBy(flags);
   const pid = wholeOf('--pid', flags.pid, 1, MAX_PID);
-  const readyPath = readyPathOf(flags.ready);
-  const id = nameOf('--id', flags.id) ?? defaultNodeId(description.balancer ?? 'default', { slot: port });
+  const givenId = nameOf('--id', flags.id);
+  const id = givenId ?? defaultNodeId(description.balancer ?? 'default', { slot: port });
+  const sdk = await sdkOf(port, process.env);
   const node = new JoinedNode({
     description: { ...description, url },
     id,
+    isIdDerived: givenId === undefined,
+    ...(sdk === undefined ? {} : { sdk }),
     route: nameOf('--route', flags.route) ?? id,
     port,
+    isTls,
     addresses: [host],
-    ...(readyPath === undefined ? {} : { readyPath }),
+    ...readyFlagsOf(flags),
     ...(pid === undefined ? {} : { pid, load: new ProgramLoad(pid) }),
     drainSessionsMs: durationOf('--drain-sessions', flags.drainSessions, 0),
-    coordinators: coordinatorsOf(flags.coordinator, process.env),
+    coordinators: agentUrls(flags.coordinator, process.env),
     token: () => joinToken(undefined, process.env),
-    say: (line) => process.stderr.write(`rollcall: ${line}\n`),
+    say: openPlainLog(),
   });
   onEndSignals(node);
-  return node.run();
+  try {
+    return await node.run();
+  } finally {
+    sdk?.close();
+  }
+}
+
+/** Where `ROLLCALL_NODE` names a socket that the program knows as well, an SDK in it reports to us. */
+async function sdkOf(
+  port: number,
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<ProgramSdk | undefined> {
+  const text = environment[NODE_VARIABLE];
+  if (!text) return undefined;
+  const name = parseNodeSocket(text);
+  if (name === undefined)
+    throw usage(
+      `${NODE_VARIABLE} does not name a local socket: write unix:/PATH#SECRET, 16 to 128 characters of secret`,
+    );
+  try {
+    return await ProgramSdk.open(port, name);
+  } catch (error) {
+    throw new CliFailure(`cannot listen at ${name.path}: ${(error as Error).message}`, EXIT.failed);
+  }
 }

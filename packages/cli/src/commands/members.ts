@@ -1,12 +1,12 @@
 /** `rollcall add` and `remove`: nodes that have no agent, and nodes that shall be forgotten. */
 import { createHash } from 'node:crypto';
 import type { NodePut, WriteResult } from '@rollcall/protocol';
-import { isName, parseNodeUrl } from '@rollcall/protocol';
+import { isName, parseNodeUrl, printableUrl, TTL_MS } from '@rollcall/protocol';
 import { Command } from 'commander';
-import { parseDuration } from '../duration.ts';
 import { CliFailure, EXIT } from '../exit.ts';
-import { type HintFlags, hintOptions, stickyHint } from '../run/node-flags.ts';
-import { addReaderFlags, clientFor, printJson, type ReaderFlags } from './reader-flags.ts';
+import { describedBy, type HintFlags, hintOptions, nameOf } from '../run/node-flags.ts';
+import { addReaderFlags, clientFor, printJson, printNote, type ReaderFlags } from './reader-flags.ts';
+import { boundedMs, reasonOf } from './verb-flags.ts';
 
 interface AddFlags extends ReaderFlags, HintFlags {
   readonly id?: string;
@@ -18,6 +18,7 @@ interface AddFlags extends ReaderFlags, HintFlags {
   readonly group?: string;
   readonly publicUrl?: string;
   readonly ttl?: string;
+  readonly replace?: boolean;
 }
 
 /** `rollcall add URL`: a static member, probed by the coordinator. */
@@ -35,38 +36,32 @@ export function addCommand(): Command {
     .option('--weight <number>', 'multiplier of its share (default: 1)')
     .option('--group <name>', 'failure domain')
     .option('--public-url <url>', 'where clients may reach it directly, for assign')
-    .option('--ttl <duration>', 'forget it unless it is added again within this time');
+    .option('--ttl <duration>', 'forget it unless it is added again within this time, 1s to 1h')
+    .option('--replace', 'replace a node of this id that is registered at another address');
   for (const option of hintOptions()) command.addOption(option);
   return command.action(async (text: string, flags: AddFlags) => {
     const url = parseNodeUrl(text);
     if (url === undefined)
       throw new CliFailure(
-        `${JSON.stringify(text)} is no address of a node; write one like http://10.0.0.5:3000`,
+        `${JSON.stringify(printableUrl(text))} is no address of a node; write one like http://10.0.0.5:3000`,
         EXIT.usage,
       );
+    const { coordinator: _, ...described } = flags;
+    const description = describedBy(described);
+    const route = nameOf('--route', flags.route);
     const id = flags.id ?? `${flags.balancer}-${createHash('sha256').update(url).digest('hex').slice(0, 6)}`;
     if (!isName(id))
       throw new CliFailure(`${JSON.stringify(id)} is not a name: letters, digits, _ and -, at most 64`, EXIT.usage);
-    const ttlMs = flags.ttl === undefined ? undefined : parseDuration(flags.ttl);
-    if (flags.ttl !== undefined && ttlMs === undefined)
-      throw new CliFailure(`--ttl ${flags.ttl} is not a duration like 30s`, EXIT.usage);
-    const weight = flags.weight === undefined ? undefined : Number(flags.weight);
-    if (weight !== undefined && !(weight > 0 && weight <= 100))
-      throw new CliFailure(`--weight ${flags.weight} is not a number above 0, at most 100`, EXIT.usage);
-    const sticky = stickyHint(flags);
+    const ttlMs = boundedMs('--ttl', flags.ttl, TTL_MS);
     const body: NodePut = {
+      ...description,
       url,
-      balancer: flags.balancer,
-      ...(flags.route === undefined ? {} : { route: flags.route }),
-      ...(flags.context === undefined ? {} : { contexts: flags.context }),
-      ...(flags.host === undefined ? {} : { hosts: flags.host }),
-      ...(weight === undefined ? {} : { weight }),
-      ...(flags.group === undefined ? {} : { group: flags.group }),
+      ...(route === undefined ? {} : { route }),
       ...(ttlMs === undefined ? {} : { ttlMs }),
-      ...(sticky === undefined ? {} : { sticky }),
-      ...(flags.publicUrl === undefined ? {} : { publicUrl: flags.publicUrl }),
+      ...(flags.replace ? { replace: true } : {}),
     };
     const result = await (await clientFor(flags)).send<WriteResult>('PUT', `/v1/nodes/${id}`, body);
+    printNote(result);
     if (flags.json) printJson(result);
     else process.stdout.write(`${result.message}\n${warningsOf(result)}`);
   });
@@ -85,10 +80,11 @@ export function removeCommand(): Command {
     .action(async (id: string, flags: ReaderFlags & { readonly reason?: string; readonly dryRun?: boolean }) => {
       if (!isName(id)) throw new CliFailure(`${JSON.stringify(id)} is not a name`, EXIT.usage);
       const body = {
-        ...(flags.reason === undefined ? {} : { reason: flags.reason }),
+        ...reasonOf(flags.reason),
         ...(flags.dryRun ? { dryRun: true } : {}),
       };
       const result = await (await clientFor(flags)).send<WriteResult>('DELETE', `/v1/nodes/${id}`, body);
+      printNote(result);
       if (flags.json) printJson(result);
       else process.stdout.write(`${result.message}\n`);
     });

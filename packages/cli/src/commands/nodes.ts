@@ -27,7 +27,12 @@ export function nodesCommand(): Command {
 const HEADINGS = ['NODE', 'BALANCER', 'URL', 'STATUS', 'LIVENESS', 'FACTOR', 'SESSIONS', 'IN-FLIGHT', 'NOTE'];
 
 function row(node: NodeResource): (string | number)[] {
-  const liveness = node.observed.isEjected ? `${node.liveness}, ejected` : node.liveness;
+  const liveness = [
+    node.liveness,
+    ...(node.isReady || node.liveness === 'gone' ? [] : ['not ready']),
+    ...(node.observed.isEjected ? ['ejected'] : []),
+    ...(node.flapping ? [`flapping (${node.flapping.count} returns)`] : []),
+  ].join(', ');
   return [
     node.id,
     node.balancer,
@@ -41,10 +46,10 @@ function row(node: NodeResource): (string | number)[] {
   ];
 }
 
-/** Progress of a drain, why the node is not up, or what it was warned of at registration. */
+/** Progress of a drain, why the node is not up and what its port does, or what it was warned of at registration. */
 export function noteOf(node: NodeResource): string {
   const { drain } = node;
-  if (!drain) return node.livenessReason ?? node.warnings.map(({ code }) => code).join(' ');
+  if (!drain) return [...standing(node), ...parkedNote(node)].join('; ');
   if (drain.isDone) return 'drained';
   const waiting = drain.waitingFor.length > 0 ? `, waiting for ${drain.waitingFor.join(', ')}` : '';
   const deadline = node.wanted.deadlineAtUnixMs ?? node.reported.deadlineAtUnixMs;
@@ -54,4 +59,15 @@ export function noteOf(node: NodeResource): string {
       ? ''
       : ` (the oldest for ${duration(drain.oldestSessionMs)})`;
   return `${drain.sessionsLeft} sessions${oldest}, ${drain.inFlight} in flight, ${drain.tunnels} tunnels left${waiting}${left}`;
+}
+
+function standing(node: NodeResource): string[] {
+  if (node.livenessReason === undefined)
+    return node.warnings.length === 0 ? [] : [node.warnings.map(({ code }) => code).join(' ')];
+  const ports = node.liveness === 'suspect' ? node.observed.ports : [];
+  return [node.livenessReason, ...ports.map(({ worker, port }) => `${port} at ${worker}`)];
+}
+
+function parkedNote({ observed: { parked } }: NodeResource): string[] {
+  return parked === 0 ? [] : [`${parked} parked`];
 }

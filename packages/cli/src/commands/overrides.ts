@@ -3,7 +3,9 @@ import type { NodePatch, WriteResult } from '@rollcall/protocol';
 import { isName } from '@rollcall/protocol';
 import { Command } from 'commander';
 import { CliFailure, EXIT } from '../exit.ts';
-import { addReaderFlags, clientFor, printJson, type ReaderFlags } from './reader-flags.ts';
+import { weightFrom } from '../run/node-flags.ts';
+import { addReaderFlags, clientFor, printJson, printNote, type ReaderFlags } from './reader-flags.ts';
+import { reasonOf } from './verb-flags.ts';
 
 interface OverrideFlags extends ReaderFlags {
   readonly reason?: string;
@@ -14,13 +16,12 @@ interface OverrideFlags extends ReaderFlags {
 /** `rollcall weight NODE N`: multiplies its share of requests and new sessions. */
 export function weightCommand(): Command {
   return overrideCommand('weight', "multiply a node's share of requests and new sessions")
-    .argument('[weight]', 'above 0, at most 100; 1 is its fair share')
+    .argument('[weight]', '0.001 to 100; 1 is its fair share')
     .option('--off', 'what the node itself has registered counts again')
     .action(async (node: string, text: string | undefined, flags: OverrideFlags) => {
-      const weight = text === undefined ? Number.NaN : Number(text);
-      if (flags.off ? text !== undefined : !(weight >= 0.001 && weight <= 100))
+      if ((text === undefined) !== (flags.off === true))
         throw usage(`write rollcall weight ${node} N with a number from 0.001 to 100, or --off`);
-      await override(node, { weight: flags.off ? null : weight }, flags);
+      await override(node, { weight: text === undefined ? null : weightFrom('weight', text) }, flags);
     });
 }
 
@@ -46,10 +47,11 @@ async function override(node: string, patch: NodePatch, flags: OverrideFlags): P
   if (!isName(node)) throw usage(`${JSON.stringify(node)} is not a name`);
   const body: NodePatch = {
     ...patch,
-    ...(flags.reason === undefined ? {} : { reason: flags.reason }),
+    ...reasonOf(flags.reason),
     ...(flags.dryRun ? { dryRun: true } : {}),
   };
   const result = await (await clientFor(flags)).send<WriteResult>('PATCH', `/v1/nodes/${node}`, body);
+  printNote(result);
   if (flags.json) printJson(result);
   else process.stdout.write(`${result.message}\n`);
 }

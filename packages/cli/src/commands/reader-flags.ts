@@ -11,7 +11,10 @@ export interface ReaderFlags {
 /** Adds them to a command. */
 export function addReaderFlags(command: Command): Command {
   return command
-    .option('--coordinator <url>', 'where the coordinator is (default: ROLLCALL_URL, then localhost:8400)')
+    .option(
+      '--coordinator <url>',
+      'address of the coordinator; a path is a prefix (default: ROLLCALL_URL, then localhost:8400)',
+    )
     .option('--state-dir <directory>', 'where its admin token lies, when it was started with --state-dir')
     .option('--json', 'machine-readable output');
 }
@@ -23,4 +26,9 @@ export function clientFor(flags: ReaderFlags): Promise<AdminClient> {
 /** One line of JSON on standard output. */
 export function printJson(value: unknown): void {
   process.stdout.write(`${JSON.stringify(value)}\n`);
+}
+
+/** What the answer to a change adds to it, on standard error. */
+export function printNote({ note }: { readonly note?: string }): void {
+  if (note !== undefined) process.stderr.write(`note: ${note}\n`);
 }

@@ -1,7 +1,7 @@
 /** `rollcall reload`: a running `rollcall up` reads its settings again. */
 import type { ReloadResult } from '@rollcall/protocol';
 import { Command } from 'commander';
-import { addReaderFlags, clientFor, printJson, type ReaderFlags } from './reader-flags.ts';
+import { addReaderFlags, clientFor, printJson, printNote, type ReaderFlags } from './reader-flags.ts';
 
 /** New workers may take half a minute to start. */
 const TIMEOUT_MS = 40_000;
@@ -20,6 +20,7 @@ export function reloadCommand(): Command {
     .action(async (flags: ReaderFlags) => {
       const client = await clientFor(flags);
       const result = await client.send<ReloadResult>('POST', '/v1/reload', {}, TIMEOUT_MS);
+      printNote(result);
       if (flags.json) printJson(result);
       else process.stdout.write(`${result.message}\n`);
     });

@@ -1,21 +1,25 @@
 import { tmpdir } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { defaultNodeId, joinToken, type NodeDescription, newInstance } from '@rollcall/agent';
+import { openPlainLog } from '@rollcall/logging';
+import { printableUrl } from '@rollcall/protocol';
 import { Command } from 'commander';
+import { agentUrls } from '../coordinator-url.ts';
 import { CliFailure, EXIT } from '../exit.ts';
 import { Copies } from '../run/copies.ts';
 import {
   addNodeFlags,
-  coordinatorsOf,
+  collect,
   describedBy,
   durationOf,
   type NodeFlags,
   nameOf,
   nodeOption,
-  readyPathOf,
+  readyFlagsOf,
   usage,
   wholeOf,
 } from '../run/node-flags.ts';
+import { programEnvironment } from '../run/program-environment.ts';
 import { onEndSignals } from '../run/signals.ts';
 import { acquireSlot, defaultSlotDirectory, type Slot, writableSlotDirectory } from '../run/slot-lock.ts';
 import { WrappedNode } from '../run/wrapped-node.ts';
@@ -26,6 +30,9 @@ interface RunFlags extends NodeFlags {
   readonly address?: string;
   readonly readyTimeout?: string;
   readonly slotDir?: string;
+  readonly https?: boolean;
+  readonly grace?: string;
+  readonly passEnv?: readonly string[];
 }
 
 /** Most copies one wrapper keeps. */
@@ -36,7 +43,8 @@ const GRACE_MS = 10_000;
 const MAX_NAME_LENGTH = 64;
 
 const HELP = `
-COMMAND may use {port}, {route} and {id}; it also gets PORT, ROLLCALL_ROUTE and ROLLCALL_NODE_ID.
+COMMAND may use {port}, {route} and {id}; it also gets PORT, ROLLCALL_ROUTE and ROLLCALL_NODE_ID. It does not get
+ROLLCALL_ADMIN_TOKEN and ROLLCALL_JOIN_TOKEN, nor their _FILE forms.
 Its exit code is this command's. Ctrl-C drains the node first; a second one ends it at once.
 
   rollcall run -- python3 -m http.server {port}
@@ -54,6 +62,14 @@ export function runCommand(): Command {
     .addOption(nodeOption('--port <n>', 'where the program listens; copies count up from it (default: a free one)'))
     .addOption(nodeOption('--address <host>', 'host to announce, and to find the program at (default: our own)'))
     .addOption(nodeOption('--ready-timeout <duration>', 'how long the program may take to get ready (default: 30s)'))
+    .addOption(nodeOption('--https', 'the program speaks TLS; its certificate is not verified here'))
+    .addOption(
+      nodeOption(
+        '--grace <duration>',
+        'time for requests in flight, and again for the program to end after SIGTERM (default: 8s and 10s)',
+      ),
+    )
+    .option('--pass-env <name>', 'keep a ROLLCALL_…_TOKEN variable for the program; repeatable', collect)
     .addOption(nodeOption('--slot-dir <directory>', 'where copies lock their numbers (default: state directory)'));
   return addNodeFlags(command)
     .addHelpText('after', HELP)
@@ -67,27 +83,29 @@ async function run(words: readonly string[], flags: RunFlags): Promise<number> {
   const count = wholeOf('--count', flags.count, 1, MAX_COPIES) ?? 1;
   const port = wholeOf('--port', flags.port, 1, 65_535);
   if (port !== undefined && port + count - 1 > 65_535) throw usage(`--port ${port} leaves no room for ${count} copies`);
-  const readyPath = readyPathOf(flags.ready);
   const address = addressOf(flags.address);
+  const environment = programEnvironment(process.env, flags.passEnv ?? []);
   const shared = {
     command: words,
     description,
     ...(address === undefined ? {} : { address }),
-    ...(readyPath === undefined ? {} : { readyPath }),
+    isTls: flags.https === true,
+    ...readyFlagsOf(flags),
     readyTimeoutMs: durationOf('--ready-timeout', flags.readyTimeout, READY_TIMEOUT_MS),
     drainSessionsMs: durationOf('--drain-sessions', flags.drainSessions, 0),
-    graceMs: GRACE_MS,
-    coordinators: coordinatorsOf(flags.coordinator, process.env),
+    graceMs: durationOf('--grace', flags.grace, GRACE_MS),
+    ...(flags.grace === undefined ? {} : { drainRequestsMs: durationOf('--grace', flags.grace, GRACE_MS) }),
+    coordinators: agentUrls(flags.coordinator, process.env),
     token: () => joinToken(undefined, process.env),
     environment:
-      flags.coordinator === undefined ? process.env : { ...process.env, ROLLCALL_URL: flags.coordinator.join(',') },
+      flags.coordinator === undefined ? environment : { ...environment, ROLLCALL_URL: flags.coordinator.join(',') },
   };
   const id = nameOf('--id', flags.id);
   const route = nameOf('--route', flags.route);
   const slots = new Map<number, Slot>();
   if (id === undefined) takeSlots(slots, count, description, flags.slotDir);
   const wrapper = newInstance();
-  const say = (line: string) => process.stderr.write(`rollcall: ${line}\n`);
+  const say = openPlainLog({ isInherited: true });
   const copies: Copies = new Copies({
     count,
     newCopy: (index) => {
@@ -100,6 +118,7 @@ async function run(words: readonly string[], flags: RunFlags): Promise<number> {
         copies: () => ({ wrapper, kept: Math.max(1, copies.kept), most: MAX_COPIES }),
         onScale: (number) => copies.scale(number),
         id: nodeId,
+        isIdDerived: id === undefined,
         route: numbered(route, index, count) ?? nodeId,
         say: count === 1 && index === 0 ? say : (line) => say(`[${index + 1}] ${line}`),
       });
@@ -128,7 +147,7 @@ function takeSlots(
     const options = {
       directory: directory ?? writableSlotDirectory(defaultSlotDirectory(process.env), tmpdir()),
       balancer: description.balancer ?? 'default',
-      workingDirectory: process.cwd(),
+      workingDirectory: workingDirectory(),
     };
     for (let index = first; index < first + count; index += 1) {
       const slot = acquireSlot(options);
@@ -140,6 +159,14 @@ function takeSlots(
     if (error instanceof CliFailure) throw error;
     const reason = error instanceof Error ? error.message : String(error);
     throw new CliFailure(`cannot lock a slot: ${reason}; use --slot-dir or --id`, EXIT.failed);
+  }
+}
+
+function workingDirectory(): string {
+  try {
+    return process.cwd();
+  } catch {
+    throw new CliFailure('the working directory does not exist any more; start in another one', EXIT.failed);
   }
 }
 
@@ -157,7 +184,9 @@ function numbered(name: string | undefined, index: number, count: number): strin
 function addressOf(text: string | undefined): string | undefined {
   const address = text?.replace(/^\[(.*)\]$/, '$1');
   if (address === undefined || /^[A-Za-z0-9.:_-]{1,253}$/.test(address)) return address;
-  throw usage(`--address ${JSON.stringify(text)}: write a host name or an address, without scheme and port`);
+  throw usage(
+    `--address ${JSON.stringify(printableUrl(text ?? ''))}: write a host name or an address, without scheme and port`,
+  );
 }
 
 async function waitOrCancelled(delayMs: number, cancelled: Promise<void>): Promise<void> {

@@ -4,9 +4,9 @@ import type { NodeResource, ScaleBody, WriteResult } from '@rollcall/protocol';
 import { isName } from '@rollcall/protocol';
 import { Command } from 'commander';
 import type { AdminClient } from '../admin-client.ts';
-import { parseDuration } from '../duration.ts';
 import { CliFailure, EXIT } from '../exit.ts';
-import { addReaderFlags, clientFor, printJson, type ReaderFlags } from './reader-flags.ts';
+import { durationOf } from '../run/node-flags.ts';
+import { addReaderFlags, clientFor, printJson, printNote, type ReaderFlags } from './reader-flags.ts';
 
 interface ScaleFlags extends ReaderFlags {
   readonly wait?: boolean;
@@ -21,8 +21,9 @@ const POLL_MS = 250;
 const DEFAULT_TIMEOUT_MS = 360_000;
 
 const HELP = `
-Changes what a running "rollcall run" keeps. More copies start at once; of those that are too many the newest drain, their
-sessions for up to five minutes, and end. Several wrappers of one balancer, on one machine or many, stay as even as possible.
+Changes what a running "rollcall run" keeps. Of copies that are too many the newest drain, their sessions for up to five
+minutes, and end. When there are to be more, copies that still drain serve again, and others start at once.
+Several wrappers of one balancer, on one machine or many, stay as even as possible.
 
   rollcall scale shop=5 --wait
 `;
@@ -44,9 +45,7 @@ export function scaleCommand(): Command {
           `${JSON.stringify(text)}: write BALANCER=N with N from 1 to 1000, like shop=5`,
           EXIT.usage,
         );
-      const timeoutMs = flags.timeout === undefined ? DEFAULT_TIMEOUT_MS : parseDuration(flags.timeout);
-      if (timeoutMs === undefined)
-        throw new CliFailure(`--timeout ${flags.timeout} is not a duration like 30s`, EXIT.usage);
+      const timeoutMs = durationOf('--timeout', flags.timeout, DEFAULT_TIMEOUT_MS);
       await scale(balancer, count, timeoutMs, flags);
     });
 }
@@ -59,6 +58,7 @@ async function scale(balancer: string, count: number, timeoutMs: number, flags: 
     ...(flags.dryRun ? { dryRun: true } : {}),
   };
   const result = await asked(client, balancer, body);
+  printNote(result);
   if (!flags.wait || flags.dryRun) {
     if (flags.json) printJson(result);
     else process.stdout.write(`${result.message}\n`);

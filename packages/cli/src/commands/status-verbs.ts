@@ -5,10 +5,10 @@ import type { NodeResource, StatusBody, WriteResult } from '@rollcall/protocol';
 import { isName } from '@rollcall/protocol';
 import { Command } from 'commander';
 import type { AdminClient } from '../admin-client.ts';
-import { parseDuration } from '../duration.ts';
 import { CliFailure, EXIT } from '../exit.ts';
 import { noteOf } from './nodes.ts';
-import { addReaderFlags, clientFor, printJson, type ReaderFlags } from './reader-flags.ts';
+import { addReaderFlags, clientFor, printJson, printNote, type ReaderFlags } from './reader-flags.ts';
+import { boundedMs, reasonOf } from './verb-flags.ts';
 
 interface VerbFlags extends ReaderFlags {
   readonly balancer?: string;
@@ -52,16 +52,17 @@ function verb(name: 'drain' | 'enable' | 'stop', description: string): Command {
     .option('--dry-run', 'say what would happen and do nothing')
     .action(async (node: string | undefined, flags: VerbFlags) => {
       const path = targetPath(name, node, flags);
-      const timeoutMs = durationOf('--timeout', flags.timeout);
+      const timeoutMs = boundedMs('--timeout', flags.timeout);
       const body: StatusBody = {
-        ...(flags.reason === undefined ? {} : { reason: flags.reason }),
-        ...optionalMs('deadlineMs', durationOf('--deadline', flags.deadline)),
-        ...optionalMs('forMs', durationOf('--for', flags.for)),
+        ...reasonOf(flags.reason),
+        ...optionalMs('deadlineMs', boundedMs('--deadline', flags.deadline)),
+        ...optionalMs('forMs', boundedMs('--for', flags.for)),
         ...(flags.dryRun ? { dryRun: true } : {}),
       };
       const client = await clientFor(flags);
       if (name === 'stop' && !flags.yes && !flags.dryRun) await confirmStop(client, path, body);
       const result = await client.send<WriteResult>('POST', path, body);
+      printNote(result);
       if (!flags.wait || flags.dryRun) {
         if (flags.json) printJson(result);
         else process.stdout.write(`${result.message}\n`);
@@ -133,13 +134,6 @@ async function waitUntilDrained(
     await sleep(POLL_MS);
   }
   return [...done.values()];
-}
-
-function durationOf(flag: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const ms = parseDuration(text);
-  if (ms === undefined) throw new CliFailure(`${flag} ${text} is not a duration like 30s or 15m`, EXIT.usage);
-  return ms;
 }
 
 function optionalMs<Key extends string>(key: Key, ms: number | undefined): { readonly [K in Key]?: number } {

@@ -15,13 +15,25 @@ export function statusCommand(): Command {
 }
 
 function statusText(status: StatusResource): string {
-  const { nodes, store, totals } = status;
+  const { nodes, parked, state, store, totals, unserved } = status;
   const lines = [
+    ...unserved.map(
+      ({ balancer, host, path, cause, message, remedy }) =>
+        `! ${path} on ${host} (balancer ${balancer}) is not served, ${cause}: ${message}\n  to do: ${remedy}`,
+    ),
     `${status.name} ${status.version}, up ${duration(status.nowUnixMs - status.startedAtUnixMs)}, revision ${status.revision}${status.isSettled ? '' : ', not settled yet'}`,
     `site ${status.proxy}, control ${status.control}`,
-    `store ${store.kind}: ${store.isReachable ? 'reachable' : `away for ${duration(status.nowUnixMs - store.sinceUnixMs)}${store.lastError ? ` (${store.lastError})` : ''}`}`,
-    `nodes: ${nodes.up} up, ${nodes.suspect} suspect, ${nodes.joining} joining, ${nodes.gone} gone; ${status.sessions} sessions`,
-    `requests: ${totals.requests} in all, ${status.requestsPerSecond.toFixed(1)}/s; ${totals.failed} failed, ${totals.retries} retries, ${totals.failovers} failovers, ${totals.unavailable} found nobody`,
+    `store ${store.kind}: ${store.isReachable ? 'reachable' : `${store.kind === 'file' ? 'not writable' : 'unreachable'} for ${duration(status.nowUnixMs - store.sinceUnixMs)}${store.lastError ? ` (${store.lastError})` : ''}, ${store.waiting} records wait`}`,
+    ...(state.isWritable
+      ? []
+      : [
+          `state ${state.directory}: not writable for ${duration(status.nowUnixMs - (state.sinceUnixMs ?? status.nowUnixMs))} (${state.lastError ?? 'unknown error'})`,
+        ]),
+    `nodes: ${nodes.up} up, ${nodes.suspect} suspect, ${nodes.joining} joining, ${nodes.down} down, ${nodes.gone} gone; ${status.sessions} sessions`,
+    `requests: ${totals.requests} in all, ${status.requestsPerSecond.toFixed(1)}/s; ${totals.failed} failed, ${totals.retries} retries, ${totals.failovers} failovers, ${totals.unavailable} found no node`,
+    ...(parked.requests === 0
+      ? []
+      : [`parked: ${parked.requests} requests wait for their node, the oldest for ${duration(parked.oldestMs)}`]),
   ];
   if (status.workers.length === 0) lines.push('no proxy worker is connected');
   else {
@@ -36,5 +48,18 @@ function statusText(status: StatusResource): string {
     ]);
     lines.push(table(['WORKER', 'PID', 'REVISION', 'CURRENT', 'REQUESTS', 'IN-FLIGHT', 'CONNECTIONS'], rows));
   }
-  return [...lines, ...status.advice.map((sentence) => `! ${sentence}`)].join('\n');
+  const restarted = status.processes.filter(({ restarts }) => restarts > 0);
+  if (restarted.length > 0) {
+    const rows = restarted.map(({ name, pid, sinceUnixMs, restarts, lastReason }) => [
+      name,
+      pid ?? '-',
+      duration(status.nowUnixMs - sinceUnixMs),
+      restarts,
+      lastReason ?? '',
+    ]);
+    lines.push(table(['PROCESS', 'PID', 'UP', 'RESTARTS', 'LAST REASON'], rows));
+  }
+  // Contexts that are not served stand first.
+  const advice = status.advice.filter((sentence) => !sentence.startsWith('No node serves '));
+  return [...lines, ...advice.map((sentence) => `! ${sentence}`)].join('\n');
 }

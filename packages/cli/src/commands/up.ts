@@ -1,5 +1,5 @@
-import { isatty } from 'node:tty';
 import { ONE_SIGNAL_MS } from '@rollcall/agent';
+import { openOutput, openPlainLog } from '@rollcall/logging';
 import { DEFAULT_CONTROL_PORT, DEFAULT_PROXY_PORT } from '@rollcall/protocol';
 import { ACCESS_LOG_FORMATS } from '@rollcall/proxy';
 import { Command, Option } from 'commander';
@@ -8,6 +8,7 @@ import { EXIT } from '../exit.ts';
 import { limitsHelp } from '../settings/limits.ts';
 import { settingOptions, startSettings } from '../settings/start-settings.ts';
 import { supervisorOptions, type UpFlags } from '../settings/up-settings.ts';
+import { Terminal } from '../terminal.ts';
 import { Supervisor, type SupervisorOptions } from '../up/supervisor.ts';
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'];
@@ -83,16 +84,17 @@ export function upCommand(): Command {
     .addOption(new Option('--json', 'say where things are as one line of JSON'))
     .addHelpText('after', HELP);
   for (const setting of settingOptions()) command.addOption(setting);
-  return command.action(() =>
-    up(readOptions(command, command.parent?.args.slice(1) ?? []), command.opts<UpFlags>().json === true),
-  );
+  return command.action(() => {
+    const options = readOptions(command, command.parent?.args.slice(1) ?? [], openPlainLog());
+    return up(options, command.opts<UpFlags>().json === true);
+  });
 }
 
 /** What the options of `command` come to, with the settings file as it is now. `words` are those it was given. */
-function readOptions(command: Command, words: readonly string[]): SupervisorOptions {
+function readOptions(command: Command, words: readonly string[], say: (line: string) => void): SupervisorOptions {
   const { path, balancers } = applyConfigFile(command);
-  const options = supervisorOptions(command.opts<UpFlags>(), startSettings(command, balancers, path));
-  return { ...options, readAgain: () => readOptions(parsedUp(words), words) };
+  const options = supervisorOptions(command.opts<UpFlags>(), startSettings(command, balancers, path), say);
+  return { ...options, readAgain: () => readOptions(parsedUp(words), words, say) };
 }
 
 /** `up` with these words, not run. */
@@ -103,17 +105,20 @@ export function parsedUp(words: readonly string[]): Command {
     .parse(words, { from: 'user' });
 }
 async function up(options: SupervisorOptions, isJson: boolean): Promise<void> {
-  const supervisor = await Supervisor.start(options);
-  // Before anybody is told that we serve, and may end us.
+  const print = openOutput(options.say);
+  const supervisor = new Supervisor(options);
+  // Before anything is started: whenever we end, our children are to end first.
   const ended = untilSignalled(supervisor);
-  heedOtherSignals(supervisor);
+  heedOtherSignals(supervisor, options.say);
+  if (!(await supervisor.start())) return await ended;
+  surviveMistakes(options.say);
   const { proxyUrl, tlsUrl, controlUrl, stateDir, loginUrl } = supervisor;
   if (isJson)
-    process.stdout.write(
+    print(
       `${JSON.stringify({ type: 'ready', proxyUrl, tlsUrl, controlUrl, stateDir, loginUrl, pids: supervisor.pids() })}\n`,
     );
   else {
-    process.stdout.write(
+    print(
       `site              ${tlsUrl === undefined ? proxyUrl : `${tlsUrl}  and  ${proxyUrl}`}\n` +
         `balancer-manager  ${loginUrl ?? `${controlUrl}/balancer-manager`}\n` +
         `add a program     rollcall run ${controlUrl.endsWith(`:${DEFAULT_CONTROL_PORT}`) ? '' : `--coordinator ${controlUrl} `}-- YOUR PROGRAM {port}\n`,
@@ -123,20 +128,31 @@ async function up(options: SupervisorOptions, isJson: boolean): Promise<void> {
 }
 
 /** SIGHUP reads the settings again, SIGUSR2 opens the access log again. */
-function heedOtherSignals(supervisor: Supervisor): void {
-  const hadTerminal = isatty(0);
+function heedOtherSignals(supervisor: Supervisor, say: (line: string) => void): void {
+  const terminal = new Terminal();
   process.on('SIGHUP', () => {
-    // A terminal that was closed sends it too, and cannot be asked any more.
-    if (hadTerminal && !isatty(0)) {
-      process.kill(process.pid, 'SIGTERM');
-      return;
-    }
+    const hangup = terminal.hangup();
+    if (hangup === 'closed') process.kill(process.pid, 'SIGTERM');
+    if (hangup !== 'asked') return;
     supervisor.reload().then(
-      (message) => process.stderr.write(`rollcall: reloaded: ${message}\n`),
-      (error: Error) => process.stderr.write(`rollcall: not reloaded, everything stays as it was: ${error.message}\n`),
+      (message) => say(`reloaded: ${message}`),
+      (error: Error) => say(`not reloaded, everything stays as it was: ${error.message}`),
     );
   });
   process.on('SIGUSR2', () => supervisor.reopenLogs());
+}
+
+/**
+ * A mistake in this process must not take down a site that its children serve. They end by theirs, and are replaced.
+ * Not before everything serves: a start that fails has to end.
+ */
+function surviveMistakes(say: (line: string) => void): void {
+  const go = (error: unknown): void =>
+    say(`internal error in the supervisor, it goes on: ${error instanceof Error ? error.stack : String(error)}`);
+  // The log's own listener ends the process.
+  process.removeAllListeners('uncaughtException');
+  process.on('uncaughtException', go);
+  process.on('unhandledRejection', go);
 }
 
 /** Serves until the first SIGINT or SIGTERM, then ends in order; a second one ends everything at once. */

@@ -30,6 +30,8 @@ const node = rollcall({ balancer: 'demo' });
 node.attach(server);
 server.listen(Number(process.env['PORT'] ?? 0), process.env['HOST'] ?? '127.0.0.1');
 process.on('disconnect', () => process.exit(0));
+// The demo has ended while this was loading. Without a channel it is undefined.
+if (process.connected === false) process.exit(0);
 
 function page(request: IncomingMessage, response: ServerResponse): void {
   const visitor = visitorOf(request, response);

@@ -1,49 +1,130 @@
 /**
- * Whether a program on this machine takes connections off its queue, found out without saying a word to it: the
- * kernel completes a connect on behalf of a frozen program, but only `accept` gives the connection an inode in
- * /proc/net/tcp. An HTTP question each second would fill the program's log, and its session table.
+ * Whether a program on this machine takes connections off its queue. The kernel completes a connect on behalf of a frozen
+ * program, but only `accept` gives the connection an inode in /proc/net/tcp. So an idle program is asked without a request:
+ * one each second would fill its log, and its session table.
  */
 import { readFileSync } from 'node:fs';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import { VERSION } from '../version.ts';
+import { isRefusal } from './probe.ts';
 
-/** `unknown`: not on this machine, no /proc, not accepted yet, or a server that accepts only once data has come. */
-export type Acceptance = 'accepted' | 'refused' | 'unknown';
+/**
+ * `accepted`: the program has taken the connection or reacted to it. `refused`: the connect was refused, or the queue was
+ * reset. `pending`: neither so far; the connect may not be complete.
+ */
+export type Acceptance = 'accepted' | 'refused' | 'pending';
 
-const CONNECT_TIMEOUT_MS = 1_000;
 /** When to look, in milliseconds after the look before: an idle program accepts within one. */
 const LOOKS_MS = [0, 2, 8, 40, 200] as const;
+/** Looks after those, while the connection stays open. */
+const LATER_LOOKS_MS = 500;
+/** A program that does not close its end is not waited for, in milliseconds. */
+const LINGER_MS = 1_000;
 const ESTABLISHED = '01';
 
-/** Connects once, looks a few times within a quarter of a second, and closes. Never rejects. */
-export function acceptanceOf(port: number, host: string): Promise<Acceptance> {
-  return new Promise((resolve) => {
+/**
+ * One connection, open until the program has accepted or refused it, or `close` is called. A connection that has not been
+ * accepted after a quarter of a second sends `OPTIONS *`, or begins TLS: some servers
+ * accept only once data has come, and where /proc does not show the connection the answer is the only sign.
+ */
+export class AcceptCheck {
+  readonly #port: number;
+  readonly #isTls: boolean;
+  readonly #socket: Socket;
+  readonly #settled: Promise<Acceptance>;
+  #settle: (acceptance: Acceptance) => void = () => {};
+  #timer: NodeJS.Timeout | undefined;
+  #isConnected = false;
+  #isOver = false;
+  #looks = 0;
+
+  constructor(port: number, host: string, isTls = false) {
+    this.#port = port;
+    this.#isTls = isTls;
+    this.#settled = new Promise((resolve) => (this.#settle = resolve));
     const socket = connect({ port, host });
-    const finish = (acceptance: Acceptance) => {
-      socket.removeAllListeners('timeout');
-      socket.end();
-      // Whoever does not answer our end is not waited for.
-      setTimeout(() => socket.destroy(), CONNECT_TIMEOUT_MS).unref();
-      resolve(acceptance);
-    };
-    socket.setTimeout(CONNECT_TIMEOUT_MS, () => finish('refused'));
-    socket.on('error', () => finish('refused'));
-    socket.once('connect', () => {
-      socket.setTimeout(0);
-      void look(port, socket.localPort ?? 0).then(finish);
+    this.#socket = socket;
+    socket.on('error', ({ code }: NodeJS.ErrnoException) => {
+      if (this.#isConnected || isRefusal(code, host)) this.#finish('refused');
+      else this.#finish('pending');
     });
-    socket.resume();
-  });
-}
-
-async function look(port: number, ourPort: number): Promise<Acceptance> {
-  for (const delayMs of LOOKS_MS) {
-    await new Promise((resolve) => setTimeout(resolve, delayMs));
-    if (isAccepted(port, ourPort)) return 'accepted';
+    socket.once('connect', () => {
+      this.#isConnected = true;
+      this.#lookLater(LOOKS_MS[0]);
+    });
+    // A listener that closes resets what is in its queue: an octet, or an orderly end, comes from a program that has accepted.
+    socket.on('data', () => this.#finish('accepted'));
+    socket.on('end', () => this.#finish('accepted'));
   }
-  return 'unknown';
+
+  /** The connection is done with: a new check is needed for a new answer. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** What has become of the connection, at the latest after `waitMs`. Never rejects. */
+  async result(waitMs: number): Promise<Acceptance> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<Acceptance>((resolve) => {
+      timer = setTimeout(resolve, waitMs, 'pending');
+    });
+    try {
+      return await Promise.race([this.#settled, late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Ends the connection. A repeat does nothing. */
+  close(): void {
+    this.#finish('pending');
+  }
+
+  #finish(acceptance: Acceptance): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    clearTimeout(this.#timer);
+    if (this.#isConnected) {
+      this.#socket.end();
+      setTimeout(() => this.#socket.destroy(), LINGER_MS).unref();
+    } else this.#socket.destroy();
+    this.#settle(acceptance);
+  }
+
+  #lookLater(delayMs: number): void {
+    this.#timer = setTimeout(() => this.#look(), delayMs);
+  }
+
+  /** Sends the first octets of a client. The answer, whatever it is, shows that the program has accepted. */
+  #speak(): void {
+    if (this.#isTls) {
+      const secure = connectTls({ socket: this.#socket, rejectUnauthorized: false });
+      secure.on('secureConnect', () => this.#finish('accepted'));
+      secure.on('error', ({ code }: NodeJS.ErrnoException) =>
+        this.#finish(code === 'ECONNRESET' ? 'refused' : 'accepted'),
+      );
+      return;
+    }
+    this.#socket.write(
+      `OPTIONS * HTTP/1.1\r\nHost: localhost:${this.#port}\r\nUser-Agent: rollcall-probe/${VERSION}\r\nConnection: close\r\n\r\n`,
+    );
+  }
+
+  #look(): void {
+    const state = queueState(this.#port, this.#socket.localPort ?? 0);
+    if (state === 'accepted') {
+      this.#finish('accepted');
+      return;
+    }
+    this.#looks += 1;
+    // A connection that no table shows leads to another machine, or there is no /proc: a second look gives no result.
+    if (this.#looks === (state === 'unseen' ? 1 : LOOKS_MS.length)) this.#speak();
+    if (state !== 'unseen') this.#lookLater(LOOKS_MS[this.#looks] ?? LATER_LOOKS_MS);
+  }
 }
 
-function isAccepted(port: number, ourPort: number): boolean {
+function queueState(port: number, ourPort: number): 'accepted' | 'queued' | 'unseen' {
   for (const table of ['/proc/net/tcp', '/proc/net/tcp6']) {
     let text: string;
     try {
@@ -52,9 +133,9 @@ function isAccepted(port: number, ourPort: number): boolean {
       continue;
     }
     const row = connectionRow(text, port, ourPort);
-    if (row !== undefined) return row[3] === ESTABLISHED && row[9] !== '0';
+    if (row !== undefined) return row[3] === ESTABLISHED && row[9] !== '0' ? 'accepted' : 'queued';
   }
-  return false;
+  return 'unseen';
 }
 
 /** The program's end of the connection in a table of /proc/net: its fields, `undefined` when it is not there. */

@@ -40,6 +40,7 @@ test('a program that begins to work is reported before its heartbeat is due, and
     {
       description: { balancer: 'shop' },
       id: 'shop-1',
+      isIdDerived: false,
       route: 'shop-1',
       port,
       addresses: ['127.0.0.1'],

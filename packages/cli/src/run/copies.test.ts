@@ -9,6 +9,8 @@ class Stage {
   readonly waits: number[] = [];
   readonly said: string[] = [];
   mostCopies = 64;
+  /** Copies that are stopped drain until they are taken back or end. */
+  drains = false;
   #onLife: (() => void) | undefined;
 
   copies(count: number): Copies {
@@ -38,8 +40,9 @@ class Stage {
       },
       stop: async (reason) => {
         life.stopped.push(reason);
-        end({ exitCode: 143, readyMs: 1 });
+        if (!this.drains) end({ exitCode: 143, readyMs: 1 });
       },
+      takeBack: () => this.drains,
       kill: () => end({ exitCode: 137, readyMs: 0 }),
     };
   }
@@ -132,6 +135,28 @@ test('scaled up, copies start under the lowest free numbers; scaled down, the ne
   await stage.untilLives(5);
   assert.equal(stage.lives[4]!.index, 1);
   await copies.stop('SIGTERM');
+  assert.equal(await run, 0);
+});
+
+test('scaled up, copies that still drain serve again before others start', async () => {
+  const stage = new Stage();
+  stage.drains = true;
+  const copies = stage.copies(3);
+  const run = copies.run();
+  await stage.untilLives(3);
+  copies.scale(1);
+  copies.scale(2);
+  assert.equal(copies.kept, 2);
+  assert.match(stage.said.at(-1)!, /^copy 2 was leaving and serves again$/);
+  copies.scale(4);
+  await stage.untilLives(4);
+  assert.equal(stage.lives[3]!.index, 3, 'copies 1 to 3 run; only the fourth is started');
+  await copies.stop('SIGTERM');
+  assert.deepEqual(
+    stage.lives.map(({ stopped }) => stopped.at(-1)),
+    ['SIGTERM', 'SIGTERM', 'SIGTERM', 'SIGTERM'],
+  );
+  for (const { end } of stage.lives) end({ exitCode: 0, readyMs: 1 });
   assert.equal(await run, 0);
 });
 

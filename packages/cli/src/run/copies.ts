@@ -7,6 +7,8 @@ export interface Copy {
   run(): Promise<WrappedEnd>;
   /** `drainSessionsMs`: how long its sessions may end first; default what the wrapper was told at its start. */
   stop(reason: string, drainSessionsMs?: number): Promise<void>;
+  /** Takes a stop back. False when it is too late for that. */
+  takeBack(): boolean;
   kill(): void;
 }
 
@@ -33,14 +35,19 @@ class Place {
   ended: Promise<void> = Promise.resolve();
   copy: Copy | undefined;
   isWanted = true;
-  readonly unwanted: Promise<void>;
-  readonly #markUnwanted: () => void;
+  /** Resolves when it is not wanted any more. */
+  unwanted: Promise<void> = Promise.resolve();
+  #markUnwanted: () => void = () => {};
 
   constructor(index: number) {
     this.index = index;
-    let mark: () => void = () => {};
-    this.unwanted = new Promise((resolve) => (mark = resolve));
-    this.#markUnwanted = mark;
+    this.want();
+  }
+
+  /** Kept from now on. */
+  want(): void {
+    this.isWanted = true;
+    this.unwanted = new Promise((resolve) => (this.#markUnwanted = resolve));
   }
 
   /** Not started again. */
@@ -89,13 +96,14 @@ export class Copies {
   }
 
   /**
-   * Keeps `count` copies from now on, 1 or more. More are started at once; of those that are too many the newest drain,
-   * their sessions for up to five minutes, and end.
+   * Keeps `count` copies from now on, 1 or more. Of those that are too many the newest drain, their sessions for up to
+   * five minutes, and end. When there are to be more, copies that still drain serve again, and others start at once.
    */
   scale(count: number): void {
     if (this.#isStopping || count === this.kept) return;
     this.#options.say(`keeping ${count} ${count === 1 ? 'copy' : 'copies'} from now on`);
     this.#hasScaled = true;
+    this.#takeBack(count);
     for (let index = 0; this.kept < count; index++) {
       if (this.#places.has(index)) continue;
       try {
@@ -109,6 +117,17 @@ export class Copies {
     for (const place of wanted.slice(0, Math.max(0, wanted.length - count))) {
       place.giveUp();
       void place.copy?.stop('scaled down', SCALE_DOWN_MS);
+    }
+  }
+
+  /** Has copies that leave serve again, the lowest numbers first, while fewer than `count` are kept. */
+  #takeBack(count: number): void {
+    const leaving = [...this.#places.values()].filter(({ isWanted }) => !isWanted).sort((a, b) => a.index - b.index);
+    for (const place of leaving) {
+      if (this.kept >= count) return;
+      if (place.copy?.takeBack() !== true) continue;
+      place.want();
+      this.#options.say(`copy ${place.index + 1} was leaving and serves again`);
     }
   }
 

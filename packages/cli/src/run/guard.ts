@@ -16,8 +16,8 @@ kill -s KILL -- "-$group" 2>/dev/null
 `;
 
 export class Guard {
-  readonly #shell: ChildProcess;
-  readonly #hasEnded: Promise<unknown>;
+  readonly #shell: ChildProcess | undefined;
+  readonly #hasEnded: Promise<unknown> = Promise.resolve();
 
   /**
    * Starts it; meant to be there before the program is. It has a session of its own, so that what ends the wrapper's group
@@ -25,28 +25,34 @@ export class Guard {
    */
   constructor() {
     const { PATH } = process.env;
-    this.#shell = spawn('/bin/sh', ['-c', SCRIPT], {
-      env: PATH === undefined ? {} : { PATH },
-      stdio: ['pipe', 'ignore', 'ignore'],
-      detached: true,
-    });
-    const failed = once(this.#shell, 'error');
-    this.#hasEnded = Promise.race([once(this.#shell, 'exit').catch(() => {}), failed]);
+    try {
+      this.#shell = spawn('/bin/sh', ['-c', SCRIPT], {
+        env: PATH === undefined ? {} : { PATH },
+        stdio: ['pipe', 'ignore', 'ignore'],
+        detached: true,
+      });
+    } catch {
+      // The system has no room for a process; starting the program reports it.
+      return;
+    }
+    const shell = this.#shell;
+    const failed = once(shell, 'error');
+    this.#hasEnded = Promise.race([once(shell, 'exit').catch(() => {}), failed]);
     // A guard that was killed takes no word any more.
-    this.#shell.stdin?.on('error', () => {});
-    this.#shell.unref();
-    (this.#shell.stdin as { unref?(): void } | null)?.unref?.();
+    shell.stdin?.on('error', () => {});
+    shell.unref();
+    (shell.stdin as { unref?(): void } | null)?.unref?.();
   }
 
   /** The process group that ends when this process does. */
   watch(group: number): void {
-    this.#shell.stdin?.write(`${group}\n`);
+    this.#shell?.stdin?.write(`${group}\n`);
   }
 
   /** There is nothing left to end. Resolves when nothing is left of the guard either; a repeat changes nothing. */
   async dismiss(): Promise<void> {
-    this.#shell.ref();
-    this.#shell.kill('SIGKILL');
+    this.#shell?.ref();
+    this.#shell?.kill('SIGKILL');
     await this.#hasEnded;
   }
 }

@@ -14,6 +14,7 @@ async function setUp(t: TestContext, options: { pid?: number } = {}) {
   const node = new JoinedNode({
     description: { balancer: 'shop', url: `http://127.0.0.1:${port}` },
     id: 'shop-1',
+    isIdDerived: false,
     route: 'shop-1',
     port,
     addresses: ['127.0.0.1'],

@@ -3,24 +3,27 @@
  * refuses connections the node leaves at once, and comes back as a new process of the same node when it answers again.
  */
 import { AgentBeside, type BesideOptions } from './agent-beside.ts';
+import type { ProbeAnswer } from './probe.ts';
 import { readProcess } from './process-table.ts';
-import { type Readiness, waitUntilReady } from './readiness.ts';
+import { type Readiness, type ReadinessOptions, waitUntilReady, whatAnswered } from './readiness.ts';
 
+/** With `pid`, the node leaves and `run` ends when that process has ended. */
 export interface JoinedNodeOptions extends BesideOptions {
-  /** The node leaves, and `run` ends, when this process has ended. */
-  readonly pid?: number;
   readonly drainSessionsMs: number;
 }
 
 const LOOK_MS = 250;
-/** One round of waiting for the program; there is another after it. */
-const ROUND_MS = 60_000;
+/** One round of waiting for the program; the log says what is missing after each one that found something new. */
+const ROUND_MS = 15_000;
+const FIRST_ROUND_MS = 2_000;
 
 export class JoinedNode {
   readonly #options: JoinedNodeOptions;
   readonly #startTicks: number | undefined;
   #agent: AgentBeside | undefined;
   #isOver = false;
+  /** What was logged last of a program that is not ready. */
+  #waitsFor = '';
 
   constructor(options: JoinedNodeOptions) {
     this.#options = options;
@@ -36,7 +39,11 @@ export class JoinedNode {
     }
     while (!this.#isOver) {
       const ready = await this.#untilReady();
-      if (!ready.isReady) continue;
+      if (!ready.isReady) {
+        await this.#sayWaiting(ready.last);
+        continue;
+      }
+      this.#waitsFor = '';
       const isFinal = await this.#whileAnswering(ready.address);
       if (isFinal) return 1;
     }
@@ -59,9 +66,26 @@ export class JoinedNode {
   }
 
   #untilReady(): Promise<Readiness> {
-    const { port, addresses, readyPath } = this.#options;
-    const readiness = { port, addresses, path: readyPath ?? '/', timeoutMs: ROUND_MS };
-    return waitUntilReady(readiness, () => this.#isEnding());
+    return waitUntilReady(this.#readiness, () => this.#isEnding());
+  }
+
+  get #readiness(): ReadinessOptions {
+    const { port, addresses, readyPath, isTls = false } = this.#options;
+    return {
+      port,
+      addresses,
+      path: readyPath ?? '/',
+      isTls,
+      timeoutMs: this.#waitsFor === '' ? FIRST_ROUND_MS : ROUND_MS,
+    };
+  }
+
+  async #sayWaiting(last: ProbeAnswer): Promise<void> {
+    if (this.#isEnding()) return;
+    const found = await whatAnswered(this.#readiness, last);
+    if (found === this.#waitsFor) return;
+    this.#waitsFor = found;
+    this.#options.say(`waiting for the program: ${found}`);
   }
 
   /** Ends with the agent out of the cluster; true when it may not come back. */

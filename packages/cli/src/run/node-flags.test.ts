@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { agentUrls } from '../coordinator-url.ts';
 import { CliFailure } from '../exit.ts';
-import { coordinatorsOf, describedBy, durationOf, type NodeFlags, nameOf, readyPathOf, wholeOf } from './node-flags.ts';
+import { describedBy, durationOf, type NodeFlags, nameOf, readyFlagsOf, readyPathOf, wholeOf } from './node-flags.ts';
 
 test('only what was given is described', () => {
-  assert.deepEqual(describedBy({}), { balancer: 'default' });
+  assert.deepEqual(describedBy({}), {});
   const flags: NodeFlags = {
     balancer: 'shop',
     group: 'eu',
@@ -24,6 +25,12 @@ test('only what was given is described', () => {
   });
 });
 
+test('how the ready path is asked is only what was given', () => {
+  assert.deepEqual(readyFlagsOf({}), {});
+  const flags = readyFlagsOf({ ready: '/up', readyLate: '5s', readyInterval: '500ms' });
+  assert.deepEqual(flags, { readyPath: '/up', readyLateMs: 5_000, readyIntervalMs: 500 });
+});
+
 test('a mistake is one line with the flag in it, and exit code 2', () => {
   const mistakes: (() => unknown)[] = [
     () => describedBy({ balancer: 'my shop' }),
@@ -41,7 +48,7 @@ test('a mistake is one line with the flag in it, and exit code 2', () => {
     () => wholeOf('--count', '2.5', 1, 64),
     () => wholeOf('--port', '65536', 1, 65_535),
     () => readyPathOf('ready'),
-    () => coordinatorsOf(['ftp://x'], {}),
+    () => agentUrls(['ftp://x'], {}),
   ];
   for (const mistake of mistakes) {
     assert.throws(mistake, (error) => {

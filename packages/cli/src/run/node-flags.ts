@@ -1,8 +1,8 @@
 /** Flags that describe a node, shared by `run` and `join`. */
-import { coordinatorList, type NodeDescription } from '@rollcall/agent';
-import { isName, parseContextPath, parseHostPattern, type StickyHint } from '@rollcall/protocol';
+import type { NodeDescription } from '@rollcall/agent';
+import { isName, optional, parseContextPath, parseHostPattern, type StickyHint } from '@rollcall/protocol';
 import { type Command, Option } from 'commander';
-import { parseDuration } from '../duration.ts';
+import { type DurationBounds, durationFrom } from '../duration.ts';
 import { CliFailure, EXIT } from '../exit.ts';
 import { joined, settingPatch } from '../settings/vocabulary.ts';
 
@@ -29,6 +29,8 @@ export interface NodeFlags extends HintFlags {
   readonly publicUrl?: string;
   readonly drainSessions?: string;
   readonly ready?: string;
+  readonly readyLate?: string;
+  readonly readyInterval?: string;
 }
 
 const MAX_LIST = 16;
@@ -54,7 +56,11 @@ export function hintOptions(): Option[] {
 export function addNodeFlags(command: Command): Command {
   const options = [
     nodeOption('--balancer <name>', 'the set of nodes that serve the same application (default: default)'),
-    nodeOption('--id <name>', 'who the node is (default: by host name, directory and slot)', 'ROLLCALL_NODE_ID'),
+    nodeOption(
+      '--id <name>',
+      'who the node is; of two with one id the later start replaces the other (default: by host name, directory and slot)',
+      'ROLLCALL_NODE_ID',
+    ),
     nodeOption('--route <name>', 'the token in session ids that names it (default: the id)'),
     nodeOption('--host <host>', 'a host name it serves, *.suffix or * (default: *); repeatable').argParser(collect),
     nodeOption('--context <path>', 'a path prefix it serves (default: /); repeatable').argParser(collect),
@@ -62,14 +68,18 @@ export function addNodeFlags(command: Command): Command {
     nodeOption('--weight <number>', 'multiplier of its share of requests, 0.001 to 100 (default: 1)'),
     ...hintOptions(),
     nodeOption('--public-url <url>', 'where clients may reach it directly, for assign'),
-    nodeOption('--ready <path>', 'path that answers below 500 when the program is ready; also asked each second'),
+    nodeOption('--ready <path>', 'path that answers below 500 while the program wants new work'),
+    nodeOption('--ready-late <duration>', 'answers of --ready after more than this count as load 1 (default: 2s)'),
+    nodeOption('--ready-interval <duration>', 'interval of --ready questions, longer after late answers (default: 1s)'),
     nodeOption('--drain-sessions <duration>', 'at the end, let sessions end for so long first (default: 0s)'),
   ];
   for (const option of options) command.addOption(option);
-  return command.option('--coordinator <url>', 'where the coordinator is (default: ROLLCALL_URL); repeatable', collect);
+  const coordinator = 'address of the coordinator; a path is a prefix (default: ROLLCALL_URL); repeatable';
+  return command.option('--coordinator <url>', coordinator, collect);
 }
 
-function collect(value: string, previous: readonly string[] | undefined): readonly string[] {
+/** Values of a repeatable option. */
+export function collect(value: string, previous: readonly string[] | undefined): readonly string[] {
   return [...(previous ?? []), value];
 }
 
@@ -82,13 +92,13 @@ export function usage(message: string): CliFailure {
 export function describedBy(flags: NodeFlags): NodeDescription {
   const sticky = stickyHint(flags);
   return {
-    balancer: nameOf('--balancer', flags.balancer) ?? 'default',
-    ...given('group', nameOf('--group', flags.group)),
-    ...given('hosts', listOf('--host', flags.host, parseHostPattern, 'a host name, *.suffix or *')),
-    ...given('contexts', listOf('--context', flags.context, parseContextPath, 'a path like /app')),
-    ...given('weight', weightOf(flags.weight)),
-    ...given('sticky', sticky),
-    ...given('publicUrl', flags.publicUrl),
+    ...optional('balancer', nameOf('--balancer', flags.balancer)),
+    ...optional('group', nameOf('--group', flags.group)),
+    ...optional('hosts', listOf('--host', flags.host, parseHostPattern, 'a host name, *.suffix or *')),
+    ...optional('contexts', listOf('--context', flags.context, parseContextPath, 'a path like /app')),
+    ...optional('weight', flags.weight === undefined ? undefined : weightFrom('--weight', flags.weight)),
+    ...optional('sticky', sticky),
+    ...optional('publicUrl', flags.publicUrl),
   };
 }
 
@@ -98,12 +108,13 @@ export function nameOf(flag: string, text: string | undefined): string | undefin
 }
 
 /** Milliseconds of a duration flag. */
-export function durationOf(flag: string, text: string | undefined, defaultMs: number): number {
-  if (text === undefined) return defaultMs;
-  const ms = parseDuration(text);
-  if (ms === undefined || ms > 86_400_000)
-    throw usage(`${flag} ${JSON.stringify(text)}: write a duration like 30s or 5m, at most 24h`);
-  return ms;
+export function durationOf(
+  flag: string,
+  text: string | undefined,
+  defaultMs: number,
+  bounds: DurationBounds = {},
+): number {
+  return text === undefined ? defaultMs : durationFrom(flag, text, bounds);
 }
 
 /** A whole number of a flag within bounds; `undefined` when not given. */
@@ -120,14 +131,20 @@ export function readyPathOf(text: string | undefined): string | undefined {
   throw usage(`--ready ${JSON.stringify(text)}: write a path that starts with /`);
 }
 
-/** Addresses of coordinators by flag, environment and default. */
-export function coordinatorsOf(
-  given: readonly string[] | undefined,
-  environment: Readonly<Record<string, string | undefined>>,
-): readonly string[] {
-  const { urls, refused } = coordinatorList(given, environment);
-  if (refused.length === 0) return urls;
-  throw usage(`${JSON.stringify(refused[0])} is no address of a coordinator; use one like ws://host:8400`);
+/** How the ready path is asked: only what was given. */
+export interface ReadyFlags {
+  readonly readyPath?: string;
+  readonly readyLateMs?: number;
+  readonly readyIntervalMs?: number;
+}
+
+export function readyFlagsOf(flags: NodeFlags): ReadyFlags {
+  const { ready, readyLate, readyInterval } = flags;
+  return {
+    ...optional('readyPath', readyPathOf(ready)),
+    ...(readyLate === undefined ? {} : { readyLateMs: durationOf('--ready-late', readyLate, 0) }),
+    ...(readyInterval === undefined ? {} : { readyIntervalMs: durationOf('--ready-interval', readyInterval, 0) }),
+  };
 }
 
 /** The hint that the flags of `hintOptions` make; `undefined` when none was given. */
@@ -154,11 +171,11 @@ function textOf(text: string | undefined): readonly string[] | undefined {
   return text === undefined ? undefined : [text];
 }
 
-function weightOf(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
+/** A weight in decimal notation. Throws a usage failure that names `label` for anything else. */
+export function weightFrom(label: string, text: string): number {
   const weight = /^\d{1,3}(?:\.\d{1,6})?$/.test(text) ? Number(text) : Number.NaN;
   if (weight >= 0.001 && weight <= 100) return weight;
-  throw usage(`--weight ${JSON.stringify(text)}: write a number from 0.001 to 100`);
+  throw usage(`${label} ${JSON.stringify(text)}: write a number from 0.001 to 100`);
 }
 
 function listOf<Item extends string>(
@@ -174,8 +191,4 @@ function listOf<Item extends string>(
     if (item === undefined) throw usage(`${flag} ${JSON.stringify(text)}: write ${what}`);
     return item;
   });
-}
-
-function given<Key extends string, Value>(key: Key, value: Value | undefined): { [K in Key]?: Value } {
-  return value === undefined ? {} : ({ [key]: value } as { [K in Key]: Value });
 }

@@ -2,10 +2,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
-import { acceptanceOf, connectionRow } from './acceptance.ts';
-import { isReady } from './agent-beside.ts';
 import { freePort, isAccepting } from './port.ts';
-import { localAddresses, type ProbeQuestion, probe } from './probe.ts';
+import { isReady, localAddresses, type ProbeQuestion, probe } from './probe.ts';
 
 async function listen(
   t: TestContext,
@@ -62,29 +60,6 @@ test('addresses are tried until one accepts', async (t) => {
   const { port } = await listen(t, (socket) => socket.end('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n'));
   const answer = await probe({ ...question(port), addresses: ['::1', '127.0.0.1'] });
   assert.deepEqual(answer, { type: 'answered', address: '127.0.0.1', status: 200 });
-});
-
-test('a program that takes its connections is seen to without a word', {
-  skip: process.platform !== 'linux',
-}, async (t) => {
-  const heard: string[] = [];
-  const { port } = await listen(t, (socket) => {
-    socket.on('data', (data) => heard.push(String(data)));
-  });
-  assert.equal(await acceptanceOf(port, '127.0.0.1'), 'accepted');
-  assert.deepEqual(heard, []);
-  assert.equal(await acceptanceOf(await freePort(), '127.0.0.1'), 'refused');
-});
-
-test('a connection in the queue has no inode yet', () => {
-  const table = [
-    '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode',
-    '   0: 0100007F:0BB8 00000000:0000 0A 00000000:00000001 00:00000000 00000000     0        0 4242 1 0 100 0 0 10 0',
-    '   1: 0100007F:0BB8 0100007F:C350 01 00000000:00000000 00:00000000 00000000     0        0 0 1 0 20 4 30 10 -1',
-  ].join('\n');
-  const row = connectionRow(table, 3_000, 50_000);
-  assert.deepEqual([row?.[3], row?.[9]], ['01', '0']);
-  assert.equal(connectionRow(table, 3_000, 50_001), undefined);
 });
 
 test('a free port is free, and a taken one is seen', async (t) => {

@@ -1,30 +1,39 @@
 /** Asks a program whether it answers. */
-import { request } from 'node:http';
+import { request as plainRequest } from 'node:http';
+import { request as tlsRequest } from 'node:https';
 import { networkInterfaces } from 'node:os';
+import { VERSION } from '../version.ts';
 
 /** What came of one question. */
 export type ProbeAnswer =
   /** An HTTP answer, or at least a reaction: `status` 0 when it was no HTTP. */
   | { readonly type: 'answered'; readonly address: string; readonly status: number }
-  /** Nobody listens there. */
+  /** Nothing listens at any of the addresses. */
   | { readonly type: 'refused' }
-  /** Somebody accepts, but says nothing in time. */
-  | { readonly type: 'silent'; readonly address: string };
+  /** The connect was completed, by the program or by the kernel on its behalf, but no answer came in time. */
+  | { readonly type: 'silent'; readonly address: string }
+  /** Neither connected nor refused in time: the program's queue is full, the host is unreachable, or we may open no socket. */
+  | { readonly type: 'unconnected' };
 
 export interface ProbeQuestion {
   readonly port: number;
-  /** Tried in order until one accepts. */
+  /** Tried in order until a connect succeeds. */
   readonly addresses: readonly string[];
   readonly method: 'GET' | 'OPTIONS';
   readonly path: string;
+  /** Asks over TLS and does not verify the certificate. Default false. */
+  readonly isTls?: boolean;
+  /** For each address, in milliseconds. */
   readonly timeoutMs: number;
+  /** Ends the question at once, as if its time were over. */
+  readonly signal?: AbortSignal;
 }
 
 const MAX_ADDRESSES = 10;
 
 /**
- * Where a program on this machine may be listening: `given` alone, when somebody said so, else loopback first, then
- * the machine's own addresses.
+ * Where a program on this machine may be listening: `given` alone if there is one, else loopback first, then the
+ * machine's own addresses.
  */
 export function localAddresses(given: string | undefined): readonly string[] {
   if (given !== undefined) return [given];
@@ -35,35 +44,59 @@ export function localAddresses(given: string | undefined): readonly string[] {
   return ['127.0.0.1', '::1', ...outside].slice(0, MAX_ADDRESSES);
 }
 
-/** Asks at each address until somebody accepts. Never rejects; takes at most `timeoutMs` per address. */
+/** Ready means: HTTP, and below 500. */
+export function isReady(answer: ProbeAnswer): boolean {
+  return answer.type === 'answered' && isReadyStatus(answer.status);
+}
+
+/** `status` is 0 for an answer that was no HTTP. */
+export function isReadyStatus(status: number): boolean {
+  return status > 0 && status < 500;
+}
+
+/**
+ * Whether a failed connect proves that nothing listens at `address`. A timeout, an unreachable network and a lack of our own
+ * file descriptors or ports prove nothing.
+ */
+export function isRefusal(code: string | undefined, address: string): boolean {
+  if (code === 'ECONNREFUSED' || code === 'ECONNRESET') return true;
+  // A machine without IPv6: nothing can listen there.
+  return address === '::1' && (code === 'EADDRNOTAVAIL' || code === 'EAFNOSUPPORT' || code === 'ENETUNREACH');
+}
+
+/** Asks at each address until one connects. Never rejects; takes at most `timeoutMs` per address. */
 export async function probe(question: ProbeQuestion): Promise<ProbeAnswer> {
+  let last: ProbeAnswer = { type: 'refused' };
   for (const address of question.addresses) {
     const answer = await probeAddress(question, address);
-    if (answer.type !== 'refused') return answer;
+    if (answer.type === 'answered' || answer.type === 'silent') return answer;
+    if (answer.type === 'unconnected') last = answer;
   }
-  return { type: 'refused' };
+  return last;
 }
 
 function probeAddress(question: ProbeQuestion, address: string): Promise<ProbeAnswer> {
+  const { port, method, path, timeoutMs, signal, isTls = false } = question;
   return new Promise((resolve) => {
     let isConnected = false;
-    const outgoing = request({
+    const outgoing = (isTls ? tlsRequest : plainRequest)({
+      rejectUnauthorized: false,
       host: address,
-      port: question.port,
-      method: question.method,
-      path: question.path,
+      port,
+      method,
+      path,
       agent: false,
-      headers: { host: `localhost:${question.port}`, connection: 'close', 'user-agent': 'rollcall-probe' },
+      headers: { host: `localhost:${port}`, connection: 'close', 'user-agent': `rollcall-probe/${VERSION}` },
     });
-    const timer = setTimeout(
-      () => finish(isConnected ? { type: 'silent', address } : { type: 'refused' }),
-      question.timeoutMs,
-    );
     const finish = (answer: ProbeAnswer) => {
       clearTimeout(timer);
+      signal?.removeEventListener('abort', giveUp);
       outgoing.destroy();
       resolve(answer);
     };
+    const giveUp = () => finish(isConnected ? { type: 'silent', address } : { type: 'unconnected' });
+    const timer = setTimeout(giveUp, timeoutMs);
+    signal?.addEventListener('abort', giveUp);
     outgoing.on('socket', (socket) => {
       socket.once('connect', () => {
         isConnected = true;
@@ -74,8 +107,12 @@ function probeAddress(question: ProbeQuestion, address: string): Promise<ProbeAn
       socket.destroy();
       finish({ type: 'answered', address, status: 101 });
     });
-    // Accepted and then closed or garbled: the program has reacted, although not in HTTP.
-    outgoing.on('error', () => finish(isConnected ? { type: 'answered', address, status: 0 } : { type: 'refused' }));
+    outgoing.on('error', ({ code }: NodeJS.ErrnoException) => {
+      // Accepted and then closed or garbled: the program has reacted, although not in HTTP.
+      if (isConnected) finish({ type: 'answered', address, status: 0 });
+      else finish({ type: isRefusal(code, address) ? 'refused' : 'unconnected' });
+    });
     outgoing.end();
+    if (signal?.aborted) giveUp();
   });
 }

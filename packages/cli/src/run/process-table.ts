@@ -123,6 +123,19 @@ export function listeningPorts(pids: readonly number[]): readonly ListeningPort[
   return [...found.values()].sort((a, b) => a.port - b.port || a.pid - b.pid);
 }
 
+/** Addresses at which `pids` listen on `port`, `0.0.0.0` and `::` included; empty when we may not know. */
+export function listeningAddresses(pids: readonly number[], port: number): readonly string[] {
+  const found = new Set<string>();
+  for (const pid of pids) {
+    const sockets = socketInodes(pid);
+    if (sockets.size === 0) continue;
+    for (const socket of listeningSockets(pid)) {
+      if (socket.port === port && sockets.has(socket.inode)) found.add(addressOf(socket.address));
+    }
+  }
+  return [...found];
+}
+
 /** Who listens on `port`, if we may know. */
 export function holderOf(port: number): ListeningPort | undefined {
   return listeningPorts(processIds()).find((entry) => entry.port === port);
@@ -144,12 +157,23 @@ function socketInodes(pid: number): ReadonlySet<string> {
 const LISTEN = '0A';
 
 /** Listening sockets of the network namespace of `pid`. */
-function* listeningSockets(pid: number): Generator<{ inode: string; port: number }> {
+function* listeningSockets(pid: number): Generator<{ inode: string; port: number; address: string }> {
   for (const table of ['tcp', 'tcp6']) {
     for (const line of (readText(`/proc/${pid}/net/${table}`) ?? '').split('\n').slice(1)) {
       const fields = line.trim().split(/\s+/);
-      const port = fields[1]?.split(':')[1];
-      if (fields[3] === LISTEN && port !== undefined) yield { inode: fields[9] ?? '', port: Number.parseInt(port, 16) };
+      const [address = '', port] = fields[1]?.split(':') ?? [];
+      if (fields[3] === LISTEN && port !== undefined)
+        yield { inode: fields[9] ?? '', port: Number.parseInt(port, 16), address };
     }
   }
+}
+
+/** From the kernel's notation: hex digits of words of four bytes, the last byte of each word first. */
+function addressOf(hex: string): string {
+  const bytes = Buffer.from(hex, 'hex');
+  for (let at = 0; at + 4 <= bytes.length; at += 4) bytes.subarray(at, at + 4).reverse();
+  if (bytes.length === 4) return bytes.join('.');
+  const groups = Array.from({ length: 8 }, (_, i) => bytes.readUInt16BE(2 * i).toString(16));
+  const { hostname } = new URL(`http://[${groups.join(':')}]`);
+  return hostname.slice(1, -1);
 }

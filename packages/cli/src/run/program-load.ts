@@ -39,6 +39,7 @@ export class ProgramLoad implements LoadSource {
   #files = new Map<number, OpenFiles>();
   #memoryUses: readonly MemoryUse[] = [];
   #openFiles: number | undefined;
+  #cpuMs = 0;
   #samples = 0;
 
   /** `root` is the pid of the program's first process. `onFailure` hears once of each metric that fails. */
@@ -54,7 +55,7 @@ export class ProgramLoad implements LoadSource {
     this.#look();
     const { cores, cpuQuota } = cgroup;
     const metrics: readonly (Metric | undefined)[] = [
-      cpuMetric(new CpuMeter(cores, nowMs, () => this.#treeCpu.take(this.#entries), CPU_WINDOW_MS)),
+      cpuMetric(new CpuMeter(cores, nowMs, () => this.#takeCpu(), CPU_WINDOW_MS)),
       cpuQuota && cgroupCpuMetric(new CpuMeter(cpuQuota.cores, nowMs, cpuQuota.usedMs, CPU_WINDOW_MS)),
       memoryMetric(() => this.#memoryUses),
       openFilesMetric(new OpenFiles(`/proc/${root}`).limit(), () => this.#openFiles),
@@ -67,6 +68,14 @@ export class ProgramLoad implements LoadSource {
   /** The combined load at the last sample, 0 idle … 1 full. */
   get load(): number {
     return this.#entries.length === 0 ? 0 : this.#set.load;
+  }
+
+  /**
+   * CPU time in milliseconds that the program and all it started have used until the last sample; `undefined` without /proc,
+   * and when nothing is left of the program.
+   */
+  get cpuMs(): number | undefined {
+    return this.#entries.length === 0 ? undefined : this.#cpuMs;
   }
 
   sample(): void {
@@ -94,6 +103,11 @@ export class ProgramLoad implements LoadSource {
   /** Somebody else is told from now on: the scales are part of the next report. */
   renewScales(): void {
     this.#set.renewScales();
+  }
+
+  #takeCpu(): number {
+    this.#cpuMs = this.#treeCpu.take(this.#entries);
+    return this.#cpuMs;
   }
 
   #look(): void {

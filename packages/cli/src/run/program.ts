@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { Guard } from './guard.ts';
 import { processTree, readProcess } from './process-table.ts';
+import { startFailure } from './start-failure.ts';
 
 /** How a program ended. */
 export interface ProgramEnd {
@@ -32,7 +33,7 @@ export function filledIn(command: readonly string[], values: Placeholders): read
 }
 
 export class Program {
-  readonly #child: ChildProcess;
+  readonly #child: ChildProcess | undefined;
   readonly #guard = new Guard();
   /** Resolves when the program's first process has ended; others of its group may still run. Never rejects. */
   readonly ended: Promise<ProgramEnd>;
@@ -40,16 +41,25 @@ export class Program {
 
   /** Starts it at once. Standard input, output and error are ours. */
   constructor(command: readonly string[], environment: NodeJS.ProcessEnv) {
-    const [file, ...words] = command;
-    this.#child = spawn(file!, words, { env: environment, stdio: 'inherit', detached: true });
-    if (this.#child.pid !== undefined) this.#guard.watch(this.#child.pid);
+    const [file = '', ...words] = command;
+    const failed = (error: unknown): ProgramEnd => {
+      this.#hasEnded = true;
+      return startFailure(file, error as NodeJS.ErrnoException, environment['PATH']);
+    };
+    try {
+      this.#child = spawn(file, words, { env: environment, stdio: 'inherit', detached: true });
+    } catch (error) {
+      // Node throws for some errors of the system, E2BIG and ENOMEM among them, and emits others.
+      this.ended = Promise.resolve(failed(error));
+      return;
+    }
+    const child = this.#child;
+    if (child.pid !== undefined) this.#guard.watch(child.pid);
     this.ended = new Promise((resolve) => {
-      this.#child.once('error', (error) => {
-        if (this.#child.pid !== undefined) return;
-        this.#hasEnded = true;
-        resolve(notStarted(file!, error));
+      child.once('error', (error) => {
+        if (child.pid === undefined) resolve(failed(error));
       });
-      this.#child.once('exit', (code, signal) => {
+      child.once('exit', (code, signal) => {
         this.#hasEnded = true;
         resolve({ exitCode: code ?? 128 + (signal === null ? 0 : constants.signals[signal]) });
       });
@@ -58,7 +68,7 @@ export class Program {
 
   /** Pid of the first process, which is also the id of its group and session; `undefined` when it did not start. */
   get pid(): number | undefined {
-    return this.#child.pid;
+    return this.#child?.pid;
   }
 
   get hasEnded(): boolean {
@@ -67,9 +77,9 @@ export class Program {
 
   /** Sends `signal` to the whole group; false when nobody is left in it. */
   signal(signal: NodeJS.Signals | 0): boolean {
-    if (this.#child.pid === undefined) return false;
+    if (this.pid === undefined) return false;
     try {
-      process.kill(-this.#child.pid, signal);
+      process.kill(-this.pid, signal);
       return true;
     } catch {
       return false;
@@ -98,13 +108,6 @@ export class Program {
 
   /** Only exit codes nobody has collected are left of the group; in a container without an init that lasts for ever. */
   #isCorpse(): boolean {
-    return readProcess(process.pid) !== undefined && processTree(this.#child.pid ?? 0).length === 0;
+    return readProcess(process.pid) !== undefined && processTree(this.pid ?? 0).length === 0;
   }
-}
-
-function notStarted(file: string, error: Error): ProgramEnd {
-  const code = 'code' in error ? error.code : undefined;
-  if (code === 'ENOENT') return { exitCode: 127, problem: `cannot start ${file}: there is no such command` };
-  if (code === 'EACCES') return { exitCode: 126, problem: `cannot start ${file}: it is not executable` };
-  return { exitCode: 126, problem: `cannot start ${file}: ${error.message}` };
 }

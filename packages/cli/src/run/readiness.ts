@@ -1,12 +1,12 @@
 /** Waiting for a program to become ready, and saying what is wrong when it does not. */
-import { isReady } from './agent-beside.ts';
-import { type ProbeAnswer, probe } from './probe.ts';
+import { isReady, type ProbeAnswer, probe } from './probe.ts';
 import { commandOf, listeningPorts, processTree } from './process-table.ts';
 
 export interface ReadinessOptions {
   readonly port: number;
   readonly addresses: readonly string[];
   readonly path: string;
+  readonly isTls?: boolean;
   readonly timeoutMs: number;
 }
 
@@ -37,23 +37,68 @@ export async function waitUntilReady(options: ReadinessOptions, isOver: () => bo
   return { isReady: false, last };
 }
 
-/** One line that says why the program is not ready, and what to do. `root` is the pid of its first process. */
-export function whyNotReady(options: ReadinessOptions, last: ProbeAnswer, root: number): string {
-  const { port, path } = options;
-  const waited = `after ${Math.round(options.timeoutMs / 100) / 10} s`;
-  if (last.type === 'silent') return `the program accepts on port ${port} but does not answer ${path} ${waited}`;
-  if (last.type === 'answered') {
-    if (last.status === 0) return `what listens on port ${port} does not speak HTTP`;
-    return `the program answers ${last.status} at ${path} ${waited}: use --ready PATH with a path that answers below 500`;
-  }
+/** What came of the last question, in words, for a program that `rollcall run` does not start. */
+export async function whatAnswered(options: ReadinessOptions, last: ProbeAnswer): Promise<string> {
+  const asked = await exchangeText(options, last);
+  if (last.type === 'unconnected') return `${asked}: check the address`;
+  if (last.type === 'answered' && last.status > 0) return `${asked}: ${OTHER_PATH}`;
+  return last.type === 'refused' ? `${asked}: nothing listens there` : asked;
+}
+
+const OTHER_PATH = 'use --ready PATH with a path that answers below 500';
+
+/** The question, and what came of it. */
+async function exchangeText(options: ReadinessOptions, last: ProbeAnswer): Promise<string> {
+  const asked = questionText(options, last);
+  if (last.type === 'silent') return `${asked} was not answered`;
+  if (last.type === 'unconnected') return `${asked} found no connection`;
+  if (last.type === 'refused') return `${asked} was refused`;
+  return `${asked} ${last.status === 0 ? await withoutHttp(options, last.address) : `was answered with ${last.status}`}`;
+}
+
+function questionText({ port, path, isTls = false, addresses }: ReadinessOptions, last: ProbeAnswer): string {
+  const host = 'address' in last ? last.address : (addresses[0] ?? 'localhost');
+  return `GET ${path} at ${host.includes(':') ? `[${host}]` : host}:${port}${isTls ? ' over TLS' : ''}`;
+}
+
+/**
+ * One line that says why the program is not ready: what was asked, what answered, and what to do. `root` is the pid of
+ * its first process. Asks once more where the answer was no HTTP, in the other of HTTP and HTTPS. Never rejects.
+ */
+export async function whyNotReady(options: ReadinessOptions, last: ProbeAnswer, root: number): Promise<string> {
+  const found = `not ready after ${Math.round(options.timeoutMs / 100) / 10} s: ${await exchangeText(options, last)}`;
+  if (last.type === 'silent') return `${found}: use --ready PATH, or ${MORE_TIME}`;
+  if (last.type === 'unconnected') return `${found} in time: ${MORE_TIME}`;
+  if (last.type === 'refused') return `${found}: ${whatListens(options, root)}`;
+  return last.status > 0 ? `${found}: ${OTHER_PATH}, or ${MORE_TIME}` : found;
+}
+
+const MORE_TIME = 'allow more time with --ready-timeout';
+/** For the question in the other protocol, in milliseconds. */
+const OTHER_PROTOCOL_MS = 2_000;
+
+async function withoutHttp(options: ReadinessOptions, address: string): Promise<string> {
+  const { isTls = false } = options;
+  const other = await probe({
+    ...options,
+    addresses: [address],
+    method: 'GET',
+    isTls: !isTls,
+    timeoutMs: OTHER_PROTOCOL_MS,
+  });
+  const speaksOther = other.type === 'answered' && other.status > 0;
+  if (speaksOther) return isTls ? 'was answered without TLS: leave out --https' : 'met TLS: use --https';
+  return `was not answered in HTTP: use --port with the port of the program's web server`;
+}
+
+/** Nothing does, where the question was asked. */
+function whatListens({ port, addresses }: ReadinessOptions, root: number): string {
   const ports = listeningPorts(processTree(root).map((entry) => entry.pid));
   const elsewhere = ports.filter((entry) => entry.port !== port);
-  if (ports.length > elsewhere.length) {
-    return `the program listens on port ${port}, but not at ${options.addresses.join(' or ')}: use --address`;
-  }
-  if (elsewhere.length === 0) {
-    return `nothing listens on port ${port} ${waited}: start the program on {port} or $PORT, or say --port N`;
-  }
+  if (ports.length > elsewhere.length)
+    return `the program listens on port ${port}, but not at ${addresses.join(' or ')}: use --address`;
+  if (elsewhere.length === 0)
+    return `nothing listens there: start the program on {port} or $PORT, use --port N, or ${MORE_TIME}`;
   const seen = elsewhere
     .slice(0, 4)
     .map((entry) => `pid ${entry.pid} (${commandOf(entry.pid)}) listens on ${entry.port}`);

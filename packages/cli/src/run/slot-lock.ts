@@ -1,25 +1,13 @@
 /**
- * Numbers the copies of one program on one machine: the lowest number whose lock file nobody holds. The same program
- * started again gets the same number, hence the same id and route.
- *
- * A lock is a file with the holder's pid and start time; a holder that is gone, or whose pid belongs to another
- * process by now, holds nothing. Files are made by `link`, so that nobody sees one half-written.
+ * Numbers the copies of one program on one machine: the lowest number whose lock is free. The same program started again gets
+ * the same number, hence the same id and route.
  */
-import { createHash, randomBytes } from 'node:crypto';
-import {
-  accessSync,
-  constants,
-  linkSync,
-  lstatSync,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  unlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { createHash } from 'node:crypto';
+import { accessSync, constants, lstatSync, mkdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { readProcess } from './process-table.ts';
+import { LOCK_DRAFTS, takeLock } from '../lock/lock-file.ts';
+import { removeOldDrafts } from '../lock/old-drafts.ts';
 
 /** Highest number tried. */
 const MAX_SLOT = 1_023;
@@ -67,82 +55,12 @@ export function writableSlotDirectory(usual: string, temporary: string): string 
 /** Takes the lowest free number; `undefined` when 1,024 are held. Throws when the directory cannot be written. */
 export function acquireSlot(options: SlotOptions): Slot | undefined {
   mkdirSync(options.directory, { recursive: true, mode: 0o755 });
+  removeOldDrafts(options.directory, LOCK_DRAFTS);
   const program = createHash('sha256').update(options.workingDirectory).digest('hex').slice(0, 12);
   const prefix = join(options.directory, `${options.balancer}-${program}`);
-  const holder = `${process.pid} ${readProcess(process.pid)?.startTicks ?? 0}\n`;
-  // The random part tells locks of one process apart when it removes them.
-  const own = `${holder}${randomBytes(8).toString('hex')}\n`;
-  const draft = `${prefix}-${randomBytes(8).toString('hex')}.tmp`;
-  writeFileSync(draft, own, { flag: 'wx', mode: 0o644 });
-  try {
-    for (let number = 0; number <= MAX_SLOT; number += 1) {
-      const path = `${prefix}-${number}.lock`;
-      if (take(path, draft)) return { number, release: () => releaseLock(path, own) };
-    }
-    return undefined;
-  } finally {
-    unlinkSync(draft);
+  for (let number = 0; number <= MAX_SLOT; number += 1) {
+    const taken = takeLock(`${prefix}-${number}.lock`);
+    if ('release' in taken) return { number, release: taken.release };
   }
-}
-
-function take(path: string, draft: string): boolean {
-  if (linked(draft, path)) return true;
-  const seen = contentOf(path);
-  if (seen !== undefined && isHeld(seen)) return false;
-  if (seen !== undefined && !removeStale(path, seen)) return false;
-  return linked(draft, path);
-}
-
-/** Moves the stale lock away; when somebody has renewed it in the meantime, it is put back and false returned. */
-function removeStale(path: string, seen: string): boolean {
-  const aside = `${path}.${randomBytes(8).toString('hex')}.stale`;
-  try {
-    renameSync(path, aside);
-  } catch {
-    return contentOf(path) === undefined;
-  }
-  const isStale = contentOf(aside) === seen;
-  if (!isStale) linked(aside, path);
-  unlinkSync(aside);
-  return isStale;
-}
-
-function isHeld(content: string): boolean {
-  const [, pid, startTicks] = /^(\d+) (\d+)\n/.exec(content) ?? [];
-  if (pid === undefined) return false;
-  const holder = readProcess(Number(pid));
-  if (holder !== undefined) return startTicks === '0' || holder.startTicks === Number(startTicks);
-  // Without /proc the pid alone has to do.
-  return startTicks === '0' && isAlive(Number(pid));
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
-  }
-}
-
-function linked(from: string, to: string): boolean {
-  try {
-    linkSync(from, to);
-    return true;
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
-    throw error;
-  }
-}
-
-function contentOf(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return undefined;
-  }
-}
-
-function releaseLock(path: string, own: string): void {
-  if (contentOf(path) === own) unlinkSync(path);
+  return undefined;
 }

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { type ScriptedCoordinator, startScriptedCoordinator } from '@rollcall/agent/testing';
-import { freePort } from './port.ts';
+import { freePort, isAccepting } from './port.ts';
 import { processTree } from './process-table.ts';
 import { WrappedNode, type WrappedNodeOptions } from './wrapped-node.ts';
 
@@ -41,6 +41,7 @@ async function setUp(t: TestContext): Promise<Setting> {
         command,
         description: { balancer: 'shop', hosts: ['shop.test'] },
         id: 'shop-1',
+        isIdDerived: false,
         route: 'r1',
         readyTimeoutMs: 20_000,
         drainSessionsMs: 0,
@@ -86,7 +87,7 @@ test('a program becomes a node, is drained when told to stop, and then ended', a
 test('placeholders and environment tell the program its port, route and id', async (t) => {
   const { coordinator, newNode } = await setUp(t);
   const report = `require('node:fs');const e=process.env;process.title='x';
-    require('node:http').createServer((q,a)=>a.end(JSON.stringify([process.argv.slice(1),e.PORT,e.ROLLCALL_ROUTE,e.ROLLCALL_NODE_ID,JSON.parse(e.ROLLCALL_NODE)]))).listen(e.PORT)`;
+    require('node:http').createServer((q,a)=>a.end(JSON.stringify([process.argv.slice(1),e.PORT,e.ROLLCALL_ROUTE,e.ROLLCALL_NODE_ID,e.ROLLCALL_NODE.replace(/[^#]*#/,'#').length]))).listen(e.PORT)`;
   const port = await freePort();
   const node = newNode([process.execPath, '-e', report, '--', '-Dport={port}', '{route}/{id}', '{other}'], { port });
   const run = node.run();
@@ -94,7 +95,7 @@ test('placeholders and environment tell the program its port, route and id', asy
   const sent = await peer.accept();
   const body = (await (await fetch(sent.url)).json()) as unknown;
   const words = [`-Dport=${port}`, 'r1/shop-1', '{other}'];
-  assert.deepEqual(body, [words, String(port), 'r1', 'shop-1', { balancer: 'shop', hosts: ['shop.test'] }]);
+  assert.deepEqual(body, [words, String(port), 'r1', 'shop-1', 33]);
   node.kill();
   assert.equal((await run).exitCode, 137);
 });
@@ -118,7 +119,10 @@ test('a program that listens elsewhere is told where, and ended', { skip: proces
   const elsewhere = await freePort();
   const end = await newNode([...program(), String(elsewhere)], { readyTimeoutMs: 2_000 }).run();
   assert.deepEqual(end, { exitCode: 1, readyMs: 0 });
-  assert.match(said[0]!, new RegExp(`^pid \\d+ \\(.+\\) listens on ${elsewhere}: use --port ${elsewhere}$`));
+  assert.match(
+    said[0]!,
+    new RegExp(`was refused: pid \\d+ \\(.+\\) listens on ${elsewhere}: use --port ${elsewhere}$`),
+  );
 });
 
 test('a program that answers errors only is not ready, and another path may be asked', async (t) => {
@@ -126,7 +130,10 @@ test('a program that answers errors only is not ready, and another path may be a
   const picky = `require('node:http').createServer((q,a)=>{a.statusCode=q.url==='/up'?204:503;a.end()}).listen(process.env.PORT)`;
   const command = [process.execPath, '-e', picky];
   assert.equal((await newNode(command, { readyTimeoutMs: 2_000 }).run()).exitCode, 1);
-  assert.match(said[0]!, /answers 503 at \/ after 2 s: use --ready PATH/);
+  assert.match(
+    said[0]!,
+    /^not ready after 2 s: GET \/ at 127\.0\.0\.1:\d+ was answered with 503: use --ready PATH .*--ready-timeout$/,
+  );
   const node = newNode(command, { readyPath: '/up' });
   const run = node.run();
   const peer = await coordinator.peer();
@@ -167,16 +174,28 @@ test('what a program leaves behind when it dies is ended with it', {
 
 test('a program that ignores being asked is killed after the grace', async (t) => {
   const { coordinator, newNode } = await setUp(t);
-  const node = newNode(program("process.on('SIGTERM', () => {})"), { graceMs: 100 });
+  const node = newNode(program("process.on('SIGTERM', () => {})"), { graceMs: 100, drainRequestsMs: 700 });
   const run = node.run();
   const peer = await coordinator.peer();
   await peer.accept();
   await peer.next('heartbeat');
   const stopped = node.stop('SIGINT');
-  await peer.next('status');
+  assert.equal((await peer.next('status')).deadlineMs, 700, 'requests in flight have their own time');
   peer.send({ type: 'drained' });
   await stopped;
   assert.equal((await run).exitCode, 137);
+});
+
+test('a program that is stopped before it is ready is asked to end at once', async (t) => {
+  const { newNode } = await setUp(t);
+  const silent = `process.on('SIGTERM', () => process.exit(4));
+    require('node:net').createServer(() => {}).listen(process.env.PORT, '127.0.0.1');`;
+  const port = await freePort();
+  const node = newNode([process.execPath, '-e', silent], { port, drainSessionsMs: 300_000 });
+  const run = node.run();
+  while (!(await isAccepting(port, ['127.0.0.1']))) await new Promise((resolve) => setTimeout(resolve, 20));
+  await node.stop('SIGTERM');
+  assert.equal((await run).exitCode, 4);
 });
 
 test('a frozen program is not reported, and is again when it goes on', {
@@ -191,10 +210,10 @@ test('a frozen program is not reported, and is again when it goes on', {
   const own = processTree(process.pid).filter((entry) => entry.parent === process.pid && entry.session === entry.pid);
   const { pid } = own.at(-1)!;
   process.kill(pid, 'SIGSTOP');
-  await untilSaid('does not answer');
+  await untilSaid('does not accept connections');
   const silentAt = peer.received.length;
   process.kill(pid, 'SIGCONT');
-  await untilSaid('answers again');
+  await untilSaid('accepts connections again');
   assert.ok(peer.received.length - silentAt <= 1);
   await peer.next('heartbeat');
   node.kill();
@@ -213,7 +232,7 @@ test('a frozen program that was declared gone does not come back before it answe
   const own = processTree(process.pid).filter((entry) => entry.parent === process.pid && entry.session === entry.pid);
   const { pid } = own.at(-1)!;
   process.kill(pid, 'SIGSTOP');
-  await untilSaid('does not answer');
+  await untilSaid('does not accept connections');
   peer.cut();
   await untilSaid('lost the coordinator');
   const again = coordinator.peer().then((next) => {
@@ -222,12 +241,12 @@ test('a frozen program that was declared gone does not come back before it answe
   });
   process.kill(pid, 'SIGCONT');
   await (await again).accept();
-  assert.ok(said.findIndex((line) => line.includes('answers again')) < said.indexOf('came back'));
+  assert.ok(said.findIndex((line) => line.includes('accepts connections again')) < said.indexOf('came back'));
   node.kill();
   await run;
 });
 
-test('an agent inside the program takes over, and the wrapper only watches', async (t) => {
+test('while another process has its id the program runs on, and the wrapper ends it when asked', async (t) => {
   const { coordinator, newNode, untilSaid } = await setUp(t);
   const node = newNode(program("process.on('SIGTERM', () => process.exit(0))"));
   const run = node.run();
@@ -235,7 +254,7 @@ test('an agent inside the program takes over, and the wrapper only watches', asy
   await peer.accept();
   peer.send({ type: 'error', code: 'superseded', message: 'a newer process has the id shop-1' });
   peer.close(4409);
-  await untilSaid('the program goes on');
+  await untilSaid('until shop-1 is free');
   await node.stop('SIGTERM');
   assert.equal((await run).exitCode, 0);
 });
@@ -246,8 +265,8 @@ test('a missing coordinator is said once, and the program runs all the same', as
   await gone.close();
   const node = newNode(program(), { coordinators: [gone.url] });
   const run = node.run();
-  await untilSaid('no coordinator at');
-  assert.equal(said.filter((line) => line.includes('no coordinator')).length, 1);
+  await untilSaid('connection refused');
+  assert.equal(said.filter((line) => line.includes('cannot connect')).length, 1);
   assert.ok(coordinator.url);
   await node.stop('SIGTERM');
   assert.equal((await run).exitCode, 143);

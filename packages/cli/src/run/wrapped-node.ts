@@ -8,28 +8,38 @@
  * ```
  */
 import type { JoinToken, NodeDescription } from '@rollcall/agent';
-import { NODE_VARIABLE, nodeUrlText, STOP_DEADLINE_MS } from '@rollcall/agent';
-import type { Copies } from '@rollcall/protocol';
+import { NODE_VARIABLE } from '@rollcall/agent';
+import { type Copies, nodeAddress } from '@rollcall/protocol';
 import { AgentBeside } from './agent-beside.ts';
 import { freePort, isAccepting } from './port.ts';
 import { localAddresses } from './probe.ts';
 import { commandOf, holderOf } from './process-table.ts';
 import { filledIn, Program } from './program.ts';
+import { askedAddress, boundAddress } from './program-address.ts';
 import { ProgramLoad } from './program-load.ts';
-import { waitUntilReady, whyNotReady } from './readiness.ts';
+import { ProgramSdk } from './program-sdk.ts';
+import { type Readiness, type ReadinessOptions, waitUntilReady, whyNotReady } from './readiness.ts';
 
 export interface WrappedNodeOptions {
   readonly command: readonly string[];
-  /** What flags say about the node; also handed to an agent inside the program. */
+  /** What flags say about the node. */
   readonly description: NodeDescription;
   readonly id: string;
+  /** We made the id. */
+  readonly isIdDerived: boolean;
   readonly route: string;
   /** Default: a free one for each start. */
   readonly port?: number;
   readonly address?: string;
+  /** The program speaks TLS. Default false. */
+  readonly isTls?: boolean;
   readonly readyPath?: string;
   readonly readyTimeoutMs: number;
+  readonly readyLateMs?: number;
+  readonly readyIntervalMs?: number;
   readonly drainSessionsMs: number;
+  /** Time for requests in flight at the end, in milliseconds; default that of the agent. */
+  readonly drainRequestsMs?: number;
   /** Between asking the program to end and killing it, in milliseconds. */
   readonly graceMs: number;
   readonly copies?: () => Copies;
@@ -52,7 +62,10 @@ export class WrappedNode {
   readonly #options: WrappedNodeOptions;
   #program: Program | undefined;
   #agent: AgentBeside | undefined;
+  #sdk: ProgramSdk | undefined;
   #isStopping = false;
+  /** The drain of a stop runs: it can be taken back. */
+  #isDraining = false;
 
   constructor(options: WrappedNodeOptions) {
     this.#options = options;
@@ -60,30 +73,41 @@ export class WrappedNode {
 
   /** Runs the program to its end; once per instance. Resolves when nothing of it is left and the node has left. */
   async run(): Promise<WrappedEnd> {
+    try {
+      return await this.#run();
+    } finally {
+      this.#sdk?.close();
+    }
+  }
+
+  async #run(): Promise<WrappedEnd> {
     const options = this.#options;
     const addresses = localAddresses(options.address);
     const port = options.port ?? (await freePort());
     if (options.port !== undefined && (await isAccepting(port, addresses))) {
       const holder = holderOf(port);
-      const who = holder === undefined ? 'somebody' : `pid ${holder.pid} (${commandOf(holder.pid)})`;
+      const who = holder === undefined ? 'another process' : `pid ${holder.pid} (${commandOf(holder.pid)})`;
       options.say(`port ${port} is taken by ${who}: end that, or use another --port`);
       return { exitCode: 1, readyMs: 0 };
     }
     if (this.#isStopping) return { exitCode: 0, readyMs: 0 };
-    const url = options.address === undefined ? {} : { url: nodeUrlText(options.address, port, false) };
+    const { isTls = false } = options;
+    const sdk = await this.#openSdk(port);
     const program = new Program(filledIn(options.command, { port, route: options.route, id: options.id }), {
       ...options.environment,
       PORT: String(port),
       ROLLCALL_ROUTE: options.route,
       ROLLCALL_NODE_ID: options.id,
-      [NODE_VARIABLE]: JSON.stringify({ ...options.description, ...url }),
+      [NODE_VARIABLE]: sdk?.variable,
     });
     this.#program = program;
-    const readiness = { port, addresses, path: options.readyPath ?? '/', timeoutMs: options.readyTimeoutMs };
-    const ready = await waitUntilReady(readiness, () => program.hasEnded || this.#isStopping);
+    const readiness = { port, addresses, path: options.readyPath ?? '/', isTls, timeoutMs: options.readyTimeoutMs };
+    const ready = await this.#untilReady(readiness, program);
+    if (ready.isReady) await sdk?.settle();
     if (!ready.isReady) {
+      if (program.hasEnded && !this.#isStopping) await this.#sayEndedEarly(program, port);
       if (program.hasEnded || this.#isStopping) return this.#finish(program, 0);
-      options.say(whyNotReady(readiness, ready.last, program.pid ?? 0));
+      options.say(await whyNotReady(readiness, ready.last, program.pid ?? 0));
       await program.end(options.graceMs);
       return { exitCode: 1, readyMs: 0 };
     }
@@ -93,16 +117,29 @@ export class WrappedNode {
     return this.#finish(program, performance.now() - readyAtMs);
   }
 
-  /** Drains the node, its sessions for `drainSessionsMs`, and then ends the program; `run` resolves when all is over. A repeat changes nothing. */
+  /**
+   * Drains the node, its sessions for `drainSessionsMs`, and then ends the program; `run` resolves when all is over. A
+   * repeat can only shorten the drain.
+   */
   async stop(reason: string, drainSessionsMs: number = this.#options.drainSessionsMs): Promise<void> {
+    const { graceMs, drainRequestsMs } = this.#options;
+    const drained = this.#agent?.drain(reason, drainSessionsMs, drainRequestsMs);
     if (this.#isStopping) return;
     this.#isStopping = true;
-    const { graceMs } = this.#options;
-    // An agent inside the program drains by itself when the program is asked to end, and needs the time for it.
-    const ownDrainMs = this.#agent?.isSuperseded ? drainSessionsMs + STOP_DEADLINE_MS : 0;
-    await this.#agent?.drain(reason, drainSessionsMs);
+    this.#isDraining = drained !== undefined;
+    if ((await drained) === 'withdrawn') return;
+    this.#isDraining = false;
     await this.#agent?.leave();
-    await this.#program?.end(graceMs + ownDrainMs);
+    await this.#program?.end(graceMs);
+  }
+
+  /** Takes a stop back, so that the node serves again. False when its drain is over already, or never began. */
+  takeBack(): boolean {
+    if (!this.#isDraining || this.#program?.hasEnded !== false) return false;
+    this.#isDraining = false;
+    this.#isStopping = false;
+    this.#agent?.withdrawDrain();
+    return true;
   }
 
   /** Ends everything at once, without asking. */
@@ -111,8 +148,44 @@ export class WrappedNode {
     this.#program?.signal('SIGKILL');
   }
 
-  #startAgent(program: Program, port: number, addresses: readonly string[], address: string): void {
+  /** A command that ends at once may have left a daemon behind, which is no node. */
+  async #sayEndedEarly(program: Program, port: number): Promise<void> {
+    const { exitCode, problem } = await program.ended;
+    if (problem !== undefined) return;
+    const daemon = holderOf(port);
+    const remedy =
+      daemon === undefined
+        ? ''
+        : `; pid ${daemon.pid} (${commandOf(daemon.pid)}) listens on port ${port}: start it in the foreground, or use rollcall join --pid ${daemon.pid}`;
+    this.#options.say(`the program has ended with ${exitCode} before it was ready${remedy}`);
+  }
+
+  /** A program that cannot be reached by its SDK is a node all the same. */
+  async #openSdk(port: number): Promise<ProgramSdk | undefined> {
+    try {
+      this.#sdk = await ProgramSdk.open(port);
+    } catch (error) {
+      this.#options.say(`no local socket for an SDK in the program: ${(error as Error).message}`);
+    }
+    return this.#sdk;
+  }
+
+  /** Ready is what answers its ready path, and what its SDK says listens. */
+  async #untilReady(readiness: ReadinessOptions, program: Program): Promise<Readiness> {
+    let isListening = false;
+    const waiting = waitUntilReady(readiness, () => program.hasEnded || this.#isStopping || isListening);
+    const sdk = this.#sdk;
+    if (sdk === undefined) return waiting;
+    const listening = sdk.untilRegistered().then((): Readiness => {
+      isListening = true;
+      return { isReady: true, address: nodeAddress(sdk.node!.url).host };
+    });
+    return Promise.race([waiting, listening]);
+  }
+
+  #startAgent(program: Program, port: number, addresses: readonly string[], answered: string): void {
     const options = this.#options;
+    const address = askedAddress(boundAddress(program.pid ?? 0, port, answered), answered);
     const load = new ProgramLoad(program.pid ?? 0, (name, reason) =>
       options.say(`metric ${name}: ${reason}; it is left out`),
     );
@@ -120,16 +193,22 @@ export class WrappedNode {
       {
         description: options.description,
         id: options.id,
+        isIdDerived: options.isIdDerived,
         route: options.route,
         port,
         addresses,
+        ...(this.#sdk === undefined ? {} : { sdk: this.#sdk }),
+        isTls: options.isTls === true || this.#sdk?.node?.url.startsWith('https:') === true,
         ...(options.address === undefined ? {} : { announcedAddress: options.address }),
         ...(options.readyPath === undefined ? {} : { readyPath: options.readyPath }),
+        ...(options.readyLateMs === undefined ? {} : { readyLateMs: options.readyLateMs }),
+        ...(options.readyIntervalMs === undefined ? {} : { readyIntervalMs: options.readyIntervalMs }),
         ...(options.copies === undefined ? {} : { copies: options.copies }),
         ...(options.onScale === undefined ? {} : { onScale: options.onScale }),
         coordinators: options.coordinators,
         token: options.token,
         load,
+        ...(program.pid === undefined ? {} : { pid: program.pid }),
         say: options.say,
       },
       address,

@@ -1,6 +1,6 @@
 /** The bounds of the proxy as `--limit NAME=VALUE` spells them. */
 import { checkedLimits, DEFAULT_LIMITS, type EngineLimits } from '@rollcall/proxy';
-import { parseDuration } from '../duration.ts';
+import { NOT_A_DURATION, parseDuration } from '../duration.ts';
 import { CliFailure, EXIT } from '../exit.ts';
 import { nearest } from '../nearest.ts';
 
@@ -30,7 +30,10 @@ const LIMITS: Readonly<Record<string, Limit>> = {
   'upstream-timeout': { key: 'upstreamTimeoutMs', unit: 'duration', help: 'until a node begins to answer' },
   'upstream-idle': { key: 'upstreamIdleMs', unit: 'duration', help: 'silence of a node within its answer' },
   'tunnel-idle': { key: 'tunnelIdleMs', unit: 'duration', help: 'silence of an upgraded connection' },
-  waiting: { key: 'maxWaiting', unit: 'count', help: 'requests that wait for a node' },
+  'event-stream-idle': { key: 'eventStreamIdleMs', unit: 'duration', help: 'silence of a node within an event stream' },
+  parked: { key: 'maxParked', unit: 'count', help: 'requests that wait for a node' },
+  'parked-bytes': { key: 'maxParkedBytes', unit: 'octets', help: 'of heads and bodies that they hold' },
+  waiting: { key: 'maxParked', unit: 'count', help: 'earlier name of parked' },
   'replay-body': { key: 'maxReplayBytes', unit: 'octets', help: 'of a request body kept for another attempt' },
   'idle-per-node': { key: 'maxIdlePerNode', unit: 'count', help: 'idle connections kept to one node' },
 };
@@ -53,9 +56,7 @@ export function limitsFrom(texts: readonly LimitText[]): Partial<EngineLimits> {
     const number = unit === 'duration' ? parseDuration(value) : /^\d{1,15}$/.test(value) ? Number(value) : undefined;
     const shown = flag === '--limit' ? `--limit ${text}` : `${flag} ${value}`;
     if (number === undefined)
-      throw usage(
-        `${shown}: ${value} is not ${unit === 'duration' ? 'a duration like 500ms, 30s or 15m' : 'a number'}`,
-      );
+      throw usage(`${shown}: ${value} ${unit === 'duration' ? NOT_A_DURATION : 'is not a number'}`);
     try {
       checkedLimits({ [key]: number });
     } catch (error) {

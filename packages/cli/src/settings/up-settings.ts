@@ -1,9 +1,9 @@
 /** What the options of `up` come to: checked, with defaults, in the words of the supervisor. */
 import { readFileSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import type { BalancerSettingsOption } from '@rollcall/coordinator';
-import { type ContextPath, parseContextPath } from '@rollcall/protocol';
+import { type ContextPath, parseContextPath, printableUrl } from '@rollcall/protocol';
 import {
   ACCESS_LOG_FORMATS,
   type AccessLogFormat,
@@ -15,8 +15,8 @@ import {
   nodeTls,
   readStickySecrets,
 } from '@rollcall/proxy';
-import { parseListenAddress } from '../address.ts';
-import { parseDuration } from '../duration.ts';
+import { isAddressRange, type ListenAddress, overlap, parseListenAddress } from '../address.ts';
+import { durationFrom } from '../duration.ts';
 import { CliFailure, EXIT } from '../exit.ts';
 import { secretFrom } from '../secret.ts';
 import { defaultStateDirectory } from '../state-directory.ts';
@@ -68,19 +68,26 @@ export interface UpFlags {
 /** How long replaced workers may finish, milliseconds. */
 const DEFAULT_GRACE_MS = 60_000;
 const MAX_WORKERS = 64;
+/** Shortest pace that the coordinator accepts, milliseconds. */
+const MIN_HEARTBEAT_MS = 20;
 /** Longest page of the operator's, octets. */
 const MAX_PAGE_BYTES = 1_048_576;
 
-/** Throws a usage failure for options that make no sense. */
-export function supervisorOptions(flags: UpFlags, settings: readonly BalancerSettingsOption[]): SupervisorOptions {
+/** Throws a usage failure for options that make no sense. `say` gets the supervisor's lines for people. */
+export function supervisorOptions(
+  flags: UpFlags,
+  settings: readonly BalancerSettingsOption[],
+  say: (line: string) => void,
+): SupervisorOptions {
   const { balancers, algorithmFiles } = withAlgorithmFiles(settings);
-  const heartbeatMs = durationFlag('--heartbeat', flags.heartbeat);
+  const heartbeatMs = durationFlag('--heartbeat', flags.heartbeat, MIN_HEARTBEAT_MS);
   const joinToken = joinTokenFor(flags);
   const adminToken = secretFrom('ROLLCALL_ADMIN_TOKEN', process.env);
+  const { proxy, tls, control, agents } = listenFlags(flags);
   return {
-    proxy: parseListenAddress(flags.proxy, '--proxy', '0.0.0.0'),
-    tls: flags.tls === undefined ? undefined : parseListenAddress(flags.tls, '--tls', '0.0.0.0'),
-    control: parseListenAddress(flags.control, '--control', '127.0.0.1'),
+    proxy,
+    tls,
+    control,
     stateDirFor: (port) => flags.stateDir ?? defaultStateDirectory(port, process.env),
     store: storeFlag(flags.store),
     workers: workersFlag(flags.workers),
@@ -90,20 +97,20 @@ export function supervisorOptions(flags: UpFlags, settings: readonly BalancerSet
       logLevel: flags.logLevel,
       balancers,
       ownAlgorithms: Object.keys(algorithmFiles),
-      ...(flags.agents === undefined ? {} : { agentsListen: parseListenAddress(flags.agents, '--agents', '0.0.0.0') }),
+      ...(agents === undefined ? {} : { agentsListen: agents }),
       ...(flags.advertise === undefined ? {} : { advertise: flags.advertise }),
       ...(joinToken === undefined ? {} : { joinToken }),
       ...(adminToken === undefined ? {} : { adminToken }),
       ...(heartbeatMs === undefined ? {} : { heartbeatMs, suspectMs: heartbeatMs * 3, leaseMs: heartbeatMs * 15 }),
-      ...(flags.adminAllow === undefined ? {} : { adminAllow: listed(flags.adminAllow) }),
-      ...(flags.nodeAllow === undefined ? {} : { nodeAllow: listed(flags.nodeAllow) }),
+      ...(flags.adminAllow === undefined ? {} : { adminAllow: rangesFlag('--admin-allow', flags.adminAllow) }),
+      ...(flags.nodeAllow === undefined ? {} : { nodeAllow: rangesFlag('--node-allow', flags.nodeAllow) }),
       ...(flags.controlUrl === undefined ? {} : { controlUrl: webAddressFlag(flags.controlUrl) }),
       ...(flags.controlHost === undefined ? {} : { controlHosts: listed(flags.controlHost) }),
     },
     workerOptions: {
       version: VERSION,
       logLevel: flags.logLevel,
-      trustedProxies: listed(flags.trustedProxy ?? []),
+      trustedProxies: rangesFlag('--trusted-proxy', flags.trustedProxy ?? []),
       excludedPaths: listed(flags.exclude ?? []).map((text) => contextFlag('--exclude', text)),
       limits: limitFlags(flags),
       certificates: certificateFlags(flags),
@@ -115,8 +122,41 @@ export function supervisorOptions(flags: UpFlags, settings: readonly BalancerSet
       ...(flags.stickySecretFile === undefined ? {} : { stickySecretFile: secretFileFlag(flags.stickySecretFile) }),
     },
     staticSites: listed(flags.static ?? []).map(staticFlag),
-    say: (line) => process.stderr.write(`rollcall: ${line}\n`),
+    say,
   };
+}
+
+interface ListenFlags {
+  readonly proxy: ListenAddress;
+  readonly tls: ListenAddress | undefined;
+  readonly control: ListenAddress;
+  readonly agents: ListenAddress | undefined;
+}
+
+/** Where `up` listens. Throws a usage failure when two listeners are to use one port. */
+function listenFlags(flags: Pick<UpFlags, 'proxy' | 'tls' | 'control' | 'agents'>): ListenFlags {
+  const listen: ListenFlags = {
+    proxy: parseListenAddress(flags.proxy, '--proxy', '0.0.0.0'),
+    tls: flags.tls === undefined ? undefined : parseListenAddress(flags.tls, '--tls', '0.0.0.0'),
+    control: parseListenAddress(flags.control, '--control', '127.0.0.1'),
+    agents: flags.agents === undefined ? undefined : parseListenAddress(flags.agents, '--agents', '0.0.0.0'),
+  };
+  const named = Object.entries(listen).filter((entry): entry is [string, ListenAddress] => entry[1] !== undefined);
+  for (const [index, [name, address]] of named.entries()) {
+    const [other] = named.slice(0, index).find(([, earlier]) => overlap(earlier, address)) ?? [];
+    if (other !== undefined)
+      throw new CliFailure(`--${other} and --${name} both use port ${address.port}: choose two ports`, EXIT.usage);
+  }
+  return listen;
+}
+
+/** Addresses or CIDR ranges. */
+function rangesFlag(flag: string, values: readonly string[] | string): readonly string[] {
+  const ranges = listed(values);
+  for (const range of ranges)
+    if (!isAddressRange(range))
+      throw new CliFailure(`${flag} ${range} is not an address or CIDR range like 10.0.0.0/8`, EXIT.usage);
+  return ranges;
 }
 
 /** A variable gives a list as one text with commas. */
@@ -127,12 +167,8 @@ function listed(values: readonly string[] | string): readonly string[] {
     .filter((value) => value !== '');
 }
 
-function durationFlag(flag: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const ms = parseDuration(text);
-  if (ms === undefined || ms <= 0)
-    throw new CliFailure(`${flag} ${text} is not a duration like 500ms, 30s or 15m`, EXIT.usage);
-  return ms;
+function durationFlag(flag: string, text: string | undefined, minMs = 1): number | undefined {
+  return text === undefined ? undefined : durationFrom(flag, text, { minMs });
 }
 
 /** `--limit`, and under them the timeouts that have flags of their own. */
@@ -198,7 +234,12 @@ function accessLogFlags({ accessLog, accessLogFormat = 'combined' }: UpFlags): {
       EXIT.usage,
     );
   if (accessLog === undefined || accessLog === 'off') return {};
-  return { accessLog: { path: accessLog === '-' ? '-' : resolve(accessLog), format: accessLogFormat } };
+  if (accessLog === '-') return { accessLog: { path: '-', format: accessLogFormat } };
+  const path = resolve(accessLog);
+  if (!isDirectory(dirname(path)))
+    throw new CliFailure(`--access-log ${accessLog}: there is no directory ${dirname(path)}`, EXIT.usage);
+  if (isDirectory(path)) throw new CliFailure(`--access-log ${accessLog} is a directory, not a file`, EXIT.usage);
+  return { accessLog: { path, format: accessLogFormat } };
 }
 
 function isAccessLogFormat(text: string): text is AccessLogFormat {
@@ -232,7 +273,10 @@ function joinTokenFor({ tokenDir }: UpFlags): string | undefined {
 
 function webAddressFlag(text: string): string {
   if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return new URL(text).origin;
-  throw new CliFailure(`--control-url ${text} is not an address like https://rollcall.example.net`, EXIT.usage);
+  throw new CliFailure(
+    `--control-url ${printableUrl(text)} is not an address like https://rollcall.example.net`,
+    EXIT.usage,
+  );
 }
 
 function pathFlag(text: string): string {
@@ -244,9 +288,16 @@ function staticFlag(text: string): StaticSite {
   const equals = text.indexOf('=');
   const context = contextFlag('--static', text.slice(0, Math.max(0, equals)));
   const directory = resolve(text.slice(equals + 1));
-  if (!statSync(directory, { throwIfNoEntry: false })?.isDirectory())
-    throw new CliFailure(`--static ${text}: there is no directory ${directory}`, EXIT.usage);
+  if (!isDirectory(directory)) throw new CliFailure(`--static ${text}: there is no directory ${directory}`, EXIT.usage);
   return { context, directory };
+}
+
+function isDirectory(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
 }
 
 function contextFlag(flag: string, text: string): ContextPath {
@@ -266,5 +317,5 @@ function secretFileFlag(path: string): string {
 
 function storeFlag(text: string | undefined): string | undefined {
   if (text === undefined || text === 'memory' || /^file:.+/.test(text) || /^rediss?:\/\/.+/.test(text)) return text;
-  throw new CliFailure(`--store ${text} is not memory, file:PATH or redis://HOST:PORT`, EXIT.usage);
+  throw new CliFailure(`--store ${printableUrl(text)} is not memory, file:PATH or redis://HOST:PORT`, EXIT.usage);
 }

@@ -3,7 +3,7 @@
  * as hints of `run`, `join` and `add`. One key is one setting; each turns into a patch of the admin API.
  */
 import { type BalancerPatch, FAILOVERS, parseCookieName, parseParameterName } from '@rollcall/protocol';
-import { parseDuration } from '../duration.ts';
+import { durationFrom } from '../duration.ts';
 import { CliFailure, EXIT } from '../exit.ts';
 import { nearest } from '../nearest.ts';
 
@@ -148,9 +148,7 @@ function whole(text: string, label: string, min: number, max: number): number {
 }
 
 function idleMs(text: string, label: string): number {
-  const ms = parseDuration(text);
-  if (ms !== undefined && ms >= 1_000 && ms <= MAX_SESSION_IDLE_MS) return ms;
-  throw usage(`${label} ${JSON.stringify(text)}: write a duration from 1s to 24h, like 30m`);
+  return durationFrom(label, text, { minMs: 1_000, maxMs: MAX_SESSION_IDLE_MS });
 }
 
 function member<Item extends string>(items: readonly Item[], text: string, label: string): Item {

@@ -7,6 +7,7 @@
  *   CPU for every new connection; requests on kept-alive connections cost nothing more.
  */
 import net from 'node:net';
+import { closeWhenEmpty } from '@rollcall/proxy';
 import { addressText, type ListenAddress } from '../address.ts';
 import { CliFailure, EXIT } from '../exit.ts';
 import { type BoundSocket, bindSockets, canReusePort, type NativeHandle } from './bound-socket.ts';
@@ -16,7 +17,8 @@ export interface Listener {
   readonly address: ListenAddress;
   /** What the worker of that slot listens on; `undefined` when connections are handed to it. */
   handleOf(slot: number): NativeHandle | undefined;
-  close(): void;
+  /** Stops accepting. Where connections are handed over, those that have arrived are handed over first. */
+  close(): Promise<void>;
 }
 
 /** Opens `address` for `slots` workers. `hand` is given connections where workers cannot accept by themselves. */
@@ -30,7 +32,7 @@ export async function openListener(
   return {
     address: sockets[0]!.address,
     handleOf: (slot) => sockets[slot]?.handle,
-    close: () => closeAll(sockets),
+    close: async () => closeAll(sockets),
   };
 }
 
@@ -46,7 +48,7 @@ function handingListener({ host, port }: ListenAddress, hand: (socket: net.Socke
       server.off('error', reject);
       server.on('error', () => undefined);
       const { port: chosen } = server.address() as net.AddressInfo;
-      resolve({ address: { host, port: chosen }, handleOf: () => undefined, close: () => server.close() });
+      resolve({ address: { host, port: chosen }, handleOf: () => undefined, close: () => closeWhenEmpty(server) });
     });
   });
 }

@@ -1,9 +1,14 @@
-/** What the supervisor tells its children, as IPC messages, and what they tell it. */
+/**
+ * IPC messages between the supervisor and its children. After an upgrade in place a supervisor
+ * has children of the new release: messages and fields are added, never changed, and what is not known is skipped.
+ */
 import type { BalancerSettingsOption } from '@rollcall/coordinator';
-import type { ContextPath } from '@rollcall/protocol';
+import type { ContextPath, ProcessResource, ReplacedProcess } from '@rollcall/protocol';
 import type { AccessLogOptions, CertificateFiles, EngineLimits, NodeTlsOptions } from '@rollcall/proxy';
 import type { ListenAddress } from '../address.ts';
 import type { StaticSite } from '../static/static-site.ts';
+
+export type ChildName = 'control' | 'worker' | 'static';
 
 export interface ControlOptions {
   readonly listen: ListenAddress;
@@ -74,12 +79,28 @@ export type ToChild =
       readonly isAgain: boolean;
     }
   | { readonly type: 'handle' }
-  /** A connection comes along; answered by `taken`. */
-  | { readonly type: 'connection'; readonly number: number; readonly isTls: boolean }
+  /** Do you still turn? Answered by `answer`, also while the child starts. */
+  | { readonly type: 'ask' }
+  /** A connection comes along; answered by `taken` or `declined`. */
+  | {
+      readonly type: 'connection';
+      readonly number: number;
+      readonly isTls: boolean;
+      /** By the machine's clock. Absent in releases that hand over without it. */
+      readonly sentMs?: number;
+    }
   /** Another worker accepts now: finish what there is, and end. */
   | { readonly type: 'retire'; readonly graceMs: number }
   /** The access log was moved away. */
   | { readonly type: 'reopen-log' }
+  /** To the control process: the children now, and replacements that no control process has confirmed. Answered by `noted`. */
+  | {
+      readonly type: 'processes';
+      readonly processes: readonly ProcessResource[];
+      readonly replaced: readonly ReplacedProcess[];
+    }
+  /** What came of the request for logs to be opened again. */
+  | { readonly type: 'rotated'; readonly error?: string; readonly message: string }
   /** What came of a reload that the control process asked for. */
   | { readonly type: 'reloaded'; readonly error?: string; readonly message: string };
 
@@ -87,6 +108,8 @@ export type ToChild =
 export interface ChildReady {
   readonly type: 'ready';
   readonly version: string;
+  /** It answers when it is asked. Absent in releases that do not. */
+  readonly answers?: true;
   /** One-time link that logs a browser in; from the control process only. */
   readonly loginUrl?: string;
 }
@@ -102,10 +125,33 @@ export interface ReloadWanted {
   readonly type: 'reload';
 }
 
-/** From a worker: the connection of that number is its own now. */
-export interface ConnectionTaken {
-  readonly type: 'taken';
+/** From the control process: an operator wants the logs opened again. Answered by `rotated`. */
+export interface RotateWanted {
+  readonly type: 'rotate';
+}
+
+/** From a worker: the connection of that number is its own now; or it came too late and belongs to the supervisor. */
+export interface ConnectionAnswer {
+  readonly type: 'taken' | 'declined';
   readonly number: number;
 }
 
-export type ChildMessage = ChildReady | ChildFailed | ReloadWanted | ConnectionTaken;
+/** From a child that turns. */
+export interface ChildAnswer {
+  readonly type: 'answer';
+}
+
+/** From the control process: replacements up to that number are in its events. */
+export interface ReplacementsNoted {
+  readonly type: 'noted';
+  readonly number: number;
+}
+
+export type ChildMessage =
+  | ChildReady
+  | ChildFailed
+  | ReloadWanted
+  | RotateWanted
+  | ConnectionAnswer
+  | ChildAnswer
+  | ReplacementsNoted;

@@ -1,7 +1,7 @@
 /**
  * The process that `rollcall up` is: it owns the proxy's listening sockets, keeps the control process and the workers
- * running, replaces workers when settings are read again, and does nothing else. When it ends, however it ends, its
- * children end too: they notice that their channel to it is closed.
+ * running, replaces workers when settings are read again, and does nothing else. When it ends, however and whenever it
+ * ends, its children end too: from their first statement on they notice that their channel to it is closed.
  */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
@@ -14,9 +14,11 @@ import type { StaticSite } from '../static/static-site.ts';
 import { VERSION } from '../version.ts';
 import { bindSockets, type NativeHandle } from './bound-socket.ts';
 import { freeAddress, type Listener, openListener } from './listener.ts';
+import { ProcessLedger, type Replacement } from './process-ledger.ts';
 import type { ControlOptions, StaticProcessOptions, WorkerProcessOptions } from './process-options.ts';
 import { type SupervisedOptions, SupervisedProcess } from './supervised-process.ts';
-import { WorkerPool, type WorkerSettings } from './worker-pool.ts';
+import { within } from './within.ts';
+import { START_MS, WorkerPool, type WorkerSettings } from './worker-pool.ts';
 
 export interface SupervisorOptions {
   readonly proxy: ListenAddress;
@@ -49,6 +51,8 @@ export interface SupervisorOptions {
 
 /** How long children get to end in order, milliseconds. */
 const CLOSE_GRACE_MS = 12_000;
+/** The same while they start, when there is nothing to finish, milliseconds. */
+const START_GRACE_MS = 2_000;
 
 /** What a reload cannot change, by the words of the command line. */
 const FIXED = {
@@ -61,60 +65,88 @@ const FIXED = {
 } as const;
 
 export class Supervisor {
-  readonly stateDir: string;
-  readonly controlUrl: string;
   #options: SupervisorOptions;
-  readonly #unlock: () => void;
+  #stateDir = '';
+  #unlock: () => void = () => {};
   readonly #feedToken = randomBytes(32).toString('base64url');
   readonly #ticketKeys = randomBytes(48).toString('base64');
-  readonly #controlAddress: ListenAddress;
+  #controlAddress: ListenAddress;
   /** Keeps a port that we chose ourselves from being somebody's outgoing connection while the control process is not there. */
-  readonly #controlHold: NativeHandle | undefined;
+  #controlHold: NativeHandle | undefined;
   readonly #listeners: Listener[] = [];
   readonly #pool: WorkerPool;
+  readonly #ledger = new ProcessLedger();
   #control: SupervisedProcess | undefined;
   #static: SupervisedProcess | undefined;
   #loginUrl: string | undefined;
-  #reload: Promise<string> | undefined;
+  /** What the control process was started with, and its version. */
+  #controlOptions: SupervisorOptions;
+  #controlVersion = VERSION;
+  #needsControl = false;
+  /** All reloads so far; never rejects. */
+  #reloads: Promise<void> = Promise.resolve();
+  /** A reload that has not begun to read the settings. */
+  #nextReload: Promise<string> | undefined;
+  #isServing = false;
   #isClosing = false;
+  #closed: Promise<void> | undefined;
+  /** Ends the wait for a start. */
+  #interrupt: () => void = () => {};
 
-  /** Starts everything; resolves when all of it serves. Rejects with one line when that cannot be. */
-  static async start(options: SupervisorOptions): Promise<Supervisor> {
-    const control = await freeAddress(options.control, '--control');
-    const proxy = await freeAddress(options.proxy, '--proxy');
-    const tls = options.tls && (await freeAddress(options.tls, '--tls'));
-    const supervisor = new Supervisor(options, control, options.control.port === 0 ? hold(control) : undefined);
-    try {
-      await supervisor.#start(proxy, tls);
-      return supervisor;
-    } catch (error) {
-      supervisor.kill();
-      throw error;
-    }
-  }
-
-  private constructor(options: SupervisorOptions, control: ListenAddress, controlHold: NativeHandle | undefined) {
+  constructor(options: SupervisorOptions) {
     this.#options = options;
-    this.#controlHold = controlHold;
-    this.#controlAddress = control;
-    this.controlUrl = localUrl(control);
-    this.stateDir = options.stateDirFor(control.port);
-    this.#unlock = lockStateDirectory(this.stateDir);
+    this.#controlOptions = options;
+    this.#controlAddress = options.control;
     this.#pool = new WorkerPool({
-      entry: entryOf('worker'),
       slots: options.workers,
       handlesOf: (slot) =>
         this.#listeners.map((listener) => listener.handleOf(slot)).filter((handle): handle is NativeHandle => !!handle),
+      onChange: (replaced) => this.#onChildChange(replaced),
       say: options.say,
     });
   }
 
-  async #start(proxy: ListenAddress, tls: ListenAddress | undefined): Promise<void> {
-    const { workers, staticSites, controlOptions } = this.#options;
-    this.#listeners.push(await openListener(proxy, workers, (socket) => this.#pool.hand(socket, false)));
-    if (tls) this.#listeners.push(await openListener(tls, workers, (socket) => this.#pool.hand(socket, true)));
+  get stateDir(): string {
+    return this.#stateDir;
+  }
+
+  get controlUrl(): string {
+    return localUrl(this.#controlAddress);
+  }
+
+  /**
+   * Starts everything. Resolves with true when all of it serves, with false when `close` was called before. Rejects with
+   * one line when it cannot serve; nothing is left of it then.
+   */
+  async start(): Promise<boolean> {
+    try {
+      const interrupted = new Promise<void>((resolve) => {
+        this.#interrupt = resolve;
+      });
+      await Promise.race([this.#startAll(), interrupted]);
+      this.#isServing = !this.#isClosing;
+      return this.#isServing;
+    } catch (error) {
+      if (this.#isClosing) return false;
+      this.kill();
+      throw error;
+    }
+  }
+
+  async #startAll(): Promise<void> {
+    const { staticSites, controlOptions } = this.#options;
+    this.#controlAddress = await freeAddress(this.#options.control, '--control');
+    const proxy = await freeAddress(this.#options.proxy, '--proxy');
+    const tls = this.#options.tls && (await freeAddress(this.#options.tls, '--tls'));
+    if (this.#isClosing) return;
+    this.#stateDir = this.#options.stateDirFor(this.#controlAddress.port);
+    this.#unlock = lockStateDirectory(this.#stateDir, this.#options.say);
+    if (this.#options.control.port === 0) this.#controlHold = hold(this.#controlAddress);
+    await this.#listen(proxy, false);
+    if (tls) await this.#listen(tls, true);
+    if (this.#isClosing) return;
     await Promise.all([this.#startControl(this.#options), this.#pool.start(this.#workerSettings(this.#options))]);
-    if (staticSites.length === 0) return;
+    if (staticSites.length === 0 || this.#isClosing) return;
     const { joinToken, logLevel } = controlOptions;
     const message: StaticProcessOptions = {
       sites: staticSites,
@@ -127,7 +159,16 @@ export class Supervisor {
     });
   }
 
-  async #startControl({ controlOptions, store }: SupervisorOptions): Promise<void> {
+  async #listen(address: ListenAddress, isTls: boolean): Promise<void> {
+    const listener = await openListener(address, this.#options.workers, (socket) => this.#pool.hand(socket, isTls));
+    if (this.#isClosing) await listener.close();
+    else this.#listeners.push(listener);
+  }
+
+  /** Resolves when the control process serves. Rejects when it cannot start; it is started again all the same. */
+  async #startControl(options: SupervisorOptions): Promise<void> {
+    const { controlOptions, store } = options;
+    this.#controlOptions = options;
     const message: ControlOptions = {
       ...controlOptions,
       listen: this.#controlAddress,
@@ -147,18 +188,35 @@ export class Supervisor {
     return new Promise((resolve, reject) => {
       const options: SupervisedOptions = {
         name,
-        entry: entryOf(name),
+        child: name,
         message,
-        onReady: ({ loginUrl }) => {
+        onReady: ({ version, loginUrl }) => {
           this.#loginUrl = loginUrl ?? this.#loginUrl;
+          if (name === 'control') this.#controlVersion = version;
+          this.#reportProcesses();
           resolve();
         },
         onFailed: (told) => reject(new CliFailure(told.message, EXIT.failed)),
         onReloadWanted: () => this.#reloadForControl(),
+        onRotateWanted: () => this.#control?.tell({ type: 'rotated', ...this.reopenLogs() }),
+        onNoted: (number) => this.#ledger.noted(number),
+        onChange: (replaced) => this.#onChildChange(replaced),
         say: this.#options.say,
       };
       keep(new SupervisedProcess(options));
     });
+  }
+
+  #onChildChange(replaced: Replacement | undefined): void {
+    if (replaced !== undefined) this.#ledger.replaced(replaced, performance.now());
+    this.#reportProcesses();
+  }
+
+  #reportProcesses(): void {
+    if (this.#control?.isReady !== true) return;
+    const children = [this.#control.now, ...this.#pool.now, ...(this.#static ? [this.#static.now] : [])];
+    const replaced = this.#ledger.waiting(performance.now());
+    this.#control.tell({ type: 'processes', processes: this.#ledger.resources(children), replaced });
   }
 
   #workerSettings({ workerOptions }: SupervisorOptions): WorkerSettings {
@@ -200,16 +258,32 @@ export class Supervisor {
   /**
    * Reads the settings again and starts workers with them, which take over while the old ones finish. Resolves with
    * what has changed, in one line. Rejects with one line, and leaves everything as it is, when that cannot be.
+   *
+   * One reload runs at a time, the new control process included. A request that comes while one runs gets the one after
+   * it, because the settings may have changed since they were read.
    */
   reload(): Promise<string> {
     if (this.#isClosing) return Promise.reject(new CliFailure('rollcall is ending', EXIT.failed));
-    this.#reload ??= this.#reloadNow().finally(() => {
-      this.#reload = undefined;
+    if (!this.#isServing) return Promise.reject(new CliFailure('rollcall is still starting', EXIT.failed));
+    if (this.#nextReload !== undefined) return this.#nextReload;
+    const reload = this.#reloads.then(() => {
+      this.#nextReload = undefined;
+      return this.#reloadNow();
     });
-    return this.#reload;
+    this.#nextReload = reload;
+    this.#reloads = reload.then(
+      // After the answer, which may go through the process that is replaced.
+      () =>
+        this.#replaceControl().catch((error: Error) =>
+          this.#options.say(`the control process does not serve: ${error.message}; starting it again until it does`),
+        ),
+      () => undefined,
+    );
+    return reload;
   }
 
   async #reloadNow(): Promise<string> {
+    if (this.#isClosing) throw new CliFailure('rollcall is ending', EXIT.failed);
     const before = this.#options;
     const options = before.readAgain?.() ?? before;
     for (const key of Object.keys(FIXED) as (keyof typeof FIXED)[])
@@ -217,21 +291,34 @@ export class Supervisor {
         throw new CliFailure(`${FIXED[key]} cannot change while rollcall runs: start it again`, EXIT.failed);
     const version = await this.#pool.replace(this.#workerSettings(options), options.graceMs);
     this.#options = options;
-    const workers = `${options.workers === 1 ? 'a new worker serves' : `${options.workers} new workers serve`}`;
-    const hasOtherControl = version !== VERSION || !isDeepStrictEqual(options.controlOptions, before.controlOptions);
-    if (hasOtherControl) setImmediate(() => void this.#replaceControl(options, before));
-    return `${workers}; the old ${options.workers === 1 ? 'one finishes what it has' : 'ones finish what they have'}, for ${options.graceMs / 1_000} s at most${hasOtherControl ? '; the control process starts again' : ''}`;
+    this.#reportProcesses();
+    this.#needsControl =
+      version !== this.#controlVersion ||
+      !isDeepStrictEqual(options.controlOptions, this.#controlOptions.controlOptions);
+    const isOne = options.workers === 1;
+    const workers = isOne ? 'a new worker serves' : `${options.workers} new workers serve`;
+    const old = isOne ? 'one finishes what it has' : 'ones finish what they have';
+    const control = this.#needsControl ? '; the control process starts again' : '';
+    return `${workers}; the old ${old}, for ${options.graceMs / 1_000} s at most${control}`;
   }
 
-  async #replaceControl(options: SupervisorOptions, before: SupervisorOptions): Promise<void> {
+  /** Starts the control process again where it has other settings, or is of another version, than the workers. */
+  async #replaceControl(): Promise<void> {
+    if (!this.#needsControl || this.#isClosing) return;
+    this.#needsControl = false;
+    const before = this.#controlOptions;
+    // A request for the next reload may have come through it; it would wait for an answer that cannot reach it.
+    if (this.#nextReload !== undefined)
+      this.#control?.tell({ type: 'reloaded', message: 'a reload is under way; this one follows it' });
     await this.#control?.close(CLOSE_GRACE_MS);
     if (this.#isClosing) return;
     try {
-      await this.#startControl(options);
+      await within(this.#startControl(this.#options), START_MS, 'the new control process does not serve');
     } catch (error) {
+      if (this.#isClosing) return;
       this.#options.say(`${(error as Error).message}: the control process goes on with its old settings`);
       this.#control?.kill();
-      await this.#startControl(before);
+      await within(this.#startControl(before), START_MS, 'it does not serve');
     }
   }
 
@@ -250,43 +337,65 @@ export class Supervisor {
     );
   }
 
-  reopenLogs(): void {
+  /** Has all workers open the access log again. Returns one line for people; `error` when there is no such file. */
+  reopenLogs(): { readonly message: string; readonly error?: string } {
+    const path = this.#options.workerOptions.accessLog?.path ?? 'off';
+    if (path === '-' || path === 'off') {
+      const message = `there is no log file to open again: --access-log is ${path}`;
+      return { message, error: message };
+    }
     this.#pool.reopenLogs();
+    return { message: `${path} is opened again` };
   }
 
-  /** Ends the children in order: static nodes leave, the workers finish their requests, the control process ends. */
-  async close(): Promise<void> {
+  /**
+   * Ends the children in order: the ports close, the workers finish their requests, static nodes leave, the control
+   * process ends. During the start there is nothing to finish, and all end at once. A repeat waits for the first.
+   */
+  close(): Promise<void> {
     this.#isClosing = true;
-    await this.#reload?.catch(() => undefined);
-    // Nodes leave while the workers are there to acknowledge it.
-    await this.#static?.close(CLOSE_GRACE_MS);
-    await this.#pool.close(CLOSE_GRACE_MS);
-    await this.#control?.close(CLOSE_GRACE_MS);
-    this.#closeListeners();
+    this.#closed ??= this.#closeNow();
+    return this.#closed;
+  }
+
+  async #closeNow(): Promise<void> {
+    this.#interrupt();
+    if (this.#isServing) {
+      await this.#releaseListeners();
+      await this.#pool.close(CLOSE_GRACE_MS);
+      // Until then the workers still had requests for its nodes.
+      await this.#static?.close(CLOSE_GRACE_MS);
+      await this.#control?.close(CLOSE_GRACE_MS);
+    } else {
+      await Promise.all([
+        this.#static?.close(START_GRACE_MS),
+        this.#pool.close(START_GRACE_MS),
+        this.#control?.close(START_GRACE_MS),
+      ]);
+      await this.#releaseListeners();
+    }
+    this.#controlHold?.close();
     this.#unlock();
   }
 
   /** Ends everything now. */
   kill(): void {
     this.#isClosing = true;
+    this.#interrupt();
     for (const child of [this.#static, this.#control]) child?.kill();
     this.#pool.kill();
-    this.#closeListeners();
+    void this.#releaseListeners();
+    this.#controlHold?.close();
     this.#unlock();
   }
 
-  #closeListeners(): void {
-    for (const listener of this.#listeners.splice(0)) listener.close();
-    this.#controlHold?.close();
+  /** Closes our ends of the proxy's sockets; what has arrived on those that we accept on is handed over. */
+  async #releaseListeners(): Promise<void> {
+    await Promise.all(this.#listeners.splice(0).map((listener) => listener.close()));
   }
 }
 
 /** A socket that is bound and never listens: others that allow it, as ours do, can listen on its address. */
 function hold(address: ListenAddress): NativeHandle {
   return bindSockets(address, 1)[0]!.handle;
-}
-
-/** The module of a child, beside this one, in the form we run in ourselves. */
-function entryOf(name: string): URL {
-  return new URL(`../processes/${name}${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
 }

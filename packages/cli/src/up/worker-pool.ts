@@ -2,22 +2,28 @@
 import type { Socket } from 'node:net';
 import { CliFailure, EXIT } from '../exit.ts';
 import type { NativeHandle } from './bound-socket.ts';
+import type { ChildNow } from './process-ledger.ts';
 import type { WorkerProcessOptions } from './process-options.ts';
-import { SupervisedProcess } from './supervised-process.ts';
+import { type SupervisedOptions, SupervisedProcess } from './supervised-process.ts';
+import { within } from './within.ts';
 
 export interface WorkerPoolOptions {
-  readonly entry: URL;
   readonly slots: number;
   /** What the worker of that slot is to listen on. */
   readonly handlesOf: (slot: number) => readonly NativeHandle[];
+  readonly onChange: SupervisedOptions['onChange'];
   readonly say: (line: string) => void;
 }
 
 /** What a worker is told, but for its name. */
 export type WorkerSettings = (name: string, slot: number) => WorkerProcessOptions;
 
-/** How long workers may take to start when they are to replace others, milliseconds. */
-const START_MS = 30_000;
+/** How long processes may take to start when they are to replace others, milliseconds. */
+export const START_MS = 30_000;
+/** A worker that has not answered for this long gets no connection while another answers, milliseconds. */
+const UNANSWERED_MS = 1_000;
+/** How long the end waits for connections that are on their way to a worker, milliseconds. */
+const ARRIVE_MS = 2_000;
 /** Connections that wait for a worker to hand them to; the next one is closed. */
 const MAX_WAITING = 1_024;
 
@@ -31,6 +37,8 @@ export class WorkerPool {
   #workers: readonly SupervisedProcess[] = [];
   readonly #retiring = new Set<SupervisedProcess>();
   readonly #waiting: Waiting[] = [];
+  /** Ends the wait for workers that are to replace others. */
+  #giveUp: () => void = () => {};
   #generation = 0;
   #nextSlot = 0;
 
@@ -40,6 +48,10 @@ export class WorkerPool {
 
   get pids(): readonly (number | undefined)[] {
     return this.#workers.map(({ pid }) => pid);
+  }
+
+  get now(): readonly ChildNow[] {
+    return this.#workers.map(({ now }) => now);
   }
 
   /** Starts a worker for each slot; resolves with their version when all serve. Rejects when one cannot. */
@@ -55,15 +67,11 @@ export class WorkerPool {
    */
   async replace(settings: WorkerSettings, graceMs: number): Promise<string> {
     const { workers, ready } = this.#startAll(settings);
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(
-        () => reject(new CliFailure(`the new workers do not serve after ${START_MS / 1_000} s`, EXIT.failed)),
-        START_MS,
-      );
+    const given = new Promise<never>((_, reject) => {
+      this.#giveUp = () => reject(new CliFailure('rollcall is ending', EXIT.failed));
     });
     try {
-      const version = await Promise.race([ready, late]);
+      const version = await within(Promise.race([ready, given]), START_MS, 'the new workers do not serve');
       const before = this.#workers;
       this.#workers = workers;
       for (const worker of before) this.#retire(worker, graceMs);
@@ -71,8 +79,6 @@ export class WorkerPool {
     } catch (error) {
       for (const worker of workers) worker.kill();
       throw error;
-    } finally {
-      clearTimeout(timer);
     }
   }
 
@@ -85,7 +91,7 @@ export class WorkerPool {
     readonly workers: readonly SupervisedProcess[];
     readonly ready: Promise<string>;
   } {
-    const { entry, slots, handlesOf, say } = this.#options;
+    const { slots, handlesOf, onChange, say } = this.#options;
     const generation = this.#generation++;
     const workers: SupervisedProcess[] = [];
     const ready: Promise<string>[] = [];
@@ -97,7 +103,7 @@ export class WorkerPool {
           workers.push(
             new SupervisedProcess({
               name: slots === 1 ? 'worker' : `worker ${slot}`,
-              entry,
+              child: 'worker',
               message: settings(name, slot),
               handles: handlesOf(slot),
               sharesStdout: true,
@@ -106,6 +112,8 @@ export class WorkerPool {
                 this.#handWaiting();
               },
               onFailed: ({ message }) => reject(new CliFailure(message, EXIT.failed)),
+              onAnswer: () => this.#handWaiting(),
+              onChange,
               say,
             }),
           );
@@ -115,12 +123,12 @@ export class WorkerPool {
     return { workers, ready: Promise.all(ready).then(([version = '']) => version) };
   }
 
-  /** Gives an accepted connection to the next worker that serves; it waits when there is none. */
+  /** Gives an accepted connection to the next worker that serves and answers; it waits when there is none. */
   hand(socket: Socket, isTls: boolean): void {
     const { length } = this.#workers;
     for (let tries = 0; tries < length; tries++) {
       const worker = this.#workers[this.#nextSlot++ % length]!;
-      if (!worker.isReady) continue;
+      if (!worker.isReady || worker.silentMs > UNANSWERED_MS) continue;
       worker.hand(socket, isTls, () => this.hand(socket, isTls));
       return;
     }
@@ -134,6 +142,7 @@ export class WorkerPool {
   }
 
   #handWaiting(): void {
+    if (this.#waiting.length === 0) return;
     for (const { socket, isTls } of this.#waiting.splice(0)) this.hand(socket, isTls);
   }
 
@@ -142,14 +151,22 @@ export class WorkerPool {
     for (const worker of [...this.#workers, ...this.#retiring]) worker.tell({ type: 'reopen-log' });
   }
 
-  /** Ends all in order, within `graceMs`. */
+  /** Ends all in order, within `graceMs`; before that, connections on their way to a worker arrive. */
   async close(graceMs: number): Promise<void> {
+    this.#giveUp();
+    const endMs = performance.now() + ARRIVE_MS;
+    while (this.#isHanding && performance.now() < endMs) await new Promise((resolve) => setTimeout(resolve, 5));
     for (const { socket } of this.#waiting.splice(0)) socket.destroy();
     await Promise.all([...this.#workers, ...this.#retiring].map((worker) => worker.close(graceMs)));
   }
 
+  get #isHanding(): boolean {
+    return this.#waiting.length > 0 || this.#workers.some((worker) => worker.isHanding);
+  }
+
   /** Ends all now. */
   kill(): void {
+    this.#giveUp();
     for (const worker of [...this.#workers, ...this.#retiring]) worker.kill();
   }
 }

@@ -1,7 +1,7 @@
 /** What every file of routes needs of fastify. */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import type { Role } from '@rollcall/protocol';
+import { isObject, type Role } from '@rollcall/protocol';
 import type { FastifyBaseLogger, FastifyInstance, FastifyRequest } from 'fastify';
 import { type Identity, peerOf } from '../auth/gate.ts';
 import type { Origin } from '../cluster.ts';
@@ -20,10 +20,15 @@ declare module 'fastify' {
   }
 }
 
-/** Address of the peer, for the audit. */
+/** Address of the peer and the reason given, for the audit. */
 export function originOf(request: FastifyRequest): Origin {
   const address = peerOf(request.raw);
-  return address === undefined ? {} : { address: address.toString() };
+  const { body } = request;
+  const reason = isObject(body) ? body['reason'] : undefined;
+  return {
+    ...(address !== undefined && { address: address.toString() }),
+    ...(typeof reason === 'string' && { reason }),
+  };
 }
 
 /** Who asks, in a route that names a role. */

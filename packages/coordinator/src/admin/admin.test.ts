@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { request } from 'node:http';
 import { afterEach, describe, test } from 'node:test';
+import { memoryStore, type Store } from '@rollcall/core';
 import type {
   BalancerResource,
   EventResource,
@@ -47,6 +48,11 @@ async function cluster(...ids: string[]): Promise<TestCoordinator> {
 
 function problem({ status, json }: { status: number; json<Body>(): Body }): [number, string] {
   return [status, json<Problem>().code];
+}
+
+/** Asks until it is so; the deadline of the test ends a wait that is in vain. */
+async function until(isSo: () => Promise<boolean>): Promise<void> {
+  while (!(await isSo())) await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
 describe('verbs', () => {
@@ -144,10 +150,61 @@ describe('nodes', () => {
     const dead = await startTestNode();
     await dead.close();
     const written = (await api('/v1/nodes/n1', { method: 'PUT', body: { url: dead.url } })).json<WriteResult>();
-    assert.match(written.message, /but it is joining: .*connection refused/);
+    assert.match(written.message, /but it is joining: .*connection refused.*wrong: rollcall remove n1$/);
     assert.equal(written.nodes[0]?.balancer, 'default');
     const { advice } = (await api('/v1/status')).json<StatusResource>();
-    assert.ok(advice.some((sentence) => sentence.includes('n1')));
+    const question = 'connection refused). Does the program listen on another port?';
+    assert.ok(
+      advice.some((sentence) => sentence.startsWith('Not reachable from here: n1 ') && sentence.endsWith(question)),
+      advice.join('; '),
+    );
+  });
+
+  test('an id that is registered at another address is refused by name, unless it is to be replaced', async () => {
+    const { api } = await cluster('n1');
+    const { url } = await node();
+    const [before] = (await api('/v1/nodes')).json<{ nodes: NodeResource[] }>().nodes;
+    const body = { balancer: 'shop', url };
+    const refused = await api('/v1/nodes/n1', { method: 'PUT', body });
+    assert.deepEqual(problem(refused), [409, 'conflict']);
+    const { detail } = refused.json<Problem>();
+    assert.match(
+      detail,
+      /^the id belongs to node n1 at http:\/\/127\.0\.0\.1:\d+ \(registered \d+ s ago, without an agent, up\)/,
+    );
+    assert.ok(detail.includes(before!.url), detail);
+    const replaced = await api('/v1/nodes/n1', { method: 'PUT', body: { ...body, replace: true } });
+    assert.deepEqual([replaced.status, replaced.json<WriteResult>().nodes[0]?.url], [200, url]);
+  });
+
+  test('one that has never answered holds no context, and is named in the status when it answers and its context is taken', async () => {
+    const { api } = await coordinator();
+    const late = await startTestNode();
+    await late.close();
+    await api('/v1/nodes/typo', { method: 'PUT', body: { balancer: 'typo', url: late.url } });
+    const { url } = await node();
+    assert.equal((await api('/v1/nodes/n1', { method: 'PUT', body: { balancer: 'shop', url } })).status, 200);
+    const listening = await startTestNode(late.port);
+    closers.push(() => listening.close());
+    const refused = await api('/v1/nodes/typo', { method: 'PUT', body: { balancer: 'typo', url: late.url } });
+    assert.deepEqual(problem(refused), [409, 'context-taken']);
+    await until(async () => {
+      const { advice } = (await api('/v1/status')).json<StatusResource>();
+      return advice.some((line) =>
+        /^Registered, answering, and without a context: typo: `\/` on `\*` is served/.test(line),
+      );
+    });
+    await api('/v1/nodes/n1', { method: 'DELETE' });
+    await until(async () => (await api('/v1/nodes/typo')).json<NodeResource>().liveness === 'up');
+  });
+
+  test('two members with a term cannot have one address; static members can', async () => {
+    const { api } = await coordinator();
+    const { url } = await node();
+    const body = { balancer: 'shop', url, ttlMs: 60_000 };
+    assert.equal((await api('/v1/nodes/l1', { method: 'PUT', body })).status, 200);
+    assert.deepEqual(problem(await api('/v1/nodes/l2', { method: 'PUT', body })), [409, 'address-taken']);
+    assert.equal((await api('/v1/nodes/s1', { method: 'PUT', body: { balancer: 'shop', url } })).status, 200);
   });
 
   test('a lease needs no token from this machine, and repeating it renews', async () => {
@@ -395,6 +452,7 @@ describe('documents and pages', () => {
       '/v1/nodes/{id}/explain',
       '/v1/nodes/{id}/stop',
       '/v1/reload',
+      '/v1/rotate',
       '/v1/status',
     ]);
   });
@@ -404,6 +462,7 @@ describe('documents and pages', () => {
     const { text, headers } = await api('/metrics');
     assert.match(headers.get('content-type') ?? '', /^text\/plain; version=0\.0\.4/);
     assert.match(text, /^rollcall_nodes\{liveness="up"\} 1$/m);
+    assert.match(text, /^rollcall_nodes_flapping 0$/m);
     assert.match(text, /^rollcall_node_sessions\{node="n1",balancer="shop"\} 0$/m);
     await api('/v1/nodes/n1', { method: 'DELETE' });
     assert.doesNotMatch((await api('/metrics')).text, /node="n1"/);
@@ -466,3 +525,42 @@ function raw(port: number, method: string, path: string, headers: Record<string,
       .end(method === 'POST' ? '{}' : undefined);
   });
 }
+
+describe('answers and the store', () => {
+  test('every write says pending while the store rejects it, and not once the store has it', async () => {
+    const { url } = await node();
+    const memory = memoryStore();
+    let isFull = false;
+    const store: Store = {
+      ...memory,
+      write: (records) => (isFull ? Promise.reject(new Error('ENOSPC: no space left')) : memory.write(records)),
+      remove: (keys) => (isFull ? Promise.reject(new Error('ENOSPC: no space left')) : memory.remove(keys)),
+    };
+    const { api } = await coordinator({ store });
+    await api('/v1/nodes/n1', { method: 'PUT', body: { balancer: 'shop', url } });
+    const writes: readonly (readonly [string, string, object])[] = [
+      ['PUT', '/v1/nodes/n2', { balancer: 'shop', url }],
+      ['POST', '/v1/nodes/n1/drain', {}],
+      ['POST', '/v1/balancers/shop/stop', {}],
+      ['PATCH', '/v1/nodes/n1', { weight: 2 }],
+      ['PATCH', '/v1/balancers/shop', { retries: 0 }],
+      ['POST', '/v1/nodes/n1/enable', {}],
+      ['DELETE', '/v1/nodes/n1', {}],
+    ];
+    isFull = true;
+    for (const [method, path, body] of writes) {
+      const { status, json, text } = await api(path, { method, body });
+      assert.deepEqual([status, json<WriteResult>().pending], [200, true], `${method} ${path}: ${text}`);
+      assert.match(json<WriteResult>().message, /pending: the store \(memory\) does not have it yet: ENOSPC/);
+    }
+    const dry = await api('/v1/nodes/n2/drain', { method: 'POST', body: { dryRun: true } });
+    assert.equal(dry.json<WriteResult>().pending, undefined);
+    isFull = false;
+    for (let waiting = 1; waiting > 0; )
+      waiting = (await api('/v1/status')).json<{ store: { waiting: number } }>().store.waiting;
+    const stored = await api('/v1/nodes/n2/enable', { method: 'POST', body: {} });
+    assert.equal(stored.json<WriteResult>().pending, undefined);
+    const keys = (await memory.load()).map(({ key }) => key).sort();
+    assert.deepEqual(keys, ['balancer/shop', 'node/n1', 'node/n2']);
+  });
+});

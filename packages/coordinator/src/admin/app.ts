@@ -19,9 +19,9 @@ import { addLogin } from './login.ts';
 import { addMetrics } from './metrics.ts';
 import { addNodes } from './nodes.ts';
 import { faultOf, problemOf, Refusal } from './refusal.ts';
-import { addReload } from './reload.ts';
 import { addScale } from './scale.ts';
 import { addStatus } from './status.ts';
+import { addSupervisorVerbs } from './supervisor-verbs.ts';
 import type { Surroundings } from './surroundings.ts';
 import { addVerbs } from './verbs.ts';
 
@@ -46,6 +46,7 @@ export async function createAdminApp(around: Surroundings): Promise<AdminApp> {
   app.addHook('preValidation', async (request) => {
     request.body ??= {};
   });
+  app.addHook('preSerialization', async (_, __, payload) => withAuditNote(payload, around));
   app.addHook('onSend', async (_, reply) => addSecurityFields(reply));
   // Schemas of answers are for the document; what is sent was made by us and typed by the compiler.
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
@@ -67,7 +68,7 @@ export async function createAdminApp(around: Surroundings): Promise<AdminApp> {
     addBalancers(typed, around);
     addVerbs(typed, around);
     addScale(typed, around);
-    addReload(typed, around);
+    addSupervisorVerbs(typed, around);
     addEvents(typed, around);
     addExplain(typed, around);
     addDecisions(typed, around);
@@ -89,6 +90,20 @@ async function letIn(request: FastifyRequest, { gate }: Surroundings): Promise<v
   const hasBody = request.method === 'POST' || request.method === 'PUT' || request.method === 'PATCH';
   if (hasBody && !/^application\/json\s*(;|$)/i.test(request.headers['content-type'] ?? ''))
     throw new Refusal({ code: 'not-json', message: 'send content-type application/json' });
+}
+
+/** The answer to a change, with a note when its audit entry is not written. */
+async function withAuditNote(payload: unknown, { history }: Surroundings): Promise<unknown> {
+  if (!isChange(payload)) return payload;
+  const auditNote = await history.auditNote();
+  if (auditNote === undefined) return payload;
+  const note = 'note' in payload ? `${payload.note}; ${auditNote}` : auditNote;
+  return { ...payload, note };
+}
+
+function isChange(payload: unknown): payload is object {
+  if (typeof payload !== 'object' || payload === null || !('isChanged' in payload)) return false;
+  return payload.isChanged === true && 'isDryRun' in payload && payload.isDryRun === false;
 }
 
 function acceptOnlyJson(app: AdminApp): void {

@@ -15,6 +15,7 @@ import {
   NameParams,
   ProblemSchema,
 } from './schemas.ts';
+import { storedAnswer } from './stored-answer.ts';
 import type { Surroundings } from './surroundings.ts';
 
 export function addBalancers(app: AdminApp, around: Surroundings): void {
@@ -50,7 +51,8 @@ export function addBalancers(app: AdminApp, around: Surroundings): void {
         response: { 200: BalancerWriteResultSchema, ...problems },
       },
     },
-    async (request) => patch(around, knownBalancer(cluster, request.params.name), request.body, request),
+    async (request) =>
+      storedAnswer(around.storeSync, patch(around, knownBalancer(cluster, request.params.name), request.body, request)),
   );
 }
 

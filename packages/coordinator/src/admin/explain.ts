@@ -43,6 +43,8 @@ export function addExplain(app: AdminApp, { cluster, feed }: Surroundings): void
       const answer = await feed.ask({ type: 'explain', host, target, cookie }, ANSWER_WITHIN_MS);
       if (answer === 'no-worker')
         throw new Refusal({ code: 'worker-unavailable', message: 'no proxy worker is connected to answer this' });
+      if (answer?.type === 'failed')
+        throw new Refusal({ code: 'internal', message: `the worker cannot explain this request: ${answer.message}` });
       if (answer?.type !== 'explain')
         throw new Refusal({ code: 'timed-out', message: `no worker answered within ${ANSWER_WITHIN_MS} ms` });
       return answer;

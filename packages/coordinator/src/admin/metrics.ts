@@ -3,14 +3,20 @@
  * number is kept twice and a node that is gone takes its labels along.
  */
 import { Counter, Gauge, type Metric, Registry } from '@platformatic/prom-client';
-import { LATENCY_BUCKETS_MS, type NodeResource, REFUSALS, type WorkerCounters } from '@rollcall/protocol';
+import {
+  LATENCY_BUCKETS_MS,
+  type NodeResource,
+  REFUSALS,
+  RESTART_REASONS,
+  type WorkerCounters,
+} from '@rollcall/protocol';
 import type { AdminApp } from './admin-app.ts';
 import type { Surroundings } from './surroundings.ts';
 
 /** Nodes with labels of their own; beyond it a scrape would cost more than it tells. */
 const MAX_LABELLED_NODES = 2_000;
 
-const LIVENESSES = ['up', 'suspect', 'joining', 'gone'] as const;
+const LIVENESSES = ['up', 'suspect', 'joining', 'down', 'gone'] as const;
 
 type Row = readonly [labels: Readonly<Record<string, string>>, value: number];
 
@@ -21,8 +27,14 @@ export function addMetrics(app: AdminApp, around: Surroundings): void {
   );
 }
 
+function flappingNodes({ cluster }: Surroundings): number {
+  let count = 0;
+  for (const { liveness, returns } of cluster.registry.nodes()) if (liveness !== 'gone' && returns.flapping) count += 1;
+  return count;
+}
+
 function metricsOf(around: Surroundings): Registry {
-  const { cluster, feed, agents, history, storeSync } = around;
+  const { cluster, config, feed, agents, history, storeSync, supervised } = around;
   const registry = new Registry();
   const gauge = (name: string, help: string, labelNames: readonly string[], rows: () => Iterable<Row>): void => {
     new Gauge({
@@ -55,6 +67,12 @@ function metricsOf(around: Surroundings): Registry {
     return LIVENESSES.map((liveness) => [{ liveness }, counts[liveness]]);
   });
   gauge(
+    'rollcall_nodes_flapping',
+    'Nodes that returned three times within ten minutes',
+    [],
+    total(() => flappingNodes(around)),
+  );
+  gauge(
     'rollcall_workers',
     'Proxy workers that follow the feed',
     [],
@@ -86,15 +104,41 @@ function metricsOf(around: Surroundings): Registry {
   );
   counter(
     'rollcall_audit_lost_total',
-    'Lines of the audit that could not be written',
+    'Entries of the audit that were lost',
     [],
-    total(() => history.auditLost),
+    total(() => history.audit.lost),
+  );
+  gauge(
+    'rollcall_audit_waiting_entries',
+    'Entries of the audit that cannot be written now and are kept',
+    [],
+    total(() => history.audit.trouble?.waiting ?? 0),
   );
   counter('rollcall_refusals_total', 'Refused messages and requests by code', ['code'], () =>
     [...history.refusals].map(([code, count]): Row => [{ code }, count]),
   );
 
+  counter(
+    'rollcall_process_restarts_total',
+    'Processes of rollcall up that were started again, by reason',
+    ['process', 'reason'],
+    () =>
+      supervised.resources.flatMap(({ name, restartReasons }) =>
+        RESTART_REASONS.map((reason): Row => [{ process: name, reason }, restartReasons[reason]]),
+      ),
+  );
+
   const workerTotals = () => feed.workers.totals();
+  counter('rollcall_log_lines_lost_total', 'Log lines that could not be written', ['process'], () => [
+    [{ process: 'control' }, config.lostLogLines()],
+    [{ process: 'worker' }, workerTotals().logLinesLost],
+  ]);
+  counter(
+    'rollcall_access_log_lines_lost_total',
+    'Lines of the access log that could not be written',
+    [],
+    total(() => workerTotals().accessLogLinesLost),
+  );
   counter(
     'rollcall_requests_total',
     'Requests the proxy answered or tried to',
@@ -116,11 +160,10 @@ function metricsOf(around: Surroundings): Registry {
     [],
     total(() => workerTotals().moved),
   );
-  counter(
-    'rollcall_failovers_total',
-    'Sessions that moved to another node',
-    [],
-    total(() => workerTotals().failovers),
+  counter('rollcall_failovers_total', 'Sessions moved away from a node, by cause', ['balancer', 'node', 'cause'], () =>
+    [...cluster.registry.failovers()].map(
+      ({ balancer, node, cause, count }): Row => [{ balancer, node, cause }, count],
+    ),
   );
   counter(
     'rollcall_unavailable_total',
@@ -154,6 +197,12 @@ function metricsOf(around: Surroundings): Registry {
     'Requests being forwarded now',
     [],
     total(() => workerTotals().inFlight),
+  );
+  gauge(
+    'rollcall_parked_requests',
+    'Requests that wait unsent for their node to answer',
+    [],
+    total(() => workerTotals().parked),
   );
   registry.registerMetric(latencyHistogram(workerTotals));
   addNodeMetrics(around, gauge, counter);
@@ -209,6 +258,12 @@ function addNodeMetrics({ cluster }: Surroundings, gauge: Add, counter: Add): vo
     'Requests being forwarded now',
     labels,
     each((node) => node.inFlight),
+  );
+  gauge(
+    'rollcall_node_ready',
+    '0 when the node reports that new work should go elsewhere',
+    labels,
+    each((node) => Number(node.isReady)),
   );
   gauge(
     'rollcall_node_ejected',

@@ -18,6 +18,7 @@ import {
   RemoveBodySchema,
   WriteResultSchema,
 } from './schemas.ts';
+import { storedAnswer } from './stored-answer.ts';
 import type { Surroundings } from './surroundings.ts';
 
 export function addNodes(app: AdminApp, around: Surroundings): void {
@@ -73,7 +74,7 @@ export function addNodes(app: AdminApp, around: Surroundings): void {
         response: { 200: WriteResultSchema, ...problems },
       },
     },
-    async (request) => patch(around, request.params.id, request.body, request),
+    async (request) => storedAnswer(around.storeSync, patch(around, request.params.id, request.body, request)),
   );
 
   app.delete(
@@ -87,7 +88,8 @@ export function addNodes(app: AdminApp, around: Surroundings): void {
         response: { 200: WriteResultSchema, ...problems },
       },
     },
-    async (request) => remove(around, request.params.id, request.body, request),
+    async (request) =>
+      storedAnswer(around.storeSync, remove(around, request.params.id, request.body, request), [request.params.id]),
   );
 }
 
@@ -100,7 +102,7 @@ function present({ cluster }: Surroundings, id: Parameters<Surroundings['cluster
 async function put(around: Surroundings, id: string, body: NodePut, request: FastifyRequest): Promise<WriteResult> {
   const outcome = await putNode(around, id, body, identityOf(request), request.raw);
   if ('code' in outcome) throw new Refusal(outcome);
-  return outcome;
+  return storedAnswer(around.storeSync, outcome);
 }
 
 function patch(around: Surroundings, text: string, body: NodePatch, request: FastifyRequest): WriteResult {

@@ -14,6 +14,9 @@ import type { Surroundings } from './surroundings.ts';
 /** How long the answer waits for the probe's result, milliseconds; a little longer than one probe. */
 const ANSWER_WITHIN_MS = PROBE_TIMEOUT_MS + 500;
 
+/** Events that end the wait. */
+const VERDICTS: ReadonlySet<string> = new Set(['up', 'unreachable', 'blocked', 'gone']);
+
 /** Registers or renews. Errors: those of a registration, as a value. */
 export async function putNode(
   { cluster, policy, prober }: Surroundings,
@@ -28,7 +31,7 @@ export async function putNode(
   const address = await policy.check(node.url, { peer, mayNameAnywhere: identity.role !== 'join' });
   if ('code' in address) return address;
 
-  const { ttlMs, load, sessions } = body;
+  const { ttlMs, load, sessions, replace = false } = body;
   const kind = ttlMs === undefined ? 'static' : 'lease';
   const connection = cluster.nextConnection();
   const { revision } = cluster;
@@ -40,6 +43,8 @@ export async function putNode(
       connection,
       owner: ownerOf(identity),
       kind,
+      nowUnixMs: cluster.clocks.nowUnixMs(),
+      isReplacing: replace,
       ...(ttlMs !== undefined && { leaseMs: ttlMs }),
     },
     origin,
@@ -55,15 +60,14 @@ export async function putNode(
     });
   const needsProbe = outcome.some((event) => event.type === 'registered' && event.needsProbe);
   const verdict = needsProbe ? verdictOn(cluster, node.id) : undefined;
-  // A static member is probed for good, and each PUT is a new connection to speak for it.
-  if (needsProbe || kind === 'static') prober.watch(node.id, connection, address, kind === 'static');
+  if (needsProbe) prober.watch(node.id, connection, address);
   await verdict;
-  return result(cluster, node.id, cluster.revision !== revision, ttlMs);
+  return result(cluster, node, cluster.revision !== revision, ttlMs);
 }
 
 function registrationOf(
   id: string,
-  { contexts, ttlMs: _, load: __, sessions: ___, ...rest }: NodePut,
+  { contexts, ttlMs: _, load: __, sessions: ___, replace: ____, ...rest }: NodePut,
 ): NodeRegistration | Fault {
   const box = new FaultBox();
   const fields = new Fields(
@@ -100,22 +104,32 @@ function verdictOn(cluster: Cluster, id: NodeId): Promise<void> {
     };
     const timer = setTimeout(end, ANSWER_WITHIN_MS);
     const stop = cluster.onEvent((event) => {
-      if ((event.type === 'up' || event.type === 'unreachable' || event.type === 'gone') && event.id === id) end();
+      if (VERDICTS.has(event.type) && 'id' in event && event.id === id) end();
     });
   });
 }
 
-function result(cluster: Cluster, id: NodeId, isChanged: boolean, ttlMs: number | undefined): WriteResult {
+function result(
+  cluster: Cluster,
+  { id, url }: NodeRegistration,
+  isChanged: boolean,
+  ttlMs: number | undefined,
+): WriteResult {
   const node = cluster.resource(id);
   const term = ttlMs === undefined ? 'as a static member' : `for ${ttlMs} ms, repeat to renew`;
+  const removal = ttlMs === undefined ? `; if the address is wrong: rollcall remove ${id}` : '';
   const trouble =
     node?.liveness === 'up'
       ? ''
-      : `, but it is ${node?.liveness ?? 'gone'}: ${node?.livenessReason ?? 'not reached yet'}; the coordinator keeps trying`;
+      : `, but it is ${node?.liveness ?? 'gone'}: ${node?.livenessReason ?? 'not reached yet'}; the coordinator keeps trying${removal}`;
+  const others = cluster.registry.nodesAt(url).filter((other) => other !== id);
   return {
     nodes: node ? [node] : [],
     isChanged,
     isDryRun: false,
     message: `node ${id} is registered ${term}${trouble}`,
+    ...(others.length > 0 && {
+      note: `${others.join(', ')} registers this address itself, so its program is two nodes now; remove one of them`,
+    }),
   };
 }

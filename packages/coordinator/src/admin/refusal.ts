@@ -1,6 +1,8 @@
 /** How the admin API says no: RFC 9457 problem details with a code of the one table. */
 import type { ErrorCode, Fault, Problem } from '@rollcall/protocol';
 import { ERROR_CODES } from '@rollcall/protocol';
+import type { FastifyError } from 'fastify';
+import { validationText } from './validation-text.ts';
 
 /** Thrown by routes to end a request with a problem. The only throw for expected outcomes: fastify's way out of a route. */
 export class Refusal extends Error {
@@ -23,10 +25,13 @@ export function problemOf({ code, message }: Fault): Problem {
 export function faultOf(error: unknown): Fault | undefined {
   if (error instanceof Refusal) return { code: error.code, message: error.message };
   if (!(error instanceof Error)) return undefined;
-  const { code, statusCode } = error as { code?: unknown; statusCode?: unknown };
+  const { code, statusCode, validation, validationContext } = error as Partial<FastifyError>;
   switch (code) {
-    case 'FST_ERR_VALIDATION':
-      return { code: 'bad-field', message: error.message };
+    case 'FST_ERR_VALIDATION': {
+      const finding = validation?.[0];
+      const message = finding ? validationText(finding, validationContext ?? 'the request') : error.message;
+      return { code: 'bad-field', message };
+    }
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
       return { code: 'too-large', message: 'the body is larger than 65,536 bytes' };
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':

@@ -6,9 +6,10 @@ import { type AdminApp, identityOf, originOf } from './admin-app.ts';
 import { knownBalancer } from './known.ts';
 import { Refusal } from './refusal.ts';
 import { NameParams, ProblemSchema, ScaleBodySchema, WriteResultSchema } from './schemas.ts';
+import { storedAnswer } from './stored-answer.ts';
 import type { Surroundings } from './surroundings.ts';
 
-export function addScale(app: AdminApp, { cluster }: Surroundings): void {
+export function addScale(app: AdminApp, { cluster, storeSync }: Surroundings): void {
   app.post(
     '/v1/balancers/:name/scale',
     {
@@ -20,7 +21,8 @@ export function addScale(app: AdminApp, { cluster }: Surroundings): void {
         response: { 200: WriteResultSchema, '4xx': ProblemSchema },
       },
     },
-    async (request) => scale(cluster, knownBalancer(cluster, request.params.name), request.body, request),
+    async (request) =>
+      storedAnswer(storeSync, scale(cluster, knownBalancer(cluster, request.params.name), request.body, request)),
   );
 }
 

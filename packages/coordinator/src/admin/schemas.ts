@@ -21,7 +21,7 @@ import type {
   StatusResource,
   WriteResult,
 } from '@rollcall/protocol';
-import { MAX_DECISIONS, MAX_DECISIONS_MS } from '@rollcall/protocol';
+import { MAX_DECISIONS, MAX_DECISIONS_MS, MAX_REASON_CHARACTERS, MAX_WISH_MS, TTL_MS } from '@rollcall/protocol';
 import type { Static, TSchema, TUnsafe } from 'typebox';
 import { Type } from 'typebox';
 
@@ -43,11 +43,14 @@ function answer<Value>() {
 }
 
 const closed = { additionalProperties: false } as const;
-const MAX_DURATION_MS = 31 * 86_400_000;
 
 const Name = Type.String({ maxLength: 128, description: '[A-Za-z0-9_-]{1,64}' });
-const Reason = Type.String({ maxLength: 256, description: 'for people and the audit' });
-const DurationMs = Type.Number({ minimum: 0, maximum: MAX_DURATION_MS });
+/** Without control characters, as everything that goes on to workers or to terminals. */
+const plainText = (maxLength: number, description?: string) =>
+  Type.String({ maxLength, pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f]*$', ...(description && { description }) });
+
+const Reason = plainText(MAX_REASON_CHARACTERS, 'for people and the audit');
+const DurationMs = Type.Number({ minimum: 0, maximum: MAX_WISH_MS });
 const Texts = Type.Array(Type.String({ maxLength: 256 }), { maxItems: 16 });
 const StatusWord = Type.Union([Type.Literal('enabled'), Type.Literal('draining'), Type.Literal('stopped')]);
 const ModeWord = Type.Union([
@@ -100,9 +103,12 @@ export const NodePutSchema: TUnsafe<NodePut> = body<NodePut>()(
       hosts: Type.Optional(Texts),
       weight: Type.Optional(Type.Number({ minimum: 0.001, maximum: 100 })),
       group: Type.Optional(Name),
-      ttlMs: Type.Optional(Type.Integer({ minimum: 1_000, maximum: 3_600_000 })),
+      ttlMs: Type.Optional(Type.Integer({ minimum: TTL_MS.min, maximum: TTL_MS.max })),
       load: Type.Optional(Type.Number({ minimum: 0, maximum: 1 })),
       sessions: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })),
+      replace: Type.Optional(
+        Type.Boolean({ description: 'replace a node of this id that is registered at another address' }),
+      ),
       publicUrl: Type.Optional(Type.String({ maxLength: 512 })),
       sticky: Type.Optional(
         Type.Object(
@@ -139,9 +145,7 @@ export const BalancerPatchSchema: TUnsafe<BalancerPatch> = body<BalancerPatch>()
       algorithm: Type.Optional(Type.Union([Name, Type.Null()])),
       sessionAlgorithm: Type.Optional(Type.Union([Name, Type.Null()])),
       retries: Type.Optional(Type.Union([Type.Integer({ minimum: 0, maximum: 10 }), Type.Null()])),
-      sessionIdleMs: Type.Optional(
-        Type.Union([Type.Integer({ minimum: 1_000, maximum: MAX_DURATION_MS }), Type.Null()]),
-      ),
+      sessionIdleMs: Type.Optional(Type.Union([Type.Integer({ minimum: 1_000, maximum: MAX_WISH_MS }), Type.Null()])),
       assign: Type.Optional(Type.Union([Type.Boolean(), Type.Null()])),
       sticky: Type.Optional(
         Type.Object(
@@ -166,9 +170,9 @@ export const BalancerPatchSchema: TUnsafe<BalancerPatch> = body<BalancerPatch>()
 export const ExplainBodySchema: TUnsafe<ExplainBody> = body<ExplainBody>()(
   Type.Object(
     {
-      host: Type.Optional(Type.String({ maxLength: 253 })),
-      target: Type.Optional(Type.String({ maxLength: 8_192 })),
-      cookie: Type.Optional(Type.String({ maxLength: 16_384, description: 'used for this answer and then forgotten' })),
+      host: Type.Optional(plainText(253)),
+      target: Type.Optional(plainText(8_192)),
+      cookie: Type.Optional(plainText(16_384, 'used for this answer and then forgotten')),
     },
     closed,
   ),
@@ -211,7 +215,16 @@ const LivenessWord = Type.Union([
   Type.Literal('up'),
   Type.Literal('suspect'),
   Type.Literal('orphaned'),
+  Type.Literal('down'),
   Type.Literal('gone'),
+]);
+
+const PortWord = Type.Union([
+  Type.Literal('unknown'),
+  Type.Literal('answers'),
+  Type.Literal('unresponsive'),
+  Type.Literal('refused'),
+  Type.Literal('given-up'),
 ]);
 
 export const NodeSchema: TUnsafe<NodeResource> = answer<NodeResource>()(
@@ -228,6 +241,7 @@ export const NodeSchema: TUnsafe<NodeResource> = answer<NodeResource>()(
     isStatic: Type.Boolean(),
     redirectTo: Type.Optional(Type.String()),
     incarnation: Type.Number(),
+    process: Type.Optional(Type.Object({ host: Type.Optional(Type.String()), pid: Type.Optional(Type.Number()) })),
     version: Type.Optional(Type.String()),
     meta: Type.Record(Type.String(), Type.String()),
     status: StatusWord,
@@ -235,6 +249,13 @@ export const NodeSchema: TUnsafe<NodeResource> = answer<NodeResource>()(
     reported: Wanted,
     liveness: LivenessWord,
     livenessReason: Type.Optional(Type.String()),
+    isReady: Type.Boolean({ description: 'false: new work goes elsewhere while a ready node is there' }),
+    flapping: Type.Optional(
+      Type.Object(
+        { count: Type.Number(), sinceUnixMs: Type.Number() },
+        { description: 'it returned three times in ten minutes; ends after ten minutes without suspicion' },
+      ),
+    ),
     observed: Type.Object({
       isEjected: Type.Boolean(),
       ejectedBy: Type.Array(Type.String()),
@@ -244,6 +265,13 @@ export const NodeSchema: TUnsafe<NodeResource> = answer<NodeResource>()(
       latencyMs: Type.Number({ description: '-1 before the first answer' }),
       bytesToNode: Type.Number(),
       bytesFromNode: Type.Number(),
+      ports: Type.Array(Type.Object({ worker: Type.String(), port: PortWord }), {
+        description: 'what each connected worker last reported of the port',
+      }),
+      parked: Type.Number({ description: 'requests that wait for the node to answer' }),
+      failovers: Type.Record(Type.String(), Type.Number(), {
+        description: 'sessions moved away from the node, by cause',
+      }),
     }),
     load: Type.Optional(Type.Number({ description: '0 idle … 1 full' })),
     loadFactor: Type.Number({ description: '0–100, higher is freer, 0 is standby' }),
@@ -340,6 +368,19 @@ export const BalancersSchema: TUnsafe<{ readonly balancers: readonly BalancerRes
   readonly balancers: readonly BalancerResource[];
 }>()(Type.Object({ balancers: Type.Array(BalancerSchema) }));
 
+const UnservedWord = Type.Union([
+  Type.Literal('never'),
+  Type.Literal('unreachable'),
+  Type.Literal('links-closed'),
+  Type.Literal('unresponsive'),
+  Type.Literal('crashed'),
+  Type.Literal('expired'),
+  Type.Literal('left'),
+  Type.Literal('removed'),
+  Type.Literal('drained'),
+  Type.Literal('stopped'),
+]);
+
 export const StatusSchema: TUnsafe<StatusResource> = answer<StatusResource>()(
   Type.Object({
     name: Type.String(),
@@ -358,6 +399,13 @@ export const StatusSchema: TUnsafe<StatusResource> = answer<StatusResource>()(
       isReachable: Type.Boolean(),
       sinceUnixMs: Type.Number(),
       lastError: Type.Optional(Type.String()),
+      waiting: Type.Number({ description: 'changed records that the store does not have yet' }),
+    }),
+    state: Type.Object({
+      directory: Type.String(),
+      isWritable: Type.Boolean(),
+      sinceUnixMs: Type.Optional(Type.Number({ description: 'since when it cannot be written' })),
+      lastError: Type.Optional(Type.String()),
     }),
     workers: Type.Array(
       Type.Object({
@@ -371,14 +419,42 @@ export const StatusSchema: TUnsafe<StatusResource> = answer<StatusResource>()(
         inFlight: Type.Number(),
         connections: Type.Number(),
         loopDelayMs: Type.Number(),
+        refused: Type.Optional(Type.String({ description: 'why a worker of another version gets no feed' })),
       }),
     ),
+    processes: Type.Array(
+      Type.Object({
+        name: Type.String({ description: 'control, worker, worker 1 … or static' }),
+        pid: Type.Optional(Type.Number({ description: 'absent while it is being started again' })),
+        sinceUnixMs: Type.Number(),
+        restarts: Type.Number({ description: 'because it had ended; reloads do not count' }),
+        restartReasons: Type.Object({ exit: Type.Number(), signal: Type.Number(), 'no-answer': Type.Number() }),
+        lastReason: Type.Optional(Type.String({ description: 'exit 1, SIGKILL, no answer for 10 s' })),
+      }),
+      { description: 'processes of `rollcall up`; empty for a coordinator without a supervisor' },
+    ),
     nodes: Type.Object({
-      up: Type.Number(),
+      up: Type.Number({ description: 'without nodes that every connected worker has given up' }),
       suspect: Type.Number(),
       joining: Type.Number(),
+      down: Type.Number({ description: 'static members that do not answer' }),
       gone: Type.Number(),
     }),
+    parked: Type.Object({
+      requests: Type.Number({ description: 'requests that wait for a node' }),
+      oldestMs: Type.Number(),
+    }),
+    unserved: Type.Array(
+      Type.Object({
+        balancer: Type.String(),
+        host: Type.String(),
+        path: Type.String(),
+        cause: UnservedWord,
+        message: Type.String(),
+        remedy: Type.String(),
+      }),
+      { description: 'contexts that no node can serve now' },
+    ),
     sessions: Type.Number(),
     totals: Type.Object({
       requests: Type.Number(),
@@ -413,17 +489,23 @@ export const EventsSchema: TUnsafe<{ readonly events: readonly EventResource[] }
   }),
 );
 
+const PendingSchema = Type.Optional(
+  Type.Literal(true, { description: 'in force, and not in the store yet: lost if the coordinator ends before' }),
+);
+
 export const WriteResultSchema: TUnsafe<WriteResult> = answer<WriteResult>()(
   Type.Object({
     nodes: Type.Array(NodeSchema),
     isChanged: Type.Boolean(),
     isDryRun: Type.Boolean(),
     message: Type.String(),
+    pending: PendingSchema,
+    note: Type.Optional(Type.String()),
   }),
 );
 
 export const ReloadResultSchema: TUnsafe<ReloadResult> = answer<ReloadResult>()(
-  Type.Object({ message: Type.String() }),
+  Type.Object({ message: Type.String(), note: Type.Optional(Type.String()) }),
 );
 
 /** Answer to a change of a balancer's settings. */
@@ -432,6 +514,8 @@ export interface BalancerWriteResult {
   readonly isChanged: boolean;
   readonly isDryRun: boolean;
   readonly message: string;
+  readonly pending?: true;
+  readonly note?: string;
 }
 
 export const BalancerWriteResultSchema: TUnsafe<BalancerWriteResult> = answer<BalancerWriteResult>()(
@@ -440,6 +524,8 @@ export const BalancerWriteResultSchema: TUnsafe<BalancerWriteResult> = answer<Ba
     isChanged: Type.Boolean(),
     isDryRun: Type.Boolean(),
     message: Type.String(),
+    pending: PendingSchema,
+    note: Type.Optional(Type.String()),
   }),
 );
 

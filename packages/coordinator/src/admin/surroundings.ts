@@ -3,10 +3,13 @@ import type { NodeAddressPolicy } from '../agents/node-address-policy.ts';
 import type { Prober } from '../agents/prober.ts';
 import type { Gate } from '../auth/gate.ts';
 import type { Logins } from '../auth/logins.ts';
+import type { Tokens } from '../auth/tokens.ts';
 import type { Cluster } from '../cluster.ts';
 import type { Config } from '../config.ts';
 import type { History } from '../events/history.ts';
 import type { FeedServer } from '../feed/feed-server.ts';
+import type { StateDirectory } from '../files/state-directory.ts';
+import type { SupervisedProcesses } from '../supervised-processes.ts';
 import type { StoreSync } from '../sync/store-sync.ts';
 
 /** What the admin API and the pages speak about. */
@@ -15,12 +18,15 @@ export interface Surroundings {
   readonly cluster: Cluster;
   readonly agents: AgentServer;
   readonly feed: FeedServer;
+  readonly supervised: SupervisedProcesses;
   readonly history: History;
   readonly gate: Gate;
   readonly logins: Logins;
   readonly policy: NodeAddressPolicy;
   readonly prober: Prober;
   readonly storeSync: StoreSync;
+  readonly state: StateDirectory;
+  readonly tokens: Tokens;
   readonly epoch: string;
   readonly startedAtUnixMs: number;
   /** Where the control port is, for people; known once it listens. */

@@ -8,11 +8,12 @@ import { type AdminApp, identityOf, originOf } from './admin-app.ts';
 import { knownBalancer, knownNode, unknown } from './known.ts';
 import { Refusal } from './refusal.ts';
 import { IdParams, NameParams, ProblemSchema, StatusBodySchema, WriteResultSchema } from './schemas.ts';
+import { storedAnswer } from './stored-answer.ts';
 import type { Surroundings } from './surroundings.ts';
 
 const VERBS: Readonly<Record<string, Status>> = { drain: 'draining', enable: 'enabled', stop: 'stopped' };
 
-export function addVerbs(app: AdminApp, { cluster }: Surroundings): void {
+export function addVerbs(app: AdminApp, { cluster, storeSync }: Surroundings): void {
   for (const [verb, status] of Object.entries(VERBS)) {
     const schema = (summary: string) => ({
       summary,
@@ -23,14 +24,17 @@ export function addVerbs(app: AdminApp, { cluster }: Surroundings): void {
       `/v1/nodes/:id/${verb}`,
       { config: { role: 'operator' }, schema: { ...schema(`${verb} one node`), params: IdParams } },
       async (request) =>
-        want(cluster, { type: 'node', id: knownNode(cluster, request.params.id) }, status, request.body, request),
+        storedAnswer(
+          storeSync,
+          want(cluster, { type: 'node', id: knownNode(cluster, request.params.id) }, status, request.body, request),
+        ),
     );
     app.post(
       `/v1/balancers/:name/${verb}`,
       { config: { role: 'operator' }, schema: { ...schema(`${verb} all nodes of a balancer`), params: NameParams } },
       async (request) => {
         const name = knownBalancer(cluster, request.params.name);
-        return want(cluster, { type: 'balancer', name }, status, request.body, request);
+        return storedAnswer(storeSync, want(cluster, { type: 'balancer', name }, status, request.body, request));
       },
     );
     app.post(
@@ -38,7 +42,7 @@ export function addVerbs(app: AdminApp, { cluster }: Surroundings): void {
       { config: { role: 'operator' }, schema: { ...schema(`${verb} all nodes of a group`), params: NameParams } },
       async (request) => {
         const name = knownGroup(cluster, request.params.name);
-        return want(cluster, { type: 'group', name }, status, request.body, request);
+        return storedAnswer(storeSync, want(cluster, { type: 'group', name }, status, request.body, request));
       },
     );
   }

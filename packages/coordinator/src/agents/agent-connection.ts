@@ -65,6 +65,8 @@ export class AgentConnection {
   readonly #waiting: string[] = [];
   #closeTimer: NodeJS.Timeout | undefined;
   #dropped = 0;
+  /** Stalls of this process that the rate allows for already. */
+  #stalledMs: number;
   #tooFastAtMs = Number.NEGATIVE_INFINITY;
   #isResolving = false;
   #isEnding = false;
@@ -72,7 +74,6 @@ export class AgentConnection {
   #isDisconnectTold = false;
   #id: NodeId | undefined;
   #instance: string | undefined;
-  #incarnation: number | undefined;
 
   constructor(socket: WebSocket, connection: ConnectionId, peer: AgentPeer, around: AgentSurroundings) {
     this.connection = connection;
@@ -80,6 +81,7 @@ export class AgentConnection {
     this.#socket = socket;
     this.#around = around;
     this.#rate = new TokenBucket(MESSAGE_RATE, around.cluster.clocks.nowMs());
+    this.#stalledMs = around.cluster.stalls.totalMs(around.cluster.clocks.nowMs());
     this.#registerTimer = setTimeout(() => {
       this.#fail({ code: 'register-timeout', message: `no registration within ${REGISTER_WITHIN_MS} ms` });
     }, REGISTER_WITHIN_MS);
@@ -104,9 +106,9 @@ export class AgentConnection {
   }
 
   /** Tells the agent why, and closes with the code that belongs to it. */
-  refuse(code: ErrorCode, message: string): void {
-    this.#around.onRefused('agent', { code, message }, this);
-    this.#fail({ code, message });
+  refuse(fault: Fault): void {
+    this.#around.onRefused('agent', fault, this);
+    this.#fail(fault);
   }
 
   /** Cuts a connection that is believed dead: a close would wait for an answer. */
@@ -135,7 +137,11 @@ export class AgentConnection {
   }
 
   #isWithinRate(): boolean {
-    const nowMs = this.#around.cluster.clocks.nowMs();
+    const { clocks, stalls } = this.#around.cluster;
+    const nowMs = clocks.nowMs();
+    const stalledMs = stalls.totalMs(nowMs);
+    if (stalledMs > this.#stalledMs) this.#rate.catchUp(stalledMs - this.#stalledMs, nowMs);
+    this.#stalledMs = stalledMs;
     if (this.#rate.take(nowMs)) {
       this.#dropped = 0;
       return true;
@@ -192,7 +198,7 @@ export class AgentConnection {
     void this.#around.policy.check(node.url, { peer: this.peer.address, mayNameAnywhere: false }).then((address) => {
       this.#isResolving = false;
       if (this.#isEnding || this.#socket.readyState !== this.#socket.OPEN) return;
-      if ('code' in address) this.#bad(address);
+      if ('code' in address) this.#refuseRegistration(address);
       else this.#enter(node, address);
       while (!this.#isResolving && !this.#isEnding && this.#waiting.length > 0) this.#take(this.#waiting.shift()!);
     });
@@ -201,15 +207,16 @@ export class AgentConnection {
   #enter(node: RegisterMessage['node'], address: PinnedAddress): void {
     const { cluster } = this.#around;
     this.#instance ??= node.instance ?? randomBytes(16).toString('hex');
-    this.#incarnation ??= node.incarnation ?? Math.floor(cluster.clocks.nowUnixMs());
     const outcome = cluster.apply(
       {
         type: 'register',
         node: {
           ...node,
           instance: node.instance ?? this.#instance,
-          incarnation: node.incarnation ?? this.#incarnation,
+          // Only an instance that the agent knows can be proved.
+          ...(node.instance === undefined && node.proves && { proves: false }),
         },
+        nowUnixMs: cluster.clocks.nowUnixMs(),
         connection: this.connection,
         owner: this.peer.owner,
         kind: 'agent',
@@ -217,9 +224,7 @@ export class AgentConnection {
       this.#origin,
     );
     if ('type' in outcome) {
-      this.#around.onRefused('register', outcome, this);
-      if (closeCodeOf(outcome.code) === undefined) this.#bad(outcome);
-      else this.#fail(outcome);
+      this.#refuseRegistration(outcome);
       return;
     }
     clearTimeout(this.#registerTimer);
@@ -231,6 +236,15 @@ export class AgentConnection {
     this.send({ type: 'registered', node: accepted, ...pace, epoch, coordinators, warnings: registered.warnings });
     this.#tellOperatorWish(node.id);
     this.#around.onRegistered(this, node.id, address, registered.needsProbe);
+  }
+
+  #refuseRegistration(fault: Fault): void {
+    if (closeCodeOf(fault.code) === undefined) {
+      this.#bad(fault);
+      return;
+    }
+    this.#around.onRefused('register', fault, this);
+    this.#fail(fault);
   }
 
   /** An operator's wish survives reconnects; the node learns of it when it comes. */
@@ -260,8 +274,13 @@ export class AgentConnection {
       });
   }
 
-  #error({ code, message }: Fault): void {
-    this.send({ type: 'error', code, message: message.slice(0, 1_000) });
+  #error({ code, message, holderConnected }: Fault): void {
+    this.send({
+      type: 'error',
+      code,
+      message: message.slice(0, 1_000),
+      ...(holderConnected !== undefined && { holderConnected }),
+    });
   }
 
   #fail(fault: Fault): void {

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { createServer } from 'node:http';
 import { afterEach, describe, test } from 'node:test';
-import type { EventResource, NodeResource } from '@rollcall/protocol';
+import type { EventResource, NodeResource, StatusResource, WriteResult } from '@rollcall/protocol';
 import { AGENT_PATH, AGENT_SUBPROTOCOL } from '@rollcall/protocol';
+import { closeServer, listenOn } from '../testing/tcp.ts';
 import { startTestCoordinator, TEST_FEED_TOKEN, type TestCoordinator } from '../testing/test-coordinator.ts';
 import { startTestNode, type TestNode } from '../testing/test-node.ts';
 import { TestSocket } from '../testing/test-socket.ts';
@@ -84,7 +86,7 @@ describe('an agent that behaves', () => {
       },
     );
     assert.equal(registered['heartbeatMs'], 1_000);
-    assert.equal(registered['leaseMs'], 15_000);
+    assert.equal(registered['leaseMs'], 20_000);
     await event(started, 'up', 'n1');
     assert.equal((await nodeOf(started, 'n1')).liveness, 'up');
   });
@@ -183,7 +185,7 @@ describe('an address', () => {
     await socket.next('registered');
     const error = await socket.next('error');
     assert.equal(error['code'], 'unreachable');
-    assert.match(String(error['message']), /127\.0\.0\.1 only\?/);
+    assert.match(String(error['message']), /it keeps trying\. Does the program listen on another port\?$/);
     assert.equal((await nodeOf(started, 'n1')).liveness, 'joining');
     const late = await startTestNode(dead.port);
     closers.push(() => late.close());
@@ -191,16 +193,40 @@ describe('an address', () => {
     assert.equal((await nodeOf(started, 'n1')).liveness, 'up');
   });
 
-  test('that is not the peer’s own is refused, and the connection stays', async () => {
+  test('that is not the peer’s own is refused, and the connection closed', async () => {
     const started = await coordinator();
     const socket = await agent(started);
     socket.send(registration('n1', 'http://169.254.169.254:80'));
     const error = await socket.next('error');
     assert.equal(error['code'], 'bad-address');
     assert.match(String(error['message']), /link-local/);
-    const { url } = await node();
-    socket.send(registration('n1', url));
+    assert.equal((await socket.closed).code, 4400);
+  });
+
+  test('that another program answers is refused to a node that proves its instance', async () => {
+    const started = await coordinator();
+    const other = createServer((_, reply) => reply.end('I am another program'));
+    const url = `http://127.0.0.1:${await listenOn(other, 0)}`;
+    closers.push(() => closeServer(other));
+    const socket = await agent(started);
+    socket.send(registration('n1', url, { instance: 'a'.repeat(32), proves: true }));
     await socket.next('registered');
+    const error = await socket.next('error');
+    assert.equal(error['code'], 'wrong-program');
+    assert.match(String(error['message']), new RegExp(`^${url} is answered by another program`));
+    assert.equal((await socket.closed).code, 4409);
+    assert.match((await event(started, 'gone', 'n1')).message, /another node or program has its address/);
+    const right = await agent(started);
+    right.send(registration('n2', url));
+    await event(started, 'up', 'n2');
+  });
+
+  test('is not asked for a proof without an instance', async () => {
+    const started = await coordinator();
+    const { url } = await node();
+    const socket = await agent(started);
+    socket.send(registration('n1', url, { proves: true }));
+    await event(started, 'up', 'n1');
   });
 
   test('of the coordinator itself is refused', async () => {
@@ -360,6 +386,84 @@ describe('two processes', () => {
     await second.close();
   });
 
+  test('with one id: the refusal names the holder and reports that it is connected', async () => {
+    const started = await coordinator();
+    const { url } = await node();
+    const first = await agent(started);
+    const process = { host: 'web1', pid: 812 };
+    first.send(registration('n1', url, { instance: 'a'.repeat(32), incarnation: 2, process }));
+    await event(started, 'up', 'n1');
+    assert.deepEqual((await nodeOf(started, 'n1')).process, process);
+    const second = await agent(started);
+    second.send(registration('n1', url, { instance: 'b'.repeat(32), incarnation: 1 }));
+    const error = await second.next('error');
+    assert.deepEqual([error['code'], error['holderConnected']], ['superseded', true]);
+    const message = String(error['message']);
+    assert.ok(message.includes(`node n1 at ${url} (process 812 on web1, registered `), message);
+    assert.match(message, /own \(`--id`, SDK option `id`\) or in another directory, or stop the other process$/);
+    assert.equal((await second.closed).code, 4409);
+    // The holder ends without a word: its start time does not keep an older process out.
+    first.terminate();
+    await event(started, 'suspect', 'n1');
+    const third = await agent(started);
+    third.send(registration('n1', url, { instance: 'b'.repeat(32), incarnation: 1 }));
+    await third.next('registered');
+  });
+
+  test('at one address: the second is refused while the first is heard, and takes its place afterwards', async () => {
+    const started = await coordinator();
+    const { url } = await node();
+    const first = await agent(started);
+    first.send(registration('n1', url));
+    await event(started, 'up', 'n1');
+    const member = await started.api('/v1/nodes/m1', { method: 'PUT', body: { balancer: 'shop', url } });
+    assert.match(member.json<WriteResult>().note ?? '', /^n1 registers this address itself/);
+    const second = await agent(started);
+    second.send(registration('n2', url));
+    const error = await second.next('error');
+    assert.deepEqual([error['code'], error['holderConnected']], ['address-taken', true]);
+    assert.match(String(error['message']), /^the address belongs to node n1 at /);
+    assert.equal((await second.closed).code, 4409);
+    first.terminate();
+    await event(started, 'suspect', 'n1');
+    const third = await agent(started);
+    third.send(registration('n2', url));
+    await third.next('registered');
+    assert.match((await event(started, 'gone', 'n1')).message, /another node or program has its address/);
+    assert.equal((await nodeOf(started, 'n2')).liveness, 'up');
+  });
+
+  test('a half-open connection gets address-taken when another node has been reached at its address', async () => {
+    const started = await coordinator({ heartbeatMs: 20, suspectMs: 40, leaseMs: 60_000 });
+    const { url } = await node();
+    const first = await agent(started);
+    first.send(registration('n1', url));
+    await event(started, 'suspect', 'n1');
+    const second = await agent(started);
+    second.send(registration('n2', url));
+    await second.next('registered');
+    assert.equal((await first.next('error'))['code'], 'address-taken');
+    assert.equal((await first.closed).code, 4409);
+  });
+
+  test('a node that returns three times is flapping in events, status and its resource', async () => {
+    const started = await coordinator();
+    const { url } = await node();
+    for (let i = 1; i <= 4; i++) {
+      const socket = await agent(started);
+      socket.send(registration('n1', url, { instance: `${i}`.repeat(32), incarnation: i }));
+      await socket.next('registered');
+      while ((await nodeOf(started, 'n1')).liveness !== 'up') await new Promise((resolve) => setImmediate(resolve));
+    }
+    assert.match(
+      (await event(started, 'flapping', 'n1')).message,
+      /^node n1 is flapping: 3 returns within ten minutes/,
+    );
+    assert.equal((await nodeOf(started, 'n1')).flapping?.count, 3);
+    const { advice } = (await started.api('/v1/status')).json<StatusResource>();
+    assert.ok(advice.some((line) => line.startsWith('Flapping: n1 (3 returns).')));
+  });
+
   test('with one route: the second is refused and the holder is named', async () => {
     const started = await coordinator();
     const { url } = await node();
@@ -428,3 +532,37 @@ function sendFragments(socket: TestSocket): void {
   for (let i = 0; i < 5_000; i++) socket.socket.send('', { fin: false });
   void once(socket.socket, 'close');
 }
+
+describe('what agents sent while the coordinator was stalled', () => {
+  /** Blocks this process, the coordinator's, without using the CPU. */
+  function stall(ms: number): void {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+  }
+
+  for (const { stalledMs, perAgent, agents, isFlood } of [
+    { stalledMs: 3_000, perAgent: 45, agents: 50, isFlood: false },
+    { stalledMs: 3_000, perAgent: 1_500, agents: 2, isFlood: true },
+    { stalledMs: 0, perAgent: 1_500, agents: 2, isFlood: true },
+  ])
+    test(`${agents} agents with ${perAgent} heartbeats after ${stalledMs} ms: ${isFlood ? 'refused' : 'none refused'}`, async () => {
+      const started = await coordinator();
+      const sockets: TestSocket[] = [];
+      for (let i = 0; i < agents; i++) {
+        const socket = await agent(started);
+        socket.send(registration(`n${i}`, `http://127.0.0.1:${4_000 + i}`, { route: `r${i}` }));
+        await socket.next('registered');
+        sockets.push(socket);
+      }
+      for (const socket of sockets) for (let i = 0; i < perAgent; i++) socket.send({ type: 'heartbeat', load: 0.1 });
+      if (stalledMs > 0) stall(stalledMs);
+      if (isFlood) {
+        for (const socket of sockets) assert.equal((await socket.closed).code, 1008);
+        return;
+      }
+      // An answer to a message of its own: all before it have been read.
+      for (const socket of sockets) {
+        socket.send({ type: 'nonsense' });
+        assert.notEqual((await socket.next('error'))['code'], 'too-fast');
+      }
+    });
+});

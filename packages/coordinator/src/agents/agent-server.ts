@@ -12,6 +12,7 @@ import { limitKey } from '../network/addresses.ts';
 import { refuseUpgrade } from '../network/refuse-upgrade.ts';
 import { KeyedBuckets } from '../network/token-bucket.ts';
 import { AgentConnection, type AgentSurroundings } from './agent-connection.ts';
+import { listeningQuestion } from './listening-question.ts';
 import type { NodeAddressPolicy, PinnedAddress } from './node-address-policy.ts';
 import type { Prober } from './prober.ts';
 
@@ -108,11 +109,11 @@ export class AgentServer {
     if (this.#isClosing) return { code: 'shutting-down', message: 'the coordinator goes away' };
     const { cluster, gate, maxConnections } = this.#options;
     if (!this.#upgrades.take(limitKey(peerOf(request)), cluster.clocks.nowMs()))
-      return { code: 'rate-limited', message: 'too many connections from this address' };
+      return { code: 'rate-limited', message: 'too many connections from this address in a second; come back later' };
     if (this.#connections.size >= maxConnections)
       return {
         code: 'rate-limited',
-        message: `the coordinator holds ${maxConnections} connections, as many as it may`,
+        message: `the coordinator holds ${maxConnections} agent connections, the maximum; come back later`,
       };
     const identity = gate.admitUpgrade(request, 'join');
     if ('code' in identity) return identity;
@@ -124,7 +125,7 @@ export class AgentServer {
 
   #onRegistered(connection: AgentConnection, id: NodeId, address: PinnedAddress, needsProbe: boolean): void {
     this.#byNode.set(id, connection);
-    if (needsProbe) this.#options.prober.watch(id, connection.connection, address, false);
+    if (needsProbe) this.#options.prober.watch(id, connection.connection, address);
   }
 
   #onRefused(what: string, fault: Fault, { peer, id }: AgentConnection): void {
@@ -145,7 +146,7 @@ export class AgentServer {
   #pass(event: Event): void {
     switch (event.type) {
       case 'connection-refused':
-        this.#connections.get(event.connection)?.refuse(event.code, event.message);
+        this.#connections.get(event.connection)?.refuse(event);
         break;
       case 'status': {
         if (event.side !== 'operator') return;
@@ -164,19 +165,17 @@ export class AgentServer {
       case 'drained':
         if (event.side === 'node') this.#byNode.get(event.id)?.send({ type: 'drained' });
         break;
-      case 'unreachable':
-        this.#byNode
-          .get(event.id)
-          ?.send({ type: 'error', code: 'unreachable', message: unreachableAdvice(event.detail) });
+      case 'unreachable': {
+        const url = this.#options.cluster.registry.node(event.id)?.registration.url;
+        const message = `the coordinator cannot connect to ${event.detail}; it keeps trying. ${listeningQuestion([url])}`;
+        this.#byNode.get(event.id)?.send({ type: 'error', code: 'unreachable', message });
         break;
+      }
       case 'gone':
-        if (event.cause === 'expired') this.#byNode.get(event.id)?.terminate();
+        // Its agent may be alive behind a frozen process or link: it registers again on a new connection.
+        if (event.isConnected) this.#byNode.get(event.id)?.terminate();
         break;
       default:
     }
   }
-}
-
-function unreachableAdvice(detail: string): string {
-  return `the coordinator cannot connect to ${detail}; it keeps trying. Does the program listen on another port, or on 127.0.0.1 only?`;
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseNodeUrl } from '@rollcall/protocol';
-import { parseIp } from '../network/addresses.ts';
+import { isOfThisMachine, parseIp } from '../network/addresses.ts';
 import { NodeAddressPolicy, type Resolve } from './node-address-policy.ts';
 
 const NAMES: Readonly<Record<string, readonly string[]>> = {
@@ -24,6 +24,7 @@ const policy = new NodeAddressPolicy({
     { host: 'redis.internal', port: 6379 },
   ],
   resolve,
+  isOwn: (address) => address.toString() === '192.0.2.7' || isOfThisMachine(address),
 });
 
 async function verdict(url: string, peer: string, mayNameAnywhere = false): Promise<string> {
@@ -39,8 +40,21 @@ test('a node’s address is its own, on this machine with its peer, or within th
   assert.equal(await verdict('http://10.1.2.3:3000', '10.0.0.5'), '10.1.2.3 3000');
   assert.equal(await verdict('http://[::1]:3000', '127.0.0.1'), '::1 3000');
   assert.match(await verdict('http://10.0.0.6:3000', '10.0.0.5'), /is not the address this connection comes from/);
-  assert.match(await verdict('http://127.0.0.1:3000', '10.0.0.5'), /is not the address this connection comes from/);
-  assert.match(await verdict('http://[::ffff:127.0.0.1]:3000', '10.0.0.5'), /127\.0\.0\.1 is not the address/);
+});
+
+test('a loopback address is refused to another machine, with what to do', async () => {
+  for (const url of [
+    'http://127.0.0.1:3000',
+    'http://[::ffff:127.0.0.1]:3000',
+    'http://localhost:3000',
+    'http://[::1]:1',
+  ])
+    assert.match(
+      await verdict(url, '10.0.0.5'),
+      /is a loopback address.* another machine \(10\.0\.0\.5\)\. .*0\.0\.0\.0.*`run --address`, SDK option `url`/,
+      url,
+    );
+  assert.equal(await verdict('http://127.0.0.1:3000', '192.0.2.7'), '127.0.0.1 3000');
 });
 
 test('some addresses are never nodes, whoever asks', async () => {
@@ -54,7 +68,11 @@ test('some addresses are never nodes, whoever asks', async () => {
     '[::]',
     '255.255.255.255',
   ])
-    assert.match(await verdict(`http://${host}:80`, '127.0.0.1', true), /is a .* address$/, host);
+    assert.match(
+      await verdict(`http://${host}:80`, '127.0.0.1', true),
+      /is a .* address\. Announce another one$/,
+      host,
+    );
 });
 
 test('our own listeners are not nodes, on any address of this machine', async () => {
@@ -68,7 +86,10 @@ test('a name is resolved, every address of it counts, and the first is pinned', 
   assert.equal(await verdict('http://app.internal:3000', '10.0.0.5'), '10.0.0.5 3000');
   assert.equal(await verdict('http://localhost:3000', '127.0.0.1'), '::1 3000');
   assert.match(await verdict('http://twofaced.internal:80', '10.0.0.5', true), /link-local/);
-  assert.match(await verdict('http://nowhere.internal:80', '10.0.0.5', true), /cannot be resolved/);
+  assert.match(
+    await verdict('http://nowhere.internal:80', '10.0.0.5', true),
+    /cannot resolve the name nowhere\.internal\. Announce/,
+  );
 });
 
 test('operators may name any other address', async () => {

@@ -4,6 +4,9 @@
  *
  * The address must be the peer's own, or on this machine when the peer is, or within `--node-allow`; and never a link-local, metadata,
  * multicast or unspecified address, nor one of our own listeners.
+ *
+ * A loopback address is one of this machine, whichever machine announces it. Connections through a reverse proxy or a tunnel on this
+ * machine come from loopback, so agents behind one cannot be told from agents of this machine; their programs have to be reachable here.
  */
 import { lookup } from 'node:dns/promises';
 import type { Fault, NodeUrl } from '@rollcall/protocol';
@@ -25,6 +28,8 @@ export interface NodeAddressPolicyOptions {
   /** Host and port of everything of ours that listens. */
   readonly ownListeners: () => Iterable<PinnedAddress>;
   readonly resolve?: Resolve;
+  /** Whether an address is one of this machine. Default: by its network interfaces. */
+  readonly isOwn?: (address: IpAddress) => boolean;
 }
 
 /** Who asks. `anywhere` is for operators, who know what they type; the never-list holds for them as well. */
@@ -53,11 +58,13 @@ export class NodeAddressPolicy {
   readonly #nodeAllow: CidrList;
   readonly #ownListeners: () => Iterable<PinnedAddress>;
   readonly #resolve: Resolve;
+  readonly #isOwn: (address: IpAddress) => boolean;
 
-  constructor({ nodeAllow, ownListeners, resolve = resolveByDns }: NodeAddressPolicyOptions) {
+  constructor({ nodeAllow, ownListeners, resolve = resolveByDns, isOwn = isOfThisMachine }: NodeAddressPolicyOptions) {
     this.#nodeAllow = new CidrList(nodeAllow);
     this.#ownListeners = ownListeners;
     this.#resolve = resolve;
+    this.#isOwn = isOwn;
   }
 
   /** Checks an announced address. Names are resolved once, every address of theirs is checked, and the first is used. */
@@ -75,19 +82,23 @@ export class NodeAddressPolicy {
 
   #objection(address: IpAddress, port: number, { peer, mayNameAnywhere }: Registrant): string | undefined {
     const never = METADATA.has(address) ? 'metadata' : NEVER[address.range()];
-    if (never !== undefined) return `${address} is a ${never} address`;
-    if (this.#isOwnListener(address, port)) return `${address}:${port} is a listener of Rollcall itself`;
+    if (never !== undefined) return `${address} is a ${never} address. Announce another one`;
+    if (this.#isOwnListener(address, port))
+      return `${address}:${port} is a listener of Rollcall itself. Announce the port of the program`;
     if (mayNameAnywhere || this.#nodeAllow.has(address)) return undefined;
     if (peer !== undefined && isSameAddress(peer, address)) return undefined;
-    if (isLoopback(address) && isLoopback(peer)) return undefined;
-    return `${address} is not the address this connection comes from (${peer ?? 'unknown'}); --node-allow adds ranges`;
+    const from = peer ?? 'unknown';
+    if (!isLoopback(address))
+      return `${address} is not the address this connection comes from (${from}). Announce that address, or start the coordinator with --node-allow ${address}`;
+    if (peer !== undefined && this.#isOwn(peer)) return undefined;
+    return `${address} is a loopback address, and this connection comes from another machine (${from}). Let the program listen on 0.0.0.0 and announce its address in the network (\`run --address\`, SDK option \`url\`)`;
   }
 
   #isOwnListener(address: IpAddress, port: number): boolean {
     for (const listener of this.#ownListeners()) {
       if (listener.port !== port) continue;
       const own = parseIp(listener.host);
-      if (own === undefined || own.range() === 'unspecified' ? isOfThisMachine(address) : isSameAddress(own, address))
+      if (own === undefined || own.range() === 'unspecified' ? this.#isOwn(address) : isSameAddress(own, address))
         return true;
     }
     return false;
@@ -98,18 +109,20 @@ export class NodeAddressPolicy {
     try {
       found = await this.#resolve(name);
     } catch {
-      return refusal(`the name ${name} cannot be resolved here`);
+      return unresolved(name);
     }
     const addresses = found.slice(0, MAX_RESOLVED).map(parseIp);
     const known = addresses.filter((address) => address !== undefined);
-    return known.length > 0 && known.length === addresses.length
-      ? known
-      : refusal(`the name ${name} cannot be resolved here`);
+    return known.length > 0 && known.length === addresses.length ? known : unresolved(name);
   }
 }
 
 function refusal(message: string): Fault {
   return { code: 'bad-address', message };
+}
+
+function unresolved(name: string): Fault {
+  return refusal(`the coordinator cannot resolve the name ${name}. Announce an IP address, or add the name to its DNS`);
 }
 
 async function resolveByDns(name: string): Promise<readonly string[]> {

@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict';
 import { mock, test } from 'node:test';
-import { Registry } from '@rollcall/core';
+import { type Event, Registry } from '@rollcall/core';
 import { parseBalancerName, parseNodeId, parseNodeUrl, parseRoute } from '@rollcall/protocol';
 import { Cluster } from '../cluster.ts';
+import type { KindAnswer } from '../network/probe-kind.ts';
 import { ManualClocks } from '../testing/manual-clocks.ts';
 import { Prober } from './prober.ts';
 
 const ADDRESS = { host: '127.0.0.1', port: 1 };
 
-function setUp(kind: 'agent' | 'static') {
+function setUp(kind: 'agent' | 'static', proves = false) {
   const clocks = new ManualClocks();
   const cluster = new Cluster(new Registry({ startedAtMs: clocks.nowMs() }), clocks);
   const events: string[] = [];
@@ -26,6 +27,7 @@ function setUp(kind: 'agent' | 'static') {
       hosts: [],
       weight: 1,
       loadHeader: false,
+      proves,
       meta: {},
       incarnation: 1,
       instance: 'x',
@@ -36,6 +38,13 @@ function setUp(kind: 'agent' | 'static') {
   });
   return { cluster, events, id, connection };
 }
+
+const NO_KINDS = {
+  ask: async (): Promise<KindAnswer> => assert.fail('a node without a proof is asked before it is up'),
+  learn: (_: string): unknown => undefined,
+  forget: () => undefined,
+  close: () => undefined,
+};
 
 /** A probe whose results the test hands out. */
 function scripted() {
@@ -57,7 +66,7 @@ test('a joining node is tried at once, reported after three failures, and found 
   const { cluster, events, id, connection } = setUp('agent');
   const { probe, asked, answer } = scripted();
   const prober = new Prober(cluster, { probe });
-  prober.watch(id, connection, ADDRESS, false);
+  prober.watch(id, connection, ADDRESS);
   for (const waitMs of [100, 300]) {
     await answer('connection refused');
     assert.ok(!events.includes('unreachable'));
@@ -73,64 +82,71 @@ test('a joining node is tried at once, reported after three failures, and found 
   assert.equal(asked.length, 0);
 });
 
-test('a static member is probed for good', async (t) => {
+test('a static member is probed until its first answer: after that the workers are the witness', async (t) => {
   mock.timers.enable({ apis: ['setTimeout'] });
   t.after(() => mock.timers.reset());
   const { cluster, events, id, connection } = setUp('static');
-  const { probe, answer } = scripted();
-  const prober = new Prober(cluster, { probe });
-  prober.watch(id, connection, ADDRESS, true);
-  await answer(undefined);
-  assert.equal(events.at(-1), 'up');
-  for (let i = 0; i < 3; i++) {
-    mock.timers.tick(2_000);
+  const { probe, asked, answer } = scripted();
+  const learned: string[] = [];
+  const kinds = { ...NO_KINDS, learn: (node: string) => learned.push(node) };
+  const prober = new Prober(cluster, { probe, kinds });
+  prober.watch(id, connection, ADDRESS);
+  for (const waitMs of [100, 300, 600, 1_000, 2_000, 5_000, 5_000]) {
+    assert.deepEqual(learned, []);
     await answer('no answer within 1000 ms');
+    mock.timers.tick(waitMs);
   }
-  assert.equal(events.at(-1), 'suspect');
-  mock.timers.tick(2_000);
   await answer(undefined);
   assert.equal(events.at(-1), 'up');
-  prober.close();
-  assert.equal(prober.size, 0);
+  assert.deepEqual(learned, ['n1']);
+  mock.timers.tick(60_000);
+  assert.deepEqual([asked.length, prober.size], [0, 0]);
 });
 
-test('a static member that answers requests is probed now and then, one whose requests fail at once', async (t) => {
+test('a node that proves its instance is up with its proof, or where nothing answers by its connect', async () => {
+  for (const answer of ['proof', 'options', 'connect'] as const) {
+    const { cluster, events, id, connection } = setUp('agent', true);
+    const learned: string[] = [];
+    const kinds = { ...NO_KINDS, ask: async () => answer, learn: (node: string) => learned.push(node) };
+    const prober = new Prober(cluster, { probe: async () => undefined, kinds });
+    prober.watch(id, connection, ADDRESS);
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(events.at(-1), 'up');
+    assert.equal(cluster.registry.node(id)?.probe, answer === 'proof' ? 'proof' : 'options');
+    assert.deepEqual(learned, answer === 'connect' ? ['n1'] : []);
+  }
+});
+
+test('a node is refused by name after another program has answered three times in its place', async (t) => {
   mock.timers.enable({ apis: ['setTimeout'] });
   t.after(() => mock.timers.reset());
-  const { cluster, id, connection } = setUp('static');
-  const { probe, asked, answer } = scripted();
-  const prober = new Prober(cluster, { probe });
-  t.after(() => prober.close());
-  cluster.apply({ type: 'worker-joined', worker: 'w1' });
-  const tell = (requests: number, failures: number): void => {
-    const others = { inFlight: 0, tunnels: 0, serverErrors: 0, newSessions: 0, activeSessions: 0 };
-    const counters = { ...others, bytesToNode: 0, bytesFromNode: 0, latencyMs: -1, isEjected: false };
-    const nodes = [{ id, requests, failures, ...counters }];
-    cluster.apply({ type: 'observe', worker: 'w1', revision: 0, nodes });
-  };
-  prober.watch(id, connection, ADDRESS, true);
-  await answer(undefined);
-  let requests = 0;
-  for (let spared = 1; spared <= 4; spared++) {
-    tell(++requests, 0);
-    mock.timers.tick(2_000);
-    assert.equal(asked.length, 0);
+  const { cluster, id, connection } = setUp('agent', true);
+  const refused: Event[] = [];
+  cluster.onEvent((event) => event.type === 'connection-refused' && refused.push(event));
+  const prober = new Prober(cluster, {
+    probe: async () => undefined,
+    kinds: { ...NO_KINDS, ask: async () => 'other' },
+  });
+  prober.watch(id, connection, ADDRESS);
+  for (const waitMs of [100, 300]) {
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(refused, []);
+    mock.timers.tick(waitMs);
   }
-  tell(++requests, 0);
-  mock.timers.tick(2_000);
-  assert.equal(asked.length, 1);
-  await answer(undefined);
-  requests += 2;
-  tell(requests, 1);
-  mock.timers.tick(2_000);
-  assert.equal(asked.length, 1);
+  await new Promise((resolve) => setImmediate(resolve));
+  const [event] = refused;
+  assert.ok(event?.type === 'connection-refused');
+  assert.deepEqual([event.code, event.connection], ['wrong-program', connection]);
+  assert.match(event.message, /^http:\/\/127\.0\.0\.1:1 is answered by another program than the one that registers/);
+  assert.equal(cluster.registry.node(id)?.liveness, 'gone');
+  assert.equal(prober.size, 0);
 });
 
 test('a node that is gone is no longer probed, and late results say nothing', async () => {
   const { cluster, events, id, connection } = setUp('agent');
   const { probe, answer } = scripted();
   const prober = new Prober(cluster, { probe });
-  prober.watch(id, connection, ADDRESS, false);
+  prober.watch(id, connection, ADDRESS);
   cluster.apply({ type: 'leave', id, connection });
   assert.equal(prober.size, 0);
   await answer(undefined);
@@ -141,8 +157,8 @@ test('no more connects are under way at once than may be', async () => {
   const { cluster, id, connection } = setUp('agent');
   const { probe, asked, answer } = scripted();
   const prober = new Prober(cluster, { probe, maxAtOnce: 1 });
-  prober.watch(parseNodeId('other')!, connection, ADDRESS, false);
-  prober.watch(id, connection, ADDRESS, false);
+  prober.watch(parseNodeId('other')!, connection, ADDRESS);
+  prober.watch(id, connection, ADDRESS);
   assert.equal(asked.length, 1);
   await answer(undefined);
   assert.equal(asked.length, 1);

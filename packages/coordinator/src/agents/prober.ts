@@ -1,59 +1,67 @@
 /**
- * Tries the addresses of nodes: of joining ones until somebody answers, of static members for as long as they are there,
- * unless requests show that they are. What it finds goes to the registry as `reachable`.
+ * Connects to the addresses of nodes until the first connect succeeds; after that the workers are the witness of the port. What it
+ * finds goes to the registry as `reachable`.
+ *
+ * A node that proves its instance is asked for the proof before it is up. An HTTP answer without it comes from another program. No
+ * answer is no evidence of another program: the node is up by its connect, as any other node is.
  */
-import type { ConnectionId, Endings } from '@rollcall/core';
+import type { ConnectionId } from '@rollcall/core';
 import type { NodeId } from '@rollcall/protocol';
 import type { Cluster } from '../cluster.ts';
 import type { ConnectProbe } from '../network/connect-probe.ts';
 import { connectProbe } from '../network/connect-probe.ts';
+import type { KindAnswer } from '../network/probe-kind.ts';
 import type { PinnedAddress } from './node-address-policy.ts';
+import type { ProbeKinds } from './probe-kinds.ts';
 
 /** Waits before the tries of a joining node, milliseconds; the last one repeats. */
 const JOINING_WAITS_MS = [0, 100, 300, 600, 1_000, 2_000, 5_000] as const;
-/** Tries that may fail before the node is called unreachable: it may just be starting to listen. */
+/**
+ * Tries that may fail before the node is reported as unreachable, or refused: it may just be starting to listen, and a predecessor may
+ * answer its last connections.
+ */
 const QUIET_TRIES = 3;
-/** Between probes of a static member, milliseconds. */
-const STATIC_WAIT_MS = 2_000;
-/** Every so many times a static member is probed though requests were answered: clients that gave up look the same. */
-const MAX_SPARED = 4;
 /** Connects under way at once; the others wait their turn. */
 const MAX_AT_ONCE = 256;
+
+/** What one try has found: why the connect failed, or the answer of a node that proves its instance. */
+interface Outcome {
+  readonly problem?: string;
+  readonly answer?: KindAnswer | undefined;
+}
 
 interface Watch {
   readonly id: NodeId;
   readonly connection: ConnectionId;
   readonly address: PinnedAddress;
-  /** Goes on after a good result. */
-  readonly isForever: boolean;
   readonly abort: AbortController;
   tries: number;
   timer: NodeJS.Timeout | undefined;
-  /** What was told last. */
-  isReachable: boolean | undefined;
-  /** Its requests when it was looked at last. */
-  endings: Endings;
-  /** Probes in a row that requests have made needless. */
-  spared: number;
+  /** It was reported as unreachable. */
+  isReported: boolean;
 }
 
 export interface ProberOptions {
   readonly probe?: ConnectProbe;
   readonly maxAtOnce?: number;
+  /** Learns how a node that was reached can be probed. */
+  readonly kinds?: Pick<ProbeKinds, 'ask' | 'learn' | 'forget' | 'close'>;
 }
 
 export class Prober {
   readonly #cluster: Cluster;
   readonly #probe: ConnectProbe;
   readonly #maxAtOnce: number;
+  readonly #kinds: ProberOptions['kinds'];
   readonly #watches = new Map<NodeId, Watch>();
   readonly #waiting: Watch[] = [];
   #underWay = 0;
 
-  constructor(cluster: Cluster, { probe = connectProbe, maxAtOnce = MAX_AT_ONCE }: ProberOptions = {}) {
+  constructor(cluster: Cluster, { probe = connectProbe, maxAtOnce = MAX_AT_ONCE, kinds }: ProberOptions = {}) {
     this.#cluster = cluster;
     this.#probe = probe;
     this.#maxAtOnce = maxAtOnce;
+    this.#kinds = kinds;
     cluster.onEvent((event) => {
       if (event.type === 'gone') this.forget(event.id);
     });
@@ -65,26 +73,26 @@ export class Prober {
   }
 
   /** Begins to probe a node, in the name of the connection that registered it. Replaces an earlier watch of the node. */
-  watch(id: NodeId, connection: ConnectionId, address: PinnedAddress, isForever: boolean): void {
+  watch(id: NodeId, connection: ConnectionId, address: PinnedAddress): void {
     this.forget(id);
     const abort = new AbortController();
-    const watch: Watch = {
-      id,
-      connection,
-      address,
-      isForever,
-      abort,
-      tries: 0,
-      timer: undefined,
-      isReachable: undefined,
-      endings: this.#cluster.registry.endings(id),
-      spared: 0,
-    };
+    const watch: Watch = { id, connection, address, abort, tries: 0, timer: undefined, isReported: false };
     this.#watches.set(id, watch);
     this.#schedule(watch);
   }
 
   forget(id: NodeId): void {
+    this.#kinds?.forget(id);
+    this.#stop(id);
+  }
+
+  close(): void {
+    for (const id of [...this.#watches.keys()]) this.#stop(id);
+    this.#waiting.length = 0;
+    this.#kinds?.close();
+  }
+
+  #stop(id: NodeId): void {
     const watch = this.#watches.get(id);
     if (!watch) return;
     this.#watches.delete(id);
@@ -92,26 +100,10 @@ export class Prober {
     watch.abort.abort();
   }
 
-  close(): void {
-    for (const id of [...this.#watches.keys()]) this.forget(id);
-    this.#waiting.length = 0;
-  }
-
   #schedule(watch: Watch): void {
-    const waitMs = watch.isReachable
-      ? STATIC_WAIT_MS
-      : JOINING_WAITS_MS[Math.min(watch.tries, JOINING_WAITS_MS.length - 1)]!;
+    const waitMs = JOINING_WAITS_MS[Math.min(watch.tries, JOINING_WAITS_MS.length - 1)]!;
     if (waitMs === 0) this.#start(watch);
-    else watch.timer = setTimeout(() => (this.#isServing(watch) ? this.#schedule(watch) : this.#start(watch)), waitMs);
-  }
-
-  /** Have requests said since the last look what a probe would find? */
-  #isServing(watch: Watch): boolean {
-    const { good, failed } = watch.endings;
-    watch.endings = this.#cluster.registry.endings(watch.id);
-    const isServing = watch.isReachable === true && watch.endings.good > good && watch.endings.failed === failed;
-    watch.spared = isServing && watch.spared < MAX_SPARED ? watch.spared + 1 : 0;
-    return watch.spared > 0;
+    else watch.timer = setTimeout(() => this.#start(watch), waitMs);
   }
 
   #start(watch: Watch): void {
@@ -120,8 +112,8 @@ export class Prober {
       return;
     }
     this.#underWay += 1;
-    void this.#probe(watch.address.host, watch.address.port, watch.abort.signal)
-      .then((problem) => this.#take(watch, problem))
+    void this.#reach(watch)
+      .then((outcome) => this.#take(watch, outcome))
       .finally(() => {
         this.#underWay -= 1;
         const next = this.#waiting.shift();
@@ -129,32 +121,40 @@ export class Prober {
       });
   }
 
-  #take(watch: Watch, problem: string | undefined): void {
-    if (this.#watches.get(watch.id) !== watch) return;
-    watch.tries += 1;
-    if (problem === undefined) {
-      watch.tries = 0;
-      this.#tell(watch, true, undefined);
-      if (!watch.isForever) {
-        this.forget(watch.id);
-        return;
-      }
-    } else if (watch.tries >= QUIET_TRIES) {
-      this.#tell(watch, false, problem);
-    }
-    this.#schedule(watch);
+  async #reach({ id, address, abort }: Watch): Promise<Outcome> {
+    const problem = await this.#probe(address.host, address.port, abort.signal);
+    if (problem !== undefined) return { problem };
+    const node = this.#cluster.registry.node(id);
+    if (node?.kind !== 'agent' || !node.registration.proves) return {};
+    return { answer: await this.#kinds?.ask(id, address, abort.signal) };
   }
 
-  #tell(watch: Watch, isReachable: boolean, problem: string | undefined): void {
-    if (watch.isReachable === isReachable) return;
-    watch.isReachable = isReachable;
-    const { host, port } = watch.address;
-    this.#cluster.apply({
-      type: 'reachable',
-      id: watch.id,
-      connection: watch.connection,
-      isReachable,
-      ...(problem !== undefined && { detail: `${host.includes(':') ? `[${host}]` : host}:${port}: ${problem}` }),
-    });
+  #take(watch: Watch, { problem, answer }: Outcome): void {
+    const { id, connection, address } = watch;
+    if (this.#watches.get(id) !== watch) return;
+    if (problem !== undefined || answer === 'other') {
+      watch.tries += 1;
+      if (watch.tries >= QUIET_TRIES && problem !== undefined) this.#report(watch, problem);
+      else if (watch.tries >= QUIET_TRIES) {
+        this.#cluster.apply({ type: 'reachable', id, connection, isReachable: false, isOther: true });
+        return;
+      }
+      this.#schedule(watch);
+      return;
+    }
+    this.#stop(id);
+    const isKnown = answer === 'proof' || answer === 'options';
+    this.#cluster.apply({ type: 'reachable', id, connection, isReachable: true, ...(isKnown && { probe: answer }) });
+    // It may have lost its address to a node that was reached there before.
+    if (!isKnown && this.#cluster.registry.node(id)?.liveness !== 'gone') this.#kinds?.learn(id, address);
+  }
+
+  #report(watch: Watch, problem: string): void {
+    if (watch.isReported) return;
+    watch.isReported = true;
+    const { id, connection, address } = watch;
+    const host = address.host.includes(':') ? `[${address.host}]` : address.host;
+    const detail = `${host}:${address.port}: ${problem}`;
+    this.#cluster.apply({ type: 'reachable', id, connection, isReachable: false, detail });
   }
 }

@@ -3,12 +3,12 @@ import type { History } from '../events/history.ts';
 import type { NodeAddressPolicy } from './node-address-policy.ts';
 import type { Prober } from './prober.ts';
 
-/** Connection of members that the registry has restored from the store: nobody speaks for them, so they are probed. */
+/** Connection of members that the registry has restored from the store. */
 const RESTORED = 0;
 
 /**
- * Probes members without an agent that the store remembered. Their addresses were allowed when they were announced; the
- * never-list of the policy is asked again.
+ * Probes members without an agent that the store remembered, until their first answer. Their addresses were allowed when they were
+ * announced; the never-list of the policy applies again.
  */
 export function probeRestoredMembers(deps: {
   readonly cluster: Cluster;
@@ -23,7 +23,7 @@ export function probeRestoredMembers(deps: {
     if (!node || node.kind === 'agent') return;
     void policy.check(node.registration.url, { peer: undefined, mayNameAnywhere: true }).then((address) => {
       if ('code' in address) history.refused('restore', address, { node: event.id });
-      else prober.watch(event.id, RESTORED, address, node.kind === 'static');
+      else prober.watch(event.id, RESTORED, address);
     });
   });
 }

@@ -107,7 +107,10 @@ export class Gate {
     if (needed === 'join' && by === 'loopback' && !this.#options.tokens.canJoin)
       return { name: JOIN_NAME, role: 'join', by };
     if (by === 'loopback')
-      return fault('unauthenticated', 'this needs a token, or the login link that `rollcall up` prints');
+      return fault(
+        'unauthenticated',
+        'this needs a token, or the login link that `rollcall up` prints; `rollcall status` reports when there is no admin token',
+      );
     return fault('forbidden', `the token ${identity.name} has the role ${role}; this needs ${needed}`);
   }
 

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { ManualClocks } from '../testing/manual-clocks.ts';
 import { LOGIN_MS, Logins } from './logins.ts';
-import { openTokens } from './tokens.ts';
+import { type GivenTokens, openTokens } from './tokens.ts';
 
 async function directory(t: { after(fn: () => Promise<void>): void }): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), 'rollcall-tokens-'));
@@ -81,4 +81,64 @@ test('a cookie that was touched, or signed under another admin token, is worth n
     assert.ok(!logins.isValid(forged), forged);
   const stranger = new Logins(await openTokens(await directory(t), {}), clocks);
   assert.ok(!stranger.isValid(cookie));
+});
+
+test('a start writes only what has changed', async (t) => {
+  const path = await directory(t);
+  const sha256 = createHash('sha256').update('watcher').digest('hex');
+  const more = { name: 'grafana', role: 'viewer', sha256 };
+  /** Starts, by what is given, and whether tokens.json is another file after each. */
+  const starts: readonly (readonly [GivenTokens, boolean])[] = [
+    [{}, true],
+    [{}, false],
+    [{ joinToken: 'join', feedToken: 'feed' }, false],
+    [{ adminToken: 'other' }, true],
+    [{ adminToken: 'other' }, false],
+    [{}, true],
+  ];
+  let before: number | undefined;
+  for (const [i, [given, isWritten]] of starts.entries()) {
+    await openTokens(path, given);
+    const { ino } = await stat(join(path, 'tokens.json'));
+    assert.equal(ino !== before, isWritten, `start ${i}`);
+    before = ino;
+  }
+  // Written by hand: other spaces and another order change nothing.
+  const { tokens } = JSON.parse(await readFile(join(path, 'tokens.json'), 'utf8')) as { tokens: object[] };
+  const text = JSON.stringify({ version: 1, tokens: [...tokens, more] });
+  await writeFile(join(path, 'tokens.json'), text);
+  await openTokens(path, {});
+  assert.equal(await readFile(join(path, 'tokens.json'), 'utf8'), text);
+  assert.deepEqual((await readdir(path)).sort(), ['admin-token', 'tokens.json']);
+});
+
+/** What keeps files from being written or read. A folder in the place of a file does it for root as well. */
+const UNUSABLE: Readonly<Record<string, (path: string) => Promise<unknown>>> = {
+  'the directory is not there': (path) => rm(path, { recursive: true }),
+  'the draft of the admin token cannot be made': (path) =>
+    mkdir(join(path, 'admin-token.tmp', 'x'), { recursive: true }),
+  'the admin token cannot be read': (path) => mkdir(join(path, 'admin-token')),
+};
+for (const [what, make] of Object.entries(UNUSABLE)) {
+  test(`without an admin token there is none when ${what}; the others work`, async (t) => {
+    const path = await directory(t);
+    await make(path);
+    const tokens = await openTokens(path, { joinToken: 'join' });
+    assert.equal(tokens.find('join')?.role, 'join');
+    assert.equal(tokens.problems.length, 1);
+    assert.match(tokens.problems[0]!, /^There is no admin token in this run: .*ROLLCALL_ADMIN_TOKEN/);
+    assert.equal(tokens.unwritten.size, 0);
+  });
+}
+
+test('an admin token that is handed in works although tokens.json cannot be written or read', async (t) => {
+  const path = await directory(t);
+  await mkdir(join(path, 'tokens.json.tmp', 'x'), { recursive: true });
+  const unwritten = await openTokens(path, { adminToken: 'given' });
+  assert.equal(unwritten.find('given')?.role, 'admin');
+  assert.deepEqual([[...unwritten.unwritten.keys()], unwritten.problems], [[join(path, 'tokens.json')], []]);
+  await mkdir(join(path, 'tokens.json'));
+  const unread = await openTokens(path, { adminToken: 'given' });
+  assert.equal(unread.find('given')?.role, 'admin');
+  assert.match(unread.problems[0]!, /tokens\.json are not in force in this run: EISDIR/);
 });

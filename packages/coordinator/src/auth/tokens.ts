@@ -6,8 +6,8 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { join } from 'node:path';
 import type { Role } from '@rollcall/protocol';
 import { isName, isObject } from '@rollcall/protocol';
+import { readIfThere, replaceFile } from '../files/whole-file.ts';
 import { parseRole } from './roles.ts';
-import { readIfThere, writeSecret } from './state-file.ts';
 
 /** One token as it is kept. The name owns node ids, so a token may change while its name and nodes stay. */
 export interface TokenRecord {
@@ -35,11 +35,17 @@ const FEED_NAME = 'feed';
 
 export class Tokens {
   readonly #records: readonly TokenRecord[];
+  /** What the disk did not let us read or write, in sentences. */
+  readonly problems: readonly string[];
+  /** Texts that could not be written, by path. */
+  readonly unwritten: ReadonlyMap<string, string>;
   /** Key for what must be believed after a restart but not after the admin token has changed. */
   readonly loginKey: Buffer;
 
-  constructor(records: readonly TokenRecord[]) {
+  constructor(records: readonly TokenRecord[], problems: readonly string[], unwritten: ReadonlyMap<string, string>) {
     this.#records = records;
+    this.problems = problems;
+    this.unwritten = unwritten;
     const admin = records.find((record) => record.name === ADMIN_NAME);
     this.loginKey = createHash('sha256')
       .update('rollcall login ')
@@ -62,27 +68,56 @@ export class Tokens {
   }
 }
 
-/** Loads `tokens.json`, makes an admin token at first start, and adds the tokens handed in. Throws when the file is not understood. */
+/**
+ * Loads `tokens.json`, makes an admin token at first start, and adds the tokens handed in. Only what has changed is written.
+ * Throws when the file is not understood. A file that the system does not let us read counts as absent; without an admin token
+ * that can be read, made or was handed in there is none in this run.
+ */
 export async function openTokens(stateDir: string, given: GivenTokens): Promise<Tokens> {
   const path = join(stateDir, 'tokens.json');
-  const kept = readRecords(await readIfThere(path), path);
-  const adminToken = given.adminToken ?? (await keptAdminToken(stateDir));
-  const records = kept.filter((record) => record.name !== ADMIN_NAME);
-  records.push({ name: ADMIN_NAME, role: 'admin', digest: digestOf(adminToken) });
-  await writeSecret(path, textOf(records));
+  const problems: string[] = [];
+  const unwritten = new Map<string, string>();
+  const kept = readRecords(await readOr(path, problems), path);
+  const keptAdmin = kept.find((record) => record.name === ADMIN_NAME);
+  const adminToken = given.adminToken ?? (await keptAdminToken(stateDir, problems));
+  const digest = adminToken === undefined ? undefined : digestOf(adminToken);
+  const admin = digest ? ({ name: ADMIN_NAME, role: 'admin', digest } as const) : keptAdmin;
+  const records = kept.filter((record) => record !== keptAdmin);
+  if (admin) records.push(admin);
+  if (admin && !(keptAdmin?.role === 'admin' && keptAdmin.digest.equals(admin.digest))) {
+    const text = textOf(records);
+    await replaceFile(path, text).catch(() => unwritten.set(path, text));
+  }
   if (given.joinToken !== undefined) records.push({ name: JOIN_NAME, role: 'join', digest: digestOf(given.joinToken) });
   if (given.feedToken !== undefined)
     records.push({ name: FEED_NAME, role: 'proxy', digest: digestOf(given.feedToken) });
-  return new Tokens(records);
+  return new Tokens(records, problems, unwritten);
 }
 
-async function keptAdminToken(stateDir: string): Promise<string> {
+/** The text of a file; `undefined` when it is not there or cannot be read. */
+async function readOr(path: string, problems: string[]): Promise<string | undefined> {
+  try {
+    return await readIfThere(path);
+  } catch (error) {
+    problems.push(`Tokens in ${path} are not in force in this run: ${(error as Error).message}.`);
+    return undefined;
+  }
+}
+
+async function keptAdminToken(stateDir: string, problems: string[]): Promise<string | undefined> {
   const path = join(stateDir, 'admin-token');
-  const kept = (await readIfThere(path))?.trim();
-  if (kept) return kept;
-  const made = randomBytes(32).toString('base64url');
-  await writeSecret(path, `${made}\n`);
-  return made;
+  try {
+    const kept = (await readIfThere(path))?.trim();
+    if (kept) return kept;
+    const made = randomBytes(32).toString('base64url');
+    await replaceFile(path, `${made}\n`);
+    return made;
+  } catch (error) {
+    problems.push(
+      `There is no admin token in this run: ${(error as Error).message}. Start with ROLLCALL_ADMIN_TOKEN, or start again when ${path} can be written.`,
+    );
+    return undefined;
+  }
 }
 
 function digestOf(token: string): Buffer {

@@ -26,13 +26,6 @@ export function eventLine(event: Event): EventLine | undefined {
       };
     case 'settled':
       return { type: event.type, message: settledSentence(event.isSettled, event.learningMs) };
-    case 'self-preservation':
-      return {
-        type: event.type,
-        message: event.isOn
-          ? `${event.silent} of ${event.known} nodes fell silent at once: the fault is probably ours, nobody expires`
-          : 'self-preservation is over: silent nodes expire again',
-      };
     case 'sticky':
       return {
         type: event.isOn ? 'sticky-problem' : 'sticky-fine',
@@ -44,28 +37,37 @@ export function eventLine(event: Event): EventLine | undefined {
   }
 }
 
-type NodeEvent = Exclude<
-  Event,
-  { type: 'load' | 'balancer' | 'forgotten' | 'settled' | 'self-preservation' | 'sticky' }
->;
+type NodeEvent = Exclude<Event, { type: 'load' | 'balancer' | 'forgotten' | 'settled' | 'sticky' }>;
 
 function nodeSentence(event: NodeEvent): string {
   const { id } = event;
   switch (event.type) {
     case 'registered':
-      return `node ${id} ${event.isNew ? 'registered' : event.isReturn ? 'is back' : 'registered again'}${event.needsProbe ? ', its address is being tried' : ''}`;
+      return `node ${id} ${event.isNew ? 'registered' : event.isReturn ? 'is back' : 'registered again'}${event.needsProbe ? ', its address is being probed' : ''}`;
     case 'connection-refused':
       return `connection of node ${id} refused (${event.code}): ${event.message}`;
     case 'scale':
       return `the wrapper of node ${id} shall keep ${event.count} ${event.count === 1 ? 'copy' : 'copies'} of balancer ${event.balancer}`;
     case 'up':
       return `node ${id} is up, was ${event.from}`;
+    case 'blocked':
+      return `node ${id} answers, but another balancer serves its context: ${event.detail}`;
+    case 'flapping':
+      return event.isOn
+        ? `node ${id} is flapping: ${event.count} returns within ten minutes; its ramp is twice as long`
+        : `node ${id} is no longer flapping: ten minutes without suspicion after ${event.count} returns`;
     case 'unreachable':
       return `node ${id} cannot be reached: ${event.detail}`;
     case 'suspect':
-      return suspectSentence(id, event.reason, event.silentMs);
+      return suspectSentence(id, event);
     case 'gone':
-      return `node ${id} is gone: ${goneWords(event.cause)}${silence(event.cause === 'expired' ? event.silentMs : 0)}`;
+      return `node ${id} is gone: ${goneWords(event)}`;
+    case 'down':
+      return `node ${id} is down: ${event.cause === 'refused' ? 'its port refuses connections' : `no answer for ${inSeconds(event.silentMs)}`}`;
+    case 'ready':
+      return event.isReady
+        ? `node ${id} is ready`
+        : `node ${id} is not ready: it keeps its sessions, new ones go elsewhere while a ready node is there`;
     case 'status':
       return `${event.side === 'operator' ? 'operator' : 'node'} wants node ${id} ${event.status}, effective is ${event.effective}${reasonOf(event.reason)}`;
     case 'drained':
@@ -77,31 +79,46 @@ function nodeSentence(event: NodeEvent): string {
   }
 }
 
-function suspectSentence(
-  id: string,
-  reason: 'silent' | 'disconnected' | 'unreachable' | 'restarted',
-  silentMs: number,
-): string {
+function suspectSentence(id: string, { reason, silentMs }: Extract<Event, { type: 'suspect' }>): string {
   switch (reason) {
     case 'silent':
-      return `node ${id} is suspect: no heartbeat${silence(silentMs)}`;
+      return `node ${id} is suspect: no heartbeat for ${inSeconds(silentMs)}`;
     case 'disconnected':
       return `node ${id} is suspect: its connection closed without leave`;
-    case 'unreachable':
-      return `node ${id} is suspect: the coordinator cannot connect to it`;
+    case 'unresponsive':
+      return `node ${id} is suspect: it answers no worker`;
     case 'restarted':
-      return `node ${id} is suspect: another process or address took its id over and is being tried`;
+      return `node ${id} is suspect: another process or address has its id now and is being probed`;
     default:
       return reason satisfies never;
   }
 }
 
-function goneWords(cause: 'left' | 'expired' | 'removed'): string {
-  return cause === 'left' ? 'it left' : cause === 'expired' ? 'its lease expired' : 'an operator removed it';
+function goneWords({ cause, silentMs, isConnected, isTermOver }: Extract<Event, { type: 'gone' }>): string {
+  switch (cause) {
+    case 'left':
+      return 'it left';
+    case 'removed':
+      return 'an operator removed it';
+    case 'taken':
+      return 'another node or program has its address';
+    case 'refused':
+      return isConnected
+        ? `no heartbeat for ${inSeconds(silentMs)}, and its port refuses connections`
+        : 'its connection closed and its port refuses connections';
+    case 'expired':
+      return isTermOver
+        ? `its registration was not repeated for ${inSeconds(silentMs)}`
+        : `no sign of life for ${inSeconds(silentMs)}`;
+    default:
+      return cause satisfies never;
+  }
 }
 
-function silence(ms: number): string {
-  return ms > 0 ? ` (silent ${Math.round(ms)} ms)` : '';
+/** A duration for people, e.g. `3.3 s`, `12 s`. */
+export function inSeconds(ms: number): string {
+  const seconds = Math.max(0, ms) / 1_000;
+  return `${seconds < 10 ? Math.round(seconds * 10) / 10 : Math.round(seconds)} s`;
 }
 
 function settledSentence(isSettled: boolean, learningMs: number): string {

@@ -12,6 +12,9 @@ import type { Audit } from './audit.ts';
 import type { EventLog } from './event-log.ts';
 import { type EventLine, eventLine } from './event-sentence.ts';
 
+/** The answer to a change waits at most so long for its audit entry, milliseconds. */
+const AUDIT_MS = 250;
+
 export class History {
   readonly log: EventLog;
   readonly #clocks: Clocks;
@@ -29,9 +32,14 @@ export class History {
     cluster.onEvent((event, origin) => this.#take(event, origin));
   }
 
-  /** Lines of the audit that were lost. */
-  get auditLost(): number {
-    return this.#audit.lost;
+  /** What the audit file lacks. */
+  get audit(): Pick<Audit, 'lost' | 'trouble'> {
+    return this.#audit;
+  }
+
+  /** A sentence for the answer to a change when its audit entry is not on the disk within a short time. */
+  auditNote(): Promise<string | undefined> {
+    return this.#audit.settled(AUDIT_MS);
   }
 
   /** How often each code was answered to agents and operators. */
@@ -85,10 +93,11 @@ export class History {
     const level = isWarning(event) ? 'warn' : 'info';
     this.#logger[level]({ event: line.type, node: line.node, balancer: line.balancer, by: line.by }, line.message);
     const { type, ...what } = told;
+    const reason = 'reason' in event ? event.reason : origin.reason;
     this.#audit.add({
       ...what,
       what: type,
-      ...('reason' in event && event.reason !== undefined && { reason: event.reason }),
+      ...(reason !== undefined && { reason }),
       ...(origin.address !== undefined && { from: origin.address }),
     });
   }
@@ -96,5 +105,6 @@ export class History {
 
 function isWarning(event: Event): boolean {
   if (event.type === 'sticky') return event.isOn;
-  return event.type === 'suspect' || event.type === 'unreachable' || event.type === 'self-preservation';
+  if (event.type === 'gone') return event.cause === 'refused' || event.cause === 'expired';
+  return event.type === 'suspect' || event.type === 'down' || event.type === 'unreachable';
 }

@@ -1,10 +1,15 @@
 /** What the sticky self-check has found, in one sentence with the remedy. Names of cookies and routes, never values. */
 import type { StickyFinding, StickyProblem, WrongRoute } from '@rollcall/core';
 
+/** Tomcat 10.1 and later read jvmRoute from server.xml alone; earlier ones from either. */
+const TOMCAT_REMEDY =
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: Tomcat replaces it with the system property.
+  'write <Engine jvmRoute="${jvmRoute}" …> in the server.xml of Tomcat and start it with -DjvmRoute={route}';
+
 /** How programs are told their route, by the cookie or parameter that carries their session id. */
 const REMEDIES: Readonly<Record<string, string>> = {
-  JSESSIONID: 'start Tomcat with -DjvmRoute={route}',
-  jsessionid: 'start Tomcat with -DjvmRoute={route}',
+  JSESSIONID: TOMCAT_REMEDY,
+  jsessionid: TOMCAT_REMEDY,
   'connect.sid': 'give express-session genid: () => node.sessionId()',
   sessionId: 'give @fastify/session idGenerator: () => node.sessionId()',
   PHPSESSID: 'PHP cannot write routes, so set sticky mode insert or rewrite',
@@ -25,6 +30,8 @@ export function stickySentence(finding: StickyFinding): string {
       return `Balancer ${balancer} looks for sessions in ${finding.cookies.join(', ')}, but its programs set ${name}, so their sessions do not stay on a node: name that cookie (--session-cookie ${name}).`;
     case 'no-cookies':
       return `${bad} of the last ${of} visitors of balancer ${balancer} did not send the cookie rc_route back, so each of their requests opens a new session: let clients and whatever is in front of them keep cookies, or carry the session in the URL with sticky mode suffix.`;
+    case 'changing-ids':
+      return `${bad} of the last ${of} new session ids of balancer ${balancer} replaced the id of a session that is known, as signed cookies of Flask do with each answer, so each counts as another session: set sticky mode insert (--sticky insert).`;
     default:
       return problem satisfies never;
   }
@@ -40,6 +47,7 @@ const OVER: Readonly<Record<StickyProblem, string>> = {
   'same-route': 'no node writes the route of another',
   'cookie-name': 'sessions are in the cookies that are looked into',
   'no-cookies': 'visitors send their cookies back',
+  'changing-ids': 'sessions keep their ids',
 };
 
 function otherRoute({ node, registered, writes }: WrongRoute): string {

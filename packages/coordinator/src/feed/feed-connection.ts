@@ -46,6 +46,7 @@ export class FeedConnection {
   /** The worker has closed it in order: it serves nobody any more. */
   hasEnded = false;
   #worker: string | undefined;
+  #isClosing = false;
 
   constructor(socket: WebSocket, around: FeedSurroundings) {
     this.#socket = socket;
@@ -109,18 +110,22 @@ export class FeedConnection {
     this.#socket.terminate();
   }
 
+  /** Closes it in order; nothing of what still comes is taken in. */
   close(code: number, reason: string): void {
+    this.#isClosing = true;
     this.#socket.close(code, reason);
     this.#closeTimer = setTimeout(() => this.#socket.terminate(), CLOSE_WITHIN_MS);
   }
 
   #take(text: string): void {
+    if (this.#isClosing) return;
     const message = decodeFeedToCoordinator(text);
     if (message.type === 'malformed') {
       this.#around.onMalformed(this, message);
       this.#socket.terminate();
     } else if (message.type === 'hello') this.#hello(message);
     else if (this.#worker === undefined) this.#socket.terminate();
+    else if (message.type === 'unknown') return;
     else if (message.type === 'answer') this.#questions.get(message.id)?.(message.answer);
     else this.#around.onMessage(this, message);
   }

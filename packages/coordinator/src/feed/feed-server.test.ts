@@ -55,11 +55,15 @@ const TOTALS: WorkerCounters = {
   statusClasses: [0, 6, 0, 0, 1],
   retries: 1,
   failovers: 0,
+  parked: 2,
+  oldestParkedMs: 1_500,
   refusals: REFUSALS.map(() => 0),
   clientAborts: 0,
   unavailable: 0,
   unknownRoutes: 0,
   moved: 0,
+  logLinesLost: 4,
+  accessLogLinesLost: 5,
   loopDelayMs: 1,
   latencyBuckets: new Array<number>(LATENCY_BUCKETS_MS.length + 1).fill(0),
   latencySumMs: 0,
@@ -90,6 +94,7 @@ test('a worker gets hello, the snapshot and commit, and then every change', asyn
   const commit = await socket.next('commit');
   assert.equal(commit['epoch'], epoch);
   assert.equal(commit['revision'], started.coordinator.registry.revision);
+  assert.equal(commit['leaseMs'], 20_000);
 
   await started.api('/v1/nodes/n1/drain', { method: 'POST', body: {} });
   const changes = await socket.next('changes');
@@ -142,6 +147,7 @@ test('what a worker counts is in node, status and metrics, and outlives the work
         id: 'n1',
         inFlight: 1,
         tunnels: 0,
+        parked: 2,
         requests: 7,
         failures: 1,
         serverErrors: 1,
@@ -154,12 +160,17 @@ test('what a worker counts is in node, status and metrics, and outlives the work
       },
     ],
     totals: TOTALS,
+    failovers: [{ balancer: 'shop', node: 'n1', cause: 'refused', count: 4 }],
   });
+  socket.send({ type: 'ports', ports: [['n1', 'answers']] });
   socket.send({ type: 'observed', id: 'n1', what: 'ejected', reason: 'connection refused' });
   await answered(socket);
   const node = (await started.api('/v1/nodes/n1')).json<NodeResource>();
   assert.deepEqual([node.inFlight, node.sessions, node.sessionsFrom, node.observed.requests], [1, 2, 'workers', 7]);
+  assert.deepEqual(node.observed.ports, [{ worker: 'w0', port: 'answers' }]);
+  assert.deepEqual([node.observed.parked, node.observed.failovers], [2, { refused: 4 }]);
   const status = (await started.api('/v1/status')).json<StatusResource>();
+  assert.deepEqual(status.parked, { requests: 2, oldestMs: 1_500 });
   assert.deepEqual(
     status.workers.map(({ worker: name, isCurrent, requests }) => [name, isCurrent, requests]),
     [['w0', true, 7]],
@@ -176,6 +187,10 @@ test('what a worker counts is in node, status and metrics, and outlives the work
   assert.equal(later.totals.failed, 2);
   const metrics = (await started.api('/metrics')).text;
   assert.match(metrics, /^rollcall_requests_total 10$/m);
+  assert.match(metrics, /^rollcall_failovers_total\{balancer="shop",node="n1",cause="refused"\} 4$/m);
+  assert.match(metrics, /^rollcall_parked_requests 2$/m);
+  assert.match(metrics, /^rollcall_node_ready\{node="n1",balancer="shop"\} 1$/m);
+  assert.match(metrics, /^rollcall_nodes\{liveness="down"\} 0$/m);
   assert.match(metrics, /^rollcall_node_requests_total\{node="n1",balancer="shop"\} 7$/m);
 
   /** Messages are taken in order, so an answer to a question means that all before it were. */
@@ -218,6 +233,54 @@ test('a worker that does not keep to the protocol is cut off and the others are 
   await bad.closed;
   await addNode(started, 'n1');
   await good.next('changes');
+});
+
+for (const feedVersion of [0, 2, 99])
+  test(`a worker of feed version ${feedVersion} is refused politely and shown, until it comes with ours`, async () => {
+    const started = await coordinator();
+    const refusals = async (): Promise<number> =>
+      Number(
+        /rollcall_refusals_total\{code="unsupported-version"\} (\d+)/.exec((await started.api('/metrics')).text)?.[1],
+      );
+    const status = async (): Promise<StatusResource> => (await started.api('/v1/status')).json<StatusResource>();
+    for (let attempt = 0; attempt < 3; attempt++) {
+      const socket = await feed(started);
+      socket.send({ type: 'hello', worker: 'w0', pid: 1, version: '9', feedVersion });
+      assert.equal((await socket.next('hello'))['feedVersion'], 1);
+      // What it sends all the same is not taken in.
+      socket.send({ type: 'counters', revision: 0, nodes: [], totals: TOTALS });
+      const { code, reason } = await socket.closed;
+      assert.equal(code, 4426);
+      assert.match(
+        reason,
+        new RegExp(`worker w0 \\(version 9\\) speaks feed version ${feedVersion}, this coordinator 1`),
+      );
+    }
+    assert.equal(await refusals(), 1, 'one line for all attempts');
+    const { workers, advice, totals } = await status();
+    assert.deepEqual(
+      workers.map(({ worker, version, isCurrent, refused }) => [worker, version, isCurrent, refused !== undefined]),
+      [['w0', '9', false, true]],
+    );
+    assert.equal(totals.requests, 0);
+    assert.ok(
+      advice.some((sentence) => sentence.includes(`speaks feed version ${feedVersion}`)),
+      advice.join('\n'),
+    );
+
+    const socket = await worker(started);
+    await socket.next('commit');
+    const [row] = (await status()).workers;
+    assert.deepEqual([row?.version, row?.refused], ['1', undefined]);
+  });
+
+test('what a newer worker of this version adds is skipped', async () => {
+  const started = await coordinator();
+  const socket = await worker(started);
+  await socket.next('commit');
+  socket.send({ type: 'weather', sun: true });
+  await addNode(started, 'n1');
+  await socket.next('changes');
 });
 
 test('a worker that comes twice is heard on its newest connection', async () => {

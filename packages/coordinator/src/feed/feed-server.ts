@@ -16,7 +16,14 @@ import type {
   WorkerAnswer,
   WorkerHello,
 } from '@rollcall/protocol';
-import { ERROR_CODES, encode, FEED_SUBPROTOCOL, MAX_FEED_BYTES, SNAPSHOT_PART_NODES } from '@rollcall/protocol';
+import {
+  ERROR_CODES,
+  encode,
+  FEED_SUBPROTOCOL,
+  FEED_VERSION,
+  MAX_FEED_BYTES,
+  SNAPSHOT_PART_NODES,
+} from '@rollcall/protocol';
 import { WebSocketServer } from 'ws';
 import { type Gate, peerOf } from '../auth/gate.ts';
 import type { Cluster } from '../cluster.ts';
@@ -30,6 +37,8 @@ export interface FeedServerOptions {
   readonly gate: Gate;
   readonly history: History;
   readonly epoch: string;
+  /** Time without any sign of life after which a node is given up, milliseconds. */
+  readonly leaseMs: number;
 }
 
 /** Between two messages of changes, milliseconds. */
@@ -146,7 +155,11 @@ export class FeedServer {
 
   #onHello(connection: FeedConnection, hello: WorkerHello): void {
     const { cluster, epoch, history } = this.#options;
-    const joined = cluster.apply({ type: 'worker-joined', worker: hello.worker });
+    if (hello.feedVersion !== FEED_VERSION) {
+      this.#refuseVersion(connection, hello);
+      return;
+    }
+    const joined = cluster.apply({ type: 'worker-joined', worker: hello.worker, pid: hello.pid });
     if ('type' in joined) {
       history.refused('feed', joined, { by: hello.worker });
       connection.terminate();
@@ -158,7 +171,7 @@ export class FeedServer {
     this.#synced.set(hello.worker, connection);
     earlier?.terminate();
     this.workers.join(hello);
-    connection.send({ type: 'hello', epoch });
+    connection.send({ type: 'hello', epoch, feedVersion: FEED_VERSION });
     for (const id of this.#toldCounted.keys()) this.#newlyCounted.add(id);
     this.#loadsSoon();
     this.#sendSnapshot(connection);
@@ -166,8 +179,18 @@ export class FeedServer {
     history.note({ type: 'worker', message: `worker ${hello.worker} (pid ${hello.pid}) follows the feed` });
   }
 
+  /** The worker serves what it knows and asks again; it is counted once, not at every attempt. */
+  #refuseVersion(connection: FeedConnection, hello: WorkerHello): void {
+    const { worker, version, feedVersion } = hello;
+    const message = `worker ${worker} (version ${version}) speaks feed version ${feedVersion}, this coordinator ${FEED_VERSION}`;
+    if (this.workers.refuse(hello, message))
+      this.#options.history.refused('feed', { code: 'unsupported-version', message }, { by: worker });
+    connection.send({ type: 'hello', epoch: this.#options.epoch, feedVersion: FEED_VERSION });
+    connection.close(ERROR_CODES['unsupported-version'].close, message);
+  }
+
   #sendSnapshot(connection: FeedConnection): void {
-    const { cluster, epoch } = this.#options;
+    const { cluster, epoch, leaseMs } = this.#options;
     const { revision, isSettled, learningMs, nodes, balancers, remembered } = cluster.registry.snapshot(
       cluster.clocks.nowMs(),
     );
@@ -181,7 +204,7 @@ export class FeedServer {
         remembered: part === 0 ? remembered : [],
         nodes: nodes.slice(part * SNAPSHOT_PART_NODES, (part + 1) * SNAPSHOT_PART_NODES),
       });
-    connection.send({ type: 'commit', epoch, revision, isSettled, learningMs });
+    connection.send({ type: 'commit', epoch, revision, isSettled, learningMs, leaseMs });
     this.#toldRevision = revision;
   }
 
@@ -191,13 +214,16 @@ export class FeedServer {
         this.workers.applied(worker, message.revision);
         break;
       case 'counters': {
-        const { revision, nodes, totals } = message;
+        const { revision, nodes, totals, failovers = [] } = message;
         this.workers.applied(worker, revision);
         this.workers.count(worker, totals);
-        this.#options.cluster.apply({ type: 'observe', worker, revision, nodes });
+        this.#options.cluster.apply({ type: 'observe', worker, revision, nodes, failovers });
         this.#recountSoon(nodes);
         break;
       }
+      case 'ports':
+        this.#options.cluster.apply({ type: 'ports-seen', worker, ports: message.ports });
+        break;
       case 'sessions':
         this.#options.cluster.apply({ type: 'sessions-seen', worker, nodes: message.nodes });
         this.#recountSoon(message.nodes);

@@ -8,7 +8,7 @@ function counters(table: WorkerTable, requests: number): Parameters<WorkerTable[
 }
 
 function hello(worker: string, pid: number): Parameters<WorkerTable['join']>[0] {
-  return { type: 'hello', worker, pid, version: '1' };
+  return { type: 'hello', worker, pid, version: '1', feedVersion: 1 };
 }
 
 test('a worker that was started again adds to what the one before has counted', () => {

@@ -7,6 +7,8 @@ import type { Clocks } from '../clocks.ts';
 const MAX_WORKERS = 1_000;
 /** Requests per second are taken over this long, milliseconds. */
 const RATE_WINDOW_MS = 10_000;
+/** A refused worker is shown for this long after its last attempt, milliseconds: three of its pauses. */
+const REFUSED_MS = 20_000;
 
 interface WorkerRow {
   readonly worker: string;
@@ -21,6 +23,11 @@ interface WorkerRow {
 export class WorkerTable {
   readonly #clocks: Clocks;
   readonly #rows = new Map<string, WorkerRow>();
+  /** Workers that do not speak our version of the feed, by name. */
+  readonly #refused = new Map<
+    string,
+    { readonly hello: WorkerHello; readonly reason: string; readonly atMs: number }
+  >();
   readonly #samples: { readonly atMs: number; readonly requests: number }[] = [];
   /** What workers counted that have ended since. */
   #ended: WorkerCounters = NOTHING;
@@ -39,6 +46,7 @@ export class WorkerTable {
   join({ worker, pid, version }: WorkerHello): void {
     const known = this.#rows.get(worker);
     const isSameProcess = known?.pid === pid;
+    this.#refused.delete(worker);
     if (known && !isSameProcess) this.#ended = sum(this.#ended, asEnded(known.totals));
     this.#rows.delete(worker);
     this.#rows.set(worker, {
@@ -51,6 +59,26 @@ export class WorkerTable {
       totals: isSameProcess ? known.totals : NOTHING,
     });
     this.#forgetSurplus();
+  }
+
+  /** A worker of another version of the feed has said hello. True when that is news. */
+  refuse(hello: WorkerHello, reason: string): boolean {
+    const isNews = this.#refused.get(hello.worker)?.reason !== reason;
+    this.#refused.delete(hello.worker);
+    this.#refused.set(hello.worker, { hello, reason, atMs: this.#clocks.nowMs() });
+    const [oldest] = this.#refused.keys();
+    if (this.#refused.size > MAX_WORKERS) this.#refused.delete(oldest ?? '');
+    return isNews;
+  }
+
+  /** Why workers that still ask are refused. */
+  refusals(): readonly string[] {
+    return this.#stillRefused().map(({ reason }) => reason);
+  }
+
+  #stillRefused(): readonly { readonly hello: WorkerHello; readonly reason: string; readonly atMs: number }[] {
+    const nowMs = this.#clocks.nowMs();
+    return [...this.#refused.values()].filter(({ atMs }) => nowMs - atMs < REFUSED_MS);
   }
 
   leave(worker: string): void {
@@ -70,12 +98,11 @@ export class WorkerTable {
     if (row) row.totals = totals;
   }
 
-  /** Workers that are connected, by name. */
+  /** Workers that are connected, or ask and are refused, by name. */
   resources(revision: number): WorkerResource[] {
     const rows = [...this.#rows.values()].filter((row) => row.isConnected);
-    return rows
-      .sort((one, other) => (one.worker < other.worker ? -1 : 1))
-      .map((row) => ({
+    const connected = rows.map(
+      (row): WorkerResource => ({
         worker: row.worker,
         pid: row.pid,
         version: row.version,
@@ -86,7 +113,24 @@ export class WorkerTable {
         inFlight: row.totals.inFlight,
         connections: row.totals.connections,
         loopDelayMs: row.totals.loopDelayMs,
-      }));
+      }),
+    );
+    const refused = this.#stillRefused().map(
+      ({ hello: { worker, pid, version }, reason }): WorkerResource => ({
+        worker,
+        pid,
+        version,
+        connectedAtUnixMs: 0,
+        revision: 0,
+        isCurrent: false,
+        requests: 0,
+        inFlight: 0,
+        connections: 0,
+        loopDelayMs: 0,
+        refused: reason,
+      }),
+    );
+    return [...connected, ...refused].sort((one, other) => (one.worker < other.worker ? -1 : 1));
   }
 
   /** Sums over all workers since the coordinator started, those that have ended included. */
@@ -132,11 +176,15 @@ const NOTHING: WorkerCounters = {
   statusClasses: [0, 0, 0, 0, 0],
   retries: 0,
   failovers: 0,
+  parked: 0,
+  oldestParkedMs: 0,
   refusals: REFUSALS.map(() => 0),
   clientAborts: 0,
   unavailable: 0,
   unknownRoutes: 0,
   moved: 0,
+  logLinesLost: 0,
+  accessLogLinesLost: 0,
   loopDelayMs: 0,
   latencyBuckets: new Array<number>(LATENCY_BUCKETS_MS.length + 1).fill(0),
   latencySumMs: 0,
@@ -144,7 +192,7 @@ const NOTHING: WorkerCounters = {
 
 /** Totals of a worker that is no longer there: what is about the present is over. */
 function asEnded(totals: WorkerCounters): WorkerCounters {
-  return { ...totals, inFlight: 0, connections: 0, loopDelayMs: 0 };
+  return { ...totals, inFlight: 0, connections: 0, parked: 0, oldestParkedMs: 0, loopDelayMs: 0 };
 }
 
 function sum(one: WorkerCounters, other: WorkerCounters): WorkerCounters {
@@ -160,11 +208,15 @@ function sum(one: WorkerCounters, other: WorkerCounters): WorkerCounters {
     statusClasses: [a + v, b + w, c + x, d + y, e + z],
     retries: one.retries + other.retries,
     failovers: one.failovers + other.failovers,
+    parked: one.parked + other.parked,
+    oldestParkedMs: Math.max(one.oldestParkedMs, other.oldestParkedMs),
     refusals: one.refusals.map((count, i) => count + (other.refusals[i] ?? 0)),
     clientAborts: one.clientAborts + other.clientAborts,
     unavailable: one.unavailable + other.unavailable,
     unknownRoutes: one.unknownRoutes + other.unknownRoutes,
     moved: one.moved + other.moved,
+    logLinesLost: one.logLinesLost + other.logLinesLost,
+    accessLogLinesLost: one.accessLogLinesLost + other.accessLogLinesLost,
     loopDelayMs: Math.max(one.loopDelayMs, other.loopDelayMs),
     latencyBuckets: one.latencyBuckets.map((count, i) => count + (other.latencyBuckets[i] ?? 0)),
     latencySumMs: one.latencySumMs + other.latencySumMs,

@@ -31,3 +31,29 @@ test('keys have buckets of their own, and the longest unused key gives way', () 
   assert.equal(buckets.isEmpty('a', 0), true);
   assert.equal(buckets.isEmpty('b', 0), false);
 });
+
+for (const { stalledMs, most } of [
+  { stalledMs: 1_000, most: 30 },
+  { stalledMs: 20_000, most: 220 },
+  { stalledMs: 60_000, most: 620 },
+  { stalledMs: 86_400_000, most: 620 },
+])
+  test(`after a stall of ${stalledMs} ms the bucket gives ${most}, once, and none of it later`, () => {
+    const taken = (bucket: TokenBucket, nowMs: number): number => {
+      let count = 0;
+      while (count < 10_000 && bucket.take(nowMs)) count++;
+      return count;
+    };
+    const options = { burst: 20, perSecond: 10 };
+    const bucket = new TokenBucket(options, 0);
+    bucket.catchUp(stalledMs, stalledMs);
+    assert.equal(taken(bucket, stalledMs), most);
+    assert.equal(taken(bucket, stalledMs + 100), 1);
+    const unused = new TokenBucket(options, 0);
+    unused.catchUp(stalledMs, stalledMs);
+    assert.equal(taken(unused, stalledMs + 5_001), 20);
+    // One stall that is noticed in parts counts as much.
+    const inParts = new TokenBucket(options, 0);
+    for (let i = 1; i <= 10; i++) inParts.catchUp(stalledMs / 10, stalledMs + i);
+    assert.ok(Math.abs(taken(inParts, stalledMs + 10) - most) <= 1);
+  });

@@ -4,12 +4,20 @@ export interface BucketOptions {
   readonly perSecond: number;
 }
 
+/** Stalls count up to this length, milliseconds: agents send far less than their rate allows. */
+const MAX_STALL_MS = 60_000;
+/** What came during a stall is read within this time after it, milliseconds. */
+const CATCH_UP_MS = 5_000;
+
 /** One bucket, full at first. */
 export class TokenBucket {
   readonly #burst: number;
   readonly #perMs: number;
   #tokens: number;
   #filledAtMs: number;
+  /** Above the burst, until `#catchUpEndMs`. */
+  #extra = 0;
+  #catchUpEndMs = Number.NEGATIVE_INFINITY;
 
   constructor({ burst, perSecond }: BucketOptions, nowMs: number) {
     this.#burst = burst;
@@ -25,9 +33,20 @@ export class TokenBucket {
     return true;
   }
 
+  /** The reader was stalled for `stalledMs` until now: what a sender could have sent in this time may be taken at once. */
+  catchUp(stalledMs: number, nowMs: number): void {
+    const tokens = this.available(nowMs);
+    const extra = Math.min(stalledMs, MAX_STALL_MS) * this.#perMs;
+    this.#extra = Math.min(this.#extra + extra, MAX_STALL_MS * this.#perMs);
+    this.#catchUpEndMs = nowMs + CATCH_UP_MS;
+    this.#tokens = Math.min(this.#burst + this.#extra, tokens + extra);
+  }
+
   /** What could be taken at `nowMs`, a fraction included. */
   available(nowMs: number): number {
-    this.#tokens = Math.min(this.#burst, this.#tokens + Math.max(0, nowMs - this.#filledAtMs) * this.#perMs);
+    if (nowMs > this.#catchUpEndMs) this.#extra = 0;
+    const most = this.#burst + this.#extra;
+    this.#tokens = Math.min(most, this.#tokens + Math.max(0, nowMs - this.#filledAtMs) * this.#perMs);
     this.#filledAtMs = Math.max(this.#filledAtMs, nowMs);
     return this.#tokens;
   }

@@ -15,7 +15,9 @@ const status: StatusResource = {
   learningMs: 0,
   proxy: '',
   control: '',
-  store: { kind: 'memory', isReachable: true, sinceUnixMs: 0 },
+  processes: [],
+  store: { kind: 'memory', isReachable: true, sinceUnixMs: 0, waiting: 0 },
+  state: { directory: '', isWritable: true },
   workers: [
     {
       worker: 'w0',
@@ -30,7 +32,9 @@ const status: StatusResource = {
       loopDelayMs: 0,
     },
   ],
-  nodes: { up: 0, suspect: 0, joining: 0, gone: 0 },
+  nodes: { up: 0, suspect: 0, joining: 0, down: 0, gone: 0 },
+  parked: { requests: 0, oldestMs: 0 },
+  unserved: [],
   sessions: 0,
   totals: { requests: 5, failed: 0, retries: 0, failovers: 0, moved: 0, unavailable: 0, bytesIn: 0, bytesOut: 10_240 },
   requestsPerSecond: 0.5,

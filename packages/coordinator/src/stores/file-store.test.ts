@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
 import type { StoredRecord } from '@rollcall/core';
 import { storeContract } from '@rollcall/core/testing';
@@ -48,10 +48,31 @@ void test('what is on the disk is readable by its owner only, whole, and leaves 
   const path = freshPath();
   const store = await openFileStore({ path, onProblem: noProblem, intervalMs: 0 });
   await store.write([RECORD]);
-  assert.equal(statSync(path).mode & 0o777, 0o600);
-  assert.deepEqual(JSON.parse(readFileSync(path, 'utf8')), { version: 1, records: [RECORD] });
-  assert.ok(!existsSync(`${path}.tmp`));
+  await store.write([{ ...RECORD, key: 'node/b' }]);
+  assert.deepEqual(readdirSync(dirname(path)).sort(), ['store.journal', 'store.json']);
+  for (const file of readdirSync(dirname(path)))
+    assert.equal(statSync(join(dirname(path), file)).mode & 0o777, 0o600, file);
   await store.close();
+  assert.deepEqual(readdirSync(dirname(path)), ['store.json'], 'after an orderly end the snapshot has everything');
+  const { version, records } = JSON.parse(readFileSync(path, 'utf8')) as { version: number; records: unknown };
+  assert.deepEqual([version, records], [1, [RECORD, { ...RECORD, key: 'node/b' }]]);
+});
+
+void test('nothing is written when nothing has changed', async () => {
+  const path = freshPath();
+  const first = await openFileStore({ path, onProblem: noProblem });
+  await first.write([RECORD]);
+  await first.close();
+  const before = statSync(path);
+  const store = await openFileStore({ path, onProblem: noProblem });
+  await store.load();
+  assert.deepEqual(await store.write([RECORD]), ['stale']);
+  assert.deepEqual(await store.write([]), []);
+  await store.remove(['node/unknown']);
+  await store.close();
+  const { ino, mtimeMs } = statSync(path);
+  assert.deepEqual([ino, mtimeMs], [before.ino, before.mtimeMs]);
+  assert.deepEqual(readdirSync(dirname(path)), ['store.json']);
 });
 
 for (const [what, content] of [
@@ -110,14 +131,23 @@ void test('what is in the way and cannot be moved is reported, and nothing crash
 void test('a write that fails changes nothing, and the same write may be tried again', async () => {
   const path = freshPath();
   const store = await openFileStore({ path, onProblem: noProblem, intervalMs: 0 });
-  await store.write([RECORD]);
-  // Nothing can be written beside the file while a folder has that name.
+  // The snapshot cannot be written while a folder has the name of its draft.
   mkdirSync(`${path}.tmp`);
-  const next: StoredRecord = { ...RECORD, version: [2, 0], value: 'next' };
-  await assert.rejects(store.write([next]), Error);
-  assert.deepEqual(await store.load(), [RECORD]);
+  await assert.rejects(store.write([RECORD]), Error);
+  assert.deepEqual(await store.load(), []);
   rmSync(`${path}.tmp`, { recursive: true });
-  assert.deepEqual(await store.write([next]), ['written']);
+  assert.deepEqual(await store.write([RECORD]), ['written']);
+  await store.close();
+});
+
+void test('a folder that cannot be made rejects writes until it can', async () => {
+  const path = freshPath();
+  writeFileSync(dirname(path), 'a file is in the way');
+  const store = await openFileStore({ path, onProblem: noProblem, intervalMs: 0 });
+  assert.deepEqual(await store.load(), []);
+  await assert.rejects(store.write([RECORD]), { code: /EEXIST|ENOTDIR/ });
+  rmSync(dirname(path));
+  assert.deepEqual(await store.write([RECORD]), ['written']);
   await store.close();
 });
 

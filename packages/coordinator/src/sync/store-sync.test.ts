@@ -9,6 +9,7 @@ import { StoreSync } from './store-sync.ts';
 
 const logger = pino({ level: 'silent' });
 const shop = parseBalancerName('shop')!;
+const SHOP = ['balancer/shop'];
 
 function newCluster(): Cluster {
   const clocks = new ManualClocks();
@@ -124,5 +125,86 @@ test('what was set while the store was away is written once it is back, the last
   await turn(10_000);
   const [record] = await memory.load();
   assert.deepEqual(record?.value, { operator: { retries: 3 } });
+  await sync.close();
+});
+
+test('an answer waits until the store has the change', async (t) => {
+  mock.timers.enable({ apis: ['setTimeout'] });
+  t.after(() => mock.timers.reset());
+  const memory = memoryStore();
+  const cluster = newCluster();
+  const sync = new StoreSync({ store: fragile(memory).wrapped, cluster, logger });
+  await sync.start();
+  assert.equal(await sync.stored(SHOP), true);
+  setRetries(cluster, 3);
+  let isStored: boolean | undefined;
+  void sync.stored(SHOP).then((value) => {
+    isStored = value;
+  });
+  assert.equal(sync.status.waiting, 1);
+  await turn(20);
+  assert.equal(isStored, true);
+  const [record] = await memory.load();
+  assert.deepEqual(record?.value, { operator: { retries: 3 } });
+  await sync.close();
+});
+
+/** What makes an answer pending, by what the store does; with how long the answer waits. */
+const PENDING = {
+  'rejects writes': { state: { isAway: true }, waitMs: 20 },
+  'does not answer': { state: { isSilent: true }, waitMs: 1_000 },
+} as const;
+for (const [what, { state: fault, waitMs }] of Object.entries(PENDING))
+  test(`an answer is pending while the store ${what}, at once when that is known`, async (t) => {
+    mock.timers.enable({ apis: ['setTimeout'] });
+    t.after(() => mock.timers.reset());
+    const memory = memoryStore();
+    const { state, wrapped } = fragile(memory);
+    const cluster = newCluster();
+    const sync = new StoreSync({ store: wrapped, cluster, logger });
+    await sync.start();
+    Object.assign(state, fault);
+    setRetries(cluster, 3);
+    const first = sync.stored(SHOP);
+    await turn(20);
+    await turn(waitMs);
+    assert.equal(await first, false);
+    await turn(10_000);
+    setRetries(cluster, 4);
+    assert.deepEqual([await sync.stored(SHOP), await sync.stored(['balancer/other'])], [false, true]);
+    Object.assign(state, { isAway: false, isSilent: false });
+    await turn(10_000);
+    await turn(10_000);
+    assert.equal(await sync.stored(SHOP), true);
+    await sync.close();
+    const [record] = await memory.load();
+    assert.deepEqual(record?.value, { operator: { retries: 4 } });
+  });
+
+test('a write that was carried out although its answer was lost is no newer record of another', async (t) => {
+  mock.timers.enable({ apis: ['setTimeout'] });
+  t.after(() => mock.timers.reset());
+  const memory = memoryStore();
+  const { wrapped } = fragile(memory);
+  const warnings: string[] = [];
+  const warned = pino({ level: 'warn' }, { write: (line: string) => warnings.push(line) });
+  const cluster = newCluster();
+  let isLosing = true;
+  const losing: Store = {
+    ...wrapped,
+    write: async (records) => {
+      const outcomes = await wrapped.write(records);
+      if (isLosing) throw new Error('the answer is lost');
+      return outcomes;
+    },
+  };
+  const sync = new StoreSync({ store: losing, cluster, logger: warned });
+  await sync.start();
+  setRetries(cluster, 3);
+  await turn(20);
+  isLosing = false;
+  await turn(500);
+  assert.equal(sync.status.waiting, 0);
+  assert.ok(!warnings.some((line) => line.includes('newer record')), warnings.join(''));
   await sync.close();
 });

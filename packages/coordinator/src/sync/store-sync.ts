@@ -1,6 +1,9 @@
 /**
- * Keeps the store up to date with the registry, and the registry's memory with the store at start. Nothing waits for the
- * store after that: when it is away, what it must learn is kept here, newest last, and said as soon as it is back.
+ * Keeps the store up to date with the registry, and gives the registry what the store remembers at start.
+ *
+ * A change goes to the store within 20 ms, together with all that came with it. Only answers to operators wait for that, and
+ * for a second at most; while the store is unreachable, records are kept here, the latest of each key, and written when it is
+ * back.
  */
 import type { Store, StoredRecord } from '@rollcall/core';
 import type { Logger } from 'pino';
@@ -23,7 +26,9 @@ const LOAD_WITHIN_MS = 2_000;
 /** How long one write may take, milliseconds. */
 const WRITE_WITHIN_MS = 10_000;
 /** Between two writes, milliseconds. */
-const WRITE_MS = 250;
+const WRITE_MS = 20;
+/** How long an answer waits for the store, milliseconds. */
+const ANSWER_WITHIN_MS = 1_000;
 /** Waits after a failed write, milliseconds; the last one repeats. */
 const RETRY_WAITS_MS = [500, 1_000, 2_000, 5_000] as const;
 
@@ -40,6 +45,13 @@ export class StoreSync {
   readonly #loadWithinMs: number;
   readonly #writes = new Map<string, StoredRecord>();
   readonly #removals = new Set<string>();
+  /** Records of writes that failed. */
+  readonly #tried = new WeakSet<StoredRecord>();
+  /** Called with whether the next write, or the one under way, has succeeded. */
+  #waiters: ((isStored: boolean) => void)[] = [];
+  #waitersUnderWay: ((isStored: boolean) => void)[] | undefined;
+  #stopListening: () => void = () => {};
+  #lastPassMs = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
   #failures = 0;
   #sinceUnixMs: number;
@@ -62,23 +74,51 @@ export class StoreSync {
       sinceUnixMs: this.#sinceUnixMs,
       ...(this.#lastError !== undefined && { lastError: this.#lastError }),
       isForgetful: this.#isForgetful,
-      waiting: this.#writes.size + this.#removals.size,
+      waiting: this.#waiting(),
     };
   }
 
-  /** Gives the registry what the store remembers, or goes on without when it does not answer in time. Then begins to write. */
+  #waiting(): number {
+    let count = this.#writes.size + this.#removals.size;
+    for (const key of this.#options.cluster.registry.changedRecords)
+      if (!this.#writes.has(key) && !this.#removals.has(key)) count += 1;
+    return count;
+  }
+
+  /**
+   * Resolves with true as soon as the store has the records with these keys as they are now. With false when it has not within
+   * a second, or at once when it is unreachable: the changes are in force all the same, and are written when it is back.
+   */
+  stored(keys: readonly string[]): Promise<boolean> {
+    const { changedRecords } = this.#options.cluster.registry;
+    const hasChanges = keys.some((key) => changedRecords.has(key));
+    const isWritten = !hasChanges && !keys.some((key) => this.#writes.has(key) || this.#removals.has(key));
+    if (isWritten || this.#lastError !== undefined) return Promise.resolve(isWritten);
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => resolve(false), ANSWER_WITHIN_MS);
+      const waiters = hasChanges ? this.#waiters : (this.#waitersUnderWay ?? this.#waiters);
+      waiters.push((isStored) => {
+        clearTimeout(timer);
+        resolve(isStored);
+      });
+    });
+  }
+
+  /** Gives the registry what the store remembers, or starts without when it does not answer in time. Then begins to write. */
   async start(): Promise<void> {
     try {
       await this.#remember();
     } catch (error) {
       this.#failed(error);
     }
-    this.#timer = setTimeout(() => this.#pass(), WRITE_MS);
+    this.#stopListening = this.#options.cluster.onRecords(() => this.#writeSoon());
+    this.#schedule();
   }
 
   /** Writes what is still to be written, once, and closes the store. */
   async close(): Promise<void> {
     this.#isClosing = true;
+    this.#stopListening();
     clearTimeout(this.#timer);
     await this.#underWay;
     await this.#write();
@@ -93,26 +133,52 @@ export class StoreSync {
     this.#isForgetful = false;
   }
 
-  #pass(): void {
-    this.#underWay = this.#write().then(() => {
-      if (this.#isClosing) return;
-      const retryMs = RETRY_WAITS_MS[Math.min(this.#failures, RETRY_WAITS_MS.length) - 1];
-      this.#timer = setTimeout(() => this.#pass(), retryMs ?? WRITE_MS);
-    });
+  /** The first change of a quiet time goes out at once. */
+  #writeSoon(): void {
+    if (this.#timer !== undefined || this.#waitersUnderWay !== undefined || this.#isClosing) return;
+    this.#passAfter(Math.max(0, this.#lastPassMs + WRITE_MS - performance.now()));
+  }
+
+  /** After a failure it is tried again whether or not there is something to write. */
+  #schedule(): void {
+    const retryMs = RETRY_WAITS_MS[Math.min(this.#failures, RETRY_WAITS_MS.length) - 1];
+    if (retryMs !== undefined) this.#passAfter(retryMs);
+    else if (this.#options.cluster.registry.changedRecords.size > 0) this.#writeSoon();
+  }
+
+  #passAfter(waitMs: number): void {
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#lastPassMs = performance.now();
+      this.#underWay = this.#write().then(() => {
+        if (!this.#isClosing) this.#schedule();
+      });
+    }, waitMs);
   }
 
   /** Never rejects: what could not be written stays for the next time. */
   async #write(): Promise<void> {
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    this.#waitersUnderWay = waiters;
     try {
       if (this.#isForgetful) await this.#remember();
+      // Changes made while it was read go along now.
+      waiters.push(...this.#waiters.splice(0));
       this.#collect();
       await this.#writeAll();
       await this.#removeAll();
       this.#succeeded();
     } catch (error) {
+      for (const record of this.#writes.values()) this.#tried.add(record);
       this.#collect();
       this.#failed(error);
     }
+    this.#waitersUnderWay = undefined;
+    const isStored = this.#lastError === undefined;
+    // After a failure those who came during the write need not wait for the next try.
+    if (!isStored) waiters.push(...this.#waiters.splice(0));
+    for (const end of waiters) end(isStored);
   }
 
   async #writeAll(): Promise<void> {
@@ -121,9 +187,12 @@ export class StoreSync {
     if (records.length === 0 && this.#lastError !== undefined) await within(this.#loadWithinMs, this.#store.load());
     if (records.length === 0) return;
     const outcomes = await within(WRITE_WITHIN_MS, this.#store.write(records));
-    for (const [i, { key }] of records.entries()) {
+    for (const [i, record] of records.entries()) {
+      const { key } = record;
       this.#writes.delete(key);
-      if (outcomes[i] === 'stale') this.#options.logger.warn({ key }, 'the store holds a newer record');
+      // A write whose answer was lost may have been carried out, and its repeat is stale.
+      if (outcomes[i] === 'stale' && !this.#tried.has(record))
+        this.#options.logger.warn({ key }, 'the store holds a newer record');
     }
   }
 

@@ -162,6 +162,29 @@ void test('a node that fails fast and tells how little time that takes attracts 
   assert.ok(counts[0]! < 20, `${counts}`);
 });
 
+void test('a node with a ramp factor of 2 takes part half as much, for twice as long', () => {
+  const partAt = (nowMs: number, rampFactor: number): number => {
+    const algorithm = make();
+    const nodes = [
+      { ...candidate('new', { upAtMs: 0 }), rampFactor },
+      candidate('old', { live: { inFlight: 50 } }),
+    ] as const;
+    let picked = 0;
+    for (let i = 0; i < 2_000; i++)
+      if (algorithm.pick(nodes, { nowMs, isNewSession: false }, NONE) === nodes[0]) picked++;
+    return picked / 2_000;
+  };
+  for (const [nowMs, usual, slow] of [
+    [0, 0.1, 0.05],
+    [10_000, 0.5, 0.25],
+    [20_000, 1, 0.5],
+    [40_000, 1, 1],
+  ] as const) {
+    assert.ok(Math.abs(partAt(nowMs, 1) - usual) < 0.04, `${partAt(nowMs, 1)} at ${nowMs} ms`);
+    assert.ok(Math.abs(partAt(nowMs, 2) - slow) < 0.04, `${partAt(nowMs, 2)} at ${nowMs} ms, twice as slowly`);
+  }
+});
+
 void test('where all nodes have just come up, the best is taken and not the busiest', () => {
   for (const count of [3, 12, 40]) {
     const algorithm = make();

@@ -197,9 +197,9 @@ class Adaptive implements Algorithm {
     return best;
   }
 
-  #sitsOut({ upAtMs }: Candidate, nowMs: number): boolean {
-    const ageMs = nowMs - upAtMs;
-    if (!(ageMs < SLOW_START_MS)) return false;
-    return this.#rng() >= Math.max(SLOW_START_FLOOR, ageMs / SLOW_START_MS);
+  #sitsOut({ upAtMs, rampFactor = 1 }: Candidate, nowMs: number): boolean {
+    const part = (nowMs - upAtMs) / (SLOW_START_MS * rampFactor);
+    if (!(part < 1)) return false;
+    return this.#rng() >= Math.max(SLOW_START_FLOOR / rampFactor, part);
   }
 }

@@ -51,6 +51,8 @@ export interface Candidate {
   readonly cores: number;
   /** Instant the node came up, for slow start. */
   readonly upAtMs: number;
+  /** How many times as long its slow start lasts; absent: 1. Larger is slower. */
+  readonly rampFactor?: number;
   readonly live: Readonly<LiveNumbers>;
 }
 
@@ -79,7 +81,7 @@ export interface Algorithm {
    * that have it the sessions that are movable can leave a hot node.
    */
   heat?(candidate: Candidate, nowMs: number): number;
-  /** Score of one candidate for `explain`, lower is better. */
+  /** Score of one candidate for `explain`, lower is better. Changes no later pick. */
   score?(candidate: Candidate, request: PickRequest): number;
 }
 

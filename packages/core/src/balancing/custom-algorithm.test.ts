@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { NodeId } from '@rollcall/protocol';
 import { algorithmContract, candidate } from '../testing/algorithm-contract.ts';
 import { seededRng } from '../testing/seeded-rng.ts';
 import type { AlgorithmFactory, Candidate } from './algorithm.ts';
@@ -88,4 +89,37 @@ void test('one that throws later, or picks a stranger, costs no request', () => 
   algorithm.onResponse?.(nodes[0]!, 'ok', 1, 0);
   assert.deepEqual(mistakes, ['broken']);
   assert.equal(algorithm.score?.(nodes[0]!, request), Number.MAX_VALUE);
+});
+
+void test('whatever an algorithm of its own returns or throws, another one picks', () => {
+  const odd: readonly (() => unknown)[] = [
+    () => null,
+    () => 0,
+    () => 'a',
+    () => ({}),
+    () => Symbol('a'),
+    () => {
+      throw Object.create(null);
+    },
+    () => {
+      throw null;
+    },
+  ];
+  for (const pick of odd) {
+    let isTrial = true;
+    const create = customAlgorithm(
+      () => ({
+        pick: (nodes: readonly Candidate[], _: unknown, tried: ReadonlySet<NodeId>) =>
+          isTrial ? nodes.find(({ id }) => !tried.has(id)) : pick(),
+        score: () => pick(),
+      }),
+      'odd',
+    );
+    assert.ok(typeof create === 'function');
+    isTrial = false;
+    const nodes = [candidate('a'), candidate('b')];
+    const algorithm = create({ rng: seededRng(1) });
+    assert.ok(nodes.includes(algorithm.pick(nodes, { nowMs: 0, isNewSession: false }, new Set())!));
+    assert.equal(typeof algorithm.score?.(nodes[0]!, { nowMs: 0, isNewSession: false }), 'number');
+  }
 });

@@ -97,7 +97,8 @@ class WatchedAlgorithm implements Algorithm {
 
   pick<C extends Candidate>(candidates: readonly C[], request: PickRequest, tried: ReadonlySet<NodeId>): C | undefined {
     const picked = this.#safely(request.nowMs, () => this.#own.pick(candidates, request, tried));
-    if (picked !== undefined && !tried.has(picked.id) && candidates.includes(picked)) return picked;
+    // Whatever it returned: only what is among the candidates is looked at.
+    if (picked !== undefined && candidates.includes(picked) && !tried.has(picked.id)) return picked;
     const instead = this.#instead.pick(candidates, request, tried);
     if (instead !== undefined)
       this.#onMistake(picked === undefined ? 'it picks nobody' : 'it picks a node that was not offered', request.nowMs);
@@ -145,5 +146,5 @@ class WatchedAlgorithm implements Algorithm {
 }
 
 function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return error instanceof Error ? error.message : `it throws a ${typeof error}`;
 }

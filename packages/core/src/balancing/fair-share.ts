@@ -4,7 +4,7 @@
  * From the moment a node joins, nobody gets more than 1.4 times the fair share by weight for 10 s, counted from the
  * join; after that the limit doubles every second until it no longer matters. A joining node without sessions would
  * otherwise get every new session until it has as many as the others. The first placement is always allowed, so a new
- * node is used at once.
+ * node is used at once. For a candidate with a ramp factor all these times are longer by that factor.
  */
 import type { NodeId } from '@rollcall/protocol';
 import type { Candidate } from './algorithm.ts';
@@ -19,11 +19,18 @@ export class FairShare {
   readonly #placed = new Map<NodeId, number>();
   #total = 0;
   #lastJoinAtMs = Number.NEGATIVE_INFINITY;
+  /** The largest ramp factor of the candidates. */
+  #slowest = 1;
 
   /** Looks for nodes that have come up since; a new join begins a new count. Call before `hasRoom`. */
   observe(candidates: readonly Candidate[], nowMs: number): void {
     let lastJoinAtMs = this.#lastJoinAtMs;
-    for (const { upAtMs } of candidates) if (upAtMs > lastJoinAtMs && upAtMs <= nowMs) lastJoinAtMs = upAtMs;
+    let slowest = 1;
+    for (const { upAtMs, rampFactor = 1 } of candidates) {
+      if (upAtMs > lastJoinAtMs && upAtMs <= nowMs) lastJoinAtMs = upAtMs;
+      if (rampFactor > slowest) slowest = rampFactor;
+    }
+    this.#slowest = slowest;
     if (lastJoinAtMs === this.#lastJoinAtMs) return;
     this.#lastJoinAtMs = lastJoinAtMs;
     this.#placed.clear();
@@ -32,13 +39,13 @@ export class FairShare {
 
   /** True while shares are limited. */
   isLimited(nowMs: number): boolean {
-    return nowMs - this.#lastJoinAtMs < OVER_MS;
+    return nowMs - this.#lastJoinAtMs < OVER_MS * this.#slowest;
   }
 
   /** May `candidate` take one more, out of candidates that weigh `totalWeight` together? */
-  hasRoom({ id, weight }: Candidate, totalWeight: number, nowMs: number): boolean {
-    const beyondMs = Math.max(0, nowMs - this.#lastJoinAtMs - LIMITED_MS);
-    const limit = SHARE_LIMIT * 2 ** (beyondMs / DOUBLING_MS);
+  hasRoom({ id, weight, rampFactor = 1 }: Candidate, totalWeight: number, nowMs: number): boolean {
+    const beyondMs = Math.max(0, nowMs - this.#lastJoinAtMs - LIMITED_MS * rampFactor);
+    const limit = SHARE_LIMIT * 2 ** (beyondMs / (DOUBLING_MS * rampFactor));
     const allowed = (limit * (this.#total + 1) * weight) / totalWeight;
     return (this.#placed.get(id) ?? 0) + 1 <= Math.max(1, allowed);
   }

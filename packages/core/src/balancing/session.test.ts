@@ -59,6 +59,18 @@ void test('after the limited time a new node catches up', () => {
   assert.equal(placed.get('new'), 100);
 });
 
+void test('a new node with a ramp factor of 2 is limited for twice as long', () => {
+  const newcomerAt = (fromMs: number, rampFactor: number): number => {
+    const nodes = [
+      candidate('old', { live: { sessions: 500 } }),
+      { ...candidate('new', { upAtMs: 0, live: { sessions: 0 } }), rampFactor },
+    ];
+    return logIn(nodes, 100, fromMs, 1).get('new') ?? 0;
+  };
+  assert.deepEqual([newcomerAt(16_500, 1), newcomerAt(46_000, 2)], [100, 100]);
+  assert.ok(newcomerAt(16_500, 2) <= 75, `${newcomerAt(16_500, 2)}`);
+});
+
 void test('shares are limited by weight', () => {
   const nodes = [
     candidate('a', { weight: 3, live: { sessions: 300 } }),

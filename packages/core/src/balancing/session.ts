@@ -144,13 +144,15 @@ class SessionPlacement implements Algorithm {
     if (this.#nodes[this.#tree.least] !== candidates[this.#tree.least]) this.#measure(candidates, nowMs);
   }
 
-  /** Shares before speed before density: a lower rank is always better. */
   #put(candidates: readonly Candidate[], place: number, nowMs: number): void {
-    const candidate = candidates[place]!;
+    this.#tree.set(place, this.#rank(candidates[place]!, place, nowMs, 1 + TIE_RATIO * this.#rng()));
+  }
+
+  /** Shares before speed before density, this times `noise`. Lower is better. */
+  #rank(candidate: Candidate, place: number, nowMs: number, noise = 1): number {
     const isCrowded = this.#shares.isLimited(nowMs) && !this.#shares.hasRoom(candidate, this.#totalWeight, nowMs);
     const rank = (isCrowded ? 2 : 0) + this.#isHot[place]!;
-    const density = Math.min(MAX_DENSITY, this.#density(candidate, place));
-    this.#tree.set(place, rank * RANK + density * (1 + TIE_RATIO * this.#rng()));
+    return rank * RANK + Math.min(MAX_DENSITY, this.#density(candidate, place)) * noise;
   }
 
   /** Place of the best that was not tried; -1: all were. Retries are rare and may look at all. */
@@ -177,10 +179,10 @@ class SessionPlacement implements Algorithm {
     this.#measuredAtMs = Number.NEGATIVE_INFINITY;
   }
 
-  /** Density of sessions, without unit: 1 is about the mean. */
-  score(candidate: Candidate): number {
+  /** Density of sessions, without unit: 1 is about the mean; far more for a node that is hot or over its share. */
+  score(candidate: Candidate, { nowMs }: PickRequest): number {
     const place = this.#nodes.indexOf(candidate);
-    return place >= 0 ? this.#density(candidate, place) : crowdOf(candidate);
+    return place >= 0 ? this.#rank(candidate, place, nowMs) : crowdOf(candidate);
   }
 
   heat(candidate: Candidate, nowMs: number): number {

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
-  type FeedLiveness,
   type NodeId,
   parseBalancerName,
   parseContextPath,
@@ -10,14 +9,16 @@ import {
   parseRoute,
   type Status,
 } from '@rollcall/protocol';
+import type { SessionVerdict } from '../liveness/session-rule.ts';
+import { TIERS, type Tier } from '../liveness/tier.ts';
 import { candidate } from '../testing/algorithm-contract.ts';
 import { buildContextTable, type ContextTable, EMPTY_CONTEXT_MS } from './context-table.ts';
 import type { MemberNode } from './member-node.ts';
 import { ServedContext } from './served-context.ts';
 
 interface TestNode extends MemberNode {
-  liveness: FeedLiveness;
-  isEjected: boolean;
+  tier: Tier | undefined;
+  verdict: SessionVerdict;
 }
 
 interface Spec {
@@ -25,12 +26,12 @@ interface Spec {
   readonly hosts?: readonly string[];
   readonly paths?: readonly string[];
   readonly status?: Status;
-  readonly isStandby?: boolean;
+  readonly tier?: Tier;
 }
 
 function node(
   id: string,
-  { balancer = 'shop', hosts = ['*'], paths = ['/'], status = 'enabled', isStandby = false }: Spec = {},
+  { balancer = 'shop', hosts = ['*'], paths = ['/'], status = 'enabled', tier = 'ready' }: Spec = {},
 ): TestNode {
   return {
     ...candidate(id),
@@ -39,10 +40,8 @@ function node(
     group: undefined,
     hosts: hosts.map((host) => parseHostPattern(host)!),
     contexts: paths.map((path) => ({ path: parseContextPath(path)!, status })),
-    isStandby,
-    liveness: 'up',
-    isEjected: false,
-    isOutlier: false,
+    tier,
+    verdict: 'forward',
   };
 }
 
@@ -163,27 +162,36 @@ void test('nothing is ambiguous while every context is the root', () => {
   assert.equal(name(table.find('x', '/app/%2e%2e/..;/y')), 'shop/');
 });
 
-void test('suspicion and ejection change who is eligible in place, and back', () => {
+void test('a change of tier changes who is eligible in place, and back', () => {
   const [a, b] = [node('a'), node('b')];
   const context = build([a, b]).contexts[0]!;
   assert.deepEqual(ids(context.forNew), ['a', 'b']);
-  a.liveness = 'suspect';
+  a.tier = undefined;
+  context.update(a);
   context.update(a);
   assert.deepEqual(ids(context.forNew), ['b']);
   assert.equal(context.keepsSessions(a), true);
-  a.isEjected = true;
-  context.update(a);
-  context.update(a);
-  assert.equal(context.keepsSessions(a), false);
-  Object.assign(a, { liveness: 'up', isEjected: false });
+  a.tier = 'ready';
   context.update(a);
   context.update(a);
   assert.deepEqual(ids(context.forNew), ['a', 'b']);
-  const stranger = node('stranger', { paths: ['/other'] });
-  context.update(stranger);
-  assert.equal(context.keepsSessions(stranger), false);
-  assert.equal(context.contextOf(stranger), undefined);
+  const other = node('other', { paths: ['/other'] });
+  context.update(other);
+  assert.equal(context.keepsSessions(other), false);
+  assert.equal(context.contextOf(other), undefined);
   assert.deepEqual(ids(context.forNew), ['a', 'b']);
+});
+
+void test('new work goes to the first tier that has a node which was not tried', () => {
+  const nodes = TIERS.map((tier) => node(tier, { tier }));
+  const context = build(nodes).contexts[0]!;
+  for (const [i, tier] of TIERS.entries()) {
+    assert.deepEqual(ids(context.forNew), [tier]);
+    assert.deepEqual(ids(context.beside(new Set([nodes[i]!.id]))), i + 1 < TIERS.length ? [TIERS[i + 1]] : []);
+    nodes[i]!.tier = undefined;
+    context.update(nodes[i]!);
+  }
+  assert.deepEqual(context.forNew, []);
 });
 
 void test('a draining context keeps sessions and gets no new ones, a stopped one neither', () => {
@@ -195,16 +203,6 @@ void test('a draining context keeps sessions and gets no new ones, a stopped one
     [true, true, false],
   );
   assert.equal(context.contextOf(b)?.status, 'draining');
-});
-
-void test('standby nodes are eligible for new sessions only when nobody else is', () => {
-  const [a, spare] = [node('a'), node('spare', { isStandby: true })];
-  const context = build([a, spare]).contexts[0]!;
-  assert.deepEqual(ids(context.forNew), ['a']);
-  assert.equal(context.keepsSessions(spare), true);
-  a.isEjected = true;
-  context.update(a);
-  assert.deepEqual(ids(context.forNew), ['spare']);
 });
 
 void test('contexts in which nothing changed are taken over as they are', () => {

@@ -1,11 +1,13 @@
-import type { FeedLiveness, Status } from '@rollcall/protocol';
+import type { Status } from '@rollcall/protocol';
+import type { SessionVerdict } from '../liveness/session-rule.ts';
+import type { Tier } from '../liveness/tier.ts';
 
 /** What of a node decides whether it may take requests. Both fields change in place. */
 export interface Standing {
-  /** Whether its coordinator hears it. */
-  readonly liveness: FeedLiveness;
-  /** True while this worker keeps requests away because they fail. */
-  readonly isEjected: boolean;
+  /** Where new work finds it; `undefined` when it must not get any now. */
+  readonly tier: Tier | undefined;
+  /** What happens to the requests of its sessions. */
+  readonly verdict: SessionVerdict;
 }
 
 /** What kind of request is asked for. */
@@ -20,22 +22,30 @@ export const ASK_SESSION: EligibilityAsk = { hasSession: true };
 export const ASK_NEW: EligibilityAsk = { hasSession: false };
 
 /**
- * May `node` take this request for `context`? The only predicate of its kind: everything that chooses sees only nodes
+ * May `node` take this request for `context` now? The only predicate of its kind: everything that chooses sees only nodes
  * for which it holds.
  *
- * An existing session keeps a draining, suspect or orphaned node, because a stateful node that pauses for four seconds
- * must not lose its users; nothing keeps a stopped or an ejected one.
+ * A node that must not get a session's request now may get it later: `verdict` says whether the request waits or moves.
  */
 export function isEligible(node: Standing, context: { readonly status: Status }, ask: EligibilityAsk): boolean {
-  if (node.isEjected || context.status === 'stopped') return false;
-  return ask.hasSession || (context.status === 'enabled' && node.liveness === 'up');
+  if (context.status === 'stopped') return false;
+  if (ask.hasSession) return node.verdict === 'forward';
+  return context.status === 'enabled' && node.tier !== undefined;
 }
 
-/** Why `isEligible` says no, in words for people; `''` when it says yes. */
-export function ineligibleReason(node: Standing, context: { readonly status: Status }, ask: EligibilityAsk): string {
-  if (isEligible(node, context, ask)) return '';
-  if (node.isEjected) return 'ejected: requests to it failed';
+/** Why `isEligible` is false for new work, in words for people; `''` when it is true. */
+export function ineligibleReason(node: Standing, context: { readonly status: Status }): string {
+  if (isEligible(node, context, ASK_NEW)) return '';
   if (context.status === 'stopped') return 'stopped: takes no requests';
   if (context.status === 'draining') return 'draining: keeps its sessions, takes no new ones';
-  return `${node.liveness}: keeps its sessions, takes no new ones`;
+  switch (node.verdict) {
+    case 'park':
+      return 'does not answer: its sessions wait for it';
+    case 'ask':
+      return 'no heartbeat: its port is being probed';
+    case 'move':
+      return 'refuses connections, or was given up: its sessions move';
+    case 'forward':
+      return 'no heartbeat, and its port was not asked yet';
+  }
 }

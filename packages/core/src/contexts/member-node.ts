@@ -9,8 +9,4 @@ export interface MemberNode extends Candidate, Standing {
   readonly group: GroupName | undefined;
   readonly hosts: readonly HostPattern[];
   readonly contexts: readonly FeedContext[];
-  /** Chosen for new sessions only when nobody else is eligible. */
-  readonly isStandby: boolean;
-  /** The same, because of how it answers. Changes in place, like `Standing`. */
-  readonly isOutlier: boolean;
 }

@@ -1,5 +1,6 @@
 import type { BalancerName, ContextPath, FeedContext, HostPattern, NodeId } from '@rollcall/protocol';
-import { ASK_NEW, ASK_SESSION, isEligible } from './eligibility.ts';
+import { TIERS, type Tier } from '../liveness/tier.ts';
+import { ASK_NEW, isEligible } from './eligibility.ts';
 import type { MemberNode } from './member-node.ts';
 
 /**
@@ -17,8 +18,14 @@ export class ServedContext<N extends MemberNode, A> {
   /** Instant the last member went; `undefined` while there are members. */
   readonly emptySinceMs: number | undefined;
   readonly #statuses = new Map<NodeId, FeedContext>();
-  readonly #active: N[] = [];
-  readonly #reserve: N[] = [];
+  /** Eligible for new work, by tier. */
+  readonly #tiers: Readonly<Record<Tier, N[]>> = {
+    ready: [],
+    reserve: [],
+    'not-ready': [],
+    suspect: [],
+    returning: [],
+  };
 
   constructor(
     at: { readonly host: HostPattern; readonly path: ContextPath; readonly balancer: BalancerName },
@@ -36,19 +43,34 @@ export class ServedContext<N extends MemberNode, A> {
       const context = node.contexts.find(({ path }) => path === at.path);
       if (!context) continue;
       this.#statuses.set(node.id, context);
-      if (isEligible(node, context, ASK_NEW)) (isReserve(node) ? this.#reserve : this.#active).push(node);
+      if (isEligible(node, context, ASK_NEW)) this.#tiers[node.tier!].push(node);
     }
   }
 
-  /** Nodes that may take new sessions and requests without one; standby nodes and outliers only when there is nobody else. In no order. */
+  /** Nodes that may take new work: those of the first tier that has any. In no order. */
   get forNew(): readonly N[] {
-    return this.#active.length > 0 ? this.#active : this.#reserve;
+    const { ready } = this.#tiers;
+    if (ready.length > 0) return ready;
+    for (const tier of TIERS) if (this.#tiers[tier].length > 0) return this.#tiers[tier];
+    return ready;
   }
 
-  /** May `node` take requests of its own sessions here? False for nodes that do not serve this context. */
+  /** The same beside nodes that were tried: of the first tier that has another one. */
+  beside(tried: ReadonlySet<NodeId>): readonly N[] {
+    if (tried.size === 0) return this.forNew;
+    for (const tier of TIERS) if (this.#tiers[tier].some(({ id }) => !tried.has(id))) return this.#tiers[tier];
+    return [];
+  }
+
+  /** Nodes that may take new work, by tier, the first tier first. */
+  get byTier(): readonly (readonly N[])[] {
+    return TIERS.map((tier) => this.#tiers[tier]);
+  }
+
+  /** May sessions stay on `node` here? False for a node that is stopped here or does not serve this context. */
   keepsSessions(node: N): boolean {
     const context = this.#statuses.get(node.id);
-    return context !== undefined && isEligible(node, context, ASK_SESSION);
+    return context !== undefined && context.status !== 'stopped';
   }
 
   /** This context as `node` serves it; `undefined` when it does not. */
@@ -56,17 +78,12 @@ export class ServedContext<N extends MemberNode, A> {
     return this.#statuses.get(node.id);
   }
 
-  /** The node's liveness or ejection has changed: put it where it belongs now. A repeat changes nothing. */
+  /** The node's tier has changed: put it where it belongs now. A repeat changes nothing. */
   update(node: N): void {
     const context = this.#statuses.get(node.id);
-    const isWanted = context !== undefined && isEligible(node, context, ASK_NEW);
-    place(this.#active, node, isWanted && !isReserve(node));
-    place(this.#reserve, node, isWanted && isReserve(node));
+    const wanted = context !== undefined && isEligible(node, context, ASK_NEW) ? node.tier : undefined;
+    for (const tier of TIERS) place(this.#tiers[tier], node, tier === wanted);
   }
-}
-
-function isReserve({ isStandby, isOutlier }: MemberNode): boolean {
-  return isStandby || isOutlier;
 }
 
 function place<N>(nodes: N[], node: N, isWanted: boolean): void {

@@ -1,5 +1,5 @@
 /**
- * Nodes that answer, but stand out: errors where the others have none, or answers that take many times as long. One watch for
+ * Nodes that stand out: failures and errors where the others have none, or answers that take many times as long. One watch for
  * each balancer; what it finds is an observation `outlier` for the ejection state machine, which bounds how many may be out.
  *
  * A node is compared with the others, so that nothing that all share (a broken page, a database that is away) ejects anybody.
@@ -31,12 +31,13 @@ const LATENCY_ALPHA = 0.1;
 /** Why a node stands out. */
 export type OutlierCause = 'errors' | 'slow';
 
-/** One answer of a node. */
+/** How one request to a node ended: an answer, or a failure that counts against the node. */
 export interface SeenAnswer {
-  /** A status of 500 and above. */
+  /** A failure, or a status of 500 and above. */
   readonly isError: boolean;
   /** The request's session bound it to the node. */
   readonly isBound: boolean;
+  /** Time to the response head, milliseconds; NaN for a failure. */
   readonly latencyMs: number;
 }
 

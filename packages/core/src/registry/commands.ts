@@ -6,13 +6,16 @@ import type {
   BalancerName,
   BalancerPatch,
   ContextPath,
+  FailoverCount,
   GroupName,
   HeartbeatMessage,
   NodeCounters,
   NodeId,
   NodeRegistration,
+  ProbeKind,
   Status,
   StickySample,
+  WorkerPorts,
   WorkerSessions,
 } from '@rollcall/protocol';
 import type { StoredRecord } from '../store/store.ts';
@@ -29,28 +32,39 @@ export type Target =
 /** A node enters, returns, or re-states itself. A repeat by the same instance is the newest connection taking over. */
 export interface RegisterCommand {
   readonly type: 'register';
-  /** With `incarnation` and `instance` filled in by the caller when the node gave none. */
-  readonly node: NodeRegistration & { readonly incarnation: number; readonly instance: string };
+  /** With `instance` filled in by the caller when the node gave none. Without `incarnation` the coordinator's clock sets it. */
+  readonly node: NodeRegistration & { readonly instance: string };
+  /** Wall clock at `nowMs`. Absent: incarnations are taken as announced. */
+  readonly nowUnixMs?: number;
   readonly connection: ConnectionId;
   /** Name of the token that speaks; ids belong to token names, so that rotating a token locks nobody out. */
   readonly owner: string;
-  /** `agent`: lease renewed by heartbeats. `lease`: by repeating the PUT within `leaseMs`. `static`: no lease, probed. */
+  /** `agent`: heard by its heartbeats. `lease`: ends unless the PUT is repeated within `leaseMs`. `static`: stays until it is removed. */
   readonly kind: 'agent' | 'lease' | 'static';
   /** Only with kind `lease`. */
   readonly leaseMs?: number;
+  /** A static member may replace a node of its id that is registered at another address. Default false. */
+  readonly isReplacing?: boolean;
 }
 
-/** The coordinator's probe of a joining or static node has come to a result. Ignored when the connection is not the current one. */
+/**
+ * The coordinator's probe of a node that awaits one has a result, or the kind of its answer is known. Ignored when the connection is
+ * not the current one; whether it is reachable is ignored once it has been reached.
+ */
 export interface ReachableCommand {
   readonly type: 'reachable';
   readonly id: NodeId;
   readonly connection: ConnectionId;
   readonly isReachable: boolean;
+  /** Another program has answered at the address. The node is gone and its connection is refused. Default false. */
+  readonly isOther?: boolean;
+  /** How the node can be probed, as far as it is known yet. */
+  readonly probe?: ProbeKind;
   /** Why not, in words. */
   readonly detail?: string;
 }
 
-/** Renews the lease and stores the numbers. An older or equal `seq` renews but changes no number. */
+/** A sign of life, with numbers and whether the node is ready. An older or equal `seq` is a sign of life and changes nothing else. */
 export interface HeartbeatCommand extends Omit<HeartbeatMessage, 'type'> {
   readonly type: 'heartbeat';
   readonly id: NodeId;
@@ -131,10 +145,12 @@ export interface BalancerSettingsCommand {
   readonly by: string;
 }
 
-/** A worker has connected to the feed; drains wait for its word from now on. */
+/** A worker has connected to the feed; drains wait for its counters from now on, and its reports of ports count. */
 export interface WorkerJoinedCommand {
   readonly type: 'worker-joined';
   readonly worker: string;
+  /** Distinguishes processes of the same name, whose counts begin at 0. */
+  readonly pid?: number;
 }
 
 /**
@@ -144,7 +160,7 @@ export interface WorkerJoinedCommand {
 export interface WorkerLeftCommand {
   readonly type: 'worker-left';
   readonly worker: string;
-  /** It has ended in order and serves nobody: it counts no longer. */
+  /** It has ended in order and serves no requests: it counts no longer. */
   readonly isOver?: boolean;
 }
 
@@ -157,6 +173,18 @@ export interface ObserveCommand {
   readonly worker: string;
   readonly revision: number;
   readonly nodes: readonly NodeCounters[];
+  /** Totals since the worker's start; rows not listed are unchanged. */
+  readonly failovers?: readonly FailoverCount[];
+}
+
+/**
+ * What a worker knows of ports. Rejected when the worker is not connected; nodes that are not in the feed are ignored. Each report
+ * that a node answers is a sign of life, repeats included.
+ */
+export interface PortsSeenCommand {
+  readonly type: 'ports-seen';
+  readonly worker: string;
+  readonly ports: WorkerPorts['ports'];
 }
 
 /** Sessions a worker has seen and not told of before, for the count of all workers together. */
@@ -179,15 +207,15 @@ export interface TickCommand {
   readonly type: 'tick';
 }
 
-/** The coordinator itself stood still for `stalledMs`: nobody's silence in that time counts. */
+/** The coordinator itself was stalled for `stalledMs`: that time counts for no deadline of a node. */
 export interface StalledCommand {
   readonly type: 'stalled';
   readonly stalledMs: number;
 }
 
 /**
- * What the store remembered, given once at start before any worker is told anything; the learning window stays open
- * for the nodes among it that are not back. Given later, or again, it only adds to what is remembered.
+ * What the store remembered, given once at start, or later when the store answers late. Nodes that were present are suspect from then
+ * on, with a full lease; the learning window stays open for them. Given again it only adds nodes that are not known.
  */
 export interface RestoreCommand {
   readonly type: 'restore';
@@ -211,6 +239,7 @@ export type Command =
   | WorkerJoinedCommand
   | WorkerLeftCommand
   | ObserveCommand
+  | PortsSeenCommand
   | SessionsSeenCommand
   | StickySeenCommand
   | TickCommand

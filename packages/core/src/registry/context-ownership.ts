@@ -1,6 +1,6 @@
 /**
  * Which balancer serves a context on a host. A (host, context) belongs to one balancer for as long as one of its nodes
- * is present; otherwise a stray node could take over somebody's site by registering `/`.
+ * is present; otherwise a stray node could take over a site by registering `/`. Static members claim theirs with their first answer.
  */
 import type { BalancerName, ContextPath, HostPattern, NodeId, NodeRegistration } from '@rollcall/protocol';
 

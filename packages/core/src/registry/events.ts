@@ -2,12 +2,19 @@
  * What the registry says has happened. The caller logs, counts, stores, broadcasts and answers from these alone, so
  * each change is told exactly once and everybody sees the same.
  */
-import type { BalancerName, ErrorCode, Fault, FeedBalancer, NodeId, Route, Status } from '@rollcall/protocol';
+import type {
+  BalancerName,
+  ErrorCode,
+  Fault,
+  FeedBalancer,
+  GoneCause,
+  NodeId,
+  Route,
+  Status,
+} from '@rollcall/protocol';
 import type { ConnectionId } from './commands.ts';
+import type { SuspectReason } from './node-record.ts';
 import type { StickyFinding } from './sticky-findings.ts';
-
-/** Why a node is no longer there. */
-export type GoneCause = 'left' | 'expired' | 'removed';
 
 export type Event =
   /** Accepted; `isNew` when the id was not known, `isReturn` when it was gone or remembered from the store. */
@@ -28,25 +35,43 @@ export type Event =
       readonly connection: ConnectionId;
       readonly code: ErrorCode;
       readonly message: string;
+      /** Whether the present holder of the name is heard. */
+      readonly holderConnected?: boolean;
     }
   /** Eligible from now on, as far as its status allows. */
-  | { readonly type: 'up'; readonly id: NodeId; readonly from: 'joining' | 'suspect' | 'orphaned' | 'gone' }
+  | { readonly type: 'up'; readonly id: NodeId; readonly from: 'joining' | 'suspect' | 'orphaned' | 'down' | 'gone' }
+  /** A static member answers for the first time, and stays joining because another balancer serves one of its contexts. */
+  | { readonly type: 'blocked'; readonly id: NodeId; readonly detail: string }
+  /** The node has returned so often that it is flapping, or it has been up without suspicion for long enough. `count`: its returns. */
+  | { readonly type: 'flapping'; readonly id: NodeId; readonly isOn: boolean; readonly count: number }
   /** Stays joining because the coordinator cannot reach it. */
   | { readonly type: 'unreachable'; readonly id: NodeId; readonly detail: string }
-  /** `restarted`: another process or address took the id over and is not probed yet; its sessions stay. */
-  | {
-      readonly type: 'suspect';
-      readonly id: NodeId;
-      readonly reason: 'silent' | 'disconnected' | 'unreachable' | 'restarted';
-      readonly silentMs: number;
-    }
+  /**
+   * `restarted`: another process or address took the id over and is not probed yet; its sessions stay. `unresponsive`: a member
+   * without an agent answers no worker.
+   */
+  | { readonly type: 'suspect'; readonly id: NodeId; readonly reason: SuspectReason; readonly silentMs: number }
   | {
       readonly type: 'gone';
       readonly id: NodeId;
       readonly cause: GoneCause;
+      /** Since the last sign of life; for a member whose term is over since its last registration. */
       readonly silentMs: number;
+      /** Given up while the agent's connection was open, if only half: it must be closed, so that the agent registers again. */
+      readonly isConnected: boolean;
+      /** A member whose registration was not repeated. */
+      readonly isTermOver: boolean;
       readonly by?: string;
     }
+  /** A static member is given up. It keeps its contexts, and is up again when a worker reports that it answers. */
+  | {
+      readonly type: 'down';
+      readonly id: NodeId;
+      readonly cause: 'refused' | 'expired';
+      readonly silentMs: number;
+    }
+  /** The node wants new work, or no longer. */
+  | { readonly type: 'ready'; readonly id: NodeId; readonly isReady: boolean }
   /** A gone node's 24 hours are over: its route is unknown from now on. */
   | { readonly type: 'forgotten'; readonly id: NodeId; readonly balancer: BalancerName; readonly route: Route }
   /** Operator or node wants something else. `effective` is the most restrictive. */
@@ -85,9 +110,7 @@ export type Event =
   /** The sticky self-check has found a problem, or the problem is over. */
   | { readonly type: 'sticky'; readonly isOn: boolean; readonly finding: StickyFinding }
   /** The coordinator knows the cluster now, or no longer waits for remembered nodes. */
-  | { readonly type: 'settled'; readonly isSettled: boolean; readonly learningMs: number }
-  /** So many nodes fell silent at once that the fault is probably ours: nobody expires while it lasts. */
-  | { readonly type: 'self-preservation'; readonly isOn: boolean; readonly silent: number; readonly known: number };
+  | { readonly type: 'settled'; readonly isSettled: boolean; readonly learningMs: number };
 
 /** The command was refused; nothing has changed. */
 export interface Rejection extends Fault {

@@ -2,8 +2,7 @@
  * What the feed has yet to be told, and the revision that counts it. Only names are kept: however often something
  * changes between two deliveries, it is told once, as it is by then.
  */
-import type { BalancerName, NodeId, Route } from '@rollcall/protocol';
-import type { GoneCause } from './events.ts';
+import type { BalancerName, GoneCause, NodeId, Route } from '@rollcall/protocol';
 import { routeKey } from './route-ownership.ts';
 
 /** A route of a balancer that is, or was, somebody's. */

@@ -12,6 +12,7 @@ import type { NodeView } from './node-record.ts';
 import { contextStatus, isStandby, weightOf } from './node-record.ts';
 import { isInFeed } from './node-status.ts';
 import type { RegistryState } from './registry-state.ts';
+import { routeKey } from './route-ownership.ts';
 
 /** All that the feed says at one revision. */
 export interface Snapshot {
@@ -31,7 +32,7 @@ export function snapshotOf(state: RegistryState, nowMs: number): Snapshot {
     if (inFeed) nodes.push(inFeed);
     else if (node.isKnown) {
       const { balancer, route } = node.registration;
-      remembered.push({ balancer, route, isExpected: node.expectedUntilMs !== undefined && state.learning.isOpen });
+      remembered.push({ balancer, route, isExpected: state.learning.isMissing(node.id) });
     }
   }
   return {
@@ -51,16 +52,18 @@ export function snapshotOf(state: RegistryState, nowMs: number): Snapshot {
 export function changesOf(state: RegistryState, dirt: FeedDirt): FeedChange[] {
   const gone: FeedChange[] = [];
   const forgotten: FeedChange[] = [];
+  const told = new Set<string>();
   for (const { id, balancer, route, cause } of dirt.losses) {
     const record = state.nodes.get(id);
-    if (record === undefined || !isInFeed(record.liveness)) gone.push({ type: 'gone', id, balancer, route, cause });
+    if (record !== undefined && isInFeed(record.liveness)) continue;
+    gone.push({ type: 'gone', id, balancer, route, cause });
+    told.add(routeKey(balancer, route));
   }
-  const told = new Set(dirt.losses.map((loss) => loss.id));
   for (const { balancer, route } of dirt.routes) {
     const id = state.routes.holder(balancer, route);
     const holder = id && state.nodes.get(id);
     if (!holder?.isKnown) forgotten.push({ type: 'forgotten', balancer, route });
-    else if (!isInFeed(holder.liveness) && !told.has(holder.id))
+    else if (!isInFeed(holder.liveness) && !told.has(routeKey(balancer, route)))
       gone.push({ type: 'gone', id: holder.id, balancer, route, cause: holder.goneCause ?? 'expired' });
   }
   const changes: FeedChange[] = [];
@@ -85,7 +88,8 @@ export function changesOf(state: RegistryState, dirt: FeedDirt): FeedChange[] {
 export function feedNode(node: NodeView, nowMs: number): FeedNode | undefined {
   const { liveness, registration, inFeedSinceMs, toldAtMs } = node;
   if (!isInFeed(liveness)) return undefined;
-  const { group, keepAliveMs, publicUrl, cores } = registration;
+  const { group, keepAliveMs, publicUrl, cores, readyPath } = registration;
+  const hasAgent = node.kind === 'agent';
   const { redirectTo } = node.overrides;
   return {
     index: node.index,
@@ -98,8 +102,17 @@ export function feedNode(node: NodeView, nowMs: number): FeedNode | undefined {
     weight: weightOf(node),
     ...(group !== undefined && { group }),
     incarnation: registration.incarnation,
+    ...(hasAgent && { instance: registration.instance }),
     liveness,
+    hasAgent,
+    // Of a node that is expected back it is not known: a single refusal must not count as the end of its process.
+    isConnected: node.isConnected || node.livenessReason === 'expected',
+    isReady: node.isReady,
+    ...(liveness === 'suspect' && { silentMs: elapsedMs(node.heardAtMs, nowMs) }),
+    probe: node.probe,
+    ...(node.probe === 'head' && readyPath !== undefined && { probePath: readyPath }),
     standby: isStandby(node),
+    ...(node.returns.flapping !== undefined && { flapping: true }),
     ...(keepAliveMs !== undefined && { keepAliveMs }),
     ...(publicUrl !== undefined && { publicUrl }),
     ...(cores !== undefined && { cores }),

@@ -1,13 +1,15 @@
 /**
- * Who may speak for an id. Pure comparison of the holder with a newcomer; nothing is changed here.
+ * Who may speak for an id. Pure comparison of the holder with a process that asks for the id; nothing is changed here.
  *
  * - the same process (`instance`): its newest connection speaks;
- * - another process: the higher incarnation (the later start) speaks; equal: the holder stays while it is connected;
- * - the holder is gone: anybody of the same owner;
- * - without an agent (`lease`, `static`) there is no process to tell apart: a repeat is the same.
+ * - without an agent (`lease`, `static`) there is no process to tell apart: a repeat is the same;
+ * - the holder is gone or not heard: any process of the same owner, whatever its incarnation. Clocks may be wrong, and a process that
+ *   died with its host cannot leave;
+ * - the holder is heard: the higher incarnation (the later start) speaks; equal: the holder stays.
  */
 import type { Fault, Liveness } from '@rollcall/protocol';
 import type { ConnectionId } from './commands.ts';
+import { OWN_ID } from './holder-text.ts';
 import type { NodeKind } from './node-record.ts';
 
 /** What the comparison needs of either side. */
@@ -20,40 +22,62 @@ export interface Claimant {
 }
 
 export interface Holder extends Claimant {
-  readonly id: string;
   readonly liveness: Liveness;
-  readonly isConnected: boolean;
+  /** Connected and heard a moment ago; a member without an agent: answers. */
+  readonly isHeard: boolean;
   /** An operator has removed this instance. */
   readonly isRemoved: boolean;
+  /** Id, address, since when, connected or not; for people. */
+  readonly text: string;
 }
 
 /** `same`: the process that held the id. `other`: another one takes it over. */
 export type Verdict = 'same' | 'other';
 
-/** Judges a newcomer. A `Fault` says why it may not have the id; the holder is not harmed then. */
-export function judgeNewcomer(holder: Holder, newcomer: Claimant): Verdict | Fault {
-  if (holder.owner !== newcomer.owner)
-    return { code: 'id-owned', message: `node ${holder.id} belongs to another token` };
-  if (newcomer.kind !== holder.kind) {
-    if (holder.liveness === 'gone') return 'other';
-    return { code: 'id-taken', message: `node ${holder.id} is registered as ${holder.kind} and is present` };
-  }
-  if (holder.kind !== 'agent') return 'same';
-  if (holder.instance === newcomer.instance) return judgeSameInstance(holder, newcomer);
-  if (holder.liveness === 'gone' || newcomer.incarnation > holder.incarnation) return 'other';
-  if (newcomer.incarnation < holder.incarnation)
+/** Judges a process that asks for the id. A `Fault` names the holder, the reason and what to do; then nothing changes for the holder. */
+export function judgeClaimant(holder: Holder, claimant: Claimant): Verdict | Fault {
+  const { isHeard, text } = holder;
+  if (holder.owner !== claimant.owner)
+    return {
+      code: 'id-owned',
+      message: `the id belongs to another token: ${text}. Use another id, or the token that registered it`,
+    };
+  const isAgent = holder.kind === 'agent' && claimant.kind === 'agent';
+  if (isAgent && holder.instance === claimant.instance) return judgeSameInstance(holder, claimant);
+  if (holder.liveness === 'gone') return holder.kind === claimant.kind && !isAgent ? 'same' : 'other';
+  if (holder.kind === claimant.kind && !isAgent) return 'same';
+  if (!isHeard) return 'other';
+  if (!isAgent)
+    return {
+      code: 'id-taken',
+      holderConnected: true,
+      message: `the id is held by ${text}, registered as ${holder.kind}. Use another id, or stop that node and \`rollcall remove\` it`,
+    };
+  if (claimant.incarnation > holder.incarnation) return 'other';
+  if (claimant.incarnation < holder.incarnation)
     return {
       code: 'superseded',
-      message: `node ${holder.id} was started again at ${holder.incarnation}, after this process at ${newcomer.incarnation}`,
+      holderConnected: true,
+      message: `a process that was started later holds the id: ${text}. ${OWN_ID}`,
     };
-  if (!holder.isConnected) return 'other';
-  return { code: 'id-taken', message: `node ${holder.id} is held by another process that started at the same time` };
+  return {
+    code: 'id-taken',
+    holderConnected: true,
+    message: `a process that was started at the same time holds the id: ${text}. ${OWN_ID}`,
+  };
 }
 
-function judgeSameInstance(holder: Holder, newcomer: Claimant): Verdict | Fault {
+function judgeSameInstance(holder: Holder, claimant: Claimant): Verdict | Fault {
   if (holder.isRemoved)
-    return { code: 'removed', message: `node ${holder.id} was removed by an operator; a new process may register` };
-  if (newcomer.connection < holder.connection)
-    return { code: 'superseded', message: `a newer connection of this process speaks for node ${holder.id}` };
+    return {
+      code: 'removed',
+      message: `an operator has removed this process: ${holder.text}. A new process may register`,
+    };
+  if (claimant.connection < holder.connection)
+    return {
+      code: 'superseded',
+      holderConnected: holder.isHeard,
+      message: `a newer connection of this process speaks for ${holder.text}`,
+    };
   return 'same';
 }

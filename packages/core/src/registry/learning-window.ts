@@ -18,6 +18,11 @@ export class LearningWindow {
     return this.#isOpen;
   }
 
+  /** True while the window is open and this node is waited for. */
+  isMissing(id: NodeId): boolean {
+    return this.#isOpen && this.#missing.has(id);
+  }
+
   /** Milliseconds it stays open at most; 0 when it is over. */
   remainingMs(nowMs: number): number {
     return this.#isOpen ? Math.max(0, this.#endsAtMs - nowMs) : 0;

@@ -1,5 +1,6 @@
-/** What a node, its connection or a probe of it says. Only the connection that speaks for the node is listened to. */
+/** What a node, its connection or a probe of it says. Only the present connection of a node counts. */
 import type { ContextPath, Status } from '@rollcall/protocol';
+import { claimAddress } from './address-claim.ts';
 import type {
   ConnectionId,
   DisconnectCommand,
@@ -8,21 +9,31 @@ import type {
   NodeStatusCommand,
   ReachableCommand,
 } from './commands.ts';
+import { adviceOn } from './context-ownership.ts';
 import type { Rejection } from './events.ts';
 import type { NodeRecord } from './node-record.ts';
 import { effectiveStatus } from './node-record.ts';
-import { type RegistryState, rejected } from './registry-state.ts';
+import { type RegistryState, rejected, rejectedBy } from './registry-state.ts';
+import { judge } from './witnesses.ts';
 
 export function heartbeat(state: RegistryState, command: HeartbeatCommand): Rejection | undefined {
   const node = speaker(state, command);
   if ('type' in node) return node;
   const bad = badNumber(command);
   if (bad !== undefined) return rejected('bad-field', `${bad} is not a finite number from 0`);
-  node.heardAtMs = state.nowMs;
-  if (node.liveness === 'suspect' && node.livenessReason === 'silent') state.markUp(node);
-  const { seq } = command;
+  node.signAtMs = state.nowMs;
+  if (node.kind === 'agent') {
+    node.heardAtMs = state.nowMs;
+    if (node.liveness === 'suspect' && node.livenessReason === 'silent') state.markUp(node);
+  }
+  const { seq, ready = true } = command;
   if (seq !== undefined && seq <= node.seq) return undefined;
   if (seq !== undefined) node.seq = seq;
+  if (ready !== node.isReady) {
+    node.isReady = ready;
+    state.touchFeed(node);
+    state.emit({ type: 'ready', id: node.id, isReady: ready });
+  }
   if (takeNumbers(node, command, state.nowMs)) {
     state.emit({ type: 'load', id: node.id });
     if (state.draining.has(node)) state.judgeDrains(node);
@@ -117,37 +128,73 @@ export function disconnect(state: RegistryState, command: DisconnectCommand): vo
   const node = state.nodes.get(command.id);
   if (!node?.isConnected || node.connection !== command.connection) return;
   node.isConnected = false;
+  state.touchFeed(node);
   if (node.liveness === 'up') state.markSuspect(node, 'disconnected');
-  // A silent node stays silent: that its dead socket is closed at last is no word from it.
+  // A silent node stays silent: the close of its dead socket is no sign of life.
   else if (node.liveness === 'suspect' && node.livenessReason !== 'silent') node.livenessReason = 'disconnected';
+  judge(state, node);
 }
 
 export function reachable(state: RegistryState, command: ReachableCommand): void {
   const node = state.nodes.get(command.id);
   if (!node || node.liveness === 'gone' || node.connection !== command.connection) return;
-  // An agent that has been reached once is judged by its heartbeats and by the workers.
-  if (node.kind === 'agent' && !node.awaitsProbe) return;
+  if (command.isOther) {
+    refuseAddress(state, node);
+    return;
+  }
+  if (command.probe !== undefined && command.probe !== node.probe) {
+    node.probe = command.probe;
+    state.touchFeed(node);
+    state.touchNodeRecord(node);
+  }
+  // A node that has been reached once is judged by its heartbeats and by the workers. Of a restored member the first answer counts.
+  const isRestored = node.kind !== 'agent' && node.livenessReason === 'expected';
+  if (!node.awaitsProbe && !isRestored) return;
   if (command.isReachable) isReached(state, node);
   else isNotReached(state, node, command.detail ?? 'no answer');
 }
 
 function isReached(state: RegistryState, node: NodeRecord): void {
+  if (!claimAddress(state, node)) return;
   node.awaitsProbe = false;
+  node.signAtMs = state.nowMs;
+  if (node.kind !== 'agent') node.heardAtMs = state.nowMs;
   const isUnheard = node.livenessReason === 'silent' || node.livenessReason === 'disconnected';
+  if (isBlocked(state, node)) return;
   if (!isUnheard) state.markUp(node);
   // The node was lost while it was being probed.
   if (node.kind === 'agent' && !node.isConnected && node.liveness === 'up') state.markSuspect(node, 'disconnected');
 }
 
-/** The first bad result is told; repeats change nothing. */
+/** The node registers again with backoff; until then its id, route, contexts and address are free for the program that is there. */
+function refuseAddress(state: RegistryState, node: NodeRecord): void {
+  const { id, connection, registration } = node;
+  state.markGone(node, 'taken');
+  state.emit({
+    type: 'connection-refused',
+    id,
+    connection,
+    code: 'wrong-program',
+    message: `${registration.url} is answered by another program than the one that registers node ${id}. Announce the address where this program listens (\`run --address\`, SDK option \`url\`), or stop the other program`,
+  });
+}
+
+/** A static member holds no context before its first answer, so another balancer may have one by now. The check is repeated by time. */
+function isBlocked(state: RegistryState, node: NodeRecord): boolean {
+  if (node.kind !== 'static' || node.liveness !== 'joining') return false;
+  const conflict = state.contexts.conflict(node.registration);
+  if (conflict === undefined) return false;
+  const isNews = node.livenessReason !== 'blocked';
+  node.livenessReason = 'blocked';
+  node.livenessDetail = adviceOn(conflict, node.registration.balancer);
+  if (isNews) state.emit({ type: 'blocked', id: node.id, detail: node.livenessDetail });
+  state.schedule(node);
+  return true;
+}
+
+/** The first bad result is an event; repeats change nothing. */
 function isNotReached(state: RegistryState, node: NodeRecord, detail: string): void {
   node.livenessDetail = detail;
-  if (node.livenessReason === 'unreachable') return;
-  if (node.liveness === 'up') {
-    node.awaitsProbe = true;
-    state.markSuspect(node, 'unreachable');
-    return;
-  }
   if (node.livenessReason !== 'unprobed' && node.livenessReason !== 'restarted') return;
   node.livenessReason = 'unreachable';
   state.emit({ type: 'unreachable', id: node.id, detail });
@@ -161,5 +208,7 @@ function speaker(
   const node = state.nodes.get(id);
   if (!node || node.liveness === 'gone') return rejected('not-registered', `node ${id} is not registered`);
   const isCurrent = node.connection === connection && (node.isConnected || node.kind !== 'agent');
-  return isCurrent ? node : rejected('superseded', `another connection speaks for node ${id}`);
+  if (isCurrent) return node;
+  const message = `another connection speaks for node ${id}`;
+  return rejectedBy({ code: 'superseded', holderConnected: state.isHeard(node), message });
 }

@@ -51,6 +51,7 @@ class Cluster {
         requests: this.#requests.get(id)!,
         inFlight: 0,
         tunnels: 0,
+        parked: 0,
         failures: 0,
         serverErrors: 0,
         newSessions: 0,
@@ -226,11 +227,11 @@ void test('what keeps sessions away comes first: joining, draining, standby, eje
   );
   assert.match(
     first((cluster) => cluster.apply({ type: 'node-status', id, connection: 1, status: 'stopped' })),
-    /^it is stopped by its own wish: it gets nothing$/,
+    /^it is stopped by its own wish: it gets no requests$/,
   );
   assert.match(
     first((cluster) => cluster.apply({ type: 'patch-node', id, standby: true, by: 'eve' })),
-    /^it is standby: it gets new sessions only when nobody else is eligible$/,
+    /^it is standby: it gets new sessions only when no other node is eligible$/,
   );
   assert.match(
     first((cluster) => cluster.round({}, ['a'])),
@@ -242,11 +243,15 @@ void test('what keeps sessions away comes first: joining, draining, standby, eje
   );
   assert.match(
     first((cluster) => cluster.apply({ type: 'disconnect', id, connection: 1 })),
-    /^it is suspect: its connection closed without leave; it keeps its sessions and gets no new ones$/,
+    /^it is suspect: its connection closed without leave; it keeps its sessions while it answers, and gets new ones only when no better node is there$/,
   );
   assert.match(
     first((cluster) => cluster.apply({ type: 'leave', id, connection: 1 })),
-    /^it is gone: left by its own choice; it gets nothing$/,
+    /^it is gone: left by its own choice; it gets no requests$/,
+  );
+  assert.match(
+    first((cluster) => cluster.apply({ type: 'heartbeat', id, connection: 1, ready: false })),
+    /^it reports that it is not ready/,
   );
   const gone = new Cluster();
   gone.apply({ type: 'leave', id, connection: 1 });

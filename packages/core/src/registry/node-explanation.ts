@@ -76,7 +76,7 @@ function compared(state: RegistryState, node: NodeView, nowMs: number): Compared
     node,
     perSecond: state.traffic.perSecond(node.id, nowMs),
     sessions: node.sessions ?? totals.sessions,
-    isTaking: isEnabled && !isStandby(node) && totals.ejectedBy.length === 0,
+    isTaking: isEnabled && node.isReady && !isStandby(node) && totals.ejectedBy.length === 0,
   };
 }
 
@@ -91,19 +91,25 @@ function standing(state: RegistryState, node: NodeView, now: Now): readonly stri
     const why = node.livenessReason === undefined ? '' : `: ${inWords(node, node.livenessReason, now)}`;
     const effect =
       node.liveness === 'suspect' || node.liveness === 'orphaned'
-        ? '; it keeps its sessions and gets no new ones'
-        : '; it gets nothing';
+        ? '; it keeps its sessions while it answers, and gets new ones only when no better node is there'
+        : '; it gets no requests';
     sentences.push(`it is ${node.liveness}${why}${effect}`);
   }
+  const ports = state.ports.of(node.id).map(({ worker, port }) => `${port} (${worker})`);
+  if (node.liveness === 'suspect' && ports.length > 0) sentences.push(`its port, by worker: ${ports.join(', ')}`);
+  if (!node.isReady)
+    sentences.push(
+      'it reports that it is not ready: it keeps its sessions, and new ones go elsewhere while a ready node is there',
+    );
   const status = effectiveStatus(node);
   if (status !== 'enabled') {
     const wish = node.operatorWish.status === status ? node.operatorWish : node.nodeWish;
     const who = wish === node.nodeWish ? ' by its own wish' : wish.by === undefined ? '' : ` by ${wish.by}`;
     const why = wish.reason === undefined ? '' : ` (${wish.reason})`;
-    const effect = status === 'draining' ? 'it keeps its sessions and gets no new ones' : 'it gets nothing';
+    const effect = status === 'draining' ? 'it keeps its sessions and gets no new ones' : 'it gets no requests';
     sentences.push(`it is ${status}${who}${why}: ${effect}`);
   }
-  if (isStandby(node)) sentences.push('it is standby: it gets new sessions only when nobody else is eligible');
+  if (isStandby(node)) sentences.push('it is standby: it gets new sessions only when no other node is eligible');
   const { ejectedBy } = state.workers.totals(node.id, now.nowMs);
   if (ejectedBy.length > 0)
     sentences.push(

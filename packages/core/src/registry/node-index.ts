@@ -8,7 +8,7 @@ import type { NodeRecord } from './node-record.ts';
 export class NodeIndex {
   readonly #byId = new Map<NodeId, NodeRecord>();
   readonly #byBalancer = new Map<BalancerName, Set<NodeRecord>>();
-  readonly #counts: Record<Liveness, number> = { joining: 0, up: 0, suspect: 0, orphaned: 0, gone: 0 };
+  readonly #counts: Record<Liveness, number> = { joining: 0, up: 0, suspect: 0, orphaned: 0, down: 0, gone: 0 };
   readonly #presentByOwner = new Map<string, number>();
   // Sets keep the order of insertion: the first is the one that is gone the longest.
   readonly #goneByOwner = new Map<string, Set<NodeRecord>>();

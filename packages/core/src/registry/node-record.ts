@@ -2,18 +2,34 @@
  * What the registry knows of one node. `NodeView` is what everybody may read; only files of this folder see it as the
  * `NodeRecord` it is, and change it.
  */
-import type { ContextPath, Fault, Liveness, MetricScale, NodeId, NodeRegistration, Status } from '@rollcall/protocol';
+import type {
+  ContextPath,
+  Fault,
+  GoneCause,
+  Liveness,
+  MetricScale,
+  NodeId,
+  NodeRegistration,
+  ProbeKind,
+  Status,
+} from '@rollcall/protocol';
 import type { ConnectionId } from './commands.ts';
 import type { Drain } from './drain.ts';
-import type { GoneCause } from './events.ts';
+import { NO_RETURNS, type Returns } from './flapping.ts';
 import { NodeHistory } from './load-history.ts';
 import { mostRestrictive } from './node-status.ts';
 
-/** `agent`: lease renewed by heartbeats. `lease`: renewed by repeating the registration. `static`: no lease, probed. */
+/** `agent`: heard by its heartbeats. `lease`: ends unless the registration is repeated. `static`: stays until it is removed. Both last are heard while they answer. */
 export type NodeKind = 'agent' | 'lease' | 'static';
 
 /** A registration with the two fields that tell one process from another. */
 export type AcceptedRegistration = NodeRegistration & { readonly incarnation: number; readonly instance: string };
+
+/** The start time that holds for a process in place of what it announces. */
+export interface SettledStart {
+  readonly instance: string;
+  readonly incarnation: number;
+}
 
 /** What operator or node want of it, since when, and until when. Instants are monotonic milliseconds. */
 export interface Wish {
@@ -34,15 +50,11 @@ export interface Overrides {
   readonly redirectTo: NodeId | undefined;
 }
 
+/** Why a node that was up is suspect. */
+export type SuspectReason = 'silent' | 'disconnected' | 'unresponsive' | 'restarted';
+
 /** Why a node is not up, or not yet. */
-export type LivenessReason =
-  | 'silent'
-  | 'disconnected'
-  | 'unreachable'
-  | 'restarted'
-  | 'unprobed'
-  | 'expected'
-  | GoneCause;
+export type LivenessReason = SuspectReason | 'unreachable' | 'unprobed' | 'blocked' | 'expected' | GoneCause;
 
 export interface NodeView {
   readonly id: NodeId;
@@ -51,7 +63,7 @@ export interface NodeView {
   /** Name of the token the id belongs to. */
   readonly owner: string;
   readonly kind: NodeKind;
-  /** Silence after which this node is gone; Infinity for `static`. */
+  /** Time without any sign of life after which this node is given up; for kind `lease` the term of one registration. */
   readonly leaseMs: number;
   readonly registration: AcceptedRegistration;
   /** The connection that speaks for it, or last did; 0 for one restored from the store. */
@@ -65,12 +77,24 @@ export interface NodeView {
   readonly livenessDetail: string | undefined;
   /** Wants a probe's good result before it is up. */
   readonly awaitsProbe: boolean;
-  /** Has been in the feed at some time, so that sessions may name its route. */
+  /** How workers probe its port; `options` until the coordinator has learned otherwise. */
+  readonly probe: ProbeKind;
+  /** Sessions may name its route: it has been in the feed at some time, or has the route of a gone node that had been. */
   readonly isKnown: boolean;
   /** Largest `seq` of this connection; -1 before the first. */
   readonly seq: number;
-  /** Last heartbeat, registration or renewal. */
+  /** Agents: last heartbeat or registration. Members without one: last answer. */
   readonly heardAtMs: number;
+  /** Last registration, repeats included: the term of kind `lease` runs from it. */
+  readonly renewedAtMs: number;
+  /** Last sign of life by either witness: heartbeat, registration, or a worker's report that it answers. */
+  readonly signAtMs: number;
+  /** The lease is over, and the node stays because it is the last of a context. */
+  readonly isHeld: boolean;
+  /** When that ended last, because another node became live: the lease restarts there. `undefined` when it never was. */
+  readonly heldUntilMs: number | undefined;
+  /** False: the node says that new work should go elsewhere. */
+  readonly isReady: boolean;
   /** Acceptance of the process that speaks now. */
   readonly registeredAtMs: number;
   /** Instant since which its present process is in the feed; `undefined` when it has never been. */
@@ -78,8 +102,13 @@ export interface NodeView {
   readonly goneAtMs: number | undefined;
   /** Cause of its last absence; kept until it is in the feed again. */
   readonly goneCause: GoneCause | undefined;
-  /** While restored from the store and not back: the end of the lease it was given for coming back. */
-  readonly expectedUntilMs: number | undefined;
+  /** The next time it is up counts as a return. */
+  readonly isReturning: boolean;
+  readonly returns: Returns;
+  /** Instant since which it has been up without suspicion; meaningful while up. */
+  readonly upSinceMs: number;
+  /** Starts of its processes that were set by the coordinator, oldest first; at most four. */
+  readonly settledStarts: readonly SettledStart[];
   readonly operatorWish: Wish;
   readonly nodeWish: Wish;
   /** The node's wishes about single contexts; never `enabled`. */
@@ -120,14 +149,23 @@ export function freshRecord(seed: RecordSeed, nowMs: number): NodeRecord {
     isConnected: false,
     livenessDetail: undefined,
     awaitsProbe: true,
+    probe: 'options',
     isKnown: false,
     seq: -1,
     heardAtMs: nowMs,
+    renewedAtMs: nowMs,
+    signAtMs: nowMs,
+    isHeld: false,
+    heldUntilMs: undefined,
+    isReady: true,
     registeredAtMs: nowMs,
     inFeedSinceMs: undefined,
     goneAtMs: undefined,
     goneCause: undefined,
-    expectedUntilMs: undefined,
+    isReturning: false,
+    returns: NO_RETURNS,
+    upSinceMs: nowMs,
+    settledStarts: [],
     operatorWish: noWish(nowMs),
     nodeWish: noWish(nowMs),
     contextStatus: new Map(),

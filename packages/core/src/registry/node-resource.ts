@@ -38,6 +38,7 @@ export function nodeResource(state: RegistryState, id: NodeId, now: Now): NodeRe
     isStatic: node.kind === 'static',
     ...(node.overrides.redirectTo !== undefined && { redirectTo: node.overrides.redirectTo }),
     incarnation: registration.incarnation,
+    ...(registration.process !== undefined && { process: registration.process }),
     ...(registration.version !== undefined && { version: registration.version }),
     meta: registration.meta,
     status: effectiveStatus(node),
@@ -45,6 +46,13 @@ export function nodeResource(state: RegistryState, id: NodeId, now: Now): NodeRe
     reported: wanted(node.nodeWish, now),
     liveness: node.liveness,
     ...(node.livenessReason !== undefined && { livenessReason: inWords(node, node.livenessReason, now) }),
+    isReady: node.isReady,
+    ...(node.returns.flapping !== undefined && {
+      flapping: {
+        count: node.returns.flapping.count,
+        sinceUnixMs: toUnixMs(node.returns.flapping.sinceMs, now),
+      },
+    }),
     observed: {
       isEjected: totals.ejectedBy.length > 0,
       ejectedBy: totals.ejectedBy,
@@ -54,6 +62,9 @@ export function nodeResource(state: RegistryState, id: NodeId, now: Now): NodeRe
       latencyMs: totals.latencyMs,
       bytesToNode: totals.bytesToNode,
       bytesFromNode: totals.bytesFromNode,
+      ports: state.ports.of(id),
+      parked: totals.parked,
+      failovers: state.failovers.of(id),
     },
     ...(node.load !== undefined && { load: node.load }),
     loadFactor: loadFactor(node.history.load.mean, isStandby(node)),
@@ -103,24 +114,46 @@ function drainProgress(state: RegistryState, node: NodeView, drain: Drain, now: 
 export function inWords(node: NodeView, reason: LivenessReason, now: Now): string {
   switch (reason) {
     case 'silent':
-      return `no heartbeat for ${Math.round(now.nowMs - node.heardAtMs)} ms`;
+      return `no heartbeat for ${inSeconds(now.nowMs - node.heardAtMs)}`;
     case 'disconnected':
       return 'its connection closed without leave';
+    case 'unresponsive':
+      return `it has not answered a worker for ${inSeconds(now.nowMs - node.heardAtMs)}`;
     case 'unreachable':
       return `the coordinator cannot reach it: ${node.livenessDetail}`;
+    case 'blocked':
+      return `it answers, but another balancer serves its context: ${node.livenessDetail}`;
     case 'restarted':
       return 'a new process or address is being probed';
     case 'unprobed':
       return 'being probed';
     case 'expected':
-      return 'not back since the coordinator started';
+      return node.kind === 'agent'
+        ? 'its agent has not connected since the coordinator started'
+        : 'it has not answered since the coordinator started';
     case 'left':
       return 'left by its own choice';
     case 'expired':
-      return 'no heartbeat until its lease was over';
+      return node.liveness === 'down'
+        ? `no answer for ${inSeconds(now.nowMs - node.heardAtMs)}`
+        : node.kind === 'lease'
+          ? 'its registration was not repeated in time'
+          : 'no sign of life until its lease was over';
+    case 'refused':
+      return node.kind === 'agent'
+        ? 'its connection closed and its port refused connections'
+        : 'its port refuses connections';
+    case 'taken':
+      return 'another node or program has its address';
     case 'removed':
       return 'removed by an operator';
   }
+}
+
+/** A duration for people, e.g. `3.3 s`, `12 s`. */
+function inSeconds(ms: number): string {
+  const seconds = Math.max(0, ms) / 1_000;
+  return `${seconds < 10 ? Math.round(seconds * 10) / 10 : Math.round(seconds)} s`;
 }
 
 export function balancerResource(state: RegistryState, name: BalancerName): BalancerResource | undefined {
@@ -133,7 +166,7 @@ export function balancerResource(state: RegistryState, name: BalancerName): Bala
     counts.inFlight += totals.inFlight;
     if (node.liveness === 'gone') continue;
     counts.nodes += 1;
-    if (node.liveness === 'up') counts.nodesUp += 1;
+    if (node.liveness === 'up' && !state.ports.isGivenUp(node.id)) counts.nodesUp += 1;
     counts.sessions += node.sessions ?? totals.sessions;
     for (const host of node.registration.hosts)
       for (const { path } of node.registration.contexts) contexts.set(`${host} ${path}`, { host, path });

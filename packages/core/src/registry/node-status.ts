@@ -2,32 +2,40 @@
  * Liveness of a node: which changes there are, and what causes each.
  *
  * ```
- *                register (new process, unknown url)
- *                        │
- *                        ▼     probe good
- *        ┌──────────  joining ─────────────────────▶ up ◀────────────┐
- *        │               ▲                           │               │
- *        │ lease over,   │ register                  │ silent,       │ heartbeat or register of the
- *        │ leave,        │ (other process            │ disconnected, │ same process; probe good
- *        │ remove        │  or url)                  │ probe bad,    │
- *        │               │                           │ restarted     │
- *        ▼               │                           ▼               │
- *       gone ────────────┘◀───────────────────── suspect ────────────┘
- *        │  ▲            lease over, leave, remove
- *        │  └──────────────────────────────────────── up: leave, remove
+ *             register (new process, unknown url)
+ *                     │
+ *                     ▼   probe good
+ *        ┌───────  joining ───────────────────▶ up ◀─────────────┐
+ *        │            ▲                         │                │ heartbeat or register of the same process;
+ *        │ lease over,│ register                │ silent,        │ probe good; a worker reports that a member
+ *        │ leave,     │ (other process          │ disconnected,  │ without an agent answers
+ *        │ remove     │  or url)                │ restarted,     │
+ *        │            │                         │ unresponsive   │
+ *        ▼            │                         ▼                │
+ *       gone ─────────┘◀───────────────────  suspect ────────────┤
+ *        │ ▲  ▲        given up, leave, remove  │                │
+ *        │ │  │                                 │ given up,      │
+ *        │ │  │                                 ▼ static member  │
+ *        │ │  └───────────────────────────────  down ────────────┘
+ *        │ │              leave, remove             a worker reports that it answers
+ *        │ └──────────────────────────────────── up: leave, remove
  *        └─ register of the same process at the same url ──▶ up
+ *
+ * A static member that is down, and whose id an agent registers, is suspect until that process has been probed.
  * ```
  *
- * `joining` and `gone` are not in the feed: no request reaches them. `suspect` keeps its sessions and gets no new ones.
- * A live node that restarts under its id goes through `suspect`, not `joining`, so that its sessions are not told
- * that their node is gone in the moment it takes to probe the new process.
+ * After a start, nodes that the store remembers as present are `suspect` (reason `expected`): they are in the feed, and both
+ * witnesses judge them. `joining` and `gone` are not in the feed: no request reaches them. A live node that restarts under its
+ * id becomes `suspect`, not `joining`: in `joining` the workers would move its sessions in the moment that a probe takes.
+ * given-up.ts says when a suspect node is given up.
  */
-import type { Liveness, Status } from '@rollcall/protocol';
+import type { FeedLiveness, Liveness, Status } from '@rollcall/protocol';
 
 const TRANSITIONS: Readonly<Record<Liveness, readonly Liveness[]>> = {
   joining: ['up', 'gone'],
   up: ['suspect', 'gone'],
-  suspect: ['up', 'gone'],
+  suspect: ['up', 'down', 'gone'],
+  down: ['up', 'suspect', 'gone'],
   // Set by following other coordinators, where a node of a lost one waits to be taken over.
   orphaned: ['up', 'suspect', 'gone'],
   gone: ['joining', 'up'],
@@ -44,8 +52,8 @@ export function assertTransition(from: Liveness, to: Liveness): void {
 }
 
 /** True when nodes of this liveness are in the feed. */
-export function isInFeed(liveness: Liveness): liveness is 'up' | 'suspect' | 'orphaned' {
-  return liveness === 'up' || liveness === 'suspect' || liveness === 'orphaned';
+export function isInFeed(liveness: Liveness): liveness is FeedLiveness {
+  return liveness !== 'joining' && liveness !== 'gone';
 }
 
 const RESTRICTION: Readonly<Record<Status, number>> = { enabled: 0, draining: 1, stopped: 2 };

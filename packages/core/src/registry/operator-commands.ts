@@ -1,5 +1,6 @@
 /** What operators want. Their wishes survive reconnects and restarts of a node, and its absence for as long as it is remembered. */
 
+import { recordKey } from '../store/record-key.ts';
 import { patchForAll } from './balancer-settings.ts';
 import type {
   BalancerSettingsCommand,
@@ -12,6 +13,7 @@ import type { Rejection } from './events.ts';
 import type { NodeRecord, Overrides, Wish } from './node-record.ts';
 import { effectiveStatus, NO_OVERRIDES, noWish } from './node-record.ts';
 import { type RegistryState, rejected } from './registry-state.ts';
+import { weightFault } from './weight.ts';
 
 export function operatorStatus(state: RegistryState, command: OperatorStatusCommand): Rejection | undefined {
   for (const name of ['deadlineMs', 'forMs'] as const) {
@@ -103,8 +105,8 @@ export function patchNode(state: RegistryState, command: PatchNodeCommand): Reje
   const node = state.nodes.get(command.id);
   if (!node) return rejected('not-found', `there is no node ${command.id}`);
   const { weight, redirectTo } = command;
-  if (weight !== undefined && weight !== null && !(weight > 0 && weight <= 100))
-    return rejected('bad-field', `weight is ${weight}, not within 0 to 100`);
+  const heavy = weight === undefined || weight === null ? undefined : weightFault(weight);
+  if (heavy !== undefined) return rejected(heavy.code, heavy.message);
   if (redirectTo !== undefined && redirectTo !== null) {
     const target = state.nodes.get(redirectTo);
     if (!target) return rejected('not-found', `there is no node ${redirectTo}`);
@@ -158,7 +160,7 @@ function differences(before: Overrides, after: Overrides): string[] {
 export function remove(state: RegistryState, command: RemoveCommand): Rejection | undefined {
   const node = state.nodes.get(command.id);
   if (!node) return rejected('not-found', `there is no node ${command.id}`);
-  if (node.liveness === 'gone' && node.expectedUntilMs === undefined) {
+  if (node.liveness === 'gone') {
     if (node.goneCause !== 'removed') state.forget(node);
     return undefined;
   }
@@ -195,7 +197,7 @@ export function balancerSettings(state: RegistryState, command: BalancerSettings
   const balancer = state.balancer(name);
   const before = textOf(balancer);
   balancer.patch(source, patch);
-  if (source === 'operator') state.dirtyRecords.add(`balancer/${name}`);
+  if (source === 'operator') state.dirtyRecords.add(recordKey.balancer(name));
   if (isNew || textOf(balancer) !== before) state.tellBalancer(name, by);
   return undefined;
 }

@@ -6,7 +6,7 @@ export interface RegistryOptions {
   readonly heartbeatMs: number;
   /** Silence after which a node is suspect. Default 3,000. Larger detects later but flaps less; at least two heartbeats. */
   readonly suspectMs: number;
-  /** Silence after which a node is gone. Default 15,000; larger than `suspectMs`. */
+  /** Time without any sign of life after which a node is given up. Default 20,000; larger than `suspectMs`. */
   readonly leaseMs: number;
   /** How long sessions wait, after a start, for nodes that are remembered but not back. Default 10,000. */
   readonly learningMs: number;
@@ -20,6 +20,12 @@ export interface RegistryOptions {
   readonly sessionIdleMs: number;
   /** 32-bit number that clients do not know, for tables of what they send. Default 0, for tests. */
   readonly hashSeed: number;
+  /** Returns within `flappingWindowMs` that make a node flapping. Default 3. */
+  readonly flappingReturns: number;
+  /** Time in which returns are counted, and time without suspicion after which a node is no longer flapping. Default 600,000 (10 min). */
+  readonly flappingWindowMs: number;
+  /** A start that lies further in the future of the coordinator's clock is replaced by that clock. Default 300,000 (5 min). */
+  readonly clockAheadMs: number;
   /** Nodes that are present at once, and as many again that are gone but remembered. Default 10,000. */
   readonly maxNodes: number;
   /** The same for all nodes of one token name. Default: `maxNodes`. */
@@ -28,10 +34,6 @@ export interface RegistryOptions {
   readonly maxBalancers: number;
   /** Workers known at once. Default 1,000. */
   readonly maxWorkers: number;
-  /** Silent nodes below which self-preservation never begins. Default 3. */
-  readonly preserveFromNodes: number;
-  /** Share of the known nodes, 0–1, whose falling silent together begins it. Default 0.3. */
-  readonly preserveFromRatio: number;
   /** Instant the coordinator started. Default: the instant of the first command. */
   readonly startedAtMs?: number;
 }
@@ -48,13 +50,14 @@ export function withDefaults(options: Partial<RegistryOptions>): RegistryOptions
     rememberMs: 86_400_000,
     workerGraceMs: 15_000,
     sessionIdleMs: 1_800_000,
+    flappingReturns: 3,
+    flappingWindowMs: 600_000,
+    clockAheadMs: 300_000,
     hashSeed: 0,
     maxNodes,
     maxNodesPerOwner: maxNodes,
     maxBalancers: 1_000,
     maxWorkers: 1_000,
-    preserveFromNodes: 3,
-    preserveFromRatio: 0.3,
     ...options,
   };
 }

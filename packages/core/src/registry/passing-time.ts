@@ -1,23 +1,25 @@
-/** What time alone brings about: suspicion, expiry, ends of wishes and drains, forgetting, the end of the learning window. */
+/** What time alone brings about: suspicion, ends of leases, wishes and drains, forgetting, the end of the learning window. */
 import type { BalancerName, StickySample } from '@rollcall/protocol';
 import type { ObserveCommand, SessionsSeenCommand, StalledCommand, StickySeenCommand } from './commands.ts';
 import type { Rejection } from './events.ts';
+import { NO_RETURNS } from './flapping.ts';
 import { isOver, shiftedByStall } from './lease.ts';
+import { LiveNodes } from './live-nodes.ts';
 import type { NodeRecord } from './node-record.ts';
 import { noWish } from './node-record.ts';
 import { applyWish } from './operator-commands.ts';
 import { type RegistryState, rejected } from './registry-state.ts';
 import type { WrongRoute } from './sticky-findings.ts';
+import { judge } from './witnesses.ts';
 
 export function tick(state: RegistryState): void {
   const due: NodeRecord[] = [];
-  // Nobody is forgotten before the loop below, so every due id has its record.
+  // No node is forgotten before the last loop below, so every due id has its record.
   for (const id of state.deadlines.takeDue(state.nowMs)) due.push(state.nodes.get(id)!);
+  // First suspicion, for all of them: a late tick finds the ends of leases due as well, and those depend on who is live.
   for (const node of due) suspectIfSilent(state, node);
-  // Judged between suspicion and expiry: a late tick finds both due at once.
-  judgePreservation(state);
-  for (const node of due) passDeadlines(state, node);
-  judgePreservation(state);
+  const live = new LiveNodes(state);
+  for (const node of due) passDeadlines(state, node, live);
   for (const worker of state.workers.dropLeft(state.nowMs)) state.forgetWorker(worker);
   if (state.learning.pass(state.nowMs)) state.tellSettled();
   if (!state.isSettled && state.nowMs >= state.settlesAtMs) {
@@ -33,43 +35,43 @@ function suspectIfSilent(state: RegistryState, node: NodeRecord): void {
     state.markSuspect(node, 'silent');
 }
 
-function judgePreservation(state: RegistryState): void {
-  const { preservation, nodes } = state;
-  const known = nodes.count('up') + nodes.count('suspect');
-  if (!preservation.judge(known, state.nowMs)) return;
-  state.emit({ type: 'self-preservation', isOn: preservation.isOn, silent: preservation.silent, known });
-}
-
-function passDeadlines(state: RegistryState, node: NodeRecord): void {
+function passDeadlines(state: RegistryState, node: NodeRecord, live: LiveNodes): void {
   // One that went before it in this tick may have made the memory too full for it.
   if (state.nodes.get(node.id) !== node) return;
   const { nowMs } = state;
   const { untilMs } = node.operatorWish;
   if (untilMs !== undefined && nowMs >= untilMs)
     applyWish(state, node, { ...noWish(nowMs), reason: 'the time it was asked for is over' });
-  if (node.liveness === 'gone') passAbsence(state, node);
-  else if (isOver({ renewedAtMs: node.heardAtMs, durationMs: node.leaseMs }, nowMs) && !state.preservation.isOn)
-    state.markGone(node, 'expired');
+  if (node.liveness === 'gone') {
+    if (nowMs >= node.goneAtMs! + state.options.rememberMs) state.forget(node);
+  } else if (hasEnded(state, node)) state.markGone(node, 'expired');
+  else if (node.livenessReason === 'blocked') endBlock(state, node);
+  else if (node.liveness !== 'joining') judge(state, node, live);
+  const steadyAtMs = state.steadyAtMs(node);
+  if (steadyAtMs !== undefined && nowMs >= steadyAtMs) state.setReturns(node, NO_RETURNS);
   if (state.nodes.get(node.id) === node) state.schedule(node);
 }
 
-function passAbsence(state: RegistryState, node: NodeRecord): void {
-  const { nowMs } = state;
-  if (node.expectedUntilMs !== undefined) {
-    if (nowMs >= node.expectedUntilMs) state.markGone(node, 'expired');
-  } else if (nowMs >= node.goneAtMs! + state.options.rememberMs) {
-    state.forget(node);
-  }
+/** A static member has answered, and the contexts it wants are free now. */
+function endBlock(state: RegistryState, node: NodeRecord): void {
+  if (state.contexts.conflict(node.registration) === undefined) state.markUp(node);
+}
+
+/** The term of a member is over, or the lease of an agent that was never reached: no other witness is asked about these. */
+function hasEnded(state: RegistryState, node: NodeRecord): boolean {
+  const isConcerned = node.kind === 'lease' || (node.kind === 'agent' && node.liveness === 'joining');
+  return isConcerned && isOver(state.lease(node), state.nowMs);
 }
 
 export function stalled(state: RegistryState, command: StalledCommand): Rejection | undefined {
   const { stalledMs } = command;
   if (!(stalledMs >= 0 && Number.isFinite(stalledMs)))
     return rejected('bad-field', `stalledMs is ${stalledMs}, not a duration`);
-  // Deadlines of drains and wishes are promises to people by the clock on the wall: they do not move.
+  // Deadlines of drains and wishes are promises to people by the wall clock: they do not move.
   for (const node of state.nodes.all()) {
-    node.heardAtMs = shiftedByStall(node.heardAtMs, stalledMs, state.nowMs);
-    if (node.expectedUntilMs !== undefined) node.expectedUntilMs += stalledMs;
+    for (const key of ['heardAtMs', 'renewedAtMs', 'signAtMs'] as const)
+      node[key] = shiftedByStall(node[key], stalledMs, state.nowMs);
+    if (node.heldUntilMs !== undefined) node.heldUntilMs = shiftedByStall(node.heldUntilMs, stalledMs, state.nowMs);
   }
   state.learning.shift(stalledMs);
   state.workers.shift(stalledMs, state.nowMs);
@@ -112,10 +114,11 @@ export function stickySeen(state: RegistryState, command: StickySeenCommand): Re
 }
 
 export function observe(state: RegistryState, command: ObserveCommand): Rejection | undefined {
-  const { worker, revision, nodes } = command;
+  const { worker, revision, nodes, failovers = [] } = command;
   const known = nodes.filter(({ id }) => state.nodes.get(id) !== undefined);
   const requests = state.workers.observe(worker, revision, state.journal.revision, known);
   if (requests === undefined) return rejected('not-registered', `worker ${worker} has not joined`);
+  state.failovers.add(worker, failovers);
   for (const [i, { id }] of known.entries()) {
     const { balancer } = state.nodes.get(id)!.registration;
     state.traffic.add(worker, balancer, id, requests[i]!, state.nowMs);

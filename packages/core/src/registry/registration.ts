@@ -1,112 +1,53 @@
 /** A node enters, returns or re-states itself: all checks first, then all changes, so that a refusal changes nothing. */
 import type { BalancerName, Fault, NodeRegistration } from '@rollcall/protocol';
+import { recordKey } from '../store/record-key.ts';
 import type { BalancerSettings } from './balancer-settings.ts';
 import { hintWarning, isSameHint } from './balancer-settings.ts';
+import type { Claims } from './claims.ts';
+import { judgeClaims } from './claims.ts';
 import type { RegisterCommand } from './commands.ts';
-import { adviceOn } from './context-ownership.ts';
 import { keepInMind } from './copies.ts';
 import type { Rejection } from './events.ts';
 import { feedNode } from './feed-view.ts';
-import type { Verdict } from './identity.ts';
-import { judgeNewcomer } from './identity.ts';
+import { holderText, OWN_ID } from './holder-text.ts';
+import { keepStart } from './incarnation.ts';
 import { NodeHistory } from './load-history.ts';
 import type { AcceptedRegistration, NodeRecord, NodeView } from './node-record.ts';
 import { effectiveStatus, freshRecord, noWish } from './node-record.ts';
 import { isInFeed } from './node-status.ts';
-import { type RegistryState, rejected } from './registry-state.ts';
-
-const MAX_LEASE_MS = 86_400_000;
+import { type RegistryState, rejectedBy } from './registry-state.ts';
+import { storable } from './stored-records.ts';
 
 export function register(state: RegistryState, command: RegisterCommand): Rejection | undefined {
-  const registration = withoutRepeats(command.node);
-  const holder = state.nodes.get(registration.id);
-  const verdict = holder && judgeHolder(holder, command);
-  if (typeof verdict === 'object') return rejected(verdict.code, verdict.message);
-  const refusal = refuse(state, command, registration, holder);
-  if (refusal) return rejected(refusal.code, refusal.message);
-  accept(state, command, registration, holder, verdict);
-  return undefined;
-}
-
-function judgeHolder(holder: NodeView, command: RegisterCommand): Verdict | Fault {
-  const { instance, incarnation } = holder.registration;
-  const { id, owner, kind, connection, liveness, isConnected } = holder;
-  const isRemoved = liveness === 'gone' && holder.goneCause === 'removed';
-  return judgeNewcomer(
-    { id, owner, kind, connection, instance, incarnation, liveness, isConnected, isRemoved },
-    {
-      owner: command.owner,
-      kind: command.kind,
-      connection: command.connection,
-      instance: command.node.instance,
-      incarnation: command.node.incarnation,
-    },
-  );
-}
-
-/** Everything that speaks against the registration, except the identity of the process. */
-function refuse(
-  state: RegistryState,
-  command: RegisterCommand,
-  registration: AcceptedRegistration,
-  holder: NodeView | undefined,
-): Fault | undefined {
-  const { options } = state;
-  const { balancer, route, weight, incarnation } = registration;
-  if (!(weight > 0 && weight <= 100)) return { code: 'bad-field', message: `weight is ${weight}, not within 0 to 100` };
-  if (!(incarnation >= 0 && incarnation <= Number.MAX_SAFE_INTEGER))
-    return { code: 'bad-field', message: `incarnation is ${incarnation}, not a time in Unix milliseconds` };
-  const leaseMs = command.leaseMs ?? options.leaseMs;
-  if (!(leaseMs > 0 && leaseMs <= MAX_LEASE_MS))
-    return { code: 'bad-field', message: `leaseMs is ${leaseMs}, not within 0 to ${MAX_LEASE_MS}` };
-  if (holder === undefined || holder.liveness === 'gone') {
-    if (state.nodes.present >= options.maxNodes)
-      return { code: 'too-many-nodes', message: `the coordinator holds ${options.maxNodes} nodes, as many as it may` };
-    if (state.nodes.presentOf(command.owner) >= options.maxNodesPerOwner)
-      return {
-        code: 'too-many-nodes',
-        message: `this token holds ${options.maxNodesPerOwner} nodes, as many as it may`,
-      };
-  }
-  if (!state.balancers.has(balancer) && state.balancers.size >= options.maxBalancers)
-    return {
-      code: 'too-many-nodes',
-      message: `the coordinator knows ${options.maxBalancers} balancers, as many as it may`,
-    };
-  const routeHolder = state.routes.holder(balancer, route);
-  if (routeHolder !== undefined && routeHolder !== registration.id) {
-    const isGone = state.nodes.get(routeHolder)?.liveness === 'gone';
-    const advice = isGone
-      ? `, which is gone, but its sessions are remembered: use another --route, or give it free with  rollcall remove ${routeHolder}`
-      : ': give each node a --route of its own, or none and it gets its id';
-    return {
-      code: 'route-taken',
-      message: `route ${route} of balancer ${balancer} belongs to node ${routeHolder}${advice}`,
-    };
-  }
-  const conflict = state.contexts.conflict(registration);
-  if (conflict) return { code: 'context-taken', message: adviceOn(conflict, balancer) };
+  const claims = judgeClaims(state, command);
+  if ('code' in claims) return rejectedBy(claims);
+  accept(state, command, claims);
   return undefined;
 }
 
 function accept(
   state: RegistryState,
   command: RegisterCommand,
-  registration: AcceptedRegistration,
-  holder: NodeRecord | undefined,
-  verdict: Verdict | undefined,
+  { registration, holder, verdict, isProved, setStart }: Claims,
 ): void {
   const isSame = verdict === 'same';
   const isReturn = holder?.liveness === 'gone';
   const before = holder && tellable(holder);
+  const storedBefore = holder && storable(holder);
   const replaced = holder?.isConnected && holder.connection !== command.connection ? holder.connection : undefined;
+  // A node that registers again may be measured by another process from now on.
+  const isRenewal = holder?.isConnected === true && holder.connection === command.connection;
   const isMoved = holder?.registration.url !== registration.url;
-  const isProved = isSame && !isMoved && holder?.awaitsProbe === false;
+  const hasServed = holder?.isKnown === true;
+  // A process that lost the id while it was not heard is the older one from now on, whatever its clock says.
+  const displaced = verdict === 'other' ? holder?.registration : undefined;
   const isNewBalancer = !state.balancers.has(registration.balancer);
   const isNewHint = takeHint(state, state.balancer(registration.balancer), registration);
   const inForce = state.balancer(registration.balancer).inForce();
   const warning = hintWarning(registration.sticky, inForce);
-  const warnings = warning ? [warning] : [];
+  const rival =
+    verdict === 'other' && isMoved && holder && state.isHeard(holder) ? rivalWarning(state, holder) : undefined;
+  const warnings = [warning, rival].filter((one) => one !== undefined);
 
   const node = holder ?? newRecord(state, command, registration);
   const previousStatus = node.nodeWish.status;
@@ -118,14 +59,30 @@ function accept(
   });
   if (registration.copies)
     keepInMind(state, registration.balancer, registration.copies.wrapper, registration.copies.kept);
-  state.routes.take(registration.balancer, registration.route, node.id);
-  state.contexts.take(registration);
+  takeRoute(state, node);
+  if (command.kind !== 'static') state.addresses.enter(registration.url, node.id);
+  // A static member that has never answered holds no context: a mistyped address must not keep others from serving it.
+  if (command.kind !== 'static' || isInFeed(node.liveness)) state.contexts.take(registration);
+  if (hasServed && (!isSame || isReturn)) node.isReturning = true;
+  if (setStart) node.settledStarts = keepStart(node.settledStarts, setStart);
+  if (displaced && displaced.incarnation >= registration.incarnation)
+    node.settledStarts = keepStart(node.settledStarts, {
+      instance: displaced.instance,
+      incarnation: Math.max(0, registration.incarnation - 1),
+    });
   if (!isSame) startAnew(state, node);
+  else if (isRenewal) forgetCounts(node);
   node.leaseMs = leaseMsOf(state, command);
   node.connection = command.connection;
   node.isConnected = command.kind === 'agent';
   node.seq = -1;
-  node.heardAtMs = state.nowMs;
+  node.signAtMs = state.nowMs;
+  node.renewedAtMs = state.nowMs;
+  if (command.kind === 'agent' || !isSame || isMoved || isReturn) node.heardAtMs = state.nowMs;
+  if (!isProved && (!isSame || isMoved)) {
+    node.probe = 'options';
+    state.ports.forgetNode(node.id);
+  }
   node.awaitsProbe = !isProved;
   node.warnings = warnings;
   const known = new Set(registration.contexts.map(({ path }) => path));
@@ -136,30 +93,41 @@ function accept(
     id: node.id,
     connection: command.connection,
     isNew: holder === undefined,
-    isReturn,
+    isReturn: isReturn || holder?.livenessReason === 'expected',
     needsProbe: node.awaitsProbe,
     warnings,
   });
   if (replaced !== undefined) refuseConnection(state, node, replaced, isSame);
   if (isNewBalancer || isNewHint) {
     state.tellBalancer(registration.balancer);
-    if (isNewHint) state.dirtyRecords.add(`balancer/${registration.balancer}`);
+    if (isNewHint) state.dirtyRecords.add(recordKey.balancer(registration.balancer));
   }
   if (previousStatus !== node.nodeWish.status)
     state.emit({ type: 'status', id: node.id, side: 'node', status: 'enabled', effective: effectiveStatus(node) });
-  state.preservation.isHeard(node.id);
   if (node.liveness === 'gone' && node.awaitsProbe) state.markJoining(node);
   else if (node.liveness === 'up' && node.awaitsProbe) state.markSuspect(node, 'restarted');
-  else if (!node.awaitsProbe) state.markUp(node);
+  // A process has taken over the id of a static member.
+  else if (node.liveness === 'down' && node.kind !== 'static') state.markSuspect(node, 'restarted');
+  // A member without an agent is heard while it answers, not while its registration is repeated.
+  else if (!node.awaitsProbe) {
+    if (command.kind === 'agent') state.markUp(node);
+  }
   // A renewal is no news about an address that cannot be reached; a new connection has yet to be told.
   else if (command.kind === 'agent' || !isSame || isMoved) node.livenessReason = unprobedReason(node);
   if (tellable(node) !== before) state.touchFeed(node);
-  state.touchNodeRecord(node);
+  // Renewals and agents that are back after a restart of the coordinator repeat what the store has.
+  if (storable(node) !== storedBefore) state.touchNodeRecord(node);
   state.schedule(node);
 }
 
+/** Two processes that run side by side with one id: the later one has it, and each of them hears of the other. */
+function rivalWarning(state: RegistryState, holder: NodeView): Fault {
+  const message = `this process has taken its id over from one that still runs: ${holderText(state, holder)}. ${OWN_ID}`;
+  return { code: 'superseded', message };
+}
+
 function unprobedReason(node: NodeView): 'restarted' | 'unprobed' {
-  return node.liveness === 'suspect' ? 'restarted' : 'unprobed';
+  return node.liveness === 'joining' ? 'unprobed' : 'restarted';
 }
 
 /** What the feed says of it, without the numbers that have messages of their own. */
@@ -176,21 +144,28 @@ function startAnew(state: RegistryState, node: NodeRecord): void {
   if (node.operatorDrain?.isDone ?? true) state.draining.delete(node);
   node.contextStatus = new Map();
   node.load = undefined;
-  node.sessions = undefined;
   state.workers.forgetSessions(node.id);
-  node.inFlight = undefined;
-  node.serviceMs = undefined;
+  forgetCounts(node);
   node.metrics = {};
   node.values = {};
   node.scales = {};
   node.history = new NodeHistory();
   node.toldAtMs = undefined;
+  node.isReady = true;
+}
+
+/** What a heartbeat need not repeat and a node need not know: it would stay as it was last told. */
+function forgetCounts(node: NodeRecord): void {
+  node.sessions = undefined;
+  node.inFlight = undefined;
+  node.serviceMs = undefined;
 }
 
 /** Gives up what the earlier registration held. A route that is given up is unknown at once. */
 function moveBooks(state: RegistryState, node: NodeRecord, next: AcceptedRegistration): void {
-  const { balancer, route } = node.registration;
+  const { balancer, route, url } = node.registration;
   state.contexts.release(node.registration);
+  state.addresses.leave(url, node.id);
   if (balancer === next.balancer && route === next.route) return;
   state.routes.release(balancer, route, node.id);
   if (!node.isKnown) return;
@@ -198,14 +173,31 @@ function moveBooks(state: RegistryState, node: NodeRecord, next: AcceptedRegistr
   node.isKnown = isInFeed(node.liveness);
 }
 
+/**
+ * Sessions that name the route of a gone node belong to the node that takes the route. Until that node is in the feed, workers keep the
+ * route as that of a gone node.
+ */
+function takeRoute(state: RegistryState, node: NodeRecord): void {
+  const { balancer, route } = node.registration;
+  const earlier = state.routeHolder(balancer, route);
+  state.routes.take(balancer, route, node.id);
+  if (earlier === undefined || earlier === node || !earlier.isKnown) return;
+  earlier.isKnown = false;
+  node.isKnown = true;
+  state.touchNodeRecord(earlier);
+}
+
 function refuseConnection(state: RegistryState, node: NodeView, connection: number, isSame: boolean): void {
-  const who = isSame ? 'a newer connection of this process' : 'a newer process';
+  const message = isSame
+    ? `a newer connection of this process speaks for node ${node.id}`
+    : `another process speaks for ${holderText(state, node)}. ${OWN_ID}`;
   state.emit({
     type: 'connection-refused',
     id: node.id,
     connection,
     code: 'superseded',
-    message: `${who} speaks for node ${node.id}`,
+    holderConnected: state.isHeard(node),
+    message,
   });
 }
 
@@ -220,7 +212,6 @@ function newRecord(state: RegistryState, command: RegisterCommand, registration:
 }
 
 function leaseMsOf(state: RegistryState, { kind, leaseMs }: RegisterCommand): number {
-  if (kind === 'static') return Number.POSITIVE_INFINITY;
   return kind === 'lease' ? (leaseMs ?? state.options.leaseMs) : state.options.leaseMs;
 }
 
@@ -247,10 +238,5 @@ function takeHint(state: RegistryState, balancer: BalancerSettings, registration
 
 function isPresent(balancer: BalancerName, node: NodeView | undefined): boolean {
   if (node === undefined || node.registration.balancer !== balancer) return false;
-  return node.liveness !== 'gone' || node.expectedUntilMs !== undefined;
-}
-
-function withoutRepeats(node: AcceptedRegistration): AcceptedRegistration {
-  const paths = new Set(node.contexts.map(({ path }) => path));
-  return { ...node, contexts: [...paths].map((path) => ({ path })), hosts: [...new Set(node.hosts)] };
+  return node.liveness !== 'gone';
 }

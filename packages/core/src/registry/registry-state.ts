@@ -2,39 +2,48 @@
  * Everything the registry knows, and the few steps that every command is made of. Each step keeps all books at once:
  * liveness, feed, store, deadlines and events can not disagree.
  */
-import type { BalancerName, ErrorCode, NodeId } from '@rollcall/protocol';
+import type { BalancerName, ErrorCode, Fault, GoneCause, NodeId, Route } from '@rollcall/protocol';
+import { recordKey } from '../store/record-key.ts';
 import type { StoredRecord } from '../store/store.ts';
+import { AddressIndex } from './address-index.ts';
 import { BalancerSettings, type SettingsForAll } from './balancer-settings.ts';
 import { ContextOwnership } from './context-ownership.ts';
 import { Deadlines } from './deadlines.ts';
 import { type Drain, drainOutcome, type Usage } from './drain.ts';
-import type { Event, GoneCause, Rejection } from './events.ts';
+import type { Event, Rejection } from './events.ts';
+import { FailoverCounts } from './failover-counts.ts';
 import { FeedJournal } from './feed-journal.ts';
+import { type Returns, steadyAtMs, withReturn } from './flapping.ts';
 import { LearningWindow } from './learning-window.ts';
+import type { Lease } from './lease.ts';
 import { NodeIndex } from './node-index.ts';
-import type { LivenessReason, NodeRecord, NodeView, Wish } from './node-record.ts';
+import type { LivenessReason, NodeRecord, NodeView, SuspectReason, Wish } from './node-record.ts';
 import { assertTransition, isInFeed } from './node-status.ts';
 import type { RegistryOptions } from './options.ts';
+import { PortReports } from './port-reports.ts';
 import { RouteOwnership } from './route-ownership.ts';
-import { SelfPreservation } from './self-preservation.ts';
 import { StickyFindings } from './sticky-findings.ts';
 import { Traffic } from './traffic.ts';
 import { WorkerCounts } from './worker-counts.ts';
 
 /** Named in a drain's `waitingFor` while a coordinator that has just started has not met any worker. */
 export const FIRST_WORKER = 'the first worker';
+/** How often a node is looked at again whose lease is over, or whose context is taken, milliseconds. */
+const HELD_CHECK_MS = 1_000;
 
 export class RegistryState {
   readonly options: RegistryOptions;
   readonly nodes: NodeIndex = new NodeIndex();
   readonly routes: RouteOwnership = new RouteOwnership();
   readonly contexts: ContextOwnership = new ContextOwnership();
+  readonly addresses: AddressIndex = new AddressIndex();
   readonly balancers: Map<BalancerName, BalancerSettings> = new Map();
   readonly settingsForAll: SettingsForAll = new Map();
   readonly workers: WorkerCounts;
   readonly traffic: Traffic = new Traffic();
   readonly sticky: StickyFindings = new StickyFindings();
-  readonly preservation: SelfPreservation;
+  readonly ports: PortReports = new PortReports();
+  readonly failovers: FailoverCounts;
   readonly learning: LearningWindow;
   readonly deadlines: Deadlines<NodeId> = new Deadlines();
   readonly journal: FeedJournal = new FeedJournal();
@@ -61,11 +70,7 @@ export class RegistryState {
     this.settlesAtMs = startedAtMs + options.settleMs;
     this.learning = new LearningWindow(startedAtMs, options.learningMs);
     this.workers = new WorkerCounts(options.workerGraceMs, options.hashSeed);
-    this.preservation = new SelfPreservation({
-      windowMs: options.suspectMs,
-      fromNodes: options.preserveFromNodes,
-      fromRatio: options.preserveFromRatio,
-    });
+    this.failovers = new FailoverCounts(options.maxWorkers);
   }
 
   begin(nowMs: number): void {
@@ -84,15 +89,32 @@ export class RegistryState {
   }
 
   touchNodeRecord(node: NodeView): void {
-    this.dirtyRecords.add(`node/${node.id}`);
+    this.dirtyRecords.add(recordKey.node(node.id));
   }
 
   touchOverrideRecord(node: NodeView): void {
-    this.dirtyRecords.add(`override/${node.id}`);
+    this.dirtyRecords.add(recordKey.override(node.id));
   }
 
+  /** The node that a route belongs to, present or gone. */
+  routeHolder(balancer: BalancerName, route: Route): NodeRecord | undefined {
+    const id = this.routes.holder(balancer, route);
+    return id && this.nodes.get(id);
+  }
+
+  /** How long the node has not been heard, at the instant of the command. */
   silentMs(node: NodeView): number {
-    return node.kind === 'static' ? 0 : Math.max(0, this.nowMs - node.heardAtMs);
+    return Math.max(0, this.nowMs - node.heardAtMs);
+  }
+
+  /** An agent whose connection is open and whose last heartbeat is not overdue. */
+  isAgentHeard(node: NodeView): boolean {
+    return node.kind === 'agent' && node.isConnected && this.silentMs(node) <= this.options.suspectMs;
+  }
+
+  /** A node that holds its names against others: an agent that is heard, or a member without one that answers. */
+  isHeard(node: NodeView): boolean {
+    return node.kind === 'agent' ? this.isAgentHeard(node) : node.liveness === 'up';
   }
 
   /** The balancer's settings, made on first use. */
@@ -119,8 +141,10 @@ export class RegistryState {
   markUp(node: NodeRecord): void {
     const from = node.liveness;
     if (from === 'up') return;
+    if (node.kind === 'static' && from === 'joining') this.contexts.take(node.registration);
     this.#setLiveness(node, 'up', undefined);
-    if (!node.isKnown || node.goneAtMs !== undefined) {
+    node.upSinceMs = this.nowMs;
+    if (!isInFeed(from)) {
       this.touchNodeRecord(node);
       this.touchOverrideRecord(node);
     }
@@ -128,18 +152,48 @@ export class RegistryState {
     node.goneAtMs = undefined;
     node.goneCause = undefined;
     node.livenessDetail = undefined;
-    this.preservation.isHeard(node.id);
-    if (from !== 'suspect' && node.operatorWish.status !== 'enabled') this.beginOperatorDrain(node);
+    node.isHeld = false;
+    if (!isInFeed(from) && node.operatorWish.status !== 'enabled') this.beginOperatorDrain(node);
     this.emit({ type: 'up', id: node.id, from });
-    this.#stopExpecting(node);
+    if (node.isReturning) this.#countReturn(node);
+    this.stopExpecting(node);
     this.schedule(node);
   }
 
-  markSuspect(node: NodeRecord, reason: 'silent' | 'disconnected' | 'unreachable' | 'restarted'): void {
+  markSuspect(node: NodeRecord, reason: SuspectReason): void {
     this.#setLiveness(node, 'suspect', reason);
-    if (reason === 'silent') this.preservation.fellSilent(node.id, this.nowMs);
     this.schedule(node);
     this.emit({ type: 'suspect', id: node.id, reason, silentMs: this.silentMs(node) });
+  }
+
+  /** A static member is given up: it keeps its contexts and its route. */
+  markDown(node: NodeRecord, cause: 'refused' | 'expired'): void {
+    this.#setLiveness(node, 'down', cause);
+    node.isHeld = false;
+    this.emit({ type: 'down', id: node.id, cause, silentMs: Math.max(0, this.nowMs - node.signAtMs) });
+    this.stopExpecting(node);
+    this.schedule(node);
+  }
+
+  #countReturn(node: NodeRecord): void {
+    node.isReturning = false;
+    if (node.kind === 'agent') this.setReturns(node, withReturn(node.returns, this.nowMs, this.options));
+  }
+
+  /** Keeps what is known of the node's returns, and announces when it becomes flapping or is no longer flapping. */
+  setReturns(node: NodeRecord, returns: Returns): void {
+    const before = node.returns.flapping;
+    const { flapping } = returns;
+    node.returns = returns;
+    if ((before === undefined) === (flapping === undefined)) return;
+    this.touchFeed(node);
+    const count = flapping?.count ?? before?.count ?? 0;
+    this.emit({ type: 'flapping', id: node.id, isOn: flapping !== undefined, count });
+  }
+
+  /** When the node, which is up, is no longer flapping; `undefined` when it is not flapping or not up. */
+  steadyAtMs(node: NodeView): number | undefined {
+    return node.liveness === 'up' ? steadyAtMs(node.returns, node.upSinceMs, this.options) : undefined;
   }
 
   /** From gone, for a process that has yet to be probed. The route stays remembered meanwhile. */
@@ -150,25 +204,38 @@ export class RegistryState {
 
   /** The node is no longer there; its route is remembered when sessions may name it. */
   markGone(node: NodeRecord, cause: GoneCause, by?: string): void {
-    const silentMs = this.silentMs(node);
+    const isConnected = node.isConnected && (cause === 'refused' || cause === 'expired');
+    const isTermOver = cause === 'expired' && node.kind === 'lease';
+    const silentMs = Math.max(0, this.nowMs - (isTermOver ? node.renewedAtMs : node.signAtMs));
     const { balancer, route } = node.registration;
     if (isInFeed(node.liveness)) this.journal.lost({ id: node.id, balancer, route, cause });
     else if (node.isKnown) this.journal.route({ balancer, route });
     else this.routes.release(balancer, route, node.id);
-    if (node.liveness !== 'gone') this.#setLiveness(node, 'gone', cause);
-    node.livenessReason = cause;
+    this.#setLiveness(node, 'gone', cause);
     node.isConnected = false;
+    node.isHeld = false;
+    // The listener may be closed, or another one have its address, while the process runs: only a probe shows that it is back.
+    if (cause === 'refused' || cause === 'taken') node.awaitsProbe = true;
+    this.ports.forgetNode(node.id);
     node.goneAtMs = this.nowMs;
     node.goneCause = cause;
     this.contexts.release(node.registration);
-    this.preservation.isHeard(node.id);
+    this.addresses.leave(node.registration.url, node.id);
     this.draining.delete(node);
     node.nodeDrain = undefined;
     if (node.operatorDrain) node.operatorDrain = { ...node.operatorDrain, isDone: true };
     this.touchNodeRecord(node);
     this.touchOverrideRecord(node);
-    this.emit({ type: 'gone', id: node.id, cause, silentMs, ...(by !== undefined && { by }) });
-    this.#stopExpecting(node);
+    this.emit({
+      type: 'gone',
+      id: node.id,
+      cause,
+      silentMs,
+      isConnected,
+      isTermOver,
+      ...(by !== undefined && { by }),
+    });
+    this.stopExpecting(node);
     this.schedule(node);
     this.#forgetSurplus(node.owner);
   }
@@ -176,8 +243,7 @@ export class RegistryState {
   /** Not even its route is known from now on. */
   forget(node: NodeRecord): void {
     const { balancer, route } = node.registration;
-    if (node.expectedUntilMs !== undefined) this.contexts.release(node.registration);
-    this.#stopExpecting(node);
+    this.stopExpecting(node);
     this.routes.release(balancer, route, node.id);
     if (node.isKnown) this.journal.route({ balancer, route });
     this.nodes.delete(node);
@@ -194,9 +260,7 @@ export class RegistryState {
     assertTransition(from, to);
     this.nodes.setLiveness(node, to);
     node.livenessReason = reason;
-    // One that comes back after a restart of ours has been serving all the while.
-    if (isInFeed(to) && !isInFeed(from))
-      node.inFeedSinceMs = node.expectedUntilMs === undefined ? this.nowMs : node.registeredAtMs;
+    if (isInFeed(to) && !isInFeed(from)) node.inFeedSinceMs = this.nowMs;
     if (isInFeed(to)) this.journal.node(node.id);
   }
 
@@ -217,9 +281,8 @@ export class RegistryState {
 
   // Learning
 
-  #stopExpecting(node: NodeRecord): void {
-    if (node.expectedUntilMs === undefined) return;
-    node.expectedUntilMs = undefined;
+  /** The node is back, or is not expected any more. */
+  stopExpecting(node: NodeView): void {
     if (this.learning.noLongerMissing(node.id)) this.tellSettled();
   }
 
@@ -263,7 +326,8 @@ export class RegistryState {
     const totals = this.workers.totals(node.id, this.nowMs);
     const isAlone = this.workers.size === 0 && !this.isSettled;
     return {
-      inFlight: totals.inFlight,
+      // A parked request is one that the node still has to serve.
+      inFlight: totals.inFlight + totals.parked,
       tunnels: totals.tunnels,
       sessions: node.sessions ?? totals.sessions,
       waitingFor: isAlone ? [FIRST_WORKER] : this.workers.waitingFor(revision),
@@ -296,24 +360,43 @@ export class RegistryState {
 
   // Time
 
-  /** Puts the node's next deadline down. Heartbeats need not: an early look at a node only puts it down again. */
+  /** Sets the node's next deadline. A sign of life need not: an early look at a node only sets the deadline again. */
   schedule(node: NodeView): void {
     this.deadlines.set(node.id, this.#nextDueMs(node));
   }
 
+  /** The same, and a look at the node within `ms` at the latest. */
+  scheduleWithin(node: NodeView, ms: number): void {
+    this.deadlines.set(node.id, Math.min(this.#nextDueMs(node), this.nowMs + ms));
+  }
+
   #nextDueMs(node: NodeView): number {
-    const due = [this.#lifeDueMs(node), node.operatorWish.untilMs];
+    const due = [this.#lifeDueMs(node), node.operatorWish.untilMs, this.steadyAtMs(node)];
     for (const drain of [node.operatorDrain, node.nodeDrain]) if (drain?.isDone === false) due.push(drain.deadlineAtMs);
     return Math.min(...due.map((atMs) => atMs ?? Number.POSITIVE_INFINITY));
   }
 
   #lifeDueMs(node: NodeView): number | undefined {
-    if (node.liveness === 'gone') return node.expectedUntilMs ?? node.goneAtMs! + this.options.rememberMs;
+    if (node.liveness === 'gone') return node.goneAtMs! + this.options.rememberMs;
     if (node.kind === 'agent' && node.liveness === 'up') return node.heardAtMs + this.options.suspectMs;
-    return node.heardAtMs + node.leaseMs;
+    if (node.livenessReason === 'blocked') return this.nowMs + HELD_CHECK_MS;
+    if (node.kind === 'static' && node.liveness !== 'suspect') return undefined;
+    return node.isHeld ? this.nowMs + HELD_CHECK_MS : this.lease(node).renewedAtMs + node.leaseMs;
+  }
+
+  /** The time after which a node without a sign of life is given up; of kind `lease` the term of its registration. */
+  lease(node: NodeView): Lease {
+    if (node.kind === 'lease') return { renewedAtMs: node.renewedAtMs, durationMs: node.leaseMs };
+    const renewedAtMs = Math.max(node.signAtMs, node.heldUntilMs ?? Number.NEGATIVE_INFINITY);
+    return { renewedAtMs, durationMs: node.leaseMs };
   }
 }
 
 export function rejected(code: ErrorCode, message: string): Rejection {
   return { type: 'rejected', code, message };
+}
+
+/** A fault as the answer to a command. */
+export function rejectedBy(fault: Fault): Rejection {
+  return { type: 'rejected', ...fault };
 }

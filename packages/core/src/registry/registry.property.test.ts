@@ -1,7 +1,7 @@
-/** What must hold whatever anybody says in whatever order. */
+/** What must hold for any sequence of commands. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { FeedBalancer, FeedChange, FeedNode, NodeCounters, NodeId } from '@rollcall/protocol';
+import type { FeedBalancer, FeedChange, FeedNode, NodeCounters, NodeId, PortReport } from '@rollcall/protocol';
 import {
   isErrorCode,
   parseBalancerName,
@@ -15,7 +15,9 @@ import {
 import fc from 'fast-check';
 import type { StoredRecord } from '../store/store.ts';
 import type { Command } from './commands.ts';
+import type { Event } from './events.ts';
 import type { Snapshot } from './feed-view.ts';
+import { addressKey } from './node-address.ts';
 import { isInFeed } from './node-status.ts';
 import { Registry } from './registry.ts';
 
@@ -52,15 +54,22 @@ const registerCommand = fc
     id,
     balancer,
     route: fc.option(route, { nil: undefined, freq: 2 }),
-    url: fc.constantFrom('http://10.0.0.5:1', 'http://10.0.0.5:2').map((text) => parseNodeUrl(text)!),
+    url: fc
+      .constantFrom('http://10.0.0.5:1', 'https://10.0.0.5:1', 'http://10.0.0.5:2', 'http://[::ffff:10.0.0.5]:2')
+      .map((text) => parseNodeUrl(text)!),
     paths: fc.uniqueArray(path, { minLength: 1, maxLength: 2 }),
     hosts: fc.array(host, { minLength: 1, maxLength: 2 }),
     weight: fc.oneof({ weight: 9, arbitrary: fc.constant(1) }, { weight: 1, arbitrary: count }),
-    incarnation: fc.integer({ min: 1, max: 3 }),
-    instance: fc.constantFrom('a', 'b'),
+    // Near the coordinator's clock as well: clocks of machines step, and are wrong.
+    incarnation: fc.oneof(
+      fc.integer({ min: 1, max: 3 }),
+      fc.constantFrom(undefined, -100_000, 0, 200_000, 400_000).map((ms) => ms && START_UNIX_MS + ms),
+    ),
+    instance: fc.constantFrom('a', 'b', 'c'),
     connection,
     owner: fc.constantFrom('join', 'join', 'join', 'other'),
     kind: fc.constantFrom('agent', 'agent', 'agent', 'lease', 'static'),
+    isReplacing: fc.boolean(),
     sticky: maybe({ mode }),
     hasHint: fc.boolean(),
     group: maybe({ group: fc.constantFrom('eu', 'us').map((text) => parseGroupName(text)!) }),
@@ -71,6 +80,7 @@ const registerCommand = fc
       connection: given.connection,
       owner: given.owner,
       kind: given.kind,
+      isReplacing: given.isReplacing,
       node: {
         id: given.id,
         balancer: given.balancer,
@@ -79,7 +89,7 @@ const registerCommand = fc
         contexts: given.paths.map((one) => ({ path: one })),
         hosts: given.hosts,
         weight: given.weight,
-        incarnation: given.incarnation,
+        ...(given.incarnation !== undefined && { incarnation: given.incarnation }),
         instance: given.instance,
         ...(given.hasHint && { sticky: given.sticky }),
         ...given.group,
@@ -93,6 +103,7 @@ const counters: fc.Arbitrary<NodeCounters> = fc.record({
   id,
   inFlight: fc.integer({ min: 0, max: 1 }),
   tunnels: fc.integer({ min: 0, max: 1 }),
+  parked: fc.integer({ min: 0, max: 1 }),
   activeSessions: fc.integer({ min: 0, max: 1 }),
   requests: fc.nat(9),
   failures: fc.nat(9),
@@ -110,11 +121,23 @@ const target = fc.oneof(
   fc.record({ type: fc.constant('group' as const), name: fc.constant(parseGroupName('eu')!) }),
 );
 
+const port = fc.constantFrom<PortReport>('unknown', 'answers', 'answers', 'unresponsive', 'refused', 'given-up');
+
+const portsSeen = fc.record({
+  type: fc.constant('ports-seen' as const),
+  worker,
+  ports: fc.uniqueArray(fc.tuple(id, port), { maxLength: 4, selector: ([one]) => one }),
+});
+
 const otherCommand: fc.Arbitrary<Command> = fc.oneof(
   fc.record({ type: fc.constant('reachable' as const), id, connection, isReachable: fc.boolean() }),
   fc.record({ type: fc.constant('reachable' as const), id, connection, isReachable: fc.constant(true) }),
   fc
-    .tuple(id, connection, maybe({ seq: count, load: count, sessions: count, inFlight: count, serviceMs: count }))
+    .tuple(
+      id,
+      connection,
+      maybe({ seq: count, load: count, sessions: count, inFlight: count, serviceMs: count, ready: fc.boolean() }),
+    )
     .map(([one, by, numbers]): Command => ({ type: 'heartbeat', id: one, connection: by, ...numbers })),
   fc
     .tuple(
@@ -157,6 +180,9 @@ const otherCommand: fc.Arbitrary<Command> = fc.oneof(
     revision: fc.nat(40),
     nodes: fc.array(counters, { maxLength: 3 }),
   }),
+  portsSeen,
+  portsSeen,
+  portsSeen,
   fc.record({ type: fc.constant('stalled' as const), stalledMs: durationMs }),
 );
 
@@ -174,7 +200,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({
       type: fc.constant('command' as const),
       command: fc.constant<Command>({ type: 'tick' }),
-      afterMs: fc.constantFrom(250, 1_000, 4_000, 16_000, 61_000),
+      afterMs: fc.constantFrom(250, 1_000, 4_000, 21_000, 61_000),
     }),
   },
   { weight: 5, arbitrary: fc.constant<Step>({ type: 'deliver' }) },
@@ -228,7 +254,14 @@ class Consumer {
   view(): unknown {
     return {
       // Loads and sessions travel in messages of their own, and ages grow by themselves.
-      nodes: sortedEntries(this.nodes).map(([, node]) => ({ ...node, load: 0, sessions: 0, ageMs: 0, loadAgeMs: 0 })),
+      nodes: sortedEntries(this.nodes).map(([, node]) => ({
+        ...node,
+        load: 0,
+        sessions: 0,
+        ageMs: 0,
+        loadAgeMs: 0,
+        silentMs: 0,
+      })),
       remembered: sortedEntries(this.remembered),
       balancers: sortedEntries(this.balancers),
       isSettled: this.isSettled,
@@ -247,6 +280,7 @@ class Run {
   readonly stored = new Map<string, StoredRecord>();
   consumer = new Consumer(this.registry.snapshot(0));
   deliveredRevision = 0;
+  readonly connected = new Set<string>();
   readonly told: unknown[] = [];
 
   step(one: Step): void {
@@ -268,15 +302,44 @@ class Run {
     this.checkInvariants();
   }
 
-  command(command: Command): void {
+  command(given: Command): void {
+    const command = given.type === 'register' ? { ...given, nowUnixMs: START_UNIX_MS + this.nowMs } : given;
     const before = this.registry.revision;
+    const answering = this.answering(command);
     const outcome = this.registry.apply(command, this.nowMs);
     this.told.push(outcome);
+    if (!('type' in outcome)) this.follow(command);
     assert.ok(this.registry.revision >= before && this.registry.revision <= before + 1);
     if ('type' in outcome) {
       assert.ok(isErrorCode(outcome.code), outcome.code);
       assert.equal(this.registry.revision, before, 'a rejection changes nothing');
+    } else for (const event of outcome) this.checkEvent(event, answering);
+  }
+
+  /** Nodes that some connected worker reports to answer, with what `command` adds to the reports. */
+  answering(command: Command): ReadonlySet<NodeId> {
+    const found = new Set<NodeId>();
+    for (const { id: node } of this.registry.nodes()) {
+      const reports = new Map(this.registry.ports(node).map((report) => [report.worker, report.port]));
+      if (command.type === 'ports-seen')
+        for (const [one, report] of command.ports) if (one === node) reports.set(command.worker, report);
+      if ([...reports.values()].includes('answers')) found.add(node);
     }
+    return found;
+  }
+
+  checkEvent(event: Event, answering: ReadonlySet<NodeId>): void {
+    if (event.type !== 'gone' && event.type !== 'down') return;
+    if (event.cause === 'left' || event.cause === 'removed' || (event.type === 'gone' && event.isTermOver)) return;
+    assert.ok(!answering.has(event.id), `${event.id} answers a worker and is ${event.type} (${event.cause})`);
+    const kind = this.registry.node(event.id)?.kind;
+    assert.equal(event.type === 'down', kind === 'static', `${kind} ${event.id} is ${event.type}`);
+  }
+
+  /** Which workers are connected. */
+  follow(command: Command): void {
+    if (command.type === 'worker-joined') this.connected.add(command.worker);
+    if (command.type === 'worker-left') this.connected.delete(command.worker);
   }
 
   deliver(): void {
@@ -308,6 +371,7 @@ class Run {
     const before = this.overrides();
     this.nowMs += afterMs;
     this.registry = new Registry({ ...OPTIONS, startedAtMs: this.nowMs });
+    this.connected.clear();
     const nowUnixMs = START_UNIX_MS + this.nowMs;
     this.command({ type: 'restore', records: [...this.stored.values()], nowUnixMs });
     assert.equal(this.registry.unreadableRecords, 0);
@@ -318,14 +382,14 @@ class Run {
     for (const [name, { override }] of after)
       assert.deepEqual(override, before.get(name)?.override, `overrides of ${name}`);
     for (const [name, { isPresent }] of before)
-      if (isPresent) assert.equal(after.get(name)?.isPresent, true, `${name} is expected after a restart`);
+      if (isPresent) assert.equal(after.get(name)?.isPresent, true, `${name} is present after a restart`);
   }
 
   overrides(): Map<NodeId, { readonly isPresent: boolean; readonly override: unknown }> {
     const found = new Map<NodeId, { readonly isPresent: boolean; readonly override: unknown }>();
     for (const node of this.registry.nodes()) {
       const { operatorWish: wish, overrides } = node;
-      const isPresent = node.liveness !== 'gone' || node.expectedUntilMs !== undefined;
+      const isPresent = node.liveness !== 'gone';
       found.set(node.id, { isPresent, override: { overrides, wish: wish.status === 'enabled' ? undefined : wish } });
     }
     return found;
@@ -334,21 +398,27 @@ class Run {
   checkInvariants(): void {
     const routes = new Set<string>();
     const contexts = new Map<string, string>();
-    const counts = { up: 0, suspect: 0, joining: 0, gone: 0, orphaned: 0 };
+    const addresses = new Map<string, string>();
+    const counts = { up: 0, suspect: 0, joining: 0, down: 0, gone: 0, orphaned: 0 };
     const now = { nowMs: this.nowMs, nowUnixMs: START_UNIX_MS + this.nowMs };
     for (const node of this.registry.nodes()) {
-      counts[node.liveness] += 1;
+      const reports = this.registry.ports(node.id);
+      const connected = this.connected.size;
+      const isGivenUp =
+        connected > 0 && reports.length === connected && reports.every((report) => report.port === 'given-up');
+      counts[node.liveness === 'up' && isGivenUp ? 'suspect' : node.liveness] += 1;
       const resource = this.registry.resource(node.id, now);
       assert.ok(resource);
       assert.deepEqual(JSON.parse(JSON.stringify(resource)), dropAbsent(resource), 'every number is finite');
       const { registration } = node;
-      const isHolding = node.liveness !== 'gone' || node.expectedUntilMs !== undefined;
+      const isHolding = node.liveness !== 'gone';
       if (isHolding || node.isKnown) {
         const key = `${registration.balancer}.${registration.route}`;
         assert.ok(!routes.has(key), `route ${key} has two holders`);
         routes.add(key);
       }
-      if (isHolding)
+      // A static member that has never answered holds none.
+      if (isHolding && !(node.kind === 'static' && node.liveness === 'joining'))
         for (const one of registration.hosts)
           for (const context of registration.contexts) {
             const key = `${one} ${context.path}`;
@@ -356,13 +426,19 @@ class Run {
             assert.equal(holder, registration.balancer, `${key} has two balancers`);
             contexts.set(key, holder);
           }
+      if (node.liveness === 'up' && !node.awaitsProbe && node.kind !== 'static') {
+        const key = addressKey(registration.url);
+        assert.equal(addresses.get(key) ?? registration.instance, registration.instance, `two processes have ${key}`);
+        addresses.set(key, registration.instance);
+      }
       if (isInFeed(node.liveness)) assert.ok(node.isKnown);
       if (node.liveness === 'up' && node.kind === 'agent') assert.ok(node.isConnected);
+      if (node.liveness === 'down') assert.equal(node.kind, 'static');
     }
     const { orphaned, ...expected } = counts;
     assert.equal(orphaned, 0);
     assert.deepEqual(this.registry.counts(), expected);
-    assert.ok(counts.up + counts.suspect + counts.joining <= OPTIONS.maxNodes + 6);
+    assert.ok(counts.up + counts.suspect + counts.joining + counts.down <= OPTIONS.maxNodes + 6);
     assert.ok(counts.gone <= 2 * OPTIONS.maxNodes);
     for (const name of this.registry.balancers()) assert.ok(this.registry.balancerResource(name));
     assert.ok(this.registry.balancers().length <= OPTIONS.maxBalancers);

@@ -79,8 +79,8 @@ void test('a registry that was told nothing knows nothing, and makes up no start
   assert.deepEqual([...registry.nodes()], []);
   assert.deepEqual(registry.takeChanges(), []);
   assert.deepEqual(registry.takeRecords(NOW_UNIX_MS), { write: [], remove: [] });
-  assert.deepEqual(registry.pace(), { heartbeatMs: 1_000, suspectMs: 3_000, leaseMs: 15_000 });
-  assert.equal(registry.isPreserving, false);
+  assert.deepEqual(registry.pace(), { heartbeatMs: 1_000, suspectMs: 3_000, leaseMs: 20_000 });
+  assert.deepEqual(registry.unserved(), []);
 });
 
 void test('without a given start, time begins with the first command', () => {
@@ -195,6 +195,25 @@ void test('a node that comes back after a restart of the coordinator is as old a
   assert.equal(next.snapshot(5_100).nodes[0]?.ageMs, 100);
 });
 
+void test('a node that was stored while it was joining, and came up later, is in the feed after the next restart', () => {
+  const registry = registered();
+  registry.apply({ type: 'leave', id: N1, connection: 1 }, 0);
+  const again = { ...node(), instance: 'b'.repeat(32) };
+  registry.apply({ type: 'register', node: again, connection: 2, owner: 'join', kind: 'agent' }, 1);
+  const restart = (of: Registry): Registry => {
+    const next = new Registry({ startedAtMs: 0 });
+    next.apply({ type: 'restore', records: of.takeRecords(NOW_UNIX_MS).write, nowUnixMs: NOW_UNIX_MS }, 0);
+    return next;
+  };
+  const next = restart(registry);
+  assert.deepEqual([next.node(N1)?.liveness, next.snapshot(0).nodes], ['joining', []]);
+  next.apply({ type: 'register', node: again, connection: 1, owner: 'join', kind: 'agent' }, 0);
+  next.takeRecords(NOW_UNIX_MS);
+  next.apply({ type: 'reachable', id: N1, connection: 1, isReachable: true, probe: 'proof' }, 0);
+  const [restored] = restart(next).snapshot(0).nodes;
+  assert.deepEqual([restored?.liveness, restored?.probe, restored?.isConnected], ['suspect', 'proof', true]);
+});
+
 void test('nothing is written twice, and a record that never was is not removed', () => {
   const registry = registered();
   assert.deepEqual(
@@ -207,6 +226,21 @@ void test('nothing is written twice, and a record that never was is not removed'
   registry.apply({ type: 'patch-node', id: N1, by: 'ops', weight: 2 }, 2);
   registry.apply({ type: 'patch-node', id: N1, by: 'ops', weight: null }, 3);
   assert.deepEqual(registry.takeRecords(NOW_UNIX_MS), { write: [], remove: [] });
+});
+
+void test('a registration that repeats what the store has writes nothing, one that changes it does', () => {
+  const registry = registered();
+  registry.takeRecords(NOW_UNIX_MS);
+  const again = (changes: object, connection: number): number => {
+    const command = { type: 'register', connection, owner: 'join', kind: 'agent' } as const;
+    registry.apply({ ...command, node: { ...node(), ...changes } }, connection);
+    return registry.takeRecords(NOW_UNIX_MS).write.length;
+  };
+  assert.deepEqual([again({}, 2), again({ meta: { pid: '7' } }, 3), again({}, 4)], [0, 0, 0]);
+  assert.deepEqual([again({ weight: 3 }, 5), again({ weight: 3 }, 6)], [1, 0]);
+  registry.apply({ type: 'leave', id: N1, connection: 6 }, 7);
+  assert.equal(registry.takeRecords(NOW_UNIX_MS).write.length, 1);
+  assert.equal(again({ weight: 3 }, 8), 1);
 });
 
 void test('two records of a node written in the same millisecond have growing versions', () => {
@@ -341,9 +375,11 @@ void test('a store that contradicts itself or holds too much is restored as far 
   const more: StoredRecord = { key: 'balancer/more', version: [1, 1], value: { operator: { retries: 1 } } };
   small.apply({ type: 'restore', records: [more, { ...more, key: 'balancer/shop' }], nowUnixMs: NOW_UNIX_MS }, 0);
   assert.deepEqual(small.balancers(), ['shop']);
-  // The memory is full of nodes that are expected: one that leaves pushes the oldest out.
-  registered(node(N2, { url: parseNodeUrl('http://10.0.0.6:3000')! }), small);
-  small.apply({ type: 'leave', id: N2, connection: 1 }, 1);
+  // The memory of gone nodes holds one: one more that leaves pushes the first out.
+  for (const id of [N1, N2]) {
+    registered(node(id, { url: parseNodeUrl('http://10.0.0.6:3000')! }), small);
+    small.apply({ type: 'leave', id, connection: 1 }, 1);
+  }
   assert.deepEqual(
     [...small.nodes()].map(({ id }) => id),
     ['n2'],
@@ -351,35 +387,42 @@ void test('a store that contradicts itself or holds too much is restored as far 
   assert.deepEqual(small.snapshot(1).remembered, [{ balancer: 'shop', route: 'n2', isExpected: false }]);
 });
 
-void test('a store that answers late only adds to what is remembered, and the feed is told', () => {
+void test('a store that answers late adds its nodes as suspect ones, with a full lease', () => {
   const registry = registered(node(N2, { url: parseNodeUrl('http://10.0.0.6:3000')! }));
   registry.takeChanges();
   const events = registry.apply({ type: 'restore', records: cluster(), nowUnixMs: NOW_UNIX_MS }, 100);
   assert.ok(!('type' in events));
   assert.deepEqual(
     events.map(({ type }) => type),
-    ['balancer', 'registered', 'settled'],
+    ['balancer', 'registered'],
   );
   const { nodes, remembered } = registry.snapshot(100);
   assert.deepEqual(
-    nodes.map(({ id }) => id),
-    ['n2'],
+    nodes.map(({ id, liveness, isConnected, silentMs }) => [id, liveness, isConnected, silentMs]),
+    [
+      ['n2', 'up', true, undefined],
+      ['n1', 'suspect', true, 0],
+      ['d1', 'suspect', true, 0],
+      ['s1', 'suspect', true, 0],
+    ],
   );
-  assert.ok(remembered.every(({ isExpected }) => !isExpected));
+  assert.deepEqual(remembered, []);
   assert.deepEqual(
-    remembered.map(({ route }) => route),
-    ['n1', 'd1', 's1'],
+    registry.takeChanges().map((change) => (change.type === 'node' ? `node ${change.node.id}` : change.type)),
+    ['balancer', 'node n1', 'node d1', 'node s1'],
   );
-  assert.deepEqual(
-    registry.takeChanges().map((change) => (change.type === 'gone' ? `gone ${change.route}` : change.type)),
-    ['balancer', 'gone n1', 'gone d1', 'gone s1', 'settled'],
-  );
+  registry.apply({ type: 'heartbeat', id: N2, connection: 1 }, 20_000);
+  registry.apply({ type: 'tick' }, 20_100);
+  assert.equal(registry.node(N1)?.liveness, 'suspect');
+  registry.apply({ type: 'tick' }, 20_101);
+  assert.equal(registry.node(N1)?.liveness, 'gone');
 });
 
 const COUNTERS = {
   id: N1,
   inFlight: 1,
   tunnels: 2,
+  parked: 3,
   requests: 30,
   failures: 4,
   serverErrors: 5,
@@ -420,6 +463,9 @@ void test('the workers see a node each for itself, and the resource says what th
     latencyMs: 20,
     bytesToNode: 24,
     bytesFromNode: 27,
+    ports: [],
+    parked: 9,
+    failovers: {},
   });
   assert.deepEqual(
     [resource.inFlight, resource.tunnels, resource.sessions, resource.sessionsFrom, resource.newSessions],
@@ -474,13 +520,13 @@ void test('each reason why a node is not up has words', () => {
     0,
   );
   assert.equal(reason(), 'being probed');
-  registry.apply({ type: 'tick' }, 16_000);
-  assert.equal(reason(), 'no heartbeat until its lease was over');
+  registry.apply({ type: 'tick' }, 21_000);
+  assert.equal(reason(), 'no sign of life until its lease was over');
   registry.apply(
     { type: 'register', node: { ...node(), instance: 'c' }, connection: 4, owner: 'join', kind: 'agent' },
-    16_000,
+    21_000,
   );
-  registry.apply({ type: 'remove', id: N1, by: 'ops' }, 16_000);
+  registry.apply({ type: 'remove', id: N1, by: 'ops' }, 21_000);
   assert.equal(reason(), 'removed by an operator');
 });
 
@@ -498,18 +544,20 @@ void test('a mass of nodes that go at once, more than may be remembered, leaves 
     for (let i = 0; i < 20; i++) {
       const id = parseNodeId(`${prefix}${i}`)!;
       const registration = node(id, { url: parseNodeUrl(`http://10.0.0.5:${3_000 + i}`)! });
-      registry.apply({ type: 'register', node: registration, connection: 1, owner: 'join', kind: 'agent' }, nowMs);
+      registry.apply(
+        { type: 'register', node: registration, connection: 1, owner: 'join', kind: 'lease', leaseMs: 15_000 },
+        nowMs,
+      );
       registry.apply({ type: 'reachable', id, connection: 1, isReachable: true }, nowMs);
-      registry.apply({ type: 'disconnect', id, connection: 1 }, nowMs);
     }
   };
   enter('a', 0);
   registry.apply({ type: 'tick' }, 15_001);
-  assert.deepEqual(registry.counts(), { up: 0, suspect: 0, joining: 0, gone: 20 });
+  assert.deepEqual(registry.counts(), { up: 0, suspect: 0, joining: 0, down: 0, gone: 20 });
   enter('b', 86_400_000);
   // The first 20 are forgotten by their age and by the others' going in the same tick.
   registry.apply({ type: 'tick' }, 86_415_001);
-  assert.deepEqual(registry.counts(), { up: 0, suspect: 0, joining: 0, gone: 20 });
+  assert.deepEqual(registry.counts(), { up: 0, suspect: 0, joining: 0, down: 0, gone: 20 });
   assert.ok([...registry.nodes()].every(({ id }) => id.startsWith('b')));
 });
 
@@ -553,7 +601,7 @@ void test('a session that two workers see counts once, also when one of them has
         type: 'observe',
         worker,
         revision: 1,
-        nodes: [{ ...COUNTERS, inFlight: 0, tunnels: 0, activeSessions: 6_000 }],
+        nodes: [{ ...COUNTERS, inFlight: 0, tunnels: 0, parked: 0, activeSessions: 6_000 }],
       },
       0,
     );
@@ -568,8 +616,8 @@ void test('a session that two workers see counts once, also when one of them has
   assert.equal(drain?.sessionsLeft, 10_000);
   assert.equal(Math.abs(drain.oldestSessionMs! - 70_000) <= 112_500, true);
   registry.apply({ type: 'worker-joined', worker: 'w3' }, 70_000);
-  const nobody = { ...COUNTERS, inFlight: 0, tunnels: 0, activeSessions: 0 };
-  registry.apply({ type: 'observe', worker: 'w2', revision: registry.revision, nodes: [nobody] }, 70_000);
+  const unused = { ...COUNTERS, inFlight: 0, tunnels: 0, parked: 0, activeSessions: 0 };
+  registry.apply({ type: 'observe', worker: 'w2', revision: registry.revision, nodes: [unused] }, 70_000);
   registry.apply({ type: 'observe', worker: 'w3', revision: registry.revision, nodes: [] }, 70_000);
   assert.equal(registry.resource(N1, { nowMs: 70_000, nowUnixMs: NOW_UNIX_MS })?.drain?.isDone, false);
   const idle = beat(2_100_000);
@@ -591,6 +639,8 @@ void test('what is wrong with sessions is told once, with the nodes that are the
     unrouted: 0,
     other: 20,
     strange: 0,
+    opened: 0,
+    renewed: 0,
     foreign: 0,
     foreignRouted: 0,
     returned: 0,
@@ -613,7 +663,7 @@ void test('what is wrong with sessions is told once, with the nodes that are the
   const { write } = registry.takeRecords(NOW_UNIX_MS);
   later.apply({ type: 'restore', records: write, nowUnixMs: NOW_UNIX_MS }, 0);
   assert.deepEqual(tell(later), ['sticky']);
-  assert.deepEqual(later.stickyFindings(), [], 'its nodes are not back');
+  assert.equal(later.stickyFindings().length, 1, 'its nodes are suspect, and in the feed');
 
   registry.apply({ type: 'leave', id: N1, connection: 1 }, 0);
   assert.deepEqual(registry.stickyFindings(), []);

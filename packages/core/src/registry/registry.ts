@@ -8,13 +8,17 @@
 import type {
   BalancerName,
   BalancerResource,
+  FailoverCount,
   FeedChange,
   NodeExplanation,
   NodeId,
   NodeRegistration,
   NodeResource,
+  NodeUrl,
+  PortReport,
+  UnservedContext,
 } from '@rollcall/protocol';
-import type { Command } from './commands.ts';
+import type { Command, WorkerJoinedCommand } from './commands.ts';
 import { scale } from './copies.ts';
 import type { Event, Rejection } from './events.ts';
 import { changesOf, type Snapshot, snapshotOf } from './feed-view.ts';
@@ -30,7 +34,8 @@ import { RegistryState, rejected } from './registry-state.ts';
 import { restore } from './restoration.ts';
 import type { StickyFinding } from './sticky-findings.ts';
 import { type RecordChanges, takeRecords } from './stored-records.ts';
-import type { Endings } from './worker-counts.ts';
+import { unservedContexts } from './unserved-contexts.ts';
+import { missReports, portsSeen } from './witnesses.ts';
 
 /** How often agents are asked to speak, and what their silence means. */
 export interface Pace {
@@ -39,11 +44,12 @@ export interface Pace {
   readonly leaseMs: number;
 }
 
-/** How many nodes there are of each liveness. Nodes expected back from the store count as gone. */
+/** How many nodes there are of each liveness. A node that is up and that every connected worker has given up counts as suspect. */
 export interface NodeCounts {
   readonly up: number;
   readonly suspect: number;
   readonly joining: number;
+  readonly down: number;
   readonly gone: number;
 }
 
@@ -82,6 +88,11 @@ export class Registry {
     return this.#state.nodes.all();
   }
 
+  /** Nodes with an agent or a lease that are registered at the address of `url`, those that are gone left out. */
+  nodesAt(url: NodeUrl): NodeId[] {
+    return [...this.#state.addresses.at(url)];
+  }
+
   /** The node as accepted, for the answer to `register`. */
   registration(id: NodeId): NodeRegistration | undefined {
     return this.#state.nodes.get(id)?.registration;
@@ -98,6 +109,11 @@ export class Registry {
    */
   takeChanges(): readonly FeedChange[] {
     return changesOf(this.#state, this.#state.journal.take());
+  }
+
+  /** Keys of the records that have changed since the last `takeRecords`. */
+  get changedRecords(): ReadonlySet<string> {
+    return this.#state.dirtyRecords;
   }
 
   /** What the store must learn since the last call; `nowUnixMs` is the wall clock now. */
@@ -131,9 +147,19 @@ export class Registry {
     return { ofAll: sessions, ofOne: sessionsOfOne };
   }
 
-  /** How requests to a node have come to an end, as far as workers have told. */
-  endings(id: NodeId): Endings {
-    return this.#state.workers.endings(id);
+  /** What each connected worker last reported of the node's port, in order of the workers' names. */
+  ports(id: NodeId): readonly { readonly worker: string; readonly port: PortReport }[] {
+    return this.#state.ports.of(id);
+  }
+
+  /** Sessions moved away from nodes, per balancer, node and cause; bounded. */
+  failovers(): IterableIterator<FailoverCount> {
+    return this.#state.failovers.all();
+  }
+
+  /** Contexts that no node can serve now, with cause and remedy; none while restored nodes are expected back. */
+  unserved(): UnservedContext[] {
+    return unservedContexts(this.#state);
   }
 
   /**
@@ -153,11 +179,14 @@ export class Registry {
   }
 
   counts(): NodeCounts {
-    const { nodes } = this.#state;
+    const { nodes, ports } = this.#state;
+    let givenUp = 0;
+    for (const id of ports.nodes()) if (nodes.get(id)?.liveness === 'up' && ports.isGivenUp(id)) givenUp += 1;
     return {
-      up: nodes.count('up'),
-      suspect: nodes.count('suspect'),
+      up: nodes.count('up') - givenUp,
+      suspect: nodes.count('suspect') + givenUp,
       joining: nodes.count('joining'),
+      down: nodes.count('down'),
       gone: nodes.count('gone'),
     };
   }
@@ -166,11 +195,6 @@ export class Registry {
   pace(): Pace {
     const { heartbeatMs, suspectMs, leaseMs } = this.#options;
     return { heartbeatMs, suspectMs, leaseMs };
-  }
-
-  /** True while so many nodes are silent that nobody expires. */
-  get isPreserving(): boolean {
-    return this.#state.preservation.isOn;
   }
 
   /** Stored records that could not be understood when they were restored, and were skipped. */
@@ -211,13 +235,16 @@ function carryOut(state: RegistryState, command: Command): Rejection | undefined
     case 'balancer-settings':
       return balancerSettings(state, command);
     case 'worker-joined':
-      return joinWorker(state, command.worker);
+      return joinWorker(state, command);
     case 'worker-left':
+      missReports(state, state.ports.leave(command.worker));
       if (command.isOver) endWorker(state, command.worker);
       else state.workers.leave(command.worker, state.nowMs);
       return undefined;
     case 'observe':
       return observe(state, command);
+    case 'ports-seen':
+      return portsSeen(state, command);
     case 'sessions-seen':
       return sessionsSeen(state, command);
     case 'sticky-seen':
@@ -235,13 +262,16 @@ function carryOut(state: RegistryState, command: Command): Rejection | undefined
 
 function endWorker(state: RegistryState, worker: string): void {
   state.workers.drop(worker);
+  state.failovers.end(worker);
   state.forgetWorker(worker);
 }
 
-function joinWorker(state: RegistryState, worker: string): Rejection | undefined {
+function joinWorker(state: RegistryState, { worker, pid }: WorkerJoinedCommand): Rejection | undefined {
   const { maxWorkers } = state.options;
   if (!state.workers.has(worker) && state.workers.size >= maxWorkers)
     return rejected('conflict', `the coordinator knows ${maxWorkers} workers, as many as it may`);
   state.workers.join(worker);
+  state.failovers.join(worker, pid);
+  missReports(state, state.ports.join(worker));
   return undefined;
 }

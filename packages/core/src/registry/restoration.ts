@@ -1,13 +1,16 @@
 /**
- * Makes the registry remember, after a start, what the store has kept. Nodes with an agent are expected back, with a
- * full lease for it; members without one have nobody to come back, so they are here again at once, to be probed.
+ * Makes the registry remember, after a start, what the store has kept. Nodes that were in the feed are suspect from the start, with a
+ * full lease: they keep their sessions as long as workers reach them, also when their agents need time to come back. Nodes that had
+ * not been reached yet are joining.
  */
-import type { NodeId } from '@rollcall/protocol';
+import type { GoneCause, NodeId } from '@rollcall/protocol';
 import { parseBalancerName } from '@rollcall/protocol';
+import { recordKey } from '../store/record-key.ts';
 import type { StoredRecord } from '../store/store.ts';
 import type { RestoreCommand } from './commands.ts';
 import type { NodeRecord } from './node-record.ts';
 import { freshRecord } from './node-record.ts';
+import { isInFeed } from './node-status.ts';
 import type { RegistryState } from './registry-state.ts';
 import {
   readStoredBalancer,
@@ -20,13 +23,9 @@ import {
 /** Translates the store's wall clock into the registry's. */
 type ToMs = (unixMs: number) => number;
 
-/**
- * Restores what is not known yet; a repeat changes nothing of what is. When workers may already know the cluster, so
- * that some revision has been told, it is too late to wait for anybody: who is not here is gone, and remembered.
- */
+/** Restores what is not known yet; a repeat changes nothing of what is. A store that answers late is treated no differently. */
 export function restore(state: RegistryState, command: RestoreCommand): void {
   const { nowUnixMs, records } = command;
-  const isLate = state.journal.revision > 0 || !state.learning.isOpen;
   const toMs: ToMs = (unixMs) => state.nowMs - (nowUnixMs - unixMs);
   const current: StoredRecord[] = [];
   for (const record of records) {
@@ -38,8 +37,8 @@ export function restore(state: RegistryState, command: RestoreCommand): void {
   const missing: NodeId[] = [];
   for (const record of current)
     if (record.key.startsWith('node/')) {
-      const node = restoreNode(state, record, toMs, isLate);
-      if (node?.expectedUntilMs !== undefined) missing.push(node.id);
+      const node = restoreNode(state, record, toMs);
+      if (node?.liveness === 'suspect') missing.push(node.id);
     }
   for (const record of current) if (record.key.startsWith('override/')) restoreOverride(state, record, toMs);
   if (state.learning.expect(missing)) state.tellSettled();
@@ -61,31 +60,35 @@ function restoreBalancer(state: RegistryState, record: StoredRecord): void {
   state.tellBalancer(name);
 }
 
-function restoreNode(state: RegistryState, record: StoredRecord, toMs: ToMs, isLate: boolean): NodeRecord | undefined {
+function restoreNode(state: RegistryState, record: StoredRecord, toMs: ToMs): NodeRecord | undefined {
   const stored = readStoredNode(record.value);
-  if (!stored || record.key !== `node/${stored.registration.id}`) {
+  if (!stored || record.key !== recordKey.node(stored.registration.id)) {
     state.unreadableRecords += 1;
     return undefined;
   }
   const { registration } = stored;
   const { id, balancer, route } = registration;
   if (state.nodes.get(id) !== undefined) return undefined;
-  const node = recordFrom(state, stored, toMs, isLate);
+  const node = recordFrom(state, stored, toMs);
   const isHolding = node.goneAtMs === undefined;
   // One that is gone and that no worker has known has no claim to its route: another may have taken it.
   const needsRoute = node.isKnown || isHolding;
   if (needsRoute && state.routes.holder(balancer, route) !== undefined) return undefined;
-  if (isHolding && state.contexts.conflict(registration)) return undefined;
+  // A static member that has never answered holds no context.
+  const holdsContexts = isHolding && (node.kind !== 'static' || isInFeed(node.liveness));
+  if (holdsContexts && state.contexts.conflict(registration)) return undefined;
   const isFull = state.nodes.present + state.nodes.count('gone') >= 2 * state.options.maxNodes;
   const isNewBalancer = !state.balancers.has(balancer);
   if (isFull || (isNewBalancer && state.balancers.size >= state.options.maxBalancers)) return undefined;
   if (isNewBalancer) state.tellBalancer(balancer);
   state.nodes.add(node);
   if (needsRoute) state.routes.take(balancer, route, id);
-  if (isHolding) state.contexts.take(registration);
-  if (node.isKnown && isLate) state.journal.route({ balancer, route });
+  if (holdsContexts) state.contexts.take(registration);
+  if (isHolding && node.kind !== 'static') state.addresses.enter(registration.url, id);
+  if (node.liveness === 'suspect') state.journal.node(id);
+  else if (node.isKnown) state.journal.route({ balancer, route });
   state.schedule(node);
-  if (node.liveness === 'joining')
+  if (isHolding && node.kind !== 'agent')
     state.emit({
       type: 'registered',
       id,
@@ -98,26 +101,33 @@ function restoreNode(state: RegistryState, record: StoredRecord, toMs: ToMs, isL
   return node;
 }
 
-function recordFrom(state: RegistryState, stored: StoredNode, toMs: ToMs, isLate: boolean): NodeRecord {
+function recordFrom(state: RegistryState, stored: StoredNode, toMs: ToMs): NodeRecord {
   const { nowMs, options } = state;
   const { kind, owner, registration } = stored;
-  const isStatic = kind === 'static';
-  const leaseMs = isStatic ? Number.POSITIVE_INFINITY : (stored.leaseMs ?? options.leaseMs);
-  const isHere = kind !== 'agent' && stored.goneAtUnixMs === undefined;
+  const leaseMs = stored.leaseMs ?? options.leaseMs;
   const goneAtMs = stored.goneAtUnixMs === undefined ? undefined : Math.min(nowMs, toMs(stored.goneAtUnixMs));
-  const isGone = goneAtMs !== undefined || (isLate && !isHere);
-  const goneCause = isGone ? (stored.goneCause ?? 'expired') : undefined;
+  const goneCause = goneAtMs === undefined ? undefined : (stored.goneCause ?? 'expired');
   const seed = { index: state.nodes.nextIndex(), owner, kind, leaseMs, registration, connection: 0 } as const;
-  const node = isHere
-    ? freshRecord({ ...seed, liveness: 'joining', livenessReason: 'unprobed' }, nowMs)
-    : freshRecord({ ...seed, liveness: 'gone', livenessReason: goneCause ?? 'expected' }, nowMs);
-  node.awaitsProbe = isHere || !stored.isProved;
+  const node = freshRecord({ ...seed, ...restoredLiveness(stored, goneCause) }, nowMs);
+  node.awaitsProbe = !stored.isProved;
+  node.probe = stored.probe;
+  node.settledStarts = stored.settledStarts;
   node.isKnown = stored.isKnown;
   node.registeredAtMs = Math.min(nowMs, toMs(stored.registeredAtUnixMs));
-  node.goneAtMs = isGone ? (goneAtMs ?? nowMs) : undefined;
+  // A node that was in the feed has been serving since.
+  node.inFeedSinceMs = node.liveness === 'suspect' ? node.registeredAtMs : undefined;
+  node.goneAtMs = goneAtMs;
   node.goneCause = goneCause;
-  node.expectedUntilMs = isGone || isLate ? undefined : nowMs + leaseMs;
   return node;
+}
+
+function restoredLiveness(
+  { kind, isInFeed }: StoredNode,
+  goneCause: GoneCause | undefined,
+): Pick<NodeRecord, 'liveness' | 'livenessReason'> {
+  if (goneCause !== undefined) return { liveness: 'gone', livenessReason: goneCause };
+  if (isInFeed) return { liveness: 'suspect', livenessReason: 'expected' };
+  return { liveness: 'joining', livenessReason: kind === 'agent' ? 'expected' : 'unprobed' };
 }
 
 function restoreOverride(state: RegistryState, record: StoredRecord, toMs: ToMs): void {
@@ -133,6 +143,8 @@ function restoreOverride(state: RegistryState, record: StoredRecord, toMs: ToMs)
     return;
   }
   applyOverride(node, stored, toMs);
+  if (node.liveness === 'suspect' && node.operatorWish.status !== 'enabled') state.beginOperatorDrain(node);
+  state.touchFeed(node);
   state.schedule(node);
 }
 
@@ -150,7 +162,7 @@ function applyOverride(node: NodeRecord, stored: StoredOverride, toMs: ToMs): vo
   };
 }
 
-/** Versions go on from the highest ever seen, also when the wall clock has been set back since. */
+/** Versions continue from the highest ever seen, also when the wall clock has been set back since. */
 function rememberVersion(state: RegistryState, { version: [unixMs, count] }: StoredRecord): void {
   const [highestUnixMs, highestCount] = state.overrideVersion;
   state.overrideVersion = [Math.max(highestUnixMs, unixMs), Math.max(highestCount, count)];

@@ -1,6 +1,6 @@
 /**
- * Which node a route of a balancer belongs to. A route stays its node's for as long as the node is known, present or
- * remembered, so that no session is ever taken to a stranger.
+ * Which node a route of a balancer belongs to. A route stays its node's for as long as the node is known, present or remembered. Of a
+ * node that is gone another node of the same token may take it, and gets the sessions that name it (claims.ts).
  */
 import type { BalancerName, NodeId, Route } from '@rollcall/protocol';
 

@@ -6,12 +6,14 @@
  * unless `conn=` says otherwise. Durations are `250ms`, `3s`, `5m`, `24h`.
  *
  *   options KEY=VALUE…                          first block only
- *   register ID [balancer= url= route= contexts=/a,/b hosts=h,i weight= group= inc= inst= conn= owner= kind= lease= sticky=MODE]
- *   reachable ID [no=WHY]   beat ID [seq= load= sessions=]   status ID STATUS [contexts= deadline= reason=]
+ *   register ID [balancer= url= route= contexts=/a,/b hosts=h,i weight= group= inc= ahead= inst= conn= owner= kind= lease= sticky=MODE
+ *               replace=yes]                (`ahead=1h`: a start so far ahead of the coordinator's clock, `inc=none`: none)
+ *   reachable ID [no=WHY probe=KIND other=yes]   beat ID [seq= load= sessions= ready=no]   status ID STATUS [contexts= deadline= reason=]
  *   leave ID   disconnect ID   remove ID   patch ID [weight= standby= redirect=]   (`-` takes back)
  *   operator STATUS node:ID|balancer:B|group:G [deadline= for= reason=]
  *   settings B SOURCE [mode= algorithm= retries= failover= cookies=a,b]
- *   worker-joined W   worker-left W   observe W [rev=] [ID:inFlight=N,tunnels=N,sessions=N]…
+ *   worker-joined W [pid=]   worker-left W [over=yes]   observe W [rev=] [ID:inFlight=N,tunnels=N,parked=N,sessions=N]…
+ *   ports W ID:PORT…
  *   advance 10s [beating=n1,n2]                 ticks every 250 ms, heartbeats every second
  *   tick-after 10s   pass 10s                   one late tick; time without any
  *   stalled 10s   restart [after=1h]            a new registry with what the store has
@@ -20,7 +22,15 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
-import type { BalancerPatch, FeedChange, NodeCounters, NodeId, StickyMode } from '@rollcall/protocol';
+import type {
+  BalancerPatch,
+  FeedChange,
+  NodeCounters,
+  NodeId,
+  PortReport,
+  ProbeKind,
+  StickyMode,
+} from '@rollcall/protocol';
 import {
   parseBalancerName,
   parseContextPath,
@@ -141,11 +151,21 @@ class Scenario {
         return this.#register(id, named);
       case 'reachable': {
         const detail = named.get('no');
+        if (named.get('other') === 'yes')
+          return { type: 'reachable', id, connection, isReachable: false, isOther: true };
         const isReachable = detail === undefined;
-        return { type: 'reachable', id, connection, isReachable, ...(detail !== undefined && { detail }) };
+        const probe = named.get('probe') as ProbeKind | undefined;
+        const result = { ...(detail !== undefined && { detail }), ...(probe !== undefined && { probe }) };
+        return { type: 'reachable', id, connection, isReachable, ...result };
       }
       case 'beat':
-        return { type: 'heartbeat', id, connection, ...numbers(named, ['seq', 'load', 'sessions', 'inFlight']) };
+        return {
+          type: 'heartbeat',
+          id,
+          connection,
+          ...numbers(named, ['seq', 'load', 'sessions', 'inFlight']),
+          ...(named.has('ready') && { ready: named.get('ready') !== 'no' }),
+        };
       case 'status': {
         const contexts = named
           .get('contexts')
@@ -173,8 +193,18 @@ class Scenario {
         return { type: 'balancer-settings', name, source, patch: settingsOf(named), by: 'op' };
       }
       case 'worker-joined':
+        return { type: verb, worker: plain[0]!, ...(named.has('pid') && { pid: Number(named.get('pid')) }) };
       case 'worker-left':
-        return { type: verb, worker: plain[0]! };
+        return { type: verb, worker: plain[0]!, isOver: named.has('over') };
+      case 'ports':
+        return {
+          type: 'ports-seen',
+          worker: plain[0]!,
+          ports: plain.slice(1).map((word) => {
+            const [name, port] = word.split(':');
+            return [parseNodeId(name!)!, port as PortReport];
+          }),
+        };
       case 'stalled':
         return { type: 'stalled', stalledMs: durationOf(plain[0]!) };
       default:
@@ -194,6 +224,8 @@ class Scenario {
       owner: named.get('owner') ?? 'join',
       kind: (named.get('kind') ?? 'agent') as NodeKind,
       ...(lease !== undefined && { leaseMs: durationOf(lease) }),
+      nowUnixMs: NOW_UNIX_MS + this.#nowMs,
+      ...(named.has('replace') && { isReplacing: true }),
       node: {
         id,
         balancer: parseBalancerName(named.get('balancer') ?? 'shop')!,
@@ -204,12 +236,19 @@ class Scenario {
         weight: Number(named.get('weight') ?? 1),
         ...(group && { group }),
         ...(sticky && { sticky: { mode: sticky } }),
-        incarnation: Number(named.get('inc') ?? 1),
+        ...this.#incarnation(named),
         instance: `process ${named.get('inst') ?? 'a'}`,
         loadHeader: false,
         meta: {},
       },
     };
+  }
+
+  #incarnation(named: ReadonlyMap<string, string>): { readonly incarnation?: number } {
+    if (named.get('inc') === 'none') return {};
+    const ahead = named.get('ahead');
+    if (ahead !== undefined) return { incarnation: NOW_UNIX_MS + this.#nowMs + durationOf(ahead) };
+    return { incarnation: Number(named.get('inc') ?? 1) };
   }
 
   #advance(ms: number, beating: readonly string[]): string[] {
@@ -237,6 +276,7 @@ class Scenario {
         inFlight: of('inFlight'),
         tunnels: of('tunnels'),
         requests: of('requests'),
+        parked: of('parked'),
         failures: 0,
         serverErrors: 0,
         newSessions: 0,
@@ -341,9 +381,16 @@ function describeChange(change: FeedChange): string {
     const { type, ...rest } = change;
     return `${type} ${fields(rest)}`;
   }
-  const { id, balancer, route, liveness, contexts, weight, standby, redirectTo, incarnation } = change.node;
+  const { id, balancer, route, liveness, contexts, weight, standby, redirectTo, incarnation, silentMs } = change.node;
   const paths = contexts.map(({ path, status }) => `${path}:${status}`).join(',');
-  return `node ${id} ${fields({ balancer, route, liveness, paths, weight, standby, redirectTo, incarnation })}`;
+  const about = {
+    silentMs,
+    isDisconnected: change.node.hasAgent && !change.node.isConnected,
+    isUnready: !change.node.isReady,
+    flapping: change.node.flapping,
+    probe: change.node.probe === 'options' ? undefined : change.node.probe,
+  };
+  return `node ${id} ${fields({ balancer, route, liveness, paths, weight, standby, redirectTo, incarnation, ...about })}`;
 }
 
 /** `key=value`, true as the bare key; false, undefined and empty lists are left out. */

@@ -18,6 +18,8 @@ const NOTHING: StickySample = {
   unrouted: 0,
   other: 0,
   strange: 0,
+  opened: 0,
+  renewed: 0,
   foreign: 0,
   foreignRouted: 0,
   returned: 0,
@@ -61,6 +63,15 @@ void test('a problem is found at more than half of at least ten, told once, and 
   assert.deepEqual(scene.tell({ unrouted: 7, routed: 21 }), ['-no-route']);
   assert.deepEqual(scene.found(), []);
   assert.deepEqual(scene.tell({ unrouted: 30, routed: 21 }), ['+no-route']);
+});
+
+void test('ids that replace others are a problem from three of four on; a login for each visitor is none', () => {
+  const scene = new Scene();
+  assert.deepEqual(scene.tell({ opened: 50, renewed: 50 }), []);
+  assert.deepEqual(scene.tell({ opened: 25, renewed: 75 }), []);
+  assert.deepEqual(scene.tell({ opened: 9, renewed: 91 }), ['+changing-ids']);
+  assert.deepEqual(scene.tell({ opened: 49, renewed: 51 }), []);
+  assert.deepEqual(scene.tell({ opened: 50, renewed: 50 }), ['-changing-ids']);
 });
 
 void test('where there is nothing to judge by, what was found stays', () => {

@@ -9,9 +9,10 @@ import type { BalancerName, NodeId, Route, StickySample, StickySettings } from '
 /**
  * `no-route`: new ids name no known route. `other-route`: a node writes another route than it has registered.
  * `same-route`: a node writes another node's route. `cookie-name`: sessions are in a cookie that is not looked into.
- * `no-cookies`: visitors do not send our cookie back.
+ * `no-cookies`: visitors do not send our cookie back. `changing-ids`: answers replace the id of the session that
+ * asked, so that each counts as a new session.
  */
-export type StickyProblem = 'no-route' | 'other-route' | 'same-route' | 'cookie-name' | 'no-cookies';
+export type StickyProblem = 'no-route' | 'other-route' | 'same-route' | 'cookie-name' | 'no-cookies' | 'changing-ids';
 
 export interface StickyFinding {
   readonly balancer: BalancerName;
@@ -50,13 +51,22 @@ export interface StickyNews {
 const MIN_SEEN = 10;
 /** Fewer of them that speak for a problem may be chance. */
 const MIN_BAD = 3;
-const PROBLEMS: readonly StickyProblem[] = ['no-route', 'other-route', 'same-route', 'cookie-name', 'no-cookies'];
+const PROBLEMS: readonly StickyProblem[] = [
+  'no-route',
+  'other-route',
+  'same-route',
+  'cookie-name',
+  'no-cookies',
+  'changing-ids',
+];
 
 interface Sums {
   readonly routed: number;
   readonly unrouted: number;
   readonly other: number;
   readonly strange: number;
+  readonly opened: number;
+  readonly renewed: number;
   readonly foreign: number;
   readonly foreignRouted: number;
   readonly returned: number;
@@ -157,7 +167,7 @@ function writesOf(problem: StickyProblem, writes: readonly WrongRoute[]): readon
 }
 
 function judge(problem: StickyProblem, sums: Sums): Verdict {
-  const { routed, unrouted, other, strange, foreign, foreignRouted, returned, refused } = sums;
+  const { routed, unrouted, other, strange, opened, renewed, foreign, foreignRouted, returned, refused } = sums;
   const told = routed + unrouted + other + strange;
   switch (problem) {
     case 'no-route':
@@ -173,6 +183,9 @@ function judge(problem: StickyProblem, sums: Sums): Verdict {
     }
     case 'no-cookies':
       return byShare(refused, refused + returned, { on: 0.5, off: 0.25 });
+    // A login replaces the id once: half of all ids at most.
+    case 'changing-ids':
+      return byShare(renewed, renewed + opened, { on: 0.75, off: 0.5 });
     default:
       return problem satisfies never;
   }
@@ -184,7 +197,18 @@ function byShare(bad: number, of: number, { on, off }: { readonly on: number; re
 }
 
 function summed(samples: Iterable<StickySample>): Sums {
-  const sums = { routed: 0, unrouted: 0, other: 0, strange: 0, foreign: 0, foreignRouted: 0, returned: 0, refused: 0 };
+  const sums = {
+    routed: 0,
+    unrouted: 0,
+    other: 0,
+    strange: 0,
+    opened: 0,
+    renewed: 0,
+    foreign: 0,
+    foreignRouted: 0,
+    returned: 0,
+    refused: 0,
+  };
   let [name, foreignName] = ['', ''];
   const writes = new Map<NodeId, StickySample['writes'][number]>();
   for (const sample of samples) {

@@ -4,12 +4,28 @@
  * Nodes are remembered from their registration on, for a day when they are gone; operators' wishes and overrides for as
  * long as their node; balancers for good. Loads, sessions and other numbers are not: they are old before they are read.
  */
-import type { BalancerPatch, NodeId, NodeRegistration, Status, StickyHint } from '@rollcall/protocol';
-import { FaultBox, Fields, isObject, parseBalancerName, parseNodeId, readRegistration } from '@rollcall/protocol';
+import type {
+  BalancerPatch,
+  GoneCause,
+  NodeId,
+  NodeRegistration,
+  ProbeKind,
+  Status,
+  StickyHint,
+} from '@rollcall/protocol';
+import {
+  FaultBox,
+  Fields,
+  GONE_CAUSES,
+  isObject,
+  parseBalancerName,
+  parseNodeId,
+  readRegistration,
+} from '@rollcall/protocol';
 import type { StoredRecord } from '../store/store.ts';
 import type { Hint } from './balancer-settings.ts';
-import type { GoneCause } from './events.ts';
-import type { NodeKind, NodeView, Overrides } from './node-record.ts';
+import type { NodeKind, NodeView, Overrides, SettledStart } from './node-record.ts';
+import { isInFeed } from './node-status.ts';
 import type { RegistryState } from './registry-state.ts';
 
 /** What the store must learn since the last call. */
@@ -18,6 +34,7 @@ export interface RecordChanges {
   readonly remove: string[];
 }
 
+const PROBES = ['proof', 'options', 'head', 'connect'] as const;
 const INSTANT = { min: 0, max: Number.MAX_SAFE_INTEGER };
 
 /** Takes the changed records out of `state`; `nowUnixMs` is the wall clock at the instant of its last command. */
@@ -69,12 +86,17 @@ function absentSinceMs(node: NodeView): number | undefined {
   return node.liveness === 'gone' ? node.goneAtMs : undefined;
 }
 
+/** What the store remembers of a node, to see whether a command has changed it. */
+export function storable(node: NodeView): string {
+  return JSON.stringify(nodeValue(node, (atMs) => atMs));
+}
+
 function nodeValue(node: NodeView, toUnixMs: (atMs: number) => number): unknown {
   const { incarnation, instance, ...registration } = node.registration;
   const goneAtMs = absentSinceMs(node);
   return {
     // Free text for people comes again with the next registration; without it every record is below 16 KiB.
-    registration: { ...registration, meta: {} },
+    registration: { ...registration, meta: {}, process: undefined },
     incarnation,
     instance,
     owner: node.owner,
@@ -82,7 +104,10 @@ function nodeValue(node: NodeView, toUnixMs: (atMs: number) => number): unknown 
     ...(node.kind === 'lease' && { leaseMs: node.leaseMs }),
     isKnown: node.isKnown,
     isProved: !node.awaitsProbe,
+    isInFeed: isInFeed(node.liveness),
+    ...(node.probe !== 'options' && { probe: node.probe }),
     registeredAtUnixMs: toUnixMs(node.registeredAtMs),
+    ...(node.settledStarts.length > 0 && { settledStarts: node.settledStarts }),
     ...(goneAtMs !== undefined && { goneAtUnixMs: toUnixMs(goneAtMs), goneCause: node.goneCause }),
   };
 }
@@ -127,7 +152,11 @@ export interface StoredNode {
   readonly leaseMs: number | undefined;
   readonly isKnown: boolean;
   readonly isProved: boolean;
+  /** It was in the feed, so that workers may have its sessions. Records of earlier versions lack it: a proved node was. */
+  readonly isInFeed: boolean;
+  readonly probe: ProbeKind;
   readonly registeredAtUnixMs: number;
+  readonly settledStarts: readonly SettledStart[];
   readonly goneAtUnixMs: number | undefined;
   readonly goneCause: GoneCause | undefined;
 }
@@ -167,11 +196,20 @@ export function readStoredNode(value: unknown): StoredNode | undefined {
       leaseMs: fields.number('leaseMs', { min: 1, max: 86_400_000 }),
       isKnown: fields.boolean('isKnown') === true,
       isProved: fields.boolean('isProved') === true,
+      isInFeed: fields.boolean('isInFeed') ?? fields.boolean('isProved') === true,
+      probe: fields.oneOf('probe', PROBES) ?? 'options',
       registeredAtUnixMs,
+      settledStarts: fields.objects('settledStarts', 16, readStart) ?? [],
       goneAtUnixMs: fields.number('goneAtUnixMs', INSTANT),
-      goneCause: fields.oneOf('goneCause', ['left', 'expired', 'removed']),
+      goneCause: fields.oneOf('goneCause', GONE_CAUSES),
     };
   });
+}
+
+function readStart(fields: Fields): SettledStart | undefined {
+  const instance = fields.text('instance', 64) ?? fields.missing('instance');
+  const incarnation = fields.number('incarnation', INSTANT) ?? fields.missing('incarnation');
+  return instance === undefined || incarnation === undefined ? undefined : { instance, incarnation };
 }
 
 export function readStoredOverride(value: unknown): StoredOverride | undefined {

@@ -19,6 +19,8 @@ interface WorkerRecord {
 export interface NodeTotals {
   readonly inFlight: number;
   readonly tunnels: number;
+  /** Requests that wait for the node to answer. */
+  readonly parked: number;
   /** Distinct over all workers. */
   readonly sessions: number;
   /** What the worker that sees most of them sees alone. */
@@ -32,13 +34,6 @@ export interface NodeTotals {
   /** Mean of the workers' smoothed latencies, each by its share of the requests; -1 before the first answer. */
   readonly latencyMs: number;
   readonly ejectedBy: readonly string[];
-}
-
-/** Requests to one node that are over. */
-export interface Endings {
-  /** Answered, or given up by the client. */
-  readonly good: number;
-  readonly failed: number;
 }
 
 export class WorkerCounts {
@@ -180,27 +175,16 @@ export class WorkerCounts {
     return missing;
   }
 
-  /** How requests to the node have come to an end, by all workers. A worker that starts again counts from 0. */
-  endings(id: NodeId): Endings {
-    let [good, failed] = [0, 0];
-    for (const worker of this.#workers.values()) {
-      const counters = worker.nodes.get(id);
-      if (counters === undefined) continue;
-      good += counters.requests - counters.inFlight - counters.failures;
-      failed += counters.failures;
-    }
-    return { good, failed };
-  }
-
   totals(id: NodeId, nowMs: number): NodeTotals {
     let [inFlight, tunnels, sessionsOfOne, requests, failures, serverErrors] = [0, 0, 0, 0, 0, 0];
-    let [newSessions, bytesToNode, bytesFromNode, latencySum, latencyShare] = [0, 0, 0, 0, 0];
+    let [newSessions, bytesToNode, bytesFromNode, latencySum, latencyShare, parked] = [0, 0, 0, 0, 0, 0];
     const ejectedBy: string[] = [];
     for (const worker of this.#workers.values()) {
       const counters = worker.nodes.get(id);
       if (!counters) continue;
       inFlight += counters.inFlight;
       tunnels += counters.tunnels;
+      parked += counters.parked;
       sessionsOfOne = Math.max(sessionsOfOne, counters.activeSessions);
       requests += counters.requests;
       failures += counters.failures;
@@ -219,6 +203,7 @@ export class WorkerCounts {
     return {
       inFlight,
       tunnels,
+      parked,
       // What a worker counts may be ahead of what it has told of.
       sessions: Math.max(sessionsOfOne, this.#sessions.get(id)?.count(nowMs) ?? 0),
       sessionsOfOne,

@@ -40,9 +40,9 @@ class Scene {
     this.watch.onSetCookie(field.replace('*', number), node, requestRoute, ROUTES);
   }
 
-  /** What is seen, without zeros. */
+  /** What is seen, without zeros and without `opened` and `renewed`. */
   seen(): Record<string, unknown> {
-    const { balancer, ...rest } = this.watch.sample();
+    const { balancer, opened: _, renewed: __, ...rest } = this.watch.sample();
     assert.equal(balancer, SHOP);
     return Object.fromEntries(
       Object.entries(rest).filter(([, value]) => value !== 0 && !(Array.isArray(value) && value.length === 0)),
@@ -118,6 +118,20 @@ void test('in rewrite mode the program need not know of routes', () => {
   scene.set('JSESSIONID=ID*');
   assert.deepEqual([scene.watch.watchesCookies, scene.seen()], [true, { routed: 1 }]);
   for (const mode of ['insert', 'none'] as const) assert.equal(new Scene({ mode }).watch.watchesCookies, false);
+});
+
+void test('an id that replaces the one of the session that asked is renewed, in both modes', () => {
+  for (const [mode, field] of [
+    ['rewrite', 'JSESSIONID=payload*.signature'],
+    ['suffix', 'JSESSIONID=ID*.r1'],
+  ] as const) {
+    const scene = new Scene({ mode });
+    scene.set(field);
+    for (let i = 0; i < 3; i++) scene.set(field, ONE, 'r1');
+    scene.set(field, TWO, 'r1');
+    const { opened, renewed } = scene.watch.sample();
+    assert.deepEqual([opened, renewed], [1, 3], `${mode}: the session that moved counts for neither`);
+  }
 });
 
 void test('only the last hundred count, and a new start or other settings begin anew', () => {

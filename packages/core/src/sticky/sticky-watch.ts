@@ -38,6 +38,8 @@ const FOREIGN_ROUTED = 5;
 type Kind = typeof ROUTED | typeof UNROUTED | typeof OTHER | typeof STRANGE | typeof FOREIGN | typeof FOREIGN_ROUTED;
 const RETURNED = 0;
 const REFUSED = 1;
+const OPENED = 0;
+const RENEWED = 1;
 
 /** A node as far as a new id is compared with it. */
 export interface WatchedNode {
@@ -50,6 +52,7 @@ export class StickyWatch {
   #settings: StickySettings;
   readonly #ids = new Window(FOREIGN_ROUTED + 1);
   readonly #visitors = new Window(REFUSED + 1);
+  readonly #origins = new Window(RENEWED + 1);
   readonly #recent = new Uint32Array(RECENT);
   /** What stood after the first dot of a node's last id without a known route. */
   readonly #tails = new Map<NodeId, string>();
@@ -78,6 +81,7 @@ export class StickyWatch {
   reset(): void {
     this.#ids.clear();
     this.#visitors.clear();
+    this.#origins.clear();
     this.#recent.fill(0);
     this.#tails.clear();
     this.#writes.clear();
@@ -114,6 +118,8 @@ export class StickyWatch {
     }
     const isRewritten = this.#settings.mode === 'rewrite';
     if (this.#isNew(id)) {
+      if (requestRoute === '') this.#origins.add(OPENED);
+      else if (requestRoute === node.route) this.#origins.add(RENEWED);
       if (isRewritten) this.#add(ROUTED);
       else this.#onId(id, name, node, requestRoute, known);
     }
@@ -159,6 +165,8 @@ export class StickyWatch {
       unrouted: this.#ids.count(UNROUTED),
       other: this.#ids.count(OTHER),
       strange: this.#ids.count(STRANGE),
+      opened: this.#origins.count(OPENED),
+      renewed: this.#origins.count(RENEWED),
       foreign: this.#ids.count(FOREIGN),
       foreignRouted: this.#ids.count(FOREIGN_ROUTED),
       returned: this.#visitors.count(RETURNED),

@@ -64,7 +64,7 @@ export function poll(refresh: () => Promise<void>, periodMs: number): void {
   void turn();
 }
 
-/** Tells the outcome of something the user did. */
+/** Shows what went wrong with something that the user did. */
 export function tellFailure(error: unknown): void {
   const trouble = byId('trouble');
   trouble.dataset['kind'] = 'action';

@@ -33,8 +33,8 @@ async function refresh(): Promise<void> {
   const advice = byId('advice');
   advice.hidden = status.advice.length === 0;
   advice.replaceChildren(...status.advice.map((sentence) => make('li', '', sentence)));
-  await explanation.refresh();
   showBalancers(nodes, new Map(balancers.map((balancer) => [balancer.name, balancer])), status);
+  await explanation.refresh();
 }
 
 function showBalancers(
@@ -105,8 +105,9 @@ async function act(verb: Verb, node: NodeResource): Promise<void> {
   );
   if (reason === undefined) return;
   try {
-    await post<WriteResult>(`/v1/nodes/${node.id}/${verb}`, reason === '' ? {} : { reason });
+    const { note } = await post<WriteResult>(`/v1/nodes/${node.id}/${verb}`, reason === '' ? {} : { reason });
     showIf(byId('trouble'), '');
+    if (note !== undefined) tellFailure(note);
     await refresh();
   } catch (error) {
     tellFailure(error);

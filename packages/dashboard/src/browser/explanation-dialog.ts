@@ -1,6 +1,6 @@
 /** Why a node's load factor and its part of the traffic are what they are, as long as somebody looks at it. */
 import type { ExplainedMetric, NodeExplanation } from '@rollcall/protocol';
-import { get, tellFailure } from './admin-api.js';
+import { get, Refused, tellFailure } from './admin-api.js';
 import { byId, duration, make, setText } from './dom.js';
 import { explainedNumbers, metricRow, shareRows } from './explanation-words.js';
 
@@ -23,10 +23,23 @@ export class ExplanationDialog {
     }
   }
 
-  /** Asks again while it is open; call it with every turn of the page. */
+  /** Asks again while it is open; call it with every turn of the page. A node that was removed is reported in the dialog. */
   async refresh(isOpening = false): Promise<void> {
     if (!isOpening && !this.#dialog.open) return;
-    this.#fill(await get<NodeExplanation>(`/v1/nodes/${encodeURIComponent(this.#node)}/explain`));
+    const node = this.#node;
+    try {
+      const explanation = await get<NodeExplanation>(`/v1/nodes/${encodeURIComponent(node)}/explain`);
+      if (node === this.#node) this.#fill(explanation);
+    } catch (error) {
+      if (isOpening || !(error instanceof Refused) || error.status !== 404) throw error;
+      if (node === this.#node) this.#fillGone();
+    }
+  }
+
+  #fillGone(): void {
+    setText(this.#title, `${this.#node} is gone`);
+    setText(this.#about, 'The coordinator does not know this node any more.');
+    for (const part of [this.#because, this.#shares, this.#metrics]) part.replaceChildren();
   }
 
   #fill(explanation: NodeExplanation): void {

@@ -118,14 +118,21 @@ class NodeRow {
     setText(this.#route, node.route);
     setText(this.#status, node.status);
     this.#status.className = `state ${STATUS_CLASS[node.status]}`;
-    const liveness = node.observed.isEjected ? `${node.liveness}, ejected` : node.liveness;
+    const isUnready = !node.isReady && node.liveness !== 'gone';
+    const liveness = [
+      node.liveness,
+      ...(isUnready ? ['not ready'] : []),
+      ...(node.observed.isEjected ? ['ejected'] : []),
+    ].join(', ');
     setText(this.#liveness, liveness);
-    this.#liveness.className = `state ${node.liveness === 'up' ? (node.observed.isEjected ? 'bad' : 'good') : node.liveness === 'gone' ? 'bad' : 'warn'}`;
+    this.#liveness.className = `state ${livenessClass(node)}`;
     setText(this.#factor, String(node.loadFactor));
     this.#meter.value = node.loadFactor;
     this.#sessions.title = node.sessionsFrom === 'node' ? 'told by the node' : 'counted by the proxy workers';
     setText(this.#sessions, String(node.sessions));
-    setText(this.#inFlight, node.tunnels > 0 ? `${node.inFlight} + ${node.tunnels} tunnels` : String(node.inFlight));
+    const { parked } = node.observed;
+    const tunnels = node.tunnels > 0 ? ` + ${node.tunnels} tunnels` : '';
+    setText(this.#inFlight, `${node.inFlight}${tunnels}${parked > 0 ? ` + ${parked} parked` : ''}`);
     setText(this.#requests, String(node.observed.requests));
     setText(this.#failures, String(node.observed.failures));
     setText(this.#latency, node.observed.latencyMs < 0 ? '–' : `${node.observed.latencyMs.toFixed(1)} ms`);
@@ -134,9 +141,20 @@ class NodeRow {
   }
 }
 
+function livenessClass({ liveness, isReady, observed }: NodeResource): 'good' | 'warn' | 'bad' {
+  if (liveness === 'gone' || liveness === 'down' || observed.isEjected) return 'bad';
+  return liveness === 'up' && isReady ? 'good' : 'warn';
+}
+
 function noteOf(node: NodeResource): string {
-  const { drain } = node;
-  if (!drain) return node.livenessReason ?? node.wanted.reason ?? '';
+  const { drain, observed } = node;
+  if (!drain) {
+    const ports = node.liveness === 'suspect' ? observed.ports.map(({ worker, port }) => `${port} at ${worker}`) : [];
+    const moved = Object.entries(observed.failovers).map(([cause, count]) => `${count} sessions moved (${cause})`);
+    return [node.livenessReason ?? node.wanted.reason ?? '', ...ports, ...moved]
+      .filter((part) => part !== '')
+      .join('; ');
+  }
   if (drain.isDone) return 'drained';
   const deadline = node.wanted.deadlineAtUnixMs ?? node.reported.deadlineAtUnixMs;
   const parts = [`${drain.sessionsLeft} sessions`, `${drain.inFlight} in flight`];

@@ -19,13 +19,16 @@ async function refresh(): Promise<void> {
     ['revision', `${status.revision}${status.isSettled ? '' : ' (not settled yet)'}`],
     [
       'store',
-      `${status.store.kind}, ${status.store.isReachable ? 'reachable' : `away for ${duration(status.nowUnixMs - status.store.sinceUnixMs)}`}`,
+      `${status.store.kind}, ${status.store.isReachable ? 'reachable' : `unreachable for ${duration(status.nowUnixMs - status.store.sinceUnixMs)}`}`,
     ],
     [
       'nodes',
-      `${status.nodes.up} up, ${status.nodes.suspect} suspect, ${status.nodes.joining} joining, ${status.nodes.gone} gone`,
+      `${status.nodes.up} up, ${status.nodes.suspect} suspect, ${status.nodes.joining} joining, ${status.nodes.down} down, ${status.nodes.gone} gone`,
     ],
     ['sessions', String(status.sessions)],
+    ...status.unserved.map(
+      ({ host, path, message, remedy }) => [`not served: ${path} on ${host}`, `${message}; to do: ${remedy}`] as const,
+    ),
   ]);
   const { totals } = status;
   fill('traffic', [
@@ -34,7 +37,13 @@ async function refresh(): Promise<void> {
     ['retries', String(totals.retries)],
     ['failovers', String(totals.failovers)],
     ['sessions moved', String(totals.moved)],
-    ['found nobody', String(totals.unavailable)],
+    [
+      'parked',
+      status.parked.requests === 0
+        ? '0'
+        : `${status.parked.requests}, the oldest for ${duration(status.parked.oldestMs)}`,
+    ],
+    ['found no node', String(totals.unavailable)],
     ['in and out', `${bytes(totals.bytesIn)} and ${bytes(totals.bytesOut)}`],
   ]);
   byId('workers').replaceChildren(...status.workers.map(workerRow));

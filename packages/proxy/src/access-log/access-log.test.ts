@@ -1,5 +1,18 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -21,8 +34,10 @@ function lines(path: string): number {
   return existsSync(path) ? readFileSync(path, 'utf8').split('\n').length - 1 : 0;
 }
 
-async function open(path: string, warnings: string[] = []): Promise<AccessLog> {
-  return await AccessLog.open({ path, format: 'combined' }, Date.now, { warn: (_, message) => warnings.push(message) });
+async function open(path: string, warnings: string[] = [], isOptional = false): Promise<AccessLog> {
+  return await AccessLog.open({ path, format: 'combined', isOptional }, Date.now, {
+    warn: (_, message) => warnings.push(message),
+  });
 }
 
 test('lines are there after close, and the file is not for everybody', async (t) => {
@@ -80,5 +95,69 @@ test('a disk that is full loses lines, and says so', { skip: !existsSync('/dev/f
   log.write(ENTRY);
   while (log.lost === 0) await sleep(10);
   assert.deepEqual(warnings, ['lines of the access log are lost']);
+  await log.close();
+});
+
+test('an optional log starts without its file, and has it once it can be opened', async (t) => {
+  const folder = join(directory(t), 'missing');
+  const path = join(folder, 'access.log');
+  const warnings: string[] = [];
+  const log = await open(path, warnings, true);
+  assert.deepEqual(warnings, ['cannot open the access log; its lines are kept and it is tried again']);
+  log.write(ENTRY);
+  mkdirSync(folder);
+  while (lines(path) === 0) await sleep(10);
+  await log.close();
+  assert.deepEqual([lines(path), log.lost], [1, 0]);
+});
+
+test('a reader that has stopped delays neither lines nor the end, and what it does not get is counted', async (t) => {
+  const path = join(directory(t), 'pipe');
+  execFileSync('mkfifo', [path]);
+  const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  t.after(() => closeSync(reader));
+  const log = await open(path);
+  const written = 20_000;
+  for (let i = 0; i < written; i++) log.write(ENTRY);
+  await log.close();
+  const octets = Buffer.alloc(1_048_576);
+  const text = octets.toString('latin1', 0, readSync(reader, octets));
+  assert.ok(text.endsWith('\n'));
+  assert.equal(text.split('\n').length - 1 + log.lost, written);
+  assert.ok(log.lost > written / 2, `${log.lost} lost`);
+});
+
+test('a file that cannot be opened again after a rotation: lines go to the one opened before', async (t) => {
+  const folder = join(directory(t), 'logs');
+  mkdirSync(folder);
+  const warnings: string[] = [];
+  const log = await open(join(folder, 'access.log'), warnings);
+  renameSync(folder, `${folder}-moved`);
+  log.reopen();
+  while (warnings.length === 0) await sleep(1);
+  log.write(ENTRY);
+  await log.close();
+  assert.deepEqual(warnings, ['cannot reopen the access log; writing to the file opened before']);
+  assert.equal(lines(join(`${folder}-moved`, 'access.log')), 1);
+});
+
+test('a pipe whose reader starts later: the log starts, and the reader gets the lines', async (t) => {
+  const path = join(directory(t), 'pipe');
+  execFileSync('mkfifo', [path]);
+  const log = await open(path);
+  log.write(ENTRY);
+  const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  t.after(() => closeSync(reader));
+  const octets = Buffer.alloc(1_000);
+  let text = '';
+  while (!text.endsWith('\n')) {
+    await sleep(10);
+    try {
+      text += octets.toString('latin1', 0, readSync(reader, octets));
+    } catch (error) {
+      assert.equal((error as NodeJS.ErrnoException).code, 'EAGAIN');
+    }
+  }
+  assert.match(text, /^192\.0\.2\.7 - - .* "-" 400 10 "-" "-"\n$/);
   await log.close();
 });

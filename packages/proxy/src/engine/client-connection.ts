@@ -9,7 +9,7 @@ import { dateField } from '../http1/date-field.ts';
 import { connectionField, flat, requestFields, viaField } from '../http1/head-writer.ts';
 import { PartialHead } from '../http1/partial-head.ts';
 import { RequestHead } from '../http1/request-head.ts';
-import { OWN_PREFIX, type OwnAnswer } from '../routing.ts';
+import { OWN_PREFIX, type OwnAnswer, type RoutingSlip } from '../routing.ts';
 import { ownEntry } from './access-entry.ts';
 import { type ClientPeer, clientAddress, isSecureClient, strangerFields, trustedFields } from './client-identity.ts';
 import type { Deadlined } from './deadline-sweep.ts';
@@ -21,7 +21,11 @@ import { TextWriter } from './text-writer.ts';
 import type { Tunnel } from './tunnel.ts';
 
 const NOTHING: Buffer = Buffer.alloc(0);
-/** How long a client that was told goodbye may go on sending before the connection is cut, milliseconds (RFC 9112 §9.6). */
+/**
+ * After its last answer a client has this long before the connection is cut, milliseconds, and as long again while it
+ * sends: a close with octets unread is a reset, which takes the answer from a client that reads it after its upload
+ * (RFC 9112 §9.6).
+ */
 const LINGER_MS = 2_000;
 /**
  * A client that has closed its side may still read. When nothing could be written to it for this long it is taken to be
@@ -62,6 +66,8 @@ export class ClientConnection implements Deadlined {
   #hasEnded = false;
   #bytesOutSeen = 0;
   #lingerEndMs = 0;
+  /** Octets that came, unwanted, since the last look. */
+  #lingerBytes = 0;
   /** Requests begun on it. */
   #requests = 0;
 
@@ -103,7 +109,7 @@ export class ClientConnection implements Deadlined {
   #onData(chunk: Buffer): void {
     this.#state.totals.bytesIn += chunk.length;
     if (this.#tunnel) this.#tunnel.toNode(chunk);
-    else if (this.#isEnding) return;
+    else if (this.#isEnding) this.#lingerBytes += chunk.length;
     else if (this.#isResuming) this.#keep(chunk);
     else if (!this.exchange.isActive) this.#readRequests(this.#partial.join(chunk));
     else if (this.exchange.body.isComplete || this.exchange.isWaiting) this.#keep(chunk);
@@ -120,7 +126,13 @@ export class ClientConnection implements Deadlined {
   /** Requests behind the present one wait here; one head's worth, then the client waits too. */
   #keep(chunk: Buffer): void {
     this.#pending = Buffer.concat([this.#pending, chunk]);
-    if (this.#pending.length > this.#state.limits.maxFieldBytes) this.pause();
+    const mayHold = !this.exchange.isWaiting || this.exchange.mayHold(chunk.length);
+    if (!mayHold || this.#pending.length > this.#state.limits.maxFieldBytes) this.pause();
+  }
+
+  /** Octets that were read and not looked at. */
+  get pendingBytes(): number {
+    return this.#pending.length;
   }
 
   /** Reads requests until one has to be waited for. `octets` begins where a request does. */
@@ -280,7 +292,7 @@ export class ClientConnection implements Deadlined {
   }
 
   /** An answer of our own to the present exchange. */
-  answer(status: number, requestId: string): void {
+  answer(status: number, requestId: string, slip: RoutingSlip): void {
     const head = this.#head;
     this.write(
       errorAnswer({
@@ -291,10 +303,16 @@ export class ClientConnection implements Deadlined {
         isHttp10: head.isHttp10,
         keepsAlive: head.keepsAlive,
         retryAfterSeconds: status === 503 ? 2 : 0,
-        hint: status === 503 && isLoopback(this.peer.address) ? this.#state.unavailableHint : '',
+        hint: status === 503 && isLoopback(this.peer.address) ? this.#unavailableHint(slip) : '',
         page: this.#state.errorPages.get(status) ?? '',
       }),
     );
+  }
+
+  /** Why no node is eligible, and what to do: for people on this machine. */
+  #unavailableHint(slip: RoutingSlip): string {
+    const { router, now, unavailableHint } = this.#state;
+    return router.whyUnavailable?.(slip, now()) || unavailableHint;
   }
 
   /** Refuses what is not a request we take, and closes. `head` is what could be read of it. */
@@ -322,6 +340,7 @@ export class ClientConnection implements Deadlined {
   /** Closes our side and lets the client read what it was told: closing at once could reset it away (RFC 9112 §9.6). */
   #linger(): void {
     this.#isEnding = true;
+    this.exchange.closeBound();
     this.#pending = NOTHING;
     this.#partial.clear();
     const nowMs = this.#state.now();
@@ -333,6 +352,11 @@ export class ClientConnection implements Deadlined {
   }
 
   // ---- between exchanges
+
+  /** Closes it between two requests. A request that meets this is not reset: it sees an orderly end. */
+  endIdle(): void {
+    this.#linger();
+  }
 
   onExchangeEnd(keepsAlive: boolean, nowMs: number): void {
     this.#next(keepsAlive, nowMs);
@@ -354,8 +378,7 @@ export class ClientConnection implements Deadlined {
 
   #next(keepsAlive: boolean, nowMs: number): void {
     if (this.#isOver) return;
-    const { isClosing, hasSuccessor } = this.#state;
-    if (!keepsAlive || (isClosing && !hasSuccessor) || (this.#hasEnded && this.#pending.length === 0)) {
+    if (!keepsAlive || this.#state.closesIdle || (this.#hasEnded && this.#pending.length === 0)) {
       this.#linger();
       return;
     }
@@ -375,7 +398,7 @@ export class ClientConnection implements Deadlined {
     if (octets.length > 0) this.#onBody(octets);
   }
 
-  /** True between requests: may be closed without hurting anybody. */
+  /** True between requests. */
   get isIdle(): boolean {
     return (
       !this.exchange.isActive &&
@@ -512,9 +535,12 @@ export class ClientConnection implements Deadlined {
     }
   }
 
-  /** A client that still takes what was written before is given the time for it. */
+  /** A client that still takes what was written before, or sends faster than the slowest body, is given the time for it. */
   #onLingerDeadline(nowMs: number): void {
-    if (!this.#writer.hasQueued || nowMs >= this.#lingerEndMs) this.destroy();
+    const leastBytes = (this.#state.limits.minBodyBytesPerSecond * LINGER_MS) / 1_000;
+    const isSending = this.#lingerBytes > leastBytes;
+    this.#lingerBytes = 0;
+    if (nowMs >= this.#lingerEndMs || !(this.#writer.hasQueued || isSending)) this.destroy();
     else this.deadlineMs = nowMs + LINGER_MS;
   }
 

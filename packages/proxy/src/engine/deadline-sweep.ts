@@ -23,6 +23,8 @@ export class DeadlineSweep {
   #timer: NodeJS.Timeout | undefined;
   /** Members that the present sweep has still to look at; `undefined` between sweeps. */
   #left: Iterator<Deadlined> | undefined;
+  /** When it began: what one sweep finds was found at one instant, however many turns it takes. */
+  #sweptAtMs = 0;
   #nextTurn: NodeJS.Immediate | undefined;
 
   constructor(now: () => number) {
@@ -43,9 +45,12 @@ export class DeadlineSweep {
 
   /** Looks at all members once, those of a sweep that is under way first. */
   sweep(): void {
-    this.#left ??= this.#members.values();
+    if (this.#left === undefined) {
+      this.#left = this.#members.values();
+      this.#sweptAtMs = this.#now();
+    }
     clearImmediate(this.#nextTurn);
-    const nowMs = this.#now();
+    const nowMs = this.#sweptAtMs;
     let passed = 0;
     for (let next = this.#left.next(); next.done !== true; next = this.#left.next()) {
       const member = next.value;

@@ -14,13 +14,20 @@ import type { Exchange } from './exchange.ts';
 import type { EngineLimits } from './limits.ts';
 import type { NodeConnection } from './node-connection.ts';
 import type { Outbox } from './outbox.ts';
+import type { Parking } from './parking.ts';
 import type { ReadBuffer } from './read-buffer.ts';
 import type { RetryBudget } from './retry.ts';
-import type { UpstreamPool } from './upstream-pool.ts';
+import { UpstreamPool } from './upstream-pool.ts';
+
+/** All that a worker counts, without its logs. */
+export type EngineCounters = Omit<WorkerCounters, 'logLinesLost' | 'accessLogLinesLost'>;
 
 /** Totals of one engine; the mutable twin of what the feed carries. */
 export type Totals = {
-  -readonly [K in keyof Omit<WorkerCounters, 'statusClasses' | 'latencyBuckets' | 'loopDelayMs' | 'refusals'>]: number;
+  -readonly [K in keyof Omit<
+    EngineCounters,
+    'statusClasses' | 'latencyBuckets' | 'loopDelayMs' | 'refusals' | 'parked' | 'oldestParkedMs'
+  >]: number;
 } & {
   readonly statusClasses: Float64Array;
   readonly latencyBuckets: Float64Array;
@@ -43,7 +50,8 @@ export interface EngineState {
   readonly clients: Set<ClientConnection>;
   /** Those that have not sent a whole request head yet, the oldest first. */
   readonly strangers: Set<ClientConnection>;
-  readonly waiting: Set<Exchange>;
+  /** Requests that wait for a node. */
+  readonly parking: Parking<Exchange>;
   readonly pools: Map<UpstreamNode, UpstreamPool<NodeConnection>>;
   /** What plain connections read into; valid until the next read of any of them. */
   readonly readBuffer: ReadBuffer;
@@ -70,13 +78,23 @@ export interface EngineState {
   readonly unavailableHint: string;
   /** HTML of the operator's own pages by status, latin1 text standing for octets. */
   readonly errorPages: ReadonlyMap<number, string>;
-  /** No more connections are accepted, and answers say that theirs is the last. */
+  /** Answers say that they are the last on their connection. */
   isClosing: boolean;
-  /** While closing: another worker accepts, and idle connections are closed after their next answer only. */
-  hasSuccessor: boolean;
+  /** While closing: connections between two requests are closed, without waiting for one more request. */
+  closesIdle: boolean;
   requestNumber: number;
-  /** The last client connection has gone. */
+  /** A client connection has gone that may have been the last. */
   onNoClients: () => void;
+}
+
+/** The pool of idle connections to `node`, made on first use. */
+export function poolOf({ pools, limits }: EngineState, node: UpstreamNode): UpstreamPool<NodeConnection> {
+  let pool = pools.get(node);
+  if (pool === undefined) {
+    pool = new UpstreamPool(limits.maxIdlePerNode);
+    pools.set(node, pool);
+  }
+  return pool;
 }
 
 /** Adds one latency to the histogram whose upper bounds are `LATENCY_BUCKETS_MS`. */

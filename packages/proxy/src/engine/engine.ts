@@ -2,33 +2,36 @@
 import { randomBytes } from 'node:crypto';
 import net from 'node:net';
 import { performance } from 'node:perf_hooks';
-import {
-  LATENCY_BUCKETS_MS,
-  REFUSALS,
-  type Refusal,
-  type ScoreboardAnswer,
-  type WorkerCounters,
-} from '@rollcall/protocol';
+import { LATENCY_BUCKETS_MS, REFUSALS, type Refusal, type ScoreboardAnswer } from '@rollcall/protocol';
 import { pathOnly, type Router, type UpstreamNode } from '../routing.ts';
 import type { Certificates } from '../tls/certificates.ts';
 import { type NodeTls, nodeTls } from '../tls/node-tls.ts';
 import { TlsFront } from '../tls/tls-front.ts';
 import type { AccessEntry } from './access-entry.ts';
 import { Admission } from './admission.ts';
+import { closeWhenEmpty } from './backlog.ts';
 import { BodyBlocks } from './body-blocks.ts';
 import { ClientConnection } from './client-connection.ts';
 import { plainAddress, trustedMatcher } from './client-identity.ts';
 import { DeadlineSweep } from './deadline-sweep.ts';
-import type { EngineLog, EngineState } from './engine-state.ts';
+import { type EngineCounters, type EngineLog, type EngineState, poolOf } from './engine-state.ts';
+import type { Exchange } from './exchange.ts';
 import { tryHandles } from './handle-trial.ts';
 import { checkedLimits, type EngineLimits } from './limits.ts';
+import { NodeConnection } from './node-connection.ts';
+import { NodeProbe, type ProbeQuestion } from './node-probe.ts';
 import { Outbox } from './outbox.ts';
+import { Parking } from './parking.ts';
 import { ReadBuffer } from './read-buffer.ts';
 import { RetryBudget } from './retry.ts';
 import { type AcceptedHandle, peerAddress, takeHandles } from './shared-read.ts';
 
+/** Requests that ask again in one turn: each costs some microseconds, and others wait. */
+const ASKED_A_TURN = 256;
 /** Connections looked at for one that is idle when there is no room for another. */
 const MAX_LOOKS = 256;
+/** While closing, what a connection between two requests gets for one more, milliseconds. */
+const LAST_REQUEST_MS = 1_000;
 
 export interface EngineOptions {
   readonly router: Router;
@@ -60,8 +63,13 @@ export class Engine {
   readonly #servers: net.Server[] = [];
   readonly #tlsFront: TlsFront | undefined;
   #isStarted = false;
+  #isClosed = false;
   #canTakeHandles = false;
   #isAsking = false;
+  /** What parked requests wait for and has changed since they were asked last. */
+  #changed: Set<object> | 'all' = new Set();
+  /** Those that have still to ask. */
+  readonly #asking: Exchange[] = [];
 
   constructor(options: EngineOptions) {
     const now = options.now ?? (() => performance.now());
@@ -75,7 +83,7 @@ export class Engine {
       admission: new Admission(limits),
       clients: new Set(),
       strangers: new Set(),
-      waiting: new Set(),
+      parking: new Parking({ maxRequests: limits.maxParked, maxBytes: limits.maxParkedBytes }),
       pools: new Map(),
       readBuffer: new ReadBuffer(),
       blocks: new BodyBlocks(),
@@ -94,7 +102,7 @@ export class Engine {
       unavailableHint: options.unavailableHint ?? '',
       errorPages: latin1Pages(options.errorPages),
       isClosing: false,
-      hasSuccessor: false,
+      closesIdle: false,
       requestNumber: 0,
       onNoClients: () => {},
     };
@@ -109,8 +117,9 @@ export class Engine {
         },
       });
     }
-    options.router.onChange = () => this.#onChange();
+    options.router.onChange = (waitFor) => this.#onChange(waitFor);
     options.router.onNodeGone = (node) => this.#onNodeGone(node);
+    options.router.onNodeLost = (node) => this.#onNodeLost(node);
   }
 
   /** Makes it ready to accept; `listen` does so by itself. */
@@ -179,7 +188,11 @@ export class Engine {
   acceptTls(socket: net.Socket): void {
     const address = this.#admit(socket.remoteAddress);
     const { admission, isTrusted } = this.#state;
-    if (address !== undefined) socket.once('close', () => admission.leave(address, isTrusted(address)));
+    if (address !== undefined)
+      socket.once('close', () => {
+        admission.leave(address, isTrusted(address));
+        this.#state.onNoClients();
+      });
     if (address === undefined || this.#tlsFront === undefined) socket.destroy();
     else this.#tlsFront.take(socket);
   }
@@ -189,7 +202,7 @@ export class Engine {
     const state = this.#state;
     const address = plainAddress(peer);
     if (state.admission.isFull) makeRoom(state);
-    const refusal = state.isClosing ? 'connections' : state.admission.enter(address, state.isTrusted(address));
+    const refusal = this.#isClosed ? 'connections' : state.admission.enter(address, state.isTrusted(address));
     if (refusal === undefined) return address;
     state.totals.refusals[refusal]++;
     return undefined;
@@ -200,14 +213,57 @@ export class Engine {
     return this.#state.admission.total;
   }
 
-  /** Waiting requests ask again, once for all changes of a turn, and never from inside a call of the router's. */
-  #onChange(): void {
-    if (this.#isAsking || this.#state.waiting.size === 0) return;
+  /** Parked requests ask again, once for all changes of a turn, and never from inside a call of the router's. */
+  #onChange(waitFor?: object): void {
+    if (this.#state.parking.size === 0) return;
+    if (waitFor === undefined) this.#changed = 'all';
+    else if (this.#changed !== 'all') this.#changed.add(waitFor);
+    this.#askSoon();
+  }
+
+  #askSoon(): void {
+    if (this.#isAsking) return;
     this.#isAsking = true;
+    setImmediate(() => this.#ask());
+  }
+
+  /** A part of those that have to ask: the rest in turns of their own. */
+  #ask(): void {
+    this.#isAsking = false;
+    const { parking } = this.#state;
+    if (this.#changed === 'all') this.#asking.push(...parking.waitingFor());
+    else for (const key of this.#changed) this.#asking.push(...parking.waitingFor(key));
+    this.#changed = new Set();
+    for (const exchange of this.#asking.splice(0, ASKED_A_TURN)) if (exchange.isWaiting) exchange.askAgain(false);
+    if (this.#asking.length > 0) this.#askSoon();
+  }
+
+  /** Unanswered requests of a lost node ask again, answers in progress and tunnels are cut. */
+  #onNodeLost(node: UpstreamNode): void {
+    this.#state.pools.get(node)?.empty();
+    // In a turn of its own: the router may be in the middle of a change.
     setImmediate(() => {
-      this.#isAsking = false;
-      for (const exchange of [...this.#state.waiting]) if (exchange.isWaiting) exchange.askAgain(false);
+      const nowMs = this.#state.now();
+      for (const client of [...this.#state.clients]) {
+        if (client.exchange.attemptedNode === node) client.exchange.onNodeLost(nowMs);
+        else if (client.tunnel?.node === node) client.tunnel.end();
+      }
     });
+  }
+
+  /** Asks the node on an idle connection of its pool; false when there is none. */
+  probePooled(node: UpstreamNode, question: ProbeQuestion): boolean {
+    const nowMs = this.#state.now();
+    const connection = question.kind === 'connect' ? undefined : this.#state.pools.get(node)?.take(true, nowMs);
+    if (connection === undefined) return false;
+    new NodeProbe(question).ask(connection, nowMs);
+    return true;
+  }
+
+  /** Asks the node on a fresh connection. */
+  probeFresh(node: UpstreamNode, question: ProbeQuestion): void {
+    const pool = poolOf(this.#state, node);
+    new NodeProbe(question).ask(new NodeConnection(node, pool, this.#state), this.#state.now());
   }
 
   #onNodeGone(node: UpstreamNode): void {
@@ -226,11 +282,14 @@ export class Engine {
   }
 
   /** Totals since the start, and what is present now. */
-  counters(loopDelayMs: number): WorkerCounters {
+  counters(loopDelayMs: number): EngineCounters {
     const { statusClasses, latencyBuckets, refusals, ...totals } = this.#state.totals;
     const [one = 0, two = 0, three = 0, four = 0, five = 0] = statusClasses;
+    const { parking, now } = this.#state;
     return {
       ...totals,
+      parked: parking.size,
+      oldestParkedMs: parking.oldestMs(now()),
       loopDelayMs,
       statusClasses: [one, two, three, four, five],
       latencyBuckets: [...latencyBuckets],
@@ -241,6 +300,11 @@ export class Engine {
   /** A session has left a hot node. */
   countMoved(): void {
     this.#state.totals.moved++;
+  }
+
+  /** A session has been moved to another node. */
+  countFailover(): void {
+    this.#state.totals.failovers++;
   }
 
   /** Counts a request whose session id named no known route. */
@@ -271,28 +335,43 @@ export class Engine {
   /**
    * Stops accepting, lets requests and upgraded connections finish for at most `graceMs`, then cuts what is left.
    *
-   * Idle connections are closed at once. With a successor, which accepts meanwhile, each is closed after its next
-   * answer, which says so, because a close that meets a request on its way would fail it.
+   * Answers from now on are the last on their connections, and say so. A connection between two requests is kept for its
+   * next answer, because a close that meets a request on its way would fail that request: with a successor, which
+   * accepts from now on, until the grace is over, otherwise for `LAST_REQUEST_MS`.
    */
   async close(graceMs: number, hasSuccessor = false): Promise<void> {
     const state = this.#state;
+    const endMs = performance.now() + graceMs;
     state.isClosing = true;
-    state.hasSuccessor = hasSuccessor;
-    for (const server of this.#servers) server.close();
-    if (!hasSuccessor) for (const client of state.clients) if (client.isIdle) client.destroy();
-    if (state.clients.size > 0 && graceMs > 0) {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, graceMs);
-        state.onNoClients = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
+    if (graceMs > 0 && !hasSuccessor) await Promise.all(this.#servers.map(closeWhenEmpty));
+    else for (const server of this.#servers) server.close();
+    if (!hasSuccessor) {
+      if (state.admission.total > 0) await this.#untilNoClients(Math.min(graceMs, LAST_REQUEST_MS));
+      state.closesIdle = true;
+      for (const client of [...state.clients]) if (client.isIdle) client.endIdle();
     }
+    await this.#untilNoClients(endMs - performance.now());
+    this.#isClosed = true;
     for (const client of state.clients) client.destroy();
     for (const pool of state.pools.values()) pool.close();
     state.pools.clear();
     state.sweep.close();
+  }
+
+  /** Until the last client connection has gone, `withinMs` at most. */
+  async #untilNoClients(withinMs: number): Promise<void> {
+    const state = this.#state;
+    // A handshake under way becomes a client.
+    if (state.admission.total === 0 || withinMs <= 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, withinMs);
+      state.onNoClients = () => {
+        if (state.admission.total > 0) return;
+        state.onNoClients = () => {};
+        clearTimeout(timer);
+        resolve();
+      };
+    });
   }
 }
 

@@ -7,40 +7,59 @@
  */
 import { type AttemptOutcome, DEFAULT_PARAMETERS } from '@rollcall/core';
 import { LATENCY_BUCKETS_MS, type NodeId } from '@rollcall/protocol';
+import { countsAgainstNode, FAILURE, type Failure } from '../failure.ts';
 import { LAST_CHUNK } from '../http1/chunked.ts';
 import { dateField } from '../http1/date-field.ts';
 import { interimHeadText, requestHeadText, responseHeadText, switchHeadText } from '../http1/head-writer.ts';
 import { isIdempotent, isRequestId, type RequestHead } from '../http1/request-head.ts';
-import type { ResponseEdits, ResponseHead } from '../http1/response-head.ts';
-import type { AttemptFailure, Choice, RoutingSlip, UpstreamNode } from '../routing.ts';
+import type { ResponseHead } from '../http1/response-head.ts';
+import type { Choice, RoutingSlip, UpstreamNode, WaitKind } from '../routing.ts';
 import { fieldValue } from './access-entry.ts';
 import type { Block } from './body-blocks.ts';
 import type { ClientConnection } from './client-connection.ts';
-import { countLatency, countStatus, type EngineState } from './engine-state.ts';
+import type { Downstream } from './downstream.ts';
+import { countLatency, countStatus, type EngineState, poolOf } from './engine-state.ts';
 import { NodeConnection } from './node-connection.ts';
+import type { Parked } from './parking.ts';
 import { RequestBody } from './request-body.ts';
 import { decideRetry } from './retry.ts';
 import { Tunnel } from './tunnel.ts';
-import { UpstreamPool } from './upstream-pool.ts';
+import type { UpstreamPool } from './upstream-pool.ts';
 
 /** Up to here, head and body are written as one text; above, copying costs more than a second buffer. */
 const ONE_WRITE_BYTES = 16_384;
 const NOBODY: ReadonlySet<NodeId> = new Set();
+/** What a slip waits for before anything was chosen. */
+const NOTHING: object = {};
+/** Beyond the time for parking: so much later a request has ended, whatever it waited for, milliseconds. */
+const TOTAL_MARGIN_MS = 5_000;
+/** A request that was released late still has so long for its answer, milliseconds. */
+const MIN_HEAD_MS = 1_000;
+/** Attempts of one request, for a node that refuses and answers in turns. */
+const MAX_ATTEMPTS = 20;
 /** Status in the access log when the client left before its answer was whole. */
 const CLIENT_LEFT = 499;
 
-export class Exchange implements ResponseEdits {
+export class Exchange implements Downstream, Parked {
   readonly head: RequestHead;
   readonly slip: RoutingSlip = {
     node: undefined,
     setCookie: '',
+    setCookieUnless: '',
     forwardCookie: undefined,
     forwardTarget: undefined,
     rewriteCookies: [],
     rewriteRoute: '',
     watchesCookies: false,
     hasSession: false,
+    isBound: false,
+    boundNode: undefined,
     retriesLeft: 0,
+    waitFor: NOTHING,
+    waitKind: 'no-node',
+    waitNode: undefined,
+    waitMs: 0,
+    connectedAtMs: 0,
     tried: NOBODY,
     balancer: '',
     stickyResult: '',
@@ -53,9 +72,19 @@ export class Exchange implements ResponseEdits {
   /** False between requests. */
   isActive = false;
   startedMs = 0;
+  /** What it waits for, since when, and what it holds there; `undefined` while it does not wait. */
+  parkedFor: object | undefined;
+  parkedAtMs = 0;
+  parkedBytes = 0;
+  #parkedKind: WaitKind = 'no-node';
+  #parkedMs = 0;
+  #parkedNode: UpstreamNode | undefined;
+  #hasWaited = false;
   readonly #client: ClientConnection;
   readonly #state: EngineState;
   #connection: NodeConnection | undefined;
+  /** The connection that is authenticated as this client, in use or idle; it may have been closed. */
+  #bound: NodeConnection | undefined;
   #sentMs = 0;
   #upstreamMs = -1;
   #attempts = 0;
@@ -99,8 +128,14 @@ export class Exchange implements ResponseEdits {
     return this.slip.rewriteRoute;
   }
 
+  get isRequestComplete(): boolean {
+    return this.body.isComplete;
+  }
+
   onSetCookie(value: string): void {
-    if (this.slip.watchesCookies) this.#state.router.onSetCookie(this.slip, value);
+    const { slip } = this;
+    if (slip.watchesCookies) this.#state.router.onSetCookie(slip, value);
+    if (slip.setCookieUnless !== '' && value.startsWith(`${slip.setCookieUnless}=`)) slip.setCookie = '';
   }
 
   // ---- the choice
@@ -120,6 +155,7 @@ export class Exchange implements ResponseEdits {
     this.#upstreamMs = -1;
     this.#attempts = 0;
     this.#hasTriedFresh = false;
+    this.#hasWaited = false;
     this.#hasAnswered = false;
     this.#sawInterim = false;
     this.#isCloseDelimited = false;
@@ -152,47 +188,100 @@ export class Exchange implements ResponseEdits {
         this.#state.totals.unavailable++;
         this.#answer(503);
         return;
+      case 'failed':
+        this.#answer(502);
+        return;
       default:
         choice satisfies never;
     }
   }
 
-  /** Waits, bounded in count and time, until the router has news. */
+  /** Waits, bounded in count, octets and time, until the router has news. */
   #park(nowMs: number): void {
-    const { waiting, limits, router } = this.#state;
-    if (waiting.size >= limits.maxWaiting) {
-      this.#state.totals.refusals.waiting++;
+    const { parking, totals } = this.#state;
+    const { waitFor, waitKind } = this.slip;
+    const bytes = this.#heldBytes();
+    if (!parking.enter(this, waitFor, bytes)) {
+      totals.refusals.parking++;
       this.#act('unavailable', nowMs);
       return;
     }
-    waiting.add(this);
-    this.#client.deadlineMs = nowMs + router.waitMs(this.slip);
+    this.parkedFor = waitFor;
+    this.parkedBytes = bytes;
+    this.parkedAtMs = nowMs;
+    this.#parkedKind = waitKind;
+    this.#parkedMs = this.slip.waitMs;
+    this.#hasWaited = true;
+    this.#parkedNode = this.slip.waitNode;
+    if (this.#parkedNode !== undefined) this.#parkedNode.tally.parked++;
+    this.#client.deadlineMs = Math.min(nowMs + this.slip.waitMs, this.#latestMs());
   }
 
-  /** The cluster has changed, or, when `isOver`, the wait is over. */
+  #unpark(): void {
+    this.#state.parking.leave(this);
+    this.parkedFor = undefined;
+    if (this.#parkedNode !== undefined) this.#parkedNode.tally.parked--;
+  }
+
+  /** Octets that it holds while it waits. */
+  #heldBytes(): number {
+    const { forwarded, target, cookie } = this.head;
+    return forwarded.length + target.length + cookie.length + this.body.keptBytes + this.#client.pendingBytes;
+  }
+
+  /** More has come from the client while it waits; false when the client has to wait as well. */
+  mayHold(bytes: number): boolean {
+    if (!this.#state.parking.grow(this, bytes)) return false;
+    this.parkedBytes += bytes;
+    return true;
+  }
+
+  /** When the request has ended whatever it waited for. */
+  #latestMs(): number {
+    return this.startedMs + this.#state.router.parkMs + TOTAL_MARGIN_MS;
+  }
+
+  headTimeoutMs(nowMs: number): number {
+    const { upstreamTimeoutMs } = this.#state.limits;
+    return this.#hasWaited
+      ? Math.max(MIN_HEAD_MS, Math.min(upstreamTimeoutMs, this.#latestMs() - nowMs))
+      : upstreamTimeoutMs;
+  }
+
+  /** What it waits for has changed, or, when `isOver`, the wait is over. */
   askAgain(isOver: boolean): void {
     const nowMs = this.#state.now();
-    const choice = this.#state.router.choose(this.head, this.slip, nowMs);
-    if (choice === 'wait' && !isOver) return;
-    this.#state.waiting.delete(this);
-    this.#act(choice === 'wait' ? 'unavailable' : choice, nowMs);
+    const { parkedFor } = this;
+    const kind = this.#parkedKind;
+    const waitMs = this.#parkedMs;
+    const choice = this.#state.router.askAgain(this.head, this.slip, nowMs);
+    const { slip } = this;
+    const isSame = choice === 'wait' && slip.waitFor === parkedFor && slip.waitKind === kind && slip.waitMs === waitMs;
+    if (isSame && !isOver) return;
+    this.#unpark();
+    if (isSame) this.#act(kind === 'probe' ? 'failed' : 'unavailable', nowMs);
+    else this.#act(choice, nowMs);
     this.#client.onUnparked(nowMs);
   }
 
   get isWaiting(): boolean {
-    return this.#state.waiting.size > 0 && this.#state.waiting.has(this);
+    return this.parkedFor !== undefined;
   }
 
   // ---- the request on its way to the node
 
   #attempt(nowMs: number): void {
     const node = this.slip.node!;
-    this.#attempts++;
-    const pool = this.#poolOf(node);
+    if (this.#attempts++ > 0) this.#state.totals.retries++;
+    const pool = poolOf(this.#state, node);
+    const { bindsConnection, method } = this.head;
     const connection =
-      (this.#hasTriedFresh ? undefined : pool.take(isIdempotent(this.head.method), nowMs)) ??
+      this.#takeBound(node, pool) ??
+      (this.#hasTriedFresh || bindsConnection ? undefined : pool.take(isIdempotent(method), nowMs)) ??
       new NodeConnection(node, pool, this.#state);
     this.#connection = connection;
+    if (bindsConnection) this.#bind(connection);
+    this.slip.connectedAtMs = connection.openedAtMs;
     connection.begin(this, nowMs);
     this.#sentMs = nowMs;
     if (!this.#isCounted) {
@@ -202,13 +291,32 @@ export class Exchange implements ResponseEdits {
     this.#send(connection, this.#headText(node));
   }
 
-  #poolOf(node: UpstreamNode): UpstreamPool<NodeConnection> {
-    let pool = this.#state.pools.get(node);
-    if (pool === undefined) {
-      pool = new UpstreamPool(this.#state.limits.maxIdlePerNode);
-      this.#state.pools.set(node, pool);
-    }
-    return pool;
+  /** The bound connection, when it is one to `node` and still open; one to another node is closed. */
+  #takeBound(node: UpstreamNode, pool: UpstreamPool<NodeConnection>): NodeConnection | undefined {
+    const bound = this.#bound;
+    if (bound === undefined) return undefined;
+    if (!this.#hasTriedFresh && bound.node === node && pool.takeBound(bound)) return bound;
+    this.closeBound();
+    return undefined;
+  }
+
+  #bind(connection: NodeConnection): void {
+    if (this.#bound === connection) return;
+    this.closeBound();
+    connection.isBound = true;
+    this.#bound = connection;
+    this.slip.boundNode = connection.node;
+  }
+
+  /** What was authenticated as this client ends. */
+  closeBound(): void {
+    this.#bound?.destroy();
+    this.#unbind();
+  }
+
+  #unbind(): void {
+    this.#bound = undefined;
+    this.slip.boundNode = undefined;
   }
 
   #headText(node: UpstreamNode): string {
@@ -265,10 +373,14 @@ export class Exchange implements ResponseEdits {
       this.body.keep(Number.POSITIVE_INFINITY);
       return;
     }
-    if (!connection.hasAnswerBytes) this.body.keep(this.#state.limits.maxReplayBytes);
+    // Until the connection stands nothing has left, and the client is paused after a few octets: all of it can go elsewhere.
+    if (!connection.isConnected) this.body.keep(Number.POSITIVE_INFINITY);
+    else if (!connection.hasAnswerBytes) this.body.keep(this.#state.limits.maxReplayBytes);
     connection.touch();
     connection.node.tally.bytesToNode += piece.octets.length;
     connection.writer.flush();
+    if (connection.socket.destroyed) return;
+    connection.hasSentBefore = connection.isConnected;
     if (!piece.write(connection.socket) && !this.body.isComplete) this.#client.pause();
   }
 
@@ -294,6 +406,8 @@ export class Exchange implements ResponseEdits {
     return !this.head.expectsContinue || this.#sawInterim || this.body.bytesRead > 0;
   }
 
+  onConnected(): void {}
+
   onNodeDrained(): void {
     this.#connection?.touch();
     this.#client.resume();
@@ -315,6 +429,7 @@ export class Exchange implements ResponseEdits {
     const { status, framing } = head;
     this.#hasAnswered = true;
     this.#status = status;
+    if (head.bindsConnection) this.#bind(connection);
     if (this.body.keptBytes > 0) this.body.forget();
     const latencyMs = nowMs - this.#sentMs;
     this.#upstreamMs = latencyMs;
@@ -387,10 +502,10 @@ export class Exchange implements ResponseEdits {
     if (this.#state.onAccess !== undefined) this.#tellAccess(status, nowMs);
   }
 
-  #endCount(outcome: AttemptOutcome, nowMs: number): void {
+  #endCount(outcome: AttemptOutcome, nowMs: number, failure?: Failure): void {
     if (!this.#isCounted) return;
     this.#isCounted = false;
-    this.#state.router.onEnd(this.slip, outcome, nowMs);
+    this.#state.router.onEnd(this.slip, outcome, nowMs, failure);
   }
 
   #tellAccess(status: number, nowMs: number): void {
@@ -419,15 +534,15 @@ export class Exchange implements ResponseEdits {
 
   // ---- when it does not go well
 
-  onNodeFailed(connection: NodeConnection, failure: AttemptFailure): void {
+  onNodeFailed(connection: NodeConnection, failure: Failure, atMs: number): void {
     if (connection !== this.#connection) return;
     this.#connection = undefined;
     const nowMs = this.#state.now();
     const { slip, head, body } = this;
-    if (failure === 'refused' || failure === 'unreachable')
-      this.#state.router.onConnectFailure(connection.node, failure, nowMs);
+    if (failure.party === 'connect')
+      this.#state.router.onConnectFailure(connection.node, failure, connection.openedAtMs, nowMs);
     if (this.#hasAnswered) {
-      this.#endCount('failed', nowMs);
+      this.#endCount(outcomeOf(failure), atMs, failure);
       this.#cut(nowMs);
       return;
     }
@@ -439,15 +554,18 @@ export class Exchange implements ResponseEdits {
       isIdempotent: isIdempotent(head.method),
       canReplay: body.canReplay,
       hasTriedFresh: this.#hasTriedFresh,
+      takesRequests: connection.node.takesRequests,
+      isBound: slip.isBound,
+      answersChallenge: head.bindsConnection && connection.served > 0,
       retriesLeft: slip.retriesLeft,
     });
-    if (decision !== 'give-up' && !this.#state.budget.spend()) decision = 'give-up';
+    if (this.#attempts >= MAX_ATTEMPTS) decision = 'give-up';
+    if (decision === 'by-router' && !slip.isBound && !this.#state.budget.spend()) decision = 'give-up';
     if (decision === 'give-up') {
-      this.#endCount('failed', nowMs);
-      this.#answer(failure === 'timeout' || failure === 'unreachable' ? 504 : 502);
+      this.#endCount(outcomeOf(failure), atMs, failure);
+      this.#answer(failure.status);
       return;
     }
-    this.#state.totals.retries++;
     // The client may have been waiting for the node that is gone now.
     this.#client.resume();
     if (decision === 'same-node') {
@@ -455,11 +573,30 @@ export class Exchange implements ResponseEdits {
       this.#attempt(nowMs);
       return;
     }
-    this.#endCount('failed', nowMs);
+    this.#endCount(outcomeOf(failure), atMs, failure);
     this.#hasTriedFresh = false;
-    const choice = this.#state.router.chooseAgain(head, slip, failure, nowMs);
-    if (choice === 'forward') this.#state.totals.failovers++;
-    this.#act(choice, nowMs);
+    this.#act(this.#state.router.chooseAgain(head, slip, failure, nowMs), nowMs);
+  }
+
+  /** The node is lost for its sessions: what was sent and not answered asks again when it may be repeated, an answer in progress is cut. */
+  onNodeLost(nowMs: number): void {
+    const connection = this.#connection;
+    if (connection === undefined) return;
+    if (this.#hasAnswered) {
+      this.#dropConnection('failed', FAILURE.cut);
+      this.#cut(nowMs);
+      return;
+    }
+    if (!isIdempotent(this.head.method) || !this.body.canReplay || connection.hasAnswerBytes) return;
+    this.#dropConnection('failed', FAILURE.headTimeout);
+    this.#hasTriedFresh = false;
+    this.#client.resume();
+    this.#act(this.#state.router.askAgain(this.head, this.slip, nowMs), nowMs);
+  }
+
+  /** The node of the attempt under way. */
+  get attemptedNode(): UpstreamNode | undefined {
+    return this.#connection?.node;
   }
 
   /** RFC 9112 §8: the client must see that its answer is not whole. */
@@ -471,24 +608,25 @@ export class Exchange implements ResponseEdits {
 
   /** The client is gone: nobody waits for the answer. */
   abort(): void {
+    this.closeBound();
     if (!this.isActive) return;
-    this.#state.waiting.delete(this);
+    if (this.isWaiting) this.#unpark();
     this.#state.totals.clientAborts++;
     this.#dropConnection('client');
     this.#leave(CLIENT_LEFT, this.#state.now());
   }
 
-  #dropConnection(outcome: AttemptOutcome): void {
+  #dropConnection(outcome: AttemptOutcome, failure?: Failure): void {
     const connection = this.#connection;
     this.#connection = undefined;
     connection?.destroy();
-    this.#endCount(outcome, this.#state.now());
+    this.#endCount(outcome, this.#state.now(), failure);
   }
 
   /** Answers in the node's place. */
   #answer(status: number): void {
     this.head.keepsAlive = this.head.keepsAlive && this.body.isComplete && status !== 400 && !this.#state.isClosing;
-    this.#client.answer(status, this.requestId);
+    this.#client.answer(status, this.requestId, this.slip);
     this.#close(status, this.#state.now());
   }
 
@@ -499,7 +637,7 @@ export class Exchange implements ResponseEdits {
     const { head } = connection;
     if (!this.head.wantsUpgrade || head.upgrade.toLowerCase() !== 'websocket') {
       connection.destroy();
-      this.onNodeFailed(connection, 'broken');
+      this.onNodeFailed(connection, FAILURE.broken, this.#state.now());
       return;
     }
     const nowMs = this.#state.now();
@@ -510,9 +648,15 @@ export class Exchange implements ResponseEdits {
     countStatus(this.#state.totals.statusClasses, 101);
     this.#client.write(switchHeadText(head, this.slip.setCookie));
     this.#leave(101, nowMs);
+    if (this.#bound === connection) this.#unbind();
     const tunnel = new Tunnel(this.#client, connection, this.#state);
     connection.becomeTunnel(tunnel);
     this.#client.becomeTunnel(tunnel);
     if (early.length > 0) tunnel.toClient(early);
   }
+}
+
+/** What an attempt that ended in `failure` says of the node. */
+function outcomeOf(failure: Failure): AttemptOutcome {
+  return countsAgainstNode(failure) ? 'failed' : 'client';
 }

@@ -26,15 +26,15 @@ test('a refused connect goes to another node, also with a POST, and the router i
     assert.match(await client.write(POST).sees('\r\n\r\nok'), /^HTTP\/1\.1 200/);
     assert.deepEqual(lane.router.told, [
       'send dead',
-      'connect dead refused',
-      'end dead failed',
-      'again refused',
+      'connect dead: connection refused',
+      'end dead failed: connection refused',
+      'again: connection refused',
       'send n1',
       'head n1 200',
       'end n1 ok',
     ]);
     assert.ok(lane.nodes[0]!.connections[0]!.received.endsWith('hello'));
-    assert.equal(lane.engine.counters(0).failovers, 1);
+    assert.equal(lane.engine.counters(0).retries, 1);
   }));
 
 test('without retries a refused connect is 502', () =>
@@ -65,7 +65,7 @@ test('a POST whose node breaks off is answered 502 and never sent again', () =>
       const client = await lane.connect();
       assert.match(await client.write(POST).sees('request '), /^HTTP\/1\.1 502/);
       assert.equal(lane.nodes[1]!.connections.length, 0);
-      assert.ok(lane.router.told.includes('end n1 failed'));
+      assert.ok(lane.router.told.includes('end n1 failed: connection closed without an octet'));
     },
   ));
 
@@ -96,7 +96,6 @@ test('a GET on a reused connection that the node has closed meanwhile goes to th
         'end n1 ok',
       ]);
       assert.equal(lane.engine.counters(0).retries, 1);
-      assert.equal(lane.engine.counters(0).failovers, 0);
     },
   ));
 
@@ -277,7 +276,7 @@ test('a request that waits for a node is sent, with its body, once there is one'
     ]),
     async (lane) => {
       lane.router.choice = 'wait';
-      lane.router.parkMs = 60_000;
+      lane.router.waitMs = 60_000;
       const client = await lane.connect();
       client.write(`POST /a HTTP/1.1\r\n${HOST}Content-Length: 5\r\n\r\nhe`);
       const other = await lane.connect();
@@ -290,20 +289,167 @@ test('a request that waits for a node is sent, with its body, once there is one'
     },
   ));
 
-test('who waits too long for a node is told 503, and so is one more than may wait', () => {
+test('a request that waits too long for a node is answered 503, and so is one more than may wait', () => {
   let nowMs = 0;
-  return withLane(startLane([], { now: () => nowMs, limits: { maxWaiting: 1 } }), async (lane) => {
+  return withLane(startLane([], { now: () => nowMs, limits: { maxParked: 1 } }), async (lane) => {
     lane.router.choice = 'wait';
     const first = await lane.connect();
     first.write(GET);
     while (lane.router.heads.length < 1) await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual([lane.engine.counters(0).parked, lane.engine.counters(0).oldestParkedMs], [1, 0]);
     const second = await lane.connect();
     assert.match(await second.write(GET).sees('\r\n\r\n'), /^HTTP\/1\.1 503/);
-    nowMs += lane.router.parkMs;
+    nowMs += lane.router.waitMs;
+    assert.equal(lane.engine.counters(0).oldestParkedMs, lane.router.waitMs);
     lane.engine.checkDeadlines();
-    assert.match(await first.sees('\r\n\r\n'), /^HTTP\/1\.1 503/);
+    assert.match(await first.sees('\r\n\r\n'), /^HTTP\/1\.1 503[\s\S]*Retry-After: 2/);
+    assert.equal(lane.engine.counters(0).parked, 0);
   });
 });
+
+test('a request that waited for a probe in vain is answered 502', () => {
+  let nowMs = 0;
+  return withLane(startLane([], { now: () => nowMs }), async (lane) => {
+    lane.router.choice = 'wait';
+    lane.router.waitKind = 'probe';
+    const client = await lane.connect();
+    client.write(GET);
+    while (lane.router.heads.length < 1) await new Promise((resolve) => setImmediate(resolve));
+    nowMs += lane.router.waitMs;
+    lane.engine.checkDeadlines();
+    assert.match(await client.sees('\r\n\r\n'), /^HTTP\/1\.1 502/);
+  });
+});
+
+test('a request whose wait grows waits longer', () => {
+  let nowMs = 0;
+  return withLane(startLane([], { now: () => nowMs }), async (lane) => {
+    lane.router.choice = 'wait';
+    const client = await lane.connect();
+    client.write(GET);
+    while (lane.router.heads.length < 1) await new Promise((resolve) => setImmediate(resolve));
+    lane.router.waitMs = 10_000;
+    lane.router.onChange();
+    while (lane.router.heads.length < 2) await new Promise((resolve) => setImmediate(resolve));
+    nowMs += 9_999;
+    lane.engine.checkDeadlines();
+    assert.equal(client.received, '');
+    nowMs += 1;
+    lane.engine.checkDeadlines();
+    assert.match(await client.sees('\r\n\r\n'), /^HTTP\/1\.1 503/);
+  });
+});
+
+test('only the requests that wait for what has changed ask again', () =>
+  withLane(startLane([answering(() => ok())]), async (lane) => {
+    const [a, b] = [{}, {}];
+    lane.router.choice = 'wait';
+    const clients = [await lane.connect(), await lane.connect()];
+    for (const [i, waitFor] of [a, b].entries()) {
+      lane.router.waitFor = waitFor;
+      clients[i]!.write(GET);
+      while (lane.router.heads.length < i + 1) await new Promise((resolve) => setImmediate(resolve));
+    }
+    lane.router.choice = undefined;
+    lane.router.onChange(b);
+    assert.match(await clients[1]!.sees('\r\n\r\nok'), /^HTTP\/1\.1 200/);
+    assert.equal(lane.engine.counters(0).parked, 1);
+    lane.router.onChange();
+    assert.match(await clients[0]!.sees('\r\n\r\nok'), /^HTTP\/1\.1 200/);
+  }));
+
+test('a request that waits is counted at its node, and a client that leaves frees its place', () =>
+  withLane(startLane([answering(() => ok())]), async (lane) => {
+    const node = lane.router.nodes[0]!;
+    lane.router.choice = 'wait';
+    lane.router.waitNode = node;
+    const client = await lane.connect();
+    client.write(GET);
+    while (node.tally.parked === 0) await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(lane.engine.counters(0).parked, 1);
+    client.socket.resetAndDestroy();
+    while (node.tally.parked > 0) await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(lane.engine.counters(0).parked, 0);
+  }));
+
+test('when a node is lost an unanswered GET asks again, a POST waits on, and an answer in progress is cut', () =>
+  withLane(
+    startLane([
+      answering((target) => (target === '/begun' ? 'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf' : undefined)),
+      answering(() => ok('by 2')),
+    ]),
+    async (lane) => {
+      const [lost] = lane.router.nodes;
+      const [begun, get, post] = [await lane.connect(), await lane.connect(), await lane.connect()];
+      await begun.write(`GET /begun HTTP/1.1\r\n${HOST}\r\n`).sees('half');
+      get.write(GET);
+      post.write(POST);
+      await lane.told('send n1', 3);
+      while (lane.nodes[0]!.connections.filter(({ received }) => received !== '').length < 3)
+        await new Promise((resolve) => setImmediate(resolve));
+      lane.router.nodes.shift();
+      lane.router.onNodeLost(lost!);
+      assert.match(await get.sees('by 2'), /^HTTP\/1\.1 200/);
+      await begun.ended();
+      assert.ok(lane.router.told.includes('end n1 failed: answer broke off'));
+      const [, , third] = lane.nodes[0]!.connections.filter(({ received }) => received.startsWith('POST'));
+      const waiting = third ?? lane.nodes[0]!.connections.find(({ received }) => received.startsWith('POST'))!;
+      waiting.write(ok('late'));
+      assert.match(await post.sees('late'), /^HTTP\/1\.1 200/);
+    },
+  ));
+
+test('a silent event stream has an idle bound of its own; any other answer is cut, and the node is not to blame', () => {
+  let nowMs = 0;
+  const limits = { upstreamIdleMs: 1_000, eventStreamIdleMs: 5_000 };
+  const head = (type: string): string =>
+    `HTTP/1.1 200 OK\r\nContent-Type: ${type}\r\nTransfer-Encoding: chunked\r\n\r\n`;
+  return withLane(
+    startLane([answering((target) => head(target === '/events' ? 'text/event-stream; charset=utf-8' : 'text/plain'))], {
+      now: () => nowMs,
+      limits,
+    }),
+    async (lane) => {
+      const [events, plain] = [await lane.connect(), await lane.connect()];
+      await events.write(`GET /events HTTP/1.1\r\n${HOST}\r\n`).sees('chunked\r\n\r\n');
+      await plain.write(`GET /plain HTTP/1.1\r\n${HOST}\r\n`).sees('chunked\r\n\r\n');
+      nowMs += 1_001;
+      lane.engine.checkDeadlines();
+      await plain.ended();
+      const cut = 'end n1 client: answer silent beyond our idle bound';
+      await lane.told(cut);
+      nowMs += 3_000;
+      lane.engine.checkDeadlines();
+      assert.equal(events.socket.readableEnded, false);
+      nowMs += 1_001;
+      lane.engine.checkDeadlines();
+      await events.ended();
+      await lane.told(cut, 2);
+    },
+  );
+});
+
+test('chunk extensions beyond our bounds cut the answer, and the node is not to blame', () =>
+  withLane(
+    startLane([
+      answering(() => `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4;x=${'a'.repeat(5_000)}\r\nhalf\r\n`),
+    ]),
+    async (lane) => {
+      const client = await lane.connect();
+      await client.write(GET).ended();
+      await lane.told('end n1 client: response beyond our bounds');
+    },
+  ));
+
+test('a response head beyond our bounds is 502, and the node is not to blame', () =>
+  withLane(
+    startLane([answering(() => ok('ok', Array.from({ length: 150 }, (_, i) => `X-${i}: 1\r\n`).join('')))]),
+    async (lane) => {
+      const client = await lane.connect();
+      assert.match(await client.write(GET).sees('request '), /^HTTP\/1\.1 502/);
+      assert.deepEqual(lane.router.told.at(-1), 'end n1 client: response beyond our bounds');
+    },
+  ));
 
 test('a node that is gone loses its idle connections', () =>
   withLane(startLane([answering(() => ok())], { keepAliveMs: 60_000 }), async (lane) => {
@@ -323,8 +469,27 @@ test('closing lets requests finish, and tells their clients that it was the last
     await connection.heads();
     const closing = lane.engine.close(60_000);
     await idle.ended();
+    idle.close();
     connection.write(ok());
     assert.match(await client.ended(), /Connection: close\r\n\r\nok$/);
     client.close();
     await closing;
+  }));
+
+test('while closing, a kept connection and a fresh one get one more answer, a silent one an orderly end', () =>
+  withLane(startLane([answering(() => ok())], { keepAliveMs: 60_000 }), async (lane) => {
+    const [kept, fresh, silent] = [await lane.connect(), await lane.connect(), await lane.connect()];
+    const errors: Error[] = [];
+    for (const { socket } of [kept, fresh, silent]) socket.on('error', (error) => errors.push(error));
+    await kept.write(GET).sees('\r\n\r\nok');
+    const closing = lane.engine.close(60_000);
+    for (const client of [kept, fresh]) {
+      client.received = '';
+      assert.match(await client.write(GET).ended(), /^HTTP\/1\.1 200 [\s\S]*Connection: close\r\n\r\nok$/);
+      client.close();
+    }
+    assert.equal(await silent.ended(), '');
+    silent.close();
+    await closing;
+    assert.deepEqual(errors, []);
   }));

@@ -30,6 +30,8 @@ export interface EngineLimits {
   readonly upstreamTimeoutMs: number;
   /** Silence of a node within its response, milliseconds. Default 60,000; then the answer is cut. */
   readonly upstreamIdleMs: number;
+  /** The same within an answer of type `text/event-stream`, milliseconds. Default 3,600,000; at least `upstreamIdleMs` counts. */
+  readonly eventStreamIdleMs: number;
   /** Silence of an upgraded connection in both directions, milliseconds. Default 3,600,000. */
   readonly tunnelIdleMs: number;
   /** Client connections at once. Default 20,000; one more takes the place of one that has asked for nothing, or is closed unread. */
@@ -38,8 +40,10 @@ export interface EngineLimits {
   readonly maxConnectionsPerAddress: number;
   /** Requests of one connection. Default 10,000; the last one's answer closes it, and the client comes back on a new one. */
   readonly maxRequestsPerConnection: number;
-  /** Requests that wait for a node at once. Default 1,000; one more is 503. */
-  readonly maxWaiting: number;
+  /** Requests that wait for a node at once. Default 10,000; one more is 503. */
+  readonly maxParked: number;
+  /** What they may hold together, octets of heads and bodies. Default 67,108,864 (64 MiB). */
+  readonly maxParkedBytes: number;
   /** Request body kept for another attempt, octets. Default 65,536. A longer one is attempted once. */
   readonly maxReplayBytes: number;
   /** Idle connections kept to one node. Default 256. */
@@ -62,11 +66,13 @@ export const DEFAULT_LIMITS: EngineLimits = {
   connectTimeoutMs: 1_000,
   upstreamTimeoutMs: 30_000,
   upstreamIdleMs: 60_000,
+  eventStreamIdleMs: 3_600_000,
   tunnelIdleMs: 3_600_000,
   maxConnections: 20_000,
   maxConnectionsPerAddress: 5_000,
   maxRequestsPerConnection: 10_000,
-  maxWaiting: 1_000,
+  maxParked: 10_000,
+  maxParkedBytes: 67_108_864,
   maxReplayBytes: 65_536,
   maxIdlePerNode: 256,
 };
@@ -90,11 +96,13 @@ const RANGES: Readonly<Record<keyof EngineLimits, readonly [lowest: number, high
   connectTimeoutMs: [1, DAY_MS],
   upstreamTimeoutMs: [1, DAY_MS],
   upstreamIdleMs: [1, DAY_MS],
+  eventStreamIdleMs: [1, DAY_MS],
   tunnelIdleMs: [1, DAY_MS],
   maxConnections: [1, 1_000_000],
   maxConnectionsPerAddress: [1, 1_000_000],
   maxRequestsPerConnection: [1, 1_000_000_000],
-  maxWaiting: [0, 1_000_000],
+  maxParked: [0, 1_000_000],
+  maxParkedBytes: [0, 1_073_741_824],
   maxReplayBytes: [0, 1_048_576],
   maxIdlePerNode: [0, 65_536],
 };

@@ -1,6 +1,7 @@
 import { newLiveNumbers } from '@rollcall/core';
 import { parseNodeId, parseRoute } from '@rollcall/protocol';
-import type { AttemptFailure, Choice, RoutableHead, Router, RoutingSlip, UpstreamNode } from '../routing.ts';
+import type { Failure } from '../failure.ts';
+import type { Choice, RoutableHead, Router, RoutingSlip, UpstreamNode, WaitKind } from '../routing.ts';
 
 /** A node of the tests, at a port of this machine. */
 export function upstreamNode(
@@ -18,6 +19,7 @@ export function upstreamNode(
     keepAliveMs: differs.keepAliveMs,
     readsLoadField: differs.readsLoadField ?? false,
     live: newLiveNumbers(),
+    takesRequests: true,
     tally: {
       requests: 0,
       failures: 0,
@@ -26,18 +28,25 @@ export function upstreamNode(
       tunnels: 0,
       bytesToNode: 0,
       bytesFromNode: 0,
+      parked: 0,
     },
   };
 }
 
 /** Sends every request to the first of `nodes` that it has not been sent to, and keeps a record of what it is told. */
 export class ScriptedRouter implements Router {
-  onChange: () => void = () => {};
+  onChange: (waitFor?: object) => void = () => {};
+  onNodeLost: (node: UpstreamNode) => void = () => {};
   onNodeGone: (node: UpstreamNode) => void = () => {};
   readonly nodes: UpstreamNode[] = [];
   /** What `choose` answers instead of `forward`. */
   choice: Choice | undefined;
-  parkMs = 1_000;
+  waitMs = 1_000;
+  waitKind: WaitKind = 'no-node';
+  waitNode: UpstreamNode | undefined;
+  waitFor: object = this;
+  parkMs = 30_000;
+  isBound = false;
   retries = 2;
   setCookie = '';
   forwardCookie: string | undefined;
@@ -59,11 +68,20 @@ export class ScriptedRouter implements Router {
     slip.rewriteCookies = this.rewriteCookies;
     slip.rewriteRoute = this.rewriteRoute;
     slip.retriesLeft = this.retries;
+    slip.isBound = this.isBound;
+    slip.waitFor = this.waitFor;
+    slip.waitMs = this.waitMs;
+    slip.waitKind = this.waitKind;
+    slip.waitNode = this.waitNode;
     return this.choice ?? this.#next(slip);
   }
 
-  chooseAgain(_head: RoutableHead, slip: RoutingSlip, failure: AttemptFailure): Choice {
-    this.#tell(`again ${failure}`);
+  askAgain(head: RoutableHead, slip: RoutingSlip): Choice {
+    return this.choose(head, slip);
+  }
+
+  chooseAgain(_head: RoutableHead, slip: RoutingSlip, failure: Failure): Choice {
+    this.#tell(`again: ${failure.how}`);
     slip.retriesLeft--;
     return this.#next(slip);
   }
@@ -73,10 +91,6 @@ export class ScriptedRouter implements Router {
     slip.node = this.nodes.find((node) => !tried.has(node));
     if (slip.node) tried.add(slip.node);
     return slip.node ? 'forward' : 'unavailable';
-  }
-
-  waitMs(): number {
-    return this.parkMs;
   }
 
   onSetCookie(_slip: RoutingSlip, value: string): void {
@@ -92,14 +106,16 @@ export class ScriptedRouter implements Router {
     this.#tell(`head ${slip.node!.id} ${status}${loadField === '' ? '' : ` ${loadField}`}`);
   }
 
-  onEnd(slip: RoutingSlip, outcome: string): void {
+  onEnd(slip: RoutingSlip, outcome: string, _nowMs: number, failure?: Failure): void {
     slip.node!.live.inFlight--;
-    this.#tell(`end ${slip.node!.id} ${outcome}`);
+    this.#tell(`end ${slip.node!.id} ${outcome}${failure === undefined ? '' : `: ${failure.how}`}`);
   }
 
-  onConnectFailure(node: UpstreamNode, failure: AttemptFailure): void {
-    this.#tell(`connect ${node.id} ${failure}`);
+  onConnectFailure(node: UpstreamNode, failure: Failure): void {
+    this.#tell(`connect ${node.id}: ${failure.how}`);
   }
+
+  onNodeClosed(): void {}
 
   #tell(line: string): void {
     this.told.push(line);

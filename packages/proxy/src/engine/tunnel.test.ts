@@ -59,6 +59,16 @@ test('what the node sends right behind its 101, and the client before it, is not
     },
   ));
 
+test('what a node sent before it reset the tunnel reaches the client', () =>
+  withLane(startLane([agreeing]), async (lane) => {
+    const { client, node } = await upgrade(lane);
+    // In one turn: the engine finds what the client sent before the last words of the node and the reset behind them.
+    client.write('more');
+    node.write('last words');
+    node.socket.resetAndDestroy();
+    assert.equal(await client.ended(), 'last words');
+  }));
+
 test('one side may end while the other still sends', () =>
   withLane(startLane([agreeing]), async (lane) => {
     const { client, node } = await upgrade(lane);

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { type PooledConnection, UpstreamPool, usableIdleMs } from './upstream-pool.ts';
 
 class TestConnection implements PooledConnection {
+  openedAtMs = 0;
   idleSinceMs = 0;
   deadlineMs = 0;
   keepAliveMs: number | undefined;
@@ -135,4 +136,33 @@ test('one that has gone is not handed out', () => {
   pool.give(connection, 0);
   pool.drop(connection);
   assert.equal(pool.take(true, 0), undefined);
+});
+
+test('idle connections are closed while a fresh one waits for its first octet', () => {
+  const pool = new UpstreamPool<TestConnection>(10);
+  const [kept, fresh] = [new TestConnection(5_000), new TestConnection()];
+  fresh.openedAtMs = 1_000;
+  pool.opened(fresh);
+  pool.give(kept, 1_100);
+  assert.equal(kept.deadlineMs, 1_250, 'looked at again when the fresh one has waited for 250 ms');
+  assert.equal(pool.isDue(kept, 1_250), true);
+  const late = new TestConnection();
+  pool.give(late, 1_300);
+  assert.equal(late.isDestroyed, true);
+  pool.answered(fresh);
+  assert.equal(pool.isDue(kept, 1_350), false);
+  assert.equal(kept.deadlineMs, 5_100, 'its own deadline again');
+});
+
+test('an answer on a fresh connection shows that those opened before it are accepted', () => {
+  const pool = new UpstreamPool<TestConnection>(10);
+  const [longPoll, quick, later] = [new TestConnection(), new TestConnection(), new TestConnection()];
+  for (const connection of [longPoll, quick, later]) pool.opened(connection);
+  later.openedAtMs = 900;
+  pool.answered(quick);
+  pool.give(quick, 1_000);
+  assert.equal(quick.isDestroyed, false);
+  assert.equal(quick.deadlineMs, 1_150, 'of the one opened later');
+  pool.drop(later);
+  assert.equal(pool.isDue(quick, 1_150), false);
 });

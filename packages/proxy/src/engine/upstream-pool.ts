@@ -7,6 +7,9 @@
  * Until then they are used for 1 s. All that is for requests that may be repeated. The others take a connection of a node
  * that has announced nothing for 200 ms only: nearly every POST that met a closing connection was lost when this was
  * measured.
+ *
+ * A program that serves one connection at a time, or as many as it has threads, waits on idle connections and accepts no
+ * others. So idle connections are closed while a fresh one has had no octet of an answer for 250 ms.
  */
 
 /** How long a connection of unknown keep-alive is used for idempotent requests at least, milliseconds. */
@@ -15,6 +18,9 @@ const UNKNOWN_IDLE_MS = 1_000;
 const UNKNOWN_IDLE_UNSAFE_MS = 200;
 /** How long one is kept that the node does not close, milliseconds. */
 const MAX_UNKNOWN_IDLE_MS = 60_000;
+
+/** A fresh connection that has waited so long for its first octet may wait for an idle one to close, milliseconds. */
+const STARVING_MS = 250;
 
 /** For how long a connection may be idle and still be used, by what the node has announced alone. */
 export function usableIdleMs(keepAliveMs: number | undefined, isIdempotent: boolean): number {
@@ -28,6 +34,8 @@ function lessMargin(keepAliveMs: number): number {
 
 /** A connection as the pool sees it. */
 export interface PooledConnection {
+  /** When the connect was begun. */
+  readonly openedAtMs: number;
   /** Instant its last exchange ended. */
   idleSinceMs: number;
   /** When it is closed unless it is used. */
@@ -39,6 +47,10 @@ export interface PooledConnection {
 
 export class UpstreamPool<Connection extends PooledConnection> {
   readonly #idle: Connection[] = [];
+  /** Idle as well, but each belongs to one client connection, and only that may use it. */
+  readonly #bound = new Set<Connection>();
+  /** Fresh connections without an octet of an answer, in the order in which they were opened. */
+  readonly #waiting: Connection[] = [];
   readonly #maxIdle: number;
   /** Longest idle time after which a connection of unknown keep-alive was still open, milliseconds. */
   #provenMs = 0;
@@ -69,16 +81,58 @@ export class UpstreamPool<Connection extends PooledConnection> {
     return keepAliveMs === undefined && idleMs < lessMargin(Math.max(this.#provenMs, coldestMs));
   }
 
+  /** A fresh connection has been opened for a request. */
+  opened(connection: Connection): void {
+    this.#waiting.push(connection);
+    // Idle connections that are too old to be used may be what the node waits on.
+    const starvingAtMs = this.#starvingAtMs();
+    for (const idle of this.#idle) idle.deadlineMs = Math.min(idle.deadlineMs, starvingAtMs);
+  }
+
+  /** The first octet has come on a fresh connection. Servers accept in order: those opened before it are accepted as well. */
+  answered(connection: Connection): void {
+    const at = this.#waiting.indexOf(connection);
+    if (at >= 0) this.#waiting.splice(0, at + 1);
+  }
+
   /** Keeps a connection whose exchange is over. */
   give(connection: Connection, nowMs: number): void {
-    if (this.#isClosed || this.#idle.length >= this.#maxIdle) {
+    if (this.#isClosed || this.#idle.length >= this.#maxIdle || this.#starvingAtMs() <= nowMs) {
       connection.destroy();
       return;
     }
-    connection.idleSinceMs = nowMs;
-    const { keepAliveMs } = connection;
-    connection.deadlineMs = nowMs + (keepAliveMs === undefined ? MAX_UNKNOWN_IDLE_MS : lessMargin(keepAliveMs));
+    rest(connection, nowMs);
+    connection.deadlineMs = Math.min(connection.deadlineMs, this.#starvingAtMs());
     this.#idle.push(connection);
+  }
+
+  /** Whether an idle connection that has come to its deadline is to be closed. Otherwise it has a later one now. */
+  isDue(connection: Connection, nowMs: number): boolean {
+    const restUntilMs = restDeadline(connection);
+    if (nowMs >= restUntilMs || this.#starvingAtMs() <= nowMs) return true;
+    connection.deadlineMs = Math.min(restUntilMs, this.#starvingAtMs());
+    return false;
+  }
+
+  /** When the fresh connection that waits longest counts as starving; infinite without one. */
+  #starvingAtMs(): number {
+    const longest = this.#waiting[0];
+    return longest === undefined ? Number.POSITIVE_INFINITY : longest.openedAtMs + STARVING_MS;
+  }
+
+  /** Keeps a connection for the client connection that it belongs to. */
+  giveBound(connection: Connection, nowMs: number): void {
+    if (this.#isClosed) {
+      connection.destroy();
+      return;
+    }
+    rest(connection, nowMs);
+    this.#bound.add(connection);
+  }
+
+  /** True when `connection`, kept by `giveBound`, is still open; it is then in use. */
+  takeBound(connection: Connection): boolean {
+    return this.#bound.delete(connection);
   }
 
   /** An idle connection has come to its deadline and was still open. */
@@ -91,15 +145,34 @@ export class UpstreamPool<Connection extends PooledConnection> {
     if (keepAliveMs === undefined) this.#provenMs = nowMs - idleSinceMs;
   }
 
-  /** An idle connection has gone. */
+  /** A connection has gone. */
   drop(connection: Connection): void {
+    const waitingAt = this.#waiting.indexOf(connection);
+    if (waitingAt >= 0) this.#waiting.splice(waitingAt, 1);
     const at = this.#idle.lastIndexOf(connection);
     if (at >= 0) this.#idle.splice(at, 1);
+    this.#bound.delete(connection);
+  }
+
+  /** Closes the idle connections: the node does not answer on them. */
+  empty(): void {
+    for (const connection of this.#idle.splice(0)) connection.destroy();
+    for (const connection of this.#bound) connection.destroy();
   }
 
   /** The node is gone: idle connections close now, busy ones when their exchange is over. */
   close(): void {
     this.#isClosed = true;
-    for (const connection of this.#idle.splice(0)) connection.destroy();
+    this.empty();
   }
+}
+
+/** From now on it is idle, until the node may be about to close it. */
+function rest(connection: PooledConnection, nowMs: number): void {
+  connection.idleSinceMs = nowMs;
+  connection.deadlineMs = restDeadline(connection);
+}
+
+function restDeadline({ idleSinceMs, keepAliveMs }: PooledConnection): number {
+  return idleSinceMs + (keepAliveMs === undefined ? MAX_UNKNOWN_IDLE_MS : lessMargin(keepAliveMs));
 }

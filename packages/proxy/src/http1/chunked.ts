@@ -80,6 +80,12 @@ export class ChunkedDecoder {
     return this.#state === STATE.BROKEN;
   }
 
+  /** It broke a bound of ours, and no rule of HTTP. */
+  get exceedsBounds(): boolean {
+    const { maxExtensionBytes, maxTrailerBytes } = this.#limits;
+    return this.isBroken && (this.#extensionBytes > maxExtensionBytes || this.#trailerBytes > maxTrailerBytes);
+  }
+
   /**
    * Decodes `octets[start, end)` and returns where it stopped: `end`, or the octet after the message (`isDone`), or the
    * octet that breaks it (`isBroken`). The payload is then `octets[payloadStart, payloadEnd)`: when it came in several

@@ -2,6 +2,7 @@
  * The fields that a proxy has to know, told apart by length first, so that the other fields of a message, which are most
  * of them, cost a few comparisons and no allocation.
  */
+import { PROBE_FIELD, PROOF_FIELD } from '@rollcall/protocol';
 import { asciiOctets, equalsIgnoringCase } from './octets.ts';
 
 /** What is done with a field. `OTHER` is forwarded as it is. */
@@ -27,8 +28,14 @@ export const FIELD = {
   LOCATION: 16,
   KEEP_ALIVE: 17,
   LOAD: 18,
+  /** The proof of an instance, for probes only. */
+  PROOF: 20,
   /** Goes on unchanged; a response without one gets it here. */
   DATE: 19,
+  /** `Authorization` and `WWW-Authenticate`: go on unchanged; some schemes authenticate the connection. */
+  AUTHENTICATION: 21,
+  /** `Persistent-Auth`: goes on unchanged; the node authenticates the connection. */
+  PERSISTENT_AUTH: 22,
 } as const;
 export type FieldKind = (typeof FIELD)[keyof typeof FIELD];
 
@@ -67,6 +74,9 @@ const REQUEST_FIELDS: readonly (readonly [string, FieldKind])[] = [
   ['x-request-id', FIELD.REQUEST_ID],
   ['via', FIELD.VIA],
   ['max-forwards', FIELD.MAX_FORWARDS],
+  ['authorization', FIELD.AUTHENTICATION],
+  // Only our own probes may ask for a proof.
+  [PROBE_FIELD, FIELD.DROPPED],
 ];
 
 const RESPONSE_FIELDS: readonly (readonly [string, FieldKind])[] = [
@@ -84,7 +94,10 @@ const RESPONSE_FIELDS: readonly (readonly [string, FieldKind])[] = [
   ['content-location', FIELD.LOCATION],
   ['refresh', FIELD.LOCATION],
   ['rollcall-load', FIELD.LOAD],
+  [PROOF_FIELD, FIELD.PROOF],
   ['date', FIELD.DATE],
+  ['www-authenticate', FIELD.AUTHENTICATION],
+  ['persistent-auth', FIELD.PERSISTENT_AUTH],
 ];
 
 /** True for fields whose value is never needed as text. */

@@ -102,6 +102,17 @@ export function isRemovable(name: string): boolean {
   return !PROTECTED.has(name);
 }
 
+const QUOTED = /"(?:[^"\\]|\\.)*"?/g;
+const BINDING_SCHEME = /(?:^|,)[ \t]*(?:ntlm|negotiate)(?![^ \t,])/i;
+
+/**
+ * True when credentials, or one of the challenges in a list, are of a scheme that authenticates the connection and not the
+ * request: NTLM and Negotiate (RFC 4559 §6).
+ */
+export function bindsConnection(value: string): boolean {
+  return BINDING_SCHEME.test(value.replace(QUOTED, '""'));
+}
+
 /** The lines of `fields`, each with its line end, whose lower-case names are not in `names`. */
 export function withoutFields(fields: string, names: ReadonlySet<string>): string {
   let kept = '';

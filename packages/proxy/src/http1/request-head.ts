@@ -5,6 +5,7 @@
 
 import { FIELD, isReadInPlace, requestField } from './field-names.ts';
 import {
+  bindsConnection,
   CONNECTION,
   connectionOptions,
   contentLength,
@@ -72,6 +73,8 @@ export class RequestHead {
   /** The client keeps the connection open after this exchange. */
   keepsAlive = true;
   expectsContinue = false;
+  /** Its credentials authenticate the connection to the node. */
+  bindsConnection = false;
   /** Asks for a WebSocket. */
   wantsUpgrade = false;
   forwardedFor = '';
@@ -170,6 +173,7 @@ export class RequestHead {
     this.bodyLength = 0;
     this.keepsAlive = !this.isHttp10;
     this.expectsContinue = false;
+    this.bindsConnection = false;
     this.wantsUpgrade = false;
     this.forwardedFor = '';
     this.forwardedOther = '';
@@ -207,6 +211,12 @@ export class RequestHead {
       const next = lineEnd + 2;
       // RFC 9110 §7.6.2: Max-Forwards means something with OPTIONS (and TRACE) only.
       if (kind === FIELD.OTHER || (kind === FIELD.MAX_FORWARDS && this.method !== 'OPTIONS')) {
+        at = next;
+        continue;
+      }
+      if (kind === FIELD.AUTHENTICATION) {
+        const from = trimmedStart(octets, nameEnd + 1, lineEnd);
+        if (bindsConnection(text.slice(from - headStart, lineEnd - headStart))) this.bindsConnection = true;
         at = next;
         continue;
       }

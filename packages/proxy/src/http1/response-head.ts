@@ -5,6 +5,7 @@
 
 import { FIELD, isReadInPlace, responseField } from './field-names.ts';
 import {
+  bindsConnection,
   CONNECTION,
   connectionOptions,
   contentLength,
@@ -54,8 +55,14 @@ export class ResponseHead {
   /** The node keeps its connection open. */
   keepsAlive = true;
   keepAliveMs: number | undefined;
+  /** The node authenticates the connection, or asks for it. */
+  bindsConnection = false;
   upgrade = '';
   load = '';
+  /** The last `read` failed because the head is larger than we take: the node is not to blame. */
+  exceedsBounds = false;
+  /** The proof of an instance, which a probe asked for; `''` for none. */
+  proof = '';
   /** RFC 9110 §6.6.1: who passes on a response without `Date` adds it. */
   hasDate = false;
   /** What the client's head begins with; kept here by who makes it, as long as the head repeats. */
@@ -133,10 +140,13 @@ export class ResponseHead {
     this.forwarded = '';
     this.bodyLength = -1;
     this.keepAliveMs = undefined;
+    this.bindsConnection = false;
     this.upgrade = '';
     this.load = '';
+    this.proof = '';
     this.hasDate = false;
-    if (end - start > limits.maxFieldBytes) return `fields of ${end - start} octets`;
+    this.exceedsBounds = end - start > limits.maxFieldBytes;
+    if (this.exceedsBounds) return `fields of ${end - start} octets`;
     let connection = 0;
     let nominated: string[] | undefined;
     let codings = 0;
@@ -144,7 +154,10 @@ export class ResponseHead {
     let fields = 0;
     let runStart = start;
     for (let at = start; at < end; ) {
-      if (++fields > limits.maxFields) return `more than ${limits.maxFields} fields`;
+      if (++fields > limits.maxFields) {
+        this.exceedsBounds = true;
+        return `more than ${limits.maxFields} fields`;
+      }
       const nameEnd = tokenEnd(octets, at);
       let colon = nameEnd;
       // RFC 9112 §5.1: a proxy removes white space before the colon of a response field.
@@ -198,6 +211,9 @@ export class ResponseHead {
         case FIELD.LOAD:
           if (value.length <= 64) this.load = value;
           break;
+        case FIELD.PROOF:
+          this.proof = value;
+          break;
         case FIELD.SET_COOKIE:
           this.#dependsOnRequest = true;
           edits.onSetCookie?.(value);
@@ -206,6 +222,12 @@ export class ResponseHead {
         case FIELD.LOCATION:
           this.#dependsOnRequest = true;
           this.forwarded += `${latin1(octets, at, nameEnd)}: ${publicPlace(value, nameEnd - at, edits)}\r\n`;
+          break;
+        case FIELD.AUTHENTICATION:
+        case FIELD.PERSISTENT_AUTH:
+          if (kind === FIELD.AUTHENTICATION ? bindsConnection(value) : value.toLowerCase() === 'true')
+            this.bindsConnection = true;
+          this.forwarded += `${latin1(octets, at, nameEnd)}: ${value}\r\n`;
           break;
         case FIELD.OTHER:
         case FIELD.DATE:

@@ -6,7 +6,6 @@ import { type TestContext, test } from 'node:test';
 import { Engine } from '../engine/engine.ts';
 import { connectRawClient } from '../engine/raw-client.fixture.ts';
 import { ScriptedRouter, upstreamNode } from '../engine/scripted-router.fixture.ts';
-import { connectProbe } from '../node-probes.ts';
 import { makeAuthority } from '../testing/authority.ts';
 import type { CertificateFiles } from './certificates.ts';
 import { type NodeTlsOptions, nodeTls } from './node-tls.ts';
@@ -51,10 +50,6 @@ test('a node is verified by the authority of the operator, by its address or by 
   const { caFile } = authority;
   assert.match((await ask(t, byAddress, { caFile })).answers[0]!, /^HTTP\/1\.1 200 [\s\S]*new$/);
   assert.match((await ask(t, byName, { caFile, serverName: 'shop.internal' })).answers[0]!, /200/);
-
-  const probe = connectProbe(nodeTls({ caFile }));
-  assert.equal(await probe({ host: '127.0.0.1', port: byAddress, isTls: true }, 5_000), true);
-  assert.equal(await probe({ host: '127.0.0.1', port: byName, isTls: true }, 5_000), false);
 });
 
 test('a node that cannot prove who it is gets no request, and the log says why', async (t) => {

@@ -49,7 +49,11 @@ export function requestDifference(ours: readonly ReadRequest[], node: NodeReadin
     const lines = linesOf(its);
     const expected = forwardedOf(lines, (name) => {
       const kind = kindOf(requestField, name);
-      return kind === FIELD.OTHER || (kind === FIELD.MAX_FORWARDS && mine.method !== 'OPTIONS');
+      return (
+        kind === FIELD.OTHER ||
+        kind === FIELD.AUTHENTICATION ||
+        (kind === FIELD.MAX_FORWARDS && mine.method !== 'OPTIONS')
+      );
     });
     if (mine.fields.join('\n') !== expected.join('\n'))
       return `fields ${JSON.stringify(mine.fields)} and ${JSON.stringify(expected)}`;
@@ -102,4 +106,11 @@ function isBodiless(status: number): boolean {
   return status < 200 || status === 204 || status === 304;
 }
 
-const PASSED_ON: ReadonlySet<FieldKind> = new Set([FIELD.OTHER, FIELD.SET_COOKIE, FIELD.LOCATION, FIELD.DATE]);
+const PASSED_ON: ReadonlySet<FieldKind> = new Set([
+  FIELD.OTHER,
+  FIELD.SET_COOKIE,
+  FIELD.LOCATION,
+  FIELD.DATE,
+  FIELD.AUTHENTICATION,
+  FIELD.PERSISTENT_AUTH,
+]);

@@ -1,0 +1,110 @@
+/**
+ * The addresses of coordinators' names, kept so that a connection never waits for a look-up when the addresses are known.
+ *
+ * A look-up runs in libuv's thread pool, behind whatever else the program does there. So there is at most one for each
+ * name, however many tries need it, and it is not part of the time that a connection may take.
+ */
+import { lookup } from 'node:dns/promises';
+import type { Timers } from './timers.ts';
+
+/** A try waits so long for addresses that are not known yet, in milliseconds. */
+export const LOOK_UP_TIMEOUT_MS = 10_000;
+/** Addresses older than this are looked up again at their next use, in milliseconds. */
+export const REFRESH_AFTER_MS = 60_000;
+
+/** All addresses of a name, in order of preference. Rejects with the error of the resolver. */
+export type LookUp = (name: string) => Promise<readonly string[]>;
+
+/** At least one address, in the order to try them; or why there is none. */
+export type Found = { readonly addresses: readonly string[] } | { readonly error: unknown };
+
+/** The system's resolver: hosts file and name servers. */
+export const systemLookUp: LookUp = async (name) => (await lookup(name, { all: true })).map(({ address }) => address);
+
+interface Name {
+  addresses: readonly string[];
+  /** The address that connected last. */
+  working: string | undefined;
+  foundAtMs: number;
+  hasFailed: boolean;
+  running: Promise<Found> | undefined;
+}
+
+export class Addresses {
+  readonly #timers: Timers;
+  readonly #lookUp: LookUp;
+  readonly #names = new Map<string, Name>();
+
+  constructor(timers: Timers, lookUp: LookUp) {
+    this.#timers = timers;
+    this.#lookUp = lookUp;
+  }
+
+  /**
+   * The addresses of `name`, the one that connected last first. Never rejects.
+   *
+   * Known addresses are given at once; after a failure or a minute they are looked up again for later calls. Otherwise
+   * waits for the look-up, at most 10 s: then the error has the code `ETIMEOUT`, and the look-up goes on for the next call.
+   */
+  of(name: string): Promise<Found> {
+    const entry = this.#entry(name);
+    const isKnown = entry.addresses.length > 0;
+    if (isKnown && !entry.hasFailed && this.#timers.nowMs() - entry.foundAtMs < REFRESH_AFTER_MS)
+      return Promise.resolve({ addresses: entry.addresses });
+    entry.running ??= this.#refresh(name, entry);
+    return isKnown ? Promise.resolve({ addresses: entry.addresses }) : this.#within(entry.running);
+  }
+
+  /** `address` of `name` has connected: it is tried first from now on. */
+  worked(name: string, address: string): void {
+    const entry = this.#entry(name);
+    entry.working = address;
+    entry.addresses = ordered(entry);
+  }
+
+  /** No address of `name` could be used: the next call starts a look-up. */
+  failed(name: string): void {
+    this.#entry(name).hasFailed = true;
+  }
+
+  #entry(name: string): Name {
+    let entry = this.#names.get(name);
+    if (entry === undefined) {
+      entry = { addresses: [], working: undefined, foundAtMs: 0, hasFailed: false, running: undefined };
+      this.#names.set(name, entry);
+    }
+    return entry;
+  }
+
+  async #refresh(name: string, entry: Name): Promise<Found> {
+    try {
+      const addresses = [...new Set(await this.#lookUp(name))];
+      if (addresses.length === 0) return { error: Object.assign(new Error('no address'), { code: 'ENOTFOUND' }) };
+      entry.addresses = addresses;
+      entry.addresses = ordered(entry);
+      entry.foundAtMs = this.#timers.nowMs();
+      entry.hasFailed = false;
+      return { addresses: entry.addresses };
+    } catch (error) {
+      return { error };
+    } finally {
+      entry.running = undefined;
+    }
+  }
+
+  #within(running: Promise<Found>): Promise<Found> {
+    return new Promise((resolve) => {
+      const error = Object.assign(new Error('the look-up takes too long'), { code: 'ETIMEOUT' });
+      const cancel = this.#timers.after(LOOK_UP_TIMEOUT_MS, () => resolve({ error }));
+      void running.then((found) => {
+        cancel();
+        resolve(found);
+      });
+    });
+  }
+}
+
+function ordered({ addresses, working }: Name): readonly string[] {
+  if (working === undefined || !addresses.includes(working)) return addresses;
+  return [working, ...addresses.filter((address) => address !== working)];
+}

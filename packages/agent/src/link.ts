@@ -1,0 +1,142 @@
+/**
+ * Where the agent of a node connects to: the coordinators, the wrapper that started the program, or the leader of the
+ * `node:cluster` workers that serve the port.
+ */
+import cluster from 'node:cluster';
+import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import type { AgentOptions } from './agent.ts';
+import { newInstance } from './identity.ts';
+import type { JoinToken } from './join-token.ts';
+import {
+  instanceOf,
+  NODE_VARIABLE,
+  type NodeSocketName,
+  nodeSocketUrl,
+  parseNodeSocket,
+} from './local/node-socket-name.ts';
+import { PortGroup, type PortGroupOptions } from './local/port-group.ts';
+import { reasonOf } from './reason.ts';
+
+/** The path of a UNIX socket has at most 107 octets, with a name like `123456.sock`. */
+const MAX_DIRECTORY_LENGTH = 90;
+
+export interface Link extends Pick<AgentOptions, 'coordinators' | 'token' | 'isAnswering'> {
+  /** 32 hex digits: what the node registers with. */
+  readonly instance: string;
+  /** The agent connects to another process of the node, which logs what concerns the coordinators. */
+  readonly isLocal: boolean;
+  /** Other processes may serve the port as well. */
+  readonly isShared?: boolean;
+  /** To be called after the agent of this process has left: ends the leadership of this process. */
+  leave(): Promise<void>;
+}
+
+export interface LinkOptions extends Omit<PortGroupOptions, 'directory' | 'number' | 'coordinators'> {
+  /** Asked only where this process may connect to coordinators. */
+  readonly coordinators: () => readonly string[];
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Port of the node; `undefined` when only its address is known. */
+  readonly port: number | undefined;
+  /** Receives the reason when a local socket cannot be used. */
+  readonly onProblem: (message: string) => void;
+}
+
+/** Never throws. */
+export function linkOf(options: LinkOptions): Link {
+  const { environment, port, token, onProblem } = options;
+  const text = environment[NODE_VARIABLE];
+  const name = text ? parseNodeSocket(text) : undefined;
+  const number = cluster.worker?.id;
+  if (name !== undefined) return { ...localLink(name), isShared: number !== undefined };
+  if (text) onProblem(`${NODE_VARIABLE} does not name a local socket and is ignored: it is set by rollcall run`);
+  const coordinators = options.coordinators();
+  if (number !== undefined && port !== undefined) {
+    const group = groupOf({ ...options, coordinators, number }, port);
+    if (group !== undefined) return groupLink(group, onProblem);
+    onProblem(
+      `the workers of port ${port} cannot form one node, and only one of them registers: set TMPDIR to a directory that they can write, with a short path`,
+    );
+  }
+  return { coordinators, token, instance: newInstance(), isLocal: false, leave: async () => {} };
+}
+
+function localLink(name: NodeSocketName): Link {
+  return {
+    coordinators: [nodeSocketUrl(name)],
+    token: (): JoinToken => ({ token: name.secret }),
+    instance: instanceOf(name),
+    isLocal: true,
+    leave: async () => {},
+  };
+}
+
+function groupLink(group: PortGroup, onProblem: (message: string) => void): Link {
+  return {
+    ...localLink(group.name),
+    // Another secret when the directory was removed in between.
+    token: () => ({ token: group.name.secret }),
+    get instance() {
+      return instanceOf(group.name);
+    },
+    isShared: true,
+    isAnswering: () =>
+      group.hasLeader().catch((error: unknown) => {
+        onProblem(`the workers of this port cannot elect a leader (${reasonOf(error)}); retrying`);
+        return false;
+      }),
+    leave: () => group.leave(),
+  };
+}
+
+/** In the first directory that can be used; `undefined` without one. */
+function groupOf(options: Omit<PortGroupOptions, 'directory'>, port: number): PortGroup | undefined {
+  for (const parent of new Set([tmpdir(), '/tmp', '/dev/shm'])) {
+    const directory = groupDirectory(parent, port);
+    if (directory.length > MAX_DIRECTORY_LENGTH) continue;
+    try {
+      removeLeftovers(dirname(directory));
+      return new PortGroup({ ...options, directory });
+    } catch {
+      // The next one.
+    }
+  }
+  return undefined;
+}
+
+/** Of this user, this primary process and this port; another primary process with the same pid has another one. */
+function groupDirectory(parent: string, port: number): string {
+  const parts = [pidNamespace(), process.ppid, startOf(process.ppid), port].filter((part) => part !== undefined);
+  return join(parent, `rollcall-${process.getuid?.() ?? 0}`, parts.join('-'));
+}
+
+/** Removes directories of primary processes that have ended, of this PID namespace; without /proc none. */
+function removeLeftovers(parent: string): void {
+  const own = pidNamespace();
+  if (own === undefined || !existsSync(parent)) return;
+  for (const name of readdirSync(parent)) {
+    const [, namespace, pid, start] = /^(\d+)-(\d+)-(\d+)-\d+$/.exec(name) ?? [];
+    if (namespace === own && startOf(Number(pid)) !== start)
+      rmSync(join(parent, name), { recursive: true, force: true });
+  }
+}
+
+/** Containers may share a temporary directory, and have the same pids. `undefined` without /proc. */
+function pidNamespace(): string | undefined {
+  try {
+    return /\d+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0];
+  } catch {
+    return undefined;
+  }
+}
+
+/** When a process began, in ticks since the machine did; `undefined` without /proc. */
+function startOf(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,214 @@
+/**
+ * The local socket of a node. One process connects to the coordinators; the processes that serve the node's port report to
+ * it here, in the agent protocol, in which this socket is their coordinator.
+ *
+ * ```
+ *   program with the SDK ──register · heartbeat · status · leave──▶ NodeSocket ──▶ Agent ──▶ coordinators
+ *                        ◀──registered · status · drained · disconnected · error──
+ * ```
+ */
+import { timingSafeEqual } from 'node:crypto';
+import { chmodSync } from 'node:fs';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { CoordinatorMessage, Fault, NodeRegistration, RegisteredMessage } from '@rollcall/protocol';
+import { AGENT_PATH, AGENT_SUBPROTOCOL, MAX_FRAME_BYTES } from '@rollcall/protocol';
+import type { HeartbeatReport } from '../heartbeats.ts';
+import { isWorthTelling } from '../load/worth-telling.ts';
+import type { Timers } from '../timers.ts';
+import { WebSocketServer } from '../websocket.ts';
+import { combinedReport, combinedWish, type Wish } from './combined.ts';
+import type { NodeSocketName } from './node-socket-name.ts';
+import type { Refusal } from './refusal.ts';
+import { Reporter } from './reporter.ts';
+
+/** Events of the processes that report. */
+export interface NodeSocketListener {
+  /** Whether a process that registers belongs to the node. A fault is sent to that process, which then is not part of it. */
+  judge(node: NodeRegistration): Fault | undefined;
+  /** A process has registered, or registered again. */
+  onRegistered(node: NodeRegistration): void;
+  /** The connection of a registered process has ended. `hasLeft`: it has sent `leave`. */
+  onEnd(hasLeft: boolean): void;
+  /** The numbers differ enough from the last `report` to send a heartbeat early. */
+  onNews(): void;
+  /** The wish of a process has changed: see `wish`. */
+  onWish(): void;
+}
+
+export interface NodeSocketOptions {
+  readonly name: NodeSocketName;
+  readonly timers: Timers;
+  readonly listener: NodeSocketListener;
+}
+
+/** Most processes that report for one node. */
+const MAX_REPORTERS = 1_024;
+/** Numbers older than this many heartbeats are not reported. */
+const STALE_HEARTBEATS = 3;
+const GOING_AWAY = 1001;
+
+export class NodeSocket {
+  readonly #options: NodeSocketOptions;
+  readonly #server: Server;
+  readonly #sockets: WebSocketServer;
+  readonly #reporters = new Set<Reporter>();
+  #registered: RegisteredMessage | undefined;
+  #needsScales = true;
+  #told: HeartbeatReport = {};
+  #isOpen = true;
+  /** False while a leader election is undecided. Requests get 409 then, upgrades 503. */
+  isLeading = true;
+
+  private constructor(options: NodeSocketOptions) {
+    this.#options = options;
+    this.#server = createServer((_request, response) => {
+      response.writeHead(this.isLeading ? 426 : 409).end();
+    });
+    this.#sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_FRAME_BYTES, perMessageDeflate: false });
+    this.#server.on('connection', (socket) => socket.unref());
+    this.#server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
+  }
+
+  /** Listens, for this user only. Rejects when the path is taken or cannot be made. Keeps no process alive. */
+  static async listen(options: NodeSocketOptions): Promise<NodeSocket> {
+    const socket = new NodeSocket(options);
+    const { path } = options.name;
+    await new Promise<void>((resolve, reject) => {
+      socket.#server.once('error', reject);
+      // Exclusive: in a worker of node:cluster the primary process would listen in our place.
+      socket.#server.listen({ path, exclusive: true }, resolve);
+    });
+    socket.#server.unref();
+    socket.#server.on('error', () => undefined);
+    chmodSync(path, 0o600);
+    return socket;
+  }
+
+  /** The processes that have registered, in the order they connected. */
+  get nodes(): readonly NodeRegistration[] {
+    return [...this.#reporters].map(({ node }) => node).filter((node) => node !== undefined);
+  }
+
+  /** Some process has connected and is about to register. */
+  get isExpecting(): boolean {
+    return [...this.#reporters].some(({ node }) => node === undefined);
+  }
+
+  /** The combined wish of all processes. */
+  get wish(): Wish {
+    return combinedWish(this.#members.map(({ wish }) => wish));
+  }
+
+  /** The combined numbers of all processes; `undefined` when all of them are stale. */
+  report(): HeartbeatReport | undefined {
+    const report = this.#combined(this.#needsScales);
+    if (report === undefined) return undefined;
+    this.#needsScales = false;
+    this.#told = report;
+    return report;
+  }
+
+  #combined(withScales: boolean): HeartbeatReport | undefined {
+    const maxAgeMs = STALE_HEARTBEATS * (this.#registered?.heartbeatMs ?? 1_000);
+    const reports = this.#members
+      .map((reporter) => reporter.report(maxAgeMs, withScales))
+      .filter((report) => report !== undefined);
+    return reports.length === 0 ? undefined : combinedReport(reports);
+  }
+
+  /** A coordinator has accepted the node. Its warnings stay with the process that is connected to it. */
+  registered(message: RegisteredMessage): void {
+    this.#registered = { ...message, coordinators: [], warnings: [] };
+    this.#needsScales = true;
+    this.send(this.#registered);
+  }
+
+  /** The connection to all coordinators is lost. */
+  disconnected(message: string): void {
+    this.#registered = undefined;
+    this.send({ type: 'disconnected', message });
+  }
+
+  /** Sends `message` to all registered processes. */
+  send(message: CoordinatorMessage): void {
+    for (const reporter of this.#members) reporter.send(message);
+  }
+
+  /** The wish of the node is complete. */
+  drained(): void {
+    for (const reporter of this.#members) if (reporter.wish.status !== 'enabled') reporter.send({ type: 'drained' });
+  }
+
+  /** The node has been refused for good: closes all connections with `fault`. */
+  refuse(fault: Refusal): void {
+    for (const reporter of this.#reporters) reporter.refuse(fault, 4403);
+  }
+
+  /** Closes all connections; the processes reconnect to the next leader. A repeat changes nothing. */
+  close(): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    this.#server.close();
+    for (const reporter of this.#reporters) reporter.close(GOING_AWAY);
+    this.#sockets.close();
+  }
+
+  get #members(): readonly Reporter[] {
+    return [...this.#reporters].filter(({ node }) => node !== undefined);
+  }
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const refusal = this.#refusal(request);
+    if (refusal !== undefined) {
+      socket.on('error', () => undefined);
+      socket.end(`HTTP/1.1 ${refusal} No\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`);
+      return;
+    }
+    const { timers, listener } = this.#options;
+    this.#sockets.handleUpgrade(request, socket, head, (ws) => {
+      const reporter = new Reporter(ws, timers, {
+        judge: (node) => listener.judge(node),
+        onRegistered: ({ node }) => {
+          this.#needsScales = true;
+          if (this.#registered !== undefined) reporter.send(this.#registered);
+          listener.onRegistered(node!);
+        },
+        onReport: () => this.#onReport(),
+        onWish: () => this.#onWish(reporter),
+        onEnd: (_, hasLeft) => {
+          this.#reporters.delete(reporter);
+          if (reporter.node === undefined) return;
+          this.#needsScales = true;
+          listener.onEnd(hasLeft);
+        },
+      });
+      this.#reporters.add(reporter);
+    });
+  }
+
+  #onReport(): void {
+    const now = this.#combined(false);
+    if (now === undefined) return;
+    if (isWorthTelling(this.#told, now) || now.ready !== this.#told.ready) this.#options.listener.onNews();
+  }
+
+  /** While another process serves the port, the cluster keeps sending requests to it: the drain of one process is complete. */
+  #onWish(reporter: Reporter): void {
+    if (reporter.wish.status !== 'enabled' && this.wish.status === 'enabled') reporter.send({ type: 'drained' });
+    this.#options.listener.onWish();
+  }
+
+  #refusal(request: IncomingMessage): number | undefined {
+    if (request.url !== AGENT_PATH) return 404;
+    if (!isSame(request.headers.authorization ?? '', `Bearer ${this.#options.name.secret}`)) return 401;
+    const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((text) => text.trim());
+    if (!offered.includes(AGENT_SUBPROTOCOL)) return 426;
+    return this.#isOpen && this.isLeading && this.#reporters.size < MAX_REPORTERS ? undefined : 503;
+  }
+}
+
+function isSame(given: string, wanted: string): boolean {
+  const [left, right] = [Buffer.from(given), Buffer.from(wanted)];
+  return left.length === right.length && timingSafeEqual(left, right);
+}

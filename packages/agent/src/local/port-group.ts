@@ -1,0 +1,150 @@
+/** Membership of a `node:cluster` worker in the group of workers that serve its port: it reports to the leader, or leads. */
+import type { Fault, NodeRegistration } from '@rollcall/protocol';
+import { Agent, type AgentOptions, type Notice } from '../agent.ts';
+import type { Timers } from '../timers.ts';
+import { LeaderElection } from './leader-election.ts';
+import type { NodeSocket } from './node-socket.ts';
+import { instanceOf, type NodeSocketName } from './node-socket-name.ts';
+import { relay } from './relay.ts';
+
+export interface PortGroupOptions extends Pick<AgentOptions, 'coordinators' | 'token'> {
+  readonly directory: string;
+  /** Of this worker, unique in its group. */
+  readonly number: number;
+  /** The node as this worker describes it, for `count` workers. */
+  readonly registration: (
+    addresses: Parameters<AgentOptions['registration']>,
+    count: number,
+  ) => NodeRegistration | Fault;
+  readonly timers: Timers;
+  /** Receives notices about the connection to the coordinators while this worker leads. */
+  readonly onNotice: (notice: Notice) => void;
+}
+
+/** Delay of a registration with another number of workers, which start one after the other, in milliseconds. */
+const COUNT_AGAIN_MS = 1_000;
+/** The directory is marked as used at this interval, in milliseconds. */
+const TOUCH_MS = 3_600_000;
+
+export class PortGroup {
+  readonly #options: PortGroupOptions;
+  readonly #election: LeaderElection;
+  #socket: NodeSocket | undefined;
+  #agent: Agent | undefined;
+  #left: Promise<void> | undefined;
+  #nodeLeft: Promise<void> | undefined;
+  #cancelCount: () => void = () => {};
+  #cancelTouch: () => void = () => {};
+
+  /** Throws when the directory of the group cannot be used. */
+  constructor(options: PortGroupOptions) {
+    this.#options = options;
+    const { directory, number, timers } = options;
+    this.#election = new LeaderElection({
+      directory,
+      number,
+      timers,
+      listener: {
+        judge: () => undefined,
+        onRegistered: () => this.#countAgain(),
+        onEnd: (hasLeft) => {
+          this.#countAgain();
+          if (hasLeft && this.#socket?.nodes.length === 0) void this.#leaveNode();
+          else this.#passWish();
+        },
+        onNews: () => this.#agent?.reportNow(),
+        onWish: () => this.#passWish(),
+      },
+      onLead: (socket, name) => this.#lead(socket, name),
+    });
+  }
+
+  get name(): NodeSocketName {
+    return this.#election.name;
+  }
+
+  /** To be awaited before each connection to the socket of the leader. */
+  async hasLeader(): Promise<boolean> {
+    if (this.#left === undefined) await this.#election.elect();
+    return true;
+  }
+
+  /**
+   * This worker has left. If it was the leader, another worker becomes it; if it was the last, the node leaves. A repeat
+   * waits for the first. Never rejects.
+   */
+  leave(): Promise<void> {
+    this.#left ??= this.#leave();
+    return this.#left;
+  }
+
+  async #leave(): Promise<void> {
+    if (this.#socket?.nodes.length === 0) await this.#leaveNode();
+    else await this.#stopLeading();
+    this.#election.close();
+  }
+
+  #lead(socket: NodeSocket, name: NodeSocketName): void {
+    const { coordinators, token, registration, timers, onNotice } = this.#options;
+    const agent = new Agent({
+      coordinators,
+      token,
+      registration: (...addresses) => {
+        const node = registration(addresses, Math.max(1, socket.nodes.length));
+        return 'code' in node ? node : { ...node, instance: instanceOf(name) };
+      },
+      report: () => socket.report() ?? {},
+      timers,
+    });
+    this.#socket = socket;
+    this.#agent = agent;
+    relay(agent, socket);
+    agent.on('warning', onNotice);
+    agent.on('disconnected', onNotice);
+    agent.on('error', ({ code, message }) => {
+      // By workers of this port that meet in a new directory: those of this group join them there.
+      if (code === 'superseded' && !this.#election.isCurrent)
+        void this.#stopLeading().then(() => this.#election.close());
+      else {
+        socket.refuse({ code, message, holderConnected: true });
+        this.#election.remove();
+      }
+    });
+    this.#touchAgain();
+    agent.start();
+  }
+
+  async #stopLeading(): Promise<void> {
+    this.#cancelCount();
+    this.#cancelTouch();
+    this.#socket = undefined;
+    await this.#agent?.disconnect();
+  }
+
+  #leaveNode(): Promise<void> {
+    this.#nodeLeft ??= (async () => {
+      this.#cancelCount();
+      this.#cancelTouch();
+      await this.#agent?.leave();
+      this.#election.remove();
+    })();
+    return this.#nodeLeft;
+  }
+
+  #passWish(): void {
+    const { status, reason, deadlineMs } = this.#socket?.wish ?? { status: 'enabled', reason: '', deadlineMs: 0 };
+    this.#agent?.wish(status, reason, deadlineMs);
+  }
+
+  #countAgain(): void {
+    this.#cancelCount();
+    this.#cancelCount = this.#options.timers.after(COUNT_AGAIN_MS, () => this.#agent?.renew());
+  }
+
+  #touchAgain(): void {
+    this.#cancelTouch = this.#options.timers.after(TOUCH_MS, () => {
+      this.#election.touch();
+      this.#touchAgain();
+    });
+  }
+}

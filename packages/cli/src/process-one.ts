@@ -1,0 +1,71 @@
+/**
+ * `rollcall run` as process 1 of a container. The kernel gives process 1 all orphans, and it has to collect their exit
+ * codes; Node collects those of its own children alone, so that each orphan would stay as a zombie until the process
+ * table is full. So another program collects them, and the wrapper runs below it:
+ *
+ * - Node 22.15 and later replace themselves by `/bin/sh`, which starts the wrapper and waits for all children.
+ * - Before, Perl (in every Debian image) makes itself the reaper of what is below it (`PR_SET_CHILD_SUBREAPER`).
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import { constants } from 'node:os';
+
+/** Passes signals on to the wrapper, and ends with its code. A trap interrupts `wait`, which is then repeated. */
+const SHELL_INIT = `
+exec 3<&0
+"$@" <&3 3<&- &
+child=$!
+exec 3<&-
+for signal in TERM INT HUP; do trap "kill -s $signal $child 2>/dev/null" $signal; done
+while wait $child; code=$?; kill -s 0 $child 2>/dev/null; do :; done
+wait $child 2>/dev/null
+last=$?
+[ $last -eq 127 ] || code=$last
+exit $code
+`;
+
+const PERL_INIT = `
+my $call = shift;
+syscall($call + 0, 36, 1, 0, 0, 0) == 0 or die "prctl: $!";
+my $child;
+$SIG{$_} = sub { kill $_[0], $child if $child } for qw(TERM INT HUP);
+$child = fork();
+die "fork: $!" unless defined $child;
+if ($child == 0) { exec { $ARGV[0] } @ARGV; exit 127 }
+for (;;) {
+  my $ended = wait();
+  next if $ended == -1 && $!{EINTR};
+  next if $ended != $child;
+  exit(($? & 127) ? 128 + ($? & 127) : $? >> 8);
+}
+`;
+
+/** Number of prctl(2) by Node's name of the architecture. */
+const PRCTL: Readonly<Record<string, number>> = { x64: 157, arm64: 167, arm: 172, ia32: 172, ppc64: 171, s390x: 172 };
+const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
+
+type Replace = (file: string, words: readonly string[], environment: NodeJS.ProcessEnv) => never;
+
+/**
+ * Runs this command below a program that collects orphans, when this is process 1. Resolves with false when it is not,
+ * or there is no such program, which `say` reports. Otherwise the process ends with the exit code of the command.
+ */
+export async function runBelowReaper(say: (line: string) => void): Promise<boolean> {
+  if (process.pid !== 1) return false;
+  const command = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
+  const { execve } = process as { execve?: Replace };
+  if (execve !== undefined) execve('/bin/sh', ['sh', '-c', SHELL_INIT, 'rollcall', ...command], process.env);
+  const call = PRCTL[process.arch];
+  if (call === undefined || spawnSync('perl', ['-e', '1']).status !== 0) {
+    say('process 1 cannot collect orphans on this Node: install perl, use Node 22.15 or later, or docker run --init');
+    return false;
+  }
+  const reaper = spawn('perl', ['-MErrno', '-e', PERL_INIT, String(call), ...command], { stdio: 'inherit' });
+  for (const signal of SIGNALS) process.on(signal, () => reaper.kill(signal));
+  await new Promise((resolve) => {
+    reaper.once('exit', (code, signal) => {
+      process.exitCode = code ?? 128 + (signal === null ? 0 : constants.signals[signal]);
+      resolve(undefined);
+    });
+  });
+  return true;
+}

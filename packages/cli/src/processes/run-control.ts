@@ -1,0 +1,55 @@
+/** The control process: one coordinator. */
+import { openStore, startCoordinator } from '@rollcall/coordinator';
+import { dashboardAssets } from '@rollcall/dashboard';
+import { openLog } from '@rollcall/logging';
+import { printableUrl } from '@rollcall/protocol';
+import type { ControlOptions } from '../up/process-options.ts';
+import { within } from '../up/within.ts';
+import { yieldToServing } from './one-cpu.ts';
+import type { Parent } from './parent.ts';
+
+/** The supervisor answers at once; one of an earlier release does not know the question. Milliseconds. */
+const ROTATE_MS = 5_000;
+
+export async function run(parent: Parent): Promise<void> {
+  yieldToServing();
+  const { options } = await parent.options<ControlOptions>();
+  const { store: storeSpec, logLevel, ...rest } = options;
+  const { log, lost } = openLog('control', logLevel);
+  try {
+    const store = await openStore(storeSpec, (message) => log.warn(message));
+    if (store === undefined)
+      throw new Error(`--store ${printableUrl(storeSpec)} is not memory, file:PATH or redis://…`);
+    const coordinator = await startCoordinator({
+      ...rest,
+      store,
+      assets: dashboardAssets(),
+      reload: () => ask(parent, 'reload', 'reloaded'),
+      rotate: () => within(ask(parent, 'rotate', 'rotated'), ROTATE_MS, 'the supervisor does not open logs again'),
+      log,
+      lostLogLines: lost,
+    });
+    parent.onTold((told) => {
+      if (told.type !== 'processes') return;
+      coordinator.reportProcesses(told.processes, told.replaced);
+      parent.tell({ type: 'noted', number: told.replaced.at(-1)?.number ?? 0 });
+    });
+    parent.serves(() => coordinator.close(), { loginUrl: coordinator.loginLink() });
+  } catch (error) {
+    log.error({ err: error }, 'the coordinator does not start');
+    parent.failed((error as Error).message);
+  }
+}
+
+/** Asks the supervisor, which answers once it is done, or cannot be. */
+function ask(parent: Parent, type: 'reload' | 'rotate', answer: 'reloaded' | 'rotated'): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const stop = parent.onTold((told) => {
+      if (told.type !== answer) return;
+      stop();
+      if (told.error === undefined) resolve(told.message);
+      else reject(new Error(told.error));
+    });
+    parent.tell({ type });
+  });
+}

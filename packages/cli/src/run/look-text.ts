@@ -1,0 +1,46 @@
+/** What people read when the condition of a program changes: one sentence for each change. */
+import type { Liveness, Look } from './program-watch.ts';
+
+export interface LookNames {
+  readonly id: string;
+  readonly port: number;
+  readonly readyPath: string | undefined;
+  readonly readyLateMs: number;
+  /** Last answer of the ready path; 0 for one that was no HTTP. */
+  readonly status: number | undefined;
+}
+
+/** The changes from one look to the next; empty when nothing has changed. */
+export function changesOf(before: Look, now: Look, names: LookNames): readonly string[] {
+  const { id, readyPath, readyLateMs, status } = names;
+  const lines: string[] = [];
+  const say = (text: string) => void lines.push(`${id} ${text}`);
+  if (now.liveness !== before.liveness) say(livenessText(now.liveness, names));
+  if (isSlow(now) && !isSlow(before))
+    say(`takes more than ${readyLateMs / 1_000} s to answer ${readyPath}; heartbeats with load 1 until it is prompt`);
+  if (isSlow(before) && now.liveness === 'accepting' && !now.isLate) say('answers promptly again');
+  if (now.isReady && !before.isReady) say('is ready again');
+  if (!now.isReady && before.isReady)
+    say(`answers ${status || 'no HTTP'} at ${readyPath}; it is not ready until the answer is below 500`);
+  return lines;
+}
+
+/** Of a program that does not accept connections a late page says nothing new. */
+function isSlow({ liveness, isLate }: Look): boolean {
+  return liveness === 'accepting' && isLate;
+}
+
+function livenessText(liveness: Liveness, { port }: LookNames): string {
+  switch (liveness) {
+    case 'accepting':
+      return 'accepts connections again';
+    case 'busy':
+      return `does not accept connections on port ${port} but uses CPU; heartbeats with load 1 for at most 60 s`;
+    case 'unresponsive':
+      return `does not accept connections on port ${port}; no heartbeats until it does`;
+    case 'refused':
+      return `refuses connections on port ${port}; no heartbeats until it accepts them`;
+    default:
+      return liveness satisfies never;
+  }
+}

@@ -1,0 +1,91 @@
+/** How a program is registered that is watched from outside: what flags say, what its SDK says, and where it listens. */
+import { isDeepStrictEqual } from 'node:util';
+import { type AnnouncedAddress, type NodeDescription, nodeUrlText, thisProcess, toRegistration } from '@rollcall/agent';
+import { type Copies, type Fault, type NodeRegistration, nodeAddress, optional } from '@rollcall/protocol';
+import { boundAddress, programAddress } from './program-address.ts';
+
+export interface ProgramFacts {
+  /** What flags say about the node. */
+  readonly description: NodeDescription;
+  readonly port: number;
+  /** The program speaks TLS. Default false. */
+  readonly isTls?: boolean;
+  /** Host to announce; default where the program listens, on the way to the coordinator. */
+  readonly announcedAddress?: string;
+  /** The first process of the program, if known. */
+  readonly pid?: number;
+  readonly readyPath?: string;
+  /** The copies this node is one of, asked for each registration; `undefined` for a program without copies. */
+  readonly copies?: () => Copies;
+}
+
+export interface Identity {
+  readonly id: string;
+  readonly route: string;
+  readonly instance: string;
+  readonly incarnation: number;
+}
+
+/** Both ends of the connection to the coordinator, empty when unknown, and where the program has answered us. */
+export interface Way {
+  readonly local: string;
+  readonly remote: string;
+  readonly answers: string;
+}
+
+/** The registration holds no longer path; without one, probes only connect. */
+const MAX_REGISTERED_PATH = 256;
+
+/** The flags go before what the program says of itself in `own`, but for its session handling: it knows its own cookies. */
+export function programRegistration(
+  facts: ProgramFacts,
+  own: NodeRegistration | undefined,
+  identity: Identity,
+  way: Way,
+): NodeRegistration | Fault {
+  const { description, port, isTls = false, readyPath, copies } = facts;
+  const announced = announcedBy(facts, own, way);
+  if (description.url === undefined && 'problem' in announced)
+    return { code: 'bad-address', message: announced.problem };
+  return toRegistration(
+    { ...(own && describedBy(own)), ...description, ...optional('sticky', own?.sticky ?? description.sticky) },
+    {
+      ...identity,
+      url: description.url ?? ('address' in announced ? nodeUrlText(announced.address, port, isTls) : ''),
+      process: thisProcess(),
+      ...(own && { loadHeader: own.loadHeader, ...optional('proves', own.proves), ...optional('cores', own.cores) }),
+      ...(readyPath === undefined || readyPath.length > MAX_REGISTERED_PATH ? {} : { readyPath }),
+      ...(copies === undefined ? {} : { copies: copies() }),
+    },
+  );
+}
+
+/** Flags and program want other session handling. */
+export function isStickyContested({ sticky }: NodeDescription, own: NodeRegistration | undefined): boolean {
+  return own?.sticky !== undefined && sticky !== undefined && !isDeepStrictEqual(own.sticky, sticky);
+}
+
+function announcedBy(facts: ProgramFacts, own: NodeRegistration | undefined, way: Way): AnnouncedAddress {
+  const { announcedAddress, pid, port } = facts;
+  if (announcedAddress !== undefined) return { address: announcedAddress };
+  const host = own && nodeAddress(own.url).host;
+  if (host !== undefined && host !== '127.0.0.1' && host !== '::1') return { address: host };
+  const bound = pid === undefined ? undefined : boundAddress(pid, port, way.local);
+  return programAddress({ bound, ...way });
+}
+
+/** What a program may say of its node; who it is and where it listens is the wrapper's matter. */
+function describedBy(own: NodeRegistration): NodeDescription {
+  const { balancer, hosts, contexts, weight, group, version, keepAliveMs, publicUrl, meta } = own;
+  return {
+    balancer,
+    hosts,
+    contexts: contexts.map(({ path }) => path),
+    weight,
+    meta,
+    ...optional('group', group),
+    ...optional('version', version),
+    ...optional('keepAliveMs', keepAliveMs),
+    ...optional('publicUrl', publicUrl),
+  };
+}

@@ -1,0 +1,67 @@
+/**
+ * What the control process is to know of the supervisor's children: how often each was replaced and why, across all
+ * that have had its name, and the replacements that no control process has confirmed yet.
+ */
+import type { ProcessResource, ReplacedProcess, RestartReason } from '@rollcall/protocol';
+
+/** Replacements that wait for a control process; of more the oldest are forgotten. */
+const MAX_WAITING = 100;
+
+/** A child that has ended and is started again. */
+export interface Replacement {
+  readonly name: string;
+  readonly pid: number;
+  readonly reason: RestartReason;
+  /** For people: `exit 1`, `SIGKILL`, `no answer for 10 s`. */
+  readonly detail: string;
+}
+
+/** A child as it is now. */
+export interface ChildNow {
+  readonly name: string;
+  readonly pid: number | undefined;
+  readonly sinceUnixMs: number;
+}
+
+interface Row {
+  readonly reasons: Record<RestartReason, number>;
+  lastReason: string;
+}
+
+export class ProcessLedger {
+  readonly #rows = new Map<string, Row>();
+  #waiting: (Omit<ReplacedProcess, 'agoMs'> & { readonly atMs: number })[] = [];
+  #number = 0;
+
+  replaced({ name, pid, reason, detail }: Replacement, nowMs: number): void {
+    const row = this.#rows.get(name) ?? { reasons: { exit: 0, signal: 0, 'no-answer': 0 }, lastReason: '' };
+    this.#rows.set(name, row);
+    row.reasons[reason]++;
+    row.lastReason = detail;
+    this.#waiting.push({ number: ++this.#number, name, pid, detail, atMs: nowMs });
+    if (this.#waiting.length > MAX_WAITING) this.#waiting.shift();
+  }
+
+  /** A control process has noted the replacements up to `number`. */
+  noted(number: number): void {
+    this.#waiting = this.#waiting.filter((one) => one.number > number);
+  }
+
+  waiting(nowMs: number): readonly ReplacedProcess[] {
+    return this.#waiting.map(({ atMs, ...one }) => ({ ...one, agoMs: Math.round(nowMs - atMs) }));
+  }
+
+  resources(children: readonly ChildNow[]): readonly ProcessResource[] {
+    return children.map(({ name, pid, sinceUnixMs }) => {
+      const { reasons = { exit: 0, signal: 0, 'no-answer': 0 }, lastReason } = this.#rows.get(name) ?? {};
+      return {
+        name,
+        ...(pid !== undefined && { pid }),
+        sinceUnixMs,
+        restarts: reasons.exit + reasons.signal + reasons['no-answer'],
+        restartReasons: { ...reasons },
+        ...(lastReason !== undefined && { lastReason }),
+      };
+    });
+  }
+}

@@ -1,0 +1,38 @@
+/** `POST /v1/reload` and `POST /v1/rotate`: what the program that started this coordinator is asked to do. */
+import type { ReloadResult } from '@rollcall/protocol';
+import { type AdminApp, identityOf, originOf } from './admin-app.ts';
+import { Refusal } from './refusal.ts';
+import { ProblemSchema, ReloadResultSchema } from './schemas.ts';
+import type { Surroundings } from './surroundings.ts';
+
+const VERBS = {
+  reload: {
+    role: 'admin',
+    summary: 'Read flags, environment and settings file again; new workers take over, the old ones finish',
+  },
+  rotate: { role: 'operator', summary: 'Open log files again under their names, after they were renamed' },
+} as const;
+
+export function addSupervisorVerbs(app: AdminApp, { config, history }: Surroundings): void {
+  for (const verb of ['reload', 'rotate'] as const) {
+    const { role, summary } = VERBS[verb];
+    app.post(
+      `/v1/${verb}`,
+      { config: { role }, schema: { summary, response: { 200: ReloadResultSchema, '4xx': ProblemSchema } } },
+      async (request): Promise<ReloadResult> => {
+        const act = config[verb];
+        if (act === undefined)
+          throw new Refusal({ code: 'conflict', message: 'this coordinator was not started by rollcall up' });
+        let message: string;
+        try {
+          message = await act();
+        } catch (error) {
+          throw new Refusal({ code: 'conflict', message: (error as Error).message });
+        }
+        history.did(verb, message, { by: identityOf(request).name, ...originOf(request) });
+        const note = await history.auditNote();
+        return { message, ...(note !== undefined && { note }) };
+      },
+    );
+  }
+}

@@ -1,0 +1,108 @@
+/**
+ * The directory with what the coordinator keeps besides the store. While it cannot be written (full, read-only, of another user,
+ * not to be made), what has to be written is kept in memory and tried again every few seconds.
+ */
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import type { Clocks } from '../clocks.ts';
+import { makeFolder, replaceFile } from './whole-file.ts';
+
+export interface StateDirectoryOptions {
+  readonly path: string;
+  readonly clocks: Clocks;
+  readonly log: Logger;
+}
+
+export interface StateProblem {
+  /** The system's error. */
+  readonly message: string;
+  readonly sinceUnixMs: number;
+}
+
+/** Between two tries while it cannot be written, milliseconds. */
+const RETRY_MS = 5_000;
+/** Drafts of ours that a killed process has left, also of earlier releases. */
+const LEFTOVER = /^(tokens\.json|admin-token|writable)\.([0-9a-f]{12}|tmp)$|^writable$/;
+
+export class StateDirectory {
+  readonly path: string;
+  readonly #options: StateDirectoryOptions;
+  /** Texts that have yet to be written, by path. */
+  readonly #unwritten = new Map<string, string>();
+  #problem: StateProblem | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #isClosed = false;
+
+  /** Makes the directory when it is not there, and finds out whether it can be written. Never rejects. */
+  static async open(options: StateDirectoryOptions): Promise<StateDirectory> {
+    const directory = new StateDirectory(options);
+    await directory.#write();
+    await removeLeftovers(options.path);
+    return directory;
+  }
+
+  private constructor(options: StateDirectoryOptions) {
+    this.path = options.path;
+    this.#options = options;
+  }
+
+  /** Why it cannot be written, and since when; `undefined` while it can. */
+  get problem(): StateProblem | undefined {
+    return this.#problem;
+  }
+
+  /** Writes the files, by path, as soon as that is possible. */
+  async writeAll(files: ReadonlyMap<string, string>): Promise<void> {
+    if (files.size === 0) return;
+    for (const [path, text] of files) this.#unwritten.set(path, text);
+    await this.#write();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+  }
+
+  async #write(): Promise<void> {
+    clearTimeout(this.#timer);
+    try {
+      await makeFolder(this.path);
+      for (const [path, text] of this.#unwritten) {
+        await replaceFile(path, text);
+        this.#unwritten.delete(path);
+      }
+      await probe(this.path);
+      this.#succeeded();
+    } catch (error) {
+      this.#failed((error as Error).message);
+    }
+  }
+
+  #succeeded(): void {
+    if (this.#problem) this.#options.log.info(`the state directory ${this.path} can be written again`);
+    this.#problem = undefined;
+  }
+
+  #failed(message: string): void {
+    const sinceUnixMs = this.#problem?.sinceUnixMs ?? Math.floor(this.#options.clocks.nowUnixMs());
+    if (!this.#problem)
+      this.#options.log.warn(
+        `cannot write the state directory ${this.path} (${message}); keeping state in memory, retrying every ${RETRY_MS / 1_000} s`,
+      );
+    this.#problem = { message, sinceUnixMs };
+    if (!this.#isClosed) this.#timer = setTimeout(() => void this.#write(), RETRY_MS);
+  }
+}
+
+/** Only a write shows that there is room. */
+async function probe(directory: string): Promise<void> {
+  const path = join(directory, 'writable');
+  await replaceFile(path, '\n');
+  await rm(path);
+}
+
+async function removeLeftovers(directory: string): Promise<void> {
+  const names = await readdir(directory).catch(() => []);
+  for (const name of names) if (LEFTOVER.test(name)) await rm(join(directory, name)).catch(() => undefined);
+}

@@ -1,0 +1,84 @@
+/**
+ * How a node answers when its port is asked: the question that the workers' probes ask later. `OPTIONS *` concerns the server and not a
+ * resource (RFC 9110 section 9.3.7), so it has no side effect; any status is an answer.
+ */
+import { createHmac, randomBytes } from 'node:crypto';
+import { type IncomingMessage, request as requestPlain } from 'node:http';
+import { request as requestTls } from 'node:https';
+import { isIP } from 'node:net';
+import { type NodeUrl, PROBE_FIELD, PROOF_FIELD, type ProbeKind } from '@rollcall/protocol';
+
+export interface KindQuestion {
+  readonly url: NodeUrl;
+  /** Where to connect: the checked address. */
+  readonly host: string;
+  readonly port: number;
+  /** The key of proofs; `undefined` for members without an agent. */
+  readonly instance: string | undefined;
+  /** The node can be probed by HEAD. */
+  readonly hasReadyPath: boolean;
+  /** The node has promised a proof: a path that it serves, to ask again. `undefined`: any answer is the node's. */
+  readonly provesAt: string | undefined;
+  readonly userAgent: string;
+}
+
+/** The best kind of probe that the node has answered; `other` when another program answers in its place. */
+export type KindAnswer = ProbeKind | 'other';
+
+/** Asks once, or twice where a promised proof is missing. Never rejects. */
+export type KindProbe = (question: KindQuestion, signal: AbortSignal) => Promise<KindAnswer>;
+
+/** `forwarded`: without a proof, by an intermediate that names itself in `Via` and may have removed the proof. */
+type Answer = 'proved' | 'forwarded' | 'answered' | 'none';
+
+/** Time for one answer, connect included, milliseconds. */
+const ANSWER_WITHIN_MS = 1_000;
+/** A program that sends large heads answers nevertheless. */
+const MAX_HEAD_BYTES = 65_536;
+
+export const probeKind: KindProbe = async (question, signal) => {
+  const { provesAt, hasReadyPath } = question;
+  const first = await ask(question, 'OPTIONS', '*', signal);
+  if (first === 'none') return hasReadyPath ? 'head' : 'connect';
+  if (first === 'proved') return 'proof';
+  if (first === 'forwarded' || provesAt === undefined) return 'options';
+  // A service mesh answers `OPTIONS *` by itself, and forwards a request for a resource.
+  const second = await ask(question, 'HEAD', provesAt, signal);
+  return second === 'answered' ? 'other' : 'options';
+};
+
+function ask(question: KindQuestion, method: string, path: string, signal: AbortSignal): Promise<Answer> {
+  return new Promise((resolve) => {
+    const { url, host, port, instance, userAgent } = question;
+    const nonce = randomBytes(16).toString('hex');
+    const { protocol, host: authority, hostname } = new URL(url);
+    const request = (protocol === 'https:' ? requestTls : requestPlain)({
+      host,
+      port,
+      method,
+      path,
+      agent: false,
+      headers: { host: authority, 'user-agent': userAgent, [PROBE_FIELD]: nonce, connection: 'close' },
+      maxHeaderSize: MAX_HEAD_BYTES,
+      signal,
+      // Whether the certificate is trusted is for the workers to judge, which send requests.
+      rejectUnauthorized: false,
+      ...(isIP(hostname.replace(/^\[|\]$/g, '')) === 0 && { servername: hostname }),
+    });
+    const end = (answer: Answer): void => {
+      clearTimeout(timer);
+      request.destroy();
+      resolve(answer);
+    };
+    const timer = setTimeout(() => end('none'), ANSWER_WITHIN_MS);
+    request.once('response', (response) => end(answerOf(response, instance, nonce)));
+    request.on('error', () => end('none'));
+    request.end();
+  });
+}
+
+function answerOf({ headers }: IncomingMessage, instance: string | undefined, nonce: string): Answer {
+  if (instance !== undefined && headers[PROOF_FIELD] === createHmac('sha256', instance).update(nonce).digest('hex'))
+    return 'proved';
+  return headers['via'] === undefined ? 'answered' : 'forwarded';
+}

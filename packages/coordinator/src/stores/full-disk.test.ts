@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const FIXTURE = fileURLToPath(new URL('./full-disk.fixture.ts', import.meta.url));
+
+for (const [kind, sentence] of [
+  ['full', 'a full disk rejects writes, memory and disk stay the same, and with room again all is written'],
+  ['read-only', 'a read-only disk is read, writes are rejected, and it is written when that is possible'],
+] as const)
+  test(sentence, { skip: missing() }, (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'rollcall-disk-'));
+    t.after(() => rmSync(folder, { recursive: true, force: true }));
+    const node = [process.execPath, '--conditions=@rollcall/source', '--import', import.meta.resolve('tsx')];
+    const { status, stderr } = spawnSync('unshare', ['--mount', ...node, FIXTURE, folder, kind], { encoding: 'utf8' });
+    assert.equal(status, 0, stderr);
+  });
+
+function missing(): string | false {
+  try {
+    execFileSync('unshare', ['--mount', 'mount', '-t', 'tmpfs', 'rollcall', '/mnt'], { stdio: 'ignore' });
+    return false;
+  } catch {
+    return 'mount namespaces are not available: run as root, in a container with --privileged';
+  }
+}

@@ -1,0 +1,175 @@
+/** Whether a registration may have the names that it claims: id, route, contexts and address. Nothing is changed here. */
+import type { Fault } from '@rollcall/protocol';
+import { addressFault, hasRivals } from './address-claim.ts';
+import type { RegisterCommand } from './commands.ts';
+import { adviceOn } from './context-ownership.ts';
+import { holderText } from './holder-text.ts';
+import type { Verdict } from './identity.ts';
+import { judgeClaimant } from './identity.ts';
+import { settleStart } from './incarnation.ts';
+import { addressKey } from './node-address.ts';
+import type { AcceptedRegistration, NodeRecord, NodeView, SettledStart } from './node-record.ts';
+import type { RegistryState } from './registry-state.ts';
+import { weightFault } from './weight.ts';
+
+const MAX_LEASE_MS = 86_400_000;
+
+/** What an accepted registration stands for. */
+export interface Claims {
+  readonly registration: AcceptedRegistration;
+  /** The node of this id, present or gone. */
+  readonly holder: NodeRecord | undefined;
+  readonly verdict: Verdict | undefined;
+  /** No probe is needed: this very process was reached at this address, and no other node is registered there. */
+  readonly isProved: boolean;
+  /** The start of the process, when the coordinator's clock has set it. */
+  readonly setStart: SettledStart | undefined;
+}
+
+/** Judges all names in turn; a `Fault` names the holder of the first that is taken, and what to do. */
+export function judgeClaims(state: RegistryState, command: RegisterCommand): Claims | Fault {
+  const badNumber = badNumberOf(command);
+  if (badNumber) return badNumber;
+  const holder = state.nodes.get(command.node.id);
+  const { isSet, ...start } = settleStart(command, holder, state.options.clockAheadMs);
+  const registration = { ...withoutRepeats(command.node), incarnation: start.incarnation };
+  const verdict = holder && judgeHolder(state, holder, command, start.incarnation);
+  if (typeof verdict === 'object') return verdict;
+  const isReached = wasReached(command, registration, holder, verdict);
+  const fault =
+    tooMany(state, command, holder) ??
+    otherPlace(state, command, registration, holder) ??
+    routeFault(state, command, registration) ??
+    contextFault(state, registration) ??
+    addressFault(state, command.kind, registration, isReached);
+  if (fault) return fault;
+  // With another node at its address only a probe decides which of them is there.
+  const isProved = isReached && !hasRivals(state, command.kind, registration);
+  return { registration, holder, verdict, isProved, setStart: isSet ? start : undefined };
+}
+
+function badNumberOf({ node: { weight, incarnation }, leaseMs = MAX_LEASE_MS }: RegisterCommand): Fault | undefined {
+  const heavy = weightFault(weight);
+  if (heavy !== undefined) return heavy;
+  if (incarnation !== undefined && !(incarnation >= 0 && incarnation <= Number.MAX_SAFE_INTEGER))
+    return { code: 'bad-field', message: `incarnation is ${incarnation}, not a time in Unix milliseconds` };
+  if (!(leaseMs > 0 && leaseMs <= MAX_LEASE_MS))
+    return { code: 'bad-field', message: `leaseMs is ${leaseMs}, not above 0 and at most ${MAX_LEASE_MS}` };
+  return undefined;
+}
+
+function judgeHolder(
+  state: RegistryState,
+  holder: NodeView,
+  command: RegisterCommand,
+  incarnation: number,
+): Verdict | Fault {
+  const { owner, kind, connection, liveness, registration } = holder;
+  return judgeClaimant(
+    {
+      owner,
+      kind,
+      connection,
+      liveness,
+      instance: registration.instance,
+      incarnation: registration.incarnation,
+      isHeard: state.isHeard(holder),
+      isRemoved: liveness === 'gone' && holder.goneCause === 'removed',
+      text: holderText(state, holder),
+    },
+    {
+      owner: command.owner,
+      kind: command.kind,
+      connection: command.connection,
+      instance: command.node.instance,
+      incarnation,
+    },
+  );
+}
+
+/** Whether this very process was reached at this address before. */
+function wasReached(
+  { kind }: RegisterCommand,
+  { url }: AcceptedRegistration,
+  holder: NodeView | undefined,
+  verdict: Verdict | undefined,
+): boolean {
+  if (holder === undefined || verdict !== 'same' || holder.awaitsProbe || holder.registration.url !== url) return false;
+  // A member without an agent that was gone may have been stopped for long: its registration does not show that it answers.
+  return kind === 'agent' || holder.liveness !== 'gone';
+}
+
+function tooMany(
+  { options, nodes, balancers }: RegistryState,
+  { node: { balancer }, owner }: RegisterCommand,
+  holder: NodeView | undefined,
+): Fault | undefined {
+  if (holder === undefined || holder.liveness === 'gone') {
+    if (nodes.present >= options.maxNodes)
+      return {
+        code: 'too-many-nodes',
+        message: `the coordinator holds ${options.maxNodes} nodes, the maximum. Stop or remove nodes first`,
+      };
+    if (nodes.presentOf(owner) >= options.maxNodesPerOwner)
+      return {
+        code: 'too-many-nodes',
+        message: `this token holds ${options.maxNodesPerOwner} nodes, the maximum. Stop or remove nodes first`,
+      };
+  }
+  if (!balancers.has(balancer) && balancers.size >= options.maxBalancers)
+    return {
+      code: 'too-many-nodes',
+      message: `the coordinator knows ${options.maxBalancers} balancers, the maximum. Use one of them`,
+    };
+  return undefined;
+}
+
+function contextFault({ contexts }: RegistryState, registration: AcceptedRegistration): Fault | undefined {
+  const conflict = contexts.conflict(registration);
+  return conflict && { code: 'context-taken', message: adviceOn(conflict, registration.balancer) };
+}
+
+/**
+ * A member without an agent under an id that is registered at another address. A repeated registration of kind `lease` may move it
+ * while nothing answers at the earlier address.
+ */
+function otherPlace(
+  state: RegistryState,
+  { kind, isReplacing = false }: RegisterCommand,
+  { url }: AcceptedRegistration,
+  holder: NodeView | undefined,
+): Fault | undefined {
+  if (kind === 'agent' || isReplacing || holder === undefined || holder.liveness === 'gone') return undefined;
+  const isSamePlace = addressKey(holder.registration.url) === addressKey(url);
+  if (isSamePlace || (kind === 'lease' && !state.isHeard(holder))) return undefined;
+  return {
+    code: 'conflict',
+    holderConnected: state.isHeard(holder),
+    message: `the id belongs to ${holderText(state, holder)}. Use another id, or replace that node with --replace (\`replace: true\`)`,
+  };
+}
+
+/** The route of a gone node is held against other tokens only, and no longer when an operator has removed the node. */
+function routeFault(
+  state: RegistryState,
+  { owner }: RegisterCommand,
+  { id, balancer, route }: AcceptedRegistration,
+): Fault | undefined {
+  const holder = state.routeHolder(balancer, route);
+  if (holder === undefined || holder.id === id) return undefined;
+  const isGone = holder.liveness === 'gone';
+  if (isGone && (holder.owner === owner || holder.goneCause === 'removed')) return undefined;
+  const advice = isGone
+    ? `Its sessions are remembered for its token: use another --route, or release the route with \`rollcall remove ${holder.id}\``
+    : 'Give each node a --route of its own, or none: then its id is its route';
+  return {
+    code: 'route-taken',
+    holderConnected: state.isHeard(holder),
+    message: `route ${route} of balancer ${balancer} belongs to ${holderText(state, holder)}. ${advice}`,
+  };
+}
+
+function withoutRepeats(node: RegisterCommand['node']): RegisterCommand['node'] {
+  const paths = new Set(node.contexts.map(({ path }) => path));
+  return { ...node, contexts: [...paths].map((path) => ({ path })), hosts: [...new Set(node.hosts)] };
+}

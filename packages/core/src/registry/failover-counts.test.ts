@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { FailoverCause, FailoverCount } from '@rollcall/protocol';
+import { parseBalancerName, parseNodeId } from '@rollcall/protocol';
+import { FailoverCounts } from './failover-counts.ts';
+
+const N1 = parseNodeId('n1')!;
+
+function report(count: number, cause: FailoverCause = 'refused', node = N1): FailoverCount {
+  return { balancer: parseBalancerName('shop')!, node, cause, count };
+}
+
+void test('totals of workers add up, and those of an ended worker stay', () => {
+  const counts = new FailoverCounts(10);
+  counts.join('w1', 1);
+  counts.join('w2', 2);
+  counts.add('w1', [report(3), report(1, 'stopped')]);
+  counts.add('w2', [report(4)]);
+  counts.add('w1', [report(5)]);
+  counts.add('w1', [report(5)]);
+  counts.end('w2');
+  assert.deepEqual(counts.of(N1), { refused: 9, stopped: 1 });
+  counts.add('w2', [report(4)]);
+  assert.deepEqual(counts.of(N1), { refused: 9, stopped: 1 }, 'a worker that has not joined is not counted');
+});
+
+void test('the same process goes on after a reconnect, another one begins at 0', () => {
+  const counts = new FailoverCounts(10);
+  counts.join('w1', 1);
+  counts.add('w1', [report(3)]);
+  counts.join('w1', 1);
+  counts.add('w1', [report(4)]);
+  assert.deepEqual(counts.of(N1), { refused: 4 });
+  counts.join('w1', 2);
+  counts.add('w1', [report(5)]);
+  assert.deepEqual(counts.of(N1), { refused: 9 });
+});
+
+void test('rows are bounded: the one that has not changed for the longest time goes', () => {
+  const counts = new FailoverCounts(10, 2);
+  counts.join('w1', 1);
+  const [a, b, c] = ['a', 'b', 'c'].map((name) => parseNodeId(name)!);
+  counts.add('w1', [report(1, 'left', a), report(1, 'left', b), report(2, 'left', a), report(1, 'left', c)]);
+  assert.deepEqual(
+    [...counts.all()].map(({ node, count }) => [node, count]),
+    [
+      ['a', 2],
+      ['c', 1],
+    ],
+  );
+  assert.deepEqual(counts.of(b!), {});
+});
+
+void test('workers are bounded as well', () => {
+  const counts = new FailoverCounts(1);
+  counts.join('w1', 1);
+  counts.join('w2', 1);
+  counts.add('w1', [report(1)]);
+  assert.deepEqual(counts.of(N1), {});
+});

@@ -1,0 +1,68 @@
+/**
+ * Closes the last socket of a port without a reset. Connections that the system has accepted and the program has not
+ * are reset when the socket closes, and one may arrive between the last look and the close. Linux lets a queue of
+ * length 0 hold one connection: once that one is ours, the queue held no other, and a client that comes later is
+ * refused, not reset. Where that cannot be had in time the socket closes right after everything was accepted.
+ */
+import net from 'node:net';
+
+/** How long connections that never cease to arrive hold up the close, milliseconds. */
+const BACKLOG_MS = 500;
+/** Node's default length of the queue. */
+const QUEUE = 511;
+
+interface TcpHandle {
+  onconnection: (...args: unknown[]) => void;
+  listen(queue: number): number;
+  getpeername(out: object): number;
+}
+
+type WithHandle = { readonly _handle?: TcpHandle | null };
+
+export async function closeWhenEmpty(server: net.Server): Promise<void> {
+  const handle = (server as WithHandle)._handle;
+  const at = server.address();
+  if (typeof handle?.onconnection === 'function' && at !== null && typeof at !== 'string') {
+    const own = await fillWhenQuiet(handle, at);
+    server.close();
+    own?.destroy();
+  } else server.close();
+}
+
+/** Waits for a turn in which nothing has arrived: a shorter queue would fail those that are just connecting. */
+async function fillWhenQuiet(handle: TcpHandle, at: net.AddressInfo): Promise<net.Socket | undefined> {
+  let arrived = 0;
+  const accept = handle.onconnection;
+  handle.onconnection = (...args) => {
+    arrived++;
+    accept.apply(handle, args);
+  };
+  const endMs = performance.now() + BACKLOG_MS;
+  while (performance.now() < endMs) {
+    const before = arrived;
+    // Between two of these all that has arrived is accepted.
+    await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+    const own = arrived === before ? await fillQueue(handle, at) : undefined;
+    if (own !== undefined) return own;
+  }
+  return undefined;
+}
+
+/** A connection of ours that is the only one in the queue; `undefined` when it is not. Within one turn. */
+function fillQueue(handle: TcpHandle, at: net.AddressInfo): Promise<net.Socket | undefined> {
+  const host = { '0.0.0.0': '127.0.0.1', '::': '::1' }[at.address] ?? at.address;
+  handle.listen(0);
+  const own = net.connect({ host, port: at.port });
+  own.on('error', () => undefined);
+  return new Promise((resolve) => {
+    // Node connects in a tick of its own, which comes before this one.
+    process.nextTick(() => {
+      const isConnected = (own as WithHandle)._handle?.getpeername({}) === 0;
+      if (!isConnected) {
+        handle.listen(QUEUE);
+        own.destroy();
+      }
+      resolve(isConnected ? own : undefined);
+    });
+  });
+}

@@ -1,0 +1,196 @@
+/**
+ * The proof: real programs behind a real `rollcall up` while nodes are started, ended, drained and killed, and while
+ * the coordinator and then everything is killed. An open-loop client in a process of its own is the judge's witness.
+ *
+ * While everything that `up` started is dead no process can answer, so the client's schedule pauses, from no request being
+ * under way until the proxy accepts again; nothing else is left out.
+ */
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startClient } from './client-process.ts';
+import { LiveCluster, type Program } from './cluster.ts';
+import { type DeadPort, listenOnDeadPort } from './dead-port.ts';
+import { nowMs } from './instant.ts';
+import { type JoinVerdict, judge, judgeJoin, type Verdict } from './judge.ts';
+import type { Plan, SiteName } from './schedule.ts';
+
+const TOMCAT = { home: '/usr/share/tomcat10', examples: '/usr/share/tomcat10-examples/examples' };
+const hasTomcat = existsSync(join(TOMCAT.home, 'bin', 'catalina.sh')) && existsSync(TOMCAT.examples);
+const KILL_EVERY_MS = 4_000;
+/** Another program has the port of a killed node so long after it, milliseconds: on a busy machine the workers need some. */
+const TAKEN_AFTER_MS = 250;
+/** How long requests of a burst are held by their node, milliseconds. */
+export const HOLD_MS = 2_000;
+
+/** What happens when, milliseconds from the client's start, and what has to be seen in that time. */
+export interface Course {
+  readonly drainAtMs: number;
+  readonly kills: number;
+  readonly killsFromMs: number;
+  readonly killControlAtMs: number;
+  readonly leaveAtMs: number;
+  readonly killAllAtMs: number;
+  readonly durationMs: number;
+  readonly requests: number;
+  readonly sessions: number;
+}
+
+/** Traffic of all `sites`, and a burst for each kill. */
+export function planOf(
+  { durationMs, kills, killsFromMs }: Pick<Course, 'durationMs' | 'kills' | 'killsFromMs'>,
+  sites: readonly SiteName[],
+): Plan {
+  const traffic = [
+    { site: 'files', newSessionsPerSecond: 2, visits: [2, 8], gapMs: 500, posts: false, residents: 10 },
+    { site: 'guess', newSessionsPerSecond: 1, visits: [3, 10], gapMs: 700, posts: true, residents: 10 },
+    { site: 'express', newSessionsPerSecond: 15, visits: [2, 8], gapMs: 600, posts: true, residents: 60 },
+    { site: 'fastify', newSessionsPerSecond: 8, visits: [2, 8], gapMs: 600, posts: true, residents: 60 },
+    { site: 'urls', newSessionsPerSecond: 6, visits: [2, 8], gapMs: 600, posts: true, residents: 30 },
+  ] as const;
+  return {
+    seed: 20_261_121,
+    durationMs,
+    traffic: traffic.filter(({ site }) => sites.includes(site)),
+    bursts: Array.from({ length: kills }, (_, round) => ({
+      site: 'fastify' as const,
+      atMs: killsFromMs + round * KILL_EVERY_MS,
+      spanMs: 300,
+      requests: 180,
+      holdMs: HOLD_MS,
+    })),
+  };
+}
+
+/** Index of the node with most requests in flight: one that was just started again has the newest sessions, and few of them. */
+async function busiestOf(cluster: LiveCluster, programs: readonly Program[]): Promise<number> {
+  const response = await fetch(`${cluster.controlUrl}/v1/nodes`);
+  const { nodes } = (await response.json()) as { nodes: readonly { id: string; inFlight: number }[] };
+  const inFlight = programs.map(({ id }) => nodes.find((node) => node.id === id)?.inFlight ?? 0);
+  return inFlight.indexOf(Math.max(...inFlight));
+}
+
+/** Plays `course` and judges it. */
+export async function proveLiveCluster(t: TestContext, course: Course): Promise<void> {
+  if (!hasTomcat) {
+    if (process.env['CI'] === 'true')
+      assert.fail('tomcat10-examples is missing: apt-get install tomcat10-common tomcat10-examples');
+    t.diagnostic('without the Tomcat part: apt-get install tomcat10-common tomcat10-examples');
+  }
+  const sites: SiteName[] = ['files', 'express', 'fastify', 'urls', ...(hasTomcat ? (['guess'] as const) : [])];
+  const cluster = await LiveCluster.start();
+  t.after(() => cluster.close());
+  const first = await Promise.all([
+    cluster.startSdk('express', 'express-1'),
+    ...['fastify-1', 'fastify-2', 'fastify-3'].map((id) => cluster.startSdk('fastify', id)),
+    cluster.startUrls('urls-1'),
+    cluster.startUrls('urls-2'),
+    cluster.startFiles('files-1'),
+    cluster.startFiles('files-2'),
+    ...(hasTomcat ? [cluster.startGuess('guess-1', TOMCAT), cluster.startGuess('guess-2', TOMCAT)] : []),
+  ]);
+  const fastify = first.filter(({ site }) => site === 'fastify');
+  const plan = planOf(course, sites);
+  const client = startClient(cluster, plan);
+  await client.next('started');
+  const startMs = nowMs();
+  const at = (ms: number): Promise<unknown> => sleep(Math.max(0, startMs + ms - nowMs()));
+  const joins: Program[] = [];
+  const deadPorts: DeadPort[] = [];
+
+  await at(5_000);
+  for (let n = 2; n <= 5; n++) joins.push(await cluster.startSdk('express', `express-${n}`));
+
+  await at(course.drainAtMs);
+  const drained = await cluster.cli('drain', 'urls-2', '--deadline', '3s', '--wait', '--reason', 'deploy');
+  assert.equal(drained.code, 0, drained.stderr);
+  const enabled = await cluster.cli('enable', 'urls-2');
+  assert.equal(enabled.code, 0, enabled.stderr);
+
+  for (let round = 0; round < course.kills; round++) {
+    await at(course.killsFromMs + round * KILL_EVERY_MS + 900);
+    const slot = await busiestOf(cluster, fastify);
+    const victim = fastify[slot]!;
+    await cluster.kill(victim);
+    const dead = await listenOnDeadPort(victim.port, TAKEN_AFTER_MS);
+    deadPorts.push(dead);
+    await sleep(900);
+    await dead.close();
+    fastify[slot] = await cluster.startSdk('fastify', victim.id);
+  }
+
+  await at(course.killControlAtMs);
+  await cluster.killControl();
+
+  await at(course.leaveAtMs);
+  await Promise.all(joins.slice(1).map((program) => cluster.terminate(program)));
+
+  await at(course.killAllAtMs);
+  await client.pause();
+  await cluster.killUp();
+  await cluster.startUp();
+  client.resume();
+
+  const report = await client.next('done');
+  const visits = client.visits();
+  const unfinished = new Map(
+    [...cluster.unfinished()].filter(([, { instance }]) =>
+      cluster.lives.some((life) => life.instance === instance && life.end === 'killed'),
+    ),
+  );
+  const verdict = judge(visits, cluster.lives, unfinished);
+  const joined = joins.map(({ life }) => judgeJoin(life, visits, cluster.lives));
+  t.diagnostic(tableOf(verdict, joined, deadPorts, report));
+
+  assert.deepEqual(verdict.failed, [], 'no request fails');
+  assert.deepEqual(verdict.strayed, [], 'no session leaves a node that is there');
+  assert.ok(verdict.requests >= course.requests, `${verdict.requests} requests`);
+  assert.ok(verdict.sessions >= course.sessions, `${verdict.sessions} sessions`);
+  for (const life of cluster.lives.filter(({ end }) => end === 'killed')) {
+    const atRisk = [...unfinished.values()].filter(({ instance }) => instance === life.instance).length;
+    assert.ok(atRisk >= 20, `${atRisk} requests were in flight on ${life.instance}`);
+  }
+  assert.equal(
+    deadPorts.reduce((sum, port) => sum + port.requests(), 0),
+    0,
+    'dead ports see probes only',
+  );
+  for (const { node, firstSessionMs, shareRatio } of joined) {
+    assert.ok(firstSessionMs <= 2_000, `${node} got its first session after ${firstSessionMs} ms`);
+    assert.ok(shareRatio <= 1.5, `${node} got ${shareRatio} times its share`);
+  }
+  assert.ok(report.loopDelayP99Ms < 20, `the client was late itself: loop delay p99 ${report.loopDelayP99Ms} ms`);
+}
+
+function tableOf(
+  verdict: Verdict,
+  joins: readonly JoinVerdict[],
+  ports: readonly DeadPort[],
+  report: { loopDelayP99Ms: number; connections: number },
+): string {
+  const rows: [string, string | number][] = [
+    ['requests', verdict.requests],
+    ['sessions', verdict.sessions],
+    ['connections of the client', report.connections],
+    ['in flight on killed nodes', verdict.atRisk],
+    ['  of these excused (not repeatable, or begun)', verdict.excused],
+    ['failed', verdict.failed.length],
+    ['sessions that left a node that was there', verdict.strayed.length],
+    ['sessions that went on elsewhere after theirs ended', verdict.moved],
+    ['requests to dead ports', ports.reduce((sum, port) => sum + port.requests(), 0)],
+    ['probes of dead ports', ports.reduce((sum, port) => sum + port.probes(), 0)],
+    [
+      'first session of a new node after, at most',
+      `${Math.round(Math.max(...joins.map(({ firstSessionMs }) => firstSessionMs)))} ms`,
+    ],
+    ['share of a new node over fair, at most', Math.max(...joins.map(({ shareRatio }) => shareRatio)).toFixed(2)],
+    [
+      'latency p50 / p99 / max',
+      `${verdict.p50Ms.toFixed(1)} / ${verdict.p99Ms.toFixed(0)} / ${verdict.maxMs.toFixed(0)} ms`,
+    ],
+    ["client's loop delay p99", `${report.loopDelayP99Ms.toFixed(1)} ms`],
+  ];
+  return rows.map(([name, value]) => `${name.padEnd(52)} ${value}`).join('\n');
+}
