@@ -124,7 +124,7 @@ test('a second signal ends wrapper and program at once', async (t) => {
   await assert.rejects(fetch(url));
 });
 
-test('a wrapper that is killed takes its program along', { timeout: 60_000 }, async (t) => {
+test('a wrapper that is killed takes its program along', { timeout: 180_000 }, async (t) => {
   const { coordinator, start } = await setUp(t);
   const { child, ended } = start('run', '--', process.execPath, '-e', SERVE, '{port}');
   const peer = await coordinator.peer();

@@ -13,7 +13,7 @@ for (const [i, kind] of KINDS.entries()) {
   const [name, options] = OUTPUTS[i % OUTPUTS.length]!;
   test(`up, run and join serve and end as ever with a ${kind} as log and ${name}`, {
     skip: lacksPython,
-    timeout: 60_000,
+    timeout: 180_000,
   }, async (t) => {
     const site = await BrokenLogSite.start(t, kind, options);
     await site.serveAndEnd();

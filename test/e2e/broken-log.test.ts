@@ -6,7 +6,7 @@ import { BrokenLogSite, closeTerminal, lacksMounts, lacksPython } from './broken
 
 test('up, run and join on a full disk serve and end as ever; with room they report what was lost', {
   skip: lacksMounts,
-  timeout: 60_000,
+  timeout: 180_000,
 }, async (t) => {
   const site = await BrokenLogSite.onFullDisk(t);
   await site.makeNoise();
@@ -32,14 +32,17 @@ test('up, run and join on a full disk serve and end as ever; with room they repo
 
 test('up, run and join serve and end as ever when no log and no access log is read any more', {
   skip: lacksPython,
-  timeout: 60_000,
+  timeout: 180_000,
 }, async (t) => {
   const flags = ['--access-log', '-', '--access-log-format', 'json'];
   const site = await BrokenLogSite.start(t, 'stopped-socket', { flags, output: 'stopped' });
   await site.serveAndEnd();
 });
 
-test('a terminal that closes ends up in order, with exit code 0', { skip: lacksPython, timeout: 60_000 }, async (t) => {
+test('a terminal that closes ends up in order, with exit code 0', {
+  skip: lacksPython,
+  timeout: 180_000,
+}, async (t) => {
   const ports = ['--proxy', '127.0.0.1:0', '--control', '127.0.0.1:0'];
   const ended = await closeTerminal(t, (directory) => ['up', ...ports, '--state-dir', directory], /add a program/);
   assert.deepEqual(ended, { code: 0, left: [] });
@@ -47,7 +50,7 @@ test('a terminal that closes ends up in order, with exit code 0', { skip: lacksP
 
 test('a terminal that closes ends run with the exit code of its program', {
   skip: lacksPython,
-  timeout: 60_000,
+  timeout: 180_000,
 }, async (t) => {
   // Not Node, which aborts at its end when its terminal is gone.
   const program = `import http.server, os, signal, sys

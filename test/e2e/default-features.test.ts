@@ -23,7 +23,7 @@ function exchange(port: number, text: string): Promise<string> {
   });
 }
 
-test('without options: sessions, forwarding, counts, retries, limits and timeouts', { timeout: 60_000 }, async (t) => {
+test('without options: sessions, forwarding, counts, retries, limits and timeouts', { timeout: 180_000 }, async (t) => {
   const site = await Site.start(t);
   const seen: http.IncomingHttpHeaders[] = [];
   const nodes = [];

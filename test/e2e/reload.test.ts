@@ -101,6 +101,12 @@ test('a worker that is killed leaves no connection refused, and the others go on
   await until(async () => (await workers(site)).length === 2, 'the worker does not come back');
 });
 
+test('a command waits for a control process that is started again', async (t) => {
+  const site = await Site.start(t);
+  const [, { code, stderr }] = await Promise.all([site.killControl(), site.cli('nodes', '--json')]);
+  assert.deepEqual([code, stderr], [0, '']);
+});
+
 test('new settings are used, bad ones are refused and change nothing', async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'rollcall-reload-'));
   t.after(() => rmSync(directory, { recursive: true }));

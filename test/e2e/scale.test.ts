@@ -90,7 +90,7 @@ test('a copy that leaves is taken back by scale up, and SIGTERM does not wait fo
   assert.ok(performance.now() - atMs < 8_000, 'no session is waited for');
 });
 
-test('what cannot be scaled is said in one line', { timeout: 60_000 }, async (t) => {
+test('what cannot be scaled is said in one line', { timeout: 180_000 }, async (t) => {
   const site = await Site.start(t);
   await site.addNode('a', { balancer: 'blog' }, (_, response) => response.end());
   const fixed = await site.cli('scale', 'blog=3');

@@ -61,7 +61,7 @@ test('sealed cookies hold over a restart, at another coordinator with the same f
 });
 
 test('a forged or bare route is a new session, and a broken secret file stops the start', {
-  timeout: 60_000,
+  timeout: 180_000,
 }, async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'rollcall-sealed-'));
   t.after(() => rmSync(directory, { recursive: true }));

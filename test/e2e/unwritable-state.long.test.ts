@@ -120,7 +120,7 @@ for (const [what, fault] of Object.entries(FAULTS))
   });
 
 test('without an admin token on disk or in the environment there is none: reading works, writing is refused', {
-  timeout: 60_000,
+  timeout: 180_000,
 }, async (t) => {
   const up = await startUp(t, FAULTS['in the place of a file']!, {});
   const { advice } = await up.api<StatusResource>('GET', '/v1/status');

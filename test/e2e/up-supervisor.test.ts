@@ -19,7 +19,7 @@ function get(port: number): Promise<{ readonly status: number; readonly tookMs: 
   });
 }
 
-test('a killed worker is replaced, and who comes meanwhile waits and is served', { timeout: 60_000 }, async (t) => {
+test('a killed worker is replaced, and who comes meanwhile waits and is served', { timeout: 180_000 }, async (t) => {
   const cluster = await LiveCluster.start();
   t.after(() => cluster.close());
   await cluster.startFiles('files-1');
@@ -36,7 +36,7 @@ test('a killed worker is replaced, and who comes meanwhile waits and is served',
 });
 
 test('with the control process dead as well the new worker serves from the saved snapshot', {
-  timeout: 60_000,
+  timeout: 180_000,
 }, async (t) => {
   const cluster = await LiveCluster.start();
   t.after(() => cluster.close());
@@ -49,7 +49,7 @@ test('with the control process dead as well the new worker serves from the saved
 });
 
 test('a second up on the same state, and a taken port, are refused with the holder named', {
-  timeout: 60_000,
+  timeout: 180_000,
 }, async (t) => {
   const cluster = await LiveCluster.start();
   t.after(() => cluster.close());
@@ -84,13 +84,13 @@ test('a second up on the same state, and a taken port, are refused with the hold
   }
 });
 
-test('SIGTERM ends everything in order, with exit code 0', { timeout: 60_000 }, async (t) => {
+test('SIGTERM ends everything in order, with exit code 0', { timeout: 180_000 }, async (t) => {
   const cluster = await LiveCluster.start();
   t.after(() => cluster.close());
   assert.deepEqual(await cluster.endUp(), { code: 0, left: [] });
 });
 
-test('when the supervisor is killed its children end by themselves', { timeout: 60_000 }, async (t) => {
+test('when the supervisor is killed its children end by themselves', { timeout: 180_000 }, async (t) => {
   const cluster = await LiveCluster.start();
   t.after(() => cluster.close());
   await cluster.killSupervisorAlone();

@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { LiveCluster } from '../live-cluster/cluster.ts';
 
 test('up --token-dir makes a join token that nodes need from then on, and keeps it over a restart', {
-  timeout: 60_000,
+  timeout: 180_000,
 }, async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'rollcall-token-dir-'));
   t.after(() => rmSync(directory, { recursive: true, force: true }));
@@ -32,7 +32,7 @@ test('up --token-dir makes a join token that nodes need from then on, and keeps 
   assert.ok((await register(withToken)) < 300);
 });
 
-test('two join tokens at once are a mistake', { timeout: 60_000 }, async (t) => {
+test('two join tokens at once are a mistake', { timeout: 180_000 }, async (t) => {
   const cluster = await LiveCluster.start();
   t.after(() => cluster.close());
   process.env['ROLLCALL_JOIN_TOKEN'] = 'one';

@@ -11,7 +11,7 @@ import type { NodeResource, StatusResource } from '@rollcall/protocol';
 import { ROLLCALL, TYPESCRIPT } from '../site/commands.ts';
 
 const SECOND_WORKER = fileURLToPath(new URL('./second-worker.ts', import.meta.url));
-const WAIT_MS = 30_000;
+const WAIT_MS = 60_000;
 
 export interface Up {
   readonly proxyUrl: string;

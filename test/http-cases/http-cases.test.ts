@@ -67,7 +67,7 @@ test('the engine passes every HTTP case, and each difference that is left has it
   assert.deepEqual(lines(differences.map(({ id }) => id)), lines([...why.keys()]), 'reasons for what does not differ');
 });
 
-test('the judge finds fault with a proxy that passes every octet on', { timeout: 60_000 }, async () => {
+test('the judge finds fault with a proxy that passes every octet on', { timeout: 180_000 }, async () => {
   const cases = httpCases().filter(({ id }) => /^req-(?:te|te-cl|host|hop-by-hop)-|^res-length-/.test(id));
   const verdicts = await playCases(cases, openPipe);
   const fails = [...verdicts.values()].map((verdict) => verdict.fails);

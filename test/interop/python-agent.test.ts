@@ -41,7 +41,7 @@ class Told {
 }
 
 test('an agent written from the document alone registers, serves, comes back and leaves', {
-  timeout: 60_000,
+  timeout: 180_000,
   skip: hasPython ? false : 'python3 is missing: apt-get install python3',
 }, async (t) => {
   const cluster = await LiveCluster.start();

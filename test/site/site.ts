@@ -10,9 +10,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { BalancerResource, NodePut, NodeResource, StatusResource, WriteResult } from '@rollcall/protocol';
 import { ROLLCALL } from './commands.ts';
 
-// The whole address, because the working directory is another one.
 /** How long anything that is waited for may take, milliseconds. */
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 60_000;
 
 export interface CliResult {
   readonly code: number;

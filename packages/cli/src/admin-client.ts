@@ -1,13 +1,18 @@
 /** The admin API as the commands use it: bounded in time, with failures in one line. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { connectCause, isToken } from '@rollcall/agent';
 import { isObject } from '@rollcall/protocol';
 import { coordinatorUrls } from './coordinator-url.ts';
 import { CliFailure, EXIT } from './exit.ts';
 import { answerOf, Unanswered } from './reach.ts';
 import { secretFrom } from './secret.ts';
-import { defaultStateDirectory, readAdminToken } from './state-directory.ts';
+import { defaultStateDirectory, isInUse, readAdminToken } from './state-directory.ts';
 
 const TIMEOUT_MS = 5_000;
+/** How long a coordinator that is started again may be absent, milliseconds. */
+const ABSENT_MS = 15_000;
+/** Between two tries, milliseconds. */
+const RETRY_MS = 100;
 
 export interface AdminTarget {
   readonly coordinator?: string;
@@ -23,15 +28,24 @@ export class AdminClient {
     this.#token = token;
   }
 
-  /** Finds the coordinator that answers. Fails with exit 3 naming the addresses tried, and what each did. */
+  /**
+   * Finds the coordinator that answers; waits for one of this machine whose `rollcall up` runs. Fails with exit 3 naming the
+   * addresses tried, and what each did.
+   */
   static async connect(target: AdminTarget, environment: NodeJS.ProcessEnv = process.env): Promise<AdminClient> {
-    const unanswered = new Unanswered();
-    for (const base of coordinatorUrls(target.coordinator, environment)) {
-      const answer = await answerOf(`${base}/livez`);
-      if (answer.cause === undefined) return new AdminClient(base, adminToken(base, target, environment));
-      unanswered.add(base, answer.cause);
+    const bases = coordinatorUrls(target.coordinator, environment);
+    const endMs = performance.now() + ABSENT_MS;
+    for (;;) {
+      const unanswered = new Unanswered();
+      for (const base of bases) {
+        const answer = await answerOf(`${base}/livez`);
+        if (answer.cause === undefined) return new AdminClient(base, adminToken(base, target, environment));
+        unanswered.add(base, answer.cause);
+      }
+      const isStarting = bases.some((base) => isInUse(stateDirectoryOf(base, target, environment)));
+      if (!isStarting || performance.now() > endMs) throw unanswered.failure();
+      await sleep(RETRY_MS);
     }
-    throw unanswered.failure();
   }
 
   get<Body>(path: string): Promise<Body> {
@@ -69,24 +83,31 @@ export class AdminClient {
     body: object | undefined,
     timeoutMs: number = TIMEOUT_MS,
   ): Promise<Body> {
-    const response = await this.#fetch(path, {
-      method,
-      headers: this.#headers({ accept: 'application/json', ...(body ? { 'content-type': 'application/json' } : {}) }),
-      ...(body ? { body: JSON.stringify(body) } : {}),
-      signal: AbortSignal.timeout(timeoutMs),
+    const headers = this.#headers({
+      accept: 'application/json',
+      ...(body ? { 'content-type': 'application/json' } : {}),
     });
+    const init = { method, headers, ...(body ? { body: JSON.stringify(body) } : {}) };
+    const response = await this.#fetch(path, init, timeoutMs);
     if (!response.ok) throw await failureOf(response);
     return (response.status === 204 ? undefined : await response.json()) as Body;
   }
 
-  async #fetch(path: string, init: RequestInit): Promise<Response> {
-    try {
-      return await fetch(this.base + path, init);
-    } catch (error) {
-      if ((error as Error).name === 'TimeoutError')
-        throw new CliFailure(`${this.base} did not answer in time`, EXIT.timedOut);
-      if ((error as Error).name === 'AbortError') throw error;
-      throw new CliFailure(`cannot reach ${this.base}: ${connectCause(error, this.base)}`, EXIT.unreachable);
+  /** It has answered before: a refused connection means that it is started again, for instance by a reload. */
+  async #fetch(path: string, init: RequestInit, timeoutMs?: number): Promise<Response> {
+    const endMs = performance.now() + ABSENT_MS;
+    for (;;) {
+      try {
+        const signal = timeoutMs === undefined ? init.signal : AbortSignal.timeout(timeoutMs);
+        return await fetch(this.base + path, { ...init, ...(signal && { signal }) });
+      } catch (error) {
+        if ((error as Error).name === 'TimeoutError')
+          throw new CliFailure(`${this.base} did not answer in time`, EXIT.timedOut);
+        if ((error as Error).name === 'AbortError') throw error;
+        if (!isRefused(error) || performance.now() > endMs)
+          throw new CliFailure(`cannot reach ${this.base}: ${connectCause(error, this.base)}`, EXIT.unreachable);
+      }
+      await sleep(RETRY_MS);
     }
   }
 
@@ -104,10 +125,23 @@ function adminToken(base: string, target: AdminTarget, environment: NodeJS.Proce
       EXIT.usage,
     );
   if (token !== undefined) return token;
-  if (target.stateDir) return readAdminToken(target.stateDir);
+  const stateDir = stateDirectoryOf(base, target, environment);
+  return stateDir === undefined ? undefined : readAdminToken(stateDir);
+}
+
+/** The state directory of a coordinator; `undefined` when it is on another machine. */
+function stateDirectoryOf(base: string, target: AdminTarget, environment: NodeJS.ProcessEnv): string | undefined {
+  if (target.stateDir) return target.stateDir;
   const { hostname, port } = new URL(base);
   const isHere = hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.');
-  return isHere ? readAdminToken(defaultStateDirectory(Number(port), environment)) : undefined;
+  return isHere ? defaultStateDirectory(Number(port), environment) : undefined;
+}
+
+function isRefused(error: unknown): boolean {
+  const { cause } = error as {
+    readonly cause?: { readonly code?: string; readonly errors?: readonly { readonly code?: string }[] };
+  };
+  return (cause?.errors ?? [cause]).every((one) => one?.code === 'ECONNREFUSED');
 }
 
 async function failureOf(response: Response): Promise<CliFailure> {

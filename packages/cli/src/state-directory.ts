@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { CliFailure, EXIT } from './exit.ts';
-import { LOCK_DRAFTS, type LockFile, type LockHolder, takeLock } from './lock/lock-file.ts';
+import { LOCK_DRAFTS, type LockFile, type LockHolder, lockHolder, takeLock } from './lock/lock-file.ts';
 import { removeOldDrafts } from './lock/old-drafts.ts';
 
 /** `$XDG_STATE_HOME/rollcall/PORT`; for root `/var/lib/rollcall/PORT` unless XDG_STATE_HOME is set. */
@@ -20,6 +20,11 @@ export function readAdminToken(directory: string): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** True when a `rollcall up` that runs has this state directory. */
+export function isInUse(directory: string | undefined): boolean {
+  return directory !== undefined && lockHolder(join(directory, 'lock')) !== undefined;
 }
 
 /** Between two tries to make a lock file that could not be made, milliseconds. */

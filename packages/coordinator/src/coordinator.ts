@@ -61,8 +61,10 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
   const closers: (() => void | Promise<void>)[] = [() => state.close()];
   let closing: Promise<void> | undefined;
   let isReady = false;
+  const ending = new AbortController();
   const closeAll = async (): Promise<void> => {
     isReady = false;
+    ending.abort();
     for (const close of closers.reverse()) await close();
   };
 
@@ -160,6 +162,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       startedAtUnixMs: Math.floor(clocks.nowUnixMs()),
       controlUrl,
       isReady: () => isReady,
+      ending: ending.signal,
     };
     const app = await createAdminApp(around);
     closers.push(

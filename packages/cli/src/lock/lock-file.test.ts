@@ -111,7 +111,7 @@ test('a takeover whose process was killed in the middle is taken over as well', 
   assert.deepEqual(readdirSync(folder), []);
 });
 
-test('of many processes that see the same dead holder one takes the lock', { timeout: 60_000 }, async (t) => {
+test('of many processes that see the same dead holder one takes the lock', { timeout: 180_000 }, async (t) => {
   const { folder, path } = place(t);
   for (const stale of ['4194305 1\n', '']) {
     writeFileSync(path, stale);

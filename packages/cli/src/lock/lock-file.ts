@@ -44,6 +44,12 @@ export function takeLock(path: string): LockFile | LockHolder {
   throw new Error(`${path} cannot be read, or changes hands all the time`);
 }
 
+/** The living process that has the lock at `path`; `undefined` when none has. */
+export function lockHolder(path: string): LockHolder | undefined {
+  const pid = holderOf(contentOf(path) ?? '');
+  return pid === undefined ? undefined : { pid };
+}
+
 /** First the lines that earlier releases read, then the boot and a random part, which distinguishes locks of one process. */
 function ownContent(): string {
   const { startTicks = 0 } = readProcess(process.pid) ?? {};

@@ -64,7 +64,7 @@ async function until(watch: ProgramWatch, isWanted: (look: Look) => boolean): Pr
   }
 }
 
-test('a program that accepts is alive, and receives no request', { skip: isLinux, timeout: 60_000 }, async (t) => {
+test('a program that accepts is alive, and receives no request', { skip: isLinux, timeout: 180_000 }, async (t) => {
   const requests: unknown[] = [];
   const port = await serve(t, (request, response) => {
     requests.push(request.url);
@@ -75,13 +75,13 @@ test('a program that accepts is alive, and receives no request', { skip: isLinux
   assert.deepEqual(requests, []);
 });
 
-test('a port without a listener refuses', { timeout: 60_000 }, async (t) => {
+test('a port without a listener refuses', { timeout: 180_000 }, async (t) => {
   assert.equal((await watchOf(t, { port: await freePort() }).look()).liveness, 'refused');
 });
 
 test('a frozen program is unresponsive, however much it has computed before, and accepts when it goes on', {
   skip: isLinux,
-  timeout: 60_000,
+  timeout: 180_000,
 }, async (t) => {
   const { program, port } = await start(t);
   const watch = watchOf(t, { port, cpuMs: () => readProcess(program.pid!)?.ownCpuMs });
@@ -95,7 +95,7 @@ test('a frozen program is unresponsive, however much it has computed before, and
 
 test('a program that accepted between two looks is alive, but not when the last look is long ago', {
   skip: isLinux,
-  timeout: 60_000,
+  timeout: 180_000,
 }, async (t) => {
   const { program, port } = await start(t);
   let aheadMs = 0;
@@ -139,7 +139,7 @@ test('a program that computes without accepting is busy for 60 s and then unresp
   assert.equal((await watch.look()).liveness, 'unresponsive');
 });
 
-test('a failing page is not ready and alive; one good answer is enough', { timeout: 60_000 }, async (t) => {
+test('a failing page is not ready and alive; one good answer is enough', { timeout: 180_000 }, async (t) => {
   let status = 503;
   const port = await serve(t, (_, response) => void response.writeHead(status).end());
   const page = new ReadyPage({ port, path: '/health', intervalMs: 0, nowMs: () => performance.now() });
@@ -149,7 +149,7 @@ test('a failing page is not ready and alive; one good answer is enough', { timeo
   assert.equal((await watch.look()).isReady, true);
 });
 
-test('a page that is no HTTP is not ready and alive', { timeout: 60_000 }, async (t) => {
+test('a page that is no HTTP is not ready and alive', { timeout: 180_000 }, async (t) => {
   const server = createTcpServer(
     (socket) => void socket.on('error', () => {}).once('data', () => socket.end('SSH-2.0\r\n')),
   );
@@ -164,7 +164,7 @@ test('a page that is no HTTP is not ready and alive', { timeout: 60_000 }, async
 
 test('a late page is one open question, load 1, and a growing pause after its answer', {
   skip: isLinux,
-  timeout: 60_000,
+  timeout: 180_000,
 }, async (t) => {
   const held: (() => void)[] = [];
   let asked = 0;
@@ -205,7 +205,7 @@ test('a late page is one open question, load 1, and a growing pause after its an
   assert.equal(asked, before + 1, 'no pause after a prompt answer');
 });
 
-test('a question that is open ends with the watch', { timeout: 60_000 }, async (t) => {
+test('a question that is open ends with the watch', { timeout: 180_000 }, async (t) => {
   const port = await serve(t, () => {});
   const page = new ReadyPage({ port, path: '/', nowMs: () => performance.now() });
   const open = page.ask(['127.0.0.1'], 60_000);
@@ -216,7 +216,7 @@ test('a question that is open ends with the watch', { timeout: 60_000 }, async (
 
 test('a connection that is not taken off the queue sends OPTIONS, for servers that wait for data', {
   skip: isLinux,
-  timeout: 60_000,
+  timeout: 180_000,
 }, async (t) => {
   const { program, port } = await start(t);
   const check = new AcceptCheck(port, '127.0.0.1');
@@ -231,7 +231,7 @@ test('a connection that is not taken off the queue sends OPTIONS, for servers th
   assert.equal(queued.isOver, true);
 });
 
-test('a program that accepts and closes has accepted', { timeout: 60_000 }, async (t) => {
+test('a program that accepts and closes has accepted', { timeout: 180_000 }, async (t) => {
   const sockets = new Set<Socket>();
   const server = createTcpServer((socket) => {
     sockets.add(socket);

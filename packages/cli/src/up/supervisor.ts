@@ -83,6 +83,8 @@ export class Supervisor {
   #controlOptions: SupervisorOptions;
   #controlVersion = VERSION;
   #needsControl = false;
+  /** The control process ends, and another with other settings takes its place. */
+  #isReplacingControl = false;
   /** All reloads so far; never rejects. */
   #reloads: Promise<void> = Promise.resolve();
   /** A reload that has not begun to read the settings. */
@@ -307,10 +309,11 @@ export class Supervisor {
     if (!this.#needsControl || this.#isClosing) return;
     this.#needsControl = false;
     const before = this.#controlOptions;
+    this.#isReplacingControl = true;
     // A request for the next reload may have come through it; it would wait for an answer that cannot reach it.
-    if (this.#nextReload !== undefined)
-      this.#control?.tell({ type: 'reloaded', message: 'a reload is under way; this one follows it' });
+    if (this.#nextReload !== undefined) this.#answerEarly();
     await this.#control?.close(CLOSE_GRACE_MS);
+    this.#isReplacingControl = false;
     if (this.#isClosing) return;
     try {
       await within(this.#startControl(this.#options), START_MS, 'the new control process does not serve');
@@ -322,9 +325,14 @@ export class Supervisor {
     }
   }
 
+  #answerEarly(): void {
+    this.#control?.tell({ type: 'reloaded', message: 'a reload is under way; this one follows it' });
+  }
+
   /** The control process was asked to have everything read again. */
   #reloadForControl(): void {
     const { say } = this.#options;
+    if (this.#isReplacingControl) this.#answerEarly();
     this.reload().then(
       (message) => {
         say(`reloaded: ${message}`);

@@ -14,8 +14,11 @@ const MAX_BUFFERED_BYTES = 1024 * 1024;
 /** Between two comments that keep proxies from closing an idle stream, milliseconds. */
 const COMMENT_MS = 15_000;
 
-export function addEvents(app: AdminApp, { history, isReady }: Surroundings): void {
+export function addEvents(app: AdminApp, { history, isReady, ending }: Surroundings): void {
   const viewers = new Set<ServerResponse>();
+  ending.addEventListener('abort', () => {
+    for (const viewer of viewers) viewer.end();
+  });
   app.get(
     '/v1/events',
     {

@@ -33,4 +33,6 @@ export interface Surroundings {
   readonly controlUrl: () => string;
   /** False while starting and closing. */
   readonly isReady: () => boolean;
+  /** Aborted when the coordinator ends: answers without an end of their own end then. */
+  readonly ending: AbortSignal;
 }

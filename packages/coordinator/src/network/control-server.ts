@@ -1,4 +1,5 @@
-import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Fault } from '@rollcall/protocol';
 import { AGENT_PATH, FEED_PATH } from '@rollcall/protocol';
@@ -32,6 +33,7 @@ export function createUpgradeServer(): Server {
 
 /** Listens, and resolves to the address taken. Rejects when it cannot be had. */
 export function listen(server: Server, { host, port }: ListenAddress): Promise<ListenAddress> {
+  watchAnswers(server);
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen({ host, port }, () => {
@@ -43,13 +45,33 @@ export function listen(server: Server, { host, port }: ListenAddress): Promise<L
   });
 }
 
-/** Ends a server and every connection that is left. */
+/** What answers under way get to end when a server closes, milliseconds. */
+const ANSWER_MS = 5_000;
+/** Answers under way, of servers that listen. */
+const answering = new WeakMap<Server, Set<ServerResponse>>();
+
+function watchAnswers(server: Server): void {
+  const responses = new Set<ServerResponse>();
+  answering.set(server, responses);
+  server.on('request', (_, response) => {
+    responses.add(response);
+    response.once('close', () => responses.delete(response));
+  });
+}
+
+/** Stops listening, lets answers under way end, and cuts what is left. */
 export async function closeServer(server: Server): Promise<void> {
   if (!server.listening) return;
-  await new Promise<void>((resolve) => {
-    server.close(() => resolve());
-    server.closeAllConnections();
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  const ends = [...(answering.get(server) ?? [])].map((response) => once(response, 'close'));
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ANSWER_MS);
   });
+  await Promise.race([Promise.all(ends), late]);
+  clearTimeout(timer);
+  server.closeAllConnections();
+  await closed;
 }
 
 /** `http://host:port`, with brackets around IPv6, and `localhost` where a wildcard address would lead nowhere. */

@@ -43,7 +43,7 @@ async function connected(count: number, outbox: Outbox) {
   };
 }
 
-test('nobody is forgotten, however many write in one turn', { timeout: 20_000 }, async () => {
+test('nobody is forgotten, however many write in one turn', { timeout: 60_000 }, async () => {
   const { writers, all, close } = await connected(200, new Outbox());
   for (const writer of writers) assert.equal(writer.write('one '), true);
   for (const writer of writers) writer.write('two');
@@ -51,7 +51,7 @@ test('nobody is forgotten, however many write in one turn', { timeout: 20_000 },
   close();
 });
 
-test('what waits is written before anything that goes another way', { timeout: 20_000 }, async () => {
+test('what waits is written before anything that goes another way', { timeout: 60_000 }, async () => {
   const { writers, sockets, all, close } = await connected(2, new Outbox());
   writers.forEach((writer, i) => {
     writer.write('first ');

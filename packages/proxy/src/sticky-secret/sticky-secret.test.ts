@@ -54,7 +54,7 @@ test('a secret file has one or two lines of sixteen characters and more', (t) =>
   assert.throws(() => readStickySecrets(join(directory, 'none')), /ENOENT/);
 });
 
-test('a new secret counts without a restart, a broken file changes nothing', { timeout: 20_000 }, async (t) => {
+test('a new secret counts without a restart, a broken file changes nothing', { timeout: 60_000 }, async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'rollcall-secret-'));
   t.after(() => rmSync(directory, { recursive: true }));
   const path = join(directory, 'secret');
