@@ -8,6 +8,9 @@ const HOSTS = { '127.0.0.1': '127.0.0.1', '0.0.0.0': '127.0.0.1', '::1': '::1', 
 /** Connections that are begun in each turn. */
 const A_TURN = [0, 1, 40];
 
+/** Enough for a slow machine to come to a quiet turn, milliseconds. */
+const PATIENCE_MS = 20_000;
+
 /** What becomes of one connection that sends a line. */
 function ask(host: string, port: number): Promise<string> {
   return new Promise((resolve) => {
@@ -35,7 +38,7 @@ for (const [host, target] of Object.entries(HOSTS))
       const { port } = server.address() as AddressInfo;
       const asked: Promise<string>[] = [];
       let isClosed = false;
-      const closed = closeWhenEmpty(server).then(() => {
+      const closed = closeWhenEmpty(server, PATIENCE_MS).then(() => {
         isClosed = true;
       });
       for (let turn = 0; turn < 5; turn++) {

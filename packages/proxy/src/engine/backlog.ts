@@ -19,25 +19,24 @@ interface TcpHandle {
 
 type WithHandle = { readonly _handle?: TcpHandle | null };
 
-export async function closeWhenEmpty(server: net.Server): Promise<void> {
+export async function closeWhenEmpty(server: net.Server, withinMs: number = BACKLOG_MS): Promise<void> {
   const handle = (server as WithHandle)._handle;
   const at = server.address();
   if (typeof handle?.onconnection === 'function' && at !== null && typeof at !== 'string') {
-    const own = await fillWhenQuiet(handle, at);
+    const own = await fillWhenQuiet(handle, at, performance.now() + withinMs);
     server.close();
     own?.destroy();
   } else server.close();
 }
 
 /** Waits for a turn in which nothing has arrived: a shorter queue would fail those that are just connecting. */
-async function fillWhenQuiet(handle: TcpHandle, at: net.AddressInfo): Promise<net.Socket | undefined> {
+async function fillWhenQuiet(handle: TcpHandle, at: net.AddressInfo, endMs: number): Promise<net.Socket | undefined> {
   let arrived = 0;
   const accept = handle.onconnection;
   handle.onconnection = (...args) => {
     arrived++;
     accept.apply(handle, args);
   };
-  const endMs = performance.now() + BACKLOG_MS;
   while (performance.now() < endMs) {
     const before = arrived;
     // Between two of these all that has arrived is accepted.
