@@ -1,5 +1,6 @@
 /** Builds a coordinator from its parts, in order, and takes it apart again in reverse. */
 import { randomBytes } from 'node:crypto';
+import type { Socket } from 'node:net';
 import { Registry } from '@rollcall/core';
 import type { ProcessResource, ReplacedProcess } from '@rollcall/protocol';
 import { createAdminApp } from './admin/app.ts';
@@ -21,8 +22,9 @@ import { EventLog } from './events/event-log.ts';
 import { History } from './events/history.ts';
 import { FeedServer } from './feed/feed-server.ts';
 import { StateDirectory } from './files/state-directory.ts';
-import { isLoopbackHost } from './network/addresses.ts';
+import { isLoopbackHost, parseIp } from './network/addresses.ts';
 import { closeServer, createUpgradeServer, listen, routeUpgrades, urlOf } from './network/control-server.ts';
+import { UnreadAnswers } from './network/unread-answers.ts';
 import { SupervisedProcesses } from './supervised-processes.ts';
 import { StoreSync } from './sync/store-sync.ts';
 import { Ticker } from './ticker.ts';
@@ -135,6 +137,8 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
     });
     const feed = new FeedServer({ cluster, gate, history, epoch, leaseMs });
     const supervised = new SupervisedProcesses(history);
+    const unread = new UnreadAnswers(clocks, (socket, why) => refusedUnread(history, socket, why));
+    closers.push(() => unread.close());
     const ticker = new Ticker(cluster, (stalledMs) =>
       log.warn(`event loop blocked for ${Math.round(stalledMs)} ms; leases extended by ${Math.round(stalledMs)} ms`),
     );
@@ -156,6 +160,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       policy,
       prober,
       storeSync,
+      unread,
       state,
       tokens,
       epoch,
@@ -170,6 +175,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       () => closeServer(app.server),
     );
     routeUpgrades(app.server, agents, feed);
+    unread.watch(app.server);
     address = await listen(app.server, config.listen);
     listeners.push(address);
     let agentsAddress = address;
@@ -177,6 +183,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       const server = createUpgradeServer();
       closers.push(() => closeServer(server));
       routeUpgrades(server, agents, feed);
+      unread.watch(server);
       agentsAddress = await listen(server, config.agentsListen);
       listeners.push(agentsAddress);
     }
@@ -204,6 +211,13 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
     await closeAll();
     throw error;
   }
+}
+
+/** A connection that was closed because its answer was not read. */
+function refusedUnread(history: History, { remoteAddress = '' }: Socket, why: string): void {
+  const address = parseIp(remoteAddress)?.toString();
+  const fault = { code: 'rate-limited', message: `connection closed: ${why}` } as const;
+  history.refused('answer', fault, address === undefined ? {} : { address });
 }
 
 /** A control port that strangers reach must know its agents. */

@@ -7,6 +7,8 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { ERROR_CODES } from '@rollcall/protocol';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { fastify } from 'fastify';
+import { SERVER_BOUNDS } from '../network/control-server.ts';
+import { SLICE_BYTES, slicesOf } from '../network/unread-answers.ts';
 import { addPages } from '../pages/pages.ts';
 import { addServerStatus } from '../pages/server-status.ts';
 import { type AdminApp, originOf } from './admin-app.ts';
@@ -32,10 +34,10 @@ export async function createAdminApp(around: Surroundings): Promise<AdminApp> {
   const app = fastify({
     bodyLimit: MAX_BODY_BYTES,
     requestTimeout: 30_000,
-    keepAliveTimeout: 30_000,
+    keepAliveTimeout: SERVER_BOUNDS.keepAliveTimeout,
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 256 },
-    http: { headersTimeout: 10_000, maxHeaderSize: 32_768 },
+    http: { ...SERVER_BOUNDS, maxHeaderSize: 32_768 },
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
   }).withTypeProvider<TypeBoxTypeProvider>();
 
@@ -48,6 +50,7 @@ export async function createAdminApp(around: Surroundings): Promise<AdminApp> {
   });
   app.addHook('preSerialization', async (_, __, payload) => withAuditNote(payload, around));
   app.addHook('onSend', async (_, reply) => addSecurityFields(reply));
+  app.addHook('onSend', async (request, reply, payload) => paced(request, reply, payload, around));
   // Schemas of answers are for the document; what is sent was made by us and typed by the compiler.
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
 
@@ -139,6 +142,17 @@ function sendProblem(reply: FastifyReply, fault: Parameters<typeof problemOf>[0]
   if (http === 401) reply.header('www-authenticate', 'Bearer');
   if (http === 429 || http === 503) reply.header('retry-after', '1');
   return reply.code(http).type('application/problem+json').send(problemOf(fault));
+}
+
+/** Counts an answer as unread until it is sent; a large one is sent in slices. */
+function paced(request: FastifyRequest, reply: FastifyReply, payload: unknown, { unread }: Surroundings): unknown {
+  if ((typeof payload !== 'string' && !Buffer.isBuffer(payload)) || request.method === 'HEAD') return payload;
+  const bytes = Buffer.byteLength(payload);
+  const by = request.identity?.by;
+  unread.hold(request.raw.socket, reply.raw, bytes, by !== undefined && by !== 'loopback');
+  if (bytes <= SLICE_BYTES) return payload;
+  reply.header('content-length', bytes);
+  return slicesOf(Buffer.from(payload));
 }
 
 function addSecurityFields(reply: FastifyReply): void {

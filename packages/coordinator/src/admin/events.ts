@@ -2,6 +2,7 @@
 import type { ServerResponse } from 'node:http';
 import type { EventResource } from '@rollcall/protocol';
 import type { EventLog } from '../events/event-log.ts';
+import type { UnreadAnswers } from '../network/unread-answers.ts';
 import type { AdminApp } from './admin-app.ts';
 import { Refusal } from './refusal.ts';
 import { EventsQuerySchema, EventsSchema, ProblemSchema } from './schemas.ts';
@@ -9,12 +10,10 @@ import type { Surroundings } from './surroundings.ts';
 
 /** Streams open at once. */
 const MAX_VIEWERS = 100;
-/** A viewer that does not read is cut off beyond this, bytes; it comes back and resumes. */
-const MAX_BUFFERED_BYTES = 1024 * 1024;
 /** Between two comments that keep proxies from closing an idle stream, milliseconds. */
 const COMMENT_MS = 15_000;
 
-export function addEvents(app: AdminApp, { history, isReady, ending }: Surroundings): void {
+export function addEvents(app: AdminApp, { history, unread, isReady, ending }: Surroundings): void {
   const viewers = new Set<ServerResponse>();
   ending.addEventListener('abort', () => {
     for (const viewer of viewers) viewer.end();
@@ -37,13 +36,19 @@ export function addEvents(app: AdminApp, { history, isReady, ending }: Surroundi
         throw new Refusal({ code: 'rate-limited', message: `${MAX_VIEWERS} viewers are watching, as many as may be` });
       reply.hijack();
       viewers.add(reply.raw);
-      stream(reply.raw, history.log, afterId, () => viewers.delete(reply.raw));
+      stream(reply.raw, unread, history.log, afterId, () => viewers.delete(reply.raw));
       return reply;
     },
   );
 }
 
-function stream(response: ServerResponse, log: EventLog, afterId: number, onEnd: () => void): void {
+function stream(
+  response: ServerResponse,
+  unread: UnreadAnswers,
+  log: EventLog,
+  afterId: number,
+  onEnd: () => void,
+): void {
   response.writeHead(200, {
     'content-type': 'text/event-stream',
     'cache-control': 'no-store',
@@ -52,10 +57,8 @@ function stream(response: ServerResponse, log: EventLog, afterId: number, onEnd:
   });
   response.write(': the cluster’s events\n\n');
   for (const event of log.since(afterId)) response.write(frame(event));
-  const send = (text: string): void => {
-    if (response.writableLength > MAX_BUFFERED_BYTES) response.destroy();
-    else response.write(text);
-  };
+  // A viewer whose stream is closed comes back and resumes.
+  const send = (text: string): void => unread.write(response, text);
   const stop = log.listen((event) => send(frame(event)));
   const comments = setInterval(() => send(': still here\n\n'), COMMENT_MS);
   response.once('close', () => {

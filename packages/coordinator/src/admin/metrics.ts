@@ -34,7 +34,7 @@ function flappingNodes({ cluster }: Surroundings): number {
 }
 
 function metricsOf(around: Surroundings): Registry {
-  const { cluster, config, feed, agents, history, storeSync, supervised } = around;
+  const { cluster, config, feed, agents, history, storeSync, supervised, unread } = around;
   const registry = new Registry();
   const gauge = (name: string, help: string, labelNames: readonly string[], rows: () => Iterable<Row>): void => {
     new Gauge({
@@ -113,6 +113,18 @@ function metricsOf(around: Surroundings): Registry {
     'Entries of the audit that cannot be written now and are kept',
     [],
     total(() => history.audit.trouble?.waiting ?? 0),
+  );
+  gauge(
+    'rollcall_unread_answer_bytes',
+    'Bytes of answers of the admin API that wait to be read',
+    [],
+    total(() => unread.totalBytes),
+  );
+  counter(
+    'rollcall_unread_answers_closed_total',
+    'Connections of the control port that were closed because an answer was not read',
+    [],
+    total(() => unread.ended),
   );
   counter('rollcall_refusals_total', 'Refused messages and requests by code', ['code'], () =>
     [...history.refusals].map(([code, count]): Row => [{ code }, count]),

@@ -9,6 +9,7 @@ import type { Config } from '../config.ts';
 import type { History } from '../events/history.ts';
 import type { FeedServer } from '../feed/feed-server.ts';
 import type { StateDirectory } from '../files/state-directory.ts';
+import type { UnreadAnswers } from '../network/unread-answers.ts';
 import type { SupervisedProcesses } from '../supervised-processes.ts';
 import type { StoreSync } from '../sync/store-sync.ts';
 
@@ -25,6 +26,7 @@ export interface Surroundings {
   readonly policy: NodeAddressPolicy;
   readonly prober: Prober;
   readonly storeSync: StoreSync;
+  readonly unread: UnreadAnswers;
   readonly state: StateDirectory;
   readonly tokens: Tokens;
   readonly epoch: string;

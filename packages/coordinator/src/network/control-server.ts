@@ -24,9 +24,19 @@ function nothingAt(request: IncomingMessage): Fault {
   return { code: 'not-found', message: `there is no WebSocket at ${(request.url ?? '').slice(0, 100)}` };
 }
 
+/**
+ * Bounds of each server of the control side on clients that send slowly or nothing: as long for a request head as on the
+ * site's port, from the first instant of the connection. Node.js looks for late ones every 30 s unless it is set.
+ */
+export const SERVER_BOUNDS = {
+  headersTimeout: 10_000,
+  keepAliveTimeout: 30_000,
+  connectionsCheckingInterval: 500,
+} as const;
+
 /** A server for upgrades only: the agents' own port. Everything else gets 404. */
 export function createUpgradeServer(): Server {
-  return createServer({ headersTimeout: 10_000, requestTimeout: 10_000, maxHeaderSize: 16_384 }, (_, response) => {
+  return createServer({ ...SERVER_BOUNDS, requestTimeout: 10_000, maxHeaderSize: 16_384 }, (_, response) => {
     response.writeHead(404, { 'content-type': 'text/plain', connection: 'close' }).end('agents only\n');
   });
 }
