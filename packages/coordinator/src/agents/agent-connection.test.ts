@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
-import { mock, test } from 'node:test';
+import { mock, type TestContext, test } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
 import { Registry } from '@rollcall/core';
 import type { WebSocket } from 'ws';
 import { Cluster } from '../cluster.ts';
+import { parseIp } from '../network/addresses.ts';
 import { ManualClocks } from '../testing/manual-clocks.ts';
 import { AgentConnection } from './agent-connection.ts';
 import { NodeAddressPolicy } from './node-address-policy.ts';
@@ -30,13 +32,14 @@ class FakeSocket extends EventEmitter {
   }
 }
 
-function connect() {
+function connect(heartbeatMs?: number) {
   const socket = new FakeSocket();
-  const cluster = new Cluster(new Registry(), new ManualClocks());
+  const clocks = new ManualClocks();
+  const cluster = new Cluster(new Registry(heartbeatMs === undefined ? {} : { heartbeatMs }), clocks);
   const connection = new AgentConnection(
     socket as unknown as WebSocket,
     1,
-    { owner: 'join', address: undefined },
+    { owner: 'join', address: parseIp('127.0.0.1') },
     {
       cluster,
       policy: new NodeAddressPolicy({ nodeAllow: [], ownListeners: () => [] }),
@@ -48,7 +51,7 @@ function connect() {
       onClosed: () => undefined,
     },
   );
-  return { socket, connection };
+  return { socket, connection, clocks };
 }
 
 test('who does not register within five seconds is told and closed with 4408, then cut off', (t) => {
@@ -72,4 +75,56 @@ test('an agent that does not read is cut off instead of being buffered for', () 
   connection.send({ type: 'drained' });
   assert.equal(socket.sent.length, 1);
   assert.ok(socket.isTerminated);
+});
+
+/** Sends `count` heartbeats evenly over `ms`; how many were sent when the connection was closed with 1008. */
+function flood(
+  { socket, clocks }: ReturnType<typeof connect>,
+  { perSecond, count, type = 'message' }: { perSecond: number; count: number; type?: string },
+): number | undefined {
+  for (let i = 1; i <= count; i++) {
+    clocks.advance(1_000 / perSecond);
+    socket.emit(type, Buffer.from('{"type":"heartbeat"}'), false);
+    if (socket.closedWith !== undefined) return i;
+  }
+  return undefined;
+}
+
+async function registered(t: TestContext, heartbeatMs?: number): Promise<ReturnType<typeof connect>> {
+  mock.timers.enable({ apis: ['setTimeout'] });
+  t.after(() => mock.timers.reset());
+  const rig = connect(heartbeatMs);
+  const node = { id: 'n1', balancer: 'shop', url: 'http://127.0.0.1:5000' };
+  rig.socket.emit('message', Buffer.from(JSON.stringify({ type: 'register', node })), false);
+  while (rig.socket.sent.length === 0) await turn();
+  assert.match(rig.socket.sent[0]!, /"registered"/);
+  return rig;
+}
+
+for (const perSecond of [11, 20, 100, 1_000, 4_000])
+  test(`${perSecond} messages a second are closed with 1008`, async (t) => {
+    const rig = await registered(t);
+    const closedAfter = flood(rig, { perSecond, count: 4_000 });
+    assert.ok(closedAfter !== undefined);
+    // The burst, the 200 that are tolerated, and what the rate allows in this time.
+    const allowed = 20 + 200 + (closedAfter / perSecond) * 10;
+    assert.equal(rig.socket.closedWith, 1008);
+    assert.ok(Math.abs(closedAfter - allowed) <= 3, `${closedAfter}, allowed ${allowed}`);
+  });
+
+test('1,000 pings a second are closed with 1008', async (t) => {
+  assert.ok(flood(await registered(t), { perSecond: 1_000, count: 500, type: 'ping' }) !== undefined);
+});
+
+test('ten messages a second are never closed, nor are 200 at once that are followed by silence', async (t) => {
+  const rig = await registered(t);
+  assert.equal(flood(rig, { perSecond: 10, count: 20_000 }), undefined);
+  for (let i = 0; i < 10; i++) {
+    assert.equal(flood(rig, { perSecond: 100_000, count: 200 }), undefined);
+    rig.clocks.advance(2_000);
+  }
+});
+
+test('agents that were asked for 50 heartbeats a second may send them', async (t) => {
+  assert.equal(flood(await registered(t, 20), { perSecond: 100, count: 20_000 }), undefined);
 });

@@ -41,9 +41,10 @@ export interface AgentPeer {
 }
 
 const REGISTER_WITHIN_MS = 5_000;
-const MESSAGE_RATE = { burst: 20, perSecond: 10 };
-/** Messages dropped in one second of flooding after which the connection is given up. */
-const MAX_DROPPED = 500;
+/** Messages a second of one connection, unless four times the announced rate of heartbeats is more. */
+const MIN_MESSAGES_PER_SECOND = 10;
+/** Excess messages after which the connection is closed. They are forgotten once the bucket is full again. */
+const MAX_EXCESS = 200;
 const BAD_MESSAGES = 3;
 const BAD_WINDOW_MS = 60_000;
 /** Messages that may wait while the name in a registration is being resolved. */
@@ -59,12 +60,13 @@ export class AgentConnection {
   readonly peer: AgentPeer;
   readonly #socket: WebSocket;
   readonly #around: AgentSurroundings;
+  readonly #perSecond: number;
   readonly #rate: TokenBucket;
   readonly #registerTimer: NodeJS.Timeout;
   readonly #badAtMs: number[] = [];
   readonly #waiting: string[] = [];
   #closeTimer: NodeJS.Timeout | undefined;
-  #dropped = 0;
+  #excess = 0;
   /** Stalls of this process that the rate allows for already. */
   #stalledMs: number;
   #tooFastAtMs = Number.NEGATIVE_INFINITY;
@@ -80,12 +82,16 @@ export class AgentConnection {
     this.peer = peer;
     this.#socket = socket;
     this.#around = around;
-    this.#rate = new TokenBucket(MESSAGE_RATE, around.cluster.clocks.nowMs());
+    this.#perSecond = Math.max(MIN_MESSAGES_PER_SECOND, Math.ceil(4_000 / around.pace.heartbeatMs));
+    const rate = { burst: 2 * this.#perSecond, perSecond: this.#perSecond };
+    this.#rate = new TokenBucket(rate, around.cluster.clocks.nowMs());
     this.#stalledMs = around.cluster.stalls.totalMs(around.cluster.clocks.nowMs());
     this.#registerTimer = setTimeout(() => {
       this.#fail({ code: 'register-timeout', message: `no registration within ${REGISTER_WITHIN_MS} ms` });
     }, REGISTER_WITHIN_MS);
     socket.on('message', (data, isBinary) => this.#onFrame(data, isBinary));
+    // ws answers pings by itself; they cost as much as messages.
+    for (const type of ['ping', 'pong'] as const) socket.on(type, () => this.#isWithinRate());
     // ws closes by itself with 1002, 1007 or 1009 and tells why; there is nothing to add.
     socket.on('error', () => undefined);
     socket.on('close', () => this.#onClose());
@@ -136,24 +142,27 @@ export class AgentConnection {
     else this.#error({ code: 'too-fast', message: 'wait for registered; the message was dropped' });
   }
 
+  /**
+   * A sender that stays above the rate never lets the bucket fill, so its excess adds up to the bound however little it
+   * is; one that was only delayed is silent afterwards, and its excess is forgotten.
+   */
   #isWithinRate(): boolean {
+    if (this.#isEnding) return false;
     const { clocks, stalls } = this.#around.cluster;
     const nowMs = clocks.nowMs();
     const stalledMs = stalls.totalMs(nowMs);
     if (stalledMs > this.#stalledMs) this.#rate.catchUp(stalledMs - this.#stalledMs, nowMs);
     this.#stalledMs = stalledMs;
-    if (this.#rate.take(nowMs)) {
-      this.#dropped = 0;
-      return true;
-    }
-    this.#dropped += 1;
+    if (this.#rate.available(nowMs) >= 2 * this.#perSecond) this.#excess = 0;
+    if (this.#rate.take(nowMs)) return true;
+    this.#excess += 1;
     if (nowMs - this.#tooFastAtMs >= 1_000) {
       this.#tooFastAtMs = nowMs;
-      const message = `more than ${MESSAGE_RATE.perSecond} messages a second; the excess was dropped`;
+      const message = `more than ${this.#perSecond} messages a second; the excess was dropped`;
       this.#around.onRefused('message', { code: 'too-fast', message }, this);
       this.#error({ code: 'too-fast', message });
     }
-    if (this.#dropped > MAX_DROPPED) this.#close(CLOSE_POLICY, 'too fast');
+    if (this.#excess > MAX_EXCESS) this.#close(CLOSE_POLICY, 'too fast');
     return false;
   }
 
