@@ -95,6 +95,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
     });
     const cluster = new Cluster(registry, clocks);
     const history = new History({ cluster, log: new EventLog(clocks), audit, logger: log });
+    closers.push(() => history.close());
     const logins = new Logins(tokens, clocks);
     const gate = new Gate({
       tokens,

@@ -27,6 +27,8 @@ export interface AuditEntry {
   readonly from?: string;
   /** Of a refusal. */
   readonly code?: string;
+  /** Refusals that this entry sums up. */
+  readonly count?: number;
 }
 
 /** Why entries are not on the disk. */

@@ -1,26 +1,29 @@
 /**
  * What becomes of events: each is logged once, numbered for the pages, and written to the audit when it is a change of
- * state. Refusals are audited too, but at a bounded rate, so that a stranger cannot fill the disk.
+ * state. Refusals are audited too, repeated ones as sums, so that clients without a right cannot fill the disk.
  */
 import type { Event } from '@rollcall/core';
 import type { Fault } from '@rollcall/protocol';
 import type { Logger } from 'pino';
 import type { Clocks } from '../clocks.ts';
 import type { Cluster, Origin } from '../cluster.ts';
-import { TokenBucket } from '../network/token-bucket.ts';
 import type { Audit } from './audit.ts';
 import type { EventLog } from './event-log.ts';
 import { type EventLine, eventLine } from './event-sentence.ts';
+import { type RefusalNote, type RefusalSum, RefusalSums } from './refusal-sums.ts';
 
 /** The answer to a change waits at most so long for its audit entry, milliseconds. */
 const AUDIT_MS = 250;
+/** Between two looks for sums of refusals that are to be written, milliseconds. */
+const SUMS_MS = 1_000;
 
 export class History {
   readonly log: EventLog;
   readonly #clocks: Clocks;
   readonly #audit: Audit;
   readonly #logger: Logger;
-  readonly #refusals: TokenBucket;
+  readonly #refusals: RefusalSums;
+  readonly #timer: NodeJS.Timeout;
   readonly #refusalsByCode = new Map<string, number>();
 
   constructor({ cluster, log, audit, logger }: { cluster: Cluster; log: EventLog; audit: Audit; logger: Logger }) {
@@ -28,7 +31,9 @@ export class History {
     this.#clocks = cluster.clocks;
     this.#audit = audit;
     this.#logger = logger;
-    this.#refusals = new TokenBucket({ burst: 50, perSecond: 5 }, cluster.clocks.nowMs());
+    this.#refusals = new RefusalSums(cluster.clocks.nowMs());
+    this.#timer = setInterval(() => this.writeSums(), SUMS_MS);
+    this.#timer.unref();
     cluster.onEvent((event, origin) => this.#take(event, origin));
   }
 
@@ -54,14 +59,39 @@ export class History {
     who: { readonly by?: string; readonly address?: string; readonly node?: string },
   ): void {
     this.#refusalsByCode.set(fault.code, (this.#refusalsByCode.get(fault.code) ?? 0) + 1);
-    if (!this.#refusals.take(this.#clocks.nowMs())) return;
     const { by, address, node } = who;
-    this.#logger.info({ what, code: fault.code, node, by, from: address }, `refused: ${fault.message}`);
+    const note: RefusalNote = {
+      what,
+      code: fault.code,
+      message: fault.message,
+      ...(node !== undefined && { node }),
+      ...(by !== undefined && { by }),
+      ...(address !== undefined && { address }),
+    };
+    if (this.#refusals.isWrittenNow(note, this.#clocks.nowMs())) this.#writeRefusal(note);
+  }
+
+  /** Writes the sums of refusals whose time is over, or all at the end. Public so that tests need not wait for the timer. */
+  writeSums(isEnd = false): void {
+    for (const sum of this.#refusals.due(this.#clocks.nowMs(), isEnd)) this.#writeRefusal(sum, sum);
+  }
+
+  /** Writes what is left of refusals. The audit is closed after it. */
+  close(): void {
+    clearInterval(this.#timer);
+    this.writeSums(true);
+  }
+
+  #writeRefusal({ what, code, message, node, by, address }: RefusalNote, sum?: RefusalSum): void {
+    const count = sum?.count;
+    const text = sum === undefined ? message : sumText(sum);
+    this.#logger.info({ what, code, node, by, from: address, count }, `refused: ${text}`);
     this.#audit.add({
       atUnixMs: Math.floor(this.#clocks.nowUnixMs()),
       what: `refused ${what}`,
-      code: fault.code,
-      message: fault.message,
+      code,
+      message: text,
+      ...(count !== undefined && { count }),
       ...(node !== undefined && { node }),
       ...(by !== undefined && { by }),
       ...(address !== undefined && { from: address }),
@@ -101,6 +131,12 @@ export class History {
       ...(origin.address !== undefined && { from: origin.address }),
     });
   }
+}
+
+/** E.g. `84 more in 60 s, the last: the token is unknown`. */
+function sumText({ count, overMs, message, nodes }: RefusalSum): string {
+  const named = nodes.length > 1 ? `; nodes ${nodes.join(', ')}` : '';
+  return `${count} more in ${Math.round(overMs / 1_000)} s, the last: ${message}${named}`;
 }
 
 function isWarning(event: Event): boolean {
