@@ -4,7 +4,7 @@
  */
 import swagger from '@fastify/swagger';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import { ERROR_CODES } from '@rollcall/protocol';
+import { ERROR_CODES, type Fault } from '@rollcall/protocol';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { fastify } from 'fastify';
 import { SERVER_BOUNDS } from '../network/control-server.ts';
@@ -25,6 +25,7 @@ import { addScale } from './scale.ts';
 import { addStatus } from './status.ts';
 import { addSupervisorVerbs } from './supervisor-verbs.ts';
 import type { Surroundings } from './surroundings.ts';
+import { TokenlessReads } from './tokenless-reads.ts';
 import { addVerbs } from './verbs.ts';
 
 const MAX_BODY_BYTES = 65_536;
@@ -44,13 +45,22 @@ export async function createAdminApp(around: Surroundings): Promise<AdminApp> {
   app.decorateRequest('identity', null);
   acceptOnlyJson(app);
   answerProblems(app, around);
-  app.addHook('onRequest', async (request) => letIn(request, around));
+  const tokenlessReads = new TokenlessReads(around.config.clocks);
+  app.addHook('onRequest', async (request) => letIn(request, around, tokenlessReads));
   app.addHook('preValidation', async (request) => {
     request.body ??= {};
   });
   app.addHook('preSerialization', async (_, __, payload) => withAuditNote(payload, around));
   app.addHook('onSend', async (_, reply) => addSecurityFields(reply));
-  app.addHook('onSend', async (request, reply, payload) => paced(request, reply, payload, around));
+  app.addHook('onSend', async (request, reply, payload) => {
+    const octets = wholeAnswer(request, payload);
+    if (octets === undefined) {
+      chargeWhenSent(request, reply, tokenlessReads);
+      return payload;
+    }
+    tokenlessReads.charge(request.identity, Buffer.byteLength(octets));
+    return paced(request, reply, octets, around);
+  });
   // Schemas of answers are for the document; what is sent was made by us and typed by the compiler.
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
 
@@ -84,12 +94,13 @@ export async function createAdminApp(around: Surroundings): Promise<AdminApp> {
   return app;
 }
 
-async function letIn(request: FastifyRequest, { gate }: Surroundings): Promise<void> {
+async function letIn(request: FastifyRequest, { gate }: Surroundings, tokenlessReads: TokenlessReads): Promise<void> {
   const { role = 'admin' } = request.is404 ? { role: 'viewer' as const } : request.routeOptions.config;
   if (role === 'anybody') return;
   const identity = gate.admit(request.raw, role);
   if ('code' in identity) throw new Refusal(identity);
   request.identity = identity;
+  await tokenlessReads.admit(identity);
   const hasBody = request.method === 'POST' || request.method === 'PUT' || request.method === 'PATCH';
   if (hasBody && !/^application\/json\s*(;|$)/i.test(request.headers['content-type'] ?? ''))
     throw new Refusal({ code: 'not-json', message: 'send content-type application/json' });
@@ -127,7 +138,7 @@ function answerProblems(app: AdminApp, around: Surroundings): void {
         ...(request.identity && { by: request.identity.name }),
         ...originOf(request),
       });
-      return sendProblem(reply, fault);
+      return sendProblem(reply, fault, error instanceof Refusal ? error.retryAfterS : undefined);
     }
     around.config.log.error({ err: error }, 'a request failed by a fault of ours');
     return sendProblem(reply, { code: 'internal', message: 'a fault of ours; the log has more' });
@@ -137,22 +148,41 @@ function answerProblems(app: AdminApp, around: Surroundings): void {
   );
 }
 
-function sendProblem(reply: FastifyReply, fault: Parameters<typeof problemOf>[0]): FastifyReply {
+function sendProblem(reply: FastifyReply, fault: Fault, retryAfterS = 1): FastifyReply {
   const { http } = ERROR_CODES[fault.code];
   if (http === 401) reply.header('www-authenticate', 'Bearer');
-  if (http === 429 || http === 503) reply.header('retry-after', '1');
+  if (http === 429 || http === 503) reply.header('retry-after', String(retryAfterS));
   return reply.code(http).type('application/problem+json').send(problemOf(fault));
 }
 
+/** The body of an answer, unless it is a stream or not sent. */
+function wholeAnswer({ method }: FastifyRequest, payload: unknown): string | Buffer | undefined {
+  const isWhole = typeof payload === 'string' || Buffer.isBuffer(payload);
+  return isWhole && method !== 'HEAD' ? payload : undefined;
+}
+
+/** How large a stream is shows only at its end. */
+function chargeWhenSent(
+  { identity, raw: { socket } }: FastifyRequest,
+  reply: FastifyReply,
+  reads: TokenlessReads,
+): void {
+  const before = socket.bytesWritten;
+  reply.raw.once('close', () => reads.charge(identity, socket.bytesWritten - before));
+}
+
 /** Counts an answer as unread until it is sent; a large one is sent in slices. */
-function paced(request: FastifyRequest, reply: FastifyReply, payload: unknown, { unread }: Surroundings): unknown {
-  if ((typeof payload !== 'string' && !Buffer.isBuffer(payload)) || request.method === 'HEAD') return payload;
-  const bytes = Buffer.byteLength(payload);
-  const by = request.identity?.by;
-  unread.hold(request.raw.socket, reply.raw, bytes, by !== undefined && by !== 'loopback');
-  if (bytes <= SLICE_BYTES) return payload;
+function paced(
+  { identity, raw }: FastifyRequest,
+  reply: FastifyReply,
+  octets: string | Buffer,
+  { unread }: Surroundings,
+): unknown {
+  const bytes = Buffer.byteLength(octets);
+  unread.hold(raw.socket, reply.raw, bytes, identity !== null && identity.by !== 'loopback');
+  if (bytes <= SLICE_BYTES) return octets;
   reply.header('content-length', bytes);
-  return slicesOf(Buffer.from(payload));
+  return slicesOf(Buffer.from(octets));
 }
 
 function addSecurityFields(reply: FastifyReply): void {

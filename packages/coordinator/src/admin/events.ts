@@ -3,20 +3,20 @@ import type { ServerResponse } from 'node:http';
 import type { EventResource } from '@rollcall/protocol';
 import type { EventLog } from '../events/event-log.ts';
 import type { UnreadAnswers } from '../network/unread-answers.ts';
-import type { AdminApp } from './admin-app.ts';
+import { type AdminApp, identityOf } from './admin-app.ts';
+import { EventSeats } from './event-seats.ts';
 import { Refusal } from './refusal.ts';
 import { EventsQuerySchema, EventsSchema, ProblemSchema } from './schemas.ts';
 import type { Surroundings } from './surroundings.ts';
 
-/** Streams open at once. */
-const MAX_VIEWERS = 100;
 /** Between two comments that keep proxies from closing an idle stream, milliseconds. */
 const COMMENT_MS = 15_000;
 
 export function addEvents(app: AdminApp, { history, unread, isReady, ending }: Surroundings): void {
-  const viewers = new Set<ServerResponse>();
+  const seats = new EventSeats();
+  const streams = new Set<ServerResponse>();
   ending.addEventListener('abort', () => {
-    for (const viewer of viewers) viewer.end();
+    for (const response of streams) response.end();
   });
   app.get(
     '/v1/events',
@@ -32,11 +32,15 @@ export function addEvents(app: AdminApp, { history, unread, isReady, ending }: S
       const after = Number(request.headers['last-event-id'] ?? request.query.since ?? 0);
       const afterId = Number.isSafeInteger(after) ? after : 0;
       if (!request.headers.accept?.includes('text/event-stream')) return { events: history.log.since(afterId) };
-      if (viewers.size >= MAX_VIEWERS || !isReady())
-        throw new Refusal({ code: 'rate-limited', message: `${MAX_VIEWERS} viewers are watching, as many as may be` });
+      if (!isReady()) throw new Refusal({ code: 'shutting-down', message: 'the coordinator is starting or closing' });
+      const seat = seats.take(identityOf(request));
+      if (typeof seat !== 'function') throw new Refusal(seat);
       reply.hijack();
-      viewers.add(reply.raw);
-      stream(reply.raw, unread, history.log, afterId, () => viewers.delete(reply.raw));
+      streams.add(reply.raw);
+      stream(reply.raw, unread, history.log, afterId, () => {
+        streams.delete(reply.raw);
+        seat();
+      });
       return reply;
     },
   );

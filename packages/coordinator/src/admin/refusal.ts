@@ -7,11 +7,14 @@ import { validationText } from './validation-text.ts';
 /** Thrown by routes to end a request with a problem. The only throw for expected outcomes: fastify's way out of a route. */
 export class Refusal extends Error {
   readonly code: ErrorCode;
+  /** When a repeat may succeed, whole seconds from now. */
+  readonly retryAfterS: number | undefined;
 
-  constructor({ code, message }: Fault) {
+  constructor({ code, message }: Fault, retryAfterS?: number) {
     super(message);
     this.name = 'Refusal';
     this.code = code;
+    this.retryAfterS = retryAfterS;
   }
 }
 

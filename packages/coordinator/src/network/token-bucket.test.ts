@@ -14,6 +14,16 @@ test('a bucket gives its burst and then its rate', () => {
   assert.equal(bucket.available(1_000_000), 3);
 });
 
+test('what is spent beyond the tokens is refilled first, up to the largest debt', () => {
+  const bucket = new TokenBucket({ burst: 10, perSecond: 10 }, 0);
+  bucket.spend(1_000, 20, 0);
+  assert.equal(bucket.available(0), -20);
+  assert.equal(bucket.take(2_000), false);
+  assert.equal(bucket.take(2_100), true);
+  bucket.spend(2, 20, 4_100);
+  assert.equal(bucket.available(4_100), 8);
+});
+
 test('an instant before the last one adds nothing', () => {
   const bucket = new TokenBucket({ burst: 1, perSecond: 1 }, 1_000);
   assert.equal(bucket.take(1_000), true);

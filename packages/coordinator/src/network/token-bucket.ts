@@ -33,6 +33,11 @@ export class TokenBucket {
     return true;
   }
 
+  /** Takes `amount` whether it is there or not. What is missing is refilled first, `maxDebt` of it at most. */
+  spend(amount: number, maxDebt: number, nowMs: number): void {
+    this.#tokens = Math.max(-maxDebt, this.available(nowMs) - amount);
+  }
+
   /** The reader was stalled for `stalledMs` until now: what a sender could have sent in this time may be taken at once. */
   catchUp(stalledMs: number, nowMs: number): void {
     const tokens = this.available(nowMs);
