@@ -7,6 +7,9 @@ import type { FailoverCause, FeedLiveness, PortReport, StickySettings } from './
 import type { BalancerName, ContextPath, GroupName, HostPattern, NodeId, NodeUrl, Route } from './ids.ts';
 import type { Failover, NodeProcess, Status, StickyHint, StickyMode } from './messages.ts';
 
+/** Begins the name of the cookie that logs a browser in; the port of the control listener follows. Nodes never see or set it. */
+export const LOGIN_COOKIE_PREFIX = 'rollcall_login_';
+
 /** Whether the node is there: `joining` is being probed, `gone` is remembered only, `down` is a static member that does not answer. */
 export type Liveness = 'joining' | FeedLiveness | 'gone';
 

@@ -19,6 +19,7 @@ import {
   trimmedStart,
   withoutFields,
 } from './field-rules.ts';
+import { withoutLogin } from './login-cookie.ts';
 import { isLineEnd, isToken, latin1, targetEnd, tokenEnd, valueEnd } from './octets.ts';
 import { RepeatedFields } from './repeated-fields.ts';
 
@@ -249,7 +250,7 @@ export class RequestHead {
           }
           break;
         case FIELD.COOKIE:
-          this.cookie = this.cookie === '' ? value : `${this.cookie}; ${value}`;
+          this.#addCookie(withoutLogin(value));
           break;
         case FIELD.EXPECT:
           // RFC 9110 §10.1.1: ignored in HTTP/1.0, refused when it is not the one we know.
@@ -290,6 +291,11 @@ export class RequestHead {
     // Nothing to wait for when there is no body.
     if (this.bodyLength === 0) this.expectsContinue = false;
     return undefined;
+  }
+
+  #addCookie(value: string): void {
+    if (this.cookie === '') this.cookie = value;
+    else if (value !== '') this.cookie += `; ${value}`;
   }
 
   #readConnection(connection: number, upgrade: string): void {

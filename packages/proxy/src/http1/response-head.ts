@@ -17,6 +17,7 @@ import {
   trimmedStart,
   withoutFields,
 } from './field-rules.ts';
+import { setsLogin } from './login-cookie.ts';
 import { asciiOctets, isBlank, isLineEnd, isVersion1, latin1, tokenEnd, valueEnd } from './octets.ts';
 import { publicLocation, publicRefresh } from './public-location.ts';
 import { RepeatedFields } from './repeated-fields.ts';
@@ -215,6 +216,7 @@ export class ResponseHead {
           this.proof = value;
           break;
         case FIELD.SET_COOKIE:
+          if (setsLogin(value)) break;
           this.#dependsOnRequest = true;
           edits.onSetCookie?.(value);
           this.forwarded += `Set-Cookie: ${editCookie(value, edits)}\r\n`;
