@@ -1,5 +1,8 @@
 /** balancer-manager and server-status as an operator meets them: a real browser, a real coordinator and proxy. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import type { Browser, BrowserContext, Locator, Page } from 'playwright-core';
 import { launchChromium, noChromium } from './chromium.ts';
@@ -168,6 +171,69 @@ describe('balancer-manager in a browser', { skip: noChromium }, () => {
     if (SCREENSHOTS !== undefined)
       await status.screenshot({ path: `${SCREENSHOTS}/server-status.png`, fullPage: true });
     await status.close();
+  });
+
+  test('the links to text of server-status are shown with the rights of the login', async () => {
+    const status = await visitor.newPage();
+    await status.goto(`${cluster.controlUrl}/server-status`);
+    await status.getByRole('link', { name: '/metrics' }).click();
+    await status.getByText('rollcall_requests_total').first().waitFor();
+    await status.close();
+  });
+
+  test('the cookie of the login without the key of the page can drain nothing', async () => {
+    const kept = await page.evaluate<string>(`localStorage.getItem('rollcall-page-key')`);
+    assert.ok(kept.length >= 22);
+    await page.evaluate(`localStorage.removeItem('rollcall-page-key')`);
+    await button('shop-2', 'drain').click();
+    await dialog().getByRole('button', { name: 'drain' }).click();
+    await trouble().getByText('login link').waitFor();
+    assert.equal((await cluster.node('shop-2'))['status'], 'enabled');
+    await page.evaluate(`localStorage.setItem('rollcall-page-key', '${kept}')`);
+  });
+
+  test('a program on another port of the host does not see the login, and its page cannot act with it', async () => {
+    const seen: string[] = [];
+    const program = createServer((request, response) => {
+      seen.push(request.headers.cookie ?? '');
+      response.setHeader('set-cookie', ['own=1; Path=/', 'rollcall_login_1=planted; Path=/']);
+      response.setHeader('content-type', 'text/html');
+      response.end('<!doctype html><title>a page of a node</title>');
+    });
+    program.listen(0, '127.0.0.1');
+    await once(program, 'listening');
+    await cluster.addProgram('spy-1', (program.address() as AddressInfo).port, { balancer: 'spy', contexts: ['/spy'] });
+    const site = await visitor.newPage();
+    await site.goto(`${cluster.proxyUrl}/spy`);
+    await site.reload();
+    assert.ok(seen.length >= 2 && seen.at(-1)!.includes('own=1'), seen.join(' | '));
+    assert.ok(!seen.join().includes('rollcall_login'), seen.join(' | '));
+    const names = (await visitor.cookies()).map(({ name }) => name);
+    assert.ok(
+      names.includes(`rollcall_login_${new URL(cluster.controlUrl).port}`) && !names.includes('rollcall_login_1'),
+    );
+    // The browser sends the cookie along to the control port: it comes to nothing, and the answer is not shown to the page.
+    const write = `fetch('${cluster.controlUrl}/v1/nodes/shop-2/drain', { method: 'POST', credentials: 'include', mode: 'no-cors', body: '{}' }).then(() => 'answered', () => 'no answer')`;
+    assert.equal(await site.evaluate(write), 'no answer');
+    assert.equal((await cluster.node('shop-2'))['status'], 'enabled');
+    await site.close();
+    program.closeAllConnections();
+    program.close();
+    await cluster.removeNode('spy-1');
+  });
+
+  test('after a logout the page shows what it may and acts no more, and the login is gone from the list', async () => {
+    assert.equal((await cluster.logins()).length, 1);
+    await page.getByRole('button', { name: 'Log out' }).click();
+    await page.waitForFunction(`localStorage.getItem('rollcall-page-key') === null`);
+    await row('shop-2').waitFor();
+    assert.equal(await page.getByRole('button', { name: 'Log out' }).isVisible(), false);
+    assert.deepEqual(await cluster.logins(), []);
+    assert.ok(!(await visitor.cookies()).some(({ name }) => name.startsWith('rollcall_login')));
+    await button('shop-2', 'drain').click();
+    await dialog().getByRole('button', { name: 'drain' }).click();
+    await trouble().getByText('login link').waitFor();
+    assert.equal((await cluster.node('shop-2'))['status'], 'enabled');
   });
 
   test('in the dark it is dark', async () => {

@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { AGENT_PATH, AGENT_SUBPROTOCOL, type NodePut } from '@rollcall/protocol';
+import { AGENT_PATH, AGENT_SUBPROTOCOL, type LoginResource, type NodePut } from '@rollcall/protocol';
 import { WebSocket } from 'ws';
 import { ROLLCALL } from '../site/commands.ts';
 
@@ -59,7 +59,11 @@ export class SmallCluster {
       await once(program, 'listening');
       this.#programs.set(id, program);
     }
-    const { port } = program.address() as AddressInfo;
+    await this.addProgram(id, (program.address() as AddressInfo).port, about);
+  }
+
+  /** Makes a program on this machine a node; it ends with the test that has it. */
+  async addProgram(id: string, port: number, about: Omit<NodePut, 'url'>): Promise<void> {
     await this.#call('PUT', `/v1/nodes/${id}`, { ...about, url: `http://127.0.0.1:${port}` });
   }
 
@@ -77,6 +81,11 @@ export class SmallCluster {
 
   async removeNode(id: string): Promise<void> {
     await this.#call('DELETE', `/v1/nodes/${id}`);
+  }
+
+  /** The browsers that are logged in. */
+  async logins(): Promise<readonly LoginResource[]> {
+    return ((await this.#call('GET', '/v1/logins')) as { readonly logins: readonly LoginResource[] }).logins;
   }
 
   /** A node as the admin API tells it. */

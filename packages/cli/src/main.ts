@@ -8,6 +8,7 @@ import { eventsCommand } from './commands/events.ts';
 import { explainCommand } from './commands/explain.ts';
 import { healthCommand } from './commands/health.ts';
 import { joinCommand } from './commands/join.ts';
+import { loginsCommand } from './commands/logins.ts';
 import { addCommand, removeCommand } from './commands/members.ts';
 import { nodesCommand } from './commands/nodes.ts';
 import { redirectCommand, weightCommand } from './commands/overrides.ts';
@@ -70,6 +71,7 @@ function rollcall(): Command {
     configCommand(),
     reloadCommand(),
     rotateCommand(),
+    loginsCommand(),
     simulateCommand(),
     healthCommand(),
   ];

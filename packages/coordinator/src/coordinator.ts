@@ -13,7 +13,7 @@ import { ProbeKinds } from './agents/probe-kinds.ts';
 import { Prober } from './agents/prober.ts';
 import { probeRestoredMembers } from './agents/restored-members.ts';
 import { Gate } from './auth/gate.ts';
-import { Logins } from './auth/logins.ts';
+import { Logins, loginsPath, readLoginsFile } from './auth/logins.ts';
 import { openTokens, type Tokens } from './auth/tokens.ts';
 import { Cluster } from './cluster.ts';
 import { type Config, type CoordinatorOptions, configOf, type ListenAddress } from './config.ts';
@@ -96,7 +96,14 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
     const cluster = new Cluster(registry, clocks);
     const history = new History({ cluster, log: new EventLog(clocks), audit, logger: log });
     closers.push(() => history.close());
-    const logins = new Logins(tokens, clocks);
+    const logins = new Logins(
+      {
+        tokens,
+        clocks,
+        save: (text) => state.writeAll(new Map([[loginsPath(config.stateDir), text]])),
+      },
+      await readLoginsFile(config.stateDir),
+    );
     const gate = new Gate({
       tokens,
       logins,

@@ -9,6 +9,22 @@ import type { Failover, NodeProcess, Status, StickyHint, StickyMode } from './me
 
 /** Begins the name of the cookie that logs a browser in; the port of the control listener follows. Nodes never see or set it. */
 export const LOGIN_COOKIE_PREFIX = 'rollcall_login_';
+/** Request field with the key of a login. The pages keep it in the storage of their own origin; the cookie alone opens no more than them. */
+export const PAGE_KEY_FIELD = 'rollcall-page-key';
+
+/** A browser that is logged in. */
+export interface LoginResource {
+  readonly id: string;
+  readonly createdAtUnixMs: number;
+  /** Twelve hours later. */
+  readonly expiresAtUnixMs: number;
+  /** Address the browser came from. */
+  readonly from: string;
+  /** What the browser calls itself, at most 200 characters. */
+  readonly agent: string;
+  /** The request that asks is of this login. */
+  readonly isCurrent: boolean;
+}
 
 /** Whether the node is there: `joining` is being probed, `gone` is remembered only, `down` is a static member that does not answer. */
 export type Liveness = 'joining' | FeedLiveness | 'gone';

@@ -13,6 +13,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Who may come. A route that does not say is closed to all. */
     role?: Role | 'anybody';
+    /** True for answers that hold no data: the login cookie is enough for them. Absent: false. */
+    isPage?: boolean | ((query: unknown) => boolean);
   }
   interface FastifyRequest {
     /** Who asks; set before any route that names a role runs. */

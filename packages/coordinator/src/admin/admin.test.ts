@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, describe, test } from 'node:test';
 import { memoryStore, type Store } from '@rollcall/core';
 import type {
   BalancerResource,
   EventResource,
+  LoginResource,
   NodeExplanation,
   NodeResource,
   Problem,
@@ -346,35 +350,124 @@ describe('who may', () => {
     assert.equal(await get({ host: 'localhost', origin: 'http://localhost' }), 200);
   });
 
-  test('a browser with the one-time link: once, with our own Origin, as JSON', async () => {
-    const { coordinator: started, api } = await cluster('n1');
-    const link = new URL(started.loginLink());
+  /** Opens a new login link, as a browser does, and gets what it keeps. */
+  async function logIn({ coordinator: { loginLink }, api }: TestCoordinator) {
+    const link = new URL(loginLink());
     const login = await api(link.pathname + link.search, { token: '' });
-    assert.deepEqual([login.status, login.headers.get('location')], [303, '/balancer-manager']);
+    assert.equal(login.status, 200, login.text);
     const field = login.headers.get('set-cookie') ?? '';
-    assert.match(field, /; Path=\/; HttpOnly; SameSite=Strict/);
+    assert.match(field, /^rollcall_login_[0-9]+=.*; Path=\/; HttpOnly; SameSite=Strict; Max-Age=43200$/);
+    assert.equal(login.headers.get('cache-control'), 'no-store');
+    const [, pageKey = ''] = /name="rollcall-page-key" content="([\w-]+)"/.exec(login.text) ?? [];
+    assert.ok(pageKey.length >= 22 && !field.includes(pageKey));
+    return { link, cookie: field.split(';')[0]!, pageKey };
+  }
+
+  test('a browser with the one-time link: once, with its page key, with our own Origin, as JSON', async () => {
+    const started = await cluster('n1');
+    const { api } = started;
+    const { link, cookie, pageKey } = await logIn(started);
     const again = await api(link.pathname + link.search, { token: '' });
     assert.deepEqual(problem(again), [401, 'unauthenticated']);
-    const cookie = field.split(';')[0]!;
-    const write = (headers: Record<string, string>) =>
-      raw(started.address.port, 'POST', '/v1/nodes/n1/drain', {
-        'content-type': 'application/json',
-        cookie,
-        ...headers,
-      });
-    const origin = started.url;
-    assert.equal(await write({ origin }), 200);
-    assert.equal(await write({}), 403);
-    assert.equal(await write({ origin: 'http://evil.example' }), 403);
-    assert.equal(await write({ origin, 'content-type': 'text/plain' }), 415);
-    assert.equal(await write({ origin, cookie: `${cookie}x` }), 401);
+    const { url: origin, address } = started.coordinator;
+    const own = { 'content-type': 'application/json', origin, cookie, 'rollcall-page-key': pageKey };
+    const write = (headers: Record<string, string>) => raw(address.port, 'POST', '/v1/nodes/n1/drain', headers);
+    assert.equal(await write(own), 200);
+    const { origin: _, ...withoutOrigin } = own;
+    assert.equal(await write(withoutOrigin), 403);
+    assert.equal(await write({ ...own, origin: 'http://evil.example' }), 403);
+    assert.equal(await write({ ...own, 'content-type': 'text/plain' }), 415);
+    assert.equal(await write({ ...own, cookie: `${cookie}x` }), 401);
+    assert.equal(await write({ ...own, 'rollcall-page-key': `${pageKey}x` }), 401);
+    const { cookie: __, ...withoutCookie } = own;
+    assert.equal(await write(withoutCookie), 401);
+    // A page on another port of the host can add cookies of the same name in front.
+    assert.equal(await write({ ...own, cookie: `${cookie.split('=')[0]}=planted; ${cookie}` }), 200);
+  });
+
+  test('the cookie alone opens the pages, which hold no data, and nothing else', async () => {
+    const assets = new Map([
+      ['/balancer-manager', { body: 'page', type: 'text/html' }],
+      ['/server-status', { body: 'page', type: 'text/html' }],
+    ]);
+    const started = await coordinator({ assets });
+    const { cookie, pageKey } = await logIn(started);
+    const { port } = started.coordinator.address;
+    // From another machine, as far as the gate can tell: being on this machine is a right of its own.
+    const far = { 'x-forwarded-for': '10.9.9.9', host: 'localhost', cookie };
+    for (const path of ['/balancer-manager', '/server-status', '/server-status?refresh=5'])
+      assert.equal(await raw(port, 'GET', path, far), 200, path);
+    for (const path of [
+      '/v1/nodes',
+      '/v1/events',
+      '/v1/logins',
+      '/metrics',
+      '/server-status?auto',
+      '/server-status?json',
+    ])
+      assert.equal(await raw(port, 'GET', path, far), 401, path);
+    for (const path of ['/v1/login-link', '/v1/logout', '/v1/reload', '/v1/nodes/n1/drain']) {
+      const headers = { ...far, origin: 'http://localhost', 'content-type': 'application/json' };
+      assert.equal(await raw(port, 'POST', path, headers), 401, path);
+    }
+    assert.equal(await raw(port, 'GET', '/v1/nodes', { ...far, 'rollcall-page-key': pageKey }), 200);
+    assert.equal(await raw(port, 'GET', '/server-status?auto', { ...far, 'rollcall-page-key': pageKey }), 200);
+  });
+
+  test('logins are listed and ended, by the browser itself and by an administrator', async () => {
+    const started = await coordinator();
+    const { api } = started;
+    const own = async () => {
+      const { cookie, pageKey } = await logIn(started);
+      return { origin: started.coordinator.url, cookie, 'rollcall-page-key': pageKey };
+    };
+    const one = await own();
+    const two = await own();
+    const list = async (headers: Record<string, string>) =>
+      (await api('/v1/logins', { token: '', headers })).json<{ logins: LoginResource[] }>().logins;
+    const logins = await list(one);
+    assert.deepEqual(
+      logins.map(({ isCurrent, from }) => [isCurrent, from]),
+      [
+        [false, '127.0.0.1'],
+        [true, '127.0.0.1'],
+      ],
+    );
+    const out = await api('/v1/logout', { method: 'POST', body: {}, token: '', headers: one });
+    assert.deepEqual([out.status, out.text], [204, '']);
+    assert.match(out.headers.get('set-cookie') ?? '', /^rollcall_login_[0-9]+=; .*Max-Age=0$/);
+    assert.equal((await api('/v1/logins', { token: '', headers: one })).status, 401);
+    assert.deepEqual(problem(await api('/v1/logout', { method: 'POST', body: {} })), [409, 'conflict']);
+    const [left] = await list(two);
+    const ended = await api(`/v1/logins/${left!.id}`, { method: 'DELETE' });
+    assert.equal(ended.status, 204);
+    assert.equal((await api('/v1/logins', { token: '', headers: two })).status, 401);
+    assert.equal((await api(`/v1/logins/${left!.id}`, { method: 'DELETE' })).status, 404);
+    const { events } = (await api('/v1/events')).json<{ events: EventResource[] }>();
+    assert.deepEqual(
+      events.map(({ type }) => type).filter((type) => type.startsWith('log')),
+      ['login', 'login', 'logout', 'logout'],
+    );
+  });
+
+  test('a login outlives a restart', async (t) => {
+    const stateDir = await mkdtemp(join(tmpdir(), 'rollcall-logins-'));
+    t.after(() => rm(stateDir, { recursive: true, force: true }));
+    const first = await startTestCoordinator({ stateDir });
+    const { cookie, pageKey } = await logIn(first);
+    const listen = first.coordinator.address;
+    await first.coordinator.close();
+    const second = await startTestCoordinator({ stateDir, listen });
+    closers.push(() => second.close());
+    const headers = { origin: second.coordinator.url, cookie, 'rollcall-page-key': pageKey };
+    assert.equal((await second.api('/v1/logins', { token: '', headers })).status, 200);
   });
 
   test('an administrator gets a new login link', async () => {
     const { api } = await coordinator();
     const { url } = (await api('/v1/login-link', { method: 'POST', body: {} })).json<{ url: string }>();
     const { pathname, search } = new URL(url);
-    assert.equal((await api(pathname + search, { token: '' })).status, 303);
+    assert.equal((await api(pathname + search, { token: '' })).status, 200);
   });
 });
 
@@ -445,6 +538,9 @@ describe('documents and pages', () => {
       '/v1/groups/{name}/enable',
       '/v1/groups/{name}/stop',
       '/v1/login-link',
+      '/v1/logins',
+      '/v1/logins/{id}',
+      '/v1/logout',
       '/v1/nodes',
       '/v1/nodes/{id}',
       '/v1/nodes/{id}/drain',

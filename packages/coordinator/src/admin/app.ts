@@ -18,6 +18,7 @@ import { addEvents } from './events.ts';
 import { addExplain } from './explain.ts';
 import { addHealth } from './health.ts';
 import { addLogin } from './login.ts';
+import { addLogins } from './logins.ts';
 import { addMetrics } from './metrics.ts';
 import { addNodes } from './nodes.ts';
 import { faultOf, problemOf, Refusal } from './refusal.ts';
@@ -76,6 +77,7 @@ export async function createAdminApp(around: Surroundings): Promise<AdminApp> {
     const typed = routes.withTypeProvider<TypeBoxTypeProvider>();
     addHealth(typed, around);
     addLogin(typed, around);
+    addLogins(typed, around);
     addStatus(typed, around);
     addNodes(typed, around);
     addBalancers(typed, around);
@@ -95,9 +97,9 @@ export async function createAdminApp(around: Surroundings): Promise<AdminApp> {
 }
 
 async function letIn(request: FastifyRequest, { gate }: Surroundings, tokenlessReads: TokenlessReads): Promise<void> {
-  const { role = 'admin' } = request.is404 ? { role: 'viewer' as const } : request.routeOptions.config;
+  const { role = 'admin', isPage = false } = request.is404 ? { role: 'viewer' as const } : request.routeOptions.config;
   if (role === 'anybody') return;
-  const identity = gate.admit(request.raw, role);
+  const identity = gate.admit(request.raw, role, typeof isPage === 'boolean' ? isPage : isPage(request.query));
   if ('code' in identity) throw new Refusal(identity);
   request.identity = identity;
   await tokenlessReads.admit(identity);

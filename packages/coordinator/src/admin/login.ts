@@ -1,24 +1,36 @@
-import type { AdminApp } from './admin-app.ts';
+import { Type } from 'typebox';
+import { loginPage } from '../pages/login-page.ts';
+import { PAGE_FIELDS } from '../pages/page-fields.ts';
+import { type AdminApp, identityOf, originOf } from './admin-app.ts';
 import { Refusal } from './refusal.ts';
-import { LoginLinkSchema } from './schemas.ts';
+import { LoginLinkSchema, ProblemSchema } from './schemas.ts';
 import type { Surroundings } from './surroundings.ts';
 
-/** Where a browser arrives after a login. */
-const HOME = '/balancer-manager';
-
-/** `GET /login?code=…` changes a one-time code for a cookie; `POST /v1/login-link` makes a new link. */
-export function addLogin(app: AdminApp, { gate, logins, controlUrl }: Surroundings): void {
+/**
+ * `GET /login?code=…` changes a one-time code for a login; `POST /v1/login-link` makes a new link; `POST /v1/logout` ends the
+ * login of the browser that asks.
+ */
+export function addLogin(app: AdminApp, { gate, logins, history, controlUrl }: Surroundings): void {
   app.get('/login', { config: { role: 'anybody' }, schema: { hide: true } }, async (request, reply) => {
     const fault = gate.admitVisitor(request.raw);
     if (fault) throw new Refusal(fault);
     const { code } = request.query as { readonly code?: unknown };
-    const value = typeof code === 'string' ? logins.redeem(code) : undefined;
-    if (value === undefined)
+    const { address = 'unknown' } = originOf(request);
+    const made =
+      typeof code === 'string' ? await logins.redeem(code, address, request.headers['user-agent'] ?? '') : undefined;
+    if (made === undefined)
       throw new Refusal({
         code: 'unauthenticated',
-        message: 'this link was used before or is too old; ask for a new one',
+        message: 'this link was used before or is older than 1 h; `rollcall logins --link` prints a new one',
       });
-    return reply.header('set-cookie', gate.loginCookie(request.raw, value)).redirect(HOME, 303);
+    const { login, cookie, pageKey } = made;
+    history.did('login', `a browser at ${address} logged in (login ${login.id})`, { by: 'admin', address });
+    return reply
+      .headers(PAGE_FIELDS)
+      .header('cache-control', 'no-store')
+      .header('set-cookie', gate.loginCookie(request.raw, cookie))
+      .type('text/html; charset=utf-8')
+      .send(loginPage(pageKey));
   });
 
   app.post(
@@ -28,6 +40,22 @@ export function addLogin(app: AdminApp, { gate, logins, controlUrl }: Surroundin
       schema: { summary: 'A one-time link that logs a browser in', response: { 200: LoginLinkSchema } },
     },
     async () => ({ url: loginUrl(controlUrl(), logins.newCode()) }),
+  );
+
+  app.post(
+    '/v1/logout',
+    {
+      config: { role: 'viewer' },
+      schema: { summary: 'End the login of this browser', response: { 204: Type.Null(), '4xx': ProblemSchema } },
+    },
+    async (request, reply) => {
+      const { login } = identityOf(request);
+      if (login === undefined)
+        throw new Refusal({ code: 'conflict', message: 'this request is of no login, so there is none to end' });
+      await logins.end(login);
+      history.did('logout', `login ${login} has ended`, { by: 'admin', ...originOf(request) });
+      return reply.code(204).header('set-cookie', gate.logoutCookie(request.raw)).send(null);
+    },
   );
 }
 

@@ -10,6 +10,7 @@ import type {
   EventResource,
   ExplainAnswer,
   ExplainBody,
+  LoginResource,
   NodeExplanation,
   NodePatch,
   NodePut,
@@ -583,6 +584,23 @@ export interface LoginLink {
 }
 
 export const LoginLinkSchema: TUnsafe<LoginLink> = answer<LoginLink>()(Type.Object({ url: Type.String() }));
+
+export const LoginsSchema: TUnsafe<{ readonly logins: readonly LoginResource[] }> = answer<{
+  readonly logins: readonly LoginResource[];
+}>()(
+  Type.Object({
+    logins: Type.Array(
+      Type.Object({
+        id: Type.String(),
+        createdAtUnixMs: Type.Number(),
+        expiresAtUnixMs: Type.Number(),
+        from: Type.String(),
+        agent: Type.String(),
+        isCurrent: Type.Boolean(),
+      }),
+    ),
+  }),
+);
 
 export const ProblemSchema: TUnsafe<Problem> = answer<Problem>()(
   Type.Object({

@@ -1,15 +1,17 @@
 /**
  * Decides who speaks. Every request and every upgrade passes here before anything else looks at it.
  *
- * A bearer token says it all. Without one there is the login cookie of a browser, and, when the control port is on loopback,
- * the peer's being on this machine: that is enough to look and, while no join token exists, to join.
+ * A bearer token says it all. Without one there is the login of a browser: its cookie together with the page key. The cookie
+ * alone opens the pages, which hold no data, and nothing else: it goes with requests to any port of the host, so others may
+ * have seen it. When the control port is on loopback, the peer's being on this machine is enough to look and, while no join token
+ * exists, to join.
  */
 import type { IncomingMessage } from 'node:http';
-import type { Fault, Role } from '@rollcall/protocol';
+import { type Fault, LOGIN_COOKIE_PREFIX, PAGE_KEY_FIELD, type Role } from '@rollcall/protocol';
 import type { Clocks } from '../clocks.ts';
 import { CidrList, type IpAddress, isLoopback, isLoopbackHost, limitKey, parseIp } from '../network/addresses.ts';
 import { KeyedBuckets } from '../network/token-bucket.ts';
-import { LOGIN_MS, type Logins } from './logins.ts';
+import { LOGIN_MS, type Login, type Logins } from './logins.ts';
 import { isAllowed } from './roles.ts';
 import { ADMIN_NAME, JOIN_NAME, type Tokens } from './tokens.ts';
 
@@ -18,6 +20,8 @@ export interface Identity {
   readonly name: string;
   readonly role: Role;
   readonly by: 'token' | 'cookie' | 'loopback';
+  /** Id of the login, by cookie. */
+  readonly login?: string;
 }
 
 export interface GateOptions {
@@ -35,7 +39,8 @@ export interface GateOptions {
 /** Wrong tokens from one address at one door: beyond it 429 until the bucket has refilled. */
 const FAILURES = { burst: 20, perSecond: 0.5 };
 const MAX_ADDRESSES = 10_000;
-const LOGIN_COOKIE = 'rollcall_login';
+/** Cookies of one name that are looked at: a page of the same host on another port can add some. */
+const MAX_COOKIES = 8;
 
 export class Gate {
   readonly #options: GateOptions;
@@ -50,14 +55,14 @@ export class Gate {
   }
 
   /**
-   * Lets an admin request or page through, or says why not. Errors: `rate-limited`, `unauthenticated`, `forbidden`,
-   * `misdirected`.
+   * Lets an admin request or page through, or says why not. `isPage`: the answer is a file without data, for which the login cookie
+   * is enough. Errors: `rate-limited`, `unauthenticated`, `forbidden`, `misdirected`.
    */
-  admit(request: IncomingMessage, needed: Role): Identity | Fault {
+  admit(request: IncomingMessage, needed: Role, isPage = false): Identity | Fault {
     // Those who come to register a node by PUT come from where nodes are, not from where operators are.
     const stranger = needed === 'join' ? undefined : this.#stranger(request);
     if (stranger) return stranger;
-    const identity = this.#identify(request, 'admin');
+    const identity = this.#identify(request, 'admin', isPage);
     if ('code' in identity) return identity;
     if (identity.by !== 'token') {
       const misuse = this.#misuse(request);
@@ -92,7 +97,12 @@ export class Gate {
 
   /** `Set-Cookie` for a login that arrived on this port. */
   loginCookie(request: IncomingMessage, value: string): string {
-    return `${cookieName(request)}=${value}; Path=/; HttpOnly; SameSite=Strict; Max-Age=${LOGIN_MS / 1_000}`;
+    return `${cookieName(request)}=${value}; ${cookieAttributes(request)}; Max-Age=${LOGIN_MS / 1_000}`;
+  }
+
+  /** `Set-Cookie` that takes it back. */
+  logoutCookie(request: IncomingMessage): string {
+    return `${cookieName(request)}=; ${cookieAttributes(request)}; Max-Age=0`;
   }
 
   #stranger(request: IncomingMessage): Fault | undefined {
@@ -109,21 +119,35 @@ export class Gate {
     if (by === 'loopback')
       return fault(
         'unauthenticated',
-        'this needs a token, or the login link that `rollcall up` prints; `rollcall status` reports when there is no admin token',
+        'this needs a token, or a login: open the link that `rollcall up` or `rollcall logins --link` prints; `rollcall status` reports when there is no admin token',
       );
     return fault('forbidden', `the token ${identity.name} has the role ${role}; this needs ${needed}`);
   }
 
-  #identify(request: IncomingMessage, door: 'admin' | 'upgrade'): Identity | Fault {
+  #identify(request: IncomingMessage, door: 'admin' | 'upgrade', isPage = false): Identity | Fault {
     const peer = peerOf(request);
     const { authorization } = request.headers;
     // Agents with a wrong token must not lock the operator beside them out.
     if (authorization !== undefined) return this.#byToken(authorization, `${door} ${limitKey(peer)}`);
-    const cookie = cookieValue(request.headers.cookie, cookieName(request));
-    if (cookie !== undefined && this.#options.logins.isValid(cookie))
-      return { name: ADMIN_NAME, role: 'admin', by: 'cookie' };
+    const login = this.#loginOf(request);
+    if (login && this.#options.logins.isPageKey(login, request.headers[PAGE_KEY_FIELD]))
+      return { name: ADMIN_NAME, role: 'admin', by: 'cookie', login: login.id };
+    if (login && isPage) return { name: ADMIN_NAME, role: 'viewer', by: 'cookie' };
     if (this.#isOnThisMachine(request, peer)) return { name: 'loopback', role: 'viewer', by: 'loopback' };
+    if (login)
+      return fault(
+        'unauthenticated',
+        `a login cookie without its page key (field ${PAGE_KEY_FIELD}) allows nothing; open a new login link in this browser`,
+      );
     return fault('unauthenticated', 'the token is missing');
+  }
+
+  #loginOf(request: IncomingMessage): Login | undefined {
+    for (const cookie of cookieValues(request.headers.cookie, cookieName(request))) {
+      const login = this.#options.logins.find(cookie);
+      if (login) return login;
+    }
+    return undefined;
   }
 
   #byToken(authorization: string, key: string): Identity | Fault {
@@ -153,7 +177,7 @@ export class Gate {
     if (origin !== undefined && origin !== `http://${host}` && origin !== `https://${host}`)
       return fault('forbidden', 'requests from other web sites are refused');
     const isWrite = request.method !== 'GET' && request.method !== 'HEAD';
-    const hasCookie = cookieValue(request.headers.cookie, cookieName(request)) !== undefined;
+    const hasCookie = cookieValues(request.headers.cookie, cookieName(request)).length > 0;
     if (isWrite && hasCookie && origin === undefined)
       return fault('forbidden', 'a write with a login cookie needs Origin');
     return undefined;
@@ -177,15 +201,21 @@ function hostName(host: string | undefined): string | undefined {
 
 /** Browsers keep one jar for all ports of a host, so the port is in the name. */
 function cookieName(request: IncomingMessage): string {
-  return `${LOGIN_COOKIE}_${request.socket.localPort ?? 0}`;
+  return `${LOGIN_COOKIE_PREFIX}${request.socket.localPort ?? 0}`;
 }
 
-function cookieValue(field: string | undefined, name: string): string | undefined {
+function cookieAttributes({ socket }: IncomingMessage): string {
+  return `Path=/; HttpOnly; SameSite=Strict${'encrypted' in socket ? '; Secure' : ''}`;
+}
+
+/** The values of the cookies of one name, at most `MAX_COOKIES`. */
+function cookieValues(field: string | undefined, name: string): string[] {
+  const values: string[] = [];
   for (const pair of field?.split(';') ?? []) {
     const [key, value] = pair.split('=', 2);
-    if (key?.trim() === name) return value?.trim();
+    if (key?.trim() === name && value !== undefined && values.length < MAX_COOKIES) values.push(value.trim());
   }
-  return undefined;
+  return values;
 }
 
 function fault(code: Fault['code'], message: string): Fault {

@@ -1,9 +1,15 @@
 /**
- * The browser's way in: a one-time link that the command line prints, and the cookie it is changed for. The cookie is signed
- * rather than remembered, so a restarted coordinator still knows its visitors; a new admin token logs everybody out.
+ * Logins of browsers. The command line prints a one-time link; the page behind it gets a cookie and a page key. The cookie goes
+ * with every request to any port of the host, so it proves nothing without the key, which the page keeps in the storage of its
+ * own origin and sends in a field.
+ *
+ * Both are kept as digests, in `logins.json`, so a restart ends no login. Another admin token ends all of them.
  */
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { join } from 'node:path';
+import { isObject, type LoginResource, printable } from '@rollcall/protocol';
 import type { Clocks } from '../clocks.ts';
+import { readIfThere } from '../files/whole-file.ts';
 import type { Tokens } from './tokens.ts';
 
 /** How long an unused link works, milliseconds. */
@@ -12,48 +18,192 @@ const LINK_MS = 3_600_000;
 export const LOGIN_MS = 43_200_000;
 /** Unused links kept; the oldest goes first. */
 const MAX_LINKS = 100;
+/** Logins kept; the oldest ends first. */
+const MAX_LOGINS = 100;
+/** Longest cookie and page key that is looked at, characters. */
+const MAX_SECRET_LENGTH = 128;
+const MAX_AGENT_LENGTH = 200;
+
+/** One login as it is kept. */
+export interface Login {
+  readonly id: string;
+  readonly cookieDigest: Buffer;
+  readonly pageKeyDigest: Buffer;
+  readonly createdAtUnixMs: number;
+  readonly expiresAtUnixMs: number;
+  /** Address the browser came from. */
+  readonly from: string;
+  /** What the browser calls itself. */
+  readonly agent: string;
+}
+
+/** What a browser gets for a one-time code. */
+export interface NewLogin {
+  readonly login: Login;
+  readonly cookie: string;
+  readonly pageKey: string;
+}
+
+export interface LoginsOptions {
+  readonly tokens: Pick<Tokens, 'loginKey'>;
+  readonly clocks: Clocks;
+  /** Keeps the text of `logins.json`. Resolves when it is written, or is known to be written later. */
+  readonly save: (text: string) => Promise<void>;
+}
 
 export class Logins {
-  readonly #key: Buffer;
-  readonly #clocks: Clocks;
+  readonly #options: LoginsOptions;
+  /** One-time codes and when they end, milliseconds. */
   readonly #codes = new Map<string, number>();
+  /** By id, the oldest first. */
+  #logins = new Map<string, Login>();
+  /** Of the admin token under which all of `#logins` were made. */
+  #key: string;
 
-  constructor(tokens: Tokens, clocks: Clocks) {
-    this.#key = tokens.loginKey;
-    this.#clocks = clocks;
+  /** `text` is what `save` was given last; one that is not understood, or of another admin token, holds no login. */
+  constructor(options: LoginsOptions, text?: string) {
+    this.#options = options;
+    this.#key = this.#currentKey();
+    for (const login of readLogins(text, this.#key)) this.#logins.set(login.id, login);
   }
 
   /** A new one-time code for the login page. */
   newCode(): string {
     const code = randomBytes(24).toString('base64url');
-    this.#codes.set(code, this.#clocks.nowMs() + LINK_MS);
+    this.#codes.set(code, this.#options.clocks.nowMs() + LINK_MS);
     if (this.#codes.size > MAX_LINKS) this.#codes.delete(this.#codes.keys().next().value!);
     return code;
   }
 
-  /** Changes a code for the value of the login cookie; `undefined` when it is unknown, used or too old. */
-  redeem(code: string): string | undefined {
+  /** Changes a code for a login; `undefined` when it is unknown, used or too old. */
+  async redeem(code: string, from: string, agent: string): Promise<NewLogin | undefined> {
+    const { clocks } = this.#options;
     const expiresAtMs = this.#codes.get(code);
     this.#codes.delete(code);
-    if (expiresAtMs === undefined || expiresAtMs < this.#clocks.nowMs()) return undefined;
-    const claim = `${Math.floor(this.#clocks.nowUnixMs() + LOGIN_MS)}.${randomBytes(12).toString('base64url')}`;
-    return `${claim}.${this.#sign(claim).toString('base64url')}`;
+    if (expiresAtMs === undefined || expiresAtMs < clocks.nowMs()) return undefined;
+    const id = randomBytes(6).toString('hex');
+    const cookie = `${id}.${randomBytes(24).toString('base64url')}`;
+    const pageKey = randomBytes(24).toString('base64url');
+    const createdAtUnixMs = Math.floor(clocks.nowUnixMs());
+    const login: Login = {
+      id,
+      cookieDigest: digestOf(cookie),
+      pageKeyDigest: digestOf(pageKey),
+      createdAtUnixMs,
+      expiresAtUnixMs: createdAtUnixMs + LOGIN_MS,
+      from,
+      agent: printable(agent, MAX_AGENT_LENGTH),
+    };
+    this.#dropEnded();
+    this.#logins.set(id, login);
+    if (this.#logins.size > MAX_LOGINS) this.#logins.delete(this.#logins.keys().next().value!);
+    await this.#save();
+    return { login, cookie, pageKey };
   }
 
-  /** True for a cookie value that `redeem` gave out within the last twelve hours. */
-  isValid(cookie: string): boolean {
-    if (cookie.length > 256) return false;
-    const end = cookie.lastIndexOf('.');
-    if (end < 0) return false;
-    const claim = cookie.slice(0, end);
-    const signature = Buffer.from(cookie.slice(end + 1), 'base64url');
-    const expected = this.#sign(claim);
-    if (signature.length !== expected.length || !timingSafeEqual(signature, expected)) return false;
-    const expiresAtUnixMs = Number(claim.slice(0, claim.indexOf('.')));
-    return expiresAtUnixMs > this.#clocks.nowUnixMs();
+  /** The login of a cookie that `redeem` gave out within the last twelve hours, unless it was ended. */
+  find(cookie: string): Login | undefined {
+    if (cookie.length > MAX_SECRET_LENGTH) return undefined;
+    this.#dropEnded();
+    const login = this.#logins.get(cookie.slice(0, Math.max(0, cookie.indexOf('.'))));
+    return login && timingSafeEqual(login.cookieDigest, digestOf(cookie)) ? login : undefined;
   }
 
-  #sign(claim: string): Buffer {
-    return createHmac('sha256', this.#key).update(claim).digest();
+  /** True when `pageKey` was given out with the cookie of this login. */
+  isPageKey({ pageKeyDigest }: Login, pageKey: unknown): boolean {
+    if (typeof pageKey !== 'string' || pageKey.length > MAX_SECRET_LENGTH) return false;
+    return timingSafeEqual(pageKeyDigest, digestOf(pageKey));
   }
+
+  /** Ends a login; `undefined` when there is none with this id. */
+  async end(id: string): Promise<Login | undefined> {
+    this.#dropEnded();
+    const login = this.#logins.get(id);
+    if (this.#logins.delete(id)) await this.#save();
+    return login;
+  }
+
+  /** All logins, the newest first. `currentId` is that of whoever asks. */
+  list(currentId?: string): LoginResource[] {
+    this.#dropEnded();
+    return [...this.#logins.values()].reverse().map(({ id, createdAtUnixMs, expiresAtUnixMs, from, agent }) => ({
+      id,
+      createdAtUnixMs,
+      expiresAtUnixMs,
+      from,
+      agent,
+      isCurrent: id === currentId,
+    }));
+  }
+
+  #dropEnded(): void {
+    const key = this.#currentKey();
+    if (key !== this.#key) this.#logins.clear();
+    this.#key = key;
+    const nowUnixMs = this.#options.clocks.nowUnixMs();
+    // A clock that was put back makes no login last longer than twelve hours from then.
+    for (const { id, createdAtUnixMs, expiresAtUnixMs } of this.#logins.values())
+      if (expiresAtUnixMs <= nowUnixMs || createdAtUnixMs > nowUnixMs + LOGIN_MS) this.#logins.delete(id);
+  }
+
+  #currentKey(): string {
+    return digestOf(this.#options.tokens.loginKey).toString('hex');
+  }
+
+  #save(): Promise<void> {
+    const logins = [...this.#logins.values()].map(({ cookieDigest, pageKeyDigest, ...login }) => ({
+      ...login,
+      cookieSha256: cookieDigest.toString('hex'),
+      pageKeySha256: pageKeyDigest.toString('hex'),
+    }));
+    return this.#options.save(`${JSON.stringify({ version: 1, key: this.#key, logins }, null, 2)}\n`);
+  }
+}
+
+/** Where the logins of a state directory are kept. */
+export function loginsPath(stateDir: string): string {
+  return join(stateDir, 'logins.json');
+}
+
+/** The kept text; `undefined` when there is none that can be read: browsers then log in again. */
+export function readLoginsFile(stateDir: string): Promise<string | undefined> {
+  return readIfThere(loginsPath(stateDir)).catch(() => undefined);
+}
+
+function readLogins(text: string | undefined, key: string): Login[] {
+  if (text === undefined) return [];
+  let file: unknown;
+  try {
+    file = JSON.parse(text);
+  } catch {
+    return [];
+  }
+  if (!isObject(file) || file['version'] !== 1 || file['key'] !== key || !Array.isArray(file['logins'])) return [];
+  return file['logins'].slice(-MAX_LOGINS).flatMap((entry: unknown) => readLogin(entry) ?? []);
+}
+
+function readLogin(entry: unknown): Login | undefined {
+  if (!isObject(entry)) return undefined;
+  const { id, cookieSha256, pageKeySha256, createdAtUnixMs, expiresAtUnixMs, from, agent } = entry;
+  if (typeof id !== 'string' || typeof from !== 'string' || typeof agent !== 'string') return undefined;
+  if (typeof createdAtUnixMs !== 'number' || typeof expiresAtUnixMs !== 'number') return undefined;
+  if (expiresAtUnixMs > createdAtUnixMs + LOGIN_MS || !isDigest(cookieSha256) || !isDigest(pageKeySha256))
+    return undefined;
+  return {
+    id,
+    cookieDigest: Buffer.from(cookieSha256, 'hex'),
+    pageKeyDigest: Buffer.from(pageKeySha256, 'hex'),
+    createdAtUnixMs,
+    expiresAtUnixMs,
+    from,
+    agent,
+  };
+}
+
+function isDigest(value: unknown): value is string {
+  return typeof value === 'string' && /^[0-9a-f]{64}$/.test(value);
+}
+
+function digestOf(secret: string | Buffer): Buffer {
+  return createHash('sha256').update(secret).digest();
 }

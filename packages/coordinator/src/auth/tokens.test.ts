@@ -4,8 +4,6 @@ import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { ManualClocks } from '../testing/manual-clocks.ts';
-import { LOGIN_MS, Logins } from './logins.ts';
 import { type GivenTokens, openTokens } from './tokens.ts';
 
 async function directory(t: { after(fn: () => Promise<void>): void }): Promise<string> {
@@ -52,35 +50,6 @@ test('tokens that others put into tokens.json are believed, and a broken file st
     await writeFile(file, broken);
     await assert.rejects(openTokens(path, {}), /repair or delete it/, broken);
   }
-});
-
-test('a login code works once and for an hour; the cookie for twelve, also after a restart', async (t) => {
-  const path = await directory(t);
-  const tokens = await openTokens(path, {});
-  const clocks = new ManualClocks();
-  const logins = new Logins(tokens, clocks);
-  const late = logins.newCode();
-  const code = logins.newCode();
-  const cookie = logins.redeem(code);
-  assert.ok(cookie !== undefined && logins.isValid(cookie));
-  assert.equal(logins.redeem(code), undefined);
-  const restarted = new Logins(await openTokens(path, {}), clocks);
-  assert.ok(restarted.isValid(cookie));
-  clocks.advance(3_600_001);
-  assert.equal(logins.redeem(late), undefined);
-  clocks.advance(LOGIN_MS);
-  assert.ok(!logins.isValid(cookie));
-});
-
-test('a cookie that was touched, or signed under another admin token, is worth nothing', async (t) => {
-  const clocks = new ManualClocks();
-  const logins = new Logins(await openTokens(await directory(t), {}), clocks);
-  const cookie = logins.redeem(logins.newCode())!;
-  const [expiry, ...rest] = cookie.split('.');
-  for (const forged of [`${Number(expiry) + 1}.${rest.join('.')}`, cookie.slice(0, -1), '', '.', 'x'.repeat(1_000)])
-    assert.ok(!logins.isValid(forged), forged);
-  const stranger = new Logins(await openTokens(await directory(t), {}), clocks);
-  assert.ok(!stranger.isValid(cookie));
 });
 
 test('a start writes only what has changed', async (t) => {

@@ -23,7 +23,7 @@ export interface StateProblem {
 /** Between two tries while it cannot be written, milliseconds. */
 const RETRY_MS = 5_000;
 /** Drafts of ours that a killed process has left, also of earlier releases. */
-const LEFTOVER = /^(tokens\.json|admin-token|writable)\.([0-9a-f]{12}|tmp)$|^writable$/;
+const LEFTOVER = /^(tokens\.json|logins\.json|admin-token|writable)\.([0-9a-f]{12}|tmp)$|^writable$/;
 
 export class StateDirectory {
   readonly path: string;
@@ -33,6 +33,8 @@ export class StateDirectory {
   #problem: StateProblem | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
+  /** Writes are one after the other, so that the last text is what is on the disk. */
+  #turn: Promise<void> = Promise.resolve();
 
   /** Makes the directory when it is not there, and finds out whether it can be written. Never rejects. */
   static async open(options: StateDirectoryOptions): Promise<StateDirectory> {
@@ -64,13 +66,18 @@ export class StateDirectory {
     clearTimeout(this.#timer);
   }
 
-  async #write(): Promise<void> {
+  #write(): Promise<void> {
+    this.#turn = this.#turn.then(() => this.#writeNow());
+    return this.#turn;
+  }
+
+  async #writeNow(): Promise<void> {
     clearTimeout(this.#timer);
     try {
       await makeFolder(this.path);
       for (const [path, text] of this.#unwritten) {
         await replaceFile(path, text);
-        this.#unwritten.delete(path);
+        if (this.#unwritten.get(path) === text) this.#unwritten.delete(path);
       }
       await probe(this.path);
       this.#succeeded();

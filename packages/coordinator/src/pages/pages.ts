@@ -8,7 +8,7 @@ import { SERVER_STATUS_PATH } from './server-status.ts';
 export function addPages(app: AdminApp, { config }: Surroundings): void {
   for (const [path, { body, type }] of config.assets) {
     if (path === SERVER_STATUS_PATH) continue;
-    app.get(path, { config: { role: 'viewer' }, schema: { hide: true } }, async (_, reply) =>
+    app.get(path, { config: { role: 'viewer', isPage: true }, schema: { hide: true } }, async (_, reply) =>
       reply.headers(PAGE_FIELDS).type(type).send(body),
     );
   }

@@ -2,7 +2,7 @@
  * `/server-status` as Apache has it: a page for people, `?auto` in mod_status' keys for the monitors that read those,
  * `?json` for everything else, `?refresh=N` to come again every N seconds.
  */
-import type { ScoreboardAnswer } from '@rollcall/protocol';
+import { isObject, type ScoreboardAnswer } from '@rollcall/protocol';
 import type { AdminApp } from '../admin/admin-app.ts';
 import { Refusal } from '../admin/refusal.ts';
 import type { Surroundings } from '../admin/surroundings.ts';
@@ -17,15 +17,24 @@ const MAX_REFRESH_S = 3_600;
 
 export function addServerStatus(app: AdminApp, around: Surroundings): void {
   const page = around.config.assets.get(SERVER_STATUS_PATH);
-  app.get(SERVER_STATUS_PATH, { config: { role: 'viewer' }, schema: { hide: true } }, async (request, reply) => {
-    const query = request.query as Readonly<Record<string, unknown>>;
-    const refreshS = refreshOf(query['refresh']);
-    if (refreshS !== undefined) reply.header('refresh', String(refreshS));
-    if (query['auto'] !== undefined)
-      return reply.type('text/plain; charset=utf-8').send(autoText(await collect(around)));
-    if (query['json'] !== undefined || !page) return collect(around);
-    return reply.headers(PAGE_FIELDS).type(page.type).send(page.body);
-  });
+  const isPage = (query: unknown): boolean => page !== undefined && isObject(query) && !wantsData(query);
+  app.get(
+    SERVER_STATUS_PATH,
+    { config: { role: 'viewer', isPage }, schema: { hide: true } },
+    async (request, reply) => {
+      const query = request.query as Readonly<Record<string, unknown>>;
+      const refreshS = refreshOf(query['refresh']);
+      if (refreshS !== undefined) reply.header('refresh', String(refreshS));
+      if (query['auto'] !== undefined)
+        return reply.type('text/plain; charset=utf-8').send(autoText(await collect(around)));
+      if (wantsData(query) || !page) return collect(around);
+      return reply.headers(PAGE_FIELDS).type(page.type).send(page.body);
+    },
+  );
+}
+
+function wantsData(query: Readonly<Record<string, unknown>>): boolean {
+  return query['auto'] !== undefined || query['json'] !== undefined;
 }
 
 async function collect(around: Surroundings): Promise<AutoStatus> {

@@ -1,9 +1,10 @@
 /** The balancer-manager page: live rows per balancer, three verbs, advice, events. */
 import type { BalancerResource, EventResource, NodeResource, StatusResource, WriteResult } from '@rollcall/protocol';
-import { get, poll, post, tellFailure } from './admin-api.js';
+import { follow, get, poll, post, tellFailure } from './admin-api.js';
 import { byId, make, setText, showIf } from './dom.js';
 import { ExplanationDialog } from './explanation-dialog.js';
 import { NodeTable, type Verb } from './node-table.js';
+import { offerLogout } from './session.js';
 
 const PERIOD_MS = 1_000;
 const MAX_EVENTS = 200;
@@ -19,6 +20,7 @@ const explanation = new ExplanationDialog();
 
 poll(refresh, PERIOD_MS);
 followEvents();
+offerLogout();
 
 async function refresh(): Promise<void> {
   const [{ nodes }, { balancers }, status] = await Promise.all([
@@ -131,11 +133,10 @@ function confirmed(title: string, text: string, verb: Verb): Promise<string | un
   );
 }
 
-/** The tail of the cluster's history. The browser reconnects by itself and resumes where it was. */
+/** The tail of the cluster's history. */
 function followEvents(): void {
   const list = byId('events');
-  new EventSource('/v1/events').addEventListener('message', ({ data }: MessageEvent<string>) => {
-    const event = JSON.parse(data) as EventResource;
+  void follow('/v1/events', (event: EventResource) => {
     const time = make('time', '', new Date(event.atUnixMs).toLocaleTimeString());
     list.prepend(make('li', '', time, event.by ? `${event.message} (by ${event.by})` : event.message));
     while (list.childElementCount > MAX_EVENTS) list.lastElementChild?.remove();

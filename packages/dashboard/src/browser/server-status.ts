@@ -1,13 +1,30 @@
 /** The server-status page: the coordinator, its traffic and its workers. */
 import type { StatusResource, WorkerResource } from '@rollcall/protocol';
-import { get, poll } from './admin-api.js';
+import { get, getText, poll, tellFailure } from './admin-api.js';
 import { bytes } from './amounts.js';
 import { byId, duration, make, setText } from './dom.js';
+import { offerLogout } from './session.js';
 
 /** `?refresh=N` sets the period in seconds, as with Apache. */
 const periodMs = Math.min(3_600, Math.max(1, Number(new URLSearchParams(location.search).get('refresh')) || 1)) * 1_000;
 
 poll(refresh, periodMs);
+offerLogout();
+for (const link of document.querySelectorAll<HTMLAnchorElement>('a[data-raw]'))
+  link.addEventListener('click', (click) => {
+    click.preventDefault();
+    void showRaw(link);
+  });
+
+/** Following a link sends no page key, so the page asks and shows the answer. */
+async function showRaw(link: HTMLAnchorElement): Promise<void> {
+  try {
+    const text = await getText(link.pathname + link.search);
+    location.assign(URL.createObjectURL(new Blob([text], { type: 'text/plain; charset=utf-8' })));
+  } catch (error) {
+    tellFailure(error);
+  }
+}
 
 async function refresh(): Promise<void> {
   const status = await get<StatusResource>('/v1/status');

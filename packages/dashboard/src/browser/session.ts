@@ -1,0 +1,25 @@
+/** The button that logs out, where there is a login. */
+import { post, Refused, tellFailure } from './admin-api.js';
+import { byId } from './dom.js';
+import { forgetPageKey, hasPageKey } from './page-key.js';
+
+/** Shows the button when this browser has a login, and has it end the login. */
+export function offerLogout(): void {
+  const button = byId<HTMLButtonElement>('logout');
+  button.hidden = !hasPageKey();
+  button.addEventListener('click', () => void logOut());
+}
+
+async function logOut(): Promise<void> {
+  try {
+    await post('/v1/logout', {});
+  } catch (error) {
+    // 401 and 409: it has ended before.
+    if (!(error instanceof Refused && (error.status === 401 || error.status === 409))) {
+      tellFailure(error);
+      return;
+    }
+  }
+  forgetPageKey();
+  location.reload();
+}
