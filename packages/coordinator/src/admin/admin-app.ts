@@ -15,6 +15,8 @@ declare module 'fastify' {
     role?: Role | 'anybody';
     /** True for answers that hold no data: the login cookie is enough for them. Absent: false. */
     isPage?: boolean | ((query: unknown) => boolean);
+    /** The route checks `If-Match`. A write with `If-Match` to another route is refused. */
+    honoursIfMatch?: boolean;
   }
   interface FastifyRequest {
     /** Who asks; set before any route that names a role runs. */

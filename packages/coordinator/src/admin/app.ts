@@ -103,9 +103,29 @@ async function letIn(request: FastifyRequest, { gate }: Surroundings, tokenlessR
   if ('code' in identity) throw new Refusal(identity);
   request.identity = identity;
   await tokenlessReads.admit(identity);
-  const hasBody = request.method === 'POST' || request.method === 'PUT' || request.method === 'PATCH';
-  if (hasBody && !/^application\/json\s*(;|$)/i.test(request.headers['content-type'] ?? ''))
-    throw new Refusal({ code: 'not-json', message: 'send content-type application/json' });
+  refuseUnread(request);
+}
+
+/** A write whose content type or condition would be ignored. */
+function refuseUnread({ method, headers, routeOptions }: FastifyRequest): void {
+  if (method === 'GET' || method === 'HEAD') return;
+  const type = headers['content-type'] ?? '';
+  if (method !== 'DELETE' || type !== '') refuseUnlessJson(type);
+  if (headers['if-match'] !== undefined && routeOptions.config.honoursIfMatch !== true) {
+    const message = 'If-Match is honoured on writes to one node, and on PATCH of a balancer';
+    throw new Refusal({ code: 'bad-field', message });
+  }
+}
+
+function refuseUnlessJson(type: string): void {
+  const json = /^application\/json\s*(?:;(.*))?$/i.exec(type);
+  if (!json) throw new Refusal({ code: 'not-json', message: 'send content-type application/json' });
+  const [, charset] = /(?:^|;)\s*charset\s*=\s*"?([^";\s]*)/i.exec(json[1] ?? '') ?? [];
+  if (charset !== undefined && !/^utf-?8$/i.test(charset))
+    throw new Refusal({
+      code: 'not-json',
+      message: `JSON is read as UTF-8, not ${charset.slice(0, 40)}; send content-type application/json`,
+    });
 }
 
 /** The answer to a change, with a note when its audit entry is not written. */

@@ -5,6 +5,7 @@ import { parseCookieName, parseParameterName } from '@rollcall/protocol';
 import type { FastifyRequest } from 'fastify';
 import { type AdminApp, identityOf, originOf } from './admin-app.ts';
 import { knownBalancer } from './known.ts';
+import { balancerTag, unmatched } from './record-tags.ts';
 import { Refusal } from './refusal.ts';
 import {
   BalancerPatchSchema,
@@ -37,13 +38,17 @@ export function addBalancers(app: AdminApp, around: Surroundings): void {
       config: { role: 'viewer' },
       schema: { summary: 'One balancer', params: NameParams, response: { 200: BalancerSchema, ...problems } },
     },
-    async (request) => present(around, knownBalancer(cluster, request.params.name)),
+    async (request, reply) => {
+      const balancer = present(around, knownBalancer(cluster, request.params.name));
+      reply.header('etag', balancerTag(balancer));
+      return balancer;
+    },
   );
 
   app.patch(
     '/v1/balancers/:name',
     {
-      config: { role: 'operator' },
+      config: { role: 'operator', honoursIfMatch: true },
       schema: {
         summary: 'Override settings of a balancer; null takes an override back',
         params: NameParams,
@@ -69,6 +74,8 @@ function patch(
   request: FastifyRequest,
 ): BalancerWriteResult {
   const { cluster } = around;
+  const stale = unmatched(request.headers['if-match'], `balancer ${name}`, balancerTag(present(around, name)));
+  if (stale) throw new Refusal(stale);
   const mistake = settingsMistake(body, around.config.ownAlgorithms);
   if (mistake) throw new Refusal(mistake);
   const { dryRun = false, reason: _, ...settings } = body;

@@ -28,7 +28,7 @@ async function started(t: TestContext): Promise<TestCoordinator & { readonly aud
 
 void test('control characters are refused, before a worker sees them', async (t) => {
   const { api } = await started(t);
-  for (const character of ['\0', '\u0001', '\n', '\r', '\u001b', '\u007f', '\u0085'])
+  for (const character of ['\0', '\u0001', '\n', '\r', '\u001b', '\u007f', '\u0085', '\u2028', '\u2029'])
     for (const [path, body] of [
       ['/v1/explain', { host: `a${character}` }],
       ['/v1/explain', { target: `/${character}` }],

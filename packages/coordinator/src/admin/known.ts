@@ -1,8 +1,10 @@
 /** Finds what a path names, or ends the request with 404 and what may have been meant. */
 import type { BalancerName, NodeId } from '@rollcall/protocol';
 import { parseBalancerName, parseNodeId } from '@rollcall/protocol';
+import type { FastifyRequest } from 'fastify';
 import type { Cluster } from '../cluster.ts';
 import { nearest } from './nearest.ts';
+import { nodeTag, unmatched } from './record-tags.ts';
 import { Refusal } from './refusal.ts';
 
 const MAX_SUGGESTIONS = 3;
@@ -11,6 +13,14 @@ export function knownNode(cluster: Cluster, text: string): NodeId {
   const id = parseNodeId(text);
   if (id !== undefined && cluster.registry.node(id) !== undefined) return id;
   throw unknown('node', text, idsOf(cluster));
+}
+
+/** The same for a write, which ends with 412 when its `If-Match` does not name the node as it is now. */
+export function matchedNode(cluster: Cluster, text: string, { headers }: FastifyRequest): NodeId {
+  const id = knownNode(cluster, text);
+  const stale = unmatched(headers['if-match'], `node ${id}`, nodeTag(cluster.registry.node(id)!));
+  if (stale) throw new Refusal(stale);
+  return id;
 }
 
 export function knownBalancer(cluster: Cluster, text: string): BalancerName {

@@ -3,8 +3,9 @@ import type { NodePatch, NodePut, NodeResource, WriteResult } from '@rollcall/pr
 import { parseNodeId } from '@rollcall/protocol';
 import type { FastifyRequest } from 'fastify';
 import { type AdminApp, identityOf, originOf } from './admin-app.ts';
-import { knownNode } from './known.ts';
+import { knownNode, matchedNode } from './known.ts';
 import { putNode } from './put-node.ts';
+import { nodeTag } from './record-tags.ts';
 import { Refusal } from './refusal.ts';
 import {
   IdParams,
@@ -46,13 +47,17 @@ export function addNodes(app: AdminApp, around: Surroundings): void {
       config: { role: 'viewer' },
       schema: { summary: 'One node', params: IdParams, response: { 200: NodeSchema, ...problems } },
     },
-    async (request) => present(around, knownNode(cluster, request.params.id)),
+    async (request, reply) => {
+      const id = knownNode(cluster, request.params.id);
+      reply.header('etag', nodeTag(cluster.registry.node(id)!));
+      return present(around, id);
+    },
   );
 
   app.put(
     '/v1/nodes/:id',
     {
-      config: { role: 'join' },
+      config: { role: 'join', honoursIfMatch: true },
       schema: {
         summary: 'Register a node without an agent; with ttlMs a lease that repeating this renews',
         params: IdParams,
@@ -66,7 +71,7 @@ export function addNodes(app: AdminApp, around: Surroundings): void {
   app.patch(
     '/v1/nodes/:id',
     {
-      config: { role: 'operator' },
+      config: { role: 'operator', honoursIfMatch: true },
       schema: {
         summary: 'Override weight, standby or redirect of a node; null takes an override back',
         params: IdParams,
@@ -80,7 +85,7 @@ export function addNodes(app: AdminApp, around: Surroundings): void {
   app.delete(
     '/v1/nodes/:id',
     {
-      config: { role: 'operator' },
+      config: { role: 'operator', honoursIfMatch: true },
       schema: {
         summary: 'Remove a node; the same process may not come back, a new one may',
         params: IdParams,
@@ -107,7 +112,7 @@ async function put(around: Surroundings, id: string, body: NodePut, request: Fas
 
 function patch(around: Surroundings, text: string, body: NodePatch, request: FastifyRequest): WriteResult {
   const { cluster } = around;
-  const id = knownNode(cluster, text);
+  const id = matchedNode(cluster, text, request);
   const { weight, standby, redirectTo, reason, dryRun = false } = body;
   const target = typeof redirectTo === 'string' ? parseNodeId(redirectTo) : redirectTo;
   if (typeof redirectTo === 'string') knownNode(cluster, redirectTo);
@@ -136,7 +141,7 @@ function patch(around: Surroundings, text: string, body: NodePatch, request: Fas
 
 function remove(around: Surroundings, text: string, body: RemoveBody, request: FastifyRequest): WriteResult {
   const { cluster } = around;
-  const id = knownNode(cluster, text);
+  const id = matchedNode(cluster, text, request);
   const before = present(around, id);
   const { reason, dryRun = false } = body;
   const left = `${before.sessions} sessions, ${before.inFlight} in flight`;

@@ -9,6 +9,7 @@ import { FaultBox, Fields, readRegistration } from '@rollcall/protocol';
 import { type Identity, ownerOf, peerOf } from '../auth/gate.ts';
 import type { Cluster, Origin } from '../cluster.ts';
 import { PROBE_TIMEOUT_MS } from '../network/connect-probe.ts';
+import { nodeTag, unmatched } from './record-tags.ts';
 import type { Surroundings } from './surroundings.ts';
 
 /** How long the answer waits for the probe's result, milliseconds; a little longer than one probe. */
@@ -30,6 +31,10 @@ export async function putNode(
   const peer = peerOf(request);
   const address = await policy.check(node.url, { peer, mayNameAnywhere: identity.role !== 'join' });
   if ('code' in address) return address;
+
+  const known = cluster.registry.node(node.id);
+  const stale = unmatched(request.headers['if-match'], `node ${node.id}`, known && nodeTag(known));
+  if (stale) return stale;
 
   const { ttlMs, load, sessions, replace = false } = body;
   const kind = ttlMs === undefined ? 'static' : 'lease';

@@ -46,9 +46,13 @@ function answer<Value>() {
 const closed = { additionalProperties: false } as const;
 
 const Name = Type.String({ maxLength: 128, description: '[A-Za-z0-9_-]{1,64}' });
-/** Without control characters, as everything that goes on to workers or to terminals. */
+/** Without control characters and line ends, as everything that goes on to workers or to terminals. */
 const plainText = (maxLength: number, description?: string) =>
-  Type.String({ maxLength, pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f]*$', ...(description && { description }) });
+  Type.String({
+    maxLength,
+    pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]*$',
+    ...(description && { description }),
+  });
 
 const Reason = plainText(MAX_REASON_CHARACTERS, 'for people and the audit');
 const DurationMs = Type.Number({ minimum: 0, maximum: MAX_WISH_MS });

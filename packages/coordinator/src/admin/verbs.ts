@@ -5,7 +5,7 @@ import { parseGroupName } from '@rollcall/protocol';
 import type { FastifyRequest } from 'fastify';
 import type { Cluster } from '../cluster.ts';
 import { type AdminApp, identityOf, originOf } from './admin-app.ts';
-import { knownBalancer, knownNode, unknown } from './known.ts';
+import { knownBalancer, matchedNode, unknown } from './known.ts';
 import { Refusal } from './refusal.ts';
 import { IdParams, NameParams, ProblemSchema, StatusBodySchema, WriteResultSchema } from './schemas.ts';
 import { storedAnswer } from './stored-answer.ts';
@@ -22,11 +22,20 @@ export function addVerbs(app: AdminApp, { cluster, storeSync }: Surroundings): v
     });
     app.post(
       `/v1/nodes/:id/${verb}`,
-      { config: { role: 'operator' }, schema: { ...schema(`${verb} one node`), params: IdParams } },
+      {
+        config: { role: 'operator', honoursIfMatch: true },
+        schema: { ...schema(`${verb} one node`), params: IdParams },
+      },
       async (request) =>
         storedAnswer(
           storeSync,
-          want(cluster, { type: 'node', id: knownNode(cluster, request.params.id) }, status, request.body, request),
+          want(
+            cluster,
+            { type: 'node', id: matchedNode(cluster, request.params.id, request) },
+            status,
+            request.body,
+            request,
+          ),
         ),
     );
     app.post(
