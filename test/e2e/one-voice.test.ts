@@ -31,6 +31,9 @@ after(() => up.close());
 
 beforeEach(() => until(async () => (await present()).length === 0, 'the nodes of the test before to leave'));
 
+/** How long a program may take to start, or to replace its workers one by one, milliseconds. */
+const PROGRAM_MS = 150_000;
+
 class Started {
   readonly child: ChildProcess;
   readonly lines: Line[] = [];
@@ -57,6 +60,7 @@ class Started {
     await until(
       async () => this.lines.some((line) => line.event === event && isIt(line)),
       `${event}: ${this.said.join('\n')}`,
+      PROGRAM_MS,
     );
     return this.lines.find((line) => line.event === event && isIt(line))!;
   }

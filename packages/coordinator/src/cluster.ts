@@ -2,7 +2,7 @@
  * The registry at work: commands go in with the time, events go out to everybody who listens, in order. The only place
  * that calls `apply`, so nobody can see a change that others do not.
  */
-import type { Command, ConnectionId, Event, Registry, Rejection } from '@rollcall/core';
+import type { Command, ConnectionId, Event, NodeView, Registry, Rejection } from '@rollcall/core';
 import type { BalancerName, BalancerResource, NodeExplanation, NodeId, NodeResource } from '@rollcall/protocol';
 import type { Clocks } from './clocks.ts';
 import { StallClock } from './stall-clock.ts';
@@ -17,6 +17,13 @@ export interface Origin {
 
 export type EventListener = (event: Event, origin: Origin) => void;
 
+/** Which part of the nodes. */
+export interface PageRequest {
+  readonly after: string | undefined;
+  readonly limit: number;
+  readonly isWanted: (node: NodeView) => boolean;
+}
+
 const NOBODY: Origin = {};
 
 export class Cluster {
@@ -28,6 +35,7 @@ export class Cluster {
   readonly #recordListeners = new Set<() => void>();
   readonly #pending: { readonly event: Event; readonly origin: Origin }[] = [];
   #isTelling = false;
+  #writes = 0;
   #nextConnection: ConnectionId;
 
   constructor(registry: Registry, clocks: Clocks) {
@@ -41,6 +49,11 @@ export class Cluster {
     return this.registry.revision;
   }
 
+  /** Commands of operators so far: what one of them has changed is in every answer after it. */
+  get writes(): number {
+    return this.#writes;
+  }
+
   /** A number for a new connection or PUT, larger than all before. */
   nextConnection(): ConnectionId {
     return ++this.#nextConnection;
@@ -51,6 +64,7 @@ export class Cluster {
     const { revision } = this.registry;
     const outcome = this.registry.apply(command, this.clocks.nowMs());
     if ('type' in outcome) return outcome;
+    if (isWrite(command)) this.#writes += 1;
     for (const event of outcome) this.#pending.push({ event, origin });
     this.#tell();
     if (this.registry.revision !== revision) for (const listener of this.#changeListeners) listener();
@@ -84,20 +98,36 @@ export class Cluster {
     return this.registry.explainNode(id, { nowMs: this.clocks.nowMs(), nowUnixMs: this.clocks.nowUnixMs() });
   }
 
-  /** All nodes, gone ones last, otherwise in order of balancer and id. */
-  resources(): NodeResource[] {
+  /** These nodes, gone ones last, otherwise in order of balancer and id. */
+  resources(nodes: Iterable<Pick<NodeView, 'id'>>): NodeResource[] {
     const resources: NodeResource[] = [];
-    for (const { id } of this.registry.nodes()) {
+    for (const { id } of nodes) {
       const resource = this.resource(id);
       if (resource) resources.push(resource);
     }
     return resources.sort(inOrder);
   }
 
+  /**
+   * At most `limit` nodes of those that are wanted, in order of their ids, from the first one after `after`. `next`: there are more,
+   * after this id. A node that is there all the time is on exactly one of the pages, whatever comes and goes between them.
+   */
+  page({ after, limit, isWanted }: PageRequest): { readonly nodes: NodeResource[]; readonly next?: NodeId } {
+    const nodes: NodeResource[] = [];
+    for (const id of this.registry.idsAfter(after)) {
+      const node = this.registry.node(id);
+      if (node === undefined || !isWanted(node)) continue;
+      if (nodes.length === limit) return { nodes, next: nodes.at(-1)!.id };
+      nodes.push(this.resource(id)!);
+    }
+    return { nodes };
+  }
+
   balancer(name: BalancerName): BalancerResource | undefined {
     return this.registry.balancerResource(name);
   }
 
+  /** All balancers in order of their names. */
   balancers(): BalancerResource[] {
     const resources: BalancerResource[] = [];
     for (const name of this.registry.balancers()) {
@@ -116,6 +146,21 @@ export class Cluster {
     } finally {
       this.#isTelling = false;
     }
+  }
+}
+
+function isWrite(command: Command): boolean {
+  switch (command.type) {
+    case 'operator-status':
+    case 'patch-node':
+    case 'remove':
+    case 'balancer-settings':
+    case 'scale':
+      return true;
+    case 'register':
+      return command.kind === 'static';
+    default:
+      return false;
   }
 }
 

@@ -6,6 +6,7 @@ import type { ProcessResource, ReplacedProcess } from '@rollcall/protocol';
 import { createAdminApp } from './admin/app.ts';
 import { settingsMistake } from './admin/balancers.ts';
 import { loginUrl } from './admin/login.ts';
+import { SharedAnswers } from './admin/shared-answers.ts';
 import type { Surroundings } from './admin/surroundings.ts';
 import { AgentServer } from './agents/agent-server.ts';
 import { NodeAddressPolicy, type PinnedAddress } from './agents/node-address-policy.ts';
@@ -159,6 +160,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
     const around: Surroundings = {
       config,
       cluster,
+      answers: new SharedAnswers(cluster),
       agents,
       feed,
       supervised,

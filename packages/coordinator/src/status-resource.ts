@@ -1,5 +1,5 @@
 /** The cluster at a glance, made of what the registry, the workers and the store say. */
-import type { NodeUrl, StatusResource } from '@rollcall/protocol';
+import type { NodeUrl, StatusResource, UnservedContext } from '@rollcall/protocol';
 import type { Surroundings } from './admin/surroundings.ts';
 import { listeningQuestion } from './agents/listening-question.ts';
 import { stickySentence } from './events/sticky-sentence.ts';
@@ -11,11 +11,10 @@ const MAX_NAMED = 3;
 export function statusResource(around: Surroundings): StatusResource {
   const { cluster, config, feed, state, storeSync, supervised, epoch, startedAtUnixMs, controlUrl } = around;
   const { registry, clocks } = cluster;
-  const { isSettled, learningMs } = registry.snapshot(clocks.nowMs());
+  const { isSettled, learningMs } = registry.settling(clocks.nowMs());
   const totals = feed.workers.totals();
   const { kind, isReachable, sinceUnixMs, lastError, waiting } = storeSync.status;
-  let sessions = 0;
-  for (const node of cluster.resources()) if (node.liveness !== 'gone') sessions += node.sessions;
+  const unserved = registry.unserved();
   return {
     name: config.name,
     version: config.version,
@@ -38,8 +37,8 @@ export function statusResource(around: Surroundings): StatusResource {
     processes: supervised.resources,
     nodes: registry.counts(),
     parked: { requests: totals.parked, oldestMs: totals.oldestParkedMs },
-    unserved: registry.unserved(),
-    sessions,
+    unserved,
+    sessions: registry.sessions(),
     totals: {
       requests: totals.requests,
       failed: totals.statusClasses[4],
@@ -51,15 +50,15 @@ export function statusResource(around: Surroundings): StatusResource {
       bytesOut: totals.bytesOut,
     },
     requestsPerSecond: Math.round(feed.workers.requestsPerSecond() * 10) / 10,
-    advice: advice(around),
+    advice: advice(around, unserved),
   };
 }
 
 /** Sentences an operator should read, the gravest first; empty when all is well. */
-export function advice(around: Surroundings): string[] {
+function advice(around: Surroundings, unserved: readonly UnservedContext[]): string[] {
   const { cluster, feed, state, storeSync, history, tokens } = around;
   const sentences: string[] = [];
-  sentences.push(...unservedAdvice(cluster.registry.unserved()));
+  sentences.push(...unservedAdvice(unserved));
   if (feed.workers.connected === 0)
     sentences.push('No proxy worker is connected. Those that run serve what they last knew.');
   for (const reason of feed.workers.refusals())

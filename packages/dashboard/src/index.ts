@@ -24,6 +24,7 @@ const SCRIPTS = [
   'session',
   'dom',
   'node-table',
+  'page-turner',
   'explanation-dialog',
   'explanation-words',
   'amounts',

@@ -120,6 +120,13 @@ export interface NodeResource {
   readonly warnings: readonly { readonly code: string; readonly message: string }[];
 }
 
+/** Answer to `GET /v1/nodes`: at most 1,000 of them, in order of their ids. */
+export interface NodesResource {
+  readonly nodes: readonly NodeResource[];
+  /** There are more: they begin after this id (`?after=`). */
+  readonly next?: string;
+}
+
 /** A metric of a node in an explanation. */
 export interface ExplainedMetric {
   readonly name: string;
@@ -190,6 +197,13 @@ export interface BalancerResource {
   readonly sessions: number;
   readonly inFlight: number;
   readonly contexts: readonly { readonly host: HostPattern; readonly path: ContextPath }[];
+}
+
+/** Answer to `GET /v1/balancers`: at most 1,000 of them, in order of their names. */
+export interface BalancersResource {
+  readonly balancers: readonly BalancerResource[];
+  /** There are more: they begin after this name (`?after=`). */
+  readonly next?: string;
 }
 
 export interface WorkerResource {

@@ -3,6 +3,7 @@ import { type BalancerPatch, type BalancerResource, isName } from '@rollcall/pro
 import { Command } from 'commander';
 import { CliFailure, EXIT } from '../exit.ts';
 import { duration, table } from '../format.ts';
+import { balancersOf } from '../lists.ts';
 import { joined, SETTINGS, settingPatch, unsettingPatch } from '../settings/vocabulary.ts';
 import { addReaderFlags, clientFor, printJson, printNote, type ReaderFlags } from './reader-flags.ts';
 import { reasonOf } from './verb-flags.ts';
@@ -46,10 +47,10 @@ export function balancerCommand(): Command {
 }
 
 async function list(flags: BalancerFlags): Promise<void> {
-  const body = await (await clientFor(flags)).get<{ balancers: readonly BalancerResource[] }>('/v1/balancers');
-  if (flags.json) printJson(body);
-  else if (body.balancers.length === 0) process.stdout.write('no balancers: the first node of one makes it\n');
-  else process.stdout.write(`${table(HEADINGS, body.balancers.map(row))}\n`);
+  const balancers = await balancersOf(await clientFor(flags));
+  if (flags.json) printJson({ balancers });
+  else if (balancers.length === 0) process.stdout.write('no balancers: the first node of one makes it\n');
+  else process.stdout.write(`${table(HEADINGS, balancers.map(row))}\n`);
 }
 
 const HEADINGS = ['BALANCER', 'STICKY', 'FAILOVER', 'ALGORITHM', 'NODES', 'UP', 'SESSIONS', 'IN-FLIGHT', 'CONTEXTS'];

@@ -1,6 +1,7 @@
 import type { NodeResource } from '@rollcall/protocol';
 import { Command } from 'commander';
 import { duration, table } from '../format.ts';
+import { nodesOf } from '../lists.ts';
 import { addReaderFlags, clientFor, printJson, type ReaderFlags } from './reader-flags.ts';
 
 /** `rollcall nodes`: who is there, and how loaded. */
@@ -9,18 +10,11 @@ export function nodesCommand(): Command {
     .option('--all', 'also nodes that left')
     .option('--balancer <name>', 'only those of one balancer')
     .action(async (flags: ReaderFlags & { readonly all?: boolean; readonly balancer?: string }) => {
-      const query = new URLSearchParams({
-        ...(flags.all ? { all: 'true' } : {}),
-        ...(flags.balancer ? { balancer: flags.balancer } : {}),
-      });
-      const client = await clientFor(flags);
-      const body = await client.get<{ nodes: readonly NodeResource[] }>(
-        `/v1/nodes${query.size > 0 ? `?${query}` : ''}`,
-      );
-      if (flags.json) printJson(body);
-      else if (body.nodes.length === 0)
+      const nodes = await nodesOf(await clientFor(flags), flags);
+      if (flags.json) printJson({ nodes });
+      else if (nodes.length === 0)
         process.stdout.write('no nodes; add one with  rollcall run -- YOUR PROGRAM {port}\n');
-      else process.stdout.write(`${table(HEADINGS, body.nodes.map(row))}\n`);
+      else process.stdout.write(`${table(HEADINGS, nodes.map(row))}\n`);
     });
 }
 

@@ -5,6 +5,7 @@ import { isName } from '@rollcall/protocol';
 import { Command } from 'commander';
 import type { AdminClient } from '../admin-client.ts';
 import { CliFailure, EXIT } from '../exit.ts';
+import { nodesOf } from '../lists.ts';
 import { durationOf } from '../run/node-flags.ts';
 import { addReaderFlags, clientFor, printJson, printNote, type ReaderFlags } from './reader-flags.ts';
 
@@ -93,7 +94,7 @@ async function untilScaled(
 ): Promise<readonly NodeResource[]> {
   const endMs = performance.now() + timeoutMs;
   for (let said = ''; ; ) {
-    const { nodes } = await client.get<{ nodes: readonly NodeResource[] }>(`/v1/nodes?balancer=${balancer}`);
+    const nodes = await nodesOf(client, { balancer });
     const up = nodes.filter((node) => node.liveness === 'up' && node.status === 'enabled');
     const leaving = nodes.filter((node) => node.status !== 'enabled');
     const sessions = leaving.reduce((sum, node) => sum + node.sessions, 0);

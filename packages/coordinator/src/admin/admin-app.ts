@@ -2,7 +2,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { isObject, type Role } from '@rollcall/protocol';
-import type { FastifyBaseLogger, FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type Identity, peerOf } from '../auth/gate.ts';
 import type { Origin } from '../cluster.ts';
 
@@ -39,4 +39,9 @@ export function originOf(request: FastifyRequest): Origin {
 export function identityOf(request: FastifyRequest): Identity {
   if (!request.identity) throw new Error('the route lets anybody in, so nobody is known');
   return request.identity;
+}
+
+/** Sends JSON that is serialised already. The schema of the answer is for the document only, and so is its type. */
+export function sendJson(reply: unknown, body: Buffer): FastifyReply {
+  return (reply as FastifyReply).type('application/json; charset=utf-8').send(body);
 }

@@ -7,16 +7,19 @@ import { afterEach, describe, test } from 'node:test';
 import { memoryStore, type Store } from '@rollcall/core';
 import type {
   BalancerResource,
+  BalancersResource,
   EventResource,
   LoginResource,
   NodeExplanation,
   NodeResource,
+  NodesResource,
   Problem,
   StatusResource,
   WriteResult,
 } from '@rollcall/protocol';
 import { startTestCoordinator, type TestCoordinator } from '../testing/test-coordinator.ts';
 import { startTestNode, type TestNode } from '../testing/test-node.ts';
+import { limitOf } from './paging.ts';
 
 const closers: (() => Promise<void> | void)[] = [];
 
@@ -254,9 +257,55 @@ describe('nodes', () => {
     const ids = async (query: string) =>
       (await api(`/v1/nodes${query}`)).json<{ nodes: NodeResource[] }>().nodes.map(({ id }) => id);
     assert.deepEqual(await ids(''), ['n2']);
-    assert.deepEqual(await ids('?all'), ['n2', 'n1']);
+    assert.deepEqual(await ids('?all'), ['n1', 'n2']);
     assert.deepEqual(await ids('?balancer=other'), []);
     assert.deepEqual(await ids('?group=eu'), ['n2']);
+  });
+});
+
+describe('lists', () => {
+  test('come in pages in order of the ids, each of which begins after the last id of the one before', async () => {
+    const { api } = await cluster('n3', 'n1', 'n2');
+    const page = async (query: string) => {
+      const { nodes, next } = (await api(`/v1/nodes?${query}`)).json<NodesResource>();
+      return [nodes.map(({ id }) => id).join(), next];
+    };
+    assert.deepEqual(await page(''), ['n1,n2,n3', undefined]);
+    assert.deepEqual(await page('limit=3'), ['n1,n2,n3', undefined]);
+    assert.deepEqual(await page('limit=2'), ['n1,n2', 'n2']);
+    assert.deepEqual(await page('limit=2&after=n2'), ['n3', undefined]);
+    await api('/v1/nodes/n2', { method: 'DELETE' });
+    assert.deepEqual(await page('limit=1&after=n2'), ['n3', undefined]);
+    assert.deepEqual(await page('limit=1&balancer=shop'), ['n1', 'n1']);
+    assert.deepEqual(await page('after=zzz'), ['', undefined]);
+  });
+
+  test('of balancers come in pages too', async () => {
+    const { api } = await cluster('n1');
+    const { url } = await node();
+    for (const name of ['b2', 'b1']) {
+      const body = { balancer: name, url, contexts: [`/${name}`] };
+      assert.equal((await api(`/v1/nodes/${name}`, { method: 'PUT', body })).status, 200);
+    }
+    const page = async (query: string) => {
+      const { balancers, next } = (await api(`/v1/balancers?${query}`)).json<BalancersResource>();
+      return [balancers.map(({ name }) => name).join(), next];
+    };
+    assert.deepEqual(await page(''), ['b1,b2,shop', undefined]);
+    assert.deepEqual(await page('limit=2'), ['b1,b2', 'b2']);
+    assert.deepEqual(await page('limit=2&after=b2'), ['shop', undefined]);
+  });
+
+  test('have at most 1,000 entries in one answer, and a limit beyond that is refused with the bound', async () => {
+    const { api } = await coordinator();
+    assert.equal(limitOf({}), 1_000);
+    assert.equal((await api('/v1/nodes?limit=1000')).status, 200);
+    for (const path of ['nodes', 'balancers'])
+      for (const limit of ['0', '1001', 'x', '1e2', '-1', '']) {
+        const refused = await api(`/v1/${path}?limit=${limit}`);
+        assert.deepEqual(problem(refused), [400, 'bad-field'], limit);
+        assert.match(refused.json<Problem>().detail, /from 1 to 1000/);
+      }
   });
 });
 

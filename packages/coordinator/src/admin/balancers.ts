@@ -1,10 +1,11 @@
 /** `/v1/balancers`: read, and change the settings of one. */
 import { ALGORITHMS } from '@rollcall/core';
-import type { BalancerName, BalancerPatch, BalancerResource, Fault } from '@rollcall/protocol';
+import type { BalancerName, BalancerPatch, BalancerResource, BalancersResource, Fault } from '@rollcall/protocol';
 import { parseCookieName, parseParameterName } from '@rollcall/protocol';
 import type { FastifyRequest } from 'fastify';
-import { type AdminApp, identityOf, originOf } from './admin-app.ts';
+import { type AdminApp, identityOf, originOf, sendJson } from './admin-app.ts';
 import { knownBalancer } from './known.ts';
+import { limitOf, type PageQuery } from './paging.ts';
 import { balancerTag, unmatched } from './record-tags.ts';
 import { Refusal } from './refusal.ts';
 import {
@@ -14,22 +15,31 @@ import {
   type BalancerWriteResult,
   BalancerWriteResultSchema,
   NameParams,
+  PageQuerySchema,
   ProblemSchema,
 } from './schemas.ts';
 import { storedAnswer } from './stored-answer.ts';
 import type { Surroundings } from './surroundings.ts';
 
 export function addBalancers(app: AdminApp, around: Surroundings): void {
-  const { cluster } = around;
+  const { cluster, answers } = around;
   const problems = { '4xx': ProblemSchema };
 
   app.get(
     '/v1/balancers',
     {
       config: { role: 'viewer' },
-      schema: { summary: 'All balancers', response: { 200: BalancersSchema, ...problems } },
+      schema: {
+        summary: 'Balancers in order of their names, at most 1,000 in one answer',
+        querystring: PageQuerySchema,
+        response: { 200: BalancersSchema, ...problems },
+      },
     },
-    async () => ({ balancers: cluster.balancers() }),
+    async ({ query }, reply) =>
+      sendJson(
+        reply,
+        answers.json(`balancers ${JSON.stringify(query)}`, () => page(around, query)),
+      ),
   );
 
   app.get(
@@ -59,6 +69,18 @@ export function addBalancers(app: AdminApp, around: Surroundings): void {
     async (request) =>
       storedAnswer(around.storeSync, patch(around, knownBalancer(cluster, request.params.name), request.body, request)),
   );
+}
+
+function page({ cluster }: Surroundings, query: PageQuery): BalancersResource {
+  const { after } = query;
+  const limit = limitOf(query);
+  const names = [...cluster.registry.balancers()].sort().filter((name) => after === undefined || name > after);
+  const balancers: BalancerResource[] = [];
+  for (const name of names.slice(0, limit)) {
+    const balancer = cluster.balancer(name);
+    if (balancer) balancers.push(balancer);
+  }
+  return { balancers, ...(names.length > limit && { next: names[limit - 1]! }) };
 }
 
 function present({ cluster }: Surroundings, name: BalancerName): BalancerResource {

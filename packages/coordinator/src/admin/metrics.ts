@@ -2,19 +2,12 @@
  * `/metrics` in Prometheus' text format. Everything is read from where it is kept at the moment of the scrape, so no
  * number is kept twice and a node that is gone takes its labels along.
  */
+import { Readable } from 'node:stream';
 import { Counter, Gauge, type Metric, Registry } from '@platformatic/prom-client';
-import {
-  LATENCY_BUCKETS_MS,
-  type NodeResource,
-  REFUSALS,
-  RESTART_REASONS,
-  type WorkerCounters,
-} from '@rollcall/protocol';
+import { LATENCY_BUCKETS_MS, REFUSALS, RESTART_REASONS, type WorkerCounters } from '@rollcall/protocol';
 import type { AdminApp } from './admin-app.ts';
+import { nodeMetrics } from './node-metrics.ts';
 import type { Surroundings } from './surroundings.ts';
-
-/** Nodes with labels of their own; beyond it a scrape would cost more than it tells. */
-const MAX_LABELLED_NODES = 2_000;
 
 const LIVENESSES = ['up', 'suspect', 'joining', 'down', 'gone'] as const;
 
@@ -23,8 +16,14 @@ type Row = readonly [labels: Readonly<Record<string, string>>, value: number];
 export function addMetrics(app: AdminApp, around: Surroundings): void {
   const metrics = metricsOf(around);
   app.get('/metrics', { config: { role: 'viewer' }, schema: { hide: true } }, async (_, reply) =>
-    reply.type(metrics.contentType).send(await metrics.metrics()),
+    reply.type(metrics.contentType).send(Readable.from(pieces(around, metrics))),
   );
+}
+
+async function* pieces({ cluster }: Surroundings, metrics: Registry): AsyncGenerator<string> {
+  yield await metrics.metrics();
+  yield '\n';
+  yield* nodeMetrics(cluster);
 }
 
 function flappingNodes({ cluster }: Surroundings): number {
@@ -217,7 +216,6 @@ function metricsOf(around: Surroundings): Registry {
     total(() => workerTotals().parked),
   );
   registry.registerMetric(latencyHistogram(workerTotals));
-  addNodeMetrics(around, gauge, counter);
   return registry;
 }
 
@@ -241,64 +239,4 @@ function latencyHistogram(totals: () => WorkerCounters): Metric {
     };
   };
   return { name, get } as unknown as Metric;
-}
-
-type Add = (name: string, help: string, labelNames: readonly string[], rows: () => Iterable<Row>) => void;
-
-function addNodeMetrics({ cluster }: Surroundings, gauge: Add, counter: Add): void {
-  const labels = ['node', 'balancer'] as const;
-  const each = (value: (node: NodeResource) => number) => (): Row[] =>
-    cluster
-      .resources()
-      .filter((node) => node.liveness !== 'gone')
-      .slice(0, MAX_LABELLED_NODES)
-      .map((node): Row => [{ node: node.id, balancer: node.balancer }, value(node)]);
-  gauge(
-    'rollcall_node_load_factor',
-    '0 to 100, higher is freer, 0 is standby',
-    labels,
-    each((node) => node.loadFactor),
-  );
-  gauge(
-    'rollcall_node_sessions',
-    'Active sessions, as the node tells or, where it does not, as the workers count them',
-    labels,
-    each((node) => node.sessions),
-  );
-  gauge(
-    'rollcall_node_in_flight_requests',
-    'Requests being forwarded now',
-    labels,
-    each((node) => node.inFlight),
-  );
-  gauge(
-    'rollcall_node_ready',
-    '0 when the node reports that new work should go elsewhere',
-    labels,
-    each((node) => Number(node.isReady)),
-  );
-  gauge(
-    'rollcall_node_ejected',
-    '1 when a worker has ejected the node',
-    labels,
-    each((node) => Number(node.observed.isEjected)),
-  );
-  counter(
-    'rollcall_node_requests_total',
-    'Requests forwarded',
-    labels,
-    each((node) => node.observed.requests),
-  );
-  counter(
-    'rollcall_node_failures_total',
-    'Attempts that failed by the fault of the node',
-    labels,
-    each((node) => node.observed.failures),
-  );
-  counter(
-    'rollcall_node_new_sessions_total',
-    'Sessions opened on the node',
-    labels,
-    each((node) => node.newSessions),
-  );
 }

@@ -1,9 +1,10 @@
 /** `/v1/nodes`: read, register without an agent, change and remove. */
-import type { NodePatch, NodePut, NodeResource, WriteResult } from '@rollcall/protocol';
+import type { NodePatch, NodePut, NodeResource, NodesResource, WriteResult } from '@rollcall/protocol';
 import { parseNodeId } from '@rollcall/protocol';
 import type { FastifyRequest } from 'fastify';
-import { type AdminApp, identityOf, originOf } from './admin-app.ts';
+import { type AdminApp, identityOf, originOf, sendJson } from './admin-app.ts';
 import { knownNode, matchedNode } from './known.ts';
+import { limitOf } from './paging.ts';
 import { putNode } from './put-node.ts';
 import { nodeTag } from './record-tags.ts';
 import { Refusal } from './refusal.ts';
@@ -12,6 +13,7 @@ import {
   NodePatchSchema,
   NodePutSchema,
   NodeSchema,
+  type NodesQuery,
   NodesQuerySchema,
   NodesSchema,
   ProblemSchema,
@@ -23,22 +25,24 @@ import { storedAnswer } from './stored-answer.ts';
 import type { Surroundings } from './surroundings.ts';
 
 export function addNodes(app: AdminApp, around: Surroundings): void {
-  const { cluster } = around;
+  const { cluster, answers } = around;
   const problems = { '4xx': ProblemSchema };
 
   app.get(
     '/v1/nodes',
     {
       config: { role: 'viewer' },
-      schema: { summary: 'All nodes', querystring: NodesQuerySchema, response: { 200: NodesSchema, ...problems } },
+      schema: {
+        summary: 'Nodes in order of their ids, at most 1,000 in one answer',
+        querystring: NodesQuerySchema,
+        response: { 200: NodesSchema, ...problems },
+      },
     },
-    async ({ query: { all, balancer, group } }) => ({
-      nodes: cluster
-        .resources()
-        .filter((node) => all !== undefined || node.liveness !== 'gone')
-        .filter((node) => balancer === undefined || node.balancer === balancer)
-        .filter((node) => group === undefined || node.group === group),
-    }),
+    async ({ query }, reply) =>
+      sendJson(
+        reply,
+        answers.json(`nodes ${JSON.stringify(query)}`, () => page(around, query)),
+      ),
   );
 
   app.get(
@@ -96,6 +100,18 @@ export function addNodes(app: AdminApp, around: Surroundings): void {
     async (request) =>
       storedAnswer(around.storeSync, remove(around, request.params.id, request.body, request), [request.params.id]),
   );
+}
+
+function page({ cluster }: Surroundings, query: NodesQuery): NodesResource {
+  const { all, balancer, group, after } = query;
+  return cluster.page({
+    after,
+    limit: limitOf(query),
+    isWanted: ({ liveness, registration }) =>
+      (all !== undefined || liveness !== 'gone') &&
+      (balancer === undefined || registration.balancer === balancer) &&
+      (group === undefined || registration.group === group),
+  });
 }
 
 function present({ cluster }: Surroundings, id: Parameters<Surroundings['cluster']['resource']>[0]): NodeResource {

@@ -33,7 +33,7 @@ function scale(
   request: FastifyRequest,
 ): WriteResult {
   const nodes = (): NodeResource[] =>
-    cluster.resources().filter((node) => node.balancer === balancer && node.liveness !== 'gone');
+    cluster.resources(cluster.registry.nodesIn(balancer)).filter((node) => node.liveness !== 'gone');
   const before = nodes().length;
   if (dryRun) {
     const message = `would ask the wrappers of balancer ${balancer} for ${count} nodes; there are ${before}`;

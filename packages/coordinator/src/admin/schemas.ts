@@ -5,6 +5,7 @@
 import type {
   BalancerPatch,
   BalancerResource,
+  BalancersResource,
   Decision,
   DecisionsBody,
   EventResource,
@@ -15,6 +16,7 @@ import type {
   NodePatch,
   NodePut,
   NodeResource,
+  NodesResource,
   Problem,
   ReloadResult,
   ScaleBody,
@@ -25,6 +27,7 @@ import type {
 import { MAX_DECISIONS, MAX_DECISIONS_MS, MAX_REASON_CHARACTERS, MAX_WISH_MS, TTL_MS } from '@rollcall/protocol';
 import type { Static, TSchema, TUnsafe } from 'typebox';
 import { Type } from 'typebox';
+import type { PageQuery } from './paging.ts';
 
 type DeepReadonly<Value> = Value extends string | number | boolean | null | undefined
   ? Value
@@ -304,9 +307,9 @@ export const NodeSchema: TUnsafe<NodeResource> = answer<NodeResource>()(
   }),
 );
 
-export const NodesSchema: TUnsafe<{ readonly nodes: readonly NodeResource[] }> = answer<{
-  readonly nodes: readonly NodeResource[];
-}>()(Type.Object({ nodes: Type.Array(NodeSchema) }));
+export const NodesSchema: TUnsafe<NodesResource> = answer<NodesResource>()(
+  Type.Object({ nodes: Type.Array(NodeSchema), next: Type.Optional(Type.String()) }),
+);
 
 const ExplainedShareSchema = Type.Object({
   count: Type.Number({ description: 'requests per second, or sessions' }),
@@ -369,9 +372,9 @@ export const BalancerSchema: TUnsafe<BalancerResource> = answer<BalancerResource
   }),
 );
 
-export const BalancersSchema: TUnsafe<{ readonly balancers: readonly BalancerResource[] }> = answer<{
-  readonly balancers: readonly BalancerResource[];
-}>()(Type.Object({ balancers: Type.Array(BalancerSchema) }));
+export const BalancersSchema: TUnsafe<BalancersResource> = answer<BalancersResource>()(
+  Type.Object({ balancers: Type.Array(BalancerSchema), next: Type.Optional(Type.String()) }),
+);
 
 const UnservedWord = Type.Union([
   Type.Literal('never'),
@@ -626,8 +629,15 @@ export const NameParams: TUnsafe<{ readonly name: string }> = body<{ readonly na
   Type.Object({ name: Type.String({ maxLength: 128 }) }),
 );
 
+const page = {
+  limit: Type.Optional(Type.String({ maxLength: 16, description: 'entries in the answer at most, 1 to 1000' })),
+  after: Type.Optional(Type.String({ maxLength: 128, description: '`next` of the page before' })),
+};
+
+export const PageQuerySchema: TUnsafe<PageQuery> = body<PageQuery>()(Type.Object(page, closed));
+
 /** Query of `GET /v1/nodes`. */
-export interface NodesQuery {
+export interface NodesQuery extends PageQuery {
   /** Present in any form: gone nodes too. */
   readonly all?: string;
   readonly balancer?: string;
@@ -640,6 +650,7 @@ export const NodesQuerySchema: TUnsafe<NodesQuery> = body<NodesQuery>()(
       all: Type.Optional(Type.String({ maxLength: 8, description: 'gone nodes too' })),
       balancer: Type.Optional(Name),
       group: Type.Optional(Name),
+      ...page,
     },
     closed,
   ),

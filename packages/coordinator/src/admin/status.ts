@@ -1,5 +1,5 @@
 import { statusResource } from '../status-resource.ts';
-import type { AdminApp } from './admin-app.ts';
+import { type AdminApp, sendJson } from './admin-app.ts';
 import { StatusSchema } from './schemas.ts';
 import type { Surroundings } from './surroundings.ts';
 
@@ -8,6 +8,10 @@ export function addStatus(app: AdminApp, around: Surroundings): void {
   app.get(
     '/v1/status',
     { config: { role: 'viewer' }, schema: { summary: 'The cluster at a glance', response: { 200: StatusSchema } } },
-    async () => statusResource(around),
+    async (_, reply) =>
+      sendJson(
+        reply,
+        around.answers.json('status', () => statusResource(around)),
+      ),
   );
 }

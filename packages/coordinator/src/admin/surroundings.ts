@@ -12,11 +12,14 @@ import type { StateDirectory } from '../files/state-directory.ts';
 import type { UnreadAnswers } from '../network/unread-answers.ts';
 import type { SupervisedProcesses } from '../supervised-processes.ts';
 import type { StoreSync } from '../sync/store-sync.ts';
+import type { SharedAnswers } from './shared-answers.ts';
 
 /** What the admin API and the pages speak about. */
 export interface Surroundings {
   readonly config: Config;
   readonly cluster: Cluster;
+  /** Lists and the status, made once for many readers. */
+  readonly answers: SharedAnswers;
   readonly agents: AgentServer;
   readonly feed: FeedServer;
   readonly supervised: SupervisedProcesses;

@@ -99,10 +99,12 @@ function want(
 /** Gone nodes count when they are named, or when all are enabled: as the registry reads a target. */
 function targetsOf(cluster: Cluster, target: Target, status: Status): NodeResource[] {
   if (target.type === 'node') return [cluster.resource(target.id)].filter((node) => node !== undefined);
-  return cluster
-    .resources()
-    .filter((node) => (target.type === 'balancer' ? node.balancer === target.name : node.group === target.name))
-    .filter((node) => node.liveness !== 'gone' || status === 'enabled');
+  const { registry } = cluster;
+  const nodes =
+    target.type === 'balancer'
+      ? [...registry.nodesIn(target.name)]
+      : [...registry.nodes()].filter(({ registration }) => registration.group === target.name);
+  return cluster.resources(nodes.filter(({ liveness }) => liveness !== 'gone' || status === 'enabled'));
 }
 
 function sentence(

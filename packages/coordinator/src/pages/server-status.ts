@@ -4,6 +4,7 @@
  */
 import { isObject, type ScoreboardAnswer } from '@rollcall/protocol';
 import type { AdminApp } from '../admin/admin-app.ts';
+import { MAX_PAGE } from '../admin/paging.ts';
 import { Refusal } from '../admin/refusal.ts';
 import type { Surroundings } from '../admin/surroundings.ts';
 import { statusResource } from '../status-resource.ts';
@@ -45,7 +46,7 @@ async function collect(around: Surroundings): Promise<AutoStatus> {
   return {
     status: statusResource(around),
     balancers: cluster.balancers(),
-    nodes: cluster.resources().filter((node) => node.liveness !== 'gone'),
+    nodes: cluster.page({ after: undefined, limit: MAX_PAGE, isWanted: ({ liveness }) => liveness !== 'gone' }).nodes,
     connections,
   };
 }

@@ -4,9 +4,11 @@
  */
 import type { BalancerName, Liveness, NodeId } from '@rollcall/protocol';
 import type { NodeRecord } from './node-record.ts';
+import { SortedNames } from './sorted-names.ts';
 
 export class NodeIndex {
   readonly #byId = new Map<NodeId, NodeRecord>();
+  readonly #inOrder = new SortedNames<NodeId>();
   readonly #byBalancer = new Map<BalancerName, Set<NodeRecord>>();
   readonly #counts: Record<Liveness, number> = { joining: 0, up: 0, suspect: 0, orphaned: 0, down: 0, gone: 0 };
   readonly #presentByOwner = new Map<string, number>();
@@ -18,8 +20,18 @@ export class NodeIndex {
     return this.#byId.get(id);
   }
 
+  /** Nodes that are gone included. */
+  get size(): number {
+    return this.#byId.size;
+  }
+
   all(): IterableIterator<NodeRecord> {
     return this.#byId.values();
+  }
+
+  /** Ids in ascending order, those after `after`. */
+  idsAfter(after?: string): IterableIterator<NodeId> {
+    return this.#inOrder.after(after);
   }
 
   inBalancer(name: BalancerName): ReadonlySet<NodeRecord> {
@@ -51,12 +63,14 @@ export class NodeIndex {
 
   add(record: NodeRecord): void {
     this.#byId.set(record.id, record);
+    this.#inOrder.add(record.id);
     this.#enterBalancer(record);
     this.#count(record, 1);
   }
 
   delete(record: NodeRecord): void {
     this.#byId.delete(record.id);
+    this.#inOrder.delete(record.id);
     this.#leaveBalancer(record);
     this.#count(record, -1);
   }

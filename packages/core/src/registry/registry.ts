@@ -83,9 +83,24 @@ export class Registry {
     return this.#state.nodes.get(id);
   }
 
+  /** How many nodes there are, those that are gone included. */
+  get size(): number {
+    return this.#state.nodes.size;
+  }
+
   /** All nodes, those that are gone included, in no order. */
   nodes(): IterableIterator<NodeView> {
     return this.#state.nodes.all();
+  }
+
+  /** Ids of all nodes in ascending order, those that are gone included, from the first one greater than `after`. */
+  idsAfter(after?: string): IterableIterator<NodeId> {
+    return this.#state.nodes.idsAfter(after);
+  }
+
+  /** Nodes of a balancer, those that are gone included, in no order. */
+  nodesIn(name: BalancerName): ReadonlySet<NodeView> {
+    return this.#state.nodes.inBalancer(name);
   }
 
   /** Nodes with an agent or a lease that are registered at the address of `url`, those that are gone left out. */
@@ -145,6 +160,21 @@ export class Registry {
   countedSessions(id: NodeId): { readonly ofAll: number; readonly ofOne: number } {
     const { sessions, sessionsOfOne } = this.#state.workers.totals(id, this.#state.nowMs);
     return { ofAll: sessions, ofOne: sessionsOfOne };
+  }
+
+  /** Active sessions of all nodes that are not gone: as each reports or, where it does not, as the workers count them. */
+  sessions(): number {
+    const { nodes, workers, nowMs } = this.#state;
+    let sessions = 0;
+    for (const { id, liveness, sessions: reported } of nodes.all())
+      if (liveness !== 'gone') sessions += reported ?? workers.sessions(id, nowMs);
+    return sessions;
+  }
+
+  /** Whether a start is over, and how long sessions may still wait for nodes that are not back, milliseconds. */
+  settling(nowMs: number): { readonly isSettled: boolean; readonly learningMs: number } {
+    const { isSettled, learning } = this.#state;
+    return { isSettled, learningMs: learning.remainingMs(nowMs) };
   }
 
   /** What each connected worker last reported of the node's port, in order of the workers' names. */

@@ -175,6 +175,14 @@ export class WorkerCounts {
     return missing;
   }
 
+  /** The sessions of a node in `totals`, alone. */
+  sessions(id: NodeId, nowMs: number): number {
+    let ofOne = 0;
+    for (const { nodes } of this.#workers.values()) ofOne = Math.max(ofOne, nodes.get(id)?.activeSessions ?? 0);
+    // What a worker counts may be ahead of what it has told of.
+    return Math.max(ofOne, this.#sessions.get(id)?.count(nowMs) ?? 0);
+  }
+
   totals(id: NodeId, nowMs: number): NodeTotals {
     let [inFlight, tunnels, sessionsOfOne, requests, failures, serverErrors] = [0, 0, 0, 0, 0, 0];
     let [newSessions, bytesToNode, bytesFromNode, latencySum, latencyShare, parked] = [0, 0, 0, 0, 0, 0];
@@ -204,8 +212,7 @@ export class WorkerCounts {
       inFlight,
       tunnels,
       parked,
-      // What a worker counts may be ahead of what it has told of.
-      sessions: Math.max(sessionsOfOne, this.#sessions.get(id)?.count(nowMs) ?? 0),
+      sessions: this.sessions(id, nowMs),
       sessionsOfOne,
       requests,
       failures,

@@ -1,9 +1,18 @@
 /** The balancer-manager page: live rows per balancer, three verbs, advice, events. */
-import type { BalancerResource, EventResource, NodeResource, StatusResource, WriteResult } from '@rollcall/protocol';
+import type {
+  BalancerResource,
+  BalancersResource,
+  EventResource,
+  NodeResource,
+  NodesResource,
+  StatusResource,
+  WriteResult,
+} from '@rollcall/protocol';
 import { follow, get, poll, post, tellFailure } from './admin-api.js';
 import { byId, make, setText, showIf } from './dom.js';
 import { ExplanationDialog } from './explanation-dialog.js';
 import { NodeTable, type Verb } from './node-table.js';
+import { PageTurner } from './page-turner.js';
 import { offerLogout } from './session.js';
 
 const PERIOD_MS = 1_000;
@@ -17,15 +26,16 @@ interface Section {
 
 const sections = new Map<string, Section>();
 const explanation = new ExplanationDialog();
+const pages = new PageTurner(() => void refresh().catch(tellFailure));
 
 poll(refresh, PERIOD_MS);
 followEvents();
 offerLogout();
 
 async function refresh(): Promise<void> {
-  const [{ nodes }, { balancers }, status] = await Promise.all([
-    get<{ nodes: readonly NodeResource[] }>('/v1/nodes'),
-    get<{ balancers: readonly BalancerResource[] }>('/v1/balancers'),
+  const [{ nodes, next }, { balancers }, status] = await Promise.all([
+    get<NodesResource>(`/v1/nodes?${pages.query}`),
+    get<BalancersResource>('/v1/balancers'),
     get<StatusResource>('/v1/status'),
   ]);
   setText(
@@ -35,6 +45,8 @@ async function refresh(): Promise<void> {
   const advice = byId('advice');
   advice.hidden = status.advice.length === 0;
   advice.replaceChildren(...status.advice.map((sentence) => make('li', '', sentence)));
+  const { up, suspect, joining, down } = status.nodes;
+  pages.update(nodes.length, up + suspect + joining + down, next);
   showBalancers(nodes, new Map(balancers.map((balancer) => [balancer.name, balancer])), status);
   await explanation.refresh();
 }

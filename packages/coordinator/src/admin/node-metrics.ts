@@ -1,0 +1,103 @@
+/**
+ * The part of `/metrics` that has a row for each node. It is read and written in slices, with the event loop free between them:
+ * heartbeats do not wait for a scrape of thousands of nodes.
+ */
+import type { NodeResource } from '@rollcall/protocol';
+import type { Cluster } from '../cluster.ts';
+
+/** Nodes with labels of their own, the first in order of their ids; beyond it a scrape would cost more than it tells. */
+export const MAX_LABELLED_NODES = 2_000;
+/** Nodes that are read, and rows that are written, in one turn of the event loop. */
+const SLICE = 250;
+
+interface NodeMetric {
+  readonly name: string;
+  readonly help: string;
+  readonly type: 'gauge' | 'counter';
+  value(node: NodeResource): number;
+}
+
+const METRICS: readonly NodeMetric[] = [
+  {
+    name: 'rollcall_node_load_factor',
+    help: '0 to 100, higher is freer, 0 is standby',
+    type: 'gauge',
+    value: (node) => node.loadFactor,
+  },
+  {
+    name: 'rollcall_node_sessions',
+    help: 'Active sessions, as the node reports or, where it does not, as the workers count them',
+    type: 'gauge',
+    value: (node) => node.sessions,
+  },
+  {
+    name: 'rollcall_node_in_flight_requests',
+    help: 'Requests being forwarded now',
+    type: 'gauge',
+    value: (node) => node.inFlight,
+  },
+  {
+    name: 'rollcall_node_ready',
+    help: '0 when the node reports that new work should go elsewhere',
+    type: 'gauge',
+    value: (node) => Number(node.isReady),
+  },
+  {
+    name: 'rollcall_node_ejected',
+    help: '1 when a worker has ejected the node',
+    type: 'gauge',
+    value: (node) => Number(node.observed.isEjected),
+  },
+  {
+    name: 'rollcall_node_requests_total',
+    help: 'Requests forwarded',
+    type: 'counter',
+    value: (node) => node.observed.requests,
+  },
+  {
+    name: 'rollcall_node_failures_total',
+    help: 'Attempts that failed by the fault of the node',
+    type: 'counter',
+    value: (node) => node.observed.failures,
+  },
+  {
+    name: 'rollcall_node_new_sessions_total',
+    help: 'Sessions opened on the node',
+    type: 'counter',
+    value: (node) => node.newSessions,
+  },
+];
+
+/** Text in Prometheus' format, in pieces; between two of them the event loop has had a turn. */
+export async function* nodeMetrics(cluster: Cluster): AsyncGenerator<string> {
+  const labels: string[] = [];
+  const values: number[][] = METRICS.map(() => []);
+  for (let after: string | undefined; labels.length < MAX_LABELLED_NODES; ) {
+    const limit = Math.min(SLICE, MAX_LABELLED_NODES - labels.length);
+    const { nodes, next } = cluster.page({ after, limit, isWanted: ({ liveness }) => liveness !== 'gone' });
+    for (const node of nodes) {
+      // Names have no character that the format would need to escape.
+      labels.push(`{node="${node.id}",balancer="${node.balancer}"}`);
+      for (const [i, metric] of METRICS.entries()) values[i]!.push(metric.value(node));
+    }
+    await turn();
+    if (next === undefined) break;
+    after = next;
+  }
+  for (const [i, { name, help, type }] of METRICS.entries()) {
+    yield `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`;
+    for (let start = 0; start < labels.length; start += SLICE) {
+      let text = '';
+      const end = Math.min(start + SLICE, labels.length);
+      for (let row = start; row < end; row++) text += `${name}${labels[row]} ${values[i]![row]}\n`;
+      yield text;
+      await turn();
+    }
+    yield '\n';
+  }
+}
+
+/** What has arrived is read before this resolves. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
