@@ -153,7 +153,7 @@ export interface FeedUnknown {
   readonly type: 'unknown';
 }
 
-/** Part `part` of `parts`, at most 100 nodes each. Balancers and remembered routes come with part 0. */
+/** Part `part` of `parts`, at most 100 nodes each. Balancers, remembered routes and nodes come in this order, in as many parts as they need. */
 export interface FeedSnapshot {
   readonly type: 'snapshot';
   readonly part: number;

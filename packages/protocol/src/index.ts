@@ -4,6 +4,7 @@ export * from './codec.ts';
 export * from './error-codes.ts';
 export * from './feed.ts';
 export * from './feed-codec.ts';
+export * from './feed-frames.ts';
 export { FaultBox, Fields, isObject, type Malformed } from './fields.ts';
 export * from './ids.ts';
 export * from './load-factor.ts';

@@ -8,9 +8,11 @@ import {
   FEED_SUBPROTOCOL,
   FEED_VERSION,
   type FeedToWorker,
+  MAX_FEED_BYTES,
   REFUSALS,
   SESSION_HASH_LENGTH,
   type WorkerCounters,
+  type WorkerCountersMessage,
   type WorkerSessions,
 } from '@rollcall/protocol';
 import type { WebSocket } from 'ws';
@@ -57,7 +59,7 @@ const FAULTS: Readonly<Record<string, unknown>> = {
 
 async function connected(
   run: (feed: TestFeed, client: FeedClient, cluster: TestCluster, warnings: string[]) => Promise<void>,
-  { hasTicks = true, delays = [] as number[], hurries = false } = {},
+  { hasTicks = true, delays = [] as number[], hurries = false, failovers = new FailoverTally() } = {},
 ): Promise<void> {
   const feed = await TestFeed.open();
   const cluster = new TestCluster();
@@ -81,7 +83,7 @@ async function connected(
       warn: (fields, message) => warnings.push(`${message} ${'what' in fields ? String(fields.what) : ''}`),
     },
     totals: () => TOTALS,
-    failovers: new FailoverTally(),
+    failovers,
     answer: (question) => {
       if (question.type === 'explain') throw FAULTS[question.target];
       return { type: 'scoreboard', connections: [] };
@@ -155,6 +157,45 @@ void test('a drain of an idle node is told without waiting for the next regular 
     },
     { hasTicks: false },
   ));
+
+void test('counters of many nodes and moved sessions come in several messages, and only the last names the revision', () => {
+  const failovers = new FailoverTally();
+  const [balancer] = [feedBalancer().name];
+  for (let i = 0; i < 9_000; i++) failovers.count(balancer, feedNode(`${i}-`.padEnd(64, 'f')).id, 'unresponsive');
+  return connected(
+    async (feed) => {
+      const nodes = Array.from({ length: 4_000 }, (_, i) => feedNode(`${i}-`.padEnd(64, 'n'), { status: 'draining' }));
+      feed.send({ type: 'hello', epoch: 'e1', feedVersion: FEED_VERSION });
+      for (let part = 0; part < 40; part++)
+        feed.send({
+          type: 'snapshot',
+          part,
+          parts: 40,
+          nodes: nodes.slice(part * 100, part * 100 + 100),
+          balancers: part === 0 ? [feedBalancer()] : [],
+          remembered: [],
+        });
+      feed.send({ type: 'commit', epoch: 'e1', revision: 7, isSettled: true, learningMs: 0, leaseMs: 20_000 });
+      await feed.until('counters', ({ revision }) => revision === 7);
+      const messages = feed.received.filter(({ type }) => type === 'counters') as WorkerCountersMessage[];
+      assert.ok(messages.length > 2, `${messages.length} messages`);
+      assert.deepEqual(
+        messages.map(({ revision }) => revision),
+        [...messages.slice(1).map(() => 0), 7],
+      );
+      for (const message of messages) assert.ok(encode(message).length < MAX_FEED_BYTES / 3);
+      assert.equal(
+        messages.reduce((sum, message) => sum + message.nodes.length, 0),
+        4_000,
+      );
+      assert.equal(
+        messages.reduce((sum, message) => sum + (message.failovers?.length ?? 0), 0),
+        9_000,
+      );
+    },
+    { failovers },
+  );
+});
 
 void test('a question that cannot be answered is answered as an error, and the worker stays', () =>
   connected(async (feed, client) => {

@@ -8,12 +8,14 @@ import {
   decodeFeedToWorker,
   ERROR_CODES,
   encode,
+  FEED_LIST_CHARS,
   FEED_PATH,
   FEED_SUBPROTOCOL,
   FEED_VERSION,
   type FeedQuestion,
   type FeedToCoordinator,
   type FeedToWorker,
+  fittingLists,
   MAX_FEED_BYTES,
   type NodeId,
   SESSION_HASH_LENGTH,
@@ -142,7 +144,7 @@ export class FeedClient {
   portsNow(): void {
     if (!this.#isSynced) return;
     const ports = this.#ports.take(this.#options.view.nodes.values(), this.#options.now());
-    if (ports.length > 0) this.#send({ type: 'ports', ports });
+    for (const part of fittingLists(ports)) this.#send({ type: 'ports', ports: part });
   }
 
   /** The node is gone: what was told of it does not concern its successor. */
@@ -299,7 +301,7 @@ export class FeedClient {
     const socket = this.#socket;
     const answer = await this.#answerTo(question);
     // The numbers of questions are those of one connection.
-    if (socket === this.#socket) this.#send({ type: 'answer', id, answer });
+    if (socket === this.#socket) this.#send({ type: 'answer', id, answer: fitting(answer) });
   }
 
   /** Coordinator and worker are of releases that do not understand each other: until both are of one, what is known is served. */
@@ -368,16 +370,21 @@ export class FeedClient {
     // A revision is news too: the coordinator asks what counted while it was acted upon.
     const isNews = nodes.length > 0 || this.#appliedRevision !== this.#countersRevision;
     if (!isNews && nowMs - this.#countersAtMs < COUNTERS_IDLE_MS) return;
+    const before = Math.max(0, this.#countersRevision);
     this.#countersAtMs = nowMs;
     this.#countersRevision = this.#appliedRevision;
-    const failovers = this.#options.failovers.take();
-    this.#send({
-      type: 'counters',
-      revision: this.#appliedRevision,
-      nodes,
-      totals: totals(),
-      ...(failovers !== undefined && { failovers }),
-    });
+    const ofNodes = [...fittingLists(nodes, FEED_LIST_CHARS / 2)];
+    const ofFailovers = [...fittingLists(this.#options.failovers.take() ?? [], FEED_LIST_CHARS / 2)];
+    const messages = Math.max(1, ofNodes.length, ofFailovers.length);
+    for (let i = 0; i < messages; i++)
+      this.#send({
+        type: 'counters',
+        // Nodes that are not in a message count as unchanged, so only the last one names the revision.
+        revision: i === messages - 1 ? this.#appliedRevision : before,
+        nodes: ofNodes[i] ?? [],
+        totals: totals(),
+        ...(ofFailovers[i] !== undefined && { failovers: ofFailovers[i] }),
+      });
   }
 
   /** In turns of their own, message after message until everything is told. */
@@ -397,7 +404,7 @@ export class FeedClient {
     if (!this.#isSynced || (this.#socket?.bufferedAmount ?? 0) > MAX_BUFFERED_BYTES) return 0;
     const { view, now } = this.#options;
     const nodes = this.#sessions.take([...view.nodes.values()], now(), count, max);
-    if (nodes.length > 0) this.#send({ type: 'sessions', nodes });
+    for (const part of fittingLists(nodes)) this.#send({ type: 'sessions', nodes: part });
     let told = 0;
     for (const { seen } of nodes) for (const [, hashes] of seen) told += hashes.length / SESSION_HASH_LENGTH;
     return told;
@@ -410,7 +417,8 @@ export class FeedClient {
       const sample = watch.take();
       if (sample !== undefined) balancers.push(sample);
     }
-    if (balancers.length > 0) this.#send({ type: 'sticky', revision: view.revision, balancers });
+    for (const part of fittingLists(balancers))
+      this.#send({ type: 'sticky', revision: view.revision, balancers: part });
   }
 
   #send(message: FeedToCoordinator): void {
@@ -431,6 +439,25 @@ export class FeedClient {
       run();
     });
   }
+}
+
+/** The answer as far as it fits in one frame: lists of connections, choices and candidates are cut off at their end. */
+function fitting(answer: WorkerAnswer['answer']): WorkerAnswer['answer'] {
+  switch (answer.type) {
+    case 'scoreboard':
+      return { ...answer, connections: beginning(answer.connections) };
+    case 'decisions':
+      return { ...answer, decisions: beginning(answer.decisions) };
+    case 'explain':
+      return { ...answer, candidates: beginning(answer.candidates) };
+    case 'failed':
+      return answer;
+  }
+}
+
+function beginning<Item>(items: readonly Item[]): readonly Item[] {
+  const [first = []] = fittingLists(items);
+  return first;
 }
 
 /** The WebSocket address of the feed of the coordinator at `url`. */

@@ -22,6 +22,8 @@ export interface FeedSurroundings {
 const HELLO_WITHIN_MS = 5_000;
 /** A worker that takes in less than we send is cut off beyond this and starts again from a snapshot, bytes. */
 const MAX_BUFFERED_BYTES = 16 * 1024 * 1024;
+/** Buffered part of a snapshot beyond which the next one is made later, bytes. */
+const PACED_BYTES = 2 * 1024 * 1024;
 const MAX_QUESTIONS = 1_000;
 const PING_MS = 5_000;
 /** Pings without an answer after which the worker, or the way to it, is gone. */
@@ -46,6 +48,9 @@ export class FeedConnection {
   /** The worker has closed it in order: it serves nobody any more. */
   hasEnded = false;
   #worker: string | undefined;
+  /** What is sent as soon as the worker has read what was sent before. */
+  readonly #queue: (string | Generator<string, void>)[] = [];
+  #queuedChars = 0;
   #isClosing = false;
 
   constructor(socket: WebSocket, around: FeedSurroundings) {
@@ -78,8 +83,35 @@ export class FeedConnection {
   /** The same for a message that many workers get. */
   sendText(text: string): void {
     if (this.#socket.readyState !== this.#socket.OPEN) return;
-    if (this.#socket.bufferedAmount > MAX_BUFFERED_BYTES) this.#socket.terminate();
+    if (this.#queue.length > 0) {
+      this.#queue.push(text);
+      this.#queuedChars += text.length;
+      if (this.#queuedChars > MAX_BUFFERED_BYTES) this.#socket.terminate();
+    } else if (this.#socket.bufferedAmount > MAX_BUFFERED_BYTES) this.#socket.terminate();
     else this.#socket.send(text);
+  }
+
+  /** Sends frames at the pace at which the worker reads them; what is sent after this call comes after them. */
+  sendAll(frames: Generator<string, void>): void {
+    this.#queue.push(frames);
+    if (this.#queue.length === 1) this.#pump();
+  }
+
+  #pump(): void {
+    while (this.#socket.readyState === this.#socket.OPEN) {
+      const [first] = this.#queue;
+      if (first === undefined) return;
+      const next = typeof first === 'string' ? { value: first, done: false } : first.next();
+      if (typeof first === 'string' || next.done) this.#queue.shift();
+      if (next.done || next.value === undefined) continue;
+      if (typeof first === 'string') this.#queuedChars -= first.length;
+      if (this.#socket.bufferedAmount + next.value.length > PACED_BYTES) {
+        // The rest follows when this frame is on its way.
+        this.#socket.send(next.value, () => this.#pump());
+        return;
+      }
+      this.#socket.send(next.value);
+    }
   }
 
   /** Whether the worker has to be told its share of a balancer's requests: at first, and when it differs by a tenth. */

@@ -7,6 +7,12 @@ import {
   FEED_PATH,
   FEED_SUBPROTOCOL,
   LATENCY_BUCKETS_MS,
+  parseBalancerName,
+  parseContextPath,
+  parseHostPattern,
+  parseNodeId,
+  parseNodeUrl,
+  parseRoute,
   REFUSALS,
 } from '@rollcall/protocol';
 import { startTestCoordinator, TEST_FEED_TOKEN, type TestCoordinator } from '../testing/test-coordinator.ts';
@@ -373,4 +379,44 @@ test('each worker is told its part of the requests: an equal one at first, then 
   assert.ok(Math.abs((await shares(sockets[1]!)) - 0.25) < 0.01);
   sockets[1]!.socket.close(1000);
   assert.ok((await shares(sockets[0]!)) > 0.99, 'who has ended counts no more');
+});
+
+test('a snapshot that is larger than the send buffer reaches a worker that reads slowly', async () => {
+  const started = await coordinator();
+  const { registry } = started.coordinator;
+  const nodes = 1_800;
+  for (let i = 0; i < nodes; i++) {
+    const id = parseNodeId(`n${i}`)!;
+    const contexts = Array.from({ length: 16 }, (_, c) => ({ path: parseContextPath(`/${c}-`.padEnd(256, 'p'))! }));
+    const hosts = Array.from({ length: 16 }, (_, h) => parseHostPattern(`h${h}.${'a.'.repeat(122)}a`)!);
+    const url = parseNodeUrl(`http://127.0.0.1:${10_000 + i}`)!;
+    const rest = { weight: 1, loadHeader: false, meta: {}, instance: 'a'.repeat(32) };
+    const node = { id, balancer: parseBalancerName('b')!, url, route: parseRoute(id)!, contexts, hosts, ...rest };
+    const nowMs = performance.now();
+    registry.apply({ type: 'register', node, connection: i + 1, owner: `t${i}`, kind: 'static' }, nowMs);
+    registry.apply({ type: 'reachable', id, connection: i + 1, isReachable: true }, nowMs);
+  }
+  const socket = await feed(started);
+  socket.socket.pause();
+  socket.send({ type: 'hello', worker: 'w0', pid: 1, version: '1' });
+  assert.equal(registry.counts().up, nodes);
+  while (
+    (await started.api('/v1/events'))
+      .json<{ events: { type: string }[] }>()
+      .events.every(({ type }) => type !== 'worker')
+  )
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  // Told while the snapshot is on its way: it follows after it.
+  await started.api('/v1/nodes/n7', { method: 'DELETE' });
+  socket.socket.resume();
+  const { revision } = await socket.next('commit');
+  let read = 0;
+  for (let part = 0, parts = 1; part < parts; part++) {
+    const message = await socket.next('snapshot');
+    parts = Number(message['parts']);
+    read += (message['nodes'] as unknown[]).length;
+  }
+  assert.equal(read, nodes);
+  const changes = await socket.next('changes');
+  assert.ok(Number(changes['revision']) > Number(revision));
 });

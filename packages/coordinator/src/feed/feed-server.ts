@@ -7,22 +7,22 @@ import type { Duplex } from 'node:stream';
 import type { NodeView } from '@rollcall/core';
 import type {
   Fault,
+  FeedChange,
   FeedLoad,
   FeedQuestion,
   FeedShare,
   FeedToCoordinator,
-  FeedToWorker,
   NodeId,
   WorkerAnswer,
   WorkerHello,
 } from '@rollcall/protocol';
 import {
   ERROR_CODES,
-  encode,
   FEED_SUBPROTOCOL,
   FEED_VERSION,
+  frameWithLists,
+  joinedJson,
   MAX_FEED_BYTES,
-  SNAPSHOT_PART_NODES,
 } from '@rollcall/protocol';
 import { WebSocketServer } from 'ws';
 import { type Gate, peerOf } from '../auth/gate.ts';
@@ -30,6 +30,7 @@ import type { Cluster } from '../cluster.ts';
 import type { History } from '../events/history.ts';
 import { refuseUpgrade } from '../network/refuse-upgrade.ts';
 import { FeedConnection, type FeedSurroundings } from './feed-connection.ts';
+import { snapshotFrames } from './snapshot-frames.ts';
 import { observedSentence, WorkerTable } from './worker-table.ts';
 
 export interface FeedServerOptions {
@@ -47,7 +48,7 @@ const CHANGES_MS = 50;
 const LOADS_MS = 250;
 /** Between two looks at what the workers have counted together, milliseconds. */
 const COUNTED_MS = 1_000;
-/** Changes in one message, so that no frame becomes larger than a worker accepts. */
+/** Changes in one message at most. */
 const MAX_CHANGES = 1_000;
 const MAX_CONNECTIONS = 1_000;
 
@@ -191,19 +192,9 @@ export class FeedServer {
 
   #sendSnapshot(connection: FeedConnection): void {
     const { cluster, epoch, leaseMs } = this.#options;
-    const { revision, isSettled, learningMs, nodes, balancers, remembered } = cluster.registry.snapshot(
-      cluster.clocks.nowMs(),
-    );
-    const parts = Math.max(1, Math.ceil(nodes.length / SNAPSHOT_PART_NODES));
-    for (let part = 0; part < parts; part++)
-      connection.send({
-        type: 'snapshot',
-        part,
-        parts,
-        balancers: part === 0 ? balancers : [],
-        remembered: part === 0 ? remembered : [],
-        nodes: nodes.slice(part * SNAPSHOT_PART_NODES, (part + 1) * SNAPSHOT_PART_NODES),
-      });
+    const snapshot = cluster.registry.snapshot(cluster.clocks.nowMs());
+    const { revision, isSettled, learningMs } = snapshot;
+    connection.sendAll(snapshotFrames(snapshot));
     connection.send({ type: 'commit', epoch, revision, isSettled, learningMs, leaseMs });
     this.#toldRevision = revision;
   }
@@ -277,15 +268,7 @@ export class FeedServer {
     this.#toldAtMs = clocks.nowMs();
     if (changes.length === 0) return;
     const { revision } = registry;
-    // Only the last of several messages brings a worker to the new revision.
-    for (let start = 0; start < changes.length; start += MAX_CHANGES) {
-      const isLast = start + MAX_CHANGES >= changes.length;
-      this.#broadcast({
-        type: 'changes',
-        revision: isLast ? revision : this.#toldRevision,
-        changes: changes.slice(start, start + MAX_CHANGES),
-      });
-    }
+    for (const text of changesFrames(changes, this.#toldRevision, revision)) this.#broadcast(text);
     this.#toldRevision = revision;
   }
 
@@ -305,7 +288,7 @@ export class FeedServer {
     }
     this.#heard.clear();
     this.#newlyCounted.clear();
-    if (loads.length > 0) this.#broadcast({ type: 'loads', loads });
+    for (const items of joinedJson(loads)) this.#broadcast(frameWithLists({ type: 'loads' }, { loads: items }));
   }
 
   #recountSoon(nodes: readonly { readonly id: NodeId }[] = []): void {
@@ -341,12 +324,21 @@ export class FeedServer {
       for (const [i, share] of registry.workerShares(workers, balancer, nowMs).entries())
         if (this.#synced.get(workers[i]!)!.learnsShare(balancer, share)) news[i]!.push([balancer, share]);
     for (const [i, shares] of news.entries())
-      if (shares.length > 0) this.#synced.get(workers[i]!)!.send({ type: 'shares', shares });
+      for (const items of joinedJson(shares))
+        this.#synced.get(workers[i]!)!.sendText(frameWithLists({ type: 'shares' }, { shares: items }));
   }
 
-  #broadcast(message: FeedToWorker): void {
-    const text = encode(message);
+  #broadcast(text: string): void {
     for (const connection of this.#synced.values()) connection.sendText(text);
+  }
+}
+
+/** Messages that bring a worker from revision `from` to `to`: only the last of several names the new revision. */
+export function* changesFrames(changes: readonly FeedChange[], from: number, to: number): Generator<string, void> {
+  const texts = [...joinedJson(changes, { maxItems: MAX_CHANGES })];
+  for (const [i, items] of texts.entries()) {
+    const message = { type: 'changes', revision: i === texts.length - 1 ? to : from };
+    yield frameWithLists(message, { changes: items });
   }
 }
 

@@ -1,0 +1,167 @@
+/** No state that the registry accepts makes a frame of the feed that a worker refuses. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type Command, Registry } from '@rollcall/core';
+import {
+  decodeFeedToWorker,
+  type FeedBalancer,
+  type FeedNode,
+  type FeedRememberedRoute,
+  MAX_FEED_BYTES,
+  type NodeRegistration,
+  parseBalancerName,
+  parseContextPath,
+  parseGroupName,
+  parseHostPattern,
+  parseNodeId,
+  parseNodeUrl,
+  parseRoute,
+} from '@rollcall/protocol';
+import fc from 'fast-check';
+import { changesFrames } from './feed-server.ts';
+import { snapshotFrames } from './snapshot-frames.ts';
+
+const NAME = 64;
+const QUOTAS = { maxNodes: 10_000 };
+
+/** A name of exactly the longest length, different for each number. */
+const longName = (prefix: string, number: number): string => `${prefix}${number}-`.padEnd(NAME, 'x');
+const longPath = (number: number): string => `/${number}-`.padEnd(256, 'p');
+const longHost = (number: number): string =>
+  [`h${number}`.padEnd(63, 'h'), 'a'.repeat(63), 'b'.repeat(63), 'c'.repeat(61)].join('.');
+/** Cookie names of characters that JSON escapes, and of the longest length. */
+const cookies = (number: number): string[] => Array.from({ length: 16 }, (_, i) => `${number}-${i}`.padEnd(NAME, '`'));
+const parameters = (number: number): string[] =>
+  Array.from({ length: 16 }, (_, i) => `${number}-${i}`.padEnd(NAME, '~'));
+
+interface Shape {
+  readonly nodes: number;
+  readonly balancers: number;
+  readonly contexts: number;
+  readonly hosts: number;
+  readonly isLong: boolean;
+  readonly leaves: number;
+}
+
+function registration(number: number, { balancers, contexts, hosts, isLong }: Shape): NodeRegistration {
+  const balancer = number % balancers;
+  const id = isLong ? longName('n', number) : `n${number}`;
+  return {
+    id: parseNodeId(id)!,
+    balancer: parseBalancerName(isLong ? longName('b', balancer) : `b${balancer}`)!,
+    url: parseNodeUrl(`http://${isLong ? longHost(number) : 'h'}:${1_024 + (number % 60_000)}`)!,
+    route: parseRoute(id)!,
+    contexts: Array.from({ length: contexts }, (_, i) => ({
+      path: parseContextPath(isLong ? longPath(balancer * 16 + i) : `/${balancer * 16 + i}`)!,
+    })),
+    hosts: Array.from({ length: hosts }, (_, i) => parseHostPattern(isLong ? longHost(i) : `h${i}`)!),
+    weight: 0.001,
+    loadHeader: true,
+    meta: {},
+    ...(isLong && {
+      group: parseGroupName(longName('g', 0))!,
+      publicUrl: `https://${'u'.repeat(500)}`,
+      readyPath: `/${'"'.repeat(255)}`,
+      keepAliveMs: 3_599_999,
+      cores: 1_023.999_999_999_9,
+      sticky: { mode: 'rewrite' as const, cookies: cookies(balancer), parameters: parameters(balancer) },
+    }),
+  };
+}
+
+/** All that the frames say, and how large the largest is. */
+function read(frames: Iterable<string>): {
+  readonly largest: number;
+  readonly balancers: FeedBalancer[];
+  readonly remembered: FeedRememberedRoute[];
+  readonly nodes: FeedNode[];
+  readonly changes: unknown[];
+  readonly revisions: number[];
+} {
+  const all = {
+    largest: 0,
+    balancers: [] as FeedBalancer[],
+    remembered: [] as FeedRememberedRoute[],
+    nodes: [] as FeedNode[],
+    changes: [] as unknown[],
+    revisions: [] as number[],
+  };
+  let next = 0;
+  for (const text of frames) {
+    all.largest = Math.max(all.largest, Buffer.byteLength(text));
+    const message = decodeFeedToWorker(text);
+    if (message.type === 'snapshot') {
+      assert.equal(message.part, next++);
+      all.balancers.push(...message.balancers);
+      all.remembered.push(...message.remembered);
+      all.nodes.push(...message.nodes);
+    } else if (message.type === 'changes') {
+      all.changes.push(...message.changes);
+      all.revisions.push(message.revision);
+    } else assert.fail(`a worker refuses it: ${JSON.stringify(message)}`);
+  }
+  return all;
+}
+
+function applied(registry: Registry, command: Command, nowMs: number): void {
+  const outcome = registry.apply(command, nowMs);
+  if ('type' in outcome) assert.fail(outcome.message);
+}
+
+/** A registry of this shape; the first `leaves` nodes have gone again. */
+function built(shape: Shape): Registry {
+  const registry = new Registry({ startedAtMs: 0, ...QUOTAS });
+  for (let i = 0; i < shape.nodes; i++) {
+    const node = { ...registration(i, shape), instance: 'f'.repeat(32), incarnation: Number.MAX_SAFE_INTEGER };
+    // Quotas of one token are not what is tested here.
+    applied(registry, { type: 'register', node, connection: i + 1, owner: `t${i}`, kind: 'agent' }, 1);
+    const head = { id: node.id, connection: i + 1 };
+    applied(registry, { type: 'reachable', ...head, isReachable: true, probe: 'head' }, 2);
+    applied(
+      registry,
+      { type: 'heartbeat', ...head, load: 0.123_456_789_012_345_6, sessions: 9_007_199_254_740_991 },
+      3,
+    );
+    if (i < shape.leaves) applied(registry, { type: 'leave', ...head }, 4);
+  }
+  return registry;
+}
+
+function check(shape: Shape): void {
+  const registry = built(shape);
+  const snapshot = registry.snapshot(5);
+  const told = read(snapshotFrames(snapshot));
+  assert.ok(told.largest < MAX_FEED_BYTES, `${told.largest} bytes`);
+  assert.deepEqual(
+    [told.balancers.length, told.remembered.length, told.nodes.length],
+    [snapshot.balancers.length, snapshot.remembered.length, snapshot.nodes.length],
+  );
+  assert.deepEqual(told.nodes.at(-1)?.id, snapshot.nodes.at(-1)?.id);
+  const changes = registry.takeChanges();
+  const news = read(changesFrames(changes, 1, registry.revision));
+  assert.ok(news.largest < MAX_FEED_BYTES, `${news.largest} bytes`);
+  assert.equal(news.changes.length, changes.length);
+  assert.equal(news.revisions.at(-1), registry.revision);
+  assert.ok(news.revisions.slice(0, -1).every((revision) => revision === 1));
+}
+
+test('frames of any accepted state stay below the bound', () => {
+  const shape = fc.record({
+    nodes: fc.integer({ min: 0, max: 300 }),
+    balancers: fc.integer({ min: 1, max: 40 }),
+    contexts: fc.integer({ min: 1, max: 16 }),
+    hosts: fc.integer({ min: 1, max: 16 }),
+    isLong: fc.boolean(),
+    leaves: fc.integer({ min: 0, max: 300 }),
+  });
+  fc.assert(fc.property(shape, check), { numRuns: 15 });
+});
+
+test('so do those of the largest members: hosts, contexts, names, hints and routes', () => {
+  check({ nodes: 250, balancers: 1, contexts: 16, hosts: 16, isLong: true, leaves: 0 });
+  check({ nodes: 1_500, balancers: 900, contexts: 1, hosts: 1, isLong: true, leaves: 1_400 });
+});
+
+test('an empty registry is one part', () => {
+  assert.equal([...snapshotFrames(new Registry({ startedAtMs: 0 }).snapshot(0))].length, 1);
+});

@@ -1,0 +1,52 @@
+/** A snapshot as frames: parts of at most 100 nodes, each below the bound of the feed. */
+import type { Snapshot } from '@rollcall/core';
+import { FEED_LIST_CHARS, frameWithLists, SNAPSHOT_PART_NODES } from '@rollcall/protocol';
+
+type Kind = 'balancers' | 'remembered' | 'nodes';
+/** JSON texts of the items of one part, joined by commas. */
+type Part = Readonly<Record<Kind, string>>;
+
+/** Parts whose texts are kept between counting and sending, UTF-16 units; larger snapshots are encoded twice. */
+const KEPT_CHARS = 16 * 1024 * 1024;
+
+/** The frames of `snapshot`, without its `commit`. The next one is made when it is asked for: a snapshot can be 100 MiB. */
+export function* snapshotFrames(snapshot: Snapshot): Generator<string, void> {
+  let kept: Part[] = [];
+  let parts = 0;
+  let chars = 0;
+  for (const part of partsOf(snapshot)) {
+    parts += 1;
+    chars += part.balancers.length + part.remembered.length + part.nodes.length;
+    if (chars <= KEPT_CHARS) kept.push(part);
+    else kept = [];
+  }
+  let number = 0;
+  for (const lists of chars <= KEPT_CHARS ? kept : partsOf(snapshot))
+    yield frameWithLists({ type: 'snapshot', part: number++, parts } as { type: string }, lists);
+}
+
+/** At least one. Balancers stand first: workers make a balancer with its settings, not with defaults. */
+function* partsOf({ balancers, remembered, nodes }: Snapshot): Generator<Part, void> {
+  let part: Record<Kind, string> = { balancers: '', remembered: '', nodes: '' };
+  let chars = 0;
+  let nodesIn = 0;
+  for (const [kind, items] of [
+    ['balancers', balancers],
+    ['remembered', remembered],
+    ['nodes', nodes],
+  ] as const)
+    for (const item of items) {
+      const text = JSON.stringify(item);
+      const isFull = chars > 0 && chars + text.length > FEED_LIST_CHARS;
+      if (isFull || (kind === 'nodes' && nodesIn >= SNAPSHOT_PART_NODES)) {
+        yield part;
+        part = { balancers: '', remembered: '', nodes: '' };
+        chars = 0;
+        nodesIn = 0;
+      }
+      part[kind] = part[kind] === '' ? text : `${part[kind]},${text}`;
+      chars += text.length + 1;
+      if (kind === 'nodes') nodesIn += 1;
+    }
+  yield part;
+}
