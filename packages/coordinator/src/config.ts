@@ -49,6 +49,8 @@ export interface CoordinatorOptions {
   readonly adminToken?: string;
   /** Lets proxy workers follow the feed. Without one only tokens of role `proxy` in `stateDir/tokens.json` do. */
   readonly feedToken?: string;
+  /** For nodes of the program that starts the coordinator, such as `--static`. Other agents need no token because of it. */
+  readonly ownNodeToken?: string;
   /** Where the site is, for people. */
   readonly proxyUrl: string;
   /** Host and port of other listeners of ours, such as proxy and Redis, which no node may announce as its own. */
@@ -99,6 +101,7 @@ type Optional =
   | 'joinToken'
   | 'adminToken'
   | 'feedToken'
+  | 'ownNodeToken'
   | 'reload'
   | 'rotate';
 

@@ -15,6 +15,7 @@ import { Prober } from './agents/prober.ts';
 import { probeRestoredMembers } from './agents/restored-members.ts';
 import { Gate } from './auth/gate.ts';
 import { Logins, loginsPath, readLoginsFile } from './auth/logins.ts';
+import { OpenConnections } from './auth/open-connections.ts';
 import { openTokens, type Tokens } from './auth/tokens.ts';
 import { Cluster } from './cluster.ts';
 import { type Config, type CoordinatorOptions, configOf, type ListenAddress } from './config.ts';
@@ -72,7 +73,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
   };
 
   try {
-    const tokens = await openTokens(config.stateDir, config);
+    const tokens = await openTokens(config.stateDir, config, clocks);
     for (const problem of tokens.problems) log.warn(problem);
     await state.writeAll(tokens.unwritten);
     refuseOpenDoors(config, tokens);
@@ -116,6 +117,8 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
         ...(config.controlUrl === undefined ? [] : [new URL(config.controlUrl).hostname]),
       ],
     });
+    const open = new OpenConnections({ gate, tokens, cluster });
+    closers.push(() => open.close());
     const listeners: PinnedAddress[] = [...config.ownListeners];
     const policy = new NodeAddressPolicy({ nodeAllow: config.nodeAllow, ownListeners: () => listeners });
     const kinds = new ProbeKinds(cluster, { userAgent: `rollcall-probe/${config.version}` });
@@ -136,6 +139,8 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
     const agents = new AgentServer({
       cluster,
       gate,
+      tokens,
+      open,
       policy,
       prober,
       history,
@@ -144,7 +149,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       coordinators: config.advertise === undefined ? [] : [config.advertise],
       maxConnections: 2 * MAX_NODES,
     });
-    const feed = new FeedServer({ cluster, gate, history, epoch, leaseMs });
+    const feed = new FeedServer({ cluster, gate, open, history, epoch, leaseMs });
     const supervised = new SupervisedProcesses(history);
     const unread = new UnreadAnswers(clocks, (socket, why) => refusedUnread(history, socket, why));
     closers.push(() => unread.close());
@@ -173,6 +178,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       unread,
       state,
       tokens,
+      open,
       epoch,
       startedAtUnixMs: Math.floor(clocks.nowUnixMs()),
       controlUrl,
@@ -235,6 +241,6 @@ function refuseOpenDoors(config: Config, tokens: Tokens): void {
   for (const address of [config.listen, config.agentsListen])
     if (address && !isLoopbackHost(address.host) && !tokens.canJoin)
       throw new Error(
-        `refusing to listen on ${address.host}:${address.port} without a join token: anybody could register nodes; set ROLLCALL_JOIN_TOKEN or listen on 127.0.0.1`,
+        `refusing to listen on ${address.host}:${address.port} without a join token: every peer could register nodes; set ROLLCALL_JOIN_TOKEN, or listen on 127.0.0.1 and make one with \`rollcall token create NAME --role join\``,
       );
 }

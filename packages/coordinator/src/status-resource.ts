@@ -5,6 +5,8 @@ import { listeningQuestion } from './agents/listening-question.ts';
 import { stickySentence } from './events/sticky-sentence.ts';
 import { portAdvice, unservedAdvice } from './port-advice.ts';
 
+/** How long before its end a token is reported, milliseconds. */
+const EXPIRY_WARNING_MS = 7 * 86_400_000;
 /** Nodes named in one kind of advice. */
 const MAX_NAMED = 3;
 
@@ -70,6 +72,7 @@ function advice(around: Surroundings, unserved: readonly UnservedContext[]): str
       `The state directory ${state.path} cannot be written since ${new Date(state.problem.sinceUnixMs).toISOString()}: ${state.problem.message}. State is kept in memory until it can be; without a lock file there, the control port is the lock.`,
     );
   sentences.push(...tokens.problems);
+  sentences.push(...tokenAdvice(around));
   const store = storeSync.status;
   if (!store.isReachable) {
     const since = new Date(store.sinceUnixMs).toISOString();
@@ -95,6 +98,19 @@ function auditAdvice({ audit }: Surroundings['history']): string[] {
   return [
     `The audit ${trouble.path} cannot be written (${trouble.reason}): ${trouble.waiting} entries wait and are tried again each second.${losses}`,
   ];
+}
+
+/** The end of a token takes its nodes out of the cluster. */
+function tokenAdvice({ cluster, tokens }: Surroundings): string[] {
+  const nowUnixMs = cluster.clocks.nowUnixMs();
+  return tokens.records.flatMap(({ name, expiresAtMs = Number.POSITIVE_INFINITY }) => {
+    const nodes = cluster.registry.presentOf(name);
+    if (nodes === 0 || expiresAtMs > nowUnixMs + EXPIRY_WARNING_MS || expiresAtMs <= nowUnixMs) return [];
+    const end = new Date(expiresAtMs).toISOString();
+    return [
+      `The token ${name} expires at ${end}; its ${nodes} nodes leave then. To extend it: rollcall token set ${name} --expires 30d.`,
+    ];
+  });
 }
 
 function nodeAdvice({ cluster }: Surroundings): string[] {

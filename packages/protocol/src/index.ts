@@ -10,4 +10,5 @@ export * from './ids.ts';
 export * from './load-factor.ts';
 export * from './messages.ts';
 export { printable, printableUrl } from './printable-url.ts';
+export * from './tokens.ts';
 export * from './version.ts';

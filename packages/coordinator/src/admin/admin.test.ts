@@ -225,13 +225,13 @@ describe('nodes', () => {
   });
 
   test('operators may name any address but not a metadata service; joiners only their own', async () => {
-    const { api } = await coordinator({ joinToken: 'join-secret' });
+    const { api } = await coordinator({ joinToken: 'join-secret-of-the-test' });
     const metadata = await api('/v1/nodes/n1', { method: 'PUT', body: { url: 'http://169.254.169.254:80' } });
     assert.deepEqual(problem(metadata), [400, 'bad-address']);
     const body = { url: 'http://192.0.2.1:80' };
-    const joiner = await api('/v1/nodes/n1', { method: 'PUT', body, token: 'join-secret' });
+    const joiner = await api('/v1/nodes/n1', { method: 'PUT', body, token: 'join-secret-of-the-test' });
     assert.deepEqual(problem(joiner), [400, 'bad-address']);
-    const listed = await api('/v1/nodes', { token: 'join-secret' });
+    const listed = await api('/v1/nodes', { token: 'join-secret-of-the-test' });
     assert.deepEqual(problem(listed), [403, 'forbidden']);
   });
 
@@ -599,6 +599,9 @@ describe('documents and pages', () => {
       '/v1/reload',
       '/v1/rotate',
       '/v1/status',
+      '/v1/tokens',
+      '/v1/tokens/{name}',
+      '/v1/tokens/{name}/rotate',
     ]);
   });
 

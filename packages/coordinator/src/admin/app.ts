@@ -27,6 +27,7 @@ import { addStatus } from './status.ts';
 import { addSupervisorVerbs } from './supervisor-verbs.ts';
 import type { Surroundings } from './surroundings.ts';
 import { TokenlessReads } from './tokenless-reads.ts';
+import { addTokens } from './tokens.ts';
 import { addVerbs } from './verbs.ts';
 
 const MAX_BODY_BYTES = 65_536;
@@ -84,6 +85,7 @@ export async function createAdminApp(around: Surroundings): Promise<AdminApp> {
     addVerbs(typed, around);
     addScale(typed, around);
     addSupervisorVerbs(typed, around);
+    addTokens(typed, around);
     addEvents(typed, around);
     addExplain(typed, around);
     addDecisions(typed, around);

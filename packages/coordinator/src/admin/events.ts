@@ -1,6 +1,7 @@
 /** `GET /v1/events`: the cluster's history, as a list or as a stream that a viewer can resume where it was. */
 import type { ServerResponse } from 'node:http';
 import type { EventResource } from '@rollcall/protocol';
+import { peerOf } from '../auth/gate.ts';
 import type { EventLog } from '../events/event-log.ts';
 import type { UnreadAnswers } from '../network/unread-answers.ts';
 import { type AdminApp, identityOf } from './admin-app.ts';
@@ -11,8 +12,10 @@ import type { Surroundings } from './surroundings.ts';
 
 /** Between two comments that keep proxies from closing an idle stream, milliseconds. */
 const COMMENT_MS = 15_000;
+/** A viewer that does not read the end of the stream is cut off after this, milliseconds. */
+const CLOSE_WITHIN_MS = 1_000;
 
-export function addEvents(app: AdminApp, { history, unread, isReady, ending }: Surroundings): void {
+export function addEvents(app: AdminApp, { history, open, unread, isReady, ending }: Surroundings): void {
   const seats = new EventSeats();
   const streams = new Set<ServerResponse>();
   ending.addEventListener('abort', () => {
@@ -37,22 +40,33 @@ export function addEvents(app: AdminApp, { history, unread, isReady, ending }: S
       if (typeof seat !== 'function') throw new Refusal(seat);
       reply.hijack();
       streams.add(reply.raw);
-      stream(reply.raw, unread, history.log, afterId, () => {
+      const identity = identityOf(request);
+      const end = stream(reply.raw, unread, history.log, afterId, () => {
         streams.delete(reply.raw);
         seat();
+        release();
+      });
+      const release = open.add({
+        identity,
+        address: peerOf(request.raw),
+        end: (fault) => {
+          history.refused('GET /v1/events', fault, { by: identity.name });
+          end(fault.message);
+        },
       });
       return reply;
     },
   );
 }
 
+/** Streams until the viewer closes, or until the returned function is called with the reason. `onEnd` is called once it is closed. */
 function stream(
   response: ServerResponse,
   unread: UnreadAnswers,
   log: EventLog,
   afterId: number,
   onEnd: () => void,
-): void {
+): (reason: string) => void {
   response.writeHead(200, {
     'content-type': 'text/event-stream',
     'cache-control': 'no-store',
@@ -65,11 +79,21 @@ function stream(
   const send = (text: string): void => unread.write(response, text);
   const stop = log.listen((event) => send(frame(event)));
   const comments = setInterval(() => send(': still here\n\n'), COMMENT_MS);
-  response.once('close', () => {
+  let closing: NodeJS.Timeout | undefined;
+  const end = (): void => {
     clearInterval(comments);
     stop();
+  };
+  response.once('close', () => {
+    clearTimeout(closing);
+    end();
     onEnd();
   });
+  return (reason) => {
+    end();
+    response.end(`: ${reason}\n\n`);
+    closing ??= setTimeout(() => response.destroy(), CLOSE_WITHIN_MS);
+  };
 }
 
 function frame(event: EventResource): string {

@@ -7,6 +7,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Fault, NodeId, NodePut, NodeRegistration, WriteResult } from '@rollcall/protocol';
 import { FaultBox, Fields, readRegistration } from '@rollcall/protocol';
 import { type Identity, ownerOf, peerOf } from '../auth/gate.ts';
+import { registrationRights } from '../auth/registration-rights.ts';
 import type { Cluster, Origin } from '../cluster.ts';
 import { PROBE_TIMEOUT_MS } from '../network/connect-probe.ts';
 import { nodeTag, unmatched } from './record-tags.ts';
@@ -20,7 +21,7 @@ const VERDICTS: ReadonlySet<string> = new Set(['up', 'unreachable', 'blocked', '
 
 /** Registers or renews. Errors: those of a registration, as a value. */
 export async function putNode(
-  { cluster, policy, prober }: Surroundings,
+  { cluster, tokens, policy, prober }: Surroundings,
   id: string,
   body: NodePut,
   identity: Identity,
@@ -35,6 +36,8 @@ export async function putNode(
   const known = cluster.registry.node(node.id);
   const stale = unmatched(request.headers['if-match'], `node ${node.id}`, known && nodeTag(known));
   if (stale) return stale;
+  const rights = registrationRights({ tokens, registry: cluster.registry }, identity, node);
+  if ('code' in rights) return rights;
 
   const { ttlMs, load, sessions, replace = false } = body;
   const kind = ttlMs === undefined ? 'static' : 'lease';
@@ -50,6 +53,7 @@ export async function putNode(
       kind,
       nowUnixMs: cluster.clocks.nowUnixMs(),
       isReplacing: replace,
+      mayShadow: rights.mayShadow,
       ...(ttlMs !== undefined && { leaseMs: ttlMs }),
     },
     origin,

@@ -34,28 +34,30 @@ type DeepReadonly<Value> = Value extends string | number | boolean | null | unde
   : { readonly [Key in keyof Value]: DeepReadonly<Value[Key]> };
 
 /** A schema whose values are `Value`s: what passes the check may be used as one. */
-function body<Value>() {
+export function body<Value>() {
   return <Schema extends TSchema>(schema: Static<Schema> extends Value ? Schema : never): TUnsafe<Value> =>
     Type.Unsafe<Value>(schema);
 }
 
 /** A schema that every `Value` satisfies: what is sent is what is documented. */
-function answer<Value>() {
+export function answer<Value>() {
   return <Schema extends TSchema>(
     schema: Value extends DeepReadonly<Static<Schema>> ? Schema : never,
   ): TUnsafe<Value> => Type.Unsafe<Value>(schema);
 }
 
-const closed = { additionalProperties: false } as const;
+export const closed = { additionalProperties: false } as const;
 
 const Name = Type.String({ maxLength: 128, description: '[A-Za-z0-9_-]{1,64}' });
 /** Without control characters and line ends, as everything that goes on to workers or to terminals. */
-const plainText = (maxLength: number, description?: string) =>
-  Type.String({
-    maxLength,
-    pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]*$',
-    ...(description && { description }),
-  });
+export const plainText = (maxLength: number, description?: string): TUnsafe<string> =>
+  Type.Unsafe<string>(
+    Type.String({
+      maxLength,
+      pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]*$',
+      ...(description && { description }),
+    }),
+  );
 
 const Reason = plainText(MAX_REASON_CHARACTERS, 'for people and the audit');
 const DurationMs = Type.Number({ minimum: 0, maximum: MAX_WISH_MS });

@@ -3,6 +3,7 @@ import type { NodeAddressPolicy } from '../agents/node-address-policy.ts';
 import type { Prober } from '../agents/prober.ts';
 import type { Gate } from '../auth/gate.ts';
 import type { Logins } from '../auth/logins.ts';
+import type { OpenConnections } from '../auth/open-connections.ts';
 import type { Tokens } from '../auth/tokens.ts';
 import type { Cluster } from '../cluster.ts';
 import type { Config } from '../config.ts';
@@ -32,6 +33,7 @@ export interface Surroundings {
   readonly unread: UnreadAnswers;
   readonly state: StateDirectory;
   readonly tokens: Tokens;
+  readonly open: OpenConnections;
   readonly epoch: string;
   readonly startedAtUnixMs: number;
   /** Where the control port is, for people; known once it listens. */

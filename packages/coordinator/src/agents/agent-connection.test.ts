@@ -39,13 +39,14 @@ function connect(heartbeatMs?: number) {
   const connection = new AgentConnection(
     socket as unknown as WebSocket,
     1,
-    { owner: 'join', address: parseIp('127.0.0.1') },
+    { owner: 'join', address: parseIp('127.0.0.1'), identity: { name: 'join', role: 'join', by: 'loopback' } },
     {
       cluster,
       policy: new NodeAddressPolicy({ nodeAllow: [], ownListeners: () => [] }),
       pace: cluster.registry.pace(),
       epoch: 'e',
       coordinators: [],
+      rights: () => ({ mayShadow: false }),
       onRegistered: () => undefined,
       onRefused: () => undefined,
       onClosed: () => undefined,

@@ -15,6 +15,8 @@ import type {
 } from '@rollcall/protocol';
 import { CLOSE_NORMAL, decodeAgentMessage, ERROR_CODES, encode } from '@rollcall/protocol';
 import type { RawData, WebSocket } from 'ws';
+import type { Identity } from '../auth/gate.ts';
+import type { RegistrationRights } from '../auth/registration-rights.ts';
 import type { Cluster, Origin } from '../cluster.ts';
 import type { IpAddress } from '../network/addresses.ts';
 import { TokenBucket } from '../network/token-bucket.ts';
@@ -28,6 +30,8 @@ export interface AgentSurroundings {
   readonly epoch: string;
   /** Addresses of coordinators that agents may also go to. */
   readonly coordinators: readonly string[];
+  /** What the token of the connection lets it register. */
+  rights(connection: AgentConnection, node: RegisterMessage['node']): RegistrationRights | Fault;
   onRegistered(connection: AgentConnection, id: NodeId, address: PinnedAddress, needsProbe: boolean): void;
   onRefused(what: string, fault: Fault, connection: AgentConnection): void;
   onClosed(connection: AgentConnection): void;
@@ -38,6 +42,7 @@ export interface AgentPeer {
   /** Name of the token, which owns the ids. */
   readonly owner: string;
   readonly address: IpAddress | undefined;
+  readonly identity: Identity;
 }
 
 const REGISTER_WITHIN_MS = 5_000;
@@ -215,6 +220,11 @@ export class AgentConnection {
 
   #enter(node: RegisterMessage['node'], address: PinnedAddress): void {
     const { cluster } = this.#around;
+    const rights = this.#around.rights(this, node);
+    if ('code' in rights) {
+      this.#refuseRegistration(rights);
+      return;
+    }
     this.#instance ??= node.instance ?? randomBytes(16).toString('hex');
     const outcome = cluster.apply(
       {
@@ -229,6 +239,7 @@ export class AgentConnection {
         connection: this.connection,
         owner: this.peer.owner,
         kind: 'agent',
+        mayShadow: rights.mayShadow,
       },
       this.#origin,
     );

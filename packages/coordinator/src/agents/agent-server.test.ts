@@ -250,14 +250,14 @@ describe('a stranger at the door', () => {
   });
 
   test('with an unknown token gets 401, with one of another role 403', async () => {
-    const started = await coordinator({ joinToken: 'secret' });
+    const started = await coordinator({ joinToken: 'secret-of-the-test' });
     const url = `${started.coordinator.agentsUrl}${AGENT_PATH}`;
     const bearer = (token: string) => ({ headers: { authorization: `Bearer ${token}` } });
     assert.equal(await TestSocket.refusal(url, [AGENT_SUBPROTOCOL], bearer('wrong')), 401);
     assert.equal(await TestSocket.refusal(url, [AGENT_SUBPROTOCOL]), 401);
     assert.equal(await TestSocket.refusal(url, [AGENT_SUBPROTOCOL], bearer(TEST_FEED_TOKEN)), 403);
     assert.equal(await TestSocket.refusal(url, [AGENT_SUBPROTOCOL], bearer(started.adminToken)), 403);
-    await agent(started, 'secret');
+    await agent(started, 'secret-of-the-test');
   });
 
   test('at another path gets 404', async () => {
@@ -266,7 +266,7 @@ describe('a stranger at the door', () => {
   });
 
   test('who guesses tokens gets 429 after twenty', async () => {
-    const started = await coordinator({ joinToken: 'secret' });
+    const started = await coordinator({ joinToken: 'secret-of-the-test' });
     const url = `${started.coordinator.agentsUrl}${AGENT_PATH}`;
     const codes = new Set<number>();
     for (let i = 0; i < 30; i++) {

@@ -5,7 +5,10 @@ import type { ConnectionId, Event } from '@rollcall/core';
 import type { Fault, NodeId } from '@rollcall/protocol';
 import { AGENT_SUBPROTOCOL, chooseSubprotocol, MAX_FRAME_BYTES } from '@rollcall/protocol';
 import { WebSocketServer } from 'ws';
-import { type Gate, ownerOf, peerOf } from '../auth/gate.ts';
+import { type Gate, type Identity, ownerOf, peerOf } from '../auth/gate.ts';
+import type { OpenConnections } from '../auth/open-connections.ts';
+import { registrationRights } from '../auth/registration-rights.ts';
+import type { Tokens } from '../auth/tokens.ts';
 import type { Cluster } from '../cluster.ts';
 import type { History } from '../events/history.ts';
 import { limitKey } from '../network/addresses.ts';
@@ -19,6 +22,8 @@ import type { Prober } from './prober.ts';
 export interface AgentServerOptions {
   readonly cluster: Cluster;
   readonly gate: Gate;
+  readonly tokens: Tokens;
+  readonly open: OpenConnections;
   readonly policy: NodeAddressPolicy;
   readonly prober: Prober;
   readonly history: History;
@@ -54,13 +59,14 @@ export class AgentServer {
       perMessageDeflate: false,
       handleProtocols: (offered) => chooseSubprotocol(offered) ?? false,
     });
-    const { cluster, policy, pace, epoch, coordinators } = options;
+    const { cluster, tokens, policy, pace, epoch, coordinators } = options;
     this.#around = {
       cluster,
       policy,
       pace,
       epoch,
       coordinators,
+      rights: ({ peer }, node) => registrationRights({ tokens, registry: cluster.registry }, peer.identity, node),
       onRegistered: (connection, id, address, needsProbe) => this.#onRegistered(connection, id, address, needsProbe),
       onRefused: (what, fault, connection) => this.#onRefused(what, fault, connection),
       onClosed: (connection) => this.#onClosed(connection),
@@ -83,12 +89,21 @@ export class AgentServer {
       return;
     }
     this.#server.handleUpgrade(request, socket, head, (client) => {
-      const connection = new AgentConnection(
-        client,
-        this.#options.cluster.nextConnection(),
-        { owner: admitted.owner, address: peerOf(request) },
-        this.#around,
-      );
+      const { cluster, open } = this.#options;
+      const peer = { owner: ownerOf(admitted), address: peerOf(request), identity: admitted };
+      const connection = new AgentConnection(client, cluster.nextConnection(), peer, this.#around);
+      const release = open.add({
+        identity: admitted,
+        address: peer.address,
+        node: () => connection.id && cluster.registry.registration(connection.id),
+        end: (fault, isFinal) => {
+          const { id } = connection;
+          if (isFinal && id !== undefined)
+            cluster.apply({ type: 'leave', id, connection: connection.connection }, { reason: fault.message });
+          connection.refuse(fault);
+        },
+      });
+      client.once('close', release);
       this.#connections.set(connection.connection, connection);
       if (this.#isClosing) connection.goAway();
     });
@@ -105,7 +120,7 @@ export class AgentServer {
     await allClosed;
   }
 
-  #admit(request: IncomingMessage): { readonly owner: string } | Fault {
+  #admit(request: IncomingMessage): Identity | Fault {
     if (this.#isClosing) return { code: 'shutting-down', message: 'the coordinator goes away' };
     const { cluster, gate, maxConnections } = this.#options;
     if (!this.#upgrades.take(limitKey(peerOf(request)), cluster.clocks.nowMs()))
@@ -120,7 +135,7 @@ export class AgentServer {
     const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim());
     if (chooseSubprotocol(offered) === undefined)
       return { code: 'unsupported-version', message: `ask for the WebSocket subprotocol ${AGENT_SUBPROTOCOL}` };
-    return { owner: ownerOf(identity) };
+    return identity;
   }
 
   #onRegistered(connection: AgentConnection, id: NodeId, address: PinnedAddress, needsProbe: boolean): void {

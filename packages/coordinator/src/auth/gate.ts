@@ -1,19 +1,20 @@
 /**
  * Decides who speaks. Every request and every upgrade passes here before anything else looks at it.
  *
- * A bearer token says it all. Without one there is the login of a browser: its cookie together with the page key. The cookie
- * alone opens the pages, which hold no data, and nothing else: it goes with requests to any port of the host, so others may
- * have seen it. When the control port is on loopback, the peer's being on this machine is enough to look and, while no join token
- * exists, to join.
+ * A bearer token decides alone, and is looked up first, so that wrong tokens of others never keep a right one out. Without one there
+ * is the login of a browser: its cookie together with the page key. The cookie alone opens the pages, which hold no data, and
+ * nothing else: it goes with requests to any port of the host, so others may have seen it. When the control port is on loopback, the
+ * peer's being on this machine is enough to look and, while no join token exists, to join.
  */
 import type { IncomingMessage } from 'node:http';
 import { type Fault, LOGIN_COOKIE_PREFIX, PAGE_KEY_FIELD, type Role } from '@rollcall/protocol';
 import type { Clocks } from '../clocks.ts';
 import { CidrList, type IpAddress, isLoopback, isLoopbackHost, limitKey, parseIp } from '../network/addresses.ts';
-import { KeyedBuckets } from '../network/token-bucket.ts';
+import { KeyedBuckets, TokenBucket } from '../network/token-bucket.ts';
+import { judgeAddress } from './bindings.ts';
 import { LOGIN_MS, type Login, type Logins } from './logins.ts';
 import { isAllowed } from './roles.ts';
-import { ADMIN_NAME, JOIN_NAME, type Tokens } from './tokens.ts';
+import { ADMIN_NAME, JOIN_NAME, type TokenDigest, type TokenRecord, type Tokens } from './tokens.ts';
 
 /** Whoever speaks, and how we know. */
 export interface Identity {
@@ -22,6 +23,10 @@ export interface Identity {
   readonly by: 'token' | 'cookie' | 'loopback';
   /** Id of the login, by cookie. */
   readonly login?: string;
+  /** The token as it was when it was shown. Absent without one. */
+  readonly token?: TokenRecord;
+  /** Which of its secrets was shown. */
+  readonly secret?: TokenDigest;
 }
 
 export interface GateOptions {
@@ -36,8 +41,10 @@ export interface GateOptions {
   readonly controlHosts: readonly string[];
 }
 
-/** Wrong tokens from one address at one door: beyond it 429 until the bucket has refilled. */
+/** Wrong tokens from one address at one door: beyond it 429 in place of 401. */
 const FAILURES = { burst: 20, perSecond: 0.5 };
+/** The same for all addresses together. */
+const ALL_FAILURES = { burst: 200, perSecond: 20 };
 const MAX_ADDRESSES = 10_000;
 /** Cookies of one name that are looked at: a page of the same host on another port can add some. */
 const MAX_COOKIES = 8;
@@ -47,9 +54,11 @@ export class Gate {
   readonly #adminAllow: CidrList;
   readonly #controlHosts: ReadonlySet<string>;
   readonly #failures = new KeyedBuckets(FAILURES, MAX_ADDRESSES);
+  readonly #allFailures: TokenBucket;
 
   constructor(options: GateOptions) {
     this.#options = options;
+    this.#allFailures = new TokenBucket(ALL_FAILURES, options.clocks.nowMs());
     this.#adminAllow = new CidrList(options.adminAllow);
     this.#controlHosts = new Set(options.controlHosts.map((host) => host.toLowerCase()));
   }
@@ -85,6 +94,13 @@ export class Gate {
     return 'code' in identity ? identity : this.#authorize(identity, needed);
   }
 
+  /** Why an identity that was admitted before would not be now; `undefined` when it would. Errors: `unauthenticated`, `forbidden`. */
+  recheck({ token, secret }: Identity, peer: IpAddress | undefined): Fault | undefined {
+    if (!token) return undefined;
+    const { tokens } = this.#options;
+    return tokens.standing(token, secret) ?? judgeAddress(tokens.current(token) ?? token, peer);
+  }
+
   /** True when Host names this control port, so that no foreign page can reach it under a name of its own. */
   #isOwnHost(request: IncomingMessage): boolean {
     const host = hostName(request.headers.host);
@@ -114,7 +130,7 @@ export class Gate {
   #authorize(identity: Identity, needed: Role): Identity | Fault {
     const { role, by } = identity;
     if (isAllowed(role, needed)) return identity;
-    if (needed === 'join' && by === 'loopback' && !this.#options.tokens.canJoin)
+    if (needed === 'join' && by === 'loopback' && !this.#options.tokens.isJoinTokenNeeded)
       return { name: JOIN_NAME, role: 'join', by };
     if (by === 'loopback')
       return fault(
@@ -128,7 +144,7 @@ export class Gate {
     const peer = peerOf(request);
     const { authorization } = request.headers;
     // Agents with a wrong token must not lock the operator beside them out.
-    if (authorization !== undefined) return this.#byToken(authorization, `${door} ${limitKey(peer)}`);
+    if (authorization !== undefined) return this.#byToken(authorization, door, peer);
     const login = this.#loginOf(request);
     if (login && this.#options.logins.isPageKey(login, request.headers[PAGE_KEY_FIELD]))
       return { name: ADMIN_NAME, role: 'admin', by: 'cookie', login: login.id };
@@ -150,14 +166,25 @@ export class Gate {
     return undefined;
   }
 
-  #byToken(authorization: string, key: string): Identity | Fault {
+  #byToken(authorization: string, door: 'admin' | 'upgrade', peer: IpAddress | undefined): Identity | Fault {
+    const [, secret = ''] = /^Bearer +(\S+)$/i.exec(authorization) ?? [];
+    const shown = this.#options.tokens.lookUp(secret);
+    if ('code' in shown) return this.#failed(`${door} ${limitKey(peer)}`, shown);
+    const { record, digest } = shown;
+    const identity: Identity = { name: record.name, role: record.role, by: 'token', token: record, secret: digest };
+    return judgeAddress(record, peer) ?? identity;
+  }
+
+  /** A wrong token: `fault`, or `rate-limited` when there were too many of them. */
+  #failed(key: string, fault: Fault): Fault {
     const nowMs = this.#options.clocks.nowMs();
-    if (this.#failures.isEmpty(key, nowMs)) return fault('rate-limited', 'too many wrong tokens from this address');
-    const [, token] = /^Bearer +(\S+)$/i.exec(authorization) ?? [];
-    const record = token === undefined ? undefined : this.#options.tokens.find(token);
-    if (record) return { name: record.name, role: record.role, by: 'token' };
-    this.#failures.take(key, nowMs);
-    return fault('unauthenticated', 'the token is unknown');
+    const limited = (from: string, { burst, perSecond }: typeof FAILURES): Fault => ({
+      code: 'rate-limited',
+      message: `too many wrong tokens from ${from} (${burst} at once, then ${perSecond} a second); a right one is accepted`,
+    });
+    if (!this.#failures.take(key, nowMs)) return limited('this address', FAILURES);
+    if (!this.#allFailures.take(nowMs)) return limited('all addresses', ALL_FAILURES);
+    return fault;
   }
 
   #isOnThisMachine(request: IncomingMessage, peer: IpAddress | undefined): boolean {

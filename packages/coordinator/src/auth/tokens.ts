@@ -1,40 +1,95 @@
 /**
  * Who may do what, by bearer token. Tokens are kept as SHA-256 digests in `tokens.json`; only the admin token is also there
  * in the clear, in `admin-token`, readable by its owner alone, so that the command line on the same machine finds it.
+ *
+ * Changes are in force when the call returns; `files` is what has to be written then.
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { join } from 'node:path';
-import type { Role } from '@rollcall/protocol';
-import { isName, isObject } from '@rollcall/protocol';
+import type { Fault, Role, TokenBindings } from '@rollcall/protocol';
+import { MIN_TOKEN_CHARACTERS, shortTokenText } from '@rollcall/protocol';
+import { type Clocks, systemClocks } from '../clocks.ts';
 import { readIfThere, replaceFile } from '../files/whole-file.ts';
-import { parseRole } from './roles.ts';
+import { MAX_TOKENS, newTokenId, readTokenFile, tokenFileText } from './token-file.ts';
+import { hasEnded, type TokenDigest, type TokenRecord } from './token-record.ts';
 
-/** One token as it is kept. The name owns node ids, so a token may change while its name and nodes stay. */
-export interface TokenRecord {
-  readonly name: string;
-  readonly role: Role;
-  readonly digest: Buffer;
-}
+export type { TokenDigest, TokenRecord } from './token-record.ts';
 
 /** Tokens that were handed in, in the clear; each is optional. */
 export interface GivenTokens {
   readonly joinToken?: string;
   readonly adminToken?: string;
   readonly feedToken?: string;
+  /** For nodes of the program that starts the coordinator. Other agents are not expected to have one because of it. */
+  readonly ownNodeToken?: string;
+}
+
+/** A token and which of its secrets was shown. */
+export interface ShownToken {
+  readonly record: TokenRecord;
+  readonly digest: TokenDigest;
+}
+
+/** A token with its new secret, which is not kept. */
+export interface NewSecret {
+  readonly record: TokenRecord;
+  readonly secret: string;
+}
+
+/** What a token is made of, besides its secret. */
+export interface TokenSpec {
+  readonly name: string;
+  readonly role: Role;
+  readonly bindings?: TokenBindings;
+  readonly expiresAtMs?: number;
+  readonly certificate?: string;
+}
+
+/** Fields to change; `undefined` as a value removes one. */
+export interface TokenChange {
+  readonly bindings?: TokenBindings | undefined;
+  readonly expiresAtMs?: number | undefined;
+  readonly certificate?: string | undefined;
 }
 
 /** Longest token that is looked at, in characters. */
 const MAX_TOKEN_LENGTH = 512;
-/** Most tokens `tokens.json` may hold. */
-const MAX_TOKENS = 1_000;
+const SECRET_BYTES = 32;
 /** Name of the join token, and of agents that need none: giving a cluster its first token must lock nobody out. */
 export const JOIN_NAME = 'join';
 /** Name of the administrator's token. */
 export const ADMIN_NAME = 'admin';
 const FEED_NAME = 'feed';
+/** Names that tokens of the API cannot have, because the audit and the owners of ids use them for others. */
+const RESERVED: ReadonlySet<string> = new Set([ADMIN_NAME, FEED_NAME, 'loopback']);
+const NO_DIGEST = Buffer.alloc(32);
+
+interface Loaded {
+  readonly path: string;
+  /** In tokens.json, without the admin token. */
+  readonly stored: readonly TokenRecord[];
+  readonly admin: TokenRecord | undefined;
+  readonly given: readonly TokenRecord[];
+  /** Of `given`, for nodes of the program that starts the coordinator. */
+  readonly ownNodes: TokenRecord | undefined;
+  readonly problems: readonly string[];
+  readonly isUnwritten: boolean;
+}
 
 export class Tokens {
-  readonly #records: readonly TokenRecord[];
+  readonly #clocks: Clocks;
+  readonly #path: string;
+  readonly #admin: TokenRecord | undefined;
+  readonly #given: readonly TokenRecord[];
+  readonly #ownNodes: TokenRecord | undefined;
+  /** By id: in a file that was written by hand several may have one name. */
+  readonly #stored = new Map<string, TokenRecord>();
+  readonly #byDigest = new Map<string, ShownToken>();
+  readonly #byId = new Map<string, TokenRecord>();
+  readonly #byCertificate = new Map<string, TokenRecord>();
+  #revision = 0;
+  /** Names of tokens that were revoked and not asked for since. */
+  #revoked = new Set<string>();
   /** What the disk did not let us read or write, in sentences. */
   readonly problems: readonly string[];
   /** Texts that could not be written, by path. */
@@ -42,56 +97,282 @@ export class Tokens {
   /** Key for what must be believed after a restart but not after the admin token has changed. */
   readonly loginKey: Buffer;
 
-  constructor(records: readonly TokenRecord[], problems: readonly string[], unwritten: ReadonlyMap<string, string>) {
-    this.#records = records;
+  constructor({ path, stored, admin, given, ownNodes, problems, isUnwritten }: Loaded, clocks: Clocks) {
+    this.#clocks = clocks;
+    this.#path = path;
+    this.#admin = admin;
+    this.#given = given;
+    this.#ownNodes = ownNodes;
+    for (const record of stored) this.#stored.set(record.id, record);
     this.problems = problems;
-    this.unwritten = unwritten;
-    const admin = records.find((record) => record.name === ADMIN_NAME);
+    this.unwritten = isUnwritten ? this.files : new Map();
     this.loginKey = createHash('sha256')
       .update('rollcall login ')
-      .update(admin?.digest ?? randomBytes(32))
+      .update(admin?.digests[0]?.sha256 ?? randomBytes(32))
       .digest();
+    this.#index();
   }
 
-  /** True when some token lets agents in. */
+  /** Larger after each change. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  /** True when some token that is valid lets agents of others in. */
   get canJoin(): boolean {
-    return this.#records.some((record) => record.role === 'join');
+    const nowUnixMs = this.#clocks.nowUnixMs();
+    return this.#joining().some((record) => !hasEnded(record, undefined, nowUnixMs));
   }
 
-  /** The record of a token. Takes the same time for every token of one length, right or wrong. */
-  find(token: string): TokenRecord | undefined {
-    if (token.length > MAX_TOKEN_LENGTH) return undefined;
-    const digest = digestOf(token);
-    let found: TokenRecord | undefined;
-    for (const record of this.#records) if (timingSafeEqual(record.digest, digest)) found ??= record;
-    return found;
+  /** True when agents on this machine need a token too: some token lets agents in, or did until it expired. */
+  get isJoinTokenNeeded(): boolean {
+    return this.#joining().length > 0;
+  }
+
+  /** All tokens that can be named, by name. */
+  get records(): readonly TokenRecord[] {
+    const all = [...this.#stored.values(), ...this.#listed()];
+    return all.sort((one, other) => (one.name < other.name ? -1 : Number(one.name > other.name)));
+  }
+
+  /** What has to be on the disk now, by path. */
+  get files(): ReadonlyMap<string, string> {
+    const records = [...this.#stored.values(), ...(this.#admin ? [this.#admin] : [])];
+    return new Map([[this.#path, tokenFileText(records, this.#clocks.nowUnixMs())]]);
+  }
+
+  /** True for tokens that the API may change. */
+  isStored({ id }: TokenRecord): boolean {
+    return this.#stored.has(id);
+  }
+
+  /**
+   * The token of a secret. Errors: `unauthenticated`. The cost does not depend on the number of tokens, and the time not on
+   * how much of a secret is right: what is compared are SHA-256 digests.
+   */
+  lookUp(secret: string): ShownToken | Fault {
+    const digest = digestOf(secret.slice(0, MAX_TOKEN_LENGTH + 1));
+    const shown = this.#byDigest.get(digest.toString('hex'));
+    const isSame = timingSafeEqual(shown?.digest.sha256 ?? NO_DIGEST, digest);
+    if (!shown || !isSame || secret.length > MAX_TOKEN_LENGTH) return unauthenticated('the token is unknown');
+    return this.#ended(shown.record, shown.digest) ?? shown;
+  }
+
+  /** The record of a secret that is valid now. */
+  find(secret: string): TokenRecord | undefined {
+    const shown = this.lookUp(secret);
+    return 'code' in shown ? undefined : shown.record;
+  }
+
+  /** The token that a client certificate with this name counts as, unless it has ended. */
+  findByCertificate(name: string): TokenRecord | undefined {
+    const record = this.#byCertificate.get(name);
+    return record && !hasEnded(record, undefined, this.#clocks.nowUnixMs()) ? record : undefined;
+  }
+
+  /** The record as it is now; `undefined` when it was revoked. */
+  current({ id }: TokenRecord): TokenRecord | undefined {
+    return this.#byId.get(id);
+  }
+
+  /** Why a token, or the secret of it that was shown, is not valid any more; `undefined` while it is. Error: `unauthenticated`. */
+  standing({ id, name }: TokenRecord, shown: TokenDigest | undefined): Fault | undefined {
+    const record = this.#byId.get(id);
+    if (!record) return unauthenticated(`the token ${name} was revoked`);
+    const digest = shown && record.digests.find(({ sha256 }) => sha256.equals(shown.sha256));
+    if (shown && !digest) return unauthenticated(`this secret of the token ${name} was replaced`);
+    return this.#ended(record, digest);
+  }
+
+  /** True when the token was revoked or has expired, so that no other secret of it is valid either. */
+  isOver(shown: TokenRecord): boolean {
+    const record = this.#byId.get(shown.id);
+    return record === undefined || hasEnded(record, undefined, this.#clocks.nowUnixMs());
+  }
+
+  /**
+   * Names of tokens that have expired, or were revoked since the last call, without a valid one of the same name. The common name
+   * is never among them: it owns nodes of agents without a token too.
+   */
+  takeEndedNames(): ReadonlySet<string> {
+    const names = this.#revoked;
+    this.#revoked = new Set();
+    for (const record of this.#stored.values()) if (this.isOver(record)) names.add(record.name);
+    for (const record of this.#byId.values()) if (!this.isOver(record)) names.delete(record.name);
+    names.delete(JOIN_NAME);
+    return names;
+  }
+
+  /** The next instant after `nowUnixMs` at which a token or a secret ends; infinite when none does. */
+  nextEndUnixMs(nowUnixMs: number): number {
+    let next = Number.POSITIVE_INFINITY;
+    for (const { expiresAtMs, digests } of this.#stored.values())
+      for (const end of [expiresAtMs, ...digests.map(({ untilUnixMs }) => untilUnixMs)])
+        if (end !== undefined && end > nowUnixMs && end < next) next = end;
+    return next;
+  }
+
+  /** Makes a token. Errors: `conflict` for a name or a certificate that another token has, and for too many tokens. */
+  create(spec: TokenSpec): NewSecret | Fault {
+    const { name, role } = spec;
+    if (RESERVED.has(name) || (name === JOIN_NAME && role !== 'join'))
+      return conflict(`the name ${name} is reserved; use another`);
+    if (this.records.some((record) => record.name === name))
+      return conflict(`there is a token ${name} already; rotate or revoke it, or use another name`);
+    if (this.#stored.size >= MAX_TOKENS - 1)
+      return conflict(`there are ${this.#stored.size} tokens, the maximum; revoke some`);
+    const fault = this.#certificateFault(spec.certificate, undefined);
+    if (fault) return fault;
+    const { secret, digest } = newSecret();
+    const createdAtMs = Math.floor(this.#clocks.nowUnixMs());
+    const record: TokenRecord = { ...spec, id: newTokenId(), digests: [digest], createdAtMs };
+    this.#put(record);
+    return { record, secret };
+  }
+
+  /** Changes what a token is bound to. Errors: `not-found`, `conflict`. */
+  change(name: string, change: TokenChange): TokenRecord | Fault {
+    const record = this.#changeable(name);
+    if ('code' in record) return record;
+    const fault = this.#certificateFault(change.certificate, record);
+    if (fault) return fault;
+    const entries = Object.entries({ ...record, ...change }).filter(([, value]) => value !== undefined);
+    const changed = Object.fromEntries(entries) as unknown as TokenRecord;
+    this.#put(changed);
+    return changed;
+  }
+
+  /** Ends a token at once. Errors: `not-found`, `conflict`. */
+  revoke(name: string): TokenRecord | Fault {
+    const record = this.#changeable(name);
+    if ('code' in record) return record;
+    this.#revoked.add(name);
+    for (const { id } of [...this.#stored.values()].filter((one) => one.name === name)) this.#stored.delete(id);
+    this.#changed();
+    return record;
+  }
+
+  /**
+   * Gives a token a new secret. The one before stays valid for `overlapMs`, one that is older than that ends now. Errors:
+   * `not-found`, `conflict`.
+   */
+  rotate(name: string, overlapMs: number): NewSecret | Fault {
+    const record = this.#changeable(name);
+    if ('code' in record) return record;
+    const nowUnixMs = this.#clocks.nowUnixMs();
+    const { secret, digest } = newSecret();
+    const [before] = record.digests;
+    const untilUnixMs = Math.floor(nowUnixMs + overlapMs);
+    const earlier = before && overlapMs > 0 ? [{ sha256: before.sha256, untilUnixMs }] : [];
+    const rotated: TokenRecord = { ...record, digests: [digest, ...earlier] };
+    this.#put(rotated);
+    return { record: rotated, secret };
+  }
+
+  #joining(): readonly TokenRecord[] {
+    return [...this.#stored.values(), ...this.#given].filter(
+      (record) => record.role === 'join' && record !== this.#ownNodes,
+    );
+  }
+
+  /** Tokens besides the stored ones that users know of. */
+  #listed(): readonly TokenRecord[] {
+    return [...(this.#admin ? [this.#admin] : []), ...this.#given].filter((record) => record !== this.#ownNodes);
+  }
+
+  #changeable(name: string): TokenRecord | Fault {
+    for (const record of this.#stored.values()) if (record.name === name) return record;
+    if (name === ADMIN_NAME)
+      return conflict(
+        'the token admin is that of ROLLCALL_ADMIN_TOKEN or of the file admin-token in the state directory; change it there and restart',
+      );
+    if (this.#listed().some((given) => given.name === name))
+      return conflict(
+        name === JOIN_NAME
+          ? 'the token join is that of ROLLCALL_JOIN_TOKEN or --token-dir; change it there and restart'
+          : `the token ${name} belongs to \`rollcall up\` itself`,
+      );
+    return { code: 'not-found', message: `there is no token ${name.slice(0, 64)}` };
+  }
+
+  #certificateFault(certificate: string | undefined, own: TokenRecord | undefined): Fault | undefined {
+    const holder = certificate === undefined ? undefined : this.#byCertificate.get(certificate);
+    if (!holder || holder.id === own?.id) return undefined;
+    return conflict(`the certificate ${certificate} counts as the token ${holder.name} already`);
+  }
+
+  #ended(record: TokenRecord, digest: TokenDigest | undefined): Fault | undefined {
+    const nowUnixMs = this.#clocks.nowUnixMs();
+    if (hasEnded(record, undefined, nowUnixMs)) return unauthenticated(`the token ${record.name} has expired`);
+    if (!hasEnded(record, digest, nowUnixMs)) return undefined;
+    return unauthenticated(`this secret of the token ${record.name} was replaced`);
+  }
+
+  #put(record: TokenRecord): void {
+    this.#stored.set(record.id, record);
+    this.#changed();
+  }
+
+  #changed(): void {
+    this.#revision += 1;
+    this.#index();
+  }
+
+  #index(): void {
+    for (const map of [this.#byDigest, this.#byId, this.#byCertificate]) map.clear();
+    for (const record of [...this.#given, ...(this.#admin ? [this.#admin] : []), ...this.#stored.values()]) {
+      this.#byId.set(record.id, record);
+      if (record.certificate !== undefined) this.#byCertificate.set(record.certificate, record);
+      for (const digest of record.digests) this.#byDigest.set(digest.sha256.toString('hex'), { record, digest });
+    }
   }
 }
 
 /**
  * Loads `tokens.json`, makes an admin token at first start, and adds the tokens handed in. Only what has changed is written.
- * Throws when the file is not understood. A file that the system does not let us read counts as absent; without an admin token
- * that can be read, made or was handed in there is none in this run.
+ * Throws when the file is not understood, and for a token with fewer than `MIN_TOKEN_CHARACTERS`. A file that the system does not
+ * let us read counts as absent; without an admin token that can be read, made or was handed in there is none in this run.
  */
-export async function openTokens(stateDir: string, given: GivenTokens): Promise<Tokens> {
+export async function openTokens(stateDir: string, given: GivenTokens, clocks: Clocks = systemClocks): Promise<Tokens> {
+  refuseShort(given);
   const path = join(stateDir, 'tokens.json');
   const problems: string[] = [];
-  const unwritten = new Map<string, string>();
-  const kept = readRecords(await readOr(path, problems), path);
+  const kept = readTokenFile(await readOr(path, problems), path);
   const keptAdmin = kept.find((record) => record.name === ADMIN_NAME);
   const adminToken = given.adminToken ?? (await keptAdminToken(stateDir, problems));
-  const digest = adminToken === undefined ? undefined : digestOf(adminToken);
-  const admin = digest ? ({ name: ADMIN_NAME, role: 'admin', digest } as const) : keptAdmin;
-  const records = kept.filter((record) => record !== keptAdmin);
-  if (admin) records.push(admin);
-  if (admin && !(keptAdmin?.role === 'admin' && keptAdmin.digest.equals(admin.digest))) {
-    const text = textOf(records);
-    await replaceFile(path, text).catch(() => unwritten.set(path, text));
+  const made = adminToken === undefined ? undefined : givenRecord(ADMIN_NAME, 'admin', adminToken);
+  const isKept = keptAdmin?.role === 'admin' && made !== undefined && isSameSecret(keptAdmin, made);
+  const admin = isKept ? keptAdmin : (made ?? keptAdmin);
+  const stored = kept.filter((record) => record !== keptAdmin);
+  const others = [
+    given.joinToken === undefined ? undefined : givenRecord(JOIN_NAME, 'join', given.joinToken),
+    given.feedToken === undefined ? undefined : givenRecord(FEED_NAME, 'proxy', given.feedToken),
+  ].filter((record) => record !== undefined);
+  const ownNodes = given.ownNodeToken === undefined ? undefined : givenRecord(JOIN_NAME, 'join', given.ownNodeToken);
+  let isUnwritten = false;
+  if (admin && admin !== keptAdmin) {
+    const text = tokenFileText([...stored, admin], clocks.nowUnixMs());
+    await replaceFile(path, text).catch(() => {
+      isUnwritten = true;
+    });
   }
-  if (given.joinToken !== undefined) records.push({ name: JOIN_NAME, role: 'join', digest: digestOf(given.joinToken) });
-  if (given.feedToken !== undefined)
-    records.push({ name: FEED_NAME, role: 'proxy', digest: digestOf(given.feedToken) });
-  return new Tokens(records, problems, unwritten);
+  const all = ownNodes ? [...others, ownNodes] : others;
+  return new Tokens({ path, stored, admin, given: all, ownNodes, problems, isUnwritten }, clocks);
+}
+
+/** Tokens of few characters can be guessed. */
+function refuseShort({ joinToken, adminToken }: GivenTokens): void {
+  for (const [name, token] of Object.entries({ ROLLCALL_JOIN_TOKEN: joinToken, ROLLCALL_ADMIN_TOKEN: adminToken }))
+    if (token !== undefined && token.length < MIN_TOKEN_CHARACTERS) throw new Error(shortTokenText(name, token));
+}
+
+function givenRecord(name: string, role: Role, secret: string): TokenRecord {
+  return { name, id: newTokenId(), role, digests: [{ sha256: digestOf(secret) }] };
+}
+
+function isSameSecret(one: TokenRecord, other: TokenRecord): boolean {
+  const [digest] = other.digests;
+  return digest !== undefined && one.digests[0]?.sha256.equals(digest.sha256) === true;
 }
 
 /** The text of a file; `undefined` when it is not there or cannot be read. */
@@ -106,52 +387,37 @@ async function readOr(path: string, problems: string[]): Promise<string | undefi
 
 async function keptAdminToken(stateDir: string, problems: string[]): Promise<string | undefined> {
   const path = join(stateDir, 'admin-token');
+  let kept: string | undefined;
   try {
-    const kept = (await readIfThere(path))?.trim();
-    if (kept) return kept;
-    const made = randomBytes(32).toString('base64url');
-    await replaceFile(path, `${made}\n`);
-    return made;
+    kept = (await readIfThere(path))?.trim();
+    if (!kept) {
+      kept = newSecret().secret;
+      await replaceFile(path, `${kept}\n`);
+    }
   } catch (error) {
     problems.push(
       `There is no admin token in this run: ${(error as Error).message}. Start with ROLLCALL_ADMIN_TOKEN, or start again when ${path} can be written.`,
     );
     return undefined;
   }
+  if (kept.length < MIN_TOKEN_CHARACTERS)
+    throw new Error(`${shortTokenText(path, kept)}; delete the file to have one made`);
+  return kept;
+}
+
+function newSecret(): { readonly secret: string; readonly digest: TokenDigest } {
+  const secret = randomBytes(SECRET_BYTES).toString('base64url');
+  return { secret, digest: { sha256: digestOf(secret) } };
 }
 
 function digestOf(token: string): Buffer {
   return createHash('sha256').update(token).digest();
 }
 
-function textOf(records: readonly TokenRecord[]): string {
-  const tokens = records.map(({ name, role, digest }) => ({ name, role, sha256: digest.toString('hex') }));
-  return `${JSON.stringify({ version: 1, tokens }, null, 2)}\n`;
+function unauthenticated(message: string): Fault {
+  return { code: 'unauthenticated', message };
 }
 
-/** A file that cannot be understood stops the start: to go on would lock people out, or let them in, without a word. */
-function readRecords(text: string | undefined, path: string): TokenRecord[] {
-  if (text === undefined) return [];
-  let file: unknown;
-  try {
-    file = JSON.parse(text);
-  } catch {
-    throw new Error(`${path} is not JSON; repair or delete it`);
-  }
-  const tokens = isObject(file) && file['version'] === 1 ? file['tokens'] : undefined;
-  if (!Array.isArray(tokens) || tokens.length > MAX_TOKENS)
-    throw new Error(`${path} is not a list of tokens of version 1; repair or delete it`);
-  return tokens.map((entry: unknown, i) => {
-    const { name, role, sha256 } = isObject(entry) ? entry : {};
-    const known = parseRole(role);
-    if (
-      typeof name !== 'string' ||
-      !isName(name) ||
-      !known ||
-      typeof sha256 !== 'string' ||
-      !/^[0-9a-f]{64}$/.test(sha256)
-    )
-      throw new Error(`token ${i} in ${path} is not {name, role, sha256}; repair or delete it`);
-    return { name, role: known, digest: Buffer.from(sha256, 'hex') };
-  });
+function conflict(message: string): Fault {
+  return { code: 'conflict', message };
 }

@@ -105,13 +105,18 @@ export class History {
   }
 
   /** Something an administrator did that is no change of the cluster: told, and written to the audit. */
-  did(what: string, message: string, { by, address }: { readonly by: string; readonly address?: string }): void {
+  did(
+    what: string,
+    message: string,
+    { by, address, reason }: { readonly by: string; readonly address?: string; readonly reason?: string },
+  ): void {
     this.note({ type: what, message, by });
     this.#audit.add({
       atUnixMs: Math.floor(this.#clocks.nowUnixMs()),
       what,
       message,
       by,
+      ...(reason !== undefined && { reason }),
       ...(address !== undefined && { from: address }),
     });
   }

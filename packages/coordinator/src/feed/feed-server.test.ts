@@ -76,12 +76,12 @@ const TOTALS: WorkerCounters = {
 };
 
 test('the feed is for workers only: no token, a join token and the admin token are refused', async () => {
-  const started = await startTestCoordinator({ joinToken: 'secret' });
+  const started = await startTestCoordinator({ joinToken: 'secret-of-the-test' });
   closers.push(() => started.close());
   const url = `${started.coordinator.agentsUrl}${FEED_PATH}`;
   const bearer = (token: string) => ({ headers: { authorization: `Bearer ${token}` } });
   assert.equal(await TestSocket.refusal(url, [FEED_SUBPROTOCOL]), 401);
-  assert.equal(await TestSocket.refusal(url, [FEED_SUBPROTOCOL], bearer('secret')), 403);
+  assert.equal(await TestSocket.refusal(url, [FEED_SUBPROTOCOL], bearer('secret-of-the-test')), 403);
   assert.equal(await TestSocket.refusal(url, [FEED_SUBPROTOCOL], bearer(started.adminToken)), 403);
   assert.equal(await TestSocket.refusal(url, ['other'], bearer(TEST_FEED_TOKEN)), 426);
 });

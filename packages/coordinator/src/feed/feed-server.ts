@@ -6,6 +6,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { NodeView } from '@rollcall/core';
 import type {
+  ErrorCodeEntry,
   Fault,
   FeedChange,
   FeedLoad,
@@ -25,7 +26,8 @@ import {
   MAX_FEED_BYTES,
 } from '@rollcall/protocol';
 import { WebSocketServer } from 'ws';
-import { type Gate, peerOf } from '../auth/gate.ts';
+import { type Gate, type Identity, peerOf } from '../auth/gate.ts';
+import type { OpenConnections } from '../auth/open-connections.ts';
 import type { Cluster } from '../cluster.ts';
 import type { History } from '../events/history.ts';
 import { refuseUpgrade } from '../network/refuse-upgrade.ts';
@@ -36,6 +38,7 @@ import { observedSentence, WorkerTable } from './worker-table.ts';
 export interface FeedServerOptions {
   readonly cluster: Cluster;
   readonly gate: Gate;
+  readonly open: OpenConnections;
   readonly history: History;
   readonly epoch: string;
   /** Time without any sign of life after which a node is given up, milliseconds. */
@@ -103,15 +106,18 @@ export class FeedServer {
 
   /** Answers an upgrade request for the feed's path. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const refusal = this.#refusal(request);
-    if (refusal) {
-      const address = peerOf(request)?.toString();
-      this.#options.history.refused('feed upgrade', refusal, address === undefined ? {} : { address });
-      refuseUpgrade(socket, refusal);
+    const admitted = this.#admit(request);
+    const address = peerOf(request);
+    if ('code' in admitted) {
+      this.#options.history.refused('feed upgrade', admitted, address ? { address: address.toString() } : {});
+      refuseUpgrade(socket, admitted);
       return;
     }
     this.#server.handleUpgrade(request, socket, head, (client) => {
-      this.#connections.add(new FeedConnection(client, this.#around));
+      const connection = new FeedConnection(client, this.#around);
+      this.#connections.add(connection);
+      const end = (fault: Fault): void => this.#refuse(connection, fault);
+      client.once('close', this.#options.open.add({ identity: admitted, address, end }));
     });
   }
 
@@ -143,15 +149,23 @@ export class FeedServer {
     await allClosed;
   }
 
-  #refusal(request: IncomingMessage): Fault | undefined {
+  #admit(request: IncomingMessage): Identity | Fault {
     if (this.#isClosing) return { code: 'shutting-down', message: 'the coordinator goes away' };
     if (this.#connections.size >= MAX_CONNECTIONS)
       return { code: 'rate-limited', message: `${MAX_CONNECTIONS} workers are connected, as many as may be` };
     const identity = this.#options.gate.admitUpgrade(request, 'proxy');
     if ('code' in identity) return identity;
     const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim());
-    if (offered.includes(FEED_SUBPROTOCOL)) return undefined;
+    if (offered.includes(FEED_SUBPROTOCOL)) return identity;
     return { code: 'unsupported-version', message: `ask for the WebSocket subprotocol ${FEED_SUBPROTOCOL}` };
+  }
+
+  /** The token of the worker does not let it follow the feed any more. */
+  #refuse(connection: FeedConnection, fault: Fault): void {
+    const { worker } = connection;
+    this.#options.history.refused('feed', fault, worker === undefined ? {} : { by: worker });
+    const { close = ERROR_CODES.unauthenticated.close }: ErrorCodeEntry = ERROR_CODES[fault.code];
+    connection.close(close, fault.code);
   }
 
   #onHello(connection: FeedConnection, hello: WorkerHello): void {

@@ -33,8 +33,8 @@ export class StateDirectory {
   #problem: StateProblem | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
-  /** Writes are one after the other, so that the last text is what is on the disk. */
-  #turn: Promise<void> = Promise.resolve();
+  /** All writes so far; never rejects. */
+  #writes: Promise<void> = Promise.resolve();
 
   /** Makes the directory when it is not there, and finds out whether it can be written. Never rejects. */
   static async open(options: StateDirectoryOptions): Promise<StateDirectory> {
@@ -66,9 +66,10 @@ export class StateDirectory {
     clearTimeout(this.#timer);
   }
 
+  /** One write at a time: two of one file would use one draft. */
   #write(): Promise<void> {
-    this.#turn = this.#turn.then(() => this.#writeNow());
-    return this.#turn;
+    this.#writes = this.#writes.then(() => this.#writeNow());
+    return this.#writes;
   }
 
   async #writeNow(): Promise<void> {

@@ -42,9 +42,13 @@ export function isLoopbackHost(host: string): boolean {
   return name === 'localhost' || name.endsWith('.localhost') || isLoopback(parseIp(name));
 }
 
-/** An IPv6 client has a whole /64 to choose addresses from, so limits are kept per /64, or per IPv4 address. */
+/**
+ * What limits of one peer are kept by: an IPv6 client has a whole /64 to choose addresses from, a local process all of 127.0.0.0/8,
+ * any other IPv4 client one address.
+ */
 export function limitKey(address: IpAddress | undefined): string {
   if (address === undefined) return 'unknown';
+  if (isLoopback(address)) return 'loopback';
   if (address.kind() === 'ipv4') return address.toString();
   return `${address.toByteArray().slice(0, 8).join('.')}/64`;
 }

@@ -45,6 +45,8 @@ export interface RegisterCommand {
   readonly leaseMs?: number;
   /** A static member may replace a node of its id that is registered at another address. Default false. */
   readonly isReplacing?: boolean;
+  /** It may serve a context below, or a host inside, what another token serves. Default false. */
+  readonly mayShadow?: boolean;
 }
 
 /**
@@ -82,11 +84,13 @@ export interface NodeStatusCommand {
   readonly deadlineMs?: number;
 }
 
-/** The node goes by its own choice. */
+/** The node goes by its own choice, or because its token has ended. */
 export interface LeaveCommand {
   readonly type: 'leave';
   readonly id: NodeId;
   readonly connection: ConnectionId;
+  /** Its token has ended: it goes although its agent is not connected. Default false. */
+  readonly isExpelled?: boolean;
 }
 
 /** Its socket closed without leave: suspect at once. Ignored when the connection is not the current one. */

@@ -203,11 +203,12 @@ function isNotReached(state: RegistryState, node: NodeRecord, detail: string): v
 /** The node when `connection` speaks for it. */
 function speaker(
   state: RegistryState,
-  { id, connection }: { readonly id: NodeRecord['id']; readonly connection: ConnectionId },
+  command: { readonly id: NodeRecord['id']; readonly connection: ConnectionId; readonly isExpelled?: boolean },
 ): NodeRecord | Rejection {
+  const { id, connection, isExpelled = false } = command;
   const node = state.nodes.get(id);
   if (!node || node.liveness === 'gone') return rejected('not-registered', `node ${id} is not registered`);
-  const isCurrent = node.connection === connection && (node.isConnected || node.kind !== 'agent');
+  const isCurrent = node.connection === connection && (isExpelled || node.isConnected || node.kind !== 'agent');
   if (isCurrent) return node;
   const message = `another connection speaks for node ${id}`;
   return rejectedBy({ code: 'superseded', holderConnected: state.isHeard(node), message });

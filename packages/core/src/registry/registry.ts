@@ -88,6 +88,11 @@ export class Registry {
     return this.#state.nodes.size;
   }
 
+  /** Nodes of the token name `owner` that are not gone. */
+  presentOf(owner: string): number {
+    return this.#state.nodes.presentOf(owner);
+  }
+
   /** All nodes, those that are gone included, in no order. */
   nodes(): IterableIterator<NodeView> {
     return this.#state.nodes.all();

@@ -1,0 +1,141 @@
+/** The shapes of `/v1/tokens`. */
+import type { TokenCreate, TokenList, TokenPatch, TokenResult, TokenRotate } from '@rollcall/protocol';
+import { MAX_BINDING_ENTRIES, MAX_OVERLAP_MS, MAX_REASON_CHARACTERS, MAX_TOKEN_MS } from '@rollcall/protocol';
+import type { TSchema, TUnsafe } from 'typebox';
+import { Type } from 'typebox';
+import { answer, body, closed, plainText } from './schemas.ts';
+
+const Reason = plainText(MAX_REASON_CHARACTERS, 'for people and the audit');
+const Name = Type.String({ maxLength: 64, description: '[A-Za-z0-9_-]{1,64}' });
+const RoleWord = Type.Union([
+  Type.Literal('join'),
+  Type.Literal('proxy'),
+  Type.Literal('viewer'),
+  Type.Literal('operator'),
+  Type.Literal('admin'),
+]);
+const Entries = Type.Array(Type.String({ maxLength: 256 }), { maxItems: MAX_BINDING_ENTRIES });
+const Nodes = Type.Integer({ minimum: 0, maximum: 10_000 });
+const Weight = Type.Number({ minimum: 0.001, maximum: 100 });
+const Certificate = Type.String({
+  minLength: 1,
+  maxLength: 253,
+  description: 'common name, or DNS or URI name, of a client certificate',
+});
+const LifeMs = Type.Number({ minimum: 1_000, maximum: MAX_TOKEN_MS });
+
+const Bindings = Type.Object(
+  {
+    balancers: Type.Optional(Entries),
+    hosts: Type.Optional(Entries),
+    contexts: Type.Optional(Entries),
+    nodeIds: Type.Optional(Entries),
+    addresses: Type.Optional(Entries),
+    nodes: Type.Optional(Nodes),
+    maxWeight: Type.Optional(Weight),
+  },
+  closed,
+);
+
+function orNull<Schema extends TSchema>(schema: Schema) {
+  return Type.Optional(Type.Union([schema, Type.Null()]));
+}
+
+export interface TokensQuery {
+  readonly limit?: string;
+  readonly after?: string;
+}
+
+export const TokensQuerySchema: TUnsafe<TokensQuery> = body<TokensQuery>()(
+  Type.Object(
+    {
+      limit: Type.Optional(Type.String({ pattern: '^[1-9][0-9]{0,3}$', description: '1 to 1000, default 1000' })),
+      after: Type.Optional(Name),
+    },
+    closed,
+  ),
+);
+
+export const TokenCreateSchema: TUnsafe<TokenCreate> = body<TokenCreate>()(
+  Type.Object(
+    {
+      name: Name,
+      role: RoleWord,
+      bindings: Type.Optional(Bindings),
+      expiresInMs: Type.Optional(LifeMs),
+      certificate: Type.Optional(Certificate),
+      reason: Type.Optional(Reason),
+    },
+    closed,
+  ),
+);
+
+export const TokenPatchSchema: TUnsafe<TokenPatch> = body<TokenPatch>()(
+  Type.Object(
+    {
+      bindings: Type.Optional(
+        Type.Object(
+          {
+            balancers: orNull(Entries),
+            hosts: orNull(Entries),
+            contexts: orNull(Entries),
+            nodeIds: orNull(Entries),
+            addresses: orNull(Entries),
+            nodes: orNull(Nodes),
+            maxWeight: orNull(Weight),
+          },
+          closed,
+        ),
+      ),
+      expiresInMs: orNull(LifeMs),
+      certificate: orNull(Certificate),
+      reason: Type.Optional(Reason),
+    },
+    closed,
+  ),
+);
+
+export const TokenRotateSchema: TUnsafe<TokenRotate> = body<TokenRotate>()(
+  Type.Object(
+    {
+      overlapMs: Type.Optional(Type.Number({ minimum: 0, maximum: MAX_OVERLAP_MS })),
+      reason: Type.Optional(Reason),
+    },
+    closed,
+  ),
+);
+
+export interface TokenRevoke {
+  readonly reason?: string;
+}
+
+export const TokenRevokeSchema: TUnsafe<TokenRevoke> = body<TokenRevoke>()(
+  Type.Object({ reason: Type.Optional(Reason) }, closed),
+);
+
+const Token = Type.Object({
+  name: Type.String(),
+  id: Type.String(),
+  role: RoleWord,
+  source: Type.Union([Type.Literal('stored'), Type.Literal('given')]),
+  secrets: Type.Integer({ description: 'secrets that are valid now' }),
+  overlapEndsAtUnixMs: Type.Optional(Type.Integer()),
+  bindings: Type.Optional(Bindings),
+  certificate: Type.Optional(Type.String()),
+  createdAtUnixMs: Type.Optional(Type.Integer()),
+  expiresAtUnixMs: Type.Optional(Type.Integer()),
+  nodes: Type.Integer({ description: 'nodes of this token name that are present' }),
+});
+
+export const TokenListSchema: TUnsafe<TokenList> = answer<TokenList>()(
+  Type.Object({ tokens: Type.Array(Token), next: Type.Optional(Type.String()) }),
+);
+
+export const TokenResultSchema: TUnsafe<TokenResult> = answer<TokenResult>()(
+  Type.Object({
+    token: Token,
+    secret: Type.Optional(Type.String({ description: 'shown this once' })),
+    message: Type.String(),
+    note: Type.Optional(Type.String()),
+  }),
+);
