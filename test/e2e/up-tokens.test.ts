@@ -35,7 +35,7 @@ test('up --token-dir makes a join token that nodes need from then on, and keeps 
 test('two join tokens at once are a mistake', { timeout: 180_000 }, async (t) => {
   const cluster = await LiveCluster.start();
   t.after(() => cluster.close());
-  process.env['ROLLCALL_JOIN_TOKEN'] = 'one';
+  process.env['ROLLCALL_JOIN_TOKEN'] = 'join-token-of-the-test';
   t.after(() => delete process.env['ROLLCALL_JOIN_TOKEN']);
   const { code, stderr } = await cluster.bareCli('up', '--token-dir', '/nowhere');
   assert.equal(code, 2);

@@ -19,6 +19,7 @@ import { scaleCommand } from './commands/scale.ts';
 import { simulateCommand } from './commands/simulate.ts';
 import { statusCommand } from './commands/status.ts';
 import { drainCommand, enableCommand, stopCommand } from './commands/status-verbs.ts';
+import { tokenCommand } from './commands/token.ts';
 import { upCommand } from './commands/up.ts';
 import { CliFailure, EXIT } from './exit.ts';
 import { onNpmEnd } from './npm-parent.ts';
@@ -72,6 +73,7 @@ function rollcall(): Command {
     reloadCommand(),
     rotateCommand(),
     loginsCommand(),
+    tokenCommand(),
     simulateCommand(),
     healthCommand(),
   ];

@@ -3,7 +3,13 @@ import { readFileSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import type { BalancerSettingsOption } from '@rollcall/coordinator';
-import { type ContextPath, parseContextPath, printableUrl } from '@rollcall/protocol';
+import {
+  type ContextPath,
+  MIN_TOKEN_CHARACTERS,
+  parseContextPath,
+  printableUrl,
+  shortTokenText,
+} from '@rollcall/protocol';
 import {
   ACCESS_LOG_FORMATS,
   type AccessLogFormat,
@@ -82,7 +88,7 @@ export function supervisorOptions(
   const { balancers, algorithmFiles } = withAlgorithmFiles(settings);
   const heartbeatMs = durationFlag('--heartbeat', flags.heartbeat, MIN_HEARTBEAT_MS);
   const joinToken = joinTokenFor(flags);
-  const adminToken = secretFrom('ROLLCALL_ADMIN_TOKEN', process.env);
+  const adminToken = longEnough('ROLLCALL_ADMIN_TOKEN', secretFrom('ROLLCALL_ADMIN_TOKEN', process.env));
   const { proxy, tls, control, agents } = listenFlags(flags);
   return {
     proxy,
@@ -265,10 +271,16 @@ function errorPageFlags(texts: readonly string[]): Record<string, string> {
 }
 
 function joinTokenFor({ tokenDir }: UpFlags): string | undefined {
-  const given = secretFrom('ROLLCALL_JOIN_TOKEN', process.env);
+  const given = longEnough('ROLLCALL_JOIN_TOKEN', secretFrom('ROLLCALL_JOIN_TOKEN', process.env));
   if (tokenDir === undefined) return given;
-  if (given === undefined) return keptJoinToken(tokenDir);
+  if (given === undefined) return longEnough(`${tokenDir}/join-token`, keptJoinToken(tokenDir));
   throw new CliFailure('ROLLCALL_JOIN_TOKEN and --token-dir name a join token each: give one of them', EXIT.usage);
+}
+
+/** The token itself. Throws a usage failure for one that can be guessed. */
+function longEnough(source: string, token: string | undefined): string | undefined {
+  if (token === undefined || token.length >= MIN_TOKEN_CHARACTERS) return token;
+  throw new CliFailure(shortTokenText(source, token), EXIT.usage);
 }
 
 function webAddressFlag(text: string): string {

@@ -20,6 +20,8 @@ export interface ControlOptions {
   readonly joinToken?: string;
   readonly adminToken?: string;
   readonly feedToken: string;
+  /** For the nodes of `--static`. Absent in releases that give them the join token. */
+  readonly ownNodeToken?: string;
   readonly proxyUrl: string;
   readonly ownListeners: readonly ListenAddress[];
   readonly version: string;

@@ -30,7 +30,7 @@ export interface SupervisorOptions {
   /** What the control process is told, besides what the supervisor knows. */
   readonly controlOptions: Omit<
     ControlOptions,
-    'listen' | 'stateDir' | 'feedToken' | 'proxyUrl' | 'ownListeners' | 'store'
+    'listen' | 'stateDir' | 'feedToken' | 'ownNodeToken' | 'proxyUrl' | 'ownListeners' | 'store'
   >;
   /** As `--store` spells it; `undefined`: a file in the state directory. */
   readonly store: string | undefined;
@@ -69,6 +69,7 @@ export class Supervisor {
   #stateDir = '';
   #unlock: () => void = () => {};
   readonly #feedToken = randomBytes(32).toString('base64url');
+  readonly #nodeToken = randomBytes(32).toString('base64url');
   readonly #ticketKeys = randomBytes(48).toString('base64');
   #controlAddress: ListenAddress;
   /** Keeps a port that we chose ourselves from being somebody's outgoing connection while the control process is not there. */
@@ -149,12 +150,11 @@ export class Supervisor {
     if (this.#isClosing) return;
     await Promise.all([this.#startControl(this.#options), this.#pool.start(this.#workerSettings(this.#options))]);
     if (staticSites.length === 0 || this.#isClosing) return;
-    const { joinToken, logLevel } = controlOptions;
     const message: StaticProcessOptions = {
       sites: staticSites,
       coordinatorUrl: this.controlUrl,
-      logLevel,
-      ...(joinToken === undefined ? {} : { joinToken }),
+      logLevel: controlOptions.logLevel,
+      joinToken: this.#nodeToken,
     };
     await this.#supervise('static', message, (child) => {
       this.#static = child;
@@ -177,6 +177,7 @@ export class Supervisor {
       store: store ?? `file:${join(this.stateDir, 'cluster.json')}`,
       stateDir: this.stateDir,
       feedToken: this.#feedToken,
+      ownNodeToken: this.#nodeToken,
       proxyUrl: this.proxyUrl,
       ownListeners: this.#listeners.map(({ address }) => address),
     };

@@ -17,7 +17,7 @@ async function open(t: TestContext) {
   t.after(() => rm(path, { recursive: true, force: true }));
   const clocks = new ManualClocks();
   const tokens = await openTokens(path, { joinToken: JOIN }, clocks);
-  const logins = new Logins(tokens, clocks);
+  const logins = new Logins({ tokens, clocks, save: async () => undefined }, undefined);
   const gate = new Gate({ tokens, logins, clocks, isControlOnLoopback: true, adminAllow: [], controlHosts: [] });
   const admit = (token: string, remoteAddress = '127.0.0.1'): string => {
     const request = { headers: { authorization: `Bearer ${token}` }, socket: { remoteAddress } };

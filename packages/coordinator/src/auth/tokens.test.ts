@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { ManualClocks } from '../testing/manual-clocks.ts';
 import { type GivenTokens, openTokens } from './tokens.ts';
 
 const JOIN = 'join-secret-of-the-test';

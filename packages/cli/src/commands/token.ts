@@ -1,0 +1,248 @@
+/** `rollcall token`: makes, lists, changes, rotates and revokes tokens. */
+import type { Role, TokenBindings, TokenList, TokenPatch, TokenResource, TokenResult } from '@rollcall/protocol';
+import { MAX_OVERLAP_MS, MAX_TOKEN_MS } from '@rollcall/protocol';
+import { Command, Option } from 'commander';
+import { CliFailure, EXIT } from '../exit.ts';
+import { table } from '../format.ts';
+import { addReaderFlags, clientFor, printJson, printNote, type ReaderFlags } from './reader-flags.ts';
+import { boundedMs, reasonOf } from './verb-flags.ts';
+
+const ROLES: readonly Role[] = ['join', 'viewer', 'operator', 'admin', 'proxy'];
+const MIN_EXPIRY_MS = 1_000;
+
+const HELP = `
+A token is known by its name; the name owns the ids of its nodes. Its secret is printed once and stored as a digest.
+All of this needs the admin token, and is in force at once: connections that are not allowed any more are closed.
+
+  rollcall token create shop --role join --balancer shop --context /shop --nodes 20 --expires 90d
+  ROLLCALL_JOIN_TOKEN="$(rollcall token create guest --role join --host guest.example.net)" rollcall run -- ./app {port}
+  rollcall token list
+  rollcall token rotate shop --overlap 1h
+  rollcall token revoke guest
+`;
+
+const CREATE_HELP = `
+The secret is written to standard output, everything else to standard error.
+Without bindings a join token may register any node, but not serve a context below, or a host inside, what another token
+serves; a token with --host or --context may.
+
+  rollcall token create shop --role join --balancer shop --context /shop --node 'shop-*' --address 10.0.0.0/8
+  rollcall token create grafana --role viewer --expires 365d
+  rollcall token create web-1 --role join --certificate web-1.example.net
+`;
+
+const SET_HELP = `
+Flags that are given replace that binding, others stay. Nodes that break a new binding are disconnected and leave.
+
+  rollcall token set shop --context /shop --context /cart
+  rollcall token set shop --clear expires --clear nodes
+`;
+
+interface TokenFlags extends ReaderFlags {
+  readonly balancer?: readonly string[];
+  readonly host?: readonly string[];
+  readonly context?: readonly string[];
+  readonly node?: readonly string[];
+  readonly address?: readonly string[];
+  readonly nodes?: string;
+  readonly maxWeight?: string;
+  readonly expires?: string;
+  readonly certificate?: string;
+  readonly reason?: string;
+}
+
+/** Name of a flag, and of the binding that it gives. */
+const BINDINGS = {
+  balancer: 'balancers',
+  host: 'hosts',
+  context: 'contexts',
+  node: 'nodeIds',
+  address: 'addresses',
+  nodes: 'nodes',
+  'max-weight': 'maxWeight',
+} as const satisfies Readonly<Record<string, keyof TokenBindings>>;
+
+export function tokenCommand(): Command {
+  const command = new Command('token').description('make, list, change, rotate and revoke tokens');
+  command.addHelpText('after', HELP);
+  for (const sub of [createCommand(), listCommand(), setCommand(), rotateCommand(), revokeCommand()])
+    command.addCommand(sub);
+  return command;
+}
+
+function createCommand(): Command {
+  return addBindingFlags(
+    new Command('create').description('make a token and print its secret, once').argument('<name>'),
+  )
+    .addOption(new Option('--role <role>', 'what it may do').choices(ROLES).makeOptionMandatory())
+    .addHelpText('after', CREATE_HELP)
+    .action(async (name: string, flags: TokenFlags & { readonly role: Role }) => {
+      const expiresInMs = boundedMs('--expires', flags.expires, { min: MIN_EXPIRY_MS, max: MAX_TOKEN_MS });
+      const bindings = bindingsOf(flags);
+      const result = await (await clientFor(flags)).send<TokenResult>('POST', '/v1/tokens', {
+        name,
+        role: flags.role,
+        ...(Object.keys(bindings).length > 0 && { bindings }),
+        ...(expiresInMs !== undefined && { expiresInMs }),
+        ...(flags.certificate !== undefined && { certificate: flags.certificate }),
+        ...reasonOf(flags.reason),
+      });
+      printResult(result, flags);
+    });
+}
+
+function setCommand(): Command {
+  const clearable = [...Object.keys(BINDINGS), 'expires', 'certificate'];
+  return addBindingFlags(new Command('set').description('change what a token is bound to').argument('<name>'))
+    .addOption(
+      new Option('--clear <binding>', `remove one: ${clearable.join(', ')}`)
+        .choices(clearable)
+        .argParser((value: string, before: readonly string[] = []) => {
+          if (!clearable.includes(value)) throw usage(`--clear ${value} is not one of ${clearable.join(', ')}`);
+          return [...before, value];
+        }),
+    )
+    .addHelpText('after', SET_HELP)
+    .action(async (name: string, flags: TokenFlags & { readonly clear?: readonly string[] }) => {
+      const { clear = [] } = flags;
+      const cleared = Object.entries(BINDINGS).filter(([flag]) => clear.includes(flag));
+      const bindings = { ...bindingsOf(flags), ...Object.fromEntries(cleared.map(([, key]) => [key, null])) };
+      const expiresInMs = clear.includes('expires')
+        ? null
+        : boundedMs('--expires', flags.expires, { min: MIN_EXPIRY_MS, max: MAX_TOKEN_MS });
+      const certificate = clear.includes('certificate') ? null : flags.certificate;
+      const body: TokenPatch = {
+        ...(Object.keys(bindings).length > 0 && { bindings }),
+        ...(expiresInMs !== undefined && { expiresInMs }),
+        ...(certificate !== undefined && { certificate }),
+        ...reasonOf(flags.reason),
+      };
+      if (Object.keys(body).every((key) => key === 'reason')) throw usage('set what? see rollcall token set --help');
+      printResult(await (await clientFor(flags)).send<TokenResult>('PATCH', pathOf(name), body), flags);
+    });
+}
+
+function listCommand(): Command {
+  return addReaderFlags(new Command('list').description('tokens by name, without secrets')).action(
+    async (flags: ReaderFlags) => {
+      const client = await clientFor(flags);
+      const tokens: TokenResource[] = [];
+      for (let after: string | undefined; ; ) {
+        const query = after === undefined ? '' : `?after=${after}`;
+        const page = await client.get<TokenList>(`/v1/tokens${query}`);
+        tokens.push(...page.tokens);
+        after = page.next;
+        if (after === undefined) break;
+      }
+      if (flags.json) printJson({ tokens });
+      else process.stdout.write(`${table(HEADINGS, tokens.map(row))}\n`);
+    },
+  );
+}
+
+function rotateCommand(): Command {
+  return addReaderFlags(new Command('rotate').description('give a token a new secret, printed once').argument('<name>'))
+    .option('--overlap <duration>', 'how long the earlier secret stays valid, 0 to 30d (default: 1h)')
+    .option('--reason <text>', 'for the audit')
+    .action(async (name: string, flags: ReaderFlags & { readonly overlap?: string; readonly reason?: string }) => {
+      const overlapMs = boundedMs('--overlap', flags.overlap, { max: MAX_OVERLAP_MS });
+      const body = { ...(overlapMs !== undefined && { overlapMs }), ...reasonOf(flags.reason) };
+      printResult(await (await clientFor(flags)).send<TokenResult>('POST', `${pathOf(name)}/rotate`, body), flags);
+    });
+}
+
+function revokeCommand(): Command {
+  return addReaderFlags(
+    new Command('revoke')
+      .description('end a token: its connections are closed, its nodes leave the cluster')
+      .argument('<name>'),
+  )
+    .option('--reason <text>', 'for the audit')
+    .action(async (name: string, flags: ReaderFlags & { readonly reason?: string }) => {
+      const client = await clientFor(flags);
+      printResult(await client.send<TokenResult>('DELETE', pathOf(name), reasonOf(flags.reason)), flags);
+    });
+}
+
+function addBindingFlags(command: Command): Command {
+  const many = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
+  return addReaderFlags(command)
+    .option('--balancer <name>', 'balancer that its nodes may join; repeatable', many)
+    .option('--host <name>', 'host that its nodes may serve, *.suffix or *; repeatable', many)
+    .option('--context <path>', 'context that its nodes may serve, with all below it; repeatable', many)
+    .option('--node <pattern>', "ids that its nodes may have, like 'shop-*'; repeatable", many)
+    .option('--address <cidr>', 'addresses that it may be used from; repeatable', many)
+    .option('--nodes <n>', 'most nodes at once, 0 to 10000 (default: the quota of the coordinator)')
+    .option('--max-weight <n>', 'largest weight that a node may announce, 0.001 to 100 (default: 100)')
+    .option('--expires <duration>', 'end of the token from now on, 1s to 3650d (default: none)')
+    .option('--certificate <name>', 'common name, DNS or URI name of a client certificate that counts as this token')
+    .option('--reason <text>', 'for the audit');
+}
+
+function bindingsOf(flags: TokenFlags): TokenBindings {
+  const { balancer, host, context, node, address, nodes, maxWeight } = flags;
+  return {
+    ...(balancer && { balancers: balancer }),
+    ...(host && { hosts: host }),
+    ...(context && { contexts: context }),
+    ...(node && { nodeIds: node }),
+    ...(address && { addresses: address }),
+    ...(nodes !== undefined && { nodes: numberOf('--nodes', nodes) }),
+    ...(maxWeight !== undefined && { maxWeight: numberOf('--max-weight', maxWeight) }),
+  };
+}
+
+function numberOf(flag: string, text: string): number {
+  const value = Number(text);
+  if (/^\d+(\.\d+)?$/.test(text) && Number.isFinite(value)) return value;
+  throw usage(`${flag} ${JSON.stringify(text)} is not a number`);
+}
+
+function printResult(result: TokenResult, flags: ReaderFlags): void {
+  if (flags.json) {
+    printJson(result);
+    return;
+  }
+  printNote(result);
+  const { secret, message } = result;
+  if (secret === undefined) process.stdout.write(`${message}\n`);
+  else {
+    process.stderr.write(`${message}; the secret is shown this once:\n`);
+    process.stdout.write(`${secret}\n`);
+  }
+}
+
+const HEADINGS = ['TOKEN', 'ROLE', 'SECRETS', 'NODES', 'EXPIRES', 'CERTIFICATE', 'BOUND TO'];
+
+function row({
+  name,
+  role,
+  source,
+  secrets,
+  nodes,
+  expiresAtUnixMs,
+  certificate,
+  bindings = {},
+}: TokenResource): (string | number)[] {
+  const bound = Object.entries(BINDINGS).flatMap(([flag, key]) => {
+    const value = bindings[key];
+    return value === undefined ? [] : [`${flag} ${Array.isArray(value) ? value.join(',') : String(value)}`];
+  });
+  return [
+    source === 'given' ? `${name} (given)` : name,
+    role,
+    secrets,
+    nodes,
+    expiresAtUnixMs === undefined ? '-' : new Date(expiresAtUnixMs).toISOString().slice(0, 16),
+    certificate ?? '-',
+    bound.length === 0 ? '-' : bound.join('; '),
+  ];
+}
+
+function pathOf(name: string): string {
+  return `/v1/tokens/${encodeURIComponent(name)}`;
+}
+
+function usage(message: string): CliFailure {
+  return new CliFailure(message, EXIT.usage);
+}
