@@ -41,3 +41,18 @@ test('two join tokens at once are a mistake', { timeout: 180_000 }, async (t) =>
   assert.equal(code, 2);
   assert.match(stderr, /ROLLCALL_JOIN_TOKEN and --token-dir/);
 });
+
+test('a join token or an admin token of fewer than 16 characters is refused before anything starts', {
+  timeout: 60_000,
+}, async (t) => {
+  const cluster = await LiveCluster.start();
+  t.after(() => cluster.close());
+  for (const name of ['ROLLCALL_JOIN_TOKEN', 'ROLLCALL_ADMIN_TOKEN']) {
+    process.env[name] = 'fifteen-letters';
+    t.after(() => delete process.env[name]);
+    const { code, stderr } = await cluster.bareCli('up');
+    delete process.env[name];
+    assert.equal(code, 2);
+    assert.match(stderr, new RegExp(`${name} has 15 characters; a token needs 16 or more, for example from`));
+  }
+});

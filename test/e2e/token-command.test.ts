@@ -1,0 +1,61 @@
+/** `rollcall token`: what it prints, what it sends, and how it names mistakes. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { TokenList, TokenResult } from '@rollcall/protocol';
+import { Site } from '../site/site.ts';
+
+test('a token is made, listed, changed, rotated and revoked; its secret alone goes to standard output', {
+  timeout: 300_000,
+}, async (t) => {
+  const site = await Site.start(t);
+  const token = (...words: string[]) => site.cli('token', ...words);
+  const flags = ['--balancer', 'shop', '--context', '/a', '--context', '/b', '--node', 'shop-*', '--nodes', '3'];
+  const made = await token('create', 'shop', '--role', 'join', ...flags, '--max-weight', '2', '--expires', '30d');
+  assert.match(made.stdout, /^[A-Za-z0-9_-]{43}\n$/);
+  assert.match(made.stderr, /^note: agents on this machine need a token too/);
+  assert.match(
+    made.stderr,
+    /token shop \(role join\) created; bound to balancer shop; context \/a, \/b; .*shown this once/,
+  );
+  const { secret } = await site.json<TokenResult>('token', 'rotate', 'shop', '--overlap', '10m');
+  assert.match(secret ?? '', /^[A-Za-z0-9_-]{43}$/);
+  assert.notEqual(`${secret}\n`, made.stdout);
+  const changed = await token('set', 'shop', '--context', '/c', '--clear', 'nodes', '--clear', 'expires');
+  assert.equal(changed.code, 0, changed.stderr);
+  const { tokens } = await site.json<TokenList>('token', 'list');
+  assert.deepEqual(
+    tokens.map(({ name, source, secrets }) => [name, source, secrets]),
+    [
+      ['admin', 'given', 1],
+      ['feed', 'given', 1],
+      ['shop', 'stored', 2],
+    ],
+  );
+  const shop = tokens[2]!;
+  assert.deepEqual(shop.bindings, { balancers: ['shop'], contexts: ['/c'], nodeIds: ['shop-*'], maxWeight: 2 });
+  assert.equal(shop.expiresAtUnixMs, undefined);
+  assert.match(
+    (await token('list')).stdout,
+    /^shop +join +2 +0 +- +- +balancer shop; context \/c; node shop-\*; max-weight 2$/m,
+  );
+  const revoked = await token('revoke', 'shop', '--reason', 'not needed');
+  assert.match(revoked.stdout, /^token shop \(role join\) revoked\n$/);
+  assert.match(revoked.stderr, /last join token: agents on this machine may join without one now/);
+
+  const mistakes: readonly (readonly [readonly string[], number, RegExp])[] = [
+    [['create', 'x'], 2, /--role/],
+    [['create', 'x', '--role', 'join', '--expires', '30'], 2, /not a duration with a unit .* from 1s to 3650d/],
+    [['create', 'admin', '--role', 'admin'], 1, /the name admin is reserved/],
+    [
+      ['create', 'y', '--role', 'viewer', '--balancer', 'shop'],
+      1,
+      /balancers binds nodes; a token with the role viewer/,
+    ],
+    [['revoke', 'shop'], 1, /there is no token shop/],
+  ];
+  for (const [words, exitCode, text] of mistakes) {
+    const { code, stderr } = await token(...words);
+    assert.equal(code, exitCode, stderr);
+    assert.match(stderr, text);
+  }
+});
