@@ -176,7 +176,7 @@ export function refusalCause(refusal: Refusal, url: string, hasToken: boolean): 
       if (socketPathOf(url) !== undefined)
         return 'the secret in ROLLCALL_NODE is not the one of this socket (HTTP 401)';
       return hasToken
-        ? `join token refused (${answer}): set ROLLCALL_JOIN_TOKEN to a token of this cluster`
+        ? `join token refused (${answer}${said}): set ROLLCALL_JOIN_TOKEN to a token of this cluster`
         : `join token required (${answer}): set ROLLCALL_JOIN_TOKEN`;
     case 403:
       return `not allowed (${answer}${said}): set ROLLCALL_JOIN_TOKEN to a token with the role join`;

@@ -86,11 +86,15 @@ function rollcall(): Command {
         process.stdout.write(text);
       },
       writeErr: (text) => void new LogDestination({ target: 2 }).write(text),
-      outputError: (text, write) =>
-        write(`rollcall: ${oneLine(text)}; see rollcall ${command === program ? '' : `${command.name()} `}--help\n`),
+      outputError: (text, write) => write(`rollcall: ${oneLine(text)}; see ${fullName(command)} --help\n`),
     });
   }
   return program;
+}
+
+/** `rollcall token create`. */
+function fullName(command: Command): string {
+  return command.parent === null ? command.name() : `${fullName(command.parent)} ${command.name()}`;
 }
 
 /** Commands that others rely on: they have a log of their own, and serve without a standard output. */

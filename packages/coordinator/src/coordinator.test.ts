@@ -1,18 +1,59 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { get } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { NodeResource, StatusResource } from '@rollcall/protocol';
+import type { NodeResource, StatusResource, TokenList, TokenResult } from '@rollcall/protocol';
+import { AGENT_PATH, AGENT_SUBPROTOCOL } from '@rollcall/protocol';
 import { openStore } from './stores/open-store.ts';
 import { startTestCoordinator } from './testing/test-coordinator.ts';
 import { startTestNode } from './testing/test-node.ts';
+import { TestSocket } from './testing/test-socket.ts';
 
 test('it refuses to listen beyond loopback without a join token, and says what to do', async () => {
   const listen = { host: '0.0.0.0', port: 0 };
   await assert.rejects(startTestCoordinator({ listen }), /without a join token.*ROLLCALL_JOIN_TOKEN/);
   await assert.rejects(startTestCoordinator({ agentsListen: listen }), /without a join token/);
+});
+
+test('a join token that was made through the API opens the control port beyond loopback', async (t) => {
+  const stateDir = await mkdtemp(join(tmpdir(), 'rollcall-open-'));
+  t.after(() => rm(stateDir, { recursive: true, force: true }));
+  const local = await startTestCoordinator({ stateDir });
+  const body = { name: 'web', role: 'join', expiresInMs: 3_600_000 };
+  const { secret } = (await local.api('/v1/tokens', { method: 'POST', body })).json<TokenResult>();
+  await local.coordinator.close();
+  const open = await startTestCoordinator({ stateDir, listen: { host: '0.0.0.0', port: 0 } });
+  t.after(() => open.coordinator.close());
+  const url = `ws://127.0.0.1:${open.coordinator.address.port}${AGENT_PATH}`;
+  assert.equal(await TestSocket.refusal(url, [AGENT_SUBPROTOCOL]), 401);
+  const headers = { authorization: `Bearer ${secret}` };
+  await (await TestSocket.open(url, AGENT_SUBPROTOCOL, { headers })).close();
+});
+
+test('a token is in force although the state directory cannot be written, and the answer reports it', async (t) => {
+  const { api, stateDir, close } = await startTestCoordinator();
+  t.after(close);
+  await mkdir(join(stateDir, 'tokens.json.tmp', 'x'), { recursive: true });
+  const body = { name: 'grafana', role: 'viewer' };
+  const { secret = '', note } = (await api('/v1/tokens', { method: 'POST', body })).json<TokenResult>();
+  assert.match(note ?? '', /the state directory cannot be written .*; the change is in force, and lost if/);
+  assert.equal((await api('/v1/status', { token: secret })).status, 200);
+});
+
+test('tokens are listed in pages by name', async (t) => {
+  const { api, close } = await startTestCoordinator();
+  t.after(close);
+  for (const name of ['c', 'a', 'b']) await api('/v1/tokens', { method: 'POST', body: { name, role: 'viewer' } });
+  const pages: (readonly string[])[] = [];
+  for (let next: string | undefined = ''; next !== undefined; ) {
+    const list: TokenList = (await api(`/v1/tokens?limit=2&after=${next}`)).json<TokenList>();
+    pages.push(list.tokens.map(({ name }) => name));
+    next = list.next;
+  }
+  assert.deepEqual(pages, [['a', 'admin'], ['b', 'c'], ['feed']]);
+  assert.equal((await api('/v1/tokens?limit=2000')).json<TokenList>().tokens.length, 5);
 });
 
 test('an address that is taken is an error, and nothing is left open', async () => {

@@ -79,3 +79,12 @@ for (const [what, make] of Object.entries(FAILURES))
     await assert.rejects(replaceFile(path, 'text'));
     assert.deepEqual(readdirSync(folder), before);
   });
+
+test('writes of one file that are asked for together come one after the other, the last text stays', async (t) => {
+  const path = scratch(t);
+  const { state } = await opened(t, path);
+  const texts = Array.from({ length: 20 }, (_, i) => `text ${i}`);
+  await Promise.all(texts.map((text) => state.writeAll(new Map([[join(path, 'tokens.json'), text]]))));
+  assert.equal(state.problem, undefined);
+  assert.equal(readFileSync(join(path, 'tokens.json'), 'utf8'), texts.at(-1));
+});
