@@ -76,7 +76,7 @@ test('a coordinator behind TLS and a path prefix: agents join by name, commands 
   assert.equal((JSON.parse(nodes.output) as { nodes: { id: string }[] }).nodes[0]?.id, 'n1');
   const other = new RegExp(`at wss://localhost:${port}/other: not a Rollcall port: HTTP 404 from front/1; retrying`);
   assert.match(await elsewhere, other);
-  assert.match(await untrusted, /: certificate not trusted \([A-Z_]+\): set NODE_EXTRA_CA_CERTS/);
+  assert.match(await untrusted, /: certificate not trusted \([A-Z_]+\): set ROLLCALL_CA \(--ca\)/);
 });
 
 interface Ended {
@@ -126,7 +126,7 @@ test('commands name the cause when no coordinator answers', async (t) => {
     command(['nodes'], { ROLLCALL_URL: url, ROLLCALL_ADMIN_TOKEN: 's3cret\nline' }),
   ]);
   for (const { code } of [untrusted, misnamed, health]) assert.equal(code, 3);
-  assert.match(untrusted.output, /: certificate not trusted \([A-Z_]+\): set NODE_EXTRA_CA_CERTS/);
+  assert.match(untrusted.output, /: certificate not trusted \([A-Z_]+\): set ROLLCALL_CA \(--ca\)/);
   assert.match(misnamed.output, /: certificate is not for 127\.0\.0\.1 but for DNS:ops\.example/);
   assert.match(health.output, /: the port closed the connection without an answer: .*use https:\/\//);
   assert.doesNotMatch(token.output, /s3cret/);

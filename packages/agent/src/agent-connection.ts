@@ -7,7 +7,15 @@ import { isIP, type LookupFunction, type Socket } from 'node:net';
 import type { AgentMessage, CoordinatorMessage, Malformed } from '@rollcall/protocol';
 import { AGENT_SUBPROTOCOL, decodeCoordinatorMessage, encode, MAX_FRAME_BYTES } from '@rollcall/protocol';
 import { plainAddress } from './announced-address.ts';
-import { connectCause, MAX_REFUSAL_BODY, type Refusal, readRefusal, refusalCause } from './connect-cause.ts';
+import type { ClientTls } from './client-tls.ts';
+import {
+  connectCause,
+  MAX_REFUSAL_BODY,
+  type Refusal,
+  readRefusal,
+  refusalCause,
+  type Shown,
+} from './connect-cause.ts';
 import type { Timers } from './timers.ts';
 import { type ClientOptions, WebSocket } from './websocket.ts';
 
@@ -69,6 +77,7 @@ export class AgentConnection {
   /**
    * Starts to connect at once. `address` is where the host name of `url` is to be reached; without it the name is
    * looked up within the time for the connect. A literal address and a UNIX socket (`ws+unix:PATH:/v1/agent`) need none.
+   * `tls` counts for `wss` only.
    */
   constructor(
     url: string,
@@ -76,6 +85,7 @@ export class AgentConnection {
     timers: Timers,
     listener: ConnectionListener,
     address: string | undefined = undefined,
+    tls: ClientTls | undefined = undefined,
   ) {
     this.url = url;
     this.#timers = timers;
@@ -91,13 +101,16 @@ export class AgentConnection {
       },
       // The host stays the name: `Host`, SNI and the check of the certificate are about it.
       ...(address === undefined ? {} : { lookup: lookUpAs(address) }),
+      // The types of ws have an older form of checkServerIdentity.
+      ...(tls?.options as object | undefined),
     };
+    const shown = { hasToken: token !== undefined, hasCertificate: tls?.hasCertificate === true };
     this.#cancelDeadline = timers.after(CONNECT_TIMEOUT_MS, () =>
       this.#abort(`no answer in ${CONNECT_TIMEOUT_MS / 1_000} s`),
     );
     this.#ws = new WebSocket(url, AGENT_SUBPROTOCOL, options);
     this.#ws.on('unexpected-response', (request, response) =>
-      this.#onRefusal(response, token !== undefined, () => request.destroy()),
+      this.#onRefusal(response, shown, () => request.destroy()),
     );
     this.#ws.on('open', () => this.#onOpen());
     this.#ws.on('message', (data, isBinary) => this.#onMessage(data, isBinary));
@@ -166,7 +179,7 @@ export class AgentConnection {
   }
 
   /** The body is read for the coordinator's own code; a page of something else is not read to its end. */
-  #onRefusal(response: IncomingMessage, hasToken: boolean, destroy: () => void): void {
+  #onRefusal(response: IncomingMessage, shown: Shown, destroy: () => void): void {
     const status = response.statusCode ?? 0;
     const retryAfter = Number(response.headers['retry-after']);
     let body = '';
@@ -179,7 +192,7 @@ export class AgentConnection {
         ...(refusal.code === undefined ? {} : { refusalCode: refusal.code }),
         ...(retryAfter > 0 ? { retryAfterMs: Math.min(60, retryAfter) * 1_000 } : {}),
       };
-      this.#detail ||= refusalCause(refusal, this.url, hasToken);
+      this.#detail ||= refusalCause(refusal, this.url, shown);
       destroy();
       this.#end(1006);
     };

@@ -28,6 +28,7 @@ import { DEFAULT_LEASE_MS, printable } from '@rollcall/protocol';
 import { Addresses, type LookUp, systemLookUp } from './addresses.ts';
 import { AgentConnection, type ConnectionEnd } from './agent-connection.ts';
 import { backoffMs, type Rng } from './backoff.ts';
+import type { ClientTls } from './client-tls.ts';
 import { connectCause } from './connect-cause.ts';
 import { acceptedCoordinators, coordinatorText } from './coordinator-url.ts';
 import { Heartbeats, type ReportSource } from './heartbeats.ts';
@@ -80,6 +81,8 @@ export interface AgentOptions {
   readonly coordinators: readonly string[];
   /** Asked for each connection. */
   readonly token: () => JoinToken;
+  /** TLS of `wss` connections, asked for each of them. Default: what Node.js trusts, and no client certificate. */
+  readonly tls?: (url: string) => ClientTls;
   /**
    * What to register, asked for each connection; the addresses are our end of it and the coordinator's, empty when
    * unknown. The instance must stay the same for the life of this agent. A fault is warned of, and asked for again after
@@ -311,6 +314,12 @@ export class Agent {
     this.#lastError = undefined;
     const { token, problem } = this.#options.token();
     if (problem !== undefined) this.warn({ code: 'bad-token-file' satisfies AgentCode, message: problem });
+    const tls = url.startsWith('wss:') ? this.#options.tls?.(url) : undefined;
+    if (tls?.problem !== undefined) {
+      this.#sayUnreachable(url, { cause: tls.problem });
+      this.#tryLater(0);
+      return;
+    }
     // Only the newest connection speaks: what an older one still says is ignored.
     const listener = {
       onOpen: (localAddress: string, remoteAddress: string) => {
@@ -322,7 +331,7 @@ export class Agent {
       onMalformed: (fault: Fault) => connection === this.#connection && this.#garbage(fault),
       onEnd: (end: ConnectionEnd) => connection === this.#connection && this.#lost(end, connection, address),
     };
-    const connection: AgentConnection = new AgentConnection(url, token, this.#timers, listener, address);
+    const connection: AgentConnection = new AgentConnection(url, token, this.#timers, listener, address, tls);
     this.#connection = connection;
   }
 

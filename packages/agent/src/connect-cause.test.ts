@@ -42,7 +42,7 @@ test('answers of other servers have words of their own, without secrets and in o
     refusalCause(
       readRefusal(status, (name) => fields[name], body),
       'ws://a.test:80/v1/agent',
-      true,
+      { hasToken: true, hasCertificate: false },
     );
   assert.equal(answered(404, { server: 'nginx/1.24\r\nx' }), 'not a Rollcall port: HTTP 404 from nginx/1.24 x');
   assert.equal(
@@ -58,15 +58,19 @@ test('answers of other servers have words of their own, without secrets and in o
 });
 
 test('a refusal by a coordinator is named with its code', () => {
-  const refused = (status: number, code: string, detail: string, hasToken = true) =>
+  const refused = (status: number, code: string, detail: string, hasToken = true, hasCertificate = false) =>
     refusalCause(
       readRefusal(status, () => undefined, JSON.stringify({ code, detail })),
       URL,
-      hasToken,
+      { hasToken, hasCertificate },
     );
   assert.match(
     refused(401, 'unauthenticated', '', false),
     /^join token required \(HTTP 401 unauthenticated\): set ROLL/,
+  );
+  assert.match(
+    refused(401, 'unauthenticated', 'no token names CN=shop', false, true),
+    /^client certificate refused \(HTTP 401 unauthenticated: no token names CN=shop\): name it in a token/,
   );
   assert.match(refused(403, 'forbidden', 'no role'), /^not allowed \(HTTP 403 forbidden: no role\)/);
   assert.match(refused(426, 'unsupported-version', 'ask for x'), /this agent speaks rollcall\.v1$/);

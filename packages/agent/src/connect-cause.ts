@@ -85,7 +85,7 @@ function networkCause(code: string, url: string): string | undefined {
 }
 
 function certificateCause(code: string, error: unknown, url: string): string | undefined {
-  if (UNTRUSTED.has(code)) return `certificate not trusted (${code}): set NODE_EXTRA_CA_CERTS to the file of its CA`;
+  if (UNTRUSTED.has(code)) return `certificate not trusted (${code}): set ROLLCALL_CA (--ca) to the file of its CA`;
   if (code === 'CERT_HAS_EXPIRED') return `certificate expired (${code}): renew it, or correct this machine's clock`;
   if (code === 'CERT_NOT_YET_VALID') return `certificate not valid yet (${code}): correct this machine's clock`;
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID' || code === 'HOSTNAME_MISMATCH') {
@@ -166,8 +166,15 @@ export function notRollcallCause({ status, server, location, wantsTls }: Refusal
   return `not a Rollcall port: HTTP ${status}${from}`;
 }
 
-/** Why the upgrade of an agent connection was refused, in words. `hasToken`: a join token was sent. */
-export function refusalCause(refusal: Refusal, url: string, hasToken: boolean): string {
+/** What a request has shown to be let in. */
+export interface Shown {
+  readonly hasToken: boolean;
+  /** Of TLS. */
+  readonly hasCertificate: boolean;
+}
+
+/** Why the upgrade of an agent connection was refused, in words. */
+export function refusalCause(refusal: Refusal, url: string, { hasToken, hasCertificate }: Shown): string {
   const { status, code, detail } = refusal;
   const answer = code === undefined ? `HTTP ${status}` : `HTTP ${status} ${printable(code, 64)}`;
   const said = detail === undefined ? '' : `: ${printable(detail, MAX_TEXT)}`;
@@ -175,6 +182,8 @@ export function refusalCause(refusal: Refusal, url: string, hasToken: boolean): 
     case 401:
       if (socketPathOf(url) !== undefined)
         return 'the secret in ROLLCALL_NODE is not the one of this socket (HTTP 401)';
+      if (hasCertificate && !hasToken)
+        return `client certificate refused (${answer}${said}): name it in a token of this cluster, or set ROLLCALL_JOIN_TOKEN`;
       return hasToken
         ? `join token refused (${answer}${said}): set ROLLCALL_JOIN_TOKEN to a token of this cluster`
         : `join token required (${answer}): set ROLLCALL_JOIN_TOKEN`;

@@ -1,16 +1,16 @@
 /** What an agent connection says of real ports that are no coordinator's, or that do not let it in. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { AgentConnection } from './agent-connection.ts';
 import { listening } from './testing/listening.ts';
+import { selfSigned } from './testing/self-signed.ts';
 import { systemTimers } from './timers.ts';
 
 function detailOf(url: string, address?: string): Promise<string> {
@@ -23,16 +23,6 @@ function detailOf(url: string, address?: string): Promise<string> {
     };
     new AgentConnection(url, undefined, systemTimers(), listener, address);
   });
-}
-
-/** A self-signed certificate for `name`. */
-function selfSigned(t: TestContext, name: string): { key: Buffer; cert: Buffer } {
-  const directory = mkdtempSync(join(tmpdir(), 'rollcall-words-'));
-  t.after(() => rmSync(directory, { recursive: true }));
-  const words = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
-  const about = ['-days', '2', '-subj', `/CN=${name}`, '-addext', `subjectAltName=DNS:${name}`];
-  execFileSync('openssl', [...words, ...about, '-keyout', 'key', '-out', 'cert'], { cwd: directory, stdio: 'pipe' });
-  return { key: readFileSync(join(directory, 'key')), cert: readFileSync(join(directory, 'cert')) };
 }
 
 test('a port that is not a coordinator: what it is, in one clause', async (t) => {
@@ -80,7 +70,7 @@ test('a port that is not a coordinator: what it is, in one clause', async (t) =>
     [`ws://127.0.0.1:${closing}`, noAnswer],
     [`ws://127.0.0.1:${https}`, noAnswer],
     [`wss://127.0.0.1:${closing}`, /^the port closed the connection during the TLS handshake$/],
-    [`wss://127.0.0.1:${https}`, /^certificate not trusted \(DEPTH_ZERO_SELF_SIGNED_CERT\): set NODE_EXTRA_CA_CERTS/],
+    [`wss://127.0.0.1:${https}`, /^certificate not trusted \(DEPTH_ZERO_SELF_SIGNED_CERT\): set ROLLCALL_CA \(--ca\)/],
     [`ws://127.0.0.1:${refused}`, /^connection refused$/],
     [`ws+unix:${socket}:`, /^not a Rollcall port: HTTP 404 from other\/2$/],
     [`ws+unix:/nonexistent/rollcall.sock:`, /^the socket does not exist \(ENOENT\)$/],

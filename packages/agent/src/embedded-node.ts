@@ -5,6 +5,7 @@ import type { Fault, NodeRegistration, Status } from '@rollcall/protocol';
 import { Agent, type AgentCode, type AgentEvents } from './agent.ts';
 import { announcedAddress } from './announced-address.ts';
 import { AttachedServers } from './attached-servers.ts';
+import { clientTlsFiles, readClientTls } from './client-tls.ts';
 import { coordinatorList } from './coordinator-url.ts';
 import { type Attachable, type Listening, serverOf } from './http.ts';
 import { defaultNodeId, newInstance, processIncarnation, thisProcess, weaknessesOfIdentity } from './identity.ts';
@@ -273,6 +274,7 @@ export class EmbeddedNode implements NodeCore {
         return urls;
       },
       token: () => joinToken(this.#settings.token, this.#environment),
+      tls: () => readClientTls(clientTlsFiles(this.#settings.tlsFiles, this.#environment)),
       registration: ([local, remote], count) => {
         const node = this.#registration(local, remote);
         return 'code' in node ? node : { ...node, cores: Math.min(count, ownCgroup().cores) };

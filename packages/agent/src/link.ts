@@ -22,7 +22,7 @@ import { reasonOf } from './reason.ts';
 /** The path of a UNIX socket has at most 107 octets, with a name like `123456.sock`. */
 const MAX_DIRECTORY_LENGTH = 90;
 
-export interface Link extends Pick<AgentOptions, 'coordinators' | 'token' | 'isAnswering'> {
+export interface Link extends Pick<AgentOptions, 'coordinators' | 'token' | 'tls' | 'isAnswering'> {
   /** 32 hex digits: what the node registers with. */
   readonly instance: string;
   /** The agent connects to another process of the node, which logs what concerns the coordinators. */
@@ -45,7 +45,7 @@ export interface LinkOptions extends Omit<PortGroupOptions, 'directory' | 'numbe
 
 /** Never throws. */
 export function linkOf(options: LinkOptions): Link {
-  const { environment, port, token, onProblem } = options;
+  const { environment, port, token, tls, onProblem } = options;
   const text = environment[NODE_VARIABLE];
   const name = text ? parseNodeSocket(text) : undefined;
   const number = cluster.worker?.id;
@@ -59,7 +59,14 @@ export function linkOf(options: LinkOptions): Link {
       `the workers of port ${port} cannot form one node, and only one of them registers: set TMPDIR to a directory that they can write, with a short path`,
     );
   }
-  return { coordinators, token, instance: newInstance(), isLocal: false, leave: async () => {} };
+  return {
+    coordinators,
+    token,
+    ...(tls === undefined ? {} : { tls }),
+    instance: newInstance(),
+    isLocal: false,
+    leave: async () => {},
+  };
 }
 
 function localLink(name: NodeSocketName): Link {

@@ -1,5 +1,6 @@
 /** What an application may set, and how it is read: total, because the values come out of a configuration. */
 import { isObject } from '@rollcall/protocol';
+import type { ClientTlsFiles } from './client-tls.ts';
 import type { OwnMetricOptions } from './load/load-meter.ts';
 import type { NodeDescription } from './registration.ts';
 import { DEFAULT_SIGNALS, SHUTDOWN_SIGNALS, type ShutdownSignal } from './shutdown.ts';
@@ -16,6 +17,15 @@ export interface RollcallOptions extends NodeDescription {
   readonly coordinator?: string | readonly string[];
   /** Join token; default `ROLLCALL_JOIN_TOKEN`, else the file named by `ROLLCALL_JOIN_TOKEN_FILE`. */
   readonly token?: string;
+  /**
+   * File (PEM) of the authorities that sign the coordinator's certificate, for `wss`; default `ROLLCALL_CA`, else those
+   * that Node.js trusts. Read for each connection, as `cert` and `key` are.
+   */
+  readonly ca?: string;
+  /** File (PEM) of a client certificate for `wss`; default `ROLLCALL_CLIENT_CERT`, else none. Needs `key`. */
+  readonly cert?: string;
+  /** File (PEM) of its private key; default `ROLLCALL_CLIENT_KEY`. */
+  readonly key?: string;
   /** How long sessions may end before the node leaves, in milliseconds, at most a day; default 0: they move at once. */
   readonly drainSessionsMs?: number;
   /** How long requests in flight may take before they are cut, in milliseconds, at most a day; default 8,000. */
@@ -52,6 +62,7 @@ export interface Settings {
   readonly port: number | undefined;
   readonly coordinator: string | readonly string[] | undefined;
   readonly token: string | undefined;
+  readonly tlsFiles: ClientTlsFiles;
   readonly drainSessionsMs: number;
   readonly drainRequestsMs: number;
   readonly signals: readonly ShutdownSignal[];
@@ -91,6 +102,9 @@ const STEERING = {
   port: true,
   coordinator: true,
   token: true,
+  ca: true,
+  cert: true,
+  key: true,
   drainSessionsMs: true,
   drainRequestsMs: true,
   signals: true,
@@ -127,6 +141,7 @@ export function readOptions(options: unknown): Settings {
     port: typeof port === 'number' ? port : undefined,
     coordinator: plainCopy(given.get('coordinator')) as string | readonly string[] | undefined,
     token: typeof given.get('token') === 'string' ? (given.get('token') as string) : undefined,
+    tlsFiles: tlsFilesOf(given, problems),
     drainSessionsMs: durationMs('drainSessionsMs', 0),
     drainRequestsMs: durationMs('drainRequestsMs', DRAIN_REQUESTS_MS),
     signals: signalsOf(given.get('signals'), problems),
@@ -139,6 +154,17 @@ export function readOptions(options: unknown): Settings {
     log: functionOf<(line: string) => void>(given.get('log')),
     problems,
   };
+}
+
+/** Paths only: certificates are read for each connection. */
+function tlsFilesOf(given: ReadonlyMap<string, unknown>, problems: string[]): ClientTlsFiles {
+  const files: { ca?: string; cert?: string; key?: string } = {};
+  for (const name of ['ca', 'cert', 'key'] as const) {
+    const path = given.get(name);
+    if (typeof path === 'string' && !path.includes('-----BEGIN')) files[name] = path;
+    else if (path !== undefined) problems.push(`the option ${name} is not the path of a file in PEM form`);
+  }
+  return files;
 }
 
 function signalsOf(given: unknown, problems: string[]): readonly ShutdownSignal[] {

@@ -7,7 +7,7 @@ import type { NodeSocket } from './node-socket.ts';
 import { instanceOf, type NodeSocketName } from './node-socket-name.ts';
 import { relay } from './relay.ts';
 
-export interface PortGroupOptions extends Pick<AgentOptions, 'coordinators' | 'token'> {
+export interface PortGroupOptions extends Pick<AgentOptions, 'coordinators' | 'token' | 'tls'> {
   readonly directory: string;
   /** Of this worker, unique in its group. */
   readonly number: number;
@@ -85,10 +85,11 @@ export class PortGroup {
   }
 
   #lead(socket: NodeSocket, name: NodeSocketName): void {
-    const { coordinators, token, registration, timers, onNotice } = this.#options;
+    const { coordinators, token, tls, registration, timers, onNotice } = this.#options;
     const agent = new Agent({
       coordinators,
       token,
+      ...(tls === undefined ? {} : { tls }),
       registration: (...addresses) => {
         const node = registration(addresses, Math.max(1, socket.nodes.length));
         return 'code' in node ? node : { ...node, instance: instanceOf(name) };
