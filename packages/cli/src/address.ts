@@ -22,9 +22,9 @@ export function addressText({ host, port }: ListenAddress): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** An address that somebody on this machine can connect to, as URL. */
-export function localUrl({ host, port }: ListenAddress): string {
-  return `http://${addressText({ host: host === '0.0.0.0' || host === '::' ? 'localhost' : host, port })}`;
+/** An address that processes on this machine can connect to, as URL. */
+export function localUrl({ host, port }: ListenAddress, scheme: 'http' | 'https' = 'http'): string {
+  return `${scheme}://${addressText({ host: host === '0.0.0.0' || host === '::' ? 'localhost' : host, port })}`;
 }
 
 /** Whether the two cannot listen side by side: one port, at one address or with one of them at all addresses. */

@@ -1,7 +1,9 @@
 /** The admin API as the commands use it: bounded in time, with failures in one line. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { connectCause, isToken } from '@rollcall/agent';
+import { type ClientTls, connectCause, isToken } from '@rollcall/agent';
 import { isObject } from '@rollcall/protocol';
+import { coordinatorFetch, type FetchInit } from './coordinator-fetch.ts';
+import { type ClientTlsFlags, clientTlsOf, placeOf } from './coordinator-tls.ts';
 import { coordinatorUrls } from './coordinator-url.ts';
 import { CliFailure, EXIT } from './exit.ts';
 import { answerOf, Unanswered } from './reach.ts';
@@ -14,7 +16,7 @@ const ABSENT_MS = 15_000;
 /** Between two tries, milliseconds. */
 const RETRY_MS = 100;
 
-export interface AdminTarget {
+export interface AdminTarget extends ClientTlsFlags {
   readonly coordinator?: string;
   readonly stateDir?: string;
 }
@@ -22,9 +24,11 @@ export interface AdminTarget {
 export class AdminClient {
   readonly base: string;
   readonly #token: string | undefined;
+  readonly #tls: ClientTls;
 
-  private constructor(base: string, token: string | undefined) {
+  private constructor(base: string, token: string | undefined, tls: ClientTls) {
     this.base = base;
+    this.#tls = tls;
     this.#token = token;
   }
 
@@ -33,16 +37,18 @@ export class AdminClient {
    * addresses tried, and what each did.
    */
   static async connect(target: AdminTarget, environment: NodeJS.ProcessEnv = process.env): Promise<AdminClient> {
-    const bases = coordinatorUrls(target.coordinator, environment);
     const endMs = performance.now() + ABSENT_MS;
     for (;;) {
+      const places = coordinatorUrls(target.coordinator, environment).map((url) => placeOf(url, target, environment));
       const unanswered = new Unanswered();
-      for (const base of bases) {
-        const answer = await answerOf(`${base}/livez`);
-        if (answer.cause === undefined) return new AdminClient(base, adminToken(base, target, environment));
+      for (const place of places) {
+        const { url: base } = place;
+        const tls = clientTlsOf(place);
+        const answer = await answerOf(`${base}/livez`, tls);
+        if (answer.cause === undefined) return new AdminClient(base, adminToken(base, target, environment), tls);
         unanswered.add(base, answer.cause);
       }
-      const isStarting = bases.some((base) => isInUse(stateDirectoryOf(base, target, environment)));
+      const isStarting = places.some(({ url }) => isInUse(stateDirectoryOf(url, target, environment)));
       if (!isStarting || performance.now() > endMs) throw unanswered.failure();
       await sleep(RETRY_MS);
     }
@@ -94,12 +100,12 @@ export class AdminClient {
   }
 
   /** It has answered before: a refused connection means that it is started again, for instance by a reload. */
-  async #fetch(path: string, init: RequestInit, timeoutMs?: number): Promise<Response> {
+  async #fetch(path: string, init: FetchInit, timeoutMs?: number): Promise<Response> {
     const endMs = performance.now() + ABSENT_MS;
     for (;;) {
       try {
         const signal = timeoutMs === undefined ? init.signal : AbortSignal.timeout(timeoutMs);
-        return await fetch(this.base + path, { ...init, ...(signal && { signal }) });
+        return await coordinatorFetch(this.base + path, { ...init, ...(signal && { signal }) }, this.#tls);
       } catch (error) {
         if ((error as Error).name === 'TimeoutError')
           throw new CliFailure(`${this.base} did not answer in time`, EXIT.timedOut);
@@ -137,11 +143,17 @@ function stateDirectoryOf(base: string, target: AdminTarget, environment: NodeJS
   return isHere ? defaultStateDirectory(Number(port), environment) : undefined;
 }
 
+interface ConnectError {
+  readonly code?: string;
+  readonly cause?: ConnectError;
+  /** Of each address of a name. */
+  readonly errors?: readonly ConnectError[];
+}
+
+/** Of `fetch` the cause is that of the connection, of node:https the error itself. */
 function isRefused(error: unknown): boolean {
-  const { cause } = error as {
-    readonly cause?: { readonly code?: string; readonly errors?: readonly { readonly code?: string }[] };
-  };
-  return (cause?.errors ?? [cause]).every((one) => one?.code === 'ECONNREFUSED');
+  const cause = (error as ConnectError).cause ?? (error as ConnectError);
+  return (cause.errors ?? [cause]).every(({ code }) => code === 'ECONNREFUSED');
 }
 
 async function failureOf(response: Response): Promise<CliFailure> {

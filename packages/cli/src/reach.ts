@@ -1,5 +1,6 @@
 /** Asks whether a coordinator answers at an address, and says why none does. */
-import { connectCause, MAX_REFUSAL_BODY, notRollcallCause, readRefusal } from '@rollcall/agent';
+import { type ClientTls, connectCause, MAX_REFUSAL_BODY, notRollcallCause, readRefusal } from '@rollcall/agent';
+import { coordinatorFetch } from './coordinator-fetch.ts';
 import { CliFailure, EXIT } from './exit.ts';
 
 /** Longest time for an answer, in milliseconds. */
@@ -9,9 +10,10 @@ const TIMEOUT_MS = 3_000;
 export type Answer = { readonly cause?: undefined; readonly isOk: boolean } | { readonly cause: string };
 
 /** Asks `url`, a health page (`/livez`, `/readyz`) of a coordinator. Never rejects. */
-export async function answerOf(url: string): Promise<Answer> {
+export async function answerOf(url: string, tls: ClientTls = { hasCertificate: false }): Promise<Answer> {
   try {
-    const response = await fetch(url, { redirect: 'manual', signal: AbortSignal.timeout(TIMEOUT_MS) });
+    const init = { redirect: 'manual', signal: AbortSignal.timeout(TIMEOUT_MS) } as const;
+    const response = await coordinatorFetch(url, init, tls);
     const body = await startOf(response);
     if (response.ok && body.trim() === 'ok') return { isOk: true };
     if (response.status === 503 && body.trim() === 'not ready') return { isOk: false };

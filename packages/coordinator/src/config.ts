@@ -11,6 +11,7 @@ import {
 import type { Logger } from 'pino';
 import { type Clocks, systemClocks } from './clocks.ts';
 import { CidrList } from './network/addresses.ts';
+import type { ControlTls } from './network/control-tls.ts';
 
 /** Where to listen. Port 0 takes any free one. */
 export interface ListenAddress {
@@ -37,6 +38,8 @@ export interface CoordinatorOptions {
   readonly listen?: ListenAddress;
   /** Another address for agents and workers alone, so that opening it to nodes does not open the pages. */
   readonly agentsListen?: ListenAddress;
+  /** TLS of both addresses. Default: plain HTTP. */
+  readonly tls?: ControlTls;
   /** What agents are told as this coordinator's address, `ws://…` or `wss://…`. Default: nothing. */
   readonly advertise?: string;
   /** Remembers the cluster over a restart. Closed by the coordinator. */
@@ -96,6 +99,7 @@ export type Config = Required<Omit<CoordinatorOptions, Optional>> & Pick<Coordin
 
 type Optional =
   | 'agentsListen'
+  | 'tls'
   | 'advertise'
   | 'controlUrl'
   | 'joinToken'

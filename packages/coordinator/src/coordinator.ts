@@ -26,6 +26,7 @@ import { FeedServer } from './feed/feed-server.ts';
 import { StateDirectory } from './files/state-directory.ts';
 import { isLoopbackHost, parseIp } from './network/addresses.ts';
 import { closeServer, createUpgradeServer, listen, routeUpgrades, urlOf } from './network/control-server.ts';
+import { ControlTlsPorts } from './network/control-tls.ts';
 import { UnreadAnswers } from './network/unread-answers.ts';
 import { SupervisedProcesses } from './supervised-processes.ts';
 import { StoreSync } from './sync/store-sync.ts';
@@ -33,9 +34,9 @@ import { Ticker } from './ticker.ts';
 
 /** A running coordinator. */
 export interface Coordinator {
-  /** Admin API and pages, `http://host:port`. */
+  /** Admin API and pages, `http://host:port`; `https` with TLS. */
   readonly url: string;
-  /** Where agents and workers connect, `ws://host:port`. */
+  /** Where agents and workers connect, `ws://host:port`; `wss` with TLS. */
   readonly agentsUrl: string;
   /** Host and port of the control port as taken. */
   readonly address: ListenAddress;
@@ -161,7 +162,8 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
     closers.push(() => clearInterval(sampler));
 
     let address: ListenAddress = config.listen;
-    const controlUrl = (): string => config.controlUrl ?? urlOf('http', address);
+    const schemes = config.tls ? (['https', 'wss'] as const) : (['http', 'ws'] as const);
+    const controlUrl = (): string => config.controlUrl ?? urlOf(schemes[0], address);
     const around: Surroundings = {
       config,
       cluster,
@@ -190,13 +192,17 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       () => app.close(),
       () => closeServer(app.server),
     );
+    const tlsPorts = config.tls && new ControlTlsPorts({ tls: config.tls, clocks, log });
+    if (tlsPorts) closers.push(() => tlsPorts.close());
+    tlsPorts?.watch(app.server);
     routeUpgrades(app.server, agents, feed);
     unread.watch(app.server);
     address = await listen(app.server, config.listen);
     listeners.push(address);
     let agentsAddress = address;
     if (config.agentsListen) {
-      const server = createUpgradeServer();
+      const server = createUpgradeServer(config.tls);
+      tlsPorts?.watch(server);
       closers.push(() => closeServer(server));
       routeUpgrades(server, agents, feed);
       unread.watch(server);
@@ -209,11 +215,11 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       () => feed.close(),
     );
     isReady = true;
-    log.info({ epoch }, `control port at ${urlOf('http', address)}`);
+    log.info({ epoch }, `control port at ${urlOf(schemes[0], address)}`);
 
     return {
-      url: urlOf('http', address),
-      agentsUrl: urlOf('ws', agentsAddress),
+      url: urlOf(schemes[0], address),
+      agentsUrl: urlOf(schemes[1], agentsAddress),
       address,
       registry,
       reportProcesses: (processes, replaced) => supervised.report(processes, replaced),

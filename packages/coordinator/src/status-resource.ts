@@ -3,6 +3,7 @@ import type { NodeUrl, StatusResource, UnservedContext } from '@rollcall/protoco
 import type { Surroundings } from './admin/surroundings.ts';
 import { listeningQuestion } from './agents/listening-question.ts';
 import { stickySentence } from './events/sticky-sentence.ts';
+import { endAdvice } from './network/control-tls.ts';
 import { portAdvice, unservedAdvice } from './port-advice.ts';
 
 /** How long before its end a token is reported, milliseconds. */
@@ -29,6 +30,9 @@ export function statusResource(around: Surroundings): StatusResource {
     learningMs,
     proxy: config.proxyUrl,
     control: controlUrl(),
+    ...(config.tls && {
+      controlCertificate: { path: config.tls.path, endsAtUnixMs: config.tls.endsAtUnixMs },
+    }),
     store: { kind, isReachable, sinceUnixMs, waiting, ...(lastError !== undefined && { lastError }) },
     state: {
       directory: state.path,
@@ -57,8 +61,8 @@ export function statusResource(around: Surroundings): StatusResource {
 }
 
 /** Sentences an operator should read, the gravest first; empty when all is well. */
-function advice(around: Surroundings, unserved: readonly UnservedContext[]): string[] {
-  const { cluster, feed, state, storeSync, history, tokens } = around;
+export function advice(around: Surroundings, unserved: readonly UnservedContext[]): string[] {
+  const { cluster, config, feed, state, storeSync, history, tokens } = around;
   const sentences: string[] = [];
   sentences.push(...unservedAdvice(unserved));
   if (feed.workers.connected === 0)
@@ -82,6 +86,8 @@ function advice(around: Surroundings, unserved: readonly UnservedContext[]): str
     if (store.isForgetful)
       sentences.push('Operators’ wishes from before the start are not in force, because the store could not be read.');
   }
+  const ending = config.tls && endAdvice(config.tls, cluster.clocks.nowUnixMs());
+  if (ending !== undefined) sentences.push(ending);
   sentences.push(...portAdvice(cluster));
   for (const finding of cluster.registry.stickyFindings()) sentences.push(stickySentence(finding));
   sentences.push(...nodeAdvice(around));

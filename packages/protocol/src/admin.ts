@@ -261,6 +261,8 @@ export interface StatusResource {
   readonly learningMs: number;
   readonly proxy: string;
   readonly control: string;
+  /** Certificate of the control port; absent without TLS. */
+  readonly controlCertificate?: { readonly path: string; readonly endsAtUnixMs: number };
   readonly store: {
     readonly kind: string;
     readonly isReachable: boolean;

@@ -33,6 +33,7 @@ import type { Delay } from './node-probes.ts';
 import { PortsJournal } from './ports-journal.ts';
 import { SnapshotAssembly } from './snapshot-assembly.ts';
 import { SwapPacer } from './swap-pacer.ts';
+import { connectPinned } from './tls/pinned-connection.ts';
 
 /**
  * Least time between two counters messages, but for nodes that have become idle, milliseconds. With all that it wakes at
@@ -80,6 +81,8 @@ export interface FeedClientOptions {
   readonly url: string;
   /** A token of role proxy. */
   readonly token: string;
+  /** Files of certificates of which the coordinator at a `wss` address must show one. Default: what Node.js trusts. */
+  readonly certificateFiles?: readonly string[];
   /** Name of this worker; the same after a restart. */
   readonly worker: string;
   readonly version: string;
@@ -185,13 +188,16 @@ export class FeedClient {
   }
 
   #connect(): void {
-    const { url, token, log } = this.#options;
+    const { url, token, certificateFiles, log } = this.#options;
+    const isPinned = certificateFiles !== undefined && /^(?:wss|https):/.test(url);
     const socket = new WebSocket(feedUrl(url), [FEED_SUBPROTOCOL], {
       headers: { authorization: `Bearer ${token}` },
       maxPayload: MAX_FEED_BYTES,
       perMessageDeflate: false,
       handshakeTimeout: HANDSHAKE_MS,
       followRedirects: false,
+      // The types of ws have only the form that returns a socket.
+      ...(isPinned && ({ createConnection: connectPinned(certificateFiles) } as object)),
     });
     this.#socket = socket;
     this.#heardAtMs = this.#options.now();

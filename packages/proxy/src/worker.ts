@@ -13,7 +13,7 @@ import { Engine, type EngineOptions, type ListenAt } from './engine/engine.ts';
 import { checkedLimits, type EngineLimits } from './engine/limits.ts';
 import { explain } from './explanation.ts';
 import { FailoverTally } from './failover-tally.ts';
-import { FeedClient, type FeedLog } from './feed-client.ts';
+import { FeedClient, type FeedClientOptions, type FeedLog } from './feed-client.ts';
 import { type Delay, NodeProbes } from './node-probes.ts';
 import { affordableConnections } from './open-files.ts';
 import { loadAlgorithms } from './own-algorithms.ts';
@@ -64,7 +64,7 @@ export interface WorkerOptions
   readonly nodeTls?: NodeTlsOptions;
   readonly accessLog?: AccessLogOptions;
   /** The coordinator and a token of role proxy. */
-  readonly feed: { readonly url: string; readonly token: string };
+  readonly feed: Pick<FeedClientOptions, 'url' | 'token' | 'certificateFiles'>;
   /** Where the last snapshot is kept; without it a restarted worker knows nothing until the feed tells. */
   readonly snapshotFile?: string;
   /** Seals our own cookies with the secret in this file; without it they are plain. */

@@ -2,6 +2,7 @@ import { defaultNodeId, joinToken, NODE_VARIABLE, parseNodeSocket } from '@rollc
 import { openPlainLog } from '@rollcall/logging';
 import { nodeAddress, parseNodeUrl, printableUrl } from '@rollcall/protocol';
 import { Command } from 'commander';
+import { agentPlaces } from '../coordinator-tls.ts';
 import { agentUrls } from '../coordinator-url.ts';
 import { CliFailure, EXIT } from '../exit.ts';
 import { JoinedNode } from '../run/joined-node.ts';
@@ -70,7 +71,7 @@ async function join(text: string, flags: JoinFlags): Promise<number> {
     ...readyFlagsOf(flags),
     ...(pid === undefined ? {} : { pid, load: new ProgramLoad(pid) }),
     drainSessionsMs: durationOf('--drain-sessions', flags.drainSessions, 0),
-    coordinators: agentUrls(flags.coordinator, process.env),
+    ...agentPlaces(agentUrls(flags.coordinator, process.env), flags, process.env),
     token: () => joinToken(undefined, process.env),
     say: openPlainLog(),
   });

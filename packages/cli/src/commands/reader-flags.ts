@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
 import { AdminClient } from '../admin-client.ts';
+import { addClientTlsFlags, type ClientTlsFlags } from '../coordinator-tls.ts';
 
 /** Flags of every command that asks a coordinator. */
-export interface ReaderFlags {
+export interface ReaderFlags extends ClientTlsFlags {
   readonly coordinator?: string;
   readonly stateDir?: string;
   readonly json?: boolean;
@@ -10,13 +11,13 @@ export interface ReaderFlags {
 
 /** Adds them to a command. */
 export function addReaderFlags(command: Command): Command {
-  return command
+  command
     .option(
       '--coordinator <url>',
       'address of the coordinator; a path is a prefix (default: ROLLCALL_URL, then localhost:8400)',
     )
-    .option('--state-dir <directory>', 'where its admin token lies, when it was started with --state-dir')
-    .option('--json', 'machine-readable output');
+    .option('--state-dir <directory>', 'where its admin token lies, when it was started with --state-dir');
+  return addClientTlsFlags(command).option('--json', 'machine-readable output');
 }
 
 export function clientFor(flags: ReaderFlags): Promise<AdminClient> {

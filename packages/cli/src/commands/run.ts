@@ -4,6 +4,7 @@ import { defaultNodeId, joinToken, type NodeDescription, newInstance } from '@ro
 import { openPlainLog } from '@rollcall/logging';
 import { printableUrl } from '@rollcall/protocol';
 import { Command } from 'commander';
+import { agentPlaces } from '../coordinator-tls.ts';
 import { agentUrls } from '../coordinator-url.ts';
 import { CliFailure, EXIT } from '../exit.ts';
 import { Copies } from '../run/copies.ts';
@@ -95,7 +96,7 @@ async function run(words: readonly string[], flags: RunFlags): Promise<number> {
     drainSessionsMs: durationOf('--drain-sessions', flags.drainSessions, 0),
     graceMs: durationOf('--grace', flags.grace, GRACE_MS),
     ...(flags.grace === undefined ? {} : { drainRequestsMs: durationOf('--grace', flags.grace, GRACE_MS) }),
-    coordinators: agentUrls(flags.coordinator, process.env),
+    ...agentPlaces(agentUrls(flags.coordinator, process.env), flags, process.env),
     token: () => joinToken(undefined, process.env),
     environment:
       flags.coordinator === undefined ? environment : { ...environment, ROLLCALL_URL: flags.coordinator.join(',') },

@@ -14,8 +14,12 @@ export function statusCommand(): Command {
   );
 }
 
+function endText(leftMs: number): string {
+  return leftMs < 0 ? `expired ${duration(-leftMs)} ago` : `expires in ${duration(leftMs)}`;
+}
+
 function statusText(status: StatusResource): string {
-  const { nodes, parked, state, store, totals, unserved } = status;
+  const { controlCertificate, nodes, parked, state, store, totals, unserved } = status;
   const lines = [
     ...unserved.map(
       ({ balancer, host, path, cause, message, remedy }) =>
@@ -23,6 +27,11 @@ function statusText(status: StatusResource): string {
     ),
     `${status.name} ${status.version}, up ${duration(status.nowUnixMs - status.startedAtUnixMs)}, revision ${status.revision}${status.isSettled ? '' : ', not settled yet'}`,
     `site ${status.proxy}, control ${status.control}`,
+    ...(controlCertificate === undefined
+      ? []
+      : [
+          `control certificate ${controlCertificate.path}: ${endText(controlCertificate.endsAtUnixMs - status.nowUnixMs)}`,
+        ]),
     `store ${store.kind}: ${store.isReachable ? 'reachable' : `${store.kind === 'file' ? 'not writable' : 'unreachable'} for ${duration(status.nowUnixMs - store.sinceUnixMs)}${store.lastError ? ` (${store.lastError})` : ''}, ${store.waiting} records wait`}`,
     ...(state.isWritable
       ? []

@@ -38,6 +38,11 @@ export function upCommand(): Command {
       option('--control <address>', 'where agents and operators connect').default(`127.0.0.1:${DEFAULT_CONTROL_PORT}`),
     )
     .addOption(option('--agents <address>', 'another address for agents and workers alone'))
+    .addOption(option('--control-cert <file>', 'certificate chain (PEM) of both: they speak TLS then'))
+    .addOption(option('--control-key <file>', 'its private key (PEM)'))
+    .addOption(
+      option('--control-client-ca <file>', 'authorities (PEM) whose client certificates may stand for a token'),
+    )
     .addOption(option('--advertise <url>', "this coordinator's address as agents are told it, ws://…"))
     .addOption(option('--store <store>', 'memory, file:PATH or redis://… (default: a file in the state directory)'))
     .addOption(option('--state-dir <directory>', 'tokens, audit and last cluster (default: by user and control port)'))
@@ -112,7 +117,8 @@ async function up(options: SupervisorOptions, isJson: boolean): Promise<void> {
   heedOtherSignals(supervisor, options.say);
   if (!(await supervisor.start())) return await ended;
   surviveMistakes(options.say);
-  const { proxyUrl, tlsUrl, controlUrl, stateDir, loginUrl } = supervisor;
+  const { proxyUrl, tlsUrl, controlUrl, stateDir, loginUrl, caFlag } = supervisor;
+  const isFound = controlUrl.endsWith(`:${DEFAULT_CONTROL_PORT}`) && caFlag === '';
   if (isJson)
     print(
       `${JSON.stringify({ type: 'ready', proxyUrl, tlsUrl, controlUrl, stateDir, loginUrl, pids: supervisor.pids() })}\n`,
@@ -121,7 +127,7 @@ async function up(options: SupervisorOptions, isJson: boolean): Promise<void> {
     print(
       `site              ${tlsUrl === undefined ? proxyUrl : `${tlsUrl}  and  ${proxyUrl}`}\n` +
         `balancer-manager  ${loginUrl ?? `${controlUrl}/balancer-manager`}\n` +
-        `add a program     rollcall run ${controlUrl.endsWith(`:${DEFAULT_CONTROL_PORT}`) ? '' : `--coordinator ${controlUrl} `}-- YOUR PROGRAM {port}\n`,
+        `add a program     rollcall run ${isFound ? '' : `--coordinator ${controlUrl}${caFlag} `}-- YOUR PROGRAM {port}\n`,
     );
   }
   await ended;

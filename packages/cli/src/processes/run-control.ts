@@ -3,8 +3,10 @@ import { openStore, startCoordinator } from '@rollcall/coordinator';
 import { dashboardAssets } from '@rollcall/dashboard';
 import { openLog } from '@rollcall/logging';
 import { printableUrl } from '@rollcall/protocol';
+import { dropControlCertificate } from '../control-certificate.ts';
 import type { ControlOptions } from '../up/process-options.ts';
 import { within } from '../up/within.ts';
+import { openControlTls } from './control-tls.ts';
 import { yieldToServing } from './one-cpu.ts';
 import type { Parent } from './parent.ts';
 
@@ -14,14 +16,17 @@ const ROTATE_MS = 5_000;
 export async function run(parent: Parent): Promise<void> {
   yieldToServing();
   const { options } = await parent.options<ControlOptions>();
-  const { store: storeSpec, logLevel, ...rest } = options;
+  const { store: storeSpec, logLevel, controlTls, ...rest } = options;
   const { log, lost } = openLog('control', logLevel);
   try {
     const store = await openStore(storeSpec, (message) => log.warn(message));
     if (store === undefined)
       throw new Error(`--store ${printableUrl(storeSpec)} is not memory, file:PATH or redis://…`);
+    if (controlTls === undefined) dropControlCertificate(options.stateDir);
+    const opened = controlTls && (await openControlTls(controlTls, options.stateDir, log));
     const coordinator = await startCoordinator({
       ...rest,
+      ...(opened && { tls: opened.tls }),
       store,
       assets: dashboardAssets(),
       reload: () => ask(parent, 'reload', 'reloaded'),
@@ -30,6 +35,7 @@ export async function run(parent: Parent): Promise<void> {
       lostLogLines: lost,
     });
     parent.onTold((told) => {
+      if (told.type === 'read-certificates') opened?.readAgain();
       if (told.type !== 'processes') return;
       coordinator.reportProcesses(told.processes, told.replaced);
       parent.tell({ type: 'noted', number: told.replaced.at(-1)?.number ?? 0 });

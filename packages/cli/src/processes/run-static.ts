@@ -33,6 +33,7 @@ export async function run(parent: Parent): Promise<void> {
       signals: [],
       log: (line: string) => log.warn(line),
       ...(options.joinToken === undefined ? {} : { token: options.joinToken }),
+      ...(options.coordinatorCa === undefined ? {} : { ca: options.coordinatorCa }),
     };
     // In the variable, because a test runner that starts `up` switches nodes off which only an option gives a coordinator.
     const environment = { ...process.env, ROLLCALL_URL: options.coordinatorUrl };

@@ -56,7 +56,11 @@ function startFrom(
             ...(secure === undefined ? {} : { listen: { handle: secure } }),
           },
         }),
-    feed: { url: options.feedUrl, token: options.feedToken },
+    feed: {
+      url: options.feedUrl,
+      token: options.feedToken,
+      ...(options.feedCertificateFiles === undefined ? {} : { certificateFiles: options.feedCertificateFiles }),
+    },
     snapshotFile: options.snapshotFile,
     limits: options.limits,
     trustedProxies: options.trustedProxies,

@@ -4,6 +4,7 @@
  */
 import {
   Agent,
+  type ClientTls,
   type DrainOutcome,
   type HeartbeatReport,
   type JoinToken,
@@ -38,6 +39,7 @@ export interface BesideOptions extends ProgramFacts {
   readonly readyIntervalMs?: number;
   readonly coordinators: readonly string[];
   readonly token: () => JoinToken;
+  readonly tls?: (url: string) => ClientTls;
   /** An operator wants so many copies. */
   readonly onScale?: (count: number) => void;
   /** Measures the program; without it heartbeats tell nothing but that it lives. */
@@ -152,10 +154,11 @@ export class AgentBeside {
   }
 
   #start(): Agent {
-    const { coordinators, token, sdk, load, say, onScale } = this.#options;
+    const { coordinators, token, tls, sdk, load, say, onScale } = this.#options;
     const agent = new Agent({
       coordinators,
       token,
+      ...(tls === undefined ? {} : { tls }),
       registration: (local, remote) => this.#registration(local, remote),
       report: async () => {
         const look = await this.#look();

@@ -2,6 +2,7 @@
 import type { NodeDescription } from '@rollcall/agent';
 import { isName, optional, parseContextPath, parseHostPattern, type StickyHint } from '@rollcall/protocol';
 import { type Command, Option } from 'commander';
+import { addClientTlsFlags, type ClientTlsFlags } from '../coordinator-tls.ts';
 import { type DurationBounds, durationFrom } from '../duration.ts';
 import { CliFailure, EXIT } from '../exit.ts';
 import { joined, settingPatch } from '../settings/vocabulary.ts';
@@ -17,7 +18,7 @@ export interface HintFlags {
 }
 
 /** What commander gives for the flags; all of it is text still. */
-export interface NodeFlags extends HintFlags {
+export interface NodeFlags extends HintFlags, ClientTlsFlags {
   readonly balancer?: string;
   readonly id?: string;
   readonly route?: string;
@@ -75,7 +76,7 @@ export function addNodeFlags(command: Command): Command {
   ];
   for (const option of options) command.addOption(option);
   const coordinator = 'address of the coordinator; a path is a prefix (default: ROLLCALL_URL); repeatable';
-  return command.option('--coordinator <url>', coordinator, collect);
+  return addClientTlsFlags(command.option('--coordinator <url>', coordinator, collect));
 }
 
 /** Values of a repeatable option. */

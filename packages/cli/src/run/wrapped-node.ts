@@ -7,7 +7,7 @@
  *                └──────────────────────┴──────────────────────────────────────┘
  * ```
  */
-import type { JoinToken, NodeDescription } from '@rollcall/agent';
+import type { ClientTls, JoinToken, NodeDescription } from '@rollcall/agent';
 import { NODE_VARIABLE } from '@rollcall/agent';
 import { type Copies, nodeAddress } from '@rollcall/protocol';
 import { AgentBeside } from './agent-beside.ts';
@@ -46,6 +46,7 @@ export interface WrappedNodeOptions {
   readonly onScale?: (count: number) => void;
   readonly coordinators: readonly string[];
   readonly token: () => JoinToken;
+  readonly tls?: (url: string) => ClientTls;
   readonly environment: NodeJS.ProcessEnv;
   readonly say: (line: string) => void;
 }
@@ -207,6 +208,7 @@ export class WrappedNode {
         ...(options.onScale === undefined ? {} : { onScale: options.onScale }),
         coordinators: options.coordinators,
         token: options.token,
+        ...(options.tls === undefined ? {} : { tls: options.tls }),
         load,
         ...(program.pid === undefined ? {} : { pid: program.pid }),
         say: options.say,

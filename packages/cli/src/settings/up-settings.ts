@@ -28,6 +28,7 @@ import { secretFrom } from '../secret.ts';
 import { defaultStateDirectory } from '../state-directory.ts';
 import type { StaticSite } from '../static/static-site.ts';
 import { keptJoinToken } from '../token-directory.ts';
+import type { ControlTlsFiles } from '../up/process-options.ts';
 import type { SupervisorOptions } from '../up/supervisor.ts';
 import { VERSION } from '../version.ts';
 import { withAlgorithmFiles } from './algorithm-files.ts';
@@ -38,6 +39,9 @@ export interface UpFlags {
   readonly proxy: string;
   readonly control: string;
   readonly agents?: string;
+  readonly controlCert?: string;
+  readonly controlKey?: string;
+  readonly controlClientCa?: string;
   readonly advertise?: string;
   readonly store?: string;
   readonly stateDir?: string;
@@ -90,10 +94,12 @@ export function supervisorOptions(
   const joinToken = joinTokenFor(flags);
   const adminToken = longEnough('ROLLCALL_ADMIN_TOKEN', secretFrom('ROLLCALL_ADMIN_TOKEN', process.env));
   const { proxy, tls, control, agents } = listenFlags(flags);
+  const controlTls = controlTlsFlags(flags);
   return {
     proxy,
     tls,
     control,
+    isControlTls: controlTls !== undefined,
     stateDirFor: (port) => flags.stateDir ?? defaultStateDirectory(port, process.env),
     store: storeFlag(flags.store),
     workers: workersFlag(flags.workers),
@@ -104,6 +110,7 @@ export function supervisorOptions(
       balancers,
       ownAlgorithms: Object.keys(algorithmFiles),
       ...(agents === undefined ? {} : { agentsListen: agents }),
+      ...(controlTls === undefined ? {} : { controlTls }),
       ...(flags.advertise === undefined ? {} : { advertise: flags.advertise }),
       ...(joinToken === undefined ? {} : { joinToken }),
       ...(adminToken === undefined ? {} : { adminToken }),
@@ -214,6 +221,23 @@ function certificateFlags({ tls, tlsCert, tlsKey }: UpFlags): CertificateFiles[]
     checkCertificates(files);
   } catch (error) {
     throw new CliFailure(`--tls-cert: ${(error as Error).message}`, EXIT.usage);
+  }
+  return files;
+}
+
+function controlTlsFlags({ controlCert, controlKey, controlClientCa }: UpFlags): ControlTlsFiles | undefined {
+  if (controlCert === undefined && controlKey === undefined && controlClientCa === undefined) return undefined;
+  if (controlCert === undefined || controlKey === undefined)
+    throw new CliFailure('TLS on the control port needs both --control-cert and --control-key', EXIT.usage);
+  const files = {
+    cert: resolve(controlCert),
+    key: resolve(controlKey),
+    ...(controlClientCa === undefined ? {} : { clientCa: resolve(controlClientCa) }),
+  };
+  try {
+    checkCertificates([files], files.clientCa);
+  } catch (error) {
+    throw new CliFailure(`--control-cert: ${(error as Error).message}`, EXIT.usage);
   }
   return files;
 }

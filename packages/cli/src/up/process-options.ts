@@ -10,9 +10,19 @@ import type { StaticSite } from '../static/static-site.ts';
 
 export type ChildName = 'control' | 'worker' | 'static';
 
+/** PEM files of the control port's TLS. */
+export interface ControlTlsFiles {
+  readonly cert: string;
+  readonly key: string;
+  /** Authorities that sign certificates of clients. */
+  readonly clientCa?: string;
+}
+
 export interface ControlOptions {
   readonly listen: ListenAddress;
   readonly agentsListen?: ListenAddress;
+  /** Absent: plain HTTP. */
+  readonly controlTls?: ControlTlsFiles;
   readonly advertise?: string;
   /** As `--store` spells it. */
   readonly store: string;
@@ -43,6 +53,8 @@ export interface WorkerProcessOptions {
   readonly version: string;
   readonly feedUrl: string;
   readonly feedToken: string;
+  /** Files of certificates of which the control port shows one; absent without TLS. */
+  readonly feedCertificateFiles?: readonly string[];
   readonly snapshotFile: string;
   readonly limits: Partial<EngineLimits>;
   readonly healthPath?: string;
@@ -67,6 +79,8 @@ export interface WorkerProcessOptions {
 export interface StaticProcessOptions {
   readonly sites: readonly StaticSite[];
   readonly coordinatorUrl: string;
+  /** File of the control port's certificate; absent without TLS. */
+  readonly coordinatorCa?: string;
   readonly joinToken?: string;
   readonly logLevel: string;
 }
@@ -93,6 +107,8 @@ export type ToChild =
     }
   /** Another worker accepts now: finish what there is, and end. */
   | { readonly type: 'retire'; readonly graceMs: number }
+  /** To the control process: its certificate files may have changed. */
+  | { readonly type: 'read-certificates' }
   /** The access log was moved away. */
   | { readonly type: 'reopen-log' }
   /** To the control process: the children now, and replacements that no control process has confirmed. Answered by `noted`. */

@@ -8,8 +8,9 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { FEED_PATH } from '@rollcall/protocol';
 import { type ListenAddress, localUrl } from '../address.ts';
+import { controlCertificatePath } from '../control-certificate.ts';
 import { CliFailure, EXIT } from '../exit.ts';
-import { lockStateDirectory } from '../state-directory.ts';
+import { defaultStateDirectory, lockStateDirectory } from '../state-directory.ts';
 import type { StaticSite } from '../static/static-site.ts';
 import { VERSION } from '../version.ts';
 import { bindSockets, type NativeHandle } from './bound-socket.ts';
@@ -25,6 +26,8 @@ export interface SupervisorOptions {
   /** Where clients speak TLS; `undefined` for nowhere. */
   readonly tls: ListenAddress | undefined;
   readonly control: ListenAddress;
+  /** The control port speaks TLS. */
+  readonly isControlTls: boolean;
   /** The state directory for a control port. */
   readonly stateDirFor: (controlPort: number) => string;
   /** What the control process is told, besides what the supervisor knows. */
@@ -38,7 +41,7 @@ export interface SupervisorOptions {
   readonly workers: number;
   readonly workerOptions: Omit<
     WorkerProcessOptions,
-    'name' | 'feedUrl' | 'feedToken' | 'snapshotFile' | 'unavailableHint' | 'ticketKeys'
+    'name' | 'feedUrl' | 'feedToken' | 'feedCertificateFiles' | 'snapshotFile' | 'unavailableHint' | 'ticketKeys'
   >;
   /** How long replaced workers may finish what they have, milliseconds. */
   readonly graceMs: number;
@@ -59,6 +62,7 @@ const FIXED = {
   proxy: '--proxy',
   tls: '--tls',
   control: '--control',
+  isControlTls: 'whether the control port speaks TLS (--control-cert)',
   store: '--store',
   workers: '--workers',
   staticSites: '--static',
@@ -114,7 +118,7 @@ export class Supervisor {
   }
 
   get controlUrl(): string {
-    return localUrl(this.#controlAddress);
+    return localUrl(this.#controlAddress, this.#options.isControlTls ? 'https' : 'http');
   }
 
   /**
@@ -155,6 +159,7 @@ export class Supervisor {
       coordinatorUrl: this.controlUrl,
       logLevel: controlOptions.logLevel,
       joinToken: this.#nodeToken,
+      ...(this.#options.isControlTls ? { coordinatorCa: controlCertificatePath(this.stateDir) } : {}),
     };
     await this.#supervise('static', message, (child) => {
       this.#static = child;
@@ -222,16 +227,26 @@ export class Supervisor {
     this.#control.tell({ type: 'processes', processes: this.#ledger.resources(children), replaced });
   }
 
-  #workerSettings({ workerOptions }: SupervisorOptions): WorkerSettings {
+  #workerSettings({ workerOptions, controlOptions: { controlTls } }: SupervisorOptions): WorkerSettings {
     return (name, slot) => ({
       ...workerOptions,
       name,
-      feedUrl: `${this.controlUrl.replace('http:', 'ws:')}${FEED_PATH}`,
+      feedUrl: `${this.controlUrl.replace('http', 'ws')}${FEED_PATH}`,
       feedToken: this.#feedToken,
+      ...(controlTls && { feedCertificateFiles: [controlCertificatePath(this.stateDir), controlTls.cert] }),
       snapshotFile: join(this.stateDir, `snapshot-local-${slot}.json`),
       ticketKeys: this.#ticketKeys,
-      unavailableHint: `no node is up: add one with  rollcall run --coordinator ${this.controlUrl} -- YOUR PROGRAM {port}`,
+      unavailableHint: `no node is up: add one with  rollcall run --coordinator ${this.controlUrl}${this.caFlag} -- YOUR PROGRAM {port}`,
     });
+  }
+
+  /** What commands of another directory need besides the address to trust the control port; begins with a space. */
+  get caFlag(): string {
+    const { host, port } = this.#controlAddress;
+    const isFound =
+      this.#stateDir === defaultStateDirectory(port, process.env) ||
+      !/^127\.|^(?:localhost|::1?|0\.0\.0\.0)$/.test(host);
+    return !this.#options.isControlTls || isFound ? '' : ` --ca ${controlCertificatePath(this.#stateDir)}`;
   }
 
   get proxyUrl(): string {
@@ -295,6 +310,8 @@ export class Supervisor {
     const version = await this.#pool.replace(this.#workerSettings(options), options.graceMs);
     this.#options = options;
     this.#reportProcesses();
+    // The files may have changed while their names have not.
+    this.#control?.tell({ type: 'read-certificates' });
     this.#needsControl =
       version !== this.#controlVersion ||
       !isDeepStrictEqual(options.controlOptions, this.#controlOptions.controlOptions);

@@ -8,6 +8,7 @@ import { ERROR_CODES, type Fault } from '@rollcall/protocol';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { fastify } from 'fastify';
 import { SERVER_BOUNDS } from '../network/control-server.ts';
+import { tlsServerOptions } from '../network/control-tls.ts';
 import { SLICE_BYTES, slicesOf } from '../network/unread-answers.ts';
 import { addPages } from '../pages/pages.ts';
 import { addServerStatus } from '../pages/server-status.ts';
@@ -34,13 +35,17 @@ const MAX_BODY_BYTES = 65_536;
 
 /** Builds the admin API with all its routes. */
 export async function createAdminApp(around: Surroundings): Promise<AdminApp> {
+  const { tls } = around.config;
+  const http = { ...SERVER_BOUNDS, maxHeaderSize: 32_768 };
+  // The types of fastify know a server of node:http or one of node:https; the routes are the same on both.
+  const server = tls ? ({ https: { ...tlsServerOptions(tls), ...http } } as object) : { http };
   const app = fastify({
+    ...server,
     bodyLimit: MAX_BODY_BYTES,
     requestTimeout: 30_000,
     keepAliveTimeout: SERVER_BOUNDS.keepAliveTimeout,
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 256 },
-    http: { ...SERVER_BOUNDS, maxHeaderSize: 32_768 },
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
   }).withTypeProvider<TypeBoxTypeProvider>();
 

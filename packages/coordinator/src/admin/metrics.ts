@@ -101,6 +101,14 @@ function metricsOf(around: Surroundings): Registry {
     [],
     total(() => storeSync.status.waiting),
   );
+  const { tls } = config;
+  if (tls)
+    gauge(
+      'rollcall_control_certificate_expiry_seconds',
+      'Time until the certificate of the control port expires; negative afterwards',
+      [],
+      total(() => Math.round((tls.endsAtUnixMs - cluster.clocks.nowUnixMs()) / 1_000)),
+    );
   counter(
     'rollcall_audit_lost_total',
     'Entries of the audit that were lost',

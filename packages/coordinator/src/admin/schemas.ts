@@ -404,6 +404,12 @@ export const StatusSchema: TUnsafe<StatusResource> = answer<StatusResource>()(
     learningMs: Type.Number(),
     proxy: Type.String(),
     control: Type.String(),
+    controlCertificate: Type.Optional(
+      Type.Object(
+        { path: Type.String(), endsAtUnixMs: Type.Number() },
+        { description: 'certificate of the control port; absent without TLS' },
+      ),
+    ),
     store: Type.Object({
       kind: Type.String(),
       isReachable: Type.Boolean(),

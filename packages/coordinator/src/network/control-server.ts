@@ -1,9 +1,11 @@
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { Fault } from '@rollcall/protocol';
 import { AGENT_PATH, FEED_PATH } from '@rollcall/protocol';
 import type { ListenAddress } from '../config.ts';
+import { type ControlTls, tlsServerOptions } from './control-tls.ts';
 import { refuseUpgrade } from './refuse-upgrade.ts';
 
 /** Takes over the upgrades of one path. */
@@ -35,10 +37,13 @@ export const SERVER_BOUNDS = {
 } as const;
 
 /** A server for upgrades only: the agents' own port. Everything else gets 404. */
-export function createUpgradeServer(): Server {
-  return createServer({ ...SERVER_BOUNDS, requestTimeout: 10_000, maxHeaderSize: 16_384 }, (_, response) => {
+export function createUpgradeServer(tls: ControlTls | undefined): Server {
+  const bounds = { ...SERVER_BOUNDS, requestTimeout: 10_000, maxHeaderSize: 16_384 };
+  const answer: RequestListener = (_, response) => {
     response.writeHead(404, { 'content-type': 'text/plain', connection: 'close' }).end('agents only\n');
-  });
+  };
+  if (tls === undefined) return createServer(bounds, answer);
+  return createTlsServer({ ...tlsServerOptions(tls), ...bounds }, answer) as unknown as Server;
 }
 
 /** Listens, and resolves to the address taken. Rejects when it cannot be had. */
@@ -85,7 +90,7 @@ export async function closeServer(server: Server): Promise<void> {
 }
 
 /** `http://host:port`, with brackets around IPv6, and `localhost` where a wildcard address would lead nowhere. */
-export function urlOf(scheme: 'http' | 'ws', { host, port }: ListenAddress): string {
+export function urlOf(scheme: 'http' | 'https' | 'ws' | 'wss', { host, port }: ListenAddress): string {
   const name = host === '0.0.0.0' || host === '::' ? 'localhost' : host.includes(':') ? `[${host}]` : host;
   return `${scheme}://${name}:${port}`;
 }

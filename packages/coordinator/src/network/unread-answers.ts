@@ -6,6 +6,7 @@
 import type { Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
+import { Server as TlsServer } from 'node:tls';
 import type { Clocks } from '../clocks.ts';
 
 export interface UnreadBounds {
@@ -69,7 +70,8 @@ export class UnreadAnswers {
 
   /** Watches all connections of `server` until they close or are upgraded. */
   watch(server: Server): void {
-    server.on('connection', (socket: Socket) => {
+    // Over TLS what is sent is written to the socket inside.
+    server.on(server instanceof TlsServer ? 'secureConnection' : 'connection', (socket: Socket) => {
       this.#connections.set(socket, { heldBytes: 0, hasToken: false, sentBytes: 0, stalledSinceMs: undefined });
       // A response that waits behind another one of its connection has no close of its own.
       socket.once('close', () => this.#forget(socket));

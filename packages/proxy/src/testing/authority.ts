@@ -12,8 +12,17 @@ export interface Authority {
   /** Its content. */
   readonly ca: string;
   readonly directory: string;
-  /** Signs a certificate for `names` (DNS names or IP addresses) and writes it and its key to files called `file`. */
-  issue(file: string, names: readonly string[]): CertificateFiles;
+  /** Signs a certificate for `names` (DNS names, IP addresses or URIs) and writes it and its key to files called `file`. */
+  issue(file: string, names: readonly string[], options?: IssueOptions): CertificateFiles;
+}
+
+export interface IssueOptions {
+  /** Default: the first name. */
+  readonly commonName?: string;
+  /** Unix time in milliseconds; default now. */
+  readonly fromUnixMs?: number;
+  /** Unix time in milliseconds; default in 20 days. */
+  readonly untilUnixMs?: number;
 }
 
 export function makeAuthority(t: TestContext): Authority {
@@ -36,18 +45,53 @@ export function makeAuthority(t: TestContext): Authority {
     '-subj',
     '/CN=Test Authority',
   );
+  writeFileSync(join(directory, 'ca.cnf'), CA_SETTINGS);
+  writeFileSync(join(directory, 'index.txt'), '');
   const caFile = join(directory, 'ca.crt');
   return {
     caFile,
     ca: readFileSync(caFile, 'utf8'),
     directory,
-    issue(file, names) {
-      const alternative = names.map((name) => `${/^[\d.]+$/.test(name) ? 'IP' : 'DNS'}:${name}`).join(',');
+    issue(
+      file,
+      names,
+      { commonName = names[0], fromUnixMs = Date.now(), untilUnixMs = Date.now() + TWENTY_DAYS_MS } = {},
+    ) {
+      const alternative = names.map((name) => `${kindOf(name)}:${name}`).join(',');
       writeFileSync(join(directory, `${file}.ext`), `subjectAltName=${alternative}\n`);
-      openssl('req', ...newKey, '-keyout', `${file}.key`, '-out', `${file}.csr`, '-subj', `/CN=${names[0]}`);
-      const signed = ['-CA', 'ca.crt', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '20', '-extfile', `${file}.ext`];
-      openssl('x509', '-req', '-in', `${file}.csr`, '-out', `${file}.crt`, ...signed);
+      openssl('req', ...newKey, '-keyout', `${file}.key`, '-out', `${file}.csr`, '-subj', `/CN=${commonName}`);
+      // Only `openssl ca` takes dates in all its versions.
+      const dates = ['-startdate', asn1(fromUnixMs), '-enddate', asn1(untilUnixMs)];
+      const signed = ['-config', 'ca.cnf', '-batch', '-notext', '-extfile', `${file}.ext`, ...dates];
+      openssl('ca', ...signed, '-in', `${file}.csr`, '-out', `${file}.crt`);
       return { cert: join(directory, `${file}.crt`), key: join(directory, `${file}.key`) };
     },
   };
+}
+
+const TWENTY_DAYS_MS = 20 * 86_400_000;
+
+const CA_SETTINGS = `[ca]
+default_ca = test
+[test]
+database = index.txt
+new_certs_dir = .
+rand_serial = yes
+certificate = ca.crt
+private_key = ca.key
+default_md = sha256
+policy = policy
+unique_subject = no
+[policy]
+commonName = supplied
+`;
+
+function kindOf(name: string): 'IP' | 'URI' | 'DNS' {
+  if (/^[\d.]+$/.test(name)) return 'IP';
+  return name.includes('://') ? 'URI' : 'DNS';
+}
+
+/** `YYYYMMDDHHMMSSZ`. */
+function asn1(unixMs: number): string {
+  return `${new Date(unixMs).toISOString().replaceAll(/\D/g, '').slice(0, 14)}Z`;
 }

@@ -24,6 +24,7 @@ interface Loaded {
   readonly names: readonly string[];
   /** As the certificate says it. */
   readonly validTo: string;
+  readonly pem: string;
   readonly options: tls.SecureContextOptions;
   readonly context: tls.SecureContext;
   readonly fingerprint: string;
@@ -34,15 +35,17 @@ export interface CertificatesOptions {
   readonly files: readonly CertificateFiles[];
   /** Session tickets are sealed with these 48 octets: workers that share them resume each other's sessions. */
   readonly ticketKeys: Buffer;
+  /** PEM file of the authorities that sign certificates of clients. Default: clients are not asked for one. */
+  readonly clientCa?: string;
   readonly log: CertificatesLog;
   readonly nowUnixMs: () => number;
   /** Default 2,000. */
   readonly lookMs?: number;
 }
 
-/** Throws an error that names the file and what is wrong with it when one of `files` cannot be used. */
-export function checkCertificates(files: readonly CertificateFiles[]): void {
-  for (const { cert, key } of files) load({ cert, key }, undefined);
+/** Throws an error that names the file and what is wrong with it when one of `files`, or `clientCa`, cannot be used. */
+export function checkCertificates(files: readonly CertificateFiles[], clientCa?: string): void {
+  for (const { cert, key } of files) load({ cert, key }, undefined, clientCa);
 }
 
 export class Certificates {
@@ -79,6 +82,16 @@ export class Certificates {
     return this.#loaded[0]!.options;
   }
 
+  /** The certificate for clients that name no server, as PEM text with its chain. */
+  get firstPem(): string {
+    return this.#loaded[0]!.pem;
+  }
+
+  /** When that certificate ends, Unix time in milliseconds. */
+  get firstEndsAtUnixMs(): number {
+    return Date.parse(this.#loaded[0]!.validTo);
+  }
+
   /** Reads all files again. When one cannot be used everything stays as it is: certificate and key are seldom replaced at once. */
   readAgain(): void {
     const { log, files } = this.#options;
@@ -99,7 +112,8 @@ export class Certificates {
   }
 
   #paths(): readonly string[] {
-    return this.#options.files.flatMap(({ cert, key }) => [cert, key]);
+    const { files, clientCa } = this.#options;
+    return [...files.flatMap(({ cert, key }) => [cert, key]), ...(clientCa === undefined ? [] : [clientCa])];
   }
 
   #use(loaded: readonly Loaded[]): void {
@@ -110,8 +124,8 @@ export class Certificates {
   }
 
   #load(files: CertificateFiles): Loaded {
-    const { ticketKeys, log, nowUnixMs } = this.#options;
-    const loaded = load(files, ticketKeys);
+    const { ticketKeys, clientCa, log, nowUnixMs } = this.#options;
+    const loaded = load(files, ticketKeys, clientCa);
     const leftMs = Date.parse(loaded.validTo) - nowUnixMs();
     if (leftMs < SOON_MS)
       log.warn(
@@ -122,20 +136,31 @@ export class Certificates {
   }
 }
 
-function load({ cert: certPath, key: keyPath }: CertificateFiles, ticketKeys: Buffer | undefined): Loaded {
+function load(
+  { cert: certPath, key: keyPath }: CertificateFiles,
+  ticketKeys: Buffer | undefined,
+  clientCa: string | undefined,
+): Loaded {
   const cert = readPem(certPath);
   const key = readPem(keyPath);
   const leaf = parsed(cert, certPath);
+  const ca = clientCa === undefined ? undefined : readPem(clientCa);
+  if (ca !== undefined) parsed(ca, clientCa!);
   const options = {
     cert,
     key,
+    ...(ca !== undefined && { ca }),
     ...(ticketKeys && { ticketKeys }),
     minVersion: 'TLSv1.2',
     honorCipherOrder: true,
   } as const;
   const context = secureContext(options, certPath, keyPath);
-  const fingerprint = createHash('sha256').update(cert).update(key).digest('base64');
-  return { names: namesOf(leaf), validTo: leaf.validTo, options, context, fingerprint };
+  const fingerprint = createHash('sha256')
+    .update(cert)
+    .update(key)
+    .update(ca ?? '')
+    .digest('base64');
+  return { names: namesOf(leaf), validTo: leaf.validTo, pem: cert, options, context, fingerprint };
 }
 
 function readPem(path: string): string {

@@ -1,0 +1,83 @@
+/** How a command trusts the coordinator it connects to, and the client certificate that it shows. */
+import { type ClientTls, type ClientTlsFiles, clientTlsFiles, readClientTls } from '@rollcall/agent';
+import { type Command, Option } from 'commander';
+import { keptControlCertificate } from './control-certificate.ts';
+import { CliFailure, EXIT } from './exit.ts';
+import { defaultStateDirectory } from './state-directory.ts';
+
+/** Flags of every command that connects to a coordinator. */
+export interface ClientTlsFlags {
+  readonly ca?: string;
+  readonly clientCert?: string;
+  readonly clientKey?: string;
+}
+
+/** One coordinator, ready to be connected to. */
+export interface Place {
+  readonly url: string;
+  readonly files: ClientTlsFiles;
+}
+
+export function addClientTlsFlags(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--ca <file>', 'authorities (PEM) of the coordinator for https and wss (default: ROLLCALL_CA)'),
+    )
+    .addOption(
+      new Option('--client-cert <file>', 'client certificate (PEM) to show to it (default: ROLLCALL_CLIENT_CERT)'),
+    )
+    .addOption(new Option('--client-key <file>', 'private key (PEM) of --client-cert (default: ROLLCALL_CLIENT_KEY)'));
+}
+
+/**
+ * `url` (`http`, `https`, `ws` or `wss`) with the files for it. A `rollcall up` of this user on this machine that speaks TLS
+ * has left its certificate in its state directory: then the scheme becomes that of TLS, and this certificate is trusted.
+ */
+export function placeOf(
+  url: string,
+  flags: ClientTlsFlags & { readonly stateDir?: string },
+  environment: NodeJS.ProcessEnv,
+): Place {
+  const files = clientTlsFiles(
+    {
+      ...(flags.ca === undefined ? {} : { ca: flags.ca }),
+      ...(flags.clientCert === undefined ? {} : { cert: flags.clientCert }),
+      ...(flags.clientKey === undefined ? {} : { key: flags.clientKey }),
+    },
+    environment,
+  );
+  const kept = keptCertificateOf(url, flags.stateDir, environment);
+  if (kept === undefined) return { url, files };
+  return { url: url.replace(/^(http|ws):/, '$1s:'), files: { ca: kept, ...files } };
+}
+
+function keptCertificateOf(
+  url: string,
+  stateDir: string | undefined,
+  environment: NodeJS.ProcessEnv,
+): string | undefined {
+  const { hostname, port } = new URL(url);
+  const isHere = hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.');
+  return isHere ? keptControlCertificate(stateDir ?? defaultStateDirectory(Number(port), environment)) : undefined;
+}
+
+/** The files as read now, for an address with TLS. Fails in one line that names the file. */
+export function clientTlsOf({ url, files }: Place): ClientTls {
+  if (!/^(?:https|wss):/.test(url)) return { hasCertificate: false };
+  const tls = readClientTls(files);
+  if (tls.problem !== undefined) throw new CliFailure(tls.problem, EXIT.usage);
+  return tls;
+}
+
+/** Addresses of agent connections, and the files of each when it is connected to. */
+export function agentPlaces(
+  urls: readonly string[],
+  flags: ClientTlsFlags,
+  environment: NodeJS.ProcessEnv,
+): { readonly coordinators: readonly string[]; readonly tls: (url: string) => ClientTls } {
+  const places = new Map(urls.map((url) => placeOf(url, flags, environment)).map((place) => [place.url, place]));
+  // A mistake in the flags is reported before the program starts.
+  for (const place of places.values()) clientTlsOf(place);
+  const { files: common } = placeOf('wss://elsewhere.invalid:1', flags, environment);
+  return { coordinators: [...places.keys()], tls: (url) => readClientTls(places.get(url)?.files ?? common) };
+}

@@ -1,0 +1,56 @@
+/** Certificates of the control port: read from files, read again when these change, and copied to the state directory. */
+import { randomBytes } from 'node:crypto';
+import type { ControlTls } from '@rollcall/coordinator';
+import type { OpenedLog } from '@rollcall/logging';
+import { keepControlCertificate } from '../control-certificate.ts';
+import type { ControlTlsFiles } from '../up/process-options.ts';
+
+export interface OpenedControlTls {
+  readonly tls: ControlTls;
+  /** Reads all files now. What cannot be used changes nothing and is logged. */
+  readAgain(): void;
+}
+
+/** Throws an error that names the file and what is wrong with it. */
+export async function openControlTls(
+  { cert, key, clientCa }: ControlTlsFiles,
+  stateDir: string,
+  log: OpenedLog['log'],
+): Promise<OpenedControlTls> {
+  // The proxy is loaded only where its reader of certificates is needed.
+  const { Certificates } = await import('@rollcall/proxy');
+  const certificates = new Certificates({
+    files: [{ cert, key }],
+    ...(clientCa === undefined ? {} : { clientCa }),
+    ticketKeys: randomBytes(48),
+    log,
+    nowUnixMs: Date.now,
+  });
+  const keep = (): void => {
+    try {
+      keepControlCertificate(stateDir, certificates.firstPem);
+    } catch (error) {
+      log.warn(
+        { reason: (error as Error).message },
+        `cannot copy the control certificate to ${stateDir}; commands on this machine need --ca ${cert}`,
+      );
+    }
+  };
+  const listeners: (() => void)[] = [keep];
+  certificates.onChange = () => {
+    for (const listener of listeners) listener();
+  };
+  keep();
+  const tls: ControlTls = {
+    get context() {
+      return certificates.first;
+    },
+    asksClients: clientCa !== undefined,
+    path: cert,
+    get endsAtUnixMs() {
+      return certificates.firstEndsAtUnixMs;
+    },
+    onChange: (listener) => void listeners.push(listener),
+  };
+  return { tls, readAgain: () => certificates.readAgain() };
+}

@@ -1,0 +1,161 @@
+/**
+ * TLS of the control port and the agents port: certificates that are replaced while connections stay open, an answer for
+ * clients without TLS, and the end of connections whose client certificate expires.
+ */
+import { constants } from 'node:crypto';
+import type { Server } from 'node:http';
+import type { ServerOptions, Server as TlsServer } from 'node:https';
+import type { Socket } from 'node:net';
+import type { SecureContextOptions, TLSSocket } from 'node:tls';
+import type { Logger } from 'pino';
+import type { Clocks } from '../clocks.ts';
+
+/** Certificates of the control port, as they are now. Whoever reads the files implements it. */
+export interface ControlTls {
+  /** Certificate and key, and the authorities of clients. */
+  readonly context: SecureContextOptions;
+  /** Clients are asked for a certificate; those without one need a token. */
+  readonly asksClients: boolean;
+  /** File of the certificate, for messages. */
+  readonly path: string;
+  /** End of the certificate, Unix time in milliseconds. */
+  readonly endsAtUnixMs: number;
+  /** Calls `listener` after `context` has changed. */
+  onChange(listener: () => void): void;
+}
+
+/** For the whole handshake, and for the first octet before it, milliseconds. */
+const HANDSHAKE_MS = 10_000;
+/** Interval of the check for client certificates that have expired, milliseconds. */
+const CHECK_MS = 1_000;
+/** First octet of a TLS record with a handshake (RFC 8446 section 5.1). */
+const HANDSHAKE_RECORD = 0x16;
+/** A certificate that ends sooner is reported, milliseconds. */
+const SOON_MS = 14 * 86_400_000;
+const WARN_AGAIN_MS = 86_400_000;
+const LOOK_MS = 60_000;
+
+/** The words are those that agents and commands know a TLS port by. */
+const PLAIN_ANSWER = 'Client sent an HTTP request to an HTTPS port: use https:// or wss://\n';
+
+/** Options of a server that speaks TLS. A resumed session would skip the check of the client certificate: there are none. */
+export function tlsServerOptions(tls: ControlTls): ServerOptions {
+  return {
+    ...secureContextOf(tls),
+    requestCert: tls.asksClients,
+    // A certificate that is not verified is refused by name, with an answer that says why.
+    rejectUnauthorized: false,
+    handshakeTimeout: HANDSHAKE_MS,
+  };
+}
+
+function secureContextOf(tls: ControlTls): SecureContextOptions {
+  return { ...tls.context, secureOptions: constants.SSL_OP_NO_TICKET };
+}
+
+export interface ControlTlsOptions {
+  readonly tls: ControlTls;
+  readonly clocks: Clocks;
+  readonly log: Logger;
+}
+
+/** One for all servers of a coordinator. */
+export class ControlTlsPorts {
+  readonly #options: ControlTlsOptions;
+  /** When the client certificate of an open connection expires, Unix time in milliseconds. */
+  readonly #expiries = new Map<TLSSocket, number>();
+  readonly #checkTimer: NodeJS.Timeout;
+  readonly #lookTimer: NodeJS.Timeout;
+  #warnedAtUnixMs = Number.NEGATIVE_INFINITY;
+
+  constructor(options: ControlTlsOptions) {
+    this.#options = options;
+    this.#checkTimer = setInterval(() => this.#endExpired(), CHECK_MS);
+    this.#lookTimer = setInterval(() => this.#warnOfEnd(), LOOK_MS);
+    options.tls.onChange(() => {
+      this.#warnedAtUnixMs = Number.NEGATIVE_INFINITY;
+    });
+  }
+
+  /** Of a server that was made with `tlsServerOptions`. */
+  watch(server: Server): void {
+    const { tls } = this.#options;
+    const secure = server as unknown as TlsServer;
+    tls.onChange(() => secure.setSecureContext(secureContextOf(tls)));
+    answerPlainHttp(server);
+    secure.on('secureConnection', (socket: TLSSocket) => this.#onSecure(socket));
+    secure.on('tlsClientError', (error, socket) => {
+      socket.destroy();
+      const address = socket.remoteAddress ?? 'a closed connection';
+      this.#options.log.info({ reason: error.message }, `TLS handshake with ${address} failed; connection closed`);
+    });
+  }
+
+  close(): void {
+    clearInterval(this.#checkTimer);
+    clearInterval(this.#lookTimer);
+  }
+
+  #onSecure(socket: TLSSocket): void {
+    const certificate = socket.authorized ? socket.getPeerX509Certificate() : undefined;
+    if (certificate === undefined) return;
+    this.#expiries.set(socket, Date.parse(certificate.validTo));
+    socket.once('close', () => this.#expiries.delete(socket));
+  }
+
+  #endExpired(): void {
+    const nowUnixMs = this.#options.clocks.nowUnixMs();
+    for (const [socket, endsAtUnixMs] of this.#expiries) {
+      if (endsAtUnixMs > nowUnixMs) continue;
+      this.#expiries.delete(socket);
+      const subject = socket.getPeerX509Certificate()?.subject.replaceAll('\n', ', ');
+      this.#options.log.warn(
+        { address: socket.remoteAddress },
+        `client certificate ${subject} has expired; connection closed`,
+      );
+      socket.destroy();
+    }
+  }
+
+  #warnOfEnd(): void {
+    const { tls, clocks, log } = this.#options;
+    const nowUnixMs = clocks.nowUnixMs();
+    if (endAdvice(tls, nowUnixMs) === undefined || nowUnixMs - this.#warnedAtUnixMs < WARN_AGAIN_MS) return;
+    this.#warnedAtUnixMs = nowUnixMs;
+    log.warn(endAdvice(tls, nowUnixMs));
+  }
+}
+
+/** A sentence about a certificate that has expired, or expires within 14 days. */
+export function endAdvice({ path, endsAtUnixMs }: ControlTls, nowUnixMs: number): string | undefined {
+  const leftMs = endsAtUnixMs - nowUnixMs;
+  if (leftMs >= SOON_MS) return undefined;
+  const at = new Date(endsAtUnixMs).toISOString();
+  if (leftMs < 0)
+    return `The certificate of the control port, ${path}, expired at ${at}: new connections of agents and commands fail. Replace the file; it is read within seconds.`;
+  return `The certificate of the control port, ${path}, expires at ${at}, in ${Math.floor(leftMs / 86_400_000)} days. Replace the file; it is read within seconds.`;
+}
+
+/** A client that begins without a TLS handshake gets a plain HTTP answer that names the scheme. */
+function answerPlainHttp(server: Server): void {
+  const begin = server.listeners('connection') as ((this: Server, socket: Socket) => void)[];
+  server.removeAllListeners('connection');
+  server.on('connection', (socket: Socket) => {
+    socket.on('error', () => socket.destroy());
+    socket.setTimeout(HANDSHAKE_MS, () => socket.destroy());
+    socket.once('readable', () => {
+      const octets = socket.read() as Buffer | null;
+      if (octets === null) return void socket.destroy();
+      socket.setTimeout(0);
+      if (octets[0] !== HANDSHAKE_RECORD) {
+        socket.end(
+          `HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: ${PLAIN_ANSWER.length}\r\n\r\n${PLAIN_ANSWER}`,
+          () => socket.destroy(),
+        );
+        return;
+      }
+      socket.unshift(octets);
+      for (const each of begin) each.call(server, socket);
+    });
+  });
+}

@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import https from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { test } from 'node:test';
+import { WebSocket } from 'ws';
+import { makeAuthority } from '../testing/authority.ts';
+import { connectPinned } from './pinned-connection.ts';
+
+test('a connection is used only when the certificate is the one in a file, whatever its name', async (t) => {
+  const authority = makeAuthority(t);
+  const [ours, other] = [authority.issue('ours', ['ops.example']), authority.issue('other', ['ops.example'])];
+  const heard: (string | undefined)[] = [];
+  const server = https.createServer({ cert: readFileSync(ours.cert), key: readFileSync(ours.key) });
+  server.on('upgrade', (request, socket) => {
+    heard.push(request.headers.authorization);
+    socket.end('HTTP/1.1 418 Teapot\r\nConnection: close\r\n\r\n');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  const { port } = server.address() as AddressInfo;
+  const errorWith = async (files: readonly string[]): Promise<string> => {
+    const createConnection = connectPinned(files) as never;
+    const client = new WebSocket(`wss://127.0.0.1:${port}/`, {
+      createConnection,
+      headers: { authorization: 'secret' },
+    });
+    const [error] = await once(client, 'error');
+    return (error as Error).message;
+  };
+  assert.match(await errorWith([ours.cert]), /Unexpected server response: 418/);
+  assert.match(await errorWith(['/none', ours.cert]), /418/);
+  assert.deepEqual(heard, ['secret', 'secret']);
+  assert.match(await errorWith([other.cert]), /shows another certificate than .*other\.crt/);
+  assert.match(await errorWith(['/none']), /shows another certificate than \/none/);
+  assert.equal(heard.length, 2, 'the token was sent to a server that is not known');
+});
