@@ -3,8 +3,9 @@
  *
  * A bearer token decides alone, and is looked up first, so that wrong tokens of others never keep a right one out. Without one there
  * is the login of a browser: its cookie together with the page key. The cookie alone opens the pages, which hold no data, and
- * nothing else: it goes with requests to any port of the host, so others may have seen it. When the control port is on loopback, the
- * peer's being on this machine is enough to look and, while no join token exists, to join.
+ * nothing else: it goes with requests to any port of the host, so others may have seen it. Then there is a verified client certificate
+ * that a token names. When the control port is on loopback, the peer's being on this machine is enough to look and, while no join
+ * token exists, to join.
  */
 import type { IncomingMessage } from 'node:http';
 import { type Fault, LOGIN_COOKIE_PREFIX, PAGE_KEY_FIELD, type Role } from '@rollcall/protocol';
@@ -12,6 +13,7 @@ import type { Clocks } from '../clocks.ts';
 import { CidrList, type IpAddress, isLoopback, isLoopbackHost, limitKey, parseIp } from '../network/addresses.ts';
 import { KeyedBuckets, TokenBucket } from '../network/token-bucket.ts';
 import { judgeAddress } from './bindings.ts';
+import { tokenOfPeer } from './certificates.ts';
 import { LOGIN_MS, type Login, type Logins } from './logins.ts';
 import { isAllowed } from './roles.ts';
 import { ADMIN_NAME, JOIN_NAME, type TokenDigest, type TokenRecord, type Tokens } from './tokens.ts';
@@ -20,10 +22,10 @@ import { ADMIN_NAME, JOIN_NAME, type TokenDigest, type TokenRecord, type Tokens 
 export interface Identity {
   readonly name: string;
   readonly role: Role;
-  readonly by: 'token' | 'cookie' | 'loopback';
+  readonly by: 'token' | 'certificate' | 'cookie' | 'loopback';
   /** Id of the login, by cookie. */
   readonly login?: string;
-  /** The token as it was when it was shown. Absent without one. */
+  /** The token as it was when its secret or its certificate was shown. Absent without one. */
   readonly token?: TokenRecord;
   /** Which of its secrets was shown. */
   readonly secret?: TokenDigest;
@@ -74,7 +76,8 @@ export class Gate {
     const identity = this.#identify(request, 'admin', isPage);
     if ('code' in identity) return identity;
     if (identity.by !== 'token') {
-      const misuse = this.#misuse(request);
+      // A page of another name reaches no port whose certificate is not for that name.
+      const misuse = this.#misuse(request, identity.by !== 'certificate');
       if (misuse) return misuse;
     }
     // Operators add nodes too, and stay operators.
@@ -149,6 +152,8 @@ export class Gate {
     if (login && this.#options.logins.isPageKey(login, request.headers[PAGE_KEY_FIELD]))
       return { name: ADMIN_NAME, role: 'admin', by: 'cookie', login: login.id };
     if (login && isPage) return { name: ADMIN_NAME, role: 'viewer', by: 'cookie' };
+    const certified = tokenOfPeer(request, (name) => this.#options.tokens.findByCertificate(name));
+    if (certified) return 'code' in certified ? certified : byRecord(certified, 'certificate', peer);
     if (this.#isOnThisMachine(request, peer)) return { name: 'loopback', role: 'viewer', by: 'loopback' };
     if (login)
       return fault(
@@ -171,8 +176,7 @@ export class Gate {
     const shown = this.#options.tokens.lookUp(secret);
     if ('code' in shown) return this.#failed(`${door} ${limitKey(peer)}`, shown);
     const { record, digest } = shown;
-    const identity: Identity = { name: record.name, role: record.role, by: 'token', token: record, secret: digest };
-    return judgeAddress(record, peer) ?? identity;
+    return byRecord(record, 'token', peer, digest);
   }
 
   /** A wrong token: `fault`, or `rate-limited` when there were too many of them. */
@@ -194,8 +198,8 @@ export class Gate {
   }
 
   /** What a browser sends along by itself proves nothing unless the page is our own. */
-  #misuse(request: IncomingMessage): Fault | undefined {
-    if (!this.#isOwnHost(request))
+  #misuse(request: IncomingMessage, needsOwnHost = true): Fault | undefined {
+    if (needsOwnHost && !this.#isOwnHost(request))
       return fault(
         'misdirected',
         `${(request.headers.host ?? '').slice(0, 100)} is not served here (--control-host adds names)`,
@@ -209,6 +213,16 @@ export class Gate {
       return fault('forbidden', 'a write with a login cookie needs Origin');
     return undefined;
   }
+}
+
+function byRecord(
+  token: TokenRecord,
+  by: 'token' | 'certificate',
+  peer: IpAddress | undefined,
+  secret?: TokenDigest,
+): Identity | Fault {
+  const identity: Identity = { name: token.name, role: token.role, by, token, ...(secret && { secret }) };
+  return judgeAddress(token, peer) ?? identity;
 }
 
 /** The token name that nodes registered by this identity belong to. Operators act for the common one. */

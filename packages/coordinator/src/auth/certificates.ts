@@ -1,0 +1,65 @@
+/** Client certificates: the names in one, and the token that it counts as. */
+import type { X509Certificate } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { TLSSocket } from 'node:tls';
+import { type Fault, printable } from '@rollcall/protocol';
+import type { TokenRecord } from './tokens.ts';
+
+const MAX_TEXT = 200;
+
+/** Names of the token that a certificate counts as, in this order: common name, DNS names, URIs. */
+export function namesOfCertificate(certificate: X509Certificate): readonly string[] {
+  const common = [certificate.toLegacyObject().subject?.CN ?? []].flat();
+  const alternative = alternativeNames(certificate.subjectAltName ?? '');
+  return [...common, ...alternative('DNS'), ...alternative('URI')].filter((name) => name !== '');
+}
+
+/** The first token that one of the names of a certificate counts as. */
+export function recordOfCertificate(
+  find: (name: string) => TokenRecord | undefined,
+  certificate: X509Certificate,
+): TokenRecord | undefined {
+  for (const name of namesOfCertificate(certificate)) {
+    const record = find(name);
+    if (record) return record;
+  }
+  return undefined;
+}
+
+/** The token of the client certificate that a request came with; `undefined` when there was no certificate. */
+export function tokenOfPeer(
+  { socket }: IncomingMessage,
+  find: (name: string) => TokenRecord | undefined,
+): TokenRecord | Fault | undefined {
+  if (!(socket instanceof TLSSocket)) return undefined;
+  const certificate = socket.getPeerX509Certificate();
+  if (certificate === undefined) return undefined;
+  const shown = printable(certificate.subject.replaceAll('\n', ', '), MAX_TEXT);
+  if (!socket.authorized)
+    return {
+      code: 'unauthenticated',
+      message: `the client certificate ${shown} is not accepted (${String(socket.authorizationError)}); --control-client-ca names the authorities`,
+    };
+  const names = printable(namesOfCertificate(certificate).join(', '), MAX_TEXT);
+  return (
+    recordOfCertificate(find, certificate) ?? {
+      code: 'unauthenticated',
+      message: `no token names the client certificate ${shown}; its names are ${names}`,
+    }
+  );
+}
+
+/**
+ * Reads `DNS:a.example, URI:spiffe://b`, as Node.js writes subjectAltName: values with special characters are JSON
+ * strings, so that a comma inside of one does not begin another name. Reading ends at what is not of this form.
+ */
+function alternativeNames(text: string): (kind: 'DNS' | 'URI') => readonly string[] {
+  const entry = /([A-Za-z ]+):("(?:[^"\\]|\\.)*"|[^",]*)(?:, |$)/y;
+  const found: { readonly kind: string; readonly name: string }[] = [];
+  while (entry.lastIndex < text.length) {
+    const [, kind = '', value = ''] = entry.exec(text) ?? [];
+    if (kind === '') break;
+    if (!value.startsWith('"')) found.push({ kind, name: value });
+  }
+  return (kind) => found.filter((one) => one.kind === kind).map(({ name }) => name);
+}
