@@ -126,7 +126,7 @@ test('status, metrics and log report a certificate that ends within 14 days', as
     (await site.cli('status')).stdout,
     /^! The certificate of the control port, .*, expires at .*, in 4 days/m,
   );
-  assert.match(site.log, /a certificate ends soon/);
+  await until(() => /a certificate ends soon/.test(site.log), 'the log does not warn');
   const metrics = await new Promise<string>((resolve, reject) => {
     const headers = { authorization: `Bearer ${readFileSync(join(site.stateDir, 'admin-token'), 'utf8').trim()}` };
     const options = { headers, rejectUnauthorized: false, agent: false as const };

@@ -80,6 +80,11 @@ export interface CoordinatorOptions {
   readonly adminAllow?: readonly string[];
   /** Ranges that nodes may be in besides the address they register from. Default: none. */
   readonly nodeAllow?: readonly string[];
+  /**
+   * Ranges of TLS proxies in front of the control and agents ports. Their `X-Forwarded-For` gives the address of the client for
+   * limits, audit and `adminAllow`, their `X-Forwarded-Proto` whether it speaks TLS. Default: none.
+   */
+  readonly controlTrustedProxies?: readonly string[];
   /** Names under which the control port may be asked for, besides loopback names and its address. Default: none. */
   readonly controlHosts?: readonly string[];
   /** Where browsers reach the control port, for login links, e.g. `https://rollcall.example.net`. Default: where it listens. */
@@ -128,6 +133,7 @@ export function configOf(options: CoordinatorOptions): Config {
     adminAllow: LOOPBACK,
     nodeAllow: [],
     controlHosts: [],
+    controlTrustedProxies: [],
     clocks: systemClocks,
     lostLogLines: () => 0,
     ...options,
@@ -137,7 +143,7 @@ export function configOf(options: CoordinatorOptions): Config {
     throw new TypeError(
       `heartbeat ${heartbeatMs} ms, suspect ${suspectMs} ms and lease ${leaseMs} ms do not fit: suspect must be at least two heartbeats, lease more than suspect`,
     );
-  for (const ranges of [config.adminAllow, config.nodeAllow]) new CidrList(ranges);
+  for (const ranges of [config.adminAllow, config.nodeAllow, config.controlTrustedProxies]) new CidrList(ranges);
   if (config.advertise !== undefined && !/^wss?:\/\/[^@?#\s]{1,500}$/.test(config.advertise))
     throw new TypeError(`advertise ${printableUrl(config.advertise)} is not an address like ws://10.0.0.2:8400`);
   return config;

@@ -24,9 +24,11 @@ import { EventLog } from './events/event-log.ts';
 import { History } from './events/history.ts';
 import { FeedServer } from './feed/feed-server.ts';
 import { StateDirectory } from './files/state-directory.ts';
-import { isLoopbackHost, parseIp } from './network/addresses.ts';
+import { CidrList, isLoopbackHost, parseIp } from './network/addresses.ts';
+import { clearTextAdvice } from './network/clear-text.ts';
 import { closeServer, createUpgradeServer, listen, routeUpgrades, urlOf } from './network/control-server.ts';
 import { ControlTlsPorts } from './network/control-tls.ts';
+import { believeProxies } from './network/peer.ts';
 import { UnreadAnswers } from './network/unread-answers.ts';
 import { SupervisedProcesses } from './supervised-processes.ts';
 import { StoreSync } from './sync/store-sync.ts';
@@ -44,6 +46,8 @@ export interface Coordinator {
   readonly registry: Registry;
   /** A new one-time link that logs a browser in; good for an hour. */
   loginLink(): string;
+  /** Sentences for the operator about how it was started. */
+  readonly warnings: readonly string[];
   /** The processes that the supervisor keeps running, and those it has replaced; a replacement that was reported before is known by its number. */
   reportProcesses(processes: readonly ProcessResource[], replaced: readonly ReplacedProcess[]): void;
   /** Tells agents and workers to come back later, and ends everything. A repeat waits for the first. */
@@ -195,6 +199,8 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
     const tlsPorts = config.tls && new ControlTlsPorts({ tls: config.tls, clocks, log });
     if (tlsPorts) closers.push(() => tlsPorts.close());
     tlsPorts?.watch(app.server);
+    const proxies = new CidrList(config.controlTrustedProxies);
+    believeProxies(app.server, proxies);
     routeUpgrades(app.server, agents, feed);
     unread.watch(app.server);
     address = await listen(app.server, config.listen);
@@ -203,6 +209,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
     if (config.agentsListen) {
       const server = createUpgradeServer(config.tls);
       tlsPorts?.watch(server);
+      believeProxies(server, proxies);
       closers.push(() => closeServer(server));
       routeUpgrades(server, agents, feed);
       unread.watch(server);
@@ -215,6 +222,8 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       () => feed.close(),
     );
     isReady = true;
+    const warnings = clearTextAdvice(config);
+    for (const warning of warnings) log.warn(warning);
     log.info({ epoch }, `control port at ${urlOf(schemes[0], address)}`);
 
     return {
@@ -222,6 +231,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       agentsUrl: urlOf(schemes[1], agentsAddress),
       address,
       registry,
+      warnings,
       reportProcesses: (processes, replaced) => supervised.report(processes, replaced),
       loginLink: () => loginUrl(controlUrl(), logins.newCode()),
       close: () => {

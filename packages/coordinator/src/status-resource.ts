@@ -3,6 +3,7 @@ import type { NodeUrl, StatusResource, UnservedContext } from '@rollcall/protoco
 import type { Surroundings } from './admin/surroundings.ts';
 import { listeningQuestion } from './agents/listening-question.ts';
 import { stickySentence } from './events/sticky-sentence.ts';
+import { clearTextAdvice } from './network/clear-text.ts';
 import { endAdvice } from './network/control-tls.ts';
 import { portAdvice, unservedAdvice } from './port-advice.ts';
 
@@ -86,6 +87,7 @@ export function advice(around: Surroundings, unserved: readonly UnservedContext[
     if (store.isForgetful)
       sentences.push('Operators’ wishes from before the start are not in force, because the store could not be read.');
   }
+  sentences.push(...clearTextAdvice(config));
   const ending = config.tls && endAdvice(config.tls, cluster.clocks.nowUnixMs());
   if (ending !== undefined) sentences.push(ending);
   sentences.push(...portAdvice(cluster));

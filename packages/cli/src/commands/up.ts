@@ -80,6 +80,12 @@ export function upCommand(): Command {
     .addOption(option('--node-allow <cidr...>', 'where nodes may be, besides the address they register from'))
     .addOption(option('--admin-allow <cidr...>', 'who may use admin API and pages, besides tokens (default: loopback)'))
     .addOption(option('--control-host <name...>', 'further names of the control port'))
+    .addOption(
+      option(
+        '--control-trusted-proxy <cidr...>',
+        'TLS proxies in front of the control port whose X-Forwarded-* are believed',
+      ),
+    )
     .addOption(option('--control-url <url>', 'where browsers reach the control port (default: where it listens)'))
     .addOption(option('--heartbeat <duration>', 'how often nodes report; suspect after 3, gone after 15 (default: 1s)'))
     .addOption(
@@ -117,17 +123,17 @@ async function up(options: SupervisorOptions, isJson: boolean): Promise<void> {
   heedOtherSignals(supervisor, options.say);
   if (!(await supervisor.start())) return await ended;
   surviveMistakes(options.say);
-  const { proxyUrl, tlsUrl, controlUrl, stateDir, loginUrl, caFlag } = supervisor;
+  const { proxyUrl, tlsUrl, controlUrl, stateDir, loginUrl, caFlag, warnings } = supervisor;
   const isFound = controlUrl.endsWith(`:${DEFAULT_CONTROL_PORT}`) && caFlag === '';
   if (isJson)
     print(
-      `${JSON.stringify({ type: 'ready', proxyUrl, tlsUrl, controlUrl, stateDir, loginUrl, pids: supervisor.pids() })}\n`,
+      `${JSON.stringify({ type: 'ready', proxyUrl, tlsUrl, controlUrl, stateDir, loginUrl, warnings, pids: supervisor.pids() })}\n`,
     );
   else {
     print(
       `site              ${tlsUrl === undefined ? proxyUrl : `${tlsUrl}  and  ${proxyUrl}`}\n` +
         `balancer-manager  ${loginUrl ?? `${controlUrl}/balancer-manager`}\n` +
-        `add a program     rollcall run ${isFound ? '' : `--coordinator ${controlUrl}${caFlag} `}-- YOUR PROGRAM {port}\n`,
+        `add a program     rollcall run ${isFound ? '' : `--coordinator ${controlUrl}${caFlag} `}-- YOUR PROGRAM {port}\n${warnings.map((warning) => `warning           ${warning}\n`).join('')}`,
     );
   }
   await ended;

@@ -66,7 +66,7 @@ export class Parent {
   }
 
   /** Reports that this child serves. `end` is called once: on SIGTERM, or when the supervisor is gone. */
-  serves(end: () => Promise<void>, fields: Pick<ChildReady, 'loginUrl'> = {}): void {
+  serves(end: () => Promise<void>, fields: Pick<ChildReady, 'loginUrl' | 'warnings'> = {}): void {
     this.#end = end;
     process.on('SIGTERM', () => this.endInOrder(end));
     this.tell({ type: 'ready', version: VERSION, answers: true, ...fields });

@@ -40,7 +40,10 @@ export async function run(parent: Parent): Promise<void> {
       coordinator.reportProcesses(told.processes, told.replaced);
       parent.tell({ type: 'noted', number: told.replaced.at(-1)?.number ?? 0 });
     });
-    parent.serves(() => coordinator.close(), { loginUrl: coordinator.loginLink() });
+    parent.serves(() => coordinator.close(), {
+      loginUrl: coordinator.loginLink(),
+      warnings: coordinator.warnings,
+    });
   } catch (error) {
     log.error({ err: error }, 'the coordinator does not start');
     parent.failed((error as Error).message);

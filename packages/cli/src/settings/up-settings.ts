@@ -68,6 +68,7 @@ export interface UpFlags {
   readonly nodeAllow?: readonly string[];
   readonly adminAllow?: readonly string[];
   readonly controlHost?: readonly string[];
+  readonly controlTrustedProxy?: readonly string[];
   readonly controlUrl?: string;
   readonly heartbeat?: string;
   readonly logLevel: string;
@@ -118,6 +119,9 @@ export function supervisorOptions(
       ...(flags.adminAllow === undefined ? {} : { adminAllow: rangesFlag('--admin-allow', flags.adminAllow) }),
       ...(flags.nodeAllow === undefined ? {} : { nodeAllow: rangesFlag('--node-allow', flags.nodeAllow) }),
       ...(flags.controlUrl === undefined ? {} : { controlUrl: webAddressFlag(flags.controlUrl) }),
+      ...(flags.controlTrustedProxy === undefined
+        ? {}
+        : { controlTrustedProxies: rangesFlag('--control-trusted-proxy', flags.controlTrustedProxy) }),
       ...(flags.controlHost === undefined ? {} : { controlHosts: listed(flags.controlHost) }),
     },
     workerOptions: {

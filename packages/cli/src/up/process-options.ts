@@ -44,6 +44,7 @@ export interface ControlOptions {
   readonly adminAllow?: readonly string[];
   readonly nodeAllow?: readonly string[];
   readonly controlHosts?: readonly string[];
+  readonly controlTrustedProxies?: readonly string[];
   readonly controlUrl?: string;
   readonly logLevel: string;
 }
@@ -130,6 +131,8 @@ export interface ChildReady {
   readonly answers?: true;
   /** One-time link that logs a browser in; from the control process only. */
   readonly loginUrl?: string;
+  /** Sentences for the operator about how it was started; from the control process only. */
+  readonly warnings?: readonly string[];
 }
 
 /** From a child that cannot start for a reason the user can mend: starting it again would not help. */

@@ -84,6 +84,7 @@ export class Supervisor {
   #control: SupervisedProcess | undefined;
   #static: SupervisedProcess | undefined;
   #loginUrl: string | undefined;
+  #warnings: readonly string[] = [];
   /** What the control process was started with, and its version. */
   #controlOptions: SupervisorOptions;
   #controlVersion = VERSION;
@@ -198,8 +199,9 @@ export class Supervisor {
         name,
         child: name,
         message,
-        onReady: ({ version, loginUrl }) => {
+        onReady: ({ version, loginUrl, warnings }) => {
           this.#loginUrl = loginUrl ?? this.#loginUrl;
+          this.#warnings = warnings ?? this.#warnings;
           if (name === 'control') this.#controlVersion = version;
           this.#reportProcesses();
           resolve();
@@ -257,6 +259,11 @@ export class Supervisor {
   get tlsUrl(): string | undefined {
     const [, tls] = this.#listeners;
     return tls && localUrl(tls.address).replace('http:', 'https:');
+  }
+
+  /** Of the control process, about how it was started. */
+  get warnings(): readonly string[] {
+    return this.#warnings;
   }
 
   get loginUrl(): string | undefined {

@@ -11,12 +11,15 @@ import type { IncomingMessage } from 'node:http';
 import { type Fault, LOGIN_COOKIE_PREFIX, PAGE_KEY_FIELD, type Role } from '@rollcall/protocol';
 import type { Clocks } from '../clocks.ts';
 import { CidrList, type IpAddress, isLoopback, isLoopbackHost, limitKey, parseIp } from '../network/addresses.ts';
+import { isSecure, peerOf } from '../network/peer.ts';
 import { KeyedBuckets, TokenBucket } from '../network/token-bucket.ts';
 import { judgeAddress } from './bindings.ts';
 import { tokenOfPeer } from './certificates.ts';
 import { LOGIN_MS, type Login, type Logins } from './logins.ts';
 import { isAllowed } from './roles.ts';
 import { ADMIN_NAME, JOIN_NAME, type TokenDigest, type TokenRecord, type Tokens } from './tokens.ts';
+
+export { peerOf } from '../network/peer.ts';
 
 /** Whoever speaks, and how we know. */
 export interface Identity {
@@ -230,11 +233,6 @@ export function ownerOf(identity: Identity): string {
   return identity.role === 'join' ? identity.name : JOIN_NAME;
 }
 
-/** Address of the other end, or `undefined` when the socket is already gone. */
-export function peerOf(request: IncomingMessage): IpAddress | undefined {
-  return parseIp(request.socket.remoteAddress ?? '');
-}
-
 function hostName(host: string | undefined): string | undefined {
   const [, name] = /^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]{1,253})(?::\d{1,5})?$/.exec(host ?? '') ?? [];
   return name?.toLowerCase();
@@ -245,8 +243,8 @@ function cookieName(request: IncomingMessage): string {
   return `${LOGIN_COOKIE_PREFIX}${request.socket.localPort ?? 0}`;
 }
 
-function cookieAttributes({ socket }: IncomingMessage): string {
-  return `Path=/; HttpOnly; SameSite=Strict${'encrypted' in socket ? '; Secure' : ''}`;
+function cookieAttributes(request: IncomingMessage): string {
+  return `Path=/; HttpOnly; SameSite=Strict${isSecure(request) ? '; Secure' : ''}`;
 }
 
 /** The values of the cookies of one name, at most `MAX_COOKIES`. */
