@@ -40,7 +40,7 @@ test('a token is made, listed, changed, rotated and revoked; its secret alone go
   );
   const revoked = await token('revoke', 'shop', '--reason', 'not needed');
   assert.match(revoked.stdout, /^token shop \(role join\) revoked\n$/);
-  assert.match(revoked.stderr, /last join token: agents on this machine may join without one now/);
+  assert.match(revoked.stderr, /last join token: no agent can join until there is one/);
 
   const mistakes: readonly (readonly [readonly string[], number, RegExp])[] = [
     [['create', 'x'], 2, /--role/],

@@ -122,8 +122,6 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
         ...(config.controlUrl === undefined ? [] : [new URL(config.controlUrl).hostname]),
       ],
     });
-    const open = new OpenConnections({ gate, tokens, cluster });
-    closers.push(() => open.close());
     const listeners: PinnedAddress[] = [...config.ownListeners];
     const policy = new NodeAddressPolicy({ nodeAllow: config.nodeAllow, ownListeners: () => listeners });
     const kinds = new ProbeKinds(cluster, { userAgent: `rollcall-probe/${config.version}` });
@@ -139,6 +137,8 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
     const storeSync = new StoreSync({ store, cluster, logger: log });
     closers.push(() => storeSync.close());
     await storeSync.start();
+    const open = new OpenConnections({ gate, tokens, cluster });
+    closers.push(() => open.close());
 
     const epoch = randomBytes(12).toString('base64url');
     const agents = new AgentServer({
@@ -255,7 +255,7 @@ function refusedUnread(history: History, { remoteAddress = '' }: Socket, why: st
 /** A control port that strangers reach must know its agents. */
 function refuseOpenDoors(config: Config, tokens: Tokens): void {
   for (const address of [config.listen, config.agentsListen])
-    if (address && !isLoopbackHost(address.host) && !tokens.canJoin)
+    if (address && !isLoopbackHost(address.host) && !tokens.isJoinTokenNeeded)
       throw new Error(
         `refusing to listen on ${address.host}:${address.port} without a join token: every peer could register nodes; set ROLLCALL_JOIN_TOKEN, or listen on 127.0.0.1 and make one with \`rollcall token create NAME --role join\``,
       );

@@ -111,7 +111,11 @@ function auditAdvice({ audit }: Surroundings['history']): string[] {
 /** The end of a token takes its nodes out of the cluster. */
 function tokenAdvice({ cluster, tokens }: Surroundings): string[] {
   const nowUnixMs = cluster.clocks.nowUnixMs();
-  return tokens.records.flatMap(({ name, expiresAtMs = Number.POSITIVE_INFINITY }) => {
+  const none =
+    tokens.isJoinTokenNeeded && !tokens.canJoin
+      ? ['No join token is valid, so no agent can join. To do: rollcall token create NAME --role join.']
+      : [];
+  const expiring = tokens.records.flatMap(({ name, expiresAtMs = Number.POSITIVE_INFINITY }) => {
     const nodes = cluster.registry.presentOf(name);
     if (nodes === 0 || expiresAtMs > nowUnixMs + EXPIRY_WARNING_MS || expiresAtMs <= nowUnixMs) return [];
     const end = new Date(expiresAtMs).toISOString();
@@ -119,6 +123,7 @@ function tokenAdvice({ cluster, tokens }: Surroundings): string[] {
       `The token ${name} expires at ${end}; its ${nodes} nodes leave then. To extend it: rollcall token set ${name} --expires 30d.`,
     ];
   });
+  return [...none, ...expiring];
 }
 
 function nodeAdvice({ cluster }: Surroundings): string[] {

@@ -18,7 +18,8 @@ Each option may also come from ROLLCALL_… in the environment (--proxy: ROLLCAL
 Settings of one balancer go under "balancers" there: { "balancers": { "shop": { "retries": 1, "sticky": { "mode": "suffix" } } } }.
 ${limitsHelp()}
 
-Secrets come from the environment only: ROLLCALL_JOIN_TOKEN, ROLLCALL_ADMIN_TOKEN, or ROLLCALL_…_TOKEN_FILE naming a file.
+Secrets come from the environment only: ROLLCALL_JOIN_TOKEN, ROLLCALL_ADMIN_TOKEN, or ROLLCALL_…_TOKEN_FILE naming a file,
+of 16 characters or more. Further tokens: rollcall token.
 
   rollcall up
   rollcall up --proxy 0.0.0.0:80 --control 127.0.0.1:8400

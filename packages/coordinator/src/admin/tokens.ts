@@ -6,7 +6,6 @@ import { bindingsText, readBindings } from '../auth/bindings.ts';
 import { isCertificateName } from '../auth/token-file.ts';
 import { hasEnded } from '../auth/token-record.ts';
 import type { TokenRecord, TokenSpec } from '../auth/tokens.ts';
-import { isLoopbackHost } from '../network/addresses.ts';
 import { type AdminApp, identityOf, originOf } from './admin-app.ts';
 import { unknown } from './known.ts';
 import { Refusal } from './refusal.ts';
@@ -232,10 +231,8 @@ function certificateOf(text: string): string {
   throw new Refusal({ code: 'bad-field', message: 'certificate is not a name of visible ASCII with single spaces' });
 }
 
-/** What a revocation opens or closes besides. */
-function revokedNote({ tokens, config }: Surroundings, { role }: TokenRecord): string | undefined {
-  if (role !== 'join' || tokens.isJoinTokenNeeded) return undefined;
-  return isLoopbackHost(config.listen.host)
-    ? 'this was the last join token: agents on this machine may join without one now'
-    : 'this was the last join token: no agent can join, and `rollcall up` does not start beyond loopback without one';
+/** A revocation opens no door: agents on this machine still need a token. */
+function revokedNote({ tokens }: Surroundings, { role }: TokenRecord): string | undefined {
+  if (role !== 'join' || tokens.canJoin) return undefined;
+  return 'this was the last join token: no agent can join until there is one (`rollcall token create NAME --role join`)';
 }

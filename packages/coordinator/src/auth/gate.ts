@@ -31,7 +31,7 @@ export interface Identity {
   /** The token as it was when its secret or its certificate was shown. Absent without one. */
   readonly token?: TokenRecord;
   /** Which of its secrets was shown. */
-  readonly secret?: TokenDigest;
+  readonly digest?: TokenDigest;
 }
 
 export interface GateOptions {
@@ -101,10 +101,10 @@ export class Gate {
   }
 
   /** Why an identity that was admitted before would not be now; `undefined` when it would. Errors: `unauthenticated`, `forbidden`. */
-  recheck({ token, secret }: Identity, peer: IpAddress | undefined): Fault | undefined {
+  recheck({ token, digest }: Identity, peer: IpAddress | undefined): Fault | undefined {
     if (!token) return undefined;
     const { tokens } = this.#options;
-    return tokens.standing(token, secret) ?? judgeAddress(tokens.current(token) ?? token, peer);
+    return tokens.standing(token, digest) ?? judgeAddress(tokens.current(token) ?? token, peer);
   }
 
   /** True when Host names this control port, so that no foreign page can reach it under a name of its own. */
@@ -222,9 +222,9 @@ function byRecord(
   token: TokenRecord,
   by: 'token' | 'certificate',
   peer: IpAddress | undefined,
-  secret?: TokenDigest,
+  digest?: TokenDigest,
 ): Identity | Fault {
-  const identity: Identity = { name: token.name, role: token.role, by, token, ...(secret && { secret }) };
+  const identity: Identity = { name: token.name, role: token.role, by, token, ...(digest && { digest }) };
   return judgeAddress(token, peer) ?? identity;
 }
 

@@ -31,7 +31,6 @@ export class OpenConnections {
   readonly #cluster: Cluster;
   readonly #open = new Set<OpenConnection>();
   readonly #timer: NodeJS.Timeout;
-  /** None at first: tokens may have expired while the coordinator was down. */
   #seenRevision = -1;
   #nextEndUnixMs = 0;
 
@@ -52,9 +51,13 @@ export class OpenConnections {
   look(): void {
     const nowUnixMs = this.#cluster.clocks.nowUnixMs();
     const { revision } = this.#tokens;
-    if (revision === this.#seenRevision && nowUnixMs < this.#nextEndUnixMs) return;
-    this.#seenRevision = revision;
-    this.#nextEndUnixMs = this.#tokens.nextEndUnixMs(nowUnixMs);
+    if (revision !== this.#seenRevision || nowUnixMs >= this.#nextEndUnixMs) this.#endConnections();
+    this.#expelNodes();
+  }
+
+  #endConnections(): void {
+    this.#seenRevision = this.#tokens.revision;
+    this.#nextEndUnixMs = this.#tokens.nextEndUnixMs(this.#cluster.clocks.nowUnixMs());
     const nodesByToken = new Map<string, number>();
     for (const connection of [...this.#open]) {
       const fault = this.#faultOf(connection, nodesByToken);
@@ -63,14 +66,14 @@ export class OpenConnections {
       const { token } = connection.identity;
       connection.end(fault, fault.code === 'forbidden' || token === undefined || this.#tokens.isOver(token));
     }
-    this.#expelNodes();
   }
 
-  /** Nodes without a connection: registered by PUT, or disconnected before. */
+  /** Nodes without a connection: registered by PUT, disconnected before, or read from the store. */
   #expelNodes(): void {
+    const { registry } = this.#cluster;
     const ended = this.#tokens.takeEndedNames();
-    if (ended.size === 0) return;
-    for (const { id, owner, liveness, connection } of [...this.#cluster.registry.nodes()])
+    if (![...ended].some((name) => registry.presentOf(name) > 0)) return;
+    for (const { id, owner, liveness, connection } of [...registry.nodes()])
       if (liveness !== 'gone' && ended.has(owner))
         this.#cluster.apply(
           { type: 'leave', id, connection, isExpelled: true },

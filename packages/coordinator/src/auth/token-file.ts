@@ -10,8 +10,15 @@ import type { TokenDigest, TokenRecord } from './token-record.ts';
 export const MAX_TOKENS = 1_000;
 const MAX_CERTIFICATE_CHARACTERS = 253;
 
+/** What the file holds. */
+export interface TokenFile {
+  readonly tokens: readonly TokenRecord[];
+  /** A join token was revoked: agents need one although there may be none. Otherwise a revocation would open the door. */
+  readonly wasJoinToken: boolean;
+}
+
 /** Text of the file. Secrets that ended before `nowUnixMs` are left out. */
-export function tokenFileText(records: readonly TokenRecord[], nowUnixMs: number): string {
+export function tokenFileText({ tokens: records, wasJoinToken }: TokenFile, nowUnixMs: number): string {
   const tokens = records.map(({ name, id, role, digests, bindings, certificate, createdAtMs, expiresAtMs }) => ({
     name,
     id,
@@ -24,12 +31,12 @@ export function tokenFileText(records: readonly TokenRecord[], nowUnixMs: number
     createdAtUnixMs: createdAtMs,
     expiresAtUnixMs: expiresAtMs,
   }));
-  return `${JSON.stringify({ version: 2, tokens }, null, 2)}\n`;
+  return `${JSON.stringify({ version: 2, ...(wasJoinToken && { wasJoinToken }), tokens }, null, 2)}\n`;
 }
 
 /** The tokens in `text`. Throws for text that is not understood: a start without some tokens would lock users out, or let them in, without notice. */
-export function readTokenFile(text: string | undefined, path: string): TokenRecord[] {
-  if (text === undefined) return [];
+export function readTokenFile(text: string | undefined, path: string): TokenFile {
+  if (text === undefined) return { tokens: [], wasJoinToken: false };
   let file: unknown;
   try {
     file = JSON.parse(text);
@@ -40,7 +47,7 @@ export function readTokenFile(text: string | undefined, path: string): TokenReco
   const tokens = isObject(file) && (version === 1 || version === 2) ? file['tokens'] : undefined;
   if (!Array.isArray(tokens) || tokens.length > MAX_TOKENS)
     throw new Error(`${path} is not a list of tokens of version 1 or 2; repair or delete it`);
-  return withoutRepeats(
+  const records = withoutRepeats(
     tokens.map((entry: unknown, i) => {
       const record = isObject(entry) ? (version === 1 ? readFirst(entry) : readSecond(entry)) : undefined;
       if (record) return record;
@@ -48,6 +55,7 @@ export function readTokenFile(text: string | undefined, path: string): TokenReco
       throw new Error(`token ${i} in ${path} is not ${shape}; repair or delete it`);
     }),
   );
+  return { tokens: records, wasJoinToken: isObject(file) && file['wasJoinToken'] === true };
 }
 
 /** Version 1 has an entry for each secret; entries of one name and role are one token with several secrets. */

@@ -27,5 +27,7 @@ export interface TokenRecord {
 
 /** True when the token, or this secret of it, has ended at `nowUnixMs`. */
 export function hasEnded({ expiresAtMs }: TokenRecord, digest: TokenDigest | undefined, nowUnixMs: number): boolean {
-  return (expiresAtMs ?? Number.POSITIVE_INFINITY) <= nowUnixMs || (digest?.untilUnixMs ?? nowUnixMs + 1) <= nowUnixMs;
+  return (
+    Math.min(expiresAtMs ?? Number.POSITIVE_INFINITY, digest?.untilUnixMs ?? Number.POSITIVE_INFINITY) <= nowUnixMs
+  );
 }

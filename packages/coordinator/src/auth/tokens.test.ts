@@ -117,6 +117,10 @@ test('an admin token that is handed in works although tokens.json cannot be writ
   const unread = await openTokens(path, { adminToken: GIVEN });
   assert.equal(unread.find(GIVEN)?.role, 'admin');
   assert.match(unread.problems[0]!, /tokens\.json are not in force in this run: EISDIR/);
+  // What it holds must not be lost.
+  assert.equal(unread.unwritten.size, 0);
+  const made = unread.create({ name: 'web', role: 'join' });
+  assert.match('code' in made ? made.message : 'made', /could not be read at the start and would be overwritten/);
 });
 
 const SHORT = 'fifteen-letters';
@@ -185,7 +189,7 @@ test('during a rotation both secrets are valid, then the newer only; a second ro
 });
 
 test('a token that is revoked or expired is not valid, and says which', async (t) => {
-  const { tokens, clocks, secret, record } = await withToken(t);
+  const { path, tokens, clocks, secret, record, save } = await withToken(t);
   const shown = tokens.lookUp(secret);
   assert.ok('record' in shown);
   tokens.change('web', { expiresAtMs: clocks.nowUnixMs() + 1_000 });
@@ -199,7 +203,10 @@ test('a token that is revoked or expired is not valid, and says which', async (t
   assert.deepEqual([...tokens.takeEndedNames()], []);
   tokens.revoke('web');
   assert.match(tokens.standing(record, shown.digest)?.message ?? '', /token web was revoked/);
-  assert.deepEqual([tokens.find(secret), tokens.isJoinTokenNeeded], [undefined, false]);
+  // A revocation opens no door, also after a restart.
+  assert.deepEqual([tokens.find(secret), tokens.canJoin, tokens.isJoinTokenNeeded], [undefined, false, true]);
+  await save();
+  assert.equal((await openTokens(path, {})).isJoinTokenNeeded, true);
   assert.deepEqual([...tokens.takeEndedNames()], ['web']);
   // Another token of the name is another token.
   assert.ok('secret' in tokens.create({ name: 'web', role: 'join' }));

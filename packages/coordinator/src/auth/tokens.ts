@@ -72,7 +72,10 @@ interface Loaded {
   readonly given: readonly TokenRecord[];
   /** Of `given`, for nodes of the program that starts the coordinator. */
   readonly ownNodes: TokenRecord | undefined;
+  readonly wasJoinToken: boolean;
   readonly problems: readonly string[];
+  /** The system did not let tokens.json be read: it must not be overwritten. */
+  readonly isUnread: boolean;
   readonly isUnwritten: boolean;
 }
 
@@ -87,6 +90,8 @@ export class Tokens {
   readonly #byDigest = new Map<string, ShownToken>();
   readonly #byId = new Map<string, TokenRecord>();
   readonly #byCertificate = new Map<string, TokenRecord>();
+  readonly #isUnread: boolean;
+  #wasJoinToken: boolean;
   #revision = 0;
   /** Names of tokens that were revoked and not asked for since. */
   #revoked = new Set<string>();
@@ -97,13 +102,16 @@ export class Tokens {
   /** Key for what must be believed after a restart but not after the admin token has changed. */
   readonly loginKey: Buffer;
 
-  constructor({ path, stored, admin, given, ownNodes, problems, isUnwritten }: Loaded, clocks: Clocks) {
+  constructor(loaded: Loaded, clocks: Clocks) {
+    const { path, stored, admin, given, ownNodes, wasJoinToken, problems, isUnread, isUnwritten } = loaded;
     this.#clocks = clocks;
     this.#path = path;
     this.#admin = admin;
     this.#given = given;
     this.#ownNodes = ownNodes;
+    this.#wasJoinToken = wasJoinToken;
     for (const record of stored) this.#stored.set(record.id, record);
+    this.#isUnread = isUnread;
     this.problems = problems;
     this.unwritten = isUnwritten ? this.files : new Map();
     this.loginKey = createHash('sha256')
@@ -124,9 +132,9 @@ export class Tokens {
     return this.#joining().some((record) => !hasEnded(record, undefined, nowUnixMs));
   }
 
-  /** True when agents on this machine need a token too: some token lets agents in, or did until it expired. */
+  /** True when agents on this machine need a token too: some token lets agents in, or did until it expired or was revoked. */
   get isJoinTokenNeeded(): boolean {
-    return this.#joining().length > 0;
+    return this.#wasJoinToken || this.#joining().length > 0;
   }
 
   /** All tokens that can be named, by name. */
@@ -137,8 +145,9 @@ export class Tokens {
 
   /** What has to be on the disk now, by path. */
   get files(): ReadonlyMap<string, string> {
-    const records = [...this.#stored.values(), ...(this.#admin ? [this.#admin] : [])];
-    return new Map([[this.#path, tokenFileText(records, this.#clocks.nowUnixMs())]]);
+    const tokens = [...this.#stored.values(), ...(this.#admin ? [this.#admin] : [])];
+    const file = { tokens, wasJoinToken: this.#wasJoinToken };
+    return new Map([[this.#path, tokenFileText(file, this.#clocks.nowUnixMs())]]);
   }
 
   /** True for tokens that the API may change. */
@@ -221,7 +230,7 @@ export class Tokens {
       return conflict(`there is a token ${name} already; rotate or revoke it, or use another name`);
     if (this.#stored.size >= MAX_TOKENS - 1)
       return conflict(`there are ${this.#stored.size} tokens, the maximum; revoke some`);
-    const fault = this.#certificateFault(spec.certificate, undefined);
+    const fault = this.#unreadFault() ?? this.#certificateFault(spec.certificate, undefined);
     if (fault) return fault;
     const { secret, digest } = newSecret();
     const createdAtMs = Math.floor(this.#clocks.nowUnixMs());
@@ -247,6 +256,7 @@ export class Tokens {
     const record = this.#changeable(name);
     if ('code' in record) return record;
     this.#revoked.add(name);
+    if (record.role === 'join') this.#wasJoinToken = true;
     for (const { id } of [...this.#stored.values()].filter((one) => one.name === name)) this.#stored.delete(id);
     this.#changed();
     return record;
@@ -280,7 +290,14 @@ export class Tokens {
     return [...(this.#admin ? [this.#admin] : []), ...this.#given].filter((record) => record !== this.#ownNodes);
   }
 
+  #unreadFault(): Fault | undefined {
+    if (!this.#isUnread) return undefined;
+    return conflict(`${this.#path} could not be read at the start and would be overwritten; make it readable and restart`);
+  }
+
   #changeable(name: string): TokenRecord | Fault {
+    const unread = this.#unreadFault();
+    if (unread) return unread;
     for (const record of this.#stored.values()) if (record.name === name) return record;
     if (name === ADMIN_NAME)
       return conflict(
@@ -337,7 +354,8 @@ export async function openTokens(stateDir: string, given: GivenTokens, clocks: C
   refuseShort(given);
   const path = join(stateDir, 'tokens.json');
   const problems: string[] = [];
-  const kept = readTokenFile(await readOr(path, problems), path);
+  const { tokens: kept, wasJoinToken } = readTokenFile(await readOr(path, problems), path);
+  const isUnread = problems.length > 0;
   const keptAdmin = kept.find((record) => record.name === ADMIN_NAME);
   const adminToken = given.adminToken ?? (await keptAdminToken(stateDir, problems));
   const made = adminToken === undefined ? undefined : givenRecord(ADMIN_NAME, 'admin', adminToken);
@@ -350,14 +368,14 @@ export async function openTokens(stateDir: string, given: GivenTokens, clocks: C
   ].filter((record) => record !== undefined);
   const ownNodes = given.ownNodeToken === undefined ? undefined : givenRecord(JOIN_NAME, 'join', given.ownNodeToken);
   let isUnwritten = false;
-  if (admin && admin !== keptAdmin) {
-    const text = tokenFileText([...stored, admin], clocks.nowUnixMs());
+  if (admin && admin !== keptAdmin && !isUnread) {
+    const text = tokenFileText({ tokens: [...stored, admin], wasJoinToken }, clocks.nowUnixMs());
     await replaceFile(path, text).catch(() => {
       isUnwritten = true;
     });
   }
   const all = ownNodes ? [...others, ownNodes] : others;
-  return new Tokens({ path, stored, admin, given: all, ownNodes, problems, isUnwritten }, clocks);
+  return new Tokens({ path, stored, admin, given: all, ownNodes, wasJoinToken, problems, isUnread, isUnwritten }, clocks);
 }
 
 /** Tokens of few characters can be guessed. */
