@@ -292,7 +292,9 @@ export class Tokens {
 
   #unreadFault(): Fault | undefined {
     if (!this.#isUnread) return undefined;
-    return conflict(`${this.#path} could not be read at the start and would be overwritten; make it readable and restart`);
+    return conflict(
+      `${this.#path} could not be read at the start and would be overwritten; make it readable and restart`,
+    );
   }
 
   #changeable(name: string): TokenRecord | Fault {
@@ -375,7 +377,10 @@ export async function openTokens(stateDir: string, given: GivenTokens, clocks: C
     });
   }
   const all = ownNodes ? [...others, ownNodes] : others;
-  return new Tokens({ path, stored, admin, given: all, ownNodes, wasJoinToken, problems, isUnread, isUnwritten }, clocks);
+  return new Tokens(
+    { path, stored, admin, given: all, ownNodes, wasJoinToken, problems, isUnread, isUnwritten },
+    clocks,
+  );
 }
 
 /** Tokens of few characters can be guessed. */
