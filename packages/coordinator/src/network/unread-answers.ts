@@ -6,7 +6,7 @@
 import type { Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
-import { Server as TlsServer } from 'node:tls';
+import { TLSSocket, Server as TlsServer } from 'node:tls';
 import type { Clocks } from '../clocks.ts';
 
 export interface UnreadBounds {
@@ -151,7 +151,9 @@ export class UnreadAnswers {
     // Its address is known as long as it is open.
     this.#onClosed(socket, why);
     this.#forget(socket);
-    socket.destroy();
+    // A reset drops what the system buffers as well; it cannot be had through TLS.
+    if (socket instanceof TLSSocket) socket.destroy();
+    else socket.resetAndDestroy();
   }
 }
 
