@@ -80,6 +80,7 @@ export class AgentConnection {
   /** The registry need not hear of the end of this socket. */
   #isDisconnectTold = false;
   #id: NodeId | undefined;
+  #claimed: NodeId | undefined;
   #instance: string | undefined;
 
   constructor(socket: WebSocket, connection: ConnectionId, peer: AgentPeer, around: AgentSurroundings) {
@@ -105,6 +106,11 @@ export class AgentConnection {
   /** The node it has registered. */
   get id(): NodeId | undefined {
     return this.#id;
+  }
+
+  /** The node it has registered, or wanted to register last. */
+  get claimed(): NodeId | undefined {
+    return this.#id ?? this.#claimed;
   }
 
   send(message: CoordinatorMessage): void {
@@ -208,6 +214,7 @@ export class AgentConnection {
       this.#bad({ code: 'already-registered', message: `this connection speaks for node ${this.#id}` });
       return;
     }
+    this.#claimed = node.id;
     this.#isResolving = true;
     void this.#around.policy.check(node.url, { peer: this.peer.address, mayNameAnywhere: false }).then((address) => {
       this.#isResolving = false;

@@ -143,11 +143,11 @@ export class AgentServer {
     if (needsProbe) this.#options.prober.watch(id, connection.connection, address);
   }
 
-  #onRefused(what: string, fault: Fault, { peer, id }: AgentConnection): void {
+  #onRefused(what: string, fault: Fault, { peer, claimed }: AgentConnection): void {
     this.#options.history.refused(what, fault, {
       by: peer.owner,
       ...(peer.address !== undefined && { address: peer.address.toString() }),
-      ...(id !== undefined && { node: id }),
+      ...(claimed !== undefined && { node: claimed }),
     });
   }
 
