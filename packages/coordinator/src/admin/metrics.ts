@@ -84,6 +84,12 @@ function metricsOf(around: Surroundings): Registry {
     total(() => agents.size),
   );
   gauge(
+    'rollcall_agent_connections_waiting',
+    'Agents that wait to be let in, at the rate that the event loop bears',
+    [],
+    total(() => agents.waiting),
+  );
+  gauge(
     'rollcall_revision',
     'Changes of the registry since the start',
     [],

@@ -14,6 +14,7 @@ import type { History } from '../events/history.ts';
 import { limitKey } from '../network/addresses.ts';
 import { refuseUpgrade } from '../network/refuse-upgrade.ts';
 import { KeyedBuckets } from '../network/token-bucket.ts';
+import { Admission } from './admission.ts';
 import { AgentConnection, type AgentSurroundings } from './agent-connection.ts';
 import { listeningQuestion } from './listening-question.ts';
 import type { NodeAddressPolicy, PinnedAddress } from './node-address-policy.ts';
@@ -34,8 +35,12 @@ export interface AgentServerOptions {
   readonly maxConnections: number;
 }
 
-/** Upgrades from one address. Wide enough for a machine full of nodes that come back at once. */
-const UPGRADES = { burst: 2_000, perSecond: 500 };
+/**
+ * Upgrades from one address. All nodes of a coordinator may be behind one address and return at once; how fast they are let in is for
+ * the admission.
+ */
+const UPGRADES = { burst: 10_000, perSecond: 500 };
+const GOING_AWAY: Fault = { code: 'shutting-down', message: 'the coordinator goes away' };
 const MAX_ADDRESSES = 10_000;
 const MAX_FRAGMENTS = 64;
 
@@ -46,6 +51,9 @@ export class AgentServer {
   readonly #connections = new Map<ConnectionId, AgentConnection>();
   readonly #byNode = new Map<NodeId, AgentConnection>();
   readonly #around: AgentSurroundings;
+  readonly #admission: Admission;
+  /** Sockets that wait for their upgrade. */
+  readonly #waiting = new Set<Duplex>();
   #isClosing = false;
   #onAllClosed: (() => void) | undefined;
 
@@ -72,11 +80,20 @@ export class AgentServer {
       onClosed: (connection) => this.#onClosed(connection),
     };
     cluster.onEvent((event) => this.#pass(event));
+    this.#admission = new Admission({
+      clocks: cluster.clocks,
+      onHeld: (heldMs) => cluster.apply({ type: 'agents-held', heldMs }),
+    });
   }
 
   /** Open agent connections. */
   get size(): number {
     return this.#connections.size;
+  }
+
+  /** Agents that wait to be let in. */
+  get waiting(): number {
+    return this.#admission.size;
   }
 
   /** Answers an upgrade request for the agents' path. */
@@ -88,12 +105,35 @@ export class AgentServer {
       refuseUpgrade(socket, admitted);
       return;
     }
+    socket.on('error', destroy);
+    this.#waiting.add(socket);
+    const retryMs = this.#admission.enter({
+      isGone: () => socket.destroyed && this.#waiting.delete(socket),
+      admit: () => {
+        this.#waiting.delete(socket);
+        socket.removeListener('error', destroy);
+        this.#accept(request, socket, head, admitted);
+      },
+    });
+    if (retryMs === undefined) return;
+    this.#waiting.delete(socket);
+    const message = `${this.#admission.size} agents wait to be let in; come back in ${Math.ceil(retryMs / 1_000)} s`;
+    refuseUpgrade(socket, { code: 'rate-limited', message }, retryMs);
+  }
+
+  #accept(request: IncomingMessage, socket: Duplex, head: Buffer, identity: Identity): void {
+    const peer = { owner: ownerOf(identity), address: peerOf(request), identity };
+    // The token may have ended while its agent waited.
+    const fault = this.#options.gate.recheck(identity, peer.address);
+    if (fault) {
+      refuseUpgrade(socket, fault);
+      return;
+    }
     this.#server.handleUpgrade(request, socket, head, (client) => {
       const { cluster, open } = this.#options;
-      const peer = { owner: ownerOf(admitted), address: peerOf(request), identity: admitted };
       const connection = new AgentConnection(client, cluster.nextConnection(), peer, this.#around);
       const release = open.add({
-        identity: admitted,
+        identity,
         address: peer.address,
         node: () => connection.id && cluster.registry.registration(connection.id),
         end: (fault, isFinal) => {
@@ -112,6 +152,9 @@ export class AgentServer {
   /** Tells every agent to come back later, and resolves when all are closed. */
   async close(): Promise<void> {
     this.#isClosing = true;
+    this.#admission.close();
+    for (const socket of this.#waiting) refuseUpgrade(socket, GOING_AWAY);
+    this.#waiting.clear();
     if (this.#connections.size === 0) return;
     const allClosed = new Promise<void>((resolve) => {
       this.#onAllClosed = resolve;
@@ -121,11 +164,11 @@ export class AgentServer {
   }
 
   #admit(request: IncomingMessage): Identity | Fault {
-    if (this.#isClosing) return { code: 'shutting-down', message: 'the coordinator goes away' };
+    if (this.#isClosing) return GOING_AWAY;
     const { cluster, gate, maxConnections } = this.#options;
     if (!this.#upgrades.take(limitKey(peerOf(request)), cluster.clocks.nowMs()))
       return { code: 'rate-limited', message: 'too many connections from this address in a second; come back later' };
-    if (this.#connections.size >= maxConnections)
+    if (this.#connections.size + this.#waiting.size >= maxConnections)
       return {
         code: 'rate-limited',
         message: `the coordinator holds ${maxConnections} agent connections, the maximum; come back later`,
@@ -193,4 +236,8 @@ export class AgentServer {
       default:
     }
   }
+}
+
+function destroy(this: Duplex): void {
+  this.destroy();
 }

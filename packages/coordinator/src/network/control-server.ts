@@ -46,12 +46,15 @@ export function createUpgradeServer(tls: ControlTls | undefined): Server {
   return createTlsServer({ ...tlsServerOptions(tls), ...bounds }, answer) as unknown as Server;
 }
 
+/** Connections that wait to be accepted. After a restart all agents connect at once; the system's own bound (somaxconn) holds as well. */
+const BACKLOG = 4_096;
+
 /** Listens, and resolves to the address taken. Rejects when it cannot be had. */
 export function listen(server: Server, { host, port }: ListenAddress): Promise<ListenAddress> {
   watchAnswers(server);
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen({ host, port }, () => {
+    server.listen({ host, port, backlog: BACKLOG }, () => {
       server.removeListener('error', reject);
       const address = server.address();
       if (address === null || typeof address === 'string') reject(new Error('not a TCP address'));

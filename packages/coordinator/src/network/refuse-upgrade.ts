@@ -2,11 +2,11 @@ import type { Duplex } from 'node:stream';
 import type { Fault } from '@rollcall/protocol';
 import { ERROR_CODES } from '@rollcall/protocol';
 
-/** Refuses an upgrade with an HTTP answer and closes. */
-export function refuseUpgrade(socket: Duplex, { code, message }: Fault): void {
+/** Refuses an upgrade with an HTTP answer and closes. `retryMs`: when to come back, if the code has a `Retry-After`. */
+export function refuseUpgrade(socket: Duplex, { code, message }: Fault, retryMs = 1_000): void {
   const status = ERROR_CODES[code].http;
   const body = JSON.stringify({ type: 'about:blank', title: ERROR_CODES[code].means, status, code, detail: message });
-  const retry = status === 429 || status === 503 ? 'Retry-After: 1\r\n' : '';
+  const retry = status === 429 || status === 503 ? `Retry-After: ${Math.ceil(retryMs / 1_000)}\r\n` : '';
   const challenge = status === 401 ? 'WWW-Authenticate: Bearer\r\n' : '';
   socket.on('error', () => socket.destroy());
   socket.end(

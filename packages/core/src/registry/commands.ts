@@ -211,6 +211,12 @@ export interface TickCommand {
   readonly type: 'tick';
 }
 
+/** Agents waited for so long to be let in: the leases of nodes without a connection do not run in that time. */
+export interface AgentsHeldCommand {
+  readonly type: 'agents-held';
+  readonly heldMs: number;
+}
+
 /** The coordinator itself was stalled for `stalledMs`: that time counts for no deadline of a node. */
 export interface StalledCommand {
   readonly type: 'stalled';
@@ -248,4 +254,5 @@ export type Command =
   | StickySeenCommand
   | TickCommand
   | StalledCommand
+  | AgentsHeldCommand
   | RestoreCommand;

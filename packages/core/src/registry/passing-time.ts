@@ -1,6 +1,12 @@
 /** What time alone brings about: suspicion, ends of leases, wishes and drains, forgetting, the end of the learning window. */
 import type { BalancerName, StickySample } from '@rollcall/protocol';
-import type { ObserveCommand, SessionsSeenCommand, StalledCommand, StickySeenCommand } from './commands.ts';
+import type {
+  AgentsHeldCommand,
+  ObserveCommand,
+  SessionsSeenCommand,
+  StalledCommand,
+  StickySeenCommand,
+} from './commands.ts';
 import type { Rejection } from './events.ts';
 import { NO_RETURNS } from './flapping.ts';
 import { isOver, shiftedByStall } from './lease.ts';
@@ -76,6 +82,21 @@ export function stalled(state: RegistryState, command: StalledCommand): Rejectio
   state.learning.shift(stalledMs);
   state.workers.shift(stalledMs, state.nowMs);
   if (!state.isSettled) state.settlesAtMs += stalledMs;
+  return undefined;
+}
+
+/**
+ * Any agent without a connection may be among those that wait: its lease stands still, as far as held-time.ts allows.
+ */
+export function agentsHeld(state: RegistryState, { heldMs }: AgentsHeldCommand): Rejection | undefined {
+  if (!(heldMs >= 0 && Number.isFinite(heldMs))) return rejected('bad-field', `heldMs is ${heldMs}, not a duration`);
+  const ms = state.held.take(heldMs, state.nowMs);
+  if (ms === 0) return undefined;
+  for (const node of state.nodes.all())
+    if (node.kind === 'agent' && !node.isConnected && node.liveness !== 'gone')
+      node.signAtMs = shiftedByStall(node.signAtMs, ms, state.nowMs);
+  state.learning.shift(ms);
+  if (!state.isSettled) state.settlesAtMs += ms;
   return undefined;
 }
 

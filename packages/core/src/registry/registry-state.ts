@@ -14,6 +14,7 @@ import type { Event, Rejection } from './events.ts';
 import { FailoverCounts } from './failover-counts.ts';
 import { FeedJournal } from './feed-journal.ts';
 import { type Returns, steadyAtMs, withReturn } from './flapping.ts';
+import { HeldTime } from './held-time.ts';
 import { LearningWindow } from './learning-window.ts';
 import type { Lease } from './lease.ts';
 import { NodeIndex } from './node-index.ts';
@@ -45,6 +46,7 @@ export class RegistryState {
   readonly ports: PortReports = new PortReports();
   readonly failovers: FailoverCounts;
   readonly learning: LearningWindow;
+  readonly held: HeldTime = new HeldTime();
   readonly deadlines: Deadlines<NodeId> = new Deadlines();
   readonly journal: FeedJournal = new FeedJournal();
   /** Keys of records that the store must learn of. */

@@ -184,6 +184,7 @@ const otherCommand: fc.Arbitrary<Command> = fc.oneof(
   portsSeen,
   portsSeen,
   fc.record({ type: fc.constant('stalled' as const), stalledMs: durationMs }),
+  fc.record({ type: fc.constant('agents-held' as const), heldMs: durationMs }),
 );
 
 const step: fc.Arbitrary<Step> = fc.oneof(

@@ -28,7 +28,7 @@ import type { NodeView } from './node-record.ts';
 import { balancerResource, type Now, nodeResource } from './node-resource.ts';
 import { balancerSettings, operatorStatus, patchNode, remove } from './operator-commands.ts';
 import { type RegistryOptions, withDefaults } from './options.ts';
-import { observe, sessionsSeen, stalled, stickySeen, tick } from './passing-time.ts';
+import { agentsHeld, observe, sessionsSeen, stalled, stickySeen, tick } from './passing-time.ts';
 import { register } from './registration.ts';
 import { RegistryState, rejected } from './registry-state.ts';
 import { restore } from './restoration.ts';
@@ -289,6 +289,8 @@ function carryOut(state: RegistryState, command: Command): Rejection | undefined
       return undefined;
     case 'stalled':
       return stalled(state, command);
+    case 'agents-held':
+      return agentsHeld(state, command);
     case 'restore':
       restore(state, command);
       return undefined;

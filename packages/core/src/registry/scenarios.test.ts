@@ -16,7 +16,7 @@
  *   ports W ID:PORT…
  *   advance 10s [beating=n1,n2]                 ticks every 250 ms, heartbeats every second
  *   tick-after 10s   pass 10s                   one late tick; time without any
- *   stalled 10s   restart [after=1h]            a new registry with what the store has
+ *   stalled 10s   held 10s   restart [after=1h]            a new registry with what the store has
  *   nodes   feed   snapshot   progress ID   show ID FIELD   balancer B   records   counts
  */
 import assert from 'node:assert/strict';
@@ -207,6 +207,8 @@ class Scenario {
         };
       case 'stalled':
         return { type: 'stalled', stalledMs: durationOf(plain[0]!) };
+      case 'held':
+        return { type: 'agents-held', heldMs: durationOf(plain[0]!) };
       default:
         throw new Error(`the scenario says ${verb}, which is no command`);
     }

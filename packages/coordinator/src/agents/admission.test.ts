@@ -1,0 +1,134 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { ManualClocks } from '../testing/manual-clocks.ts';
+import { Admission } from './admission.ts';
+
+const TICK_MS = 50;
+
+/** An admission whose loop is as busy as the test says, and applicants with numbers. */
+function started() {
+  const clocks = new ManualClocks();
+  let utilization = 0.3;
+  const held: number[] = [];
+  const admitted: number[] = [];
+  const admission = new Admission({
+    clocks,
+    onHeld: (heldMs) => held.push(heldMs),
+    loop: () => ({ utilization }),
+  });
+  return {
+    clocks,
+    admission,
+    admitted,
+    heldMs: () => held.reduce((sum, ms) => sum + ms, 0),
+    busy: (part: number) => {
+      utilization = part;
+    },
+    enter: (number: number, isGone = false) =>
+      admission.enter({ isGone: () => isGone, admit: () => admitted.push(number) }),
+    ticks: (count: number, ms = TICK_MS) => {
+      for (let i = 0; i < count; i++) {
+        clocks.advance(ms);
+        admission.pass();
+      }
+    },
+  };
+}
+
+describe('admission of agents', () => {
+  test('a few agents are let in at once', () => {
+    const { enter, admitted, admission } = started();
+    for (let i = 0; i < 20; i++) assert.equal(enter(i), undefined);
+    assert.equal(admitted.length, 20);
+    assert.equal(admission.size, 0);
+    admission.close();
+  });
+
+  test('of many agents those that are let in later wait in order', () => {
+    const { enter, admitted, admission, ticks } = started();
+    for (let i = 0; i < 200; i++) enter(i);
+    assert.ok(admitted.length < 200 && admission.size === 200 - admitted.length);
+    ticks(20);
+    assert.deepEqual(
+      admitted,
+      Array.from({ length: 200 }, (_, i) => i),
+    );
+    admission.close();
+  });
+
+  test('a busy loop lets fewer in, an idle one more', () => {
+    const rate = (utilization: number): number => {
+      const { enter, admitted, admission, ticks, busy } = started();
+      busy(utilization);
+      for (let i = 0; i < 20_000; i++) enter(i);
+      ticks(20);
+      const before = admitted.length;
+      for (let i = 0; i < 20_000; i++) enter(i);
+      ticks(20);
+      admission.close();
+      return admitted.length - before;
+    };
+    assert.ok(rate(0.95) <= 100, 'the lowest rate is 100 a second');
+    assert.ok(rate(0.3) > 10 * rate(0.95));
+  });
+
+  test('a loop that is late counts as busy', () => {
+    const { enter, admitted, admission, ticks } = started();
+    for (let i = 0; i < 2_000; i++) enter(i);
+    ticks(10, 200);
+    const before = admitted.length;
+    ticks(10, 200);
+    admission.close();
+    assert.ok(admitted.length - before <= 100, `${admitted.length - before}`);
+  });
+
+  test('an agent that would wait too long is asked to come back, each at an instant of its own', () => {
+    const { enter, admission, clocks } = started();
+    const retries: number[] = [];
+    for (let i = 0; i < 3_000; i++) {
+      const retryMs = enter(i);
+      if (retryMs !== undefined) retries.push(retryMs);
+    }
+    assert.ok(admission.size <= 1_500, 'at 500 a second the last one waits 3 s');
+    assert.equal(retries.length, 3_000 - admission.size - 25);
+    for (const [i, retryMs] of retries.entries()) {
+      assert.ok(i === 0 || retryMs > retries[i - 1]!);
+      assert.ok(retryMs <= 30_000);
+    }
+    clocks.advance(1);
+    admission.close();
+  });
+
+  test('a connection that was closed while it waited takes no place', () => {
+    const { enter, admitted, admission, ticks } = started();
+    for (let i = 0; i < 1_000; i++) enter(i, true);
+    enter(1_000);
+    ticks(1);
+    assert.equal(admitted.at(-1), 1_000);
+    assert.equal(admission.size, 0);
+    admission.close();
+  });
+
+  test('time in which agents wait is reported, and time in which none does is not', () => {
+    const { enter, admission, ticks, heldMs, busy } = started();
+    enter(1);
+    ticks(20);
+    assert.equal(heldMs(), 0);
+    busy(0.95);
+    for (let i = 0; i < 400; i++) enter(i);
+    let ticksWaited = 0;
+    for (; admission.size > 0; ticksWaited++) ticks(1);
+    ticks(200);
+    assert.equal(heldMs(), ticksWaited * TICK_MS);
+    admission.close();
+  });
+
+  test('time in which agents that were asked to come back are expected is reported too', () => {
+    const { enter, admission, ticks, heldMs } = started();
+    let lastMs = 0;
+    for (let i = 0; i < 3_000; i++) lastMs = enter(i) ?? lastMs;
+    ticks(1_000);
+    assert.ok(heldMs() >= lastMs && heldMs() <= lastMs + 6_000, `${heldMs()} for ${lastMs}`);
+    admission.close();
+  });
+});
