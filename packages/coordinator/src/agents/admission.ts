@@ -14,16 +14,26 @@ export interface AdmissionOptions {
   readonly loop?: () => Pick<LoopSample, 'utilization'>;
 }
 
-/** A connection that waits to be let in. */
+/** A connection that waits to be let in. One of these is called, once. */
 export interface Applicant {
-  /** The connection was closed in the meantime. */
-  readonly isGone: () => boolean;
   readonly admit: () => void;
+  /** The agent has to come back after this time, milliseconds. */
+  readonly defer: (retryMs: number) => void;
+}
+
+interface Waiting extends Applicant {
+  readonly sinceMs: number;
 }
 
 const TICK_MS = 50;
-/** The SDK gives up an upgrade after 5 s. */
+/** A loop that was late lets those in that were due in this time at most, milliseconds. */
+const MAX_CREDIT_MS = 500;
+/** An agent whose turn would come later is asked to come back. */
 const MAX_WAIT_MS = 3_000;
+/** One that has waited longer all the same, too: the SDK gives up an upgrade after 5 s. */
+const GIVEN_UP_MS = 4_500;
+/** Weight of the newest tick in the rate that was reached. */
+const ALPHA = 0.2;
 /** The longest time after which an agent is asked to come back. */
 const MAX_RETRY_MS = 30_000;
 /** Agents that were asked to come back have come by then, milliseconds after their instant. */
@@ -35,10 +45,12 @@ export class Admission {
   readonly #options: AdmissionOptions;
   readonly #rate = new AdmissionRate();
   readonly #loop: () => Pick<LoopSample, 'utilization'>;
-  #waiting: Applicant[] = [];
+  #waiting: Waiting[] = [];
   /** First of `#waiting` that still waits. */
   #first = 0;
   #credit: number;
+  /** Agents a second that were let in while others waited; `undefined` before any did. */
+  #reachedPerSecond: number | undefined;
   #timer: NodeJS.Timeout | undefined;
   #lastTickMs = 0;
   /** Instant for which the last agent was asked to come back. */
@@ -56,18 +68,14 @@ export class Admission {
     return this.#waiting.length - this.#first;
   }
 
-  /** Lets the applicant in, now or when it is its turn. Returns instead after how many milliseconds it should come back. */
-  enter(applicant: Applicant): number | undefined {
+  /** Lets the applicant in, now or when it is its turn, or asks it to come back. */
+  enter(applicant: Applicant): void {
+    this.#start();
     if (this.size === 0 && this.#credit >= 1) {
       this.#credit -= 1;
-      this.#start();
       applicant.admit();
-      return undefined;
-    }
-    if (((this.size + 1) / this.#rate.perSecond) * 1_000 > MAX_WAIT_MS) return this.#defer();
-    this.#waiting.push(applicant);
-    this.#start();
-    return undefined;
+    } else if (((this.size + 1) / this.#expectedPerSecond) * 1_000 > MAX_WAIT_MS) this.#defer(applicant);
+    else this.#waiting.push({ ...applicant, sinceMs: this.#options.clocks.nowMs() });
   }
 
   /** Those that wait are not let in any more; their connections are the caller's. */
@@ -82,13 +90,17 @@ export class Admission {
     return (this.#rate.perSecond * TICK_MS) / 1_000;
   }
 
+  /** What is permitted may be more than what a loop that is late does. */
+  get #expectedPerSecond(): number {
+    return Math.min(this.#rate.perSecond, this.#reachedPerSecond ?? Number.POSITIVE_INFINITY);
+  }
+
   /** Agents that come back later are spread over the time that it takes to let them in. */
-  #defer(): number {
+  #defer(applicant: Applicant): void {
     const nowMs = this.#options.clocks.nowMs();
-    this.#returnsUntilMs = Math.max(this.#returnsUntilMs, nowMs + MAX_WAIT_MS / 2) + 1_000 / this.#rate.perSecond;
-    this.#returnsUntilMs = Math.min(this.#returnsUntilMs, nowMs + MAX_RETRY_MS);
-    this.#start();
-    return this.#returnsUntilMs - nowMs;
+    const nextMs = Math.max(this.#returnsUntilMs, nowMs + MAX_WAIT_MS / 2) + 1_000 / this.#expectedPerSecond;
+    this.#returnsUntilMs = Math.min(nextMs, nowMs + MAX_RETRY_MS);
+    applicant.defer(this.#returnsUntilMs - nowMs);
   }
 
   #start(): void {
@@ -108,11 +120,17 @@ export class Admission {
     const isHolding = this.size > 0 || nowMs < this.#returnsUntilMs + RETURN_WITHIN_MS;
     if (this.size > 0) this.#rate.take({ utilization, lateMs: Math.max(0, elapsedMs - TICK_MS) });
     this.#hold(isHolding ? elapsedMs : 0, isHolding);
-    this.#credit = Math.min(this.#perTick, this.#credit + this.#perTick);
-    this.#admitWaiting();
+    const earned = (this.#rate.perSecond * Math.min(elapsedMs, MAX_CREDIT_MS)) / 1_000;
+    this.#credit = this.size > 0 ? this.#credit + earned : Math.min(this.#perTick, this.#credit + earned);
+    const admitted = this.#admitWaiting(nowMs);
+    if (this.size > 0) this.#reached((admitted / Math.max(1, elapsedMs)) * 1_000);
     if (isHolding || this.#credit < this.#perTick) return;
     clearInterval(this.#timer);
     this.#timer = undefined;
+  }
+
+  #reached(perSecond: number): void {
+    this.#reachedPerSecond = Math.max(1, perSecond * ALPHA + (this.#reachedPerSecond ?? perSecond) * (1 - ALPHA));
   }
 
   #hold(elapsedMs: number, isHolding: boolean): void {
@@ -122,16 +140,24 @@ export class Admission {
     this.#heldMs = 0;
   }
 
-  #admitWaiting(): void {
+  /** Returns how many were let in. */
+  #admitWaiting(nowMs: number): number {
+    let admitted = 0;
     while (this.#first < this.#waiting.length && this.#credit >= 1) {
       const applicant = this.#waiting[this.#first++]!;
-      if (applicant.isGone()) continue;
+      if (nowMs - applicant.sinceMs > GIVEN_UP_MS) {
+        this.#defer(applicant);
+        continue;
+      }
       this.#credit -= 1;
+      admitted += 1;
       applicant.admit();
     }
-    if (this.#first < this.#waiting.length && this.#first < 1_000) return;
-    this.#waiting = this.#waiting.slice(this.#first);
-    this.#first = 0;
+    if (this.#first === this.#waiting.length || this.#first >= 1_000) {
+      this.#waiting = this.#waiting.slice(this.#first);
+      this.#first = 0;
+    }
+    return admitted;
   }
 }
 

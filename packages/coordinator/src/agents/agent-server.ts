@@ -107,18 +107,18 @@ export class AgentServer {
     }
     socket.on('error', destroy);
     this.#waiting.add(socket);
-    const retryMs = this.#admission.enter({
-      isGone: () => socket.destroyed && this.#waiting.delete(socket),
+    this.#admission.enter({
       admit: () => {
         this.#waiting.delete(socket);
         socket.removeListener('error', destroy);
-        this.#accept(request, socket, head, admitted);
+        if (!socket.destroyed) this.#accept(request, socket, head, admitted);
+      },
+      defer: (retryMs) => {
+        this.#waiting.delete(socket);
+        const message = `${this.#admission.size} agents wait to be let in; come back in ${Math.ceil(retryMs / 1_000)} s`;
+        refuseUpgrade(socket, { code: 'rate-limited', message }, retryMs);
       },
     });
-    if (retryMs === undefined) return;
-    this.#waiting.delete(socket);
-    const message = `${this.#admission.size} agents wait to be let in; come back in ${Math.ceil(retryMs / 1_000)} s`;
-    refuseUpgrade(socket, { code: 'rate-limited', message }, retryMs);
   }
 
   #accept(request: IncomingMessage, socket: Duplex, head: Buffer, identity: Identity): void {

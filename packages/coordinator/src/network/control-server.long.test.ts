@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { closeServer, createUpgradeServer, listen, SERVER_BOUNDS } from './control-server.ts';
 
 test('C36: the agents port closes silent connections and unfinished heads soon after their time', async (t) => {
-  const server = createUpgradeServer();
+  const server = createUpgradeServer(undefined);
   t.after(() => closeServer(server));
   const { port } = await listen(server, { host: '127.0.0.1', port: 0 });
   const times = ['', 'GET /v1/agent HTTP/1.1\r\n'].map(async (head) => {
