@@ -26,9 +26,10 @@ function started() {
       utilization = part;
     },
     /** Returns after how many milliseconds it has to come back. */
-    enter: (number: number): number | undefined => {
+    enter: (number: number, isGone = false): number | undefined => {
       let deferredMs: number | undefined;
       admission.enter({
+        isGone: () => isGone,
         admit: () => admitted.push(number),
         defer: (retryMs) => {
           deferredMs = retryMs;
@@ -108,6 +109,17 @@ describe('admission of agents', () => {
       assert.ok(retryMs <= 30_000);
     }
     clocks.advance(1);
+    admission.close();
+  });
+
+  test('a connection that was closed while it waited takes no place', () => {
+    const { enter, admitted, admission, ticks } = started();
+    for (let i = 0; i < 25; i++) enter(i);
+    for (let i = 0; i < 1_000; i++) enter(i, true);
+    enter(1_000);
+    ticks(1);
+    assert.equal(admitted.at(-1), 1_000);
+    assert.equal(admission.size, 0);
     admission.close();
   });
 

@@ -14,8 +14,10 @@ export interface AdmissionOptions {
   readonly loop?: () => Pick<LoopSample, 'utilization'>;
 }
 
-/** A connection that waits to be let in. One of these is called, once. */
+/** A connection that waits to be let in. `admit` or `defer` is called, once, unless it is gone. */
 export interface Applicant {
+  /** The connection was closed in the meantime. */
+  readonly isGone: () => boolean;
   readonly admit: () => void;
   /** The agent has to come back after this time, milliseconds. */
   readonly defer: (retryMs: number) => void;
@@ -145,6 +147,7 @@ export class Admission {
     let admitted = 0;
     while (this.#first < this.#waiting.length && this.#credit >= 1) {
       const applicant = this.#waiting[this.#first++]!;
+      if (applicant.isGone()) continue;
       if (nowMs - applicant.sinceMs > GIVEN_UP_MS) {
         this.#defer(applicant);
         continue;

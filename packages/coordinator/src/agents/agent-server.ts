@@ -105,20 +105,23 @@ export class AgentServer {
       refuseUpgrade(socket, admitted);
       return;
     }
-    socket.on('error', destroy);
     this.#waiting.add(socket);
+    let stopWatching = (): void => {};
     this.#admission.enter({
+      isGone: () => socket.destroyed && (this.#waiting.delete(socket) || true),
       admit: () => {
         this.#waiting.delete(socket);
-        socket.removeListener('error', destroy);
-        if (!socket.destroyed) this.#accept(request, socket, head, admitted);
+        stopWatching();
+        this.#accept(request, socket, head, admitted);
       },
       defer: (retryMs) => {
         this.#waiting.delete(socket);
+        stopWatching();
         const message = `${this.#admission.size} agents wait to be let in; come back in ${Math.ceil(retryMs / 1_000)} s`;
         refuseUpgrade(socket, { code: 'rate-limited', message }, retryMs);
       },
     });
+    if (this.#waiting.has(socket)) stopWatching = watchEnd(socket);
   }
 
   #accept(request: IncomingMessage, socket: Duplex, head: Buffer, identity: Identity): void {
@@ -238,6 +241,24 @@ export class AgentServer {
   }
 }
 
-function destroy(this: Duplex): void {
-  this.destroy();
+/**
+ * Destroys a socket whose agent has given up: nothing else reads it while it waits. What the agent sends early stays in the socket's
+ * buffer. Returns the way to stop.
+ */
+function watchEnd(socket: Duplex): () => void {
+  const destroy = (): void => {
+    socket.destroy();
+  };
+  // Without anything to read this lets the end of the stream be seen.
+  const look = (): void => {
+    if (socket.readableLength === 0) socket.read();
+  };
+  socket.on('error', destroy);
+  socket.on('end', destroy);
+  socket.on('readable', look);
+  return () => {
+    socket.removeListener('error', destroy);
+    socket.removeListener('end', destroy);
+    socket.removeListener('readable', look);
+  };
 }

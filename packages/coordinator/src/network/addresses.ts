@@ -5,8 +5,23 @@ import ipaddr from 'ipaddr.js';
 /** A parsed address. IPv4 in IPv6 clothes (`::ffff:10.0.0.1`) is IPv4 here. */
 export type IpAddress = ipaddr.IPv4 | ipaddr.IPv6;
 
+/** Addresses that were parsed lately: the same peers come again and again, and each request asks several times. */
+const parsed = new Map<string, IpAddress>();
+const MAX_PARSED = 1_000;
+const MAX_PARSED_LENGTH = 64;
+
 /** Parses an address as sockets report it: dotted decimal, or IPv6, whose zone is dropped. `undefined` for anything else. */
 export function parseIp(text: string): IpAddress | undefined {
+  const known = parsed.get(text);
+  if (known !== undefined || text.length > MAX_PARSED_LENGTH) return known ?? parseText(text);
+  const address = parseText(text);
+  if (address === undefined) return undefined;
+  if (parsed.size >= MAX_PARSED) parsed.clear();
+  parsed.set(text, address);
+  return address;
+}
+
+function parseText(text: string): IpAddress | undefined {
   const unbracketed = text.startsWith('[') && text.endsWith(']') ? text.slice(1, -1) : text;
   const bare = unbracketed.replace(/%[A-Za-z0-9._-]+$/, '');
   if (ipaddr.IPv4.isValidFourPartDecimal(bare)) return ipaddr.IPv4.parse(bare);
