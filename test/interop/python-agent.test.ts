@@ -1,13 +1,13 @@
-/** The agent in Python, against the real coordinator and proxy, with Python's http.server as its node. */
+/** The example agent in Python, against the real coordinator and proxy. It is the node as well. */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { request } from 'node:http';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { freePort, LiveCluster } from '../live-cluster/cluster.ts';
+import { LiveCluster } from '../live-cluster/cluster.ts';
 
-const AGENT = fileURLToPath(new URL('rollcall_agent.py', import.meta.url));
+const AGENT = fileURLToPath(new URL('../../packages/protocol/examples/agent.py', import.meta.url));
 const hasPython = spawnSync('python3', ['--version']).status === 0;
 
 /** What the agent tells, as it comes. */
@@ -46,21 +46,6 @@ test('an agent written from the document alone registers, serves, comes back and
 }, async (t) => {
   const cluster = await LiveCluster.start();
   t.after(() => cluster.close());
-  const port = await freePort();
-  const program = spawn(
-    'python3',
-    ['-m', 'http.server', String(port), '--bind', '127.0.0.1', '--directory', cluster.dir],
-    { stdio: 'ignore' },
-  );
-  t.after(() => program.kill('SIGKILL'));
-  const url = `http://127.0.0.1:${port}`;
-  while (
-    !(await fetch(url).then(
-      (response) => response.ok,
-      () => false,
-    ))
-  )
-    await sleep(20);
   const agent = spawn(
     'python3',
     [
@@ -71,8 +56,8 @@ test('an agent written from the document alone registers, serves, comes back and
       'py-1',
       '--balancer',
       'py',
-      '--url',
-      url,
+      '--serve',
+      '0',
       '--host',
       'py.test',
     ],
@@ -115,3 +100,27 @@ function statusThrough(cluster: LiveCluster): Promise<number> {
       .end();
   });
 }
+
+test('the agent in Python ends for good when a later process has its id, and says which', {
+  timeout: 60_000,
+  skip: hasPython ? false : 'python3 is missing: apt-get install python3',
+}, async (t) => {
+  const cluster = await LiveCluster.start();
+  t.after(() => cluster.close());
+  const start = () => {
+    const words = ['--coordinator', cluster.controlUrl.replace('http', 'ws'), '--balancer', 'py', '--serve', '0'];
+    const agent = spawn('python3', [AGENT, ...words, '--id', 'py-2', '--host', 'py.test'], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    t.after(() => agent.kill('SIGKILL'));
+    return agent;
+  };
+  const first = start();
+  const earlier = new Told(first);
+  await earlier.next('registered');
+  const ended = new Promise((resolve) => first.once('exit', resolve));
+  const later = new Told(start());
+  await later.next('registered');
+  assert.equal((await earlier.next('error'))['code'], 'superseded');
+  assert.equal(await ended, 1);
+});

@@ -7,7 +7,7 @@ import type { BalancerName, ContextPath, GroupName, HostPattern, NodeId, NodeUrl
 /** What the operator or the node wants: all requests, existing sessions only, or nothing. */
 export type Status = 'enabled' | 'draining' | 'stopped';
 
-/** How the proxy finds the route of a request's session. See PROTOCOL.md §7. */
+/** How the proxy finds the route of a request's session. See PROTOCOL.md section 8. */
 export type StickyMode = 'insert' | 'suffix' | 'rewrite' | 'none';
 
 /**

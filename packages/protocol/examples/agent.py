@@ -1,0 +1,287 @@
+#!/usr/bin/env python3
+"""A Rollcall agent with Python's standard library only, written from PROTOCOL.md beside this folder.
+
+  agent.py --coordinator ws://127.0.0.1:8400 --id web-1 --balancer web --url http://127.0.0.1:3000
+  agent.py --coordinator ws://127.0.0.1:8400 --id web-1 --balancer web --serve 3000
+
+Registers, sends heartbeats, and on SIGTERM sends `stopped`, waits for `drained`, leaves and ends. Reconnects with full
+jitter when a coordinator is lost; several --coordinator are tried in turn. With --serve it is the node as well: a page on
+127.0.0.1 that proves its instance (section 7.3). The join token is read from ROLLCALL_JOIN_TOKEN or ROLLCALL_JOIN_TOKEN_FILE.
+Events are written to standard output, one JSON object per line. Exit code: 0 left in order, 1 refused for good.
+"""
+import argparse, base64, hashlib, hmac, http.server, json, os, random, re, secrets, select, signal, socket, struct, sys, threading, time
+from urllib.parse import urlsplit
+
+GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455 section 1.3
+TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
+MAX_MESSAGE = 65536  # section 1.2, octets
+
+
+class Lost(Exception):
+    """The connection has ended, or was refused: `code` is the close code, `status` the HTTP status, None without one."""
+
+    def __init__(self, reason, code=None, status=None, retry_after=0.0):
+        super().__init__(reason)
+        self.code, self.status, self.retry_after = code, status, retry_after
+
+
+class WebSocket:
+    """As much of RFC 6455 as a client of small text messages needs."""
+
+    def __init__(self, url, token):
+        parts = urlsplit(url)
+        # One second for each address of the name, and five for the answer to the upgrade (section 1.2).
+        self.socket = socket.create_connection((parts.hostname, parts.port or 8400), timeout=1)
+        self.socket.settimeout(5)
+        self.buffer, self.heard = b"", time.monotonic()
+        key = base64.b64encode(secrets.token_bytes(16)).decode()
+        lines = [
+            "GET /v1/agent HTTP/1.1",
+            f"Host: {parts.netloc}",
+            "Upgrade: websocket",
+            "Connection: Upgrade",
+            f"Sec-WebSocket-Key: {key}",
+            "Sec-WebSocket-Version: 13",
+            "Sec-WebSocket-Protocol: rollcall.v1",
+        ]
+        if token:
+            lines.append(f"Authorization: Bearer {token}")
+        self.socket.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
+        while b"\r\n\r\n" not in self.buffer:
+            self._fill()
+        head, self.buffer = self.buffer.split(b"\r\n\r\n", 1)
+        status, *fields = head.decode("latin-1").split("\r\n")
+        answer = dict((name.lower(), value.strip()) for name, value in (field.split(":", 1) for field in fields))
+        code = int(status.split(" ")[1])
+        if code != 101:
+            retry_after = answer.get("retry-after", "0")
+            seconds = min(60.0, float(retry_after)) if re.fullmatch(r"\d+", retry_after) else 0.0
+            raise Lost(f"the upgrade was refused with {code}", status=code, retry_after=seconds)
+        wanted = base64.b64encode(hashlib.sha1((key + GUID).encode()).digest()).decode()
+        if answer.get("sec-websocket-accept") != wanted or answer.get("sec-websocket-protocol") != "rollcall.v1":
+            raise Lost("not a Rollcall coordinator")
+
+    def _fill(self):
+        octets = self.socket.recv(65536)
+        if not octets:
+            raise Lost("the connection was cut")
+        self.buffer += octets
+
+    def _take(self, count):
+        while len(self.buffer) < count:
+            self._fill()
+        octets, self.buffer = self.buffer[:count], self.buffer[count:]
+        return octets
+
+    def send(self, payload, opcode=TEXT):
+        mask = secrets.token_bytes(4)
+        length = len(payload)
+        if length < 126:
+            head = struct.pack("!BB", 0x80 | opcode, 0x80 | length)
+        else:
+            head = struct.pack("!BBH", 0x80 | opcode, 0x80 | 126, length)
+        self.socket.sendall(head + mask + bytes(octet ^ mask[i % 4] for i, octet in enumerate(payload)))
+
+    def receive(self, timeout):
+        """The next text message within `timeout` seconds, or None."""
+        if not self.buffer and not select.select([self.socket], [], [], max(0, timeout))[0]:
+            return None
+        message = b""
+        while True:
+            first, second = self._take(2)
+            length = second & 0x7F
+            if length == 126:
+                (length,) = struct.unpack("!H", self._take(2))
+            elif length == 127:
+                (length,) = struct.unpack("!Q", self._take(8))
+            if length + len(message) > MAX_MESSAGE:
+                raise Lost("the coordinator has sent more than a message may have")
+            payload = self._take(length)
+            self.heard = time.monotonic()
+            opcode = first & 0x0F
+            if opcode == CLOSE:
+                code = struct.unpack("!H", payload[:2])[0] if len(payload) >= 2 else None
+                self.close(code or 1000)
+                raise Lost(payload[2:].decode("utf-8", "replace") or "closed", code=code)
+            if opcode == PING:
+                self.send(payload, PONG)
+                return None
+            if opcode == PONG:
+                return None
+            message += payload
+            if first & 0x80:
+                return message.decode("utf-8", "replace")
+
+    def close(self, code):
+        try:
+            self.send(struct.pack("!H", code), CLOSE)
+            self.socket.settimeout(1)
+            while self.socket.recv(4096):
+                pass
+        except OSError:
+            pass
+        self.socket.close()
+
+
+def tell(kind, **fields):
+    print(json.dumps({"event": kind, **fields}), flush=True)
+
+
+def join_token():
+    """Read for each connection: the token may be rotated."""
+    path = os.environ.get("ROLLCALL_JOIN_TOKEN_FILE")
+    if os.environ.get("ROLLCALL_JOIN_TOKEN"):
+        return os.environ["ROLLCALL_JOIN_TOKEN"].strip()
+    return open(path).read().strip() if path else None
+
+
+def serve(port, instance):
+    """The node itself: one page, and the proof of section 7.3 on every answer to a probe."""
+
+    class Page(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def answer(self):
+            self.send_response(200)
+            nonces = self.headers.get_all("rollcall-probe") or []
+            if len(nonces) == 1 and re.fullmatch("[0-9A-Fa-f]{32}", nonces[0]):
+                proof = hmac.new(instance.encode(), nonces[0].encode(), "sha256").hexdigest()
+                self.send_header("rollcall-proof", proof)
+            body = b"" if self.command in ("HEAD", "OPTIONS") else b"hello from Python\n"
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_GET = do_HEAD = do_OPTIONS = answer
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Page)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return f"http://127.0.0.1:{server.server_address[1]}"
+
+
+class Agent:
+    def __init__(self, options):
+        self.options = options
+        self.is_ending = False
+        self.lease = 20.0
+        self.instance = secrets.token_hex(16)
+        self.incarnation = int(time.time() * 1000)
+        self.url = options.url or serve(options.serve, self.instance)
+        signal.signal(signal.SIGTERM, self.on_signal)
+
+    def on_signal(self, *_):
+        self.is_ending = True
+
+    def run(self):
+        """Section 9: what each end means, and when to connect again."""
+        attempt, turn = 0, 0
+        coordinators = self.options.coordinator
+        while not self.is_ending:
+            pause = 0.0
+            try:
+                if self.connect(coordinators[turn % len(coordinators)]):
+                    return 0
+            except Lost as lost:
+                tell("lost", code=lost.code, status=lost.status, reason=str(lost))
+                is_superseded = lost.code == 4409 and (self.last_error or {}).get("code") == "superseded"
+                is_connected = (self.last_error or {}).get("holderConnected", self.was_registered)
+                if lost.code in (4403, 4426) or (is_superseded and is_connected):
+                    tell("stopped", reason=(self.last_error or {}).get("message", str(lost)))
+                    return 1
+                if is_superseded:
+                    pause = self.lease
+                if self.was_registered and lost.code != 4409:
+                    attempt = 0
+                pause += lost.retry_after * random.uniform(0.5, 1)
+            except OSError as error:
+                tell("unreachable", reason=str(error))
+            turn += 1
+            # All coordinators are tried before the pause grows.
+            pause += random.uniform(0, min(10, 0.25 * 2 ** min(16, attempt // len(coordinators))))
+            attempt += 1
+            until = time.monotonic() + pause
+            while not self.is_ending and time.monotonic() < until:
+                time.sleep(min(0.1, max(0, until - time.monotonic())))
+        return 0
+
+    def connect(self, coordinator):
+        """One connection. True when the node has left in order."""
+        self.was_registered, self.last_error = False, None
+        ws = WebSocket(coordinator, join_token())
+        node = {
+            "id": self.options.id,
+            "balancer": self.options.balancer,
+            "url": self.url,
+            "instance": self.instance,
+            "incarnation": self.incarnation,
+        }
+        if self.options.serve is not None:
+            node["proves"] = True
+        if self.options.host:
+            node["hosts"] = self.options.host
+        ws.send(json.dumps({"type": "register", "node": node}).encode())
+        period, next_beat, seq, stop_until, silent_checks = 1.0, None, 0, None, 0
+        next_check = time.monotonic() + self.lease / 3
+        while True:
+            now = time.monotonic()
+            if self.is_ending and self.was_registered and stop_until is None:
+                ws.send(json.dumps({"type": "status", "status": "stopped", "reason": "SIGTERM", "deadlineMs": 8000}).encode())
+                stop_until = now + 8
+            if stop_until is not None and now >= stop_until:
+                return self.leave(ws)
+            if next_beat is not None and now >= next_beat:
+                seq += 1
+                load = min(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+                ws.send(json.dumps({"type": "heartbeat", "seq": seq, "load": load}).encode())
+                next_beat = now + period
+            if now >= next_check:
+                silent_checks = 0 if now - ws.heard < self.lease / 3 else silent_checks + 1
+                if silent_checks > 3:
+                    raise Lost(f"silent for {self.lease} s")
+                ws.send(b"", PING)
+                next_check = now + self.lease / 3
+            text = ws.receive(min(0.1, period / 4))
+            if text is None:
+                continue
+            try:
+                message = json.loads(text)
+                kind = message.get("type")
+            except (ValueError, AttributeError):
+                continue  # Not this protocol: ignored, the connection stays.
+            if kind in ("registered", "pace"):
+                period, self.lease = message["heartbeatMs"] / 1000, message["leaseMs"] / 1000
+            if kind == "registered":
+                self.was_registered, next_beat = True, time.monotonic()
+                tell("registered", route=message["node"]["route"], leaseMs=message["leaseMs"])
+                for warning in message.get("warnings", []):
+                    tell("warning", **warning)
+            elif kind == "status":
+                tell("wanted", status=message["status"], reason=message.get("reason"))
+            elif kind == "error":
+                self.last_error = message
+                tell("error", code=message["code"], message=message["message"])
+            elif kind == "drained" and stop_until is not None:
+                tell("drained")
+                return self.leave(ws)
+            # A message of another type is ignored.
+
+    def leave(self, ws):
+        ws.send(json.dumps({"type": "leave"}).encode())
+        ws.close(1000)
+        tell("left")
+        return True
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--coordinator", action="append", required=True, help="ws://HOST:PORT; may be repeated")
+    parser.add_argument("--id", required=True)
+    parser.add_argument("--balancer", required=True)
+    parser.add_argument("--host", action="append", help="host name that the node serves (default: all)")
+    place = parser.add_mutually_exclusive_group(required=True)
+    place.add_argument("--url", help="address of a program that runs already")
+    place.add_argument("--serve", type=int, metavar="PORT", help="be the node, on this port of 127.0.0.1; 0 takes a free one")
+    sys.exit(Agent(parser.parse_args()).run())
