@@ -12,6 +12,7 @@ import { loginsCommand } from './commands/logins.ts';
 import { addCommand, removeCommand } from './commands/members.ts';
 import { nodesCommand } from './commands/nodes.ts';
 import { redirectCommand, weightCommand } from './commands/overrides.ts';
+import { protocolCheckCommand } from './commands/protocol-check.ts';
 import { reloadCommand } from './commands/reload.ts';
 import { rotateCommand } from './commands/rotate.ts';
 import { runCommand } from './commands/run.ts';
@@ -76,6 +77,7 @@ function rollcall(): Command {
     tokenCommand(),
     simulateCommand(),
     healthCommand(),
+    protocolCheckCommand(),
   ];
   for (const command of commands) program.addCommand(command);
   for (const command of [program, ...commands, ...commands.flatMap((parent) => parent.commands)]) {

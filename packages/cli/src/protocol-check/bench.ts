@@ -1,0 +1,248 @@
+/** What a check works with: connections, nodes with addresses that answer, and waiting with a bound. Cleans up after each check. */
+import { randomBytes } from 'node:crypto';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { type RawSocket, type Received, type Upgrade, type UpgradeOptions, upgrade } from './raw-socket.ts';
+
+/** Longest wait for one thing, milliseconds. Slow machines need it; a coordinator that conforms answers within a few. */
+export const PATIENCE_MS = 10_000;
+/** Longest wait at the end of a check for a node to leave, milliseconds. */
+const LEAVE_MS = 2_000;
+
+/** The coordinator did something else than the check expects: `message` is what was seen. */
+export class Deviation extends Error {}
+/** The check says nothing about this coordinator: `message` is why. */
+export class NotApplicable extends Error {}
+
+/** A message of the coordinator, as JSON. */
+export interface Answer {
+  readonly type: string;
+  readonly [field: string]: unknown;
+}
+
+/** A node to register. */
+export interface NodeText {
+  readonly id: string;
+  readonly [field: string]: unknown;
+}
+
+export interface Target {
+  /** `ws://HOST:PORT/v1/agent`. */
+  readonly url: string;
+  readonly token: string | undefined;
+  readonly balancer: string;
+}
+
+/** One connection, with messages as JSON. */
+export class Peer {
+  readonly socket: RawSocket;
+  readonly #waitMs: () => number;
+  /** The node that it has registered. */
+  node: NodeText | undefined;
+  /** The coordinator has reported that it cannot connect to the address of the node. */
+  isUnreachable = false;
+
+  constructor(socket: RawSocket, waitMs: () => number) {
+    this.socket = socket;
+    this.#waitMs = waitMs;
+  }
+
+  /** An object as JSON, or text as it is. */
+  send(message: object | string): void {
+    this.socket.sendText(typeof message === 'string' ? message : JSON.stringify(message));
+  }
+
+  /** Registers and returns `registered`. */
+  async register(node: NodeText): Promise<Answer> {
+    this.send({ type: 'register', node });
+    const answer = await this.expect('registered');
+    this.node = node;
+    return answer;
+  }
+
+  /** The next message of this type. Others before it are skipped, but an error or the end of the connection is a deviation. */
+  async expect(type: string): Promise<Answer> {
+    for (;;) {
+      const received = await this.#next(type);
+      if (received.type === 'pong') continue;
+      if (received.type !== 'message') throw new Deviation(`${ending(received)} instead of ${type}`);
+      const answer = answerOf(received.text);
+      if (answer.type === type) return answer;
+      if (answer.type === 'error' && answer['code'] !== 'unreachable')
+        throw new Deviation(`error ${String(answer['code'])} (${String(answer['message'])}) instead of ${type}`);
+    }
+  }
+
+  /** The next error; a deviation when it has none of these codes, or another end comes first. */
+  async expectError(...codes: readonly string[]): Promise<Answer> {
+    const wanted = `error ${codes.join(' or ')}`;
+    for (;;) {
+      const received = await this.#next(wanted);
+      if (received.type === 'pong') continue;
+      if (received.type !== 'message') throw new Deviation(`${ending(received)} instead of ${wanted}`);
+      const answer = answerOf(received.text);
+      if (answer.type === 'registered') throw new Deviation(`registered instead of ${wanted}`);
+      if (answer.type !== 'error' || answer['code'] === 'unreachable') continue;
+      if (codes.includes(String(answer['code']))) return answer;
+      throw new Deviation(`error ${String(answer['code'])} instead of ${wanted}`);
+    }
+  }
+
+  /** The end of the connection with one of these close codes. Messages before it are skipped. */
+  async expectClose(...codes: readonly number[]): Promise<number> {
+    const wanted = `a close with ${codes.join(' or ')}`;
+    for (;;) {
+      const received = await this.#next(wanted);
+      if (received.type === 'message' || received.type === 'pong') continue;
+      if (received.type === 'close' && codes.includes(received.code)) return received.code;
+      throw new Deviation(`${ending(received)} instead of ${wanted}`);
+    }
+  }
+
+  /**
+   * Shows that all messages so far were accepted: sends one of an unknown type, whose error must be the first. Counts as one
+   * bad message of the connection.
+   */
+  async expectNoComplaint(): Promise<void> {
+    this.send({ type: 'protocol-check-fence' });
+    await this.expectError('unknown-message');
+  }
+
+  async expectPong(payload: string): Promise<void> {
+    for (;;) {
+      const received = await this.#next('a pong');
+      if (received.type === 'message') continue;
+      if (received.type !== 'pong') throw new Deviation(`${ending(received)} instead of a pong`);
+      if (received.payload.toString() === payload) return;
+      throw new Deviation('a pong with another payload');
+    }
+  }
+
+  async #next(wanted: string): Promise<Received> {
+    const waitMs = Math.round(this.#waitMs());
+    const received = await this.socket.next(waitMs);
+    if (received?.type === 'message' && received.text.includes('"unreachable"')) this.isUnreachable = true;
+    if (received === undefined) throw new Deviation(`nothing within ${waitMs} ms instead of ${wanted}`);
+    return received;
+  }
+}
+
+function ending(received: Received): string {
+  return received.type === 'close'
+    ? `a close with ${received.code}`
+    : 'the end of the connection without a close frame';
+}
+
+function answerOf(text: string): Answer {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === 'object' && value !== null && typeof (value as Answer).type === 'string')
+      return value as Answer;
+  } catch {
+    // The same as any other text that is no message.
+  }
+  throw new Deviation(`text that is no message: ${text.slice(0, 100)}`);
+}
+
+export class Bench {
+  readonly target: Target;
+  /** All ids of this run begin with it. */
+  readonly prefix: string = `protocol-check-${randomBytes(3).toString('hex')}`;
+  readonly #waitMs: () => number;
+  readonly #peers: Peer[] = [];
+  readonly #servers: Server[] = [];
+  #localAddress = '127.0.0.1';
+
+  /** `waitMs` is the longest wait for one thing from now on. */
+  constructor(target: Target, waitMs: () => number) {
+    this.target = target;
+    this.#waitMs = waitMs;
+  }
+
+  /** Asks for an upgrade with the token, or as `options` say. */
+  async upgrade(options: UpgradeOptions = {}): Promise<Upgrade> {
+    const { url, token } = this.target;
+    const answer = await upgrade(url, { token, ...options }, this.#waitMs());
+    if (answer.socket !== undefined) {
+      this.#localAddress = answer.socket.localAddress;
+      this.#peers.push(new Peer(answer.socket, this.#waitMs));
+    }
+    return answer;
+  }
+
+  /** A new connection. */
+  async connect(): Promise<Peer> {
+    const { status } = await this.upgrade();
+    if (status !== 101) throw new Deviation(`HTTP ${status} to the upgrade`);
+    return this.#peers.at(-1)!;
+  }
+
+  /** A node of this run, of a new process. Nothing of a site goes to its host name. */
+  async node(name: string, more: Readonly<Record<string, unknown>> = {}): Promise<NodeText> {
+    const { balancer } = this.target;
+    return {
+      id: `${this.prefix}-${name}`,
+      balancer,
+      url: more['url'] ?? (await this.address()),
+      hosts: [`${balancer.toLowerCase().replaceAll('_', '-')}.invalid`],
+      instance: randomBytes(16).toString('hex'),
+      ...more,
+    };
+  }
+
+  /** A new address of this machine, as the coordinator sees it, where every request is answered. */
+  async address(): Promise<string> {
+    const server = createServer((_, response) => response.writeHead(204).end());
+    const host = this.#localAddress.replace(/^::ffff:/, '').replace(/%.*$/, '');
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen({ host, port: 0 }, resolve);
+    });
+    this.#servers.push(server);
+    const { port } = server.address() as AddressInfo;
+    return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+  }
+
+  /** Has every node of the check leave, and ends all connections and addresses. Never rejects. */
+  async cleanUp(): Promise<void> {
+    const peers = this.#peers.splice(0);
+    const nodes = new Map<string, NodeText>();
+    for (const { node } of peers) if (node !== undefined) nodes.set(node.id, node);
+    await Promise.all(peers.map(async (peer) => (await hasLeft(peer)) && nodes.delete(peer.node!.id)));
+    await Promise.all([...nodes.values()].map((node) => this.#leaveAgain(node)));
+    for (const { socket } of peers.concat(this.#peers.splice(0))) socket.cut();
+    for (const server of this.#servers.splice(0)) {
+      server.close();
+      server.closeAllConnections();
+    }
+  }
+
+  /** Its connection has ended: the node comes back as the same process, and leaves. A newer process keeps the id. */
+  async #leaveAgain(node: NodeText): Promise<void> {
+    try {
+      const { url, token } = this.target;
+      const { socket } = await upgrade(url, { token }, LEAVE_MS);
+      if (socket === undefined) return;
+      const peer = new Peer(socket, () => LEAVE_MS);
+      await peer.register(node).catch(() => undefined);
+      await hasLeft(peer);
+      socket.cut();
+    } catch {
+      // The coordinator is gone, and forgets the node by itself.
+    }
+  }
+}
+
+/** Leaves where the connection still speaks for a node; false when it does not. */
+async function hasLeft({ socket, node }: Peer): Promise<boolean> {
+  if (node === undefined || socket.isOver) return false;
+  socket.sendText('{"type":"leave"}');
+  const endMs = performance.now() + LEAVE_MS;
+  for (let leftMs = LEAVE_MS; leftMs > 0; leftMs = endMs - performance.now()) {
+    const received = await socket.next(leftMs);
+    if (received === undefined) return false;
+    if (received.type === 'close') return received.code === 1000;
+    if (received.type === 'cut') return false;
+  }
+  return false;
+}

@@ -1,0 +1,146 @@
+/** Runs all checks one after another, with a node beside them that must not notice. */
+import { Bench, Deviation, NotApplicable, PATIENCE_MS, type Peer, type Target } from './bench.ts';
+import type { Check } from './check.ts';
+import { FRAME_CHECKS } from './frame-checks.ts';
+import { IDENTITY_CHECKS } from './identity-checks.ts';
+import { REGISTRATION_CHECKS } from './registration-checks.ts';
+import { TIME_CHECKS } from './time-checks.ts';
+import { UPGRADE_CHECKS } from './upgrade-checks.ts';
+
+export type Outcome = 'passed' | 'failed' | 'skipped';
+
+export interface CheckResult {
+  readonly id: string;
+  /** Section of PROTOCOL.md. */
+  readonly section: string;
+  readonly requires: string;
+  readonly outcome: Outcome;
+  /** What was seen, or why the check was skipped. */
+  readonly seen: string;
+  readonly ms: number;
+}
+
+/** Whole run, milliseconds. What is not tried by then is skipped. */
+export const TIME_LIMIT_MS = 120_000;
+
+/** Failed checks after which each thing is waited for a shorter time: a coordinator that fails many is wrong, not slow. */
+const HOPELESS = 5;
+const SHORT_PATIENCE_MS = 2_000;
+
+export const CHECKS: readonly Check[] = [
+  ...UPGRADE_CHECKS,
+  ...FRAME_CHECKS,
+  ...REGISTRATION_CHECKS,
+  ...IDENTITY_CHECKS,
+  ...TIME_CHECKS,
+];
+
+/** Reported last: its node lives beside all other checks. */
+const BYSTANDER = {
+  id: 'bystander',
+  section: '10',
+  requires: 'What one connection does wrong never ends or disturbs another one.',
+} as const;
+
+/** Never rejects: what goes wrong is a failed check. `onResult` gets each result as it comes. */
+export async function runSuite(
+  target: Target,
+  onResult: (result: CheckResult) => void,
+  timeLimitMs: number = TIME_LIMIT_MS,
+): Promise<readonly CheckResult[]> {
+  const endMs = performance.now() + timeLimitMs;
+  const patience = { ms: PATIENCE_MS };
+  const leftMs = () => endMs - performance.now();
+  const waitMs = () => Math.max(1, Math.min(patience.ms, leftMs()));
+  const results: CheckResult[] = [];
+  const add = (result: CheckResult) => {
+    results.push(result);
+    onResult(result);
+  };
+  const bench = new Bench(target, waitMs);
+  const besides = new Bench(target, waitMs);
+  const bystander = new Bystander();
+  for (const check of CHECKS) {
+    const isShut = results[0]?.outcome === 'failed';
+    if (isShut || leftMs() <= 0) {
+      const seen = isShut ? 'no connection can be made' : `${timeLimitMs / 1_000} s are over`;
+      add({ ...described(check), outcome: 'skipped', seen, ms: 0 });
+      continue;
+    }
+    if (results.length === 1) await bystander.start(besides);
+    add(await tryOut(check, bench));
+    await bench.cleanUp();
+    if (results.filter(({ outcome }) => outcome === 'failed').length >= HOPELESS) patience.ms = SHORT_PATIENCE_MS;
+  }
+  add({ ...BYSTANDER, ...bystander.verdict(), ms: 0 });
+  bystander.stop();
+  await besides.cleanUp();
+  return results;
+}
+
+function described({ id, section, requires }: Check): Pick<CheckResult, 'id' | 'section' | 'requires'> {
+  return { id, section, requires };
+}
+
+async function tryOut(check: Check, bench: Bench): Promise<CheckResult> {
+  const startedMs = performance.now();
+  const done = (outcome: Outcome, seen: string): CheckResult => ({
+    ...described(check),
+    outcome,
+    seen,
+    ms: Math.round(performance.now() - startedMs),
+  });
+  try {
+    return done('passed', await check.run(bench));
+  } catch (error) {
+    if (error instanceof NotApplicable) return done('skipped', error.message);
+    if (error instanceof Deviation) return done('failed', error.message);
+    return done('failed', error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** A node that does nothing wrong, and listens for what it should not get. */
+class Bystander {
+  #peer: Peer | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #trouble: string | undefined = 'it was not registered';
+  #isWatching = false;
+
+  async start(bench: Bench): Promise<void> {
+    try {
+      const peer = await bench.connect();
+      const { heartbeatMs } = await peer.register(await bench.node('bystander'));
+      this.#peer = peer;
+      this.#trouble = undefined;
+      this.#timer = setInterval(() => peer.send({ type: 'heartbeat' }), Number(heartbeatMs));
+      this.#isWatching = true;
+      void this.#watch(peer);
+    } catch (error) {
+      this.#trouble = error instanceof Error ? error.message : String(error);
+    }
+  }
+
+  verdict(): { readonly outcome: Outcome; readonly seen: string } {
+    if (this.#trouble !== undefined) return { outcome: this.#peer ? 'failed' : 'skipped', seen: this.#trouble };
+    return { outcome: 'passed', seen: 'a node beside the other checks stayed registered' };
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#isWatching = false;
+  }
+
+  async #watch({ socket }: Peer): Promise<void> {
+    while (this.#isWatching) {
+      const received = await socket.next(250);
+      if (received === undefined || received.type === 'pong') continue;
+      if (!this.#isWatching) return;
+      if (received.type !== 'message') {
+        this.#trouble ??= received.type === 'close' ? `closed with ${received.code}` : 'its connection was cut';
+        return;
+      }
+      const { type, code, message } = JSON.parse(received.text) as Record<string, unknown>;
+      if (type === 'error' && code !== 'unreachable') this.#trouble ??= `error ${String(code)}: ${String(message)}`;
+    }
+  }
+}
