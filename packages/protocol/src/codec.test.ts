@@ -177,6 +177,8 @@ test('context paths and hosts', () => {
     assert.equal(parseHostPattern(good), good);
   for (const bad of ['', '*.', '*.*', 'a:80', 'a..b', '-a', 'a/b', 'a.*'])
     assert.equal(parseHostPattern(bad), undefined, bad);
+  // The Kelvin sign is k in lower case.
+  assert.equal(parseHostPattern('\u212A.example'), undefined);
 });
 
 test('sessions of a worker are read within bounds, and are hashes and nothing else', () => {

@@ -67,6 +67,8 @@ export function parseContextPath(text: string): ContextPath | undefined {
 
 /** Parses a host pattern and lower-cases it. A port is refused: contexts are matched by name only. */
 export function parseHostPattern(text: string): HostPattern | undefined {
+  // Lower case makes an ASCII letter of some others, such as the Kelvin sign.
+  if (!/^[!-~]*$/.test(text)) return undefined;
   const host = text.toLowerCase();
   if (host === '*') return host as HostPattern;
   if (host.length > MAX_HOST_LENGTH) return undefined;
