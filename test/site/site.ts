@@ -6,7 +6,6 @@ import https from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BalancerResource, NodePut, NodeResource, StatusResource, WriteResult } from '@rollcall/protocol';
 import { ROLLCALL } from './commands.ts';
@@ -34,6 +33,13 @@ export interface SiteOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** Working directory, where `rollcall.json` is looked for. Default: one without it. */
   readonly directory?: string;
+  /** Called with the state directory before `up` starts. */
+  readonly prepare?: (stateDir: string) => void;
+}
+
+/** What ends a site: a test, or a list of the file's own. */
+export interface SiteOwner {
+  after(close: () => Promise<void>): void;
 }
 
 export class Site {
@@ -56,9 +62,10 @@ export class Site {
     this.directory = mkdtempSync(join(tmpdir(), 'rollcall-site-'));
   }
 
-  static async start(t: TestContext, options: SiteOptions = {}): Promise<Site> {
+  static async start(owner: SiteOwner, options: SiteOptions = {}): Promise<Site> {
     const site = new Site(options);
-    t.after(() => site.#close());
+    owner.after(() => site.#close());
+    options.prepare?.(site.stateDir);
     await site.#startUp('127.0.0.1:0', '127.0.0.1:0', options.flags ?? []);
     return site;
   }
