@@ -93,8 +93,8 @@ export function advice(around: Surroundings, unserved: readonly UnservedContext[
   sentences.push(...portAdvice(cluster));
   for (const finding of cluster.registry.stickyFindings()) sentences.push(stickySentence(finding));
   sentences.push(...nodeAdvice(around));
-  if (cluster.registry.unreadableRecords > 0)
-    sentences.push(`${cluster.registry.unreadableRecords} stored records could not be understood and were skipped.`);
+  if (store.unreadable > 0)
+    sentences.push(`${store.unreadable} stored records could not be understood and were skipped.`);
   sentences.push(...auditAdvice(history));
   return sentences;
 }

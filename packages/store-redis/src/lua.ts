@@ -8,20 +8,45 @@
 /** Hints kept; a reader that is further behind finds what it has missed in the next full sync. */
 export const MAX_HINTS = 10_000;
 
+/** Greatest part of a version. Beyond it a double does not count on, and no later record could be newer. */
+export const MAX_VERSION: number = Number.MAX_SAFE_INTEGER;
+
+/**
+ * Deletes a key that holds another type than `kind`: all keys below the prefix are this store's, and a command on a wrong type would
+ * end the script for every record. Returns whether it did.
+ */
+const MAKE_ROOM = `
+local function makeRoom(key, kind)
+  local found = redis.call('TYPE', key).ok
+  if found == kind or found == 'none' then return false end
+  redis.call('DEL', key)
+  return true
+end
+`;
+
 /**
  * Compare-and-set of many records. KEYS: index, hints, then one hash per record. ARGV: by, operation, then per record key,
- * v0, v1, value, expires. Returns 1 (written) or 0 (stale) per record.
+ * v0, v1, value, expires. Returns 1 (written) or 0 (stale) per record, then the number of keys of a wrong type that were replaced. A version
+ * that cannot be read, or is beyond `MAX_VERSION`, is older than any other.
  *
  * A record that the same operation has already written counts as written again: a command whose answer was lost may be
  * sent twice.
  */
-export const WRITE: string = `
+export const WRITE: string = `${MAKE_ROOM}
+local function count(text)
+  local number = tonumber(text or '')
+  if number ~= nil and number >= 0 and number <= ${MAX_VERSION} then return number end
+end
 local outcomes = {}
+local replaced = 0
+if makeRoom(KEYS[1], 'set') then replaced = replaced + 1 end
+if makeRoom(KEYS[2], 'stream') then replaced = replaced + 1 end
 for i = 3, #KEYS do
   local a = 3 + (i - 3) * 5
   local key, v0, v1, value, expires = ARGV[a], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3], ARGV[a + 4]
+  if makeRoom(KEYS[i], 'hash') then replaced = replaced + 1 end
   local stored = redis.call('HMGET', KEYS[i], 'v0', 'v1', 'op')
-  local s0, s1 = tonumber(stored[1] or ''), tonumber(stored[2] or '')
+  local s0, s1 = count(stored[1]), count(stored[2])
   local n0, n1 = tonumber(v0), tonumber(v1)
   if s0 == nil or s1 == nil or n0 > s0 or (n0 == s0 and n1 > s1) then
     redis.call('HSET', KEYS[i], 'v0', v0, 'v1', v1, 'value', value, 'expires', expires, 'by', ARGV[1], 'op', ARGV[2])
@@ -35,11 +60,14 @@ for i = 3, #KEYS do
     outcomes[#outcomes + 1] = 0
   end
 end
+outcomes[#outcomes + 1] = replaced
 return outcomes
 `;
 
 /** Removes records. KEYS: index, hints, then one hash per record. ARGV: by, then the keys of the records. */
-export const REMOVE: string = `
+export const REMOVE: string = `${MAKE_ROOM}
+makeRoom(KEYS[1], 'set')
+makeRoom(KEYS[2], 'stream')
 for i = 3, #KEYS do
   local key = ARGV[i - 1]
   redis.call('SREM', KEYS[1], key)
@@ -51,7 +79,8 @@ return #KEYS - 2
 `;
 
 /** Drops keys from the index whose record has expired meanwhile. KEYS and ARGV as for `REMOVE`. */
-export const PRUNE = `
+export const PRUNE: string = `${MAKE_ROOM}
+makeRoom(KEYS[1], 'set')
 local pruned = 0
 for i = 3, #KEYS do
   if redis.call('EXISTS', KEYS[i]) == 0 then pruned = pruned + redis.call('SREM', KEYS[1], ARGV[i - 1]) end

@@ -145,6 +145,47 @@ if (binary === undefined) {
     assert.deepEqual(await store.write([{ ...RECORD, key: 'node/version' }]), ['written']);
   });
 
+  void test('keys of another type stop no write: they are replaced, and the problem is reported', async (t) => {
+    const prefix = freshPrefix();
+    const keys = keysOf(prefix);
+    const client = connect(t);
+    await client.set(keys.index, 'a text');
+    await client.rpush(keys.hints, 'a list');
+    await client.sadd(keys.record('node/a'), 'a set');
+    const problems: string[] = [];
+    const store = await open(t, prefix, (message) => problems.push(message));
+    const other = { ...RECORD, key: 'node/b' };
+    assert.deepEqual(await store.load(), []);
+    assert.deepEqual(await store.write([RECORD, other]), ['written', 'written']);
+    assert.deepEqual(await store.load(), [RECORD, other]);
+    await client.set(keys.hints, 'a text');
+    await client.set(keys.record('node/b'), 'a text');
+    await store.remove(['node/b']);
+    assert.deepEqual(await store.load(), [RECORD]);
+    assert.deepEqual(problems, [
+      `the redis key ${keys.index} holds another type; the next write replaces it`,
+      'replaced 3 keys in redis that held another type',
+    ]);
+  });
+
+  void test('a version that no later one could exceed is unreadable and stops no write', async (t) => {
+    const prefix = freshPrefix();
+    const keys = keysOf(prefix);
+    const client = connect(t);
+    const problems: string[] = [];
+    const store = await open(t, prefix, (message) => problems.push(message));
+    for (const part of ['nan', 'inf', '1e308', '9007199254740993', '-1']) {
+      await store.write([RECORD]);
+      await client.hset(keys.record('node/a'), { v0: part });
+      assert.deepEqual(await store.load(), [], part);
+      assert.deepEqual(await store.write([RECORD]), ['written'], part);
+      await client.hset(keys.record('node/a'), { v1: part });
+      assert.deepEqual(await store.write([RECORD]), ['written'], part);
+      assert.deepEqual(await store.load(), [RECORD], part);
+    }
+    assert.deepEqual(new Set(problems), new Set(['skipped 1 records in redis that cannot be read']));
+  });
+
   void test('the same operation sent twice has written once and says so twice', async (t) => {
     const keys = keysOf(freshPrefix());
     const client = connect(t);
@@ -163,9 +204,9 @@ if (binary === undefined) {
         '"value"',
         '',
       );
-    assert.deepEqual(await write('op1'), [1]);
-    assert.deepEqual(await write('op1'), [1]);
-    assert.deepEqual(await write('op2'), [0]);
+    assert.deepEqual(await write('op1'), [1, 0]);
+    assert.deepEqual(await write('op1'), [1, 0]);
+    assert.deepEqual(await write('op2'), [0, 0]);
     assert.equal(await client.xlen(keys.hints), 1);
   });
 

@@ -42,6 +42,7 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
 
 class RedisStore implements Store {
   readonly kind = 'redis';
+  unreadable = 0;
   readonly #options: RedisStoreOptions;
   readonly #keys: Keys;
   readonly #redis: Redis;
@@ -78,6 +79,7 @@ class RedisStore implements Store {
 
   async load(): Promise<readonly StoredRecord[]> {
     const { found, unreadable } = await this.#readAll();
+    this.unreadable = unreadable;
     if (unreadable > 0) this.#options.onProblem(`skipped ${unreadable} records in redis that cannot be read`);
     return found.map(({ record }) => record);
   }
@@ -92,8 +94,10 @@ class RedisStore implements Store {
       const answer = await this.#ask((redis) =>
         redis.eval(WRITE, names.length, ...names, this.#by, operation, ...some.flat()),
       );
-      if (!Array.isArray(answer) || answer.length !== some.length)
+      if (!Array.isArray(answer) || answer.length !== some.length + 1)
         throw new Error('redis gave an answer that is not one outcome per record');
+      const replaced: unknown = answer.pop();
+      if (replaced !== 0) this.#options.onProblem(`replaced ${replaced} keys in redis that held another type`);
       for (const outcome of answer) outcomes.push(outcome === 1 ? 'written' : 'stale');
     }
     return outcomes;
@@ -130,7 +134,11 @@ class RedisStore implements Store {
   }
 
   async #readAll(): Promise<{ found: Written[]; unreadable: number }> {
-    const members = await this.#ask((redis) => redis.smembers(this.#keys.index));
+    const members = await this.#ask((redis) => redis.smembers(this.#keys.index).catch(noneOfAnotherType));
+    if (members === undefined) {
+      this.#options.onProblem(`the redis key ${this.#keys.index} holds another type; the next write replaces it`);
+      return { found: [], unreadable: 0 };
+    }
     const { found, unreadable, absent } = await this.#read(members);
     if (absent.length > 0) await this.#eachChunk(PRUNE, absent);
     return { found, unreadable };
@@ -148,8 +156,8 @@ class RedisStore implements Store {
       });
       for (const [i, key] of some.entries()) {
         const [error, answer] = answers?.[i] ?? [new Error('redis gave no answer'), undefined];
-        // A key of another type is somebody else's; any other failure is Redis' own and may be over next time.
-        if (error && !error.message.startsWith('WRONGTYPE')) throw error;
+        // Any failure but another type is Redis' own and may be over next time.
+        if (error) noneOfAnotherType(error);
         const written = error ? 'unreadable' : readWritten(key, answer);
         if (written === 'absent') absent.push(key);
         else if (written === 'unreadable') unreadable += 1;
@@ -184,6 +192,11 @@ class RedisStore implements Store {
   #assertOpen(): void {
     if (this.#isClosed) throw new Error('the store is closed');
   }
+}
+
+/** `undefined` for a key of another type; any other failure is thrown. */
+function noneOfAnotherType(error: Error): undefined {
+  if (!error.message.startsWith('WRONGTYPE')) throw error;
 }
 
 function* chunks<Item>(items: readonly Item[]): Generator<readonly Item[]> {

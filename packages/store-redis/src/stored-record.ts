@@ -1,5 +1,6 @@
 /** A record as Redis holds it, read from what anybody may have written there. */
 import type { StoredRecord } from '@rollcall/core';
+import { MAX_VERSION } from './lua.ts';
 
 /** Longest value, in characters of JSON. */
 export const MAX_VALUE_LENGTH = 16_384;
@@ -21,7 +22,7 @@ export function readWritten(key: string, answer: unknown): Written | 'absent' | 
   const fields: unknown[] = answer;
   if (fields.every((field) => field === null)) return 'absent';
   const [v0, v1, value, expires, by] = fields.map((field) => (typeof field === 'string' ? field : undefined));
-  const version = [count(v0), count(v1)] as const;
+  const version = [versionPart(v0), versionPart(v1)] as const;
   const [first, second] = version;
   if (first === undefined || second === undefined || value === undefined) return 'unreadable';
   if (value.length > MAX_VALUE_LENGTH || key.length > MAX_KEY_LENGTH) return 'unreadable';
@@ -34,6 +35,11 @@ export function readWritten(key: string, answer: unknown): Written | 'absent' | 
   }
   const record = { key, version: [first, second] as const, value: parsed };
   return { record: expiresAtUnixMs === undefined ? record : { ...record, expiresAtUnixMs }, by: by ?? '' };
+}
+
+function versionPart(text: string | undefined): number | undefined {
+  const part = count(text);
+  return part !== undefined && part <= MAX_VERSION ? part : undefined;
 }
 
 function count(text: string | undefined): number | undefined {

@@ -107,6 +107,12 @@ function metricsOf(around: Surroundings): Registry {
     [],
     total(() => storeSync.status.waiting),
   );
+  gauge(
+    'rollcall_store_unreadable_records',
+    'Records in the store that could not be read',
+    [],
+    total(() => storeSync.status.unreadable),
+  );
   const { tls } = config;
   if (tls)
     gauge(

@@ -19,6 +19,8 @@ export interface StoreStatus {
   readonly isForgetful: boolean;
   /** Records it has yet to learn of. */
   readonly waiting: number;
+  /** Records it holds that could not be read. */
+  readonly unreadable: number;
 }
 
 /** How long the start waits for the store, milliseconds. */
@@ -75,6 +77,7 @@ export class StoreSync {
       ...(this.#lastError !== undefined && { lastError: this.#lastError }),
       isForgetful: this.#isForgetful,
       waiting: this.#waiting(),
+      unreadable: (this.#store.unreadable ?? 0) + this.#options.cluster.registry.unreadableRecords,
     };
   }
 

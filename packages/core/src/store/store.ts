@@ -30,6 +30,8 @@ export type StoreListener = (records: readonly StoredRecord[]) => void;
  */
 export interface Store {
   readonly kind: string;
+  /** Records that the last `load` skipped because they cannot be read. Absent: a store that skips none. */
+  readonly unreadable?: number;
   /** All records, in no order. */
   load(): Promise<readonly StoredRecord[]>;
   /** One outcome per record, in order. */
