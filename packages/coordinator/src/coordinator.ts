@@ -122,12 +122,18 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
         ...(config.controlUrl === undefined ? [] : [new URL(config.controlUrl).hostname]),
       ],
     });
-    const listeners: PinnedAddress[] = [...config.ownListeners];
+    const listeners: PinnedAddress[] = [config.listen, config.agentsListen, ...config.ownListeners].filter(
+      (listener) => listener !== undefined,
+    );
+    let onListening = (): void => {};
+    const listening = new Promise<void>((resolve) => {
+      onListening = resolve;
+    });
     const policy = new NodeAddressPolicy({ nodeAllow: config.nodeAllow, ownListeners: () => listeners });
     const kinds = new ProbeKinds(cluster, { userAgent: `rollcall-probe/${config.version}` });
     const prober = new Prober(cluster, { kinds });
     closers.push(() => prober.close());
-    probeRestoredMembers({ cluster, policy, prober, history });
+    probeRestoredMembers({ cluster, policy, prober, history, listening });
 
     for (const { name, source, patch } of config.balancers) {
       const mistake = settingsMistake(patch, config.ownAlgorithms);
@@ -154,7 +160,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       coordinators: config.advertise === undefined ? [] : [config.advertise],
       maxConnections: 2 * MAX_NODES,
     });
-    const feed = new FeedServer({ cluster, gate, open, history, epoch, leaseMs });
+    const feed = new FeedServer({ cluster, gate, open, history, epoch, leaseMs, reach: () => policy.bounds() });
     const supervised = new SupervisedProcesses(history);
     const unread = new UnreadAnswers(clocks, (socket, why) => refusedUnread(history, socket, why));
     closers.push(() => unread.close());
@@ -216,6 +222,8 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       agentsAddress = await listen(server, config.agentsListen);
       listeners.push(agentsAddress);
     }
+    await policy.learnNames();
+    onListening();
     // Before the servers: those wait for every upgraded connection to end.
     closers.push(
       () => agents.close(),

@@ -71,6 +71,8 @@ export { ParkingBounds, type ParkingLimits } from './liveness/parking-bounds.ts'
 export { HEARD_REFUSAL_MS, type SessionVerdict, sessionVerdict } from './liveness/session-rule.ts';
 export { TIERS, type Tier, type TierFacts, tierOf } from './liveness/tier.ts';
 export { type NodeFacts, type Unserved, whyUnserved } from './liveness/unserved.ts';
+// reach: where a node may point
+export { isLoopbackIp, type ReachObjection, ReachRule } from './reach/node-reach.ts';
 // registry
 export { DEFAULT_COOKIES, DEFAULT_PARAMETERS } from './registry/balancer-settings.ts';
 export type {

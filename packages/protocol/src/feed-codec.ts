@@ -19,7 +19,9 @@ import type {
   FeedToWorker,
   FeedUnknown,
   NodeCounters,
+  NodeReach,
   PortReport,
+  ReachBounds,
   ScoreboardAnswer,
   SessionSample,
   StickySample,
@@ -59,6 +61,8 @@ export const MAX_FEED_BYTES = 4_194_304;
 const MAX_ITEMS = 100_000;
 /** Parts of the idle time in which a session may have been seen. */
 const MAX_AGES = 64;
+/** Listeners of ours that one message tells. */
+const MAX_LISTENERS = 1_000;
 const HASHES = /^(?:[A-Za-z0-9_-]{8})+$/;
 const STATUSES = ['enabled', 'draining', 'stopped'] as const;
 const LIVENESSES = ['up', 'suspect', 'orphaned', 'down'] as const;
@@ -86,7 +90,12 @@ function decoded<Message>(
 function toWorker(type: unknown, fields: Fields): FeedToWorker | undefined {
   switch (type) {
     case 'hello':
-      return { type: 'hello', epoch: fields.text('epoch', 64) ?? '', feedVersion: feedVersion(fields) };
+      return {
+        type: 'hello',
+        epoch: fields.text('epoch', 64) ?? '',
+        feedVersion: feedVersion(fields),
+        ...optional('reach', readReachBounds(fields.object('reach'))),
+      };
     case 'snapshot':
       return {
         type: 'snapshot',
@@ -195,12 +204,40 @@ export function readFeedNode(fields: Fields): FeedNode | undefined {
     ...optional('publicUrl', fields.text('publicUrl', 512)),
     ...optional('cores', fields.number('cores', { min: 0, max: 1024 })),
     loadHeader: fields.boolean('loadHeader') ?? false,
+    ...optional('reach', readNodeReach(fields.object('reach'))),
     ...optional('ageMs', fields.number('ageMs', COUNT)),
     ...optional('load', fields.number('load', { min: 0, max: 1 })),
     ...optional('sessions', fields.number('sessions', COUNT)),
     ...optional('loadAgeMs', fields.number('loadAgeMs', COUNT)),
     ...optional('redirectTo', fields.parsed('redirectTo', parseNodeId, 'a name')),
   };
+}
+
+/** Reads where a node may point, also from a stored record. */
+export function readNodeReach(fields: Fields | undefined): NodeReach | undefined {
+  return (
+    fields && {
+      ...optional('from', fields.text('from', 64)),
+      isLocal: fields.boolean('isLocal') ?? false,
+      isAnywhere: fields.boolean('isAnywhere') ?? false,
+    }
+  );
+}
+
+/** Reads what no node, and what every node may point to, also from a saved snapshot. */
+export function readReachBounds(fields: Fields | undefined): ReachBounds | undefined {
+  return (
+    fields && {
+      listeners: fields.objects('listeners', MAX_LISTENERS, readListener) ?? [],
+      allow: fields.texts('allow', MAX_ITEMS, (text) => text, 'a range') ?? [],
+    }
+  );
+}
+
+function readListener(fields: Fields): ReachBounds['listeners'][number] | undefined {
+  const host = fields.text('host', 253) ?? fields.missing('host');
+  const port = fields.integer('port', { min: 0, max: 65_535 }) ?? fields.missing('port');
+  return host === undefined || port === undefined ? undefined : { host, port };
 }
 
 /** Reads the settings of one balancer, also from a saved snapshot. */
@@ -342,7 +379,7 @@ function toCoordinator(type: unknown, fields: Fields): FeedToCoordinator | undef
       };
     case 'observed': {
       const id = fields.parsed('id', parseNodeId, 'a name', 'bad-name') ?? fields.missing('id');
-      const what = fields.oneOf('what', ['ejected', 'readmitted']) ?? fields.missing('what');
+      const what = fields.oneOf('what', ['ejected', 'readmitted', 'not-allowed']) ?? fields.missing('what');
       return id && what && { type, id, what, reason: fields.text('reason', 256) ?? '' };
     }
     case 'answer': {

@@ -54,6 +54,25 @@ export const FAILOVER_CAUSES: readonly FailoverCause[] = [
   'unknown',
 ];
 
+/**
+ * Where one node may point, by who registered it. `isLocal`: from the coordinator's machine, so that loopback addresses are meant
+ * for it. `isAnywhere`: an operator, who may name any address that is not forbidden.
+ */
+export interface NodeReach {
+  /** Address that the registration came from; a node may always have it. */
+  readonly from?: string;
+  readonly isLocal: boolean;
+  readonly isAnywhere: boolean;
+}
+
+/** The same for all nodes. */
+export interface ReachBounds {
+  /** Address, or range of addresses, and port of everything of ours that listens; no node may point there. */
+  readonly listeners: readonly { readonly host: string; readonly port: number }[];
+  /** Addresses and ranges that every node may have (`--node-allow`). */
+  readonly allow: readonly string[];
+}
+
 /** One context of a node with the status that results from operator, node and context. */
 export interface FeedContext {
   readonly path: ContextPath;
@@ -62,6 +81,8 @@ export interface FeedContext {
 
 /** All a worker needs to know of one node. */
 export interface FeedNode {
+  /** What its address may come to be; absent where it is not known: only what no node may have is refused then. */
+  readonly reach?: NodeReach;
   /** Small integer, unique among the nodes of one epoch; `loads` refers to it. Never reused within an epoch. */
   readonly index: number;
   readonly id: NodeId;
@@ -146,6 +167,8 @@ export interface FeedHello {
   readonly epoch: string;
   /** `FEED_VERSION` of the coordinator. */
   readonly feedVersion: number;
+  /** Absent at releases that do not tell it. */
+  readonly reach?: ReachBounds;
 }
 
 /** A message of a newer release: skipped. */
@@ -445,7 +468,8 @@ export interface WorkerSticky {
 export interface WorkerObserved {
   readonly type: 'observed';
   readonly id: NodeId;
-  readonly what: 'ejected' | 'readmitted';
+  /** `not-allowed`: its address, or one that its name has now, may not be connected to. */
+  readonly what: 'ejected' | 'readmitted' | 'not-allowed';
   readonly reason: string;
 }
 

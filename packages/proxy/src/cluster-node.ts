@@ -21,6 +21,7 @@ import {
   type GroupName,
   type HostPattern,
   type NodeId,
+  type NodeReach,
   type NodeUrl,
   nodeAddress,
   type ProbeKind,
@@ -60,6 +61,8 @@ export class ClusterNode implements UpstreamNode, MemberNode {
   sessions: ActiveSessions;
   /** Refers to the node in `loads`; -1 while the feed of this epoch has not told of it. */
   index: number;
+  /** Where its address may point, by who registered it. */
+  reach: NodeReach | undefined;
   route: Route;
   group: GroupName | undefined;
   hosts: readonly HostPattern[];
@@ -115,6 +118,7 @@ export class ClusterNode implements UpstreamNode, MemberNode {
     this.upAtMs = upAtMs;
     this.rampFactor = rampFactorOf(node);
     this.index = node.index;
+    this.reach = node.reach;
     this.route = node.route;
     this.group = node.group;
     this.hosts = node.hosts;
@@ -199,6 +203,7 @@ export class ClusterNode implements UpstreamNode, MemberNode {
       this.live.latencyMs = Number.NaN;
     }
     this.index = node.index;
+    this.reach = node.reach;
     this.route = node.route;
     this.group = node.group;
     this.hosts = node.hosts;

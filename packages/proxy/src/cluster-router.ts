@@ -662,7 +662,7 @@ function learn(state: RequestState, because: string): 'wait' {
 }
 
 function isRefusal(failure: Failure): boolean {
-  return failure === FAILURE.refused || failure === FAILURE.closedUnused;
+  return failure === FAILURE.refused || failure === FAILURE.closedUnused || failure === FAILURE.notAllowed;
 }
 
 const GONE_FACTS = { status: 'enabled', port: 'unknown', isConnected: false, hasAgent: true } as const;

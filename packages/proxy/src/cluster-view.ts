@@ -17,6 +17,7 @@ import type {
   FeedShare,
   GoneCause,
   NodeId,
+  ReachBounds,
 } from '@rollcall/protocol';
 import { DEFAULT_LEASE_MS } from '@rollcall/protocol';
 import { BalancerView, type BalancerViewOptions, defaultBalancer, type Placement } from './balancer-view.ts';
@@ -27,10 +28,14 @@ export interface ClusterSnapshot {
   readonly nodes: readonly FeedNode[];
   readonly balancers: readonly FeedBalancer[];
   readonly remembered: readonly FeedRememberedRoute[];
+  /** In saved snapshots; the feed tells it apart. */
+  readonly reach?: ReachBounds;
 }
 
 /** What others want to know at once. Called in the middle of a change: they may look, and must not apply anything. */
 export interface ClusterListener {
+  /** Where nodes may point is another thing now. */
+  onReach(): void;
   /** Requests that wait may find a node now. */
   onChange(): void;
   /** The node is gone or has moved to another address; this object is not used again. */
@@ -58,6 +63,7 @@ export class ClusterView {
   readonly balancers: Map<BalancerName, BalancerView> = new Map();
   #table: ClusterTable = new ContextTable([]);
   #listener: ClusterListener | undefined;
+  #reach: ReachBounds | undefined;
   readonly #byIndex = new Map<number, ClusterNode>();
   /** Nodes that the feed of this epoch has not told of; they go when the coordinator has settled. */
   readonly #unconfirmed = new Set<ClusterNode>();
@@ -73,6 +79,17 @@ export class ClusterView {
   constructor(options: Omit<BalancerViewOptions, 'algorithms'> & Partial<Pick<BalancerViewOptions, 'algorithms'>>) {
     this.#options = { algorithms: new Map(Object.entries(ALGORITHMS)), ...options };
     this.#seed = Math.floor(options.rng() * 0x1_0000_0000);
+  }
+
+  /** Where nodes may point, as the coordinator told it last; `undefined` while it has not. */
+  get reach(): ReachBounds | undefined {
+    return this.#reach;
+  }
+
+  set reach(told: ReachBounds | undefined) {
+    const isNews = JSON.stringify(told) !== JSON.stringify(this.#reach);
+    this.#reach = told;
+    if (isNews) this.#listener?.onReach();
   }
 
   set listener(listener: ClusterListener) {
@@ -102,10 +119,11 @@ export class ClusterView {
    * it does not name stays until the coordinator has settled.
    */
   applySnapshot(
-    { nodes, balancers, remembered }: ClusterSnapshot,
+    { nodes, balancers, remembered, reach }: ClusterSnapshot,
     commit: Omit<FeedCommit, 'type'>,
     nowMs: number,
   ): void {
+    if (reach !== undefined) this.reach = reach;
     this.epoch = commit.epoch;
     this.revision = commit.revision;
     this.leaseMs = commit.leaseMs;
@@ -257,7 +275,8 @@ export class ClusterView {
     for (const { name, routes } of this.balancers.values())
       for (const { route, node, isExpected } of routes.values())
         if (node === undefined) remembered.push({ balancer: name, route, isExpected });
-    return { nodes, balancers: [...this.balancers.values()].map(({ settings }) => settings), remembered };
+    const balancers = [...this.balancers.values()].map(({ settings }) => settings);
+    return { nodes, balancers, remembered, ...(this.reach && { reach: this.reach }) };
   }
 
   /** `upAtMs` is for a node that is new and whose age is not told. */
@@ -428,6 +447,7 @@ function feedNodeOf(node: ClusterNode, nowMs: number): FeedNode {
     ...(node.publicUrl !== undefined && { publicUrl: node.publicUrl }),
     cores: node.cores,
     loadHeader: node.readsLoadField,
+    ...(node.reach !== undefined && { reach: node.reach }),
     ...(Number.isFinite(upAtMs) && { ageMs: nowMs - upAtMs }),
     ...(load >= 0 && { load }),
     ...(node.hasToldSessions && { sessions }),

@@ -180,6 +180,7 @@ export class TestCluster {
   constructor(seal?: CookieSeal) {
     this.view = new ClusterView({ rng: seededRng(1), seal });
     this.view.listener = {
+      onReach: () => 0,
       onChange: () => this.told.push('change'),
       onGone: (node) => this.told.push(`gone ${node.id}`),
       onStopped: (node) => this.told.push(`stopped ${node.id}`),

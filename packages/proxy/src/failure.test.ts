@@ -11,6 +11,7 @@ void test('what counts against a node: connects, and what it did before or withi
     'connectTimeout',
     'cut',
     'headTimeout',
+    'notAllowed',
     'refused',
     'unreachable',
   ]);

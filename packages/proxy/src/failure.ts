@@ -2,6 +2,7 @@
  * Who failed when a request did not come to a whole answer: one type for the whole proxy. What follows (another attempt, the status for the
  * client, what counts against the node) is decided from this alone.
  */
+import { NOT_ALLOWED } from './connect-guard.ts';
 
 /**
  * `client`: it left, or broke its own request. `our-bound`: a bound of ours cut a good node short. `our-machine`: the system has no more
@@ -29,6 +30,7 @@ const failure = (party: FailedParty, how: string, status: 502 | 503 | 504): Fail
 
 type FailureName =
   | 'refused'
+  | 'notAllowed'
   | 'closedUnused'
   | 'connectTimeout'
   | 'unreachable'
@@ -45,6 +47,8 @@ type FailureName =
 export const FAILURE: Readonly<Record<FailureName, Failure>> = {
   /** The connect was refused or reset: nothing listens there. */
   refused: failure('connect', 'connection refused', 502),
+  /** The address of the node, or what its name has come to be, may not be connected to. */
+  notAllowed: failure('connect', 'address not allowed', 502),
   /** A fresh connection was accepted and closed without an octet. */
   closedUnused: failure('connect', 'connection closed without an octet', 502),
   /** No connection within `connect-timeout`. */
@@ -92,6 +96,7 @@ export function failureOfError(
   hasOctets: boolean,
 ): Failure {
   if (isConnected) return isFresh && !hasOctets ? FAILURE.closedUnused : FAILURE.closed;
+  if (code === NOT_ALLOWED) return FAILURE.notAllowed;
   if (code !== undefined && LOCAL_CODES.has(code)) return FAILURE.local;
   return code === 'ECONNREFUSED' || code === 'ECONNRESET' ? FAILURE.refused : FAILURE.unreachable;
 }

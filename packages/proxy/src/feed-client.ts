@@ -23,6 +23,7 @@ import {
   type StickySample,
   type WorkerAnswer,
   type WorkerCounters,
+  type WorkerObserved,
 } from '@rollcall/protocol';
 import { WebSocket } from 'ws';
 import { backoffMs } from './backoff.ts';
@@ -156,7 +157,7 @@ export class FeedClient {
   }
 
   /** Something was seen of a node. Lost when the feed is: the counters say it again. */
-  observed(id: NodeId, what: 'ejected' | 'readmitted', reason: string): void {
+  observed(id: NodeId, what: WorkerObserved['what'], reason: string): void {
     this.#send({ type: 'observed', id, what, reason });
     this.countersSoon();
   }
@@ -251,6 +252,7 @@ export class FeedClient {
       case 'hello':
         if (this.#epoch !== undefined) return false;
         this.#epoch = message.epoch;
+        view.reach = message.reach;
         if (message.feedVersion !== FEED_VERSION)
           this.#refuseVersion(
             `the coordinator speaks feed version ${message.feedVersion}, this worker ${FEED_VERSION}`,

@@ -181,7 +181,8 @@ export class NodeProbes {
   #failed(node: ClusterNode, open: OpenProbes, failure: Failure, wasPooled: boolean, askedAtMs: number): void {
     const { watch } = node;
     const nowMs = this.#options.now();
-    if (failure === FAILURE.refused || failure === FAILURE.closedUnused) watch.refused(nowMs);
+    if (failure === FAILURE.refused || failure === FAILURE.closedUnused || failure === FAILURE.notAllowed)
+      watch.refused(nowMs);
     else if (failure === FAILURE.connectTimeout || failure === FAILURE.unreachable) watch.connectTimedOut(askedAtMs);
     else watch.probeDropped();
     this.#seen(node);

@@ -6,7 +6,7 @@
  * All calls are synchronous and on the path of every request: no promise, no closure, no allocation that can be avoided.
  */
 import type { AttemptOutcome, LiveNumbers } from '@rollcall/core';
-import type { NodeId, Route } from '@rollcall/protocol';
+import type { NodeId, NodeReach, Route } from '@rollcall/protocol';
 import type { Failure } from './failure.ts';
 
 /** What routing reads of a request. The engine's parsed head satisfies it. */
@@ -42,6 +42,8 @@ export interface UpstreamNode {
   readonly host: string;
   readonly port: number;
   readonly isTls: boolean;
+  /** Where its address may point; absent: that is not known. */
+  readonly reach?: NodeReach | undefined;
   /** `host:port` as it would stand in a `Location` of the node's own making, lower case. */
   readonly authority: string;
   /** Announced idle time of the node's connections; `undefined` when it has not told. */

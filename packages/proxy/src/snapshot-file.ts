@@ -4,7 +4,15 @@
  */
 import { readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { FaultBox, Fields, isObject, readFeedBalancer, readFeedNode, readRememberedRoute } from '@rollcall/protocol';
+import {
+  FaultBox,
+  Fields,
+  isObject,
+  readFeedBalancer,
+  readFeedNode,
+  readReachBounds,
+  readRememberedRoute,
+} from '@rollcall/protocol';
 import type { ClusterSnapshot } from './cluster-view.ts';
 
 /** A file older than this is trusted for its routes only, milliseconds. */
@@ -106,6 +114,7 @@ export function decodeSnapshot(text: string): SavedSnapshot | string {
   if (!isObject(value)) return 'not a JSON object';
   const fields = new Fields(value, '', new FaultBox());
   if (fields.number('format', { min: FORMAT, max: FORMAT }) === undefined) return 'not of this format';
+  const reach = readReachBounds(fields.object('reach'));
   const saved: SavedSnapshot = {
     writtenAtUnixMs: fields.number('writtenAtUnixMs', { min: 0, max: Number.MAX_SAFE_INTEGER }) ?? 0,
     epoch: fields.text('epoch', 64) ?? '',
@@ -114,6 +123,7 @@ export function decodeSnapshot(text: string): SavedSnapshot | string {
       nodes: fields.objects('nodes', MAX_ITEMS, readFeedNode) ?? [],
       balancers: fields.objects('balancers', MAX_ITEMS, readFeedBalancer) ?? [],
       remembered: fields.objects('remembered', MAX_ITEMS, readRememberedRoute) ?? [],
+      ...(reach && { reach }),
     },
   };
   return fields.fault?.message ?? saved;

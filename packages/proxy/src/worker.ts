@@ -2,11 +2,12 @@
 import type { AddressInfo, Socket } from 'node:net';
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
 import { ExcludedPaths } from '@rollcall/core';
-import { type ContextPath, DEFAULT_LEASE_MS } from '@rollcall/protocol';
+import { type ContextPath, DEFAULT_LEASE_MS, MAX_REASON_CHARACTERS, type ReachBounds } from '@rollcall/protocol';
 import { AccessLog, type AccessLogOptions } from './access-log/access-log.ts';
 import type { ClusterNode } from './cluster-node.ts';
 import { ClusterRouter } from './cluster-router.ts';
 import { ClusterView } from './cluster-view.ts';
+import { ConnectGuard, isOfThisMachine } from './connect-guard.ts';
 import { DecisionWatch } from './decision-watch.ts';
 import { Ejections } from './ejections.ts';
 import { Engine, type EngineOptions, type ListenAt } from './engine/engine.ts';
@@ -17,6 +18,7 @@ import { FeedClient, type FeedClientOptions, type FeedLog } from './feed-client.
 import { type Delay, NodeProbes } from './node-probes.ts';
 import { affordableConnections } from './open-files.ts';
 import { loadAlgorithms } from './own-algorithms.ts';
+import type { UpstreamNode } from './routing.ts';
 import { sessionIds } from './session-ids.ts';
 import { aged, isTrusted, readSnapshotFile, removeLeftovers } from './snapshot-file.ts';
 import { SnapshotSaver } from './snapshot-saver.ts';
@@ -51,7 +53,7 @@ export interface WorkerTls {
 }
 
 export interface WorkerOptions
-  extends Omit<EngineOptions, 'router' | 'now' | 'log' | 'certificates' | 'nodeTls' | 'onAccess'> {
+  extends Omit<EngineOptions, 'router' | 'now' | 'log' | 'certificates' | 'nodeTls' | 'guard' | 'onAccess'> {
   /** Stable name of the worker within its coordinator, e.g. `local-0`; matches `[A-Za-z0-9_-]{1,64}`. */
   readonly name: string;
   /** Version of the program, for pages. */
@@ -62,6 +64,8 @@ export interface WorkerOptions
   readonly tls?: WorkerTls;
   /** TLS to nodes. */
   readonly nodeTls?: NodeTlsOptions;
+  /** Listeners of the program that starts the worker, until the coordinator has told all: no node may point there. Default none. */
+  readonly ownListeners?: ReachBounds['listeners'];
   readonly accessLog?: AccessLogOptions;
   /** The coordinator and a token of role proxy. */
   readonly feed: Pick<FeedClientOptions, 'url' | 'token' | 'certificateFiles'>;
@@ -114,6 +118,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     accessLog: accessLogOptions,
     algorithmFiles = {},
     warmsUp = false,
+    ownListeners = [],
     log,
     lostLogLines = () => 0,
     ...engineOptions
@@ -158,12 +163,25 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     },
     onIdle: () => feedClient.countersSoon(),
   });
+  const refusals = new WeakMap<UpstreamNode, string>();
+  const guard = new ConnectGuard<UpstreamNode>({
+    bounds: () => view.reach,
+    isOwn: isOfThisMachine,
+    onRefused: (node, reason) => {
+      // Each connect is refused; once told is enough.
+      if (refusals.get(node) === reason) return;
+      refusals.set(node, reason);
+      log.warn({ node: node.id, reason }, `node ${node.id} is not connected to`);
+      if (view.reach !== undefined) feedClient.observed(node.id, 'not-allowed', reason.slice(0, MAX_REASON_CHARACTERS));
+    },
+  });
   const decisions = new DecisionWatch({ router, delay, nowUnixMs: Date.now });
   const engine = new Engine({
     ...engineOptions,
     limits,
     router,
     nodeTls: tlsToNodes,
+    guard,
     ...(certificates && { certificates }),
     ...(accessLog && { onAccess: (entry) => accessLog.write(entry) }),
     now,
@@ -181,6 +199,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     onResult: (node) => router.onChange(node),
   });
   view.listener = {
+    onReach: () => engine.closeIdleToNodes(),
     onChange: () => router.onChange(),
     onStanding: (node) => {
       if (node.watch.isGivenUp || node.watch.isDown) router.onNodeLost(node);
@@ -206,7 +225,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     snapshotFile === undefined
       ? undefined
       : new SnapshotSaver({ path: snapshotFile, view, delay, nowMs: now, nowUnixMs: Date.now, log });
-  if (snapshotFile !== undefined) await loadSnapshot(snapshotFile, view, now(), log);
+  if (snapshotFile !== undefined) await loadSnapshot(snapshotFile, { view, ownListeners, nowMs: now(), log });
 
   const firstApplied = gate();
   if (view.isFilled) firstApplied.open();
@@ -292,7 +311,20 @@ function affordable(limits: EngineLimits, isWanted: boolean, log: WorkerLog): En
 }
 
 /** Fills the view from the file: whole when it is fresh, otherwise with its routes as expected ones. */
-async function loadSnapshot(path: string, view: ClusterView, nowMs: number, log: WorkerLog): Promise<void> {
+async function loadSnapshot(
+  path: string,
+  {
+    view,
+    ownListeners,
+    nowMs,
+    log,
+  }: {
+    readonly view: ClusterView;
+    readonly ownListeners: ReachBounds['listeners'];
+    readonly nowMs: number;
+    readonly log: WorkerLog;
+  },
+): Promise<void> {
   await removeLeftovers(path);
   const saved = await readSnapshotFile(path);
   if (saved === undefined) return;
@@ -301,10 +333,15 @@ async function loadSnapshot(path: string, view: ClusterView, nowMs: number, log:
     return;
   }
   const { snapshot, epoch, revision } = saved;
+  // Listeners may be at other addresses since it was written.
+  const reach = snapshot.reach && {
+    ...snapshot.reach,
+    listeners: [...snapshot.reach.listeners, ...ownListeners],
+  };
   const nowUnixMs = Date.now();
   if (isTrusted(saved, nowUnixMs)) {
     view.applySnapshot(
-      aged(snapshot, nowUnixMs - saved.writtenAtUnixMs),
+      { ...aged(snapshot, nowUnixMs - saved.writtenAtUnixMs), ...(reach && { reach }) },
       { epoch, revision, isSettled: false, learningMs: LEARNING_MS, leaseMs: DEFAULT_LEASE_MS },
       nowMs,
     );

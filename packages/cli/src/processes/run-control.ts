@@ -3,6 +3,7 @@ import { openStore, startCoordinator } from '@rollcall/coordinator';
 import { dashboardAssets } from '@rollcall/dashboard';
 import { openLog } from '@rollcall/logging';
 import { printableUrl } from '@rollcall/protocol';
+import type { ListenAddress } from '../address.ts';
 import { dropControlCertificate } from '../control-certificate.ts';
 import type { ControlOptions } from '../up/process-options.ts';
 import { within } from '../up/within.ts';
@@ -12,6 +13,7 @@ import type { Parent } from './parent.ts';
 
 /** The supervisor answers at once; one of an earlier release does not know the question. Milliseconds. */
 const ROTATE_MS = 5_000;
+const REDIS_PORT = 6_379;
 
 export async function run(parent: Parent): Promise<void> {
   yieldToServing();
@@ -28,6 +30,7 @@ export async function run(parent: Parent): Promise<void> {
       ...rest,
       ...(opened && { tls: opened.tls }),
       store,
+      ownListeners: [...rest.ownListeners, ...redisOf(storeSpec)],
       assets: dashboardAssets(),
       reload: () => ask(parent, 'reload', 'reloaded'),
       rotate: () => within(ask(parent, 'rotate', 'rotated'), ROTATE_MS, 'the supervisor does not open logs again'),
@@ -48,6 +51,13 @@ export async function run(parent: Parent): Promise<void> {
     log.error({ err: error }, 'the coordinator does not start');
     parent.failed((error as Error).message);
   }
+}
+
+/** Where the store of a `redis://` address listens: no node may point there. */
+function redisOf(storeSpec: string): ListenAddress[] {
+  if (!/^rediss?:\/\//.test(storeSpec) || !URL.canParse(storeSpec)) return [];
+  const { hostname, port } = new URL(storeSpec);
+  return [{ host: hostname === '' ? 'localhost' : hostname, port: port === '' ? REDIS_PORT : Number(port) }];
 }
 
 /** Asks the supervisor, which answers once it is done, or cannot be. */

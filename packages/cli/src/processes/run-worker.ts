@@ -62,6 +62,7 @@ function startFrom(
       ...(options.feedCertificateFiles === undefined ? {} : { certificateFiles: options.feedCertificateFiles }),
     },
     snapshotFile: options.snapshotFile,
+    ownListeners: options.ownListeners ?? [],
     limits: options.limits,
     trustedProxies: options.trustedProxies,
     excludedPaths: options.excludedPaths,

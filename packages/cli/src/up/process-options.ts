@@ -57,6 +57,8 @@ export interface WorkerProcessOptions {
   /** Files of certificates of which the control port shows one; absent without TLS. */
   readonly feedCertificateFiles?: readonly string[];
   readonly snapshotFile: string;
+  /** Of this `up`. Absent from supervisors of earlier releases. */
+  readonly ownListeners?: readonly ListenAddress[];
   readonly limits: Partial<EngineLimits>;
   readonly healthPath?: string;
   readonly stickySecretFile?: string;

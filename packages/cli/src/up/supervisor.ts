@@ -41,7 +41,14 @@ export interface SupervisorOptions {
   readonly workers: number;
   readonly workerOptions: Omit<
     WorkerProcessOptions,
-    'name' | 'feedUrl' | 'feedToken' | 'feedCertificateFiles' | 'snapshotFile' | 'unavailableHint' | 'ticketKeys'
+    | 'name'
+    | 'feedUrl'
+    | 'feedToken'
+    | 'feedCertificateFiles'
+    | 'snapshotFile'
+    | 'ownListeners'
+    | 'unavailableHint'
+    | 'ticketKeys'
   >;
   /** How long replaced workers may finish what they have, milliseconds. */
   readonly graceMs: number;
@@ -229,7 +236,7 @@ export class Supervisor {
     this.#control.tell({ type: 'processes', processes: this.#ledger.resources(children), replaced });
   }
 
-  #workerSettings({ workerOptions, controlOptions: { controlTls } }: SupervisorOptions): WorkerSettings {
+  #workerSettings({ workerOptions, controlOptions: { controlTls, agentsListen } }: SupervisorOptions): WorkerSettings {
     return (name, slot) => ({
       ...workerOptions,
       name,
@@ -237,6 +244,11 @@ export class Supervisor {
       feedToken: this.#feedToken,
       ...(controlTls && { feedCertificateFiles: [controlCertificatePath(this.stateDir), controlTls.cert] }),
       snapshotFile: join(this.stateDir, `snapshot-local-${slot}.json`),
+      ownListeners: [
+        this.#controlAddress,
+        ...(agentsListen ? [agentsListen] : []),
+        ...this.#listeners.map(({ address }) => address),
+      ],
       ticketKeys: this.#ticketKeys,
       unavailableHint: `no node is up: add one with  rollcall run --coordinator ${this.controlUrl}${this.caFlag} -- YOUR PROGRAM {port}`,
     });

@@ -30,7 +30,8 @@ export async function putNode(
   const node = registrationOf(id, body);
   if ('code' in node) return node;
   const peer = peerOf(request);
-  const address = await policy.check(node.url, { peer, mayNameAnywhere: identity.role !== 'join' });
+  const reach = policy.reachOf({ peer, mayNameAnywhere: identity.role !== 'join' });
+  const address = await policy.check(node.url, reach);
   if ('code' in address) return address;
 
   const known = cluster.registry.node(node.id);
@@ -50,6 +51,7 @@ export async function putNode(
       node: { ...node, ...processOf(cluster, node.id) },
       connection,
       owner: ownerOf(identity),
+      reach,
       kind,
       nowUnixMs: cluster.clocks.nowUnixMs(),
       isReplacing: replace,

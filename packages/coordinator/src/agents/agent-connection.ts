@@ -11,6 +11,7 @@ import type {
   ErrorCodeEntry,
   Fault,
   NodeId,
+  NodeReach,
   RegisterMessage,
 } from '@rollcall/protocol';
 import { CLOSE_NORMAL, decodeAgentMessage, ERROR_CODES, encode } from '@rollcall/protocol';
@@ -216,16 +217,18 @@ export class AgentConnection {
     }
     this.#claimed = node.id;
     this.#isResolving = true;
-    void this.#around.policy.check(node.url, { peer: this.peer.address, mayNameAnywhere: false }).then((address) => {
+    const { policy } = this.#around;
+    const reach = policy.reachOf({ peer: this.peer.address, mayNameAnywhere: false });
+    void policy.check(node.url, reach).then((address) => {
       this.#isResolving = false;
       if (this.#isEnding || this.#socket.readyState !== this.#socket.OPEN) return;
       if ('code' in address) this.#refuseRegistration(address);
-      else this.#enter(node, address);
+      else this.#enter(node, address, reach);
       while (!this.#isResolving && !this.#isEnding && this.#waiting.length > 0) this.#take(this.#waiting.shift()!);
     });
   }
 
-  #enter(node: RegisterMessage['node'], address: PinnedAddress): void {
+  #enter(node: RegisterMessage['node'], address: PinnedAddress, reach: NodeReach): void {
     const { cluster } = this.#around;
     const rights = this.#around.rights(this, node);
     if ('code' in rights) {
@@ -245,6 +248,7 @@ export class AgentConnection {
         nowUnixMs: cluster.clocks.nowUnixMs(),
         connection: this.connection,
         owner: this.peer.owner,
+        reach,
         kind: 'agent',
         mayShadow: rights.mayShadow,
       },

@@ -30,7 +30,7 @@ const policy = new NodeAddressPolicy({
 async function verdict(url: string, peer: string, mayNameAnywhere = false): Promise<string> {
   const parsed = parseNodeUrl(url);
   assert.ok(parsed, url);
-  const address = await policy.check(parsed, { peer: parseIp(peer), mayNameAnywhere });
+  const address = await policy.check(parsed, policy.reachOf({ peer: parseIp(peer), mayNameAnywhere }));
   return 'code' in address ? address.message : `${address.host} ${address.port}`;
 }
 
@@ -82,6 +82,37 @@ test('our own listeners are not nodes, on any address of this machine', async ()
   assert.equal(await verdict('http://192.0.2.1:8400', '127.0.0.1', true), '192.0.2.1 8400');
 });
 
+test('C56: a listener that is given by name is known by the addresses of the name', async () => {
+  const names: Record<string, string[]> = { 'redis.internal': ['10.9.9.9'] };
+  const byName = new NodeAddressPolicy({
+    nodeAllow: [],
+    ownListeners: () => [
+      { host: 'redis.internal', port: 6379 },
+      { host: '0.0.0.0', port: 8080 },
+    ],
+    resolve: async (name) => names[name] ?? [],
+    isOwn: isOfThisMachine,
+  });
+  const check = (url: string) =>
+    byName.check(parseNodeUrl(url)!, byName.reachOf({ peer: parseIp('127.0.0.1'), mayNameAnywhere: true }));
+  assert.match(JSON.stringify(await check('http://10.9.9.9:6379')), /listener of Rollcall/);
+  assert.match(JSON.stringify(await check('http://127.0.0.1:6379')), /"host":"127/);
+  names['redis.internal'] = ['10.9.9.8'];
+  assert.match(JSON.stringify(await check('http://10.9.9.8:6379')), /listener of Rollcall/);
+  // Workers may be on another machine: they are told addresses, and 0.0.0.0 is none.
+  const { listeners } = byName.bounds();
+  assert.deepEqual(listeners[0], { host: '10.9.9.8', port: 6379 });
+  assert.ok(listeners.some(({ host, port }) => host === '127.0.0.0/8' && port === 8080));
+  assert.ok(!listeners.some(({ host }) => host === '0.0.0.0'));
+});
+
+test('C56: forms that some parsers take for an address are no node address', () => {
+  for (const host of ['2130706433', '127.1', '0x7f.0.0.1', '0177.0.0.1', '0'])
+    assert.equal(parseNodeUrl(`http://${host}:80`), undefined, host);
+  for (const port of ['0', '65536', '-1', '80 ', ''])
+    assert.equal(parseNodeUrl(`http://10.0.0.5:${port}`), undefined, port);
+});
+
 test('a name is resolved, every address of it counts, and the first is pinned', async () => {
   assert.equal(await verdict('http://app.internal:3000', '10.0.0.5'), '10.0.0.5 3000');
   assert.equal(await verdict('http://localhost:3000', '127.0.0.1'), '::1 3000');
@@ -92,6 +123,11 @@ test('a name is resolved, every address of it counts, and the first is pinned', 
   );
 });
 
-test('operators may name any other address', async () => {
+test('C56: operators may name any other address, loopback from this machine only', async () => {
+  assert.match(
+    await verdict('http://127.0.0.1:3000', '10.0.0.5', true),
+    /is a loopback address.*--node-allow 127\.0\.0\.1/,
+  );
+  assert.equal(await verdict('http://127.0.0.1:3000', '127.0.0.1', true), '127.0.0.1 3000');
   assert.equal(await verdict('http://192.0.2.1:80', '127.0.0.1', true), '192.0.2.1 80');
 });

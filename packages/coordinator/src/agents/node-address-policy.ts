@@ -1,17 +1,17 @@
 /**
- * Which addresses may be nodes. A registration makes the coordinator and every worker connect somewhere, so without a
- * rule it would be a way to reach whatever the coordinator's network reaches (server-side request forgery).
- *
- * The address must be the peer's own, or on this machine when the peer is, or within `--node-allow`; and never a link-local, metadata,
- * multicast or unspecified address, nor one of our own listeners.
+ * Which addresses may be nodes, as the coordinator sees it: the rule is `ReachRule` of core, which workers ask again at each connect. The
+ * address must be the peer's own, or on this machine when the peer is, or within `--node-allow`; and never a link-local, metadata,
+ * multicast or unspecified address, nor one of our own listeners. Operators may name any other address, but loopback only from this
+ * machine.
  *
  * A loopback address is one of this machine, whichever machine announces it. Connections through a reverse proxy or a tunnel on this
  * machine come from loopback, so agents behind one cannot be told from agents of this machine; their programs have to be reachable here.
  */
 import { lookup } from 'node:dns/promises';
-import type { Fault, NodeUrl } from '@rollcall/protocol';
+import { type ReachObjection, ReachRule } from '@rollcall/core';
+import type { Fault, NodeReach, NodeUrl, ReachBounds } from '@rollcall/protocol';
 import { nodeAddress } from '@rollcall/protocol';
-import { CidrList, type IpAddress, isLoopback, isOfThisMachine, isSameAddress, parseIp } from '../network/addresses.ts';
+import { CidrList, type IpAddress, isOfThisMachine, ownRanges, parseIp } from '../network/addresses.ts';
 
 /** All addresses of a name, as text. Rejects when there are none. */
 export type Resolve = (name: string) => Promise<readonly string[]>;
@@ -38,73 +38,88 @@ export interface Registrant {
   readonly mayNameAnywhere: boolean;
 }
 
+/** Of records of earlier releases, which do not say who registered them. */
+export const UNKNOWN_REACH: NodeReach = { isLocal: true, isAnywhere: true };
+
 const MAX_RESOLVED = 16;
 const RESOLVE_TIMEOUT_MS = 2_000;
-/** Addresses outside the link-local range where clouds answer with credentials. */
-const METADATA = new CidrList(['100.100.100.200', '168.63.129.16', 'fd00:ec2::254', 'fd20:ce::254']);
-const NEVER: Readonly<Record<string, string>> = {
-  linkLocal: 'link-local',
-  multicast: 'multicast',
-  unspecified: 'unspecified',
-  broadcast: 'broadcast',
-  // Forms that carry an IPv4 address inside, any of them.
-  rfc6145: 'translated',
-  rfc6052: 'translated',
-  '6to4': 'translated',
-  teredo: 'translated',
-};
 
 export class NodeAddressPolicy {
-  readonly #nodeAllow: CidrList;
+  readonly #nodeAllow: readonly string[];
   readonly #ownListeners: () => Iterable<PinnedAddress>;
   readonly #resolve: Resolve;
   readonly #isOwn: (address: IpAddress) => boolean;
+  /** Addresses of the names among the listeners, as resolved last. */
+  readonly #named = new Map<string, readonly string[]>();
 
+  /** Throws for a range that is none, because one that is silently dropped opens or closes the wrong door. */
   constructor({ nodeAllow, ownListeners, resolve = resolveByDns, isOwn = isOfThisMachine }: NodeAddressPolicyOptions) {
-    this.#nodeAllow = new CidrList(nodeAllow);
+    new CidrList(nodeAllow);
+    this.#nodeAllow = nodeAllow;
     this.#ownListeners = ownListeners;
     this.#resolve = resolve;
     this.#isOwn = isOwn;
   }
 
+  /** Where the nodes of a registrant may point. */
+  reachOf({ peer, mayNameAnywhere }: Registrant): NodeReach {
+    return {
+      ...(peer !== undefined && { from: peer.toString() }),
+      isLocal: peer !== undefined && this.#isOwn(peer),
+      isAnywhere: mayNameAnywhere,
+    };
+  }
+
   /** Checks an announced address. Names are resolved once, every address of theirs is checked, and the first is used. */
-  async check(url: NodeUrl, registrant: Registrant): Promise<PinnedAddress | Fault> {
+  async check(url: NodeUrl, reach: NodeReach): Promise<PinnedAddress | Fault> {
     const { host, port } = nodeAddress(url);
     const literal = parseIp(host);
-    const addresses = literal ? [literal] : await this.#addressesOf(host);
+    const addresses = literal ? [literal.toString()] : await this.#addressesOf(host);
     if ('code' in addresses) return addresses;
+    await this.learnNames(port);
+    const bounds = { listeners: this.#listeners(), allow: this.#nodeAllow };
+    const rule = new ReachRule(bounds, (text) => this.#isOwnText(text));
     for (const address of addresses) {
-      const objection = this.#objection(address, port, registrant);
-      if (objection !== undefined) return refusal(`${url} may not be a node: ${objection}`);
+      const objection = rule.objection(address, port, reach);
+      if (objection !== undefined)
+        return refusal(`${url} may not be a node: ${inWords(objection, address, port, reach.from)}`);
     }
-    return { host: addresses[0]!.toString(), port };
+    return { host: addresses[0]!, port };
   }
 
-  #objection(address: IpAddress, port: number, { peer, mayNameAnywhere }: Registrant): string | undefined {
-    const never = METADATA.has(address) ? 'metadata' : NEVER[address.range()];
-    if (never !== undefined) return `${address} is a ${never} address. Announce another one`;
-    if (this.#isOwnListener(address, port))
-      return `${address}:${port} is a listener of Rollcall itself. Announce the port of the program`;
-    if (mayNameAnywhere || this.#nodeAllow.has(address)) return undefined;
-    if (peer !== undefined && isSameAddress(peer, address)) return undefined;
-    const from = peer ?? 'unknown';
-    if (!isLoopback(address))
-      return `${address} is not the address this connection comes from (${from}). Announce that address, or start the coordinator with --node-allow ${address}`;
-    if (peer !== undefined && this.#isOwn(peer)) return undefined;
-    return `${address} is a loopback address, and this connection comes from another machine (${from}). Let the program listen on 0.0.0.0 and announce its address in the network (\`run --address\`, SDK option \`url\`)`;
+  /** What workers need for the same rule. They may be on another machine, so `0.0.0.0` is told as the addresses of this one. */
+  bounds(): ReachBounds {
+    const own = ownRanges();
+    const listeners = this.#listeners().flatMap(({ host, port }) => {
+      const address = parseIp(host);
+      const hosts = address === undefined || address.range() === 'unspecified' ? own : [host];
+      return hosts.map((one) => ({ host: one, port }));
+    });
+    return { listeners, allow: this.#nodeAllow };
   }
 
-  #isOwnListener(address: IpAddress, port: number): boolean {
-    for (const listener of this.#ownListeners()) {
-      if (listener.port !== port) continue;
-      const own = parseIp(listener.host);
-      if (own === undefined || own.range() === 'unspecified' ? this.#isOwn(address) : isSameAddress(own, address))
-        return true;
+  /** All, with the addresses of their names. One whose name comes to none counts as one on each address of this machine. */
+  #listeners(): PinnedAddress[] {
+    return [...this.#ownListeners()].flatMap(({ host, port }) =>
+      (this.#named.get(host) ?? [host]).map((address) => ({ host: address, port })),
+    );
+  }
+
+  /** Resolves the names among the listeners on `port`, or among all: they may have moved. Never rejects. */
+  async learnNames(port?: number): Promise<void> {
+    for (const listener of [...this.#ownListeners()]) {
+      if ((port !== undefined && listener.port !== port) || parseIp(listener.host)) continue;
+      const found = await this.#resolve(listener.host).catch(() => undefined);
+      if (found) this.#named.set(listener.host, found);
     }
-    return false;
   }
 
-  async #addressesOf(name: string): Promise<readonly IpAddress[] | Fault> {
+  #isOwnText(text: string): boolean {
+    const address = parseIp(text);
+    return address !== undefined && this.#isOwn(address);
+  }
+
+  async #addressesOf(name: string): Promise<readonly string[] | Fault> {
     let found: readonly string[];
     try {
       found = await this.#resolve(name);
@@ -113,7 +128,22 @@ export class NodeAddressPolicy {
     }
     const addresses = found.slice(0, MAX_RESOLVED).map(parseIp);
     const known = addresses.filter((address) => address !== undefined);
-    return known.length > 0 && known.length === addresses.length ? known : unresolved(name);
+    return known.length > 0 && known.length === addresses.length ? known.map(String) : unresolved(name);
+  }
+}
+
+function inWords(objection: ReachObjection, address: string, port: number, from = 'unknown'): string {
+  switch (objection.type) {
+    case 'never':
+      return `${address} is a ${objection.what} address. Announce another one`;
+    case 'own-listener':
+      return `${address}:${port} is a listener of Rollcall itself. Announce the port of the program`;
+    case 'loopback':
+      return `${address} is a loopback address, and this connection comes from another machine (${from}). Let the program listen on 0.0.0.0 and announce its address in the network (\`run --address\`, SDK option \`url\`), or start the coordinator with --node-allow ${address}`;
+    case 'elsewhere':
+      return `${address} is not the address this connection comes from (${from}). Announce that address, or start the coordinator with --node-allow ${address}`;
+    default:
+      return objection satisfies never;
   }
 }
 

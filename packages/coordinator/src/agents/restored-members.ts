@@ -1,29 +1,36 @@
 import type { Cluster } from '../cluster.ts';
 import type { History } from '../events/history.ts';
-import type { NodeAddressPolicy } from './node-address-policy.ts';
+import { type NodeAddressPolicy, UNKNOWN_REACH } from './node-address-policy.ts';
 import type { Prober } from './prober.ts';
 
 /** Connection of members that the registry has restored from the store. */
 const RESTORED = 0;
 
 /**
- * Probes members without an agent that the store remembered, until their first answer. Their addresses were allowed when they were
- * announced; the never-list of the policy applies again.
+ * Probes members without an agent that the store remembered, until their first answer, once the listeners of this coordinator are known.
+ * The address policy applies again, with the rights of who registered them. Workers refuse the same addresses at each connect, also
+ * those of restored agents.
  */
 export function probeRestoredMembers(deps: {
   readonly cluster: Cluster;
   readonly policy: NodeAddressPolicy;
   readonly prober: Prober;
   readonly history: History;
+  /** Resolves when all listeners of ours are known. */
+  readonly listening: Promise<void>;
 }): void {
-  const { cluster, policy, prober, history } = deps;
+  const { cluster, policy, prober, history, listening } = deps;
   cluster.onEvent((event) => {
     if (event.type !== 'registered' || event.connection !== RESTORED || !event.needsProbe) return;
     const node = cluster.registry.node(event.id);
     if (!node || node.kind === 'agent') return;
-    void policy.check(node.registration.url, { peer: undefined, mayNameAnywhere: true }).then((address) => {
-      if ('code' in address) history.refused('restore', address, { node: event.id });
-      else prober.watch(event.id, RESTORED, address);
+    const { url } = node.registration;
+    const check = listening.then(() => policy.check(url, node.reach ?? UNKNOWN_REACH));
+    void check.then((address) => {
+      if ('code' in address) {
+        history.refused('restore', address, { node: event.id });
+        cluster.apply({ type: 'address-refused', id: event.id, message: address.message });
+      } else prober.watch(event.id, RESTORED, address);
     });
   });
 }

@@ -14,6 +14,7 @@ import type {
   FeedShare,
   FeedToCoordinator,
   NodeId,
+  ReachBounds,
   WorkerAnswer,
   WorkerHello,
 } from '@rollcall/protocol';
@@ -43,6 +44,8 @@ export interface FeedServerOptions {
   readonly epoch: string;
   /** Time without any sign of life after which a node is given up, milliseconds. */
   readonly leaseMs: number;
+  /** Where nodes may point. */
+  readonly reach: () => ReachBounds;
 }
 
 /** Between two messages of changes, milliseconds. */
@@ -169,7 +172,7 @@ export class FeedServer {
   }
 
   #onHello(connection: FeedConnection, hello: WorkerHello): void {
-    const { cluster, epoch, history } = this.#options;
+    const { cluster, epoch, history, reach } = this.#options;
     if (hello.feedVersion !== FEED_VERSION) {
       this.#refuseVersion(connection, hello);
       return;
@@ -186,7 +189,7 @@ export class FeedServer {
     this.#synced.set(hello.worker, connection);
     earlier?.terminate();
     this.workers.join(hello);
-    connection.send({ type: 'hello', epoch, feedVersion: FEED_VERSION });
+    connection.send({ type: 'hello', epoch, feedVersion: FEED_VERSION, reach: reach() });
     for (const id of this.#toldCounted.keys()) this.#newlyCounted.add(id);
     this.#loadsSoon();
     this.#sendSnapshot(connection);
@@ -244,6 +247,7 @@ export class FeedServer {
         if (balancer === undefined) return;
         const sentence = observedSentence(worker, id, what, reason);
         this.#options.history.note({ type: what, node: id, balancer, message: sentence, by: worker });
+        if (what === 'not-allowed') this.#options.cluster.apply({ type: 'address-refused', id, message: reason });
         break;
       }
       default:

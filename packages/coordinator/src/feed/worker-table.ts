@@ -1,5 +1,5 @@
 /** The proxy workers as pages and metrics show them: who is connected, and totals that survive a worker's restart. */
-import type { NodeId, WorkerCounters, WorkerHello, WorkerResource } from '@rollcall/protocol';
+import type { NodeId, WorkerCounters, WorkerHello, WorkerObserved, WorkerResource } from '@rollcall/protocol';
 import { LATENCY_BUCKETS_MS, REFUSALS } from '@rollcall/protocol';
 import type { Clocks } from '../clocks.ts';
 
@@ -224,6 +224,7 @@ function sum(one: WorkerCounters, other: WorkerCounters): WorkerCounters {
 }
 
 /** What a worker found out about a node, in one sentence. */
-export function observedSentence(worker: string, id: NodeId, what: 'ejected' | 'readmitted', reason: string): string {
+export function observedSentence(worker: string, id: NodeId, what: WorkerObserved['what'], reason: string): string {
+  if (what === 'not-allowed') return `worker ${worker} does not connect to node ${id}: ${reason}`;
   return `worker ${worker} ${what} node ${id}${reason === '' ? '' : `: ${reason}`}`;
 }

@@ -51,6 +51,13 @@ export function isOfThisMachine(address: IpAddress): boolean {
   return false;
 }
 
+/** Addresses of this machine as ranges: loopback, and those of its interfaces. */
+export function ownRanges(): string[] {
+  const entries = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+  const addresses = entries.map(({ address }) => address.replace(/%.*$/, ''));
+  return ['127.0.0.0/8', '::1', ...addresses.filter((address) => !isLoopback(parseIp(address)))];
+}
+
 /** True for hosts that only this machine can reach: loopback addresses and `localhost`. */
 export function isLoopbackHost(host: string): boolean {
   const name = host.toLowerCase();

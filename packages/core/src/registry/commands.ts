@@ -11,6 +11,7 @@ import type {
   HeartbeatMessage,
   NodeCounters,
   NodeId,
+  NodeReach,
   NodeRegistration,
   ProbeKind,
   Status,
@@ -39,6 +40,8 @@ export interface RegisterCommand {
   readonly connection: ConnectionId;
   /** Name of the token that speaks; ids belong to token names, so that rotating a token locks nobody out. */
   readonly owner: string;
+  /** Where the address may point, by who registers it. Absent: what no node may have is refused, and no more. */
+  readonly reach?: NodeReach;
   /** `agent`: heard by its heartbeats. `lease`: ends unless the PUT is repeated within `leaseMs`. `static`: stays until it is removed. */
   readonly kind: 'agent' | 'lease' | 'static';
   /** Only with kind `lease`. */
@@ -64,6 +67,14 @@ export interface ReachableCommand {
   readonly probe?: ProbeKind;
   /** Why not, in words. */
   readonly detail?: string;
+}
+
+/** The address of a node, or one that its name has now, may not be connected to. Shown as a warning until it registers again. */
+export interface AddressRefusedCommand {
+  readonly type: 'address-refused';
+  readonly id: NodeId;
+  /** Why, in words. */
+  readonly message: string;
 }
 
 /** A sign of life, with numbers and whether the node is ready. An older or equal `seq` is a sign of life and changes nothing else. */
@@ -237,6 +248,7 @@ export interface RestoreCommand {
 export type Command =
   | RegisterCommand
   | ReachableCommand
+  | AddressRefusedCommand
   | HeartbeatCommand
   | NodeStatusCommand
   | LeaveCommand

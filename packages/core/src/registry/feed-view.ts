@@ -117,6 +117,7 @@ export function feedNode(node: NodeView, nowMs: number): FeedNode | undefined {
     ...(publicUrl !== undefined && { publicUrl }),
     ...(cores !== undefined && { cores }),
     loadHeader: registration.loadHeader,
+    ...(node.reach !== undefined && { reach: node.reach }),
     ...(inFeedSinceMs !== undefined && { ageMs: elapsedMs(inFeedSinceMs, nowMs) }),
     ...(node.load !== undefined && { load: node.load }),
     ...(node.sessions !== undefined && { sessions: node.sessions }),

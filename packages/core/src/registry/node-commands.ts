@@ -2,6 +2,7 @@
 import type { ContextPath, Status } from '@rollcall/protocol';
 import { claimAddress } from './address-claim.ts';
 import type {
+  AddressRefusedCommand,
   ConnectionId,
   DisconnectCommand,
   HeartbeatCommand,
@@ -152,6 +153,14 @@ export function reachable(state: RegistryState, command: ReachableCommand): void
   if (!node.awaitsProbe && !isRestored) return;
   if (command.isReachable) isReached(state, node);
   else isNotReached(state, node, command.detail ?? 'no answer');
+}
+
+/** Warns of the address, once with each message. */
+export function addressRefused(state: RegistryState, { id, message }: AddressRefusedCommand): void {
+  const node = state.nodes.get(id);
+  if (!node || node.warnings.some((warning) => warning.message === message)) return;
+  const others = node.warnings.filter(({ code }) => code !== 'bad-address');
+  node.warnings = [...others, { code: 'bad-address', message }];
 }
 
 function isReached(state: RegistryState, node: NodeRecord): void {

@@ -115,6 +115,7 @@ function standing(state: RegistryState, node: NodeView, now: Now): readonly stri
     sentences.push(
       `${ejectedBy.join(', ')} ejected it, because requests to it failed: they send it nothing but a trial`,
     );
+  for (const { code, message } of node.warnings) if (code === 'bad-address') sentences.push(message);
   const { redirectTo } = node.overrides;
   if (redirectTo !== undefined) sentences.push(`its sessions are sent to ${redirectTo}`);
   const ageMs = now.nowMs - node.registeredAtMs;

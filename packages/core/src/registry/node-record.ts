@@ -9,6 +9,7 @@ import type {
   Liveness,
   MetricScale,
   NodeId,
+  NodeReach,
   NodeRegistration,
   ProbeKind,
   Status,
@@ -62,6 +63,8 @@ export interface NodeView {
   readonly index: number;
   /** Name of the token the id belongs to. */
   readonly owner: string;
+  /** Where its address may point, by who registered it; `undefined` when a record of an earlier release does not say. */
+  readonly reach: NodeReach | undefined;
   readonly kind: NodeKind;
   /** Time without any sign of life after which this node is given up; for kind `lease` the term of one registration. */
   readonly leaseMs: number;
@@ -138,7 +141,7 @@ export type NodeRecord = { -readonly [Key in keyof NodeView]: NodeView[Key] };
 /** What a record cannot do without. */
 export type RecordSeed = Pick<
   NodeView,
-  'index' | 'owner' | 'kind' | 'leaseMs' | 'registration' | 'connection' | 'liveness' | 'livenessReason'
+  'index' | 'owner' | 'reach' | 'kind' | 'leaseMs' | 'registration' | 'connection' | 'liveness' | 'livenessReason'
 >;
 
 /** A record of which nothing is known but `seed`, as of `nowMs`. */

@@ -54,6 +54,7 @@ function accept(
   if (holder) moveBooks(state, holder, registration);
   state.nodes.update(node, () => {
     node.owner = command.owner;
+    node.reach = command.reach;
     node.kind = command.kind;
     node.registration = registration;
   });
@@ -202,10 +203,10 @@ function refuseConnection(state: RegistryState, node: NodeView, connection: numb
 }
 
 function newRecord(state: RegistryState, command: RegisterCommand, registration: AcceptedRegistration): NodeRecord {
-  const { owner, kind, connection } = command;
+  const { owner, reach, kind, connection } = command;
   const index = state.nodes.nextIndex();
   const leaseMs = leaseMsOf(state, command);
-  const seed = { index, owner, kind, leaseMs, registration, connection } as const;
+  const seed = { index, owner, reach, kind, leaseMs, registration, connection } as const;
   const node = freshRecord({ ...seed, liveness: 'joining', livenessReason: 'unprobed' }, state.nowMs);
   state.nodes.add(node);
   return node;

@@ -22,7 +22,7 @@ import type { Command, WorkerJoinedCommand } from './commands.ts';
 import { scale } from './copies.ts';
 import type { Event, Rejection } from './events.ts';
 import { changesOf, type Snapshot, snapshotOf } from './feed-view.ts';
-import { disconnect, heartbeat, leave, nodeStatus, reachable } from './node-commands.ts';
+import { addressRefused, disconnect, heartbeat, leave, nodeStatus, reachable } from './node-commands.ts';
 import { explainNode } from './node-explanation.ts';
 import type { NodeView } from './node-record.ts';
 import { balancerResource, type Now, nodeResource } from './node-resource.ts';
@@ -255,6 +255,9 @@ function carryOut(state: RegistryState, command: Command): Rejection | undefined
       return leave(state, command);
     case 'disconnect':
       disconnect(state, command);
+      return undefined;
+    case 'address-refused':
+      addressRefused(state, command);
       return undefined;
     case 'reachable':
       reachable(state, command);

@@ -103,11 +103,11 @@ function restoreNode(state: RegistryState, record: StoredRecord, toMs: ToMs): No
 
 function recordFrom(state: RegistryState, stored: StoredNode, toMs: ToMs): NodeRecord {
   const { nowMs, options } = state;
-  const { kind, owner, registration } = stored;
+  const { kind, owner, reach, registration } = stored;
   const leaseMs = stored.leaseMs ?? options.leaseMs;
   const goneAtMs = stored.goneAtUnixMs === undefined ? undefined : Math.min(nowMs, toMs(stored.goneAtUnixMs));
   const goneCause = goneAtMs === undefined ? undefined : (stored.goneCause ?? 'expired');
-  const seed = { index: state.nodes.nextIndex(), owner, kind, leaseMs, registration, connection: 0 } as const;
+  const seed = { index: state.nodes.nextIndex(), owner, reach, kind, leaseMs, registration, connection: 0 } as const;
   const node = freshRecord({ ...seed, ...restoredLiveness(stored, goneCause) }, nowMs);
   node.awaitsProbe = !stored.isProved;
   node.probe = stored.probe;

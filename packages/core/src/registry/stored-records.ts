@@ -8,6 +8,7 @@ import type {
   BalancerPatch,
   GoneCause,
   NodeId,
+  NodeReach,
   NodeRegistration,
   ProbeKind,
   Status,
@@ -20,6 +21,7 @@ import {
   isObject,
   parseBalancerName,
   parseNodeId,
+  readNodeReach,
   readRegistration,
 } from '@rollcall/protocol';
 import type { StoredRecord } from '../store/store.ts';
@@ -100,6 +102,7 @@ function nodeValue(node: NodeView, toUnixMs: (atMs: number) => number): unknown 
     incarnation,
     instance,
     owner: node.owner,
+    ...(node.reach !== undefined && { reach: node.reach }),
     kind: node.kind,
     ...(node.kind === 'lease' && { leaseMs: node.leaseMs }),
     isKnown: node.isKnown,
@@ -148,6 +151,8 @@ function balancerRecord(state: RegistryState, key: string, name: string, nowUnix
 export interface StoredNode {
   readonly registration: NodeRegistration & { readonly incarnation: number; readonly instance: string };
   readonly owner: string;
+  /** Records of earlier versions lack it. */
+  readonly reach: NodeReach | undefined;
   readonly kind: NodeKind;
   readonly leaseMs: number | undefined;
   readonly isKnown: boolean;
@@ -192,6 +197,7 @@ export function readStoredNode(value: unknown): StoredNode | undefined {
     return {
       registration: { ...registration, incarnation, instance },
       owner,
+      reach: readNodeReach(fields.object('reach')),
       kind,
       leaseMs: fields.number('leaseMs', { min: 1, max: 86_400_000 }),
       isKnown: fields.boolean('isKnown') === true,

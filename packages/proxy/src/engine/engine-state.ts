@@ -1,5 +1,6 @@
 /** What all connections of one engine share. */
 import type { LATENCY_BUCKETS_MS, Refusal, WorkerCounters } from '@rollcall/protocol';
+import type { ConnectGuard } from '../connect-guard.ts';
 import type { Router, UpstreamNode } from '../routing.ts';
 import type { NodeTls } from '../tls/node-tls.ts';
 import type { AccessEntry } from './access-entry.ts';
@@ -64,6 +65,8 @@ export interface EngineState {
   /** Texts can be written straight to a socket's handle. */
   direct: DirectWrites | undefined;
   readonly nodeTls: NodeTls;
+  /** Without it every node may be connected to. */
+  readonly guard: ConnectGuard<UpstreamNode> | undefined;
   readonly now: () => number;
   readonly log: EngineLog | undefined;
   readonly onAccess: ((entry: AccessEntry) => void) | undefined;

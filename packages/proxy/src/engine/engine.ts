@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import net from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { LATENCY_BUCKETS_MS, REFUSALS, type Refusal, type ScoreboardAnswer } from '@rollcall/protocol';
+import type { ConnectGuard } from '../connect-guard.ts';
 import { pathOnly, type Router, type UpstreamNode } from '../routing.ts';
 import type { Certificates } from '../tls/certificates.ts';
 import { type NodeTls, nodeTls } from '../tls/node-tls.ts';
@@ -50,6 +51,8 @@ export interface EngineOptions {
   readonly certificates?: Certificates;
   /** How nodes with `https` addresses are connected to. Default: verified by the authorities that Node knows. */
   readonly nodeTls?: NodeTls;
+  /** Which nodes may be connected to. Default: all. */
+  readonly guard?: ConnectGuard<UpstreamNode>;
   /** Monotonic milliseconds. Default `performance.now`. */
   readonly now?: () => number;
   readonly log?: EngineLog;
@@ -92,6 +95,7 @@ export class Engine {
       reads: undefined,
       direct: undefined,
       nodeTls: options.nodeTls ?? nodeTls(),
+      guard: options.guard,
       now,
       log: options.log,
       onAccess: options.onAccess,
@@ -264,6 +268,11 @@ export class Engine {
   probeFresh(node: UpstreamNode, question: ProbeQuestion): void {
     const pool = poolOf(this.#state, node);
     new NodeProbe(question).ask(new NodeConnection(node, pool, this.#state), this.#state.now());
+  }
+
+  /** Closes idle connections to nodes: the rule by which they were made may have changed. */
+  closeIdleToNodes(): void {
+    for (const pool of this.#state.pools.values()) pool.empty();
   }
 
   #onNodeGone(node: UpstreamNode): void {

@@ -64,7 +64,8 @@ export class NodeConnection implements Deadlined, PooledConnection {
     this.#state = state;
     this.#decoder = new ChunkedDecoder(state.limits);
     this.keepAliveMs = node.keepAliveMs;
-    const { host, port } = node;
+    const { port } = node;
+    const target = state.guard?.target(node) ?? { host: node.host };
     const onConnect = (): void => {
       this.isConnected = true;
       if (this.#exchange === undefined) return;
@@ -72,8 +73,8 @@ export class NodeConnection implements Deadlined, PooledConnection {
       this.#exchange.onConnected(this);
     };
     this.socket = node.isTls
-      ? state.nodeTls.connect(host, port, onConnect)
-      : net.connect({ host, port, noDelay: true, allowHalfOpen: true, onread: this.#onread() }, onConnect);
+      ? state.nodeTls.connect(target, port, onConnect)
+      : net.connect({ ...target, port, noDelay: true, allowHalfOpen: true, onread: this.#onread() }, onConnect);
     if (node.isTls) this.socket.setNoDelay(true);
     else state.reads?.attach(this.socket, (bytes) => this.#onData(state.readBuffer.view(bytes)));
     this.openedAtMs = state.now();

@@ -278,6 +278,7 @@ export class World {
       onResult: (node) => router.onChange(node),
     });
     view.listener = {
+      onReach: () => {},
       onChange: () => router.onChange(),
       onStanding: (node) => {
         if (node.watch.isGivenUp || node.watch.isDown) router.onNodeLost(node);

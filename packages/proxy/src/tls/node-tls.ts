@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import net from 'node:net';
 import tls from 'node:tls';
+import type { ConnectTarget } from '../connect-guard.ts';
 
 export interface NodeTlsOptions {
   /** PEM file of the authorities that sign nodes, or of a node's own certificate. Default: those Node knows. */
@@ -34,7 +35,7 @@ export class NodeTls {
   }
 
   /** Begins to connect; `onConnect` once the node has proved who it is. Else the socket ends with an error. */
-  connect(host: string, port: number, onConnect: () => void): tls.TLSSocket {
+  connect({ host, lookup }: ConnectTarget, port: number, onConnect: () => void): tls.TLSSocket {
     const address = `${host}:${port}`;
     const session = this.#sessions.get(address);
     const servername = this.#serverName ?? (net.isIP(host) === 0 ? host : undefined);
@@ -42,6 +43,7 @@ export class NodeTls {
       {
         host,
         port,
+        ...(lookup && { lookup }),
         secureContext: this.#secureContext,
         ALPNProtocols: ['http/1.1'],
         ...(servername === undefined ? {} : { servername }),

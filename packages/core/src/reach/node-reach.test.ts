@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { isLoopbackIp, ReachRule } from './node-reach.ts';
+
+const rule = new ReachRule(
+  {
+    listeners: [
+      { host: '0.0.0.0', port: 8080 },
+      { host: '127.0.0.0/8', port: 8400 },
+      { host: '10.0.0.1', port: 6379 },
+    ],
+    allow: ['10.1.0.0/16', '127.0.0.9'],
+  },
+  (address) => address === '10.0.0.1' || isLoopbackIp(address),
+);
+const GUEST = { from: '10.0.0.7', isLocal: false, isAnywhere: false };
+const LOCAL = { from: '127.0.0.1', isLocal: true, isAnywhere: false };
+const OPERATOR = { from: '10.0.0.7', isLocal: false, isAnywhere: true };
+
+function verdict(address: string, port: number, reach: typeof GUEST): string {
+  const objection = rule.objection(address, port, reach);
+  if (objection === undefined) return 'allowed';
+  return objection.type === 'never' ? objection.what : objection.type;
+}
+
+void test('a guest reaches its own address and the ranges allowed, and nothing else', () => {
+  assert.equal(verdict('10.0.0.7', 80, GUEST), 'allowed');
+  assert.equal(verdict('::ffff:10.0.0.7', 80, GUEST), 'allowed');
+  assert.equal(verdict('10.1.200.3', 80, GUEST), 'allowed');
+  assert.equal(verdict('10.0.0.8', 80, GUEST), 'elsewhere');
+  assert.equal(verdict('not-an-address', 80, OPERATOR), 'elsewhere');
+  for (const loopback of ['127.0.0.1', '127.255.0.1', '::1', '::ffff:7f00:1'])
+    assert.equal(verdict(loopback, 80, GUEST), 'loopback', loopback);
+});
+
+void test('loopback is for registrants of this machine, and for ranges that allow it, also where an operator asks', () => {
+  assert.equal(verdict('127.0.0.1', 80, LOCAL), 'allowed');
+  assert.equal(verdict('::1', 80, LOCAL), 'allowed');
+  assert.equal(verdict('127.0.0.1', 80, OPERATOR), 'loopback');
+  assert.equal(verdict('127.0.0.9', 80, OPERATOR), 'allowed');
+  assert.equal(verdict('192.0.2.1', 80, OPERATOR), 'allowed');
+});
+
+void test('listeners of ours are nodes for none, whatever is allowed', () => {
+  for (const reach of [LOCAL, OPERATOR, { ...LOCAL, isAnywhere: true }]) {
+    assert.equal(verdict('127.0.0.1', 8080, reach), 'own-listener');
+    assert.equal(verdict('10.0.0.1', 8080, reach), 'own-listener');
+    assert.equal(verdict('127.0.0.9', 8400, reach), 'own-listener');
+    assert.equal(verdict('10.0.0.1', 6379, reach), 'own-listener');
+  }
+  assert.equal(verdict('10.0.0.2', 8400, OPERATOR), 'allowed');
+});
+
+void test('some addresses are nodes for none', () => {
+  const all: Readonly<Record<string, readonly string[]>> = {
+    metadata: ['100.100.100.200', '168.63.129.16', 'fd00:ec2::254'],
+    unspecified: ['0.0.0.0', '0.1.2.3', '::', '::ffff:0.0.0.0'],
+    'link-local': ['169.254.0.1', '169.254.169.254', '::ffff:169.254.169.254', 'fe80::1'],
+    multicast: ['224.0.0.1', '239.1.1.1', 'ff02::1'],
+    broadcast: ['255.255.255.255'],
+    translated: [
+      '64:ff9b::7f00:1',
+      '64:ff9b:1::1',
+      '2002:7f00:1::',
+      '2001:0:7f00:1::',
+      '::127.0.0.1',
+      '::ffff:0:7f00:1',
+    ],
+  };
+  for (const [what, addresses] of Object.entries(all))
+    for (const address of addresses)
+      for (const reach of [GUEST, LOCAL, OPERATOR]) assert.equal(verdict(address, 80, reach), what, address);
+});
