@@ -1,12 +1,14 @@
 /** What a coordinator is told when it starts. Nothing here or below reads the environment or the command line. */
 import type { Store } from '@rollcall/core';
-import type { BalancerName, BalancerPatch } from '@rollcall/protocol';
+import type { BalancerName, BalancerPatch, QuotaName } from '@rollcall/protocol';
 import {
   DEFAULT_CONTROL_PORT,
   DEFAULT_HEARTBEAT_MS,
   DEFAULT_LEASE_MS,
   DEFAULT_SUSPECT_MS,
+  MAX_QUOTA,
   printableUrl,
+  QUOTA_DEFAULTS,
 } from '@rollcall/protocol';
 import type { Logger } from 'pino';
 import { type Clocks, systemClocks } from './clocks.ts';
@@ -89,6 +91,8 @@ export interface CoordinatorOptions {
   readonly controlHosts?: readonly string[];
   /** Where browsers reach the control port, for login links, e.g. `https://rollcall.example.net`. Default: where it listens. */
   readonly controlUrl?: string;
+  /** Bounds on what one token, one balancer and one address may hold, by name. Default: `QUOTA_DEFAULTS` of the protocol. */
+  readonly quotas?: Partial<Readonly<Record<QuotaName, number>>>;
   /** Has the settings read again; resolves with what has changed, rejects with why nothing has. Default: that cannot be. */
   readonly reload?: () => Promise<string>;
   /** Has log files opened again; resolves with what was done, rejects with why nothing was. Default: that cannot be. */
@@ -100,7 +104,8 @@ export interface CoordinatorOptions {
 }
 
 /** The options with all defaults filled in. */
-export type Config = Required<Omit<CoordinatorOptions, Optional>> & Pick<CoordinatorOptions, Optional>;
+export type Config = Required<Omit<CoordinatorOptions, Optional | 'quotas'>> &
+  Pick<CoordinatorOptions, Optional> & { readonly quotas: Readonly<Record<QuotaName, number>> };
 
 type Optional =
   | 'agentsListen'
@@ -137,7 +142,11 @@ export function configOf(options: CoordinatorOptions): Config {
     clocks: systemClocks,
     lostLogLines: () => 0,
     ...options,
+    quotas: { ...QUOTA_DEFAULTS, ...options.quotas },
   };
+  for (const [name, value] of Object.entries(config.quotas))
+    if (!Number.isInteger(value) || value < 1 || value > MAX_QUOTA)
+      throw new TypeError(`quota ${name} is ${value}, not a whole number from 1 to ${MAX_QUOTA}`);
   const { heartbeatMs, suspectMs, leaseMs } = config;
   if (!(heartbeatMs >= 20 && suspectMs >= 2 * heartbeatMs && leaseMs > suspectMs))
     throw new TypeError(

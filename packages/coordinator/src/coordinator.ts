@@ -12,6 +12,7 @@ import { AgentServer } from './agents/agent-server.ts';
 import { NodeAddressPolicy, type PinnedAddress } from './agents/node-address-policy.ts';
 import { ProbeKinds } from './agents/probe-kinds.ts';
 import { Prober } from './agents/prober.ts';
+import { RegistrationPace } from './agents/registration-pace.ts';
 import { probeRestoredMembers } from './agents/restored-members.ts';
 import { Gate } from './auth/gate.ts';
 import { Logins, loginsPath, readLoginsFile } from './auth/logins.ts';
@@ -88,7 +89,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       () => log.warn({ lost: audit.lost }, 'the audit can be written again'),
     );
     closers.push(() => audit.close());
-    const { heartbeatMs, suspectMs, leaseMs, learningMs, settleMs } = config;
+    const { heartbeatMs, suspectMs, leaseMs, learningMs, settleMs, quotas } = config;
     const startedAtMs = clocks.nowMs();
     const registry = new Registry({
       heartbeatMs,
@@ -97,6 +98,11 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       learningMs,
       settleMs,
       maxNodes: MAX_NODES,
+      maxNodesPerOwner: quotas.nodes,
+      maxTokenlessNodes: quotas['tokenless-nodes'],
+      maxBalancersPerOwner: quotas.balancers,
+      maxHosts: quotas['balancer-hosts'],
+      maxContexts: quotas['balancer-contexts'],
       startedAtMs,
       hashSeed: randomBytes(4).readUInt32LE(),
     });
@@ -147,6 +153,8 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
     closers.push(() => open.close());
 
     const epoch = randomBytes(12).toString('base64url');
+    const registrations = new RegistrationPace(quotas.registrations, clocks);
+    closers.push(() => registrations.close());
     const agents = new AgentServer({
       cluster,
       gate,
@@ -159,6 +167,8 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       pace: registry.pace(),
       coordinators: config.advertise === undefined ? [] : [config.advertise],
       maxConnections: 2 * MAX_NODES,
+      registrations,
+      maxTokenlessConnections: quotas['tokenless-connections'],
     });
     const feed = new FeedServer({ cluster, gate, open, history, epoch, leaseMs, reach: () => policy.bounds() });
     const supervised = new SupervisedProcesses(history);
@@ -186,6 +196,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       logins,
       policy,
       prober,
+      registrations,
       storeSync,
       unread,
       state,

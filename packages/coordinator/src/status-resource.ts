@@ -1,5 +1,5 @@
 /** The cluster at a glance, made of what the registry, the workers and the store say. */
-import type { NodeUrl, StatusResource, UnservedContext } from '@rollcall/protocol';
+import type { NodeUrl, QuotaResource, StatusResource, UnservedContext } from '@rollcall/protocol';
 import type { Surroundings } from './admin/surroundings.ts';
 import { listeningQuestion } from './agents/listening-question.ts';
 import { stickySentence } from './events/sticky-sentence.ts';
@@ -43,6 +43,7 @@ export function statusResource(around: Surroundings): StatusResource {
     workers: feed.workers.resources(cluster.revision),
     processes: supervised.resources,
     nodes: registry.counts(),
+    quotas: quotas(around),
     parked: { requests: totals.parked, oldestMs: totals.oldestParkedMs },
     unserved,
     sessions: registry.sessions(),
@@ -59,6 +60,23 @@ export function statusResource(around: Surroundings): StatusResource {
     requestsPerSecond: Math.round(feed.workers.requestsPerSecond() * 10) / 10,
     advice: advice(around, unserved),
   };
+}
+
+/** All quotas in the order of their table, each with its largest use. */
+function quotas({ cluster, config, agents, registrations }: Surroundings): QuotaResource[] {
+  const [address, connections] = agents.mostTokenless();
+  const [node, registered] = registrations.busiest();
+  const { quotas } = config;
+  return [
+    ...cluster.registry.quotas(),
+    { name: 'registrations', limit: quotas.registrations, used: registered, ...(node && { by: node }) },
+    {
+      name: 'tokenless-connections',
+      limit: quotas['tokenless-connections'],
+      used: connections,
+      ...(address && { by: address }),
+    },
+  ];
 }
 
 /** Sentences an operator should read, the gravest first; empty when all is well. */

@@ -86,6 +86,7 @@ export type {
   ObserveCommand,
   OperatorStatusCommand,
   PatchNodeCommand,
+  QuotaStanding,
   ReachableCommand,
   RegisterCommand,
   RemoveCommand,

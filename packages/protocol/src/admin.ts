@@ -248,6 +248,34 @@ export interface ReplacedProcess {
   readonly agoMs: number;
 }
 
+/**
+ * What each quota bounds: nodes of one token; nodes of all peers without a token; balancers that one token has made; distinct hosts and
+ * distinct contexts of one balancer; registrations of one node a minute; agent connections without a token from one address.
+ */
+export const QUOTA_DEFAULTS = {
+  nodes: 1_000,
+  'tokenless-nodes': 100,
+  balancers: 50,
+  'balancer-hosts': 256,
+  'balancer-contexts': 256,
+  registrations: 10,
+  'tokenless-connections': 64,
+} as const;
+
+/** Largest value of a quota. */
+export const MAX_QUOTA = 1_000_000;
+
+export type QuotaName = keyof typeof QUOTA_DEFAULTS;
+
+/** A bound on what one token, one balancer or one address may hold, and the largest use of it now. */
+export interface QuotaResource {
+  readonly name: QuotaName;
+  readonly limit: number;
+  readonly used: number;
+  /** Token, balancer or address with this use; absent when there is none. */
+  readonly by?: string;
+}
+
 export interface StatusResource {
   readonly name: string;
   readonly version: string;
@@ -290,6 +318,8 @@ export interface StatusResource {
     readonly down: number;
     readonly gone: number;
   };
+  /** Settable with `up --quota NAME=N`. */
+  readonly quotas: readonly QuotaResource[];
   /** Requests that wait for a node, and how long the oldest of them has, milliseconds. */
   readonly parked: { readonly requests: number; readonly oldestMs: number };
   /** Contexts that no node can serve now, with the cause and what to do. */

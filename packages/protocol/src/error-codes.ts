@@ -39,7 +39,7 @@ export const ERROR_CODES = {
   'wrong-program': { http: 409, close: 4409, means: 'another program answers at the announced address' },
   'route-taken': { http: 409, close: 4409, means: 'another node of the balancer has this route' },
   'context-taken': { http: 409, close: 4409, means: 'the host and context are served by another balancer' },
-  'too-many-nodes': { http: 403, close: 4403, means: 'the coordinator holds as many nodes as it may' },
+  'too-many-nodes': { http: 403, close: 4403, means: 'a quota is used up; the message names it and its setting' },
   unreachable: { http: 422, means: 'the coordinator cannot connect to the announced address' },
   // Admin
   'not-found': { http: 404, means: 'there is no such thing' },

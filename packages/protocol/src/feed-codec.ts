@@ -293,6 +293,10 @@ function readChange(fields: Fields): FeedChange | 'unknown' | undefined {
       const read = balancer && readFeedBalancer(balancer);
       return read && { type, balancer: read };
     }
+    case 'balancer-forgotten': {
+      const name = fields.parsed('name', parseBalancerName, 'a name', 'bad-name');
+      return name && { type, name };
+    }
     case 'gone': {
       const id = fields.parsed('id', parseNodeId, 'a name');
       const at = readRememberedRoute(fields);

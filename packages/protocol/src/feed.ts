@@ -209,6 +209,8 @@ export type FeedChange =
       readonly cause: GoneCause;
     }
   | { readonly type: 'balancer'; readonly balancer: FeedBalancer }
+  /** The balancer has had no node and no settings for an hour. Its remembered routes are not concerned. */
+  | { readonly type: 'balancer-forgotten'; readonly name: BalancerName }
   /** A remembered route has had its 24 hours. */
   | { readonly type: 'forgotten'; readonly balancer: BalancerName; readonly route: Route }
   /** The learning window is over, or the coordinator has settled. */

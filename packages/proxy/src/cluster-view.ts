@@ -69,6 +69,8 @@ export class ClusterView {
   readonly #unconfirmed = new Set<ClusterNode>();
   readonly #changed = new Set<NodeId>();
   readonly #shares = new Map<BalancerName, number>();
+  /** Balancers that the coordinator has forgotten and whose routes it remembers. */
+  readonly #forgotten = new Set<BalancerName>();
   #isDirty = false;
   /** Nodes have come, gone or begun to serve something else: algorithms have to be told. */
   #hasOtherMembers = false;
@@ -168,8 +170,13 @@ export class ClusterView {
         case 'balancer':
           this.#configure(change.balancer, nowMs);
           break;
+        case 'balancer-forgotten':
+          this.#forgotten.add(change.name);
+          this.#forgetBalancer(change.name);
+          break;
         case 'forgotten':
           this.balancers.get(change.balancer)?.forget(change.route);
+          this.#forgetBalancer(change.balancer);
           break;
         case 'settled':
           this.#settle(change.isSettled, change.learningMs, nowMs);
@@ -340,7 +347,16 @@ export class ClusterView {
     this.#listener?.onGone(node);
   }
 
+  /** Drops a balancer that the coordinator has forgotten, as soon as no route of it is known. */
+  #forgetBalancer(name: BalancerName): void {
+    if (!this.#forgotten.has(name) || (this.balancers.get(name)?.routes.size ?? 0) > 0) return;
+    this.#forgotten.delete(name);
+    this.balancers.delete(name);
+    this.#shares.delete(name);
+  }
+
   #configure(settings: FeedBalancer, nowMs: number): void {
+    this.#forgotten.delete(settings.name);
     const balancer = this.balancer(settings.name);
     const isOtherIdle = balancer.settings.sessionIdleMs !== settings.sessionIdleMs;
     balancer.configure(settings);
@@ -366,9 +382,9 @@ export class ClusterView {
     for (const { name, routes } of this.balancers.values()) {
       for (const { route, node } of routes.values())
         if (node === undefined && !kept.has(`${name} ${route}`)) routes.delete(route);
-      if (routes.size > 0 || names.has(name)) continue;
-      this.balancers.delete(name);
-      this.#shares.delete(name);
+      if (names.has(name)) continue;
+      this.#forgotten.add(name);
+      this.#forgetBalancer(name);
     }
   }
 

@@ -1,4 +1,4 @@
-import type { StatusResource } from '@rollcall/protocol';
+import type { QuotaResource, StatusResource } from '@rollcall/protocol';
 import { Command } from 'commander';
 import { duration, table } from '../format.ts';
 import { addReaderFlags, clientFor, printJson, type ReaderFlags } from './reader-flags.ts';
@@ -18,8 +18,13 @@ function endText(leftMs: number): string {
   return leftMs < 0 ? `expired ${duration(-leftMs)} ago` : `expires in ${duration(leftMs)}`;
 }
 
+/** `nodes 12/1000 (token-a)`: the largest use of it. */
+function quotaText({ name, used, limit, by }: QuotaResource): string {
+  return `${name} ${used}/${limit}${by === undefined ? '' : ` (${by})`}`;
+}
+
 function statusText(status: StatusResource): string {
-  const { controlCertificate, nodes, parked, state, store, totals, unserved } = status;
+  const { controlCertificate, nodes, parked, quotas, state, store, totals, unserved } = status;
   const lines = [
     ...unserved.map(
       ({ balancer, host, path, cause, message, remedy }) =>
@@ -40,6 +45,7 @@ function statusText(status: StatusResource): string {
         ]),
     `nodes: ${nodes.up} up, ${nodes.suspect} suspect, ${nodes.joining} joining, ${nodes.down} down, ${nodes.gone} gone; ${status.sessions} sessions`,
     `requests: ${totals.requests} in all, ${status.requestsPerSecond.toFixed(1)}/s; ${totals.failed} failed, ${totals.retries} retries, ${totals.failovers} failovers, ${totals.unavailable} found no node`,
+    `quotas: ${quotas.map(quotaText).join(', ')}`,
     ...(parked.requests === 0
       ? []
       : [`parked: ${parked.requests} requests wait for their node, the oldest for ${duration(parked.oldestMs)}`]),

@@ -6,6 +6,7 @@ import { Command, Option } from 'commander';
 import { applyConfigFile } from '../config-file.ts';
 import { EXIT } from '../exit.ts';
 import { limitsHelp } from '../settings/limits.ts';
+import { quotasHelp } from '../settings/quotas.ts';
 import { settingOptions, startSettings } from '../settings/start-settings.ts';
 import { supervisorOptions, type UpFlags } from '../settings/up-settings.ts';
 import { Terminal } from '../terminal.ts';
@@ -17,6 +18,7 @@ const HELP = `
 Each option may also come from ROLLCALL_… in the environment (--proxy: ROLLCALL_PROXY) or from rollcall.json ("proxy": "…").
 Settings of one balancer go under "balancers" there: { "balancers": { "shop": { "retries": 1, "sticky": { "mode": "suffix" } } } }.
 ${limitsHelp()}
+${quotasHelp()}
 
 Secrets come from the environment only: ROLLCALL_JOIN_TOKEN, ROLLCALL_ADMIN_TOKEN, or ROLLCALL_…_TOKEN_FILE naming a file,
 of 16 characters or more. Further tokens: rollcall token.
@@ -65,6 +67,7 @@ export function upCommand(): Command {
     )
     .addOption(option('--error-page <status=file...>', 'pages for browsers in place of ours, like 503=sorry.html'))
     .addOption(option('--limit <name=value...>', 'other bounds than the defaults, see below'))
+    .addOption(option('--quota <name=number...>', 'what one token, balancer or address may hold, see below'))
     .addOption(option('--header-timeout <duration>', 'for a whole request head (default: 10s)'))
     .addOption(option('--body-timeout <duration>', 'silence within a request body (default: 30s)'))
     .addOption(option('--upstream-timeout <duration>', 'time until a node begins to answer (default: 30s)'))

@@ -33,6 +33,7 @@ import type { SupervisorOptions } from '../up/supervisor.ts';
 import { VERSION } from '../version.ts';
 import { withAlgorithmFiles } from './algorithm-files.ts';
 import { limitsFrom } from './limits.ts';
+import { quotasFrom } from './quotas.ts';
 
 /** Flags of `up` as commander gives them. */
 export interface UpFlags {
@@ -57,6 +58,7 @@ export interface UpFlags {
   readonly accessLogFormat?: string;
   readonly errorPage?: readonly string[];
   readonly limit?: readonly string[];
+  readonly quota?: readonly string[];
   readonly headerTimeout?: string;
   readonly bodyTimeout?: string;
   readonly upstreamTimeout?: string;
@@ -122,6 +124,7 @@ export function supervisorOptions(
       ...(flags.controlTrustedProxy === undefined
         ? {}
         : { controlTrustedProxies: rangesFlag('--control-trusted-proxy', flags.controlTrustedProxy) }),
+      ...(flags.quota === undefined ? {} : { quotas: quotasFrom(listed(flags.quota)) }),
       ...(flags.controlHost === undefined ? {} : { controlHosts: listed(flags.controlHost) }),
     },
     workerOptions: {

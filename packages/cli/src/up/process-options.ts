@@ -3,7 +3,7 @@
  * has children of the new release: messages and fields are added, never changed, and what is not known is skipped.
  */
 import type { BalancerSettingsOption } from '@rollcall/coordinator';
-import type { ContextPath, ProcessResource, ReplacedProcess } from '@rollcall/protocol';
+import type { ContextPath, ProcessResource, QuotaName, ReplacedProcess } from '@rollcall/protocol';
 import type { AccessLogOptions, CertificateFiles, EngineLimits, NodeTlsOptions } from '@rollcall/proxy';
 import type { ListenAddress } from '../address.ts';
 import type { StaticSite } from '../static/static-site.ts';
@@ -46,6 +46,7 @@ export interface ControlOptions {
   readonly controlHosts?: readonly string[];
   readonly controlTrustedProxies?: readonly string[];
   readonly controlUrl?: string;
+  readonly quotas?: Partial<Readonly<Record<QuotaName, number>>>;
   readonly logLevel: string;
 }
 

@@ -224,11 +224,52 @@ describe('nodes', () => {
     assert.equal(second.json<WriteResult>().nodes[0]?.load, 0.9);
   });
 
+  test('a static member needs an operator: join token and loopback are refused', async () => {
+    const { url } = await node();
+    const body = { balancer: 'shop', url };
+    const open = await coordinator();
+    assert.deepEqual(problem(await open.api('/v1/nodes/n1', { method: 'PUT', body, token: '' })), [
+      401,
+      'unauthenticated',
+    ]);
+    const { api } = await coordinator({ joinToken: 'join-secret-of-the-test' });
+    const token = 'join-secret-of-the-test';
+    const refused = await api('/v1/nodes/n1', { method: 'PUT', body, token });
+    assert.deepEqual(problem(refused), [403, 'forbidden']);
+    assert.match(refused.text, /static member, without ttlMs, needs a token of role operator/);
+    const leased = await api('/v1/nodes/n1', { method: 'PUT', body: { ...body, ttlMs: 60_000 }, token });
+    assert.equal(leased.status, 200, leased.text);
+    assert.equal((await api('/v1/nodes/n2', { method: 'PUT', body })).status, 200);
+  });
+
+  test('quotas are in force, name their setting, and are in the status with their use', async () => {
+    const { api } = await coordinator({ quotas: { 'tokenless-nodes': 1, 'balancer-contexts': 2 } });
+    const { url } = await node();
+    const body = { balancer: 'shop', url, ttlMs: 60_000, contexts: ['/', '/a', '/b'] };
+    const wide = await api('/v1/nodes/n1', { method: 'PUT', body, token: '' });
+    assert.deepEqual(problem(wide), [403, 'too-many-nodes']);
+    assert.match(wide.text, /the maximum is 2 \(`up --quota balancer-contexts=N`\)/);
+    const narrow = { ...body, contexts: ['/', '/a'] };
+    assert.equal((await api('/v1/nodes/n1', { method: 'PUT', body: narrow, token: '' })).status, 200);
+    const second = await api('/v1/nodes/n2', {
+      method: 'PUT',
+      body: { ...narrow, url: (await node()).url },
+      token: '',
+    });
+    assert.deepEqual(problem(second), [403, 'too-many-nodes']);
+    assert.match(second.text, /peers without a token may hold at most 1 nodes \(`up --quota tokenless-nodes=N`\)/);
+    const { quotas } = (await api('/v1/status')).json<StatusResource>();
+    const of = (name: string) => quotas.find((quota) => quota.name === name);
+    assert.deepEqual(of('tokenless-nodes'), { name: 'tokenless-nodes', limit: 1, used: 1 });
+    assert.deepEqual(of('balancer-contexts'), { name: 'balancer-contexts', limit: 2, used: 2, by: 'shop' });
+    assert.deepEqual(of('nodes'), { name: 'nodes', limit: 1_000, used: 0 });
+  });
+
   test('operators may name any address but not a metadata service; joiners only their own', async () => {
     const { api } = await coordinator({ joinToken: 'join-secret-of-the-test' });
     const metadata = await api('/v1/nodes/n1', { method: 'PUT', body: { url: 'http://169.254.169.254:80' } });
     assert.deepEqual(problem(metadata), [400, 'bad-address']);
-    const body = { url: 'http://192.0.2.1:80' };
+    const body = { url: 'http://192.0.2.1:80', ttlMs: 60_000 };
     const joiner = await api('/v1/nodes/n1', { method: 'PUT', body, token: 'join-secret-of-the-test' });
     assert.deepEqual(problem(joiner), [400, 'bad-address']);
     const listed = await api('/v1/nodes', { token: 'join-secret-of-the-test' });

@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Fault, NodeId, NodePut, NodeRegistration, WriteResult } from '@rollcall/protocol';
 import { FaultBox, Fields, readRegistration } from '@rollcall/protocol';
-import { type Identity, ownerOf, peerOf } from '../auth/gate.ts';
+import { type Identity, ownerOf, peerOf, standingOf } from '../auth/gate.ts';
 import { registrationRights } from '../auth/registration-rights.ts';
 import type { Cluster, Origin } from '../cluster.ts';
 import { PROBE_TIMEOUT_MS } from '../network/connect-probe.ts';
@@ -21,12 +21,15 @@ const VERDICTS: ReadonlySet<string> = new Set(['up', 'unreachable', 'blocked', '
 
 /** Registers or renews. Errors: those of a registration, as a value. */
 export async function putNode(
-  { cluster, tokens, policy, prober }: Surroundings,
+  { cluster, tokens, policy, prober, registrations }: Surroundings,
   id: string,
   body: NodePut,
   identity: Identity,
   request: IncomingMessage,
 ): Promise<WriteResult | Fault> {
+  const standing = standingOf(identity);
+  const isStatic = body.ttlMs === undefined;
+  if (isStatic && standing !== 'operator') return mayNotStay(identity);
   const node = registrationOf(id, body);
   if ('code' in node) return node;
   const peer = peerOf(request);
@@ -41,7 +44,13 @@ export async function putNode(
   if ('code' in rights) return rights;
 
   const { ttlMs, load, sessions, replace = false } = body;
-  const kind = ttlMs === undefined ? 'static' : 'lease';
+  const isFree = standing === 'operator' || isRenewal(cluster, node);
+  if (!isFree && !(await registrations.turn(ownerOf(identity), node.id)))
+    return {
+      code: 'rate-limited',
+      message: `too many registrations of node ${node.id} wait for their turn (\`up --quota registrations=N\` a minute)`,
+    };
+  const kind = isStatic ? 'static' : 'lease';
   const connection = cluster.nextConnection();
   const { revision } = cluster;
   const origin: Origin = peer === undefined ? {} : { address: peer.toString() };
@@ -52,6 +61,7 @@ export async function putNode(
       connection,
       owner: ownerOf(identity),
       reach,
+      standing,
       kind,
       nowUnixMs: cluster.clocks.nowUnixMs(),
       isReplacing: replace,
@@ -74,6 +84,20 @@ export async function putNode(
   if (needsProbe) prober.watch(node.id, connection, address);
   await verdict;
   return result(cluster, node, cluster.revision !== revision, ttlMs);
+}
+
+function mayNotStay({ name, role, by }: Identity): Fault {
+  const remedy = 'a static member, without ttlMs, needs a token of role operator; with ttlMs role join is enough';
+  if (by === 'loopback') return { code: 'unauthenticated', message: remedy };
+  return { code: 'forbidden', message: `the token ${name} has the role ${role}; ${remedy}` };
+}
+
+/** Nothing but the term changes: repeating it is what a lease is for. */
+function isRenewal({ registry }: Cluster, node: NodeRegistration): boolean {
+  const known = registry.node(node.id);
+  if (known === undefined || known.kind !== 'lease' || known.liveness === 'gone') return false;
+  const { incarnation: _, instance: __, ...registered } = known.registration;
+  return JSON.stringify(registered) === JSON.stringify(node);
 }
 
 function registrationOf(

@@ -391,6 +391,16 @@ const UnservedWord = Type.Union([
   Type.Literal('stopped'),
 ]);
 
+const QuotaNameWord = Type.Union([
+  Type.Literal('nodes'),
+  Type.Literal('tokenless-nodes'),
+  Type.Literal('balancers'),
+  Type.Literal('balancer-hosts'),
+  Type.Literal('balancer-contexts'),
+  Type.Literal('registrations'),
+  Type.Literal('tokenless-connections'),
+]);
+
 export const StatusSchema: TUnsafe<StatusResource> = answer<StatusResource>()(
   Type.Object({
     name: Type.String(),
@@ -456,6 +466,14 @@ export const StatusSchema: TUnsafe<StatusResource> = answer<StatusResource>()(
       down: Type.Number({ description: 'static members that do not answer' }),
       gone: Type.Number(),
     }),
+    quotas: Type.Array(
+      Type.Object({
+        name: QuotaNameWord,
+        limit: Type.Number({ description: 'set with up --quota NAME=N' }),
+        used: Type.Number({ description: 'the largest use of it now' }),
+        by: Type.Optional(Type.String({ description: 'token, balancer, node or address with this use' })),
+      }),
+    ),
     parked: Type.Object({
       requests: Type.Number({ description: 'requests that wait for a node' }),
       oldestMs: Type.Number(),

@@ -1,6 +1,7 @@
 import type { AgentServer } from '../agents/agent-server.ts';
 import type { NodeAddressPolicy } from '../agents/node-address-policy.ts';
 import type { Prober } from '../agents/prober.ts';
+import type { RegistrationPace } from '../agents/registration-pace.ts';
 import type { Gate } from '../auth/gate.ts';
 import type { Logins } from '../auth/logins.ts';
 import type { OpenConnections } from '../auth/open-connections.ts';
@@ -29,6 +30,7 @@ export interface Surroundings {
   readonly logins: Logins;
   readonly policy: NodeAddressPolicy;
   readonly prober: Prober;
+  readonly registrations: RegistrationPace;
   readonly storeSync: StoreSync;
   readonly unread: UnreadAnswers;
   readonly state: StateDirectory;

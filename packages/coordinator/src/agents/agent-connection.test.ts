@@ -9,6 +9,7 @@ import { parseIp } from '../network/addresses.ts';
 import { ManualClocks } from '../testing/manual-clocks.ts';
 import { AgentConnection } from './agent-connection.ts';
 import { NodeAddressPolicy } from './node-address-policy.ts';
+import { RegistrationPace } from './registration-pace.ts';
 
 class FakeSocket extends EventEmitter {
   readonly OPEN = 1;
@@ -39,10 +40,16 @@ function connect(heartbeatMs?: number) {
   const connection = new AgentConnection(
     socket as unknown as WebSocket,
     1,
-    { owner: 'join', address: parseIp('127.0.0.1'), identity: { name: 'join', role: 'join', by: 'loopback' } },
+    {
+      owner: 'join',
+      standing: 'token',
+      address: parseIp('127.0.0.1'),
+      identity: { name: 'join', role: 'join', by: 'loopback' },
+    },
     {
       cluster,
       policy: new NodeAddressPolicy({ nodeAllow: [], ownListeners: () => [] }),
+      registrations: new RegistrationPace(10, cluster.clocks),
       pace: cluster.registry.pace(),
       epoch: 'e',
       coordinators: [],

@@ -3,7 +3,7 @@
  * this connection only.
  */
 import { randomBytes } from 'node:crypto';
-import type { ConnectionId, Rejection } from '@rollcall/core';
+import type { ConnectionId, QuotaStanding, Rejection } from '@rollcall/core';
 import type {
   AgentMessage,
   CoordinatorMessage,
@@ -22,11 +22,13 @@ import type { Cluster, Origin } from '../cluster.ts';
 import type { IpAddress } from '../network/addresses.ts';
 import { TokenBucket } from '../network/token-bucket.ts';
 import type { NodeAddressPolicy, PinnedAddress } from './node-address-policy.ts';
+import type { RegistrationPace } from './registration-pace.ts';
 
 /** What an agent connection needs of its surroundings. */
 export interface AgentSurroundings {
   readonly cluster: Cluster;
   readonly policy: NodeAddressPolicy;
+  readonly registrations: RegistrationPace;
   readonly pace: { readonly heartbeatMs: number; readonly suspectMs: number; readonly leaseMs: number };
   readonly epoch: string;
   /** Addresses of coordinators that agents may also go to. */
@@ -42,6 +44,8 @@ export interface AgentSurroundings {
 export interface AgentPeer {
   /** Name of the token, which owns the ids. */
   readonly owner: string;
+  /** Whose quotas count. */
+  readonly standing: QuotaStanding;
   readonly address: IpAddress | undefined;
   readonly identity: Identity;
 }
@@ -53,7 +57,7 @@ const MIN_MESSAGES_PER_SECOND = 10;
 const MAX_EXCESS = 200;
 const BAD_MESSAGES = 3;
 const BAD_WINDOW_MS = 60_000;
-/** Messages that may wait while the name in a registration is being resolved. */
+/** Messages that may wait while a registration waits for its turn, or the name in it is being resolved. */
 const MAX_WAITING = 16;
 /** An agent that does not read is given up beyond this, bytes. */
 const MAX_BUFFERED_BYTES = 262_144;
@@ -73,6 +77,7 @@ export class AgentConnection {
   readonly #waiting: string[] = [];
   #closeTimer: NodeJS.Timeout | undefined;
   #excess = 0;
+  #turnTimer: NodeJS.Timeout | undefined;
   /** Stalls of this process that the rate allows for already. */
   #stalledMs: number;
   #tooFastAtMs = Number.NEGATIVE_INFINITY;
@@ -149,7 +154,9 @@ export class AgentConnection {
     }
     if (!this.#isWithinRate()) return;
     const text = data.toString();
-    if (!this.#isResolving) this.#take(text);
+    // Of a node that registers again the heartbeats count meanwhile: it is alive.
+    const isBeat = this.#isResolving && this.#id !== undefined && decodeAgentMessage(text).type === 'heartbeat';
+    if (!this.#isResolving || isBeat) this.#take(text);
     else if (this.#waiting.length < MAX_WAITING) this.#waiting.push(text);
     else this.#error({ code: 'too-fast', message: 'wait for registered; the message was dropped' });
   }
@@ -217,6 +224,18 @@ export class AgentConnection {
     }
     this.#claimed = node.id;
     this.#isResolving = true;
+    clearTimeout(this.#registerTimer);
+    this.#inTurn(node);
+  }
+
+  /** A node that registers again and again waits; nothing of what it sends is lost. */
+  #inTurn(node: RegisterMessage['node']): void {
+    const delayMs = this.#around.registrations.delayMs(this.peer.owner, node.id);
+    if (delayMs > 0) this.#turnTimer = setTimeout(() => this.#inTurn(node), delayMs);
+    else this.#resolve(node);
+  }
+
+  #resolve(node: RegisterMessage['node']): void {
     const { policy } = this.#around;
     const reach = policy.reachOf({ peer: this.peer.address, mayNameAnywhere: false });
     void policy.check(node.url, reach).then((address) => {
@@ -249,6 +268,7 @@ export class AgentConnection {
         connection: this.connection,
         owner: this.peer.owner,
         reach,
+        standing: this.peer.standing,
         kind: 'agent',
         mayShadow: rights.mayShadow,
       },
@@ -258,7 +278,6 @@ export class AgentConnection {
       this.#refuseRegistration(outcome);
       return;
     }
-    clearTimeout(this.#registerTimer);
     this.#id = node.id;
     const registered = outcome.find((event) => event.type === 'registered');
     const accepted = cluster.registry.registration(node.id);
@@ -329,6 +348,7 @@ export class AgentConnection {
   #onClose(): void {
     this.#isEnding = true;
     clearTimeout(this.#registerTimer);
+    clearTimeout(this.#turnTimer);
     clearTimeout(this.#closeTimer);
     if (this.#id !== undefined && !this.#isDisconnectTold)
       this.#around.cluster.apply({ type: 'disconnect', id: this.#id, connection: this.connection }, this.#origin);

@@ -365,6 +365,41 @@ describe('bad input', () => {
   });
 });
 
+describe('quotas', () => {
+  test('connections without a token from one address are bounded; one that closes gives its place back', async () => {
+    const started = await coordinator({ quotas: { 'tokenless-connections': 1 } });
+    const url = `${started.coordinator.agentsUrl}${AGENT_PATH}`;
+    const first = await agent(started);
+    assert.equal(await TestSocket.refusal(url, [AGENT_SUBPROTOCOL]), 429);
+    const use = async () =>
+      (await started.api('/v1/status'))
+        .json<StatusResource>()
+        .quotas.find(({ name }) => name.startsWith('tokenless-c'));
+    assert.deepEqual(await use(), { name: 'tokenless-connections', limit: 1, used: 1, by: 'loopback' });
+    await first.close();
+    while ((await use())?.used !== 0) await new Promise((resolve) => setTimeout(resolve, 20));
+    const second = await agent(started);
+    second.send(registration('n1', (await node()).url));
+    await second.next('registered');
+  });
+
+  test('a node that registers again and again is delayed, not refused, and its heartbeats count meanwhile', async () => {
+    const started = await coordinator({ quotas: { registrations: 9 } });
+    const { url } = await node();
+    const socket = await agent(started);
+    for (let i = 0; i < 18; i++) socket.send(registration('n1', url));
+    for (let i = 0; i < 18; i++) await socket.next('registered');
+    const before = performance.now();
+    socket.send(registration('n1', url, { weight: 2 }));
+    socket.send({ type: 'heartbeat', seq: 1, load: 0.5 });
+    while ((await nodeOf(started, 'n1')).load !== 0.5) await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.equal((await nodeOf(started, 'n1')).weight, 1);
+    await socket.next('registered');
+    assert.ok(performance.now() - before > 1_000);
+    assert.equal((await nodeOf(started, 'n1')).weight, 2);
+  });
+});
+
 describe('two processes', () => {
   test('with one id: the later start wins, the earlier is told and closed with 4409', async () => {
     const started = await coordinator();

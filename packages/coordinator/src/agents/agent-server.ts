@@ -5,7 +5,7 @@ import type { ConnectionId, Event } from '@rollcall/core';
 import type { Fault, NodeId } from '@rollcall/protocol';
 import { AGENT_SUBPROTOCOL, chooseSubprotocol, MAX_FRAME_BYTES } from '@rollcall/protocol';
 import { WebSocketServer } from 'ws';
-import { type Gate, type Identity, ownerOf, peerOf } from '../auth/gate.ts';
+import { type Gate, type Identity, ownerOf, peerOf, standingOf } from '../auth/gate.ts';
 import type { OpenConnections } from '../auth/open-connections.ts';
 import { registrationRights } from '../auth/registration-rights.ts';
 import type { Tokens } from '../auth/tokens.ts';
@@ -15,10 +15,11 @@ import { limitKey } from '../network/addresses.ts';
 import { refuseUpgrade } from '../network/refuse-upgrade.ts';
 import { KeyedBuckets } from '../network/token-bucket.ts';
 import { Admission } from './admission.ts';
-import { AgentConnection, type AgentSurroundings } from './agent-connection.ts';
+import { AgentConnection, type AgentPeer, type AgentSurroundings } from './agent-connection.ts';
 import { listeningQuestion } from './listening-question.ts';
 import type { NodeAddressPolicy, PinnedAddress } from './node-address-policy.ts';
 import type { Prober } from './prober.ts';
+import type { RegistrationPace } from './registration-pace.ts';
 
 export interface AgentServerOptions {
   readonly cluster: Cluster;
@@ -33,6 +34,9 @@ export interface AgentServerOptions {
   readonly coordinators: readonly string[];
   /** Connections at once, registered or not. */
   readonly maxConnections: number;
+  readonly registrations: RegistrationPace;
+  /** Connections without a token from one address at once. */
+  readonly maxTokenlessConnections: number;
 }
 
 /**
@@ -49,6 +53,8 @@ export class AgentServer {
   readonly #server: WebSocketServer;
   readonly #upgrades = new KeyedBuckets(UPGRADES, MAX_ADDRESSES);
   readonly #connections = new Map<ConnectionId, AgentConnection>();
+  /** Connections without a token, by address. */
+  readonly #tokenless = new Map<string, number>();
   readonly #byNode = new Map<NodeId, AgentConnection>();
   readonly #around: AgentSurroundings;
   readonly #admission: Admission;
@@ -67,10 +73,11 @@ export class AgentServer {
       perMessageDeflate: false,
       handleProtocols: (offered) => chooseSubprotocol(offered) ?? false,
     });
-    const { cluster, tokens, policy, pace, epoch, coordinators } = options;
+    const { cluster, tokens, policy, registrations, pace, epoch, coordinators } = options;
     this.#around = {
       cluster,
       policy,
+      registrations,
       pace,
       epoch,
       coordinators,
@@ -124,10 +131,10 @@ export class AgentServer {
     if (this.#waiting.has(socket)) stopWatching = watchEnd(socket);
   }
 
-  #accept(request: IncomingMessage, socket: Duplex, head: Buffer, identity: Identity): void {
-    const peer = { owner: ownerOf(identity), address: peerOf(request), identity };
-    // The token may have ended while its agent waited.
-    const fault = this.#options.gate.recheck(identity, peer.address);
+  #accept(request: IncomingMessage, socket: Duplex, head: Buffer, peer: AgentPeer): void {
+    const { identity } = peer;
+    // The token may have ended while its agent waited, and others without a token may have come.
+    const fault = this.#options.gate.recheck(identity, peer.address) ?? this.#tooManyTokenless(peer);
     if (fault) {
       refuseUpgrade(socket, fault);
       return;
@@ -148,6 +155,7 @@ export class AgentServer {
       });
       client.once('close', release);
       this.#connections.set(connection.connection, connection);
+      this.#countTokenless(peer, 1);
       if (this.#isClosing) connection.goAway();
     });
   }
@@ -166,7 +174,7 @@ export class AgentServer {
     await allClosed;
   }
 
-  #admit(request: IncomingMessage): Identity | Fault {
+  #admit(request: IncomingMessage): AgentPeer | Fault {
     if (this.#isClosing) return GOING_AWAY;
     const { cluster, gate, maxConnections } = this.#options;
     if (!this.#upgrades.take(limitKey(peerOf(request)), cluster.clocks.nowMs()))
@@ -181,7 +189,32 @@ export class AgentServer {
     const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim());
     if (chooseSubprotocol(offered) === undefined)
       return { code: 'unsupported-version', message: `ask for the WebSocket subprotocol ${AGENT_SUBPROTOCOL}` };
-    return identity;
+    const peer = { owner: ownerOf(identity), standing: standingOf(identity), address: peerOf(request), identity };
+    return this.#tooManyTokenless(peer) ?? peer;
+  }
+
+  #tooManyTokenless({ standing, address }: AgentPeer): Fault | undefined {
+    const { maxTokenlessConnections: most } = this.#options;
+    if (standing !== 'tokenless' || (this.#tokenless.get(limitKey(address)) ?? 0) < most) return undefined;
+    return {
+      code: 'rate-limited',
+      message: `${most} agents without a token are connected from this address, the maximum (\`up --quota tokenless-connections=N\`, or ROLLCALL_JOIN_TOKEN)`,
+    };
+  }
+
+  #countTokenless({ standing, address }: AgentPeer, by: 1 | -1): void {
+    if (standing !== 'tokenless') return;
+    const key = limitKey(address);
+    const count = (this.#tokenless.get(key) ?? 0) + by;
+    if (count === 0) this.#tokenless.delete(key);
+    else this.#tokenless.set(key, count);
+  }
+
+  /** The address with the most connections without a token, and how many these are. */
+  mostTokenless(): readonly [address: string | undefined, connections: number] {
+    let most: readonly [string | undefined, number] = [undefined, 0];
+    for (const [address, count] of this.#tokenless) if (count > most[1]) most = [address, count];
+    return most;
   }
 
   #onRegistered(connection: AgentConnection, id: NodeId, address: PinnedAddress, needsProbe: boolean): void {
@@ -198,7 +231,7 @@ export class AgentServer {
   }
 
   #onClosed(connection: AgentConnection): void {
-    this.#connections.delete(connection.connection);
+    if (this.#connections.delete(connection.connection)) this.#countTokenless(connection.peer, -1);
     if (connection.id !== undefined && this.#byNode.get(connection.id) === connection)
       this.#byNode.delete(connection.id);
     if (this.#connections.size === 0) this.#onAllClosed?.();

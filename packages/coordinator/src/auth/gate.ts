@@ -8,6 +8,7 @@
  * token exists, to join.
  */
 import type { IncomingMessage } from 'node:http';
+import type { QuotaStanding } from '@rollcall/core';
 import { type Fault, LOGIN_COOKIE_PREFIX, PAGE_KEY_FIELD, type Role } from '@rollcall/protocol';
 import type { Clocks } from '../clocks.ts';
 import { CidrList, type IpAddress, isLoopback, isLoopbackHost, limitKey, parseIp } from '../network/addresses.ts';
@@ -231,6 +232,12 @@ function byRecord(
 /** The token name that nodes registered by this identity belong to. Operators act for the common one. */
 export function ownerOf(identity: Identity): string {
   return identity.role === 'join' ? identity.name : JOIN_NAME;
+}
+
+/** Whose quotas count for what this identity registers. */
+export function standingOf({ role, by }: Identity): QuotaStanding {
+  if (role !== 'join') return 'operator';
+  return by === 'loopback' ? 'tokenless' : 'token';
 }
 
 function hostName(host: string | undefined): string | undefined {

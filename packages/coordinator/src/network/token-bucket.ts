@@ -77,6 +77,23 @@ export class KeyedBuckets {
     return bucket.take(nowMs);
   }
 
+  /** Takes one and returns 0, or returns after how many milliseconds there will be one. */
+  takeOrWaitMs(key: string, nowMs: number): number {
+    if (this.take(key, nowMs)) return 0;
+    const missing = 1 - this.#buckets.get(key)!.available(nowMs);
+    return Math.max(1, Math.ceil((missing * 1_000) / this.#options.perSecond));
+  }
+
+  /** The key of which most is taken, and how much, in whole numbers. */
+  fullest(nowMs: number): readonly [key: string | undefined, taken: number] {
+    let found: readonly [string | undefined, number] = [undefined, 0];
+    for (const [key, bucket] of this.#buckets) {
+      const taken = Math.round(this.#options.burst - bucket.available(nowMs));
+      if (taken > found[1]) found = [key, taken];
+    }
+    return found;
+  }
+
   /** True when nothing could be taken for the key now. Takes nothing. */
   isEmpty(key: string, nowMs: number): boolean {
     return (this.#buckets.get(key)?.available(nowMs) ?? this.#options.burst) < 1;

@@ -84,6 +84,12 @@ export class BalancerSettings {
     this.#layers.set(source, merged(this.#layers.get(source), patch));
   }
 
+  /** Settings of its own from any source; what its nodes hint at does not count. */
+  get hasSettings(): boolean {
+    for (const layer of this.#layers.values()) if (Object.keys(layer).length > 0) return true;
+    return false;
+  }
+
   /** What the operator has set, as a patch that sets it again; `undefined` when nothing. */
   get operatorPatch(): BalancerPatch | undefined {
     const layer = this.#layers.get('operator');

@@ -2,13 +2,14 @@
 import type { Fault } from '@rollcall/protocol';
 import { addressFault, hasRivals } from './address-claim.ts';
 import type { RegisterCommand } from './commands.ts';
-import { adviceOn } from './context-ownership.ts';
+import { adviceOn, shadowAdvice } from './context-ownership.ts';
 import { holderText } from './holder-text.ts';
 import type { Verdict } from './identity.ts';
 import { judgeClaimant } from './identity.ts';
 import { settleStart } from './incarnation.ts';
 import { addressKey } from './node-address.ts';
 import type { AcceptedRegistration, NodeRecord, NodeView, SettledStart } from './node-record.ts';
+import { quotaFault } from './quotas.ts';
 import type { RegistryState } from './registry-state.ts';
 import { weightFault } from './weight.ts';
 
@@ -37,10 +38,10 @@ export function judgeClaims(state: RegistryState, command: RegisterCommand): Cla
   if (typeof verdict === 'object') return verdict;
   const isReached = wasReached(command, registration, holder, verdict);
   const fault =
-    tooMany(state, command, holder) ??
+    quotaFault(state, command, registration, holder) ??
     otherPlace(state, command, registration, holder) ??
     routeFault(state, command, registration) ??
-    contextFault(state, registration) ??
+    contextFault(state, command, registration) ??
     addressFault(state, command.kind, registration, isReached);
   if (fault) return fault;
   // With another node at its address only a probe decides which of them is there.
@@ -99,34 +100,16 @@ function wasReached(
   return kind === 'agent' || holder.liveness !== 'gone';
 }
 
-function tooMany(
-  { options, nodes, balancers }: RegistryState,
-  { node: { balancer }, owner }: RegisterCommand,
-  holder: NodeView | undefined,
+function contextFault(
+  { contexts }: RegistryState,
+  { owner, mayShadow = false, standing }: RegisterCommand,
+  registration: AcceptedRegistration,
 ): Fault | undefined {
-  if (holder === undefined || holder.liveness === 'gone') {
-    if (nodes.present >= options.maxNodes)
-      return {
-        code: 'too-many-nodes',
-        message: `the coordinator holds ${options.maxNodes} nodes, the maximum. Stop or remove nodes first`,
-      };
-    if (nodes.presentOf(owner) >= options.maxNodesPerOwner)
-      return {
-        code: 'too-many-nodes',
-        message: `this token holds ${options.maxNodesPerOwner} nodes, the maximum. Stop or remove nodes first`,
-      };
-  }
-  if (!balancers.has(balancer) && balancers.size >= options.maxBalancers)
-    return {
-      code: 'too-many-nodes',
-      message: `the coordinator knows ${options.maxBalancers} balancers, the maximum. Use one of them`,
-    };
-  return undefined;
-}
-
-function contextFault({ contexts }: RegistryState, registration: AcceptedRegistration): Fault | undefined {
   const conflict = contexts.conflict(registration);
-  return conflict && { code: 'context-taken', message: adviceOn(conflict, registration.balancer) };
+  if (conflict) return { code: 'context-taken', message: adviceOn(conflict, registration.balancer) };
+  if (mayShadow || standing === 'operator') return undefined;
+  const shadow = contexts.shadow(registration, owner);
+  return shadow && { code: 'context-taken', message: shadowAdvice(shadow) };
 }
 
 /**

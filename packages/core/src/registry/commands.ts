@@ -24,6 +24,9 @@ import type { StoredRecord } from '../store/store.ts';
 /** Which socket, or which PUT, speaks for a node; larger is newer. Unique within one coordinator's life. */
 export type ConnectionId = number;
 
+/** Whose quotas a registration counts for. */
+export type QuotaStanding = 'token' | 'tokenless' | 'operator';
+
 /** Whom an operator means. */
 export type Target =
   | { readonly type: 'node'; readonly id: NodeId }
@@ -48,7 +51,12 @@ export interface RegisterCommand {
   readonly leaseMs?: number;
   /** A static member may replace a node of its id that is registered at another address. Default false. */
   readonly isReplacing?: boolean;
-  /** It may serve a context below, or a host inside, what another token serves. Default false. */
+  /** Whose quotas count: those of the token, or those of all peers without a token; none for an operator. Default `token`. */
+  readonly standing?: QuotaStanding;
+  /**
+   * It may serve a context below, or a host inside, what another token serves: its token lists them, or an operator registers it.
+   * Default false.
+   */
   readonly mayShadow?: boolean;
 }
 

@@ -67,7 +67,10 @@ export function changesOf(state: RegistryState, dirt: FeedDirt): FeedChange[] {
       gone.push({ type: 'gone', id: holder.id, balancer, route, cause: holder.goneCause ?? 'expired' });
   }
   const changes: FeedChange[] = [];
-  for (const name of dirt.balancers) changes.push({ type: 'balancer', balancer: state.balancers.get(name)!.inForce() });
+  for (const name of dirt.balancers) {
+    const balancer = state.balancers.get(name)?.inForce();
+    changes.push(balancer ? { type: 'balancer', balancer } : { type: 'balancer-forgotten', name });
+  }
   changes.push(...gone);
   for (const id of dirt.nodes) {
     const record = state.nodes.get(id);

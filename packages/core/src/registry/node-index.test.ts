@@ -6,7 +6,7 @@ import { NodeIndex } from './node-index.ts';
 void test('an empty index has nobody anywhere', () => {
   const index = new NodeIndex();
   assert.equal(index.present, 0);
-  assert.equal(index.presentOf('join'), 0);
+  assert.equal(index.quotaOf('join'), 0);
   assert.equal(index.goneOf('join').size, 0);
   assert.equal(index.inBalancer(parseBalancerName('shop')!).size, 0);
   assert.equal(index.count('up'), 0);

@@ -11,7 +11,10 @@ export class NodeIndex {
   readonly #inOrder = new SortedNames<NodeId>();
   readonly #byBalancer = new Map<BalancerName, Set<NodeRecord>>();
   readonly #counts: Record<Liveness, number> = { joining: 0, up: 0, suspect: 0, orphaned: 0, down: 0, gone: 0 };
-  readonly #presentByOwner = new Map<string, number>();
+  readonly #presentIn = new Map<BalancerName, number>();
+  /** Nodes that count for the quota of a token, by its name. */
+  readonly #quotas = new Map<string, number>();
+  #tokenless = 0;
   // Sets keep the order of insertion: the first is the one that is gone the longest.
   readonly #goneByOwner = new Map<string, Set<NodeRecord>>();
   #lastIndex = -1;
@@ -47,8 +50,24 @@ export class NodeIndex {
     return this.#byId.size - this.#counts.gone;
   }
 
-  presentOf(owner: string): number {
-    return this.#presentByOwner.get(owner) ?? 0;
+  /** Nodes of the balancer that are not gone. */
+  presentIn(name: BalancerName): number {
+    return this.#presentIn.get(name) ?? 0;
+  }
+
+  /** Nodes of the token `owner` that are not gone and count for its quota. */
+  quotaOf(owner: string): number {
+    return this.#quotas.get(owner) ?? 0;
+  }
+
+  /** The same of every token that has any. */
+  quotas(): Iterable<readonly [owner: string, count: number]> {
+    return this.#quotas;
+  }
+
+  /** Nodes of peers without a token that are not gone. */
+  get tokenless(): number {
+    return this.#tokenless;
   }
 
   /** Nodes of `owner` that are gone, longest first. */
@@ -105,12 +124,12 @@ export class NodeIndex {
   }
 
   #count(record: NodeRecord, by: 1 | -1): void {
-    const { owner, liveness } = record;
+    const { owner, liveness, standing, registration } = record;
     this.#counts[liveness] += by;
     if (liveness !== 'gone') {
-      const present = this.presentOf(owner) + by;
-      if (present === 0) this.#presentByOwner.delete(owner);
-      else this.#presentByOwner.set(owner, present);
+      addTo(this.#presentIn, registration.balancer, by);
+      if (standing === 'token') addTo(this.#quotas, owner, by);
+      else if (standing === 'tokenless') this.#tokenless += by;
       return;
     }
     const gone = this.#goneByOwner.get(owner) ?? new Set();
@@ -119,6 +138,12 @@ export class NodeIndex {
     if (gone.size === 0) this.#goneByOwner.delete(owner);
     else this.#goneByOwner.set(owner, gone);
   }
+}
+
+function addTo<Key>(counts: Map<Key, number>, key: Key, by: number): void {
+  const count = (counts.get(key) ?? 0) + by;
+  if (count === 0) counts.delete(key);
+  else counts.set(key, count);
 }
 
 const NONE: ReadonlySet<NodeRecord> = new Set();

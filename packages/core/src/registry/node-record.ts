@@ -14,7 +14,7 @@ import type {
   ProbeKind,
   Status,
 } from '@rollcall/protocol';
-import type { ConnectionId } from './commands.ts';
+import type { ConnectionId, QuotaStanding } from './commands.ts';
 import type { Drain } from './drain.ts';
 import { NO_RETURNS, type Returns } from './flapping.ts';
 import { NodeHistory } from './load-history.ts';
@@ -65,6 +65,8 @@ export interface NodeView {
   readonly owner: string;
   /** Where its address may point, by who registered it; `undefined` when a record of an earlier release does not say. */
   readonly reach: NodeReach | undefined;
+  /** Whose quotas it counts for. */
+  readonly standing: QuotaStanding;
   readonly kind: NodeKind;
   /** Time without any sign of life after which this node is given up; for kind `lease` the term of one registration. */
   readonly leaseMs: number;
@@ -141,7 +143,16 @@ export type NodeRecord = { -readonly [Key in keyof NodeView]: NodeView[Key] };
 /** What a record cannot do without. */
 export type RecordSeed = Pick<
   NodeView,
-  'index' | 'owner' | 'reach' | 'kind' | 'leaseMs' | 'registration' | 'connection' | 'liveness' | 'livenessReason'
+  | 'index'
+  | 'owner'
+  | 'reach'
+  | 'standing'
+  | 'kind'
+  | 'leaseMs'
+  | 'registration'
+  | 'connection'
+  | 'liveness'
+  | 'livenessReason'
 >;
 
 /** A record of which nothing is known but `seed`, as of `nowMs`. */

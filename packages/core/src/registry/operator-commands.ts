@@ -197,6 +197,7 @@ export function balancerSettings(state: RegistryState, command: BalancerSettings
   const balancer = state.balancer(name);
   const before = textOf(balancer);
   balancer.patch(source, patch);
+  if (!balancer.hasSettings) state.noteEmpty(name);
   if (source === 'operator') state.dirtyRecords.add(recordKey.balancer(name));
   if (isNew || textOf(balancer) !== before) state.tellBalancer(name, by);
   return undefined;

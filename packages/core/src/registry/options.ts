@@ -28,10 +28,20 @@ export interface RegistryOptions {
   readonly clockAheadMs: number;
   /** Nodes that are present at once, and as many again that are gone but remembered. Default 10,000. */
   readonly maxNodes: number;
-  /** The same for all nodes of one token name. Default: `maxNodes`. */
+  /** The same for the nodes of one token name. Default 1,000, or `maxNodes` where that is less. */
   readonly maxNodesPerOwner: number;
-  /** Balancers known in one life of a coordinator; they are never forgotten. Default 1,000. */
+  /** Nodes of all peers without a token that are present at once. Default 100. */
+  readonly maxTokenlessNodes: number;
+  /** Balancers known at once. Default 1,000. */
   readonly maxBalancers: number;
+  /** Balancers known at once that one token has made: that were not known when a node of it registered. Default 50. */
+  readonly maxBalancersPerOwner: number;
+  /** Distinct hosts of all nodes of one balancer. Default 256. */
+  readonly maxHosts: number;
+  /** Distinct contexts of all nodes of one balancer; a path on two hosts is two. Default 256. */
+  readonly maxContexts: number;
+  /** A balancer without nodes and without settings of its own is forgotten after this time. Default 3,600,000 (1 h). */
+  readonly emptyBalancerMs: number;
   /** Workers known at once. Default 1,000. */
   readonly maxWorkers: number;
   /** Instant the coordinator started. Default: the instant of the first command. */
@@ -55,8 +65,13 @@ export function withDefaults(options: Partial<RegistryOptions>): RegistryOptions
     clockAheadMs: 300_000,
     hashSeed: 0,
     maxNodes,
-    maxNodesPerOwner: maxNodes,
+    maxNodesPerOwner: Math.min(maxNodes, 1_000),
+    maxTokenlessNodes: 100,
     maxBalancers: 1_000,
+    maxBalancersPerOwner: 50,
+    maxHosts: 256,
+    maxContexts: 256,
+    emptyBalancerMs: 3_600_000,
     maxWorkers: 1_000,
     ...options,
   };

@@ -33,6 +33,7 @@ export function tick(state: RegistryState): void {
     state.tellSettled();
   }
   for (const node of [...state.draining]) state.judgeDrains(node);
+  state.forgetEmptyBalancers();
 }
 
 function suspectIfSilent(state: RegistryState, node: NodeRecord): void {

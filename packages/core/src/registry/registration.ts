@@ -49,21 +49,26 @@ function accept(
     verdict === 'other' && isMoved && holder && state.isHeard(holder) ? rivalWarning(state, holder) : undefined;
   const warnings = [warning, rival].filter((one) => one !== undefined);
 
+  if (isNewBalancer && command.standing !== 'operator') state.makers.made(registration.balancer, command.owner);
+
   const node = holder ?? newRecord(state, command, registration);
+  const balancerBefore = node.registration.balancer;
   const previousStatus = node.nodeWish.status;
   if (holder) moveBooks(state, holder, registration);
   state.nodes.update(node, () => {
     node.owner = command.owner;
     node.reach = command.reach;
+    node.standing = command.standing ?? 'token';
     node.kind = command.kind;
     node.registration = registration;
   });
+  if (state.nodes.presentIn(balancerBefore) === 0) state.noteEmpty(balancerBefore);
   if (registration.copies)
     keepInMind(state, registration.balancer, registration.copies.wrapper, registration.copies.kept);
   takeRoute(state, node);
   if (command.kind !== 'static') state.addresses.enter(registration.url, node.id);
   // A static member that has never answered holds no context: a mistyped address must not keep others from serving it.
-  if (command.kind !== 'static' || isInFeed(node.liveness)) state.contexts.take(registration);
+  if (command.kind !== 'static' || isInFeed(node.liveness)) state.contexts.take(registration, command.owner);
   if (hasServed && (!isSame || isReturn)) node.isReturning = true;
   if (setStart) node.settledStarts = keepStart(node.settledStarts, setStart);
   if (displaced && displaced.incarnation >= registration.incarnation)
@@ -165,7 +170,7 @@ function forgetCounts(node: NodeRecord): void {
 /** Gives up what the earlier registration held. A route that is given up is unknown at once. */
 function moveBooks(state: RegistryState, node: NodeRecord, next: AcceptedRegistration): void {
   const { balancer, route, url } = node.registration;
-  state.contexts.release(node.registration);
+  state.contexts.release(node.registration, node.owner);
   state.addresses.leave(url, node.id);
   if (balancer === next.balancer && route === next.route) return;
   state.routes.release(balancer, route, node.id);
@@ -203,10 +208,10 @@ function refuseConnection(state: RegistryState, node: NodeView, connection: numb
 }
 
 function newRecord(state: RegistryState, command: RegisterCommand, registration: AcceptedRegistration): NodeRecord {
-  const { owner, reach, kind, connection } = command;
+  const { owner, reach, kind, connection, standing = 'token' } = command;
   const index = state.nodes.nextIndex();
   const leaseMs = leaseMsOf(state, command);
-  const seed = { index, owner, reach, kind, leaseMs, registration, connection } as const;
+  const seed = { index, owner, reach, standing, kind, leaseMs, registration, connection } as const;
   const node = freshRecord({ ...seed, liveness: 'joining', livenessReason: 'unprobed' }, state.nowMs);
   state.nodes.add(node);
   return node;

@@ -6,6 +6,7 @@ import type { BalancerName, ErrorCode, Fault, GoneCause, NodeId, Route } from '@
 import { recordKey } from '../store/record-key.ts';
 import type { StoredRecord } from '../store/store.ts';
 import { AddressIndex } from './address-index.ts';
+import { BalancerMakers } from './balancer-makers.ts';
 import { BalancerSettings, type SettingsForAll } from './balancer-settings.ts';
 import { ContextOwnership } from './context-ownership.ts';
 import { Deadlines } from './deadlines.ts';
@@ -40,6 +41,9 @@ export class RegistryState {
   readonly addresses: AddressIndex = new AddressIndex();
   readonly balancers: Map<BalancerName, BalancerSettings> = new Map();
   readonly settingsForAll: SettingsForAll = new Map();
+  readonly makers: BalancerMakers = new BalancerMakers();
+  /** Since when balancers have had no node; in order. Some have nodes again. */
+  readonly #emptySinceMs = new Map<BalancerName, number>();
   readonly workers: WorkerCounts;
   readonly traffic: Traffic = new Traffic();
   readonly sticky: StickyFindings = new StickyFindings();
@@ -125,7 +129,30 @@ export class RegistryState {
     if (known) return known;
     const made = new BalancerSettings(name, this.settingsForAll, this.options.sessionIdleMs);
     this.balancers.set(name, made);
+    this.noteEmpty(name);
     return made;
+  }
+
+  /** The balancer may be forgotten later: it has no node now, or no settings. */
+  noteEmpty(name: BalancerName): void {
+    if (!this.balancers.has(name)) return;
+    this.#emptySinceMs.delete(name);
+    this.#emptySinceMs.set(name, this.nowMs);
+  }
+
+  /** Forgets balancers that have had neither nodes nor settings of their own for `emptyBalancerMs`. Routes of their gone nodes stay. */
+  forgetEmptyBalancers(): void {
+    for (const [name, sinceMs] of this.#emptySinceMs) {
+      if (this.nowMs - sinceMs < this.options.emptyBalancerMs) return;
+      this.#emptySinceMs.delete(name);
+      if (this.nodes.presentIn(name) > 0 || this.balancers.get(name)?.hasSettings === true) continue;
+      this.balancers.delete(name);
+      this.makers.forget(name);
+      this.sticky.forgetBalancer(name);
+      this.traffic.forgetBalancer(name);
+      this.dirtyRecords.add(recordKey.balancer(name));
+      this.journal.balancer(name);
+    }
   }
 
   /** A balancer's settings in force have changed. */
@@ -143,7 +170,7 @@ export class RegistryState {
   markUp(node: NodeRecord): void {
     const from = node.liveness;
     if (from === 'up') return;
-    if (node.kind === 'static' && from === 'joining') this.contexts.take(node.registration);
+    if (node.kind === 'static' && from === 'joining') this.contexts.take(node.registration, node.owner);
     this.#setLiveness(node, 'up', undefined);
     node.upSinceMs = this.nowMs;
     if (!isInFeed(from)) {
@@ -221,7 +248,8 @@ export class RegistryState {
     this.ports.forgetNode(node.id);
     node.goneAtMs = this.nowMs;
     node.goneCause = cause;
-    this.contexts.release(node.registration);
+    this.contexts.release(node.registration, node.owner);
+    if (this.nodes.presentIn(balancer) === 0) this.noteEmpty(balancer);
     this.addresses.leave(node.registration.url, node.id);
     this.draining.delete(node);
     node.nodeDrain = undefined;

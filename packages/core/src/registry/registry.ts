@@ -16,6 +16,7 @@ import type {
   NodeResource,
   NodeUrl,
   PortReport,
+  QuotaResource,
   UnservedContext,
 } from '@rollcall/protocol';
 import type { Command, WorkerJoinedCommand } from './commands.ts';
@@ -29,6 +30,7 @@ import { balancerResource, type Now, nodeResource } from './node-resource.ts';
 import { balancerSettings, operatorStatus, patchNode, remove } from './operator-commands.ts';
 import { type RegistryOptions, withDefaults } from './options.ts';
 import { agentsHeld, observe, sessionsSeen, stalled, stickySeen, tick } from './passing-time.ts';
+import { quotaUse } from './quotas.ts';
 import { register } from './registration.ts';
 import { RegistryState, rejected } from './registry-state.ts';
 import { restore } from './restoration.ts';
@@ -90,7 +92,7 @@ export class Registry {
 
   /** Nodes of the token name `owner` that are not gone. */
   presentOf(owner: string): number {
-    return this.#state.nodes.presentOf(owner);
+    return this.#state.nodes.quotaOf(owner);
   }
 
   /** All nodes, those that are gone included, in no order. */
@@ -211,6 +213,11 @@ export class Registry {
       for (const { liveness } of this.#state.nodes.inBalancer(balancer)) if (liveness !== 'gone') return true;
       return false;
     });
+  }
+
+  /** The quotas that the registry keeps, each with the largest use of it. */
+  quotas(): QuotaResource[] {
+    return quotaUse(this.#state);
   }
 
   counts(): NodeCounts {

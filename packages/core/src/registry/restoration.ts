@@ -80,10 +80,13 @@ function restoreNode(state: RegistryState, record: StoredRecord, toMs: ToMs): No
   const isFull = state.nodes.present + state.nodes.count('gone') >= 2 * state.options.maxNodes;
   const isNewBalancer = !state.balancers.has(balancer);
   if (isFull || (isNewBalancer && state.balancers.size >= state.options.maxBalancers)) return undefined;
-  if (isNewBalancer) state.tellBalancer(balancer);
+  if (isNewBalancer) {
+    state.tellBalancer(balancer);
+    if (stored.standing !== 'operator') state.makers.made(balancer, node.owner);
+  }
   state.nodes.add(node);
   if (needsRoute) state.routes.take(balancer, route, id);
-  if (holdsContexts) state.contexts.take(registration);
+  if (holdsContexts) state.contexts.take(registration, node.owner);
   if (isHolding && node.kind !== 'static') state.addresses.enter(registration.url, id);
   if (node.liveness === 'suspect') state.journal.node(id);
   else if (node.isKnown) state.journal.route({ balancer, route });
@@ -107,7 +110,16 @@ function recordFrom(state: RegistryState, stored: StoredNode, toMs: ToMs): NodeR
   const leaseMs = stored.leaseMs ?? options.leaseMs;
   const goneAtMs = stored.goneAtUnixMs === undefined ? undefined : Math.min(nowMs, toMs(stored.goneAtUnixMs));
   const goneCause = goneAtMs === undefined ? undefined : (stored.goneCause ?? 'expired');
-  const seed = { index: state.nodes.nextIndex(), owner, reach, kind, leaseMs, registration, connection: 0 } as const;
+  const seed = {
+    index: state.nodes.nextIndex(),
+    owner,
+    reach,
+    standing: stored.standing,
+    kind,
+    leaseMs,
+    registration,
+    connection: 0,
+  } as const;
   const node = freshRecord({ ...seed, ...restoredLiveness(stored, goneCause) }, nowMs);
   node.awaitsProbe = !stored.isProved;
   node.probe = stored.probe;

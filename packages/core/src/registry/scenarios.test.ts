@@ -7,7 +7,7 @@
  *
  *   options KEY=VALUE…                          first block only
  *   register ID [balancer= url= route= contexts=/a,/b hosts=h,i weight= group= inc= ahead= inst= conn= owner= kind= lease= sticky=MODE
- *               replace=yes]                (`ahead=1h`: a start so far ahead of the coordinator's clock, `inc=none`: none)
+ *               replace=yes shadow=yes standing=tokenless|operator]   (`ahead=1h`: a start so far ahead of the coordinator's clock, `inc=none`: none)
  *   reachable ID [no=WHY probe=KIND other=yes]   beat ID [seq= load= sessions= ready=no]   status ID STATUS [contexts= deadline= reason=]
  *   leave ID   disconnect ID   remove ID   patch ID [weight= standby= redirect=]   (`-` takes back)
  *   operator STATUS node:ID|balancer:B|group:G [deadline= for= reason=]
@@ -17,7 +17,7 @@
  *   advance 10s [beating=n1,n2]                 ticks every 250 ms, heartbeats every second
  *   tick-after 10s   pass 10s                   one late tick; time without any
  *   stalled 10s   held 10s   restart [after=1h]            a new registry with what the store has
- *   nodes   feed   snapshot   progress ID   show ID FIELD   balancer B   records   counts
+ *   nodes   feed   snapshot   progress ID   show ID FIELD   balancer B   records   counts   quotas
  */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -41,7 +41,7 @@ import {
   parseRoute,
 } from '@rollcall/protocol';
 import type { StoredRecord } from '../store/store.ts';
-import type { Command, Target } from './commands.ts';
+import type { Command, QuotaStanding, Target } from './commands.ts';
 import type { Event, Rejection } from './events.ts';
 import type { NodeKind } from './node-record.ts';
 import { effectiveStatus } from './node-record.ts';
@@ -124,6 +124,7 @@ class Scenario {
       case 'balancer':
       case 'records':
       case 'counts':
+      case 'quotas':
         return this.#print(verb, plain);
       default:
         return this.#apply(this.#command(verb, plain, named));
@@ -228,6 +229,8 @@ class Scenario {
       ...(lease !== undefined && { leaseMs: durationOf(lease) }),
       nowUnixMs: NOW_UNIX_MS + this.#nowMs,
       ...(named.has('replace') && { isReplacing: true }),
+      ...(named.has('shadow') && { mayShadow: true }),
+      ...(named.has('standing') && { standing: named.get('standing') as QuotaStanding }),
       node: {
         id,
         balancer: parseBalancerName(named.get('balancer') ?? 'shop')!,
@@ -323,6 +326,10 @@ class Scenario {
         );
       case 'counts':
         return [fields({ ...this.#registry.counts() })];
+      case 'quotas':
+        return this.#registry
+          .quotas()
+          .map(({ name, limit, used, by }) => `${name} ${used}/${limit} ${by ?? ''}`.trim());
       case 'feed':
         return [`revision ${this.#registry.revision}`, ...this.#registry.takeChanges().map(describeChange)];
       case 'snapshot': {

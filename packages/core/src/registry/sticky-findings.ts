@@ -131,6 +131,13 @@ export class StickyFindings {
     return this.#judge(balancer, settings.cookies, summed(samples.values()), lookUp);
   }
 
+  /** Nothing is known of the balancer any more. */
+  forgetBalancer(name: BalancerName): void {
+    this.#samples.delete(name);
+    this.#found.delete(name);
+    this.#settings.delete(name);
+  }
+
   /** The worker is gone for good: what it saw no longer counts, and nothing is judged by that. */
   forget(worker: string): void {
     for (const samples of this.#samples.values()) samples.delete(worker);

@@ -26,6 +26,7 @@ import {
 } from '@rollcall/protocol';
 import type { StoredRecord } from '../store/store.ts';
 import type { Hint } from './balancer-settings.ts';
+import type { QuotaStanding } from './commands.ts';
 import type { NodeKind, NodeView, Overrides, SettledStart } from './node-record.ts';
 import { isInFeed } from './node-status.ts';
 import type { RegistryState } from './registry-state.ts';
@@ -103,6 +104,7 @@ function nodeValue(node: NodeView, toUnixMs: (atMs: number) => number): unknown 
     instance,
     owner: node.owner,
     ...(node.reach !== undefined && { reach: node.reach }),
+    ...(node.standing !== 'token' && { standing: node.standing }),
     kind: node.kind,
     ...(node.kind === 'lease' && { leaseMs: node.leaseMs }),
     isKnown: node.isKnown,
@@ -153,6 +155,7 @@ export interface StoredNode {
   readonly owner: string;
   /** Records of earlier versions lack it. */
   readonly reach: NodeReach | undefined;
+  readonly standing: QuotaStanding;
   readonly kind: NodeKind;
   readonly leaseMs: number | undefined;
   readonly isKnown: boolean;
@@ -198,6 +201,7 @@ export function readStoredNode(value: unknown): StoredNode | undefined {
       registration: { ...registration, incarnation, instance },
       owner,
       reach: readNodeReach(fields.object('reach')),
+      standing: fields.oneOf('standing', ['token', 'tokenless', 'operator']) ?? 'token',
       kind,
       leaseMs: fields.number('leaseMs', { min: 1, max: 86_400_000 }),
       isKnown: fields.boolean('isKnown') === true,

@@ -38,6 +38,10 @@ export class Traffic {
     this.#byWorker.delete(worker);
   }
 
+  forgetBalancer(name: BalancerName): void {
+    for (const ofWorker of this.#byWorker.values()) ofWorker.delete(name);
+  }
+
   forgetNode(id: NodeId): void {
     this.#byNode.delete(id);
   }
