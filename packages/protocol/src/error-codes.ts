@@ -54,6 +54,7 @@ export const ERROR_CODES = {
   'shutting-down': { http: 503, close: 1012, means: 'the coordinator goes away; come back with jitter' },
   'timed-out': { http: 504, means: 'the answer did not come in time' },
   // Warnings: the registration is accepted all the same
+  'weight-clamped': { http: 200, means: 'announced weight × cores is beyond eight times the median of the balancer' },
   'balancer-settings-differ': { http: 200, means: 'sticky settings differ from the ones in force for the balancer' },
 } as const;
 

@@ -64,6 +64,8 @@ export class BalancerSettings {
   readonly #forAll: SettingsForAll;
   readonly #sessionIdleMs: number;
   #hint: Hint | undefined;
+  /** Token name of its first node; its wrappers keep the copies of the program. `undefined` before the first. */
+  owner: string | undefined;
 
   constructor(name: BalancerName, forAll: SettingsForAll, sessionIdleMs: number) {
     this.name = name;

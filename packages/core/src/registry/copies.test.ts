@@ -17,7 +17,7 @@ function cluster(wrappers: Readonly<Record<string, number>>, most = 8, others = 
   return registry;
 }
 
-function join(registry: Registry, id: string, copies?: object): void {
+function join(registry: Registry, id: string, copies?: object, owner = 'join', isUp = true): void {
   const node = {
     id,
     balancer: 'shop',
@@ -31,11 +31,12 @@ function join(registry: Registry, id: string, copies?: object): void {
       type: 'register',
       node: { incarnation: connections, instance: '', ...read },
       connection: connections,
-      owner: 'join',
+      owner,
       kind: 'agent',
     },
     0,
   );
+  registry.apply({ type: 'reachable', id: read.id, connection: connections, isReachable: isUp }, 0);
 }
 
 function scale(registry: Registry, count: number): string {
@@ -74,4 +75,19 @@ void test('what a wrapper says itself when it registers again counts from then o
   assert.equal(scale(registry, 4), 'a0=4');
   join(registry, 'a0', { wrapper: 'a'.repeat(32), kept: 3, most: 8 });
   assert.match(scale(registry, 4), /^a\d=4$/);
+});
+
+void test('only wrappers of the first token are asked, and nodes of others count along', () => {
+  const registry = cluster({ a: 1 });
+  for (let i = 0; i < 2; i++) join(registry, `g${i}`, { wrapper: 'b'.repeat(32), kept: 1, most: 1_000 }, 'guest');
+  assert.equal(scale(registry, 5), 'a0=3');
+});
+
+void test('copies that were promised and have not come up do not count', () => {
+  const registry = cluster({ a: 1 });
+  join(registry, 'b0', { wrapper: 'b'.repeat(32), kept: 900, most: 1_000 });
+  join(registry, 'c0', { wrapper: 'c'.repeat(32), kept: 1, most: 1 }, 'join', false);
+  join(registry, 'x0', undefined, 'join', false);
+  assert.equal(scale(registry, 5), 'a0=2 b0=2');
+  assert.equal(scale(registry, 5), '');
 });

@@ -1,10 +1,13 @@
 /**
  * Scaling: `run --count` keeps so many copies of a program, and says so when its nodes register. An operator changes the
- * number; which wrapper keeps one more or less, when several machines run one, is decided here.
+ * number; which wrapper keeps one more or less, when several machines run one, is decided here. Nodes count that have come up: what a
+ * wrapper announces is a promise.
  */
 import type { BalancerName, NodeId } from '@rollcall/protocol';
 import type { ScaleCommand } from './commands.ts';
 import type { Rejection } from './events.ts';
+import type { NodeView } from './node-record.ts';
+import { isInFeed } from './node-status.ts';
 import { type RegistryState, rejected } from './registry-state.ts';
 
 /** One wrapper with copies of a balancer's program. */
@@ -13,6 +16,9 @@ interface Wrapper {
   /** A node of it that is connected, to tell it by; the first in order. */
   readonly node: NodeId;
   readonly most: number;
+  /** What it was told last, or said itself. */
+  readonly promised: number;
+  /** Copies of it that have come up, at first; what it shall keep, in the end. */
   kept: number;
 }
 
@@ -35,10 +41,9 @@ export function scale(state: RegistryState, { balancer, count, by, reason }: Sca
     const who = `${wrappers.length} ${wrappers.length === 1 ? 'wrapper' : 'wrappers'}${others === 0 ? '' : ` and ${others} other nodes`}`;
     return rejected('conflict', `balancer ${balancer} has ${who}: it can have ${least} to ${most} nodes, not ${count}`);
   }
-  const before = wrappers.map(({ kept }) => kept);
   level(wrappers, count - others);
-  for (const [i, { name, node, kept }] of wrappers.entries()) {
-    if (kept === before[i]) continue;
+  for (const { name, node, kept, promised } of wrappers) {
+    if (kept === promised) continue;
     keepInMind(state, balancer, name, kept);
     state.emit({ type: 'scale', id: node, balancer, count: kept, by, ...(reason !== undefined && { reason }) });
   }
@@ -49,7 +54,7 @@ export function scale(state: RegistryState, { balancer, count, by, reason }: Sca
 export function keepInMind(state: RegistryState, balancer: BalancerName, wrapper: string, kept: number): void {
   for (const node of state.nodes.inBalancer(balancer)) {
     const { copies } = node.registration;
-    if (copies?.wrapper === wrapper && copies.kept !== kept)
+    if (copies?.wrapper === wrapper && copies.kept !== kept && isOfFirst(state, node))
       node.registration = { ...node.registration, copies: { ...copies, kept } };
   }
 }
@@ -68,17 +73,25 @@ function wrappersOf(state: RegistryState, balancer: BalancerName): Wrapper[] {
   const wrappers = new Map<string, Wrapper>();
   for (const node of state.nodes.inBalancer(balancer)) {
     const { copies } = node.registration;
-    if (copies === undefined || !node.isConnected || wrappers.has(copies.wrapper)) continue;
-    const { wrapper: name, kept, most } = copies;
-    wrappers.set(name, { name, node: node.id, most, kept: Math.min(kept, most) });
+    if (copies === undefined || !node.isConnected || !isOfFirst(state, node)) continue;
+    const { wrapper: name, kept: promised, most } = copies;
+    const wrapper = wrappers.get(name) ?? { name, node: node.id, most, promised, kept: 0 };
+    wrappers.set(name, wrapper);
+    if (isInFeed(node.liveness)) wrapper.kept += 1;
   }
+  for (const wrapper of wrappers.values()) wrapper.kept = Math.min(wrapper.most, Math.max(1, wrapper.kept));
   return [...wrappers.values()];
 }
 
-/** Nodes that are there and that no wrapper keeps. */
+/** Whether the node belongs to the token of the balancer's first node: wrappers of others do not take part. */
+function isOfFirst({ balancers }: RegistryState, { owner, registration }: NodeView): boolean {
+  return balancers.get(registration.balancer)?.owner === owner;
+}
+
+/** Nodes that have come up and that no wrapper of the first token keeps. */
 function othersOf(state: RegistryState, balancer: BalancerName): number {
   let others = 0;
   for (const node of state.nodes.inBalancer(balancer))
-    if (node.liveness !== 'gone' && node.registration.copies === undefined) others++;
+    if (isInFeed(node.liveness) && (node.registration.copies === undefined || !isOfFirst(state, node))) others++;
   return others;
 }

@@ -5,6 +5,7 @@
 import type { BalancerName, Liveness, NodeId } from '@rollcall/protocol';
 import type { NodeRecord } from './node-record.ts';
 import { SortedNames } from './sorted-names.ts';
+import { WeightBounds } from './weight-bounds.ts';
 
 export class NodeIndex {
   readonly #byId = new Map<NodeId, NodeRecord>();
@@ -15,6 +16,7 @@ export class NodeIndex {
   /** Nodes that count for the quota of a token, by its name. */
   readonly #quotas = new Map<string, number>();
   #tokenless = 0;
+  readonly weights: WeightBounds = new WeightBounds();
   // Sets keep the order of insertion: the first is the one that is gone the longest.
   readonly #goneByOwner = new Map<string, Set<NodeRecord>>();
   #lastIndex = -1;
@@ -128,6 +130,8 @@ export class NodeIndex {
     this.#counts[liveness] += by;
     if (liveness !== 'gone') {
       addTo(this.#presentIn, registration.balancer, by);
+      if (by === 1) this.weights.add(registration);
+      else this.weights.remove(registration);
       if (standing === 'token') addTo(this.#quotas, owner, by);
       else if (standing === 'tokenless') this.#tokenless += by;
       return;

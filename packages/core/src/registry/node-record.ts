@@ -119,6 +119,8 @@ export interface NodeView {
   /** The node's wishes about single contexts; never `enabled`. */
   readonly contextStatus: ReadonlyMap<ContextPath, Status>;
   readonly overrides: Overrides;
+  /** Largest weight of its own that counts; `undefined` while what it announces is not beyond the bound. */
+  readonly mostWeight: number | undefined;
   readonly operatorDrain: Drain | undefined;
   readonly nodeDrain: Drain | undefined;
   /** 0 idle … 1 full, not smoothed; `undefined` when never reported by this process. */
@@ -184,6 +186,7 @@ export function freshRecord(seed: RecordSeed, nowMs: number): NodeRecord {
     nodeWish: noWish(nowMs),
     contextStatus: new Map(),
     overrides: NO_OVERRIDES,
+    mostWeight: undefined,
     operatorDrain: undefined,
     nodeDrain: undefined,
     load: undefined,
@@ -216,8 +219,9 @@ export function contextStatus(node: NodeView, path: ContextPath): Status {
   return mostRestrictive(effectiveStatus(node), node.contextStatus.get(path) ?? 'enabled');
 }
 
+/** The operator's weight, or what the node announces up to its bound. */
 export function weightOf(node: NodeView): number {
-  return node.overrides.weight ?? node.registration.weight;
+  return node.overrides.weight ?? Math.min(node.registration.weight, node.mostWeight ?? Number.POSITIVE_INFINITY);
 }
 
 export function isStandby(node: NodeView): boolean {

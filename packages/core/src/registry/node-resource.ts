@@ -12,6 +12,7 @@ import type { Drain } from './drain.ts';
 import type { LivenessReason, NodeView, Wish } from './node-record.ts';
 import { contextStatus, effectiveStatus, isStandby, weightOf } from './node-record.ts';
 import type { RegistryState } from './registry-state.ts';
+import { weightWarning } from './weight-bounds.ts';
 
 /** One instant on both clocks. */
 export interface Now {
@@ -78,7 +79,7 @@ export function nodeResource(state: RegistryState, id: NodeId, now: Now): NodeRe
     silentMs: node.kind === 'static' ? -1 : Math.max(0, Math.round(now.nowMs - node.heardAtMs)),
     ...(node.goneAtMs !== undefined && { goneAtUnixMs: toUnixMs(node.goneAtMs, now) }),
     ...(drain !== undefined && { drain: drainProgress(state, node, drain, now) }),
-    warnings: node.warnings,
+    warnings: [...node.warnings, ...[weightWarning(node)].filter((one) => one !== undefined)],
   };
 }
 

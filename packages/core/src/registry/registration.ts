@@ -1,7 +1,6 @@
 /** A node enters, returns or re-states itself: all checks first, then all changes, so that a refusal changes nothing. */
-import type { BalancerName, Fault, NodeRegistration } from '@rollcall/protocol';
+import type { Fault, NodeRegistration } from '@rollcall/protocol';
 import { recordKey } from '../store/record-key.ts';
-import type { BalancerSettings } from './balancer-settings.ts';
 import { hintWarning, isSameHint } from './balancer-settings.ts';
 import type { Claims } from './claims.ts';
 import { judgeClaims } from './claims.ts';
@@ -17,6 +16,7 @@ import { effectiveStatus, freshRecord, noWish } from './node-record.ts';
 import { isInFeed } from './node-status.ts';
 import { type RegistryState, rejectedBy } from './registry-state.ts';
 import { storable } from './stored-records.ts';
+import { weightWarning } from './weight-bounds.ts';
 
 export function register(state: RegistryState, command: RegisterCommand): Rejection | undefined {
   const claims = judgeClaims(state, command);
@@ -42,7 +42,7 @@ function accept(
   // A process that lost the id while it was not heard is the older one from now on, whatever its clock says.
   const displaced = verdict === 'other' ? holder?.registration : undefined;
   const isNewBalancer = !state.balancers.has(registration.balancer);
-  const isNewHint = takeHint(state, state.balancer(registration.balancer), registration);
+  const isNewHint = takeFirst(state, command, registration, holder);
   const inForce = state.balancer(registration.balancer).inForce();
   const warning = hintWarning(registration.sticky, inForce);
   const rival =
@@ -62,6 +62,8 @@ function accept(
     node.kind = command.kind;
     node.registration = registration;
   });
+  state.settleWeights();
+  const clamped = weightWarning(node);
   if (state.nodes.presentIn(balancerBefore) === 0) state.noteEmpty(balancerBefore);
   if (registration.copies)
     keepInMind(state, registration.balancer, registration.copies.wrapper, registration.copies.kept);
@@ -101,7 +103,7 @@ function accept(
     isNew: holder === undefined,
     isReturn: isReturn || holder?.livenessReason === 'expected',
     needsProbe: node.awaitsProbe,
-    warnings,
+    warnings: clamped === undefined ? warnings : [...warnings, clamped],
   });
   if (replaced !== undefined) refuseConnection(state, node, replaced, isSame);
   if (isNewBalancer || isNewHint) {
@@ -222,27 +224,22 @@ function leaseMsOf(state: RegistryState, { kind, leaseMs }: RegisterCommand): nu
 }
 
 /**
- * The first node that hints decides for its balancer, until it is gone and no node that hints the same is present.
- * Returns whether the hint in force has changed.
+ * The first node of a balancer decides, by its hint or by having none, for as long as the balancer has nodes. Its token keeps the copies of
+ * the program. Returns whether the hint in force has changed.
  */
-function takeHint(state: RegistryState, balancer: BalancerSettings, registration: NodeRegistration): boolean {
+function takeFirst(
+  state: RegistryState,
+  { owner }: RegisterCommand,
+  { id, balancer: name, sticky }: NodeRegistration,
+  holder: NodeView | undefined,
+): boolean {
+  const isIn = holder !== undefined && holder.liveness !== 'gone' && holder.registration.balancer === name;
+  if (state.nodes.presentIn(name) > Number(isIn)) return false;
+  const balancer = state.balancer(name);
   const { hint } = balancer;
-  const { id, sticky } = registration;
-  if (hint !== undefined && hint.from !== id) {
-    if (sticky === undefined || isPresent(balancer.name, state.nodes.get(hint.from))) return false;
-    for (const node of state.nodes.inBalancer(balancer.name))
-      if (isPresent(balancer.name, node) && isSameHint(node.registration.sticky, hint.sticky)) {
-        balancer.hint = { from: node.id, sticky: hint.sticky };
-        return true;
-      }
-  }
+  balancer.owner = owner;
   if (sticky === undefined && hint === undefined) return false;
   if (hint?.from === id && sticky !== undefined && isSameHint(sticky, hint.sticky)) return false;
   balancer.hint = sticky === undefined ? undefined : { from: id, sticky };
   return true;
-}
-
-function isPresent(balancer: BalancerName, node: NodeView | undefined): boolean {
-  if (node === undefined || node.registration.balancer !== balancer) return false;
-  return node.liveness !== 'gone';
 }

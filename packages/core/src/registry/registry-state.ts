@@ -165,6 +165,11 @@ export class RegistryState {
       this.emit({ type: 'sticky', isOn: false, finding });
   }
 
+  /** Applies the bounds of announced weights where nodes have come, gone or changed. */
+  settleWeights(): void {
+    for (const node of this.nodes.weights.settle((name) => this.nodes.inBalancer(name))) this.touchFeed(node);
+  }
+
   // Liveness
 
   markUp(node: NodeRecord): void {

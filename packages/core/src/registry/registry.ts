@@ -72,7 +72,9 @@ export class Registry {
     this.#made ??= new RegistryState(this.#options, nowMs);
     const state = this.#made;
     state.begin(nowMs);
-    return carryOut(state, command) ?? state.events;
+    const rejection = carryOut(state, command);
+    state.settleWeights();
+    return rejection ?? state.events;
   }
 
   /** Counts changes that the feed tells; 0 before the first. */

@@ -3,7 +3,7 @@
  * full lease: they keep their sessions as long as workers reach them, also when their agents need time to come back. Nodes that had
  * not been reached yet are joining.
  */
-import type { GoneCause, NodeId } from '@rollcall/protocol';
+import type { BalancerName, GoneCause, NodeId } from '@rollcall/protocol';
 import { parseBalancerName } from '@rollcall/protocol';
 import { recordKey } from '../store/record-key.ts';
 import type { StoredRecord } from '../store/store.ts';
@@ -41,7 +41,21 @@ export function restore(state: RegistryState, command: RestoreCommand): void {
       if (node?.liveness === 'suspect') missing.push(node.id);
     }
   for (const record of current) if (record.key.startsWith('override/')) restoreOverride(state, record, toMs);
+  chooseOwners(state);
   if (state.learning.expect(missing)) state.tellSettled();
+}
+
+/** Of restored balancers the token of the node that has been registered for the longest time counts as the first. */
+function chooseOwners(state: RegistryState): void {
+  const firstAtMs = new Map<BalancerName, number>();
+  for (const { liveness, registeredAtMs, registration, owner } of state.nodes.all()) {
+    const balancer = state.balancers.get(registration.balancer);
+    const earlierAtMs = firstAtMs.get(registration.balancer);
+    if (balancer === undefined || liveness === 'gone') continue;
+    if (earlierAtMs === undefined ? balancer.owner !== undefined : earlierAtMs <= registeredAtMs) continue;
+    balancer.owner = owner;
+    firstAtMs.set(registration.balancer, registeredAtMs);
+  }
 }
 
 function restoreBalancer(state: RegistryState, record: StoredRecord): void {
