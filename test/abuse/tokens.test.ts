@@ -22,6 +22,8 @@ import { TokenAgent, upgradeStatus } from './token-agent.ts';
 
 /** In force everywhere after this time, milliseconds. */
 const IN_FORCE_MS = 5_000;
+/** A connection that is not closed fails the test in place of holding it. */
+const PATIENT = { timeout: 60_000 };
 
 let site: Site;
 const ends: (() => void | Promise<void>)[] = [];
@@ -102,7 +104,7 @@ async function endedInTime(agent: TokenAgent, sinceMs: number): Promise<{ code: 
   return { code, why: agent.frames.findLast(({ type }) => type === 'error')?.message };
 }
 
-test('the first join token leaves local agents without one connected, and keeps new ones out', async (t) => {
+test('the first join token leaves local agents without one connected, and keeps new ones out', PATIENT, async (t) => {
   const early = await agent(t, undefined, 'early');
   assert.equal(early.frames[0]?.type, 'registered');
   const { note = '' } = await change('POST', '', { name: 'first', role: 'join' });
@@ -111,7 +113,7 @@ test('the first join token leaves local agents without one connected, and keeps 
   assert.ok(early.isOpen);
 });
 
-test('C48: a revoked token closes agent, feed and event stream, and its nodes leave', async (t) => {
+test('C48: a revoked token closes agent, feed and event stream, and its nodes leave', PATIENT, async (t) => {
   const join = await created('revoked', 'join');
   const proxy = await created('revoked-worker', 'proxy');
   const viewer = await created('revoked-viewer', 'viewer');
@@ -140,27 +142,31 @@ test('C48: a revoked token closes agent, feed and event stream, and its nodes le
   assert.equal(await statusOf(viewer), 401);
 });
 
-test('C48: during a rotation both secrets are valid; the end of one closes its connections, and their nodes stay', async (t) => {
-  const first = await created('rotated', 'join');
-  const a = await agent(t, first, 'rotated-a');
-  const second = (await change('POST', '/rotated/rotate')).secret!;
-  assert.notEqual(second, first);
-  const b = await agent(t, second, 'rotated-b');
-  assert.equal((await put(first, 'rotated-c')).status, 200);
-  assert.ok(a.isOpen && b.isOpen);
-  const third = (await change('POST', '/rotated/rotate', { overlapMs: 1_000 })).secret!;
-  const sinceMs = performance.now();
-  const replaced = { code: 4401, why: 'this secret of the token rotated was replaced' };
-  // The oldest of three ends at once, the second after the overlap.
-  assert.deepEqual(await endedInTime(a, sinceMs), replaced);
-  assert.deepEqual(await endedInTime(b, sinceMs + 1_000), replaced);
-  for (const id of ['rotated-a', 'rotated-b', 'rotated-c']) assert.equal(await isGone(id), false);
-  assert.equal((await put(second, 'rotated-c')).status, 401);
-  const again = await agent(t, third, 'rotated-a');
-  assert.equal(again.frames[0]?.type, 'registered');
-});
+test(
+  'C48: during a rotation both secrets are valid; the end of one closes its connections, and their nodes stay',
+  PATIENT,
+  async (t) => {
+    const first = await created('rotated', 'join');
+    const a = await agent(t, first, 'rotated-a');
+    const second = (await change('POST', '/rotated/rotate')).secret!;
+    assert.notEqual(second, first);
+    const b = await agent(t, second, 'rotated-b');
+    assert.equal((await put(first, 'rotated-c')).status, 200);
+    assert.ok(a.isOpen && b.isOpen);
+    const third = (await change('POST', '/rotated/rotate', { overlapMs: 1_000 })).secret!;
+    const sinceMs = performance.now();
+    const replaced = { code: 4401, why: 'this secret of the token rotated was replaced' };
+    // The oldest of three ends at once, the second after the overlap.
+    assert.deepEqual(await endedInTime(a, sinceMs), replaced);
+    assert.deepEqual(await endedInTime(b, sinceMs + 1_000), replaced);
+    for (const id of ['rotated-a', 'rotated-b', 'rotated-c']) assert.equal(await isGone(id), false);
+    assert.equal((await put(second, 'rotated-c')).status, 401);
+    const again = await agent(t, third, 'rotated-a');
+    assert.equal(again.frames[0]?.type, 'registered');
+  },
+);
 
-test('an expired token closes its connections and is refused; its nodes leave', async (t) => {
+test('an expired token closes its connections and is refused; its nodes leave', PATIENT, async (t) => {
   const token = await created('brief', 'join');
   const node = await agent(t, token, 'brief');
   await change('PATCH', '/brief', { expiresInMs: 1_000 });
@@ -181,7 +187,7 @@ const BINDINGS: readonly (readonly [bindings: TokenBindings, breaking: Record<st
   [{ maxWeight: 2 }, { weight: 100 }, /bound to max-weight 2: the node announces 100/],
 ];
 
-test('C34, C45: each binding refuses an agent with 4403 and a PUT with 403, by name', async (t) => {
+test('C34, C45: each binding refuses an agent with 4403 and a PUT with 403, by name', PATIENT, async (t) => {
   for (const [i, [bindings, breaking, text]] of BINDINGS.entries()) {
     const name = `bound-${i}`;
     const of = (value: unknown): unknown => JSON.parse(JSON.stringify(value).replaceAll('NAME', name));
@@ -203,7 +209,7 @@ test('C34, C45: each binding refuses an agent with 4403 and a PUT with 403, by n
   }
 });
 
-test('C45: a token that is bound to addresses is refused from others', async (t) => {
+test('C45: a token that is bound to addresses is refused from others', PATIENT, async (t) => {
   const token = await created('elsewhere', 'join', { addresses: ['192.0.2.0/24', '2001:db8::/32'] });
   assert.equal(await upgradeStatus(site.controlUrl, token, AGENT_PATH, AGENT_SUBPROTOCOL), 403);
   const { status, detail } = await put(token, 'elsewhere');
@@ -217,25 +223,29 @@ test('C45: a token that is bound to addresses is refused from others', async (t)
   assert.equal(node.frames[0]?.type, 'registered');
 });
 
-test('bindings that are tightened close the connections that break them with 4403, and no others', async (t) => {
-  const token = await created('tight', 'join', { nodeIds: ['tight-*'] });
-  const first = await agent(t, token, 'tight-1');
-  const second = await agent(t, token, 'tight-2');
-  const third = await agent(t, token, 'tight-3');
-  await change('PATCH', '/tight', { bindings: { contexts: ['/tight-1', '/tight-2'] } });
-  const { code, why } = await endedInTime(third, performance.now());
-  assert.equal(code, 4403);
-  assert.match(why ?? '', /token tight is bound to context \/tight-1, \/tight-2: \/tight-3 is not within them/);
-  await until(() => isGone('tight-3'), 'the node does not leave');
-  await change('PATCH', '/tight', { bindings: { nodes: 1 } });
-  assert.equal((await endedInTime(second, performance.now())).code, 4403);
-  assert.ok(first.isOpen);
-  const { tokens } = (await site.admin<TokenList>('GET', '/v1/tokens')).body;
-  const listed = tokens.find(({ name }) => name === 'tight');
-  assert.deepEqual(listed?.bindings, { nodeIds: ['tight-*'], contexts: ['/tight-1', '/tight-2'], nodes: 1 });
-});
+test(
+  'bindings that are tightened close the connections that break them with 4403, and no others',
+  PATIENT,
+  async (t) => {
+    const token = await created('tight', 'join', { nodeIds: ['tight-*'] });
+    const first = await agent(t, token, 'tight-1');
+    const second = await agent(t, token, 'tight-2');
+    const third = await agent(t, token, 'tight-3');
+    await change('PATCH', '/tight', { bindings: { contexts: ['/tight-1', '/tight-2'] } });
+    const { code, why } = await endedInTime(third, performance.now());
+    assert.equal(code, 4403);
+    assert.match(why ?? '', /token tight is bound to context \/tight-1, \/tight-2: \/tight-3 is not within them/);
+    await until(() => isGone('tight-3'), 'the node does not leave');
+    await change('PATCH', '/tight', { bindings: { nodes: 1 } });
+    assert.equal((await endedInTime(second, performance.now())).code, 4403);
+    assert.ok(first.isOpen);
+    const { tokens } = (await site.admin<TokenList>('GET', '/v1/tokens')).body;
+    const listed = tokens.find(({ name }) => name === 'tight');
+    assert.deepEqual(listed?.bindings, { nodeIds: ['tight-*'], contexts: ['/tight-1', '/tight-2'], nodes: 1 });
+  },
+);
 
-test('C49: tokens are made and listed by administrators only', async () => {
+test('C49: tokens are made and listed by administrators only', PATIENT, async () => {
   for (const role of ['join', 'viewer', 'operator', 'proxy'] as const) {
     const token = await created(`role-${role}`, role);
     assert.equal(await statusOf(token, '/v1/tokens'), 403, role);
@@ -245,34 +255,42 @@ test('C49: tokens are made and listed by administrators only', async () => {
   assert.equal(anonymous.status, 401);
 });
 
-test('C21: an id that was taken with a start in the far future goes back to its node when that starts again', async (t) => {
-  const token = await created('common', 'join');
-  const victim = await agent(t, token, 'taken', { incarnation: Date.now() });
-  assert.equal(victim.frames[0]?.type, 'registered');
-  const thief = await agent(t, token, 'taken', { incarnation: Number.MAX_SAFE_INTEGER });
-  await victim.ended;
-  const restarted = await agent(t, token, 'taken', { incarnation: Date.now() + 1_000 });
-  assert.equal(restarted.frames[0]?.type, 'registered', JSON.stringify(restarted.frames));
-  assert.equal((await thief.ended).code, 4409);
-});
+test(
+  'C21: an id that was taken with a start in the far future goes back to its node when that starts again',
+  PATIENT,
+  async (t) => {
+    const token = await created('common', 'join');
+    const victim = await agent(t, token, 'taken', { incarnation: Date.now() });
+    assert.equal(victim.frames[0]?.type, 'registered');
+    const thief = await agent(t, token, 'taken', { incarnation: Number.MAX_SAFE_INTEGER });
+    await victim.ended;
+    const restarted = await agent(t, token, 'taken', { incarnation: Date.now() + 1_000 });
+    assert.equal(restarted.frames[0]?.type, 'registered', JSON.stringify(restarted.frames));
+    assert.equal((await thief.ended).code, 4409);
+  },
+);
 
-test('C21: an id is out of reach for a token that is bound to others, and for other token names', async (t) => {
-  const own = await created('victim', 'join', { nodeIds: ['victim*'] });
-  const guest = await created('guest', 'join', { nodeIds: ['guest-*'] });
-  const common = await created('unbound', 'join');
-  const victim = await agent(t, own, 'victim');
-  for (const [token, code] of [
-    [guest, 'forbidden'],
-    [common, 'id-owned'],
-  ] as const) {
-    const thief = await agent(t, token, 'victim', { incarnation: Number.MAX_SAFE_INTEGER });
-    assert.equal(thief.frames[0]?.code, code);
-    assert.equal((await thief.ended).code, 4403);
-  }
-  assert.ok(victim.isOpen);
-});
+test(
+  'C21: an id is out of reach for a token that is bound to others, and for other token names',
+  PATIENT,
+  async (t) => {
+    const own = await created('victim', 'join', { nodeIds: ['victim*'] });
+    const guest = await created('guest', 'join', { nodeIds: ['guest-*'] });
+    const common = await created('unbound', 'join');
+    const victim = await agent(t, own, 'victim');
+    for (const [token, code] of [
+      [guest, 'forbidden'],
+      [common, 'id-owned'],
+    ] as const) {
+      const thief = await agent(t, token, 'victim', { incarnation: Number.MAX_SAFE_INTEGER });
+      assert.equal(thief.frames[0]?.code, code);
+      assert.equal((await thief.ended).code, 4403);
+    }
+    assert.ok(victim.isOpen);
+  },
+);
 
-test('a change is in the audit with who and why, and no secret is on the disk or in a log', async () => {
+test('a change is in the audit with who and why, and no secret is on the disk or in a log', PATIENT, async () => {
   const made = await change('POST', '', { name: 'secret', role: 'viewer', reason: 'for grafana' });
   const next = (await change('POST', '/secret/rotate')).secret!;
   const audit = (): string => readFileSync(join(site.stateDir, 'audit.jsonl'), 'utf8');
@@ -284,7 +302,7 @@ test('a change is in the audit with who and why, and no secret is on the disk or
     for (const one of [made.secret!, next]) assert.ok(!text.includes(one));
 });
 
-test('tokens are there again after kill -9 of the control process, revoked ones are not', async () => {
+test('tokens are there again after kill -9 of the control process, revoked ones are not', PATIENT, async () => {
   const kept = await created('kept', 'viewer');
   const ended = await created('not-kept', 'viewer');
   await change('DELETE', '/not-kept');
@@ -292,7 +310,7 @@ test('tokens are there again after kill -9 of the control process, revoked ones 
   assert.deepEqual([await statusOf(kept), await statusOf(ended)], [200, 401]);
 });
 
-test('C46: a right token is accepted at any rate of wrong ones from the same address', async (t) => {
+test('C46: a right token is accepted at any rate of wrong ones from the same address', PATIENT, async (t) => {
   const operator = await created('ops', 'operator');
   const join = await created('beside', 'join');
   const codes = new Map<number, number>();

@@ -206,8 +206,10 @@ export class Tokens {
   takeEndedNames(): ReadonlySet<string> {
     const names = this.#revoked;
     this.#revoked = new Set();
-    for (const record of this.#stored.values()) if (this.isOver(record)) names.add(record.name);
-    for (const record of this.#byId.values()) if (!this.isOver(record)) names.delete(record.name);
+    const nowUnixMs = this.#clocks.nowUnixMs();
+    for (const record of this.#stored.values()) if (hasEnded(record, undefined, nowUnixMs)) names.add(record.name);
+    if (names.size === 0) return names;
+    for (const record of this.#byId.values()) if (!hasEnded(record, undefined, nowUnixMs)) names.delete(record.name);
     names.delete(JOIN_NAME);
     return names;
   }
