@@ -81,7 +81,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
   try {
     const tokens = await openTokens(config.stateDir, config, clocks);
     for (const problem of tokens.problems) log.warn(problem);
-    await state.writeAll(tokens.unwritten);
+    await state.writeAll(tokens.unwritten, { isReplacing: !tokens.isUnread });
     refuseOpenDoors(config, tokens);
     const audit = await Audit.open(
       config.stateDir,

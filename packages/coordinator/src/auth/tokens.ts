@@ -74,7 +74,6 @@ interface Loaded {
   readonly ownNodes: TokenRecord | undefined;
   readonly wasJoinToken: boolean;
   readonly problems: readonly string[];
-  /** The system did not let tokens.json be read: it must not be overwritten. */
   readonly isUnread: boolean;
   readonly isUnwritten: boolean;
 }
@@ -90,14 +89,15 @@ export class Tokens {
   readonly #byDigest = new Map<string, ShownToken>();
   readonly #byId = new Map<string, TokenRecord>();
   readonly #byCertificate = new Map<string, TokenRecord>();
-  readonly #isUnread: boolean;
+  /** The system did not let tokens.json be read, so it may hold tokens that are not known here. */
+  readonly isUnread: boolean;
   #wasJoinToken: boolean;
   #revision = 0;
   /** Names of tokens that were revoked and not asked for since. */
   #revoked = new Set<string>();
   /** What the disk did not let us read or write, in sentences. */
   readonly problems: readonly string[];
-  /** Texts that could not be written, by path. */
+  /** Texts that could not be written, by path. While `isUnread` they must not replace a file. */
   readonly unwritten: ReadonlyMap<string, string>;
   /** Key for what must be believed after a restart but not after the admin token has changed. */
   readonly loginKey: Buffer;
@@ -111,7 +111,7 @@ export class Tokens {
     this.#ownNodes = ownNodes;
     this.#wasJoinToken = wasJoinToken;
     for (const record of stored) this.#stored.set(record.id, record);
-    this.#isUnread = isUnread;
+    this.isUnread = isUnread;
     this.problems = problems;
     this.unwritten = isUnwritten ? this.files : new Map();
     this.loginKey = createHash('sha256')
@@ -293,7 +293,7 @@ export class Tokens {
   }
 
   #unreadFault(): Fault | undefined {
-    if (!this.#isUnread) return undefined;
+    if (!this.isUnread) return undefined;
     return conflict(
       `${this.#path} could not be read at the start and would be overwritten; make it readable and restart`,
     );
@@ -371,7 +371,7 @@ export async function openTokens(stateDir: string, given: GivenTokens, clocks: C
     given.feedToken === undefined ? undefined : givenRecord(FEED_NAME, 'proxy', given.feedToken),
   ].filter((record) => record !== undefined);
   const ownNodes = given.ownNodeToken === undefined ? undefined : givenRecord(JOIN_NAME, 'join', given.ownNodeToken);
-  let isUnwritten = false;
+  let isUnwritten = isUnread;
   if (admin && admin !== keptAdmin && !isUnread) {
     const text = tokenFileText({ tokens: [...stored, admin], wasJoinToken }, clocks.nowUnixMs());
     await replaceFile(path, text).catch(() => {

@@ -88,3 +88,14 @@ test('writes of one file that are asked for together come one after the other, t
   assert.equal(state.problem, undefined);
   assert.equal(readFileSync(join(path, 'tokens.json'), 'utf8'), texts.at(-1));
 });
+
+test('a file that was not read is not replaced, and is written where there is none', async (t) => {
+  const path = scratch(t);
+  const { state } = await opened(t, path);
+  const file = join(path, 'tokens.json');
+  await state.writeAll(new Map([[file, 'first']]), { isReplacing: false });
+  await state.writeAll(new Map([[file, 'second']]), { isReplacing: false });
+  assert.deepEqual([state.problem, readFileSync(file, 'utf8')], [undefined, 'first']);
+  await state.writeAll(new Map([[file, 'third']]));
+  assert.equal(readFileSync(file, 'utf8'), 'third');
+});

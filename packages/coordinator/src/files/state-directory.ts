@@ -2,11 +2,11 @@
  * The directory with what the coordinator keeps besides the store. While it cannot be written (full, read-only, of another user,
  * not to be made), what has to be written is kept in memory and tried again every few seconds.
  */
-import { readdir, rm } from 'node:fs/promises';
+import { lstat, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Clocks } from '../clocks.ts';
-import { makeFolder, replaceFile } from './whole-file.ts';
+import { isAbsent, makeFolder, replaceFile } from './whole-file.ts';
 
 export interface StateDirectoryOptions {
   readonly path: string;
@@ -30,6 +30,8 @@ export class StateDirectory {
   readonly #options: StateDirectoryOptions;
   /** Texts that have yet to be written, by path. */
   readonly #unwritten = new Map<string, string>();
+  /** Of these paths, those that may only be written where there is no file. */
+  readonly #ifAbsent = new Set<string>();
   #problem: StateProblem | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
@@ -54,10 +56,17 @@ export class StateDirectory {
     return this.#problem;
   }
 
-  /** Writes the files, by path, as soon as that is possible. */
-  async writeAll(files: ReadonlyMap<string, string>): Promise<void> {
+  /** Writes the files, by path, as soon as that is possible. With `isReplacing` false a file that is there then stays as it is. */
+  async writeAll(
+    files: ReadonlyMap<string, string>,
+    { isReplacing = true }: { readonly isReplacing?: boolean } = {},
+  ): Promise<void> {
     if (files.size === 0) return;
-    for (const [path, text] of files) this.#unwritten.set(path, text);
+    for (const [path, text] of files) {
+      this.#unwritten.set(path, text);
+      if (isReplacing) this.#ifAbsent.delete(path);
+      else this.#ifAbsent.add(path);
+    }
     await this.#write();
   }
 
@@ -77,7 +86,7 @@ export class StateDirectory {
     try {
       await makeFolder(this.path);
       for (const [path, text] of this.#unwritten) {
-        await replaceFile(path, text);
+        if (!this.#ifAbsent.has(path) || !(await isThere(path))) await replaceFile(path, text);
         if (this.#unwritten.get(path) === text) this.#unwritten.delete(path);
       }
       await probe(this.path);
@@ -108,6 +117,16 @@ async function probe(directory: string): Promise<void> {
   const path = join(directory, 'writable');
   await replaceFile(path, '\n');
   await rm(path);
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return true;
+  } catch (error) {
+    if (isAbsent(error)) return false;
+    throw error;
+  }
 }
 
 async function removeLeftovers(directory: string): Promise<void> {
