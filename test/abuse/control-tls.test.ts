@@ -146,6 +146,15 @@ test('C53: a client certificate allows what the token that names it allows, and 
   );
   await refused('/v1/status', { certificate: unknown }, 401, /no token names the client certificate CN=wiki-1/);
   await refused(AGENT_PATH, {}, 401, /token is missing|needs a token/);
+  const flags = ['--ca', authority.caFile, '--client-cert', shop.cert, '--client-key', shop.key, '--id', 'n1'];
+  const program = site.start(['run', ...flags, '--', process.execPath, '-e', PROGRAM]);
+  let log = '';
+  program.stderr!.on('data', (octets: Buffer) => {
+    log += octets.toString();
+  });
+  await until(async () => (await site.node('n1'))?.liveness === 'up', 'run does not join with its certificate').catch(
+    (error: Error) => assert.fail(`${error.message}: ${log}`),
+  );
   // A token decides alone: the certificate adds no rights and takes none.
   const token = readFileSync(join(site.stateDir, 'admin-token'), 'utf8').trim();
   assert.equal((await ask(site.controlUrl, '/v1/status', { certificate: shop, token })).status, 200);

@@ -1,9 +1,10 @@
 /** TLS on the control port and the agents port of `up`: workers, agents and commands connect, certificates are renewed. */
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
-import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { type TestContext, test } from 'node:test';
@@ -30,10 +31,10 @@ function serialIn(file: string): string {
   return new X509Certificate(readFileSync(file)).serialNumber;
 }
 
-async function startTlsSite(t: TestContext, days = 20) {
+async function startTlsSite(t: TestContext, days = 20, more: readonly string[] = []) {
   const authority = makeAuthority(t);
   const files = authority.issue('control', ['ops.example'], { untilUnixMs: Date.now() + days * DAY_MS });
-  const flags = ['--control-cert', files.cert, '--control-key', files.key];
+  const flags = ['--control-cert', files.cert, '--control-key', files.key, ...more];
   const site = await Site.start(t, { flags });
   return { authority, files, flags, site, port: Number(new URL(site.controlUrl).port) };
 }
@@ -44,7 +45,10 @@ async function answers(site: Site): Promise<boolean> {
 }
 
 test('workers follow the feed, wrapped programs join and commands work over TLS', async (t) => {
-  const { site, port } = await startTlsSite(t);
+  const docs = mkdtempSync(join(tmpdir(), 'rollcall-docs-'));
+  t.after(() => rmSync(docs, { recursive: true }));
+  writeFileSync(join(docs, 'page.txt'), 'a page');
+  const { site, port } = await startTlsSite(t, 20, ['--static', `/docs=${docs}`]);
   assert.match(site.controlUrl, /^https:/);
   await site.isCurrent();
   const kept = join(site.stateDir, 'control-certificate.pem');
@@ -55,6 +59,7 @@ test('workers follow the feed, wrapped programs join and commands work over TLS'
   });
   await until(async () => (await site.node('n1'))?.liveness === 'up', `the program does not join: ${said}`);
   assert.ok(await answers(site));
+  assert.equal(await (await fetch(`http://127.0.0.1:${site.proxyPort}/docs/page.txt`)).text(), 'a page');
 
   const status = await site.json<StatusResource>('status');
   assert.equal(status.control, site.controlUrl);
