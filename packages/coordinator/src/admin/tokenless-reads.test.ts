@@ -18,7 +18,7 @@ async function started(t: TestContext, clocks: ManualClocks): Promise<TestCoordi
 test('clients that read without a token are refused beyond the bound, while operators, joiners and health checks are served', async (t) => {
   const clocks = new ManualClocks();
   const { api } = await started(t, clocks);
-  for (let i = 0; i < 20; i++) {
+  for (let i = 0; i < 4; i++) {
     const reads = Array.from({ length: 50 }, async () => (await api('/v1/balancers', { token: '' })).status);
     assert.deepEqual(new Set(await Promise.all(reads)), new Set([200]));
   }
@@ -39,7 +39,7 @@ test('large answers count by their size, whole or streamed', async () => {
   const reads = new TokenlessReads(clocks);
   reads.charge({ ...TOKENLESS, by: 'token' }, 1024 * 1024 * 1024);
   await reads.admit(TOKENLESS);
-  reads.charge(TOKENLESS, 16 * 1024 * 1024);
+  reads.charge(TOKENLESS, 200 * 16_384);
   const refusal = await reads.admit(TOKENLESS).catch((error: unknown) => error);
   assert.ok(refusal instanceof Refusal);
   assert.equal(refusal.retryAfterS, 1);

@@ -9,7 +9,7 @@ import { TokenBucket } from '../network/token-bucket.ts';
 import { Refusal } from './refusal.ts';
 
 /** Requests. An answer of more than `UNIT_BYTES` costs as much as one request for each of them. */
-const READS = { burst: 1_000, perSecond: 200 };
+const READS = { burst: 200, perSecond: 200 };
 const UNIT_BYTES = 16_384;
 /** One large answer is made up for within this time, seconds. */
 const MAX_DEBT_S = 10;
