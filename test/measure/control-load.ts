@@ -50,7 +50,7 @@ async function livezMs(): Promise<number> {
 }
 
 for (const [who, headers] of [
-  ['nobody', undefined],
+  ['no client', undefined],
   ['ten clients with the admin token', { authorization: token }],
   ['ten clients without a token', {}],
 ] as const) {

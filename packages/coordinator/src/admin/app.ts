@@ -32,6 +32,7 @@ import { addTokens } from './tokens.ts';
 import { addVerbs } from './verbs.ts';
 
 const MAX_BODY_BYTES = 65_536;
+const WRITES: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH', 'DELETE']);
 
 /** Builds the admin API with all its routes. */
 export async function createAdminApp(around: Surroundings): Promise<AdminApp> {
@@ -110,13 +111,14 @@ async function letIn(request: FastifyRequest, { gate }: Surroundings, tokenlessR
   if ('code' in identity) throw new Refusal(identity);
   request.identity = identity;
   await tokenlessReads.admit(identity);
-  refuseUnread(request);
+  refuseIgnored(request);
 }
 
 /** A write whose content type or condition would be ignored. */
-function refuseUnread({ method, headers, routeOptions }: FastifyRequest): void {
-  if (method === 'GET' || method === 'HEAD') return;
+function refuseIgnored({ method, headers, routeOptions }: FastifyRequest): void {
+  if (!WRITES.has(method)) return;
   const type = headers['content-type'] ?? '';
+  // The only write that needs no body.
   if (method !== 'DELETE' || type !== '') refuseUnlessJson(type);
   if (headers['if-match'] !== undefined && routeOptions.config.honoursIfMatch !== true) {
     const message = 'If-Match is honoured on writes to one node, and on PATCH of a balancer';
