@@ -2,6 +2,7 @@
  * The admin API's frame: one door for everybody, JSON only, small bodies, problems with codes. The resources are in files
  * of their own.
  */
+import { isUtf8 } from 'node:buffer';
 import swagger from '@fastify/swagger';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { ERROR_CODES, type Fault } from '@rollcall/protocol';
@@ -154,9 +155,10 @@ function isChange(payload: unknown): payload is object {
 function acceptOnlyJson(app: AdminApp): void {
   app.removeAllContentTypeParsers();
   const parse = app.getDefaultJsonParser('error', 'error');
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
     // A verb without further wishes needs no body.
-    if (body === '') done(null, {});
+    if (body.length === 0) done(null, {});
+    else if (!isUtf8(body)) done(new Refusal({ code: 'bad-message', message: 'the body is not UTF-8' }));
     else void parse(request, body.toString(), done);
   });
 }

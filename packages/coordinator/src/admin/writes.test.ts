@@ -54,6 +54,18 @@ test('C63: bodies that are too large, too deep or not JSON in UTF-8, and unknown
   assert.deepEqual(codeOf(await api('/v1/nodes/n2/drain', { method: 'POST', body: {} })), [404, 'not-found']);
 });
 
+test('a body that is not UTF-8 is refused, and nothing of it is kept', async (t) => {
+  const { coordinator, adminToken, api } = await started(t);
+  const response = await fetch(`${coordinator.url}/v1/nodes/n1/drain`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${adminToken}`, 'content-type': 'application/json' },
+    body: Buffer.from('{"reason":"caf\xe9"}', 'latin1'),
+  });
+  assert.equal(response.status, 400);
+  assert.match(await response.text(), /"code":"bad-message".*the body is not UTF-8/);
+  assert.equal((await api('/v1/nodes/n1')).json<{ status: string }>().status, 'enabled');
+});
+
 test('C63: of two operators who have read a node, the second to write gets 412', async (t) => {
   const { api } = await started(t);
   const tag = async (): Promise<string> => (await api('/v1/nodes/n1')).headers.get('etag')!;
