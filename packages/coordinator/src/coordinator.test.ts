@@ -130,3 +130,12 @@ test('closing twice is closing once', async () => {
   await Promise.all([started.coordinator.close(), started.coordinator.close()]);
   await started.close();
 });
+
+test('C56: an IP address that is advertised is no node', async (t) => {
+  const started = await startTestCoordinator({ advertise: 'ws://192.0.2.7:8400' });
+  t.after(() => started.close());
+  const put = (url: string) => started.api('/v1/nodes/n1', { method: 'PUT', body: { balancer: 'shop', url } });
+  const refused = await put('http://192.0.2.7:8400');
+  assert.equal(refused.status, 400);
+  assert.match(refused.text, /listener of Rollcall/);
+});

@@ -128,7 +128,8 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
         ...(config.controlUrl === undefined ? [] : [new URL(config.controlUrl).hostname]),
       ],
     });
-    const listeners: PinnedAddress[] = [config.listen, config.agentsListen, ...config.ownListeners].filter(
+    const advertised = config.advertise === undefined ? undefined : addressOf(config.advertise);
+    const listeners: PinnedAddress[] = [config.listen, config.agentsListen, advertised, ...config.ownListeners].filter(
       (listener) => listener !== undefined,
     );
     let onListening = (): void => {};
@@ -269,6 +270,14 @@ function refusedUnread(history: History, { remoteAddress = '' }: Socket, why: st
   const address = parseIp(remoteAddress)?.toString();
   const fault = { code: 'rate-limited', message: `connection closed: ${why}` } as const;
   history.refused('answer', fault, address === undefined ? {} : { address });
+}
+
+/** The IP address and port of a `ws://` or `wss://` address; `undefined` for a name, which may stand for other machines as well. */
+function addressOf(url: string): ListenAddress | undefined {
+  if (!URL.canParse(url)) return undefined;
+  const { hostname, port, protocol } = new URL(url);
+  if (parseIp(hostname) === undefined) return undefined;
+  return { host: hostname, port: port === '' ? (protocol === 'wss:' ? 443 : 80) : Number(port) };
 }
 
 /** A control port that strangers reach must know its agents. */

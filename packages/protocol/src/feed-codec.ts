@@ -61,7 +61,7 @@ export const MAX_FEED_BYTES = 4_194_304;
 const MAX_ITEMS = 100_000;
 /** Parts of the idle time in which a session may have been seen. */
 const MAX_AGES = 64;
-/** Listeners of ours that one message tells. */
+/** Most listeners of ours in one message. */
 const MAX_LISTENERS = 1_000;
 const HASHES = /^(?:[A-Za-z0-9_-]{8})+$/;
 const STATUSES = ['enabled', 'draining', 'stopped'] as const;

@@ -167,7 +167,7 @@ export interface FeedHello {
   readonly epoch: string;
   /** `FEED_VERSION` of the coordinator. */
   readonly feedVersion: number;
-  /** Absent at releases that do not tell it. */
+  /** Absent from releases before this rule. */
   readonly reach?: ReachBounds;
 }
 

@@ -28,7 +28,7 @@ export interface ClusterSnapshot {
   readonly nodes: readonly FeedNode[];
   readonly balancers: readonly FeedBalancer[];
   readonly remembered: readonly FeedRememberedRoute[];
-  /** In saved snapshots; the feed tells it apart. */
+  /** In saved snapshots only; the feed sends it in `hello`. */
   readonly reach?: ReachBounds;
 }
 
@@ -83,7 +83,7 @@ export class ClusterView {
     this.#seed = Math.floor(options.rng() * 0x1_0000_0000);
   }
 
-  /** Where nodes may point, as the coordinator told it last; `undefined` while it has not. */
+  /** Where nodes may point, from the last `hello`; `undefined` before the first. */
   get reach(): ReachBounds | undefined {
     return this.#reach;
   }

@@ -81,7 +81,7 @@ test('a literal address is asked about, also when the rule or its registrant cha
   assert.equal(accepted(), 1);
 });
 
-test('while no coordinator has told the rule, only what no node may have is refused', async (t) => {
+test('before a coordinator has sent the rule, only what no node may have is refused', async (t) => {
   const { connect, state } = guarded({ 'app.internal': ['127.0.0.1'] });
   state.bounds = undefined;
   const { port } = await listener(t);

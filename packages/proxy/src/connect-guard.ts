@@ -23,7 +23,7 @@ export interface ConnectTarget {
 }
 
 export interface ConnectGuardOptions<Node extends GuardedNode> {
-  /** The rule in force; `undefined` while no coordinator has told it: only what no node may have is refused then. */
+  /** The rule in force; `undefined` before a coordinator has sent it: only what no node may have is refused then. */
   readonly bounds: () => ReachBounds | undefined;
   /** A connect was not allowed. */
   readonly onRefused: (node: Node, reason: string) => void;

@@ -64,7 +64,7 @@ export interface WorkerOptions
   readonly tls?: WorkerTls;
   /** TLS to nodes. */
   readonly nodeTls?: NodeTlsOptions;
-  /** Listeners of the program that starts the worker, until the coordinator has told all: no node may point there. Default none. */
+  /** Listeners of the program that starts the worker, for the time before the feed connects: no node may point there. Default none. */
   readonly ownListeners?: ReachBounds['listeners'];
   readonly accessLog?: AccessLogOptions;
   /** The coordinator and a token of role proxy. */
@@ -168,7 +168,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     bounds: () => view.reach,
     isOwn: isOfThisMachine,
     onRefused: (node, reason) => {
-      // Each connect is refused; once told is enough.
+      // One line and one report per reason, not one per connect.
       if (refusals.get(node) === reason) return;
       refusals.set(node, reason);
       log.warn({ node: node.id, reason }, `node ${node.id} is not connected to`);

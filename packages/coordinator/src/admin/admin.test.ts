@@ -483,7 +483,7 @@ describe('who may', () => {
     const started = await coordinator({ assets });
     const { cookie, pageKey } = await logIn(started);
     const { port } = started.coordinator.address;
-    // From another machine, as far as the gate can tell: being on this machine is a right of its own.
+    // As from another machine: requests from this machine may read without a login.
     const far = { 'x-forwarded-for': '10.9.9.9', host: 'localhost', cookie };
     for (const path of ['/balancer-manager', '/server-status', '/server-status?refresh=5'])
       assert.equal(await raw(port, 'GET', path, far), 200, path);

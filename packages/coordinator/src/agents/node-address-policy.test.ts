@@ -99,7 +99,7 @@ test('C56: a listener that is given by name is known by the addresses of the nam
   assert.match(JSON.stringify(await check('http://127.0.0.1:6379')), /"host":"127/);
   names['redis.internal'] = ['10.9.9.8'];
   assert.match(JSON.stringify(await check('http://10.9.9.8:6379')), /listener of Rollcall/);
-  // Workers may be on another machine: they are told addresses, and 0.0.0.0 is none.
+  // Workers may be on another machine: they get addresses, never 0.0.0.0.
   const { listeners } = byName.bounds();
   assert.deepEqual(listeners[0], { host: '10.9.9.8', port: 6379 });
   assert.ok(listeners.some(({ host, port }) => host === '127.0.0.0/8' && port === 8080));

@@ -87,7 +87,7 @@ export class NodeAddressPolicy {
     return { host: addresses[0]!, port };
   }
 
-  /** What workers need for the same rule. They may be on another machine, so `0.0.0.0` is told as the addresses of this one. */
+  /** What workers need for the same rule. They may be on another machine, so `0.0.0.0` is sent as the addresses of this one. */
   bounds(): ReachBounds {
     const own = ownRanges();
     const listeners = this.#listeners().flatMap(({ host, port }) => {

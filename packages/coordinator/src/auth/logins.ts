@@ -123,7 +123,7 @@ export class Logins {
     return login;
   }
 
-  /** All logins, the newest first. `currentId` is that of whoever asks. */
+  /** All logins, the newest first. `currentId`: the login that the request came with. */
   list(currentId?: string): LoginResource[] {
     this.#dropEnded();
     return [...this.#logins.values()].reverse().map(({ id, createdAtUnixMs, expiresAtUnixMs, from, agent }) => ({

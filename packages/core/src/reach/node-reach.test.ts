@@ -41,7 +41,7 @@ void test('loopback is for registrants of this machine, and for ranges that allo
   assert.equal(verdict('192.0.2.1', 80, OPERATOR), 'allowed');
 });
 
-void test('listeners of ours are nodes for none, whatever is allowed', () => {
+void test('listeners of ours are refused to every registrant, also within allowed ranges', () => {
   for (const reach of [LOCAL, OPERATOR, { ...LOCAL, isAnywhere: true }]) {
     assert.equal(verdict('127.0.0.1', 8080, reach), 'own-listener');
     assert.equal(verdict('10.0.0.1', 8080, reach), 'own-listener');
@@ -51,7 +51,7 @@ void test('listeners of ours are nodes for none, whatever is allowed', () => {
   assert.equal(verdict('10.0.0.2', 8400, OPERATOR), 'allowed');
 });
 
-void test('some addresses are nodes for none', () => {
+void test('some addresses are refused to every registrant', () => {
   const all: Readonly<Record<string, readonly string[]>> = {
     metadata: ['100.100.100.200', '168.63.129.16', 'fd00:ec2::254'],
     unspecified: ['0.0.0.0', '0.1.2.3', '::', '::ffff:0.0.0.0'],

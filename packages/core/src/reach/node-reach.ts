@@ -7,7 +7,7 @@ import type { NodeReach, ReachBounds } from '@rollcall/protocol';
 import { type IpOctets, type IpRange, ipOctets, ipRange, isInRange, isSameIp } from './ip-address.ts';
 
 /**
- * Why an address may not be connected to. `never`: nobody may; `what` names the kind. `own-listener`: a listener of ours.
+ * Why an address may not be connected to. `never`: forbidden for every node; `what` names the kind. `own-listener`: a listener of ours.
  * `loopback`: the registrant was on another machine. `elsewhere`: not the address that the registrant came from.
  */
 export type ReachObjection =

@@ -49,7 +49,7 @@ async function call(path: string, init: RequestInit, signal = AbortSignal.timeou
 }
 
 /**
- * Follows a stream of events for ever; after an interruption it resumes behind the last event that it has passed to `onEvent`. An
+ * Follows a stream of events until the page is closed; after an interruption it resumes behind the last event that `onEvent` got. An
  * EventSource cannot send the page key.
  */
 export async function follow<Event>(path: string, onEvent: (event: Event) => void): Promise<never> {
