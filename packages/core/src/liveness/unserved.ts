@@ -28,7 +28,7 @@ export interface Unserved {
 const MAX_NAMED = 3;
 
 /** True when the node may take new work now. */
-function canServe({ liveness, status, port }: NodeFacts): boolean {
+export function canServe({ liveness, status, port }: NodeFacts): boolean {
   if (status !== 'enabled') return false;
   if (liveness === 'up') return port === 'answers' || port === 'unknown';
   return (liveness === 'suspect' || liveness === 'orphaned') && port === 'answers';

@@ -163,12 +163,11 @@ export function balancerResource(state: RegistryState, name: BalancerName): Bala
   const counts = { nodes: 0, nodesUp: 0, sessions: 0, inFlight: 0 };
   const contexts = new Map<string, BalancerResource['contexts'][number]>();
   for (const node of state.nodes.inBalancer(name)) {
-    const totals = state.workers.totals(node.id, state.nowMs);
-    counts.inFlight += totals.inFlight;
+    counts.inFlight += state.workers.inFlight(node.id);
     if (node.liveness === 'gone') continue;
     counts.nodes += 1;
     if (node.liveness === 'up' && !state.ports.isGivenUp(node.id)) counts.nodesUp += 1;
-    counts.sessions += node.sessions ?? totals.sessions;
+    counts.sessions += node.sessions ?? state.workers.sessions(node.id, state.nowMs);
     for (const host of node.registration.hosts)
       for (const { path } of node.registration.contexts) contexts.set(`${host} ${path}`, { host, path });
   }

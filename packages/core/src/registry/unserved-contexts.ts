@@ -1,6 +1,6 @@
 /** Contexts that no node can serve now, with the cause and what to do, as ../liveness/unserved.ts finds it. */
 import type { BalancerName, ContextPath, HostPattern, UnservedContext } from '@rollcall/protocol';
-import { type NodeFacts, whyUnserved } from '../liveness/unserved.ts';
+import { canServe, type NodeFacts, whyUnserved } from '../liveness/unserved.ts';
 import { contextStatus, type NodeView } from './node-record.ts';
 import type { RegistryState } from './registry-state.ts';
 
@@ -11,7 +11,9 @@ interface Context {
   readonly balancer: BalancerName;
   readonly host: HostPattern;
   readonly path: ContextPath;
+  /** None once one of them can serve: the others do not matter then. */
   readonly nodes: NodeFacts[];
+  isServed: boolean;
   /** A node is being probed for the first time: in a moment more is known. */
   isPending: boolean;
 }
@@ -23,8 +25,8 @@ interface Context {
 export function unservedContexts(state: RegistryState): UnservedContext[] {
   if (state.learning.isOpen) return [];
   const unserved: UnservedContext[] = [];
-  for (const { balancer, host, path, nodes, isPending } of contextsOf(state)) {
-    const why = isPending ? undefined : whyUnserved(balancer, nodes);
+  for (const { balancer, host, path, nodes, isServed, isPending } of contextsOf(state)) {
+    const why = isPending || isServed ? undefined : whyUnserved(balancer, nodes);
     if (why === undefined) continue;
     unserved.push({ balancer, host, path, ...why });
     if (unserved.length === MAX_CONTEXTS) break;
@@ -35,18 +37,30 @@ export function unservedContexts(state: RegistryState): UnservedContext[] {
 function contextsOf(state: RegistryState): Iterable<Context> {
   const contexts = new Map<string, Context>();
   const serving = new Map<string, BalancerName>();
-  for (const node of state.nodes.all()) {
+  const take = (node: NodeView): void => {
     const { balancer, hosts, contexts: paths } = node.registration;
+    const isHolding = holdsContexts(node);
     for (const host of hosts)
       for (const { path } of paths) {
         const key = `${balancer} ${host} ${path}`;
-        const context = contexts.get(key) ?? { balancer, host, path, nodes: [], isPending: false };
-        contexts.set(key, context);
-        context.nodes.push(factsOf(state, node, path));
+        let context = contexts.get(key);
+        if (context === undefined) {
+          context = { balancer, host, path, nodes: [], isServed: false, isPending: false };
+          contexts.set(key, context);
+        }
+        if (isHolding) serving.set(`${host} ${path}`, balancer);
+        if (context.isServed) continue;
+        const facts = factsOf(state, node, path);
+        if (canServe(facts)) {
+          context.isServed = true;
+          context.nodes.length = 0;
+        } else context.nodes.push(facts);
         if (node.liveness === 'joining' && node.livenessReason === 'unprobed') context.isPending = true;
-        if (holdsContexts(node)) serving.set(`${host} ${path}`, balancer);
       }
-  }
+  };
+  // Those that are present first: nodes that are gone, which may be thousands, matter only where none serves.
+  for (const node of state.nodes.all()) if (node.liveness !== 'gone') take(node);
+  for (const node of state.nodes.all()) if (node.liveness === 'gone') take(node);
   return [...contexts.values()].filter(({ balancer, host, path }) => {
     const holder = serving.get(`${host} ${path}`);
     return holder === undefined || holder === balancer;

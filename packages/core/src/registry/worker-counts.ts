@@ -183,6 +183,13 @@ export class WorkerCounts {
     return Math.max(ofOne, this.#sessions.get(id)?.count(nowMs) ?? 0);
   }
 
+  /** The requests in flight in `totals`, alone. */
+  inFlight(id: NodeId): number {
+    let inFlight = 0;
+    for (const { nodes } of this.#workers.values()) inFlight += nodes.get(id)?.inFlight ?? 0;
+    return inFlight;
+  }
+
   totals(id: NodeId, nowMs: number): NodeTotals {
     let [inFlight, tunnels, sessionsOfOne, requests, failures, serverErrors] = [0, 0, 0, 0, 0, 0];
     let [newSessions, bytesToNode, bytesFromNode, latencySum, latencyShare, parked] = [0, 0, 0, 0, 0, 0];
