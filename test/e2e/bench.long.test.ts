@@ -123,6 +123,34 @@ test('balancers are played to for a second each, a node leaves meanwhile, and no
   assert.deepEqual(processesOf(bench.directory), []);
 });
 
+test('the control plane is measured with 100 agents, and nothing is left behind', { skip }, async (t) => {
+  const resultDirectory = mkdtempSync(join(tmpdir(), 'rollcall-bench-result-'));
+  t.after(() => rmSync(resultDirectory, { recursive: true, force: true }));
+  const json = join(resultDirectory, 'report.json');
+  const words = 'control --agents 100 --secs 1 --rows agents,kill,change'.split(' ');
+  const bench = start(t, ...words, '--json', json);
+  assert.equal(await bench.ended, 0, bench.progress());
+
+  const report = JSON.parse(readFileSync(json, 'utf8'));
+  assert.equal(report.mode, 'control');
+  assert.deepEqual(report.leftOut, []);
+  const rows = report.data.results as { row: string; agents: number; medians: Record<string, number> }[];
+  assert.deepEqual(
+    rows.map(({ row, agents }) => [row, agents]),
+    [
+      ['agents', 100],
+      ['kill', 100],
+      ['change', 100],
+    ],
+  );
+  assert.equal(rows[1]!.medians['expired'], 0);
+  assert.ok(rows[1]!.medians['backSeconds']! > 0);
+  assert.ok(rows[2]!.medians['changeP99Ms']! > 0);
+
+  assert.deepEqual(readdirSync(bench.directory), []);
+  assert.deepEqual(processesOf(bench.directory), []);
+});
+
 test('a signal in the middle ends all that was started', { skip }, async (t) => {
   const bench = start(t, '--only', 'rollcall', '--rounds', '1', '--secs', '600');
   // It says nothing while it measures; a state directory is there as soon as the command runs.

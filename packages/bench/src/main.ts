@@ -4,6 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { measureBalance } from './balance/balance.ts';
 import { BALANCE_HELP, type BalanceOptions, readBalanceOptions } from './balance/options.ts';
 import { BenchError, Interrupted } from './bench-error.ts';
+import { measureControl } from './control/control.ts';
+import { CONTROL_HELP, type ControlOptions, readControlOptions } from './control/options.ts';
 import { type BenchOptions, HELP, readOptions } from './options.ts';
 import { type Report, reportJson, reportMarkdown, reportText, write } from './output/report.ts';
 import { Bench } from './runs/bench.ts';
@@ -16,14 +18,16 @@ import { outputOf } from './system/programs.ts';
 import { Workplace } from './system/workplace.ts';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+type AnyOptions = BenchOptions | BalanceOptions | ControlOptions;
+
 const EXIT_CODES: Readonly<Partial<Record<NodeJS.Signals, number>>> = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 };
 
 /** Runs what the words ask for. Resolves with the exit code: 0 measured, 1 failed, 2 wrong words, as shells do after a signal. */
 export async function main(words: readonly string[]): Promise<number> {
   const [first, ...others] = words;
-  let options: BenchOptions | BalanceOptions | undefined;
+  let options: AnyOptions | undefined;
   try {
-    options = first === 'balance' ? readBalanceOptions(others) : readOptions(words);
+    options = optionsOf(first, others, words);
     if (options !== undefined) checkNode(options.node);
   } catch (error) {
     if (!(error instanceof BenchError)) throw error;
@@ -31,7 +35,7 @@ export async function main(words: readonly string[]): Promise<number> {
     return 2;
   }
   if (options === undefined) {
-    process.stdout.write(`${first === 'balance' ? BALANCE_HELP : HELP}\n`);
+    process.stdout.write(`${first === 'balance' ? BALANCE_HELP : first === 'control' ? CONTROL_HELP : HELP}\n`);
     return 0;
   }
   // Settings of whoever runs the bench are not those of what is measured.
@@ -51,10 +55,7 @@ export async function main(words: readonly string[]): Promise<number> {
   for (const signal of signals) process.on(signal, onSignal);
   try {
     const leftOut: string[] = [];
-    const measured =
-      options.mode === 'balance'
-        ? await measureBalance({ options, workplace, root: ROOT, say, leftOut })
-        : await measure(new Bench(options, workplace, ROOT, say, leftOut));
+    const measured = await measure(options, workplace, leftOut);
     publish(options, reportOf(options, leftOut, words, measured));
     return 0;
   } catch (error) {
@@ -68,8 +69,20 @@ export async function main(words: readonly string[]): Promise<number> {
   }
 }
 
-function measure(bench: Bench): Promise<Measured> {
-  switch (bench.options.mode) {
+function optionsOf(
+  first: string | undefined,
+  others: readonly string[],
+  words: readonly string[],
+): AnyOptions | undefined {
+  if (first === 'balance') return readBalanceOptions(others);
+  return first === 'control' ? readControlOptions(others) : readOptions(words);
+}
+
+function measure(options: AnyOptions, workplace: Workplace, leftOut: string[]): Promise<Measured> {
+  if (options.mode === 'balance') return measureBalance({ options, workplace, root: ROOT, say, leftOut });
+  if (options.mode === 'control') return measureControl({ options, workplace, root: ROOT, say, leftOut });
+  const bench = new Bench(options, workplace, ROOT, say, leftOut);
+  switch (options.mode) {
     case 'side-by-side':
     case 'full':
       return besideOthers(bench);
@@ -81,7 +94,7 @@ function measure(bench: Bench): Promise<Measured> {
 }
 
 function reportOf(
-  options: BenchOptions | BalanceOptions,
+  options: AnyOptions,
   leftOut: readonly string[],
   words: readonly string[],
   { tables, versions, data }: Measured,
@@ -101,7 +114,7 @@ function reportOf(
   };
 }
 
-function publish({ jsonFile, markdownFile }: BenchOptions | BalanceOptions, report: Report): void {
+function publish({ jsonFile, markdownFile }: AnyOptions, report: Report): void {
   // Whoever pipes one of them on wants nothing else there.
   const screen = jsonFile === '-' || markdownFile === '-' ? process.stderr : process.stdout;
   screen.write(`\n${reportText(report)}`);

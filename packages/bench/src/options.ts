@@ -63,6 +63,7 @@ export const HELP: string = `What a request costs: rollcall beside other proxies
   npm run bench -- --compare REV         the working tree beside a revision; A..B: two revisions
   npm run bench -- --scaling             more workers, nodes and connections, about 4 minutes
   npm run bench -- balance               which node it is sent to and how long users wait, about 20 minutes; --help of its own
+  npm run bench -- control               what up to 10,000 nodes cost the control plane, about 8 minutes; --help of its own
 
   --only NAME,…       of ${CONTENDER_NAMES.join(', ')}
   --rows NAME,…       with --full and --compare, of ${ROW_NAMES.join(', ')}

@@ -117,6 +117,10 @@ export class AdminCalls {
     this.#tokenFile = tokenFile;
   }
 
+  token(): string {
+    return readFileSync(this.#tokenFile, 'utf8').trim();
+  }
+
   /** Also false while somebody else answers there: it would have no token of ours. */
   async isReady(): Promise<boolean> {
     if (!existsSync(this.#tokenFile)) return false;
@@ -125,9 +129,15 @@ export class AdminCalls {
     return answer?.ok === true;
   }
 
+  /** The answer of a page, whatever it is. */
+  async text(path: string): Promise<string> {
+    const answer = await fetch(this.url + path, { headers: { authorization: `Bearer ${this.token()}` } });
+    return answer.text();
+  }
+
   /** The answer's body. Rejects with what the coordinator says when it is an error. */
   async call<Body>(method: string, path: string, body?: object): Promise<Body> {
-    const token = readFileSync(this.#tokenFile, 'utf8').trim();
+    const token = this.token();
     const answer = await fetch(this.url + path, {
       method,
       headers: { authorization: `Bearer ${token}`, ...(body && { 'content-type': 'application/json' }) },

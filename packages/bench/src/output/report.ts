@@ -5,7 +5,7 @@ import type { Machine } from '../system/machine.ts';
 import { asMarkdown, asText, type Table } from './table.ts';
 
 export interface Report {
-  readonly mode: Mode | 'balance';
+  readonly mode: Mode | 'balance' | 'control';
   /** Wall clock, ISO 8601. */
   readonly date: string;
   /** How to repeat it. */
