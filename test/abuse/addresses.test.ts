@@ -16,10 +16,13 @@ before(async () => {
 after(() => target.close());
 afterEach(() => target.assertUnharmed());
 
+/** Ids are used once, because registrations of one id are slowed. */
+let registrations = 0;
+
 /** The code with which an agent's registration of `url` is refused; `undefined` when it is accepted. */
 async function refusalOf(url: string, more: object = {}): Promise<string | undefined> {
   const agent = await target.agent();
-  agent.send({ type: 'register', node: { ...(await target.node('pointing')), url, ...more } });
+  agent.send({ type: 'register', node: { ...(await target.node(`pointing-${registrations++}`)), url, ...more } });
   const { type, code } = await agent.next();
   if (type === 'registered') {
     agent.send({ type: 'leave' });

@@ -13,10 +13,13 @@ before(async () => {
 after(() => target.close());
 afterEach(() => target.assertUnharmed());
 
-/** The answer to `text` on a connection of its own, of a node where `node` is given. */
-async function answerTo(text: string, node?: object): Promise<Message> {
+/** Ids are used once, because registrations of one id are slowed. */
+let registrations = 0;
+
+/** The answer to `text` on a connection of its own; of a node where `id` is given. */
+async function answerTo(text: string, id?: string): Promise<Message> {
   const agent = await target.agent();
-  if (node) await agent.register(node);
+  if (id !== undefined) await agent.register(await target.node(`${id}-${registrations++}`));
   agent.send(text);
   const answer = await agent.next();
   agent.close();
@@ -96,16 +99,16 @@ const NOT_A_LOAD = [
 ];
 
 test('C13: a load that is not a finite number of 0 or more is refused, and the last good one stays', async () => {
-  const node = await target.node('loads');
-  for (const load of NOT_A_LOAD) {
+  for (const [i, load] of NOT_A_LOAD.entries()) {
+    const id = `loads-${i}`;
     const agent = await target.agent();
-    await agent.register(node);
+    await agent.register(await target.node(id));
     agent.send({ type: 'heartbeat', load: 0.5 });
     agent.send(`{"type":"heartbeat","load":${load}}`);
     const { type, code } = await agent.next();
     assert.equal(type, 'error', load);
     assert.match(code!, /^bad-(field|message)$/, load);
-    assert.equal((await target.resource('loads'))?.load, 0.5, load);
+    assert.equal((await target.resource(id))?.load, 0.5, load);
     agent.send({ type: 'leave' });
     assert.equal(await agent.closed, 1000);
   }
@@ -158,7 +161,7 @@ test('C16: counts that are no whole number up to 2^53 - 1 are refused', async ()
   await agent.closed;
   for (const field of ['sessions', 'inFlight', 'seq'])
     for (const value of ['9007199254740992', '1e300', '1.5', '-1']) {
-      const { type, code } = await answerTo(`{"type":"heartbeat","${field}":${value}}`, node);
+      const { type, code } = await answerTo(`{"type":"heartbeat","${field}":${value}}`, 'counts');
       assert.deepEqual([type, code], ['error', 'bad-field'], `${field} ${value}`);
     }
   for (const incarnation of ['9007199254740992', '1e300', '0.5']) {

@@ -136,8 +136,7 @@ test('C64: control characters of paths, fields and texts do not break a line of 
 test('C65: ids that have gone leave no label in the metrics', async () => {
   const ids = Array.from({ length: 40 }, (_, i) => `random-${i}`);
   const labels = async (): Promise<number> => {
-    const response = await fetch(`${target.site.controlUrl}/metrics`);
-    const names = [...(await response.text()).matchAll(/random-\d+/g)].map(([name]) => name);
+    const names = [...(await target.read('/metrics')).matchAll(/random-\d+/g)].map(([name]) => name);
     return new Set(names).size;
   };
   const agents = [];

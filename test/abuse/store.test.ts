@@ -94,7 +94,7 @@ test('C60: records of any kind in Redis are skipped, counted and reported, and t
   await until(isStored, 'not stored');
   assert.equal(await client.type(record('node/bystander')), 'hash');
   assert.match(String(await client.hget(record('override/kept'), 'value')), /to be kept/);
-  const metrics = await (await fetch(`${target.site.controlUrl}/metrics`)).text();
+  const metrics = await target.read('/metrics');
   const [, unreadable] = /^rollcall_store_unreadable_records (\d+)$/m.exec(metrics) ?? [];
   assert.ok(Number(unreadable) >= 10, unreadable);
   assert.match(target.site.log, /skipped \d+ records in redis that cannot be read/);

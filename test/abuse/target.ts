@@ -105,6 +105,14 @@ export class Target {
     return { id, balancer: 'attack', url, hosts: ['attack.test'], ...more };
   }
 
+  /** Text of a page or resource, read as an administrator. */
+  async read(path: string): Promise<string> {
+    const headers = { authorization: `Bearer ${this.adminToken()}` };
+    const response = await fetch(this.site.controlUrl + path, { headers });
+    if (response.status !== 200) throw new Error(`${path}: ${response.status}`);
+    return response.text();
+  }
+
   resource(id: string): Promise<NodeResource | undefined> {
     return this.site.node(id);
   }
