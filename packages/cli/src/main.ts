@@ -6,6 +6,7 @@ import { configCommand } from './commands/config.ts';
 import { demoCommand } from './commands/demo.ts';
 import { eventsCommand } from './commands/events.ts';
 import { explainCommand } from './commands/explain.ts';
+import { forgetCommand } from './commands/forget.ts';
 import { healthCommand } from './commands/health.ts';
 import { joinCommand } from './commands/join.ts';
 import { loginsCommand } from './commands/logins.ts';
@@ -70,6 +71,7 @@ function rollcall(): Command {
     weightCommand(),
     redirectCommand(),
     balancerCommand(),
+    forgetCommand(),
     configCommand(),
     reloadCommand(),
     rotateCommand(),

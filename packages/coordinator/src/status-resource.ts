@@ -1,5 +1,6 @@
 /** The cluster at a glance, made of what the registry, the workers and the store say. */
 import type { NodeUrl, QuotaResource, StatusResource, UnservedContext } from '@rollcall/protocol';
+import { rememberedContexts } from './admin/contexts.ts';
 import type { Surroundings } from './admin/surroundings.ts';
 import { listeningQuestion } from './agents/listening-question.ts';
 import { stickySentence } from './events/sticky-sentence.ts';
@@ -46,6 +47,7 @@ export function statusResource(around: Surroundings): StatusResource {
     quotas: quotas(around),
     parked: { requests: totals.parked, oldestMs: totals.oldestParkedMs },
     unserved,
+    remembered: rememberedContexts(around),
     sessions: registry.sessions(),
     totals: {
       requests: totals.requests,

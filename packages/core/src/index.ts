@@ -30,6 +30,7 @@ export {
   ContextTable,
   type ContextTableOptions,
   EMPTY_CONTEXT_MS,
+  MAX_EMPTY_CONTEXTS,
 } from './contexts/context-table.ts';
 export {
   ASK_NEW,
@@ -80,6 +81,7 @@ export type {
   Command,
   ConnectionId,
   DisconnectCommand,
+  ForgetContextsCommand,
   HeartbeatCommand,
   LeaveCommand,
   NodeStatusCommand,

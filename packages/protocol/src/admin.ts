@@ -324,6 +324,8 @@ export interface StatusResource {
   readonly parked: { readonly requests: number; readonly oldestMs: number };
   /** Contexts that no node can serve now, with the cause and what to do. */
   readonly unserved: readonly UnservedContext[];
+  /** Contexts that have lost their last node and are answered with 503 for ten minutes, the oldest first; at most 1,000. */
+  readonly remembered: readonly RememberedContextResource[];
   readonly sessions: number;
   readonly totals: {
     readonly requests: number;
@@ -339,6 +341,33 @@ export interface StatusResource {
   readonly requestsPerSecond: number;
   /** Sentences an operator should read. */
   readonly advice: readonly string[];
+}
+
+/** A context that has lost its last node. */
+export interface RememberedContextResource {
+  readonly balancer: BalancerName;
+  readonly host: HostPattern;
+  readonly path: ContextPath;
+  /** When its last node went. */
+  readonly sinceUnixMs: number;
+}
+
+/** Contexts without nodes to forget: all without `path`, those of every host without `host`. */
+export interface ForgetBody {
+  readonly path?: string;
+  readonly host?: string;
+  readonly reason?: string;
+  readonly dryRun?: boolean;
+}
+
+export interface ForgetResult {
+  /** What the coordinator remembered of them. */
+  readonly contexts: readonly RememberedContextResource[];
+  readonly isChanged: boolean;
+  readonly isDryRun: boolean;
+  readonly message: string;
+  /** What else there is to say. */
+  readonly note?: string;
 }
 
 /** A context without a node for new work. */

@@ -293,6 +293,12 @@ function readChange(fields: Fields): FeedChange | 'unknown' | undefined {
       const read = balancer && readFeedBalancer(balancer);
       return read && { type, balancer: read };
     }
+    case 'contexts-forgotten':
+      return {
+        type,
+        ...optional('path', fields.parsed('path', parseContextPath, 'a path')),
+        ...optional('host', fields.parsed('host', parseHostPattern, 'a host')),
+      };
     case 'balancer-forgotten': {
       const name = fields.parsed('name', parseBalancerName, 'a name', 'bad-name');
       return name && { type, name };

@@ -209,6 +209,8 @@ export type FeedChange =
       readonly cause: GoneCause;
     }
   | { readonly type: 'balancer'; readonly balancer: FeedBalancer }
+  /** Contexts without nodes are forgotten: of this path and host, of this path on every host, or all. */
+  | { readonly type: 'contexts-forgotten'; readonly path?: ContextPath; readonly host?: HostPattern }
   /** The balancer has had no node and no settings for an hour. Its remembered routes are not concerned. */
   | { readonly type: 'balancer-forgotten'; readonly name: BalancerName }
   /** A remembered route has had its 24 hours. */

@@ -69,6 +69,10 @@ export class ClusterView {
   readonly #unconfirmed = new Set<ClusterNode>();
   readonly #changed = new Set<NodeId>();
   readonly #shares = new Map<BalancerName, number>();
+  /** Contexts without nodes that the next table leaves out. */
+  #forgottenContexts: Extract<FeedChange, { type: 'contexts-forgotten' }>[] = [];
+  /** When the first context without nodes is to be dropped. */
+  #emptyUntilMs = Number.POSITIVE_INFINITY;
   /** Balancers that the coordinator has forgotten and whose routes it remembers. */
   readonly #forgotten = new Set<BalancerName>();
   #isDirty = false;
@@ -170,6 +174,10 @@ export class ClusterView {
         case 'balancer':
           this.#configure(change.balancer, nowMs);
           break;
+        case 'contexts-forgotten':
+          this.#forgottenContexts.push(change);
+          this.#isDirty = true;
+          break;
         case 'balancer-forgotten':
           this.#forgotten.add(change.name);
           this.#forgetBalancer(change.name);
@@ -230,12 +238,23 @@ export class ClusterView {
       changed: this.#changed,
       attach: (balancer, path) => this.balancer(balancer).placement(path),
       nowMs,
+      isForgotten: ({ host, path }) =>
+        this.#forgottenContexts.some((choice) => (choice.path ?? path) === path && (choice.host ?? host) === host),
     });
+    this.#forgottenContexts = [];
+    this.#emptyUntilMs = this.#table.emptyUntilMs;
     this.#changed.clear();
     this.#isDirty = false;
     if (this.#hasOtherMembers) this.#tellAlgorithms();
     this.#hasOtherMembers = false;
     this.#listener?.onChange();
+  }
+
+  /** True when a context without nodes has been remembered for long enough: the table has to be built again. */
+  expireEmpty(nowMs: number): boolean {
+    if (nowMs < this.#emptyUntilMs) return false;
+    this.#isDirty = true;
+    return true;
   }
 
   /** Something was seen of the node, or time has passed: act at once when that changes where its requests go. */

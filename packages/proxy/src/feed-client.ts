@@ -359,6 +359,7 @@ export class FeedClient {
   #tick(): void {
     const nowMs = this.#options.now();
     if (this.#socket && nowMs - this.#heardAtMs > SILENCE_MS) this.#socket.terminate();
+    if (this.#options.view.expireEmpty(nowMs)) this.#pacer.swapSoon();
     this.#useOwnCounts(nowMs);
     this.#sendCounters();
     this.#sessionsSoon(0);

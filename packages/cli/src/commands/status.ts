@@ -18,13 +18,27 @@ function endText(leftMs: number): string {
   return leftMs < 0 ? `expired ${duration(-leftMs)} ago` : `expires in ${duration(leftMs)}`;
 }
 
+/** Contexts named in one line. */
+const MAX_NAMED = 5;
+
+function rememberedText(contexts: StatusResource['remembered'], nowUnixMs: number): string {
+  const named = contexts
+    .slice(0, MAX_NAMED)
+    .map(
+      ({ path, host, balancer, sinceUnixMs }) =>
+        `${path} on ${host} (balancer ${balancer}, for ${duration(nowUnixMs - sinceUnixMs)})`,
+    );
+  const more = contexts.length > MAX_NAMED ? ` and ${contexts.length - MAX_NAMED} more` : '';
+  return `contexts without nodes, answered with 503 for 10 min (rollcall forget): ${named.join(', ')}${more}`;
+}
+
 /** `nodes 12/1000 (token-a)`: the largest use of it. */
 function quotaText({ name, used, limit, by }: QuotaResource): string {
   return `${name} ${used}/${limit}${by === undefined ? '' : ` (${by})`}`;
 }
 
 function statusText(status: StatusResource): string {
-  const { controlCertificate, nodes, parked, quotas, state, store, totals, unserved } = status;
+  const { controlCertificate, nodes, parked, quotas, remembered, state, store, totals, unserved } = status;
   const lines = [
     ...unserved.map(
       ({ balancer, host, path, cause, message, remedy }) =>
@@ -46,6 +60,7 @@ function statusText(status: StatusResource): string {
     `nodes: ${nodes.up} up, ${nodes.suspect} suspect, ${nodes.joining} joining, ${nodes.down} down, ${nodes.gone} gone; ${status.sessions} sessions`,
     `requests: ${totals.requests} in all, ${status.requestsPerSecond.toFixed(1)}/s; ${totals.failed} failed, ${totals.retries} retries, ${totals.failovers} failovers, ${totals.unavailable} found no node`,
     `quotas: ${quotas.map(quotaText).join(', ')}`,
+    ...(remembered.length === 0 ? [] : [rememberedText(remembered, status.nowUnixMs)]),
     ...(parked.requests === 0
       ? []
       : [`parked: ${parked.requests} requests wait for their node, the oldest for ${duration(parked.oldestMs)}`]),

@@ -621,6 +621,7 @@ describe('documents and pages', () => {
       '/v1/balancers/{name}/enable',
       '/v1/balancers/{name}/scale',
       '/v1/balancers/{name}/stop',
+      '/v1/contexts/forget',
       '/v1/decisions',
       '/v1/events',
       '/v1/explain',

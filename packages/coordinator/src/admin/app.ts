@@ -15,6 +15,7 @@ import { addPages } from '../pages/pages.ts';
 import { addServerStatus } from '../pages/server-status.ts';
 import { type AdminApp, originOf } from './admin-app.ts';
 import { addBalancers } from './balancers.ts';
+import { addContexts } from './contexts.ts';
 import { addDecisions } from './decisions.ts';
 import { addEvents } from './events.ts';
 import { addExplain } from './explain.ts';
@@ -91,6 +92,7 @@ export async function createAdminApp(around: Surroundings): Promise<AdminApp> {
     addBalancers(typed, around);
     addVerbs(typed, around);
     addScale(typed, around);
+    addContexts(typed, around);
     addSupervisorVerbs(typed, around);
     addTokens(typed, around);
     addEvents(typed, around);

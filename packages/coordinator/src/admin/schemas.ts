@@ -11,6 +11,8 @@ import type {
   EventResource,
   ExplainAnswer,
   ExplainBody,
+  ForgetBody,
+  ForgetResult,
   LoginResource,
   NodeExplanation,
   NodePatch,
@@ -142,6 +144,18 @@ export const ScaleBodySchema: TUnsafe<ScaleBody> = body<ScaleBody>()(
   Type.Object(
     {
       count: Type.Integer({ minimum: 1, maximum: 1_000 }),
+      reason: Type.Optional(Reason),
+      dryRun: Type.Optional(Type.Boolean()),
+    },
+    closed,
+  ),
+);
+
+export const ForgetBodySchema: TUnsafe<ForgetBody> = body<ForgetBody>()(
+  Type.Object(
+    {
+      path: Type.Optional(Type.String({ maxLength: 256 })),
+      host: Type.Optional(Type.String({ maxLength: 253 })),
       reason: Type.Optional(Reason),
       dryRun: Type.Optional(Type.Boolean()),
     },
@@ -391,6 +405,23 @@ const UnservedWord = Type.Union([
   Type.Literal('stopped'),
 ]);
 
+const RememberedContextObject = Type.Object({
+  balancer: Type.String(),
+  host: Type.String(),
+  path: Type.String(),
+  sinceUnixMs: Type.Number({ description: 'when its last node went' }),
+});
+
+export const ForgetResultSchema: TUnsafe<ForgetResult> = answer<ForgetResult>()(
+  Type.Object({
+    contexts: Type.Array(RememberedContextObject),
+    isChanged: Type.Boolean(),
+    isDryRun: Type.Boolean(),
+    message: Type.String(),
+    note: Type.Optional(Type.String()),
+  }),
+);
+
 const QuotaNameWord = Type.Union([
   Type.Literal('nodes'),
   Type.Literal('tokenless-nodes'),
@@ -489,6 +520,9 @@ export const StatusSchema: TUnsafe<StatusResource> = answer<StatusResource>()(
       }),
       { description: 'contexts that no node can serve now' },
     ),
+    remembered: Type.Array(RememberedContextObject, {
+      description: 'contexts that have lost their last node, answered with 503 for ten minutes',
+    }),
     sessions: Type.Number(),
     totals: Type.Object({
       requests: Type.Number(),

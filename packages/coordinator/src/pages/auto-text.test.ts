@@ -34,6 +34,7 @@ const status: StatusResource = {
   ],
   nodes: { up: 0, suspect: 0, joining: 0, down: 0, gone: 0 },
   quotas: [],
+  remembered: [],
   parked: { requests: 0, oldestMs: 0 },
   unserved: [],
   sessions: 0,

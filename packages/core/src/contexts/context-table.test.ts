@@ -12,7 +12,7 @@ import {
 import type { SessionVerdict } from '../liveness/session-rule.ts';
 import { TIERS, type Tier } from '../liveness/tier.ts';
 import { candidate } from '../testing/algorithm-contract.ts';
-import { buildContextTable, type ContextTable, EMPTY_CONTEXT_MS } from './context-table.ts';
+import { buildContextTable, type ContextTable, EMPTY_CONTEXT_MS, MAX_EMPTY_CONTEXTS } from './context-table.ts';
 import type { MemberNode } from './member-node.ts';
 import { ServedContext } from './served-context.ts';
 
@@ -227,6 +227,39 @@ void test('a context whose last node is gone is known for a while and then forgo
   assert.equal(build([], empty, [], 1_000 + EMPTY_CONTEXT_MS).find('h', '/'), undefined);
   const back = build([node('a')], empty, ['a'], 2_000).find('h', '/');
   assert.ok(typeof back === 'object' && back.members.length === 1 && back.emptySinceMs === undefined);
+});
+
+void test('forgotten contexts without nodes are dropped at once, and the table knows when the first is due', () => {
+  const full = build([node('a', { hosts: ['h'], paths: ['/a', '/b'] })]);
+  assert.equal(full.emptyUntilMs, Number.POSITIVE_INFINITY);
+  const empty = build([], full, ['a'], 1_000);
+  assert.equal(empty.emptyUntilMs, 1_000 + EMPTY_CONTEXT_MS);
+  const left = buildContextTable<TestNode, string>([], {
+    previous: empty,
+    changed: new Set(),
+    attach: (balancer, path) => `${balancer}${path}`,
+    nowMs: 2_000,
+    isForgotten: ({ path }) => path === '/a',
+  });
+  assert.deepEqual(
+    left.contexts.map(({ path }) => path),
+    ['/b'],
+  );
+});
+
+void test('at most 1,000 contexts without nodes are kept, and a balancer with many does not displace those of others', () => {
+  const shop = node('a', { hosts: ['shop'], paths: ['/'] });
+  const guests = Array.from({ length: 5 }, (_, i) =>
+    node(`g${i}`, {
+      balancer: 'guest',
+      hosts: Array.from({ length: 16 }, (__, host) => `h${host}`),
+      paths: Array.from({ length: 16 }, (__, path) => `/${i}-${path}`),
+    }),
+  );
+  const full = build([shop, ...guests]);
+  const empty = build([], full, ['a', ...guests.map(({ id }) => id)], 1_000);
+  assert.equal(empty.contexts.length, MAX_EMPTY_CONTEXTS);
+  assert.ok(typeof empty.find('shop', '/') === 'object');
 });
 
 void test('a host and context that two balancers claim stays with the first', () => {

@@ -5,6 +5,8 @@ import { ServedContext } from './served-context.ts';
 
 /** How long a context whose last node is gone is still known, so that it answers 503 and not 404, milliseconds. */
 export const EMPTY_CONTEXT_MS = 600_000;
+/** Contexts without a node that are known at once; of the balancer with the most of them the oldest goes first. */
+export const MAX_EMPTY_CONTEXTS = 1_000;
 /** Longest host that is looked up by suffix, in characters; no valid name is longer (RFC 1035 §2.3.4). */
 const MAX_HOST_LENGTH = 253;
 
@@ -17,6 +19,8 @@ export interface ContextTableOptions<N extends MemberNode, A> {
   /** Gives what belongs to a balancer and context; the same for the same pair, so that its state survives. */
   readonly attach: (balancer: BalancerName, path: ContextPath) => A;
   readonly nowMs: number;
+  /** Contexts without a node that an operator has had forgotten. Default: none. */
+  readonly isForgotten?: (context: { readonly host: HostPattern; readonly path: ContextPath }) => boolean;
 }
 
 /**
@@ -53,6 +57,14 @@ export class ContextTable<N extends MemberNode, A> {
   /** All contexts, in no order. */
   get contexts(): readonly ServedContext<N, A>[] {
     return this.#all;
+  }
+
+  /** When the first context without a node is to be dropped; `Infinity` without any. */
+  get emptyUntilMs(): number {
+    let untilMs = Number.POSITIVE_INFINITY;
+    for (const { emptySinceMs } of this.#all)
+      if (emptySinceMs !== undefined) untilMs = Math.min(untilMs, emptySinceMs + EMPTY_CONTEXT_MS);
+    return untilMs;
   }
 
   /** The contexts a node serves; empty when it is not in the table. */
@@ -122,7 +134,7 @@ function isBoundary(unit: number): boolean {
  */
 export function buildContextTable<N extends MemberNode, A>(
   nodes: Iterable<N>,
-  { previous, changed, attach, nowMs }: ContextTableOptions<N, A>,
+  { previous, changed, attach, nowMs, isForgotten = () => false }: ContextTableOptions<N, A>,
 ): ContextTable<N, A> {
   const places = new Map<string, Place<N>>();
   for (const node of nodes) {
@@ -137,12 +149,14 @@ export function buildContextTable<N extends MemberNode, A>(
     }
   }
   const contexts: ServedContext<N, A>[] = [];
+  const empty: ServedContext<N, A>[] = [];
   for (const before of previous?.contexts ?? []) {
     const key = `${before.host} ${before.path}`;
     const place = places.get(key);
     if (!place) {
-      if (before.emptySinceMs === undefined) contexts.push(new ServedContext<N, A>(before, [], before.attached, nowMs));
-      else if (nowMs - before.emptySinceMs < EMPTY_CONTEXT_MS) contexts.push(before);
+      if (isForgotten(before)) continue;
+      if (before.emptySinceMs === undefined) empty.push(new ServedContext<N, A>(before, [], before.attached, nowMs));
+      else if (nowMs - before.emptySinceMs < EMPTY_CONTEXT_MS) empty.push(before);
     } else if (isSame(before, place, changed)) {
       contexts.push(before);
       places.delete(key);
@@ -150,7 +164,23 @@ export function buildContextTable<N extends MemberNode, A>(
   }
   for (const place of places.values())
     contexts.push(new ServedContext(place, place.members, attach(place.balancer, place.path), undefined));
-  return new ContextTable(contexts);
+  return new ContextTable([...contexts, ...bounded(empty)]);
+}
+
+/** The oldest of the balancer with the most go first, so that one balancer cannot displace the contexts of others. */
+function bounded<N extends MemberNode, A>(empty: ServedContext<N, A>[]): readonly ServedContext<N, A>[] {
+  let surplus = empty.length - MAX_EMPTY_CONTEXTS;
+  if (surplus <= 0) return empty;
+  const byBalancer = new Map<BalancerName, ServedContext<N, A>[]>();
+  for (const context of empty) {
+    const others = byBalancer.get(context.balancer);
+    if (others) others.push(context);
+    else byBalancer.set(context.balancer, [context]);
+  }
+  const lists = [...byBalancer.values()];
+  for (const list of lists) list.sort((one, other) => other.emptySinceMs! - one.emptySinceMs!);
+  for (; surplus > 0; surplus--) lists.reduce((most, list) => (list.length > most.length ? list : most)).pop();
+  return lists.flat();
 }
 
 interface Place<N> {

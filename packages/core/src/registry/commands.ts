@@ -9,6 +9,7 @@ import type {
   FailoverCount,
   GroupName,
   HeartbeatMessage,
+  HostPattern,
   NodeCounters,
   NodeId,
   NodeReach,
@@ -149,6 +150,13 @@ export interface RemoveCommand {
   readonly reason?: string;
 }
 
+/** Remembered contexts are forgotten: all without a path, those of every host without a host. A repeat changes nothing. */
+export interface ForgetContextsCommand {
+  readonly type: 'forget-contexts';
+  readonly path?: ContextPath;
+  readonly host?: HostPattern;
+}
+
 /** So many nodes of a balancer, by the wrappers that keep copies of its program. */
 export interface ScaleCommand {
   readonly type: 'scale';
@@ -265,6 +273,7 @@ export type Command =
   | PatchNodeCommand
   | RemoveCommand
   | ScaleCommand
+  | ForgetContextsCommand
   | BalancerSettingsCommand
   | WorkerJoinedCommand
   | WorkerLeftCommand

@@ -121,26 +121,31 @@ export class ContextOwnership {
     add(this.#places, owner, placesOf(node));
   }
 
-  /** Gives up the claims that `node` has taken as `owner`. */
-  release(node: Claimant, owner: string): void {
+  /** Gives up the claims that `node` has taken as `owner`; returns the contexts that have no node any more. */
+  release(node: Claimant, owner: string): readonly Pick<Claim, 'host' | 'path' | 'balancer'>[] {
+    const vacated: Claim[] = [];
     const extent = this.#extents.get(node.balancer);
     let isHolder = false;
     for (const { text, host, path } of claimKeys(node)) {
       const claim = this.#claims.get(text);
       if (!claim?.nodes.delete(node.id)) continue;
       isHolder = true;
-      if (claim.nodes.size === 0) this.#claims.delete(text);
+      if (claim.nodes.size === 0) {
+        this.#claims.delete(text);
+        vacated.push(claim);
+      }
       if (extent) add(extent.contexts, text, -1);
       const ofHost = this.#paths.get(host);
       const paths = ofHost?.get(owner);
       if (paths?.remove(path)) ofHost!.delete(owner);
       if (ofHost?.size === 0) this.#paths.delete(host);
     }
-    if (!isHolder) return;
+    if (!isHolder) return vacated;
     add(this.#places, owner, -placesOf(node));
-    if (!extent) return;
+    if (!extent) return vacated;
     for (const host of node.hosts) add(extent.hosts, host, -1);
     if (extent.hosts.size === 0) this.#extents.delete(node.balancer);
+    return vacated;
   }
 }
 

@@ -3,7 +3,11 @@
  * changes between two deliveries, it is told once, as it is by then.
  */
 import type { BalancerName, GoneCause, NodeId, Route } from '@rollcall/protocol';
+import type { ContextChoice } from './remembered-contexts.ts';
 import { routeKey } from './route-ownership.ts';
+
+/** Choices of forgotten contexts between two deliveries. */
+const MAX_CHOICES = 100;
 
 /** A route of a balancer that is, or was, somebody's. */
 export interface RouteName {
@@ -24,6 +28,7 @@ export interface FeedDirt {
   readonly routes: readonly RouteName[];
   readonly balancers: readonly BalancerName[];
   readonly nodes: readonly NodeId[];
+  readonly forgottenContexts: readonly ContextChoice[];
   readonly isSettledChanged: boolean;
 }
 
@@ -34,6 +39,7 @@ export class FeedJournal {
   #losses = new Map<NodeId, Loss>();
   #routes = new Map<string, RouteName>();
   #balancers = new Set<BalancerName>();
+  #forgottenContexts: ContextChoice[] = [];
   #isSettledChanged = false;
 
   get revision(): number {
@@ -68,6 +74,14 @@ export class FeedJournal {
     this.#touch();
   }
 
+  /** Contexts without nodes are forgotten. Many choices count as all. */
+  forgetContexts({ path, host }: ContextChoice): void {
+    const choice = { ...(path !== undefined && { path }), ...(host !== undefined && { host }) };
+    this.#forgottenContexts =
+      this.#forgottenContexts.length < MAX_CHOICES ? [...this.#forgottenContexts, choice] : [{}];
+    this.#touch();
+  }
+
   settled(): void {
     this.#isSettledChanged = true;
     this.#touch();
@@ -80,8 +94,10 @@ export class FeedJournal {
       routes: [...this.#routes.values()],
       balancers: [...this.#balancers],
       nodes: [...this.#nodes],
+      forgottenContexts: this.#forgottenContexts,
       isSettledChanged: this.#isSettledChanged,
     };
+    this.#forgottenContexts = [];
     this.#losses = new Map();
     this.#routes = new Map();
     this.#balancers = new Set();

@@ -78,6 +78,7 @@ export function changesOf(state: RegistryState, dirt: FeedDirt): FeedChange[] {
     if (node) changes.push({ type: 'node', node });
   }
   changes.push(...forgotten);
+  for (const choice of dirt.forgottenContexts) changes.push({ type: 'contexts-forgotten', ...choice });
   if (dirt.isSettledChanged)
     changes.push({
       type: 'settled',

@@ -70,7 +70,7 @@ function accept(
   takeRoute(state, node);
   if (command.kind !== 'static') state.addresses.enter(registration.url, node.id);
   // A static member that has never answered holds no context: a mistyped address must not keep others from serving it.
-  if (command.kind !== 'static' || isInFeed(node.liveness)) state.contexts.take(registration, command.owner);
+  if (command.kind !== 'static' || isInFeed(node.liveness)) state.takeContexts(node);
   if (hasServed && (!isSame || isReturn)) node.isReturning = true;
   if (setStart) node.settledStarts = keepStart(node.settledStarts, setStart);
   if (displaced && displaced.incarnation >= registration.incarnation)
@@ -172,7 +172,7 @@ function forgetCounts(node: NodeRecord): void {
 /** Gives up what the earlier registration held. A route that is given up is unknown at once. */
 function moveBooks(state: RegistryState, node: NodeRecord, next: AcceptedRegistration): void {
   const { balancer, route, url } = node.registration;
-  state.contexts.release(node.registration, node.owner);
+  state.releaseContexts(node, isInFeed(node.liveness));
   state.addresses.leave(url, node.id);
   if (balancer === next.balancer && route === next.route) return;
   state.routes.release(balancer, route, node.id);

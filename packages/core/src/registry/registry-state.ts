@@ -23,6 +23,7 @@ import type { LivenessReason, NodeRecord, NodeView, SuspectReason, Wish } from '
 import { assertTransition, isInFeed } from './node-status.ts';
 import type { RegistryOptions } from './options.ts';
 import { PortReports } from './port-reports.ts';
+import { RememberedContexts } from './remembered-contexts.ts';
 import { RouteOwnership } from './route-ownership.ts';
 import { StickyFindings } from './sticky-findings.ts';
 import { Traffic } from './traffic.ts';
@@ -38,6 +39,7 @@ export class RegistryState {
   readonly nodes: NodeIndex = new NodeIndex();
   readonly routes: RouteOwnership = new RouteOwnership();
   readonly contexts: ContextOwnership = new ContextOwnership();
+  readonly remembered: RememberedContexts = new RememberedContexts();
   readonly addresses: AddressIndex = new AddressIndex();
   readonly balancers: Map<BalancerName, BalancerSettings> = new Map();
   readonly settingsForAll: SettingsForAll = new Map();
@@ -170,12 +172,24 @@ export class RegistryState {
     for (const node of this.nodes.weights.settle((name) => this.nodes.inBalancer(name))) this.touchFeed(node);
   }
 
+  takeContexts({ registration, owner }: NodeView): void {
+    this.contexts.take(registration, owner);
+    for (const host of registration.hosts)
+      for (const { path } of registration.contexts) this.remembered.served({ host, path });
+  }
+
+  /** `hasServed`: the node has been up, so that contexts without another node are remembered. */
+  releaseContexts({ registration, owner }: NodeView, hasServed: boolean): void {
+    for (const { host, path, balancer } of this.contexts.release(registration, owner))
+      if (hasServed) this.remembered.add({ host, path, balancer, sinceMs: this.nowMs });
+  }
+
   // Liveness
 
   markUp(node: NodeRecord): void {
     const from = node.liveness;
     if (from === 'up') return;
-    if (node.kind === 'static' && from === 'joining') this.contexts.take(node.registration, node.owner);
+    if (node.kind === 'static' && from === 'joining') this.takeContexts(node);
     this.#setLiveness(node, 'up', undefined);
     node.upSinceMs = this.nowMs;
     if (!isInFeed(from)) {
@@ -242,7 +256,8 @@ export class RegistryState {
     const isTermOver = cause === 'expired' && node.kind === 'lease';
     const silentMs = Math.max(0, this.nowMs - (isTermOver ? node.renewedAtMs : node.signAtMs));
     const { balancer, route } = node.registration;
-    if (isInFeed(node.liveness)) this.journal.lost({ id: node.id, balancer, route, cause });
+    const wasInFeed = isInFeed(node.liveness);
+    if (wasInFeed) this.journal.lost({ id: node.id, balancer, route, cause });
     else if (node.isKnown) this.journal.route({ balancer, route });
     else this.routes.release(balancer, route, node.id);
     this.#setLiveness(node, 'gone', cause);
@@ -253,7 +268,7 @@ export class RegistryState {
     this.ports.forgetNode(node.id);
     node.goneAtMs = this.nowMs;
     node.goneCause = cause;
-    this.contexts.release(node.registration, node.owner);
+    this.releaseContexts(node, wasInFeed);
     if (this.nodes.presentIn(balancer) === 0) this.noteEmpty(balancer);
     this.addresses.leave(node.registration.url, node.id);
     this.draining.delete(node);

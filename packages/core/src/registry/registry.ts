@@ -33,10 +33,11 @@ import { agentsHeld, observe, sessionsSeen, stalled, stickySeen, tick } from './
 import { quotaUse } from './quotas.ts';
 import { register } from './registration.ts';
 import { RegistryState, rejected } from './registry-state.ts';
+import type { RememberedContext } from './remembered-contexts.ts';
 import { restore } from './restoration.ts';
 import type { StickyFinding } from './sticky-findings.ts';
 import { type RecordChanges, takeRecords } from './stored-records.ts';
-import { unservedContexts } from './unserved-contexts.ts';
+import { abandonedContexts, unservedContexts } from './unserved-contexts.ts';
 import { missReports, portsSeen } from './witnesses.ts';
 
 /** How often agents are asked to speak, and what their silence means. */
@@ -201,6 +202,11 @@ export class Registry {
     return unservedContexts(this.#state);
   }
 
+  /** Contexts that have lost their last node and are answered with 503, the oldest first; at most 1,000. */
+  rememberedContexts(): RememberedContext[] {
+    return this.#state.remembered.all();
+  }
+
   /**
    * Which part of a balancer's requests of the last seconds came through each of `workers`, 1/64 … 1, in their order;
    * about equal ones while there were few.
@@ -277,6 +283,10 @@ function carryOut(state: RegistryState, command: Command): Rejection | undefined
       return patchNode(state, command);
     case 'scale':
       return scale(state, command);
+    case 'forget-contexts':
+      state.remembered.forget(command, abandonedContexts(state));
+      state.journal.forgetContexts(command);
+      return undefined;
     case 'remove':
       return remove(state, command);
     case 'balancer-settings':

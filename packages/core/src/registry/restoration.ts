@@ -100,7 +100,7 @@ function restoreNode(state: RegistryState, record: StoredRecord, toMs: ToMs): No
   }
   state.nodes.add(node);
   if (needsRoute) state.routes.take(balancer, route, id);
-  if (holdsContexts) state.contexts.take(registration, node.owner);
+  if (holdsContexts) state.takeContexts(node);
   if (isHolding && node.kind !== 'static') state.addresses.enter(registration.url, id);
   if (node.liveness === 'suspect') state.journal.node(id);
   else if (node.isKnown) state.journal.route({ balancer, route });

@@ -17,7 +17,8 @@
  *   advance 10s [beating=n1,n2]                 ticks every 250 ms, heartbeats every second
  *   tick-after 10s   pass 10s                   one late tick; time without any
  *   stalled 10s   held 10s   restart [after=1h]            a new registry with what the store has
- *   nodes   feed   snapshot   progress ID   show ID FIELD   balancer B   records   counts   quotas
+ *   nodes   feed   snapshot   progress ID   show ID FIELD   balancer B   records   counts   quotas   contexts   unserved
+ *   forget [path=] [host=]
  */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -125,6 +126,8 @@ class Scenario {
       case 'records':
       case 'counts':
       case 'quotas':
+      case 'contexts':
+      case 'unserved':
         return this.#print(verb, plain);
       default:
         return this.#apply(this.#command(verb, plain, named));
@@ -206,6 +209,10 @@ class Scenario {
             return [parseNodeId(name!)!, port as PortReport];
           }),
         };
+      case 'forget': {
+        const [path, host] = [parseContextPath(named.get('path') ?? ''), parseHostPattern(named.get('host') ?? '')];
+        return { type: 'forget-contexts', ...(path && { path }), ...(host && { host }) };
+      }
       case 'stalled':
         return { type: 'stalled', stalledMs: durationOf(plain[0]!) };
       case 'held':
@@ -326,6 +333,14 @@ class Scenario {
         );
       case 'counts':
         return [fields({ ...this.#registry.counts() })];
+      case 'contexts':
+        return this.#registry
+          .rememberedContexts()
+          .map(({ host, path, balancer, sinceMs }) => `${path} on ${host} of ${balancer} since ${sinceMs} ms`);
+      case 'unserved':
+        return this.#registry
+          .unserved()
+          .map(({ host, path, balancer, cause }) => `${path} on ${host} of ${balancer}: ${cause}`);
       case 'quotas':
         return this.#registry
           .quotas()

@@ -34,6 +34,18 @@ export function unservedContexts(state: RegistryState): UnservedContext[] {
   return unserved.sort(inOrder);
 }
 
+/** Contexts that only gone nodes have served, whether an operator has had them forgotten or not. */
+export function abandonedContexts(state: RegistryState): readonly Pick<Context, 'host' | 'path'>[] {
+  const served = new Set<string>();
+  const abandoned = new Map<string, Pick<Context, 'host' | 'path'>>();
+  for (const { liveness, registration } of state.nodes.all())
+    for (const host of registration.hosts)
+      for (const { path } of registration.contexts)
+        if (liveness === 'gone') abandoned.set(`${host} ${path}`, { host, path });
+        else served.add(`${host} ${path}`);
+  return [...abandoned].filter(([key]) => !served.has(key)).map(([, context]) => context);
+}
+
 function contextsOf(state: RegistryState): Iterable<Context> {
   const contexts = new Map<string, Context>();
   const serving = new Map<string, BalancerName>();
@@ -61,7 +73,9 @@ function contextsOf(state: RegistryState): Iterable<Context> {
   // Those that are present first: nodes that are gone, which may be thousands, matter only where none serves.
   for (const node of state.nodes.all()) if (node.liveness !== 'gone') take(node);
   for (const node of state.nodes.all()) if (node.liveness === 'gone') take(node);
-  return [...contexts.values()].filter(({ balancer, host, path }) => {
+  return [...contexts.values()].filter(({ balancer, host, path, nodes }) => {
+    if (state.remembered.isForgotten({ host, path }) && nodes.every(({ liveness }) => liveness === 'gone'))
+      return false;
     const holder = serving.get(`${host} ${path}`);
     return holder === undefined || holder === balancer;
   });

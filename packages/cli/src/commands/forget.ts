@@ -1,0 +1,46 @@
+/** `rollcall forget`: contexts that have lost their last node are answered with 503 no longer. */
+import type { ForgetBody, ForgetResult } from '@rollcall/protocol';
+import { Command } from 'commander';
+import { CliFailure, EXIT } from '../exit.ts';
+import { addReaderFlags, clientFor, printJson, printNote, type ReaderFlags } from './reader-flags.ts';
+import { reasonOf } from './verb-flags.ts';
+
+const HELP = `
+When the last node of a context is gone, the proxy answers 503 there for ten minutes, and not by the context around it.
+rollcall status lists such contexts.
+
+  rollcall forget /login
+  rollcall forget /login --host shop.example
+  rollcall forget --all
+`;
+
+interface ForgetFlags extends ReaderFlags {
+  readonly host?: string;
+  readonly all?: boolean;
+  readonly reason?: string;
+  readonly dryRun?: boolean;
+}
+
+export function forgetCommand(): Command {
+  return addReaderFlags(new Command('forget').description('forget contexts that have lost their last node'))
+    .argument('[context]', 'path prefix, like /login')
+    .option('--host <name>', 'on this host only (default: on every host)')
+    .option('--all', 'every context without nodes')
+    .option('--reason <text>', 'for the audit')
+    .option('--dry-run', 'say what would happen and do nothing')
+    .addHelpText('after', HELP)
+    .action(async (path: string | undefined, flags: ForgetFlags) => {
+      if ((path === undefined) !== (flags.all === true))
+        throw new CliFailure('write rollcall forget CONTEXT with a path like /login, or --all', EXIT.usage);
+      const body: ForgetBody = {
+        ...(path === undefined ? {} : { path }),
+        ...(flags.host === undefined ? {} : { host: flags.host }),
+        ...reasonOf(flags.reason),
+        ...(flags.dryRun ? { dryRun: true } : {}),
+      };
+      const result = await (await clientFor(flags)).send<ForgetResult>('POST', '/v1/contexts/forget', body);
+      printNote(result);
+      if (flags.json) printJson(result);
+      else process.stdout.write(`${result.message}\n`);
+    });
+}
