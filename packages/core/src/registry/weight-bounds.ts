@@ -48,7 +48,7 @@ export class WeightBounds {
     const { registration, liveness } = node;
     const isBound = liveness !== 'gone' && capacityOf(registration) > bound;
     // A bound of 0.1 + 0.2 must not become a change of its own.
-    const most = isBound ? Math.round((bound / coresOf(registration)) * 1e6) / 1e6 : undefined;
+    const most = isBound ? Number((bound / coresOf(registration)).toPrecision(6)) : undefined;
     if (isBound) this.#clamped.add(node);
     else this.#clamped.delete(node);
     if (node.mostWeight === most) return false;
