@@ -43,3 +43,22 @@ test('a program that speaks https is served by run --https and by join; it gets 
     assert.deepEqual([answer.status, answer.body], [200, 'token undefined']);
   }
 });
+
+test('explain names a node whose certificate is not accepted, with the cause and the flags', async (t) => {
+  const { key, cert } = certificate(t);
+  const program = `const fs = require('node:fs');
+    const tls = { key: fs.readFileSync(${JSON.stringify(key)}), cert: fs.readFileSync(${JSON.stringify(cert)}) };
+    require('node:https').createServer(tls, (q, a) => a.end('hello')).listen(process.env.PORT, '127.0.0.1');`;
+  const site = await Site.start(t);
+  site.start(['run', '--https', '--id', 'a', '--', process.execPath, '-e', program]);
+  await until(async () => (await site.node('a'))?.liveness === 'up', 'a is not up');
+  await site.isCurrent();
+  const abort = new AbortController();
+  t.after(() => abort.abort());
+  fetch(`http://127.0.0.1:${site.proxyPort}/`, { signal: abort.signal }).catch(() => undefined);
+  let said = '';
+  await until(async () => {
+    said = (await site.cli('explain', '--url', 'http://site.test/')).stdout;
+    return /no TLS connection to a \(DEPTH_ZERO_SELF_SIGNED_CERT\).*--upstream-ca FILE/.test(said);
+  }, 'explain does not name the cause').catch((error: Error) => assert.fail(`${error.message}: ${said}`));
+});

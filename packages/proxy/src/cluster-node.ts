@@ -92,6 +92,7 @@ export class ClusterNode implements UpstreamNode, MemberNode {
   /** Where clients may reach the node directly. */
   publicUrl: string | undefined;
   ejection: EjectionState = NOT_EJECTED;
+  tlsProblem: string | undefined;
   /** True once somebody has told how many sessions the node has; until then the worker's own count stands in. */
   hasToldSessions = false;
   /** Instant of the last report with load or sessions, -Infinity before the first. */

@@ -323,6 +323,16 @@ void test('the 503 of a context says what has happened to its nodes, and what to
   assert.match(why, /crashed.*\(a\)\n.*start the programs again/);
 });
 
+void test('the 503 of a context names a node whose certificate is not accepted, and the flags', () => {
+  const cluster = shop('a');
+  cluster.node('a').tlsProblem = 'DEPTH_ZERO_SELF_SIGNED_CERT';
+  const { slip } = cluster.ask();
+  const why = cluster.router.whyUnavailable(slip, cluster.clock.nowMs());
+  assert.match(why, /^no TLS connection to a \(DEPTH_ZERO_SELF_SIGNED_CERT\).*\n.*--upstream-ca FILE.*--upstream-name/);
+  cluster.node('a').tlsProblem = undefined;
+  assert.doesNotMatch(cluster.router.whyUnavailable(slip, cluster.clock.nowMs()), /TLS/);
+});
+
 void test('sessions of a stopped node move for good', () => {
   const cluster = new TestCluster();
   cluster.fill([feedNode('a', { status: 'stopped' }), feedNode('b')]);

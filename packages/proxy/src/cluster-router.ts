@@ -35,6 +35,7 @@ import type { Ejections } from './ejections.ts';
 import { FAILURE, type Failure } from './failure.ts';
 import { RequestState } from './request-state.ts';
 import type { Choice, OwnAnswer, RoutableHead, Router, RoutingSlip, UpstreamNode, WaitKind } from './routing.ts';
+import { tlsAdvice } from './tls/node-tls.ts';
 
 /** How long a session waits for a node that is expected back, milliseconds. */
 export const LEARNING_WAIT_MS = 5_000;
@@ -334,6 +335,8 @@ export class ClusterRouter implements Router {
   whyUnavailable(slip: RoutingSlip, nowMs: number): string {
     const { context } = stateOf(slip);
     if (context === undefined) return '';
+    const distrusted = context.members.find(({ tlsProblem }) => tlsProblem !== undefined);
+    if (distrusted) return tlsAdvice(distrusted.id, distrusted.tlsProblem ?? '');
     const { balancer } = context.attached;
     const facts: NodeFacts[] = context.members.map((node) => ({
       id: node.id,

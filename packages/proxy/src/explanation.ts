@@ -3,6 +3,7 @@ import type { ExplainAnswer, ExplainedCandidate, FeedQuestion } from '@rollcall/
 import { ClusterNode } from './cluster-node.ts';
 import type { ClusterRouter } from './cluster-router.ts';
 import { RequestState } from './request-state.ts';
+import { tlsAdvice } from './tls/node-tls.ts';
 
 /** Candidates that one answer names. */
 const MAX_CANDIDATES = 1_000;
@@ -71,11 +72,15 @@ function candidatesOf({ context, known, result }: RequestState, nowMs: number): 
     return {
       id: node.id,
       isEligible,
-      reason: isReserve ? reserveReason(node) : reason,
+      reason: tlsReason(node) || (isReserve ? reserveReason(node) : reason),
       // An algorithm of the operator's may have none.
       ...(score !== undefined && Number.isFinite(score) && { score }),
     };
   });
+}
+
+function tlsReason({ id, tlsProblem }: ClusterNode): string {
+  return tlsProblem === undefined ? '' : tlsAdvice(id, tlsProblem).replace('\n', '; to do: ');
 }
 
 function reserveReason({ tier, isEjected }: ClusterNode): string {

@@ -52,6 +52,8 @@ export interface UpstreamNode {
   readsLoadField: boolean;
   readonly live: LiveNumbers;
   readonly tally: NodeTally;
+  /** Code of the error that ended the last attempt at TLS with it; `undefined` after one that succeeded. The engine sets it. */
+  tlsProblem?: string | undefined;
   /** False while its requests wait, or move: it must not be sent any, not even once more. */
   readonly takesRequests: boolean;
 }

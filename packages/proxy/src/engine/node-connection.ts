@@ -8,6 +8,7 @@ import { ChunkedDecoder } from '../http1/chunked.ts';
 import { PartialHead } from '../http1/partial-head.ts';
 import { mayBeginResponse, ResponseHead } from '../http1/response-head.ts';
 import type { UpstreamNode } from '../routing.ts';
+import { tlsProblemOf } from '../tls/node-tls.ts';
 import type { Deadlined } from './deadline-sweep.ts';
 import type { Downstream } from './downstream.ts';
 import type { EngineState } from './engine-state.ts';
@@ -68,6 +69,7 @@ export class NodeConnection implements Deadlined, PooledConnection {
     const target = state.guard?.target(node) ?? { host: node.host };
     const onConnect = (): void => {
       this.isConnected = true;
+      if (node.isTls) node.tlsProblem = undefined;
       if (this.#exchange === undefined) return;
       this.touch();
       this.#exchange.onConnected(this);
@@ -91,11 +93,13 @@ export class NodeConnection implements Deadlined, PooledConnection {
     );
     this.socket.on('drain', () => this.#onDrained());
     this.socket.on('error', (error: NodeJS.ErrnoException) => {
-      if (node.isTls && !this.isConnected)
+      if (node.isTls && !this.isConnected) {
+        node.tlsProblem = tlsProblemOf(error);
         state.log?.warn(
           { node: node.id, reason: error.message },
           'no TLS connection to a node; see --upstream-ca and --upstream-name',
         );
+      }
       this.#fail(failureOfError(error.code, this.isConnected, this.served === 0, this.hasAnswerBytes));
     });
     this.socket.on('close', () => this.#onClose());

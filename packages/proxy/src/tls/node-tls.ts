@@ -67,5 +67,15 @@ export class NodeTls {
   }
 }
 
+/** The code of an error of a handshake or of a certificate; `undefined` for one of the network below. */
+export function tlsProblemOf({ code = '' }: NodeJS.ErrnoException): string | undefined {
+  return code === '' || (/^E[A-Z]+$/.test(code) && code !== 'EPROTO') ? undefined : code;
+}
+
+/** Two lines: that a node has no TLS connection from here, and what to do. */
+export function tlsAdvice(id: string, problem: string): string {
+  return `no TLS connection to ${id} (${problem}): its certificate is not accepted\nstart rollcall up with --upstream-ca FILE of its authority, or --upstream-name NAME when it is for another name`;
+}
+
 /** Addresses whose sessions are kept. */
 const MAX_SESSIONS = 4_096;
