@@ -45,7 +45,7 @@ const MAX_NAME_LENGTH = 64;
 
 const HELP = `
 COMMAND may use {port}, {route} and {id}; it also gets PORT, ROLLCALL_ROUTE and ROLLCALL_NODE_ID. It does not get
-ROLLCALL_ADMIN_TOKEN and ROLLCALL_JOIN_TOKEN, nor their _FILE forms.
+ROLLCALL_ADMIN_TOKEN and ROLLCALL_JOIN_TOKEN, nor their _FILE forms, nor ROLLCALL_CLIENT_CERT and ROLLCALL_CLIENT_KEY.
 Its exit code is this command's. Ctrl-C drains the node first; a second one ends it at once.
 
   rollcall run -- python3 -m http.server {port}
@@ -70,7 +70,7 @@ export function runCommand(): Command {
         'time for requests in flight, and again for the program to end after SIGTERM (default: 8s and 10s)',
       ),
     )
-    .option('--pass-env <name>', 'keep a ROLLCALL_…_TOKEN variable for the program; repeatable', collect)
+    .option('--pass-env <name>', 'keep a ROLLCALL_… variable that is withheld otherwise; repeatable', collect)
     .addOption(nodeOption('--slot-dir <directory>', 'where copies lock their numbers (default: state directory)'));
   return addNodeFlags(command)
     .addHelpText('after', HELP)

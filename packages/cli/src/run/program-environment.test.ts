@@ -8,6 +8,8 @@ const SECRETS = {
   ROLLCALL_ADMIN_TOKEN_FILE: '/a',
   ROLLCALL_JOIN_TOKEN: 'j',
   ROLLCALL_JOIN_TOKEN_FILE: '/j',
+  ROLLCALL_CLIENT_CERT: '/c',
+  ROLLCALL_CLIENT_KEY: '/k',
 };
 
 test('a program gets no token of the cluster but those that are passed by name', () => {

@@ -2,7 +2,11 @@
 import { usage } from './node-flags.ts';
 
 /** The wrapper registers the program, which needs no token. Crash reports and child processes would show them. */
-const WITHHELD = ['ROLLCALL_ADMIN_TOKEN', 'ROLLCALL_JOIN_TOKEN'].flatMap((name) => [name, `${name}_FILE`]);
+const WITHHELD = [
+  ...['ROLLCALL_ADMIN_TOKEN', 'ROLLCALL_JOIN_TOKEN'].flatMap((name) => [name, `${name}_FILE`]),
+  'ROLLCALL_CLIENT_CERT',
+  'ROLLCALL_CLIENT_KEY',
+];
 
 /** `environment` without cluster tokens but those in `passed`. Throws a usage failure for another name in `passed`. */
 export function programEnvironment(environment: NodeJS.ProcessEnv, passed: readonly string[]): NodeJS.ProcessEnv {
