@@ -215,7 +215,6 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       () => closeServer(app.server),
     );
     const tlsPorts = config.tls && new ControlTlsPorts({ tls: config.tls, clocks, log });
-    if (tlsPorts) closers.push(() => tlsPorts.close());
     tlsPorts?.watch(app.server);
     const proxies = new CidrList(config.controlTrustedProxies);
     believeProxies(app.server, proxies);
@@ -238,6 +237,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
     onListening();
     // Before the servers: those wait for every upgraded connection to end.
     closers.push(
+      () => tlsPorts?.close(),
       () => agents.close(),
       () => feed.close(),
     );

@@ -130,6 +130,26 @@ test('a handshake may come in pieces, and a plain request is answered', async (t
   }
 });
 
+test('connections that do not finish a handshake do not delay the end of the coordinator', async (t) => {
+  const { coordinator, agent } = await startWithAgent(t);
+  agent.terminate();
+  const { hostname: host, port } = new URL(coordinator.url);
+  const [silent, stalled] = [net.connect({ host, port: Number(port) }), net.connect({ host, port: Number(port) })];
+  const ended = [silent, stalled].map((socket) => once(socket.on('error', () => undefined).resume(), 'close'));
+  await Promise.all([once(silent, 'connect'), once(stalled, 'connect')]);
+  // The head of a record of 512 octets, and no more.
+  stalled.write(Buffer.from([0x16, 3, 1, 2, 0, 1]));
+  // Its handshake has begun on the other side once a later connection is answered.
+  const later = net.connect({ host, port: Number(port) });
+  later.end('GET / HTTP/1.1\r\n\r\n');
+  await once(later.resume(), 'close');
+  const closingAtMs = performance.now();
+  await coordinator.close();
+  await Promise.all(ended);
+  // A handshake may take 10 s otherwise.
+  assert.ok(performance.now() - closingAtMs < 8_000);
+});
+
 test('an end within 14 days, and one that is over, is a sentence', () => {
   const ends = (leftMs: number) =>
     endAdvice({ ...new TestTls({}), path: 'control.crt', endsAtUnixMs: leftMs } as ControlTls, 0);

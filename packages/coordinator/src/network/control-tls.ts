@@ -64,6 +64,9 @@ export class ControlTlsPorts {
   readonly #options: ControlTlsOptions;
   /** When the client certificate of an open connection expires, Unix time in milliseconds. */
   readonly #expiries = new Map<TLSSocket, number>();
+  /** Connections whose handshake is not over, by their other end. */
+  readonly #handshakes = new Map<string, Socket>();
+  #isClosing = false;
   readonly #checkTimer: NodeJS.Timeout;
   readonly #lookTimer: NodeJS.Timeout;
   #warnedAtUnixMs = Number.NEGATIVE_INFINITY;
@@ -83,6 +86,7 @@ export class ControlTlsPorts {
     const secure = server as unknown as TlsServer;
     tls.onChange(() => secure.setSecureContext(secureContextOf(tls)));
     answerPlainHttp(server);
+    secure.prependListener('connection', (socket: Socket) => this.#onConnection(socket));
     secure.on('secureConnection', (socket: TLSSocket) => this.#onSecure(socket));
     secure.on('tlsClientError', (error, socket) => {
       socket.destroy();
@@ -91,12 +95,23 @@ export class ControlTlsPorts {
     });
   }
 
+  /** Ends handshakes, for which servers would wait when they close, and every later connection. */
   close(): void {
+    this.#isClosing = true;
+    for (const socket of this.#handshakes.values()) socket.destroy();
     clearInterval(this.#checkTimer);
     clearInterval(this.#lookTimer);
   }
 
+  #onConnection(socket: Socket): void {
+    const end = endOf(socket);
+    this.#handshakes.set(end, socket);
+    socket.once('close', () => this.#handshakes.delete(end));
+    if (this.#isClosing) socket.destroy();
+  }
+
   #onSecure(socket: TLSSocket): void {
+    this.#handshakes.delete(endOf(socket));
     const certificate = socket.authorized ? socket.getPeerX509Certificate() : undefined;
     if (certificate === undefined) return;
     this.#expiries.set(socket, Date.parse(certificate.validTo));
@@ -124,6 +139,10 @@ export class ControlTlsPorts {
     this.#warnedAtUnixMs = nowUnixMs;
     log.warn(endAdvice(tls, nowUnixMs));
   }
+}
+
+function endOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
 }
 
 /** A sentence about a certificate that has expired, or expires within 14 days. */

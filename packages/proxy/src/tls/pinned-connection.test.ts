@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import https from 'node:https';
-import type { AddressInfo } from 'node:net';
+import net, { type AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { WebSocket } from 'ws';
 import { makeAuthority } from '../testing/authority.ts';
@@ -38,4 +38,18 @@ test('a connection is used only when the certificate is the one in a file, whate
   assert.match(await errorWith([other.cert]), /shows another certificate than .*other\.crt/);
   assert.match(await errorWith(['/none']), /shows another certificate than \/none/);
   assert.equal(heard.length, 2, 'the token was sent to a server that is not known');
+});
+
+test('a server that accepts and does not shake hands is given up', async (t) => {
+  const accepted = new Set<net.Socket>();
+  const server = net.createServer((socket) => void accepted.add(socket));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => {
+    for (const socket of accepted) socket.destroy();
+    server.close();
+  });
+  const { port } = server.address() as AddressInfo;
+  const client = new WebSocket(`wss://127.0.0.1:${port}/`, { createConnection: connectPinned([], 50) as never });
+  const [error] = await once(client, 'error');
+  assert.match((error as Error).message, /no TLS handshake in time/);
 });

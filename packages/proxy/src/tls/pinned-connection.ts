@@ -7,21 +7,30 @@ import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import tls from 'node:tls';
 
+/** From the connect to the end of the handshake, milliseconds. */
+const HANDSHAKE_MS = 5_000;
+
 type Done = (error: Error | null, socket?: Socket) => void;
 
 /**
  * Makes connections whose certificate is the first one in one of `files` (PEM). Files are read for each connection; those
  * that cannot be read are skipped. Nothing is sent before the certificate was compared. Gives `done` the socket or the error.
  */
-export function connectPinned(files: readonly string[]): (options: tls.ConnectionOptions, done: Done) => undefined {
+export function connectPinned(
+  files: readonly string[],
+  handshakeMs: number = HANDSHAKE_MS,
+): (options: tls.ConnectionOptions, done: Done) => undefined {
   return (options, done) => {
     const { host, port } = options;
     const socket = tls.connect({ host, port, rejectUnauthorized: false, ALPNProtocols: ['http/1.1'] });
     socket.once('error', done);
+    const timer = setTimeout(() => socket.destroy(new Error('no TLS handshake in time')), handshakeMs);
+    socket.once('close', () => clearTimeout(timer));
     socket.once('secureConnect', () => {
       const { raw } = socket.getPeerX509Certificate() ?? {};
       const isKnown = raw !== undefined && files.some((file) => firstIn(file)?.equals(raw) === true);
       socket.off('error', done);
+      clearTimeout(timer);
       if (isKnown) return done(null, socket);
       socket.destroy();
       return done(new Error(`the coordinator at ${host}:${port} shows another certificate than ${files.join(' or ')}`));
