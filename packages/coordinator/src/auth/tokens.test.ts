@@ -212,6 +212,20 @@ test('a token that is revoked or expired is not valid, and says which', async (t
   assert.match(tokens.standing(record, undefined)?.message ?? '', /was revoked/);
 });
 
+test('a peer with a certificate is not admitted once the token names another, a peer with the secret is', async (t) => {
+  const { tokens, secret, record } = await withToken(t, { certificate: 'a.example.net' });
+  const shown = tokens.lookUp(secret);
+  assert.ok('record' in shown);
+  assert.equal(tokens.standing(record, undefined), undefined);
+  tokens.change('web', { certificate: 'b.example.net' });
+  assert.match(
+    tokens.standing(record, undefined)?.message ?? '',
+    /certificate a\.example\.net does not count as the token web any more/,
+  );
+  assert.equal(tokens.standing(record, shown.digest), undefined);
+  assert.equal(tokens.findByCertificate('a.example.net'), undefined);
+});
+
 test('names that are taken or reserved, certificates that are taken, and given tokens are conflicts', async (t) => {
   const path = await directory(t);
   const tokens = await openTokens(path, { joinToken: JOIN });

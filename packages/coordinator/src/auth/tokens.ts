@@ -184,12 +184,17 @@ export class Tokens {
     return this.#byId.get(id);
   }
 
-  /** Why a token, or the secret of it that was shown, is not valid any more; `undefined` while it is. Error: `unauthenticated`. */
-  standing({ id, name }: TokenRecord, shown: TokenDigest | undefined): Fault | undefined {
+  /**
+   * Why a token, or the secret of it that was shown, is not valid any more; `undefined` while it is. Without a secret its certificate
+   * was shown. Error: `unauthenticated`.
+   */
+  standing({ id, name, certificate }: TokenRecord, shown: TokenDigest | undefined): Fault | undefined {
     const record = this.#byId.get(id);
     if (!record) return unauthenticated(`the token ${name} was revoked`);
     const digest = shown && record.digests.find(({ sha256 }) => sha256.equals(shown.sha256));
     if (shown && !digest) return unauthenticated(`this secret of the token ${name} was replaced`);
+    if (!shown && certificate !== record.certificate)
+      return unauthenticated(`the certificate ${certificate} does not count as the token ${name} any more`);
     return this.#ended(record, digest);
   }
 
