@@ -445,6 +445,26 @@ describe('two processes', () => {
     await third.next('registered');
   });
 
+  for (const days of [-1, 1])
+    test(`C29: a clock that is ${days} day off neither ends a node nor keeps its next process out`, async () => {
+      const started = await coordinator();
+      const { url } = await node();
+      const startedAt = Date.now() + days * 86_400_000;
+      const first = await agent(started);
+      first.send(registration('n1', url, { instance: 'a'.repeat(32), incarnation: startedAt }));
+      await first.next('registered');
+      await event(started, 'up', 'n1');
+      for (let seq = 1; seq <= 3; seq++) first.send({ type: 'heartbeat', seq, load: seq / 10 });
+      first.terminate();
+      await event(started, 'suspect', 'n1');
+      assert.equal((await nodeOf(started, 'n1')).load, 0.3);
+      // The clock has been corrected by the time its next process starts.
+      const second = await agent(started);
+      second.send(registration('n1', url, { instance: 'b'.repeat(32), incarnation: Date.now() }));
+      await second.next('registered');
+      assert.equal((await nodeOf(started, 'n1')).liveness === 'gone', false);
+    });
+
   test('at one address: the second is refused while the first is heard, and takes its place afterwards', async () => {
     const started = await coordinator();
     const { url } = await node();
