@@ -47,6 +47,8 @@ const TOTALS: WorkerCounters = {
 
 /** Between two looks at what there is to tell. */
 const TICK_MS = 500;
+/** Between two looks at all ports. */
+const PORTS_MS = 200;
 
 /** What answering may throw, by the target that is asked for. */
 const FAULTS: Readonly<Record<string, unknown>> = {
@@ -59,7 +61,13 @@ const FAULTS: Readonly<Record<string, unknown>> = {
 
 async function connected(
   run: (feed: TestFeed, client: FeedClient, cluster: TestCluster, warnings: string[]) => Promise<void>,
-  { hasTicks = true, delays = [] as number[], hurries = false, failovers = new FailoverTally() } = {},
+  {
+    hasTicks = true,
+    hasPortTicks = true,
+    delays = [] as number[],
+    hurries = false,
+    failovers = new FailoverTally(),
+  } = {},
 ): Promise<void> {
   const feed = await TestFeed.open();
   const cluster = new TestCluster();
@@ -75,6 +83,7 @@ async function connected(
     delay: (callback, delayMs) => {
       delays.push(delayMs);
       if (!hasTicks && delayMs === TICK_MS) return () => {};
+      if (!hasPortTicks && delayMs === PORTS_MS) return () => {};
       const timer = setTimeout(callback, hurries && delayMs >= 5_000 ? 50 : delayMs);
       return () => clearTimeout(timer);
     },
@@ -124,6 +133,24 @@ void test('changes are confirmed when they are acted upon, in one go when they c
     assert.equal(cluster.view.nodes.size, 20);
     assert.ok(feed.received.filter(({ type }) => type === 'applied').length <= 5);
   }));
+
+void test('ports that change in one turn are reported in one message, and no other node is looked at', () =>
+  connected(
+    async (feed, client, cluster) => {
+      feed.sendSnapshot(['a', 'b', 'c', 'd']);
+      await feed.until('applied');
+      for (const id of ['a', 'b', 'c']) cluster.refuse(id);
+      for (const id of ['a', 'b']) client.portSoon(cluster.node(id));
+      const { ports } = await feed.until('ports');
+      assert.deepEqual(ports, [
+        ['a', 'refused'],
+        ['b', 'refused'],
+      ]);
+      client.portSoon(cluster.node('c'));
+      await feed.until('ports', (message) => message.ports[0]?.[0] === 'c');
+    },
+    { hasPortTicks: false },
+  ));
 
 void test('counters of all nodes come first, then those that have changed', () =>
   connected(async (feed, _client, cluster) => {

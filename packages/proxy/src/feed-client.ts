@@ -27,6 +27,7 @@ import {
 } from '@rollcall/protocol';
 import { WebSocket } from 'ws';
 import { backoffMs } from './backoff.ts';
+import type { ClusterNode } from './cluster-node.ts';
 import type { ClusterView } from './cluster-view.ts';
 import type { FailoverTally } from './failover-tally.ts';
 import { CountersJournal, partOf, SessionsJournal } from './node-counters.ts';
@@ -107,6 +108,8 @@ export class FeedClient {
   #journal = new CountersJournal();
   readonly #sessions = new SessionsJournal();
   #ports = new PortsJournal();
+  /** Nodes whose port is to be reported at once. */
+  readonly #standing = new Set<ClusterNode>();
   #assembly: SnapshotAssembly | undefined;
   #epoch: string | undefined;
   /** True from the commit of this connection on: changes may come. */
@@ -141,13 +144,26 @@ export class FeedClient {
   start(): void {
     this.#connect();
     this.#every(COUNTERS_MS, () => this.#tick());
-    this.#every(PORTS_MS, () => this.portsNow());
+    this.#every(PORTS_MS, () => this.#sendPorts(this.#options.view.nodes.values()));
   }
 
-  /** What is new of ports; also called at once when a port has refused or answers again. */
-  portsNow(): void {
+  /**
+   * The port of a node has refused, or answers again: reported with those of all nodes of which that is seen in the same turn of the
+   * event loop. After a restart of the coordinator that happens to each node, so the others are not looked at here.
+   */
+  portSoon(node: ClusterNode): void {
+    this.#standing.add(node);
+    if (this.#standing.size > 1) return;
+    this.#later(0, () => {
+      const nodes = [...this.#standing].filter(({ isGone }) => !isGone);
+      this.#standing.clear();
+      this.#sendPorts(nodes);
+    });
+  }
+
+  #sendPorts(nodes: Iterable<ClusterNode>): void {
     if (!this.#isSynced) return;
-    const ports = this.#ports.take(this.#options.view.nodes.values(), this.#options.now());
+    const ports = this.#ports.take(nodes, this.#options.now());
     for (const part of fittingLists(ports)) this.#send({ type: 'ports', ports: part });
   }
 

@@ -205,7 +205,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       if (node.watch.isGivenUp || node.watch.isDown) router.onNodeLost(node);
       router.onChange(node);
       for (const { attached } of view.table.contextsOf(node.id)) router.onChange(attached);
-      feedClient.portsNow();
+      feedClient.portSoon(node);
       probes.askIfDue(node, now());
     },
     onStopped: (node) => engine.endTunnels(node, STOPPED_TUNNEL_MS),
