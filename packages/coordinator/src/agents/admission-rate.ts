@@ -16,18 +16,18 @@ export interface LoopSample {
 
 /** Registrations a second at the start, at least and at most. */
 const START = 500;
-const MIN = 100;
+const MIN = 200;
 const MAX = 4_000;
-/** The loop is overloaded beyond these. */
-const MAX_UTILIZATION = 0.8;
-const MAX_LATE_MS = 50;
-const DECREASE = 0.75;
+/** The loop is overloaded beyond these: heartbeats wait for others then, although far less than it takes to become suspect. */
+const MAX_UTILIZATION = 0.9;
+const MAX_LATE_MS = 100;
+const DECREASE = 0.8;
 const INCREASE = 1.1;
 
 export class AdmissionRate {
   #perSecond = START;
 
-  /** Agents a second, 100–4,000. */
+  /** Agents a second, 200–4,000. */
   get perSecond(): number {
     return this.#perSecond;
   }
