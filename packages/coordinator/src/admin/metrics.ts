@@ -85,7 +85,7 @@ function metricsOf(around: Surroundings): Registry {
   );
   gauge(
     'rollcall_agent_connections_waiting',
-    'Agents that wait to be let in, at the rate that the event loop bears',
+    'Agents that wait to be admitted, at the rate that the event loop bears',
     [],
     total(() => agents.waiting),
   );

@@ -1,5 +1,5 @@
 /**
- * How many agents a second the event loop bears: more while it has time left, fewer when it has not. Agents that are let in faster
+ * How many agents a second the event loop bears: more while it has time left, fewer when it has not. Agents that are admitted faster
  * than that would delay the heartbeats of those that are registered.
  *
  * @see D. Chiu, R. Jain, "Analysis of the Increase and Decrease Algorithms for Congestion Avoidance", 1989, for the shape: it reacts
@@ -32,7 +32,7 @@ export class AdmissionRate {
     return this.#perSecond;
   }
 
-  /** Takes a sample of some tens of milliseconds in which agents waited to be let in. */
+  /** Takes a sample of some tens of milliseconds in which agents waited to be admitted. */
   take({ utilization, lateMs }: LoopSample): void {
     const isOverloaded = utilization > MAX_UTILIZATION || lateMs > MAX_LATE_MS;
     this.#perSecond = Math.min(MAX, Math.max(MIN, this.#perSecond * (isOverloaded ? DECREASE : INCREASE)));

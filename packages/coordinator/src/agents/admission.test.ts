@@ -49,7 +49,7 @@ function started() {
 }
 
 describe('admission of agents', () => {
-  test('a few agents are let in at once', () => {
+  test('a few agents are admitted at once', () => {
     const { enter, admitted, admission } = started();
     for (let i = 0; i < 20; i++) assert.equal(enter(i), undefined);
     assert.equal(admitted.length, 20);
@@ -57,7 +57,7 @@ describe('admission of agents', () => {
     admission.close();
   });
 
-  test('of many agents those that are let in later wait in order', () => {
+  test('of many agents those that are admitted later wait in order', () => {
     const { enter, admitted, admission, ticks } = started();
     for (let i = 0; i < 200; i++) enter(i);
     assert.ok(admitted.length < 200 && admission.size === 200 - admitted.length);
@@ -69,7 +69,7 @@ describe('admission of agents', () => {
     admission.close();
   });
 
-  test('a busy loop lets fewer in, an idle one more', () => {
+  test('a busy loop admits fewer, an idle one more', () => {
     const rate = (utilization: number): number => {
       const { enter, admitted, admission, ticks, busy } = started();
       busy(utilization);
@@ -123,7 +123,7 @@ describe('admission of agents', () => {
     admission.close();
   });
 
-  test('an agent that has waited too long because the loop stood still is asked to come back', () => {
+  test('an agent that has waited too long because the loop was blocked is asked to come back', () => {
     const { enter, admitted, deferred, admission, ticks } = started();
     for (let i = 0; i < 1_000; i++) enter(i);
     const before = admitted.length;

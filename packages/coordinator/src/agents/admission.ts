@@ -1,7 +1,7 @@
 /**
- * The queue of agents before the upgrade. All agents of a coordinator may come at once, after a restart of it; they are let in at the
+ * The queue of agents before the upgrade. All agents of a coordinator may come at once, after a restart of it; they are admitted at the
  * rate that the event loop bears, in order of arrival. An agent that would wait too long is asked to come back later, each at an instant
- * of its own. While agents wait, or are asked to wait, leases of nodes without a connection do not run: their agents may be among these.
+ * of its own. While agents wait, or are asked to wait, leases of nodes without a connection are paused: their agents may be among these.
  */
 import type { Clocks } from '../clocks.ts';
 import { AdmissionRate, type LoopSample } from './admission-rate.ts';
@@ -14,7 +14,7 @@ export interface AdmissionOptions {
   readonly loop?: () => Pick<LoopSample, 'utilization'>;
 }
 
-/** A connection that waits to be let in. `admit` or `defer` is called, once, unless it is gone. */
+/** A connection that waits to be admitted. `admit` or `defer` is called, once, unless it is gone. */
 export interface Applicant {
   /** The connection was closed in the meantime. */
   readonly isGone: () => boolean;
@@ -51,7 +51,7 @@ export class Admission {
   /** First of `#waiting` that still waits. */
   #first = 0;
   #credit: number;
-  /** Agents a second that were let in while others waited; `undefined` before any did. */
+  /** Agents a second that were admitted while others waited; `undefined` before any did. */
   #reachedPerSecond: number | undefined;
   #timer: NodeJS.Timeout | undefined;
   #lastTickMs = 0;
@@ -70,7 +70,7 @@ export class Admission {
     return this.#waiting.length - this.#first;
   }
 
-  /** Lets the applicant in, now or when it is its turn, or asks it to come back. */
+  /** Admits the applicant, now or in its turn, or asks it to come back. */
   enter(applicant: Applicant): void {
     this.#start();
     if (this.size === 0 && this.#credit >= 1) {
@@ -80,7 +80,7 @@ export class Admission {
     else this.#waiting.push({ ...applicant, sinceMs: this.#options.clocks.nowMs() });
   }
 
-  /** Those that wait are not let in any more; their connections are the caller's. */
+  /** Those that wait are not admitted any more; their connections are the caller's. */
   close(): void {
     clearInterval(this.#timer);
     this.#timer = undefined;
@@ -97,7 +97,7 @@ export class Admission {
     return Math.min(this.#rate.perSecond, this.#reachedPerSecond ?? Number.POSITIVE_INFINITY);
   }
 
-  /** Agents that come back later are spread over the time that it takes to let them in. */
+  /** Agents that come back later are spread over the time that it takes to admit them. */
   #defer(applicant: Applicant): void {
     const nowMs = this.#options.clocks.nowMs();
     const nextMs = Math.max(this.#returnsUntilMs, nowMs + MAX_WAIT_MS / 2) + 1_000 / this.#expectedPerSecond;
@@ -142,7 +142,7 @@ export class Admission {
     this.#heldMs = 0;
   }
 
-  /** Returns how many were let in. */
+  /** Returns how many were admitted. */
   #admitWaiting(nowMs: number): number {
     let admitted = 0;
     while (this.#first < this.#waiting.length && this.#credit >= 1) {

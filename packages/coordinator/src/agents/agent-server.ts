@@ -40,7 +40,7 @@ export interface AgentServerOptions {
 }
 
 /**
- * Upgrades from one address. All nodes of a coordinator may be behind one address and return at once; how fast they are let in is for
+ * Upgrades from one address. All nodes of a coordinator may be behind one address and return at once; how fast they are admitted is for
  * the admission.
  */
 const UPGRADES = { burst: 10_000, perSecond: 500 };
@@ -98,7 +98,7 @@ export class AgentServer {
     return this.#connections.size;
   }
 
-  /** Agents that wait to be let in. */
+  /** Agents that wait to be admitted. */
   get waiting(): number {
     return this.#admission.size;
   }
@@ -124,7 +124,7 @@ export class AgentServer {
       defer: (retryMs) => {
         this.#waiting.delete(socket);
         stopWatching();
-        const message = `${this.#admission.size} agents wait to be let in; come back in ${Math.ceil(retryMs / 1_000)} s`;
+        const message = `${this.#admission.size} agents wait to be admitted; come back in ${Math.ceil(retryMs / 1_000)} s`;
         refuseUpgrade(socket, { code: 'rate-limited', message }, retryMs);
       },
     });

@@ -1,4 +1,4 @@
-/** More agents at once than are let in at once: those that wait are let in too, and what they send early is not lost. */
+/** More agents at once than are admitted at once: those that wait are admitted too, and what they send early is not lost. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import net from 'node:net';
@@ -23,7 +23,7 @@ function upgrade(port: number): string {
   return `GET ${AGENT_PATH} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\nSec-WebSocket-Protocol: ${AGENT_SUBPROTOCOL}\r\n\r\n`;
 }
 
-test('agents that wait are let in, also those that send their registration early; one that gives up is not', async () => {
+test('agents that wait are admitted, also those that send their registration early; one that gives up is not', async () => {
   const started = await startTestCoordinator();
   const { port } = started.coordinator.address;
   const sockets: net.Socket[] = [];

@@ -238,7 +238,7 @@ export interface TickCommand {
   readonly type: 'tick';
 }
 
-/** Agents waited for so long to be let in: the leases of nodes without a connection do not run in that time. */
+/** Agents waited for so long to be admitted: the leases of nodes without a connection are paused in that time. */
 export interface AgentsHeldCommand {
   readonly type: 'agents-held';
   readonly heldMs: number;

@@ -1,9 +1,9 @@
 /**
- * For how long leases may stand still because agents wait to be let in. The allowance is used up while they wait and grows back
+ * For how long leases may be paused because agents wait to be admitted. The allowance is used up while they wait and grows back
  * afterwards, so that agents that keep coming cannot keep a lost node in the cluster.
  */
 
-/** Largest allowance, milliseconds: more than it takes to let 10,000 agents in at the lowest rate. */
+/** Largest allowance, milliseconds: more than it takes to admit 10,000 agents at the lowest rate. */
 const MAX_MS = 180_000;
 /** Part of the time without waiting agents by which it grows. */
 const GROWTH = 0.1;

@@ -88,7 +88,7 @@ export function stalled(state: RegistryState, command: StalledCommand): Rejectio
 }
 
 /**
- * Any agent without a connection may be among those that wait: its lease stands still, as far as held-time.ts allows.
+ * Any agent without a connection may be among those that wait: its lease is paused, as far as held-time.ts allows.
  */
 export function agentsHeld(state: RegistryState, { heldMs }: AgentsHeldCommand): Rejection | undefined {
   if (!(heldMs >= 0 && Number.isFinite(heldMs))) return rejected('bad-field', `heldMs is ${heldMs}, not a duration`);
