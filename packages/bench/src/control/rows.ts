@@ -64,7 +64,7 @@ export async function killRow(parts: RowParts): Promise<Figures> {
     await parts.workplace.sleep(SETTLE_MS);
     const before = await site.visited(() => parts.workplace.sleep(parts.measureMs));
     const { result, visits } = await site.visited(() => killAndReturn(parts, site, fleet));
-    return { ...result, ...siteFigures(before.visits, visits) };
+    return { ...result, ...siteFigures(parts, before.visits, visits) };
   } finally {
     await site.close();
   }
@@ -81,7 +81,7 @@ export async function halfRow(parts: RowParts): Promise<Figures> {
       await parts.workplace.sleep(SETTLE_MS);
       const before = await site.visited(() => parts.workplace.sleep(parts.measureMs));
       const { result, visits } = await site.visited(() => killAndReturn(parts, site, fleet));
-      return { ...result, ...siteFigures(before.visits, visits) };
+      return { ...result, ...siteFigures(parts, before.visits, visits) };
     } finally {
       await half.end();
     }
@@ -110,7 +110,8 @@ async function killAndReturn({ workplace }: RowParts, site: ControlSite, fleet: 
   return { backSeconds, expired: nodes.gone, attempts: sum(counts.ends) / counts.agents };
 }
 
-function siteFigures(before: Visits, during: Visits): Figures {
+function siteFigures({ say }: RowParts, before: Visits, during: Visits): Figures {
+  if (sum(during.failures) > 0) say(`  requests that failed: ${JSON.stringify(during.failures)}`);
   return {
     siteP99BeforeMs: before.p99Ms,
     siteP99Ms: during.p99Ms,
