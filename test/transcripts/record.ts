@@ -109,7 +109,7 @@ class Tape {
   }
 
   async has(isIt: (line: Line) => boolean, count = 1): Promise<void> {
-    await until(() => this.lines.filter(isIt).length >= count, 'the transcript does not go on');
+    await until(() => this.lines.filter(isIt).length >= count, 'the expected line was not recorded');
   }
 
   /** Passes everything on between the agent and the coordinator at `target`. */

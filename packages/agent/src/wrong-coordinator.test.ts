@@ -1,4 +1,4 @@
-/** A coordinator that sends messages with wrong parts (C66): the application serves, and the agent goes on. */
+/** A coordinator that sends messages with wrong parts (C66): the application serves, and the agent continues. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';

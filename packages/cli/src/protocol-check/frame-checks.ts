@@ -152,7 +152,7 @@ export const FRAME_CHECKS: readonly Check[] = [
   {
     id: 'message-deep-nesting',
     section: '1',
-    requires: 'A field nested 10,000 deep is ignored or refused, and the coordinator goes on.',
+    requires: 'A field nested 10,000 deep is ignored or refused, and the coordinator continues.',
     async run(bench) {
       const peer = await bench.connect();
       peer.send(`{"type":"no-such-message","deep":${'['.repeat(10_000)}${']'.repeat(10_000)}}`);
