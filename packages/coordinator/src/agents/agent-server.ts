@@ -5,7 +5,7 @@ import type { ConnectionId, Event } from '@rollcall/core';
 import type { Fault, NodeId } from '@rollcall/protocol';
 import { AGENT_SUBPROTOCOL, chooseSubprotocol, MAX_FRAME_BYTES } from '@rollcall/protocol';
 import { WebSocketServer } from 'ws';
-import { type Gate, type Identity, ownerOf, peerOf, standingOf } from '../auth/gate.ts';
+import { type Gate, ownerOf, peerOf, standingOf } from '../auth/gate.ts';
 import type { OpenConnections } from '../auth/open-connections.ts';
 import { registrationRights } from '../auth/registration-rights.ts';
 import type { Tokens } from '../auth/tokens.ts';
