@@ -22,6 +22,11 @@ const listen = ['--proxy', '127.0.0.1:0', '--control', '127.0.0.1:0'];
 const up = spawn(process.execPath, [ROLLCALL, 'up', ...listen, '--state-dir', stateDir, '--json'], {
   stdio: ['ignore', 'pipe', 'ignore'],
 });
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => {
+    up.kill('SIGTERM');
+    process.exit(1);
+  });
 const [line] = (await once(up.stdout, 'data')) as [Buffer];
 const { controlUrl } = JSON.parse(line.toString().split('\n')[0]!) as { controlUrl: string };
 const token = `Bearer ${readFileSync(join(stateDir, 'admin-token'), 'utf8').trim()}`;
@@ -44,8 +49,8 @@ async function livezMs(): Promise<number> {
   const startMs = performance.now();
   const socket = connect(Number(port), hostname);
   socket.end(`GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
-  await once(socket, 'data');
-  socket.destroy();
+  socket.on('error', () => undefined).once('data', () => socket.destroy());
+  await once(socket, 'close');
   return performance.now() - startMs;
 }
 

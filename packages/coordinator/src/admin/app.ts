@@ -68,7 +68,7 @@ export async function createAdminApp(around: Surroundings): Promise<AdminApp> {
       chargeWhenSent(request, reply, tokenlessReads);
       return payload;
     }
-    tokenlessReads.charge(request.identity, Buffer.byteLength(octets));
+    tokenlessReads.charge(request, Buffer.byteLength(octets));
     return paced(request, reply, octets, around);
   });
   // Schemas of answers are for the document; what is sent was made by us and typed by the compiler.
@@ -113,7 +113,7 @@ async function letIn(request: FastifyRequest, { gate }: Surroundings, tokenlessR
   const identity = gate.admit(request.raw, role, typeof isPage === 'boolean' ? isPage : isPage(request.query));
   if ('code' in identity) throw new Refusal(identity);
   request.identity = identity;
-  await tokenlessReads.admit(identity);
+  await tokenlessReads.admit(identity, request);
   refuseIgnored(request);
 }
 
@@ -197,13 +197,10 @@ function wholeAnswer({ method }: FastifyRequest, payload: unknown): string | Buf
 }
 
 /** How large a stream is shows only at its end. */
-function chargeWhenSent(
-  { identity, raw: { socket } }: FastifyRequest,
-  reply: FastifyReply,
-  reads: TokenlessReads,
-): void {
+function chargeWhenSent(request: FastifyRequest, reply: FastifyReply, reads: TokenlessReads): void {
+  const { socket } = request.raw;
   const before = socket.bytesWritten;
-  reply.raw.once('close', () => reads.charge(identity, socket.bytesWritten - before));
+  reply.raw.once('close', () => reads.charge(request, socket.bytesWritten - before));
 }
 
 /** Counts an answer as unread until it is sent; a large one is sent in slices. */

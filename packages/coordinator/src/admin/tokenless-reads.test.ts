@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { Identity } from '../auth/gate.ts';
 import { ManualClocks } from '../testing/manual-clocks.ts';
-import { startTestCoordinator, type TestCoordinator } from '../testing/test-coordinator.ts';
+import { type ApiAnswer, startTestCoordinator, type TestCoordinator } from '../testing/test-coordinator.ts';
 import { Refusal } from './refusal.ts';
 import { TokenlessReads } from './tokenless-reads.ts';
 
@@ -18,34 +18,52 @@ async function started(t: TestContext, clocks: ManualClocks): Promise<TestCoordi
 test('clients that read without a token are refused beyond the bound, while operators, joiners and health checks are served', async (t) => {
   const clocks = new ManualClocks();
   const { api } = await started(t, clocks);
-  for (let i = 0; i < 4; i++) {
-    const reads = Array.from({ length: 50 }, async () => (await api('/v1/balancers', { token: '' })).status);
-    assert.deepEqual(new Set(await Promise.all(reads)), new Set([200]));
+  // As many as the burst, or fewer on a slow machine, where they take more of the event loop.
+  let refused: ApiAnswer | undefined;
+  for (let i = 0; refused === undefined && i <= 200; i++) {
+    const answer = await api('/v1/balancers', { token: '' });
+    if (answer.status === 429) refused = answer;
+    else assert.equal(answer.status, 200);
   }
-  const refused = await api('/v1/balancers', { token: '' });
+  assert.ok(refused);
   assert.equal(refused.status, 429);
-  assert.equal(refused.headers.get('retry-after'), '1');
-  assert.match(refused.text, /limited to 200 a second and 3.125 MiB of answers a second; use a token/);
+  assert.ok(Number(refused.headers.get('retry-after')) >= 1);
+  assert.match(
+    refused.text,
+    /limited to 200 a second, 3.125 MiB of answers a second and a tenth of the event loop; use a token/,
+  );
   assert.equal((await api('/v1/balancers')).status, 200);
   assert.equal((await api('/livez', { token: '' })).status, 200);
   const body = { url: 'http://127.0.0.1:9', ttlMs: 10_000 };
   assert.equal((await api('/v1/nodes/n1', { method: 'PUT', token: '', body })).status, 200);
-  clocks.advance(1_000);
+  clocks.advance(11_000);
   assert.equal((await api('/v1/balancers', { token: '' })).status, 200);
 });
 
-test('large answers count by their size, whole or streamed', async () => {
+test('large answers and slow ones cost more', async () => {
   const clocks = new ManualClocks();
   const reads = new TokenlessReads(clocks);
-  reads.charge({ ...TOKENLESS, by: 'token' }, 1024 * 1024 * 1024);
-  await reads.admit(TOKENLESS);
-  reads.charge(TOKENLESS, 200 * 16_384);
-  const refusal = await reads.admit(TOKENLESS).catch((error: unknown) => error);
+  const read = async (bytes: number, busyMs = 0): Promise<void> => {
+    const request = {};
+    await reads.admit(TOKENLESS, request);
+    const endMs = performance.now() + busyMs;
+    while (performance.now() < endMs);
+    reads.charge(request, bytes);
+    // A repeat costs nothing.
+    reads.charge(request, bytes);
+  };
+  reads.charge({}, 1024 * 1024 * 1024);
+  const operator = {};
+  await reads.admit({ ...TOKENLESS, by: 'token' }, operator);
+  reads.charge(operator, 1024 * 1024 * 1024);
+  await read(200 * 16_384);
+  assert.ok((await read(0).catch((error: unknown) => error)) instanceof Refusal);
+  clocks.advance(60_000);
+  await read(0, 110);
+  assert.ok((await read(0).catch((error: unknown) => error)) instanceof Refusal);
+  clocks.advance(60_000);
+  await read(1024 * 1024 * 1024);
+  const refusal = await read(0).catch((error: unknown) => error);
   assert.ok(refusal instanceof Refusal);
-  assert.equal(refusal.retryAfterS, 1);
-  reads.charge(TOKENLESS, 1024 * 1024 * 1024);
-  const later = (await reads.admit(TOKENLESS).catch((error: unknown) => error)) as Refusal;
-  assert.equal(later.retryAfterS, 11);
-  clocks.advance(10_100);
-  await reads.admit(TOKENLESS);
+  assert.equal(refusal.retryAfterS, 11);
 });
