@@ -124,7 +124,7 @@ async function startSiteWithClients(t: TestContext) {
 test('C53: a client certificate allows what the token that names it allows, and nothing else', async (t) => {
   const { authority, site } = await startSiteWithClients(t);
   const shop = authority.issue('shop', ['shop.example'], { commonName: 'shop-1' });
-  const watcher = authority.issue('watcher', ['spiffe://test/watcher'], { commonName: 'somebody' });
+  const watcher = authority.issue('watcher', ['spiffe://test/watcher'], { commonName: 'viewer-1' });
   const joined = await ask(site.controlUrl, AGENT_PATH, { certificate: shop });
   assert.equal(joined.status, 101, joined.body);
   assert.equal((await ask(site.controlUrl, '/v1/status', { certificate: watcher })).status, 200);

@@ -10,7 +10,7 @@ import type { SecureContextOptions, TLSSocket } from 'node:tls';
 import type { Logger } from 'pino';
 import type { Clocks } from '../clocks.ts';
 
-/** Certificates of the control port, as they are now. Whoever reads the files implements it. */
+/** Certificates of the control port, as they are now. The program that reads the files implements it. */
 export interface ControlTls {
   /** Certificate and key, and the authorities of clients. */
   readonly context: SecureContextOptions;
