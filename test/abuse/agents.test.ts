@@ -73,7 +73,7 @@ function lyingOnce(t: TestContext, lie: Lie): Promise<number> {
   return listening(t, server);
 }
 
-test('C66: a coordinator that answers garbage, redirects or errors harms no program, and the next good one gets it', async (t) => {
+test('C66: a coordinator that answers garbage, redirects or errors harms no program, which then registers at a good one', async (t) => {
   let isElsewhereAsked = false;
   const port = await listening(
     t,

@@ -43,7 +43,7 @@ async function upgrade(fields: string): Promise<{ readonly status: number; reado
   return { status, retryAfter: /^retry-after: (\d+)\r$/im.exec(head)?.[1] };
 }
 
-test('C33: 1,000 connections without credentials are refused one by one, and agents register meanwhile', async () => {
+test('C33: 1,000 connections without credentials are refused one by one, and agents register at the same time', async () => {
   const statuses = new Set<number>();
   const flood = async (): Promise<void> => {
     for (let i = 0; i < 20; i++) {
@@ -54,7 +54,7 @@ test('C33: 1,000 connections without credentials are refused one by one, and age
   };
   const floods = Array.from({ length: 50 }, flood);
   const agent = await target.agent({ token: TOKEN });
-  await agent.register(await target.node('meanwhile'));
+  await agent.register(await target.node('beside'));
   await Promise.all(floods);
   for (const status of statuses) assert.ok([401, 429, 503].includes(status), String(status));
   assert.ok(agent.isOpen);
