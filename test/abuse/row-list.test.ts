@@ -11,22 +11,6 @@ const REASONS: Readonly<Record<string, string>> = {
   C62: 'messages between coordinators: there is one coordinator yet',
 };
 
-/** Rows whose behaviour is not there yet, or is tested elsewhere. */
-const NOT_YET: ReadonlySet<string> = new Set([
-  'C14',
-  'C34',
-  'C36',
-  'C37',
-  'C45',
-  'C46',
-  'C48',
-  'C52',
-  'C53',
-  'C54',
-  'C58',
-  'C59',
-]);
-
 /** Rows that the titles of a file name, before their colon: `C34, C45: …`. */
 function rowsIn(text: string): readonly string[] {
   const titles = text.matchAll(/\btest\(\s*(['"`])([^:\n]*):/g);
@@ -40,7 +24,7 @@ test('each row of the table has a test that is named for it, or a reason', () =>
     if (name.endsWith('.test.ts'))
       for (const row of rowsIn(readFileSync(new URL(name, folder), 'utf8'))) tested.add(row);
   const rows = Array.from({ length: ROWS }, (_, i) => `C${i + 1}`);
-  const missing = rows.filter((row) => !tested.has(row) && !NOT_YET.has(row) && !Object.hasOwn(REASONS, row));
+  const missing = rows.filter((row) => !tested.has(row) && !Object.hasOwn(REASONS, row));
   assert.deepEqual(missing, []);
   const needless = Object.keys(REASONS).filter((row) => tested.has(row));
   assert.deepEqual(needless, [], 'has both a test and a reason');
