@@ -156,6 +156,7 @@ function isWrite(command: Command): boolean {
     case 'remove':
     case 'balancer-settings':
     case 'scale':
+    case 'forget-contexts':
       return true;
     case 'register':
       return command.kind === 'static';

@@ -1,4 +1,4 @@
-/** A process with some agents of a run: does what it is told over its channel, and ends with the process that started it. */
+/** A process with some agents of a run: obeys its channel, and ends with the process that started it. */
 import http from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Agent } from '@rollcall/agent';

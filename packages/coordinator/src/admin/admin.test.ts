@@ -529,9 +529,13 @@ describe('who may', () => {
     assert.equal((await api('/v1/logins', { token: '', headers: one })).status, 401);
     assert.deepEqual(problem(await api('/v1/logout', { method: 'POST', body: {} })), [409, 'conflict']);
     const [left] = await list(two);
+    const stream = await fetch(`${started.coordinator.url}/v1/events`, {
+      headers: { ...two, accept: 'text/event-stream' },
+    });
     const ended = await api(`/v1/logins/${left!.id}`, { method: 'DELETE' });
     assert.equal(ended.status, 204);
     assert.equal((await api('/v1/logins', { token: '', headers: two })).status, 401);
+    assert.match(await stream.text(), /: the login has ended\n\n$/);
     assert.equal((await api(`/v1/logins/${left!.id}`, { method: 'DELETE' })).status, 404);
     const { events } = (await api('/v1/events')).json<{ events: EventResource[] }>();
     assert.deepEqual(

@@ -5,7 +5,7 @@
 import type { NodeResource } from '@rollcall/protocol';
 import type { Cluster } from '../cluster.ts';
 
-/** Nodes with labels of their own, the first in order of their ids; beyond it a scrape would cost more than it tells. */
+/** Nodes with labels of their own, the first in order of their ids; beyond it a scrape would cost more than its rows are worth. */
 export const MAX_LABELLED_NODES = 2_000;
 /** Nodes that are read, and rows that are written, in one turn of the event loop. */
 const SLICE = 250;

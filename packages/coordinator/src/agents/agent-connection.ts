@@ -154,7 +154,7 @@ export class AgentConnection {
     }
     if (!this.#isWithinRate()) return;
     const text = data.toString();
-    // Of a node that registers again the heartbeats count meanwhile: it is alive.
+    // Heartbeats of a node that registers again count while it waits: it is alive.
     const isBeat = this.#isResolving && this.#id !== undefined && decodeAgentMessage(text).type === 'heartbeat';
     if (!this.#isResolving || isBeat) this.#take(text);
     else if (this.#waiting.length < MAX_WAITING) this.#waiting.push(text);

@@ -383,7 +383,7 @@ describe('quotas', () => {
     await second.next('registered');
   });
 
-  test('a node that registers again and again is delayed, not refused, and its heartbeats count meanwhile', async () => {
+  test('a node that registers again and again is delayed, not refused, and its heartbeats count', async () => {
     const started = await coordinator({ quotas: { registrations: 9 } });
     const { url } = await node();
     const socket = await agent(started);

@@ -50,7 +50,7 @@ export class RegistrationPace {
     for (const end of this.#ends) end();
   }
 
-  /** Resolves to false when it is closed meanwhile. */
+  /** Resolves to false when it is closed before. */
   #pause(ms: number): Promise<boolean> {
     return new Promise((resolve) => {
       const end = (isOver: boolean): void => {

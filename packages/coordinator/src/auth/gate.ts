@@ -102,9 +102,10 @@ export class Gate {
   }
 
   /** Why an identity that was admitted before would not be now; `undefined` when it would. Errors: `unauthenticated`, `forbidden`. */
-  recheck({ token, digest }: Identity, peer: IpAddress | undefined): Fault | undefined {
+  recheck({ token, digest, login }: Identity, peer: IpAddress | undefined): Fault | undefined {
+    const { tokens, logins } = this.#options;
+    if (login !== undefined && !logins.isOpen(login)) return fault('unauthenticated', 'the login has ended');
     if (!token) return undefined;
-    const { tokens } = this.#options;
     return tokens.standing(token, digest) ?? judgeAddress(tokens.current(token) ?? token, peer);
   }
 

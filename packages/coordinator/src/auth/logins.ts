@@ -109,6 +109,12 @@ export class Logins {
     return login && timingSafeEqual(login.cookieDigest, digestOf(cookie)) ? login : undefined;
   }
 
+  /** True while the login of this id lasts. */
+  isOpen(id: string): boolean {
+    this.#dropEnded();
+    return this.#logins.has(id);
+  }
+
   /** True when `pageKey` was given out with the cookie of this login. */
   isPageKey({ pageKeyDigest }: Login, pageKey: unknown): boolean {
     if (typeof pageKey !== 'string' || pageKey.length > MAX_SECRET_LENGTH) return false;

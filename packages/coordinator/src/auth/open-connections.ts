@@ -1,6 +1,7 @@
 /**
- * Holds the connections that a token opened, and ends those whose token does not allow them any more: revoked, expired, secret
- * replaced, bindings changed. One timer for all of them; a look is one comparison unless something has changed.
+ * Holds the connections that a token or a login opened, and ends those that it does not allow any more: revoked, expired, secret
+ * replaced, bindings changed, logged out. One timer for all of them; a look is one comparison unless something has changed, and
+ * one look-up for each connection of a login.
  *
  * Nodes of a token that is over leave the cluster, because a node that is only disconnected keeps its names and sessions for as
  * long as its port answers. A secret that was replaced ends the connection only: the agent returns with the new one.
@@ -30,6 +31,8 @@ export class OpenConnections {
   readonly #tokens: Tokens;
   readonly #cluster: Cluster;
   readonly #open = new Set<OpenConnection>();
+  /** Those of them that a login opened: each may end at any time. */
+  readonly #byLogin = new Set<OpenConnection>();
   readonly #timer: NodeJS.Timeout;
   #seenRevision = -1;
   #nextEndUnixMs = 0;
@@ -44,25 +47,27 @@ export class OpenConnections {
   /** Keeps a connection until the returned function is called. */
   add(connection: OpenConnection): () => void {
     this.#open.add(connection);
-    return () => this.#open.delete(connection);
+    if (connection.identity.login !== undefined) this.#byLogin.add(connection);
+    return () => this.#forget(connection);
   }
 
   /** Ends what is not allowed any more. Costs nothing while no token has changed or ended. */
   look(): void {
     const nowUnixMs = this.#cluster.clocks.nowUnixMs();
     const { revision } = this.#tokens;
-    if (revision !== this.#seenRevision || nowUnixMs >= this.#nextEndUnixMs) this.#endConnections();
+    const isChanged = revision !== this.#seenRevision || nowUnixMs >= this.#nextEndUnixMs;
+    this.#seenRevision = revision;
+    if (isChanged) this.#nextEndUnixMs = this.#tokens.nextEndUnixMs(nowUnixMs);
+    this.#endConnections(isChanged ? this.#open : this.#byLogin);
     this.#expelNodes();
   }
 
-  #endConnections(): void {
-    this.#seenRevision = this.#tokens.revision;
-    this.#nextEndUnixMs = this.#tokens.nextEndUnixMs(this.#cluster.clocks.nowUnixMs());
+  #endConnections(connections: ReadonlySet<OpenConnection>): void {
     const nodesByToken = new Map<string, number>();
-    for (const connection of [...this.#open]) {
+    for (const connection of [...connections]) {
       const fault = this.#faultOf(connection, nodesByToken);
       if (!fault) continue;
-      this.#open.delete(connection);
+      this.#forget(connection);
       const { token } = connection.identity;
       connection.end(fault, fault.code === 'forbidden' || token === undefined || this.#tokens.isOver(token));
     }
@@ -79,6 +84,11 @@ export class OpenConnections {
           { type: 'leave', id, connection, isExpelled: true },
           { reason: `the token ${owner} has ended` },
         );
+  }
+
+  #forget(connection: OpenConnection): void {
+    this.#open.delete(connection);
+    this.#byLogin.delete(connection);
   }
 
   close(): void {

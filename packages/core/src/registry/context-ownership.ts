@@ -209,7 +209,7 @@ export function adviceOn(conflict: Conflict, balancer: BalancerName): string {
   );
 }
 
-/** Says whose traffic the context would take, and what the newcomer can do about it. */
+/** Names whose traffic the context would take, and what the newcomer can do about it. */
 export function shadowAdvice({ host, path, inside, owner }: Shadow): string {
   return (
     `\`${path}\` on \`${host}\` would take part of the traffic of \`${inside.path}\` on \`${inside.host}\`, which token ${owner} serves ` +
