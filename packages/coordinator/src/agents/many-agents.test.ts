@@ -6,6 +6,8 @@ import { test } from 'node:test';
 import { AGENT_PATH, AGENT_SUBPROTOCOL } from '@rollcall/protocol';
 import { startTestCoordinator } from '../testing/test-coordinator.ts';
 
+/** Of agents without a token. */
+const QUOTAS = { 'tokenless-nodes': 1_000, 'tokenless-connections': 1_000 };
 /** More than the first 25, fewer than wait too long. */
 const AGENTS = 150;
 
@@ -24,7 +26,7 @@ function upgrade(port: number): string {
 }
 
 test('agents that wait are admitted, also those that send their registration early; one that gives up is not', async () => {
-  const started = await startTestCoordinator();
+  const started = await startTestCoordinator({ quotas: QUOTAS });
   const { port } = started.coordinator.address;
   const sockets: net.Socket[] = [];
   try {

@@ -67,18 +67,20 @@ export class ContextOwnership {
 
   /** The first context of `node` that takes traffic of another owner's; those that its balancer serves already do not count. */
   shadow(node: Claimant, owner: string): Shadow | undefined {
-    for (const host of node.hosts)
+    for (const host of node.hosts) {
+      const added = node.contexts.filter(({ path }) => this.#claims.get(keyOf(host, path))?.balancer !== node.balancer);
+      if (added.length === 0) continue;
       for (const outer of enclosing(host))
         for (const [other, paths] of this.#paths.get(outer) ?? [])
           if (other !== owner)
-            for (const { path } of node.contexts) {
-              if (this.#claims.get(keyOf(host, path))?.balancer === node.balancer) continue;
+            for (const { path } of added) {
               const above = paths.above(path, outer !== host);
               const taken = above ?? (outer === host ? undefined : paths.below(path));
               if (taken === undefined) continue;
               const claim = this.#claims.get(keyOf(outer, taken))!;
               return { host, path, inside: conflictWith(claim), owner: other };
             }
+    }
     return undefined;
   }
 
