@@ -51,8 +51,6 @@ export class ContextOwnership {
   >();
   /** By host and owner. */
   readonly #paths = new Map<HostPattern, Map<string, SortedPaths>>();
-  /** Hosts times contexts, summed over the nodes of an owner. */
-  readonly #places = new Map<string, number>();
 
   /** The first claim of another balancer that `node` collides with; its own earlier claims do not count. */
   conflict(node: Claimant): Conflict | undefined {
@@ -99,11 +97,6 @@ export class ContextOwnership {
     return hosts === undefined ? NOTHING : { hosts: hosts.size, contexts: contexts!.size };
   }
 
-  /** Hosts times contexts, summed over the nodes of `owner`. */
-  placesOf(owner: string): number {
-    return this.#places.get(owner) ?? 0;
-  }
-
   /** Claims all contexts of `node`, which must be free of conflicts and hold no claims. */
   take(node: Claimant, owner: string): void {
     const extent = this.#extents.get(node.balancer) ?? { hosts: new Map(), contexts: new Map() };
@@ -120,7 +113,6 @@ export class ContextOwnership {
       ofHost.set(owner, paths);
       paths.add(path);
     }
-    add(this.#places, owner, placesOf(node));
   }
 
   /** Gives up the claims that `node` has taken as `owner`; returns the contexts that have no node any more. */
@@ -142,9 +134,7 @@ export class ContextOwnership {
       if (paths?.remove(path)) ofHost!.delete(owner);
       if (ofHost?.size === 0) this.#paths.delete(host);
     }
-    if (!isHolder) return vacated;
-    add(this.#places, owner, -placesOf(node));
-    if (!extent) return vacated;
+    if (!isHolder || !extent) return vacated;
     for (const host of node.hosts) add(extent.hosts, host, -1);
     if (extent.hosts.size === 0) this.#extents.delete(node.balancer);
     return vacated;
@@ -168,7 +158,7 @@ function textsOf(node: Claimant): string[] {
 }
 
 /** Hosts times contexts. */
-export function placesOf({ hosts, contexts }: Claimant): number {
+export function placesOf({ hosts, contexts }: Pick<Claimant, 'hosts' | 'contexts'>): number {
   return hosts.length * contexts.length;
 }
 

@@ -3,7 +3,8 @@
  * has to walk over all of them to count.
  */
 import type { BalancerName, Liveness, NodeId } from '@rollcall/protocol';
-import type { NodeRecord } from './node-record.ts';
+import { placesOf } from './context-ownership.ts';
+import type { NodeRecord, NodeView } from './node-record.ts';
 import { SortedNames } from './sorted-names.ts';
 import { WeightBounds } from './weight-bounds.ts';
 
@@ -15,6 +16,8 @@ export class NodeIndex {
   readonly #presentIn = new Map<BalancerName, number>();
   /** Nodes that count for the quota of a token, by its name. */
   readonly #quotas = new Map<string, number>();
+  /** Hosts times contexts of the nodes that count for a quota, by its key. */
+  readonly #places = new Map<string, number>();
   #tokenless = 0;
   readonly weights: WeightBounds = new WeightBounds();
   // Sets keep the order of insertion: the first is the one that is gone the longest.
@@ -70,6 +73,12 @@ export class NodeIndex {
   /** Nodes of peers without a token that are not gone. */
   get tokenless(): number {
     return this.#tokenless;
+  }
+
+  /** Hosts times contexts, summed over the nodes that are not gone and count for the same quota as a node of `whose` does. */
+  placesOf(whose: Whose): number {
+    const key = quotaKey(whose);
+    return key === undefined ? 0 : (this.#places.get(key) ?? 0);
   }
 
   /** Nodes of `owner` that are gone, longest first. */
@@ -134,6 +143,8 @@ export class NodeIndex {
       else this.weights.remove(registration);
       if (standing === 'token') addTo(this.#quotas, owner, by);
       else if (standing === 'tokenless') this.#tokenless += by;
+      const key = quotaKey(record);
+      if (key !== undefined) addTo(this.#places, key, by * placesOf(registration));
       return;
     }
     const gone = this.#goneByOwner.get(owner) ?? new Set();
@@ -142,6 +153,14 @@ export class NodeIndex {
     if (gone.size === 0) this.#goneByOwner.delete(owner);
     else this.#goneByOwner.set(owner, gone);
   }
+}
+
+type Whose = Pick<NodeView, 'owner' | 'standing'>;
+
+/** Peers without a token share one quota, and what operators add counts for none. */
+function quotaKey({ owner, standing }: Whose): string | undefined {
+  if (standing === 'operator') return undefined;
+  return standing === 'tokenless' ? '' : owner;
 }
 
 function addTo<Key>(counts: Map<Key, number>, key: Key, by: number): void {

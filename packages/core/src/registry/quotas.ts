@@ -52,7 +52,7 @@ function tooManyBalancers({ options, balancers, makers }: RegistryState, command
 
 /** A registration that does not extend its balancer is accepted, also where more was allowed before. */
 function tooFar(
-  { options, contexts }: RegistryState,
+  { options, contexts, nodes }: RegistryState,
   command: RegisterCommand,
   registration: AcceptedRegistration,
   holder: NodeView | undefined,
@@ -70,8 +70,10 @@ function tooFar(
       `balancer ${balancer} would have ${next.contexts} contexts, each path on each host counted; the maximum is ${options.maxContexts} (\`up --quota balancer-contexts=N\`)`,
     );
   if (command.standing === 'operator') return undefined;
-  const before = contexts.placesOf(command.owner);
-  const after = before - (held ? placesOf(held.registration) : 0) + placesOf(registration);
+  const whose = { owner: command.owner, standing: command.standing ?? 'token' } as const;
+  const before = nodes.placesOf(whose);
+  const after =
+    before - (holder?.standing === whose.standing ? placesOf(holder.registration) : 0) + placesOf(registration);
   const limit = PLACES_A_NODE * nodesLimit(options, command);
   if (after <= limit || after <= before) return undefined;
   return full(
