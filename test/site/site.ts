@@ -255,7 +255,10 @@ function controlRequest(
 ): Promise<{ readonly status: number; readonly text: string }> {
   const { request } = url.startsWith('https:') ? https : http;
   return new Promise((resolve, reject) => {
-    const sent = request(url, { ...options, agent: false, rejectUnauthorized: false }, (response) => {
+    // Node.js sends the body of a DELETE without its length.
+    const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) };
+    const headers = { ...options.headers, ...length };
+    const sent = request(url, { ...options, headers, agent: false, rejectUnauthorized: false }, (response) => {
       let text = '';
       response.setEncoding('utf8').on('data', (part: string) => {
         text += part;
