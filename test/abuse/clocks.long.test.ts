@@ -108,7 +108,7 @@ test('C30: a jump of the coordinator’s clock by hours ends no lease and prolon
   await until(async () => (await target.resource('short'))?.liveness === 'gone', 'a short lease does not end');
 });
 
-test('C31: a control process that stands still for longer than a lease gives no node up', async (t) => {
+test('C31: a control process that is stopped for longer than a lease gives no node up', async (t) => {
   const target = await start(t, { flags: QUICK });
   let isSilent = false;
   const url = await target.program((_, response) => {

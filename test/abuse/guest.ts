@@ -1,4 +1,4 @@
-/** Whoever may join: a token of its own, and raw connections that send what they like. */
+/** A client that may join: a token of its own, and raw connections that send anything. */
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';

@@ -19,7 +19,9 @@ function get(port: number): Promise<{ readonly status: number; readonly tookMs: 
   });
 }
 
-test('a killed worker is replaced, and who comes meanwhile waits and is served', { timeout: 180_000 }, async (t) => {
+test('a killed worker is replaced, and connections that come before wait and are served', {
+  timeout: 180_000,
+}, async (t) => {
   const cluster = await LiveCluster.start();
   t.after(() => cluster.close());
   await cluster.startFiles('files-1');

@@ -147,7 +147,8 @@ function answerOf(text: string): Answer {
 export class Bench {
   readonly target: Target;
   /** All ids of this run begin with it. */
-  readonly prefix: string = `protocol-check-${randomBytes(3).toString('hex')}`;
+  readonly #run: string = `protocol-check-${randomBytes(3).toString('hex')}`;
+  #check = 0;
   readonly #waitMs: () => number;
   readonly #peers: Peer[] = [];
   readonly #servers: Server[] = [];
@@ -177,7 +178,12 @@ export class Bench {
     return this.#peers.at(-1)!;
   }
 
-  /** A node of this run, of a new process. Nothing of a site goes to its host name. */
+  /** Begins the ids of the present check. A coordinator may delay registrations of one id, so each check has ids of its own. */
+  get prefix(): string {
+    return `${this.#run}-${this.#check}`;
+  }
+
+  /** A node of this check, of a new process. Nothing of a site goes to its host name. */
   async node(name: string, more: Readonly<Record<string, unknown>> = {}): Promise<NodeText> {
     const { balancer } = this.target;
     return {
@@ -215,6 +221,7 @@ export class Bench {
       server.close();
       server.closeAllConnections();
     }
+    this.#check += 1;
   }
 
   /** Its connection has ended: the node comes back as the same process, and leaves. A newer process keeps the id. */

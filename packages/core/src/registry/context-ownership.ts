@@ -190,7 +190,7 @@ function add(counts: Map<string, number>, key: string, by: number): void {
   else counts.set(key, count);
 }
 
-/** Says who serves the context and what the newcomer of `balancer` can do about it. */
+/** names who serves the context, and what a node of `balancer` can do about it. */
 export function adviceOn(conflict: Conflict, balancer: BalancerName): string {
   const { host, path, balancer: holder } = conflict;
   const ownPath = path === `/${balancer}` ? `/${balancer}-2` : `/${balancer}`;
@@ -201,7 +201,7 @@ export function adviceOn(conflict: Conflict, balancer: BalancerName): string {
   );
 }
 
-/** Names whose traffic the context would take, and what the newcomer can do about it. */
+/** Names whose traffic the context would take, and what the other node can do about it. */
 export function shadowAdvice({ host, path, inside, owner }: Shadow): string {
   return (
     `\`${path}\` on \`${host}\` would take part of the traffic of \`${inside.path}\` on \`${inside.host}\`, which token ${owner} serves ` +

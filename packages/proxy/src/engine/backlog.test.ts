@@ -38,7 +38,7 @@ for (const [host, target] of Object.entries(HOSTS))
       const { port } = server.address() as AddressInfo;
       const asked: Promise<string>[] = [];
       let isClosed = false;
-      const closed = closeWhenEmpty(server, PATIENCE_MS).then(() => {
+      const closed = closeWhenEmpty(server, { withinMs: PATIENCE_MS }).then(() => {
         isClosed = true;
       });
       for (let turn = 0; turn < 5; turn++) {

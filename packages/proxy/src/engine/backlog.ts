@@ -19,7 +19,10 @@ interface TcpHandle {
 
 type WithHandle = { readonly _handle?: TcpHandle | null };
 
-export async function closeWhenEmpty(server: net.Server, withinMs: number = BACKLOG_MS): Promise<void> {
+export async function closeWhenEmpty(
+  server: net.Server,
+  { withinMs = BACKLOG_MS }: { readonly withinMs?: number } = {},
+): Promise<void> {
   const handle = (server as WithHandle)._handle;
   const at = server.address();
   if (typeof handle?.onconnection === 'function' && at !== null && typeof at !== 'string') {

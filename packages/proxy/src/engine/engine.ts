@@ -352,7 +352,7 @@ export class Engine {
     const state = this.#state;
     const endMs = performance.now() + graceMs;
     state.isClosing = true;
-    if (graceMs > 0 && !hasSuccessor) await Promise.all(this.#servers.map(closeWhenEmpty));
+    if (graceMs > 0 && !hasSuccessor) await Promise.all(this.#servers.map((server) => closeWhenEmpty(server)));
     else for (const server of this.#servers) server.close();
     if (!hasSuccessor) {
       if (state.admission.total > 0) await this.#untilNoClients(Math.min(graceMs, LAST_REQUEST_MS));

@@ -43,7 +43,7 @@ async function connected(count: number, outbox: Outbox) {
   };
 }
 
-test('nobody is forgotten, however many write in one turn', { timeout: 60_000 }, async () => {
+test('all are woken, however many write in one turn', { timeout: 60_000 }, async () => {
   const { writers, all, close } = await connected(200, new Outbox());
   for (const writer of writers) assert.equal(writer.write('one '), true);
   for (const writer of writers) writer.write('two');
