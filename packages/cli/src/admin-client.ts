@@ -8,7 +8,7 @@ import { coordinatorUrls } from './coordinator-url.ts';
 import { CliFailure, EXIT } from './exit.ts';
 import { answerOf, Unanswered } from './reach.ts';
 import { secretFrom } from './secret.ts';
-import { defaultStateDirectory, isInUse, readAdminToken } from './state-directory.ts';
+import { isInUse, readAdminToken, stateDirectoryOf } from './state-directory.ts';
 
 const TIMEOUT_MS = 5_000;
 /** How long a coordinator that is started again may be absent, milliseconds. */
@@ -48,7 +48,7 @@ export class AdminClient {
         if (answer.cause === undefined) return new AdminClient(base, adminToken(base, target, environment), tls);
         unanswered.add(base, answer.cause);
       }
-      const isStarting = places.some(({ url }) => isInUse(stateDirectoryOf(url, target, environment)));
+      const isStarting = places.some(({ url }) => isInUse(stateDirectoryOf(url, target.stateDir, environment)));
       if (!isStarting || performance.now() > endMs) throw unanswered.failure();
       await sleep(RETRY_MS);
     }
@@ -131,16 +131,8 @@ function adminToken(base: string, target: AdminTarget, environment: NodeJS.Proce
       EXIT.usage,
     );
   if (token !== undefined) return token;
-  const stateDir = stateDirectoryOf(base, target, environment);
+  const stateDir = stateDirectoryOf(base, target.stateDir, environment);
   return stateDir === undefined ? undefined : readAdminToken(stateDir);
-}
-
-/** The state directory of a coordinator; `undefined` when it is on another machine. */
-function stateDirectoryOf(base: string, target: AdminTarget, environment: NodeJS.ProcessEnv): string | undefined {
-  if (target.stateDir) return target.stateDir;
-  const { hostname, port } = new URL(base);
-  const isHere = hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.');
-  return isHere ? defaultStateDirectory(Number(port), environment) : undefined;
 }
 
 interface ConnectError {

@@ -3,7 +3,7 @@ import { type ClientTls, type ClientTlsFiles, clientTlsFiles, readClientTls } fr
 import { type Command, Option } from 'commander';
 import { keptControlCertificate } from './control-certificate.ts';
 import { CliFailure, EXIT } from './exit.ts';
-import { defaultStateDirectory } from './state-directory.ts';
+import { stateDirectoryOf } from './state-directory.ts';
 
 /** Flags of every command that connects to a coordinator. */
 export interface ClientTlsFlags {
@@ -56,9 +56,9 @@ function keptCertificateOf(
   stateDir: string | undefined,
   environment: NodeJS.ProcessEnv,
 ): string | undefined {
-  const { hostname, port } = new URL(url);
-  const isHere = hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.');
-  return isHere ? keptControlCertificate(stateDir ?? defaultStateDirectory(Number(port), environment)) : undefined;
+  // A directory that is named may be of a coordinator on another machine, to which a certificate of this one says nothing.
+  const directory = stateDirectoryOf(url, undefined, environment) && stateDirectoryOf(url, stateDir, environment);
+  return directory && keptControlCertificate(directory);
 }
 
 /** The files as read now, for an address with TLS. Fails in one line that names the file. */

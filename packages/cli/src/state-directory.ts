@@ -13,6 +13,18 @@ export function defaultStateDirectory(controlPort: number, environment: NodeJS.P
   return join(base, 'rollcall', String(controlPort));
 }
 
+/** The state directory of a coordinator at `url`: `given`, or the default of its port; `undefined` when it is on another machine. */
+export function stateDirectoryOf(
+  url: string,
+  given: string | undefined,
+  environment: NodeJS.ProcessEnv,
+): string | undefined {
+  if (given) return given;
+  const { hostname, port } = new URL(url);
+  const isHere = hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.');
+  return isHere ? defaultStateDirectory(Number(port), environment) : undefined;
+}
+
 /** The admin token that a coordinator on this machine left in its state directory; `undefined` when there is none to read. */
 export function readAdminToken(directory: string): string | undefined {
   try {

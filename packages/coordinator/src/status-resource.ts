@@ -82,7 +82,7 @@ function quotas({ cluster, config, agents, registrations }: Surroundings): Quota
 }
 
 /** Sentences an operator should read, the gravest first; empty when all is well. */
-export function advice(around: Surroundings, unserved: readonly UnservedContext[]): string[] {
+function advice(around: Surroundings, unserved: readonly UnservedContext[]): string[] {
   const { cluster, config, feed, state, storeSync, history, tokens } = around;
   const sentences: string[] = [];
   sentences.push(...unservedAdvice(unserved));

@@ -8,7 +8,6 @@ export function reasonOf(text: string | undefined): { readonly reason?: string }
   if (text === undefined) return {};
   if (text.length > MAX_REASON_CHARACTERS)
     throw usage(`--reason has ${text.length} characters; at most ${MAX_REASON_CHARACTERS} are possible`);
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
   if (/[\u0000-\u001f\u007f-\u009f]/.test(text)) throw usage('--reason has a line end or another control character');
   return { reason: text };
 }
