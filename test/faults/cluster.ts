@@ -55,6 +55,8 @@ export class Cluster {
   readonly #dir: string;
   readonly #plan: ClusterPlan;
   readonly #nodes = new Map<number, SampleNode>();
+  /** Programs that are loaded and wait for their node to return. */
+  readonly #waiting = new Map<number, ChildProcess>();
   /** Process ids of the programs that were signalled last, by number of the node. */
   readonly #programs = new Map<number, number>();
   #up: ChildProcess | undefined;
@@ -106,7 +108,10 @@ export class Cluster {
     const kind = this.#plan.nodes[number - 1]!;
     const name = `n${number}`;
     const isAgain = this.#nodes.has(number);
-    const child = kind === 'run' ? this.#spawnRun(name) : this.#spawnSample(name, name, this.#sdk(kind));
+    const waiting = this.#waiting.get(number);
+    this.#waiting.delete(number);
+    waiting?.stdin?.write('begin\n');
+    const child = waiting ?? (kind === 'run' ? this.#spawnRun(name) : this.#spawnSample(name, name, this.#sdk(kind)));
     this.#nodes.set(number, { number, name, kind, child });
     const ids = kind === 'run' && this.#plan.copies > 1 ? await this.#copiesOf(name) : [name];
     for (const id of ids) await this.order(id, {});
@@ -124,7 +129,7 @@ export class Cluster {
 
   #spawnSample(host: string, id: string, more: NodeJS.ProcessEnv): ChildProcess {
     return this.net.spawn(host, sampleCommand(), {
-      stdio: ['ignore', this.#log(host), this.#log(host)],
+      stdio: ['pipe', this.#log(host), this.#log(host)],
       env: { ...this.#environment(), SAMPLE_ID: id, ...more },
     });
   }
@@ -177,9 +182,17 @@ export class Cluster {
     return state!;
   }
 
-  /** Kills the program of a node. Resolves when the process has ended, so its sockets are closed; not for `run`. */
-  async kill(number: number): Promise<void> {
+  /**
+   * Kills the program of a node. Resolves when the process has ended, so its sockets are closed; not for `run`. Where it is to return,
+   * its successor is loaded meanwhile: when it returns depends on the scenario, not on how fast this machine starts programs.
+   */
+  async kill(number: number, isToReturn: boolean): Promise<void> {
     const node = this.#nodes.get(number)!;
+    if (isToReturn && node.kind !== 'run')
+      this.#waiting.set(
+        number,
+        this.#spawnSample(node.name, node.name, { ...this.#sdk(node.kind), SAMPLE_WAITS: '1' }),
+      );
     const hasEnded = once(node.child, 'exit');
     this.beginOutage(node.name);
     signal(await this.#programOf(node), 'SIGKILL');

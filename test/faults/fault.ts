@@ -40,8 +40,8 @@ type Begin = { readonly [Type in Fault['type']]: (fault: Of<Type>, cluster: Clus
 type Of<Type extends Fault['type']> = Extract<Fault, { readonly type: Type }>;
 
 const BEGIN: Begin = {
-  kill: async ({ node }, cluster) => {
-    await cluster.kill(node);
+  kill: async ({ node, forMs }, cluster) => {
+    await cluster.kill(node, forMs !== undefined);
     return () => cluster.startNode(node);
   },
   restart: async ({ node }, cluster) => {
@@ -71,7 +71,7 @@ const BEGIN: Begin = {
     const name = `n${node}`;
     cluster.beginOutage(name);
     await cluster.net.setFaults(name, node, { refusesNothing: true });
-    await cluster.kill(node);
+    await cluster.kill(node, false);
     await cluster.net.setFaults(name, node, { isCut: true });
     return undefined;
   },

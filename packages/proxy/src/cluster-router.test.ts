@@ -259,13 +259,13 @@ void test('a session request that was refused waits for the probe: it moves, or 
   assert.deepEqual([asked.choice, asked.slip.waitKind, asked.slip.waitMs], ['wait', 'probe', cluster.router.parkMs]);
   const head = { method: 'GET', host: 'site.example', target: '/', cookie };
   cluster.clock.advance(300);
-  cluster.probed('a');
+  cluster.probed('a', cluster.clock.nowMs());
   assert.equal(cluster.router.askAgain(head, asked.slip, cluster.clock.nowMs()), 'forward');
   assert.equal(asked.slip.node?.id, 'a');
   const again = cluster.fail(asked, FAILURE.refused, cookie);
   assert.equal(again.choice, 'wait');
   cluster.clock.advance(300);
-  cluster.probed('a');
+  cluster.probed('a', cluster.clock.nowMs());
   assert.equal(cluster.router.askAgain(head, again.slip, cluster.clock.nowMs()), 'failed');
 
   const other = shop('a', 'b');
@@ -280,9 +280,8 @@ void test('refusals from before a node was away do not fail the request once the
   const head = { method: 'GET', host: 'site.example', target: '/', cookie };
   const cluster = shop('a');
   const first = cluster.fail(cluster.ask(cookie), FAILURE.refused, cookie);
-  // An answer from before the end of the process arrives late, and takes the doubt away.
   cluster.clock.advance(10);
-  cluster.probed('a');
+  cluster.probed('a', cluster.clock.nowMs());
   assert.equal(cluster.router.askAgain(head, first.slip, cluster.clock.nowMs()), 'forward');
   const second = cluster.fail(first, FAILURE.refused, cookie);
   assert.equal(second.choice, 'wait');
@@ -293,6 +292,38 @@ void test('refusals from before a node was away do not fail the request once the
   cluster.clock.advance(3_000);
   cluster.probed('a');
   assert.equal(cluster.router.askAgain(head, second.slip, cluster.clock.nowMs()), 'forward');
+});
+
+void test('refusals of one process do not fail the request at another', () => {
+  const cookie = 'rc_route=x.a';
+  const cluster = shop('a', 'b');
+  const head = { method: 'GET', host: 'site.example', target: '/', cookie };
+  let asked = cluster.fail(cluster.ask(cookie), FAILURE.refused, cookie);
+  cluster.change(goneChange('a', 'refused'));
+  assert.equal(cluster.router.askAgain(head, asked.slip, cluster.clock.nowMs()), 'forward');
+  assert.equal(asked.slip.node?.id, 'b');
+  asked = cluster.fail(asked, FAILURE.refused, cookie);
+  cluster.change(goneChange('b', 'refused'));
+  assert.equal(cluster.router.askAgain(head, asked.slip, cluster.clock.nowMs()), 'wait');
+  cluster.change({ type: 'node', node: feedNode('a', { incarnation: 2 }) });
+  assert.equal(cluster.router.askAgain(head, asked.slip, cluster.clock.nowMs()), 'forward');
+  assert.equal(asked.slip.node?.id, 'a');
+});
+
+void test('late answers on connections from before a refusal leave the request to the probe', () => {
+  const cookie = 'rc_route=x.a';
+  const head = { method: 'GET', host: 'site.example', target: '/', cookie };
+  const cluster = shop('a', 'b');
+  const asked = cluster.fail(cluster.ask(cookie), FAILURE.refused, cookie);
+  for (let i = 0; i < 3; i++) {
+    cluster.clock.advance(10);
+    cluster.probed('a');
+    assert.equal(cluster.router.askAgain(head, asked.slip, cluster.clock.nowMs()), 'wait');
+    assert.equal(asked.slip.waitKind, 'probe');
+  }
+  cluster.change(goneChange('a', 'refused'));
+  assert.equal(cluster.router.askAgain(head, asked.slip, cluster.clock.nowMs()), 'forward');
+  assert.equal(asked.slip.node?.id, 'b');
 });
 
 void test('a session request whose connect timed out waits for its node', () => {

@@ -166,7 +166,7 @@ export class ClusterRouter implements Router {
   chooseAgain(head: RoutableHead, slip: RoutingSlip, failure: Failure, nowMs: number): Choice {
     const state = stateOf(slip);
     if (slip.isBound) {
-      if (isRefusal(failure)) state.refusals++;
+      if (isRefusal(failure)) countRefusal(state, nodeOf(slip));
       return this.askAgain(head, slip, nowMs);
     }
     const { context } = state;
@@ -415,7 +415,7 @@ export class ClusterRouter implements Router {
     if (node.isGone || !context.keepsSessions(node)) return undefined;
     switch (node.verdict) {
       case 'forward':
-        if (state.refusals === 0) return node;
+        if (state.refusals === 0 || state.refusedBy !== node.watch) return node;
         if (node.watch.isInDoubt)
           return wait(state, 'probe', this.parkMs, node, node, `${node.id} refused a connect: a probe decides`);
         if (state.refusals === 1) return node;
@@ -596,6 +596,13 @@ function stateOf(slip: RoutingSlip): RequestState {
 
 function nodeOf({ node }: RoutingSlip): ClusterNode | undefined {
   return node instanceof ClusterNode ? node : undefined;
+}
+
+/** Another node, or another process of this one, has not refused anything yet. */
+function countRefusal(state: RequestState, node: ClusterNode | undefined): void {
+  if (state.refusedBy !== node?.watch) state.refusals = 0;
+  state.refusedBy = node?.watch;
+  state.refusals++;
 }
 
 function clearSlip(slip: RoutingSlip): void {

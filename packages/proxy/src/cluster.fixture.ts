@@ -273,9 +273,9 @@ export class TestCluster {
     this.refresh(id);
   }
 
-  /** The node answers a probe on a connection from before. */
-  probed(id: string): void {
-    const source = { connectedAtMs: Number.NEGATIVE_INFINITY, isProbe: true, isProof: false };
+  /** The node answers a probe, on a connection from before unless `connectedAtMs` says when it was opened. */
+  probed(id: string, connectedAtMs = Number.NEGATIVE_INFINITY): void {
+    const source = { connectedAtMs, isProbe: true, isProof: false };
     this.node(id).watch.probeAnswered(source, this.clock.nowMs());
     this.refresh(id);
   }

@@ -1,7 +1,7 @@
 /**
  * Asks nodes whether they answer, and lets time act: the worker's side of the session rule. Once in a while it goes through all nodes, checks
  * what is overdue, and sends the probes that are due: on a pooled connection where there is one, which shows that the process still is the
- * one that held it, otherwise on a fresh one. A probe stays open until it is answered, at most one of each kind per node.
+ * one that held it, otherwise, and after a refused connect, on a fresh one. A probe stays open until it is answered, at most one of each kind per node.
  */
 import { createHmac, randomBytes } from 'node:crypto';
 import { type AnswerSource, type NodeWatch, REFUSAL_GAP_MS } from '@rollcall/core';
@@ -125,7 +125,7 @@ export class NodeProbes {
   #ask(node: ClusterNode, nowMs: number): void {
     node.watch.probeAsked(nowMs);
     const open = this.#openOf(node);
-    if (!open.isPooledOpen && !open.isFreshOpen) {
+    if (!node.watch.isInDoubt && !open.isPooledOpen && !open.isFreshOpen) {
       open.isPooledOpen = this.#options.prober.probePooled(node, this.#question(node, open, true));
       if (open.isPooledOpen) return;
     }

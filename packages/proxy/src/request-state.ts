@@ -28,8 +28,9 @@ export class RequestState {
   failoverCause: FailoverCause | undefined;
   /** Its session had moved, and the node that took it over is lost as well. */
   hasLostMove = false;
-  /** Attempts at a node that answers probes and refused this request. Counted anew once the node has not answered: it may be back later. */
+  /** How often the process that `refusedBy` watches has refused this request. Counted anew once it has not answered: it may be back later. */
   refusals = 0;
+  refusedBy: NodeWatch | undefined;
   waitKind: WaitKind = 'no-node';
   waitMs = 0;
   waitFor: object = this;

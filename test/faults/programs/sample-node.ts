@@ -4,8 +4,9 @@
  *
  * `/upload` reads slowly, `/health` is the ready page, an upgrade is a WebSocket echo. The test changes how it behaves
  * over a socket in `SAMPLE_DIR` (`SampleOrder`). With `SAMPLE_SDK`, the built entry of the agent to use, it is its own
- * agent.
+ * agent. With `SAMPLE_WAITS` it loads everything and then begins when its standard input says so.
  */
+import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
@@ -97,6 +98,12 @@ function listen(): Promise<void> {
   return new Promise((resolve) => server.listen(port, '0.0.0.0', resolve));
 }
 
+const sdk = process.env['SAMPLE_SDK'];
+const agent = sdk && ((await import(pathToFileURL(sdk).href)) as typeof import('@rollcall/agent'));
+if (process.env['SAMPLE_WAITS'] !== undefined) {
+  await once(process.stdin, 'data');
+  process.stdin.destroy();
+}
 const directory = process.env['SAMPLE_DIR'];
 if (directory !== undefined) {
   const path = join(directory, `${id}.sock`);
@@ -110,9 +117,5 @@ if (directory !== undefined) {
     })
     .listen(path);
 }
-const sdk = process.env['SAMPLE_SDK'];
-if (sdk !== undefined) {
-  const { rollcall } = (await import(pathToFileURL(sdk).href)) as typeof import('@rollcall/agent');
-  rollcall({ id, balancer: 'site' }).attach(server);
-}
+if (agent) agent.rollcall({ id, balancer: 'site' }).attach(server);
 await listen();

@@ -85,9 +85,24 @@ void test('an answer between two refusals makes the second one the first', () =>
   const watch = new NodeWatch(UP, 0);
   watch.refused(1_000);
   watch.asked(1_100);
-  watch.answered(request(0), 1_200);
+  watch.answered(request(1_100), 1_200);
   watch.refused(2_000);
   assert.equal(watch.port(2_000), 'answers');
+});
+
+void test('an answer on a connection from before a refusal does not take the doubt away: a fresh probe decides', () => {
+  const watch = new NodeWatch(UP, 0);
+  watch.asked(900);
+  watch.probeAsked(900);
+  watch.probeAnswered(probe(0), 950);
+  watch.refused(1_000);
+  watch.answered(request(0), 1_010);
+  assert.deepEqual([watch.isInDoubt, watch.port(1_010), watch.wantsProbe(1_249)], [true, 'answers', false]);
+  assert.ok(watch.wantsProbe(1_250));
+  watch.probeAsked(1_250);
+  assert.deepEqual([watch.wantsProbe(2_249), watch.wantsProbe(2_250)], [false, true]);
+  watch.probeAnswered(probe(1_250), 1_260);
+  assert.deepEqual([watch.isInDoubt, watch.wantsProbe(2_250)], [false, false]);
 });
 
 void test('a refusal just before the agent disconnects is enough', () => {

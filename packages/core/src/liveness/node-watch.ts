@@ -206,13 +206,11 @@ export class NodeWatch {
     this.#goodProbes = 0;
     if (this.#refusedAtMs !== undefined) return;
     const isProcessGone = this.#heard.hasAgent && !this.#heard.isConnected;
-    const first = this.#firstRefusalMs;
-    if (first === undefined || this.#answeredAtMs > first) {
+    if (!this.isInDoubt) {
       this.#firstRefusalMs = nowMs;
       this.#urgentAtMs = nowMs + REFUSAL_GAP_MS;
-      if (!isProcessGone) return;
-    } else if (!isProcessGone && nowMs - first < REFUSAL_GAP_MS) return;
-    this.#refuse(nowMs);
+    }
+    if (isProcessGone || nowMs - this.#firstRefusalMs! >= REFUSAL_GAP_MS) this.#refuse(nowMs);
   }
 
   #refuse(nowMs: number): void {
@@ -241,7 +239,9 @@ export class NodeWatch {
     this.#isGivenUp = false;
     this.#needsProof = false;
     if (this.#refusedAtMs === undefined && !this.#heard.isDown) {
-      this.#firstRefusalMs = undefined;
+      // On an older connection it may have been written before the port was closed.
+      if (this.#firstRefusalMs !== undefined && source.connectedAtMs > this.#firstRefusalMs)
+        this.#firstRefusalMs = undefined;
       return;
     }
     const returns = this.#heard.hasAgent ? isHeard || source.isProof : this.#isGoodProbe(source);
@@ -289,6 +289,7 @@ export class NodeWatch {
     if (nowMs - this.#probedAtMs < PROBE_EVERY_MS) return false;
     const { isUp, hasAgent } = this.#heard;
     if (!isUp || this.#isGivenUp || this.#refusedAtMs !== undefined || this.#silentSinceMs !== undefined) return true;
+    if (this.isInDoubt && this.#urgentAtMs === Number.POSITIVE_INFINITY) return true;
     return !hasAgent && nowMs - this.#answeredAtMs >= PROBE_EVERY_MS;
   }
 
@@ -314,13 +315,9 @@ export class NodeWatch {
     return nowMs - this.#answeredAtMs <= ANSWERS_MS;
   }
 
-  /** A connect was refused, and nothing has been heard since that says what it means. */
+  /** A connect was refused, and no later one says what it means. */
   get isInDoubt(): boolean {
-    return (
-      this.#refusedAtMs === undefined &&
-      this.#firstRefusalMs !== undefined &&
-      this.#answeredAtMs <= this.#firstRefusalMs
-    );
+    return this.#refusedAtMs === undefined && this.#firstRefusalMs !== undefined;
   }
 
   get isGivenUp(): boolean {
