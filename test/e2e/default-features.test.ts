@@ -34,9 +34,8 @@ test('without options: sessions, forwarding, counts, retries, limits and timeout
         response.end(id);
       }),
     );
-  const metrics = async (): Promise<string> => (await fetch(`${site.controlUrl}/metrics`)).text();
   const metric = async (name: string): Promise<number> =>
-    Number(new RegExp(`^${name.replace(/[{}"]/g, '\\$&')} (\\d+)$`, 'm').exec(await metrics())?.[1] ?? 0);
+    Number(new RegExp(`^${name.replace(/[{}"]/g, '\\$&')} (\\d+)$`, 'm').exec(await site.metrics())?.[1] ?? 0);
 
   // Timeouts: a head that does not come. Its ten seconds run beside the rest.
   const slow = exchange(site.proxyPort, 'GET / HTTP/1.1\r\nHost');
@@ -60,8 +59,8 @@ test('without options: sessions, forwarding, counts, retries, limits and timeout
   // Counters and the histogram of latencies.
   await until(async () => (await metric('rollcall_requests_total')) === 6, 'requests are not counted');
   assert.equal(await metric('rollcall_responses_total{class="2xx"}'), 6);
-  assert.match(await metrics(), /^rollcall_upstream_latency_seconds_count 6$/m);
-  assert.match(await metrics(), /^rollcall_upstream_latency_seconds_bucket\{le="[\d.]+"\} [1-9]/m);
+  assert.match(await site.metrics(), /^rollcall_upstream_latency_seconds_count 6$/m);
+  assert.match(await site.metrics(), /^rollcall_upstream_latency_seconds_bucket\{le="[\d.]+"\} [1-9]/m);
 
   // Limits.
   const long = await exchange(site.proxyPort, `GET /${'a'.repeat(9_000)} HTTP/1.1\r\nHost: a\r\n\r\n`);

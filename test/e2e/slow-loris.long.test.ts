@@ -41,7 +41,7 @@ async function openLorises(t: TestContext, port: number): Promise<net.Socket[]> 
 }
 
 async function metric(site: Site, reason: string): Promise<number> {
-  const text = await (await fetch(`${site.controlUrl}/metrics`)).text();
+  const text = await site.metrics();
   return Number(new RegExp(`^rollcall_proxy_refusals_total\\{reason="${reason}"\\} (\\d+)$`, 'm').exec(text)?.[1] ?? 0);
 }
 

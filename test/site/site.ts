@@ -182,16 +182,25 @@ export class Site {
     path: string,
     body?: object,
   ): Promise<{ readonly status: number; readonly body: Body }> {
-    const token = readFileSync(join(this.stateDir, 'admin-token'), 'utf8').trim();
     const { status, text } = await controlRequest(this.controlUrl + path, {
       method,
-      headers: {
-        authorization: `Bearer ${token}`,
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-      },
+      headers: { ...this.#credentials(), ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     return { status, body: JSON.parse(text) as Body };
+  }
+
+  /** The answer of `/metrics`, read with the admin token: reads without one are limited, and tests read in a loop. */
+  async metrics(): Promise<string> {
+    const options = { method: 'GET', headers: this.#credentials() };
+    const { status, text } = await controlRequest(`${this.controlUrl}/metrics`, options);
+    if (status !== 200) throw new Error(`/metrics answered with ${status}: ${text}`);
+    return text;
+  }
+
+  #credentials(): Record<string, string> {
+    const token = readFileSync(join(this.stateDir, 'admin-token'), 'utf8').trim();
+    return { authorization: `Bearer ${token}` };
   }
 
   async node(id: string): Promise<NodeResource | undefined> {

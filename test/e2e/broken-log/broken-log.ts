@@ -177,13 +177,19 @@ export class BrokenLogSite {
   }
 
   async metrics(): Promise<string> {
-    return await (await fetch(`${this.#controlUrl}/metrics`)).text();
+    const answer = await fetch(`${this.#controlUrl}/metrics`, { headers: this.#credentials() });
+    if (!answer.ok) throw new Error(`/metrics answered with ${answer.status}`);
+    return answer.text();
+  }
+
+  #credentials(): Record<string, string> {
+    const token = readFileSync(join(this.directory, 'state', 'admin-token'), 'utf8').trim();
+    return { authorization: `Bearer ${token}` };
   }
 
   /** Has the control process log: refusals, a node that comes and goes. */
   async makeNoise(): Promise<void> {
-    const token = readFileSync(join(this.directory, 'state', 'admin-token'), 'utf8').trim();
-    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+    const headers = { ...this.#credentials(), 'content-type': 'application/json' };
     for (let i = 0; i < 10; i++)
       for (const verb of ['drain', 'enable']) {
         const response = await fetch(`${this.#controlUrl}/v1/nodes/static/${verb}`, {

@@ -21,10 +21,16 @@ const DELAY_MS = 500;
 /** Refusals delayed at once; beyond it they are sent immediately. */
 const MAX_DELAYED = 200;
 
+/** The clocks when a read was let in. */
+interface Begun {
+  readonly loop: ReturnType<typeof performance.eventLoopUtilization>;
+  readonly cpu: NodeJS.CpuUsage;
+}
+
 export class TokenlessReads {
   readonly #clocks: Clocks;
   readonly #bucket: TokenBucket;
-  readonly #begun = new WeakMap<object, ReturnType<typeof performance.eventLoopUtilization>>();
+  readonly #begun = new WeakMap<object, Begun>();
   #delayed = 0;
 
   constructor(clocks: Clocks) {
@@ -40,7 +46,7 @@ export class TokenlessReads {
     if (by !== 'loopback' || role === 'join') return;
     const nowMs = this.#clocks.nowMs();
     if (this.#bucket.take(nowMs)) {
-      this.#begun.set(request, performance.eventLoopUtilization());
+      this.#begun.set(request, { loop: performance.eventLoopUtilization(), cpu: process.cpuUsage() });
       return;
     }
     const retryAfterS = Math.max(1, Math.ceil((1 - this.#bucket.available(nowMs)) / READS.perSecond));
@@ -58,8 +64,9 @@ export class TokenlessReads {
     const begun = this.#begun.get(request);
     if (begun === undefined) return;
     this.#begun.delete(request);
-    // Without the time that the event loop was idle, as while a worker was asked.
-    const activeMs = performance.eventLoopUtilization(begun).active;
+    // Neither the time that the event loop was idle, as while a worker was asked, nor the time that other processes had the processor.
+    const { user, system } = process.cpuUsage(begun.cpu);
+    const activeMs = Math.min(performance.eventLoopUtilization(begun.loop).active, (user + system) / 1_000);
     const units = Math.floor(Math.max(bytes / UNIT_BYTES, activeMs / UNIT_MS));
     this.#bucket.spend(units, READS.perSecond * MAX_DEBT_S, this.#clocks.nowMs());
   }
