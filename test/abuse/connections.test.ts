@@ -180,5 +180,6 @@ test('C42: 40 agents that come back at once after the control process was killed
     events.filter(({ type }) => type === 'gone' || type === 'left'),
     [],
   );
-  assert.equal((await fetch(`http://127.0.0.1:${site.proxyPort}/`)).status, 200);
+  const answer = await fetch(`http://127.0.0.1:${site.proxyPort}/`);
+  assert.equal(answer.status, 200, await answer.text());
 });

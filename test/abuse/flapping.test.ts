@@ -7,7 +7,7 @@ import { Visitor } from '../site/visitor.ts';
 import type { AgentClient } from './client.ts';
 import { Target } from './target.ts';
 
-test('C43: a node that returns five times is marked as flapping, and a session that has left it stays away', async (t) => {
+test('C43: a node that returns five times is held down for longer each time, and a session that has left it stays away', async (t) => {
   const target = await Target.start();
   t.after(() => target.close());
   const node = await target.node('flapping', { incarnation: 1_000 });
@@ -34,6 +34,16 @@ test('C43: a node that returns five times is marked as flapping, and a session t
     assert.equal((await visitor.get('/')).body, 'steady', `after return ${i + 1}`);
   }
   visitor.close();
-  assert.ok(((await target.resource('flapping'))?.flapping?.count ?? 0) >= 3);
+  // Five returns, the third of which made it flapping: 4 s, in which new sessions go elsewhere.
+  const { count, heldUntilUnixMs } = (await target.resource('flapping'))?.flapping ?? {};
+  assert.equal(count, 5);
+  assert.ok(heldUntilUnixMs !== undefined, 'it is not held down');
+  while (Date.now() < heldUntilUnixMs - 1_000)
+    assert.equal((await target.visit('attack.test')).body, 'steady', 'a new session came to a node that is held down');
+  await until(
+    async () => (await target.resource('flapping'))?.flapping?.heldUntilUnixMs === undefined,
+    'it is held down for ever',
+  );
+  await until(async () => (await target.visit('attack.test')).body === 'flapping', 'it gets no new sessions');
   await target.assertUnharmed();
 });

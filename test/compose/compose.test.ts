@@ -21,6 +21,8 @@ const TIMEOUT_MS = 12 * 60_000;
 const CLIENT = fileURLToPath(new URL('../live-cluster/client.ts', import.meta.url));
 /** When containers are told to end, milliseconds from the start. */
 const [SCALE_DOWN_MS, END_OLD_MS] = [16_000, 42_000];
+/** So long before, requests begin that are in flight then, unanswered. */
+const BURST_MS = 500;
 const PLAN: Plan = {
   seed: 20_261_121,
   durationMs: 60_000,
@@ -28,14 +30,13 @@ const PLAN: Plan = {
     { site: 'app', newSessionsPerSecond: 12, visits: [2, 8], gapMs: 600, posts: true, residents: 60 },
     { site: 'wiki', newSessionsPerSecond: 6, visits: [2, 8], gapMs: 600, posts: false, residents: 30 },
   ],
-  // In flight, unanswered, when containers are told to end.
-  bursts: [SCALE_DOWN_MS, END_OLD_MS].flatMap((endMs) =>
-    SERVICES.map((site) => ({ site, atMs: endMs - 500, spanMs: 500, requests: 200, holdMs: 4_000 })),
-  ),
+  bursts: SERVICES.map((site) => ({ site, spanMs: BURST_MS, requests: 200, holdMs: 4_000 })),
 };
 
 /** The client's process; `done` resolves with what it has written down. */
-async function startClient(cluster: ComposeCluster): Promise<{ readonly done: Promise<readonly Visit[]> }> {
+async function startClient(
+  cluster: ComposeCluster,
+): Promise<{ readonly done: Promise<readonly Visit[]>; readonly burst: () => void }> {
   const file = join(cluster.dir, 'visits');
   const options: ClientOptions = { proxyPort: cluster.sitePort, plan: PLAN, file };
   const child = spawn(
@@ -52,7 +53,7 @@ async function startClient(cluster: ComposeCluster): Promise<{ readonly done: Pr
     });
   const done = told('done').then(() => readVisits(file));
   await told('started');
-  return { done };
+  return { done, burst: () => child.send('burst') };
 }
 
 const POSTS: ReadonlySet<VisitKind> = new Set(['post', 'chunked', 'slow-post']);
@@ -128,7 +129,9 @@ function holds(engine: Engine): void {
 
     await at(4_000);
     await cluster.up({ app: 5, wiki: 3 });
-    await at(SCALE_DOWN_MS);
+    await at(SCALE_DOWN_MS - BURST_MS);
+    client.burst();
+    await sleep(BURST_MS);
     await cluster.up({ app: 2, wiki: 2 });
 
     // As README.md tells it: the new ones beside the old ones, then the old ones end.
@@ -137,7 +140,9 @@ function holds(engine: Engine): void {
     assert.equal(old.length, 4);
     cluster.release('second');
     await cluster.up({ app: 4, wiki: 4 }, '--no-recreate');
-    await at(END_OLD_MS);
+    await at(END_OLD_MS - BURST_MS);
+    client.burst();
+    await sleep(BURST_MS);
     await cluster.stop(old);
     await cluster.up({ app: 2, wiki: 2 }, '--no-recreate');
 

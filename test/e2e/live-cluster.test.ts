@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { startClient } from '../live-cluster/client-process.ts';
 import { LiveCluster } from '../live-cluster/cluster.ts';
 import { judge } from '../live-cluster/judge.ts';
-import { HOLD_MS, planOf, proveLiveCluster } from '../live-cluster/proof.ts';
+import { BURST_MS, burstOf, planOf, proveLiveCluster } from '../live-cluster/proof.ts';
 
 test('a live cluster loses no request and no session', { timeout: 180_000 }, (t) =>
   proveLiveCluster(t, {
@@ -27,12 +27,11 @@ test('without retries the same kills are seen, so the proof can fail', { timeout
   const fastify = await Promise.all(
     ['fastify-1', 'fastify-2', 'fastify-3'].map((id) => cluster.startSdk('fastify', id)),
   );
-  const client = startClient(cluster, {
-    ...planOf({ durationMs: 8_000, kills: 0, killsFromMs: 0 }, ['fastify']),
-    bursts: [{ site: 'fastify', atMs: 3_000, spanMs: 300, requests: 75, holdMs: HOLD_MS }],
-  });
+  const client = startClient(cluster, { ...planOf(8_000, ['fastify']), bursts: [burstOf(75)] });
   await client.next('started');
-  await sleep(3_900);
+  await sleep(3_000);
+  client.burst();
+  await sleep(BURST_MS);
   await cluster.kill(fastify[0]!);
   await client.next('done');
   const unfinished = new Map(

@@ -58,7 +58,6 @@ export async function runBounds(t: TestContext, run: BoundsRun): Promise<BoundsO
         residentGapMs: USER_GAP_MS,
       },
     ],
-    bursts: [],
   });
   await users.next('started');
   // Requests in flight decide where sessions are placed, so the bounds client starts when each user has a node.

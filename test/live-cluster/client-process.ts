@@ -41,6 +41,8 @@ export function startClient(cluster: LiveCluster, plan: Plan) {
       await idle;
     },
     resume: () => child.send('resume'),
+    /** Begins the bursts of the plan. */
+    burst: () => child.send('burst'),
     visits: () => readVisits(file),
   };
 }

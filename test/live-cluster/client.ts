@@ -11,7 +11,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { nowMs } from './instant.ts';
 import type { Visit } from './ledger.ts';
 import { LEDGER_FIELD } from './programs/node-ledger.ts';
-import { type Plan, type ScheduledVisit, type SiteName, schedule } from './schedule.ts';
+import { burstVisits, type Plan, type ScheduledVisit, type SiteName, schedule } from './schedule.ts';
 
 export interface ClientOptions {
   readonly proxyPort: number;
@@ -26,7 +26,7 @@ export type ClientMessage =
   | { readonly type: 'idle' }
   | { readonly type: 'done'; readonly loopDelayP99Ms: number; readonly connections: number };
 
-export type ClientCommand = 'pause' | 'resume';
+export type ClientCommand = 'pause' | 'resume' | 'burst';
 
 /** A visitor: keeps cookies and follows links as a browser does, one request after the other. */
 interface Visitor {
@@ -57,6 +57,7 @@ const delay = monitorEventLoopDelay({ resolution: 5 });
 let connections = 0;
 let underWay = 0;
 let number = 0;
+let bursts = 0;
 let pausedAtMs: number | undefined;
 let startedMs = 0;
 
@@ -241,11 +242,19 @@ function understood(
   }
 }
 
+function beginBurst(): void {
+  const sinceMs = nowMs() - startedMs;
+  for (const burst of options.plan.bursts ?? [])
+    for (const visit of burstVisits(burst, `burst-${bursts++}`, sinceMs))
+      setTimeout(() => due(visit), visit.dueMs - sinceMs);
+}
+
 process.on('message', (command: ClientCommand) => {
   if (command === 'pause') {
     pausedAtMs = nowMs();
     if (underWay === 0) tell({ type: 'idle' });
-  } else if (pausedAtMs !== undefined) {
+  } else if (command === 'burst') beginBurst();
+  else if (pausedAtMs !== undefined) {
     // The schedule moves by the length of the pause; idle connections went with the proxy.
     startedMs += nowMs() - pausedAtMs;
     pausedAtMs = undefined;

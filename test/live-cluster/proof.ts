@@ -15,7 +15,7 @@ import { LiveCluster, type Program } from './cluster.ts';
 import { type DeadPort, listenOnDeadPort } from './dead-port.ts';
 import { nowMs } from './instant.ts';
 import { type JoinVerdict, judge, judgeJoin, type Verdict } from './judge.ts';
-import type { Plan, SiteName } from './schedule.ts';
+import type { Burst, Plan, SiteName } from './schedule.ts';
 
 const TOMCAT = { home: '/usr/share/tomcat10', examples: '/usr/share/tomcat10-examples/examples' };
 const hasTomcat = existsSync(join(TOMCAT.home, 'bin', 'catalina.sh')) && existsSync(TOMCAT.examples);
@@ -23,7 +23,9 @@ const KILL_EVERY_MS = 4_000;
 /** Another program has the port of a killed node so long after it, milliseconds: on a busy machine the workers need some. */
 const TAKEN_AFTER_MS = 250;
 /** How long requests of a burst are held by their node, milliseconds. */
-export const HOLD_MS = 2_000;
+const HOLD_MS = 2_000;
+/** So long after its begin a burst is in flight, and the coordinator knows it, milliseconds. */
+export const BURST_MS = 900;
 
 /** What happens when, milliseconds from the client's start, and what has to be seen in that time. */
 export interface Course {
@@ -38,11 +40,13 @@ export interface Course {
   readonly sessions: number;
 }
 
-/** Traffic of all `sites`, and a burst for each kill. */
-export function planOf(
-  { durationMs, kills, killsFromMs }: Pick<Course, 'durationMs' | 'kills' | 'killsFromMs'>,
-  sites: readonly SiteName[],
-): Plan {
+/** `requests` that their nodes hold, so that many are in flight when a node is killed. */
+export function burstOf(requests: number): Burst {
+  return { site: 'fastify', spanMs: 300, requests, holdMs: HOLD_MS };
+}
+
+/** Traffic of all `sites`. */
+export function planOf(durationMs: number, sites: readonly SiteName[]): Plan {
   const traffic = [
     { site: 'files', newSessionsPerSecond: 2, visits: [2, 8], gapMs: 500, posts: false, residents: 10 },
     { site: 'guess', newSessionsPerSecond: 1, visits: [3, 10], gapMs: 700, posts: true, residents: 10 },
@@ -54,13 +58,6 @@ export function planOf(
     seed: 20_261_121,
     durationMs,
     traffic: traffic.filter(({ site }) => sites.includes(site)),
-    bursts: Array.from({ length: kills }, (_, round) => ({
-      site: 'fastify' as const,
-      atMs: killsFromMs + round * KILL_EVERY_MS,
-      spanMs: 300,
-      requests: 180,
-      holdMs: HOLD_MS,
-    })),
   };
 }
 
@@ -92,7 +89,7 @@ export async function proveLiveCluster(t: TestContext, course: Course): Promise<
     ...(hasTomcat ? [cluster.startGuess('guess-1', TOMCAT), cluster.startGuess('guess-2', TOMCAT)] : []),
   ]);
   const fastify = first.filter(({ site }) => site === 'fastify');
-  const plan = planOf(course, sites);
+  const plan = { ...planOf(course.durationMs, sites), bursts: [burstOf(180)] };
   const client = startClient(cluster, plan);
   await client.next('started');
   const startMs = nowMs();
@@ -110,7 +107,9 @@ export async function proveLiveCluster(t: TestContext, course: Course): Promise<
   assert.equal(enabled.code, 0, enabled.stderr);
 
   for (let round = 0; round < course.kills; round++) {
-    await at(course.killsFromMs + round * KILL_EVERY_MS + 900);
+    await at(course.killsFromMs + round * KILL_EVERY_MS);
+    client.burst();
+    await sleep(BURST_MS);
     const slot = await busiestOf(cluster, fastify);
     const victim = fastify[slot]!;
     await cluster.kill(victim);

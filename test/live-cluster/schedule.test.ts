@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Plan, schedule } from './schedule.ts';
+import { type Burst, burstVisits, type Plan, schedule } from './schedule.ts';
 
 const PLAN: Plan = {
   seed: 7,
@@ -9,7 +9,6 @@ const PLAN: Plan = {
     { site: 'express', newSessionsPerSecond: 20, visits: [2, 6], gapMs: 1_000, posts: true, residents: 5 },
     { site: 'files', newSessionsPerSecond: 5, visits: [1, 3], gapMs: 500, posts: false, residents: 0 },
   ],
-  bursts: [{ site: 'express', atMs: 5_000, spanMs: 200, requests: 40, holdMs: 900 }],
 };
 
 test('the same plan gives the same schedule, another seed another one', () => {
@@ -36,9 +35,11 @@ test('a site without posts is asked with GET only', () => {
 });
 
 test('a burst is as large as planned and holds all three kinds of slow request', () => {
-  const burst = schedule(PLAN).filter((visit) => visit.holdMs > 0);
-  assert.equal(burst.length, 40);
-  assert.deepEqual(new Set(burst.map((visit) => visit.kind)), new Set(['slow', 'slow-post', 'stream']));
+  const burst: Burst = { site: 'express', spanMs: 200, requests: 40, holdMs: 900 };
+  const visits = burstVisits(burst, 'b1', 5_000);
+  assert.equal(new Set(visits.map(({ session }) => session)).size, 40);
+  assert.ok(visits.every(({ dueMs }) => dueMs >= 5_000 && dueMs < 5_200));
+  assert.deepEqual(new Set(visits.map((visit) => visit.kind)), new Set(['slow', 'slow-post', 'stream']));
 });
 
 test('residents come back until the end', () => {
@@ -50,7 +51,7 @@ test('residents come back until the end', () => {
 
 test('a site may have residents alone, at a gap of their own', () => {
   const traffic = { ...PLAN.traffic[0]!, newSessionsPerSecond: 0, residents: 6, residentGapMs: 500 };
-  const visits = schedule({ ...PLAN, traffic: [traffic], bursts: [] });
+  const visits = schedule({ ...PLAN, traffic: [traffic] });
   assert.equal(new Set(visits.map(({ session }) => session)).size, 6);
   assert.ok(visits.length > 6 * 30 && visits.length < 6 * 50, `${visits.length} visits`);
 });

@@ -46,10 +46,9 @@ export interface SiteTraffic {
   readonly residentGapMs?: number;
 }
 
-/** Many slow requests of new sessions at about the same time. */
+/** Many slow requests of new sessions at about the same time, when the test asks for them. */
 export interface Burst {
   readonly site: SiteName;
-  readonly atMs: number;
   readonly spanMs: number;
   readonly requests: number;
   readonly holdMs: number;
@@ -59,7 +58,8 @@ export interface Plan {
   readonly seed: number;
   readonly durationMs: number;
   readonly traffic: readonly SiteTraffic[];
-  readonly bursts: readonly Burst[];
+  /** They begin together. */
+  readonly bursts?: readonly Burst[];
 }
 
 const FRESH_RATIO = 0.25;
@@ -91,20 +91,20 @@ export function schedule(plan: Plan): readonly ScheduledVisit[] {
       addSession(traffic, startMs, fewest + Math.floor(rng() * (most - fewest + 1)), traffic.gapMs);
     }
   }
-  for (const burst of plan.bursts) {
-    for (let n = 0; n < burst.requests; n++) {
-      visits.push({
-        dueMs: burst.atMs + (burst.spanMs * n) / burst.requests,
-        site: burst.site,
-        session: `${burst.site}/${sessions++}`,
-        index: 0,
-        kind: burstKind(n),
-        holdMs: burst.holdMs,
-        isFresh: rng() < FRESH_RATIO,
-      });
-    }
-  }
   return visits.sort((a, b) => a.dueMs - b.dueMs);
+}
+
+/** The visits of the burst that begins at `atMs`; `name` tells its sessions from those of others. */
+export function burstVisits({ site, spanMs, requests, holdMs }: Burst, name: string, atMs: number): ScheduledVisit[] {
+  return Array.from({ length: requests }, (_, n) => ({
+    dueMs: atMs + (spanMs * n) / requests,
+    site,
+    session: `${site}/${name}-${n}`,
+    index: 0,
+    kind: burstKind(n),
+    holdMs,
+    isFresh: n % 4 === 0,
+  }));
 }
 
 function visitKind(random: number): VisitKind {

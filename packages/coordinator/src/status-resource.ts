@@ -167,7 +167,7 @@ function nodeAdvice({ cluster }: Surroundings): string[] {
   const sentences: string[] = [];
   if (flapping.length > 0)
     sentences.push(
-      `Flapping: ${named(flapping)}. They ramp up twice as slowly after each return, until ten minutes pass without suspicion. Check why their processes end: memory, the health check of a supervisor, the network.`,
+      `Flapping: ${named(flapping)}. After each return they get no new sessions for 1 s, doubled each time up to 60 s, and ramp up twice as slowly, until ten minutes pass without suspicion. Check why their processes end: memory, the health check of a supervisor, the network.`,
     );
   if (blocked.length > 0)
     sentences.push(

@@ -82,8 +82,11 @@ export interface NodeResource {
   readonly livenessReason?: string;
   /** False: the node says that new work should go elsewhere. */
   readonly isReady: boolean;
-  /** It came back so often that it is called flapping; absent: no. `count` returns, the first three within ten minutes. */
-  readonly flapping?: { readonly count: number; readonly sinceUnixMs: number };
+  /**
+   * It came back so often that it is called flapping; absent: no. `count` returns, the first three within ten minutes. Until `heldUntilUnixMs`
+   * new sessions go elsewhere while a ready node is there; absent: that is over.
+   */
+  readonly flapping?: { readonly count: number; readonly sinceUnixMs: number; readonly heldUntilUnixMs?: number };
   /** What the workers see. */
   readonly observed: {
     readonly isEjected: boolean;

@@ -25,7 +25,9 @@ function row(node: NodeResource): (string | number)[] {
     node.liveness,
     ...(node.isReady || node.liveness === 'gone' ? [] : ['not ready']),
     ...(node.observed.isEjected ? ['ejected'] : []),
-    ...(node.flapping ? [`flapping (${node.flapping.count} returns)`] : []),
+    ...(node.flapping
+      ? [`flapping (${node.flapping.count} returns${node.flapping.heldUntilUnixMs === undefined ? '' : ', held down'})`]
+      : []),
   ].join(', ');
   return [
     node.id,

@@ -276,7 +276,13 @@ export const NodeSchema: TUnsafe<NodeResource> = answer<NodeResource>()(
     isReady: Type.Boolean({ description: 'false: new work goes elsewhere while a ready node is there' }),
     flapping: Type.Optional(
       Type.Object(
-        { count: Type.Number(), sinceUnixMs: Type.Number() },
+        {
+          count: Type.Number(),
+          sinceUnixMs: Type.Number(),
+          heldUntilUnixMs: Type.Optional(
+            Type.Number({ description: 'until then new sessions go elsewhere while a ready node is there' }),
+          ),
+        },
         { description: 'it returned three times in ten minutes; ends after ten minutes without suspicion' },
       ),
     ),

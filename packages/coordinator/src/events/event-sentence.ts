@@ -54,7 +54,7 @@ function nodeSentence(event: NodeEvent): string {
       return `node ${id} answers, but another balancer serves its context: ${event.detail}`;
     case 'flapping':
       return event.isOn
-        ? `node ${id} is flapping: ${event.count} returns within ten minutes; its ramp is twice as long`
+        ? `node ${id} is flapping: ${event.count} returns within ten minutes; after each return it is held down from new sessions for 1 s to 60 s, and its ramp is twice as long`
         : `node ${id} is no longer flapping: ten minutes without suspicion after ${event.count} returns`;
     case 'unreachable':
       return `node ${id} cannot be reached: ${event.detail}`;

@@ -9,7 +9,7 @@
 import type { FeedBalancer, FeedChange, FeedNode, FeedRememberedRoute } from '@rollcall/protocol';
 import type { FeedDirt } from './feed-journal.ts';
 import type { NodeView } from './node-record.ts';
-import { contextStatus, isStandby, weightOf } from './node-record.ts';
+import { contextStatus, isStandby, takesNew, weightOf } from './node-record.ts';
 import { isInFeed } from './node-status.ts';
 import type { RegistryState } from './registry-state.ts';
 import { routeKey } from './route-ownership.ts';
@@ -111,7 +111,7 @@ export function feedNode(node: NodeView, nowMs: number): FeedNode | undefined {
     hasAgent,
     // Of a node that is expected back it is not known: a single refusal must not count as the end of its process.
     isConnected: node.isConnected || node.livenessReason === 'expected',
-    isReady: node.isReady,
+    isReady: takesNew(node),
     ...(liveness === 'suspect' && { silentMs: elapsedMs(node.heardAtMs, nowMs) }),
     probe: node.probe,
     ...(node.probe === 'head' && readyPath !== undefined && { probePath: readyPath }),

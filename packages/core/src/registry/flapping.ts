@@ -1,6 +1,7 @@
 /**
- * A node that returns three times in ten minutes is flapping, until it has been up for ten minutes without suspicion. Workers ramp a
- * flapping node up twice as slowly after each return, because a node that fails under load would fail again.
+ * A node that returns three times in ten minutes is flapping, until it has been up for ten minutes without suspicion. After each return it
+ * is held down: new sessions go elsewhere for 1 s, the next time for twice as long, at most for a minute. Then workers ramp it up twice
+ * as slowly, because a node that fails under load would fail again.
  *
  * A return is `up` by another process, or after the node was gone. A heartbeat that is late, or a connection that was cut and is open
  * again, is none.
@@ -17,7 +18,13 @@ export interface Flapping {
   /** Returns, those included that made it flapping. */
   readonly count: number;
   readonly sinceMs: number;
+  /** It is held down until this instant; `undefined` when that is over. */
+  readonly heldUntilMs: number | undefined;
 }
+
+/** How long a node is held down that has just become flapping, and the longest time, milliseconds. */
+const FIRST_HOLD_MS = 1_000;
+const MAX_HOLD_MS = 60_000;
 
 export const NO_RETURNS: Returns = { atMs: [], flapping: undefined };
 
@@ -29,10 +36,20 @@ export interface FlappingOptions {
 /** `returns` with one more at `nowMs`. */
 export function withReturn(returns: Returns, nowMs: number, options: FlappingOptions): Returns {
   const { flapping } = returns;
-  if (flapping) return { atMs: [], flapping: { ...flapping, count: flapping.count + 1 } };
+  if (flapping) return held(flapping.count + 1, flapping.sinceMs, nowMs, options);
   const atMs = [...returns.atMs.filter((instant) => nowMs - instant < options.flappingWindowMs), nowMs];
   if (atMs.length < options.flappingReturns) return { atMs, flapping: undefined };
-  return { atMs: [], flapping: { count: atMs.length, sinceMs: nowMs } };
+  return held(atMs.length, nowMs, nowMs, options);
+}
+
+function held(count: number, sinceMs: number, nowMs: number, { flappingReturns }: FlappingOptions): Returns {
+  const holdMs = Math.min(MAX_HOLD_MS, FIRST_HOLD_MS * 2 ** (count - flappingReturns));
+  return { atMs: [], flapping: { count, sinceMs, heldUntilMs: nowMs + holdMs } };
+}
+
+/** `returns` once the node is no longer held down. */
+export function released({ atMs, flapping }: Returns): Returns {
+  return { atMs, flapping: flapping && { ...flapping, heldUntilMs: undefined } };
 }
 
 /** When a node that has been up since `upSinceMs` is no longer flapping; `undefined` when it is not flapping. */

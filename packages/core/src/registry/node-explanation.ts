@@ -5,7 +5,7 @@
 import type { ExplainedMetric, ExplainedShare, NodeExplanation, NodeId } from '@rollcall/protocol';
 import { loadFactor } from '@rollcall/protocol';
 import { explainedMetrics } from './explained-metrics.ts';
-import { effectiveStatus, isStandby, type NodeView, weightOf } from './node-record.ts';
+import { effectiveStatus, isStandby, type NodeView, takesNew, weightOf } from './node-record.ts';
 import { inWords, type Now } from './node-resource.ts';
 import type { RegistryState } from './registry-state.ts';
 import { FADE_MS } from './traffic.ts';
@@ -76,7 +76,7 @@ function compared(state: RegistryState, node: NodeView, nowMs: number): Compared
     node,
     perSecond: state.traffic.perSecond(node.id, nowMs),
     sessions: node.sessions ?? totals.sessions,
-    isTaking: isEnabled && node.isReady && !isStandby(node) && totals.ejectedBy.length === 0,
+    isTaking: isEnabled && takesNew(node) && !isStandby(node) && totals.ejectedBy.length === 0,
   };
 }
 
@@ -101,6 +101,13 @@ function standing(state: RegistryState, node: NodeView, now: Now): readonly stri
     sentences.push(
       'it reports that it is not ready: it keeps its sessions, and new ones go elsewhere while a ready node is there',
     );
+  const { flapping } = node.returns;
+  if (flapping?.heldUntilMs !== undefined) {
+    const heldS = Math.max(1, Math.ceil((flapping.heldUntilMs - now.nowMs) / 1_000));
+    sentences.push(
+      `it is flapping (${flapping.count} returns): for ${heldS} s more it keeps its sessions, and new ones go elsewhere while a ready node is there`,
+    );
+  }
   const status = effectiveStatus(node);
   if (status !== 'enabled') {
     const wish = node.operatorWish.status === status ? node.operatorWish : node.nodeWish;

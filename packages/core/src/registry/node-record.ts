@@ -227,3 +227,8 @@ export function weightOf(node: NodeView): number {
 export function isStandby(node: NodeView): boolean {
   return node.overrides.standby ?? false;
 }
+
+/** Whether new sessions may go to the node before others that may not have them: it is ready, and not held down. */
+export function takesNew({ isReady, returns }: NodeView): boolean {
+  return isReady && returns.flapping?.heldUntilMs === undefined;
+}

@@ -52,6 +52,9 @@ export function nodeResource(state: RegistryState, id: NodeId, now: Now): NodeRe
       flapping: {
         count: node.returns.flapping.count,
         sinceUnixMs: toUnixMs(node.returns.flapping.sinceMs, now),
+        ...(node.returns.flapping.heldUntilMs !== undefined && {
+          heldUntilUnixMs: toUnixMs(node.returns.flapping.heldUntilMs, now),
+        }),
       },
     }),
     observed: {

@@ -8,7 +8,7 @@ import type {
   StickySeenCommand,
 } from './commands.ts';
 import type { Rejection } from './events.ts';
-import { NO_RETURNS } from './flapping.ts';
+import { NO_RETURNS, released } from './flapping.ts';
 import { isOver, shiftedByStall } from './lease.ts';
 import { LiveNodes } from './live-nodes.ts';
 import type { NodeRecord } from './node-record.ts';
@@ -55,6 +55,8 @@ function passDeadlines(state: RegistryState, node: NodeRecord, live: LiveNodes):
   } else if (hasEnded(state, node)) state.markGone(node, 'expired');
   else if (node.livenessReason === 'blocked') endBlock(state, node);
   else if (node.liveness !== 'joining') judge(state, node, live);
+  if (nowMs >= (node.returns.flapping?.heldUntilMs ?? Number.POSITIVE_INFINITY))
+    state.setReturns(node, released(node.returns));
   const steadyAtMs = state.steadyAtMs(node);
   if (steadyAtMs !== undefined && nowMs >= steadyAtMs) state.setReturns(node, NO_RETURNS);
   if (state.nodes.get(node.id) === node) state.schedule(node);

@@ -233,6 +233,7 @@ export class RegistryState {
     const before = node.returns.flapping;
     const { flapping } = returns;
     node.returns = returns;
+    if (before?.heldUntilMs !== flapping?.heldUntilMs) this.touchFeed(node);
     if ((before === undefined) === (flapping === undefined)) return;
     this.touchFeed(node);
     const count = flapping?.count ?? before?.count ?? 0;
@@ -421,7 +422,12 @@ export class RegistryState {
   }
 
   #nextDueMs(node: NodeView): number {
-    const due = [this.#lifeDueMs(node), node.operatorWish.untilMs, this.steadyAtMs(node)];
+    const due = [
+      this.#lifeDueMs(node),
+      node.operatorWish.untilMs,
+      this.steadyAtMs(node),
+      node.returns.flapping?.heldUntilMs,
+    ];
     for (const drain of [node.operatorDrain, node.nodeDrain]) if (drain?.isDone === false) due.push(drain.deadlineAtMs);
     return Math.min(...due.map((atMs) => atMs ?? Number.POSITIVE_INFINITY));
   }
