@@ -170,11 +170,13 @@ test('C42: 40 agents that come back at once after the control process was killed
   });
   const areUp = async (): Promise<boolean> => (await states()).filter((one) => one === 'up').length === nodes.length;
   await until(areUp, 'not all up');
+  await site.isCurrent();
   const lost = [...agents].map(({ closed }) => closed);
   await site.killControl();
   await Promise.all(lost);
   await Promise.all(nodes.map(join));
   await until(areUp, 'not all up again');
+  await site.isCurrent();
   const { events } = (await site.admin<{ events: { type: string }[] }>('GET', '/v1/events')).body;
   assert.deepEqual(
     events.filter(({ type }) => type === 'gone' || type === 'left'),
