@@ -9,10 +9,11 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { ClientMessage, ClientOptions } from '../live-cluster/client.ts';
+import type { ClientOptions } from '../live-cluster/client.ts';
+import { clientOf } from '../live-cluster/client-process.ts';
 import { nowMs } from '../live-cluster/instant.ts';
 import { judge, type Life, type Verdict } from '../live-cluster/judge.ts';
-import { readVisits, type Visit } from '../live-cluster/ledger.ts';
+import type { Visit } from '../live-cluster/ledger.ts';
 import type { Plan, VisitKind } from '../live-cluster/schedule.ts';
 import { ComposeCluster, SERVICES } from './compose-cluster.ts';
 import { Engine } from './engine.ts';
@@ -33,27 +34,18 @@ const PLAN: Plan = {
   bursts: SERVICES.map((site) => ({ site, spanMs: BURST_MS, requests: 200, holdMs: 4_000 })),
 };
 
-/** The client's process; `done` resolves with what it has written down. */
-async function startClient(
-  cluster: ComposeCluster,
-): Promise<{ readonly done: Promise<readonly Visit[]>; readonly burst: () => void }> {
+/** Resolves when the client's schedule has begun. */
+async function startClient(cluster: ComposeCluster): Promise<ReturnType<typeof clientOf>> {
   const file = join(cluster.dir, 'visits');
   const options: ClientOptions = { proxyPort: cluster.sitePort, plan: PLAN, file };
-  const child = spawn(
-    process.execPath,
-    ['--conditions=@rollcall/source', '--import', 'tsx', CLIENT, JSON.stringify(options)],
-    { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] },
+  const client = clientOf(
+    spawn(process.execPath, ['--conditions=@rollcall/source', '--import', 'tsx', CLIENT, JSON.stringify(options)], {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    }),
+    file,
   );
-  const told = (type: ClientMessage['type']): Promise<void> =>
-    new Promise((resolve, reject) => {
-      child.on('message', (message: ClientMessage) => {
-        if (message.type === type) resolve();
-      });
-      child.once('exit', (code) => reject(new Error(`the client ended with ${code}`)));
-    });
-  const done = told('done').then(() => readVisits(file));
-  await told('started');
-  return { done, burst: () => child.send('burst') };
+  await client.next('started');
+  return client;
 }
 
 const POSTS: ReadonlySet<VisitKind> = new Set(['post', 'chunked', 'slow-post']);
@@ -146,7 +138,8 @@ function holds(engine: Engine): void {
     await cluster.stop(old);
     await cluster.up({ app: 2, wiki: 2 }, '--no-recreate');
 
-    const visits = await client.done;
+    await client.finish();
+    const visits = client.visits();
     const verdicts = SERVICES.map((site) =>
       judge(
         visits.filter((visit) => visit.site === site),

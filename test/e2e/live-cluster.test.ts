@@ -33,7 +33,7 @@ test('without retries the same kills are seen, so the proof can fail', { timeout
   client.burst();
   await sleep(BURST_MS);
   await cluster.kill(fastify[0]!);
-  await client.next('done');
+  await client.finish();
   const unfinished = new Map(
     [...cluster.unfinished()].filter(([, { instance }]) => instance === fastify[0]!.life.instance),
   );

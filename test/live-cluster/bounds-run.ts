@@ -77,7 +77,7 @@ export async function runBounds(t: TestContext, run: BoundsRun): Promise<BoundsO
   ended.catch(() => undefined);
   await run.during?.(cluster, target);
   // A bounds client that crashes ends the run.
-  await Promise.race([users.next('done'), ended]);
+  await Promise.race([users.finish(), ended]);
   child.send('stop');
   await ended;
 

@@ -30,7 +30,11 @@ export function messagesOf<Message extends { readonly type: string }>(child: Chi
 /** Starts the client. The schedule of `plan` begins at its message `started`. */
 export function startClient(cluster: LiveCluster, plan: Plan) {
   const file = join(cluster.dir, 'visits');
-  const child = cluster.script('client.ts', { proxyPort: cluster.proxyPort, plan, file });
+  return clientOf(cluster.script('client.ts', { proxyPort: cluster.proxyPort, plan, file }), file);
+}
+
+/** The client in the process `child`, which writes its visits to `file`. */
+export function clientOf(child: ChildProcess, file: string) {
   const { next, forget } = messagesOf<ClientMessage>(child);
   return {
     next,
@@ -43,6 +47,11 @@ export function startClient(cluster: LiveCluster, plan: Plan) {
     resume: () => child.send('resume'),
     /** Begins the bursts of the plan. */
     burst: () => child.send('burst'),
+    /** Resolves with the client's last message, when its schedule has ended. */
+    finish() {
+      child.send('finish');
+      return next('done');
+    },
     visits: () => readVisits(file),
   };
 }

@@ -26,7 +26,8 @@ export type ClientMessage =
   | { readonly type: 'idle' }
   | { readonly type: 'done'; readonly loopDelayP99Ms: number; readonly connections: number };
 
-export type ClientCommand = 'pause' | 'resume' | 'burst';
+/** `finish`: no other command comes; the client ends when the schedule has. */
+export type ClientCommand = 'pause' | 'resume' | 'burst' | 'finish';
 
 /** A visitor: keeps cookies and follows links as a browser does, one request after the other. */
 interface Visitor {
@@ -60,6 +61,10 @@ let number = 0;
 let bursts = 0;
 let pausedAtMs: number | undefined;
 let startedMs = 0;
+let finish = (): void => {};
+const finishing = new Promise<void>((resolve) => {
+  finish = resolve;
+});
 
 function tell(message: ClientMessage): void {
   process.send?.(message);
@@ -254,6 +259,7 @@ process.on('message', (command: ClientCommand) => {
     pausedAtMs = nowMs();
     if (underWay === 0) tell({ type: 'idle' });
   } else if (command === 'burst') beginBurst();
+  else if (command === 'finish') finish();
   else if (pausedAtMs !== undefined) {
     // The schedule moves by the length of the pause; idle connections went with the proxy.
     startedMs += nowMs() - pausedAtMs;
@@ -278,6 +284,7 @@ async function follow(visits: readonly ScheduledVisit[]): Promise<void> {
     }
     due(visit);
   }
+  await finishing;
   while (underWay > 0 || [...visitors.values()].some(({ waiting }) => waiting.length > 0))
     await new Promise((resolve) => setTimeout(resolve, 50));
 }

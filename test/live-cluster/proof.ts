@@ -132,7 +132,7 @@ export async function proveLiveCluster(t: TestContext, course: Course): Promise<
   await cluster.startUp();
   client.resume();
 
-  const report = await client.next('done');
+  const report = await client.finish();
   const visits = client.visits();
   const unfinished = new Map(
     [...cluster.unfinished()].filter(([, { instance }]) =>
