@@ -1,8 +1,9 @@
-/** Rows C32, C33, C35 and C40–C42: connections that flood, never register, or all come back at once. */
+/** Rows C32, C33, C35, C36 and C40–C42: connections that flood, never register, or all come back at once. */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import http from 'node:http';
 import { after, afterEach, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { AGENT_SUBPROTOCOL, type NodeResource } from '@rollcall/protocol';
 import { Site, until } from '../site/site.ts';
 import { AgentClient, frame, OPCODE, RawClient } from './client.ts';
@@ -59,6 +60,22 @@ test('C33: 1,000 connections without credentials are refused one by one, and age
   for (const status of statuses) assert.ok([401, 429, 503].includes(status), String(status));
   assert.ok(agent.isOpen);
   agent.close();
+});
+
+test('C36: of connections that send no request the longest idle are closed, and agents and operators are served', async () => {
+  const port = Number(new URL(target.site.controlUrl).port);
+  const hold = (count: number): Promise<RawClient[]> =>
+    Promise.all(Array.from({ length: count }, () => RawClient.connect(port)));
+  const clients = await hold(300);
+  await sleep(1_100);
+  const late = await hold(100);
+  await until(() => clients.filter(({ isEnded }) => isEnded).length >= 100, 'the longest idle are held');
+  assert.ok(late.every(({ isEnded }) => !isEnded));
+  const agent = await target.agent({ token: TOKEN });
+  await agent.register(await target.node('beside-silence'));
+  assert.match(await target.site.metrics(), /^rollcall_control_idle_connections_closed_total [1-9]/m);
+  agent.close();
+  for (const client of [...clients, ...late]) client.close();
 });
 
 test('C35: a connection that does not register gets register-timeout and closes with 4408', async () => {

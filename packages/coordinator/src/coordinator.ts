@@ -29,6 +29,7 @@ import { CidrList, isLoopbackHost, parseIp } from './network/addresses.ts';
 import { clearTextAdvice } from './network/clear-text.ts';
 import { closeServer, createUpgradeServer, listen, routeUpgrades, urlOf } from './network/control-server.ts';
 import { ControlTlsPorts } from './network/control-tls.ts';
+import { IdleConnections } from './network/idle-connections.ts';
 import { believeProxies } from './network/peer.ts';
 import { UnreadAnswers } from './network/unread-answers.ts';
 import { SupervisedProcesses } from './supervised-processes.ts';
@@ -173,8 +174,9 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
     });
     const feed = new FeedServer({ cluster, gate, open, history, epoch, leaseMs, reach: () => policy.bounds() });
     const supervised = new SupervisedProcesses(history);
-    const unread = new UnreadAnswers(clocks, (socket, why) => refusedUnread(history, socket, why));
+    const unread = new UnreadAnswers(clocks, (socket, why) => refusedConnection(history, 'answer', socket, why));
     closers.push(() => unread.close());
+    const idle = new IdleConnections(clocks, (socket, why) => refusedConnection(history, 'connection', socket, why));
     const ticker = new Ticker(cluster, (stalledMs) =>
       log.warn(`event loop blocked for ${Math.round(stalledMs)} ms; leases extended by ${Math.round(stalledMs)} ms`),
     );
@@ -200,6 +202,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       registrations,
       storeSync,
       unread,
+      idle,
       state,
       tokens,
       open,
@@ -220,6 +223,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
     believeProxies(app.server, proxies);
     routeUpgrades(app.server, agents, feed);
     unread.watch(app.server);
+    idle.watch(app.server);
     address = await listen(app.server, config.listen);
     listeners.push(address);
     let agentsAddress = address;
@@ -230,6 +234,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       closers.push(() => closeServer(server));
       routeUpgrades(server, agents, feed);
       unread.watch(server);
+      idle.watch(server);
       agentsAddress = await listen(server, config.agentsListen);
       listeners.push(agentsAddress);
     }
@@ -266,10 +271,10 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
 }
 
 /** A connection that was closed because its answer was not read. */
-function refusedUnread(history: History, { remoteAddress = '' }: Socket, why: string): void {
+function refusedConnection(history: History, act: string, { remoteAddress = '' }: Socket, why: string): void {
   const address = parseIp(remoteAddress)?.toString();
   const fault = { code: 'rate-limited', message: `connection closed: ${why}` } as const;
-  history.refused('answer', fault, address === undefined ? {} : { address });
+  history.refused(act, fault, address === undefined ? {} : { address });
 }
 
 /** The IP address and port of a `ws://` or `wss://` address; `undefined` for a name, which may stand for other machines as well. */

@@ -33,7 +33,7 @@ function flappingNodes({ cluster }: Surroundings): number {
 }
 
 function metricsOf(around: Surroundings): Registry {
-  const { cluster, config, feed, agents, history, storeSync, supervised, unread } = around;
+  const { cluster, config, feed, agents, history, storeSync, supervised, unread, idle } = around;
   const registry = new Registry();
   const gauge = (name: string, help: string, labelNames: readonly string[], rows: () => Iterable<Row>): void => {
     new Gauge({
@@ -144,6 +144,18 @@ function metricsOf(around: Surroundings): Registry {
     'Connections of the control port that were closed because an answer was not read',
     [],
     total(() => unread.ended),
+  );
+  gauge(
+    'rollcall_control_idle_connections',
+    'Connections to the control port that carry no request and were not upgraded',
+    [],
+    total(() => idle.size),
+  );
+  counter(
+    'rollcall_control_idle_connections_closed_total',
+    'Connections to the control port that were closed because too many of their address, or of all, carried no request',
+    [],
+    total(() => idle.closed),
   );
   counter('rollcall_refusals_total', 'Refused messages and requests by code', ['code'], () =>
     [...history.refusals].map(([code, count]): Row => [{ code }, count]),

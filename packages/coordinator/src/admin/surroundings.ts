@@ -11,6 +11,7 @@ import type { Config } from '../config.ts';
 import type { History } from '../events/history.ts';
 import type { FeedServer } from '../feed/feed-server.ts';
 import type { StateDirectory } from '../files/state-directory.ts';
+import type { IdleConnections } from '../network/idle-connections.ts';
 import type { UnreadAnswers } from '../network/unread-answers.ts';
 import type { SupervisedProcesses } from '../supervised-processes.ts';
 import type { StoreSync } from '../sync/store-sync.ts';
@@ -33,6 +34,7 @@ export interface Surroundings {
   readonly registrations: RegistrationPace;
   readonly storeSync: StoreSync;
   readonly unread: UnreadAnswers;
+  readonly idle: IdleConnections;
   readonly state: StateDirectory;
   readonly tokens: Tokens;
   readonly open: OpenConnections;

@@ -1,0 +1,135 @@
+/**
+ * Bounds on connections of the control side that carry no request: those that have sent none yet, and those that are kept
+ * alive. Each costs a file of the process, and clients without a right could take them all. Of one address, and of all
+ * addresses together, the longest idle are closed when there are too many; one that asks within a second never is.
+ */
+import type { Server } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Clocks } from '../clocks.ts';
+import { limitKey, parseIp } from './addresses.ts';
+
+export interface IdleBounds {
+  /** Of one address: all of loopback, an IPv6 /64, or an IPv4 address. */
+  readonly maxOfAddress: number;
+  readonly maxTotal: number;
+  /** A connection that is idle for less is not closed: a burst of agents is no attack, milliseconds. */
+  readonly graceMs: number;
+}
+
+export const IDLE_BOUNDS: IdleBounds = { maxOfAddress: 256, maxTotal: 2_048, graceMs: 1_000 };
+
+interface Idle {
+  readonly socket: Socket;
+  readonly address: string;
+  readonly sinceMs: number;
+}
+
+/** By remote address and port, which the socket inside TLS shares with the one outside. The longest idle come first. */
+type IdleByEnd = Map<string, Idle>;
+
+export class IdleConnections {
+  readonly #clocks: Pick<Clocks, 'nowMs'>;
+  readonly #bounds: IdleBounds;
+  readonly #onClosed: (socket: Socket, why: string) => void;
+  readonly #all: IdleByEnd = new Map();
+  readonly #ofAddress = new Map<string, IdleByEnd>();
+  /** Of addresses that have too many. */
+  readonly #crowded = new Set<IdleByEnd>();
+  #closed = 0;
+
+  /** `onClosed` is called for each connection that is closed, with the bound in words. */
+  constructor(
+    clocks: Pick<Clocks, 'nowMs'>,
+    onClosed: (socket: Socket, why: string) => void,
+    bounds: IdleBounds = IDLE_BOUNDS,
+  ) {
+    this.#clocks = clocks;
+    this.#onClosed = onClosed;
+    this.#bounds = bounds;
+  }
+
+  /** Connections that are idle now. */
+  get size(): number {
+    return this.#all.size;
+  }
+
+  /** Connections closed since the start. */
+  get closed(): number {
+    return this.#closed;
+  }
+
+  /** Watches all connections of `server` until they close or are upgraded. */
+  watch(server: Server): void {
+    server.on('connection', (socket: Socket) => {
+      const end = endOf(socket);
+      this.#enter(end, socket);
+      socket.once('close', () => this.#leave(end));
+    });
+    // Answers that are still to come on a connection: a client may send several requests at once.
+    const answers = new WeakMap<Socket, number>();
+    server.on('request', ({ socket }, response) => {
+      const end = endOf(socket);
+      answers.set(socket, (answers.get(socket) ?? 0) + 1);
+      this.#leave(end);
+      response.once('close', () => {
+        const left = answers.get(socket)! - 1;
+        answers.set(socket, left);
+        if (left === 0 && !socket.destroyed) this.#enter(end, socket);
+      });
+    });
+    server.on('upgrade', ({ socket }) => this.#leave(endOf(socket)));
+  }
+
+  #enter(end: string, socket: Socket): void {
+    const { maxOfAddress, maxTotal } = this.#bounds;
+    const address = limitKey(parseIp(socket.remoteAddress ?? ''));
+    const idle = { socket, address, sinceMs: this.#clocks.nowMs() };
+    const ofAddress = this.#ofAddress.get(address) ?? new Map<string, Idle>();
+    this.#leave(end);
+    this.#all.set(end, idle);
+    this.#ofAddress.set(address, ofAddress.set(end, idle));
+    if (ofAddress.size > maxOfAddress || this.#all.size > maxTotal) this.#trimSoon(ofAddress);
+  }
+
+  /** After what has arrived in the meantime was read: a loop that stood still makes clients look idle that are not. */
+  #trimSoon(ofAddress: IdleByEnd): void {
+    if (this.#crowded.size === 0) setImmediate(() => this.#trim());
+    this.#crowded.add(ofAddress);
+  }
+
+  #trim(): void {
+    const { maxOfAddress, maxTotal } = this.#bounds;
+    for (const ofAddress of this.#crowded)
+      this.#closeLongest(
+        ofAddress,
+        maxOfAddress,
+        `more than ${maxOfAddress} connections of its address carry no request`,
+      );
+    this.#crowded.clear();
+    this.#closeLongest(this.#all, maxTotal, `more than ${maxTotal} connections carry no request`);
+  }
+
+  #leave(end: string): void {
+    const idle = this.#all.get(end);
+    if (idle === undefined) return;
+    this.#all.delete(end);
+    const ofAddress = this.#ofAddress.get(idle.address);
+    ofAddress?.delete(end);
+    if (ofAddress?.size === 0) this.#ofAddress.delete(idle.address);
+  }
+
+  #closeLongest(among: IdleByEnd, max: number, why: string): void {
+    const beforeMs = this.#clocks.nowMs() - this.#bounds.graceMs;
+    for (const [end, { socket, sinceMs }] of among) {
+      if (among.size <= max || sinceMs > beforeMs) return;
+      this.#leave(end);
+      this.#closed += 1;
+      this.#onClosed(socket, why);
+      socket.destroy();
+    }
+  }
+}
+
+function endOf({ remoteAddress = '', remotePort = 0 }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
+}
