@@ -69,8 +69,8 @@ test('C36: of connections that send no request the longest idle are closed, and 
   const clients = await hold(300);
   await sleep(1_100);
   const late = await hold(100);
-  await until(() => clients.filter(({ isEnded }) => isEnded).length >= 100, 'the longest idle are held');
-  assert.ok(late.every(({ isEnded }) => !isEnded));
+  await until(() => clients.filter(({ socket }) => socket.readableEnded).length >= 100, 'the longest idle are held');
+  assert.ok(late.every(({ socket }) => !socket.readableEnded));
   const agent = await target.agent({ token: TOKEN });
   await agent.register(await target.node('beside-silence'));
   assert.match(await target.site.metrics(), /^rollcall_control_idle_connections_closed_total [1-9]/m);

@@ -23,6 +23,26 @@ test('a real coordinator passes every check, its nodes notice nothing, and nothi
   );
 });
 
+test('where the token may not register the nodes of the check it says so, and fails nothing else', async (t) => {
+  const site = await Site.start(t);
+  const created = await site.json<{ secret: string }>(
+    'token',
+    'create',
+    'bound',
+    '--role',
+    'join',
+    '--balancer',
+    'shop',
+  );
+  const { code, report } = await protocolCheck(site, site.controlUrl.replace('http', 'ws'), {
+    ROLLCALL_JOIN_TOKEN: created.secret,
+  });
+  assert.notEqual(code, 0);
+  const failed = idsOf(report, 'failed');
+  assert.equal(failed.length, 1, failed.join('\n'));
+  assert.match(failed[0]!, /^bystander: error forbidden .*needs a token without bindings/);
+});
+
 test('what is no coordinator is unreachable, and a wrong address is a usage error', async (t) => {
   const site = await Site.start(t);
   const server = createServer();

@@ -70,7 +70,7 @@ test('a refusal by a coordinator is named with its code', () => {
   );
   assert.match(
     refused(401, 'unauthenticated', 'no token names CN=shop', false, true),
-    /^client certificate refused \(HTTP 401 unauthenticated: no token names CN=shop\): name it in a token/,
+    /^client certificate refused \(HTTP 401 unauthenticated: no token names CN=shop\): use one that a token of this cluster names/,
   );
   assert.match(refused(403, 'forbidden', 'no role'), /^not allowed \(HTTP 403 forbidden: no role\)/);
   assert.match(refused(426, 'unsupported-version', 'ask for x'), /this agent speaks rollcall\.v1$/);

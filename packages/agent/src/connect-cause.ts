@@ -183,7 +183,7 @@ export function refusalCause(refusal: Refusal, url: string, { hasToken, hasCerti
       if (socketPathOf(url) !== undefined)
         return 'the secret in ROLLCALL_NODE is not the one of this socket (HTTP 401)';
       if (hasCertificate && !hasToken)
-        return `client certificate refused (${answer}${said}): name it in a token of this cluster, or set ROLLCALL_JOIN_TOKEN`;
+        return `client certificate refused (${answer}${said}): use one that a token of this cluster names, or set ROLLCALL_JOIN_TOKEN`;
       return hasToken
         ? `join token refused (${answer}${said}): set ROLLCALL_JOIN_TOKEN to a token of this cluster`
         : `join token required (${answer}): set ROLLCALL_JOIN_TOKEN`;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { mock, type TestContext, test } from 'node:test';
 import { CliFailure } from './exit.ts';
 import { readProcess } from './run/process-table.ts';
-import { lockStateDirectory } from './state-directory.ts';
+import { lockStateDirectory, stateDirectoryOf } from './state-directory.ts';
 
 function scratch(t: TestContext): string {
   const directory = mkdtempSync(join(tmpdir(), 'rollcall-state-'));
@@ -14,6 +14,16 @@ function scratch(t: TestContext): string {
 }
 
 const PARENT = process.ppid;
+
+test('the state directory is the one that is named, on this machine else that of ROLLCALL_STATE_DIR, else that of the port', () => {
+  const environment = { XDG_STATE_HOME: '/home/a/state', ROLLCALL_STATE_DIR: '/srv/state' };
+  assert.equal(stateDirectoryOf('http://127.0.0.1:8400', '/named', environment), '/named');
+  assert.equal(stateDirectoryOf('http://127.0.0.1:8400', undefined, environment), '/srv/state');
+  const { ROLLCALL_STATE_DIR: _, ...without } = environment;
+  assert.equal(stateDirectoryOf('http://localhost:8400', undefined, without), '/home/a/state/rollcall/8400');
+  // What lies here is not shown to another machine unless it is named.
+  assert.equal(stateDirectoryOf('http://10.0.0.1:8400', undefined, environment), undefined);
+});
 
 test('a lock is taken, let go, and taken again', (t) => {
   const directory = scratch(t);

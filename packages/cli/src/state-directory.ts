@@ -13,7 +13,10 @@ export function defaultStateDirectory(controlPort: number, environment: NodeJS.P
   return join(base, 'rollcall', String(controlPort));
 }
 
-/** The state directory of a coordinator at `url`: `given`, or the default of its port; `undefined` when it is on another machine. */
+/**
+ * The state directory of a coordinator at `url`: `given`; on this machine else `ROLLCALL_STATE_DIR`, as for `up`, or the default of its
+ * port; on another one `undefined`.
+ */
 export function stateDirectoryOf(
   url: string,
   given: string | undefined,
@@ -22,7 +25,8 @@ export function stateDirectoryOf(
   if (given) return given;
   const { hostname, port } = new URL(url);
   const isHere = hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.');
-  return isHere ? defaultStateDirectory(Number(port), environment) : undefined;
+  if (!isHere) return undefined;
+  return environment['ROLLCALL_STATE_DIR'] || defaultStateDirectory(Number(port), environment);
 }
 
 /** The admin token that a coordinator on this machine left in its state directory; `undefined` when there is none to read. */

@@ -16,7 +16,10 @@ export function addReaderFlags(command: Command): Command {
       '--coordinator <url>',
       'address of the coordinator; a path is a prefix (default: ROLLCALL_URL, then localhost:8400)',
     )
-    .option('--state-dir <directory>', 'where its admin token lies, when it was started with --state-dir');
+    .option(
+      '--state-dir <directory>',
+      'where its admin token lies, when it was started with --state-dir (env: ROLLCALL_STATE_DIR)',
+    );
   return addClientTlsFlags(command).option('--json', 'machine-readable output');
 }
 

@@ -8,6 +8,8 @@ export interface Check {
   readonly section: string;
   /** The requirement as a sentence. */
   readonly requires: string;
+  /** What it waits for comes this late, milliseconds: it is waited for longer. Default 0. */
+  readonly takesMs?: number;
   /** Returns what was seen. Throws `Deviation` or `NotApplicable`. */
   run(bench: Bench): Promise<string>;
 }

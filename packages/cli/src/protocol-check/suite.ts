@@ -35,6 +35,9 @@ export const CHECKS: readonly Check[] = [
   ...TIME_CHECKS,
 ];
 
+/** Answers to a node that is as it should be, which say that this token, or the cluster as it is, does not let the check run. */
+const NOT_LET_IN = /^error (?:context-taken|forbidden|id-owned|too-many-nodes) /;
+
 /** Reported last: its node lives beside all other checks. */
 const BYSTANDER = {
   id: 'bystander',
@@ -49,9 +52,15 @@ export async function runSuite(
   timeLimitMs: number = TIME_LIMIT_MS,
 ): Promise<readonly CheckResult[]> {
   const endMs = performance.now() + timeLimitMs;
-  const patience = { ms: PATIENCE_MS };
+  let patienceMs = PATIENCE_MS;
+  let takesMs = 0;
   const leftMs = () => endMs - performance.now();
-  const waitMs = () => Math.max(1, Math.min(patience.ms, leftMs()));
+  const waitMs = () => Math.max(1, Math.min(Math.max(patienceMs, takesMs), leftMs()));
+  const noSense = (): string | undefined => {
+    if (results[0]?.outcome === 'failed') return 'no connection can be made';
+    if (bystander.isNotLetIn) return 'no node of the check is let in';
+    return leftMs() <= 0 ? `${timeLimitMs / 1_000} s are over` : undefined;
+  };
   const results: CheckResult[] = [];
   const add = (result: CheckResult) => {
     results.push(result);
@@ -61,16 +70,16 @@ export async function runSuite(
   const besides = new Bench(target, waitMs);
   const bystander = new Bystander();
   for (const check of CHECKS) {
-    const isShut = results[0]?.outcome === 'failed';
-    if (isShut || leftMs() <= 0) {
-      const seen = isShut ? 'no connection can be made' : `${timeLimitMs / 1_000} s are over`;
+    if (results.length === 1 && results[0]!.outcome === 'passed') await bystander.start(besides);
+    const seen = noSense();
+    if (seen !== undefined) {
       add({ ...described(check), outcome: 'skipped', seen, ms: 0 });
       continue;
     }
-    if (results.length === 1) await bystander.start(besides);
+    takesMs = check.takesMs ?? 0;
     add(await tryOut(check, bench));
     await bench.cleanUp();
-    if (results.filter(({ outcome }) => outcome === 'failed').length >= HOPELESS) patience.ms = SHORT_PATIENCE_MS;
+    if (results.filter(({ outcome }) => outcome === 'failed').length >= HOPELESS) patienceMs = SHORT_PATIENCE_MS;
   }
   add({ ...BYSTANDER, ...bystander.verdict(), ms: 0 });
   bystander.stop();
@@ -120,7 +129,17 @@ class Bystander {
     }
   }
 
+  /** The check makes no sense with this token on this cluster; the verdict says why. */
+  get isNotLetIn(): boolean {
+    return this.#peer === undefined && NOT_LET_IN.test(this.#trouble ?? '');
+  }
+
   verdict(): { readonly outcome: Outcome; readonly seen: string } {
+    if (this.isNotLetIn)
+      return {
+        outcome: 'failed',
+        seen: `${this.#trouble}. The check needs a token without bindings, and a cluster whose contexts on all hosts (\`*\`) are of this token`,
+      };
     if (this.#trouble !== undefined) return { outcome: this.#peer ? 'failed' : 'skipped', seen: this.#trouble };
     return { outcome: 'passed', seen: 'a node beside the other checks stayed registered' };
   }

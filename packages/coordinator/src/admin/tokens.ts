@@ -121,10 +121,10 @@ export function addTokens(app: AdminApp, around: Surroundings): void {
       const { overlapMs = DEFAULT_OVERLAP_MS } = request.body;
       const rotated = tokens.rotate(request.params.name, overlapMs);
       if ('code' in rotated) throw new Refusal(rotated);
-      const what =
-        overlapMs === 0
-          ? 'rotated, the earlier secret has ended'
-          : `rotated, the earlier secret ends in ${overlapMs / 1_000} s`;
+      const isOver = rotated.record.digests.length === 1;
+      const what = isOver
+        ? 'rotated, the earlier secret has ended; nodes that registered with it stay until they end or the token is revoked'
+        : `rotated, the earlier secret ends in ${overlapMs / 1_000} s`;
       return done(around, request, { record: rotated.record, secret: rotated.secret, what });
     },
   );

@@ -11,7 +11,8 @@ const MAX_TEXT = 200;
 export function namesOfCertificate(certificate: X509Certificate): readonly string[] {
   const common = [certificate.toLegacyObject().subject?.CN ?? []].flat();
   const alternative = alternativeNames(certificate.subjectAltName ?? '');
-  return [...common, ...alternative('DNS'), ...alternative('URI')].filter((name) => name !== '');
+  const names = [...common, ...alternative('DNS'), ...alternative('URI')];
+  return [...new Set(names)].filter((name) => name !== '');
 }
 
 /** The first token that one of the names of a certificate counts as. */
@@ -38,7 +39,7 @@ export function tokenOfPeer(
   if (!socket.authorized)
     return {
       code: 'unauthenticated',
-      message: `the client certificate ${shown} is not accepted (${String(socket.authorizationError)}); --control-client-ca names the authorities`,
+      message: `the client certificate ${shown} is not accepted (${String(socket.authorizationError)}): ${remedyOf(String(socket.authorizationError))}`,
     };
   const names = printable(namesOfCertificate(certificate).join(', '), MAX_TEXT);
   return (
@@ -47,6 +48,13 @@ export function tokenOfPeer(
       message: `no token names the client certificate ${shown}; its names are ${names}`,
     }
   );
+}
+
+/** What to do about a certificate that did not verify, by the code of OpenSSL. */
+function remedyOf(code: string): string {
+  if (code === 'CERT_HAS_EXPIRED') return 'renew it';
+  if (code === 'CERT_NOT_YET_VALID') return 'its time has not begun, or a clock is wrong';
+  return '--control-client-ca names the authorities';
 }
 
 /**

@@ -187,6 +187,16 @@ test('during a rotation both secrets are valid, then the newer only; a second ro
   assert.ok('secret' in last && tokens.find(last.secret) && !tokens.find(fourth.secret));
 });
 
+test('a rotation of an expired token brings no earlier secret back', async (t) => {
+  const { tokens, clocks, secret: first } = await withToken(t);
+  tokens.change('web', { expiresAtMs: clocks.nowUnixMs() + 1_000 });
+  clocks.advance(1_000);
+  const second = tokens.rotate('web', 60_000);
+  assert.ok('secret' in second);
+  tokens.change('web', { expiresAtMs: clocks.nowUnixMs() + 60_000 });
+  assert.deepEqual([tokens.find(first), tokens.find(second.secret)?.name], [undefined, 'web']);
+});
+
 test('a token that is revoked or expired is not valid, and says which', async (t) => {
   const { path, tokens, clocks, secret, record, save } = await withToken(t);
   const shown = tokens.lookUp(secret);

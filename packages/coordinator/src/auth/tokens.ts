@@ -278,7 +278,8 @@ export class Tokens {
     if ('code' in record) return record;
     const nowUnixMs = this.#clocks.nowUnixMs();
     const { secret, digest } = newSecret();
-    const [before] = record.digests;
+    // The end of a token is the end of its secrets.
+    const before = hasEnded(record, undefined, nowUnixMs) ? undefined : record.digests[0];
     const untilUnixMs = Math.floor(nowUnixMs + overlapMs);
     const earlier = before && overlapMs > 0 ? [{ sha256: before.sha256, untilUnixMs }] : [];
     const rotated: TokenRecord = { ...record, digests: [digest, ...earlier] };

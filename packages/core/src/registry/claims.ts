@@ -65,10 +65,11 @@ function judgeHolder(
   command: RegisterCommand,
   incarnation: number,
 ): Verdict | Fault {
-  const { owner, kind, connection, liveness, registration } = holder;
+  const { owner, standing, kind, connection, liveness, registration } = holder;
   return judgeClaimant(
     {
       owner,
+      standing,
       kind,
       connection,
       liveness,
@@ -80,6 +81,7 @@ function judgeHolder(
     },
     {
       owner: command.owner,
+      standing: command.standing ?? 'token',
       kind: command.kind,
       connection: command.connection,
       instance: command.node.instance,
@@ -135,13 +137,14 @@ function otherPlace(
 /** The route of a gone node is held against other tokens only, and no longer when an operator has removed the node. */
 function routeFault(
   state: RegistryState,
-  { owner }: RegisterCommand,
+  { owner, standing = 'token' }: RegisterCommand,
   { id, balancer, route }: AcceptedRegistration,
 ): Fault | undefined {
   const holder = state.routeHolder(balancer, route);
   if (holder === undefined || holder.id === id) return undefined;
   const isGone = holder.liveness === 'gone';
-  if (isGone && (holder.owner === owner || holder.goneCause === 'removed')) return undefined;
+  const isOfNobody = holder.standing === 'tokenless' && standing === 'token';
+  if (isGone && (holder.owner === owner || isOfNobody || holder.goneCause === 'removed')) return undefined;
   const advice = isGone
     ? `Its sessions are remembered for its token: use another --route, or release the route with \`rollcall remove ${holder.id}\``
     : 'Give each node a --route of its own, or none: then its id is its route';

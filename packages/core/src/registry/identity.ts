@@ -1,6 +1,7 @@
 /**
  * Who may speak for an id. Pure comparison of the holder with a process that asks for the id; nothing is changed here.
  *
+ * - another token: only once the holder is gone, and an operator has removed it or it had registered without a token;
  * - the same process (`instance`): its newest connection speaks;
  * - without an agent (`lease`, `static`) there is no process to tell apart: a repeat is the same;
  * - the holder is gone or not heard: any process of the same owner, whatever its incarnation. Clocks may be wrong, and a process that
@@ -8,7 +9,7 @@
  * - the holder is heard: the higher incarnation (the later start) speaks; equal: the holder stays.
  */
 import type { Fault, Liveness } from '@rollcall/protocol';
-import type { ConnectionId } from './commands.ts';
+import type { ConnectionId, QuotaStanding } from './commands.ts';
 import { OWN_ID } from './holder-text.ts';
 import type { NodeKind } from './node-record.ts';
 
@@ -16,6 +17,7 @@ import type { NodeKind } from './node-record.ts';
 export interface Claimant {
   readonly kind: NodeKind;
   readonly owner: string;
+  readonly standing: QuotaStanding;
   readonly connection: ConnectionId;
   readonly instance: string;
   readonly incarnation: number;
@@ -37,10 +39,10 @@ export type Verdict = 'same' | 'other';
 /** Judges a process that asks for the id. A `Fault` names the holder, the reason and what to do; then nothing changes for the holder. */
 export function judgeClaimant(holder: Holder, claimant: Claimant): Verdict | Fault {
   const { isHeard, text } = holder;
-  if (holder.owner !== claimant.owner)
+  if (holder.owner !== claimant.owner && !isReleased(holder, claimant))
     return {
       code: 'id-owned',
-      message: `the id belongs to another token: ${text}. Use another id, or the token that registered it`,
+      message: `the id belongs to another token: ${text}. Use another id, or the token that registered it, or release the id with \`rollcall remove\``,
     };
   const isAgent = holder.kind === 'agent' && claimant.kind === 'agent';
   if (isAgent && holder.instance === claimant.instance) return judgeSameInstance(holder, claimant);
@@ -65,6 +67,11 @@ export function judgeClaimant(holder: Holder, claimant: Claimant): Verdict | Fau
     holderConnected: true,
     message: `a process that was started at the same time holds the id: ${text}. ${OWN_ID}`,
   };
+}
+
+/** A gone node without a token may be the claimant's own, from before there were tokens. */
+function isReleased({ liveness, isRemoved, standing }: Holder, claimant: Claimant): boolean {
+  return liveness === 'gone' && (isRemoved || (standing === 'tokenless' && claimant.standing === 'token'));
 }
 
 function judgeSameInstance(holder: Holder, claimant: Claimant): Verdict | Fault {
