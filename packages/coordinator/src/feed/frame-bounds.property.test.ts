@@ -147,7 +147,7 @@ function check(shape: Shape): void {
 
 test('frames of any accepted state stay below the bound', () => {
   const shape = fc.record({
-    nodes: fc.integer({ min: 0, max: 300 }),
+    nodes: fc.integer({ min: 1, max: 300 }),
     balancers: fc.integer({ min: 1, max: 40 }),
     contexts: fc.integer({ min: 1, max: 16 }),
     hosts: fc.integer({ min: 1, max: 16 }),
