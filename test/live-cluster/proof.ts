@@ -160,7 +160,8 @@ export async function proveLiveCluster(t: TestContext, course: Course): Promise<
     assert.ok(firstSessionMs <= 2_000, `${node} got its first session after ${firstSessionMs} ms`);
     assert.ok(shareRatio <= 1.5, `${node} got ${shareRatio} times its share`);
   }
-  assert.ok(report.loopDelayP99Ms < 20, `the client was late itself: loop delay p99 ${report.loopDelayP99Ms} ms`);
+  // Far below what the bounds above are about; how fast this machine is, is for benchmarks.
+  assert.ok(report.loopDelayP99Ms < 200, `the client was late itself: loop delay p99 ${report.loopDelayP99Ms} ms`);
 }
 
 function tableOf(
