@@ -129,7 +129,7 @@ export class Cluster {
 
   #spawnSample(host: string, id: string, more: NodeJS.ProcessEnv): ChildProcess {
     return this.net.spawn(host, sampleCommand(), {
-      stdio: ['pipe', this.#log(host), this.#log(host)],
+      stdio: [more['SAMPLE_WAITS'] === undefined ? 'ignore' : 'pipe', this.#log(host), this.#log(host)],
       env: { ...this.#environment(), SAMPLE_ID: id, ...more },
     });
   }

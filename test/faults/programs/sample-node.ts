@@ -99,8 +99,10 @@ function listen(): Promise<void> {
 }
 
 const sdk = process.env['SAMPLE_SDK'];
-const agent = sdk && ((await import(pathToFileURL(sdk).href)) as typeof import('@rollcall/agent'));
+const loadAgent = async (entry: string) =>
+  (await import(pathToFileURL(entry).href)) as typeof import('@rollcall/agent');
 if (process.env['SAMPLE_WAITS'] !== undefined) {
+  if (sdk !== undefined) await loadAgent(sdk);
   await once(process.stdin, 'data');
   process.stdin.destroy();
 }
@@ -117,5 +119,5 @@ if (directory !== undefined) {
     })
     .listen(path);
 }
-if (agent) agent.rollcall({ id, balancer: 'site' }).attach(server);
+if (sdk !== undefined) (await loadAgent(sdk)).rollcall({ id, balancer: 'site' }).attach(server);
 await listen();
