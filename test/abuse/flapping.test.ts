@@ -42,7 +42,7 @@ test('C43: a node that returns five times is held down for longer each time, and
     assert.equal((await target.visit('attack.test')).body, 'steady', 'a new session came to a node that is held down');
   await until(
     async () => (await target.resource('flapping'))?.flapping?.heldUntilUnixMs === undefined,
-    'it is held down for ever',
+    'the hold-down does not end',
   );
   await until(async () => (await target.visit('attack.test')).body === 'flapping', 'it gets no new sessions');
   await target.assertUnharmed();

@@ -22,7 +22,7 @@ const TIMEOUT_MS = 12 * 60_000;
 const CLIENT = fileURLToPath(new URL('../live-cluster/client.ts', import.meta.url));
 /** When containers are told to end, milliseconds from the start. */
 const [SCALE_DOWN_MS, END_OLD_MS] = [16_000, 42_000];
-/** So long before, requests begin that are in flight then, unanswered. */
+/** Requests start this long before containers are stopped, and are still in flight then, milliseconds. */
 const BURST_MS = 500;
 const PLAN: Plan = {
   seed: 20_261_121,

@@ -55,7 +55,7 @@ export class Cluster {
   readonly #dir: string;
   readonly #plan: ClusterPlan;
   readonly #nodes = new Map<number, SampleNode>();
-  /** Programs that are loaded and wait for their node to return. */
+  /** Processes that have loaded their modules and wait for the restart of their node. */
   readonly #waiting = new Map<number, ChildProcess>();
   /** Process ids of the programs that were signalled last, by number of the node. */
   readonly #programs = new Map<number, number>();
@@ -183,8 +183,8 @@ export class Cluster {
   }
 
   /**
-   * Kills the program of a node. Resolves when the process has ended, so its sockets are closed; not for `run`. Where it is to return,
-   * its successor is loaded meanwhile: when it returns depends on the scenario, not on how fast this machine starts programs.
+   * Kills the program of a node. Resolves when the process has ended, so its sockets are closed; not for `run`. With
+   * `isToReturn` the next process of the node loads its modules now and waits, so that the restart time does not depend on this machine.
    */
   async kill(number: number, isToReturn: boolean): Promise<void> {
     const node = this.#nodes.get(number)!;

@@ -24,7 +24,7 @@ const KILL_EVERY_MS = 4_000;
 const TAKEN_AFTER_MS = 250;
 /** How long requests of a burst are held by their node, milliseconds. */
 const HOLD_MS = 2_000;
-/** So long after its begin a burst is in flight, and the coordinator knows it, milliseconds. */
+/** Delay after which a burst is in flight and reported to the coordinator, milliseconds. */
 export const BURST_MS = 900;
 
 /** What happens when, milliseconds from the client's start, and what has to be seen in that time. */
@@ -40,7 +40,7 @@ export interface Course {
   readonly sessions: number;
 }
 
-/** `requests` that their nodes hold, so that many are in flight when a node is killed. */
+/** `requests` with delayed responses, so that many are in flight when a node is killed. */
 export function burstOf(requests: number): Burst {
   return { site: 'fastify', spanMs: 300, requests, holdMs: HOLD_MS };
 }
@@ -160,7 +160,7 @@ export async function proveLiveCluster(t: TestContext, course: Course): Promise<
     assert.ok(firstSessionMs <= 2_000, `${node} got its first session after ${firstSessionMs} ms`);
     assert.ok(shareRatio <= 1.5, `${node} got ${shareRatio} times its share`);
   }
-  // Far below what the bounds above are about; how fast this machine is, is for benchmarks.
+  // A coarse check: the limits above are seconds, and benchmarks measure the machine.
   assert.ok(report.loopDelayP99Ms < 200, `the client was late itself: loop delay p99 ${report.loopDelayP99Ms} ms`);
 }
 

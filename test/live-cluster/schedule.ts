@@ -94,7 +94,7 @@ export function schedule(plan: Plan): readonly ScheduledVisit[] {
   return visits.sort((a, b) => a.dueMs - b.dueMs);
 }
 
-/** The visits of the burst that begins at `atMs`; `name` tells its sessions from those of others. */
+/** The visits of the burst that begins at `atMs`; `name` is a prefix of its session ids. */
 export function burstVisits({ site, spanMs, requests, holdMs }: Burst, name: string, atMs: number): ScheduledVisit[] {
   return Array.from({ length: requests }, (_, n) => ({
     dueMs: atMs + (spanMs * n) / requests,

@@ -4,7 +4,7 @@
  *
  * `/upload` reads slowly, `/health` is the ready page, an upgrade is a WebSocket echo. The test changes how it behaves
  * over a socket in `SAMPLE_DIR` (`SampleOrder`). With `SAMPLE_SDK`, the built entry of the agent to use, it is its own
- * agent. With `SAMPLE_WAITS` it loads everything and then begins when its standard input says so.
+ * agent. With `SAMPLE_WAITS` it loads its modules and starts when it reads a line from standard input.
  */
 import { once } from 'node:events';
 import { rmSync } from 'node:fs';

@@ -1,7 +1,7 @@
 /**
  * Bounds on connections of the control side that carry no request: those that have sent none yet, and those that are kept
- * alive. Each costs a file of the process, and clients without a right could take them all. Of one address, and of all
- * addresses together, the longest idle are closed when there are too many; one that asks within a second never is.
+ * alive. Each uses a file descriptor of the process, and a client without a token could use them all. Above the limit of an
+ * address, or of all addresses, the longest idle connections are closed. A connection idle for less than a second is kept.
  */
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';

@@ -69,7 +69,7 @@ export function judgeClaimant(holder: Holder, claimant: Claimant): Verdict | Fau
   };
 }
 
-/** A gone node without a token may be the claimant's own, from before there were tokens. */
+/** A gone node that registered without a token may be an earlier process of the claimant, from before tokens were created. */
 function isReleased({ liveness, isRemoved, standing }: Holder, claimant: Claimant): boolean {
   return liveness === 'gone' && (isRemoved || (standing === 'tokenless' && claimant.standing === 'token'));
 }

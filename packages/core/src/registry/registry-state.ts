@@ -233,9 +233,9 @@ export class RegistryState {
     const before = node.returns.flapping;
     const { flapping } = returns;
     node.returns = returns;
-    if (before?.heldUntilMs !== flapping?.heldUntilMs) this.touchFeed(node);
-    if ((before === undefined) === (flapping === undefined)) return;
-    this.touchFeed(node);
+    const hasChanged = (before === undefined) !== (flapping === undefined);
+    if (hasChanged || before?.heldUntilMs !== flapping?.heldUntilMs) this.touchFeed(node);
+    if (!hasChanged) return;
     const count = flapping?.count ?? before?.count ?? 0;
     this.emit({ type: 'flapping', id: node.id, isOn: flapping !== undefined, count });
   }
