@@ -1,4 +1,4 @@
-/** Runs core's own tests under c8 and prints which lines and branches of core they reach. */
+/** Runs the unit tests of core under c8 and prints the coverage of lines and branches of core. */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { testFiles } from './test-files.mjs';
@@ -17,7 +17,7 @@ const { status } = spawnSync(
     '--reporter=text',
     process.execPath,
     '--conditions=@rollcall/source',
-    '--import=tsx',
+    `--import=${new URL('./typescript.mjs', import.meta.url).href}`,
     '--test',
     '--test-reporter=dot',
     ...files,

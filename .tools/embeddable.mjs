@@ -1,25 +1,24 @@
 /**
- * Completes the compiled packages that other people's programs embed, so that every module system and bundler reads them:
+ * Completes the compiled packages that user programs embed, so that every module system and bundler can load them:
  *
- * - `dist/cjs` holds CommonJS, and its package.json says so.
- * - The agent's `websocket.js` contains ws, because a bundle in ESM format cannot hold ws as it is published: its
- *   `require('events')` has no counterpart there. Here the modules of Node are imported. The add-ons that ws looks for,
- *   which bundlers report as missing, are left out.
+ * - `dist/cjs` gets a package.json with the type `commonjs`.
+ * - `websocket.js` of the agent contains ws. The published ws cannot be part of an ESM bundle, because it calls
+ *   `require('events')`. The copy imports the modules of Node instead, and has no optional add-ons, which bundlers report as missing.
  */
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { createRequire, isBuiltin } from 'node:module';
 import { dirname, join } from 'node:path';
 
 const EMBEDDABLE = ['protocol', 'agent'];
-/** The oldest Node that we support. */
+/** The oldest supported version of Node. */
 const TARGET = 'node20.19';
-/** What the agent imports of ws, from the files of ws: its index would bring all the rest along. */
+/** The exports of ws that the agent uses, from their own files. The index of ws would add all its modules to the bundle. */
 const OF_WS = `
 export { default as WebSocket } from './lib/websocket.js';
 export { default as WebSocketServer } from './lib/websocket-server.js';
 `;
 
-/** Expects `tsc -b` to have run in the workspace at `root`. Files that are up to date are not touched. */
+/** Completes the packages of the workspace at `root` after `tsc -b`. Files that are up to date are not written. */
 export async function completeEmbeddable(root) {
   for (const name of EMBEDDABLE)
     writeIfChanged(join(root, 'packages', name, 'dist', 'cjs', 'package.json'), '{ "type": "commonjs" }\n');
@@ -28,9 +27,9 @@ export async function completeEmbeddable(root) {
   writeIfChanged(join(agent, 'dist', 'cjs', 'websocket.js'), await webSocketModule(agent, 'cjs'));
 }
 
-/** The text of a module in `format` that exports what `agent` imports of the ws it depends on. */
+/** The source of a module in `format` that contains the exports `OF_WS` of the ws on which `agent` depends. */
 async function webSocketModule(agent, format) {
-  // Not at the top: this file is loaded before anything is installed.
+  // Imported here, because this file is loaded before esbuild is installed.
   const { build } = await import('esbuild');
   const ws = dirname(createRequire(join(agent, 'package.json')).resolve('ws/package.json'));
   const { version } = JSON.parse(readFileSync(join(ws, 'package.json'), 'utf8'));
@@ -43,7 +42,7 @@ async function webSocketModule(agent, format) {
     platform: 'node',
     target: TARGET,
     format,
-    // A comment that other people's bundlers keep.
+    // `/*!` marks a comment that bundlers keep.
     banner: { js: `/*!\nws ${version}\n\n${licence}\n*/` },
     define: { 'process.env.WS_NO_BUFFER_UTIL': '"1"', 'process.env.WS_NO_UTF_8_VALIDATE': '"1"' },
     plugins: format === 'esm' ? [importBuiltins] : [],
@@ -51,7 +50,7 @@ async function webSocketModule(agent, format) {
   return outputFiles[0].text;
 }
 
-/** Makes `require('events')` of a bundled CommonJS module an import. */
+/** Replaces `require('events')` in a bundled CommonJS module by an import. */
 const importBuiltins = {
   name: 'import-builtins',
   setup({ onResolve, onLoad }) {
@@ -64,7 +63,7 @@ const importBuiltins = {
   },
 };
 
-/** Replaces the file in one step, because a process may be loading it. */
+/** Writes a file if its text differs. The file is replaced atomically, because a process may be loading it. */
 function writeIfChanged(path, text) {
   if (readIfExists(path) === text) return;
   writeFileSync(`${path}.new`, text);

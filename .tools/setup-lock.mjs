@@ -1,12 +1,13 @@
-/** One process at a time sets a clone up; the others wait until it is done. */
+/** A lock, so that only one process at a time sets up a clone. */
 import { linkSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+/** Interval at which a waiting process checks the lock, milliseconds. */
 const LOOK_AGAIN_MS = 200;
 
 /**
- * Takes the lock at `path`, a file with the holder's process id, and returns the way to release it. `onWait` is told the
- * holder, once. A lock whose holder has died is taken over.
+ * Waits for the lock at `path`, a file with the process id of the holder, and takes it. Returns the function that releases it. If it has
+ * to wait, `onWait` is called once with the holder. A lock whose holder has died is removed.
  */
 export async function takeLock(path, onWait) {
   const mine = `${path}.${process.pid}`;
@@ -28,7 +29,7 @@ export async function takeLock(path, onWait) {
   return () => rmSync(path, { force: true });
 }
 
-/** A hard link appears with its content or not at all, so nobody ever reads a lock without a holder. */
+/** Creates the lock as a hard link, so that it never exists without its content. Returns false if the lock exists. */
 function link(mine, path) {
   try {
     linkSync(mine, path);
@@ -39,7 +40,7 @@ function link(mine, path) {
   }
 }
 
-/** `undefined` when the lock has just been released. */
+/** Process id of the holder; `undefined` if the lock has been released. */
 function holderOf(path) {
   try {
     return Number(readFileSync(path, 'utf8'));

@@ -1,34 +1,36 @@
 /**
- * Which test files there are and which may run beside which. A file's place decides:
+ * Finds the test files and groups them by path:
  *
- *   packages/…     unit      side by side
- *   test/…         e2e       side by side: each starts processes of its own and waits for events
- *   test/setup/…   long      one after another, and not in `npm test`; so is every `*.long.test.ts`
- *   test/compose/… compose   needs a container engine; by `npm run test:compose` alone
+ * - unit: `packages/…`, in parallel
+ * - e2e: `test/…`, in parallel; each file starts its own processes and waits for events
+ * - long: `test/setup/…` and every `*.long.test.ts`, not in `npm test`
+ * - compose: `test/compose/…`, only in `npm run test:compose`, because it needs a container engine
  *
- * Some run alone, one after another, because they measure time or fill the machine by themselves.
+ * Files that measure time or use the whole machine run one after another.
  */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 const NO_SOURCES = new Set(['node_modules', 'dist', 'coverage']);
 
+/** Beginnings of paths of files that run one after another. */
 const ALONE = ['test/setup/', 'test/faults/faults.long.test.ts', 'test/e2e/live-cluster.'];
 
-/** Paths below `root`, sorted, by group. */
+/** Paths of all test files relative to `root`, by group, sorted within `packages` and `test`. */
 export function testFiles(root) {
   const groups = { unit: [], e2e: [], long: [], compose: [] };
   for (const path of [...filesIn(root, 'packages'), ...filesIn(root, 'test')]) groups[groupOf(path)].push(path);
   return groups;
 }
 
-/** The group of a test file, by its path from the root of the workspace. */
+/** The group of a test file. `path` is relative to the root of the workspace. */
 export function groupOf(path) {
   if (path.startsWith('test/compose/')) return 'compose';
   if (path.startsWith('test/setup/') || path.endsWith('.long.test.ts')) return 'long';
   return path.startsWith('test/') ? 'e2e' : 'unit';
 }
 
+/** Whether no other test file may run at the same time. */
 export function runsAlone(path) {
   const isLongUnit = path.startsWith('packages/') && groupOf(path) === 'long';
   return isLongUnit || ALONE.some((start) => path.startsWith(start));

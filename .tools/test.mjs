@@ -1,8 +1,13 @@
 /**
- * Runs the tests: `test.mjs` what `npm test` runs, `test.mjs long` what takes longer, `test.mjs compose` what
- * needs a container engine, `test.mjs FILE…` these files.
- * The last line of the output is the count. Exit code 0 only when none failed; with CI=true a skipped test counts as
- * failed, since CI is where nothing may be missing.
+ * Runs the tests:
+ *
+ *   test.mjs           unit and e2e tests, as `npm test`
+ *   test.mjs long      long tests
+ *   test.mjs compose   tests that need a container engine
+ *   test.mjs FILE…     these files
+ *
+ * The last line of the output has the counts. The exit code is 0 if at least one test ran and no test failed. With CI=true a skipped
+ * test counts as failed, because CI provides everything that tests need.
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -11,7 +16,7 @@ import { join, relative, resolve } from 'node:path';
 import { runsAlone, testFiles } from './test-files.mjs';
 import { makeReady, ROOT } from './workspace.mjs';
 
-/** A test that hangs is ended after this long. */
+/** Time limit of one test. */
 const TEST_TIMEOUT_MS = 15 * 60_000;
 
 process.chdir(ROOT);
@@ -25,7 +30,7 @@ for (const signal of ['SIGINT', 'SIGTERM'])
   });
 
 const groups = wantedGroups(process.argv.slice(2));
-// Processes that tests start are the compiled ones: what was compiled last must not be tested.
+// Tests start compiled programs, so the sources must be compiled first.
 await makeReady();
 if (process.exitCode) process.exit();
 const tests = [];
@@ -39,7 +44,7 @@ function wantedGroups(args) {
     const alone = files.filter(runsAlone);
     const others = files.filter((file) => !runsAlone(file));
     return [
-      // They wait more than they work.
+      // More files than processors, because tests mostly wait.
       { files: others, concurrency: availableParallelism() + 1 },
       { files: alone, concurrency: 1 },
     ];
@@ -50,12 +55,12 @@ function wantedGroups(args) {
   return grouped(args.map((file) => relative(ROOT, resolve(process.env.INIT_CWD ?? ROOT, file))));
 }
 
-/** Runs some files with node:test and resolves with what became of each test in them. */
+/** Runs these files with node:test. Resolves with the outcome of each test. */
 function runGroup({ files, concurrency }) {
   const tally = join(scratch, `tally-${tests.length}.jsonl`);
   const args = [
     '--conditions=@rollcall/source',
-    '--import=tsx',
+    `--import=${new URL('./typescript.mjs', import.meta.url).href}`,
     '--test',
     `--test-concurrency=${concurrency}`,
     `--test-timeout=${TEST_TIMEOUT_MS}`,
@@ -91,19 +96,20 @@ function readTally(path) {
       .filter((line) => line !== '')
       .map((line) => JSON.parse(line));
   } catch {
-    // It never came to running a test.
+    // The process ended before the first test.
     return [];
   }
 }
 
-/** Prints what was skipped and what failed, then the count; returns the exit code. */
+/** Prints slow, skipped and failed tests, then the counts. Returns the exit code. */
 function report(all) {
   const of = (outcome) => all.filter((test) => test.outcome === outcome);
   const [passed, failed, skipped] = [of('passed'), of('failed'), of('skipped')];
   console.log();
   for (const [file, ms] of slowest(all)) console.log(`slow: ${Math.round(ms / 1_000)} s ${file}`);
   for (const { name, file, reason } of skipped) console.log(`skipped: ${name} (${file})${reason && `: ${reason}`}`);
-  for (const { name, file } of failed) console.log(`failed: ${name}${file && ` (${file})`}`);
+  for (const { name, file, reason } of failed)
+    console.log(`failed: ${name}${file && ` (${file})`}${reason && `: ${reason}`}`);
   const mustNotSkip = process.env.CI === 'true';
   if (mustNotSkip && skipped.length > 0) console.log('CI=true: a skipped test counts as failed');
   if (all.length === 0) console.log('failed: no test was found');
@@ -112,7 +118,7 @@ function report(all) {
   return failed.length > 0 || all.length === 0 || (mustNotSkip && skipped.length > 0) ? 1 : 0;
 }
 
-/** The files that took longest, with their milliseconds. */
+/** The slowest files with their durations in milliseconds; SLOWEST sets their number, default 5. */
 function slowest(all) {
   const byFile = new Map();
   for (const { file, ms } of all) byFile.set(file, (byFile.get(file) ?? 0) + ms);

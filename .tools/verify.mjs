@@ -1,4 +1,4 @@
-/** Everything CI runs, in CI's order: format and lint, types of sources and tests, all tests. Stops at the first that fails. */
+/** Checks format, lint and types, then runs unit and e2e tests. Stops at the first failure. */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { ROOT } from './workspace.mjs';

@@ -1,4 +1,4 @@
-/** The clone: install when the lock file has changed, compile what has changed, one process at a time. */
+/** Sets up the clone, one process at a time: installs dependencies if the lock file has changed, compiles changed sources. */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { createWriteStream, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -10,14 +10,14 @@ import { takeLock } from './setup-lock.mjs';
 export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const SETUP = join(ROOT, '.rollcall-setup');
 const INSTALL_LOG = join(SETUP, 'install.log');
-/** Inside node_modules, so that whoever deletes that, npm included, deletes this. */
+/** Marks a complete installation. It is in node_modules, so that deleting the folder also deletes the stamp. */
 const STAMP = join(ROOT, 'node_modules', '.rollcall-installed');
 
-/** What npm says when it could not talk to the registry at all. */
+/** Error codes in the output of npm if the registry is unreachable. */
 const UNREACHABLE =
   /\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENETDOWN|ERR_SOCKET_TIMEOUT|E50[234])\b/;
 
-/** Installs and compiles as needed. Ends the process with one line when that is not possible. */
+/** Installs and compiles if needed. On failure it prints one line and sets the exit code. */
 export async function makeReady() {
   mkdirSync(SETUP, { recursive: true });
   const release = await takeLock(join(SETUP, 'lock'), (holder) =>
@@ -42,15 +42,13 @@ class SetupFailure extends Error {
   }
 }
 
-/**
- * What an installation depends on: the lock file, and the machine, since some packages are binaries.
- */
+/** Identifies an installation: digest of the lock file, platform and architecture, because some packages are binaries. */
 export function installationKey() {
   const lock = readFileSync(join(ROOT, 'package-lock.json'));
   return `${createHash('sha256').update(lock).digest('hex')} ${process.platform} ${process.arch}`;
 }
 
-/** Says from now on that node_modules holds what the lock file asks for. */
+/** Records that node_modules matches the lock file. */
 export function writeStamp() {
   writeFileSync(`${STAMP}.new`, `${installationKey()}\n`);
   renameSync(`${STAMP}.new`, STAMP);
@@ -62,9 +60,9 @@ function isInstalled() {
 
 async function install() {
   if (isInstalled()) return;
-  say('installing dependencies (once; half a minute or so)');
+  say('installing dependencies (once, takes about 30 s)');
   const options = [
-    // Ours are development dependencies too, whatever NODE_ENV says; and none of them needs its install script.
+    // Development dependencies are needed even with NODE_ENV=production. No package needs its install script.
     '--include=dev',
     '--ignore-scripts',
     '--no-audit',
@@ -74,22 +72,18 @@ async function install() {
     '--fetch-retry-mintimeout=1000',
     '--fetch-retry-maxtimeout=5000',
     '--loglevel=http',
-    // Not in the home directory, which is none of our business and may not be writable.
+    // Not in the home directory, which may not be writable.
     `--cache=${join(SETUP, 'npm-cache')}`,
   ];
-  // Without a stamp nobody knows what an installation that was cut off has left behind. The stamp goes first and comes
-  // back last, so however this ends early, the next run starts over.
-  if (existsSync(STAMP)) rmSync(STAMP);
-  else rmSync(join(ROOT, 'node_modules'), { recursive: true, force: true });
-  // Not `npm ci`: it refuses a lock file without the binaries of platforms that a registry does not have, which are
-  // optional. `--no-save` leaves the lock file as it is.
-  const { code, signal } = await run(npmCommand(['install', '--no-save', ...options]), INSTALL_LOG);
+  // The stamp is removed first and written last, so that an interrupted installation is repeated.
+  rmSync(STAMP, { force: true });
+  const { code, signal } = await run(npmCommand(['ci', ...options]), INSTALL_LOG);
   if (signal) throw new SetupFailure('interrupted; the next run installs again', exitCodeOf(signal));
   if (code !== 0) throw new SetupFailure(installFailure(readFileSync(INSTALL_LOG, 'utf8')));
   writeStamp();
 }
 
-/** npm's own program when npm has started us, else the one in PATH. */
+/** The command for npm: the npm that started this process, otherwise the one in PATH. */
 export function npmCommand(args) {
   const program = process.env.npm_execpath;
   return program?.endsWith('npm-cli.js') ? [process.execPath, program, ...args] : ['npm', ...args];
@@ -103,7 +97,7 @@ function installFailure(log) {
     .split('\n')
     .filter((line) => line.startsWith('npm error'))
     .slice(0, 8);
-  return `npm could not install the dependencies; all it said is in ${INSTALL_LOG}\n${errors.join('\n')}`.trimEnd();
+  return `npm could not install the dependencies; see its output in ${INSTALL_LOG}\n${errors.join('\n')}`.trimEnd();
 }
 
 async function build() {
@@ -115,8 +109,8 @@ async function build() {
 }
 
 /**
- * Runs a program to its end; its output goes to `logFile` or is ours. A signal we get while it runs is passed on, and
- * counts as its end even when it takes time to obey.
+ * Runs a program and resolves with its exit code or signal. Its output goes to `logFile`, or to the output of this process. Signals are
+ * forwarded to the program; a forwarded signal is reported as its end.
  */
 function run([program, ...args], logFile) {
   return new Promise((resolve, reject) => {
@@ -152,7 +146,7 @@ function run([program, ...args], logFile) {
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
-/** As shells report a program that a signal ended. */
+/** Exit code of a program that a signal ended, as in shells: 128 + number of the signal. */
 function exitCodeOf(signal) {
   return { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 }[signal] ?? 1;
 }

@@ -1,4 +1,4 @@
-/** Rows C51, C56 and C57: where a node may point, and the two ports that must not be reached through each other. */
+/** Rows C51, C56 and C57: valid addresses of nodes, and the two ports that must not be reachable through each other. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import net from 'node:net';

@@ -1,4 +1,4 @@
-/** Rows C66–C70: the agent's side: coordinators that lie, programs and wrappers that end alone, and ends out of order. */
+/** Rows C66–C70: agents with malicious coordinators, programs and wrappers that end alone, and ends out of order. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -56,7 +56,7 @@ const upgraded = (...texts: readonly (string | Buffer)[]): Lie => {
   };
 };
 
-/** A port that lies on its first connection and is the control port from then on. */
+/** A port that sends false answers on its first connection and forwards to the control port later. */
 function lyingOnce(t: TestContext, lie: Lie): Promise<number> {
   let connections = 0;
   const control = Number(new URL(target.site.controlUrl).port);
@@ -82,7 +82,7 @@ test('C66: a coordinator that answers garbage, redirects or errors harms no prog
       socket.destroy();
     }),
   );
-  // Another host than the one that is configured.
+  // A host other than the configured one.
   const elsewhere = `ws://localhost:${port}`;
   const registered = { type: 'registered', node: { id: 'x', balancer: 'x', url: 'http://127.0.0.1:1' } };
   const lies: Readonly<Record<string, Lie>> = {
@@ -138,7 +138,7 @@ async function bodies(host: string, count = 10): Promise<ReadonlySet<string>> {
   return new Set(answers.map(({ status, body }) => (status === 200 ? body : String(status))));
 }
 
-test('C67: a program that dies beside its agent gets no request more, and one whose agent dies keeps its sessions', async (t) => {
+test('C67: a program that dies without its agent gets no more requests, and a program whose agent dies keeps its sessions', async (t) => {
   const host = 'beside.test';
   const flags = ['--balancer', 'beside', '--host', host];
   const programs: Record<string, Awaited<ReturnType<typeof program>>> = {};
@@ -221,7 +221,7 @@ test('C69: a request in flight ends after its node has left, and no new one come
   staying.close();
 });
 
-/** A port where connects hang: its process is stopped and its queue is full. */
+/** A port with hanging connects: its process is stopped and its queue is full. */
 async function blackHole(t: TestContext): Promise<number> {
   const source = `
     const server = require('node:net').createServer();
@@ -244,7 +244,7 @@ async function blackHole(t: TestContext): Promise<number> {
 test('C70: of several coordinators one that never answers a connect does not keep the agent from the next', async (t) => {
   const hole = await blackHole(t);
   const node = await embedded(t, 'patient', [`ws://127.0.0.1:${hole}`, target.site.controlUrl]);
-  // A connect by itself would hang for more than two minutes.
+  // A single connect would hang for more than two minutes.
   await until(() => node.isRegistered, 'not registered');
   await until(async () => (await target.resource('patient'))?.liveness === 'up', 'not up');
 });

@@ -31,7 +31,7 @@ async function register(t: TestContext, site: Site, node: object): Promise<strin
   socket.on('error', () => undefined);
   await once(socket, 'open');
   socket.send(JSON.stringify({ type: 'register', node }));
-  // Only a node that is heard holds its id.
+  // Only a node that sends heartbeats holds its id.
   const heartbeats = setInterval(() => socket.send('{"type":"heartbeat"}', () => undefined), 500);
   t.after(() => clearInterval(heartbeats));
   const [data] = (await once(socket, 'message')) as [Buffer];

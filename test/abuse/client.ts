@@ -1,4 +1,4 @@
-/** Clients of the control port that keep to no rules: a WebSocket that sends any text, and a TCP connection that sends any octets. */
+/** Clients of the control port that ignore the protocol: a WebSocket that sends any text, and a TCP connection that sends any octets. */
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import net from 'node:net';
@@ -6,7 +6,7 @@ import { AGENT_PATH, AGENT_SUBPROTOCOL } from '@rollcall/protocol';
 import { WebSocket } from 'ws';
 import { until } from '../site/site.ts';
 
-/** A message as it came. */
+/** A received message. */
 export interface Message {
   readonly type: string;
   readonly code?: string;
@@ -22,10 +22,10 @@ export interface ConnectOptions {
   readonly path?: string;
 }
 
-/** An agent connection that sends what it is given. */
+/** An agent connection that sends any text. */
 export class AgentClient {
   readonly socket: WebSocket;
-  /** All that came, in order. */
+  /** All received messages, in order. */
   readonly received: Message[] = [];
   /** Resolves with the close code. */
   readonly closed: Promise<number>;
@@ -57,7 +57,7 @@ export class AgentClient {
     this.socket.send(typeof message === 'string' ? message : JSON.stringify(message));
   }
 
-  /** The next message that was not taken yet. */
+  /** The next message that was not read yet. */
   async next(): Promise<Message> {
     await until(() => this.received.length > this.#taken, 'no message from the coordinator');
     return this.received[this.#taken++]!;
@@ -125,7 +125,7 @@ export function frame(opcode: number, payload: Buffer | string, options: FrameOp
 /** A TCP connection to the control port. */
 export class RawClient {
   readonly socket: net.Socket;
-  /** All octets that came. */
+  /** All received octets. */
   received: Buffer = Buffer.alloc(0);
   #isEnded = false;
 
@@ -147,7 +147,7 @@ export class RawClient {
     return client;
   }
 
-  /** A connection whose upgrade as an agent was accepted. Reads nothing by itself but the answer. */
+  /** A connection whose upgrade as an agent was accepted. Reads only the answer by itself. */
   static async agent(controlUrl: string, fields: Readonly<Record<string, string>> = {}): Promise<RawClient> {
     const { port, host } = new URL(controlUrl);
     const client = await RawClient.connect(Number(port));
@@ -183,7 +183,7 @@ export class RawClient {
     return this.#closeFrame() ?? 1006;
   }
 
-  /** Texts of the messages that came. */
+  /** Texts of the received messages. */
   get messages(): readonly Message[] {
     return [...this.#frames()]
       .filter(({ opcode }) => opcode === OPCODE.text)
@@ -198,7 +198,7 @@ export class RawClient {
     this.socket.write(octets);
   }
 
-  /** Resolves when the other side has closed the connection entirely. */
+  /** Resolves when the peer has closed the connection completely. */
   async ended(): Promise<void> {
     await until(() => this.#isEnded || this.socket.readableEnded, 'the connection does not end');
   }

@@ -36,7 +36,7 @@ async function eventsOf(target: Target, id: string): Promise<readonly string[]> 
   return (await target.events()).filter(({ node }) => node === id).map(({ type }) => type);
 }
 
-/** Types of the events by which nodes lose their place. */
+/** Types of events of nodes that leave the cluster. */
 async function losses(target: Target): Promise<readonly string[]> {
   return (await target.events()).map(({ type }) => type).filter((type) => type === 'gone' || type === 'down');
 }
@@ -56,10 +56,10 @@ test('C29: nodes whose clocks are a day off register, stay, and are followed by 
     await until(async () => (await target.resource(id))?.liveness === 'up', `${id} is not up`);
     const accepted = (await target.resource(id))!.incarnation;
     assert.ok(accepted <= Date.now() + 5 * 60_000, `${id} started at ${accepted}`);
-    // A process of the same host that was started later, after its clock has jumped back, once the first is not heard.
+    // A later process of the same host, after its clock has jumped back, when the first process sends no more heartbeats.
     stop();
     agent.close();
-    await until(async () => (await target.resource(id))?.liveness !== 'up', `${id} is still heard`);
+    await until(async () => (await target.resource(id))?.liveness !== 'up', `${id} is still up`);
     const next = await target.agent();
     const restarted = {
       instance: 'b'.repeat(32),
@@ -74,7 +74,7 @@ test('C29: nodes whose clocks are a day off register, stay, and are followed by 
   await target.assertUnharmed();
 });
 
-test('C30: a jump of the coordinator’s clock by hours ends no lease and prolongs none', async (t) => {
+test('C30: a jump of the coordinator’s clock by hours neither ends nor extends a lease', async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'rollcall-clock-'));
   t.after(() => rmSync(directory, { recursive: true, force: true }));
   const file = join(directory, 'clock');
@@ -108,7 +108,7 @@ test('C30: a jump of the coordinator’s clock by hours ends no lease and prolon
   await until(async () => (await target.resource('short'))?.liveness === 'gone', 'a short lease does not end');
 });
 
-test('C31: a control process that is stopped for longer than a lease gives no node up', async (t) => {
+test('C31: a control process that is stopped for longer than a lease expires no node', async (t) => {
   const target = await start(t, { flags: QUICK });
   let isSilent = false;
   const url = await target.program((_, response) => {
@@ -124,7 +124,7 @@ test('C31: a control process that is stopped for longer than a lease gives no no
   isSilent = true;
   stop();
   target.site.signalControl('SIGSTOP');
-  // What is tested is how long the process does not run: below the 10 s after which it is started again.
+  // The duration is the subject of the test: shorter than the 10 s after which the process is replaced.
   await sleep(8_000);
   target.site.signalControl('SIGCONT');
   isSilent = false;

@@ -137,9 +137,12 @@ test('C41: a flood of pings with payload buffers no answers without bound and ha
   for (let i = 0; i < 100 && !agent.isEnded; i++) agent.send(pings);
   await target.assertUnharmed();
   agent.socket.resume();
-  // Either it was closed for that, or it works on.
+  // Either the coordinator closed the connection, or it still works.
   agent.send(frame(OPCODE.text, '{"type":"heartbeat","load":0.5}'));
-  await until(async () => agent.isEnded || (await target.resource('pinging'))?.load === 0.5, 'neither ended nor heard');
+  await until(
+    async () => agent.isEnded || (await target.resource('pinging'))?.load === 0.5,
+    'neither closed nor answered',
+  );
   agent.close();
 });
 
@@ -159,7 +162,7 @@ test('C42: 40 agents that come back at once after the control process was killed
     incarnation: 1,
   }));
   const agents = new Set<AgentClient>();
-  /** Connects until it is let in, without any pause of its own. */
+  /** Connects until it is accepted, without a pause of its own. */
   const join = async (node: object): Promise<void> => {
     await until(async () => {
       const agent = await AgentClient.connect(site.controlUrl, { token: TOKEN }).catch(() => undefined);

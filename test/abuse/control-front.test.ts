@@ -1,4 +1,4 @@
-/** A proxy in front of the control port is believed where it is named, and only there; tokens in clear text are reported. */
+/** Only a configured proxy in front of the control port is trusted; tokens in clear text are reported. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -33,7 +33,7 @@ test('the address that a trusted proxy reports decides about --admin-allow, what
   const unknown = await ask(site, '/v1/status', { ...token, 'x-forwarded-for': 'unknown' });
   assert.match(unknown.detail, /^this address may not use the admin API/);
   assert.equal((await ask(site, '/v1/status', token)).status, 200);
-  // Rights of this machine are lost behind a proxy, also for a client of this machine.
+  // A client of this machine behind a proxy does not have the rights of this machine.
   assert.equal((await ask(site, '/v1/status', { 'x-forwarded-for': '127.0.0.1' })).status, 401);
 
   const json = { ...token, 'content-type': 'application/json' };
@@ -46,7 +46,7 @@ test('the address that a trusted proxy reports decides about --admin-allow, what
   assert.doesNotMatch((await ask(site, await link(), {})).cookie, /; Secure/);
 });
 
-test('the fields of a client that is no trusted proxy change nothing', async (t) => {
+test('the fields of a client that is not a trusted proxy have no effect', async (t) => {
   const site = await Site.start(t, { flags: ['--control-trusted-proxy', '10.0.0.0/8'] });
   const answer = await ask(site, '/v1/status', { ...admin(site), 'x-forwarded-for': '203.0.113.7' });
   assert.equal(answer.status, 200);

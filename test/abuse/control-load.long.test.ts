@@ -12,7 +12,7 @@ import { Site, until } from '../site/site.ts';
 /** The bound for a request head is 10 s; Node.js closes late ones after up to 40 s unless it looks more often. */
 const CLOSED_WITHIN_MS = 20_000;
 
-/** Sends `text` and reads the answer; how long until the connection is closed, milliseconds. */
+/** Sends `text` and reads the answer; resolves with the time until the connection is closed, milliseconds. */
 async function closedAfter(t: TestContext, url: string, text: string): Promise<number> {
   const { hostname, port } = new URL(url);
   const socket: Socket = connect(Number(port), hostname);
@@ -40,7 +40,7 @@ test('C35: an agent that connects and never registers is closed with 4408', { ti
   assert.equal(code, 4408);
 });
 
-test('C37: a client that asks and reads nothing for 10 s is closed', { timeout: 240_000 }, async (t) => {
+test('C37: a client that sends requests and reads nothing for 10 s is closed', { timeout: 240_000 }, async (t) => {
   const site = await Site.start(t);
   const token = readFileSync(join(site.stateDir, 'admin-token'), 'utf8').trim();
   const { hostname, port } = new URL(site.controlUrl);

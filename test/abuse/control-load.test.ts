@@ -1,4 +1,4 @@
-/** The control port under load: what clients without a right ask for is bounded, and operators and agents are served. */
+/** The control port under load: requests of unauthorized clients are bounded, and operators and agents are served. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -60,7 +60,7 @@ async function metric(site: Site, name: string): Promise<number> {
 
 /** An operator and a joiner are served now. */
 async function isServed(site: Site): Promise<void> {
-  assert.equal((await site.admin('POST', '/v1/nodes/m0/drain', { reason: 'served' })).status, 200);
+  assert.equal((await site.admin('POST', '/v1/nodes/m0/drain', { reason: 'served', force: true })).status, 200);
   assert.equal((await site.admin('POST', '/v1/nodes/m0/enable', {})).status, 200);
   assert.equal((await fetch(`${site.controlUrl}/livez`)).status, 200);
 }
@@ -79,7 +79,7 @@ test('attack 10: the answers to clients that ask for a large list and never read
     if (i % 10 === 9) most = Math.max(most, await metric(site, 'rollcall_unread_answer_bytes'));
   }
   await isServed(site);
-  // One that is not read for 10 s is closed as well; that is in control-load.long.test.ts.
+  // control-load.long.test.ts tests that a connection that is not read for 10 s is closed as well.
   await until(async () => (await closed()) >= CLIENTS / 3, 'clients that do not read are not closed');
   most = Math.max(most, await metric(site, 'rollcall_unread_answer_bytes'));
   assert.ok(most > 0 && most <= MAX_UNREAD_BYTES, `${most} bytes wait`);
@@ -164,7 +164,7 @@ test('attack 17, C32: an agent that floods with 100 heartbeats a second is close
   for (let i = 0; code === undefined && i < 400; i++) {
     for (let k = 0; k < 10; k++) flooding.send('{"type":"heartbeat"}');
     if (i % 10 === 0) other.send('{"type":"heartbeat"}');
-    // The rate is what is tested.
+    // The rate is the subject of the test.
     await sleep(100);
   }
   assert.equal(code, 1008);

@@ -1,4 +1,4 @@
-/** Certificates of the control port and of its clients that are not good: each is refused, and the refusal says why. */
+/** Invalid certificates of the control port and of its clients: each is refused, and the error has the cause. */
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
@@ -88,7 +88,7 @@ test('C52: agents and commands refuse an expired, early, foreign or unknown cert
       const { code, stderr } = await site.bareCli('nodes', ...trusting);
       said = stderr;
       return code === 3 && cause.test(stderr);
-    }, `${cause} is not said`).catch((error: Error) => assert.fail(`${error.message}: ${said}`));
+    }, `${cause} is not reported`).catch((error: Error) => assert.fail(`${error.message}: ${said}`));
     const program = site.start(['run', ...trusting, '--', process.execPath, '-e', PROGRAM]);
     let log = '';
     program.stderr!.on('data', (octets: Buffer) => {

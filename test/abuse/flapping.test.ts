@@ -1,4 +1,4 @@
-/** Row C43: a node that leaves and returns again and again. */
+/** Row C43: a node that leaves and returns repeatedly. */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';

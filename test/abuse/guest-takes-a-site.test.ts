@@ -5,7 +5,7 @@ import type { StatusResource } from '@rollcall/protocol';
 import { until } from '../site/site.ts';
 import { GUEST_TOKEN, program, RawAgent, siteWithGuest } from './guest.ts';
 
-test('a guest cannot take part of a site, and a context that was given up is forgotten on order', async (t) => {
+test('a guest cannot take over part of a site, and an abandoned context can be forgotten', async (t) => {
   const site = await siteWithGuest(t);
   await site.addNode('main', { balancer: 'shop' }, (_, response) => response.end('main'));
   const url = await program(t, 'guest');
@@ -25,10 +25,10 @@ test('a guest cannot take part of a site, and a context that was given up is for
   }
   assert.equal(await answer('/login'), 'main');
 
-  // What an operator lets in may serve there. When it goes, its context answers 503 until it is forgotten.
+  // A node that an operator admits may serve there. After it has left, its context answers 503 until it is forgotten.
   await site.put('login', { balancer: 'login', url, contexts: ['/login'], ttlMs: 60_000 });
   assert.equal(await answer('/login'), 'guest');
-  assert.equal((await site.cli('remove', 'login')).code, 0);
+  assert.equal((await site.cli('remove', 'login', '--yes')).code, 0);
   await site.isCurrent();
   assert.equal(await answer('/login'), '503');
   const status = await site.json<StatusResource>('status');

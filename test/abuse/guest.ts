@@ -79,7 +79,7 @@ export class RawAgent {
     return told;
   }
 
-  /** The next message that matches, also one that has come already. */
+  /** The next message that matches, also one that was already received. */
   async next(matches: (told: Told) => boolean): Promise<Told> {
     for (;;) {
       const at = this.#told.findIndex(matches);

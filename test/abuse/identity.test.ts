@@ -1,4 +1,4 @@
-/** Rows C21–C24, C27 and C28: who may speak for an id. C25 and C26 need several coordinators, see row-list.test.ts. */
+/** Rows C21–C24, C27 and C28: the connection that represents an id. C25 and C26 need several coordinators, see row-list.test.ts. */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
 import { until } from '../site/site.ts';
@@ -23,7 +23,7 @@ before(async () => {
 after(() => target.close());
 afterEach(() => target.assertUnharmed());
 
-/** Registers a node of team one that stays heard until its connection ends, and waits until it is up. */
+/** Registers a node of team one that sends heartbeats until its connection ends, and waits until it is up. */
 async function holder(id: string, more: object = {}): Promise<AgentClient> {
   const agent = await target.agent({ token: OURS });
   await agent.register(await target.node(id, { instance: 'a'.repeat(32), incarnation: 1_000, ...more }));
@@ -40,7 +40,9 @@ test('C21: an id of another token is refused with 4403, its holder stays, and th
     const thief = await target.agent({ token: THEIRS });
     const { code, message } = await thief.refusal(await target.node('owned', more));
     assert.equal(code, 'id-owned');
-    assert.match(message!, /belongs to another token/);
+    // Another team must not see the address and the process of the holder.
+    assert.match(message!, /^the id belongs to token \S+\. Use another id/);
+    assert.ok(!message!.includes(url), message);
     assert.equal(await thief.closed, 4403);
   }
   assert.ok(first.isOpen);
@@ -53,7 +55,7 @@ test('C21: an id of another token is refused with 4403, its holder stays, and th
     'the attempt is not in the audit',
   );
   first.close();
-  // Not heard any more, and still of its token.
+  // The node sends no more heartbeats, but still belongs to its token.
   await until(async () => (await target.resource('owned'))?.liveness === 'suspect', 'not suspect');
   const late = await target.agent({ token: THEIRS });
   assert.equal((await late.refusal(await target.node('owned'))).code, 'id-owned');
@@ -80,7 +82,7 @@ test('C22: a later start of the same token takes the id over, the old connection
   }
 });
 
-test('C23: an earlier or equal start is refused with 4409 while the holder is heard', async () => {
+test('C23: an earlier or equal start is refused with 4409 while the holder sends heartbeats', async () => {
   const first = await holder('kept');
   const { url } = (await target.resource('kept'))!;
   for (const [incarnation, expected] of [
@@ -97,9 +99,9 @@ test('C23: an earlier or equal start is refused with 4409 while the holder is he
   assert.equal((await target.resource('kept'))?.url, url);
 });
 
-test('C24: what comes on a superseded connection changes nothing, and the connection is cut', async () => {
+test('C24: messages on a superseded connection have no effect, and the connection is cut', async () => {
   const node = await target.node('fenced', { instance: 'a'.repeat(32), incarnation: 1_000 });
-  // A client that answers no close frame and sends on.
+  // A client that does not answer the close frame and continues to send.
   const old = await target.raw({ Authorization: `Bearer ${OURS}` });
   old.send(frame(OPCODE.text, JSON.stringify({ type: 'register', node })));
   await until(() => old.messages.some(({ type }) => type === 'registered'), 'not registered');
@@ -120,7 +122,7 @@ test('C24: what comes on a superseded connection changes nothing, and the connec
   assert.deepEqual([load, status, weight], [0.125, 'enabled', 1]);
   assert.notEqual(liveness, 'gone');
   assert.ok(agent.isOpen);
-  // Nor does the end of its socket.
+  // The end of its socket has no effect either.
   old.close();
   agent.send({ type: 'heartbeat', load: 0.375, seq: 2 });
   await until(async () => (await target.resource('fenced'))?.load === 0.375, 'no later load');

@@ -1,6 +1,6 @@
 /**
- * A login stolen through the site: the operator's browser sends its cookies to every port of the host, so nodes behind the proxy
- * used to get the login of the control port.
+ * A login stolen through the site. The operator's browser sends its cookies to every port of the host, also to nodes behind the
+ * proxy.
  */
 import assert from 'node:assert/strict';
 import http from 'node:http';
@@ -92,13 +92,16 @@ test('C54: the login cookie alone does nothing, whatever Origin and Host it come
       const { status, text } = await ask(controlUrl + path, { ...json, ...extra, cookie }, method, body);
       assert.equal(status, 401, `${method} ${path}: ${status} ${text}`);
     }
-  // What any local process may read without a login stays readable; no more than that.
+  // Only the data that any local process may read without a login stays readable.
   const far = { cookie, 'x-forwarded-for': '10.0.0.9' };
   for (const path of ['/v1/nodes', '/v1/events', '/v1/status', '/metrics', '/openapi.json'])
     assert.equal((await ask(controlUrl + path, far)).status, 401, path);
   assert.equal((await site.node('n1'))?.status, 'enabled');
   const drain = `${controlUrl}/v1/nodes/n1/drain`;
-  assert.equal((await ask(drain, { ...json, cookie, 'rollcall-page-key': pageKey }, 'POST', '{}')).status, 200);
+  assert.equal(
+    (await ask(drain, { ...json, cookie, 'rollcall-page-key': pageKey }, 'POST', '{"force":true}')).status,
+    200,
+  );
 });
 
 test('a login ends by logout, by an administrator and not by a killed control process', {
@@ -112,8 +115,11 @@ test('a login ends by logout, by an administrator and not by a killed control pr
   assert.equal(await status(), 200);
   const { body } = await site.admin<{ logins: { id: string }[] }>('GET', '/v1/logins');
   const [{ id }] = body.logins as [{ id: string }];
-  // A command gives up after 5 s, which a slow machine may need.
+  // A command has a time limit of 5 s, which a slow machine may exceed.
   await until(async () => (await site.cli('logins')).stdout.includes(id), 'the login is not listed');
+  const foreseen = await site.cli('logins', '--end', id, '--dry-run');
+  assert.match(foreseen.stdout, new RegExp(`^would end login ${id} of `), foreseen.stderr);
+  assert.ok((await site.cli('logins')).stdout.includes(id), 'the dry run has ended it');
   await site.cli('logins', '--end', id);
   await until(async () => (await status()) === 401, 'the login has not ended');
   await until(

@@ -1,4 +1,4 @@
-/** Rows C17–C20: names that would reach cookies, logs, metrics and pages, and routes that two nodes want. */
+/** Rows C17–C20: names that would reach cookies, logs, metrics and pages, and routes that two nodes claim. */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
 import { until } from '../site/site.ts';

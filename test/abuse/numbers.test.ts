@@ -1,4 +1,4 @@
-/** Rows C12, C13, C15 and C16: keys and numbers that JavaScript reads in its own way. */
+/** Rows C12, C13, C15 and C16: keys and numbers with a special meaning in JavaScript. */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
 import { until } from '../site/site.ts';

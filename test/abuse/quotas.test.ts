@@ -1,4 +1,4 @@
-/** Rows C14, C34, C58 and C59: how much one token, node or balancer may be. */
+/** Rows C14, C34, C58 and C59: quotas of one token, node or balancer. */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
 import { until } from '../site/site.ts';

@@ -1,4 +1,4 @@
-/** A node that points, or comes to point, where no node may: at listeners of the coordinator itself. */
+/** A node whose address is, or later resolves to, a listener of the coordinator itself. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -62,7 +62,7 @@ test('C56: a name that comes to be the control port reaches nothing there', { ti
   }, 'the node has no warning of its address');
   assert.match(site.log, /n1 is not connected to/);
   const event = /does not connect to node n1: app\.test is 127\.0\.0\.1, which at port \d+ is a listener/;
-  // A command gives up after 5 s, which a slow machine may need.
+  // A command has a time limit of 5 s, which a slow machine may exceed.
   await until(async () => event.test((await site.cli('events')).stdout), 'no event names the address');
   await until(
     async () => (await site.cli('explain', 'n1')).stdout.includes('app.test is '),

@@ -1,4 +1,4 @@
-/** Rows C63–C65: what writes to the admin API, texts in logs, and random ids leave behind. */
+/** Rows C63–C65: effects of writes to the admin API, texts in logs, and random ids. */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
 import type { Problem } from '@rollcall/protocol';
@@ -83,7 +83,7 @@ test('C63: drains and enables at once leave the node in one of the two, and a re
   const agent = await target.agent();
   await agent.register(await target.node('torn'));
   const verbs = Array.from({ length: 20 }, (_, i) => (i % 2 === 0 ? 'drain' : 'enable'));
-  const answers = await Promise.all(verbs.map((verb) => write('POST', `/v1/nodes/torn/${verb}`, '{}')));
+  const answers = await Promise.all(verbs.map((verb) => write('POST', `/v1/nodes/torn/${verb}`, '{"force":true}')));
   assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([200]));
   const { status } = (await target.resource('torn'))!;
   assert.ok(status === 'enabled' || status === 'draining', status);
@@ -91,8 +91,8 @@ test('C63: drains and enables at once leave the node in one of the two, and a re
     ['drain', 'draining'],
     ['enable', 'enabled'],
   ] as const) {
-    await write('POST', `/v1/nodes/torn/${verb}`, '{}');
-    const again = await target.site.admin<{ isChanged: boolean }>('POST', `/v1/nodes/torn/${verb}`, {});
+    await write('POST', `/v1/nodes/torn/${verb}`, '{"force":true}');
+    const again = await target.site.admin<{ isChanged: boolean }>('POST', `/v1/nodes/torn/${verb}`, { force: true });
     assert.deepEqual([again.status, again.body.isChanged], [200, false]);
     assert.equal((await target.resource('torn'))?.status, expected);
   }

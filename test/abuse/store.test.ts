@@ -90,7 +90,7 @@ test('C60: records of any kind in Redis are skipped, counted and reported, and t
 }, async () => {
   await target.assertUnharmed();
   await target.site.addNode('kept', { balancer: 'kept', hosts: ['kept.test'] }, (_, response) => response.end('kept'));
-  await target.site.admin('POST', '/v1/nodes/kept/drain', { reason: 'to be kept' });
+  await target.site.admin('POST', '/v1/nodes/kept/drain', { reason: 'to be kept', force: true });
   await until(isStored, 'not stored');
   assert.equal(await client.type(record('node/bystander')), 'hash');
   assert.match(String(await client.hget(record('override/kept'), 'value')), /to be kept/);

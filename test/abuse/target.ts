@@ -1,6 +1,6 @@
 /**
  * The cluster that the abuse tests attack: a real `rollcall up` with one well-behaved node, the bystander. After each attack
- * `assertUnharmed` checks that the bystander is what it was, that its traffic reaches it, and that the control process still answers.
+ * `assertUnharmed` checks that the bystander is unchanged, that its traffic reaches it, and that the control process still answers.
  */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
@@ -14,9 +14,9 @@ import { Site, type SiteOptions, until } from '../site/site.ts';
 import { Visitor } from '../site/visitor.ts';
 import { AgentClient, type ConnectOptions, RawClient } from './client.ts';
 
-/** Often enough that the bystander stays heard on a slow machine. */
+/** Short enough that the heartbeats of the bystander arrive in time on a slow machine, milliseconds. */
 const BEAT_MS = 500;
-/** What must not change in a node that did nothing. */
+/** Fields that must not change in a node that did nothing. */
 const FIXED = [
   'id',
   'balancer',
@@ -99,7 +99,7 @@ export class Target {
     );
   }
 
-  /** A node as the attacker describes it: its own balancer and host, and a program of its own. */
+  /** A node of the attacker, with its own balancer, host and program. */
   async node(id: string, more: object = {}): Promise<Record<string, unknown>> {
     const url = await this.program((_, response) => response.end(id));
     return { id, balancer: 'attack', url, hosts: ['attack.test'], ...more };

@@ -1,4 +1,4 @@
-/** An agent of the tests: a WebSocket with a token, frames as they come, and how it ended. */
+/** An agent of the tests: a WebSocket with a token, its received frames, and its end. */
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import type { TestContext } from 'node:test';
@@ -37,7 +37,7 @@ export class TokenAgent {
     });
   }
 
-  /** Connects and registers. Resolves with the agent once it was answered; its first frame is `registered` or `error`. */
+  /** Connects and registers. Resolves with the agent after the first answer, which is `registered` or `error`. */
   static async register(t: TestContext, url: string, token: string | undefined, node: object): Promise<TokenAgent> {
     const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
     const socket = new WebSocket(`${url.replace('http', 'ws')}${AGENT_PATH}`, [AGENT_SUBPROTOCOL], { headers });

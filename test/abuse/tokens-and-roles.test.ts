@@ -1,4 +1,4 @@
-/** Rows C44, C47, C49, C50 and C55: what a token opens, and what opens without one. */
+/** Rows C44, C47, C49, C50 and C55: rights of tokens, and rights without one. */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
 import { AGENT_SUBPROTOCOL } from '@rollcall/protocol';
@@ -71,17 +71,17 @@ test('C47: without a join token `up` refuses to let agents in from beyond loopba
   }
 });
 
-test('C49: each role may do what is its own and gets 403 for the rest', async () => {
+test('C49: each role has its own rights and gets 403 for all others', async () => {
   const put = { balancer: 'attack', hosts: ['attack.test'], ttlMs: 60_000 };
   const rows: readonly (readonly [method: string, path: string, body: object | undefined, allowed: string])[] = [
     ['GET', '/v1/status', undefined, 'viewer operator'],
     ['GET', '/v1/nodes', undefined, 'viewer operator'],
     ['GET', '/metrics', undefined, 'viewer operator'],
     ['PUT', '/v1/nodes/by-ROLE', put, 'join operator'],
-    ['POST', '/v1/nodes/by-join/drain', {}, 'operator'],
+    ['POST', '/v1/nodes/by-join/drain', { force: true }, 'operator'],
     ['PATCH', '/v1/nodes/by-join', { weight: 2 }, 'operator'],
     ['PATCH', '/v1/balancers/attack', { retries: 1 }, 'operator'],
-    ['DELETE', '/v1/nodes/by-join', {}, 'operator'],
+    ['DELETE', '/v1/nodes/by-join', { force: true }, 'operator'],
   ];
   const tokens = { join: JOIN, viewer: VIEWER, operator: OPERATOR, proxy: PROXY };
   for (const [method, path, body, allowed] of rows)

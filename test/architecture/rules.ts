@@ -1,4 +1,5 @@
-/** The house's rules about what may know what, as a pure check of paths and texts. */
+/** The dependency rules of the workspace, as a pure check of paths and texts. */
+import { cyclesThrough } from './cycles.ts';
 
 /** Which packages of ours each package may depend on, and which of the registry's. A list that is absent does not limit. */
 interface PackageRule {
@@ -8,26 +9,40 @@ interface PackageRule {
   readonly inlined?: Readonly<Record<string, string>>;
   /** No Node, no time, no chance, no output: the same input always gives the same result. */
   readonly isPure?: boolean;
+  /** Pages only: no `src`, no front door, no dependency. */
+  readonly isText?: boolean;
 }
 
 export const PACKAGE_RULES: Readonly<Record<string, PackageRule>> = {
   protocol: { ours: [], foreign: [], isPure: true },
-  core: { ours: ['protocol'], foreign: [], isPure: true },
+  feed: { ours: ['protocol'], foreign: [], isPure: true },
+  core: { ours: ['feed', 'protocol'], foreign: [], isPure: true },
   'store-redis': { ours: ['core', 'protocol'], foreign: ['ioredis'] },
   logging: { ours: [], foreign: ['pino'] },
-  proxy: { ours: ['core', 'logging', 'protocol'], foreign: ['ws'] },
+  proxy: { ours: ['core', 'feed', 'logging', 'protocol'], foreign: ['ws'] },
   agent: { ours: ['protocol'], foreign: [], inlined: { ws: 'src/websocket.ts' } },
   dashboard: { ours: ['protocol'], foreign: [] },
-  coordinator: { ours: ['core', 'protocol', 'store-redis'] },
+  coordinator: { ours: ['core', 'feed', 'protocol', 'store-redis'] },
   simulator: { ours: ['core'], foreign: [] },
-  bench: { ours: ['agent', 'core', 'protocol'] },
-  cli: { ours: ['protocol', 'logging', 'proxy', 'coordinator', 'agent', 'dashboard', 'simulator'] },
+  bench: { ours: ['agent', 'core', 'feed', 'protocol'] },
+  docs: { ours: [], foreign: [], isText: true },
+  cli: { ours: ['feed', 'protocol', 'logging', 'proxy', 'coordinator', 'agent', 'dashboard', 'simulator'] },
 };
+
+/** Folders without import cycles, imports of types included: each file can be read without the files that use it. */
+export const CYCLE_FREE: readonly string[] = [
+  'packages/proxy/src/engine',
+  'packages/core/src',
+  'packages/feed/src',
+  'packages/protocol/src',
+  'packages/coordinator/src',
+  'packages/cli/src',
+];
 
 /** The door that a package may have besides its own name, for what other packages' tests want of it. */
 const TESTING_DOOR = '/testing';
 const SCOPE = '@rollcall/';
-/** Nouns that say nothing about what is inside. */
+/** Nouns that do not describe the content of a file. */
 const EMPTY_WORDS: ReadonlySet<string> = new Set([
   'util',
   'utils',
@@ -41,13 +56,13 @@ const EMPTY_WORDS: ReadonlySet<string> = new Set([
   'base',
   'impl',
 ]);
-/** What people know the page by. */
+/** File names of the page. */
 const KNOWN_NAMES: ReadonlySet<string> = new Set(['balancer-manager']);
 const KEBAB = /^[a-z0-9]+(?:-[a-z0-9]+)*(?:\.[a-z0-9]+)*$/;
 const IMPURE =
   /\bnew Date\b|\bDate\.|\bMath\.random\b|\b(?:setTimeout|setInterval|setImmediate|queueMicrotask|fetch)\s*\(|\b(?:console|process|performance|globalThis)\s*[.[]/g;
 
-/** What was found, and how much was looked at: a check that has seen nothing must not pass. */
+/** Violations, and the number of checked files: a check without files must not pass. */
 export interface Findings {
   readonly violations: readonly string[];
   readonly packages: number;
@@ -63,6 +78,7 @@ export type Workspace = ReadonlyMap<string, string>;
 export function inspect(workspace: Workspace): Findings {
   const violations: string[] = [];
   const packages = new Set<string>();
+  const graph = new Map<string, readonly string[]>();
   let [sources, pureSources, imports] = [0, 0, 0];
   for (const [path, text] of workspace) {
     const name = packageOf(path);
@@ -72,15 +88,23 @@ export function inspect(workspace: Workspace): Findings {
       continue;
     }
     sources++;
+    if (PACKAGE_RULES[name ?? '']?.isText) violations.push(`${path}: is a source in a package without code`);
     violations.push(...nameViolations(path));
     const specifiers = importsOf(text);
     imports += specifiers.length;
+    graph.set(
+      path,
+      specifiers.filter((specifier) => specifier.startsWith('.')).map((specifier) => targetOf(path, specifier)),
+    );
     const manifest = manifestOf(workspace, path);
     for (const specifier of specifiers) violations.push(...importViolations(path, specifier, manifest));
     if (name === undefined || !PACKAGE_RULES[name]?.isPure || isForTests(path)) continue;
     pureSources++;
     violations.push(...purityViolations(path, text));
   }
+  for (const folder of CYCLE_FREE)
+    for (const [first, ...others] of cyclesThrough(folder, graph))
+      violations.push(`${first}: is part of an import cycle: ${[...others, first].join(', ')}`);
   return { violations, packages: packages.size, sources, pureSources, imports };
 }
 
@@ -149,7 +173,8 @@ function nameViolations(path: string): string[] {
   if (!KEBAB.test(file)) violations.push(`${path}: is not named in kebab-case`);
   const name = file.slice(0, file.indexOf('.'));
   const noun = name.slice(name.lastIndexOf('-') + 1);
-  if (EMPTY_WORDS.has(noun) && !KNOWN_NAMES.has(name)) violations.push(`${path}: ${noun} does not say what is inside`);
+  if (EMPTY_WORDS.has(noun) && !KNOWN_NAMES.has(name))
+    violations.push(`${path}: ${noun} does not describe its content`);
   return violations;
 }
 
@@ -175,12 +200,18 @@ function isForTests(path: string): boolean {
 function leaves(path: string, specifier: string): boolean {
   const [top, name, folder] = path.split('/');
   const home = top === 'test' ? ['test'] : folder === 'src' ? [top, name, folder] : [top, name];
+  const place = targetOf(path, specifier).split('/');
+  return home.some((folder, depth) => place[depth] !== folder);
+}
+
+/** The path that a relative import in the file `path` names. */
+function targetOf(path: string, specifier: string): string {
   const place = path.split('/').slice(0, -1);
   for (const step of specifier.split('/')) {
     if (step === '..') place.pop();
     else if (step !== '.') place.push(step);
   }
-  return home.some((folder, depth) => place[depth] !== folder);
+  return place.join('/');
 }
 
 function withoutComments(text: string): string {

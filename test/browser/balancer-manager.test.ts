@@ -1,4 +1,4 @@
-/** balancer-manager and server-status as an operator meets them: a real browser, a real coordinator and proxy. */
+/** balancer-manager and server-status in a real browser, with a real coordinator and proxy. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -8,7 +8,7 @@ import type { Browser, BrowserContext, Locator, Page } from 'playwright-core';
 import { launchChromium, noChromium } from './chromium.ts';
 import { SmallCluster } from './small-cluster.ts';
 
-/** Where screenshots go, for whoever wants to see the pages: `ROLLCALL_SCREENSHOTS=DIR`. */
+/** Directory for screenshots of the pages: `ROLLCALL_SCREENSHOTS=DIR`. */
 const SCREENSHOTS = process.env['ROLLCALL_SCREENSHOTS'];
 
 describe('balancer-manager in a browser', { skip: noChromium }, () => {
@@ -16,7 +16,7 @@ describe('balancer-manager in a browser', { skip: noChromium }, () => {
   let visitor: BrowserContext;
   let page: Page;
   let cluster: SmallCluster;
-  /** What the browser complained about: broken scripts, refused content. */
+  /** Errors of the browser: broken scripts, refused content. */
   const complaints: string[] = [];
 
   before(async () => {
@@ -27,7 +27,7 @@ describe('balancer-manager in a browser', { skip: noChromium }, () => {
     page.setDefaultTimeout(15_000);
     page.on('pageerror', (error) => complaints.push(error.message));
     page.on('console', (message) => {
-      // What the network refuses is what some of these tests are about.
+      // Some of these tests cause refused requests on purpose.
       if (message.type() === 'error' && !/Failed to load resource|ERR_/.test(message.text()))
         complaints.push(message.text());
     });
@@ -66,7 +66,7 @@ describe('balancer-manager in a browser', { skip: noChromium }, () => {
     assert.equal(await page.evaluate('window.isSamePage'), true);
   });
 
-  test('a load factor says why it is what it is, and goes on saying it', async () => {
+  test('a load factor is explained, and the explanation is updated', async () => {
     await button('shop-2', 'why').click();
     await dialog().getByText('Why is shop-2 at 10?').waitFor();
     const text = await textOf(dialog());
@@ -84,13 +84,13 @@ describe('balancer-manager in a browser', { skip: noChromium }, () => {
     const requests = row('wiki-1').getByRole('cell', { name: '7', exact: true });
     assert.equal(await requests.count(), 0);
     for (let count = 0; count < 7; count++) assert.equal((await fetch(`${cluster.proxyUrl}/wiki`)).status, 200);
-    // Each of them is a new session too; the last cell that says so is the one of the requests.
+    // Each request is a new session as well; the last matching cell is that of the requests.
     await requests.last().waitFor();
   });
 
-  test('without a login a verb is refused and the page says how to get one', async () => {
+  test('without a login a change is refused and the page shows how to log in', async () => {
+    // The page asks for the effect of the action before it opens the dialog.
     await button('shop-1', 'drain').click();
-    await dialog().getByRole('button', { name: 'drain' }).click();
     await trouble().getByText('login link').waitFor();
     assert.equal((await cluster.node('shop-1'))['status'], 'enabled');
     await screenshot('no-login');
@@ -108,7 +108,7 @@ describe('balancer-manager in a browser', { skip: noChromium }, () => {
       .getByText(/12 sessions/)
       .waitFor();
     await page.locator('#events').getByText('operator wants node shop-1 draining').waitFor();
-    // The reason is told as it was typed, and never becomes markup.
+    // The reason is shown as it was typed, and never becomes markup.
     await page.locator('#events').getByText('<b>1.5</b> <img src=x').waitFor();
     assert.equal(await page.locator('main img, #events img, #events b').count(), 0);
     await screenshot('draining');
@@ -121,6 +121,7 @@ describe('balancer-manager in a browser', { skip: noChromium }, () => {
     await dialog().getByRole('button', { name: 'Cancel' }).click();
     await dialog().waitFor({ state: 'detached' });
     await button('shop-2', 'stop').click();
+    await dialog().waitFor();
     await page.keyboard.press('Escape');
     await dialog().waitFor({ state: 'detached' });
     assert.equal((await cluster.node('shop-2'))['status'], 'enabled');
@@ -143,7 +144,7 @@ describe('balancer-manager in a browser', { skip: noChromium }, () => {
     { how: 'removed', id: 'removed-1', after: 'after-removal' },
     { how: 'forgotten', id: 'forgotten-1', after: 'after-forgetting' },
   ])
-    test(`while the dialog of a node is open that is ${how}, it says so and the table is updated`, async () => {
+    test(`the dialog of a node that is ${how} reports this while the table is updated`, async () => {
       let leave = (): Promise<void> => Promise.resolve();
       if (how === 'forgotten') leave = await cluster.addAgent(id, { balancer: 'wiki', contexts: [{ path: '/wiki' }] });
       else await cluster.addNode(id, { balancer: 'wiki', contexts: ['/wiki'] });
@@ -186,7 +187,6 @@ describe('balancer-manager in a browser', { skip: noChromium }, () => {
     assert.ok(kept.length >= 22);
     await page.evaluate(`localStorage.removeItem('rollcall-page-key')`);
     await button('shop-2', 'drain').click();
-    await dialog().getByRole('button', { name: 'drain' }).click();
     await trouble().getByText('login link').waitFor();
     assert.equal((await cluster.node('shop-2'))['status'], 'enabled');
     await page.evaluate(`localStorage.setItem('rollcall-page-key', '${kept}')`);
@@ -231,7 +231,6 @@ describe('balancer-manager in a browser', { skip: noChromium }, () => {
     assert.deepEqual(await cluster.logins(), []);
     assert.ok(!(await visitor.cookies()).some(({ name }) => name.startsWith('rollcall_login')));
     await button('shop-2', 'drain').click();
-    await dialog().getByRole('button', { name: 'drain' }).click();
     await trouble().getByText('login link').waitFor();
     assert.equal((await cluster.node('shop-2'))['status'], 'enabled');
   });
@@ -248,7 +247,7 @@ describe('balancer-manager in a browser', { skip: noChromium }, () => {
     await screenshot('dark');
   });
 
-  test('a lost coordinator is told, with how long, and the last rows stay', async () => {
+  test('a lost coordinator is reported with the duration, and the last rows stay', async () => {
     await cluster.stop();
     await trouble()
       .getByText(/has not answered for \d+ s/)

@@ -19,7 +19,7 @@ export function chromiumPath(): string | undefined {
   return [process.env['CHROME_PATH'] ?? '', ...USUAL_PLACES].find((path) => path !== '' && existsSync(path));
 }
 
-/** Why a test that needs it is skipped, or `false`. */
+/** Reason to skip a test that needs Chromium, or `false`. */
 export const noChromium: string | false =
   chromiumPath() === undefined
     ? 'needs Chromium: apt-get install chromium, or set CHROME_PATH to the program of a Chrome'

@@ -1,4 +1,4 @@
-/** `rollcall up` as built, with nodes that tests put in by the admin API. */
+/** The built `rollcall up`, with nodes that tests add over the admin API. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -11,7 +11,7 @@ import { AGENT_PATH, AGENT_SUBPROTOCOL, type LoginResource, type NodePut } from 
 import { WebSocket } from 'ws';
 import { ROLLCALL } from '../site/commands.ts';
 
-/** What `up --json` says when it serves. */
+/** The line of `up --json` when it serves. */
 interface Ready {
   readonly proxyUrl: string;
   readonly controlUrl: string;
@@ -21,7 +21,7 @@ interface Ready {
 export class SmallCluster {
   readonly proxyUrl: string;
   readonly controlUrl: string;
-  /** Logs one browser in, once. */
+  /** One-time link that logs a browser in. */
   readonly loginUrl: string;
   readonly #supervisor: ChildProcess;
   readonly #stateDir: string;
@@ -67,7 +67,7 @@ export class SmallCluster {
     await this.#call('PUT', `/v1/nodes/${id}`, { ...about, url: `http://127.0.0.1:${port}` });
   }
 
-  /** A node with an agent's connection. Returns the way to leave: the coordinator then remembers it as gone. */
+  /** A node with an agent connection. Returns a function that leaves: the coordinator then lists the node as gone. */
   async addAgent(id: string, about: object): Promise<() => Promise<void>> {
     const socket = new WebSocket(`${this.controlUrl.replace('http', 'ws')}${AGENT_PATH}`, [AGENT_SUBPROTOCOL]);
     await once(socket, 'open');
@@ -80,7 +80,7 @@ export class SmallCluster {
   }
 
   async removeNode(id: string): Promise<void> {
-    await this.#call('DELETE', `/v1/nodes/${id}`);
+    await this.#call('DELETE', `/v1/nodes/${id}`, { force: true });
   }
 
   /** The browsers that are logged in. */
@@ -88,7 +88,7 @@ export class SmallCluster {
     return ((await this.#call('GET', '/v1/logins')) as { readonly logins: readonly LoginResource[] }).logins;
   }
 
-  /** A node as the admin API tells it. */
+  /** A node as a resource of the admin API. */
   async node(id: string): Promise<Readonly<Record<string, unknown>>> {
     return (await this.#call('GET', `/v1/nodes/${id}`)) as Readonly<Record<string, unknown>>;
   }
@@ -108,7 +108,7 @@ export class SmallCluster {
     return JSON.parse(answer);
   }
 
-  /** Ends coordinator and proxy in order. A repeat does nothing more. */
+  /** Ends coordinator and proxy in order. Further calls have no effect. */
   async stop(): Promise<void> {
     if (this.#supervisor.exitCode !== null || this.#supervisor.signalCode !== null) return;
     this.#supervisor.kill('SIGTERM');

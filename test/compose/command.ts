@@ -1,7 +1,7 @@
 /** Runs programs to their end. */
 import { execFile } from 'node:child_process';
 
-/** What a command came to. */
+/** Outcome of a command. */
 export interface Outcome {
   readonly code: number;
   /** Standard output alone. */
@@ -11,7 +11,7 @@ export interface Outcome {
 
 const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
 
-/** Runs a command to its end. Never rejects: what cannot be started has ended with 127. */
+/** Runs a command to its end. Never rejects: a command that cannot be started ends with 127. */
 export function run([program = '', ...args]: readonly string[], environment: NodeJS.ProcessEnv): Promise<Outcome> {
   return new Promise((resolve) => {
     execFile(program, args, { env: environment, maxBuffer: MAX_OUTPUT_BYTES }, (error, output, errors) =>

@@ -1,11 +1,11 @@
-/** The cluster of docker-compose.yml, as it stands there, under a project name, image names and host ports of its own. */
+/** The cluster of docker-compose.yml, with its own project name, image names and host ports. */
 import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { freePort } from '../live-cluster/cluster.ts';
+import { freePort } from '@rollcall/core/testing';
 import { fromUnixMs, nowMs } from '../live-cluster/instant.ts';
 import type { Life } from '../live-cluster/judge.ts';
 import type { Outcome } from './command.ts';
@@ -14,12 +14,12 @@ import type { Engine } from './engine.ts';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 export const SERVICES = ['app', 'wiki'] as const;
 export type ServiceName = (typeof SERVICES)[number];
-/** How many containers of each service. */
+/** Number of containers of each service. */
 export type Scale = Readonly<Record<ServiceName, number>>;
 
 const UP_WITHIN_MS = 60_000;
 const LOOK_AGAIN_MS = 250;
-/** The engine tells of a signal after it has sent it, by so much at most when it has much to do. */
+/** Largest delay between a signal of the engine and its event on a busy machine, milliseconds. */
 const EVENT_LAG_MS = 250;
 
 interface NodeRow {
@@ -60,12 +60,12 @@ export class ComposeCluster {
     return [...this.#lives.values()];
   }
 
-  /** What another release of the programs is to Compose: another configuration of their containers. */
+  /** Stands for another release of the programs: another configuration of their containers. */
   release(name: string): void {
     this.#writeOverride(name);
   }
 
-  /** Runs Compose with the project's files; fails with what it said. */
+  /** Runs Compose with the project's files; fails with its output. */
   async compose(...args: readonly string[]): Promise<string> {
     const { code, output, errors } = await this.#run(args);
     if (code !== 0)
@@ -113,7 +113,7 @@ export class ComposeCluster {
     return output;
   }
 
-  /** What containers of a service have said. */
+  /** Output of the containers of a service. */
   logs(service: string): Promise<string> {
     return this.compose('logs', '--no-color', service);
   }
@@ -177,7 +177,7 @@ export class ComposeCluster {
     life.end = 'terminated';
   }
 
-  /** Whom Compose chooses to end is known when the engine tells of a signal. */
+  /** The containers that Compose ends are known from the signal events of the engine. */
   #readEvents(): void {
     let text = '';
     this.#events.stdout?.on('data', (chunk: Buffer) => {

@@ -1,6 +1,6 @@
 /**
- * docker-compose.yml on a real engine: it starts with nothing set, its programs are scaled and redeployed under load from
- * outside the containers, and nobody notices.
+ * docker-compose.yml on a real engine. It starts without settings. Its programs are scaled and redeployed under load from outside
+ * the containers without a failed request.
  */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { TYPESCRIPT } from '@rollcall/core/testing';
 import type { ClientOptions } from '../live-cluster/client.ts';
 import { clientOf } from '../live-cluster/client-process.ts';
 import { nowMs } from '../live-cluster/instant.ts';
@@ -20,7 +21,7 @@ import { Engine } from './engine.ts';
 
 const TIMEOUT_MS = 12 * 60_000;
 const CLIENT = fileURLToPath(new URL('../live-cluster/client.ts', import.meta.url));
-/** When containers are told to end, milliseconds from the start. */
+/** When containers get the signal to end, milliseconds from the start. */
 const [SCALE_DOWN_MS, END_OLD_MS] = [16_000, 42_000];
 /** Requests start this long before containers are stopped, and are still in flight then, milliseconds. */
 const BURST_MS = 500;
@@ -39,7 +40,7 @@ async function startClient(cluster: ComposeCluster): Promise<ReturnType<typeof c
   const file = join(cluster.dir, 'visits');
   const options: ClientOptions = { proxyPort: cluster.sitePort, plan: PLAN, file };
   const client = clientOf(
-    spawn(process.execPath, ['--conditions=@rollcall/source', '--import', 'tsx', CLIENT, JSON.stringify(options)], {
+    spawn(process.execPath, [...TYPESCRIPT, CLIENT, JSON.stringify(options)], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     }),
     file,
@@ -70,11 +71,11 @@ function holds(engine: Engine): void {
     await cluster.up({ app: 2, wiki: 2 });
     for (const path of ['/', '/wiki/']) {
       const response = await fetch(`http://127.0.0.1:${cluster.sitePort}${path}`);
-      assert.match(await response.text(), /^[0-9a-f]{12} has seen you 1 times\n$/);
+      assert.match(await response.text(), /^[0-9a-f]{12} has seen you 1 time\n$/);
     }
   });
 
-  test('its log has the link that logs a browser in, and without it nobody sees anything', async () => {
+  test('its log has the login link for browsers, and without it no page is readable', async () => {
     const [link = ''] = /http:\/\/localhost:\d+\/login\?code=\S+/.exec(await cluster.logs('rollcall')) ?? [];
     const { port, pathname, search } = new URL(link);
     assert.equal(port, String(cluster.controlPort));
@@ -104,7 +105,7 @@ function holds(engine: Engine): void {
     }
   });
 
-  test('its first process collects what others leave behind', async () => {
+  test('its first process collects orphans', async () => {
     const orphan = "(sh -c 'sleep 0.2 & exec true' &); sleep 1; cat /proc/[0-9]*/stat";
     const states = (await cluster.compose('exec', '-T', 'wiki', 'sh', '-c', orphan)).trim().split('\n');
     assert.ok(states.length >= 4, states.join('\n'));
@@ -126,7 +127,7 @@ function holds(engine: Engine): void {
     await sleep(BURST_MS);
     await cluster.up({ app: 2, wiki: 2 });
 
-    // As README.md tells it: the new ones beside the old ones, then the old ones end.
+    // As in README.md: new containers start beside the old ones, then the old ones end.
     await at(28_000);
     const old = [...(await cluster.containers('app')), ...(await cluster.containers('wiki'))];
     assert.equal(old.length, 4);
@@ -156,20 +157,20 @@ function holds(engine: Engine): void {
     );
     for (const { failed, strayed } of verdicts) {
       assert.deepEqual(failed, [], 'no request fails');
-      assert.deepEqual(strayed, [], 'no session leaves a node that is there');
+      assert.deepEqual(strayed, [], 'no session leaves a present node');
     }
     assert.ok(visits.length >= 5_000, `${visits.length} requests`);
     for (const life of cluster.lives)
       assert.ok(
         visits.some(({ instance }) => instance === life.instance),
-        `${life.site} ${life.instance} has answered nobody`,
+        `${life.site} ${life.instance} has answered no request`,
       );
     const ended = cluster.lives.filter(({ end }) => end === 'terminated');
     assert.equal(ended.length, 8);
     for (const site of SERVICES) {
       const inFlight = ended.filter((life) => life.site === site).map((life) => inFlightAt(life, visits));
       const sum = inFlight.reduce((all, count) => all + count, 0);
-      assert.ok(sum >= 5, `${sum} requests were in flight on ${site} when containers were told to end`);
+      assert.ok(sum >= 5, `${sum} requests were in flight on ${site} at the signal to end`);
     }
   });
 
@@ -185,7 +186,7 @@ function holds(engine: Engine): void {
   });
 }
 
-/** Requests that a container answered after it was told to end. */
+/** Requests that a container answered after the signal to end. */
 function inFlightAt(life: Life, visits: readonly Visit[]): number {
   return visits.filter(
     ({ instance, sentMs, doneMs }) => instance === life.instance && sentMs < life.endMs && doneMs > life.endMs,
@@ -214,14 +215,14 @@ function tableOf(verdicts: readonly Verdict[], cluster: ComposeCluster, visits: 
     ['containers', ...SERVICES.map((site) => containers(site))],
     ['  of these ended', ...SERVICES.map((site) => containers(site, 'terminated'))],
     [
-      'requests in flight on them when they were told to end',
+      'requests in flight on them at the signal to end',
       ...SERVICES.map((site) =>
         cluster.lives.filter((life) => life.site === site).reduce((sum, life) => sum + inFlightAt(life, visits), 0),
       ),
     ],
     ['failed', ...verdicts.map(({ failed }) => failed.length)],
     ['sessions that left a node that was there', ...verdicts.map(({ strayed }) => strayed.length)],
-    ['sessions that went on elsewhere after theirs ended', ...verdicts.map(({ moved }) => moved)],
+    ['sessions that moved after the end of their container', ...verdicts.map(({ moved }) => moved)],
     ['latency p50, ms', ...quick.map(({ p50Ms }) => p50Ms.toFixed(1))],
     ['latency p99, ms', ...quick.map(({ p99Ms }) => p99Ms.toFixed(0))],
     ['latency max, ms', ...quick.map(({ maxMs }) => maxMs.toFixed(0))],

@@ -4,14 +4,14 @@
  * 1. what `COMPOSE_LAB_COMMAND` names: a command that starts an engine by `up` and runs another one against it by
  *    `run COMMAND`;
  * 2. the engine that `docker info` finds;
- * 3. one of our own, see private-engine.ts.
+ * 3. a private engine, see private-engine.ts.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { type Outcome, run } from './command.ts';
 import { type FoundEngine, PrivateEngine } from './private-engine.ts';
 
 export class Engine {
-  /** What comes before `docker` and `docker-compose`. */
+  /** Command prefix of `docker` and `docker-compose`. */
   readonly #prefix: readonly string[];
   readonly #environment: NodeJS.ProcessEnv;
   readonly #compose: readonly string[];
@@ -53,7 +53,7 @@ export class Engine {
     return spawn(program, rest, { env: this.#environment, stdio: ['ignore', 'pipe', 'inherit'] });
   }
 
-  /** Ends the engine when it is our own. */
+  /** Ends the engine if it is a private one. */
   close(): Promise<void> {
     return this.#stop();
   }

@@ -1,7 +1,7 @@
 /**
- * An engine for a machine that has Docker's programs but no running engine, or cannot pull images: root's own dockerd in
- * a temporary folder, with the base images of our Dockerfile made from Debian's packages and npm's package of Node. The
- * folder stays, so that the images are made once.
+ * An engine for a machine that has Docker's programs but no running engine, or cannot pull images. A dockerd of root runs in a
+ * temporary folder. The base images of the Dockerfile are made from packages of Debian and the npm package of Node. The folder
+ * is kept, so that the images are made once.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, lstatSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -33,7 +33,7 @@ export interface FoundEngine {
 export class PrivateEngine {
   readonly #environment: NodeJS.ProcessEnv = { ...process.env, DOCKER_HOST: HOST };
 
-  /** Starts one, or says what it would need. */
+  /** Starts an engine, or returns its requirements. */
   static async start(): Promise<FoundEngine | string> {
     if (process.getuid?.() !== 0) return HOW;
     for (const program of ['dockerd', 'docker', 'debootstrap'])
@@ -53,7 +53,7 @@ export class PrivateEngine {
   async #startDaemon(): Promise<ChildProcess> {
     mkdirSync(FOLDER, { recursive: true, mode: 0o700 });
     const made = lstatSync(FOLDER);
-    if (!made.isDirectory() || made.uid !== 0) throw new Error(`${FOLDER} is somebody else's: remove it`);
+    if (!made.isDirectory() || made.uid !== 0) throw new Error(`${FOLDER} belongs to another user: remove it`);
     const log = join(FOLDER, 'log');
     for (const flags of FLAGS) {
       rmSync(join(FOLDER, 'pid'), { force: true });
@@ -104,7 +104,7 @@ export class PrivateEngine {
       ...['debootstrap', '--variant=minbase', '--include=ca-certificates', 'bookworm', root],
       ...(mirror ? [mirror] : []),
     ]);
-    // Whoever stands between this machine and its mirrors is known by these.
+    // CA certificates of a proxy between this machine and its mirrors.
     for (const file of ['/etc/ssl/certs/ca-certificates.crt', '/etc/apt/apt.conf'])
       if (existsSync(file)) await must(['cp', file, join(root, file)]);
     await must(

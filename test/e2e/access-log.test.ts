@@ -1,4 +1,4 @@
-/** The access log of `up`: what stands in it, and its rotation. */
+/** The access log of `up`: its content and its rotation. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
@@ -19,7 +19,7 @@ function lines(path: string): string[] {
   return existsSync(path) ? readFileSync(path, 'utf8').split('\n').slice(0, -1) : [];
 }
 
-test('json tells all of a request, and no session id', async (t) => {
+test('json has all data of a request, and no session id', async (t) => {
   const path = join(directory(t), 'access.log');
   const site = await Site.start(t, { flags: ['--access-log', path, '--access-log-format', 'json'] });
   await site.addNode('first', { balancer: 'shop', route: 'one' }, (_, response) => response.end('hello'));
@@ -51,20 +51,21 @@ test('json tells all of a request, and no session id', async (t) => {
   assert.equal(again!['sticky'], 'sticky');
 });
 
-test('combined, on standard output; what was refused stands in it too', async (t) => {
+test('combined, on standard output; refused requests are included', async (t) => {
   const site = await Site.start(t, { flags: ['--access-log', '-', '--health-path', '/healthz'] });
   const visitor = new Visitor(site.proxyPort, { host: 'shop.example' });
   await visitor.get('/nobody');
   await visitor.get('/healthz');
-  const stranger = net.connect(site.proxyPort, '127.0.0.1').end('GET / HTTP/1.1\r\n\r\n').resume();
-  await once(stranger, 'close');
-  await until(() => site.output.split('\n').length > 3, 'no lines');
+  const refused = net.connect(site.proxyPort, '127.0.0.1').end('GET / HTTP/1.1\r\n\r\n').resume();
+  await once(refused, 'close');
+  // The line of `up --json` and three of the log, each with its line end.
+  await until(() => site.output.split('\n').length > 4, 'no lines');
   assert.match(site.output, /^127\.0\.0\.1 - - \[[^\]]+\] "GET \/nobody HTTP\/1\.1" 503 \d+ "-" "-"$/m);
   assert.match(site.output, /"GET \/healthz HTTP\/1\.1" 200 /);
   assert.match(site.output, /^127\.0\.0\.1 - - \[[^\]]+\] "-" 400 \d+ "-" "-"$/m);
 });
 
-test('rotation: moved away, SIGUSR2 or rollcall rotate, and no line is lost', async (t) => {
+test('rotation by SIGUSR2 or rollcall rotate loses no line', async (t) => {
   const path = join(directory(t), 'access.log');
   const site = await Site.start(t, { flags: ['--access-log', path, '--workers', '2'] });
   await site.addNode('first', { balancer: 'shop' }, (_, response) => response.end('hello'));
@@ -83,18 +84,18 @@ test('rotation: moved away, SIGUSR2 or rollcall rotate, and no line is lost', as
 
   renameSync(path, `${path}.2`);
   const rotated = await site.cli('rotate');
-  assert.deepEqual([rotated.code, rotated.stdout, rotated.stderr], [0, `${path} is opened again\n`, '']);
+  assert.deepEqual([rotated.code, rotated.stdout, rotated.stderr], [0, `${path} is reopened\n`, '']);
   await until(() => existsSync(path), 'the file is not made again by rotate');
   await ask(20);
   const all = () => [path, `${path}.1`, `${path}.2`].reduce((sum, file) => sum + lines(file).length, 0);
   await until(() => all() === 80, 'lines are missing after rotate');
   assert.ok(lines(path).length > 0);
-  assert.match(readFileSync(join(site.stateDir, 'audit.jsonl'), 'utf8'), /"rotate".*is opened again/);
+  assert.match(readFileSync(join(site.stateDir, 'audit.jsonl'), 'utf8'), /"rotate".*is reopened/);
 });
 
-test('rotate without a log file says so', async (t) => {
+test('rotate without a log file reports an error', async (t) => {
   const site = await Site.start(t);
   const { code, stderr } = await site.cli('rotate');
   assert.equal(code, 1);
-  assert.match(stderr, /there is no log file to open again: --access-log is off/);
+  assert.match(stderr, /there is no log file to reopen: --access-log is off/);
 });

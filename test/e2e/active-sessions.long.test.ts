@@ -1,4 +1,4 @@
-/** Sessions as several workers count them together: distinct, through the end of a worker, down to the last. */
+/** Sessions that several workers count together: distinct, also after the end of a worker, down to the last one. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, request as httpRequest } from 'node:http';
@@ -21,7 +21,7 @@ describe('active sessions over two workers', () => {
 
   after(() => up.close());
 
-  test('a session that both workers see is one, and a drain keeps it through the death of a worker', async (t) => {
+  test('a session at both workers counts once, and a drain keeps it through the death of a worker', async (t) => {
     await up.member('shop-1', 'shop', await program(t));
     let lastCookie = '';
     for (let i = 0; i < SESSIONS; i++) {
@@ -37,14 +37,14 @@ describe('active sessions over two workers', () => {
     const { workers } = await status();
     assert.match(await up.command('nodes'), new RegExp(`shop-1 .* ${SESSIONS} \\(workers\\)`));
 
-    await up.api('POST', '/v1/nodes/shop-1/drain', {});
+    await up.api('POST', '/v1/nodes/shop-1/drain', { force: true });
     const first = workers.find(({ worker }) => worker !== 'other-1')!;
     process.kill(first.pid, 'SIGKILL');
     second.process.kill('SIGKILL');
     await until(async () => {
       const { workers: now } = await status();
       return now.length === 1 && now[0]!.pid !== first.pid && now[0]!.isCurrent;
-    }, 'another worker in the place of the first');
+    }, 'another worker replaces the first');
     await ask(up.proxyUrl, 'shop', lastCookie);
     await until(async () => (await node('shop-1')).observed.requests < SESSIONS, 'counters of the new worker');
     const { drain } = await node('shop-1');
@@ -59,14 +59,14 @@ describe('active sessions over two workers', () => {
     assert.equal((await node('shop-1')).sessions, 0);
   });
 
-  test('the number a node tells is believed, and every reader says so', async (t) => {
+  test('the number that a node reports is used, and every view names this source', async (t) => {
     const url = await program(t);
     await up.member('told-1', 'told', url, { sessions: 7 });
     for (let i = 0; i < 3; i++) await ask(up.proxyUrl, 'told');
     await until(async () => (await node('told-1')).newSessions === 3, 'the counters');
-    const { sessions, sessionsFrom } = await node('told-1');
-    assert.deepEqual([sessions, sessionsFrom], [7, 'node']);
-    assert.match(await up.command('nodes'), /told-1 .* 7 \(node\)/);
+    const { sessions, sessionsSeenOnce, sessionsFrom } = await node('told-1');
+    assert.deepEqual([sessions, sessionsSeenOnce, sessionsFrom], [4, 3, 'node']);
+    assert.match(await up.command('nodes'), /told-1 .* 4 \(node\) +3 /);
   });
 
   function node(id: string): Promise<NodeResource> {
@@ -77,7 +77,7 @@ describe('active sessions over two workers', () => {
     return up.api('GET', '/v1/status');
   }
 
-  /** One request on a connection of its own; the cookie it was given, or the one it sent. */
+  /** One request on a separate connection; resolves with the cookie that it got, or sent. */
   function ask(url: string, balancer: string, cookie = ''): Promise<string> {
     return new Promise((resolve, reject) => {
       const headers = { host: `${balancer}.test`, connection: 'close', ...(cookie !== '' && { cookie }) };

@@ -26,7 +26,7 @@ function packagesOfTypes(path: string, seen = new Set<string>()): Set<string> {
 }
 
 describe('the SDK', () => {
-  // Nothing can be imported from here but the modules of Node.
+  // Only the modules of Node can be imported from here.
   const folder = mkdtempSync(join(tmpdir(), 'rollcall-bundles-'));
   let up: Up;
   before(async () => {
@@ -66,7 +66,7 @@ describe('the SDK', () => {
       await isServed(outfile, `bundle-${format}`);
     });
 
-  test('has types that refer to nothing but the protocol and Node', () => {
+  test('has types that refer only to the protocol and Node', () => {
     for (const front of ['dist/index.d.ts', 'dist/cjs/index.d.ts']) {
       const packages = packagesOfTypes(fileURLToPath(new URL(`../../packages/agent/${front}`, import.meta.url)));
       assert.deepEqual(

@@ -13,7 +13,7 @@ import { TYPESCRIPT } from '../site/commands.ts';
 import { startUp, type Up } from './up.ts';
 
 const PROGRAM = fileURLToPath(new URL('agent-programs/hostile.ts', import.meta.url));
-/** Of the program itself, between its entry points. */
+/** Output of the program itself, between its entry points. */
 const OWN_STEPS = ['listen', 'reported'];
 
 interface Line {

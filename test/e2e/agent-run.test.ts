@@ -67,7 +67,7 @@ async function drainAndLeave(peer: ScriptedPeer): Promise<void> {
   await peer.next('leave');
 }
 
-test('the same program started again has the same id and route, and a copy beside it another', async (t) => {
+test('a restarted program has the same id and route, and a second copy has others', async (t) => {
   const { coordinator, start } = await setUp(t);
   const ids: string[] = [];
   for (let round = 0; round < 2; round += 1) {
@@ -117,14 +117,14 @@ test('a second signal ends wrapper and program at once', async (t) => {
   const { url } = await peer.accept();
   child.kill('SIGINT');
   await peer.next('status');
-  // One more only: another one, while the wrapper exits and its listeners are gone, would end it by its default action.
+  // Only one more: a further signal, while the wrapper exits without listeners, would end it by its default action.
   await setTimeout(ONE_SIGNAL_MS + 20);
   child.kill('SIGINT');
   assert.deepEqual(await ended, [137, null]);
   await assert.rejects(fetch(url));
 });
 
-test('a wrapper that is killed takes its program along', { timeout: 180_000 }, async (t) => {
+test('a wrapper that is killed takes its program with it', { timeout: 180_000 }, async (t) => {
   const { coordinator, start } = await setUp(t);
   const { child, ended } = start('run', '--', process.execPath, '-e', SERVE, '{port}');
   const peer = await coordinator.peer();
@@ -136,7 +136,7 @@ test('a wrapper that is killed takes its program along', { timeout: 180_000 }, a
   await assert.rejects(fetch(url));
 });
 
-test('the wrapper registers a program with the SDK as that describes itself, and the flags win', async (t) => {
+test('the wrapper registers a program with the description of its SDK, and flags override it', async (t) => {
   const { coordinator, start } = await setUp(t);
   const program = fileURLToPath(new URL('agent-programs/plain.ts', import.meta.url));
   const flags = ['--id', 'n1', '--balancer', 'wiki', '--host', 'wiki.test', '--ready', '/ready'];

@@ -1,4 +1,4 @@
-/** How a program with the SDK ends: as a process of its own, by real signals. */
+/** The end of a program with the SDK: as a separate process, by real signals. */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -33,7 +33,7 @@ async function start(t: TestContext, program: string, options: object = {}): Pro
   return { child, coordinator, ended, line: async () => String((await lines.next()).value) };
 }
 
-/** Sends `signal` again and again until the process has ended, as somebody impatient does. */
+/** Sends `signal` repeatedly until the process has ended, like an impatient user. */
 async function insist(child: ChildProcess, signal: NodeJS.Signals, ended: Promise<unknown>): Promise<void> {
   const timer = setInterval(() => child.kill(signal), 50);
   await ended;
@@ -77,7 +77,7 @@ test('a second signal ends at once', async (t) => {
   assert.ok(!peer.received.some((message) => message.type === 'leave'));
 });
 
-test('without any coordinator a signal ends the program as if we were not there', async (t) => {
+test('without any coordinator a signal ends the program as without the SDK', async (t) => {
   const { child, coordinator, line, ended } = await start(t, 'plain');
   await coordinator.close();
   await line();
@@ -104,7 +104,7 @@ test('without its coordinator it serves until no request came for a second, and 
   assert.ok(tookMs > 600 && tookMs < 5_000, `${tookMs} ms`);
 });
 
-test('what is in flight at the signal has the time that drainRequestsMs gives it, and then is cut', async (t) => {
+test('requests in flight at the signal get the time of drainRequestsMs, then they are cut', async (t) => {
   for (const { options, slowMs, isAnswered } of [
     { options: {}, slowMs: 2_500, isAnswered: true },
     { options: { drainRequestsMs: 200 }, slowMs: 20_000, isAnswered: false },
@@ -145,7 +145,7 @@ test('the option signals: SIGHUP drains when it is named, and SIGTERM then ends 
   }
 });
 
-test('in a worker thread signals do not arrive, which is said once; drain() on a message ends in order', async (t) => {
+test('in a worker thread signals do not arrive, which is logged once; drain() on a message ends in order', async (t) => {
   const { child, coordinator, line, ended } = await start(t, 'worker-thread');
   const said = [await line(), await line()].sort();
   assert.match(said[0]!, /^\d+$/);
@@ -162,7 +162,7 @@ test('in a worker thread signals do not arrive, which is said once; drain() on a
 });
 
 for (const when of ['never registered', 'its coordinator is down'] as const)
-  test(`a program whose server closes is not held: ${when}`, async (t) => {
+  test(`a program whose server closes is not kept running: ${when}`, async (t) => {
     const { coordinator, line, ended } = await start(t, 'plain');
     const port = await line();
     if (when !== 'never registered') await (await coordinator.peer()).accept();
@@ -173,7 +173,7 @@ for (const when of ['never registered', 'its coordinator is down'] as const)
     assert.ok(performance.now() - atMs < 4_000);
   });
 
-test('a program that ends by itself is not held, and leaves on its way', async (t) => {
+test('a program that ends by itself is not kept running, and its node leaves', async (t) => {
   const { coordinator, line, ended } = await start(t, 'plain');
   const port = await line();
   const peer = await coordinator.peer();

@@ -1,4 +1,4 @@
-/** A program with the SDK is reached where its server listens: through a real `rollcall up`. */
+/** A program with the SDK is announced with the address of its server; with a real `rollcall up`. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';

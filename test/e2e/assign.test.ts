@@ -1,4 +1,4 @@
-/** Clients that ask which node to use and then connect to it directly. */
+/** Clients that request a node and then connect to it directly. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { counter, type Visit } from '../site/counter.ts';
@@ -14,7 +14,7 @@ interface Assigned {
   readonly route: string;
 }
 
-/** A client that asks the proxy once, keeps the route, and then talks to its node alone. */
+/** A client that requests a node from the proxy once, keeps the route, and then connects only to its node. */
 class DirectClient {
   readonly #proxyPort: number;
   #assigned: Assigned | undefined;
@@ -47,7 +47,7 @@ test('a client is given a node as a new session would be, and the same one again
   for (const id of ['a', 'b', 'c'])
     await site.addNode(id, { balancer: 'game', contexts: ['/game'] }, counter({ node: id, cookie: 'SID' }));
   const visitor = new Visitor(site.proxyPort);
-  assert.equal((await visitor.get(`${ASSIGN}?balancer=game`)).status, 404, 'nobody has switched it on');
+  assert.equal((await visitor.get(`${ASSIGN}?balancer=game`)).status, 404, 'assign is off by default');
   assert.equal((await site.cli('balancer', 'game', 'set', 'assign=on')).code, 0);
   await site.isCurrent();
 
@@ -90,7 +90,7 @@ test('a session of the proxy is assigned its own node; redirects, refusals and a
   const visitor = new Visitor(site.proxyPort);
   assert.equal((await visitor.get(`${ASSIGN}?balancer=nobody`)).status, 404);
   assert.equal((await visitor.get(`${ASSIGN}?balancer=game&path=/x`)).status, 200);
-  for (const id of ['a', 'b']) await site.admin('POST', `/v1/nodes/${id}/stop`, {});
+  for (const id of ['a', 'b']) await site.admin('POST', `/v1/nodes/${id}/stop`, { force: true });
   await site.isCurrent();
   const nobody = await visitor.get(`${ASSIGN}?balancer=game`);
   assert.deepEqual([nobody.status, nobody.headers['retry-after']], [503, '2']);

@@ -1,4 +1,4 @@
-/** As broken-log.test.ts, with every kind of log, and of access log. */
+/** The tests of broken-log.test.ts with every kind of log and access log. */
 import { test } from 'node:test';
 import { type BrokenLogOptions, BrokenLogSite, KINDS, lacksPython } from './broken-log/broken-log.ts';
 

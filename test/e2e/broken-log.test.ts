@@ -1,10 +1,10 @@
-/** A log can only lose lines: whatever standard error is, requests, probes, signals and exit codes are as ever. */
+/** A log can only lose lines: whatever standard error is, requests, probes, signals and exit codes do not change. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { until } from '../site/site.ts';
 import { BrokenLogSite, closeTerminal, lacksMounts, lacksPython } from './broken-log/broken-log.ts';
 
-test('up, run and join on a full disk serve and end as ever; with room they report what was lost', {
+test('up, run and join on a full disk serve and end as usual; with free space they report the lost lines', {
   skip: lacksMounts,
   timeout: 180_000,
 }, async (t) => {
@@ -30,7 +30,7 @@ test('up, run and join on a full disk serve and end as ever; with room they repo
   await site.serveAndEnd();
 });
 
-test('up, run and join serve and end as ever when no log and no access log is read any more', {
+test('up, run and join serve and end as usual when log and access log are not read any more', {
   skip: lacksPython,
   timeout: 180_000,
 }, async (t) => {

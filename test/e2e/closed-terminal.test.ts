@@ -1,4 +1,4 @@
-/** A terminal that is closed, and an npm that is killed: nothing of ours is left over, and what was detached lives. */
+/** A terminal that is closed, and an npm that is killed: no process is left, and detached processes keep running. */
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -58,6 +58,19 @@ const allEnded = (pids: readonly number[]) => until(async () => !pids.some(isRun
 const wrapped = (directory: string) =>
   `${process.execPath} ${ROLLCALL} run --id a --coordinator ${NOWHERE} -- ${process.execPath} ${join(directory, 'program.cjs')}`;
 
+test('the log of up is readable text on a terminal', { skip }, async (t) => {
+  const directory = folder(t);
+  const ports = '--proxy 127.0.0.1:0 --control 127.0.0.1:0';
+  const { child, output } = inTerminal(
+    `${process.execPath} ${ROLLCALL} up ${ports} --store memory --state-dir state --log-level debug`,
+    directory,
+  );
+  t.after(() => void child.kill('SIGKILL'));
+  await until(async () => /^\d\d:\d\d:\d\d\.\d{3} \w+ (?:control|worker \d): \S/m.test(output()), 'a line of the log');
+  await until(async () => /^site {2}/m.test(output()), 'up to serve');
+  assert.doesNotMatch(output(), /^\{/m);
+});
+
 test('up and all its processes end with their terminal', { skip }, async (t) => {
   const directory = folder(t);
   const ports = '--proxy 127.0.0.1:0 --control 127.0.0.1:0';
@@ -77,7 +90,7 @@ test('up and all its processes end with their terminal', { skip }, async (t) => 
   await allEnded(all);
 });
 
-test('run and its program end with their terminal; after nohup both live on', { skip }, async (t) => {
+test('run and its program end with their terminal; after nohup both keep running', { skip }, async (t) => {
   const directory = folder(t);
   writeFileSync(join(directory, 'program.cjs'), PROGRAM);
   const attached = inTerminal(wrapped(directory), directory);

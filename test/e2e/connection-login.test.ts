@@ -1,6 +1,6 @@
 /**
- * NTLM through a real `rollcall up`: three nodes that bind identity to their TCP connections, as IIS does, curl as the client
- * that logs in (without cookies, so that nothing but the connection keeps its handshake together), and guests between.
+ * NTLM through a real `rollcall up`. Three nodes bind identity to their TCP connections, as IIS does. curl is the client that logs
+ * in, without cookies, so that only the connection identifies its handshake. Guests send requests in between.
  */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -37,7 +37,7 @@ function userOf(message: Buffer): string {
   return message.toString('utf16le', offset, offset + length);
 }
 
-/** Who is at the other end of a connection, and what it was challenged with. */
+/** The user of a connection and its challenge. */
 function ntlmNode(id: string): RequestListener {
   const users = new WeakMap<Socket, string>();
   const challenged = new WeakSet<Socket>();

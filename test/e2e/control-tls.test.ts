@@ -12,6 +12,7 @@ import tls from 'node:tls';
 import type { StatusResource } from '@rollcall/protocol';
 import { makeAuthority } from '@rollcall/proxy/testing';
 import { Site, until } from '../site/site.ts';
+import { idsOf, protocolCheck } from './protocol-check-report.ts';
 
 const DAY_MS = 86_400_000;
 const PROGRAM = "require('node:http').createServer((q, s) => s.end('hello')).listen(process.env.PORT, '127.0.0.1')";
@@ -70,11 +71,35 @@ test('workers follow the feed, wrapped programs join and commands work over TLS'
   assert.match(short.stdout, /n1/);
   const { code, stderr } = await site.bareCli('nodes', '--coordinator', site.controlUrl);
   assert.equal(code, 3);
+  assert.match(stderr, /connected to https:.*, but TLS failed/);
   assert.match(stderr, /certificate not trusted \([A-Z_]+\): set ROLLCALL_CA \(--ca\) to the file of its CA/);
   const health = await site.bareCli('health', '--coordinator', site.controlUrl, '--ca', kept);
   assert.equal(health.stdout, 'ready\n', health.stderr);
   const unusable = await site.bareCli('status', '--coordinator', site.controlUrl, '--ca', '/none');
   assert.deepEqual([unusable.code, unusable.stderr], [2, 'rollcall: cannot read ROLLCALL_CA (--ca) /none: ENOENT\n']);
+});
+
+test('protocol-check trusts --ca and ROLLCALL_CA, and reports the problem of the certificate', async (t) => {
+  const { site } = await startTlsSite(t);
+  const url = site.controlUrl.replace('https', 'wss');
+  const { code, stderr } = await site.bareCli('protocol-check', url);
+  assert.equal(code, 3);
+  assert.match(stderr, /^rollcall: connected to wss:.*, but TLS failed: certificate not trusted .*\(--ca\)/);
+  const plain = await site.bareCli('protocol-check', url.replace('wss', 'ws'));
+  assert.match(plain.stderr, /^rollcall: connected to ws:.*, but the port speaks TLS: use wss:\/\/\n$/);
+  // A token that may not register the nodes of the check ends it after the upgrades.
+  const words = ['token', 'create', 'bound', '--role', 'join', '--balancer', 'shop'];
+  const { secret } = await site.json<{ secret: string }>(...words);
+  const kept = join(site.stateDir, 'control-certificate.pem');
+  const token = { ROLLCALL_JOIN_TOKEN: secret };
+  const reports = [
+    await protocolCheck(site, url, token, '--ca', kept),
+    await protocolCheck(site, url, { ...token, ROLLCALL_CA: kept }),
+  ];
+  for (const { report } of reports) {
+    assert.match(idsOf(report, 'passed').join(), /upgrade-accepted: 101/);
+    assert.equal(idsOf(report, 'failed').length, 1, idsOf(report, 'failed').join());
+  }
 });
 
 test('a request without TLS is answered with the scheme to use', async (t) => {
@@ -108,7 +133,7 @@ test('a new certificate is used while agents stay connected; an unusable one is 
   assert.equal(before, serialIn(files.cert));
 
   writeFileSync(files.cert, 'no certificate');
-  await until(() => /the certificates stay as they were/.test(site.log), 'the bad file is not logged');
+  await until(() => /cannot reload the certificates/.test(site.log), 'the bad file is not logged');
   assert.equal(await shownBy(port), before);
   const { code, stderr } = await site.cli('reload');
   assert.equal(code, 1);
@@ -131,7 +156,7 @@ test('status, metrics and log report a certificate that ends within 14 days', as
     (await site.cli('status')).stdout,
     /^! The certificate of the control port, .*, expires at .*, in 4 days/m,
   );
-  await until(() => /a certificate ends soon/.test(site.log), 'the log does not warn');
+  await until(() => /a certificate expires soon/.test(site.log), 'the log does not warn');
   const metrics = await new Promise<string>((resolve, reject) => {
     const headers = { authorization: `Bearer ${readFileSync(join(site.stateDir, 'admin-token'), 'utf8').trim()}` };
     const options = { headers, rejectUnauthorized: false, agent: false as const };

@@ -1,4 +1,4 @@
-/** How agents and commands reach the coordinator: behind a path prefix, at the second address of its name; and what they say when they do not. */
+/** Agents and commands reach the coordinator behind a path prefix and at the second address of its name, or report the cause. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -126,7 +126,10 @@ test('commands name the cause when no coordinator answers', async (t) => {
     command(['nodes'], { ROLLCALL_URL: url, ROLLCALL_ADMIN_TOKEN: 's3cret\nline' }),
   ]);
   for (const { code } of [untrusted, misnamed, health]) assert.equal(code, 3);
-  assert.match(untrusted.output, /: certificate not trusted \([A-Z_]+\): set ROLLCALL_CA \(--ca\)/);
+  assert.match(
+    untrusted.output,
+    /connected to https:.*, but TLS failed: certificate not trusted \([A-Z_]+\): set ROLLCALL_CA \(--ca\)/,
+  );
   assert.match(misnamed.output, /: certificate is not for 127\.0\.0\.1 but for DNS:ops\.example/);
   assert.match(health.output, /: the port closed the connection without an answer: .*use https:\/\//);
   assert.doesNotMatch(token.output, /s3cret/);

@@ -1,4 +1,4 @@
-/** What `up` does when nothing is asked of it: the features whose cost the benchmarks measure are all on. */
+/** `up` without options: all features whose cost the benchmarks measure are on. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import type http from 'node:http';
@@ -43,11 +43,11 @@ test('without options: sessions, forwarding, counts, retries, limits and timeout
   // Sticky sessions, and their count.
   const visitor = new Visitor(site.proxyPort, { host: 'shop.example' });
   const home = (await visitor.get('/')).body;
-  assert.match(visitor.cookies.join(), /^rc_route=/);
+  assert.match(visitor.cookies.join(), /^rc_route_[0-9a-f]{6}=/);
   for (let i = 0; i < 5; i++) assert.equal((await visitor.get('/')).body, home);
   await until(async () => (await site.node(home))?.sessions === 1, 'the session is not counted');
 
-  // Who asks, by way of whom.
+  // Forwarding fields: the client and the proxies.
   const { host, via, ...fields } = seen[0]!;
   assert.equal(host, 'shop.example');
   assert.match(String(via), /^1\.1 rollcall-/);
@@ -87,8 +87,9 @@ test('the pages of the operator are for browsers; programs get what they parse',
   const site = await Site.start(t, { flags: ['--error-page', `503=${join(directory, 'sorry.html')}`] });
   const ask = async (
     accept: string,
+    more: Readonly<Record<string, string>> = {},
   ): Promise<{ readonly status: number; readonly type: string; readonly body: string }> => {
-    const { status, headers, body } = await new Visitor(site.proxyPort).get('/', { headers: { accept } });
+    const { status, headers, body } = await new Visitor(site.proxyPort).get('/', { headers: { accept, ...more } });
     return { status, type: headers['content-type'] ?? '', body: Buffer.from(body, 'latin1').toString() };
   };
   assert.deepEqual(await ask('text/html,*/*'), {
@@ -97,5 +98,15 @@ test('the pages of the operator are for browsers; programs get what they parse',
     body: '<h1>Wir kommen gleich zurück</h1>',
   });
   assert.equal(JSON.parse((await ask('application/json')).body).status, 503);
-  assert.match((await ask('*/*')).body, /^503 no server available\n/);
+  // No node id and no command for a proxy in front on this machine; cause and remedy for an operator.
+  for (const more of [
+    { host: 'localhost', 'x-forwarded-for': '10.0.0.7' },
+    { host: 'localhost', via: '1.1 front' },
+    { host: 'shop.example' },
+  ])
+    assert.match((await ask('*/*', more)).body, /^503 no server available\nrequest \S+\n$/);
+  assert.match(
+    (await ask('*/*', { host: 'localhost' })).body,
+    /^503 no server available\nno node is up; to do: [^\n]+\nrequest \S+\n$/,
+  );
 });

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
-import type { Decision } from '@rollcall/protocol';
+import type { Decision } from '@rollcall/feed';
 import { Site } from '../site/site.ts';
 import { Visitor } from '../site/visitor.ts';
 
-test('an operator sees what two workers choose, and why, while they do', async (t) => {
+test('an operator sees the decisions of two workers with their reasons as they are made', async (t) => {
   const site = await Site.start(t, { flags: ['--workers', '2'] });
   for (const id of ['a', 'b']) await site.addNode(id, { balancer: 'shop' }, (_request, response) => response.end(id));
   const live = site.cli('explain', '--live', '--count', '6', '--for', '20s');
@@ -32,7 +32,7 @@ test('an operator sees what two workers choose, and why, while they do', async (
     assert.deepEqual([result, candidates[0]?.id], ['new', chosen]);
 });
 
-/** One visitor after the other, each comes twice; ends its last visit before it resolves. */
+/** Visitors in sequence with two visits each; resolves after the end of the last visit. */
 async function visitUntil<Result>(port: number, result: Promise<Result>): Promise<Result> {
   let isSettled = false;
   const settled = result.finally(() => (isSettled = true));

@@ -1,4 +1,4 @@
-/** Why a node is as loaded as it is: a node with the SDK and a wrapped program, by the command and through the proxy. */
+/** Explanation of the load of a node with the SDK and of a wrapped program, by the command and through the proxy. */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -14,7 +14,7 @@ async function explanationOf(site: Site, id: string): Promise<NodeExplanation> {
   return (await site.admin<NodeExplanation>('GET', `/v1/nodes/${id}/explain`)).body;
 }
 
-test('what a node with the SDK measures is explained, and its load field does not get past the proxy', async (t) => {
+test('measurements of a node with the SDK are explained, and its load field is not sent to clients', async (t) => {
   const site = await Site.start(t, { flags: ['--workers', '2'] });
   let depth = 30;
   const server = createServer((_, response) => response.end('hello'));
@@ -46,17 +46,18 @@ test('what a node with the SDK measures is explained, and its load field does no
   assert.match(
     (await fetch(`http://127.0.0.1:${port}/`)).headers.get('rollcall-load') ?? '',
     /^\d+;[\d.]*;[\d.]+;7$/,
-    'the node itself says it',
+    'reported by the node itself',
   );
 
   const explained = async (): Promise<NodeExplanation> => explanationOf(site, 'shop-1');
   const isTold = ({ metrics: [first, ...rest] }: NodeExplanation): boolean =>
     first?.capacity !== undefined && rest.some(({ name }) => name === 'latency');
   await until(async () => isTold(await explained()), 'no report with scales since the first requests');
-  const { metrics, sessions, toldMs } = await explained();
+  const { metrics, sessions, sessionsSeenOnce, toldMs } = await explained();
   const queue = metrics.find(({ name }) => name === 'queue');
   assert.deepEqual([queue?.value, queue?.capacity, queue?.weight, queue?.part], [30, 100, 2, 0.3]);
-  assert.deepEqual([sessions.count, sessions.share, sessions.fairShare], [7, 1, 1]);
+  // The node reports 7, and the workers have seen 20 sessions once and none again.
+  assert.deepEqual([sessions.count, sessionsSeenOnce, sessions.fairShare], [0, 7, 1]);
   assert.ok(toldMs >= 0 && toldMs < 5_000, String(toldMs));
   for (const name of ['eventLoop', 'cpu', 'memory', 'inFlight', 'latency', 'requests', 'sent'])
     assert.ok(
@@ -65,7 +66,7 @@ test('what a node with the SDK measures is explained, and its load field does no
     );
 
   depth = 95;
-  await until(async () => (await explained()).load === 0.95, 'a queue that is nearly full is not told');
+  await until(async () => (await explained()).load === 0.95, 'a queue that is nearly full is not reported');
   const { code, stdout } = await site.cli('explain', 'shop-1');
   assert.equal(code, 0);
   assert.match(stdout, /load 95 %, which is mostly queue at 95 of 100/);
@@ -80,7 +81,7 @@ test('what a node with the SDK measures is explained, and its load field does no
   assert.equal(both.code, 2);
 });
 
-test('a wrapped program is measured from outside, with what it started', { skip: noPython }, async (t) => {
+test('a wrapped program is measured from outside, with its descendants', { skip: noPython }, async (t) => {
   const site = await Site.start(t);
   const words = ['run', '--id', 'py', '--balancer', 'py', '--', '/usr/bin/python3', '-m', 'http.server', '{port}'];
   site.start([...words, '--bind', '127.0.0.1']);
@@ -90,7 +91,7 @@ test('a wrapped program is measured from outside, with what it started', { skip:
   const { metrics, load, inFlight } = await explained();
   const valueNow = (name: string): number => metrics.find((metric) => metric.name === name)?.value ?? Number.NaN;
   assert.ok(load !== undefined && load < 1);
-  assert.equal(inFlight, undefined, 'what is in flight the proxy sees');
+  assert.equal(inFlight, undefined, 'in-flight requests are counted by the proxy');
   assert.equal(valueNow('processes'), 1);
   assert.ok(valueNow('memory') > 0 && valueNow('openFiles') > 2 && valueNow('cpu') >= 0);
 });

@@ -1,10 +1,10 @@
-/** Stands between a worker and the coordinator and changes what they say to each other. For tests. */
+/** A relay between a worker and the coordinator that changes their messages. For tests. */
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import type { TestContext } from 'node:test';
 import { WebSocket, WebSocketServer } from 'ws';
 
-/** What becomes of one message: others in its place. */
+/** Replaces one message by others. */
 export type Rewrite = (message: { type: string; [field: string]: unknown }) => readonly object[];
 
 export interface Dialect {
@@ -31,7 +31,7 @@ export class FeedRelay {
       const coordinator = new WebSocket(`${coordinatorUrl.replace('http:', 'ws:')}${request.url}`, protocol, {
         headers: { authorization },
       });
-      // What the worker says before the other connection stands.
+      // Messages of the worker before the other connection is open.
       const early: string[] = [];
       const { toWorker, toCoordinator } = this.#dialect;
       coordinator.on('open', () => {
@@ -58,7 +58,7 @@ export class FeedRelay {
     return relay;
   }
 
-  /** From the next connection on; those that stand are cut. */
+  /** Takes effect from the next connection on; open connections are cut. */
   speak(dialect: Dialect): void {
     this.#dialect = dialect;
     for (const socket of this.#sockets) socket.terminate();
@@ -69,7 +69,7 @@ export class FeedRelay {
     this.#server.close();
   }
 
-  /** Where `one` ends, `other` does, with the same code. */
+  /** When `one` closes, closes `other` with the same code. */
   #joinEnds(one: WebSocket, other: WebSocket): void {
     this.#sockets.add(one);
     one.on('error', () => undefined);

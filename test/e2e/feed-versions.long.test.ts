@@ -1,4 +1,4 @@
-/** A worker and a coordinator of different releases: the site goes on, whether they understand each other or not. */
+/** A worker and a coordinator of different releases: the site continues, whether their feed versions match or not. */
 import assert from 'node:assert/strict';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';

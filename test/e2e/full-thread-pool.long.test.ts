@@ -1,4 +1,4 @@
-/** A program whose thread pool is full finds its coordinator by name all the same: at its start, and after a restart. */
+/** A program whose thread pool is full resolves the name of its coordinator, at its start and after a restart. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
@@ -24,7 +24,7 @@ test('fourteen hashes at a time: registered at boot, and again after each restar
   });
   t.after(() => program.kill('SIGKILL'));
   const lines = createInterface({ input: program.stdout })[Symbol.asyncIterator]();
-  /** Milliseconds until the next registration; what is said before must be no look-up that took too long. */
+  /** Milliseconds until the next registration; no earlier warning may be about a slow look-up. */
   const registeredAfter = async (): Promise<number> => {
     const startMs = performance.now();
     for (;;) {

@@ -1,4 +1,4 @@
-/** Operators change settings without a pause while the control process is killed: what was answered is there after each kill. */
+/** Operators change settings continuously while the control process is killed: answered changes exist after each kill. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';

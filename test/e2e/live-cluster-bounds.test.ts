@@ -1,8 +1,7 @@
 /**
- * Sessions stay at their node while other requests at that node run into bounds of the proxy: silent event streams and
- * stalled answers that an idle bound cuts, long polls beyond `upstream-timeout`, response heads with too many fields,
- * uploads refused with 413. The limits are lowered, so that each bound is reached many times in a minute;
- * `live-cluster-bounds.long.test.ts` uses the defaults.
+ * Sessions stay at their node while other requests at that node run into bounds of the proxy. These are silent event streams and
+ * stalled answers, long polls beyond `upstream-timeout`, too many response fields, and refused uploads (413). The limits
+ * are lowered, so that each bound is reached many times in a minute. `live-cluster-bounds.long.test.ts` uses the defaults.
  *
  * Environment: `ROLLCALL_UNDER_TEST`, another checkout to test; `ROLLCALL_UNDER_TEST_LIMITS`, limits for a checkout that
  * lacks one of the defaults below.

@@ -1,4 +1,4 @@
-/** Who a node is: real processes with the SDK whose clocks step, whose hosts freeze, and whose addresses change hands. */
+/** Identity of nodes: real processes with the SDK whose clocks step, whose hosts freeze, and whose addresses are reused. */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -20,7 +20,7 @@ interface Line {
   readonly [field: string]: unknown;
 }
 
-/** One process of the program, and what it has printed. */
+/** One process of the program, and its output. */
 class Program {
   readonly child: ChildProcess;
   readonly lines: Line[] = [];
@@ -124,7 +124,7 @@ test('a clock that is ahead does not keep a later process out', async (t) => {
   assert.equal((await first.first('error'))['code'], 'superseded');
 });
 
-test('an address of a node that is heard is refused, and goes to another node when the program has ended', async (t) => {
+test('an address of a node that sends heartbeats is refused, and is free for another node when the program has ended', async (t) => {
   const first = new Program(t, { ROLLCALL_NODE_ID: 'n1' });
   const { port } = await first.first('listening');
   await served(first);

@@ -1,4 +1,4 @@
-/** A node has one voice: programs with the SDK under `rollcall run`, and the workers of one port. */
+/** A node has one agent: programs with the SDK under `rollcall run`, and the workers of one port. */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -31,7 +31,7 @@ after(() => up.close());
 
 beforeEach(() => until(async () => (await present()).length === 0, 'the nodes of the test before to leave'));
 
-/** How long a program may take to start, or to replace its workers one by one, milliseconds. */
+/** Time limit for a program to start, or to replace its workers one by one, milliseconds. */
 const PROGRAM_MS = 150_000;
 
 class Started {
@@ -97,7 +97,9 @@ function served(answer: string): Promise<void> {
   return until(async () => (await (await fetch(up.proxyUrl)).text()) === answer, `${answer} to answer`);
 }
 
-const hasOwnNumbers = (node: NodeResource): boolean => node.sessions === 7 && (node.load ?? 0) >= 0.9;
+/** The number that the node reports, of both kinds: requests without cookies are sessions seen once. */
+const reported = ({ sessions, sessionsSeenOnce }: NodeResource): number => sessions + sessionsSeenOnce;
+const hasOwnNumbers = (node: NodeResource): boolean => reported(node) === 7 && (node.load ?? 0) >= 0.9;
 
 test('under run the SDK reports through the wrapper: numbers, readiness, status, drain', async (t) => {
   const started = new Started(t, { SDK_OPTIONS: JSON.stringify({ balancer: 'shop', token: 'not-used' }) }, []);
@@ -111,7 +113,7 @@ test('under run the SDK reports through the wrapper: numbers, readiness, status,
   await only(({ isReady }) => isReady === false, 'not ready');
   await fetch(`${up.proxyUrl}/ready`);
   await only(({ isReady }) => isReady !== false, 'ready again');
-  await up.api('POST', `/v1/nodes/${node.id}/drain`, { reason: 'deploy' });
+  await up.api('POST', `/v1/nodes/${node.id}/drain`, { reason: 'deploy', force: true });
   await started.first('status', ({ value }) => (value as { status: string }).status === 'draining');
   await up.api('POST', `/v1/nodes/${node.id}/enable`, {});
   process.kill(pid, 'SIGTERM');
@@ -124,10 +126,10 @@ test('under run the SDK reports through the wrapper: numbers, readiness, status,
   );
 });
 
-test('another process of the program gets one error and is no node, and takes nothing down when it ends', async (t) => {
+test('another process of the program gets one error and is not a node, and its end has no effect', async (t) => {
   const started = new Started(t, { MODE: 'forks' }, []);
   const error = await started.first('error');
-  assert.match((error['value'] as { message: string }).message, /serves port \d+ and is none/);
+  assert.match((error['value'] as { message: string }).message, /serves port \d+ and is not registered/);
   const node = await only(hasOwnNumbers, 'one node');
   const { pid } = await started.first('registered');
   assert.notEqual(error.pid, pid);
@@ -138,7 +140,7 @@ test('another process of the program gets one error and is no node, and takes no
   assert.equal(started.lines.filter((line) => line.event === 'log' && line.pid === error.pid).length, 1);
 });
 
-test('when the connection of the SDK is lost the wrapper goes on alone, with what it sees from outside', async (t) => {
+test('when the connection of the SDK is lost, the wrapper continues with its own measurements', async (t) => {
   const started = new Started(t, { MODE: 'beside' }, []);
   const { pid } = await started.first('registered');
   const node = await only(hasOwnNumbers, 'the numbers of the SDK');
@@ -151,7 +153,7 @@ test('when the connection of the SDK is lost the wrapper goes on alone, with wha
 test('workers of node:cluster are one node: numbers are added, and it leaves with the last one', async (t) => {
   const started = new Started(t, { MODE: 'cluster', WORKERS: '3' });
   const { pids } = (await started.first('workers')) as unknown as { pids: number[] };
-  const node = await only(({ sessions }) => sessions === 21, 'the sessions of three workers');
+  const node = await only((node) => reported(node) === 21, 'the sessions of three workers');
   for (const pid of pids) await started.first('registered', (line) => line.pid === pid);
   const answers = async (): Promise<void> => {
     const statuses = await Promise.all(
@@ -164,10 +166,10 @@ test('workers of node:cluster are one node: numbers are added, and it leaves wit
   process.kill(pids[0]!, 'SIGKILL');
   await started.first('exit');
   await answers();
-  await only(({ sessions }) => sessions === 14, 'the sessions of two workers');
+  await only((node) => reported(node) === 14, 'the sessions of two workers');
   process.kill(pids[1]!, 'SIGTERM');
   await answers();
-  const left = await only(({ sessions }) => sessions === 7, 'the sessions of one worker');
+  const left = await only((node) => reported(node) === 7, 'the sessions of one worker');
   assert.equal(left.id, node.id);
   process.kill(pids[2]!, 'SIGTERM');
   await until(async () => (await present()).length === 0, 'no node');
@@ -176,10 +178,10 @@ test('workers of node:cluster are one node: numbers are added, and it leaves wit
 test('under run workers of node:cluster are one node as well', async (t) => {
   const started = new Started(t, { MODE: 'cluster', WORKERS: '3' }, []);
   const { pids } = (await started.first('workers')) as unknown as { pids: number[] };
-  await only(({ sessions }) => sessions === 21, 'the sessions of three workers');
+  await only((node) => reported(node) === 21, 'the sessions of three workers');
   await until(async () => (await fetch(up.proxyUrl)).status === 200, 'a worker to answer');
   process.kill(pids[0]!, 'SIGTERM');
-  await only(({ sessions }) => sessions === 14, 'the sessions of two workers');
+  await only((node) => reported(node) === 14, 'the sessions of two workers');
   assert.equal((await fetch(up.proxyUrl)).status, 200);
 });
 
@@ -192,7 +194,7 @@ test('a program that speaks TLS is ready by its SDK, and is announced as https',
   await started.first('registered');
 });
 
-test('of two wrappers with one derived id the earlier goes on under another, and both report what to set', async (t) => {
+test('of two wrappers with one derived id the earlier continues under another id, and both report the remedy', async (t) => {
   const first = new Started(t, {}, []);
   const node = await only(hasOwnNumbers, 'the first one');
   const other = new Started(t, {}, []);
@@ -236,7 +238,7 @@ test('beside join a program with the SDK reports to it, when both are given one 
 
 test('a rolling restart of the workers of node:cluster loses no request, and no worker is superseded', async (t) => {
   const started = new Started(t, { MODE: 'cluster', WORKERS: '3' });
-  await only(({ sessions }) => sessions === 21, 'the sessions of three workers');
+  await only((node) => reported(node) === 21, 'the sessions of three workers');
   await until(async () => (await fetch(up.proxyUrl)).status === 200, 'a worker to answer');
   const { id, incarnation } = (await present())[0]!;
   started.child.kill('SIGUSR2');
@@ -256,7 +258,7 @@ test('a rolling restart of the workers of node:cluster loses no request, and no 
   });
   await Promise.all(clients);
   assert.deepEqual([...statuses.keys()], [200]);
-  const node = await only(({ sessions }) => sessions === 21, 'the sessions of three new workers');
+  const node = await only((node) => reported(node) === 21, 'the sessions of three new workers');
   assert.deepEqual([node.id, node.incarnation], [id, incarnation]);
   assert.deepEqual(
     started.lines.filter(({ event }) => event === 'error'),
@@ -267,11 +269,11 @@ test('a rolling restart of the workers of node:cluster loses no request, and no 
 test('workers of node:cluster whose directory was removed meet in a new one', async (t) => {
   const started = new Started(t, { MODE: 'cluster', WORKERS: '2' });
   const { pids } = (await started.first('workers')) as unknown as { pids: number[] };
-  await only(({ sessions }) => sessions === 14, 'the sessions of two workers');
+  await only((node) => reported(node) === 14, 'the sessions of two workers');
   rmSync(join(started.temporary, `rollcall-${process.getuid!()}`), { recursive: true });
   process.kill(pids[0]!, 'SIGKILL');
   await started.first('exit');
-  await only(({ sessions }) => sessions === 7, 'the sessions of one worker');
+  await only((node) => reported(node) === 7, 'the sessions of one worker');
   assert.deepEqual(
     started.lines.filter(({ event }) => event === 'error'),
     [],
@@ -280,7 +282,7 @@ test('workers of node:cluster whose directory was removed meet in a new one', as
 
 test('workers of node:cluster meet where the temporary directory has a long path', async (t) => {
   const started = new Started(t, { MODE: 'cluster', TMPDIR: join(tmpdir(), 'x'.repeat(100)) });
-  await only(({ sessions }) => sessions === 14, 'the sessions of two workers');
+  await only((node) => reported(node) === 14, 'the sessions of two workers');
   assert.deepEqual(
     started.lines.filter(({ event }) => event === 'error' || event === 'warning'),
     [],

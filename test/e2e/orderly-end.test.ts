@@ -1,4 +1,4 @@
-/** An orderly SIGTERM resets no request: what has connected is answered, what comes later is refused. */
+/** An orderly SIGTERM resets no request: open connections are answered, later ones are refused. */
 import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Site, until } from '../site/site.ts';
 
 const CLIENTS = 16;
-/** What a node takes for a request, milliseconds. */
+/** Duration of a request at a node, milliseconds. */
 const WORK_MS = 20;
 
 type Outcome = 'whole' | 'refused' | string;

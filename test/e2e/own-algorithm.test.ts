@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { Site, until } from '../site/site.ts';
 
-/** Everybody to the node whose id is the last, or the first, in order. */
+/** All requests to the node with the last, or the first, id. */
 function pickBy(order: 'first' | 'last'): string {
   return `export default () => ({
     pick(candidates, request, tried) {
@@ -15,7 +15,7 @@ function pickBy(order: 'first' | 'last'): string {
   });`;
 }
 
-test("the operator's own algorithm places sessions, is chosen by name like ours, and is read again by a reload", async (t) => {
+test('a custom algorithm places sessions, is chosen by name, and is read again by a reload', async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'rollcall-own-'));
   t.after(() => rmSync(directory, { recursive: true }));
   writeFileSync(join(directory, 'mine.mjs'), pickBy('last'));

@@ -24,7 +24,10 @@ const timer = setInterval(() => {
   process.exit(7);
 }, 100);`;
 
-test('orphans of the program are collected, and its exit code is ours', { skip, timeout: 180_000 }, async () => {
+test('orphans of the program are collected, and the wrapper exits with its code', {
+  skip,
+  timeout: 180_000,
+}, async () => {
   const run = ['run', '--id', 'one', '--coordinator', 'http://127.0.0.1:9', '--', process.execPath, '-e', PROGRAM];
   const { code, stdout } = await new Promise<{ readonly code: unknown; readonly stdout: string }>((resolve) => {
     execFile('unshare', [...NAMESPACE, process.execPath, ROLLCALL, ...run], (error, out) =>

@@ -7,6 +7,8 @@ export interface Report {
   readonly passed: number;
   readonly failed: number;
   readonly skipped: number;
+  /** Traces in the cluster that could not be removed. */
+  readonly traces?: { readonly host: string; readonly cause: string; readonly command: string };
   readonly checks: readonly { readonly id: string; readonly outcome: string; readonly seen: string }[];
 }
 
@@ -20,8 +22,9 @@ export async function protocolCheck(
   site: Site,
   url: string,
   environment: Readonly<Record<string, string>> = {},
+  ...flags: readonly string[]
 ): Promise<{ readonly code: number; readonly report: Report }> {
-  const child = site.start(['protocol-check', url, '--json'], environment);
+  const child = site.start(['protocol-check', url, '--json', ...flags], environment);
   let stdout = '';
   child.stdout!.on('data', (octets: Buffer) => {
     stdout += octets.toString();

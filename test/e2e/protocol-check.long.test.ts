@@ -27,7 +27,7 @@ test('a coordinator that agrees to everything fails', { timeout: 180_000 }, asyn
   const { code, report } = await protocolCheck(site, url);
   assert.equal(code, 1);
   const passed = report.checks.filter(({ outcome }) => outcome === 'passed').map(({ id }) => id);
-  // What the WebSocket library does by itself, and what asks for agreement only.
+  // Checks that the WebSocket library passes by itself, or that any agreement passes.
   assert.deepEqual(passed, [
     'upgrade-accepted',
     'upgrade-several-versions',

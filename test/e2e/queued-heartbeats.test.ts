@@ -1,4 +1,4 @@
-/** The control process is suspended while agents go on sending: what has queued is read at once, and is no flood. */
+/** The control process is suspended while agents continue to send: queued messages are read at once, and are not a flood. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
@@ -34,7 +34,7 @@ async function connect(site: Site, number: number): Promise<Agent> {
   return { socket, complaints };
 }
 
-test(`${AGENTS} agents that go on sending while the control process is suspended keep their connections`, {
+test(`${AGENTS} agents that continue to send while the control process is suspended keep their connections`, {
   timeout: 120_000,
 }, async (t) => {
   const site = await Site.start(t);
@@ -48,7 +48,7 @@ test(`${AGENTS} agents that go on sending while the control process is suspended
     for (const { socket } of agents) socket.terminate();
   });
   site.signalControl('SIGSTOP');
-  // What is tested is how long the process does not run.
+  // The duration of the stop is the subject of the test.
   await sleep(SUSPENDED_MS);
   site.signalControl('SIGCONT');
   await until(async () => (await fetch(`${site.controlUrl}/livez`)).ok, 'the control process does not continue');

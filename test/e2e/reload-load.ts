@@ -1,4 +1,4 @@
-/** Requests that go on while workers are replaced. For tests. */
+/** Continuous requests while workers are replaced. For tests. */
 import http from 'node:http';
 import type { TestContext } from 'node:test';
 

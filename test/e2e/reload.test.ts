@@ -1,4 +1,4 @@
-/** `rollcall reload` and SIGHUP: workers are replaced under load, by others with new settings, and nobody notices. */
+/** `rollcall reload` and SIGHUP: workers are replaced under load by workers with new settings, without a failed request. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -43,7 +43,7 @@ async function openTunnel(
 }
 
 for (const count of [1, 2]) {
-  test(`${RELOADS} reloads of ${count} worker(s) under load: no request fails, an upgraded connection goes on`, async (t) => {
+  test(`${RELOADS} reloads of ${count} worker(s) under load: no request fails, an upgraded connection continues`, async (t) => {
     const site = await Site.start(t, { flags: ['--workers', String(count)] });
     for (const id of ['first', 'second']) {
       const { server } = await site.addNode(id, { balancer: 'shop' }, slowly);
@@ -82,7 +82,7 @@ for (const count of [1, 2]) {
   });
 }
 
-test('a worker that is killed leaves no connection refused, and the others go on', async (t) => {
+test('a worker that is killed leaves no connection refused, and the others continue', async (t) => {
   const site = await Site.start(t, { flags: ['--workers', '2'] });
   await site.addNode('first', { balancer: 'shop' }, slowly);
   const counts = async (): Promise<number[]> => (await workers(site)).map(({ requests }) => requests);
@@ -101,13 +101,13 @@ test('a worker that is killed leaves no connection refused, and the others go on
   await until(async () => (await workers(site)).length === 2, 'the worker does not come back');
 });
 
-test('a command waits for a control process that is started again', async (t) => {
+test('a command waits for a control process that is restarting', async (t) => {
   const site = await Site.start(t);
   const [, { code, stderr }] = await Promise.all([site.killControl(), site.cli('nodes', '--json')]);
   assert.deepEqual([code, stderr], [0, '']);
 });
 
-test('new settings are used, bad ones are refused and change nothing', async (t) => {
+test('new settings are used, invalid settings are refused and change nothing', async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'rollcall-reload-'));
   t.after(() => rmSync(directory, { recursive: true }));
   const write = (settings: object): void => writeFileSync(join(directory, 'rollcall.json'), JSON.stringify(settings));
@@ -140,7 +140,10 @@ test('new settings are used, bad ones are refused and change nothing', async (t)
     assert.equal(await body('/two'), 'ok\n');
   };
   await refused({ healthPath: '/two', helthPath: '/three' }, /unknown key "helthPath"; did you mean "healthPath"/);
-  await refused({ healthPath: '/two', workers: '2' }, /--workers cannot change while rollcall runs: start it again/);
+  await refused(
+    { healthPath: '/two', workers: '2' },
+    /--workers cannot change while rollcall runs: restart rollcall up/,
+  );
   await refused({ healthPath: '/two', limit: ['connections=0'] }, /--limit connections=0: maxConnections is 0/);
 
   write({ healthPath: '/four' });

@@ -26,7 +26,7 @@ const TOGETHER: Readonly<Record<string, (site: Site, change: () => void) => Prom
   },
 };
 
-test('reloads that come together and change the control process run one after the other, and the site goes on', async (t) => {
+test('simultaneous reloads that change the control process run one after the other, and the site keeps serving', async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'rollcall-reload-'));
   t.after(() => rmSync(directory, { recursive: true }));
   let step = 0;
@@ -55,10 +55,10 @@ test('reloads that come together and change the control process run one after th
   }
   const { failures } = await load.end();
   assert.deepEqual(failures, []);
-  assert.doesNotMatch(site.log, /internal error|starting it again/);
+  assert.doesNotMatch(site.log, /internal error|restarting it/);
 });
 
-test('a control process that cannot start with new settings goes on with the old ones, and the next reload mends it', async (t) => {
+test('a control process that cannot start with new settings continues with the old ones, until the next reload', async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'rollcall-reload-'));
   t.after(() => rmSync(directory, { recursive: true }));
   const holder = net.createServer().listen(0, '127.0.0.1');
@@ -73,7 +73,7 @@ test('a control process that cannot start with new settings goes on with the old
   write({ agents: taken, balancers: { shop: { retries: 1 } } });
   site.signalUp('SIGHUP');
   site.signalUp('SIGHUP');
-  await until(() => site.log.includes('the control process goes on with its old settings'), 'it is not reported');
+  await until(() => site.log.includes('the control process continues with its old settings'), 'it is not reported');
   const retries = async (): Promise<number | undefined> =>
     (await site.balancer('shop').catch(() => undefined))?.retries;
   await until(async () => (await retries()) === 2, 'the old control process is not back');

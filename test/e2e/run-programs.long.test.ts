@@ -106,14 +106,14 @@ test('a program that writes a hundred megabytes to its standard output is not he
      const line = Buffer.from('x'.repeat(1023) + '\\n');
      require('node:http').createServer((request, response) => {
        if (request.url === '/loud') for (let i = 0; i < 102400; i++) for (let at = 0; at < 1024; ) { try { at += writeSync(1, line, at); } catch (error) { if (error.code !== 'EAGAIN') throw error; } }
-       response.end('said');
+       response.end('done');
      }).listen(process.env.PORT, '127.0.0.1');`,
   );
   const run = site.start(['run', '--id', 'loud-1', '--', process.execPath, 'loud.js']);
   let heard = 0;
   run.stdout!.on('data', (octets: Buffer) => (heard += octets.length));
   await served(site, 'loud-1');
-  assert.equal((await new Visitor(site.proxyPort).get('/loud', { timeoutMs: 60_000 })).body, 'said');
+  assert.equal((await new Visitor(site.proxyPort).get('/loud', { timeoutMs: 60_000 })).body, 'done');
   await until(() => heard === 102_400 * 1_024, 'not all of it came through');
 });
 
@@ -139,7 +139,7 @@ test('five copies: all up, each with its own port and id, all gone at the end', 
     assert.throws(() => process.kill(Number(pid), 0), pid);
 });
 
-test('join: a program that somebody else keeps is a node while it answers, and goes on when join ends', {
+test('join: a program that another process keeps is a node while it answers, and keeps running when join ends', {
   timeout: TIMEOUT_MS,
 }, async (t) => {
   const site = await Site.start(t);
@@ -168,7 +168,7 @@ test('join: a program that somebody else keeps is a node while it answers, and g
   join.kill('SIGTERM');
   assert.equal(await ended, 0);
   assert.equal((await site.node('daemon-1'))?.liveness, 'gone');
-  assert.equal(await (await fetch(`http://127.0.0.1:${port}/`)).text(), 'daemon', 'the program itself goes on');
+  assert.equal(await (await fetch(`http://127.0.0.1:${port}/`)).text(), 'daemon', 'the program itself keeps running');
 
   const again = site.start(['join', `http://127.0.0.1:${port}`, '--id', 'daemon-1', '--pid', String(daemon.pid)]);
   await served(site, 'daemon-1');

@@ -1,4 +1,4 @@
-/** Session cookies sealed with a shared secret: nobody can aim at a node, and neither restart nor rotation logs anybody out. */
+/** Session cookies sealed with a shared secret: no client can choose a node, and neither restart nor rotation ends a session. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -21,7 +21,7 @@ test('sealed cookies hold over a restart, at another coordinator with the same f
     renameSync(`${path}.new`, path);
   };
   write(FIRST);
-  const flags = ['--sticky-secret-file', path];
+  const flags = ['--sticky-secret-file', path, '--route-cookie-name', 'rc_route'];
   const [one, two] = await Promise.all([Site.start(t, { flags }), Site.start(t, { flags })]);
   for (const id of ['a', 'b', 'c']) {
     const visits = new Map<string, number>();
@@ -67,7 +67,7 @@ test('a forged or bare route is a new session, and a broken secret file stops th
   t.after(() => rmSync(directory, { recursive: true }));
   const path = join(directory, 'secret');
   writeFileSync(path, FIRST, { mode: 0o600 });
-  const site = await Site.start(t, { flags: ['--sticky-secret-file', path] });
+  const site = await Site.start(t, { flags: ['--sticky-secret-file', path, '--route-cookie-name', 'rc_route'] });
   for (const id of ['a', 'b']) await site.addNode(id, {}, counter({ node: id }));
   for (const value of ['a', 'AAAAAAAAAAAAAAAA.a', 'AAAAAAAAAAAAAAAA.a.AAAAAAAAAAAAAAAAAAAAAA']) {
     const nodes = new Set<string>();

@@ -1,4 +1,4 @@
-/** Programs that serve one connection at a time, and keep it open: the classic `http.server` of Python with HTTP/1.1. */
+/** Programs that serve one connection at a time and keep it open: the classic `http.server` of Python with HTTP/1.1. */
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,4 +1,4 @@
-/** Settings of a balancer, from wherever they come: who wins, where it is shown, and that a change loses nothing. */
+/** Settings of a balancer from all origins: precedence, display, and changes without failed requests. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -39,7 +39,8 @@ test('operator over flag over environment over file over the first hint over def
   assert.equal(before.retries, 4);
   assert.equal(before.algorithm, 'power-of-two');
   assert.equal(before.sessionIdleMs, 420_000);
-  assert.deepEqual(before.sticky, {
+  const { routeCookie, ...sticky } = before.sticky;
+  assert.deepEqual(sticky, {
     mode: 'suffix',
     cookies: ['FILE'],
     parameters: ['env'],
@@ -47,6 +48,7 @@ test('operator over flag over environment over file over the first hint over def
     remove: true,
     movable: false,
   });
+  assert.match(routeCookie.name, /^rc_route_[0-9a-f]{6}$/);
   assert.deepEqual(before.origins, {
     algorithm: 'file',
     sessionAlgorithm: 'default',
@@ -59,6 +61,12 @@ test('operator over flag over environment over file over the first hint over def
     'sticky.failover': 'environment',
     'sticky.remove': 'file',
     'sticky.movable': 'default',
+    ...Object.fromEntries(
+      ['name', 'sameSite', 'secure', 'partitioned', 'domain', 'path', 'lifetime'].map((key) => [
+        `sticky.routeCookie.${key}`,
+        'default',
+      ]),
+    ),
   });
 
   const set = await site.json<{ balancer: BalancerResource }>('balancer', 'shop', 'set', 'retries=1', 'failover=any');
@@ -75,7 +83,7 @@ test('operator over flag over environment over file over the first hint over def
   assert.match((await site.cli('balancer')).stdout, /^shop +suffix +any /m);
 });
 
-test('the first node of a balancer decides; one that differs is accepted, warned and shown', {
+test('the first node of a balancer decides; a node that differs is accepted with a warning', {
   timeout: TIMEOUT_MS,
 }, async (t) => {
   const site = await Site.start(t);
@@ -160,7 +168,7 @@ test('a change of settings under traffic loses no request', { timeout: TIMEOUT_M
   await Promise.all(visitors);
 });
 
-test('sessions of one node can be redirected to another, and back', { timeout: TIMEOUT_MS }, async (t) => {
+test('sessions of one node can be redirected to another node, and back', { timeout: TIMEOUT_MS }, async (t) => {
   const site = await Site.start(t);
   const visits = new Map<string, number>();
   for (const id of ['a', 'b', 'c']) await site.addNode(id, {}, counter({ node: id, cookie: 'SID', visits }));

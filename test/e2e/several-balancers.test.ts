@@ -1,4 +1,4 @@
-/** Several applications behind one address: whose request it is, and that one browser's sessions do not disturb each other. */
+/** Several applications behind one address: routing of requests, and independent sessions of one browser. */
 import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import type { RequestListener } from 'node:http';
@@ -63,7 +63,7 @@ for (const mode of ['insert', 'suffix', 'rewrite'] as const)
       assert.equal(new Set(visitors.map(({ home }) => home.get(path))).size, 3, 'all nodes have sessions');
   });
 
-test('the longest context wins, the exact host before the wildcard, and each reads the cookie that is its own', {
+test('the longest context wins, the exact host before the wildcard, and each balancer reads its own cookie', {
   timeout: TIMEOUT_MS,
 }, async (t) => {
   const site = await Site.start(t);
@@ -118,7 +118,7 @@ test('the longest context wins, the exact host before the wildcard, and each rea
   assert.equal(visitor.cookies.length, 3);
 });
 
-test('a second claimant of a path is told what to do', { timeout: TIMEOUT_MS }, async (t) => {
+test('a second claimant of a path gets the remedy', { timeout: TIMEOUT_MS }, async (t) => {
   const site = await Site.start(t);
   await site.addNode('demo-1', { balancer: 'demo' }, (_, response) => response.end());
   const run = site.start([
@@ -137,11 +137,11 @@ test('a second claimant of a path is told what to do', { timeout: TIMEOUT_MS }, 
   run.stderr!.on('data', (octets: Buffer) => (said += octets.toString()));
   const sentence =
     /`\/` on `\*` is served by balancer demo \(1 node\); use --context \/shop, --host shop\.localhost, or --balancer demo/;
-  await until(() => sentence.test(said), 'nobody says what to do');
+  await until(() => sentence.test(said), 'the remedy is not logged');
   assert.equal(await site.node('shop-1'), undefined);
 });
 
-test('--static serves a directory as a balancer of its own, --exclude keeps a path from every node', {
+test('--static serves a directory as a separate balancer, --exclude forwards a path to no node', {
   timeout: TIMEOUT_MS,
 }, async (t) => {
   const www = join(process.cwd(), 'node_modules', 'send');

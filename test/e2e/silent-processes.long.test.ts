@@ -17,7 +17,7 @@ interface Traffic {
   }>;
 }
 
-/** One request after another, each on a connection of its own. */
+/** Requests in sequence, each on a separate connection. */
 function traffic(port: number): Traffic {
   let isOver = false;
   const seen = { requests: 0, failures: [] as string[], slowestMs: 0 };
@@ -49,7 +49,7 @@ function traffic(port: number): Traffic {
   };
 }
 
-/** What status has of the processes; none while the control process does not answer. */
+/** Processes in the status; empty while the control process does not answer. */
 async function processes(site: Site): Promise<readonly ProcessResource[]> {
   const answer = await fetch(`${site.controlUrl}/v1/status`, { signal: AbortSignal.timeout(1_000) }).catch(
     () => undefined,
@@ -75,7 +75,7 @@ const STOPPED: readonly { readonly name: string; readonly flags: readonly string
 ];
 
 for (const { name, flags, slowestMs } of STOPPED)
-  test(`a stopped ${name} process is replaced, and requests go on`, { timeout: 120_000 }, async (t) => {
+  test(`a stopped ${name} process is replaced, and requests continue`, { timeout: 120_000 }, async (t) => {
     const site = await siteWith(t, flags);
     const pid = await pidOf(site, name);
     const load = traffic(site.proxyPort);
@@ -105,7 +105,7 @@ for (const { name, flags, slowestMs } of STOPPED)
     assert.match((await site.cli('status')).stdout, /no answer for 10 s/);
   });
 
-test('a supervisor that is stopped for 20 s and continued replaces no child', { timeout: 120_000 }, async (t) => {
+test('a supervisor that resumes after a stop of 20 s replaces no child', { timeout: 120_000 }, async (t) => {
   const site = await siteWith(t, ['--workers', '2', '--static', '/files=.']);
   const before = await processes(site);
   assert.equal(before.length, 4);
@@ -116,7 +116,7 @@ test('a supervisor that is stopped for 20 s and continued replaces no child', { 
   assert.deepEqual(await processes(site), before);
 });
 
-test('a process that was replaced while the control process was away is in the events of its successor', {
+test('a replacement during an absence of the control process is in the events of its successor', {
   timeout: 120_000,
 }, async (t) => {
   const site = await siteWith(t, []);

@@ -1,4 +1,4 @@
-/** With several workers no connection waits for one that does not answer, and none is served twice when it goes on. */
+/** With several workers no connection waits for a worker that does not answer, and none is served twice when it resumes. */
 import assert from 'node:assert/strict';
 import http from 'node:http';
 import { test } from 'node:test';
@@ -25,7 +25,7 @@ function ask(port: number, path: string): Promise<Answer> {
   });
 }
 
-test('one of two workers is stopped: the other serves what comes, each once', async (t) => {
+test('one of two workers is stopped: the other serves all requests, each once', async (t) => {
   const site = await Site.start(t, { flags: ['--workers', '2'] });
   const seen = new Map<string, number>();
   await site.addNode('first', { balancer: 'shop' }, ({ url = '' }, response) => {
@@ -49,7 +49,7 @@ test('one of two workers is stopped: the other serves what comes, each once', as
     );
     assert.ok(tookMs < slowestMs, `${tookMs} ms`);
   }
-  // What was on its way to it must not be served a second time.
+  // Connections that were handed to it must not be served twice.
   process.kill(pid!, 'SIGCONT');
   await until(async () => {
     const before = seen.size;

@@ -20,7 +20,7 @@ function simulate(cwd: string, ...words: readonly string[]): Promise<Ended> {
   });
 }
 
-test('the same seed says the same of our algorithms and of one from a file', async (t) => {
+test('the same seed gives the same results for built-in and custom algorithms', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'rollcall-simulate-'));
   t.after(() => rmSync(folder, { recursive: true }));
   writeFileSync(
@@ -37,10 +37,10 @@ test('the same seed says the same of our algorithms and of one from a file', asy
   const [ours, first] = rows;
   assert.deepEqual([ours?.algorithm, first?.algorithm], ['rollcall', 'first']);
   assert.ok(ours!.sessionsMaxOverMean.median < 1.2);
-  assert.ok(first!.sessionsMaxOverMean.median > 2, 'everybody is on the first node');
+  assert.ok(first!.sessionsMaxOverMean.median > 2, 'all users are on the first node');
 });
 
-test('what cannot be simulated is refused in one line that says what can', async () => {
+test('an unknown algorithm or scenario is one line with the known ones', async () => {
   for (const [words, why] of [
     [['few-login'], /^rollcall: there is no scenario few-login; did you mean "few-logins".*--list/],
     [['./nowhere.json'], /nowhere\.json/],

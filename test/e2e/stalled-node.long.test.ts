@@ -1,8 +1,7 @@
 /**
- * A node that stands still keeps its users. Its event loop is blocked, or its process is suspended, while its sessions go
- * on asking at fixed times, each on several connections and without waiting for what they asked before, so that hundreds
- * of requests are really with the node when it stands still. A session is lost when another node answers it although its
- * own was back within the lease.
+ * A stalled node keeps its sessions. Its event loop is blocked, or its process is suspended, while its sessions send requests at
+ * fixed times. Each session uses several connections and does not wait for earlier answers, so that hundreds of requests are at
+ * the node during the stall. A session is lost if another node answers it although its own recovered within the lease.
  */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -17,12 +16,12 @@ import { Site, until } from '../site/site.ts';
 import { Visitor } from '../site/visitor.ts';
 
 const PROGRAM = fileURLToPath(new URL('../site/programs/stalling-node.ts', import.meta.url));
-/** A node that stood still has new sessions again by then. */
+/** A node that has recovered has new sessions again after this time. */
 const TRUSTED_AGAIN_MS = 45_000;
 const SESSIONS = 40;
 /** Visits of a session that may be under way at once; with all sessions fewer than a listening socket lets wait. */
 const MAX_UNDER_WAY = 10;
-/** So many visits of each session meet the node while it stands still, as far as it does not stand for too short a time. */
+/** Visits of each session during the stall, unless the stall is too short. */
 const VISITS_PER_STALL = 8;
 const MIN_PAUSE_MS = 250;
 const AFTER_MS = 3_000;
@@ -50,12 +49,12 @@ const suspend = (ms: number): Stall => ({
 interface Outcome {
   readonly sessions: number;
   readonly visits: number;
-  /** Visits begun while the node stood still. */
+  /** Visits that began during the stall. */
   readonly atRisk: number;
   /** Not sent, because too many were under way. */
   readonly heldBack: number;
   readonly failed: number;
-  /** Answered by another node although theirs came back within the lease. */
+  /** Visits that another node answered although their node recovered within the lease. */
   readonly lost: number;
   /** Earliest answer of another node, milliseconds after the stall began; `undefined` for none. */
   readonly movedAfterMs: number | undefined;
@@ -81,7 +80,7 @@ async function play(site: Site, stall: Stall, victim: Awaited<ReturnType<typeof 
     else {
       visitor.close();
       assert.ok(performance.now() - sinceMs < TRUSTED_AGAIN_MS, 'the victim gets no new sessions');
-      // One that has just stood still is trusted again by and by.
+      // A node that has just recovered gets new sessions gradually.
       await sleep(20);
     }
   }
@@ -139,7 +138,7 @@ async function play(site: Site, stall: Stall, victim: Awaited<ReturnType<typeof 
   return { sessions: visitors.length, visits, atRisk, heldBack, failed, lost, movedAfterMs };
 }
 
-test('a node that stands still for less than its lease loses no session, a longer one none before', {
+test('a stall shorter than the lease loses no session, a longer one none before its end', {
   timeout: 300_000,
 }, async (t) => {
   const site = await Site.start(t);
@@ -158,7 +157,7 @@ test('a node that stands still for less than its lease loses no session, a longe
       `${stall.how} ${stall.ms / 1_000} s: ${sessions} sessions, ${visits} visits, ${atRisk} of them while it stood, ${heldBack} held back, ${failed} failed, ${lost} lost, ${moved}`,
     );
     assert.deepEqual([failed, lost], [0, 0], rows.at(-1));
-    // Those of the first pause at least must have met it.
+    // At least the visits of the first pause must have met the stall.
     assert.ok(atRisk >= SESSIONS * (VISITS_PER_STALL - 1), rows.at(-1));
     if (stall.ms < DEFAULT_LEASE_MS) assert.equal(movedAfterMs, undefined);
     // A heartbeat may have come just before.

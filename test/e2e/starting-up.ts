@@ -1,4 +1,4 @@
-/** `rollcall up` as a process group of its own, that can be ended at any moment of its start. For tests. */
+/** `rollcall up` in its own process group, which can be ended at any moment of its start. For tests. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import net, { type AddressInfo } from 'node:net';
@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from '@rollcall/core/testing';
 import { ROLLCALL } from '../site/commands.ts';
 import { until } from '../site/site.ts';
 
@@ -34,7 +35,7 @@ export interface Ended {
   readonly hasLock: boolean;
 }
 
-/** How long processes may go on after the end of their supervisor, milliseconds. */
+/** Time limit for processes after the end of their supervisor, milliseconds. */
 const GROUP_MS = 15_000;
 
 /** Starts `up` and ends it at that moment. Fails when a process of it is left, or a port is taken. */
@@ -99,7 +100,7 @@ function members(group: number): readonly number[] {
     });
 }
 
-/** One that the supervisor has started. */
+/** A process that the supervisor has started. */
 function isChild(pid: number): boolean {
   try {
     return /\/processes\/(?:control|worker|static)\./.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8'));
@@ -124,16 +125,6 @@ async function listens(port: number): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, '127.0.0.1', () => server.close(() => resolve()));
-  });
-}
-
-function freePort(): Promise<number> {
-  const probe = net.createServer();
-  return new Promise((resolve) => {
-    probe.listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as AddressInfo;
-      probe.close(() => resolve(port));
-    });
   });
 }
 

@@ -1,6 +1,6 @@
 /**
- * Every mode with programs as people have them: their sessions in memory or in files of their own, two nodes each that know
- * nothing of each other. A session that leaves its node would count from 1 again.
+ * Every mode with typical programs: two nodes each, which are independent and have their sessions in memory or in their own
+ * files. A session that leaves its node would count from 1 again.
  */
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
@@ -26,7 +26,7 @@ const noPhp = existsSync('/usr/bin/php') ? false : 'apt-get install php-cli';
 interface Visit {
   readonly node: string;
   readonly count: number;
-  /** Where the session goes on when it is in the URL. */
+  /** Link with the session id, if it is in the URL. */
   readonly link?: string;
 }
 
@@ -287,7 +287,7 @@ test('rewrite reads thousands of cookies, quoted and broken ones, and changes no
   for (const [sent, expected] of [
     ['SID="one.a"', 'SID="one"'],
     ['SID=one.a; SID=two.a', 'SID=one; SID=two'],
-    ['=; ;;SID=one.a;"; a="b; c', '=; SID=one; "; a="b; c'],
+    ['=; ;;SID=one.a;"; a="b; c', '=; ;;SID=one;"; a="b; c'],
     ['SID=one.b; sid=x.a; XSID=y.a', 'SID=one.b; sid=x.a; XSID=y.a'],
     ['SID=s%3Aone.a.sig%2F', 'SID=s%3Aone.a.sig%2F'],
     ['SID', 'SID'],

@@ -1,13 +1,14 @@
-/** What people get wrong when they set up sessions, with real programs: each is told in log, status and page, with what to do. */
+/** Common mistakes in session settings, with real programs: each is reported in log, status and page, with its remedy. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent, createServer, request as httpRequest } from 'node:http';
-import { type AddressInfo, createServer as createTcpServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, type TestContext, test } from 'node:test';
+import { freePort } from '@rollcall/core/testing';
 import type { EventResource, StatusResource } from '@rollcall/protocol';
 import express from 'express';
 import session from 'express-session';
@@ -50,7 +51,7 @@ describe('the sticky self-check', () => {
 
   after(() => up.close());
 
-  test('express-session without genid: told once, over when it is put right, told again when it comes back', async (t) => {
+  test('express-session without genid: reported once, over when it is fixed, reported again when it returns', async (t) => {
     const route = 'express-1';
     let writesRoute = false;
     const app = express();
@@ -67,7 +68,7 @@ describe('the sticky self-check', () => {
     assert.match(sentence, /\(in connect\.sid\).*genid: \(\) => node\.sessionId\(\)/);
     await visits('express', 30);
     const isCounted = async () => (await advice('express')).some((text) => text.startsWith('42 of the last 42 '));
-    await until(isCounted, 'the numbers to go on');
+    await until(isCounted, 'the numbers to continue');
 
     // 100 new ids are looked at: when most of these are right, it is over.
     writesRoute = true;
@@ -99,7 +100,7 @@ describe('the sticky self-check', () => {
     await page.locator('#advice').getByText('balancer express (in connect.sid) carry no route').waitFor();
   });
 
-  test('a program whose session cookie has another name is told to name it', async (t) => {
+  test('a program whose session cookie has another name is reported with the setting of the name', async (t) => {
     const app = express();
     const genid = (): string => `${crypto.randomUUID()}.named-1`;
     app.use(session({ secret: 'test', name: 'app.sid', resave: false, saveUninitialized: true, genid }));
@@ -112,7 +113,7 @@ describe('the sticky self-check', () => {
     );
   });
 
-  test('in rewrite mode too, where the value says nothing', async (t) => {
+  test('in rewrite mode as well, where the value is opaque', async (t) => {
     const app = express();
     app.use(session({ secret: 'test', name: 'app.sid', resave: false, saveUninitialized: true }));
     app.use((_, response) => void response.send('hello'));
@@ -123,13 +124,13 @@ describe('the sticky self-check', () => {
     await until(async () => (await advice('rewritten')).length === 0, 'the advice to go with the settings');
   });
 
-  test('clients that refuse cookies are told of, those that keep them are not', async (t) => {
+  test('clients that refuse cookies are reported, clients that keep them are not', async (t) => {
     const program = createServer((_, response) => response.end('hello'));
     await member('visitors', 'visitors-1', await serve(t, program), { mode: 'insert' });
     for (let i = 0; i < 12; i++) await visitor('visitors', true);
     assert.deepEqual(await advice('visitors'), []);
     for (let i = 0; i < 30; i++) await visitor('visitors', false);
-    assert.match(await advised('visitors', 'did not send the cookie rc_route back'), /suffix/);
+    assert.match(await advised('visitors', 'did not send the cookie rc_route_'), /suffix/);
   });
 
   test('a program that writes another route than it registered, and one that writes its neighbour’s', async (t) => {
@@ -167,7 +168,7 @@ describe('the sticky self-check', () => {
     assert.match(sentence, /^12 of the last 12 .*\(in _s\).*makeAllClusteredWith: '\{route\}'/);
   });
 
-  test('two nodes that register one route: the second is refused, and told what to do', async (t) => {
+  test('two nodes that register one route: the second is refused with the remedy', async (t) => {
     const url = await serve(t, createServer());
     await up.member('twin-1', 'twins', url, { route: 'twin' });
     await assert.rejects(
@@ -252,7 +253,7 @@ describe('the sticky self-check', () => {
 
   // ---- the clients' side
 
-  /** So many requests of new visitors, one after the other. */
+  /** Sends `count` requests of new visitors in sequence. */
   async function visits(balancer: string, count: number, path = '/'): Promise<void> {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     for (let i = 0; i < count; i++) await ask(balancer, path, agent, '');
@@ -338,12 +339,3 @@ const WEB_XML = `<?xml version="1.0"?>
 <servlet-mapping><servlet-name>jsp</servlet-name><url-pattern>*.jsp</url-pattern></servlet-mapping>
 </web-app>
 `;
-
-async function freePort(): Promise<number> {
-  const server = createTcpServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}

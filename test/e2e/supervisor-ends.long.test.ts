@@ -1,4 +1,4 @@
-/** The supervisor is ended at 20 moments of its start, with each signal and two stores; nothing of it may be left. */
+/** The supervisor is ended at 20 moments of its start, with each signal and two stores; no process may be left. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { endUp, type Moment, silentStore } from './starting-up.ts';
@@ -24,7 +24,7 @@ for (const signal of ['SIGKILL', 'SIGTERM', 'SIGINT'] as const)
         if (signal === 'SIGKILL' || moment.after === 'spawn') continue;
         assert.deepEqual([code, hasLock], [0, false], what);
         assert.ok(tookMs < 4_000, `${tookMs} ms, ${what}`);
-        if (output === '') assert.doesNotMatch(log, /starting it again/, what);
+        if (output === '') assert.doesNotMatch(log, /restarting it/, what);
       }
       t.diagnostic(`the last process was gone ${Math.round(slowestMs)} ms after the signal at the latest`);
     });

@@ -21,6 +21,6 @@ for (const { hasSilentStore = false, flags = [], ...ending } of CASES) {
     assert.ok(ended.children > 0, 'it had no children yet');
     if (ending.signal === 'SIGKILL') return;
     assert.deepEqual([ended.code, ended.hasLock], [0, false], ended.log);
-    assert.doesNotMatch(ended.log, /starting it again|Error/);
+    assert.doesNotMatch(ended.log, /restarting it|Error/);
   });
 }

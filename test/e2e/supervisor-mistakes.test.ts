@@ -1,4 +1,4 @@
-/** A mistake in the supervisor is reported and the site goes on; one in a worker ends that worker, which is replaced. */
+/** An error in the supervisor is logged and the site keeps serving; an error in a worker ends it, and it is replaced. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,14 +11,14 @@ import { Site, until } from '../site/site.ts';
 /** Mistakes as code, and what the log has of each. */
 const MISTAKES: readonly (readonly [code: string, logged: RegExp])[] = [
   ["Promise.reject(new Error('planted rejection'))", /planted rejection/],
-  ['Promise.reject(undefined)', /internal error in the supervisor, it goes on: undefined/],
+  ['Promise.reject(undefined)', /internal error in the supervisor, which continues: undefined/],
   ["Promise.reject('a word')", /a word/],
   ["setTimeout(() => { throw new TypeError('planted exception') })", /planted exception/],
-  ['setImmediate(() => { throw null })', /internal error in the supervisor, it goes on: null/],
+  ['setImmediate(() => { throw null })', /internal error in the supervisor, which continues: null/],
   ['process.nextTick(() => undefined.nothing)', /Cannot read properties of undefined/],
 ];
 
-test('mistakes in the supervisor are reported, and the site goes on; a worker ends by one and is replaced', async (t) => {
+test('errors in the supervisor are logged and the site keeps serving; an error ends a worker, which is replaced', async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'rollcall-mistakes-'));
   t.after(() => rmSync(directory, { recursive: true }));
   const preload = join(directory, 'preload.mjs');

@@ -52,7 +52,7 @@ test('two names on one port, a certificate renewed in place, and a Secure cookie
   );
   const before = await get(site.tlsPort, 'shop.example', authority);
   assert.deepEqual([before.status, before.body], [200, 'https shop.example']);
-  assert.match(before.cookies.join(), /^rc_route=.*; Secure/);
+  assert.match(before.cookies.join(), /^rc_route_[0-9a-f]{6}=.*; Secure/);
   assert.equal((await get(site.tlsPort, 'eu.blog.example', authority)).status, 200);
 
   const renewed = authority.issue('renewed', ['shop.example']);
@@ -66,7 +66,7 @@ test('two names on one port, a certificate renewed in place, and a Secure cookie
   assert.equal((await get(site.tlsPort, 'shop.example', authority)).status, 200);
 });
 
-test('sessions of TLS are resumed at any worker, also after a reload', async (t) => {
+test('TLS sessions are resumed at any worker, also after a reload', async (t) => {
   const authority = makeAuthority(t);
   const { cert, key } = authority.issue('shop', ['shop.example']);
   const flags = ['--tls', '127.0.0.1:0', '--tls-cert', cert, '--tls-key', key, '--workers', '2'];
@@ -108,11 +108,11 @@ test('a node with an https address is verified; one that cannot prove itself get
     const response = await fetch(`http://127.0.0.1:${site.proxyPort}/`);
     assert.deepEqual([response.status, await response.text()], [200, 'over TLS']);
   }
-  await until(() => /no TLS connection to a node/.test(site.log), 'the log does not say why');
+  await until(() => /cannot open a TLS connection to a node/.test(site.log), 'the log does not have the cause');
   assert.match(site.log, /unable to verify the first certificate|self-signed certificate|signed certificate/);
 });
 
-test('flags that do not fit together say so', async (t) => {
+test('contradicting flags are reported', async (t) => {
   const authority = makeAuthority(t);
   const shop = authority.issue('shop', ['shop.example']);
   const other = authority.issue('other', ['other.example']);
@@ -123,7 +123,7 @@ test('flags that do not fit together say so', async (t) => {
     assert.match(stderr, why);
   };
   await refused(['--tls', '127.0.0.1:0'], /--tls needs as many --tls-key as --tls-cert/);
-  await refused(['--tls-cert', shop.cert, '--tls-key', shop.key], /need --tls, where clients speak TLS/);
+  await refused(['--tls-cert', shop.cert, '--tls-key', shop.key], /need --tls, the TLS listener/);
   await refused(
     ['--tls', '127.0.0.1:0', '--tls-cert', shop.cert, '--tls-key', other.key],
     /the key in .*other\.key does not belong to the certificate in .*shop\.crt/,

@@ -1,10 +1,10 @@
-/** `rollcall token`: what it prints, what it sends, and how it names mistakes. */
+/** `rollcall token`: its output, its requests, and its error messages. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TokenList, TokenResult } from '@rollcall/protocol';
 import { Site } from '../site/site.ts';
 
-test('a token is made, listed, changed, rotated and revoked; its secret alone goes to standard output', {
+test('a token is created, listed, changed, rotated and revoked; only its secret goes to standard output', {
   timeout: 300_000,
 }, async (t) => {
   const site = await Site.start(t);
@@ -15,8 +15,23 @@ test('a token is made, listed, changed, rotated and revoked; its secret alone go
   assert.match(made.stderr, /^note: agents on this machine need a token too/);
   assert.match(
     made.stderr,
-    /token shop \(role join\) created; bound to balancer shop; context \/a, \/b; .*shown this once/,
+    /token shop \(role join\) created; bound to balancer shop; context \/a, \/b; .*shown only once/,
   );
+  const trials: readonly (readonly [readonly string[], 'stdout' | 'stderr', RegExp])[] = [
+    [['create', 'new', '--role', 'join'], 'stderr', /^token new \(role join\) would be created$/m],
+    [['set', 'shop', '--nodes', '1'], 'stdout', /would be changed; bound to .*; no node would leave\n$/],
+    [
+      ['rotate', 'shop'],
+      'stderr',
+      /would be rotated, the earlier secret ends in 3600 s; bound to .*; no node would leave\n$/,
+    ],
+    [['revoke', 'shop'], 'stdout', /^token shop \(role join\) would be revoked; no node would leave\n$/],
+  ];
+  for (const [words, stream, text] of trials) {
+    const trial = await token(...words, '--dry-run');
+    assert.match(trial[stream], text);
+    if (stream === 'stderr') assert.equal(trial.stdout, '', 'standard output is for the secret');
+  }
   const { secret } = await site.json<TokenResult>('token', 'rotate', 'shop', '--overlap', '10m');
   assert.match(secret ?? '', /^[A-Za-z0-9_-]{43}$/);
   assert.notEqual(`${secret}\n`, made.stdout);
@@ -39,7 +54,7 @@ test('a token is made, listed, changed, rotated and revoked; its secret alone go
     /^shop +join +2 +0 +- +- +balancer shop; context \/c; node shop-\*; max-weight 2$/m,
   );
   const revoked = await token('revoke', 'shop', '--reason', 'not needed');
-  assert.match(revoked.stdout, /^token shop \(role join\) revoked\n$/);
+  assert.match(revoked.stdout, /^token shop \(role join\) revoked; no node leaves\n$/);
   assert.match(revoked.stderr, /last join token: no agent can join until there is one/);
 
   const mistakes: readonly (readonly [readonly string[], number, RegExp])[] = [

@@ -25,7 +25,7 @@ import { until } from './up.ts';
 const ADMIN_TOKEN = 'admin-token-of-the-test';
 const OTHER_USER = 65_534;
 
-/** How a state directory becomes one that cannot be written. `$1` is an empty directory. */
+/** Commands that make a state directory unwritable. `$1` is an empty directory. */
 interface Fault {
   /** Run in a mount namespace before `up`; with none `up` runs without one. */
   readonly mount?: string | undefined;
@@ -108,18 +108,18 @@ for (const [what, fault] of Object.entries(FAULTS))
       const { state, store, advice } = await up.api<StatusResource>('GET', '/v1/status');
       return state.isWritable && store.waiting === 0 && !advice.join('\n').includes('cannot be written');
     }, 'the state to be written');
-    const stored = await up.api<WriteResult>('POST', '/v1/nodes/n1/drain', {});
+    const stored = await up.api<WriteResult>('POST', '/v1/nodes/n1/drain', { force: true });
     assert.equal(stored.pending, undefined, stored.message);
     await until(async () => up.files().includes('lock'), 'the lock');
     assert.equal(up.stderr.filter((line) => line.includes('cannot lock')).length, 1, up.stderr.join('\n'));
     const drafts = (): string[] =>
       up.files().filter((file) => file.includes('.tmp') || /^(tokens\.json|admin-token)\./.test(file));
-    // One that is being written is no left-over.
+    // A draft that is being written is not a leftover.
     await until(async () => drafts().length === 0, 'the drafts to be gone');
     assert.ok(up.files().includes('tokens.json') && !up.files().includes('admin-token'), up.files().join(' '));
   });
 
-test('without an admin token on disk or in the environment there is none: reading works, writing is refused', {
+test('without an admin token on disk or in the environment, reading works and writing is refused', {
   timeout: 180_000,
 }, async (t) => {
   const up = await startUp(t, FAULTS['in the place of a file']!, {});
@@ -135,7 +135,7 @@ const NOW_READ_ONLY: Fault = {
   code: /EROFS/,
 };
 
-test('what a run that was killed has left on a disk that is read-only now is read, and its admin token works', {
+test('the state of a killed run on a disk that is now read-only is read, and its admin token works', {
   timeout: 90_000,
   skip: missingFor(NOW_READ_ONLY),
 }, async (t) => {
@@ -161,7 +161,7 @@ test('what a run that was killed has left on a disk that is read-only now is rea
   assert.match(message, NOW_READ_ONLY.code);
 });
 
-/** Why a fault cannot be made here; `false` when it can. */
+/** Reason why a fault cannot be made here; `false` if it can. */
 function missingFor({ mount, uid }: Fault): string | false {
   if (uid !== undefined && process.getuid?.() !== 0) return 'only root starts programs of other users';
   if (mount === undefined) return false;
@@ -182,7 +182,7 @@ interface RunningUp {
   readonly stderr: readonly string[];
   api<Body>(method: string, path: string, body?: object): Promise<Body>;
   repair(): void;
-  /** What is in the state directory, as `up` sees it. */
+  /** Content of the state directory, as `up` sees it. */
   files(): string[];
 }
 
@@ -246,7 +246,7 @@ function tokenIn(directory: string): string | undefined {
   }
 }
 
-/** What a second `up` prints before it ends, which it has to do by itself. */
+/** Output of a second `up`, which must end by itself. */
 async function ended(fault: Fault, folder: string, flags: readonly string[]): Promise<string> {
   const child = spawnUp({ ...fault, mount: undefined }, folder, flags, {});
   let text = '';

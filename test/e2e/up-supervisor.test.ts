@@ -1,4 +1,4 @@
-/** What the supervisor promises: what dies is replaced, nobody is refused meanwhile, and nothing outlives it. */
+/** Guarantees of the supervisor: dead processes are replaced without a refused client, and no process outlives it. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { request } from 'node:http';
@@ -19,7 +19,7 @@ function get(port: number): Promise<{ readonly status: number; readonly tookMs: 
   });
 }
 
-test('a killed worker is replaced, and connections that come before wait and are served', {
+test('a killed worker is replaced, and earlier connections wait and are served', {
   timeout: 180_000,
 }, async (t) => {
   const cluster = await LiveCluster.start();

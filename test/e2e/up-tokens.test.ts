@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { LiveCluster } from '../live-cluster/cluster.ts';
+import { Site, until } from '../site/site.ts';
 
-test('up --token-dir makes a join token that nodes need from then on, and keeps it over a restart', {
+test('up --token-dir creates a join token that nodes need, and keeps it over a restart', {
   timeout: 180_000,
 }, async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'rollcall-token-dir-'));
@@ -55,4 +56,21 @@ test('a join token or an admin token of fewer than 16 characters is refused befo
     assert.equal(code, 2);
     assert.match(stderr, new RegExp(`${name} has 15 characters; a token needs 16 or more, for example from`));
   }
+});
+
+test('a token variable that is set but empty is reported by up, and by run, which registers without a token', {
+  timeout: 180_000,
+}, async (t) => {
+  const empty = { ROLLCALL_JOIN_TOKEN: '', ROLLCALL_ADMIN_TOKEN: '' };
+  const site = await Site.start(t, { environment: empty });
+  assert.match(site.log, /ROLLCALL_JOIN_TOKEN is set but empty: agents on this machine need no token, unless/);
+  assert.match(site.log, /ROLLCALL_ADMIN_TOKEN is set but empty: the admin token of the state directory is used/);
+  const program = `require('node:http').createServer((_, answer) => answer.end()).listen(process.env.PORT, '127.0.0.1')`;
+  const run = site.start(['run', '--id', 'n1', '--', process.execPath, '-e', program], empty);
+  let log = '';
+  run.stderr!.on('data', (octets: Buffer) => {
+    log += octets.toString();
+  });
+  await until(() => log.includes('n1 is registered'), 'the node does not register');
+  assert.match(log, /ROLLCALL_JOIN_TOKEN is set but empty: the node registers without a token/);
 });

@@ -1,4 +1,4 @@
-/** `rollcall up` on free ports, with an operator's hands on it. For tests. */
+/** `rollcall up` on free ports, with its admin API. For tests. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -24,7 +24,7 @@ export interface Up {
   member(id: string, balancer: string, url: string, more?: object): Promise<void>;
   /** Starts another worker process beside its own, which follows the feed at `feedUrl`; ends with `close`. */
   worker(name: string, feedUrl?: string): Promise<{ readonly url: string; readonly process: ChildProcess }>;
-  /** What a command of the CLI prints about this cluster. */
+  /** Output of a CLI command for this cluster. */
   command(...args: string[]): Promise<string>;
   close(): Promise<void>;
 }
@@ -98,7 +98,7 @@ export async function startUp(...flags: readonly string[]): Promise<Up> {
   };
 }
 
-/** Asks until it is so. What throws is not so yet. */
+/** Polls until the condition holds. A condition that throws does not hold yet. */
 export async function until(isSo: () => Promise<boolean>, what: string, withinMs: number = WAIT_MS): Promise<void> {
   const endMs = Date.now() + withinMs;
   while (Date.now() < endMs) {

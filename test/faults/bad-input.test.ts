@@ -1,4 +1,4 @@
-/** Bad input gets a stable code or a documented close, and hurts nobody else. */
+/** Bad input gets a stable code or a documented close, and does not affect other clients. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import http from 'node:http';
@@ -36,7 +36,7 @@ function nodeOf(id: string): Record<string, unknown> {
   return { id, balancer: 'web', url: `http://127.0.0.1:${(program.address() as net.AddressInfo).port}` };
 }
 
-/** A bare agent connection: sends what it is told and queues what comes. */
+/** A raw agent connection: sends any text and queues received messages. */
 class Agent {
   readonly socket: WebSocket;
   readonly #told: Record<string, unknown>[] = [];
@@ -94,7 +94,7 @@ function get(path: string): Promise<number> {
   });
 }
 
-/** Nobody else has noticed anything. */
+/** Fails unless other clients are unaffected. */
 async function assertUnharmed(): Promise<void> {
   assert.equal(await get('/'), 200);
   assert.equal(bystander.socket.readyState, WebSocket.OPEN);
@@ -203,18 +203,22 @@ const MISTAKES: readonly (readonly [args: readonly string[], says: RegExp])[] = 
   [['drain'], /needs one of/],
   [['drain', 'a.b'], /is not a name/],
   [['drain', 'n1', '--deadline', 'soon'], /is not a duration/],
-  [['add', 'ftp://x'], /is no address/],
+  [['add', 'ftp://x'], /is not the address/],
   [['up', '--proxy', 'nowhere'], /is not HOST:PORT/],
   [['up', '--store', 'floppy'], /is not memory/],
   [['drain', 'n1', '--for', '5'], /--for "5" is not a duration with a unit \(ms, s, m, h, d\) like 30s/],
   [['run', '--ready-timeout', '30', '--', 'true'], /--ready-timeout "30" .*ms, s, m, h, d/],
   [['weight', 'n1', '0x10'], /"0x10": write a number from 0.001 to 100/],
   [['up', '--trusted-proxy', '300.1.1.1/8'], /--trusted-proxy 300\.1\.1\.1\/8 is not an address/],
+  [['up', '--forwarded', 'xff'], /x-forwarded, rfc7239, both/],
+  [['up', '--proxy-protocol', ':443', '--trusted-proxy', '::1'], /:443 is not a listener: write proxy .* tls /],
+  [['up', '--proxy-protocol', 'tls', '--trusted-proxy', '::1'], /--proxy-protocol tls needs --tls/],
+  [['up', '--proxy-protocol', 'proxy'], /--proxy-protocol needs --trusted-proxy/],
   [['up', '--proxy', '0.0.0.0:8499', '--control', ':8499'], /--proxy and --control both use port 8499/],
   [['up', '--access-log', '/no/such/folder/a.log'], /there is no directory \/no\/such\/folder$/m],
 ];
 for (const [args, says] of MISTAKES) {
-  test(`rollcall ${args.join(' ')} says in one line what to do, exit 2`, async () => {
+  test(`rollcall ${args.join(' ')} prints the remedy in one line, exit 2`, async () => {
     const { code, stdout, stderr } = await cluster.bareCli(...args);
     assert.equal(code, 2, stderr);
     assert.equal(stdout, '');

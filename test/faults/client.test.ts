@@ -21,7 +21,7 @@ async function portOf(t: TestContext, answer: http.RequestListener): Promise<num
   return (server.address() as AddressInfo).port;
 }
 
-/** What the judge says of a run against `port`. */
+/** Complaints of the judge about a run against `port`. */
 async function complaintsOf(port: number, plan: ClientPlan): Promise<string[]> {
   const client = new Client(port, plan);
   await client.run();

@@ -7,8 +7,8 @@
  */
 import http from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
+import { seededRng } from '@rollcall/core';
 import { nowMs } from '../live-cluster/instant.ts';
-import { seededRng } from '../live-cluster/seeded-rng.ts';
 import type { Exchange } from './ledger.ts';
 import type { NodeAnswer } from './programs/sample-answer.ts';
 
@@ -40,7 +40,7 @@ interface Session {
   readonly name: string;
   readonly cookies: Map<string, string>;
   readonly agent: http.Agent;
-  /** Where its first answer came from. */
+  /** Origin of its first answer. */
   home: string | undefined;
 }
 

@@ -10,6 +10,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { nowMs } from '../live-cluster/instant.ts';
+import { TYPESCRIPT } from '../site/commands.ts';
 import { FOREIGN } from './judge.ts';
 import type { Outage } from './ledger.ts';
 import { addressOf, CONTROL_PORT, FRONT, Net, NODE_PORT, PROXY_PORT } from './net.ts';
@@ -23,11 +24,11 @@ export type NodeKind = 'sdk' | 'run' | 'add';
 export interface ClusterPlan {
   readonly nodes: readonly NodeKind[];
   readonly workers: number;
-  /** Of `rollcall run`. */
+  /** Options of `rollcall run`. */
   readonly copies: number;
   /** Path of the ready page for `rollcall run`. */
   readonly ready?: string;
-  /** Of `rollcall up`. */
+  /** Options of `rollcall up`. */
   readonly upFlags: readonly string[];
   /** Hosts whose address another program will take. */
   readonly foreign: readonly number[];
@@ -282,7 +283,7 @@ export class Cluster {
 }
 
 function sampleCommand(): string[] {
-  return [process.execPath, '--import', import.meta.resolve('tsx'), SAMPLE_NODE];
+  return [process.execPath, ...TYPESCRIPT, SAMPLE_NODE];
 }
 
 async function firstLine(child: ChildProcess, name: string): Promise<string> {

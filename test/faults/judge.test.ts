@@ -8,7 +8,7 @@ import { complaints } from './scenario.ts';
 const FAULT_MS = 1_000;
 let count = 0;
 
-/** An answer of `instance` (`n1#1`), given at the instant of its arrival unless said otherwise. */
+/** An answer of `instance` (`n1#1`), by default at the instant of its arrival. */
 function answered(session: string, instance: string, arrivedMs: number, more: Partial<Answered> = {}): Exchange {
   const { atMs = arrivedMs, fresh = false, method = 'GET', endMs = atMs, worker } = more;
   const node = instance.split('#')[0]!;

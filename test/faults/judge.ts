@@ -7,11 +7,11 @@ export const FOREIGN = 'foreign';
 export interface Verdict {
   readonly requests: number;
   readonly failedGets: readonly Exchange[];
-  /** Without those that were sent before the fault and got 502 or 504. */
+  /** Without POSTs that were sent before the fault and got 502 or 504. */
   readonly failedPosts: readonly Exchange[];
   /** POSTs that were sent before the fault and got 502 or 504. */
   readonly excused: number;
-  /** Failed of those that arrived `lateAfterMs` after the fault or later. */
+  /** Failed requests that arrived `lateAfterMs` after the fault or later. */
   readonly failedLate: readonly Exchange[];
   /** Requests that arrived that late. */
   readonly late: number;
@@ -92,8 +92,8 @@ interface Fate {
 }
 
 /**
- * The fate of one session. Its state is in the memory of one instance. Each change of instance, in the order in which
- * the nodes answered, loses the state: an earlier instance has an older state, other instances have none.
+ * The fate of one session. Its state is in the memory of one instance. Each change of instance loses the state, in the order in
+ * which the nodes answered. An earlier instance has an older state, other instances have none.
  */
 function fateOf(own: readonly Exchange[], ledger: Ledger, outages: readonly Outage[]): Fate {
   const { faultMs, inForceMs, judgedWorker } = ledger;

@@ -7,9 +7,9 @@ export interface Exchange {
   readonly method: 'GET' | 'POST';
   readonly arrivedMs: number;
   readonly endMs: number;
-  /** Of a complete answer. */
+  /** Status of a complete answer. */
   readonly status?: number;
-  /** Why the answer is missing or not the expected one. */
+  /** Reason why the answer is missing or wrong. */
   readonly error?: string;
   /** From the body of an answer with status 200. */
   readonly answer?: {

@@ -1,6 +1,6 @@
 /**
- * The network of one scenario: a front (coordinator, workers, client) and one host for each node, each in a network
- * namespace of its own, joined by a pair of virtual interfaces. Runs inside a sandbox (`sandbox.ts`).
+ * The network of one scenario: a front (coordinator, workers, client) and one host for each node. Each has its own network
+ * namespace; pairs of virtual interfaces join them. Runs inside a sandbox (`sandbox.ts`).
  *
  *   front 10.77.0.100 (.101 worker 1, .102 worker 2) ── v1 ══ eth0 ── host 1 10.77.0.1
  *                                                    └─ v2 ══ eth0 ── host 2 10.77.0.2 …
@@ -14,7 +14,7 @@ import { once } from 'node:events';
 export const FRONT = '10.77.0.100';
 export const CONTROL_PORT = 8400;
 export const PROXY_PORT = 8080;
-/** Where the program of each host listens. */
+/** Port of the program of each host. */
 export const NODE_PORT = 3000;
 const RESET = 'counter reject with tcp reset';
 
@@ -65,6 +65,8 @@ export class Net {
   /** Faults that did nothing, one sentence each: their filters have met no packet. */
   readonly idle: string[] = [];
   readonly #hosts = new Map<string, Host>();
+  /** Ends with the last change of filters. */
+  #lastChange: Promise<void> = Promise.resolve();
 
   private constructor() {}
 
@@ -113,12 +115,20 @@ export class Net {
     return spawn(first!, rest, options);
   }
 
-  /** Changes the faults between front and host. They are in force when it resolves. */
-  async setFaults(name: string, number: number, change: HostFaults): Promise<void> {
+  /**
+   * Changes the faults between front and host. They are in force when it resolves. One change after another: counters that are
+   * read while another change is committed may be incomplete.
+   */
+  setFaults(name: string, number: number, change: HostFaults): Promise<void> {
+    this.#lastChange = this.#lastChange.then(() => this.#setFaults(name, number, change));
+    return this.#lastChange;
+  }
+
+  async #setFaults(name: string, number: number, change: HostFaults): Promise<void> {
     const host = this.#hosts.get(name)!;
     Object.assign(host.faults, change);
     const { atHost, atFront } = filters(host.faults, addressOf(number));
-    // What stays in force may meet its first packet later.
+    // A filter that stays in force may meet its first packet later.
     if (!host.rules.every((rule) => atHost.includes(rule))) await this.#noteIdle(name);
     await Promise.all([
       run('nft', ['-f', '-'], ruleset(name, atFront)),

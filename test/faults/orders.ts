@@ -4,7 +4,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { nowMs } from '../live-cluster/instant.ts';
 import type { SampleOrder, SampleState } from './programs/sample-answer.ts';
 
-const WAIT_MS = 40_000;
+/** Many drills start their processes at the same time, and a slow machine takes long for that. */
+const WAIT_MS = 180_000;
 const PAUSE_MS = 20;
 
 /** Sends an order to the socket at `path`; rejects when no program listens there. */
@@ -20,7 +21,7 @@ export function sendOrder(path: string, order: SampleOrder): Promise<SampleState
   });
 }
 
-/** Repeats `isSo` until it holds; rejects after 40 s. */
+/** Repeats `isSo` until it holds; rejects after `WAIT_MS`. */
 export async function until(isSo: () => boolean | Promise<boolean>, what: string): Promise<void> {
   const endMs = nowMs() + WAIT_MS;
   while (!(await isSo())) {

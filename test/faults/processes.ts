@@ -1,4 +1,4 @@
-/** What /proc says about processes and their connections. For the front's own namespace. */
+/** Data of /proc about processes and their connections, for the namespace of the front. */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { setPriority } from 'node:os';
 
@@ -39,7 +39,7 @@ export function raisePriorities(): void {
       try {
         setPriority(Number(thread), 0);
       } catch {
-        // It has ended, or we may not.
+        // The process has ended, or permission is missing.
       }
 }
 

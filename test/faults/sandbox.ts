@@ -1,11 +1,12 @@
 /**
  * Starts a script of this folder in private network, process and mount namespaces.
  *
- * The script is process 1 of its process namespace: when it ends, however it ends, the kernel ends everything it has
- * started, and the network is removed with its last process. Nothing has a name outside, so nothing is left behind.
+ * The script is process 1 of its process namespace. When it ends for any reason, the kernel ends its descendants, and the network
+ * is removed with the last process. Nothing has a name outside, so nothing is left behind.
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { TYPESCRIPT } from '@rollcall/core/testing';
 
 const NAMESPACES = ['--net', '--pid', '--mount', '--fork', '--mount-proc', '--kill-child'];
 /** Priority of processes during their start. */
@@ -17,7 +18,7 @@ function unshareArgs(): string[] {
   return process.getuid?.() === 0 ? NAMESPACES : ['--user', '--map-root-user', ...NAMESPACES];
 }
 
-/** Why scripts cannot be started here and what is needed; `undefined` when they can. */
+/** Reason why scripts cannot be started here, and the requirements; `undefined` if they can. */
 export function missingForSandbox(): string | undefined {
   try {
     execFileSync('unshare', [...unshareArgs(), 'sh', '-c', PROBE], {
@@ -35,7 +36,7 @@ export function missingForSandbox(): string | undefined {
   }
 }
 
-/** How a script ended and what it has printed. */
+/** Outcome and output of a script. */
 export interface Ended {
   readonly code: number | null;
   readonly stdout: string;
@@ -55,7 +56,7 @@ export interface Sandboxed {
  */
 export function startSandboxed(script: string, args: readonly string[]): Sandboxed {
   const path = fileURLToPath(new URL(script, import.meta.url));
-  const node = [process.execPath, '--conditions=@rollcall/source', '--import', import.meta.resolve('tsx'), path];
+  const node = [process.execPath, ...TYPESCRIPT, path];
   const child = spawn('nice', ['-n', String(NICE), 'unshare', ...unshareArgs(), ...node, ...args], {
     stdio: 'pipe',
     env: environment(),

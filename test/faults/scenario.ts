@@ -1,4 +1,4 @@
-/** What a scenario is, and what it expects of a verdict. */
+/** Definition of a scenario and of the expected verdict. */
 import type { NodeKind } from './cluster.ts';
 import type { Fault } from './fault.ts';
 import type { Verdict } from './judge.ts';
@@ -27,7 +27,7 @@ export interface Scenario {
   /** Each session keeps one connection, and sessions of this worker (1, 2, …) are not judged. */
   readonly cutWorker?: number;
   readonly faults: readonly Fault[];
-  /** The expectation is wrong, and the drill has to say so. */
+  /** The expectation is wrong, and the drill must report it. */
   readonly isNegativeControl?: true;
   /** Length of the schedule. The run lasts longer while requests wait. */
   readonly lengthMs: number;

@@ -1,9 +1,9 @@
 /**
- * The corpus of HTTP cases as typed values. `cases.json` tells its own format; strings are octets, one character each.
+ * The corpus of HTTP cases as typed values. `cases.json` describes its own format; strings are octets, one character each.
  */
 import { readFileSync } from 'node:fs';
 
-/** One step of what a side sends. */
+/** One step of the octets that a side sends. */
 export type Part =
   | { readonly type: 'octets'; readonly octets: string }
   | { readonly type: 'dribble'; readonly octets: string; readonly gapMs: number }
@@ -21,12 +21,12 @@ interface CaseOfEither {
   readonly grade: string;
   readonly name: string;
   readonly verdict: string;
-  /** What is expected, by the keys that `cases.json` explains. */
+  /** The expectations, by the keys that `cases.json` explains. */
   readonly expect: Bag;
   /** Failure codes that the gate forgives. */
   readonly tolerated: readonly string[];
   readonly isTimed: boolean;
-  /** Everything else that some cases say of themselves. */
+  /** Further properties of some cases. */
   readonly more: Bag;
 }
 
@@ -51,7 +51,7 @@ export function httpCases(): readonly HttpCase[] {
   return casesOf('cases.json');
 }
 
-/** Those cases and our own. */
+/** The cases of the corpus and `own-cases.json`. */
 export function allCases(): readonly HttpCase[] {
   return [...httpCases(), ...casesOf('own-cases.json')];
 }

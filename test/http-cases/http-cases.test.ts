@@ -11,7 +11,7 @@ import { playCases } from './play-cases.ts';
 import { judgeResponse } from './response-judgement.ts';
 import { reasons, score, unforgiven } from './scores.ts';
 
-/** A proxy that understands nothing and passes every octet on. */
+/** A proxy that does not parse and forwards every octet. */
 async function openPipe(nodePort: number): Promise<ProxyLane> {
   const sockets = new Set<net.Socket>();
   const server = net.createServer((client) => {
@@ -38,13 +38,32 @@ async function openPipe(nodePort: number): Promise<ProxyLane> {
   };
 }
 
-test('the engine passes every HTTP case, and each difference that is left has its reason', {
-  timeout: 120_000,
+/** With more unexpected differences than this the machine is not the cause. */
+const MAX_AGAIN = 10;
+
+test('the engine passes every HTTP case, and each remaining difference has its reason', {
+  timeout: 300_000,
 }, async (context) => {
   const cases = allCases();
   assert.ok(httpCases().length >= 296 && cases.length >= 296 + 100, `${cases.length} cases`);
   assert.equal(new Set(cases.map(({ id }) => id)).size, cases.length, 'ids are unique');
+  const why = reasons();
   const verdicts = await playCases(cases, openLane);
+  const isForged = (fails: readonly string[]): boolean => fails.includes('CANARY') || fails.includes('POISONED');
+  // Time limits of the cases are seconds, and the machine may be busy. A case that failed beside the others runs once more by itself,
+  // except for a forged request or answer.
+  const unexpected = cases.filter((one) => {
+    const fails = verdicts.get(one.id)?.fails ?? [];
+    return unforgiven(one, fails).length > 0 || (fails.length > 0 && !why.has(one.id));
+  });
+  if (unexpected.length <= MAX_AGAIN) {
+    const again = unexpected.filter(({ id }) => !isForged(verdicts.get(id)?.fails ?? []));
+    for (const [id, verdict] of await playCases(again, openLane, 1)) {
+      const [before, after] = [verdicts.get(id)?.fails.join('; '), verdict.fails.join('; ')];
+      context.diagnostic(`again: ${id}: ${before} → ${after || 'passed'}`);
+      verdicts.set(id, verdict);
+    }
+  }
   const { grades, differences } = score(cases, verdicts);
   for (const [grade, row] of grades) context.diagnostic(`grade ${grade}: ${JSON.stringify(row)}`);
 
@@ -57,7 +76,6 @@ test('the engine passes every HTTP case, and each difference that is left has it
     [],
     'the gate',
   );
-  const why = reasons();
   const lines = (ids: readonly string[]): string[] => ids.map((id) => `${id}: ${why.get(id) ?? 'no reason'}`).sort();
   assert.deepEqual(
     differences.filter(({ id }) => !why.has(id)),
@@ -67,7 +85,7 @@ test('the engine passes every HTTP case, and each difference that is left has it
   assert.deepEqual(lines(differences.map(({ id }) => id)), lines([...why.keys()]), 'reasons for what does not differ');
 });
 
-test('the judge finds fault with a proxy that passes every octet on', { timeout: 180_000 }, async () => {
+test('the judge finds failures of a proxy that forwards every octet', { timeout: 180_000 }, async () => {
   const cases = httpCases().filter(({ id }) => /^req-(?:te|te-cl|host|hop-by-hop)-|^res-length-/.test(id));
   const verdicts = await playCases(cases, openPipe);
   const fails = [...verdicts.values()].map((verdict) => verdict.fails);
@@ -78,7 +96,7 @@ test('the judge finds fault with a proxy that passes every octet on', { timeout:
     assert.ok(codes.has(code), `${code} is not among ${[...codes].join(', ')}`);
 });
 
-test('the judge knows an answer that belongs to another request', () => {
+test('the judge detects an answer that belongs to another request', () => {
   const one = httpCases().find((each) => each.kind === 'response');
   assert.ok(one?.kind === 'response');
   const followUp = (body: string) => ({

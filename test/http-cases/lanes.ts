@@ -1,14 +1,15 @@
 /**
- * Proxy lanes for HTTP cases: an engine in front of one node. Run by itself it opens lanes for a judge that brings its own
- * nodes: `lanes.ts PROXY_PORT NODE_PORT LANES` listens on PROXY_PORT, PROXY_PORT + 1 … in front of NODE_PORT, NODE_PORT + 1 …
+ * Proxy lanes for HTTP cases: an engine in front of one node. Run as a program it opens lanes for a judge with its own
+ * nodes. `lanes.ts PROXY_PORT NODE_PORT LANES` listens on PROXY_PORT, PROXY_PORT + 1 … in front of NODE_PORT, NODE_PORT + 1 …
  */
 
 import { fileURLToPath } from 'node:url';
 import { newLiveNumbers } from '@rollcall/core';
 import { parseNodeId, parseRoute } from '@rollcall/protocol';
 import { Engine, type Router, type UpstreamNode } from '@rollcall/proxy';
+import { newUpstreamCounters } from '@rollcall/proxy/testing';
 
-/** What cases with `timed` count upon. */
+/** Time limits that cases with `timed` expect. */
 const LIMITS = {
   headerTimeoutMs: 2_000,
   bodyTimeoutMs: 4_000,
@@ -45,33 +46,26 @@ function oneNodeRouter(port: number): Router {
     readsLoadField: false,
     live: newLiveNumbers(),
     takesRequests: true,
-    tally: {
-      requests: 0,
-      failures: 0,
-      serverErrors: 0,
-      newSessions: 0,
-      tunnels: 0,
-      bytesToNode: 0,
-      bytesFromNode: 0,
-      parked: 0,
-    },
+    drainsUntilMs: Number.POSITIVE_INFINITY,
+    counters: newUpstreamCounters(),
   };
-  const choose: Router['choose'] = (_head, slip) => {
-    slip.node = node;
-    slip.retriesLeft = 2;
+  const choose: Router['choose'] = (_head, decision) => {
+    decision.node = node;
+    decision.retriesLeft = 2;
     return 'forward';
   };
   return {
-    parkMs: 0,
+    parkMs: () => 0,
     onChange: () => {},
     onNodeGone: () => {},
     onNodeLost: () => {},
     choose,
     askAgain: choose,
-    chooseAgain: (_head, slip) => {
-      slip.retriesLeft--;
-      return slip.retriesLeft > 0 ? 'forward' : 'unavailable';
+    chooseAgain: (_head, decision) => {
+      decision.retriesLeft--;
+      return decision.retriesLeft > 0 ? 'forward' : 'unavailable';
     },
+    prefixAt: () => undefined,
     onSetCookie: () => {},
     onSend: () => {
       node.live.inFlight++;

@@ -103,7 +103,7 @@ export class OctetClient {
     }
   }
 
-  /** Writes, and waits until it has left or nobody takes it. */
+  /** Writes, and waits until the octets have been sent or the connection has ended. */
   async #write(octets: string): Promise<void> {
     if (!this.socket.writable) return;
     await new Promise<void>((resolve) => {

@@ -9,13 +9,13 @@ export interface RecordedConnection {
   readonly record: RequestRecord;
 }
 
-/** What the node does with what it receives. */
+/** Reaction of the node to received octets. */
 export interface NodeScript {
   onHead?(request: ReceivedRequest, connection: RecordedConnection): void;
   onComplete?(request: ReceivedRequest, connection: RecordedConnection): void;
 }
 
-/** A node that records every octet and answers as its script says. */
+/** A node that records every octet and answers by its script. */
 export class RecordingNode {
   readonly port: number;
   connections: RecordedConnection[] = [];

@@ -1,5 +1,5 @@
 /**
- * `npm run http-cases`: plays every case against an engine and tells how it went, by grade, with every difference that is
+ * `npm run http-cases`: plays every case against an engine and prints the results, by grade, with every difference that is
  * left and its reason. Ends with 1 when a case fails the gate or a difference has no reason. `-- REGEX` plays those whose
  * id matches; `-- --octet-by-octet` sends every part of up to a thousand octets one at a time.
  */

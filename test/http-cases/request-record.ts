@@ -1,4 +1,4 @@
-/** What a node received, read as strictly as RFC 9112 allows: every liberty that was left in it is noted. */
+/** Requests that a node received, parsed as strictly as RFC 9112 allows; every deviation is noted. */
 
 /** One request as it reached the node. */
 export interface ReceivedRequest {
@@ -29,7 +29,7 @@ export class RequestRecord {
   tunnel: string | undefined;
   /** Octets that belong to no request. */
   rest = '';
-  /** What came cannot be read any further. */
+  /** The rest of the input cannot be parsed. */
   isDead = false;
   readonly #onHead: (request: ReceivedRequest) => void;
   readonly #onComplete: (request: ReceivedRequest) => void;
@@ -109,7 +109,7 @@ export class RequestRecord {
     };
   }
 
-  /** As many whole chunks as there are. */
+  /** Reads all complete chunks. */
   #readChunk(request: ReceivedRequest): 'more' | 'done' | 'broken' {
     for (;;) {
       const lineEnd = this.rest.indexOf('\r\n');

@@ -1,4 +1,4 @@
-/** What a client received, read as liberally as clients do, so that nothing that came is overlooked. */
+/** Responses that a client received, parsed as liberally as clients do, so that no octet is overlooked. */
 
 export interface ReceivedResponse {
   /** -1 when there is no status line, -2 when the head does not end. */

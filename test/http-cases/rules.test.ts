@@ -5,28 +5,23 @@ import { allCases } from './http-case.ts';
 
 const PROXY = new URL('../../packages/proxy/', import.meta.url);
 
-/** A row of the table in RULES.md. */
+/** A rule of RULES.md: an item of a list, with its code and its cases as items below it. */
 interface Rule {
   readonly rule: string;
   readonly code: string;
   readonly cases: readonly string[];
 }
 
+const RULE = /^- \*\*(.+)\*\* \(.+\): .+\n {2}- Code: (.+)\n {2}- Cases: (.+)$/gm;
+
 function rules(): readonly Rule[] {
-  const table = readFileSync(new URL('RULES.md', PROXY), 'utf8')
-    .split('\n')
-    .filter((line) => line.startsWith('|'))
-    .map((row) =>
-      row
-        .split('|')
-        .slice(1)
-        .map((cell) => cell.trim()),
-    );
-  // The first two rows are the table's head.
-  return table.slice(2).map(([rule = '', , , code = '', cases = '']) => ({ rule, code, cases: cases.split(', ') }));
+  const [, list = ''] = /^## Rules\n([\s\S]*?)^## /m.exec(readFileSync(new URL('RULES.md', PROXY), 'utf8')) ?? [];
+  const found = [...list.matchAll(RULE)];
+  assert.equal(found.length, list.match(/^- /gm)?.length, 'an item is not a rule with code and cases');
+  return found.map(([, rule = '', code = '', cases = '']) => ({ rule, code, cases: cases.split(', ') }));
 }
 
-/** Files and the names that must be in one of those that are mentioned with them. */
+/** Files, and names that must occur in one of the files they are listed with. */
 function places(code: string): readonly { readonly names: readonly string[]; readonly file: string }[] {
   const found: { names: string[]; file: string }[] = [];
   let names: string[] = [];
@@ -54,13 +49,13 @@ test('every rule of RULES.md names code and cases that exist', () => {
   }
 });
 
-test('every kind of case is told of in the rules', () => {
-  const told = new Set(rules().flatMap(({ cases }) => cases.map((id) => id.replace(/^own-|-[0-9]+$/g, ''))));
+test('every kind of case is in the rules', () => {
+  const covered = new Set(rules().flatMap(({ cases }) => cases.map((id) => id.replace(/^own-|-[0-9]+$/g, ''))));
   const kinds = new Set(allCases().map(({ id }) => id.replace(/^own-|-[0-9]+$/g, '')));
-  // Cookies are the router's, and these two have a test of every rule.
+  // Cookies belong to the router, and these two have a test of every rule.
   for (const kind of ['req-cookie', 'res-baseline', 'req-baseline']) kinds.delete(kind);
   assert.deepEqual(
-    [...kinds].filter((kind) => !told.has(kind)),
+    [...kinds].filter((kind) => !covered.has(kind)),
     [],
   );
 });

@@ -1,12 +1,12 @@
-/** What the judged cases add up to, and how what is left of differences is accounted for. */
+/** Scores of the judged cases, and the reasons for remaining differences. */
 import { readFileSync } from 'node:fs';
 import { bag, type HttpCase, text } from './http-case.ts';
 
-/** What became of one case. */
+/** Outcome of one case. */
 export interface Verdict {
   /** Codes of everything that is not as expected; empty when all is well. */
   readonly fails: readonly string[];
-  /** What the proxy did where the RFC leaves the choice. */
+  /** Behaviour of the proxy where the RFC leaves the choice. */
   readonly choice: 'forward' | 'reject';
 }
 
@@ -23,11 +23,11 @@ export interface Difference {
   readonly id: string;
   readonly grade: string;
   readonly name: string;
-  /** What differs: failure codes, or the choice that was made instead of the preferred one. */
+  /** The difference: failure codes, or the choice that was not the preferred one. */
   readonly what: string;
 }
 
-/** What of `fails` the gate does not forgive. */
+/** Codes of `fails` that fail the gate. */
 export function unforgiven(one: HttpCase, fails: readonly string[]): readonly string[] {
   const codes = fails.map((fail) => fail.replace(/=[\s\S]*$/, '').trim());
   if (one.tolerated.includes('reject') && codes.some((code) => /^(?:reject|close|502)/.test(code))) return [];
@@ -64,7 +64,7 @@ export function score(
   return { grades, differences };
 }
 
-/** Why we differ, by case id: `differences.json`. */
+/** Reasons for differences, by case id: `differences.json`. */
 export function reasons(): ReadonlyMap<string, string> {
   const file = bag(JSON.parse(readFileSync(new URL('differences.json', import.meta.url), 'utf8')), 'file');
   return new Map(Object.keys(file).map((id) => [id, text(file, id)]));

@@ -10,7 +10,7 @@ import { LiveCluster } from '../live-cluster/cluster.ts';
 const AGENT = fileURLToPath(new URL('../../packages/protocol/examples/agent.py', import.meta.url));
 const hasPython = spawnSync('python3', ['--version']).status === 0;
 
-/** What the agent tells, as it comes. */
+/** Output lines of the agent. */
 class Told {
   readonly #lines: Record<string, unknown>[] = [];
   readonly #waiting: { readonly event: string; readonly resolve: (line: Record<string, unknown>) => void }[] = [];
@@ -67,7 +67,7 @@ test('an agent written from the document alone registers, serves, comes back and
   const told = new Told(agent);
   assert.equal((await told.next('registered'))['route'], 'py-1');
   await cluster.untilUp('py-1');
-  // The worker hears of it at most 50 ms later.
+  // The worker receives the change at most 50 ms later.
   while ((await statusThrough(cluster)) !== 200) await sleep(10);
 
   await cluster.killControl();
@@ -75,7 +75,7 @@ test('an agent written from the document alone registers, serves, comes back and
   await told.next('registered');
   assert.equal(await statusThrough(cluster), 200);
 
-  const drained = await cluster.cli('drain', 'py-1', '--reason', 'deploy');
+  const drained = await cluster.cli('drain', 'py-1', '--yes', '--reason', 'deploy');
   assert.equal(drained.code, 0, drained.stderr);
   const wanted = await told.next('wanted');
   assert.deepEqual([wanted['status'], wanted['reason']], ['draining', 'deploy']);
@@ -101,7 +101,7 @@ function statusThrough(cluster: LiveCluster): Promise<number> {
   });
 }
 
-test('the agent in Python ends for good when a later process has its id, and says which', {
+test('the agent in Python ends permanently when a later process has its id, and names that process', {
   timeout: 60_000,
   skip: hasPython ? false : 'python3 is missing: apt-get install python3',
 }, async (t) => {

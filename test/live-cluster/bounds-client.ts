@@ -1,10 +1,10 @@
 /**
  * The bounds client: a process with a few visitors that all ask for one node. Each visitor keeps a silent event stream, a
- * stalled answer and a long poll open. After the end of the first long poll, it also repeats a request for a wide
- * response head and an upload that is refused, so that the silent answers run into their bounds alone at first.
+ * stalled answer and a long poll open. After the first long poll, it also repeats a request with a wide response head and a
+ * refused upload. So at first only the silent answers run into their bounds.
  *
  * Requests of one kind start together, so that they also run into a bound together. Each request carries the node's
- * bare route, and new cookies are ignored: if the node is ejected, the load returns to it and does not spread.
+ * bare route, and new cookies are ignored. So the load returns to an ejected node and does not spread.
  *
  * Started with one argument, a `BoundsClientOptions` as JSON. It sends `BoundsMessage`s to its parent, and ends when its
  * parent sends `stop`.
@@ -25,7 +25,7 @@ export interface BoundsClientOptions {
   readonly visitors: number;
   /** When the node answers a long poll, milliseconds. */
   readonly pollMs: number;
-  /** Where answers are written. */
+  /** File of the answers. */
   readonly file: string;
 }
 

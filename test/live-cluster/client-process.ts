@@ -7,8 +7,8 @@ import { readVisits } from './ledger.ts';
 import type { Plan } from './schedule.ts';
 
 /**
- * Messages of a child process by their type. `next` resolves with the last message of that type that was received, or else
- * with the first one to come; it rejects when the process ends before. `forget` discards the last message of a type.
+ * Messages of a child process by their type. `next` resolves with the last received message of this type, or the next one.
+ * It rejects if the process ends before. `forget` discards the last message of a type.
  */
 export function messagesOf<Message extends { readonly type: string }>(child: ChildProcess) {
   const waiting = new Map<string, (message: Message) => void>();

@@ -1,8 +1,8 @@
 /**
- * The client: a process of its own that follows a schedule made beforehand (open loop), retries nothing, and writes down
- * what it saw of each request. The test tells it when to pause, because nothing can be asked of a proxy that is not there.
+ * The client: a separate process that follows a fixed schedule (open loop), retries nothing, and records the outcome of each
+ * request. The test pauses it while there is no proxy to send requests to.
  *
- * Started with one argument, a `ClientOptions` as JSON; tells its parent `ClientMessage`s.
+ * Started with one argument, a `ClientOptions` as JSON; sends `ClientMessage`s to its parent.
  */
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
@@ -16,7 +16,7 @@ import { burstVisits, type Plan, type ScheduledVisit, type SiteName, schedule } 
 export interface ClientOptions {
   readonly proxyPort: number;
   readonly plan: Plan;
-  /** Where visits are written. */
+  /** File of the visits. */
   readonly file: string;
 }
 
@@ -171,7 +171,7 @@ function send(visit: ScheduledVisit, visitor: Visitor): void {
   } else request.end(body);
 }
 
-/** Programs that cannot be told to hold an answer back are kept busy by a body that takes its time. */
+/** Programs that cannot delay an answer on request are kept busy by a slow request body. */
 function uploadsSlowly({ site, kind }: ScheduledVisit): boolean {
   return kind === 'slow-post' && (site === 'app' || site === 'wiki');
 }
@@ -188,12 +188,12 @@ function pathOf(visit: ScheduledVisit, visitor: Visitor, isPost: boolean): strin
   return hold === '' ? path : `${path}${path.includes('?') ? '&' : '?'}${hold}`;
 }
 
-/** The node a request asks for, as its session id says. */
+/** The node in the session id of a request. */
 function routeOf(site: SiteName, visitor: Visitor): string | undefined {
   if (site === 'urls') return visitor.link?.split('.').at(-1);
-  const cookie = visitor.cookies.get(
-    site === 'express' ? 'connect.sid' : site === 'fastify' ? 'sessionId' : 'rc_route',
-  );
+  const own = site === 'express' ? 'connect.sid' : site === 'fastify' ? 'sessionId' : undefined;
+  const name = own ?? [...visitor.cookies.keys()].find((candidate) => candidate.startsWith('rc_route'));
+  const cookie = name === undefined ? undefined : visitor.cookies.get(name);
   return cookie === undefined ? undefined : decodeURIComponent(cookie).split('.')[1];
 }
 
@@ -205,7 +205,7 @@ function keepCookies(response: http.IncomingMessage, visitor: Visitor): void {
   }
 }
 
-/** What the program says: its node and the count, or why it cannot be read. */
+/** The node and the count in an answer, or the reason why it cannot be read. */
 function understood(
   site: SiteName,
   text: string,
@@ -225,7 +225,7 @@ function understood(
       : { count: Number(count), ...(own ? { node: own, instance: own } : {}) };
   }
   if (site === 'app' || site === 'wiki') {
-    const [, instance, count] = /^(\S+) has seen .* (\d+) times\n$/.exec(text) ?? [];
+    const [, instance, count] = /^(\S+) has seen .* (\d+) times?\n$/.exec(text) ?? [];
     return instance === undefined
       ? { error: 'not the answer of the program' }
       : { count: Number(count), instance, node: own ?? instance };

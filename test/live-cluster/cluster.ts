@@ -1,11 +1,11 @@
 /** A cluster made of real processes: `rollcall up`, programs through `rollcall run` and through the SDK, one client. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { freePort } from '@rollcall/core/testing';
 import { TYPESCRIPT } from '../site/commands.ts';
 import { nowMs } from './instant.ts';
 import type { Life } from './judge.ts';
@@ -26,9 +26,9 @@ export interface Program {
   readonly site: SiteName;
   /** The program's own process; of the wrapper where the test does not see the program's. */
   readonly child: ChildProcess;
-  /** What the judge knows of its present life; set once it is up. */
+  /** Its current life for the judge; set when it is up. */
   life: Life;
-  /** Where it listens, when it tells. */
+  /** Its port, if the program reports one. */
   port: number;
 }
 
@@ -121,7 +121,7 @@ export class LiveCluster {
     while (pids.some(isAlive)) await sleep(20);
   }
 
-  /** What the worker has saved of the cluster; `''` when nothing yet. */
+  /** The cluster snapshot of the worker; `''` if there is none yet. */
   savedSnapshot(): string {
     return readText(join(this.#stateDir, 'snapshot-local-0.json'));
   }
@@ -262,7 +262,7 @@ export class LiveCluster {
     return { id, site, child, life, port };
   }
 
-  /** Waits until the coordinator says the node is up; the instant it was seen. */
+  /** Waits until the coordinator reports the node as up; resolves with that instant. */
   async untilUp(id: string): Promise<number> {
     const endMs = nowMs() + 60_000;
     while (nowMs() < endMs) {
@@ -379,18 +379,6 @@ export class LiveCluster {
     for (const pid of trees) kill(pid);
     rmSync(this.dir, { recursive: true, force: true });
   }
-}
-
-/** A free port of this machine, right now. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = net.createServer();
-    probe.once('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as net.AddressInfo;
-      probe.close(() => resolve(port));
-    });
-  });
 }
 
 /** Resolves with the first JSON line on stdout that `isWanted`; rejects when the process ends before. */

@@ -1,7 +1,7 @@
 import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** What came to a port after its program was killed. */
+/** Connections to a port after its program was killed. */
 export interface DeadPort {
   /** Connections that sent nothing: probes. */
   readonly probes: () => number;
@@ -10,7 +10,7 @@ export interface DeadPort {
   close(): Promise<void>;
 }
 
-/** Listens where a program was killed, `afterMs` later, and counts who comes. */
+/** Listens on the port of a killed program, `afterMs` later, and counts connections. */
 export async function listenOnDeadPort(port: number, afterMs: number): Promise<DeadPort> {
   await sleep(afterMs);
   let connections = 0;

@@ -1,8 +1,8 @@
 /**
- * Judges what the client wrote down against what was done to the cluster. Pure: the same ledgers, the same verdict.
+ * Compares the record of the client with the faults of the cluster. Pure: the same ledgers, the same verdict.
  *
- * Failed = no complete answer, status 500 and above, over 5 s, or a wrong count. Excused is only a request that was in
- * flight on a node when that node was killed, and that may not be repeated, or whose answer had begun.
+ * Failed = no complete answer, status 500 and above, over 5 s, or a wrong count. Only requests in flight on a killed
+ * node are excused, if they were not repeatable or their answer had begun.
  */
 import type { Visit } from './ledger.ts';
 import type { SiteName } from './schedule.ts';
@@ -13,9 +13,9 @@ export interface Life {
   readonly node: string;
   readonly site: SiteName;
   readonly upMs: number;
-  /** When it was told to end, or killed; `Infinity` while it lives. */
+  /** When it got the signal to end, or was killed; `Infinity` while it lives. */
   endMs: number;
-  /** When it was seen to be dead, after a kill: what was sent until then may have reached it. */
+  /** When it was found dead, after a kill: earlier requests may have reached it. */
   deadMs: number;
   end: 'none' | 'killed' | 'terminated';
 }
@@ -30,7 +30,7 @@ export interface Verdict {
   readonly atRisk: number;
   /** Sessions that answered from another node while their own was there. */
   readonly strayed: readonly string[];
-  /** Sessions that went on at another node after theirs had ended. */
+  /** Sessions that continued at another node after the end of their node. */
   readonly moved: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
@@ -39,7 +39,7 @@ export interface Verdict {
 
 const LIMIT_MS = 5_000;
 
-/** `started` tells on which instance the ledger of the nodes has a request that did not end, by its id. */
+/** `started` has, by request id, the instance on which a request did not end. */
 export function judge(
   visits: readonly Visit[],
   lives: readonly Life[],
@@ -103,9 +103,8 @@ function faultOf(visit: Visit): string | undefined {
 }
 
 /**
- * In flight on a node when it was killed, and not repeatable or already begun. A request that the node had not yet taken
- * up is in no ledger of it; it counts as in flight there when it was under way at that instant, answered 502, and was
- * not meant for another node.
+ * In flight on a node when it was killed, and not repeatable or already begun. The ledger of the node lacks requests that it had
+ * not read yet. Such a request counts as in flight if it was open at that instant, got 502, and had no route of another node.
  */
 function isExcused(
   visit: Visit,
@@ -122,13 +121,13 @@ function isExcused(
   });
 }
 
-/** For whoever has to find out: how long before its node's end a session was answered by another one. */
+/** For diagnosis: time between the answer of another node and the end of the session's node. */
 function beforeEnd(visit: Visit, home: Life | undefined): string {
   if (home === undefined || home.endMs === Number.POSITIVE_INFINITY) return '';
   return `, ${(home.endMs - visit.doneMs).toFixed(1)} ms before the end of ${home.node}`;
 }
 
-/** For whoever has to find out: how long after the last kill of its site a failed request was sent. */
+/** For diagnosis: time between the last kill of its site and a failed request. */
 function nearestKill(visit: Visit, lives: readonly Life[]): string {
   const kills = lives.filter((life) => life.end === 'killed' && life.site === visit.site && life.endMs <= visit.doneMs);
   const last = kills.sort((a, b) => b.endMs - a.endMs)[0];
@@ -136,7 +135,7 @@ function nearestKill(visit: Visit, lives: readonly Life[]): string {
   return `; asked for ${visit.sentRoute ?? 'nobody'}, sent ${(visit.sentMs - last.endMs).toFixed(1)} ms after the kill of ${last.node}, over ${(visit.doneMs - last.endMs).toFixed(1)} ms after it`;
 }
 
-/** How new sessions of a site reach a node that joined. */
+/** New sessions of a site at a node that joined. */
 export interface JoinVerdict {
   readonly node: string;
   /** From being up to the answer to its first new session. */

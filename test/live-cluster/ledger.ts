@@ -1,4 +1,4 @@
-/** What client and nodes write down, one JSON object per line, and reading it back. */
+/** Records of client and nodes, one JSON object per line. */
 import { readFileSync } from 'node:fs';
 import { SITE_NAMES, type SiteName, type VisitKind } from './schedule.ts';
 
@@ -15,19 +15,19 @@ export interface Visit {
   readonly headMs?: number;
   readonly doneMs: number;
   readonly status?: number;
-  /** Why there is no complete and readable answer; absent when there is one. */
+  /** Reason why there is no complete and readable answer; absent if there is one. */
   readonly error?: string;
   /** The route the request carried, from cookie or URL; absent for a new session. */
   readonly sentRoute?: string;
-  /** Who answered, as the program says itself. */
+  /** The node that answered, as named by the program. */
   readonly node?: string;
-  /** Which process answered; the node's name where the program cannot tell. */
+  /** The process that answered; the name of the node if the program does not report it. */
   readonly instance?: string;
   /** Visits of this session, as the program counted; absent for a stateless one. */
   readonly count?: number;
 }
 
-/** How well the client kept to its schedule. */
+/** Lateness of the client against its schedule. */
 export interface GeneratorReport {
   readonly loopDelayP99Ms: number;
   readonly connections: number;
@@ -55,7 +55,7 @@ export function readNodeLines(file: string): NodeLine[] {
 
 function readLines(file: string): Fields[] {
   const lines = readFileSync(file, 'utf8').split('\n');
-  // What follows the last line end is '' or was cut short.
+  // The text after the last line end is '' or was cut short.
   lines.pop();
   return lines.map((line) => toFields(JSON.parse(line)));
 }

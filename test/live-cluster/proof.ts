@@ -2,8 +2,8 @@
  * The proof: real programs behind a real `rollcall up` while nodes are started, ended, drained and killed, and while
  * the coordinator and then everything is killed. An open-loop client in a process of its own is the judge's witness.
  *
- * While everything that `up` started is dead no process can answer, so the client's schedule pauses, from no request being
- * under way until the proxy accepts again; nothing else is left out.
+ * While all processes of `up` are dead, the schedule of the client pauses. The pause begins when no request is open and ends when
+ * the proxy accepts again. No other time is left out.
  */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
@@ -22,12 +22,12 @@ const hasTomcat = existsSync(join(TOMCAT.home, 'bin', 'catalina.sh')) && existsS
 const KILL_EVERY_MS = 4_000;
 /** Another program has the port of a killed node so long after it, milliseconds: on a busy machine the workers need some. */
 const TAKEN_AFTER_MS = 250;
-/** How long requests of a burst are held by their node, milliseconds. */
+/** Time that a node holds requests of a burst, milliseconds. */
 const HOLD_MS = 2_000;
 /** Delay after which a burst is in flight and reported to the coordinator, milliseconds. */
 export const BURST_MS = 900;
 
-/** What happens when, milliseconds from the client's start, and what has to be seen in that time. */
+/** Times of the events, milliseconds from the client's start, and the expected observations. */
 export interface Course {
   readonly drainAtMs: number;
   readonly kills: number;
@@ -102,7 +102,7 @@ export async function proveLiveCluster(t: TestContext, course: Course): Promise<
 
   await at(course.drainAtMs);
   const drained = await cluster.cli('drain', 'urls-2', '--deadline', '3s', '--wait', '--reason', 'deploy');
-  assert.equal(drained.code, 0, drained.stderr);
+  assert.ok(drained.code === 0 || drained.code === 4, drained.stderr);
   const enabled = await cluster.cli('enable', 'urls-2');
   assert.equal(enabled.code, 0, enabled.stderr);
 
@@ -178,7 +178,7 @@ function tableOf(
     ['  of these excused (not repeatable, or begun)', verdict.excused],
     ['failed', verdict.failed.length],
     ['sessions that left a node that was there', verdict.strayed.length],
-    ['sessions that went on elsewhere after theirs ended', verdict.moved],
+    ['sessions that moved after the end of their node', verdict.moved],
     ['requests to dead ports', ports.reduce((sum, port) => sum + port.requests(), 0)],
     ['probes of dead ports', ports.reduce((sum, port) => sum + port.probes(), 0)],
     [

@@ -1,8 +1,8 @@
 /**
- * What the client asks for, and when: made from a seed before anything runs, so that a slow cluster cannot slow its
- * own examination down (open loop).
+ * The requests of the client and their times, made from a seed before the start. So a slow cluster cannot slow down its own test
+ * (open loop).
  */
-import { seededRng } from './seeded-rng.ts';
+import { seededRng } from '@rollcall/core';
 
 export const SITE_NAMES = ['files', 'guess', 'express', 'fastify', 'urls', 'app', 'wiki', 'bounds'] as const;
 
@@ -10,7 +10,7 @@ export const SITE_NAMES = ['files', 'guess', 'express', 'fastify', 'urls', 'app'
 export type SiteName = (typeof SITE_NAMES)[number];
 
 /**
- * How one request looks. `slow` and `slow-post` are answered after `holdMs`; `stream` sends the response head at once
+ * Kind of one request. `slow` and `slow-post` are answered after `holdMs`; `stream` sends the response head at once
  * and the rest after `holdMs`.
  */
 export type VisitKind = 'get' | 'post' | 'chunked' | 'slow' | 'slow-post' | 'stream';

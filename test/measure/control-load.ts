@@ -1,8 +1,8 @@
 /**
- * How long `/livez` of a real `rollcall up` takes while ten clients read the list of nodes in loops: with the admin token
- * (unbounded) and without a token (bounded). Not a test: prints figures.
+ * Latency of `/livez` of a real `rollcall up` while ten clients read the list of nodes in loops. With the admin token reads are
+ * unbounded, without a token bounded. Not a test: prints figures.
  *
- *   npx tsc -b && node --conditions=@rollcall/source --import tsx test/measure/control-load.ts [nodes] [seconds]
+ *   npx tsc -b && node --conditions=@rollcall/source --import ./.tools/typescript.mjs test/measure/control-load.ts [nodes] [seconds]
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

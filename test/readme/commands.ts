@@ -1,6 +1,6 @@
 /**
- * The commands that a page tells its readers to type: the lines of its ```sh blocks, in their order. Other blocks
- * (```console, ```text, …) show output or need something filled in; they are not commands.
+ * The commands of a page: the lines of its ```sh blocks, in order. Other blocks (```console, ```text, …) are not commands: they
+ * show output, or have placeholders.
  */
 
 export interface PageCommand {
@@ -8,7 +8,7 @@ export interface PageCommand {
   /** Line of the page, from 1. */
   readonly line: number;
   /**
-   * `once`: ends by itself. `cluster`: a coordinator with its proxy, goes on until Ctrl-C. `node`: adds a node and goes on
+   * `once`: ends by itself. `cluster`: a coordinator with its proxy, runs until Ctrl-C. `node`: adds a node and runs
    * until Ctrl-C. `elsewhere`: an npm script or tool that runs this very test, or that other tests are about.
    */
   readonly kind: 'once' | 'cluster' | 'node' | 'elsewhere';
@@ -20,7 +20,7 @@ const KINDS: readonly (readonly [RegExp, PageCommand['kind']])[] = [
   [/^(?:npx )?rollcall (?:run|join)\b/, 'node'],
 ];
 
-/** All commands of a Markdown page. A `\` at the end of a line goes on in the next; lines that begin with `#` are skipped. */
+/** All commands of a Markdown page. A line with a `\` at its end continues in the next line; lines that begin with `#` are skipped. */
 export function commandsOf(markdown: string): readonly PageCommand[] {
   const commands: PageCommand[] = [];
   let isShell = false;

@@ -1,13 +1,12 @@
-/** The packed SDK in what people test and build with: Jest, Vitest, webpack and Next.js, from the npm registry. */
+/** The packed SDK in common test runners and bundlers: Jest, Vitest, webpack and Next.js, from the npm registry. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { freePort } from '@rollcall/core/testing';
 import type { NodeResource } from '@rollcall/protocol';
 import { startUp, type Up, until } from '../e2e/up.ts';
 import { EmptyFolder } from './empty-folder.ts';
@@ -16,7 +15,6 @@ import type { Running } from './fresh-clone.ts';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const EXAMPLES = join(ROOT, 'packages/agent/examples');
 const TIMEOUT_MS = 10 * 60_000;
-const REGISTRY_UNREACHABLE = /\b(?:ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH)\b/;
 
 /** Passes when the SDK is off, or once the node is registered where ROLLCALL_URL is given. */
 const IS_OFF_OR_REGISTERS = `
@@ -54,14 +52,6 @@ async function succeeds(running: Running): Promise<string> {
   return running.output;
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((done) => server.once('listening', done));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((done) => server.close(done));
-  return port;
-}
-
 describe('the packed SDK', { timeout: TIMEOUT_MS }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'rollcall-tarballs-'));
   let tarball = '';
@@ -82,14 +72,8 @@ describe('the packed SDK', { timeout: TIMEOUT_MS }, () => {
     const project = new EmptyFolder();
     t.after(() => project.close());
     if (example !== undefined) cpSync(join(EXAMPLES, example), project.path, { recursive: true });
-    const options = ['--no-audit', '--no-fund', '--fetch-retries=1', '--cache', join(folder, 'npm-cache')];
-    const install = project.run('npm', ['install', ...options, tarball, ...packages]);
-    if ((await install.ended()) !== 0 && REGISTRY_UNREACHABLE.test(install.output)) {
-      t.skip('the npm registry cannot be reached: check the network, and the proxy and registry settings of npm');
-      return undefined;
-    }
-    await succeeds(install);
-    return project;
+    const isInstalled = await project.install(t, '--cache', join(folder, 'npm-cache'), tarball, ...packages);
+    return isInstalled ? project : undefined;
   }
 
   const isServed = (path: string, answer: RegExp) =>
@@ -123,7 +107,7 @@ describe('the packed SDK', { timeout: TIMEOUT_MS }, () => {
     project.write('program.mjs', PROGRAM);
     project.write('build.cjs', WEBPACK);
     await succeeds(project.run(process.execPath, ['build.cjs']));
-    // Where no package can be found any more.
+    // A folder outside of all packages.
     renameSync(join(project.path, 'out', 'bundle.cjs'), join(folder, 'bundle.cjs'));
     const program = project.run(process.execPath, [join(folder, 'bundle.cjs')], { ROLLCALL_URL: up.controlUrl });
     await isServed('/bundled', /^bundled$/);

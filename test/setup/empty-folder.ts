@@ -1,9 +1,12 @@
-/** An empty folder outside of the clone, with a home directory nobody has used, where something is installed and run. */
+/** An empty folder outside of the clone, with an unused home directory, where a package is installed and run. */
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { TestContext } from 'node:test';
 import { newcomerEnvironment, Running } from './fresh-clone.ts';
+
+const REGISTRY_UNREACHABLE = /\b(?:ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH)\b/;
 
 export class EmptyFolder {
   readonly path: string;
@@ -23,6 +26,16 @@ export class EmptyFolder {
 
   read(name: string): string {
     return readFileSync(join(this.path, name), 'utf8');
+  }
+
+  /** Installs tarballs and packages of the registry. Without a registry it skips `t` and resolves with false. */
+  async install(t: TestContext, ...words: readonly string[]): Promise<boolean> {
+    const npm = this.run('npm', ['install', '--no-audit', '--no-fund', '--fetch-retries=1', ...words]);
+    const code = await npm.ended();
+    if (code === 0) return true;
+    if (!REGISTRY_UNREACHABLE.test(npm.output)) throw new Error(npm.output);
+    t.skip('the npm registry cannot be reached: check the network, and the proxy and registry settings of npm');
+    return false;
   }
 
   /** Starts a program in the folder, in a process group of its own. */
@@ -57,6 +70,6 @@ function end(pid: number): void {
   try {
     process.kill(-pid, 'SIGKILL');
   } catch {
-    // Nobody is left of its group.
+    // Its process group is empty.
   }
 }

@@ -1,4 +1,4 @@
-/** The two commands of a newcomer, `npm start` and `npm test`, on clones that nobody has prepared. */
+/** The first two commands of a new user, `npm start` and `npm test`, on unprepared clones. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
@@ -12,10 +12,19 @@ const LOOK_AGAIN_MS = 100;
 /** For all tests of one clone. */
 const TIMEOUT_MS = 15 * 60_000;
 
-/** The six lines at the end of `npm start`; resolves with the address of the site. */
-async function sixLines(demo: Running): Promise<string> {
+/** The last lines of the start of `npm start`; resolves with the address of the site. */
+async function usageLines(demo: Running): Promise<string> {
   await demo.said(/^stop {2,}\S.*\n/m);
-  const lines = ['site', 'balancer-manager', 'drain a node', 'add your program', 'scale', 'stop'];
+  const lines = [
+    'site',
+    'balancer-manager',
+    'another login',
+    'drain a node',
+    'add your program',
+    'scale',
+    'run commands in',
+    'stop',
+  ];
   const told = demo.output.trimEnd().split('\n').slice(-lines.length);
   assert.deepEqual(
     told.map((line) => line.split(/ {2,}/)[0]),
@@ -54,7 +63,7 @@ describe('a clone in a directory with spaces', { timeout: TIMEOUT_MS }, () => {
   afterEach(() => clone.endAll());
   after(() => clone.close());
 
-  test('without the registry it says so in one line, and leaves nothing half-installed', async () => {
+  test('without the registry it prints one line, and leaves no partial installation', async () => {
     const start = clone.npm(['start'], { npm_config_registry: 'http://127.0.0.1:9/', npm_config_fetch_retries: '0' });
     assert.equal(await start.ended(), 1);
     assert.match(start.output, /^rollcall: cannot reach the npm registry \(ECONNREFUSED\).*$/m);
@@ -73,20 +82,20 @@ describe('a clone in a directory with spaces', { timeout: TIMEOUT_MS }, () => {
 
   test('npm start installs, builds, and serves from three nodes; Ctrl-C ends all of it with exit code 0', async () => {
     const demo = clone.npm(['start']);
-    const site = await sixLines(demo);
+    const site = await usageLines(demo);
     assert.equal((await threeNodes(site)).size, 3);
     await endsInOrder(demo, clone);
   });
 
   test('the second time it installs nothing', async () => {
     const demo = clone.npm(['start']);
-    const site = await sixLines(demo);
+    const site = await usageLines(demo);
     assert.equal((await fetch(site)).status, 200);
     assert.doesNotMatch(demo.output, /installing/);
     await endsInOrder(demo, clone);
   });
 
-  test('when its ports are taken it takes the next free ones and says so first', async (t) => {
+  test('when its ports are taken it uses the next free ones and reports this first', async (t) => {
     const holders: Server[] = [];
     t.after(() => {
       for (const holder of holders) holder.close();
@@ -94,7 +103,7 @@ describe('a clone in a directory with spaces', { timeout: TIMEOUT_MS }, () => {
     for (const port of [8080, 8400]) {
       const holder = createServer();
       holder.listen(port, '127.0.0.1');
-      // Somebody else's will do as well.
+      // A foreign listener serves as well.
       const isOurs = await once(holder, 'listening').then(
         () => true,
         () => false,
@@ -102,7 +111,7 @@ describe('a clone in a directory with spaces', { timeout: TIMEOUT_MS }, () => {
       if (isOurs) holders.push(holder);
     }
     const demo = clone.npm(['start']);
-    const site = await sixLines(demo);
+    const site = await usageLines(demo);
     const [first] = demo.output.split('\n').filter((line) => line !== '' && !/^(?:>|npm )/.test(line));
     assert.match(first ?? '', /8080 is taken, using \d+.*8400 is taken, using \d+/);
     assert.notEqual(new URL(site).port, '8080');
@@ -112,7 +121,7 @@ describe('a clone in a directory with spaces', { timeout: TIMEOUT_MS }, () => {
 
   test('a kill of the demo alone leaves no process behind', async () => {
     const demo = clone.npm(['start']);
-    await sixLines(demo);
+    await usageLines(demo);
     const supervisor = clone.processes().find((line) => / demo$/.test(line) && line.includes('rollcall.js'));
     assert.ok(supervisor, clone.processes().join('\n'));
     process.kill(Number.parseInt(supervisor, 10), 'SIGKILL');
@@ -147,7 +156,7 @@ test('with NODE_ENV=production and ignore-scripts=true it works the same', { tim
   const clone = new FreshClone();
   t.after(() => clone.close());
   const demo = clone.npm(['start'], { NODE_ENV: 'production', npm_config_ignore_scripts: 'true' });
-  const site = await sixLines(demo);
+  const site = await usageLines(demo);
   assert.equal((await threeNodes(site)).size, 3);
   await endsInOrder(demo, clone);
 });

@@ -1,4 +1,4 @@
-/** A fresh clone of this repository in a temporary folder with a space in its name, and npm in it as a newcomer runs it. */
+/** A fresh clone of this repository in a temporary folder with a space in its name, with npm as a new user runs it. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
@@ -10,13 +10,13 @@ import { fileURLToPath } from 'node:url';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** A slow machine and a slow registry included, milliseconds. */
 const SAID_WITHIN_MS = 180_000;
-/** How long the rest of an ended program's output may take, milliseconds. */
+/** Time limit for the remaining output of an ended program, milliseconds. */
 const REST_MS = 1_000;
 const NOT_CLONED = new Set(['node_modules', 'dist', '.git', '.rollcall-setup', 'coverage']);
 
 export class FreshClone {
   readonly directory: string;
-  /** A home directory that nobody has used before. */
+  /** An unused home directory. */
   readonly home: string;
   readonly #scratch: string;
   readonly #started: Running[] = [];
@@ -66,7 +66,7 @@ export class FreshClone {
         )
           found.push(`${pid} ${command}`);
       } catch {
-        // It has just ended, or is somebody else's.
+        // It has just ended, or belongs to another user.
       }
     }
     return found;
@@ -84,7 +84,7 @@ export class FreshClone {
   }
 }
 
-/** What a newcomer's shell has, without what the npm that runs this test has added. The registry's settings stay. */
+/** The environment of a new user's shell, without the variables of the npm that runs this test. Registry settings stay. */
 export function newcomerEnvironment(home: string): NodeJS.ProcessEnv {
   const { PATH = '', ...rest } = process.env;
   const kept = Object.entries(rest).filter(
@@ -103,7 +103,7 @@ export function newcomerEnvironment(home: string): NodeJS.ProcessEnv {
   };
 }
 
-/** A program that was started, and all it has said. */
+/** A program that was started, and its output. */
 export class Running {
   readonly #child: ChildProcess;
   readonly #exit: Promise<number | string>;
@@ -118,7 +118,7 @@ export class Running {
       });
     const closed = once(child, 'close');
     this.#exit = once(child, 'exit').then(async ([code, signal]) => {
-      // The rest of its output; what it leaves behind may hold that open for ever.
+      // The rest of its output; remaining processes may keep it open permanently.
       await Promise.race([closed, sleep(REST_MS, undefined, { ref: false })]);
       return (code as number | null) ?? String(signal);
     });
@@ -141,11 +141,11 @@ export class Running {
       );
       const ended = await Promise.race([this.#exit, said]);
       if (ended !== undefined && !pattern.test(this.#output))
-        throw new Error(`it ended (${ended}) before it said ${pattern}:\n${this.#output}`);
+        throw new Error(`it ended (${ended}) before it printed ${pattern}:\n${this.#output}`);
     }
   }
 
-  /** What Ctrl-C in a terminal does: one signal to everything that was started. */
+  /** Ctrl-C in a terminal: one signal to all started processes. */
   ctrlC(): void {
     process.kill(-this.#child.pid!, 'SIGINT');
   }

@@ -1,4 +1,4 @@
-/** What leaves the clone: the tarballs of `npm run pack`, each installed in an empty folder elsewhere and used there. */
+/** The tarballs of `npm run pack`, each installed and used in an empty folder outside of the clone. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -13,6 +13,8 @@ import type { Running } from './fresh-clone.ts';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const TIMEOUT_MS = 5 * 60_000;
 const LOOK_AGAIN_MS = 50;
+/** Not dependencies of the workspace, because `npm start` would install them as well. */
+const CHECKERS = ['publint@0.3.25', '@arethetypeswrong/cli@0.18.5'];
 
 /** Exact versions of packages as this workspace has them installed. */
 function installed(...names: string[]): string[] {
@@ -78,7 +80,8 @@ describe('npm run pack', { timeout: TIMEOUT_MS }, () => {
   let control = '';
 
   before(() => {
-    execFileSync('npm', ['run', '--silent', 'pack', '--', folder], { cwd: ROOT, stdio: 'pipe' });
+    const env = { ...process.env, GITHUB_SERVER_URL: 'https://github.example', GITHUB_REPOSITORY: 'owner/rollcall' };
+    execFileSync('npm', ['run', '--silent', 'pack', '--', folder], { cwd: ROOT, stdio: 'pipe', env });
     for (const file of readdirSync(folder)) {
       const [, name] = /^rollcall-([a-z]+)-\d+\.\d+\.\d+\.tgz$/.exec(file) ?? [];
       if (name !== undefined) tarballs.set(name, join(folder, file));
@@ -105,6 +108,38 @@ describe('npm run pack', { timeout: TIMEOUT_MS }, () => {
     }
   });
 
+  test('their manifests name the command, the types, the licence and the repository', () => {
+    const manifestOf = (name: string): Record<string, unknown> =>
+      JSON.parse(execFileSync('tar', ['xzOf', tarballs.get(name)!, 'package/package.json'], { encoding: 'utf8' }));
+    const [cli, agent] = [manifestOf('cli'), manifestOf('agent')];
+    assert.deepEqual(cli['bin'], { rollcall: './bin/rollcall.js' });
+    assert.equal(agent['types'], './dist/cjs/index.d.ts');
+    for (const [name, manifest] of Object.entries({ cli, agent })) {
+      assert.equal(manifest['name'], `@rollcall/${name}`);
+      assert.equal(manifest['license'], 'Apache-2.0');
+      assert.deepEqual(manifest['publishConfig'], { access: 'public' });
+      assert.deepEqual(manifest['repository'], {
+        type: 'git',
+        url: 'git+https://github.example/owner/rollcall.git',
+        directory: `packages/${name}`,
+      });
+      assert.doesNotMatch(JSON.stringify(manifest), /devDependencies|scripts|"private"/);
+    }
+  });
+
+  test('publint and arethetypeswrong report nothing', async (t) => {
+    const tools = new EmptyFolder();
+    t.after(() => tools.close());
+    if (!(await tools.install(t, ...CHECKERS))) return;
+    for (const tarball of tarballs.values()) {
+      const output = await succeeds(tools.runInstalled('publint', ['run', '--strict', tarball]));
+      assert.match(output, /All good!/);
+    }
+    await succeeds(tools.runInstalled('attw', [tarballs.get('agent')!]));
+    // The command has no CommonJS build: it is started, and imported by ES modules only.
+    await succeeds(tools.runInstalled('attw', ['--profile', 'esm-only', tarballs.get('cli')!]));
+  });
+
   test('the command installs in an empty folder and starts a cluster there', async () => {
     await succeeds(command.run('npm', ['install', '--no-audit', '--no-fund', tarballs.get('cli')!]));
     assert.match(await succeeds(command.runInstalled('rollcall', ['--version'])), /^\d+\.\d+\.\d+\n$/);
@@ -117,6 +152,14 @@ describe('npm run pack', { timeout: TIMEOUT_MS }, () => {
     site = told.proxyUrl;
     control = told.controlUrl;
     assert.match(await (await fetch(`${control}/assets/balancer-manager.js`)).text(), /import /);
+  });
+
+  test('the command installs for all of the machine', async () => {
+    // npm places the dependencies of a global package below it, not beside it. They are in its cache already.
+    const options = ['--global', '--prefix=global', '--prefer-offline', '--no-audit', '--no-fund'];
+    await succeeds(command.run('npm', ['install', ...options, tarballs.get('cli')!]));
+    const version = command.run(join(command.path, 'global', 'bin', 'rollcall'), ['--version']);
+    assert.match(await succeeds(version), /^\d+\.\d+\.\d+\n$/);
   });
 
   test('its run makes a node of a program', async () => {

@@ -1,8 +1,8 @@
-/** Stateful applications for nodes that a test serves itself: they count visits per session and say who they are. */
+/** Stateful applications for nodes that a test serves itself: they count visits per session and name themselves. */
 import { randomBytes } from 'node:crypto';
 import type { RequestListener } from 'node:http';
 
-/** What a counter answers. */
+/** Answer of a counter. */
 export interface Visit {
   readonly node: string;
   readonly count: number;

@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { BalancerResource, NodePut, NodeResource, StatusResource, WriteResult } from '@rollcall/protocol';
 import { ROLLCALL } from './commands.ts';
 
-/** How long anything that is waited for may take, milliseconds. */
+/** Time limit of each wait, milliseconds. */
 const PATIENCE_MS = 60_000;
 
 export interface CliResult {
@@ -37,7 +37,7 @@ export interface SiteOptions {
   readonly prepare?: (stateDir: string) => void;
 }
 
-/** What ends a site: a test, or a list of the file's own. */
+/** The owner that ends a site: a test, or a list of the file. */
 export interface SiteOwner {
   after(close: () => Promise<void>): void;
 }
@@ -74,21 +74,24 @@ export class Site {
     return join(this.directory, 'state');
   }
 
-  /** What `up` has written to standard output so far. */
+  /** Standard output of `up` so far. */
   get output(): string {
     return this.#output;
   }
 
-  /** What `up` has logged so far. */
+  /** Log of `up` so far. */
   get log(): string {
     return this.#log;
   }
 
   /** Ends `up` and starts it again on the same ports and state, with other flags where given. */
-  async restart(flags: readonly string[] = this.#options.flags ?? []): Promise<void> {
+  async restart(
+    flags: readonly string[] = this.#options.flags ?? [],
+    signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM',
+  ): Promise<void> {
     const up = this.#up!;
     const exited = new Promise((resolve) => up.once('exit', resolve));
-    up.kill('SIGTERM');
+    up.kill(signal);
     await exited;
     await this.#startUp(`127.0.0.1:${this.proxyPort}`, new URL(this.controlUrl).host, flags);
   }
@@ -141,9 +144,24 @@ export class Site {
     return this.#spawn(words, { ROLLCALL_URL: this.controlUrl, ...environment }, undefined);
   }
 
+  /** Starts a program of the shell in `directory`, with the coordinator in its environment; ends with the test. */
+  startShell(text: string, directory: string, environment: Readonly<Record<string, string>> = {}): ChildProcess {
+    const env = { ROLLCALL_URL: this.controlUrl, ...environment };
+    return this.#spawnProgram('sh', ['-c', `exec ${text}`], env, directory);
+  }
+
   #spawn(words: readonly string[], environment: Readonly<Record<string, string>>, directory?: string): ChildProcess {
-    const child = spawn(process.execPath, [ROLLCALL, ...words], {
-      cwd: directory ?? this.directory,
+    return this.#spawnProgram(process.execPath, [ROLLCALL, ...words], environment, directory ?? this.directory);
+  }
+
+  #spawnProgram(
+    program: string,
+    words: readonly string[],
+    environment: Readonly<Record<string, string>>,
+    directory: string,
+  ): ChildProcess {
+    const child = spawn(program, words, {
+      cwd: directory,
       env: { ...process.env, ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -250,7 +268,7 @@ export class Site {
       server.close();
       server.closeAllConnections();
     }
-    // Nodes first: they leave at once while somebody is there to hear it.
+    // Nodes first: they leave at once while the coordinator is running.
     await Promise.all([...this.#children].filter((child) => child !== this.#up).map(ended));
     if (this.#up !== undefined && this.#children.has(this.#up)) await ended(this.#up);
     rmSync(this.directory, { recursive: true, force: true });

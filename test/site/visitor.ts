@@ -1,4 +1,4 @@
-/** A browser's half of HTTP: one visitor with a cookie jar (RFC 6265), on plain requests. */
+/** The browser's side of HTTP: one visitor with a cookie jar (RFC 6265), on plain requests. */
 import http from 'node:http';
 
 interface Cookie {

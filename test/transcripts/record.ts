@@ -29,7 +29,7 @@ const SCENES: readonly Scene[] = [
       await tape.has((line) => isOf(line, 'heartbeat'));
       for (const verb of ['drain', 'enable'] as const) {
         tape.add({ others: verb });
-        await site.admin('POST', `/v1/nodes/sample-1/${verb}`, { reason: 'a transcript' });
+        await site.admin('POST', `/v1/nodes/sample-1/${verb}`, { reason: 'a transcript', force: true });
         await tape.has((line) => isOf(line, 'status'));
       }
       await tape.drain();
@@ -53,7 +53,7 @@ const SCENES: readonly Scene[] = [
     async (tape, site) => {
       await tape.has((line) => isOf(line, 'heartbeat'));
       tape.add({ others: 'drain' });
-      await site.admin('POST', '/v1/nodes/sample-1/drain', { reason: 'a transcript' });
+      await site.admin('POST', '/v1/nodes/sample-1/drain', { reason: 'a transcript', force: true });
       await tape.has((line) => isOf(line, 'status'));
       tape.add({ others: 'restart' });
       await site.restart();

@@ -110,7 +110,9 @@ class AgentPlayer {
     this.#act = this.#act.then((): Promise<unknown> => {
       if (what === 'restart') return this.#site.restart();
       if (what === 'take-over') return takeOver(this.#t, this.#agentUrl, NODE_ID);
-      return this.#site.admin('POST', `/v1/nodes/${NODE_ID}/${what}`, { reason: 'a transcript' });
+      // The only node, which may still be eligible just after its connection is lost.
+      const force = what === 'drain' && { force: true };
+      return this.#site.admin('POST', `/v1/nodes/${NODE_ID}/${what}`, { reason: 'a transcript', ...force });
     });
     // A failure is thrown where the action is awaited.
     this.#act.catch(() => undefined);

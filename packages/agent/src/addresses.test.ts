@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { Addresses, LOOK_UP_TIMEOUT_MS, REFRESH_AFTER_MS } from './addresses.ts';
 import { ManualTimers } from './testing/manual-timers.ts';
 
-/** Look-ups that end when the test says so. */
+/** Look-ups that the test ends. */
 function setUp() {
   const timers = new ManualTimers();
   const asked: { readonly name: string; answer(...addresses: string[]): void; fail(code: string): void }[] = [];
@@ -18,12 +18,12 @@ function setUp() {
         });
       }),
   );
-  /** Lets what has ended become known. */
+  /** Lets the results of ended look-ups settle. */
   const settled = () => new Promise(setImmediate);
   return { timers, asked, addresses, settled };
 }
 
-test('look-ups that never answer do not pile up: one for each name, and each try ends after 10 s', async () => {
+test('a name has one pending look-up, and each attempt ends after 10 s', async () => {
   const { timers, asked, addresses } = setUp();
   for (let attempt = 0; attempt < 20; attempt += 1) {
     const found = addresses.of('a.test');
@@ -37,7 +37,7 @@ test('look-ups that never answer do not pile up: one for each name, and each try
   assert.equal(timers.size, 0);
 });
 
-test('an answer after the 10 s is used by the next try', async () => {
+test('a result after the 10 s is used by the next attempt', async () => {
   const { timers, asked, addresses, settled } = setUp();
   const first = addresses.of('a.test');
   timers.advance(LOOK_UP_TIMEOUT_MS);
@@ -48,7 +48,7 @@ test('an answer after the 10 s is used by the next try', async () => {
   assert.equal(asked.length, 1);
 });
 
-test('known addresses are given at once while they are looked up again: after a failure, and after a minute', async () => {
+test('known addresses are returned at once and looked up again after a failure, and after 1 min', async () => {
   const { timers, asked, addresses, settled } = setUp();
   const first = addresses.of('a.test');
   asked[0]!.answer('192.0.2.1', '192.0.2.1');
@@ -72,7 +72,7 @@ test('known addresses are given at once while they are looked up again: after a 
   assert.equal(asked.length, 4);
 });
 
-test('the address that worked last is the first, also after a look-up', async () => {
+test('the address that connected last is the first, also after a look-up', async () => {
   const { asked, addresses, settled } = setUp();
   const first = addresses.of('a.test');
   asked[0]!.answer('192.0.2.1', '192.0.2.2', '192.0.2.3');
@@ -86,7 +86,7 @@ test('the address that worked last is the first, also after a look-up', async ()
   assert.deepEqual(await addresses.of('a.test'), { addresses: ['192.0.2.2', '192.0.2.3'] });
 });
 
-test('a name that is not found is looked up again at the next try', async () => {
+test('a name that was not found is looked up again at the next attempt', async () => {
   const { asked, addresses } = setUp();
   const first = addresses.of('a.test');
   asked[0]!.fail('ENOTFOUND');

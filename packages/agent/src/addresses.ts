@@ -1,13 +1,13 @@
 /**
- * The addresses of coordinators' names, kept so that a connection never waits for a look-up when the addresses are known.
+ * Cache of the addresses of coordinators' names. A connection does not wait for a look-up if the addresses are known.
  *
- * A look-up runs in libuv's thread pool, behind whatever else the program does there. So there is at most one for each
- * name, however many tries need it, and it is not part of the time that a connection may take.
+ * A look-up runs in libuv's thread pool, queued behind other work of the program. Therefore each name has at most one look-up
+ * at a time, and the look-up is not part of the connect timeout.
  */
 import { lookup } from 'node:dns/promises';
 import type { Timers } from './timers.ts';
 
-/** A try waits so long for addresses that are not known yet, in milliseconds. */
+/** Longest wait of an attempt for addresses that are not known yet, in milliseconds. */
 export const LOOK_UP_TIMEOUT_MS = 10_000;
 /** Addresses older than this are looked up again at their next use, in milliseconds. */
 export const REFRESH_AFTER_MS = 60_000;
@@ -15,7 +15,7 @@ export const REFRESH_AFTER_MS = 60_000;
 /** All addresses of a name, in order of preference. Rejects with the error of the resolver. */
 export type LookUp = (name: string) => Promise<readonly string[]>;
 
-/** At least one address, in the order to try them; or why there is none. */
+/** At least one address, in the order of the attempts; or the error of the look-up. */
 export type Found = { readonly addresses: readonly string[] } | { readonly error: unknown };
 
 /** The system's resolver: hosts file and name servers. */
@@ -43,8 +43,8 @@ export class Addresses {
   /**
    * The addresses of `name`, the one that connected last first. Never rejects.
    *
-   * Known addresses are given at once; after a failure or a minute they are looked up again for later calls. Otherwise
-   * waits for the look-up, at most 10 s: then the error has the code `ETIMEOUT`, and the look-up goes on for the next call.
+   * Known addresses are returned at once; after a failure or 1 min they are looked up again for later calls. Otherwise
+   * waits for the look-up, at most 10 s. Then the error has the code `ETIMEOUT`, and the next call uses the same look-up.
    */
   of(name: string): Promise<Found> {
     const entry = this.#entry(name);
@@ -55,14 +55,14 @@ export class Addresses {
     return isKnown ? Promise.resolve({ addresses: entry.addresses }) : this.#within(entry.running);
   }
 
-  /** `address` of `name` has connected: it is tried first from now on. */
+  /** Records that `address` of `name` has connected: it is tried first from now on. */
   worked(name: string, address: string): void {
     const entry = this.#entry(name);
     entry.working = address;
     entry.addresses = ordered(entry);
   }
 
-  /** No address of `name` could be used: the next call starts a look-up. */
+  /** Records that no address of `name` was usable: the next call starts a look-up. */
   failed(name: string): void {
     this.#entry(name).hasFailed = true;
   }
@@ -94,7 +94,7 @@ export class Addresses {
 
   #within(running: Promise<Found>): Promise<Found> {
     return new Promise((resolve) => {
-      const error = Object.assign(new Error('the look-up takes too long'), { code: 'ETIMEOUT' });
+      const error = Object.assign(new Error('the look-up timed out'), { code: 'ETIMEOUT' });
       const cancel = this.#timers.after(LOOK_UP_TIMEOUT_MS, () => resolve({ error }));
       void running.then((found) => {
         cancel();

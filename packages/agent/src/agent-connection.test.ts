@@ -32,10 +32,10 @@ function listening(): {
   return { listener, ended, opened, faults };
 }
 
-test('an address that does not accept is given up after a second', async () => {
+test('a connect without an answer is aborted after 1 s', async () => {
   const timers = new ManualTimers();
   const { listener, ended } = listening();
-  // Time runs out before the event loop has had a chance to connect: a black hole as far as the connection can tell.
+  // The timeout expires before the event loop can connect, as with an address that drops packets.
   new AgentConnection('ws://127.0.0.1:9/v1/agent', undefined, timers, listener);
   timers.advance(CONNECT_TIMEOUT_MS);
   const end = await ended;
@@ -43,7 +43,7 @@ test('an address that does not accept is given up after a second', async () => {
   assert.equal(timers.size, 0);
 });
 
-test('one that accepts but never upgrades is given up as well', async (t) => {
+test('an accepted connection without an upgrade is aborted', async (t) => {
   const server = createServer((socket) => socket.on('error', () => {}));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -75,7 +75,7 @@ test('a refused upgrade ends with its HTTP status', async (t) => {
   );
 });
 
-test('the token travels in the upgrade, and our end of the connection is told', async (t) => {
+test('the token is sent in the upgrade, and the local address of the connection is reported', async (t) => {
   const coordinator = await startScriptedCoordinator();
   t.after(() => coordinator.close());
   const { listener, opened } = listening();
@@ -85,7 +85,7 @@ test('the token travels in the upgrade, and our end of the connection is told', 
   await connection.close();
 });
 
-test('garbage is told and dropped; a frame beyond the bound ends the connection', async (t) => {
+test('an invalid message is reported and dropped; an oversized frame ends the connection', async (t) => {
   const coordinator = await startScriptedCoordinator();
   t.after(() => coordinator.close());
   const { listener, opened, ended, faults } = listening();
@@ -101,7 +101,7 @@ test('garbage is told and dropped; a frame beyond the bound ends the connection'
   assert.deepEqual(faults, ['bad-message', 'bad-message', 'missing-field', 'bad-field', 'binary-frame']);
 });
 
-test('a coordinator that vanished without a word is given up after a lease, and one that answers pings is not', async (t) => {
+test('a silent connection is aborted after a lease, and a connection with pongs is not', async (t) => {
   const coordinator = await startScriptedCoordinator();
   t.after(() => coordinator.close());
   const timers = new ManualTimers();
@@ -115,7 +115,7 @@ test('a coordinator that vanished without a word is given up after a lease, and 
   assert.deepEqual([end.wasOpen, end.detail], [true, 'silent for 15000 ms']);
 });
 
-test('closing is orderly, and closing an attempt ends it', async (t) => {
+test('close sends a close frame, and ends a pending attempt', async (t) => {
   const coordinator = await startScriptedCoordinator();
   t.after(() => coordinator.close());
   const open = listening();

@@ -1,6 +1,6 @@
 /**
- * One WebSocket to one coordinator, from the attempt to its end. It knows frames and silence; what the messages mean
- * is the agent's matter.
+ * One WebSocket to one coordinator, from the attempt to its end. It handles frames and detects silence; the agent handles
+ * the messages.
  */
 import type { IncomingMessage } from 'node:http';
 import { isIP, type LookupFunction, type Socket } from 'node:net';
@@ -19,17 +19,17 @@ import {
 import type { Timers } from './timers.ts';
 import { type ClientOptions, WebSocket } from './websocket.ts';
 
-/** An address that does not accept within this time is given up, in milliseconds. */
+/** Timeout of the connect to one address, in milliseconds. */
 export const CONNECT_TIMEOUT_MS = 1_000;
-/** One that accepts but does not upgrade is given up after this time, in milliseconds. */
+/** Timeout of the TLS handshake and the upgrade after the connect, in milliseconds. */
 const UPGRADE_TIMEOUT_MS = 5_000;
-/** The body of a refusal is read for so long, in milliseconds. */
+/** Time limit for reading the body of a refusal, in milliseconds. */
 const REFUSAL_TIMEOUT_MS = 1_000;
-/** How long an orderly close may take, in milliseconds. */
+/** Timeout of an orderly close, in milliseconds. */
 const CLOSE_TIMEOUT_MS = 1_000;
-/** A coordinator that does not read gets nothing more beyond so many waiting bytes. */
+/** Above this many unsent bytes, messages are dropped: the coordinator does not read. */
 const MAX_BUFFERED_BYTES = MAX_FRAME_BYTES;
-/** Silent checks in a row after which the connection is given up; three of them make up one lease. */
+/** Consecutive silent checks before the connection is aborted; three checks are one lease. */
 const SILENT_CHECKS = 3;
 
 /** How and why a connection ended. */
@@ -37,22 +37,22 @@ export interface ConnectionEnd {
   readonly wasOpen: boolean;
   /** WebSocket close code; 1006 when there was no close frame. */
   readonly code: number;
-  /** In words, for people; of a connection that was never open: the cause, with what to do. */
+  /** Reason for the log; of a connection that was never open: cause and remedy. */
   readonly detail: string;
-  /** The answer's status when the upgrade was refused. */
+  /** HTTP status of the response if the upgrade was refused. */
   readonly httpStatus?: number;
-  /** The coordinator's own code for its refusal; absent when something else has answered. */
+  /** Code of the coordinator's refusal; absent if the response is not from a coordinator. */
   readonly refusalCode?: string;
-  /** What a refusal's `Retry-After` asked for, in milliseconds, at most 60,000. */
+  /** `Retry-After` of a refusal, in milliseconds, at most 60,000. */
   readonly retryAfterMs?: number;
 }
 
-/** What a connection tells its agent. `onEnd` comes exactly once and last. */
+/** Events of a connection. `onEnd` is called exactly once, as the last event. */
 export interface ConnectionListener {
-  /** The upgrade succeeded; the addresses are the two ends of the connection, without brackets or zone, empty when unknown. */
+  /** The upgrade succeeded. The addresses are the ends of the connection, without brackets or zone, empty when unknown. */
   onOpen(localAddress: string, remoteAddress: string): void;
   onMessage(message: CoordinatorMessage): void;
-  /** The coordinator said something that is not this protocol; it was dropped. */
+  /** A message did not match the protocol, and was dropped. */
   onMalformed(fault: Malformed): void;
   onEnd(end: ConnectionEnd): void;
 }
@@ -75,9 +75,9 @@ export class AgentConnection {
   #onClosed: (() => void)[] = [];
 
   /**
-   * Starts to connect at once. `address` is where the host name of `url` is to be reached; without it the name is
-   * looked up within the time for the connect. A literal address and a UNIX socket (`ws+unix:PATH:/v1/agent`) need none.
-   * `tls` counts for `wss` only.
+   * Starts to connect at once. `address` is the IP address of the host name of `url`; without it the name is looked up
+   * within the connect timeout. A literal address and a UNIX socket (`ws+unix:PATH:/v1/agent`) need no `address`. `tls` is
+   * used for `wss` only.
    */
   constructor(
     url: string,
@@ -99,9 +99,9 @@ export class AgentConnection {
         request.on('socket', (socket) => this.#onSocket(socket));
         request.end();
       },
-      // The host stays the name: `Host`, SNI and the check of the certificate are about it.
+      // The host is still the name: `Host`, SNI and the verification of the certificate use it.
       ...(address === undefined ? {} : { lookup: lookUpAs(address) }),
-      // The types of ws have an older form of checkServerIdentity.
+      // The types of ws have an older signature of checkServerIdentity.
       ...(tls?.options as object | undefined),
     };
     const shown = { hasToken: token !== undefined, hasCertificate: tls?.hasCertificate === true };
@@ -125,20 +125,20 @@ export class AgentConnection {
     });
   }
 
-  /** Sends `message`; false when it was not sent because the connection is not open or does not drain. */
+  /** Sends `message`. False if it was dropped, because the connection is not open or has too many unsent bytes. */
   send(message: AgentMessage): boolean {
     if (this.#ws.readyState !== WebSocket.OPEN || this.#ws.bufferedAmount > MAX_BUFFERED_BYTES) return false;
     this.#ws.send(encode(message));
     return true;
   }
 
-  /** Gives the connection up when nothing is heard for `leaseMs`. Each call sets the time anew. */
+  /** Aborts the connection when nothing was received for `leaseMs`. Each call restarts the time. */
   watchSilence(leaseMs: number): void {
     this.#cancelCheck();
     this.#silentChecks = 0;
     const check = () => {
       this.#cancelCheck = this.#timers.after(leaseMs / SILENT_CHECKS, check);
-      // Checks are counted rather than time measured: after our own standstill one check comes, not a whole lease.
+      // Counts checks instead of time: after a pause of this process one check is overdue, not a whole lease.
       this.#silentChecks = this.#hasHeard ? 0 : this.#silentChecks + 1;
       this.#hasHeard = false;
       if (this.#silentChecks > SILENT_CHECKS) this.#abort(`silent for ${leaseMs} ms`);
@@ -147,7 +147,7 @@ export class AgentConnection {
     check();
   }
 
-  /** Closes in order, within a second, and keeps the process alive until that is done. A repeat does the same. */
+  /** Closes with a close frame, within 1 s, and keeps the process alive until then. A repeated call waits for the same close. */
   close(): Promise<void> {
     if (this.#isEnded) return Promise.resolve();
     return new Promise((resolve) => {
@@ -178,7 +178,7 @@ export class AgentConnection {
     return `connected, but no ${what} in ${UPGRADE_TIMEOUT_MS / 1_000} s: not a Rollcall port?`;
   }
 
-  /** The body is read for the coordinator's own code; a page of something else is not read to its end. */
+  /** Reads the body for the coordinator's code, up to `MAX_REFUSAL_BODY` characters. */
   #onRefusal(response: IncomingMessage, shown: Shown, destroy: () => void): void {
     const status = response.statusCode ?? 0;
     const retryAfter = Number(response.headers['retry-after']);

@@ -8,7 +8,7 @@ import {
 } from '@rollcall/protocol';
 import { Agent, type AgentEvents, type AgentOptions } from './agent.ts';
 import { CONNECT_TIMEOUT_MS } from './agent-connection.ts';
-import { STOP_DEADLINE_MS } from './node-wish.ts';
+import { STOP_DEADLINE_MS } from './node-status.ts';
 import { toRegistration } from './registration.ts';
 import { ManualTimers } from './testing/manual-timers.ts';
 import { type ScriptedCoordinator, startScriptedCoordinator } from './testing/scripted-coordinator.ts';
@@ -24,7 +24,7 @@ function registration(): NodeRegistration {
   return node;
 }
 
-/** An agent that comes back without waiting, because its random numbers are zero. */
+/** An agent that reconnects without waiting, because its random numbers are zero. */
 function newAgent(urls: readonly string[], options: Partial<AgentOptions> = {}): Agent {
   return new Agent({
     coordinators: urls,
@@ -52,7 +52,7 @@ async function coordinators(t: { after(fn: () => Promise<void>): void }, count =
   return list;
 }
 
-/** A port on which nobody listens any more. */
+/** The URL of a closed port. */
 async function deadUrl(): Promise<string> {
   const coordinator = await startScriptedCoordinator();
   await coordinator.close();
@@ -93,7 +93,7 @@ test('a lost connection is re-established with the same instance and incarnation
   await second.next('heartbeat');
 });
 
-test('goes round the list until a coordinator answers, and says nothing when one does', async (t) => {
+test('tries the coordinators in order, and warns only if all fail', async (t) => {
   const [coordinator] = await coordinators(t);
   const dead = await deadUrl();
   const agent = newAgent([dead, dead.replace('127.0.0.1', 'localhost'), coordinator!.url]);
@@ -106,7 +106,7 @@ test('goes round the list until a coordinator answers, and says nothing when one
   assert.deepEqual(warnings, []);
 });
 
-test('comes back after 1012, and to the other coordinator when there is one', async (t) => {
+test('reconnects after close code 1012, to the other coordinator if there is one', async (t) => {
   const [first, second] = await coordinators(t, 2);
   const agent = newAgent([first!.url, second!.url]);
   t.after(() => agent.leave());
@@ -117,7 +117,7 @@ test('comes back after 1012, and to the other coordinator when there is one', as
   await (await second!.peer()).accept();
 });
 
-test('an announced coordinator on a configured host is gone to, a stranger is not', async (t) => {
+test('an announced coordinator on a configured host is used, on another host it is not', async (t) => {
   const [first, second] = await coordinators(t, 2);
   const agent = newAgent([first!.url]);
   t.after(() => agent.leave());
@@ -128,7 +128,7 @@ test('an announced coordinator on a configured host is gone to, a stranger is no
   await (await second!.peer()).accept();
 });
 
-test('stops when a newer process has the id, and says so', async (t) => {
+test('ends with an error when a newer process has the id', async (t) => {
   const [coordinator] = await coordinators(t);
   const agent = newAgent([coordinator!.url]);
   agent.start();
@@ -142,7 +142,7 @@ test('stops when a newer process has the id, and says so', async (t) => {
   assert.equal(await agent.drain(), 'unregistered');
 });
 
-test('is refused by a connected holder of its id: stops with an error', async (t) => {
+test('ends with an error when a connected process holds its id', async (t) => {
   const [coordinator] = await coordinators(t);
   const agent = newAgent([coordinator!.url]);
   agent.start();
@@ -180,7 +180,7 @@ for (const isRegistered of [false, true])
     assert.deepEqual(warnings, ['superseded']);
   });
 
-test('registrations that are taken back are repeated ever more rarely, and warned of once', async (t) => {
+test('revoked registrations are repeated with backoff, and reported once', async (t) => {
   const [coordinator] = await coordinators(t);
   const timers = new ManualTimers();
   const agent = newAgent([coordinator!.url], { timers, rng: () => 0.5 });
@@ -205,7 +205,7 @@ test('registrations that are taken back are repeated ever more rarely, and warne
   assert.deepEqual(warnings, ['wrong-program']);
 });
 
-test('a coordinator that does not send holderConnected: a refused registration is tried again', async (t) => {
+test('without holderConnected a refused registration is retried', async (t) => {
   const [coordinator] = await coordinators(t);
   const timers = new ManualTimers();
   const agent = newAgent([coordinator!.url], { timers });
@@ -224,7 +224,7 @@ test('a coordinator that does not send holderConnected: a refused registration i
   await (await coordinator!.peer()).accept();
 });
 
-test('stops when an operator has removed it, even without a reason', async (t) => {
+test('ends when an operator has removed the node, even without a reason', async (t) => {
   const [coordinator] = await coordinators(t);
   const agent = newAgent([coordinator!.url]);
   agent.start();
@@ -235,7 +235,125 @@ test('stops when an operator has removed it, even without a reason', async (t) =
   assert.equal((await error).code, '4403');
 });
 
-test('a refusal that may pass is warned of once and tried again', async (t) => {
+for (const code of ['forbidden', 'id-owned', 'too-many-nodes'])
+  test(`a registration refused with ${code} is retried about once a minute, and reported once`, async (t) => {
+    const [coordinator] = await coordinators(t);
+    const timers = new ManualTimers();
+    const agent = newAgent([coordinator!.url], { timers });
+    t.after(() => agent.leave());
+    const notices: string[] = [];
+    for (const name of ['warning', 'disconnected', 'error'] as const)
+      agent.on(name, ({ message }) => notices.push(`${name}: ${message}`));
+    agent.start();
+    for (let attempt = 0; attempt < 3; attempt += 1) {
+      const peer = await coordinator!.peer();
+      await peer.next('register');
+      peer.send(ERROR(code, 'the token web is bound to balancer shop'));
+      peer.close(4403);
+      await peer.closed();
+      while (timers.size !== 1) await new Promise(setImmediate);
+      timers.advance(44_999);
+      assert.equal(timers.size, 1, 'it still waits');
+      timers.advance(1);
+    }
+    await (await coordinator!.peer()).accept();
+    await next(agent, 'registered');
+    assert.deepEqual(notices, ['warning: the token web is bound to balancer shop; retrying about every 60 s']);
+  });
+
+test('a registered node is disconnected when its token no longer allows it, and returns when it does', async (t) => {
+  const [coordinator] = await coordinators(t);
+  const timers = new ManualTimers();
+  const agent = newAgent([coordinator!.url], { timers });
+  t.after(() => agent.leave());
+  const notices: string[] = [];
+  for (const name of ['registered', 'warning', 'disconnected', 'error'] as const)
+    agent.on(name, (event) => notices.push(`${name} ${'code' in event ? event.code : ''}`));
+  agent.start();
+  const refuse = async () => {
+    peer.send(ERROR('forbidden', 'the token web is bound to context /a'));
+    peer.close(4403);
+    await peer.closed();
+    while (timers.size !== 1) await new Promise(setImmediate);
+  };
+  let peer = await coordinator!.peer();
+  const { instance } = await peer.accept();
+  await peer.next('heartbeat');
+  await refuse();
+  assert.deepEqual([agent.isRegistered, agent.isEnded], [false, false]);
+  assert.equal(await agent.drain(), 'unregistered', 'no worker sends requests to a node that has left');
+  timers.advance(45_000);
+  peer = await coordinator!.peer();
+  await peer.next('register');
+  await refuse();
+  timers.advance(45_000);
+  peer = await coordinator!.peer();
+  assert.equal((await peer.accept()).instance, instance);
+  await peer.next('heartbeat');
+  assert.deepEqual(notices, ['registered ', 'disconnected forbidden', 'registered ']);
+});
+
+test('a renewal that is refused is reported as disconnected', async (t) => {
+  const [coordinator] = await coordinators(t);
+  const agent = newAgent([coordinator!.url]);
+  t.after(() => agent.leave());
+  agent.start();
+  const peer = await coordinator!.peer();
+  await peer.accept();
+  await next(agent, 'registered');
+  agent.renew();
+  await peer.next('register');
+  const lost = next(agent, 'disconnected');
+  peer.send(ERROR('forbidden', 'the token web is bound to context /a'));
+  peer.close(4403);
+  assert.equal((await lost).code, 'forbidden');
+});
+
+test('a refusal by one coordinator does not delay the attempt at the next', async (t) => {
+  const [first, second] = await coordinators(t, 2);
+  const timers = new ManualTimers();
+  const agent = newAgent([first!.url, second!.url], { timers });
+  t.after(() => agent.leave());
+  agent.start();
+  const refusing = await first!.peer();
+  await refusing.next('register');
+  refusing.send(ERROR('forbidden', 'the token web is bound to context /a'));
+  refusing.close(4403);
+  await refusing.closed();
+  while (timers.size !== 1) await new Promise(setImmediate);
+  timers.advance(0);
+  await (await second!.peer()).accept();
+});
+
+test('a drain ends when the node is refused', async (t) => {
+  const [coordinator] = await coordinators(t);
+  const agent = newAgent([coordinator!.url]);
+  t.after(() => agent.leave());
+  agent.start();
+  const peer = await coordinator!.peer();
+  await peer.accept();
+  await next(agent, 'registered');
+  const drained = agent.drain();
+  await peer.next('status');
+  peer.send(ERROR('forbidden', 'the token web is bound to context /a'));
+  assert.equal(await drained, 'unregistered');
+});
+
+for (const code of ['removed', 'not-this-node', 'of-a-later-version'])
+  test(`4403 with ${code} ends the agent`, async (t) => {
+    const [coordinator] = await coordinators(t);
+    const agent = newAgent([coordinator!.url]);
+    agent.start();
+    const peer = await coordinator!.peer();
+    await peer.next('register');
+    const error = next(agent, 'error');
+    peer.send(ERROR(code, 'the reason'));
+    peer.close(4403);
+    assert.deepEqual(await error, { code, message: 'the reason' });
+    assert.ok(agent.isEnded);
+  });
+
+test('a temporary refusal is reported once and retried', async (t) => {
   const [coordinator] = await coordinators(t);
   const agent = newAgent([coordinator!.url]);
   t.after(() => agent.leave());
@@ -253,7 +371,7 @@ test('a refusal that may pass is warned of once and tried again', async (t) => {
   assert.deepEqual(warnings, ['route-taken']);
 });
 
-test('a refused token is named, and asked for anew at the next attempt', async (t) => {
+test('a refused token is reported, and read again for the next attempt', async (t) => {
   const [coordinator] = await coordinators(t);
   coordinator!.refuseWith(401);
   const tokens = ['old', 'new'];
@@ -271,7 +389,7 @@ test('a refused token is named, and asked for anew at the next attempt', async (
   assert.equal((await coordinator!.peer()).authorization, 'Bearer new');
 });
 
-test('garbage of a coordinator is ignored, and later messages of other versions pass in silence', async (t) => {
+test('an invalid message is ignored with a warning, an unknown message type without one', async (t) => {
   const [coordinator] = await coordinators(t);
   const agent = newAgent([coordinator!.url]);
   t.after(() => agent.leave());
@@ -289,7 +407,7 @@ test('garbage of a coordinator is ignored, and later messages of other versions 
   assert.deepEqual(warnings, ['coordinator-garbage']);
 });
 
-test('draining asks to be stopped and waits for the word', async (t) => {
+test('a drain requests the status stopped and waits for drained', async (t) => {
   const [coordinator] = await coordinators(t);
   const agent = newAgent([coordinator!.url]);
   t.after(() => agent.leave());
@@ -306,7 +424,7 @@ test('draining asks to be stopped and waits for the word', async (t) => {
   assert.equal(await drained, 'drained');
 });
 
-test('sessions are waited for first when that is wanted', async (t) => {
+test('with sessionsMs a drain requests draining first', async (t) => {
   const [coordinator] = await coordinators(t);
   const agent = newAgent([coordinator!.url]);
   t.after(() => agent.leave());
@@ -322,7 +440,7 @@ test('sessions are waited for first when that is wanted', async (t) => {
   assert.equal(await drained, 'drained');
 });
 
-test('a second drain can only shorten the first: its reason and times count then', async (t) => {
+test('a second drain can only shorten the first; then its reason and times apply', async (t) => {
   const [coordinator] = await coordinators(t);
   const agent = newAgent([coordinator!.url]);
   t.after(() => agent.leave());
@@ -343,7 +461,7 @@ test('a second drain can only shorten the first: its reason and times count then
   assert.equal(await drained, 'drained');
 });
 
-test('a drain can be withdrawn: the node takes everything again, and may drain anew', async (t) => {
+test('a withdrawn drain enables the node, which can drain again', async (t) => {
   const [coordinator] = await coordinators(t);
   const agent = newAgent([coordinator!.url]);
   t.after(() => agent.leave());
@@ -363,7 +481,7 @@ test('a drain can be withdrawn: the node takes everything again, and may drain a
   assert.equal(await again, 'drained');
 });
 
-test('a drain survives the loss of the connection: the wish is told again', async (t) => {
+test('a drain survives a lost connection: the status is sent again', async (t) => {
   const [coordinator] = await coordinators(t);
   const agent = newAgent([coordinator!.url]);
   t.after(() => agent.leave());
@@ -381,7 +499,7 @@ test('a drain survives the loss of the connection: the wish is told again', asyn
   assert.equal(await drained, 'drained');
 });
 
-test('a drain ends at its deadline, and at once when no coordinator ever knew the node', async (t) => {
+test('a drain ends at its deadline, and at once for a node that was never registered', async (t) => {
   const [coordinator] = await coordinators(t);
   const agent = newAgent([coordinator!.url]);
   t.after(() => agent.leave());
@@ -395,7 +513,7 @@ test('a drain ends at its deadline, and at once when no coordinator ever knew th
   assert.equal(await other.drain({ deadlineMs: 1 }), 'deadline');
 });
 
-/** A drain of an agent that has lost its coordinator; `passes` moves its time on in steps. */
+/** A drain of an agent that has lost its coordinator; `passes` advances its time in steps. */
 async function drainAlone(t: { after(fn: () => Promise<void>): void }, options: Partial<AgentOptions>) {
   const coordinator = await startScriptedCoordinator();
   const timers = new ManualTimers();
@@ -406,7 +524,7 @@ async function drainAlone(t: { after(fn: () => Promise<void>): void }, options: 
   await peer.accept();
   await next(agent, 'registered');
   const lost = next(agent, 'disconnected');
-  // The agent keeps no process alive, and here nothing else does.
+  // The agent does not keep the process alive, and the test has no other handle.
   const awake = setInterval(() => {}, 1_000);
   await coordinator.close();
   await lost;
@@ -414,7 +532,7 @@ async function drainAlone(t: { after(fn: () => Promise<void>): void }, options: 
   return { agent, timers };
 }
 
-/** Moves time on until `promise` is settled, at most `withinMs`; returns the milliseconds it took. */
+/** Advances time until `promise` is settled, at most `withinMs`; returns the milliseconds it took. */
 async function passes(timers: ManualTimers, promise: Promise<unknown>, withinMs: number): Promise<number> {
   let isSettled = false;
   void promise.then(() => {
@@ -428,7 +546,7 @@ async function passes(timers: ManualTimers, promise: Promise<unknown>, withinMs:
   return timers.nowMs() - startMs;
 }
 
-test('without its coordinator a drain ends when no request came for a second', async (t) => {
+test('without a coordinator a drain ends when no request arrived for 1 s', async (t) => {
   const traffic = { arrived: 5, inFlight: 0 };
   const { agent, timers } = await drainAlone(t, { traffic: () => traffic });
   const drained = agent.drain();
@@ -444,7 +562,7 @@ test('without its coordinator a drain ends when no request came for a second', a
   assert.equal(await drained, 'unregistered');
 });
 
-test('without its coordinator a drain that is never quiet ends at its deadline', async (t) => {
+test('without a coordinator a drain with continuous requests ends at its deadline', async (t) => {
   let arrived = 0;
   const { agent, timers } = await drainAlone(t, { traffic: () => ({ arrived: arrived++, inFlight: 0 }) });
   const drained = agent.drain();
@@ -452,7 +570,7 @@ test('without its coordinator a drain that is never quiet ends at its deadline',
   assert.equal(await drained, 'deadline');
 });
 
-test('without its coordinator sessions are waited for no longer than for requests', async (t) => {
+test('without a coordinator the wait for sessions is at most that for requests', async (t) => {
   const { agent, timers } = await drainAlone(t, {});
   const drained = agent.drain({ sessionsMs: 300_000 });
   assert.equal(agent.stopsByMs, undefined);
@@ -461,7 +579,7 @@ test('without its coordinator sessions are waited for no longer than for request
   assert.equal(await drained, 'unregistered');
 });
 
-test('a node that no coordinator knows but that gets requests waits for them too', async (t) => {
+test('an unregistered node that gets requests waits for them too', async (t) => {
   const timers = new ManualTimers();
   const agent = newAgent([await deadUrl()], { timers, traffic: () => ({ arrived: 1, inFlight: 0 }) });
   t.after(() => agent.leave());
@@ -472,7 +590,7 @@ test('a node that no coordinator knows but that gets requests waits for them too
   assert.equal(await drained, 'unregistered');
 });
 
-test('a program that does not answer is not registered until it does', async (t) => {
+test('a program is registered only when it answers the probe', async (t) => {
   const [coordinator] = await coordinators(t);
   const timers = new ManualTimers();
   const answers = [false, 'broken', true];
@@ -496,7 +614,7 @@ test('a program that does not answer is not registered until it does', async (t)
   assert.deepEqual(asked, [false, 'broken', true]);
 });
 
-test('a node that cannot say who it is warns and does not register', async (t) => {
+test('a fault of the registration is a warning, and the node does not register', async (t) => {
   const [coordinator] = await coordinators(t);
   let isReady = false;
   const agent = newAgent([coordinator!.url], {
@@ -520,7 +638,7 @@ async function settled(): Promise<void> {
   for (let turn = 0; turn < 50; turn += 1) await null;
 }
 
-test('all addresses of a name are tried at once, one second each, the one that worked last first', async (t) => {
+test('all addresses of a name are tried, 1 s each, first the address that connected last', async (t) => {
   const [coordinator] = await coordinators(t);
   const timers = new ManualTimers();
   const lookedUp: string[] = [];
@@ -551,7 +669,7 @@ test('all addresses of a name are tried at once, one second each, the one that w
   assert.deepEqual(lookedUp, ['coordinator.test', 'coordinator.test'], 'once at the start, once after the loss');
 });
 
-test('a name that cannot be looked up, and addresses that fail in different ways, are said in one sentence', async (t) => {
+test('a failed look-up, and different causes of several addresses, are one sentence', async (t) => {
   const [coordinator] = await coordinators(t);
   coordinator!.refuseWith(500);
   const url = new URL(coordinator!.url.replace('127.0.0.1', 'coordinator.test'));
@@ -575,7 +693,7 @@ test('a name that cannot be looked up, and addresses that fail in different ways
   await (await coordinator!.peer()).accept();
 });
 
-test('a connection that closes before the registration is said with its close code', async (t) => {
+test('a connection that closes before the registration is reported with its close code', async (t) => {
   const [coordinator] = await coordinators(t);
   const agent = newAgent([coordinator!.url]);
   t.after(() => agent.leave());

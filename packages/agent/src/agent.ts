@@ -1,5 +1,5 @@
 /**
- * One node's place in the cluster: finds a coordinator, registers, sends heartbeats, drains and leaves.
+ * The agent of one node: connects to a coordinator, registers, sends heartbeats, drains and leaves.
  *
  * ```
  *          start            upgraded            registered
@@ -7,10 +7,13 @@
  *                   ▲      │               │                    │
  *            backoff│      └──────lost─────┴────────lost────────┘
  *                   └─── waiting ◀─────────┘
- *   any ──leave, or told to stop (superseded by a connected process, removed, no version in common)──▶ ended
+ *   any ──leave, or a final refusal (superseded by a connected process, removed, no version in common)──▶ ended
  * ```
  *
- * It embeds in somebody else's program: it never throws, never blocks, and keeps no process alive but during a drain
+ * Some refusals can be lifted by an operator: a binding of the token, the owner of the id, a quota. They do not end the
+ * agent. It retries about every 60 s.
+ *
+ * The agent is embedded in an application. It never throws and never blocks. It keeps the process alive only during a drain
  * and an orderly close.
  */
 import { isIP } from 'node:net';
@@ -34,18 +37,18 @@ import { acceptedCoordinators, coordinatorText } from './coordinator-url.ts';
 import { Heartbeats, type ReportSource } from './heartbeats.ts';
 import type { JoinToken } from './join-token.ts';
 import { Listeners } from './listeners.ts';
-import { type DrainOptions, type DrainOutcome, NodeWish } from './node-wish.ts';
+import { type DrainOptions, type DrainOutcome, NodeStatus } from './node-status.ts';
 import type { RequestCounts } from './quiet.ts';
 import { systemTimers, type Timers } from './timers.ts';
 import { type AddressFault, Unreachable } from './unreachable.ts';
 
-/** A sentence for the node's log. `code` is one of the protocol's or of `AGENT_CODES`. */
+/** One sentence for the log of the node. `code` is a code of the protocol or one of `AGENT_CODES`. */
 export interface Notice {
   readonly code: string;
   readonly message: string;
 }
 
-/** Codes of notices that have their origin in the agent itself. */
+/** Codes of notices that the agent itself generates. */
 export const AGENT_CODES = [
   'no-coordinator',
   'connection-lost',
@@ -60,44 +63,49 @@ export const AGENT_CODES = [
 export type AgentCode = (typeof AGENT_CODES)[number];
 
 export interface AgentEvents {
-  /** Accepted, for the first time or again. */
+  /** A coordinator has accepted the node, for the first time or again. */
   readonly registered: RegisteredMessage;
-  /** The operator wants something else of the node; already in force, for the node to show. */
+  /** The operator has changed the status of the node. The change is already in effect. */
   readonly status: OperatorStatusMessage;
-  /** The wrapper of the node shall keep another number of copies. */
+  /** The wrapper of the node has to run another number of copies. */
   readonly scale: ScaleMessage;
-  /** The last own status of draining or stopped is complete. */
+  /** The last requested status, `draining` or `stopped`, is complete. */
   readonly drained: { readonly status: Status };
-  /** The connection is lost; the agent comes back by itself. A registration that was taken back is a `warning` instead. */
+  /**
+   * The connection of a registered node is lost, or the coordinator has revoked its registration for a reason that an operator
+   * can lift. The agent reconnects by itself. Other revoked registrations are a `warning`.
+   */
   readonly disconnected: Notice;
-  /** Something to read. The same sentence comes once until a registered connection is lost; why there is no connection, at each change. */
+  /**
+   * A problem. The same sentence is reported once until a registered connection is lost. The cause of failed connects is
+   * reported at each change.
+   */
   readonly warning: Notice;
-  /** The agent has stopped for good: somebody newer has the id, an operator has removed it, or no version is in common. */
+  /** The agent has ended: another process has the id, an operator has removed the node, or no protocol version is in common. */
   readonly error: Notice;
 }
 
 export interface AgentOptions {
-  /** Addresses of `agentUrl` to go round, in order. */
+  /** Addresses as `agentUrl` returns them, tried in order. */
   readonly coordinators: readonly string[];
-  /** Asked for each connection. */
+  /** Returns the join token; called for each connection. */
   readonly token: () => JoinToken;
-  /** TLS of `wss` connections, asked for each of them. Default: what Node.js trusts, and no client certificate. */
+  /** Returns the TLS options of a `wss` connection; called for each. Default: authorities of Node.js, no client certificate. */
   readonly tls?: (url: string) => ClientTls;
   /**
-   * What to register, asked for each connection; the addresses are our end of it and the coordinator's, empty when
-   * unknown. The instance must stay the same for the life of this agent. A fault is warned of, and asked for again after
-   * a while.
+   * Returns the registration; called for each connection with the addresses of its local and remote end, empty when unknown.
+   * The instance must stay the same for the life of this agent. A fault is reported as a warning, and the agent retries.
    */
   readonly registration: (localAddress: string, remoteAddress: string) => NodeRegistration | Fault;
   readonly report: ReportSource;
   /**
-   * Whether the program answers, asked before each connection; a rejection counts as no. Without it a program that is
-   * frozen, and gone for it, would register again and be up until its silence is noticed once more. Default: it does.
+   * Probes the program; called before each connection. A rejection counts as false. Without this probe, a frozen program
+   * would register again after each expired lease, and be up until its silence is detected. Default: true.
    */
   readonly isAnswering?: () => Promise<boolean>;
   /**
-   * Requests that have arrived so far, and whether any is being served: what a node that stops without a coordinator goes
-   * by. Default: unknown, as if there were none.
+   * Returns the number of requests that have arrived and that are in flight. A node that stops without a coordinator waits
+   * until no request arrives. Default: no requests.
    */
   readonly traffic?: () => RequestCounts;
   readonly rng?: Rng;
@@ -111,19 +119,25 @@ type State = 'idle' | 'waiting' | 'connecting' | 'registering' | 'registered' | 
 const MAX_NOTICES = 64;
 const NO_REQUESTS: RequestCounts = { arrived: 0, inFlight: 0 };
 const MAX_DETAIL = 256;
-/** After 1012 a whole cluster comes back: spread over this time, in milliseconds. */
+/** After close code 1012 all nodes of the cluster reconnect: spread over this time, in milliseconds. */
 const AWAY_JITTER_MS = 1_000;
-/** Close code of a coordinator that ends. */
+/** Close code of a coordinator that shuts down. */
 const CLOSE_AWAY = 1012;
 /** Close code of a registration whose id, route, address or context is held by another node. */
 const CLOSE_TAKEN = 4409;
+/** Close code of a registration that is not allowed. */
+const CLOSE_FORBIDDEN = 4403;
+/** Refusals with `CLOSE_FORBIDDEN` that an operator can lift: a binding of the token, the owner of the id, a quota. */
+const LIFTABLE: ReadonlySet<string> = new Set(['forbidden', 'id-owned', 'too-many-nodes']);
+/** Mean time between two attempts after such a refusal, in milliseconds. */
+const REFUSED_MS = 60_000;
 /** Codes of refused upgrades that another address of the same coordinator would refuse too. */
 const REFUSAL_CODES: Readonly<Record<number, string>> = {
   401: 'unauthenticated',
   403: 'forbidden',
   426: 'unsupported-version',
 };
-/** A program that does not answer is asked again after this time, in milliseconds. */
+/** A program that does not answer is probed again after this time, in milliseconds. */
 const ASK_AGAIN_MS = 1_000;
 
 export class Agent {
@@ -139,18 +153,19 @@ export class Agent {
   #attempts = 0;
   readonly #addresses: Addresses;
   readonly #unreachable: Unreachable;
-  /** Addresses of the coordinator's name that are still to be tried; none for a literal address. */
+  /** Addresses of the coordinator's name that were not tried yet; empty for a literal address. */
   #untried: string[] = [];
-  /** What the addresses did that were tried. */
+  /** Faults of the addresses that were tried. */
   #faults: AddressFault[] = [];
   #connection: AgentConnection | undefined;
   #ends: readonly [local: string, remote: string] = ['', ''];
   #lastError: ErrorMessage | undefined;
   #cancelWait: () => void = () => {};
+  /** The node was registered, and not refused since. */
   #wasRegistered = false;
   #leaseMs = DEFAULT_LEASE_MS;
   #operatorStatus: Status = 'enabled';
-  readonly #wish: NodeWish;
+  readonly #requestedStatus: NodeStatus;
 
   constructor(options: AgentOptions) {
     this.#options = options;
@@ -159,7 +174,7 @@ export class Agent {
     this.#urls = options.coordinators;
     this.#addresses = new Addresses(this.#timers, options.lookUp ?? systemLookUp);
     this.#unreachable = new Unreachable(this.#timers);
-    this.#wish = new NodeWish({
+    this.#requestedStatus = new NodeStatus({
       timers: this.#timers,
       isRegistered: () => this.#state === 'registered',
       send: (message) => this.#connection?.send(message),
@@ -172,20 +187,20 @@ export class Agent {
     return this.#state === 'registered';
   }
 
-  /** Left, or told to stop: nothing more comes of it. */
+  /** The agent has left or was refused permanently: it sends no more messages and emits no more events. */
   get isEnded(): boolean {
     return this.#state === 'ended';
   }
 
-  /** When the requests of a node that stops have to be over, on the clock of its timers; `undefined` while it does not stop. */
+  /** Deadline of the requests of a stopping node, on the clock of its timers; `undefined` while it does not stop. */
   get stopsByMs(): number | undefined {
-    return this.#wish.stopsByMs;
+    return this.#requestedStatus.stopsByMs;
   }
 
-  /** The most the agent knows of its status: its own wish while it has one, else the operator's. */
+  /** The more restrictive of the status requested by the node and that of the operator. */
   get status(): Status {
     const order = { enabled: 0, draining: 1, stopped: 2 } as const;
-    const own = this.#wish.status ?? 'enabled';
+    const own = this.#requestedStatus.status ?? 'enabled';
     return order[own] > order[this.#operatorStatus] ? own : this.#operatorStatus;
   }
 
@@ -197,49 +212,50 @@ export class Agent {
     this.#listeners.off(name, listener);
   }
 
-  /** Begins to look for a coordinator and keeps at it. A repeat changes nothing. */
+  /** Starts to connect, and retries until a coordinator accepts the node. A repeated call changes nothing. */
   start(): void {
     if (this.#state === 'idle' && this.#urls.length > 0) this.#connect();
   }
 
-  /** The load has changed: sends a heartbeat before its time, at most four a second. */
+  /** Sends a heartbeat early because the load has changed, at most four a second. Returns whether it was sent. */
   reportSoon(): boolean {
     return this.#heartbeats.soon();
   }
 
-  /** The node has become ready or not ready: sends a heartbeat at once, or 250 ms after the last one. */
+  /** Sends a heartbeat at once, or 250 ms after the last one, because the readiness has changed. */
   reportNow(): void {
     this.#heartbeats.now();
   }
 
   /**
-   * Asks the cluster to send nothing more, and waits until that is so. The node has to serve until then.
+   * Requests that the cluster sends no more sessions and requests, and waits for the confirmation. The node has to serve
+   * until the promise resolves.
    *
-   * Keeps the process alive for at most `sessionsMs + deadlineMs`. A connection that is lost on the way is
-   * re-established and told again. While there is none, sessions are waited for 8 s at most, and then requests until none
-   * came for 1 s. A repeat waits for the first; the times of the one that ends earlier count.
+   * Keeps the process alive for at most `sessionsMs + deadlineMs`. After a lost connection the request is sent again. Without
+   * a connection, the drain waits for sessions for 8 s at most, then until no request arrived for 1 s. A repeated call waits
+   * for the first drain; the earlier deadline applies.
    */
   drain(options: DrainOptions = {}): Promise<DrainOutcome> {
-    // Proxy workers may send to a node that is not registered: to its address, as they know it from before its restart.
+    // Proxy workers may send requests to a node that is not registered: they know its address from before its restart.
     const mayBeKnown = this.#wasRegistered || this.#traffic().arrived > 0;
     if (!mayBeKnown || this.#state === 'ended') return Promise.resolve('unregistered');
-    return this.#wish.drain(this.#wasRegistered ? options : { ...options, sessionsMs: 0 });
+    return this.#requestedStatus.drain(this.#wasRegistered ? options : { ...options, sessionsMs: 0 });
   }
 
-  /** Ends a drain with `withdrawn`: the node takes everything again. Without a drain nothing happens. */
+  /** Ends a drain with `withdrawn`: the status of the node is `enabled` again. Without a drain it has no effect. */
   withdrawDrain(): void {
-    if (this.#state !== 'ended') this.#wish.withdraw();
+    if (this.#state !== 'ended') this.#requestedStatus.withdraw();
   }
 
   /**
-   * Sends the wish of the node to the cluster, and again after each registration. `drained` follows when it is complete.
-   * For agents that represent other processes; a node of its own uses `drain`.
+   * Sends the requested status of the node to the cluster, and again after each registration. `drained` follows when it is
+   * complete. For agents that represent other processes; other agents use `drain`.
    */
-  wish(status: Status, reason: string, deadlineMs: number): void {
-    this.#wish.set(status, reason, deadlineMs);
+  requestStatus(status: Status, reason: string, deadlineMs: number): void {
+    this.#requestedStatus.set(status, reason, deadlineMs);
   }
 
-  /** Leaves the cluster at once and closes the connection, within a second. Ends a drain. A repeat does nothing. */
+  /** Leaves the cluster and closes the connection, within 1 s. Ends a drain. A repeated call does nothing. */
   async leave(): Promise<void> {
     if (this.#state === 'ended') return;
     const connection = this.#connection;
@@ -250,21 +266,21 @@ export class Agent {
     await connection.close();
   }
 
-  /** The description of the node has changed: registers again on the present connection, if it is registered. */
+  /** Registers a changed description again on the present connection, if the node is registered. */
   renew(): void {
     if (this.#state === 'registered') this.#register(this.#connection!, ...this.#ends);
   }
 
-  /** Ends without `leave`: the node continues, and another process is about to register it. A repeat does nothing. */
+  /** Ends the agent without `leave`: another process registers the node next. A repeated call does nothing. */
   async disconnect(): Promise<void> {
     const connection = this.#connection;
     this.#finish();
     await connection?.close();
   }
 
-  /** Reports something to the application once. The same sentence is repeated only after a registered connection was lost. */
+  /** Reports a warning once. The same sentence is repeated only after a registered connection was lost. */
   warn(notice: Notice): void {
-    const key = `${notice.code} ${notice.message}`;
+    const key = keyOf(notice);
     if (this.#said.has(key) || this.#said.size >= MAX_NOTICES) return;
     this.#said.add(key);
     this.#listeners.emit('warning', notice);
@@ -320,7 +336,7 @@ export class Agent {
       this.#tryLater(0);
       return;
     }
-    // Only the newest connection speaks: what an older one still says is ignored.
+    // Events of older connections are ignored.
     const listener = {
       onOpen: (localAddress: string, remoteAddress: string) => {
         if (connection !== this.#connection) return;
@@ -365,16 +381,17 @@ export class Agent {
         this.#listeners.emit('scale', message);
         return;
       case 'drained':
-        if (this.#wish.status === undefined) return;
-        this.#listeners.emit('drained', { status: this.#wish.status });
-        this.#wish.done('drained');
+        if (this.#requestedStatus.status === undefined) return;
+        this.#listeners.emit('drained', { status: this.#requestedStatus.status });
+        this.#requestedStatus.done('drained');
         return;
       case 'disconnected':
         this.#disconnected(message.message);
         return;
       case 'error':
         this.#lastError = message;
-        this.warn({ code: message.code, message: message.message });
+        if (LIFTABLE.has(message.code)) this.#refused(message);
+        else this.warn({ code: message.code, message: message.message });
         return;
       default:
         message satisfies never;
@@ -392,23 +409,40 @@ export class Agent {
     connection.watchSilence(message.leaseMs);
     this.#listeners.emit('registered', message);
     for (const warning of message.warnings) this.warn(warning);
-    this.#wish.tell();
+    this.#requestedStatus.tell();
     this.#heartbeats.start(message.heartbeatMs);
   }
 
-  /** The process that connects for this node has lost all coordinators. It sends `registered` when one is back. */
+  /** The process that connects for this node has lost all coordinators. It sends `registered` after it has reconnected. */
   #disconnected(message: string): void {
     if (this.#state !== 'registered') return;
     this.#state = 'registering';
     this.#listeners.emit('disconnected', { code: 'connection-lost' satisfies AgentCode, message });
   }
 
+  /** An operator can lift the refusal; the coordinator closes the connection. */
+  #refused({ code, message }: ErrorMessage): void {
+    const notice = { code, message: `${message}; retrying about every ${REFUSED_MS / 1_000} s` };
+    if (!this.#wasRegistered) {
+      this.warn(notice);
+      return;
+    }
+    this.#state = 'registering';
+    this.#wasRegistered = false;
+    this.#attempts = 0;
+    this.#heartbeats.stop();
+    this.#said.clear();
+    this.#said.add(keyOf(notice));
+    this.#listeners.emit('disconnected', notice);
+    this.#requestedStatus.done('unregistered');
+  }
+
   #garbage(fault: Fault): void {
-    // A message of a later version is nothing to complain about.
+    // A message type of a later protocol version is not an error.
     if (fault.code === 'unknown-message') return;
     this.warn({
       code: 'coordinator-garbage' satisfies AgentCode,
-      message: `the coordinator said something that is not the agent protocol (${fault.code}); it was ignored`,
+      message: `invalid message from the coordinator (${fault.code}); ignored`,
     });
   }
 
@@ -418,7 +452,7 @@ export class Agent {
     const lastError = this.#lastError;
     this.#heartbeats.stop();
     this.#connection = undefined;
-    // A registration that was taken back is a failed attempt: the next one may have the same end, and the same message.
+    // A revoked registration is a failed attempt: the next one may end in the same way, with the same message.
     const wasLost = wasRegistered && !(end.code === CLOSE_TAKEN && lastError !== undefined);
     if (wasLost) {
       this.#attempts = 0;
@@ -442,18 +476,26 @@ export class Agent {
       this.#sayUnreachable(url, fault);
     }
     if (address !== undefined) this.#addresses.failed(new URL(url).hostname);
-    // The holder of the id may have died: its lease has to end first.
-    this.#tryLater(end.code === CLOSE_TAKEN && lastError?.code === 'superseded' ? this.#leaseMs : 0, end);
+    this.#tryLater(this.#waitMs(end, lastError), end);
   }
 
-  /** Tries the next coordinator after `leaseMs` and the wait that `end` asks for. */
-  #tryLater(leaseMs: number, end?: ConnectionEnd): void {
+  /** Wait because of an error, in milliseconds, in addition to the backoff. */
+  #waitMs({ code }: ConnectionEnd, error: ErrorMessage | undefined): number {
+    // The holder of the id may have died: its lease has to end first.
+    if (code === CLOSE_TAKEN && error?.code === 'superseded') return this.#leaseMs;
+    // Another coordinator may have other tokens: all are tried before the wait.
+    const isLast = (this.#attempts + 1) % this.#urls.length === 0;
+    return isLiftable(code, error) && isLast ? REFUSED_MS * (0.75 + this.#rng() / 2) : 0;
+  }
+
+  /** Tries the next coordinator after `waitMs` and the delay that `end` requires. */
+  #tryLater(waitMs: number, end?: ConnectionEnd): void {
     this.#state = 'waiting';
     this.#urlIndex = (this.#urlIndex + 1) % this.#urls.length;
-    this.#cancelWait = this.#timers.after(leaseMs + this.#delayMs(end), () => this.#connect());
+    this.#cancelWait = this.#timers.after(waitMs + this.#delayMs(end), () => this.#connect());
   }
 
-  /** All addresses are tried before the wait grows. */
+  /** Delay before the next attempt, in milliseconds. It grows after all coordinators were tried. */
   #delayMs(end: ConnectionEnd | undefined): number {
     const round = Math.floor(this.#attempts / this.#urls.length);
     this.#attempts += 1;
@@ -471,22 +513,31 @@ export class Agent {
     this.#heartbeats.stop();
     this.#cancelWait();
     this.#connection = undefined;
-    this.#wish.done('unregistered');
+    this.#requestedStatus.done('unregistered');
   }
 }
 
 /**
- * Whether a close means: do not come back. See the table of close codes in PROTOCOL.md section 9.
+ * Whether a close ends the agent. See the table of close codes in PROTOCOL.md section 9.
  *
- * Earlier coordinators do not send `holderConnected`. They end a registered connection only when they have just accepted another process.
+ * Earlier coordinators do not send `holderConnected`. They end a registered connection only after accepting another process.
  */
 function isFinal(closeCode: number, error: ErrorMessage | undefined, wasRegistered: boolean): boolean {
-  if (closeCode === 4403 || closeCode === 4426) return true;
+  if (closeCode === 4426) return true;
+  if (closeCode === CLOSE_FORBIDDEN) return !isLiftable(closeCode, error);
   if (closeCode !== CLOSE_TAKEN || error?.code !== 'superseded') return false;
   return error.holderConnected ?? wasRegistered;
 }
 
-/** What a connection that was not registered did; `code` when a coordinator has refused it. */
+function isLiftable(closeCode: number, error: ErrorMessage | undefined): boolean {
+  return closeCode === CLOSE_FORBIDDEN && error !== undefined && LIFTABLE.has(error.code);
+}
+
+function keyOf({ code, message }: Notice): string {
+  return `${code} ${message}`;
+}
+
+/** The fault of a connection that was not registered; with `code` if a coordinator has refused it. */
 function faultOf(end: ConnectionEnd): Omit<AddressFault, 'address'> {
   if (end.wasOpen) {
     const detail = end.detail === '' ? '' : `: ${printable(end.detail, MAX_DETAIL)}`;

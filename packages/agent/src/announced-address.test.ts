@@ -22,14 +22,14 @@ function announced(facts: Partial<AddressFacts>): string {
   return 'address' in answer ? answer.address : answer.problem;
 }
 
-test('a server that is bound to one address has that one', () => {
+test('a server that is bound to one address announces this address', () => {
   assert.equal(announced({ bound: '10.0.0.6' }), '10.0.0.6');
   assert.equal(announced({ bound: '127.0.0.2', local: '127.0.0.1', remote: '127.0.0.1' }), '127.0.0.2');
   assert.equal(announced({ bound: '::ffff:10.0.0.6' }), '10.0.0.6');
   assert.equal(announced({ bound: '2001:db8::6' }), '2001:db8::6', 'also when the coordinator is reached over IPv4');
 });
 
-test('a server that is bound to all addresses has the local end of a family that it serves', () => {
+test('a server that is bound to all addresses announces the local end if it serves the family', () => {
   assert.equal(announced({}), '10.0.0.5');
   assert.equal(announced({ bound: '::' }), '10.0.0.5');
   assert.equal(announced({ bound: '::', local: '2001:db8::5', remote: '2001:db8::9' }), '2001:db8::5');
@@ -37,13 +37,13 @@ test('a server that is bound to all addresses has the local end of a family that
   assert.equal(announced({ local: '::1', remote: '::1' }), '127.0.0.1');
 });
 
-test('without a server, or without a connection, the local end is all there is', () => {
+test('without a server, or without a connection, the address is the local end or loopback', () => {
   assert.equal(announced({ bound: undefined }), '10.0.0.5');
   assert.equal(announced({ bound: undefined, local: '', remote: '' }), '127.0.0.1');
   assert.equal(announced({ local: '', remote: '' }), '127.0.0.1');
 });
 
-test('an address that the coordinator cannot reach is refused in one sentence', () => {
+test('an address that the coordinator cannot reach is a problem in one sentence', () => {
   assert.equal(
     announced({ bound: '127.0.0.1' }),
     'the program listens on 127.0.0.1 only, and the coordinator at 10.0.0.9 is on another machine: listen on 0.0.0.0, or set url',
@@ -57,7 +57,7 @@ test('an address that the coordinator cannot reach is refused in one sentence', 
   );
 });
 
-test('a link-local end of a server that is bound to all addresses is refused as well', () => {
+test('a link-local end of a server that is bound to all addresses is a problem too', () => {
   assert.match(announced({ bound: '::', local: 'fe80::5', remote: 'fe80::9' }), /link-local address fe80::5.*set url/);
 });
 
@@ -66,7 +66,7 @@ test('a coordinator at an address of this machine reaches loopback', () => {
   assert.equal(announced({ bound: '127.0.0.1', local: '10.0.0.5', remote: '2001:db8::5' }), '127.0.0.1');
 });
 
-test('an address of a socket is read without zone, and IPv4 as IPv4', () => {
+test('plainAddress removes the zone and maps IPv4 of dual-stack sockets', () => {
   assert.deepEqual(['::ffff:10.0.0.5', 'fe80::1%eth0', '::1', undefined].map(plainAddress), [
     '10.0.0.5',
     'fe80::1',

@@ -1,24 +1,24 @@
-/** At which address proxy workers reach a server: one at which it listens, and the workers' way leads to. */
+/** The address at which proxy workers reach a server: one at which it listens and that other machines can reach. */
 import type { NetworkInterfaceInfo } from 'node:os';
 
-/** The address of the node, or why there is none, in one sentence for people. */
+/** The address of the node, or the problem as one sentence for the log. */
 export type AnnouncedAddress = { readonly address: string } | { readonly problem: string };
 
-/** What decides. Addresses have no brackets and no zone. */
+/** Inputs of the decision. Addresses have no brackets and no zone. */
 export interface AddressFacts {
-  /** What the server is bound to, `0.0.0.0` and `::` included; `undefined` when no server is attached. */
+  /** Address to which the server is bound, including `0.0.0.0` and `::`; `undefined` if no server is attached. */
   readonly bound: string | undefined;
-  /** This machine's end of the connection to the coordinator; empty when unknown. */
+  /** Local address of the connection to the coordinator; empty when unknown. */
   readonly local: string;
-  /** The coordinator's end; empty when unknown, which counts as this machine. */
+  /** Remote address of this connection; empty when unknown, which counts as this machine. */
   readonly remote: string;
   /** Addresses of this machine, as `os.networkInterfaces` lists them. */
   readonly interfaces: readonly Pick<NetworkInterfaceInfo, 'address' | 'internal'>[];
-  /** What a user can set to name the address, for the sentence about a problem. */
+  /** Name of the setting that overrides the address, for the sentence about a problem. */
   readonly setting: string;
 }
 
-/** How a dual-stack socket shows an IPv4 address. */
+/** Prefix of an IPv4 address on a dual-stack socket. */
 const MAPPED_IPV4 = /^::ffff:(?=[0-9.]+$)/i;
 
 /** `text` without the zone, and an IPv4 address of a dual-stack socket as IPv4; empty for `undefined`. */
@@ -27,10 +27,11 @@ export function plainAddress(text: string | undefined): string {
 }
 
 /**
- * A server that is bound to one address has that one. One that is bound to all has the local end of the connection to the
- * coordinator if it serves that family, else an address of this machine in the family that it serves.
+ * Chooses the address. A server that is bound to one address has this address. A server that is bound to all addresses has
+ * the local end of the connection to the coordinator, if the server serves its family. Otherwise it has an address of this
+ * machine in the family that it serves.
  *
- * A server on `::` is taken to serve both families: with `ipv6Only` it does not, which Node does not show.
+ * A server on `::` is assumed to serve both families: Node.js does not expose `ipv6Only`.
  */
 export function announcedAddress(facts: AddressFacts): AnnouncedAddress {
   const { bound, local, remote, interfaces, setting } = facts;
@@ -45,7 +46,7 @@ export function announcedAddress(facts: AddressFacts): AnnouncedAddress {
   if (isHere || !(isLoopback(address) || isLinkLocal(address))) return { address };
   if (bound === undefined || isAll(bound)) {
     return {
-      problem: `${where} is reached from the link-local address ${address}, which has no use elsewhere: set ${setting}`,
+      problem: `${where} is reached from the link-local address ${address}, which other machines cannot use: set ${setting}`,
     };
   }
   const all = address.includes(':') ? '::' : '0.0.0.0';
@@ -71,7 +72,7 @@ function isLoopback(address: string): boolean {
   return address === '::1' || address.startsWith('127.');
 }
 
-/** 169.254.0.0/16 and fe80::/10: not valid beyond one link, and of IPv6 not without a zone. */
+/** 169.254.0.0/16 and fe80::/10: valid on one link only; IPv6 also needs a zone. */
 function isLinkLocal(address: string): boolean {
   return address.startsWith('169.254.') || /^fe[89ab][0-9a-f]:/i.test(address);
 }

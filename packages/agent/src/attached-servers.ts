@@ -1,4 +1,4 @@
-/** The servers of one node. The one on the preferred port, or else the first that listens, gives the node its address. */
+/** The servers of one node. Its address is that of the server on the preferred port, else of the first that listens. */
 import type { Server } from 'node:http';
 import { attachServer, type Listening, type ServerListener } from './http.ts';
 import type { InFlight } from './load/in-flight.ts';
@@ -17,7 +17,7 @@ export class AttachedServers {
   #listening: Listening | undefined;
   #isOnUnixSocket = false;
 
-  /** `listener.onClosed` is called when the last server that listened was closed. What a listener throws is reported to `node`. */
+  /** `listener.onClosed` is called when the last listening server has closed. Errors of a listener are reported to `node`. */
   constructor(
     node: NodeCore,
     inFlight: InFlight,
@@ -40,7 +40,7 @@ export class AttachedServers {
     return this.#listening;
   }
 
-  /** A server has an address without a port. */
+  /** True while a server listens on a UNIX socket, which has no port. */
   get isOnUnixSocket(): boolean {
     return this.#isOnUnixSocket;
   }
@@ -73,7 +73,7 @@ export class AttachedServers {
     this.#detach.set(server, detach);
   }
 
-  /** Lets go of all servers; they go on without us. */
+  /** Detaches all servers; they continue without the SDK. */
   detachAll(): void {
     for (const [server, detach] of this.#detach) {
       detach();
@@ -82,12 +82,12 @@ export class AttachedServers {
     this.#detach.clear();
   }
 
-  /** They take no more connections; those that are open go on. */
+  /** Stops accepting connections; open connections continue. */
   takeNoMore(): void {
     for (const server of this.#detach.keys()) takeNoMore(server);
   }
 
-  /** Closes all of them; resolves after `waitMs`, or 1 s, at the latest. */
+  /** Closes all servers; resolves after `waitMs`, or 1 s, at the latest. */
   async closeAll(waitMs: number): Promise<void> {
     const isBusy = () => this.#inFlight.count > 0;
     await Promise.all([...this.#detach.keys()].map((server) => closeServer(server, waitMs, isBusy)));
@@ -101,7 +101,7 @@ export class AttachedServers {
     if (wasListening) this.#listener.onClosed();
   }
 
-  /** It runs inside an event of the application's server. */
+  /** Reports errors instead of throwing: `run` is called by an event of the application's server. */
   #safely(run: () => void): void {
     try {
       run();

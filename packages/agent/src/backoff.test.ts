@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BACKOFF_MAX_MS, backoffMs } from './backoff.ts';
 
-test('a delay is uniform between zero and its bound, which doubles up to ten seconds', () => {
+test('a delay is uniform between zero and its bound, which doubles up to 10 s', () => {
   const bounds = Array.from({ length: 9 }, (_, attempt) => backoffMs(attempt, () => 1));
   assert.deepEqual(bounds, [250, 500, 1_000, 2_000, 4_000, 8_000, 10_000, 10_000, 10_000]);
   assert.equal(
@@ -15,7 +15,7 @@ test('a delay is uniform between zero and its bound, which doubles up to ten sec
   );
 });
 
-test('an attempt that is no count is the first, and a huge one stays at the bound', () => {
+test('an invalid attempt counts as the first, and a huge one has the largest bound', () => {
   for (const odd of [-1, 0.5, Number.NaN])
     assert.equal(
       backoffMs(odd, () => 1),

@@ -22,7 +22,7 @@ function endOf(url: string, ...tls: Parameters<typeof readClientTls>): Promise<s
   });
 }
 
-test('files that cannot be used are named, with the variable, the flag and the cause', (t) => {
+test('the problem of an unusable file contains its path, variable, flag and cause', (t) => {
   const [one, two] = [selfSigned(t, 'one.example'), selfSigned(t, 'two.example')];
   const problem = (files: Parameters<typeof readClientTls>[0]) => readClientTls(files).problem ?? '';
   assert.equal(problem({ ca: '/none' }), 'cannot read ROLLCALL_CA (--ca) /none: ENOENT');
@@ -40,14 +40,14 @@ test('files that cannot be used are named, with the variable, the flag and the c
   assert.equal(problem({ cert: one.certFile, key: one.keyFile }), '');
 });
 
-test('options go before the environment, and a certificate and its key come from one place', () => {
+test('options have precedence over the environment, and certificate and key are from one source', () => {
   const environment = { ROLLCALL_CA: 'e.ca', ROLLCALL_CLIENT_CERT: 'e.crt', ROLLCALL_CLIENT_KEY: 'e.key' };
   assert.deepEqual(clientTlsFiles({}, environment), { ca: 'e.ca', cert: 'e.crt', key: 'e.key' });
   assert.deepEqual(clientTlsFiles({ ca: 'o.ca', cert: 'o.crt' }, environment), { ca: 'o.ca', cert: 'o.crt' });
   assert.deepEqual(clientTlsFiles({}, { ROLLCALL_CA: '' }), {});
 });
 
-test('a certificate in the CA file is trusted: under any name on loopback, nothing else', async (t) => {
+test('only certificates of the CA file are trusted, on loopback under any name', async (t) => {
   const [ours, other] = [selfSigned(t, 'ops.example'), selfSigned(t, 'ops.example')];
   const seen: (string | undefined)[] = [];
   const server = createServer({ ...ours, requestCert: true, rejectUnauthorized: false }, (request, response) => {
@@ -66,7 +66,7 @@ test('a certificate in the CA file is trusted: under any name on loopback, nothi
   assert.deepEqual(seen, [undefined, 'CN=ops.example']);
 });
 
-test('the name is compared where the host is not loopback', (t) => {
+test('the name is verified if the host is not loopback', (t) => {
   const { certFile, cert } = selfSigned(t, 'ops.example');
   const check = readClientTls({ ca: certFile }).options?.checkServerIdentity;
   const presented = {
@@ -80,7 +80,7 @@ test('the name is compared where the host is not loopback', (t) => {
   assert.match(String(of('127.0.0.1.example')), /altnames|alt name/i);
 });
 
-test('renewed files are used by the next connection', (t) => {
+test('the next connection uses renewed files', (t) => {
   const [one, two] = [selfSigned(t, 'one.example'), selfSigned(t, 'two.example')];
   const files = { cert: one.certFile, key: one.keyFile };
   writeFileSync(one.certFile, two.cert);

@@ -1,11 +1,11 @@
-/** TLS to a coordinator: the authorities that are trusted, and the certificate that this side shows. */
+/** TLS to a coordinator: trusted authorities and client certificate. */
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import tls from 'node:tls';
 
 /** Paths of PEM files. */
 export interface ClientTlsFiles {
-  /** Authorities that sign the coordinator's certificate, or this certificate itself. Default: those that Node.js trusts. */
+  /** Authorities of the coordinator's certificate, or this certificate itself. Default: the authorities that Node.js trusts. */
   readonly ca?: string;
   /** Client certificate, with the chain to its authority. */
   readonly cert?: string;
@@ -13,15 +13,15 @@ export interface ClientTlsFiles {
   readonly key?: string;
 }
 
-/** Options of a TLS connection as read from the files, or why they cannot be used. */
+/** Options of a TLS connection as read from the files; `problem` if a file is unusable. */
 export interface ClientTls {
   readonly options?: tls.ConnectionOptions;
-  /** A client certificate is shown. */
+  /** Whether a client certificate is configured. */
   readonly hasCertificate: boolean;
   readonly problem?: string;
 }
 
-/** Name of each file in messages: the variable, and the flag of the command line. */
+/** Name of each file in messages: the variable, and the command-line flag. */
 const LABELS = {
   ca: 'ROLLCALL_CA (--ca)',
   cert: 'ROLLCALL_CLIENT_CERT (--client-cert)',
@@ -31,13 +31,13 @@ const LABELS = {
 const PEM = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
 const NO_FILES: ClientTls = { hasCertificate: false };
 
-/** `given` before `ROLLCALL_CA`, `ROLLCALL_CLIENT_CERT` and `ROLLCALL_CLIENT_KEY`. An empty text is unset. */
+/** `given`, else `ROLLCALL_CA`, `ROLLCALL_CLIENT_CERT` and `ROLLCALL_CLIENT_KEY`. An empty text is unset. */
 export function clientTlsFiles(
   given: ClientTlsFiles,
   environment: Readonly<Record<string, string | undefined>>,
 ): ClientTlsFiles {
   const ca = given.ca || environment['ROLLCALL_CA'];
-  // The pair comes from one place: a key of the environment does not belong to a certificate of the options.
+  // Both files are from one source: a key of the environment does not match a certificate of the options.
   const hasPair = Boolean(given.cert || given.key);
   const cert = hasPair ? given.cert : environment['ROLLCALL_CLIENT_CERT'];
   const key = hasPair ? given.key : environment['ROLLCALL_CLIENT_KEY'];
@@ -45,10 +45,10 @@ export function clientTlsFiles(
 }
 
 /**
- * Reads the files. To be called for each connection, so that renewed files are used. Never throws.
+ * Reads the files. Called for each connection, so that renewed files are used. Never throws.
  *
- * With `ca` nothing else is trusted. A certificate that is in the CA file itself needs no further issuer; on a loopback
- * host its name is not compared, because no name of this machine has to be in it.
+ * With `ca` no other authority is trusted. A certificate in the CA file itself needs no issuer. On a loopback host its name
+ * is not verified, because it need not contain a name of this machine.
  */
 export function readClientTls(files: ClientTlsFiles): ClientTls {
   const { ca, cert, key } = files;
@@ -80,7 +80,7 @@ function textOf(name: keyof typeof LABELS, path: string): string {
   }
 }
 
-/** The text of a file with certificates that can be parsed, one at least. */
+/** Returns the content of a file with at least one certificate. Throws if there is none, or if one cannot be parsed. */
 function certificatesIn(name: 'ca' | 'cert', path: string): string {
   const text = textOf(name, path);
   try {

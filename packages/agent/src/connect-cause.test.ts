@@ -5,11 +5,11 @@ import { connectCause, notRollcallCause, readRefusal, refusalCause } from './con
 const URL = 'wss://ops.example:443/v1/agent';
 
 function coded(code: string, more: object = {}): Error {
-  return Object.assign(new Error(`${code}: what Node says`), { code, ...more });
+  return Object.assign(new Error(`${code}: message of Node.js`), { code, ...more });
 }
 
-/** Causes that need no server to be made; the others are in `connect-words.test.ts`. */
-test('each cause has words of its own, with the code and what to do', () => {
+/** Causes that do not need a server; the others are in `connect-words.test.ts`. */
+test('each cause has its own text, with code and remedy', () => {
   for (const [error, words] of [
     [coded('ENOTFOUND'), 'name ops.example not found (ENOTFOUND)'],
     [coded('EAI_AGAIN'), 'look-up of ops.example failed (EAI_AGAIN): the name server does not answer'],
@@ -29,7 +29,7 @@ test('each cause has words of its own, with the code and what to do', () => {
   }
 });
 
-test('what fetch wraps is found, and several addresses are named where they differ', () => {
+test('the error inside that of fetch is found, and addresses with different causes are named', () => {
   const refused = (address: string) => coded('ECONNREFUSED', { address });
   const wrapped = (errors: Error[]) => new TypeError('fetch failed', { cause: new AggregateError(errors) });
   assert.equal(connectCause(wrapped([refused('::1'), refused('127.0.0.1')]), URL), 'connection refused');
@@ -37,7 +37,7 @@ test('what fetch wraps is found, and several addresses are named where they diff
   assert.equal(connectCause(mixed, URL), '::1 connection refused, 192.0.2.1 connect timed out');
 });
 
-test('answers of other servers have words of their own, without secrets and in one line', () => {
+test('responses of other servers have their own text, without secrets and in one line', () => {
   const answered = (status: number, fields: Record<string, string> = {}, body = '') =>
     refusalCause(
       readRefusal(status, (name) => fields[name], body),
@@ -57,7 +57,7 @@ test('answers of other servers have words of their own, without secrets and in o
     assert.equal(answered(400, {}, body), 'the port speaks TLS: use wss://');
 });
 
-test('a refusal by a coordinator is named with its code', () => {
+test('a refusal by a coordinator is described with its code', () => {
   const refused = (status: number, code: string, detail: string, hasToken = true, hasCertificate = false) =>
     refusalCause(
       readRefusal(status, () => undefined, JSON.stringify({ code, detail })),

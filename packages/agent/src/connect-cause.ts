@@ -1,4 +1,4 @@
-/** Why there is no connection to a coordinator, in words: one clause with the cause, and what to do where that is known. */
+/** Describes why a connection to a coordinator failed: one clause with the cause, and the remedy where it is known. */
 import { AGENT_SUBPROTOCOL, isObject, printable, printableUrl } from '@rollcall/protocol';
 import { socketPathOf } from './coordinator-url.ts';
 
@@ -12,14 +12,14 @@ const UNTRUSTED: ReadonlySet<string> = new Set([
   'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
   'CERT_UNTRUSTED',
 ]);
-/** What OpenSSL makes of an answer that is not TLS. */
+/** Errors of OpenSSL for a response that is not TLS. */
 const NOT_TLS = /wrong.version.number|packet.length.too.long|record.too.(?:small|large)|unknown.protocol|http.request/i;
 
 /**
- * The cause of a failed attempt to connect to `url` (`ws`, `wss`, `http`, `https` or `ws+unix`).
+ * Returns the cause of a failed attempt to connect to `url` (`ws`, `wss`, `http`, `https` or `ws+unix`).
  *
- * `error` is what a socket, `ws` or `fetch` gave; of several addresses each is named when they differ. Never contains
- * user names, passwords or queries.
+ * `error` is the error of a socket, `ws` or `fetch`. If the causes of several addresses differ, each address is named. The
+ * text never contains user names, passwords or queries.
  */
 export function connectCause(error: unknown, url: string): string {
   const cause = innermost(error);
@@ -38,7 +38,7 @@ export function connectCause(error: unknown, url: string): string {
   );
 }
 
-/** What each address of one name did: once when all did the same. */
+/** The cause of each address of one name; a single cause if all are equal. */
 export function addressCauses(
   faults: readonly { readonly address?: string | undefined; readonly cause: string }[],
 ): string {
@@ -120,22 +120,22 @@ function protocolCause(code: string, message: string, error: unknown, url: strin
   return undefined;
 }
 
-/** An HTTP answer in the place of an upgrade, or of what a coordinator answers. */
+/** An HTTP response instead of an upgrade, or instead of a response of a coordinator. */
 export interface Refusal {
   readonly status: number;
   readonly server?: string;
   readonly location?: string;
-  /** Code and sentence of a coordinator's own refusal; absent when something else has answered. */
+  /** Code and sentence of a coordinator's refusal; absent if the response is not from a coordinator. */
   readonly code?: string;
   readonly detail?: string;
-  /** The body says that the port expects TLS. */
+  /** The body states that the port expects TLS. */
   readonly wantsTls?: boolean;
 }
 
-/** Longest body of a refusal that is read, in characters. */
+/** Maximum length of the body of a refusal that is read, in characters. */
 export const MAX_REFUSAL_BODY = 4_096;
 
-/** Reads an HTTP answer; `header` gives a field by its lower-case name. Never throws. */
+/** Reads an HTTP response; `header` returns a field by its lower-case name. Never throws. */
 export function readRefusal(status: number, header: (name: string) => string | undefined, body: string): Refusal {
   const server = header('server');
   const location = header('location');
@@ -155,7 +155,7 @@ export function readRefusal(status: number, header: (name: string) => string | u
   }
 }
 
-/** Why an answer of `url` is none of a coordinator, in words. */
+/** Describes why a response of `url` is not from a coordinator. */
 export function notRollcallCause({ status, server, location, wantsTls }: Refusal, url: string): string {
   if (wantsTls) return `the port speaks TLS: use ${tlsScheme(url)}://`;
   const from = server === undefined ? '' : ` from ${printable(server, 60)}`;
@@ -166,14 +166,14 @@ export function notRollcallCause({ status, server, location, wantsTls }: Refusal
   return `not a Rollcall port: HTTP ${status}${from}`;
 }
 
-/** What a request has shown to be let in. */
+/** Credentials of a request. */
 export interface Shown {
   readonly hasToken: boolean;
-  /** Of TLS. */
+  /** Whether it has a TLS client certificate. */
   readonly hasCertificate: boolean;
 }
 
-/** Why the upgrade of an agent connection was refused, in words. */
+/** Describes why the upgrade of an agent connection was refused, with the remedy. */
 export function refusalCause(refusal: Refusal, url: string, { hasToken, hasCertificate }: Shown): string {
   const { status, code, detail } = refusal;
   const answer = code === undefined ? `HTTP ${status}` : `HTTP ${status} ${printable(code, 64)}`;
@@ -211,7 +211,7 @@ function hostOf(url: string): string {
   return URL.canParse(url) ? new URL(url).hostname : '';
 }
 
-/** `fetch` wraps what has happened. */
+/** The innermost cause: `fetch` wraps the error of the socket. */
 function innermost(error: unknown): unknown {
   let inner = error;
   for (let depth = 0; depth < 4 && inner instanceof Error && inner.cause instanceof Error; depth += 1)

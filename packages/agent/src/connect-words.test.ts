@@ -1,4 +1,4 @@
-/** What an agent connection says of real ports that are no coordinator's, or that do not let it in. */
+/** The causes of connections to real ports of other servers, and of refused connections. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -25,7 +25,7 @@ function detailOf(url: string, address?: string): Promise<string> {
   });
 }
 
-test('a port that is not a coordinator: what it is, in one clause', async (t) => {
+test('the cause describes a port of another server in one clause', async (t) => {
   const http = await listening(
     t,
     createHttpServer((_, response) => response.writeHead(404, { server: 'other/1' }).end('x'.repeat(100_000))),
@@ -78,7 +78,7 @@ test('a port that is not a coordinator: what it is, in one clause', async (t) =>
     assert.match(await detailOf(`${url}/v1/agent`), words, url);
 });
 
-test('Host and SNI are the name when the address is given', async (t) => {
+test('Host and SNI are the name if an address is given', async (t) => {
   const names: string[] = [];
   const secure = createHttpsServer({
     SNICallback: (name, callback) => {

@@ -40,7 +40,7 @@ test('an address of a UNIX socket is printed as its path', () => {
   assert.equal(socketPathOf('ws://a.test:1/v1/agent'), undefined);
 });
 
-test('a user name, password, query or fragment is refused by name and never printed', () => {
+test('a user name, password, query or fragment is refused with the reason and never printed', () => {
   const texts = ['wss://user:s3cret@ops.example', 's3cret@a.test', 'ws://a.test/?token=s3cret', 'ws://a.test/#s3cret'];
   const { urls, refused } = coordinatorList(texts, {});
   assert.deepEqual(urls, []);
@@ -50,7 +50,7 @@ test('a user name, password, query or fragment is refused by name and never prin
   for (const text of refused.slice(2)) assert.match(text, /with a query or fragment$/);
 });
 
-test('what names no coordinator is refused', () => {
+test('an invalid address is refused', () => {
   for (const text of [
     'ftp://a.test',
     'ws://',
@@ -66,7 +66,7 @@ test('what names no coordinator is refused', () => {
   }
 });
 
-test('an option wins over ROLLCALL_URL, which wins over the default; an empty one is unset', () => {
+test('an option has precedence over ROLLCALL_URL, which has precedence over the default; empty is unset', () => {
   const environment = { ROLLCALL_URL: 'ws://b.test:1, http://c.test:2' };
   assert.deepEqual(coordinatorList(['a.test:1'], environment).urls, ['ws://a.test:1/v1/agent']);
   assert.deepEqual(coordinatorList('', environment).urls, ['ws://b.test:1/v1/agent', 'ws://c.test:2/v1/agent']);
@@ -74,7 +74,7 @@ test('an option wins over ROLLCALL_URL, which wins over the default; an empty on
   assert.deepEqual(coordinatorList(undefined, { ROLLCALL_URL: '' }).urls, byDefault);
 });
 
-test('wrong addresses are named and the others used; the list is bounded', () => {
+test('invalid addresses are reported and the others are used; the list is bounded', () => {
   assert.deepEqual(coordinatorList(['ftp://x', 'a.test'], {}), {
     urls: ['ws://a.test:8400/v1/agent'],
     refused: ['ftp://x'],
@@ -83,7 +83,7 @@ test('wrong addresses are named and the others used; the list is bounded', () =>
   assert.equal(coordinatorList(many, {}).urls.length, MAX_COORDINATORS);
 });
 
-test('an answer cannot lead the agent to a stranger without TLS', () => {
+test('announced coordinators on other hosts require TLS', () => {
   const configured = ['ws://a.test:8400/v1/agent'];
   const announced = ['ws://evil.test:8400', 'wss://b.test:443', 'ws://a.test:8401', 'garbage://'];
   assert.deepEqual(acceptedCoordinators(configured, announced), [

@@ -1,21 +1,21 @@
-/** Where the coordinators are: from text people write to the addresses of agent WebSockets. */
+/** Addresses of coordinators: parses configured text to URLs of agent WebSockets. */
 import { AGENT_PATH, DEFAULT_CONTROL_PORT, printableUrl } from '@rollcall/protocol';
 
-/** Most coordinators one agent goes round. */
+/** Maximum number of coordinators of one agent. */
 export const MAX_COORDINATORS = 16;
 
-/** Tried in this order when nobody says where the coordinator is: this machine, then the Compose service name. */
+/** Hosts without a configured coordinator, tried in this order: this machine, then the Compose service name. */
 const DEFAULT_HOSTS = ['localhost', 'rollcall'] as const;
 
-/** Addresses to try in order, and the texts that are none. */
+/** Addresses in the order of the attempts, and the invalid texts. */
 export interface CoordinatorList {
   readonly urls: readonly string[];
-  /** For a sentence that goes on with "is no address of a coordinator". Secrets are left out, and named where they are the cause. */
+  /** Subjects of the sentence "… is no address of a coordinator", without secrets. A secret that is the cause is mentioned. */
   readonly refused: readonly string[];
 }
 
 /**
- * Addresses of coordinators: `given` when it names any, else `ROLLCALL_URL` (several separated by commas), else
+ * Returns the addresses of coordinators: `given` if it has any, else `ROLLCALL_URL` (several separated by commas), else
  * `ws://localhost:8400` and `ws://rollcall:8400`. An empty text is unset.
  */
 export function coordinatorList(
@@ -38,7 +38,7 @@ export function coordinatorList(
 }
 
 function texts(given: string | readonly string[] | undefined): string[] {
-  // The value comes out of somebody's configuration; what is no text in it is no address either.
+  // The value may come from an untyped configuration: values that are not text are ignored.
   const list: readonly unknown[] = typeof given === 'string' ? given.split(',') : Array.isArray(given) ? given : [];
   return list.map((text) => (typeof text === 'string' ? text.trim() : '')).filter((text) => text !== '');
 }
@@ -51,9 +51,9 @@ function refusedText(text: string): string {
 }
 
 /**
- * The WebSocket address of the coordinator that `text` names; `undefined` when it names none.
+ * Parses the address of a coordinator to its WebSocket address; `undefined` if `text` is invalid.
  *
- * `http`, `https`, `ws`, `wss`, or a bare `host:port`. A path is a prefix, for a coordinator behind a reverse proxy:
+ * `text` is a URL with `http`, `https`, `ws` or `wss`, or `host:port`. A path is a prefix, as behind a reverse proxy:
  * `wss://ops.example/rollcall` is `wss://ops.example:443/rollcall/v1/agent`. Without a port: 8400, or 443 with TLS.
  * User name, password, query and fragment are refused.
  */
@@ -70,24 +70,24 @@ export function agentUrl(text: string): string | undefined {
   return `${isTls ? 'wss' : 'ws'}://${hostname}:${port}${prefixOf(pathname)}${AGENT_PATH}`;
 }
 
-/** A path without the slashes at its end; without the agents' own path, which people copy along. */
+/** The path without trailing slashes, and without the path of agents, which may be part of a copied address. */
 function prefixOf(path: string): string {
   const prefix = path.replace(/\/+$/, '');
   return prefix.endsWith(AGENT_PATH) ? prefix.slice(0, -AGENT_PATH.length) : prefix;
 }
 
-/** The base of the admin API beside `agentUrl`'s result: `http://host:port/prefix`. */
+/** Base of the admin API at the same address: `http://host:port/prefix`. `url` is a result of `agentUrl`. */
 export function adminUrl(url: string): string {
   return withoutAgentPath(url).replace(/^ws/, 'http');
 }
 
-/** The coordinator at `url`, an address of `agentUrl` or `ws+unix:PATH:/v1/agent`, as it is printed. */
+/** Printable form of `url`, which is a result of `agentUrl` or `ws+unix:PATH:/v1/agent`. */
 export function coordinatorText(url: string): string {
   const socket = socketPathOf(url);
   return socket === undefined ? printableUrl(withoutAgentPath(url)) : `the local socket ${socket}`;
 }
 
-/** The path of the UNIX socket that `url` names; `undefined` for an address of another kind. */
+/** The path of the UNIX socket in `url`; `undefined` for other kinds of addresses. */
 export function socketPathOf(url: string): string | undefined {
   return /^ws\+unix:(?:\/\/)?([^:]*)/.exec(url)?.[1];
 }
@@ -97,8 +97,8 @@ function withoutAgentPath(url: string): string {
 }
 
 /**
- * Coordinators that an answer named and that may be used: those reached over verified TLS, or on a host that was
- * configured. Anything else could lead an agent and its token away.
+ * The configured coordinators, and announced coordinators with verified TLS or on a configured host. Other addresses are
+ * ignored: an agent would send its token to an unverified host.
  */
 export function acceptedCoordinators(configured: readonly string[], announced: readonly string[]): readonly string[] {
   const hosts = new Set(configured.map((url) => new URL(url).hostname));

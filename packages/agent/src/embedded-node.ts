@@ -1,4 +1,4 @@
-/** A node inside the program that it is: its servers, its load and its end, joined to an agent. */
+/** A node inside its application: connects servers, load and shutdown to an agent. */
 import cluster from 'node:cluster';
 import { isMainThread } from 'node:worker_threads';
 import type { Fault, NodeRegistration, Status } from '@rollcall/protocol';
@@ -17,7 +17,7 @@ import type { MetricOptions } from './load/metric.ts';
 import { NODE_VARIABLE } from './local/node-socket-name.ts';
 import type { NodeCore, RollcallEvents } from './node-core.ts';
 import { NodeLoad } from './node-load.ts';
-import { type DrainOutcome, QUIET_MS } from './node-wish.ts';
+import { type DrainOutcome, QUIET_MS } from './node-status.ts';
 import { Notices } from './notices.ts';
 import type { Settings } from './options.ts';
 import { ownAddresses, portOf } from './own-addresses.ts';
@@ -30,7 +30,7 @@ import { newSessionId, sessionIdWithRoute } from './session-id.ts';
 import { onShutdownSignals } from './shutdown.ts';
 import type { Timers } from './timers.ts';
 
-/** Under a wrapper a server on another port than the given one is taken for the node after this time, in milliseconds. */
+/** Under a wrapper, a server on another port than `PORT` becomes the node after this time, in milliseconds. */
 const AWAIT_PORT_MS = 1_000;
 
 export class EmbeddedNode implements NodeCore {
@@ -49,9 +49,9 @@ export class EmbeddedNode implements NodeCore {
   #agent: Agent | undefined;
   #defaultId: { readonly slot: number; readonly id: string } | undefined;
   #isReady: boolean;
-  /** A coordinator has been sent the instance, and the node has not left since: probes get a proof. */
+  /** The instance was sent to a coordinator, and the node has not left since: responses to probes carry a proof. */
   #hasClaimed = false;
-  /** The attached servers are being closed by us. */
+  /** The SDK is closing the attached servers. */
   #isClosingServers = false;
   #isClosed = false;
 
@@ -94,11 +94,11 @@ export class EmbeddedNode implements NodeCore {
     const slot = this.#slot;
     if (slot === undefined) return undefined;
     if (this.#defaultId?.slot === slot) return this.#defaultId.id;
-    // Kept: a program may change its directory, and stays the node that it is.
+    // Stored, because the id must not change with the working directory of the program.
     this.#defaultId = { slot, id: defaultNodeId(typeof balancer === 'string' ? balancer : 'default', { slot }) };
     const weaknesses = weaknessesOfIdentity();
     if (weaknesses.length > 0) {
-      const message = `the id ${this.#defaultId.id} is not certain: ${weaknesses.join('; ')}. Set the option id`;
+      const message = `the id ${this.#defaultId.id} may change with a restart: ${weaknesses.join('; ')}. Set the option id`;
       this.#notices.warn({ code: 'weak-identity' satisfies AgentCode, message });
     }
     return this.#defaultId.id;
@@ -110,7 +110,7 @@ export class EmbeddedNode implements NodeCore {
 
   on<Name extends keyof RollcallEvents>(name: Name, listener: (value: RollcallEvents[Name]) => void): void {
     if (typeof listener === 'function') this.#listeners.on(name, listener);
-    else this.#notices.misuse('on() takes the name of an event and a function');
+    else this.#notices.misuse('on() requires the name of an event and a function');
   }
 
   off<Name extends keyof RollcallEvents>(name: Name, listener: (value: RollcallEvents[Name]) => void): void {
@@ -120,7 +120,7 @@ export class EmbeddedNode implements NodeCore {
   attach(attachable: Attachable): NodeCore {
     const server = serverOf(attachable);
     if (server === undefined) {
-      this.#notices.misuse('attach() takes a node:http server, what app.listen() returns, or a Fastify instance');
+      this.#notices.misuse('attach() requires a node:http server, the result of app.listen(), or a Fastify instance');
       return this;
     }
     if (this.#servers.has(server) || this.#isClosed) return this;
@@ -133,14 +133,14 @@ export class EmbeddedNode implements NodeCore {
   register(): void {
     if (this.#isClosed || (this.#agent !== undefined && !this.#agent.isEnded)) return;
     if (this.id === undefined && this.#description.url === undefined) {
-      this.#notices.misuse('register() needs the option port or url when no server is attached');
+      this.#notices.misuse('register() without an attached server requires the option port or url');
       return;
     }
     if (this.#settings.description === undefined) {
       this.#notices.misuse('the options are not plain data; the node does not register');
       return;
     }
-    // Found before any coordinator is: a mistake in the options is reported at once and not once a connection stands.
+    // Checked before the connect, so that invalid options are reported at once.
     const fault = faultOf(this.#registration('', ''));
     if (fault !== undefined) {
       this.#notices.misuse(`${fault.message} (${fault.code}); the node does not register`);
@@ -179,7 +179,7 @@ export class EmbeddedNode implements NodeCore {
   }
 
   failed(error: unknown): void {
-    const message = `internal error (${reasonOf(error)}); the program goes on`;
+    const message = `internal error (${reasonOf(error)}); the program continues`;
     this.#notices.warn({ code: 'internal-error' satisfies AgentCode, message });
   }
 
@@ -187,7 +187,7 @@ export class EmbeddedNode implements NodeCore {
     if (this.#agent === undefined) return 'unregistered';
     const { drainSessionsMs: sessionsMs, drainRequestsMs: deadlineMs } = this.#settings;
     const outcome = await this.#agent.drain({ reason, sessionsMs, deadlineMs });
-    // The cluster goes on sending to a port that others serve: here it is the connections that end.
+    // The cluster continues to send requests to a port that other processes serve: this process ends its connections.
     if (this.#link?.isShared) await this.#letConnectionsEnd(deadlineMs);
     return outcome;
   }
@@ -224,7 +224,7 @@ export class EmbeddedNode implements NodeCore {
     await this.#link?.leave();
   }
 
-  /** What is in flight has the rest of its time. */
+  /** Requests in flight have the remaining drain time. */
   async #closeServers(): Promise<void> {
     this.#isClosingServers = true;
     const stopsByMs = this.#agent?.stopsByMs;
@@ -232,7 +232,7 @@ export class EmbeddedNode implements NodeCore {
     await this.#servers.closeAll(restMs);
   }
 
-  /** A server is one node's: what the program calls here is meant for that node. */
+  /** A server belongs to one node: calls of this object are forwarded to `owner`. */
   #standAsideFor(owner: NodeCore): NodeCore {
     const name = owner.id === undefined ? 'another rollcall()' : `the node ${owner.id}`;
     if (this.#agent !== undefined || this.#servers.size > 0) {
@@ -241,14 +241,16 @@ export class EmbeddedNode implements NodeCore {
       );
       return this;
     }
-    this.#notices.misuse(`attach(): the server belongs to ${name} already; this rollcall() stands for that node now`);
+    this.#notices.misuse(
+      `attach(): the server belongs to ${name} already; this rollcall() is a handle of that node now`,
+    );
     this.#listeners.moveTo((event, listener) => owner.on(event, listener as Parameters<NodeCore['on']>[1]));
     for (const { name, scale, read } of this.#load.metrics) owner.metric(name, scale, read as () => number);
     this.#isClosed = true;
     return owner;
   }
 
-  /** Under a wrapper another server may be about to listen on the port that it gave. */
+  /** Under a wrapper, another server may listen on `PORT` soon. */
   #listens(port: number): void {
     const preferred = preferredPort(this.#environment);
     if (preferred === undefined || preferred === port) this.register();
@@ -293,7 +295,7 @@ export class EmbeddedNode implements NodeCore {
       registration: (localAddress, remoteAddress) => {
         this.#instance = link.instance;
         const registration = this.#registration(localAddress, remoteAddress);
-        // From here on and not from the answer on: the coordinator may probe before it accepts.
+        // Set before the response: the coordinator may probe before it accepts.
         this.#hasClaimed = faultOf(registration) === undefined;
         return registration;
       },
@@ -322,7 +324,7 @@ export class EmbeddedNode implements NodeCore {
     agent.start();
   }
 
-  /** From the registration on: before it, and after the node has left, a signal has its effect without us. */
+  /** Called at the registration. Before it, and after the node has left, a signal has its default effect. */
   #watchSignals(): void {
     const { signals } = this.#settings;
     if (signals.length === 0) return;
@@ -345,7 +347,7 @@ export class EmbeddedNode implements NodeCore {
     agent.on(name, (value: AgentEvents[Name]) => void this.#listeners.emit(name, value as RollcallEvents[Name]));
   }
 
-  /** The address that the node has by the servers; `undefined` without a server that listens on a port. */
+  /** Address of the attached servers; `undefined` if no server listens on a port. */
   get #listening(): Listening | undefined {
     return this.#servers.listening;
   }
@@ -354,7 +356,7 @@ export class EmbeddedNode implements NodeCore {
     return this.#settings.port ?? this.#listening?.port;
   }
 
-  /** A given address may be that of a reverse proxy, and not all workers of a port have heard of the node yet. */
+  /** False for a configured address, which may be that of a reverse proxy, and for workers, which share a port. */
   get #isAtOwnAddress(): boolean {
     const isGiven = this.#description.url !== undefined || this.#port !== this.#listening?.port;
     return this.#listening !== undefined && !isGiven && !cluster.isWorker;
@@ -381,7 +383,7 @@ export class EmbeddedNode implements NodeCore {
       incarnation: processIncarnation(),
       process: thisProcess(),
       proves: this.#isAtOwnAddress,
-      // JavaScript runs on one core, however many the machine has.
+      // JavaScript runs on one core.
       cores: Math.min(1, ownCgroup().cores),
       loadHeader: this.#settings.hasLoadHeader && this.#servers.size > 0,
       ...(listening === undefined ? {} : { keepAliveMs: listening.keepAliveMs }),
@@ -391,7 +393,7 @@ export class EmbeddedNode implements NodeCore {
   #url(local: string, remote: string): string | Fault {
     if (this.#description.url !== undefined) return this.#description.url;
     const listening = this.#listening;
-    // A port that was given is not the server's, as behind a port mapping: nor is its address.
+    // A configured port is not that of the server, for example behind a port mapping; nor is its address.
     const bound = this.#settings.port === undefined ? listening?.address : undefined;
     const announced = announcedAddress({ bound, local, remote, interfaces: ownAddresses(), setting: 'url' });
     if ('problem' in announced) return { code: 'bad-address', message: announced.problem };
@@ -403,7 +405,7 @@ function faultOf(registration: NodeRegistration | Fault): Fault | undefined {
   return 'code' in registration ? registration : undefined;
 }
 
-/** The port that a wrapper has given to the program; `undefined` without a wrapper. */
+/** The port assigned by the wrapper; `undefined` without a wrapper. */
 function preferredPort(environment: Readonly<Record<string, string | undefined>>): number | undefined {
   const port = Number(environment['PORT']);
   return environment[NODE_VARIABLE] && port > 0 ? port : undefined;

@@ -10,7 +10,7 @@ function setUp(report: ReportSource = () => ({ load: 0.5 })) {
   return { timers, sent, heartbeats: new Heartbeats(timers, report, (message) => void sent.push(message)) };
 }
 
-test('the first heartbeat comes at once, then one each period, with a growing number', () => {
+test('the first heartbeat is sent at once, then one each period, with ascending seq', () => {
   const { timers, sent, heartbeats } = setUp();
   heartbeats.start(1_000);
   assert.deepEqual(sent, [{ type: 'heartbeat', seq: 1, load: 0.5 }]);
@@ -31,7 +31,7 @@ test('a changed load is sent early, but never more than four heartbeats a second
   assert.equal(sent.length, 1 + 8);
 });
 
-test('a node that does not answer sends nothing, and is asked again at the next period', async () => {
+test('a node without a report sends no heartbeat, and the next period requests one', async () => {
   const answers: (HeartbeatReport | undefined)[] = [{ load: 0 }, undefined, { load: 1 }];
   const { timers, sent, heartbeats } = setUp(() => Promise.resolve(answers.shift()));
   heartbeats.start(1_000);
@@ -46,7 +46,7 @@ test('a node that does not answer sends nothing, and is asked again at the next 
   );
 });
 
-test('a slow or failing report is not asked for twice at a time, and does not stop the next', async () => {
+test('a pending report is not requested again, and a failed one does not stop the next', async () => {
   let asked = 0;
   let fail: (error: Error) => void = () => {};
   const { timers, sent, heartbeats } = setUp(() => {
@@ -65,7 +65,7 @@ test('a slow or failing report is not asked for twice at a time, and does not st
   assert.deepEqual(sent, []);
 });
 
-test('after stop nothing is sent, not even an answer that was on its way; a new pace takes over at once', async () => {
+test('after stop nothing is sent, not even a pending report; a new pace applies at once', async () => {
   let answer: (report: HeartbeatReport) => void = () => {};
   const { timers, sent, heartbeats } = setUp(() => new Promise((resolve) => (answer = resolve)));
   heartbeats.start(1_000);
@@ -84,7 +84,7 @@ test('after stop nothing is sent, not even an answer that was on its way; a new 
   assert.equal(paced.sent.length, 11);
 });
 
-test('a change that must not wait is sent at once, or when a quarter of a second is over', () => {
+test('an urgent change is sent at once, or 250 ms after the last heartbeat', () => {
   let ready = true;
   const { timers, sent, heartbeats } = setUp(() => ({ ready }));
   const told = () => sent.map((message) => message.ready);

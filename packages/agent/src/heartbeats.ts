@@ -1,4 +1,4 @@
-/** When heartbeats are sent: at the coordinator's pace, sooner when something has changed, at most four a second. */
+/** Schedules heartbeats: at the coordinator's pace, earlier after a change, at most four a second. */
 import type { HeartbeatMessage } from '@rollcall/protocol';
 import type { Timers } from './timers.ts';
 
@@ -6,8 +6,8 @@ import type { Timers } from './timers.ts';
 export type HeartbeatReport = Omit<HeartbeatMessage, 'type' | 'seq'>;
 
 /**
- * Asks the node for its numbers. `undefined` sends no heartbeat: the node does not answer, and its silence is the
- * message. A rejection counts as `undefined`.
+ * Returns the numbers of the node. `undefined`, or a rejection, sends no heartbeat: the node does not answer, and the
+ * coordinator detects its silence.
  */
 export type ReportSource = () => HeartbeatReport | undefined | Promise<HeartbeatReport | undefined>;
 
@@ -32,7 +32,7 @@ export class Heartbeats {
     this.#send = send;
   }
 
-  /** Starts with a heartbeat at once; one that runs already goes on from here. */
+  /** Sends a heartbeat at once and then one every `everyMs`. A running schedule is restarted; sequence numbers continue. */
   start(everyMs: number): void {
     this.#run += 1;
     this.#isAsking = false;
@@ -40,7 +40,7 @@ export class Heartbeats {
     this.#beat();
   }
 
-  /** Changes the pace of a running one. */
+  /** Changes the interval of a running schedule. */
   pace(everyMs: number): void {
     if (this.#everyMs === 0) return;
     this.#everyMs = everyMs;
@@ -54,7 +54,7 @@ export class Heartbeats {
     this.#cancelNow();
   }
 
-  /** The load has changed: sends a heartbeat now, unless one was sent less than 250 ms ago. Returns whether it did. */
+  /** Sends a heartbeat now, unless one was sent less than 250 ms ago. Returns whether it was sent. */
   soon(): boolean {
     if (this.#everyMs === 0 || this.#isAsking || this.#timers.nowMs() - this.#lastMs < MIN_GAP_MS) return false;
     this.#beat();
@@ -62,8 +62,8 @@ export class Heartbeats {
   }
 
   /**
-   * A change that must not wait for the next period: sends a heartbeat now or, where a heartbeat was sent less than 250 ms
-   * ago or a report is being waited for, as soon as that is over. Does nothing while stopped: the first heartbeat has it.
+   * Sends a heartbeat for a change that must not wait for the next period. It is sent now, or as soon as the last heartbeat
+   * is 250 ms old and no report is pending. Has no effect while stopped: the first heartbeat contains the change.
    */
   now(): void {
     this.#cancelNow();
@@ -79,7 +79,7 @@ export class Heartbeats {
 
   #beat(): void {
     this.#schedule();
-    // A report that takes longer than a heartbeat is waited for, not asked for twice.
+    // A pending report is not requested a second time.
     if (this.#isAsking) return;
     this.#lastMs = this.#timers.nowMs();
     const report = this.#report();

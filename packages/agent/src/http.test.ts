@@ -45,7 +45,7 @@ function end(server: Server): void {
   server.closeAllConnections();
 }
 
-/** Not in Node's types or documents, and understood by it all the same. */
+/** Not in the types or documents of Node.js, but supported by it. */
 const PAIRS = [['x-own', 'pair']] as unknown as OutgoingHttpHeader[];
 
 async function ask(port: number): Promise<IncomingMessage> {
@@ -55,14 +55,14 @@ async function ask(port: number): Promise<IncomingMessage> {
   return response;
 }
 
-test('reports address, port, TLS, and how long idle connections are kept', async (t) => {
+test('reports address, port, TLS and keep-alive time', async (t) => {
   const { server, seen, port } = await start(t, (_, response) => void response.end());
   assert.deepEqual(seen, [{ address: '127.0.0.1', port, isTls: false, keepAliveMs: server.keepAliveTimeout }]);
   await closeServer(server, 1_000);
   assert.equal(seen[1], 'closed');
 });
 
-test('a server that listens already is told at once; keep-alive without an end is the longest', (t) => {
+test('a server that already listens is reported at once; keep-alive without a limit is the maximum', (t) => {
   const server: Server = createServer();
   server.keepAliveTimeout = 0;
   server.listen(0);
@@ -80,7 +80,7 @@ test('a server that listens already is told at once; keep-alive without an end i
   assert.equal(seen[0]?.keepAliveMs, 3_600_000);
 });
 
-test('a request is in flight until its answer is complete', async (t) => {
+test('a request is in flight until its response is complete', async (t) => {
   let finish: () => void = () => {};
   const { inFlight, port } = await start(t, (_, response) => {
     response.write('begun');
@@ -95,7 +95,7 @@ test('a request is in flight until its answer is complete', async (t) => {
   assert.equal(inFlight.finished, 1);
 });
 
-test('a client that goes away ends its request', async (t) => {
+test('a request ends when its client disconnects', async (t) => {
   const { inFlight, port, server } = await start(t, () => {});
   const request = get({ port, host: '127.0.0.1', agent: false });
   request.on('error', () => {});
@@ -118,7 +118,7 @@ test('pipelined requests end with their connection, although their queued respon
   assert.equal(inFlight.finished, 160);
 });
 
-test('a request whose connection the program takes over ends with that connection', async (t) => {
+test('a request whose socket the program takes over ends with this connection', async (t) => {
   const { inFlight, port } = await start(t, (request, response) => {
     response.detachSocket(request.socket);
     request.socket.write('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: own\r\n\r\n');
@@ -131,7 +131,7 @@ test('a request whose connection the program takes over ends with that connectio
   while (inFlight.count > 0) await new Promise(setImmediate);
 });
 
-test('one connection has one listener of ours, however many requests it carries', async (t) => {
+test('a connection has one listener of the SDK, independent of its requests', async (t) => {
   const { port, server } = await start(t, (_, response) => void response.end());
   const counts = new Set<number>();
   server.on('request', ({ socket }) => counts.add(socket.listenerCount('close')));
@@ -144,7 +144,7 @@ test('one connection has one listener of ours, however many requests it carries'
   assert.equal(counts.size, 1);
 });
 
-test('a node that ends closes connections with its answers, unless the program decides itself', async (t) => {
+test('responses of an ending node close their connections, unless the program sets Connection', async (t) => {
   const { port, setting } = await start(t, ({ url }, response) => {
     if (url === '/own') response.setHeader('connection', 'keep-alive');
     response.end();
@@ -171,7 +171,7 @@ test('a server on a UNIX socket reports its path', async (t) => {
   assert.equal(seen.at(-1), path);
 });
 
-test('a server ends when the last answer of a kept connection is out, and not with its keep-alive time', async (t) => {
+test('a server closes after the last response of a kept connection, before its keep-alive time', async (t) => {
   let finish: () => void = () => {};
   const { port, server } = await start(t, (_, response) => {
     response.write('begun');
@@ -192,7 +192,7 @@ test('a server ends when the last answer of a kept connection is out, and not wi
   await closed;
 });
 
-test('a server that closes waits for a connection without a request no longer than a second', async (t) => {
+test('a closing server waits at most 1 s for a connection without a request', async (t) => {
   const { port, server, inFlight } = await start(t, (_, response) => void response.end());
   const unused = connect(port, '127.0.0.1');
   await once(server, 'connection');
@@ -202,7 +202,7 @@ test('a server that closes waits for a connection without a request no longer th
   unused.destroy();
 });
 
-test('every answer carries the load field, however its head is written, and nothing else changes', async (t) => {
+test('every response has the load field for all ways of writing a head, and no other change', async (t) => {
   const heads: readonly [head: RequestListener, status: number, own: string | undefined][] = [
     [(_, response) => void response.end('implicit'), 200, undefined],
     [(_, response) => void response.setHeader('x-own', 'set').end('implicit'), 200, 'set'],
@@ -244,7 +244,7 @@ test('every answer carries the load field, however its head is written, and noth
   }
 });
 
-test('the head of each answer is told the own time of its request', async (t) => {
+test('loadLine gets the own time of the request', async (t) => {
   const shares: number[] = [];
   const server = createServer((_, response) => {
     response.write('begun');
@@ -269,10 +269,10 @@ test('the head of each answer is told the own time of its request', async (t) =>
   assert.equal(headers['rollcall-load'], `1;${shares[0]!.toFixed(3)};0;`);
 });
 
-test('the application does not see the field, and its own writeHead is called as ever', async (t) => {
+test('the application does not see the field, and its own writeHead is called', async (t) => {
   let seen: unknown;
   const { port } = await start(t, (_, response) => {
-    // As middleware does that wants to know when the head goes out.
+    // Like middleware that detects when the head is sent.
     const { writeHead } = response;
     response.writeHead = function (this: typeof response, ...head: unknown[]) {
       response.setHeader('x-late', '1');
@@ -286,7 +286,7 @@ test('the application does not see the field, and its own writeHead is called as
   assert.deepEqual({ ...(seen as object) }, { 'x-late': '1' });
 });
 
-test('streams, kept connections and upgrades go on as without it', async (t) => {
+test('streams, kept connections and upgrades work as without the SDK', async (t) => {
   const { port, server } = await start(t, (request, response) => {
     response.writeHead(200, { 'content-type': 'text/plain' });
     request.pipe(response);
@@ -311,7 +311,7 @@ test('streams, kept connections and upgrades go on as without it', async (t) => 
   assert.deepEqual([answer.headers['rollcall-load'], String(rest)], [undefined, 'hello']);
 });
 
-test('traffic is counted both ways, of connections that stand and of those that are over', async (t) => {
+test('traffic of open and closed connections is counted in both directions', async (t) => {
   const { port, traffic } = await start(t, (request, response) => {
     request.resume().on('end', () => response.end('x'.repeat(50_000)));
   });
@@ -328,7 +328,7 @@ test('traffic is counted both ways, of connections that stand and of those that 
   while (traffic.sent < 100_000) await new Promise(setImmediate);
 });
 
-test('a response that has no head of HTTP/1 is left alone', () => {
+test('a response without a head of HTTP/1 is not changed', () => {
   const server: Server = createServer();
   const inFlight = new InFlight(() => 0);
   attachServer(server, inFlight, new Traffic(), {
@@ -347,14 +347,14 @@ test('a response that has no head of HTTP/1 is left alone', () => {
   assert.equal(inFlight.count, 0);
 });
 
-test('after detaching the server is as it was', async (t) => {
+test('a detached server has no listeners of the SDK', async (t) => {
   const { port, detach, inFlight } = await start(t, (_, response) => void response.end());
   detach();
   assert.equal((await ask(port)).headers['rollcall-load'], undefined);
   assert.equal(inFlight.finished, 0);
 });
 
-test('a server is found in what frameworks hand out, and in nothing else', () => {
+test('a server is found in the objects of frameworks, and not in other values', () => {
   const server = createServer();
   assert.equal(serverOf(server), server);
   assert.equal(serverOf({ server }), server);

@@ -1,4 +1,4 @@
-/** What the agent learns from, and adds to, an HTTP server of the application. */
+/** Observes an HTTP server of the application, and adds fields to its responses. */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { Server as TlsServer } from 'node:tls';
@@ -8,47 +8,47 @@ import type { Traffic } from './load/traffic.ts';
 import { probeNonce } from './proof.ts';
 import { headWatch, setField } from './response-head.ts';
 
-/** A server of node:http or node:https (what Express' `app.listen` returns), or a Fastify instance, which carries one. */
+/** A server of node:http or node:https (the result of Express' `app.listen`), or a Fastify instance, which contains one. */
 export type Attachable = Server | { readonly server: Server };
 
 export interface ServerListener {
-  /** Listens; also at once when it already does, and again after it was closed and listens anew. */
+  /** The server listens. Called at once if it already does, and again when it listens after a close. */
   onListening(listening: Listening): void;
-  /** Listens on the UNIX socket `path`, which has no port. */
+  /** The server listens on the UNIX socket `path`, which has no port. */
   onUnixSocket(path: string): void;
-  /** Was closed and serves nobody any more. */
+  /** The server is closed, and all its connections have ended. */
   onClosed(): void;
   /**
-   * The load field as a line of the response head that goes out now, with its end; empty adds none. `shareMs` is what the
-   * request has told of its own time, NaN when nothing.
+   * Returns the load field as a line of the response head, with its line end; an empty text adds no field. Called when the
+   * head is sent. `shareMs` is the result of `ServedRequest.answered`, NaN if unknown.
    */
   loadLine(shareMs: number): string;
-  /** Answers close their connections from now on: the node is about to close its server. */
+  /** Whether responses close their connections, because the node closes its server soon. */
   isEnding(): boolean;
-  /** The proof for a probe's nonce, for the response field `rollcall-proof`; `undefined` while the node has none to give. */
+  /** Returns the value of the response field `rollcall-proof` for a nonce; `undefined` while the node is not registered. */
   proofOf(nonce: string): string | undefined;
 }
 
 export interface Listening {
-  /** The address that the server is bound to, `0.0.0.0` and `::` included; without zone. */
+  /** Address to which the server is bound, including `0.0.0.0` and `::`; without zone. */
   readonly address: string;
   readonly port: number;
   readonly isTls: boolean;
-  /** How long the server keeps an idle connection, in milliseconds. */
+  /** Keep-alive time of idle connections, in milliseconds. */
   readonly keepAliveMs: number;
 }
 
-/** `keepAliveTimeout` 0 means: kept for ever. This is the most that may be announced. */
+/** Largest keep-alive time of a registration. `keepAliveTimeout` 0, without a limit, is reported as this value. */
 const MAX_KEEP_ALIVE_MS = 3_600_000;
 
-/** The server in what an application handed over; `undefined` when there is none in it. */
+/** The server in the argument of `attach`; `undefined` if it contains none. */
 export function serverOf(attachable: unknown): Server | undefined {
   if (isServer(attachable)) return attachable;
   if (typeof attachable !== 'object' || attachable === null || !('server' in attachable)) return undefined;
   return isServer(attachable.server) ? attachable.server : undefined;
 }
 
-/** By shape, because an application may have another copy of the class. */
+/** Checks methods instead of the class, because an application may have another copy of the class. */
 function isServer(value: unknown): value is Server {
   if (typeof value !== 'object' || value === null) return false;
   const has = (name: string) => name in value && typeof (value as Record<string, unknown>)[name] === 'function';
@@ -56,11 +56,11 @@ function isServer(value: unknown): value is Server {
 }
 
 /**
- * Counts requests and traffic of `server`, adds the load field to its responses, and tells when it listens and ends.
+ * Counts requests and traffic of `server`, adds the load field to its responses, and reports when it listens and closes.
  *
- * Probes are not counted; their responses carry the proof in place of the load field. Requests that were upgraded are not
- * counted: to listen for upgrades would change how the server answers them. A request ends with its response or with its
- * connection. The returned function undoes it for requests to come.
+ * Probes are not counted; their responses carry the proof instead of the load field. Upgraded requests are not counted:
+ * listening for upgrades would change how the server answers them. A request ends with its response or with its connection.
+ * The returned function detaches the server; open requests are still counted.
  */
 export function attachServer(
   server: Server,
@@ -68,7 +68,7 @@ export function attachServer(
   traffic: Traffic,
   listener: ServerListener,
 ): () => void {
-  // On the response itself, and one function for all of them: a closure for each would cost more than all the rest.
+  // State is stored on the response, with one shared function: a closure for each response would cost more than the rest.
   const served = Symbol('rollcall request');
   const requests = Symbol('rollcall connection');
   const proven = Symbol('rollcall proof');
@@ -77,7 +77,7 @@ export function attachServer(
     this[served]?.end();
   }
   const watchHead = headWatch((response: Response) => {
-    // Node adds `Connection: close` then, unless the application has set the field itself.
+    // Node.js then adds `Connection: close`, unless the application has set the field.
     if (listener.isEnding()) response.shouldKeepAlive = false;
     return listener.loadLine(response[served]?.answered() ?? Number.NaN);
   });
@@ -98,7 +98,7 @@ export function attachServer(
     response.on('close', onClose);
     watchHead(response);
   };
-  /** One listener for each connection, and none for each request. HTTP/2 shares a connection, and its responses always close. */
+  /** One listener for each connection, not for each request. Responses of HTTP/2 always emit `close` and need none. */
   const requestsOf = ({ socket, httpVersionMajor }: IncomingMessage): ConnectionRequests | undefined => {
     if (httpVersionMajor !== 1 || socket === undefined || socket === null) return undefined;
     const connection = socket as Socket & { [requests]?: ConnectionRequests };

@@ -6,7 +6,7 @@ import { defaultNodeId, newInstance, processIncarnation, thisProcess } from './i
 
 const HERE = { hostname: 'h', directory: '/srv/shop', slot: 3000 };
 
-test('the same program in the same place has the same id, and any other place another', () => {
+test('the id depends on host name, directory and slot only', () => {
   const id = defaultNodeId('shop', HERE);
   assert.match(id, /^shop-[0-9a-f]{6}$/);
   assert.equal(defaultNodeId('shop', { ...HERE }), id);
@@ -21,13 +21,13 @@ test('the id of the longest balancer name is still a name', () => {
   assert.ok(isName(id));
 });
 
-test('an instance is 128 bits, new each time; an incarnation is a whole Unix time', () => {
+test('each instance is 128 new bits; an incarnation is a whole Unix time', () => {
   assert.match(newInstance(), /^[0-9a-f]{32}$/);
   assert.notEqual(newInstance(), newInstance());
   assert.ok(Number.isSafeInteger(processIncarnation()));
 });
 
-test('a process has its pid, and its host name where it can be shown', () => {
+test('a process has its pid, and its host name if it is printable', () => {
   assert.equal(thisProcess().pid, process.pid);
   assert.ok(thisProcess().host === undefined || thisProcess().host === hostname());
 });

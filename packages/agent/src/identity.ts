@@ -1,19 +1,19 @@
-/** Who a node is: the same program started again is the same node, but never the same process. */
+/** Identity of a node: a restarted program is the same node, with another instance. */
 import { createHash, randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { NodeProcess } from '@rollcall/protocol';
 
-/** What tells copies of a program apart that start in the same place. */
+/** Inputs of the default id. They distinguish copies of a program on one machine. */
 export interface IdentitySource {
-  /** Default: this machine's. */
+  /** Default: the host name of this machine. */
   readonly hostname?: string;
-  /** Default: this process's working directory. */
+  /** Default: the working directory of this process. */
   readonly directory?: string;
-  /** Which copy: a port, or the number of a slot. */
+  /** Port, or number of the slot. */
   readonly slot: number;
 }
 
-/** A part of the place, or what is taken in its place and why. */
+/** A part of the identity; `problem` if it is a substitute. */
 interface PlacePart {
   readonly text: string;
   readonly problem?: string;
@@ -23,9 +23,9 @@ const SUFFIX_LENGTH = 7;
 const MAX_NAME_LENGTH = 64;
 
 /**
- * The id of a node that was given none: `<balancer>-<6 hex digits>`, a hash of host name, working directory and slot.
+ * The default id of a node: `<balancer>-<6 hex digits>`. The digits are a hash of host name, working directory and slot.
  *
- * The same program started again in the same place gets the same id. A long balancer name is cut to make room.
+ * A restarted program has the same id. A long balancer name is cut to 57 characters.
  */
 export function defaultNodeId(balancer: string, source: IdentitySource): string {
   const host = source.hostname ?? ownHostname().text;
@@ -36,12 +36,12 @@ export function defaultNodeId(balancer: string, source: IdentitySource): string 
   return `${balancer.slice(0, MAX_NAME_LENGTH - SUFFIX_LENGTH)}-${digest.slice(0, 6)}`;
 }
 
-/** Why the default id of this process is not what another start of the program would get; empty: it is. */
+/** Reasons why the default id may change with a restart; empty if it does not. */
 export function weaknessesOfIdentity(): readonly string[] {
   return [ownHostname().problem, ownDirectory().problem].filter((problem) => problem !== undefined);
 }
 
-/** Without a name the machine is this process: two machines with one id would take each other's place. */
+/** Without a host name the process itself is used: two machines with one id would supersede each other. */
 function ownHostname(): PlacePart {
   try {
     return { text: hostname() };
@@ -53,7 +53,7 @@ function ownHostname(): PlacePart {
   }
 }
 
-/** A directory that was deleted has no name, and what the shell or the command line called it is what it was. */
+/** For a deleted directory, `PWD` or the path of the program is used. */
 function ownDirectory(): PlacePart {
   try {
     return { text: process.cwd() };
@@ -71,12 +71,12 @@ function codeOf(error: unknown): string {
   return 'code' in error && typeof error.code === 'string' ? error.code : error.message;
 }
 
-/** 128 random bits as 32 hex digits: tells a reconnect of one process from a second process with the same id. */
+/** 128 random bits as 32 hex digits. They distinguish a reconnect of one process from a second process with the same id. */
 export function newInstance(): string {
   return randomBytes(16).toString('hex');
 }
 
-/** Host name and pid of this process, for people. A host name that cannot be read or shown is left out. */
+/** Host name and pid of this process, informational. An unreadable or unprintable host name is left out. */
 export function thisProcess(): NodeProcess {
   const { pid } = process;
   try {

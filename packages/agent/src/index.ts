@@ -1,4 +1,4 @@
-/** What a node embeds. The one front door of the package. */
+/** The SDK that an application embeds. The only entry point of the package. */
 export {
   AGENT_CODES,
   Agent,
@@ -36,7 +36,7 @@ export {
 export { relay } from './local/relay.ts';
 export { RollcallNode, rollcall } from './node.ts';
 export type { RollcallEvents } from './node-core.ts';
-export type { DrainOptions, DrainOutcome } from './node-wish.ts';
+export type { DrainOptions, DrainOutcome } from './node-status.ts';
 export type { RollcallOptions } from './options.ts';
 export { ownAddresses } from './own-addresses.ts';
 export {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { joinToken } from './join-token.ts';
 
-test('an option wins over the variable, which wins over the file; empty is unset', (t) => {
+test('an option has precedence over the variable, which has precedence over the file; empty is unset', (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'rollcall-token-'));
   t.after(() => rmSync(directory, { recursive: true }));
   const file = join(directory, 'token');
@@ -17,16 +17,34 @@ test('an option wins over the variable, which wins over the file; empty is unset
   assert.deepEqual(joinToken(undefined, {}), {});
 });
 
-test('a token of an option or variable is trimmed as one of a file is', () => {
+test('a token of an option, variable or file is trimmed', () => {
   assert.deepEqual(joinToken('given\n', {}), { token: 'given' });
   assert.deepEqual(joinToken(' \n', { ROLLCALL_JOIN_TOKEN: '\tfrom-variable\r\n' }), { token: 'from-variable' });
-  assert.deepEqual(joinToken(undefined, { ROLLCALL_JOIN_TOKEN: '\n' }), {});
   assert.deepEqual(joinToken(5 as unknown as string, {}), {});
 });
 
-test('a file that cannot be read and a token that fits no header are told, not thrown', () => {
+test('an unreadable file and an invalid token are problems, not exceptions', () => {
   assert.match(joinToken(undefined, { ROLLCALL_JOIN_TOKEN_FILE: '/nonexistent/token' }).problem ?? '', /ENOENT/);
   const { problem = '' } = joinToken('two\nlines', {});
   assert.match(problem, /not a token/);
   assert.doesNotMatch(problem, /lines/);
+});
+
+test('an empty option or variable is reported by name, unless another source has a token', () => {
+  const problem = (given: string | undefined, environment: Record<string, string>) =>
+    joinToken(given, environment).problem;
+  const without = 'the node registers without a token';
+  for (const empty of ['', ' \n'])
+    assert.equal(
+      problem(undefined, { ROLLCALL_JOIN_TOKEN: empty }),
+      `ROLLCALL_JOIN_TOKEN is set but empty: ${without}`,
+    );
+  assert.equal(
+    problem(undefined, { ROLLCALL_JOIN_TOKEN: '', ROLLCALL_JOIN_TOKEN_FILE: '' }),
+    `ROLLCALL_JOIN_TOKEN and ROLLCALL_JOIN_TOKEN_FILE are set but empty: ${without}`,
+  );
+  assert.equal(problem('', {}), `the option token is empty: ${without}`);
+  assert.equal(problem(undefined, { ROLLCALL_JOIN_TOKEN_FILE: '/dev/null' }), `/dev/null is empty: ${without}`);
+  assert.equal(problem('given', { ROLLCALL_JOIN_TOKEN: '' }), undefined);
+  assert.equal(problem(undefined, {}), undefined);
 });

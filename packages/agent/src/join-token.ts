@@ -1,17 +1,19 @@
 import { readFileSync } from 'node:fs';
+import { emptySecretText } from '@rollcall/protocol';
 
-/** A token, or why there is none although a file should hold one. */
+/** A token, or the problem if an option, a variable or a file should contain one. */
 export interface JoinToken {
   readonly token?: string;
   readonly problem?: string;
 }
 
 const MAX_TOKEN_LENGTH = 4_096;
+const WITHOUT = 'the node registers without a token';
 
 /**
- * The join token: `given`, else `ROLLCALL_JOIN_TOKEN`, else the content of the file that `ROLLCALL_JOIN_TOKEN_FILE`
- * names. Read anew for every connection, so that a rotated file is picked up. White space around a token does not count,
- * and an empty text is unset.
+ * Returns the join token: `given`, else `ROLLCALL_JOIN_TOKEN`, else the content of the file `ROLLCALL_JOIN_TOKEN_FILE`.
+ * Called for each connection, so that a rotated file is used. White space around a token is removed. An empty text is unset;
+ * it is a problem if no other source has a token.
  */
 export function joinToken(
   given: string | undefined,
@@ -20,7 +22,13 @@ export function joinToken(
   const file = environment['ROLLCALL_JOIN_TOKEN_FILE'];
   const direct = textOf(given) || textOf(environment['ROLLCALL_JOIN_TOKEN']);
   if (direct) return checked(direct, 'the join token');
-  if (!file) return {};
+  if (!file) {
+    const isEmpty = typeof given === 'string';
+    const problem = isEmpty
+      ? `the option token is empty: ${WITHOUT}`
+      : emptySecretText('ROLLCALL_JOIN_TOKEN', environment, WITHOUT);
+    return problem === undefined ? {} : { problem };
+  }
   try {
     return checked(readFileSync(file, 'utf8').trim(), file);
   } catch (error) {
@@ -28,18 +36,19 @@ export function joinToken(
   }
 }
 
-/** The value may come from an untyped configuration: only text is a token. */
+/** The value may come from an untyped configuration: values that are not text are ignored. */
 function textOf(value: unknown): string {
   return typeof value === 'string' ? value.trim() : '';
 }
 
-/** A token goes into a header field: one that does not fit there would make the request throw. */
+/** A token is sent in a header field, for which an invalid value would make the request throw. */
 function checked(token: string, where: string): JoinToken {
   if (isToken(token)) return { token };
+  if (token === '') return { problem: `${where} is empty: ${WITHOUT}` };
   return { problem: `${where} is not a token: visible ASCII of at most ${MAX_TOKEN_LENGTH} characters is` };
 }
 
-/** Whether `token` fits into a header field: visible ASCII, 1 to 4,096 characters. */
+/** Whether `token` is valid in a header field: visible ASCII, 1 to 4,096 characters. */
 export function isToken(token: string): boolean {
   return token.length <= MAX_TOKEN_LENGTH && /^[!-~]+$/.test(token);
 }

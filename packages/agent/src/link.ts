@@ -1,6 +1,6 @@
 /**
- * Where the agent of a node connects to: the coordinators, the wrapper that started the program, or the leader of the
- * `node:cluster` workers that serve the port.
+ * The peer of a node's agent. It is a coordinator, the wrapper that started the program, or the leader of the `node:cluster`
+ * workers that serve the port.
  */
 import cluster from 'node:cluster';
 import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
@@ -19,22 +19,22 @@ import {
 import { PortGroup, type PortGroupOptions } from './local/port-group.ts';
 import { reasonOf } from './reason.ts';
 
-/** The path of a UNIX socket has at most 107 octets, with a name like `123456.sock`. */
+/** Limit in octets, so that a socket path with a name like `123456.sock` has at most 107 octets. */
 const MAX_DIRECTORY_LENGTH = 90;
 
 export interface Link extends Pick<AgentOptions, 'coordinators' | 'token' | 'tls' | 'isAnswering'> {
-  /** 32 hex digits: what the node registers with. */
+  /** Instance of the registration: 32 hex digits. */
   readonly instance: string;
-  /** The agent connects to another process of the node, which logs what concerns the coordinators. */
+  /** The agent connects to another process of the node, which logs the problems with coordinators. */
   readonly isLocal: boolean;
   /** Other processes may serve the port as well. */
   readonly isShared?: boolean;
-  /** To be called after the agent of this process has left: ends the leadership of this process. */
+  /** Ends the leadership of this process. Called after its agent has left. */
   leave(): Promise<void>;
 }
 
 export interface LinkOptions extends Omit<PortGroupOptions, 'directory' | 'number' | 'coordinators'> {
-  /** Asked only where this process may connect to coordinators. */
+  /** Called only if this process may connect to coordinators. */
   readonly coordinators: () => readonly string[];
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Port of the node; `undefined` when only its address is known. */
@@ -43,7 +43,7 @@ export interface LinkOptions extends Omit<PortGroupOptions, 'directory' | 'numbe
   readonly onProblem: (message: string) => void;
 }
 
-/** Never throws. */
+/** Chooses the peer by the environment. Never throws. */
 export function linkOf(options: LinkOptions): Link {
   const { environment, port, token, tls, onProblem } = options;
   const text = environment[NODE_VARIABLE];
@@ -82,7 +82,7 @@ function localLink(name: NodeSocketName): Link {
 function groupLink(group: PortGroup, onProblem: (message: string) => void): Link {
   return {
     ...localLink(group.name),
-    // Another secret when the directory was removed in between.
+    // The secret changes when the directory was removed and created again.
     token: () => ({ token: group.name.secret }),
     get instance() {
       return instanceOf(group.name);
@@ -97,7 +97,7 @@ function groupLink(group: PortGroup, onProblem: (message: string) => void): Link
   };
 }
 
-/** In the first directory that can be used; `undefined` without one. */
+/** The group in the first usable directory; `undefined` if there is none. */
 function groupOf(options: Omit<PortGroupOptions, 'directory'>, port: number): PortGroup | undefined {
   for (const parent of new Set([tmpdir(), '/tmp', '/dev/shm'])) {
     const directory = groupDirectory(parent, port);
@@ -106,19 +106,19 @@ function groupOf(options: Omit<PortGroupOptions, 'directory'>, port: number): Po
       removeLeftovers(dirname(directory));
       return new PortGroup({ ...options, directory });
     } catch {
-      // The next one.
+      // Try the next directory.
     }
   }
   return undefined;
 }
 
-/** Of this user, this primary process and this port; another primary process with the same pid has another one. */
+/** The directory of this user, primary process and port. A later primary process with the same pid has another directory. */
 function groupDirectory(parent: string, port: number): string {
   const parts = [pidNamespace(), process.ppid, startOf(process.ppid), port].filter((part) => part !== undefined);
   return join(parent, `rollcall-${process.getuid?.() ?? 0}`, parts.join('-'));
 }
 
-/** Removes directories of primary processes that have ended, of this PID namespace; without /proc none. */
+/** Removes the directories of ended primary processes of this PID namespace; without /proc it removes nothing. */
 function removeLeftovers(parent: string): void {
   const own = pidNamespace();
   if (own === undefined || !existsSync(parent)) return;
@@ -129,7 +129,7 @@ function removeLeftovers(parent: string): void {
   }
 }
 
-/** Containers may share a temporary directory, and have the same pids. `undefined` without /proc. */
+/** The PID namespace: containers may share a temporary directory and use the same pids. `undefined` without /proc. */
 function pidNamespace(): string | undefined {
   try {
     return /\d+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0];
@@ -138,7 +138,7 @@ function pidNamespace(): string | undefined {
   }
 }
 
-/** When a process began, in ticks since the machine did; `undefined` without /proc. */
+/** Start time of a process, in ticks since the boot of the machine; `undefined` without /proc. */
 function startOf(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');

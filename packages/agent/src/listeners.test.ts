@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Listeners } from './listeners.ts';
 
-test('listeners run after the step that told them, in order, until they are taken off', async () => {
+test('listeners run after the emitting step, in order, until they are removed', async () => {
   const listeners = new Listeners<{ change: number }>();
   const seen: string[] = [];
   const second = (value: number) => seen.push(`second ${value}`);
@@ -17,5 +17,5 @@ test('listeners run after the step that told them, in order, until they are take
 });
 
 test('an error event without a listener throws nothing', () => {
-  assert.equal(new Listeners<{ error: Error }>().emit('error', new Error('nobody hears')), 0);
+  assert.equal(new Listeners<{ error: Error }>().emit('error', new Error('no listener')), 0);
 });

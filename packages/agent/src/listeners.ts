@@ -1,7 +1,6 @@
 /**
- * A typed list of listeners. Unlike an EventEmitter it has no special `error` event, and a listener runs in a
- * microtask of its own: what an application throws in its listener is the application's uncaught error, as it
- * should be, and cannot leave the agent half-way through a step.
+ * A typed list of listeners. Unlike an EventEmitter it has no special `error` event. Each listener runs in its own
+ * microtask: an error of a listener is an uncaught error of the application and does not interrupt the agent.
  */
 export class Listeners<Events> {
   readonly #lists = new Map<keyof Events, Set<(value: never) => void>>();
@@ -15,13 +14,13 @@ export class Listeners<Events> {
     this.#lists.get(name)?.delete(listener);
   }
 
-  /** Gives all listeners away, in the order they came. */
+  /** Passes all listeners to `take`, in the order of `on`, and removes them. */
   moveTo(take: (name: keyof Events, listener: (value: never) => void) => void): void {
     for (const [name, list] of this.#lists) for (const listener of list) take(name, listener);
     this.#lists.clear();
   }
 
-  /** Hands `value` to every listener of `name`, in the order they came; returns how many there are. */
+  /** Passes `value` to each listener of `name`, in the order of `on`. Returns the number of listeners. */
   emit<Name extends keyof Events>(name: Name, value: Events[Name]): number {
     const list = this.#lists.get(name);
     if (list === undefined) return 0;

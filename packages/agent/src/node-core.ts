@@ -1,26 +1,29 @@
-/** What a `RollcallNode` stands for: a node of the cluster, or nothing where the SDK is switched off. */
+/** The interface behind a `RollcallNode`: a node of the cluster, or a stub if the SDK is switched off. */
 import type { OperatorStatusMessage, RegisteredMessage, Status } from '@rollcall/protocol';
 import type { Notice } from './agent.ts';
 import type { Attachable } from './http.ts';
 import type { MetricOptions } from './load/metric.ts';
-import type { DrainOutcome } from './node-wish.ts';
+import type { DrainOutcome } from './node-status.ts';
 
 export interface RollcallEvents {
-  /** Accepted by a coordinator, for the first time or again. */
+  /** A coordinator has accepted the node, for the first time or again. */
   readonly registered: RegisteredMessage;
-  /** The operator wants something else of this node; already in force, for showing. */
+  /** The operator has changed the status of this node. The change is already in effect. */
   readonly status: OperatorStatusMessage;
-  /** The cluster sends nothing more. */
+  /** The drain is complete: the cluster sends no more new sessions (`draining`), or no more requests (`stopped`). */
   readonly drained: { readonly status: Status };
-  /** The connection is lost, and being re-established; the node keeps getting requests. */
+  /**
+   * The connection is lost and the agent reconnects; the node still gets requests. With the code `forbidden`, `id-owned` or
+   * `too-many-nodes` the cluster refuses the node: it gets no requests until a later attempt is accepted.
+   */
   readonly disconnected: Notice;
-  /** Something to read; the program is not affected. */
+  /** A problem for the operator; the program is not affected. */
   readonly warning: Notice;
-  /** The node is out of the cluster for good: superseded, removed, or its version is no longer spoken. */
+  /** The node has left the cluster permanently: superseded, removed, or no protocol version in common. */
   readonly error: Notice;
 }
 
-/** Entry points as `RollcallNode` has them. Other copies of this package call them too: see `server-owner.ts`. */
+/** The entry points of `RollcallNode`. Other copies of this package call them too: see `server-owner.ts`. */
 export interface NodeCore {
   readonly isEnabled: boolean;
   readonly isRegistered: boolean;
@@ -29,7 +32,7 @@ export interface NodeCore {
   readonly route: string | undefined;
   on<Name extends keyof RollcallEvents>(name: Name, listener: (value: RollcallEvents[Name]) => void): void;
   off<Name extends keyof RollcallEvents>(name: Name, listener: (value: RollcallEvents[Name]) => void): void;
-  /** Returns the core that stands for the server: this one, or the one that had it first. */
+  /** Returns the core of the server: this one, or the core to which the server was attached first. */
   attach(attachable: Attachable): NodeCore;
   register(): void;
   sessionId(base: unknown): string;
@@ -37,6 +40,6 @@ export interface NodeCore {
   ready(isReady: boolean): void;
   drain(): Promise<DrainOutcome>;
   close(): Promise<void>;
-  /** Reports an error of our own code. */
+  /** Reports an internal error of the SDK. */
   failed(error: unknown): void;
 }

@@ -1,4 +1,4 @@
-/** The load of a node as its own process measures it, with the numbers that its program adds. */
+/** The load of a node, measured by its own process, with the metrics of its program. */
 import { isName } from '@rollcall/protocol';
 import type { AgentCode } from './agent.ts';
 import type { HeartbeatReport } from './heartbeats.ts';
@@ -32,19 +32,19 @@ export class NodeLoad {
     this.inFlight = new InFlight(() => timers.nowMs(), this.#latencies);
   }
 
-  /** Metrics of the program, in the order they came. */
+  /** Metrics of the program, in the order of `add`. */
   get metrics(): Iterable<Metric> {
     return this.#metrics.values();
   }
 
-  /** Adds a metric of the program, or replaces the one of that name. One that cannot be used is reported and left out. */
+  /** Adds a metric of the program, or replaces the metric of this name. An invalid metric is reported and left out. */
   add(name: string, options: MetricOptions | undefined, read: () => number): void {
     if (!isName(name)) {
       const given = typeof name === 'string' ? JSON.stringify((name as string).slice(0, 64)) : typeof name;
       this.#notices.misuse(`metric ${given}: names match [A-Za-z0-9_-]{1,64}`);
     } else if (OWN_METRICS.some((own) => own === name)) {
       const remedy = 'set its capacity and weight with the option metrics';
-      this.#notices.misuse(`metric ${name}: the agent has one of that name; ${remedy}`);
+      this.#notices.misuse(`metric ${name}: the agent has a built-in metric of this name; ${remedy}`);
     } else if (!this.#metrics.has(name) && this.#metrics.size >= MAX_APPLICATION_METRICS) {
       this.#notices.misuse(`metric ${name}: more than ${MAX_APPLICATION_METRICS} metrics; it is left out`);
     } else {
@@ -54,7 +54,7 @@ export class NodeLoad {
     }
   }
 
-  /** Measures from now on, four times a second; `reportSoon` is called when the numbers have changed enough. */
+  /** Starts to measure, four times a second. `reportSoon` is called when the numbers have changed enough. */
   start(reportSoon: () => void): void {
     this.#meter = this.#newMeter();
     this.#reports = new LoadReports(this.#meter, this.#timers, reportSoon);
@@ -70,12 +70,12 @@ export class NodeLoad {
     return this.#reports?.report() ?? {};
   }
 
-  /** The next report has the scales of all metrics: another coordinator reads it. */
+  /** Adds the scales of all metrics to the next report, after a registration. */
   renewScales(): void {
     this.#meter?.renewScales();
   }
 
-  /** The load field as a line of a response head; empty before `start`. `shareMs` is what the request has measured. */
+  /** The load field as a line of a response head; empty before `start`. `shareMs`: see `ServedRequest.answered`. */
   fieldLine(shareMs: number): string {
     return this.#meter?.fieldLine(shareMs) ?? '';
   }

@@ -32,7 +32,7 @@ const REGISTERED = {
   warnings: [],
 } as const;
 
-/** All of them: the type says so. */
+/** All methods: the type requires each. */
 const OPTION_NAMES = Object.keys({
   balancer: 0,
   id: 0,
@@ -40,6 +40,7 @@ const OPTION_NAMES = Object.keys({
   url: 0,
   contexts: 0,
   hosts: 0,
+  stripPrefix: 0,
   weight: 0,
   group: 0,
   version: 0,
@@ -70,7 +71,7 @@ function refuse(): never {
   throw new Error('not here');
 }
 
-/** What no person would write in a configuration, and a program may hand over all the same. */
+/** Unusual values that a program may pass as options. */
 const ODD_VALUES: readonly unknown[] = [
   1n,
   Symbol('s'),
@@ -133,7 +134,7 @@ function next<Name extends keyof RollcallEvents>(node: RollcallNode, name: Name)
   });
 }
 
-test('the address announced is the one that the server is bound to', async (t) => {
+test('the announced address is the address to which the server is bound', async (t) => {
   const { node, server, coordinator } = await setUp(t);
   node.attach(server);
   server.listen(0, '127.0.0.2');
@@ -141,7 +142,7 @@ test('the address announced is the one that the server is bound to', async (t) =
   assert.equal(sent.url, `http://127.0.0.2:${(server.address() as AddressInfo).port}`);
 });
 
-test('a server on a UNIX socket has no address, which is said in one sentence; with a url it is a node', async (t) => {
+test('a server on a UNIX socket does not register and warns once; with a url it registers', async (t) => {
   const path = join(tmpdir(), `rollcall-node-${process.pid}.sock`);
   const { node, server, log } = await setUp(t);
   node.attach(server);
@@ -156,7 +157,7 @@ test('a server on a UNIX socket has no address, which is said in one sentence; w
   assert.deepEqual([sent.url, sent.id], ['http://127.0.0.1:8088', defaultNodeId('shop', { slot: 8_088 })]);
 });
 
-test('a second rollcall() for a server stands for the first node', async (t) => {
+test('a second rollcall() for a server is a handle of the first node', async (t) => {
   const { node, server, coordinator, log } = await setUp(t, { id: 'n1' });
   node.attach(server);
   await listen(server);
@@ -167,12 +168,12 @@ test('a second rollcall() for a server stands for the first node', async (t) => 
   second.metric('queue', { capacity: 10 }, () => 5);
   assert.equal(second.attach(server), second);
   assert.deepEqual(lines, [
-    'rollcall: attach(): the server belongs to the node n1 already; this rollcall() stands for that node now',
+    'rollcall: attach(): the server belongs to the node n1 already; this rollcall() is a handle of that node now',
   ]);
   assert.match(second.sessionId('s'), /^s\.n1$/);
   const peer = await coordinator.peer();
   await peer.accept({ heartbeatMs: 20 });
-  assert.equal((await registered).node.id, 'n1', 'listeners of the second hear the first');
+  assert.equal((await registered).node.id, 'n1', 'listeners of the second get events of the first');
   for (;;) if ((await peer.next('heartbeat')).metrics?.['queue'] === 0.5) break;
   second.ready(false);
   for (;;) if ((await peer.next('heartbeat')).ready === false) break;
@@ -180,7 +181,7 @@ test('a second rollcall() for a server stands for the first node', async (t) => 
   assert.deepEqual([node.isRegistered, log.length], [false, 0]);
 });
 
-test('a node keeps its server against others; a closed node frees its servers', async (t) => {
+test('a server belongs to its first node until this node is closed', async (t) => {
   const [one, two] = [await setUp(t, { id: 'n1' }), await setUp(t, { id: 'n2' })];
   one.node.attach(one.server);
   two.node.attach(two.server).attach(one.server);
@@ -194,7 +195,7 @@ test('a node keeps its server against others; a closed node frees its servers', 
   assert.equal(two.log.length, 1);
 });
 
-test('switched off, everything can be called and nothing is opened or changed', async (t) => {
+test('switched off, all methods can be called and have no effect', async (t) => {
   for (const [options, environment] of [
     [{ enabled: false }, {}],
     [{}, { ROLLCALL_URL: 'off' }],
@@ -228,7 +229,7 @@ test('switched off, everything can be called and nothing is opened or changed', 
   }
 });
 
-test('a test runner that names a coordinator has nodes', async (t) => {
+test('a test runner with ROLLCALL_URL has nodes', async (t) => {
   const coordinator = await startScriptedCoordinator();
   t.after(() => coordinator.close());
   const { node, server } = await setUp(t, { coordinator: '' }, { VITEST: 'true', ROLLCALL_URL: coordinator.url });
@@ -237,7 +238,7 @@ test('a test runner that names a coordinator has nodes', async (t) => {
   await (await coordinator.peer()).accept();
 });
 
-test('however many nodes come and go, a signal has one listener of ours, and none after the last server', async (t) => {
+test('a signal has one listener of the SDK for any number of nodes, and none after the last', async (t) => {
   const coordinator = await startScriptedCoordinator();
   t.after(() => coordinator.close());
   const warnings: Error[] = [];
@@ -275,7 +276,7 @@ test('the default id is kept when the program changes its directory', async (t) 
   assert.equal(node.id, id);
 });
 
-test('functions that are async by mistake and reject do not end the program', async (t) => {
+test('rejections of callbacks that are async by mistake do not end the program', async (t) => {
   const reject = async () => {
     throw new Error('async');
   };
@@ -291,7 +292,7 @@ test('functions that are async by mistake and reject do not end the program', as
   assert.equal((await peer.next('heartbeat')).sessions, undefined);
 });
 
-test('a server that listens becomes a node', async (t) => {
+test('a node registers when its server listens', async (t) => {
   const { node, server, coordinator } = await setUp(t);
   node.attach(server).attach(server);
   const registered = next(node, 'registered');
@@ -314,7 +315,7 @@ test('a server that listens becomes a node', async (t) => {
   for (const name of ['eventLoop', 'cpu', 'memory', 'inFlight']) assert.ok(name in (metrics ?? {}), name);
 });
 
-test('a proof is promised at the address of the server alone: a given one may be that of a reverse proxy', async (t) => {
+test('a proof is promised at the address of the server only: a url may be that of a reverse proxy', async (t) => {
   for (const given of [{ url: 'http://127.0.0.1:3000' }, { port: 3000 }]) {
     const { node, server, coordinator } = await setUp(t, { ...given, id: 'n1' });
     node.attach(server);
@@ -323,7 +324,7 @@ test('a proof is promised at the address of the server alone: a given one may be
   }
 });
 
-test('the environment names the node, as the wrapper hands it down', async (t) => {
+test('the environment of the wrapper sets id and route', async (t) => {
   const environment = { ROLLCALL_NODE_ID: 'w1', ROLLCALL_ROUTE: 'r1' };
   const { node, server, coordinator } = await setUp(t, { id: 'mine' }, environment);
   node.attach(server);
@@ -332,7 +333,7 @@ test('the environment names the node, as the wrapper hands it down', async (t) =
   assert.deepEqual([sent.id, sent.route], ['w1', 'r1']);
 });
 
-test('session ids carry the route, bound to nothing and with any argument', async (t) => {
+test('session ids have the route, for an unbound call and any argument', async (t) => {
   const { node } = await setUp(t, { id: 'n1', route: 'r1' });
   const { sessionId } = node;
   assert.match(sessionId(), /\.r1$/);
@@ -340,14 +341,14 @@ test('session ids carry the route, bound to nothing and with any argument', asyn
   assert.match(sessionId({ url: '/' }), /\.r1$/, 'frameworks hand the request over');
 });
 
-test('a session id before any server listens has no route, and that is said once', async (t) => {
+test('a session id before any server listens has no route, and one warning is logged', async (t) => {
   const { node, log } = await setUp(t);
   assert.match(node.sessionId(), /^[A-Za-z0-9_-]{32}$/);
   assert.equal(node.sessionId('abc'), 'abc');
   assert.equal(log.length, 1);
 });
 
-test('a mistake in the options is told once, and the application serves on', async (t) => {
+test('an invalid option is reported once, and the application continues', async (t) => {
   const { node, server, log } = await setUp(t, { balancer: 'my shop' });
   const warning = next(node, 'warning');
   node.attach(server);
@@ -359,7 +360,7 @@ test('a mistake in the options is told once, and the application serves on', asy
   assert.equal(await (await fetch(`http://127.0.0.1:${port}/`)).text(), 'hello');
 });
 
-test('misuse never throws: wrong servers, names, metrics, coordinators, callbacks and logs', async (t) => {
+test('misuse never throws: invalid servers, names, metrics, coordinators, callbacks and logs', async (t) => {
   const { node, server, coordinator } = await setUp(t, {
     coordinator: ['nonsense://', ''],
     sessions: () => {
@@ -381,12 +382,12 @@ test('misuse never throws: wrong servers, names, metrics, coordinators, callback
   assert.ok(coordinator.url);
 });
 
-test('whatever an untyped configuration holds, nothing is thrown and the application serves on', async (t) => {
+test('no value of an untyped configuration throws or stops the application', async (t) => {
   const { server, coordinator } = await setUp(t);
   const port = await listen(server);
   const name = fc.constantFrom(...OPTION_NAMES, 'handleSignals', '__proto__', '');
   t.mock.method(console, 'warn', () => {});
-  // As functions, because the generator itself looks at what it generates.
+  // As functions, because the generator itself reads the generated values.
   const value = fc.oneof(
     fc.anything({ withBigInt: true, withDate: true, withMap: true }).map((any) => () => any),
     fc.nat(ODD_VALUES.length - 1).map((index) => () => ODD_VALUES[index]),
@@ -411,7 +412,7 @@ test('whatever an untyped configuration holds, nothing is thrown and the applica
   assert.equal((await fetch(`http://127.0.0.1:${port}/`)).status, 200);
 });
 
-test('a closed server leaves, and comes back when it listens again', async (t) => {
+test('a node leaves when its server closes, and registers when it listens again', async (t) => {
   const { node, server, coordinator } = await setUp(t, { id: 'n1' });
   node.attach(server);
   await listen(server);
@@ -424,7 +425,7 @@ test('a closed server leaves, and comes back when it listens again', async (t) =
   assert.equal((await (await coordinator.peer()).accept()).url, `http://127.0.0.1:${port}`);
 });
 
-test('a metric of the application that is full is told before the next heartbeat is due', async (t) => {
+test('a full metric of the application is reported before the next heartbeat is due', async (t) => {
   const { node, server, coordinator } = await setUp(t);
   let depth = 0;
   node.metric('queue', { capacity: 10 }, () => depth);
@@ -440,7 +441,7 @@ test('a metric of the application that is full is told before the next heartbeat
   }
 });
 
-test('what a metric is and counts for is told after each registration', async (t) => {
+test('scales of metrics are sent after each registration', async (t) => {
   const { node, server, coordinator } = await setUp(t);
   node.metric('queue', { capacity: 100, weight: 2 }, () => 42);
   node.attach(server);
@@ -459,10 +460,10 @@ test('what a metric is and counts for is told after each registration', async (t
   }
 });
 
-test('a metric cannot have the name of one that the agent brings, and a broken one is told once', async (t) => {
+test('the name of a built-in metric is refused, and a failing metric is reported once', async (t) => {
   const { node, server, coordinator, log } = await setUp(t);
   node.metric('cpu', {}, () => 1);
-  assert.match(log[0]!, /metric cpu: the agent has one/);
+  assert.match(log[0]!, /metric cpu: the agent has a built-in metric/);
   let calls = 0;
   node.metric('bad', {}, () => {
     throw new Error(`failure ${calls++}`);
@@ -476,7 +477,7 @@ test('a metric cannot have the name of one that the agent brings, and a broken o
   assert.equal((await fetch(`http://127.0.0.1:${port}/`)).status, 200);
 });
 
-test('draining keeps the application serving until the word comes', async (t) => {
+test('the application serves during a drain until it is confirmed', async (t) => {
   const { node, server, coordinator } = await setUp(t, { drainSessionsMs: 1_000 });
   node.attach(server);
   const port = await listen(server);
@@ -494,7 +495,7 @@ test('draining keeps the application serving until the word comes', async (t) =>
   await peer.next('leave');
 });
 
-test('being superseded is an error, and the application serves on', async (t) => {
+test('superseded is an error, and the application continues', async (t) => {
   const { node, server, coordinator, log } = await setUp(t);
   node.attach(server);
   const port = await listen(server);
@@ -508,7 +509,7 @@ test('being superseded is an error, and the application serves on', async (t) =>
   assert.equal((await fetch(`http://127.0.0.1:${port}/`)).status, 200);
 });
 
-test('beside an answer the node tells how long that very request took', async (t) => {
+test('a response has the service time of its own request', async (t) => {
   const { node, server, coordinator } = await setUp(t);
   server.removeAllListeners('request');
   server.on('request', (request, response) => {
@@ -529,7 +530,7 @@ test('beside an answer the node tells how long that very request took', async (t
   assert.ok(slowMs >= 200, String(slowMs));
 });
 
-test('a node that is not ready reports that at once, in each heartbeat, and after a reconnect', async (t) => {
+test('a node that is not ready reports it at once, in each heartbeat, and after a reconnect', async (t) => {
   const { node, server, coordinator } = await setUp(t);
   node.attach(server);
   await listen(server);
@@ -547,7 +548,7 @@ test('a node that is not ready reports that at once, in each heartbeat, and afte
   for (;;) if ((await again.next('heartbeat')).ready === undefined) break;
 });
 
-test('a node may begin as not ready', async (t) => {
+test('a node may start as not ready', async (t) => {
   const { node, server, coordinator } = await setUp(t, { ready: false });
   node.attach(server);
   await listen(server);
@@ -556,7 +557,7 @@ test('a node may begin as not ready', async (t) => {
   for (let beats = 0; beats < 3; beats += 1) assert.equal((await peer.next('heartbeat')).ready, false);
 });
 
-test('a probe gets the proof of the instance that was registered, before the coordinator accepts and after it is lost', async (t) => {
+test('probes get the proof of the registered instance, before it is accepted and after the coordinator is lost', async (t) => {
   const { node, server, coordinator } = await setUp(t, { id: 'n1' });
   const nonce = '00112233445566778899aabbccddeeff';
   const port = await listen(server);
@@ -597,7 +598,7 @@ test('two nodes in one process each prove their own instance', async (t) => {
   assert.equal(proofs.size, 2);
 });
 
-test('a superseded node proves nothing any more', async (t) => {
+test('a superseded node sends no proof', async (t) => {
   const { node, server, coordinator } = await setUp(t);
   node.attach(server);
   const port = await listen(server);

@@ -4,7 +4,7 @@ import { EmbeddedNode } from './embedded-node.ts';
 import type { Attachable } from './http.ts';
 import type { MetricOptions } from './load/metric.ts';
 import type { NodeCore, RollcallEvents } from './node-core.ts';
-import type { DrainOutcome } from './node-wish.ts';
+import type { DrainOutcome } from './node-status.ts';
 import { type RollcallOptions, readOptions } from './options.ts';
 import { newSessionId } from './session-id.ts';
 import { isSwitchedOff } from './switch.ts';
@@ -14,50 +14,50 @@ import { systemTimers, type Timers } from './timers.ts';
 /**
  * Makes this program a node of a Rollcall cluster.
  *
- * Returns at once, never throws, and keeps no process alive. Registers when an attached server listens. Whatever
- * goes wrong is told by a `warning`, or by `error` when the node is out for good, and logged once; the application
- * keeps serving, and the agent keeps trying.
+ * Returns at once, never throws, and does not keep the process alive. The node registers when an attached server listens.
+ * Problems are reported by the event `warning`, or by `error` if the node has left the cluster permanently. Each one is
+ * logged once. The application continues to serve, and the agent retries.
  *
- * It does nothing at all with `enabled: false`, with `ROLLCALL_URL=off`, and in test runners that do not set
- * `ROLLCALL_URL`.
+ * The SDK is switched off by `enabled: false`, by `ROLLCALL_URL=off`, and in test runners that set neither `ROLLCALL_URL`
+ * nor `ROLLCALL_NODE`.
  */
 export function rollcall(options: RollcallOptions = {}): RollcallNode {
   return new RollcallNode(options, process.env, systemTimers());
 }
 
-/** The node as the program holds it. No method throws or rejects, whatever it is given. */
+/** Handle of a node for the application. No method throws or rejects, for any argument. */
 export class RollcallNode {
-  /** After `attach` it may be that of the node which had the server first. */
+  /** After `attach` it may be the core of another node: the one to which the server was attached first. */
   #core: NodeCore;
 
-  /** Use `rollcall()`. `environment` and `timers` are the process's own; parameters for tests. */
+  /** Use `rollcall()`. `environment` and `timers` are those of the process; parameters for tests. */
   constructor(options: RollcallOptions, environment: Readonly<Record<string, string | undefined>>, timers: Timers) {
     const settings = readOptions(options);
     const isOff = !settings.isEnabled || isSwitchedOff(environment);
     this.#core = isOff ? new SwitchedOffNode(settings) : new EmbeddedNode(settings, environment, timers);
   }
 
-  /** Whether the SDK does anything here; false when it is switched off. */
+  /** False if the SDK is switched off. */
   get isEnabled(): boolean {
     return this.#core.isEnabled;
   }
 
-  /** `enabled`, `draining` or `stopped`: the more restrictive of what this node and its operator want, as far as known. */
+  /** `enabled`, `draining` or `stopped`: the more restrictive of the status requested by this node and that of its operator. */
   get status(): Status {
     return this.#core.status;
   }
 
-  /** A coordinator has accepted the node, and the connection to it lives. */
+  /** True while the node is accepted by a coordinator and connected to it. */
   get isRegistered(): boolean {
     return this.#core.isRegistered;
   }
 
-  /** Who the node is; `undefined` while that depends on a port that is not known yet. */
+  /** Identifier of the node; `undefined` while it depends on a port that is not known yet. */
   get id(): string | undefined {
     return this.#safely(undefined, (core) => core.id);
   }
 
-  /** The token in session ids that names this node; `undefined` while the id is. */
+  /** Route token of this node in session ids; `undefined` while the id is. */
   get route(): string | undefined {
     return this.#safely(undefined, (core) => core.route);
   }
@@ -71,12 +71,13 @@ export class RollcallNode {
   }
 
   /**
-   * Counts the requests of a server, and registers the node when it listens; leaves when it was closed.
+   * Attaches a server: its requests are counted, the node registers when it listens, and leaves when it is closed.
    *
-   * Takes a node:http or node:https server, what Express' `app.listen()` returns, or a Fastify instance. The first
-   * server that listens gives the node its address. Attaching the same server again changes nothing. A server belongs to
-   * one node: where another `rollcall()` in this process has it, this object stands for that node from now on, with its
-   * options.
+   * `attachable` is a node:http or node:https server, the result of Express' `app.listen()`, or a Fastify instance. The
+   * address of the node is that of the first server that listens. Attaching the same server again changes nothing.
+   *
+   * A server belongs to one node. If it is attached to another `rollcall()` of this process, this object becomes a handle of
+   * that node, with its options.
    */
   attach(attachable: Attachable): this {
     return this.#chained((core) => {
@@ -84,49 +85,48 @@ export class RollcallNode {
     });
   }
 
-  /** Registers a node without an attached server; needs `port` or `url`. A repeat changes nothing. */
+  /** Registers a node without an attached server; needs the option `port` or `url`. A repeated call changes nothing. */
   register(): this {
     return this.#chained((core) => core.register());
   }
 
   /**
-   * A session id that carries the node's route, for applications that write the route themselves (sticky mode
-   * `suffix`): `genid: () => node.sessionId()` for express-session, `idGenerator: () => node.sessionId()` for
-   * @fastify/session; signing keeps the route.
+   * Returns the session id `<base>.<route>`, for applications that write the route themselves (sticky mode `suffix`).
+   * express-session: `genid: () => node.sessionId()`. @fastify/session: `idGenerator: () => node.sessionId()`. Signing keeps
+   * the route.
    *
-   * Without `base`: 192 random bits. While the route is not known, because no server listens yet, the id has none.
+   * Default of `base`: 192 random bits. The id has no route while the route is unknown, because no server listens yet.
    */
   sessionId = (base?: unknown): string => this.#safely(undefined, (core) => core.sessionId(base)) ?? newSessionId();
 
   /**
-   * Adds a number of the application to the load: `read` is called four times a second and must be quick; the value
-   * divided by `capacity` is its share. Several are combined by weight, as mod_cluster does, and the mean counts when it
-   * is larger than what the agent measures itself. When `read` throws or gives no number, the metric is left out and
-   * that is told once.
+   * Adds a metric of the application to the load. `read` is called four times a second and must be fast. The part of the
+   * metric is its value / `capacity`, 0–1. Several metrics are combined by weight, as in mod_cluster; the load is this mean
+   * if it is larger than each limit. If `read` throws or returns no number, the metric is left out and reported once.
    */
   metric(name: string, options: MetricOptions | undefined, read: () => number): this {
     return this.#chained((core) => core.metric(name, options, read));
   }
 
   /**
-   * Whether the program wants new work. While `false`, the node keeps its sessions and gets new work only where no ready
-   * node is left; use it while a cache fills or a database is unreachable. Reported at once, and again after each
-   * reconnect. A repeat changes nothing.
+   * Sets the readiness of the node, default true. A node that is not ready keeps its sessions. It gets new sessions, and
+   * requests without a session, only if no other node is ready. Example: a cache is empty, or a database is unreachable.
+   * Reported at once, and again after each reconnect. A repeated call changes nothing.
    */
   ready(isReady = true): this {
     return this.#chained((core) => core.ready(Boolean(isReady)));
   }
 
   /**
-   * Asks the cluster to send nothing more and waits until that is so: no new sessions first, for `drainSessionsMs`, then
-   * no requests, for `drainRequestsMs`. Without a coordinator it waits until no request came for 1 s. The application has
-   * to serve until then; its answers close their connections. Never rejects; a repeat waits for the first.
+   * Drains the node in two steps. First it gets no new sessions, for at most `drainSessionsMs`. Then it gets no requests, for
+   * at most `drainRequestsMs`. Without a coordinator it waits until no request arrived for 1 s. The application has to serve until
+   * the promise resolves; its responses close their connections. Never rejects. A repeated call waits for the first drain.
    */
   drain(): Promise<DrainOutcome> {
     return this.#safely(Promise.resolve('unregistered'), (core) => core.drain());
   }
 
-  /** Leaves the cluster at once, within a second, and forgets signals and servers; the servers go on. Never rejects. */
+  /** Leaves the cluster without a drain, within 1 s. Detaches from signals and servers; the servers continue. Never rejects. */
   close(): Promise<void> {
     return this.#safely(Promise.resolve(), (core) => core.close());
   }
@@ -136,7 +136,7 @@ export class RollcallNode {
     return this;
   }
 
-  /** An error of ours, or in what the program handed over (a proxy, a getter), is reported and stays here. */
+  /** Reports an internal error, or an error of an argument (a proxy, a getter), instead of throwing it. */
   #safely<Value>(otherwise: Value, run: (core: NodeCore) => Value): Value {
     try {
       return run(this.#core);

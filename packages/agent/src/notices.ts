@@ -1,10 +1,10 @@
-/** What a node reports to its program: as events, and as lines of its log. */
+/** Reports of a node to its program: events and log lines. */
 import type { AgentCode, Notice } from './agent.ts';
 import type { Listeners } from './listeners.ts';
 import type { RollcallEvents } from './node-core.ts';
 import { settled } from './settled.ts';
 
-/** Most sentences that are remembered as reported; a program that causes more gets no more of them. */
+/** Maximum number of different sentences until `forget`; further warnings are dropped. */
 const MAX_NOTICES = 64;
 
 export class Notices {
@@ -13,38 +13,38 @@ export class Notices {
   readonly #said = new Set<string>();
   #lastLine = '';
 
-  /** `log` gets each line; default `console.warn`. */
+  /** `log` receives each line; default `console.warn`. */
   constructor(listeners: Listeners<RollcallEvents>, log: ((line: string) => void) | undefined) {
     this.#listeners = listeners;
     this.#log = log ?? ((line) => console.warn(line));
   }
 
-  /** The program has called or set something that cannot be used. */
+  /** Reports an invalid call or option of the program. */
   misuse(message: string): void {
     this.warn({ code: 'misuse' satisfies AgentCode, message });
   }
 
-  /** A warning; the same sentence is reported once until `forget`. */
+  /** Reports a warning; the same sentence is reported once until `forget`. */
   warn(notice: Notice): void {
     if (this.#said.has(notice.message) || this.#said.size >= MAX_NOTICES) return;
     this.#said.add(notice.message);
     this.report('warning', notice);
   }
 
-  /** Reports `notice` whether or not it was reported before. */
+  /** Reports `notice`, even if it was reported before. */
   report(name: 'warning' | 'error' | 'disconnected', notice: Notice): void {
     this.#listeners.emit(name, notice);
-    // What ends the node was reported as a warning when it came.
+    // A refusal that ends the node was already reported as a warning.
     if (notice.message === this.#lastLine) return;
     this.#lastLine = notice.message;
     try {
       settled<unknown>(this.#log(`rollcall: ${notice.message}`));
     } catch {
-      // A log that fails is the application's matter, and no reason to stop it from serving.
+      // An error of the log function must not affect the application.
     }
   }
 
-  /** Warnings are reported again. */
+  /** Allows all warnings to be reported again. */
   forget(): void {
     this.#said.clear();
   }

@@ -1,4 +1,4 @@
-/** What an application may set, and how it is read: total, because the values come out of a configuration. */
+/** Options of an application and their parser, which accepts any value: the configuration may be untyped. */
 import { isObject } from '@rollcall/protocol';
 import type { ClientTlsFiles } from './client-tls.ts';
 import type { OwnMetricOptions } from './load/load-meter.ts';
@@ -7,57 +7,57 @@ import { DEFAULT_SIGNALS, SHUTDOWN_SIGNALS, type ShutdownSignal } from './shutdo
 
 export interface RollcallOptions extends NodeDescription {
   /**
-   * Whether the SDK does anything at all, default true. `false`: nothing is opened, sent or added to answers. So it is as
-   * well with `ROLLCALL_URL=off`, and in test runners; README has the rule.
+   * Whether the SDK is active, default true. `false`: it opens no connection, sends nothing and adds nothing to responses.
+   * `ROLLCALL_URL=off` and test runners have the same effect; see README.
    */
   readonly enabled?: boolean;
-  /** Port of the node when it is not that of an attached server. */
+  /** Port of the node, 1–65535. Default: the port of the attached server. */
   readonly port?: number;
-  /** Coordinators to go round, in order; default `ROLLCALL_URL`, else `ws://localhost:8400`, then `ws://rollcall:8400`. */
+  /** Addresses of coordinators, tried in order; default `ROLLCALL_URL`, else `ws://localhost:8400`, then `ws://rollcall:8400`. */
   readonly coordinator?: string | readonly string[];
-  /** Join token; default `ROLLCALL_JOIN_TOKEN`, else the file named by `ROLLCALL_JOIN_TOKEN_FILE`. */
+  /** Join token; default `ROLLCALL_JOIN_TOKEN`, else the content of the file `ROLLCALL_JOIN_TOKEN_FILE`. */
   readonly token?: string;
   /**
-   * File (PEM) of the authorities that sign the coordinator's certificate, for `wss`; default `ROLLCALL_CA`, else those
-   * that Node.js trusts. Read for each connection, as `cert` and `key` are.
+   * Path of a PEM file with the authorities of the coordinator's certificate, for `wss`. Default: `ROLLCALL_CA`, else the
+   * authorities that Node.js trusts. Read for each connection, like `cert` and `key`.
    */
   readonly ca?: string;
-  /** File (PEM) of a client certificate for `wss`; default `ROLLCALL_CLIENT_CERT`, else none. Needs `key`. */
+  /** Path of a PEM file with a client certificate for `wss`; default `ROLLCALL_CLIENT_CERT`, else none. Needs `key`. */
   readonly cert?: string;
-  /** File (PEM) of its private key; default `ROLLCALL_CLIENT_KEY`. */
+  /** Path of a PEM file with the private key of `cert`; default `ROLLCALL_CLIENT_KEY`. */
   readonly key?: string;
-  /** How long sessions may end before the node leaves, in milliseconds, at most a day; default 0: they move at once. */
+  /** Drain time of sessions before requests stop, in milliseconds, 0 to one day; default 0: sessions move at once. */
   readonly drainSessionsMs?: number;
-  /** How long requests in flight may take before they are cut, in milliseconds, at most a day; default 8,000. */
+  /** Drain time of requests in flight before they are cut, in milliseconds, 0 to one day; default 8,000. */
   readonly drainRequestsMs?: number;
   /**
-   * Signals at which the node leaves in order, of `SIGTERM`, `SIGINT`, `SIGHUP`, `SIGQUIT` and `SIGUSR2`; default the
-   * first two, empty for none. `shutdown.ts` says how the process then ends.
+   * Signals that start an orderly shutdown: `SIGTERM`, `SIGINT`, `SIGHUP`, `SIGQUIT` or `SIGUSR2`. Default: the first two;
+   * an empty list handles no signal. See `shutdown.ts` for the end of the process.
    */
   readonly signals?: readonly ShutdownSignal[];
-  /** Whether the node begins as ready, default true; see `RollcallNode.ready`. */
+  /** Initial readiness, default true; see `RollcallNode.ready`. */
   readonly ready?: boolean;
-  /** Requests at once that the node serves well; makes in-flight a linear load. Default: n / (n + 64). */
+  /** Requests in flight at load 1, above 0: the load is n / capacity. Default: the load is n / (n + 64). */
   readonly capacity?: number;
-  /** Active sessions, when the application knows. */
+  /** Returns the number of active sessions, a whole number from 0; called four times a second. Default: unknown. */
   readonly sessions?: () => number;
-  /** Other capacities and weights for what the agent measures itself; README has the table. Weight 0 leaves one out of the load. */
+  /** Capacities and weights of the built-in metrics; README has the defaults. Weight 0 excludes a metric from the load. */
   readonly metrics?: OwnMetricOptions;
   /**
-   * `max`, the default: the load is what the node has least of, or the mean of the application's metrics when that is
-   * more. `mean`: the weighted mean of everything, as in mod_cluster.
+   * `max`, the default: the load is the largest part of a limit, or the weighted mean of the other metrics if that is
+   * larger. `mean`: the load is the weighted mean of all metrics, as in mod_cluster.
    */
   readonly loadBy?: 'max' | 'mean';
-  /** Add the `rollcall-load` field to responses, which the proxy strips; default true. */
+  /** Whether responses carry the field `rollcall-load`, which the proxy strips; default true. */
   readonly loadHeader?: boolean;
-  /** Gets each line for people; default `console.warn`. */
+  /** Receives each log line; default `console.warn`. Its errors are ignored. */
   readonly log?: (line: string) => void;
 }
 
-/** The options with their defaults. Whatever was given, each value has its type and range. */
+/** The options with their defaults. Each value has its type and range, for any input. */
 export interface Settings {
   readonly isEnabled: boolean;
-  /** As JSON carries it; `undefined` when JSON cannot carry it. The coordinator's rules are not checked yet. */
+  /** The description as plain JSON data, `undefined` if it is not. Not checked against the rules of the coordinator yet. */
   readonly description: NodeDescription | undefined;
   readonly port: number | undefined;
   readonly coordinator: string | readonly string[] | undefined;
@@ -73,20 +73,21 @@ export interface Settings {
   readonly isMean: boolean;
   readonly hasLoadHeader: boolean;
   readonly log: ((line: string) => void) | undefined;
-  /** What is wrong with the options, in sentences for people. */
+  /** Problems of the options, each as one sentence for the log. */
   readonly problems: readonly string[];
 }
 
 const DAY_MS = 86_400_000;
 const DRAIN_REQUESTS_MS = 8_000;
 
-/** Of the node itself; everything else steers the agent. */
+/** Options that describe the node; the other options configure the agent. */
 const DESCRIPTION = {
   balancer: true,
   id: true,
   route: true,
   url: true,
   contexts: true,
+  stripPrefix: true,
   hosts: true,
   weight: true,
   group: true,
@@ -117,12 +118,12 @@ const STEERING = {
   log: true,
 } as const satisfies Record<Exclude<keyof RollcallOptions, keyof NodeDescription>, true>;
 
-/** Reads what `rollcall()` was given. Never throws. */
+/** Parses the options of `rollcall()`. Never throws: invalid values are in `problems`, or have their default. */
 export function readOptions(options: unknown): Settings {
   const problems: string[] = [];
   const given = properties(options);
   for (const name of given.keys()) {
-    if (!(name in DESCRIPTION) && !(name in STEERING)) problems.push(`there is no option ${JSON.stringify(name)}`);
+    if (!(name in DESCRIPTION) && !(name in STEERING)) problems.push(`unknown option ${JSON.stringify(name)}; ignored`);
   }
   const description: Record<string, unknown> = {};
   for (const name of Object.keys(DESCRIPTION)) if (given.has(name)) description[name] = given.get(name);
@@ -130,7 +131,7 @@ export function readOptions(options: unknown): Settings {
     const value = given.get(name);
     if (value === undefined) return fallbackMs;
     if (typeof value === 'number' && value >= 0 && value <= DAY_MS) return value;
-    problems.push(`the option ${name} is not a number of milliseconds from 0 to ${DAY_MS}; it is ${fallbackMs}`);
+    problems.push(`the option ${name} is not a number of milliseconds from 0 to ${DAY_MS}; using ${fallbackMs}`);
     return fallbackMs;
   };
   const port = given.get('port');
@@ -156,7 +157,7 @@ export function readOptions(options: unknown): Settings {
   };
 }
 
-/** Paths only: certificates are read for each connection. */
+/** Accepts paths only, not PEM text: the files are read for each connection. */
 function tlsFilesOf(given: ReadonlyMap<string, unknown>, problems: string[]): ClientTlsFiles {
   const files: { ca?: string; cert?: string; key?: string } = {};
   for (const name of ['ca', 'cert', 'key'] as const) {
@@ -185,21 +186,20 @@ function functionOf<Shape>(value: unknown): Shape | undefined {
   return typeof value === 'function' ? (value as Shape) : undefined;
 }
 
-/** The properties that can be read, those of a prototype as well; a getter may throw, and then it has none. */
+/** The readable properties, including properties of the prototype. Reading stops at a getter that throws. */
 function properties(options: unknown): ReadonlyMap<string, unknown> {
   const found = new Map<string, unknown>();
   if (typeof options !== 'object' || options === null) return found;
   try {
     for (const name in options) found.set(name, (options as Record<string, unknown>)[name]);
   } catch {
-    // What could be read before it counts.
+    // The properties that were read before the error are used.
   }
   return found;
 }
 
 /**
- * `value` as JSON carries it, so that whatever an untyped configuration holds can be looked at without harm; `undefined`
- * when JSON cannot carry it.
+ * A copy of `value` as plain JSON data, which has no getters and no proxies. `undefined` if `value` is not serialisable.
  */
 function plainCopy(value: unknown): unknown {
   try {

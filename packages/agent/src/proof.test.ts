@@ -70,11 +70,11 @@ async function ask(question: Question, send = request): Promise<IncomingMessage>
   return response;
 }
 
-test('the vector that stands in PROTOCOL.md', () => {
+test('the test vector of PROTOCOL.md', () => {
   assert.equal(proofOf(INSTANCE, NONCE), 'a6936b8c786e5cb6e78c7b4440433c0a6323e32f25c37228745da64003cbd0e5');
 });
 
-test('a nonce is 32 hex digits, given once, in a field whose name may have any case', () => {
+test('a nonce is 32 hex digits, sent once, in a field with a case-insensitive name', () => {
   const of = (...rawHeaders: string[]) => probeNonce({ rawHeaders });
   assert.equal(of('Host', 'x', 'Rollcall-Probe', NONCE), NONCE);
   assert.equal(of('rollcall-probe', 'A'.repeat(32)), 'A'.repeat(32));
@@ -85,7 +85,7 @@ test('a nonce is 32 hex digits, given once, in a field whose name may have any c
   assert.equal(probeNonce({}), undefined);
 });
 
-test('every answer to a probe carries the proof, whatever its status, method, path and way of writing a head', async (t) => {
+test('every response to a probe has the proof, for any status, method, path and way of writing a head', async (t) => {
   const heads: readonly [head: RequestListener, status: number][] = [
     [(_, response) => void response.end('implicit'), 200],
     [(_, response) => void response.setHeader('x-own', 'set').end('implicit'), 200],
@@ -117,7 +117,7 @@ test('every answer to a probe carries the proof, whatever its status, method, pa
   assert.deepEqual([inFlight.count, inFlight.finished, latencies.near(1)], [0, 0, undefined], 'a probe is no work');
 });
 
-test('a malformed probe is a request like any other', async (t) => {
+test('a malformed probe is a normal request', async (t) => {
   const { port, inFlight } = await listen(
     t,
     createServer((_, response) => void response.end()),
@@ -140,7 +140,7 @@ test('an open probe is not in flight', async (t) => {
   assert.equal((await probe).headers['rollcall-proof'], proofOf(INSTANCE, NONCE));
 });
 
-test('the proof is given over TLS', async (t) => {
+test('the proof is sent over TLS', async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'rollcall-proof-'));
   t.after(() => rmSync(directory, { recursive: true }));
   const words =
@@ -155,7 +155,7 @@ test('the proof is given over TLS', async (t) => {
   assert.deepEqual([statusCode, headers['rollcall-proof']], [503, proofOf(INSTANCE, NONCE)]);
 });
 
-test('a response of HTTP/2, which has no head of HTTP/1, gets the proof by setHeader', async (t) => {
+test('a response of HTTP/2 has the proof, set by setHeader', async (t) => {
   const server = createHttp2Server((_, response) => void response.end('hello'));
   const { port } = await listen(t, server as unknown as Server);
   const session = connectHttp2(`http://127.0.0.1:${port}`);
@@ -165,7 +165,7 @@ test('a response of HTTP/2, which has no head of HTTP/1, gets the proof by setHe
   assert.equal(headers['rollcall-proof'], proofOf(INSTANCE, NONCE));
 });
 
-test('an application that answers before the agent sees the request is not harmed', async (t) => {
+test('an application that responds before the listener of the agent gets no exception', async (t) => {
   const server = createServer();
   const { port } = await listen(t, server);
   server.prependListener('request', (_, response) => {

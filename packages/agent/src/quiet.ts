@@ -1,6 +1,6 @@
 import type { Timers } from './timers.ts';
 
-/** Requests of a node so far, and those that are being served. */
+/** Number of requests of a node that have arrived, and that are in flight. */
 export interface RequestCounts {
   readonly arrived: number;
   readonly inFlight: number;
@@ -10,8 +10,8 @@ export interface RequestCounts {
 const CHECK_MS = 100;
 
 /**
- * Runs `run` once when no request came and none was served for `quietMs`. While `isHeld` the time does not run. Keeps the
- * process alive until then; the returned function cancels it.
+ * Runs `run` once when no request arrived and no request was in flight for `quietMs`. The time restarts while `isHeld`.
+ * Keeps the process alive until then; the returned function cancels it.
  */
 export function afterQuiet(
   timers: Timers,

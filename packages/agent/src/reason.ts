@@ -1,4 +1,4 @@
-/** Why something was thrown, in words. Never throws: even what an application throws may throw when it is looked at. */
+/** Describes a thrown value. Never throws, although a value from the application may throw when it is read. */
 export function reasonOf(error: unknown): string {
   try {
     return error instanceof Error ? error.message : String(error);

@@ -13,7 +13,7 @@ test('a description becomes a registration with defaults', () => {
   assert.equal(node.keepAliveMs, 5_000);
 });
 
-test('mistakes are found with the rules of the coordinator, and named', () => {
+test('invalid fields are found with the rules of the coordinator, and named', () => {
   const bad = toRegistration({ balancer: 'my shop' }, FACTS);
   assert.ok('code' in bad);
   assert.equal(bad.code, 'bad-name');
@@ -23,7 +23,7 @@ test('mistakes are found with the rules of the coordinator, and named', () => {
   assert.ok('code' in toRegistration({ meta: cyclic as Record<string, string> }, FACTS));
 });
 
-test('what the wrapper handed down wins over what the application says', () => {
+test('variables of the wrapper have precedence over options', () => {
   const environment = { ROLLCALL_NODE_ID: 'w1', ROLLCALL_ROUTE: 'r1' };
   assert.deepEqual(withEnvironment({ id: 'mine', balancer: 'shop', group: 'eu' }, environment), {
     id: 'w1',

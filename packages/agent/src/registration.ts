@@ -1,66 +1,71 @@
-/** From what an application wrote to a checked registration. */
+/** Builds and validates the registration of a node from the options of the application. */
 import type { Copies, Fault, NodeProcess, NodeRegistration, StickyHint } from '@rollcall/protocol';
 import { decodeAgentMessage, isName } from '@rollcall/protocol';
 
-/** What a node may say about itself. Everything has a default; names match `[A-Za-z0-9_-]{1,64}`. */
+/** Description of a node. Each field has a default; names match `[A-Za-z0-9_-]{1,64}`. */
 export interface NodeDescription {
-  /** The set of nodes that serve the same application, default `default`. */
+  /** Name of the set of nodes that serve the same application, default `default`. */
   readonly balancer?: string;
-  /** Who the node is; default `<balancer>-<6 hex>` by host name, working directory and port. */
+  /** Identifier of the node; default `<balancer>-<6 hex>`, a hash of host name, working directory and port. */
   readonly id?: string;
-  /** The token in session ids that names this node, default the id. */
+  /** Route token of the node in session ids, default the id. */
   readonly route?: string;
-  /** Where proxy workers reach the node; default where the attached server listens (`announced-address.ts`). */
+  /** Address for proxy workers; default: the address of the attached server (`announced-address.ts`). */
   readonly url?: string;
   /** 1–16 path prefixes, default `/`. */
   readonly contexts?: readonly string[];
+  /**
+   * The proxy takes the context off the path of requests, and puts it back on redirects and cookie paths. Default false: the path is
+   * forwarded unchanged.
+   */
+  readonly stripPrefix?: boolean;
   /** 1–16 host names, default `*`. */
   readonly hosts?: readonly string[];
   /** Multiplier of the node's share, 0.001–100, default 1. */
   readonly weight?: number;
-  /** Nodes that share a failure domain. */
+  /** Failure domain of the node; default none. */
   readonly group?: string;
-  /** The application's version, for people. */
+  /** Version of the application, informational; default none. */
   readonly version?: string;
-  /** How long the node keeps an idle connection, in milliseconds; default what the attached server says. */
+  /** Keep-alive time of idle connections, in milliseconds; default `keepAliveTimeout` of the attached server. */
   readonly keepAliveMs?: number;
-  /** Where clients may reach the node directly. */
+  /** Address at which clients reach the node directly; default none. */
   readonly publicUrl?: string;
   readonly sticky?: StickyHint;
-  /** For people: at most 16 entries of at most 256 characters. */
+  /** Informational: at most 16 entries of at most 256 characters. */
   readonly meta?: Readonly<Record<string, string>>;
 }
 
-/** What the process knows beside what the application wrote. */
+/** Fields that the process determines itself. */
 export interface RegistrationFacts {
   readonly id: string;
   readonly route: string;
   readonly url: string;
   readonly instance: string;
   readonly incarnation: number;
-  /** For messages about this node. */
+  /** Host name and pid for messages about this node. */
   readonly process?: NodeProcess;
-  /** Probes of `url` reach this very program, which answers them with a proof. Default false. */
+  /** Whether probes of `url` reach this process and get a proof. Default false. */
   readonly proves?: boolean;
   readonly cores?: number;
   readonly loadHeader?: boolean;
   readonly keepAliveMs?: number;
-  /** Path that says whether the program is ready, for probes of programs that do not answer `OPTIONS *`. */
+  /** Readiness path, for probes of programs that do not answer `OPTIONS *`. */
   readonly readyPath?: string;
-  /** For wrappers. */
+  /** Copies of the program that a wrapper runs. */
   readonly copies?: Copies;
 }
 
-/** The registration, checked with the coordinator's own rules, so that a mistake is found here and named. */
+/** Builds the registration and validates it with the rules of the coordinator. A fault names the invalid field. */
 export function toRegistration(description: NodeDescription, facts: RegistrationFacts): NodeRegistration | Fault {
   const balancer = description.balancer ?? 'default';
-  // Before the id, which may be made from it: the mistake is where the user wrote it.
+  // Checked before the id, which may be derived from it, so that the fault names the field that the user has set.
   if (!isName(balancer)) return { code: 'bad-name', message: 'node.balancer is not [A-Za-z0-9_-]{1,64}' };
   const node = {
     ...description,
     ...facts,
     balancer,
-    // The types promise a list, an untyped application may not keep to it.
+    // An untyped application may set another value than a list.
     contexts: Array.isArray(description.contexts)
       ? description.contexts.map((path: string) => ({ path }))
       : description.contexts,
@@ -88,8 +93,8 @@ export function nodeUrlText(address: string, port: number, isTls: boolean): stri
 }
 
 /**
- * `description` with what the environment says about this node on top: `ROLLCALL_NODE_ID` and `ROLLCALL_ROUTE`. They come
- * from `rollcall run`, whose flags are for this very process, so they take precedence. An empty variable is unset.
+ * `description` with `ROLLCALL_NODE_ID` and `ROLLCALL_ROUTE` of the environment. `rollcall run` sets them from its flags, so
+ * they take precedence. An empty variable is unset.
  */
 export function withEnvironment(
   description: NodeDescription,

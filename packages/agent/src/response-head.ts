@@ -1,16 +1,16 @@
-/** Adds a line to the head of a response when it is sent, however the application writes it. */
+/** Adds a line to the head of a response when it is sent, for all ways of writing a head. */
 import type { ServerResponse } from 'node:http';
 
-/** What node:http calls for each response head, whether it was written by name, as an object, a list or not at all. */
+/** Called by node:http for each response head: set by name, as an object, as a list, or implicit. */
 type StoreHeader = (this: ServerResponse, statusLine: string, fields: unknown) => void;
 
 /**
- * Returns what makes a response call `onHead` when its head goes out; the line that returns is put behind the status
- * line. False for a response that cannot be watched.
+ * Returns a function that registers `onHead` for a response. When its head is sent, the result of `onHead` is inserted
+ * after the status line. The function returns false for a response without a suitable `_storeHeader`.
  *
- * `_storeHeader` is where all ways of writing a head come together. It is not documented; where it is missing (the
- * responses of HTTP/2) or takes something else nothing is added. `setHeader` in a `writeHead` of our own costs several
- * times as much, and sends lists of fields another way through Node, on which pairs are not understood.
+ * All ways of writing a head call `_storeHeader`. The method is undocumented. Where it is missing (responses of HTTP/2) or
+ * has other parameters, nothing is added. Alternative: `setHeader` in a wrapped `writeHead` costs several times as much, and
+ * breaks lists of pairs.
  */
 export function headWatch<Response extends ServerResponse>(
   onHead: (response: Response) => string,
@@ -29,12 +29,12 @@ export function headWatch<Response extends ServerResponse>(
   };
 }
 
-/** The documented way, for responses that cannot be watched. A response whose head was sent already stays as it is. */
+/** Sets a field by `setHeader`, for responses without `_storeHeader`. Has no effect after the head was sent. */
 export function setField(response: ServerResponse, name: string, value: string): void {
   try {
     response.setHeader(name, value);
   } catch {
-    // The head was sent, or the stream has ended: the probe gets no proof, the application no exception.
+    // The head was sent, or the stream has ended: the response has no proof, and the application gets no exception.
   }
 }
 

@@ -1,11 +1,11 @@
 /**
- * Which node a server belongs to. It is written on the server itself, so that a second `rollcall()` in the process finds
- * the first, also when it comes from another copy of this package (CommonJS beside ESM, or two versions).
+ * The node to which a server belongs, stored on the server itself. A second `rollcall()` of the process finds it, also in
+ * another copy of this package (CommonJS beside ESM, or two versions).
  */
 import type { Server } from 'node:http';
 import type { NodeCore } from './node-core.ts';
 
-/** The shape of `NodeCore` is shared with other copies: another shape needs another name. */
+/** Key of the property. Other copies use the same `NodeCore` interface: a changed interface needs another key. */
 const OWNER = Symbol.for('@rollcall/agent node 1');
 
 type Owned = Server & { [OWNER]?: NodeCore };

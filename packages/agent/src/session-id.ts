@@ -2,16 +2,16 @@ import { randomBytes } from 'node:crypto';
 
 const RANDOM_BYTES = 24;
 
-/** 192 random bits, as express-session makes them. */
+/** 192 random bits in base64url, like the ids of express-session. */
 export function newSessionId(): string {
   return randomBytes(RANDOM_BYTES).toString('base64url');
 }
 
 /**
- * A session id that ends in the node's route: `<base>.<route>`. Signing adds its own part after it
- * (`<base>.<route>.<signature>`), which the proxy understands.
+ * Returns the session id `<base>.<route>`. Signing appends a signature (`<base>.<route>.<signature>`), which the proxy
+ * supports.
  *
- * Without `base`: a new id. A base that ends in the route already is returned as it is.
+ * Default of `base`: a new id. A base that already ends with the route is returned unchanged.
  */
 export function sessionIdWithRoute(base: string | undefined, route: string): string {
   const id = base === undefined || base === '' ? newSessionId() : base;

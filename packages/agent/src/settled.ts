@@ -1,6 +1,6 @@
 /**
- * Functions of the application that were to give a value at once, and may be async by mistake: a promise that rejects
- * later must not end the program.
+ * Returns `value`, the result of a synchronous callback of the application. If the callback is async by mistake, a rejection
+ * of the promise is ignored, so that it does not end the program.
  */
 export function settled<Value>(value: Value): Value {
   if (value instanceof Promise) value.catch(() => {});

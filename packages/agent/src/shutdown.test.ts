@@ -21,7 +21,7 @@ class FakeProcess extends EventEmitter implements SignalSource {
   }
 }
 
-/** Steps that a test lets pass. */
+/** Steps that the test completes. */
 function steps(did: string[]) {
   let finish: () => void = () => {};
   const drained = new Promise<void>((resolve) => (finish = resolve));
@@ -37,7 +37,7 @@ function steps(did: string[]) {
 
 const settle = () => new Promise(setImmediate);
 
-test('a signal drains, closes, and is raised again with nobody listening', async () => {
+test('a signal drains, closes, and is raised again without a listener', async () => {
   const source = new FakeProcess();
   const step = steps(source.did);
   onShutdownSignals(source, DEFAULT_SIGNALS, step, () => 0);
@@ -61,7 +61,7 @@ test('process 1 of a container exits instead, because the kernel ignores its sig
 });
 
 for (const kind of ['on', 'once'] as const)
-  test(`a program with a handler of its own (${kind}) ends by itself: nothing is closed or raised`, async () => {
+  test(`a program with its own handler (${kind}) ends by itself: no server is closed, no signal raised`, async () => {
     const source = new FakeProcess();
     const step = steps(source.did);
     source[kind]('SIGTERM', () => source.did.push('own handler'));
@@ -117,7 +117,7 @@ test('another copy of this package adds its nodes to the same listeners', async 
   assert.deepEqual(counts(), [0, 0, 0]);
 });
 
-test('a signal ends the nodes that want it, and the others stay', async () => {
+test('a signal ends the nodes that handle it, and the others stay', async () => {
   const source = new FakeProcess();
   const [first, second] = [steps(source.did), steps(source.did)];
   onShutdownSignals(source, ['SIGHUP'], first, () => 0);
@@ -130,7 +130,7 @@ test('a signal ends the nodes that want it, and the others stay', async () => {
   assert.deepEqual([source.listenerCount('SIGHUP'), source.listenerCount('SIGTERM')], [1, 1]);
 });
 
-test('a signal that the platform does not have is left out', () => {
+test('a signal that the platform does not support is ignored', () => {
   const source = new FakeProcess();
   source.on('newListener', (signal) => {
     if (signal === 'SIGUSR2') throw new Error('ENOSYS');
@@ -139,7 +139,7 @@ test('a signal that the platform does not have is left out', () => {
   assert.deepEqual([source.listenerCount('SIGUSR2'), source.listenerCount('SIGTERM')], [0, 1]);
 });
 
-test('nothing of it is left once it was taken back', () => {
+test('no listener is left after the removal', () => {
   const source = new FakeProcess();
   const step = steps(source.did);
   onShutdownSignals(source, DEFAULT_SIGNALS, step, () => 0)();

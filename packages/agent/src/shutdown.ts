@@ -1,57 +1,57 @@
 /**
- * Signals that end the process: the nodes leave in order, and then the process ends as it would have without us.
+ * Signals that end the process: the nodes drain and leave, then the process ends with the effect of the signal.
  *
- * - The program has no handler of its own: after `leave` the attached servers are closed and the signal is raised
- *   again without a listener, so that the process dies of it and its parent sees that (128 + n in a shell). As
- *   process 1 of a container, where the kernel ignores such signals, it exits with 128 + n instead.
- * - The program has one: both run at once, because Node calls every listener. The nodes drain and leave; ending is the
- *   program's matter. Its handler has to `await node.drain()` before it closes its server.
+ * - Without a handler of the program: after `leave` the attached servers are closed and the signal is raised again without a
+ *   listener. The process dies of it, and its parent gets this status (128 + n in a shell). Process 1 of a container exits
+ *   with 128 + n instead, because the kernel ignores such signals for it.
+ * - With a handler of the program: both handlers run, because Node.js calls every listener. The nodes drain and leave; the
+ *   program ends the process. Its handler has to `await node.drain()` before it closes its server.
  *
- * A second signal ends at once: nothing more is waited for. Within 300 ms of the first it is the same one: Ctrl-C reaches
- * the whole foreground group, and npm and `timeout` pass on to us what we have got already.
+ * A second signal ends the process at once. Within 300 ms of the first it counts as the same signal. Ctrl-C reaches the whole
+ * foreground process group, and npm and `timeout` forward the signal again.
  *
- * There is one listener for each signal and process, however many nodes came and went, also over two copies of this
- * package: the first copy keeps the nodes of all of them. It is removed with the last node.
+ * The process has one listener for each signal, independent of the number of nodes. All copies of this package share it: the
+ * first copy stores the nodes of all copies. The listener is removed with the last node.
  */
 import { constants } from 'node:os';
 
-/** Signals at which a node can leave. */
+/** Signals that can start an orderly shutdown. */
 export const SHUTDOWN_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'] as const;
 
 export type ShutdownSignal = (typeof SHUTDOWN_SIGNALS)[number];
 
-/** Where the program says nothing: what supervisors and Ctrl-C send. */
+/** Default signals: those sent by supervisors and Ctrl-C. */
 export const DEFAULT_SIGNALS: readonly ShutdownSignal[] = ['SIGTERM', 'SIGINT'];
 
-/** The process as far as signals go; a parameter for tests. */
+/** The signal functions of the process; a parameter for tests. */
 export interface SignalSource {
   readonly pid: number;
-  /** Before all others: a `once` listener of the program is removed when it is called. */
+  /** Adds a listener before all others, because a `once` listener of the program is removed before it is called. */
   prependListener(signal: ShutdownSignal, listener: () => void): unknown;
   off(signal: ShutdownSignal, listener: () => void): unknown;
-  // biome-ignore lint/complexity/noBannedTypes: what EventEmitter.listeners returns.
+  // biome-ignore lint/complexity/noBannedTypes: return type of EventEmitter.listeners.
   listeners(signal: ShutdownSignal): Function[];
   kill(pid: number, signal: ShutdownSignal): unknown;
   exit(code: number): void;
 }
 
-/** What one node does. Neither rejects. */
+/** Shutdown steps of one node. The promises do not reject. */
 export interface ShutdownSteps {
-  /** Drain and leave; keeps serving until it resolves. */
+  /** Drains and leaves; the servers serve until it resolves. */
   drain(reason: ShutdownSignal): Promise<void>;
-  /** Close what was attached. Only called when the program has no handler of its own. */
+  /** Closes the attached servers. Called only if the program has no handler. */
   close(): Promise<void>;
 }
 
-/** Signals closer together than this, in milliseconds, are one. */
+/** Signals within this time count as one, in milliseconds. */
 export const ONE_SIGNAL_MS = 300;
 
-/** On the process. Its shape is shared with other copies of this package: another shape needs another name. */
+/** Key of the property of the process. Other copies of this package use the same interface: a changed one needs another key. */
 const SHARED = Symbol.for('@rollcall/agent shutdown 1');
 
 /**
- * Handles `signals` for one node until the returned function is called. `nowMs` is monotonic. A signal that the platform
- * does not have is left out.
+ * Handles `signals` for one node until the returned function is called. `nowMs` is monotonic. Signals that the platform does
+ * not support are ignored.
  */
 export function onShutdownSignals(
   source: SignalSource,
@@ -69,7 +69,7 @@ class Shutdown {
   readonly #nowMs: () => number;
   readonly #nodes = new Map<ShutdownSteps, readonly ShutdownSignal[]>();
   readonly #listeners = new Map<ShutdownSignal, () => void>();
-  /** When the signal came whose end is under way. */
+  /** Time of the first signal; `undefined` while no shutdown is running. */
   #firstAtMs: number | undefined;
 
   constructor(source: SignalSource, nowMs: () => number) {
@@ -82,7 +82,7 @@ class Shutdown {
     for (const signal of signals) this.#listen(signal);
     return () => {
       this.#nodes.delete(steps);
-      // While the end is under way the listeners stay: a second signal has its meaning until the process has ended.
+      // During a shutdown the listeners stay, for a second signal.
       if (this.#firstAtMs === undefined) this.#removeUnwanted();
     };
   }
@@ -94,7 +94,7 @@ class Shutdown {
       this.#source.prependListener(signal, listener);
       this.#listeners.set(signal, listener);
     } catch {
-      // Not a signal of this platform: it cannot arrive.
+      // The platform does not support this signal.
     }
   }
 
@@ -108,7 +108,7 @@ class Shutdown {
     }
   }
 
-  /** `isHandled`: the program had a handler when the signal came, and ends itself. */
+  /** `isHandled`: the program had a handler when the signal arrived, and ends the process itself. */
   async #finish(signal: ShutdownSignal, isHandled: boolean): Promise<void> {
     const nodes = [...this.#nodes].filter(([, signals]) => signals.includes(signal)).map(([steps]) => steps);
     await Promise.allSettled(nodes.map((steps) => steps.drain(signal)));
@@ -118,7 +118,7 @@ class Shutdown {
     else this.#raise(signal);
   }
 
-  /** Raises `signal` for its default effect, unless the program listens. */
+  /** Raises `signal` for its default effect, unless the program has a listener. */
   #raise(signal: ShutdownSignal): void {
     const source = this.#source;
     this.#stopListening();
@@ -127,7 +127,7 @@ class Shutdown {
     else source.kill(source.pid, signal);
   }
 
-  /** The end is over. The program may live on, and so may nodes that do not end at this signal. */
+  /** Ends the shutdown. The program may continue, with nodes that do not handle this signal. */
   #stopListening(): void {
     for (const [each, listener] of this.#listeners) this.#source.off(each, listener);
     this.#listeners.clear();

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isSwitchedOff } from './switch.ts';
 
-test('off by ROLLCALL_URL, and in test runners that name no coordinator', () => {
+test('off by ROLLCALL_URL, and in test runners without a configured coordinator', () => {
   for (const environment of [
     { ROLLCALL_URL: 'off' },
     { ROLLCALL_URL: ' OFF ', ROLLCALL_NODE: '{}' },

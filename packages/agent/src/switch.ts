@@ -1,7 +1,7 @@
-/** What a variable of the environment may say to switch the SDK off. */
+/** Value of `ROLLCALL_URL` that switches the SDK off. */
 const OFF = 'off';
 
-/** Variables that test runners set: the program runs for its tests, and is no node of a cluster. */
+/** Detects test runners by their variables: a program under test is not a node of a cluster. */
 const TEST_RUNNERS: readonly ((environment: Environment) => boolean)[] = [
   ({ NODE_ENV }) => NODE_ENV === 'test',
   ({ JEST_WORKER_ID }) => Boolean(JEST_WORKER_ID),

@@ -1,10 +1,10 @@
 import { isName, type Status } from '@rollcall/protocol';
 import type { NodeCore } from './node-core.ts';
-import type { DrainOutcome } from './node-wish.ts';
+import type { DrainOutcome } from './node-status.ts';
 import type { Settings } from './options.ts';
 import { newSessionId, sessionIdWithRoute } from './session-id.ts';
 
-/** Does nothing, and says so only to who asks. Session ids carry a route where an option gives one. */
+/** Stub of a node while the SDK is switched off. Session ids have a route if an option contains one. */
 export class SwitchedOffNode implements NodeCore {
   readonly isEnabled = false;
   readonly isRegistered = false;

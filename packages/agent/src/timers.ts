@@ -1,20 +1,20 @@
 /**
- * The seam between the agent and real time. All timers of the agent go through it, so that tests can run without
- * waiting and so that it is said in one place that a timer of ours never keeps the application's process alive.
+ * Abstraction of real time. All timers of the agent use it, so tests run without waiting. It also ensures that timers of the
+ * SDK do not keep the process of the application alive.
  */
 import { performance } from 'node:perf_hooks';
-// Not the globals: test runners replace them by fake timers, and by those of a browser, which have no `unref`.
+// Not the globals: test runners replace them by fake timers, or by timers of a browser, which have no `unref`.
 import { clearTimeout, setTimeout } from 'node:timers';
 
 export interface Timers {
   /** Monotonic milliseconds from an arbitrary start. */
   nowMs(): number;
-  /** Runs `run` once after `delayMs`; the returned function cancels it and may be called any number of times. */
+  /** Runs `run` once after `delayMs`. The returned function cancels it and may be called repeatedly. */
   after(delayMs: number, run: () => void, options?: TimerOptions): () => void;
 }
 
 export interface TimerOptions {
-  /** The process must stay alive until then; for drains only. Default false. */
+  /** Whether the timer keeps the process alive, default false; for drains and orderly closes only. */
   readonly keepsProcess?: boolean;
 }
 

@@ -6,7 +6,7 @@ import { Unreachable } from './unreachable.ts';
 const A = 'ws://a.test:8400/v1/agent';
 const B = 'ws://b.test:8400/v1/agent';
 
-test('one sentence once every coordinator has failed; again when the cause changes, and after a registration', () => {
+test('one sentence when every coordinator has failed; again when the cause changes, and after a registration', () => {
   const unreachable = new Unreachable(new ManualTimers());
   const fails = (url: string, cause: string) => unreachable.failed(url, [{ cause }], [A, B])?.message;
   assert.equal(fails(A, 'connection refused'), undefined, 'the other one may answer');
@@ -24,7 +24,7 @@ test('one sentence once every coordinator has failed; again when the cause chang
   assert.match(fails(B, 'connection refused') ?? '', /^cannot connect/);
 });
 
-test('causes that alternate are said once a minute', () => {
+test('alternating causes are reported once a minute', () => {
   const timers = new ManualTimers();
   const unreachable = new Unreachable(timers);
   let said = 0;
@@ -35,7 +35,7 @@ test('causes that alternate are said once a minute', () => {
   assert.equal(said, 4);
 });
 
-test('a refusal gives its code, and addresses are named where they differ', () => {
+test('a warning has the code of a refusal, and names addresses with different causes', () => {
   const unreachable = new Unreachable(new ManualTimers());
   const faults = [
     { address: '::1', cause: 'connection refused' },

@@ -1,23 +1,23 @@
-/** What keeps an agent from its coordinators, in one sentence, repeated only when it changes. */
+/** Reports failed connections to the coordinators in one sentence, which is repeated only when it changes. */
 import { addressCauses } from './connect-cause.ts';
 import { coordinatorText, socketPathOf } from './coordinator-url.ts';
 import type { Timers } from './timers.ts';
 
-/** What one address of a coordinator's name did; without an address, the name itself or a literal address. */
+/** Fault of one address of a coordinator's name. Without `address`: of the name itself or of a literal address. */
 export interface AddressFault {
   readonly address?: string;
   readonly cause: string;
-  /** The protocol's code of a refusal. */
+  /** Protocol code of a refusal. */
   readonly code?: string;
 }
 
-/** What to say, with the code of a refusal when a coordinator has refused, otherwise `no-coordinator`. */
+/** A warning. `code` is that of a refusal if a coordinator has refused, otherwise `no-coordinator`. */
 export interface UnreachableNotice {
   readonly code: string;
   readonly message: string;
 }
 
-/** Causes that alternate are repeated at most this often, in milliseconds. */
+/** Minimum time between two reports of the same alternating cause, in milliseconds. */
 const REPEAT_AFTER_MS = 60_000;
 const MAX_SENTENCES = 64;
 
@@ -32,8 +32,8 @@ export class Unreachable {
   }
 
   /**
-   * The coordinator at `url` could not be used. What to say, once each of `urls` has failed; `undefined` when there is
-   * nothing new to say.
+   * Records the faults of the coordinator at `url`. Returns a warning once each of `urls` has failed; `undefined` if the
+   * same warning was returned before.
    */
   failed(url: string, faults: readonly AddressFault[], urls: readonly string[]): UnreachableNotice | undefined {
     this.#faults.set(url, faults);
@@ -50,7 +50,7 @@ export class Unreachable {
     return { code: code ?? 'no-coordinator', message };
   }
 
-  /** A coordinator has accepted the node: everything may be said again. */
+  /** Allows all warnings again, after a coordinator has accepted the node. */
   clear(): void {
     this.#faults.clear();
     this.#saidAtMs.clear();

@@ -11,7 +11,7 @@ import { RollcallNode } from './node.ts';
 import { type ScriptedPeer, startScriptedCoordinator } from './testing/scripted-coordinator.ts';
 import { systemTimers } from './timers.ts';
 
-/** Seeds that stay; each run adds one of its own, which is printed when it finds something. */
+/** Fixed seeds; each run adds a random one, which is printed if it finds a failure. */
 const SEEDS: readonly number[] = [66, 20_261_201, 8_400];
 const PACE = { heartbeatMs: 1_000, suspectMs: 3_000, leaseMs: 20_000 };
 
@@ -73,7 +73,7 @@ test('whatever a coordinator sends, the agent keeps its connection and the appli
   assert.equal(coordinator.connections, 1);
 });
 
-/** The agent does what the next good message says, whatever came before it. */
+/** The agent handles the next valid message, independent of the messages before it. */
 async function heeds(peer: ScriptedPeer, node: RollcallNode, registration: NodeRegistration): Promise<void> {
   const registered = new Promise<void>((resolve) => {
     const listener = ({ epoch }: { readonly epoch: string }) => {

@@ -1,9 +1,9 @@
-/** Something that whoever started the bench can do something about; the message says what. */
+/** An error that the user of the benchmark can correct. The message names the correction. */
 export class BenchError extends Error {
   override readonly name = 'BenchError';
 }
 
-/** Why the bench was ended: by a signal. */
+/** Reason of an abort by a signal. */
 export class Interrupted extends BenchError {
   readonly signal: NodeJS.Signals;
 

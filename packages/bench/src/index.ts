@@ -1,2 +1,2 @@
-/** Measurements of the command; nobody imports them. */
+/** Measurements of the command. No package imports this one. */
 export { main } from './main.ts';

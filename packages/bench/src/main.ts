@@ -1,8 +1,6 @@
-/** From words to a report: the whole life of one bench. */
+/** Runs one benchmark: options, measurement, report. */
 import { accessSync, constants } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { measureBalance } from './balance/balance.ts';
-import { BALANCE_HELP, type BalanceOptions, readBalanceOptions } from './balance/options.ts';
 import { BenchError, Interrupted } from './bench-error.ts';
 import { measureControl } from './control/control.ts';
 import { CONTROL_HELP, type ControlOptions, readControlOptions } from './control/options.ts';
@@ -18,16 +16,16 @@ import { outputOf } from './system/programs.ts';
 import { Workplace } from './system/workplace.ts';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
-type AnyOptions = BenchOptions | BalanceOptions | ControlOptions;
+type AnyOptions = BenchOptions | ControlOptions;
 
 const EXIT_CODES: Readonly<Partial<Record<NodeJS.Signals, number>>> = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 };
 
-/** Runs what the words ask for. Resolves with the exit code: 0 measured, 1 failed, 2 wrong words, as shells do after a signal. */
+/** Runs the benchmark. Resolves with the exit code: 0 measured, 1 failed, 2 invalid options, 128 + number after a signal. */
 export async function main(words: readonly string[]): Promise<number> {
   const [first, ...others] = words;
   let options: AnyOptions | undefined;
   try {
-    options = optionsOf(first, others, words);
+    options = first === 'control' ? readControlOptions(others) : readOptions(words);
     if (options !== undefined) checkNode(options.node);
   } catch (error) {
     if (!(error instanceof BenchError)) throw error;
@@ -35,10 +33,10 @@ export async function main(words: readonly string[]): Promise<number> {
     return 2;
   }
   if (options === undefined) {
-    process.stdout.write(`${first === 'balance' ? BALANCE_HELP : first === 'control' ? CONTROL_HELP : HELP}\n`);
+    process.stdout.write(`${first === 'control' ? CONTROL_HELP : HELP}\n`);
     return 0;
   }
-  // Settings of whoever runs the bench are not those of what is measured.
+  // Rollcall settings in the environment of the user must not change the measured programs.
   for (const name of Object.keys(process.env)) if (/^(?:ROLLCALL_|NODE_OPTIONS$)/.test(name)) delete process.env[name];
 
   const ending = new AbortController();
@@ -48,7 +46,7 @@ export async function main(words: readonly string[]): Promise<number> {
       workplace.kill();
       process.exit(EXIT_CODES[signal]);
     }
-    say(`ending everything after ${signal}; once more ends it by force`);
+    say(`ending all processes after ${signal}; a second signal kills them`);
     ending.abort(new Interrupted(signal));
   };
   const signals = Object.keys(EXIT_CODES) as NodeJS.Signals[];
@@ -69,17 +67,7 @@ export async function main(words: readonly string[]): Promise<number> {
   }
 }
 
-function optionsOf(
-  first: string | undefined,
-  others: readonly string[],
-  words: readonly string[],
-): AnyOptions | undefined {
-  if (first === 'balance') return readBalanceOptions(others);
-  return first === 'control' ? readControlOptions(others) : readOptions(words);
-}
-
 function measure(options: AnyOptions, workplace: Workplace, leftOut: string[]): Promise<Measured> {
-  if (options.mode === 'balance') return measureBalance({ options, workplace, root: ROOT, say, leftOut });
   if (options.mode === 'control') return measureControl({ options, workplace, root: ROOT, say, leftOut });
   const bench = new Bench(options, workplace, ROOT, say, leftOut);
   switch (options.mode) {
@@ -115,7 +103,7 @@ function reportOf(
 }
 
 function publish({ jsonFile, markdownFile }: AnyOptions, report: Report): void {
-  // Whoever pipes one of them on wants nothing else there.
+  // Standard output has only the requested JSON or Markdown.
   const screen = jsonFile === '-' || markdownFile === '-' ? process.stderr : process.stdout;
   screen.write(`\n${reportText(report)}`);
   if (jsonFile !== undefined) write(jsonFile, reportJson(report));

@@ -1,30 +1,29 @@
-/** What the bench was asked for, checked. */
-import { parseArgs } from 'node:util';
+/** Options of `npm run bench`. */
 import { BenchError } from './bench-error.ts';
 import { CONTENDER_NAMES } from './contenders/all.ts';
-import { nameList, wholeNumber } from './words.ts';
+import { flagsOf, nameList, SWITCH, TEXT, wholeNumber } from './words.ts';
 
-/** `side-by-side` beside others; `full` the same in many rows; `compare` with another revision; `scaling` by size. */
+/** `side-by-side`: with other proxies; `full`: the same in many rows; `compare`: with another revision; `scaling`: by size. */
 export type Mode = 'side-by-side' | 'full' | 'compare' | 'scaling';
 
 export interface BenchOptions {
   readonly mode: Mode;
-  /** Names of contenders; empty: all, or those that the mode takes. */
+  /** Names of contenders; empty: the default of the mode. */
   readonly only: readonly string[];
-  /** Names of rows of `full`; empty: all, in `compare` the first. */
+  /** Names of rows of `full`; empty: all rows, in `compare` the first row. */
   readonly rows: readonly string[];
   readonly rounds: number;
   readonly measureMs: number;
   readonly connections: number;
-  /** Requests a second of open-loop runs; `undefined`: from what was measured; 0: none. */
+  /** Rate of open-loop runs, requests per second; `undefined`: from the measured maximum; 0: no such runs. */
   readonly rate: number | undefined;
-  /** Whom ratios refer to; `undefined`: the first of the usual ones that takes part. */
+  /** Contender to which ratios refer; `undefined`: the first default one that takes part. */
   readonly reference: string | undefined;
-  /** Path of the Node that ours, and libraries for Node, run under. */
+  /** Path of the Node that runs Rollcall and the libraries for Node. */
   readonly node: string;
   /** Revisions to compare; the second is `undefined` for the working tree. Only in `compare`. */
   readonly revisions: readonly [string, string | undefined] | undefined;
-  /** Where to write; `-` is standard output. */
+  /** Paths of output files; `-` is standard output. */
   readonly jsonFile: string | undefined;
   readonly markdownFile: string | undefined;
 }
@@ -56,37 +55,53 @@ export const ROW_NAMES: readonly string[] = [
   'idle',
 ];
 
-export const HELP: string = `What a request costs: rollcall beside other proxies, beside its own past, and at scale.
+export const HELP: string = `Measures the cost of a request: compared with other proxies, with other revisions, and at scale.
 
-  npm run bench                          beside all proxies that are here, about 9 minutes
+  npm run bench                          all installed proxies, about 9 minutes
   npm run bench -- --full                more kinds of traffic, fewer proxies, about 20 minutes
-  npm run bench -- --compare REV         the working tree beside a revision; A..B: two revisions
+  npm run bench -- --compare REV         the working tree and a revision; A..B: two revisions
   npm run bench -- --scaling             more workers, nodes and connections, about 4 minutes
-  npm run bench -- balance               which node it is sent to and how long users wait, about 20 minutes; --help of its own
   npm run bench -- control               what up to 10,000 nodes cost the control plane, about 8 minutes; --help of its own
 
-  --only NAME,…       of ${CONTENDER_NAMES.join(', ')}
-  --rows NAME,…       with --full and --compare, of ${ROW_NAMES.join(', ')}
-  --rounds N          how often each is measured (${Object.entries(DEFAULTS)
+  --only NAME,…       contenders: ${CONTENDER_NAMES.join(', ')}
+  --rows NAME,…       rows of --full and --compare: ${ROW_NAMES.join(', ')}
+  --rounds N          rounds of measurement (default ${Object.entries(DEFAULTS)
     .map(([mode, { rounds }]) => `${mode} ${rounds}`)
     .join(', ')})
-  --secs N            how long each time (${Object.entries(DEFAULTS)
+  --secs N            duration of each measurement, seconds (default ${Object.entries(DEFAULTS)
     .map(([mode, { secs }]) => `${mode} ${secs}`)
     .join(', ')})
-  --conns N           connections (64)
-  --rate N            requests a second at which latencies are compared (40 % of what the slowest can); 0: not at all
-  --reference NAME    whose figures are 1 (nginx, else haproxy, else undici)
-  --node PATH         the Node that rollcall and the libraries for Node run under (this one)
-  --json FILE         all figures of all rounds; - is standard output
-  --markdown FILE     the table with date, machine and versions; - is standard output
+  --conns N           connections (default 64)
+  --rate N            rate of latency runs, requests/s (default 40 % of the slowest maximum); 0: no such runs
+  --reference NAME    contender whose figures are 1 (default nginx, else haproxy, else undici)
+  --node PATH         the Node that runs rollcall and the libraries for Node (default: this one)
+  --json FILE         file for all figures of all rounds; - is standard output
+  --markdown FILE     file for the table with date, machine and versions; - is standard output
   --help
 
-Each is started anew every round, on one CPU, with the load generator and the nodes on others, all on the loopback. What
-ratios mean, and what they do not, is in packages/bench/README.md.`;
+Each contender is started again in every round, on one CPU. The load generator and the nodes have other CPUs. All connections
+use the loopback interface. packages/bench/README.md explains the ratios and their limits.`;
 
-/** Reads the words after `npm run bench --`; `undefined` when they ask for help. Throws a BenchError that says what to do. */
+const FLAGS = {
+  full: SWITCH,
+  scaling: SWITCH,
+  help: { ...SWITCH, short: 'h' },
+  compare: TEXT,
+  only: TEXT,
+  rows: TEXT,
+  rounds: TEXT,
+  secs: TEXT,
+  conns: TEXT,
+  rate: TEXT,
+  reference: TEXT,
+  node: TEXT,
+  json: TEXT,
+  markdown: TEXT,
+} as const;
+
+/** Parses the arguments after `npm run bench --`; `undefined` for `--help`. Throws a BenchError for invalid options. */
 export function readOptions(words: readonly string[]): BenchOptions | undefined {
-  const given = parsed(words);
+  const given = flagsOf(words, FLAGS, '--help');
   if (given.help) return undefined;
   const modes = [given.full && 'full', given.compare !== undefined && 'compare', given.scaling && 'scaling'].filter(
     (mode): mode is Mode => typeof mode === 'string',
@@ -117,37 +132,9 @@ export function readOptions(words: readonly string[]): BenchOptions | undefined 
   };
 }
 
-function parsed(words: readonly string[]) {
-  const text = { type: 'string' } as const;
-  const flag = { type: 'boolean' } as const;
-  try {
-    return parseArgs({
-      args: [...words],
-      options: {
-        full: flag,
-        scaling: flag,
-        help: { ...flag, short: 'h' },
-        compare: text,
-        only: text,
-        rows: text,
-        rounds: text,
-        secs: text,
-        conns: text,
-        rate: text,
-        reference: text,
-        node: text,
-        json: text,
-        markdown: text,
-      },
-    }).values;
-  } catch (error) {
-    throw new BenchError(`${(error as Error).message.split('. ')[0]}; --help shows what there is`);
-  }
-}
-
 function revisionsOf(text: string): readonly [string, string | undefined] {
   const [first, second, ...more] = text.split('..');
   if (!first || second === '' || more.length > 0 || text.startsWith('-'))
-    throw new BenchError(`--compare ${text}: it must be REV, or A..B for two of them`);
+    throw new BenchError(`--compare ${text}: must be REV, or A..B for two revisions`);
   return [first, second];
 }

@@ -7,12 +7,13 @@ export interface ListenAddress {
   readonly port: number;
 }
 
-/** Reads `host:port`, `[v6]:port`, `:port` or `port`. Port 0 means any free one. Throws a usage failure naming `flag`. */
+/** Reads `host:port`, `[v6]:port`, `:port` or `port`. Port 0 means any free port. Throws a usage failure naming `flag`. */
 export function parseListenAddress(text: string, flag: string, defaultHost: string): ListenAddress {
-  const match = /^(?:(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]*):)?([0-9]{1,5})$/.exec(text);
+  const match = /^(?:(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]*):)?([0-9]+)$/.exec(text);
   const port = Number(match?.[2]);
-  if (!match || port > 65_535)
+  if (!match)
     throw new CliFailure(`${flag} ${printableUrl(text)} is not HOST:PORT, e.g. ${defaultHost}:8080`, EXIT.usage);
+  if (port > 65_535) throw new CliFailure(`${flag} ${text}: the port must be 0 or 1–65535`, EXIT.usage);
   const host = match[1] ?? '';
   return { host: host === '' ? defaultHost : host.replace(/^\[|\]$/g, ''), port };
 }
@@ -27,7 +28,7 @@ export function localUrl({ host, port }: ListenAddress, scheme: 'http' | 'https'
   return `${scheme}://${addressText({ host: host === '0.0.0.0' || host === '::' ? 'localhost' : host, port })}`;
 }
 
-/** Whether the two cannot listen side by side: one port, at one address or with one of them at all addresses. */
+/** Whether two listeners conflict: the same port, and the same address or one of them on all addresses. */
 export function overlap(one: ListenAddress, other: ListenAddress): boolean {
   if (one.port !== other.port || one.port === 0) return false;
   const isAll = ({ host }: ListenAddress): boolean => host === '0.0.0.0' || host === '::';

@@ -1,8 +1,9 @@
-/** `rollcall.json`: the options of `up` under their long names in camelCase, and `balancers`. Weaker than flags and environment. */
+/** `rollcall.json`: the options of `up` under their long names in camelCase, and `balancers`. Flags and environment override it. */
 import { readFileSync } from 'node:fs';
 import { isObject } from '@rollcall/protocol';
 import type { Command } from 'commander';
 import { CliFailure, EXIT } from './exit.ts';
+import { jsonFault } from './json-fault.ts';
 import { nearest } from './nearest.ts';
 
 const DEFAULT_FILE = 'rollcall.json';
@@ -10,11 +11,11 @@ const DEFAULT_FILE = 'rollcall.json';
 /** The settings file of a command. */
 export interface ConfigFile {
   readonly path: string;
-  /** Settings by balancer, unread. */
+  /** Settings by balancer, not parsed yet. */
   readonly balancers: unknown;
 }
 
-/** Gives `command` the values of its settings file for options that nothing stronger has set. */
+/** Sets options of `command` from its settings file, unless flags or environment have set them. */
 export function applyConfigFile(command: Command): ConfigFile {
   const named: unknown = command.getOptionValue('config');
   const path = typeof named === 'string' ? named : DEFAULT_FILE;
@@ -49,14 +50,20 @@ function readSettings(path: string, isNamed: boolean): Record<string, unknown> {
     text = readFileSync(path, 'utf8');
   } catch (error) {
     if (!isNamed && (error as NodeJS.ErrnoException).code === 'ENOENT') return {};
-    throw new CliFailure(`cannot read ${path}: ${(error as Error).message}`, EXIT.usage);
+    throw new CliFailure(`cannot read ${path}: ${reasonOf(error as Error)}`, EXIT.usage);
   }
+  // Windows editors write a byte order mark at the start of a file, which JSON.parse refuses.
+  text = text.replace(/^\uFEFF/, '');
   try {
-    // Editors on Windows begin a file with a byte order mark, which JSON.parse refuses.
-    const parsed: unknown = JSON.parse(text.replace(/^\uFEFF/, ''));
+    const parsed: unknown = JSON.parse(text);
     if (isObject(parsed)) return parsed;
-  } catch (error) {
-    throw new CliFailure(`${path} is not JSON: ${(error as Error).message}`, EXIT.usage);
+  } catch {
+    throw new CliFailure(`${path} is not JSON: ${jsonFault(text)}`, EXIT.usage);
   }
   throw new CliFailure(`${path} is not a JSON object`, EXIT.usage);
+}
+
+/** `no such file or directory` of `ENOENT: no such file or directory, open '…'`: the path is in the sentence already. */
+function reasonOf({ message }: Error): string {
+  return message.replace(/^E[A-Z]+: /, '').split(',', 1)[0] ?? message;
 }

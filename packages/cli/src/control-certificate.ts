@@ -1,6 +1,6 @@
 /**
  * A copy of the control port's certificate in the state directory of `up`. Commands, wrappers and workers of the same user on
- * the same machine trust what is in it.
+ * the same machine trust this certificate.
  */
 import { X509Certificate } from 'node:crypto';
 import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -11,7 +11,7 @@ export function controlCertificatePath(stateDir: string): string {
   return join(stateDir, 'control-certificate.pem');
 }
 
-/** The same when there is a copy. */
+/** Path of the copy; `undefined` if there is none. */
 export function keptControlCertificate(stateDir: string): string | undefined {
   const path = controlCertificatePath(stateDir);
   return existsSync(path) ? path : undefined;
@@ -30,6 +30,6 @@ export function dropControlCertificate(stateDir: string): void {
   try {
     rmSync(controlCertificatePath(stateDir), { force: true });
   } catch {
-    // A directory that cannot be written keeps it; commands then report that the port does not speak TLS.
+    // The copy stays in a read-only directory; commands then report that the port does not speak TLS.
   }
 }

@@ -1,4 +1,4 @@
-/** `fetch` for coordinators. That of Node.js takes neither a CA nor a client certificate, so `https` goes over node:https. */
+/** `fetch` for coordinators. The `fetch` of Node.js has no options for CA and client certificate, so `https` uses node:https. */
 import https from 'node:https';
 import { Readable } from 'node:stream';
 import type { ClientTls } from '@rollcall/agent';
@@ -12,7 +12,7 @@ export interface FetchInit {
   readonly redirect?: 'manual';
 }
 
-/** Rejects as `fetch` does: with the reason of `signal`, or an error whose cause is that of the connection. */
+/** Rejects like `fetch`: with the reason of `signal`, or an error whose cause is the connection error. */
 export function coordinatorFetch(url: string, init: FetchInit, tls: ClientTls): Promise<Response> {
   return url.startsWith('https:') ? overTls(url, init, tls) : fetch(url, init);
 }

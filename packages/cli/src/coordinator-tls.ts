@@ -1,4 +1,4 @@
-/** How a command trusts the coordinator it connects to, and the client certificate that it shows. */
+/** CA and client certificate of a command's connections to a coordinator. */
 import { type ClientTls, type ClientTlsFiles, clientTlsFiles, readClientTls } from '@rollcall/agent';
 import { type Command, Option } from 'commander';
 import { keptControlCertificate } from './control-certificate.ts';
@@ -12,7 +12,7 @@ export interface ClientTlsFlags {
   readonly clientKey?: string;
 }
 
-/** One coordinator, ready to be connected to. */
+/** Address of one coordinator and its TLS files. */
 export interface Place {
   readonly url: string;
   readonly files: ClientTlsFiles;
@@ -21,17 +21,20 @@ export interface Place {
 export function addClientTlsFlags(command: Command): Command {
   return command
     .addOption(
-      new Option('--ca <file>', 'authorities (PEM) of the coordinator for https and wss (default: ROLLCALL_CA)'),
+      new Option('--ca <file>', 'CA certificates (PEM) for https and wss to the coordinator (default: ROLLCALL_CA)'),
     )
     .addOption(
-      new Option('--client-cert <file>', 'client certificate (PEM) to show to it (default: ROLLCALL_CLIENT_CERT)'),
+      new Option(
+        '--client-cert <file>',
+        'client certificate (PEM) for the coordinator (default: ROLLCALL_CLIENT_CERT)',
+      ),
     )
     .addOption(new Option('--client-key <file>', 'private key (PEM) of --client-cert (default: ROLLCALL_CLIENT_KEY)'));
 }
 
 /**
- * `url` (`http`, `https`, `ws` or `wss`) with the files for it. A `rollcall up` of this user on this machine that speaks TLS
- * has left its certificate in its state directory: then the scheme becomes that of TLS, and this certificate is trusted.
+ * `url` (`http`, `https`, `ws` or `wss`) with its TLS files. A `rollcall up` with TLS of the same user on this machine has its
+ * certificate in its state directory. In this case the scheme becomes `https` or `wss`, and this certificate is trusted.
  */
 export function placeOf(
   url: string,
@@ -56,12 +59,12 @@ function keptCertificateOf(
   stateDir: string | undefined,
   environment: NodeJS.ProcessEnv,
 ): string | undefined {
-  // A directory that is named may be of a coordinator on another machine, to which a certificate of this one says nothing.
+  // A given directory may belong to a coordinator on another machine; its certificate is not used for this machine.
   const directory = stateDirectoryOf(url, undefined, environment) && stateDirectoryOf(url, stateDir, environment);
   return directory && keptControlCertificate(directory);
 }
 
-/** The files as read now, for an address with TLS. Fails in one line that names the file. */
+/** The current content of the files, for an address with TLS. Fails with one line that names the file. */
 export function clientTlsOf({ url, files }: Place): ClientTls {
   if (!/^(?:https|wss):/.test(url)) return { hasCertificate: false };
   const tls = readClientTls(files);
@@ -69,14 +72,14 @@ export function clientTlsOf({ url, files }: Place): ClientTls {
   return tls;
 }
 
-/** Addresses of agent connections, and the files of each when it is connected to. */
+/** Addresses of agent connections, and a function that reads the TLS files of an address. */
 export function agentPlaces(
   urls: readonly string[],
   flags: ClientTlsFlags,
   environment: NodeJS.ProcessEnv,
 ): { readonly coordinators: readonly string[]; readonly tls: (url: string) => ClientTls } {
   const places = new Map(urls.map((url) => placeOf(url, flags, environment)).map((place) => [place.url, place]));
-  // A mistake in the flags is reported before the program starts.
+  // Wrong flags are reported before the program starts.
   for (const place of places.values()) clientTlsOf(place);
   const { files: common } = placeOf('wss://elsewhere.invalid:1', flags, environment);
   return { coordinators: [...places.keys()], tls: (url) => readClientTls(places.get(url)?.files ?? common) };

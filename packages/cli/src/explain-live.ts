@@ -1,5 +1,6 @@
-/** `rollcall explain --live`: what the workers choose, while they do. */
-import { type Decision, type DecisionsBody, MAX_DECISIONS, MAX_DECISIONS_MS } from '@rollcall/protocol';
+/** `rollcall explain --live`: prints routing decisions of the workers as they are made. */
+import { type Decision, MAX_DECISIONS, MAX_DECISIONS_MS } from '@rollcall/feed';
+import type { DecisionsBody } from '@rollcall/protocol';
 import { clientFor, printJson, type ReaderFlags } from './commands/reader-flags.ts';
 import { durationFrom } from './duration.ts';
 import { wholeOf } from './run/node-flags.ts';
@@ -10,7 +11,7 @@ export interface LiveFlags extends ReaderFlags {
   readonly for: string;
 }
 
-/** What the answer may take beyond the time that is watched, milliseconds. */
+/** Time limit of the answer beyond the watched time, milliseconds. */
 const MARGIN_MS = 5_000;
 
 export async function explainLive(flags: LiveFlags): Promise<void> {
@@ -30,7 +31,7 @@ export async function explainLive(flags: LiveFlags): Promise<void> {
   else process.stdout.write(`${answer.decisions.map(decisionText).join('\n')}\n`);
 }
 
-/** One line of what and why, one of who else there was. */
+/** One line with the decision and its reason, and one with the other candidates. */
 function decisionText(decision: Decision): string {
   const { atUnixMs, method, host, path, chosen, because, candidates, candidateCount } = decision;
   const time = new Date(atUnixMs).toISOString().slice(11, 23);

@@ -6,17 +6,17 @@ import { AdminClient } from './admin-client.ts';
 import { balancersOf, nodesOf } from './lists.ts';
 
 interface Coordinator {
-  readonly asked: string[];
+  readonly paths: string[];
   readonly client: AdminClient;
   close(): void;
 }
 
-/** Answers each path with its body. */
+/** Answers each path with its own body. */
 async function coordinator(bodies: Readonly<Record<string, object>>): Promise<Coordinator> {
-  const asked: string[] = [];
+  const paths: string[] = [];
   const server = createServer((request, response) => {
     const path = request.url ?? '';
-    if (path !== '/livez') asked.push(path);
+    if (path !== '/livez') paths.push(path);
     response.setHeader('content-type', 'application/json');
     response.end(path === '/livez' ? 'ok\n' : JSON.stringify(bodies[path] ?? {}));
   });
@@ -24,7 +24,7 @@ async function coordinator(bodies: Readonly<Record<string, object>>): Promise<Co
   const { port } = server.address() as AddressInfo;
   const client = await AdminClient.connect({ coordinator: `http://127.0.0.1:${port}` }, {});
   return {
-    asked,
+    paths,
     client,
     close: () => {
       server.closeAllConnections();
@@ -47,7 +47,7 @@ test('nodes of all pages are one list, gone ones last, in order of balancer and 
       nodes.map(({ id }) => id),
       ['c', 'd', 'a', 'b'],
     );
-    assert.equal(started.asked.length, 3);
+    assert.equal(started.paths.length, 3);
   } finally {
     started.close();
   }
@@ -61,7 +61,7 @@ test('a coordinator of an earlier release answers the whole list at once', async
   try {
     assert.deepEqual((await nodesOf(started.client)).length, 1);
     assert.deepEqual((await balancersOf(started.client)).length, 1);
-    assert.deepEqual(started.asked, ['/v1/nodes', '/v1/balancers']);
+    assert.deepEqual(started.paths, ['/v1/nodes', '/v1/balancers']);
   } finally {
     started.close();
   }

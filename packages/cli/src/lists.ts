@@ -1,17 +1,22 @@
-/** Whole lists of the admin API, which answers them in pages. */
+/** Complete lists of the admin API, which is paged. */
 import type { BalancerResource, BalancersResource, NodeResource, NodesResource } from '@rollcall/protocol';
 import type { AdminClient } from './admin-client.ts';
 
-/** Which nodes. */
-export interface NodesWanted {
+/** Filter of the node list. */
+export interface NodeFilter {
   readonly balancer?: string;
-  /** Gone nodes too. */
+  readonly group?: string;
+  /** Include gone nodes. */
   readonly all?: boolean;
 }
 
-/** The nodes that are wanted, gone ones last, otherwise in order of balancer and id. */
-export async function nodesOf(client: AdminClient, { balancer, all }: NodesWanted = {}): Promise<NodeResource[]> {
-  const query = { ...(all ? { all: 'true' } : {}), ...(balancer === undefined ? {} : { balancer }) };
+/** The nodes that match, by balancer and id, gone nodes last. */
+export async function nodesOf(client: AdminClient, { balancer, group, all }: NodeFilter = {}): Promise<NodeResource[]> {
+  const query = {
+    ...(all ? { all: 'true' } : {}),
+    ...(balancer === undefined ? {} : { balancer }),
+    ...(group === undefined ? {} : { group }),
+  };
   const nodes = await follow<NodeResource>('/v1/nodes', query, async (path) => {
     const page = await client.get<NodesResource>(path);
     return { entries: page.nodes, next: page.next };

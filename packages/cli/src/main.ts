@@ -1,43 +1,55 @@
 /** Argument parsing and exit codes: 0 ok, 1 failed, 2 usage, 3 unreachable, 4 timed out. */
 import { LogDestination } from '@rollcall/logging';
 import { Command, CommanderError } from 'commander';
-import { balancerCommand } from './commands/balancer.ts';
-import { configCommand } from './commands/config.ts';
-import { demoCommand } from './commands/demo.ts';
-import { eventsCommand } from './commands/events.ts';
-import { explainCommand } from './commands/explain.ts';
-import { forgetCommand } from './commands/forget.ts';
-import { healthCommand } from './commands/health.ts';
-import { joinCommand } from './commands/join.ts';
-import { loginsCommand } from './commands/logins.ts';
-import { addCommand, removeCommand } from './commands/members.ts';
-import { nodesCommand } from './commands/nodes.ts';
-import { redirectCommand, weightCommand } from './commands/overrides.ts';
-import { protocolCheckCommand } from './commands/protocol-check.ts';
-import { reloadCommand } from './commands/reload.ts';
-import { rotateCommand } from './commands/rotate.ts';
-import { runCommand } from './commands/run.ts';
-import { scaleCommand } from './commands/scale.ts';
-import { simulateCommand } from './commands/simulate.ts';
-import { statusCommand } from './commands/status.ts';
-import { drainCommand, enableCommand, stopCommand } from './commands/status-verbs.ts';
-import { tokenCommand } from './commands/token.ts';
-import { upCommand } from './commands/up.ts';
 import { CliFailure, EXIT } from './exit.ts';
 import { onNpmEnd } from './npm-parent.ts';
+import { TOKEN_VARIABLES } from './secret.ts';
 import { Terminal } from './terminal.ts';
+import { unknownOptionAdvice } from './unknown-option.ts';
 import { VERSION } from './version.ts';
 
-/** Runs the command in `argv` and ends the process as it should end. */
+/**
+ * The verbs in the order of `--help`. Only the module of the verb that runs is loaded: all of them take twice as long.
+ */
+const VERBS: Readonly<Record<string, () => Promise<Command>>> = {
+  demo: async () => (await import('./commands/demo.ts')).demoCommand(),
+  up: async () => (await import('./commands/up.ts')).upCommand(),
+  run: async () => (await import('./commands/run.ts')).runCommand(),
+  join: async () => (await import('./commands/join.ts')).joinCommand(),
+  add: async () => (await import('./commands/members.ts')).addCommand(),
+  remove: async () => (await import('./commands/members.ts')).removeCommand(),
+  scale: async () => (await import('./commands/scale.ts')).scaleCommand(),
+  nodes: async () => (await import('./commands/nodes.ts')).nodesCommand(),
+  status: async () => (await import('./commands/status.ts')).statusCommand(),
+  events: async () => (await import('./commands/events.ts')).eventsCommand(),
+  explain: async () => (await import('./commands/explain.ts')).explainCommand(),
+  drain: async () => (await import('./commands/status-verbs.ts')).drainCommand(),
+  enable: async () => (await import('./commands/status-verbs.ts')).enableCommand(),
+  stop: async () => (await import('./commands/status-verbs.ts')).stopCommand(),
+  weight: async () => (await import('./commands/overrides.ts')).weightCommand(),
+  redirect: async () => (await import('./commands/overrides.ts')).redirectCommand(),
+  balancer: async () => (await import('./commands/balancer.ts')).balancerCommand(),
+  forget: async () => (await import('./commands/forget.ts')).forgetCommand(),
+  config: async () => (await import('./commands/config.ts')).configCommand(),
+  reload: async () => (await import('./commands/reload.ts')).reloadCommand(),
+  rotate: async () => (await import('./commands/rotate.ts')).rotateCommand(),
+  logins: async () => (await import('./commands/logins.ts')).loginsCommand(),
+  token: async () => (await import('./commands/token.ts')).tokenCommand(),
+  simulate: async () => (await import('./commands/simulate.ts')).simulateCommand(),
+  health: async () => (await import('./commands/health.ts')).healthCommand(),
+  'protocol-check': async () => (await import('./commands/protocol-check.ts')).protocolCheckCommand(),
+};
+
+/** Runs the command in `argv` and sets the exit code. */
 export async function main(argv: readonly string[]): Promise<void> {
   dropEmptyVariables(process.env);
   if (!SERVING.has(argv[2] ?? '')) heedBrokenOutput();
   else if (!new Terminal().isDetached)
     onNpmEnd(process.env, () => {
-      complain('npm has ended; ending in order');
+      complain('npm has ended; shutting down');
       process.kill(process.pid, 'SIGTERM');
     });
-  const program = rollcall();
+  const program = await rollcall(argv[2] ?? '');
   try {
     await program.parseAsync(argv);
   } catch (error) {
@@ -49,38 +61,13 @@ export async function main(argv: readonly string[]): Promise<void> {
   }
 }
 
-function rollcall(): Command {
+/** The command with all its verbs, or with `verb` alone when that is one. */
+async function rollcall(verb: string): Promise<Command> {
   const program = new Command('rollcall')
     .description('A cluster coordinator: nodes register themselves, a reverse proxy follows their load.')
     .version(VERSION);
-  const commands = [
-    demoCommand(),
-    upCommand(),
-    runCommand(),
-    joinCommand(),
-    addCommand(),
-    removeCommand(),
-    scaleCommand(),
-    nodesCommand(),
-    statusCommand(),
-    eventsCommand(),
-    explainCommand(),
-    drainCommand(),
-    enableCommand(),
-    stopCommand(),
-    weightCommand(),
-    redirectCommand(),
-    balancerCommand(),
-    forgetCommand(),
-    configCommand(),
-    reloadCommand(),
-    rotateCommand(),
-    loginsCommand(),
-    tokenCommand(),
-    simulateCommand(),
-    healthCommand(),
-    protocolCheckCommand(),
-  ];
+  const wanted = Object.hasOwn(VERBS, verb) ? [VERBS[verb]!] : Object.values(VERBS);
+  const commands = await Promise.all(wanted.map((load) => load()));
   for (const command of commands) program.addCommand(command);
   for (const command of [program, ...commands, ...commands.flatMap((parent) => parent.commands)]) {
     command.exitOverride();
@@ -90,21 +77,22 @@ function rollcall(): Command {
         process.stdout.write(text);
       },
       writeErr: (text) => void new LogDestination({ target: 2 }).write(text),
-      outputError: (text, write) => write(`rollcall: ${oneLine(text)}; see ${fullName(command)} --help\n`),
+      outputError: (text, write) =>
+        write(`rollcall: ${oneLine(text)}${unknownOptionAdvice(command, text)}; see ${fullName(command)} --help\n`),
     });
   }
   return program;
 }
 
-/** `rollcall token create`. */
+/** Name with parents, like `rollcall token create`. */
 function fullName(command: Command): string {
   return command.parent === null ? command.name() : `${fullName(command.parent)} ${command.name()}`;
 }
 
-/** Commands that others rely on: they have a log of their own, and serve without a standard output. */
+/** Commands that keep serving without a standard output. They have a log of their own. */
 const SERVING: ReadonlySet<string> = new Set(['up', 'run', 'join', 'demo']);
 
-/** `rollcall events | head` ends with `head`, without a word. Output that cannot be written is a failure. */
+/** `rollcall events | head` ends silently with `head`. Other write errors are failures. */
 function heedBrokenOutput(): void {
   process.stdout.off('error', onBrokenOutput).on('error', onBrokenOutput);
   process.stderr.off('error', onBrokenComplaints).on('error', onBrokenComplaints);
@@ -115,10 +103,10 @@ function onBrokenOutput({ code, message }: NodeJS.ErrnoException): void {
   process.exit(code === 'EPIPE' ? EXIT.ok : EXIT.failed);
 }
 
-/** The line is lost; the command does what it was asked for. */
+/** The line is lost; the command continues. */
 function onBrokenComplaints(): void {}
 
-/** Written before this process has ended, where that needs no waiting. */
+/** Writes synchronously where that does not block. */
 function complain(line: string): void {
   new LogDestination({ target: 2 }).write(`rollcall: ${line}\n`);
 }
@@ -130,8 +118,11 @@ function oneLine(text: string): string {
     .replace(/\s*\n\s*/g, ' ');
 }
 
-/** An empty variable counts as unset, so that `ROLLCALL_URL= rollcall …` does what it looks like. */
+/**
+ * An empty variable counts as unset, as in `ROLLCALL_URL= rollcall …`. Token variables are kept, because their readers warn
+ * that they are empty.
+ */
 function dropEmptyVariables(environment: NodeJS.ProcessEnv): void {
   for (const [name, value] of Object.entries(environment))
-    if (name.startsWith('ROLLCALL_') && value === '') delete environment[name];
+    if (name.startsWith('ROLLCALL_') && value === '' && !TOKEN_VARIABLES.includes(name)) delete environment[name];
 }

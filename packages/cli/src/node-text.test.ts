@@ -33,18 +33,20 @@ const EXPLANATION: NodeExplanation = {
   ],
   requests: { count: 12.34, share: 0.49, fairShare: 0.5 },
   sessions: { count: 140, share: 0.52, fairShare: 0.5 },
+  sessionsSeenOnce: 12,
 };
 
 test('a node is explained on one screen: sentences, shares, metrics', () => {
   assert.equal(
     nodeText(EXPLANATION),
-    `shop-1 of balancer shop: load 42 %, over the last ten reports 42 %, load factor 58, in flight 3, 12.35 ms a request, told 320ms ago
+    `shop-1 of balancer shop: load 42 %, over the last ten reports 42 %, load factor 58, in flight 3, 12.35 ms a request, last report 320ms ago
   load 42 %, which is cpu at 42 %: load factor 58
   its fair share is 50 %: one of 2 nodes of the same weight
 
-          NOW      SHARE  FAIR SHARE
-requests  12.34/s  49 %   50 %
-sessions  140      52 %   50 %
+           NOW      SHARE  FAIR SHARE
+requests   12.34/s  49 %   50 %
+sessions   140      52 %   50 %
+seen once  12
 
 METRIC      VALUE      CAPACITY     WEIGHT  COUNTS AS   NOW   LAST 10
 * cpu       0.42       1            1       limit       42 %  40 %
@@ -53,9 +55,9 @@ METRIC      VALUE      CAPACITY     WEIGHT  COUNTS AS   NOW   LAST 10
   );
 });
 
-test('a node that tells nothing has no metrics to show', () => {
+test('a node without reports has no metrics table', () => {
   const { load: _load, meanLoad: _mean, inFlight: _inFlight, serviceMs: _serviceMs, ...rest } = EXPLANATION;
   const text = nodeText({ ...rest, metrics: [], toldMs: -1 });
-  assert.match(text, /^shop-1 of balancer shop: load –, load factor 58, never told\n/);
+  assert.match(text, /^shop-1 of balancer shop: load –, load factor 58, no report yet\n/);
   assert.doesNotMatch(text, /METRIC/);
 });

@@ -1,10 +1,10 @@
 import { explainedNumbers, metricRow, shareRows } from '@rollcall/dashboard';
-import type { NodeExplanation } from '@rollcall/protocol';
-import { duration, table } from './format.ts';
+import { compactDuration, type NodeExplanation } from '@rollcall/protocol';
+import { table } from './format.ts';
 
 const HEADINGS = ['METRIC', 'VALUE', 'CAPACITY', 'WEIGHT', 'COUNTS AS', 'NOW', 'LAST 10'];
 
-/** The explanation of a node on one screen: sentences first, then the numbers they are made of. */
+/** The explanation of a node on one screen: first sentences, then the numbers behind them. */
 export function nodeText(explanation: NodeExplanation): string {
   const { id, balancer, because, metrics } = explanation;
   const rows = metrics.map((metric) => {
@@ -12,7 +12,7 @@ export function nodeText(explanation: NodeExplanation): string {
     return [`${metric.isDecisive ? '*' : ' '} ${name}`, ...cells];
   });
   return [
-    `${id} of balancer ${balancer}: ${explainedNumbers(explanation, duration).join(', ')}`,
+    `${id} of balancer ${balancer}: ${explainedNumbers(explanation, compactDuration).join(', ')}`,
     ...because.map((sentence) => `  ${sentence}`),
     '',
     table(['', 'NOW', 'SHARE', 'FAIR SHARE'], shareRows(explanation)),

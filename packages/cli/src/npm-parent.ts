@@ -1,15 +1,15 @@
 /**
- * The end of npm or npx that started this process. npm passes SIGTERM and SIGINT on. When it is killed, its children
- * get no signal, and would hold their ports until they are killed too.
+ * Detects the end of the npm or npx process that started this process. npm forwards SIGTERM and SIGINT. If npm is killed, its
+ * children get no signal and would keep their ports.
  */
 import { readFileSync } from 'node:fs';
 import { readProcess } from './run/process-table.ts';
 
 const LOOK_MS = 1_000;
-/** npm starts scripts by a shell, which outlives it. */
+/** npm starts scripts with a shell, which outlives npm. */
 const SHELLS: ReadonlySet<string> = new Set(['sh', 'bash', 'dash', 'zsh', 'ksh', 'ash', 'busybox']);
 
-/** Calls `onEnd` once, after npm or npx that started this process has ended. Keeps no process alive. */
+/** Calls `onEnd` once, when the npm or npx that started this process has ended. Does not keep the process alive. */
 export function onNpmEnd(environment: NodeJS.ProcessEnv, onEnd: () => void): void {
   if (environment['npm_lifecycle_event'] === undefined && environment['npm_command'] === undefined) return;
   const parent = process.ppid;

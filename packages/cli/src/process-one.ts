@@ -1,15 +1,15 @@
 /**
- * `rollcall run` as process 1 of a container. The kernel gives process 1 all orphans, and it has to collect their exit
- * codes; Node collects those of its own children alone, so that each orphan would stay as a zombie until the process
- * table is full. So another program collects them, and the wrapper runs below it:
+ * `rollcall run` as process 1 of a container. Process 1 is the parent of all orphans and must collect their exit codes.
+ * Node collects only its own children, so each orphan would stay a zombie until the process table is full.
+ * Therefore another program collects orphans, and the wrapper runs below it:
  *
- * - Node 22.15 and later replace themselves by `/bin/sh`, which starts the wrapper and waits for all children.
- * - Before, Perl (in every Debian image) makes itself the reaper of what is below it (`PR_SET_CHILD_SUBREAPER`).
+ * - Node 22.15 and later: the process becomes `/bin/sh`, which starts the wrapper and waits for all children.
+ * - Earlier versions: Perl (in every Debian image) becomes the subreaper of its descendants (`PR_SET_CHILD_SUBREAPER`).
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { constants } from 'node:os';
 
-/** Passes signals on to the wrapper, and ends with its code. A trap interrupts `wait`, which is then repeated. */
+/** Forwards signals to the wrapper and exits with its code. A trap interrupts `wait`, which is then repeated. */
 const SHELL_INIT = `
 exec 3<&0
 "$@" <&3 3<&- &
@@ -39,15 +39,15 @@ for (;;) {
 }
 `;
 
-/** Number of prctl(2) by Node's name of the architecture. */
+/** System call number of prctl(2) by architecture (`process.arch`). */
 const PRCTL: Readonly<Record<string, number>> = { x64: 157, arm64: 167, arm: 172, ia32: 172, ppc64: 171, s390x: 172 };
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 
 type Replace = (file: string, words: readonly string[], environment: NodeJS.ProcessEnv) => never;
 
 /**
- * Runs this command below a program that collects orphans, when this is process 1. Resolves with false when it is not,
- * or there is no such program, which `say` reports. Otherwise the process ends with the exit code of the command.
+ * As process 1, runs this command below a program that collects orphans, and exits with its code. Resolves with false in other
+ * processes, and without such a program, which `say` reports.
  */
 export async function runBelowReaper(say: (line: string) => void): Promise<boolean> {
   if (process.pid !== 1) return false;

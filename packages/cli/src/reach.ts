@@ -1,16 +1,24 @@
-/** Asks whether a coordinator answers at an address, and says why none does. */
-import { type ClientTls, connectCause, MAX_REFUSAL_BODY, notRollcallCause, readRefusal } from '@rollcall/agent';
+/** Checks whether a coordinator answers at an address, and reports the cause if none does. */
+import { type ClientTls, MAX_REFUSAL_BODY, readRefusal } from '@rollcall/agent';
 import { coordinatorFetch } from './coordinator-fetch.ts';
 import { CliFailure, EXIT } from './exit.ts';
+import { failedAttempt, foreignAnswer, type NoCoordinator } from './no-coordinator.ts';
 
 /** Longest time for an answer, in milliseconds. */
 const TIMEOUT_MS = 3_000;
 
-/** What a coordinator answered; `cause` instead when nothing did, or something else. */
-export type Answer = { readonly cause?: undefined; readonly isOk: boolean } | { readonly cause: string };
+/** Answer of a coordinator; `none` if there was no answer, or one of another program. */
+export type Answer =
+  | { readonly none?: undefined; readonly isOk: boolean }
+  | { readonly none: NoCoordinator; readonly isOk?: undefined };
 
-/** Asks `url`, a health page (`/livez`, `/readyz`) of a coordinator. Never rejects. */
-export async function answerOf(url: string, tls: ClientTls = { hasCertificate: false }): Promise<Answer> {
+/** Requests a health page (`/livez`, `/readyz`) of a coordinator. Never rejects. */
+export async function answerOf(
+  base: string,
+  page: '/livez' | '/readyz',
+  tls: ClientTls = { hasCertificate: false },
+): Promise<Answer> {
+  const url = base + page;
   try {
     const init = { redirect: 'manual', signal: AbortSignal.timeout(TIMEOUT_MS) } as const;
     const response = await coordinatorFetch(url, init, tls);
@@ -18,13 +26,13 @@ export async function answerOf(url: string, tls: ClientTls = { hasCertificate: f
     if (response.ok && body.trim() === 'ok') return { isOk: true };
     if (response.status === 503 && body.trim() === 'not ready') return { isOk: false };
     const refusal = readRefusal(response.status, (name) => response.headers.get(name) ?? undefined, body);
-    return refusal.code === undefined ? { cause: notRollcallCause(refusal, url) } : { isOk: false };
+    return refusal.code === undefined ? { none: foreignAnswer(refusal, base) } : { isOk: false };
   } catch (error) {
-    return { cause: connectCause(error, url) };
+    return { none: failedAttempt(error, base) };
   }
 }
 
-/** A page of something else is not read to its end. */
+/** The page of another program is not read to its end. */
 async function startOf(response: Response): Promise<string> {
   const decoder = new TextDecoder();
   let text = '';
@@ -35,18 +43,19 @@ async function startOf(response: Response): Promise<string> {
   return text;
 }
 
-/** The addresses that did not answer, and why. */
+/** The addresses without a coordinator, and the causes. */
 export class Unanswered {
-  readonly #parts: string[] = [];
+  readonly #found: NoCoordinator[] = [];
 
-  add(base: string, cause: string): void {
-    this.#parts.push(`${base}: ${cause}`);
+  add(none: NoCoordinator): void {
+    this.#found.push(none);
   }
 
   failure(): CliFailure {
-    return new CliFailure(
-      `no coordinator answers at ${this.#parts.join('; at ')}; start one with \`rollcall up\`, or name it with --coordinator or ROLLCALL_URL`,
-      EXIT.unreachable,
-    );
+    const sentences = this.#found.map(({ sentence }) => sentence).join('; ');
+    // For a coordinator with a wrong certificate, the advice to start or name one is wrong.
+    const isOnlyTls = this.#found.every(({ stage }) => stage === 'tls');
+    const advice = isOnlyTls ? '' : '; start one with `rollcall up`, or name it with --coordinator or ROLLCALL_URL';
+    return new CliFailure(sentences + advice, EXIT.unreachable);
   }
 }

@@ -6,12 +6,19 @@ import { AdminClient } from './admin-client.ts';
 import { CliFailure } from './exit.ts';
 import { secretFrom } from './secret.ts';
 
-test('a secret of a variable is trimmed as one of a file is; white space only is unset', () => {
-  assert.equal(secretFrom('TOKEN', { TOKEN: 'abc\n' }), 'abc');
-  assert.equal(secretFrom('TOKEN', { TOKEN: ' \n' }), undefined);
+test('secrets of variables and files are trimmed; an empty variable is unset, with a warning', () => {
+  const warnings: string[] = [];
+  const secret = (environment: NodeJS.ProcessEnv) =>
+    secretFrom('TOKEN', environment, { consequence: 'there is none', warn: (line) => void warnings.push(line) });
+  assert.equal(secret({ TOKEN: 'abc\n', TOKEN_FILE: '' }), 'abc');
+  assert.equal(secret({}), undefined);
+  assert.deepEqual(warnings, []);
+  assert.equal(secret({ TOKEN: ' \n' }), undefined);
+  assert.equal(secret({ TOKEN_FILE: '' }), undefined);
+  assert.deepEqual(warnings, ['TOKEN is set but empty: there is none', 'TOKEN_FILE is set but empty: there is none']);
 });
 
-test('an admin token arrives without the newline at its end; one that fits no header is refused unprinted', async (t) => {
+test('an admin token is sent without its trailing newline; an invalid token is refused and not printed', async (t) => {
   const fields: (string | undefined)[] = [];
   const port = await listening(
     t,

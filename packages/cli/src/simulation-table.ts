@@ -1,4 +1,4 @@
-/** What a simulation has found, as a table for people. */
+/** The results of a simulation as a table. */
 import type { ContenderRow, Outcome } from '@rollcall/simulator';
 import { table } from './format.ts';
 
@@ -44,7 +44,7 @@ function columnOf(name: string): Column {
   return COLUMNS[name] ?? { heading: `P99 ${window ?? name}`.toUpperCase(), show: latency };
 }
 
-/** The worst in brackets, where it looks different. */
+/** The worst value in brackets, if its text differs. */
 function shown({ median, worst }: Outcome, { show }: Column): string {
   const [middle, most] = [show(median), show(worst)];
   return middle === most ? middle : `${middle} (${most})`;

@@ -1,6 +1,6 @@
-/** Where `up` keeps its state, and where the other commands find the admin token. */
-import { mkdirSync, readFileSync, statSync } from 'node:fs';
-import { homedir } from 'node:os';
+/** The state directory of `up`, which has the admin token for other commands. */
+import { lstatSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { CliFailure, EXIT } from './exit.ts';
 import { LOCK_DRAFTS, type LockFile, type LockHolder, lockHolder, takeLock } from './lock/lock-file.ts';
@@ -13,9 +13,38 @@ export function defaultStateDirectory(controlPort: number, environment: NodeJS.P
   return join(base, 'rollcall', String(controlPort));
 }
 
+/** State directory of a `rollcall demo` of this user. It is in the temporary directory, because a demo leaves nothing behind. */
+function demoStateDirectory(controlPort: number): string {
+  return join(tmpdir(), `rollcall-demo-${process.getuid?.() ?? 0}-${controlPort}`);
+}
+
 /**
- * The state directory of a coordinator at `url`: `given`; on this machine else `ROLLCALL_STATE_DIR`, as for `up`, or the default of its
- * port; on another one `undefined`.
+ * Creates the state directory of a demo and returns its path. Commands find it by the control port; `isFound` is false if the
+ * usual path belongs to another user or demo, and commands need `--state-dir`. A directory that an earlier demo left is replaced.
+ */
+export function createDemoStateDirectory(
+  controlPort: number,
+  environment: NodeJS.ProcessEnv,
+): { readonly path: string; readonly isFound: boolean } {
+  const path = demoStateDirectory(controlPort);
+  try {
+    if (isOwnDirectory(path) && !isInUse(path)) rmSync(path, { recursive: true });
+    mkdirSync(path, { mode: 0o700 });
+    return { path, isFound: !environment['ROLLCALL_STATE_DIR'] };
+  } catch {
+    return { path: mkdtempSync(join(tmpdir(), 'rollcall-demo-')), isFound: false };
+  }
+}
+
+/** False for a link, and for a directory of another user or that other users can write. */
+function isOwnDirectory(path: string): boolean {
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  return stats?.isDirectory() === true && stats.uid === (process.getuid?.() ?? 0) && (stats.mode & 0o077) === 0;
+}
+
+/**
+ * The state directory of a coordinator at `url`: `given` if set. Otherwise, on this machine, `ROLLCALL_STATE_DIR`, the directory of
+ * a running demo on this port, or the default of the port, as for `up`. On another machine `undefined`.
  */
 export function stateDirectoryOf(
   url: string,
@@ -26,7 +55,9 @@ export function stateDirectoryOf(
   const { hostname, port } = new URL(url);
   const isHere = hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.');
   if (!isHere) return undefined;
-  return environment['ROLLCALL_STATE_DIR'] || defaultStateDirectory(Number(port), environment);
+  if (environment['ROLLCALL_STATE_DIR']) return environment['ROLLCALL_STATE_DIR'];
+  const demo = demoStateDirectory(Number(port));
+  return isOwnDirectory(demo) && isInUse(demo) ? demo : defaultStateDirectory(Number(port), environment);
 }
 
 /** The admin token that a coordinator on this machine left in its state directory; `undefined` when there is none to read. */
@@ -38,18 +69,19 @@ export function readAdminToken(directory: string): string | undefined {
   }
 }
 
-/** True when a `rollcall up` that runs has this state directory. */
+/** True if a running `rollcall up` has this state directory. */
 export function isInUse(directory: string | undefined): boolean {
   return directory !== undefined && lockHolder(join(directory, 'lock')) !== undefined;
 }
 
-/** Between two tries to make a lock file that could not be made, milliseconds. */
+/** Time between two attempts to create the lock file, milliseconds. */
 const RETRY_MS = 5_000;
 
 /**
- * Makes the directory and takes its lock; returns the way to give it back. Fails naming the holder when a living process has it.
- * Where no lock file can be made (full or read-only disk, directory of another user, a file in its place) it reports that, and tries
- * again every five seconds; until then the control port, which only one process can listen on, is the lock.
+ * Creates the directory and takes its lock; returns a function that releases it. Fails with the holder if a living process has it.
+ *
+ * No lock file can be created on a full or read-only disk, in another user's directory, or if a file is in its place. This is
+ * reported and retried every five seconds. Until it succeeds the control port is the lock, because only one process can listen on it.
  */
 export function lockStateDirectory(directory: string, say: (line: string) => void = () => {}): () => void {
   const first = tryLock(directory);
@@ -97,7 +129,7 @@ function tryLock(directory: string): LockFile | LockHolder | string {
     removeOldDrafts(directory, LOCK_DRAFTS);
     return takeLock(join(directory, 'lock'));
   } catch (error) {
-    // Code and description; what comes after them names a draft, which is another one each time.
+    // Code and description only; the rest names a draft, whose name changes each time.
     return (error as Error).message.split(',', 1)[0] ?? '';
   }
 }

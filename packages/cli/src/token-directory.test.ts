@@ -12,7 +12,7 @@ function scratch(t: TestContext): string {
   return directory;
 }
 
-test('the first start makes a join token, and every later start finds it', (t) => {
+test('the first start creates a join token, and later starts read it', (t) => {
   const directory = join(scratch(t), 'new');
   const token = keptJoinToken(directory);
   assert.match(token, /^[\w-]{43}$/);
@@ -21,9 +21,9 @@ test('the first start makes a join token, and every later start finds it', (t) =
   assert.deepEqual(readdirSync(directory), ['join-token']);
 });
 
-test('its owner and the group of the directory may read it, nobody else', (t) => {
+test('only its owner and the group of the directory may read it', (t) => {
   const directory = scratch(t);
-  // Another group than our own can be given by root alone; for everybody else it stays theirs.
+  // Only root can set a foreign group; for other users the group does not change.
   if (process.getuid?.() === 0) chownSync(directory, 0, 8_400);
   keptJoinToken(directory);
   const { mode, gid } = statSync(join(directory, 'join-token'));
@@ -31,7 +31,7 @@ test('its owner and the group of the directory may read it, nobody else', (t) =>
   assert.equal(gid, statSync(directory).gid);
 });
 
-test('a token that is there already is used as it is, with its permissions', (t) => {
+test('an existing token is used unchanged, with its permissions', (t) => {
   const directory = scratch(t);
   writeFileSync(join(directory, 'join-token'), 'given\n');
   chmodSync(join(directory, 'join-token'), 0o600);
@@ -39,7 +39,7 @@ test('a token that is there already is used as it is, with its permissions', (t)
   assert.equal((statSync(join(directory, 'join-token')).mode & 0o777).toString(8), '600');
 });
 
-test('an empty file and a directory that is none are refused in one line', (t) => {
+test('an empty file and a path that is not a directory are refused in one line', (t) => {
   const directory = scratch(t);
   writeFileSync(join(directory, 'join-token'), '\n');
   assert.throws(

@@ -1,6 +1,6 @@
 /**
- * A directory in which nodes find the join token: made at the first start, kept from then on. For containers, where it
- * is a volume that the nodes' containers mount read-only. The admin token is not for nodes: it stays in the state directory.
+ * A directory with the join token for nodes, which is created at the first start and kept. For containers: the directory is a
+ * volume that the containers of nodes mount read-only. The admin token is not for nodes and stays in the state directory.
  */
 import { randomBytes } from 'node:crypto';
 import {
@@ -23,8 +23,8 @@ import { removeOldDrafts } from './lock/old-drafts.ts';
 const FILE = 'join-token';
 
 /**
- * The join token in `directory`. When there is none it is made: 256 random bits in a file that its owner may write and
- * the group of the directory may read. Of several who start at once all get the same one. Fails in one line when the
+ * The join token in `directory`. If there is none, it is created: 256 random bits. Its owner may write the file, and the group of
+ * the directory may read it. Processes that start at the same time get the same token. Fails in one line if the
  * directory cannot be used or the file is empty.
  */
 export function keptJoinToken(directory: string): string {
@@ -37,7 +37,7 @@ export function keptJoinToken(directory: string): string {
   } catch (error) {
     throw new CliFailure(`--token-dir: ${(error as Error).message}`, EXIT.failed);
   }
-  throw new CliFailure(`--token-dir: ${path} is empty; delete it, and a new token is made`, EXIT.failed);
+  throw new CliFailure(`--token-dir: ${path} is empty; delete it, and a new token is created`, EXIT.failed);
 }
 
 function tokenIn(path: string): string | undefined {
@@ -49,7 +49,7 @@ function tokenIn(path: string): string | undefined {
   }
 }
 
-/** A hard link appears with its content or not at all, and never replaces a token that somebody has read already. */
+/** A hard link is atomic, and never replaces a token that another process has already read. */
 function makeToken(directory: string, path: string): string {
   const token = randomBytes(32).toString('base64url');
   const draft = `${path}.${randomBytes(6).toString('hex')}`;
@@ -57,7 +57,7 @@ function makeToken(directory: string, path: string): string {
   try {
     writeSync(file, `${token}\n`);
     chownSync(draft, -1, statSync(directory).gid);
-    // Only now, and whatever the umask is: before, the group was our own.
+    // Set last, independent of the umask: until here the file had the group of this process.
     fchmodSync(file, 0o640);
     fsyncSync(file);
     linkSync(draft, path);

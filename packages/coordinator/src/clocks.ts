@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import type { Clock } from '@rollcall/core';
 
-/** Both kinds of time: monotonic for leases and deadlines, wall clock for people and for records that outlive us. */
+/** Both kinds of time: monotonic for leases and deadlines, wall clock for people and for stored records. */
 export interface Clocks extends Clock {
   /** Wall clock, Unix milliseconds. May jump; nothing expires by it. */
   nowUnixMs(): number;

@@ -1,23 +1,23 @@
 /**
- * The registry at work: commands go in with the time, events go out to everybody who listens, in order. The only place
- * that calls `apply`, so nobody can see a change that others do not.
+ * Runs the registry: applies commands with the present time, and passes events to all listeners in order. Only this file calls
+ * `apply`, so every change reaches all listeners.
  */
 import type { Command, ConnectionId, Event, NodeView, Registry, Rejection } from '@rollcall/core';
 import type { BalancerName, BalancerResource, NodeExplanation, NodeId, NodeResource } from '@rollcall/protocol';
 import type { Clocks } from './clocks.ts';
 import { StallClock } from './stall-clock.ts';
 
-/** Who asked, as far as it is not in the command. */
+/** Origin of a command, unless the command contains it. */
 export interface Origin {
   /** Address of the peer. */
   readonly address?: string;
-  /** Why, in the operator's words; for the audit. */
+  /** Reason that the operator gives, for the audit. */
   readonly reason?: string;
 }
 
 export type EventListener = (event: Event, origin: Origin) => void;
 
-/** Which part of the nodes. */
+/** Filter of a list of nodes. */
 export interface PageRequest {
   readonly after: string | undefined;
   readonly limit: number;
@@ -41,7 +41,7 @@ export class Cluster {
   constructor(registry: Registry, clocks: Clocks) {
     this.registry = registry;
     this.clocks = clocks;
-    // Larger than those of any earlier life of the coordinator, for whoever compares them over a restart.
+    // Larger than all numbers before a restart, so that clients can compare them.
     this.#nextConnection = Math.floor(clocks.nowUnixMs());
   }
 
@@ -49,17 +49,17 @@ export class Cluster {
     return this.registry.revision;
   }
 
-  /** Commands of operators so far: what one of them has changed is in every answer after it. */
+  /** Number of operator commands so far: an answer made later contains their changes. */
   get writes(): number {
     return this.#writes;
   }
 
-  /** A number for a new connection or PUT, larger than all before. */
+  /** A number for a new connection or PUT, larger than all earlier ones. */
   nextConnection(): ConnectionId {
     return ++this.#nextConnection;
   }
 
-  /** Applies one command now. Listeners hear of its events before this returns, unless one of them is applying it. */
+  /** Applies one command now. Listeners are called before this returns, unless a listener applies the command. */
   apply(command: Command, origin: Origin = NOBODY): readonly Event[] | Rejection {
     const { revision } = this.registry;
     const outcome = this.registry.apply(command, this.clocks.nowMs());
@@ -72,19 +72,19 @@ export class Cluster {
     return outcome;
   }
 
-  /** Hears every event, in order. Returns the way to stop. */
+  /** Calls the listener for every event, in order. Returns a function that ends this. */
   onEvent(listener: EventListener): () => void {
     this.#eventListeners.add(listener);
     return () => this.#eventListeners.delete(listener);
   }
 
-  /** Called when the feed has something to tell. Returns the way to stop. */
+  /** Calls the listener when the feed has changes to send. Returns a function that ends this. */
   onChange(listener: () => void): () => void {
     this.#changeListeners.add(listener);
     return () => this.#changeListeners.delete(listener);
   }
 
-  /** Called after each command while there are records for the store. Returns the way to stop. */
+  /** Calls the listener after each command while there are records for the store. Returns a function that ends this. */
   onRecords(listener: () => void): () => void {
     this.#recordListeners.add(listener);
     return () => this.#recordListeners.delete(listener);
@@ -109,8 +109,8 @@ export class Cluster {
   }
 
   /**
-   * At most `limit` nodes of those that are wanted, in order of their ids, from the first one after `after`. `next`: there are more,
-   * after this id. A node that is there all the time is on exactly one of the pages, whatever comes and goes between them.
+   * At most `limit` of the requested nodes in order of id, from the first one after `after`. `next`: the last id, if there are
+   * more nodes. A node that exists all the time is on exactly one of the pages, whichever nodes come and go between them.
    */
   page({ after, limit, isWanted }: PageRequest): { readonly nodes: NodeResource[]; readonly next?: NodeId } {
     const nodes: NodeResource[] = [];
@@ -127,7 +127,7 @@ export class Cluster {
     return this.registry.balancerResource(name);
   }
 
-  /** All balancers in order of their names. */
+  /** All balancers in order of name. */
   balancers(): BalancerResource[] {
     const resources: BalancerResource[] = [];
     for (const name of this.registry.balancers()) {

@@ -1,4 +1,4 @@
-/** What a coordinator is told when it starts. Nothing here or below reads the environment or the command line. */
+/** Options of a coordinator. This package does not read the environment or the command line. */
 import type { Store } from '@rollcall/core';
 import type { BalancerName, BalancerPatch, QuotaName } from '@rollcall/protocol';
 import {
@@ -15,13 +15,13 @@ import { type Clocks, systemClocks } from './clocks.ts';
 import { CidrList } from './network/addresses.ts';
 import type { ControlTls } from './network/control-tls.ts';
 
-/** Where to listen. Port 0 takes any free one. */
+/** Address to listen on. Port 0 takes a free port. */
 export interface ListenAddress {
   readonly host: string;
   readonly port: number;
 }
 
-/** A file of a page, ready to send. */
+/** A file of a page, with its encoded content. */
 export interface Asset {
   readonly body: string | Buffer;
   /** Content-Type. */
@@ -38,27 +38,30 @@ export interface BalancerSettingsOption {
 export interface CoordinatorOptions {
   /** Default 127.0.0.1:8400. Beyond loopback a join token is required. */
   readonly listen?: ListenAddress;
-  /** Another address for agents and workers alone, so that opening it to nodes does not open the pages. */
+  /** Extra listener for agents and workers only. Nodes can then reach it without access to the pages. */
   readonly agentsListen?: ListenAddress;
   /** TLS of both addresses. Default: plain HTTP. */
   readonly tls?: ControlTls;
-  /** What agents are told as this coordinator's address, `ws://…` or `wss://…`. Default: nothing. */
+  /** URL of this coordinator that is advertised to agents, `ws://…` or `wss://…`. Default: not advertised. */
   readonly advertise?: string;
-  /** Remembers the cluster over a restart. Closed by the coordinator. */
+  /** Keeps the cluster over a restart. Closed by the coordinator. */
   readonly store: Store;
-  /** Directory for tokens and the audit; made when it is not there. */
+  /** Directory for tokens and the audit; created if it does not exist. */
   readonly stateDir: string;
-  /** Lets agents in. Without one only agents on this machine may join, and only while the control port is on loopback. */
+  /** Token of agents. Without it only agents on this machine can join, and only while the control port is on loopback. */
   readonly joinToken?: string;
-  /** Default: made at first start and kept in `stateDir/admin-token`. */
+  /** Token of administrators. Default: created at the first start and kept in `stateDir/admin-token`. */
   readonly adminToken?: string;
-  /** Lets proxy workers follow the feed. Without one only tokens of role `proxy` in `stateDir/tokens.json` do. */
+  /** Token of proxy workers. Without it only tokens with role `proxy` in `stateDir/tokens.json` admit workers. */
   readonly feedToken?: string;
-  /** For nodes of the program that starts the coordinator, such as `--static`. Other agents need no token because of it. */
+  /**
+   * Token for nodes of the program that starts the coordinator, such as `--static`. It does not make tokens mandatory for other
+   * agents.
+   */
   readonly ownNodeToken?: string;
-  /** Where the site is, for people. */
+  /** URL of the site, shown to people. */
   readonly proxyUrl: string;
-  /** Host and port of other listeners of ours, such as proxy and Redis, which no node may announce as its own. */
+  /** Host and port of other own listeners, such as proxy and Redis. Nodes cannot announce them. */
   readonly ownListeners?: readonly ListenAddress[];
   /** Name of this coordinator. Default `coordinator`. */
   readonly name?: string;
@@ -69,37 +72,40 @@ export interface CoordinatorOptions {
   readonly suspectMs?: number;
   /** Default 15,000. */
   readonly leaseMs?: number;
-  /** How long sessions wait for missing nodes after a start. Default 10,000. */
+  /** Time after a start in which sessions wait for missing nodes. Default 10,000. */
   readonly learningMs?: number;
-  /** How long after a start what is missing may only be late. Default 15,000. */
+  /** Time after a start in which missing nodes count as late, not as gone. Default 15,000. */
   readonly settleMs?: number;
   readonly balancers?: readonly BalancerSettingsOption[];
-  /** Names of algorithms that workers have besides core's. Default: none. */
+  /** Names of algorithms that workers have besides those of core. Default: none. */
   readonly ownAlgorithms?: readonly string[];
   /** Pages by path, e.g. `/balancer-manager`. Default: none. */
   readonly assets?: ReadonlyMap<string, Asset>;
-  /** Ranges that may use the admin API and the pages, besides tokens. Default: loopback. */
+  /** Ranges that may use the admin API and the pages; a token is needed too. Default: loopback. */
   readonly adminAllow?: readonly string[];
-  /** Ranges that nodes may be in besides the address they register from. Default: none. */
+  /** Ranges that nodes may have besides the address of their registration. Default: none. */
   readonly nodeAllow?: readonly string[];
   /**
-   * Ranges of TLS proxies in front of the control and agents ports. Their `X-Forwarded-For` gives the address of the client for
-   * limits, audit and `adminAllow`, their `X-Forwarded-Proto` whether it speaks TLS. Default: none.
+   * Ranges of TLS proxies in front of the control and agents ports. Their `X-Forwarded-For` sets the address of the client for
+   * limits, audit and `adminAllow`. Their `X-Forwarded-Proto` states whether the client uses TLS. Default: none.
    */
   readonly controlTrustedProxies?: readonly string[];
-  /** Names under which the control port may be asked for, besides loopback names and its address. Default: none. */
+  /** Accepted values of Host on the control port, besides loopback names and its address. Default: none. */
   readonly controlHosts?: readonly string[];
-  /** Where browsers reach the control port, for login links, e.g. `https://rollcall.example.net`. Default: where it listens. */
+  /**
+   * URL of the control port for browsers, used in login links, e.g. `https://rollcall.example.net`. Default: the listening
+   * address.
+   */
   readonly controlUrl?: string;
-  /** Bounds on what one token, one balancer and one address may hold, by name. Default: `QUOTA_DEFAULTS` of the protocol. */
+  /** Quotas per token, balancer and address, by name. Default: `QUOTA_DEFAULTS` of the protocol. */
   readonly quotas?: Partial<Readonly<Record<QuotaName, number>>>;
-  /** Has the settings read again; resolves with what has changed, rejects with why nothing has. Default: that cannot be. */
+  /** Reloads the settings. Resolves with a description of the changes, or rejects with the reason. Default: not possible. */
   readonly reload?: () => Promise<string>;
-  /** Has log files opened again; resolves with what was done, rejects with why nothing was. Default: that cannot be. */
+  /** Reopens log files. Resolves with a description of the action, or rejects with the reason. Default: not possible. */
   readonly rotate?: () => Promise<string>;
   readonly clocks?: Clocks;
   readonly log: Logger;
-  /** Lines of `log` that were lost since the start. Default: none are. */
+  /** Number of lines of `log` that were lost since the start. Default: none. */
   readonly lostLogLines?: () => number;
 }
 
@@ -121,7 +127,7 @@ type Optional =
 
 const LOOPBACK = ['127.0.0.0/8', '::1'] as const;
 
-/** Fills defaults in and throws for what cannot be: the program that starts us has made a mistake. */
+/** Fills in defaults. Throws for invalid options, which are a mistake of the calling program. */
 export function configOf(options: CoordinatorOptions): Config {
   const config: Config = {
     listen: { host: '127.0.0.1', port: DEFAULT_CONTROL_PORT },

@@ -11,13 +11,13 @@ import { startTestCoordinator } from './testing/test-coordinator.ts';
 import { startTestNode } from './testing/test-node.ts';
 import { TestSocket } from './testing/test-socket.ts';
 
-test('it refuses to listen beyond loopback without a join token, and says what to do', async () => {
+test('without a join token it refuses to listen beyond loopback, with advice', async () => {
   const listen = { host: '0.0.0.0', port: 0 };
   await assert.rejects(startTestCoordinator({ listen }), /without a join token.*ROLLCALL_JOIN_TOKEN/);
   await assert.rejects(startTestCoordinator({ agentsListen: listen }), /without a join token/);
 });
 
-test('a join token that was made through the API opens the control port beyond loopback', async (t) => {
+test('a join token that was created through the API allows a control port beyond loopback', async (t) => {
   const stateDir = await mkdtemp(join(tmpdir(), 'rollcall-open-'));
   t.after(() => rm(stateDir, { recursive: true, force: true }));
   const local = await startTestCoordinator({ stateDir });
@@ -32,7 +32,7 @@ test('a join token that was made through the API opens the control port beyond l
   await (await TestSocket.open(url, AGENT_SUBPROTOCOL, { headers })).close();
 });
 
-test('a token is in force although the state directory cannot be written, and the answer reports it', async (t) => {
+test('a token is in force if the state directory cannot be written, and the answer reports it', async (t) => {
   const { api, stateDir, close } = await startTestCoordinator();
   t.after(close);
   await mkdir(join(stateDir, 'tokens.json.tmp', 'x'), { recursive: true });
@@ -56,7 +56,7 @@ test('tokens are listed in pages by name', async (t) => {
   assert.equal((await api('/v1/tokens?limit=2000')).json<TokenList>().tokens.length, 5);
 });
 
-test('an address that is taken is an error, and nothing is left open', async () => {
+test('a taken address is an error, and no listener stays open', async () => {
   const first = await startTestCoordinator();
   try {
     await assert.rejects(startTestCoordinator({ listen: first.coordinator.address }), /EADDRINUSE/);
@@ -65,13 +65,13 @@ test('an address that is taken is an error, and nothing is left open', async () 
   }
 });
 
-test('options that make no sense are errors', async () => {
+test('invalid options are errors', async () => {
   await assert.rejects(startTestCoordinator({ heartbeatMs: 1_000, suspectMs: 1_500 }), /do not fit/);
   await assert.rejects(startTestCoordinator({ adminAllow: ['everybody'] }), /is not a range/);
   await assert.rejects(startTestCoordinator({ advertise: 'here' }), /is not an address/);
 });
 
-test('login links lead where browsers reach the control port, and that name is served', async (t) => {
+test('login links contain the URL for browsers, and its host name is accepted', async (t) => {
   const started = await startTestCoordinator({ controlUrl: 'https://rollcall.example.net' });
   t.after(() => started.close());
   const { origin, pathname, search, host } = new URL(started.coordinator.loginLink());
@@ -85,7 +85,7 @@ test('login links lead where browsers reach the control port, and that name is s
   assert.equal(status, 200);
 });
 
-test('overrides and static members are there again after a restart', async (t) => {
+test('overrides and static members survive a restart', async (t) => {
   const stateDir = await mkdtemp(join(tmpdir(), 'rollcall-restart-'));
   t.after(() => rm(stateDir, { recursive: true, force: true }));
   const node = await startTestNode();
@@ -94,7 +94,7 @@ test('overrides and static members are there again after a restart', async (t) =
 
   const first = await startTestCoordinator({ stateDir, store: await store() });
   await first.api('/v1/nodes/n1', { method: 'PUT', body: { balancer: 'shop', url: node.url } });
-  await first.api('/v1/nodes/n1/drain', { method: 'POST', body: { reason: 'deploy' } });
+  await first.api('/v1/nodes/n1/drain', { method: 'POST', body: { reason: 'deploy', force: true } });
   await first.api('/v1/balancers/shop', { method: 'PATCH', body: { retries: 0 } });
   const { epoch } = (await first.api('/v1/status')).json<StatusResource>();
   await first.coordinator.close();
@@ -110,7 +110,7 @@ test('overrides and static members are there again after a restart', async (t) =
   assert.equal((await second.api('/v1/balancers/shop')).json<{ retries: number }>().retries, 0);
 });
 
-test('a store is opened by its name, and anything else is none', async (t) => {
+test('a store is opened by its name, and any other name is invalid', async (t) => {
   const stateDir = await mkdtemp(join(tmpdir(), 'rollcall-stores-'));
   t.after(() => rm(stateDir, { recursive: true, force: true }));
   for (const [spec, kind] of [
@@ -125,13 +125,13 @@ test('a store is opened by its name, and anything else is none', async (t) => {
     assert.equal(await openStore(spec, assert.fail), undefined);
 });
 
-test('closing twice is closing once', async () => {
+test('a second close has no effect', async () => {
   const started = await startTestCoordinator();
   await Promise.all([started.coordinator.close(), started.coordinator.close()]);
   await started.close();
 });
 
-test('C56: an IP address that is advertised is no node', async (t) => {
+test('C56: an advertised IP address cannot be a node', async (t) => {
   const started = await startTestCoordinator({ advertise: 'ws://192.0.2.7:8400' });
   t.after(() => started.close());
   const put = (url: string) => started.api('/v1/nodes/n1', { method: 'PUT', body: { balancer: 'shop', url } });

@@ -1,13 +1,13 @@
-/** Builds a coordinator from its parts, in order, and takes it apart again in reverse. */
+/** Builds a coordinator from its parts, in order, and closes them in reverse order. */
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { Registry } from '@rollcall/core';
+import { Registry, startSettingsMistake } from '@rollcall/core';
 import type { ProcessResource, ReplacedProcess } from '@rollcall/protocol';
 import { createAdminApp } from './admin/app.ts';
 import { settingsMistake } from './admin/balancers.ts';
+import type { Dependencies } from './admin/dependencies.ts';
 import { loginUrl } from './admin/login.ts';
 import { SharedAnswers } from './admin/shared-answers.ts';
-import type { Surroundings } from './admin/surroundings.ts';
 import { AgentServer } from './agents/agent-server.ts';
 import { NodeAddressPolicy, type PinnedAddress } from './agents/node-address-policy.ts';
 import { ProbeKinds } from './agents/probe-kinds.ts';
@@ -19,6 +19,7 @@ import { Logins, loginsPath, readLoginsFile } from './auth/logins.ts';
 import { OpenConnections } from './auth/open-connections.ts';
 import { openTokens, type Tokens } from './auth/tokens.ts';
 import { Cluster } from './cluster.ts';
+import { clusterIdPath, newClusterId, readClusterId } from './cluster-id.ts';
 import { type Config, type CoordinatorOptions, configOf, type ListenAddress } from './config.ts';
 import { Audit } from './events/audit.ts';
 import { EventLog } from './events/event-log.ts';
@@ -40,30 +41,30 @@ import { Ticker } from './ticker.ts';
 export interface Coordinator {
   /** Admin API and pages, `http://host:port`; `https` with TLS. */
   readonly url: string;
-  /** Where agents and workers connect, `ws://host:port`; `wss` with TLS. */
+  /** URL for agents and workers, `ws://host:port`; `wss` with TLS. */
   readonly agentsUrl: string;
-  /** Host and port of the control port as taken. */
+  /** Bound host and port of the control port. */
   readonly address: ListenAddress;
-  /** Read access for tests and for whoever embeds a coordinator; changes go through the admin API. */
+  /** Read access for tests and for programs that embed a coordinator; changes use the admin API. */
   readonly registry: Registry;
-  /** A new one-time link that logs a browser in; good for an hour. */
+  /** A new one-time link that logs in a browser; valid for an hour. */
   loginLink(): string;
-  /** Sentences for the operator about how it was started. */
+  /** Warnings to the operator about the options. */
   readonly warnings: readonly string[];
-  /** The processes that the supervisor keeps running, and those it has replaced; a replacement that was reported before is known by its number. */
+  /** Reports the processes that the supervisor keeps running, and its replacements. A replacement is reported once, by its number. */
   reportProcesses(processes: readonly ProcessResource[], replaced: readonly ReplacedProcess[]): void;
-  /** Tells agents and workers to come back later, and ends everything. A repeat waits for the first. */
+  /** Asks agents and workers to reconnect later, and closes all parts. A repeat waits for the first call. */
   close(): Promise<void>;
 }
 
-/** Nodes one coordinator holds; connections may be twice as many while processes replace each other. */
+/** Upper bound of nodes. Twice as many connections are allowed, because new processes overlap with the old ones. */
 const MAX_NODES = 10_000;
-/** Between two samples for requests per second, milliseconds. */
+/** Interval of the samples for requests per second, milliseconds. */
 const SAMPLE_MS = 1_000;
 
 /**
- * Starts a coordinator. Resolves when it listens. Rejects when an address is taken, options make no sense, or it would
- * listen beyond loopback without a join token.
+ * Starts a coordinator. Resolves when it listens. Rejects if an address is taken, if options are invalid, or if it would listen
+ * beyond loopback without a join token.
  */
 export async function startCoordinator(options: CoordinatorOptions): Promise<Coordinator> {
   const config = configOf(options);
@@ -92,6 +93,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
     closers.push(() => audit.close());
     const { heartbeatMs, suspectMs, leaseMs, learningMs, settleMs, quotas } = config;
     const startedAtMs = clocks.nowMs();
+    const keptClusterId = await readClusterId(config.stateDir);
     const registry = new Registry({
       heartbeatMs,
       suspectMs,
@@ -105,6 +107,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       maxHosts: quotas['balancer-hosts'],
       maxContexts: quotas['balancer-contexts'],
       startedAtMs,
+      clusterId: keptClusterId,
       hashSeed: randomBytes(4).readUInt32LE(),
     });
     const cluster = new Cluster(registry, clocks);
@@ -146,9 +149,22 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
     for (const { name, source, patch } of config.balancers) {
       const mistake = settingsMistake(patch, config.ownAlgorithms);
       if (mistake) throw new TypeError(`settings of balancer ${name}: ${mistake.message}`);
-      cluster.apply({ type: 'balancer-settings', name, source, patch, by: source });
+      const outcome = cluster.apply({ type: 'balancer-settings', name, source, patch, by: source });
+      if ('type' in outcome) throw new TypeError(`settings of balancer ${name}: ${outcome.message}`);
     }
-    const storeSync = new StoreSync({ store, cluster, logger: log });
+    const cookies = startSettingsMistake(config.balancers);
+    if (cookies) throw new TypeError(`settings of balancer ${cookies.name}: ${cookies.mistake}`);
+    const storeSync = new StoreSync({
+      store,
+      cluster,
+      logger: log,
+      clusterId: keptClusterId ?? newClusterId(config.listen, store.kind !== 'memory' || state.problem === undefined),
+      onClusterId: async (id) => {
+        if (keptClusterId !== undefined && keptClusterId !== id)
+          log.warn(`the store has the cluster id ${id}, not ${keptClusterId} of this coordinator, and is followed`);
+        if (keptClusterId !== id) await state.writeAll(new Map([[clusterIdPath(config.stateDir), `${id}\n`]]));
+      },
+    });
     closers.push(() => storeSync.close());
     await storeSync.start();
     const open = new OpenConnections({ gate, tokens, cluster });
@@ -187,7 +203,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
     let address: ListenAddress = config.listen;
     const schemes = config.tls ? (['https', 'wss'] as const) : (['http', 'ws'] as const);
     const controlUrl = (): string => config.controlUrl ?? urlOf(schemes[0], address);
-    const around: Surroundings = {
+    const dependencies: Dependencies = {
       config,
       cluster,
       answers: new SharedAnswers(cluster),
@@ -212,7 +228,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       isReady: () => isReady,
       ending: ending.signal,
     };
-    const app = await createAdminApp(around);
+    const app = await createAdminApp(dependencies);
     closers.push(
       () => app.close(),
       () => closeServer(app.server),
@@ -240,7 +256,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
     }
     await policy.learnNames();
     onListening();
-    // Before the servers: those wait for every upgraded connection to end.
+    // Before the servers, because they wait for the end of every upgraded connection.
     closers.push(
       () => tlsPorts?.close(),
       () => agents.close(),
@@ -270,14 +286,14 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
   }
 }
 
-/** A connection that was closed because its answer was not read. */
+/** Records a connection that was closed because its answer was not read. */
 function refusedConnection(history: History, act: string, { remoteAddress = '' }: Socket, why: string): void {
   const address = parseIp(remoteAddress)?.toString();
   const fault = { code: 'rate-limited', message: `connection closed: ${why}` } as const;
   history.refused(act, fault, address === undefined ? {} : { address });
 }
 
-/** The IP address and port of a `ws://` or `wss://` address; `undefined` for a name, which may stand for other machines as well. */
+/** The IP address and port of a `ws://` or `wss://` address; `undefined` for a name, which can also be that of other machines. */
 function addressOf(url: string): ListenAddress | undefined {
   if (!URL.canParse(url)) return undefined;
   const { hostname, port, protocol } = new URL(url);
@@ -285,11 +301,11 @@ function addressOf(url: string): ListenAddress | undefined {
   return { host: hostname, port: port === '' ? (protocol === 'wss:' ? 443 : 80) : Number(port) };
 }
 
-/** A control port that strangers reach must know its agents. */
+/** A control port beyond loopback must authenticate its agents. */
 function refuseOpenDoors(config: Config, tokens: Tokens): void {
   for (const address of [config.listen, config.agentsListen])
     if (address && !isLoopbackHost(address.host) && !tokens.isJoinTokenNeeded)
       throw new Error(
-        `refusing to listen on ${address.host}:${address.port} without a join token: every peer could register nodes; set ROLLCALL_JOIN_TOKEN, or listen on 127.0.0.1 and make one with \`rollcall token create NAME --role join\``,
+        `refusing to listen on ${address.host}:${address.port} without a join token: every peer could register nodes; set ROLLCALL_JOIN_TOKEN, or listen on 127.0.0.1 and create one with \`rollcall token create NAME --role join\``,
       );
 }

@@ -1,12 +1,11 @@
-/** Advice about nodes whose heartbeats and ports do not agree, and about contexts that no node serves. */
+/** Advice on nodes whose heartbeats and ports disagree, and on contexts that no node serves. */
 import type { NodeView } from '@rollcall/core';
-import type { PortReport, UnservedCause, UnservedContext } from '@rollcall/protocol';
+import { inSeconds, type PortReport, type UnservedCause, type UnservedContext } from '@rollcall/protocol';
 import type { Cluster } from './cluster.ts';
-import { inSeconds } from './events/event-sentence.ts';
 
-/** Nodes, or contexts, named in one kind of advice. */
+/** Upper bound of the nodes or contexts that one sentence names. */
 const MAX_NAMED = 3;
-/** An operator, or the nodes themselves, wanted these: no advice is needed. */
+/** Causes that an operator or the nodes intended: they need no advice. */
 const MEANT: ReadonlySet<UnservedCause> = new Set(['left', 'removed']);
 
 interface Report {
@@ -14,7 +13,7 @@ interface Report {
   readonly port: PortReport;
 }
 
-/** Contexts that no node serves although that was not meant, each with the remedy. */
+/** Contexts that unintentionally have no node, each with the remedy. */
 export function unservedAdvice(unserved: readonly UnservedContext[]): string[] {
   const sentences = unserved
     .filter(({ cause }) => !MEANT.has(cause))
@@ -22,7 +21,7 @@ export function unservedAdvice(unserved: readonly UnservedContext[]): string[] {
   return bounded(sentences, (more) => `${more} more contexts are not served: see unserved in /v1/status.`);
 }
 
-/** What the ports of nodes that are suspect or down do, and which worker alone cannot use a node that is heard. */
+/** State of the ports of suspect and down nodes, and workers that cannot use a node that sends heartbeats. */
 export function portAdvice({ registry, clocks }: Cluster): string[] {
   const nowMs = clocks.nowMs();
   const silent: string[] = [];
@@ -66,7 +65,7 @@ function unheard({ livenessReason, isConnected, heardAtMs }: NodeView, nowMs: nu
   }
 }
 
-/** The best report decides, since one worker that reaches the node keeps it. */
+/** The best report decides, because one worker that reaches the node keeps it. */
 function portWords(reports: readonly Report[]): string {
   const by = (port: PortReport): readonly Report[] => reports.filter((report) => report.port === port);
   const answering = by('answers');

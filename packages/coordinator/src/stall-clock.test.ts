@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { StallClock, TICK_MS } from './stall-clock.ts';
 
-test('a stall counts before the late tick has run, once, and in full', () => {
+test('a stall counts before the late tick has run, once, and with its full length', () => {
   const stalls = new StallClock();
   assert.equal(stalls.totalMs(90_000), 0, 'nothing is known before the first tick');
   stalls.tick(100_000);

@@ -1,18 +1,18 @@
 /**
- * How long this process did not run: blocked, suspended or without a CPU. Peers went on sending in that time, and what
- * they sent is read all at once. Asked before each message, because after a suspension sockets are read before timers run.
+ * Measures how long this process did not run: blocked, suspended or without a CPU. Data that peers sent in that time is read all at
+ * once afterwards. The clock is read before each message, because after a suspension sockets are read before timers run.
  */
 
-/** Between two ticks, milliseconds. */
+/** Interval of the ticks, milliseconds. */
 export const TICK_MS = 200;
-/** A tick that comes later than this was held up by us, not by the nodes. */
+/** A tick that is later than this counts as a stall of this process, milliseconds. */
 const STALL_MS = 500;
 
 export class StallClock {
   #lastTickMs: number | undefined;
   #pastMs = 0;
 
-  /** Called every `TICK_MS`. Returns how late this tick is, milliseconds; 0 when in time. */
+  /** Called every `TICK_MS`. Returns the delay of this tick, milliseconds; 0 if it is in time. */
   tick(nowMs: number): number {
     const lateMs = this.#lateMs(nowMs);
     this.#lastTickMs = nowMs;

@@ -1,20 +1,20 @@
-/** The cluster at a glance, made of what the registry, the workers and the store say. */
+/** The status resource, from the registry, the workers and the store. */
 import type { NodeUrl, QuotaResource, StatusResource, UnservedContext } from '@rollcall/protocol';
 import { rememberedContexts } from './admin/contexts.ts';
-import type { Surroundings } from './admin/surroundings.ts';
+import type { Dependencies } from './admin/dependencies.ts';
 import { listeningQuestion } from './agents/listening-question.ts';
 import { stickySentence } from './events/sticky-sentence.ts';
 import { clearTextAdvice } from './network/clear-text.ts';
 import { endAdvice } from './network/control-tls.ts';
 import { portAdvice, unservedAdvice } from './port-advice.ts';
 
-/** How long before its end a token is reported, milliseconds. */
+/** A token is reported this long before its expiry, milliseconds. */
 const EXPIRY_WARNING_MS = 7 * 86_400_000;
-/** Nodes named in one kind of advice. */
+/** Upper bound of the nodes that one sentence names. */
 const MAX_NAMED = 3;
 
-export function statusResource(around: Surroundings): StatusResource {
-  const { cluster, config, feed, state, storeSync, supervised, epoch, startedAtUnixMs, controlUrl } = around;
+export function statusResource(dependencies: Dependencies): StatusResource {
+  const { cluster, config, feed, state, storeSync, supervised, epoch, startedAtUnixMs, controlUrl } = dependencies;
   const { registry, clocks } = cluster;
   const { isSettled, learningMs } = registry.settling(clocks.nowMs());
   const totals = feed.workers.totals();
@@ -44,11 +44,11 @@ export function statusResource(around: Surroundings): StatusResource {
     workers: feed.workers.resources(cluster.revision),
     processes: supervised.resources,
     nodes: registry.counts(),
-    quotas: quotas(around),
+    quotas: quotas(dependencies),
     parked: { requests: totals.parked, oldestMs: totals.oldestParkedMs },
     unserved,
-    remembered: rememberedContexts(around),
-    sessions: registry.sessions(),
+    remembered: rememberedContexts(dependencies),
+    ...registry.sessions(),
     totals: {
       requests: totals.requests,
       failed: totals.statusClasses[4],
@@ -60,12 +60,12 @@ export function statusResource(around: Surroundings): StatusResource {
       bytesOut: totals.bytesOut,
     },
     requestsPerSecond: Math.round(feed.workers.requestsPerSecond() * 10) / 10,
-    advice: advice(around, unserved),
+    advice: advice(dependencies, unserved),
   };
 }
 
-/** All quotas in the order of their table, each with its largest use. */
-function quotas({ cluster, config, agents, registrations }: Surroundings): QuotaResource[] {
+/** All quotas in the order of their table, with the largest use of each. */
+function quotas({ cluster, config, agents, registrations }: Dependencies): QuotaResource[] {
   const [address, connections] = agents.mostTokenless();
   const [node, registered] = registrations.busiest();
   const { quotas } = config;
@@ -81,13 +81,13 @@ function quotas({ cluster, config, agents, registrations }: Surroundings): Quota
   ];
 }
 
-/** Sentences an operator should read, the gravest first; empty when all is well. */
-function advice(around: Surroundings, unserved: readonly UnservedContext[]): string[] {
-  const { cluster, config, feed, state, storeSync, history, tokens } = around;
+/** Advice to the operator in sentences, the most severe first; empty without problems. */
+function advice(dependencies: Dependencies, unserved: readonly UnservedContext[]): string[] {
+  const { cluster, config, feed, state, storeSync, history, tokens } = dependencies;
   const sentences: string[] = [];
   sentences.push(...unservedAdvice(unserved));
   if (feed.workers.connected === 0)
-    sentences.push('No proxy worker is connected. Those that run serve what they last knew.');
+    sentences.push('No proxy worker is connected. Running workers serve the last known cluster.');
   for (const reason of feed.workers.refusals())
     sentences.push(
       `Refused: ${reason}. It serves what it last knew. Reload, or restart, so that both are of one release.`,
@@ -97,7 +97,7 @@ function advice(around: Surroundings, unserved: readonly UnservedContext[]): str
       `The state directory ${state.path} cannot be written since ${new Date(state.problem.sinceUnixMs).toISOString()}: ${state.problem.message}. State is kept in memory until it can be; without a lock file there, the control port is the lock.`,
     );
   sentences.push(...tokens.problems);
-  sentences.push(...tokenAdvice(around));
+  sentences.push(...tokenAdvice(dependencies));
   const store = storeSync.status;
   if (!store.isReachable) {
     const since = new Date(store.sinceUnixMs).toISOString();
@@ -105,21 +105,23 @@ function advice(around: Surroundings, unserved: readonly UnservedContext[]): str
       `The store (${store.kind}) ${store.kind === 'file' ? 'cannot be written' : 'is unreachable'} since ${since}: ${store.lastError ?? 'no answer'}. Requests are served from memory; ${store.waiting} records wait to be written.`,
     );
     if (store.isForgetful)
-      sentences.push('Operators’ wishes from before the start are not in force, because the store could not be read.');
+      sentences.push(
+        'Settings of operators from before the start are not in force, because the store could not be read.',
+      );
   }
   sentences.push(...clearTextAdvice(config));
   const ending = config.tls && endAdvice(config.tls, cluster.clocks.nowUnixMs());
   if (ending !== undefined) sentences.push(ending);
   sentences.push(...portAdvice(cluster));
   for (const finding of cluster.registry.stickyFindings()) sentences.push(stickySentence(finding));
-  sentences.push(...nodeAdvice(around));
+  sentences.push(...nodeAdvice(dependencies));
   if (store.unreadable > 0)
     sentences.push(`${store.unreadable} stored records could not be understood and were skipped.`);
   sentences.push(...auditAdvice(history));
   return sentences;
 }
 
-function auditAdvice({ audit }: Surroundings['history']): string[] {
+function auditAdvice({ audit }: Dependencies['history']): string[] {
   const { lost, trouble } = audit;
   const losses = lost === 0 ? '' : ` ${lost} entries of the audit are lost.`;
   if (trouble === undefined) return losses === '' ? [] : [losses.trim()];
@@ -128,8 +130,8 @@ function auditAdvice({ audit }: Surroundings['history']): string[] {
   ];
 }
 
-/** The end of a token takes its nodes out of the cluster. */
-function tokenAdvice({ cluster, tokens }: Surroundings): string[] {
+/** Advice on tokens that expire, because their nodes then leave the cluster. */
+function tokenAdvice({ cluster, tokens }: Dependencies): string[] {
   const nowUnixMs = cluster.clocks.nowUnixMs();
   const none =
     tokens.isJoinTokenNeeded && !tokens.canJoin
@@ -146,7 +148,7 @@ function tokenAdvice({ cluster, tokens }: Surroundings): string[] {
   return [...none, ...expiring];
 }
 
-function nodeAdvice({ cluster }: Surroundings): string[] {
+function nodeAdvice({ cluster }: Dependencies): string[] {
   const unreachable: string[] = [];
   const unreachableUrls: NodeUrl[] = [];
   const differing: string[] = [];

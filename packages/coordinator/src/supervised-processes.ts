@@ -2,7 +2,7 @@
 import type { ProcessResource, ReplacedProcess } from '@rollcall/protocol';
 import type { History } from './events/history.ts';
 
-/** A replacement that is older than this when it is reported has its age in the event, milliseconds. */
+/** The event contains the age of a replacement if it is reported later than this, milliseconds. */
 const LATE_MS = 2_000;
 
 export class SupervisedProcesses {

@@ -6,7 +6,7 @@ import { TICK_MS } from './stall-clock.ts';
 import { ManualClocks } from './testing/manual-clocks.ts';
 import { Ticker } from './ticker.ts';
 
-test('a tick in time is a tick, a late one puts all deadlines off first', async (t) => {
+test('a timely tick applies a tick, a late tick extends all deadlines first', async (t) => {
   const clocks = new ManualClocks();
   const registry = new Registry({ startedAtMs: clocks.nowMs(), learningMs: 1_000 });
   const stalls: number[] = [];

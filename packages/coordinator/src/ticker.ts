@@ -1,4 +1,4 @@
-/** Gives the registry time: one timer for all leases, deadlines and windows. */
+/** The clock of the registry: one timer for all leases, deadlines and windows. */
 import type { Cluster } from './cluster.ts';
 import { TICK_MS } from './stall-clock.ts';
 
@@ -24,7 +24,7 @@ export class Ticker {
     }
     this.#cluster.apply({ type: 'stalled', stalledMs: lateMs });
     this.#onStall(lateMs);
-    // Timers run before sockets: let what arrived meanwhile be read before anybody is judged.
+    // Timers run before sockets: data that has arrived is read before leases are checked.
     setImmediate(() => this.#cluster.apply({ type: 'tick' }));
   }
 

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
 import type { Event } from '@rollcall/core';
+import { FEED_PATH, FEED_SUBPROTOCOL } from '@rollcall/feed';
 import type { StatusResource } from '@rollcall/protocol';
-import { AGENT_PATH, AGENT_SUBPROTOCOL, FEED_PATH, FEED_SUBPROTOCOL } from '@rollcall/protocol';
+import { AGENT_PATH, AGENT_SUBPROTOCOL } from '@rollcall/protocol';
 import type { CoordinatorOptions } from './config.ts';
 import { startTestCoordinator, TEST_FEED_TOKEN, type TestCoordinator } from './testing/test-coordinator.ts';
 import { startTestNode } from './testing/test-node.ts';
@@ -44,7 +45,7 @@ async function node(): Promise<string> {
   return started.url;
 }
 
-/** The next change of the node in a worker's feed for which `isIt` holds. */
+/** The next change of the node in the feed of a worker for which `isIt` holds. */
 async function inFeed(feed: TestSocket, id: string, isIt: (about: Record<string, unknown>) => boolean): Promise<void> {
   for (;;) {
     const changes = (await feed.next('changes'))['changes'] as { type: string; id?: string; node?: { id: string } }[];
@@ -73,7 +74,7 @@ test('a crash: the port refuses and the connection closes. The node is gone at o
   await inFeed(feed, 'n1', isUp);
 });
 
-test('no heartbeats and a port that refuses: gone, and the agent’s open connection is cut, so that it registers again', async () => {
+test('no heartbeats and a port that refuses: gone, and the open connection of the agent is destroyed, so that it registers again', async () => {
   const started = await coordinator({ heartbeatMs: 20, suspectMs: 40, leaseMs: 60_000 });
   const url = await node();
   const feed = await worker(started, 'w1');
@@ -86,7 +87,7 @@ test('no heartbeats and a port that refuses: gone, and the agent’s open connec
   await inFeed(feed, 'n1', isUp);
 });
 
-test('the status names what ports do, and which context no node serves', async () => {
+test('the status reports ports, and contexts that no node serves', async () => {
   const started = await coordinator();
   const status = async (): Promise<StatusResource> => (await started.api('/v1/status')).json<StatusResource>();
   const url = await node();
@@ -120,5 +121,5 @@ async function until(isSo: () => Promise<boolean>): Promise<void> {
     if (await isSo()) return;
     await new Promise((resolve) => setImmediate(resolve));
   }
-  assert.fail('it did not become so');
+  assert.fail('the condition did not become true');
 }

@@ -42,6 +42,7 @@ export {
 } from './contexts/eligibility.ts';
 export { ExcludedPaths } from './contexts/excluded-paths.ts';
 export type { MemberNode } from './contexts/member-node.ts';
+export { LimitTable, type RequestLimits, requestLimits } from './contexts/request-limits.ts';
 export { ServedContext } from './contexts/served-context.ts';
 // health: ejection
 export {
@@ -58,7 +59,7 @@ export {
 export { type OutlierCause, OutlierWatch, type SeenAnswer } from './health/outliers.ts';
 export { Heap } from './heap.ts';
 // liveness: when a session may move, and where new work goes
-export { MOVE_REMEMBERED_MS, MovedSessions } from './liveness/moved-sessions.ts';
+export { MovedSessions } from './liveness/moved-sessions.ts';
 export {
   type AnswerSource,
   type HeardFacts,
@@ -66,16 +67,21 @@ export {
   PROBE_EVERY_MS,
   REFUSAL_GAP_MS,
   REQUEST_OVERDUE_MS,
-  type Surroundings,
+  type WatchDependencies,
 } from './liveness/node-watch.ts';
 export { ParkingBounds, type ParkingLimits } from './liveness/parking-bounds.ts';
 export { HEARD_REFUSAL_MS, type SessionVerdict, sessionVerdict } from './liveness/session-rule.ts';
 export { TIERS, type Tier, type TierFacts, tierOf } from './liveness/tier.ts';
-export { type NodeFacts, type Unserved, whyUnserved } from './liveness/unserved.ts';
+export { type ContextFacts, type NodeFacts, type Unserved, whyUnserved } from './liveness/unserved.ts';
 // reach: where a node may point
-export { isLoopbackIp, type ReachObjection, ReachRule } from './reach/node-reach.ts';
+export { isOwnIp, type ReachObjection, ReachRule } from './reach/node-reach.ts';
 // registry
-export { DEFAULT_COOKIES, DEFAULT_PARAMETERS } from './registry/balancer-settings.ts';
+export {
+  DEFAULT_COOKIES,
+  DEFAULT_PARAMETERS,
+  type StartSettings,
+  startSettingsMistake,
+} from './registry/balancer-settings.ts';
 export type {
   BalancerSettingsCommand,
   Command,
@@ -100,30 +106,28 @@ export type {
   WorkerJoinedCommand,
   WorkerLeftCommand,
 } from './registry/commands.ts';
-export type { Drain } from './registry/drain.ts';
 export type { Event, Rejection } from './registry/events.ts';
-export type { Snapshot } from './registry/feed-view.ts';
-export type { LivenessReason, NodeKind, NodeView, Overrides, Wish } from './registry/node-record.ts';
-export { contextStatus, effectiveStatus } from './registry/node-record.ts';
-export type { Now } from './registry/node-resource.ts';
-export { isInFeed, mostRestrictive } from './registry/node-status.ts';
+export type { Snapshot } from './registry/feed/feed-view.ts';
+export type { Drain } from './registry/node/drain.ts';
+export type { LivenessReason, NodeKind, NodeView, Overrides, RequestedStatus } from './registry/node/node-record.ts';
+export { contextStatus, effectiveStatus } from './registry/node/node-record.ts';
+export { isInFeed, mostRestrictive } from './registry/node/node-status.ts';
 export type { RegistryOptions } from './registry/options.ts';
+export { parseClusterId, type RecordChanges } from './registry/records/stored-records.ts';
 export { type NodeCounts, type Pace, Registry } from './registry/registry.ts';
-export type { StickyFinding, StickyProblem, WrongRoute } from './registry/sticky-findings.ts';
-export type { RecordChanges } from './registry/stored-records.ts';
+export type { Now } from './registry/views/node-resource.ts';
+export type { RememberedContext } from './registry/views/remembered-contexts.ts';
+export type { StickyFinding, StickyProblem, WrongRoute } from './registry/workers/sticky-findings.ts';
 export type { Rng } from './rng.ts';
+export { seededRng } from './seeded-rng.ts';
 // sticky: the session of a request and its route
-export { ActiveSessions } from './sticky/active-sessions.ts';
 export { type CookieEdit, editCookies } from './sticky/cookie-field.ts';
 export { type FailoverCandidate, failoverNode, type LostSession } from './sticky/failover.ts';
-export {
-  buildRouteCookie,
-  type CookieSeal,
-  ROUTE_COOKIE,
-  routeCookieAttributes,
-  routeCookieId,
-  routeCookieMark,
-} from './sticky/route-cookie.ts';
+export type { HeldSession } from './sticky/held-sessions.ts';
+export { NodeSessions } from './sticky/node-sessions.ts';
+export { type CookieSeal, defaultRouteCookie, routeCookieId, routeCookieMark } from './sticky/route-cookie.ts';
+export { routeCookieMistake } from './sticky/route-cookie-rules.ts';
+export { RouteCookieWriter } from './sticky/route-cookie-writer.ts';
 export { type KnownRoutes, withoutRoute } from './sticky/session-id.ts';
 export { type SessionPlace, SessionSearch } from './sticky/session-search.ts';
 export { StickyWatch } from './sticky/sticky-watch.ts';

@@ -1,9 +1,9 @@
-/** The pages for the browser, as files that a coordinator serves. The one front door of the package. */
+/** The browser pages, as files that a coordinator serves. The only entry point of the package. */
 import { readFileSync } from 'node:fs';
 
 export { explainedNumbers, metricRow, shareRows } from './browser/explanation-words.ts';
 
-/** One file of a page. */
+/** A file that a page loads. */
 export interface DashboardAsset {
   readonly body: string;
   /** Content-Type. */
@@ -14,7 +14,7 @@ const HTML = 'text/html; charset=utf-8';
 const CSS = 'text/css; charset=utf-8';
 const JAVASCRIPT = 'text/javascript; charset=utf-8';
 
-/** Scripts as built from `src/browser`. */
+/** Names of the scripts that are compiled from `src/browser`. */
 const SCRIPTS = [
   'balancer-manager',
   'server-status',
@@ -31,8 +31,8 @@ const SCRIPTS = [
 ] as const;
 
 /**
- * All files by the path they are served under. Scripts are what `tsc -b` has made in `dist/browser`; throws when that
- * has not been done. Nothing in them is inline, so that the strictest content security policy fits.
+ * All files by URL path. Scripts are read from `dist/browser`; throws if `tsc -b` has not compiled them. The HTML has no inline
+ * script or style, so that the strictest content security policy applies.
  */
 export function dashboardAssets(): ReadonlyMap<string, DashboardAsset> {
   const assets = new Map<string, DashboardAsset>([
@@ -45,7 +45,7 @@ export function dashboardAssets(): ReadonlyMap<string, DashboardAsset> {
   return assets;
 }
 
-/** Relative to this module, which lies in `src` or `dist`. */
+/** Reads a file by its path relative to this module, which is in `src` or `dist`. */
 function read(path: string): string {
   return readFileSync(new URL(path, import.meta.url), 'utf8').replace(/^\/\/# sourceMappingURL=.*$/m, '');
 }

@@ -1,44 +1,45 @@
 /**
- * Where octets go, by the kind of file. A write never blocks the event loop, and a write at the end of the process never
- * blocks that end: a thread of Node's pool that is held in write(2) is waited for at exit, so pipes, terminals and sockets
- * are written to here without waiting, and regular files in the pool.
+ * Non-blocking writes, by the kind of file. A write blocks neither the event loop nor the exit of the process.
+ *
+ * Node joins the threads of its pool at exit, so a thread that is blocked in write(2) would block the exit. Therefore pipes,
+ * terminals and sockets are written from the event loop with O_NONBLOCK, regular files from the pool.
  */
 import fs from 'node:fs';
 
 export interface Descriptor {
-  /** Most octets of one write. */
+  /** Maximum size of one write, octets. */
   readonly maxOctets: number;
-  /** Writes what it can; 0: the reader is slow, try again later. Throws or rejects with the system's error. */
+  /** Writes a prefix of `octets` and returns its length; 0: the reader is slow. Throws or rejects with the system error. */
   write(octets: Buffer): number | Promise<number>;
-  /** The same at the end of the process; absent where that could block. */
+  /** The same, synchronously, for the exit of the process. `undefined` if that could block. */
   readonly writeNow?: (octets: Buffer) => number;
   close(): void;
 }
 
 /** Writes up to this many octets to a pipe are not mixed with those of other processes (PIPE_BUF on Linux). */
 const PIPE_OCTETS = 4_096;
-/** Less than a unix socket has room for when it is writable at all, so that its pieces stay whole as well. */
+/** Less than the free space of any writable unix socket, so that a write to a socket is not split either. */
 const SOCKET_OCTETS = 16_384;
 const FILE_OCTETS = 131_072;
 const { O_APPEND, O_CREAT, O_NOCTTY, O_NONBLOCK, O_WRONLY } = fs.constants;
-/** The descriptor belongs to another user, or there is no /proc. */
+/** Codes of `open` on /proc/self/fd if the descriptor belongs to another user, or /proc is not mounted. */
 const CANNOT_REOPEN: ReadonlySet<string | undefined> = new Set(['EACCES', 'EPERM', 'ENOENT']);
 
-/** libuv's handle of a standard stream; `setBlocking` is undocumented, and there since Node 0.12. */
+/** The libuv handle of a standard stream. `setBlocking` is undocumented and exists since Node 0.12. */
 interface StreamHandle {
   setBlocking?(isBlocking: boolean): number;
 }
 
 /**
- * Standard output or standard error, which stay open. `isInherited`: programs that are not ours write to it too, and must
- * not find it non-blocking. Throws when it cannot be opened now.
+ * Opens standard output or standard error; `close` leaves the original descriptor open. `isInherited`: child programs write to
+ * it too, so it stays blocking between two writes. Throws the system error if it cannot be opened now.
  */
 export function openStandard(fd: 1 | 2, isInherited: boolean): Descriptor {
   const kind = fs.fstatSync(fd);
   if (kind.isFile()) return inThreads(fd, () => {});
   if (!kind.isFIFO() && !kind.isCharacterDevice()) return withoutWaiting(fd, isInherited);
   try {
-    // A description of our own: O_NONBLOCK of the one we got would be seen by all processes that share it.
+    // A new open file description: O_NONBLOCK on the inherited one would apply to all processes that share it.
     const own = fs.openSync(`/proc/self/fd/${fd}`, O_WRONLY | O_NONBLOCK | O_NOCTTY);
     return nonBlocking(own, PIPE_OCTETS);
   } catch (error) {
@@ -49,7 +50,7 @@ export function openStandard(fd: 1 | 2, isInherited: boolean): Descriptor {
   }
 }
 
-/** A file to append to, made with mode 0640 when it is not there; also a device or a pipe by its name. */
+/** Opens a file for appending and creates it with mode 0640 if absent. `path` may also name a device or a pipe. */
 export async function openPath(path: string): Promise<Descriptor> {
   const fd = await new Promise<number>((resolve, reject) =>
     fs.open(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY, 0o640, (error, opened) =>
@@ -77,8 +78,8 @@ function nonBlocking(fd: number, maxOctets: number): Descriptor {
 }
 
 /**
- * A socket, or a pipe of another user's: it cannot be opened again. O_NONBLOCK is set before each write, because it is a
- * flag of all processes that share the description, and Node clears it whenever one of them starts a child.
+ * A descriptor that cannot be reopened: a socket, or a pipe of another user. All processes that share the description share
+ * O_NONBLOCK, and Node clears it whenever one of them starts a child. Therefore it is set before each write.
  */
 function withoutWaiting(fd: 1 | 2, isInherited: boolean): Descriptor {
   const stream = fd === 1 ? process.stdout : process.stderr;
@@ -87,7 +88,7 @@ function withoutWaiting(fd: 1 | 2, isInherited: boolean): Descriptor {
     const { writeNow: _, ...inPool } = inThreads(fd, () => {});
     return inPool;
   }
-  // Writes of others than us, by way of the stream, must not end the process either.
+  // Errors of other writers, such as process.stderr.write, must not end the process either.
   stream.off('error', onStrayError).on('error', onStrayError);
   if (isInherited) handle.setBlocking(true);
   const write = (octets: Buffer): number => {

@@ -4,7 +4,7 @@ import { LineQueue, type Losses } from './line-queue.ts';
 
 const REPORT = ({ lines, reason }: Losses): string => `# ${lines} lost (${reason})\n`;
 
-/** Writes all that there is, `most` octets at a time, until `room` octets are written; then a write fails with ENOSPC. */
+/** Writes all lines, at most `most` octets at a time. After `room` octets a write fails with ENOSPC. */
 function write(queue: LineQueue, most: number, room = Number.POSITIVE_INFINITY): string {
   let text = '';
   for (;;) {
@@ -20,7 +20,7 @@ function write(queue: LineQueue, most: number, room = Number.POSITIVE_INFINITY):
   }
 }
 
-test('lines come out in order and whole, however much is written at a time', () => {
+test('lines are written in order and unsplit, whatever the size of a write', () => {
   const lines = ['one\n', 'two\nthree\n', `${'x'.repeat(50)}\n`, 'four\n', 'fünf\n'];
   for (let most = 1; most <= 60; most++) {
     const queue = new LineQueue({ maxLength: 1_000 });
@@ -38,7 +38,7 @@ test('lines come out in order and whole, however much is written at a time', () 
   }
 });
 
-test('what does not fit is lost, counted by lines, and reported before the next lines', () => {
+test('lines that do not fit are lost, counted, and reported before the next lines', () => {
   const queue = new LineQueue({ maxLength: 10, report: REPORT });
   assert.ok(queue.add('12345\n', 'slow'));
   assert.ok(!queue.add('a\nb\nc\n', 'slow'));
@@ -50,7 +50,7 @@ test('what does not fit is lost, counted by lines, and reported before the next 
   assert.equal(write(queue, 100), '7\n', 'a report is written once');
 });
 
-test('wherever a write is cut: every line is written, reported as lost, or cut with its end', () => {
+test('wherever a write fails, every line is written, reported as lost, or cut and terminated', () => {
   const lines = Array.from({ length: 9 }, (_, i) => `line ${i}\n`);
   const all = lines.join('');
   for (let first = 0; first <= all.length; first++)
@@ -71,19 +71,19 @@ test('wherever a write is cut: every line is written, reported as lost, or cut w
       const where = `cut after ${first} and ${second}: ${JSON.stringify(text)}`;
       assert.equal(told.at(-1), 'last', where);
       assert.equal(reported, queue.lost, where);
-      // A line that lost nothing but its line end is counted as lost, and stands there whole.
+      // A line that lost only its line end is counted as lost, although its text is complete.
       const halves = told.filter((line) => /^(?:l|li|lin|line|line |la|lat|late)$/.test(line)).length;
       assert.ok(written + reported >= 11 && written + reported <= 13, where);
       assert.ok(halves <= 2, where);
     }
 });
 
-test('losses without a report are made known once, when a write succeeds again', () => {
+test('losses without a report are returned once, by the next successful write', () => {
   const queue = new LineQueue({ maxLength: 1_000 });
   queue.add('1\n2\n', 'full');
   assert.ok(queue.next(100));
   queue.fail('EIO');
-  assert.equal(queue.isEmpty, true, 'there is nothing to try with');
+  assert.equal(queue.isEmpty, true, 'no line is left to write');
   queue.add('3\n4\n', 'full');
   assert.equal(queue.next(2)?.toString(), '3\n');
   assert.deepEqual(queue.advance(1), { lines: 2, reason: 'EIO' });
@@ -92,7 +92,7 @@ test('losses without a report are made known once, when a write succeeds again',
   assert.equal(queue.isEmpty, true);
 });
 
-test('losses while a report is on its way are in the next one', () => {
+test('losses during the write of a report are in the next report', () => {
   const queue = new LineQueue({ maxLength: 4, report: REPORT });
   queue.add('too long\n', 'slow');
   const report = queue.next(100)!;
@@ -102,7 +102,7 @@ test('losses while a report is on its way are in the next one', () => {
   assert.equal(queue.lost, 3);
 });
 
-test('a report that cannot be written is written later, with all that was lost by then', () => {
+test('a report that cannot be written is written later and includes later losses', () => {
   const queue = new LineQueue({ maxLength: 100, report: REPORT });
   queue.add('1\n', 'full');
   assert.equal(write(queue, 100, 0), '');
@@ -112,7 +112,7 @@ test('a report that cannot be written is written later, with all that was lost b
   assert.equal(write(queue, 100), '\n# 3 lost (ENOSPC)\n4\n');
 });
 
-test('what is abandoned is lost', () => {
+test('abandoned lines count as lost', () => {
   const queue = new LineQueue({ maxLength: 100 });
   queue.add('1\n2\n', 'full');
   queue.next(2);

@@ -1,10 +1,10 @@
-/** Lines that wait to be written, and the count of those that never will be. No file, no timer. */
+/** A bounded buffer of log lines that counts the lines it loses. It has no file and no timer. */
 
-/** So many characters are put together for a write. */
+/** Lines are joined into one buffer until it has this many characters. */
 const PIECE_LENGTH = 65_536;
 const NEWLINE = 10;
 
-/** Lines that were lost, and why: an error code, or words. */
+/** Number of lost lines, and the reason: an error code or a phrase. */
 export interface Losses {
   readonly lines: number;
   readonly reason: string;
@@ -12,16 +12,16 @@ export interface Losses {
 
 interface Piece {
   readonly octets: Buffer;
-  /** Where the lines begin: before them may stand the end of a cut line and a report. */
+  /** Offset of the first line, octets. The line end of a cut line and a report may precede it. */
   readonly linesAt: number;
-  /** What the report in it is about, or what its lines make up for. */
+  /** Losses that become known once this piece is written: by its report, or by `advance`. */
   readonly losses: Losses | undefined;
 }
 
 export interface LineQueueOptions {
-  /** Characters kept at most; a text that does not fit is lost. */
+  /** Maximum size of the buffer, characters. A text that does not fit is lost. */
   readonly maxLength: number;
-  /** A line about losses, with its line end, written before the next lines. Without it none is. */
+  /** Formats the line that reports losses, with its line end; it is written before the next lines. Default: no such line. */
   readonly report?: (losses: Losses) => string;
 }
 
@@ -30,9 +30,9 @@ export class LineQueue {
   #waiting: string[] = [];
   #waitingLength = 0;
   #piece: Piece | undefined;
-  /** Octets of the piece that are written. */
+  /** Octets of `#piece` that are written. */
   #written = 0;
-  /** The last octet written is within a line whose rest is lost. */
+  /** Whether the last written octet belongs to a line whose remainder is lost. */
   #isCut = false;
   #lost = 0;
   #unreported: Losses | undefined;
@@ -46,13 +46,13 @@ export class LineQueue {
     return this.#lost;
   }
 
-  /** Nothing is to be written, not even a report. */
+  /** Whether there is neither a line nor a report to write. */
   get isEmpty(): boolean {
     const hasReport = this.#unreported !== undefined && this.#options.report !== undefined;
     return this.#piece === undefined && this.#waiting.length === 0 && !hasReport;
   }
 
-  /** Keeps one or more lines, each with its line end; without room they are lost for `reason`. False: they were lost. */
+  /** Buffers one or more lines, each with its line end. Returns false if they do not fit: then they are lost for `reason`. */
   add(text: string, reason: string): boolean {
     const hasRoom = this.#waitingLength + text.length <= this.#options.maxLength;
     if (hasRoom) {
@@ -62,7 +62,7 @@ export class LineQueue {
     return hasRoom;
   }
 
-  /** What to write next: at most `maxOctets`, ending with a line, or one whole line that is longer. `undefined`: nothing. */
+  /** The next octets to write: whole lines of at most `maxOctets`, or one line if it is longer. `undefined` if empty. */
   next(maxOctets: number): Buffer | undefined {
     if (this.isEmpty) return undefined;
     this.#piece ??= this.#nextPiece();
@@ -70,7 +70,7 @@ export class LineQueue {
     return octets.subarray(this.#written, lineEnd(octets, this.#written, maxOctets));
   }
 
-  /** `count` octets of what `next` gave are written. Returns the losses that are thereby made known, once. */
+  /** Records that the first `count` octets of `next` are written. Returns the losses that this write makes known, once. */
   advance(count: number): Losses | undefined {
     const piece = this.#piece;
     if (piece === undefined || count === 0) return undefined;
@@ -84,7 +84,7 @@ export class LineQueue {
     return piece.losses;
   }
 
-  /** What was to be written now is lost for `reason`. */
+  /** Discards the piece that `next` returned; its unwritten lines are lost for `reason`. */
   fail(reason: string): void {
     const piece = this.#piece;
     if (piece === undefined) return;
@@ -93,7 +93,7 @@ export class LineQueue {
     this.#drop();
   }
 
-  /** Everything is lost for `reason`. */
+  /** Discards all lines; they are lost for `reason`. */
   abandon(reason: string): void {
     this.fail(reason);
     for (const text of this.#waiting) this.#lose(linesIn(text), reason);
@@ -125,13 +125,13 @@ export class LineQueue {
   }
 }
 
-/** What is left of `losses` once `known` of them are known. */
+/** `losses` without the `known` ones; `undefined` if all are known. */
 function remainder(losses: Losses | undefined, known: Losses): Losses | undefined {
   if (losses === undefined || losses.lines <= known.lines) return undefined;
   return { lines: losses.lines - known.lines, reason: losses.reason };
 }
 
-/** Where a write from `start` ends, so that it ends with a line. */
+/** End of a write from `start`, so that it ends with a line end. */
 function lineEnd(octets: Buffer, start: number, maxOctets: number): number {
   if (octets.length - start <= maxOctets) return octets.length;
   const last = octets.lastIndexOf(NEWLINE, start + maxOctets - 1);

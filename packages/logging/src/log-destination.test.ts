@@ -16,7 +16,7 @@ function directory(t: TestContext): string {
   return path;
 }
 
-/** A named pipe, and what has arrived at its reader since the last look. */
+/** A named pipe; `read` returns the octets that have arrived since the last call. */
 function pipe(t: TestContext): { readonly path: string; read(): string; close(): void } {
   const path = join(directory(t), 'pipe');
   execFileSync('mkfifo', [path]);
@@ -49,12 +49,12 @@ function pipe(t: TestContext): { readonly path: string; read(): string; close():
 async function until(isSo: () => boolean): Promise<void> {
   const endMs = performance.now() + 10_000;
   while (!isSo()) {
-    assert.ok(performance.now() < endMs, 'it has not come to that within 10 s');
+    assert.ok(performance.now() < endMs, 'the condition is not met within 10 s');
     await new Promise((resolve) => setImmediate(resolve));
   }
 }
 
-/** Every line is there or counted in a report; each is whole. */
+/** Every line is either complete in `text` or counted in a report. */
 function assertAccounted(text: string, sent: number, lost: number): void {
   const lines = text.split('\n');
   assert.equal(lines.pop(), '');
@@ -73,7 +73,7 @@ function assertAccounted(text: string, sent: number, lost: number): void {
 const report = (losses: Parameters<typeof lossText>[0]): string => `${lossText(losses)}\n`;
 const lineOf = (i: number): string => `line ${i} ${'x'.repeat(i % 300)}\n`;
 
-test('a file gets all lines, in order', async (t) => {
+test('a file receives all lines, in order', async (t) => {
   const path = join(directory(t), 'log');
   const destination = new LogDestination({ target: path });
   let expected = '';
@@ -86,7 +86,7 @@ test('a file gets all lines, in order', async (t) => {
   assert.equal(destination.lost, 0);
 });
 
-test('a reader that stops: lines are kept up to the bound, then lost, counted and reported', async (t) => {
+test('while the reader is stopped, lines are buffered up to the limit, then lost, counted and reported', async (t) => {
   const { path, read } = pipe(t);
   const destination = new LogDestination({ target: path, maxLength: 20_000, report });
   const lines = 3_000;
@@ -108,7 +108,7 @@ test('a reader that stops: lines are kept up to the bound, then lost, counted an
   assertAccounted(text, lines + 1, destination.lost);
 });
 
-test('a close does not wait for a reader that has stopped', async (t) => {
+test('close does not wait for a stopped reader', async (t) => {
   const { path } = pipe(t);
   const destination = new LogDestination({ target: path });
   for (let i = 0; i < 2_000; i++) destination.write(lineOf(i));
@@ -120,7 +120,7 @@ test('a close does not wait for a reader that has stopped', async (t) => {
   assert.equal(destination.lost, lost + 1);
 });
 
-test('a reader that has gone loses lines; one that comes later gets the next ones', async (t) => {
+test('lines without a reader are lost; a later reader receives the next lines', async (t) => {
   const { path, close } = pipe(t);
   const reasons: string[] = [];
   const destination = new LogDestination({ target: path, report, onLost: (reason) => reasons.push(reason) });
@@ -138,7 +138,7 @@ test('a reader that has gone loses lines; one that comes later gets the next one
     try {
       text += octets.toString('latin1', 0, fs.readSync(reader, octets));
     } catch {
-      // Nothing there yet.
+      // The pipe is still empty.
     }
     return text.endsWith(lineOf(1));
   });
@@ -165,14 +165,14 @@ test('lines of several writers to one pipe are not mixed', async (t) => {
   assertAccounted(text, 4_500, 0);
 });
 
-test('a device without room loses all lines', { skip: !fs.existsSync('/dev/full') }, async () => {
+test('a full device loses all lines', { skip: !fs.existsSync('/dev/full') }, async () => {
   const destination = new LogDestination({ target: '/dev/full', report });
   for (let i = 0; i < 100; i++) destination.write(lineOf(i));
   await until(() => destination.lost === 100);
   await destination.close();
 });
 
-/** A descriptor that writes at most `most` octets at a time, fails with `code` for the writes in `failing`, and never blocks. */
+/** A descriptor that writes at most `most` octets at a time. The writes whose indices are in `failing` fail with `code`. */
 function faulty(
   code: string,
   failing: readonly number[],
@@ -197,7 +197,7 @@ function faulty(
 
 for (const code of ['ENOSPC', 'EIO', 'EPIPE', 'EBADF', 'EDQUOT', 'EFBIG', 'EROFS', 'ESTALE', 'ENXIO', 'EFAULT'])
   for (const isAsynchronous of [true, false])
-    test(`${code}, ${isAsynchronous ? 'from a thread' : 'at once'}: lost, tried again after a second, and reported`, async (t) => {
+    test(`${code}, ${isAsynchronous ? 'from a thread' : 'synchronous'}: lines are lost, the write is retried after a second, the loss is reported`, async (t) => {
       t.mock.timers.enable({ apis: ['setTimeout'] });
       const descriptor = faulty(code, [2, 3], 30, isAsynchronous);
       const recovered: unknown[] = [];
@@ -210,7 +210,7 @@ for (const code of ['ENOSPC', 'EIO', 'EPIPE', 'EBADF', 'EDQUOT', 'EFBIG', 'EROFS
       await until(() => destination.lost > 0);
       destination.write('line 2 x\n');
       for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve));
-      assert.equal(descriptor.text.length, 60, 'no write before a second has passed');
+      assert.equal(descriptor.text.length, 60, 'no write before one second has passed');
       t.mock.timers.tick(1_000);
       await until(() => destination.lost === 1_204);
       t.mock.timers.tick(999);
@@ -220,13 +220,13 @@ for (const code of ['ENOSPC', 'EIO', 'EPIPE', 'EBADF', 'EDQUOT', 'EFBIG', 'EROFS
       t.mock.timers.tick(1);
       await until(() => descriptor.text.endsWith('line 3 x\n'));
       const [, cut, said] = descriptor.text.split('\n');
-      assert.equal(cut, 'line 1 xxxxxxxxxxxxxxxxxxxx', 'a line that was cut is ended');
+      assert.equal(cut, 'line 1 xxxxxxxxxxxxxxxxxxxx', 'a cut line is terminated');
       assert.equal(said, `1,204 log lines were lost (${code})`);
       assert.deepEqual(recovered, [{ lines: 1_204, reason: code }]);
       await destination.close();
     });
 
-test('a file that cannot be opened is tried again; one that was moved away is opened again', async (t) => {
+test('opening a file is retried; a moved file is reopened under its path', async (t) => {
   const folder = directory(t);
   const path = join(folder, 'logs', 'log');
   const notReopened: string[] = [];

@@ -1,40 +1,40 @@
 /**
- * Appends lines to a descriptor. It never throws, never blocks and keeps no process alive: what does not fit into memory
- * and what a failed write took is lost and counted, and made known once a write succeeds again.
+ * Appends lines to a descriptor. It never throws, never blocks and keeps no process alive. Lines that exceed the buffer and
+ * lines of a failed write are lost and counted; the next successful write reports them.
  */
 import { type Descriptor, openPath, openStandard } from './descriptor.ts';
 import { LineQueue, type Losses } from './line-queue.ts';
 
 export interface LogDestinationOptions {
-  /** Standard output or standard error, the name of a file, or what is open already. */
+  /** Standard output (1), standard error (2), the path of a file, or an open descriptor. */
   readonly target: 1 | 2 | string | Descriptor;
-  /** Programs that are not ours write to the same descriptor. Default false. */
+  /** Whether child programs write to the same descriptor. Default false. */
   readonly isInherited?: boolean;
-  /** Characters kept while nothing can be written. Default 1 MiB. */
+  /** Size of the buffer, characters. Default 1,048,576. */
   readonly maxLength?: number;
-  /** A line about losses, with its line end, for the log itself. */
+  /** Formats the log line that reports losses, with its line end. Default: no such line. */
   readonly report?: (losses: Losses) => string;
-  /** A write has succeeded again; called after `report` is written, or for logs without one. */
+  /** Called once after losses, when a write succeeds again; with `report`, when the report is written. */
   readonly onRecovered?: (losses: Losses) => void;
-  /** Lines were lost. Called for each loss. */
+  /** Called for each loss, with its reason. */
   readonly onLost?: (reason: string) => void;
-  /** A file could not be opened again under its name; the one opened before is kept. */
+  /** Called if `reopen` cannot open the file; the previous file stays open. */
   readonly onNotReopened?: (reason: string) => void;
 }
 
 const MAX_LENGTH = 1_048_576;
-/** After a failed write, milliseconds. */
+/** Pause after a failed write, milliseconds. */
 const FAILED_PAUSE_MS = 1_000;
-/** While the reader is slow, doubled from the first to the last, milliseconds. */
+/** Pauses while the reader is slow, milliseconds; each is twice the previous one. */
 const FIRST_PAUSE_MS = 5;
 const LAST_PAUSE_MS = 100;
-/** At the end a reader that reads gets what is kept: it is waited for so often, so many milliseconds each time. */
+/** Number and length (milliseconds) of the pauses for the reader at exit and in `close`. */
 const END_PAUSES = 20;
 const END_PAUSE_MS = 5;
-/** The reason when it is not an error. */
+/** The reason of losses if no write has failed. */
 const TOO_SLOW = 'written too slowly';
 
-/** What a synchronous pause waits on. */
+/** For synchronous pauses by Atomics.wait. */
 const NEVER_CHANGED = new Int32Array(new SharedArrayBuffer(4));
 
 export class LogDestination {
@@ -43,12 +43,12 @@ export class LogDestination {
   #descriptor: Descriptor | undefined;
   #isReopenWanted = false;
   #pumping: Promise<void> | undefined;
-  /** Octets that a thread of Node's pool writes now. */
+  /** Octets that a thread of Node's pool is writing. */
   #inFlight = 0;
   #soon: NodeJS.Immediate | undefined;
   #timer: NodeJS.Timeout | undefined;
   #slowPauseMs = FIRST_PAUSE_MS;
-  /** Why the last write failed. */
+  /** Error code of the last write; `undefined` if it succeeded. */
   #failure: string | undefined;
   #isClosed = false;
   readonly #onExit = (): void => this.#writeNow();
@@ -65,12 +65,12 @@ export class LogDestination {
     return this.#queue.lost;
   }
 
-  /** Opens it before the first line. Rejects with the system's error when that cannot be; it is tried again with a line. */
+  /** Opens the target before the first line. Rejects with the system error; the next line retries. */
   async open(): Promise<void> {
     this.#descriptor ??= await this.#opened();
   }
 
-  /** Takes one or more lines, each with its line end. */
+  /** Buffers one or more lines, each with its line end. After `close` they are lost. */
   write(lines: string): void {
     const reason = this.#failure ?? TOO_SLOW;
     if (!this.#queue.add(lines, reason)) this.#options.onLost?.(reason);
@@ -78,14 +78,14 @@ export class LogDestination {
     else this.#pumpSoon();
   }
 
-  /** Continues in a new file of the same name, once what is being written is in the old one. Standard streams stay. */
+  /** Opens the file of the same path again, after the current write has ended. No effect on standard streams. */
   reopen(): void {
     if (typeof this.#options.target !== 'string') return;
     this.#isReopenWanted = true;
     this.#pumpSoon();
   }
 
-  /** Writes what can be written, with at most a short wait for a reader, and closes the file. */
+  /** Writes the buffered lines, waits at most 100 ms for the reader, and closes the file. Remaining lines are lost. */
   async close(): Promise<void> {
     this.#isClosed = true;
     process.off('exit', this.#onExit);
@@ -111,12 +111,12 @@ export class LogDestination {
     this.#soon = undefined;
     this.#pumping = this.#pump().finally(() => {
       this.#pumping = undefined;
-      // Lines may have come after the last look.
+      // Lines may have been added after the last check.
       if (!this.#queue.isEmpty || this.#isReopenWanted) this.#pumpSoon();
     });
   }
 
-  /** Writes until nothing is left, the reader is slow, or a write fails. */
+  /** Writes until the queue is empty, the reader is slow, or a write fails. */
   async #pump(): Promise<void> {
     try {
       if (this.#isReopenWanted) await this.#reopenNow();
@@ -181,14 +181,14 @@ export class LogDestination {
     return typeof target === 'string' ? openPath(target) : openStandard(target, isInherited);
   }
 
-  /** At the end of the process: what is left, where that cannot block. */
+  /** At exit: writes the buffered lines synchronously, if the descriptor cannot block. */
   #writeNow(): void {
     try {
-      // A file that is not open yet cannot be opened any more: that takes a turn of the event loop.
+      // A file can no longer be opened here: openPath needs the event loop.
       const opened = this.#descriptor ?? (typeof this.#options.target === 'string' ? undefined : this.#opened());
       const descriptor = opened as Descriptor | undefined;
       if (descriptor?.writeNow === undefined) return;
-      // Exit waits for what is in flight.
+      // Node completes the write in flight before it exits.
       if (this.#inFlight > 0) this.#queue.advance(this.#inFlight);
       for (let pauses = 0; pauses < END_PAUSES && !this.#queue.isEmpty; ) {
         const count = descriptor.writeNow(this.#queue.next(descriptor.maxOctets)!);
@@ -198,7 +198,7 @@ export class LogDestination {
         pauses += 1;
       }
     } catch {
-      // The lines are lost, and so is the process that could report it.
+      // The lines are lost, and no process remains to report it.
     }
   }
 }

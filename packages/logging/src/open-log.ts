@@ -1,11 +1,13 @@
-/** The log of a process: pino's JSON lines, and plain lines for people. Both lose lines rather than stop what they log. */
+/** The log of a process: JSON lines of pino, or plain lines. Both lose lines instead of blocking the process. */
 import os from 'node:os';
+import { isatty } from 'node:tty';
 import { type Logger, pino } from 'pino';
 import type { Losses } from './line-queue.ts';
 import { LogDestination } from './log-destination.ts';
 import { guardProcess } from './process-guard.ts';
+import { readableLine } from './readable-line.ts';
 
-/** pino's number for `warn`. */
+/** The level `warn` of pino. */
 const WARN = 40;
 
 export interface OpenedLog {
@@ -15,16 +17,19 @@ export interface OpenedLog {
 }
 
 /**
- * The JSON log of this process on standard error. Warnings of Node, the console and uncaught errors are written to it too; an
- * uncaught error ends the process with 1.
+ * Opens the JSON log of this process on standard error; on a terminal its lines are readable text. Warnings of Node, the console and uncaught errors are written to it
+ * too. An uncaught error ends the process with exit code 1.
  */
 export function openLog(name: string, level: string): OpenedLog {
+  const form = isatty(2) ? readableLine : (line: string): string => line;
   const destination = new LogDestination({
     target: 2,
     report: (losses) =>
-      `${JSON.stringify({ level: WARN, time: Date.now(), pid: process.pid, hostname: os.hostname(), name, lost: losses.lines, reason: losses.reason, msg: lossText(losses) })}\n`,
+      form(
+        `${JSON.stringify({ level: WARN, time: Date.now(), pid: process.pid, hostname: os.hostname(), name, lost: losses.lines, reason: losses.reason, msg: lossText(losses) })}\n`,
+      ),
   });
-  const log = pino({ name, level }, destination);
+  const log = pino({ name, level }, { write: (line) => destination.write(form(line)) });
   guardProcess({
     info: (text) => log.info(text),
     warn: (text) => log.warn(text),
@@ -34,8 +39,10 @@ export function openLog(name: string, level: string): OpenedLog {
 }
 
 /**
- * Plain lines of a command that serves: each call writes `rollcall: LINE` on standard error. Warnings of Node, the console and
- * uncaught errors are written there too; an uncaught error ends the process with 1. `isInherited`: other programs write there too.
+ * Opens the plain log of a command that serves: each call writes `rollcall: LINE` to standard error. Warnings of Node, the
+ * console and uncaught errors are written to it too. An uncaught error ends the process with exit code 1.
+ *
+ * @param isInherited whether child programs write to the same standard error; default false
  */
 export function openPlainLog({ isInherited = false }: { readonly isInherited?: boolean } = {}): (line: string) => void {
   const destination = new LogDestination({
@@ -52,7 +59,7 @@ export function openPlainLog({ isInherited = false }: { readonly isInherited?: b
   return say;
 }
 
-/** Lines of a command that serves on standard output; losses are reported by `say`. */
+/** Opens standard output for the lines of a command that serves; losses are logged by `say`. */
 export function openOutput(say: (line: string) => void): (lines: string) => void {
   const destination = new LogDestination({
     target: 1,
@@ -61,7 +68,7 @@ export function openOutput(say: (line: string) => void): (lines: string) => void
   return (lines) => destination.write(lines);
 }
 
-/** `1,204 log lines were lost (ENOSPC)`. `what` are the lines, in the singular. */
+/** For example `1,204 log lines were lost (ENOSPC)`. `what` names one line, default `log line`. */
 export function lossText({ lines, reason }: Losses, what = 'log line'): string {
   return `${lines.toLocaleString('en-US')} ${what}${lines === 1 ? ' was' : 's were'} lost (${reason})`;
 }

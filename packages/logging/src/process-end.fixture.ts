@@ -1,4 +1,4 @@
-/** A process that logs, and then ends as its arguments want it. For tests. */
+/** For tests: a process that logs `count` lines and then ends in the way its arguments name. */
 import fs from 'node:fs';
 import { openLog, openOutput, openPlainLog } from './open-log.ts';
 

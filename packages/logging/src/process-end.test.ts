@@ -9,9 +9,9 @@ import { fileURLToPath } from 'node:url';
 
 const FIXTURE = fileURLToPath(new URL('./process-end.fixture.ts', import.meta.url));
 const FLAGS = process.execArgv.filter((word) => !word.startsWith('--test'));
-/** Longest end of a process that waits for nothing, milliseconds. */
+/** Time limit of a process that must not wait for its reader, milliseconds. */
 const END_MS = 10_000;
-/** More than a pipe or a socket has room for. */
+/** More lines than the buffer of a pipe or a socket holds. */
 const LINES = 9_701;
 const { O_NONBLOCK, O_RDWR, O_WRONLY } = fs.constants;
 
@@ -28,7 +28,7 @@ function start(t: TestContext, kind: Kind, end: End, count: number, stderr: 'pip
   return child;
 }
 
-/** A named pipe that is full: a descriptor to write to, and one that keeps it open. */
+/** A write descriptor of a full named pipe. Its read end stays open until the test ends. */
 function fullPipe(t: TestContext): number {
   const folder = fs.mkdtempSync(join(tmpdir(), 'rollcall-logging-'));
   t.after(() => fs.rmSync(folder, { recursive: true }));
@@ -58,7 +58,7 @@ const ENDS: readonly [end: End, kind: Kind, code: number, last: RegExp][] = [
 ];
 
 for (const [end, kind, code, last] of ENDS)
-  test(`${end}: a reader that reads gets all lines, one that has stopped delays nothing, and the exit code is ${code}`, async (t) => {
+  test(`${end}: an active reader receives all lines, a stopped reader does not delay the exit, and the exit code is ${code}`, async (t) => {
     const socket = start(t, kind, end, 20_000, 'pipe');
     socket.stderr!.pause();
     const reads = start(t, kind, end, LINES, 'pipe');
@@ -73,7 +73,7 @@ for (const [end, kind, code, last] of ENDS)
     assert.match(text, /\n$/);
   });
 
-test('a program that shares a socket with us as standard error does not find it non-blocking', {
+test('a socket that a child program shares as standard error stays blocking', {
   skip: process.platform !== 'linux',
 }, async (t) => {
   const child = start(t, 'inherited', 'flags', 1, 'pipe');
@@ -86,7 +86,7 @@ test('a program that shares a socket with us as standard error does not find it 
   assert.equal(flags & O_NONBLOCK, 0, text);
 });
 
-test('a file that has reached the size limit loses lines and ends no process', (t) => {
+test('a file that has reached its size limit loses lines; the process continues', (t) => {
   const folder = fs.mkdtempSync(join(tmpdir(), 'rollcall-logging-'));
   t.after(() => fs.rmSync(folder, { recursive: true }));
   const path = join(folder, 'log');

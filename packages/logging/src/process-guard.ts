@@ -1,7 +1,8 @@
 /**
- * Node writes warnings, uncaught errors and what libraries print on the console to standard error or output itself, and
- * waits there for a reader that may have stopped. At its end it restores the mode of the terminal it was started on, and
- * aborts when that terminal is gone. None of this may stop or crash a process that serves.
+ * Keeps Node from blocking or crashing a process that serves.
+ *
+ * Node writes warnings, uncaught errors and console output directly, and blocks if the reader of the terminal has stopped. At exit
+ * Node restores the mode of the terminal that it was started on, and aborts if that terminal is closed.
  */
 import { Console } from 'node:console';
 import fs from 'node:fs';
@@ -9,17 +10,17 @@ import { Writable } from 'node:stream';
 import { isatty } from 'node:tty';
 
 export interface ProcessGuard {
-  /** A text for standard output. */
+  /** Logs a text of console.log. */
   info(text: string): void;
-  /** A text for standard error. */
+  /** Logs a text of console.error, or a warning of Node. */
   warn(text: string): void;
-  /** An error that ends the process. */
+  /** Logs an uncaught error; the process exits with 1 afterwards. */
   fatal(error: unknown): void;
 }
 
 const STANDARD_DESCRIPTORS = [0, 1, 2];
 
-/** Once for each process. */
+/** Replaces the console and Node's handlers of warnings and uncaught errors. Call it once per process. */
 export function guardProcess({ info, warn, fatal }: ProcessGuard): void {
   globalThis.console = new Console({ stdout: textsTo(info), stderr: textsTo(warn) });
   process.removeAllListeners('warning');
@@ -44,12 +45,12 @@ function textsTo(take: (text: string) => void): Writable {
   });
 }
 
-/** The lowest free descriptor is the one that was closed just before. */
+/** The open gets the number `fd`, because it is the lowest free one after the close. */
 function replaceByNull(fd: number): void {
   try {
     fs.closeSync(fd);
     fs.openSync('/dev/null', 'r+');
   } catch {
-    // Then the exit code is Node's.
+    // Then Node may abort; no other action is possible at exit.
   }
 }

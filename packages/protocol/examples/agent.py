@@ -4,10 +4,11 @@
   agent.py --coordinator ws://127.0.0.1:8400 --id web-1 --balancer web --url http://127.0.0.1:3000
   agent.py --coordinator ws://127.0.0.1:8400 --id web-1 --balancer web --serve 3000
 
-Registers, sends heartbeats, and on SIGTERM sends `stopped`, waits for `drained`, leaves and ends. Reconnects with full
-jitter when a coordinator is lost; several --coordinator are tried in turn. With --serve it is the node as well: a page on
-127.0.0.1 that proves its instance (section 7.3). The join token is read from ROLLCALL_JOIN_TOKEN or ROLLCALL_JOIN_TOKEN_FILE.
-Events are written to standard output, one JSON object per line. Exit code: 0 left in order, 1 refused for good.
+The agent registers and sends heartbeats. On SIGTERM it sends `stopped`, waits for `drained`, sends `leave` and exits. It
+reconnects with full jitter when a coordinator is lost; several --coordinator are tried in turn. With --serve it is also
+the node: a page on 127.0.0.1 that proves its instance (section 7.3). The join token is the value of ROLLCALL_JOIN_TOKEN, or
+the content of the file ROLLCALL_JOIN_TOKEN_FILE. Events are written to standard output, one JSON object per line.
+Exit code: 0 left in order, 1 refused permanently.
 """
 import argparse, base64, hashlib, hmac, http.server, json, os, random, re, secrets, select, signal, socket, struct, sys, threading, time
 from urllib.parse import urlsplit
@@ -15,10 +16,11 @@ from urllib.parse import urlsplit
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455 section 1.3
 TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
 MAX_MESSAGE = 65536  # section 1.2, octets
+LIFTABLE = ("forbidden", "id-owned", "too-many-nodes")  # section 9.1, after 4403
 
 
 class Lost(Exception):
-    """The connection has ended, or was refused: `code` is the close code, `status` the HTTP status, None without one."""
+    """The connection has ended or was refused. `code`: close code, `status`: HTTP status; None where there is none."""
 
     def __init__(self, reason, code=None, status=None, retry_after=0.0):
         super().__init__(reason)
@@ -26,11 +28,11 @@ class Lost(Exception):
 
 
 class WebSocket:
-    """As much of RFC 6455 as a client of small text messages needs."""
+    """The part of RFC 6455 that a client with small text messages needs."""
 
     def __init__(self, url, token):
         parts = urlsplit(url)
-        # One second for each address of the name, and five for the answer to the upgrade (section 1.2).
+        # 1 s for each address of the name, 5 s for the response to the upgrade (section 1.2).
         self.socket = socket.create_connection((parts.hostname, parts.port or 8400), timeout=1)
         self.socket.settimeout(5)
         self.buffer, self.heard = b"", time.monotonic()
@@ -128,7 +130,7 @@ def tell(kind, **fields):
 
 
 def join_token():
-    """Read for each connection: the token may be rotated."""
+    """Reads the join token, for each connection anew: the token may be rotated."""
     path = os.environ.get("ROLLCALL_JOIN_TOKEN_FILE")
     if os.environ.get("ROLLCALL_JOIN_TOKEN"):
         return os.environ["ROLLCALL_JOIN_TOKEN"].strip()
@@ -136,7 +138,7 @@ def join_token():
 
 
 def serve(port, instance):
-    """The node itself: one page, and the proof of section 7.3 on every answer to a probe."""
+    """Starts the node itself: one page, and the proof of section 7.3 in every response to a probe. Returns its address."""
 
     class Page(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -176,7 +178,7 @@ class Agent:
         self.is_ending = True
 
     def run(self):
-        """Section 9: what each end means, and when to connect again."""
+        """Connects until the node has left or is refused permanently (section 9). Returns the exit code."""
         attempt, turn = 0, 0
         coordinators = self.options.coordinator
         while not self.is_ending:
@@ -188,18 +190,23 @@ class Agent:
                 tell("lost", code=lost.code, status=lost.status, reason=str(lost))
                 is_superseded = lost.code == 4409 and (self.last_error or {}).get("code") == "superseded"
                 is_connected = (self.last_error or {}).get("holderConnected", self.was_registered)
-                if lost.code in (4403, 4426) or (is_superseded and is_connected):
+                # An operator can lift these refusals, so the same process retries about once a minute.
+                is_refused = lost.code == 4403 and (self.last_error or {}).get("code") in LIFTABLE
+                is_final = lost.code in (4403, 4426) and not is_refused
+                if is_final or (is_superseded and is_connected):
                     tell("stopped", reason=(self.last_error or {}).get("message", str(lost)))
                     return 1
                 if is_superseded:
                     pause = self.lease
                 if self.was_registered and lost.code != 4409:
                     attempt = 0
+                if is_refused and (attempt + 1) % len(coordinators) == 0:
+                    pause = 60 * random.uniform(0.75, 1.25)
                 pause += lost.retry_after * random.uniform(0.5, 1)
             except OSError as error:
                 tell("unreachable", reason=str(error))
             turn += 1
-            # All coordinators are tried before the pause grows.
+            # Every coordinator is tried before the pause grows.
             pause += random.uniform(0, min(10, 0.25 * 2 ** min(16, attempt // len(coordinators))))
             attempt += 1
             until = time.monotonic() + pause
@@ -208,7 +215,7 @@ class Agent:
         return 0
 
     def connect(self, coordinator):
-        """One connection. True when the node has left in order."""
+        """Runs one connection. Returns True when the node has left in order."""
         self.was_registered, self.last_error = False, None
         ws = WebSocket(coordinator, join_token())
         node = {
@@ -250,7 +257,7 @@ class Agent:
                 message = json.loads(text)
                 kind = message.get("type")
             except (ValueError, AttributeError):
-                continue  # Not this protocol: ignored, the connection stays.
+                continue  # Not a message of this protocol: ignored, the connection stays.
             if kind in ("registered", "pace"):
                 period, self.lease = message["heartbeatMs"] / 1000, message["leaseMs"] / 1000
             if kind == "registered":
@@ -277,11 +284,11 @@ class Agent:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--coordinator", action="append", required=True, help="ws://HOST:PORT; may be repeated")
+    parser.add_argument("--coordinator", action="append", required=True, help="address ws://HOST:PORT; may be repeated")
     parser.add_argument("--id", required=True)
     parser.add_argument("--balancer", required=True)
     parser.add_argument("--host", action="append", help="host name that the node serves (default: all)")
     place = parser.add_mutually_exclusive_group(required=True)
-    place.add_argument("--url", help="address of a program that runs already")
-    place.add_argument("--serve", type=int, metavar="PORT", help="be the node, on this port of 127.0.0.1; 0 takes a free one")
+    place.add_argument("--url", help="address of a running program")
+    place.add_argument("--serve", type=int, metavar="PORT", help="serve the node on this port of 127.0.0.1; 0: a free port")
     sys.exit(Agent(parser.parse_args()).run())

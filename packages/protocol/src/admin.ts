@@ -1,15 +1,17 @@
 /**
  * Resources and bodies of the admin API, shared by coordinator, dashboard and CLI. All instants are wall clock Unix
- * milliseconds, all durations milliseconds. `openapi.json` on the control port describes the same.
+ * milliseconds, all durations milliseconds. `openapi.json` on the control port describes the same API.
  */
 
-import type { FailoverCause, FeedLiveness, PortReport, StickySettings } from './feed.ts';
 import type { BalancerName, ContextPath, GroupName, HostPattern, NodeId, NodeUrl, Route } from './ids.ts';
-import type { Failover, NodeProcess, Status, StickyHint, StickyMode } from './messages.ts';
+import type { Failover, NodeProcess, Status, StickyHint, StickyMode, StickySettings } from './messages.ts';
+import type { FailoverCause, FeedLiveness, PortReport } from './node-states.ts';
+import type { RouteCookiePatch } from './route-cookie.ts';
+import type { BalancerLimits, LimitsPatch } from './time-limits.ts';
 
-/** Begins the name of the cookie that logs a browser in; the port of the control listener follows. Nodes never see or set it. */
+/** Prefix of the login cookie's name; the port of the control listener follows. Nodes never receive or set this cookie. */
 export const LOGIN_COOKIE_PREFIX = 'rollcall_login_';
-/** Request field with the key of a login. The pages keep it in the storage of their own origin; the cookie alone opens no more than them. */
+/** Request field with the key of a login. The pages keep it in the storage of their origin; the cookie alone only gives access to the pages. */
 export const PAGE_KEY_FIELD = 'rollcall-page-key';
 
 /** A browser that is logged in. */
@@ -18,39 +20,42 @@ export interface LoginResource {
   readonly createdAtUnixMs: number;
   /** Twelve hours later. */
   readonly expiresAtUnixMs: number;
-  /** Address the browser came from. */
+  /** Address of the browser. */
   readonly from: string;
-  /** What the browser calls itself, at most 200 characters. */
+  /** `User-Agent` of the browser, at most 200 characters. */
   readonly agent: string;
-  /** The request that asks is of this login. */
+  /** The request that reads this resource belongs to this login. */
   readonly isCurrent: boolean;
 }
 
-/** Whether the node is there: `joining` is being probed, `gone` is remembered only, `down` is a static member that does not answer. */
+/** Presence of a node. `joining`: being probed. `gone`: only remembered. `down`: a static member that does not answer. */
 export type Liveness = 'joining' | FeedLiveness | 'gone';
 
-/** What an operator or node wants, and since when, by whom, why and until when. */
+/** Status that an operator or a node requests, with its reason, author, start and end. */
 export interface WantedStatus {
   readonly status: Status;
   readonly reason?: string;
   readonly by?: string;
   readonly atUnixMs?: number;
-  /** When a drain ends whatever happens. */
+  /** End of a drain, even if sessions remain. */
   readonly deadlineAtUnixMs?: number;
-  /** When the wish itself ends and `enabled` returns. */
+  /** End of the request itself; the status is `enabled` afterwards. */
   readonly untilUnixMs?: number;
 }
 
 /** Progress of a drain or stop. */
 export interface DrainProgress {
   readonly sinceUnixMs: number;
+  /** Sessions that were seen again. The drain waits for them. */
   readonly sessionsLeft: number;
-  /** How long the oldest of the sessions that the workers count has been known; absent when they count none. */
+  /** Sessions left that were seen once. The drain does not wait for them. */
+  readonly sessionsSeenOnce: number;
+  /** Age of the oldest session that the workers have seen again; absent when there is none. */
   readonly oldestSessionMs?: number;
   readonly inFlight: number;
   readonly tunnels: number;
   readonly isDone: boolean;
-  /** Workers that have not confirmed yet; while one is missing the drain is not done early. */
+  /** Workers that have not confirmed yet; until all have, the drain only ends at its deadline. */
   readonly waitingFor: readonly string[];
 }
 
@@ -65,29 +70,31 @@ export interface NodeResource {
   readonly weight: number;
   readonly isStandby: boolean;
   readonly isStatic: boolean;
+  /** True if the proxy takes the context off the path of requests for this node. Absent: false. */
+  readonly stripPrefix?: boolean;
   readonly redirectTo?: NodeId;
   readonly incarnation: number;
-  /** The process that registered it, by its own report. */
+  /** Process that registered the node, as it described itself. */
   readonly process?: NodeProcess;
   readonly version?: string;
   readonly meta: Readonly<Record<string, string>>;
-  /** The most restrictive of what operator and node want. */
+  /** The more restrictive of `wanted` and `reported`. */
   readonly status: Status;
-  /** The operator's wish. */
+  /** Status that the operator requests. */
   readonly wanted: WantedStatus;
-  /** The node's own wish. */
+  /** Status that the node itself requests. */
   readonly reported: WantedStatus;
   readonly liveness: Liveness;
-  /** Why the node is not up, in words. */
+  /** Reason why the node is not up, for people. */
   readonly livenessReason?: string;
-  /** False: the node says that new work should go elsewhere. */
+  /** False: the node reports that new work should go to other nodes. */
   readonly isReady: boolean;
   /**
-   * It came back so often that it is called flapping; absent: no. `count` returns, the first three within ten minutes. Until `heldUntilUnixMs`
-   * new sessions go elsewhere while a ready node is there; absent: that is over.
+   * Present while the node is flapping: it has returned too often. `count` returns, the first three within ten minutes. Until `heldUntilUnixMs`
+   * new sessions go to other nodes while one is ready; absent: this period is over.
    */
   readonly flapping?: { readonly count: number; readonly sinceUnixMs: number; readonly heldUntilUnixMs?: number };
-  /** What the workers see. */
+  /** Observations of the workers. */
   readonly observed: {
     readonly isEjected: boolean;
     readonly ejectedBy: readonly string[];
@@ -97,11 +104,11 @@ export interface NodeResource {
     readonly latencyMs: number;
     readonly bytesToNode: number;
     readonly bytesFromNode: number;
-    /** What each connected worker last said of the node's port. */
+    /** Last report of each connected worker about the node's port. */
     readonly ports: readonly { readonly worker: string; readonly port: PortReport }[];
     /** Requests that wait for the node to answer. */
     readonly parked: number;
-    /** Sessions that were moved away from it, by cause; causes without any are absent. */
+    /** Sessions that were moved away from the node, by cause; causes without sessions are absent. */
     readonly failovers: Partial<Readonly<Record<FailoverCause, number>>>;
   };
   /** 0 idle … 1 full; absent when never reported. */
@@ -109,8 +116,11 @@ export interface NodeResource {
   /** 0–100, higher is freer, 0 is standby. */
   readonly loadFactor: number;
   readonly metrics: Readonly<Record<string, number>>;
+  /** Active sessions that were seen again: a request has sent the id of the session. */
   readonly sessions: number;
-  /** Who counted the sessions. */
+  /** Active sessions that were seen once: an answer has opened the session, and no request has sent its id. */
+  readonly sessionsSeenOnce: number;
+  /** Source of the sum of both; which of them were seen again is the count of the workers. */
   readonly sessionsFrom: 'node' | 'workers';
   readonly newSessions: number;
   readonly inFlight: number;
@@ -123,35 +133,35 @@ export interface NodeResource {
   readonly warnings: readonly { readonly code: string; readonly message: string }[];
 }
 
-/** Answer to `GET /v1/nodes`: at most 1,000 of them, in order of their ids. */
+/** Answer to `GET /v1/nodes`: at most 1,000 nodes, in order of their ids. */
 export interface NodesResource {
   readonly nodes: readonly NodeResource[];
-  /** There are more: they begin after this id (`?after=`). */
+  /** Id after which the next page begins (`?after=`); absent: this is the last page. */
   readonly next?: string;
 }
 
 /** A metric of a node in an explanation. */
 export interface ExplainedMetric {
   readonly name: string;
-  /** As measured; absent when the node does not tell values. */
+  /** Measured value; absent when the node does not report values. */
   readonly value?: number;
   /** Absent for counts and ratios. */
   readonly unit?: string;
-  /** The value that means full; with `isSoft` half full. Absent, as the weight is, when the node does not tell scales. */
+  /** The value that means full; with `isSoft` half full. Absent, like `weight`, when the node does not report scales. */
   readonly capacity?: number;
   readonly weight?: number;
   readonly isSoft?: boolean;
-  /** The load is at least its part; it takes part in the weighted mean; it is only shown; the node does not say. */
+  /** `limit`: the load is at least `part`. `mean`: in the weighted mean. `shown`: only displayed. `unknown`: the node does not report scales. */
   readonly role: 'limit' | 'mean' | 'shown' | 'unknown';
   /** Part of the load now, 0 … 1. */
   readonly part: number;
   /** The same over the last ten reports, the newest counting most. */
   readonly mean: number;
-  /** The load is what it is because of this one. */
+  /** This metric determines the load. */
   readonly isDecisive: boolean;
 }
 
-/** What of its balancer's a node has, and what it would have if all were alike but for their weights. */
+/** A node's share of its balancer, and its fair share: the share by weight if all nodes were otherwise equal. */
 export interface ExplainedShare {
   /** Requests per second, or sessions. */
   readonly count: number;
@@ -161,28 +171,30 @@ export interface ExplainedShare {
   readonly fairShare: number;
 }
 
-/** Why the load factor of a node and its part of the traffic are what they are. */
+/** Explains the load factor of a node and its share of the traffic. */
 export interface NodeExplanation {
   readonly id: NodeId;
   readonly balancer: BalancerName;
   /** Sentences for people, the most important first. */
   readonly because: readonly string[];
-  /** 0 idle … 1 full, as last told; absent when never told. */
+  /** 0 idle … 1 full, as last reported; absent when never reported. */
   readonly load?: number;
   /** The same over the last ten reports, the newest counting most. */
   readonly meanLoad?: number;
-  /** 100 · (1 − mean load), 1–100; 0 for standby, 50 when no load was ever told. */
+  /** 100 · (1 − mean load), 1–100; 0 for standby, 50 when no load was ever reported. */
   readonly loadFactor: number;
   /** Age of the last report with numbers, milliseconds; -1 when there was none. */
   readonly toldMs: number;
-  /** As the node tells; absent when it does not. */
+  /** As the node reports; absent when it does not. */
   readonly inFlight?: number;
   readonly serviceMs?: number;
-  /** In the order the node tells them. */
+  /** In the order of the node's report. */
   readonly metrics: readonly ExplainedMetric[];
   /** Of the last seconds. */
   readonly requests: ExplainedShare;
+  /** Sessions that were seen again. */
   readonly sessions: ExplainedShare;
+  readonly sessionsSeenOnce: number;
 }
 
 export interface BalancerResource {
@@ -193,19 +205,22 @@ export interface BalancerResource {
   readonly retries: number;
   readonly sessionIdleMs: number;
   readonly assign: boolean;
+  /** Time limits of the balancer and of paths within it; absent without any. Other limits are those of the proxy. */
+  readonly limits?: BalancerLimits;
   /** Where each setting comes from: `operator`, `flag`, `environment`, `file`, `node ID`, `default`. */
   readonly origins: Readonly<Record<string, string>>;
   readonly nodes: number;
   readonly nodesUp: number;
   readonly sessions: number;
+  readonly sessionsSeenOnce: number;
   readonly inFlight: number;
   readonly contexts: readonly { readonly host: HostPattern; readonly path: ContextPath }[];
 }
 
-/** Answer to `GET /v1/balancers`: at most 1,000 of them, in order of their names. */
+/** Answer to `GET /v1/balancers`: at most 1,000 balancers, in order of their names. */
 export interface BalancersResource {
   readonly balancers: readonly BalancerResource[];
-  /** There are more: they begin after this name (`?after=`). */
+  /** Name after which the next page begins (`?after=`); absent: this is the last page. */
   readonly next?: string;
 }
 
@@ -220,21 +235,21 @@ export interface WorkerResource {
   readonly inFlight: number;
   readonly connections: number;
   readonly loopDelayMs: number;
-  /** Why it gets no feed, for a worker of another version; then it has no numbers. */
+  /** Reason why a worker of another version gets no feed; it then has no numbers. */
   readonly refused?: string;
 }
 
-/** Why a supervised process was started again: it ended by itself, by a signal, or was ended for its silence. */
+/** Reason why a supervised process was restarted: it exited, ended by a signal, or was ended because it did not answer. */
 export const RESTART_REASONS = ['exit', 'signal', 'no-answer'] as const;
 export type RestartReason = (typeof RESTART_REASONS)[number];
 
 /** A process that `rollcall up` keeps running: `control`, `worker`, `worker 1`, `static`. */
 export interface ProcessResource {
   readonly name: string;
-  /** Absent while it is being started again. */
+  /** Absent during a restart. */
   readonly pid?: number;
   readonly sinceUnixMs: number;
-  /** How often it was started again because it had ended; reloads do not count. */
+  /** Number of restarts after an end of the process; reloads do not count. */
   readonly restarts: number;
   readonly restartReasons: Readonly<Record<RestartReason, number>>;
   /** Of the last restart: `exit 1`, `SIGKILL`, `no answer for 10 s`. */
@@ -252,8 +267,13 @@ export interface ReplacedProcess {
 }
 
 /**
- * What each quota bounds: nodes of one token; nodes of all peers without a token; balancers that one token has made; distinct hosts and
- * distinct contexts of one balancer; registrations of one node a minute; agent connections without a token from one address.
+ * Default limits of the quotas.
+ *
+ * - `nodes`: nodes of one token. `tokenless-nodes`: nodes of all peers without a token.
+ * - `balancers`: balancers that one token has created.
+ * - `balancer-hosts`, `balancer-contexts`: distinct hosts and distinct contexts of one balancer.
+ * - `registrations`: registrations of one node a minute.
+ * - `tokenless-connections`: agent connections without a token from one address.
  */
 export const QUOTA_DEFAULTS = {
   nodes: 1_000,
@@ -270,12 +290,12 @@ export const MAX_QUOTA = 1_000_000;
 
 export type QuotaName = keyof typeof QUOTA_DEFAULTS;
 
-/** A bound on what one token, one balancer or one address may hold, and the largest use of it now. */
+/** Limit of one token, one balancer or one address, and its largest present use. */
 export interface QuotaResource {
   readonly name: QuotaName;
   readonly limit: number;
   readonly used: number;
-  /** Token, balancer or address with this use; absent when there is none. */
+  /** Token, balancer or address with the largest use; absent when `used` is 0. */
   readonly by?: string;
 }
 
@@ -288,7 +308,7 @@ export interface StatusResource {
   readonly isSettled: boolean;
   readonly startedAtUnixMs: number;
   readonly nowUnixMs: number;
-  /** Milliseconds the learning window stays open. */
+  /** Remaining time of the learning window, milliseconds. */
   readonly learningMs: number;
   readonly proxy: string;
   readonly control: string;
@@ -302,18 +322,18 @@ export interface StatusResource {
     /** Changed records that the store does not have yet. */
     readonly waiting: number;
   };
-  /** The directory for tokens and the store. While it cannot be written, its state is kept in memory. */
+  /** Directory of the tokens and the store. While it is not writable, its state is kept in memory. */
   readonly state: {
     readonly directory: string;
     readonly isWritable: boolean;
-    /** Since when it cannot be written. */
+    /** Start of the period in which it is not writable. */
     readonly sinceUnixMs?: number;
     readonly lastError?: string;
   };
   readonly workers: readonly WorkerResource[];
   /** Processes of `rollcall up`; empty for a coordinator without a supervisor. */
   readonly processes: readonly ProcessResource[];
-  /** `up` leaves out nodes that every connected worker has given up; `suspect` includes them. */
+  /** `up` excludes nodes that every connected worker has given up; `suspect` includes them. */
   readonly nodes: {
     readonly up: number;
     readonly suspect: number;
@@ -323,13 +343,14 @@ export interface StatusResource {
   };
   /** Settable with `up --quota NAME=N`. */
   readonly quotas: readonly QuotaResource[];
-  /** Requests that wait for a node, and how long the oldest of them has, milliseconds. */
+  /** Requests that wait for a node, and the wait of the oldest one, milliseconds. */
   readonly parked: { readonly requests: number; readonly oldestMs: number };
   /** Contexts that no node can serve now, with the cause and what to do. */
   readonly unserved: readonly UnservedContext[];
   /** Contexts that have lost their last node and are answered with 503 for ten minutes, the oldest first; at most 1,000. */
   readonly remembered: readonly RememberedContextResource[];
   readonly sessions: number;
+  readonly sessionsSeenOnce: number;
   readonly totals: {
     readonly requests: number;
     readonly failed: number;
@@ -351,11 +372,11 @@ export interface RememberedContextResource {
   readonly balancer: BalancerName;
   readonly host: HostPattern;
   readonly path: ContextPath;
-  /** When its last node went. */
+  /** Time at which its last node left. */
   readonly sinceUnixMs: number;
 }
 
-/** Contexts without nodes to forget: all without `path`, those of every host without `host`. */
+/** Contexts without nodes to forget. Without `path`: all contexts. Without `host`: `path` on every host. */
 export interface ForgetBody {
   readonly path?: string;
   readonly host?: string;
@@ -364,12 +385,12 @@ export interface ForgetBody {
 }
 
 export interface ForgetResult {
-  /** What the coordinator remembered of them. */
+  /** Contexts without a node that the coordinator has forgotten, or would forget: at most 1,000. */
   readonly contexts: readonly RememberedContextResource[];
   readonly isChanged: boolean;
   readonly isDryRun: boolean;
   readonly message: string;
-  /** What else there is to say. */
+  /** Additional sentence for the operator. */
   readonly note?: string;
 }
 
@@ -379,16 +400,16 @@ export interface UnservedContext {
   readonly host: HostPattern;
   readonly path: ContextPath;
   readonly cause: UnservedCause;
-  /** One sentence: what has happened. */
+  /** One sentence: the event. */
   readonly message: string;
-  /** One sentence: what to do, with the command where there is one. */
+  /** One sentence: the required action, with the command where one exists. */
   readonly remedy: string;
 }
 
 /**
  * Why a context has no node for new work. `never`: no node has registered. `links-closed`: the agents of all nodes lost their connections
- * within a few seconds, and no worker reaches them. `unresponsive`: the nodes are there and do not answer. `crashed`: their ports refuse.
- * `expired`: no sign of life for a lease. `left`, `removed`, `drained` and `stopped` were meant. `unreachable`: registered, and never reached.
+ * within a few seconds, and no worker reaches them. `unresponsive`: the nodes are present and do not answer. `crashed`: their ports refuse.
+ * `expired`: no sign of life for a lease. `left`, `removed`, `drained` and `stopped`: intended. `unreachable`: registered, and never reached.
  */
 export type UnservedCause =
   | 'never'
@@ -417,52 +438,60 @@ export interface EventResource {
 
 /** Most characters of a reason. */
 export const MAX_REASON_CHARACTERS = 256;
-/** The longest deadline and the longest time of an operator's wish: 31 days. */
+/** Longest deadline of a drain, and longest duration of a status that an operator requests: 31 days, in milliseconds. */
 export const MAX_WISH_MS: number = 31 * 86_400_000;
-/** The term of a registration that has to be repeated. */
+/** Bounds of the lease of a registration that has to be repeated, milliseconds. */
 export const TTL_MS: { readonly min: number; readonly max: number } = { min: 1_000, max: 3_600_000 };
 
 /** Body of `POST …/drain|enable|stop`. */
 export interface StatusBody {
   readonly reason?: string;
-  /** A drain ends after this long whatever happens. */
+  /** Duration after which a drain ends, even if sessions remain. */
   readonly deadlineMs?: number;
-  /** The wish itself ends after this long. */
+  /** Duration after which the request itself ends. */
   readonly forMs?: number;
-  /** Say what would happen and do nothing. */
+  /** Report what would happen and change nothing. Default false. */
   readonly dryRun?: boolean;
+  /** Also when no eligible node is left. Default false: 409 `nobody-eligible`. */
+  readonly force?: boolean;
 }
 
 /** Answer to a write. */
 export interface WriteResult {
-  /** Nodes the write is about, as they are after it. */
+  /** Nodes that the write concerns, in their state after it. At most the first 1,000 in order of their ids. */
   readonly nodes: readonly NodeResource[];
+  /** Number of concerned nodes that are not in `nodes`. Absent: 0. */
+  readonly more?: number;
   readonly isChanged: boolean;
   readonly isDryRun: boolean;
   readonly message: string;
-  /** The change is in force and the store does not have it yet: it is lost if the coordinator ends before. `message` gives the cause. */
+  /** Sentence: the contexts that the write leaves without an eligible node, or would leave. Part of `message`; absent: none. */
+  readonly nobodyEligible?: string;
+  /** The change is in force but not in the store yet: it is lost if the coordinator ends before. `message` gives the cause. */
   readonly pending?: true;
-  /** For the operator: the change is in force and not in the audit, or another node is registered at the address. */
+  /** For the operator: the change is in force but not in the audit log, or another node is registered at the address. */
   readonly note?: string;
 }
 
 /** Answer to `POST /v1/reload` and `POST /v1/rotate`. */
 export interface ReloadResult {
-  /** What has changed, in one line. */
+  /** Summary of the changes, in one line. */
   readonly message: string;
-  /** One sentence for the operator, when it is done and not in the audit. */
+  /** One sentence for the operator when the action is done but not in the audit log. */
   readonly note?: string;
 }
 
 /** Body of `POST /v1/balancers/:name/scale`. */
 export interface ScaleBody {
-  /** Nodes of the balancer in all, 1–1,000. */
+  /** Total number of nodes of the balancer, 1–1,000. */
   readonly count: number;
   readonly reason?: string;
   readonly dryRun?: boolean;
+  /** Also when no eligible node may be left. Default false: 409 `nobody-eligible`. */
+  readonly force?: boolean;
 }
 
-/** Body of `PATCH /v1/nodes/:id`; `null` takes an override back. */
+/** Body of `PATCH /v1/nodes/:id`; `null` removes an override. */
 export interface NodePatch {
   readonly weight?: number | null;
   readonly standby?: boolean | null;
@@ -476,29 +505,34 @@ export interface NodePut {
   readonly balancer?: string;
   readonly url: string;
   readonly route?: string;
-  readonly contexts?: readonly string[];
+  /** Paths, or objects with a `path` as in `GET` and in a registration; their other fields are ignored. */
+  readonly contexts?: readonly (string | { readonly path: string })[];
+  /** Take the context off the path of requests for the node, and put it back on redirects and cookie paths. Default false. */
+  readonly stripPrefix?: boolean;
   readonly hosts?: readonly string[];
   readonly weight?: number;
   readonly group?: string;
-  /** A lease that repeating the PUT renews; absent: a static member. 1,000–3,600,000. */
+  /** Lease in milliseconds, 1,000–3,600,000, that a repeated PUT renews; absent: a static member. */
   readonly ttlMs?: number;
   readonly load?: number;
   readonly sessions?: number;
   /** Replace a node of this id that is registered at another address. Default false: 409 `conflict`. */
   readonly replace?: boolean;
-  /** Where clients may reach the node directly, for `assign`. */
+  /** Report whether the registration would be accepted, and change nothing; the address is not probed. */
+  readonly dryRun?: boolean;
+  /** Address at which clients may reach the node directly, for `assign`. */
   readonly publicUrl?: string;
-  /** What the node would say of its balancer's settings; the first node decides, unless an operator has. */
+  /** Sticky hint of the node; the first node of a balancer decides, unless an operator has. */
   readonly sticky?: StickyHint;
 }
 
-/** Body of `PATCH /v1/balancers/:name`; `null` takes an override back. */
+/** Body of `PATCH /v1/balancers/:name`; `null` removes an override. */
 export interface BalancerPatch {
   readonly algorithm?: string | null;
   readonly sessionAlgorithm?: string | null;
   readonly retries?: number | null;
   readonly sessionIdleMs?: number | null;
-  /** Clients may ask which node to connect to directly. */
+  /** Clients may request the address of a node for direct connections. */
   readonly assign?: boolean | null;
   readonly sticky?: {
     readonly mode?: StickyMode | null;
@@ -507,18 +541,21 @@ export interface BalancerPatch {
     readonly failover?: Failover | null;
     readonly remove?: boolean | null;
     readonly movable?: boolean | null;
+    readonly routeCookie?: RouteCookiePatch;
   };
+  /** Time limits of the balancer and of paths within it. */
+  readonly limits?: LimitsPatch;
   readonly reason?: string;
   readonly dryRun?: boolean;
 }
 
 /** Body of `POST /v1/decisions`. */
 export interface DecisionsBody {
-  /** 1–100, default 20. */
+  /** Number of decisions, 1–100, default 20. */
   readonly count?: number;
-  /** 1–30,000, default 5,000. */
+  /** Duration in milliseconds, 1–30,000, default 5,000. */
   readonly forMs?: number;
-  /** Leave out requests that went where their session is. Default false. */
+  /** Exclude requests that were sent to the node of their session. Default false. */
   readonly onlyPicks?: boolean;
 }
 
@@ -527,7 +564,7 @@ export interface ExplainBody {
   readonly host?: string;
   /** Path and query of the request to explain. */
   readonly target?: string;
-  /** The `Cookie` field's value; used for this answer and then forgotten. */
+  /** Value of the `Cookie` field; used for this answer only and not stored. */
   readonly cookie?: string;
 }
 
@@ -540,5 +577,5 @@ export interface Problem {
   readonly detail: string;
 }
 
-/** What a token may do; each includes those before it, except that `join` and `proxy` stand alone. */
+/** Permissions of a token. `operator` includes `viewer`, `admin` includes both; `join` and `proxy` are separate. */
 export type Role = 'join' | 'proxy' | 'viewer' | 'operator' | 'admin';

@@ -1,10 +1,9 @@
 /**
- * Text to message and back, for both directions of the agent protocol. Decoders never throw, accept unknown extra
- * fields and drop them, fill defaults in, and answer with `Malformed` and a stable code for everything else.
+ * Encodes and decodes the messages of both directions of the agent protocol. Decoders drop unknown fields and add defaults.
+ * They never throw: for any other text they return `Malformed` with a stable code.
  */
 
 import { MAX_REASON_CHARACTERS } from './admin.ts';
-import type { FeedToCoordinator, FeedToWorker } from './feed.ts';
 import type { Fields, Malformed } from './fields.ts';
 import { COUNT, DAY_MS, malformed, readFields } from './fields.ts';
 import type { NodeId, NodeUrl, Route } from './ids.ts';
@@ -30,22 +29,19 @@ import type {
   RegisteredMessage,
   StickyHint,
 } from './messages.ts';
-import { DEFAULT_LEASE_MS, FAILOVERS, MAX_FRAME_BYTES } from './messages.ts';
+import { DEFAULT_LEASE_MS, FAILOVERS, MAX_FRAME_BYTES, STATUSES, STICKY_MODES } from './messages.ts';
+import { parseCookieName } from './route-cookie.ts';
 
 const MAX_METRICS = 32;
-/** Of a metric, either way from 0. */
+/** Largest absolute value of a metric. */
 const MAX_VALUE = 1e15;
 const NAME_RULE = '[A-Za-z0-9_-]{1,64}';
-const STATUSES = ['enabled', 'draining', 'stopped'] as const;
-const STICKY_MODES = ['insert', 'suffix', 'rewrite', 'none'] as const;
-/** RFC 9110 token: what a cookie may be called. */
-const COOKIE_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$/;
-/** A parameter name that needs no escaping in a path or query. */
+/** Parameter name that needs no escaping in a path or query. */
 const PARAMETER_NAME = /^[A-Za-z0-9._~-]{1,64}$/;
 const INSTANCE = /^[0-9a-f]{32}$/;
 
-/** One message as the text of one frame. */
-export function encode(message: AgentMessage | CoordinatorMessage | FeedToWorker | FeedToCoordinator): string {
+/** Encodes one message as the text of one frame. */
+export function encode(message: AgentMessage | CoordinatorMessage): string {
   return JSON.stringify(message);
 }
 
@@ -137,7 +133,7 @@ function nodeStatus(fields: Fields): NodeStatusMessage | undefined {
   };
 }
 
-/** Reads a node as `register`, and the admin API's PUT, spell it. Faults go to the reader's box. */
+/** Reads a node of `register` and of the admin API's PUT. Faults are kept in the reader's `FaultBox`. */
 export function readRegistration(fields: Fields): NodeRegistration | undefined {
   const id = fields.parsed('id', parseNodeId, NAME_RULE, 'bad-name') ?? fields.missing('id');
   const balancer = fields.parsed('balancer', parseBalancerName, NAME_RULE, 'bad-name') ?? fields.missing('balancer');
@@ -158,6 +154,7 @@ export function readRegistration(fields: Fields): NodeRegistration | undefined {
     contexts: contexts ?? [{ path: ROOT }],
     hosts: hosts ?? [ANY_HOST],
     weight: fields.number('weight', { min: 0.001, max: 100 }) ?? 1,
+    ...optional('stripPrefix', fields.boolean('stripPrefix')),
     ...optional('group', fields.parsed('group', parseGroupName, NAME_RULE, 'bad-name')),
     ...optional('incarnation', fields.integer('incarnation', COUNT)),
     ...optional('instance', fields.parsed('instance', parseInstance, '32 hex digits')),
@@ -226,11 +223,6 @@ function readStickyHint(fields: Fields | undefined): StickyHint | undefined {
     ...optional('remove', fields.boolean('remove')),
     ...optional('movable', fields.boolean('movable')),
   };
-}
-
-/** A cookie name of at most 64 characters, RFC 9110 token. */
-export function parseCookieName(text: string): string | undefined {
-  return COOKIE_NAME.test(text) ? text : undefined;
 }
 
 /** A name of a path or query parameter of at most 64 characters. */
@@ -303,7 +295,7 @@ function registered(fields: Fields): RegisteredMessage | undefined {
   };
 }
 
-/** Bounds keep a coordinator that has lost its mind from silencing agents or making them flood it. */
+/** The bounds prevent a faulty coordinator from silencing agents or making them flood it. */
 function pace(fields: Fields): { heartbeatMs: number; suspectMs: number; leaseMs: number } {
   return {
     heartbeatMs: fields.number('heartbeatMs', { min: 20, max: 60_000 }) ?? 1_000,
@@ -312,7 +304,7 @@ function pace(fields: Fields): { heartbeatMs: number; suspectMs: number; leaseMs
   };
 }
 
-/** `{ key: value }`, or nothing when the value is absent: keeps absent fields absent. */
+/** Returns `{ key: value }`, or `{}` when the value is `undefined`, so that absent fields stay absent. */
 export function optional<Key extends string, Value>(key: Key, value: Value | undefined): { [K in Key]?: Value } {
   return value === undefined ? {} : ({ [key]: value } as { [K in Key]: Value });
 }

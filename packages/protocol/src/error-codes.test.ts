@@ -3,10 +3,10 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { ERROR_CODES, type ErrorCodeEntry } from './error-codes.ts';
 
-/** White space in tables means nothing. */
+/** White space in tables has no meaning. */
 const document = readFileSync(new URL('../PROTOCOL.md', import.meta.url), 'utf8').replaceAll(/ +/g, ' ');
 
-test('PROTOCOL.md tells each code of the table with its close code and meaning', () => {
+test('PROTOCOL.md lists each code of the table with its close code and meaning', () => {
   for (const [code, entry] of Object.entries<ErrorCodeEntry>(ERROR_CODES)) {
     const row = `| \`${code}\` | ${entry.close ?? ''} | ${entry.means} |`.replaceAll(/ +/g, ' ');
     assert.ok(document.includes(row), `missing in PROTOCOL.md: ${row}`);
@@ -20,7 +20,7 @@ test('PROTOCOL.md explains each close code that an error uses', () => {
   }
 });
 
-test('every HTTP status is one that fits an error, warnings excepted', () => {
+test('every HTTP status is that of an error, except for warnings', () => {
   for (const [code, entry] of Object.entries<ErrorCodeEntry>(ERROR_CODES)) {
     assert.ok(entry.http === 200 || (entry.http >= 400 && entry.http < 600), code);
   }

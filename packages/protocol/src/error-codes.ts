@@ -1,10 +1,10 @@
 /**
- * The one table of error codes. A code is for machines and never changes its meaning; the message beside it is a
- * lower-case sentence with the values in it. `http` is the status when the error answers an HTTP request,
- * `close` the WebSocket close code when it ends an agent connection; absent means the connection goes on.
+ * The one table of error codes. A code is for programs and never changes its meaning. The message beside it is a
+ * lower-case sentence that contains the values. `http`: status when the error answers an HTTP request. `close`: WebSocket
+ * close code when the error ends an agent connection; absent means that the connection stays.
  */
 export const ERROR_CODES = {
-  // The frame or body itself
+  // Syntax of the frame or body
   'bad-message': { http: 400, means: 'not one JSON object with a known shape' },
   'unknown-message': { http: 400, means: 'the type of the message is not known here' },
   'bad-field': { http: 400, means: 'a field has the wrong type or is out of its range' },
@@ -20,12 +20,12 @@ export const ERROR_CODES = {
   'binary-frame': { http: 415, close: 1003, means: 'only text frames are understood' },
   'bad-utf8': { http: 400, close: 1007, means: 'a text frame is not UTF-8' },
   'too-fast': { http: 429, means: 'more messages than the connection may send; the excess was dropped' },
-  // Order
+  // Order of messages
   'not-registered': { http: 409, means: 'register first' },
   'already-registered': { http: 409, means: 'this connection has registered another node' },
   'register-timeout': { http: 408, close: 4408, means: 'no registration within 5 s' },
   'not-this-node': { http: 409, close: 4403, means: 'this process does not serve the port of the node it reports for' },
-  // Who
+  // Authentication and authorization
   unauthenticated: { http: 401, close: 4401, means: 'the token is missing or unknown' },
   forbidden: { http: 403, close: 4403, means: 'the token may not do this' },
   removed: { http: 403, close: 4403, means: 'an operator has removed this instance' },
@@ -35,25 +35,26 @@ export const ERROR_CODES = {
   superseded: { http: 409, close: 4409, means: 'a newer process or connection has this id' },
   'id-taken': { http: 409, close: 4409, means: 'another process holds this id' },
   'id-owned': { http: 403, close: 4403, means: 'this id belongs to another token' },
-  'address-taken': { http: 409, close: 4409, means: 'another node that is heard has this address' },
+  'address-taken': { http: 409, close: 4409, means: 'another node with a current heartbeat has this address' },
   'wrong-program': { http: 409, close: 4409, means: 'another program answers at the announced address' },
   'route-taken': { http: 409, close: 4409, means: 'another node of the balancer has this route' },
   'context-taken': { http: 409, close: 4409, means: 'the host and context are served by another balancer' },
   'too-many-nodes': { http: 403, close: 4403, means: 'a quota is used up; the message names it and its setting' },
   unreachable: { http: 422, means: 'the coordinator cannot connect to the announced address' },
-  // Admin
+  // Admin API
   'not-found': { http: 404, means: 'there is no such thing' },
   'not-scalable': { http: 409, means: 'no wrapper keeps copies of the program' },
   conflict: { http: 409, means: 'the state does not allow this' },
+  'nobody-eligible': { http: 409, means: 'no eligible node would be left, and the request has no force' },
   'precondition-failed': { http: 412, means: 'the thing has changed since it was read' },
   'too-large': { http: 413, means: 'the body is larger than it may be' },
   'not-json': { http: 415, means: 'writes need content-type application/json' },
   misdirected: { http: 421, means: 'this Host is not served here' },
-  internal: { http: 500, means: 'a fault of ours' },
+  internal: { http: 500, means: 'internal error' },
   'worker-unavailable': { http: 503, means: 'no proxy worker is connected to answer this' },
-  'shutting-down': { http: 503, close: 1012, means: 'the coordinator goes away; come back with jitter' },
+  'shutting-down': { http: 503, close: 1012, means: 'the coordinator is shutting down; reconnect with jitter' },
   'timed-out': { http: 504, means: 'the answer did not come in time' },
-  // Warnings: the registration is accepted all the same
+  // Warnings: the registration is accepted
   'weight-clamped': { http: 200, means: 'announced weight × cores is beyond eight times the median of the balancer' },
   'balancer-settings-differ': { http: 200, means: 'sticky settings differ from the ones in force for the balancer' },
 } as const;
@@ -70,7 +71,7 @@ export type ErrorCode = keyof typeof ERROR_CODES;
 export interface Fault {
   readonly code: ErrorCode;
   readonly message: string;
-  /** Of a name that is taken: whether its holder is connected and was heard within `suspectMs`. */
+  /** With a name that is taken: whether its holder is connected and has sent `register` or `heartbeat` within `suspectMs`. */
   readonly holderConnected?: boolean;
 }
 
@@ -78,5 +79,5 @@ export function isErrorCode(text: string): text is ErrorCode {
   return Object.hasOwn(ERROR_CODES, text);
 }
 
-/** Close codes that no error has: an orderly end. */
+/** Close code of an orderly end; no error has it. */
 export const CLOSE_NORMAL = 1000;

@@ -1,11 +1,10 @@
 /**
- * Reads the fields of one untrusted JSON object. The first fault is kept and everything after it reads as absent, so
- * that a decoder is a plain list of fields with one check at the end. Nothing here throws, recurses or keeps a
- * reference to what it read.
+ * Reads the fields of one untrusted JSON object. The first fault is kept in a `FaultBox`, so a decoder is a plain list of
+ * fields with one check at the end. Readers do not throw or recurse, and results contain no reference to the input.
  */
 import type { ErrorCode, Fault } from './error-codes.ts';
 
-/** A message that could not be understood, as a value. */
+/** Decoding error as a value. */
 export interface Malformed extends Fault {
   readonly type: 'malformed';
 }
@@ -20,7 +19,7 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** One fault for all readers of one message. */
+/** First fault of all readers of one message. */
 export class FaultBox {
   fault: Malformed | undefined;
 
@@ -35,12 +34,12 @@ export interface Range {
   readonly max: number;
 }
 
-/** The largest count anything may report: beyond it doubles stop counting. */
+/** Bounds of counts: 0 to the largest integer that a double represents exactly. */
 export const COUNT: Range = { min: 0, max: Number.MAX_SAFE_INTEGER };
 /** 0 … one day, in milliseconds. */
 export const DAY_MS: Range = { min: 0, max: 86_400_000 };
 
-/** The fields of `text` as one JSON object of at most `maxChars` characters, with a box of their own; or why not. */
+/** Parses `text` as one JSON object of at most `maxChars` characters. Returns its fields with a new `FaultBox`, or the fault. */
 export function readFields(text: string, maxChars: number): { fields: Fields; type: unknown } | Malformed {
   if (text.length > maxChars) return malformed('frame-too-big', `${text.length} characters are more than ${maxChars}`);
   let value: unknown;
@@ -71,7 +70,7 @@ export class Fields {
     return this.#box.fault;
   }
 
-  /** True when the field is there and not null. */
+  /** True when the field is present and not null. */
   has(name: string): boolean {
     return Object.hasOwn(this.#object, name) && this.#object[name] !== undefined && this.#object[name] !== null;
   }
@@ -103,7 +102,7 @@ export class Fields {
     return value;
   }
 
-  /** A finite number within `range`. NaN cannot stand in JSON, but `1e999` can and is refused here. */
+  /** A finite number within `range`. JSON has no NaN, but it has `1e999`, which is refused here. */
   number(name: string, range: Range): number | undefined {
     const value = this.#read(name);
     if (value === undefined) return undefined;
@@ -120,6 +119,11 @@ export class Fields {
     return value === undefined || Number.isInteger(value) ? value : this.fail(name, 'is not a whole number');
   }
 
+  /** A whole number within `range`, or `word`. */
+  integerOr<const Word extends string>(name: string, range: Range, word: Word): number | Word | undefined {
+    return this.#read(name) === word ? word : this.integer(name, range);
+  }
+
   boolean(name: string): boolean | undefined {
     const value = this.#read(name);
     if (value === undefined || typeof value === 'boolean') return value;
@@ -133,7 +137,7 @@ export class Fields {
     return this.fail(name, `is not one of ${allowed.join(', ')}`);
   }
 
-  /** Text that `parse` accepts. `what` ends the sentence "… is not WHAT". */
+  /** Result of `parse` for a text. `what` ends the error sentence "… is not WHAT". */
   parsed<Value>(
     name: string,
     parse: (text: string) => Value | undefined,
@@ -153,7 +157,7 @@ export class Fields {
     return new Fields(value, `${this.#where}${name}.`, this.#box);
   }
 
-  /** At most `maxItems` items, each made by `item`, which faults through its own reader and then returns undefined. */
+  /** List of at most `maxItems` results of `item`. It reports a fault through its own reader and then returns `undefined`. */
   list<Value>(
     name: string,
     maxItems: number,
@@ -173,7 +177,7 @@ export class Fields {
     return items;
   }
 
-  /** Items that are text and that `parse` accepts. */
+  /** List of texts, as results of `parse`. */
   texts<Value>(
     name: string,
     maxItems: number,
@@ -186,7 +190,7 @@ export class Fields {
     });
   }
 
-  /** Items that are objects and that `read` makes something of. */
+  /** List of objects, as results of `read`. */
   objects<Value>(name: string, maxItems: number, read: (fields: Fields) => Value | undefined): Value[] | undefined {
     return this.list(name, maxItems, (value, label) => {
       if (!isObject(value)) return this.fail(label, 'is not an object');

@@ -1,15 +1,17 @@
 /**
- * Identifiers and addresses as they cross process boundaries. Each has a brand, so that a checked value and
- * any other string cannot be mixed up, and a parser that is the only way to get one.
+ * Identifiers and addresses that cross process boundaries. Each has a brand, so that the compiler distinguishes a checked
+ * value from other strings. Its parser is the only function that returns one.
  *
- * Parsers return `undefined` for anything else; they never throw and never change what they accept, except
- * that hosts are lower-cased, because host names are case-insensitive (RFC 9110 §4.2.3).
+ * Parsers return `undefined` for any other text. They never throw, and never change an accepted text, except hosts. A host has
+ * several spellings (RFC 9110 §4.2.3), and gets the one of `canonicalHost`.
  */
+
+import { canonicalHost } from './canonical-host.ts';
 
 declare const brand: unique symbol;
 type Branded<Name extends string> = string & { readonly [brand]: Name };
 
-/** One node, for ever: the same program started again has the same id. */
+/** Permanent identity of one node: the same program started again has the same id. */
 export type NodeId = Branded<'NodeId'>;
 /** A named set of nodes that serve the same application. */
 export type BalancerName = Branded<'BalancerName'>;
@@ -17,11 +19,11 @@ export type BalancerName = Branded<'BalancerName'>;
 export type Route = Branded<'Route'>;
 /** Nodes that share a failure domain; failover prefers the same group. */
 export type GroupName = Branded<'GroupName'>;
-/** A path prefix that a node serves: starts with `/`, ends without one unless it is `/` itself. */
+/** A path prefix that a node serves: starts with `/`, and does not end with `/` unless it is `/` itself. */
 export type ContextPath = Branded<'ContextPath'>;
-/** A virtual host: an exact name, `*.suffix`, or `*` for every host. Lower case, without a port. */
+/** A virtual host: an exact name, `*.suffix`, or `*` for every host. As `canonicalHost` writes it, without a port. */
 export type HostPattern = Branded<'HostPattern'>;
-/** A node's own address: `http://host:port` or `https://host:port`, nothing after it. */
+/** Address of a node: `http://host:port` or `https://host:port`, without a path. */
 export type NodeUrl = Branded<'NodeUrl'>;
 
 /** Longest id, balancer, route and group name, in characters. */
@@ -65,12 +67,12 @@ export function parseContextPath(text: string): ContextPath | undefined {
   return text as ContextPath;
 }
 
-/** Parses a host pattern and lower-cases it. A port is refused: contexts are matched by name only. */
+/** Parses a host pattern and returns its canonical form. A port is refused: contexts are matched by name only. */
 export function parseHostPattern(text: string): HostPattern | undefined {
-  // Lower case makes an ASCII letter of some others, such as the Kelvin sign.
+  // `toLowerCase` maps some non-ASCII letters to ASCII letters, such as the Kelvin sign to `k`.
   if (!/^[!-~]*$/.test(text)) return undefined;
-  const host = text.toLowerCase();
-  if (host === '*') return host as HostPattern;
+  if (text === '*') return text as HostPattern;
+  const host = canonicalHost(text);
   if (host.length > MAX_HOST_LENGTH) return undefined;
   if (host.startsWith('[')) return isBracketedIpv6(host) ? (host as HostPattern) : undefined;
   return HOST_LABELS.test(host.startsWith('*.') ? host.slice(2) : host) ? (host as HostPattern) : undefined;
@@ -81,9 +83,9 @@ function isBracketedIpv6(text: string): boolean {
 }
 
 /**
- * Parses a node's address. Scheme http or https, a host, an explicit port 1–65535; a path other than `/`,
- * credentials, query and fragment are refused. The WHATWG parser's rewriting of odd IPv4 spellings
- * (`2130706433`, `0x7f.1`) is not accepted: what is written must be what is connected to.
+ * Parses a node's address: scheme http or https, a host, an explicit port 1–65535. A path other than `/`,
+ * credentials, query and fragment are refused. IPv4 spellings that a WHATWG parser would rewrite (`2130706433`, `0x7f.1`)
+ * are refused as well: the written address must be the address of the connect.
  */
 export function parseNodeUrl(text: string): NodeUrl | undefined {
   if (text.length > MAX_URL_LENGTH) return undefined;
@@ -102,14 +104,14 @@ function looksLikeOddIpv4(host: string): boolean {
   return !/^(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(?:\.(?!$)|$)){4}$/.test(host);
 }
 
-/** A node address taken apart. `host` has no brackets around IPv6. */
+/** Parts of a node address. `host` has no brackets around IPv6. */
 export interface NodeAddress {
   readonly isTls: boolean;
   readonly host: string;
   readonly port: number;
 }
 
-/** Takes a checked node address apart. */
+/** Splits a checked node address into its parts. */
 export function nodeAddress(url: NodeUrl): NodeAddress {
   const isTls = url.startsWith('https:');
   const rest = url.slice(isTls ? 8 : 7);

@@ -1,14 +1,30 @@
-/** Everything that crosses a process boundary. The one front door of the package. */
+/** Public interface of the package: all data that crosses a process boundary. */
 export * from './admin.ts';
+export { type BackoffLimits, jitteredBackoffMs } from './backoff.ts';
+export { canonicalHost } from './canonical-host.ts';
 export * from './codec.ts';
+export { ageText, compactDuration, durationText, inSeconds, parseDuration } from './durations.ts';
+export { editDistance } from './edit-distance.ts';
 export * from './error-codes.ts';
-export * from './feed.ts';
-export * from './feed-codec.ts';
-export * from './feed-frames.ts';
-export { FaultBox, Fields, isObject, type Malformed } from './fields.ts';
+export {
+  COUNT,
+  DAY_MS,
+  FaultBox,
+  Fields,
+  isObject,
+  type Malformed,
+  malformed,
+  type Range,
+  readFields,
+} from './fields.ts';
 export * from './ids.ts';
 export * from './load-factor.ts';
 export * from './messages.ts';
+export * from './node-states.ts';
 export { printable, printableUrl } from './printable-url.ts';
+export * from './quota-text.ts';
+export * from './route-cookie.ts';
+export { sessionsText } from './sessions-text.ts';
+export * from './time-limits.ts';
 export * from './tokens.ts';
 export * from './version.ts';

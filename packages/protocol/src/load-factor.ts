@@ -1,7 +1,7 @@
 /**
- * The load factor people see: 0–100, higher is freer, 0 is standby; mod_cluster's published scale.
+ * Load factor for people, on the scale of mod_cluster: 0–100, higher is freer, 0 is standby.
  *
- * A node that is not on standby has at least 1, however busy. Unknown load counts as half.
+ * A node that is not on standby has at least 1, even at full load. Unknown load (`undefined`) gives 50.
  */
 export function loadFactor(load: number | undefined, isStandby: boolean): number {
   if (isStandby) return 0;

@@ -1,24 +1,29 @@
 /**
- * Messages between agent and coordinator, as PROTOCOL.md describes them. One JSON object per text frame,
- * told apart by `type`. Numbers carry their unit in the name; an absent optional field means its default.
+ * Messages between agent and coordinator, as PROTOCOL.md specifies them. One JSON object per text frame;
+ * `type` distinguishes them. Names of numbers end in their unit; an absent optional field means its default.
  */
 import type { BalancerName, ContextPath, GroupName, HostPattern, NodeId, NodeUrl, Route } from './ids.ts';
+import type { RouteCookie } from './route-cookie.ts';
 
-/** What the operator or the node wants: all requests, existing sessions only, or nothing. */
+/** Requests that a node gets, by operator or node: all, those of existing sessions only, or none. */
 export type Status = 'enabled' | 'draining' | 'stopped';
+/** All of them. */
+export const STATUSES: readonly Status[] = ['enabled', 'draining', 'stopped'];
 
-/** How the proxy finds the route of a request's session. See PROTOCOL.md section 8. */
+/** Method by which the proxy finds the route of a request's session. See PROTOCOL.md section 8. */
 export type StickyMode = 'insert' | 'suffix' | 'rewrite' | 'none';
+/** All of them. */
+export const STICKY_MODES: readonly StickyMode[] = ['insert', 'suffix', 'rewrite', 'none'];
 
 /**
- * Where a session goes when its node is gone, ejected or stopped. `eager` is `any`, and idempotent requests already move
- * while the node is suspect: for applications that share their sessions.
+ * Target of a session when its node is gone, ejected or stopped: any node, a node of the same group, or no node. `eager`: as `any`,
+ * and idempotent requests already move while the node is suspect, for applications that share their sessions.
  */
 export type Failover = 'any' | 'group' | 'none' | 'eager';
 /** All of them. */
 export const FAILOVERS: readonly Failover[] = ['any', 'group', 'none', 'eager'];
 
-/** Sticky settings as a node may hint at them; the first node of a balancer decides, unless an operator has. */
+/** Sticky settings that a node proposes; the first node of a balancer decides, unless an operator has. */
 export interface StickyHint {
   /** Default `insert`. */
   readonly mode?: StickyMode;
@@ -30,16 +35,28 @@ export interface StickyHint {
   readonly failover?: Failover;
   /** Strip a session id whose node is gone before forwarding elsewhere. Default false. */
   readonly remove?: boolean;
-  /** Any node can serve any session: a few may leave a node that stays hot. Default false. */
+  /** Any node can serve any session: some sessions may leave a node that stays hot. Default false. */
   readonly movable?: boolean;
 }
 
-/** One path prefix a node serves. */
+/** Sticky settings in force, after precedence and defaults. */
+export interface StickySettings {
+  readonly mode: StickyMode;
+  readonly cookies: readonly string[];
+  readonly parameters: readonly string[];
+  readonly failover: Failover;
+  readonly remove: boolean;
+  readonly movable: boolean;
+  /** The cookie of the proxy in mode `insert`. Its attributes also apply to ids that the proxy writes in mode `rewrite`. */
+  readonly routeCookie: RouteCookie;
+}
+
+/** One path prefix that a node serves. */
 export interface ContextEntry {
   readonly path: ContextPath;
 }
 
-/** A node as it registers. Only `id`, `balancer` and `url` are required on the wire; the codec fills the defaults in. */
+/** Registration of a node. Only `id`, `balancer` and `url` are required on the wire; the codec adds the defaults. */
 export interface NodeRegistration {
   readonly id: NodeId;
   readonly balancer: BalancerName;
@@ -48,6 +65,11 @@ export interface NodeRegistration {
   readonly route: Route;
   /** 1–16 contexts, default `/`. */
   readonly contexts: readonly ContextEntry[];
+  /**
+   * The proxy takes the context off the path of a request, and puts it back on redirects and cookie paths of the answer.
+   * Default false: the path is forwarded unchanged.
+   */
+  readonly stripPrefix?: boolean;
   /** 1–16 hosts, default `*`. */
   readonly hosts: readonly HostPattern[];
   /** Operator's multiplier of the node's share, above 0 up to 100, default 1. */
@@ -55,35 +77,35 @@ export interface NodeRegistration {
   readonly group?: GroupName;
   /** Start of the process in Unix milliseconds; the newer start wins. Set by the coordinator when absent. */
   readonly incarnation?: number;
-  /** 128 random bits per process, 32 hex digits: tells a reconnect from a second process with the same id. */
+  /** 128 random bits per process, 32 hex digits: distinguishes a reconnect from a second process with the same id. */
   readonly instance?: string;
   /**
    * The program itself answers at `url` and proves its `instance`: an HTTP answer without the proof comes from another
    * program. Without `instance` it counts as false. Default false.
    */
   readonly proves?: boolean;
-  /** Which process speaks for the node. */
+  /** Process that registered the node. */
   readonly process?: NodeProcess;
   /** The application's version, for people. At most 64 characters. */
   readonly version?: string;
-  /** How long the node keeps an idle connection open, in milliseconds, 0–3,600,000. */
+  /** Milliseconds for which the node keeps an idle connection open, 0–3,600,000. */
   readonly keepAliveMs?: number;
-  /** Where clients may reach the node directly, for `assign`. */
+  /** Address at which clients may reach the node directly, for `assign`. */
   readonly publicUrl?: string;
   readonly sticky?: StickyHint;
-  /** The node is one of several that a wrapper keeps, and whose number it changes when it is told to. */
+  /** The node is one of several copies that a wrapper keeps; `scale` changes their number. */
   readonly copies?: Copies;
   /** CPU cores the node may use, above 0 up to 1,024. */
   readonly cores?: number;
   /** The node answers with `rollcall-load` response fields. Default false. */
   readonly loadHeader: boolean;
-  /** Path and query that a probe may ask for with HEAD where the program does not answer `OPTIONS *`. At most 256 characters. */
+  /** Path and query of HEAD probes where the program does not answer `OPTIONS *`. At most 256 characters. */
   readonly readyPath?: string;
   /** Free text for people: at most 16 entries, keys are names, values at most 256 characters. */
   readonly meta: Readonly<Record<string, string>>;
 }
 
-/** A process as people find it. Shown in messages and never relied upon. Either field is absent where it is unknown. */
+/** Process of a node, for people. It is only displayed, never used for a decision. An unknown field is absent. */
 export interface NodeProcess {
   /** Host name, at most 255 characters. */
   readonly host?: string;
@@ -93,11 +115,11 @@ export interface NodeProcess {
 
 /** The copies of one program that a wrapper keeps running. */
 export interface Copies {
-  /** Names the wrapper: 32 hex digits, new at each start of it. */
+  /** Identifies the wrapper: 32 hex digits, new at each start of it. */
   readonly wrapper: string;
-  /** How many it keeps now, 1–1,000. */
+  /** Present number of copies, 1–1,000. */
   readonly kept: number;
-  /** How many it can keep at most, 1–1,000. */
+  /** Largest possible number of copies, 1–1,000. */
   readonly most: number;
 }
 
@@ -113,39 +135,39 @@ export interface HeartbeatMessage {
   readonly seq?: number;
   /** 0 idle … 1 full; above 1 is clamped to 1. */
   readonly load?: number;
-  /** Active sessions the application knows of. */
+  /** Active sessions, as counted by the application. */
   readonly sessions?: number;
-  /** Requests the node is serving right now. */
+  /** Requests that the node is serving at present. */
   readonly inFlight?: number;
-  /** False: the node lives and keeps its sessions, and new work should go elsewhere while a ready node exists. Default true. */
+  /** False: the node is alive and keeps its sessions; new work should go to other nodes while a ready node exists. Default true. */
   readonly ready?: boolean;
   /** Busy milliseconds per request, smoothed by the node. */
   readonly serviceMs?: number;
   /** Named parts of the load, 0 … 1 each; for people. At most 32. */
   readonly metrics?: Readonly<Record<string, number>>;
-  /** What was measured for them, each in the unit of its scale. At most 32. */
+  /** Measured values of the metrics, each in the unit of its scale. At most 32. */
   readonly values?: Readonly<Record<string, number>>;
-  /** How values become parts of the load; kept until the next. At most 32. */
+  /** Scales by which values become parts of the load; kept until the next `scales`. At most 32. */
   readonly scales?: Readonly<Record<string, MetricScale>>;
 }
 
-/** How the value of a metric becomes a part of the load, and that part counts; for people. */
+/** Conversion of a metric's value to a part of the load, and the weight of the part; for people. */
 export interface MetricScale {
   /** The value that means full, above 0; with `isSoft` half full. */
   readonly capacity: number;
-  /** Its say in the weighted mean; 0 means that it is only shown. */
+  /** Weight in the weighted mean; 0: the metric is only displayed. */
   readonly weight: number;
   /** At most 16 characters; absent for counts and ratios. */
   readonly unit?: string;
-  /** The load is at least this part, whatever the weighted mean of the others. Default false. */
+  /** The load is at least this part, even if the weighted mean is lower. Default false. */
   readonly isLimit?: boolean;
-  /** Below this share of the capacity the part is 0, from there it rises evenly; 0 … 0.99, default 0. */
+  /** Share of the capacity below which the part is 0; above it the part rises linearly. 0 … 0.99, default 0. */
   readonly from?: number;
-  /** The part is value / (value + capacity), which never gets to 1. Default false. */
+  /** The part is value / (value + capacity), which is always below 1. Default false. */
   readonly isSoft?: boolean;
 }
 
-/** The node's own wish. */
+/** Status that the node itself requests. */
 export interface NodeStatusMessage {
   readonly type: 'status';
   readonly status: Status;
@@ -153,18 +175,18 @@ export interface NodeStatusMessage {
   readonly reason?: string;
   /** Only these contexts of the node; default all of them. */
   readonly contexts?: readonly ContextPath[];
-  /** How long the node is going to wait for `drained`, in milliseconds. */
+  /** Milliseconds for which the node will wait for `drained`. */
   readonly deadlineMs?: number;
 }
 
-/** The node goes by its own choice. Nothing may follow but a close. */
+/** The node leaves by its own decision. Only a close may follow. */
 export interface LeaveMessage {
   readonly type: 'leave';
 }
 
 export type AgentMessage = RegisterMessage | HeartbeatMessage | NodeStatusMessage | LeaveMessage;
 
-/** Answer to `register`: the node as accepted, and the pace of its heartbeats. */
+/** Answer to `register`: the node as accepted, and the interval of its heartbeats. */
 export interface RegisteredMessage {
   readonly type: 'registered';
   readonly node: NodeRegistration;
@@ -176,22 +198,22 @@ export interface RegisteredMessage {
   readonly warnings: readonly Warning[];
 }
 
-/** Something worth a line in the node's log that does not keep it from working. */
+/** Problem of an accepted registration, for the log of the node. */
 export interface Warning {
   readonly code: string;
   readonly message: string;
 }
 
-/** The operator's wish has changed; for the node to show, not to act upon. */
+/** The operator requests another status of the node. For display: the status is already in force. */
 export interface OperatorStatusMessage {
   readonly type: 'status';
   readonly status: Status;
   readonly reason?: string;
-  /** Time left until the drain ends whatever happens; absent means no deadline. */
+  /** Remaining milliseconds until the drain ends, even if sessions remain. Absent: no deadline. */
   readonly deadlineMs?: number;
 }
 
-/** The node's last `status` of draining or stopped is complete: it may leave without hurting anyone. */
+/** The node's last `status` of draining or stopped is complete: it may leave without failed requests. */
 export interface DrainedMessage {
   readonly type: 'drained';
 }
@@ -204,7 +226,7 @@ export interface PaceMessage {
   readonly leaseMs: number;
 }
 
-/** Keep so many copies from now on. Only to nodes that registered with `copies`; one of a wrapper's nodes is told. */
+/** Number of copies to keep from now on. Sent only to nodes that registered with `copies`, and to one node of a wrapper. */
 export interface ScaleMessage {
   readonly type: 'scale';
   /** 1–1,000. */
@@ -215,7 +237,7 @@ export interface ErrorMessage {
   readonly type: 'error';
   readonly code: string;
   readonly message: string;
-  /** Of a name that is taken: whether its holder is connected and was heard within `suspectMs`. */
+  /** With a name that is taken: whether its holder is connected and has sent `register` or `heartbeat` within `suspectMs`. */
   readonly holderConnected?: boolean;
 }
 
@@ -238,18 +260,18 @@ export type CoordinatorMessage =
   | DisconnectedMessage
   | ErrorMessage;
 
-/** The coordinator's pace unless it says otherwise. */
+/** Interval of heartbeats where the coordinator sends no other, milliseconds. */
 export const DEFAULT_HEARTBEAT_MS = 1_000;
-/** Silence after which a node gets no new sessions. */
+/** Time without a heartbeat after which a node gets no new sessions, milliseconds. */
 export const DEFAULT_SUSPECT_MS = 3_000;
-/** Time without any sign of life after which a node is gone. */
+/** Time without any sign of life after which a node is gone, milliseconds. */
 export const DEFAULT_LEASE_MS = 20_000;
 /**
  * Request field of a probe: a nonce of 32 hex digits. A node that can prove its `instance` answers it with `PROOF_FIELD`.
- * Programs that do not know the field ignore it.
+ * Programs without support for the field ignore it.
  */
 export const PROBE_FIELD = 'rollcall-probe';
-/** Response field: HMAC-SHA256 in lower-case hex, the key being the registered `instance` as text and the message the nonce. */
+/** Response field: HMAC-SHA256 in lower-case hex, keyed with the registered `instance` as text, over the nonce. */
 export const PROOF_FIELD = 'rollcall-proof';
-/** Largest frame either side accepts, in bytes. */
+/** Largest frame that either side accepts, in bytes. */
 export const MAX_FRAME_BYTES = 65_536;

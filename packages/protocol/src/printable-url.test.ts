@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { printable, printableUrl } from './printable-url.ts';
 
-test('an address without secrets is printed as it is', () => {
+test('an address without secrets is printed unchanged', () => {
   for (const text of [
     'ws://a.test:8400',
     'https://ops.example/rollcall',
@@ -14,7 +14,7 @@ test('an address without secrets is printed as it is', () => {
     assert.equal(printableUrl(text), text);
 });
 
-test('user name, password, query and fragment are never printed, whatever the text is', () => {
+test('user name, password, query and fragment are never printed, for any text', () => {
   const secrets = ['ws://user:s3cret@a.test', 'ws://s3cret@a.test', 'redis://:s3cret@r:6379/2', 'user:s3cret@a.test'];
   const odd = [
     'ws://user:p/s3cret@a.test',
@@ -31,7 +31,7 @@ test('user name, password, query and fragment are never printed, whatever the te
   assert.equal(printableUrl('ws://a.test/x?token=s3cret'), 'ws://a.test/x?***');
 });
 
-test('what is printed is one line and bounded', () => {
+test('the printed address is one line of bounded length', () => {
   assert.equal(printableUrl('ws://a\r\nb\u001b[31m'), 'ws://a b [31m');
   assert.equal(printable('x'.repeat(20), 10), `${'x'.repeat(10)}…`);
 });

@@ -1,11 +1,11 @@
-/** Longest text that is printed of an address, in characters. */
+/** Longest printed address, in characters. */
 const MAX_LENGTH = 256;
 
 /**
- * An address as it may be printed: `***` stands for user name and password, for the query and for the fragment.
+ * Address for logs and messages: `***` replaces user name and password, the query and the fragment.
  *
- * Takes any text, because people write secrets into addresses that are not valid, too: everything before the last `@`
- * counts as user name and password. Control characters become spaces; more than 256 characters are cut off.
+ * Accepts any text, because invalid addresses may contain secrets as well: everything before the last `@`
+ * counts as user name and password. Control characters become spaces. The text is cut after 256 characters.
  */
 export function printableUrl(text: string): string {
   const scheme = /^[a-z][a-z0-9+.-]*:\/\//i.exec(text)?.[0] ?? '';
@@ -16,7 +16,7 @@ export function printableUrl(text: string): string {
   return printable(scheme + withoutQuery, MAX_LENGTH);
 }
 
-/** Text of a remote party as it may be printed: control characters become spaces, and it has at most `maxLength` characters. */
+/** Untrusted text for logs and messages: control characters become spaces, and it is cut after `maxLength` characters with `…`. */
 export function printable(text: string, maxLength: number): string {
   const isLonger = text.length > maxLength;
   return `${text

@@ -1,7 +1,7 @@
-/** Tokens as the admin API shows and takes them. All instants are wall clock Unix milliseconds. */
+/** Tokens in answers and bodies of the admin API. All instants are wall clock Unix milliseconds. */
 import type { Role } from './admin.ts';
 
-/** Fewest characters of a token that is given by an operator; made ones have 43 (256 bits). */
+/** Fewest characters of a token that an operator provides; generated tokens have 43 (256 bits). */
 export const MIN_TOKEN_CHARACTERS = 16;
 /** Most entries of one list in `TokenBindings`. */
 export const MAX_BINDING_ENTRIES = 64;
@@ -9,27 +9,40 @@ export const MAX_BINDING_ENTRIES = 64;
 export const MAX_TOKEN_MS = 315_360_000_000;
 /** Longest time for which the earlier secret stays valid after a rotation, milliseconds: 30 days. */
 export const MAX_OVERLAP_MS = 2_592_000_000;
-/** The same, when the request names none, milliseconds. */
+/** Default time for which the earlier secret stays valid after a rotation, milliseconds: 1 h. */
 export const DEFAULT_OVERLAP_MS = 3_600_000;
 
-/** Why a token is refused, and how a good one is made. `source` is the variable or file that it came from. */
+/** Error text for a token that is too short, with a command that generates one. `source`: variable or file of the token. */
 export function shortTokenText(source: string, token: string): string {
   return `${source} has ${token.length} characters; a token needs ${MIN_TOKEN_CHARACTERS} or more, for example from \`openssl rand -hex 16\``;
 }
 
-/** What the holder of a token may do with it. A field that is absent binds nothing; all fields that are present must hold. */
+/** Environment variables, by name. */
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Error text for a secret without a value although its variable `name`, or `name_FILE`, is set; `consequence` ends the sentence.
+ * `undefined` when neither variable is set, or one of them has a value.
+ */
+export function emptySecretText(name: string, environment: Environment, consequence: string): string | undefined {
+  const names = [name, `${name}_FILE`].filter((each) => environment[each] !== undefined);
+  if (names.length === 0 || names.some((each) => environment[each]?.trim())) return undefined;
+  return `${names.join(' and ')} ${names.length === 1 ? 'is' : 'are'} set but empty: ${consequence}`;
+}
+
+/** Restrictions on the use of a token. An absent field does not restrict; all fields that are present must hold. */
 export interface TokenBindings {
   /** Balancers that its nodes may join. */
   readonly balancers?: readonly string[];
   /** Hosts that its nodes may serve. `*.example.net` includes every host below it, `*` all. */
   readonly hosts?: readonly string[];
-  /** Contexts that its nodes may serve, with all below them. */
+  /** Contexts that its nodes may serve, including all paths below them. */
   readonly contexts?: readonly string[];
-  /** Ids that its nodes may have. `*` stands for any characters, none included. */
+  /** Ids that its nodes may have. `*` matches any characters, including none. */
   readonly nodeIds?: readonly string[];
   /** Addresses and CIDR ranges of peers that may use the token, for any role. */
   readonly addresses?: readonly string[];
-  /** Most nodes that are present at once. */
+  /** Largest number of nodes that are present at once. */
   readonly nodes?: number;
   /** Largest weight that its nodes may announce, 0.001 to 100. */
   readonly maxWeight?: number;
@@ -37,18 +50,18 @@ export interface TokenBindings {
 
 /** One token, without its secrets. */
 export interface TokenResource {
-  /** Owns node ids, so a secret may change while the name and its nodes stay. */
+  /** Owner of node ids: a secret may change while the name and its nodes stay. */
   readonly name: string;
   readonly id: string;
   readonly role: Role;
-  /** `stored`: made through the API or written to tokens.json. `given`: from the environment or a file of the operator. */
+  /** `stored`: created by the API or written to tokens.json. `given`: from the environment or a file of the operator. */
   readonly source: 'stored' | 'given';
-  /** Secrets that are valid now: 0 when the token has expired, 2 during a rotation. */
+  /** Number of secrets that are valid now: 0 when the token has expired, 2 during a rotation. */
   readonly secrets: number;
-  /** End of the earlier of two secrets. */
+  /** Instant at which the earlier of two secrets expires. */
   readonly overlapEndsAtUnixMs?: number;
   readonly bindings?: TokenBindings;
-  /** Common name, or DNS or URI name, of a client certificate that counts as this token. */
+  /** Common name, or DNS or URI name, of a client certificate that is equivalent to this token. */
   readonly certificate?: string;
   readonly createdAtUnixMs?: number;
   readonly expiresAtUnixMs?: number;
@@ -61,10 +74,12 @@ export interface TokenCreate {
   readonly name: string;
   readonly role: Role;
   readonly bindings?: TokenBindings;
-  /** Absent: the token does not expire. 1,000 to `MAX_TOKEN_MS`. */
+  /** Validity in milliseconds, 1,000 to `MAX_TOKEN_MS`. Absent: the token does not expire. */
   readonly expiresInMs?: number;
   readonly certificate?: string;
   readonly reason?: string;
+  /** Check and report, change nothing. */
+  readonly dryRun?: boolean;
 }
 
 /** Body of `PATCH /v1/tokens/:name`. Absent fields stay as they are; `null` removes one. */
@@ -73,20 +88,34 @@ export interface TokenPatch {
   readonly expiresInMs?: number | null;
   readonly certificate?: string | null;
   readonly reason?: string;
+  /** Check and report, change nothing. */
+  readonly dryRun?: boolean;
 }
 
 /** Body of `POST /v1/tokens/:name/rotate`. */
 export interface TokenRotate {
-  /** How long the earlier secret stays valid. Default `DEFAULT_OVERLAP_MS`; 0 ends it at once. */
+  /** Milliseconds for which the earlier secret stays valid. Default `DEFAULT_OVERLAP_MS`; 0 ends it at once. */
   readonly overlapMs?: number;
   readonly reason?: string;
+  /** Check and report, change nothing. */
+  readonly dryRun?: boolean;
 }
 
-/** Answer to each change of a token. */
+/** Body of `DELETE /v1/tokens/:name`. */
+export interface TokenRevoke {
+  readonly reason?: string;
+  /** Check and report, change nothing. */
+  readonly dryRun?: boolean;
+}
+
+/** Answer to a write that creates, changes, rotates or revokes a token. */
 export interface TokenResult {
   readonly token: TokenResource;
-  /** The new secret, shown this once; after a creation or a rotation only. */
+  /** New secret, after a creation or a rotation only. It is not shown again. */
   readonly secret?: string;
+  /** Nodes that leave the cluster because of the change; `message` names some of them. */
+  readonly leaving: number;
+  readonly isDryRun: boolean;
   readonly message: string;
   readonly note?: string;
 }
@@ -94,6 +123,6 @@ export interface TokenResult {
 /** Answer of `GET /v1/tokens`. */
 export interface TokenList {
   readonly tokens: readonly TokenResource[];
-  /** Name to continue after; absent: these are the last. */
+  /** Name after which the next page begins; absent: this is the last page. */
   readonly next?: string;
 }

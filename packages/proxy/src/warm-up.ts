@@ -1,16 +1,17 @@
 /**
- * Has the path of a request compiled before clients wait for it. A worker that takes over from another would answer its
- * first requests in tens of milliseconds instead of fractions of one: V8 compiles what has run often enough, in the
- * same turns that requests wait for.
+ * Compiles the code of the request path before clients wait for it. V8 compiles code that has run often enough, in the turns
+ * in which requests wait. Without a warm-up a new worker would answer its first requests in tens of milliseconds instead of
+ * fractions of one.
  *
- * A small cluster of its own, in this process, on the loopback: the engine and router that real requests go through,
- * other instances.
+ * It uses a small cluster in this process, on the loopback interface: the engine and router of real requests, in other instances.
  */
+
 import net, { type AddressInfo } from 'node:net';
 import { performance } from 'node:perf_hooks';
+import type { FeedNode } from '@rollcall/feed';
+import { newFeedNode } from '@rollcall/feed';
 import {
   DEFAULT_LEASE_MS,
-  type FeedNode,
   parseBalancerName,
   parseContextPath,
   parseHostPattern,
@@ -18,15 +19,15 @@ import {
   parseNodeUrl,
   parseRoute,
 } from '@rollcall/protocol';
-import { ClusterRouter } from './cluster-router.ts';
-import { ClusterView } from './cluster-view.ts';
-import { Ejections } from './ejections.ts';
+import { ClusterView } from './cluster/cluster-view.ts';
+import { Ejections } from './cluster/ejections.ts';
 import { Engine } from './engine/engine.ts';
-import { sessionIds } from './session-ids.ts';
+import { ClusterRouter } from './routing/cluster-router.ts';
+import { sessionIds } from './routing/session-ids.ts';
 
-const REQUESTS = 3_000;
+const REQUESTS = 1_500;
 const CLIENTS = 8;
-/** Being slow at first is better than not being there. */
+/** A worker that is slow at first is better than a worker that does not start. */
 const MAX_MS = 2_000;
 const NODES = 4;
 const ANSWER =
@@ -34,7 +35,7 @@ const ANSWER =
 const REQUEST =
   'GET /warm-up?page=2 HTTP/1.1\r\nHost: warm-up.invalid\r\nUser-Agent: Mozilla/5.0\r\nAccept: text/html,*/*;q=0.8\r\nAccept-Language: en\r\nAccept-Encoding: gzip, br\r\n';
 
-/** Never rejects, and takes 2 s at most. How many requests went through. */
+/** Never rejects, and takes at most 2 s. Returns the number of forwarded requests. */
 export async function warmUp(): Promise<number> {
   const node = net.createServer((socket) => {
     socket.on('data', () => socket.write(ANSWER));
@@ -46,7 +47,7 @@ export async function warmUp(): Promise<number> {
     const { port } = await engine.listen({ host: '127.0.0.1', port: 0 });
     return await visit(port);
   } catch {
-    // Cold is how workers were before.
+    // Without a warm-up the worker starts cold.
     return 0;
   } finally {
     await engine.close(0);
@@ -54,7 +55,7 @@ export async function warmUp(): Promise<number> {
   }
 }
 
-/** All clients one request after the other; every other client keeps its session. */
+/** All clients send one request after the other; every other client keeps its session. */
 function visit(port: number): Promise<number> {
   return new Promise((resolve) => {
     let sent = 0;
@@ -99,7 +100,7 @@ function routerTo(port: number): ClusterRouter {
     view,
     ejections: new Ejections(view, () => {}),
     newSessionId: sessionIds(),
-    upstreamTimeoutMs: MAX_MS,
+    nowUnixMs: () => 0,
     onUnknownRoute: () => {},
     onMoved: () => {},
     onFailover: () => {},
@@ -110,7 +111,7 @@ function routerTo(port: number): ClusterRouter {
 
 function nodeAt(port: number, index: number): FeedNode {
   const name = `warm-up-${index}`;
-  return {
+  return newFeedNode({
     index,
     id: parseNodeId(name)!,
     balancer: parseBalancerName('warm-up')!,
@@ -118,14 +119,7 @@ function nodeAt(port: number, index: number): FeedNode {
     route: parseRoute(name)!,
     hosts: [parseHostPattern('*')!],
     contexts: [{ path: parseContextPath('/')!, status: 'enabled' }],
-    weight: 1,
     incarnation: 1,
     liveness: 'up',
-    hasAgent: true,
-    isConnected: true,
-    isReady: true,
-    probe: 'options',
-    standby: false,
-    loadHeader: false,
-  };
+  });
 }

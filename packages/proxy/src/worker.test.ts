@@ -6,14 +6,14 @@ import net, { type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { FeedNode } from '@rollcall/protocol';
-import { cookieOf, feedBalancer, feedNode } from './cluster.fixture.ts';
-import { TestFeed } from './feed.fixture.ts';
+import type { FeedNode } from '@rollcall/feed';
+import { cookieOf, feedBalancer, feedNode } from './cluster/cluster.fixture.ts';
+import { TestFeed } from './feed/feed.fixture.ts';
 import { startWorker, type Worker, type WorkerOptions } from './worker.ts';
 
 const SILENT = { info: () => {}, warn: () => {}, debug: () => {} };
 
-/** A node that answers with its name and how often the session was here. */
+/** A node that answers with its name and the number of requests of the session. */
 class TestNode {
   readonly name: string;
   readonly server: http.Server;
@@ -38,7 +38,7 @@ class TestNode {
     return feedNode(this.name, { port: this.port });
   }
 
-  /** Ends as a killed process does: connections reset, port closed. */
+  /** Ends like a killed process: connections reset, port closed. */
   async kill(): Promise<void> {
     this.server.closeAllConnections();
     this.server.close();
@@ -117,7 +117,7 @@ void test('a worker opens its port after the first snapshot, places sessions eve
   scene(['a', 'b', 'c'], async (set) => {
     const worker = await synced(set);
     assert.equal(worker.isConnected, true);
-    // By turns: the default also goes by the time that answers take, which here is that of a busy machine.
+    // One request after the other, because the default algorithm depends on latencies, which vary on a busy machine.
     const balancer = feedBalancer({}, { sessionAlgorithm: 'round-robin' });
     set.feed.send({ type: 'changes', revision: 2, changes: [{ type: 'balancer', balancer }] });
     await set.feed.until('applied', ({ revision }) => revision === 2);
@@ -135,7 +135,7 @@ void test('a worker opens its port after the first snapshot, places sessions eve
     );
   }));
 
-void test('a killed node fails no request: its sessions move within a second, and stay where they are when it returns', () =>
+void test('a killed node fails no request: its sessions move within a second, and stay on the new node when it returns', () =>
   scene(['a', 'b'], async (set) => {
     const worker = await synced(set);
     const [a] = set.nodes as [TestNode, TestNode];
@@ -167,7 +167,7 @@ void test('a killed node fails no request: its sessions move within a second, an
     }
   }));
 
-void test('a suspect node that is dead is found out by a probe before any request', () =>
+void test('a suspect node that is dead is detected by a probe before any request', () =>
   scene(['a', 'b'], async (set) => {
     const worker = await synced(set);
     const [a] = set.nodes as [TestNode, TestNode];
@@ -182,7 +182,7 @@ void test('a suspect node that is dead is found out by a probe before any reques
     assert.equal((await get(worker, 'rc_route=x.a')).body, 'b');
   }));
 
-void test('a suspect node that lives keeps its sessions, and the coordinator hears that it answers', () =>
+void test('a suspect node that lives keeps its sessions, and the worker reports that it answers', () =>
   scene(['a', 'b'], async (set) => {
     const worker = await synced(set);
     const [a] = set.nodes as [TestNode, TestNode];
@@ -196,7 +196,7 @@ void test('a suspect node that lives keeps its sessions, and the coordinator hea
     await set.feed.until('ports', ({ ports }) => ports.some(([id, port]) => id === 'a' && port === 'answers'));
   }));
 
-void test('a request to a frozen node waits until the node goes on', () =>
+void test('a request to a frozen node waits until the node resumes', () =>
   scene(['a', 'b'], async (set) => {
     const worker = await synced(set);
     const [a] = set.nodes as [TestNode, TestNode];
@@ -233,7 +233,7 @@ void test('a restarted worker serves from a fresh snapshot file without the feed
     assert.equal((await get(second, 'rc_route=x.b')).body, 'b');
   }));
 
-void test('of an old snapshot file only the routes count: their sessions wait for the node, others get 503', () =>
+void test('only the routes of an old snapshot file are used: their sessions wait for the node, others get 503', () =>
   scene(['a'], async (set) => {
     const snapshotFile = join(set.folder, 'local-0.json');
     const first = await synced(set, { snapshotFile });
@@ -251,13 +251,13 @@ void test('of an old snapshot file only the routes count: their sessions wait fo
     assert.deepEqual([(await session).status, (await session).body], [200, 'a']);
   }));
 
-void test('without feed and file a worker opens its port all the same and answers 503', () =>
+void test('without feed and file a worker opens its port nevertheless and answers 503', () =>
   scene([], async (set) => {
     const worker = await set.start({ feed: { url: 'ws://127.0.0.1:1', token: 'token' } });
     assert.equal((await get(worker)).status, 503);
   }));
 
-void test('a port that is taken is told by the error of the system, and nothing is left running', () =>
+void test('a port in use is reported with the error of the system, and nothing is left running', () =>
   scene([], async (set) => {
     const holder = net.createServer().listen(0, '127.0.0.1');
     await once(holder, 'listening');
@@ -284,7 +284,7 @@ void test('explain and the scoreboard are answered over the feed', () =>
     assert.equal((await set.feed.until('answer', ({ id }) => id === 2)).answer.type, 'scoreboard');
   }));
 
-void test('counters tell requests, new sessions and bytes of each node', () =>
+void test('counters report requests, new sessions and bytes of each node', () =>
   scene(['a'], async (set) => {
     const worker = await synced(set);
     for (let i = 0; i < 3; i++) await get(worker);
@@ -293,7 +293,7 @@ void test('counters tell requests, new sessions and bytes of each node', () =>
       (message) => message.nodes[0]?.requests === 3 && message.nodes[0].inFlight === 0,
     );
     const [node] = nodes;
-    assert.deepEqual([node?.newSessions, node?.activeSessions, node?.failures], [3, 3, 0]);
+    assert.deepEqual([node?.newSessions, node?.activeSessions, node?.sessionsSeenOnce, node?.failures], [3, 0, 3, 0]);
     assert.ok(node!.bytesToNode > 0 && node!.bytesFromNode > 0 && node!.latencyMs > 0);
     assert.ok(totals.requests >= 3 && totals.loopDelayMs >= 0);
   }));

@@ -1,44 +1,46 @@
-/** One proxy worker: wires engine, router, feed client, probes and snapshot file, in order, and closes them in reverse. */
+/** One proxy worker: starts engine, router, feed client, probes and snapshot file in order, and closes them in reverse order. */
 import type { AddressInfo, Socket } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
-import { ExcludedPaths } from '@rollcall/core';
-import { type ContextPath, DEFAULT_LEASE_MS, MAX_REASON_CHARACTERS, type ReachBounds } from '@rollcall/protocol';
+import { ExcludedPaths, isOwnIp } from '@rollcall/core';
+import type { ReachBounds } from '@rollcall/feed';
+import { type ContextPath, DEFAULT_LEASE_MS, MAX_REASON_CHARACTERS } from '@rollcall/protocol';
 import { AccessLog, type AccessLogOptions } from './access-log/access-log.ts';
-import type { ClusterNode } from './cluster-node.ts';
-import { ClusterRouter } from './cluster-router.ts';
-import { ClusterView } from './cluster-view.ts';
-import { ConnectGuard, isOfThisMachine } from './connect-guard.ts';
-import { DecisionWatch } from './decision-watch.ts';
-import { Ejections } from './ejections.ts';
+import type { ClusterNode } from './cluster/cluster-node.ts';
+import { ClusterView } from './cluster/cluster-view.ts';
+import { Ejections } from './cluster/ejections.ts';
+import { type Delay, NodeProbes } from './cluster/node-probes.ts';
+import { loadAlgorithms } from './cluster/own-algorithms.ts';
+import { ConnectGuard } from './engine/connect-guard.ts';
 import { Engine, type EngineOptions, type ListenAt } from './engine/engine.ts';
 import { checkedLimits, type EngineLimits } from './engine/limits.ts';
-import { explain } from './explanation.ts';
-import { FailoverTally } from './failover-tally.ts';
-import { FeedClient, type FeedClientOptions, type FeedLog } from './feed-client.ts';
-import { type Delay, NodeProbes } from './node-probes.ts';
-import { affordableConnections } from './open-files.ts';
-import { loadAlgorithms } from './own-algorithms.ts';
-import type { UpstreamNode } from './routing.ts';
-import { sessionIds } from './session-ids.ts';
-import { aged, isTrusted, readSnapshotFile, removeLeftovers } from './snapshot-file.ts';
-import { SnapshotSaver } from './snapshot-saver.ts';
+import type { UpstreamNode } from './engine/router.ts';
+import { FailoverCounters } from './feed/failover-counters.ts';
+import { FeedClient, type FeedClientOptions, type FeedLog } from './feed/feed-client.ts';
+import { type FileShares, fileShares } from './open-files.ts';
+import { ClusterRouter } from './routing/cluster-router.ts';
+import { DecisionWatch } from './routing/decision-watch.ts';
+import { explain } from './routing/explanation.ts';
+import { sessionIds } from './routing/session-ids.ts';
+import { aged, isTrusted, readSnapshotFile, removeLeftovers } from './snapshot/snapshot-file.ts';
+import { SnapshotSaver } from './snapshot/snapshot-saver.ts';
 import { SecretWatch } from './sticky-secret/secret-watch.ts';
 import { type CertificateFiles, Certificates } from './tls/certificates.ts';
 import { type NodeTlsOptions, nodeTls } from './tls/node-tls.ts';
 import { warmUp } from './warm-up.ts';
 
-/** How often the event loop's delay is sampled, milliseconds. */
+/** Interval of samples of the event loop delay, milliseconds. */
 const LOOP_SAMPLE_MS = 20;
-/** How long the port stays closed while nothing is known of the cluster, milliseconds. */
+/** Maximum time for which the port stays closed while the cluster is unknown, milliseconds. */
 const FIRST_SNAPSHOT_MS = 2_000;
-/** How long sessions wait for nodes of an old snapshot file, milliseconds. */
+/** Time limit for sessions that wait for nodes of an old snapshot file, milliseconds. */
 const LEARNING_MS = 10_000;
-/** How long upgraded connections of a stopped node go on, milliseconds. */
+/** Time within which upgraded connections of a stopped node are closed, milliseconds. */
 const STOPPED_TUNNEL_MS = 5_000;
-/** How long those of a node that is gone go on; usually they are broken already, milliseconds. */
+/** The same for a gone node; usually they are broken already, milliseconds. */
 const GONE_TUNNEL_MS = 1_000;
 
-/** As much of a logger as a worker needs; pino's fits. */
+/** The used part of a logger; compatible with pino. */
 export interface WorkerLog extends FeedLog {
   debug(fields: object, message: string): void;
 }
@@ -46,9 +48,9 @@ export interface WorkerLog extends FeedLog {
 /** The TLS port of a worker. */
 export interface WorkerTls {
   readonly files: readonly CertificateFiles[];
-  /** 48 octets that all workers of a site share. */
+  /** 48 octets, the same for all workers of a site. */
   readonly ticketKeys: Buffer;
-  /** Without it clients come by `accept`. */
+  /** Absent: connections are passed by `accept`. */
   readonly listen?: ListenAt;
 }
 
@@ -58,51 +60,57 @@ export interface WorkerOptions
   readonly name: string;
   /** Version of the program, for pages. */
   readonly version: string;
-  /** Where to accept clients. Without it they come by `accept`. */
+  /** Address for clients. Absent: connections are passed by `accept`. */
   readonly listen?: ListenAt;
-  /** Where to accept clients that speak TLS, and with which certificates. */
+  /** Address for clients on TLS, with the certificates. */
   readonly tls?: WorkerTls;
   /** TLS to nodes. */
   readonly nodeTls?: NodeTlsOptions;
-  /** Listeners of the program that starts the worker, for the time before the feed connects: no node may point there. Default none. */
+  /**
+   * Listeners of the program that starts the worker, for the time before the feed connects: no node may have their addresses.
+   * Default none.
+   */
   readonly ownListeners?: ReachBounds['listeners'];
   readonly accessLog?: AccessLogOptions;
-  /** The coordinator and a token of role proxy. */
+  /** URL of the coordinator and a token of role proxy. */
   readonly feed: Pick<FeedClientOptions, 'url' | 'token' | 'certificateFiles'>;
-  /** Where the last snapshot is kept; without it a restarted worker knows nothing until the feed tells. */
+  /** File for the last snapshot; without it a worker that restarts waits for the feed. */
   readonly snapshotFile?: string;
-  /** Seals our own cookies with the secret in this file; without it they are plain. */
+  /** Seals the route cookie with the secret in this file. Absent: cookies are not sealed. */
   readonly stickySecretFile?: string;
-  /** Paths that no node is asked for, with all below them. */
+  /** Paths that are never forwarded, with all paths below them. */
   readonly excludedPaths?: readonly ContextPath[];
-  /** Algorithms of the operator's: files of modules, by the name that settings choose them by. */
+  /** Algorithms from files: modules by the name that settings use. */
   readonly algorithmFiles?: Readonly<Record<string, string>>;
-  /** Serves nobody before it has compiled what it needs for that, half a second: for where nobody waits. Default false. */
+  /**
+   * Compiles the request path before the port opens, which takes half a second. For a worker that replaces another one.
+   * Default false.
+   */
   readonly warmsUp?: boolean;
   readonly log: WorkerLog;
-  /** Lines of `log` that were lost since the start. Default: none are. */
+  /** Lines of `log` that were lost since the start. Default: no line was lost. */
   readonly lostLogLines?: () => number;
 }
 
 export interface Worker {
-  /** Where clients are accepted; `undefined` when they come by `accept`. */
+  /** Address for clients; `undefined` when connections are passed by `accept`. */
   readonly address: AddressInfo | undefined;
   /** True while the coordinator is connected. */
   readonly isConnected: boolean;
-  /** Takes over a connection that somebody else has accepted, of the plain port or the TLS port. */
+  /** Takes over an accepted connection, of the plain port or the TLS port. */
   accept(socket: Socket, isTls: boolean): void;
-  /** The access log goes on in a new file of the same name. */
+  /** Reopens the access log under the same name. */
   reopenLog(): void;
   /**
-   * Stops accepting, lets requests finish for at most `graceMs`, then cuts what is left. With a successor idle
-   * connections are closed after their next answer only. A repeat waits for the first.
+   * Stops accepting, lets requests finish for at most `graceMs`, then closes the remaining connections. With a successor idle
+   * connections are closed only after their next answer. A repeat waits for the first call.
    */
   close(graceMs: number, hasSuccessor?: boolean): Promise<void>;
 }
 
 /**
- * Starts a worker; resolves when its port is open: with what the snapshot file knows at once, otherwise after the
- * first snapshot of the feed or after 2 s, when it answers 503. Rejects when the port cannot be opened.
+ * Starts a worker. Resolves when its port is open: at once with a snapshot file. Otherwise it opens after the first snapshot of the
+ * feed or after 2 s, when it answers 503. Rejects when the port cannot be opened.
  */
 export async function startWorker(options: WorkerOptions): Promise<Worker> {
   const {
@@ -123,7 +131,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     lostLogLines = () => 0,
     ...engineOptions
   } = options;
-  // The import, because the global is looked up anew at each call.
+  // The imported function, because a global is looked up at each call.
   const now = (): number => performance.now();
   const rng = Math.random;
   const loopDelay = monitorEventLoopDelay({ resolution: LOOP_SAMPLE_MS });
@@ -134,23 +142,25 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   const accessLog = accessLogOptions && (await AccessLog.open(accessLogOptions, Date.now, log));
   const secretWatch = stickySecretFile === undefined ? undefined : new SecretWatch(stickySecretFile, log);
   const algorithms = await loadAlgorithms(algorithmFiles, log);
-  const view = new ClusterView({ rng, algorithms, seal: secretWatch?.seal });
+  const shares = fileShares();
+  const limits = affordable(
+    checkedLimits(engineOptions.limits),
+    shares,
+    engineOptions.limits?.maxConnections !== undefined,
+    log,
+  );
+  const view = new ClusterView({ limits, rng, algorithms, seal: secretWatch?.seal });
   const ejections = new Ejections(view, (id, what, reason) => {
     log.warn({ node: id, reason }, `node ${id} is ${what}`);
     feedClient.observed(id, what, reason);
   });
-  const limits = affordable(
-    checkedLimits(engineOptions.limits),
-    engineOptions.limits?.maxConnections !== undefined,
-    log,
-  );
-  const failovers = new FailoverTally();
+  const failovers = new FailoverCounters();
   const router = new ClusterRouter({
     view,
     ejections,
     excluded: new ExcludedPaths(excludedPaths),
     newSessionId: sessionIds(),
-    upstreamTimeoutMs: limits.upstreamTimeoutMs,
+    nowUnixMs: () => Date.now(),
     onUnknownRoute: () => engine.countUnknownRoute(),
     onMoved: () => engine.countMoved(),
     onFailover: (balancer, node, cause) => {
@@ -166,9 +176,9 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   const refusals = new WeakMap<UpstreamNode, string>();
   const guard = new ConnectGuard<UpstreamNode>({
     bounds: () => view.reach,
-    isOwn: isOfThisMachine,
+    isOwn: (address) => isOwnIp(address, networkInterfaces()),
     onRefused: (node, reason) => {
-      // One line and one report per reason, not one per connect.
+      // One log line and one report per reason, not one per connect.
       if (refusals.get(node) === reason) return;
       refusals.set(node, reason);
       log.warn({ node: node.id, reason }, `node ${node.id} is not connected to`);
@@ -179,12 +189,14 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   const engine = new Engine({
     ...engineOptions,
     limits,
+    maxIdle: shares?.idle,
     router,
     nodeTls: tlsToNodes,
     guard,
     ...(certificates && { certificates }),
     ...(accessLog && { onAccess: (entry) => accessLog.write(entry) }),
     now,
+    rng,
     log,
   });
   const probes = new NodeProbes({
@@ -195,7 +207,9 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     now,
     delay,
     isFeedLost: () => !feedClient.isSynced,
-    openMs: () => Math.max(limits.upstreamTimeoutMs, view.leaseMs),
+    // A probe without an end would never be followed by another one.
+    openMs: () => Math.max(Number.isFinite(limits.upstreamTimeoutMs) ? limits.upstreamTimeoutMs : 0, view.leaseMs),
+    maxOpen: shares?.probes ?? Number.POSITIVE_INFINITY,
     onResult: (node) => router.onChange(node),
   });
   view.listener = {
@@ -209,6 +223,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       probes.askIfDue(node, now());
     },
     onStopped: (node) => engine.endTunnels(node, STOPPED_TUNNEL_MS),
+    onDrainTime: (node) => engine.onDrainTime(node),
     onGone: (node) => onGone(node),
   };
   function onGone(node: ClusterNode): void {
@@ -216,7 +231,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     feedClient.forgetPort(node.id);
     router.onNodeGone(node);
     router.onChange(node);
-    // One that left, or was removed, is let finish what it has begun.
+    // Requests at a node that left, or was removed, may finish.
     if (node.goneCause === 'left' || node.goneCause === 'removed') engine.endTunnels(node, GONE_TUNNEL_MS);
     else router.onNodeLost(node);
   }
@@ -239,8 +254,8 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     delay,
     log,
     failovers,
-    totals: () => {
-      // What Node measures includes the time between two samples.
+    counters: () => {
+      // The measured delay includes the time between two samples.
       const loopDelayMs = loopDelay.mean / 1e6 - LOOP_SAMPLE_MS;
       loopDelay.reset();
       // Without a sample since the last counters there is no mean.
@@ -299,9 +314,14 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   }
 }
 
-/** `limits` with no more connections than there are files for: beyond that no node could be connected to either. */
-function affordable(limits: EngineLimits, isWanted: boolean, log: WorkerLog): EngineLimits {
-  const most = affordableConnections();
+/** Limits `limits` to the number of connections for which there are files: beyond it no node could be connected to. */
+function affordable(
+  limits: EngineLimits,
+  shares: FileShares | undefined,
+  isWanted: boolean,
+  log: WorkerLog,
+): EngineLimits {
+  const most = shares?.clients;
   if (most === undefined || most >= limits.maxConnections) return limits;
   log[isWanted ? 'warn' : 'info'](
     { connections: most, wanted: limits.maxConnections },
@@ -310,7 +330,7 @@ function affordable(limits: EngineLimits, isWanted: boolean, log: WorkerLog): En
   return { ...limits, maxConnections: most };
 }
 
-/** Fills the view from the file: whole when it is fresh, otherwise with its routes as expected ones. */
+/** Fills the view from the file: completely when it is fresh, otherwise with its routes as expected routes. */
 async function loadSnapshot(
   path: string,
   {
@@ -333,7 +353,7 @@ async function loadSnapshot(
     return;
   }
   const { snapshot, epoch, revision } = saved;
-  // Listeners may be at other addresses since it was written.
+  // Listeners may have other addresses since the file was written.
   const reach = snapshot.reach && {
     ...snapshot.reach,
     listeners: [...snapshot.reach.listeners, ...ownListeners],
@@ -358,7 +378,7 @@ const delay: Delay = (run, delayMs) => {
   return () => clearTimeout(timer);
 };
 
-/** A promise with its resolver; opening it again does nothing. */
+/** A promise with its resolver; a repeated call does nothing. */
 function gate(): { readonly isOpen: Promise<void>; readonly open: () => void } {
   let open: () => void = () => {};
   const isOpen = new Promise<void>((resolve) => {

@@ -1,16 +1,16 @@
-/** Where requests come from: clients without sessions, or sessions that log in, ask now and then, and end. */
+/** Arrivals of requests: from clients without sessions, or from sessions that log in, send requests, and end. */
 import type { Rng } from '@rollcall/core';
 import { boundedPareto, constant, exponential } from './chance.ts';
 import type { EventHeap } from './event-heap.ts';
 import type { Sessions } from './scenario.ts';
 
-/** One user's session. */
+/** The session of one user. */
 export interface Session {
   readonly number: number;
   readonly requestsPerSecond: number;
-  /** Number of the node it lives on; `undefined` until it was placed. */
+  /** Number of the node that holds the session; `undefined` until the session is placed. */
   home: number | undefined;
-  /** True once a request of it was answered well: the client has its cookie. */
+  /** Whether a request of the session was answered without an error, so that the client has its cookie. */
   isEstablished: boolean;
   hasEnded: boolean;
 }
@@ -19,11 +19,11 @@ export interface ArrivalOptions {
   readonly heap: EventHeap;
   readonly now: () => number;
   readonly endMs: number;
-  /** Streams of chance by what they decide; each call begins the stream anew. */
+  /** Random numbers for each purpose. Each call returns a stream from its start. */
   readonly stream: (what: 'requests' | 'logins' | 'lives') => Rng;
 }
 
-/** Requests that have nothing to do with each other, so many per millisecond. */
+/** Plans independent requests: a Poisson process with rate `perMs`, requests per millisecond. */
 export function planRequests(perMs: number, options: ArrivalOptions, send: () => void): void {
   const { heap, now, endMs, stream } = options;
   const gap = exponential(1 / perMs, stream('requests'));
@@ -36,14 +36,14 @@ export function planRequests(perMs: number, options: ArrivalOptions, send: () =>
 }
 
 export interface SessionEvents {
-  /** A request; the first one opens the session. */
+  /** Called for each request of a session; the first one is its login. */
   readonly onRequest: (session: Session) => void;
   readonly onEnd: (session: Session) => void;
 }
 
 /**
- * As `planSessions` does for a population that is fixed: exactly `number` sessions at any time, none of which asks by a clock of
- * its own.
+ * Plans a fixed population: exactly `number` sessions at any time, and one Poisson process of requests for all of them. Each request
+ * belongs to a random session, in proportion to its activity.
  */
 export function planFixedSessions(
   { lifeMs, requestsPerSecond, activity }: Sessions,
@@ -73,7 +73,7 @@ export function planFixedSessions(
   for (let at = 0; at < number; at++) open(at);
   const which = stream('logins');
   planRequests((number * requestsPerSecond) / 1_000, options, () => {
-    // Any session by chance, taken in proportion to its activity: quick enough, and no sums to keep up to date.
+    // Rejection sampling in proportion to activity. It needs no sums over all sessions.
     let session = sessions[Math.floor(which() * number)]!;
     while (which() * greatest >= session.requestsPerSecond) session = sessions[Math.floor(which() * number)]!;
     onRequest(session);
@@ -85,8 +85,8 @@ function newSession(number: number, requestsPerSecond: number): Session {
 }
 
 /**
- * Sessions, `steady` of them at any time in the mean; those of the start log in during `startMs`. What they do is decided
- * by chance alone and not by answers, so that every rule meets the same.
+ * Plans an open population: sessions log in at random and send requests independently, `steady` sessions on average. Sessions of
+ * the start log in during the first `startMs`. Answers have no influence, so that every rule meets the same requests.
  */
 export function planSessions(
   { lifeMs, requestsPerSecond, activity, atStart = 1 }: Sessions,

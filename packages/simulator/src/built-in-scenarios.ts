@@ -1,13 +1,13 @@
-/** The scenarios that come with the product, one file each. */
+/** The built-in scenarios, one file each. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Scenario } from './scenario.ts';
 import { parseScenario, ScenarioProblem } from './scenario-file.ts';
 
-/** Beside the sources and beside what is made of them. */
+/** The same relative path from `src` and from `dist`. */
 const FOLDER = new URL('../scenarios/', import.meta.url);
 
-/** Sorted. */
+/** Names of the built-in scenarios, sorted. */
 export function builtInNames(): readonly string[] {
   return readdirSync(FOLDER)
     .filter((file) => file.endsWith('.json'))
@@ -15,7 +15,7 @@ export function builtInNames(): readonly string[] {
     .sort();
 }
 
-/** `undefined` when there is none of that name. */
+/** The built-in scenario with this name; `undefined` if absent. */
 export function builtInScenario(name: string): Scenario | undefined {
   if (!builtInNames().includes(name)) return undefined;
   const scenario = readScenarioFile(fileURLToPath(new URL(`${name}.json`, FOLDER)));
@@ -23,7 +23,7 @@ export function builtInScenario(name: string): Scenario | undefined {
   return scenario;
 }
 
-/** The scenario of a file, or what is wrong with it: unreadable, no JSON, or no scenario. */
+/** Reads the scenario in a file. Returns a `ScenarioProblem` if the file is unreadable, not JSON, or not a scenario. */
 export function readScenarioFile(path: string): Scenario | ScenarioProblem {
   let text: string;
   try {
@@ -35,7 +35,7 @@ export function readScenarioFile(path: string): Scenario | ScenarioProblem {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    return new ScenarioProblem(`is no JSON: ${(error as Error).message}`);
+    return new ScenarioProblem(`is not valid JSON: ${(error as Error).message}`);
   }
   return parseScenario(value);
 }

@@ -1,4 +1,4 @@
-/** Random variables, each a function of uniform numbers. Means are exact, so that a utilisation is what it says. */
+/** Random variables, each a function of uniform numbers. Their means are exact, so that the utilisation of a scenario is exact. */
 import type { Rng } from '@rollcall/core';
 import type { Work } from './scenario.ts';
 
@@ -8,7 +8,7 @@ export function exponential(mean: number, rng: Rng): Draw {
   return () => -mean * Math.log(1 - rng());
 }
 
-/** Mean and coefficient of variation of the value, not of its logarithm. */
+/** Lognormal values. `mean` and `variation` (coefficient of variation) are those of the value, not of its logarithm. */
 export function lognormal(mean: number, variation: number, rng: Rng): Draw {
   const sigmaSquared = Math.log(1 + variation * variation);
   const mu = Math.log(mean) - sigmaSquared / 2;
@@ -16,7 +16,7 @@ export function lognormal(mean: number, variation: number, rng: Rng): Draw {
   return () => Math.exp(mu + sigma * normal(rng));
 }
 
-/** Pareto of that shape, cut off at `span` times its smallest value, scaled to the mean. */
+/** Bounded Pareto values with this shape and mean. The largest value is `span` times the smallest. */
 export function boundedPareto(mean: number, shape: number, span: number, rng: Rng): Draw {
   const cut = 1 - span ** -shape;
   const unscaledMean = shape === 1 ? Math.log(span) / cut : ((shape / (shape - 1)) * (1 - span ** (1 - shape))) / cut;
@@ -28,7 +28,7 @@ export function constant(value: number): Draw {
   return () => value;
 }
 
-/** Work of requests, as a scenario says it. */
+/** The work of requests of a scenario, milliseconds at speed 1. */
 export function workDraw(work: Work, rng: Rng): Draw {
   switch (work.kind) {
     case 'constant':
@@ -42,7 +42,7 @@ export function workDraw(work: Work, rng: Rng): Draw {
   }
 }
 
-/** One of the two normals of Box and Muller (1958); the other is not kept, so that draws stay independent of their order. */
+/** A standard normal value by Box and Muller (1958). The second value is dropped, so that each draw uses two numbers of `rng`. */
 function normal(rng: Rng): number {
   return Math.sqrt(-2 * Math.log(1 - rng())) * Math.cos(2 * Math.PI * rng());
 }

@@ -29,27 +29,27 @@ test('every rule meets the same requests', () => {
   }
 });
 
-test('several seeds give their median and their worst', () => {
+test('several seeds give their median and their maximum', () => {
   const rows = compare({ ...SCENARIO, durationMs: 1_000 }, [OURS], [1, 2, 3]);
   const { median, worst } = rows[0]!.figures.get('p99Ms')!;
   assert.ok(median > 0 && median <= worst);
   assert.deepEqual(rows, compare({ ...SCENARIO, durationMs: 1_000 }, [OURS], [1, 2, 3]));
 });
 
-test('a node that refuses connects costs no request, and is ejected by every proxy', () => {
+test('a node that refuses connections fails no request and is ejected by every proxy', () => {
   const events = [{ atMs: 2_000, does: 'crash', node: 1 }] as const;
   const { errorShare, ejections } = runScenario({ ...SCENARIO, events }, LEAST, 1);
   assert.equal(errorShare, 0);
   assert.ok(ejections >= 2);
 });
 
-test('requests on a connection that breaks are tried elsewhere', () => {
+test('requests on a connection that is reset are retried on another node', () => {
   const events = [{ atMs: 2_000, does: 'break', node: 1, withinMs: 1 }] as const;
   assert.equal(runScenario({ ...SCENARIO, events }, LEAST, 1).errorShare, 0);
   assert.ok(runScenario({ ...SCENARIO, events, retries: 0 }, LEAST, 1).errorShare > 0);
 });
 
-test('a draining node keeps its sessions, and loses none when it leaves', () => {
+test('a draining node keeps its sessions, and no request fails when it leaves', () => {
   const events = [
     { atMs: 2_000, does: 'drain', node: 1 },
     { atMs: 6_000, does: 'leave', node: 1 },
@@ -58,17 +58,17 @@ test('a draining node keeps its sessions, and loses none when it leaves', () => 
   assert.equal(errorShare, 0);
 });
 
-test('a joining node is told when it has its fair share', () => {
+test('the result has the time until a joining node has its fair share', () => {
   const events = [{ atMs: 2_000, does: 'join', count: 1, speed: 1 }] as const;
   const { join } = runScenario({ ...SCENARIO, sessions: SESSIONS, events, durationMs: 20_000 }, OURS, 1);
   assert.ok(join?.fairAfterLives !== undefined && join.fairAfterLives < 3, `${join?.fairAfterLives}`);
   assert.ok(join.peakShare > 0.9);
 });
 
-test('a fixed population is always as many sessions, and asks at one rate whoever has come', () => {
+test('a fixed population sends requests at a constant rate, whatever the activity of its sessions', () => {
   const sessions = { ...SESSIONS, population: 'fixed', activity: { shape: 1.1, span: 1_000 } } as const;
   const long = { ...SCENARIO, durationMs: 60_000, sessions };
-  // 200 requests a second; by chance, but not by who the sessions are.
+  // A Poisson process with 200 requests per second, independent of the activity of the sessions.
   const expected = 200 * 60;
   for (const seed of [1, 2, 3]) {
     const { requests } = runScenario(long, OURS, seed);
@@ -76,7 +76,7 @@ test('a fixed population is always as many sessions, and asks at one rate whoeve
   }
 });
 
-test('a rule that ignores bound requests hears of logins only', () => {
+test('a rule that ignores bound requests receives events of logins only', () => {
   const heard = { sent: 0, answered: 0, mostInFlight: 0 };
   const rule = {
     name: 'in-turn',

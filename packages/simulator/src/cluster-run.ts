@@ -1,9 +1,9 @@
 /**
- * One scenario under one rule, from the first request to the last. Requests reach a proxy by chance, are placed by that
- * proxy's own copy of the rule and served in order. There is no delay on the way, so what a node tells beside an answer
- * is as new as can be. `SimProxy` is what a proxy does, `SimNode` what a node does; here is what lies between.
+ * Runs one scenario under one rule. Each request goes to a random proxy, which places it with its own copy of the rule; the
+ * node serves requests in order. The network has no delay, so load fields in answers are current. `SimProxy` models a proxy,
+ * `SimNode` a node; this file connects them.
  */
-import type { Candidate, NodeReport, Rng } from '@rollcall/core';
+import { type Candidate, type NodeReport, type Rng, seededRng } from '@rollcall/core';
 import {
   type ArrivalOptions,
   planFixedSessions,
@@ -19,11 +19,10 @@ import { planAntagonists, planHappenings } from './happenings.ts';
 import { LOOK_MS, Measures, type RunResult } from './measures.ts';
 import { planReports, TOLD_NOTHING, toldBesideAnswer } from './reports.ts';
 import type { NodeGroup, Scenario } from './scenario.ts';
-import { seeded } from './seeded.ts';
 import { type Job, SimNode } from './sim-node.ts';
 import { type SimCandidate, SimProxy } from './sim-proxy.ts';
 
-/** One request of a client, over all its attempts. */
+/** A request of a client, with all its attempts. */
 interface Request {
   readonly sentMs: number;
   readonly workMs: number;
@@ -34,26 +33,26 @@ interface Request {
   attempt: Attempt | undefined;
 }
 
-/** One attempt at one node. */
+/** An attempt to have one node serve a request. */
 interface Attempt extends Job {
   readonly request: Request;
   readonly candidate: SimCandidate;
-  /** Its session bound it to the node; nobody chose. */
+  /** Whether its session determined the node, not the rule. */
   readonly isBound: boolean;
 }
 
 const STREAMS = { proxies: 2, work: 3, antagonists: 4, reports: 5, requests: 6, logins: 7, lives: 8, lost: 9 } as const;
 const FIRST_PROXY_STREAM = 100;
 const DEFAULT_RETRIES = 2;
-/** Sessions of the start log in during this part of the warm-up. */
+/** Fraction of the warm-up during which the sessions of the start log in. */
 const LOGIN_PART = 0.5;
-/** Spreads numbers of sessions over all 32 bits. @see Knuth, The Art of Computer Programming 3, 6.4 */
+/** Multiplier that spreads session numbers over all 32 bits. @see Knuth, The Art of Computer Programming 3, 6.4 */
 const GOLDEN = 2_654_435_761;
 
-/** Told now and then how much of the run is over, 0 … 1. */
+/** Receives the completed fraction of the run, 0 … 1, every 65,536 events. */
 export type OnProgress = (part: number) => void;
 
-/** Runs `scenario` under one rule; the same seed always gives the same result. */
+/** Runs `scenario` under one rule. Equal arguments give equal results. */
 export function runScenario(
   scenario: Scenario,
   contender: Contender,
@@ -79,7 +78,7 @@ class ClusterRun {
     this.#contender = contender;
     this.#measures = new Measures(scenario);
     // Streams of their own, so that every rule meets the same requests, the same work and the same antagonists.
-    const stream = (number: number): Rng => seeded(seed * 1_000_003 + number);
+    const stream = (number: number): Rng => seededRng(seed * 1_000_003 + number);
     this.#whichProxy = stream(STREAMS.proxies);
     this.#work = workDraw(scenario.work, stream(STREAMS.work));
     for (const group of scenario.nodes) for (let i = 0; i < group.count; i++) this.#addNode(group);
@@ -148,7 +147,7 @@ class ClusterRun {
       index: this.#nodes.length,
       speed,
       weight,
-      // Those of the start have been there for long.
+      // Nodes of the start count as long established.
       upAtMs: this.#nowMs > 0 ? this.#nowMs : Number.NEGATIVE_INFINITY,
       heap: this.#heap,
       now: () => this.#nowMs,
@@ -238,7 +237,7 @@ class ClusterRun {
     else node.take(attempt);
   }
 
-  /** The session's node while it may have it, otherwise another one. */
+  /** The node of the session, or another node if the session may not stay there; `undefined` if no node is eligible. */
   #place({ proxy, tried }: Request, session: Session): SimCandidate | undefined {
     const home = session.home === undefined ? undefined : this.#nodes[session.home]!;
     if (home !== undefined && !home.isGone) {
@@ -257,7 +256,7 @@ class ClusterRun {
     return candidate;
   }
 
-  /** Moves what the session asks for to its new home, or from its old one to nowhere. */
+  /** Sets the node of the session and moves its demand there; `undefined` removes the demand. */
   #settle(session: Session, home: number | undefined): void {
     if (session.home !== undefined) this.#count(session.home, -1, session);
     session.home = home;
@@ -291,7 +290,7 @@ class ClusterRun {
     });
     if (session !== undefined && !session.isEstablished) {
       if (isOk) session.isEstablished = true;
-      // A client that got no cookie logs in again.
+      // A client without a cookie logs in again.
       else if (session.home === node.index) this.#settle(session, undefined);
     }
     this.#over(request, !isOk);

@@ -1,17 +1,17 @@
-/** One scenario under several rules and seeds: the same seeds for each, so that they meet the same requests. */
+/** Runs one scenario under several rules and seeds. Every rule gets the same seeds, and therefore the same requests. */
 import { runScenario } from './cluster-run.ts';
 import type { Contender } from './contender.ts';
 import { median, type RunResult } from './measures.ts';
 import type { Scenario } from './scenario.ts';
 
-/** Of several seeds. */
+/** A figure over several seeds. */
 export interface Outcome {
   readonly median: number;
-  /** The greatest; of all figures here less is better. */
+  /** The maximum over the seeds; lower is better for every figure. */
   readonly worst: number;
 }
 
-/** Figures by name, in the order of the table. `undefined` in a run, e.g. never at its fair share, counts as Infinity. */
+/** Figures of one rule by name, in the order of the table. An undefined value, such as a share never reached, is Infinity. */
 export interface ContenderRow {
   readonly contender: string;
   readonly figures: ReadonlyMap<string, Outcome>;
@@ -20,11 +20,11 @@ export interface ContenderRow {
 export interface ComparisonProgress {
   readonly contender: string;
   readonly seed: number;
-  /** Of all runs of the comparison, 0 … 1. */
+  /** Completed fraction of the whole comparison, 0 … 1. */
   readonly part: number;
 }
 
-/** Rows in the order of `contenders`. */
+/** Runs each contender with each seed. Returns one row per contender, in their order. */
 export function compare(
   scenario: Scenario,
   contenders: readonly Contender[],
@@ -49,7 +49,7 @@ export function compare(
   });
 }
 
-/** The figures of one run that its scenario has something to say about. */
+/** The figures of one run by name. Figures of sessions, joins and windows are present if the scenario has them. */
 export function figuresOf(result: RunResult, { sessions }: Scenario): ReadonlyMap<string, number> {
   const { latencies, windows, join } = result;
   const figures = new Map<string, number>([

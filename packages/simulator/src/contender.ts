@@ -1,38 +1,38 @@
-/** What is compared: core's own algorithms, and published ones that the product does not ship. */
+/** The rules under test: core's algorithms, and published ones that the product does not ship. */
 import type { Algorithm, Rng } from '@rollcall/core';
 
-/** The truth about the nodes, for rules that may ask (probes) and for oracles, which no real proxy can be. */
+/** The actual state of the nodes, for rules with probes, and for oracles, which cannot be built in a real proxy. */
 export interface World {
   readonly nowMs: () => number;
-  /** Nodes that there will ever be, so that numbers of nodes stay below it. */
+  /** Number of nodes including later joins; node numbers are below it. */
   readonly nodes: number;
   readonly proxies: number;
   inFlight(node: number): number;
-  /** Until an average request that came now would be answered. */
+  /** Time until an average request that arrives now would be answered, milliseconds. */
   finishMs(node: number): number;
-  /** Median-like estimate of a request's latency at the node, as it would answer a probe. */
+  /** The estimate that the node would return to a probe: median latency at its current number of requests, milliseconds. */
   probedLatencyMs(node: number): number;
 }
 
 export interface RuleOptions {
   readonly rng: Rng;
   readonly world: World;
-  /** Number of a node by its id. */
+  /** The number of the node with this id. */
   readonly indexOf: (id: string) => number;
 }
 
-/** Makes one proxy's copy of a rule. Core's factories are rules as they are. */
+/** Creates the copy of a rule for one proxy. The factories of core are rules. */
 export type Rule = (options: RuleOptions) => Algorithm;
 
-/** A rule under test, or the pair that a proxy has. */
+/** A rule under test, or a pair of rules: one for requests, one for new sessions. */
 export interface Contender {
   readonly name: string;
-  /** For requests without a session, and for new sessions when there is no other. */
+  /** Places requests without a session, and new sessions if `sessions` is absent. */
   readonly requests: Rule;
-  /** For new sessions. */
+  /** Places new sessions. */
   readonly sessions?: Rule;
-  /** Sessions leave nodes that are hot for long, where the scenario says that they may. */
+  /** Soft stickiness: sessions may leave a node that stays hot, if the scenario has movable sessions. Default false. */
   readonly movesSessions?: boolean;
-  /** It neither counts nor times requests that their session binds to a node. Default false: a rule knows of all. */
+  /** Whether the rule ignores requests whose session determines the node. Default false. */
   readonly ignoresBound?: boolean;
 }

@@ -1,6 +1,5 @@
-/** Everything that can be compared, by name. */
+/** All contenders, by name. */
 import { ALGORITHMS } from '@rollcall/core';
-import { adaptiveW8 } from './anchors/adaptive-w8.ts';
 import {
   c3,
   joinShortestQueue,
@@ -20,7 +19,6 @@ const ANCHORS: Readonly<Record<string, Rule>> = {
   'prequal-0.6': prequal(0.6),
   c3,
   'peak-ewma': peakEwma,
-  'adaptive-w8': adaptiveW8,
   // Of the numbers of slots that were tried the one that comes nearest to the study's rows.
   heartbeat: heartbeat(64),
   wrr: weightedRoundRobin,
@@ -29,7 +27,7 @@ const ANCHORS: Readonly<Record<string, Rule>> = {
   'oracle-backlog': leastBacklog,
 };
 
-/** The product as it is set up when nobody says otherwise: one algorithm for requests, one for new sessions. */
+/** The default of the product: `adaptive` for requests, `session` for new sessions. */
 const DEFAULT: Contender = { name: 'rollcall', requests: ALGORITHMS.adaptive, sessions: ALGORITHMS.session };
 const SOFT: Contender = { ...DEFAULT, name: 'rollcall-soft', movesSessions: true };
 
@@ -38,7 +36,7 @@ const CONTENDERS: ReadonlyMap<string, Contender> = new Map(
     DEFAULT,
     SOFT,
     ...Object.entries({ ...ALGORITHMS, ...ANCHORS }).map(([name, requests]): Contender => ({ name, requests })),
-    // Its sticky handler is the bare node, which neither counts requests nor times them.
+    // The sticky handler of Traefik forwards to the node directly, without counting or timing the request.
     { name: 'leasttime', requests: leastTime, ignoresBound: true },
   ].map((contender) => [contender.name, contender]),
 );
@@ -49,7 +47,7 @@ export function contenderOf(name: string): Contender | undefined {
   return CONTENDERS.get(name);
 }
 
-/** Who is compared when nobody is named. */
+/** The contenders that are compared by default. */
 export function usualContenders({ sessions }: Scenario): readonly Contender[] {
   const names = ['rollcall', ...(sessions?.isMovable ? ['rollcall-soft'] : [])];
   return [...names, 'least-connections', 'power-of-two', 'modcluster', 'prequal', 'c3', 'oracle-backlog'].map(

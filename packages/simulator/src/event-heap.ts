@@ -1,7 +1,7 @@
-/** What happens next: events in the order of their time, those of one time in the order they were planned. */
+/** A queue of events in order of time. Events of equal time keep the order in which they were planned. */
 import { Heap } from '@rollcall/core';
 
-/** One event; what it means is the model's. */
+/** An event of the model. */
 export interface PlannedEvent {
   readonly atMs: number;
   readonly order: number;
@@ -16,7 +16,7 @@ export class EventHeap {
     this.#heap.put({ atMs, order: this.#order++, run });
   }
 
-  /** The next event, taken out; `undefined` when there is none. */
+  /** Removes and returns the next event; `undefined` if the queue is empty. */
   take(): PlannedEvent | undefined {
     return this.#heap.take();
   }

@@ -1,11 +1,11 @@
-/** What happens to nodes from outside: neighbours that take their speed, and what the scenario says. */
+/** External influences on nodes: antagonists that reduce their speed, and the events of the scenario. */
 import type { Rng } from '@rollcall/core';
 import { exponential } from './chance.ts';
 import type { EventHeap } from './event-heap.ts';
 import type { Happening, NodeGroup, Scenario } from './scenario.ts';
 import type { Job, SimNode } from './sim-node.ts';
 
-/** Where things happen. `nodes` grows when some join. */
+/** The parts of a run that events change. Nodes that join are appended to `nodes`. */
 export interface Surroundings<J extends Job> {
   readonly heap: EventHeap;
   readonly now: () => number;
@@ -14,17 +14,17 @@ export interface Surroundings<J extends Job> {
 }
 
 export interface HappeningListener<J extends Job> {
-  /** Returns nothing; the node is the last of all from then on. */
+  /** Appends a node to `nodes`. */
   readonly onJoin: (group: Omit<NodeGroup, 'count'>) => void;
-  /** Nodes have come, gone or changed their wish. */
+  /** Called after nodes have joined, left or changed their status. */
   readonly onMembership: () => void;
   readonly onCrash: (node: SimNode<J>) => void;
 }
 
-/** Steps in which a cold node warms up. */
+/** Number of steps in which a cold node reaches full speed. */
 const WARMING_STEPS = 20;
 
-/** A fixed number of nodes is slowed at any time; each neighbour stays for a while and goes to another node. */
+/** Keeps a fixed number of nodes slowed. Each antagonist moves to another random node after an exponential time. */
 export function planAntagonists<J extends Job>({ heap, now, nodes, scenario }: Surroundings<J>, rng: Rng): void {
   if (scenario.antagonists === undefined) return;
   const { share, factor, stayMs } = scenario.antagonists;
@@ -45,6 +45,7 @@ export function planAntagonists<J extends Job>({ heap, now, nodes, scenario }: S
   for (let i = 0; i < Math.min(length - 1, Math.round(share * length)); i++) settle();
 }
 
+/** Plans the events of the scenario. */
 export function planHappenings<J extends Job>(at: Surroundings<J>, listener: HappeningListener<J>): void {
   for (const happening of at.scenario.events ?? []) at.heap.plan(happening.atMs, () => happen(happening, at, listener));
 }

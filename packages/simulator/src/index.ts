@@ -1,4 +1,4 @@
-/** Discrete events over core's algorithms. The one front door of the package. */
+/** Discrete-event simulation of core's algorithms. The only entry point of the package. */
 export { builtInNames, builtInScenario, readScenarioFile } from './built-in-scenarios.ts';
 export { type OnProgress, runScenario } from './cluster-run.ts';
 export { type ComparisonProgress, type ContenderRow, compare, figuresOf, type Outcome } from './comparison.ts';

@@ -1,45 +1,45 @@
-/** What is measured of a run. */
+/** Measurements of a run. */
 import { LatencyHistogram } from './latency-histogram.ts';
 import type { Scenario } from './scenario.ts';
 import type { NodeStanding } from './sim-node.ts';
 
 export interface RunResult {
   readonly requests: number;
-  /** Share of requests without an answer in time, or with an error. */
+  /** Share of requests with an error or without an answer before the deadline. */
   readonly errorShare: number;
-  /** The same of requests that were over when the measured time was, as some studies count. */
+  /** The same share of the requests that ended within the measured time, as some studies count. */
   readonly errorShareOfEnded: number;
-  /** Requests with an error or without an answer count as having taken until the deadline. */
+  /** Failed requests count with the deadline as their latency. */
   readonly latencies: LatencyHistogram;
-  /** By name, as the scenario says. */
+  /** Latencies of each window of the scenario, by name. */
   readonly windows: ReadonlyMap<string, LatencyHistogram>;
-  /** Work placed on the node that got most for its speed, over the mean; of nodes that were there all the time. */
+  /** Maximum over mean of the placed work per speed, of nodes that were present all the time. */
   readonly workMaxOverMean: number;
-  /** Sessions of the node that had most for its speed, over the mean, median over time; `undefined` without sessions. */
+  /** Maximum over mean of the sessions per speed, median over time; `undefined` without sessions. */
   readonly sessionsMaxOverMean?: number;
-  /** The same of what the sessions ask for. */
+  /** The same of the demand of the sessions, requests per second. */
   readonly demandMaxOverMean?: number;
-  /** Of joining nodes, the last of several. */
+  /** Measurements of joining nodes; of several nodes the slowest time and the highest share. */
   readonly join?: JoinResult;
-  /** Share of all requests that were sent away from their session's hot node. */
+  /** Share of requests that moved their session away from a hot node. */
   readonly movedShare: number;
-  /** Times that a proxy ejected a node. */
+  /** Number of ejections, over all proxies. */
   readonly ejections: number;
 }
 
 export interface JoinResult {
-  /** Milliseconds until it carried 90 % of its fair share; `undefined` when it never did. */
+  /** Time from the join until the node has 90 % of its fair share, milliseconds; `undefined` if never. */
   readonly fairAfterMs: number | undefined;
-  /** The same in lives of a session. */
+  /** The same in mean session lifetimes. */
   readonly fairAfterLives?: number;
-  /** The most it carried, over its fair share. */
+  /** Maximum share over fair share. */
   readonly peakShare: number;
 }
 
-/** Between two looks at who has what. */
+/** Interval of samples of shares and sessions, milliseconds. */
 export const LOOK_MS = 250;
 const FAIR = 0.9;
-/** Without sessions a share is one of the work placed in the last looks, smoothed by this. */
+/** Weight of the newest sample in the smoothed share of placed work, without sessions. */
 const SHARE_ALPHA = 0.2;
 
 interface Watched {
@@ -68,7 +68,7 @@ export class Measures {
     for (const { name } of scenario.windows ?? []) this.#windows.set(name, new LatencyHistogram());
   }
 
-  /** A request that came at `sentMs` is over. */
+  /** Records the end of a request. `latencyMs` is ignored if `isError`. */
   request(sentMs: number, latencyMs: number, isError: boolean): void {
     const { deadlineMs, windows = [] } = this.#scenario;
     if (!this.#isMeasured(sentMs)) return;
@@ -99,7 +99,7 @@ export class Measures {
     this.#joined.push({ node, fairAtMs: undefined, peakShare: 0 });
   }
 
-  /** Looks at who has what; to be called every `LOOK_MS`. */
+  /** Samples shares and sessions. The caller calls it every `LOOK_MS`. */
   look(nodes: readonly NodeStanding[], nowMs: number): void {
     const open = nodes.filter(({ isEnabled, isGone }) => isEnabled && !isGone);
     for (const recent of this.#recentWork.values()) {
@@ -169,7 +169,7 @@ function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0);
 }
 
-/** Of an even number the mean of the two in the middle; NaN of nothing. */
+/** The median; the mean of the two middle values for an even number; NaN if empty. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;

@@ -1,22 +1,22 @@
 import type { NodeGroup, Scenario } from './scenario.ts';
 import { parseScenario, ScenarioProblem } from './scenario-file.ts';
 
-/** What may be changed of a scenario without writing another one. */
+/** Fields of a scenario that options replace. */
 export interface Overrides {
   readonly proxies?: number | undefined;
-  /** Nodes in all, in the proportion of the scenario's groups. */
+  /** Total number of nodes; the proportion of the groups is kept. */
   readonly nodes?: number | undefined;
   readonly utilisation?: number | undefined;
 }
 
-/** The scenario with these numbers in place of its own, checked anew. */
+/** The scenario with these fields replaced. Returns a `ScenarioProblem` if the result is invalid. */
 export function withOverrides(
   scenario: Scenario,
   { proxies, nodes, utilisation }: Overrides,
 ): Scenario | ScenarioProblem {
   const groups = nodes === undefined ? scenario.nodes : scaled(scenario.nodes, nodes);
   if (groups === undefined)
-    return new ScenarioProblem(`nodes are of ${scenario.nodes.length} kinds, which ${nodes} are too few for`);
+    return new ScenarioProblem(`nodes has ${scenario.nodes.length} groups; ${nodes} nodes are too few`);
   return parseScenario({
     ...scenario,
     nodes: groups,
@@ -25,7 +25,7 @@ export function withOverrides(
   });
 }
 
-/** `undefined` when a group would be left without a node. */
+/** The groups scaled to `total` nodes; `undefined` if a group would be empty. */
 function scaled(groups: readonly NodeGroup[], total: number): readonly NodeGroup[] | undefined {
   const before = groups.reduce((sum, { count }) => sum + count, 0);
   let seen = 0;

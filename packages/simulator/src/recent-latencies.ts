@@ -1,6 +1,6 @@
-/** Latencies of the newest answers of one node, by the requests that were in flight when each came. */
+/** Latencies of the latest answers of one node, by the number of requests in flight when the request arrived. */
 
-/** Answers kept for each number in flight. */
+/** Latencies kept for each number of requests in flight. */
 const KEPT = 16;
 const MAX_IN_FLIGHT = 512;
 
@@ -15,7 +15,7 @@ export class RecentLatencies {
     if (values.length > KEPT) values.shift();
   }
 
-  /** Median of those nearest to `inFlight`; 0 before the first answer. */
+  /** Median of the latencies with the number nearest to `inFlight`, milliseconds; 0 before the first answer. */
   medianMs(inFlight: number): number {
     for (let off = 0; off <= MAX_IN_FLIGHT; off++) {
       const near = this.#byInFlight[inFlight - off];

@@ -1,19 +1,19 @@
-/** What nodes tell of themselves: beside answers, and by reports that may be lost. */
+/** Load that nodes report: in fields of answers, and in separate reports that may be lost. */
 import type { NodeReport, Rng } from '@rollcall/core';
 import type { Surroundings } from './happenings.ts';
 import type { Job, SimNode } from './sim-node.ts';
 import type { SimProxy } from './sim-proxy.ts';
 
-/** Weight of the newest report in the smoothed utilisation that a node tells. */
+/** Weight of the newest interval in the utilisation that a node reports. */
 const UTILISATION_ALPHA = 0.5;
 
-/** Of a node that tells nothing beside its answers. */
+/** The load field of an answer without one. */
 export const TOLD_NOTHING: undefined = undefined;
 
-/** What a node writes beside an answer that took it `busyMs`. */
+/** The load field of an answer whose request took the node `busyMs`. */
 export function toldBesideAnswer<J extends Job>(node: SimNode<J>, busyMs: number): NodeReport {
   return {
-    // Itself counted in, as the agent does.
+    // Includes this request, as in the agent.
     inFlight: node.inFlight + 1,
     serviceMs: busyMs,
     load: node.utilisation,
@@ -22,7 +22,7 @@ export function toldBesideAnswer<J extends Job>(node: SimNode<J>, busyMs: number
   };
 }
 
-/** Every node reports by its own clock, to all proxies; each copy is lost by itself. */
+/** Plans the reports: every node reports to all proxies with its own phase. Copies are lost independently. */
 export function planReports<J extends Job>(
   { heap, now, nodes, scenario }: Surroundings<J>,
   proxies: readonly SimProxy[],
@@ -53,7 +53,7 @@ export function planReports<J extends Job>(
     };
     heap.plan(now() + chance.phase() * reportMs, report);
   };
-  // Those that join later begin when they are seen.
+  // Nodes that join later begin at the next check.
   const look = (): void => {
     for (const node of nodes) if (!begun.has(node) && !node.isGone) begin(node);
     if (now() + reportMs < endMs) heap.plan(now() + reportMs, look);

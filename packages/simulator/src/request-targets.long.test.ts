@@ -1,4 +1,4 @@
-/** What `adaptive` promises for requests, seeds 1 and 2. T17, the cost of a pick, is the bench's. */
+/** Targets of `adaptive` for requests, seeds 1 and 2. The benchmark measures T17, the cost of a pick. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { holds, median, scenario, TEN_SECONDS } from './targets.fixture.ts';
@@ -23,7 +23,7 @@ test('T4 least connections, 4 and 16 proxies', () => {
   holds(scenario('antagonists', { proxies: 16 }), 'least-connections', 0.16);
 });
 
-test('T5 weighted round robin by reports of every second', () => {
+test('T5 weighted round robin with a report per second', () => {
   holds(HEADLINE, 'wrr', 0.05);
 });
 
@@ -48,7 +48,7 @@ test('T9 C3', () => {
   holds(scenario('heavy-tail'), 'c3', 1.05);
 });
 
-test('T10 an oracle that knows every backlog', () => {
+test('T10 an oracle with the backlog of every node', () => {
   holds(scenario('antagonists', { utilisation: 0.7 }), 'oracle-backlog', 1.5);
   holds(HEADLINE, 'oracle-backlog', 1.3);
 });
@@ -74,7 +74,7 @@ test('p99 about doubles from 1 proxy to 64', () => {
   assert.ok(ratio <= 2.05);
 });
 
-test('1,002 nodes, all of which are looked at', () => {
+test('1,002 nodes, each considered in every pick', () => {
   const of = scenario('large');
   holds(of, 'c3', 1.1, 'adaptive', [1]);
 });

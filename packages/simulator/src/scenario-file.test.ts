@@ -25,41 +25,41 @@ function problemWith(differs: object): string {
   return parsed instanceof ScenarioProblem ? parsed.message : '';
 }
 
-test('all scenarios that come with it can be read, and are called as their files are', () => {
+test('every built-in scenario is valid and has the name of its file', () => {
   const names = builtInNames();
   assert.ok(names.length >= 15);
   for (const name of names) assert.equal(builtInScenario(name)?.name, name);
   assert.equal(builtInScenario('../package'), undefined);
 });
 
-test('what is read is what was written', () => {
+test('a valid scenario is decoded unchanged', () => {
   assert.deepEqual(parseScenario(SCENARIO), SCENARIO);
 });
 
-test('what is wrong is told with the field', () => {
+test('an error names the invalid field', () => {
   assert.equal(problemWith({}), '');
   const wrong: [differs: object, message: RegExp][] = [
-    [{ utilisation: 'high' }, /^utilisation has to be a number from 0\.000001 to 10, not "high"$/],
-    [{ proxies: undefined }, /^proxies has to be a whole number from 1 to 1000, and is missing$/],
-    [{ nodes: [] }, /^nodes has to be a list of at least 1$/],
-    [{ nodes: [{ count: 2, speed: 0 }] }, /^nodes\[0\]\.speed has to be a number/],
+    [{ utilisation: 'high' }, /^utilisation must be a number from 0\.000001 to 10, not "high"$/],
+    [{ proxies: undefined }, /^proxies must be an integer from 1 to 1000 \(missing\)$/],
+    [{ nodes: [] }, /^nodes must be a list of at least 1$/],
+    [{ nodes: [{ count: 2, speed: 0 }] }, /^nodes\[0\]\.speed must be a number/],
     [
       { nodes: [{ count: 2, speed: 1, colour: 'red' }] },
-      /^nodes\[0\]\.colour is no field; known are count, speed, weight$/,
+      /^nodes\[0\]\.colour is not a field; fields are count, speed, weight$/,
     ],
-    [{ work: { kind: 'uniform' } }, /^work\.kind has to be one of constant, exponential, lognormal, pareto$/],
-    [{ work: { kind: 'lognormal', meanMs: 3 } }, /^work\.variation has to be a number .* missing$/],
-    [{ events: [{ atMs: 5, does: 'drain', node: 6 }] }, /^events\[0\]\.node is 6, and there are nodes 0 to 5$/],
-    [{ events: [{ atMs: 5, does: 'explode' }] }, /^events\[0\]\.does has to be one of slow/],
-    [{ windows: [{ name: 'all', fromMs: 0, toMs: 50 }] }, /^windows\[0\] has to lie between 100 and 1100 ms/],
-    [{ name: 'My scenario' }, /^name has to be of lower-case/],
-    [{ tells: 'all' }, /^tells has to be one of beside-answers, reports, nothing$/],
+    [{ work: { kind: 'uniform' } }, /^work\.kind must be one of constant, exponential, lognormal, pareto$/],
+    [{ work: { kind: 'lognormal', meanMs: 3 } }, /^work\.variation must be a number .* \(missing\)$/],
+    [{ events: [{ atMs: 5, does: 'drain', node: 6 }] }, /^events\[0\]\.node is 6, but nodes are 0 to 5$/],
+    [{ events: [{ atMs: 5, does: 'explode' }] }, /^events\[0\]\.does must be one of slow/],
+    [{ windows: [{ name: 'all', fromMs: 0, toMs: 50 }] }, /^windows\[0\] must be within 100 and 1100 ms/],
+    [{ name: 'My scenario' }, /^name must consist of lower-case/],
+    [{ tells: 'all' }, /^tells must be one of beside-answers, reports, nothing$/],
   ];
   for (const [differs, message] of wrong) assert.match(problemWith(differs), message);
   for (const value of [null, 3, 'x', []]) assert.ok(parseScenario(value) instanceof ScenarioProblem);
 });
 
-test('nodes that join may be named by later events', () => {
+test('later events may name nodes that have joined', () => {
   const join = { atMs: 5, does: 'join', count: 1, speed: 1 };
   assert.equal(problemWith({ events: [join, { atMs: 6, does: 'drain', node: 6 }] }), '');
   assert.match(
@@ -73,7 +73,7 @@ test('nodes that join may be named by later events', () => {
   );
 });
 
-test('another number of nodes keeps the proportion of their speeds', () => {
+test('a different number of nodes keeps the proportion of their speeds', () => {
   const counts = (nodes: number): number[] | undefined => {
     const changed = withOverrides(parseScenario(SCENARIO) as Scenario, { nodes });
     return changed instanceof ScenarioProblem ? undefined : changed.nodes.map(({ count }) => count);

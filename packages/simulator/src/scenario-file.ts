@@ -1,7 +1,7 @@
-/** Reads a scenario from what a file holds, and says which field is wrong and why. */
+/** Decodes and checks a scenario. An error names the invalid field and the reason. */
 import type { Happening, NodeGroup, Scenario, Sessions, Work } from './scenario.ts';
 
-/** Why something is no scenario: one sentence that begins with the field. */
+/** The reason why a value is not a scenario: one sentence that begins with the field. */
 export class ScenarioProblem {
   readonly message: string;
 
@@ -17,7 +17,7 @@ const NAME = /^[a-z0-9][a-z0-9-]{0,63}$/;
 
 type Read<T> = (value: unknown, at: string) => T;
 
-/** A scenario with its defaults as they were left out; `ScenarioProblem` when it is none. */
+/** Decodes a scenario; absent optional fields stay absent. Returns a `ScenarioProblem` if the value is invalid. */
 export function parseScenario(value: unknown): Scenario | ScenarioProblem {
   try {
     const scenario = readScenario(value, '');
@@ -62,7 +62,7 @@ const readHappening = oneOf<Happening>('does', {
 const readScenario = object<Scenario>({
   name: (value, at) => {
     const name = text(value, at);
-    if (!NAME.test(name)) throw new Wrong(`${at} has to be of lower-case letters, digits and hyphens`);
+    if (!NAME.test(name)) throw new Wrong(`${at} must consist of lower-case letters, digits and hyphens`);
     return name;
   },
   about: optional(text),
@@ -100,33 +100,33 @@ const readScenario = object<Scenario>({
   tells: optional(word('beside-answers', 'reports', 'nothing')),
 });
 
-/** What no field can say by itself. */
+/** Checks rules that concern several fields. */
 function checkWhole({ nodes, events = [], windows = [], warmupMs, durationMs }: Scenario): void {
   let known = nodes.reduce((sum, { count }) => sum + count, 0);
-  if (known > MAX_NODES) throw new Wrong(`nodes are ${known} in all, more than ${MAX_NODES}`);
+  if (known > MAX_NODES) throw new Wrong(`nodes has ${known} nodes in total, more than ${MAX_NODES}`);
   let beforeMs = 0;
   for (const [i, event] of events.entries()) {
     if (event.atMs < beforeMs) throw new Wrong(`events[${i}].atMs is before the event that precedes it`);
     beforeMs = event.atMs;
     if (event.does === 'join') known += event.count;
     else if (event.node >= known)
-      throw new Wrong(`events[${i}].node is ${event.node}, and there are nodes 0 to ${known - 1}`);
+      throw new Wrong(`events[${i}].node is ${event.node}, but nodes are 0 to ${known - 1}`);
   }
   for (const [i, { fromMs, toMs }] of windows.entries())
     if (fromMs >= toMs || fromMs < warmupMs || toMs > warmupMs + durationMs)
       throw new Wrong(
-        `windows[${i}] has to lie between ${warmupMs} and ${warmupMs + durationMs} ms, and to end after it begins`,
+        `windows[${i}] must be within ${warmupMs} and ${warmupMs + durationMs} ms, and end after its begin`,
       );
 }
 
-/** An object of exactly these fields. */
+/** An object with exactly these fields. */
 function object<T>(fields: { readonly [K in keyof T]-?: Read<T[K]> }): Read<T> {
   return (value, at) => {
     if (typeof value !== 'object' || value === null || Array.isArray(value))
-      throw new Wrong(`${at === '' ? 'a scenario' : at} has to be an object`);
+      throw new Wrong(`${at === '' ? 'a scenario' : at} must be an object`);
     const known = Object.keys(fields);
     for (const key of Object.keys(value))
-      if (!known.includes(key)) throw new Wrong(`${below(at, key)} is no field; known are ${known.join(', ')}`);
+      if (!known.includes(key)) throw new Wrong(`${below(at, key)} is not a field; fields are ${known.join(', ')}`);
     const read: Partial<T> = {};
     for (const key of known as (keyof T & string)[]) {
       const field = fields[key]((value as Record<string, unknown>)[key], below(at, key));
@@ -136,12 +136,12 @@ function object<T>(fields: { readonly [K in keyof T]-?: Read<T[K]> }): Read<T> {
   };
 }
 
-/** One of several shapes, told apart by the word in `key`. */
+/** A tagged union; the field `key` selects the shape. */
 function oneOf<T>(key: string, shapes: Readonly<Record<string, Read<unknown>>>): Read<T> {
   return (value, at) => {
     const shape = (value as Record<string, unknown> | null | undefined)?.[key];
     const read = typeof shape === 'string' && Object.hasOwn(shapes, shape) ? shapes[shape] : undefined;
-    if (!read) throw new Wrong(`${below(at, key)} has to be one of ${Object.keys(shapes).join(', ')}`);
+    if (!read) throw new Wrong(`${below(at, key)} must be one of ${Object.keys(shapes).join(', ')}`);
     return read(value, at) as T;
   };
 }
@@ -149,7 +149,7 @@ function oneOf<T>(key: string, shapes: Readonly<Record<string, Read<unknown>>>):
 function list<T>(item: Read<T>, least: number): Read<readonly T[]> {
   return (value, at) => {
     if (!Array.isArray(value) || value.length < least)
-      throw new Wrong(`${at} has to be a list${least > 0 ? ` of at least ${least}` : ''}`);
+      throw new Wrong(`${at} must be a list${least > 0 ? ` of at least ${least}` : ''}`);
     return value.map((entry, i) => item(entry, `${at}[${i}]`));
   };
 }
@@ -161,7 +161,7 @@ function optional<T>(read: Read<T>): Read<T | undefined> {
 function number(least: number, most: number): Read<number> {
   return (value, at) => {
     if (typeof value !== 'number' || !(value >= least && value <= most))
-      throw new Wrong(`${at} has to be a number from ${least} to ${most}${given(value)}`);
+      throw new Wrong(`${at} must be a number from ${least} to ${most}${given(value)}`);
     return value;
   };
 }
@@ -169,7 +169,7 @@ function number(least: number, most: number): Read<number> {
 function integer(least: number, most: number): Read<number> {
   return (value, at) => {
     if (!Number.isInteger(value) || (value as number) < least || (value as number) > most)
-      throw new Wrong(`${at} has to be a whole number from ${least} to ${most}${given(value)}`);
+      throw new Wrong(`${at} must be an integer from ${least} to ${most}${given(value)}`);
     return value as number;
   };
 }
@@ -177,23 +177,24 @@ function integer(least: number, most: number): Read<number> {
 function word<const W extends string>(...words: readonly W[]): Read<W> {
   return (value, at) => {
     const found = words.find((one) => one === value);
-    if (found === undefined) throw new Wrong(`${at} has to be one of ${words.join(', ')}`);
+    if (found === undefined) throw new Wrong(`${at} must be one of ${words.join(', ')}`);
     return found;
   };
 }
 
 function text<T extends string>(value: unknown, at: string): T {
-  if (typeof value !== 'string' || value === '' || value.length > 500) throw new Wrong(`${at} has to be a text`);
+  if (typeof value !== 'string' || value === '' || value.length > 500)
+    throw new Wrong(`${at} must be a text of 1 to 500 characters`);
   return value as T;
 }
 
 function boolean(value: unknown, at: string): boolean {
-  if (typeof value !== 'boolean') throw new Wrong(`${at} has to be true or false`);
+  if (typeof value !== 'boolean') throw new Wrong(`${at} must be true or false`);
   return value;
 }
 
 function given(value: unknown): string {
-  return value === undefined ? ', and is missing' : `, not ${JSON.stringify(value)?.slice(0, 40) ?? typeof value}`;
+  return value === undefined ? ' (missing)' : `, not ${JSON.stringify(value)?.slice(0, 40) ?? typeof value}`;
 }
 
 function below(at: string, key: string): string {

@@ -1,44 +1,44 @@
-/** What is simulated. A scenario is data, so that it can be a file. All durations in milliseconds, all instants from the start. */
+/** A scenario is data, so that it can be a file. Durations are in milliseconds, instants in milliseconds from the start. */
 
 export interface Scenario {
   readonly name: string;
-  /** One sentence for people. */
+  /** One sentence that describes the scenario. */
   readonly about?: string;
-  /** Nodes that are there from the start, numbered from 0 in this order. */
+  /** Nodes present from the start, numbered from 0 in this order. */
   readonly nodes: readonly NodeGroup[];
   readonly proxies: number;
-  /** Offered work over what the nodes of the start can do, antagonists counted in. */
+  /** Offered work over the capacity of the nodes of the start, reduced by antagonists. */
   readonly utilisation: number;
   /** Work of one request at speed 1. */
   readonly work: Work;
-  /** Every request belongs to a session that stays on its node; without it none does. */
+  /** With sessions, every request belongs to a session that stays on its node. Default: no sessions. */
   readonly sessions?: Sessions;
-  /** A part of the nodes is slowed at any time, others after a while. */
+  /** At any time a `share` of the nodes runs at `factor` of its speed, each for `stayMs` on average. Default: no node. */
   readonly antagonists?: { readonly share: number; readonly factor: number; readonly stayMs: number };
   readonly events?: readonly Happening[];
-  /** Parts of the time whose latencies are told apart. */
+  /** Intervals whose latencies are measured separately. */
   readonly windows?: readonly { readonly name: string; readonly fromMs: number; readonly toMs: number }[];
-  /** Further attempts of one request; default 2. */
+  /** Maximum number of retries of one request; default 2. */
   readonly retries?: number;
   /** Whether proxies eject nodes as the product does; default true. */
   readonly ejects?: boolean;
   readonly warmupMs: number;
   readonly durationMs: number;
-  /** A client that has no answer by then leaves; the request has failed, and counts as having taken so long. */
+  /** A client without an answer after this time aborts. The request counts as failed, with this time as its latency. */
   readonly deadlineMs: number;
-  /** Between two reports of a node. */
+  /** Interval of the reports of a node. */
   readonly reportMs: number;
-  /** Share of reports that do not arrive at a proxy; default 0. */
+  /** Probability that a report does not arrive at a proxy; default 0. */
   readonly lostReports?: number;
-  /** What nodes tell: beside each answer and by reports, by reports alone, or nothing at all; default `beside-answers`. */
+  /** How nodes report load: in answers and reports (`beside-answers`, the default), in `reports` only, or not (`nothing`). */
   readonly tells?: 'beside-answers' | 'reports' | 'nothing';
 }
 
 export interface NodeGroup {
   readonly count: number;
-  /** Work at speed 1 that is done per millisecond. */
+  /** Work done per millisecond, milliseconds at speed 1. */
   readonly speed: number;
-  /** Operator's weight; default 1. */
+  /** Weight set by the operator; default 1. */
   readonly weight?: number;
 }
 
@@ -49,37 +49,38 @@ export type Work =
   | { readonly kind: 'pareto'; readonly meanMs: number; readonly shape: number; readonly span: number };
 
 export interface Sessions {
-  /** Mean life of a session; lives are exponential. */
+  /** Mean lifetime of a session; lifetimes are exponential. */
   readonly lifeMs: number;
-  /** Requests per second of an average session. With the utilisation it gives the number of sessions. */
+  /** Requests per second of an average session. Together with the utilisation it determines the number of sessions. */
   readonly requestsPerSecond: number;
-  /** How unevenly active sessions are: bounded Pareto of that shape, the most active `span` times the least. Default: all alike. */
+  /** Distribution of activity: bounded Pareto, the most active session `span` times the least. Default: equal activity. */
   readonly activity?: { readonly shape: number; readonly span: number };
   /**
-   * `open` (default): sessions come and go by chance and each asks by itself, so that their number and what they ask for together
-   * vary. `fixed`: there are always as many, one that ends is followed by a new one, and all together ask at one rate; each
-   * request is of a session by chance in proportion to its activity, and the first of a session is its login.
+   * `open` (default): sessions log in at random and send requests independently, so that their number and total rate vary.
+   *
+   * `fixed`: the number of sessions is constant, and a new session replaces each that ends. The total rate is constant. Each
+   * request belongs to a random session in proportion to its activity; the first request of a session is its login.
    */
   readonly population?: 'open' | 'fixed';
-  /** Sessions at the start, as a part of the steady number; default 1. They log in during the warm-up. Open populations only. */
+  /** Sessions at the start over the steady number; default 1. They log in during the warm-up. Open populations only. */
   readonly atStart?: number;
-  /** The application shares its sessions, so that one may move: lets soft stickiness act. Default false. */
+  /** Whether nodes share sessions, so that soft stickiness may move one. Default false. */
   readonly isMovable?: boolean;
 }
 
-/** What happens to nodes. A node is named by its number; one that joins has the next one. */
+/** An event that changes nodes. `node` is the number of a node; a node that joins gets the next number. */
 export type Happening =
-  /** Others take a part of its speed; `factor` is what is left, 1 all. */
+  /** The node runs at `factor` of its speed, 0 … 1. */
   | { readonly atMs: number; readonly does: 'slow'; readonly node: number; readonly factor: number }
-  /** Every request gets an error 500 after `withinMs` of work. */
+  /** Every request gets a response 500 after at most `withinMs` of work. */
   | { readonly atMs: number; readonly does: 'fail'; readonly node: number; readonly withinMs: number }
-  /** Every connection breaks before an answer, after `withinMs`. */
+  /** Every connection is reset before the response, after at most `withinMs` of work. */
   | { readonly atMs: number; readonly does: 'break'; readonly node: number; readonly withinMs: number }
-  /** Nothing listens any more: connects are refused, and what was there is lost. */
+  /** The process ends: connections are refused, and requests at the node are lost. */
   | { readonly atMs: number; readonly does: 'crash'; readonly node: number }
-  /** Full speed and no failures again. */
+  /** The node returns to full speed without failures. */
   | { readonly atMs: number; readonly does: 'recover'; readonly node: number }
-  /** New nodes; they begin at `coldFactor` of their speed and reach all of it after `rampMs`. */
+  /** New nodes join. They start at `coldFactor` of their speed (default 1) and reach full speed after `rampMs`. */
   | {
       readonly atMs: number;
       readonly does: 'join';
@@ -88,7 +89,7 @@ export type Happening =
       readonly coldFactor?: number;
       readonly rampMs?: number;
     }
-  /** No new sessions and no requests without one. */
+  /** The node gets no new sessions and no requests without a session. */
   | { readonly atMs: number; readonly does: 'drain'; readonly node: number }
-  /** It has gone by its own choice: its sessions go elsewhere, what it has begun it finishes. */
+  /** The node leaves: its sessions fail over, and it completes the requests that it has. */
   | { readonly atMs: number; readonly does: 'leave'; readonly node: number };

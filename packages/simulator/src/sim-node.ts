@@ -1,27 +1,27 @@
-/** One node: one core that serves requests in the order they come, at a speed that may change while it does. */
+/** A node with one core. It serves requests in order of arrival, at a speed that may change during a request. */
 import type { EventHeap } from './event-heap.ts';
 import { RecentLatencies } from './recent-latencies.ts';
 
 /** A request at a node. */
 export interface Job {
   readonly sentMs: number;
-  /** Milliseconds it takes at speed 1. */
+  /** Work of the request, milliseconds at speed 1. */
   readonly workMs: number;
-  /** Requests at the node when it came, itself not counted. */
+  /** Requests at the node at its arrival, without itself. */
   inFlightBefore: number;
-  /** It is at the node, waiting or being served. */
+  /** Whether the request is queued or being served, and its client waits. */
   isInFlight: boolean;
-  /** Set when it was begun. */
+  /** Begin of the service. */
   beganMs: number;
 }
 
 /** Weight of the newest answer in the smoothed service time. */
 const SERVICE_ALPHA = 0.1;
 
-/** How a node answers: well, with errors, by breaking connections, or not at all. */
+/** How a node answers: without errors, with errors, by resetting connections, or not at all. */
 export type NodeHealth = 'well' | 'fails' | 'breaks' | 'crashed';
 
-/** A node from outside. */
+/** The state of a node that proxies and measurements read. */
 export interface NodeStanding {
   readonly index: number;
   readonly speed: number;
@@ -30,11 +30,11 @@ export interface NodeStanding {
   readonly health: NodeHealth;
   readonly isEnabled: boolean;
   readonly isGone: boolean;
-  /** When it has left; Infinity while it is there. */
+  /** Time at which the node left; Infinity while it is present. */
   readonly goneAtMs: number;
-  /** Sessions that live here. */
+  /** Number of sessions on the node. */
   readonly sessions: number;
-  /** What these ask for, requests per second. */
+  /** Request rate of these sessions, requests per second. */
   readonly demand: number;
 }
 
@@ -45,7 +45,7 @@ export interface SimNodeOptions<J extends Job> {
   readonly upAtMs: number;
   readonly heap: EventHeap;
   readonly now: () => number;
-  /** `busyMs` is what it took the node. */
+  /** Called for each completed request that its client waits for. `busyMs` is the service time. */
   readonly onDone: (node: SimNode<J>, job: J, busyMs: number) => void;
 }
 
@@ -55,36 +55,36 @@ export class SimNode<J extends Job = Job> implements NodeStanding {
   readonly weight: number;
   readonly upAtMs: number;
   health: NodeHealth = 'well';
-  /** Takes new sessions and requests without one. */
+  /** Whether the node gets new sessions and requests without a session. */
   isEnabled = true;
-  /** When it has left; Infinity while it is there. */
+  /** Time at which the node left; Infinity while it is present. */
   goneAtMs: number = Number.POSITIVE_INFINITY;
-  /** Work after which an ill node gives up a request. */
+  /** Service time after which a failing node ends a request. */
   failsWithinMs = 0;
-  /** Requests here that somebody waits for. */
+  /** Queued and served requests whose client waits. */
   inFlight = 0;
-  /** Sessions that live here. */
+  /** Number of sessions on the node. */
   sessions = 0;
-  /** What these ask for, requests per second. */
+  /** Request rate of these sessions, requests per second. */
   demand = 0;
-  /** Smoothed part of the time that it was at work, as its last report told. */
+  /** Smoothed busy share of the time, as of the last report, 0 … 1. */
   utilisation = 0;
-  /** Smoothed milliseconds of work per request; NaN before the first. */
+  /** Smoothed service time, milliseconds; NaN before the first request. */
   serviceMs: number = Number.NaN;
-  /** As it would answer a probe. */
+  /** Latencies from which the node answers probes. */
   readonly recent: RecentLatencies = new RecentLatencies();
-  /** What others leave of its speed, 1 all. */
+  /** Fraction of the speed that antagonists leave, 0 … 1. */
   #left = 1;
-  /** What it has of its speed while it is cold, 1 all. */
+  /** Fraction of the speed during the warm-up, 0 … 1. */
   #warmth = 1;
   readonly #options: SimNodeOptions<J>;
   readonly #queue: J[] = [];
   #head = 0;
   #current: J | undefined;
-  /** Of the present job, milliseconds at speed 1, as of `#sinceMs`. */
+  /** Remaining work of the current request at `#sinceMs`, milliseconds at speed 1. */
   #workLeftMs = 0;
   #sinceMs = 0;
-  /** Finishing events of another number are outdated. */
+  /** Number of the valid completion event; events with another number are ignored. */
   #plan = 0;
   #busyMs = 0;
 
@@ -96,7 +96,7 @@ export class SimNode<J extends Job = Job> implements NodeStanding {
     this.upAtMs = options.upAtMs;
   }
 
-  /** Work at speed 1 done per millisecond. */
+  /** Work done per millisecond now, milliseconds at speed 1. */
   get effectiveSpeed(): number {
     return this.speed * this.#left * this.#warmth;
   }
@@ -105,12 +105,12 @@ export class SimNode<J extends Job = Job> implements NodeStanding {
     return this.goneAtMs !== Number.POSITIVE_INFINITY;
   }
 
-  /** An answer took it so long. */
+  /** Records the service time of a completed request. */
   finished(busyMs: number): void {
     this.serviceMs = this.serviceMs >= 0 ? this.serviceMs + SERVICE_ALPHA * (busyMs - this.serviceMs) : busyMs;
   }
 
-  /** Leaves the node this share of its speed from now on. */
+  /** Sets the fraction of the speed that antagonists leave. */
   slowTo(left: number): void {
     this.#change(() => {
       this.#left = left;
@@ -131,14 +131,14 @@ export class SimNode<J extends Job = Job> implements NodeStanding {
     if (this.#current === undefined) this.#next();
   }
 
-  /** Its client has gone: a queued request is not begun, a begun one is served to its end for nobody. */
+  /** The client has aborted: a queued request is dropped, a request in service is completed without an answer. */
   abandon(job: J): void {
     if (!job.isInFlight) return;
     job.isInFlight = false;
     this.inFlight--;
   }
 
-  /** Everything it holds is lost; returns what somebody waits for. */
+  /** Drops all requests. Returns the requests whose client waits. */
   crash(): readonly J[] {
     this.#settle();
     const held = this.#current === undefined ? [] : [this.#current];
@@ -152,7 +152,7 @@ export class SimNode<J extends Job = Job> implements NodeStanding {
     return lost;
   }
 
-  /** Milliseconds it would take to be done with everything, at the speed of now. */
+  /** Time to complete all requests at the current speed, milliseconds. */
   backlogMs(): number {
     this.#settle();
     let workMs = this.#workLeftMs;
@@ -161,7 +161,7 @@ export class SimNode<J extends Job = Job> implements NodeStanding {
     return workMs / this.effectiveSpeed;
   }
 
-  /** Milliseconds it was at work since it was asked last. */
+  /** Busy time since the previous call, milliseconds. */
   takeBusyMs(): number {
     this.#settle();
     const busyMs = this.#busyMs;

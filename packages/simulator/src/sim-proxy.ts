@@ -1,4 +1,4 @@
-/** One proxy: its copy of the rule, what it knows of the nodes, whom it has ejected. As the product's, without sockets. */
+/** A proxy: its copy of the rule, its view of the nodes, and ejection. It models the proxy of the product, without sockets. */
 import {
   type Algorithm,
   type AttemptOutcome,
@@ -29,30 +29,30 @@ export interface SimCandidate extends Candidate {
   readonly node: NodeStanding;
   readonly group: undefined;
   ejection: EjectionState;
-  /** Connects are refused; no probe has found it back yet. */
+  /** Whether connections are refused, until a probe succeeds. */
   isRefusing: boolean;
 }
 
 export interface SimProxyOptions {
   readonly heap: EventHeap;
   readonly now: () => number;
-  /** For requests without a session. */
+  /** Places requests without a session. */
   readonly requests: Algorithm;
-  /** For new sessions; may be the same. */
+  /** Places new sessions; may be the same object. */
   readonly sessions: Algorithm;
-  /** Part of every node's requests that come this way. */
+  /** Share of the requests of every node that pass this proxy, 0 … 1. */
   readonly share: number;
   readonly ejects: boolean;
-  /** Sessions may leave a node that is hot for long. */
+  /** Whether sessions may leave a node that stays hot. */
   readonly movesSessions: boolean;
-  /** The rule hears nothing of requests that their session binds to a node. */
+  /** Whether the rule ignores requests whose session determines the node. */
   readonly ignoresBound: boolean;
 }
 
-/** An answer of a node, and what it told beside it. */
+/** An answer of a node, with its load field. */
 export interface SimAnswer {
   readonly outcome: AttemptOutcome;
-  /** Its session bound the request to the node. */
+  /** Whether the session of the request determined the node. */
   readonly isBound: boolean;
   readonly latencyMs: number;
   readonly told: NodeReport | undefined;
@@ -64,7 +64,7 @@ export class SimProxy {
   readonly #options: SimProxyOptions;
   readonly #algorithms: readonly Algorithm[];
   readonly #members = new Map<number, SimCandidate>();
-  /** Those that may take new sessions and requests without one; changed in place, as the product's are. */
+  /** Nodes that may get new sessions and requests without a session. Updated in place, as in the product. */
   readonly #open: SimCandidate[] = [];
   readonly #ask = { nowMs: 0, isNewSession: false };
   readonly #outliers = new OutlierWatch<SimCandidate>();
@@ -83,7 +83,7 @@ export class SimProxy {
     return this.#members;
   }
 
-  /** Nodes that have come, gone or changed their wish. */
+  /** Updates the members after nodes have joined, left or changed their status. */
   follow(nodes: readonly NodeStanding[]): void {
     for (const node of nodes) {
       if (node.isGone) this.#drop(node.index);
@@ -94,7 +94,7 @@ export class SimProxy {
     for (const algorithm of this.#algorithms) algorithm.onMembership?.([...this.#members.values()]);
   }
 
-  /** A node for a new session or a request without one. */
+  /** Picks a node for a new session or a request without a session; `undefined` if no node is eligible. */
   place(isNewSession: boolean, tried: ReadonlySet<NodeId> = NONE): SimCandidate | undefined {
     this.#ask.nowMs = this.#options.now();
     this.#ask.isNewSession = isNewSession;
@@ -102,18 +102,18 @@ export class SimProxy {
     return algorithm.pick(this.#open, this.#ask, tried);
   }
 
-  /** The session's own node while it is there and takes connections; `undefined` when it has to go elsewhere. */
+  /** The node of a session if it is present and accepts connections; `undefined` if the session must fail over. */
   home(node: number): SimCandidate | undefined {
     const candidate = this.#members.get(node);
     return candidate !== undefined && !candidate.isRefusing ? candidate : undefined;
   }
 
-  /** May a session leave this node for a better one now? A yes is spent by asking. */
+  /** Whether a session may leave this node for a better one now. Returning true uses up one move. */
   mayLeave(candidate: SimCandidate): boolean {
     return this.#soft?.mayLeave(candidate, this.#open, this.#options.now()) ?? false;
   }
 
-  /** Where a session goes whose node is not eligible: the same for all its requests. */
+  /** The failover node of a session, the same for all its requests. */
   failover(sessionHash: number, tried: ReadonlySet<NodeId>): SimCandidate | undefined {
     return failoverNode(this.#open, { failover: 'any', group: undefined, hash: sessionHash }, tried);
   }
@@ -125,7 +125,7 @@ export class SimProxy {
     for (const algorithm of this.#algorithms) algorithm.onSend?.(candidate, this.#options.now());
   }
 
-  /** An answer came, with what the node told beside it. */
+  /** Records an answer and its load field. */
   answer(candidate: SimCandidate, { outcome, isBound, latencyMs, told }: SimAnswer): void {
     const nowMs = this.#options.now();
     const isHeard = this.#hears(isBound);
@@ -137,7 +137,7 @@ export class SimProxy {
     if (isHeard) candidate.live.inFlight--;
   }
 
-  /** The attempt is over without an answer. */
+  /** Records the end of an attempt without an answer. */
   lose(candidate: SimCandidate, why: 'failed' | 'refused' | 'abandoned', isBound: boolean): void {
     const nowMs = this.#options.now();
     const isHeard = this.#hears(isBound);
@@ -156,7 +156,7 @@ export class SimProxy {
     if (this.#outliers.see(candidate, answer, this.#options.now()) !== undefined) this.observe(candidate, 'outlier');
   }
 
-  /** Nothing listens there: the node gets nothing until a probe has found it back. */
+  /** Takes a node that refuses connections out of rotation until a probe succeeds. */
   #refuse(candidate: SimCandidate): void {
     if (!this.#options.ejects || candidate.isRefusing) return;
     candidate.isRefusing = true;
@@ -199,7 +199,7 @@ export class SimProxy {
     if (isAdmitted(after) !== isAdmitted(before)) this.#stand(candidate);
   }
 
-  /** Asks a node that refused, once a second, whether it takes connections again. */
+  /** Probes a node that refuses connections every `PROBE_EVERY_MS`, until it accepts one or leaves. */
   #probeSoon(candidate: SimCandidate): void {
     this.#options.heap.plan(this.#options.now() + PROBE_EVERY_MS, () => {
       if (candidate.node.isGone) return;
@@ -209,7 +209,7 @@ export class SimProxy {
     });
   }
 
-  /** Counting is left to observations that may eject. */
+  /** Whether one more node may be ejected. Ejected nodes are counted for outliers only. */
   #allows(observation: Observation): boolean {
     if (observation !== 'outlier') return true;
     let ejected = 0;

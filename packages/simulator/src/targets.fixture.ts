@@ -1,6 +1,6 @@
 /**
- * Runs scenarios for the tests of what the algorithms promise against published rules. Every figure is a median over
- * seeds; `rollcall simulate SCENARIO --seeds N` prints them all.
+ * Runs scenarios for tests that compare the algorithms with published rules. Every figure is a median over seeds;
+ * `rollcall simulate SCENARIO --seeds N` prints all figures.
  */
 import assert from 'node:assert/strict';
 import { builtInScenario } from './built-in-scenarios.ts';
@@ -11,7 +11,7 @@ import type { Scenario } from './scenario.ts';
 import { ScenarioProblem } from './scenario-file.ts';
 
 const SEEDS = [1, 2];
-/** Sticky sessions vary more between seeds. */
+/** More seeds for sticky sessions, because their figures vary more between seeds. */
 export const STICKY_SEEDS: readonly number[] = [1, 2, 3, 4, 5, 6, 7, 8];
 
 type Figures = ReadonlyMap<string, Outcome>;
@@ -24,7 +24,7 @@ export function scenario(name: string, overrides: Overrides = {}, differs: Parti
 
 const known = new Map<string, Figures>();
 
-/** Runs are kept: several targets look at the same ones. */
+/** The figures of a contender. Results are cached, because several targets use the same runs. */
 function figures(of: Scenario, contender: string, seeds: readonly number[] = SEEDS): Figures {
   const key = JSON.stringify([of, contender, seeds]);
   const found = known.get(key) ?? compare(of, [contenderOf(contender)!], seeds)[0]!.figures;
@@ -36,7 +36,7 @@ export function median(of: Scenario, contender: string, figure = 'p99Ms', seeds:
   return figures(of, contender, seeds).get(figure)!.median;
 }
 
-/** p99 of `ours` over that of `theirs` is at most `limit`. */
+/** Asserts that the ratio of the p99 of `ours` to the p99 of `theirs` is at most `limit`. */
 export function holds(
   of: Scenario,
   theirs: string,
@@ -51,5 +51,5 @@ export function holds(
   assert.ok(ratio <= limit, `${ours} over ${theirs}: ${ratio}`);
 }
 
-/** mod_cluster's default: nodes tell their load every ten seconds. */
+/** The default of mod_cluster: nodes report their load every ten seconds. */
 export const TEN_SECONDS: Partial<Scenario> = { reportMs: 10_000 };

@@ -1,4 +1,4 @@
-/** The engine against what queueing theory knows exactly: before it says anything of rules, it has to get these right. */
+/** Compares the simulation with exact results of queueing theory. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { random } from './anchors/anchors.ts';
@@ -21,7 +21,7 @@ function queue(utilisation: number, work: Work, nodes = 1): Scenario {
   };
 }
 
-/** Mean over seeds, milliseconds. */
+/** Mean latency over four seeds, milliseconds. */
 function meanMs(scenario: Scenario): number {
   const means = [1, 2, 3, 4].map(
     (seed) => runScenario(scenario, { name: 'random', requests: random }, seed).latencies.meanMs,

@@ -1,11 +1,11 @@
-/** The power of two choices against its fluid limit. */
+/** Compares the power of two choices with its fluid limit. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ALGORITHMS } from '@rollcall/core';
 import { runScenario } from './cluster-run.ts';
 
 /**
- * Mean time in the system with services of mean 1, two choices and many nodes.
+ * Mean time in the system for mean service time 1, two choices and the number of nodes → ∞.
  *
  * @see Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing" (1996): Σ λ^((2^i − 2) / 1), i ≥ 1, over
  *   tails s_i = λ^(2^i − 1).

@@ -1,6 +1,6 @@
 /**
- * Tells a listener what other coordinators write. The stream of hints makes it quick, the full sync makes it right: a
- * hint may be lost, doubled or late, and everything a hint would have said is found by the next sync.
+ * Reports to a listener the records that other coordinators write. The stream of hints makes it fast, the full sync makes it
+ * complete. A hint may be lost, duplicated or late; the next sync finds every change.
  */
 import type { StoredRecord, StoreListener } from '@rollcall/core';
 import { isNewer } from '@rollcall/core';
@@ -10,10 +10,11 @@ import type { Written } from './stored-record.ts';
 
 export interface ChangeWatchOptions {
   readonly url: string;
-  /** Key of the stream. */
+  /** Key of the stream of hints. */
   readonly hints: string;
-  /** Our own name in records and hints. */
+  /** Name of this store in records and hints. */
   readonly by: string;
+  /** Interval of full syncs, milliseconds. */
   readonly syncMs: number;
   readonly onProblem: (message: string) => void;
   readonly readAll: () => Promise<readonly Written[]>;
@@ -21,19 +22,19 @@ export interface ChangeWatchOptions {
   readonly listener: StoreListener;
 }
 
-/** One blocking read lasts so long, milliseconds: then the connection is known to be alive. */
+/** Longest blocking read, milliseconds. Its end proves that the connection works. */
 const BLOCK_MS = 5_000;
-/** Grace beyond that before the connection is given up, milliseconds. */
+/** A blocking read that lasts this much longer than `BLOCK_MS` has failed, milliseconds. */
 const BLOCK_GRACE_MS = 1_000;
 const MAX_HINTS_PER_READ = 1_000;
 
 export class ChangeWatch {
   readonly #options: ChangeWatchOptions;
   readonly #redis: Redis;
-  /** Newest version of each record that the listener has heard of. */
+  /** Newest version of each record that the listener has received or that this store has written. */
   readonly #heard = new Map<string, StoredRecord['version']>();
   readonly #timer: NodeJS.Timeout;
-  /** Work goes one after the other, so that the listener hears versions in order. */
+  /** Serialises reads, so that the listener receives versions in order. */
   #queue: Promise<void> = Promise.resolve();
   #isSyncWaiting = false;
   #isFollowing = false;
@@ -43,7 +44,7 @@ export class ChangeWatch {
     this.#options = options;
     this.#redis = connectRedis({
       url: options.url,
-      // Blocking reads end by themselves; a dead peer is noticed by the timeout of the command below.
+      // Longer than a blocking read: only a connection without a live peer exceeds it.
       commandTimeoutMs: BLOCK_MS + BLOCK_GRACE_MS,
       onProblem: options.onProblem,
       onReady: () => {
@@ -54,7 +55,7 @@ export class ChangeWatch {
     this.#timer = setInterval(() => this.syncSoon(), options.syncMs);
   }
 
-  /** Compares everything with what was heard, soon. */
+  /** Enqueues a full sync, unless one is waiting. It reports each record whose version the listener has not received. */
   syncSoon(): void {
     if (this.#isSyncWaiting || this.#isClosed) return;
     this.#isSyncWaiting = true;
@@ -81,15 +82,15 @@ export class ChangeWatch {
       while (!this.#isClosed) lastId = await this.#readHints(lastId);
     } catch (error) {
       if (this.#isClosed) return;
-      this.#options.onProblem(`redis: following changes was cut off: ${reasonOf(error)}`);
-      // Once it is connected again, `onReady` syncs and follows anew.
+      this.#options.onProblem(`redis: following changes was interrupted: ${reasonOf(error)}`);
+      // After the reconnect, `onReady` syncs and follows again.
       if (this.#redis.status === 'ready') this.#redis.disconnect(true);
     } finally {
       this.#isFollowing = false;
     }
   }
 
-  /** Waits for hints after `lastId` and returns the id to go on from. */
+  /** Waits up to `BLOCK_MS` for hints after `lastId`. Returns the id of the last hint, or `lastId` without a hint. */
   async #readHints(lastId: string): Promise<string> {
     const { hints, by, read } = this.#options;
     const answer = await this.#redis.xread('COUNT', MAX_HINTS_PER_READ, 'BLOCK', BLOCK_MS, 'STREAMS', hints, lastId);
@@ -104,7 +105,7 @@ export class ChangeWatch {
         const written = await read([...keys]);
         this.#tell(written);
         const present = new Set(written.map(({ record }) => record.key));
-        // Removed: whatever comes under the key later is news, with any version.
+        // Removed records: a later record under the same key is reported, whatever its version.
         for (const key of keys) if (!present.has(key)) this.#heard.delete(key);
       });
     return entries.at(-1)?.[0] ?? lastId;
@@ -116,7 +117,7 @@ export class ChangeWatch {
       try {
         await work();
       } catch {
-        // Redis is away: its connection has said so, and the next sync finds what this would have.
+        // Redis is unreachable. Its connection has reported it, and the next sync finds the changes.
       }
     });
   }

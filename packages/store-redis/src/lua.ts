@@ -1,19 +1,23 @@
 /**
- * The scripts. Each is atomic in Redis. They are text in TypeScript, so that the compiler ships them.
+ * The Lua scripts. Each is atomic in Redis. They are strings in TypeScript, so that the compiler ships them.
  *
- * Fields of a record's hash: `v0`, `v1` version, `value` JSON, `expires` Unix ms or empty, `by` the store that wrote it,
- * `op` the operation that wrote it.
+ * Fields of a record's hash:
+ * - `v0`, `v1`: version
+ * - `value`: JSON
+ * - `expires`: Unix time in ms, or empty
+ * - `by`: the store that wrote the record
+ * - `op`: the operation that wrote the record
  */
 
-/** Hints kept; a reader that is further behind finds what it has missed in the next full sync. */
+/** Approximate maximum length of the stream. A reader that misses older hints finds their changes in the next full sync. */
 export const MAX_HINTS = 10_000;
 
-/** Greatest part of a version. Beyond it a double does not count on, and no later record could be newer. */
+/** Maximum of `v0` and `v1`. Doubles beyond it are not consecutive, so that no later record could be newer. */
 export const MAX_VERSION: number = Number.MAX_SAFE_INTEGER;
 
 /**
- * Deletes a key that holds another type than `kind`: all keys below the prefix are this store's, and a command on a wrong type would
- * end the script for every record. Returns whether it did.
+ * Deletes the key if it holds another type than `kind`, and returns whether it did. A command on a wrong type would abort the
+ * script for every record. All keys below the prefix belong to this store.
  */
 const MAKE_ROOM = `
 local function makeRoom(key, kind)
@@ -25,12 +29,14 @@ end
 `;
 
 /**
- * Compare-and-set of many records. KEYS: index, hints, then one hash per record. ARGV: by, operation, then per record key,
- * v0, v1, value, expires. Returns 1 (written) or 0 (stale) per record, then the number of keys of a wrong type that were replaced. A version
- * that cannot be read, or is beyond `MAX_VERSION`, is older than any other.
+ * Compare-and-set of records.
  *
- * A record that the same operation has already written counts as written again: a command whose answer was lost may be
- * sent twice.
+ * - KEYS: index, hints, then one hash per record.
+ * - ARGV: by, operation, then key, v0, v1, value, expires of each record.
+ * - Returns 1 (written) or 0 (stale) per record, then the number of replaced keys of a wrong type.
+ *
+ * A stored version that is invalid or beyond `MAX_VERSION` is older than any other. A record that the same operation has already
+ * written counts as written, because a command whose answer was lost may be sent twice.
  */
 export const WRITE: string = `${MAKE_ROOM}
 local function count(text)
@@ -64,7 +70,7 @@ outcomes[#outcomes + 1] = replaced
 return outcomes
 `;
 
-/** Removes records. KEYS: index, hints, then one hash per record. ARGV: by, then the keys of the records. */
+/** Deletes records. KEYS: index, hints, then one hash per record. ARGV: by, then the keys of the records. Returns their number. */
 export const REMOVE: string = `${MAKE_ROOM}
 makeRoom(KEYS[1], 'set')
 makeRoom(KEYS[2], 'stream')
@@ -78,7 +84,7 @@ end
 return #KEYS - 2
 `;
 
-/** Drops keys from the index whose record has expired meanwhile. KEYS and ARGV as for `REMOVE`. */
+/** Removes the keys of expired records from the index. KEYS and ARGV as for `REMOVE`. Returns the number of removed keys. */
 export const PRUNE: string = `${MAKE_ROOM}
 makeRoom(KEYS[1], 'set')
 local pruned = 0

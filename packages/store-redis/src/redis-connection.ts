@@ -1,32 +1,32 @@
 /**
- * One connection to Redis with the settings that make it fail fast and never do a thing twice behind our back, and with
- * its problems told once per change.
+ * A connection to Redis that fails fast, never repeats a command by itself, and reports a problem once until the problem changes.
  */
 import { Redis } from 'ioredis';
 
 export interface RedisConnectionOptions {
   /** `redis://` or `rediss://`, with user, password and database as ioredis understands them. */
   readonly url: string;
-  /** Milliseconds after which a command is given up; `undefined` for a connection that blocks on purpose. */
+  /** Time limit of a command, milliseconds; `undefined`: none. */
   readonly commandTimeoutMs: number | undefined;
   readonly onProblem: (message: string) => void;
   readonly onReady: () => void;
 }
 
-/** Milliseconds after which a connect is given up. */
+/** Time limit of a connection attempt, milliseconds. */
 const CONNECT_TIMEOUT_MS = 1_000;
+/** Longest pause between two connection attempts, milliseconds. */
 const MAX_RECONNECT_MS = 2_000;
 
-/** Connects, and connects again for as long as it is not closed. */
+/** Connects, and reconnects with exponential backoff until `disconnect`. `onReady` is called after each connect. */
 export function connectRedis({ url, commandTimeoutMs, onProblem, onReady }: RedisConnectionOptions): Redis {
   const redis = new Redis(url, {
     protocol: 2,
     connectTimeout: CONNECT_TIMEOUT_MS,
     ...(commandTimeoutMs !== undefined && { commandTimeout: commandTimeoutMs }),
-    // A command that cannot be sent now fails now; whoever sent it decides what that means.
+    // A command that cannot be sent now fails now; the caller handles it.
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
-    // A compare-and-set that was cut off ran twice with this on.
+    // With resending, an interrupted compare-and-set ran twice.
     autoResendUnfulfilledCommands: false,
     retryStrategy: (attempt) => Math.min(MAX_RECONNECT_MS, 50 * 2 ** Math.min(attempt, 10)) * (0.5 + Math.random() / 2),
   });
@@ -38,9 +38,9 @@ export function connectRedis({ url, commandTimeoutMs, onProblem, onReady }: Redi
     onProblem(message);
   };
   redis.on('error', (error: Error) => tell(`redis: ${reasonOf(error)}`));
-  // Redis that is back at once refuses no connection: without this its restart would go unmentioned.
+  // A quick restart of Redis refuses no connection, so there is no error event to report.
   redis.on('reconnecting', () => {
-    if (isReady) tell('redis: the connection was lost; connecting again');
+    if (isReady) tell('redis: connection lost; reconnecting');
     isReady = false;
   });
   redis.on('ready', () => {
@@ -51,7 +51,7 @@ export function connectRedis({ url, commandTimeoutMs, onProblem, onReady }: Redi
   return redis;
 }
 
-/** Node gives several refused addresses an error without a message. */
+/** The message of an error. An AggregateError of several addresses has none, so the messages of its parts are joined. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (error.message !== '') return error.message;

@@ -12,20 +12,19 @@ import { findRedisServer, HOW_TO_INSTALL, startRedisServer } from './testing/red
 
 const binary = findRedisServer();
 const RECORD: StoredRecord = { key: 'node/a', version: [1, 1], value: { a: 1 } };
-const noProblem = (message: string): void => assert.fail(message);
 
-void test('a prefix that could not be told from a key is refused', async () => {
+void test('a prefix with characters of keys is refused', async () => {
   for (const prefix of ['', 'a b', 'a{b}', 'x'.repeat(65)])
     await assert.rejects(openRedisStore({ url: 'redis://127.0.0.1:1', prefix, onProblem: () => {} }), RangeError);
 });
 
-void test('without Redis the store opens all the same, says why, and its methods reject at once', async (t) => {
+void test('without Redis the store opens, reports the reason, and its methods reject at once', async (t) => {
   const problems: string[] = [];
   let onFirst: () => void = () => {};
   const first = new Promise<void>((resolve) => {
     onFirst = resolve;
   });
-  // Port 1 of the loopback interface is refused.
+  // Connections to port 1 of the loopback interface are refused.
   const store = await openRedisStore({
     url: 'redis://127.0.0.1:1',
     prefix: 'test',
@@ -43,7 +42,7 @@ void test('without Redis the store opens all the same, says why, and its methods
   assert.deepEqual(problems, ['redis: connect ECONNREFUSED 127.0.0.1:1']);
 });
 
-void test('a Redis that accepts and never answers is given up, not waited for', async (t) => {
+void test('methods reject if Redis accepts connections and never answers', async (t) => {
   const sockets: Socket[] = [];
   const server = createServer((socket) => sockets.push(socket)).listen(0, '127.0.0.1');
   t.after(() => {
@@ -69,7 +68,12 @@ if (binary === undefined) {
     prefixes += 1;
     return `test:${prefixes}`;
   };
-  // A busy machine may keep a command longer than a coordinator would wait.
+  // A problem is reported in the middle of other work, where an exception belongs to no test. The last test looks at them.
+  const unexpected: string[] = [];
+  const noProblem = (message: string): void => {
+    unexpected.push(message);
+  };
+  // On a busy machine a command may take longer than the default time limit.
   const openFor = (prefix: string, onProblem = noProblem): Promise<Store> =>
     openRedisStore({ url: redis.url, prefix, onProblem, commandTimeoutMs: 30_000, syncMs: 3_600_000 });
   const open = async (t: TestContext, prefix: string, onProblem = noProblem): Promise<Store> => {
@@ -90,13 +94,13 @@ if (binary === undefined) {
     isShared: true,
   });
 
-  void test('two deployments with two prefixes do not see each other', async (t) => {
+  void test('deployments with different prefixes do not share records', async (t) => {
     const [one, other] = [await open(t, freshPrefix()), await open(t, freshPrefix())];
     await one.write([RECORD]);
     assert.deepEqual(await other.load(), []);
   });
 
-  void test('a record whose time is over is no longer there, and neither is its key in the index', async (t) => {
+  void test('an expired record is absent, and so is its key in the index', async (t) => {
     const prefix = freshPrefix();
     const store = await open(t, prefix);
     await store.write([
@@ -108,7 +112,7 @@ if (binary === undefined) {
     assert.deepEqual(await client.smembers(keysOf(prefix).index), ['node/b']);
   });
 
-  void test('a later write without an end keeps the record for good', async (t) => {
+  void test('a later write without an expiry removes the expiry', async (t) => {
     const prefix = freshPrefix();
     const store = await open(t, prefix);
     await store.write([{ ...RECORD, expiresAtUnixMs: 9_000_000_000_000 }]);
@@ -117,7 +121,7 @@ if (binary === undefined) {
     assert.equal(await client.pttl(keysOf(prefix).record('node/a')), -1);
   });
 
-  void test('what somebody has written there by hand is skipped, counted and harms nothing', async (t) => {
+  void test('invalid records of other programs are skipped and counted', async (t) => {
     const prefix = freshPrefix();
     const problems: string[] = [];
     const store = await open(t, prefix, (message) => problems.push(message));
@@ -141,11 +145,11 @@ if (binary === undefined) {
     assert.deepEqual(await store.load(), [RECORD]);
     assert.deepEqual(problems, ['skipped 7 records in redis that cannot be read']);
     assert.equal(Object.hasOwn({}, 'polluted'), false);
-    // A record that cannot be read has no version, so any write heals it.
+    // An unreadable record has no version, so that any write replaces it.
     assert.deepEqual(await store.write([{ ...RECORD, key: 'node/version' }]), ['written']);
   });
 
-  void test('keys of another type stop no write: they are replaced, and the problem is reported', async (t) => {
+  void test('keys of another type are replaced and reported, and writes succeed', async (t) => {
     const prefix = freshPrefix();
     const keys = keysOf(prefix);
     const client = connect(t);
@@ -168,7 +172,7 @@ if (binary === undefined) {
     ]);
   });
 
-  void test('a version that no later one could exceed is unreadable and stops no write', async (t) => {
+  void test('a version above the maximum is unreadable, and the next write replaces it', async (t) => {
     const prefix = freshPrefix();
     const keys = keysOf(prefix);
     const client = connect(t);
@@ -186,7 +190,7 @@ if (binary === undefined) {
     assert.deepEqual(new Set(problems), new Set(['skipped 1 records in redis that cannot be read']));
   });
 
-  void test('the same operation sent twice has written once and says so twice', async (t) => {
+  void test('an operation that is sent twice writes once and returns written twice', async (t) => {
     const keys = keysOf(freshPrefix());
     const client = connect(t);
     const write = (operation: string): Promise<unknown> =>
@@ -220,7 +224,7 @@ if (binary === undefined) {
     assert.deepEqual(await store.load(), []);
   });
 
-  void test('what was removed and written again is news, whatever its version', async (t) => {
+  void test('a record that is removed and written again is reported, whatever its version', async (t) => {
     const prefix = freshPrefix();
     const [one, other] = [await open(t, prefix), await open(t, prefix)];
     const heard = hear(one);
@@ -232,7 +236,7 @@ if (binary === undefined) {
     assert.deepEqual(heard.records.at(-1), RECORD);
   });
 
-  void test('a Redis that stands still makes every method reject, and all is well when it goes on', async (t) => {
+  void test('methods reject while Redis is suspended and succeed after it resumes', async (t) => {
     const store = await openRedisStore({ url: redis.url, prefix: freshPrefix(), onProblem: () => {} });
     t.after(() => store.close());
     await eventually(() => store.load());
@@ -242,12 +246,12 @@ if (binary === undefined) {
     await assert.rejects(store.load(), /redis: Command timed out/);
     redis.resume();
     await eventually(() => store.load());
-    // What was sent and given up may still have been carried out: the operation counts, not the answer.
+    // A command that timed out may still have been executed; the operation id makes the retry safe.
     await eventually(() => store.write([{ ...RECORD, version: [2, 0] }]));
     assert.deepEqual(await eventually(() => store.load()), [{ ...RECORD, version: [2, 0] }]);
   });
 
-  void test('Redis is killed and started again: nothing is lost, methods reject meanwhile, listeners catch up', async (t) => {
+  void test('after a crash of Redis no record is lost and listeners catch up; until its restart methods reject', async (t) => {
     const prefix = freshPrefix();
     const problems: string[] = [];
     const store = await open(t, prefix, (message) => problems.push(message));
@@ -264,10 +268,10 @@ if (binary === undefined) {
     await eventually(() => other.write([{ ...RECORD, key: 'node/later' }]));
     await heard.until(1);
     assert.deepEqual(heard.records, [{ ...RECORD, key: 'node/later' }]);
-    assert.ok(problems.includes('redis: the connection was lost; connecting again'), problems.join('\n'));
+    assert.ok(problems.includes('redis: connection lost; reconnecting'), problems.join('\n'));
   });
 
-  void test('a Redis that has lost everything is filled again by whoever writes', async (t) => {
+  void test('after Redis has lost all data, the next write restores its records', async (t) => {
     const store = await open(t, freshPrefix());
     await store.write([RECORD]);
     const client = connect(t);
@@ -276,7 +280,7 @@ if (binary === undefined) {
     assert.deepEqual(await store.write([RECORD]), ['written']);
   });
 
-  void test('a full sync finds what no hint has told', async (t) => {
+  void test('a full sync finds a change without a hint', async (t) => {
     const prefix = freshPrefix();
     const store = await openRedisStore({ url: redis.url, prefix, onProblem: noProblem, syncMs: 20 });
     t.after(() => store.close());
@@ -288,9 +292,17 @@ if (binary === undefined) {
     await heard.until(1);
     assert.deepEqual(heard.records, [RECORD]);
   });
+
+  void test('no store of these tests reported a problem, except time limits on a busy machine', () => {
+    const known = /^redis: (?:connect ETIMEDOUT|(?:following changes was interrupted: )?Command timed out)/;
+    assert.deepEqual(
+      unexpected.filter((message) => !known.test(message)),
+      [],
+    );
+  });
 }
 
-/** Listens to a store; `until(n)` resolves when so many records have been heard. */
+/** Watches a store; `until(n)` resolves when `n` records have been received. */
 function hear(store: Store): { records: StoredRecord[]; until(count: number): Promise<void> } {
   const records: StoredRecord[] = [];
   let onRecords: () => void = () => {};
@@ -310,7 +322,7 @@ function hear(store: Store): { records: StoredRecord[]; until(count: number): Pr
   };
 }
 
-/** Tries until it works, at most 200 times, a moment apart: for what comes back by itself at a time of its own. */
+/** Retries until `run` resolves, at most 200 times, 50 ms apart. */
 async function eventually<Value>(run: () => Promise<Value>): Promise<Value> {
   for (let attempt = 1; ; attempt++) {
     try {

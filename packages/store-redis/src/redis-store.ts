@@ -1,6 +1,6 @@
 /**
- * The store in Redis, shared by coordinators. Redis is a memory of what agents and operators have said, not the truth:
- * while it is away every method rejects within a command's timeout, and nothing waits for it.
+ * The store in Redis, shared by coordinators. Redis is a cache of the state that agents and operators have set, not the
+ * authority. While Redis is unreachable, every method rejects within the command timeout.
  */
 import { randomBytes } from 'node:crypto';
 import type { Store, StoredRecord, StoreListener, WriteOutcome } from '@rollcall/core';
@@ -15,24 +15,27 @@ import { argumentsOf, FIELDS, readWritten, type Written } from './stored-record.
 export interface RedisStoreOptions {
   /** `redis://` or `rediss://`, with user, password and database as ioredis understands them. */
   readonly url: string;
-  /** What all keys begin with, `[A-Za-z0-9:_-]{1,64}`: two deployments on one Redis need two. */
+  /** Prefix of all keys, `[A-Za-z0-9:_-]{1,64}`. Each deployment on one Redis needs its own. */
   readonly prefix: string;
-  /** Told in one sentence of what goes wrong by itself; what a method runs into it says by rejecting. */
+  /**
+   * Receives one sentence per background problem, such as a lost connection, and none after `close`. Errors of a method reject its
+   * promise.
+   */
   readonly onProblem: (message: string) => void;
-  /** How long opening waits for Redis, milliseconds. Default 2,000. */
+  /** Longest wait of `openRedisStore` for Redis, milliseconds. Default 2,000. */
   readonly openWithinMs?: number;
-  /** Milliseconds after which a command is given up. Default 500: nobody waits for a Redis that stands still. */
+  /** Time limit of a command, milliseconds. Default 500. */
   readonly commandTimeoutMs?: number;
-  /** Between two full syncs of listeners, milliseconds. Default 5,000. */
+  /** Interval of the full syncs of each listener, milliseconds. Default 5,000. */
   readonly syncMs?: number;
 }
 
-/** Records in one script call: small enough that Redis never stands still for long. */
+/** Maximum number of records in one script call. Redis serves no other command during a script. */
 const MAX_PER_CALL = 100;
 
 /**
- * Opens the store. Resolves when Redis answers or after `openWithinMs`: then the methods reject until it does, and it
- * goes on trying to connect. Throws for a prefix that is out of bounds.
+ * Opens the store. Resolves when Redis answers, or after `openWithinMs`. In the second case the store continues to connect, and
+ * the methods reject until Redis answers. Rejects with a RangeError for an invalid prefix.
  */
 export async function openRedisStore(options: RedisStoreOptions): Promise<Store> {
   const store = new RedisStore(options, keysOf(options.prefix));
@@ -46,12 +49,16 @@ class RedisStore implements Store {
   readonly #options: RedisStoreOptions;
   readonly #keys: Keys;
   readonly #redis: Redis;
-  /** Names this store in what it writes, so that it does not hear itself. */
+  /** Name of this store in records and hints, so that its watches skip its own writes. */
   readonly #by = randomBytes(12).toString('base64url');
   readonly #watches = new Set<ChangeWatch>();
   #operations = 0;
   #onReady: () => void = () => {};
   #isClosed = false;
+  /** A connection that is being closed may still fail. This is no problem of the caller. */
+  readonly #onProblem = (message: string): void => {
+    if (!this.#isClosed) this.#options.onProblem(message);
+  };
 
   constructor(options: RedisStoreOptions, keys: Keys) {
     this.#options = options;
@@ -59,7 +66,7 @@ class RedisStore implements Store {
     this.#redis = connectRedis({
       url: options.url,
       commandTimeoutMs: options.commandTimeoutMs ?? 500,
-      onProblem: options.onProblem,
+      onProblem: this.#onProblem,
       onReady: () => {
         this.#onReady();
         for (const watch of this.#watches) watch.syncSoon();
@@ -80,7 +87,7 @@ class RedisStore implements Store {
   async load(): Promise<readonly StoredRecord[]> {
     const { found, unreadable } = await this.#readAll();
     this.unreadable = unreadable;
-    if (unreadable > 0) this.#options.onProblem(`skipped ${unreadable} records in redis that cannot be read`);
+    if (unreadable > 0) this.#onProblem(`skipped ${unreadable} records in redis that cannot be read`);
     return found.map(({ record }) => record);
   }
 
@@ -95,9 +102,9 @@ class RedisStore implements Store {
         redis.eval(WRITE, names.length, ...names, this.#by, operation, ...some.flat()),
       );
       if (!Array.isArray(answer) || answer.length !== some.length + 1)
-        throw new Error('redis gave an answer that is not one outcome per record');
+        throw new Error('redis returned an invalid number of outcomes');
       const replaced: unknown = answer.pop();
-      if (replaced !== 0) this.#options.onProblem(`replaced ${replaced} keys in redis that held another type`);
+      if (replaced !== 0) this.#onProblem(`replaced ${replaced} keys in redis that held another type`);
       for (const outcome of answer) outcomes.push(outcome === 1 ? 'written' : 'stale');
     }
     return outcomes;
@@ -114,7 +121,7 @@ class RedisStore implements Store {
       hints: this.#keys.hints,
       by: this.#by,
       syncMs: this.#options.syncMs ?? 5_000,
-      onProblem: this.#options.onProblem,
+      onProblem: this.#onProblem,
       readAll: async () => (await this.#readAll()).found,
       read: async (keys) => (await this.#read(keys)).found,
       listener,
@@ -136,7 +143,7 @@ class RedisStore implements Store {
   async #readAll(): Promise<{ found: Written[]; unreadable: number }> {
     const members = await this.#ask((redis) => redis.smembers(this.#keys.index).catch(noneOfAnotherType));
     if (members === undefined) {
-      this.#options.onProblem(`the redis key ${this.#keys.index} holds another type; the next write replaces it`);
+      this.#onProblem(`the redis key ${this.#keys.index} holds another type; the next write replaces it`);
       return { found: [], unreadable: 0 };
     }
     const { found, unreadable, absent } = await this.#read(members);
@@ -155,8 +162,8 @@ class RedisStore implements Store {
         return pipeline.exec();
       });
       for (const [i, key] of some.entries()) {
-        const [error, answer] = answers?.[i] ?? [new Error('redis gave no answer'), undefined];
-        // Any failure but another type is Redis' own and may be over next time.
+        const [error, answer] = answers?.[i] ?? [new Error('redis returned no answer'), undefined];
+        // A wrong type makes one record unreadable. Any other error is a failure of Redis and may be temporary.
         if (error) noneOfAnotherType(error);
         const written = error ? 'unreadable' : readWritten(key, answer);
         if (written === 'absent') absent.push(key);
@@ -175,7 +182,7 @@ class RedisStore implements Store {
     }
   }
 
-  /** The keys that every script touches, then those of the records. */
+  /** KEYS of a script: index, hints, then the hashes of the records. */
   #namesOf(keys: readonly string[]): string[] {
     return [this.#keys.index, this.#keys.hints, ...keys.map((key) => this.#keys.record(key))];
   }
@@ -194,7 +201,7 @@ class RedisStore implements Store {
   }
 }
 
-/** `undefined` for a key of another type; any other failure is thrown. */
+/** Returns `undefined` for an error about a wrong type; throws any other error. */
 function noneOfAnotherType(error: Error): undefined {
   if (!error.message.startsWith('WRONGTYPE')) throw error;
 }

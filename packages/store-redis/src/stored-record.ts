@@ -1,22 +1,22 @@
-/** A record as Redis holds it, read from what anybody may have written there. */
+/** Encodes and decodes a record in Redis. Other programs may have written there, so decoding never throws. */
 import type { StoredRecord } from '@rollcall/core';
 import { MAX_VERSION } from './lua.ts';
 
-/** Longest value, in characters of JSON. */
+/** Maximum length of a value, characters of JSON. */
 export const MAX_VALUE_LENGTH = 16_384;
-/** Longest key, in characters. */
+/** Maximum length of a key, characters. */
 export const MAX_KEY_LENGTH = 128;
 
-/** Fields of the hash, in the order they are asked for. */
+/** Fields of the hash, in the order of HMGET. */
 export const FIELDS = ['v0', 'v1', 'value', 'expires', 'by'] as const;
 
-/** A record and the store that wrote it. */
+/** A record, and the name of the store that wrote it (empty if unknown). */
 export interface Written {
   readonly record: StoredRecord;
   readonly by: string;
 }
 
-/** Reads the answer to HMGET of `FIELDS`. `absent`: there is no such record; `unreadable`: it is none of ours. */
+/** Decodes the answer to HMGET of `FIELDS`. `absent`: no such record; `unreadable`: not a valid record. */
 export function readWritten(key: string, answer: unknown): Written | 'absent' | 'unreadable' {
   if (!Array.isArray(answer) || answer.length !== FIELDS.length) return 'unreadable';
   const fields: unknown[] = answer;
@@ -48,7 +48,7 @@ function count(text: string | undefined): number | undefined {
   return Number.isFinite(number) && number >= 0 ? number : undefined;
 }
 
-/** The five arguments the write script takes for one record. Throws for a record that is out of bounds: our bug. */
+/** The five arguments of the write script for one record. Throws if the record exceeds a limit or has no value, which is a bug. */
 export function argumentsOf(record: StoredRecord): [string, string, string, string, string] {
   const { key, version, expiresAtUnixMs } = record;
   const value: string | undefined = JSON.stringify(record.value);

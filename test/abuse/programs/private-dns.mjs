@@ -1,6 +1,6 @@
 /**
- * Loaded into every process of a site by NODE_OPTIONS: names below `.test` have the addresses that stand in the file ROLLCALL_TEST_NAMES
- * at the time of the lookup, as with a resolver whose answers change.
+ * Loaded into every process of a site by NODE_OPTIONS. Names below `.test` resolve to the addresses in the file
+ * ROLLCALL_TEST_NAMES at the time of the lookup, like a resolver whose answers change.
  */
 import dns from 'node:dns';
 import dnsPromises from 'node:dns/promises';

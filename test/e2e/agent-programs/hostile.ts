@@ -1,7 +1,7 @@
 /**
- * A program with the SDK in a place where working directory, host name, /proc, /sys and the logger throw: `DIRECTORY
- * console|log`, a directory that it deletes, and what logs. It uses every entry point once and prints a JSON line for each,
- * and one for each warning.
+ * A program with the SDK in an environment where working directory, host name, /proc, /sys and the logger throw. Arguments:
+ * `DIRECTORY console|log`, a directory that it deletes, and the logger. It uses every entry point once. It prints a JSON line
+ * for each entry point and each warning.
  */
 import fs from 'node:fs';
 import { createServer } from 'node:http';

@@ -1,4 +1,4 @@
-/** A program with the SDK that ends by itself: it drains first, then says goodbye and exits with 0. */
+/** A program with the SDK that ends by itself: on SIGTERM it drains first, then leaves and exits with 0. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { rollcall } from '@rollcall/agent';

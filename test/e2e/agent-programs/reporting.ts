@@ -1,6 +1,6 @@
 /**
- * A program with the SDK. `MODE`: `plain`, `https`, `forks` (a child with the SDK that serves
- * another port), `beside` (a child with the SDK speaks for a server that has none), `two-servers`, `cluster`. Prints a JSON line for each event of its node.
+ * A program with the SDK that prints a JSON line for each event. `MODE` is `plain`, `https`, `two-servers`, `cluster`, `forks` or
+ * `beside`. `forks`: a child with the SDK serves another port. `beside`: a child with the SDK represents a server without it.
  */
 import { fork } from 'node:child_process';
 import cluster from 'node:cluster';

@@ -6,11 +6,12 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { isMainThread, parentPort, Worker } from 'node:worker_threads';
 import { rollcall } from '@rollcall/agent';
+import { LOADER } from '../../site/commands.ts';
 
 if (isMainThread) {
-  const [api, file] = [import.meta.resolve('tsx/esm/api'), import.meta.url].map((url) => JSON.stringify(url));
+  const [loader, file] = [LOADER, import.meta.url].map((url) => JSON.stringify(url));
   // A worker thread of Node 20 does not inherit what understands TypeScript.
-  const worker = new Worker(`import(${api}).then(({ register }) => (register(), import(${file})))`, { eval: true });
+  const worker = new Worker(`import(${loader}).then(() => import(${file}))`, { eval: true });
   process.once('SIGTERM', () => worker.postMessage('end'));
 } else {
   const node = rollcall({ balancer: 'shop', log: () => {} });

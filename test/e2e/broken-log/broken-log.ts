@@ -44,13 +44,13 @@ export const KINDS = [
   'stopped-terminal',
 ] as const;
 
-/** Why these tests cannot run here; `false` when they can. */
+/** Reason why these tests cannot run here; `false` if they can. */
 export const lacksPython: string | false =
   spawnSync('python3', ['--version']).status === 0 ? false : 'python3 is missing: apt-get install python3';
 
 const UNSHARE = ['--mount', ...(process.getuid?.() === 0 ? [] : ['--user', '--map-root-user'])];
 
-/** Why a file system cannot be mounted here; `false` when it can. */
+/** Reason why a file system cannot be mounted here; `false` if it can. */
 export const lacksMounts: string | false =
   lacksPython ||
   (spawnSync('unshare', [...UNSHARE, 'mount', '-t', 'tmpfs', 'none', tmpdir()]).status === 0
@@ -65,7 +65,7 @@ interface Process {
 
 export interface BrokenLogOptions {
   readonly flags?: readonly string[];
-  /** What becomes of the reader of standard output after the ready line. Default: it reads. */
+  /** Fate of the reader of standard output after the ready line. Default: it continues to read. */
   readonly output?: 'read' | 'stopped' | 'closed';
 }
 
@@ -109,7 +109,7 @@ export class BrokenLogSite {
     return site;
   }
 
-  /** Where the full file system is mounted. */
+  /** Mount point of the full file system. */
   get disk(): string {
     return join(this.directory, 'disk');
   }
@@ -195,13 +195,13 @@ export class BrokenLogSite {
         const response = await fetch(`${this.#controlUrl}/v1/nodes/static/${verb}`, {
           method: 'POST',
           headers,
-          body: '{}',
+          body: '{"force":true}',
         });
         assert.equal(response.status, 200);
       }
   }
 
-  /** Signals, probes and the end of everything, as on any other day. Fails when anything is different. */
+  /** Signals, probes and the end of all processes, as with a working log. Fails if there is a difference. */
   async serveAndEnd(): Promise<void> {
     await this.makeNoise();
     const livez = await fetch(`${this.#controlUrl}/livez`, { signal: AbortSignal.timeout(2_000) });
@@ -232,7 +232,7 @@ export class BrokenLogSite {
     truncateSync(this.#onDisk('filling'), 0);
   }
 
-  /** What is in a file of the full file system, as `up` and its children see it. */
+  /** Content of a file on the full file system, as `up` and its children see it. */
   read(file: 'log' | 'access.log'): string {
     return readFileSync(this.#onDisk(file), 'utf8');
   }

@@ -1,14 +1,14 @@
-"""Runs a command whose standard error, and output where asked for, cannot be written to.
+"""Runs a command whose standard error, and optionally standard output, is not writable.
 
   broken_log.py KIND FDS COMMAND...   FDS: descriptors, such as 2 or 12
 
 KIND is full-device, closed-pipe, stopped-pipe, closed-socket, stopped-socket, closed-terminal, stopped-terminal, or the
-path of a file to append to. `stopped` is a reader that keeps its end open and reads nothing; what is between is full from
+path of a file to append to. `stopped` is a reader that keeps its end open and reads nothing; the buffer between is full from
 the start. The command is executed in this process, so its exit code and its signals are its own.
 
   broken_log.py lost-terminal 012 COMMAND...
 
-starts it on a terminal of its own, copies what it writes there, and closes the terminal on SIGUSR1.
+starts the command on its own terminal, copies its output, and closes the terminal on SIGUSR1.
 """
 
 import fcntl

@@ -1,7 +1,6 @@
 /**
- * Loaded into the processes of `rollcall up` by NODE_OPTIONS: each worker connects to nodes from an address of its own
- * (10.77.0.101, 10.77.0.102, …), so that a packet filter can distinguish workers, and writes its process id to
- * WORKER_ADDRESS_DIR/worker-N.
+ * Loaded into the processes of `rollcall up` by NODE_OPTIONS. Each worker connects to nodes from its own address (10.77.0.101,
+ * 10.77.0.102, …), so that a packet filter can distinguish workers. It writes its process id to WORKER_ADDRESS_DIR/worker-N.
  */
 import { openSync, writeSync } from 'node:fs';
 import net from 'node:net';

@@ -1,4 +1,4 @@
-/** Hosts and containers that go away, and workers that cannot reach a node. */
+/** Hosts and containers that disappear, and workers that cannot reach a node. */
 import { FAULT_MS, type Scenario } from '../scenario.ts';
 
 export const HOST_SCENARIOS: readonly Scenario[] = [

@@ -36,7 +36,7 @@ app.all('/visit', async (request, reply) => {
   const count = (request.session.visits ?? 0) + 1;
   request.session.visits = count;
   await request.session.save();
-  // @fastify/session sets its cookie when the reply is sent; a hijacked reply has to say so itself.
+  // @fastify/session sets its cookie when the reply is sent; a hijacked reply must set it itself.
   const { encryptedSessionId } = request.session;
   reply.hijack();
   reply.raw.setHeader('set-cookie', `sessionId=${encodeURIComponent(encryptedSessionId)}; Path=/; HttpOnly`);

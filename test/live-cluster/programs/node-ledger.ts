@@ -1,4 +1,4 @@
-/** The diary of a stateful program: which request it took up, and how far it came. Survives `kill -9`. */
+/** The record of a stateful program: the requests that it received, and their progress. Survives `kill -9`. */
 import { openSync, writeSync } from 'node:fs';
 import { nowMs } from '../instant.ts';
 import type { NodeLine } from '../ledger.ts';
@@ -27,7 +27,7 @@ export class NodeLedger {
   }
 }
 
-/** Tells the test where the program is: one line on stdout. */
+/** Reports the port of the program to the test: one line on stdout. */
 export function announce(instance: string, port: number): void {
   process.stdout.write(`${JSON.stringify({ listening: { instance, pid: process.pid, port } })}\n`);
 }

@@ -1,4 +1,4 @@
-/** What a stateful program answers to one visit, in all its kinds. */
+/** Answers of a stateful program to all kinds of visits. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { LEDGER_FIELD, type NodeLedger } from './node-ledger.ts';
@@ -11,7 +11,7 @@ export interface VisitAnswer {
   readonly count: number;
   /** The request's body, as received. */
   readonly echo: string;
-  /** Where the session goes on, for the program that has it in URLs only. */
+  /** Link with the session id, for the program that has it in URLs only. */
   readonly link?: string;
 }
 

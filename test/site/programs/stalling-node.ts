@@ -1,4 +1,4 @@
-/** A stateful program with the SDK whose event loop can be told to stand still: `POST /stall?ms=4000`. */
+/** A stateful program with the SDK whose event loop can be blocked on request: `POST /stall?ms=4000`. */
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import { rollcall } from '@rollcall/agent';
@@ -10,7 +10,7 @@ const server = createServer((request, response) => {
   const url = new URL(request.url ?? '/', 'http://node');
   if (url.pathname === '/stall') {
     const ms = Number(url.searchParams.get('ms'));
-    response.end('standing still\n', () => setImmediate(() => standStill(ms)));
+    response.end('blocked for a while\n', () => setImmediate(() => standStill(ms)));
     return;
   }
   const asked = /(?:^|; )SID=([^;]+)/.exec(request.headers.cookie ?? '')?.[1] ?? '';

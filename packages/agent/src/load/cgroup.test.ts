@@ -8,7 +8,7 @@ function files(content: Record<string, string>) {
   return (path: string) => content[path];
 }
 
-/** Cores and memory that the group may use, and what of them it has used. */
+/** Usable cores and memory of the group, and their use. */
 function limits(read: (path: string) => string | undefined) {
   const { cpuQuota, memoryLimit } = ownCgroup(read);
   return {
@@ -17,7 +17,7 @@ function limits(read: (path: string) => string | undefined) {
   };
 }
 
-test('version 2: the smallest limit between the process and the root counts', () => {
+test('version 2: the smallest limit between the process and the root applies', () => {
   const read = files({
     '/proc/self/mountinfo': V2_MOUNT,
     '/proc/self/cgroup': '0::/pod/app\n',
@@ -32,7 +32,7 @@ test('version 2: the smallest limit between the process and the root counts', ()
   assert.deepEqual(limits(read), { cores: 1.5, usedMs: 2_500, memoryBytes: 536_870_912, usedBytes: 300_000_000 });
 });
 
-test('version 2 in a container: the mount starts at the own group', () => {
+test('version 2 in a container: the root of the mount is the own group', () => {
   const read = files({
     '/proc/self/mountinfo': '30 24 0:27 /docker/abc /sys/fs/cgroup ro - cgroup2 cgroup rw\n',
     '/proc/self/cgroup': '0::/docker/abc\n',
@@ -41,7 +41,7 @@ test('version 2 in a container: the mount starts at the own group', () => {
   assert.deepEqual(limits(read), { cores: 0.5, usedMs: undefined });
 });
 
-test('version 1: quota by period, and the largest number means no limit', () => {
+test('version 1: quota / period, and the largest number is no limit', () => {
   const read = files({
     '/proc/self/mountinfo': [
       '31 24 0:28 / /sys/fs/cgroup/cpu,cpuacct rw shared:9 - cgroup cgroup rw,cpu,cpuacct',
@@ -61,7 +61,7 @@ test('version 1: quota by period, and the largest number means no limit', () => 
   assert.deepEqual(limits(read), { cores: 2, usedMs: 7_000, memoryBytes: 1_073_741_824, usedBytes: 0 });
 });
 
-test('nothing to read, or nonsense, is no limit', () => {
+test('missing or invalid files are no limit', () => {
   assert.deepEqual(limits(files({})), {});
   const odd = files({
     '/proc/self/mountinfo': V2_MOUNT,
@@ -72,7 +72,7 @@ test('nothing to read, or nonsense, is no limit', () => {
   assert.deepEqual(limits(odd), {});
 });
 
-test('version 1: CPU may be counted in another tree than it is limited in', () => {
+test('version 1: CPU time may be counted in another tree than the quota', () => {
   const read = files({
     '/proc/self/mountinfo': [
       '31 24 0:28 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu',
@@ -86,7 +86,7 @@ test('version 1: CPU may be counted in another tree than it is limited in', () =
   assert.deepEqual(limits(read), { cores: 0.5, usedMs: 3 });
 });
 
-test('the machine bounds what a control group allows', () => {
+test('the limits of a control group are at most those of the machine', () => {
   const { cores, memoryBytes } = ownCgroup(files({}));
   assert.ok(cores >= 1 && Number.isFinite(memoryBytes));
 });

@@ -1,6 +1,6 @@
 /**
- * What the control group allows this process and how much of it is used: in a container the machine's cores and memory
- * are not the node's. Limits apply along the whole path from the root, so the smallest one on the way counts.
+ * Limits of the control group of this process, and their use. In a container, a node may have less than the cores and the
+ * memory of the machine. Each group from the root down has limits; the smallest limit applies.
  *
  * @see Linux Documentation/admin-guide/cgroup-v2.rst ("cpu.max", "cpu.stat", "memory.max", "memory.stat"),
  *   cgroup-v1/memory.rst, cgroup-v1/cpuacct.rst and scheduler/sched-bwc.rst ("cpu.cfs_quota_us").
@@ -8,37 +8,37 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 
-/** A share of the CPU that a group may use. */
+/** CPU quota of a group. */
 export interface CpuQuota {
-  /** Above 0, fractions allowed. */
+  /** Number of cores, above 0, fractions allowed. */
   readonly cores: number;
-  /** CPU time that all of the group have used so far, milliseconds; `undefined` where it cannot be read. */
+  /** CPU time that the whole group has used, in milliseconds; `undefined` if it cannot be read. */
   readonly usedMs: () => number | undefined;
 }
 
-/** Memory that a group may use. */
+/** Memory limit of a group. */
 export interface MemoryLimit {
   readonly bytes: number;
-  /** Used by all of the group, without what the kernel takes back for the asking; `undefined` where it cannot be read. */
+  /** Memory of the whole group without reclaimable page cache (`inactive_file`); `undefined` if it cannot be read. */
   readonly usedBytes: () => number | undefined;
 }
 
-/** Limits of a control group; absent: none but the machine's. */
+/** Limits of a control group. Optional fields are absent without a limit of the group. */
 export interface Cgroup {
-  /** Cores that may be used: the machine's, or less. */
+  /** Usable cores: those of the machine, or the quota if it is smaller. */
   readonly cores: number;
-  /** Memory that may be used: the machine's, or less. */
+  /** Usable memory, in bytes: that of the machine, or the limit if it is smaller. */
   readonly memoryBytes: number;
   readonly cpuQuota?: CpuQuota;
   readonly memoryLimit?: MemoryLimit;
 }
 
-/** Content of a file, `undefined` when it cannot be read. */
+/** Returns the content of a file, `undefined` if it cannot be read. */
 export type FileReader = (path: string) => string | undefined;
 
-/** Deepest path that is walked up. */
+/** Maximum depth of a path. */
 const MAX_DEPTH = 32;
-/** Version 1 says "no limit" with the largest multiple of the page size. */
+/** Version 1 reports "no limit" as the largest multiple of the page size. */
 const UNLIMITED_BYTES = 2 ** 60;
 
 export function readTextFile(path: string): string | undefined {
@@ -71,7 +71,7 @@ export function ownCgroup(read: FileReader = readTextFile): Cgroup {
   };
 }
 
-/** The quota set in `directory`; `account` finds where version 1 counts what was used. */
+/** The quota of `directory`; `account` returns the directory in which version 1 counts CPU time. */
 function quotaOf(
   read: FileReader,
   { controllers }: Membership,
@@ -105,7 +105,7 @@ function limitOf(read: FileReader, { controllers }: Membership, directory: strin
   return { bytes, usedBytes };
 }
 
-/** The directory of version 1's CPU accounts that belongs to the one so many steps above the own. */
+/** The version 1 directory with the CPU time of the group `height` levels above the own group. */
 function accountOf(mounts: readonly Mount[], memberships: readonly Membership[], height: number): string | undefined {
   const account = memberships.find(({ controllers }) => controllers.includes('cpuacct'));
   return account && directoriesUp(mounts, account)[height];
@@ -149,7 +149,7 @@ function parseMounts(text: string): Mount[] {
   return mounts;
 }
 
-/** The process's directory in the mounted tree and all above it; empty when the tree is not mounted. */
+/** The directory of the process in the mounted tree, then its parents; empty if the tree is not mounted. */
 function directoriesUp(mounts: readonly Mount[], membership: Membership): string[] {
   const isVersion2 = membership.controllers.length === 0;
   const mount = mounts.find((candidate) =>
@@ -158,7 +158,7 @@ function directoriesUp(mounts: readonly Mount[], membership: Membership): string
       : !candidate.isVersion2 && membership.controllers.every((name) => candidate.controllers.includes(name)),
   );
   if (mount === undefined) return [];
-  // In a container the mount's root is the container's own group, and the path either repeats it or starts below it.
+  // In a container the root of the mount is the group of the container. The path repeats this root, or starts below it.
   const root = mount.root === '/' ? '' : mount.root;
   const path =
     membership.path.startsWith(`${root}/`) || membership.path === root ? membership.path.slice(root.length) : '';
@@ -181,12 +181,12 @@ function quotaRatio(text: string | undefined): number | undefined {
   return quota > 0 && period > 0 ? quota / period : undefined;
 }
 
-/** A file that is one number. */
+/** The content of a file with one number. */
 function whole(text: string | undefined): number | undefined {
   return /^\d+\s*$/.test(text ?? '') ? Number(text) : undefined;
 }
 
-/** The number behind `key` in a file of `key number` lines. */
+/** The number after `key` in a file with lines `key number`. */
 function numberAfter(key: string, text: string | undefined): number | undefined {
   const found = new RegExp(`^${key} (\\d+)$`, 'm').exec(text ?? '')?.[1];
   return found === undefined ? undefined : Number(found);

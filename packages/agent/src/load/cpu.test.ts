@@ -17,14 +17,14 @@ function setUp(windowMs?: number) {
   };
 }
 
-test('it is the part of what may be used since the sample before', () => {
+test('the ratio is the share of the usable CPU time since the previous sample', () => {
   const sample = setUp();
   assert.equal(sample(1_000, 1_000), 0.5);
-  assert.equal(sample(1_100, 2_000), 0.5, 'too soon to say');
+  assert.equal(sample(1_100, 2_000), 0.5, 'within 200 ms of the last sample');
   assert.equal(sample(2_000, 1_000), 0);
 });
 
-test('with a window it is that of the whole window, and of what there is while it fills', () => {
+test('with a window the ratio is that of the window, or of the time since the start while it fills', () => {
   const sample = setUp(1_000);
   assert.equal(sample(250, 500), 1);
   assert.equal(sample(500, 500), 0.5);
@@ -34,7 +34,7 @@ test('with a window it is that of the whole window, and of what there is while i
   assert.equal(sample(9_000, 500 + 7_750), 0.5);
 });
 
-test('what cannot be told is not, and is again from the second look on', () => {
+test('unknown CPU time is undefined, and the ratio is known after two more samples', () => {
   const sample = setUp(1_000);
   assert.equal(sample(250, undefined), undefined);
   assert.equal(sample(500, 100), undefined);

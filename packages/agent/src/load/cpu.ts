@@ -1,15 +1,15 @@
 import type { Metric } from './metric.ts';
 
-/** Total CPU time used so far, in milliseconds; `undefined` while it cannot be told. */
+/** Returns the total CPU time so far, in milliseconds; `undefined` while it is unknown. */
 export type CpuReader = () => number | undefined;
 
-/** CPU time of this process, user and system. */
+/** CPU time of this process, user and system, in milliseconds. */
 export function processCpuMs(): number {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1_000;
 }
 
-/** CPU time is counted in steps of up to 10 ms: over less than this, in milliseconds, it says nothing. */
+/** Minimum time between samples, in milliseconds: CPU time has a resolution of up to 10 ms. */
 const MIN_ELAPSED_MS = 200;
 
 interface Look {
@@ -17,20 +17,20 @@ interface Look {
   readonly cpuMs: number;
 }
 
-/** Share of the CPU it may use that something has used since the sample before, or over a longer time. */
+/** Share of the usable CPU time that was used since the previous sample, or over a longer window. */
 export class CpuMeter {
   readonly #read: CpuReader;
   readonly #cores: number;
   readonly #nowMs: () => number;
   readonly #windowMs: number;
-  /** The oldest is what the newest is compared with; empty while CPU time cannot be told. */
+  /** The newest is compared with the oldest. Empty while CPU time is unknown. */
   readonly #looks: Look[] = [];
   #lastMs: number;
   #ratio: number | undefined = 0;
 
   /**
-   * `cores` is how many may be used, above 0, fractions allowed. `windowMs`, default 0, is the least time that is judged
-   * once it has passed: longer trembles less where CPU time is counted in large steps, and follows later.
+   * `cores`: number of usable cores, above 0, fractions allowed. `windowMs`: minimum length of the window, in milliseconds,
+   * default 0. A longer window reduces noise if CPU time has a low resolution, and increases the delay.
    */
   constructor(cores: number, nowMs: () => number, read: CpuReader = processCpuMs, windowMs = 0) {
     this.#cores = cores;
@@ -41,7 +41,7 @@ export class CpuMeter {
     this.#look();
   }
 
-  /** 0 idle … 1 all of it; samples less than 200 ms apart repeat the last. `undefined` while it cannot be told. */
+  /** 0 idle … 1 fully used; `undefined` while it is unknown. Within 200 ms of a sample it returns the same value. */
   sample(): number | undefined {
     const nowMs = this.#nowMs();
     if (nowMs - this.#lastMs < MIN_ELAPSED_MS) return this.#ratio;
@@ -63,12 +63,12 @@ export class CpuMeter {
   }
 }
 
-/** CPU this process uses, of what it may use. */
+/** CPU time of this process over its usable CPU time. */
 export function cpuMetric(meter: CpuMeter): Metric {
   return { name: 'cpu', scale: { capacity: 1, weight: 1, isLimit: true }, read: () => meter.sample() };
 }
 
-/** CPU that the whole control group uses, of its quota: others in the container may take it from the node. */
+/** CPU time of the whole control group over its quota: other processes of the container use it too. */
 export function cgroupCpuMetric(meter: CpuMeter): Metric {
   return { name: 'cgroupCpu', scale: { capacity: 1, weight: 1, isLimit: true }, read: () => meter.sample() };
 }

@@ -1,11 +1,11 @@
 import type { Metric } from './metric.ts';
 
-/** Samples that make up the window: one second at four a second. */
+/** Samples in the window: 1 s at four samples a second. */
 const WINDOW = 4;
 
 /**
- * How much later than asked for the event loop came round, in milliseconds: the longest of the last second. Measured at
- * the timer that takes the samples, because a monitor of its own would wake an idle program fifty times a second.
+ * Largest delay of the event loop in the last second, in milliseconds. It is the delay of the sampling timer: a separate
+ * monitor would wake an idle program 50 times a second.
  */
 export class EventLoopDelay {
   readonly #nowMs: () => number;
@@ -13,7 +13,7 @@ export class EventLoopDelay {
   readonly #lateMs: number[] = [];
   #lastMs: number;
 
-  /** Samples are meant to be taken each `everyMs`. */
+  /** `everyMs`: interval of the samples, in milliseconds. */
   constructor(everyMs: number, nowMs: () => number) {
     this.#everyMs = everyMs;
     this.#nowMs = nowMs;
@@ -29,7 +29,7 @@ export class EventLoopDelay {
   }
 }
 
-/** Only shown: a loop that is late has been busy, and that counts already. */
+/** Weight 0: the utilisation of the event loop already includes a busy loop. */
 export function eventLoopDelayMetric(delay: EventLoopDelay): Metric {
   return { name: 'eventLoopDelay', scale: { capacity: 100, weight: 0, unit: 'ms' }, read: () => delay.sample() };
 }

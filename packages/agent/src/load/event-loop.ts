@@ -1,14 +1,14 @@
 import { type EventLoopUtilization, performance } from 'node:perf_hooks';
 import type { Metric } from './metric.ts';
 
-/** Samples that make up the window. At four samples a second: one second. */
+/** Samples in the window: 1 s at four samples a second. */
 const WINDOW = 4;
-/** Over a shorter time than this, in milliseconds, utilisation says nothing: the moment itself is always busy. */
+/** Minimum time of a measurement, in milliseconds: the loop is always busy while it takes a sample. */
 const MIN_ELAPSED_MS = 100;
 
 /**
- * Utilisation of this thread's event loop: the scarcest resource of most Node programs, and unlike CPU time not
- * diluted by cores the program cannot use.
+ * Utilisation of this thread's event loop, the scarcest resource of most Node.js programs. Unlike CPU time it does not
+ * include cores that the program cannot use.
  */
 export class EventLoopMeter {
   readonly #read: () => EventLoopUtilization;
@@ -35,12 +35,12 @@ export class EventLoopMeter {
     return this.#utilisation;
   }
 
-  /** As of the last sample. */
+  /** Utilisation at the last sample, 0–1. */
   get utilisation(): number {
     return this.#utilisation;
   }
 
-  /** Milliseconds the loop was busy between the last two samples. */
+  /** Busy time of the loop between the last two samples, in milliseconds. */
   get busyMs(): number {
     return this.#busyMs;
   }

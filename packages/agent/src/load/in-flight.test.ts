@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { ConnectionRequests, InFlight } from './in-flight.ts';
 import { Latencies } from './latencies.ts';
 
-test('a request counts once, however often its steps are told', () => {
+test('a request counts once for repeated calls', () => {
   const latencies = new Latencies();
   let nowMs = 5;
   const inFlight = new InFlight(() => nowMs, latencies);
@@ -20,7 +20,7 @@ test('a request counts once, however often its steps are told', () => {
   assert.equal(latencies.near(2), 10, 'a request that was never answered has no latency');
 });
 
-test('of many requests between two samples only some are timed', () => {
+test('at most 64 requests between two samples are timed', () => {
   let reads = 0;
   const latencies = new Latencies();
   const inFlight = new InFlight(() => reads++, latencies);
@@ -38,7 +38,7 @@ test('of many requests between two samples only some are timed', () => {
   assert.equal(inFlight.finished, 100);
 });
 
-test("a request's own part of its latency is shared with those that were in flight when it came", () => {
+test('the share of a request is its latency / in-flight at its arrival', () => {
   let nowMs = 0;
   const inFlight = new InFlight(() => nowMs, new Latencies());
   const [first, second] = [inFlight.begin(), inFlight.begin()];
@@ -46,7 +46,7 @@ test("a request's own part of its latency is shared with those that were in flig
   assert.deepEqual([first.answered(), second.answered()], [12, 6]);
 });
 
-test('requests end with their connection, and what ends later counts no more', () => {
+test('requests end with their connection, and a later end of a request has no effect', () => {
   const inFlight = new InFlight(() => 0);
   const [one, two] = [new ConnectionRequests(inFlight), new ConnectionRequests(inFlight)];
   const first = inFlight.begin(one);

@@ -1,10 +1,10 @@
 import type { Latencies } from './latencies.ts';
 import type { Metric } from './metric.ts';
 
-/** In-flight where nobody has told a capacity: this many requests at once count as half loaded. */
+/** Requests in flight at load 0.5, if no capacity is configured. */
 const HALF_LOAD = 64;
 
-/** Requests the node is serving right now. */
+/** Counts the requests in flight of a node. */
 export class InFlight {
   readonly #nowMs: () => number;
   readonly #latencies: Latencies | undefined;
@@ -13,7 +13,7 @@ export class InFlight {
   #count = 0;
   #finished = 0;
 
-  /** Latencies of answers go to `latencies`. */
+  /** `latencies` receives the latencies of responses. `nowMs` is monotonic. */
   constructor(nowMs: () => number, latencies?: Latencies) {
     this.#nowMs = nowMs;
     this.#latencies = latencies;
@@ -33,7 +33,7 @@ export class InFlight {
     return this.#count + this.#finished;
   }
 
-  /** A request has arrived on `connection`, with which it ends at the latest. */
+  /** Counts a request that has arrived on `connection`. It ends at the latest with this connection. */
   begin(connection: ConnectionRequests = this.#elsewhere): ServedRequest {
     this.#count += 1;
     connection.begun();
@@ -81,7 +81,7 @@ export class ConnectionRequests {
     this.#owner.ended(1);
   }
 
-  /** The connection is closed: all of its requests end. */
+  /** Ends all requests of the connection, which is closed. */
   closed(): void {
     this.#owner.ended(this.#open);
     this.#open = 0;
@@ -89,8 +89,8 @@ export class ConnectionRequests {
 }
 
 /**
- * One request from its arrival to its end: its response has been handed to the socket whole, or its connection is
- * gone. Each step counts once, however often it is told.
+ * One request, from its arrival until its response was written to the socket or its connection is closed. Each step counts
+ * once; repeated calls have no effect.
  */
 export class ServedRequest {
   readonly #inFlight: number;
@@ -100,7 +100,7 @@ export class ServedRequest {
   #isAnswered = false;
   #isOpen = true;
 
-  /** `inFlight` is how many there were at its arrival, this one included; `arrivedAtMs` is NaN when it is not timed. */
+  /** `inFlight`: requests in flight at its arrival, including this one. `arrivedAtMs` is NaN if the request is not timed. */
   constructor(inFlight: number, arrivedAtMs: number, owner: InFlight, connection: ConnectionRequests) {
     this.#inFlight = inFlight;
     this.#arrivedAtMs = arrivedAtMs;
@@ -109,11 +109,11 @@ export class ServedRequest {
   }
 
   /**
-   * The head of the answer goes out. What comes after it takes as long as the client likes.
+   * Called when the head of the response is sent. The time for the body depends on the client and is not counted.
    *
-   * Returns the request's own part of the time until then: its latency shared among the requests that were in flight when
-   * it came, milliseconds. A handler that does not wait has the event loop to itself, and the part is its busy time. NaN when
-   * the request is not timed, and on a repeat.
+   * Returns the request's share of the latency, in milliseconds: the time since its arrival / the requests in flight at its
+   * arrival. For a handler that does not wait, this is its busy time. NaN if the request is not timed, and for a repeated
+   * call.
    */
   answered(): number {
     if (this.#isAnswered) return Number.NaN;
@@ -128,7 +128,7 @@ export class ServedRequest {
   }
 }
 
-/** With a capacity, how many requests at once the node serves well, in-flight is a linear load; without, n / (n + 64). */
+/** The load of n requests in flight: n / capacity, or n / (n + 64) if `capacity` is undefined. */
 export function inFlightMetric(inFlight: InFlight, capacity: number | undefined): Metric {
   return {
     name: 'inFlight',

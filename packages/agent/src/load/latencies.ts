@@ -1,19 +1,19 @@
 /**
- * How long the node has taken for its last answers, each with the number of requests it was serving when that one came.
+ * Latencies of the last responses, each with the requests in flight at its arrival.
  *
- * @see Prequal (Wydrowski et al., NSDI 2024): the latency a replica promises is the median of recent completions at or
- *   near its present requests in flight, tagged at arrival.
+ * @see Prequal (Wydrowski et al., NSDI 2024). Its latency estimate of a replica is the median of recent latencies at or near
+ *   the present requests in flight, tagged at arrival.
  */
 import type { InFlight } from './in-flight.ts';
 import type { Metric } from './metric.ts';
 
-/** Answers that are remembered. */
+/** Number of stored responses. */
 const REMEMBERED = 64;
-/** Requests timed between two samples, of which there are four a second. */
+/** Requests timed between two samples. There are four samples a second. */
 const TIMED = 64;
-/** Of the answers remembered so many count that came when about as much was in flight. */
+/** Number of stored responses in the median: those whose in-flight is nearest. */
 const NEAREST = 9;
-/** Part of the answers, the slowest, that says nothing of the node's work: somebody waited for an event. */
+/** Share of the slowest responses that are ignored: they waited for an event, for example a long poll. */
 const WAITING_RATIO = 1 / 8;
 
 export class Latencies {
@@ -22,19 +22,19 @@ export class Latencies {
   #added = 0;
   #left = TIMED;
 
-  /** Whether the request that has just arrived shall be timed: on a busy node reading the clock for all would cost more than it tells. */
+  /** Whether the request that has just arrived is timed: reading the clock for all requests is expensive on a busy node. */
   takesOne(): boolean {
     if (this.#left === 0) return false;
     this.#left -= 1;
     return true;
   }
 
-  /** A sample has been taken: others may be timed. */
+  /** Starts the next interval, after a sample: `TIMED` more requests are timed. */
   renew(): void {
     this.#left = TIMED;
   }
 
-  /** An answer after `latencyMs`; `inFlight` were being served when its request came, itself included. */
+  /** Adds a response with its latency and the requests in flight at its arrival, including itself. */
   add(latencyMs: number, inFlight: number): void {
     if (!(latencyMs >= 0) || !(inFlight >= 1)) return;
     const at = this.#added % REMEMBERED;
@@ -43,7 +43,7 @@ export class Latencies {
     this.#added += 1;
   }
 
-  /** Median latency of the answers nearest to `inFlight`, milliseconds; `undefined` before the first answer. */
+  /** Median latency of the responses nearest to `inFlight`, in milliseconds; `undefined` before the first response. */
   near(inFlight: number): number | undefined {
     const nearest = this.#indexes()
       .sort((one, other) => this.#distance(one, inFlight) - this.#distance(other, inFlight))
@@ -54,9 +54,8 @@ export class Latencies {
   }
 
   /**
-   * The node's time for each answer, as latency shared among those that were in flight with it: milliseconds, rising, the
-   * slowest eighth left out; empty before the first answer. It is what a node that waits for others (a database, a queue,
-   * a virtual CPU) takes, which its event loop does not show.
+   * Latency / in-flight of each response, in milliseconds, ascending, without the slowest eighth. Empty before the first
+   * response. It includes waiting (a database, a queue, a virtual CPU), unlike the busy time of the event loop.
    */
   shares(): readonly number[] {
     const shares = this.#indexes()
@@ -65,7 +64,7 @@ export class Latencies {
     return shares.slice(0, Math.ceil(shares.length * (1 - WAITING_RATIO)));
   }
 
-  /** Of the answers, newest first. */
+  /** Indexes of the responses, newest first. */
   #indexes(): number[] {
     const count = Math.min(this.#added, REMEMBERED);
     return Array.from({ length: count }, (_, age) => (this.#added - 1 - age) % REMEMBERED);
@@ -76,7 +75,7 @@ export class Latencies {
   }
 }
 
-/** Latency to be expected at the present in-flight, milliseconds; only shown unless it is given a weight. */
+/** Expected latency of the next request, in milliseconds. Weight 0 by default. */
 export function latencyMetric(latencies: Latencies, inFlight: InFlight): Metric {
   return {
     name: 'latency',

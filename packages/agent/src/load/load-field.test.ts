@@ -2,17 +2,17 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LOAD_FIELD, LoadField } from './load-field.ts';
 
-/** What core reads: PROTOCOL.md section 6. */
+/** The parser of core: PROTOCOL.md section 6. */
 const NUMBER = /^[0-9]{1,12}(?:\.[0-9]{1,12})?$/;
 
-test('there is no field before the first sample, and a number that is not known is empty', () => {
+test('there is no field before the first sample, and an unknown number is empty', () => {
   const field = new LoadField();
   assert.equal(field.line(3, 1), '');
   field.update({ utilisation: 0.5, sessions: undefined });
   assert.equal(field.line(3, Number.NaN), 'rollcall-load: 3;;0.500;\r\n');
 });
 
-test('in-flight and service time are of the answer, the rest of the sample', () => {
+test('in-flight and service time are those of the response, the rest of the sample', () => {
   const field = new LoadField();
   field.update({ utilisation: 0.42, sessions: 14 });
   assert.equal(field.line(3, 12.5), 'rollcall-load: 3;12.500;0.420;14\r\n');
@@ -21,7 +21,7 @@ test('in-flight and service time are of the answer, the rest of the sample', () 
   assert.equal(field.line(4, 7), 'rollcall-load: 4;7.000;0.400;0\r\n');
 });
 
-test('whatever is measured, it is digits, and at most 64 bytes', () => {
+test('any number is formatted as digits, and the line has at most 64 bytes', () => {
   const odd = [0, 1e-9, 0.000_5, 1 / 3, 1e21, -1, Number.NaN, Number.POSITIVE_INFINITY, Number.MAX_VALUE];
   for (const one of odd) {
     for (const other of odd) {

@@ -1,35 +1,35 @@
-/** Response field that tells the proxy how busy the node is. PROTOCOL.md section 6. */
+/** Response field with the load of the node for the proxy. PROTOCOL.md section 6. */
 export const LOAD_FIELD = 'rollcall-load';
 
-/** Counts above this say no more, and would make the field too long. */
+/** Largest count: bounds the length of the field. */
 const MAX_COUNT = 999_999_999_999;
 const MAX_SERVICE_MS = 86_400_000;
 
-/** What the field says of the node as of its last sample. */
+/** Numbers of the last sample in the field. */
 export interface LoadFieldNumbers {
   /** 0 idle … 1 full. */
   readonly utilisation: number;
-  /** Active sessions; `undefined` when the application does not know. */
+  /** Active sessions; `undefined` if unknown. */
   readonly sessions: number | undefined;
 }
 
 /**
- * The field as a line of a response head. It is written with every answer, so what is as of the last sample is put
- * together when the node is sampled, and in-flight only when it is another than before.
+ * The field as a line of a response head. It is written for each response. Therefore the numbers of a sample are formatted
+ * once per sample, and in-flight only when it changes.
  */
 export class LoadField {
   #end = '';
   #inFlight = Number.NaN;
   #begin = '';
 
-  /** Takes over the numbers of a sample; what is not known stays empty. */
+  /** Sets the numbers of a sample. An unknown number is empty in the field. */
   update({ utilisation, sessions }: LoadFieldNumbers): void {
     this.#end = `;${thousandths(utilisation, 1)};${sessions === undefined ? '' : whole(sessions)}\r\n`;
   }
 
   /**
-   * `rollcall-load: 3;12.500;0.420;14` and the end of the line, at most 64 bytes; empty before the first sample.
-   * `serviceMs`, milliseconds of work for this answer, is NaN when it is not known.
+   * Returns `rollcall-load: 3;12.500;0.420;14` with a line end, at most 64 bytes; empty before the first sample.
+   * `serviceMs`: service time of this response, in milliseconds, NaN if unknown.
    */
   line(inFlight: number, serviceMs: number): string {
     if (this.#end === '') return '';
@@ -54,7 +54,7 @@ function whole(count: number): string {
 /** `.000` to `.999`. */
 const FRACTIONS: readonly string[] = Array.from({ length: 1_000 }, (_, i) => `.${String(i).padStart(3, '0')}`);
 
-/** Digits and three decimals, never an exponent. A tenth of what the decimals of a floating-point number cost. */
+/** Digits and three decimals, never an exponent. Costs a tenth of formatting a floating-point number. */
 function thousandths(value: number, max: number): string {
   const rounded = Math.round(clamped(value, max) * 1_000);
   const whole = Math.floor(rounded / 1_000);

@@ -8,7 +8,7 @@ import { LoadMeter, type LoadSources, MAX_APPLICATION_METRICS, OWN_METRICS } fro
 import { applicationMetric } from './metric.ts';
 import { Traffic } from './traffic.ts';
 
-/** A machine whose numbers a test sets. */
+/** A machine whose numbers the test sets. */
 function setUp(options: Partial<LoadSources> = {}) {
   const state = { active: 0, idle: 0, cpuMs: 0, nowMs: 0, usedBytes: 0, groupCpuMs: 0, groupBytes: 0 };
   const failures: string[] = [];
@@ -31,7 +31,7 @@ function setUp(options: Partial<LoadSources> = {}) {
   return { state, failures, inFlight, latencies, traffic, meter };
 }
 
-test('a full event loop is a full node, whatever else is free', () => {
+test('a full event loop is load 1, independent of the other metrics', () => {
   const { state, meter } = setUp();
   state.active = 250;
   assert.equal(meter.sample(), 1);
@@ -39,7 +39,7 @@ test('a full event loop is a full node, whatever else is free', () => {
   assert.equal(meter.sample(), 0.25);
 });
 
-test('the event loop is judged by its last second, not by its whole life', () => {
+test('utilisation of the event loop is that of the last second', () => {
   const { state, meter } = setUp();
   for (let quarter = 0; quarter < 4; quarter += 1) {
     state.active += 250;
@@ -52,13 +52,13 @@ test('the event loop is judged by its last second, not by its whole life', () =>
   assert.equal(meter.sample(), 0);
 });
 
-test('a first look too short to judge by makes no node look full', () => {
+test('a first sample over too short a time is not load 1', () => {
   const { state, meter } = setUp();
   state.active = 99;
   assert.equal(meter.sample(), 0);
 });
 
-test('how late the event loop came round is shown, the longest of the last second, and is no load', () => {
+test('event loop delay is the largest of the last second, and no load', () => {
   const { state, meter } = setUp();
   state.nowMs = 700;
   assert.equal(meter.sample(), 0);
@@ -70,17 +70,17 @@ test('how late the event loop came round is shown, the longest of the last secon
   assert.equal(meter.report().values?.['eventLoopDelay'], 0);
 });
 
-test('CPU is a share of the cores that may be used', () => {
+test('CPU is a share of the usable cores', () => {
   const { state, meter } = setUp();
   state.nowMs = 1_000;
   state.cpuMs = 1_500;
   assert.equal(meter.sample(), 0.75);
   state.nowMs = 1_100;
   state.cpuMs = 1_700;
-  assert.equal(meter.sample(), 0.75, 'too short a time to tell');
+  assert.equal(meter.sample(), 0.75, 'within 200 ms of the last sample');
 });
 
-test('a control group that is out of CPU or memory is a full node, also when others in it have used it', () => {
+test('a control group without free CPU or memory is load 1, also if other processes use it', () => {
   const group = { cpuMs: 0, bytes: 0 };
   const { state, meter } = setUp({
     cgroup: { cores: 0.5, memoryBytes: 1, cpuQuota: { cores: 0.5, usedMs: () => group.cpuMs } },
@@ -94,7 +94,7 @@ test('a control group that is out of CPU or memory is a full node, also when oth
   assert.equal(meter.sample(), 1);
 });
 
-test('a control group whose accounts cannot be read is left out, and the rest goes on', () => {
+test('an unreadable control group is left out, and the other metrics are read', () => {
   const { state, meter, failures } = setUp({
     cgroup: { cores: 1, memoryBytes: 1, cpuQuota: { cores: 1, usedMs: () => undefined } },
     memory: () => [{ usedBytes: undefined, limitBytes: 1 }],
@@ -106,7 +106,7 @@ test('a control group whose accounts cannot be read is left out, and the rest go
   assert.deepEqual(failures, []);
 });
 
-test('requests in flight load a node by its capacity, or softly without one', () => {
+test('the load of n requests in flight is n / capacity, or n / (n + 64)', () => {
   const known = setUp({ capacity: 4 });
   known.inFlight.begin();
   assert.equal(known.meter.sample(), 0.25);
@@ -115,7 +115,7 @@ test('requests in flight load a node by its capacity, or softly without one', ()
   assert.equal(unknown.meter.sample(), 0.5);
 });
 
-test('memory is no load until it gets scarce', () => {
+test('memory is no load below 80 %', () => {
   const { state, meter } = setUp();
   const loads = [0, 80, 90, 100].map((usedBytes) => {
     state.usedBytes = usedBytes;
@@ -125,7 +125,7 @@ test('memory is no load until it gets scarce', () => {
   assert.equal(meter.report().values?.['memory'], 1);
 });
 
-test('metrics of the application are combined by weight, and the mean counts when it is the largest', () => {
+test('metrics of the application are combined by weight, and the mean is the load if it is the largest', () => {
   const { meter } = setUp();
   meter.add(applicationMetric('queue', { capacity: 10, weight: 3 }, () => 10));
   meter.add(applicationMetric('disk', {}, () => 0));
@@ -135,7 +135,7 @@ test('metrics of the application are combined by weight, and the mean counts whe
   assert.deepEqual(scales?.['queue'], { capacity: 10, weight: 3 });
 });
 
-test('a metric that throws, gives no number or a promise is left out and told once, whatever it says', async () => {
+test('a metric that throws or returns no number or a promise is left out and reported once', async () => {
   const { meter, failures } = setUp();
   let calls = 0;
   meter.add(
@@ -162,7 +162,7 @@ test('a metric that throws, gives no number or a promise is left out and told on
   assert.deepEqual(Object.keys(meter.report().values ?? {}).slice(-1), ['good']);
 });
 
-test('a node can be loaded by what is only shown otherwise, and need not be by what counts', () => {
+test('options can give weight to shown metrics, and exclude limits from the load', () => {
   const { meter, state } = setUp({
     sessions: () => 250,
     own: { sessions: { capacity: 1_000 }, memory: { weight: 0 }, cpu: 'nonsense' as unknown as object },
@@ -172,7 +172,7 @@ test('a node can be loaded by what is only shown otherwise, and need not be by w
   assert.deepEqual(meter.report().scales?.['sessions'], { capacity: 1_000, weight: 1 });
 });
 
-test('combined as mod_cluster does, everything counts by its weight', () => {
+test('with isMean the load is the weighted mean of all metrics', () => {
   const { meter, state } = setUp({ isMean: true, own: { inFlight: { weight: 0 }, openFiles: { weight: 0 } } });
   state.active = 800;
   state.idle = 200;
@@ -181,7 +181,7 @@ test('combined as mod_cluster does, everything counts by its weight', () => {
   assert.ok(Math.abs(meter.sample() - (0.8 + 0.4 + 0) / 3) < 1e-9);
 });
 
-test('rates are per second, of what was done in the last one', () => {
+test('rates are per second, over the last second', () => {
   const { meter, state, inFlight, traffic } = setUp();
   traffic.add({ bytesRead: 4_000, bytesWritten: 10_000, once: () => {} });
   for (let count = 0; count < 10; count += 1) inFlight.begin().end();
@@ -191,7 +191,7 @@ test('rates are per second, of what was done in the last one', () => {
   assert.deepEqual([requests, received, sent], [5, 2_000, 5_000]);
 });
 
-test('scales are told once, again when somebody else is told, and when a metric is added', () => {
+test('scales are in the first report, after renewScales, and after a new metric', () => {
   const { meter } = setUp();
   meter.sample();
   assert.ok(meter.report().scales);
@@ -202,7 +202,7 @@ test('scales are told once, again when somebody else is told, and when a metric 
   assert.ok(meter.report().scales?.['queue']);
 });
 
-test('with all that may be added a report is one that the protocol takes', () => {
+test('a report with the maximum number of metrics is valid in the protocol', () => {
   const { meter } = setUp({ cgroup: { cores: 1, memoryBytes: 1, cpuQuota: { cores: 1, usedMs: () => 0 } } });
   for (let i = 0; i < MAX_APPLICATION_METRICS; i += 1)
     meter.add(applicationMetric(`m${i}`, { capacity: 1e-300, weight: 1e300 }, () => 1e300));
@@ -212,7 +212,7 @@ test('with all that may be added a report is one that the protocol takes', () =>
   assert.ok(OWN_METRICS.length + MAX_APPLICATION_METRICS <= 32);
 });
 
-test('service time is busy time shared out among the requests that finished', () => {
+test('service time is busy time / finished requests', () => {
   const { state, inFlight, meter } = setUp({ sessions: () => 7 });
   assert.equal(meter.fieldLine(1), '', 'before anything was measured');
   meter.sample();
@@ -227,7 +227,7 @@ test('service time is busy time shared out among the requests that finished', ()
   assert.equal(meter.report().serviceMs, 50);
 });
 
-test('what the program does while nobody asks is not charged to the next request', () => {
+test('busy time without requests does not count for the next request', () => {
   const { state, inFlight, meter } = setUp();
   state.active = 900;
   meter.sample();
@@ -237,7 +237,7 @@ test('what the program does while nobody asks is not charged to the next request
   assert.equal(meter.report().serviceMs, 10);
 });
 
-test('a program that waits for something else than its own code takes the time its latencies show', () => {
+test('the service time of a program that waits is that of its latencies', () => {
   const { state, inFlight, meter } = setUp();
   const requests = [inFlight.begin(), inFlight.begin()];
   state.nowMs = 100;
@@ -251,7 +251,7 @@ test('a program that waits for something else than its own code takes the time i
   assert.equal(meter.report().values?.['latency'], 100);
 });
 
-/** Requests one after another: each is served for its `ownMs`, and keeps the loop busy for `restMs` more. */
+/** Consecutive requests: each is served for its `ownMs`, and keeps the loop busy for `restMs` more. */
 function serve({ state, inFlight, meter }: ReturnType<typeof setUp>, ownMs: readonly number[], restMs = 0): string[] {
   return ownMs.map((ms) => {
     const served = inFlight.begin();
@@ -263,7 +263,7 @@ function serve({ state, inFlight, meter }: ReturnType<typeof setUp>, ownMs: read
   });
 }
 
-test('beside an answer a node tells the work of that very request, and the mean of all in its heartbeat', () => {
+test('a response has the service time of its own request, a heartbeat the mean of all', () => {
   const setting = setUp();
   setting.meter.sample();
   assert.deepEqual(serve(setting, [1, 9, 2]), ['1.000', '9.000', '2.000']);
@@ -272,7 +272,7 @@ test('beside an answer a node tells the work of that very request, and the mean 
   assert.deepEqual(serve(setting, [3]), ['3.000']);
 });
 
-test('work that comes before a request or after its head is shared by all, as the mean of the last samples', () => {
+test('busy time before a request or after its head is added as the mean of the last samples', () => {
   const setting = setUp();
   setting.meter.sample();
   serve(setting, [1, 3], 2);
@@ -280,7 +280,7 @@ test('work that comes before a request or after its head is shared by all, as th
   assert.deepEqual(serve(setting, [1, 3], 2), ['3.000', '5.000']);
 });
 
-test('of answers that wait for an event no more is told than the slowest of the other seven eighths took', () => {
+test('the service time of a waiting response is at most the slowest of the quicker 7/8', () => {
   const setting = setUp();
   setting.meter.sample();
   serve(setting, [1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 30_000]);

@@ -1,4 +1,4 @@
-/** A node with the SDK as it measures itself: all metrics of this folder, its service time, and the load field. */
+/** Measures a node with the SDK: all metrics of this folder, its service time, and the load field. */
 import { totalmem } from 'node:os';
 import type { HeartbeatReport } from '../heartbeats.ts';
 import { type Cgroup, ownCgroup } from './cgroup.ts';
@@ -18,7 +18,7 @@ import { ServiceTime } from './service-time.ts';
 import { sessionsMetric } from './sessions.ts';
 import { receivedMetric, sentMetric, type Traffic } from './traffic.ts';
 
-/** Metrics the agent brings itself. */
+/** Built-in metrics. */
 export const OWN_METRICS = [
   'eventLoop',
   'eventLoopDelay',
@@ -36,26 +36,26 @@ export const OWN_METRICS = [
 
 export type OwnMetric = (typeof OWN_METRICS)[number];
 
-/** What an application says of them. */
+/** Capacities and weights of built-in metrics, set by the application. */
 export type OwnMetricOptions = Readonly<Partial<Record<OwnMetric, MetricOptions>>>;
 
-/** Most metrics an application may add. */
+/** Maximum number of metrics of an application. */
 export const MAX_APPLICATION_METRICS: number = MAX_METRICS - OWN_METRICS.length;
 
-/** Where the numbers come from; what has a default is a parameter for tests. */
+/** Sources of the numbers. Fields with a default are parameters for tests. */
 export interface LoadSources {
   readonly nowMs: () => number;
   readonly inFlight: InFlight;
   readonly latencies: Latencies;
   readonly traffic: Traffic;
-  /** Active sessions, when the application knows; `undefined` when not. */
+  /** Returns the number of active sessions; `undefined` if unknown. */
   readonly sessions: () => number | undefined;
-  /** Requests at once that the node serves well, above 0; `undefined` when nobody has said. */
+  /** Requests in flight at load 1, above 0; `undefined` if not configured. */
   readonly capacity?: number | undefined;
-  /** Hears once of each metric that fails. */
+  /** Called once for each metric that fails. */
   readonly onFailure: (name: string, reason: string) => void;
   readonly own?: OwnMetricOptions;
-  /** Combine as mod_cluster does, limits as well. */
+  /** The load is the weighted mean of all metrics, limits included, as in mod_cluster. Default false. */
   readonly isMean?: boolean;
   readonly cgroup?: Cgroup;
   readonly eventLoop?: EventLoopMeter;
@@ -113,17 +113,17 @@ export class LoadMeter implements LoadSource {
     return this.#sources.inFlight.count;
   }
 
-  /** Active sessions at the last sample; `undefined` when the application does not know. */
+  /** Active sessions at the last sample; `undefined` if unknown. */
   get sessions(): number | undefined {
     return this.#sessions;
   }
 
-  /** Adds a metric of the application, or replaces the one of that name. */
+  /** Adds a metric of the application, or replaces the metric of this name. */
   add(metric: Metric): void {
     this.#set.add(metric);
   }
 
-  /** Measures anew; meant to be called each `SAMPLE_MS`. Returns the combined load. */
+  /** Takes a sample; called every `SAMPLE_MS`. Returns the combined load. */
   sample(): number {
     this.#sessions = this.#sources.sessions();
     const load = this.#set.sample();
@@ -133,7 +133,7 @@ export class LoadMeter implements LoadSource {
     return load;
   }
 
-  /** Somebody else is told from now on: the scales are part of the next report. */
+  /** Adds the scales to the next report, for example for another coordinator. */
   renewScales(): void {
     this.#set.renewScales();
   }
@@ -154,8 +154,8 @@ export class LoadMeter implements LoadSource {
   }
 
   /**
-   * The load field as a line of a response head: in-flight as it is now, the service time of this very answer, the rest as
-   * of the last sample. `shareMs` is what `ServedRequest.answered` gives; of one that is not timed no service time is told.
+   * The load field as a line of a response head: present in-flight, service time of this response, other numbers of the last
+   * sample. `shareMs` is the result of `ServedRequest.answered`. If it is NaN, the service time is empty.
    */
   fieldLine(shareMs: number): string {
     const serviceMs = Number.isNaN(shareMs) ? shareMs : this.#service.ofOne(shareMs);
@@ -163,7 +163,7 @@ export class LoadMeter implements LoadSource {
   }
 }
 
-/** One of ours as the application wants it. What is only shown counts once the application names it. */
+/** A built-in metric with the options of the application. A metric with weight 0 gets the default weight 1. */
 function adjusted(metric: Metric, options: unknown): Metric {
   if (typeof options !== 'object' || options === null) return metric;
   const { weight, ...rest } = metric.scale;

@@ -16,7 +16,7 @@ function setUp() {
   return { timers, source, reports, asked: () => asked };
 }
 
-test('an early report is asked for when enough differs from what was told, and until that is told', () => {
+test('an early report is requested when the numbers differ enough, and until they are reported', () => {
   const { timers, source, reports, asked } = setUp();
   reports.start();
   source.load = 0.05;
@@ -33,7 +33,7 @@ test('an early report is asked for when enough differs from what was told, and u
   assert.equal(asked(), 3, 'less is news as well');
 });
 
-test('samples are taken from the start until the end, in one row however often it was started', () => {
+test('samples are taken from start to stop, at one interval for repeated starts', () => {
   const { timers, source, reports } = setUp();
   reports.start();
   assert.equal(source.samples, 1);

@@ -2,20 +2,20 @@ import type { HeartbeatReport } from '../heartbeats.ts';
 import type { Timers } from '../timers.ts';
 import { isWorthTelling, type ToldNumbers } from './worth-telling.ts';
 
-/** Samples are taken each so many milliseconds, and with them the chance of an early heartbeat. */
+/** Interval of the samples, and of the decisions about early heartbeats, in milliseconds. */
 export const SAMPLE_MS = 250;
 
-/** What measures a node. Its numbers are those of its last sample. */
+/** Measures a node. Its numbers are those of the last sample. */
 export interface LoadSource extends ToldNumbers {
-  /** Measures anew; meant to be called each `SAMPLE_MS`. */
+  /** Takes a sample; called every `SAMPLE_MS`. */
   sample(): unknown;
   /** The numbers of a heartbeat. */
   report(): HeartbeatReport;
 }
 
 /**
- * Samples a node four times a second and asks for a heartbeat before its time when the numbers differ enough from what
- * was told last: one rule for programs that measure themselves and for those that are measured from outside.
+ * Samples a node four times a second. Requests an early heartbeat if the numbers differ enough from the last report. Used for
+ * programs with the SDK, and for programs that are measured from outside.
  */
 export class LoadReports {
   readonly #source: LoadSource;
@@ -24,14 +24,14 @@ export class LoadReports {
   #told: ToldNumbers = {};
   #cancel: () => void = () => {};
 
-  /** `reportSoon` may decline: it is asked again with the next sample. */
+  /** `reportSoon` requests an early heartbeat. It may be declined, and is then called again with the next sample. */
   constructor(source: LoadSource, timers: Timers, reportSoon: () => void) {
     this.#source = source;
     this.#timers = timers;
     this.#reportSoon = reportSoon;
   }
 
-  /** Takes the first sample at once. A repeat starts anew. */
+  /** Takes the first sample at once. A repeated call restarts the interval. */
   start(): void {
     this.#cancel();
     this.#cancel = this.#timers.after(SAMPLE_MS, () => this.start());
@@ -43,7 +43,7 @@ export class LoadReports {
     this.#cancel();
   }
 
-  /** What is told now: later samples are compared with it. */
+  /** Returns the report of a heartbeat. Later samples are compared with it. */
   report(): HeartbeatReport {
     const report = this.#source.report();
     this.#told = report;

@@ -1,16 +1,16 @@
 import { getHeapStatistics } from 'node:v8';
 import type { Metric } from './metric.ts';
 
-/** Memory in use below this share of the limit is no load: full memory is a danger, half-full memory is not half a load. */
+/** Used memory below this share of the limit is load 0: only scarce memory affects a program. */
 const HARMLESS_RATIO = 0.8;
 
-/** What memory is in use, of what is allowed, in bytes; what cannot be told is `undefined`. */
+/** Used memory and its limit, in bytes; `undefined` if unknown. */
 export interface MemoryUse {
   readonly usedBytes: number | undefined;
   readonly limitBytes: number;
 }
 
-/** The largest share: whichever limit is reached first ends the program. 0 where nothing can be told. */
+/** The largest share, 0–1: the limit that is reached first ends the program. 0 if all are unknown. */
 export function memoryRatio(uses: readonly MemoryUse[]): number {
   let ratio = 0;
   for (const { usedBytes, limitBytes } of uses) {
@@ -19,7 +19,7 @@ export function memoryRatio(uses: readonly MemoryUse[]): number {
   return ratio;
 }
 
-/** This process's heap against V8's limit, and its resident memory against `limitBytes`. */
+/** The heap of this process with the limit of V8, and its resident memory with `limitBytes`. */
 export function processMemory(limitBytes: number): readonly MemoryUse[] {
   const heap = getHeapStatistics();
   return [
@@ -28,7 +28,7 @@ export function processMemory(limitBytes: number): readonly MemoryUse[] {
   ];
 }
 
-/** `undefined` where the process may not read it, as in a sandbox without /proc. */
+/** `undefined` if it cannot be read, as in a sandbox without /proc. */
 function residentBytes(): number | undefined {
   try {
     return process.memoryUsage.rss();
@@ -37,7 +37,7 @@ function residentBytes(): number | undefined {
   }
 }
 
-/** No load up to 80 % of the limit, then rising evenly to full at the limit. */
+/** Load 0 up to 80 % of the limit, then linear up to 1 at the limit. */
 export function memoryMetric(read: () => readonly MemoryUse[]): Metric {
   return {
     name: 'memory',

@@ -1,33 +1,33 @@
 /**
- * Metrics together: what each says now, and the load they make.
+ * The metrics of a node: their values, and the load combined from them.
  *
  *     load = max(each limit, weighted mean of all others)
  *
- * A limit is something the node can run out of: it is full then, whatever else is free. Everything else is combined as
- * mod_cluster does, Σ(weight · value / capacity) / Σ weight; with `isMean` limits are too, and nothing else counts.
+ * A limit is a resource that can be exhausted: the node is full then, whatever else is free. The other metrics are combined
+ * as in mod_cluster, Σ(weight · value / capacity) / Σ weight. With `isMean` the limits are part of this mean.
  */
 import type { HeartbeatMessage, MetricScale } from '@rollcall/protocol';
 import { settled } from '../settled.ts';
 import { MAX_VALUE, type Metric, partOf } from './metric.ts';
 
-/** Most metrics of one node: more do not fit into a heartbeat. */
+/** Maximum number of metrics of one node in a heartbeat. */
 export const MAX_METRICS = 32;
 
-/** What the metrics said at the last sample, as heartbeats tell it. */
+/** Parts and values of the last sample, as sent in heartbeats. */
 export type MetricReport = Required<Pick<HeartbeatMessage, 'metrics' | 'values'>>;
 
 export class MetricSet {
   readonly #metrics = new Map<string, Metric>();
   readonly #isMean: boolean;
   readonly #onFailure: (name: string, reason: string) => void;
-  /** Of which it was told that they fail. */
+  /** Metrics whose failure was reported. */
   readonly #failed = new Set<string>();
   #parts: Record<string, number> = {};
   #values: Record<string, number> = {};
   #load = 0;
   #areScalesNew = true;
 
-  /** `onFailure` hears once of each metric that throws or gives no number. */
+  /** `onFailure` is called once for each metric that throws or returns no number. */
   constructor(
     onFailure: (name: string, reason: string) => void,
     { isMean = false }: { readonly isMean?: boolean } = {},
@@ -45,7 +45,7 @@ export class MetricSet {
     return this.#load;
   }
 
-  /** Adds a metric, or replaces the one of that name. */
+  /** Adds a metric, or replaces the metric of this name. */
   add(metric: Metric): void {
     this.#metrics.set(metric.name, metric);
     this.#failed.delete(metric.name);
@@ -56,7 +56,7 @@ export class MetricSet {
     return this.#metrics.has(name);
   }
 
-  /** Reads all of them anew. One that fails is left out, and never keeps the others from being read. */
+  /** Reads all metrics and returns the load. A metric that fails is left out; the others are read. */
   sample(): number {
     const parts: Record<string, number> = {};
     const values: Record<string, number> = {};
@@ -85,12 +85,12 @@ export class MetricSet {
     return { metrics: this.#parts, values: this.#values };
   }
 
-  /** Tells the scales again: who is told has changed. */
+  /** Makes `newScales` return the scales again, for another receiver. */
   renewScales(): void {
     this.#areScalesNew = true;
   }
 
-  /** The scales, when they are new since the last call. */
+  /** The scales if they have changed since the last call, otherwise `undefined`. */
   newScales(): Readonly<Record<string, MetricScale>> | undefined {
     if (!this.#areScalesNew) return undefined;
     this.#areScalesNew = false;
@@ -119,7 +119,7 @@ function describe(value: unknown): string {
   return typeof value === 'number' ? String(value) : `no number but ${typeof value}`;
 }
 
-/** As many digits as anybody reads. */
+/** Rounds to three decimals below 100, otherwise to a whole number. */
 export function rounded(value: number): number {
   return Math.abs(value) < 100 ? Math.round(value * 1_000) / 1_000 : Math.round(value);
 }

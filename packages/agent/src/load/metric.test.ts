@@ -10,7 +10,7 @@ test('a part is the share of the capacity, never below 0 or above 1', () => {
   );
 });
 
-test('below what is harmless there is no part, above it rises evenly', () => {
+test('the part is 0 below the threshold and linear above', () => {
   const scale = { capacity: 10, weight: 1, from: 0.8 };
   assert.deepEqual(
     [4, 8, 9, 10].map((value) => Math.round(partOf(scale, value) * 1_000) / 1_000),
@@ -26,7 +26,7 @@ test('a soft part is half at the capacity and never full', () => {
   );
 });
 
-test('capacities and weights that cannot be are the defaults', () => {
+test('invalid capacities and weights have their defaults', () => {
   for (const capacity of [0, -1, Number.NaN, Number.POSITIVE_INFINITY, '5' as unknown as number])
     assert.equal(applicationMetric('m', { capacity }, () => 0).scale.capacity, 1);
   for (const weight of [-1, Number.NaN, null as unknown as number])

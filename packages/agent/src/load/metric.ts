@@ -1,38 +1,38 @@
 import type { MetricScale } from '@rollcall/protocol';
 
-/** Beyond this, either way from 0, the protocol takes no number. */
+/** Largest absolute value that the protocol allows. */
 export const MAX_VALUE = 1e15;
 
-/** How a number of the application, or one of ours, becomes part of the load. */
+/** Options of a metric: its influence on the load. */
 export interface MetricOptions {
-  /** The value that means full, above 0, default 1. */
+  /** Value at load 1, above 0, default 1. */
   readonly capacity?: number;
-  /** Its say in the weighted mean, from 0, default 1; 0 leaves it out of the load, and it is only shown. */
+  /** Weight in the weighted mean, from 0, default 1. A metric with weight 0 is shown, and is not part of the load. */
   readonly weight?: number;
 }
 
-/** One number that a node measures of itself. Each has a file of its own in this folder. */
+/** One measured number of a node. Each built-in metric has its own file in this folder. */
 export interface Metric {
   /** `[A-Za-z0-9_-]{1,64}`. */
   readonly name: string;
   readonly scale: MetricScale;
-  /** The present value in the scale's unit; `undefined` while it cannot be told. What it throws leaves it out. */
+  /** Returns the present value in the unit of the scale; `undefined` while unknown. A metric that throws is left out. */
   read(): number | undefined;
 }
 
-/** Part of the load that `value` is, 0 … 1. */
+/** The part of `value` in the load, 0 … 1. */
 export function partOf({ capacity, from = 0, isSoft = false }: MetricScale, value: number): number {
   if (!(value > 0)) return 0;
   if (isSoft) return value === Number.POSITIVE_INFINITY ? 1 : value / (value + capacity);
   return Math.min(1, Math.max(0, (value / capacity - from) / (1 - from)));
 }
 
-/** A metric of the application, as mod_cluster has them: its share of its capacity, by weight. */
+/** A metric of the application: value / capacity with a weight, as in mod_cluster. */
 export function applicationMetric(name: string, options: MetricOptions, read: () => number): Metric {
   return { name, scale: withOptions({ capacity: 1, weight: 1 }, options), read };
 }
 
-/** `scale` as an application wants it; what is no number, or not a possible one, changes nothing. */
+/** `scale` with the options of the application. Invalid options are ignored. */
 export function withOptions(scale: MetricScale, { capacity, weight }: MetricOptions): MetricScale {
   return {
     ...scale,

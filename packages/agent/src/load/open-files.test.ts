@@ -5,7 +5,7 @@ import { OpenFiles, openFilesMetric } from './open-files.ts';
 
 const isLinux = process.platform === 'linux' ? false : 'needs /proc, which only Linux has';
 
-test('open files are counted, and the limit is known', { skip: isLinux }, () => {
+test('open files are counted, and the limit is read', { skip: isLinux }, () => {
   const before = new OpenFiles().count()!;
   const opened = Array.from({ length: 20 }, () => openSync('/dev/null', 'r'));
   const count = new OpenFiles().count()!;
@@ -14,7 +14,7 @@ test('open files are counted, and the limit is known', { skip: isLinux }, () => 
   assert.ok(new OpenFiles().limit()! > 0);
 });
 
-test('where nothing can be seen there is no count and no metric', () => {
+test('without /proc there is no count and no metric', () => {
   const none = new OpenFiles('/proc/none');
   assert.deepEqual([none.count(), none.limit()], [undefined, undefined]);
   assert.equal(

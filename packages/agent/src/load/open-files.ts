@@ -1,10 +1,10 @@
-/** Open files, sockets among them, against the limit of the process: without one to spare nothing can be accepted. */
+/** Open files and sockets, and their limit: a process at the limit cannot accept connections. */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import type { Metric } from './metric.ts';
 
-/** Below this share of the limit there is nothing to fear. */
+/** Below this share of the limit the load is 0. */
 const HARMLESS_RATIO = 0.8;
-/** Counting by name costs microseconds for each file, so the last count stands for so many samples. */
+/** Samples that use the same count: reading the directory costs microseconds for each file. */
 const SAMPLES_PER_LIST = 40;
 
 /** The soft limit in a text like /proc/PID/limits; `undefined` without one. */
@@ -14,7 +14,7 @@ function softLimit(limits: string): number | undefined {
   return limit > 0 ? limit : undefined;
 }
 
-/** Counts what is open of the process whose directory in /proc is given. */
+/** Counts the open files of the process with this directory in /proc. */
 export class OpenFiles {
   readonly #directory: string;
   #listed: number | undefined;
@@ -24,11 +24,11 @@ export class OpenFiles {
     this.#directory = directory;
   }
 
-  /** `undefined` where there is no /proc, or nothing may be seen of the process. */
+  /** Number of open files; `undefined` without /proc or without permission. */
   count(): number | undefined {
     const path = `${this.#directory}/fd`;
     try {
-      // Since Linux 6.2 the size of the directory is the number; before that it was 0.
+      // Since Linux 6.2 the size of the directory is the number of files; before it was 0.
       const { size } = statSync(path);
       if (size > 0) return size;
       if (this.#samples++ % SAMPLES_PER_LIST === 0) this.#listed = readdirSync(path).length;
@@ -38,7 +38,7 @@ export class OpenFiles {
     }
   }
 
-  /** How many may be open; `undefined` where that cannot be told, or there is no limit. */
+  /** Soft limit of open files; `undefined` if it is unknown or unlimited. */
   limit(): number | undefined {
     try {
       return softLimit(readFileSync(`${this.#directory}/limits`, 'utf8'));
@@ -48,7 +48,7 @@ export class OpenFiles {
   }
 }
 
-/** No load up to 80 % of the limit, then rising evenly to full at the limit; `undefined` where there is none. */
+/** Load 0 up to 80 % of the limit, then linear up to 1 at the limit; `undefined` without a limit. */
 export function openFilesMetric(limit: number | undefined, count: () => number | undefined): Metric | undefined {
   if (limit === undefined) return undefined;
   return {

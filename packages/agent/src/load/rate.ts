@@ -1,4 +1,4 @@
-/** How fast a total grows, per second, over the last second or a little more. */
+/** Growth of a total per second, over at least the last second. */
 export class Rate {
   readonly #read: () => number;
   readonly #nowMs: () => number;
@@ -6,7 +6,7 @@ export class Rate {
   #lastMs: number;
   #perSecond = 0;
 
-  /** `read` gives a total that never falls. */
+  /** `read` returns a total that never decreases. `nowMs` is monotonic. */
   constructor(read: () => number, nowMs: () => number) {
     this.#read = read;
     this.#nowMs = nowMs;

@@ -2,17 +2,16 @@ import type { EventLoopMeter } from './event-loop.ts';
 import type { InFlight } from './in-flight.ts';
 import type { Latencies } from './latencies.ts';
 
-/** Share of the newest window in the smoothed busy time. */
+/** Weight of the newest sample in the smoothed times. */
 const ALPHA = 0.3;
-/** Of fewer answers nobody can say which are slow. */
+/** Minimum number of responses for a limit of own times. */
 const MIN_SHARES = 8;
-/** Busy time that waits for a request to be charged to, milliseconds. */
+/** Maximum busy time that is carried over until a request finishes, in milliseconds. */
 const MAX_CARRIED_MS = 10_000;
 
 /**
- * Milliseconds of work per request: busy time of the event loop shared out among the requests that finished, or, where
- * that is more because the program waits for something else than its own code, what the latencies show. For all requests
- * together, and for one of them.
+ * Service time per request, in milliseconds: the larger of busy time of the event loop / finished requests, and the shares of
+ * the latencies. The latter is larger for programs that wait, for example for a database. For all requests, and for one.
  */
 export class ServiceTime {
   readonly #eventLoop: EventLoopMeter;
@@ -22,13 +21,13 @@ export class ServiceTime {
   #finished = 0;
   #busyMs: number | undefined;
   #waitedMs: number | undefined;
-  /** No request's own time counts for more: the slowest eighth waited for an event. */
+  /** Maximum of a request's own time: the slowest eighth of the responses waited for an event. */
   #mostMs = Number.POSITIVE_INFINITY;
-  /** Own times since the last sample. */
+  /** Sum of the own times since the last sample. */
   #ownSumMs = 0;
   #owns = 0;
   #ownMs: number | undefined;
-  /** Part of the busy time that own times do not show, for each request. */
+  /** Busy time per request that the own times do not include. */
   #restMs = 0;
 
   constructor(eventLoop: EventLoopMeter, inFlight: InFlight, latencies: Latencies) {
@@ -37,7 +36,7 @@ export class ServiceTime {
     this.#latencies = latencies;
   }
 
-  /** Call it after each sample of the event loop. */
+  /** Called after each sample of the event loop. */
   sample(): void {
     this.#latencies.renew();
     this.#lookAtShares();
@@ -45,17 +44,17 @@ export class ServiceTime {
     this.#restMs = Math.max(0, (this.#busyMs ?? 0) - (this.#ownMs ?? 0));
   }
 
-  /** Of all requests, smoothed; `undefined` before the first has finished. */
+  /** Smoothed service time of all requests; `undefined` before the first has finished. */
   get ms(): number | undefined {
     if (this.#busyMs === undefined || this.#waitedMs === undefined) return this.#busyMs ?? this.#waitedMs;
     return Math.max(this.#busyMs, this.#waitedMs);
   }
 
   /**
-   * Of one request, whose own part of the time until its head was `shareMs`; to be asked once for each that is timed.
+   * Service time of one request. `shareMs` is its share of the latency until its head. Called once for each timed request.
    *
-   * What the loop does for requests before they arrive and after their heads (parsing, writing, a stream's body) nobody can tell
-   * of one alone: it is added as the mean of all. So the mean of what is told is the larger of busy time and latencies again.
+   * The time of the loop before the arrival and after the head (parsing, writing, the body of a stream) is unknown for a single
+   * request. The mean of all requests is added. So the mean of the results is the larger of busy time and latencies again.
    */
   ofOne(shareMs: number): number {
     const ownMs = Math.min(shareMs, this.#mostMs);
@@ -79,7 +78,7 @@ export class ServiceTime {
     this.#carriedMs += this.#eventLoop.busyMs;
     const requests = this.#inFlight.finished - this.#finished;
     if (requests === 0) {
-      // Work of the application's own must not be charged to the next request, however late it comes.
+      // Work of the application without requests must not count for the next request.
       this.#carriedMs = this.#inFlight.count === 0 ? 0 : Math.min(this.#carriedMs, MAX_CARRIED_MS);
       return;
     }

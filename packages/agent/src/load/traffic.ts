@@ -1,20 +1,20 @@
 import type { Metric } from './metric.ts';
 import { Rate } from './rate.ts';
 
-/** As much of a socket as is counted. */
+/** The part of a socket that is used for counting. */
 export interface CountedSocket {
   readonly bytesRead: number;
   readonly bytesWritten: number;
   once(event: 'close', listener: () => void): unknown;
 }
 
-/** What came in over a server's connections and went out, in bytes since the start. */
+/** Bytes received and sent on the connections of a server since the start. */
 export class Traffic {
   readonly #open = new Set<CountedSocket>();
   #closedRead = 0;
   #closedWritten = 0;
 
-  /** Counts a connection from now on. */
+  /** Starts to count a connection. */
   add(socket: CountedSocket): void {
     this.#open.add(socket);
     socket.once('close', () => {
@@ -40,13 +40,13 @@ export class Traffic {
 /** A gigabit per second, in bytes. */
 const GIGABIT = 125_000_000;
 
-/** Bytes per second in; only shown unless it is given a weight. */
+/** Bytes received per second. Weight 0 by default. */
 export function receivedMetric(traffic: Traffic, nowMs: () => number): Metric {
   const rate = new Rate(() => traffic.received, nowMs);
   return { name: 'received', scale: { capacity: GIGABIT, weight: 0, unit: 'B/s' }, read: () => rate.sample() };
 }
 
-/** Bytes per second out; only shown unless it is given a weight. */
+/** Bytes sent per second. Weight 0 by default. */
 export function sentMetric(traffic: Traffic, nowMs: () => number): Metric {
   const rate = new Rate(() => traffic.sent, nowMs);
   return { name: 'sent', scale: { capacity: GIGABIT, weight: 0, unit: 'B/s' }, read: () => rate.sample() };

@@ -2,14 +2,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isWorthTelling } from './worth-telling.ts';
 
-test('a load that is another by a tenth is worth telling', () => {
+test('a change of the load by 0.1 requires an early heartbeat', () => {
   assert.equal(isWorthTelling({ load: 0.5 }, { load: 0.59 }), false);
   assert.equal(isWorthTelling({ load: 0.5 }, { load: 0.65 }), true);
   assert.equal(isWorthTelling({ load: 0.5 }, { load: 0.35 }), true);
   assert.equal(isWorthTelling({}, { load: 0 }), false);
 });
 
-test('requests and sessions are worth telling when they are others by half, and by eight', () => {
+test('a change of requests or sessions by half and by 8 requires an early heartbeat', () => {
   assert.equal(isWorthTelling({ inFlight: 0 }, { inFlight: 7 }), false);
   assert.equal(isWorthTelling({ inFlight: 0 }, { inFlight: 8 }), true);
   assert.equal(isWorthTelling({ inFlight: 100 }, { inFlight: 140 }), false);

@@ -1,4 +1,4 @@
-/** When numbers have changed so much that the next heartbeat must not be waited for. */
+/** Decides whether changed numbers require an early heartbeat. */
 
 export interface ToldNumbers {
   readonly load?: number | undefined;
@@ -6,16 +6,16 @@ export interface ToldNumbers {
   readonly sessions?: number | undefined;
 }
 
-/** Of the load. */
+/** Minimum change of the load. */
 const LOAD_STEP = 0.1;
-/** Requests and sessions come and go; below this many there is nothing new in that. */
+/** Minimum change of requests in flight or sessions: smaller changes are normal. */
 const COUNT_STEP = 8;
-/** By this share of what was told. */
+/** Minimum change of requests in flight or sessions, as a share of the reported number. */
 const COUNT_RATIO = 0.5;
 
 /**
- * True when `now` differs enough from what was `told`: the load by 0.1, requests in flight or sessions by half and by
- * at least 8. How often that may be told is the heartbeats' matter.
+ * True if `now` differs enough from `told`, the last reported numbers. Required is a change of the load by 0.1, or of
+ * requests in flight or sessions by half and by at least 8. `Heartbeats` limits the rate.
  */
 export function isWorthTelling(told: ToldNumbers, now: ToldNumbers): boolean {
   return (

@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { combinedReport, combinedWish, NO_WISH, type Wish } from './combined.ts';
+import { combinedReport, combinedStatus, NO_REQUESTED_STATUS, type RequestedStatus } from './combined.ts';
 
 const scale = { capacity: 10, weight: 1 };
 
-test('the report of one process is unchanged, and no process reports nothing', () => {
+test('the report of one process is unchanged; without processes it is empty', () => {
   const report = { load: 0.4, inFlight: 2, ready: false };
   assert.equal(combinedReport([report]), report);
   assert.deepEqual(combinedReport([]), {});
 });
 
-test('counts and capacities are added, the load is the mean, and one process that is not ready decides', () => {
+test('counts and capacities are added, the load is the mean, one process that is not ready makes the node not ready', () => {
   const busy = {
     load: 1,
     inFlight: 30,
@@ -38,15 +38,15 @@ test('counts and capacities are added, the load is the mean, and one process tha
   assert.equal(combinedReport([busy, { ...idle, ready: false }]).ready, false);
 });
 
-test('a number that only some processes report is combined of those', () => {
+test('a number that only some processes report is combined from these processes', () => {
   assert.deepEqual(combinedReport([{ serviceMs: 4 }, { load: 0.2 }]), { load: 0.2, serviceMs: 4 });
 });
 
-test('the wish of a node is the least restrictive one of its processes', () => {
-  const stopped: Wish = { status: 'stopped', reason: 'SIGTERM', deadlineMs: 8_000 };
-  const draining: Wish = { ...stopped, status: 'draining' };
-  assert.equal(combinedWish([]), NO_WISH);
-  assert.equal(combinedWish([stopped, NO_WISH]), NO_WISH);
-  assert.equal(combinedWish([stopped, draining]), draining);
-  assert.equal(combinedWish([stopped, stopped]).status, 'stopped');
+test('the status of a node is the least restrictive of its processes', () => {
+  const stopped: RequestedStatus = { status: 'stopped', reason: 'SIGTERM', deadlineMs: 8_000 };
+  const draining: RequestedStatus = { ...stopped, status: 'draining' };
+  assert.equal(combinedStatus([]), NO_REQUESTED_STATUS);
+  assert.equal(combinedStatus([stopped, NO_REQUESTED_STATUS]), NO_REQUESTED_STATUS);
+  assert.equal(combinedStatus([stopped, draining]), draining);
+  assert.equal(combinedStatus([stopped, stopped]).status, 'stopped');
 });

@@ -1,29 +1,29 @@
-/** Wishes and numbers of several processes that serve one port, combined to those of one node. */
+/** Combines requested status and numbers of several processes that serve one port to those of one node. */
 import { type MetricScale, optional, type Status } from '@rollcall/protocol';
 import type { HeartbeatReport } from '../heartbeats.ts';
 
-/** The status that a node asks the cluster for. */
-export interface Wish {
+/** The requested status of a process or node. */
+export interface RequestedStatus {
   readonly status: Status;
   readonly reason: string;
-  /** How long the node waits for `drained`, in milliseconds. */
+  /** Time limit for `drained`, in milliseconds. */
   readonly deadlineMs: number;
 }
 
-export const NO_WISH: Wish = { status: 'enabled', reason: '', deadlineMs: 0 };
+export const NO_REQUESTED_STATUS: RequestedStatus = { status: 'enabled', reason: '', deadlineMs: 0 };
 
 const ORDER = { enabled: 0, draining: 1, stopped: 2 } as const;
 
-/** The least restrictive wish of all: the port is served as long as one process serves it. */
-export function combinedWish(wishes: readonly Wish[]): Wish {
-  return wishes.reduce(
-    (least, wish) => (ORDER[wish.status] < ORDER[least.status] ? wish : least),
-    wishes[0] ?? NO_WISH,
+/** The least restrictive status of all processes: the port is served while one process serves it. */
+export function combinedStatus(requested: readonly RequestedStatus[]): RequestedStatus {
+  return requested.reduce(
+    (least, requestedStatus) => (ORDER[requestedStatus.status] < ORDER[least.status] ? requestedStatus : least),
+    requested[0] ?? NO_REQUESTED_STATUS,
   );
 }
 
 /**
- * Counts, values and the capacities of scales are added, so that the load and its parts are the mean. The node is ready
+ * Combines reports: counts, values and the capacities of scales are added; load and parts are the mean. The node is ready
  * while all processes are ready, because a connection may reach any of them.
  */
 export function combinedReport(reports: readonly HeartbeatReport[]): HeartbeatReport {

@@ -6,14 +6,14 @@ import { type TestContext, test } from 'node:test';
 import { systemTimers } from '../timers.ts';
 import { LeaderElection } from './leader-election.ts';
 
-const LISTENER = { judge: () => undefined, onRegistered() {}, onEnd() {}, onNews() {}, onWish() {} };
+const LISTENER = { judge: () => undefined, onRegistered() {}, onEnd() {}, onNews() {}, onRequestedStatus() {} };
 
 function setUp(t: TestContext) {
   const parent = mkdtempSync(join(tmpdir(), 'leader-election-'));
   const directory = join(parent, 'group');
   const led: number[] = [];
   const elections: LeaderElection[] = [];
-  // An election keeps no process alive.
+  // An election does not keep the process alive.
   const alive = setInterval(() => {}, 1_000);
   t.after(() => {
     clearInterval(alive);
@@ -34,7 +34,7 @@ function setUp(t: TestContext) {
   return { directory, led, member };
 }
 
-test('of workers that start together exactly one leads, in any order, and all have the same name', async (t) => {
+test('exactly one of the workers that start together leads, and all have the same socket name', async (t) => {
   for (let round = 0; round < 10; round++) {
     const { led, member } = setUp(t);
     const elections = Array.from({ length: 8 }, (_, i) => member(i + 1));
@@ -46,7 +46,7 @@ test('of workers that start together exactly one leads, in any order, and all ha
   }
 });
 
-test('when the leader ends another worker leads, until the directory is removed', async (t) => {
+test('when the leader ends another worker leads; the last removes the directory', async (t) => {
   const { directory, led, member } = setUp(t);
   const [first, second, third] = [member(1), member(2), member(3)];
   await first.elect();
@@ -61,7 +61,7 @@ test('when the leader ends another worker leads, until the directory is removed'
   assert.equal(existsSync(directory), false);
 });
 
-test('the socket of a worker that was killed is no obstacle', async (t) => {
+test('the socket of a killed worker does not prevent an election', async (t) => {
   const { directory, led, member } = setUp(t);
   const election = member(7);
   writeFileSync(join(directory, '3.sock'), '');

@@ -1,10 +1,10 @@
 /**
  * Leader election among the workers of `node:cluster` that serve one port. The workers of a port are one node; the leader
- * connects to the coordinators, and the others report to it. They meet in a directory of the user, in which the leader listens.
+ * connects to the coordinators, and the others report to it. They share a directory of the user, in which the leader listens.
  *
  * ```
- *   ask the sockets in the directory ─leader found─▶ follow it
- *            │ no leader                                ▲
+ *   probe the sockets in the directory ─leader found─▶ follow it
+ *            │ no leader                                  ▲
  *   listen as a candidate ─leader found, or a candidate with a lower number: stop listening
  *            │ neither, and no new socket since the directory was read
  *            ▼
@@ -13,7 +13,8 @@
  *
  * The number of a worker is unique while its primary process lives, and so is the name of its socket. A socket that refuses
  * connections therefore belongs to a dead worker and can be removed. Two workers cannot both lead: both listen before they
- * read the directory, so one of them sees the other; and a candidate starts to lead in the same step in which it has read it.
+ * read the directory, so one of them sees the other. A candidate reads the directory and starts to lead in one synchronous
+ * step.
  */
 import {
   linkSync,
@@ -33,15 +34,15 @@ import { NodeSocket, type NodeSocketOptions } from './node-socket.ts';
 import { type NodeSocketName, newSecret } from './node-socket-name.ts';
 
 export interface LeaderElectionOptions extends Omit<NodeSocketOptions, 'name'> {
-  /** Directory of this port alone; created for this user when it is absent. */
+  /** Directory of this port only; created for this user if it is absent. */
   readonly directory: string;
   /** Unique among the workers of the port. */
   readonly number: number;
-  /** This worker leads from now on. `socket` is open already. */
+  /** Called when this worker becomes the leader. `socket` is open. */
   readonly onLead: (socket: NodeSocket, name: NodeSocketName) => void;
 }
 
-/** A worker that does not answer within this time is busy, not dead, in milliseconds. */
+/** Timeout of a probe, in milliseconds. A worker that does not answer is busy, not dead. */
 const ASK_MS = 1_000;
 const RETRY_MS = 50;
 const SECRET = 'secret';
@@ -52,11 +53,11 @@ type Answer = 'leader' | 'candidate' | 'gone';
 
 export class LeaderElection {
   readonly #options: LeaderElectionOptions;
-  /** Another one when the directory was removed by a cleaner of temporary files. */
+  /** Changes when a cleaner of temporary files has removed the directory. */
   #secret: string;
   #own: NodeSocket | undefined;
 
-  /** Throws when the directory cannot be created, or belongs to another user. */
+  /** Throws if the directory cannot be created, or belongs to another user. */
   constructor(options: LeaderElectionOptions) {
     this.#options = options;
     this.#secret = secretOf(options.directory);
@@ -71,7 +72,7 @@ export class LeaderElection {
     return this.#own?.isLeading === true;
   }
 
-  /** Resolves when there is a leader: another worker, or this one. Rejects when the directory cannot be used. */
+  /** Resolves when there is a leader: another worker, or this worker. Rejects if the directory is unusable. */
   async elect(): Promise<void> {
     while (!this.isLeading) {
       this.#secret = secretOf(this.#options.directory);
@@ -87,7 +88,7 @@ export class LeaderElection {
     }
   }
 
-  /** Stops to lead; the other workers elect another leader. A repeat changes nothing. */
+  /** Ends the leadership; the other workers elect another leader. A repeated call changes nothing. */
   close(): void {
     const wasListening = this.#own !== undefined;
     this.#stopListening();
@@ -95,13 +96,13 @@ export class LeaderElection {
     rmSync(join(this.#options.directory, LEADER), { force: true });
   }
 
-  /** After the node has left: removes the directory, unless other workers are about to use it. */
+  /** Removes the directory after the node has left, unless other workers use it. */
   remove(): void {
     this.close();
     if (this.#others().length === 0) rmSync(this.#options.directory, { recursive: true, force: true });
   }
 
-  /** False when the directory was removed, and other workers may meet in a new one. */
+  /** False if the directory was removed. Other workers may then use a new one. */
   get isCurrent(): boolean {
     try {
       return readFileSync(join(this.#options.directory, SECRET), 'utf8') === this.#secret;
@@ -110,14 +111,14 @@ export class LeaderElection {
     }
   }
 
-  /** Marks the directory as used, for cleaners of temporary files, which go by age. */
+  /** Updates the times of the directory, because cleaners of temporary files use its age. */
   touch(): void {
     const now = new Date();
     for (const name of ['', SECRET]) {
       try {
         utimesSync(join(this.#options.directory, name), now, now);
       } catch {
-        // Removed by such a cleaner: the workers elect a leader in a new one when they lose this leader.
+        // Removed by such a cleaner: the workers elect a leader in a new directory when they lose this leader.
       }
     }
   }
@@ -146,7 +147,7 @@ export class LeaderElection {
     this.#options.onLead(own, this.name);
   }
 
-  /** Numbers of other workers that listen, or have listened; none where the directory is gone. */
+  /** Numbers of other workers that listen or have listened, ascending; empty if the directory was removed. */
   #others(): readonly number[] {
     return namesIn(this.#options.directory)
       .map((name) => /^(\d{1,15})\.sock$/.exec(name)?.[1])
@@ -209,7 +210,7 @@ function secretOf(directory: string): string {
   const draft = join(directory, `secret.${process.pid}`);
   writeFileSync(draft, newSecret(), { mode: 0o600 });
   try {
-    // A link appears with its whole content, or not at all.
+    // Creating a link is atomic: other workers see the whole content.
     linkSync(draft, path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;

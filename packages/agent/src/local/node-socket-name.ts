@@ -1,14 +1,14 @@
-/** Name and secret of the local socket of a node, as the environment carries them. */
+/** Path and secret of the local socket of a node, in the format of the environment variable. */
 import { createHash, randomBytes } from 'node:crypto';
 import { AGENT_PATH } from '@rollcall/protocol';
 
-/** Name of the variable that hands the socket to a wrapped program. */
+/** Variable with the socket for a wrapped program. */
 export const NODE_VARIABLE = 'ROLLCALL_NODE';
 
 export interface NodeSocketName {
   /** Path of the UNIX socket: absolute, at most 100 characters, without `:` and `#`. */
   readonly path: string;
-  /** Shown by each program that connects: 16–128 visible characters. */
+  /** Credential of the programs that connect: 16–128 visible ASCII characters. */
   readonly secret: string;
 }
 
@@ -22,13 +22,13 @@ export function nodeSocketText({ path, secret }: NodeSocketName): string {
   return `unix:${path}#${secret}`;
 }
 
-/** `undefined` for what does not name a socket. */
+/** Parses `unix:PATH#SECRET`; `undefined` if it is invalid. */
 export function parseNodeSocket(text: string): NodeSocketName | undefined {
   const match = /^unix:(\/[^#:]{1,99})#([!-~]{16,128})$/.exec(text.trim());
   return match === null ? undefined : { path: match[1]!, secret: match[2]! };
 }
 
-/** The address of the agent protocol on this socket, as `ws` understands it. */
+/** URL of the agent protocol on this socket, in the format of `ws`. */
 export function nodeSocketUrl({ path }: NodeSocketName): string {
   return `ws+unix:${path}:${AGENT_PATH}`;
 }

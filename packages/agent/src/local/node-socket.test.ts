@@ -37,7 +37,7 @@ async function setUp(t: TestContext, listener: Partial<NodeSocketListener> = {})
   const directory = mkdtempSync(join(tmpdir(), 'node-socket-'));
   const name = { path: join(directory, 'node.sock'), secret: newSecret() };
   const timers = new ManualTimers();
-  const quiet = { judge: () => undefined, onRegistered() {}, onEnd() {}, onNews() {}, onWish() {} };
+  const quiet = { judge: () => undefined, onRegistered() {}, onEnd() {}, onNews() {}, onRequestedStatus() {} };
   const socket = await NodeSocket.listen({ name, timers, listener: { ...quiet, ...listener } });
   t.after(() => {
     socket.close();
@@ -79,7 +79,7 @@ async function setUp(t: TestContext, listener: Partial<NodeSocketListener> = {})
   return { socket, name, timers, connect, joined };
 }
 
-test('the name of a socket goes through the environment, and what is no name is none', () => {
+test('the name of a socket survives formatting and parsing, and an invalid name is undefined', () => {
   const name = { path: '/tmp/x/node.sock', secret: newSecret() };
   assert.deepEqual(parseNodeSocket(nodeSocketText(name)), name);
   assert.match(instanceOf(name), /^[0-9a-f]{32}$/);
@@ -96,7 +96,7 @@ test('only this user may connect, and only with the secret', async (t) => {
   assert.match(error.message, /401/);
 });
 
-test('reporters hear what the coordinator says, those that come later as well', async (t) => {
+test('messages of the coordinator reach all reporting processes, also later ones', async (t) => {
   const { socket, joined } = await setUp(t);
   const first = await joined();
   socket.registered(REGISTERED);
@@ -130,25 +130,25 @@ test('numbers are combined while they are fresh, with their scales once after ea
   assert.equal(socket.report(), undefined);
 });
 
-test('the drain of one of several processes is complete at once, that of the last one by the cluster', async (t) => {
-  let wishes = 0;
-  const { socket, joined } = await setUp(t, { onWish: () => (wishes += 1) });
+test('the drain of one of several processes is complete at once, that of the last when the cluster confirms it', async (t) => {
+  let requested = 0;
+  const { socket, joined } = await setUp(t, { onRequestedStatus: () => (requested += 1) });
   const [first, second] = [await joined(), await joined()];
   const stop = { type: 'status', status: 'stopped', reason: 'SIGTERM', deadlineMs: 8_000 } as const;
   first.send(stop);
   await first.next('drained');
-  assert.equal(socket.wish.status, 'enabled');
+  assert.equal(socket.requestedStatus.status, 'enabled');
   first.send({ type: 'leave' });
   await once(first.ws, 'close');
   second.send(stop);
-  while (wishes < 2) await new Promise((resolve) => setImmediate(resolve));
-  assert.deepEqual(socket.wish, { status: 'stopped', reason: 'SIGTERM', deadlineMs: 8_000 });
+  while (requested < 2) await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(socket.requestedStatus, { status: 'stopped', reason: 'SIGTERM', deadlineMs: 8_000 });
   assert.equal(second.messages.length, 0);
   socket.drained();
   await second.next('drained');
 });
 
-test('a process that is not part of the node is refused with the reason', async (t) => {
+test('a process that does not belong to the node is refused with the reason', async (t) => {
   const fault = { code: 'not-this-node', message: 'serves port 4001' } as const;
   const { socket, connect } = await setUp(t, { judge: () => fault });
   const peer = connect();
@@ -160,7 +160,7 @@ test('a process that is not part of the node is refused with the reason', async 
   assert.deepEqual(socket.nodes, []);
 });
 
-test('a process that says nothing, or nonsense, is let go', async (t) => {
+test('the connection of a silent process, or after an invalid message, is closed', async (t) => {
   const { timers, connect } = await setUp(t);
   const silent = connect();
   await once(silent.ws, 'open');

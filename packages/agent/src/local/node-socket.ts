@@ -1,6 +1,6 @@
 /**
- * The local socket of a node. One process connects to the coordinators; the processes that serve the node's port report to
- * it here, in the agent protocol, in which this socket is their coordinator.
+ * The local socket of a node. One process connects to the coordinators. The processes that serve the node's port report to
+ * this process over the socket. They use the agent protocol, with this socket as their coordinator.
  *
  * ```
  *   program with the SDK ──register · heartbeat · status · leave──▶ NodeSocket ──▶ Agent ──▶ coordinators
@@ -17,23 +17,23 @@ import type { HeartbeatReport } from '../heartbeats.ts';
 import { isWorthTelling } from '../load/worth-telling.ts';
 import type { Timers } from '../timers.ts';
 import { WebSocketServer } from '../websocket.ts';
-import { combinedReport, combinedWish, type Wish } from './combined.ts';
+import { combinedReport, combinedStatus, type RequestedStatus } from './combined.ts';
 import type { NodeSocketName } from './node-socket-name.ts';
 import type { Refusal } from './refusal.ts';
 import { Reporter } from './reporter.ts';
 
-/** Events of the processes that report. */
+/** Events of the reporting processes. */
 export interface NodeSocketListener {
-  /** Whether a process that registers belongs to the node. A fault is sent to that process, which then is not part of it. */
+  /** Decides whether a registering process belongs to the node. A fault is sent to the process, which is then not part of it. */
   judge(node: NodeRegistration): Fault | undefined;
   /** A process has registered, or registered again. */
   onRegistered(node: NodeRegistration): void;
-  /** The connection of a registered process has ended. `hasLeft`: it has sent `leave`. */
+  /** The connection of a registered process has ended. `hasLeft`: the process has sent `leave`. */
   onEnd(hasLeft: boolean): void;
   /** The numbers differ enough from the last `report` to send a heartbeat early. */
   onNews(): void;
-  /** The wish of a process has changed: see `wish`. */
-  onWish(): void;
+  /** The requested status of a process has changed: see `requestedStatus`. */
+  onRequestedStatus(): void;
 }
 
 export interface NodeSocketOptions {
@@ -42,9 +42,9 @@ export interface NodeSocketOptions {
   readonly listener: NodeSocketListener;
 }
 
-/** Most processes that report for one node. */
+/** Maximum number of reporting processes. */
 const MAX_REPORTERS = 1_024;
-/** Numbers older than this many heartbeats are not reported. */
+/** Numbers older than this many heartbeat intervals are not reported. */
 const STALE_HEARTBEATS = 3;
 const GOING_AWAY = 1001;
 
@@ -57,7 +57,7 @@ export class NodeSocket {
   #needsScales = true;
   #told: HeartbeatReport = {};
   #isOpen = true;
-  /** False while a leader election is undecided. Requests get 409 then, upgrades 503. */
+  /** False during a leader election: requests get 409 then, upgrades 503. */
   isLeading = true;
 
   private constructor(options: NodeSocketOptions) {
@@ -70,13 +70,13 @@ export class NodeSocket {
     this.#server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
   }
 
-  /** Listens, for this user only. Rejects when the path is taken or cannot be made. Keeps no process alive. */
+  /** Listens, for this user only. Rejects if the path is in use or cannot be created. Does not keep the process alive. */
   static async listen(options: NodeSocketOptions): Promise<NodeSocket> {
     const socket = new NodeSocket(options);
     const { path } = options.name;
     await new Promise<void>((resolve, reject) => {
       socket.#server.once('error', reject);
-      // Exclusive: in a worker of node:cluster the primary process would listen in our place.
+      // Exclusive: otherwise the primary process of node:cluster would listen instead of its worker.
       socket.#server.listen({ path, exclusive: true }, resolve);
     });
     socket.#server.unref();
@@ -85,22 +85,22 @@ export class NodeSocket {
     return socket;
   }
 
-  /** The processes that have registered, in the order they connected. */
+  /** Registrations of the registered processes, in the order of their connections. */
   get nodes(): readonly NodeRegistration[] {
     return [...this.#reporters].map(({ node }) => node).filter((node) => node !== undefined);
   }
 
-  /** Some process has connected and is about to register. */
+  /** Whether a process has connected and not registered yet. */
   get isExpecting(): boolean {
     return [...this.#reporters].some(({ node }) => node === undefined);
   }
 
-  /** The combined wish of all processes. */
-  get wish(): Wish {
-    return combinedWish(this.#members.map(({ wish }) => wish));
+  /** The combined status requested by all processes. */
+  get requestedStatus(): RequestedStatus {
+    return combinedStatus(this.#members.map(({ requestedStatus }) => requestedStatus));
   }
 
-  /** The combined numbers of all processes; `undefined` when all of them are stale. */
+  /** The combined numbers of all processes; `undefined` if all of them are stale. */
   report(): HeartbeatReport | undefined {
     const report = this.#combined(this.#needsScales);
     if (report === undefined) return undefined;
@@ -117,14 +117,14 @@ export class NodeSocket {
     return reports.length === 0 ? undefined : combinedReport(reports);
   }
 
-  /** A coordinator has accepted the node. Its warnings stay with the process that is connected to it. */
+  /** Forwards the registration after a coordinator has accepted the node, without warnings and coordinators. */
   registered(message: RegisteredMessage): void {
     this.#registered = { ...message, coordinators: [], warnings: [] };
     this.#needsScales = true;
     this.send(this.#registered);
   }
 
-  /** The connection to all coordinators is lost. */
+  /** Reports that the connection to all coordinators is lost. */
   disconnected(message: string): void {
     this.#registered = undefined;
     this.send({ type: 'disconnected', message });
@@ -135,17 +135,18 @@ export class NodeSocket {
     for (const reporter of this.#members) reporter.send(message);
   }
 
-  /** The wish of the node is complete. */
+  /** Reports to draining and stopping processes that the requested status is complete. */
   drained(): void {
-    for (const reporter of this.#members) if (reporter.wish.status !== 'enabled') reporter.send({ type: 'drained' });
+    for (const reporter of this.#members)
+      if (reporter.requestedStatus.status !== 'enabled') reporter.send({ type: 'drained' });
   }
 
-  /** The node has been refused for good: closes all connections with `fault`. */
+  /** Closes all connections with `fault`, after a permanent refusal of the node. */
   refuse(fault: Refusal): void {
     for (const reporter of this.#reporters) reporter.refuse(fault, 4403);
   }
 
-  /** Closes all connections; the processes reconnect to the next leader. A repeat changes nothing. */
+  /** Closes all connections; the processes reconnect to the next leader. A repeated call changes nothing. */
   close(): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
@@ -175,7 +176,7 @@ export class NodeSocket {
           listener.onRegistered(node!);
         },
         onReport: () => this.#onReport(),
-        onWish: () => this.#onWish(reporter),
+        onRequestedStatus: () => this.#onRequestedStatus(reporter),
         onEnd: (_, hasLeft) => {
           this.#reporters.delete(reporter);
           if (reporter.node === undefined) return;
@@ -193,10 +194,11 @@ export class NodeSocket {
     if (isWorthTelling(this.#told, now) || now.ready !== this.#told.ready) this.#options.listener.onNews();
   }
 
-  /** While another process serves the port, the cluster keeps sending requests to it: the drain of one process is complete. */
-  #onWish(reporter: Reporter): void {
-    if (reporter.wish.status !== 'enabled' && this.wish.status === 'enabled') reporter.send({ type: 'drained' });
-    this.#options.listener.onWish();
+  /** The drain of one process is complete at once while another process serves the port, because the cluster continues to send requests. */
+  #onRequestedStatus(reporter: Reporter): void {
+    if (reporter.requestedStatus.status !== 'enabled' && this.requestedStatus.status === 'enabled')
+      reporter.send({ type: 'drained' });
+    this.#options.listener.onRequestedStatus();
   }
 
   #refusal(request: IncomingMessage): number | undefined {

@@ -9,9 +9,9 @@ import { relay } from './relay.ts';
 
 export interface PortGroupOptions extends Pick<AgentOptions, 'coordinators' | 'token' | 'tls'> {
   readonly directory: string;
-  /** Of this worker, unique in its group. */
+  /** Number of this worker, unique in its group. */
   readonly number: number;
-  /** The node as this worker describes it, for `count` workers. */
+  /** Returns the registration of the node with `count` workers. */
   readonly registration: (
     addresses: Parameters<AgentOptions['registration']>,
     count: number,
@@ -21,9 +21,9 @@ export interface PortGroupOptions extends Pick<AgentOptions, 'coordinators' | 't
   readonly onNotice: (notice: Notice) => void;
 }
 
-/** Delay of a registration with another number of workers, which start one after the other, in milliseconds. */
+/** Delay of a registration with a changed number of workers, in milliseconds: workers start one after the other. */
 const COUNT_AGAIN_MS = 1_000;
-/** The directory is marked as used at this interval, in milliseconds. */
+/** Interval of `LeaderElection.touch`, in milliseconds. */
 const TOUCH_MS = 3_600_000;
 
 export class PortGroup {
@@ -36,7 +36,7 @@ export class PortGroup {
   #cancelCount: () => void = () => {};
   #cancelTouch: () => void = () => {};
 
-  /** Throws when the directory of the group cannot be used. */
+  /** Throws if the directory of the group is unusable. */
   constructor(options: PortGroupOptions) {
     this.#options = options;
     const { directory, number, timers } = options;
@@ -50,10 +50,10 @@ export class PortGroup {
         onEnd: (hasLeft) => {
           this.#countAgain();
           if (hasLeft && this.#socket?.nodes.length === 0) void this.#leaveNode();
-          else this.#passWish();
+          else this.#passRequestedStatus();
         },
         onNews: () => this.#agent?.reportNow(),
-        onWish: () => this.#passWish(),
+        onRequestedStatus: () => this.#passRequestedStatus(),
       },
       onLead: (socket, name) => this.#lead(socket, name),
     });
@@ -63,15 +63,15 @@ export class PortGroup {
     return this.#election.name;
   }
 
-  /** To be awaited before each connection to the socket of the leader. */
+  /** Resolves when the group has a leader. Awaited before each connection to the socket of the leader. */
   async hasLeader(): Promise<boolean> {
     if (this.#left === undefined) await this.#election.elect();
     return true;
   }
 
   /**
-   * This worker has left. If it was the leader, another worker becomes it; if it was the last, the node leaves. A repeat
-   * waits for the first. Never rejects.
+   * Removes this worker from the group. If it was the leader, another worker becomes the leader. If it was the last, the node
+   * leaves. A repeated call waits for the first. Never rejects.
    */
   leave(): Promise<void> {
     this.#left ??= this.#leave();
@@ -103,7 +103,7 @@ export class PortGroup {
     agent.on('warning', onNotice);
     agent.on('disconnected', onNotice);
     agent.on('error', ({ code, message }) => {
-      // By workers of this port that meet in a new directory: those of this group join them there.
+      // Superseded by workers of this port in a new directory: the workers of this group join them.
       if (code === 'superseded' && !this.#election.isCurrent)
         void this.#stopLeading().then(() => this.#election.close());
       else {
@@ -132,9 +132,13 @@ export class PortGroup {
     return this.#nodeLeft;
   }
 
-  #passWish(): void {
-    const { status, reason, deadlineMs } = this.#socket?.wish ?? { status: 'enabled', reason: '', deadlineMs: 0 };
-    this.#agent?.wish(status, reason, deadlineMs);
+  #passRequestedStatus(): void {
+    const { status, reason, deadlineMs } = this.#socket?.requestedStatus ?? {
+      status: 'enabled',
+      reason: '',
+      deadlineMs: 0,
+    };
+    this.#agent?.requestStatus(status, reason, deadlineMs);
   }
 
   #countAgain(): void {

@@ -1,27 +1,27 @@
-/** A process that reports over the local socket of its node: its registration, last numbers and wish. */
+/** A process that reports over the local socket of its node: registration, last numbers and requested status. */
 import type { CoordinatorMessage, Fault, HeartbeatMessage, MetricScale, NodeRegistration } from '@rollcall/protocol';
 import { CLOSE_NORMAL, decodeAgentMessage, ERROR_CODES, type ErrorCodeEntry, encode } from '@rollcall/protocol';
 import type { HeartbeatReport } from '../heartbeats.ts';
 import type { Timers } from '../timers.ts';
 import type { WebSocket } from '../websocket.ts';
-import { NO_WISH, type Wish } from './combined.ts';
+import { NO_REQUESTED_STATUS, type RequestedStatus } from './combined.ts';
 import type { Refusal } from './refusal.ts';
 
 /** Events of a reporter. */
 export interface ReporterListener {
-  /** Whether this process may report for the node. */
+  /** Decides whether this process may report for the node. */
   judge(node: NodeRegistration): Fault | undefined;
-  /** It has registered, or registered again. */
+  /** The process has registered, or registered again. */
   onRegistered(reporter: Reporter): void;
   onReport(reporter: Reporter): void;
-  onWish(reporter: Reporter): void;
-  /** It has sent `leave`, or, without `hasLeft`, its connection has ended. Comes once and last. */
+  onRequestedStatus(reporter: Reporter): void;
+  /** The process has sent `leave` (`hasLeft`), or its connection has ended. Called once, as the last event. */
   onEnd(reporter: Reporter, hasLeft: boolean): void;
 }
 
-/** Time for the registration after the connect, in milliseconds. */
+/** Timeout of the registration after the connect, in milliseconds. */
 const REGISTER_WITHIN_MS = 5_000;
-/** Most unsent bytes before the connection is closed. */
+/** Maximum number of unsent bytes; beyond it the connection is cut. */
 const MAX_BUFFERED_BYTES = 262_144;
 
 export class Reporter {
@@ -33,7 +33,7 @@ export class Reporter {
   #report: HeartbeatReport = {};
   #scales: Readonly<Record<string, MetricScale>> | undefined;
   #reportedAtMs = Number.NEGATIVE_INFINITY;
-  #wish: Wish = NO_WISH;
+  #requestedStatus: RequestedStatus = NO_REQUESTED_STATUS;
   #hasLeft = false;
 
   constructor(ws: WebSocket, timers: Timers, listener: ReporterListener) {
@@ -42,7 +42,7 @@ export class Reporter {
     this.#listener = listener;
     this.#cancelDeadline = timers.after(REGISTER_WITHIN_MS, () => ws.terminate());
     ws.on('message', (data, isBinary) => this.#take(isBinary ? '' : data.toString()));
-    // ws sends the close code and closes by itself.
+    // ws sends the close code and closes the connection itself.
     ws.on('error', () => undefined);
     ws.on('close', () => {
       this.#cancelDeadline();
@@ -50,17 +50,17 @@ export class Reporter {
     });
   }
 
-  /** Its registration; `undefined` until it is accepted. */
+  /** The registration; `undefined` until it is accepted. */
   get node(): NodeRegistration | undefined {
     return this.#node;
   }
 
-  /** Its last wish. */
-  get wish(): Wish {
-    return this.#wish;
+  /** The last requested status. */
+  get requestedStatus(): RequestedStatus {
+    return this.#requestedStatus;
   }
 
-  /** Its last numbers, and its scales if `withScales`; `undefined` when they are older than `maxAgeMs`. */
+  /** The last numbers, with scales if `withScales`; `undefined` if they are older than `maxAgeMs`. */
   report(maxAgeMs: number, withScales: boolean): HeartbeatReport | undefined {
     if (this.#timers.nowMs() - this.#reportedAtMs > maxAgeMs) return undefined;
     return withScales && this.#scales !== undefined ? { ...this.#report, scales: this.#scales } : this.#report;
@@ -93,8 +93,8 @@ export class Reporter {
     else if (message.type === 'heartbeat') this.#heartbeat(message);
     else if (message.type === 'status') {
       const { status, reason = '', deadlineMs = 0 } = message;
-      this.#wish = { status, reason, deadlineMs };
-      this.#listener.onWish(this);
+      this.#requestedStatus = { status, reason, deadlineMs };
+      this.#listener.onRequestedStatus(this);
     } else {
       this.#hasLeft = true;
       this.#listener.onEnd(this, true);

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { AddressInfo, Server, Socket } from 'node:net';
 
-/** Listens on a free port of 127.0.0.1 and resolves to it. When the test ends, the server closes and its connections are cut. */
+/** Listens on a free port of 127.0.0.1 and resolves with it. After the test, the server closes and its connections are cut. */
 export async function listening(t: { after(end: () => void): void }, server: Server): Promise<number> {
   const sockets = new Set<Socket>();
   server.on('connection', (socket: Socket) => {

@@ -1,11 +1,11 @@
 /**
- * What counting a request and the `rollcall-load` field cost a response, as CPU time of `http.ServerResponse` alone:
+ * Measures the cost of counting a request and of the `rollcall-load` field, as CPU time of `http.ServerResponse`.
+ *
+ * Each way of writing a head has four variants. They are: without the agent, with the agent, with the agent and timed requests,
+ * and with a wrapped `writeHead`. The result is the minimum of several rounds, because other work of the machine only adds
+ * time.
  *
  *     node packages/agent/dist/testing/load-field-cost.js
- *
- * Each way of writing a head, without the agent, with it, with it when each request is timed (it does so with 256 a second
- * at most), and with a `writeHead` of our own in its place; the least of several rounds, because everything else on the
- * machine only adds.
  */
 import { EventEmitter } from 'node:events';
 import { IncomingMessage, type Server, ServerResponse } from 'node:http';
@@ -42,7 +42,7 @@ const latencies = new Latencies();
 const inFlight = new InFlight(() => performance.now(), latencies);
 const service = new ServiceTime(new EventLoopMeter(), inFlight, latencies);
 
-/** The agent on a server that only says that a request is there. */
+/** The agent on a stub of a server that emits `request` only. */
 const served = new EventEmitter();
 attachServer(served as Server, inFlight, new Traffic(), {
   onListening: () => {},
@@ -73,7 +73,7 @@ const request = new IncomingMessage(new Socket());
 request.httpVersionMajor = 1;
 request.httpVersionMinor = 1;
 request.method = 'GET';
-// What a browser sends through a proxy: the agent looks through the names for a probe.
+// Fields of a browser behind a proxy: the agent searches the names for a probe.
 const NAMES =
   'Host User-Agent Accept Accept-Language Accept-Encoding Content-Type Content-Length Cookie X-Forwarded-For X-Forwarded-Proto Via';
 for (const name of NAMES.split(' ')) request.rawHeaders.push(name, 'value');

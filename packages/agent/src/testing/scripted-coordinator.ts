@@ -1,4 +1,4 @@
-/** A coordinator that does what a test tells it, on a real WebSocket on loopback. */
+/** A coordinator that is controlled by a test, on a real WebSocket on loopback. */
 import { EventEmitter, once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -16,7 +16,7 @@ import {
 } from '@rollcall/protocol';
 import { type WebSocket, WebSocketServer } from 'ws';
 
-/** One agent's connection as the test sees it. */
+/** The connection of one agent. */
 export class ScriptedPeer {
   readonly #ws: WebSocket;
   readonly #events = new EventEmitter();
@@ -24,7 +24,7 @@ export class ScriptedPeer {
   /** `Authorization` of the upgrade, `undefined` for none. */
   readonly authorization: string | undefined;
   closeCode: number | undefined;
-  /** How many messages the test has taken so far. */
+  /** Number of messages that the test has taken. */
   #taken = 0;
 
   constructor(ws: WebSocket, authorization: string | undefined) {
@@ -55,7 +55,7 @@ export class ScriptedPeer {
     this.#ws.send(bytes);
   }
 
-  /** The next message of this type that was not taken yet; those before it are skipped. */
+  /** Takes the next message of this type; messages before it are skipped. */
   async next<Type extends AgentMessage['type']>(type: Type): Promise<Extract<AgentMessage, { type: Type }>> {
     for (;;) {
       const message = this.received[this.#taken];
@@ -103,11 +103,11 @@ export class ScriptedPeer {
 export interface ScriptedCoordinator {
   /** `ws://127.0.0.1:PORT/v1/agent`. */
   readonly url: string;
-  /** How many agents have connected so far. */
+  /** Number of connections so far. */
   readonly connections: number;
-  /** The next agent that connects, or one that has and was not taken yet. */
+  /** Takes the next connection; waits for one if all are taken. */
   peer(): Promise<ScriptedPeer>;
-  /** Answers the next upgrades with this HTTP status instead; `undefined` accepts again. */
+  /** Refuses the next upgrades with this HTTP status; `undefined` accepts them again. */
   refuseWith(status: number | undefined): void;
   close(): Promise<void>;
 }

@@ -1,4 +1,4 @@
-/** A self-signed certificate made by the openssl command. For tests. */
+/** Self-signed certificates for tests, created by the openssl command. */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,7 +12,7 @@ export interface SelfSigned {
   readonly certFile: string;
 }
 
-/** For `name`, valid for two days. */
+/** Creates a certificate for `name`, valid for two days. */
 export function selfSigned(t: TestContext, name: string): SelfSigned {
   const directory = mkdtempSync(join(tmpdir(), 'rollcall-self-signed-'));
   t.after(() => rmSync(directory, { recursive: true }));

@@ -6,7 +6,7 @@ import { nginx } from './nginx.ts';
 import { nodePeer } from './node-peer.ts';
 import { rollcall } from './rollcall.ts';
 
-/** Names in the order of tables; ours comes first, so that a run of a few seconds begins with it. */
+/** Names in the order of tables. Rollcall is first, so that a short run begins with it. */
 export const CONTENDER_NAMES: readonly string[] = [
   'rollcall',
   'nginx',
@@ -19,13 +19,13 @@ export const CONTENDER_NAMES: readonly string[] = [
   'http-proxy',
 ];
 
-/** Those that `--full` compares when none are named. */
+/** Contenders that `--full` compares by default. */
 export const FULL_NAMES: readonly string[] = ['rollcall', 'nginx', 'haproxy', 'apache', 'http-proxy'];
 
-/** What ratios refer to: the first that takes part. */
+/** Contenders to which ratios refer: the first one that takes part. */
 export const REFERENCES: readonly string[] = ['nginx', 'haproxy', 'undici'];
 
-/** Everything that can be compared. `node`: the Node that ours and the libraries for Node run under. */
+/** All contenders. `node` is the path of the Node that runs Rollcall and the libraries for Node. */
 export function allContenders(root: string, node: string): readonly Contender[] {
   return [
     rollcall({ name: 'rollcall', root, node }),

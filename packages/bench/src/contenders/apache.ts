@@ -4,7 +4,7 @@ import { configuredServer } from './configured-server.ts';
 import type { Contender } from './contender.ts';
 
 const MODULE_FOLDERS = ['/usr/lib/apache2/modules', '/usr/lib64/httpd/modules', '/usr/libexec/apache2'];
-/** Whom a server that was started by root becomes: the first that the machine knows. */
+/** Users to which a server started by root switches; the first existing one is used. */
 const USERS = ['www-data', 'apache', 'http', 'daemon'];
 
 const MODULES: readonly string[] = [
@@ -19,7 +19,7 @@ const MODULES: readonly string[] = [
   'lbmethod_byrequests',
 ];
 
-/** mod_proxy_balancer of Apache's httpd in the event MPM, with its session routes. */
+/** mod_proxy_balancer of Apache httpd with the event MPM and session routes. */
 export const apache: Contender = configuredServer({
   name: 'apache',
   programs: ['apache2', 'httpd'],
@@ -57,10 +57,10 @@ ProxyPass / balancer://site/ stickysession=sid
 });
 
 /**
- * Lines that load what every proxy needs and `more` by their short names. Some builds have some of them built in: those have
- * no file, or are passed over where it is loaded already.
+ * Lines that load the modules of every proxy and `more`, by short names. Modules that are built in have no file, or are skipped by
+ * IfModule.
  */
-export function loadModules(more: readonly string[]): string {
+function loadModules(more: readonly string[]): string {
   const folder = MODULE_FOLDERS.find(existsSync) ?? MODULE_FOLDERS[0]!;
   return [...MODULES, ...more]
     .map((name) => ({ name, file: join(folder, `mod_${name}.so`) }))
@@ -69,8 +69,8 @@ export function loadModules(more: readonly string[]): string {
     .join('\n');
 }
 
-/** Whom it becomes when it was started by root. */
-export function userLines(): string {
+/** Lines with the user and group to which a server started by root switches; otherwise empty. */
+function userLines(): string {
   if (process.getuid?.() !== 0) return '';
   const groups = readFileSync('/etc/group', 'utf8');
   const user = USERS.find((name) => new RegExp(`^${name}:`, 'm').test(groups));

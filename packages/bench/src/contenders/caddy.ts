@@ -1,7 +1,7 @@
 import { configuredServer } from './configured-server.ts';
 import type { Contender } from './contender.ts';
 
-/** Caddy's reverse_proxy. */
+/** `reverse_proxy` of Caddy. */
 export const caddy: Contender = configuredServer({
   name: 'caddy',
   programs: ['caddy'],

@@ -4,20 +4,20 @@ import { findProgram, outputOf } from '../system/programs.ts';
 import type { Running } from '../system/workplace.ts';
 import type { Contender, StartRequest } from './contender.ts';
 
-/** What differs from one server to another. */
+/** Properties of one server program. */
 export interface ServerKind {
   readonly name: string;
-  /** Names that the program goes by. */
+  /** Possible names of the program. */
   readonly programs: readonly string[];
   readonly versionFlag: string;
-  /** Finds the version in what the program says of itself. */
+  /** Extracts the version from the output of the program. */
   readonly versionPattern: RegExp;
   readonly configName: string;
   config(request: StartRequest): string;
   arguments(configFile: string): readonly string[];
 }
 
-/** A server of this machine with one worker process or thread, configured by a file that we write. */
+/** An installed server with one worker process or thread and a generated configuration file. */
 export function configuredServer(kind: ServerKind): Contender {
   const program = (): string | undefined => kind.programs.map(findProgram).find((path) => path !== undefined);
   return {

@@ -1,45 +1,45 @@
-/** Whatever proxies the two nodes and is measured doing so. */
+/** A proxy in front of the two nodes that the benchmark measures. */
 import type { Running, Workplace } from '../system/workplace.ts';
 
-/** What is in front of the nodes besides plain forwarding. */
+/** Functions of the proxy besides plain forwarding. */
 export interface Front {
-  /** Clients speak TLS. */
+  /** Clients connect with TLS. */
   readonly isTls: boolean;
-  /** Each request is written to a file. */
+  /** The proxy writes an access log to a file. */
   readonly logsAccess: boolean;
 }
 
 export const PLAIN_FRONT: Front = { isTls: false, logsAccess: false };
 
-/** Files in PEM. */
+/** Paths of PEM files. */
 export interface Certificate {
   readonly certFile: string;
   readonly keyFile: string;
-  /** Both in one file. */
+  /** Certificate and key in one file. */
   readonly bothFile: string;
 }
 
 export interface StartRequest {
   readonly workplace: Workplace;
-  /** A new directory of its own, which others may read. */
+  /** A new empty directory for the contender, readable by all users. */
   readonly directory: string;
   readonly port: number;
-  /** Ports of the nodes; ours may begin with none. */
+  /** Ports of the nodes. Rollcall may start without nodes. */
   readonly nodes: readonly number[];
   readonly cpus: readonly number[];
   readonly front: Front;
-  /** There when the front speaks TLS. */
+  /** Present if the front uses TLS. */
   readonly certificate: Certificate | undefined;
 }
 
 export interface Contender {
-  /** As in `--only` and in tables. */
+  /** Name in `--only` and in tables. */
   readonly name: string;
-  /** What makes it available, as a sentence. */
+  /** Instruction to install it. */
   readonly remedy: string;
-  /** Its version; `undefined` when it is not installed. */
+  /** Installed version; `undefined` if not installed. */
   version(): string | undefined;
   can(front: Front): boolean;
-  /** Starts it. It need not answer yet when this resolves, but will without further help. */
+  /** Starts it. It may not answer yet when the promise resolves. */
   start(request: StartRequest): Promise<Running>;
 }

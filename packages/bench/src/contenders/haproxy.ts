@@ -1,7 +1,7 @@
 import { configuredServer } from './configured-server.ts';
 import type { Contender } from './contender.ts';
 
-/** HAProxy with one thread and its own session cookie, which is what ours does too. */
+/** HAProxy with one thread and a session cookie, as Rollcall has. */
 export const haproxy: Contender = configuredServer({
   name: 'haproxy',
   programs: ['haproxy'],

@@ -2,7 +2,7 @@ import { nginxConfig } from '../system/nginx-config.ts';
 import { configuredServer } from './configured-server.ts';
 import type { Contender } from './contender.ts';
 
-/** nginx with kept-alive connections to the nodes; it has no sessions that stay. */
+/** nginx with keep-alive connections to the nodes, without sticky sessions. */
 export const nginx: Contender = configuredServer({
   name: 'nginx',
   programs: ['nginx'],

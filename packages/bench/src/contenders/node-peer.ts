@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Contender } from './contender.ts';
 
-/** A proxy made with a library for Node: a program in `peers/`, run by the same Node as ours. */
+/** A proxy built with a library for Node: a program in `peers/`, run by the same Node as Rollcall. */
 export function nodePeer(name: string, program: string, library: string, node: string): Contender {
   return {
     name,
@@ -25,7 +25,7 @@ export function nodePeer(name: string, program: string, library: string, node: s
   };
 }
 
-/** The installed version of a library; `undefined` when it is not there. Not every library lets its manifest be imported. */
+/** The installed version of a library; `undefined` if absent. It reads the file, because not every library exports its manifest. */
 function versionOf(library: string): string | undefined {
   try {
     let folder = dirname(createRequire(import.meta.url).resolve(library));

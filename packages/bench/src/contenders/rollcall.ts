@@ -1,4 +1,4 @@
-/** Ours, as users start it: `rollcall up`, compiled, with one worker and everything on that is on by default. */
+/** Rollcall as users start it: `rollcall up`, compiled, with one worker and default settings. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { NodePut, StatusResource } from '@rollcall/protocol';
@@ -9,28 +9,28 @@ import type { Running } from '../system/workplace.ts';
 import type { Contender, Front, StartRequest } from './contender.ts';
 
 const READY_MS = 20_000;
-/** Puts at once when many nodes are put in. */
+/** Concurrent PUT requests when many nodes are added. */
 const PUTS_AT_ONCE = 16;
 
 export interface RollcallOptions {
   readonly name: string;
-  /** The clone it is run from, compiled. */
+  /** Path of the compiled clone. */
   readonly root: string;
-  /** The Node it runs under. */
+  /** Path of the Node that runs it. */
   readonly node: string;
   readonly flags?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
 }
 
-/** A started coordinator with its proxy. */
+/** A running `rollcall up`. */
 export interface Up {
   readonly running: Running;
   readonly admin: AdminCalls;
-  /** Process of the proxy worker; `undefined` where that version does not tell. */
+  /** Process id of the proxy worker; `undefined` if that version does not report it. */
   readonly workerPid: number | undefined;
 }
 
-/** Ours as a contender. */
+/** Rollcall as a contender. */
 export function rollcall(options: RollcallOptions): Contender {
   return {
     name: options.name,
@@ -41,7 +41,7 @@ export function rollcall(options: RollcallOptions): Contender {
   };
 }
 
-/** The flag that this version lacks for `front`; `undefined` when it has all. */
+/** The flag for `front` that this version lacks; `undefined` if it has all. */
 export function missingFlag(options: RollcallOptions, front: Front): string | undefined {
   const wanted = [
     ...(front.isTls ? ['--tls', '--tls-cert', '--tls-key'] : []),
@@ -50,13 +50,13 @@ export function missingFlag(options: RollcallOptions, front: Front): string | un
   return wanted.find((flag) => !hasFlag(options, flag));
 }
 
-/** Does `up` of this version know the flag? */
+/** Whether `up` of this version has the flag. */
 export function hasFlag({ node, root }: RollcallOptions, flag: string): boolean {
   const help = outputOf(node, [commandOf(root), 'up', '--help']);
   return new RegExp(`^\\s+${flag}(?=[ ,])`, 'm').test(help);
 }
 
-/** Starts it and puts the nodes in. Resolves when every worker acts upon them. */
+/** Starts it and adds the nodes. Resolves when every worker uses them. */
 export async function startUp(options: RollcallOptions, request: StartRequest): Promise<Up> {
   const { workplace, directory, port, nodes, cpus, front, certificate } = request;
   const [controlPort, plainPort] = (await freePorts(2)) as [number, number];
@@ -83,13 +83,13 @@ export async function startUp(options: RollcallOptions, request: StartRequest): 
     await workplace.until(isCurrent, running, 'the worker does not follow the coordinator', READY_MS);
     return { running, admin, workerPid: status?.workers[0]?.pid };
   } catch (error) {
-    // Nobody else knows of it yet, and it would run beside the next one.
+    // The caller has no handle of this process yet, so it must be ended here.
     await workplace.end(running);
     throw error;
   }
 }
 
-/** Puts in nodes number `from` to `to`, by turns at the two addresses. */
+/** Adds the nodes number `from` to `to`, alternately at the two addresses. */
 export async function putNodes(admin: AdminCalls, nodes: readonly number[], from: number, to: number): Promise<void> {
   let next = from;
   const put = async (): Promise<void> => {
@@ -106,9 +106,9 @@ export async function putNodes(admin: AdminCalls, nodes: readonly number[], from
   await Promise.all(Array.from({ length: PUTS_AT_ONCE }, put));
 }
 
-/** Calls of the admin API with the token of the state directory. */
+/** Client of the admin API with the token in the state directory. */
 export class AdminCalls {
-  /** Of the control port. */
+  /** URL of the control port. */
   readonly url: string;
   readonly #tokenFile: string;
 
@@ -121,7 +121,7 @@ export class AdminCalls {
     return readFileSync(this.#tokenFile, 'utf8').trim();
   }
 
-  /** Also false while somebody else answers there: it would have no token of ours. */
+  /** Whether the control port answers. False for another program at the port, because it has no token here. */
   async isReady(): Promise<boolean> {
     if (!existsSync(this.#tokenFile)) return false;
     const answer = await fetch(`${this.url}/readyz`).catch(() => undefined);
@@ -129,13 +129,13 @@ export class AdminCalls {
     return answer?.ok === true;
   }
 
-  /** The answer of a page, whatever it is. */
+  /** The response of a page with any status. */
   async text(path: string): Promise<string> {
     const answer = await fetch(this.url + path, { headers: { authorization: `Bearer ${this.token()}` } });
     return answer.text();
   }
 
-  /** The answer's body. Rejects with what the coordinator says when it is an error. */
+  /** The body of the response. Rejects with the message of the coordinator for an error status. */
   async call<Body>(method: string, path: string, body?: object): Promise<Body> {
     const token = this.token();
     const answer = await fetch(this.url + path, {

@@ -1,4 +1,4 @@
-/** Agents of a run, spread over some processes, as the bench sees them. */
+/** The agents of a run, distributed over several processes. */
 import { fileURLToPath } from 'node:url';
 import type { LatencyHistogram } from '../numbers/latency-histogram.ts';
 import { LatencyHistogram as Histogram } from '../numbers/latency-histogram.ts';
@@ -7,7 +7,7 @@ import type { Running, Workplace } from '../system/workplace.ts';
 import type { AgentCounts, AgentOrder, AgentPlan, AgentReply } from './messages.ts';
 
 const REPLY_MS = 60_000;
-/** Agents of one process. */
+/** Maximum number of agents of one process. */
 const PER_PROCESS = 5_000;
 
 export type FleetPlan = Omit<AgentPlan, 'count' | 'firstNumber'>;

@@ -1,4 +1,4 @@
-/** One `rollcall up` with one worker, nodes that answer, and visitors: what all rows are measured on. */
+/** The site of all rows: one `rollcall up` with one worker, nodes that answer, and visitors. */
 import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { StatusResource } from '@rollcall/protocol';

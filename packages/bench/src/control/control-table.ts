@@ -21,6 +21,7 @@ const LINES: Readonly<Record<string, readonly Line[]>> = {
     { name: 'siteP99Ms', title: 'site p99 after it, ms', decimals: 1 },
     { name: 'siteMaxMs', title: 'site longest, ms', decimals: 1 },
     { name: 'siteFailed', title: 'requests failed', decimals: 0, goal: 0 },
+    { name: 'workerRestarts', title: 'workers started again', decimals: 0, goal: 0 },
   ],
   readers: [
     { name: 'restPercent', title: 'control CPU without readers, %', decimals: 1 },

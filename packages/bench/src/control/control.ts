@@ -1,4 +1,4 @@
-/** `npm run bench -- control`: what nodes cost the control plane, and what becomes of them when it fails. */
+/** `npm run bench -- control`: cost of nodes for the control plane, and effects of its failure. */
 import { BenchError } from '../bench-error.ts';
 import { type RollcallOptions, rollcall } from '../contenders/rollcall.ts';
 import { spreadOf } from '../numbers/spread.ts';
@@ -23,15 +23,15 @@ import {
 export interface ControlBench {
   readonly options: ControlOptions;
   readonly workplace: Workplace;
-  /** Top of the clone. */
+  /** Root of the clone. */
   readonly root: string;
-  /** Progress, a line each. */
+  /** Prints a line of progress. */
   readonly say: (line: string) => void;
-  /** What was left out and why. */
+  /** Sentences about skipped parts. */
   readonly leftOut: string[];
 }
 
-/** Figures of a row with a number of agents: of each round, and their medians. */
+/** Figures of a row with this number of agents: for each round, and their medians. */
 export interface RowResult {
   readonly row: string;
   readonly agents: number;
@@ -47,7 +47,7 @@ interface RowPlan {
 
 const READERS_AGENTS = 3_000;
 
-/** Measures the rows one after the other. A row that fails is reported and left out. */
+/** Measures the rows in sequence. A row that fails is reported and skipped. */
 export async function measureControl({ options, workplace, root, say, leftOut }: ControlBench): Promise<Measured> {
   const ours: RollcallOptions = { name: 'rollcall', root, node: options.node };
   const { agents, measureMs } = options;

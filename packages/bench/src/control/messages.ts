@@ -1,25 +1,25 @@
-/** What the bench and its processes with agents or nodes tell each other. */
+/** Messages between the benchmark and its processes with agents or nodes. */
 import type { HistogramRecord } from '../numbers/latency-histogram.ts';
 
-/** Agents of one process. */
+/** The agents of one process. */
 export interface AgentPlan {
   readonly controlPort: number;
   readonly token: string;
   /** Port of the nodes' server, which answers on all addresses of the loopback. */
   readonly nodePort: number;
-  /** Of the first agent; the others follow. */
+  /** Number of the first agent; the numbers of the others follow. */
   readonly firstNumber: number;
   readonly count: number;
   readonly balancer: string;
   readonly path: string;
-  /** True: the SDK. False: agents on bare sockets, which cost this machine little. */
+  /** Whether agents use the SDK. Otherwise they use bare sockets, which need less CPU. */
   readonly isSdk: boolean;
 }
 
 /**
- * `start` connects all agents of the plan at once, as many as there are more than before. `status` sends the wish of one node. `churn`
+ * `start` connects the agents of the plan that are not connected yet, all at once. `status` sends the wanted status of one node. `churn`
  * registers and removes `perSecond` further nodes a second until `perSecond` is 0. `change` switches between the first two agents of
- * the plan, `times` times, and measures when the site follows. `leave` ends all. `count` reports; `forget` begins counting anew.
+ * the plan, `times` times, and measures when the site follows. `leave` ends all. `count` reports; `forget` resets the counts.
  */
 export type AgentOrder =
   | { readonly order: 'start'; readonly plan: AgentPlan }

@@ -1,11 +1,11 @@
 /**
- * All nodes of a run in one process: `node-process.js PORT`. It listens on every address of the loopback, so that each node has an
- * address of its own, and answers each request with the address that it was sent to.
+ * All nodes of a run in one process: `node-process.js PORT`. It listens on every address of the loopback interface, so that each node
+ * has its own address. It answers each request with the destination address.
  */
 import { createServer, type Socket } from 'node:net';
 
 const HEAD_END = '\r\n\r\n';
-/** Octets of each answer's body. */
+/** Size of each response body, octets. */
 const BODY = 'n'.repeat(100);
 
 function serve(socket: Socket): void {

@@ -4,7 +4,7 @@ import { BenchError } from '../bench-error.ts';
 import { CONTROL_HELP, CONTROL_ROWS, readControlOptions } from './options.ts';
 
 describe('options of the control bench', () => {
-  test('without words all rows are measured once with 10,000 agents', () => {
+  test('without options all rows are measured once with 10,000 agents', () => {
     const options = readControlOptions([]);
     assert.deepEqual(options, {
       mode: 'control',
@@ -18,7 +18,7 @@ describe('options of the control bench', () => {
     });
   });
 
-  test('words choose rows, agents, rounds and length', () => {
+  test('options set rows, agents, rounds and duration', () => {
     const options = readControlOptions(['--rows', 'kill,half', '--agents', '3000', '--rounds', '3', '--secs', '5']);
     assert.deepEqual(
       [options?.rows, options?.agents, options?.rounds, options?.measureMs],
@@ -26,8 +26,8 @@ describe('options of the control bench', () => {
     );
   });
 
-  test('wrong words are refused with what there is', () => {
-    assert.throws(() => readControlOptions(['--rows', 'nothing']), /--rows nothing: there is agents, kill/);
+  test('invalid options are refused with the valid ones', () => {
+    assert.throws(() => readControlOptions(['--rows', 'nothing']), /--rows nothing: known are agents, kill/);
     assert.throws(() => readControlOptions(['--agents', '99']), /from 100 to 10000/);
     assert.throws(() => readControlOptions(['--agents', '20000']), BenchError);
     assert.throws(() => readControlOptions(['--rowz', 'kill']), /control --help/);

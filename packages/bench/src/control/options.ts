@@ -1,17 +1,15 @@
-/** What `npm run bench -- control` was asked for, checked. */
-import { parseArgs } from 'node:util';
-import { BenchError } from '../bench-error.ts';
-import { nameList, wholeNumber } from '../words.ts';
+/** Options of `npm run bench -- control`. */
+import { flagsOf, nameList, SWITCH, TEXT, wholeNumber } from '../words.ts';
 
 export interface ControlOptions {
   readonly mode: 'control';
   /** Names of rows; empty: all. */
   readonly rows: readonly string[];
-  /** Agents of the rows that have most. */
+  /** Number of agents in the largest rows. */
   readonly agents: number;
   readonly rounds: number;
   readonly measureMs: number;
-  /** Path of the Node that rollcall runs under. */
+  /** Path of the Node that runs rollcall. */
   readonly node: string;
   readonly jsonFile: string | undefined;
   readonly markdownFile: string | undefined;
@@ -31,25 +29,36 @@ export const CONTROL_ROWS: readonly string[] = [
 const DEFAULT_AGENTS = 10_000;
 const DEFAULT_SECS = 10;
 
-export const CONTROL_HELP: string = `What nodes cost the control plane: agents on bare sockets at 1 Hz against one rollcall up with one worker.
+export const CONTROL_HELP: string = `Measures the cost of nodes for the control plane: agents on bare sockets at 1 Hz and one rollcall up with one worker.
 
   npm run bench -- control                          all rows, about 8 minutes
   npm run bench -- control --rows agents,kill
 
-  --rows NAME,…       of ${CONTROL_ROWS.join(', ')}
-  --agents N          agents of the rows that have most, 100 to 10000 (${DEFAULT_AGENTS})
-  --rounds N          how often each row is measured (1); medians are reported
-  --secs N            how long each figure at rest is measured (${DEFAULT_SECS})
-  --node PATH         the Node that rollcall runs under (this one)
-  --json FILE         all figures of all rounds; - is standard output
-  --markdown FILE     the tables with date, machine and versions; - is standard output
+  --rows NAME,…       rows: ${CONTROL_ROWS.join(', ')}
+  --agents N          agents in the largest rows, 100 to 10000 (default ${DEFAULT_AGENTS})
+  --rounds N          rounds of measurement (default 1); medians are reported
+  --secs N            duration of measurements at rest, seconds (default ${DEFAULT_SECS})
+  --node PATH         the Node that runs rollcall (default: this one)
+  --json FILE         file for all figures of all rounds; - is standard output
+  --markdown FILE     file for the tables with date, machine and versions; - is standard output
   --help
 
-What the figures mean is in packages/bench/README.md. The row "half" needs cgroups that this user may write, or taskset.`;
+packages/bench/README.md explains the figures. The row "half" needs cgroups that this user may write, or taskset.`;
 
-/** Reads the words after `control`; `undefined` when they ask for help. Throws a BenchError that says what to do. */
+const FLAGS = {
+  help: { ...SWITCH, short: 'h' },
+  rows: TEXT,
+  agents: TEXT,
+  rounds: TEXT,
+  secs: TEXT,
+  node: TEXT,
+  json: TEXT,
+  markdown: TEXT,
+} as const;
+
+/** Parses the arguments after `control`; `undefined` for `--help`. Throws a BenchError for invalid options. */
 export function readControlOptions(words: readonly string[]): ControlOptions | undefined {
-  const given = parsed(words);
+  const given = flagsOf(words, FLAGS, 'control --help');
   if (given.help) return undefined;
   return {
     mode: 'control',
@@ -61,25 +70,4 @@ export function readControlOptions(words: readonly string[]): ControlOptions | u
     jsonFile: given.json,
     markdownFile: given.markdown,
   };
-}
-
-function parsed(words: readonly string[]) {
-  const text = { type: 'string' } as const;
-  try {
-    return parseArgs({
-      args: [...words],
-      options: {
-        help: { type: 'boolean', short: 'h' },
-        rows: text,
-        agents: text,
-        rounds: text,
-        secs: text,
-        node: text,
-        json: text,
-        markdown: text,
-      },
-    }).values;
-  } catch (error) {
-    throw new BenchError(`${(error as Error).message.split('. ')[0]}; control --help shows what there is`);
-  }
 }

@@ -1,8 +1,9 @@
 /**
- * One agent of the protocol on a bare socket: it does what the SDK does on the wire, waits as the SDK does between attempts, and costs
- * the machine a fraction of it. @see packages/protocol/PROTOCOL.md
+ * An agent on a bare socket. It sends the same messages as the SDK and waits as long between attempts, at a fraction of the CPU cost.
+ * @see packages/protocol/PROTOCOL.md
  */
 import net from 'node:net';
+import { backoffMs } from '@rollcall/agent';
 import { AGENT_PATH, AGENT_SUBPROTOCOL } from '@rollcall/protocol';
 
 export interface RawAgentOptions {
@@ -17,8 +18,6 @@ export interface RawAgentOptions {
 
 const CONNECT_MS = 1_000;
 const UPGRADE_MS = 5_000;
-const BACKOFF_FIRST_MS = 250;
-const BACKOFF_MAX_MS = 10_000;
 const HEAD_END = '\r\n\r\n';
 /** Reads are looked at to their end before the next: all agents share the buffer. */
 const SHARED_BUFFER = Buffer.allocUnsafe(65_536);
@@ -167,7 +166,7 @@ export class RawAgent {
     socket.destroy();
     if (this.#hasLeft) return;
     this.#options.onEnd(why);
-    const waitMs = Math.random() * Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** Math.min(this.#attempts, 16));
+    const waitMs = backoffMs(this.#attempts, Math.random);
     this.#attempts += 1;
     this.#timer = setTimeout(() => this.#connect(), retryMs * (0.5 + Math.random() / 2) + waitMs);
   }

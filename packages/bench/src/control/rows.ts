@@ -1,4 +1,4 @@
-/** The rows of `npm run bench -- control`: each starts a site of its own, and returns figures by name. */
+/** The rows of `npm run bench -- control`. Each row starts its own site and returns figures by name. */
 import { BenchError } from '../bench-error.ts';
 import type { Workplace } from '../system/workplace.ts';
 import type { AgentFleet } from './agent-fleet.ts';
@@ -6,21 +6,21 @@ import type { ControlSite } from './control-site.ts';
 import { limitToHalf } from './half-core.ts';
 import type { Visits } from './visits.ts';
 
-/** What a row has to work with. */
+/** Parameters of a row. */
 export interface RowParts {
   readonly workplace: Workplace;
   readonly measureMs: number;
-  /** Agents of the rows that have most. */
+  /** Number of agents in the largest rows. */
   readonly agents: number;
   readonly site: () => Promise<ControlSite>;
-  /** Progress, a line each. */
+  /** Prints a line of progress. */
   readonly say: (line: string) => void;
 }
 
-/** Figures of one round, by what they are of. */
+/** Figures of one round, by name. */
 export type Figures = Readonly<Record<string, number>>;
 
-/** Until processes have put away what a start left. */
+/** Pause after a start, for garbage collection, milliseconds. */
 const SETTLE_MS = 3_000;
 const BACK_MS = 180_000;
 const LOOK_MS = 50;
@@ -31,7 +31,7 @@ const CHURN_PER_SECOND = 20;
 const CHURN_AGENTS = 1_000;
 const LEASE_CHECK_MS = 25_000;
 
-/** Agents at rest: CPU, memory, and how long it takes until all that connect at once are up. */
+/** Agents at rest: CPU, memory, and the time until all agents that connect at once are up. */
 export async function agentsRow(parts: RowParts, count: number): Promise<Figures> {
   const site = await parts.site();
   try {
@@ -56,7 +56,7 @@ export async function agentsRow(parts: RowParts, count: number): Promise<Figures
   }
 }
 
-/** The control process is killed: when all agents are back, and what of their leases and of the site. */
+/** The control process is killed: time until all agents are registered again, expired leases, and effects on the site. */
 export async function killRow(parts: RowParts): Promise<Figures> {
   const site = await parts.site();
   try {
@@ -70,7 +70,7 @@ export async function killRow(parts: RowParts): Promise<Figures> {
   }
 }
 
-/** The same with half a core for the whole product, which is the site too. */
+/** The same with half a core for all processes of Rollcall. */
 export async function halfRow(parts: RowParts): Promise<Figures> {
   const site = await parts.site();
   try {
@@ -106,8 +106,14 @@ async function killAndReturn({ workplace }: RowParts, site: ControlSite, fleet: 
     throw new BenchError(`${counts.agents - counts.registered} agents are not back within ${BACK_MS / 1_000} s`);
   const backSeconds = (counts.lastRegisteredAtUnixMs - killedAtUnixMs) / 1_000;
   await workplace.sleep(Math.max(0, LEASE_CHECK_MS - backSeconds * 1_000));
-  const { nodes } = await site.status();
-  return { backSeconds, expired: nodes.gone, attempts: sum(counts.ends) / counts.agents };
+  const { nodes, processes } = await site.status();
+  const workers = processes.filter(({ name }) => name.startsWith('worker'));
+  return {
+    backSeconds,
+    expired: nodes.gone,
+    attempts: sum(counts.ends) / counts.agents,
+    workerRestarts: workers.reduce((total, { restarts }) => total + restarts, 0),
+  };
 }
 
 function siteFigures({ say }: RowParts, before: Visits, during: Visits): Figures {

@@ -1,6 +1,6 @@
 /**
- * Clients of the site or of the control port: `perSecond` requests a second leave when they are due, whatever becomes of those before
- * them, on kept-alive connections. It sleeps between them, so that it takes little of the machine that is measured.
+ * Clients of the site or of the control port. They send `perSecond` requests per second at their due times on keep-alive connections,
+ * independent of earlier responses (open loop). The process sleeps in between, so that it uses little CPU.
  */
 import http from 'node:http';
 import { LatencyHistogram } from '../numbers/latency-histogram.ts';

@@ -22,7 +22,7 @@ export interface VisitReply {
   readonly octets: number;
 }
 
-/** What the clients met. */
+/** Results of the clients. */
 export interface Visits {
   readonly p50Ms: number;
   readonly p99Ms: number;
@@ -33,7 +33,7 @@ export interface Visits {
 }
 
 const REPLY_MS = 60_000;
-/** What is compiled and connected for the first time is over by then. */
+/** Warm-up for compilation and first connections, milliseconds. */
 const WARM_UP_MS = 1_500;
 
 /** Runs `use` while the plan is carried out. Latencies are counted from when each request was due. */

@@ -9,11 +9,11 @@ function instants(arrivals: Arrivals, count: number): number[] {
   });
 }
 
-test('even arrivals keep their distance', () => {
+test('even arrivals have equal gaps', () => {
   assert.deepEqual(instants(new Arrivals(1_000, true, 1, 100), 3), [101, 102, 103]);
 });
 
-test('others come at the rate on average, and in gaps of every length', () => {
+test('random arrivals have the mean rate and exponential gaps', () => {
   const all = instants(new Arrivals(1_000, false, 7, 0), 100_000);
   assert.ok(Math.abs(all.at(-1)! - 100_000) < 1_500, `${all.at(-1)}`);
   const gaps = all.map((atMs, i) => atMs - (all[i - 1] ?? 0));
@@ -23,7 +23,7 @@ test('others come at the rate on average, and in gaps of every length', () => {
   assert.ok(gaps.every((gap) => gap >= 0 && Number.isFinite(gap)));
 });
 
-test('every contender gets the same', () => {
+test('equal seeds give equal arrivals', () => {
   const [one, other] = [new Arrivals(500, false, 3, 0), new Arrivals(500, false, 3, 0)];
   assert.deepEqual(instants(one, 50), instants(other, 50));
 });

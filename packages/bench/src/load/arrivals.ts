@@ -1,26 +1,26 @@
-import { type Draw, exponential, seededDraw } from '../numbers/draws.ts';
+import { type Rng, seededRng } from '@rollcall/core';
 
-/** When requests of an open-loop run are due, the same for every contender. */
+/** Due times of the requests of an open-loop run, the same for every contender. */
 export class Arrivals {
   readonly #meanGapMs: number;
   readonly #isEven: boolean;
-  readonly #draw: Draw;
+  readonly #rng: Rng;
   /** Instant of the next one, milliseconds. */
   nextAtMs: number;
 
   /**
-   * `perSecond`: mean rate. `isEven`: gaps of one length; otherwise they are exponential, as of many users who know nothing
-   * of each other. `seed`: the same seed gives the same gaps.
+   * `perSecond`: mean rate. `isEven`: equal gaps; otherwise the gaps are exponential, as of independent users.
+   * `seed`: equal seeds give equal gaps.
    */
   constructor(perSecond: number, isEven: boolean, seed: number, startAtMs: number) {
     this.#meanGapMs = 1_000 / perSecond;
     this.#isEven = isEven;
-    this.#draw = seededDraw(seed);
+    this.#rng = seededRng(seed);
     this.nextAtMs = startAtMs;
   }
 
-  /** Goes on to the next. */
+  /** Advances `nextAtMs` to the next request. */
   advance(): void {
-    this.nextAtMs += this.#isEven ? this.#meanGapMs : exponential(this.#draw, this.#meanGapMs);
+    this.nextAtMs += this.#isEven ? this.#meanGapMs : -Math.log(1 - this.#rng()) * this.#meanGapMs;
   }
 }

@@ -1,18 +1,18 @@
-/** One connection of the load generator; it sends one thing at a time. */
+/** A connection of the load generator. It has at most one request in flight. */
 
-/** Told by a client when what it has sent is over. */
+/** Receives the outcome of each request of a client. */
 export interface ClientListener {
-  /** The answer is there and as expected. */
+  /** The response is complete and as expected. */
   onAnswer(client: Client): void;
-  /** It is not, or the connection broke. The client may send again. */
+  /** The response is wrong, or the connection failed. The client may send again. */
   onFailure(client: Client, why: string): void;
 }
 
 export interface Client {
-  /** When what is under way was due, milliseconds of the process's clock; NaN while nothing is. The owner sets it. */
+  /** Due time of the request in flight, milliseconds of the process clock; NaN without one. The owner sets it. */
   dueAtMs: number;
-  /** Sends one request or message, on a connection it opens first if it has none. */
+  /** Sends one request or message. Opens a connection first if there is none. */
   send(): void;
-  /** Gives up what is under way and closes the connection; the listener hears nothing. */
+  /** Aborts the request in flight and closes the connection, without a call of the listener. */
   abandon(): void;
 }

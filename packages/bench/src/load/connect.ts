@@ -1,25 +1,25 @@
 import net from 'node:net';
 import tls from 'node:tls';
 
-/** All connections of a process read into this: each read is looked at to its end before the next. */
+/** Read buffer of all connections of a process. Each read is processed completely before the next. */
 const SHARED_BUFFER = Buffer.allocUnsafe(65_536);
 
 export interface ConnectionListener {
   onOpen?(): void;
   /** `octets` are valid until it returns. */
   onOctets(octets: Buffer): void;
-  /** Once, however it ended. */
+  /** Called once at the end of the connection, with or without an error. */
   onClose(why: string): void;
 }
 
-/** Where a connection goes, and from which address of the loopback. */
+/** Destination port and source address of a connection on the loopback interface. */
 export interface Way {
   readonly port: number;
   readonly from: string;
   readonly isTls: boolean;
 }
 
-/** Opens a connection to a port of the loopback. What is written before it is open leaves when it is. */
+/** Opens a connection to a port of the loopback interface. Data written before it is open is sent afterwards. */
 export function connect({ port, from, isTls }: Way, listener: ConnectionListener): net.Socket {
   const to = { port, host: '127.0.0.1', localAddress: from };
   const socket = isTls
@@ -44,7 +44,7 @@ export function connect({ port, from, isTls }: Way, listener: ConnectionListener
   socket.on('error', (error: NodeJS.ErrnoException) => {
     why = error.code ?? error.message;
   });
-  // The other side has finished: nothing more will come, and nothing we could send would be answered.
+  // The peer has ended its side, so no further response will arrive.
   socket.on('end', () => socket.destroy());
   socket.on('close', () => listener.onClose(why));
   return socket;

@@ -3,7 +3,7 @@ import https from 'node:https';
 
 const PATIENCE_MS = 2_000;
 
-/** Status of `GET /` at a port of the loopback; `undefined` when nobody answers in time. */
+/** Status of `GET /` at a port of the loopback interface; `undefined` without a response in time. */
 export function statusOf(port: number, isTls: boolean): Promise<number | undefined> {
   return new Promise((resolve) => {
     const options = { host: '127.0.0.1', port, agent: false, timeout: PATIENCE_MS, rejectUnauthorized: false } as const;

@@ -5,7 +5,7 @@ import type { Traffic } from './messages.ts';
 import { requestOctets } from './request-text.ts';
 import { CLOSING, COMPLETE, PARTIAL, ResponseReader } from './response-reader.ts';
 
-/** Requests on one kept-alive connection, or on a new one each where the traffic says so. */
+/** Sends requests on one keep-alive connection, or on a new connection per request if the traffic requires it. */
 export class HttpClient implements Client {
   dueAtMs: number = Number.NaN;
   readonly #port: number;
@@ -55,7 +55,7 @@ export class HttpClient implements Client {
   }
 
   #read(octets: Buffer): void {
-    const outcome = this.#isWaiting ? this.#reader.read(octets) : 'octets that nobody asked for';
+    const outcome = this.#isWaiting ? this.#reader.read(octets) : 'octets without a request';
     if (outcome === PARTIAL) return;
     if (outcome !== COMPLETE && outcome !== CLOSING) {
       this.#fail(outcome);

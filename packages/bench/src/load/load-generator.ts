@@ -1,24 +1,24 @@
-/** The load generator as the bench sees it: one or more processes that act as one. */
+/** The load generator: one or more processes with a common interface. */
 import { fileURLToPath } from 'node:url';
 import { LatencyHistogram } from '../numbers/latency-histogram.ts';
 import { ask } from '../system/ask.ts';
 import type { Running, Workplace } from '../system/workplace.ts';
 import type { LoadOrder, LoadPlan, LoadReply, LoadReport } from './messages.ts';
 
-/** Requests a second that one process sends on time without help. */
+/** Maximum rate that one process sends on time, requests per second. */
 const ALONE_PER_SECOND = 5_000;
 const REPLY_MS = 60_000;
 
-/** What all processes have counted together. */
+/** Counts of all processes together. */
 export interface Load {
   readonly answered: number;
   readonly perSecond: number;
   readonly failures: Readonly<Record<string, number>>;
   readonly failed: number;
   readonly latency: LatencyHistogram;
-  /** Of the least busy process, 0–1: about 1 means that the generator was the limit. */
+  /** CPU use of the least busy process, 0–1. About 1 means that the generator was the bottleneck. */
   readonly busyRatio: number;
-  /** Share of the answers that are not in `latency` because the generator itself was late, 0–1. */
+  /** Share of the responses that `latency` excludes because the generator was late, 0–1. */
   readonly spoiledRatio: number;
 }
 
@@ -32,7 +32,7 @@ export class LoadGenerator {
     this.#signal = signal;
   }
 
-  /** One process for each entry of `cpus`; they end with the workplace. */
+  /** Starts one process for each entry of `cpus`. The workplace ends them. */
   static async start(workplace: Workplace, cpus: readonly (readonly number[])[]): Promise<LoadGenerator> {
     const program = fileURLToPath(new URL('./load-process.js', import.meta.url));
     const processes: Running[] = [];
@@ -41,10 +41,10 @@ export class LoadGenerator {
     return new LoadGenerator(processes, workplace.signal);
   }
 
-  /** Opens the plan's connections and begins. */
+  /** Opens the connections of the plan and starts to send. */
   async begin(plan: LoadPlan): Promise<void> {
     const { pace } = plan;
-    // Who sends at fixed instants never rests; more of them than needed would only take time from others.
+    // An open-loop process uses a whole CPU, so no more processes than needed are used.
     const wanted = pace.kind === 'open' ? Math.ceil(pace.perSecond / ALONE_PER_SECOND) : this.#processes.length;
     this.#active = this.#processes.slice(0, Math.max(1, Math.min(wanted, plan.connections)));
     const count = this.#active.length;
@@ -57,7 +57,7 @@ export class LoadGenerator {
     );
   }
 
-  /** Forgets what was counted since the run began. */
+  /** Resets the counts. */
   async count(): Promise<void> {
     await Promise.all(this.#active.map((running) => this.#ask(running, { order: 'count' })));
   }

@@ -1,4 +1,4 @@
-/** A process of the load generator: does what it is told over its channel, and ends with whoever started it. */
+/** A process of the load generator. It executes orders from its channel and ends with its parent process. */
 import { LoadRun } from './load-run.ts';
 import type { LoadOrder, LoadReply } from './messages.ts';
 

@@ -1,4 +1,4 @@
-/** One run of one process of the load generator: its clients, their pace and what came of it. */
+/** A run of one process of the load generator: its clients, their pace and the results. */
 import { LatencyHistogram } from '../numbers/latency-histogram.ts';
 import { Arrivals } from './arrivals.ts';
 import type { Client, ClientListener } from './client.ts';
@@ -6,27 +6,27 @@ import { HttpClient } from './http-client.ts';
 import type { LoadPlan, LoadReport } from './messages.ts';
 import { TunnelClient } from './tunnel-client.ts';
 
-/** An answer that takes longer is a failure. */
+/** Time limit of a response. */
 const PATIENCE_MS = 10_000;
 const SWEEP_MS = 500;
-/** How long a client waits after a failure, so that a contender that refuses everything does not keep us from measuring. */
+/** Pause of a client after a failure, so that a contender that refuses all requests does not saturate the generator. */
 const AFTER_FAILURE_MS = 10;
-/** Connections that are opened at once when there are to be thousands. */
+/** Connections that are opened concurrently. */
 const OPENED_AT_ONCE = 64;
-/** A turn that takes longer was interrupted by something else on this CPU, or by a collection of garbage. */
+/** Limit of one event loop turn. A longer turn was interrupted by another process or by garbage collection. */
 const OWN_STALL_MS = 0.5;
-/** How long the last requests of an open-loop run may take, milliseconds. */
+/** Time limit of the last requests of an open-loop run, milliseconds. */
 const LAST_ANSWERS_MS = 2_000;
 
-/** Connections from one address of the loopback; more would be nobody's who is not a proxy, and some contenders refuse them. */
+/** Connections per source address on the loopback interface. Some contenders refuse more from one address. */
 const PER_ADDRESS = 1_000;
 
 export class LoadRun implements ClientListener {
   readonly #plan: LoadPlan;
   readonly #clients: Client[];
-  /** Clients that may send, the one that has rested longest first. */
+  /** Clients that may send, the longest idle one first. */
   readonly #idle: Client[];
-  /** Instants of requests that are due and wait for a client. */
+  /** Due times of requests that wait for a client. */
   readonly #due: number[] = [];
   #arrivals: Arrivals | undefined;
   #isOver = false;
@@ -34,14 +34,14 @@ export class LoadRun implements ClientListener {
   #latency = new LatencyHistogram();
   #answered = 0;
   #failures = new Map<string, number>();
-  /** Answers whose time says more of this process than of the contender. */
+  /** Responses whose latency is distorted by a delay of this process. */
   #spoiled = 0;
-  /** When this process was last seen at work, and until when it had been kept from it. */
+  /** Time of the last turn of this process, and end of its last interruption. */
   #awakeAtMs = performance.now();
   #sleptUntilMs = 0;
   #sinceMs = performance.now();
   #cpuSince = process.cpuUsage();
-  /** How many `hold` clients have their answer, and who waits for all of them. */
+  /** Number of `hold` clients with a response, and the callback for all of them. */
   #held = 0;
   #onAllHeld: (() => void) | undefined;
 
@@ -53,7 +53,7 @@ export class LoadRun implements ClientListener {
     this.#idle = [...this.#clients];
   }
 
-  /** Begins to send. Resolves at once, or when all have their first answer where connections are only held. */
+  /** Starts to send. With `hold` it resolves when all clients have their response, otherwise at once. */
   async start(): Promise<void> {
     const { pace, connections } = this.#plan;
     this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS);
@@ -70,7 +70,7 @@ export class LoadRun implements ClientListener {
       });
   }
 
-  /** Forgets what was counted so far. */
+  /** Resets the counts. */
   count(): void {
     this.#latency = new LatencyHistogram();
     this.#answered = 0;
@@ -80,7 +80,7 @@ export class LoadRun implements ClientListener {
     this.#cpuSince = process.cpuUsage();
   }
 
-  /** What was counted. An open-loop run ends with it, when its last requests are answered or have waited too long. */
+  /** The counts. It ends an open-loop run, after responses or timeouts of its last requests. */
   async report(): Promise<LoadReport> {
     const elapsedMs = performance.now() - this.#sinceMs;
     const { user, system } = process.cpuUsage(this.#cpuSince);
@@ -140,7 +140,7 @@ export class LoadRun implements ClientListener {
     client.send();
   }
 
-  /** Sends what is due and comes back at once: a timer would be late by up to a millisecond. */
+  /** Sends due requests and schedules the next turn with setImmediate, because a timer may be late by a millisecond. */
   #turn(): void {
     if (this.#isOver) return;
     const nowMs = performance.now();
@@ -159,21 +159,21 @@ export class LoadRun implements ClientListener {
   }
 
   /**
-   * Notes when this process, which turns without rest in an open loop, has been kept from turning. What was due or under
-   * way then was sent or read late by us. That has nothing to do with the contender, so it may be left out; what waits for a
-   * contender that stands still may not, and is not: we turn meanwhile.
+   * Detects an interruption of this process, which never sleeps in an open-loop run. Requests that were due or in flight during the
+   * interruption were sent or read late by this process, so their latencies are excluded. While the contender stalls, this process is
+   * not interrupted, and such latencies are included.
    */
   #lookAwake(nowMs: number): void {
     if (nowMs - this.#awakeAtMs > OWN_STALL_MS) this.#sleptUntilMs = nowMs;
     this.#awakeAtMs = nowMs;
   }
 
-  /** Lets nothing more become due, and waits for what is. What is still open then counts with the time it has taken. */
+  /** Stops arrivals and waits for open requests. Requests without a response in time count with their elapsed time. */
   async #lastAnswers(): Promise<void> {
     this.#arrivals!.nextAtMs = Number.POSITIVE_INFINITY;
     const untilMs = performance.now() + LAST_ANSWERS_MS;
     const isOpen = (): boolean => this.#due.length > 0 || this.#clients.some(({ dueAtMs }) => dueAtMs >= 0);
-    // The turning goes on, so this waits no longer than it has to.
+    // The turns continue, so this loop ends as soon as all requests are answered.
     while (isOpen() && performance.now() < untilMs) await new Promise((resolve) => setImmediate(resolve));
     const nowMs = performance.now();
     const open = [...this.#due, ...this.#clients.map(({ dueAtMs }) => dueAtMs)].filter((dueAtMs) => dueAtMs >= 0);

@@ -1,25 +1,25 @@
-/** What the bench and the processes of its load generator tell each other. */
+/** Messages between the benchmark and the processes of its load generator. */
 import type { HistogramRecord } from '../numbers/latency-histogram.ts';
 import type { RequestShape } from './request-text.ts';
 import type { ExpectedAnswer } from './response-reader.ts';
 
 /**
- * - `closed`: each connection sends the next request when it has the answer: as much as the contender can do.
- * - `open`: requests leave at instants fixed beforehand, whatever becomes of those before them: as users come.
- * - `hold`: each connection sends one request and then stays open in silence.
+ * - `closed`: each connection sends the next request after the response, at the maximum rate of the contender.
+ * - `open`: requests are sent at predetermined times, independent of earlier responses, as users do.
+ * - `hold`: each connection sends one request and then stays open and idle.
  */
 export type Pace =
   | { readonly kind: 'closed' }
   | { readonly kind: 'open'; readonly perSecond: number; readonly isEven: boolean; readonly seed: number }
   | { readonly kind: 'hold' };
 
-/** `http` for requests, `tunnel` for WebSocket messages that come back. */
+/** `http`: requests; `tunnel`: WebSocket messages that the node returns. */
 export interface Traffic {
   readonly kind: 'http' | 'tunnel';
   readonly request: RequestShape;
   readonly expected: ExpectedAnswer;
   readonly isTls: boolean;
-  /** Clients send the cookies back that they are given. */
+  /** Clients send the cookies that they have received. */
   readonly keepsCookies: boolean;
 }
 
@@ -30,25 +30,25 @@ export interface LoadPlan {
   readonly pace: Pace;
 }
 
-/** `start` opens connections and begins; `count` forgets what was counted; `report` tells it; `stop` closes all. */
+/** `start` opens connections and sends; `count` resets the counts; `report` requests them; `stop` closes all connections. */
 export type LoadOrder =
   | { readonly order: 'start'; readonly plan: LoadPlan }
   | { readonly order: 'count' }
   | { readonly order: 'report' }
   | { readonly order: 'stop' };
 
-/** What one process has counted since `count`. */
+/** Counts of one process since `count`. */
 export interface LoadReport {
-  /** Answers that were as expected. */
+  /** Number of responses as expected. */
   readonly answered: number;
-  /** Answers and connections that were not, by what was wrong. */
+  /** Number of wrong responses and failed connections, by reason. */
   readonly failures: Readonly<Record<string, number>>;
-  /** From the instant a request was due (`open`) or sent (others) to the last octet of its answer. */
+  /** Time from the due time of a request (`open`) or its sending (others) to the last octet of the response. */
   readonly latency: HistogramRecord;
   readonly elapsedMs: number;
-  /** CPU time of the process itself by time, 0–1; about 1: it, not the contender, may be the limit. Always 1 in an open loop. */
+  /** CPU use of the process, 0–1. About 1: the process may be the bottleneck. Always 1 in an open loop. */
   readonly busyRatio: number;
-  /** Answers of an open loop that are not in `latency`, because the generator itself was kept from its work meanwhile. */
+  /** Number of responses of an open loop that `latency` excludes, because the generator was interrupted. */
   readonly spoiled: number;
 }
 

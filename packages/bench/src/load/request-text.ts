@@ -1,15 +1,15 @@
-/** Requests as a browser would send them. */
+/** Requests like those of a browser. */
 
 export interface RequestShape {
   readonly method: 'GET' | 'POST';
   readonly path: string;
   /** Octets of the body of a POST. */
   readonly uploadBytes: number;
-  /** The client asks for a new connection for each request. */
+  /** Each request has `Connection: close`. */
   readonly closes: boolean;
 }
 
-/** What a browser sends with every request, besides where to. The session cookie is one that no contender knows. */
+/** Fields of every request of a browser except Host and Connection. */
 const BROWSER_FIELDS = [
   'User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0',
   'Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8',

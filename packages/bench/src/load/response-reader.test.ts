@@ -15,7 +15,7 @@ function outcomes(text: string, size = text.length, times = 1): string[] {
   return found;
 }
 
-test('answers are found whole however their octets come', () => {
+test('responses are read in pieces of any size', () => {
   for (const text of [PLAIN, CHUNKED])
     for (let size = 1; size <= text.length; size++) {
       const found = outcomes(text, size, 2);
@@ -25,16 +25,16 @@ test('answers are found whole however their octets come', () => {
     }
 });
 
-test('an answer may be the last of its connection', () => {
+test('a response may close its connection', () => {
   assert.deepEqual(outcomes(PLAIN.replace('OK\r\n', 'OK\r\nConnection: close\r\n')), [CLOSING]);
 });
 
-test('an empty answer needs no body', () => {
+test('an empty response needs no body', () => {
   const reader = new ResponseReader({ status: 204, bodyBytes: 0 }, false);
   assert.equal(reader.read(Buffer.from('HTTP/1.1 204 No Content\r\n\r\n')), COMPLETE);
 });
 
-test('what was not asked for is told', () => {
+test('an unexpected response is reported', () => {
   assert.deepEqual(outcomes(PLAIN.replace('200', '502')), ['status 502']);
   assert.deepEqual(
     outcomes(PLAIN.replace('5', '4')),
@@ -45,7 +45,7 @@ test('what was not asked for is told', () => {
   assert.deepEqual(outcomes(CHUNKED.replace('3\r\n', 'z\r\n')), ['a chunk of size z']);
 });
 
-test('the first cookies are kept where they are wanted', () => {
+test('the first cookies are kept if the plan requires it', () => {
   const reader = new ResponseReader(EXPECTED, true);
   const answer = (cookie: string): Buffer => Buffer.from(PLAIN.replace('OK\r\n', `OK\r\n${cookie}`));
   assert.equal(reader.read(answer('Set-Cookie: a=1; Path=/\r\nset-cookie: b=2\r\n')), COMPLETE);

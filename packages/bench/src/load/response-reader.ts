@@ -1,22 +1,22 @@
 /**
- * Reads answers off one connection just closely enough to know that each is whole and what was asked for. It trusts
- * the proxies it measures more than a client may trust the world, and costs little, since its time is not theirs.
+ * Reads the responses of one connection and checks status, length and completeness. It trusts the measured proxies more than a
+ * client may trust a server, so that it needs little CPU.
  */
 
-/** What every answer has to be. */
+/** Properties of every correct response. */
 export interface ExpectedAnswer {
   readonly status: number;
-  /** Octets of the body once it is out of its chunks. */
+  /** Size of the body without chunk framing, octets. */
   readonly bodyBytes: number;
 }
 
-/** The connection takes no further request after this answer. */
+/** The response is complete, and the connection accepts no further request. */
 export const CLOSING = 'closing';
-/** The answer was as expected, and the connection stays. */
+/** The response is complete, and the connection stays open. */
 export const COMPLETE = 'complete';
-/** More octets have to come. */
+/** The response is incomplete. */
 export const PARTIAL = 'partial';
-/** Any other text says what is wrong; nothing more can be read from this connection. */
+/** Any other text describes an error; the connection cannot be read any further. */
 export type ReadOutcome = typeof COMPLETE | typeof CLOSING | typeof PARTIAL | (string & {});
 
 const HEAD_END = '\r\n\r\n';
@@ -27,20 +27,20 @@ const SET_COOKIE = /\r\nset-cookie: *([^;\r]*)/gi;
 const CR = 13;
 const LF = 10;
 
-/** Where the reader is within an answer. */
+/** Position of the reader within a response. */
 type Place = 'head' | 'body' | 'size' | 'chunk' | 'chunk-end' | 'trailer';
 
 export class ResponseReader {
   readonly #expected: ExpectedAnswer;
   readonly #keepsCookies: boolean;
   #place: Place = 'head';
-  /** Octets of a head or chunk line that has not come to its end. */
+  /** Text of an incomplete head or chunk line. */
   #pending = '';
   #isClosing = false;
-  /** Octets to come of the body or of this chunk. */
+  /** Remaining octets of the body or of this chunk. */
   #left = 0;
   #bodyBytes = 0;
-  /** `name=value` pairs that the first answer with cookies has set; empty until then. */
+  /** `name=value` pairs of the first response with cookies; empty before. */
   cookies = '';
 
   constructor(expected: ExpectedAnswer, keepsCookies: boolean) {
@@ -48,7 +48,7 @@ export class ResponseReader {
     this.#keepsCookies = keepsCookies;
   }
 
-  /** Takes what has come. One request is answered at a time, so anything behind the end of an answer is wrong. */
+  /** Reads the next octets. There is one request in flight, so octets after the response are an error. */
   read(octets: Buffer): ReadOutcome {
     let at = 0;
     while (at < octets.length) {
@@ -89,7 +89,7 @@ export class ResponseReader {
     return PARTIAL;
   }
 
-  /** Index behind the head in `octets`, or -1 while it is not whole. The head is in `#pending` then. */
+  /** Index after the head in `octets`, with the head in `#pending`; -1 while the head is incomplete. */
   #headEnd(octets: Buffer): number {
     if (this.#pending === '') {
       const end = octets.indexOf(HEAD_END, 0, 'latin1');
@@ -106,7 +106,7 @@ export class ResponseReader {
     return end + HEAD_END.length - before;
   }
 
-  /** Reads the whole head in `#pending`. Returns what is wrong, or nothing. */
+  /** Reads the complete head in `#pending`. Returns the error, if any. */
   #readHead(): string | undefined {
     const head = this.#pending;
     this.#pending = '';

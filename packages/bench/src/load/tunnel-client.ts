@@ -4,11 +4,11 @@ import { connect } from './connect.ts';
 import type { Traffic } from './messages.ts';
 import { upgradeOctets } from './request-text.ts';
 
-/** Octets of every message's payload. */
+/** Size of the payload of every message, octets. */
 export const MESSAGE_BYTES = 64;
-/** A masked frame on its way out: two octets of header, four of mask. @see RFC 6455 §5.2 */
+/** Size of a masked request frame: two octets of header, four of mask. @see RFC 6455 §5.2 */
 export const MASKED_FRAME_BYTES: number = MESSAGE_BYTES + 6;
-/** The frame that comes back. */
+/** Size of the response frame. */
 export const FRAME_BYTES: number = MESSAGE_BYTES + 2;
 
 /** Any sixteen octets will do. */
@@ -16,7 +16,7 @@ const KEY = Buffer.alloc(16, 'k').toString('base64');
 const MASK = [0x12, 0x34, 0x56, 0x78];
 const HEAD_END = '\r\n\r\n';
 
-/** Messages through one WebSocket; a message is answered by one of the same size. */
+/** Sends messages through one WebSocket. The node answers each with a message of the same size. */
 export class TunnelClient implements Client {
   dueAtMs: number = Number.NaN;
   readonly #port: number;
@@ -28,7 +28,7 @@ export class TunnelClient implements Client {
   #isUpgraded = false;
   #isWaiting = false;
   #head = '';
-  /** Octets of the answer that have come. */
+  /** Received octets of the response. */
   #received = 0;
 
   constructor(port: number, from: string, traffic: Traffic, listener: ClientListener) {
@@ -87,7 +87,7 @@ export class TunnelClient implements Client {
     this.#received += octets;
     if (this.#received < FRAME_BYTES) return;
     if (this.#received > FRAME_BYTES || !this.#isWaiting) {
-      this.#fail('octets that nobody asked for');
+      this.#fail('octets without a request');
       return;
     }
     this.#received = 0;

@@ -1,6 +1,6 @@
-/** What both nodes answer, whichever program they are. */
+/** Responses of the nodes, for both programs. */
 
-/** A body by the path that it is asked for with. */
+/** Bodies by path. */
 export interface Page {
   readonly path: string;
   readonly bodyBytes: number;
@@ -11,11 +11,11 @@ export const KIB: Page = { path: '/1k', bodyBytes: 1_024 };
 export const KIB_64: Page = { path: '/64k', bodyBytes: 65_536 };
 export const MIB: Page = { path: '/1m', bodyBytes: 1_048_576 };
 export const PAGES: readonly Page[] = [SMALL, KIB, KIB_64, MIB];
-/** Takes a body and answers 204 when it is whole; our own node only. */
+/** Path that reads a request body and answers 204; `bare-node` only. */
 export const UPLOAD_PATH = '/upload';
-/** An answer in eight chunks; our own node only. */
+/** Path of a response in eight chunks; `bare-node` only. */
 export const CHUNKED: Page = { path: '/chunked', bodyBytes: 8_192 };
-/** A WebSocket that answers each message; our own node only. */
+/** Path of a WebSocket that answers each message; `bare-node` only. */
 export const SOCKET_PATH = '/socket';
 
 export function bodyOf({ bodyBytes }: Page): string {

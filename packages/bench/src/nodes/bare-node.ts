@@ -1,6 +1,6 @@
 /**
- * Two nodes in one process, on bare sockets so that they cost less than what is measured: `bare-node.js PORT PORT`.
- * They read just enough of a request to answer it, and trust the proxies before them.
+ * Two nodes in one process: `bare-node.js PORT PORT`. They use bare sockets, so that they need less CPU than the contender. They parse
+ * only the necessary parts of a request, and trust the proxies.
  */
 import { createHash } from 'node:crypto';
 import { createServer, type Socket } from 'node:net';

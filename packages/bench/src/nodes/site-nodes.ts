@@ -1,4 +1,4 @@
-/** The two nodes that every contender proxies. */
+/** The two nodes behind every contender. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,7 +11,7 @@ import { bodyOf, PAGES, SMALL } from './answers.ts';
 
 const READY_MS = 10_000;
 
-/** `nginx` is cheaper; `ours` knows chunks and WebSockets, and takes a body to its end before it answers. */
+/** `nginx` needs less CPU. `ours` supports chunks and WebSockets, and reads a request body before it answers. */
 export type NodeKind = 'nginx' | 'ours';
 
 export interface SiteNodes {
@@ -20,12 +20,12 @@ export interface SiteNodes {
   readonly running: Running;
 }
 
-/** What a row gets that needs nothing special. */
+/** The kind of nodes for rows without special requirements. */
 export function cheapestKind(): NodeKind {
   return findProgram('nginx') === undefined ? 'ours' : 'nginx';
 }
 
-/** Starts both in one process. They end with the workplace. */
+/** Starts both in one process. The workplace ends it. */
 export async function startNodes(workplace: Workplace, kind: NodeKind, cpus: readonly number[]): Promise<SiteNodes> {
   const ports = (await freePorts(2)) as [number, number];
   const command = kind === 'nginx' ? nginxCommand(workplace, ports) : bareCommand(ports);

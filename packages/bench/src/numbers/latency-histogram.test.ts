@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { LatencyHistogram } from './latency-histogram.ts';
 
-test('a percentile is at most 1/64 above the sample it stands for', () => {
+test('a percentile is at most 1/64 above its sample', () => {
   fc.assert(
     fc.property(
       fc.array(fc.integer({ min: 0, max: 2 ** 31 - 1 }), { minLength: 1, maxLength: 300 }),
@@ -20,7 +20,7 @@ test('a percentile is at most 1/64 above the sample it stands for', () => {
   );
 });
 
-test('histograms of several processes add up to the one of all samples', () => {
+test('merged histograms equal the histogram of all samples', () => {
   const [all, one, other] = [new LatencyHistogram(), new LatencyHistogram(), new LatencyHistogram()];
   for (let i = 0; i < 1_000; i++) {
     all.add(i * 37);
@@ -34,7 +34,7 @@ test('histograms of several processes add up to the one of all samples', () => {
   for (const ratio of [0, 0.5, 0.99, 1]) assert.equal(merged.percentileUs(ratio), all.percentileUs(ratio));
 });
 
-test('the greatest is exact, and none at all is no number', () => {
+test('the maximum is exact, and NaN without samples', () => {
   const histogram = new LatencyHistogram();
   assert.ok(Number.isNaN(histogram.percentileUs(0.5)));
   histogram.add(1_000_003.5);
@@ -42,7 +42,7 @@ test('the greatest is exact, and none at all is no number', () => {
   assert.equal(histogram.percentileUs(1), 1_000_003.5);
 });
 
-test('what cannot be is taken for the nearest that can', () => {
+test('values out of range count as the nearest valid value', () => {
   const histogram = new LatencyHistogram();
   histogram.add(-5);
   histogram.add(1e12);

@@ -1,6 +1,8 @@
 /**
- * Counts of latencies in buckets that are at most 1/64 wide for their value, so that a percentile is off by 1.6 % at
- * most and millions of samples from several processes cost a few kilobytes.
+ * Counts latencies in buckets with a width of at most 1/64 of their value, so that a percentile has an error of at most 1.6 %.
+ * Millions of samples from several processes need a few kilobytes.
+ *
+ * Not `perf_hooks.createHistogram`: its counts cannot leave the process, and these are merged from several.
  *
  * @see HdrHistogram for the idea of linear buckets within powers of two.
  */
@@ -12,7 +14,7 @@ const STEPS = 1 << PRECISION_BITS;
 const MAX_US = 2 ** 31 - 1;
 const BUCKETS = (32 - PRECISION_BITS) * STEPS;
 
-/** What goes from one process to another: pairs of bucket and count, and the greatest latency in microseconds. */
+/** Serialised form: pairs of bucket and count, and the maximum latency in microseconds. */
 export interface HistogramRecord {
   readonly counts: readonly (readonly [bucket: number, count: number])[];
   readonly maxUs: number;
@@ -23,17 +25,17 @@ export class LatencyHistogram {
   #total = 0;
   #maxUs = 0;
 
-  /** Samples so far. */
+  /** Number of samples. */
   get total(): number {
     return this.#total;
   }
 
-  /** The greatest sample exactly, microseconds; 0 without samples. */
+  /** The exact maximum, microseconds; 0 without samples. */
   get maxUs(): number {
     return this.#maxUs;
   }
 
-  /** Takes one latency in microseconds; a negative one counts as 0. */
+  /** Adds one latency, microseconds. A negative one counts as 0. */
   add(us: number): void {
     const whole = us < 0 ? 0 : us > MAX_US ? MAX_US : Math.floor(us);
     this.#counts[bucketOf(whole)]!++;
@@ -41,7 +43,7 @@ export class LatencyHistogram {
     if (us > this.#maxUs) this.#maxUs = us;
   }
 
-  /** The latency that `ratio` (0–1) of the samples do not exceed, microseconds; NaN without samples. */
+  /** The quantile at `ratio`, 0–1, microseconds; NaN without samples. */
   percentileUs(ratio: number): number {
     if (this.#total === 0) return Number.NaN;
     const wanted = Math.max(1, Math.ceil(ratio * this.#total));
@@ -60,7 +62,7 @@ export class LatencyHistogram {
     return { counts, maxUs: this.#maxUs };
   }
 
-  /** Adds what another histogram has counted. */
+  /** Adds the counts of another histogram. */
   merge({ counts, maxUs }: HistogramRecord): void {
     for (const [bucket, count] of counts) {
       this.#counts[bucket]! += count;
@@ -76,7 +78,7 @@ function bucketOf(us: number): number {
   return shift * STEPS + (us >>> shift);
 }
 
-/** The greatest latency of a bucket, microseconds. */
+/** The maximum latency of a bucket, microseconds. */
 function highestOf(bucket: number): number {
   if (bucket < 2 * STEPS) return bucket;
   const shift = Math.floor(bucket / STEPS) - 1;

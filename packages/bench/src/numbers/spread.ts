@@ -1,11 +1,11 @@
-/** What several rounds of one measurement say together. */
+/** Aggregates the rounds of one measurement. */
 export interface Spread {
   readonly median: number;
   readonly min: number;
   readonly max: number;
 }
 
-/** Median, least and greatest of `values`, NaN left out; `undefined` when nothing is left. */
+/** Median, minimum and maximum of `values` without NaN; `undefined` if empty. */
 export function spreadOf(values: readonly number[]): Spread | undefined {
   const sorted = values.filter((value) => !Number.isNaN(value)).sort((one, other) => one - other);
   if (sorted.length === 0) return undefined;
@@ -15,8 +15,8 @@ export function spreadOf(values: readonly number[]): Spread | undefined {
 }
 
 /**
- * Spread of `values[i] / reference[i]`: each round is divided by the reference's figure of the same round, because rounds
- * lie minutes apart and the machine may have changed in between. Rounds that one side lacks are left out.
+ * Spread of `values[i] / reference[i]`. Each round is divided by the reference of the same round, because the speed of the machine may
+ * change between rounds. Rounds that one side lacks are ignored.
  */
 export function ratioSpread(values: readonly number[], reference: readonly number[]): Spread | undefined {
   const rounds = Math.min(values.length, reference.length);

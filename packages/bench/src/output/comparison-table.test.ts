@@ -39,7 +39,7 @@ function result(name: string, more: Partial<Result> = {}): Result {
 const FAST = result('fast', { cost: [cost(10), cost(20)], latency: [latency(100), latency(100)] });
 const SLOW = result('slow', { cost: [cost(40), cost(60)], latency: [latency(150), latency(250)] });
 
-test('figures are multiples of the reference of the same round, the cheapest first', () => {
+test('figures are multiples of the reference of the same round, in order of cost', () => {
   const { rows, columns, notes } = comparisonTable(
     { scenario: smallAnswers(), results: [SLOW, FAST], rate: 100 },
     'fast',
@@ -65,7 +65,7 @@ test('figures are multiples of the reference of the same round, the cheapest fir
   ]);
 });
 
-test('who has failed is marked, and what it was is told', () => {
+test('a failed contender is marked, and its failure is noted', () => {
   const failing = result('failing', { cost: [cost(5, { failures: { 'status 502': 3, ECONNRESET: 1 } })] });
   const gone = result('gone', { error: 'gone ended with code 1; it wrote:\nmuch' });
   const { rows, notes } = comparisonTable(
@@ -87,19 +87,19 @@ test('who has failed is marked, and what it was is told', () => {
   ]);
 });
 
-test('a generator without time left is told', () => {
+test('a saturated load generator is noted', () => {
   const quick = result('quick', { cost: [cost(1, { generatorBusyRatio: 0.99 })] });
   const { notes } = comparisonTable({ scenario: smallAnswers(), results: [quick], rate: 0 }, 'quick');
-  assert.match(notes.join('\n'), /quick: the load generator was the limit/);
+  assert.match(notes.join('\n'), /quick: the load generator was saturated/);
 });
 
-test('without its reference a table has no ratios', () => {
+test('without the reference a table has no ratios', () => {
   const { rows, notes } = comparisonTable({ scenario: smallAnswers(), results: [FAST], rate: 0 }, 'nobody');
   assert.equal(rows[0]![1], '–');
   assert.deepEqual(notes, ['The reference was not measured.']);
 });
 
-test('an overview has a row for each kind of traffic, and memory where connections are idle', () => {
+test('an overview has a row for each kind of traffic, and memory for idle connections', () => {
   const idle = { ...smallAnswers(), title: 'idle connections', measures: 'idle' } as const;
   const held = { connections: 10, bytesPerConnection: 2_048, failures: {} };
   const all = [
@@ -112,12 +112,12 @@ test('an overview has a row for each kind of traffic, and memory where connectio
   ]);
 });
 
-test('latencies on a machine with neighbours are told to be so', () => {
+test('latencies on a busy machine are noted', () => {
   const disturbed = result('disturbed', {
     cost: [cost(1)],
     latency: [{ ...latency(1), spoiledRatio: 0.5, othersRatio: 0.3 }],
   });
   const { notes } = comparisonTable({ scenario: smallAnswers(), results: [disturbed], rate: 1 }, 'disturbed');
-  assert.match(notes.join('\n'), /Up to 50 % of a round's latencies are left out/);
+  assert.match(notes.join('\n'), /Up to 50 % of the latencies of a round are excluded/);
   assert.match(notes.join('\n'), /Other programs had up to 30 %/);
 });

@@ -1,20 +1,20 @@
-/** Results of contenders side by side as tables of ratios. */
+/** Tables with the ratios of contenders. */
 import { ratioSpread, type Spread, spreadOf } from '../numbers/spread.ts';
 import { type CostSample, failuresOf, type LatencySample, type Result } from '../runs/sample.ts';
 import type { SideBySide } from '../runs/side-by-side.ts';
 import { ABSENT, figure, mebibytes, multiple, multipleWithSpread } from './figures.ts';
 import type { Table } from './table.ts';
 
-/** Clearly seen behind a name. */
+/** Mark of a contender with failures. */
 const FAILED = '✗';
-/** From here on the generator had no time of its own left. */
+/** CPU use from which the generator counts as saturated, 0–1. */
 const GENERATOR_FULL = 0.95;
-/** So many latencies left out are worth a sentence. */
+/** Share of excluded latencies from which a note is added, 0–1. */
 const MANY_SPOILED = 0.2;
-/** From here on other programs make the p99. */
+/** CPU share of other programs from which they determine the p99, 0–1. */
 const MUCH_TAKEN = 0.02;
 
-/** One scenario, a row for each contender, the cheapest first. `reference`: whose figures are 1. */
+/** Table of one scenario: a row per contender, in order of cost. The figures of `reference` are 1. */
 export function comparisonTable({ scenario, results, rate }: SideBySide, reference: string): Table {
   const base = results.find(({ name }) => name === reference);
   const cpu = (result: Result): Spread | undefined => costRatio(result, base, ({ cpuUs }) => cpuUs);
@@ -34,7 +34,7 @@ export function comparisonTable({ scenario, results, rate }: SideBySide, referen
     rows: sorted.map((result) => [
       nameOf(result),
       multipleWithSpread(cpu(result)),
-      // Both as parts of the reference's whole CPU time, so that they add up to the column before.
+      // Both relative to the total CPU time of the reference, so that they add up to the previous column.
       multiple(partOf(result, base, ({ userUs }) => userUs)),
       multiple(partOf(result, base, ({ systemUs }) => systemUs)),
       multipleWithSpread(costRatio(result, base, ({ perSecond }) => perSecond)),
@@ -51,7 +51,7 @@ export function comparisonTable({ scenario, results, rate }: SideBySide, referen
   };
 }
 
-/** Many scenarios, a row for each, a column for each contender. */
+/** Table of several scenarios: a row per scenario, a column per contender. */
 export function overviewTable(all: readonly SideBySide[], names: readonly string[], reference: string): Table {
   return {
     title: `CPU per request: multiples of ${reference}; idle connections: KiB of memory each`,
@@ -120,7 +120,7 @@ function baseNotes(base: Result | undefined, rate: number): string[] {
   return notes;
 }
 
-/** What the reader has to know before believing the figures. */
+/** Notes that limit the validity of the figures. */
 function troubles(results: readonly Result[]): string[] {
   const notes: string[] = [];
   for (const { name, cost, latency, idle, error } of results) {
@@ -131,17 +131,17 @@ function troubles(results: readonly Result[]): string[] {
       notes.push(`${FAILED} ${name}: ${[...kinds].map(([why, times]) => `${times} × ${why}`).join(', ')}.`);
     if (error !== undefined) notes.push(`${FAILED} ${name}: ${error.split('\n')[0]}`);
     if (cost.some(({ generatorBusyRatio }) => generatorBusyRatio > GENERATOR_FULL))
-      notes.push(`${name}: the load generator was the limit; requests/s are at least what is said.`);
+      notes.push(`${name}: the load generator was saturated; requests/s are lower bounds.`);
   }
   const spoiled = Math.max(0, ...results.flatMap(({ latency }) => latency.map(({ spoiledRatio }) => spoiledRatio)));
   if (spoiled > MANY_SPOILED)
     notes.push(
-      `Up to ${figure(spoiled * 100, 0)} % of a round's latencies are left out: the generator was kept from its work. Measure again on a quieter machine.`,
+      `Up to ${figure(spoiled * 100, 0)} % of the latencies of a round are excluded, because the generator was interrupted. Measure again on an idle machine.`,
     );
   const taken = Math.max(0, ...results.flatMap(({ latency }) => latency.map(({ othersRatio }) => othersRatio || 0)));
   if (taken > MUCH_TAKEN)
     notes.push(
-      `Other programs had up to ${figure(taken * 100, 0)} % of the CPU of contenders or nodes while latencies were taken: p99 is theirs too. Measure again on a quieter machine.`,
+      `Other programs had up to ${figure(taken * 100, 0)} % of the CPU of contenders or nodes during the measurement of latencies, which affects p99. Measure again on an idle machine.`,
     );
   return notes;
 }

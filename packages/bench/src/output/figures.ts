@@ -1,7 +1,7 @@
-/** Numbers as people read them. */
+/** Formats numbers. */
 import type { Spread } from '../numbers/spread.ts';
 
-/** For what was not measured. */
+/** Text of a missing figure. */
 export const ABSENT = '–';
 
 /** A multiple with two decimals, one from ten on. */
@@ -10,14 +10,14 @@ export function multiple(ratio: number | undefined): string {
   return ratio.toFixed(ratio < 10 ? 2 : 1);
 }
 
-/** `1.18 (1.15–1.22)`; without the parentheses when there was one round. */
+/** `1.18 (1.15–1.22)`: median (minimum–maximum); without parentheses for one round. */
 export function multipleWithSpread(spread: Spread | undefined): string {
   if (spread === undefined) return ABSENT;
   const [median, min, max] = [spread.median, spread.min, spread.max].map(multiple);
   return min === max ? median! : `${median} (${min}–${max})`;
 }
 
-/** With `decimals`, or a dash. */
+/** A number with `decimals`, or a dash if missing. */
 export function figure(value: number | undefined, decimals: number): string {
   return value === undefined || !Number.isFinite(value) ? ABSENT : value.toFixed(decimals);
 }

@@ -14,7 +14,7 @@ const REPORT: Report = {
   data: { memoryBytes: Number.NaN },
 };
 
-test('Markdown says when, where and how it was measured', () => {
+test('Markdown has date, machine and command of the measurement', () => {
   const text = reportMarkdown(REPORT);
   assert.match(text, /^\*\*T\*\*\n\n\| a/);
   assert.match(
@@ -23,12 +23,12 @@ test('Markdown says when, where and how it was measured', () => {
   );
 });
 
-test('what was left out is below the tables', () => {
+test('skipped parts are noted below the tables', () => {
   for (const text of [reportText(REPORT), reportMarkdown(REPORT)])
     assert.ok(text.indexOf('caddy is left out') > text.indexOf('x'));
 });
 
-test('JSON has the samples and not the tables, and null for what could not be read', () => {
+test('JSON has the samples without the tables, and null for unreadable values', () => {
   const { tables, data, mode } = JSON.parse(reportJson(REPORT));
   assert.deepEqual([tables, data, mode], [undefined, { memoryBytes: null }, 'side-by-side']);
 });

@@ -1,21 +1,21 @@
-/** What a bench leaves behind: the text on the screen, JSON and Markdown. */
+/** The output of a benchmark: text, JSON and Markdown. */
 import { writeFileSync } from 'node:fs';
 import type { Mode } from '../options.ts';
 import type { Machine } from '../system/machine.ts';
 import { asMarkdown, asText, type Table } from './table.ts';
 
 export interface Report {
-  readonly mode: Mode | 'balance' | 'control';
+  readonly mode: Mode | 'control';
   /** Wall clock, ISO 8601. */
   readonly date: string;
-  /** How to repeat it. */
+  /** The command. */
   readonly command: string;
   /** Revision of the working tree, with `+` when it was changed since. */
   readonly revision: string;
   readonly machine: Machine;
   /** Versions by contender. */
   readonly versions: Readonly<Record<string, string>>;
-  /** What was left out and why, one sentence each. */
+  /** Sentences about skipped parts. */
   readonly leftOut: readonly string[];
   readonly tables: readonly Table[];
   /** All samples; its shape depends on the mode. */

@@ -12,17 +12,17 @@ const TABLE: Table = {
   notes: ['One note.'],
 };
 
-test('a terminal gets lined up columns', () => {
+test('text has aligned columns', () => {
   assert.equal(asText(TABLE), 'Costs\n\nname     CPU\nnginx   1.00\na|b    12.50\n\nOne note.\n');
 });
 
-test('Markdown gets a table whose bars are its own', () => {
+test('Markdown escapes bars in cells', () => {
   assert.equal(
     asMarkdown(TABLE),
     '**Costs**\n\n| name  |   CPU |\n| ----- | ----: |\n| nginx |  1.00 |\n| a\\|b  | 12.50 |\n\nOne note.\n',
   );
 });
 
-test('a table may be empty, and a title need no notes', () => {
+test('a table may have no rows and no notes', () => {
   assert.equal(asText({ ...TABLE, rows: [], notes: [] }), 'Costs\n\nname  CPU\n');
 });

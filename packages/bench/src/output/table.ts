@@ -1,14 +1,14 @@
-/** A table for people, in a terminal or in Markdown. */
+/** A table as text or Markdown. */
 export interface Table {
   readonly title: string;
-  /** The first column is words, the others are figures. */
+  /** The first column has names, the others figures. */
   readonly columns: readonly string[];
   readonly rows: readonly (readonly string[])[];
-  /** Sentences below it. */
+  /** Sentences below the table. */
   readonly notes: readonly string[];
 }
 
-/** Columns lined up with spaces, figures to the right. */
+/** Columns aligned with spaces, figures to the right. */
 export function asText({ title, columns, rows, notes }: Table): string {
   const widths = columns.map((column, i) => Math.max(...[column, ...rows.map((row) => row[i] ?? '')].map(lengthOf)));
   const line = (cells: readonly string[]): string =>
@@ -22,7 +22,7 @@ export function asText({ title, columns, rows, notes }: Table): string {
   return [title, '', line(columns), ...rows.map(line), ...(notes.length > 0 ? ['', ...notes] : []), ''].join('\n');
 }
 
-/** A table of GitHub's Markdown, lined up as well. */
+/** A table of GitHub Markdown, aligned as well. */
 export function asMarkdown({ title, columns, rows, notes }: Table): string {
   const cells = [columns, ...rows].map((row) => row.map((cell) => cell.replaceAll('|', '\\|')));
   const widths = columns.map((_, i) => Math.max(3, ...cells.map((row) => lengthOf(row[i] ?? ''))));

@@ -1,10 +1,10 @@
-/** What every peer is told: `PEER PORT NODE…`, nodes as URLs. */
+/** Arguments of every peer: `PEER PORT NODE…`, nodes as URLs. */
 export const port: string = process.argv[2]!;
 export const nodes: readonly string[] = process.argv.slice(3);
 
 let turn = 0;
 
-/** The node whose turn it is. */
+/** The next node in round robin. */
 export function nextNode(): string {
   turn = (turn + 1) % nodes.length;
   return nodes[turn]!;

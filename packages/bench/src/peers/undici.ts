@@ -1,9 +1,9 @@
-/** A round robin over the nodes with node:http in front and undici behind: what one would write without a library for it. */
+/** A round robin over the nodes with node:http downstream and undici upstream, without a proxy library. */
 import http from 'node:http';
 import { type Dispatcher, Pool } from 'undici';
 import { BACKLOG, KEEP_ALIVE_MS, nextNode, nodes, port } from './site.ts';
 
-/** Fields of one connection, which are not passed on. @see RFC 9110 §7.6.1 */
+/** Hop-by-hop fields, which are not forwarded. @see RFC 9110 §7.6.1 */
 const OF_CONNECTION = ['connection', 'keep-alive', 'proxy-connection', 'te', 'transfer-encoding', 'upgrade'];
 
 const pools = new Map(

@@ -1,4 +1,4 @@
-/** What every measurement has: its options, its workplace, and somebody to tell. */
+/** The environment of every measurement: options, workplace, output of progress and notes. */
 import { existsSync } from 'node:fs';
 import { BenchError } from '../bench-error.ts';
 import type { Certificate } from '../contenders/contender.ts';
@@ -16,13 +16,13 @@ import type { LaneParts } from './lane.ts';
 export class Bench {
   readonly options: BenchOptions;
   readonly workplace: Workplace;
-  /** Top of the clone. */
+  /** Root of the clone. */
   readonly root: string;
-  /** Progress, a line each, to standard error. */
+  /** Prints a line of progress to standard error. */
   readonly say: (line: string) => void;
-  /** What was left out and why. */
+  /** Sentences about skipped parts. */
   readonly leftOut: string[];
-  /** CPUs that the bench was given. */
+  /** CPUs that this process may use. */
   readonly cpus: readonly number[] = allowedCpus();
   readonly #nodes = new Map<string, SiteNodes>();
   #certificate: Certificate | undefined;
@@ -46,13 +46,13 @@ export class Bench {
   /** Generator and CPUs for contenders that run on `contenderCpus` CPUs. */
   async parts(contenderCpus = 1): Promise<LaneParts> {
     const cpus = this.#plan(contenderCpus);
-    // We ourselves would turn up anywhere, with what the compiler and the collector of this process have to do.
+    // Otherwise the compiler and garbage collector threads of this process could run on any CPU.
     pinProcess(process.pid, cpus.load.at(-1)!);
     const generator = await LoadGenerator.start(this.workplace, cpus.load);
     return { workplace: this.workplace, cpus, generator, certificate: this.#certificate };
   }
 
-  /** The nodes of a kind, started once. */
+  /** The nodes of this kind. They are started once. */
   async nodes(kind: NodeKind, { cpus }: LaneParts): Promise<SiteNodes> {
     const key = `${kind} ${cpus.nodes}`;
     const known = this.#nodes.get(key);
@@ -62,13 +62,13 @@ export class Bench {
     return started;
   }
 
-  /** One for the whole bench; `undefined` without openssl. Ask before `parts`. */
+  /** The certificate of all runs; `undefined` without openssl. Call it before `parts`. */
   certificate(): Certificate | undefined {
     this.#certificate ??= makeCertificate(this.workplace);
     return this.#certificate;
   }
 
-  /** Leaves something out, and says so at once and in the report. */
+  /** Notes a skipped part, in the progress and in the report. */
   leaveOut(what: string): void {
     this.leftOut.push(what);
     this.say(what);
@@ -77,7 +77,7 @@ export class Bench {
   #plan(contenderCpus: number): CpuPlan {
     const plan = planCpus(this.cpus, contenderCpus);
     if (plan.contender.length > 0 && findProgram('taskset') === undefined)
-      throw new BenchError('taskset keeps each to its CPU and is not here: install util-linux');
+      throw new BenchError('taskset, which pins processes to CPUs, is not installed: install util-linux');
     return plan;
   }
 }

@@ -1,4 +1,4 @@
-/** `npm run bench` and `--full`: ours beside other proxies. */
+/** `npm run bench` and `--full`: Rollcall and other proxies. */
 import { BenchError } from '../bench-error.ts';
 import { allContenders, CONTENDER_NAMES, FULL_NAMES, REFERENCES } from '../contenders/all.ts';
 import type { Contender } from '../contenders/contender.ts';
@@ -10,7 +10,7 @@ import type { Measured } from './measured.ts';
 import { fullScenarios, type Scenario, smallAnswers } from './scenario.ts';
 import { roundsMs, type SideBySide, sideBySide } from './side-by-side.ts';
 
-/** Measures, and returns a table for one scenario or an overview for many. */
+/** Measures the scenarios. Returns a table for one scenario, an overview for several. */
 export async function besideOthers(bench: Bench): Promise<Measured> {
   const { options, say } = bench;
   const isFull = options.mode === 'full';
@@ -39,7 +39,7 @@ export async function besideOthers(bench: Bench): Promise<Measured> {
   };
 }
 
-/** Those that are installed. Asked for by name, one that is not is an error. */
+/** The installed contenders. A contender that was named and is not installed is an error. */
 function presentContenders(bench: Bench, usual: readonly string[]): readonly Contender[] {
   const { only, node } = bench.options;
   const wanted = only.length > 0 ? only : usual;
@@ -57,13 +57,13 @@ function referenceOf({ options }: Bench, contenders: readonly Contender[]): stri
   const names = contenders.map(({ name }) => name);
   if (options.reference !== undefined) {
     if (!names.includes(options.reference))
-      throw new BenchError(`--reference ${options.reference} does not take part; those who do: ${names.join(', ')}`);
+      throw new BenchError(`--reference ${options.reference} does not take part; contenders are: ${names.join(', ')}`);
     return options.reference;
   }
   return REFERENCES.find((name) => names.includes(name)) ?? names[0]!;
 }
 
-/** Rows that this machine can do, and ours where it takes part. */
+/** Rows that this machine supports, and Rollcall if it takes part. */
 function presentScenarios(bench: Bench, hasOurs: boolean): readonly Scenario[] {
   const { rows, node } = bench.options;
   return fullScenarios().filter(({ name, title, front }) => {

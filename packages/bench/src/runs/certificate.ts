@@ -4,7 +4,7 @@ import type { Certificate } from '../contenders/contender.ts';
 import { findProgram } from '../system/programs.ts';
 import type { Workplace } from '../system/workplace.ts';
 
-/** Makes a certificate for the loopback (P-256, as most sites have); `undefined` without openssl. */
+/** Creates a certificate for localhost (P-256, as on most sites); `undefined` without openssl. */
 export function makeCertificate(workplace: Workplace): Certificate | undefined {
   const openssl = findProgram('openssl');
   if (openssl === undefined) return undefined;
@@ -21,7 +21,7 @@ export function makeCertificate(workplace: Workplace): Certificate | undefined {
   );
   if (status !== 0) return undefined;
   writeFileSync(bothFile, readFileSync(certFile, 'utf8') + readFileSync(keyFile, 'utf8'));
-  // Servers that give up root read them as somebody else; they are for two days of the loopback.
+  // Servers that drop root privileges read the files as another user. The key is valid for localhost and two days only.
   for (const file of [keyFile, bothFile]) chmodSync(file, 0o644);
   return { certFile, keyFile, bothFile };
 }

@@ -1,4 +1,4 @@
-/** `--compare`: two versions of ours side by side, and whether they differ. */
+/** `--compare`: measures two versions of Rollcall and decides whether they differ. */
 import { BenchError } from '../bench-error.ts';
 import { missingFlag, type RollcallOptions, rollcall } from '../contenders/rollcall.ts';
 import { ratioSpread, spreadOf } from '../numbers/spread.ts';
@@ -14,12 +14,12 @@ import { roundsMs, type SideBySide, sideBySide } from './side-by-side.ts';
 
 const WORDS: Readonly<Record<Verdict, string>> = {
   faster: 'cheaper in every round',
-  slower: 'dearer in every round',
+  slower: 'more expensive in every round',
   same: 'no difference beyond the noise',
-  unclear: 'too few rounds to say; six at least',
+  unclear: 'unclear: at least six rounds are needed',
 };
 
-/** Measures two revisions, or one and the working tree, in the rows asked for. */
+/** Measures two revisions, or one and the working tree, in the named rows. */
 export async function compareRevisions(bench: Bench): Promise<Measured> {
   const { options, root, workplace, say } = bench;
   const [firstName, secondName] = options.revisions!;
@@ -48,7 +48,7 @@ export async function compareRevisions(bench: Bench): Promise<Measured> {
   }
 }
 
-/** Rows by requests that both can do; the plain one when none is named. */
+/** Rows with requests that both versions support; by default the row with small answers. */
 function rowsFor(bench: Bench, sides: readonly RollcallOptions[]): readonly Scenario[] {
   const wanted = bench.options.rows.length > 0 ? bench.options.rows : ['small'];
   return fullScenarios().filter(({ name, title, front, measures }) => {

@@ -1,4 +1,4 @@
-/** What it costs to exchange the table that requests are looked up in, without anything around it. */
+/** Cost of replacing the routing table in a worker, in isolation. */
 import { ALGORITHMS, buildContextTable, type ContextTable, type MemberNode, newLiveNumbers } from '@rollcall/core';
 import {
   type NodeId,
@@ -10,22 +10,22 @@ import {
 } from '@rollcall/protocol';
 import { type Spread, spreadOf } from '../numbers/spread.ts';
 
-/** Milliseconds for which requests wait, over the exchanges measured. */
+/** Time for which requests wait, over all measured exchanges, milliseconds. */
 export interface ExchangeCost {
   readonly nodes: number;
-  /** One node has another weight. */
+  /** One node changes its weight. */
   readonly changed: Spread;
-  /** One has come: the algorithms for requests and for sessions are told as well. */
+  /** One node joins: the algorithms for requests and for sessions are updated as well. */
   readonly joined: Spread;
 }
 
 const EXCHANGES = 200;
-/** Those before are slower, because they are not compiled. */
+/** Exchanges before the measurement, because code that is not compiled yet is slower. */
 const WARM_UP = 200;
 
 type Table = ContextTable<MemberNode, null>;
 
-/** Measures exchanges among so many nodes of one balancer. Takes less than a second. */
+/** Measures exchanges with `count` nodes of one balancer. Takes less than a second. */
 export function measureExchanges(count: number): ExchangeCost {
   const nodes = new Map<NodeId, MemberNode>();
   for (let i = 0; i < count; i++) put(nodes, i, 1);

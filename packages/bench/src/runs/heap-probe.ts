@@ -1,6 +1,6 @@
 /**
- * Loaded into the processes of ours before anything else (`--import`): on SIGUSR2 it collects garbage and writes what the
- * process uses to `ROLLCALL_BENCH_HEAP/PID.json`. Nothing else of the process changes.
+ * Loaded into the processes of Rollcall by `--import`. On SIGUSR2 it collects garbage and writes the memory use of the process to
+ * `ROLLCALL_BENCH_HEAP/PID.json`.
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-/** One contender between the load generator and the nodes, for one run. */
+/** Runs one contender between the load generator and the nodes. */
 import { mkdirSync } from 'node:fs';
 import { BenchError } from '../bench-error.ts';
 import type { Certificate, Contender } from '../contenders/contender.ts';
@@ -14,13 +14,13 @@ import type { CostSample, IdleSample, LatencySample } from './sample.ts';
 import type { Scenario } from './scenario.ts';
 
 const READY_MS = 20_000;
-/** Start-up work of a contender is over by then. */
+/** Pause after the start of a contender, for its start-up work, milliseconds. */
 const SETTLE_MS = 700;
-/** Most of a warm-up, milliseconds: compilers of other people's languages need some thousand requests. */
+/** Maximum warm-up, milliseconds. Just-in-time compilers need several thousand requests. */
 const WARM_UP_MS = 1_500;
-/** The same before latencies are taken: what a compiler does for the first time is in every hundredth request until then. */
+/** Warm-up before latencies are measured, milliseconds. Before its end compilation delays one request in a hundred. */
 const LATENCY_WARM_UP_MS = 6_000;
-/** What a contender needs to put away after its last connection was opened. */
+/** Pause after the last connection is opened, before memory is read, milliseconds. */
 const HELD_MS = 1_000;
 const ARRIVALS_SEED = 20_261_121;
 
@@ -31,14 +31,14 @@ export interface LaneParts {
   readonly certificate: Certificate | undefined;
 }
 
-/** A contender that answers, and what it proxies. */
+/** A contender that answers, and its environment. */
 export interface Lane {
   readonly running: Running;
   readonly port: number;
   readonly nodes: SiteNodes;
 }
 
-/** Length of a run. */
+/** Duration of a run. */
 export interface RunLength {
   readonly connections: number;
   readonly measureMs: number;
@@ -46,7 +46,7 @@ export interface RunLength {
 
 let directories = 0;
 
-/** Starts `contender`, hands it to `use` when it answers, and ends it whatever happens. Rejects when it ends by itself. */
+/** Starts `contender`, calls `use` when it answers, and always ends it. Rejects if it exits by itself. */
 export async function withContender<Result>(
   parts: LaneParts,
   contender: Contender,
@@ -72,7 +72,7 @@ export async function withContender<Result>(
     await workplace.until(answers, running, 'no answer with status 200', READY_MS);
     await workplace.sleep(SETTLE_MS);
     const result = await use(running, port);
-    // Whatever was measured of it then is not what it costs.
+    // Figures of a contender that has exited are invalid.
     if (running.hasEnded)
       throw new BenchError(
         `${await running.ended} while it was measured${running.log() && `; it wrote:\n${running.log()}`}`,
@@ -83,7 +83,7 @@ export async function withContender<Result>(
   }
 }
 
-/** As many requests as the contender can answer, and what each costs it. */
+/** Closed loop: the maximum rate of the contender, and the cost of each request. */
 export async function measureCost(
   { generator, workplace }: LaneParts,
   scenario: Scenario,
@@ -116,7 +116,7 @@ export async function measureCost(
   });
 }
 
-/** Latency when requests come at `perSecond`, counted from when they were due. */
+/** Open loop: latencies at `perSecond`, from the due time of each request. */
 export async function measureLatency(
   { generator, workplace, cpus }: LaneParts,
   scenario: Scenario,
@@ -146,8 +146,8 @@ export async function measureLatency(
 }
 
 /**
- * Looks from now on at who else uses the CPUs of the contender and of the nodes, which an answer waits for as well. The
- * function it returns gives the greater share of the time until it is called, 0–1; NaN when nobody has CPUs of their own.
+ * Starts to measure the time of other programs on the CPUs of the contender and of the nodes. The returned function gives the
+ * larger of the two shares of the time since then, 0–1; NaN if nothing is pinned.
  */
 export function watchOthers({ contender, nodes }: CpuPlan, running: Running, site: SiteNodes): () => number {
   const ofContender = watchCpus(contender, running.pid);
@@ -165,7 +165,7 @@ function watchCpus(cpus: readonly number[], owner: number): () => number {
   return () => Math.max(0, (takenSeconds() - before) / ((performance.now() - sinceMs) / 1_000) / cpus.length);
 }
 
-/** Memory of connections that have had one answer each and are silent since. */
+/** Memory of idle connections, each after one response. */
 export async function measureIdle(
   { generator, workplace }: LaneParts,
   scenario: Scenario,
@@ -173,7 +173,7 @@ export async function measureIdle(
   running: Running,
   port: number,
 ): Promise<IdleSample> {
-  // Whatever is grown by the first requests is not the connections'.
+  // Memory that the first requests allocate does not belong to the connections.
   await withLoad(generator, planOf(scenario, port, 64, { kind: 'closed' }), () => workplace.sleep(WARM_UP_MS));
   await workplace.sleep(HELD_MS);
   const before = readMemory(running.pid);
@@ -185,7 +185,7 @@ export async function measureIdle(
   });
 }
 
-/** Runs the plan while `use` looks on, and closes its connections whatever happens. */
+/** Runs the plan during `use`, and always closes its connections. */
 export async function withLoad<Result>(
   generator: LoadGenerator,
   plan: LoadPlan,
@@ -195,7 +195,7 @@ export async function withLoad<Result>(
   try {
     return await use();
   } finally {
-    // Who is being interrupted gets no answer any more; the generator ends with the workplace.
+    // After an interrupt the generator may not answer; the workplace ends it.
     await generator.stop().catch(() => undefined);
   }
 }

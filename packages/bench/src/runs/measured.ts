@@ -1,6 +1,6 @@
 import type { Table } from '../output/table.ts';
 
-/** What a measurement hands over to be reported. */
+/** The result of a measurement, for the report. */
 export interface Measured {
   readonly tables: readonly Table[];
   /** Versions by contender. */

@@ -1,10 +1,10 @@
-/** Ours in a lane, with its control port at hand. */
+/** Runs Rollcall with access to its control port. */
 import { type RollcallOptions, rollcall, startUp, type Up } from '../contenders/rollcall.ts';
 import type { SiteNodes } from '../nodes/site-nodes.ts';
 import { type LaneParts, withContender } from './lane.ts';
 import type { Scenario } from './scenario.ts';
 
-/** Starts ours as `options` say, hands it to `use` when it answers, and ends it whatever happens. */
+/** Starts Rollcall with `options`, calls `use` when it answers, and always ends it. */
 export async function withUp<Result>(
   parts: LaneParts,
   options: RollcallOptions,

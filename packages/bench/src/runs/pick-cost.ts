@@ -1,12 +1,12 @@
-/** What one choice costs, without anything around it. */
-import { ALGORITHMS, type AlgorithmName, type Candidate, type LiveNumbers } from '@rollcall/core';
+/** Cost of one pick, in isolation. */
+import { ALGORITHMS, type AlgorithmName, type Candidate, type LiveNumbers, seededRng } from '@rollcall/core';
 import { type NodeId, parseNodeId } from '@rollcall/protocol';
 import { type Spread, spreadOf } from '../numbers/spread.ts';
 
 export interface PickCost {
   readonly algorithm: string;
   readonly candidates: number;
-  /** Nanoseconds for a pick with what the algorithm learns when the request is sent and answered. */
+  /** Time of a pick and of the updates when the request is sent and answered, nanoseconds. */
   readonly ns: Spread;
 }
 
@@ -14,12 +14,12 @@ const SAMPLES = 7;
 const SAMPLE_MS = 60;
 const NONE_TRIED: ReadonlySet<NodeId> = new Set();
 const RNG_SEED = 0x2545f491;
-/** Requests under way at once, as at a busy site. */
+/** Requests in flight, as on a busy site. */
 const IN_FLIGHT = 64;
 
 type LiveCandidate = Candidate & { readonly live: LiveNumbers };
 
-/** Measures every algorithm with so many candidates. Takes about half a second each. */
+/** Measures every algorithm with `count` candidates, each for about half a second. */
 export function measurePicks(count: number): readonly PickCost[] {
   return (Object.keys(ALGORITHMS) as AlgorithmName[]).map((algorithm) => ({
     algorithm,
@@ -29,7 +29,7 @@ export function measurePicks(count: number): readonly PickCost[] {
 }
 
 function pickNs(name: AlgorithmName, count: number): Spread {
-  const algorithm = ALGORITHMS[name]({ rng: xorshift(RNG_SEED) });
+  const algorithm = ALGORITHMS[name]({ rng: seededRng(RNG_SEED) });
   const candidates = Array.from({ length: count }, (_, i) => candidate(i));
   const underWay: LiveCandidate[] = [];
   let nowMs = 0;
@@ -75,16 +75,5 @@ function candidate(number: number): LiveCandidate {
       latencyMs: 5,
       share: 1,
     },
-  };
-}
-
-/** Random enough, and cheap beside what is measured. @see Marsaglia, "Xorshift RNGs" (2003) */
-function xorshift(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) / 2 ** 32;
   };
 }

@@ -1,4 +1,4 @@
-/** Another revision of this clone, checked out and compiled beside it. */
+/** Another revision of this clone, checked out and compiled in the workplace. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { BenchError } from '../bench-error.ts';
@@ -9,19 +9,19 @@ const BUILD_MS = 300_000;
 const SCOPE = '@rollcall';
 
 export interface Revision {
-  /** What it was asked for by, with its hash where that is not the same. */
+  /** The given name, with the hash if it differs. */
   readonly title: string;
-  /** Top of its clone, compiled. */
+  /** Root of the compiled clone. */
   readonly root: string;
-  /** Removes what was checked out. Never throws. */
+  /** Removes the checked-out files. Never throws. */
   remove(): void;
 }
 
-/** The hash of a revision. Throws a BenchError when there is none. */
+/** The hash of a revision. Throws a BenchError if it does not exist. */
 export function resolveRevision(root: string, name: string): string {
   const found = outputOf('git', ['rev-parse', '--verify', '--quiet', `${name}^{commit}`], root).trim();
   if (!/^[0-9a-f]{40,64}$/.test(found))
-    throw new BenchError(`there is no revision ${name} here: \`git log --oneline\` shows those there are`);
+    throw new BenchError(`there is no revision ${name} here: \`git log --oneline\` lists revisions`);
   return found;
 }
 
@@ -63,8 +63,8 @@ function lockFile(root: string): string {
 }
 
 /**
- * Everything of the registry from this clone, our own packages from that one. Links as npm makes them name places relative
- * to themselves, so the folder of our own packages is made anew and all others are linked whole.
+ * Links the dependencies from the registry of this clone, and the workspace packages of the other one. The links of npm are relative,
+ * so the folder of the workspace packages is created again, and all others are linked as a whole.
  */
 function linkDependencies(root: string, directory: string): void {
   const [from, to] = [join(root, 'node_modules'), join(directory, 'node_modules')];

@@ -1,23 +1,23 @@
-/** What one round of one contender gave. */
+/** Results of one round of one contender. */
 
-/** A closed-loop run: as many requests as it can answer. */
+/** Result of a closed-loop run at the maximum rate. */
 export interface CostSample {
   /** CPU time of the whole process tree for each request, microseconds. */
   readonly cpuUs: number;
   readonly userUs: number;
   readonly systemUs: number;
   readonly perSecond: number;
-  /** Memory of the tree right after, octets; NaN when it cannot be read. */
+  /** Memory of the process tree after the run, octets; NaN if unreadable. */
   readonly memoryBytes: number;
   readonly answered: number;
   readonly failures: Readonly<Record<string, number>>;
-  /** CPUs that the contender kept busy. */
+  /** CPU use of the contender, in CPUs. */
   readonly cpusBusy: number;
-  /** CPU time of the load generator's least busy process by time, 0–1; about 1 where it was the limit. */
+  /** CPU use of the least busy process of the load generator, 0–1. About 1: the generator was the bottleneck. */
   readonly generatorBusyRatio: number;
 }
 
-/** An open-loop run: latency at a rate that is the same for all. */
+/** Result of an open-loop run at the common rate. */
 export interface LatencySample {
   readonly perSecond: number;
   readonly p50Us: number;
@@ -25,32 +25,32 @@ export interface LatencySample {
   readonly maxUs: number;
   readonly answered: number;
   readonly failures: Readonly<Record<string, number>>;
-  /** Share of the answers that do not count because the generator itself was late, 0–1. */
+  /** Share of the responses that are excluded because the generator was late, 0–1. */
   readonly spoiledRatio: number;
-  /** Share of the time that other programs had the contender's CPU or the nodes', whichever is more, 0–1; NaN when nothing is pinned. */
+  /** Time share of other programs on the CPU of the contender or of the nodes, the larger one, 0–1; NaN if nothing is pinned. */
   readonly othersRatio: number;
 }
 
-/** Connections that are held open. */
+/** Result of a run with idle connections. */
 export interface IdleSample {
   readonly connections: number;
-  /** Growth of the tree's memory for each, octets. */
+  /** Memory growth of the process tree per connection, octets. */
   readonly bytesPerConnection: number;
   readonly failures: Readonly<Record<string, number>>;
 }
 
-/** All that was measured of one contender in one scenario, one entry for each round that came about. */
+/** All results of one contender in one scenario, one entry per completed round. */
 export interface Result {
   readonly name: string;
   readonly version: string;
   readonly cost: CostSample[];
   readonly latency: LatencySample[];
   readonly idle: IdleSample[];
-  /** What kept it from being measured, at the last attempt. */
+  /** Error of the last failed round. */
   error?: string;
 }
 
-/** How many answers were wrong or missing in all rounds together. */
+/** Number of wrong or missing responses over all rounds. */
 export function failuresOf({ cost, latency, idle }: Result): number {
   let total = 0;
   for (const { failures } of [...cost, ...latency, ...idle])

@@ -1,4 +1,4 @@
-/** What a client connection costs that has had its answer and waits. */
+/** Memory of an idle client connection after one response. */
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RollcallOptions } from '../contenders/rollcall.ts';
@@ -15,7 +15,7 @@ const CONNECTIONS = 10_000;
 const WARM_UP_MS = 1_500;
 const HELD_MS = 2_000;
 const WRITTEN_MS = 10_000;
-/** Descriptors that a process needs besides those of the connections. */
+/** Descriptors of a process in addition to those of connections. */
 const SPARE_FILES = 600;
 
 interface WorkerMemory {
@@ -23,7 +23,7 @@ interface WorkerMemory {
   readonly rssBytes: number;
 }
 
-/** Memory of the worker before and with 10,000 connections, after collecting garbage both times. */
+/** Memory of the worker without and with 10,000 connections, each after garbage collection. */
 export async function scaleConnections(bench: Bench, parts: LaneParts): Promise<Scaled | undefined> {
   const { options, root, say, workplace } = bench;
   const limit = openFilesLimit();
@@ -92,7 +92,7 @@ export async function scaleConnections(bench: Bench, parts: LaneParts): Promise<
   };
 }
 
-/** Asks the worker to collect its garbage and to write what it uses. */
+/** Makes the worker collect garbage and write its memory use. */
 async function probe(pid: number, file: string, sleep: (ms: number) => Promise<void>): Promise<WorkerMemory> {
   const before = readIfThere(file);
   process.kill(pid, 'SIGUSR2');

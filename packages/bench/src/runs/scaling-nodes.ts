@@ -1,10 +1,11 @@
-/** More nodes: what a request costs, and what one choice costs. */
+/** Cost of a request and of a pick by the number of nodes. */
 import { putNodes, type RollcallOptions } from '../contenders/rollcall.ts';
 import { ratioSpread, spreadOf } from '../numbers/spread.ts';
 import { figure, mebibytes, multipleWithSpread } from '../output/figures.ts';
 import { readCpuTime } from '../system/process-tree.ts';
 import type { Bench } from './bench.ts';
 import { measureExchanges } from './exchange-cost.ts';
+import { measureFeed } from './feed-cost.ts';
 import { type LaneParts, measureCost } from './lane.ts';
 import { withUp } from './own-lane.ts';
 import { measurePicks } from './pick-cost.ts';
@@ -13,11 +14,12 @@ import type { Scaled } from './scaling-workers.ts';
 import { returningClients, smallAnswers } from './scenario.ts';
 
 const COUNTS = [2, 10, 100, 1_000];
-/** What the worker does about newcomers is over by then. */
+const FEED_COUNTS = [1_000, 10_000];
+/** Pause after nodes have joined, for the work of the worker, milliseconds. */
 const SETTLE_MS = 2_000;
 
 interface NodesSample {
-  /** CPUs busy without any request. */
+  /** CPU use without requests, in CPUs. */
   readonly restRatio: number;
   /** Each request is a new session. */
   readonly newcomers: CostSample;
@@ -25,7 +27,7 @@ interface NodesSample {
   readonly returning: CostSample;
 }
 
-/** Registers more and more names for the same two addresses, so that nothing else grows. */
+/** Registers more node ids for the same two addresses, so that nothing else grows. */
 export async function scaleNodes(bench: Bench, parts: LaneParts): Promise<Scaled> {
   const { options, root, say, workplace } = bench;
   const ours: RollcallOptions = { name: 'rollcall', root, node: options.node };
@@ -55,13 +57,14 @@ export async function scaleNodes(bench: Bench, parts: LaneParts): Promise<Scaled
     });
   const picks = COUNTS.flatMap((count) => measurePicks(count));
   const exchanges = COUNTS.map((count) => measureExchanges(count));
+  const feeds = FEED_COUNTS.map((count) => measureFeed(count));
   const algorithms = [...new Set(picks.map(({ algorithm }) => algorithm))];
   const two = samples.get(2)!;
   const percent = (ratios: readonly number[]): string => figure((spreadOf(ratios)?.median ?? Number.NaN) * 100, 1);
   const memory = (all: readonly NodesSample[]): number | undefined =>
     spreadOf(all.map(({ returning: { memoryBytes } }) => memoryBytes))?.median;
   return {
-    data: { nodes: Object.fromEntries(samples), picks, exchanges },
+    data: { nodes: Object.fromEntries(samples), picks, exchanges, feeds },
     tables: [
       {
         title: 'Nodes: multiples of the cost with two',
@@ -94,6 +97,21 @@ export async function scaleNodes(bench: Bench, parts: LaneParts): Promise<Scaled
         rows: exchanges.map(({ nodes, changed, joined }) => [
           String(nodes),
           ...[changed, joined].map(({ median, max }) => `${figure(median, 2)} (${figure(max, 2)})`),
+        ]),
+        notes: [],
+      },
+      {
+        title: 'The feed, ms (median of 20)',
+        columns: [
+          'nodes',
+          'snapshot, encode',
+          'snapshot, decode',
+          'a tenth changed, encode',
+          'a tenth changed, decode',
+        ],
+        rows: feeds.map(({ nodes, snapshot, changes }) => [
+          String(nodes),
+          ...[snapshot.encode, snapshot.decode, changes.encode, changes.decode].map(({ median }) => figure(median, 2)),
         ]),
         notes: [],
       },

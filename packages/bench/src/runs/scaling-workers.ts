@@ -1,4 +1,4 @@
-/** More proxy workers on more CPUs. */
+/** Scaling by the number of proxy workers and CPUs. */
 import { hasFlag, type RollcallOptions } from '../contenders/rollcall.ts';
 import { ratioSpread, spreadOf } from '../numbers/spread.ts';
 import { figure, multiple, multipleWithSpread } from '../output/figures.ts';
@@ -9,7 +9,7 @@ import { withUp } from './own-lane.ts';
 import type { CostSample } from './sample.ts';
 import { smallAnswers } from './scenario.ts';
 
-/** CPUs that generator and nodes need beside the workers. */
+/** CPUs for the generator and the nodes. */
 const OTHERS = 2;
 
 export interface Scaled {
@@ -17,7 +17,7 @@ export interface Scaled {
   readonly data: object;
 }
 
-/** Requests a second and CPU of each with 1, 2, 4, … workers, each with a CPU of its own. */
+/** Requests per second and CPU per request with 1, 2, 4, … workers, each on its own CPU. */
 export async function scaleWorkers(bench: Bench): Promise<Scaled | undefined> {
   const { options, root, say } = bench;
   const ours: RollcallOptions = { name: 'rollcall', root, node: options.node };
@@ -33,7 +33,7 @@ export async function scaleWorkers(bench: Bench): Promise<Scaled | undefined> {
   }
   const scenario = smallAnswers();
   const samples = new Map<number, CostSample[]>(counts.map((count) => [count, []]));
-  // One generator for all, on the CPUs that are left beside the most workers.
+  // One generator for all runs, on the CPUs that the largest number of workers leaves free.
   const widest = await bench.parts(counts.at(-1));
   const nodes = await bench.nodes(scenario.nodes, widest);
   for (const count of counts) {
@@ -65,7 +65,7 @@ export async function scaleWorkers(bench: Bench): Promise<Scaled | undefined> {
           figure((spreadOf(all.map(({ memoryBytes }) => memoryBytes))?.median ?? Number.NaN) / 2 ** 20, 0),
         ]),
         notes: isLimited
-          ? ['The load generator was the limit: the machine has too few CPUs for it beside so many workers.']
+          ? ['The load generator was saturated: the machine has too few CPUs for it with this number of workers.']
           : [],
       },
     ],

@@ -1,4 +1,4 @@
-/** `--scaling`: ours with more workers, more nodes and more connections. */
+/** `--scaling`: Rollcall with more workers, nodes and connections. */
 import { roughly } from '../output/figures.ts';
 import type { Bench } from './bench.ts';
 import type { Measured } from './measured.ts';
@@ -7,11 +7,11 @@ import { scaleNodes } from './scaling-nodes.ts';
 import { scaleWorkers } from './scaling-workers.ts';
 import { measureSwaps } from './snapshot-swaps.ts';
 
-/** Runs in one round, and what each takes besides its own length in milliseconds. */
+/** Number of runs in one round, and the overhead of each, milliseconds. */
 const TIMES = 20;
 const AROUND_MS = 2_500;
 
-/** Each part by itself; what this version or machine cannot do is left out with a sentence. */
+/** Measures each part. A part that this version or machine does not support is skipped with a note. */
 export async function measureScaling(bench: Bench): Promise<Measured> {
   bench.say(
     `workers, nodes, snapshot swaps, connections: about ${roughly(bench.options.rounds * TIMES * (bench.options.measureMs + AROUND_MS))}`,

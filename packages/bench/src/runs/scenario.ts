@@ -1,4 +1,4 @@
-/** What is measured: one kind of traffic, and what is in front of the nodes. */
+/** A scenario: the kind of traffic, and the functions of the proxy. */
 import { type Front, PLAIN_FRONT } from '../contenders/contender.ts';
 import type { Traffic } from '../load/messages.ts';
 import type { RequestShape } from '../load/request-text.ts';
@@ -6,15 +6,15 @@ import { CHUNKED, KIB, KIB_64, MIB, type Page, SMALL, SOCKET_PATH, UPLOAD_PATH }
 import { cheapestKind, type NodeKind } from '../nodes/site-nodes.ts';
 
 export interface Scenario {
-  /** As in `--rows`. */
+  /** Name in `--rows`. */
   readonly name: string;
   readonly title: string;
   readonly traffic: Traffic;
   readonly nodes: NodeKind;
   readonly front: Front;
-  /** `requests`: CPU time of each. `idle`: memory of each connection that is held open. */
+  /** `requests`: CPU time per request. `idle`: memory per idle connection. */
   readonly measures: 'requests' | 'idle';
-  /** Connections, when not as many as `--conns` says. */
+  /** Number of connections; default `--conns`. */
   readonly connections?: number;
 }
 
@@ -38,17 +38,17 @@ const UPLOAD: Traffic = {
 };
 const TUNNEL: Traffic = { ...get(SMALL), kind: 'tunnel', request: { ...get(SMALL).request, path: SOCKET_PATH } };
 
-/** Small answers on kept-alive connections. For those who keep sessions each request is a new visitor: the dearest case. */
+/** Small responses on keep-alive connections. With sticky sessions each request is a new session, the most expensive case. */
 export function smallAnswers(): Scenario {
   return scenario('small', 'small answers', get(SMALL));
 }
 
-/** The same from clients that keep the session they are given. */
+/** The same with clients that keep their session. */
 export function returningClients(): Scenario {
   return scenario('returning', 'small answers, clients send their cookies back', get(SMALL, { keepsCookies: true }));
 }
 
-/** All rows of `--full`, in their order. */
+/** All rows of `--full`, in order. */
 export function fullScenarios(): readonly Scenario[] {
   return [
     smallAnswers(),

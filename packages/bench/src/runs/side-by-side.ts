@@ -1,4 +1,4 @@
-/** Contenders in turn, round by round, in one scenario. */
+/** Measures contenders alternately in one scenario. */
 import type { Contender } from '../contenders/contender.ts';
 import type { SiteNodes } from '../nodes/site-nodes.ts';
 import { spreadOf } from '../numbers/spread.ts';
@@ -6,20 +6,20 @@ import { type LaneParts, measureCost, measureIdle, measureLatency, type RunLengt
 import type { Result } from './sample.ts';
 import type { Scenario } from './scenario.ts';
 
-/** Share of what the slowest can do at which latencies are compared: every contender still has room. */
+/** Rate of open-loop runs over the maximum rate of the slowest contender, so that no contender is saturated. */
 const RATE_SHARE = 0.4;
-/** What a run takes besides its own length, milliseconds: starting, warming up, ending. */
+/** Overhead of a run, milliseconds: start, warm-up, end. */
 const AROUND_MS = 3_500;
 const AROUND_LATENCY_MS = 8_500;
 
 export interface SideBySideOptions extends RunLength {
   readonly rounds: number;
-  /** Requests a second of the open-loop runs; `undefined`: from what was measured; 0: no such runs. */
+  /** Rate of the open-loop runs, requests per second; `undefined`: from the measured maximum; 0: no such runs. */
   readonly rate: number | undefined;
   readonly say: (line: string) => void;
 }
 
-/** How long all rounds take for one contender in one scenario, milliseconds. */
+/** Duration of all rounds of one contender in one scenario, milliseconds. */
 export function roundsMs({
   rounds,
   measureMs,
@@ -28,7 +28,7 @@ export function roundsMs({
   return rounds * (measureMs + AROUND_MS + (rate === 0 ? 0 : measureMs + AROUND_LATENCY_MS));
 }
 
-/** The results in the order of `contenders`, and the rate at which latencies were taken (0: not at all). */
+/** Results in the order of `contenders`, and the rate of the open-loop runs (0: none). */
 export interface SideBySide {
   readonly scenario: Scenario;
   readonly results: readonly Result[];
@@ -36,8 +36,8 @@ export interface SideBySide {
 }
 
 /**
- * Measures each contender once a round, so that a slow minute of the machine meets all of them; every other round the
- * other way round, so that none is always the first. A contender that fails is told and left out of the round.
+ * Measures each contender once per round, so that a slow period of the machine affects all contenders. The order is reversed in every
+ * second round. A contender that fails is reported and skipped in the round.
  */
 export async function sideBySide(
   parts: LaneParts,
@@ -99,7 +99,7 @@ export async function sideBySide(
   return { scenario, results: lanes.map(({ result }) => result), rate };
 }
 
-/** A rate that all who were measured can carry, in round figures; 0 when nobody was. */
+/** A rate that every measured contender can carry, rounded; 0 if no contender was measured. */
 function commonRate(results: readonly Result[]): number {
   const capacities = results.flatMap(({ cost }) => spreadOf(cost.map(({ perSecond }) => perSecond))?.median ?? []);
   if (capacities.length === 0) return 0;
@@ -112,7 +112,7 @@ function emptyResult(contender: Contender): Result {
   return { name: contender.name, version: contender.version() ?? 'unknown', cost: [], latency: [], idle: [] };
 }
 
-/** What went wrong, loud enough to be seen. */
+/** Failures of a sample as a visible text. */
 function marks(failures: Readonly<Record<string, number>>): string {
   const all = Object.entries(failures);
   return all.length === 0 ? '' : ` — FAILURES: ${all.map(([why, times]) => `${times} × ${why}`).join(', ')}`;

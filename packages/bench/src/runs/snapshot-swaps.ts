@@ -1,4 +1,4 @@
-/** How long requests stand still while the table of nodes is exchanged. */
+/** Stalls of requests while the routing table is replaced. */
 import { type AdminCalls, putNodes, type RollcallOptions } from '../contenders/rollcall.ts';
 import { spreadOf } from '../numbers/spread.ts';
 import { figure } from '../output/figures.ts';
@@ -11,7 +11,7 @@ import type { Scaled } from './scaling-workers.ts';
 import { returningClients } from './scenario.ts';
 
 const NODES = 1_000;
-/** One request each millisecond: a stall longer than that is seen. */
+/** One request per millisecond, so that longer stalls are detected. */
 const PER_SECOND = 1_000;
 const CONNECTIONS = 32;
 const SETTLE_MS = 3_000;
@@ -20,27 +20,27 @@ const CHANGE_EVERY_MS = 100;
 interface Stalls {
   readonly p50Us: number;
   readonly p99Us: number;
-  /** The longest that a request took from when it was due. */
+  /** Maximum latency from the due time of a request. */
   readonly maxUs: number;
   readonly failures: number;
-  /** Share of the requests that do not count because the generator itself was late, 0–1. */
+  /** Share of the requests that are excluded because the generator was late, 0–1. */
   readonly spoiledRatio: number;
-  /** Share of the time that other programs had the CPU of ours or of the nodes, 0–1. */
+  /** Time share of other programs on the CPU of Rollcall or of the nodes, 0–1. */
   readonly othersRatio: number;
 }
 
-/** Latencies with 1,000 nodes at rest, with one changed ten times a second, and while 1,000 come at once. */
+/** Latencies with 1,000 idle nodes, with one node that changes ten times per second, and while 998 nodes join at once. */
 export async function measureSwaps(bench: Bench, parts: LaneParts): Promise<Scaled> {
   const { options, root, say, workplace } = bench;
   const ours: RollcallOptions = { name: 'rollcall', root, node: options.node };
-  // Of sessions that are known: a new one opens a connection to a node that has none, and that is another cost.
+  // Requests of known sessions, because a new session may open a connection to its node, which has its own cost.
   const scenario = returningClients();
   const nodes = await bench.nodes(scenario.nodes, parts);
   const all = new Map<string, Stalls[]>();
   const lookOnce = () =>
     withUp(parts, ours, scenario, nodes, async ({ admin, running, workerPid }, port) => {
-      // How long the worker stands still, not who has the CPU: the others of its tree go where nobody works. So few requests
-      // come from one process of the generator; the CPU of the last one is free where there are several.
+      // Other processes of the tree move to a free CPU, so that only stalls of the worker are measured. One process of the generator
+      // is enough for this rate; with several processes the CPU of the last one is free.
       const { load, nodes: nodesCpus } = parts.cpus;
       const free = load.length > 1 ? load.at(-1)! : nodesCpus;
       for (const { pid } of readTree(running.pid)) if (pid !== workerPid) pinProcess(pid, free);
@@ -99,7 +99,7 @@ export async function measureSwaps(bench: Bench, parts: LaneParts): Promise<Scal
           String(stalls.reduce((sum, { failures }) => sum + failures, 0)),
         ]),
         notes: [
-          'Left out are requests during which the generator itself was kept from its work; taken by others is time on the CPU of ours or of the nodes: where that is not near 0, stalls are theirs too. Both are the worst round. The worker has a CPU of its own here, and so has the coordinator where there are four.',
+          'Left out: requests during interruptions of the generator. Taken by others: time of other programs on the CPU of Rollcall or of the nodes; if it is not near 0, it causes stalls too. Both are of the worst round. The worker has its own CPU, and so has the coordinator on machines with four CPUs.',
         ],
       },
     ],

@@ -2,8 +2,8 @@ import { BenchError } from '../bench-error.ts';
 import type { Running } from './workplace.ts';
 
 /**
- * Sends an order over the channel of a process and resolves with its reply; one at a time. Rejects when the process ends,
- * does not reply within `patienceMs`, or the bench is to end.
+ * Sends an order over the channel of a process and resolves with its reply. Only one order may be pending. Rejects if the process
+ * exits, does not reply within `patienceMs`, or the benchmark is aborted.
  */
 export function ask<Order extends { readonly order: string }, Reply>(
   running: Running,

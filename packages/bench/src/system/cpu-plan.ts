@@ -1,19 +1,18 @@
-/** Who runs where, so that nobody takes time from what is measured. */
+/** Assigns CPUs, so that no other part of the benchmark uses the CPUs of the contender. */
 export interface CpuPlan {
-  /** CPUs of the contender; empty: wherever the kernel likes. */
+  /** CPUs of the contender; empty: not pinned. */
   readonly contender: readonly number[];
   readonly nodes: readonly number[];
   /** One entry for each process of the load generator. */
   readonly load: readonly (readonly number[])[];
 }
 
-/** Processes of the load generator where nothing is pinned. */
+/** Number of processes of the load generator if nothing is pinned. */
 const UNPINNED_LOAD = 2;
 
 /**
- * Divides `cpus`: the first `contenderCpus` for the contender, one for the nodes, each other one for a process of the
- * load generator. Fewer than two more than the contender wants are not divided at all: pinned to too few CPUs the
- * generator, not the contender, would be measured.
+ * Divides `cpus`: the first `contenderCpus` for the contender, one for the nodes, each other one for a process of the load generator.
+ * With fewer than `contenderCpus + 2` CPUs nothing is pinned, because a generator with too little CPU would be the bottleneck.
  */
 export function planCpus(cpus: readonly number[], contenderCpus: number): CpuPlan {
   const others = cpus.slice(contenderCpus);

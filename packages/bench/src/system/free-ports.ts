@@ -1,11 +1,11 @@
 import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 
-/** Below the ports that Linux gives to whoever asks for any: what is free here is not handed to somebody else meanwhile. */
+/** Ports below the ephemeral range of Linux, so that the kernel does not assign a free port to another process. */
 const FROM = 15_000;
 const BEFORE = 32_768;
 
-/** `count` different ports of the loopback that nobody listens on now. */
+/** `count` different ports of the loopback interface without a listener. */
 export async function freePorts(count: number): Promise<readonly number[]> {
   const ports = new Set<number>();
   while (ports.size < count) {

@@ -1,6 +1,6 @@
 import { cpus, release, totalmem } from 'node:os';
 
-/** Where a measurement was made, as far as it matters for reading it. */
+/** The machine of a measurement. */
 export interface Machine {
   readonly cpus: number;
   readonly cpu: string;

@@ -1,14 +1,14 @@
-/** What every nginx of a measurement needs: one worker in the foreground, and nothing outside a folder of its own. */
+/** Configuration of every nginx of a measurement: one worker in the foreground, all files in one folder. */
 export interface NginxSurroundings {
-  /** Gets its pid, its errors and its temporary files. */
+  /** Folder of the pid file, the error log and temporary files. */
   readonly directory: string;
-  /** How long idle connections are kept, as nginx writes it. Default `10m`. */
+  /** Keep-alive timeout in the format of nginx. Default `10m`. */
   readonly keepAlive?: string;
   /** Value of `access_log`. Default `off`. */
   readonly accessLog?: string;
 }
 
-/** A whole configuration around the lines of an `http` block. */
+/** The complete configuration with these lines in the `http` block. */
 export function nginxConfig(
   { directory, keepAlive = '10m', accessLog = 'off' }: NginxSurroundings,
   http: string,

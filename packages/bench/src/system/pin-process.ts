@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process';
 
-/** Keeps a running process, all its threads, to `cpus`; does nothing without any. A process that has ended is passed over. */
+/** Pins all threads of a running process to `cpus`; no effect if empty. A process that has exited is ignored. */
 export function pinProcess(pid: number, cpus: readonly number[]): void {
   if (cpus.length === 0) return;
   try {
     execFileSync('taskset', ['-acp', cpus.join(','), String(pid)], { stdio: 'ignore' });
   } catch {
-    // It ended meanwhile; whoever needs it notices.
+    // The process has exited; its users detect that themselves.
   }
 }

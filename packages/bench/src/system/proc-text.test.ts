@@ -26,7 +26,7 @@ function stat(pid: number, parentPid: number, more: Partial<ProcessStat> = {}): 
   };
 }
 
-test('a stat is read behind the last parenthesis, since a name may hold some', () => {
+test('fields are read after the last parenthesis, because a name may contain parentheses', () => {
   assert.deepEqual(parseStat(STAT), {
     pid: 4242,
     parentPid: 17,
@@ -38,11 +38,11 @@ test('a stat is read behind the last parenthesis, since a name may hold some', (
   });
 });
 
-test('what is no stat is nothing', () => {
+test('an invalid stat is undefined', () => {
   for (const text of ['', 'no process', '12 (cut) S 1']) assert.equal(parseStat(text), undefined);
 });
 
-test('a tree is the root with all below it and nobody else', () => {
+test('a tree has the root and its descendants only', () => {
   const processes = [stat(5, 3), stat(3, 2), stat(2, 1), stat(4, 1), stat(1, 0)];
   assert.deepEqual(
     treeOf(2, processes).map(({ pid }) => pid),
@@ -51,7 +51,7 @@ test('a tree is the root with all below it and nobody else', () => {
   assert.deepEqual(treeOf(99, processes), []);
 });
 
-test('time of a child that ends moves to its parent and stays in the sum', () => {
+test('the time of a child that exits moves to its parent and stays in the sum', () => {
   const before = [stat(1, 0, { userTicks: 100 }), stat(2, 1, { userTicks: 40, systemTicks: 10 })];
   const after = [stat(1, 0, { userTicks: 100, endedUserTicks: 40, endedSystemTicks: 10 })];
   assert.deepEqual(cpuTimeOf(before, 100), { user: 1.4, system: 0.1 });
@@ -64,13 +64,13 @@ test('memory is in octets', () => {
   assert.equal(memoryField(text, 'Swap'), undefined);
 });
 
-test('lists of CPUs may have gaps', () => {
+test('CPU lists may have gaps', () => {
   assert.deepEqual(parseCpuList('0-2,5\n'), [0, 1, 2, 5]);
   assert.deepEqual(parseCpuList('3'), [3]);
   assert.deepEqual(parseCpuList(''), []);
 });
 
-test('time of programs on some CPUs leaves idling and interrupts out', () => {
+test('the time of programs excludes idle time and interrupts', () => {
   const text = 'cpu  9 9 9 9 9 9 9 9 0 0\ncpu0 100 10 50 900 5 7 8 3 0 0\ncpu10 1 0 1 0 0 0 0 0 0 0\n';
   assert.equal(programTicks(text, [0]), 163);
   assert.equal(programTicks(text, [0, 10]), 165);

@@ -1,20 +1,20 @@
-/** What Linux says of processes in /proc, as pure readers of its texts. */
+/** Parses files of /proc on Linux. The functions are pure. */
 
-/** One process in `/proc/PID/stat`. */
+/** A process as in `/proc/PID/stat`. */
 export interface ProcessStat {
   readonly pid: number;
   readonly parentPid: number;
-  /** User and kernel time of the process with all its threads, those that have ended too; clock ticks. */
+  /** User and kernel time of all threads of the process, including finished threads; clock ticks. */
   readonly userTicks: number;
   readonly systemTicks: number;
-  /** The same of all children that have ended and were waited for, and of theirs; clock ticks. */
+  /** User and kernel time of all descendants that have exited and were waited for; clock ticks. */
   readonly endedUserTicks: number;
   readonly endedSystemTicks: number;
-  /** When it started, clock ticks since the machine did: with the pid it names a process for good. */
+  /** Start time, clock ticks since boot. Together with the pid it identifies a process uniquely. */
   readonly startTicks: number;
 }
 
-/** Fields after the command's name, counted from 0: state is the first. */
+/** Indices of fields after the command name; 0 is the state. */
 const PARENT = 1;
 const UTIME = 11;
 const STIME = 12;
@@ -22,7 +22,7 @@ const CUTIME = 13;
 const CSTIME = 14;
 const START = 19;
 
-/** Reads `/proc/PID/stat`; `undefined` when it is not one. The name may hold spaces and parentheses. @see proc(5) */
+/** Parses `/proc/PID/stat`; `undefined` if invalid. The name may contain spaces and parentheses. @see proc(5) */
 export function parseStat(text: string): ProcessStat | undefined {
   const nameEnd = text.lastIndexOf(')');
   const pid = Number.parseInt(text, 10);
@@ -41,7 +41,7 @@ export function parseStat(text: string): ProcessStat | undefined {
   return Object.values(stat).some(Number.isNaN) ? undefined : stat;
 }
 
-/** `root` and everything below it out of `processes`, parents before their children; empty when `root` is not there. */
+/** `root` and its descendants in `processes`, parents before children; empty if `root` is absent. */
 export function treeOf(root: number, processes: readonly ProcessStat[]): readonly ProcessStat[] {
   const tree = processes.filter(({ pid }) => pid === root);
   for (let i = 0; i < tree.length; i++)
@@ -57,8 +57,8 @@ export interface CpuTime {
 }
 
 /**
- * All that a tree has used so far, seconds. Time of children that have ended is counted at the parent that waited for
- * them, at every level, so none is lost or counted twice when a process of the tree ends between two readings.
+ * CPU time of a tree so far, seconds. The time of a child that has exited is counted at the parent that waited for it. Therefore no
+ * time is lost or counted twice if a process exits between two readings.
  */
 export function cpuTimeOf(tree: readonly ProcessStat[], ticksPerSecond: number): CpuTime {
   let [user, system] = [0, 0];

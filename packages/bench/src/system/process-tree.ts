@@ -1,4 +1,4 @@
-/** A running process with all below it, read from /proc. */
+/** A running process and its descendants, from /proc. */
 import { readdirSync, readFileSync } from 'node:fs';
 import {
   type CpuTime,
@@ -14,7 +14,7 @@ import {
 /** Linux counts in hundredths of a second towards programs whatever it does inside. @see proc(5), sysconf(_SC_CLK_TCK) */
 const TICKS_PER_SECOND = 100;
 
-/** The tree under `pid` as it is now, `pid` first; empty when there is no such process. */
+/** The current tree of `pid`, `pid` first; empty if the process does not exist. */
 export function readTree(pid: number): readonly ProcessStat[] {
   const processes: ProcessStat[] = [];
   for (const name of readdirSync('/proc')) {
@@ -25,14 +25,14 @@ export function readTree(pid: number): readonly ProcessStat[] {
   return treeOf(pid, processes);
 }
 
-/** CPU time of the tree under `pid` so far. */
+/** CPU time of the tree of `pid` so far. */
 export function readCpuTime(pid: number): CpuTime {
   return cpuTimeOf(readTree(pid), TICKS_PER_SECOND);
 }
 
 /**
- * Memory of the tree under `pid`, octets, pages shared among processes counted once (Pss). NaN when none of it may be
- * read, as of another user's processes.
+ * Memory of the tree of `pid`, octets. Pages that processes share count once (Pss). NaN if no process is readable, for example of
+ * another user.
  */
 export function readMemory(pid: number): number {
   let total = Number.NaN;
@@ -43,12 +43,12 @@ export function readMemory(pid: number): number {
   return total;
 }
 
-/** Seconds that programs, all there are, have used on `cpus` so far; NaN for none. */
+/** CPU time of all programs on `cpus` so far, seconds; NaN if `cpus` is empty. */
 export function readProgramTime(cpus: readonly number[]): number {
   return cpus.length === 0 ? Number.NaN : programTicks(readIfThere('/proc/stat'), cpus) / TICKS_PER_SECOND;
 }
 
-/** True while the very process that `stat` was read from is there. */
+/** Whether the process of `stat` still runs. */
 export function isStillThere({ pid, startTicks }: ProcessStat): boolean {
   return parseStat(readIfThere(`/proc/${pid}/stat`))?.startTicks === startTicks;
 }
@@ -59,7 +59,7 @@ export function allowedCpus(): readonly number[] {
   return parseCpuList(list?.[1] ?? '0');
 }
 
-/** Empty when it cannot be read: a process may end at any time. */
+/** The content of a file; empty if unreadable, because a process may exit at any time. */
 function readIfThere(path: string): string {
   try {
     return readFileSync(path, 'utf8');

@@ -1,12 +1,12 @@
-/** Programs of this machine that the bench uses where they are. */
+/** Installed programs that the benchmark uses. */
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
-/** Where servers are that PATH of an ordinary user does not name. */
+/** Folders of servers that may be absent from PATH. */
 const SERVER_FOLDERS = ['/usr/sbin', '/usr/local/sbin', '/sbin'];
 
-/** The path of a program; `undefined` when it is not installed. */
+/** Path of a program; `undefined` if not installed. */
 export function findProgram(name: string): string | undefined {
   for (const folder of [...(process.env['PATH'] ?? '').split(delimiter), ...SERVER_FOLDERS]) {
     if (folder === '') continue;
@@ -20,7 +20,7 @@ export function findProgram(name: string): string | undefined {
   return undefined;
 }
 
-/** What a program writes to either output when started with `args`, or what it could not. Never throws. */
+/** The output of a program with `args` (stdout and stderr), or its error. Never throws. */
 export function outputOf(program: string, args: readonly string[], directory?: string): string {
   const { stdout, stderr } = spawnSync(program, args, {
     encoding: 'utf8',

@@ -1,4 +1,4 @@
-/** The temporary directory and all processes of one bench; nothing of either is left when it is closed. */
+/** The temporary directory and all processes of one benchmark. `close` removes them. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { chmodSync, closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,36 +7,36 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { BenchError } from '../bench-error.ts';
 import { isStillThere, readTree } from './process-tree.ts';
 
-/** How long a process may take to end in order, milliseconds. */
+/** Time limit for a process to exit after SIGTERM, milliseconds. */
 const END_MS = 5_000;
 const LOOK_AGAIN_MS = 20;
-/** Characters of a log that an error quotes. */
+/** Number of characters of a log in an error message. */
 const QUOTED = 1_500;
 
 export interface StartOptions {
-  /** CPUs it may run on; empty: any. */
+  /** CPUs of the process; empty: any. */
   readonly cpus: readonly number[];
   readonly environment?: Readonly<Record<string, string>>;
   readonly directory?: string;
-  /** It gets a channel to us. */
+  /** Whether the process gets an IPC channel. */
   readonly hasChannel?: boolean;
 }
 
-/** A process of ours, in a group of its own so that a Ctrl-C at the terminal reaches only us, who end it in order. */
+/** A process of the benchmark in its own process group, so that Ctrl-C signals only the benchmark, which ends the process. */
 export interface Running {
   readonly name: string;
   readonly child: ChildProcess;
   readonly pid: number;
-  /** Resolves with a sentence when it has ended, however it did. */
+  /** Resolves with a sentence when the process has exited. */
   readonly ended: Promise<string>;
   hasEnded: boolean;
-  /** The end of what it has written. */
+  /** The end of its output. */
   log(): string;
 }
 
 export class Workplace {
   readonly directory: string;
-  /** Aborted when the bench is to end early; its reason says why. */
+  /** Aborted when the benchmark ends early, with the reason. */
   readonly signal: AbortSignal;
   readonly #running = new Set<Running>();
   #started = 0;
@@ -44,7 +44,7 @@ export class Workplace {
   constructor(signal: AbortSignal) {
     this.signal = signal;
     this.directory = mkdtempSync(join(tmpdir(), 'rollcall-bench-'));
-    // Servers that give up root read their files as somebody else.
+    // Servers that drop root privileges read their files as another user.
     chmodSync(this.directory, 0o755);
   }
 
@@ -53,7 +53,7 @@ export class Workplace {
     return join(this.directory, name);
   }
 
-  /** Starts a program; what it writes goes to a log of its own. Rejects when there is no such program. */
+  /** Starts a program with its output in a log file. Rejects if the program does not exist. */
   async start(name: string, command: readonly string[], options: StartOptions): Promise<Running> {
     this.signal.throwIfAborted();
     const { cpus, environment = {}, directory = this.directory, hasChannel = false } = options;
@@ -88,10 +88,10 @@ export class Workplace {
     return running;
   }
 
-  /** Ends a process with all below it: in order if it can, by force after that. Repeating it does nothing. */
+  /** Ends a process and its descendants, with SIGTERM first, then with SIGKILL. A repeated call has no effect. */
   async end(running: Running): Promise<void> {
     if (!this.#running.delete(running)) return;
-    // Who has left the group, or lost its parent, is found by this list alone.
+    // Only this list finds descendants that have left the group or lost their parent.
     const tree = readTree(running.pid);
     signalProcess(running.pid, 'SIGTERM');
     const untilMs = performance.now() + END_MS;
@@ -101,19 +101,19 @@ export class Workplace {
     await Promise.race([running.ended, sleep(END_MS)]);
   }
 
-  /** Ends all that runs and removes the directory. */
+  /** Ends all processes and removes the directory. */
   async close(): Promise<void> {
     await Promise.all([...this.#running].map((running) => this.end(running)));
     rmSync(this.directory, { recursive: true, force: true, maxRetries: 3 });
   }
 
-  /** Ends all that runs at once and by force. */
+  /** Kills all processes at once. */
   kill(): void {
     for (const { pid } of this.#running) signalProcess(-pid, 'SIGKILL');
     rmSync(this.directory, { recursive: true, force: true });
   }
 
-  /** Resolves when `isSo`. Rejects when the process has ended or it takes longer than `patienceMs`. */
+  /** Resolves when `isSo` returns true. Rejects if the process has exited, or after `patienceMs`. */
   async until(isSo: () => Promise<boolean>, running: Running, what: string, patienceMs: number): Promise<void> {
     const untilMs = performance.now() + patienceMs;
     while (!(await isSo())) {
@@ -126,17 +126,17 @@ export class Workplace {
     }
   }
 
-  /** Waits, or rejects as soon as the bench is to end. */
+  /** Waits; rejects if the benchmark is aborted. */
   async sleep(ms: number): Promise<void> {
     await sleep(ms, undefined, { signal: this.signal }).catch(() => this.signal.throwIfAborted());
   }
 }
 
-/** A negative pid is a group. One that is gone is no error. */
+/** Sends a signal. A negative pid is a process group. An absent process is ignored. */
 function signalProcess(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch {
-    // Gone already.
+    // The process has exited already.
   }
 }

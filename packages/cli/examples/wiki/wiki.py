@@ -1,4 +1,4 @@
-"""A small wiki that knows nothing of Rollcall: pages and who has read how much live in this process.
+"""A small wiki without an agent. Its pages and the visit counts of its readers are in the memory of this process.
 
 Usage: wiki.py PORT. The address in the browser is /wiki/; `rollcall run --context /wiki` makes a node of it.
 """
@@ -19,7 +19,7 @@ readers: dict[str, int] = {}
 
 class Wiki(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    # Head and body in one piece, or the client waits 40 ms between them.
+    # Head and body in one write; otherwise the client waits 40 ms between them.
     wbufsize = -1
 
     def do_GET(self) -> None:
@@ -38,7 +38,8 @@ class Wiki(BaseHTTPRequestHandler):
             if len(readers) >= MAX_READERS:
                 readers.pop(next(iter(readers)))
         readers[reader] = readers.get(reader, 0) + 1
-        text = f"{NAME} has seen you {readers[reader]} times\n"
+        visits = readers[reader]
+        text = f"{NAME} has seen you {visits} {'time' if visits == 1 else 'times'}\n"
         is_page = "text/html" in self.headers.get("Accept", "")
         body = (f"<!doctype html><title>Wiki</title><p>{html.escape(text)}" if is_page else text).encode()
         self.send_response(200)
@@ -50,7 +51,7 @@ class Wiki(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Says nothing: the proxy in front has counted the request."""
+        """Logs nothing: the proxy counts the requests."""
 
 
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

@@ -1,10 +1,20 @@
-/** `rollcall balancer`: the balancers, the settings of one with their origins, and changes of them. */
-import { type BalancerPatch, type BalancerResource, isName } from '@rollcall/protocol';
+/** `rollcall balancer`: lists the balancers, shows the settings of one with their origins, and changes them. */
+import {
+  type BalancerLimits,
+  type BalancerPatch,
+  type BalancerResource,
+  compactDuration,
+  isName,
+  MAX_LIMIT_PATHS,
+  TIME_LIMIT_KEYS,
+  TIME_LIMITS,
+} from '@rollcall/protocol';
 import { Command } from 'commander';
 import { CliFailure, EXIT } from '../exit.ts';
-import { duration, table } from '../format.ts';
+import { table } from '../format.ts';
 import { balancersOf } from '../lists.ts';
-import { joined, SETTINGS, settingPatch, unsettingPatch } from '../settings/vocabulary.ts';
+import { isPathKey, timeLimitText } from '../settings/time-limits.ts';
+import { joined, lifetimeText, SETTINGS, settingPatch, unsettingPatch } from '../settings/vocabulary.ts';
 import { addReaderFlags, clientFor, printJson, printNote, type ReaderFlags } from './reader-flags.ts';
 import { reasonOf } from './verb-flags.ts';
 
@@ -16,26 +26,31 @@ interface BalancerFlags extends ReaderFlags {
 const HELP = `
 Settings:
 ${Object.entries(SETTINGS)
-  .map(([key, { help }]) => `  ${key.padEnd(18)} ${help}`)
+  .map(([key, { help }]) => `  ${key.padEnd(24)} ${help}`)
   .join('\n')}
 
-What is set here outlives restarts and wins over flags, environment, rollcall.json and what nodes hint.
+PATH:LIMIT sets a time limit for requests whose path begins with PATH, for at most ${MAX_LIMIT_PATHS} paths of a balancer.
+unset PATH removes all limits of a path. A limit that is not set for the path is that of the balancer, and then that
+of the proxy (up --limit). Durations are from 1ms to 24h.
+
+Settings of this command survive restarts and override flags, environment, rollcall.json and hints of nodes.
 
   rollcall balancer shop
   rollcall balancer shop set sticky=suffix cookies=JSESSIONID failover=none --reason "as in Apache"
-  rollcall balancer shop unset failover
+  rollcall balancer shop set upstream-timeout=2m /export:upstream-timeout=10m /files:upstream-idle=none
+  rollcall balancer shop unset failover /export
 `;
 
 export function balancerCommand(): Command {
   return addReaderFlags(
-    new Command('balancer').description('show the balancers, or show and change the settings of one'),
+    new Command('balancer').description('list the balancers, or show and change the settings of one'),
   )
     .usage('[options] [NAME] [set KEY=VALUE… | unset KEY…]')
     .argument('[name]', 'name of the balancer')
     .argument('[verb]', 'set or unset')
     .argument('[settings...]', 'KEY=VALUE for set, KEY for unset')
-    .option('--reason <text>', 'for the audit')
-    .option('--dry-run', 'say what would happen and do nothing')
+    .option('--reason <text>', 'reason for the audit log')
+    .option('--dry-run', 'print the effect and change nothing')
     .addHelpText('after', HELP)
     .action(
       async (name: string | undefined, verb: string | undefined, texts: readonly string[], flags: BalancerFlags) => {
@@ -49,7 +64,8 @@ export function balancerCommand(): Command {
 async function list(flags: BalancerFlags): Promise<void> {
   const balancers = await balancersOf(await clientFor(flags));
   if (flags.json) printJson({ balancers });
-  else if (balancers.length === 0) process.stdout.write('no balancers: the first node of one makes it\n');
+  else if (balancers.length === 0)
+    process.stdout.write('no balancers: a balancer is created when its first node registers\n');
   else process.stdout.write(`${table(HEADINGS, balancers.map(row))}\n`);
 }
 
@@ -90,14 +106,15 @@ function patchOf(verb: string, texts: readonly string[]): BalancerPatch {
   return joined(
     texts.map((text) => {
       if (verb === 'unset') return unsettingPatch(text);
-      const equals = text.indexOf('=');
+      // A path may contain =, a duration does not.
+      const equals = isPathKey(text) ? text.lastIndexOf('=') : text.indexOf('=');
       if (equals < 1) throw usage(`${JSON.stringify(text)}: write KEY=VALUE`);
       return settingPatch(text.slice(0, equals), [text.slice(equals + 1)], text.slice(0, equals));
     }),
   );
 }
 
-/** Each setting, its value and where it comes from. */
+/** Each setting, its value and its origin. */
 export function settingsTable({
   algorithm,
   sessionAlgorithm,
@@ -105,13 +122,15 @@ export function settingsTable({
   sessionIdleMs,
   assign,
   sticky,
+  limits = {},
   origins,
 }: BalancerResource): string {
+  const { routeCookie } = sticky;
   const rows: readonly (readonly [string, string, string])[] = [
     ['algorithm', algorithm, 'algorithm'],
     ['session-algorithm', sessionAlgorithm, 'sessionAlgorithm'],
     ['retries', String(retries), 'retries'],
-    ['session-idle', duration(sessionIdleMs), 'sessionIdleMs'],
+    ['session-idle', compactDuration(sessionIdleMs), 'sessionIdleMs'],
     ['assign', assign ? 'on' : 'off', 'assign'],
     ['sticky', sticky.mode, 'sticky.mode'],
     ['cookies', sticky.cookies.join(','), 'sticky.cookies'],
@@ -119,11 +138,34 @@ export function settingsTable({
     ['failover', sticky.failover, 'sticky.failover'],
     ['remove', String(sticky.remove), 'sticky.remove'],
     ['movable', String(sticky.movable), 'sticky.movable'],
+    ['route-cookie-name', routeCookie.name, 'sticky.routeCookie.name'],
+    ['route-cookie-same-site', routeCookie.sameSite, 'sticky.routeCookie.sameSite'],
+    ['route-cookie-secure', routeCookie.secure, 'sticky.routeCookie.secure'],
+    ['route-cookie-partitioned', String(routeCookie.partitioned), 'sticky.routeCookie.partitioned'],
+    ['route-cookie-domain', routeCookie.domain, 'sticky.routeCookie.domain'],
+    ['route-cookie-path', routeCookie.path, 'sticky.routeCookie.path'],
+    ['route-cookie-lifetime', lifetimeText(routeCookie.lifetime), 'sticky.routeCookie.lifetime'],
+    ...limitRows(limits),
   ];
   return table(
     ['SETTING', 'VALUE', 'FROM'],
-    rows.map(([key, value, origin]) => [key, value, origins[origin] ?? '']),
+    rows.map(([key, value, origin]) => [key, value, origins[origin] ?? 'proxy']),
   );
+}
+
+/** The limits of the balancer, then those of paths. A limit that is not set is that of the proxy. */
+function limitRows({ paths = {}, ...own }: BalancerLimits): (readonly [string, string, string])[] {
+  const rows: (readonly [string, string, string])[] = TIME_LIMIT_KEYS.map((key) => {
+    const limit = own[key];
+    return [TIME_LIMITS[key].name, limit === undefined ? '-' : timeLimitText(limit), `limits.${key}`];
+  });
+  for (const [path, limits] of Object.entries(paths))
+    for (const key of TIME_LIMIT_KEYS) {
+      const limit = limits[key];
+      if (limit !== undefined)
+        rows.push([`${path}:${TIME_LIMITS[key].name}`, timeLimitText(limit), `limits.${path}.${key}`]);
+    }
+  return rows;
 }
 
 function usage(message: string): CliFailure {

@@ -1,4 +1,4 @@
-/** `rollcall config show`: what `up` would start with, and where each value comes from. */
+/** `rollcall config show`: the effective settings of `up` and the origin of each value. */
 import { printableUrl } from '@rollcall/protocol';
 import { Command } from 'commander';
 import { applyConfigFile } from '../config-file.ts';
@@ -15,13 +15,13 @@ const SOURCES: Readonly<Record<string, string>> = {
 
 export function configCommand(): Command {
   return new Command('config')
-    .description('what rollcall up would start with')
+    .description('effective settings of rollcall up')
     .addCommand(
       new Command('show')
-        .description('print the options of up, and the settings of balancers')
+        .description('print the options of up and the settings of balancers')
         .usage("[options] [-- UP'S OPTIONS]")
         .argument('[flags...]', 'options of up, after --')
-        .option('--origin', 'also print where each comes from')
+        .option('--origin', 'also print the origin of each value')
         .option('--json', 'machine-readable output')
         .action(show),
     );
@@ -48,13 +48,13 @@ function show(given: readonly string[], flags: { readonly origin?: boolean; read
     process.stdout.write(`balancer ${name}: ${JSON.stringify(patch)}${flags.origin ? ` (${source})` : ''}\n`);
 }
 
-/** Values are paths, numbers and addresses; only addresses, `redis://user:password@host`, have secrets in them. */
+/** Values are paths, numbers and addresses; only addresses like `redis://user:password@host` contain secrets. */
 function withoutSecrets(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutSecrets);
   return typeof value === 'string' && value.includes('://') ? printableUrl(value) : value;
 }
 
-/** A dash where nothing is set and the help tells the default. */
+/** A dash if the option is not set; the help has the default. */
 function shown(value: unknown): string {
   return value === null ? '-' : Array.isArray(value) ? value.join(',') : String(value);
 }

@@ -1,8 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import net from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { openOutput, openPlainLog } from '@rollcall/logging';
@@ -12,12 +10,13 @@ import { Command } from 'commander';
 import { AdminClient } from '../admin-client.ts';
 import { CliFailure, EXIT } from '../exit.ts';
 import { supervisorOptions } from '../settings/up-settings.ts';
+import { createDemoStateDirectory } from '../state-directory.ts';
 import { Terminal } from '../terminal.ts';
 import { Supervisor } from '../up/supervisor.ts';
 import { untilSignalled } from './up.ts';
 
 const NODES = 3;
-/** How long the demo waits for its nodes. */
+/** Time limit for the start of the sample nodes, milliseconds. */
 const READY_MS = 15_000;
 const HOST = '127.0.0.1';
 
@@ -25,7 +24,7 @@ const HOST = '127.0.0.1';
 export function demoCommand(): Command {
   return new Command('demo')
     .description('start a coordinator, a proxy and three sample nodes on this machine')
-    .option('--log-level <level>', 'how much is logged to standard error', 'error')
+    .option('--log-level <level>', 'lowest level that is logged to standard error', 'error')
     .action((flags: { readonly logLevel: string }) => demo(flags.logLevel));
 }
 
@@ -40,7 +39,7 @@ async function demo(logLevel: string): Promise<void> {
   print(
     `starting a coordinator, a proxy and ${NODES} nodes${taken.length > 0 ? ` (port ${taken.join(', port ')})` : ''}\n`,
   );
-  const stateDir = mkdtempSync(join(tmpdir(), 'rollcall-demo-'));
+  const { path: stateDir, isFound } = createDemoStateDirectory(controlPort, process.env);
   const supervisor = new Supervisor(
     supervisorOptions(
       {
@@ -67,7 +66,7 @@ async function demo(logLevel: string): Promise<void> {
     supervisor.kill();
     rmSync(stateDir, { recursive: true, force: true });
   };
-  // Before anything is started: whenever the demo ends, its children are to end first.
+  // Before the first child is started: children must end before the demo does.
   const ended = untilSignalled({ close, kill });
   const terminal = new Terminal();
   process.on('SIGHUP', () => {
@@ -84,15 +83,15 @@ async function demo(logLevel: string): Promise<void> {
     await close();
     throw error;
   });
-  if (!isEnding) print(sixLines(supervisor, controlPort, stateDir));
+  if (!isEnding) print(usageLines(supervisor, controlPort, isFound ? undefined : stateDir));
   await ended;
 }
 
 function startNode(id: string, { controlUrl }: Supervisor): ChildProcess {
   const program = new URL(`../demo/sample-node${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
-  // A group of its own: Ctrl-C is ours to pass on, so that nodes drain while the proxy still serves.
+  // A process group of its own: the demo handles Ctrl-C, so that nodes drain while the proxy still serves.
   return spawn(process.execPath, [...process.execArgv, fileURLToPath(program)], {
-    // The channel says nothing; its end tells the node that the demo is gone, however it went.
+    // No messages: the node exits when this channel closes, which also happens if the demo is killed.
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     detached: true,
     env: { ...process.env, ROLLCALL_URL: controlUrl, ROLLCALL_NODE_ID: id, ROLLCALL_ROUTE: id },
@@ -108,7 +107,7 @@ async function endNode(node: ChildProcess): Promise<void> {
   clearTimeout(killer);
 }
 
-/** Resolves when all sample nodes are up and every worker knows it. */
+/** Resolves when all sample nodes are up in the view of every worker. */
 async function whenUp({ controlUrl, stateDir }: Supervisor): Promise<void> {
   const client = await AdminClient.connect({ coordinator: controlUrl, stateDir });
   const endMs = performance.now() + READY_MS;
@@ -123,21 +122,36 @@ async function whenUp({ controlUrl, stateDir }: Supervisor): Promise<void> {
   );
 }
 
-function sixLines({ proxyUrl, controlUrl, loginUrl }: Supervisor, controlPort: number, stateDir: string): string {
+/** The addresses of the demo, and commands to try. `stateDir` is set if commands need the flag. */
+export function usageLines(
+  { proxyUrl, controlUrl, loginUrl }: Pick<Supervisor, 'proxyUrl' | 'controlUrl' | 'loginUrl'>,
+  controlPort: number,
+  stateDir: string | undefined,
+): string {
   const rollcall = 'npx rollcall';
   const where = controlPort === DEFAULT_CONTROL_PORT ? '' : ` --coordinator ${controlUrl}`;
+  const operator = `${where}${stateDir === undefined ? '' : ` --state-dir ${stateDir}`}`;
+  const clone = cloneOf(fileURLToPath(import.meta.url));
   return [
     `site              ${proxyUrl}`,
     `balancer-manager  ${loginUrl ?? `${controlUrl}/balancer-manager`}`,
-    `drain a node      ${rollcall} drain demo-1 --wait${where} --state-dir ${stateDir}`,
+    `another login     ${rollcall} logins --link${operator}    (each link works once)`,
+    `drain a node      ${rollcall} drain demo-1 --deadline 10s --wait${operator}`,
     `add your program  ${rollcall} run --balancer mine --context /mine${where} -- YOUR PROGRAM {port}`,
     `scale             ${rollcall} run --balancer mine --context /mine --count 3${where} -- YOUR PROGRAM {port}`,
+    ...(clone === undefined ? [] : [`run commands in   ${clone}`]),
     'stop              Ctrl-C',
     '',
   ].join('\n');
 }
 
-/** `port`, or the next free one after it. */
+/** The clone that `module` is in, where `npx rollcall` finds the command; `undefined` for an installed package. */
+function cloneOf(module: string): string | undefined {
+  const [root, ...rest] = module.split('/packages/cli/');
+  return rest.length === 0 || module.includes('/node_modules/') ? undefined : root;
+}
+
+/** `port`, or the next free port after it. */
 async function freePort(port: number): Promise<number> {
   for (let candidate = port; candidate < port + 100; candidate++) if (await isFree(candidate)) return candidate;
   return 0;

@@ -2,10 +2,10 @@ import type { EventResource } from '@rollcall/protocol';
 import { Command } from 'commander';
 import { addReaderFlags, clientFor, printJson, type ReaderFlags } from './reader-flags.ts';
 
-/** `rollcall events`: what has happened, and with -f what happens. */
+/** `rollcall events`: past events, and with -f new events as they happen. */
 export function eventsCommand(): Command {
-  return addReaderFlags(new Command('events').description('show what has happened'))
-    .option('-f, --follow', 'go on showing what happens, until Ctrl-C')
+  return addReaderFlags(new Command('events').description('print the events of the cluster'))
+    .option('-f, --follow', 'print new events until Ctrl-C')
     .action(async (flags: ReaderFlags & { readonly follow?: boolean }) => {
       const client = await clientFor(flags);
       const print = (event: EventResource): void =>
@@ -27,6 +27,6 @@ export function eventsCommand(): Command {
 
 function lineOf(event: EventResource): string {
   const text = `${event.message}${event.by ? ` (by ${event.by})` : ''}`;
-  // What others have written must not act upon the terminal.
+  // Texts of other processes must not contain control characters for the terminal.
   return `${new Date(event.atUnixMs).toISOString()}  ${text.replaceAll(/\p{Cc}/gu, ' ')}`;
 }

@@ -1,15 +1,11 @@
-import {
-  type ExplainAnswer,
-  MAX_DECISIONS,
-  MAX_DECISIONS_MS,
-  type NodeExplanation,
-  printableUrl,
-} from '@rollcall/protocol';
+import { type ExplainAnswer, type ExplainedLimit, MAX_DECISIONS, MAX_DECISIONS_MS } from '@rollcall/feed';
+import { type NodeExplanation, printableUrl, TIME_LIMITS } from '@rollcall/protocol';
 import { Command } from 'commander';
 import { CliFailure, EXIT } from '../exit.ts';
 import { explainLive, type LiveFlags } from '../explain-live.ts';
 import { table } from '../format.ts';
 import { nodeText } from '../node-text.ts';
+import { timeLimitText } from '../settings/time-limits.ts';
 import { addReaderFlags, clientFor, printJson } from './reader-flags.ts';
 
 interface ExplainFlags extends LiveFlags {
@@ -18,32 +14,31 @@ interface ExplainFlags extends LiveFlags {
   readonly live?: boolean;
 }
 
-/** Flags of --live alone. */
+/** Flags that are valid with --live only. */
 const LIVE_ONLY = ['picks', 'count', 'for'] as const;
 
-/** `rollcall explain`: where a request would go, where requests go now, or why a node has the traffic it has. */
+/** `rollcall explain`: the routing of one request, of live requests, or the load factor and traffic share of a node. */
 export function explainCommand(): Command {
   return addReaderFlags(
     new Command('explain')
-      .description('say where a request would go and why, or why a node is as loaded as it is')
-      .argument('[node]', 'why its load factor and its part of the traffic are what they are'),
+      .description('explain the routing of a request, or the load of a node')
+      .argument('[node]', 'node whose load factor and traffic share are explained'),
   )
-    .option('--url <url>', 'the request, e.g. http://shop.example/cart (default: http://localhost/)')
-    .option('--cookie <value>', 'its Cookie field; - reads it from standard input')
-    .option('--live', 'what the proxy chooses from now on, as it does')
-    .option('--picks', 'with --live: only choices of an algorithm, not requests that go where their session is')
-    .option('--count <n>', `with --live: at most so many, 1 to ${MAX_DECISIONS}`, '20')
-    .option('--for <duration>', `with --live: for so long, ${MAX_DECISIONS_MS / 1_000}s at most`, '5s')
+    .option('--url <url>', 'URL of the request, e.g. http://shop.example/cart (default: http://localhost/)')
+    .option('--cookie <value>', 'Cookie field of the request; - reads it from standard input')
+    .option('--live', 'print routing decisions as they are made')
+    .option('--picks', 'with --live: only choices of an algorithm, without requests that follow their session')
+    .option('--count <n>', `with --live: most requests to print, 1 to ${MAX_DECISIONS}`, '20')
+    .option('--for <duration>', `with --live: time to watch, ${MAX_DECISIONS_MS / 1_000}s at most`, '5s')
     .action(async (node: string | undefined, flags: ExplainFlags, command: Command) => {
       const live = LIVE_ONLY.find((name) => command.getOptionValueSource(name) === 'cli');
-      if (live !== undefined && !flags.live) throw new CliFailure(`--${live} goes with --live`, EXIT.usage);
+      if (live !== undefined && !flags.live) throw new CliFailure(`--${live} needs --live`, EXIT.usage);
       if (flags.live) {
-        if (node !== undefined)
-          throw new CliFailure('--live shows the choices among all nodes: leave the node out', EXIT.usage);
+        if (node !== undefined) throw new CliFailure('--live and a node id exclude each other', EXIT.usage);
         await explainLive(flags);
       } else if (node === undefined) await explainRequest(flags);
       else if (flags.url !== undefined || flags.cookie !== undefined)
-        throw new CliFailure('a node is explained without --url and --cookie', EXIT.usage);
+        throw new CliFailure('a node id excludes --url and --cookie', EXIT.usage);
       else await explainNode(node, flags);
     });
 }
@@ -84,7 +79,18 @@ function explainText(answer: ExplainAnswer): string {
     ]);
     lines.push(table(['  NODE', 'ELIGIBLE', 'SCORE', 'REASON'], rows));
   }
+  if (answer.limits !== undefined) lines.push('', limitTable(answer.limits, answer.balancer ?? ''));
   return lines.join('\n');
+}
+
+/** The time limits of the request, and where each is set. */
+function limitTable(limits: readonly ExplainedLimit[], balancer: string): string {
+  const rows = limits.map(({ key, value, from, path = '' }) => [
+    TIME_LIMITS[key].name,
+    timeLimitText(value),
+    from === 'path' ? `path ${path}` : from === 'balancer' ? `balancer ${balancer}` : 'proxy',
+  ]);
+  return table(['LIMIT', 'VALUE', 'FROM'], rows);
 }
 
 async function standardInput(): Promise<string> {

@@ -1,4 +1,4 @@
-/** `rollcall forget`: contexts that have lost their last node are answered with 503 no longer. */
+/** `rollcall forget`: removes contexts without nodes, which the proxy answers with 503. */
 import type { ForgetBody, ForgetResult } from '@rollcall/protocol';
 import { Command } from 'commander';
 import { CliFailure, EXIT } from '../exit.ts';
@@ -6,8 +6,8 @@ import { addReaderFlags, clientFor, printJson, printNote, type ReaderFlags } fro
 import { reasonOf } from './verb-flags.ts';
 
 const HELP = `
-When the last node of a context is gone, the proxy answers 503 there for ten minutes, and not by the context around it.
-rollcall status lists such contexts.
+When the last node of a context is gone, the proxy answers 503 for this context for ten minutes, not by a shorter context.
+rollcall status lists contexts without nodes.
 
   rollcall forget /login
   rollcall forget /login --host shop.example
@@ -22,12 +22,12 @@ interface ForgetFlags extends ReaderFlags {
 }
 
 export function forgetCommand(): Command {
-  return addReaderFlags(new Command('forget').description('forget contexts that have lost their last node'))
+  return addReaderFlags(new Command('forget').description('remove contexts that have lost their last node'))
     .argument('[context]', 'path prefix, like /login')
-    .option('--host <name>', 'on this host only (default: on every host)')
-    .option('--all', 'every context without nodes')
-    .option('--reason <text>', 'for the audit')
-    .option('--dry-run', 'say what would happen and do nothing')
+    .option('--host <name>', 'host name of the context (default: every host)')
+    .option('--all', 'all contexts without nodes')
+    .option('--reason <text>', 'reason for the audit log')
+    .option('--dry-run', 'print the effect and change nothing')
     .addHelpText('after', HELP)
     .action(async (path: string | undefined, flags: ForgetFlags) => {
       if ((path === undefined) !== (flags.all === true))

@@ -20,14 +20,14 @@ export function healthCommand(): Command {
   });
 }
 
-/** Of the first coordinator that answers at all. Fails with exit 3 naming the addresses tried, and what each did. */
+/** Readiness of the first coordinator that answers. Otherwise fails with exit 3, the addresses that were tried, and the cause of each. */
 async function isReady(places: readonly Place[]): Promise<boolean> {
   const unanswered = new Unanswered();
   for (const place of places) {
     const { url: base } = place;
-    const answer = await answerOf(`${base}/readyz`, clientTlsOf(place));
-    if (answer.cause === undefined) return answer.isOk;
-    unanswered.add(base, answer.cause);
+    const answer = await answerOf(base, '/readyz', clientTlsOf(place));
+    if (answer.none === undefined) return answer.isOk;
+    unanswered.add(answer.none);
   }
   throw unanswered.failure();
 }

@@ -28,7 +28,8 @@ interface JoinFlags extends NodeFlags {
 const MAX_PID = 4_194_304;
 
 const HELP = `
-Each heartbeat is preceded by a connect. When the program refuses connections, the node leaves until it accepts them again.
+The command connects to the program before each heartbeat. If the program refuses connections, the node leaves until the
+program accepts them again.
 With --pid the node leaves, and this command ends with 1, when that process has ended; its CPU and memory are reported as
 load. With --ready PATH the node gets new work only while that path answers below 500; its sessions stay.
 
@@ -36,12 +37,12 @@ load. With --ready PATH the node gets new work only while that path answers belo
   rollcall join http://10.0.0.5:8080 --balancer wiki --route wiki1 --pid $(cat /run/wiki.pid) --ready /health
 `;
 
-/** `rollcall join`: an agent beside a program that already runs. */
+/** `rollcall join`: runs an agent for a program that already runs. */
 export function joinCommand(): Command {
   const command = new Command('join')
-    .description('run an agent beside a program that already runs')
-    .argument('<url>', 'where the proxy reaches the program, e.g. http://10.0.0.5:3000')
-    .option('--pid <n>', 'process of the program: leave when it ends, report its load');
+    .description('run an agent for a program that already runs')
+    .argument('<url>', 'address of the program for the proxy, e.g. http://10.0.0.5:3000')
+    .option('--pid <n>', 'pid of the program: the node reports its load and leaves when it ends');
   return addNodeFlags(command)
     .addHelpText('after', HELP)
     .action(async (url: string, flags: JoinFlags) => {
@@ -52,7 +53,9 @@ export function joinCommand(): Command {
 async function join(text: string, flags: JoinFlags): Promise<number> {
   const url = parseNodeUrl(text);
   if (url === undefined)
-    throw usage(`${JSON.stringify(printableUrl(text))} is no address of a node; write one like http://10.0.0.5:3000`);
+    throw usage(
+      `${JSON.stringify(printableUrl(text))} is not the address of a node; use one like http://10.0.0.5:3000`,
+    );
   const { host, port, isTls } = nodeAddress(url);
   const description = describedBy(flags);
   const pid = wholeOf('--pid', flags.pid, 1, MAX_PID);
@@ -83,7 +86,7 @@ async function join(text: string, flags: JoinFlags): Promise<number> {
   }
 }
 
-/** Where `ROLLCALL_NODE` names a socket that the program knows as well, an SDK in it reports to us. */
+/** If `ROLLCALL_NODE` names a socket that the program also has, the SDK in the program reports to this command. */
 async function sdkOf(
   port: number,
   environment: Readonly<Record<string, string | undefined>>,

@@ -1,12 +1,12 @@
-import type { LoginResource } from '@rollcall/protocol';
+import { compactDuration, type LoginResource } from '@rollcall/protocol';
 import { Command } from 'commander';
 import type { AdminClient } from '../admin-client.ts';
 import { CliFailure, EXIT } from '../exit.ts';
-import { duration, table } from '../format.ts';
+import { table } from '../format.ts';
 import { addReaderFlags, clientFor, printJson, type ReaderFlags } from './reader-flags.ts';
 
 const HELP = `
-A login lasts 12 h at most and ends when the admin token changes. It needs the admin token.
+A login lasts at most 12 h and ends when the admin token changes. This command needs the admin token.
 
   rollcall logins --link          print a one-time link, good for 1 h
   rollcall logins --end 5f0c2a…   log that browser out
@@ -15,26 +15,38 @@ A login lasts 12 h at most and ends when the admin token changes. It needs the a
 interface LoginsFlags extends ReaderFlags {
   readonly link?: boolean;
   readonly end?: string;
+  readonly dryRun?: boolean;
 }
 
-/** `rollcall logins`: the browsers that are logged in. */
+/** `rollcall logins`: lists and ends logins of browsers, and makes login links. */
 export function loginsCommand(): Command {
   return addReaderFlags(new Command('logins').description('list the browsers that are logged in'))
     .option('--link', 'print a one-time link that logs a browser in')
-    .option('--end <id>', 'end a login')
+    .option('--end <id>', 'end the login with this id')
+    .option('--dry-run', 'with --end: print the effect and change nothing')
     .addHelpText('after', HELP)
     .action(async (flags: LoginsFlags) => {
       if (flags.link && flags.end !== undefined)
         throw new CliFailure('--link and --end exclude each other', EXIT.usage);
+      if (flags.dryRun && flags.end === undefined) throw new CliFailure('--dry-run needs --end', EXIT.usage);
       const client = await clientFor(flags);
       if (flags.link) await printLink(client, flags);
       else if (flags.end === undefined) await printLogins(client, flags);
+      else if (flags.dryRun) await foresee(client, flags.end, flags);
       else {
         await client.send('DELETE', `/v1/logins/${encodeURIComponent(flags.end)}`, {});
         if (flags.json) printJson({ ended: flags.end });
         else process.stdout.write(`login ${flags.end} has ended\n`);
       }
     });
+}
+
+async function foresee(client: AdminClient, id: string, flags: LoginsFlags): Promise<void> {
+  const { logins } = await client.get<{ readonly logins: readonly LoginResource[] }>('/v1/logins');
+  const login = logins.find((one) => one.id === id);
+  if (login === undefined) throw new CliFailure(`there is no login ${id}`, EXIT.failed);
+  if (flags.json) printJson({ wouldEnd: login, isDryRun: true });
+  else process.stdout.write(`would end login ${id} of ${login.agent}, from ${login.from}\n`);
 }
 
 async function printLink(client: AdminClient, flags: LoginsFlags): Promise<void> {
@@ -52,5 +64,5 @@ async function printLogins(client: AdminClient, flags: LoginsFlags): Promise<voi
 
 function row({ id, from, createdAtUnixMs, expiresAtUnixMs, agent }: LoginResource): string[] {
   const endsInMs = Math.max(0, expiresAtUnixMs - Date.now());
-  return [id, from, new Date(createdAtUnixMs).toISOString(), duration(endsInMs), agent];
+  return [id, from, new Date(createdAtUnixMs).toISOString(), compactDuration(endsInMs), agent];
 }

@@ -1,10 +1,11 @@
-/** `rollcall add` and `remove`: nodes that have no agent, and nodes that shall be forgotten. */
+/** `rollcall add` and `remove`: add nodes that have no agent, and delete nodes. */
 import { createHash } from 'node:crypto';
 import type { NodePut, WriteResult } from '@rollcall/protocol';
 import { isName, parseNodeUrl, printableUrl, TTL_MS } from '@rollcall/protocol';
 import { Command } from 'commander';
 import { CliFailure, EXIT } from '../exit.ts';
-import { describedBy, type HintFlags, hintOptions, nameOf } from '../run/node-flags.ts';
+import { describedBy, type HintFlags, hintOptions, nameOf, stripPrefixOption } from '../run/node-flags.ts';
+import { sendConfirmed, YES_HELP } from './confirmation.ts';
 import { addReaderFlags, clientFor, printJson, printNote, type ReaderFlags } from './reader-flags.ts';
 import { boundedMs, reasonOf } from './verb-flags.ts';
 
@@ -13,37 +14,41 @@ interface AddFlags extends ReaderFlags, HintFlags {
   readonly balancer: string;
   readonly route?: string;
   readonly context?: readonly string[];
+  readonly stripPrefix?: boolean;
   readonly host?: readonly string[];
   readonly weight?: string;
   readonly group?: string;
   readonly publicUrl?: string;
   readonly ttl?: string;
   readonly replace?: boolean;
+  readonly dryRun?: boolean;
 }
 
-/** `rollcall add URL`: a static member, probed by the coordinator. */
+/** `rollcall add URL`: adds a node without an agent; the coordinator probes it. */
 export function addCommand(): Command {
   const command = addReaderFlags(
     new Command('add')
-      .description('add a node that has no agent: the coordinator probes it')
+      .description('add a node without an agent; the coordinator probes it')
       .argument('<url>', 'e.g. http://10.0.0.5:3000'),
   )
     .option('--id <name>', 'id of the node (default: balancer and a hash of the address)')
-    .option('--balancer <name>', 'set of nodes that serve the same', 'default')
-    .option('--route <name>', 'its route in session ids (default: the id)')
-    .option('--context <path...>', 'path prefixes it serves (default: /)')
-    .option('--host <name...>', 'host names it serves (default: *)')
-    .option('--weight <number>', 'multiplier of its share (default: 1)')
-    .option('--group <name>', 'failure domain')
-    .option('--public-url <url>', 'where clients may reach it directly, for assign')
-    .option('--ttl <duration>', 'forget it unless it is added again within this time, 1s to 1h')
-    .option('--replace', 'replace a node of this id that is registered at another address');
+    .option('--balancer <name>', 'set of nodes that serve the same application', 'default')
+    .option('--route <name>', 'route of the node in session ids (default: the id)')
+    .option('--context <path...>', 'path prefixes that the node serves (default: /)')
+    .addOption(stripPrefixOption())
+    .option('--host <name...>', 'host names that the node serves (default: *)')
+    .option('--weight <number>', 'multiplier of its share of requests, 0.001 to 100 (default: 1)')
+    .option('--group <name>', 'failure domain of the node')
+    .option('--public-url <url>', 'address for clients that connect directly (assign)')
+    .option('--ttl <duration>', 'remove the node unless it is added again within this time, 1s to 1h')
+    .option('--replace', 'replace a node with this id that is registered at another address')
+    .option('--dry-run', 'print the effect and change nothing; the address is not probed');
   for (const option of hintOptions()) command.addOption(option);
   return command.action(async (text: string, flags: AddFlags) => {
     const url = parseNodeUrl(text);
     if (url === undefined)
       throw new CliFailure(
-        `${JSON.stringify(printableUrl(text))} is no address of a node; write one like http://10.0.0.5:3000`,
+        `${JSON.stringify(printableUrl(text))} is not the address of a node; use one like http://10.0.0.5:3000`,
         EXIT.usage,
       );
     const { coordinator: _, ...described } = flags;
@@ -59,6 +64,7 @@ export function addCommand(): Command {
       ...(route === undefined ? {} : { route }),
       ...(ttlMs === undefined ? {} : { ttlMs }),
       ...(flags.replace ? { replace: true } : {}),
+      ...(flags.dryRun ? { dryRun: true } : {}),
     };
     const result = await (await clientFor(flags)).send<WriteResult>('PUT', `/v1/nodes/${id}`, body);
     printNote(result);
@@ -67,23 +73,28 @@ export function addCommand(): Command {
   });
 }
 
-/** What the coordinator does not like about the nodes, a line each. */
+/** Warnings of the coordinator about the nodes, one per line. */
 function warningsOf({ nodes }: WriteResult): string {
   return nodes.flatMap(({ warnings }) => warnings.map(({ message }) => `warning: ${message}\n`)).join('');
 }
 
-/** `rollcall remove NODE`: deletes it; the same process may not come back, a new one may. */
+interface RemoveFlags extends ReaderFlags {
+  readonly yes?: boolean;
+  readonly reason?: string;
+  readonly dryRun?: boolean;
+}
+
+/** `rollcall remove NODE`: deletes a node; its process cannot register again, a new process can. */
 export function removeCommand(): Command {
   return addReaderFlags(new Command('remove').description('delete a node').argument('<node>', 'id of the node'))
-    .option('--reason <text>', 'for the audit')
-    .option('--dry-run', 'say what would happen and do nothing')
-    .action(async (id: string, flags: ReaderFlags & { readonly reason?: string; readonly dryRun?: boolean }) => {
+    .option('--yes', YES_HELP)
+    .option('--reason <text>', 'reason for the audit log')
+    .option('--dry-run', 'print the effect and change nothing')
+    .action(async (id: string, flags: RemoveFlags) => {
       if (!isName(id)) throw new CliFailure(`${JSON.stringify(id)} is not a name`, EXIT.usage);
-      const body = {
-        ...reasonOf(flags.reason),
-        ...(flags.dryRun ? { dryRun: true } : {}),
-      };
-      const result = await (await clientFor(flags)).send<WriteResult>('DELETE', `/v1/nodes/${id}`, body);
+      const body = reasonOf(flags.reason);
+      const write = { method: 'DELETE', path: `/v1/nodes/${id}`, body, verb: 'Remove', endsSessions: true } as const;
+      const result = await sendConfirmed(await clientFor(flags), write, flags);
       printNote(result);
       if (flags.json) printJson(result);
       else process.stdout.write(`${result.message}\n`);

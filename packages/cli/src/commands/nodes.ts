@@ -1,14 +1,15 @@
-import type { NodeResource } from '@rollcall/protocol';
+import { compactDuration, type NodeResource } from '@rollcall/protocol';
 import { Command } from 'commander';
-import { duration, table } from '../format.ts';
+import { counted, table } from '../format.ts';
 import { nodesOf } from '../lists.ts';
+import { endOfDone } from './drain-end.ts';
 import { addReaderFlags, clientFor, printJson, type ReaderFlags } from './reader-flags.ts';
 
-/** `rollcall nodes`: who is there, and how loaded. */
+/** `rollcall nodes`: lists the nodes with their status and load. */
 export function nodesCommand(): Command {
   return addReaderFlags(new Command('nodes').description('list the nodes'))
-    .option('--all', 'also nodes that left')
-    .option('--balancer <name>', 'only those of one balancer')
+    .option('--all', 'include nodes that have left or are gone')
+    .option('--balancer <name>', 'only nodes of this balancer')
     .action(async (flags: ReaderFlags & { readonly all?: boolean; readonly balancer?: string }) => {
       const nodes = await nodesOf(await clientFor(flags), flags);
       if (flags.json) printJson({ nodes });
@@ -18,7 +19,19 @@ export function nodesCommand(): Command {
     });
 }
 
-const HEADINGS = ['NODE', 'BALANCER', 'URL', 'STATUS', 'LIVENESS', 'FACTOR', 'SESSIONS', 'IN-FLIGHT', 'NOTE'];
+const HEADINGS = [
+  'NODE',
+  'BALANCER',
+  'URL',
+  'PID',
+  'STATUS',
+  'LIVENESS',
+  'FACTOR',
+  'SESSIONS',
+  'SEEN ONCE',
+  'IN-FLIGHT',
+  'NOTE',
+];
 
 function row(node: NodeResource): (string | number)[] {
   const liveness = [
@@ -33,28 +46,31 @@ function row(node: NodeResource): (string | number)[] {
     node.id,
     node.balancer,
     node.url,
+    node.process?.pid ?? '-',
     node.status,
     liveness,
     node.loadFactor,
     `${node.sessions} (${node.sessionsFrom})`,
+    node.sessionsSeenOnce,
     node.inFlight,
     noteOf(node),
   ];
 }
 
-/** Progress of a drain, why the node is not up and what its port does, or what it was warned of at registration. */
+/** Progress of a drain, the reason why the node is not up and the state of its port, or the warnings of its registration. */
 export function noteOf(node: NodeResource): string {
   const { drain } = node;
   if (!drain) return [...standing(node), ...parkedNote(node)].join('; ');
-  if (drain.isDone) return 'drained';
+  if (drain.isDone) return node.status === 'stopped' ? 'stopped' : endOfDone(drain).word;
   const waiting = drain.waitingFor.length > 0 ? `, waiting for ${drain.waitingFor.join(', ')}` : '';
   const deadline = node.wanted.deadlineAtUnixMs ?? node.reported.deadlineAtUnixMs;
-  const left = deadline === undefined ? '' : `, at most ${duration(Math.max(0, deadline - Date.now()))} more`;
+  const left = deadline === undefined ? '' : `, at most ${compactDuration(Math.max(0, deadline - Date.now()))} more`;
   const oldest =
     drain.oldestSessionMs === undefined || drain.sessionsLeft === 0
       ? ''
-      : ` (the oldest for ${duration(drain.oldestSessionMs)})`;
-  return `${drain.sessionsLeft} sessions${oldest}, ${drain.inFlight} in flight, ${drain.tunnels} tunnels left${waiting}${left}`;
+      : ` (the oldest for ${compactDuration(drain.oldestSessionMs)})`;
+  const once = drain.sessionsSeenOnce > 0 ? ` and ${drain.sessionsSeenOnce} seen once` : '';
+  return `${counted(drain.sessionsLeft, 'session')}${oldest}${once}, ${drain.inFlight} in flight, ${counted(drain.tunnels, 'tunnel')} left${waiting}${left}`;
 }
 
 function standing(node: NodeResource): string[] {

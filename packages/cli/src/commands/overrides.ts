@@ -1,4 +1,4 @@
-/** `rollcall weight` and `redirect`: an operator's overrides of one node. They outlive its restarts, and ours. */
+/** `rollcall weight` and `redirect`: an operator's overrides of one node. They survive restarts of the node and of the coordinator. */
 import type { NodePatch, WriteResult } from '@rollcall/protocol';
 import { isName } from '@rollcall/protocol';
 import { Command } from 'commander';
@@ -13,11 +13,11 @@ interface OverrideFlags extends ReaderFlags {
   readonly off?: boolean;
 }
 
-/** `rollcall weight NODE N`: multiplies its share of requests and new sessions. */
+/** `rollcall weight NODE N`: sets the multiplier of the node's share of requests and new sessions. */
 export function weightCommand(): Command {
-  return overrideCommand('weight', "multiply a node's share of requests and new sessions")
-    .argument('[weight]', '0.001 to 100; 1 is its fair share')
-    .option('--off', 'what the node itself has registered counts again')
+  return overrideCommand('weight', "set the multiplier of a node's share of requests and new sessions")
+    .argument('[weight]', 'multiplier, 0.001 to 100; 1 is the fair share')
+    .option('--off', 'restore the weight that the node registered')
     .action(async (node: string, text: string | undefined, flags: OverrideFlags) => {
       if ((text === undefined) !== (flags.off === true))
         throw usage(`write rollcall weight ${node} N with a number from 0.001 to 100, or --off`);
@@ -25,11 +25,11 @@ export function weightCommand(): Command {
     });
 }
 
-/** `rollcall redirect NODE TO`: its sessions go to another node of its balancer from now on. */
+/** `rollcall redirect NODE TO`: sends the sessions of a node to another node of its balancer. */
 export function redirectCommand(): Command {
   return overrideCommand('redirect', "send a node's sessions to another node of its balancer")
-    .argument('[to]', 'id of the node that takes them')
-    .option('--off', 'its sessions come back to it')
+    .argument('[to]', 'id of the node that gets the sessions')
+    .option('--off', 'end the redirect: the node gets its sessions again')
     .action(async (node: string, to: string | undefined, flags: OverrideFlags) => {
       if (flags.off ? to !== undefined : to === undefined || !isName(to))
         throw usage(`write rollcall redirect ${node} TO with the id of a node, or --off`);
@@ -39,8 +39,8 @@ export function redirectCommand(): Command {
 
 function overrideCommand(name: string, description: string): Command {
   return addReaderFlags(new Command(name).description(description).argument('<node>', 'id of the node'))
-    .option('--reason <text>', 'for the audit')
-    .option('--dry-run', 'say what would happen and do nothing');
+    .option('--reason <text>', 'reason for the audit log')
+    .option('--dry-run', 'print the effect and change nothing');
 }
 
 async function override(node: string, patch: NodePatch, flags: OverrideFlags): Promise<void> {

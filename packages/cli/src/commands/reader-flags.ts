@@ -1,15 +1,16 @@
+/** Flags of every command that uses the admin API, its client, and its output. */
 import type { Command } from 'commander';
 import { AdminClient } from '../admin-client.ts';
 import { addClientTlsFlags, type ClientTlsFlags } from '../coordinator-tls.ts';
 
-/** Flags of every command that asks a coordinator. */
+/** Flags of every command that uses the admin API. */
 export interface ReaderFlags extends ClientTlsFlags {
   readonly coordinator?: string;
   readonly stateDir?: string;
   readonly json?: boolean;
 }
 
-/** Adds them to a command. */
+/** Adds these flags to a command. */
 export function addReaderFlags(command: Command): Command {
   command
     .option(
@@ -18,7 +19,7 @@ export function addReaderFlags(command: Command): Command {
     )
     .option(
       '--state-dir <directory>',
-      'where its admin token lies, when it was started with --state-dir (env: ROLLCALL_STATE_DIR)',
+      'state directory of the coordinator, with its admin token, if it has --state-dir (env: ROLLCALL_STATE_DIR)',
     );
   return addClientTlsFlags(command).option('--json', 'machine-readable output');
 }
@@ -32,7 +33,7 @@ export function printJson(value: unknown): void {
   process.stdout.write(`${JSON.stringify(value)}\n`);
 }
 
-/** What the answer to a change adds to it, on standard error. */
+/** Prints the note of an answer to standard error. */
 export function printNote({ note }: { readonly note?: string }): void {
   if (note !== undefined) process.stderr.write(`note: ${note}\n`);
 }

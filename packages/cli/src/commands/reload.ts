@@ -1,4 +1,4 @@
-/** `rollcall reload`: a running `rollcall up` reads its settings again. */
+/** `rollcall reload`: makes a running `rollcall up` read its settings again. */
 import type { ReloadResult } from '@rollcall/protocol';
 import { Command } from 'commander';
 import { addReaderFlags, clientFor, printJson, printNote, type ReaderFlags } from './reader-flags.ts';
@@ -7,15 +7,15 @@ import { addReaderFlags, clientFor, printJson, printNote, type ReaderFlags } fro
 const TIMEOUT_MS = 40_000;
 
 const HELP = `
-Settings file, certificates, error pages and the program itself are read again. New workers take over the ports; the old
-ones finish their requests and upgraded connections within --grace of rollcall up. Nothing changes when a setting is bad.
-The same happens on SIGHUP. Where rollcall listens, --store, --workers and --static need a new start.
+Reads the settings file, certificates, error pages and the program itself again. New workers take over the ports; the old
+workers finish their requests and upgraded connections within --grace of rollcall up. An invalid setting changes nothing.
+SIGHUP does the same. Changed addresses of rollcall up, --store, --workers and --static need a restart.
 
   rollcall reload
 `;
 
 export function reloadCommand(): Command {
-  return addReaderFlags(new Command('reload').description('have a running rollcall up read its settings again'))
+  return addReaderFlags(new Command('reload').description('make a running rollcall up read its settings again'))
     .addHelpText('after', HELP)
     .action(async (flags: ReaderFlags) => {
       const client = await clientFor(flags);

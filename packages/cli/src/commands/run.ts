@@ -36,42 +36,49 @@ interface RunFlags extends NodeFlags {
   readonly passEnv?: readonly string[];
 }
 
-/** Most copies one wrapper keeps. */
+/** Most copies of one wrapper. */
 const MAX_COPIES = 64;
 const READY_TIMEOUT_MS = 30_000;
-/** Between asking the program to end and killing it. */
+/** Time from SIGTERM to SIGKILL. */
 const GRACE_MS = 10_000;
 const MAX_NAME_LENGTH = 64;
 
 const HELP = `
-COMMAND may use {port}, {route} and {id}; it also gets PORT, ROLLCALL_ROUTE and ROLLCALL_NODE_ID. It does not get
+COMMAND can contain {port}, {route} and {id}; its environment has PORT, ROLLCALL_ROUTE and ROLLCALL_NODE_ID. It does not have
 ROLLCALL_ADMIN_TOKEN and ROLLCALL_JOIN_TOKEN, nor their _FILE forms, nor ROLLCALL_CLIENT_CERT and ROLLCALL_CLIENT_KEY.
-Its exit code is this command's. Ctrl-C drains the node first; a second one ends it at once.
+rollcall run exits with the exit code of COMMAND. Ctrl-C drains the node first; a second Ctrl-C ends it at once.
+The proxy forwards paths unchanged: with --context /wiki the program gets requests for /wiki and all paths below it.
 
   rollcall run -- python3 -m http.server {port}
   rollcall run --balancer shop --count 3 -- node shop.js
   rollcall run --balancer wiki --context /wiki --ready /wiki/health -- java -DjvmRoute={route} -jar wiki.jar {port}
 `;
 
-/** `rollcall run`: wraps any program that speaks HTTP and makes it a node. */
+/** `rollcall run`: starts a program that speaks HTTP and makes it a node. */
 export function runCommand(): Command {
   const command = new Command('run')
-    .description('wrap any program and make it a node of the cluster')
+    .description('start a program and make it a node of the cluster')
     .usage('[options] -- COMMAND')
     .argument('<command...>', 'the program and its arguments, after --')
-    .addOption(nodeOption('--count <n>', 'keep so many copies running, restarting one that ends (default: 1)'))
-    .addOption(nodeOption('--port <n>', 'where the program listens; copies count up from it (default: a free one)'))
-    .addOption(nodeOption('--address <host>', 'host to announce, and to find the program at (default: our own)'))
-    .addOption(nodeOption('--ready-timeout <duration>', 'how long the program may take to get ready (default: 30s)'))
-    .addOption(nodeOption('--https', 'the program speaks TLS; its certificate is not verified here'))
+    .addOption(
+      nodeOption('--count <n>', 'number of copies; with more than 1, copies that end are restarted (default: 1)'),
+    )
+    .addOption(
+      nodeOption('--port <n>', 'port of the program; further copies get the next ports (default: a free port)'),
+    )
+    .addOption(nodeOption('--address <host>', 'host of the program, also for the coordinator (default: this machine)'))
+    .addOption(nodeOption('--ready-timeout <duration>', 'time limit for the program to become ready (default: 30s)'))
+    .addOption(nodeOption('--https', 'the program speaks TLS; the wrapper does not verify its certificate'))
     .addOption(
       nodeOption(
         '--grace <duration>',
-        'time for requests in flight, and again for the program to end after SIGTERM (default: 8s and 10s)',
+        'time for requests in flight, then for the program to end after SIGTERM (default: 8s and 10s)',
       ),
     )
-    .option('--pass-env <name>', 'keep a ROLLCALL_… variable that is withheld otherwise; repeatable', collect)
-    .addOption(nodeOption('--slot-dir <directory>', 'where copies lock their numbers (default: state directory)'));
+    .option('--pass-env <name>', 'pass this secret ROLLCALL_… variable to the program; repeatable', collect)
+    .addOption(
+      nodeOption('--slot-dir <directory>', 'directory of the locks on copy numbers (default: state directory)'),
+    );
   return addNodeFlags(command)
     .addHelpText('after', HELP)
     .action(async (words: string[], flags: RunFlags) => {
@@ -136,7 +143,7 @@ async function run(words: readonly string[], flags: RunFlags): Promise<number> {
   }
 }
 
-/** Locks the numbers of `count` copies, from `first` on. Throws, with none of them held, when there are not so many. */
+/** Locks the numbers of `count` copies, from `first` on. Throws, and holds no lock, if there are not enough free numbers. */
 function takeSlots(
   slots: Map<number, Slot>,
   count: number,
@@ -167,7 +174,7 @@ function workingDirectory(): string {
   try {
     return process.cwd();
   } catch {
-    throw new CliFailure('the working directory does not exist any more; start in another one', EXIT.failed);
+    throw new CliFailure('the working directory no longer exists; start in another directory', EXIT.failed);
   }
 }
 
@@ -175,7 +182,7 @@ function slotId(description: NodeDescription, slot: Slot): string {
   return defaultNodeId(description.balancer ?? 'default', { slot: slot.number });
 }
 
-/** Copies of a named node are told apart by a number: `shop-1`, `shop-2`. */
+/** Copies of a node with an id get a number: `shop-1`, `shop-2`. */
 function numbered(name: string | undefined, index: number, count: number): string | undefined {
   if (name === undefined || (count === 1 && index === 0)) return name;
   const suffix = `-${index + 1}`;

@@ -33,26 +33,35 @@ interface SimulateFlags {
 }
 
 const USUAL_SCENARIO = 'antagonists';
-/** Between two lines of progress. */
+/** Time between two lines of progress, milliseconds. */
 const PROGRESS_MS = 250;
 
-/** `rollcall simulate`: what users would have waited for, under several algorithms. */
+/** `rollcall simulate`: simulated waiting times of users under several algorithms. */
 export function simulateCommand(): Command {
   return new Command('simulate')
     .description('compare algorithms over simulated traffic')
     .argument('[scenario...]', `names of --list or .json files (default: ${USUAL_SCENARIO})`)
-    .option('--algorithm <name>', 'one of --list, or a file like ./mine.js; several times or with commas', collect, [])
+    .option(
+      '--algorithm <name>',
+      'name of --list, or a file like ./mine.js; repeatable, or a list with commas',
+      collect,
+      [],
+    )
     .option('--seed <number>', 'first seed: the same seed gives the same requests', count(0), 1)
     .option('--seeds <number>', 'seeds to run; the table shows median and worst', count(1), 2)
-    .option('--proxies <number>', 'proxies in place of the scenario’s', count(1))
-    .option('--nodes <number>', 'nodes in place of the scenario’s, its speeds in the same proportion', count(1))
-    .option('--utilisation <ratio>', 'offered work over capacity, in place of the scenario’s', ratio)
+    .option('--proxies <number>', 'number of proxies (default: as in the scenario)', count(1))
+    .option(
+      '--nodes <number>',
+      'number of nodes, with speeds in the same proportion (default: as in the scenario)',
+      count(1),
+    )
+    .option('--utilisation <ratio>', 'offered work over capacity (default: as in the scenario)', ratio)
     .option('--json', 'machine-readable output, one line per scenario')
     .option('--list', 'print scenarios and algorithms')
     .addHelpText(
       'after',
       `
-A scenario of your own is a JSON file; begin with a copy of one that is there (packages/simulator/scenarios).
+A scenario of your own is a JSON file; start with a copy of one in packages/simulator/scenarios.
 An algorithm of your own exports a function by default: ({ rng }) => ({ pick(candidates, request, tried) }).`,
     )
     .action(async (names: readonly string[], flags: SimulateFlags) => {
@@ -121,7 +130,7 @@ function rowOf({ contender, figures }: ContenderRow): object {
   return { algorithm: contender, ...Object.fromEntries(figures) };
 }
 
-/** What is being done, on a terminal only, in one line that is written over. */
+/** The progress, on a terminal only, in one line that is overwritten. */
 class ProgressLine {
   readonly #isShown = process.stderr.isTTY === true;
   #lastMs = performance.now();
@@ -146,7 +155,7 @@ function count(least: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
     if (!/^\d{1,9}$/.test(text) || value < least)
-      throw new InvalidArgumentError(`It has to be a whole number from ${least}.`);
+      throw new InvalidArgumentError(`It must be a whole number from ${least}.`);
     return value;
   };
 }
@@ -154,6 +163,6 @@ function count(least: number): (text: string) => number {
 function ratio(text: string): number {
   const value = Number(text);
   if (!/^\d*\.?\d+$/.test(text) || !(value > 0 && value <= 10))
-    throw new InvalidArgumentError('It has to be a number like 0.9.');
+    throw new InvalidArgumentError('It must be a number like 0.9.');
   return value;
 }

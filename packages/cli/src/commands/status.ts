@@ -1,9 +1,9 @@
-import type { QuotaResource, StatusResource } from '@rollcall/protocol';
+import { compactDuration, type QuotaResource, type StatusResource, sessionsText } from '@rollcall/protocol';
 import { Command } from 'commander';
-import { duration, table } from '../format.ts';
+import { table } from '../format.ts';
 import { addReaderFlags, clientFor, printJson, type ReaderFlags } from './reader-flags.ts';
 
-/** `rollcall status`: the coordinator, its workers and what to look at. */
+/** `rollcall status`: the coordinator, its workers, and problems. */
 export function statusCommand(): Command {
   return addReaderFlags(new Command('status').description('show the coordinator and its workers')).action(
     async (flags: ReaderFlags) => {
@@ -15,10 +15,10 @@ export function statusCommand(): Command {
 }
 
 function endText(leftMs: number): string {
-  return leftMs < 0 ? `expired ${duration(-leftMs)} ago` : `expires in ${duration(leftMs)}`;
+  return leftMs < 0 ? `expired ${compactDuration(-leftMs)} ago` : `expires in ${compactDuration(leftMs)}`;
 }
 
-/** Contexts named in one line. */
+/** Most contexts that one line names. */
 const MAX_NAMED = 5;
 
 function rememberedText(contexts: StatusResource['remembered'], nowUnixMs: number): string {
@@ -26,15 +26,35 @@ function rememberedText(contexts: StatusResource['remembered'], nowUnixMs: numbe
     .slice(0, MAX_NAMED)
     .map(
       ({ path, host, balancer, sinceUnixMs }) =>
-        `${path} on ${host} (balancer ${balancer}, for ${duration(nowUnixMs - sinceUnixMs)})`,
+        `${path} on ${host} (balancer ${balancer}, for ${compactDuration(nowUnixMs - sinceUnixMs)})`,
     );
   const more = contexts.length > MAX_NAMED ? ` and ${contexts.length - MAX_NAMED} more` : '';
   return `contexts without nodes, answered with 503 for 10 min (rollcall forget): ${named.join(', ')}${more}`;
 }
 
-/** `nodes 12/1000 (token-a)`: the largest use of it. */
-function quotaText({ name, used, limit, by }: QuotaResource): string {
-  return `${name} ${used}/${limit}${by === undefined ? '' : ` (${by})`}`;
+/** A quota with at least this ratio in use is always shown. */
+const BUSY = 0.5;
+
+/** The quota with the highest use, then all quotas at `BUSY` or more. Unused quotas are left out; `--json` has all. */
+export function quotaLines(quotas: readonly QuotaResource[]): string[] {
+  const used = quotas.filter((quota) => quota.used > 0).sort((one, other) => partOf(other) - partOf(one));
+  const [highest] = used;
+  if (highest === undefined) return [];
+  const busy = used.filter((quota) => partOf(quota) >= BUSY);
+  return [
+    `highest use of a quota: ${useText(highest)}`,
+    ...(busy.length === 0 ? [] : [`quotas in use at ${BUSY * 100} % or more: ${busy.map(useText).join(', ')}`]),
+  ];
+}
+
+function partOf({ used, limit }: QuotaResource): number {
+  return used / limit;
+}
+
+/** `nodes 120/1000 of token-a (12 %)`. */
+function useText(quota: QuotaResource): string {
+  const { name, used, limit, by } = quota;
+  return `${name} ${used}/${limit}${by === undefined ? '' : ` of ${by}`} (${Math.round(partOf(quota) * 100)} %)`;
 }
 
 function statusText(status: StatusResource): string {
@@ -44,26 +64,28 @@ function statusText(status: StatusResource): string {
       ({ balancer, host, path, cause, message, remedy }) =>
         `! ${path} on ${host} (balancer ${balancer}) is not served, ${cause}: ${message}\n  to do: ${remedy}`,
     ),
-    `${status.name} ${status.version}, up ${duration(status.nowUnixMs - status.startedAtUnixMs)}, revision ${status.revision}${status.isSettled ? '' : ', not settled yet'}`,
+    `${status.name} ${status.version}, up ${compactDuration(status.nowUnixMs - status.startedAtUnixMs)}, revision ${status.revision}${status.isSettled ? '' : ', not settled yet'}`,
     `site ${status.proxy}, control ${status.control}`,
     ...(controlCertificate === undefined
       ? []
       : [
           `control certificate ${controlCertificate.path}: ${endText(controlCertificate.endsAtUnixMs - status.nowUnixMs)}`,
         ]),
-    `store ${store.kind}: ${store.isReachable ? 'reachable' : `${store.kind === 'file' ? 'not writable' : 'unreachable'} for ${duration(status.nowUnixMs - store.sinceUnixMs)}${store.lastError ? ` (${store.lastError})` : ''}, ${store.waiting} records wait`}`,
+    `store ${store.kind}: ${store.isReachable ? 'reachable' : `${store.kind === 'file' ? 'not writable' : 'unreachable'} for ${compactDuration(status.nowUnixMs - store.sinceUnixMs)}${store.lastError ? ` (${store.lastError})` : ''}, ${store.waiting} records wait`}`,
     ...(state.isWritable
       ? []
       : [
-          `state ${state.directory}: not writable for ${duration(status.nowUnixMs - (state.sinceUnixMs ?? status.nowUnixMs))} (${state.lastError ?? 'unknown error'})`,
+          `state ${state.directory}: not writable for ${compactDuration(status.nowUnixMs - (state.sinceUnixMs ?? status.nowUnixMs))} (${state.lastError ?? 'unknown error'})`,
         ]),
-    `nodes: ${nodes.up} up, ${nodes.suspect} suspect, ${nodes.joining} joining, ${nodes.down} down, ${nodes.gone} gone; ${status.sessions} sessions`,
+    `nodes: ${nodes.up} up, ${nodes.suspect} suspect, ${nodes.joining} joining, ${nodes.down} down, ${nodes.gone} gone; ${sessionsText(status.sessions, status.sessionsSeenOnce)}`,
     `requests: ${totals.requests} in all, ${status.requestsPerSecond.toFixed(1)}/s; ${totals.failed} failed, ${totals.retries} retries, ${totals.failovers} failovers, ${totals.unavailable} found no node`,
-    `quotas: ${quotas.map(quotaText).join(', ')}`,
+    ...quotaLines(quotas),
     ...(remembered.length === 0 ? [] : [rememberedText(remembered, status.nowUnixMs)]),
     ...(parked.requests === 0
       ? []
-      : [`parked: ${parked.requests} requests wait for their node, the oldest for ${duration(parked.oldestMs)}`]),
+      : [
+          `parked: ${parked.requests === 1 ? '1 request waits for its node' : `${parked.requests} requests wait for their nodes`}, the oldest for ${compactDuration(parked.oldestMs)}`,
+        ]),
   ];
   if (status.workers.length === 0) lines.push('no proxy worker is connected');
   else {
@@ -83,13 +105,13 @@ function statusText(status: StatusResource): string {
     const rows = restarted.map(({ name, pid, sinceUnixMs, restarts, lastReason }) => [
       name,
       pid ?? '-',
-      duration(status.nowUnixMs - sinceUnixMs),
+      compactDuration(status.nowUnixMs - sinceUnixMs),
       restarts,
       lastReason ?? '',
     ]);
     lines.push(table(['PROCESS', 'PID', 'UP', 'RESTARTS', 'LAST REASON'], rows));
   }
-  // Contexts that are not served stand first.
+  // Contexts that are not served come first.
   const advice = status.advice.filter((sentence) => !sentence.startsWith('No node serves '));
   return [...lines, ...advice.map((sentence) => `! ${sentence}`)].join('\n');
 }

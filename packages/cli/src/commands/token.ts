@@ -1,18 +1,20 @@
-/** `rollcall token`: makes, lists, changes, rotates and revokes tokens. */
+/** `rollcall token`: creates, lists, changes, rotates and revokes tokens. */
 import type { Role, TokenBindings, TokenList, TokenPatch, TokenResource, TokenResult } from '@rollcall/protocol';
 import { MAX_OVERLAP_MS, MAX_TOKEN_MS } from '@rollcall/protocol';
 import { Command, Option } from 'commander';
 import { CliFailure, EXIT } from '../exit.ts';
 import { table } from '../format.ts';
 import { addReaderFlags, clientFor, printJson, printNote, type ReaderFlags } from './reader-flags.ts';
+import { BINDINGS, HEADINGS, row } from './token-row.ts';
 import { boundedMs, reasonOf } from './verb-flags.ts';
 
 const ROLES: readonly Role[] = ['join', 'viewer', 'operator', 'admin', 'proxy'];
 const MIN_EXPIRY_MS = 1_000;
+const DRY_RUN = 'report what would happen and change nothing';
 
 const HELP = `
-A token is known by its name; the name owns the ids of its nodes. Its secret is printed once and stored as a digest.
-All of this needs the admin token, and is in force at once: connections that are not allowed any more are closed.
+A token is identified by its name, which owns the ids of its nodes. Its secret is printed once and stored as a digest.
+All commands need the admin token and take effect at once: connections that are no longer allowed are closed.
 
   rollcall token create shop --role join --balancer shop --context /shop --nodes 20 --expires 90d
   ROLLCALL_JOIN_TOKEN="$(rollcall token create guest --role join --host guest.example.net)" rollcall run -- ./app {port}
@@ -33,9 +35,11 @@ serves; a token with --host or --context may.
 
 const SET_HELP = `
 Flags that are given replace that binding, others stay. Nodes that break a new binding are disconnected and leave.
+Their agents try again about every 60 s, and join again once a binding allows them.
 
   rollcall token set shop --context /shop --context /cart
   rollcall token set shop --clear expires --clear nodes
+  rollcall token set shop --nodes 5 --dry-run     # which nodes would leave
 `;
 
 interface TokenFlags extends ReaderFlags {
@@ -49,21 +53,13 @@ interface TokenFlags extends ReaderFlags {
   readonly expires?: string;
   readonly certificate?: string;
   readonly reason?: string;
+  readonly dryRun?: boolean;
 }
 
-/** Name of a flag, and of the binding that it gives. */
-const BINDINGS = {
-  balancer: 'balancers',
-  host: 'hosts',
-  context: 'contexts',
-  node: 'nodeIds',
-  address: 'addresses',
-  nodes: 'nodes',
-  'max-weight': 'maxWeight',
-} as const satisfies Readonly<Record<string, keyof TokenBindings>>;
+type ChangeFlags = Pick<TokenFlags, 'reason' | 'dryRun'> & ReaderFlags;
 
 export function tokenCommand(): Command {
-  const command = new Command('token').description('make, list, change, rotate and revoke tokens');
+  const command = new Command('token').description('create, list, change, rotate and revoke tokens');
   command.addHelpText('after', HELP);
   for (const sub of [createCommand(), listCommand(), setCommand(), rotateCommand(), revokeCommand()])
     command.addCommand(sub);
@@ -72,9 +68,9 @@ export function tokenCommand(): Command {
 
 function createCommand(): Command {
   return addBindingFlags(
-    new Command('create').description('make a token and print its secret, once').argument('<name>'),
+    new Command('create').description('create a token and print its secret, once').argument('<name>'),
   )
-    .addOption(new Option('--role <role>', 'what it may do').choices(ROLES).makeOptionMandatory())
+    .addOption(new Option('--role <role>', 'permissions of the token').choices(ROLES).makeOptionMandatory())
     .addHelpText('after', CREATE_HELP)
     .action(async (name: string, flags: TokenFlags & { readonly role: Role }) => {
       const expiresInMs = boundedMs('--expires', flags.expires, { min: MIN_EXPIRY_MS, max: MAX_TOKEN_MS });
@@ -85,17 +81,17 @@ function createCommand(): Command {
         ...(Object.keys(bindings).length > 0 && { bindings }),
         ...(expiresInMs !== undefined && { expiresInMs }),
         ...(flags.certificate !== undefined && { certificate: flags.certificate }),
-        ...reasonOf(flags.reason),
+        ...changeOf(flags),
       });
-      printResult(result, flags);
+      printResult(result, flags, true);
     });
 }
 
 function setCommand(): Command {
   const clearable = [...Object.keys(BINDINGS), 'expires', 'certificate'];
-  return addBindingFlags(new Command('set').description('change what a token is bound to').argument('<name>'))
+  return addBindingFlags(new Command('set').description('change the bindings of a token').argument('<name>'))
     .addOption(
-      new Option('--clear <binding>', `remove one: ${clearable.join(', ')}`)
+      new Option('--clear <binding>', `remove a binding: ${clearable.join(', ')}`)
         .choices(clearable)
         .argParser((value: string, before: readonly string[] = []) => {
           if (!clearable.includes(value)) throw usage(`--clear ${value} is not one of ${clearable.join(', ')}`);
@@ -115,9 +111,10 @@ function setCommand(): Command {
         ...(Object.keys(bindings).length > 0 && { bindings }),
         ...(expiresInMs !== undefined && { expiresInMs }),
         ...(certificate !== undefined && { certificate }),
-        ...reasonOf(flags.reason),
+        ...changeOf(flags),
       };
-      if (Object.keys(body).every((key) => key === 'reason')) throw usage('set what? see rollcall token set --help');
+      if (Object.keys(body).every((key) => key === 'reason' || key === 'dryRun'))
+        throw usage('set what? see rollcall token set --help');
       printResult(await (await clientFor(flags)).send<TokenResult>('PATCH', pathOf(name), body), flags);
     });
 }
@@ -135,32 +132,44 @@ function listCommand(): Command {
         if (after === undefined) break;
       }
       if (flags.json) printJson({ tokens });
-      else process.stdout.write(`${table(HEADINGS, tokens.map(row))}\n`);
+      else
+        process.stdout.write(
+          `${table(
+            HEADINGS,
+            tokens.map((token) => row(token, Date.now())),
+          )}\n`,
+        );
     },
   );
 }
 
 function rotateCommand(): Command {
   return addReaderFlags(new Command('rotate').description('give a token a new secret, printed once').argument('<name>'))
-    .option('--overlap <duration>', 'how long the earlier secret stays valid, 0 to 30d (default: 1h)')
-    .option('--reason <text>', 'for the audit')
-    .action(async (name: string, flags: ReaderFlags & { readonly overlap?: string; readonly reason?: string }) => {
+    .option('--overlap <duration>', 'validity of the earlier secret, 0 to 30d (default: 1h)')
+    .option('--reason <text>', 'reason for the audit log')
+    .option('--dry-run', DRY_RUN)
+    .action(async (name: string, flags: ChangeFlags & { readonly overlap?: string }) => {
       const overlapMs = boundedMs('--overlap', flags.overlap, { max: MAX_OVERLAP_MS });
-      const body = { ...(overlapMs !== undefined && { overlapMs }), ...reasonOf(flags.reason) };
-      printResult(await (await clientFor(flags)).send<TokenResult>('POST', `${pathOf(name)}/rotate`, body), flags);
+      const body = { ...(overlapMs !== undefined && { overlapMs }), ...changeOf(flags) };
+      printResult(
+        await (await clientFor(flags)).send<TokenResult>('POST', `${pathOf(name)}/rotate`, body),
+        flags,
+        true,
+      );
     });
 }
 
 function revokeCommand(): Command {
   return addReaderFlags(
     new Command('revoke')
-      .description('end a token: its connections are closed, its nodes leave the cluster')
+      .description('revoke a token: its connections are closed, its nodes leave the cluster')
       .argument('<name>'),
   )
-    .option('--reason <text>', 'for the audit')
-    .action(async (name: string, flags: ReaderFlags & { readonly reason?: string }) => {
+    .option('--reason <text>', 'reason for the audit log')
+    .option('--dry-run', DRY_RUN)
+    .action(async (name: string, flags: ChangeFlags) => {
       const client = await clientFor(flags);
-      printResult(await client.send<TokenResult>('DELETE', pathOf(name), reasonOf(flags.reason)), flags);
+      printResult(await client.send<TokenResult>('DELETE', pathOf(name), changeOf(flags)), flags);
     });
 }
 
@@ -169,14 +178,22 @@ function addBindingFlags(command: Command): Command {
   return addReaderFlags(command)
     .option('--balancer <name>', 'balancer that its nodes may join; repeatable', many)
     .option('--host <name>', 'host that its nodes may serve, *.suffix or *; repeatable', many)
-    .option('--context <path>', 'context that its nodes may serve, with all below it; repeatable', many)
-    .option('--node <pattern>', "ids that its nodes may have, like 'shop-*'; repeatable", many)
-    .option('--address <cidr>', 'addresses that it may be used from; repeatable', many)
-    .option('--nodes <n>', 'most nodes at once, 0 to 10000 (default: the quota of the coordinator)')
+    .option('--context <path>', 'context that its nodes may serve, with all paths below it; repeatable', many)
+    .option('--node <pattern>', "pattern of node ids, like 'shop-*'; repeatable", many)
+    .option('--address <cidr>', 'addresses from which the token is accepted; repeatable', many)
+    .option('--nodes <n>', 'most nodes at the same time, 0 to 10000 (default: the quota of the coordinator)')
     .option('--max-weight <n>', 'largest weight that a node may announce, 0.001 to 100 (default: 100)')
-    .option('--expires <duration>', 'end of the token from now on, 1s to 3650d (default: none)')
-    .option('--certificate <name>', 'common name, DNS or URI name of a client certificate that counts as this token')
-    .option('--reason <text>', 'for the audit');
+    .option('--expires <duration>', 'lifetime of the token from now on, 1s to 3650d (default: unlimited)')
+    .option(
+      '--certificate <name>',
+      'common name, DNS or URI name of a client certificate that is accepted as this token',
+    )
+    .option('--reason <text>', 'reason for the audit log')
+    .option('--dry-run', DRY_RUN);
+}
+
+function changeOf({ reason, dryRun }: ChangeFlags): Pick<TokenPatch, 'reason' | 'dryRun'> {
+  return { ...reasonOf(reason), ...(dryRun && { dryRun: true }) };
 }
 
 function bindingsOf(flags: TokenFlags): TokenBindings {
@@ -198,45 +215,19 @@ function numberOf(flag: string, text: string): number {
   throw usage(`${flag} ${JSON.stringify(text)} is not a number`);
 }
 
-function printResult(result: TokenResult, flags: ReaderFlags): void {
+/** `makesSecret`: standard output has the secret only, also for a dry run, which has none. */
+function printResult(result: TokenResult, flags: ReaderFlags, makesSecret = false): void {
   if (flags.json) {
     printJson(result);
     return;
   }
   printNote(result);
   const { secret, message } = result;
-  if (secret === undefined) process.stdout.write(`${message}\n`);
+  if (secret === undefined) (makesSecret ? process.stderr : process.stdout).write(`${message}\n`);
   else {
-    process.stderr.write(`${message}; the secret is shown this once:\n`);
+    process.stderr.write(`${message}; the secret is shown only once:\n`);
     process.stdout.write(`${secret}\n`);
   }
-}
-
-const HEADINGS = ['TOKEN', 'ROLE', 'SECRETS', 'NODES', 'EXPIRES', 'CERTIFICATE', 'BOUND TO'];
-
-function row({
-  name,
-  role,
-  source,
-  secrets,
-  nodes,
-  expiresAtUnixMs,
-  certificate,
-  bindings = {},
-}: TokenResource): (string | number)[] {
-  const bound = Object.entries(BINDINGS).flatMap(([flag, key]) => {
-    const value = bindings[key];
-    return value === undefined ? [] : [`${flag} ${Array.isArray(value) ? value.join(',') : String(value)}`];
-  });
-  return [
-    source === 'given' ? `${name} (given)` : name,
-    role,
-    secrets,
-    nodes,
-    expiresAtUnixMs === undefined ? '-' : new Date(expiresAtUnixMs).toISOString().slice(0, 16),
-    certificate ?? '-',
-    bound.length === 0 ? '-' : bound.join('; '),
-  ];
 }
 
 function pathOf(name: string): string {

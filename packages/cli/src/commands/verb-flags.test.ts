@@ -2,9 +2,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Command } from 'commander';
 import { EXIT } from '../exit.ts';
+import { balancerCommand } from './balancer.ts';
 import { explainCommand } from './explain.ts';
-import { addCommand } from './members.ts';
-import { drainCommand } from './status-verbs.ts';
+import { forgetCommand } from './forget.ts';
+import { loginsCommand } from './logins.ts';
+import { addCommand, removeCommand } from './members.ts';
+import { redirectCommand, weightCommand } from './overrides.ts';
+import { scaleCommand } from './scale.ts';
+import { drainCommand, enableCommand, stopCommand } from './status-verbs.ts';
 import { boundedMs, reasonOf } from './verb-flags.ts';
 
 test('durations have the bounds of the admin API', () => {
@@ -18,13 +23,23 @@ test('durations have the bounds of the admin API', () => {
   assert.throws(() => boundedMs('--ttl', '0s', { min: 1_000, max: 3_600_000 }), { message: /from 1s to 1h$/ });
 });
 
-test('a reason is short, and one line', () => {
+test('a reason is one short line', () => {
   assert.deepEqual(reasonOf('x'.repeat(256)), { reason: 'x'.repeat(256) });
   assert.throws(() => reasonOf('x'.repeat(257)), { message: '--reason has 257 characters; at most 256 are possible' });
   assert.throws(() => reasonOf('a\nb'), { message: '--reason has a line end or another control character' });
 });
 
-test('verbs refuse a mistake with exit 2 before they ask a coordinator', async () => {
+test('commands that change nodes, balancers, contexts or logins have a dry run', () => {
+  const writers = [addCommand(), removeCommand(), scaleCommand(), drainCommand(), enableCommand(), stopCommand()];
+  writers.push(weightCommand(), redirectCommand(), balancerCommand(), forgetCommand(), loginsCommand());
+  for (const command of writers)
+    assert.ok(
+      command.options.some(({ long }) => long === '--dry-run'),
+      command.name(),
+    );
+});
+
+test('commands refuse wrong flags with exit 2 before they connect to a coordinator', async () => {
   const address = 'http://127.0.0.1:3000';
   const mistakes: readonly (readonly [Command, readonly string[], RegExp])[] = [
     [drainCommand(), ['n1', '--for', '99999999999d'], /^--for "99999999999d" is not a duration .* to 31d$/],
@@ -33,7 +48,7 @@ test('verbs refuse a mistake with exit 2 before they ask a coordinator', async (
     [addCommand(), [address, '--route', 'a.b'], /^--route "a\.b": names match/],
     [addCommand(), [address, '--context', 'shop'], /^--context "shop": write a path like \/app$/],
     [addCommand(), [address, '--balancer', 'a b'], /^--balancer "a b": names match/],
-    [explainCommand(), ['--for', '3s'], /^--for goes with --live$/],
+    [explainCommand(), ['--for', '3s'], /^--for needs --live$/],
     [explainCommand(), ['--url', 'ftp://shop.example/'], /^--url ftp:.* write an address like http:/],
   ];
   for (const [command, words, message] of mistakes)

@@ -1,9 +1,9 @@
-/** Flags of the verbs whose bounds are the admin API's: a mistake is found before anything is sent. */
+/** Flags with the bounds of the admin API, checked before a request is sent. */
 import { MAX_REASON_CHARACTERS, MAX_WISH_MS } from '@rollcall/protocol';
-import { durationFrom } from '../duration.ts';
+import { durationFlag } from '../duration.ts';
 import { CliFailure, EXIT } from '../exit.ts';
 
-/** `{ reason }`, or nothing when there is none. Fails with exit 2 for one that the audit does not take. */
+/** `{ reason }`, or nothing when there is none. Fails with exit 2 for a reason that the audit log does not accept. */
 export function reasonOf(text: string | undefined): { readonly reason?: string } {
   if (text === undefined) return {};
   if (text.length > MAX_REASON_CHARACTERS)
@@ -12,13 +12,13 @@ export function reasonOf(text: string | undefined): { readonly reason?: string }
   return { reason: text };
 }
 
-/** Milliseconds of a duration flag within bounds; `undefined` when it was not given. Fails with exit 2. */
+/** A duration flag within bounds in milliseconds; `undefined` if it is not set. Fails with exit 2. */
 export function boundedMs(
   flag: string,
   text: string | undefined,
   { min = 0, max = MAX_WISH_MS }: { readonly min?: number; readonly max?: number } = {},
 ): number | undefined {
-  return text === undefined ? undefined : durationFrom(flag, text, { minMs: min, maxMs: max });
+  return durationFlag(flag, text, { minMs: min, maxMs: max });
 }
 
 function usage(message: string): CliFailure {

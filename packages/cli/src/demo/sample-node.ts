@@ -1,7 +1,7 @@
 /**
  * A small shop window for the demo: a login, a visit counter kept in this process, and a strip of the last requests.
- * Registers itself through the agent, as an application of your own would. `HOST` and `PORT` say where it listens
- * (default: loopback, any free port), `HOSTNAME` names it where nothing else does, as in a container.
+ * Registers through the agent like any application. `HOST` and `PORT` set its address (default: loopback, any free port).
+ * `HOSTNAME` is its name if it has no other, as in a container.
  */
 
 import { randomBytes } from 'node:crypto';
@@ -30,7 +30,7 @@ const node = rollcall({ balancer: 'demo' });
 node.attach(server);
 server.listen(Number(process.env['PORT'] ?? 0), process.env['HOST'] ?? '127.0.0.1');
 process.on('disconnect', () => process.exit(0));
-// The demo has ended while this was loading. Without a channel it is undefined.
+// The demo ended while this process was loading. `connected` is undefined without a channel.
 if (process.connected === false) process.exit(0);
 
 function page(request: IncomingMessage, response: ServerResponse): void {
@@ -43,8 +43,12 @@ function page(request: IncomingMessage, response: ServerResponse): void {
     response.end(html(visitor));
   } else {
     response.setHeader('Content-Type', 'text/plain; charset=utf-8');
-    response.end(`${name} has seen ${visitor.name || 'you'} ${visitor.visits} times\n`);
+    response.end(`${name} has seen ${visitor.name || 'you'} ${timesOf(visitor)}\n`);
   }
+}
+
+function timesOf({ visits }: Visitor): string {
+  return visits === 1 ? '1 time' : `${visits} times`;
 }
 
 function visitorOf(request: IncomingMessage, response: ServerResponse): Visitor {
@@ -77,7 +81,7 @@ function html(visitor: Visitor): string {
   const greeting = visitor.name ? `Hello, ${escaped(visitor.name)}.` : '';
   return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Rollcall demo</title>
 <style>:root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:38rem;margin:4rem auto;padding:0 1rem}i{display:inline-block;width:1.4rem;height:1.4rem;margin-right:2px;border-radius:3px}b{color:${colour(name)}}</style>
-<h1>Rollcall demo</h1><p>${greeting} This is node <b>${name}</b>, and it has seen you <strong>${visitor.visits}</strong> times. The count lives in this node's memory: it grows because every request of yours comes back here.</p>
+<h1>Rollcall demo</h1><p>${greeting} This is node <b>${name}</b>, and it has seen you <strong>${visitor.visits}</strong> ${visitor.visits === 1 ? 'time' : 'times'}. The count lives in this node's memory: it grows because every request of yours comes back here.</p>
 <p>${strip}</p><form method="post" action="/login"><label>Your name <input name="name" maxlength="40"></label> <button>Log in</button></form>
 <p>Reload, drain the node, kill it, add another: open the balancer-manager beside this page.</p></html>`;
 }

@@ -1,4 +1,4 @@
-/** Waits for its standard input to end, takes a lock, reports whether it has it, and keeps it until it is killed. */
+/** Waits for the end of standard input, takes a lock, reports the outcome, and keeps the lock until it is killed. */
 import { writeSync } from 'node:fs';
 import { takeLock } from './lock-file.ts';
 

@@ -11,6 +11,7 @@ import { readProcess } from '../run/process-table.ts';
 import { LOCK_DRAFTS, type LockFile, takeLock } from './lock-file.ts';
 import { removeOldDrafts } from './old-drafts.ts';
 
+const LOADER = new URL('../../../../.tools/typescript.mjs', import.meta.url).href;
 const FIXTURE = fileURLToPath(new URL('./lock-file.fixture.ts', import.meta.url));
 const PARENT = process.ppid;
 const TICKS = readProcess(PARENT)!.startTicks;
@@ -29,7 +30,7 @@ function taken(path: string): LockFile {
   return outcome;
 }
 
-test('a lock is taken, refused with the pid, given back and taken again, and nothing stays behind', (t) => {
+test('a lock is taken, refused with the pid, released and taken again, and no file is left', (t) => {
   const { folder, path } = place(t);
   const lock = taken(path);
   assert.deepEqual(takeLock(path), { pid: process.pid });
@@ -39,7 +40,7 @@ test('a lock is taken, refused with the pid, given back and taken again, and not
   taken(path).release();
 });
 
-/** Contents of a lock file of a process that lives, in all forms of releases so far. */
+/** Contents of the lock file of a living process, in the formats of all releases. */
 const HELD: Readonly<Record<string, string>> = {
   'pid alone': `${PARENT}\n`,
   'pid and start': `${PARENT} ${TICKS}\n`,
@@ -59,10 +60,10 @@ const STALE: Readonly<Record<string, string>> = {
   'no content': '',
   'no lock': 'nonsense\n',
   'half a line': `${PARENT} ${TICKS}`,
-  'a pid that no process has': '4194305 1\n',
-  'a pid beyond all': '99999999999 1\n',
+  'a pid without a process': '4194305 1\n',
+  'a pid above the maximum': '99999999999 1\n',
   'the pid of another process': `${PARENT} ${TICKS - 1}\n`,
-  'the pid of this process in an earlier life': `${process.pid} 1\n`,
+  'the pid of this process with an earlier start': `${process.pid} 1\n`,
   'a pid of another boot': `${PARENT} ${TICKS}\n${OTHER_BOOT}\n0123456789abcdef\n`,
 };
 for (const [what, content] of Object.entries(STALE))
@@ -75,7 +76,7 @@ for (const [what, content] of Object.entries(STALE))
     assert.deepEqual(readdirSync(folder), []);
   });
 
-test('the lock of a process that has ended and was not collected by its parent is taken over', async (t) => {
+test('the lock of a zombie is taken over', async (t) => {
   const { path } = place(t);
   // The shell starts a child and becomes a program that never collects it.
   const parent = spawn('sh', ['-c', 'sh -c "echo \\$\\$" & exec sleep 600'], { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -89,7 +90,7 @@ test('the lock of a process that has ended and was not collected by its parent i
   }
 });
 
-test('who lost its lock does not give back that of another', (t) => {
+test('a process that lost its lock does not release the lock of another process', (t) => {
   const { path } = place(t);
   const lock = taken(path);
   const other = `${PARENT} ${TICKS}\n`;
@@ -98,12 +99,12 @@ test('who lost its lock does not give back that of another', (t) => {
   assert.equal(readFileSync(path, 'utf8'), other);
 });
 
-test('a takeover whose process was killed in the middle is taken over as well', (t) => {
+test('a takeover that was interrupted by SIGKILL is taken over as well', (t) => {
   const { folder, path } = place(t);
   writeFileSync(path, 'stale\n');
   const lock = taken(path);
   lock.release();
-  // The name of the takeover of this content, as a killed process leaves it.
+  // The file name of a takeover of this content, as a killed process leaves it.
   writeFileSync(path, 'stale\n');
   writeFileSync(`${path}.44ea8ede9025`, '4194305 1\n');
   const again = taken(path);
@@ -111,7 +112,7 @@ test('a takeover whose process was killed in the middle is taken over as well', 
   assert.deepEqual(readdirSync(folder), []);
 });
 
-test('of many processes that see the same dead holder one takes the lock', { timeout: 180_000 }, async (t) => {
+test('if many processes see the same dead holder, exactly one takes the lock', { timeout: 180_000 }, async (t) => {
   const { folder, path } = place(t);
   for (const stale of ['4194305 1\n', '']) {
     writeFileSync(path, stale);
@@ -121,9 +122,9 @@ test('of many processes that see the same dead holder one takes the lock', { tim
       child.stdin?.end();
       return (await answer)[0];
     });
-    const said = await Promise.all(answers);
-    assert.equal(said.filter((answer) => answer === 'taken').length, 1, said.join(', '));
-    const winner = children[said.indexOf('taken')]!.child.pid;
+    const outcomes = await Promise.all(answers);
+    assert.equal(outcomes.filter((answer) => answer === 'taken').length, 1, outcomes.join(', '));
+    const winner = children[outcomes.indexOf('taken')]!.child.pid;
     assert.deepEqual(takeLock(path), { pid: winner });
     assert.deepEqual(readdirSync(folder), ['lock']);
     for (const { child } of children) {
@@ -137,8 +138,10 @@ test('of many processes that see the same dead holder one takes the lock', { tim
 async function waiting(t: TestContext, path: string) {
   const child: ChildProcess = spawn(
     process.execPath,
-    ['--conditions=@rollcall/source', '--import', import.meta.resolve('tsx'), FIXTURE, path],
-    { stdio: ['pipe', 'pipe', 'inherit'] },
+    ['--conditions=@rollcall/source', '--import', LOADER, FIXTURE, path],
+    {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    },
   );
   t.after(() => child.kill('SIGKILL'));
   const lines = createInterface({ input: child.stdout! });
@@ -146,7 +149,7 @@ async function waiting(t: TestContext, path: string) {
   return { child, lines };
 }
 
-test('drafts of killed processes are removed when they are old, and no other file', (t) => {
+test('only old drafts of killed processes are removed', (t) => {
   const { folder } = place(t);
   const drafts = ['lock.0123456789abcdef.tmp', 'shop-12-0123456789abcdef.tmp', 'a-0.lock.0123456789abcdef.stale'];
   const others = ['lock', 'lock.0123456789ab', 'notes.tmp', 'cluster.json.tmp', 'shop-0123456789ab-0.lock'];

@@ -1,10 +1,10 @@
 /**
- * A lock that is a file with its holder: pid, start of that process in clock ticks, id of the boot. It is held as long as that
- * process lives; a zombie, another process with that pid, and a pid of an earlier boot hold nothing.
+ * A lock file that names its holder: pid, start of the process in clock ticks, id of the boot. The lock is held while this
+ * process lives. A zombie, another process with this pid and a pid of an earlier boot do not hold it.
  *
- * The file is made by `link` of a complete draft, so that no process reads one half-written. A stale lock is replaced by `rename`,
- * by the one process that holds the takeover of exactly that content, which is a lock of the same kind. So of many that see the
- * same dead holder one wins, and a lock that is alive is never moved.
+ * The file is made by `link` of a complete draft, so that no process reads a partial file. A stale lock is replaced by `rename`.
+ * The process that does so holds the takeover of exactly this content, which is a lock of the same kind. So one of many processes
+ * that see the same dead holder wins, and the lock of a living process is never moved.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { linkSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
@@ -12,7 +12,7 @@ import { readProcess } from '../run/process-table.ts';
 
 /** A lock that this process holds. */
 export interface LockFile {
-  /** Gives the lock back. A repeat changes nothing. */
+  /** Releases the lock. Further calls have no effect. */
   release(): void;
 }
 
@@ -21,13 +21,13 @@ export interface LockHolder {
   readonly pid: number;
 }
 
-/** Races that are lost before the lock counts as taken by another process. */
+/** Lost races after which the lock counts as taken by another process. */
 const MAX_ATTEMPTS = 20;
 
-/** Drafts of locks in a directory, and what earlier releases have left there. */
+/** File names of drafts in a directory, also of earlier releases. */
 export const LOCK_DRAFTS: RegExp = /[.-][0-9a-f]{16}\.(tmp|stale)$/;
 
-/** Takes the lock at `path`, or says who has it. Throws the system's error when the file cannot be made. */
+/** Takes the lock at `path`, or returns its holder. Throws the system error if the file cannot be created. */
 export function takeLock(path: string): LockFile | LockHolder {
   let other: LockHolder | undefined;
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
@@ -39,9 +39,9 @@ export function takeLock(path: string): LockFile | LockHolder {
     if (outcome === true) return { release: () => release(path, own) };
     if (outcome !== false) other = outcome;
   }
-  // It is about to have the lock.
+  // This process is about to take the lock.
   if (other) return other;
-  throw new Error(`${path} cannot be read, or changes hands all the time`);
+  throw new Error(`${path} cannot be read, or its holder changes all the time`);
 }
 
 /** The living process that has the lock at `path`; `undefined` when none has. */
@@ -50,13 +50,13 @@ export function lockHolder(path: string): LockHolder | undefined {
   return pid === undefined ? undefined : { pid };
 }
 
-/** First the lines that earlier releases read, then the boot and a random part, which distinguishes locks of one process. */
+/** First the lines that earlier releases read, then the boot id and a random part, which separates locks of one process. */
 function ownContent(): string {
   const { startTicks = 0 } = readProcess(process.pid) ?? {};
   return `${process.pid} ${startTicks}\n${bootId()}\n${randomBytes(8).toString('hex')}\n`;
 }
 
-/** False when a file is there already. */
+/** False if the file already exists. */
 function linked(own: string, path: string): boolean {
   const draft = draftOf(path, own);
   try {
@@ -70,12 +70,12 @@ function linked(own: string, path: string): boolean {
   }
 }
 
-/** Replaces a stale lock; false when another process has, that process when it is about to. */
+/** Replaces a stale lock. Returns false if another process has replaced it, or that process while it does so. */
 function replaced(path: string, seen: string, own: string): boolean | LockHolder {
   const takeover = takeLock(`${path}.${createHash('sha256').update(seen).digest('hex').slice(0, 12)}`);
   if ('pid' in takeover) return takeover;
   try {
-    // From here on no other process replaces this content, and a dead holder does not remove it.
+    // From here on no other process replaces this content, and its dead holder cannot remove it.
     if (contentOf(path) !== seen) return false;
     const draft = draftOf(path, own);
     try {
@@ -101,7 +101,7 @@ function draftOf(path: string, own: string): string {
   return draft;
 }
 
-/** Pid of the living process that `content` names, also in the forms of earlier releases; `undefined` when there is none. */
+/** Pid of the living process that `content` names, also in formats of earlier releases; `undefined` if there is none. */
 function holderOf(content: string): number | undefined {
   const [, number, startTicks = '0', boot] = /^(\d{1,10})(?: (\d+))?\n(?:([0-9a-f-]{36})\n)?/.exec(content) ?? [];
   if (number === undefined) return undefined;
@@ -109,7 +109,7 @@ function holderOf(content: string): number | undefined {
   if (boot !== undefined && bootId() !== '' && boot !== bootId()) return undefined;
   const seen = readProcess(pid);
   if (seen !== undefined) return startTicks === '0' || seen.startTicks === Number(startTicks) ? pid : undefined;
-  // Without /proc the pid alone has to do. With it, one that is not seen is gone, a zombie, or hidden from this user.
+  // Without /proc only the pid is compared. With /proc, a process that is not listed is gone, a zombie, or hidden from this user.
   const signalled = signal(pid);
   const hasProc = readProcess(process.pid) !== undefined;
   return signalled === 'EPERM' || (signalled === 'ok' && !hasProc) ? pid : undefined;
@@ -145,7 +145,7 @@ function removeQuietly(path: string): void {
   try {
     unlinkSync(path);
   } catch {
-    // It is gone already, or the disk is read-only: the holder's pid shows that it is stale.
+    // The file is gone already, or the disk is read-only: the pid of the holder shows that the lock is stale.
   }
 }
 

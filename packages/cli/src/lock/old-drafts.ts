@@ -1,8 +1,8 @@
-/** Drafts that a process leaves when it is killed between writing one and renaming it. */
+/** Removes drafts of processes that were killed between writing and renaming a draft. */
 import { readdirSync, statSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** A draft is there for milliseconds; one as old as this has no process any more. */
+/** A draft exists for milliseconds; the process of a draft of this age is gone. */
 const OLD_MS = 60_000;
 
 /** Removes the files in `directory` that match `names` and are old. Never throws. */
@@ -13,6 +13,6 @@ export function removeOldDrafts(directory: string, names: RegExp): void {
       if (Date.now() - statSync(path).mtimeMs > OLD_MS) unlinkSync(path);
     }
   } catch {
-    // Not there, read-only, or removed by another process: they do no harm.
+    // Missing, read-only, or removed by another process: remaining drafts are harmless.
   }
 }

@@ -1,4 +1,4 @@
-/** Certificates of the control port: read from files, read again when these change, and copied to the state directory. */
+/** Certificates of the control port: read from files, reloaded when the files change, and copied to the state directory. */
 import { randomBytes } from 'node:crypto';
 import type { ControlTls } from '@rollcall/coordinator';
 import type { OpenedLog } from '@rollcall/logging';
@@ -7,17 +7,17 @@ import type { ControlTlsFiles } from '../up/process-options.ts';
 
 export interface OpenedControlTls {
   readonly tls: ControlTls;
-  /** Reads all files now. What cannot be used changes nothing and is logged. */
+  /** Reads all files now. An invalid file is logged and changes nothing. */
   readAgain(): void;
 }
 
-/** Throws an error that names the file and what is wrong with it. */
+/** Throws an error with the file and the cause. */
 export async function openControlTls(
   { cert, key, clientCa }: ControlTlsFiles,
   stateDir: string,
   log: OpenedLog['log'],
 ): Promise<OpenedControlTls> {
-  // The proxy is loaded only where its reader of certificates is needed.
+  // The proxy is loaded only if its certificate reader is needed.
   const { Certificates } = await import('@rollcall/proxy');
   const certificates = new Certificates({
     files: [{ cert, key }],

@@ -8,13 +8,13 @@ test('Node takes the flags', () => {
   assert.equal(execFileSync(process.execPath, words, { encoding: 'utf8' }).trim(), '2');
 });
 
-test('what the operator gives wins', () => {
+test('flags of the operator take precedence', () => {
   const given = '--max-semi-space-size=8';
   assert.deepEqual(nodeFlags([given], 2, ''), ['--max-semi-space-size=4', given]);
   assert.deepEqual(nodeFlags([], 2, given), []);
 });
 
-test('only on one CPU garbage is collected by the thread that serves', () => {
+test('garbage is collected by the serving thread on one CPU only', () => {
   const isSingle = (cpus: number): boolean => nodeFlags([], cpus, '').includes('--single-threaded-gc');
   assert.deepEqual([isSingle(1), isSingle(2)], [true, false]);
 });

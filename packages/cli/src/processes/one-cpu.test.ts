@@ -4,7 +4,7 @@ import { test } from 'node:test';
 
 const MODULE = new URL('./one-cpu.ts', import.meta.url).href;
 
-/** Priorities of the threads of a process that was told how many CPUs it has, the serving one first. */
+/** Priorities of the threads of a process with this number of CPUs, the serving thread first. */
 function prioritiesWith(cpus: number): number[] {
   const program = `
     import { readdirSync } from 'node:fs';
@@ -22,13 +22,15 @@ function prioritiesWith(cpus: number): number[] {
   return JSON.parse(execFileSync(process.execPath, words, { encoding: 'utf8' })) as number[];
 }
 
-void test('on one CPU the serving thread goes before those of V8', { skip: process.platform !== 'linux' }, () => {
+void test('on one CPU the serving thread has priority over the threads of V8', {
+  skip: process.platform !== 'linux',
+}, () => {
   const [serving, ...others] = prioritiesWith(1);
   assert.ok(others.some((priority) => priority === 10));
   assert.equal(serving, prioritiesWith(2)[0]);
 });
 
-void test('on several CPUs nothing is different', { skip: process.platform !== 'linux' }, () => {
+void test('on several CPUs priorities do not change', { skip: process.platform !== 'linux' }, () => {
   const [serving, ...others] = prioritiesWith(2);
   assert.ok(others.length > 0 && others.every((priority) => priority === serving));
 });

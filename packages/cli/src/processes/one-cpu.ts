@@ -1,16 +1,16 @@
 /**
- * Where all threads share one CPU, the ones that V8 compiles and collects on keep the one that serves from it, a time
- * slice of some milliseconds each. Requests then wait for them, most of all in the first seconds.
+ * If all threads share one CPU, the compiler and garbage collector threads of V8 delay the serving thread by time slices of some
+ * milliseconds. Requests wait for them, mostly in the first seconds.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import os from 'node:os';
 
-/** Node's own threads wait for work of the system, files and names above all, and somebody waits for them. */
+/** Threads of libuv (file system, DNS) keep their priority, because requests wait for them. */
 const POOL_THREAD = 'libuv-worker';
-/** A tenth of the CPU while others want it. */
+/** Nice value: about a tenth of the CPU while other threads need it. */
 const NICENESS = 10;
 
-/** Lets the serving thread of this process go before its others. Linux only; elsewhere, and where it may not, nothing. */
+/** Lowers the priority of all threads but the serving one. Linux only; without effect on other systems or without permission. */
 export function yieldToServing(cpus: number = os.availableParallelism()): void {
   if (cpus > 1 || process.platform !== 'linux') return;
   try {
@@ -19,6 +19,6 @@ export function yieldToServing(cpus: number = os.availableParallelism()): void {
       if (Number(thread) !== process.pid && name !== POOL_THREAD) os.setPriority(Number(thread), NICENESS);
     }
   } catch {
-    // Slower at first, and no worse than that.
+    // Without permission the process is slower in its first seconds, nothing more.
   }
 }

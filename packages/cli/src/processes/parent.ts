@@ -1,13 +1,13 @@
-/** A child's side of the channel to its supervisor. */
+/** The child's end of the channel to its supervisor. */
 import type { Socket } from 'node:net';
 import type { ChildMessage, ChildReady, ToChild } from '../up/process-options.ts';
 import { VERSION } from '../version.ts';
 
-/** An end in order takes no longer than this once the supervisor is gone, milliseconds: no other process would cut it short. */
+/** Time limit of a graceful end without a supervisor, milliseconds: no other process would enforce one. */
 const ALONE_MS = 12_000;
 
-/** What is left to a child's own code. */
-export type Told = Exclude<ToChild, { readonly type: 'start' | 'handle' | 'ask' }>;
+/** Part of the end that is the child's own. */
+export type SupervisorMessage = Exclude<ToChild, { readonly type: 'start' | 'handle' | 'ask' }>;
 
 export interface Start<Options> {
   readonly options: Options;
@@ -16,18 +16,18 @@ export interface Start<Options> {
 }
 
 /**
- * Makes the process end with its supervisor, from the moment it is constructed. Before the child serves there is
- * nothing to finish: it exits at once when the channel closes, and SIGTERM keeps its default action, which also ends a
- * process that is busy loading. Once it serves, both end it in order.
+ * Makes the process end with its supervisor, from construction on. Before the child serves, it exits at once when the channel
+ * closes. SIGTERM keeps its default action until then, which also ends a process that is busy loading. Once it serves, both start a
+ * graceful end.
  */
 export class Parent {
   readonly #started: Promise<Start<unknown>>;
-  readonly #listeners = new Set<(message: Told, socket: Socket | undefined) => void>();
+  readonly #listeners = new Set<(message: SupervisorMessage, socket: Socket | undefined) => void>();
   #end: (() => Promise<void>) | undefined;
   #isEnding = false;
 
   constructor() {
-    // These are the supervisor's to act upon, also when the whole group gets them.
+    // The supervisor handles these signals, also when the whole process group receives them.
     for (const signal of ['SIGINT', 'SIGHUP', 'SIGUSR2'] as const) process.on(signal, () => undefined);
     process.on('disconnect', () => this.#onDisconnect());
     if (!process.connected) process.exit(1);
@@ -38,30 +38,30 @@ export class Parent {
     const handles: unknown[] = [];
     let start: Extract<ToChild, { readonly type: 'start' }> | undefined;
     process.on('message', (message: ToChild, handle: unknown) => {
-      if (message.type === 'ask') this.tell({ type: 'answer' });
+      if (message.type === 'ask') this.send({ type: 'answer' });
       else if (message.type === 'start' || message.type === 'handle') {
         if (message.type === 'start') start = message;
         else handles.push(handle);
         if (start !== undefined && handles.length === start.handles)
           onStart({ options: start.options, handles, isAgain: start.isAgain });
       } else if (message.type === 'retire' && this.#end === undefined) process.exit(0);
-      else for (const hear of [...this.#listeners]) hear(message, handle as Socket | undefined);
+      else for (const listener of [...this.#listeners]) listener(message, handle as Socket | undefined);
     });
   }
 
-  /** The options, once they and all handles that go with them have come. */
+  /** Resolves with the options when they and all their handles have arrived. */
   async options<Options>(): Promise<Start<Options>> {
     return (await this.#started) as Start<Options>;
   }
 
-  /** Calls `hear` with each message from now on, and the connection that comes along. Returns the way to stop. */
-  onTold(hear: (message: Told, socket: Socket | undefined) => void): () => void {
-    this.#listeners.add(hear);
-    return () => this.#listeners.delete(hear);
+  /** Calls `listener` with each later message and its connection. Returns a function that stops this. */
+  onMessage(listener: (message: SupervisorMessage, socket: Socket | undefined) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
-  tell(message: ChildMessage): void {
-    // A channel that breaks closes as well.
+  send(message: ChildMessage): void {
+    // A broken channel emits `disconnect` as well.
     if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
   }
 
@@ -69,10 +69,10 @@ export class Parent {
   serves(end: () => Promise<void>, fields: Pick<ChildReady, 'loginUrl' | 'warnings'> = {}): void {
     this.#end = end;
     process.on('SIGTERM', () => this.endInOrder(end));
-    this.tell({ type: 'ready', version: VERSION, answers: true, ...fields });
+    this.send({ type: 'ready', version: VERSION, answers: true, ...fields });
   }
 
-  /** Runs `end` and exits. A repeat waits for the first. */
+  /** Runs `end` and exits. Further calls wait for the first one. */
   endInOrder(end: () => Promise<void>): void {
     if (this.#isEnding) return;
     this.#isEnding = true;

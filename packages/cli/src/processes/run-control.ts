@@ -11,7 +11,7 @@ import { openControlTls } from './control-tls.ts';
 import { yieldToServing } from './one-cpu.ts';
 import type { Parent } from './parent.ts';
 
-/** The supervisor answers at once; one of an earlier release does not know the question. Milliseconds. */
+/** The supervisor answers at once; a supervisor of an earlier release does not answer. Milliseconds. */
 const ROTATE_MS = 5_000;
 const REDIS_PORT = 6_379;
 
@@ -32,16 +32,21 @@ export async function run(parent: Parent): Promise<void> {
       store,
       ownListeners: [...rest.ownListeners, ...redisOf(storeSpec)],
       assets: dashboardAssets(),
-      reload: () => ask(parent, 'reload', 'reloaded'),
-      rotate: () => within(ask(parent, 'rotate', 'rotated'), ROTATE_MS, 'the supervisor does not open logs again'),
+      reload: () => requestFromSupervisor(parent, 'reload', 'reloaded'),
+      rotate: () =>
+        within(
+          requestFromSupervisor(parent, 'rotate', 'rotated'),
+          ROTATE_MS,
+          'the supervisor does not open logs again',
+        ),
       log,
       lostLogLines: lost,
     });
-    parent.onTold((told) => {
-      if (told.type === 'read-certificates') opened?.readAgain();
-      if (told.type !== 'processes') return;
-      coordinator.reportProcesses(told.processes, told.replaced);
-      parent.tell({ type: 'noted', number: told.replaced.at(-1)?.number ?? 0 });
+    parent.onMessage((message) => {
+      if (message.type === 'read-certificates') opened?.readAgain();
+      if (message.type !== 'processes') return;
+      coordinator.reportProcesses(message.processes, message.replaced);
+      parent.send({ type: 'noted', number: message.replaced.at(-1)?.number ?? 0 });
     });
     parent.serves(() => coordinator.close(), {
       loginUrl: coordinator.loginLink(),
@@ -53,22 +58,26 @@ export async function run(parent: Parent): Promise<void> {
   }
 }
 
-/** Where the store of a `redis://` address listens: no node may point there. */
+/** Address of the `redis://` store: no node may have it. */
 function redisOf(storeSpec: string): ListenAddress[] {
   if (!/^rediss?:\/\//.test(storeSpec) || !URL.canParse(storeSpec)) return [];
   const { hostname, port } = new URL(storeSpec);
   return [{ host: hostname === '' ? 'localhost' : hostname, port: port === '' ? REDIS_PORT : Number(port) }];
 }
 
-/** Asks the supervisor, which answers once it is done, or cannot be. */
-function ask(parent: Parent, type: 'reload' | 'rotate', answer: 'reloaded' | 'rotated'): Promise<string> {
+/** Sends a request to the supervisor, which answers after success or failure. */
+function requestFromSupervisor(
+  parent: Parent,
+  type: 'reload' | 'rotate',
+  answer: 'reloaded' | 'rotated',
+): Promise<string> {
   return new Promise((resolve, reject) => {
-    const stop = parent.onTold((told) => {
-      if (told.type !== answer) return;
+    const stop = parent.onMessage((message) => {
+      if (message.type !== answer) return;
       stop();
-      if (told.error === undefined) resolve(told.message);
-      else reject(new Error(told.error));
+      if (message.error === undefined) resolve(message.message);
+      else reject(new Error(message.error));
     });
-    parent.tell({ type });
+    parent.send({ type });
   });
 }

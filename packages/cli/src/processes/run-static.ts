@@ -8,7 +8,7 @@ import { answerFile } from '../static/static-site.ts';
 import type { StaticProcessOptions } from '../up/process-options.ts';
 import type { Parent } from './parent.ts';
 
-/** How long the coordinator may take to accept the nodes before we say that we serve, milliseconds. */
+/** Time limit for the registration of a node; then the process reports that it serves anyway. Milliseconds. */
 const REGISTERED_MS = 5_000;
 
 export async function run(parent: Parent): Promise<void> {
@@ -35,7 +35,7 @@ export async function run(parent: Parent): Promise<void> {
       ...(options.joinToken === undefined ? {} : { token: options.joinToken }),
       ...(options.coordinatorCa === undefined ? {} : { ca: options.coordinatorCa }),
     };
-    // In the variable, because a test runner that starts `up` switches nodes off which only an option gives a coordinator.
+    // Set by the variable: under a test runner, nodes are disabled if only an option names the coordinator.
     const environment = { ...process.env, ROLLCALL_URL: options.coordinatorUrl };
     const node = new RollcallNode(nodeOptions, environment, systemTimers());
     const registered = new Promise((resolve) => node.on('registered', resolve));

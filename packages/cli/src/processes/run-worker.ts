@@ -7,9 +7,9 @@ import type { WorkerProcessOptions } from '../up/process-options.ts';
 import { yieldToServing } from './one-cpu.ts';
 import type { Parent, Start } from './parent.ts';
 
-/** Requests in flight get this long when the worker has to end. */
+/** Time for requests in flight at the end of the worker. */
 const CLOSE_GRACE_MS = 10_000;
-/** A connection that was handed over longer ago goes to another worker, milliseconds. */
+/** A connection that was handed over before this time goes to another worker, milliseconds. */
 const STALE_MS = 1_000;
 
 export async function run(parent: Parent): Promise<void> {
@@ -19,12 +19,12 @@ export async function run(parent: Parent): Promise<void> {
   const opened = openLog(options.name, options.logLevel);
   try {
     const worker = await startFrom(start, opened);
-    parent.onTold((message, socket) => {
+    parent.onMessage((message, socket) => {
       if (message.type === 'connection') {
-        // This process was stopped or blocked with it on its way: the supervisor may have given it to another since.
+        // This process was stopped or blocked: the supervisor may have handed the connection to another worker.
         const isStale = machineMs() - (message.sentMs ?? machineMs()) > STALE_MS;
-        parent.tell({ type: isStale ? 'declined' : 'taken', number: message.number });
-        // It may have ended on its way here.
+        parent.send({ type: isStale ? 'declined' : 'taken', number: message.number });
+        // The connection may have closed before it arrived.
         if (isStale) socket?.destroy();
         else if (socket !== undefined) worker.accept(Object.assign(socket, { allowHalfOpen: true }), message.isTls);
       } else if (message.type === 'reopen-log') worker.reopenLog();
@@ -65,16 +65,18 @@ function startFrom(
     ownListeners: options.ownListeners ?? [],
     limits: options.limits,
     trustedProxies: options.trustedProxies,
+    proxyProtocol: options.proxyProtocol ?? [],
+    forwardedForm: options.forwardedForm ?? 'x-forwarded',
+    addsVia: options.addsVia ?? true,
     excludedPaths: options.excludedPaths,
     nodeTls: options.nodeTls,
     algorithmFiles: options.algorithmFiles,
     errorPages: new Map(Object.entries(errorPages).map(([status, file]) => [Number(status), readFileSync(file)])),
-    // One that takes the place of another serves without its log rather than not at all.
+    // A replacement for a worker that died serves without its log rather than not at all.
     ...(accessLog === undefined ? {} : { accessLog: { ...accessLog, isOptional: isAgain } }),
     ...(healthPath === undefined ? {} : { healthPath }),
     ...(stickySecretFile === undefined ? {} : { stickySecretFile }),
-    unavailableHint: options.unavailableHint,
-    // Clients wait for one that takes the place of another that died.
+    // Clients wait for the replacement of a worker that died.
     warmsUp: !isAgain,
     log,
     lostLogLines: lost,

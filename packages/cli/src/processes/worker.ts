@@ -1,4 +1,4 @@
-/** Entry of the worker process. The end of the supervisor is noticed from here on; what takes a second to load comes after. */
+/** Entry of the worker process. Detects the end of the supervisor first; then loads the modules, which takes a second. */
 import { Parent } from './parent.ts';
 
 const parent = new Parent();

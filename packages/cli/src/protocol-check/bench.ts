@@ -1,17 +1,18 @@
-/** What a check works with: connections, nodes with addresses that answer, and waiting with a bound. Cleans up after each check. */
+/** Tools of a check: connections, nodes with addresses that answer, and waits with a time limit. Cleans up after each check. */
 import { randomBytes } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { ConnectionOptions } from 'node:tls';
 import { type RawSocket, type Received, type Upgrade, type UpgradeOptions, upgrade } from './raw-socket.ts';
 
-/** Longest wait for one thing, milliseconds. Slow machines need it; a coordinator that conforms answers within a few. */
+/** Time limit of one wait, milliseconds. Slow machines need it; a conforming coordinator answers within a few milliseconds. */
 export const PATIENCE_MS = 10_000;
-/** Longest wait at the end of a check for a node to leave, milliseconds. */
+/** Time limit for nodes to leave at the end of a check, milliseconds. */
 const LEAVE_MS = 2_000;
 
-/** The coordinator did something else than the check expects: `message` is what was seen. */
+/** The coordinator deviates from the requirement: `message` is the observation. */
 export class Deviation extends Error {}
-/** The check says nothing about this coordinator: `message` is why. */
+/** The check does not apply to this coordinator: `message` is the reason. */
 export class NotApplicable extends Error {}
 
 /** A message of the coordinator, as JSON. */
@@ -31,6 +32,15 @@ export interface Target {
   readonly url: string;
   readonly token: string | undefined;
   readonly balancer: string;
+  /** Prefix of all ids of this run. */
+  readonly run: string;
+  /** For `wss`: what is trusted, and the client certificate. */
+  readonly tls?: ConnectionOptions | undefined;
+}
+
+/** Host name of all nodes of the checks, which no request of a site has. */
+export function hostOf({ balancer }: Pick<Target, 'balancer'>): string {
+  return `${balancer.toLowerCase().replaceAll('_', '-')}.invalid`;
 }
 
 /** One connection, with messages as JSON. */
@@ -60,7 +70,7 @@ export class Peer {
     return answer;
   }
 
-  /** The next message of this type. Others before it are skipped, but an error or the end of the connection is a deviation. */
+  /** The next message of this type. Other messages before it are skipped; an error or the end of the connection is a deviation. */
   async expect(type: string): Promise<Answer> {
     for (;;) {
       const received = await this.#next(type);
@@ -73,35 +83,35 @@ export class Peer {
     }
   }
 
-  /** The next error; a deviation when it has none of these codes, or another end comes first. */
+  /** The next error; a deviation if its code is not one of these, or the connection ends first. */
   async expectError(...codes: readonly string[]): Promise<Answer> {
-    const wanted = `error ${codes.join(' or ')}`;
+    const expected = `error ${codes.join(' or ')}`;
     for (;;) {
-      const received = await this.#next(wanted);
+      const received = await this.#next(expected);
       if (received.type === 'pong') continue;
-      if (received.type !== 'message') throw new Deviation(`${ending(received)} instead of ${wanted}`);
+      if (received.type !== 'message') throw new Deviation(`${ending(received)} instead of ${expected}`);
       const answer = answerOf(received.text);
-      if (answer.type === 'registered') throw new Deviation(`registered instead of ${wanted}`);
+      if (answer.type === 'registered') throw new Deviation(`registered instead of ${expected}`);
       if (answer.type !== 'error' || answer['code'] === 'unreachable') continue;
       if (codes.includes(String(answer['code']))) return answer;
-      throw new Deviation(`error ${String(answer['code'])} instead of ${wanted}`);
+      throw new Deviation(`error ${String(answer['code'])} instead of ${expected}`);
     }
   }
 
   /** The end of the connection with one of these close codes. Messages before it are skipped. */
   async expectClose(...codes: readonly number[]): Promise<number> {
-    const wanted = `a close with ${codes.join(' or ')}`;
+    const expected = `a close with ${codes.join(' or ')}`;
     for (;;) {
-      const received = await this.#next(wanted);
+      const received = await this.#next(expected);
       if (received.type === 'message' || received.type === 'pong') continue;
       if (received.type === 'close' && codes.includes(received.code)) return received.code;
-      throw new Deviation(`${ending(received)} instead of ${wanted}`);
+      throw new Deviation(`${ending(received)} instead of ${expected}`);
     }
   }
 
   /**
-   * Shows that all messages so far were accepted: sends one of an unknown type, whose error must be the first. Counts as one
-   * bad message of the connection.
+   * Proves that all messages so far were accepted: sends a message of an unknown type, whose error must be the first. Counts as
+   * one bad message of the connection.
    */
   async expectNoComplaint(): Promise<void> {
     this.send({ type: 'protocol-check-fence' });
@@ -118,11 +128,11 @@ export class Peer {
     }
   }
 
-  async #next(wanted: string): Promise<Received> {
+  async #next(expected: string): Promise<Received> {
     const waitMs = Math.round(this.#waitMs());
     const received = await this.socket.next(waitMs);
     if (received?.type === 'message' && received.text.includes('"unreachable"')) this.isUnreachable = true;
-    if (received === undefined) throw new Deviation(`nothing within ${waitMs} ms instead of ${wanted}`);
+    if (received === undefined) throw new Deviation(`nothing within ${waitMs} ms instead of ${expected}`);
     return received;
   }
 }
@@ -139,31 +149,29 @@ function answerOf(text: string): Answer {
     if (typeof value === 'object' && value !== null && typeof (value as Answer).type === 'string')
       return value as Answer;
   } catch {
-    // The same as any other text that is no message.
+    // Handled like any other text that is not a message.
   }
   throw new Deviation(`text that is no message: ${text.slice(0, 100)}`);
 }
 
 export class Bench {
   readonly target: Target;
-  /** All ids of this run begin with it. */
-  readonly #run: string = `protocol-check-${randomBytes(3).toString('hex')}`;
   #check = 0;
   readonly #waitMs: () => number;
   readonly #peers: Peer[] = [];
   readonly #servers: Server[] = [];
   #localAddress = '127.0.0.1';
 
-  /** `waitMs` is the longest wait for one thing from now on. */
+  /** `waitMs` is the time limit of one wait from now on. */
   constructor(target: Target, waitMs: () => number) {
     this.target = target;
     this.#waitMs = waitMs;
   }
 
-  /** Asks for an upgrade with the token, or as `options` say. */
+  /** Requests an upgrade with the token, or with `options`. */
   async upgrade(options: UpgradeOptions = {}): Promise<Upgrade> {
-    const { url, token } = this.target;
-    const answer = await upgrade(url, { token, ...options }, this.#waitMs());
+    const { url, token, tls } = this.target;
+    const answer = await upgrade(url, { token, tls, ...options }, this.#waitMs());
     if (answer.socket !== undefined) {
       this.#localAddress = answer.socket.localAddress;
       this.#peers.push(new Peer(answer.socket, this.#waitMs));
@@ -178,25 +186,25 @@ export class Bench {
     return this.#peers.at(-1)!;
   }
 
-  /** Begins the ids of the present check. A coordinator may delay registrations of one id, so each check has ids of its own. */
+  /** Prefix of the ids of the current check. A coordinator may delay registrations of one id, so each check has its own ids. */
   get prefix(): string {
-    return `${this.#run}-${this.#check}`;
+    return `${this.target.run}-${this.#check}`;
   }
 
-  /** A node of this check, of a new process. Nothing of a site goes to its host name. */
+  /** A node of this check, of a new process. No request of a site has its host name. */
   async node(name: string, more: Readonly<Record<string, unknown>> = {}): Promise<NodeText> {
     const { balancer } = this.target;
     return {
       id: `${this.prefix}-${name}`,
       balancer,
       url: more['url'] ?? (await this.address()),
-      hosts: [`${balancer.toLowerCase().replaceAll('_', '-')}.invalid`],
+      hosts: [hostOf(this.target)],
       instance: randomBytes(16).toString('hex'),
       ...more,
     };
   }
 
-  /** A new address of this machine, as the coordinator sees it, where every request is answered. */
+  /** A new address of this machine, as the coordinator sees it, that answers every request. */
   async address(): Promise<string> {
     const server = createServer((_, response) => response.writeHead(204).end());
     const host = this.#localAddress.replace(/^::ffff:/, '').replace(/%.*$/, '');
@@ -209,7 +217,7 @@ export class Bench {
     return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
   }
 
-  /** Has every node of the check leave, and ends all connections and addresses. Never rejects. */
+  /** Makes every node of the check leave, and closes all connections and listeners. Never rejects. */
   async cleanUp(): Promise<void> {
     const peers = this.#peers.splice(0);
     const nodes = new Map<string, NodeText>();
@@ -224,23 +232,23 @@ export class Bench {
     this.#check += 1;
   }
 
-  /** Its connection has ended: the node comes back as the same process, and leaves. A newer process keeps the id. */
+  /** For a node whose connection has ended: it registers again as the same process, and leaves. A newer process keeps the id. */
   async #leaveAgain(node: NodeText): Promise<void> {
     try {
-      const { url, token } = this.target;
-      const { socket } = await upgrade(url, { token }, LEAVE_MS);
+      const { url, token, tls } = this.target;
+      const { socket } = await upgrade(url, { token, tls }, LEAVE_MS);
       if (socket === undefined) return;
       const peer = new Peer(socket, () => LEAVE_MS);
       await peer.register(node).catch(() => undefined);
       await hasLeft(peer);
       socket.cut();
     } catch {
-      // The coordinator is gone, and forgets the node by itself.
+      // The coordinator is gone; it expires the node by itself.
     }
   }
 }
 
-/** Leaves where the connection still speaks for a node; false when it does not. */
+/** Leaves if the connection still represents a node; false otherwise. */
 async function hasLeft({ socket, node }: Peer): Promise<boolean> {
   if (node === undefined || socket.isOver) return false;
   socket.sendText('{"type":"leave"}');

@@ -1,4 +1,4 @@
-/** One requirement of PROTOCOL.md, and how it is tried on a coordinator. */
+/** One requirement of PROTOCOL.md and its check. */
 import type { Bench, Peer } from './bench.ts';
 
 export interface Check {
@@ -8,13 +8,13 @@ export interface Check {
   readonly section: string;
   /** The requirement as a sentence. */
   readonly requires: string;
-  /** What it waits for comes this late, milliseconds: it is waited for longer. Default 0. */
+  /** Expected delay of the observed effect, milliseconds; extends the time limit. Default 0. */
   readonly takesMs?: number;
-  /** Returns what was seen. Throws `Deviation` or `NotApplicable`. */
+  /** Returns the observation. Throws `Deviation` or `NotApplicable`. */
   run(bench: Bench): Promise<string>;
 }
 
-/** A message that must be refused: what it is, its text, and the codes that are right. */
+/** A message that must be refused: description, text, and valid error codes. */
 export interface BadMessage {
   readonly what: string;
   readonly message: object | string;
@@ -22,8 +22,8 @@ export interface BadMessage {
 }
 
 /**
- * Sends bad messages, three on a connection, and expects their errors, and after the third one the end with 4400. `prepare` makes
- * each connection ready.
+ * Sends bad messages, three per connection, and expects their errors, and close code 4400 after the third. `prepare` sets up
+ * each connection.
  */
 export async function expectRefusals(
   bench: Bench,
@@ -43,7 +43,7 @@ export async function expectRefusals(
   return `${messages.length} refused`;
 }
 
-/** The same promise, whose failure says what it was about. */
+/** The same promise; its error names the subject. */
 export async function named<Value>(what: string, promise: Promise<Value>): Promise<Value> {
   try {
     return await promise;

@@ -1,4 +1,4 @@
-/** Section 1 and RFC 6455: frames that are wrong, and messages that are none. */
+/** Section 1 and RFC 6455: invalid frames and invalid messages. */
 import { Deviation } from './bench.ts';
 import { type Check, expectRefusals, named } from './check.ts';
 import { type Frame, frameOf, OPCODE } from './raw-socket.ts';
@@ -10,7 +10,7 @@ const BROKEN_FRAMES: readonly (readonly [what: string, frame: Frame])[] = [
   ['an unknown opcode', { opcode: 3, payload: '{}' }],
   ['a ping of 126 octets', { opcode: OPCODE.ping, payload: 'x'.repeat(126) }],
   ['a ping in fragments', { opcode: OPCODE.ping, payload: 'x', isFinal: false }],
-  ['a continuation of nothing', { opcode: OPCODE.continuation, payload: '{}' }],
+  ['a continuation without a first frame', { opcode: OPCODE.continuation, payload: '{}' }],
 ];
 
 export const FRAME_CHECKS: readonly Check[] = [

@@ -1,4 +1,4 @@
-/** Sections 1.1, 3.4 and 9: who speaks for a node, and who does not any more. */
+/** Sections 1.1, 3.4 and 9: which connection represents a node. */
 import { Deviation } from './bench.ts';
 import { type Check, named } from './check.ts';
 import { frameOf, OPCODE } from './raw-socket.ts';
@@ -10,7 +10,7 @@ export const IDENTITY_CHECKS: readonly Check[] = [
   {
     id: 'same-instance-newest',
     section: '9',
-    requires: 'A new connection of the same instance speaks for the node; the older one is closed with 4409.',
+    requires: 'A new connection of the same instance represents the node; the older one is closed with 4409.',
     async run(bench) {
       const [older, newer] = [await bench.connect(), await bench.connect()];
       const node = await bench.node('a', { incarnation: START });
@@ -76,7 +76,7 @@ export const IDENTITY_CHECKS: readonly Check[] = [
       await older.expectClose(4409);
       newer.send({ type: 'heartbeat' });
       await named('the newer connection', newer.expectNoComplaint());
-      // Had the leave counted, the id would be free for an earlier process.
+      // If the leave had an effect, the id would be free for an earlier process.
       const earlier = await bench.connect();
       earlier.send({ type: 'register', node: await bench.node('a', { incarnation: START - 1 }) });
       await named('an earlier process', earlier.expectError('superseded'));
@@ -124,7 +124,7 @@ export const IDENTITY_CHECKS: readonly Check[] = [
   {
     id: 'address-taken',
     section: '9',
-    requires: 'The address of a node that is heard is refused to another one with address-taken and 4409.',
+    requires: 'The address of a node that sends heartbeats is refused to another node with address-taken and 4409.',
     async run(bench) {
       const [holder, other] = [await bench.connect(), await bench.connect()];
       const node = await bench.node('a');

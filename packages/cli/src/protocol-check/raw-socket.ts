@@ -1,33 +1,39 @@
 /**
- * A WebSocket client that can send what no library sends: frames without a mask, with reserved bits, with wrong lengths.
+ * A WebSocket client that can send invalid frames: without a mask, with reserved bits, with wrong lengths.
  * Reads text messages, pongs and the end of the connection. For the conformance suite only.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { Socket } from 'node:net';
+import type { ConnectionOptions } from 'node:tls';
 
 /** Opcodes of RFC 6455 section 5.2. */
 export const OPCODE = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const;
 
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 const NO_MASK = Buffer.alloc(4);
-/** A coordinator that sends a longer frame is cut off, bytes. */
+/** Longest frame of a coordinator, bytes; a longer one ends the connection. */
 const MAX_FRAME = 1_048_576;
+/** Longest part of the body of a refused upgrade that is read, bytes. */
+const MAX_BODY = 4_096;
 
 export interface UpgradeOptions {
   /** Default: `rollcall.v1`; an empty list sends no field. */
   readonly protocols?: readonly string[];
   readonly token?: string | undefined;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Put behind the path, e.g. `?token=x`. */
+  /** Appended to the path, e.g. `?token=x`. */
   readonly query?: string;
+  /** For `wss`: what is trusted, and the client certificate. */
+  readonly tls?: ConnectionOptions | undefined;
 }
 
-/** The answer to an upgrade; `socket` when it is 101. */
+/** The answer to an upgrade; `socket` when it is 101, otherwise the beginning of the body. */
 export interface Upgrade {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
+  readonly body: string;
   readonly socket?: RawSocket;
 }
 
@@ -63,12 +69,13 @@ export function frameOf({ opcode, payload = '', isFinal = true, isMasked = true,
   return isMasked ? Buffer.concat([head, NO_MASK, body]) : Buffer.concat([head, body]);
 }
 
-/** Asks for an upgrade. Rejects when the connection fails or nothing is answered within `timeoutMs`. */
+/** Requests an upgrade. Rejects if the connection fails or no answer arrives within `timeoutMs`. */
 export function upgrade(url: string, options: UpgradeOptions, timeoutMs: number): Promise<Upgrade> {
-  const { protocols = ['rollcall.v1'], token, headers = {}, query = '' } = options;
+  const { protocols = ['rollcall.v1'], token, headers = {}, query = '', tls } = options;
   const key = randomBytes(16).toString('base64');
   const send = url.startsWith('wss:') ? httpsRequest : httpRequest;
   const request = send(url.replace(/^ws/, 'http') + query, {
+    ...tls,
     agent: false,
     headers: {
       connection: 'Upgrade',
@@ -82,7 +89,7 @@ export function upgrade(url: string, options: UpgradeOptions, timeoutMs: number)
   });
   return new Promise((resolve, reject) => {
     const timer = setTimeout(
-      () => request.destroy(new Error(`no answer to the upgrade within ${timeoutMs} ms`)),
+      () => request.destroy(new DOMException(`no answer to the upgrade within ${timeoutMs} ms`, 'TimeoutError')),
       timeoutMs,
     );
     request.on('error', (error) => {
@@ -90,10 +97,18 @@ export function upgrade(url: string, options: UpgradeOptions, timeoutMs: number)
       reject(error);
     });
     request.on('response', (response: IncomingMessage) => {
-      clearTimeout(timer);
-      response.resume();
-      request.destroy();
-      resolve({ status: response.statusCode ?? 0, headers: response.headers });
+      let body = '';
+      const done = (): void => {
+        clearTimeout(timer);
+        request.destroy();
+        resolve({ status: response.statusCode ?? 0, headers: response.headers, body });
+      };
+      response.on('data', (octets: Buffer) => {
+        body += octets.toString('latin1');
+        if (body.length >= MAX_BODY) done();
+      });
+      response.on('end', done);
+      response.on('error', done);
     });
     request.on('upgrade', (response, socket: Socket, head: Buffer) => {
       clearTimeout(timer);
@@ -102,7 +117,7 @@ export function upgrade(url: string, options: UpgradeOptions, timeoutMs: number)
         .update(key + GUID)
         .digest('base64');
       if (response.headers['sec-websocket-accept'] === expected)
-        resolve({ status: 101, headers: response.headers, socket: raw });
+        resolve({ status: 101, headers: response.headers, body: '', socket: raw });
       else {
         raw.cut();
         reject(new Error('the answer to the upgrade has a wrong Sec-WebSocket-Accept'));
@@ -153,7 +168,7 @@ export class RawSocket {
     this.send({ opcode: OPCODE.text, payload: text });
   }
 
-  /** What comes next, or `undefined` when nothing does within `timeoutMs`. After the end the end is repeated. */
+  /** The next event, or `undefined` if there is none within `timeoutMs`. After the end, each call returns the end. */
   next(timeoutMs: number): Promise<Received | undefined> {
     const received = this.#received[0];
     if (received !== undefined) {

@@ -1,8 +1,8 @@
-/** Sections 2 to 4: what a node may be called, say of itself and report. */
+/** Sections 2 to 4: names, fields and reports of nodes. */
 import { Deviation } from './bench.ts';
 import { type BadMessage, type Check, expectRefusals } from './check.ts';
 
-/** Names that end up in cookies, metrics and pages, unless they are refused. */
+/** Names that would end up in cookies, metrics and pages if they were not refused. */
 const BAD_NAMES: readonly string[] = [
   '',
   'a;b',
@@ -298,7 +298,7 @@ export const REGISTRATION_CHECKS: readonly Check[] = [
   },
 ];
 
-/** A deviation unless `seen` has all fields of `expected`, whatever else it has. */
+/** Throws a deviation unless `seen` has all fields of `expected`; further fields are allowed. */
 function expectEqual(seen: Record<string, unknown>, expected: Record<string, unknown>): void {
   for (const [field, value] of Object.entries(expected)) {
     if (sorted(seen[field]) !== sorted(value))

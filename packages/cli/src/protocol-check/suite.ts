@@ -1,4 +1,4 @@
-/** Runs all checks one after another, with a node beside them that must not notice. */
+/** Runs all checks in sequence, with a bystander node that must not be affected. */
 import { Bench, Deviation, NotApplicable, PATIENCE_MS, type Peer, type Target } from './bench.ts';
 import type { Check } from './check.ts';
 import { FRAME_CHECKS } from './frame-checks.ts';
@@ -15,15 +15,15 @@ export interface CheckResult {
   readonly section: string;
   readonly requires: string;
   readonly outcome: Outcome;
-  /** What was seen, or why the check was skipped. */
+  /** The observation, or the reason why the check was skipped. */
   readonly seen: string;
   readonly ms: number;
 }
 
-/** Whole run, milliseconds. What is not tried by then is skipped. */
+/** Time limit of the run, milliseconds. The remaining checks are skipped. */
 export const TIME_LIMIT_MS = 120_000;
 
-/** Failed checks after which each thing is waited for a shorter time: a coordinator that fails many is wrong, not slow. */
+/** Number of failed checks after which the time limit of a wait is shorter: such a coordinator is wrong, not slow. */
 const HOPELESS = 5;
 const SHORT_PATIENCE_MS = 2_000;
 
@@ -35,17 +35,17 @@ export const CHECKS: readonly Check[] = [
   ...TIME_CHECKS,
 ];
 
-/** Answers to a node that is as it should be, which say that this token, or the cluster as it is, does not let the check run. */
+/** Errors for a valid node which show that the token or the state of the cluster prevents the check. */
 const NOT_LET_IN = /^error (?:context-taken|forbidden|id-owned|too-many-nodes) /;
 
-/** Reported last: its node lives beside all other checks. */
+/** Reported last: its node is registered during all other checks. */
 const BYSTANDER = {
   id: 'bystander',
   section: '10',
   requires: 'What one connection does wrong never ends or disturbs another one.',
 } as const;
 
-/** Never rejects: what goes wrong is a failed check. `onResult` gets each result as it comes. */
+/** Never rejects: an error is a failed check. `onResult` gets each result immediately. */
 export async function runSuite(
   target: Target,
   onResult: (result: CheckResult) => void,
@@ -108,7 +108,7 @@ async function tryOut(check: Check, bench: Bench): Promise<CheckResult> {
   }
 }
 
-/** A node that does nothing wrong, and listens for what it should not get. */
+/** A well-behaved node that watches for messages that it must not receive. */
 class Bystander {
   #peer: Peer | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -129,7 +129,7 @@ class Bystander {
     }
   }
 
-  /** The check makes no sense with this token on this cluster; the verdict says why. */
+  /** The check cannot run with this token on this cluster; the verdict has the reason. */
   get isNotLetIn(): boolean {
     return this.#peer === undefined && NOT_LET_IN.test(this.#trouble ?? '');
   }

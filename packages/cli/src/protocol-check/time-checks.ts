@@ -1,11 +1,11 @@
-/** Sections 1.2, 4.3, 5 and 10: what happens by time, and what happens too often. */
+/** Sections 1.2, 4.3, 5 and 10: timeouts and rate limits. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Deviation, NotApplicable, PATIENCE_MS } from './bench.ts';
 import type { Check } from './check.ts';
 import { frameOf, OPCODE } from './raw-socket.ts';
 
 const START = 1_600_000_000_000;
-/** A coordinator with a longer `suspectMs` is not waited for, milliseconds. */
+/** The check is skipped for a longer `suspectMs`, milliseconds. */
 const LONGEST_SILENCE_MS = 10_000;
 const FLOOD = 2_000;
 
@@ -36,7 +36,7 @@ export const TIME_CHECKS: readonly Check[] = [
         holder.socket.send({ opcode: OPCODE.ping, payload: 'x' });
         await sleep(200);
       }
-      // A coordinator that was stalled counts its own stall as time that the holder was heard.
+      // A coordinator that was blocked extends the lease of the holder by that time.
       const givenUpMs = performance.now() + PATIENCE_MS;
       for (;;) {
         const earlier = await bench.connect();

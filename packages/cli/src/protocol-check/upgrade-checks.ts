@@ -1,4 +1,4 @@
-/** Section 1: who is let in, and how. */
+/** Section 1: admission and upgrade. */
 import { Deviation, NotApplicable } from './bench.ts';
 import type { Check } from './check.ts';
 import type { Upgrade } from './raw-socket.ts';

@@ -1,7 +1,7 @@
 /**
- * Whether a program on this machine takes connections off its queue. The kernel completes a connect on behalf of a frozen
- * program, but only `accept` gives the connection an inode in /proc/net/tcp. So an idle program is asked without a request:
- * one each second would fill its log, and its session table.
+ * Whether a program on this machine accepts connections. The kernel completes a connect also for a frozen program, but only
+ * `accept` gives the connection an inode in /proc/net/tcp. So an idle program is checked without a request: one request per
+ * second would fill its log and its session table.
  */
 import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
@@ -11,22 +11,22 @@ import { isRefusal } from './probe.ts';
 
 /**
  * `accepted`: the program has taken the connection or reacted to it. `refused`: the connect was refused, or the queue was
- * reset. `pending`: neither so far; the connect may not be complete.
+ * reset. `pending`: neither yet; the connect may be incomplete.
  */
 export type Acceptance = 'accepted' | 'refused' | 'pending';
 
-/** When to look, in milliseconds after the look before: an idle program accepts within one. */
+/** Delays between the first checks, milliseconds: an idle program accepts within one. */
 const LOOKS_MS = [0, 2, 8, 40, 200] as const;
-/** Looks after those, while the connection stays open. */
+/** Delay between later checks while the connection is open, milliseconds. */
 const LATER_LOOKS_MS = 500;
-/** A program that does not close its end is not waited for, in milliseconds. */
+/** Time limit for the program to close its end, milliseconds. */
 const LINGER_MS = 1_000;
 const ESTABLISHED = '01';
 
 /**
  * One connection, open until the program has accepted or refused it, or `close` is called. A connection that has not been
- * accepted after a quarter of a second sends `OPTIONS *`, or begins TLS: some servers
- * accept only once data has come, and where /proc does not show the connection the answer is the only sign.
+ * accepted after a quarter of a second sends `OPTIONS *`, or begins TLS. Some servers accept only when data arrives. If /proc does
+ * not show the connection, the answer is the only sign.
  */
 export class AcceptCheck {
   readonly #port: number;
@@ -53,17 +53,17 @@ export class AcceptCheck {
       this.#isConnected = true;
       this.#lookLater(LOOKS_MS[0]);
     });
-    // A listener that closes resets what is in its queue: an octet, or an orderly end, comes from a program that has accepted.
+    // A listener that closes resets its queue. So an octet or an orderly end comes from a program that has accepted.
     socket.on('data', () => this.#finish('accepted'));
     socket.on('end', () => this.#finish('accepted'));
   }
 
-  /** The connection is done with: a new check is needed for a new answer. */
+  /** The connection has an outcome: a new outcome needs a new check. */
   get isOver(): boolean {
     return this.#isOver;
   }
 
-  /** What has become of the connection, at the latest after `waitMs`. Never rejects. */
+  /** The state of the connection, at the latest after `waitMs`. Never rejects. */
   async result(waitMs: number): Promise<Acceptance> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<Acceptance>((resolve) => {
@@ -76,7 +76,7 @@ export class AcceptCheck {
     }
   }
 
-  /** Ends the connection. A repeat does nothing. */
+  /** Ends the connection. Further calls have no effect. */
   close(): void {
     this.#finish('pending');
   }
@@ -96,7 +96,7 @@ export class AcceptCheck {
     this.#timer = setTimeout(() => this.#look(), delayMs);
   }
 
-  /** Sends the first octets of a client. The answer, whatever it is, shows that the program has accepted. */
+  /** Sends the first octets of a client. Any answer shows that the program has accepted. */
   #speak(): void {
     if (this.#isTls) {
       const secure = connectTls({ socket: this.#socket, rejectUnauthorized: false });
@@ -118,7 +118,7 @@ export class AcceptCheck {
       return;
     }
     this.#looks += 1;
-    // A connection that no table shows leads to another machine, or there is no /proc: a second look gives no result.
+    // A connection that no table shows leads to another machine, or there is no /proc: a second check would have no result.
     if (this.#looks === (state === 'unseen' ? 1 : LOOKS_MS.length)) this.#speak();
     if (state !== 'unseen') this.#lookLater(LOOKS_MS[this.#looks] ?? LATER_LOOKS_MS);
   }
@@ -138,7 +138,7 @@ function queueState(port: number, ourPort: number): 'accepted' | 'queued' | 'uns
   return 'unseen';
 }
 
-/** The program's end of the connection in a table of /proc/net: its fields, `undefined` when it is not there. */
+/** The fields of the program's end of the connection in a table of /proc/net; `undefined` if it is not listed. */
 export function connectionRow(table: string, localPort: number, remotePort: number): readonly string[] | undefined {
   const pattern = new RegExp(`^ *\\d+: [0-9A-F]+:${hex(localPort)} [0-9A-F]+:${hex(remotePort)} .*$`, 'm');
   return pattern.exec(table)?.[0].trim().split(/\s+/);

@@ -13,7 +13,7 @@ const isLinux = process.platform === 'linux' ? false : 'needs /proc, which only 
 
 const PERIOD_MS = 60_000;
 
-/** Real time in which no heartbeat is ever due: one that comes is an early one. */
+/** Longer than the test, so that no heartbeat is due: each heartbeat is an early one. */
 function timersWithoutPeriod(): Timers {
   const timers = systemTimers();
   return {
@@ -22,7 +22,7 @@ function timersWithoutPeriod(): Timers {
   };
 }
 
-test('a program that begins to work is reported before its heartbeat is due, and again when it rests', {
+test('a change of load is reported before the heartbeat is due, when work begins and when it ends', {
   skip: isLinux,
   timeout: 120_000,
 }, async (t) => {
@@ -61,10 +61,10 @@ test('a program that begins to work is reported before its heartbeat is due, and
   const peer = await coordinator.peer();
   await peer.accept({ heartbeatMs: PERIOD_MS, leaseMs: 10 * PERIOD_MS });
   const first = await peer.next('heartbeat');
-  assert.ok(first.load! < 0.1, `a shell that waits for a line, and load ${first.load}`);
+  assert.ok(first.load! < 0.1, `an idle shell has load ${first.load}`);
   program.stdin.write('1\n');
   const early = await peer.next('heartbeat');
-  assert.ok(early.load! >= 0.1, `a shell that only turns, and load ${early.load}`);
+  assert.ok(early.load! >= 0.1, `a busy shell has load ${early.load}`);
   assert.equal(early.seq, 2);
   program.kill('SIGSTOP');
   let last = early;

@@ -1,6 +1,6 @@
 /**
- * An agent that represents a program it is not part of. A heartbeat means that the program lives: each one is preceded by
- * a look at it (`program-watch.ts`), and a program that does not live is not reported.
+ * An agent for a program in another process. A heartbeat means that the program is alive. Therefore the program is checked before
+ * each heartbeat (`program-watch.ts`), and a program that is not alive gets none.
  */
 import {
   Agent,
@@ -26,40 +26,40 @@ import { LATE_MS, ReadyPage } from './ready-page.ts';
 export interface BesideOptions extends ProgramFacts {
   readonly id: string;
   readonly route: string;
-  /** Addresses at which the program may listen on this machine, in order. */
+  /** Possible addresses of the program on this machine, in order. */
   readonly addresses: readonly string[];
   /**
-   * Says whether the program wants new work: its answers are below 500 then. Whether the program lives is seen by what it
-   * does with connections.
+   * Path whose answers are below 500 while the program wants new work. Whether the program is alive is decided by what it does
+   * with connections.
    */
   readonly readyPath?: string;
   /** An answer of the ready path after more than this counts as load 1, in milliseconds; default 2,000. */
   readonly readyLateMs?: number;
-  /** From one question to the ready path to the next, in milliseconds; default 1,000, longer after late answers. */
+  /** Interval of requests for the ready path, in milliseconds; default 1,000, longer after late answers. */
   readonly readyIntervalMs?: number;
   readonly coordinators: readonly string[];
   readonly token: () => JoinToken;
   readonly tls?: (url: string) => ClientTls;
-  /** An operator wants so many copies. */
+  /** Called with the number of copies that an operator requests. */
   readonly onScale?: (count: number) => void;
-  /** Measures the program; without it heartbeats tell nothing but that it lives. */
+  /** Measures the program; without it heartbeats have no load. */
   readonly load?: ProgramLoad;
-  /** The SDK inside the program, should there be one: what it says goes before what is seen from outside. */
+  /** The SDK in the program, if there is one: its reports take precedence over measurements from outside. */
   readonly sdk?: ProgramSdk;
-  /** `id` was made by us, and so may be made anew when another process has it. */
+  /** `id` was derived, so another one may be derived if another process has it. */
   readonly isIdDerived: boolean;
-  /** Tells people. */
+  /** Writes a log line. */
   readonly say: (line: string) => void;
   readonly timers?: Timers;
 }
 
 const MAX_NAME_LENGTH = 64;
-/** Intervals of registrations with an id that another process holds, and of the log line about it, in milliseconds. */
+/** Interval of registrations with an id that another process holds, and of the log line about it, in milliseconds. */
 const ASK_FOR_ID_MS = 20_000;
 const SAY_AGAIN_MS = 60_000;
-const SEPARATE = 'give each program its own --id, or let both use one --slot-dir';
+const SEPARATE = 'give each program its own --id, or use the same --slot-dir for both';
 const STICKY_FLAGS = '--sticky, --session-cookie, --session-parameter and --failover';
-/** Where no load is measured, what the coordinator assumes for a node that has never reported one. */
+/** Load without a measurement: the coordinator assumes it for nodes that report none. */
 const UNKNOWN_LOAD = 0.5;
 
 export class AgentBeside {
@@ -81,7 +81,7 @@ export class AgentBeside {
   #saidSupersededAtMs = Number.NEGATIVE_INFINITY;
   #isOver = false;
 
-  /** `address` is where the program has answered already. Starts at once. */
+  /** `address` is the one at which the program has answered. Starts at once. */
   constructor(options: BesideOptions, address: string) {
     const { load, sdk, timers = systemTimers() } = options;
     this.#options = options;
@@ -111,32 +111,32 @@ export class AgentBeside {
         else this.#agent.renew();
       },
       onLeft: () => void this.#agent.leave(),
-      // A registration withdraws numbers that only the SDK can report.
+      // A new registration clears numbers that only the SDK can report.
       onLost: () => {
         load?.renewScales();
         this.#agent.renew();
       },
       onNews: () => this.#agent.reportNow(),
-      onWish: () => this.#passWish(sdk),
+      onRequestedStatus: () => this.#passRequestedStatus(sdk),
     };
   }
 
-  /** Out of the cluster for good. */
+  /** The node is removed from the cluster permanently. */
   get isEnded(): boolean {
     return this.#isOver;
   }
 
-  /** Calls `listener` each time the program refuses a connection instead of a heartbeat. */
+  /** Calls `listener` each time the program refuses a connection when a heartbeat is due. */
   onRefused(listener: () => void): void {
     this.#onRefused = listener;
   }
 
-  /** `requestsMs`: time for requests in flight, default that of the agent. A repeat can only shorten the first. */
+  /** `requestsMs`: time for requests in flight, default that of the agent. Further calls can only shorten the drain. */
   drain(reason: string, sessionsMs: number, requestsMs?: number): Promise<DrainOutcome> {
     return this.#agent.drain({ reason, sessionsMs, ...(requestsMs === undefined ? {} : { deadlineMs: requestsMs }) });
   }
 
-  /** The node takes everything again; what waits for the drain gets `withdrawn`. */
+  /** Enables the node again; callers that wait for the drain get `withdrawn`. */
   withdrawDrain(): void {
     this.#agent.withdrawDrain();
   }
@@ -189,11 +189,11 @@ export class AgentBeside {
     else {
       this.#end();
       this.#options.sdk?.socket.refuse({ code, message, holderConnected: true });
-      this.#options.say(`${this.#id} is out of the cluster: ${message}; the program goes on`);
+      this.#options.say(`${this.#id} is removed from the cluster: ${message}; the program keeps running`);
     }
   }
 
-  /** Another process has the id. The program runs, so it registers again: under another id, or when the id is free. */
+  /** Another process has the id. The program still runs, so it registers again: with another id, or when the id is free. */
   #onSuperseded(message: string): void {
     const { isIdDerived, sdk, say } = this.#options;
     sdk?.socket.disconnected(message);
@@ -202,7 +202,7 @@ export class AgentBeside {
       const taken = this.#id;
       this.#id = `${taken.slice(0, MAX_NAME_LENGTH - suffix.length)}${suffix}`;
       this.#route = this.#id;
-      say(`${message}. This program goes on as ${this.#id}: ${SEPARATE}`);
+      say(`${message}. This program continues as ${this.#id}: ${SEPARATE}`);
       this.#agent = this.#start();
       return;
     }
@@ -221,20 +221,20 @@ export class AgentBeside {
     const own = sdk?.node;
     if (isStickyContested(description, own) && !this.#saidSticky) {
       this.#saidSticky = true;
-      say(`${this.#id}: the program's own sticky settings count, and not the flags ${STICKY_FLAGS}`);
+      say(`${this.#id}: the sticky settings of the program override the flags ${STICKY_FLAGS}`);
     }
     const identity = { id: this.#id, route: this.#route, instance: this.#instance, incarnation: this.#incarnation };
     return programRegistration(this.#options, own, identity, { local, remote, answers: this.#watch.address });
   }
 
-  /** Forwards the wish of the program. A node that has left gets no more requests. */
-  #passWish(sdk: ProgramSdk): void {
-    const { status, reason, deadlineMs } = sdk.socket.wish;
+  /** Forwards a status request of the program. A node that has left gets no more requests. */
+  #passRequestedStatus(sdk: ProgramSdk): void {
+    const { status, reason, deadlineMs } = sdk.socket.requestedStatus;
     if (this.#agent.isEnded) sdk.socket.drained();
-    else this.#agent.wish(status, reason, deadlineMs);
+    else this.#agent.requestStatus(status, reason, deadlineMs);
   }
 
-  /** A program that does not accept connections is looked at when its heartbeat is due, and not with each sample. */
+  /** A program that does not accept connections is checked when its heartbeat is due, not with each sample. */
   #reportSoon(): void {
     if (this.#last.liveness === 'accepting') this.#agent.reportSoon();
   }
@@ -246,7 +246,7 @@ export class AgentBeside {
     return {
       ...measured,
       ...(isFull ? { load: 1 } : {}),
-      // The coordinator keeps the last load that was reported: one that is no longer measured has to be withdrawn.
+      // The coordinator keeps the last reported load, so a load that is no longer measured must be replaced.
       ...(!isFull && measured.load === undefined && this.#hasReportedFull ? { load: UNKNOWN_LOAD } : {}),
       ...(look.isReady && measured.ready !== false ? {} : { ready: false }),
     };
@@ -256,7 +256,7 @@ export class AgentBeside {
     const look = await this.#watch.look();
     const { port, readyPath, readyLateMs = LATE_MS, say } = this.#options;
     const names = { id: this.#id, port, readyPath, readyLateMs, status: this.#page?.status };
-    // After the end open questions are given up, which says nothing about the program.
+    // After the end open checks are aborted; their outcome does not describe the program.
     if (!this.#isOver) for (const line of changesOf(this.#last, look, names)) say(line);
     this.#last = look;
     if (look.liveness === 'refused') this.#onRefused();

@@ -3,13 +3,13 @@ import { test } from 'node:test';
 import { Copies, type Copy } from './copies.ts';
 import type { WrappedEnd } from './wrapped-node.ts';
 
-/** Copies whose ends a test decides. */
+/** Copies that end when the test ends them. */
 class Stage {
   readonly lives: { readonly index: number; readonly end: (end: WrappedEnd) => void; stopped: string[] }[] = [];
   readonly waits: number[] = [];
-  readonly said: string[] = [];
+  readonly logged: string[] = [];
   mostCopies = 64;
-  /** Copies that are stopped drain until they are taken back or end. */
+  /** Stopped copies drain until their stop is withdrawn or they end. */
   drains = false;
   #onLife: (() => void) | undefined;
 
@@ -17,7 +17,7 @@ class Stage {
     return new Copies({
       count,
       newCopy: (index) => this.#newCopy(index),
-      say: (line) => void this.said.push(line),
+      say: (line) => void this.logged.push(line),
       rng: () => 1,
       wait: async (delayMs) => void this.waits.push(delayMs),
     });
@@ -42,13 +42,13 @@ class Stage {
         life.stopped.push(reason);
         if (!this.drains) end({ exitCode: 143, readyMs: 1 });
       },
-      takeBack: () => this.drains,
+      withdrawStop: () => this.drains,
       kill: () => end({ exitCode: 137, readyMs: 0 }),
     };
   }
 }
 
-test('a single copy is not restarted: its exit code is ours', async () => {
+test('a single copy is not restarted: the wrapper exits with its code', async () => {
   const stage = new Stage();
   const run = stage.copies(1).run();
   await stage.untilLives(1);
@@ -57,7 +57,7 @@ test('a single copy is not restarted: its exit code is ours', async () => {
   assert.equal(stage.lives.length, 1);
 });
 
-test('a copy that ends is started again under its own number, later each time', async () => {
+test('a copy that ends is restarted under its own number, with growing delays', async () => {
   const stage = new Stage();
   const copies = stage.copies(2);
   const run = copies.run();
@@ -87,7 +87,7 @@ test('a copy that was healthy is restarted quickly again', async () => {
   assert.equal(await run, 0);
 });
 
-test('when not one copy becomes ready at its first start, that is the end', async () => {
+test('if no copy becomes ready at its first start, the wrapper ends', async () => {
   const stage = new Stage();
   const run = stage.copies(2).run();
   await stage.untilLives(2);
@@ -98,7 +98,7 @@ test('when not one copy becomes ready at its first start, that is the end', asyn
   assert.equal(await run, 1);
 });
 
-test('stopping stops every copy with the reason, and none is started any more', async () => {
+test('a stop ends every copy with the reason, and no copy is started afterwards', async () => {
   const stage = new Stage();
   const copies = stage.copies(3);
   const run = copies.run();
@@ -138,7 +138,7 @@ test('scaled up, copies start under the lowest free numbers; scaled down, the ne
   assert.equal(await run, 0);
 });
 
-test('scaled up, copies that still drain serve again before others start', async () => {
+test('on scale-up, copies that still drain serve again before new copies start', async () => {
   const stage = new Stage();
   stage.drains = true;
   const copies = stage.copies(3);
@@ -147,7 +147,7 @@ test('scaled up, copies that still drain serve again before others start', async
   copies.scale(1);
   copies.scale(2);
   assert.equal(copies.kept, 2);
-  assert.match(stage.said.at(-1)!, /^copy 2 was leaving and serves again$/);
+  assert.match(stage.logged.at(-1)!, /^copy 2 was leaving and serves again$/);
   copies.scale(4);
   await stage.untilLives(4);
   assert.equal(stage.lives[3]!.index, 3, 'copies 1 to 3 run; only the fourth is started');
@@ -160,7 +160,7 @@ test('scaled up, copies that still drain serve again before others start', async
   assert.equal(await run, 0);
 });
 
-test('a single copy that was scaled is one of several from then on: it is started again', async () => {
+test('a single copy that was scaled is restarted like one of several', async () => {
   const stage = new Stage();
   const copies = stage.copies(1);
   const run = copies.run();
@@ -174,7 +174,7 @@ test('a single copy that was scaled is one of several from then on: it is starte
   assert.equal(await run, 0);
 });
 
-test('without room for another copy the others go on', async () => {
+test('if another copy cannot start, the others continue', async () => {
   const stage = new Stage();
   stage.mostCopies = 2;
   const copies = stage.copies(2);
@@ -182,7 +182,7 @@ test('without room for another copy the others go on', async () => {
   await stage.untilLives(2);
   copies.scale(3);
   assert.equal(copies.kept, 2);
-  assert.match(stage.said.join('\n'), /cannot start another copy: no room/);
+  assert.match(stage.logged.join('\n'), /cannot start another copy: no room/);
   await copies.stop('SIGTERM');
   assert.equal(await run, 0);
 });

@@ -1,59 +1,59 @@
-/** Keeps so many copies of a program running. A single copy that nobody has scaled is not restarted: its end is ours. */
+/** Keeps a number of copies of a program running. A single copy that was never scaled is not restarted: the wrapper ends with it. */
 import { backoffMs } from '@rollcall/agent';
 import type { WrappedEnd } from './wrapped-node.ts';
 
-/** One life of one copy. */
+/** One run of one copy. */
 export interface Copy {
   run(): Promise<WrappedEnd>;
-  /** `drainSessionsMs`: how long its sessions may end first; default what the wrapper was told at its start. */
+  /** `drainSessionsMs`: time for its sessions to end first; default `--drain-sessions` of the wrapper. */
   stop(reason: string, drainSessionsMs?: number): Promise<void>;
-  /** Takes a stop back. False when it is too late for that. */
-  takeBack(): boolean;
+  /** Withdraws a stop. Returns false if it is too late. */
+  withdrawStop(): boolean;
   kill(): void;
 }
 
 export interface CopiesOptions {
   /** 1 or more. */
   readonly count: number;
-  /** Makes the next life of copy `index`, 0 and up. May throw when there is no room for another. */
+  /** Creates the next run of copy `index`, 0 and up. May throw if there is no room for another copy. */
   readonly newCopy: (index: number) => Copy;
   readonly say: (line: string) => void;
   readonly rng: () => number;
-  /** Resolves after `delayMs`, or when `cancelled` resolves. */
+  /** Resolves after `delayMs`, or as soon as `cancelled` resolves. */
   readonly wait: (delayMs: number, cancelled: Promise<void>) => Promise<void>;
 }
 
-/** A copy that was ready for so long is healthy: its next restart is quick again, in milliseconds. */
+/** A copy that was ready for this long is healthy, which resets its restart delay; milliseconds. */
 const HEALTHY_MS = 10_000;
-/** How long the sessions of a copy that is one too many may end, milliseconds. */
+/** Time for the sessions of a surplus copy to end, milliseconds. */
 export const SCALE_DOWN_MS = 300_000;
 
-/** One number that a copy runs under, from its first start until it is not wanted any more. */
+/** One copy number, from its first start until it is no longer needed. */
 class Place {
   readonly index: number;
-  /** Resolves when nothing of it runs. */
+  /** Resolves when the copy has ended. */
   ended: Promise<void> = Promise.resolve();
   copy: Copy | undefined;
-  isWanted = true;
-  /** Resolves when it is not wanted any more. */
-  unwanted: Promise<void> = Promise.resolve();
-  #markUnwanted: () => void = () => {};
+  isKept = true;
+  /** Resolves when the copy is no longer needed. */
+  released: Promise<void> = Promise.resolve();
+  #release: () => void = () => {};
 
   constructor(index: number) {
     this.index = index;
-    this.want();
+    this.keep();
   }
 
-  /** Kept from now on. */
-  want(): void {
-    this.isWanted = true;
-    this.unwanted = new Promise((resolve) => (this.#markUnwanted = resolve));
+  /** Keeps the copy from now on. */
+  keep(): void {
+    this.isKept = true;
+    this.released = new Promise((resolve) => (this.#release = resolve));
   }
 
-  /** Not started again. */
-  giveUp(): void {
-    this.isWanted = false;
-    this.#markUnwanted();
+  /** The copy is not restarted. */
+  release(): void {
+    this.isKept = false;
+    this.#release();
   }
 }
 
@@ -70,18 +70,19 @@ export class Copies {
     this.#options = options;
   }
 
-  /** How many are kept. */
+  /** Number of copies that are kept. */
   get kept(): number {
     let kept = 0;
-    for (const { isWanted } of this.#places.values()) if (isWanted) kept++;
+    for (const { isKept } of this.#places.values()) if (isKept) kept++;
     return kept;
   }
 
   /**
-   * Runs all copies until they have ended; the exit code for the whole.
+   * Runs all copies until they have ended. Resolves with the exit code of the wrapper.
    *
-   * One copy: its own, unless it was scaled. Several: a copy that ends is started again, with backoff; the code is 0
-   * after `stop`, or that of the first failure when not one copy became ready at its first start.
+   * - One copy that was never scaled: the exit code of the copy.
+   * - Several copies: a copy that ends is restarted with backoff. The code is 0 after `stop`, or that of the first failure if
+   *   no copy became ready at its first start.
    */
   async run(): Promise<number> {
     const { count } = this.#options;
@@ -96,14 +97,14 @@ export class Copies {
   }
 
   /**
-   * Keeps `count` copies from now on, 1 or more. Of those that are too many the newest drain, their sessions for up to
-   * five minutes, and end. When there are to be more, copies that still drain serve again, and others start at once.
+   * Keeps `count` copies from now on, 1 or more. Scaling down drains the newest copies, their sessions for up to five minutes, and
+   * ends them. Scaling up first re-enables copies that still drain, then starts new copies at once.
    */
   scale(count: number): void {
     if (this.#isStopping || count === this.kept) return;
     this.#options.say(`keeping ${count} ${count === 1 ? 'copy' : 'copies'} from now on`);
     this.#hasScaled = true;
-    this.#takeBack(count);
+    this.#withdrawStop(count);
     for (let index = 0; this.kept < count; index++) {
       if (this.#places.has(index)) continue;
       try {
@@ -113,45 +114,45 @@ export class Copies {
         return;
       }
     }
-    const wanted = [...this.#places.values()].filter(({ isWanted }) => isWanted).sort((a, b) => b.index - a.index);
-    for (const place of wanted.slice(0, Math.max(0, wanted.length - count))) {
-      place.giveUp();
+    const kept = [...this.#places.values()].filter(({ isKept }) => isKept).sort((a, b) => b.index - a.index);
+    for (const place of kept.slice(0, Math.max(0, kept.length - count))) {
+      place.release();
       void place.copy?.stop('scaled down', SCALE_DOWN_MS);
     }
   }
 
-  /** Has copies that leave serve again, the lowest numbers first, while fewer than `count` are kept. */
-  #takeBack(count: number): void {
-    const leaving = [...this.#places.values()].filter(({ isWanted }) => !isWanted).sort((a, b) => a.index - b.index);
+  /** Re-enables copies that are leaving, the lowest numbers first, while fewer than `count` are kept. */
+  #withdrawStop(count: number): void {
+    const leaving = [...this.#places.values()].filter(({ isKept }) => !isKept).sort((a, b) => a.index - b.index);
     for (const place of leaving) {
       if (this.kept >= count) return;
-      if (place.copy?.takeBack() !== true) continue;
-      place.want();
+      if (place.copy?.withdrawStop() !== true) continue;
+      place.keep();
       this.#options.say(`copy ${place.index + 1} was leaving and serves again`);
     }
   }
 
-  /** Drains and ends all copies, side by side. A repeat changes nothing. */
+  /** Drains and ends all copies in parallel. Further calls have no effect. */
   async stop(reason: string): Promise<void> {
     this.#isStopping = true;
     await Promise.all(
       [...this.#places.values()].map((place) => {
-        place.giveUp();
+        place.release();
         return place.copy?.stop(reason);
       }),
     );
   }
 
-  /** Ends all copies at once. */
+  /** Kills all copies now. */
   kill(): void {
     this.#isStopping = true;
     for (const place of this.#places.values()) {
-      place.giveUp();
+      place.release();
       place.copy?.kill();
     }
   }
 
-  /** Starts copies under a number until it is not wanted any more. */
+  /** Starts copies under a number until it is no longer needed. */
   #open(index: number, onOwnEnd: (code: number) => void): void {
     const place = new Place(index);
     place.copy = this.#options.newCopy(index);
@@ -172,13 +173,13 @@ export class Copies {
       onOwnEnd(exitCode);
       if (readyMs > 0) this.#readyEver += 1;
       else if (isFirst) this.#failedFirst.push(exitCode);
-      if (!place.isWanted || this.#isStopping || this.#isAlone() || this.#haveAllFailed()) break;
+      if (!place.isKept || this.#isStopping || this.#isAlone() || this.#haveAllFailed()) break;
       attempts = readyMs >= HEALTHY_MS ? 0 : attempts + 1;
-      say(`copy ${number} has ended with ${exitCode}; starting it again`);
-      await wait(backoffMs(attempts, rng), place.unwanted);
-      if (place.isWanted && !this.#isStopping) place.copy = newCopy(place.index);
+      say(`copy ${number} has ended with ${exitCode}; restarting it`);
+      await wait(backoffMs(attempts, rng), place.released);
+      if (place.isKept && !this.#isStopping) place.copy = newCopy(place.index);
     }
-    if (this.#haveAllFailed()) for (const other of this.#places.values()) other.giveUp();
+    if (this.#haveAllFailed()) for (const other of this.#places.values()) other.release();
   }
 
   #isAlone(): boolean {

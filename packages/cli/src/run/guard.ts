@@ -1,11 +1,11 @@
 /**
- * Ends a program whose wrapper was killed, which can do nothing about it itself: a shell holds the other end of a pipe to
- * the wrapper, and the kernel closes that however the wrapper ends. The program stays the wrapper's own child.
+ * Ends a program whose wrapper was killed with SIGKILL. A shell holds the other end of a pipe to the wrapper. The kernel closes
+ * this pipe however the wrapper ends. The program stays a child of the wrapper.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 
-/** Told the group, it waits for the pipe's end; then as the wrapper itself would: asked, and killed ten seconds later. */
+/** Reads the process group, then waits for the end of the pipe. Then it sends SIGTERM, and SIGKILL ten seconds later. */
 const SCRIPT = `
 read -r group || exit 0
 read -r word && exit 0
@@ -20,8 +20,8 @@ export class Guard {
   readonly #hasEnded: Promise<unknown> = Promise.resolve();
 
   /**
-   * Starts it; meant to be there before the program is. It has a session of its own, so that what ends the wrapper's group
-   * spares it, and keeps no process alive. Where there is no shell nobody guards.
+   * Starts the guard, which should run before the program does. It has its own session, so that a signal to the wrapper's group does
+   * not end it, and it does not keep the process alive. Without a shell there is no guard.
    */
   constructor() {
     const { PATH } = process.env;
@@ -32,24 +32,24 @@ export class Guard {
         detached: true,
       });
     } catch {
-      // The system has no room for a process; starting the program reports it.
+      // The system cannot create a process; the start of the program reports it.
       return;
     }
     const shell = this.#shell;
     const failed = once(shell, 'error');
     this.#hasEnded = Promise.race([once(shell, 'exit').catch(() => {}), failed]);
-    // A guard that was killed takes no word any more.
+    // A guard that was killed does not read any more.
     shell.stdin?.on('error', () => {});
     shell.unref();
     (shell.stdin as { unref?(): void } | null)?.unref?.();
   }
 
-  /** The process group that ends when this process does. */
+  /** Sets the process group that the guard ends when this process ends. */
   watch(group: number): void {
     this.#shell?.stdin?.write(`${group}\n`);
   }
 
-  /** There is nothing left to end. Resolves when nothing is left of the guard either; a repeat changes nothing. */
+  /** The program has ended. Resolves when the guard has ended as well; further calls have no effect. */
   async dismiss(): Promise<void> {
     this.#shell?.ref();
     this.#shell?.kill('SIGKILL');

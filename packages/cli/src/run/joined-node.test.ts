@@ -10,7 +10,7 @@ import { freePort } from './port.ts';
 async function setUp(t: TestContext, options: { pid?: number } = {}) {
   const coordinator: ScriptedCoordinator = await startScriptedCoordinator();
   const port = await freePort();
-  const said: string[] = [];
+  const logged: string[] = [];
   const node = new JoinedNode({
     description: { balancer: 'shop', url: `http://127.0.0.1:${port}` },
     id: 'shop-1',
@@ -21,14 +21,14 @@ async function setUp(t: TestContext, options: { pid?: number } = {}) {
     drainSessionsMs: 0,
     coordinators: [coordinator.url],
     token: () => ({}),
-    say: (line) => void said.push(line),
+    say: (line) => void logged.push(line),
     ...options,
   });
   t.after(async () => {
     node.kill();
     await coordinator.close();
   });
-  return { coordinator, port, node, said };
+  return { coordinator, port, node, logged };
 }
 
 async function serve(t: TestContext, port: number): Promise<Server> {
@@ -42,7 +42,7 @@ async function serve(t: TestContext, port: number): Promise<Server> {
   return server;
 }
 
-test('a program that answers is a node; draining it lets the program go on', async (t) => {
+test('a program that answers is a node; after its drain the program keeps running', async (t) => {
   const { coordinator, port, node } = await setUp(t);
   const run = node.run();
   await serve(t, port);
@@ -58,7 +58,7 @@ test('a program that answers is a node; draining it lets the program go on', asy
   assert.equal((await fetch(`http://127.0.0.1:${port}`)).status, 200);
 });
 
-test('a program that refuses leaves at once, and comes back as a newer process of the same node', async (t) => {
+test('a program that refuses connections leaves at once, and returns as a newer process of the same node', async (t) => {
   const { coordinator, port, node } = await setUp(t);
   const run = node.run();
   const server = await serve(t, port);
@@ -77,10 +77,10 @@ test('a program that refuses leaves at once, and comes back as a newer process o
   assert.equal(await run, 0);
 });
 
-test('the node leaves when the process it stands for has ended', { skip: process.platform !== 'linux' }, async (t) => {
+test('the node leaves when the process of --pid has ended', { skip: process.platform !== 'linux' }, async (t) => {
   const child: ChildProcess = spawn('sleep', ['600']);
   await once(child, 'spawn');
-  const { coordinator, port, node, said } = await setUp(t, { pid: child.pid! });
+  const { coordinator, port, node, logged } = await setUp(t, { pid: child.pid! });
   const run = node.run();
   await serve(t, port);
   const peer = await coordinator.peer();
@@ -89,18 +89,18 @@ test('the node leaves when the process it stands for has ended', { skip: process
   child.kill('SIGKILL');
   await peer.next('leave');
   assert.equal(await run, 1);
-  assert.match(said.at(-1)!, /has ended; shop-1 has left/);
+  assert.match(logged.at(-1)!, /has ended; shop-1 has left/);
 });
 
-test('a process that is not there is told at once', { skip: process.platform !== 'linux' }, async (t) => {
+test('a missing process is reported at once', { skip: process.platform !== 'linux' }, async (t) => {
   const child = spawn('true');
   await once(child, 'exit');
-  const { node, said } = await setUp(t, { pid: child.pid! });
+  const { node, logged } = await setUp(t, { pid: child.pid! });
   assert.equal(await node.run(), 1);
-  assert.deepEqual(said, [`there is no process ${child.pid}`]);
+  assert.deepEqual(logged, [`there is no process ${child.pid}`]);
 });
 
-test('a node that was removed for good ends the command', async (t) => {
+test('a node that was removed permanently ends the command', async (t) => {
   const { coordinator, port, node } = await setUp(t);
   const run = node.run();
   await serve(t, port);
@@ -108,4 +108,20 @@ test('a node that was removed for good ends the command', async (t) => {
   await peer.accept();
   peer.close(4403);
   assert.equal(await run, 1);
+});
+
+test('the agent of a node that its token no longer allows keeps running, and logs the next attempt', async (t) => {
+  const { coordinator, port, node, logged } = await setUp(t);
+  const run = node.run();
+  await serve(t, port);
+  const peer = await coordinator.peer();
+  await peer.accept();
+  await peer.next('heartbeat');
+  peer.send({ type: 'error', code: 'forbidden', message: 'the token web is bound to context /a' });
+  peer.close(4403);
+  await peer.closed();
+  while (!logged.some((line) => line.includes('retrying'))) await new Promise(setImmediate);
+  assert.equal(logged.at(-1), 'the token web is bound to context /a; retrying about every 60 s');
+  await node.stop('SIGTERM');
+  assert.equal(await run, 0);
 });

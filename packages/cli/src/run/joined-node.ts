@@ -1,6 +1,6 @@
 /**
- * An agent beside a program that somebody else starts and ends. While the program answers it is a node; when it
- * refuses connections the node leaves at once, and comes back as a new process of the same node when it answers again.
+ * An agent for a program that this command does not start or end. While the program answers, it is a node. If it refuses
+ * connections, the node leaves at once, and registers as a new process of the same node when the program answers again.
  */
 import { AgentBeside, type BesideOptions } from './agent-beside.ts';
 import type { ProbeAnswer } from './probe.ts';
@@ -13,7 +13,7 @@ export interface JoinedNodeOptions extends BesideOptions {
 }
 
 const LOOK_MS = 250;
-/** One round of waiting for the program; the log says what is missing after each one that found something new. */
+/** Length of one wait for the program; each wait with a new result is logged. */
 const ROUND_MS = 15_000;
 const FIRST_ROUND_MS = 2_000;
 
@@ -22,7 +22,7 @@ export class JoinedNode {
   readonly #startTicks: number | undefined;
   #agent: AgentBeside | undefined;
   #isOver = false;
-  /** What was logged last of a program that is not ready. */
+  /** Last log line about a program that is not ready. */
   #waitsFor = '';
 
   constructor(options: JoinedNodeOptions) {
@@ -30,7 +30,7 @@ export class JoinedNode {
     this.#startTicks = options.pid === undefined ? undefined : readProcess(options.pid)?.startTicks;
   }
 
-  /** Resolves with the exit code: 0 after `stop`, 1 when the process has ended or the node may not come back. */
+  /** Resolves with the exit code: 0 after `stop`, 1 if the process has ended or the node must not register again. */
   async run(): Promise<number> {
     const { pid, id, say } = this.#options;
     if (pid !== undefined && this.#startTicks === undefined) {
@@ -54,7 +54,7 @@ export class JoinedNode {
     return 0;
   }
 
-  /** Drains the node and leaves; the program goes on. */
+  /** Drains the node and leaves; the program keeps running. */
   async stop(reason: string): Promise<void> {
     await this.#agent?.drain(reason, this.#options.drainSessionsMs);
     this.kill();
@@ -88,7 +88,7 @@ export class JoinedNode {
     this.#options.say(`waiting for the program: ${found}`);
   }
 
-  /** Ends with the agent out of the cluster; true when it may not come back. */
+  /** Resolves when the agent has left the cluster, with true if it must not register again. */
   async #whileAnswering(address: string): Promise<boolean> {
     const agent = new AgentBeside(this.#options, address);
     this.#agent = agent;

@@ -1,4 +1,4 @@
-/** What people read when the condition of a program changes: one sentence for each change. */
+/** Log lines about changes of a program's condition: one sentence for each change. */
 import type { Liveness, Look } from './program-watch.ts';
 
 export interface LookNames {
@@ -6,11 +6,11 @@ export interface LookNames {
   readonly port: number;
   readonly readyPath: string | undefined;
   readonly readyLateMs: number;
-  /** Last answer of the ready path; 0 for one that was no HTTP. */
+  /** Status of the last answer of the ready path; 0 for an answer that was not HTTP. */
   readonly status: number | undefined;
 }
 
-/** The changes from one look to the next; empty when nothing has changed. */
+/** The changes between two checks; empty if nothing has changed. */
 export function changesOf(before: Look, now: Look, names: LookNames): readonly string[] {
   const { id, readyPath, readyLateMs, status } = names;
   const lines: string[] = [];
@@ -25,7 +25,7 @@ export function changesOf(before: Look, now: Look, names: LookNames): readonly s
   return lines;
 }
 
-/** Of a program that does not accept connections a late page says nothing new. */
+/** If the program does not accept connections, a late page is no news. */
 function isSlow({ liveness, isLate }: Look): boolean {
   return liveness === 'accepting' && isLate;
 }

@@ -4,13 +4,14 @@ import { agentUrls } from '../coordinator-url.ts';
 import { CliFailure } from '../exit.ts';
 import { describedBy, durationOf, type NodeFlags, nameOf, readyFlagsOf, readyPathOf, wholeOf } from './node-flags.ts';
 
-test('only what was given is described', () => {
+test('the description has only the given flags', () => {
   assert.deepEqual(describedBy({}), {});
   const flags: NodeFlags = {
     balancer: 'shop',
     group: 'eu',
     host: ['Shop.test', '*.shop.test'],
     context: ['/app'],
+    stripPrefix: true,
     weight: '2.5',
     sticky: 'suffix',
     sessionCookie: ['sid'],
@@ -20,23 +21,26 @@ test('only what was given is described', () => {
     group: 'eu',
     hosts: ['shop.test', '*.shop.test'],
     contexts: ['/app'],
+    stripPrefix: true,
     weight: 2.5,
     sticky: { mode: 'suffix', cookies: ['sid'] },
   });
 });
 
-test('how the ready path is asked is only what was given', () => {
+test('the ready settings have only the given flags', () => {
   assert.deepEqual(readyFlagsOf({}), {});
   const flags = readyFlagsOf({ ready: '/up', readyLate: '5s', readyInterval: '500ms' });
   assert.deepEqual(flags, { readyPath: '/up', readyLateMs: 5_000, readyIntervalMs: 500 });
 });
 
-test('a mistake is one line with the flag in it, and exit code 2', () => {
+test('a wrong flag is an error of one line with its name, and exit code 2', () => {
   const mistakes: (() => unknown)[] = [
     () => describedBy({ balancer: 'my shop' }),
     () => describedBy({ group: 'a.b' }),
     () => describedBy({ host: ['shop.test:80'] }),
     () => describedBy({ context: ['app'] }),
+    () => describedBy({ stripPrefix: true }),
+    () => describedBy({ stripPrefix: true, context: ['/'] }),
     () => describedBy({ weight: '0' }),
     () => describedBy({ weight: '1e9' }),
     () => describedBy({ sticky: 'sometimes' }),

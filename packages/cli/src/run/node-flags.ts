@@ -7,7 +7,7 @@ import { type DurationBounds, durationFrom } from '../duration.ts';
 import { CliFailure, EXIT } from '../exit.ts';
 import { joined, settingPatch } from '../settings/vocabulary.ts';
 
-/** Flags that say something about the balancer of a node. */
+/** Flags with hints for the balancer of a node. */
 export interface HintFlags {
   readonly sessionCookie?: readonly string[];
   readonly sessionParameter?: readonly string[];
@@ -17,13 +17,14 @@ export interface HintFlags {
   readonly nofailover?: boolean;
 }
 
-/** What commander gives for the flags; all of it is text still. */
+/** Flags as parsed by commander; all values are text. */
 export interface NodeFlags extends HintFlags, ClientTlsFlags {
   readonly balancer?: string;
   readonly id?: string;
   readonly route?: string;
   readonly host?: readonly string[];
   readonly context?: readonly string[];
+  readonly stripPrefix?: boolean;
   readonly group?: string;
   readonly weight?: string;
   readonly coordinator?: readonly string[];
@@ -42,37 +43,57 @@ export function nodeOption(flags: string, description: string, variable?: string
   return option.env(variable ?? `ROLLCALL_${option.name().replaceAll('-', '_').toUpperCase()}`);
 }
 
-/** What a node hints of its balancer's settings; the first node's hint counts unless somebody has said otherwise. */
+/** Hints of a node for the settings of its balancer. The hint of the first node is used, unless an operator has set them. */
 export function hintOptions(): Option[] {
   return [
-    nodeOption('--sticky <mode>', 'how sessions find their node: insert, suffix, rewrite, none (default: insert)'),
+    nodeOption('--sticky <mode>', 'form of the session id: insert, suffix, rewrite, none (default: insert)'),
     nodeOption('--session-cookie <name>', 'cookie that carries the session id; repeatable').argParser(collect),
-    nodeOption('--session-parameter <name>', 'path or query parameter that carries it; repeatable').argParser(collect),
-    nodeOption('--failover <where>', 'where its sessions go when it is gone: any, group, none, eager (default: any)'),
-    nodeOption('--stickysession <names>', "the same in Apache's words: COOKIE|PARAMETER, with --sticky suffix"),
-    new Option('--nofailover', "Apache's --failover none"),
+    nodeOption(
+      '--session-parameter <name>',
+      'path or query parameter that carries the session id; repeatable',
+    ).argParser(collect),
+    nodeOption('--failover <where>', 'failover of sessions whose node is gone: any, group, none, eager (default: any)'),
+    nodeOption(
+      '--stickysession <names>',
+      'Apache spelling of cookie and parameter: COOKIE|PARAMETER; sets --sticky suffix',
+    ),
+    new Option('--nofailover', 'Apache spelling of --failover none'),
   ];
+}
+
+/** Shared by `run`, `join` and `add`. A variable could not switch it off, so it has none. */
+export function stripPrefixOption(): Option {
+  return new Option(
+    '--strip-prefix',
+    'take the --context off the path of requests; put it back on redirects and cookies',
+  );
 }
 
 export function addNodeFlags(command: Command): Command {
   const options = [
-    nodeOption('--balancer <name>', 'the set of nodes that serve the same application (default: default)'),
+    nodeOption('--balancer <name>', 'set of nodes that serve the same application (default: default)'),
     nodeOption(
       '--id <name>',
-      'who the node is; of two with one id the later start replaces the other (default: by host name, directory and slot)',
+      'id of the node; of two nodes with one id the later start replaces the other (default: by host name, directory and slot)',
       'ROLLCALL_NODE_ID',
     ),
-    nodeOption('--route <name>', 'the token in session ids that names it (default: the id)'),
-    nodeOption('--host <host>', 'a host name it serves, *.suffix or * (default: *); repeatable').argParser(collect),
-    nodeOption('--context <path>', 'a path prefix it serves (default: /); repeatable').argParser(collect),
-    nodeOption('--group <name>', 'nodes that share a failure domain'),
+    nodeOption('--route <name>', 'route of the node in session ids (default: the id)'),
+    nodeOption('--host <host>', 'host name that the node serves, *.suffix or * (default: *); repeatable').argParser(
+      collect,
+    ),
+    nodeOption('--context <path>', 'path prefix that the node serves (default: /); repeatable').argParser(collect),
+    stripPrefixOption(),
+    nodeOption('--group <name>', 'failure domain of the node'),
     nodeOption('--weight <number>', 'multiplier of its share of requests, 0.001 to 100 (default: 1)'),
     ...hintOptions(),
-    nodeOption('--public-url <url>', 'where clients may reach it directly, for assign'),
+    nodeOption('--public-url <url>', 'address for clients that connect directly (assign)'),
     nodeOption('--ready <path>', 'path that answers below 500 while the program wants new work'),
     nodeOption('--ready-late <duration>', 'answers of --ready after more than this count as load 1 (default: 2s)'),
-    nodeOption('--ready-interval <duration>', 'interval of --ready questions, longer after late answers (default: 1s)'),
-    nodeOption('--drain-sessions <duration>', 'at the end, let sessions end for so long first (default: 0s)'),
+    nodeOption(
+      '--ready-interval <duration>',
+      'interval of requests for --ready, longer after late answers (default: 1s)',
+    ),
+    nodeOption('--drain-sessions <duration>', 'time for sessions to end before the program ends (default: 0s)'),
   ];
   for (const option of options) command.addOption(option);
   const coordinator = 'address of the coordinator; a path is a prefix (default: ROLLCALL_URL); repeatable';
@@ -84,12 +105,12 @@ export function collect(value: string, previous: readonly string[] | undefined):
   return [...(previous ?? []), value];
 }
 
-/** A mistake of the user: one line, exit 2. */
+/** A usage failure: one line, exit 2. */
 export function usage(message: string): CliFailure {
   return new CliFailure(message, EXIT.usage);
 }
 
-/** The flags as a description of the node: only what was given. Throws `CliFailure` for what the coordinator would refuse. */
+/** The given flags as a description of the node. Throws `CliFailure` for values that the coordinator would refuse. */
 export function describedBy(flags: NodeFlags): NodeDescription {
   const sticky = stickyHint(flags);
   return {
@@ -97,10 +118,18 @@ export function describedBy(flags: NodeFlags): NodeDescription {
     ...optional('group', nameOf('--group', flags.group)),
     ...optional('hosts', listOf('--host', flags.host, parseHostPattern, 'a host name, *.suffix or *')),
     ...optional('contexts', listOf('--context', flags.context, parseContextPath, 'a path like /app')),
+    ...optional('stripPrefix', stripPrefixOf(flags)),
     ...optional('weight', flags.weight === undefined ? undefined : weightFrom('--weight', flags.weight)),
     ...optional('sticky', sticky),
     ...optional('publicUrl', flags.publicUrl),
   };
+}
+
+/** True if it is given. Throws `CliFailure` if there is no prefix to take off. */
+function stripPrefixOf({ stripPrefix, context = [] }: NodeFlags): true | undefined {
+  if (!stripPrefix) return undefined;
+  if (context.some((path) => path !== '/')) return true;
+  throw usage('--strip-prefix has no prefix to take off: add --context with a path like /shop');
 }
 
 export function nameOf(flag: string, text: string | undefined): string | undefined {
@@ -118,7 +147,7 @@ export function durationOf(
   return text === undefined ? defaultMs : durationFrom(flag, text, bounds);
 }
 
-/** A whole number of a flag within bounds; `undefined` when not given. */
+/** A whole number of a flag within bounds; `undefined` if it is not set. */
 export function wholeOf(flag: string, text: string | undefined, min: number, max: number): number | undefined {
   if (text === undefined) return undefined;
   const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
@@ -126,13 +155,13 @@ export function wholeOf(flag: string, text: string | undefined, min: number, max
   throw usage(`${flag} ${JSON.stringify(text)}: write a whole number from ${min} to ${max}`);
 }
 
-/** A path to ask for; `undefined` when not given. */
+/** The path of a flag; `undefined` if it is not set. */
 export function readyPathOf(text: string | undefined): string | undefined {
   if (text === undefined || /^\/[!-~]{0,1023}$/.test(text)) return text;
   throw usage(`--ready ${JSON.stringify(text)}: write a path that starts with /`);
 }
 
-/** How the ready path is asked: only what was given. */
+/** Settings of the ready path: only the given flags. */
 export interface ReadyFlags {
   readonly readyPath?: string;
   readonly readyLateMs?: number;
@@ -148,14 +177,14 @@ export function readyFlagsOf(flags: NodeFlags): ReadyFlags {
   };
 }
 
-/** The hint that the flags of `hintOptions` make; `undefined` when none was given. */
+/** The hint from the flags of `hintOptions`; `undefined` if none is set. */
 export function stickyHint(flags: HintFlags): StickyHint | undefined {
   const patches = HINTS.flatMap(([flag, key, value]) => {
     const texts = value(flags);
     return texts === undefined ? [] : [settingPatch(key, texts, flag)];
   });
   const { sticky } = joined(patches);
-  // Flags set; only an operator's patch takes back, by null.
+  // Flags only set values; only an operator's patch unsets them, with null.
   return sticky as StickyHint | undefined;
 }
 

@@ -1,6 +1,6 @@
 import { connect, createServer } from 'node:net';
 
-/** A port that is free right now, for a program that is about to start. */
+/** A port that is free now, for a program that is about to start. */
 export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
@@ -12,7 +12,7 @@ export function freePort(): Promise<number> {
   });
 }
 
-/** Whether anybody accepts connections on `port` at one of `addresses`, asked with a limit of one second. */
+/** Whether a process accepts connections on `port` at one of `addresses`; time limit one second. */
 export async function isAccepting(port: number, addresses: readonly string[]): Promise<boolean> {
   const answers = await Promise.all(addresses.map((address) => accepts(port, address)));
   return answers.includes(true);

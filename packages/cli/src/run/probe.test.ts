@@ -32,7 +32,7 @@ const question = (port: number, timeoutMs = 10_000): ProbeQuestion => ({
   timeoutMs,
 });
 
-test('an HTTP answer is told with its status', async (t) => {
+test('an HTTP answer is reported with its status', async (t) => {
   const { port } = await listen(t, (socket) => {
     socket.once('data', () => socket.end('HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n'));
   });
@@ -41,7 +41,7 @@ test('an HTTP answer is told with its status', async (t) => {
   assert.ok(isReady(answer));
 });
 
-test('what reacts without HTTP has answered, but is not ready', async (t) => {
+test('a program that answers without HTTP has answered, but is not ready', async (t) => {
   const { port } = await listen(t, (socket) => {
     socket.once('data', () => socket.end('SSH-2.0-x\r\n'));
   });
@@ -50,7 +50,7 @@ test('what reacts without HTTP has answered, but is not ready', async (t) => {
   assert.ok(!isReady(answer));
 });
 
-test('what accepts and says nothing is silent, and a port without a listener refuses', async (t) => {
+test('a program that accepts and sends nothing is silent, and a port without a listener refuses', async (t) => {
   const { port } = await listen(t, () => {});
   assert.equal((await probe(question(port, 50))).type, 'silent');
   assert.equal((await probe(question(await freePort()))).type, 'refused');
@@ -62,7 +62,7 @@ test('addresses are tried until one accepts', async (t) => {
   assert.deepEqual(answer, { type: 'answered', address: '127.0.0.1', status: 200 });
 });
 
-test('a free port is free, and a taken one is seen', async (t) => {
+test('a free port is free, and a taken port is detected', async (t) => {
   assert.equal(await isAccepting(await freePort(), ['127.0.0.1', '::1']), false);
   const { port } = await listen(t, () => {});
   assert.equal(await isAccepting(port, ['::1', '127.0.0.1']), true);

@@ -1,18 +1,18 @@
-/** Asks a program whether it answers. */
+/** Sends one request to a program and classifies the outcome. */
 import { request as plainRequest } from 'node:http';
 import { request as tlsRequest } from 'node:https';
 import { networkInterfaces } from 'node:os';
 import { VERSION } from '../version.ts';
 
-/** What came of one question. */
+/** Outcome of one probe. */
 export type ProbeAnswer =
-  /** An HTTP answer, or at least a reaction: `status` 0 when it was no HTTP. */
+  /** An answer; `status` is 0 if it was not HTTP. */
   | { readonly type: 'answered'; readonly address: string; readonly status: number }
   /** Nothing listens at any of the addresses. */
   | { readonly type: 'refused' }
   /** The connect was completed, by the program or by the kernel on its behalf, but no answer came in time. */
   | { readonly type: 'silent'; readonly address: string }
-  /** Neither connected nor refused in time: the program's queue is full, the host is unreachable, or we may open no socket. */
+  /** Neither connected nor refused in time: the queue is full, the host is unreachable, or no local socket is available. */
   | { readonly type: 'unconnected' };
 
 export interface ProbeQuestion {
@@ -21,19 +21,19 @@ export interface ProbeQuestion {
   readonly addresses: readonly string[];
   readonly method: 'GET' | 'OPTIONS';
   readonly path: string;
-  /** Asks over TLS and does not verify the certificate. Default false. */
+  /** Uses TLS without verifying the certificate. Default false. */
   readonly isTls?: boolean;
-  /** For each address, in milliseconds. */
+  /** Time limit of each address, in milliseconds. */
   readonly timeoutMs: number;
-  /** Ends the question at once, as if its time were over. */
+  /** Ends the probe at once, like its time limit. */
   readonly signal?: AbortSignal;
 }
 
 const MAX_ADDRESSES = 10;
 
 /**
- * Where a program on this machine may be listening: `given` alone if there is one, else loopback first, then the
- * machine's own addresses.
+ * Possible addresses of a program on this machine: only `given` if set, else loopback first, then the addresses of the
+ * machine.
  */
 export function localAddresses(given: string | undefined): readonly string[] {
   if (given !== undefined) return [given];
@@ -44,19 +44,19 @@ export function localAddresses(given: string | undefined): readonly string[] {
   return ['127.0.0.1', '::1', ...outside].slice(0, MAX_ADDRESSES);
 }
 
-/** Ready means: HTTP, and below 500. */
+/** Ready means an HTTP status below 500. */
 export function isReady(answer: ProbeAnswer): boolean {
   return answer.type === 'answered' && isReadyStatus(answer.status);
 }
 
-/** `status` is 0 for an answer that was no HTTP. */
+/** `status` is 0 for an answer that was not HTTP. */
 export function isReadyStatus(status: number): boolean {
   return status > 0 && status < 500;
 }
 
 /**
- * Whether a failed connect proves that nothing listens at `address`. A timeout, an unreachable network and a lack of our own
- * file descriptors or ports prove nothing.
+ * Whether a failed connect proves that nothing listens at `address`. A timeout, an unreachable network and a lack of
+ * local file descriptors or ports prove nothing.
  */
 export function isRefusal(code: string | undefined, address: string): boolean {
   if (code === 'ECONNREFUSED' || code === 'ECONNRESET') return true;
@@ -64,7 +64,7 @@ export function isRefusal(code: string | undefined, address: string): boolean {
   return address === '::1' && (code === 'EADDRNOTAVAIL' || code === 'EAFNOSUPPORT' || code === 'ENETUNREACH');
 }
 
-/** Asks at each address until one connects. Never rejects; takes at most `timeoutMs` per address. */
+/** Tries each address until one connects. Never rejects; takes at most `timeoutMs` per address. */
 export async function probe(question: ProbeQuestion): Promise<ProbeAnswer> {
   let last: ProbeAnswer = { type: 'refused' };
   for (const address of question.addresses) {
@@ -108,7 +108,7 @@ function probeAddress(question: ProbeQuestion, address: string): Promise<ProbeAn
       finish({ type: 'answered', address, status: 101 });
     });
     outgoing.on('error', ({ code }: NodeJS.ErrnoException) => {
-      // Accepted and then closed or garbled: the program has reacted, although not in HTTP.
+      // The program accepted, then closed the connection or sent something that is not HTTP.
       if (isConnected) finish({ type: 'answered', address, status: 0 });
       else finish({ type: isRefusal(code, address) ? 'refused' : 'unconnected' });
     });

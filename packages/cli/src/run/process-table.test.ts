@@ -15,7 +15,7 @@ test('a process is read with its parent, CPU time and start', { skip: isLinux },
   assert.equal(readProcess(0), undefined);
 });
 
-test('the tree of a program holds what its children started', { skip: isLinux }, async (t) => {
+test('the tree of a program includes its grandchildren', { skip: isLinux }, async (t) => {
   const child = spawn('sh', ['-c', 'sleep 60 & echo ready; wait'], {
     detached: true,
     stdio: ['ignore', 'pipe', 'ignore'],
@@ -30,7 +30,7 @@ test('the tree of a program holds what its children started', { skip: isLinux },
   assert.deepEqual(childrenOf(0), []);
 });
 
-test('who listens where is found by pid and by port', { skip: isLinux }, async (t) => {
+test('listeners are found by pid and by port', { skip: isLinux }, async (t) => {
   const server = createServer();
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

@@ -1,4 +1,4 @@
-/** What /proc says about a program and everything it started. On systems without /proc everything is empty. */
+/** Data of /proc about a program and its descendants. Empty on systems without /proc. */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 /** One process. Times are in milliseconds. */
@@ -8,14 +8,14 @@ export interface ProcessEntry {
   readonly session: number;
   /** CPU time of the process itself. */
   readonly ownCpuMs: number;
-  /** CPU time of its children that have ended and whose ends it has taken note of, with all below them. */
+  /** CPU time of its ended children that it has waited for, with all their descendants. */
   readonly endedCpuMs: number;
   readonly threads: number;
-  /** Start of the process in clock ticks since boot: with the pid it names one process for ever. */
+  /** Start of the process in clock ticks since boot: pid and start identify a process uniquely. */
   readonly startTicks: number;
 }
 
-/** Linux reports CPU time in hundredths of a second to user space, whatever the kernel's own clock is. */
+/** Linux reports CPU time to user space in hundredths of a second, independent of the kernel's timer frequency. */
 const TICK_MS = 10;
 
 function readText(path: string): string | undefined {
@@ -26,10 +26,10 @@ function readText(path: string): string | undefined {
   }
 }
 
-/** The process `pid`; `undefined` when there is none, or only its exit code waits to be collected. */
+/** The process `pid`; `undefined` if there is none or it is a zombie. */
 export function readProcess(pid: number): ProcessEntry | undefined {
   const text = readText(`/proc/${pid}/stat`);
-  // The second field is the command in parentheses and may itself contain anything.
+  // The second field is the command in parentheses, which may contain any character.
   const fields = text?.slice(text.lastIndexOf(')') + 2).split(' ');
   if (fields === undefined || fields.length < 20 || fields[0] === 'Z') return undefined;
   const number = (index: number) => Number(fields[index]);
@@ -44,7 +44,7 @@ export function readProcess(pid: number): ProcessEntry | undefined {
   };
 }
 
-/** `root` and all processes of its session or below it, `root` first; empty when it is gone and nothing is left of it. */
+/** `root` and all processes of its session or below it, `root` first; empty if all of them are gone. */
 export function processTree(root: number): readonly ProcessEntry[] {
   const all: ProcessEntry[] = [];
   for (const pid of processIds()) {
@@ -53,7 +53,7 @@ export function processTree(root: number): readonly ProcessEntry[] {
   }
   const members = new Map<number, ProcessEntry>();
   for (const entry of all) if (entry.pid === root || entry.session === root) members.set(entry.pid, entry);
-  // A child that made a session of its own is found through its parent; parents may come after children in the list.
+  // A child in another session is found through its parent; parents may come after children in the list.
   for (let hasGrown = true; hasGrown; ) {
     hasGrown = false;
     for (const entry of all) {
@@ -66,8 +66,8 @@ export function processTree(root: number): readonly ProcessEntry[] {
 }
 
 /**
- * Children of a process that is known, by what the kernel keeps of each thread: cheap, but blind for those that have
- * lost their parent, and on kernels without it.
+ * Children of a known process, from the list that the kernel has of each thread. Cheap, but without processes that have lost
+ * their parent; empty on kernels without this list.
  */
 export function childrenOf(pid: number): readonly number[] {
   const children: number[] = [];
@@ -92,14 +92,14 @@ function names(directory: string): readonly string[] {
   }
 }
 
-/** Memory of a process in bytes, 0 when it is gone: what is its own, and what it may share with others. */
+/** Private and shareable memory of a process in bytes, 0 if it is gone. */
 export function residentBytes(pid: number): { readonly own: number; readonly shared: number } {
   const status = readText(`/proc/${pid}/status`) ?? '';
   const kibibytes = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1] ?? 0);
   return { own: kibibytes('RssAnon') * 1_024, shared: (kibibytes('RssFile') + kibibytes('RssShmem')) * 1_024 };
 }
 
-/** The command of a process, for people; empty when it is gone. */
+/** The command of a process, for messages; empty if it is gone. */
 export function commandOf(pid: number): string {
   return (readText(`/proc/${pid}/comm`) ?? '').trim();
 }
@@ -110,7 +110,7 @@ export interface ListeningPort {
   readonly port: number;
 }
 
-/** TCP ports on which `pids` listen, by pid and port. Processes of other users are left out unless we are root. */
+/** TCP ports on which `pids` listen, by pid and port. Processes of other users are left out, except for root. */
 export function listeningPorts(pids: readonly number[]): readonly ListeningPort[] {
   const found = new Map<string, ListeningPort>();
   for (const pid of pids) {
@@ -123,7 +123,7 @@ export function listeningPorts(pids: readonly number[]): readonly ListeningPort[
   return [...found.values()].sort((a, b) => a.port - b.port || a.pid - b.pid);
 }
 
-/** Addresses at which `pids` listen on `port`, `0.0.0.0` and `::` included; empty when we may not know. */
+/** Addresses at which `pids` listen on `port`, including `0.0.0.0` and `::`; empty without permission. */
 export function listeningAddresses(pids: readonly number[], port: number): readonly string[] {
   const found = new Set<string>();
   for (const pid of pids) {
@@ -136,7 +136,7 @@ export function listeningAddresses(pids: readonly number[], port: number): reado
   return [...found];
 }
 
-/** Who listens on `port`, if we may know. */
+/** The processes that listen on `port`, if visible to this user. */
 export function holderOf(port: number): ListeningPort | undefined {
   return listeningPorts(processIds()).find((entry) => entry.port === port);
 }
@@ -148,7 +148,7 @@ function socketInodes(pid: number): ReadonlySet<string> {
       const inode = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${name}`))?.[1];
       if (inode !== undefined) inodes.add(inode);
     } catch {
-      // Closed since the directory was read.
+      // The descriptor was closed since the directory was read.
     }
   }
   return inodes;

@@ -12,7 +12,7 @@ const SECRETS = {
   ROLLCALL_CLIENT_KEY: '/k',
 };
 
-test('a program gets no token of the cluster but those that are passed by name', () => {
+test('a program gets only those cluster tokens that are passed by name', () => {
   const environment = { ...SECRETS, PATH: '/bin', ROLLCALL_URL: 'ws://host' };
   const rest = { PATH: '/bin', ROLLCALL_URL: 'ws://host' };
   assert.deepEqual(programEnvironment(environment, []), rest);

@@ -1,14 +1,11 @@
-/** The environment of a wrapped program: ours without the secrets of the cluster. */
+/** The environment of a wrapped program: that of the wrapper without the secrets of the cluster. */
+import { TOKEN_VARIABLES } from '../secret.ts';
 import { usage } from './node-flags.ts';
 
-/** The wrapper registers the program, which needs no token. Crash reports and child processes would show them. */
-const WITHHELD = [
-  ...['ROLLCALL_ADMIN_TOKEN', 'ROLLCALL_JOIN_TOKEN'].flatMap((name) => [name, `${name}_FILE`]),
-  'ROLLCALL_CLIENT_CERT',
-  'ROLLCALL_CLIENT_KEY',
-];
+/** The wrapper registers the program, which needs no secrets. Crash reports and child processes would leak them. */
+const WITHHELD = [...TOKEN_VARIABLES, 'ROLLCALL_CLIENT_CERT', 'ROLLCALL_CLIENT_KEY'];
 
-/** `environment` without cluster tokens but those in `passed`. Throws a usage failure for another name in `passed`. */
+/** `environment` without cluster tokens, except those in `passed`. Throws a usage failure for another name in `passed`. */
 export function programEnvironment(environment: NodeJS.ProcessEnv, passed: readonly string[]): NodeJS.ProcessEnv {
   const unknown = passed.find((name) => !WITHHELD.includes(name));
   if (unknown !== undefined)

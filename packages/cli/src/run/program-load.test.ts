@@ -11,20 +11,20 @@ const isLinux = process.platform === 'linux' ? false : 'needs /proc, which only 
 const noPython = existsSync('/usr/bin/python3') || isLinux ? isLinux : 'apt-get install python3';
 const noPhp = existsSync('/usr/bin/php') || isLinux ? isLinux : 'apt-get install php-cli';
 
-/** Ends with the test, and all of its group with it. */
+/** Ends with the test, including its process group. */
 function start(t: TestContext, command: string, ...words: string[]): ChildProcess {
   const child = spawn(command, words, { detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
   t.after(() => {
     try {
       process.kill(-child.pid!, 'SIGKILL');
     } catch {
-      // Ended by itself.
+      // The group has ended by itself.
     }
   });
   return child;
 }
 
-/** Time by hand: a second between two samples, however quick the machine is. */
+/** Manual clock: a second between two samples, independent of the speed of the machine. */
 function loadOf(pid: number) {
   let nowMs = 0;
   const load = new ProgramLoad(
@@ -41,7 +41,7 @@ function loadOf(pid: number) {
   };
 }
 
-/** Asks the server until a sample shows that it has worked: CPU time is counted in steps of 10 ms. */
+/** Sends requests until a sample shows CPU use: CPU time is counted in steps of 10 ms. */
 async function untilBusy(sample: () => HeartbeatReport, port: number): Promise<HeartbeatReport> {
   for (;;) {
     for (let i = 0; i < 20; i += 1) await (await fetch(`http://127.0.0.1:${port}/`)).arrayBuffer();
@@ -50,7 +50,7 @@ async function untilBusy(sample: () => HeartbeatReport, port: number): Promise<H
   }
 }
 
-test('CPU of children that end between two looks is counted', { skip: isLinux }, async (t) => {
+test('CPU of children that end between two samples is counted', { skip: isLinux }, async (t) => {
   const busy = 'i=0; while [ $i -lt 60000 ]; do i=$((i+1)); done';
   const child = start(
     t,
@@ -64,10 +64,10 @@ test('CPU of children that end between two looks is counted', { skip: isLinux },
   const { load, values } = sample();
   assert.ok(load! > 0.05, `four loops of 60,000 turns, and load ${load}`);
   assert.equal(values?.['processes'], 2, 'the shell and its sleep');
-  assert.equal(sample().values?.['cpu'], 0, 'nothing since');
+  assert.equal(sample().values?.['cpu'], 0, 'no CPU since');
 });
 
-test('a program that comes and goes in pieces never ends the wrapper', { skip: isLinux }, async (t) => {
+test('short-lived child processes do not end the wrapper', { skip: isLinux }, async (t) => {
   const child = start(t, 'sh', '-c', 'echo ready; while :; do (sleep 0.001 & sleep 0.002 &) ; done');
   await once(child.stdout!, 'data');
   const sample = loadOf(child.pid!);
@@ -78,11 +78,11 @@ test('a program that comes and goes in pieces never ends the wrapper', { skip: i
   }
   process.kill(-child.pid!, 'SIGKILL');
   await once(child, 'exit');
-  // Those that were killed on the way to being collected are seen a moment longer.
+  // Killed processes that are not collected yet are listed for a moment.
   while (Object.keys(sample()).length > 0) await new Promise(setImmediate);
 });
 
-test("Python's server is measured with its scales, told when asked anew", { skip: noPython }, async (t) => {
+test('a Python server is measured, and metric definitions are sent again on request', { skip: noPython }, async (t) => {
   const port = await freePort();
   const child = start(t, '/usr/bin/python3', '-u', '-m', 'http.server', String(port), '--bind', '127.0.0.1');
   await once(child.stdout!, 'data');
@@ -94,10 +94,10 @@ test("Python's server is measured with its scales, told when asked anew", { skip
   const second = await untilBusy(sample, port);
   assert.equal(second.scales, undefined);
   assert.ok(sample(true).scales);
-  assert.equal(second.inFlight, undefined, 'what is in flight the proxy sees');
+  assert.equal(second.inFlight, undefined, 'in-flight requests are counted by the proxy');
 });
 
-test("PHP's server is measured with the workers it forks", { skip: noPhp }, async (t) => {
+test('a PHP server is measured with its forked workers', { skip: noPhp }, async (t) => {
   const port = await freePort();
   process.env['PHP_CLI_SERVER_WORKERS'] = '3';
   const child = start(t, '/usr/bin/php', '-S', `127.0.0.1:${port}`, '-t', '/usr/share');

@@ -1,6 +1,6 @@
 /**
- * How busy a program is that we can only look at from outside: CPU, memory and files of it and all it started, by /proc,
- * and of its control group.
+ * Load of a program without SDK: CPU, memory and open files of its process tree from /proc, and the numbers of its control
+ * group.
  */
 import {
   type Cgroup,
@@ -21,13 +21,13 @@ import { childrenOf, type ProcessEntry, processTree, readProcess, residentBytes 
 import { TreeCpu } from './tree-cpu.ts';
 
 /**
- * CPU is read with each sample, four times a second, of the processes that are known. With each fourth the others are
- * read as well, and children looked for: files and memory cost as much as all else. Looking through all processes of a
- * machine costs some milliseconds, and only finds those that have lost their parent.
+ * Each sample, four times a second, reads the CPU time of known processes. Each fourth sample also reads memory and files, which
+ * are as expensive as all else, and searches for children. A scan of all processes costs some milliseconds, and finds only
+ * processes that have lost their parent.
  */
 const SAMPLES_PER_SECOND = 4;
 const SAMPLES_PER_LOOK = 20;
-/** CPU time of processes is counted in steps of 10 ms: a second of it is 1 % exact. */
+/** The kernel counts CPU time in steps of 10 ms, which is 1 % of a second. */
 const CPU_WINDOW_MS = 1_000;
 
 export class ProgramLoad implements LoadSource {
@@ -42,7 +42,7 @@ export class ProgramLoad implements LoadSource {
   #cpuMs = 0;
   #samples = 0;
 
-  /** `root` is the pid of the program's first process. `onFailure` hears once of each metric that fails. */
+  /** `root` is the pid of the program's first process. `onFailure` is called once for each metric that fails. */
   constructor(
     root: number,
     onFailure: (name: string, reason: string) => void = () => {},
@@ -71,8 +71,8 @@ export class ProgramLoad implements LoadSource {
   }
 
   /**
-   * CPU time in milliseconds that the program and all it started have used until the last sample; `undefined` without /proc,
-   * and when nothing is left of the program.
+   * CPU time in milliseconds of the process tree until the last sample; `undefined` without /proc, and after the end of all its
+   * processes.
    */
   get cpuMs(): number | undefined {
     return this.#entries.length === 0 ? undefined : this.#cpuMs;
@@ -89,7 +89,7 @@ export class ProgramLoad implements LoadSource {
     if (this.#entries.length > 0) this.#set.sample();
   }
 
-  /** Numbers for a heartbeat; empty without /proc, and when nothing is left of the program. */
+  /** Numbers for a heartbeat; empty without /proc, and after the end of the program. */
   report(): HeartbeatReport {
     if (this.#entries.length === 0) return {};
     const scales = this.#set.newScales();
@@ -100,7 +100,7 @@ export class ProgramLoad implements LoadSource {
     };
   }
 
-  /** Somebody else is told from now on: the scales are part of the next report. */
+  /** Reports go to another receiver: the next one contains the metric definitions. */
   renewScales(): void {
     this.#set.renewScales();
   }
@@ -120,7 +120,7 @@ export class ProgramLoad implements LoadSource {
     const waiting = [...known.keys()];
     for (let pid = waiting.pop(); pid !== undefined; pid = waiting.pop()) {
       const entry = found.has(pid) ? undefined : readProcess(pid);
-      // Somebody else's by now, when it began at another time.
+      // A process with this pid but another start is not of this program.
       if (entry === undefined || (known.get(pid) ?? entry.startTicks) !== entry.startTicks) continue;
       found.set(pid, entry);
       if (withChildren) waiting.push(...childrenOf(pid));
@@ -129,8 +129,8 @@ export class ProgramLoad implements LoadSource {
   }
 
   /**
-   * What each process has for itself, and of what they may share the largest part: libraries and the code of a server that
-   * forks would count once for each of them. What was not written to since the fork is still counted for each.
+   * Private memory of each process, and the largest shareable part once. Otherwise libraries and code of a forking server would count
+   * once per process. Pages that were not written since the fork still count for each process.
    */
   #memory(): readonly MemoryUse[] {
     let own = 0;
@@ -147,7 +147,7 @@ export class ProgramLoad implements LoadSource {
     ];
   }
 
-  /** Open files of the process that has most: the limit is each one's own. */
+  /** Open files of the process with the most, because the limit is per process. */
   #mostFiles(): number | undefined {
     const files = new Map<number, OpenFiles>();
     let most: number | undefined;
@@ -162,5 +162,5 @@ export class ProgramLoad implements LoadSource {
   }
 }
 
-/** Says something to people and nothing about the load. */
+/** For display only; has no weight in the load. */
 const SHOWN = { capacity: 1, weight: 0 } as const;

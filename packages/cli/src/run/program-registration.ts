@@ -1,21 +1,21 @@
-/** How a program is registered that is watched from outside: what flags say, what its SDK says, and where it listens. */
+/** Registration of a wrapped program: from flags, the description of its SDK, and the address at which it listens. */
 import { isDeepStrictEqual } from 'node:util';
 import { type AnnouncedAddress, type NodeDescription, nodeUrlText, thisProcess, toRegistration } from '@rollcall/agent';
 import { type Copies, type Fault, type NodeRegistration, nodeAddress, optional } from '@rollcall/protocol';
 import { boundAddress, programAddress } from './program-address.ts';
 
 export interface ProgramFacts {
-  /** What flags say about the node. */
+  /** Description of the node by flags. */
   readonly description: NodeDescription;
   readonly port: number;
   /** The program speaks TLS. Default false. */
   readonly isTls?: boolean;
-  /** Host to announce; default where the program listens, on the way to the coordinator. */
+  /** Host to announce; default the address of the program on the interface to the coordinator. */
   readonly announcedAddress?: string;
   /** The first process of the program, if known. */
   readonly pid?: number;
   readonly readyPath?: string;
-  /** The copies this node is one of, asked for each registration; `undefined` for a program without copies. */
+  /** Number of copies, read at each registration; `undefined` for a program without copies. */
   readonly copies?: () => Copies;
 }
 
@@ -26,17 +26,17 @@ export interface Identity {
   readonly incarnation: number;
 }
 
-/** Both ends of the connection to the coordinator, empty when unknown, and where the program has answered us. */
+/** Both ends of the connection to the coordinator, empty if unknown, and the address at which the program has answered. */
 export interface Way {
   readonly local: string;
   readonly remote: string;
   readonly answers: string;
 }
 
-/** The registration holds no longer path; without one, probes only connect. */
+/** Longest path of a registration; without a path, probes only connect. */
 const MAX_REGISTERED_PATH = 256;
 
-/** The flags go before what the program says of itself in `own`, but for its session handling: it knows its own cookies. */
+/** Flags override the description of the program in `own`, except its sticky settings: the program knows its own cookies. */
 export function programRegistration(
   facts: ProgramFacts,
   own: NodeRegistration | undefined,
@@ -60,7 +60,7 @@ export function programRegistration(
   );
 }
 
-/** Flags and program want other session handling. */
+/** Whether flags and program have different sticky settings. */
 export function isStickyContested({ sticky }: NodeDescription, own: NodeRegistration | undefined): boolean {
   return own?.sticky !== undefined && sticky !== undefined && !isDeepStrictEqual(own.sticky, sticky);
 }
@@ -74,15 +74,16 @@ function announcedBy(facts: ProgramFacts, own: NodeRegistration | undefined, way
   return programAddress({ bound, ...way });
 }
 
-/** What a program may say of its node; who it is and where it listens is the wrapper's matter. */
+/** Fields that a program may set for its node; id and address are set by the wrapper. */
 function describedBy(own: NodeRegistration): NodeDescription {
-  const { balancer, hosts, contexts, weight, group, version, keepAliveMs, publicUrl, meta } = own;
+  const { balancer, hosts, contexts, stripPrefix, weight, group, version, keepAliveMs, publicUrl, meta } = own;
   return {
     balancer,
     hosts,
     contexts: contexts.map(({ path }) => path),
     weight,
     meta,
+    ...optional('stripPrefix', stripPrefix),
     ...optional('group', group),
     ...optional('version', version),
     ...optional('keepAliveMs', keepAliveMs),

@@ -1,6 +1,6 @@
 /**
- * The SDK inside the program that is wrapped. It opens no connection to a coordinator: it reports over a local socket to the
- * wrapper, which alone connects, and so has the program's own numbers and wishes.
+ * The SDK in a wrapped program. It does not connect to a coordinator but reports over a local socket to the wrapper. The wrapper
+ * alone connects, and has the numbers and status requests of the program.
  */
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -21,17 +21,23 @@ import { type Fault, type NodeRegistration, nodeAddress } from '@rollcall/protoc
 export interface ProgramSdkListener {
   /** A process of the program has registered, or registered again. */
   onRegistered(): void;
-  /** The last process that reported has left in order. */
+  /** The last reporting process has left in order. */
   onLeft(): void;
   /** The connection of a process was lost. */
   onLost(): void;
-  /** Numbers that are worth an early heartbeat. */
+  /** Numbers that cause an early heartbeat. */
   onNews(): void;
-  onWish(): void;
+  onRequestedStatus(): void;
 }
 
-const NO_LISTENER: ProgramSdkListener = { onRegistered() {}, onLeft() {}, onLost() {}, onNews() {}, onWish() {} };
-/** After the first good answer of a program, how long its SDK may take to connect, and then to register, in milliseconds. */
+const NO_LISTENER: ProgramSdkListener = {
+  onRegistered() {},
+  onLeft() {},
+  onLost() {},
+  onNews() {},
+  onRequestedStatus() {},
+};
+/** Time limits after the first good answer of a program for its SDK to connect, and then to register, in milliseconds. */
 const CONNECT_WITHIN_MS = 50;
 const REGISTER_WITHIN_MS = 1_000;
 const LOOK_MS = 10;
@@ -51,8 +57,8 @@ export class ProgramSdk {
   }
 
   /**
-   * Listens at `given`, or in a new folder of this user's own. Only processes that listen on `port` belong to the node. Rejects
-   * when there is no room for a socket.
+   * Listens at `given`, or in a new folder of this user. Only processes that listen on `port` belong to the node. Rejects if the
+   * socket cannot be created.
    */
   static async open(port: number, given?: NodeSocketName, timers: Timers = systemTimers()): Promise<ProgramSdk> {
     if (given === undefined) removeLeftovers(shortTemporary());
@@ -73,17 +79,17 @@ export class ProgramSdk {
     return this.#socket!;
   }
 
-  /** For the program's environment. */
+  /** Value of `ROLLCALL_NODE` for the environment of the program. */
   get variable(): string {
     return nodeSocketText(this.name);
   }
 
-  /** What the node registers with: the program can prove it as well. */
+  /** Secret of the registration, which the program has as well. */
   get instance(): string {
     return instanceOf(this.name);
   }
 
-  /** How the program describes itself; `undefined` while no process of it reports. */
+  /** The description by the program; `undefined` while none of its processes reports. */
   get node(): NodeRegistration | undefined {
     return this.socket.nodes[0];
   }
@@ -97,7 +103,7 @@ export class ProgramSdk {
     return this.#registered;
   }
 
-  /** The program answers: waits a moment for an SDK in it, so that the node is described in full from the start. */
+  /** The program answers: waits briefly for its SDK, so that the first registration is complete. */
   async settle(): Promise<void> {
     const startMs = performance.now();
     for (;;) {
@@ -108,7 +114,7 @@ export class ProgramSdk {
     }
   }
 
-  /** A repeat changes nothing. */
+  /** Further calls have no effect. */
   close(): void {
     this.#socket?.close();
     rmSync(this.#directory ?? this.name.path, { recursive: true, force: true });
@@ -127,10 +133,10 @@ export class ProgramSdk {
         onEnd: (hasLeft) => {
           if (hasLeft && this.node === undefined) this.#listener.onLeft();
           else this.#listener.onLost();
-          this.#listener.onWish();
+          this.#listener.onRequestedStatus();
         },
         onNews: () => this.#listener.onNews(),
-        onWish: () => this.#listener.onWish(),
+        onRequestedStatus: () => this.#listener.onRequestedStatus(),
       },
     });
   }
@@ -141,11 +147,11 @@ function faultOf({ url }: NodeRegistration, port: number): Fault | undefined {
   if (own === port) return undefined;
   return {
     code: 'not-this-node',
-    message: `rollcall made the program on port ${port} a node; this process of it serves port ${own} and is none: take ROLLCALL_NODE out of its environment to make it a node of its own`,
+    message: `rollcall registered the program on port ${port} as a node; this process serves port ${own} and is not registered: unset ROLLCALL_NODE in its environment to register it as its own node`,
   };
 }
 
-/** The path of a UNIX socket holds about a hundred characters. */
+/** The path of a UNIX socket has at most about a hundred characters. */
 function shortTemporary(): string {
   const usual = tmpdir();
   return usual.length <= 64 && !/[:#]/.test(usual) ? usual : '/tmp';

@@ -55,16 +55,19 @@ function watchOf(
   return watch;
 }
 
-/** Looks until one is as wanted; a test that waits in vain ends by its time limit. */
-async function until(watch: ProgramWatch, isWanted: (look: Look) => boolean): Promise<Look> {
+/** Repeats checks until one matches; a test whose check never matches ends by its time limit. */
+async function until(watch: ProgramWatch, isMatch: (look: Look) => boolean): Promise<Look> {
   for (;;) {
     const look = await watch.look();
-    if (isWanted(look)) return look;
+    if (isMatch(look)) return look;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
 
-test('a program that accepts is alive, and receives no request', { skip: isLinux, timeout: 180_000 }, async (t) => {
+test('a program that accepts connections is alive, and receives no request', {
+  skip: isLinux,
+  timeout: 180_000,
+}, async (t) => {
   const requests: unknown[] = [];
   const port = await serve(t, (request, response) => {
     requests.push(request.url);
@@ -79,7 +82,7 @@ test('a port without a listener refuses', { timeout: 180_000 }, async (t) => {
   assert.equal((await watchOf(t, { port: await freePort() }).look()).liveness, 'refused');
 });
 
-test('a frozen program is unresponsive, however much it has computed before, and accepts when it goes on', {
+test('a frozen program is unresponsive, also after much CPU use, and accepts when it resumes', {
   skip: isLinux,
   timeout: 180_000,
 }, async (t) => {
@@ -93,7 +96,7 @@ test('a frozen program is unresponsive, however much it has computed before, and
   await until(watch, ({ liveness }) => liveness === 'accepting');
 });
 
-test('a program that accepted between two looks is alive, but not when the last look is long ago', {
+test('a program that accepted between two checks is alive, unless the last check is long ago', {
   skip: isLinux,
   timeout: 180_000,
 }, async (t) => {
@@ -107,7 +110,7 @@ test('a program that accepted between two looks is alive, but not when the last 
     program.kill('SIGSTOP');
     await until(watch, (look) => look.liveness === 'unresponsive');
     program.kill('SIGCONT');
-    // The queued connection came first and is answered first; the rest gives our end of it turns of the event loop.
+    // The queued connection is answered first; the other requests give the local end turns of the event loop.
     for (let turn = 0; turn < 5; turn += 1)
       assert.equal((await fetch(`http://127.0.0.1:${port}/`, { headers: { connection: 'close' } })).status, 200);
     program.kill('SIGSTOP');
@@ -125,7 +128,7 @@ test('a program that computes without accepting is busy for 60 s and then unresp
   const { program, port } = await start(t);
   let aheadMs = 0;
   const nowMs = () => performance.now() + aheadMs;
-  // A clock that is set ahead would make the same CPU time a smaller part of it.
+  // With a clock that was advanced, the same CPU time would be a smaller ratio.
   const cpuMs = () => {
     const usedMs = readProcess(program.pid!)?.ownCpuMs;
     return usedMs === undefined ? undefined : usedMs + aheadMs;
@@ -139,7 +142,9 @@ test('a program that computes without accepting is busy for 60 s and then unresp
   assert.equal((await watch.look()).liveness, 'unresponsive');
 });
 
-test('a failing page is not ready and alive; one good answer is enough', { timeout: 180_000 }, async (t) => {
+test('a program with a failing page is alive but not ready; one good answer makes it ready', {
+  timeout: 180_000,
+}, async (t) => {
   let status = 503;
   const port = await serve(t, (_, response) => void response.writeHead(status).end());
   const page = new ReadyPage({ port, path: '/health', intervalMs: 0, nowMs: () => performance.now() });
@@ -149,7 +154,7 @@ test('a failing page is not ready and alive; one good answer is enough', { timeo
   assert.equal((await watch.look()).isReady, true);
 });
 
-test('a page that is no HTTP is not ready and alive', { timeout: 180_000 }, async (t) => {
+test('a program whose page is not HTTP is alive but not ready', { timeout: 180_000 }, async (t) => {
   const server = createTcpServer(
     (socket) => void socket.on('error', () => {}).once('data', () => socket.end('SSH-2.0\r\n')),
   );
@@ -162,15 +167,15 @@ test('a page that is no HTTP is not ready and alive', { timeout: 180_000 }, asyn
   assert.deepEqual([liveness, isReady, page.status], ['accepting', false, 0]);
 });
 
-test('a late page is one open question, load 1, and a growing pause after its answer', {
+test('a late page is one open request, load 1, and a growing pause after its answer', {
   skip: isLinux,
   timeout: 180_000,
 }, async (t) => {
   const held: (() => void)[] = [];
-  let asked = 0;
+  let requests = 0;
   let isSlow = true;
   const port = await serve(t, (_, response) => {
-    asked += 1;
+    requests += 1;
     if (isSlow) held.push(() => response.end());
     else response.end();
   });
@@ -181,37 +186,37 @@ test('a late page is one open question, load 1, and a growing pause after its an
     nowMs += 5_000;
     assert.deepEqual(await watch.look(), { liveness: 'accepting', isLate: true, isReady: true });
     held.pop()!();
-    while ((await page.ask(['127.0.0.1'], 1_000)) === undefined);
+    while ((await page.request(['127.0.0.1'], 1_000)) === undefined);
   };
-  assert.equal((await watch.look()).isLate, false, 'asked, and not late yet');
+  assert.equal((await watch.look()).isLate, false, 'requested, but not late yet');
   assert.equal((await watch.look()).isLate, false);
-  assert.equal(asked, 1);
+  assert.equal(requests, 1);
   await lateAnswer();
   for (const pauseMs of [1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]) {
     nowMs += pauseMs - 1;
-    const before: number = asked;
-    assert.equal((await watch.look()).isLate, true, 'until an answer is prompt');
-    assert.equal(asked, before, `asked before ${pauseMs} ms were over`);
+    const before: number = requests;
+    assert.equal((await watch.look()).isLate, true, 'late until an answer is prompt');
+    assert.equal(requests, before, `requested before ${pauseMs} ms were over`);
     nowMs += 1;
     await watch.look();
-    assert.equal(asked, before + 1);
+    assert.equal(requests, before + 1);
     await lateAnswer();
   }
   isSlow = false;
   nowMs += 30_000;
   assert.deepEqual(await watch.look(), { liveness: 'accepting', isLate: false, isReady: true });
-  const before = asked;
+  const before = requests;
   await watch.look();
-  assert.equal(asked, before + 1, 'no pause after a prompt answer');
+  assert.equal(requests, before + 1, 'no pause after a prompt answer');
 });
 
-test('a question that is open ends with the watch', { timeout: 180_000 }, async (t) => {
+test('an open request ends with the watch', { timeout: 180_000 }, async (t) => {
   const port = await serve(t, () => {});
   const page = new ReadyPage({ port, path: '/', nowMs: () => performance.now() });
-  const open = page.ask(['127.0.0.1'], 60_000);
+  const open = page.request(['127.0.0.1'], 60_000);
   page.close();
   assert.ok(['silent', 'unconnected'].includes((await open)!.type));
-  assert.equal(await page.ask(['127.0.0.1'], 0), undefined);
+  assert.equal(await page.request(['127.0.0.1'], 0), undefined);
 });
 
 test('a connection that is not taken off the queue sends OPTIONS, for servers that wait for data', {
@@ -227,7 +232,7 @@ test('a connection that is not taken off the queue sends OPTIONS, for servers th
   t.after(() => queued.close());
   assert.equal(await queued.result(1_000), 'pending');
   program.kill('SIGKILL');
-  assert.equal(await queued.result(10_000), 'refused', 'a queue that is reset');
+  assert.equal(await queued.result(10_000), 'refused', 'a reset of the queue');
   assert.equal(queued.isOver, true);
 });
 
@@ -259,7 +264,7 @@ test('a connection in the queue has no inode yet', () => {
   assert.equal(connectionRow(table, 3_000, 50_001), undefined);
 });
 
-test('a timeout, an unreachable host and a lack of our own ports are no refusals', () => {
+test('a timeout, an unreachable host and a lack of local ports are no refusals', () => {
   const refused = ['ECONNREFUSED', 'ECONNRESET'];
   for (const code of refused) assert.equal(isRefusal(code, '10.0.0.5'), true);
   for (const code of ['ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'EMFILE', 'EADDRNOTAVAIL', 'ENOTFOUND', undefined])
@@ -269,15 +274,15 @@ test('a timeout, an unreachable host and a lack of our own ports are no refusals
 
 test('5 % of a core is computing, less is waiting', () => {
   const growth = new CpuGrowth();
-  assert.equal(growth.look(5_000, 0), false, 'the first look compares with nothing');
+  assert.equal(growth.look(5_000, 0), false, 'the first check has nothing to compare with');
   assert.equal(growth.look(5_040, 1_000), false);
   assert.equal(growth.look(5_090, 2_000), true);
-  assert.equal(growth.look(5_090, 2_500), true, 'too soon to see anything new');
+  assert.equal(growth.look(5_090, 2_500), true, 'too soon for a new result');
   assert.equal(growth.look(5_090, 3_000), false);
   assert.equal(growth.look(undefined, 4_000), false);
 });
 
-test('each change is one sentence, and no change none', () => {
+test('each change is one sentence; without a change there is none', () => {
   const names = { id: 'n1', port: 80, readyPath: '/up', readyLateMs: 2_000, status: 503 };
   const good: Look = { liveness: 'accepting', isLate: false, isReady: true };
   const texts = (before: Partial<Look>, now: Partial<Look>) =>
@@ -290,6 +295,10 @@ test('each change is one sentence, and no change none', () => {
   for (const liveness of ['busy', 'unresponsive', 'refused'] as const) {
     assert.equal(texts({}, { liveness }).length, 1);
     assert.deepEqual(texts({ liveness }, {}), ['n1 accepts connections again']);
-    assert.deepEqual(texts({ liveness, isLate: true }, { liveness }), [], 'lateness matters only while it accepts');
+    assert.deepEqual(
+      texts({ liveness, isLate: true }, { liveness }),
+      [],
+      'lateness is reported only while the program accepts',
+    );
   }
 });

@@ -1,6 +1,6 @@
 /**
- * Whether a program that is watched from outside lives, and whether it wants new work: two questions, so that a slow or
- * failing ready page is never taken for death.
+ * Decides whether a wrapped program is alive, and whether it is ready. These are two decisions, so that a slow or failing ready
+ * page never means that the program is dead.
  *
  * ```
  *   connect refused ─────────────────▶ refused        no heartbeat, the wrapper is informed
@@ -18,7 +18,7 @@ import type { ReadyPage } from './ready-page.ts';
 
 export type Liveness = 'accepting' | 'busy' | 'unresponsive' | 'refused';
 
-/** What one look came to. */
+/** Result of one check. */
 export interface Look {
   readonly liveness: Liveness;
   /** The ready page answers late; false without one. */
@@ -34,12 +34,12 @@ export interface ProgramWatchOptions {
   /** The program speaks TLS. Default false. */
   readonly isTls?: boolean;
   readonly page?: ReadyPage;
-  /** CPU time that the program has used since its start, in milliseconds; `undefined` when it cannot be measured. */
+  /** CPU time of the program since its start, in milliseconds; `undefined` if it cannot be measured. */
   readonly cpuMs: () => number | undefined;
   readonly nowMs: () => number;
 }
 
-/** A connection that is not accepted in this time makes the program unresponsive; less than the silence that makes a node suspect. */
+/** A program that does not accept a connection within this time is unresponsive; shorter than the time until a node is suspect. */
 const ACCEPT_MS = 2_000;
 /** While the program computes, a heartbeat waits no longer than this for a connection to be accepted, in milliseconds. */
 const BUSY_WAIT_MS = 500;
@@ -62,18 +62,18 @@ export class ProgramWatch {
   #look: Promise<Look> | undefined;
   #isClosed = false;
 
-  /** `address` is where the program has answered already. */
+  /** `address` is the one at which the program has answered. */
   constructor(options: ProgramWatchOptions, address: string) {
     this.#options = options;
     this.#address = address;
   }
 
-  /** Where the program answered last. */
+  /** Address at which the program answered last. */
   get address(): string {
     return this.#address;
   }
 
-  /** Takes a look, within two seconds unless addresses have to be tried. A look that is being taken is shared. Never rejects. */
+  /** Checks the program, within two seconds unless several addresses are tried. Concurrent calls share one check. Never rejects. */
   look(): Promise<Look> {
     this.#look ??= this.#take().finally(() => {
       this.#look = undefined;
@@ -81,7 +81,7 @@ export class ProgramWatch {
     return this.#look;
   }
 
-  /** Ends all open questions; later looks ask nothing and see nothing. */
+  /** Aborts all open requests; later checks send none and have no result. */
   close(): void {
     this.#isClosed = true;
     this.#options.page?.close();
@@ -91,7 +91,7 @@ export class ProgramWatch {
   async #take(): Promise<Look> {
     const { page, cpuMs, nowMs } = this.#options;
     const isComputing = this.#growth.look(cpuMs(), nowMs());
-    const answer = await page?.ask(this.#addresses, PAGE_WAIT_MS);
+    const answer = await page?.request(this.#addresses, PAGE_WAIT_MS);
     if (answer?.type === 'refused') return this.#refused();
     if (answer?.type !== 'answered') return this.#acceptance(isComputing);
     this.#address = answer.address;
@@ -106,7 +106,7 @@ export class ProgramWatch {
   async #acceptance(isComputing: boolean): Promise<Look> {
     const { port, isTls, nowMs } = this.#options;
     if (this.#isClosed) return this.#seen('unresponsive');
-    // A connection that was accepted since the last look is a sign of life, but an old one proves nothing.
+    // A connection that was accepted since the last check is a sign of life, but an old one proves nothing.
     if (this.#check?.isOver && nowMs() - this.#lookedAtMs > ACCEPT_MS) this.#forget();
     if (this.#check === undefined) {
       this.#check = new AcceptCheck(port, this.#address, isTls);
@@ -125,7 +125,7 @@ export class ProgramWatch {
     return this.#seen(overdueMs < 0 ? 'accepting' : 'busy');
   }
 
-  /** The next look opens another connection; how long none has been accepted is kept. */
+  /** The next check opens another connection; the time without acceptance is kept. */
   #replaceCheck(): void {
     this.#check?.close();
     this.#check = undefined;
@@ -136,7 +136,7 @@ export class ProgramWatch {
     this.#waitingSinceMs = undefined;
   }
 
-  /** Refused where it answered last: it may listen at another of its addresses by now. */
+  /** Refused at the last address: the program may listen at another address now. */
   async #elsewhere(): Promise<Look> {
     const { port, isTls = false } = this.#options;
     this.#replaceCheck();

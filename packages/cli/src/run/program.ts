@@ -1,28 +1,28 @@
-/** The program that is wrapped: started in a process group of its own, and ended together with all it started. */
+/** The wrapped program: started in its own process group, and ended together with all its descendants. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { Guard } from './guard.ts';
 import { processTree, readProcess } from './process-table.ts';
 import { startFailure } from './start-failure.ts';
 
-/** How a program ended. */
+/** Outcome of a program. */
 export interface ProgramEnd {
-  /** Its exit code; 128 + n when signal n ended it; 127 not found, 126 not executable, as shells have it. */
+  /** Its exit code; 128 + n if signal n ended it; 127 not found, 126 not executable, as in shells. */
   readonly exitCode: number;
-  /** Why it could not be started at all. */
+  /** Reason why it could not be started. */
   readonly problem?: string;
 }
 
-/** What `{port}`, `{route}` and `{id}` in a command stand for. */
+/** Values of `{port}`, `{route}` and `{id}` in a command. */
 export interface Placeholders {
   readonly port: number;
   readonly route: string;
   readonly id: string;
 }
 
-/** How often a group that was told to end is looked at, in milliseconds. */
+/** Poll interval of a process group that is ending, in milliseconds. */
 const LOOK_MS = 50;
-/** What a program left behind when it died by itself gets this long to end, in milliseconds. */
+/** Time for remaining processes of a program that died by itself, in milliseconds. */
 const LEFTOVER_GRACE_MS = 2_000;
 
 /** `command` with `{port}`, `{route}` and `{id}` filled in. Other braces stay. */
@@ -39,7 +39,7 @@ export class Program {
   readonly ended: Promise<ProgramEnd>;
   #hasEnded = false;
 
-  /** Starts it at once. Standard input, output and error are ours. */
+  /** Starts it at once. It inherits standard input, output and error. */
   constructor(command: readonly string[], environment: NodeJS.ProcessEnv) {
     const [file = '', ...words] = command;
     const failed = (error: unknown): ProgramEnd => {
@@ -49,7 +49,7 @@ export class Program {
     try {
       this.#child = spawn(file, words, { env: environment, stdio: 'inherit', detached: true });
     } catch (error) {
-      // Node throws for some errors of the system, E2BIG and ENOMEM among them, and emits others.
+      // Node throws some system errors, like E2BIG and ENOMEM, and emits others.
       this.ended = Promise.resolve(failed(error));
       return;
     }
@@ -75,7 +75,7 @@ export class Program {
     return this.#hasEnded;
   }
 
-  /** Sends `signal` to the whole group; false when nobody is left in it. */
+  /** Sends `signal` to the whole group; false if the group is empty. */
   signal(signal: NodeJS.Signals | 0): boolean {
     if (this.pid === undefined) return false;
     try {
@@ -86,7 +86,7 @@ export class Program {
     }
   }
 
-  /** Asks the group to end, and kills what is left of it after `graceMs`. Resolves when nobody is left. */
+  /** Sends SIGTERM to the group, and SIGKILL after `graceMs`. Resolves when the group is empty. */
   async end(graceMs: number = LEFTOVER_GRACE_MS): Promise<void> {
     await this.#endGroup(graceMs);
     await this.#guard.dismiss();
@@ -106,7 +106,7 @@ export class Program {
     return false;
   }
 
-  /** Only exit codes nobody has collected are left of the group; in a container without an init that lasts for ever. */
+  /** Only zombies are left in the group, permanently so in a container without an init. */
   #isCorpse(): boolean {
     return readProcess(process.pid) !== undefined && processTree(this.pid ?? 0).length === 0;
   }

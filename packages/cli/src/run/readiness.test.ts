@@ -5,10 +5,10 @@ import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { waitUntilReady, whyNotReady } from './readiness.ts';
 
-test('what a program answered is not forgotten for a question that the end cut short', async (t) => {
-  let asked = 0;
+test('the last answer of a program is kept when the end interrupts a later request', async (t) => {
+  let requests = 0;
   const server = createServer((_request, response) => {
-    if (asked++ === 0) response.writeHead(503).end();
+    if (requests++ === 0) response.writeHead(503).end();
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -19,11 +19,11 @@ test('what a program answered is not forgotten for a question that the end cut s
   const { port } = server.address() as AddressInfo;
   const options = { port, addresses: ['127.0.0.1'], path: '/', timeoutMs: 1_000 };
   const readiness = await waitUntilReady(options, () => false);
-  assert.ok(asked >= 2);
+  assert.ok(requests >= 2);
   assert.ok(!readiness.isReady && readiness.last.type === 'answered' && readiness.last.status === 503);
 });
 
-test('what is said names what was asked, what answered and what to do', async (t) => {
+test('the message names the request, the answer and the remedy', async (t) => {
   const plain = createServer((_request, response) => response.end());
   plain.listen(0, '127.0.0.1');
   await once(plain, 'listening');
@@ -31,18 +31,18 @@ test('what is said names what was asked, what answered and what to do', async (t
   const { port } = plain.address() as AddressInfo;
   const options = { port, addresses: ['127.0.0.1'], path: '/up', timeoutMs: 30_000 };
   const address = '127.0.0.1';
-  const asked = `not ready after 30 s: GET /up at 127.0.0.1:${port}`;
+  const outcome = `not ready after 30 s: GET /up at 127.0.0.1:${port}`;
   const more = 'allow more time with --ready-timeout';
   assert.equal(
     await whyNotReady(options, { type: 'answered', address, status: 502 }, 0),
-    `${asked} was answered with 502: use --ready PATH with a path that answers below 500, or ${more}`,
+    `${outcome} was answered with 502: use --ready PATH with a path that answers below 500, or ${more}`,
   );
   assert.equal(
     await whyNotReady(options, { type: 'silent', address }, 0),
-    `${asked} was not answered: use --ready PATH, or ${more}`,
+    `${outcome} was not answered: use --ready PATH, or ${more}`,
   );
   assert.equal(
     await whyNotReady({ ...options, isTls: true }, { type: 'answered', address, status: 0 }, 0),
-    `${asked} over TLS was answered without TLS: leave out --https`,
+    `${outcome} over TLS was answered without TLS: leave out --https`,
   );
 });

@@ -1,4 +1,4 @@
-/** Waiting for a program to become ready, and saying what is wrong when it does not. */
+/** Waits until a program is ready, and describes the problem if it does not become ready. */
 import { isReady, type ProbeAnswer, probe } from './probe.ts';
 import { commandOf, listeningPorts, processTree } from './process-table.ts';
 
@@ -10,16 +10,16 @@ export interface ReadinessOptions {
   readonly timeoutMs: number;
 }
 
-/** Where the program has answered, or what the last question came to. */
+/** Address at which the program has answered, or the outcome of the last request. */
 export type Readiness =
   | { readonly isReady: true; readonly address: string }
   | { readonly isReady: false; readonly last: ProbeAnswer };
 
 const ASK_EVERY_MS = 100;
-/** A first page may have to be compiled: one question may take this long, in milliseconds. */
+/** Time limit of one request, in milliseconds: a first page may have to be compiled. */
 const QUESTION_TIMEOUT_MS = 10_000;
 
-/** Asks until the program accepts and answers below 500, `timeoutMs` is over, or `isOver` says to stop. Never rejects. */
+/** Sends requests until the program answers below 500, `timeoutMs` is over, or `isOver` returns true. Never rejects. */
 export async function waitUntilReady(options: ReadinessOptions, isOver: () => boolean): Promise<Readiness> {
   const endsAtMs = performance.now() + options.timeoutMs;
   let last: ProbeAnswer = { type: 'refused' };
@@ -29,7 +29,7 @@ export async function waitUntilReady(options: ReadinessOptions, isOver: () => bo
     const timeoutMs = Math.min(leftMs, QUESTION_TIMEOUT_MS);
     const answer = await probe({ ...options, method: 'GET', timeoutMs });
     if (answer.type === 'answered' && isReady(answer)) return { isReady: true, address: answer.address };
-    // The last question may have had a millisecond: then the answer before it says more.
+    // The last request may have had only a millisecond: then the answer before it is more useful.
     const isCutShort = answer.type === 'silent' && timeoutMs < QUESTION_TIMEOUT_MS;
     if (!isCutShort || last.type !== 'answered') last = answer;
     await new Promise((resolve) => setTimeout(resolve, ASK_EVERY_MS));
@@ -37,23 +37,23 @@ export async function waitUntilReady(options: ReadinessOptions, isOver: () => bo
   return { isReady: false, last };
 }
 
-/** What came of the last question, in words, for a program that `rollcall run` does not start. */
+/** Description of the last outcome, for a program that `rollcall run` does not start. */
 export async function whatAnswered(options: ReadinessOptions, last: ProbeAnswer): Promise<string> {
-  const asked = await exchangeText(options, last);
-  if (last.type === 'unconnected') return `${asked}: check the address`;
-  if (last.type === 'answered' && last.status > 0) return `${asked}: ${OTHER_PATH}`;
-  return last.type === 'refused' ? `${asked}: nothing listens there` : asked;
+  const outcome = await exchangeText(options, last);
+  if (last.type === 'unconnected') return `${outcome}: check the address`;
+  if (last.type === 'answered' && last.status > 0) return `${outcome}: ${OTHER_PATH}`;
+  return last.type === 'refused' ? `${outcome}: nothing listens there` : outcome;
 }
 
 const OTHER_PATH = 'use --ready PATH with a path that answers below 500';
 
-/** The question, and what came of it. */
+/** The request and its outcome. */
 async function exchangeText(options: ReadinessOptions, last: ProbeAnswer): Promise<string> {
-  const asked = questionText(options, last);
-  if (last.type === 'silent') return `${asked} was not answered`;
-  if (last.type === 'unconnected') return `${asked} found no connection`;
-  if (last.type === 'refused') return `${asked} was refused`;
-  return `${asked} ${last.status === 0 ? await withoutHttp(options, last.address) : `was answered with ${last.status}`}`;
+  const outcome = questionText(options, last);
+  if (last.type === 'silent') return `${outcome} was not answered`;
+  if (last.type === 'unconnected') return `${outcome} found no connection`;
+  if (last.type === 'refused') return `${outcome} was refused`;
+  return `${outcome} ${last.status === 0 ? await withoutHttp(options, last.address) : `was answered with ${last.status}`}`;
 }
 
 function questionText({ port, path, isTls = false, addresses }: ReadinessOptions, last: ProbeAnswer): string {
@@ -62,8 +62,8 @@ function questionText({ port, path, isTls = false, addresses }: ReadinessOptions
 }
 
 /**
- * One line that says why the program is not ready: what was asked, what answered, and what to do. `root` is the pid of
- * its first process. Asks once more where the answer was no HTTP, in the other of HTTP and HTTPS. Never rejects.
+ * One line about the reason why the program is not ready: request, answer and remedy. `root` is the pid of its first process. If
+ * the answer was not HTTP, sends one more request with the other of HTTP and HTTPS. Never rejects.
  */
 export async function whyNotReady(options: ReadinessOptions, last: ProbeAnswer, root: number): Promise<string> {
   const found = `not ready after ${Math.round(options.timeoutMs / 100) / 10} s: ${await exchangeText(options, last)}`;
@@ -74,7 +74,7 @@ export async function whyNotReady(options: ReadinessOptions, last: ProbeAnswer, 
 }
 
 const MORE_TIME = 'allow more time with --ready-timeout';
-/** For the question in the other protocol, in milliseconds. */
+/** Time limit of the request in the other protocol, in milliseconds. */
 const OTHER_PROTOCOL_MS = 2_000;
 
 async function withoutHttp(options: ReadinessOptions, address: string): Promise<string> {
@@ -91,7 +91,7 @@ async function withoutHttp(options: ReadinessOptions, address: string): Promise<
   return `was not answered in HTTP: use --port with the port of the program's web server`;
 }
 
-/** Nothing does, where the question was asked. */
+/** No process listens at the requested address. */
 function whatListens({ port, addresses }: ReadinessOptions, root: number): string {
   const ports = listeningPorts(processTree(root).map((entry) => entry.pid));
   const elsewhere = ports.filter((entry) => entry.port !== port);

@@ -1,4 +1,4 @@
-/** Real programs under the wrapper: what a slow page, a failing page, a busy and a frozen program do to heartbeats. */
+/** Real programs under the wrapper: heartbeats with a slow page, a failing page, a busy and a frozen program. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { type ScriptedPeer, startScriptedCoordinator } from '@rollcall/agent/testing';
@@ -20,7 +20,7 @@ require('node:http').createServer((q, a) => {
 
 async function start(t: TestContext) {
   const coordinator = await startScriptedCoordinator();
-  const said: string[] = [];
+  const logged: string[] = [];
   const node = new WrappedNode({
     command: [process.execPath, '-e', PROGRAM],
     description: { balancer: 'shop' },
@@ -35,7 +35,7 @@ async function start(t: TestContext) {
     coordinators: [coordinator.url],
     token: () => ({}),
     environment: process.env,
-    say: (line) => void said.push(line),
+    say: (line) => void logged.push(line),
   });
   const run = node.run();
   t.after(async () => {
@@ -45,18 +45,15 @@ async function start(t: TestContext) {
   });
   const peer = await coordinator.peer();
   const sent = await peer.accept({ heartbeatMs: 200 });
-  const tell = async (mode: string) => void (await (await fetch(`${sent.url}/${mode}`)).text());
-  return { peer, said, sent, tell };
+  const setMode = async (mode: string) => void (await (await fetch(`${sent.url}/${mode}`)).text());
+  return { peer, logged, sent, setMode };
 }
 
-/** The next heartbeat that is as wanted; a test that waits in vain ends by its time limit. */
-async function until(
-  peer: ScriptedPeer,
-  isWanted: (heartbeat: HeartbeatMessage) => boolean,
-): Promise<HeartbeatMessage> {
+/** The next heartbeat that matches; a test without a match ends by its time limit. */
+async function until(peer: ScriptedPeer, isMatch: (heartbeat: HeartbeatMessage) => boolean): Promise<HeartbeatMessage> {
   for (;;) {
     const heartbeat = await peer.next('heartbeat');
-    if (isWanted(heartbeat)) return heartbeat;
+    if (isMatch(heartbeat)) return heartbeat;
   }
 }
 
@@ -64,61 +61,62 @@ test('the registration names the ready path', options, async (t) => {
   assert.equal((await start(t)).sent.readyPath, '/health');
 });
 
-test('a failing ready page is reported as not ready, and heartbeats go on', options, async (t) => {
-  const { peer, said, tell } = await start(t);
+test('a failing ready page is reported as not ready, and heartbeats continue', options, async (t) => {
+  const { peer, logged, setMode } = await start(t);
   assert.equal((await peer.next('heartbeat')).ready, undefined);
-  await tell('fail');
+  await setMode('fail');
   await until(peer, ({ ready }) => ready === false);
   for (let beats = 0; beats < 3; beats += 1) assert.equal((await peer.next('heartbeat')).ready, false);
-  await tell('good');
+  await setMode('good');
   await until(peer, ({ ready }) => ready === undefined);
-  const changes = said.filter((line) => line.includes('ready'));
+  const changes = logged.filter((line) => line.includes('ready'));
   assert.deepEqual(changes, [
     'shop-1 answers 503 at /health; it is not ready until the answer is below 500',
     'shop-1 is ready again',
   ]);
 });
 
-test('a slow ready page is load 1, and heartbeats go on while its answer is waited for', options, async (t) => {
-  const { peer, said, tell } = await start(t);
-  await tell('slow');
+test('a slow ready page is load 1, and heartbeats continue until it answers', options, async (t) => {
+  const { peer, logged, setMode } = await start(t);
+  await setMode('slow');
   await until(peer, ({ load }) => load === 1);
   for (let beats = 0; beats < 5; beats += 1) {
     const { load, ready } = await peer.next('heartbeat');
     assert.deepEqual([load, ready], [1, undefined]);
   }
-  await tell('good');
-  while (!said.includes('shop-1 answers promptly again')) await peer.next('heartbeat');
+  await setMode('good');
+  while (!logged.includes('shop-1 answers promptly again')) await peer.next('heartbeat');
   await until(peer, ({ load }) => load !== 1);
   assert.ok(
-    said.includes('shop-1 takes more than 2 s to answer /health; heartbeats with load 1 until it is prompt'),
-    said.join('\n'),
+    logged.includes('shop-1 takes more than 2 s to answer /health; heartbeats with load 1 until it is prompt'),
+    logged.join('\n'),
   );
 });
 
 test('a single-threaded program that computes sends heartbeats with load 1', options, async (t) => {
-  const { peer, said, tell } = await start(t);
-  await tell('busy');
-  while (!said.some((line) => line.includes('uses CPU'))) await peer.next('heartbeat');
+  const { peer, logged, setMode } = await start(t);
+  await setMode('busy');
+  while (!logged.some((line) => line.includes('uses CPU'))) await peer.next('heartbeat');
   const { load, ready } = await until(peer, (heartbeat) => heartbeat.load === 1);
   assert.deepEqual([load, ready], [1, undefined]);
   for (let beats = 0; beats < 3; beats += 1) assert.equal((await peer.next('heartbeat')).load, 1);
 });
 
-test('a frozen program with a ready page sends no heartbeats until it goes on', options, async (t) => {
-  const { peer, said } = await start(t);
+test('a frozen program with a ready page sends no heartbeats until it resumes', options, async (t) => {
+  const { peer, logged } = await start(t);
   await peer.next('heartbeat');
   const program = processTree(process.pid).filter(
     ({ parent, session, pid }) => parent === process.pid && session === pid,
   );
   const { pid } = program.at(-1)!;
   process.kill(pid, 'SIGSTOP');
-  while (!said.some((line) => line.includes('no heartbeats until'))) await new Promise((next) => setTimeout(next, 20));
+  while (!logged.some((line) => line.includes('no heartbeats until')))
+    await new Promise((next) => setTimeout(next, 20));
   const frozenAt = peer.received.length;
   process.kill(pid, 'SIGCONT');
-  while (!said.some((line) => line.includes('accepts connections again')))
+  while (!logged.some((line) => line.includes('accepts connections again')))
     await new Promise((next) => setTimeout(next, 20));
-  assert.ok(peer.received.length - frozenAt <= 1, 'one may have been on its way');
+  assert.ok(peer.received.length - frozenAt <= 1, 'one heartbeat may have been in transit');
   const before = peer.received.length;
   while (peer.received.length <= before) await peer.next('heartbeat');
 });

@@ -1,20 +1,20 @@
 /**
- * The page that says whether a program wants new work. Its answers never decide whether the program lives: a page that asks
- * a database, or waits behind the requests of users, is late when the program is needed most.
+ * The page that reports whether a program is ready for new work. Its answers never decide whether the program is alive. A page
+ * that queries a database, or is queued behind requests of users, is late when the program is needed most.
  */
 import { isReadyStatus, type ProbeAnswer, probe } from './probe.ts';
 
 /** An answer after more than this is late, in milliseconds. */
 export const LATE_MS = 2_000;
-/** From one question to the next, in milliseconds, as long as answers are prompt. */
+/** Interval of requests while answers are prompt, in milliseconds. */
 export const INTERVAL_MS = 1_000;
 
-/** A question is given up after this, in milliseconds. */
+/** Time limit of a request, in milliseconds. */
 const GIVE_UP_MS = 30_000;
 /** The pause after a late answer doubles from one second up to this, in milliseconds. */
 const MAX_PAUSE_MS = 30_000;
 const FIRST_PAUSE_MS = 1_000;
-/** A heartbeat may come this much earlier than its period and still asks, in milliseconds. */
+/** A heartbeat that is up to this much early still causes a request, in milliseconds. */
 const JITTER_MS = 200;
 
 export interface ReadyPageOptions {
@@ -52,22 +52,22 @@ export class ReadyPage {
     return this.#status === undefined || isReadyStatus(this.#status);
   }
 
-  /** Of the last answer; 0 for one that was no HTTP, `undefined` before the first. */
+  /** Status of the last answer; 0 if it was not HTTP, `undefined` before the first. */
   get status(): number | undefined {
     return this.#status;
   }
 
-  /** The last answer was late, or the one that is being waited for is. */
+  /** The last answer, or the pending one, is late. */
   get isLate(): boolean {
     const { nowMs } = this.#options;
     return this.#wasLate || (this.#openSinceMs !== undefined && nowMs() - this.#openSinceMs > this.#lateMs);
   }
 
   /**
-   * Asks, unless a question is open or a pause is not over, and waits up to `waitMs` for the answer. `undefined` when it
-   * was not asked or has not answered by then; a late answer is taken into account when it comes. Never rejects.
+   * Sends a request, unless one is open or a pause is not over, and waits up to `waitMs` for the answer. Returns `undefined` without
+   * a request or an answer; a late answer is used when it arrives. Never rejects.
    */
-  async ask(addresses: readonly string[], waitMs: number): Promise<ProbeAnswer | undefined> {
+  async request(addresses: readonly string[], waitMs: number): Promise<ProbeAnswer | undefined> {
     if (this.#openSinceMs === undefined) {
       if (this.#options.nowMs() < this.#nextAtMs || this.#abort.signal.aborted) return undefined;
       this.#answer = this.#question(addresses);
@@ -81,7 +81,7 @@ export class ReadyPage {
     return answer;
   }
 
-  /** Ends an open question; there are no more. */
+  /** Aborts an open request and sends no more. */
   close(): void {
     this.#abort.abort();
   }
@@ -94,7 +94,7 @@ export class ReadyPage {
     const answer = await probe({ port, addresses, method: 'GET', path, isTls, timeoutMs: GIVE_UP_MS, signal });
     this.#openSinceMs = undefined;
     if (answer.type === 'answered') this.#status = answer.status;
-    // A refused connect says something about the listener and nothing about the page.
+    // A refused connect is about the listener, not about the page.
     this.#wasLate = answer.type !== 'refused' && (answer.type !== 'answered' || nowMs() - askedAtMs > this.#lateMs);
     if (this.#wasLate) {
       this.#pauseMs = this.#pauseMs === 0 ? FIRST_PAUSE_MS : Math.min(MAX_PAUSE_MS, 2 * this.#pauseMs);

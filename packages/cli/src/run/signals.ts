@@ -1,11 +1,11 @@
 /**
- * Signals to a wrapper: the first asks for an orderly end, the second for an end at once. An echo of the first, as npm
- * and `timeout` make it by passing on what the whole group has got already, is not a second one.
+ * Signals to a wrapper: the first starts an orderly end, the second ends it at once. npm and `timeout` forward a signal that the
+ * whole group has already received. Such an echo does not count as the second signal.
  */
 import { ONE_SIGNAL_MS } from '@rollcall/agent';
 import { Terminal } from '../terminal.ts';
 
-/** What signals end. */
+/** Target of signals. */
 export interface Stoppable {
   stop(reason: string): Promise<void>;
   kill(): void;
@@ -14,8 +14,8 @@ export interface Stoppable {
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 
 /**
- * Hands signals to `target`, but no SIGHUP of a terminal that this process does not use. It does so until this process
- * has ended: a signal that comes after all is over must not change the exit code.
+ * Forwards signals to `target`, except a SIGHUP of a terminal that this process does not use. The handlers stay until the end of
+ * the process, so that a late signal does not change the exit code.
  */
 export function onEndSignals(target: Stoppable): void {
   const terminal = new Terminal();

@@ -18,7 +18,7 @@ function setUp(t: TestContext) {
   return { directory: join(directory, 'slots'), acquire };
 }
 
-test('copies get the lowest free numbers, and a number that was given back is taken again', (t) => {
+test('copies get the lowest free numbers, and a released number is used again', (t) => {
   const { acquire } = setUp(t);
   const slots = [acquire(), acquire(), acquire()];
   assert.deepEqual(
@@ -31,7 +31,7 @@ test('copies get the lowest free numbers, and a number that was given back is ta
   assert.equal(acquire().number, 3);
 });
 
-test('programs in other places and other balancers count for themselves', (t) => {
+test('each directory and each balancer has its own numbers', (t) => {
   const { acquire } = setUp(t);
   assert.deepEqual(
     [acquire(), acquire('/srv/wiki'), acquire('/srv/shop', 'wiki')].map((slot) => slot.number),
@@ -39,7 +39,7 @@ test('programs in other places and other balancers count for themselves', (t) =>
   );
 });
 
-test('the lock of a process that is gone, of a pid used again, and a broken one are taken over', async (t) => {
+test('a lock is taken over if its process is gone, its pid is reused, or its file is broken', async (t) => {
   const { directory, acquire } = setUp(t);
   const child = spawn(process.execPath, ['-e', '']);
   await once(child, 'exit');
@@ -50,21 +50,25 @@ test('the lock of a process that is gone, of a pid used again, and a broken one 
     assert.equal(acquire().number, 0, JSON.stringify(content));
   }
   slot.release();
-  assert.equal(readdirSync(directory).length, 1, 'whoever lost its lock does not remove another one');
+  assert.equal(
+    readdirSync(directory).length,
+    1,
+    'a process that lost its lock does not remove the lock of another process',
+  );
 });
 
-test('nothing but locks is left behind', (t) => {
+test('only locks are left', (t) => {
   const { directory, acquire } = setUp(t);
   acquire().release();
   assert.deepEqual(readdirSync(directory), []);
 });
 
-test('the state directory follows XDG for everybody but root', () => {
+test('the state directory follows XDG for all users but root', () => {
   const directory = defaultSlotDirectory({ XDG_STATE_HOME: '/state' });
   assert.ok(['/state/rollcall/slots', '/var/lib/rollcall/slots'].includes(directory));
 });
 
-test('slots are in a folder of their own in the temporary one when the usual place cannot be written', (t) => {
+test('slots are in a folder of the temporary directory if the usual directory is not writable', (t) => {
   const { directory } = setUp(t);
   const temporary = dirname(directory);
   assert.equal(writableSlotDirectory(directory, temporary), directory);
@@ -73,5 +77,5 @@ test('slots are in a folder of their own in the temporary one when the usual pla
   assert.equal(writableSlotDirectory('/dev/null/slots', temporary), own);
   rmSync(own, { recursive: true });
   symlinkSync(directory, own);
-  assert.throws(() => writableSlotDirectory('/dev/null/slots', temporary), /is somebody else's/);
+  assert.throws(() => writableSlotDirectory('/dev/null/slots', temporary), /belongs to another user/);
 });

@@ -1,6 +1,6 @@
 /**
- * Numbers the copies of one program on one machine: the lowest number whose lock is free. The same program started again gets
- * the same number, hence the same id and route.
+ * Numbers the copies of one program on one machine: each gets the lowest number whose lock is free. A restarted program gets the
+ * same number, hence the same id and route.
  */
 import { createHash } from 'node:crypto';
 import { accessSync, constants, lstatSync, mkdirSync } from 'node:fs';
@@ -13,17 +13,17 @@ import { removeOldDrafts } from '../lock/old-drafts.ts';
 const MAX_SLOT = 1_023;
 
 export interface SlotOptions {
-  /** Where the lock files are; made when absent. */
+  /** Directory of the lock files; created if absent. */
   readonly directory: string;
   readonly balancer: string;
-  /** Tells programs apart: their working directory. */
+  /** Working directory, which distinguishes programs. */
   readonly workingDirectory: string;
 }
 
 /** A held number. */
 export interface Slot {
   readonly number: number;
-  /** Gives the number back. A repeat changes nothing. */
+  /** Releases the number. Further calls have no effect. */
   release(): void;
 }
 
@@ -34,8 +34,8 @@ export function defaultSlotDirectory(environment: Readonly<Record<string, string
 }
 
 /**
- * `usual`, or a folder of this user's own in `temporary` when `usual` cannot be written, as in a container whose user has
- * no home. Throws when that is somebody else's.
+ * `usual`, or a folder of this user in `temporary` if `usual` is not writable, as in a container whose user has no home. Throws if
+ * that folder belongs to another user.
  */
 export function writableSlotDirectory(usual: string, temporary: string): string {
   try {
@@ -48,11 +48,11 @@ export function writableSlotDirectory(usual: string, temporary: string): string 
     mkdirSync(own, { recursive: true, mode: 0o700 });
     const made = lstatSync(own);
     if (made.isDirectory() && made.uid === uid) return own;
-    throw new Error(`${usual} cannot be written, and ${own} is somebody else's`);
+    throw new Error(`${usual} cannot be written, and ${own} belongs to another user`);
   }
 }
 
-/** Takes the lowest free number; `undefined` when 1,024 are held. Throws when the directory cannot be written. */
+/** Takes the lowest free number; `undefined` if 1,024 are held. Throws if the directory is not writable. */
 export function acquireSlot(options: SlotOptions): Slot | undefined {
   mkdirSync(options.directory, { recursive: true, mode: 0o755 });
   removeOldDrafts(options.directory, LOCK_DRAFTS);

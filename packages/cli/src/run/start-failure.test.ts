@@ -7,7 +7,7 @@ import { Program } from './program.ts';
 
 const PATH = process.env['PATH'] ?? '';
 
-test('each way a start can fail is one sentence', async (t) => {
+test('each cause of a failed start is one sentence', async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'rollcall-start-'));
   t.after(() => rmSync(directory, { recursive: true }));
   const file = (name: string, content: string | Buffer, mode: number): string => {

@@ -1,14 +1,14 @@
-/** Why a program could not be started: one sentence, and the exit code that shells use for it. */
+/** The reason why a program could not be started, in one sentence, and the exit code that shells use for it. */
 import { accessSync, closeSync, constants, openSync, readSync, statSync } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
 
 export interface StartFailure {
-  /** 127: no such command; 126: it is there and cannot be run. */
+  /** 127: no such command; 126: the command exists but cannot be run. */
   readonly exitCode: 126 | 127;
   readonly problem: string;
 }
 
-/** The system's own bounds, by the code of its error. */
+/** Limits of the system, by error code. */
 const LACKS: Readonly<Record<string, string>> = {
   E2BIG: 'arguments and environment together are larger than the system allows',
   ENOMEM: 'the system has no memory for another process',
@@ -19,7 +19,7 @@ const LACKS: Readonly<Record<string, string>> = {
 /** Longest first line of a script that kernels read, octets. */
 const MAX_SHEBANG = 256;
 
-/** `error` is what starting `command` in this working directory came to; `path` is the PATH of the program. */
+/** `error` is the error of starting `command` in this working directory; `path` is the PATH of the program. */
 export function startFailure(command: string, error: NodeJS.ErrnoException, path: string | undefined): StartFailure {
   const { code = '', message } = error;
   const cannot = (exitCode: 126 | 127, why: string): StartFailure => ({
@@ -27,7 +27,7 @@ export function startFailure(command: string, error: NodeJS.ErrnoException, path
     problem: `cannot start ${command}: ${why}`,
   });
   if (code === 'ENOENT') {
-    if (!hasWorkingDirectory()) return cannot(126, 'the working directory does not exist any more');
+    if (!hasWorkingDirectory()) return cannot(126, 'the working directory no longer exists');
     const file = fileOf(command, path);
     if (file === undefined) return cannot(127, 'there is no such command');
     const interpreter = interpreterOf(file);

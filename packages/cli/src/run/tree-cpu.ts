@@ -1,18 +1,17 @@
 import type { ProcessEntry } from './process-table.ts';
 
 /**
- * CPU time of a tree of processes that come and go, in milliseconds: it never falls, and counts nothing twice.
+ * Total CPU time of a changing process tree, in milliseconds: it never falls, and counts nothing twice.
  *
- * While a process lives it is counted by its own time. When it has ended, its parent's account of ended children grows
- * by all it ever used: what was counted already is taken off, and the rest, also that of processes which began and ended
- * between two looks, is counted then. The end of a process whose parent does not ask for it is in nobody's account: what
- * it used after the last look is lost.
+ * A running process counts with its own time. When it has ended, the children's time of its parent grows by its total. The part
+ * that was already counted is subtracted and the rest is added, also for processes that started and ended between two samples.
+ * If the parent does not wait for a child, no process has its time: CPU time after the last sample is lost.
  */
 export class TreeCpu {
   #before = new Map<string, ProcessEntry>();
   #totalMs = 0;
 
-  /** Takes a look at the tree; returns what it has used since it began. */
+  /** Samples the tree; returns its CPU time since the first sample. */
   take(entries: readonly ProcessEntry[]): number {
     const now = new Map(entries.map((entry) => [nameOf(entry), entry]));
     const counted = this.#countedOfEnded(now);
@@ -26,7 +25,7 @@ export class TreeCpu {
     return this.#totalMs;
   }
 
-  /** What was counted of those that have ended, by the pid of the closest living one above them, who has it in its account. */
+  /** Counted time of ended processes, by the pid of the closest living ancestor, whose children's time contains it. */
   #countedOfEnded(now: ReadonlyMap<string, ProcessEntry>): ReadonlyMap<number, number> {
     const byPid = new Map([...this.#before.values()].map((entry) => [entry.pid, entry]));
     const counted = new Map<number, number>();
@@ -39,7 +38,7 @@ export class TreeCpu {
   }
 }
 
-/** The pid names a process until it is used again; with its start it names one for ever. */
+/** A pid can be reused; pid and start identify a process uniquely. */
 function nameOf({ pid, startTicks }: ProcessEntry): string {
   return `${pid} ${startTicks}`;
 }
@@ -50,7 +49,7 @@ function heirOf(
   now: ReadonlyMap<string, ProcessEntry>,
 ): number | undefined {
   let above = byPid.get(ended.parent);
-  // A chain of parents is never longer than the tree; should the table have a circle, this ends all the same.
+  // A chain of parents is never longer than the tree; this also ends the loop if the table has a cycle.
   for (let steps = 0; above !== undefined && steps <= byPid.size; steps += 1) {
     if (now.has(nameOf(above))) return above.pid;
     above = byPid.get(above.parent);

@@ -15,23 +15,23 @@ function program(more = ''): string[] {
 
 interface Setting {
   readonly coordinator: ScriptedCoordinator;
-  readonly said: string[];
-  /** Resolves once a line with `text` was said. */
-  untilSaid(text: string): Promise<string>;
+  readonly logged: string[];
+  /** Resolves when a line with `text` has been logged. */
+  untilLogged(text: string): Promise<string>;
   newNode(command: readonly string[], options?: Partial<WrappedNodeOptions>): WrappedNode;
 }
 
 async function setUp(t: TestContext): Promise<Setting> {
   const coordinator = await startScriptedCoordinator();
-  const said: string[] = [];
+  const logged: string[] = [];
   const waiting = new Set<() => void>();
   t.after(() => coordinator.close());
   return {
     coordinator,
-    said,
-    async untilSaid(text) {
+    logged,
+    async untilLogged(text) {
       for (;;) {
-        const line = said.find((candidate) => candidate.includes(text));
+        const line = logged.find((candidate) => candidate.includes(text));
         if (line !== undefined) return line;
         await new Promise<void>((resolve) => waiting.add(resolve));
       }
@@ -50,7 +50,7 @@ async function setUp(t: TestContext): Promise<Setting> {
         token: () => ({}),
         environment: process.env,
         say: (line) => {
-          said.push(line);
+          logged.push(line);
           for (const wake of waiting) wake();
           waiting.clear();
         },
@@ -62,7 +62,7 @@ async function setUp(t: TestContext): Promise<Setting> {
   };
 }
 
-test('a program becomes a node, is drained when told to stop, and then ended', async (t) => {
+test('a program becomes a node; a stop drains it, then ends the program', async (t) => {
   const { coordinator, newNode } = await setUp(t);
   const node = newNode(program("process.on('SIGTERM', () => process.exit(0))"));
   const run = node.run();
@@ -75,7 +75,7 @@ test('a program becomes a node, is drained when told to stop, and then ended', a
   const stopped = node.stop('SIGTERM');
   const status = await peer.next('status');
   assert.deepEqual([status.status, status.reason], ['stopped', 'SIGTERM']);
-  assert.equal((await fetch(sent.url)).status, 200, 'serves until the word comes');
+  assert.equal((await fetch(sent.url)).status, 200, 'serves until the drain is complete');
   peer.send({ type: 'drained' });
   await peer.next('leave');
   await stopped;
@@ -84,7 +84,7 @@ test('a program becomes a node, is drained when told to stop, and then ended', a
   assert.ok(readyMs > 0);
 });
 
-test('placeholders and environment tell the program its port, route and id', async (t) => {
+test('placeholders and environment give the program its port, route and id', async (t) => {
   const { coordinator, newNode } = await setUp(t);
   const report = `require('node:fs');const e=process.env;process.title='x';
     require('node:http').createServer((q,a)=>a.end(JSON.stringify([process.argv.slice(1),e.PORT,e.ROLLCALL_ROUTE,e.ROLLCALL_NODE_ID,e.ROLLCALL_NODE.replace(/[^#]*#/,'#').length]))).listen(e.PORT)`;
@@ -100,7 +100,7 @@ test('placeholders and environment tell the program its port, route and id', asy
   assert.equal((await run).exitCode, 137);
 });
 
-test('when the program dies the node leaves at once, and its exit code is ours', async (t) => {
+test('when the program dies, the node leaves at once and the wrapper exits with its code', async (t) => {
   const { coordinator, newNode } = await setUp(t);
   const node = newNode(program("process.on('SIGUSR2', () => process.exit(7)); console.log = 0"));
   const run = node.run();
@@ -114,24 +114,26 @@ test('when the program dies the node leaves at once, and its exit code is ours',
   assert.equal((await run).exitCode, 7);
 });
 
-test('a program that listens elsewhere is told where, and ended', { skip: process.platform !== 'linux' }, async (t) => {
-  const { newNode, said } = await setUp(t);
+test('a program that listens on another port is ended, and the message names that port', {
+  skip: process.platform !== 'linux',
+}, async (t) => {
+  const { newNode, logged } = await setUp(t);
   const elsewhere = await freePort();
   const end = await newNode([...program(), String(elsewhere)], { readyTimeoutMs: 2_000 }).run();
   assert.deepEqual(end, { exitCode: 1, readyMs: 0 });
   assert.match(
-    said[0]!,
+    logged[0]!,
     new RegExp(`was refused: pid \\d+ \\(.+\\) listens on ${elsewhere}: use --port ${elsewhere}$`),
   );
 });
 
-test('a program that answers errors only is not ready, and another path may be asked', async (t) => {
-  const { newNode, said, coordinator } = await setUp(t);
+test('a program that answers only errors is not ready, and another path can be configured', async (t) => {
+  const { newNode, logged, coordinator } = await setUp(t);
   const picky = `require('node:http').createServer((q,a)=>{a.statusCode=q.url==='/up'?204:503;a.end()}).listen(process.env.PORT)`;
   const command = [process.execPath, '-e', picky];
   assert.equal((await newNode(command, { readyTimeoutMs: 2_000 }).run()).exitCode, 1);
   assert.match(
-    said[0]!,
+    logged[0]!,
     /^not ready after 2 s: GET \/ at 127\.0\.0\.1:\d+ was answered with 503: use --ready PATH .*--ready-timeout$/,
   );
   const node = newNode(command, { readyPath: '/up' });
@@ -144,24 +146,24 @@ test('a program that answers errors only is not ready, and another path may be a
 });
 
 test('a command that does not exist is 127, and a program that ends before it is ready keeps its code', async (t) => {
-  const { newNode, said } = await setUp(t);
+  const { newNode, logged } = await setUp(t);
   assert.deepEqual(await newNode(['/nonexistent/program']).run(), { exitCode: 127, readyMs: 0 });
-  assert.match(said[0]!, /there is no such command/);
+  assert.match(logged[0]!, /there is no such command/);
   assert.deepEqual(await newNode([process.execPath, '-e', 'process.exit(9)']).run(), { exitCode: 9, readyMs: 0 });
 });
 
-test('a port that is taken is told with its holder, and nothing is started', async (t) => {
-  const { newNode, said } = await setUp(t);
+test('a taken port is reported with its holder, and the program is not started', async (t) => {
+  const { newNode, logged } = await setUp(t);
   const server = createServer((socket) => socket.destroy());
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   t.after(() => server.close());
   const { port } = server.address() as { port: number };
   assert.equal((await newNode(program(), { port }).run()).exitCode, 1);
-  assert.match(said[0]!, new RegExp(`^port ${port} is taken by`));
+  assert.match(logged[0]!, new RegExp(`^port ${port} is taken by`));
 });
 
-test('what a program leaves behind when it dies is ended with it', {
+test('remaining processes of a program that died are ended', {
   skip: process.platform !== 'linux',
 }, async (t) => {
   const { newNode } = await setUp(t);
@@ -172,7 +174,7 @@ test('what a program leaves behind when it dies is ended with it', {
   assert.deepEqual(left, []);
 });
 
-test('a program that ignores being asked is killed after the grace', async (t) => {
+test('a program that ignores SIGTERM is killed after the grace', async (t) => {
   const { coordinator, newNode } = await setUp(t);
   const node = newNode(program("process.on('SIGTERM', () => {})"), { graceMs: 100, drainRequestsMs: 700 });
   const run = node.run();
@@ -180,13 +182,13 @@ test('a program that ignores being asked is killed after the grace', async (t) =
   await peer.accept();
   await peer.next('heartbeat');
   const stopped = node.stop('SIGINT');
-  assert.equal((await peer.next('status')).deadlineMs, 700, 'requests in flight have their own time');
+  assert.equal((await peer.next('status')).deadlineMs, 700, 'requests in flight have their own time limit');
   peer.send({ type: 'drained' });
   await stopped;
   assert.equal((await run).exitCode, 137);
 });
 
-test('a program that is stopped before it is ready is asked to end at once', async (t) => {
+test('a program that is stopped before it is ready gets SIGTERM at once', async (t) => {
   const { newNode } = await setUp(t);
   const silent = `process.on('SIGTERM', () => process.exit(4));
     require('node:net').createServer(() => {}).listen(process.env.PORT, '127.0.0.1');`;
@@ -198,10 +200,10 @@ test('a program that is stopped before it is ready is asked to end at once', asy
   assert.equal((await run).exitCode, 4);
 });
 
-test('a frozen program is not reported, and is again when it goes on', {
+test('a frozen program sends no heartbeats until it resumes', {
   skip: process.platform !== 'linux',
 }, async (t) => {
-  const { coordinator, newNode, untilSaid } = await setUp(t);
+  const { coordinator, newNode, untilLogged } = await setUp(t);
   const node = newNode(program("process.on('SIGTERM', () => process.exit(0))"));
   const run = node.run();
   const peer = await coordinator.peer();
@@ -210,20 +212,20 @@ test('a frozen program is not reported, and is again when it goes on', {
   const own = processTree(process.pid).filter((entry) => entry.parent === process.pid && entry.session === entry.pid);
   const { pid } = own.at(-1)!;
   process.kill(pid, 'SIGSTOP');
-  await untilSaid('does not accept connections');
+  await untilLogged('does not accept connections');
   const silentAt = peer.received.length;
   process.kill(pid, 'SIGCONT');
-  await untilSaid('accepts connections again');
+  await untilLogged('accepts connections again');
   assert.ok(peer.received.length - silentAt <= 1);
   await peer.next('heartbeat');
   node.kill();
   await run;
 });
 
-test('a frozen program that was declared gone does not come back before it answers', {
+test('a frozen program that was declared gone does not return before it answers', {
   skip: process.platform !== 'linux',
 }, async (t) => {
-  const { coordinator, newNode, untilSaid, said } = await setUp(t);
+  const { coordinator, newNode, untilLogged, logged } = await setUp(t);
   const node = newNode(program("process.on('SIGTERM', () => process.exit(0))"));
   const run = node.run();
   const peer = await coordinator.peer();
@@ -232,41 +234,41 @@ test('a frozen program that was declared gone does not come back before it answe
   const own = processTree(process.pid).filter((entry) => entry.parent === process.pid && entry.session === entry.pid);
   const { pid } = own.at(-1)!;
   process.kill(pid, 'SIGSTOP');
-  await untilSaid('does not accept connections');
+  await untilLogged('does not accept connections');
   peer.cut();
-  await untilSaid('lost the coordinator');
+  await untilLogged('lost the coordinator');
   const again = coordinator.peer().then((next) => {
-    said.push('came back');
+    logged.push('came back');
     return next;
   });
   process.kill(pid, 'SIGCONT');
   await (await again).accept();
-  assert.ok(said.findIndex((line) => line.includes('accepts connections again')) < said.indexOf('came back'));
+  assert.ok(logged.findIndex((line) => line.includes('accepts connections again')) < logged.indexOf('came back'));
   node.kill();
   await run;
 });
 
-test('while another process has its id the program runs on, and the wrapper ends it when asked', async (t) => {
-  const { coordinator, newNode, untilSaid } = await setUp(t);
+test('while another process has its id the program keeps running, and a stop ends it', async (t) => {
+  const { coordinator, newNode, untilLogged } = await setUp(t);
   const node = newNode(program("process.on('SIGTERM', () => process.exit(0))"));
   const run = node.run();
   const peer = await coordinator.peer();
   await peer.accept();
   peer.send({ type: 'error', code: 'superseded', message: 'a newer process has the id shop-1' });
   peer.close(4409);
-  await untilSaid('until shop-1 is free');
+  await untilLogged('until shop-1 is free');
   await node.stop('SIGTERM');
   assert.equal((await run).exitCode, 0);
 });
 
-test('a missing coordinator is said once, and the program runs all the same', async (t) => {
-  const { coordinator, newNode, untilSaid, said } = await setUp(t);
+test('a missing coordinator is logged once, and the program runs anyway', async (t) => {
+  const { coordinator, newNode, untilLogged, logged } = await setUp(t);
   const gone = await startScriptedCoordinator();
   await gone.close();
   const node = newNode(program(), { coordinators: [gone.url] });
   const run = node.run();
-  await untilSaid('connection refused');
-  assert.equal(said.filter((line) => line.includes('cannot connect')).length, 1);
+  await untilLogged('connection refused');
+  assert.equal(logged.filter((line) => line.includes('cannot connect')).length, 1);
   assert.ok(coordinator.url);
   await node.stop('SIGTERM');
   assert.equal((await run).exitCode, 143);

@@ -1,5 +1,5 @@
 /**
- * One copy of a wrapped program, from its start to its end.
+ * One run of a wrapped program, from its start to its end.
  *
  * ```
  *   start ─▶ waiting until ready ─▶ in the cluster ──stop──▶ draining ─▶ ending ─▶ ended
@@ -22,13 +22,13 @@ import { type Readiness, type ReadinessOptions, waitUntilReady, whyNotReady } fr
 
 export interface WrappedNodeOptions {
   readonly command: readonly string[];
-  /** What flags say about the node. */
+  /** Description of the node by flags. */
   readonly description: NodeDescription;
   readonly id: string;
-  /** We made the id. */
+  /** The id was derived. */
   readonly isIdDerived: boolean;
   readonly route: string;
-  /** Default: a free one for each start. */
+  /** Default: a free port for each start. */
   readonly port?: number;
   readonly address?: string;
   /** The program speaks TLS. Default false. */
@@ -40,7 +40,7 @@ export interface WrappedNodeOptions {
   readonly drainSessionsMs: number;
   /** Time for requests in flight at the end, in milliseconds; default that of the agent. */
   readonly drainRequestsMs?: number;
-  /** Between asking the program to end and killing it, in milliseconds. */
+  /** Time from SIGTERM to SIGKILL, in milliseconds. */
   readonly graceMs: number;
   readonly copies?: () => Copies;
   readonly onScale?: (count: number) => void;
@@ -51,11 +51,11 @@ export interface WrappedNodeOptions {
   readonly say: (line: string) => void;
 }
 
-/** How one life of the program went. */
+/** Outcome of one run of the program. */
 export interface WrappedEnd {
-  /** The program's own; 1 when it was not ready in time. */
+  /** Exit code of the program; 1 if it was not ready in time. */
   readonly exitCode: number;
-  /** Milliseconds it was ready; 0 when it never was. */
+  /** Time that the program was ready, milliseconds; 0 if it never was. */
   readonly readyMs: number;
 }
 
@@ -65,14 +65,14 @@ export class WrappedNode {
   #agent: AgentBeside | undefined;
   #sdk: ProgramSdk | undefined;
   #isStopping = false;
-  /** The drain of a stop runs: it can be taken back. */
+  /** The drain of a stop is running and can be withdrawn. */
   #isDraining = false;
 
   constructor(options: WrappedNodeOptions) {
     this.#options = options;
   }
 
-  /** Runs the program to its end; once per instance. Resolves when nothing of it is left and the node has left. */
+  /** Runs the program to its end; once per instance. Resolves when all its processes have ended and the node has left. */
   async run(): Promise<WrappedEnd> {
     try {
       return await this.#run();
@@ -88,7 +88,7 @@ export class WrappedNode {
     if (options.port !== undefined && (await isAccepting(port, addresses))) {
       const holder = holderOf(port);
       const who = holder === undefined ? 'another process' : `pid ${holder.pid} (${commandOf(holder.pid)})`;
-      options.say(`port ${port} is taken by ${who}: end that, or use another --port`);
+      options.say(`port ${port} is taken by ${who}: end that process, or use another --port`);
       return { exitCode: 1, readyMs: 0 };
     }
     if (this.#isStopping) return { exitCode: 0, readyMs: 0 };
@@ -119,8 +119,8 @@ export class WrappedNode {
   }
 
   /**
-   * Drains the node, its sessions for `drainSessionsMs`, and then ends the program; `run` resolves when all is over. A
-   * repeat can only shorten the drain.
+   * Drains the node, its sessions for `drainSessionsMs`, then ends the program; `run` resolves at the end. Further calls can only
+   * shorten the drain.
    */
   async stop(reason: string, drainSessionsMs: number = this.#options.drainSessionsMs): Promise<void> {
     const { graceMs, drainRequestsMs } = this.#options;
@@ -134,8 +134,8 @@ export class WrappedNode {
     await this.#program?.end(graceMs);
   }
 
-  /** Takes a stop back, so that the node serves again. False when its drain is over already, or never began. */
-  takeBack(): boolean {
+  /** Withdraws a stop, so that the node serves again. Returns false if the drain is already over, or never began. */
+  withdrawStop(): boolean {
     if (!this.#isDraining || this.#program?.hasEnded !== false) return false;
     this.#isDraining = false;
     this.#isStopping = false;
@@ -143,13 +143,13 @@ export class WrappedNode {
     return true;
   }
 
-  /** Ends everything at once, without asking. */
+  /** Kills the program at once. */
   kill(): void {
     this.#isStopping = true;
     this.#program?.signal('SIGKILL');
   }
 
-  /** A command that ends at once may have left a daemon behind, which is no node. */
+  /** A command that ends at once may have started a daemon, which is not a node. */
   async #sayEndedEarly(program: Program, port: number): Promise<void> {
     const { exitCode, problem } = await program.ended;
     if (problem !== undefined) return;
@@ -161,7 +161,7 @@ export class WrappedNode {
     this.#options.say(`the program has ended with ${exitCode} before it was ready${remedy}`);
   }
 
-  /** A program that cannot be reached by its SDK is a node all the same. */
+  /** Without a socket for the SDK the program is a node anyway. */
   async #openSdk(port: number): Promise<ProgramSdk | undefined> {
     try {
       this.#sdk = await ProgramSdk.open(port);
@@ -171,7 +171,7 @@ export class WrappedNode {
     return this.#sdk;
   }
 
-  /** Ready is what answers its ready path, and what its SDK says listens. */
+  /** A program is ready if its ready path answers, or if its SDK reports that it listens. */
   async #untilReady(readiness: ReadinessOptions, program: Program): Promise<Readiness> {
     let isListening = false;
     const waiting = waitUntilReady(readiness, () => program.hasEnded || this.#isStopping || isListening);
@@ -218,7 +218,7 @@ export class WrappedNode {
   }
 
   async #finish(program: Program, readyMs: number): Promise<WrappedEnd> {
-    // The end of the program is told first: every request after its death is a request lost.
+    // The end of the program is reported first: every request after its death is lost.
     const hasLeft = this.#agent?.leave();
     const { exitCode, problem } = await program.ended;
     if (problem !== undefined) this.#options.say(problem);

@@ -16,13 +16,13 @@ function settings(patch: BalancerSettingsOption['patch']): BalancerSettingsOptio
   return { name: '*', source: 'flag', patch };
 }
 
-test('paths and file names are told from names of algorithms', () => {
+test('paths and file names are distinguished from names of algorithms', () => {
   for (const text of ['./mine', '/srv/mine.mjs', 'mine.js', '..\\mine'])
     assert.equal(isAlgorithmFile(text), true, text);
   for (const text of ['adaptive', 'round-robin', 'prequal-0.6']) assert.equal(isAlgorithmFile(text), false, text);
 });
 
-test('in settings the name of a file stands for it; everything else is left', () => {
+test('settings get the algorithm name of a file; other settings are unchanged', () => {
   const { balancers, algorithmFiles } = withAlgorithmFiles([
     settings({ algorithm: mine, retries: 1 }),
     settings({ algorithm: 'adaptive', sessionAlgorithm: mine }),
@@ -35,9 +35,12 @@ test('in settings the name of a file stands for it; everything else is left', ()
   assert.deepEqual(algorithmFiles, { mine });
 });
 
-test('what cannot be is refused in one line', () => {
+test('an invalid setting is refused in one line', () => {
   assert.throws(() => algorithmFile('./missing.mjs'), /^CliFailure: algorithm \.\/missing\.mjs: there is no file \//);
-  assert.throws(() => algorithmFile(join(folder, 'not a name.mjs')), /not a name is no name, \[A-Za-z0-9_-\]\{1,64\}/);
+  assert.throws(
+    () => algorithmFile(join(folder, 'not a name.mjs')),
+    /not a name is not a valid name, \[A-Za-z0-9_-\]\{1,64\}/,
+  );
   const other = mkdtempSync(join(folder, 'other-'));
   writeFileSync(join(other, 'mine.js'), '');
   const both = [settings({ algorithm: mine }), settings({ sessionAlgorithm: join(other, 'mine.js') })];

@@ -1,4 +1,4 @@
-/** Algorithms of the operator's: a setting names a file, workers load it, and its name stands in the setting. */
+/** Custom algorithms: a setting names a file, workers load it, and the setting gets the name of the algorithm. */
 import { statSync } from 'node:fs';
 import { basename, extname, resolve } from 'node:path';
 import type { BalancerSettingsOption } from '@rollcall/coordinator';
@@ -12,7 +12,7 @@ export interface AlgorithmFiles {
   readonly algorithmFiles: Readonly<Record<string, string>>;
 }
 
-/** Takes the files out of `settings`. Throws a usage failure for a file that is not there or gives no name. */
+/** Extracts the files from `settings`. Throws a usage failure for a missing file, or a file without a valid name. */
 export function withAlgorithmFiles(settings: readonly BalancerSettingsOption[]): AlgorithmFiles {
   const algorithmFiles: Record<string, string> = {};
   const nameFor = (text: string): string => {
@@ -36,12 +36,12 @@ function renamed(patch: BalancerPatch, nameFor: (text: string) => string): Balan
   };
 }
 
-/** True for what stands for a file: `./mine.js`, `/srv/mine.mjs`, `mine.js`. */
+/** True for the path of a file: `./mine.js`, `/srv/mine.mjs`, `mine.js`. */
 export function isAlgorithmFile(text: string): boolean {
   return /[/\\]|\.[cm]?js$/.test(text);
 }
 
-/** Where it is, and the name that its algorithm goes by. Throws a usage failure when it is not there or gives no name. */
+/** Path of the file and name of its algorithm. Throws a usage failure for a missing file or an invalid name. */
 export function algorithmFile(text: string): { readonly name: string; readonly file: string } {
   const file = resolve(text);
   const name = basename(file, extname(file));
@@ -49,7 +49,7 @@ export function algorithmFile(text: string): { readonly name: string; readonly f
     throw new CliFailure(`algorithm ${text}: there is no file ${file}`, EXIT.usage);
   if (isName(name)) return { name, file };
   throw new CliFailure(
-    `algorithm ${text}: it is called by its file, and ${name} is no name, [A-Za-z0-9_-]{1,64}`,
+    `algorithm ${text}: its name is that of the file, and ${name} is not a valid name, [A-Za-z0-9_-]{1,64}`,
     EXIT.usage,
   );
 }

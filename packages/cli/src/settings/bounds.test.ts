@@ -1,8 +1,8 @@
-/** What a refusal says is allowed is what is allowed: each bound is read from the refusal and tried, and so are its neighbours. */
+/** The bounds in an error message are the real bounds: each is read from the message and tested, as are its neighbours. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { parseDuration } from '@rollcall/protocol';
 import { DEFAULT_LIMITS } from '@rollcall/proxy';
-import { parseDuration } from '../duration.ts';
 import { CliFailure } from '../exit.ts';
 import { describedBy, durationOf, wholeOf } from '../run/node-flags.ts';
 import { limitsFrom, limitsHelp } from './limits.ts';
@@ -10,20 +10,19 @@ import { settingPatch } from './vocabulary.ts';
 
 interface Bounded {
   readonly name: string;
-  /** Throws what a user reads. */
+  /** Throws the error that a user reads. */
   readonly read: (text: string) => unknown;
   readonly outside: string;
-  /** The least difference that counts. */
+  /** Smallest step of a value. */
   readonly step: number;
-  /** How a number is written. */
+  /** Format of a number. */
   readonly text?: (value: number) => string;
 }
 
 const inMs = (value: number): string => `${value}ms`;
 const named = limitsHelp()
   .split('\n')
-  .slice(1)
-  .filter((line) => !line.includes('earlier name'))
+  .filter((line) => /^ {2}[a-z]/.test(line) && !line.includes('earlier name'))
   .map((line) => line.trim().split(' ')[0] ?? '');
 
 const BOUNDED: readonly Bounded[] = [
@@ -61,7 +60,7 @@ function refusalOf(run: () => unknown): string | undefined {
   }
 }
 
-/** The bounds in a refusal, as numbers; durations in milliseconds. */
+/** The bounds in an error message as numbers; durations in milliseconds. */
 function boundsIn(refusal: string): readonly (number | undefined)[] {
   const number = (text: string | undefined): number | undefined =>
     text === undefined ? undefined : /^[\d.]+$/.test(text) ? Number(text) : parseDuration(text);
@@ -75,7 +74,7 @@ test('every limit is among them', () => {
 });
 
 for (const { name, read, outside, step, text = String } of BOUNDED)
-  test(`${name}: the refusal says what is allowed`, () => {
+  test(`${name}: the error has the bounds`, () => {
     const refusal = refusalOf(() => read(outside));
     assert.ok(refusal !== undefined, `${outside} is refused`);
     const [lowest, highest] = boundsIn(refusal);

@@ -1,8 +1,10 @@
-/** The bounds of the proxy as `--limit NAME=VALUE` spells them. */
-import { checkedLimits, DEFAULT_LIMITS, type EngineLimits } from '@rollcall/proxy';
-import { NOT_A_DURATION, parseDuration } from '../duration.ts';
+/** Parser and help of `--limit NAME=VALUE`, the limits of the proxy. */
+import { parseDuration, TIME_LIMITS, type TimeLimit, timeLimitKey } from '@rollcall/protocol';
+import { checkedLimits, DEFAULT_LIMITS, type EngineLimits, type LimitChanges } from '@rollcall/proxy';
+import { NOT_A_DURATION } from '../duration.ts';
 import { CliFailure, EXIT } from '../exit.ts';
 import { nearest } from '../nearest.ts';
+import { timeLimitFrom } from './time-limits.ts';
 
 interface Limit {
   readonly key: keyof EngineLimits;
@@ -11,48 +13,86 @@ interface Limit {
 }
 
 const LIMITS: Readonly<Record<string, Limit>> = {
-  connections: { key: 'maxConnections', unit: 'count', help: 'client connections of one worker' },
-  'connections-per-address': { key: 'maxConnectionsPerAddress', unit: 'count', help: 'of these from one address' },
-  'requests-per-connection': { key: 'maxRequestsPerConnection', unit: 'count', help: 'then it is closed' },
+  connections: { key: 'maxConnections', unit: 'count', help: 'most client connections of one worker' },
+  'connections-per-address': {
+    key: 'maxConnectionsPerAddress',
+    unit: 'count',
+    help: 'most client connections from one address',
+  },
+  'requests-per-connection': {
+    key: 'maxRequestsPerConnection',
+    unit: 'count',
+    help: 'most requests on one client connection; then it is closed',
+  },
   'request-line': { key: 'maxLineBytes', unit: 'octets', help: 'longest request line' },
-  'head-size': { key: 'maxFieldBytes', unit: 'octets', help: 'all fields of a head' },
-  fields: { key: 'maxFields', unit: 'count', help: 'fields of a head' },
-  'chunk-extensions': { key: 'maxExtensionBytes', unit: 'octets', help: 'of one message' },
-  trailers: { key: 'maxTrailerBytes', unit: 'octets', help: 'of one message' },
-  'interim-responses': { key: 'maxInterim', unit: 'count', help: '1xx responses to one request' },
-  'header-timeout': { key: 'headerTimeoutMs', unit: 'duration', help: 'for a whole request head' },
-  'body-timeout': { key: 'bodyTimeoutMs', unit: 'duration', help: 'silence within a request body' },
-  'body-rate': { key: 'minBodyBytesPerSecond', unit: 'octets', help: 'a second, slowest request body; 0: any' },
-  'body-grace': { key: 'bodyGraceMs', unit: 'duration', help: 'before body-rate counts' },
-  'client-stall': { key: 'clientStallMs', unit: 'duration', help: 'a client that takes nothing of its answer' },
-  'client-idle': { key: 'idleTimeoutMs', unit: 'duration', help: 'a connection between two requests' },
-  'connect-timeout': { key: 'connectTimeoutMs', unit: 'duration', help: 'to connect to a node' },
-  'upstream-timeout': { key: 'upstreamTimeoutMs', unit: 'duration', help: 'until a node begins to answer' },
-  'upstream-idle': { key: 'upstreamIdleMs', unit: 'duration', help: 'silence of a node within its answer' },
-  'tunnel-idle': { key: 'tunnelIdleMs', unit: 'duration', help: 'silence of an upgraded connection' },
-  'event-stream-idle': { key: 'eventStreamIdleMs', unit: 'duration', help: 'silence of a node within an event stream' },
-  parked: { key: 'maxParked', unit: 'count', help: 'requests that wait for a node' },
-  'parked-bytes': { key: 'maxParkedBytes', unit: 'octets', help: 'of heads and bodies that they hold' },
+  'head-size': { key: 'maxFieldBytes', unit: 'octets', help: 'largest total of all header fields' },
+  fields: { key: 'maxFields', unit: 'count', help: 'most header fields' },
+  'chunk-extensions': { key: 'maxExtensionBytes', unit: 'octets', help: 'chunk extensions of one message' },
+  trailers: { key: 'maxTrailerBytes', unit: 'octets', help: 'trailer fields of one message' },
+  'interim-responses': { key: 'maxInterim', unit: 'count', help: 'most 1xx responses to one request' },
+  'header-timeout': { key: 'headerTimeoutMs', unit: 'duration', help: 'time limit for a request head' },
+  'body-timeout': { key: 'bodyTimeoutMs', unit: 'duration', help: 'idle time limit within a request body' },
+  'body-rate': {
+    key: 'minBodyBytesPerSecond',
+    unit: 'octets',
+    help: 'lowest rate of a request body per second; 0: no limit',
+  },
+  'body-grace': { key: 'bodyGraceMs', unit: 'duration', help: 'time before body-rate applies' },
+  'client-stall': {
+    key: 'clientStallMs',
+    unit: 'duration',
+    help: 'idle time limit of a client that does not read its response',
+  },
+  'client-idle': {
+    key: 'idleTimeoutMs',
+    unit: 'duration',
+    help: 'idle time of a client connection between two requests',
+  },
+  'connect-timeout': { key: 'connectTimeoutMs', unit: 'duration', help: 'time limit to connect to a node' },
+  'upstream-timeout': { key: 'upstreamTimeoutMs', unit: 'duration', help: 'time limit until a node begins to answer' },
+  'upstream-idle': { key: 'upstreamIdleMs', unit: 'duration', help: 'idle time limit of a node within its response' },
+  'tunnel-idle': { key: 'tunnelIdleMs', unit: 'duration', help: 'idle time limit of an upgraded connection' },
+  'close-window': {
+    key: 'closeWindowMs',
+    unit: 'duration',
+    help: 'WebSockets that a drain, stop or reload ends are closed over this time; 0s: all at once',
+  },
+  'event-stream-idle': {
+    key: 'eventStreamIdleMs',
+    unit: 'duration',
+    help: 'idle time limit of a node within an event stream',
+  },
+  parked: { key: 'maxParked', unit: 'count', help: 'most requests that wait for a node' },
+  'parked-bytes': {
+    key: 'maxParkedBytes',
+    unit: 'octets',
+    help: 'most octets of heads and bodies of waiting requests',
+  },
   waiting: { key: 'maxParked', unit: 'count', help: 'earlier name of parked' },
-  'replay-body': { key: 'maxReplayBytes', unit: 'octets', help: 'of a request body kept for another attempt' },
-  'idle-per-node': { key: 'maxIdlePerNode', unit: 'count', help: 'idle connections kept to one node' },
+  'replay-body': { key: 'maxReplayBytes', unit: 'octets', help: 'largest request body that is kept for a retry' },
+  'idle-per-node': { key: 'maxIdlePerNode', unit: 'count', help: 'most idle connections to one node' },
 };
 
-/** One `NAME=VALUE` and the flag it came by. */
+/** One `NAME=VALUE` and its flag. */
 export interface LimitText {
   readonly flag: string;
   readonly text: string;
 }
 
-/** The limits that `texts` set, later ones over earlier ones. Throws a usage failure for what cannot be. */
-export function limitsFrom(texts: readonly LimitText[]): Partial<EngineLimits> {
-  const limits: { -readonly [Key in keyof EngineLimits]?: number } = {};
+/** The limits that `texts` set; later texts override earlier ones. Throws a usage failure for an invalid limit. */
+export function limitsFrom(texts: readonly LimitText[]): LimitChanges {
+  const limits: { -readonly [Key in keyof EngineLimits]?: TimeLimit } = {};
   for (const { flag, text } of texts) {
     const [, name = '', value = ''] = /^([a-z-]+)=(.+)$/.exec(text) ?? [];
     if (name === '') throw usage(`${flag} ${text}: write NAME=VALUE, like connections=20000`);
     const limit = Object.hasOwn(LIMITS, name) ? LIMITS[name] : undefined;
     if (limit === undefined) throw usage(`${flag}: unknown limit ${name}${nearest(name, Object.keys(LIMITS))}`);
     const { key, unit } = limit;
+    const timeKey = timeLimitKey(name);
+    if (timeKey !== undefined) {
+      limits[timeKey] = timeLimitFrom(timeKey, value, flag === '--limit' ? `--limit ${text}` : `${flag} ${value}`);
+      continue;
+    }
     const number = unit === 'duration' ? parseDuration(value) : /^\d{1,15}$/.test(value) ? Number(value) : undefined;
     const shown = flag === '--limit' ? `--limit ${text}` : `${flag} ${value}`;
     if (number === undefined)
@@ -64,16 +104,23 @@ export function limitsFrom(texts: readonly LimitText[]): Partial<EngineLimits> {
     }
     limits[key] = number;
   }
-  return limits;
+  // Only time limits can be none.
+  return limits as LimitChanges;
 }
 
-/** All limits with their defaults, for `--help`. */
+const SCOPES = `Limits with * can also be set for one balancer, and for a path prefix within it: here, under "limits" of a balancer
+in rollcall.json, and by rollcall balancer. The narrowest scope wins. Their durations are from 1ms to 24h.
+  --limit upstream-timeout=1m shop:upstream-timeout=2m shop/export:upstream-timeout=10m shop/files:upstream-idle=none`;
+
+/** All limits with defaults, for `--help`. */
 export function limitsHelp(): string {
   const width = Math.max(...Object.keys(LIMITS).map((name) => name.length)) + 2;
-  const lines = Object.entries(LIMITS).map(
-    ([name, { key, unit, help }]) => `  ${name.padEnd(width)}${shown(DEFAULT_LIMITS[key], unit).padEnd(9)}${help}`,
-  );
-  return `Limits, with their defaults (--limit connections=50000 tunnel-idle=10m):\n${lines.join('\n')}`;
+  const lines = Object.entries(LIMITS).map(([name, { key, unit, help }]) => {
+    const timeKey = timeLimitKey(name);
+    const mark = timeKey === undefined ? '' : TIME_LIMITS[timeKey].neverNone === undefined ? ' (*, or none)' : ' (*)';
+    return `  ${name.padEnd(width)}${shown(DEFAULT_LIMITS[key], unit).padEnd(9)}${help}${mark}`;
+  });
+  return `Limits, with their defaults (--limit connections=50000 tunnel-idle=10m):\n${lines.join('\n')}\n${SCOPES}`;
 }
 
 function shown(value: number, unit: Limit['unit']): string {

@@ -4,14 +4,14 @@ import { QUOTA_DEFAULTS } from '@rollcall/protocol';
 import { CliFailure } from '../exit.ts';
 import { quotasFrom, quotasHelp } from './quotas.ts';
 
-test('quotas are numbers by name, the last one counts', () => {
+test('quotas are numbers by name; the last value counts', () => {
   assert.deepEqual(quotasFrom(['nodes=10000', 'tokenless-connections=1', 'nodes=5']), {
     nodes: 5,
     'tokenless-connections': 1,
   });
 });
 
-test('a quota that cannot be is a usage error with what to write', () => {
+test('an invalid quota is a usage error with the valid form', () => {
   const refused = (text: string, why: RegExp): void => {
     assert.throws(
       () => quotasFrom([text]),

@@ -1,19 +1,19 @@
-/** The quotas of the coordinator as `--quota NAME=N` spells them. */
+/** Parser and help of `--quota NAME=N`, the quotas of the coordinator. */
 import { MAX_QUOTA, QUOTA_DEFAULTS, type QuotaName } from '@rollcall/protocol';
 import { CliFailure, EXIT } from '../exit.ts';
 import { nearest } from '../nearest.ts';
 
 const HELP: Readonly<Record<QuotaName, string>> = {
-  nodes: 'nodes of one token',
-  'tokenless-nodes': 'nodes of all peers without a token',
-  balancers: 'balancers that one token has made',
-  'balancer-hosts': 'distinct hosts of one balancer',
-  'balancer-contexts': 'distinct contexts of one balancer, each path on each host counted',
-  registrations: 'registrations of one node a minute beyond a burst of twice as many; more wait for their turn',
-  'tokenless-connections': 'agent connections without a token from one address',
+  nodes: 'most nodes of one token',
+  'tokenless-nodes': 'most nodes of all peers without a token',
+  balancers: 'most balancers created with one token',
+  'balancer-hosts': 'most distinct hosts of one balancer',
+  'balancer-contexts': 'most distinct contexts of one balancer; each path on each host counts',
+  registrations: 'registrations of one node per minute, after a burst of twice as many; further ones are delayed',
+  'tokenless-connections': 'most agent connections without a token from one address',
 };
 
-/** The quotas that `texts` set, later ones over earlier ones. Throws a usage failure for what cannot be. */
+/** The quotas that `texts` set; later texts override earlier ones. Throws a usage failure for an invalid quota. */
 export function quotasFrom(texts: readonly string[]): Partial<Record<QuotaName, number>> {
   const quotas: Partial<Record<QuotaName, number>> = {};
   for (const text of texts) {

@@ -3,7 +3,7 @@ import { type TestContext, test } from 'node:test';
 import { Command } from 'commander';
 import { settingOptions, startSettings } from './start-settings.ts';
 
-/** What `up` would make of these words and variables. */
+/** The settings of `up` with these arguments and variables. */
 function settings(
   t: TestContext,
   words: readonly string[],
@@ -19,7 +19,7 @@ function settings(
   return startSettings(command, undefined, 'rollcall.json').map(({ source, patch }) => [source, patch]);
 }
 
-test('a switch in the environment may be off as well as on', (t) => {
+test('a switch in the environment can be on or off', (t) => {
   assert.deepEqual(settings(t, [], { ROLLCALL_NOFAILOVER: '0', ROLLCALL_ASSIGN: 'on' }), [
     ['environment', { assign: true }],
     ['environment', { sticky: { failover: 'any' } }],
@@ -27,7 +27,7 @@ test('a switch in the environment may be off as well as on', (t) => {
   assert.throws(() => settings(t, [], { ROLLCALL_ASSIGN: 'perhaps' }), /--assign "perhaps": write on or off/);
 });
 
-test("where Apache's word and ours are both said, ours comes last", (t) => {
+test('settings of Rollcall override their Apache spelling', (t) => {
   assert.deepEqual(
     settings(t, ['--sticky', 'insert', '--stickysession', '_s|_t', '--failover', 'group', '--nofailover']),
     [
@@ -38,3 +38,67 @@ test("where Apache's word and ours are both said, ours comes last", (t) => {
     ],
   );
 });
+
+test('text in place of the object of session settings is refused with an example', () => {
+  const command = new Command('up').exitOverride();
+  for (const option of settingOptions()) command.addOption(option);
+  assert.throws(() => startSettings(command, { shop: { sticky: 'inert' } }, 'rollcall.json'), {
+    message: 'rollcall.json: balancers.shop.sticky is not an object of settings, like {"mode": "insert"}',
+  });
+});
+
+test('the route cookie is set by flags, by the environment and in the file alike', (t) => {
+  const cases: [flag: string, fileKey: string, text: string, setting: object][] = [
+    ['name', 'name', 'id', { name: 'id' }],
+    ['same-site', 'sameSite', 'Strict', { sameSite: 'Strict' }],
+    ['secure', 'secure', 'always', { secure: 'always' }],
+    ['domain', 'domain', 'Example.COM', { domain: 'example.com' }],
+    ['path', 'path', '/shop', { path: '/shop' }],
+    ['lifetime', 'lifetime', 'session', { lifetime: { ends: 'session' } }],
+    ['lifetime', 'lifetime', 'application', { lifetime: { ends: 'application' } }],
+    ['lifetime', 'lifetime', 'idle:30m', { lifetime: { ends: 'idle', afterMs: 1_800_000 } }],
+    ['lifetime', 'lifetime', 'whole:12h', { lifetime: { ends: 'whole', afterMs: 43_200_000 } }],
+  ];
+  for (const [flag, fileKey, text, routeCookie] of cases) {
+    const patch = { sticky: { routeCookie } };
+    assert.deepEqual(settings(t, [`--route-cookie-${flag}`, text]), [['flag', patch]]);
+    const variable = `ROLLCALL_ROUTE_COOKIE_${flag.replaceAll('-', '_').toUpperCase()}`;
+    assert.deepEqual(settings(t, [], { [variable]: text }), [['environment', patch]]);
+    delete process.env[variable];
+    assert.deepEqual(fromFile({ routeCookie: { [fileKey]: text } }), [patch]);
+  }
+  const both = { secure: 'always', partitioned: true } as const;
+  assert.deepEqual(fromFile({ mode: 'insert', routeCookie: both }), [
+    { sticky: { mode: 'insert', routeCookie: both } },
+  ]);
+});
+
+test('an invalid setting of the route cookie is refused with what to write', (t) => {
+  for (const [flag, text, message] of [
+    ['name', 'a b', /--route-cookie-name "a b": write the name of a cookie/],
+    ['same-site', 'lax', /write one of Lax, Strict, None/],
+    ['secure', 'yes', /write one of auto, always/],
+    ['domain', '.example.com', /write a host name/],
+    ['domain', '10.0.0.1', /write a host name/],
+    ['domain', '*.example.com', /write a host name/],
+    ['domain', 'a; Secure', /write a host name/],
+    ['path', 'shop', /write a path/],
+    ['path', '/a;b', /write a path/],
+    ['lifetime', '30m', /write session, application, idle:30m or whole:12h/],
+    ['lifetime', 'idle', /write session, application, idle:30m or whole:12h/],
+    ['lifetime', 'idle:1s', /--route-cookie-lifetime/],
+    ['lifetime', 'whole:401d', /--route-cookie-lifetime/],
+    ['same-site', 'None', /settings of all balancers: browsers refuse SameSite=None without Secure/],
+    ['name', 'JSESSIONID', /settings of all balancers: .*route-cookie-name/],
+  ] as const)
+    assert.throws(() => settings(t, [`--route-cookie-${flag}`, text]), message, `${flag} ${text}`);
+  assert.throws(() => fromFile({ routeCookie: { sameSite: 'None' } }), /settings of balancer shop: browsers refuse/);
+  assert.throws(() => fromFile({ routeCookie: { samesite: 'Lax' } }), /unknown key "samesite".*sameSite/);
+  assert.throws(() => fromFile({ routeCookie: 'Lax' }), /routeCookie is not an object/);
+});
+
+function fromFile(sticky: object): unknown[] {
+  const command = new Command('up').exitOverride();
+  for (const option of settingOptions()) command.addOption(option);
+  return startSettings(command, { shop: { sticky } }, 'rollcall.json').map(({ patch }) => patch);
+}

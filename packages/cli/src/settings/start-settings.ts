@@ -1,20 +1,22 @@
-/** Settings of balancers that `up` is started with: flags, environment and file, each under its own name as origin. */
-import type { BalancerSettingsOption } from '@rollcall/coordinator';
+/** Settings of balancers that `up` is started with: flags, environment and file, each with its own name as origin. */
+import { type BalancerSettingsOption, startSettingsMistake } from '@rollcall/coordinator';
 import { isName, isObject, parseBalancerName } from '@rollcall/protocol';
 import type { Command } from 'commander';
 import { Option } from 'commander';
 import { CliFailure, EXIT } from '../exit.ts';
 import { nearest } from '../nearest.ts';
+import { listed } from './listed.ts';
+import { fileLimits, scopedLimit } from './time-limits.ts';
 import { joined, SETTINGS, settingPatch } from './vocabulary.ts';
 
-/** Flag of `up` → key of the setting. They count for all balancers. */
+/** Flag of `up` → key of the setting. They apply to all balancers. */
 const FLAGS = [
   ['--algorithm <name>', 'algorithm'],
   ['--session-algorithm <name>', 'session-algorithm'],
   ['--retries <n>', 'retries'],
   ['--session-idle <duration>', 'session-idle'],
   ['--assign', 'assign'],
-  // Apache's words before ours: where both are said, ours are the more exact.
+  // Apache's spelling comes first, so that the settings of Rollcall override it.
   ['--stickysession <names>', 'stickysession'],
   ['--nofailover', 'nofailover'],
   ['--sticky <mode>', 'sticky'],
@@ -22,9 +24,16 @@ const FLAGS = [
   ['--session-parameter <name...>', 'parameters'],
   ['--failover <where>', 'failover'],
   ['--movable', 'movable'],
+  ['--route-cookie-name <name>', 'route-cookie-name'],
+  ['--route-cookie-same-site <policy>', 'route-cookie-same-site'],
+  ['--route-cookie-secure <when>', 'route-cookie-secure'],
+  ['--route-cookie-partitioned', 'route-cookie-partitioned'],
+  ['--route-cookie-domain <name>', 'route-cookie-domain'],
+  ['--route-cookie-path <path>', 'route-cookie-path'],
+  ['--route-cookie-lifetime <lifetime>', 'route-cookie-lifetime'],
 ] as const;
 
-/** What commander calls the places that options come from. */
+/** Names that commander has for the sources of options. */
 const ORIGINS: Readonly<Record<string, BalancerSettingsOption['source']>> = {
   cli: 'flag',
   env: 'environment',
@@ -49,6 +58,15 @@ const STICKY_FILE_KEYS: Readonly<Record<string, string>> = {
   remove: 'remove',
   movable: 'movable',
 };
+const ROUTE_COOKIE_FILE_KEYS: Readonly<Record<string, string>> = {
+  name: 'route-cookie-name',
+  sameSite: 'route-cookie-same-site',
+  secure: 'route-cookie-secure',
+  partitioned: 'route-cookie-partitioned',
+  domain: 'route-cookie-domain',
+  path: 'route-cookie-path',
+  lifetime: 'route-cookie-lifetime',
+};
 
 /** Options of `up` for settings of all balancers. */
 export function settingOptions(): Option[] {
@@ -58,7 +76,7 @@ export function settingOptions(): Option[] {
   });
 }
 
-/** What the options of `command` and the `balancers` of its settings file say. Throws usage failures. */
+/** The settings from the options of `command` and the `balancers` of its settings file. Throws usage failures. */
 export function startSettings(command: Command, fileBalancers: unknown, path: string): BalancerSettingsOption[] {
   const settings = balancersOf(fileBalancers, path);
   for (const [flags, key] of FLAGS) {
@@ -71,10 +89,29 @@ export function startSettings(command: Command, fileBalancers: unknown, path: st
       : [value === true ? switchText(source, long) : String(value)];
     settings.push({ name: '*', source, patch: settingPatch(key, texts, `--${long}`) });
   }
+  settings.push(...limitSettings(command));
+  const cookies = startSettingsMistake(settings);
+  if (cookies !== undefined)
+    throw usage(
+      `settings of ${cookies.name === '*' ? 'all balancers' : `balancer ${cookies.name}`}: ${cookies.mistake}`,
+    );
   return settings;
 }
 
-/** A switch that stands alone is on; its variable says on or off, which commander does not read. */
+/** Limits of balancers and paths in `--limit`. */
+function limitSettings(command: Command): BalancerSettingsOption[] {
+  const source = ORIGINS[command.getOptionValueSource('limit') ?? ''];
+  if (source === undefined) return [];
+  return listed(command.getOptionValue('limit') ?? []).flatMap((text) => {
+    const scoped = scopedLimit(text);
+    if (scoped === undefined) return [];
+    const name = scoped.balancer === '*' ? '*' : parseBalancerName(scoped.balancer);
+    if (name === undefined) throw usage(`--limit ${text}: ${scoped.balancer} is not the name of a balancer`);
+    return [{ name, source, patch: scoped.patch }];
+  });
+}
+
+/** A switch without a value is on. Its variable is "on" or "off", which commander does not parse. */
 function switchText(source: BalancerSettingsOption['source'], long: string): string {
   return (source === 'environment' ? process.env[variableOf(long)] : undefined) ?? 'on';
 }
@@ -97,11 +134,17 @@ function balancersOf(balancers: unknown, path: string): BalancerSettingsOption[]
     const balancer = name === '*' ? '*' : isName(name) ? parseBalancerName(name) : undefined;
     if (balancer === undefined) throw usage(`${at}: names match [A-Za-z0-9_-]{1,64}, * is all`);
     if (!isObject(settings)) throw usage(`${at} is not an object of settings`);
-    const { sticky, ...plain } = settings;
-    if (sticky !== undefined && !isObject(sticky)) throw usage(`${at}.sticky is not an object of settings`);
+    const { sticky, limits, ...plain } = settings;
+    if (sticky !== undefined && !isObject(sticky))
+      throw usage(`${at}.sticky is not an object of settings, like {"mode": "insert"}`);
+    const { routeCookie, ...plainSticky } = (sticky ?? {}) as Record<string, unknown>;
+    if (routeCookie !== undefined && !isObject(routeCookie))
+      throw usage(`${at}.sticky.routeCookie is not an object of settings, like {"sameSite": "Strict"}`);
     const patches = [
-      ...patchesOf(plain, FILE_KEYS, at, ['sticky']),
-      ...patchesOf((sticky ?? {}) as Record<string, unknown>, STICKY_FILE_KEYS, `${at}.sticky`, []),
+      ...patchesOf(plain, FILE_KEYS, at, ['sticky', 'limits']),
+      ...patchesOf(plainSticky, STICKY_FILE_KEYS, `${at}.sticky`, ['routeCookie']),
+      ...patchesOf(routeCookie ?? {}, ROUTE_COOKIE_FILE_KEYS, `${at}.sticky.routeCookie`, []),
+      ...(limits === undefined ? [] : [fileLimits(limits, `${at}.limits`)]),
     ];
     return { name: balancer, source: 'file' as const, patch: joined(patches) };
   });

@@ -1,4 +1,4 @@
-/** What the options of `up` come to: checked, with defaults, in the words of the supervisor. */
+/** Options of `up` as options of the supervisor: validated, with defaults. */
 import { readFileSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, resolve } from 'node:path';
@@ -16,13 +16,13 @@ import {
   type AccessLogOptions,
   type CertificateFiles,
   checkCertificates,
-  type EngineLimits,
+  type LimitChanges,
   type NodeTlsOptions,
   nodeTls,
   readStickySecrets,
 } from '@rollcall/proxy';
-import { isAddressRange, type ListenAddress, overlap, parseListenAddress } from '../address.ts';
-import { durationFrom } from '../duration.ts';
+import { type ListenAddress, overlap, parseListenAddress } from '../address.ts';
+import { durationFlag } from '../duration.ts';
 import { CliFailure, EXIT } from '../exit.ts';
 import { secretFrom } from '../secret.ts';
 import { defaultStateDirectory } from '../state-directory.ts';
@@ -32,11 +32,14 @@ import type { ControlTlsFiles } from '../up/process-options.ts';
 import type { SupervisorOptions } from '../up/supervisor.ts';
 import { VERSION } from '../version.ts';
 import { withAlgorithmFiles } from './algorithm-files.ts';
+import { type FrontFlags, frontFlags, rangesFlag } from './front-flags.ts';
 import { limitsFrom } from './limits.ts';
+import { listed } from './listed.ts';
 import { quotasFrom } from './quotas.ts';
+import { scopedLimit } from './time-limits.ts';
 
-/** Flags of `up` as commander gives them. */
-export interface UpFlags {
+/** Flags of `up` as parsed by commander. */
+export interface UpFlags extends FrontFlags {
   readonly proxy: string;
   readonly control: string;
   readonly agents?: string;
@@ -66,7 +69,6 @@ export interface UpFlags {
   readonly stickySecretFile?: string;
   readonly exclude?: readonly string[];
   readonly static?: readonly string[];
-  readonly trustedProxy?: readonly string[];
   readonly nodeAllow?: readonly string[];
   readonly adminAllow?: readonly string[];
   readonly controlHost?: readonly string[];
@@ -78,24 +80,30 @@ export interface UpFlags {
   readonly json?: boolean;
 }
 
-/** How long replaced workers may finish, milliseconds. */
+/** Time for replaced workers to finish, milliseconds. */
 const DEFAULT_GRACE_MS = 60_000;
 const MAX_WORKERS = 64;
-/** Shortest pace that the coordinator accepts, milliseconds. */
+/** Shortest heartbeat interval that the coordinator accepts, milliseconds. */
 const MIN_HEARTBEAT_MS = 20;
-/** Longest page of the operator's, octets. */
+/** Largest error page of the operator, octets. */
 const MAX_PAGE_BYTES = 1_048_576;
 
-/** Throws a usage failure for options that make no sense. `say` gets the supervisor's lines for people. */
+/** Throws a usage failure for invalid options. `say` gets log lines of the supervisor. */
 export function supervisorOptions(
   flags: UpFlags,
   settings: readonly BalancerSettingsOption[],
   say: (line: string) => void,
 ): SupervisorOptions {
   const { balancers, algorithmFiles } = withAlgorithmFiles(settings);
-  const heartbeatMs = durationFlag('--heartbeat', flags.heartbeat, MIN_HEARTBEAT_MS);
-  const joinToken = joinTokenFor(flags);
-  const adminToken = longEnough('ROLLCALL_ADMIN_TOKEN', secretFrom('ROLLCALL_ADMIN_TOKEN', process.env));
+  const heartbeatMs = durationFlag('--heartbeat', flags.heartbeat, { minMs: MIN_HEARTBEAT_MS });
+  const joinToken = joinTokenFor(flags, say);
+  const adminToken = longEnough(
+    'ROLLCALL_ADMIN_TOKEN',
+    secretFrom('ROLLCALL_ADMIN_TOKEN', process.env, {
+      consequence: 'the admin token of the state directory is used',
+      warn: say,
+    }),
+  );
   const { proxy, tls, control, agents } = listenFlags(flags);
   const controlTls = controlTlsFlags(flags);
   return {
@@ -106,7 +114,7 @@ export function supervisorOptions(
     stateDirFor: (port) => flags.stateDir ?? defaultStateDirectory(port, process.env),
     store: storeFlag(flags.store),
     workers: workersFlag(flags.workers),
-    graceMs: durationFlag('--grace', flags.grace) ?? DEFAULT_GRACE_MS,
+    graceMs: durationFlag('--grace', flags.grace, { minMs: 1 }) ?? DEFAULT_GRACE_MS,
     controlOptions: {
       version: VERSION,
       logLevel: flags.logLevel,
@@ -130,7 +138,7 @@ export function supervisorOptions(
     workerOptions: {
       version: VERSION,
       logLevel: flags.logLevel,
-      trustedProxies: rangesFlag('--trusted-proxy', flags.trustedProxy ?? []),
+      ...frontFlags(flags),
       excludedPaths: listed(flags.exclude ?? []).map((text) => contextFlag('--exclude', text)),
       limits: limitFlags(flags),
       certificates: certificateFlags(flags),
@@ -153,7 +161,7 @@ interface ListenFlags {
   readonly agents: ListenAddress | undefined;
 }
 
-/** Where `up` listens. Throws a usage failure when two listeners are to use one port. */
+/** Listeners of `up`. Throws a usage failure if two listeners have the same port. */
 function listenFlags(flags: Pick<UpFlags, 'proxy' | 'tls' | 'control' | 'agents'>): ListenFlags {
   const listen: ListenFlags = {
     proxy: parseListenAddress(flags.proxy, '--proxy', '0.0.0.0'),
@@ -170,36 +178,15 @@ function listenFlags(flags: Pick<UpFlags, 'proxy' | 'tls' | 'control' | 'agents'
   return listen;
 }
 
-/** Addresses or CIDR ranges. */
-function rangesFlag(flag: string, values: readonly string[] | string): readonly string[] {
-  const ranges = listed(values);
-  for (const range of ranges)
-    if (!isAddressRange(range))
-      throw new CliFailure(`${flag} ${range} is not an address or CIDR range like 10.0.0.0/8`, EXIT.usage);
-  return ranges;
-}
-
-/** A variable gives a list as one text with commas. */
-function listed(values: readonly string[] | string): readonly string[] {
-  return (typeof values === 'string' ? [values] : values)
-    .flatMap((value) => value.split(','))
-    .map((value) => value.trim())
-    .filter((value) => value !== '');
-}
-
-function durationFlag(flag: string, text: string | undefined, minMs = 1): number | undefined {
-  return text === undefined ? undefined : durationFrom(flag, text, { minMs });
-}
-
-/** `--limit`, and under them the timeouts that have flags of their own. */
-function limitFlags({ limit, headerTimeout, bodyTimeout, upstreamTimeout }: UpFlags): Partial<EngineLimits> {
+/** `--limit` of the whole proxy, overridden by the flags of single timeouts. */
+function limitFlags({ limit, headerTimeout, bodyTimeout, upstreamTimeout }: UpFlags): LimitChanges {
   const own = [
     ['header-timeout', headerTimeout],
     ['body-timeout', bodyTimeout],
     ['upstream-timeout', upstreamTimeout],
   ] as const;
   return limitsFrom([
-    ...listed(limit ?? []).map((text) => ({ flag: '--limit', text })),
+    ...listed(limit ?? []).flatMap((text) => (scopedLimit(text) === undefined ? [{ flag: '--limit', text }] : [])),
     ...own.flatMap(([name, value]) => (value === undefined ? [] : [{ flag: `--${name}`, text: `${name}=${value}` }])),
   ]);
 }
@@ -216,8 +203,7 @@ function certificateFlags({ tls, tlsCert, tlsKey }: UpFlags): CertificateFiles[]
   const certs = listed(tlsCert ?? []);
   const keys = listed(tlsKey ?? []);
   if (tls === undefined && certs.length + keys.length === 0) return [];
-  if (tls === undefined)
-    throw new CliFailure('--tls-cert and --tls-key need --tls, where clients speak TLS', EXIT.usage);
+  if (tls === undefined) throw new CliFailure('--tls-cert and --tls-key need --tls, the TLS listener', EXIT.usage);
   if (certs.length === 0 || certs.length !== keys.length)
     throw new CliFailure(
       `--tls needs as many --tls-key as --tls-cert, at least one of each; there are ${keys.length} and ${certs.length}`,
@@ -301,14 +287,19 @@ function errorPageFlags(texts: readonly string[]): Record<string, string> {
   return pages;
 }
 
-function joinTokenFor({ tokenDir }: UpFlags): string | undefined {
-  const given = longEnough('ROLLCALL_JOIN_TOKEN', secretFrom('ROLLCALL_JOIN_TOKEN', process.env));
+function joinTokenFor({ tokenDir }: UpFlags, say: (line: string) => void): string | undefined {
+  const consequence =
+    tokenDir === undefined
+      ? 'agents on this machine need no token, unless `rollcall token create` made one'
+      : `the join token is read from ${tokenDir}`;
+  const secret = secretFrom('ROLLCALL_JOIN_TOKEN', process.env, { consequence, warn: say });
+  const given = longEnough('ROLLCALL_JOIN_TOKEN', secret);
   if (tokenDir === undefined) return given;
   if (given === undefined) return longEnough(`${tokenDir}/join-token`, keptJoinToken(tokenDir));
   throw new CliFailure('ROLLCALL_JOIN_TOKEN and --token-dir name a join token each: give one of them', EXIT.usage);
 }
 
-/** The token itself. Throws a usage failure for one that can be guessed. */
+/** The token itself. Throws a usage failure for a token that can be guessed. */
 function longEnough(source: string, token: string | undefined): string | undefined {
   if (token === undefined || token.length >= MIN_TOKEN_CHARACTERS) return token;
   throw new CliFailure(shortTokenText(source, token), EXIT.usage);

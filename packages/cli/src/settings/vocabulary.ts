@@ -1,19 +1,34 @@
 /**
- * Settings of a balancer as people write them: in flags of `up`, in `rollcall.json`, in `rollcall balancer NAME set`, and
- * as hints of `run`, `join` and `add`. One key is one setting; each turns into a patch of the admin API.
+ * Text form of the settings of a balancer: in flags of `up`, in `rollcall.json`, in `rollcall balancer NAME set`, and
+ * as hints of `run`, `join` and `add`. Each key is one setting and becomes a patch of the admin API.
  */
-import { type BalancerPatch, FAILOVERS, parseCookieName, parseParameterName } from '@rollcall/protocol';
+import {
+  type BalancerPatch,
+  COOKIE_AFTER_MS,
+  COOKIE_SECURE,
+  type CookieLifetime,
+  compactDuration,
+  FAILOVERS,
+  parseCookieDomain,
+  parseCookieName,
+  parseCookiePath,
+  parseParameterName,
+  type RouteCookiePatch,
+  SAME_SITES,
+  STICKY_MODES,
+  type TimeLimitKey,
+} from '@rollcall/protocol';
 import { durationFrom } from '../duration.ts';
 import { CliFailure, EXIT } from '../exit.ts';
 import { nearest } from '../nearest.ts';
+import { isPathKey, joinedLimits, pathLimitPatch, pathLimitRemoval, timeLimitFrom } from './time-limits.ts';
 
 type StickyPatch = NonNullable<BalancerPatch['sticky']>;
 
-const MODES = ['insert', 'suffix', 'rewrite', 'none'] as const;
 const MAX_LIST = 16;
 const MAX_SESSION_IDLE_MS = 86_400_000;
 
-/** One setting: how its text is read, and what takes it back. `label` is what the user wrote, for the refusal. */
+/** One setting: parser of its text, and the patch that unsets it. `label` names it in error messages. */
 interface Setting {
   readonly help: string;
   /** Several texts for lists, otherwise one. */
@@ -21,36 +36,41 @@ interface Setting {
   readonly unset: BalancerPatch;
 }
 
-/** All settings by key. Apache's spelling stands for two of ours. */
+/** All settings by key. Each Apache spelling sets two settings of Rollcall. */
 export const SETTINGS: Readonly<Record<string, Setting>> = {
   algorithm: {
-    help: 'for requests without a session: adaptive, round-robin, least-connections, power-of-two, modcluster (its own rule, to compare), or with up a file, ./mine.js',
+    help: 'algorithm for requests without a session: adaptive, round-robin, least-connections, power-of-two, modcluster (rule of mod_cluster, for comparison), or a file of up, ./mine.js',
     read: (texts) => ({ algorithm: one(texts) }),
     unset: { algorithm: null },
   },
   'session-algorithm': {
-    help: 'for new sessions: session, or one of the others',
+    help: 'algorithm for new sessions: session, or one of the algorithms above',
     read: (texts) => ({ sessionAlgorithm: one(texts) }),
     unset: { sessionAlgorithm: null },
   },
   retries: {
-    help: 'further attempts after a failed one, 0–10',
+    help: 'retries after a failed attempt, 0–10',
     read: (texts, label) => ({ retries: whole(one(texts), label, 0, 10) }),
     unset: { retries: null },
   },
   'session-idle': {
-    help: 'a session is active until it was silent this long',
+    help: 'idle time after which a session counts as inactive',
     read: (texts, label) => ({ sessionIdleMs: idleMs(one(texts), label) }),
     unset: { sessionIdleMs: null },
   },
   assign: {
-    help: 'clients may ask which node to connect to directly: on or off',
+    help: 'answer clients that ask for a node to connect to directly: on or off',
     read: (texts, label) => ({ assign: flag(one(texts), label) }),
     unset: { assign: null },
   },
+  'upstream-timeout': timeLimit('upstreamTimeoutMs', 'time limit until a node begins to answer, a duration or none'),
+  'upstream-idle': timeLimit('upstreamIdleMs', 'idle time limit of a node within its response, a duration or none'),
+  'event-stream-idle': timeLimit('eventStreamIdleMs', 'idle time limit of a node within an event stream, or none'),
+  'tunnel-idle': timeLimit('tunnelIdleMs', 'idle time limit of an upgraded connection, a duration or none'),
+  'body-timeout': timeLimit('bodyTimeoutMs', 'idle time limit of a client within a request body, a duration'),
   sticky: {
-    help: `how sessions find their node: ${MODES.join(', ')}`,
-    read: (texts, label) => sticky({ mode: member(MODES, one(texts), label) }),
+    help: `how sessions find their node: ${STICKY_MODES.join(', ')}`,
+    read: (texts, label) => sticky({ mode: member(STICKY_MODES, one(texts), label) }),
     unset: sticky({ mode: null }),
   },
   cookies: {
@@ -74,9 +94,45 @@ export const SETTINGS: Readonly<Record<string, Setting>> = {
     unset: sticky({ remove: null }),
   },
   movable: {
-    help: 'any node can serve any session, so a few may leave a node that stays hot: true or false',
+    help: 'any node can serve any session, so an overloaded node may lose sessions: true or false',
     read: (texts, label) => sticky({ movable: flag(one(texts), label) }),
     unset: sticky({ movable: null }),
+  },
+  'route-cookie-name': {
+    help: 'name of the cookie of the proxy in mode insert (default: rc_route_ and 6 digits of the cluster id)',
+    read: (texts, label) => routeCookie({ name: checked(parseCookieName, one(texts), label, 'the name of a cookie') }),
+    unset: routeCookie({ name: null }),
+  },
+  'route-cookie-same-site': {
+    help: `SameSite of this cookie: ${SAME_SITES.join(', ')} (default: Lax)`,
+    read: (texts, label) => routeCookie({ sameSite: member(SAME_SITES, one(texts), label) }),
+    unset: routeCookie({ sameSite: null }),
+  },
+  'route-cookie-secure': {
+    help: 'Secure of this cookie: auto, if the client uses TLS, or always (default: auto)',
+    read: (texts, label) => routeCookie({ secure: member(COOKIE_SECURE, one(texts), label) }),
+    unset: routeCookie({ secure: null }),
+  },
+  'route-cookie-partitioned': {
+    help: 'a separate cookie for each site that embeds this one: true or false (default: false)',
+    read: (texts, label) => routeCookie({ partitioned: flag(one(texts), label) }),
+    unset: routeCookie({ partitioned: null }),
+  },
+  'route-cookie-domain': {
+    help: 'Domain of this cookie, a host name (default: only the host of the request)',
+    read: (texts, label) =>
+      routeCookie({ domain: checked(parseCookieDomain, one(texts), label, 'a host name, like example.com') }),
+    unset: routeCookie({ domain: null }),
+  },
+  'route-cookie-path': {
+    help: 'Path of this cookie (default: the context)',
+    read: (texts, label) => routeCookie({ path: checked(parseCookiePath, one(texts), label, 'a path, like /shop') }),
+    unset: routeCookie({ path: null }),
+  },
+  'route-cookie-lifetime': {
+    help: 'end of this cookie: session (with the browser), application (also when an answer removes the session cookie of the program), idle:DURATION after the last request, or whole:DURATION after the first one, 10s to 400d (default: session)',
+    read: (texts, label) => routeCookie({ lifetime: lifetime(one(texts), label) }),
+    unset: routeCookie({ lifetime: null }),
   },
   stickysession: {
     help: "Apache's spelling, COOKIE|PARAMETER or one name for both; sets sticky to suffix",
@@ -90,14 +146,15 @@ export const SETTINGS: Readonly<Record<string, Setting>> = {
   },
 };
 
-/** The patch for one setting. Throws a usage failure that names `label` for what cannot be. */
+/** The patch for one setting. Throws a usage failure that names `label` for an invalid value. */
 export function settingPatch(key: string, texts: readonly string[], label: string): BalancerPatch {
+  if (isPathKey(key)) return pathLimitPatch(key, one(texts));
   return settingOf(key).read(texts, label);
 }
 
-/** The patch that takes one setting back. */
+/** The patch that unsets one setting. */
 export function unsettingPatch(key: string): BalancerPatch {
-  return settingOf(key).unset;
+  return isPathKey(key) ? pathLimitRemoval(key) : settingOf(key).unset;
 }
 
 function settingOf(key: string): Setting {
@@ -107,19 +164,27 @@ function settingOf(key: string): Setting {
   throw usage(`there is no setting ${key}${nearest(key, known) || `; there are ${known.join(', ')}`}`);
 }
 
-/** All of `patches` as one; of two that set the same the later wins. */
+/** Merges `patches`; later patches override earlier ones. */
 export function joined(patches: readonly BalancerPatch[]): BalancerPatch {
   let whole: BalancerPatch = {};
   for (const patch of patches) {
-    const stickyPart = { ...whole.sticky, ...patch.sticky };
-    whole = { ...whole, ...patch, ...(Object.keys(stickyPart).length > 0 ? { sticky: stickyPart } : {}) };
+    const cookiePart = { ...whole.sticky?.routeCookie, ...patch.sticky?.routeCookie };
+    const hasCookie = Object.keys(cookiePart).length > 0;
+    const stickyPart = { ...whole.sticky, ...patch.sticky, ...(hasCookie && { routeCookie: cookiePart }) };
+    const limits = joinedLimits(whole.limits, patch.limits);
+    whole = {
+      ...whole,
+      ...patch,
+      ...(Object.keys(stickyPart).length > 0 ? { sticky: stickyPart } : {}),
+      ...(Object.keys(limits).length > 0 ? { limits } : {}),
+    };
   }
   return whole;
 }
 
 /**
- * mod_proxy_balancer's `stickysession=JSESSIONID|jsessionid`: the cookie, and behind the bar the parameter in the path or
- * query. There the node writes the route into the id, which is our mode suffix.
+ * mod_proxy_balancer's `stickysession=JSESSIONID|jsessionid`: the cookie, then the parameter in the path or
+ * query. The node writes the route into the id, which is the mode `suffix` of Rollcall.
  */
 function apacheStickySession(texts: readonly string[], label: string): BalancerPatch {
   const text = one(texts);
@@ -131,6 +196,39 @@ function apacheStickySession(texts: readonly string[], label: string): BalancerP
     cookies: names([cookie], label, parseCookieName, 'COOKIE|PARAMETER'),
     parameters: names([parameter], label, parseParameterName, 'COOKIE|PARAMETER'),
   });
+}
+
+function routeCookie(patch: RouteCookiePatch): BalancerPatch {
+  return sticky({ routeCookie: patch });
+}
+
+function checked<Value>(parse: (text: string) => Value | undefined, text: string, label: string, what: string): Value {
+  const value = parse(text);
+  if (value === undefined) throw usage(`${label} ${JSON.stringify(text)}: write ${what}`);
+  return value;
+}
+
+function lifetime(text: string, label: string): CookieLifetime {
+  if (text === 'session' || text === 'application') return { ends: text };
+  const [ends = '', duration] = text.split(':', 2);
+  if ((ends !== 'idle' && ends !== 'whole') || duration === undefined)
+    throw usage(`${label} ${JSON.stringify(text)}: write session, application, idle:30m or whole:12h`);
+  const { min: minMs, max: maxMs } = COOKIE_AFTER_MS;
+  return { ends, afterMs: durationFrom(label, duration, { minMs, maxMs }) };
+}
+
+/** The text of a lifetime, as `route-cookie-lifetime` reads it. */
+export function lifetimeText(value: CookieLifetime): string {
+  return 'afterMs' in value ? `${value.ends}:${compactDuration(value.afterMs)}` : value.ends;
+}
+
+/** A time limit of the whole balancer. */
+function timeLimit(key: TimeLimitKey, help: string): Setting {
+  return {
+    help,
+    read: (texts, label) => ({ limits: { [key]: timeLimitFrom(key, one(texts), label) } }),
+    unset: { limits: { [key]: null } },
+  };
 }
 
 function sticky(patch: StickyPatch): BalancerPatch {
@@ -157,7 +255,8 @@ function member<Item extends string>(items: readonly Item[], text: string, label
   throw usage(`${label} ${JSON.stringify(text)}: write one of ${items.join(', ')}`);
 }
 
-function flag(text: string, label: string): boolean {
+/** A switch as text. */
+export function flag(text: string, label: string): boolean {
   const value = text.toLowerCase();
   if (['true', 'on', 'yes', '1'].includes(value)) return true;
   if (['false', 'off', 'no', '0'].includes(value)) return false;

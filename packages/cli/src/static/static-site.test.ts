@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { answerFile } from './static-site.ts';
 
-test('files below the directory are sent, and nothing else', async (t) => {
+test('only files below the directory are sent', async (t) => {
   const outside = mkdtempSync(join(tmpdir(), 'rollcall-static-'));
   t.after(() => rmSync(outside, { recursive: true }));
   const directory = join(outside, 'www');

@@ -1,7 +1,7 @@
 /**
- * Files of a directory over HTTP, for `up --static /files=DIR`. A server of its own beside the proxy, registered as a node
- * of its own balancer, so that the worker never waits for a disk. `send` does ranges, conditions and types; what may be
- * asked for at all is decided here.
+ * Files of a directory over HTTP, for `up --static /files=DIR`. A separate server, registered as a node of its own balancer,
+ * so that the worker never waits for a disk. `send` handles ranges, conditions and types; this module decides which files
+ * are served.
  */
 import { realpath } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -9,13 +9,13 @@ import { sep } from 'node:path';
 import send from 'send';
 
 export interface StaticSite {
-  /** Context under which the files are asked for. */
+  /** Context of the files. */
   readonly context: string;
-  /** Where they lie. */
+  /** Directory of the files. */
   readonly directory: string;
 }
 
-/** Answers GET and HEAD below `context`: 404 for hidden files, for directories without index.html, and for links that lead out. */
+/** Answers GET and HEAD below `context`: 404 for hidden files, for directories without index.html, and for links that point outside. */
 export async function answerFile(
   { context, directory }: StaticSite,
   request: IncomingMessage,
@@ -41,7 +41,7 @@ export async function answerFile(
     .pipe(response);
 }
 
-/** False when the path, its links followed, is not a file below the directory. What does not exist is `send`'s to say. */
+/** False if the resolved path is not below the directory. `send` handles paths that do not exist. */
 async function staysWithin(directory: string, below: string): Promise<boolean> {
   let decoded: string;
   try {

@@ -1,28 +1,28 @@
 /**
- * The proxy's listening sockets, bound by the supervisor and handed to workers. While the supervisor lives the kernel
- * keeps accepting connections into their backlogs, so that a worker that dies leaves no refused connection: its
- * successor finds them waiting. The supervisor itself does not accept on them.
+ * The proxy's listening sockets, bound by the supervisor and handed to workers. While the supervisor lives, the kernel
+ * accepts connections into their backlogs. So the death of a worker refuses no connection: its successor finds them in the
+ * backlog. The supervisor itself does not accept on these sockets.
  */
 import net from 'node:net';
 import type { ListenAddress } from '../address.ts';
 import { addressText } from '../address.ts';
 import { CliFailure, EXIT } from '../exit.ts';
 
-/** Node's own TCP handle: `subprocess.send` takes it as `sendHandle`. What we use of it. */
+/** The used part of Node's internal TCP handle, which `subprocess.send` takes as `sendHandle`. */
 export interface NativeHandle {
   getsockname(out: { address?: string; port?: number }): number;
   close(): void;
 }
 
-/** A bound socket that can go over IPC to a child, which passes it to `server.listen`. */
+/** A bound socket that can be sent over IPC to a child, which passes it to `server.listen`. */
 export interface BoundSocket {
   readonly address: ListenAddress;
   readonly handle: NativeHandle;
 }
 
 /**
- * Node's `cluster` makes the sockets it shares (SCHED_NONE) with this function; there is no public way to bind without
- * also accepting. It returns an errno as a negative number when it fails.
+ * Node's `cluster` creates its shared sockets (SCHED_NONE) with this function; there is no public API to bind without
+ * accepting. It returns an errno as a negative number when it fails.
  */
 type CreateHandle = (
   address: string,
@@ -32,16 +32,16 @@ type CreateHandle = (
   flags: number,
 ) => NativeHandle | number;
 
-/** libuv's flag for SO_REUSEPORT, by which the kernel shares connections out over several sockets of one port. */
+/** libuv's flag for SO_REUSEPORT, with which the kernel distributes connections over several sockets of one port. */
 const UV_TCP_REUSEPORT = 2;
 
-/** True where Node can bind several sockets to one port: from 22.12 on, on systems whose kernel shares connections out. */
+/** True if Node can bind several sockets to one port: from 22.12 on, on systems whose kernel distributes connections. */
 export function canReusePort(): boolean {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
   return process.platform === 'linux' && (major > 22 || (major === 22 && minor >= 12));
 }
 
-/** Binds `count` sockets to one address, or fails in one line. That the port is free has been seen before: see `freeAddress`. */
+/** Binds `count` sockets to one address, or fails in one line. `freeAddress` has checked before that the port is free. */
 export function bindSockets({ host, port }: ListenAddress, count: number): BoundSocket[] {
   const sockets: BoundSocket[] = [];
   let at = { host, port };

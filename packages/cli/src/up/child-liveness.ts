@@ -1,34 +1,37 @@
 /**
- * Whether a child still answers. The supervisor asks each child every `ASK_MS` and looks at the silence since the last
- * answer: after `SILENT_MS` the child is to end, `KILL_MS` later it is killed. Time in which the supervisor itself did
- * not run (stopped, starved of CPU, machine suspended) is no silence of the child: a look that comes late counts as one
- * period.
+ * Decides whether a child still answers. The supervisor pings each child every `ASK_MS` and checks the silence since the last
+ * answer. After `SILENT_MS` the child is ended, and killed `KILL_MS` later. Two times are not silence:
+ *
+ * - Time when the supervisor itself did not run (stopped, starved of CPU, machine suspended): a late check counts as one period.
+ * - Time when the child waited for a CPU: its replacement would be slower still.
  */
 
-/** Between two questions, and two looks, milliseconds. */
+/** Time between two pings, and between two checks, milliseconds. */
 export const ASK_MS = 500;
 /** A child that serves and is silent for this long is ended, milliseconds. */
 export const SILENT_MS = 10_000;
-/** The same before it serves: loading and compiling may block it, milliseconds. */
+/** The same limit before the child serves, because loading and compiling may block it, milliseconds. */
 export const STARTING_SILENT_MS = 30_000;
-/** From SIGTERM to SIGKILL, milliseconds. */
+/** Time from SIGTERM to SIGKILL, milliseconds. */
 export const KILL_MS = 2_000;
 
 export type Verdict = 'wait' | 'end' | 'kill';
 
 export class ChildLiveness {
-  /** Up to this instant the silence is counted. */
+  /** Silence is counted up to this instant. */
   #countedMs: number;
   #silentMs = 0;
   #isServing = false;
   #hasToEnd = false;
+  /** Time that the child had waited for a CPU at the last check. */
+  #waitedMs: number | undefined;
 
   constructor(nowMs: number) {
     this.#countedMs = nowMs;
   }
 
-  /** A message of the child has come. */
-  heard(nowMs: number): void {
+  /** The child has sent a message. */
+  received(nowMs: number): void {
     if (this.#hasToEnd) return;
     this.#silentMs = 0;
     this.#countedMs = nowMs;
@@ -38,15 +41,20 @@ export class ChildLiveness {
     this.#isServing = true;
   }
 
-  /** How long it has been silent, milliseconds. */
+  /** Current silence, milliseconds. */
   silentMs(nowMs: number): number {
     const passedMs = nowMs - this.#countedMs;
     return this.#silentMs + (passedMs > 2 * ASK_MS ? ASK_MS : passedMs);
   }
 
-  /** What to do about it. Call every `ASK_MS`. `kill` comes after `end`. */
-  look(nowMs: number): Verdict {
-    const silentMs = this.silentMs(nowMs);
+  /**
+   * The action for this child; to be called every `ASK_MS`. `kill` follows `end`. `waitedMs`: time that the child has waited for a
+   * CPU since its start; `undefined` if unknown.
+   */
+  look(nowMs: number, waitedMs?: number): Verdict {
+    const newWaitMs = Math.max(0, (waitedMs ?? 0) - (this.#waitedMs ?? waitedMs ?? 0));
+    this.#waitedMs = waitedMs;
+    const silentMs = Math.max(this.#silentMs, this.silentMs(nowMs) - newWaitMs);
     this.#silentMs = silentMs;
     this.#countedMs = nowMs;
     if (this.#hasToEnd) return silentMs >= KILL_MS ? 'kill' : 'wait';
@@ -56,7 +64,7 @@ export class ChildLiveness {
     return 'end';
   }
 
-  /** The silence after which it is ended, milliseconds. */
+  /** Silence after which the child is ended, milliseconds. */
   get limitMs(): number {
     return this.#isServing ? SILENT_MS : STARTING_SILENT_MS;
   }

@@ -1,10 +1,10 @@
 /**
- * How connections of one port get to the workers.
+ * Distribution of the connections of one port to workers:
  *
- * - One worker: one socket, which the worker accepts on itself. While workers are replaced old and new share it.
- * - Several, where Node can (`canReusePort`): a socket for each, and the kernel shares connections out evenly.
- * - Several on an older Node: the supervisor accepts and hands each connection to the next worker, which costs it
- *   CPU for every new connection; requests on kept-alive connections cost nothing more.
+ * - One worker: one socket, on which the worker accepts. During a replacement the old and the new worker share it.
+ * - Several workers, if `canReusePort`: one socket each, and the kernel distributes connections evenly.
+ * - Several workers on an older Node: the supervisor accepts and hands each connection to the next worker. This costs CPU for
+ *   each new connection, but not for requests on kept-alive connections.
  */
 import net from 'node:net';
 import { closeWhenEmpty } from '@rollcall/proxy';
@@ -15,13 +15,13 @@ import { portHolder } from './port-holder.ts';
 
 export interface Listener {
   readonly address: ListenAddress;
-  /** What the worker of that slot listens on; `undefined` when connections are handed to it. */
+  /** Socket of the worker of this slot; `undefined` if connections are handed to it. */
   handleOf(slot: number): NativeHandle | undefined;
-  /** Stops accepting. Where connections are handed over, those that have arrived are handed over first. */
+  /** Stops accepting. If connections are handed over, arrived connections are handed over first. */
   close(): Promise<void>;
 }
 
-/** Opens `address` for `slots` workers. `hand` is given connections where workers cannot accept by themselves. */
+/** Opens `address` for `slots` workers. `hand` gets the connections if workers cannot accept themselves. */
 export async function openListener(
   address: ListenAddress,
   slots: number,
@@ -54,8 +54,8 @@ function handingListener({ host, port }: ListenAddress, hand: (socket: net.Socke
 }
 
 /**
- * The address with a port that is free right now, so that a taken one is reported, with its holder, before anything is
- * started: binding alone does not tell, because the system reports a taken port only when somebody listens.
+ * The address with a port that is free now, so that a taken port is reported with its holder before a process is started.
+ * Binding alone is not enough, because the system reports a taken port only on `listen`.
  */
 export function freeAddress({ host, port }: ListenAddress, flag: string): Promise<ListenAddress> {
   return new Promise((resolve, reject) => {

@@ -1,4 +1,4 @@
-/** Monotonic milliseconds that all processes of one machine have in common: neither starts nor corrected clocks move them. */
+/** Monotonic milliseconds, the same for all processes of a machine; independent of process starts and clock corrections. */
 export function machineMs(): number {
   return Number(process.hrtime.bigint() / 1_000_000n);
 }

@@ -1,7 +1,7 @@
-/** Who listens on a port of this machine, from /proc. */
+/** The process that listens on a port of this machine, from /proc. */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
-/** `node server.js (pid 812)`, or `undefined` when that cannot be seen. */
+/** `node server.js (pid 812)`, or `undefined` if it is not visible. */
 export function portHolder(port: number): string | undefined {
   const inodes = listeningInodes(port);
   if (inodes.size === 0) return undefined;

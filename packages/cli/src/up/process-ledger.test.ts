@@ -36,7 +36,7 @@ void test('restarts are counted by name and reason, across all processes of that
   );
 });
 
-void test('replacements wait until they are noted, with their age; only the last hundred', () => {
+void test('the last hundred replacements wait with their age until they are noted', () => {
   const ledger = new ProcessLedger();
   for (let pid = 1; pid <= 103; pid++) ledger.replaced(died(pid), 1_000);
   const waiting = ledger.waiting(4_000);

@@ -1,22 +1,22 @@
 /**
- * What the control process is to know of the supervisor's children: how often each was replaced and why, across all
- * that have had its name, and the replacements that no control process has confirmed yet.
+ * State of the supervisor's children for the control process: the restarts of each name with their reasons. Also the replacements
+ * that no control process has confirmed yet.
  */
 import type { ProcessResource, ReplacedProcess, RestartReason } from '@rollcall/protocol';
 
-/** Replacements that wait for a control process; of more the oldest are forgotten. */
+/** Most replacements that wait for a control process; the oldest are dropped. */
 const MAX_WAITING = 100;
 
-/** A child that has ended and is started again. */
+/** A child that has ended and is restarted. */
 export interface Replacement {
   readonly name: string;
   readonly pid: number;
   readonly reason: RestartReason;
-  /** For people: `exit 1`, `SIGKILL`, `no answer for 10 s`. */
+  /** Text for logs and pages: `exit 1`, `SIGKILL`, `no answer for 10 s`. */
   readonly detail: string;
 }
 
-/** A child as it is now. */
+/** Current state of a child. */
 export interface ChildNow {
   readonly name: string;
   readonly pid: number | undefined;

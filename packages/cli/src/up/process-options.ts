@@ -1,10 +1,17 @@
 /**
- * IPC messages between the supervisor and its children. After an upgrade in place a supervisor
- * has children of the new release: messages and fields are added, never changed, and what is not known is skipped.
+ * IPC messages between the supervisor and its children. After an upgrade in place, a supervisor has children of the new
+ * release. Therefore messages and fields are added, never changed, and unknown messages are skipped.
  */
 import type { BalancerSettingsOption } from '@rollcall/coordinator';
 import type { ContextPath, ProcessResource, QuotaName, ReplacedProcess } from '@rollcall/protocol';
-import type { AccessLogOptions, CertificateFiles, EngineLimits, NodeTlsOptions } from '@rollcall/proxy';
+import type {
+  AccessLogOptions,
+  CertificateFiles,
+  ForwardedForm,
+  LimitChanges,
+  NodeTlsOptions,
+  ProxyProtocolListener,
+} from '@rollcall/proxy';
 import type { ListenAddress } from '../address.ts';
 import type { StaticSite } from '../static/static-site.ts';
 
@@ -14,23 +21,23 @@ export type ChildName = 'control' | 'worker' | 'static';
 export interface ControlTlsFiles {
   readonly cert: string;
   readonly key: string;
-  /** Authorities that sign certificates of clients. */
+  /** CA certificates for client certificates. */
   readonly clientCa?: string;
 }
 
 export interface ControlOptions {
   readonly listen: ListenAddress;
   readonly agentsListen?: ListenAddress;
-  /** Absent: plain HTTP. */
+  /** If absent, plain HTTP. */
   readonly controlTls?: ControlTlsFiles;
   readonly advertise?: string;
-  /** As `--store` spells it. */
+  /** Value of `--store`. */
   readonly store: string;
   readonly stateDir: string;
   readonly joinToken?: string;
   readonly adminToken?: string;
   readonly feedToken: string;
-  /** For the nodes of `--static`. Absent in releases that give them the join token. */
+  /** Token for the nodes of `--static`. Absent in releases that give them the join token. */
   readonly ownNodeToken?: string;
   readonly proxyUrl: string;
   readonly ownListeners: readonly ListenAddress[];
@@ -39,7 +46,7 @@ export interface ControlOptions {
   readonly suspectMs?: number;
   readonly leaseMs?: number;
   readonly balancers: readonly BalancerSettingsOption[];
-  /** Names of the operator's algorithms. */
+  /** Names of custom algorithms. */
   readonly ownAlgorithms: readonly string[];
   readonly adminAllow?: readonly string[];
   readonly nodeAllow?: readonly string[];
@@ -55,28 +62,31 @@ export interface WorkerProcessOptions {
   readonly version: string;
   readonly feedUrl: string;
   readonly feedToken: string;
-  /** Files of certificates of which the control port shows one; absent without TLS. */
+  /** Certificate files of the control port, which presents one of them; absent without TLS. */
   readonly feedCertificateFiles?: readonly string[];
   readonly snapshotFile: string;
-  /** Of this `up`. Absent from supervisors of earlier releases. */
+  /** Id of this `up`. Absent from supervisors of earlier releases. */
   readonly ownListeners?: readonly ListenAddress[];
-  readonly limits: Partial<EngineLimits>;
+  readonly limits: LimitChanges;
   readonly healthPath?: string;
   readonly stickySecretFile?: string;
   readonly excludedPaths: readonly ContextPath[];
   readonly trustedProxies: readonly string[];
-  /** Files of pages by status. */
+  /** Absent from supervisors of earlier releases. */
+  readonly forwardedForm?: ForwardedForm;
+  /** Absent from supervisors of earlier releases: true. */
+  readonly addsVia?: boolean;
+  readonly proxyProtocol?: readonly ProxyProtocolListener[];
+  /** Files of error pages by status. */
   readonly errorPages: Readonly<Record<string, string>>;
   readonly accessLog?: AccessLogOptions;
   readonly nodeTls: NodeTlsOptions;
-  /** Files of the operator's algorithms, by name. */
+  /** Files of custom algorithms, by name. */
   readonly algorithmFiles: Readonly<Record<string, string>>;
-  /** Certificates of the TLS port; none without one. */
+  /** Certificates of the TLS port; empty without one. */
   readonly certificates: readonly CertificateFiles[];
-  /** In base64. */
+  /** Base64. */
   readonly ticketKeys: string;
-  /** Shown with a 503 on this machine. */
-  readonly unavailableHint: string;
   readonly logLevel: string;
 }
 
@@ -90,82 +100,82 @@ export interface StaticProcessOptions {
 }
 
 export type ToChild =
-  /** First; `handles` messages with one handle each follow. */
+  /** First message; `handles` messages with one handle each follow. */
   | {
       readonly type: 'start';
       readonly options: object;
       readonly handles: number;
-      /** It takes the place of one that died, and is waited for. */
+      /** The worker replaces a worker that died, and clients wait for it. */
       readonly isAgain: boolean;
     }
   | { readonly type: 'handle' }
-  /** Do you still turn? Answered by `answer`, also while the child starts. */
+  /** Ping. Answered by `answer`, also while the child starts. */
   | { readonly type: 'ask' }
-  /** A connection comes along; answered by `taken` or `declined`. */
+  /** A connection is attached; answered by `taken` or `declined`. */
   | {
       readonly type: 'connection';
       readonly number: number;
       readonly isTls: boolean;
-      /** By the machine's clock. Absent in releases that hand over without it. */
+      /** Instant of the clock of the machine. Absent in releases that hand over without it. */
       readonly sentMs?: number;
     }
-  /** Another worker accepts now: finish what there is, and end. */
+  /** Another worker accepts now: finish open requests, then end. */
   | { readonly type: 'retire'; readonly graceMs: number }
   /** To the control process: its certificate files may have changed. */
   | { readonly type: 'read-certificates' }
   /** The access log was moved away. */
   | { readonly type: 'reopen-log' }
-  /** To the control process: the children now, and replacements that no control process has confirmed. Answered by `noted`. */
+  /** To the control process: the current children, and replacements that no control process has confirmed. Answered by `noted`. */
   | {
       readonly type: 'processes';
       readonly processes: readonly ProcessResource[];
       readonly replaced: readonly ReplacedProcess[];
     }
-  /** What came of the request for logs to be opened again. */
+  /** Outcome of a request to reopen logs. */
   | { readonly type: 'rotated'; readonly error?: string; readonly message: string }
-  /** What came of a reload that the control process asked for. */
+  /** Outcome of a reload that the control process requested. */
   | { readonly type: 'reloaded'; readonly error?: string; readonly message: string };
 
-/** From a child, whenever it serves. */
+/** From a child, when it serves. */
 export interface ChildReady {
   readonly type: 'ready';
   readonly version: string;
-  /** It answers when it is asked. Absent in releases that do not. */
+  /** The child answers pings. Absent in releases that do not. */
   readonly answers?: true;
   /** One-time link that logs a browser in; from the control process only. */
   readonly loginUrl?: string;
-  /** Sentences for the operator about how it was started; from the control process only. */
+  /** Warnings for the operator about the configuration; from the control process only. */
   readonly warnings?: readonly string[];
 }
 
-/** From a child that cannot start for a reason the user can mend: starting it again would not help. */
+/** From a child that cannot start for a reason that the user can fix: a restart would not help. */
 export interface ChildFailed {
   readonly type: 'failed';
   readonly message: string;
 }
 
-/** From the control process: an administrator wants the settings read again. Answered by `reloaded`. */
-export interface ReloadWanted {
+/** From the control process: an administrator requests a reload. Answered by `reloaded`. */
+export interface ReloadRequest {
   readonly type: 'reload';
 }
 
-/** From the control process: an operator wants the logs opened again. Answered by `rotated`. */
-export interface RotateWanted {
+/** From the control process: an operator requests that logs are reopened. Answered by `rotated`. */
+export interface RotateRequest {
   readonly type: 'rotate';
 }
 
-/** From a worker: the connection of that number is its own now; or it came too late and belongs to the supervisor. */
+/** From a worker: it has taken the connection with this number, or declines it because it was late. */
 export interface ConnectionAnswer {
   readonly type: 'taken' | 'declined';
   readonly number: number;
 }
 
-/** From a child that turns. */
+/** From a child: answer to a ping. */
 export interface ChildAnswer {
   readonly type: 'answer';
 }
 
-/** From the control process: replacements up to that number are in its events. */
+/** From the control process: replacements up to this number are in its events. */
 export interface ReplacementsNoted {
   readonly type: 'noted';
   readonly number: number;
@@ -174,8 +184,8 @@ export interface ReplacementsNoted {
 export type ChildMessage =
   | ChildReady
   | ChildFailed
-  | ReloadWanted
-  | RotateWanted
+  | ReloadRequest
+  | RotateRequest
   | ConnectionAnswer
   | ChildAnswer
   | ReplacementsNoted;

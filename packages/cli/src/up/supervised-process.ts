@@ -1,47 +1,48 @@
-/** One child that is started again whenever it dies or no longer answers, at once at first, then with growing pauses. */
+/** One child that is restarted when it dies or no longer answers: first at once, then with backoff. */
 import { type ChildProcess, fork, type SendHandle } from 'node:child_process';
 import type { Socket } from 'node:net';
 import type { RestartReason } from '@rollcall/protocol';
 import { nodeFlags } from '../processes/node-flags.ts';
 import type { NativeHandle } from './bound-socket.ts';
 import { ASK_MS, ChildLiveness } from './child-liveness.ts';
+import { cpuWaitMs } from './cpu-wait.ts';
 import { machineMs } from './machine-clock.ts';
 import type { ChildNow, Replacement } from './process-ledger.ts';
 import type { ChildFailed, ChildMessage, ChildName, ToChild } from './process-options.ts';
 
-/** A child that has lived this long is started again at once. */
+/** A child that has lived this long is restarted at once, milliseconds. */
 const STEADY_MS = 5_000;
 const FIRST_PAUSE_MS = 50;
 const MAX_PAUSE_MS = 5_000;
-/** What a retiring child gets beyond its grace to end, milliseconds. */
+/** Time that a retiring child gets beyond its grace, milliseconds. */
 const RETIRE_MARGIN_MS = 5_000;
 /**
- * A connection that a child has not taken for this long is handed to another, milliseconds: later than the child itself
- * declines it (`STALE_MS` in processes/run-worker.ts), so that never both have it.
+ * A connection that a child has not taken after this time is handed to another child, milliseconds. The child itself declines it
+ * earlier (`STALE_MS` in processes/run-worker.ts), so that never two children have it.
  */
 const UNTAKEN_MS = 1_500;
 
 export interface SupervisedOptions {
-  /** For people: `control`, `worker 0`. */
+  /** Name in logs: `control`, `worker 0`. */
   readonly name: string;
-  /** What it runs. */
+  /** Entry module. */
   readonly child: ChildName;
   readonly message: object;
-  /** Go along with the message, each in one of its own. */
+  /** Handles of the options, each sent in a message of its own. */
   readonly handles?: readonly NativeHandle[];
-  /** Its standard output is ours; else what it has to say there is log. */
+  /** The child inherits standard output; otherwise its output goes to the log. */
   readonly sharesStdout?: boolean;
   readonly onReady: (message: ChildMessage & { readonly type: 'ready' }) => void;
   readonly onFailed: (message: ChildFailed) => void;
-  /** It has answered. */
+  /** The child has answered a ping. */
   readonly onAnswer?: () => void;
-  /** It asks for a reload. */
-  readonly onReloadWanted?: () => void;
-  /** It asks for logs to be opened again. */
-  readonly onRotateWanted?: () => void;
-  /** It has noted the replacements up to this number. */
+  /** The child requests a reload. */
+  readonly onReloadRequest?: () => void;
+  /** The child requests that logs are reopened. */
+  readonly onRotateRequest?: () => void;
+  /** The child has noted the replacements up to this number. */
   readonly onNoted?: (number: number) => void;
-  /** It has another process now, or none; with the one that has ended and is replaced. */
+  /** The process of this child has changed or ended; with the process that is replaced. */
   readonly onChange: (replaced?: Replacement) => void;
   readonly say: (line: string) => void;
 }
@@ -63,9 +64,9 @@ export class SupervisedProcess {
   #timer: NodeJS.Timeout | undefined;
   #isClosing = false;
   #isReady = false;
-  /** Why it is ended, when it is ended for its silence. */
+  /** Reason of the end, if the child is ended because of its silence. */
   #silence: string | undefined;
-  /** Connections on their way to it, by number. */
+  /** Connections that were sent to the child but not taken yet, by number. */
   readonly #handed = new Map<number, Handed>();
   #nextNumber = 0;
 
@@ -82,17 +83,17 @@ export class SupervisedProcess {
     return { name: this.#options.name, pid: this.pid, sinceUnixMs: this.#startedUnixMs };
   }
 
-  /** It serves, and has not been asked to end. */
+  /** The child serves, and no end was requested. */
   get isReady(): boolean {
     return this.#isReady && !this.#isClosing && this.#silence === undefined;
   }
 
-  /** A connection is on its way to it. */
+  /** A connection was sent to the child but not taken yet. */
   get isHanding(): boolean {
     return this.#handed.size > 0;
   }
 
-  /** How long it has not answered, milliseconds. */
+  /** Current silence of the child, milliseconds. */
   get silentMs(): number {
     return this.#liveness.silentMs(performance.now());
   }
@@ -114,9 +115,9 @@ export class SupervisedProcess {
     this.#child = child;
     this.#liveness = new ChildLiveness(performance.now());
     this.#lookTimer = setInterval(() => this.#look(child), ASK_MS);
-    child.on('message', (told: ChildMessage) => this.#onMessage(told));
+    child.on('message', (message: ChildMessage) => this.#onMessage(message));
     child.on('error', (error) => {
-      // One that the system could not start has no exit.
+      // A process that the system could not start emits no `exit`.
       if (child.pid === undefined && this.#child === child) this.#onEnd(0, 'exit', error.message);
       else this.#options.say(`${name} process: ${error.message}`);
     });
@@ -128,60 +129,60 @@ export class SupervisedProcess {
       if (error && !this.#isClosing) child.kill('SIGKILL');
     };
     child.send({ type: 'start', options: message, handles: handles.length, isAgain } satisfies ToChild, onSent);
-    // Node's typings know net.Server and net.Socket; the bare handle is what those are sent as.
+    // Node's typings accept net.Server and net.Socket, which are sent as this bare handle.
     for (const handle of handles)
       child.send({ type: 'handle' } satisfies ToChild, handle as unknown as SendHandle, {}, onSent);
     this.#options.onChange();
   }
 
-  #onMessage(told: ChildMessage): void {
-    this.#liveness.heard(performance.now());
-    switch (told.type) {
+  #onMessage(message: ChildMessage): void {
+    this.#liveness.received(performance.now());
+    switch (message.type) {
       case 'ready':
         this.#isReady = true;
         this.#liveness.serves();
-        // One of a release that does not know the question.
-        if (told.answers !== true) clearInterval(this.#lookTimer);
-        this.#options.onReady(told);
+        // A child of a release without pings.
+        if (message.answers !== true) clearInterval(this.#lookTimer);
+        this.#options.onReady(message);
         break;
       case 'failed':
-        this.#options.onFailed(told);
+        this.#options.onFailed(message);
         break;
       case 'taken':
-        this.#handed.get(told.number)?.socket.destroy();
-        this.#handed.delete(told.number);
+        this.#handed.get(message.number)?.socket.destroy();
+        this.#handed.delete(message.number);
         break;
       case 'declined':
-        this.#lose(told.number);
+        this.#lose(message.number);
         break;
       case 'answer':
         this.#options.onAnswer?.();
         break;
       case 'noted':
-        this.#options.onNoted?.(told.number);
+        this.#options.onNoted?.(message.number);
         break;
       case 'reload':
-        this.#options.onReloadWanted?.();
+        this.#options.onReloadRequest?.();
         break;
       case 'rotate':
-        this.#options.onRotateWanted?.();
+        this.#options.onRotateRequest?.();
         break;
       default:
-        // Of a newer release.
-        told satisfies never;
+        // A message of a newer release.
+        message satisfies never;
     }
   }
 
-  /** Asks the child whether it still turns, and ends it when it has been silent for too long. */
+  /** Pings the child, and ends it after too long a silence. */
   #look(child: ChildProcess): void {
     const nowMs = performance.now();
-    const verdict = this.#liveness.look(nowMs);
+    const verdict = this.#liveness.look(nowMs, child.pid === undefined ? undefined : cpuWaitMs(child.pid));
     if (verdict === 'end') {
       this.#silence = `no answer for ${this.#liveness.limitMs / 1_000} s`;
       this.#options.say(`the ${this.#options.name} process (pid ${child.pid}): ${this.#silence}; ending it`);
       child.kill('SIGTERM');
     } else if (verdict === 'kill') child.kill('SIGKILL');
-    else this.tell({ type: 'ask' });
+    else this.send({ type: 'ask' });
     for (const [number, { atMs }] of this.#handed) if (nowMs - atMs > UNTAKEN_MS) this.#lose(number);
   }
 
@@ -193,21 +194,21 @@ export class SupervisedProcess {
     if (this.#isClosing) return;
     const livedMs = performance.now() - this.#startedMs;
     this.#pauseMs = livedMs > STEADY_MS ? 0 : Math.min(MAX_PAUSE_MS, Math.max(FIRST_PAUSE_MS, this.#pauseMs * 2));
-    this.#options.say(`the ${this.#options.name} process ended (${detail}); starting it again`);
+    this.#options.say(`the ${this.#options.name} process ended (${detail}); restarting it`);
     this.#timer = setTimeout(() => this.#start(), this.#pauseMs);
     this.#options.onChange({ name: this.#options.name, pid, reason, detail });
   }
 
-  /** Sends a message; a child that is just not there misses it. */
-  tell(message: ToChild): void {
+  /** Sends a message; it is lost while the child is being restarted. */
+  send(message: ToChild): void {
     this.#child?.send(message, () => undefined);
   }
 
-  /** Hands a connection over. `onLost` when the child has not taken it: it ended, or does not answer. */
+  /** Hands a connection over. Calls `onLost` if the child does not take it, because it ended or does not answer. */
   hand(socket: Socket, isTls: boolean, onLost: () => void): void {
     const number = this.#nextNumber++;
     this.#handed.set(number, { socket, atMs: performance.now(), onLost });
-    // Ours is kept until the child has said that it has its own: it could die with the connection on its way.
+    // The handle is kept until the child confirms: the child could die before it receives the connection.
     this.#child?.send(
       { type: 'connection', number, isTls, sentMs: machineMs() } satisfies ToChild,
       socket,
@@ -216,26 +217,26 @@ export class SupervisedProcess {
     );
   }
 
-  /** A connection that was handed to it goes back, unless it has taken it. */
+  /** Returns a connection that was handed to the child, unless the child has taken it. */
   #lose(number: number): void {
     const handed = this.#handed.get(number);
     this.#handed.delete(number);
     handed?.onLost();
   }
 
-  /** Asks the child to end, and kills it after `graceMs`. Resolves when it is gone. */
+  /** Ends the child, and kills it after `graceMs`. Resolves when it is gone. */
   close(graceMs: number): Promise<void> {
     return this.#end(graceMs, (child) => child.kill('SIGTERM'));
   }
 
-  /** Asks a worker that has a successor to finish what it has, within `graceMs`. Resolves when it is gone. */
+  /** Retires a worker that has a successor: it finishes open requests within `graceMs`. Resolves when it is gone. */
   retire(graceMs: number): Promise<void> {
     return this.#end(graceMs + RETIRE_MARGIN_MS, (child) =>
       child.send({ type: 'retire', graceMs } satisfies ToChild, () => undefined),
     );
   }
 
-  #end(withinMs: number, ask: (child: ChildProcess) => void): Promise<void> {
+  #end(withinMs: number, request: (child: ChildProcess) => void): Promise<void> {
     this.#isClosing = true;
     clearTimeout(this.#timer);
     const child = this.#child;
@@ -246,11 +247,11 @@ export class SupervisedProcess {
         clearTimeout(killer);
         resolve();
       });
-      ask(child);
+      request(child);
     });
   }
 
-  /** Ends it now. */
+  /** Kills the child now. */
   kill(): void {
     this.#isClosing = true;
     clearTimeout(this.#timer);
@@ -259,8 +260,8 @@ export class SupervisedProcess {
 }
 
 /**
- * The module of a child, in the form we run in ourselves. A supervisor goes on over an upgrade in place, so that these
- * names, and the messages between it and its children, are also those of other releases.
+ * Path of an entry module, `.ts` or `.js` like this module. A supervisor keeps running over an upgrade in place. So these
+ * names, and the messages between supervisor and children, are shared with other releases.
  */
 function entryOf(name: ChildName): URL {
   return new URL(`../processes/${name}${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);

@@ -1,12 +1,12 @@
 /**
- * The process that `rollcall up` is: it owns the proxy's listening sockets, keeps the control process and the workers
- * running, replaces workers when settings are read again, and does nothing else. When it ends, however and whenever it
- * ends, its children end too: from their first statement on they notice that their channel to it is closed.
+ * The main process of `rollcall up`. It owns the listening sockets of the proxy, keeps the control process and the workers
+ * running, and replaces workers at a reload. When it ends for any reason, its children end too: they detect the closed
+ * channel from their first statement on.
  */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { FEED_PATH } from '@rollcall/protocol';
+import { FEED_PATH } from '@rollcall/feed';
 import { type ListenAddress, localUrl } from '../address.ts';
 import { controlCertificatePath } from '../control-certificate.ts';
 import { CliFailure, EXIT } from '../exit.ts';
@@ -23,48 +23,41 @@ import { START_MS, WorkerPool, type WorkerSettings } from './worker-pool.ts';
 
 export interface SupervisorOptions {
   readonly proxy: ListenAddress;
-  /** Where clients speak TLS; `undefined` for nowhere. */
+  /** TLS listener for clients; `undefined` for none. */
   readonly tls: ListenAddress | undefined;
   readonly control: ListenAddress;
   /** The control port speaks TLS. */
   readonly isControlTls: boolean;
   /** The state directory for a control port. */
   readonly stateDirFor: (controlPort: number) => string;
-  /** What the control process is told, besides what the supervisor knows. */
+  /** Options of the control process, without the options that the supervisor adds. */
   readonly controlOptions: Omit<
     ControlOptions,
     'listen' | 'stateDir' | 'feedToken' | 'ownNodeToken' | 'proxyUrl' | 'ownListeners' | 'store'
   >;
-  /** As `--store` spells it; `undefined`: a file in the state directory. */
+  /** Value of `--store`; `undefined`: a file in the state directory. */
   readonly store: string | undefined;
-  /** How many workers. */
+  /** Number of workers. */
   readonly workers: number;
   readonly workerOptions: Omit<
     WorkerProcessOptions,
-    | 'name'
-    | 'feedUrl'
-    | 'feedToken'
-    | 'feedCertificateFiles'
-    | 'snapshotFile'
-    | 'ownListeners'
-    | 'unavailableHint'
-    | 'ticketKeys'
+    'name' | 'feedUrl' | 'feedToken' | 'feedCertificateFiles' | 'snapshotFile' | 'ownListeners' | 'ticketKeys'
   >;
-  /** How long replaced workers may finish what they have, milliseconds. */
+  /** Time for replaced workers to finish their requests, milliseconds. */
   readonly graceMs: number;
-  /** Directories to serve, in a process of their own. */
+  /** Directories that a separate process serves. */
   readonly staticSites: readonly StaticSite[];
   readonly say: (line: string) => void;
-  /** The settings as they are now, for a reload. Throws when they cannot be used. Default: they never change. */
+  /** Reads the current settings, for a reload. Throws if they are invalid. Default: settings never change. */
   readonly readAgain?: () => SupervisorOptions;
 }
 
-/** How long children get to end in order, milliseconds. */
+/** Time for a graceful end of children, milliseconds. */
 const CLOSE_GRACE_MS = 12_000;
-/** The same while they start, when there is nothing to finish, milliseconds. */
+/** The same while children start, when there is nothing to finish, milliseconds. */
 const START_GRACE_MS = 2_000;
 
-/** What a reload cannot change, by the words of the command line. */
+/** Settings that a reload cannot change, named as on the command line. */
 const FIXED = {
   proxy: '--proxy',
   tls: '--tls',
@@ -83,7 +76,7 @@ export class Supervisor {
   readonly #nodeToken = randomBytes(32).toString('base64url');
   readonly #ticketKeys = randomBytes(48).toString('base64');
   #controlAddress: ListenAddress;
-  /** Keeps a port that we chose ourselves from being somebody's outgoing connection while the control process is not there. */
+  /** Reserves the auto-chosen control port, so that the system does not use it for an outgoing connection during a restart. */
   #controlHold: NativeHandle | undefined;
   readonly #listeners: Listener[] = [];
   readonly #pool: WorkerPool;
@@ -92,20 +85,20 @@ export class Supervisor {
   #static: SupervisedProcess | undefined;
   #loginUrl: string | undefined;
   #warnings: readonly string[] = [];
-  /** What the control process was started with, and its version. */
+  /** Options and version of the running control process. */
   #controlOptions: SupervisorOptions;
   #controlVersion = VERSION;
   #needsControl = false;
-  /** The control process ends, and another with other settings takes its place. */
+  /** The control process is being replaced by one with other settings. */
   #isReplacingControl = false;
-  /** All reloads so far; never rejects. */
+  /** Settles after all reloads so far; never rejects. */
   #reloads: Promise<void> = Promise.resolve();
-  /** A reload that has not begun to read the settings. */
+  /** A queued reload that has not begun to read the settings. */
   #nextReload: Promise<string> | undefined;
   #isServing = false;
   #isClosing = false;
   #closed: Promise<void> | undefined;
-  /** Ends the wait for a start. */
+  /** Aborts the wait for a start. */
   #interrupt: () => void = () => {};
 
   constructor(options: SupervisorOptions) {
@@ -130,8 +123,8 @@ export class Supervisor {
   }
 
   /**
-   * Starts everything. Resolves with true when all of it serves, with false when `close` was called before. Rejects with
-   * one line when it cannot serve; nothing is left of it then.
+   * Starts all children. Resolves with true when all of them serve, and with false if `close` was called before. If one cannot
+   * serve, ends all of them and rejects with one line.
    */
   async start(): Promise<boolean> {
     try {
@@ -180,7 +173,7 @@ export class Supervisor {
     else this.#listeners.push(listener);
   }
 
-  /** Resolves when the control process serves. Rejects when it cannot start; it is started again all the same. */
+  /** Resolves when the control process serves. Rejects if it cannot start; it is restarted anyway. */
   async #startControl(options: SupervisorOptions): Promise<void> {
     const { controlOptions, store } = options;
     this.#controlOptions = options;
@@ -199,7 +192,7 @@ export class Supervisor {
     });
   }
 
-  /** Keeps a child running; `keep` is given it at once, and the promise resolves when it serves. */
+  /** Keeps a child running. `keep` gets it at once; the promise resolves when the child serves. */
   #supervise(name: 'control' | 'static', message: object, keep: (child: SupervisedProcess) => void): Promise<void> {
     return new Promise((resolve, reject) => {
       const options: SupervisedOptions = {
@@ -213,9 +206,9 @@ export class Supervisor {
           this.#reportProcesses();
           resolve();
         },
-        onFailed: (told) => reject(new CliFailure(told.message, EXIT.failed)),
-        onReloadWanted: () => this.#reloadForControl(),
-        onRotateWanted: () => this.#control?.tell({ type: 'rotated', ...this.reopenLogs() }),
+        onFailed: (message) => reject(new CliFailure(message.message, EXIT.failed)),
+        onReloadRequest: () => this.#reloadForControl(),
+        onRotateRequest: () => this.#control?.send({ type: 'rotated', ...this.reopenLogs() }),
         onNoted: (number) => this.#ledger.noted(number),
         onChange: (replaced) => this.#onChildChange(replaced),
         say: this.#options.say,
@@ -233,7 +226,7 @@ export class Supervisor {
     if (this.#control?.isReady !== true) return;
     const children = [this.#control.now, ...this.#pool.now, ...(this.#static ? [this.#static.now] : [])];
     const replaced = this.#ledger.waiting(performance.now());
-    this.#control.tell({ type: 'processes', processes: this.#ledger.resources(children), replaced });
+    this.#control.send({ type: 'processes', processes: this.#ledger.resources(children), replaced });
   }
 
   #workerSettings({ workerOptions, controlOptions: { controlTls, agentsListen } }: SupervisorOptions): WorkerSettings {
@@ -250,11 +243,10 @@ export class Supervisor {
         ...this.#listeners.map(({ address }) => address),
       ],
       ticketKeys: this.#ticketKeys,
-      unavailableHint: `no node is up: add one with  rollcall run --coordinator ${this.controlUrl}${this.caFlag} -- YOUR PROGRAM {port}`,
     });
   }
 
-  /** What commands of another directory need besides the address to trust the control port; begins with a space. */
+  /** The `--ca` flag that commands need with a custom state directory to trust the control port; begins with a space. */
   get caFlag(): string {
     const { host, port } = this.#controlAddress;
     const isFound =
@@ -267,13 +259,13 @@ export class Supervisor {
     return localUrl(this.#listeners[0]!.address);
   }
 
-  /** `undefined` without a TLS port. */
+  /** URL of the TLS port; `undefined` without one. */
   get tlsUrl(): string | undefined {
     const [, tls] = this.#listeners;
     return tls && localUrl(tls.address).replace('http:', 'https:');
   }
 
-  /** Of the control process, about how it was started. */
+  /** Warnings of the control process about the configuration. */
   get warnings(): readonly string[] {
     return this.#warnings;
   }
@@ -293,14 +285,14 @@ export class Supervisor {
   }
 
   /**
-   * Reads the settings again and starts workers with them, which take over while the old ones finish. Resolves with
-   * what has changed, in one line. Rejects with one line, and leaves everything as it is, when that cannot be.
+   * Reads the settings again and starts workers with them, which take over while the old workers finish. Resolves with one line
+   * about the changes. On failure it rejects with one line and changes nothing.
    *
-   * One reload runs at a time, the new control process included. A request that comes while one runs gets the one after
-   * it, because the settings may have changed since they were read.
+   * One reload runs at a time, including the start of a new control process. A request during a reload is served by the next
+   * one, because the settings may have changed since they were read.
    */
   reload(): Promise<string> {
-    if (this.#isClosing) return Promise.reject(new CliFailure('rollcall is ending', EXIT.failed));
+    if (this.#isClosing) return Promise.reject(new CliFailure('rollcall is shutting down', EXIT.failed));
     if (!this.#isServing) return Promise.reject(new CliFailure('rollcall is still starting', EXIT.failed));
     if (this.#nextReload !== undefined) return this.#nextReload;
     const reload = this.#reloads.then(() => {
@@ -309,10 +301,10 @@ export class Supervisor {
     });
     this.#nextReload = reload;
     this.#reloads = reload.then(
-      // After the answer, which may go through the process that is replaced.
+      // After the answer, which may pass through the process that is replaced.
       () =>
         this.#replaceControl().catch((error: Error) =>
-          this.#options.say(`the control process does not serve: ${error.message}; starting it again until it does`),
+          this.#options.say(`the control process does not serve: ${error.message}; restarting it until it does`),
         ),
       () => undefined,
     );
@@ -320,34 +312,34 @@ export class Supervisor {
   }
 
   async #reloadNow(): Promise<string> {
-    if (this.#isClosing) throw new CliFailure('rollcall is ending', EXIT.failed);
+    if (this.#isClosing) throw new CliFailure('rollcall is shutting down', EXIT.failed);
     const before = this.#options;
     const options = before.readAgain?.() ?? before;
     for (const key of Object.keys(FIXED) as (keyof typeof FIXED)[])
       if (!isDeepStrictEqual(options[key], before[key]))
-        throw new CliFailure(`${FIXED[key]} cannot change while rollcall runs: start it again`, EXIT.failed);
+        throw new CliFailure(`${FIXED[key]} cannot change while rollcall runs: restart rollcall up`, EXIT.failed);
     const version = await this.#pool.replace(this.#workerSettings(options), options.graceMs);
     this.#options = options;
     this.#reportProcesses();
-    // The files may have changed while their names have not.
-    this.#control?.tell({ type: 'read-certificates' });
+    // The content of the files may have changed, but not their names.
+    this.#control?.send({ type: 'read-certificates' });
     this.#needsControl =
       version !== this.#controlVersion ||
       !isDeepStrictEqual(options.controlOptions, this.#controlOptions.controlOptions);
     const isOne = options.workers === 1;
     const workers = isOne ? 'a new worker serves' : `${options.workers} new workers serve`;
-    const old = isOne ? 'one finishes what it has' : 'ones finish what they have';
-    const control = this.#needsControl ? '; the control process starts again' : '';
+    const old = isOne ? 'worker finishes its requests' : 'workers finish their requests';
+    const control = this.#needsControl ? '; the control process restarts' : '';
     return `${workers}; the old ${old}, for ${options.graceMs / 1_000} s at most${control}`;
   }
 
-  /** Starts the control process again where it has other settings, or is of another version, than the workers. */
+  /** Restarts the control process if its settings or version differ from those of the workers. */
   async #replaceControl(): Promise<void> {
     if (!this.#needsControl || this.#isClosing) return;
     this.#needsControl = false;
     const before = this.#controlOptions;
     this.#isReplacingControl = true;
-    // A request for the next reload may have come through it; it would wait for an answer that cannot reach it.
+    // The old control process may have requested the next reload; it would wait for an answer that cannot reach it.
     if (this.#nextReload !== undefined) this.#answerEarly();
     await this.#control?.close(CLOSE_GRACE_MS);
     this.#isReplacingControl = false;
@@ -356,46 +348,46 @@ export class Supervisor {
       await within(this.#startControl(this.#options), START_MS, 'the new control process does not serve');
     } catch (error) {
       if (this.#isClosing) return;
-      this.#options.say(`${(error as Error).message}: the control process goes on with its old settings`);
+      this.#options.say(`${(error as Error).message}: the control process continues with its old settings`);
       this.#control?.kill();
       await within(this.#startControl(before), START_MS, 'it does not serve');
     }
   }
 
   #answerEarly(): void {
-    this.#control?.tell({ type: 'reloaded', message: 'a reload is under way; this one follows it' });
+    this.#control?.send({ type: 'reloaded', message: 'a reload is running; this one follows it' });
   }
 
-  /** The control process was asked to have everything read again. */
+  /** Handles the reload request of the control process. */
   #reloadForControl(): void {
     const { say } = this.#options;
     if (this.#isReplacingControl) this.#answerEarly();
     this.reload().then(
       (message) => {
         say(`reloaded: ${message}`);
-        this.#control?.tell({ type: 'reloaded', message });
+        this.#control?.send({ type: 'reloaded', message });
       },
       (error: Error) => {
-        say(`not reloaded, everything stays as it was: ${error.message}`);
-        this.#control?.tell({ type: 'reloaded', message: error.message, error: error.message });
+        say(`reload failed, nothing changed: ${error.message}`);
+        this.#control?.send({ type: 'reloaded', message: error.message, error: error.message });
       },
     );
   }
 
-  /** Has all workers open the access log again. Returns one line for people; `error` when there is no such file. */
+  /** Makes all workers reopen the access log. Returns one line for the operator; `error` if there is no log file. */
   reopenLogs(): { readonly message: string; readonly error?: string } {
     const path = this.#options.workerOptions.accessLog?.path ?? 'off';
     if (path === '-' || path === 'off') {
-      const message = `there is no log file to open again: --access-log is ${path}`;
+      const message = `there is no log file to reopen: --access-log is ${path}`;
       return { message, error: message };
     }
     this.#pool.reopenLogs();
-    return { message: `${path} is opened again` };
+    return { message: `${path} is reopened` };
   }
 
   /**
-   * Ends the children in order: the ports close, the workers finish their requests, static nodes leave, the control
-   * process ends. During the start there is nothing to finish, and all end at once. A repeat waits for the first.
+   * Ends the children in this order: the ports close, the workers finish their requests, static nodes leave, the control
+   * process ends. During the start there is nothing to finish, and all end at once. Further calls wait for the first one.
    */
   close(): Promise<void> {
     this.#isClosing = true;
@@ -408,7 +400,7 @@ export class Supervisor {
     if (this.#isServing) {
       await this.#releaseListeners();
       await this.#pool.close(CLOSE_GRACE_MS);
-      // Until then the workers still had requests for its nodes.
+      // Until here the workers still had requests for its nodes.
       await this.#static?.close(CLOSE_GRACE_MS);
       await this.#control?.close(CLOSE_GRACE_MS);
     } else {
@@ -423,7 +415,7 @@ export class Supervisor {
     this.#unlock();
   }
 
-  /** Ends everything now. */
+  /** Kills all children now. */
   kill(): void {
     this.#isClosing = true;
     this.#interrupt();
@@ -434,13 +426,13 @@ export class Supervisor {
     this.#unlock();
   }
 
-  /** Closes our ends of the proxy's sockets; what has arrived on those that we accept on is handed over. */
+  /** Closes the supervisor's ends of the proxy sockets. Connections that the supervisor has accepted are handed over first. */
   async #releaseListeners(): Promise<void> {
     await Promise.all(this.#listeners.splice(0).map((listener) => listener.close()));
   }
 }
 
-/** A socket that is bound and never listens: others that allow it, as ours do, can listen on its address. */
+/** A socket that is bound but never listens. Sockets with the same option, as in this program, can listen on its address. */
 function hold(address: ListenAddress): NativeHandle {
   return bindSockets(address, 1)[0]!.handle;
 }

@@ -1,4 +1,4 @@
-/** The proxy's workers: one process for each slot, replaced all together without anybody noticing. */
+/** The proxy's workers: one process per slot, replaced together without failed requests. */
 import type { Socket } from 'node:net';
 import { CliFailure, EXIT } from '../exit.ts';
 import type { NativeHandle } from './bound-socket.ts';
@@ -9,22 +9,22 @@ import { within } from './within.ts';
 
 export interface WorkerPoolOptions {
   readonly slots: number;
-  /** What the worker of that slot is to listen on. */
+  /** Listener of the worker of this slot. */
   readonly handlesOf: (slot: number) => readonly NativeHandle[];
   readonly onChange: SupervisedOptions['onChange'];
   readonly say: (line: string) => void;
 }
 
-/** What a worker is told, but for its name. */
+/** Options of a worker, except its name. */
 export type WorkerSettings = (name: string, slot: number) => WorkerProcessOptions;
 
-/** How long processes may take to start when they are to replace others, milliseconds. */
+/** Time limit for the start of replacement workers, milliseconds. */
 export const START_MS = 30_000;
-/** A worker that has not answered for this long gets no connection while another answers, milliseconds. */
+/** A worker with this silence gets no connection while another worker answers, milliseconds. */
 const UNANSWERED_MS = 1_000;
-/** How long the end waits for connections that are on their way to a worker, milliseconds. */
+/** Time that the end waits for connections that a worker has not taken yet, milliseconds. */
 const ARRIVE_MS = 2_000;
-/** Connections that wait for a worker to hand them to; the next one is closed. */
+/** Most connections that wait for a worker; the next one is closed. */
 const MAX_WAITING = 1_024;
 
 interface Waiting {
@@ -37,7 +37,7 @@ export class WorkerPool {
   #workers: readonly SupervisedProcess[] = [];
   readonly #retiring = new Set<SupervisedProcess>();
   readonly #waiting: Waiting[] = [];
-  /** Ends the wait for workers that are to replace others. */
+  /** Aborts the wait for replacement workers. */
   #giveUp: () => void = () => {};
   #generation = 0;
   #nextSlot = 0;
@@ -54,7 +54,7 @@ export class WorkerPool {
     return this.#workers.map(({ now }) => now);
   }
 
-  /** Starts a worker for each slot; resolves with their version when all serve. Rejects when one cannot. */
+  /** Starts a worker for each slot. Resolves with their version when all serve; rejects if one cannot. */
   async start(settings: WorkerSettings): Promise<string> {
     const { workers, ready } = this.#startAll(settings);
     this.#workers = workers;
@@ -62,13 +62,13 @@ export class WorkerPool {
   }
 
   /**
-   * Starts other workers, and once all serve has those that are there finish what they have within `graceMs`. Resolves
-   * with the version of the new ones; rejects, and leaves everything as it was, when one cannot start.
+   * Starts new workers, and once all serve, retires the old workers, which finish their requests within `graceMs`. Resolves with
+   * the version of the new workers. If one cannot start, rejects and changes nothing.
    */
   async replace(settings: WorkerSettings, graceMs: number): Promise<string> {
     const { workers, ready } = this.#startAll(settings);
     const given = new Promise<never>((_, reject) => {
-      this.#giveUp = () => reject(new CliFailure('rollcall is ending', EXIT.failed));
+      this.#giveUp = () => reject(new CliFailure('rollcall is shutting down', EXIT.failed));
     });
     try {
       const version = await within(Promise.race([ready, given]), START_MS, 'the new workers do not serve');
@@ -96,7 +96,7 @@ export class WorkerPool {
     const workers: SupervisedProcess[] = [];
     const ready: Promise<string>[] = [];
     for (let slot = 0; slot < slots; slot++) {
-      // Old and new ones follow the feed side by side, so they need names of their own.
+      // Old and new workers follow the feed at the same time, so they need different names.
       const name = generation === 0 ? `local-${slot}` : `local-${slot}-${generation}`;
       ready.push(
         new Promise((resolve, reject) => {
@@ -123,7 +123,7 @@ export class WorkerPool {
     return { workers, ready: Promise.all(ready).then(([version = '']) => version) };
   }
 
-  /** Gives an accepted connection to the next worker that serves and answers; it waits when there is none. */
+  /** Hands an accepted connection to the next worker that serves and answers; without one, the connection waits. */
   hand(socket: Socket, isTls: boolean): void {
     const { length } = this.#workers;
     for (let tries = 0; tries < length; tries++) {
@@ -146,12 +146,12 @@ export class WorkerPool {
     for (const { socket, isTls } of this.#waiting.splice(0)) this.hand(socket, isTls);
   }
 
-  /** Tells every worker, those that retire included, that the access log was moved away. */
+  /** Notifies all workers, including retiring workers, that the access log was moved. */
   reopenLogs(): void {
-    for (const worker of [...this.#workers, ...this.#retiring]) worker.tell({ type: 'reopen-log' });
+    for (const worker of [...this.#workers, ...this.#retiring]) worker.send({ type: 'reopen-log' });
   }
 
-  /** Ends all in order, within `graceMs`; before that, connections on their way to a worker arrive. */
+  /** Ends all workers within `graceMs`, after they have taken the connections that were handed to them. */
   async close(graceMs: number): Promise<void> {
     this.#giveUp();
     const endMs = performance.now() + ARRIVE_MS;
@@ -164,7 +164,7 @@ export class WorkerPool {
     return this.#waiting.length > 0 || this.#workers.some((worker) => worker.isHanding);
   }
 
-  /** Ends all now. */
+  /** Kills all workers now. */
   kill(): void {
     this.#giveUp();
     for (const worker of [...this.#workers, ...this.#retiring]) worker.kill();

@@ -1,4 +1,4 @@
-/** What every file of routes needs of fastify. */
+/** Types and helpers that all route files share: the fastify instance, the identity of a request, and its origin. */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { isObject, type Role } from '@rollcall/protocol';
@@ -11,20 +11,20 @@ export type AdminApp = FastifyInstance<Server, IncomingMessage, ServerResponse, 
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Who may come. A route that does not say is closed to all. */
+    /** Required role. A route without a role refuses every request. */
     role?: Role | 'anybody';
-    /** True for answers that hold no data: the login cookie is enough for them. Absent: false. */
+    /** True for answers without data: the login cookie alone admits the request. Default: false. */
     isPage?: boolean | ((query: unknown) => boolean);
-    /** The route checks `If-Match`. A write with `If-Match` to another route is refused. */
+    /** The route checks `If-Match`. Other routes refuse a write with `If-Match`. */
     honoursIfMatch?: boolean;
   }
   interface FastifyRequest {
-    /** Who asks; set before any route that names a role runs. */
+    /** Identity of the client; set before the handler of a route with a role runs. */
     identity: Identity | null;
   }
 }
 
-/** Address of the peer and the reason given, for the audit. */
+/** Address of the peer and the reason that the request gives, for the audit. */
 export function originOf(request: FastifyRequest): Origin {
   const address = peerOf(request.raw);
   const { body } = request;
@@ -35,13 +35,13 @@ export function originOf(request: FastifyRequest): Origin {
   };
 }
 
-/** Who asks, in a route that names a role. */
+/** Identity of the client. Only for routes with a role. */
 export function identityOf(request: FastifyRequest): Identity {
-  if (!request.identity) throw new Error('the route lets anybody in, so nobody is known');
+  if (!request.identity) throw new Error('the route has no role, so the request has no identity');
   return request.identity;
 }
 
-/** Sends JSON that is serialised already. The schema of the answer is for the document only, and so is its type. */
+/** Sends JSON that is already serialised. The schema and the type of the answer are used for the document only. */
 export function sendJson(reply: unknown, body: Buffer): FastifyReply {
   return (reply as FastifyReply).type('application/json; charset=utf-8').send(body);
 }

@@ -6,9 +6,11 @@ import { join } from 'node:path';
 import { afterEach, describe, test } from 'node:test';
 import { memoryStore, type Store } from '@rollcall/core';
 import type {
+  BalancerName,
   BalancerResource,
   BalancersResource,
   EventResource,
+  ForgetResult,
   LoginResource,
   NodeExplanation,
   NodeResource,
@@ -57,7 +59,7 @@ function problem({ status, json }: { status: number; json<Body>(): Body }): [num
   return [status, json<Problem>().code];
 }
 
-/** Asks until it is so; the deadline of the test ends a wait that is in vain. */
+/** Repeats the request until the condition holds; the time limit of the test ends a wait in vain. */
 async function until(isSo: () => Promise<boolean>): Promise<void> {
   while (!(await isSo())) await new Promise((resolve) => setTimeout(resolve, 20));
 }
@@ -66,14 +68,16 @@ describe('verbs', () => {
   test('drain, enable and stop a node, once', async () => {
     const { api } = await cluster('n1');
     const drained = (
-      await api('/v1/nodes/n1/drain', { method: 'POST', body: { reason: 'deploy' } })
+      await api('/v1/nodes/n1/drain', { method: 'POST', body: { reason: 'deploy', force: true } })
     ).json<WriteResult>();
     assert.equal(drained.isChanged, true);
     assert.equal(drained.nodes[0]?.wanted.status, 'draining');
     assert.equal(drained.nodes[0]?.wanted.reason, 'deploy');
     assert.equal(drained.nodes[0]?.wanted.by, 'admin');
     assert.match(drained.message, /node n1 is now draining: 0 sessions, 0 in flight/);
-    const again = (await api('/v1/nodes/n1/drain', { method: 'POST', body: { reason: 'deploy' } })).json<WriteResult>();
+    const again = (
+      await api('/v1/nodes/n1/drain', { method: 'POST', body: { reason: 'deploy', force: true } })
+    ).json<WriteResult>();
     assert.equal(again.isChanged, false);
     const stopped = (await api('/v1/nodes/n1/stop', { method: 'POST', body: {} })).json<WriteResult>();
     assert.equal(stopped.nodes[0]?.status, 'stopped');
@@ -81,7 +85,7 @@ describe('verbs', () => {
     assert.equal(enabled.nodes[0]?.status, 'enabled');
   });
 
-  test('dryRun says what would be and changes nothing', async () => {
+  test('a dry run reports the change and changes nothing', async () => {
     const { api } = await cluster('n1');
     const dry = (await api('/v1/nodes/n1/drain', { method: 'POST', body: { dryRun: true } })).json<WriteResult>();
     assert.deepEqual([dry.isDryRun, dry.isChanged], [true, true]);
@@ -89,9 +93,9 @@ describe('verbs', () => {
     assert.equal((await api('/v1/nodes/n1')).json<NodeResource>().status, 'enabled');
   });
 
-  test('deadlineMs and forMs are told as instants', async () => {
+  test('deadlineMs and forMs are reported as instants', async () => {
     const { api } = await cluster('n1');
-    const body = { deadlineMs: 60_000, forMs: 120_000 };
+    const body = { deadlineMs: 60_000, forMs: 120_000, force: true };
     const [resource] = (await api('/v1/nodes/n1/drain', { method: 'POST', body })).json<WriteResult>().nodes;
     const { deadlineAtUnixMs = 0, untilUnixMs = 0 } = resource!.wanted;
     assert.ok(Math.abs(untilUnixMs - deadlineAtUnixMs - 60_000) <= 1);
@@ -99,7 +103,9 @@ describe('verbs', () => {
 
   test('reach all nodes of a balancer or a group', async () => {
     const { api } = await cluster('n1', 'n2');
-    const drained = (await api('/v1/balancers/shop/drain', { method: 'POST', body: {} })).json<WriteResult>();
+    const drained = (
+      await api('/v1/balancers/shop/drain', { method: 'POST', body: { force: true } })
+    ).json<WriteResult>();
     assert.deepEqual(
       drained.nodes.map(({ status }) => status),
       ['draining', 'draining'],
@@ -113,7 +119,7 @@ describe('verbs', () => {
     assert.deepEqual(problem(await api('/v1/groups/us/drain', { method: 'POST', body: {} })), [404, 'not-found']);
   });
 
-  test('on an unknown node are 404 and name what may have been meant', async () => {
+  test('on an unknown node are 404 and suggest similar names', async () => {
     const { api } = await cluster('shop-1', 'shop-2');
     const answer = await api('/v1/nodes/shpo-1/drain', { method: 'POST', body: {} });
     assert.deepEqual(problem(answer), [404, 'not-found']);
@@ -121,9 +127,9 @@ describe('verbs', () => {
     assert.equal(answer.headers.get('content-type'), 'application/problem+json; charset=utf-8');
   });
 
-  test('are in the audit with who, why and from where', async () => {
+  test('are in the audit with identity, reason and address', async () => {
     const { api, stateDir, coordinator: started } = await cluster('n1');
-    await api('/v1/nodes/n1/drain', { method: 'POST', body: { reason: 'deploy' } });
+    await api('/v1/nodes/n1/drain', { method: 'POST', body: { reason: 'deploy', force: true } });
     await started.close();
     const { readFile } = await import('node:fs/promises');
     const lines = (await readFile(`${stateDir}/audit.jsonl`, 'utf8')).trim().split('\n');
@@ -137,7 +143,7 @@ describe('verbs', () => {
 });
 
 describe('nodes', () => {
-  test('a static member is probed and told to be up', async () => {
+  test('a static member is probed and reported as up', async () => {
     const { api } = await coordinator();
     const { url } = await node();
     const body = { balancer: 'shop', url, route: 'r1', contexts: ['/shop'], hosts: ['Shop.Test'], weight: 2 };
@@ -152,7 +158,44 @@ describe('nodes', () => {
     assert.deepEqual([again.isChanged, again.nodes[0]?.liveness], [false, 'up']);
   });
 
-  test('an unreachable one says so in the answer', async () => {
+  test('a dry run of PUT has the refusals of a registration and registers nothing', async () => {
+    const { api } = await coordinator();
+    const { url } = await node();
+    const put = (id: string, body: object) => api(`/v1/nodes/${id}`, { method: 'PUT', body });
+    const body = { balancer: 'shop', url, dryRun: true };
+    const foreseen = (await put('n1', body)).json<WriteResult>();
+    assert.deepEqual([foreseen.isDryRun, foreseen.nodes], [true, []]);
+    assert.equal(foreseen.message, `would register node n1 at ${url} as a static member`);
+    assert.equal((await api('/v1/nodes/n1')).status, 404);
+    await put('n1', { balancer: 'shop', url });
+    const taken = await put('n2', { ...body, balancer: 'blog' });
+    assert.deepEqual(problem(taken), [409, 'context-taken']);
+    const again = (await put('n1', { ...body, weight: 3 })).text;
+    assert.match(again, /would replace the registration of node n1 at \S+ as a static member/);
+    assert.equal((await api('/v1/nodes/n1')).json<NodeResource>().weight, 1);
+  });
+
+  test('the answer of GET can be used as the body of PUT', async () => {
+    const { api } = await coordinator();
+    const { url } = await node();
+    const body = { balancer: 'shop', url, route: 'r1', contexts: ['/shop', '/cart'], hosts: ['shop.test'], weight: 2 };
+    await api('/v1/nodes/n1', { method: 'PUT', body: { ...body, group: 'g1' } });
+    const read = (await api('/v1/nodes/n1')).json<NodeResource>();
+    // Instants are left out, because each answer rounds them anew.
+    const registered = ({ balancer, url, route, contexts, hosts, weight, group }: NodeResource) => {
+      return { balancer, url, route, contexts, hosts, weight, group };
+    };
+    assert.deepEqual(read.contexts[0], { path: '/shop', status: 'enabled' });
+    const again = registered(read);
+    const written = (await api('/v1/nodes/n1', { method: 'PUT', body: again })).json<WriteResult>();
+    assert.deepEqual([written.isChanged, registered(written.nodes[0]!)], [false, again]);
+    const mixed = { ...again, contexts: ['/shop', { path: '/cart' }] };
+    assert.equal((await api('/v1/nodes/n1', { method: 'PUT', body: mixed })).json<WriteResult>().isChanged, false);
+    for (const wrong of [{}, { path: 'shop' }, 7])
+      assert.equal((await api('/v1/nodes/n1', { method: 'PUT', body: { ...again, contexts: [wrong] } })).status, 400);
+  });
+
+  test('an unreachable node is reported in the answer', async () => {
     const { api } = await coordinator();
     const dead = await startTestNode();
     await dead.close();
@@ -167,7 +210,7 @@ describe('nodes', () => {
     );
   });
 
-  test('an id that is registered at another address is refused by name, unless it is to be replaced', async () => {
+  test('an id that is registered at another address is refused, except with replace', async () => {
     const { api } = await cluster('n1');
     const { url } = await node();
     const [before] = (await api('/v1/nodes')).json<{ nodes: NodeResource[] }>().nodes;
@@ -184,7 +227,7 @@ describe('nodes', () => {
     assert.deepEqual([replaced.status, replaced.json<WriteResult>().nodes[0]?.url], [200, url]);
   });
 
-  test('one that has never answered holds no context, and is named in the status when it answers and its context is taken', async () => {
+  test('a node that has never answered holds no context; if it answers and its context is taken, the status names it', async () => {
     const { api } = await coordinator();
     const late = await startTestNode();
     await late.close();
@@ -201,7 +244,7 @@ describe('nodes', () => {
         /^Registered, answering, and without a context: typo: `\/` on `\*` is served/.test(line),
       );
     });
-    await api('/v1/nodes/n1', { method: 'DELETE' });
+    await api('/v1/nodes/n1', { method: 'DELETE', body: { force: true } });
     await until(async () => (await api('/v1/nodes/typo')).json<NodeResource>().liveness === 'up');
   });
 
@@ -248,7 +291,7 @@ describe('nodes', () => {
     const body = { balancer: 'shop', url, ttlMs: 60_000, contexts: ['/', '/a', '/b'] };
     const wide = await api('/v1/nodes/n1', { method: 'PUT', body, token: '' });
     assert.deepEqual(problem(wide), [403, 'too-many-nodes']);
-    assert.match(wide.text, /the maximum is 2 \(`up --quota balancer-contexts=N`\)/);
+    assert.match(wide.text, /balancer shop has 0 of 2 contexts and would have 3 \(`up --quota balancer-contexts=N`\)/);
     const narrow = { ...body, contexts: ['/', '/a'] };
     assert.equal((await api('/v1/nodes/n1', { method: 'PUT', body: narrow, token: '' })).status, 200);
     const second = await api('/v1/nodes/n2', {
@@ -257,7 +300,7 @@ describe('nodes', () => {
       token: '',
     });
     assert.deepEqual(problem(second), [403, 'too-many-nodes']);
-    assert.match(second.text, /peers without a token may hold at most 1 nodes \(`up --quota tokenless-nodes=N`\)/);
+    assert.match(second.text, /peers without a token have 1 of 1 nodes \(`up --quota tokenless-nodes=N`\)/);
     const { quotas } = (await api('/v1/status')).json<StatusResource>();
     const of = (name: string) => quotas.find((quota) => quota.name === name);
     assert.deepEqual(of('tokenless-nodes'), { name: 'tokenless-nodes', limit: 1, used: 1 });
@@ -265,7 +308,7 @@ describe('nodes', () => {
     assert.deepEqual(of('nodes'), { name: 'nodes', limit: 1_000, used: 0 });
   });
 
-  test('operators may name any address but not a metadata service; joiners only their own', async () => {
+  test('operators may register any address except a metadata service; join tokens only their own', async () => {
     const { api } = await coordinator({ joinToken: 'join-secret-of-the-test' });
     const metadata = await api('/v1/nodes/n1', { method: 'PUT', body: { url: 'http://169.254.169.254:80' } });
     assert.deepEqual(problem(metadata), [400, 'bad-address']);
@@ -276,7 +319,7 @@ describe('nodes', () => {
     assert.deepEqual(problem(listed), [403, 'forbidden']);
   });
 
-  test('can be patched, and a patch taken back', async () => {
+  test('can be patched, and a patch can be reverted', async () => {
     const { api } = await cluster('n1', 'n2');
     const body = { weight: 3, standby: true, redirectTo: 'n2' };
     const patched = (await api('/v1/nodes/n1', { method: 'PATCH', body })).json<WriteResult>();
@@ -291,7 +334,7 @@ describe('nodes', () => {
     assert.deepEqual(problem(self), [409, 'conflict']);
   });
 
-  test('that are gone are listed with all only', async () => {
+  test('that are gone are listed only with all', async () => {
     const { api } = await cluster('n1', 'n2');
     const removed = await api('/v1/nodes/n1', { method: 'DELETE', body: { reason: 'old' } });
     assert.equal(removed.json<WriteResult>().isChanged, true);
@@ -305,7 +348,7 @@ describe('nodes', () => {
 });
 
 describe('lists', () => {
-  test('come in pages in order of the ids, each of which begins after the last id of the one before', async () => {
+  test('come in pages by id, each of which begins after the last id of the previous page', async () => {
     const { api } = await cluster('n3', 'n1', 'n2');
     const page = async (query: string) => {
       const { nodes, next } = (await api(`/v1/nodes?${query}`)).json<NodesResource>();
@@ -337,7 +380,7 @@ describe('lists', () => {
     assert.deepEqual(await page('limit=2&after=b2'), ['shop', undefined]);
   });
 
-  test('have at most 1,000 entries in one answer, and a limit beyond that is refused with the bound', async () => {
+  test('have at most 1,000 entries per answer, and a higher limit is refused with the bound', async () => {
     const { api } = await coordinator();
     assert.equal(limitOf({}), 1_000);
     assert.equal((await api('/v1/nodes?limit=1000')).status, 200);
@@ -351,7 +394,7 @@ describe('lists', () => {
 });
 
 describe('balancers', () => {
-  test('tell their settings and where each comes from, and take new ones', async () => {
+  test('report their settings with the origin of each, and accept new ones', async () => {
     const { api } = await cluster('n1');
     const body = { retries: 0, sticky: { mode: 'suffix', cookies: ['sid'] } };
     const answer = (await api('/v1/balancers/shop', { method: 'PATCH', body })).json<{ balancer: BalancerResource }>();
@@ -365,7 +408,7 @@ describe('balancers', () => {
     assert.equal(one.origins['sessionAlgorithm'], 'default');
   });
 
-  test('refuse what is not an algorithm or a cookie name', async () => {
+  test('refuse an unknown algorithm and an invalid cookie name', async () => {
     const { api } = await cluster('n1');
     const patch = (body: unknown) => api('/v1/balancers/shop', { method: 'PATCH', body });
     const unknown = await patch({ algorithm: 'best' });
@@ -375,7 +418,81 @@ describe('balancers', () => {
     assert.deepEqual(problem(await api('/v1/balancers/shpo', { method: 'PATCH', body: {} })), [404, 'not-found']);
   });
 
-  test('take settings from flags before any node is there', async () => {
+  test('shape the route cookie, and refuse what browsers would not follow', async () => {
+    const { api, coordinator: made } = await cluster('n1');
+    const patch = (routeCookie: unknown) =>
+      api('/v1/balancers/shop', { method: 'PATCH', body: { sticky: { routeCookie } } });
+    const shape = { sameSite: 'None', secure: 'always', lifetime: { ends: 'idle', afterMs: 60_000 } };
+    const { balancer } = (await patch(shape)).json<{ balancer: BalancerResource }>();
+    assert.deepEqual(balancer.sticky.routeCookie, {
+      name: `rc_route_${made.registry.clusterId?.slice(0, 6)}`,
+      ...shape,
+      partitioned: false,
+      domain: '',
+      path: '',
+      earlierNames: ['rc_route'],
+    });
+    assert.equal(balancer.origins['sticky.routeCookie.sameSite'], 'operator');
+    for (const [bad, words] of [
+      [{ secure: null }, /SameSite=None without Secure/],
+      [{ name: '__Host-id' }, /route-cookie-path/],
+      [{ name: 'JSESSIONID' }, /route-cookie-name/],
+      [{ name: 'a b' }, /sticky.routeCookie.name is not a cookie name/],
+      [{ domain: '*.example.com' }, /sticky.routeCookie.domain is not a host name/],
+      [{ path: '/a;b' }, /sticky.routeCookie.path is not a path/],
+      [{ sameSite: 'lax' }, /sameSite/],
+      [{ lifetime: { ends: 'idle' } }, /lifetime/],
+      [{ lifetime: { ends: 'whole', afterMs: 1 } }, /lifetime/],
+    ] as const) {
+      const answer = await patch(bad);
+      assert.deepEqual(problem(answer), [400, 'bad-field'], JSON.stringify(bad));
+      assert.match(answer.json<Problem>().detail, words);
+      const dry = await api('/v1/balancers/shop', {
+        method: 'PATCH',
+        body: { sticky: { routeCookie: bad }, dryRun: true },
+      });
+      assert.equal(dry.status, 400, JSON.stringify(bad));
+    }
+    const unset = { sameSite: null, secure: null, lifetime: null };
+    const { balancer: after } = (await patch(unset)).json<{ balancer: BalancerResource }>();
+    assert.deepEqual(
+      [after.sticky.routeCookie.sameSite, after.sticky.routeCookie.lifetime],
+      ['Lax', { ends: 'session' }],
+    );
+  });
+
+  test('have time limits for themselves and for paths, with the origin of each', async () => {
+    const { api } = await coordinator({
+      balancers: [{ name: 'shop' as BalancerName, source: 'flag', patch: { limits: { upstreamIdleMs: 5_000 } } }],
+    });
+    const { url } = await node();
+    await api('/v1/nodes/n1', { method: 'PUT', body: { balancer: 'shop', url } });
+    const patch = (limits: unknown, dryRun = false) =>
+      api('/v1/balancers/shop', { method: 'PATCH', body: { limits, dryRun } });
+    const set = { upstreamTimeoutMs: 120_000, paths: { '/export': { upstreamIdleMs: 'none' } } };
+    const { balancer } = (await patch(set)).json<{ balancer: BalancerResource }>();
+    assert.deepEqual(balancer.limits, { ...set, upstreamIdleMs: 5_000 });
+    assert.equal(balancer.origins['limits.upstreamIdleMs'], 'flag');
+    assert.equal(balancer.origins['limits./export.upstreamIdleMs'], 'operator');
+    for (const [bad, words] of [
+      [{ upstreamTimeoutMs: 0 }, /upstream-timeout is 0 ms: it must be from 1ms to 24h/],
+      [{ upstreamTimeoutMs: '2m' }, /upstream-timeout is "2m"/],
+      [{ bodyTimeoutMs: 'none' }, /body-timeout cannot be none/],
+      [{ paths: { export: {} } }, /"export" is not a path like/],
+      [{ paths: { '/a': { bodyTimeoutMs: 'none' } } }, /\/a: body-timeout cannot be none/],
+      [{ paths: Object.fromEntries(Array.from({ length: 32 }, (_, i) => [`/${i}`, { tunnelIdleMs: 1 }])) }, /33/],
+    ] as const)
+      for (const dryRun of [false, true]) {
+        const answer = await patch(bad, dryRun);
+        assert.deepEqual(problem(answer), [400, 'bad-field'], JSON.stringify(bad));
+        assert.match(answer.json<Problem>().detail, words);
+      }
+    const unset = { upstreamTimeoutMs: null, paths: { '/export': null } };
+    const { balancer: after } = (await patch(unset)).json<{ balancer: BalancerResource }>();
+    assert.deepEqual(after.limits, { upstreamIdleMs: 5_000 });
+  });
+
+  test('take settings from flags before any node registers', async () => {
     const { api } = await coordinator({ balancers: [{ name: '*', source: 'flag', patch: { retries: 0 } }] });
     const { url } = await node();
     await api('/v1/nodes/n1', { method: 'PUT', body: { balancer: 'shop', url } });
@@ -409,13 +526,15 @@ describe('bad requests', () => {
   });
 });
 
-describe('who may', () => {
-  test('look without a token on loopback, but not write', async () => {
+describe('access', () => {
+  test('from loopback without a token is read-only', async () => {
     const { api } = await cluster('n1');
     assert.equal((await api('/v1/nodes', { token: '' })).status, 200);
     assert.equal((await api('/v1/status', { token: '' })).status, 200);
     const write = await api('/v1/nodes/n1/drain', { method: 'POST', body: {}, token: '' });
     assert.deepEqual(problem(write), [401, 'unauthenticated']);
+    assert.match(write.text, /--state-dir or ROLLCALL_STATE_DIR/);
+    assert.doesNotMatch(write.text, /logins --link/);
     assert.deepEqual(problem(await api('/v1/nodes', { token: 'wrong' })), [401, 'unauthenticated']);
     assert.deepEqual(problem(await api('/v1/nodes', { token: '', headers: { 'x-forwarded-for': '8.8.8.8' } })), [
       401,
@@ -423,13 +542,13 @@ describe('who may', () => {
     ]);
   });
 
-  test('nobody from outside --admin-allow, token or not', async () => {
+  test('outside --admin-allow is refused, with and without a token', async () => {
     const { api } = await coordinator({ adminAllow: ['10.0.0.0/8'] });
     assert.deepEqual(problem(await api('/v1/nodes')), [403, 'forbidden']);
     assert.equal((await api('/livez')).status, 200);
   });
 
-  test('no foreign name for this port, and no other web site', async () => {
+  test('with another Host or from another web site is refused', async () => {
     const { coordinator: started, adminToken } = await coordinator({ controlHosts: ['rollcall.internal'] });
     const get = (headers: Record<string, string>) => raw(started.address.port, 'GET', '/v1/nodes', headers);
     assert.equal(await get({ host: `localhost:${started.address.port}` }), 200);
@@ -440,7 +559,7 @@ describe('who may', () => {
     assert.equal(await get({ host: 'localhost', origin: 'http://localhost' }), 200);
   });
 
-  /** Opens a new login link, as a browser does, and gets what it keeps. */
+  /** Opens a new login link as a browser does, and returns its cookie and page key. */
   async function logIn({ coordinator: { loginLink }, api }: TestCoordinator) {
     const link = new URL(loginLink());
     const login = await api(link.pathname + link.search, { token: '' });
@@ -453,8 +572,8 @@ describe('who may', () => {
     return { link, cookie: field.split(';')[0]!, pageKey };
   }
 
-  test('a browser with the one-time link: once, with its page key, with our own Origin, as JSON', async () => {
-    const started = await cluster('n1');
+  test('with the one-time link: once, with the page key, with the own Origin, as JSON', async () => {
+    const started = await cluster('n1', 'n2');
     const { api } = started;
     const { link, cookie, pageKey } = await logIn(started);
     const again = await api(link.pathname + link.search, { token: '' });
@@ -475,7 +594,7 @@ describe('who may', () => {
     assert.equal(await write({ ...own, cookie: `${cookie.split('=')[0]}=planted; ${cookie}` }), 200);
   });
 
-  test('the cookie alone opens the pages, which hold no data, and nothing else', async () => {
+  test('with the cookie alone opens only the pages, which hold no data', async () => {
     const assets = new Map([
       ['/balancer-manager', { body: 'page', type: 'text/html' }],
       ['/server-status', { body: 'page', type: 'text/html' }],
@@ -483,7 +602,7 @@ describe('who may', () => {
     const started = await coordinator({ assets });
     const { cookie, pageKey } = await logIn(started);
     const { port } = started.coordinator.address;
-    // As from another machine: requests from this machine may read without a login.
+    // Acts as another machine, because requests from this machine may read without a login.
     const far = { 'x-forwarded-for': '10.9.9.9', host: 'localhost', cookie };
     for (const path of ['/balancer-manager', '/server-status', '/server-status?refresh=5'])
       assert.equal(await raw(port, 'GET', path, far), 200, path);
@@ -566,7 +685,7 @@ describe('who may', () => {
 });
 
 describe('events', () => {
-  test('are a list, and since a number only the later ones', async () => {
+  test('are a list; with since only later events are listed', async () => {
     const { api } = await cluster('n1');
     const { events } = (await api('/v1/events')).json<{ events: EventResource[] }>();
     const types = events.map(({ type }) => type);
@@ -575,7 +694,7 @@ describe('events', () => {
     assert.equal(later.events[0]?.id, events[0]!.id + 1);
   });
 
-  test('stream, and resume after the last one seen', async () => {
+  test('can be streamed and resumed after the last received event', async () => {
     const { api, coordinator: started } = await cluster('n1');
     const { events } = (await api('/v1/events')).json<{ events: EventResource[] }>();
     const last = events.at(-1)!;
@@ -583,7 +702,7 @@ describe('events', () => {
       headers: { accept: 'text/event-stream', 'last-event-id': String(last.id) },
     });
     assert.equal(response.headers.get('content-type'), 'text/event-stream');
-    await api('/v1/nodes/n1/drain', { method: 'POST', body: {} });
+    await api('/v1/nodes/n1/drain', { method: 'POST', body: { force: true } });
     const decoder = new TextDecoder();
     let text = '';
     for await (const chunk of response.body!) {
@@ -596,12 +715,43 @@ describe('events', () => {
   });
 });
 
+describe('contexts without nodes', () => {
+  test('are named by the message, 20 at most, and listed by the answer, before and when they are forgotten', async () => {
+    const { api } = await coordinator();
+    const body = { balancer: 'shop', hosts: ['shop.test'] };
+    const paths = (prefix: string, count: number) => Array.from({ length: count }, (_, i) => `/${prefix}${i}`);
+    for (const [id, contexts] of [
+      ['n1', paths('a', 15)],
+      ['n2', paths('b', 9)],
+    ] as const) {
+      await api(`/v1/nodes/${id}`, { method: 'PUT', body: { ...body, contexts, url: (await node()).url } });
+      await api(`/v1/nodes/${id}`, { method: 'DELETE', body: { force: true } });
+    }
+    const forget = async (more: object) =>
+      (await api('/v1/contexts/forget', { method: 'POST', body: more })).json<ForgetResult>();
+    const named = [...paths('a', 15), ...paths('b', 5)].map((path) => `${path} on shop.test`).join(', ');
+    const dry = await forget({ dryRun: true });
+    assert.equal(dry.message, `would forget all contexts without nodes: ${named} and 4 more`);
+    assert.deepEqual([dry.contexts.length, dry.contexts[0]?.path, dry.contexts[0]?.host], [24, '/a0', 'shop.test']);
+    const one = await forget({ path: '/b8' });
+    assert.equal(one.message, 'forgot /b8 without nodes: /b8 on shop.test; the workers forget them too');
+    assert.deepEqual(
+      one.contexts.map(({ path }) => path),
+      ['/b8'],
+    );
+    assert.match((await forget({})).message, /^forgot all contexts without nodes: .* and 3 more; the workers/);
+    const none = await forget({ dryRun: true });
+    assert.deepEqual([none.contexts, none.isChanged], [[], false]);
+    assert.match(none.message, /: no such context is remembered$/);
+  });
+});
+
 describe('explanation of a node', () => {
-  test('load factor, metrics and shares with their reasons; of nobody there is none', async () => {
+  test('has load factor, metrics and shares with reasons; for an unknown node it is 404', async () => {
     const { api } = await cluster('n1', 'n2');
     const { url } = (await api('/v1/nodes/n1')).json<NodeResource>();
     await api('/v1/nodes/n1', { method: 'PUT', body: { balancer: 'shop', url, group: 'eu', load: 0.25, sessions: 3 } });
-    await api('/v1/nodes/n2/drain', { method: 'POST', body: { reason: 'deploy' } });
+    await api('/v1/nodes/n2/drain', { method: 'POST', body: { reason: 'deploy', force: true } });
     const one = (await api('/v1/nodes/n1/explain')).json<NodeExplanation>();
     assert.deepEqual([one.load, one.meanLoad, one.loadFactor, one.balancer], [0.25, 0.25, 75, 'shop']);
     assert.deepEqual(one.sessions, { count: 3, share: 1, fairShare: 1 });
@@ -658,7 +808,7 @@ describe('documents and pages', () => {
     assert.match(text, /^rollcall_nodes\{liveness="up"\} 1$/m);
     assert.match(text, /^rollcall_nodes_flapping 0$/m);
     assert.match(text, /^rollcall_node_sessions\{node="n1",balancer="shop"\} 0$/m);
-    await api('/v1/nodes/n1', { method: 'DELETE' });
+    await api('/v1/nodes/n1', { method: 'DELETE', body: { force: true } });
     assert.doesNotMatch((await api('/metrics')).text, /node="n1"/);
   });
 
@@ -684,7 +834,7 @@ describe('documents and pages', () => {
     assert.deepEqual(problem(await api('/server-status?refresh=-1')), [400, 'bad-field']);
   });
 
-  test('assets are served with a policy that lets nothing else in', async () => {
+  test('assets are served with a policy that allows no other sources', async () => {
     const assets = new Map([
       ['/balancer-manager', { body: '<!doctype html><title>x</title>', type: 'text/html; charset=utf-8' }],
       ['/server-status', { body: '<!doctype html><title>s</title>', type: 'text/html; charset=utf-8' }],
@@ -699,7 +849,7 @@ describe('documents and pages', () => {
     }
   });
 
-  test('health is for everybody', async () => {
+  test('health needs no token', async () => {
     const { api } = await coordinator();
     assert.deepEqual(
       [(await api('/livez', { token: '' })).text, (await api('/readyz', { token: '' })).status],
@@ -708,7 +858,7 @@ describe('documents and pages', () => {
   });
 });
 
-/** A request with headers that `fetch` does not let through. */
+/** A request with headers that `fetch` does not allow. */
 function raw(port: number, method: string, path: string, headers: Record<string, string>): Promise<number> {
   return new Promise((resolve, reject) => {
     request({ host: '127.0.0.1', port, method, path, headers }, (response) => {
@@ -721,7 +871,7 @@ function raw(port: number, method: string, path: string, headers: Record<string,
 }
 
 describe('answers and the store', () => {
-  test('every write says pending while the store rejects it, and not once the store has it', async () => {
+  test('every write is marked pending while the store rejects it, and no longer once the store has it', async () => {
     const { url } = await node();
     const memory = memoryStore();
     let isFull = false;
@@ -734,12 +884,12 @@ describe('answers and the store', () => {
     await api('/v1/nodes/n1', { method: 'PUT', body: { balancer: 'shop', url } });
     const writes: readonly (readonly [string, string, object])[] = [
       ['PUT', '/v1/nodes/n2', { balancer: 'shop', url }],
-      ['POST', '/v1/nodes/n1/drain', {}],
-      ['POST', '/v1/balancers/shop/stop', {}],
+      ['POST', '/v1/nodes/n1/drain', { force: true }],
+      ['POST', '/v1/balancers/shop/stop', { force: true }],
       ['PATCH', '/v1/nodes/n1', { weight: 2 }],
       ['PATCH', '/v1/balancers/shop', { retries: 0 }],
       ['POST', '/v1/nodes/n1/enable', {}],
-      ['DELETE', '/v1/nodes/n1', {}],
+      ['DELETE', '/v1/nodes/n1', { force: true }],
     ];
     isFull = true;
     for (const [method, path, body] of writes) {
@@ -755,6 +905,6 @@ describe('answers and the store', () => {
     const stored = await api('/v1/nodes/n2/enable', { method: 'POST', body: {} });
     assert.equal(stored.json<WriteResult>().pending, undefined);
     const keys = (await memory.load()).map(({ key }) => key).sort();
-    assert.deepEqual(keys, ['balancer/shop', 'node/n1', 'node/n2']);
+    assert.deepEqual(keys, ['balancer/shop', 'cluster/id', 'node/n1', 'node/n2']);
   });
 });

@@ -1,6 +1,5 @@
 /**
- * The admin API's frame: one door for everybody, JSON only, small bodies, problems with codes. The resources are in files
- * of their own.
+ * The admin API: authentication, content type, body size, and errors as problem details. The resources are in files of their own.
  */
 import { isUtf8 } from 'node:buffer';
 import swagger from '@fastify/swagger';
@@ -17,6 +16,7 @@ import { type AdminApp, originOf } from './admin-app.ts';
 import { addBalancers } from './balancers.ts';
 import { addContexts } from './contexts.ts';
 import { addDecisions } from './decisions.ts';
+import type { Dependencies } from './dependencies.ts';
 import { addEvents } from './events.ts';
 import { addExplain } from './explain.ts';
 import { addHealth } from './health.ts';
@@ -28,7 +28,6 @@ import { faultOf, problemOf, Refusal } from './refusal.ts';
 import { addScale } from './scale.ts';
 import { addStatus } from './status.ts';
 import { addSupervisorVerbs } from './supervisor-verbs.ts';
-import type { Surroundings } from './surroundings.ts';
 import { TokenlessReads } from './tokenless-reads.ts';
 import { addTokens } from './tokens.ts';
 import { addVerbs } from './verbs.ts';
@@ -37,10 +36,10 @@ const MAX_BODY_BYTES = 65_536;
 const WRITES: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH', 'DELETE']);
 
 /** Builds the admin API with all its routes. */
-export async function createAdminApp(around: Surroundings): Promise<AdminApp> {
-  const { tls } = around.config;
+export async function createAdminApp(dependencies: Dependencies): Promise<AdminApp> {
+  const { tls } = dependencies.config;
   const http = { ...SERVER_BOUNDS, maxHeaderSize: 32_768 };
-  // The types of fastify know a server of node:http or one of node:https; the routes are the same on both.
+  // Fastify has separate types for node:http and node:https; the routes are the same on both.
   const server = tls ? ({ https: { ...tlsServerOptions(tls), ...http } } as object) : { http };
   const app = fastify({
     ...server,
@@ -54,13 +53,13 @@ export async function createAdminApp(around: Surroundings): Promise<AdminApp> {
 
   app.decorateRequest('identity', null);
   acceptOnlyJson(app);
-  answerProblems(app, around);
-  const tokenlessReads = new TokenlessReads(around.config.clocks);
-  app.addHook('onRequest', async (request) => letIn(request, around, tokenlessReads));
+  answerProblems(app, dependencies);
+  const tokenlessReads = new TokenlessReads(dependencies.config.clocks);
+  app.addHook('onRequest', async (request) => letIn(request, dependencies, tokenlessReads));
   app.addHook('preValidation', async (request) => {
     request.body ??= {};
   });
-  app.addHook('preSerialization', async (_, __, payload) => withAuditNote(payload, around));
+  app.addHook('preSerialization', async (_, __, payload) => withAuditNote(payload, dependencies));
   app.addHook('onSend', async (_, reply) => addSecurityFields(reply));
   app.addHook('onSend', async (request, reply, payload) => {
     const octets = wholeAnswer(request, payload);
@@ -69,45 +68,45 @@ export async function createAdminApp(around: Surroundings): Promise<AdminApp> {
       return payload;
     }
     tokenlessReads.charge(request, Buffer.byteLength(octets));
-    return paced(request, reply, octets, around);
+    return paced(request, reply, octets, dependencies);
   });
-  // Schemas of answers are for the document; what is sent was made by us and typed by the compiler.
+  // Schemas of answers are for the document only; the compiler checks the answers that are sent.
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
 
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
-      info: { title: 'Rollcall admin API', version: around.config.version },
+      info: { title: 'Rollcall admin API', version: dependencies.config.version },
       components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
       security: [{ token: [] }],
     },
   });
   await app.register(async (routes) => {
     const typed = routes.withTypeProvider<TypeBoxTypeProvider>();
-    addHealth(typed, around);
-    addLogin(typed, around);
-    addLogins(typed, around);
-    addStatus(typed, around);
-    addNodes(typed, around);
-    addBalancers(typed, around);
-    addVerbs(typed, around);
-    addScale(typed, around);
-    addContexts(typed, around);
-    addSupervisorVerbs(typed, around);
-    addTokens(typed, around);
-    addEvents(typed, around);
-    addExplain(typed, around);
-    addDecisions(typed, around);
-    addMetrics(typed, around);
-    addServerStatus(typed, around);
-    addPages(typed, around);
+    addHealth(typed, dependencies);
+    addLogin(typed, dependencies);
+    addLogins(typed, dependencies);
+    addStatus(typed, dependencies);
+    addNodes(typed, dependencies);
+    addBalancers(typed, dependencies);
+    addVerbs(typed, dependencies);
+    addScale(typed, dependencies);
+    addContexts(typed, dependencies);
+    addSupervisorVerbs(typed, dependencies);
+    addTokens(typed, dependencies);
+    addEvents(typed, dependencies);
+    addExplain(typed, dependencies);
+    addDecisions(typed, dependencies);
+    addMetrics(typed, dependencies);
+    addServerStatus(typed, dependencies);
+    addPages(typed, dependencies);
     typed.get('/openapi.json', { config: { role: 'viewer' }, schema: { hide: true } }, async () => app.swagger());
   });
   await app.ready();
   return app;
 }
 
-async function letIn(request: FastifyRequest, { gate }: Surroundings, tokenlessReads: TokenlessReads): Promise<void> {
+async function letIn(request: FastifyRequest, { gate }: Dependencies, tokenlessReads: TokenlessReads): Promise<void> {
   const { role = 'admin', isPage = false } = request.is404 ? { role: 'viewer' as const } : request.routeOptions.config;
   if (role === 'anybody') return;
   const identity = gate.admit(request.raw, role, typeof isPage === 'boolean' ? isPage : isPage(request.query));
@@ -117,11 +116,11 @@ async function letIn(request: FastifyRequest, { gate }: Surroundings, tokenlessR
   refuseIgnored(request);
 }
 
-/** A write whose content type or condition would be ignored. */
+/** Refuses a write whose content type or condition would be ignored. */
 function refuseIgnored({ method, headers, routeOptions }: FastifyRequest): void {
   if (!WRITES.has(method)) return;
   const type = headers['content-type'] ?? '';
-  // The only write that needs no body.
+  // DELETE is the only write that needs no body.
   if (method !== 'DELETE' || type !== '') refuseUnlessJson(type);
   if (headers['if-match'] !== undefined && routeOptions.config.honoursIfMatch !== true) {
     const message = 'If-Match is honoured on writes to one node, and on PATCH of a balancer';
@@ -141,7 +140,7 @@ function refuseUnlessJson(type: string): void {
 }
 
 /** The answer to a change, with a note when its audit entry is not written. */
-async function withAuditNote(payload: unknown, { history }: Surroundings): Promise<unknown> {
+async function withAuditNote(payload: unknown, { history }: Dependencies): Promise<unknown> {
   if (!isChange(payload)) return payload;
   const auditNote = await history.auditNote();
   if (auditNote === undefined) return payload;
@@ -158,28 +157,28 @@ function acceptOnlyJson(app: AdminApp): void {
   app.removeAllContentTypeParsers();
   const parse = app.getDefaultJsonParser('error', 'error');
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
-    // A verb without further wishes needs no body.
+    // A status change without options needs no body.
     if (body.length === 0) done(null, {});
     else if (!isUtf8(body)) done(new Refusal({ code: 'bad-message', message: 'the body is not UTF-8' }));
     else void parse(request, body.toString(), done);
   });
 }
 
-function answerProblems(app: AdminApp, around: Surroundings): void {
+function answerProblems(app: AdminApp, dependencies: Dependencies): void {
   app.setErrorHandler((error, request, reply) => {
     const fault = faultOf(error);
     if (fault) {
-      around.history.refused(`${request.method} ${request.routeOptions.url ?? 'unknown path'}`, fault, {
+      dependencies.history.refused(`${request.method} ${request.routeOptions.url ?? 'unknown path'}`, fault, {
         ...(request.identity && { by: request.identity.name }),
         ...originOf(request),
       });
       return sendProblem(reply, fault, error instanceof Refusal ? error.retryAfterS : undefined);
     }
-    around.config.log.error({ err: error }, 'a request failed by a fault of ours');
-    return sendProblem(reply, { code: 'internal', message: 'a fault of ours; the log has more' });
+    dependencies.config.log.error({ err: error }, 'request failed with an internal error');
+    return sendProblem(reply, { code: 'internal', message: 'internal error; see the log of the coordinator' });
   });
   app.setNotFoundHandler((request, reply) =>
-    sendProblem(reply, { code: 'not-found', message: `there is no ${request.method} ${request.url.slice(0, 200)}` }),
+    sendProblem(reply, { code: 'not-found', message: `no endpoint ${request.method} ${request.url.slice(0, 200)}` }),
   );
 }
 
@@ -196,19 +195,19 @@ function wholeAnswer({ method }: FastifyRequest, payload: unknown): string | Buf
   return isWhole && method !== 'HEAD' ? payload : undefined;
 }
 
-/** How large a stream is shows only at its end. */
+/** The size of a stream is unknown until it ends. */
 function chargeWhenSent(request: FastifyRequest, reply: FastifyReply, reads: TokenlessReads): void {
   const { socket } = request.raw;
   const before = socket.bytesWritten;
   reply.raw.once('close', () => reads.charge(request, socket.bytesWritten - before));
 }
 
-/** Counts an answer as unread until it is sent; a large one is sent in slices. */
+/** Counts an answer as unread until it is sent. Large answers are sent in slices. */
 function paced(
   { identity, raw }: FastifyRequest,
   reply: FastifyReply,
   octets: string | Buffer,
-  { unread }: Surroundings,
+  { unread }: Dependencies,
 ): unknown {
   const bytes = Buffer.byteLength(octets);
   unread.hold(raw.socket, reply.raw, bytes, identity !== null && identity.by !== 'loopback');

@@ -28,14 +28,14 @@ async function withoutAudit(t: TestContext): Promise<TestCoordinator & { readonl
 }
 
 const CHANGES: readonly [method: string, path: string, body: object][] = [
-  ['POST', '/v1/nodes/n1/drain', {}],
+  ['POST', '/v1/nodes/n1/drain', { force: true }],
   ['POST', '/v1/balancers/shop/stop', {}],
   ['POST', '/v1/nodes/n1/enable', {}],
   ['PATCH', '/v1/nodes/n1', { weight: 3 }],
   ['PATCH', '/v1/balancers/shop', { retries: 5 }],
   ['POST', '/v1/reload', {}],
   ['POST', '/v1/rotate', {}],
-  ['DELETE', '/v1/nodes/n1', {}],
+  ['DELETE', '/v1/nodes/n1', { force: true }],
 ];
 
 test('every change is made, its answer has a note, and status and metrics report it until it is written', async (t) => {

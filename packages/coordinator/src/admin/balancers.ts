@@ -1,9 +1,24 @@
-/** `/v1/balancers`: read, and change the settings of one. */
+/** `/v1/balancers`: read balancers, change the settings of one. */
 import { ALGORITHMS } from '@rollcall/core';
-import type { BalancerName, BalancerPatch, BalancerResource, BalancersResource, Fault } from '@rollcall/protocol';
-import { parseCookieName, parseParameterName } from '@rollcall/protocol';
+import type {
+  BalancerName,
+  BalancerPatch,
+  BalancerResource,
+  BalancersResource,
+  Fault,
+  RouteCookiePatch,
+} from '@rollcall/protocol';
+import {
+  FaultBox,
+  Fields,
+  limitsFault,
+  parseCookieName,
+  parseParameterName,
+  readRouteCookiePatch,
+} from '@rollcall/protocol';
 import type { FastifyRequest } from 'fastify';
 import { type AdminApp, identityOf, originOf, sendJson } from './admin-app.ts';
+import type { Dependencies } from './dependencies.ts';
 import { knownBalancer } from './known.ts';
 import { limitOf, type PageQuery } from './paging.ts';
 import { balancerTag, unmatched } from './record-tags.ts';
@@ -19,10 +34,9 @@ import {
   ProblemSchema,
 } from './schemas.ts';
 import { storedAnswer } from './stored-answer.ts';
-import type { Surroundings } from './surroundings.ts';
 
-export function addBalancers(app: AdminApp, around: Surroundings): void {
-  const { cluster, answers } = around;
+export function addBalancers(app: AdminApp, dependencies: Dependencies): void {
+  const { cluster, answers } = dependencies;
   const problems = { '4xx': ProblemSchema };
 
   app.get(
@@ -30,7 +44,7 @@ export function addBalancers(app: AdminApp, around: Surroundings): void {
     {
       config: { role: 'viewer' },
       schema: {
-        summary: 'Balancers in order of their names, at most 1,000 in one answer',
+        summary: 'Balancers by name, at most 1,000 per answer',
         querystring: PageQuerySchema,
         response: { 200: BalancersSchema, ...problems },
       },
@@ -38,7 +52,7 @@ export function addBalancers(app: AdminApp, around: Surroundings): void {
     async ({ query }, reply) =>
       sendJson(
         reply,
-        answers.json(`balancers ${JSON.stringify(query)}`, () => page(around, query)),
+        answers.json(`balancers ${JSON.stringify(query)}`, () => page(dependencies, query)),
       ),
   );
 
@@ -49,7 +63,7 @@ export function addBalancers(app: AdminApp, around: Surroundings): void {
       schema: { summary: 'One balancer', params: NameParams, response: { 200: BalancerSchema, ...problems } },
     },
     async (request, reply) => {
-      const balancer = present(around, knownBalancer(cluster, request.params.name));
+      const balancer = present(dependencies, knownBalancer(cluster, request.params.name));
       reply.header('etag', balancerTag(balancer));
       return balancer;
     },
@@ -60,18 +74,21 @@ export function addBalancers(app: AdminApp, around: Surroundings): void {
     {
       config: { role: 'operator', honoursIfMatch: true },
       schema: {
-        summary: 'Override settings of a balancer; null takes an override back',
+        summary: 'Override settings of a balancer; null removes an override',
         params: NameParams,
         body: BalancerPatchSchema,
         response: { 200: BalancerWriteResultSchema, ...problems },
       },
     },
     async (request) =>
-      storedAnswer(around.storeSync, patch(around, knownBalancer(cluster, request.params.name), request.body, request)),
+      storedAnswer(
+        dependencies.storeSync,
+        patch(dependencies, knownBalancer(cluster, request.params.name), request.body, request),
+      ),
   );
 }
 
-function page({ cluster }: Surroundings, query: PageQuery): BalancersResource {
+function page({ cluster }: Dependencies, query: PageQuery): BalancersResource {
   const { after } = query;
   const limit = limitOf(query);
   const names = [...cluster.registry.balancers()].sort().filter((name) => after === undefined || name > after);
@@ -83,27 +100,34 @@ function page({ cluster }: Surroundings, query: PageQuery): BalancersResource {
   return { balancers, ...(names.length > limit && { next: names[limit - 1]! }) };
 }
 
-function present({ cluster }: Surroundings, name: BalancerName): BalancerResource {
+function present({ cluster }: Dependencies, name: BalancerName): BalancerResource {
   const balancer = cluster.balancer(name);
   if (!balancer) throw new Refusal({ code: 'not-found', message: `there is no balancer ${name}` });
   return balancer;
 }
 
 function patch(
-  around: Surroundings,
+  dependencies: Dependencies,
   name: BalancerName,
   body: BalancerPatch,
   request: FastifyRequest,
 ): BalancerWriteResult {
-  const { cluster } = around;
-  const stale = unmatched(request.headers['if-match'], `balancer ${name}`, balancerTag(present(around, name)));
+  const { cluster } = dependencies;
+  const stale = unmatched(request.headers['if-match'], `balancer ${name}`, balancerTag(present(dependencies, name)));
   if (stale) throw new Refusal(stale);
-  const mistake = settingsMistake(body, around.config.ownAlgorithms);
+  const mistake = settingsMistake(body, dependencies.config.ownAlgorithms);
   if (mistake) throw new Refusal(mistake);
+  const brokenRule = cluster.registry.settingsMistake(name, body);
+  if (brokenRule !== undefined) throw new Refusal(badField(brokenRule));
   const { dryRun = false, reason: _, ...settings } = body;
   if (dryRun) {
     const message = `would change balancer ${name}: ${JSON.stringify(settings)}`;
-    return { balancer: present(around, name), isChanged: Object.keys(settings).length > 0, isDryRun: true, message };
+    return {
+      balancer: present(dependencies, name),
+      isChanged: Object.keys(settings).length > 0,
+      isDryRun: true,
+      message,
+    };
   }
   const outcome = cluster.apply(
     { type: 'balancer-settings', name, source: 'operator', patch: body, by: identityOf(request).name },
@@ -112,16 +136,16 @@ function patch(
   if ('type' in outcome) throw new Refusal(outcome);
   const isChanged = outcome.some((event) => event.type === 'balancer');
   return {
-    balancer: present(around, name),
+    balancer: present(dependencies, name),
     isChanged,
     isDryRun: false,
     message: `balancer ${name} ${isChanged ? 'has its new settings' : 'is as it was'}`,
   };
 }
 
-/** What the schema cannot say: names of algorithms, cookies and parameters. */
+/** Checks that the schema cannot express: names of algorithms, cookies and parameters; time limits, with a clear text. */
 export function settingsMistake(
-  { algorithm, sessionAlgorithm, sticky }: BalancerPatch,
+  { algorithm, sessionAlgorithm, sticky, limits }: BalancerPatch,
   ownAlgorithms: readonly string[],
 ): Fault | undefined {
   const known = [...Object.keys(ALGORITHMS), ...ownAlgorithms];
@@ -133,7 +157,15 @@ export function settingsMistake(
   for (const parameter of sticky?.parameters ?? [])
     if (parseParameterName(parameter) === undefined)
       return badField(`${JSON.stringify(parameter)} is not the name of a parameter`);
-  return undefined;
+  const fault = limits && limitsFault(limits);
+  return fault === undefined ? routeCookieFault(sticky?.routeCookie) : badField(`limits: ${fault}`);
+}
+
+/** Texts of the route cookie that cannot stand in `Set-Cookie`. Rules that several settings keep together are core's. */
+function routeCookieFault(patch: RouteCookiePatch | undefined): Fault | undefined {
+  const fields = new Fields({ ...patch }, 'sticky.routeCookie.', new FaultBox());
+  readRouteCookiePatch(fields);
+  return fields.fault;
 }
 
 function badField(message: string): Fault {

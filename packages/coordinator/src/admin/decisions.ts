@@ -1,18 +1,18 @@
-import { type Decision, MAX_DECISIONS, MAX_DECISIONS_MS } from '@rollcall/protocol';
+import { type Decision, MAX_DECISIONS, MAX_DECISIONS_MS } from '@rollcall/feed';
 import type { AdminApp } from './admin-app.ts';
+import type { Dependencies } from './dependencies.ts';
 import { Refusal } from './refusal.ts';
 import { DecisionsBodySchema, DecisionsSchema, ProblemSchema } from './schemas.ts';
-import type { Surroundings } from './surroundings.ts';
 
-/** Workers are asked again after so long: one that has nothing to choose shall not keep what others have chosen. */
+/** Interval between requests to the workers, milliseconds: a worker without decisions must not delay those of other workers. */
 const ROUND_MS = 300;
-/** Beyond the time that a worker is given, milliseconds. */
+/** Added to the time that a worker gets, milliseconds. */
 const MARGIN_MS = 2_000;
 const DEFAULT_COUNT = 20;
 const DEFAULT_MS = 5_000;
 
-/** `POST /v1/decisions`: what the workers choose from now on, for some seconds, and why. */
-export function addDecisions(app: AdminApp, { cluster, feed }: Surroundings): void {
+/** `POST /v1/decisions`: records the routing decisions of all workers for some seconds, with reasons. */
+export function addDecisions(app: AdminApp, { cluster, feed }: Dependencies): void {
   app.post(
     '/v1/decisions',
     {
@@ -34,7 +34,7 @@ export function addDecisions(app: AdminApp, { cluster, feed }: Surroundings): vo
         const question = { type: 'decisions', count: count - decisions.length, forMs: leftMs, onlyPicks } as const;
         const answers = await feed.askAll(question, leftMs + MARGIN_MS);
         decisions.push(...answers.flatMap((answer) => (answer.type === 'decisions' ? answer.decisions : [])));
-        // All workers have left, or cannot say more.
+        // No worker is connected any more, or none can record more decisions.
         if (answers.length === 0) break;
       }
       decisions.sort((one, other) => one.atUnixMs - other.atUnixMs);

@@ -7,7 +7,7 @@ const TOKENLESS: Identity = { name: 'loopback', role: 'viewer', by: 'loopback' }
 const ADMIN: Identity = { name: 'admin', role: 'admin', by: 'token' };
 const LOGIN: Identity = { name: 'admin', role: 'admin', by: 'cookie' };
 
-/** Takes as many seats as there are. */
+/** Takes all free seats. */
 function takeAll(seats: EventSeats, identity: Identity): (() => void)[] {
   const taken: (() => void)[] = [];
   for (;;) {
@@ -28,17 +28,22 @@ test('clients without a token cannot take all event streams, nor can one token',
   });
 });
 
-test('all together are bounded, and a seat that is given back is free', () => {
+test('a few identities never take all seats, and a released seat is free', () => {
   const seats = new EventSeats();
-  const taken = Array.from({ length: 5 }, (_, i) => takeAll(seats, { ...ADMIN, name: `t${i}` }));
+  const token = (i: number): Identity => ({ ...ADMIN, name: `t${i}` });
+  const taken = Array.from({ length: 10 }, (_, i) => takeAll(seats, token(i)));
   assert.deepEqual(
     taken.map(({ length }) => length),
-    [50, 50, 50, 50, 0],
+    [50, 50, 50, 25, 13, 6, 3, 2, 1, 0],
   );
-  taken[0]!.pop()!();
-  assert.equal(typeof seats.take({ ...ADMIN, name: 't4' }), 'function');
-  assert.deepEqual(seats.take({ ...ADMIN, name: 't5' }), {
+  assert.deepEqual(seats.take(token(10)), {
     code: 'rate-limited',
     message: '200 event streams are open, the maximum',
   });
+  taken[0]!.pop()!();
+  assert.deepEqual(seats.take(token(3)), {
+    code: 'rate-limited',
+    message: '199 of 200 event streams are open, 25 of them of the token t3; the others are for other clients',
+  });
+  assert.equal(typeof seats.take(token(10)), 'function');
 });

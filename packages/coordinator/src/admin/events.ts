@@ -1,21 +1,21 @@
-/** `GET /v1/events`: the cluster's history, as a list or as a stream that a viewer can resume where it was. */
+/** `GET /v1/events`: the history of the cluster, as a list or as a stream that a viewer can resume. */
 import type { ServerResponse } from 'node:http';
 import type { EventResource } from '@rollcall/protocol';
 import { peerOf } from '../auth/gate.ts';
 import type { EventLog } from '../events/event-log.ts';
 import type { UnreadAnswers } from '../network/unread-answers.ts';
 import { type AdminApp, identityOf } from './admin-app.ts';
+import type { Dependencies } from './dependencies.ts';
 import { EventSeats } from './event-seats.ts';
 import { Refusal } from './refusal.ts';
 import { EventsQuerySchema, EventsSchema, ProblemSchema } from './schemas.ts';
-import type { Surroundings } from './surroundings.ts';
 
-/** Between two comments that keep proxies from closing an idle stream, milliseconds. */
+/** Interval of the comments that keep proxies from closing an idle stream, milliseconds. */
 const COMMENT_MS = 15_000;
-/** A viewer that does not read the end of the stream is cut off after this, milliseconds. */
+/** The connection of a viewer that does not read the end of the stream is closed after this time, milliseconds. */
 const CLOSE_WITHIN_MS = 1_000;
 
-export function addEvents(app: AdminApp, { history, open, unread, isReady, ending }: Surroundings): void {
+export function addEvents(app: AdminApp, { history, open, unread, isReady, ending }: Dependencies): void {
   const seats = new EventSeats();
   const streams = new Set<ServerResponse>();
   ending.addEventListener('abort', () => {
@@ -26,7 +26,7 @@ export function addEvents(app: AdminApp, { history, open, unread, isReady, endin
     {
       config: { role: 'viewer' },
       schema: {
-        summary: 'The last 1,000 events: a list, or with Accept: text/event-stream a stream that goes on',
+        summary: 'The last 1,000 events: as a list, or with Accept: text/event-stream as an open-ended stream',
         querystring: EventsQuerySchema,
         response: { 200: EventsSchema, '4xx': ProblemSchema },
       },
@@ -59,7 +59,10 @@ export function addEvents(app: AdminApp, { history, open, unread, isReady, endin
   );
 }
 
-/** Streams until the viewer closes, or until the returned function is called with the reason. `onEnd` is called once it is closed. */
+/**
+ * Streams until the viewer closes the connection or the returned function is called with a reason. Calls `onEnd` once, after the
+ * end.
+ */
 function stream(
   response: ServerResponse,
   unread: UnreadAnswers,
@@ -73,12 +76,12 @@ function stream(
     'x-accel-buffering': 'no',
     'x-content-type-options': 'nosniff',
   });
-  response.write(': the cluster’s events\n\n');
+  response.write(': events of the cluster\n\n');
   for (const event of log.since(afterId)) response.write(frame(event));
-  // A viewer whose stream is closed comes back and resumes.
+  // A viewer whose stream is closed reconnects and resumes.
   const send = (text: string): void => unread.write(response, text);
   const stop = log.listen((event) => send(frame(event)));
-  const comments = setInterval(() => send(': still here\n\n'), COMMENT_MS);
+  const comments = setInterval(() => send(': keep-alive\n\n'), COMMENT_MS);
   let closing: NodeJS.Timeout | undefined;
   const end = (): void => {
     clearInterval(comments);

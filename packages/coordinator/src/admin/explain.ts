@@ -1,23 +1,23 @@
 import type { AdminApp } from './admin-app.ts';
+import type { Dependencies } from './dependencies.ts';
 import { knownNode } from './known.ts';
 import { Refusal } from './refusal.ts';
 import { ExplainAnswerSchema, ExplainBodySchema, IdParams, NodeExplanationSchema, ProblemSchema } from './schemas.ts';
-import type { Surroundings } from './surroundings.ts';
 
-/** How long a worker may take, milliseconds. */
+/** Time limit for the answer of a worker, milliseconds. */
 const ANSWER_WITHIN_MS = 2_000;
 
 /**
- * `POST /v1/explain`: asks a worker where a request would go, and why; the cookie is neither kept nor logged.
- * `GET /v1/nodes/:id/explain`: why a node's load factor and its part of the traffic are what they are.
+ * `POST /v1/explain`: asks a worker how it would route a request. The cookie is neither stored nor logged.
+ * `GET /v1/nodes/:id/explain`: explains the load factor and the traffic share of a node.
  */
-export function addExplain(app: AdminApp, { cluster, feed }: Surroundings): void {
+export function addExplain(app: AdminApp, { cluster, feed }: Dependencies): void {
   app.get(
     '/v1/nodes/:id/explain',
     {
       config: { role: 'viewer' },
       schema: {
-        summary: 'Why are the load factor of this node and its part of the traffic what they are?',
+        summary: 'Explain the load factor and the traffic share of a node',
         params: IdParams,
         response: { 200: NodeExplanationSchema, '4xx': ProblemSchema },
       },
@@ -25,7 +25,7 @@ export function addExplain(app: AdminApp, { cluster, feed }: Surroundings): void
     async (request) => {
       const id = knownNode(cluster, request.params.id);
       const explanation = cluster.explainNode(id);
-      if (!explanation) throw new Refusal({ code: 'not-found', message: `there is no node ${id} any more` });
+      if (!explanation) throw new Refusal({ code: 'not-found', message: `node ${id} no longer exists` });
       return explanation;
     },
   );
@@ -34,7 +34,7 @@ export function addExplain(app: AdminApp, { cluster, feed }: Surroundings): void
     {
       config: { role: 'viewer' },
       schema: {
-        summary: 'Where would this request go, and why?',
+        summary: 'Explain how a request would be routed',
         body: ExplainBodySchema,
         response: { 200: ExplainAnswerSchema, '4xx': ProblemSchema, '5xx': ProblemSchema },
       },

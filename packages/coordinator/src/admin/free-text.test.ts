@@ -1,4 +1,4 @@
-/** Text that operators choose: it goes on to workers and terminals, and into the audit. */
+/** Free text of operators: it is forwarded to workers and terminals, and written to the audit. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, unlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -43,10 +43,10 @@ void test('control characters are refused, before a worker sees them', async (t)
 void test('the audit has the reason of every change', async (t) => {
   const { api, audit } = await started(t);
   const changes = [
-    ['POST', '/v1/nodes/n1/drain', {}],
+    ['POST', '/v1/nodes/n1/drain', { force: true }],
     ['PATCH', '/v1/nodes/n1', { weight: 3 }],
     ['PATCH', '/v1/balancers/shop', { retries: 5 }],
-    ['DELETE', '/v1/nodes/n1', {}],
+    ['DELETE', '/v1/nodes/n1', { force: true }],
   ] as const;
   for (const [method, path, body] of changes) {
     const reason = `because of ${method} ${path}`;
@@ -59,7 +59,7 @@ void test('the audit has the reason of every change', async (t) => {
 void test('an audit file that was removed is made again', async (t) => {
   const coordinator = await started(t);
   unlinkSync(join(coordinator.stateDir, 'audit.jsonl'));
-  const answer = await coordinator.api('/v1/nodes/n1/stop', { method: 'POST', body: { reason: 'again' } });
+  const answer = await coordinator.api('/v1/nodes/n1/stop', { method: 'POST', body: { reason: 'again', force: true } });
   assert.equal(answer.status, 200, answer.text);
   assert.deepEqual(
     coordinator.audit().map(({ reason }) => reason),

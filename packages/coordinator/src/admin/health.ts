@@ -1,8 +1,8 @@
 import type { AdminApp } from './admin-app.ts';
-import type { Surroundings } from './surroundings.ts';
+import type { Dependencies } from './dependencies.ts';
 
-/** `/livez` answers as long as the process does; `/readyz` while agents and operators are welcome. They tell nothing else. */
-export function addHealth(app: AdminApp, { isReady }: Surroundings): void {
+/** `/livez`: the process is alive. `/readyz`: the coordinator accepts agents and operators. The answers contain no other data. */
+export function addHealth(app: AdminApp, { isReady }: Dependencies): void {
   const options = { config: { role: 'anybody' }, schema: { hide: true } } as const;
   app.get('/livez', options, async (_, reply) => reply.type('text/plain').send('ok\n'));
   app.get('/readyz', options, async (_, reply) =>

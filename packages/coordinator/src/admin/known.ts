@@ -1,4 +1,4 @@
-/** Finds what a path names, or ends the request with 404 and what may have been meant. */
+/** Finds the resource that a path names, or ends the request with 404 and similar names. */
 import type { BalancerName, NodeId } from '@rollcall/protocol';
 import { parseBalancerName, parseNodeId } from '@rollcall/protocol';
 import type { FastifyRequest } from 'fastify';
@@ -15,7 +15,7 @@ export function knownNode(cluster: Cluster, text: string): NodeId {
   throw unknown('node', text, idsOf(cluster));
 }
 
-/** The same for a write, which ends with 412 when its `If-Match` does not name the node as it is now. */
+/** The same for a write: ends with 412 if its `If-Match` does not match the present tag of the node. */
 export function matchedNode(cluster: Cluster, text: string, { headers }: FastifyRequest): NodeId {
   const id = knownNode(cluster, text);
   const stale = unmatched(headers['if-match'], `node ${id}`, nodeTag(cluster.registry.node(id)!));
@@ -30,7 +30,7 @@ export function knownBalancer(cluster: Cluster, text: string): BalancerName {
   throw unknown('balancer', text, names);
 }
 
-/** A refusal that names the nearest of what there is. */
+/** A refusal that suggests the nearest existing names. */
 export function unknown(what: string, text: string, names: Iterable<string>): Refusal {
   const meant = nearest(text, names, MAX_SUGGESTIONS);
   const hint = meant.length === 0 ? '' : `; did you mean ${meant.join(', ')}?`;

@@ -2,15 +2,15 @@ import { Type } from 'typebox';
 import { loginPage } from '../pages/login-page.ts';
 import { PAGE_FIELDS } from '../pages/page-fields.ts';
 import { type AdminApp, identityOf, originOf } from './admin-app.ts';
+import type { Dependencies } from './dependencies.ts';
 import { Refusal } from './refusal.ts';
 import { LoginLinkSchema, ProblemSchema } from './schemas.ts';
-import type { Surroundings } from './surroundings.ts';
 
 /**
- * `GET /login?code=…` changes a one-time code for a login; `POST /v1/login-link` makes a new link; `POST /v1/logout` ends the
- * login of the browser that asks.
+ * `GET /login?code=…` exchanges a one-time code for a login. `POST /v1/login-link` creates a new link. `POST /v1/logout` ends the
+ * login of the requesting browser.
  */
-export function addLogin(app: AdminApp, { gate, logins, history, controlUrl }: Surroundings): void {
+export function addLogin(app: AdminApp, { gate, logins, history, controlUrl }: Dependencies): void {
   app.get('/login', { config: { role: 'anybody' }, schema: { hide: true } }, async (request, reply) => {
     const fault = gate.admitVisitor(request.raw);
     if (fault) throw new Refusal(fault);
@@ -21,7 +21,7 @@ export function addLogin(app: AdminApp, { gate, logins, history, controlUrl }: S
     if (made === undefined)
       throw new Refusal({
         code: 'unauthenticated',
-        message: 'this link was used before or is older than 1 h; `rollcall logins --link` prints a new one',
+        message: 'this link has been used or is older than 1 h; `rollcall logins --link` prints a new one',
       });
     const { login, cookie, pageKey } = made;
     history.did('login', `a browser at ${address} logged in (login ${login.id})`, { by: 'admin', address });
@@ -50,8 +50,7 @@ export function addLogin(app: AdminApp, { gate, logins, history, controlUrl }: S
     },
     async (request, reply) => {
       const { login } = identityOf(request);
-      if (login === undefined)
-        throw new Refusal({ code: 'conflict', message: 'this request is of no login, so there is none to end' });
+      if (login === undefined) throw new Refusal({ code: 'conflict', message: 'this request belongs to no login' });
       await logins.end(login);
       history.did('logout', `login ${login} has ended`, { by: 'admin', ...originOf(request) });
       return reply.code(204).header('set-cookie', gate.logoutCookie(request.raw)).send(null);

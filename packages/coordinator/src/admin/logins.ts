@@ -1,17 +1,17 @@
-/** `/v1/logins`: the browsers that are logged in. */
+/** `/v1/logins`: logged-in browsers. */
 import { Type } from 'typebox';
 import { type AdminApp, identityOf, originOf } from './admin-app.ts';
+import type { Dependencies } from './dependencies.ts';
 import { Refusal } from './refusal.ts';
 import { IdParams, LoginsSchema, ProblemSchema } from './schemas.ts';
-import type { Surroundings } from './surroundings.ts';
 
-export function addLogins(app: AdminApp, { logins, history }: Surroundings): void {
+export function addLogins(app: AdminApp, { logins, history }: Dependencies): void {
   app.get(
     '/v1/logins',
     {
       config: { role: 'admin' },
       schema: {
-        summary: 'Browsers that are logged in, at most 100, the newest first',
+        summary: 'Logged-in browsers, newest first, at most 100',
         response: { 200: LoginsSchema, '4xx': ProblemSchema },
       },
     },

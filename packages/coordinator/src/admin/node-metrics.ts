@@ -1,13 +1,13 @@
 /**
- * The part of `/metrics` that has a row for each node. It is read and written in slices, with the event loop free between them:
- * heartbeats do not wait for a scrape of thousands of nodes.
+ * The part of `/metrics` that has a row per node. It is read and written in slices, and the event loop runs between two slices.
+ * So heartbeats do not wait for a scrape of thousands of nodes.
  */
 import type { NodeResource } from '@rollcall/protocol';
 import type { Cluster } from '../cluster.ts';
 
-/** Nodes with labels of their own, the first in order of their ids; beyond it a scrape would cost more than its rows are worth. */
+/** Upper bound of nodes with labels of their own, in order of id. It bounds the cost of a scrape. */
 export const MAX_LABELLED_NODES = 2_000;
-/** Nodes that are read, and rows that are written, in one turn of the event loop. */
+/** Nodes read, and rows written, in one turn of the event loop. */
 const SLICE = 250;
 
 interface NodeMetric {
@@ -26,19 +26,25 @@ const METRICS: readonly NodeMetric[] = [
   },
   {
     name: 'rollcall_node_sessions',
-    help: 'Active sessions, as the node reports or, where it does not, as the workers count them',
+    help: 'Active sessions that were seen again, as reported by the node or else counted by the workers',
     type: 'gauge',
     value: (node) => node.sessions,
   },
   {
+    name: 'rollcall_node_sessions_seen_once',
+    help: 'Active sessions that were opened by an answer and whose id no request has sent; drains do not wait for them',
+    type: 'gauge',
+    value: (node) => node.sessionsSeenOnce,
+  },
+  {
     name: 'rollcall_node_in_flight_requests',
-    help: 'Requests being forwarded now',
+    help: 'Requests in flight',
     type: 'gauge',
     value: (node) => node.inFlight,
   },
   {
     name: 'rollcall_node_ready',
-    help: '0 when the node reports that new work should go elsewhere',
+    help: '0 when the node reports that it is not ready for new work',
     type: 'gauge',
     value: (node) => Number(node.isReady),
   },
@@ -56,19 +62,19 @@ const METRICS: readonly NodeMetric[] = [
   },
   {
     name: 'rollcall_node_failures_total',
-    help: 'Attempts that failed by the fault of the node',
+    help: 'Failed attempts',
     type: 'counter',
     value: (node) => node.observed.failures,
   },
   {
     name: 'rollcall_node_new_sessions_total',
-    help: 'Sessions opened on the node',
+    help: 'New sessions placed on the node',
     type: 'counter',
     value: (node) => node.newSessions,
   },
 ];
 
-/** Text in Prometheus' format, in pieces; between two of them the event loop has had a turn. */
+/** Text in the Prometheus format, in pieces. The event loop runs between two pieces. */
 export async function* nodeMetrics(cluster: Cluster): AsyncGenerator<string> {
   const labels: string[] = [];
   const values: number[][] = METRICS.map(() => []);
@@ -76,7 +82,7 @@ export async function* nodeMetrics(cluster: Cluster): AsyncGenerator<string> {
     const limit = Math.min(SLICE, MAX_LABELLED_NODES - labels.length);
     const { nodes, next } = cluster.page({ after, limit, isWanted: ({ liveness }) => liveness !== 'gone' });
     for (const node of nodes) {
-      // Names have no character that the format would need to escape.
+      // Names contain no character that the format escapes.
       labels.push(`{node="${node.id}",balancer="${node.balancer}"}`);
       for (const [i, metric] of METRICS.entries()) values[i]!.push(metric.value(node));
     }
@@ -97,7 +103,7 @@ export async function* nodeMetrics(cluster: Cluster): AsyncGenerator<string> {
   }
 }
 
-/** What has arrived is read before this resolves. */
+/** Resolves after the event loop has read what has arrived. */
 function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,8 +1,10 @@
-/** `/v1/nodes`: read, register without an agent, change and remove. */
+/** `/v1/nodes`: read, register without an agent, change and remove nodes. */
 import type { NodePatch, NodePut, NodeResource, NodesResource, WriteResult } from '@rollcall/protocol';
-import { parseNodeId } from '@rollcall/protocol';
+import { parseNodeId, sessionsText } from '@rollcall/protocol';
 import type { FastifyRequest } from 'fastify';
 import { type AdminApp, identityOf, originOf, sendJson } from './admin-app.ts';
+import type { Dependencies } from './dependencies.ts';
+import { guardEligible } from './eligible-guard.ts';
 import { knownNode, matchedNode } from './known.ts';
 import { limitOf } from './paging.ts';
 import { putNode } from './put-node.ts';
@@ -22,10 +24,9 @@ import {
   WriteResultSchema,
 } from './schemas.ts';
 import { storedAnswer } from './stored-answer.ts';
-import type { Surroundings } from './surroundings.ts';
 
-export function addNodes(app: AdminApp, around: Surroundings): void {
-  const { cluster, answers } = around;
+export function addNodes(app: AdminApp, dependencies: Dependencies): void {
+  const { cluster, answers } = dependencies;
   const problems = { '4xx': ProblemSchema };
 
   app.get(
@@ -33,7 +34,7 @@ export function addNodes(app: AdminApp, around: Surroundings): void {
     {
       config: { role: 'viewer' },
       schema: {
-        summary: 'Nodes in order of their ids, at most 1,000 in one answer',
+        summary: 'Nodes by id, at most 1,000 per answer',
         querystring: NodesQuerySchema,
         response: { 200: NodesSchema, ...problems },
       },
@@ -41,7 +42,7 @@ export function addNodes(app: AdminApp, around: Surroundings): void {
     async ({ query }, reply) =>
       sendJson(
         reply,
-        answers.json(`nodes ${JSON.stringify(query)}`, () => page(around, query)),
+        answers.json(`nodes ${JSON.stringify(query)}`, () => page(dependencies, query)),
       ),
   );
 
@@ -54,7 +55,7 @@ export function addNodes(app: AdminApp, around: Surroundings): void {
     async (request, reply) => {
       const id = knownNode(cluster, request.params.id);
       reply.header('etag', nodeTag(cluster.registry.node(id)!));
-      return present(around, id);
+      return present(dependencies, id);
     },
   );
 
@@ -63,13 +64,13 @@ export function addNodes(app: AdminApp, around: Surroundings): void {
     {
       config: { role: 'join', honoursIfMatch: true },
       schema: {
-        summary: 'Register a node without an agent; with ttlMs a lease that repeating this renews',
+        summary: 'Register a node without an agent; with ttlMs the registration is a lease that a repeat renews',
         params: IdParams,
         body: NodePutSchema,
         response: { 200: WriteResultSchema, ...problems },
       },
     },
-    async (request) => put(around, request.params.id, request.body, request),
+    async (request) => put(dependencies, request.params.id, request.body, request),
   );
 
   app.patch(
@@ -77,13 +78,14 @@ export function addNodes(app: AdminApp, around: Surroundings): void {
     {
       config: { role: 'operator', honoursIfMatch: true },
       schema: {
-        summary: 'Override weight, standby or redirect of a node; null takes an override back',
+        summary: 'Override weight, standby or redirect of a node; null removes an override',
         params: IdParams,
         body: NodePatchSchema,
         response: { 200: WriteResultSchema, ...problems },
       },
     },
-    async (request) => storedAnswer(around.storeSync, patch(around, request.params.id, request.body, request)),
+    async (request) =>
+      storedAnswer(dependencies.storeSync, patch(dependencies, request.params.id, request.body, request)),
   );
 
   app.delete(
@@ -91,18 +93,20 @@ export function addNodes(app: AdminApp, around: Surroundings): void {
     {
       config: { role: 'operator', honoursIfMatch: true },
       schema: {
-        summary: 'Remove a node; the same process may not come back, a new one may',
+        summary: 'Remove a node; its process cannot register again, a new process can',
         params: IdParams,
         body: RemoveBodySchema,
         response: { 200: WriteResultSchema, ...problems },
       },
     },
     async (request) =>
-      storedAnswer(around.storeSync, remove(around, request.params.id, request.body, request), [request.params.id]),
+      storedAnswer(dependencies.storeSync, remove(dependencies, request.params.id, request.body, request), [
+        request.params.id,
+      ]),
   );
 }
 
-function page({ cluster }: Surroundings, query: NodesQuery): NodesResource {
+function page({ cluster }: Dependencies, query: NodesQuery): NodesResource {
   const { all, balancer, group, after } = query;
   return cluster.page({
     after,
@@ -114,20 +118,25 @@ function page({ cluster }: Surroundings, query: NodesQuery): NodesResource {
   });
 }
 
-function present({ cluster }: Surroundings, id: Parameters<Surroundings['cluster']['resource']>[0]): NodeResource {
+function present({ cluster }: Dependencies, id: Parameters<Dependencies['cluster']['resource']>[0]): NodeResource {
   const node = cluster.resource(id);
-  if (!node) throw new Refusal({ code: 'not-found', message: `there is no node ${id} any more` });
+  if (!node) throw new Refusal({ code: 'not-found', message: `node ${id} no longer exists` });
   return node;
 }
 
-async function put(around: Surroundings, id: string, body: NodePut, request: FastifyRequest): Promise<WriteResult> {
-  const outcome = await putNode(around, id, body, identityOf(request), request.raw);
+async function put(
+  dependencies: Dependencies,
+  id: string,
+  body: NodePut,
+  request: FastifyRequest,
+): Promise<WriteResult> {
+  const outcome = await putNode(dependencies, id, body, identityOf(request), request.raw);
   if ('code' in outcome) throw new Refusal(outcome);
-  return storedAnswer(around.storeSync, outcome);
+  return storedAnswer(dependencies.storeSync, outcome);
 }
 
-function patch(around: Surroundings, text: string, body: NodePatch, request: FastifyRequest): WriteResult {
-  const { cluster } = around;
+function patch(dependencies: Dependencies, text: string, body: NodePatch, request: FastifyRequest): WriteResult {
+  const { cluster } = dependencies;
   const id = matchedNode(cluster, text, request);
   const { weight, standby, redirectTo, reason, dryRun = false } = body;
   const target = typeof redirectTo === 'string' ? parseNodeId(redirectTo) : redirectTo;
@@ -139,7 +148,12 @@ function patch(around: Surroundings, text: string, body: NodePatch, request: Fas
   };
   if (dryRun) {
     const message = `would change node ${id}: ${JSON.stringify(overrides)}`;
-    return { nodes: [present(around, id)], isChanged: Object.keys(overrides).length > 0, isDryRun: true, message };
+    return {
+      nodes: [present(dependencies, id)],
+      isChanged: Object.keys(overrides).length > 0,
+      isDryRun: true,
+      message,
+    };
   }
   const outcome = cluster.apply(
     { type: 'patch-node', id, ...overrides, by: identityOf(request).name, ...(reason !== undefined && { reason }) },
@@ -148,22 +162,24 @@ function patch(around: Surroundings, text: string, body: NodePatch, request: Fas
   if ('type' in outcome) throw new Refusal(outcome);
   const event = outcome.find((one) => one.type === 'patched');
   return {
-    nodes: [present(around, id)],
+    nodes: [present(dependencies, id)],
     isChanged: event !== undefined,
     isDryRun: false,
-    message: event ? `node ${id}: ${event.what}` : `node ${id} is as it was`,
+    message: event ? `node ${id}: ${event.what}` : `node ${id} is unchanged`,
   };
 }
 
-function remove(around: Surroundings, text: string, body: RemoveBody, request: FastifyRequest): WriteResult {
-  const { cluster } = around;
+function remove(dependencies: Dependencies, text: string, body: RemoveBody, request: FastifyRequest): WriteResult {
+  const { cluster } = dependencies;
   const id = matchedNode(cluster, text, request);
-  const before = present(around, id);
+  const before = present(dependencies, id);
   const { reason, dryRun = false } = body;
-  const left = `${before.sessions} sessions, ${before.inFlight} in flight`;
+  const left = `${sessionsText(before.sessions, before.sessionsSeenOnce)}, ${before.inFlight} in flight`;
+  const eligibility = guardEligible(cluster.registry, new Set([id]), body);
   if (dryRun) {
     const isChanged = before.liveness !== 'gone';
-    return { nodes: [before], isChanged, isDryRun: true, message: `would remove node ${id}: ${left}` };
+    const message = `would remove node ${id}: ${left}${eligibility.text}`;
+    return { nodes: [before], isChanged, isDryRun: true, message, ...eligibility.shown };
   }
   const outcome = cluster.apply(
     { type: 'remove', id, by: identityOf(request).name, ...(reason !== undefined && { reason }) },
@@ -172,6 +188,8 @@ function remove(around: Surroundings, text: string, body: RemoveBody, request: F
   if ('type' in outcome) throw new Refusal(outcome);
   const after = cluster.resource(id);
   const isChanged = outcome.length > 0;
-  const message = isChanged ? `node ${id} is removed: it had ${left}` : `node ${id} was removed before`;
-  return { nodes: after ? [after] : [], isChanged, isDryRun: false, message };
+  const message = isChanged
+    ? `node ${id} is removed: it had ${left}${eligibility.text}`
+    : `node ${id} was removed before`;
+  return { nodes: after ? [after] : [], isChanged, isDryRun: false, message, ...eligibility.shown };
 }

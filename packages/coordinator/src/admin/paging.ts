@@ -1,14 +1,14 @@
-/** Lists in pages: at most 1,000 entries in one answer, in order of their names, and where the next page begins. */
+/** Lists in pages: at most 1,000 entries per answer, in order of name, and where the next page begins. */
 import { Refusal } from './refusal.ts';
 
-/** Entries in one answer at most, and without `limit`. */
+/** Upper bound of the entries in an answer; also the default of `limit`. */
 export const MAX_PAGE = 1_000;
 
 /** Query of a list. */
 export interface PageQuery {
-  /** Entries in the answer at most, 1–1,000. */
+  /** Upper bound of the entries in the answer, 1–1,000. */
   readonly limit?: string;
-  /** Only entries after this name: `next` of the page before. */
+  /** Only entries after this name: `next` of the previous page. */
   readonly after?: string;
 }
 

@@ -1,27 +1,28 @@
 /**
- * Registration without an agent: by curl with a lease that repeating the request renews, or by an operator for good. The
- * address is tried before anything is answered, so that whoever typed it learns at once.
+ * Registration without an agent: with a lease that a repeat of the request renews, or permanently by an operator. The answer
+ * waits for the first probe, so that it can report a wrong address.
  */
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import type { RegisterCommand } from '@rollcall/core';
 import type { Fault, NodeId, NodePut, NodeRegistration, WriteResult } from '@rollcall/protocol';
 import { FaultBox, Fields, readRegistration } from '@rollcall/protocol';
 import { type Identity, ownerOf, peerOf, standingOf } from '../auth/gate.ts';
 import { registrationRights } from '../auth/registration-rights.ts';
 import type { Cluster, Origin } from '../cluster.ts';
 import { PROBE_TIMEOUT_MS } from '../network/connect-probe.ts';
+import type { Dependencies } from './dependencies.ts';
 import { nodeTag, unmatched } from './record-tags.ts';
-import type { Surroundings } from './surroundings.ts';
 
-/** How long the answer waits for the probe's result, milliseconds; a little longer than one probe. */
+/** Time that the answer waits for the result of the probe, milliseconds; a little longer than one probe. */
 const ANSWER_WITHIN_MS = PROBE_TIMEOUT_MS + 500;
 
 /** Events that end the wait. */
 const VERDICTS: ReadonlySet<string> = new Set(['up', 'unreachable', 'blocked', 'gone']);
 
-/** Registers or renews. Errors: those of a registration, as a value. */
+/** Registers or renews. Returns the same faults as a registration by an agent. */
 export async function putNode(
-  { cluster, tokens, policy, prober, registrations }: Surroundings,
+  { cluster, tokens, policy, prober, registrations }: Dependencies,
   id: string,
   body: NodePut,
   identity: Identity,
@@ -43,33 +44,28 @@ export async function putNode(
   const rights = registrationRights({ tokens, registry: cluster.registry }, identity, node);
   if ('code' in rights) return rights;
 
-  const { ttlMs, load, sessions, replace = false } = body;
-  const isFree = standing === 'operator' || isRenewal(cluster, node);
-  if (!isFree && !(await registrations.turn(ownerOf(identity), node.id)))
-    return {
-      code: 'rate-limited',
-      message: `too many registrations of node ${node.id} wait for their turn (\`up --quota registrations=N\` a minute)`,
-    };
+  const { ttlMs, load, sessions, replace = false, dryRun = false } = body;
   const kind = isStatic ? 'static' : 'lease';
   const connection = cluster.nextConnection();
+  const command: RegisterCommand = {
+    type: 'register',
+    node: { ...node, ...processOf(cluster, node.id) },
+    connection,
+    owner: ownerOf(identity),
+    reach,
+    standing,
+    kind,
+    nowUnixMs: cluster.clocks.nowUnixMs(),
+    isReplacing: replace,
+    mayShadow: rights.mayShadow,
+    ...(ttlMs !== undefined && { leaseMs: ttlMs }),
+  };
+  if (dryRun) return cluster.registry.registrationFault(command) ?? foreseen(cluster, command);
+  const isFree = standing === 'operator' || isRenewal(cluster, node);
+  if (!isFree && !(await registrations.turn(ownerOf(identity), node.id))) return registrations.refusal(node.id);
   const { revision } = cluster;
   const origin: Origin = peer === undefined ? {} : { address: peer.toString() };
-  const outcome = cluster.apply(
-    {
-      type: 'register',
-      node: { ...node, ...processOf(cluster, node.id) },
-      connection,
-      owner: ownerOf(identity),
-      reach,
-      standing,
-      kind,
-      nowUnixMs: cluster.clocks.nowUnixMs(),
-      isReplacing: replace,
-      mayShadow: rights.mayShadow,
-      ...(ttlMs !== undefined && { leaseMs: ttlMs }),
-    },
-    origin,
-  );
+  const outcome = cluster.apply(command, origin);
   if ('type' in outcome) return outcome;
   if (load !== undefined || sessions !== undefined)
     cluster.apply({
@@ -92,7 +88,7 @@ function mayNotStay({ name, role, by }: Identity): Fault {
   return { code: 'forbidden', message: `the token ${name} has the role ${role}; ${remedy}` };
 }
 
-/** Nothing but the term changes: repeating it is what a lease is for. */
+/** True if only the lease is renewed and nothing else changes. */
 function isRenewal({ registry }: Cluster, node: NodeRegistration): boolean {
   const known = registry.node(node.id);
   if (known === undefined || known.kind !== 'lease' || known.liveness === 'gone') return false;
@@ -102,7 +98,7 @@ function isRenewal({ registry }: Cluster, node: NodeRegistration): boolean {
 
 function registrationOf(
   id: string,
-  { contexts, ttlMs: _, load: __, sessions: ___, replace: ____, ...rest }: NodePut,
+  { contexts, ttlMs: _, load: __, sessions: ___, replace: ____, dryRun: _____, ...rest }: NodePut,
 ): NodeRegistration | Fault {
   const box = new FaultBox();
   const fields = new Fields(
@@ -110,16 +106,21 @@ function registrationOf(
       balancer: 'default',
       ...rest,
       id,
-      ...(contexts !== undefined && { contexts: contexts.map((path) => ({ path })) }),
+      ...(contexts !== undefined && { contexts: contexts.map(contextEntry) }),
     },
     '',
     box,
   );
   const node = readRegistration(fields);
-  return node ?? box.fault ?? { code: 'bad-field', message: 'the node is not understood' };
+  return node ?? box.fault ?? { code: 'bad-field', message: 'the node cannot be read' };
 }
 
-/** There is no process to tell apart, so a repeat keeps what the first registration got. */
+/** Other fields of an object are ignored, as in a registration. Answers have a `status`, which is no field of a registration. */
+function contextEntry(context: string | { readonly path: string }): { readonly path: string } {
+  return typeof context === 'string' ? { path: context } : context;
+}
+
+/** The process is unknown, so a repeat keeps the incarnation and instance of the first registration. */
 function processOf(cluster: Cluster, id: NodeId): { readonly incarnation: number; readonly instance: string } {
   const known = cluster.registry.node(id);
   if (known && known.kind !== 'agent' && known.liveness !== 'gone') {
@@ -129,7 +130,7 @@ function processOf(cluster: Cluster, id: NodeId): { readonly incarnation: number
   return { incarnation: Math.floor(cluster.clocks.nowUnixMs()), instance: randomBytes(16).toString('hex') };
 }
 
-/** Resolves when the node is up, cannot be reached, is gone, or nothing is known in time. */
+/** Resolves when the node is up, unreachable or gone, or after the time limit. */
 function verdictOn(cluster: Cluster, id: NodeId): Promise<void> {
   return new Promise((resolve) => {
     const end = (): void => {
@@ -144,6 +145,18 @@ function verdictOn(cluster: Cluster, id: NodeId): Promise<void> {
   });
 }
 
+/** The answer to an accepted dry run: the node before the change. The address is not probed. */
+function foreseen(cluster: Cluster, { node: { id, url }, leaseMs }: RegisterCommand): WriteResult {
+  const before = cluster.resource(id);
+  const isPresent = before !== undefined && before.liveness !== 'gone';
+  const message = `would ${isPresent ? 'replace the registration of' : 'register'} node ${id} at ${url} ${termText(leaseMs)}`;
+  return { nodes: before ? [before] : [], isChanged: true, isDryRun: true, message };
+}
+
+function termText(ttlMs: number | undefined): string {
+  return ttlMs === undefined ? 'as a static member' : `for ${ttlMs} ms, repeat to renew`;
+}
+
 function result(
   cluster: Cluster,
   { id, url }: NodeRegistration,
@@ -151,18 +164,17 @@ function result(
   ttlMs: number | undefined,
 ): WriteResult {
   const node = cluster.resource(id);
-  const term = ttlMs === undefined ? 'as a static member' : `for ${ttlMs} ms, repeat to renew`;
   const removal = ttlMs === undefined ? `; if the address is wrong: rollcall remove ${id}` : '';
   const trouble =
     node?.liveness === 'up'
       ? ''
-      : `, but it is ${node?.liveness ?? 'gone'}: ${node?.livenessReason ?? 'not reached yet'}; the coordinator keeps trying${removal}`;
+      : `, but it is ${node?.liveness ?? 'gone'}: ${node?.livenessReason ?? 'not yet reached'}; the coordinator keeps trying${removal}`;
   const others = cluster.registry.nodesAt(url).filter((other) => other !== id);
   return {
     nodes: node ? [node] : [],
     isChanged,
     isDryRun: false,
-    message: `node ${id} is registered ${term}${trouble}`,
+    message: `node ${id} is registered ${termText(ttlMs)}${trouble}`,
     ...(others.length > 0 && {
       note: `${others.join(', ')} registers this address itself, so its program is two nodes now; remove one of them`,
     }),

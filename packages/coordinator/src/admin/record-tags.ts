@@ -1,27 +1,28 @@
 /**
- * `ETag` of a node and of a balancer, and `If-Match` on their writes. A tag names what operators and the node have set:
- * it does not change with loads, counters or liveness, and it changes with every drain, override, registration or setting.
- * It is computed on demand, so nothing is stored for it; after a restart of the coordinator a node with a status that an
- * operator has set has another tag.
+ * `ETag` of a node and of a balancer, and `If-Match` on writes to them. A tag covers the settings of operators and of the node.
+ * It changes with every drain, override, registration or setting, and not with loads, counters or liveness.
+ *
+ * Tags are computed on demand and not stored. After a restart of the coordinator, a node whose status was set by an operator has
+ * another tag.
  */
 import { createHash } from 'node:crypto';
 import type { NodeView } from '@rollcall/core';
 import type { BalancerResource, Fault } from '@rollcall/protocol';
 
 export function nodeTag(node: NodeView): string {
-  const { kind, owner, registration, overrides, operatorWish, nodeWish, contextStatus, liveness } = node;
+  const { kind, owner, registration, overrides, operatorStatus, nodeStatus, contextStatus, liveness } = node;
   const isGone = liveness === 'gone';
-  return tagOf([kind, owner, registration, overrides, operatorWish, nodeWish, [...contextStatus], isGone]);
+  return tagOf([kind, owner, registration, overrides, operatorStatus, nodeStatus, [...contextStatus], isGone]);
 }
 
 export function balancerTag(balancer: BalancerResource): string {
-  const { name, algorithm, sessionAlgorithm, sticky, retries, sessionIdleMs, assign, origins } = balancer;
-  return tagOf([name, algorithm, sessionAlgorithm, sticky, retries, sessionIdleMs, assign, origins]);
+  const { name, algorithm, sessionAlgorithm, sticky, retries, sessionIdleMs, assign, limits, origins } = balancer;
+  return tagOf([name, algorithm, sessionAlgorithm, sticky, retries, sessionIdleMs, assign, limits, origins]);
 }
 
 /**
- * Why a write with this `If-Match` must not be carried out, or `undefined` when it may be. `tag` is the present one of
- * the record, `undefined` when there is none.
+ * The fault of a write with this `If-Match`, or `undefined` if the write may be carried out. `tag` is the present tag of the
+ * record, `undefined` if the record does not exist.
  */
 export function unmatched(field: string | undefined, what: string, tag: string | undefined): Fault | undefined {
   if (field === undefined) return undefined;

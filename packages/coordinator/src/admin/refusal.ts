@@ -1,13 +1,16 @@
-/** How the admin API says no: RFC 9457 problem details with a code of the one table. */
+/** Errors of the admin API: RFC 9457 problem details with a code from `ERROR_CODES`. */
 import type { ErrorCode, Fault, Problem } from '@rollcall/protocol';
 import { ERROR_CODES } from '@rollcall/protocol';
 import type { FastifyError } from 'fastify';
 import { validationText } from './validation-text.ts';
 
-/** Thrown by routes to end a request with a problem. The only throw for expected outcomes: fastify's way out of a route. */
+/**
+ * Thrown by routes to end a request with a problem. Expected outcomes are thrown only here, because fastify ends a route that
+ * way.
+ */
 export class Refusal extends Error {
   readonly code: ErrorCode;
-  /** When a repeat may succeed, whole seconds from now. */
+  /** Value of `Retry-After`, whole seconds. */
   readonly retryAfterS: number | undefined;
 
   constructor({ code, message }: Fault, retryAfterS?: number) {
@@ -24,7 +27,7 @@ export function problemOf({ code, message }: Fault): Problem {
   return { type: `https://rollcall.invalid/errors/${code}`, title: means, status: http, code, detail: message };
 }
 
-/** Whatever went wrong in fastify, as a fault; `undefined` for faults of ours. */
+/** Converts an error of fastify into a fault; `undefined` for an internal error. */
 export function faultOf(error: unknown): Fault | undefined {
   if (error instanceof Refusal) return { code: error.code, message: error.message };
   if (!(error instanceof Error)) return undefined;

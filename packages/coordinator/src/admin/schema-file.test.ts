@@ -1,4 +1,4 @@
-/** The admin API's bodies and answers as one file of JSON Schema, for clients in other languages. */
+/** Checks the file with the JSON Schema of all bodies and answers, which clients in other languages use. */
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
@@ -16,7 +16,7 @@ test('admin.schema.json is current: UPDATE=1 writes it', () => {
   const schema = {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     title: 'Rollcall admin API',
-    description: 'Bodies, queries and answers by name; /openapi.json of a coordinator says which path has which.',
+    description: 'Bodies, queries and answers by name; /openapi.json of a coordinator describes its paths.',
     $defs: definitions(),
   };
   const text = `${JSON.stringify(schema, undefined, 2)}\n`;

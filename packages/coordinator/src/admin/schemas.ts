@@ -1,15 +1,15 @@
 /**
- * The admin API in TypeBox: what fastify checks bodies against, and what `/openapi.json` shows. The types of protocol's
- * `admin.ts` are the contract; `body` and `answer` make the compiler hold each schema to its type.
+ * The admin API in TypeBox. Fastify checks bodies against these schemas, and `/openapi.json` shows them. The types of `admin.ts`
+ * in protocol are the contract; with `body` and `answer` the compiler checks each schema against its type.
  */
+import type { Decision, ExplainAnswer } from '@rollcall/feed';
+import { MAX_DECISIONS, MAX_DECISIONS_MS } from '@rollcall/feed';
 import type {
   BalancerPatch,
   BalancerResource,
   BalancersResource,
-  Decision,
   DecisionsBody,
   EventResource,
-  ExplainAnswer,
   ExplainBody,
   ForgetBody,
   ForgetResult,
@@ -24,9 +24,18 @@ import type {
   ScaleBody,
   StatusBody,
   StatusResource,
+  TimeLimit,
+  TimeLimitKey,
   WriteResult,
 } from '@rollcall/protocol';
-import { MAX_DECISIONS, MAX_DECISIONS_MS, MAX_REASON_CHARACTERS, MAX_WISH_MS, TTL_MS } from '@rollcall/protocol';
+import {
+  COOKIE_AFTER_MS,
+  MAX_LIMIT_PATHS,
+  MAX_REASON_CHARACTERS,
+  MAX_WISH_MS,
+  TIME_LIMIT_KEYS,
+  TTL_MS,
+} from '@rollcall/protocol';
 import type { Static, TSchema, TUnsafe } from 'typebox';
 import { Type } from 'typebox';
 import type { PageQuery } from './paging.ts';
@@ -35,23 +44,27 @@ type DeepReadonly<Value> = Value extends string | number | boolean | null | unde
   ? Value
   : { readonly [Key in keyof Value]: DeepReadonly<Value[Key]> };
 
-/** A schema whose values are `Value`s: what passes the check may be used as one. */
+/** A schema whose values are all `Value`s: a checked value can be used as one. */
 export function body<Value>() {
   return <Schema extends TSchema>(schema: Static<Schema> extends Value ? Schema : never): TUnsafe<Value> =>
     Type.Unsafe<Value>(schema);
 }
 
-/** A schema that every `Value` satisfies: what is sent is what is documented. */
+/** A schema that every `Value` satisfies, so that answers match their documentation. */
 export function answer<Value>() {
   return <Schema extends TSchema>(
     schema: Value extends DeepReadonly<Static<Schema>> ? Schema : never,
   ): TUnsafe<Value> => Type.Unsafe<Value>(schema);
 }
 
+const SEEN_AGAIN = 'active sessions that were seen again: a request has sent the id of the session';
+const SEEN_ONCE =
+  'active sessions that were seen once: an answer has opened the session, and no request has sent its id';
+
 export const closed = { additionalProperties: false } as const;
 
 const Name = Type.String({ maxLength: 128, description: '[A-Za-z0-9_-]{1,64}' });
-/** Without control characters and line ends, as everything that goes on to workers or to terminals. */
+/** Text without control characters and line ends, because it is forwarded to workers and terminals. */
 export const plainText = (maxLength: number, description?: string): TUnsafe<string> =>
   Type.Unsafe<string>(
     Type.String({
@@ -61,9 +74,15 @@ export const plainText = (maxLength: number, description?: string): TUnsafe<stri
     }),
   );
 
-const Reason = plainText(MAX_REASON_CHARACTERS, 'for people and the audit');
+const Reason = plainText(MAX_REASON_CHARACTERS, 'recorded in the audit');
+const Force = Type.Boolean({ description: 'also when no eligible node is left; otherwise 409 `nobody-eligible`' });
 const DurationMs = Type.Number({ minimum: 0, maximum: MAX_WISH_MS });
 const Texts = Type.Array(Type.String({ maxLength: 256 }), { maxItems: 16 });
+const ContextText = Type.String({ maxLength: 256 });
+const Contexts = Type.Array(Type.Union([ContextText, Type.Object({ path: ContextText })]), {
+  maxItems: 16,
+  description: 'paths, or objects with a path; other fields of the objects are ignored',
+});
 const StatusWord = Type.Union([Type.Literal('enabled'), Type.Literal('draining'), Type.Literal('stopped')]);
 const ModeWord = Type.Union([
   Type.Literal('insert'),
@@ -87,6 +106,7 @@ export const StatusBodySchema: TUnsafe<StatusBody> = body<StatusBody>()(
       deadlineMs: Type.Optional(DurationMs),
       forMs: Type.Optional(DurationMs),
       dryRun: Type.Optional(Type.Boolean()),
+      force: Type.Optional(Force),
     },
     closed,
   ),
@@ -111,7 +131,8 @@ export const NodePutSchema: TUnsafe<NodePut> = body<NodePut>()(
       balancer: Type.Optional(Name),
       url: Type.String({ maxLength: 512 }),
       route: Type.Optional(Name),
-      contexts: Type.Optional(Texts),
+      contexts: Type.Optional(Contexts),
+      stripPrefix: Type.Optional(Type.Boolean()),
       hosts: Type.Optional(Texts),
       weight: Type.Optional(Type.Number({ minimum: 0.001, maximum: 100 })),
       group: Type.Optional(Name),
@@ -119,8 +140,9 @@ export const NodePutSchema: TUnsafe<NodePut> = body<NodePut>()(
       load: Type.Optional(Type.Number({ minimum: 0, maximum: 1 })),
       sessions: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })),
       replace: Type.Optional(
-        Type.Boolean({ description: 'replace a node of this id that is registered at another address' }),
+        Type.Boolean({ description: 'replace a node with this id that is registered at another address' }),
       ),
+      dryRun: Type.Optional(Type.Boolean()),
       publicUrl: Type.Optional(Type.String({ maxLength: 512 })),
       sticky: Type.Optional(
         Type.Object(
@@ -146,6 +168,7 @@ export const ScaleBodySchema: TUnsafe<ScaleBody> = body<ScaleBody>()(
       count: Type.Integer({ minimum: 1, maximum: 1_000 }),
       reason: Type.Optional(Reason),
       dryRun: Type.Optional(Type.Boolean()),
+      force: Type.Optional(Force),
     },
     closed,
   ),
@@ -161,6 +184,70 @@ export const ForgetBodySchema: TUnsafe<ForgetBody> = body<ForgetBody>()(
     },
     closed,
   ),
+);
+
+const CookieLifetimeSchema = Type.Union([
+  Type.Object({ ends: Type.Union([Type.Literal('session'), Type.Literal('application')]) }, closed),
+  Type.Object(
+    {
+      ends: Type.Union([Type.Literal('idle'), Type.Literal('whole')]),
+      afterMs: Type.Integer({ minimum: COOKIE_AFTER_MS.min, maximum: COOKIE_AFTER_MS.max }),
+    },
+    closed,
+  ),
+]);
+
+const ROUTE_COOKIE = {
+  name: Type.String({ maxLength: 64 }),
+  sameSite: Type.Union([Type.Literal('Lax'), Type.Literal('Strict'), Type.Literal('None')]),
+  secure: Type.Union([Type.Literal('auto'), Type.Literal('always')], {
+    description: 'auto: if the client uses TLS',
+  }),
+  partitioned: Type.Boolean(),
+  domain: Type.String({ maxLength: 253, description: 'empty: only the host of the request' }),
+  path: Type.String({ maxLength: 256, description: 'empty: the context' }),
+  lifetime: CookieLifetimeSchema,
+};
+
+const RouteCookiePatchSchema = Type.Object(
+  {
+    name: Type.Optional(Type.Union([ROUTE_COOKIE.name, Type.Null()])),
+    sameSite: Type.Optional(Type.Union([ROUTE_COOKIE.sameSite, Type.Null()])),
+    secure: Type.Optional(Type.Union([ROUTE_COOKIE.secure, Type.Null()])),
+    partitioned: Type.Optional(Type.Union([ROUTE_COOKIE.partitioned, Type.Null()])),
+    domain: Type.Optional(Type.Union([ROUTE_COOKIE.domain, Type.Null()])),
+    path: Type.Optional(Type.Union([ROUTE_COOKIE.path, Type.Null()])),
+    lifetime: Type.Optional(Type.Union([CookieLifetimeSchema, Type.Null()])),
+  },
+  closed,
+);
+
+/** Wide on purpose: `settingsMistake` checks the value and names the valid ones. */
+const LimitChange = Type.Optional(
+  Type.Unsafe<TimeLimit | null>(
+    Type.Union([Type.Number(), Type.String({ maxLength: 64 }), Type.Null()], {
+      description: 'whole milliseconds from 1 to 86400000, or "none" for no limit; null removes it',
+    }),
+  ),
+);
+const LIMIT_CHANGES = {
+  upstreamTimeoutMs: LimitChange,
+  upstreamIdleMs: LimitChange,
+  eventStreamIdleMs: LimitChange,
+  tunnelIdleMs: LimitChange,
+  bodyTimeoutMs: LimitChange,
+} satisfies Record<TimeLimitKey, unknown>;
+
+const LimitsChange = Type.Object(
+  {
+    ...LIMIT_CHANGES,
+    paths: Type.Optional(
+      Type.Record(Type.String(), Type.Union([Type.Object(LIMIT_CHANGES, closed), Type.Null()]), {
+        description: `limits by path prefix, at most ${MAX_LIMIT_PATHS}; null removes all limits of a path`,
+      }),
+    ),
+  },
+  closed,
 );
 
 export const BalancerPatchSchema: TUnsafe<BalancerPatch> = body<BalancerPatch>()(
@@ -180,10 +267,12 @@ export const BalancerPatchSchema: TUnsafe<BalancerPatch> = body<BalancerPatch>()
             failover: Type.Optional(Type.Union([FailoverWord, Type.Null()])),
             remove: Type.Optional(Type.Union([Type.Boolean(), Type.Null()])),
             movable: Type.Optional(Type.Union([Type.Boolean(), Type.Null()])),
+            routeCookie: Type.Optional(RouteCookiePatchSchema),
           },
           closed,
         ),
       ),
+      limits: Type.Optional(LimitsChange),
       reason: Type.Optional(Reason),
       dryRun: Type.Optional(Type.Boolean()),
     },
@@ -196,7 +285,7 @@ export const ExplainBodySchema: TUnsafe<ExplainBody> = body<ExplainBody>()(
     {
       host: Type.Optional(plainText(253)),
       target: Type.Optional(plainText(8_192)),
-      cookie: Type.Optional(plainText(16_384, 'used for this answer and then forgotten')),
+      cookie: Type.Optional(plainText(16_384, 'used for this answer only, not stored')),
     },
     closed,
   ),
@@ -207,25 +296,29 @@ export const DecisionsBodySchema: TUnsafe<DecisionsBody> = body<DecisionsBody>()
     {
       count: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_DECISIONS })),
       forMs: Type.Optional(Type.Number({ minimum: 1, maximum: MAX_DECISIONS_MS })),
-      onlyPicks: Type.Optional(Type.Boolean({ description: 'leave out requests that went where their session is' })),
+      onlyPicks: Type.Optional(Type.Boolean({ description: 'leave out requests that followed their session' })),
     },
     closed,
   ),
 );
 
-/** Body of a request to remove something: nothing, or why. */
+/** Body of a removal. */
 export interface RemoveBody {
   readonly reason?: string;
   readonly dryRun?: boolean;
+  readonly force?: boolean;
 }
 
 export const RemoveBodySchema: TUnsafe<RemoveBody> = body<RemoveBody>()(
-  Type.Object({ reason: Type.Optional(Reason), dryRun: Type.Optional(Type.Boolean()) }, closed),
+  Type.Object(
+    { reason: Type.Optional(Reason), dryRun: Type.Optional(Type.Boolean()), force: Type.Optional(Force) },
+    closed,
+  ),
 );
 
 // Answers
 
-const Wanted = Type.Object({
+const RequestedStatus = Type.Object({
   status: StatusWord,
   reason: Type.Optional(Type.String()),
   by: Type.Optional(Type.String()),
@@ -238,7 +331,6 @@ const LivenessWord = Type.Union([
   Type.Literal('joining'),
   Type.Literal('up'),
   Type.Literal('suspect'),
-  Type.Literal('orphaned'),
   Type.Literal('down'),
   Type.Literal('gone'),
 ]);
@@ -263,27 +355,31 @@ export const NodeSchema: TUnsafe<NodeResource> = answer<NodeResource>()(
     weight: Type.Number(),
     isStandby: Type.Boolean(),
     isStatic: Type.Boolean(),
+    stripPrefix: Type.Optional(Type.Boolean()),
     redirectTo: Type.Optional(Type.String()),
     incarnation: Type.Number(),
     process: Type.Optional(Type.Object({ host: Type.Optional(Type.String()), pid: Type.Optional(Type.Number()) })),
     version: Type.Optional(Type.String()),
     meta: Type.Record(Type.String(), Type.String()),
     status: StatusWord,
-    wanted: Wanted,
-    reported: Wanted,
+    wanted: RequestedStatus,
+    reported: RequestedStatus,
     liveness: LivenessWord,
     livenessReason: Type.Optional(Type.String()),
-    isReady: Type.Boolean({ description: 'false: new work goes elsewhere while a ready node is there' }),
+    isReady: Type.Boolean({ description: 'false: new work goes to ready nodes while there are any' }),
     flapping: Type.Optional(
       Type.Object(
         {
           count: Type.Number(),
           sinceUnixMs: Type.Number(),
           heldUntilUnixMs: Type.Optional(
-            Type.Number({ description: 'until then new sessions go elsewhere while a ready node is there' }),
+            Type.Number({ description: 'until then new sessions go to ready nodes while there are any' }),
           ),
         },
-        { description: 'it returned three times in ten minutes; ends after ten minutes without suspicion' },
+        {
+          description:
+            'present if the node returned three times in ten minutes; ends after ten minutes without suspicion',
+        },
       ),
     ),
     observed: Type.Object({
@@ -296,9 +392,9 @@ export const NodeSchema: TUnsafe<NodeResource> = answer<NodeResource>()(
       bytesToNode: Type.Number(),
       bytesFromNode: Type.Number(),
       ports: Type.Array(Type.Object({ worker: Type.String(), port: PortWord }), {
-        description: 'what each connected worker last reported of the port',
+        description: 'state of the port as each connected worker last reported it',
       }),
-      parked: Type.Number({ description: 'requests that wait for the node to answer' }),
+      parked: Type.Number({ description: 'requests parked until the node answers' }),
       failovers: Type.Record(Type.String(), Type.Number(), {
         description: 'sessions moved away from the node, by cause',
       }),
@@ -306,8 +402,11 @@ export const NodeSchema: TUnsafe<NodeResource> = answer<NodeResource>()(
     load: Type.Optional(Type.Number({ description: '0 idle … 1 full' })),
     loadFactor: Type.Number({ description: '0–100, higher is freer, 0 is standby' }),
     metrics: Type.Record(Type.String(), Type.Number()),
-    sessions: Type.Number(),
-    sessionsFrom: Type.Union([Type.Literal('node'), Type.Literal('workers')]),
+    sessions: Type.Number({ description: SEEN_AGAIN }),
+    sessionsSeenOnce: Type.Number({ description: SEEN_ONCE }),
+    sessionsFrom: Type.Union([Type.Literal('node'), Type.Literal('workers')], {
+      description: 'source of the sum of both; which of them were seen again is the count of the workers',
+    }),
     newSessions: Type.Number(),
     inFlight: Type.Number(),
     tunnels: Type.Number(),
@@ -317,7 +416,8 @@ export const NodeSchema: TUnsafe<NodeResource> = answer<NodeResource>()(
     drain: Type.Optional(
       Type.Object({
         sinceUnixMs: Type.Number(),
-        sessionsLeft: Type.Number(),
+        sessionsLeft: Type.Number({ description: 'sessions seen again; the drain waits for them' }),
+        sessionsSeenOnce: Type.Number({ description: 'sessions seen once; the drain does not wait for them' }),
         oldestSessionMs: Type.Optional(Type.Number()),
         inFlight: Type.Number(),
         tunnels: Type.Number(),
@@ -335,7 +435,7 @@ export const NodesSchema: TUnsafe<NodesResource> = answer<NodesResource>()(
 
 const ExplainedShareSchema = Type.Object({
   count: Type.Number({ description: 'requests per second, or sessions' }),
-  share: Type.Number({ description: '0 … 1 of the balancer’s' }),
+  share: Type.Number({ description: '0 … 1, share of the total of the balancer' }),
   fairShare: Type.Number({ description: '0 … 1 by weight; 0 for a node that gets no new sessions' }),
 });
 
@@ -343,11 +443,11 @@ export const NodeExplanationSchema: TUnsafe<NodeExplanation> = answer<NodeExplan
   Type.Object({
     id: Type.String(),
     balancer: Type.String(),
-    because: Type.Array(Type.String(), { description: 'sentences, the most important first' }),
-    load: Type.Optional(Type.Number({ description: '0 idle … 1 full, as last told' })),
-    meanLoad: Type.Optional(Type.Number({ description: 'over the last ten reports, the newest counting most' })),
+    because: Type.Array(Type.String(), { description: 'reasons in sentences, the most important first' }),
+    load: Type.Optional(Type.Number({ description: '0 idle … 1 full, as last reported' })),
+    meanLoad: Type.Optional(Type.Number({ description: 'mean of the last ten reports, weighted towards the newest' })),
     loadFactor: Type.Number({ description: '0–100, higher is freer, 0 is standby' }),
-    toldMs: Type.Number({ description: 'age of the last report with numbers; -1 when there was none' }),
+    toldMs: Type.Number({ description: 'age of the last load report in milliseconds; -1 without a report' }),
     inFlight: Type.Optional(Type.Number()),
     serviceMs: Type.Optional(Type.Number({ description: 'milliseconds of work per request' })),
     metrics: Type.Array(
@@ -359,15 +459,25 @@ export const NodeExplanationSchema: TUnsafe<NodeExplanation> = answer<NodeExplan
         weight: Type.Optional(Type.Number()),
         isSoft: Type.Optional(Type.Boolean()),
         role: Type.Union([Type.Literal('limit'), Type.Literal('mean'), Type.Literal('shown'), Type.Literal('unknown')]),
-        part: Type.Number({ description: 'part of the load now, 0 … 1' }),
+        part: Type.Number({ description: 'present share of the load, 0 … 1' }),
         mean: Type.Number(),
         isDecisive: Type.Boolean(),
       }),
     ),
     requests: ExplainedShareSchema,
     sessions: ExplainedShareSchema,
+    sessionsSeenOnce: Type.Number({ description: SEEN_ONCE }),
   }),
 );
+
+const Limit = Type.Optional(Type.Union([Type.Number(), Type.Literal('none')]));
+const LIMITS = {
+  upstreamTimeoutMs: Limit,
+  upstreamIdleMs: Limit,
+  eventStreamIdleMs: Limit,
+  tunnelIdleMs: Limit,
+  bodyTimeoutMs: Limit,
+} satisfies Record<TimeLimitKey, unknown>;
 
 export const BalancerSchema: TUnsafe<BalancerResource> = answer<BalancerResource>()(
   Type.Object({
@@ -381,14 +491,22 @@ export const BalancerSchema: TUnsafe<BalancerResource> = answer<BalancerResource
       failover: FailoverWord,
       remove: Type.Boolean(),
       movable: Type.Boolean(),
+      routeCookie: Type.Object({
+        ...ROUTE_COOKIE,
+        earlierNames: Type.Array(Type.String(), { description: 'names of cookies that are read and replaced' }),
+      }),
     }),
     retries: Type.Number(),
     sessionIdleMs: Type.Number(),
     assign: Type.Boolean(),
+    limits: Type.Optional(
+      Type.Object({ ...LIMITS, paths: Type.Optional(Type.Record(Type.String(), Type.Object(LIMITS))) }),
+    ),
     origins: Type.Record(Type.String(), Type.String()),
     nodes: Type.Number(),
     nodesUp: Type.Number(),
-    sessions: Type.Number(),
+    sessions: Type.Number({ description: SEEN_AGAIN }),
+    sessionsSeenOnce: Type.Number({ description: SEEN_ONCE }),
     inFlight: Type.Number(),
     contexts: Type.Array(Type.Object({ host: Type.String(), path: Type.String() })),
   }),
@@ -415,7 +533,7 @@ const RememberedContextObject = Type.Object({
   balancer: Type.String(),
   host: Type.String(),
   path: Type.String(),
-  sinceUnixMs: Type.Number({ description: 'when its last node went' }),
+  sinceUnixMs: Type.Number({ description: 'when its last node left' }),
 });
 
 export const ForgetResultSchema: TUnsafe<ForgetResult> = answer<ForgetResult>()(
@@ -462,12 +580,12 @@ export const StatusSchema: TUnsafe<StatusResource> = answer<StatusResource>()(
       isReachable: Type.Boolean(),
       sinceUnixMs: Type.Number(),
       lastError: Type.Optional(Type.String()),
-      waiting: Type.Number({ description: 'changed records that the store does not have yet' }),
+      waiting: Type.Number({ description: 'changed records not yet in the store' }),
     }),
     state: Type.Object({
       directory: Type.String(),
       isWritable: Type.Boolean(),
-      sinceUnixMs: Type.Optional(Type.Number({ description: 'since when it cannot be written' })),
+      sinceUnixMs: Type.Optional(Type.Number({ description: 'start of the present failure to write' })),
       lastError: Type.Optional(Type.String()),
     }),
     workers: Type.Array(
@@ -482,22 +600,22 @@ export const StatusSchema: TUnsafe<StatusResource> = answer<StatusResource>()(
         inFlight: Type.Number(),
         connections: Type.Number(),
         loopDelayMs: Type.Number(),
-        refused: Type.Optional(Type.String({ description: 'why a worker of another version gets no feed' })),
+        refused: Type.Optional(Type.String({ description: 'why the worker, of another version, gets no feed' })),
       }),
     ),
     processes: Type.Array(
       Type.Object({
         name: Type.String({ description: 'control, worker, worker 1 … or static' }),
-        pid: Type.Optional(Type.Number({ description: 'absent while it is being started again' })),
+        pid: Type.Optional(Type.Number({ description: 'absent while the process restarts' })),
         sinceUnixMs: Type.Number(),
-        restarts: Type.Number({ description: 'because it had ended; reloads do not count' }),
+        restarts: Type.Number({ description: 'unplanned restarts; reloads do not count' }),
         restartReasons: Type.Object({ exit: Type.Number(), signal: Type.Number(), 'no-answer': Type.Number() }),
         lastReason: Type.Optional(Type.String({ description: 'exit 1, SIGKILL, no answer for 10 s' })),
       }),
       { description: 'processes of `rollcall up`; empty for a coordinator without a supervisor' },
     ),
     nodes: Type.Object({
-      up: Type.Number({ description: 'without nodes that every connected worker has given up' }),
+      up: Type.Number({ description: 'excludes nodes that all connected workers have given up' }),
       suspect: Type.Number(),
       joining: Type.Number(),
       down: Type.Number({ description: 'static members that do not answer' }),
@@ -506,13 +624,13 @@ export const StatusSchema: TUnsafe<StatusResource> = answer<StatusResource>()(
     quotas: Type.Array(
       Type.Object({
         name: QuotaNameWord,
-        limit: Type.Number({ description: 'set with up --quota NAME=N' }),
-        used: Type.Number({ description: 'the largest use of it now' }),
+        limit: Type.Number({ description: 'set with `rollcall up --quota NAME=N`' }),
+        used: Type.Number({ description: 'largest present use' }),
         by: Type.Optional(Type.String({ description: 'token, balancer, node or address with this use' })),
       }),
     ),
     parked: Type.Object({
-      requests: Type.Number({ description: 'requests that wait for a node' }),
+      requests: Type.Number({ description: 'parked requests' }),
       oldestMs: Type.Number(),
     }),
     unserved: Type.Array(
@@ -527,9 +645,10 @@ export const StatusSchema: TUnsafe<StatusResource> = answer<StatusResource>()(
       { description: 'contexts that no node can serve now' },
     ),
     remembered: Type.Array(RememberedContextObject, {
-      description: 'contexts that have lost their last node, answered with 503 for ten minutes',
+      description: 'contexts that have lost their last node; requests for them get 503 for ten minutes',
     }),
-    sessions: Type.Number(),
+    sessions: Type.Number({ description: SEEN_AGAIN }),
+    sessionsSeenOnce: Type.Number({ description: SEEN_ONCE }),
     totals: Type.Object({
       requests: Type.Number(),
       failed: Type.Number(),
@@ -564,15 +683,21 @@ export const EventsSchema: TUnsafe<{ readonly events: readonly EventResource[] }
 );
 
 const PendingSchema = Type.Optional(
-  Type.Literal(true, { description: 'in force, and not in the store yet: lost if the coordinator ends before' }),
+  Type.Literal(true, {
+    description: 'in force but not yet in the store: lost if the coordinator ends before it is stored',
+  }),
 );
 
 export const WriteResultSchema: TUnsafe<WriteResult> = answer<WriteResult>()(
   Type.Object({
     nodes: Type.Array(NodeSchema),
+    more: Type.Optional(Type.Integer()),
     isChanged: Type.Boolean(),
     isDryRun: Type.Boolean(),
     message: Type.String(),
+    nobodyEligible: Type.Optional(
+      Type.String({ description: 'contexts that the write leaves without an eligible node; part of the message' }),
+    ),
     pending: PendingSchema,
     note: Type.Optional(Type.String()),
   }),
@@ -648,6 +773,16 @@ export const ExplainAnswerSchema: TUnsafe<ExplainAnswer> = answer<ExplainAnswer>
     chosen: Type.Optional(Type.String()),
     because: Type.String(),
     candidates: Type.Array(CandidateSchema),
+    limits: Type.Optional(
+      Type.Array(
+        Type.Object({
+          key: Type.Unsafe<TimeLimitKey>(Type.Union(TIME_LIMIT_KEYS.map((key) => Type.Literal(key)))),
+          value: Type.Union([Type.Number(), Type.Literal('none')]),
+          from: Type.Union([Type.Literal('proxy'), Type.Literal('balancer'), Type.Literal('path')]),
+          path: Type.Optional(Type.String()),
+        }),
+      ),
+    ),
   }),
 );
 
@@ -696,15 +831,17 @@ export const NameParams: TUnsafe<{ readonly name: string }> = body<{ readonly na
 );
 
 const page = {
-  limit: Type.Optional(Type.String({ maxLength: 16, description: 'entries in the answer at most, 1 to 1000' })),
-  after: Type.Optional(Type.String({ maxLength: 128, description: '`next` of the page before' })),
+  limit: Type.Optional(
+    Type.String({ maxLength: 16, description: 'upper bound of the entries in the answer, 1 to 1000' }),
+  ),
+  after: Type.Optional(Type.String({ maxLength: 128, description: '`next` of the previous page' })),
 };
 
 export const PageQuerySchema: TUnsafe<PageQuery> = body<PageQuery>()(Type.Object(page, closed));
 
 /** Query of `GET /v1/nodes`. */
 export interface NodesQuery extends PageQuery {
-  /** Present in any form: gone nodes too. */
+  /** Present with any value: gone nodes are included. */
   readonly all?: string;
   readonly balancer?: string;
   readonly group?: string;
@@ -713,7 +850,7 @@ export interface NodesQuery extends PageQuery {
 export const NodesQuerySchema: TUnsafe<NodesQuery> = body<NodesQuery>()(
   Type.Object(
     {
-      all: Type.Optional(Type.String({ maxLength: 8, description: 'gone nodes too' })),
+      all: Type.Optional(Type.String({ maxLength: 8, description: 'include gone nodes' })),
       balancer: Type.Optional(Name),
       group: Type.Optional(Name),
       ...page,

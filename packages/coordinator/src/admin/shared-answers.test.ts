@@ -30,7 +30,7 @@ function register(cluster: Cluster, number: number, kind: 'static' | 'lease' = '
   assert.ok(Array.isArray(outcome), JSON.stringify(outcome));
 }
 
-/** A cluster of so many nodes, and answers of which each takes `costMs` to make. */
+/** A cluster with this number of nodes, and answers that each take `costMs` to make. */
 function readers(nodes: number, costMs: number) {
   const clocks = new ManualClocks();
   const cluster = new Cluster(new Registry(), clocks);
@@ -84,7 +84,7 @@ describe('shared answers', () => {
     assert.equal(read(), 4);
   });
 
-  test('different questions have different answers, and only some are kept', () => {
+  test('different keys have different answers, and only some are kept', () => {
     const { read } = readers(200, 10);
     assert.deepEqual([read('a'), read('b'), read('a')], [1, 2, 1]);
     for (let i = 0; i < 16; i++) read(`other ${i}`);

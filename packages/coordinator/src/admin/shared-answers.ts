@@ -1,18 +1,17 @@
 /**
- * Answers that many readers ask for, made and serialised once for all who ask shortly after each other, so that the cost of
- * reading does not grow with the number of readers.
+ * Answers that are made and serialised once for all clients that request them shortly after each other. The cost of reads then does
+ * not grow with the number of readers.
  *
- * An answer that took T to make is used for 50 T, at most 1 s: making it takes at most 2 % of the event loop. A write by an
- * operator ends it at once, so that a reader sees what it has just changed. Below 200 nodes an answer is cheap, and each reader
- * gets a new one.
+ * An answer that took T to make is used for 50 T, at most 1 s. So making it takes at most 2 % of the event loop. A write by an
+ * operator invalidates it at once, so that readers see the change. Below 200 nodes each request gets a new answer, which is cheap.
  */
 import type { Cluster } from '../cluster.ts';
 
-/** Answers are shared from this number of nodes on, those that are gone but remembered included. */
+/** Answers are shared from this number of nodes on. Gone nodes that are still remembered count. */
 const SHARED_FROM_NODES = 200;
 const USE_PER_COST = 50;
 const MAX_USE_MS = 1_000;
-/** Different answers that are kept; beyond it all are dropped. */
+/** Upper bound of cached answers; beyond it all are dropped. */
 const MAX_KEPT = 16;
 
 interface Kept {
@@ -29,7 +28,7 @@ export class SharedAnswers {
     this.#cluster = cluster;
   }
 
-  /** What `make` returns, as JSON. `key` names the answer: equal keys must ask for the same. */
+  /** What `make` returns, as JSON. `key` identifies the answer: equal keys must stand for equal answers. */
   json(key: string, make: () => object): Buffer {
     const { registry, clocks, writes } = this.#cluster;
     const startedAtMs = clocks.nowMs();

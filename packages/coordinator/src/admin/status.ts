@@ -1,17 +1,17 @@
 import { statusResource } from '../status-resource.ts';
 import { type AdminApp, sendJson } from './admin-app.ts';
+import type { Dependencies } from './dependencies.ts';
 import { StatusSchema } from './schemas.ts';
-import type { Surroundings } from './surroundings.ts';
 
-/** `GET /v1/status`: the cluster at a glance, with what an operator should know. */
-export function addStatus(app: AdminApp, around: Surroundings): void {
+/** `GET /v1/status`: the state of the cluster, with advice to the operator. */
+export function addStatus(app: AdminApp, dependencies: Dependencies): void {
   app.get(
     '/v1/status',
-    { config: { role: 'viewer' }, schema: { summary: 'The cluster at a glance', response: { 200: StatusSchema } } },
+    { config: { role: 'viewer' }, schema: { summary: 'State of the cluster', response: { 200: StatusSchema } } },
     async (_, reply) =>
       sendJson(
         reply,
-        around.answers.json('status', () => statusResource(around)),
+        dependencies.answers.json('status', () => statusResource(dependencies)),
       ),
   );
 }

@@ -1,4 +1,4 @@
-/** An operator's answer comes after the store has the change, or says that it is pending. */
+/** The answer to an operator waits until the store has the change, or marks the change as pending. */
 import { recordKey } from '@rollcall/core';
 import type { BalancerResource, NodeResource } from '@rollcall/protocol';
 import type { StoreSync } from '../sync/store-sync.ts';
@@ -12,8 +12,8 @@ interface Answer {
 }
 
 /**
- * `answer` once the store has the records of its balancer and of the nodes `ids`, by default its own; with `pending` when the
- * store is unreachable or does not answer in time.
+ * Resolves with `answer` once the store has the records of its balancer and of the nodes `ids`, by default its own nodes. Adds
+ * `pending` if the store is unreachable or does not answer in time.
  */
 export async function storedAnswer<Result extends Answer>(
   storeSync: StoreSync,

@@ -1,19 +1,19 @@
-/** `POST /v1/reload` and `POST /v1/rotate`: what the program that started this coordinator is asked to do. */
+/** `POST /v1/reload` and `POST /v1/rotate`: requests to the program that started this coordinator. */
 import type { ReloadResult } from '@rollcall/protocol';
 import { type AdminApp, identityOf, originOf } from './admin-app.ts';
+import type { Dependencies } from './dependencies.ts';
 import { Refusal } from './refusal.ts';
 import { ProblemSchema, ReloadResultSchema } from './schemas.ts';
-import type { Surroundings } from './surroundings.ts';
 
 const VERBS = {
   reload: {
     role: 'admin',
-    summary: 'Read flags, environment and settings file again; new workers take over, the old ones finish',
+    summary: 'Read flags, environment and settings file again; new workers replace the old ones',
   },
-  rotate: { role: 'operator', summary: 'Open log files again under their names, after they were renamed' },
+  rotate: { role: 'operator', summary: 'Reopen the log files after they were renamed' },
 } as const;
 
-export function addSupervisorVerbs(app: AdminApp, { config, history }: Surroundings): void {
+export function addSupervisorVerbs(app: AdminApp, { config, history }: Dependencies): void {
   for (const verb of ['reload', 'rotate'] as const) {
     const { role, summary } = VERBS[verb];
     app.post(

@@ -1,11 +1,12 @@
 /** The shapes of `/v1/tokens`. */
-import type { TokenCreate, TokenList, TokenPatch, TokenResult, TokenRotate } from '@rollcall/protocol';
+import type { TokenCreate, TokenList, TokenPatch, TokenResult, TokenRevoke, TokenRotate } from '@rollcall/protocol';
 import { MAX_BINDING_ENTRIES, MAX_OVERLAP_MS, MAX_REASON_CHARACTERS, MAX_TOKEN_MS } from '@rollcall/protocol';
 import type { TSchema, TUnsafe } from 'typebox';
 import { Type } from 'typebox';
 import { answer, body, closed, plainText } from './schemas.ts';
 
-const Reason = plainText(MAX_REASON_CHARACTERS, 'for people and the audit');
+const DryRun = Type.Optional(Type.Boolean({ description: 'check and report without a change' }));
+const Reason = plainText(MAX_REASON_CHARACTERS, 'recorded in the audit');
 const Name = Type.String({ maxLength: 64, description: '[A-Za-z0-9_-]{1,64}' });
 const RoleWord = Type.Union([
   Type.Literal('join'),
@@ -65,6 +66,7 @@ export const TokenCreateSchema: TUnsafe<TokenCreate> = body<TokenCreate>()(
       expiresInMs: Type.Optional(LifeMs),
       certificate: Type.Optional(Certificate),
       reason: Type.Optional(Reason),
+      dryRun: DryRun,
     },
     closed,
   ),
@@ -90,6 +92,7 @@ export const TokenPatchSchema: TUnsafe<TokenPatch> = body<TokenPatch>()(
       expiresInMs: orNull(LifeMs),
       certificate: orNull(Certificate),
       reason: Type.Optional(Reason),
+      dryRun: DryRun,
     },
     closed,
   ),
@@ -100,17 +103,14 @@ export const TokenRotateSchema: TUnsafe<TokenRotate> = body<TokenRotate>()(
     {
       overlapMs: Type.Optional(Type.Number({ minimum: 0, maximum: MAX_OVERLAP_MS })),
       reason: Type.Optional(Reason),
+      dryRun: DryRun,
     },
     closed,
   ),
 );
 
-export interface TokenRevoke {
-  readonly reason?: string;
-}
-
 export const TokenRevokeSchema: TUnsafe<TokenRevoke> = body<TokenRevoke>()(
-  Type.Object({ reason: Type.Optional(Reason) }, closed),
+  Type.Object({ reason: Type.Optional(Reason), dryRun: DryRun }, closed),
 );
 
 const Token = Type.Object({
@@ -124,7 +124,7 @@ const Token = Type.Object({
   certificate: Type.Optional(Type.String()),
   createdAtUnixMs: Type.Optional(Type.Integer()),
   expiresAtUnixMs: Type.Optional(Type.Integer()),
-  nodes: Type.Integer({ description: 'nodes of this token name that are present' }),
+  nodes: Type.Integer({ description: 'present nodes that registered with this token' }),
 });
 
 export const TokenListSchema: TUnsafe<TokenList> = answer<TokenList>()(
@@ -134,7 +134,9 @@ export const TokenListSchema: TUnsafe<TokenList> = answer<TokenList>()(
 export const TokenResultSchema: TUnsafe<TokenResult> = answer<TokenResult>()(
   Type.Object({
     token: Token,
-    secret: Type.Optional(Type.String({ description: 'shown this once' })),
+    secret: Type.Optional(Type.String({ description: 'shown only once' })),
+    leaving: Type.Integer({ description: 'nodes that leave the cluster because of the change' }),
+    isDryRun: Type.Boolean(),
     message: Type.String(),
     note: Type.Optional(Type.String()),
   }),

@@ -1,4 +1,4 @@
-/** Reads without a token: bounded, in requests and in bytes, so that those with a right are served. */
+/** Reads without a token are limited in requests and in bytes, so that clients with a token are served. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { Identity } from '../auth/gate.ts';
@@ -18,7 +18,7 @@ async function started(t: TestContext, clocks: ManualClocks): Promise<TestCoordi
 test('clients that read without a token are refused beyond the bound, while operators, joiners and health checks are served', async (t) => {
   const clocks = new ManualClocks();
   const { api } = await started(t, clocks);
-  // As many as the burst, or fewer on a slow machine, where they take more of the event loop.
+  // The whole burst, or fewer reads on a slow machine, where a read takes more of the event loop.
   let refused: ApiAnswer | undefined;
   for (let i = 0; refused === undefined && i <= 200; i++) {
     const answer = await api('/v1/balancers', { token: '' });

@@ -1,6 +1,6 @@
 /**
- * Reads without a token are bounded in requests, in bytes of their answers and in time of the event loop, all of this
- * machine together, so that operators, agents and workers are served first. Without a token only this machine may read.
+ * Limits reads without a token in requests, in bytes of their answers and in time of the event loop. The limits are shared by all
+ * clients on this machine, so that operators, agents and workers are served first. Other machines cannot read without a token.
  */
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,19 +9,21 @@ import type { Clocks } from '../clocks.ts';
 import { TokenBucket } from '../network/token-bucket.ts';
 import { Refusal } from './refusal.ts';
 
-/** Requests. A large or slow one costs as much as one request for each of its units of bytes or of time, whichever is more. */
+/**
+ * Rate limit of requests. A large or slow request costs as much as one request per unit of bytes or of time, whichever is more.
+ */
 const READS = { burst: 200, perSecond: 200 };
 const UNIT_BYTES = 16_384;
-/** Time of the event loop: 200 units are a tenth of it, milliseconds. */
+/** Unit of event loop time, milliseconds: 200 units a second are a tenth of it. */
 const UNIT_MS = 0.5;
-/** One large answer is made up for within this time, seconds. */
+/** Upper bound of the time, seconds, in which the debt of one large answer is repaid. */
 const MAX_DEBT_S = 10;
-/** A refusal is delayed, so that a client in a loop costs little, milliseconds. */
+/** Delay of a refusal, milliseconds, so that a client in a loop costs little. */
 const DELAY_MS = 500;
-/** Refusals delayed at once; beyond it they are sent immediately. */
+/** Upper bound of simultaneously delayed refusals; beyond it refusals are sent immediately. */
 const MAX_DELAYED = 200;
 
-/** The clocks when a read was let in. */
+/** The clocks at the admission of a read. */
 interface Begun {
   readonly loop: ReturnType<typeof performance.eventLoopUtilization>;
   readonly cpu: NodeJS.CpuUsage;
@@ -39,7 +41,7 @@ export class TokenlessReads {
   }
 
   /**
-   * Lets the read `request` in, or throws a `Refusal` after a delay. Others than reads without a token pass.
+   * Admits the read `request`, or throws a `Refusal` after a delay. All requests other than reads without a token are admitted.
    * `request` is the key of its later charge.
    */
   async admit({ by, role }: Identity, request: object): Promise<void> {
@@ -59,12 +61,13 @@ export class TokenlessReads {
     throw new Refusal({ code: 'rate-limited', message }, retryAfterS);
   }
 
-  /** Charges an answer of `bytes`, once for each `request` that was let in; nothing for those with a token. */
+  /** Charges an answer of `bytes` once per admitted `request`. Requests with a token are not charged. */
   charge(request: object, bytes: number): void {
     const begun = this.#begun.get(request);
     if (begun === undefined) return;
     this.#begun.delete(request);
-    // Neither the time that the event loop was idle, as while a worker was asked, nor the time that other processes had the processor.
+    // Excludes the time that the event loop was idle, for example while a worker was asked, and the time that other processes
+    // had the processor.
     const { user, system } = process.cpuUsage(begun.cpu);
     const activeMs = Math.min(performance.eventLoopUtilization(begun.loop).active, (user + system) / 1_000);
     const units = Math.floor(Math.max(bytes / UNIT_BYTES, activeMs / UNIT_MS));

@@ -1,16 +1,16 @@
-/** `/v1/tokens`: list, make, change, rotate and revoke tokens. A secret is in the answer that made it, and nowhere else. */
+/** `/v1/tokens`: list, create, change, rotate and revoke tokens. A secret is only in the answer to its creation. */
 import type { TokenBindings, TokenPatch, TokenResource, TokenResult } from '@rollcall/protocol';
 import { DEFAULT_OVERLAP_MS, isName } from '@rollcall/protocol';
 import type { FastifyRequest } from 'fastify';
 import { bindingsText, readBindings } from '../auth/bindings.ts';
 import { isCertificateName } from '../auth/token-file.ts';
 import { hasEnded } from '../auth/token-record.ts';
-import type { TokenRecord, TokenSpec } from '../auth/tokens.ts';
+import type { TokenRecord, TokenSpec, Tokens } from '../auth/tokens.ts';
 import { type AdminApp, identityOf, originOf } from './admin-app.ts';
+import type { Dependencies } from './dependencies.ts';
 import { unknown } from './known.ts';
 import { Refusal } from './refusal.ts';
 import { NameParams, ProblemSchema } from './schemas.ts';
-import type { Surroundings } from './surroundings.ts';
 import {
   TokenCreateSchema,
   TokenListSchema,
@@ -20,14 +20,15 @@ import {
   TokenRotateSchema,
   TokensQuerySchema,
 } from './token-schemas.ts';
+import { effectText, lastJoinNote, unboundNote } from './token-text.ts';
 
-/** Most tokens in one answer. */
+/** Upper bound of the tokens in an answer. */
 const MAX_LISTED = 1_000;
-/** Bindings of nodes mean nothing for other roles. */
+/** Bindings that have no meaning for roles other than `join`. */
 const NODE_BINDINGS = ['balancers', 'hosts', 'contexts', 'nodeIds', 'nodes', 'maxWeight'] as const;
 
-export function addTokens(app: AdminApp, around: Surroundings): void {
-  const { tokens, cluster } = around;
+export function addTokens(app: AdminApp, dependencies: Dependencies): void {
+  const { tokens, cluster } = dependencies;
   const config = { role: 'admin' } as const;
   const response = { 200: TokenResultSchema, '4xx': ProblemSchema };
 
@@ -44,7 +45,7 @@ export function addTokens(app: AdminApp, around: Surroundings): void {
     async ({ query: { limit, after = '' } }) => {
       const most = Math.min(MAX_LISTED, Number(limit ?? MAX_LISTED));
       const rest = tokens.records.filter(({ name }) => name > after);
-      const page = rest.slice(0, most).map((record) => resourceOf(around, record));
+      const page = rest.slice(0, most).map((record) => resourceOf(dependencies, record));
       return { tokens: page, ...(rest.length > most && { next: page.at(-1)!.name }) };
     },
   );
@@ -53,10 +54,10 @@ export function addTokens(app: AdminApp, around: Surroundings): void {
     '/v1/tokens',
     {
       config,
-      schema: { summary: 'Make a token; its secret is in this answer only', body: TokenCreateSchema, response },
+      schema: { summary: 'Create a token; its secret is only in this answer', body: TokenCreateSchema, response },
     },
     async (request) => {
-      const { name, role, bindings, expiresInMs, certificate } = request.body;
+      const { name, role, bindings, expiresInMs, certificate, dryRun = false } = request.body;
       if (!isName(name)) throw new Refusal({ code: 'bad-name', message: `${name} does not match [A-Za-z0-9_-]{1,64}` });
       const spec: TokenSpec = {
         name,
@@ -66,13 +67,15 @@ export function addTokens(app: AdminApp, around: Surroundings): void {
         ...(certificate !== undefined && { certificate: certificateOf(certificate) }),
       };
       const { isJoinTokenNeeded } = tokens;
-      const made = tokens.create(spec);
+      const on = dryRun ? tokens.trial() : tokens;
+      const made = on.create(spec);
       if ('code' in made) throw new Refusal(made);
-      const note =
+      const { record, secret } = made;
+      const first =
         role === 'join' && !isJoinTokenNeeded
           ? 'agents on this machine need a token too from now on; open connections without one stay until they end'
           : undefined;
-      return done(around, request, { record: made.record, secret: made.secret, what: 'created', note });
+      return done(dependencies, request, { on, record, secret, what: 'created', notes: [first, unboundNote(record)] });
     },
   );
 
@@ -81,7 +84,7 @@ export function addTokens(app: AdminApp, around: Surroundings): void {
     {
       config,
       schema: {
-        summary: 'Change what a token is bound to; null removes a binding, the end or the certificate',
+        summary: 'Change what a token is bound to; null removes a binding, the expiry or the certificate',
         params: NameParams,
         body: TokenPatchSchema,
         response,
@@ -89,11 +92,12 @@ export function addTokens(app: AdminApp, around: Surroundings): void {
     },
     async (request) => {
       const { name } = request.params;
-      const known = knownToken(around, name);
-      const { bindings, expiresInMs, certificate } = request.body;
+      const known = knownToken(dependencies, name);
+      const { bindings, expiresInMs, certificate, dryRun = false } = request.body;
+      const on = dryRun ? tokens.trial() : tokens;
       const endsAtMs =
         expiresInMs === null || expiresInMs === undefined ? undefined : cluster.clocks.nowUnixMs() + expiresInMs;
-      const record = tokens.change(name, {
+      const record = on.change(name, {
         ...(bindings && { bindings: boundOf(patched(known.bindings, bindings), known.role) }),
         ...(expiresInMs !== undefined && { expiresAtMs: endsAtMs === undefined ? undefined : Math.floor(endsAtMs) }),
         ...(certificate !== undefined && {
@@ -101,7 +105,7 @@ export function addTokens(app: AdminApp, around: Surroundings): void {
         }),
       });
       if ('code' in record) throw new Refusal(record);
-      return done(around, request, { record, what: 'changed' });
+      return done(dependencies, request, { on, record, what: 'changed', notes: [unboundNote(record, known)] });
     },
   );
 
@@ -117,15 +121,17 @@ export function addTokens(app: AdminApp, around: Surroundings): void {
       },
     },
     async (request) => {
-      knownToken(around, request.params.name);
-      const { overlapMs = DEFAULT_OVERLAP_MS } = request.body;
-      const rotated = tokens.rotate(request.params.name, overlapMs);
+      knownToken(dependencies, request.params.name);
+      const { overlapMs = DEFAULT_OVERLAP_MS, dryRun = false } = request.body;
+      const on = dryRun ? tokens.trial() : tokens;
+      const rotated = on.rotate(request.params.name, overlapMs);
       if ('code' in rotated) throw new Refusal(rotated);
-      const isOver = rotated.record.digests.length === 1;
+      const { record, secret } = rotated;
+      const isOver = record.digests.length === 1;
       const what = isOver
-        ? 'rotated, the earlier secret has ended; nodes that registered with it stay until they end or the token is revoked'
+        ? 'rotated, the earlier secret is invalid at once; nodes that registered with it stay until they leave or the token is revoked'
         : `rotated, the earlier secret ends in ${overlapMs / 1_000} s`;
-      return done(around, request, { record: rotated.record, secret: rotated.secret, what });
+      return done(dependencies, request, { on, record, secret, what });
     },
   );
 
@@ -134,52 +140,67 @@ export function addTokens(app: AdminApp, around: Surroundings): void {
     {
       config,
       schema: {
-        summary: 'Revoke a token: its connections are closed, its secrets are unknown from now on',
+        summary: 'Revoke a token: closes its connections, invalidates its secrets',
         params: NameParams,
         body: TokenRevokeSchema,
         response,
       },
     },
     async (request) => {
-      knownToken(around, request.params.name);
-      const record = tokens.revoke(request.params.name);
+      knownToken(dependencies, request.params.name);
+      const on = request.body.dryRun ? tokens.trial() : tokens;
+      const record = on.revoke(request.params.name);
       if ('code' in record) throw new Refusal(record);
-      return done(around, request, { record, what: 'revoked', note: revokedNote(around, record) });
+      return done(dependencies, request, { on, record, what: 'revoked', notes: [lastJoinNote(record, on.canJoin)] });
     },
   );
 }
 
-/** Ends what the change forbids, writes it to the disk and the audit, and answers. */
+/**
+ * Ends what the change forbids, writes the change to the disk and the audit, and answers. A change of a trial is only reported.
+ */
 async function done(
-  { tokens, open, state, history, cluster, ...around }: Surroundings,
+  { tokens, open, state, history, cluster }: Dependencies,
   request: FastifyRequest,
   change: {
+    /** The changed tokens: the tokens in force, or a trial copy. */
+    readonly on: Tokens;
     readonly record: TokenRecord;
     readonly what: string;
     readonly secret?: string;
-    readonly note?: string | undefined;
+    readonly notes?: readonly (string | undefined)[];
   },
 ): Promise<TokenResult> {
-  const { record, what, secret, note } = change;
+  const { on, record, what, secret, notes = [] } = change;
+  const isDryRun = on !== tokens;
+  const effect = open.effectOf(on, record.name);
+  const verb = isDryRun ? `would be ${what}` : what;
+  const bound = what === 'revoked' ? '' : bindingsText(record.bindings);
+  const nodes = what === 'created' ? '' : effectText(record, effect, isDryRun);
+  const message = `token ${record.name} (role ${record.role}) ${verb}${bound === '' ? '' : `; bound to ${bound}`}${nodes}`;
+  const result = (moreNotes: readonly (string | undefined)[]): TokenResult => {
+    const all = [...notes, ...moreNotes].filter((one) => one !== undefined);
+    return {
+      token: resourceOf({ tokens: on, cluster }, record),
+      ...(secret !== undefined && !isDryRun && { secret }),
+      leaving: effect.leave.length,
+      isDryRun,
+      message,
+      ...(all.length > 0 && { note: all.join('; ') }),
+    };
+  };
+  if (isDryRun) return result([]);
   open.look();
   const written = state.writeAll(tokens.files);
-  const bound = bindingsText(record.bindings);
-  const message = `token ${record.name} (role ${record.role}) ${what}${bound === '' || what === 'revoked' ? '' : `; bound to ${bound}`}`;
   history.did('token', message, { by: identityOf(request).name, ...originOf(request) });
   await written;
   const unwritten =
     state.problem &&
     `the state directory cannot be written (${state.problem.message}); the change is in force, and lost if the coordinator ends before it is written`;
-  const notes = [note, unwritten, await history.auditNote()].filter((one) => one !== undefined);
-  return {
-    token: resourceOf({ tokens, cluster, ...around }, record),
-    ...(secret !== undefined && { secret }),
-    message,
-    ...(notes.length > 0 && { note: notes.join('; ') }),
-  };
+  return result([unwritten, await history.auditNote()]);
 }
 
-function resourceOf({ tokens, cluster }: Pick<Surroundings, 'tokens' | 'cluster'>, record: TokenRecord): TokenResource {
+function resourceOf({ tokens, cluster }: Pick<Dependencies, 'tokens' | 'cluster'>, record: TokenRecord): TokenResource {
   const nowUnixMs = cluster.clocks.nowUnixMs();
   const { name, id, role, bindings, certificate, createdAtMs, expiresAtMs } = record;
   const digests = tokens.current(record) ? record.digests : [];
@@ -200,7 +221,7 @@ function resourceOf({ tokens, cluster }: Pick<Surroundings, 'tokens' | 'cluster'
   };
 }
 
-function knownToken({ tokens }: Surroundings, name: string): TokenRecord {
+function knownToken({ tokens }: Dependencies, name: string): TokenRecord {
   const record = tokens.records.find((one) => one.name === name);
   if (record) return record;
   throw unknown(
@@ -229,10 +250,4 @@ function patched(bindings: TokenBindings = {}, patch: NonNullable<TokenPatch['bi
 function certificateOf(text: string): string {
   if (isCertificateName(text)) return text;
   throw new Refusal({ code: 'bad-field', message: 'certificate is not a name of visible ASCII with single spaces' });
-}
-
-/** A revocation opens no door: agents on this machine still need a token. */
-function revokedNote({ tokens }: Surroundings, { role }: TokenRecord): string | undefined {
-  if (role !== 'join' || tokens.canJoin) return undefined;
-  return 'this was the last join token: no agent can join until there is one (`rollcall token create NAME --role join`)';
 }

@@ -7,7 +7,7 @@ let started: TestCoordinator | undefined;
 
 afterEach(() => started?.close());
 
-test('a refused body is named in words of the API', async () => {
+test('the refusal of a body uses terms of the API', async () => {
   started = await startTestCoordinator();
   const { url, close } = await startTestNode();
   const { api } = started;

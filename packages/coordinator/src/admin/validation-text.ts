@@ -1,14 +1,14 @@
-/** What is wrong with a body, query or path, in words of the API instead of words of JSON Schema. */
+/** Validation errors of a body, query or path in terms of the API instead of JSON Schema. */
 
 /** One finding of the schema check, as Ajv reports it. */
 export interface SchemaFinding {
-  /** JSON pointer to the value; empty for the whole. */
+  /** JSON pointer to the value; empty for the whole document. */
   readonly instancePath: string;
   readonly keyword: string;
   readonly params: Readonly<Record<string, unknown>>;
 }
 
-/** `reason has more than 256 characters`. `place` is what was checked, e.g. `body`. */
+/** `reason has more than 256 characters`. `place` names the checked part of the request, e.g. `body`. */
 export function validationText({ instancePath, keyword, params }: SchemaFinding, place: string): string {
   const name = instancePath.slice(1).replaceAll('/', '.') || place;
   switch (keyword) {

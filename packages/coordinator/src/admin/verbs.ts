@@ -1,19 +1,22 @@
 /** drain, enable and stop, for a node, a balancer's nodes, or a group's. */
-import type { Target } from '@rollcall/core';
-import type { GroupName, NodeResource, Status, StatusBody, WriteResult } from '@rollcall/protocol';
-import { parseGroupName } from '@rollcall/protocol';
+import type { Registry, Target } from '@rollcall/core';
+import type { GroupName, NodeId, Status, StatusBody, WriteResult } from '@rollcall/protocol';
+import { compactDuration, parseGroupName, sessionsText } from '@rollcall/protocol';
 import type { FastifyRequest } from 'fastify';
 import type { Cluster } from '../cluster.ts';
 import { type AdminApp, identityOf, originOf } from './admin-app.ts';
+import type { Dependencies } from './dependencies.ts';
+import { guardEligible } from './eligible-guard.ts';
 import { knownBalancer, matchedNode, unknown } from './known.ts';
 import { Refusal } from './refusal.ts';
 import { IdParams, NameParams, ProblemSchema, StatusBodySchema, WriteResultSchema } from './schemas.ts';
 import { storedAnswer } from './stored-answer.ts';
-import type { Surroundings } from './surroundings.ts';
+import { type WriteTargets, writeTargets } from './write-targets.ts';
 
 const VERBS: Readonly<Record<string, Status>> = { drain: 'draining', enable: 'enabled', stop: 'stopped' };
 
-export function addVerbs(app: AdminApp, { cluster, storeSync }: Surroundings): void {
+export function addVerbs(app: AdminApp, dependencies: Dependencies): void {
+  const { cluster } = dependencies;
   for (const [verb, status] of Object.entries(VERBS)) {
     const schema = (summary: string) => ({
       summary,
@@ -26,24 +29,17 @@ export function addVerbs(app: AdminApp, { cluster, storeSync }: Surroundings): v
         config: { role: 'operator', honoursIfMatch: true },
         schema: { ...schema(`${verb} one node`), params: IdParams },
       },
-      async (request) =>
-        storedAnswer(
-          storeSync,
-          want(
-            cluster,
-            { type: 'node', id: matchedNode(cluster, request.params.id, request) },
-            status,
-            request.body,
-            request,
-          ),
-        ),
+      async (request) => {
+        const id = matchedNode(cluster, request.params.id, request);
+        return requestStatus(dependencies, { type: 'node', id }, status, request.body, request);
+      },
     );
     app.post(
       `/v1/balancers/:name/${verb}`,
       { config: { role: 'operator' }, schema: { ...schema(`${verb} all nodes of a balancer`), params: NameParams } },
       async (request) => {
         const name = knownBalancer(cluster, request.params.name);
-        return storedAnswer(storeSync, want(cluster, { type: 'balancer', name }, status, request.body, request));
+        return requestStatus(dependencies, { type: 'balancer', name }, status, request.body, request);
       },
     );
     app.post(
@@ -51,7 +47,7 @@ export function addVerbs(app: AdminApp, { cluster, storeSync }: Surroundings): v
       { config: { role: 'operator' }, schema: { ...schema(`${verb} all nodes of a group`), params: NameParams } },
       async (request) => {
         const name = knownGroup(cluster, request.params.name);
-        return storedAnswer(storeSync, want(cluster, { type: 'group', name }, status, request.body, request));
+        return requestStatus(dependencies, { type: 'group', name }, status, request.body, request);
       },
     );
   }
@@ -65,19 +61,26 @@ function knownGroup(cluster: Cluster, text: string): GroupName {
   return name;
 }
 
-/** Applies the operator's wish, or with `dryRun` only says what it would be about. */
-function want(
-  cluster: Cluster,
+/** Applies the operator's request; with `dryRun` only reports which nodes it concerns. */
+async function requestStatus(
+  { cluster, storeSync }: Dependencies,
   target: Target,
   status: Status,
-  { dryRun = false, reason, deadlineMs, forMs }: StatusBody,
+  body: StatusBody,
   request: FastifyRequest,
-): WriteResult {
+): Promise<WriteResult> {
+  const { registry } = cluster;
+  const { dryRun = false, reason, deadlineMs, forMs } = body;
+  const concerned = targetsOf(cluster, target, status);
+  const lost = new Set(status === 'enabled' ? [] : concerned.ids);
+  const eligibility = guardEligible(registry, lost, body);
   if (dryRun) {
-    const nodes = targetsOf(cluster, target, status);
-    const isChanged = nodes.some((node) => node.wanted.status !== status);
-    return { nodes, isChanged, isDryRun: true, message: sentence(target, nodes, status, isChanged, true) };
+    const { ids, shown } = concerned;
+    const isChanged = ids.some((id) => registry.node(id)?.operatorStatus.status !== status);
+    const message = sentence(registry, target, ids, status, isChanged, true) + eligibility.text;
+    return { ...shown, isChanged, isDryRun: true, message, ...eligibility.shown };
   }
+  const earlier = earlierDeadline(registry, concerned.ids, status);
   const outcome = cluster.apply(
     {
       type: 'operator-status',
@@ -91,51 +94,83 @@ function want(
     originOf(request),
   );
   if ('type' in outcome) throw new Refusal(outcome);
-  const nodes = targetsOf(cluster, target, status);
+  const { ids, shown } = targetsOf(cluster, target, status);
   const isChanged = outcome.some((event) => event.type === 'status');
-  return { nodes, isChanged, isDryRun: false, message: sentence(target, nodes, status, isChanged, false) };
+  const deadline = deadlineText(earlier, cluster.clocks.nowMs(), deadlineMs);
+  const message =
+    sentence(registry, target, ids, status, isChanged && deadline === '', false) + deadline + eligibility.text;
+  return storedAnswer(storeSync, { ...shown, isChanged, isDryRun: false, message, ...eligibility.shown }, ids);
 }
 
-/** Gone nodes count when they are named, or when all are enabled: as the registry reads a target. */
-function targetsOf(cluster: Cluster, target: Target, status: Status): NodeResource[] {
-  if (target.type === 'node') return [cluster.resource(target.id)].filter((node) => node !== undefined);
+/** Gone nodes are included if they are named, or if all are enabled, as in the registry. */
+function targetsOf(cluster: Cluster, target: Target, status: Status): WriteTargets {
   const { registry } = cluster;
+  if (target.type === 'node')
+    return writeTargets(
+      cluster,
+      [registry.node(target.id)].filter((node) => node !== undefined),
+    );
   const nodes =
     target.type === 'balancer'
       ? [...registry.nodesIn(target.name)]
       : [...registry.nodes()].filter(({ registration }) => registration.group === target.name);
-  return cluster.resources(nodes.filter(({ liveness }) => liveness !== 'gone' || status === 'enabled'));
+  return writeTargets(
+    cluster,
+    nodes.filter(({ liveness }) => liveness !== 'gone' || status === 'enabled'),
+  );
+}
+
+/** The latest deadline of those nodes that have this status already; `undefined` when none of them has it, `Infinity` without a deadline. */
+function earlierDeadline(registry: Registry, ids: readonly NodeId[], status: Status): number | undefined {
+  let latestAtMs: number | undefined;
+  for (const id of ids) {
+    const wanted = registry.node(id)?.operatorStatus;
+    if (status === 'enabled' || wanted?.status !== status) continue;
+    latestAtMs = Math.max(latestAtMs ?? 0, wanted.deadlineAtMs ?? Number.POSITIVE_INFINITY);
+  }
+  return latestAtMs;
+}
+
+/** What a repeat does to the deadline `earlierAtMs`; `''` if it is none or changes nothing. */
+export function deadlineText(earlierAtMs: number | undefined, nowMs: number, deadlineMs: number | undefined): string {
+  if (earlierAtMs === undefined || deadlineMs === undefined) return '';
+  const leftMs = earlierAtMs - nowMs;
+  const verb = deadlineMs > leftMs ? 'extended' : 'shortened';
+  const before =
+    leftMs === Number.POSITIVE_INFINITY
+      ? 'it had none'
+      : leftMs <= 0
+        ? 'it was over'
+        : `it was ${compactDuration(leftMs)}`;
+  return deadlineMs === leftMs
+    ? ''
+    : `; the deadline is ${verb} to ${compactDuration(deadlineMs)} from now (${before})`;
 }
 
 function sentence(
+  registry: Registry,
   target: Target,
-  nodes: readonly NodeResource[],
+  ids: readonly NodeId[],
   status: Status,
   isChanged: boolean,
   isDryRun: boolean,
 ): string {
-  const verb = isDryRun
-    ? 'would be'
-    : isChanged
-      ? nodes.length === 1
-        ? 'is now'
-        : 'are now'
-      : nodes.length === 1
-        ? 'is already'
-        : 'are already';
-  const [first] = nodes;
-  if (target.type === 'node' && first)
-    return `node ${target.id} ${verb} ${status}${status === 'enabled' ? '' : `: ${left(nodes)}`}`;
-  if (target.type === 'node') return `node ${target.id} is no longer there`;
-  const whom = `${nodes.length} ${nodes.length === 1 ? 'node' : 'nodes'} of ${target.type} ${target.name}`;
-  return `${whom} ${verb} ${status}${status === 'enabled' ? '' : `: ${left(nodes)}`}`;
+  const is = ids.length === 1 ? 'is' : 'are';
+  const verb = isDryRun ? 'would be' : `${is} ${isChanged ? 'now' : 'already'}`;
+  const left = status === 'enabled' ? '' : `: ${unfinishedText(registry, ids)}`;
+  if (target.type === 'node' && ids.length === 0) return `node ${target.id} is no longer there`;
+  if (target.type === 'node') return `node ${target.id} ${verb} ${status}${left}`;
+  const nodes = `${ids.length} ${ids.length === 1 ? 'node' : 'nodes'} of ${target.type} ${target.name}`;
+  return `${nodes} ${verb} ${status}${left}`;
 }
 
-function left(nodes: readonly NodeResource[]): string {
-  let [sessions, inFlight] = [0, 0];
-  for (const node of nodes) {
-    sessions += node.sessions;
-    inFlight += node.inFlight + node.tunnels;
+function unfinishedText(registry: Registry, ids: readonly NodeId[]): string {
+  let [sessions, sessionsSeenOnce, inFlight] = [0, 0, 0];
+  for (const id of ids) {
+    const unfinished = registry.unfinished(id);
+    sessions += unfinished.sessions;
+    sessionsSeenOnce += unfinished.sessionsSeenOnce;
+    inFlight += unfinished.inFlight;
   }
-  return `${sessions} sessions, ${inFlight} in flight`;
+  return `${sessionsText(sessions, sessionsSeenOnce)}, ${inFlight} in flight`;
 }

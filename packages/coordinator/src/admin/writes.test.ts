@@ -1,8 +1,10 @@
-/** What a write must be: JSON in UTF-8, not too large or deep, and about the record as it was read. */
+/** Requirements of a write: JSON in UTF-8, bounded in size and depth, and an `If-Match` that matches the record. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
+import { type AddressInfo, createServer } from 'node:net';
 import { type TestContext, test } from 'node:test';
+import type { NodeResource, WriteResult } from '@rollcall/protocol';
 import { type ApiAnswer, startTestCoordinator, type TestCoordinator } from '../testing/test-coordinator.ts';
 import { startTestNode } from '../testing/test-node.ts';
 
@@ -25,7 +27,7 @@ test('C63: bodies that are too large, too deep or not JSON in UTF-8, and unknown
   const { api, coordinator, adminToken } = await started(t);
   const drain = (body: unknown, headers: Record<string, string> = {}): Promise<ApiAnswer> =>
     api('/v1/nodes/n1/drain', { method: 'POST', body, headers });
-  // Only the head is sent: a client that is still sending may lose an answer that comes before it has finished.
+  // Only the head is sent: a client that is still sending may lose an early answer.
   const large = request(`${coordinator.url}/v1/nodes/n1/drain`, {
     method: 'POST',
     headers: {
@@ -54,7 +56,7 @@ test('C63: bodies that are too large, too deep or not JSON in UTF-8, and unknown
   assert.deepEqual(codeOf(await api('/v1/nodes/n2/drain', { method: 'POST', body: {} })), [404, 'not-found']);
 });
 
-test('a body that is not UTF-8 is refused, and nothing of it is kept', async (t) => {
+test('a body that is not UTF-8 is refused, and no part of it is kept', async (t) => {
   const { coordinator, adminToken, api } = await started(t);
   const response = await fetch(`${coordinator.url}/v1/nodes/n1/drain`, {
     method: 'POST',
@@ -72,7 +74,7 @@ test('C63: of two operators who have read a node, the second to write gets 412',
   const read = await tag();
   assert.match(read, /^"[\w-]{16}"$/);
   const headers = { 'if-match': read };
-  const drain = { method: 'POST', body: { reason: 'deploy' }, headers };
+  const drain = { method: 'POST', body: { reason: 'deploy', force: true }, headers };
   assert.equal((await api('/v1/nodes/n1/drain', drain)).status, 200);
   assert.notEqual(await tag(), read);
   const enable = { method: 'POST', body: {}, headers };
@@ -92,7 +94,7 @@ test('C63: of two operators who have read a node, the second to write gets 412',
     );
 });
 
-test('the tag of a node changes with what was set, not with what was reported', async (t) => {
+test('the tag of a node changes with settings, not with reports', async (t) => {
   const { api, coordinator } = await started(t);
   const tag = async (): Promise<string | null> => (await api('/v1/nodes/n1')).headers.get('etag');
   const seen = new Set([await tag()]);
@@ -108,7 +110,7 @@ test('the tag of a node changes with what was set, not with what was reported', 
   }
   await api('/v1/nodes/n1', { method: 'PUT', body: { balancer: 'shop', url, weight: 7 } });
   seen.add(await tag());
-  await api('/v1/nodes/n1', { method: 'DELETE', body: {} });
+  await api('/v1/nodes/n1', { method: 'DELETE', body: { force: true } });
   seen.add(await tag());
   assert.equal(seen.size, 6);
 });
@@ -127,4 +129,33 @@ test('If-Match is honoured for a balancer, for a node that does not exist, and r
   assert.match(refused.text, /node n9 does not exist/);
   const all = { method: 'POST', body: {}, headers: { 'if-match': tag } };
   assert.deepEqual(codeOf(await api('/v1/balancers/shop/drain', all)), [400, 'bad-field']);
+});
+
+test('a write that concerns more than 1,000 nodes answers with the first 1,000 and counts the others', async (t) => {
+  const { api } = await started(t);
+  const server = createServer().listen(0, '0.0.0.0');
+  t.after(() => server.close());
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const ids = Array.from({ length: 1_004 }, (_, i) => `many-${String(i).padStart(4, '0')}`);
+  const puts = ids.map((id, i) => {
+    const url = `http://127.1.${Math.floor(i / 250)}.${1 + (i % 250)}:${port}`;
+    return api(`/v1/nodes/${id}`, { method: 'PUT', body: { balancer: 'many', contexts: ['/many'], url } });
+  });
+  for (const answer of await Promise.all(puts)) assert.equal(answer.status, 200, answer.text);
+  const planned = (
+    await api('/v1/balancers/many/drain', { method: 'POST', body: { dryRun: true } })
+  ).json<WriteResult>();
+  assert.deepEqual([planned.nodes.length, planned.more, planned.isChanged], [1_000, 4, true]);
+  const drained = (
+    await api('/v1/balancers/many/drain', { method: 'POST', body: { force: true } })
+  ).json<WriteResult>();
+  assert.deepEqual([drained.nodes.length, drained.more], [1_000, 4]);
+  assert.match(drained.message, /^1004 nodes of balancer many are now draining: 0 sessions, 0 in flight/);
+  assert.deepEqual(
+    drained.nodes.map(({ id, status }) => `${id} ${status}`),
+    ids.slice(0, 1_000).map((id) => `${id} draining`),
+  );
+  const last = (await api(`/v1/nodes/${ids.at(-1)}`)).json<NodeResource>();
+  assert.equal(last.status, 'draining');
 });

@@ -5,7 +5,7 @@ import { Admission } from './admission.ts';
 
 const TICK_MS = 50;
 
-/** An admission whose loop is as busy as the test says, and applicants with numbers. */
+/** An admission whose loop is as busy as the test sets it, and applicants with numbers. */
 function started() {
   const clocks = new ManualClocks();
   let utilization = 0.3;
@@ -25,7 +25,7 @@ function started() {
     busy: (part: number) => {
       utilization = part;
     },
-    /** Returns after how many milliseconds it has to come back. */
+    /** Returns the milliseconds after which the agent has to reconnect. */
     enter: (number: number, isGone = false): number | undefined => {
       let deferredMs: number | undefined;
       admission.enter({
@@ -57,7 +57,7 @@ describe('admission of agents', () => {
     admission.close();
   });
 
-  test('of many agents those that are admitted later wait in order', () => {
+  test('many agents wait in order of arrival', () => {
     const { enter, admitted, admission, ticks } = started();
     for (let i = 0; i < 200; i++) enter(i);
     assert.ok(admitted.length < 200 && admission.size === 200 - admitted.length);
@@ -95,7 +95,7 @@ describe('admission of agents', () => {
     assert.ok(admitted.length - before <= 400, 'the lowest rate is 200 a second');
   });
 
-  test('an agent that would wait too long is asked to come back, each at an instant of its own', () => {
+  test('agents that would wait too long have to reconnect, each at its own instant', () => {
     const { enter, admission, clocks } = started();
     const retries: number[] = [];
     for (let i = 0; i < 3_000; i++) {
@@ -112,7 +112,7 @@ describe('admission of agents', () => {
     admission.close();
   });
 
-  test('a connection that was closed while it waited takes no place', () => {
+  test('a connection that closed in the queue takes no place', () => {
     const { enter, admitted, admission, ticks } = started();
     for (let i = 0; i < 25; i++) enter(i);
     for (let i = 0; i < 1_000; i++) enter(i, true);
@@ -123,7 +123,7 @@ describe('admission of agents', () => {
     admission.close();
   });
 
-  test('an agent that has waited too long because the loop was blocked is asked to come back', () => {
+  test('an agent that has waited too long because the loop was blocked has to reconnect', () => {
     const { enter, admitted, deferred, admission, ticks } = started();
     for (let i = 0; i < 1_000; i++) enter(i);
     const before = admitted.length;
@@ -133,7 +133,7 @@ describe('admission of agents', () => {
     assert.ok(deferred.length > 0 && admission.size === 0);
   });
 
-  test('a loop that does less than is permitted asks agents to come back earlier', () => {
+  test('a loop that is slower than the permitted rate defers agents earlier', () => {
     const places = (tickMs: number): number => {
       const { enter, admission, ticks } = started();
       for (let i = 0; i < 1_400; i++) enter(i);
@@ -146,7 +146,7 @@ describe('admission of agents', () => {
     assert.ok(places(1_000) < places(TICK_MS) * 0.7, `${places(1_000)} ${places(TICK_MS)}`);
   });
 
-  test('time in which agents wait is reported, and time in which none does is not', () => {
+  test('time is reported while agents wait, and not while the queue is empty', () => {
     const { enter, admission, ticks, heldMs, busy } = started();
     enter(1);
     ticks(20);
@@ -160,7 +160,7 @@ describe('admission of agents', () => {
     admission.close();
   });
 
-  test('time in which agents that were asked to come back are expected is reported too', () => {
+  test('time is also reported while deferred agents are expected', () => {
     const { enter, admission, ticks, heldMs } = started();
     let lastMs = 0;
     for (let i = 0; i < 3_000; i++) lastMs = enter(i) ?? lastMs;

@@ -1,25 +1,27 @@
 /**
- * The queue of agents before the upgrade. All agents of a coordinator may come at once, after a restart of it; they are admitted at the
- * rate that the event loop bears, in order of arrival. An agent that would wait too long is asked to come back later, each at an instant
- * of its own. While agents wait, or are asked to wait, leases of nodes without a connection are paused: their agents may be among these.
+ * The queue of agents before the upgrade. After a restart of the coordinator all its agents may connect at once. They are admitted in
+ * order of arrival, at the rate that the event loop can process. An agent that would wait too long has to reconnect later, each at
+ * its own instant.
+ *
+ * While agents are queued or deferred, leases of nodes without a connection are paused: their agents may be among the waiting ones.
  */
 import type { Clocks } from '../clocks.ts';
 import { AdmissionRate, type LoopSample } from './admission-rate.ts';
 
 export interface AdmissionOptions {
   readonly clocks: Pick<Clocks, 'nowMs'>;
-  /** Agents were waiting for `heldMs`. */
+  /** Reports that agents have waited for `heldMs`. */
   onHeld(heldMs: number): void;
-  /** What the loop did since the last call. Default: of this process. */
+  /** State of the loop since the last call. Default: the loop of this process. */
   readonly loop?: () => Pick<LoopSample, 'utilization'>;
 }
 
-/** A connection that waits to be admitted. `admit` or `defer` is called, once, unless it is gone. */
+/** A connection that waits for admission. Either `admit` or `defer` is called, once, unless it is gone. */
 export interface Applicant {
-  /** The connection was closed in the meantime. */
+  /** The connection has closed. */
   readonly isGone: () => boolean;
   readonly admit: () => void;
-  /** The agent has to come back after this time, milliseconds. */
+  /** The agent has to reconnect after this time, milliseconds. */
   readonly defer: (retryMs: number) => void;
 }
 
@@ -28,19 +30,19 @@ interface Waiting extends Applicant {
 }
 
 const TICK_MS = 50;
-/** A loop that was late lets those in that were due in this time at most, milliseconds. */
+/** After a delay of the loop, agents are admitted that were due in at most this time, milliseconds. */
 const MAX_CREDIT_MS = 500;
-/** An agent whose turn would come later is asked to come back. */
+/** An agent that would wait longer is deferred, milliseconds. */
 const MAX_WAIT_MS = 3_000;
-/** One that has waited longer all the same, too: the SDK gives up an upgrade after 5 s. */
+/** An agent that has waited longer is deferred too, milliseconds: the SDK gives up an upgrade after 5 s. */
 const GIVEN_UP_MS = 4_500;
-/** Weight of the newest tick in the rate that was reached. */
+/** Weight of the newest tick in the measured rate. */
 const ALPHA = 0.2;
-/** The longest time after which an agent is asked to come back. */
+/** Upper bound of the time after which a deferred agent has to reconnect, milliseconds. */
 const MAX_RETRY_MS = 30_000;
-/** Agents that were asked to come back have come by then, milliseconds after their instant. */
+/** Deferred agents are expected for this time after their instant, milliseconds. */
 const RETURN_WITHIN_MS = 5_000;
-/** Held time is reported in portions of this length, milliseconds. */
+/** Held time is reported in steps of this length, milliseconds. */
 const HELD_PORTION_MS = 250;
 
 export class Admission {
@@ -48,14 +50,14 @@ export class Admission {
   readonly #rate = new AdmissionRate();
   readonly #loop: () => Pick<LoopSample, 'utilization'>;
   #waiting: Waiting[] = [];
-  /** First of `#waiting` that still waits. */
+  /** Index in `#waiting` of the first entry that still waits. */
   #first = 0;
   #credit: number;
-  /** Agents a second that were admitted while others waited; `undefined` before any did. */
+  /** Measured admissions per second while agents waited; `undefined` before the first. */
   #reachedPerSecond: number | undefined;
   #timer: NodeJS.Timeout | undefined;
   #lastTickMs = 0;
-  /** Instant for which the last agent was asked to come back. */
+  /** Instant at which the last deferred agent has to reconnect. */
   #returnsUntilMs = Number.NEGATIVE_INFINITY;
   #heldMs = 0;
 
@@ -65,12 +67,12 @@ export class Admission {
     this.#credit = this.#perTick;
   }
 
-  /** Connections that wait now. */
+  /** Number of waiting connections. */
   get size(): number {
     return this.#waiting.length - this.#first;
   }
 
-  /** Admits the applicant, now or in its turn, or asks it to come back. */
+  /** Admits the applicant at once or in its turn, or defers it. */
   enter(applicant: Applicant): void {
     this.#start();
     if (this.size === 0 && this.#credit >= 1) {
@@ -80,7 +82,7 @@ export class Admission {
     else this.#waiting.push({ ...applicant, sinceMs: this.#options.clocks.nowMs() });
   }
 
-  /** Those that wait are not admitted any more; their connections are the caller's. */
+  /** Stops. Waiting connections are no longer admitted; the caller closes them. */
   close(): void {
     clearInterval(this.#timer);
     this.#timer = undefined;
@@ -92,12 +94,12 @@ export class Admission {
     return (this.#rate.perSecond * TICK_MS) / 1_000;
   }
 
-  /** What is permitted may be more than what a loop that is late does. */
+  /** The permitted rate may be higher than the rate that a delayed loop reaches. */
   get #expectedPerSecond(): number {
     return Math.min(this.#rate.perSecond, this.#reachedPerSecond ?? Number.POSITIVE_INFINITY);
   }
 
-  /** Agents that come back later are spread over the time that it takes to admit them. */
+  /** Deferred agents are spread over the time that their admission takes. */
   #defer(applicant: Applicant): void {
     const nowMs = this.#options.clocks.nowMs();
     const nextMs = Math.max(this.#returnsUntilMs, nowMs + MAX_WAIT_MS / 2) + 1_000 / this.#expectedPerSecond;
@@ -142,7 +144,7 @@ export class Admission {
     this.#heldMs = 0;
   }
 
-  /** Returns how many were admitted. */
+  /** Returns the number of admitted agents. */
   #admitWaiting(nowMs: number): number {
     let admitted = 0;
     while (this.#first < this.#waiting.length && this.#credit >= 1) {

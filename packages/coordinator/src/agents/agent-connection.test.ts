@@ -62,7 +62,7 @@ function connect(heartbeatMs?: number) {
   return { socket, connection, clocks };
 }
 
-test('who does not register within five seconds is told and closed with 4408, then cut off', (t) => {
+test('a connection without a registration after five seconds gets an error and is closed with 4408, then destroyed', (t) => {
   mock.timers.enable({ apis: ['setTimeout'] });
   t.after(() => mock.timers.reset());
   const { socket } = connect();
@@ -75,7 +75,7 @@ test('who does not register within five seconds is told and closed with 4408, th
   assert.ok(socket.isTerminated);
 });
 
-test('an agent that does not read is cut off instead of being buffered for', () => {
+test('the connection of an agent that does not read is destroyed instead of buffering', () => {
   const { socket, connection } = connect();
   connection.send({ type: 'drained' });
   assert.equal(socket.sent.length, 1);
@@ -85,7 +85,7 @@ test('an agent that does not read is cut off instead of being buffered for', () 
   assert.ok(socket.isTerminated);
 });
 
-/** Sends `count` heartbeats evenly over `ms`; how many were sent when the connection was closed with 1008. */
+/** Sends `count` heartbeats evenly over `ms`. Returns the number sent until the connection was closed with 1008. */
 function flood(
   { socket, clocks }: ReturnType<typeof connect>,
   { perSecond, count, type = 'message' }: { perSecond: number; count: number; type?: string },
@@ -114,7 +114,7 @@ for (const perSecond of [11, 20, 100, 1_000, 4_000])
     const rig = await registered(t);
     const closedAfter = flood(rig, { perSecond, count: 4_000 });
     assert.ok(closedAfter !== undefined);
-    // The burst, the 200 that are tolerated, and what the rate allows in this time.
+    // The burst, the 200 tolerated messages, and the messages that the rate allows in this time.
     const allowed = 20 + 200 + (closedAfter / perSecond) * 10;
     assert.equal(rig.socket.closedWith, 1008);
     assert.ok(Math.abs(closedAfter - allowed) <= 3, `${closedAfter}, allowed ${allowed}`);
@@ -124,7 +124,7 @@ test('1,000 pings a second are closed with 1008', async (t) => {
   assert.ok(flood(await registered(t), { perSecond: 1_000, count: 500, type: 'ping' }) !== undefined);
 });
 
-test('ten messages a second are never closed, nor are 200 at once that are followed by silence', async (t) => {
+test('ten messages a second never close the connection, nor do 200 at once followed by silence', async (t) => {
   const rig = await registered(t);
   assert.equal(flood(rig, { perSecond: 10, count: 20_000 }), undefined);
   for (let i = 0; i < 10; i++) {
@@ -133,6 +133,6 @@ test('ten messages a second are never closed, nor are 200 at once that are follo
   }
 });
 
-test('agents that were asked for 50 heartbeats a second may send them', async (t) => {
+test('an agent may send the 50 heartbeats a second that were announced to it', async (t) => {
   assert.equal(flood(await registered(t, 20), { perSecond: 100, count: 20_000 }), undefined);
 });

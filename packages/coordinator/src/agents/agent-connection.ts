@@ -1,9 +1,10 @@
 /**
- * One agent: frames in, commands out, and back. Everything a stranger can do wrong on a WebSocket ends here and concerns
- * this connection only.
+ * One agent connection: frames in, commands to the registry, answers out. Any invalid input on a WebSocket is handled here and
+ * affects only this connection.
  */
 import { randomBytes } from 'node:crypto';
 import type { ConnectionId, QuotaStanding, Rejection } from '@rollcall/core';
+import type { NodeReach } from '@rollcall/feed';
 import type {
   AgentMessage,
   CoordinatorMessage,
@@ -11,7 +12,6 @@ import type {
   ErrorCodeEntry,
   Fault,
   NodeId,
-  NodeReach,
   RegisterMessage,
 } from '@rollcall/protocol';
 import { CLOSE_NORMAL, decodeAgentMessage, ERROR_CODES, encode } from '@rollcall/protocol';
@@ -24,44 +24,44 @@ import { TokenBucket } from '../network/token-bucket.ts';
 import type { NodeAddressPolicy, PinnedAddress } from './node-address-policy.ts';
 import type { RegistrationPace } from './registration-pace.ts';
 
-/** What an agent connection needs of its surroundings. */
-export interface AgentSurroundings {
+/** Dependencies of an agent connection. */
+export interface AgentDependencies {
   readonly cluster: Cluster;
   readonly policy: NodeAddressPolicy;
   readonly registrations: RegistrationPace;
   readonly pace: { readonly heartbeatMs: number; readonly suspectMs: number; readonly leaseMs: number };
   readonly epoch: string;
-  /** Addresses of coordinators that agents may also go to. */
+  /** Addresses of further coordinators that agents may connect to. */
   readonly coordinators: readonly string[];
-  /** What the token of the connection lets it register. */
+  /** Limits of the token on registrations of this connection. */
   rights(connection: AgentConnection, node: RegisterMessage['node']): RegistrationRights | Fault;
   onRegistered(connection: AgentConnection, id: NodeId, address: PinnedAddress, needsProbe: boolean): void;
   onRefused(what: string, fault: Fault, connection: AgentConnection): void;
   onClosed(connection: AgentConnection): void;
 }
 
-/** Who is at the other end. */
+/** Identity of the peer. */
 export interface AgentPeer {
   /** Name of the token, which owns the ids. */
   readonly owner: string;
-  /** Whose quotas count. */
+  /** Owner of the quotas. */
   readonly standing: QuotaStanding;
   readonly address: IpAddress | undefined;
   readonly identity: Identity;
 }
 
 const REGISTER_WITHIN_MS = 5_000;
-/** Messages a second of one connection, unless four times the announced rate of heartbeats is more. */
+/** Messages per second of one connection, or four times the announced rate of heartbeats if that is more. */
 const MIN_MESSAGES_PER_SECOND = 10;
-/** Excess messages after which the connection is closed. They are forgotten once the bucket is full again. */
+/** Excess messages after which the connection is closed. The count is reset when the bucket is full. */
 const MAX_EXCESS = 200;
 const BAD_MESSAGES = 3;
 const BAD_WINDOW_MS = 60_000;
-/** Messages that may wait while a registration waits for its turn, or the name in it is being resolved. */
+/** Upper bound of messages queued while a registration waits for its turn or for the resolution of a name. */
 const MAX_WAITING = 16;
-/** An agent that does not read is given up beyond this, bytes. */
+/** Upper bound of unsent bytes; beyond it the connection is destroyed. */
 const MAX_BUFFERED_BYTES = 262_144;
-/** A peer that does not answer a close is cut off after this, milliseconds. */
+/** Time limit for the answer to a close, milliseconds; then the connection is destroyed. */
 const CLOSE_WITHIN_MS = 1_000;
 const CLOSE_POLICY = 1008;
 
@@ -69,7 +69,7 @@ export class AgentConnection {
   readonly connection: ConnectionId;
   readonly peer: AgentPeer;
   readonly #socket: WebSocket;
-  readonly #around: AgentSurroundings;
+  readonly #dependencies: AgentDependencies;
   readonly #perSecond: number;
   readonly #rate: TokenBucket;
   readonly #registerTimer: NodeJS.Timeout;
@@ -78,43 +78,43 @@ export class AgentConnection {
   #closeTimer: NodeJS.Timeout | undefined;
   #excess = 0;
   #turnTimer: NodeJS.Timeout | undefined;
-  /** Stalls of this process that the rate allows for already. */
+  /** Stalls of this process that are already in the rate. */
   #stalledMs: number;
   #tooFastAtMs = Number.NEGATIVE_INFINITY;
   #isResolving = false;
   #isEnding = false;
-  /** The registry need not hear of the end of this socket. */
+  /** True: the end of this socket is not reported to the registry. */
   #isDisconnectTold = false;
   #id: NodeId | undefined;
   #claimed: NodeId | undefined;
   #instance: string | undefined;
 
-  constructor(socket: WebSocket, connection: ConnectionId, peer: AgentPeer, around: AgentSurroundings) {
+  constructor(socket: WebSocket, connection: ConnectionId, peer: AgentPeer, dependencies: AgentDependencies) {
     this.connection = connection;
     this.peer = peer;
     this.#socket = socket;
-    this.#around = around;
-    this.#perSecond = Math.max(MIN_MESSAGES_PER_SECOND, Math.ceil(4_000 / around.pace.heartbeatMs));
+    this.#dependencies = dependencies;
+    this.#perSecond = Math.max(MIN_MESSAGES_PER_SECOND, Math.ceil(4_000 / dependencies.pace.heartbeatMs));
     const rate = { burst: 2 * this.#perSecond, perSecond: this.#perSecond };
-    this.#rate = new TokenBucket(rate, around.cluster.clocks.nowMs());
-    this.#stalledMs = around.cluster.stalls.totalMs(around.cluster.clocks.nowMs());
+    this.#rate = new TokenBucket(rate, dependencies.cluster.clocks.nowMs());
+    this.#stalledMs = dependencies.cluster.stalls.totalMs(dependencies.cluster.clocks.nowMs());
     this.#registerTimer = setTimeout(() => {
       this.#fail({ code: 'register-timeout', message: `no registration within ${REGISTER_WITHIN_MS} ms` });
     }, REGISTER_WITHIN_MS);
     socket.on('message', (data, isBinary) => this.#onFrame(data, isBinary));
-    // ws answers pings by itself; they cost as much as messages.
+    // ws answers pings itself; they count as messages.
     for (const type of ['ping', 'pong'] as const) socket.on(type, () => this.#isWithinRate());
-    // ws closes by itself with 1002, 1007 or 1009 and tells why; there is nothing to add.
+    // ws closes the connection itself with 1002, 1007 or 1009 and a reason.
     socket.on('error', () => undefined);
     socket.on('close', () => this.#onClose());
   }
 
-  /** The node it has registered. */
+  /** Id of the node that the connection has registered. */
   get id(): NodeId | undefined {
     return this.#id;
   }
 
-  /** The node it has registered, or wanted to register last. */
+  /** Id of the registered node, or else of the last requested registration. */
   get claimed(): NodeId | undefined {
     return this.#id ?? this.#claimed;
   }
@@ -128,22 +128,22 @@ export class AgentConnection {
     this.#socket.send(encode(message));
   }
 
-  /** Tells the agent why, and closes with the code that belongs to it. */
+  /** Sends the fault to the agent, and closes with its close code. */
   refuse(fault: Fault): void {
-    this.#around.onRefused('agent', fault, this);
+    this.#dependencies.onRefused('agent', fault, this);
     this.#fail(fault);
   }
 
-  /** Cuts a connection that is believed dead: a close would wait for an answer. */
+  /** Destroys a connection that is assumed dead, because a close would wait for an answer. */
   terminate(): void {
     this.#isEnding = true;
     this.#socket.terminate();
   }
 
-  /** The coordinator goes away. The node keeps its liveness: its silence from now on is our doing. */
+  /** Closes at shutdown of the coordinator. The node keeps its liveness, because the coordinator causes its silence. */
   goAway(): void {
     this.#isDisconnectTold = true;
-    this.#close(ERROR_CODES['shutting-down'].close, 'the coordinator goes away');
+    this.#close(ERROR_CODES['shutting-down'].close, 'the coordinator is shutting down');
   }
 
   #onFrame(data: RawData, isBinary: boolean): void {
@@ -154,7 +154,7 @@ export class AgentConnection {
     }
     if (!this.#isWithinRate()) return;
     const text = data.toString();
-    // Heartbeats of a node that registers again count while it waits: it is alive.
+    // While a node waits to register again, its heartbeats count: it is alive.
     const isBeat = this.#isResolving && this.#id !== undefined && decodeAgentMessage(text).type === 'heartbeat';
     if (!this.#isResolving || isBeat) this.#take(text);
     else if (this.#waiting.length < MAX_WAITING) this.#waiting.push(text);
@@ -162,12 +162,12 @@ export class AgentConnection {
   }
 
   /**
-   * A sender that stays above the rate never lets the bucket fill, so its excess adds up to the bound however little it
-   * is; one that was only delayed is silent afterwards, and its excess is forgotten.
+   * Counts messages against the rate. A sender that stays above the rate never lets the bucket fill, so even a small excess adds
+   * up to the bound. A sender that was only delayed pauses afterwards, and the bucket fills.
    */
   #isWithinRate(): boolean {
     if (this.#isEnding) return false;
-    const { clocks, stalls } = this.#around.cluster;
+    const { clocks, stalls } = this.#dependencies.cluster;
     const nowMs = clocks.nowMs();
     const stalledMs = stalls.totalMs(nowMs);
     if (stalledMs > this.#stalledMs) this.#rate.catchUp(stalledMs - this.#stalledMs, nowMs);
@@ -178,7 +178,7 @@ export class AgentConnection {
     if (nowMs - this.#tooFastAtMs >= 1_000) {
       this.#tooFastAtMs = nowMs;
       const message = `more than ${this.#perSecond} messages a second; the excess was dropped`;
-      this.#around.onRefused('message', { code: 'too-fast', message }, this);
+      this.#dependencies.onRefused('message', { code: 'too-fast', message }, this);
       this.#error({ code: 'too-fast', message });
     }
     if (this.#excess > MAX_EXCESS) this.#close(CLOSE_POLICY, 'too fast');
@@ -194,7 +194,7 @@ export class AgentConnection {
   }
 
   #command(message: Exclude<AgentMessage, RegisterMessage>, id: NodeId): void {
-    const { cluster } = this.#around;
+    const { cluster } = this.#dependencies;
     const { connection } = this;
     switch (message.type) {
       case 'heartbeat':
@@ -219,7 +219,7 @@ export class AgentConnection {
 
   #register({ node }: RegisterMessage): void {
     if (this.#id !== undefined && this.#id !== node.id) {
-      this.#bad({ code: 'already-registered', message: `this connection speaks for node ${this.#id}` });
+      this.#bad({ code: 'already-registered', message: `this connection has registered node ${this.#id}` });
       return;
     }
     this.#claimed = node.id;
@@ -228,15 +228,15 @@ export class AgentConnection {
     this.#inTurn(node);
   }
 
-  /** A node that registers again and again waits; nothing of what it sends is lost. */
+  /** A node that registers too often waits; none of its messages is lost. */
   #inTurn(node: RegisterMessage['node']): void {
-    const delayMs = this.#around.registrations.delayMs(this.peer.owner, node.id);
+    const delayMs = this.#dependencies.registrations.delayMs(this.peer.owner, node.id);
     if (delayMs > 0) this.#turnTimer = setTimeout(() => this.#inTurn(node), delayMs);
     else this.#resolve(node);
   }
 
   #resolve(node: RegisterMessage['node']): void {
-    const { policy } = this.#around;
+    const { policy } = this.#dependencies;
     const reach = policy.reachOf({ peer: this.peer.address, mayNameAnywhere: false });
     void policy.check(node.url, reach).then((address) => {
       this.#isResolving = false;
@@ -248,8 +248,8 @@ export class AgentConnection {
   }
 
   #enter(node: RegisterMessage['node'], address: PinnedAddress, reach: NodeReach): void {
-    const { cluster } = this.#around;
-    const rights = this.#around.rights(this, node);
+    const { cluster } = this.#dependencies;
+    const rights = this.#dependencies.rights(this, node);
     if ('code' in rights) {
       this.#refuseRegistration(rights);
       return;
@@ -261,7 +261,7 @@ export class AgentConnection {
         node: {
           ...node,
           instance: node.instance ?? this.#instance,
-          // Only an instance that the agent knows can be proved.
+          // An agent can prove only an instance that it knows.
           ...(node.instance === undefined && node.proves && { proves: false }),
         },
         nowUnixMs: cluster.clocks.nowUnixMs(),
@@ -282,10 +282,10 @@ export class AgentConnection {
     const registered = outcome.find((event) => event.type === 'registered');
     const accepted = cluster.registry.registration(node.id);
     if (!registered || !accepted) return;
-    const { pace, epoch, coordinators } = this.#around;
+    const { pace, epoch, coordinators } = this.#dependencies;
     this.send({ type: 'registered', node: accepted, ...pace, epoch, coordinators, warnings: registered.warnings });
-    this.#tellOperatorWish(node.id);
-    this.#around.onRegistered(this, node.id, address, registered.needsProbe);
+    this.#sendOperatorStatus(node.id);
+    this.#dependencies.onRegistered(this, node.id, address, registered.needsProbe);
   }
 
   #refuseRegistration(fault: Fault): void {
@@ -293,28 +293,30 @@ export class AgentConnection {
       this.#bad(fault);
       return;
     }
-    this.#around.onRefused('register', fault, this);
+    this.#dependencies.onRefused('register', fault, this);
     this.#fail(fault);
   }
 
-  /** An operator's wish survives reconnects; the node learns of it when it comes. */
-  #tellOperatorWish(id: NodeId): void {
-    const wish = this.#around.cluster.registry.node(id)?.operatorWish;
-    if (!wish || wish.status === 'enabled') return;
-    const nowMs = this.#around.cluster.clocks.nowMs();
+  /** The requested status of an operator survives reconnects; the node receives it when it registers. */
+  #sendOperatorStatus(id: NodeId): void {
+    const requestedStatus = this.#dependencies.cluster.registry.node(id)?.operatorStatus;
+    if (!requestedStatus || requestedStatus.status === 'enabled') return;
+    const nowMs = this.#dependencies.cluster.clocks.nowMs();
     this.send({
       type: 'status',
-      status: wish.status,
-      ...(wish.reason !== undefined && { reason: wish.reason }),
-      ...(wish.deadlineAtMs !== undefined && { deadlineMs: Math.max(0, wish.deadlineAtMs - nowMs) }),
+      status: requestedStatus.status,
+      ...(requestedStatus.reason !== undefined && { reason: requestedStatus.reason }),
+      ...(requestedStatus.deadlineAtMs !== undefined && {
+        deadlineMs: Math.max(0, requestedStatus.deadlineAtMs - nowMs),
+      }),
     });
   }
 
-  /** A message that was dropped: the agent is told, and the third within a minute ends the connection. */
+  /** Reports a dropped message to the agent. The third within a minute closes the connection. */
   #bad(fault: Fault): void {
-    this.#around.onRefused('message', fault, this);
+    this.#dependencies.onRefused('message', fault, this);
     this.#error(fault);
-    const nowMs = this.#around.cluster.clocks.nowMs();
+    const nowMs = this.#dependencies.cluster.clocks.nowMs();
     while (this.#badAtMs.length > 0 && nowMs - this.#badAtMs[0]! >= BAD_WINDOW_MS) this.#badAtMs.shift();
     this.#badAtMs.push(nowMs);
     if (this.#badAtMs.length >= BAD_MESSAGES)
@@ -351,8 +353,8 @@ export class AgentConnection {
     clearTimeout(this.#turnTimer);
     clearTimeout(this.#closeTimer);
     if (this.#id !== undefined && !this.#isDisconnectTold)
-      this.#around.cluster.apply({ type: 'disconnect', id: this.#id, connection: this.connection }, this.#origin);
-    this.#around.onClosed(this);
+      this.#dependencies.cluster.apply({ type: 'disconnect', id: this.#id, connection: this.connection }, this.#origin);
+    this.#dependencies.onClosed(this);
   }
 
   get #origin(): Origin {

@@ -62,7 +62,7 @@ async function nodeOf(started: TestCoordinator, id: string): Promise<NodeResourc
   return (await started.api(`/v1/nodes/${id}`)).json<NodeResource>();
 }
 
-describe('an agent that behaves', () => {
+describe('a valid agent', () => {
   test('registers with three fields, is probed, and is up', async () => {
     const started = await coordinator();
     const { url } = await node();
@@ -91,7 +91,7 @@ describe('an agent that behaves', () => {
     assert.equal((await nodeOf(started, 'n1')).liveness, 'up');
   });
 
-  test('is heard when it tells its load, and its wish', async () => {
+  test('reports its load and its requested status', async () => {
     const started = await coordinator();
     const { url } = await node();
     const socket = await agent(started);
@@ -107,14 +107,17 @@ describe('an agent that behaves', () => {
     assert.equal(resource.wanted.status, 'enabled');
   });
 
-  test('learns what the operator wants, at once and after a reconnect', async () => {
+  test('receives the status that the operator sets, at once and after a reconnect', async () => {
     const started = await coordinator();
     const { url } = await node();
     const instance = 'a'.repeat(32);
     const socket = await agent(started);
     socket.send(registration('n1', url, { instance }));
     await socket.next('registered');
-    await started.api('/v1/nodes/n1/drain', { method: 'POST', body: { reason: 'deploy', deadlineMs: 60_000 } });
+    await started.api('/v1/nodes/n1/drain', {
+      method: 'POST',
+      body: { reason: 'deploy', deadlineMs: 60_000, force: true },
+    });
     const told = await socket.next('status');
     assert.deepEqual(told, { type: 'status', status: 'draining', reason: 'deploy', deadlineMs: 60_000 });
     socket.terminate();
@@ -124,7 +127,7 @@ describe('an agent that behaves', () => {
     assert.equal((await again.next('status'))['status'], 'draining');
   });
 
-  test('is told drained when no worker and nothing in flight is left', async () => {
+  test('receives drained when no worker has a request in flight', async () => {
     const started = await coordinator({ settleMs: 1 });
     const { url } = await node();
     const socket = await agent(started);
@@ -148,7 +151,7 @@ describe('an agent that behaves', () => {
     assert.match(livenessReason ?? '', /left/);
   });
 
-  test('is suspect when its connection breaks, and up again when the same process is back', async () => {
+  test('is suspect when its connection breaks, and up again when the same process reconnects', async () => {
     const started = await coordinator();
     const { url } = await node();
     const instance = 'b'.repeat(32);
@@ -163,7 +166,7 @@ describe('an agent that behaves', () => {
     assert.equal((await nodeOf(started, 'n1')).liveness, 'up');
   });
 
-  test('comes back after 1012 when the coordinator goes away, and nobody is suspect for it', async () => {
+  test('reconnects after 1012 at shutdown of the coordinator, and no node becomes suspect', async () => {
     const started = await startTestCoordinator();
     const { url } = await node();
     const socket = await agent(started);
@@ -176,7 +179,7 @@ describe('an agent that behaves', () => {
 });
 
 describe('an address', () => {
-  test('where nobody listens is reported with advice, and the connection stays', async () => {
+  test('where no program listens is reported with advice, and the connection stays', async () => {
     const started = await coordinator();
     const dead = await startTestNode();
     await dead.close();
@@ -237,7 +240,7 @@ describe('an address', () => {
   });
 });
 
-describe('a stranger at the door', () => {
+describe('a connection without authorization', () => {
   test('with Origin is refused with 403', async () => {
     const { coordinator: started } = await coordinator();
     const url = `${started.agentsUrl}${AGENT_PATH}`;
@@ -265,7 +268,7 @@ describe('a stranger at the door', () => {
     assert.equal(await TestSocket.refusal(`${started.agentsUrl}/v1/agent/`, [AGENT_SUBPROTOCOL]), 404);
   });
 
-  test('who guesses tokens gets 429 after twenty', async () => {
+  test('that guesses tokens gets 429 after twenty attempts', async () => {
     const started = await coordinator({ joinToken: 'secret-of-the-test' });
     const url = `${started.coordinator.agentsUrl}${AGENT_PATH}`;
     const codes = new Set<number>();
@@ -338,7 +341,7 @@ describe('bad input', () => {
     ['a message in thousands of fragments', sendFragments, 1008],
   ];
   for (const [what, send, code] of frames)
-    test(`${what} closes with ${code} and disturbs nobody else`, async () => {
+    test(`${what} closes with ${code} and affects no other connection`, async () => {
       const started = await coordinator();
       const { url } = await node();
       const other = await agent(started);
@@ -353,7 +356,7 @@ describe('bad input', () => {
       assert.equal((await nodeOf(started, 'other')).load, 0.25);
     });
 
-  test('a flood is dropped with too-fast, and the connection is given up', async () => {
+  test('a flood is dropped with too-fast, and the connection is closed', async () => {
     const started = await coordinator();
     const { url } = await node();
     const socket = await agent(started);
@@ -366,11 +369,16 @@ describe('bad input', () => {
 });
 
 describe('quotas', () => {
-  test('connections without a token from one address are bounded; one that closes gives its place back', async () => {
+  test('connections without a token from one address are bounded; a closed one frees its place', async () => {
     const started = await coordinator({ quotas: { 'tokenless-connections': 1 } });
     const url = `${started.coordinator.agentsUrl}${AGENT_PATH}`;
     const first = await agent(started);
-    assert.equal(await TestSocket.refusal(url, [AGENT_SUBPROTOCOL]), 429);
+    const { status, body } = await TestSocket.refusalText(url, [AGENT_SUBPROTOCOL]);
+    assert.equal(status, 429);
+    assert.match(
+      body,
+      /this address has 1 of 1 agent connections without a token \(`up --quota tokenless-connections=N`\)\./,
+    );
     const use = async () =>
       (await started.api('/v1/status'))
         .json<StatusResource>()
@@ -383,7 +391,7 @@ describe('quotas', () => {
     await second.next('registered');
   });
 
-  test('a node that registers again and again is delayed, not refused, and its heartbeats count', async () => {
+  test('a node that registers too often is delayed, not refused, and its heartbeats count', async () => {
     const started = await coordinator({ quotas: { registrations: 9 } });
     const { url } = await node();
     const socket = await agent(started);
@@ -401,7 +409,7 @@ describe('quotas', () => {
 });
 
 describe('two processes', () => {
-  test('with one id: the later start wins, the earlier is told and closed with 4409', async () => {
+  test('with one id: the later start wins, the earlier gets an error and is closed with 4409', async () => {
     const started = await coordinator();
     const { url } = await node();
     const first = await agent(started);
@@ -437,7 +445,7 @@ describe('two processes', () => {
     assert.ok(message.includes(`node n1 at ${url} (process 812 on web1, registered `), message);
     assert.match(message, /own \(`--id`, SDK option `id`\) or in another directory, or stop the other process$/);
     assert.equal((await second.closed).code, 4409);
-    // The holder ends without a word: its start time does not keep an older process out.
+    // The holder ends without a message: its start time does not exclude an older process.
     first.terminate();
     await event(started, 'suspect', 'n1');
     const third = await agent(started);
@@ -446,7 +454,7 @@ describe('two processes', () => {
   });
 
   for (const days of [-1, 1])
-    test(`C29: a clock that is ${days} day off neither ends a node nor keeps its next process out`, async () => {
+    test(`C29: a clock that is ${days} day off neither ends a node nor excludes its next process`, async () => {
       const started = await coordinator();
       const { url } = await node();
       const startedAt = Date.now() + days * 86_400_000;
@@ -465,7 +473,7 @@ describe('two processes', () => {
       assert.equal((await nodeOf(started, 'n1')).liveness === 'gone', false);
     });
 
-  test('at one address: the second is refused while the first is heard, and takes its place afterwards', async () => {
+  test('at one address: the second is refused while the first sends heartbeats, and takes its place afterwards', async () => {
     const started = await coordinator();
     const { url } = await node();
     const first = await agent(started);
@@ -546,7 +554,7 @@ describe('two processes', () => {
     assert.match(String(error['message']), /is served by balancer shop/);
   });
 
-  test('one connection speaks for one node only', async () => {
+  test('one connection registers one node only', async () => {
     const started = await coordinator();
     const { url } = await node();
     const socket = await agent(started);
@@ -556,14 +564,14 @@ describe('two processes', () => {
     assert.equal((await socket.next('error'))['code'], 'already-registered');
   });
 
-  test('a removed one may not come back, a new one may', async () => {
+  test('a removed process cannot register again, a new process can', async () => {
     const started = await coordinator();
     const { url } = await node();
     const instance = 'a'.repeat(32);
     const socket = await agent(started);
     socket.send(registration('n1', url, { instance }));
     await event(started, 'up', 'n1');
-    await started.api('/v1/nodes/n1', { method: 'DELETE' });
+    await started.api('/v1/nodes/n1', { method: 'DELETE', body: { force: true } });
     assert.equal((await socket.next('error'))['code'], 'removed');
     assert.equal((await socket.closed).code, 4403);
     const again = await agent(started);
@@ -575,7 +583,7 @@ describe('two processes', () => {
   });
 });
 
-test('agents have a port of their own without pages', async () => {
+test('agents can have their own port, without pages', async () => {
   const started = await coordinator({ agentsListen: { host: '127.0.0.1', port: 0 } });
   assert.notEqual(started.coordinator.agentsUrl, started.coordinator.url.replace('http', 'ws'));
   await agent(started);
@@ -588,7 +596,7 @@ function sendFragments(socket: TestSocket): void {
   void once(socket.socket, 'close');
 }
 
-describe('what agents sent while the coordinator was stalled', () => {
+describe('messages that agents sent while the coordinator was stalled', () => {
   /** Blocks this process, the coordinator's, without using the CPU. */
   function stall(ms: number): void {
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
@@ -614,7 +622,7 @@ describe('what agents sent while the coordinator was stalled', () => {
         for (const socket of sockets) assert.equal((await socket.closed).code, 1008);
         return;
       }
-      // An answer to a message of its own: all before it have been read.
+      // The answer to a last message proves that all earlier messages were read.
       for (const socket of sockets) {
         socket.send({ type: 'nonsense' });
         assert.notEqual((await socket.next('error'))['code'], 'too-fast');

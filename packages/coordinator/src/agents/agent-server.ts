@@ -1,9 +1,9 @@
-/** The agents' side of the control port: lets agents in, keeps their connections, and passes on what the registry tells them. */
+/** The agents' side of the control port: admits agents, keeps their connections, and forwards messages of the registry to them. */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { ConnectionId, Event } from '@rollcall/core';
 import type { Fault, NodeId } from '@rollcall/protocol';
-import { AGENT_SUBPROTOCOL, chooseSubprotocol, MAX_FRAME_BYTES } from '@rollcall/protocol';
+import { AGENT_SUBPROTOCOL, chooseSubprotocol, MAX_FRAME_BYTES, quotaText } from '@rollcall/protocol';
 import { WebSocketServer } from 'ws';
 import { type Gate, ownerOf, peerOf, standingOf } from '../auth/gate.ts';
 import type { OpenConnections } from '../auth/open-connections.ts';
@@ -15,7 +15,7 @@ import { limitKey } from '../network/addresses.ts';
 import { refuseUpgrade } from '../network/refuse-upgrade.ts';
 import { KeyedBuckets } from '../network/token-bucket.ts';
 import { Admission } from './admission.ts';
-import { AgentConnection, type AgentPeer, type AgentSurroundings } from './agent-connection.ts';
+import { AgentConnection, type AgentDependencies, type AgentPeer } from './agent-connection.ts';
 import { listeningQuestion } from './listening-question.ts';
 import type { NodeAddressPolicy, PinnedAddress } from './node-address-policy.ts';
 import type { Prober } from './prober.ts';
@@ -30,21 +30,21 @@ export interface AgentServerOptions {
   readonly prober: Prober;
   readonly history: History;
   readonly epoch: string;
-  readonly pace: AgentSurroundings['pace'];
+  readonly pace: AgentDependencies['pace'];
   readonly coordinators: readonly string[];
-  /** Connections at once, registered or not. */
+  /** Upper bound of open connections, registered or not. */
   readonly maxConnections: number;
   readonly registrations: RegistrationPace;
-  /** Connections without a token from one address at once. */
+  /** Upper bound of open connections without a token from one address. */
   readonly maxTokenlessConnections: number;
 }
 
 /**
- * Upgrades from one address. All nodes of a coordinator may be behind one address and return at once; how fast they are admitted is for
- * the admission.
+ * Rate of upgrades from one address. All nodes of a coordinator may be behind one address and reconnect at once. `Admission`
+ * bounds their rate then.
  */
 const UPGRADES = { burst: 10_000, perSecond: 500 };
-const GOING_AWAY: Fault = { code: 'shutting-down', message: 'the coordinator goes away' };
+const SHUTTING_DOWN: Fault = { code: 'shutting-down', message: 'the coordinator is shutting down' };
 const MAX_ADDRESSES = 10_000;
 const MAX_FRAGMENTS = 64;
 
@@ -56,9 +56,9 @@ export class AgentServer {
   /** Connections without a token, by address. */
   readonly #tokenless = new Map<string, number>();
   readonly #byNode = new Map<NodeId, AgentConnection>();
-  readonly #around: AgentSurroundings;
+  readonly #dependencies: AgentDependencies;
   readonly #admission: Admission;
-  /** Sockets that wait for their upgrade. */
+  /** Sockets that wait for admission to their upgrade. */
   readonly #waiting = new Set<Duplex>();
   #isClosing = false;
   #onAllClosed: (() => void) | undefined;
@@ -74,7 +74,7 @@ export class AgentServer {
       handleProtocols: (offered) => chooseSubprotocol(offered) ?? false,
     });
     const { cluster, tokens, policy, registrations, pace, epoch, coordinators } = options;
-    this.#around = {
+    this.#dependencies = {
       cluster,
       policy,
       registrations,
@@ -98,7 +98,7 @@ export class AgentServer {
     return this.#connections.size;
   }
 
-  /** Agents that wait to be admitted. */
+  /** Number of agents that wait for admission. */
   get waiting(): number {
     return this.#admission.size;
   }
@@ -133,7 +133,7 @@ export class AgentServer {
 
   #accept(request: IncomingMessage, socket: Duplex, head: Buffer, peer: AgentPeer): void {
     const { identity } = peer;
-    // The token may have ended while its agent waited, and others without a token may have come.
+    // While the agent waited, its token may have become invalid, or connections without a token may have reached their bound.
     const fault = this.#options.gate.recheck(identity, peer.address) ?? this.#tooManyTokenless(peer);
     if (fault) {
       refuseUpgrade(socket, fault);
@@ -141,7 +141,7 @@ export class AgentServer {
     }
     this.#server.handleUpgrade(request, socket, head, (client) => {
       const { cluster, open } = this.#options;
-      const connection = new AgentConnection(client, cluster.nextConnection(), peer, this.#around);
+      const connection = new AgentConnection(client, cluster.nextConnection(), peer, this.#dependencies);
       const release = open.add({
         identity,
         address: peer.address,
@@ -160,11 +160,11 @@ export class AgentServer {
     });
   }
 
-  /** Tells every agent to come back later, and resolves when all are closed. */
+  /** Asks every agent to reconnect later, and resolves when all connections are closed. */
   async close(): Promise<void> {
     this.#isClosing = true;
     this.#admission.close();
-    for (const socket of this.#waiting) refuseUpgrade(socket, GOING_AWAY);
+    for (const socket of this.#waiting) refuseUpgrade(socket, SHUTTING_DOWN);
     this.#waiting.clear();
     if (this.#connections.size === 0) return;
     const allClosed = new Promise<void>((resolve) => {
@@ -175,7 +175,7 @@ export class AgentServer {
   }
 
   #admit(request: IncomingMessage): AgentPeer | Fault {
-    if (this.#isClosing) return GOING_AWAY;
+    if (this.#isClosing) return SHUTTING_DOWN;
     const { cluster, gate, maxConnections } = this.#options;
     if (!this.#upgrades.take(limitKey(peerOf(request)), cluster.clocks.nowMs()))
       return { code: 'rate-limited', message: 'too many connections from this address in a second; come back later' };
@@ -195,11 +195,11 @@ export class AgentServer {
 
   #tooManyTokenless({ standing, address }: AgentPeer): Fault | undefined {
     const { maxTokenlessConnections: most } = this.#options;
-    if (standing !== 'tokenless' || (this.#tokenless.get(limitKey(address)) ?? 0) < most) return undefined;
-    return {
-      code: 'rate-limited',
-      message: `${most} agents without a token are connected from this address, the maximum (\`up --quota tokenless-connections=N\`, or ROLLCALL_JOIN_TOKEN)`,
-    };
+    const used = this.#tokenless.get(limitKey(address)) ?? 0;
+    if (standing !== 'tokenless' || used < most) return undefined;
+    const use = { holder: 'this address has', used, limit: most, what: 'agent connections without a token' };
+    const message = `${quotaText({ ...use, quota: 'tokenless-connections' })}. Agents with a token do not count (ROLLCALL_JOIN_TOKEN)`;
+    return { code: 'rate-limited', message };
   }
 
   #countTokenless({ standing, address }: AgentPeer, by: 1 | -1): void {
@@ -210,7 +210,7 @@ export class AgentServer {
     else this.#tokenless.set(key, count);
   }
 
-  /** The address with the most connections without a token, and how many these are. */
+  /** The address with the most connections without a token, and their number. */
   mostTokenless(): readonly [address: string | undefined, connections: number] {
     let most: readonly [string | undefined, number] = [undefined, 0];
     for (const [address, count] of this.#tokenless) if (count > most[1]) most = [address, count];
@@ -266,7 +266,7 @@ export class AgentServer {
         break;
       }
       case 'gone':
-        // Its agent may be alive behind a frozen process or link: it registers again on a new connection.
+        // Its agent may be alive behind a frozen process or link; it then registers again on a new connection.
         if (event.isConnected) this.#byNode.get(event.id)?.terminate();
         break;
       default:
@@ -275,14 +275,14 @@ export class AgentServer {
 }
 
 /**
- * Destroys a socket whose agent has given up: nothing else reads it while it waits. What the agent sends early stays in the socket's
- * buffer. Returns the way to stop.
+ * Destroys the socket of an agent that gives up while it waits, because no other code reads it then. Early data stays in the
+ * buffer of the socket. Returns a function that ends this.
  */
 function watchEnd(socket: Duplex): () => void {
   const destroy = (): void => {
     socket.destroy();
   };
-  // Without anything to read this lets the end of the stream be seen.
+  // Reading zero bytes makes the end of the stream visible.
   const look = (): void => {
     if (socket.readableLength === 0) socket.read();
   };

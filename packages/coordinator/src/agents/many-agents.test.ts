@@ -1,4 +1,4 @@
-/** More agents at once than are admitted at once: those that wait are admitted too, and what they send early is not lost. */
+/** More agents connect than are admitted at once: the waiting agents are admitted too, and their early data is not lost. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import net from 'node:net';
@@ -8,7 +8,7 @@ import { startTestCoordinator } from '../testing/test-coordinator.ts';
 
 /** Of agents without a token. */
 const QUOTAS = { 'tokenless-nodes': 1_000, 'tokenless-connections': 1_000 };
-/** More than the first 25, fewer than wait too long. */
+/** More than the 25 of the burst, and few enough that none waits too long. */
 const AGENTS = 150;
 
 /** A masked frame with a registration of up to 65,535 octets. @see RFC 6455 §5.2 */
@@ -25,7 +25,7 @@ function upgrade(port: number): string {
   return `GET ${AGENT_PATH} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\nSec-WebSocket-Protocol: ${AGENT_SUBPROTOCOL}\r\n\r\n`;
 }
 
-test('agents that wait are admitted, also those that send their registration early; one that gives up is not', async () => {
+test('waiting agents are admitted, also with an early registration; an agent that gives up is not', async () => {
   const started = await startTestCoordinator({ quotas: QUOTAS });
   const { port } = started.coordinator.address;
   const sockets: net.Socket[] = [];

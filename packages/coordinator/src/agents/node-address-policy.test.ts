@@ -42,7 +42,7 @@ test('a node’s address is its own, on this machine with its peer, or within th
   assert.match(await verdict('http://10.0.0.6:3000', '10.0.0.5'), /is not the address this connection comes from/);
 });
 
-test('a loopback address is refused to another machine, with what to do', async () => {
+test('a loopback address is refused to another machine, with advice', async () => {
   for (const url of [
     'http://127.0.0.1:3000',
     'http://[::ffff:127.0.0.1]:3000',
@@ -57,7 +57,7 @@ test('a loopback address is refused to another machine, with what to do', async 
   assert.equal(await verdict('http://127.0.0.1:3000', '192.0.2.7'), '127.0.0.1 3000');
 });
 
-test('some addresses are never nodes, whoever asks', async () => {
+test('some addresses are never nodes, with any role', async () => {
   for (const host of [
     '169.254.169.254',
     '[fe80::1]',
@@ -70,19 +70,19 @@ test('some addresses are never nodes, whoever asks', async () => {
   ])
     assert.match(
       await verdict(`http://${host}:80`, '127.0.0.1', true),
-      /is a .* address\. Announce another one$/,
+      /is an? [a-z-]+ address\. Announce another one$/,
       host,
     );
 });
 
-test('our own listeners are not nodes, on any address of this machine', async () => {
+test('listeners of the coordinator are not nodes, on any address of this machine', async () => {
   assert.match(await verdict('http://127.0.0.1:8080', '127.0.0.1'), /listener of Rollcall/);
   assert.match(await verdict('http://127.0.0.1:8400', '127.0.0.1'), /listener of Rollcall/);
   assert.match(await verdict('http://127.0.0.1:6379', '127.0.0.1', true), /listener of Rollcall/);
   assert.equal(await verdict('http://192.0.2.1:8400', '127.0.0.1', true), '192.0.2.1 8400');
 });
 
-test('C56: a listener that is given by name is known by the addresses of the name', async () => {
+test('C56: a listener that is given by name has the addresses of that name', async () => {
   const names: Record<string, string[]> = { 'redis.internal': ['10.9.9.9'] };
   const byName = new NodeAddressPolicy({
     nodeAllow: [],
@@ -106,14 +106,14 @@ test('C56: a listener that is given by name is known by the addresses of the nam
   assert.ok(!listeners.some(({ host }) => host === '0.0.0.0'));
 });
 
-test('C56: forms that some parsers take for an address are no node address', () => {
+test('C56: forms that only some parsers accept as an address are refused', () => {
   for (const host of ['2130706433', '127.1', '0x7f.0.0.1', '0177.0.0.1', '0'])
     assert.equal(parseNodeUrl(`http://${host}:80`), undefined, host);
   for (const port of ['0', '65536', '-1', '80 ', ''])
     assert.equal(parseNodeUrl(`http://10.0.0.5:${port}`), undefined, port);
 });
 
-test('a name is resolved, every address of it counts, and the first is pinned', async () => {
+test('a name is resolved, all its addresses are checked, and the first is pinned', async () => {
   assert.equal(await verdict('http://app.internal:3000', '10.0.0.5'), '10.0.0.5 3000');
   assert.equal(await verdict('http://localhost:3000', '127.0.0.1'), '::1 3000');
   assert.match(await verdict('http://twofaced.internal:80', '10.0.0.5', true), /link-local/);

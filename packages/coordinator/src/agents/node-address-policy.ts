@@ -1,44 +1,48 @@
 /**
- * Which addresses may be nodes, as the coordinator sees it: the rule is `ReachRule` of core, which workers ask again at each connect. The
- * address must be the peer's own, or on this machine when the peer is, or within `--node-allow`; and never a link-local, metadata,
- * multicast or unspecified address, nor one of our own listeners. Operators may name any other address, but loopback only from this
- * machine.
+ * The addresses that may be nodes, from the view of the coordinator. The rule is `ReachRule` of core, which workers check at each
+ * connect too.
  *
- * A loopback address is one of this machine, whichever machine announces it. Connections through a reverse proxy or a tunnel on this
- * machine come from loopback, so agents behind one cannot be told from agents of this machine; their programs have to be reachable here.
+ * The address must be that of the peer, or on this machine if the peer is, or within `--node-allow`. It is never a link-local,
+ * metadata, multicast or unspecified address, nor a listener of the coordinator. Operators may register any other address, but
+ * loopback only from this machine.
+ *
+ * A loopback address belongs to this machine, whichever machine announces it. Connections through a reverse proxy or a tunnel on this
+ * machine come from loopback. Agents behind one are therefore treated as agents of this machine, and their programs must be reachable
+ * here.
  */
 import { lookup } from 'node:dns/promises';
 import { type ReachObjection, ReachRule } from '@rollcall/core';
-import type { Fault, NodeReach, NodeUrl, ReachBounds } from '@rollcall/protocol';
+import type { NodeReach, ReachBounds } from '@rollcall/feed';
+import type { Fault, NodeUrl } from '@rollcall/protocol';
 import { nodeAddress } from '@rollcall/protocol';
 import { CidrList, type IpAddress, isOfThisMachine, ownRanges, parseIp } from '../network/addresses.ts';
 
-/** All addresses of a name, as text. Rejects when there are none. */
+/** All addresses of a name, as text. Rejects if there is no address. */
 export type Resolve = (name: string) => Promise<readonly string[]>;
 
-/** Where to connect to reach a node: checked, and not resolved again. */
+/** The address to connect to for a node: checked, and not resolved again. */
 export interface PinnedAddress {
   readonly host: string;
   readonly port: number;
 }
 
 export interface NodeAddressPolicyOptions {
-  /** Ranges that nodes may be in besides their own address. */
+  /** Ranges that are allowed besides the own address of a node. */
   readonly nodeAllow: readonly string[];
-  /** Host and port of everything of ours that listens. */
+  /** Host and port of all listeners of the coordinator. */
   readonly ownListeners: () => Iterable<PinnedAddress>;
   readonly resolve?: Resolve;
-  /** Whether an address is one of this machine. Default: by its network interfaces. */
+  /** True for an address of this machine. Default: by its network interfaces. */
   readonly isOwn?: (address: IpAddress) => boolean;
 }
 
-/** Who asks. `anywhere` is for operators, who know what they type; the never-list holds for them as well. */
+/** The client that registers a node. `anywhere` is for operators; the list of forbidden addresses applies to them too. */
 export interface Registrant {
   readonly peer: IpAddress | undefined;
   readonly mayNameAnywhere: boolean;
 }
 
-/** Of records of earlier releases, which do not say who registered them. */
+/** For records of earlier releases, which do not contain the registrant. */
 export const UNKNOWN_REACH: NodeReach = { isLocal: true, isAnywhere: true };
 
 const MAX_RESOLVED = 16;
@@ -49,10 +53,10 @@ export class NodeAddressPolicy {
   readonly #ownListeners: () => Iterable<PinnedAddress>;
   readonly #resolve: Resolve;
   readonly #isOwn: (address: IpAddress) => boolean;
-  /** Addresses of the names among the listeners, as resolved last. */
+  /** Addresses of the listeners given by name, as last resolved. */
   readonly #named = new Map<string, readonly string[]>();
 
-  /** Throws for a range that is none, because one that is silently dropped opens or closes the wrong door. */
+  /** Throws for an invalid range, because a range dropped silently would change the policy. */
   constructor({ nodeAllow, ownListeners, resolve = resolveByDns, isOwn = isOfThisMachine }: NodeAddressPolicyOptions) {
     new CidrList(nodeAllow);
     this.#nodeAllow = nodeAllow;
@@ -61,7 +65,7 @@ export class NodeAddressPolicy {
     this.#isOwn = isOwn;
   }
 
-  /** Where the nodes of a registrant may point. */
+  /** The addresses that nodes of a registrant may have. */
   reachOf({ peer, mayNameAnywhere }: Registrant): NodeReach {
     return {
       ...(peer !== undefined && { from: peer.toString() }),
@@ -70,7 +74,7 @@ export class NodeAddressPolicy {
     };
   }
 
-  /** Checks an announced address. Names are resolved once, every address of theirs is checked, and the first is used. */
+  /** Checks an announced address. Names are resolved once, all their addresses are checked, and the first is used. */
   async check(url: NodeUrl, reach: NodeReach): Promise<PinnedAddress | Fault> {
     const { host, port } = nodeAddress(url);
     const literal = parseIp(host);
@@ -87,7 +91,10 @@ export class NodeAddressPolicy {
     return { host: addresses[0]!, port };
   }
 
-  /** What workers need for the same rule. They may be on another machine, so `0.0.0.0` is sent as the addresses of this one. */
+  /**
+   * The data that workers need for the same rule. Workers may be on another machine, so `0.0.0.0` is sent as the addresses of
+   * this machine.
+   */
   bounds(): ReachBounds {
     const own = ownRanges();
     const listeners = this.#listeners().flatMap(({ host, port }) => {
@@ -98,14 +105,17 @@ export class NodeAddressPolicy {
     return { listeners, allow: this.#nodeAllow };
   }
 
-  /** All, with the addresses of their names. One whose name comes to none counts as one on each address of this machine. */
+  /**
+   * All listeners, with the addresses of their names. A listener whose name has no address counts as one on each address of this
+   * machine.
+   */
   #listeners(): PinnedAddress[] {
     return [...this.#ownListeners()].flatMap(({ host, port }) =>
       (this.#named.get(host) ?? [host]).map((address) => ({ host: address, port })),
     );
   }
 
-  /** Resolves the names among the listeners on `port`, or among all: they may have moved. Never rejects. */
+  /** Resolves the names of the listeners on `port`, or of all, because their addresses may have changed. Never rejects. */
   async learnNames(port?: number): Promise<void> {
     for (const listener of [...this.#ownListeners()]) {
       if ((port !== undefined && listener.port !== port) || parseIp(listener.host)) continue;
@@ -135,7 +145,7 @@ export class NodeAddressPolicy {
 function inWords(objection: ReachObjection, address: string, port: number, from = 'unknown'): string {
   switch (objection.type) {
     case 'never':
-      return `${address} is a ${objection.what} address. Announce another one`;
+      return `${address} is ${objection.what}. Announce another one`;
     case 'own-listener':
       return `${address}:${port} is a listener of Rollcall itself. Announce the port of the program`;
     case 'loopback':

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { mock, test } from 'node:test';
 import { Registry } from '@rollcall/core';
-import { type ProbeKind, parseBalancerName, parseNodeId, parseNodeUrl, parseRoute } from '@rollcall/protocol';
+import type { ProbeKind } from '@rollcall/feed';
+import { parseBalancerName, parseNodeId, parseNodeUrl, parseRoute } from '@rollcall/protocol';
 import { Cluster } from '../cluster.ts';
 import type { KindQuestion } from '../network/probe-kind.ts';
 import { ManualClocks } from '../testing/manual-clocks.ts';
@@ -58,7 +59,7 @@ function setUp() {
   return { cluster, register, questions, asked, kinds, answer, inFeed };
 }
 
-test('what a node has answered is in the feed, and it is asked no more', async () => {
+test('the answer of a node is in the feed, and ends the questions', async () => {
   const { cluster, questions, asked, kinds, answer, inFeed } = setUp();
   kinds.learn(ID, ADDRESS);
   assert.deepEqual(inFeed(), ['options', undefined]);
@@ -71,7 +72,7 @@ test('what a node has answered is in the feed, and it is asked no more', async (
   assert.equal(asked.length, 0);
 });
 
-test('an answer that is what was assumed changes nothing in the feed', async () => {
+test('an answer equal to the assumption changes nothing in the feed', async () => {
   const { cluster, kinds, answer } = setUp();
   kinds.learn(ID, ADDRESS);
   const { revision } = cluster;
@@ -79,7 +80,7 @@ test('an answer that is what was assumed changes nothing in the feed', async () 
   assert.equal(cluster.revision, revision);
 });
 
-test('a node without an answer is asked twice more, since it may be busy with its start', async (t) => {
+test('a node without an answer is asked twice more, because it may be busy starting', async (t) => {
   mock.timers.enable({ apis: ['setTimeout'] });
   t.after(() => mock.timers.reset());
   const { asked, kinds, answer, inFeed } = setUp();
@@ -95,7 +96,7 @@ test('a node without an answer is asked twice more, since it may be busy with it
   assert.equal(asked.length, 0);
 });
 
-test('the same process that has connected again gets the answer, another process does not', async () => {
+test('the answer applies to the same process after a reconnect, not to another process', async () => {
   const { register, kinds, answer, inFeed } = setUp();
   kinds.learn(ID, ADDRESS);
   register();
@@ -107,7 +108,7 @@ test('the same process that has connected again gets the answer, another process
   assert.equal(inFeed()[0], 'options');
 });
 
-test('a node that is forgotten is asked no more, and its late answer says nothing', async () => {
+test('a forgotten node gets no further question, and its late answer has no effect', async () => {
   const { kinds, answer, inFeed } = setUp();
   kinds.learn(ID, ADDRESS);
   kinds.forget(ID);

@@ -1,15 +1,15 @@
 /**
- * Learns how nodes can be probed, after they were reached. It does not delay `up`: until the answer is known a node counts as one that
- * answers `OPTIONS *`.
+ * Determines how nodes can be probed, after they were reached. It does not delay `up`: until the answer is known, a node is
+ * assumed to answer `OPTIONS *`.
  */
 import type { NodeId } from '@rollcall/protocol';
 import type { Cluster } from '../cluster.ts';
 import { type KindAnswer, type KindProbe, probeKind } from '../network/probe-kind.ts';
 import type { PinnedAddress } from './node-address-policy.ts';
 
-/** Waits before each question, milliseconds. A program that has just started may be too busy to answer the first one. */
+/** Delay before each question, milliseconds. A program that has just started may be too busy to answer the first one. */
 const WAITS_MS = [0, 2_000, 10_000] as const;
-/** Questions under way at once; the others wait their turn. */
+/** Upper bound of concurrent questions; further ones are queued. */
 const MAX_AT_ONCE = 256;
 
 interface Task {
@@ -39,7 +39,7 @@ export class ProbeKinds {
     this.#userAgent = userAgent;
   }
 
-  /** Begins with a node that was reached at `address`. Replaces an earlier task of the node. */
+  /** Starts for a node that was reached at `address`. Replaces an earlier task of the node. */
   learn(id: NodeId, address: PinnedAddress): void {
     this.forget(id);
     const task: Task = { id, address, abort: new AbortController(), tries: 0, timer: undefined };
@@ -47,19 +47,20 @@ export class ProbeKinds {
     this.#schedule(task);
   }
 
-  /** Asks a node once. Resolves to `undefined` when there is no such node. Never rejects. */
+  /** Asks a node once. Resolves to `undefined` if the node does not exist. Never rejects. */
   async ask(id: NodeId, address: PinnedAddress, signal: AbortSignal): Promise<KindAnswer | undefined> {
     const node = this.#cluster.registry.node(id);
     if (!node) return undefined;
-    const { url, instance, readyPath, proves, contexts } = node.registration;
+    const { url, instance, readyPath, proves, contexts, stripPrefix } = node.registration;
     const isAgent = node.kind === 'agent';
+    const home = stripPrefix ? '/' : contexts[0]?.path;
     return this.#probe(
       {
         url,
         ...address,
         instance: isAgent ? instance : undefined,
         hasReadyPath: readyPath !== undefined,
-        provesAt: isAgent && proves ? (readyPath ?? contexts[0]?.path) : undefined,
+        provesAt: isAgent && proves ? (readyPath ?? home) : undefined,
         userAgent: this.#userAgent,
       },
       signal,
@@ -105,7 +106,7 @@ export class ProbeKinds {
     const asked = this.#cluster.registry.node(id)?.registration;
     const probe = await this.ask(id, address, abort.signal);
     if (asked === undefined || probe === undefined || this.#tasks.get(id) !== task) return;
-    // The same process may have connected again since, and each PUT of a member has a number of its own.
+    // The same process may have reconnected, and each PUT of a member has its own number.
     const current = this.#cluster.registry.node(id);
     if (current?.registration.instance !== asked.instance || current.registration.url !== asked.url) return;
     const { connection } = current;

@@ -40,13 +40,13 @@ function setUp(kind: 'agent' | 'static', proves = false) {
 }
 
 const NO_KINDS = {
-  ask: async (): Promise<KindAnswer> => assert.fail('a node without a proof is asked before it is up'),
+  ask: async (): Promise<KindAnswer> => assert.fail('a node that sends no proof is asked before it is up'),
   learn: (_: string): unknown => undefined,
   forget: () => undefined,
   close: () => undefined,
 };
 
-/** A probe whose results the test hands out. */
+/** A probe whose results the test sets. */
 function scripted() {
   const asked: ((problem: string | undefined) => void)[] = [];
   const probe = () => new Promise<string | undefined>((resolve) => asked.push(resolve));
@@ -60,7 +60,7 @@ function scripted() {
   };
 }
 
-test('a joining node is tried at once, reported after three failures, and found later', async (t) => {
+test('a joining node is probed at once, reported after three failures, and found later', async (t) => {
   mock.timers.enable({ apis: ['setTimeout'] });
   t.after(() => mock.timers.reset());
   const { cluster, events, id, connection } = setUp('agent');
@@ -82,7 +82,7 @@ test('a joining node is tried at once, reported after three failures, and found 
   assert.equal(asked.length, 0);
 });
 
-test('a static member is probed until its first answer: after that the workers are the witness', async (t) => {
+test('a static member is probed until its first answer: after that the workers observe it', async (t) => {
   mock.timers.enable({ apis: ['setTimeout'] });
   t.after(() => mock.timers.reset());
   const { cluster, events, id, connection } = setUp('static');
@@ -103,7 +103,7 @@ test('a static member is probed until its first answer: after that the workers a
   assert.deepEqual([asked.length, prober.size], [0, 0]);
 });
 
-test('a node that proves its instance is up with its proof, or where nothing answers by its connect', async () => {
+test('a node that proves its instance is up with its proof, or by its connect if no program answers', async () => {
   for (const answer of ['proof', 'options', 'connect'] as const) {
     const { cluster, events, id, connection } = setUp('agent', true);
     const learned: string[] = [];
@@ -117,7 +117,7 @@ test('a node that proves its instance is up with its proof, or where nothing ans
   }
 });
 
-test('a node is refused by name after another program has answered three times in its place', async (t) => {
+test('a node is refused after another program has answered three times in its place', async (t) => {
   mock.timers.enable({ apis: ['setTimeout'] });
   t.after(() => mock.timers.reset());
   const { cluster, id, connection } = setUp('agent', true);
@@ -142,7 +142,7 @@ test('a node is refused by name after another program has answered three times i
   assert.equal(prober.size, 0);
 });
 
-test('a node that is gone is no longer probed, and late results say nothing', async () => {
+test('a gone node is no longer probed, and late results have no effect', async () => {
   const { cluster, events, id, connection } = setUp('agent');
   const { probe, answer } = scripted();
   const prober = new Prober(cluster, { probe });
@@ -153,7 +153,7 @@ test('a node that is gone is no longer probed, and late results say nothing', as
   assert.equal(events.at(-1), 'gone');
 });
 
-test('no more connects are under way at once than may be', async () => {
+test('the number of concurrent connects is bounded', async () => {
   const { cluster, id, connection } = setUp('agent');
   const { probe, asked, answer } = scripted();
   const prober = new Prober(cluster, { probe, maxAtOnce: 1 });

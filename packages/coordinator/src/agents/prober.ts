@@ -1,9 +1,9 @@
 /**
- * Connects to the addresses of nodes until the first connect succeeds; after that the workers are the witness of the port. What it
- * finds goes to the registry as `reachable`.
+ * Connects to the addresses of nodes until the first connect succeeds; after that the workers observe the port. A success is
+ * reported to the registry as `reachable`.
  *
- * A node that proves its instance is asked for the proof before it is up. An HTTP answer without it comes from another program. No
- * answer is no evidence of another program: the node is up by its connect, as any other node is.
+ * A node that proves its instance is asked for the proof before it is up. An HTTP answer without the proof comes from another
+ * program. A missing answer is no evidence of another program: the node is then up by its connect, as other nodes are.
  */
 import type { ConnectionId } from '@rollcall/core';
 import type { NodeId } from '@rollcall/protocol';
@@ -14,17 +14,17 @@ import type { KindAnswer } from '../network/probe-kind.ts';
 import type { PinnedAddress } from './node-address-policy.ts';
 import type { ProbeKinds } from './probe-kinds.ts';
 
-/** Waits before the tries of a joining node, milliseconds; the last one repeats. */
+/** Delays before the attempts to reach a joining node, milliseconds; the last one repeats. */
 const JOINING_WAITS_MS = [0, 100, 300, 600, 1_000, 2_000, 5_000] as const;
 /**
- * Tries that may fail before the node is reported as unreachable, or refused: it may just be starting to listen, and a predecessor may
- * answer its last connections.
+ * Failed attempts before the node is reported as unreachable, or refused. A node may just be starting to listen, and a
+ * predecessor may answer its last connections.
  */
 const QUIET_TRIES = 3;
-/** Connects under way at once; the others wait their turn. */
+/** Upper bound of concurrent connects; further ones are queued. */
 const MAX_AT_ONCE = 256;
 
-/** What one try has found: why the connect failed, or the answer of a node that proves its instance. */
+/** Result of one attempt: the reason why the connect failed, or the answer of a node that proves its instance. */
 interface Outcome {
   readonly problem?: string;
   readonly answer?: KindAnswer | undefined;
@@ -37,14 +37,14 @@ interface Watch {
   readonly abort: AbortController;
   tries: number;
   timer: NodeJS.Timeout | undefined;
-  /** It was reported as unreachable. */
+  /** The node was reported as unreachable. */
   isReported: boolean;
 }
 
 export interface ProberOptions {
   readonly probe?: ConnectProbe;
   readonly maxAtOnce?: number;
-  /** Learns how a node that was reached can be probed. */
+  /** Determines how a reached node can be probed. */
   readonly kinds?: Pick<ProbeKinds, 'ask' | 'learn' | 'forget' | 'close'>;
 }
 
@@ -67,12 +67,12 @@ export class Prober {
     });
   }
 
-  /** Nodes being probed. */
+  /** Number of nodes being probed. */
   get size(): number {
     return this.#watches.size;
   }
 
-  /** Begins to probe a node, in the name of the connection that registered it. Replaces an earlier watch of the node. */
+  /** Starts to probe a node on behalf of the connection that registered it. Replaces an earlier watch of the node. */
   watch(id: NodeId, connection: ConnectionId, address: PinnedAddress): void {
     this.forget(id);
     const abort = new AbortController();
@@ -145,7 +145,7 @@ export class Prober {
     this.#stop(id);
     const isKnown = answer === 'proof' || answer === 'options';
     this.#cluster.apply({ type: 'reachable', id, connection, isReachable: true, ...(isKnown && { probe: answer }) });
-    // It may have lost its address to a node that was reached there before.
+    // It may have lost its address to a node that was reached there first.
     if (!isKnown && this.#cluster.registry.node(id)?.liveness !== 'gone') this.#kinds?.learn(id, address);
   }
 

@@ -6,7 +6,7 @@ import { RegistrationPace } from './registration-pace.ts';
 
 const ID = parseNodeId('n1')!;
 
-test('a node registers 20 times at once, then 10 times a minute; others are not concerned', () => {
+test('a node registers 20 times at once, then 10 times a minute; other nodes are not affected', () => {
   const clocks = new ManualClocks();
   const pace = new RegistrationPace(10, clocks);
   for (let i = 0; i < 20; i++) assert.equal(pace.delayMs('a', ID), 0);
@@ -18,11 +18,15 @@ test('a node registers 20 times at once, then 10 times a minute; others are not 
   assert.equal(pace.delayMs('a', ID), 6_000);
 });
 
-test('of registrations that wait for an answer a few wait and the rest is refused; the end of the coordinator ends them', async () => {
+test('a few registrations are queued and further ones are refused; the shutdown of the coordinator ends the queue', async () => {
   const pace = new RegistrationPace(10, new ManualClocks());
   for (let i = 0; i < 20; i++) assert.equal(await pace.turn('a', ID), true);
   const waiting = Array.from({ length: 4 }, () => pace.turn('a', ID));
   assert.equal(await pace.turn('a', ID), false);
+  assert.equal(
+    pace.refusal(ID).message,
+    'node n1 has 20 of 20 registrations (`up --quota registrations=N`), of which 10 a minute are given back, and 4 more that wait for their turn',
+  );
   pace.close();
   assert.deepEqual(await Promise.all(waiting), [false, false, false, false]);
 });

@@ -1,13 +1,14 @@
-/** How often one node may register: a burst of twice the quota, then the quota a minute. What is beyond waits for its turn. */
-import type { NodeId } from '@rollcall/protocol';
+/** Rate of registrations per node: a burst of twice the quota, then the quota per minute. Further registrations are queued. */
+import { type Fault, type NodeId, quotaText } from '@rollcall/protocol';
 import type { Clocks } from '../clocks.ts';
 import { KeyedBuckets } from '../network/token-bucket.ts';
 
 const MAX_NODES = 20_000;
-/** Registrations of one node that may wait in `turn`. */
+/** Upper bound of registrations of one node that wait in `turn`. */
 const MAX_WAITING = 4;
 
 export class RegistrationPace {
+  readonly #burst: number;
   readonly #buckets: KeyedBuckets;
   readonly #clocks: Clocks;
   readonly #waiting = new Map<string, number>();
@@ -15,22 +16,23 @@ export class RegistrationPace {
 
   /** `perMinute`: the quota `registrations`, at least 1. */
   constructor(perMinute: number, clocks: Clocks) {
-    this.#buckets = new KeyedBuckets({ burst: 2 * perMinute, perSecond: perMinute / 60 }, MAX_NODES);
+    this.#burst = 2 * perMinute;
+    this.#buckets = new KeyedBuckets({ burst: this.#burst, perSecond: perMinute / 60 }, MAX_NODES);
     this.#clocks = clocks;
   }
 
-  /** The node that has used up most of its burst of late, and how many registrations that is. */
+  /** The node with the largest used part of its burst, and the number of registrations. */
   busiest(): readonly [node: string | undefined, registrations: number] {
     const [key, used] = this.#buckets.fullest(this.#clocks.nowMs());
     return [key?.slice(key.lastIndexOf(' ') + 1), used];
   }
 
-  /** 0 when the node may register now, which counts; otherwise milliseconds until it should ask again. */
+  /** 0 if the node may register now, which is counted; otherwise the milliseconds until it should retry. */
   delayMs(owner: string, id: NodeId): number {
     return this.#buckets.takeOrWaitMs(`${owner} ${id}`, this.#clocks.nowMs());
   }
 
-  /** Resolves to true when the node may register, and to false at once when too many of its registrations wait. */
+  /** Resolves to true when the node may register, and to false at once if too many of its registrations wait. */
   async turn(owner: string, id: NodeId): Promise<boolean> {
     let delayMs = this.delayMs(owner, id);
     if (delayMs === 0) return true;
@@ -45,12 +47,19 @@ export class RegistrationPace {
     return delayMs === 0;
   }
 
-  /** Ends what waits in `turn`, without a turn. */
+  /** The fault with which `turn` refuses the node. */
+  refusal(id: NodeId): Fault {
+    const use = { holder: `node ${id} has`, used: this.#burst, limit: this.#burst, what: 'registrations' };
+    const message = `${quotaText({ ...use, quota: 'registrations' })}, of which ${this.#burst / 2} a minute are given back, and ${MAX_WAITING} more that wait for their turn`;
+    return { code: 'rate-limited', message };
+  }
+
+  /** Ends all waits in `turn` with false. */
   close(): void {
     for (const end of this.#ends) end();
   }
 
-  /** Resolves to false when it is closed before. */
+  /** Resolves to false if it is closed before. */
   #pause(ms: number): Promise<boolean> {
     return new Promise((resolve) => {
       const end = (isOver: boolean): void => {

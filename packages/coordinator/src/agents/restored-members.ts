@@ -3,20 +3,20 @@ import type { History } from '../events/history.ts';
 import { type NodeAddressPolicy, UNKNOWN_REACH } from './node-address-policy.ts';
 import type { Prober } from './prober.ts';
 
-/** Connection of members that the registry has restored from the store. */
+/** Connection id of members that the registry has restored from the store. */
 const RESTORED = 0;
 
 /**
- * Probes members without an agent that the store remembered, until their first answer, once the listeners of this coordinator are known.
- * The address policy applies again, with the rights of who registered them. Workers refuse the same addresses at each connect, also
- * those of restored agents.
+ * Probes members without an agent that were restored from the store, until their first answer. It starts once the listeners of this
+ * coordinator are known. The address policy is applied again, with the rights of the client that registered them. Workers refuse the
+ * same addresses at each connect, also those of restored agents.
  */
 export function probeRestoredMembers(deps: {
   readonly cluster: Cluster;
   readonly policy: NodeAddressPolicy;
   readonly prober: Prober;
   readonly history: History;
-  /** Resolves when all listeners of ours are known. */
+  /** Resolves when all listeners of the coordinator are known. */
   readonly listening: Promise<void>;
 }): void {
   const { cluster, policy, prober, history, listening } = deps;

@@ -16,7 +16,7 @@ function judge(bindings: TokenBindings, change: object = {}, otherNodes = 0): st
   return judgeRegistration({ name: 'web', bindings }, { node: { ...NODE, ...change }, otherNodes })?.message;
 }
 
-/** Bindings, a registration that they allow, and one that they refuse with the text. */
+/** Bindings, an allowed registration, a refused one, and the text of the refusal. */
 const CASES: readonly (readonly [TokenBindings, object, object, RegExp])[] = [
   [{ balancers: ['shop', 'cart'] }, {}, { balancer: 'shops' }, /bound to balancer shop, cart: shops is not one/],
   [
@@ -43,7 +43,7 @@ const CASES: readonly (readonly [TokenBindings, object, object, RegExp])[] = [
   [{ maxWeight: 2 }, { weight: 2 }, { weight: 2.01 }, /max-weight 2: the node announces 2.01/],
 ];
 
-test('each binding refuses what is not within it, by name', () => {
+test('each binding refuses values outside it, and is named', () => {
   for (const [bindings, within, outside, text] of CASES) {
     assert.equal(judge(bindings, within), undefined, JSON.stringify([bindings, within]));
     if (text.source !== 'never') assert.match(judge(bindings, outside) ?? 'accepted', text, JSON.stringify(outside));
@@ -57,7 +57,7 @@ test('each binding refuses what is not within it, by name', () => {
   assert.equal(judge({}), undefined);
 });
 
-test('all bindings must hold, and an empty list allows nothing', () => {
+test('all bindings must match, and an empty list allows nothing', () => {
   assert.match(judge({ balancers: ['shop'], contexts: ['/a'] }) ?? '', /context/);
   assert.match(judge({ balancers: [] }) ?? '', /bound to balancer \(none\)/);
 });
@@ -69,7 +69,7 @@ test('a refusal is short although a binding has many entries', () => {
   assert.ok(message.length < 500);
 });
 
-test('a token is used from its addresses only, IPv4 in IPv6 form included', () => {
+test('a token is valid only from its addresses, also for IPv4 in IPv6 form', () => {
   const token = { name: 'web', bindings: { addresses: ['10.0.0.0/8', '2001:db8::/32'] } };
   for (const ok of ['10.1.2.3', '::ffff:10.1.2.3', '2001:db8::1'])
     assert.equal(judgeAddress(token, parseIp(ok)), undefined);
@@ -78,7 +78,7 @@ test('a token is used from its addresses only, IPv4 in IPv6 form included', () =
   assert.equal(judgeAddress(token, undefined)?.code, 'forbidden');
 });
 
-test('bindings are read strictly, and each mistake is named', () => {
+test('bindings are parsed strictly, and each error is named', () => {
   const good = { balancers: ['shop'], hosts: ['Shop.Example.net'], contexts: ['/a'], nodeIds: ['a-*'], nodes: 3 };
   assert.deepEqual(readBindings(good), { ...good, hosts: ['shop.example.net'] });
   const bad: readonly (readonly [unknown, RegExp])[] = [
@@ -102,7 +102,7 @@ test('bindings are read strictly, and each mistake is named', () => {
   }
 });
 
-test('in words, and whether it lists places', () => {
+test('bindings as text, and whether they list hosts or contexts', () => {
   assert.equal(bindingsText({ balancers: ['shop'], nodes: 2, maxWeight: 3 }), 'balancer shop; nodes 2; max-weight 3');
   assert.equal(bindingsText(), '');
   assert.deepEqual(

@@ -1,4 +1,4 @@
-/** What a token is bound to, as values: reads bindings, and judges a registration against them. Pure. */
+/** Bindings of a token as values: parses them, and checks a registration against them. Pure. */
 import type { Fault, NodeRegistration, TokenBindings } from '@rollcall/protocol';
 import {
   isObject,
@@ -10,10 +10,10 @@ import {
 import { CidrList, type IpAddress } from '../network/addresses.ts';
 import type { TokenRecord } from './token-record.ts';
 
-/** What is to be registered, and by whom. */
+/** A requested registration with its token. */
 export interface RegistrationAsk {
   readonly node: Pick<NodeRegistration, 'id' | 'balancer' | 'hosts' | 'contexts' | 'weight'>;
-  /** Nodes of the token that are present, this one not counted. */
+  /** Number of present nodes of the token, without this one. */
   readonly otherNodes: number;
 }
 
@@ -21,7 +21,7 @@ type Bound = Pick<TokenRecord, 'name' | 'bindings'>;
 
 const MAX_NODES = 10_000;
 const WEIGHT = { min: 0.001, max: 100 };
-/** Entries of a list that a refusal names. */
+/** Upper bound of the entries that a refusal names. */
 const MAX_NAMED = 3;
 
 const LISTS: Readonly<Record<string, (text: string) => string | undefined>> = {
@@ -32,7 +32,7 @@ const LISTS: Readonly<Record<string, (text: string) => string | undefined>> = {
   addresses: (text) => (isRange(text) ? text : undefined),
 };
 
-/** Reads bindings of the API or of tokens.json. Error: `bad-field`, which names the field and the entry. */
+/** Parses bindings of the API or of tokens.json. Error: `bad-field`, which names the field and the entry. */
 export function readBindings(value: unknown): TokenBindings | Fault {
   if (!isObject(value)) return badField('bindings are not an object');
   const read: Record<string, unknown> = {};
@@ -55,7 +55,7 @@ export function readBindings(value: unknown): TokenBindings | Fault {
   return read as TokenBindings;
 }
 
-/** The first binding that the registration does not keep to, with its value; `undefined` when it keeps to all. */
+/** Fault of the first binding that the registration violates, with its value; `undefined` if it violates none. */
 export function judgeRegistration(token: Bound, { node, otherNodes }: RegistrationAsk): Fault | undefined {
   const { bindings = {} } = token;
   const { balancers, hosts, contexts, nodeIds, nodes, maxWeight } = bindings;
@@ -74,19 +74,19 @@ export function judgeRegistration(token: Bound, { node, otherNodes }: Registrati
   return undefined;
 }
 
-/** The same for the address that a token is used from. */
+/** The same for the address from which a token is used. */
 export function judgeAddress(token: Bound, address: IpAddress | undefined): Fault | undefined {
   const ranges = token.bindings?.addresses;
   if (ranges === undefined || new CidrList(ranges).has(address)) return undefined;
   return refusal(token, 'address', ranges, `${address ?? 'an unknown address'} is not within them`);
 }
 
-/** True when the token lists hosts or contexts: its nodes may then serve below or inside what another token serves. */
+/** True when the token lists hosts or contexts: its nodes may then serve contexts below, and hosts inside, those of another token. */
 export function listsPlaces({ hosts, contexts }: TokenBindings = {}): boolean {
   return hosts !== undefined || contexts !== undefined;
 }
 
-/** Bindings in words: `balancer shop; context /shop; nodes 10`. Empty without bindings. */
+/** Bindings as text: `balancer shop; context /shop; nodes 10`. Empty without bindings. */
 export function bindingsText(bindings: TokenBindings = {}): string {
   const { balancers, hosts, contexts, nodeIds, addresses, nodes, maxWeight } = bindings;
   const lists = { balancer: balancers, host: hosts, context: contexts, node: nodeIds, address: addresses };
@@ -129,7 +129,7 @@ function coversPath(listed: string, path: string): boolean {
   return listed === '/' || listed === path || path.startsWith(`${listed}/`);
 }
 
-/** `*` in `pattern` stands for any characters. Linear but for the last `*`, so that no pattern is expensive. */
+/** `*` in `pattern` stands for any characters. Linear except for the last `*`, so that no pattern is expensive. */
 function matches(pattern: string, text: string): boolean {
   const [first = '', ...rest] = pattern.split('*');
   if (rest.length === 0) return text === first;

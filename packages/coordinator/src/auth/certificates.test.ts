@@ -45,13 +45,13 @@ test('the names are the common name, then DNS names, then URIs', (t) => {
   ]);
 });
 
-test('a name with a comma does not make another name', (t) => {
+test('a comma in a name does not begin another name', (t) => {
   const names = namesOfCertificate(certificate(t, 'x', ['URI:http://a/, DNS:admin', 'DNS:last.example']));
   assert.equal(names.includes('admin'), false);
   assert.deepEqual(names, ['x', 'last.example']);
 });
 
-test('the token is that of the first name that is known, and of no part of a name', (t) => {
+test('the token is that of the first known name, never of a part of a name', (t) => {
   const shown = certificate(t, 'shop-1', ['DNS:shop.example', 'URI:spiffe://a/shop']);
   const tokens = (...names: string[]) => {
     const byName = new Map(names.map((name) => [name, { name } as TokenRecord]));

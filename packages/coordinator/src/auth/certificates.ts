@@ -1,4 +1,4 @@
-/** Client certificates: the names in one, and the token that it counts as. */
+/** Client certificates: their names, and the token that they stand for. */
 import type { X509Certificate } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { TLSSocket } from 'node:tls';
@@ -7,7 +7,7 @@ import type { TokenRecord } from './tokens.ts';
 
 const MAX_TEXT = 200;
 
-/** Names of the token that a certificate counts as, in this order: common name, DNS names, URIs. */
+/** Names in a certificate that can stand for a token, in this order: common name, DNS names, URIs. */
 export function namesOfCertificate(certificate: X509Certificate): readonly string[] {
   const common = [certificate.toLegacyObject().subject?.CN ?? []].flat();
   const alternative = alternativeNames(certificate.subjectAltName ?? '');
@@ -15,7 +15,7 @@ export function namesOfCertificate(certificate: X509Certificate): readonly strin
   return [...new Set(names)].filter((name) => name !== '');
 }
 
-/** The first token that one of the names of a certificate counts as. */
+/** The first token that a name of the certificate stands for. */
 export function recordOfCertificate(
   find: (name: string) => TokenRecord | undefined,
   certificate: X509Certificate,
@@ -27,7 +27,7 @@ export function recordOfCertificate(
   return undefined;
 }
 
-/** The token of the client certificate that a request came with; `undefined` when there was no certificate. */
+/** The token of the client certificate of a request; `undefined` without a certificate. */
 export function tokenOfPeer(
   { socket }: IncomingMessage,
   find: (name: string) => TokenRecord | undefined,
@@ -50,16 +50,16 @@ export function tokenOfPeer(
   );
 }
 
-/** What to do about a certificate that did not verify, by the code of OpenSSL. */
+/** Advice for a certificate that failed verification, by the code of OpenSSL. */
 function remedyOf(code: string): string {
   if (code === 'CERT_HAS_EXPIRED') return 'renew it';
-  if (code === 'CERT_NOT_YET_VALID') return 'its time has not begun, or a clock is wrong';
-  return '--control-client-ca names the authorities';
+  if (code === 'CERT_NOT_YET_VALID') return 'it is not valid yet, or a clock is wrong';
+  return '--control-client-ca sets the authorities';
 }
 
 /**
- * Reads `DNS:a.example, URI:spiffe://b`, as Node.js writes subjectAltName: values with special characters are JSON
- * strings, so that a comma inside of one does not begin another name. Reading ends at what is not of this form.
+ * Reads `DNS:a.example, URI:spiffe://b`, as Node.js formats subjectAltName. Values with special characters are JSON strings, so that
+ * a comma inside a value does not begin another name. Reading stops at the first text of another form.
  */
 function alternativeNames(text: string): (kind: 'DNS' | 'URI') => readonly string[] {
   const entry = /([A-Za-z ]+):("(?:[^"\\]|\\.)*"|[^",]*)(?:, |$)/y;

@@ -1,4 +1,4 @@
-/** Wrong tokens beside right ones: a right one is always admitted, wrong ones are slowed per address and in total. */
+/** Wrong and right tokens: a right one is always admitted, wrong ones are limited per address and in total. */
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
@@ -27,7 +27,7 @@ async function open(t: TestContext) {
   return { admit, clocks, tokens, gate };
 }
 
-test('a right token is admitted while wrong ones come from the same address, and those get 429', async (t) => {
+test('a right token is admitted while wrong ones from the same address get 429', async (t) => {
   const { admit, clocks } = await open(t);
   for (let i = 0; i < 20; i++) assert.equal(admit(`wrong-${i}`), 'unauthenticated');
   for (let i = 0; i < 500; i++) {
@@ -38,7 +38,7 @@ test('a right token is admitted while wrong ones come from the same address, and
   assert.deepEqual([admit('wrong'), admit('wrong')], ['unauthenticated', 'rate-limited']);
 });
 
-test('all addresses of this machine count as one, and so do those of a /64', async (t) => {
+test('all addresses of this machine count as one, as do those of a /64', async (t) => {
   const { admit } = await open(t);
   for (let i = 0; i < 20; i++) assert.equal(admit('wrong', `127.0.0.${i}`), 'unauthenticated');
   assert.deepEqual([admit('wrong', '127.9.9.9'), admit('wrong', '::1')], ['rate-limited', 'rate-limited']);
@@ -47,14 +47,14 @@ test('all addresses of this machine count as one, and so do those of a /64', asy
   assert.equal(admit('wrong', '2001:db8:0:1::1'), 'unauthenticated');
 });
 
-test('wrong tokens of many addresses are slowed together', async (t) => {
+test('wrong tokens of many addresses are limited together', async (t) => {
   const { admit } = await open(t);
   const answers = Array.from({ length: 300 }, (_, i) => admit('wrong', `10.0.${i >> 8}.${i & 255}`));
   assert.equal(answers.filter((code) => code === 'unauthenticated').length, 200);
   assert.equal(admit(JOIN, '10.9.9.9'), 'join');
 });
 
-test('a token that is bound to addresses is refused from others, and when the binding changes', async (t) => {
+test('a token that is bound to addresses is refused from others, also after a change of the binding', async (t) => {
   const { admit, tokens, gate } = await open(t);
   const made = tokens.create({ name: 'web', role: 'join', bindings: { addresses: ['10.0.0.0/8'] } });
   assert.ok('secret' in made);

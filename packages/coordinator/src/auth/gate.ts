@@ -1,15 +1,16 @@
 /**
- * Decides who speaks. Every request and every upgrade passes here before anything else looks at it.
+ * Authenticates and authorizes clients. Every request and every upgrade passes the gate before any other code handles it.
  *
- * A bearer token decides alone, and is looked up first, so that wrong tokens of others never keep a right one out. Without one there
- * is the login of a browser: its cookie together with the page key. The cookie alone opens the pages, which hold no data, and
- * nothing else: it goes with requests to any port of the host, so others may have seen it. Then there is a verified client certificate
- * that a token names. When the control port is on loopback, the peer's being on this machine is enough to look and, while no join
- * token exists, to join.
+ * 1. A bearer token decides alone. It is looked up before the limit of wrong tokens, so that wrong tokens of other clients never lock
+ *    out a right one.
+ * 2. The login of a browser: its cookie together with the page key. The cookie alone opens only the pages, which hold no data.
+ *    Browsers send it to every port of the host, so other programs may have seen it.
+ * 3. A verified client certificate that a token names.
+ * 4. If the control port listens on loopback, a peer on this machine may read, and may join while no join token exists.
  */
 import type { IncomingMessage } from 'node:http';
 import type { QuotaStanding } from '@rollcall/core';
-import { type Fault, LOGIN_COOKIE_PREFIX, PAGE_KEY_FIELD, type Role } from '@rollcall/protocol';
+import { canonicalHost, type Fault, LOGIN_COOKIE_PREFIX, PAGE_KEY_FIELD, type Role } from '@rollcall/protocol';
 import type { Clocks } from '../clocks.ts';
 import { CidrList, type IpAddress, isLoopback, isLoopbackHost, limitKey, parseIp } from '../network/addresses.ts';
 import { isSecure, peerOf } from '../network/peer.ts';
@@ -22,16 +23,16 @@ import { ADMIN_NAME, JOIN_NAME, type TokenDigest, type TokenRecord, type Tokens 
 
 export { peerOf } from '../network/peer.ts';
 
-/** Whoever speaks, and how we know. */
+/** An authenticated client, and the kind of its proof. */
 export interface Identity {
   readonly name: string;
   readonly role: Role;
   readonly by: 'token' | 'certificate' | 'cookie' | 'loopback';
-  /** Id of the login, by cookie. */
+  /** Id of the login, for a login cookie. */
   readonly login?: string;
-  /** The token as it was when its secret or its certificate was shown. Absent without one. */
+  /** The token as it was when its secret or certificate was presented. Absent without one. */
   readonly token?: TokenRecord;
-  /** Which of its secrets was shown. */
+  /** The presented secret. */
   readonly digest?: TokenDigest;
 }
 
@@ -41,18 +42,18 @@ export interface GateOptions {
   readonly clocks: Clocks;
   /** The control port listens on loopback only. */
   readonly isControlOnLoopback: boolean;
-  /** Ranges besides which nobody reaches the admin API and the pages. */
+  /** The only ranges that may use the admin API and the pages. */
   readonly adminAllow: readonly string[];
-  /** Names under which the control port may be asked for, besides loopback names and its own address. */
+  /** Accepted values of Host besides loopback names and the own address. */
   readonly controlHosts: readonly string[];
 }
 
-/** Wrong tokens from one address at one door: beyond it 429 in place of 401. */
+/** Limit of wrong tokens per address and kind of client; beyond it the answer is 429 instead of 401. */
 const FAILURES = { burst: 20, perSecond: 0.5 };
 /** The same for all addresses together. */
 const ALL_FAILURES = { burst: 200, perSecond: 20 };
 const MAX_ADDRESSES = 10_000;
-/** Cookies of one name that are looked at: a page of the same host on another port can add some. */
+/** Upper bound of the cookies of one name that are checked: a page of the same host on another port can add some. */
 const MAX_COOKIES = 8;
 
 export class Gate {
@@ -66,50 +67,57 @@ export class Gate {
     this.#options = options;
     this.#allFailures = new TokenBucket(ALL_FAILURES, options.clocks.nowMs());
     this.#adminAllow = new CidrList(options.adminAllow);
-    this.#controlHosts = new Set(options.controlHosts.map((host) => host.toLowerCase()));
+    this.#controlHosts = new Set(options.controlHosts.map(canonicalHost));
   }
 
   /**
-   * Lets an admin request or page through, or says why not. `isPage`: the answer is a file without data, for which the login cookie
-   * is enough. Errors: `rate-limited`, `unauthenticated`, `forbidden`, `misdirected`.
+   * Admits a request for the admin API or a page, or returns the fault. `isPage`: the answer is a file without data, for which the
+   * login cookie is enough. Errors: `rate-limited`, `unauthenticated`, `forbidden`, `misdirected`.
    */
   admit(request: IncomingMessage, needed: Role, isPage = false): Identity | Fault {
-    // Those who come to register a node by PUT come from where nodes are, not from where operators are.
-    const stranger = needed === 'join' ? undefined : this.#stranger(request);
-    if (stranger) return stranger;
+    // Clients that register a node by PUT have addresses of nodes, not of operators.
+    const untrusted = needed === 'join' ? undefined : this.#untrusted(request);
+    if (untrusted) return untrusted;
     const identity = this.#identify(request, 'admin', isPage);
     if ('code' in identity) return identity;
     if (identity.by !== 'token') {
-      // A page of another name reaches no port whose certificate is not for that name.
+      // With TLS, a page of another name cannot reach the port, because its certificate is not for that name.
       const misuse = this.#misuse(request, identity.by !== 'certificate');
       if (misuse) return misuse;
     }
-    // Operators add nodes too, and stay operators.
+    // Operators may register nodes too, and keep their role.
     if (needed === 'join' && isAllowed(identity.role, 'operator')) return identity;
     return this.#authorize(identity, needed);
   }
 
-  /** Lets a visitor without a login come to the login page; `undefined` when that is so. */
+  /** Admits a visitor without a login to the login page: `undefined`, or the fault. */
   admitVisitor(request: IncomingMessage): Fault | undefined {
-    return this.#stranger(request) ?? this.#misuse(request);
+    return this.#untrusted(request) ?? this.#misuse(request);
   }
 
-  /** The same for the upgrade of an agent or a worker. Operators are neither. */
+  /** The same for the upgrade of an agent or a worker, for which the roles of operators are refused. */
   admitUpgrade(request: IncomingMessage, needed: 'join' | 'proxy'): Identity | Fault {
     if (request.headers.origin !== undefined) return fault('forbidden', 'upgrades from web pages (Origin) are refused');
     const identity = this.#identify(request, 'upgrade');
     return 'code' in identity ? identity : this.#authorize(identity, needed);
   }
 
-  /** Why an identity that was admitted before would not be now; `undefined` when it would. Errors: `unauthenticated`, `forbidden`. */
-  recheck({ token, digest, login }: Identity, peer: IpAddress | undefined): Fault | undefined {
-    const { tokens, logins } = this.#options;
-    if (login !== undefined && !logins.isOpen(login)) return fault('unauthenticated', 'the login has ended');
+  /**
+   * Checks an identity again that was admitted before. Returns `undefined` while it is valid. Errors: `unauthenticated`,
+   * `forbidden`.
+   */
+  recheck(
+    { token, digest, login }: Identity,
+    peer: IpAddress | undefined,
+    tokens: Tokens = this.#options.tokens,
+  ): Fault | undefined {
+    if (login !== undefined && !this.#options.logins.isOpen(login))
+      return fault('unauthenticated', 'the login has ended');
     if (!token) return undefined;
     return tokens.standing(token, digest) ?? judgeAddress(tokens.current(token) ?? token, peer);
   }
 
-  /** True when Host names this control port, so that no foreign page can reach it under a name of its own. */
+  /** True if Host names this control port. Otherwise a foreign page could reach it under its own name (DNS rebinding). */
   #isOwnHost(request: IncomingMessage): boolean {
     const host = hostName(request.headers.host);
     if (host === undefined) return false;
@@ -124,12 +132,12 @@ export class Gate {
     return `${cookieName(request)}=${value}; ${cookieAttributes(request)}; Max-Age=${LOGIN_MS / 1_000}`;
   }
 
-  /** `Set-Cookie` that takes it back. */
+  /** `Set-Cookie` that deletes the cookie. */
   logoutCookie(request: IncomingMessage): string {
     return `${cookieName(request)}=; ${cookieAttributes(request)}; Max-Age=0`;
   }
 
-  #stranger(request: IncomingMessage): Fault | undefined {
+  #untrusted(request: IncomingMessage): Fault | undefined {
     const peer = peerOf(request);
     if (this.#adminAllow.has(peer)) return undefined;
     return fault('forbidden', `${peer ?? 'this address'} may not use the admin API (--admin-allow adds ranges)`);
@@ -143,7 +151,7 @@ export class Gate {
     if (by === 'loopback')
       return fault(
         'unauthenticated',
-        'this needs a token, or a login: open the link that `rollcall up` or `rollcall logins --link` prints; `rollcall status` reports when there is no admin token',
+        'this needs a token or a login: give a command on this machine the --state-dir or ROLLCALL_STATE_DIR of `rollcall up`, or open the login link that `rollcall up` prints; `rollcall status` reports when there is no admin token',
       );
     return fault('forbidden', `the token ${identity.name} has the role ${role}; this needs ${needed}`);
   }
@@ -151,7 +159,7 @@ export class Gate {
   #identify(request: IncomingMessage, door: 'admin' | 'upgrade', isPage = false): Identity | Fault {
     const peer = peerOf(request);
     const { authorization } = request.headers;
-    // Agents with a wrong token must not lock the operator beside them out.
+    // Agents with a wrong token must not lock out an operator at the same address.
     if (authorization !== undefined) return this.#byToken(authorization, door, peer);
     const login = this.#loginOf(request);
     if (login && this.#options.logins.isPageKey(login, request.headers[PAGE_KEY_FIELD]))
@@ -184,7 +192,7 @@ export class Gate {
     return byRecord(record, 'token', peer, digest);
   }
 
-  /** A wrong token: `fault`, or `rate-limited` when there were too many of them. */
+  /** Counts a wrong token. Returns `fault`, or `rate-limited` beyond the limit. */
   #failed(key: string, fault: Fault): Fault {
     const nowMs = this.#options.clocks.nowMs();
     const limited = (from: string, { burst, perSecond }: typeof FAILURES): Fault => ({
@@ -198,11 +206,11 @@ export class Gate {
 
   #isOnThisMachine(request: IncomingMessage, peer: IpAddress | undefined): boolean {
     if (!this.#options.isControlOnLoopback || !isLoopback(peer)) return false;
-    // Somebody in between speaks for others, and this machine is only the last hop.
+    // A reverse proxy forwards requests of other clients; this machine is only the last hop.
     return request.headers['x-forwarded-for'] === undefined && request.headers['forwarded'] === undefined;
   }
 
-  /** What a browser sends along by itself proves nothing unless the page is our own. */
+  /** Credentials that a browser adds by itself count only for pages of this coordinator. */
   #misuse(request: IncomingMessage, needsOwnHost = true): Fault | undefined {
     if (needsOwnHost && !this.#isOwnHost(request))
       return fault(
@@ -230,12 +238,12 @@ function byRecord(
   return judgeAddress(token, peer) ?? identity;
 }
 
-/** The token name that nodes registered by this identity belong to. Operators act for the common one. */
+/** The token name that owns the nodes registered by this identity. Operators use the common one. */
 export function ownerOf(identity: Identity): string {
   return identity.role === 'join' ? identity.name : JOIN_NAME;
 }
 
-/** Whose quotas count for what this identity registers. */
+/** Owner of the quotas for registrations of this identity. */
 export function standingOf({ role, by }: Identity): QuotaStanding {
   if (role !== 'join') return 'operator';
   return by === 'loopback' ? 'tokenless' : 'token';
@@ -243,10 +251,10 @@ export function standingOf({ role, by }: Identity): QuotaStanding {
 
 function hostName(host: string | undefined): string | undefined {
   const [, name] = /^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]{1,253})(?::\d{1,5})?$/.exec(host ?? '') ?? [];
-  return name?.toLowerCase();
+  return name && canonicalHost(name);
 }
 
-/** Browsers keep one jar for all ports of a host, so the port is in the name. */
+/** Browsers share cookies between all ports of a host, so the name contains the port. */
 function cookieName(request: IncomingMessage): string {
   return `${LOGIN_COOKIE_PREFIX}${request.socket.localPort ?? 0}`;
 }

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { ManualClocks } from '../testing/manual-clocks.ts';
 import { LOGIN_MS, Logins, type NewLogin } from './logins.ts';
 
-/** Logins that keep their text beside them. */
+/** Logins that save their text in memory. */
 function open(clocks: ManualClocks, loginKey = 'k', text?: string) {
   const kept = { text: text ?? '' };
   const tokens = { loginKey: Buffer.from(loginKey) };
@@ -19,7 +19,7 @@ async function logIn(logins: Logins): Promise<NewLogin> {
   return made;
 }
 
-test('a login code works once and for an hour; the login for twelve, also after a restart', async () => {
+test('a login code is valid once and for an hour, a login for twelve hours, also after a restart', async () => {
   const clocks = new ManualClocks();
   const { logins, kept } = open(clocks);
   const late = logins.newCode();
@@ -39,14 +39,14 @@ test('a login code works once and for an hour; the login for twelve, also after 
   assert.deepEqual(restarted.list(), []);
 });
 
-test('what is kept holds neither a cookie nor a page key', async () => {
+test('the saved text contains neither a cookie nor a page key', async () => {
   const { logins, kept } = open(new ManualClocks());
   const { cookie, pageKey } = await logIn(logins);
   assert.ok(kept.text.includes('cookieSha256'));
   assert.ok(!kept.text.includes(cookie.split('.')[1]!) && !kept.text.includes(pageKey));
 });
 
-test('a cookie that was touched and a page key of another login are worth nothing', async () => {
+test('an altered cookie and a page key of another login are invalid', async () => {
   const { logins } = open(new ManualClocks());
   const one = await logIn(logins);
   const other = await logIn(logins);
@@ -57,7 +57,7 @@ test('a cookie that was touched and a page key of another login are worth nothin
     assert.ok(!logins.isPageKey(one.login, wrong));
 });
 
-test('another admin token ends all logins, at once and for a later start', async () => {
+test('another admin token ends all logins, also at a later start', async () => {
   const clocks = new ManualClocks();
   const { logins, kept, tokens } = open(clocks);
   const { cookie } = await logIn(logins);
@@ -89,7 +89,7 @@ test('a login that was ended stays ended after a restart', async () => {
   );
 });
 
-test('a hundred logins are kept, and the oldest ends first', async () => {
+test('at most a hundred logins are kept; the oldest ends first', async () => {
   const { logins } = open(new ManualClocks());
   const first = await logIn(logins);
   const second = await logIn(logins);
@@ -99,7 +99,7 @@ test('a hundred logins are kept, and the oldest ends first', async () => {
   assert.ok(logins.find(second.cookie));
 });
 
-test('a file that is not understood holds no login and stops nothing', () => {
+test('a file that cannot be parsed counts as empty', () => {
   for (const text of ['', '{', '[]', '{"version":2}', '{"version":1,"key":"k","logins":[{}]}'])
     assert.deepEqual(open(new ManualClocks(), 'k', text).logins.list(), []);
 });

@@ -1,9 +1,9 @@
 /**
- * Logins of browsers. The command line prints a one-time link; the page behind it gets a cookie and a page key. The cookie goes
- * with every request to any port of the host, so it proves nothing without the key, which the page keeps in the storage of its
- * own origin and sends in a field.
+ * Logins of browsers. The command line prints a one-time link; the page behind it gets a cookie and a page key.
  *
- * Both are kept as digests, in `logins.json`, so a restart ends no login. Another admin token ends all of them.
+ * Browsers send the cookie to every port of the host, so it is no proof without the page key. The page keeps the key in the
+ * storage of its own origin and sends it in a header field. Both are stored as digests in `logins.json`, so logins survive a
+ * restart. Another admin token ends all of them.
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { join } from 'node:path';
@@ -12,32 +12,32 @@ import type { Clocks } from '../clocks.ts';
 import { readIfThere } from '../files/whole-file.ts';
 import type { Tokens } from './tokens.ts';
 
-/** How long an unused link works, milliseconds. */
+/** Lifetime of an unused link, milliseconds. */
 const LINK_MS = 3_600_000;
-/** How long a login lasts, milliseconds. */
+/** Lifetime of a login, milliseconds. */
 export const LOGIN_MS = 43_200_000;
-/** Unused links kept; the oldest goes first. */
+/** Upper bound of unused links; the oldest is dropped first. */
 const MAX_LINKS = 100;
-/** Logins kept; the oldest ends first. */
+/** Upper bound of logins; the oldest ends first. */
 const MAX_LOGINS = 100;
-/** Longest cookie and page key that is looked at, characters. */
+/** Upper bound of the length of a cookie and a page key, characters. */
 const MAX_SECRET_LENGTH = 128;
 const MAX_AGENT_LENGTH = 200;
 
-/** One login as it is kept. */
+/** One stored login. */
 export interface Login {
   readonly id: string;
   readonly cookieDigest: Buffer;
   readonly pageKeyDigest: Buffer;
   readonly createdAtUnixMs: number;
   readonly expiresAtUnixMs: number;
-  /** Address the browser came from. */
+  /** Address of the browser. */
   readonly from: string;
-  /** What the browser calls itself. */
+  /** `User-Agent` of the browser. */
   readonly agent: string;
 }
 
-/** What a browser gets for a one-time code. */
+/** Cookie and page key that a browser gets for a one-time code. */
 export interface NewLogin {
   readonly login: Login;
   readonly cookie: string;
@@ -47,20 +47,20 @@ export interface NewLogin {
 export interface LoginsOptions {
   readonly tokens: Pick<Tokens, 'loginKey'>;
   readonly clocks: Clocks;
-  /** Keeps the text of `logins.json`. Resolves when it is written, or is known to be written later. */
+  /** Saves the text of `logins.json`. Resolves when it is written, or when it will be written later. */
   readonly save: (text: string) => Promise<void>;
 }
 
 export class Logins {
   readonly #options: LoginsOptions;
-  /** One-time codes and when they end, milliseconds. */
+  /** One-time codes and the instants at which they expire, milliseconds. */
   readonly #codes = new Map<string, number>();
   /** By id, the oldest first. */
   #logins = new Map<string, Login>();
-  /** Of the admin token under which all of `#logins` were made. */
+  /** Digest of the admin token under which all `#logins` were made. */
   #key: string;
 
-  /** `text` is what `save` was given last; one that is not understood, or of another admin token, holds no login. */
+  /** `text` is the last argument of `save`. A text that cannot be parsed, or is of another admin token, counts as empty. */
   constructor(options: LoginsOptions, text?: string) {
     this.#options = options;
     this.#key = this.#currentKey();
@@ -75,7 +75,7 @@ export class Logins {
     return code;
   }
 
-  /** Changes a code for a login; `undefined` when it is unknown, used or too old. */
+  /** Exchanges a code for a login; `undefined` if the code is unknown, used or too old. */
   async redeem(code: string, from: string, agent: string): Promise<NewLogin | undefined> {
     const { clocks } = this.#options;
     const expiresAtMs = this.#codes.get(code);
@@ -101,7 +101,7 @@ export class Logins {
     return { login, cookie, pageKey };
   }
 
-  /** The login of a cookie that `redeem` gave out within the last twelve hours, unless it was ended. */
+  /** The login of a cookie that `redeem` issued within the last twelve hours, unless it was ended. */
   find(cookie: string): Login | undefined {
     if (cookie.length > MAX_SECRET_LENGTH) return undefined;
     this.#dropEnded();
@@ -109,19 +109,19 @@ export class Logins {
     return login && timingSafeEqual(login.cookieDigest, digestOf(cookie)) ? login : undefined;
   }
 
-  /** True while the login of this id lasts. */
+  /** True while the login with this id is valid. */
   isOpen(id: string): boolean {
     this.#dropEnded();
     return this.#logins.has(id);
   }
 
-  /** True when `pageKey` was given out with the cookie of this login. */
+  /** True if `pageKey` was issued with the cookie of this login. */
   isPageKey({ pageKeyDigest }: Login, pageKey: unknown): boolean {
     if (typeof pageKey !== 'string' || pageKey.length > MAX_SECRET_LENGTH) return false;
     return timingSafeEqual(pageKeyDigest, digestOf(pageKey));
   }
 
-  /** Ends a login; `undefined` when there is none with this id. */
+  /** Ends a login; `undefined` if no login has this id. */
   async end(id: string): Promise<Login | undefined> {
     this.#dropEnded();
     const login = this.#logins.get(id);
@@ -129,7 +129,7 @@ export class Logins {
     return login;
   }
 
-  /** All logins, the newest first. `currentId`: the login that the request came with. */
+  /** All logins, the newest first. `currentId`: the login of the request. */
   list(currentId?: string): LoginResource[] {
     this.#dropEnded();
     return [...this.#logins.values()].reverse().map(({ id, createdAtUnixMs, expiresAtUnixMs, from, agent }) => ({
@@ -147,7 +147,7 @@ export class Logins {
     if (key !== this.#key) this.#logins.clear();
     this.#key = key;
     const nowUnixMs = this.#options.clocks.nowUnixMs();
-    // A clock that was put back makes no login last longer than twelve hours from then.
+    // After a clock is set back, a login still lasts at most twelve hours from then.
     for (const { id, createdAtUnixMs, expiresAtUnixMs } of this.#logins.values())
       if (expiresAtUnixMs <= nowUnixMs || createdAtUnixMs > nowUnixMs + LOGIN_MS) this.#logins.delete(id);
   }
@@ -166,12 +166,12 @@ export class Logins {
   }
 }
 
-/** Where the logins of a state directory are kept. */
+/** Path of the logins file in a state directory. */
 export function loginsPath(stateDir: string): string {
   return join(stateDir, 'logins.json');
 }
 
-/** The kept text; `undefined` when there is none that can be read: browsers then log in again. */
+/** The saved text; `undefined` if it cannot be read: browsers must then log in again. */
 export function readLoginsFile(stateDir: string): Promise<string | undefined> {
   return readIfThere(loginsPath(stateDir)).catch(() => undefined);
 }

@@ -1,12 +1,13 @@
 /**
- * Holds the connections that a token or a login opened, and ends those that it does not allow any more: revoked, expired, secret
- * replaced, bindings changed, logged out. One timer for all of them; a look is one comparison unless something has changed, and
- * one look-up for each connection of a login.
+ * Keeps the connections of tokens and logins, and ends a connection that is no longer allowed. Causes are a revoked or expired
+ * token, a replaced secret, changed bindings and a logout. One timer serves all connections. A check is one comparison unless
+ * something has changed, plus one look-up for each connection of a login.
  *
- * Nodes of a token that is over leave the cluster, because a node that is only disconnected keeps its names and sessions for as
- * long as its port answers. A secret that was replaced ends the connection only: the agent returns with the new one.
+ * Nodes of a revoked or expired token leave the cluster. A node that is only disconnected keeps its names and sessions while its
+ * port answers. A replaced secret only closes the connection: the agent reconnects with the new one.
  */
-import type { Fault, NodeRegistration } from '@rollcall/protocol';
+import type { NodeView } from '@rollcall/core';
+import type { Fault, NodeId, NodeRegistration } from '@rollcall/protocol';
 import type { Cluster } from '../cluster.ts';
 import type { IpAddress } from '../network/addresses.ts';
 import { judgeRegistration } from './bindings.ts';
@@ -15,15 +16,33 @@ import type { Tokens } from './tokens.ts';
 
 export interface OpenConnection {
   readonly identity: Identity;
-  /** Of the peer. */
+  /** Address of the peer. */
   readonly address: IpAddress | undefined;
-  /** The node that it has registered; absent: none, or it registers none. */
+  /** The node that the connection has registered; absent without a node. */
   node?(): NodeRegistration | undefined;
-  /** Closes it; `fault` is `unauthenticated` or `forbidden`. `isFinal`: its node has to leave, the token allows it no longer. */
+  /**
+   * Closes the connection; `fault` is `unauthenticated` or `forbidden`. `isFinal`: its node has to leave, because the token no
+   * longer allows it.
+   */
   end(fault: Fault, isFinal: boolean): void;
 }
 
-/** Between two looks, milliseconds. Changes through the API are in force at once. */
+/** Ids of the nodes that a change of a token affects, in order of registration. */
+export interface TokenEffect {
+  /** Nodes that leave the cluster. */
+  readonly leave: readonly NodeId[];
+  /** Nodes that stay while their connection is closed. */
+  readonly disconnect: readonly NodeId[];
+}
+
+/** A connection that its token or login does not allow, with the fault. */
+interface Verdict {
+  readonly connection: OpenConnection;
+  readonly fault: Fault;
+  readonly isFinal: boolean;
+}
+
+/** Interval of the checks, milliseconds. Changes through the API are in force at once. */
 const LOOK_MS = 1_000;
 
 export class OpenConnections {
@@ -31,7 +50,7 @@ export class OpenConnections {
   readonly #tokens: Tokens;
   readonly #cluster: Cluster;
   readonly #open = new Set<OpenConnection>();
-  /** Those of them that a login opened: each may end at any time. */
+  /** Connections of logins: each may end at any time. */
   readonly #byLogin = new Set<OpenConnection>();
   readonly #timer: NodeJS.Timeout;
   #seenRevision = -1;
@@ -44,14 +63,14 @@ export class OpenConnections {
     this.#timer = setInterval(() => this.look(), LOOK_MS);
   }
 
-  /** Keeps a connection until the returned function is called. */
+  /** Adds a connection until the returned function is called. */
   add(connection: OpenConnection): () => void {
     this.#open.add(connection);
     if (connection.identity.login !== undefined) this.#byLogin.add(connection);
     return () => this.#forget(connection);
   }
 
-  /** Ends what is not allowed any more. Costs nothing while no token has changed or ended. */
+  /** Ends connections that are no longer allowed. Costs nothing while no token has changed or ended. */
   look(): void {
     const nowUnixMs = this.#cluster.clocks.nowUnixMs();
     const { revision } = this.#tokens;
@@ -62,28 +81,53 @@ export class OpenConnections {
     this.#expelNodes();
   }
 
-  #endConnections(connections: ReadonlySet<OpenConnection>): void {
-    const nodesByToken = new Map<string, number>();
-    for (const connection of [...connections]) {
-      const fault = this.#faultOf(connection, nodesByToken);
-      if (!fault) continue;
-      this.#forget(connection);
-      const { token } = connection.identity;
-      connection.end(fault, fault.code === 'forbidden' || token === undefined || this.#tokens.isOver(token));
+  /** The effect of `look` on nodes of the token `name` once `tokens` are in force. It uses the same checks. */
+  effectOf(tokens: Tokens, name: string): TokenEffect {
+    const leave = new Set<NodeId>();
+    const disconnect = new Set<NodeId>();
+    for (const { connection, isFinal } of this.#verdicts(this.#open, tokens)) {
+      const id = connection.identity.token?.name === name ? connection.node?.()?.id : undefined;
+      const isPresent = id !== undefined && this.#cluster.registry.node(id)?.liveness !== 'gone';
+      if (isPresent) (isFinal ? leave : disconnect).add(id);
     }
+    if (tokens.endedNames.has(name)) for (const { id } of this.#nodesOf(new Set([name]))) leave.add(id);
+    return { leave: [...leave], disconnect: [...disconnect].filter((id) => !leave.has(id)) };
+  }
+
+  #endConnections(connections: ReadonlySet<OpenConnection>): void {
+    for (const { connection, fault, isFinal } of this.#verdicts(connections, this.#tokens)) {
+      this.#forget(connection);
+      connection.end(fault, isFinal);
+    }
+  }
+
+  #verdicts(connections: ReadonlySet<OpenConnection>, tokens: Tokens): Verdict[] {
+    const nodesByToken = new Map<string, number>();
+    return [...connections].flatMap((connection) => {
+      const fault = this.#faultOf(connection, tokens, nodesByToken);
+      if (!fault) return [];
+      const { token } = connection.identity;
+      return [
+        { connection, fault, isFinal: fault.code === 'forbidden' || token === undefined || tokens.isOver(token) },
+      ];
+    });
   }
 
   /** Nodes without a connection: registered by PUT, disconnected before, or read from the store. */
   #expelNodes(): void {
-    const { registry } = this.#cluster;
     const ended = this.#tokens.takeEndedNames();
-    if (![...ended].some((name) => registry.presentOf(name) > 0)) return;
-    for (const { id, owner, liveness, connection } of [...registry.nodes()])
-      if (liveness !== 'gone' && ended.has(owner))
-        this.#cluster.apply(
-          { type: 'leave', id, connection, isExpelled: true },
-          { reason: `the token ${owner} has ended` },
-        );
+    for (const { id, owner, connection } of this.#nodesOf(ended))
+      this.#cluster.apply(
+        { type: 'leave', id, connection, isExpelled: true },
+        { reason: `the token ${owner} has ended` },
+      );
+  }
+
+  /** Present nodes of tokens. Costs a look-up for each name while they have none. */
+  #nodesOf(names: ReadonlySet<string>): readonly NodeView[] {
+    const { registry } = this.#cluster;
+    if (![...names].some((name) => registry.presentOf(name) > 0)) return [];
+    return [...registry.nodes()].filter(({ owner, liveness }) => liveness !== 'gone' && names.has(owner));
   }
 
   #forget(connection: OpenConnection): void {
@@ -95,12 +139,12 @@ export class OpenConnections {
     clearInterval(this.#timer);
   }
 
-  /** Of more nodes than the token may have, those that came first stay. */
-  #faultOf(connection: OpenConnection, nodesByToken: Map<string, number>): Fault | undefined {
+  /** If the token has too many nodes, the nodes that registered first stay. */
+  #faultOf(connection: OpenConnection, tokens: Tokens, nodesByToken: Map<string, number>): Fault | undefined {
     const { identity, address } = connection;
-    const fault = this.#gate.recheck(identity, address);
+    const fault = this.#gate.recheck(identity, address, tokens);
     const node = connection.node?.();
-    const token = identity.token && this.#tokens.current(identity.token);
+    const token = identity.token && tokens.current(identity.token);
     if (fault || !node || !token) return fault;
     const otherNodes = nodesByToken.get(token.id) ?? 0;
     const broken = judgeRegistration(token, { node, otherNodes });

@@ -1,17 +1,17 @@
-/** Whether an identity may register a node, by the bindings of its token as they are now. */
+/** Checks whether an identity may register a node, by the present bindings of its token. */
 import type { Registry } from '@rollcall/core';
 import type { Fault, NodeRegistration } from '@rollcall/protocol';
 import { judgeRegistration, listsPlaces } from './bindings.ts';
 import type { Identity } from './gate.ts';
 import type { Tokens } from './tokens.ts';
 
-/** What an accepted registration may do besides. */
+/** Additional rights of an accepted registration. */
 export interface RegistrationRights {
-  /** Serve a context below, or a host inside, what another token serves. */
+  /** May serve a context below, or a host inside, that of another token. */
   readonly mayShadow: boolean;
 }
 
-/** Errors: `forbidden`, which names the token and the binding; `unauthenticated` when the token was revoked. */
+/** Errors: `forbidden`, which names the token and the binding; `unauthenticated` if the token was revoked. */
 export function registrationRights(
   { tokens, registry }: { readonly tokens: Tokens; readonly registry: Registry },
   identity: Identity,

@@ -2,7 +2,7 @@ import type { Role } from '@rollcall/protocol';
 
 const LADDER: readonly Role[] = ['viewer', 'operator', 'admin'];
 
-/** True when `role` may do what `needed` may. Viewer, operator and admin are a ladder; join and proxy stand alone. */
+/** True if `role` includes `needed`. Admin includes operator, operator includes viewer; join and proxy are separate. */
 export function isAllowed(role: Role, needed: Role): boolean {
   if (role === needed) return true;
   const step = LADDER.indexOf(needed);

@@ -6,18 +6,18 @@ import { readBindings } from './bindings.ts';
 import { parseRole } from './roles.ts';
 import type { TokenDigest, TokenRecord } from './token-record.ts';
 
-/** Most tokens the file may hold. */
+/** Upper bound of the tokens in the file. */
 export const MAX_TOKENS = 1_000;
 const MAX_CERTIFICATE_CHARACTERS = 253;
 
-/** What the file holds. */
+/** Content of the file. */
 export interface TokenFile {
   readonly tokens: readonly TokenRecord[];
-  /** A join token was revoked: agents need one although there may be none. Otherwise a revocation would open the door. */
+  /** A join token was revoked, so agents need one even if none exists. Otherwise a revocation would admit all agents. */
   readonly wasJoinToken: boolean;
 }
 
-/** Text of the file. Secrets that ended before `nowUnixMs` are left out. */
+/** Text of the file. Leaves out secrets that expired before `nowUnixMs`. */
 export function tokenFileText({ tokens: records, wasJoinToken }: TokenFile, nowUnixMs: number): string {
   const tokens = records.map(({ name, id, role, digests, bindings, certificate, createdAtMs, expiresAtMs }) => ({
     name,
@@ -34,7 +34,10 @@ export function tokenFileText({ tokens: records, wasJoinToken }: TokenFile, nowU
   return `${JSON.stringify({ version: 2, ...(wasJoinToken && { wasJoinToken }), tokens }, null, 2)}\n`;
 }
 
-/** The tokens in `text`. Throws for text that is not understood: a start without some tokens would lock users out, or let them in, without notice. */
+/**
+ * The tokens in `text`. Throws for text that cannot be parsed: a start without some tokens would silently lock out clients or
+ * admit them.
+ */
 export function readTokenFile(text: string | undefined, path: string): TokenFile {
   if (text === undefined) return { tokens: [], wasJoinToken: false };
   let file: unknown;
@@ -58,7 +61,7 @@ export function readTokenFile(text: string | undefined, path: string): TokenFile
   return { tokens: records, wasJoinToken: isObject(file) && file['wasJoinToken'] === true };
 }
 
-/** Version 1 has an entry for each secret; entries of one name and role are one token with several secrets. */
+/** Version 1 has an entry per secret. Entries with the same name and role are one token with several secrets. */
 function withoutRepeats(records: readonly TokenRecord[]): TokenRecord[] {
   const merged: TokenRecord[] = [];
   for (const record of records) {
@@ -89,7 +92,7 @@ function readFirst({ name, role, sha256 }: Record<string, unknown>): TokenRecord
 
 function readSecond(entry: Record<string, unknown>): TokenRecord | undefined {
   const { name, id = newTokenId(), role, sha256, bindings, certificate, createdAtUnixMs, expiresAtUnixMs } = entry;
-  // Entries that were added by hand may be those of version 1.
+  // Entries that were added by hand may have the form of version 1.
   const { secrets = [{ sha256 }] } = entry;
   const known = parseRole(role);
   if (typeof name !== 'string' || !isName(name) || !known) return undefined;

@@ -1,31 +1,31 @@
-/** One token as it is kept and found. */
+/** Stored form of one token. */
 import type { Role, TokenBindings } from '@rollcall/protocol';
 
 /** SHA-256 of one secret of a token. */
 export interface TokenDigest {
   readonly sha256: Buffer;
-  /** End of this secret, wall clock. Absent: as long as the token. */
+  /** Expiry of this secret, wall clock. Absent: that of the token. */
   readonly untilUnixMs?: number;
 }
 
 /** The name owns node ids, so a secret may change while the name and its nodes stay. */
 export interface TokenRecord {
   readonly name: string;
-  /** Random; another token of the same name has another one. */
+  /** Random. A later token of the same name has another id. */
   readonly id: string;
   readonly role: Role;
   /** Newest first, at most two. */
   readonly digests: readonly TokenDigest[];
   readonly bindings?: TokenBindings;
-  /** End of the token, wall clock, Unix milliseconds. Absent: it has none. */
+  /** Expiry of the token, wall clock, Unix milliseconds. Absent: it does not expire. */
   readonly expiresAtMs?: number;
-  /** Common name, or DNS or URI name, of a client certificate that counts as this token. */
+  /** Common name, or DNS or URI name, of a client certificate that stands for this token. */
   readonly certificate?: string;
-  /** Wall clock, Unix milliseconds. Absent for tokens that were given. */
+  /** Wall clock, Unix milliseconds. Absent for tokens given at start. */
   readonly createdAtMs?: number;
 }
 
-/** True when the token, or this secret of it, has ended at `nowUnixMs`. */
+/** True if the token, or this secret of it, has expired at `nowUnixMs`. */
 export function hasEnded({ expiresAtMs }: TokenRecord, digest: TokenDigest | undefined, nowUnixMs: number): boolean {
   return (
     Math.min(expiresAtMs ?? Number.POSITIVE_INFINITY, digest?.untilUnixMs ?? Number.POSITIVE_INFINITY) <= nowUnixMs

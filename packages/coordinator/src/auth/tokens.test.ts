@@ -16,7 +16,7 @@ async function directory(t: { after(fn: () => Promise<void>): void }): Promise<s
   return path;
 }
 
-test('the first start makes an admin token that only its owner may read, and later ones keep it', async (t) => {
+test('the first start creates an admin token that only its owner can read, and later starts keep it', async (t) => {
   const path = await directory(t);
   await openTokens(path, {});
   const token = (await readFile(join(path, 'admin-token'), 'utf8')).trim();
@@ -46,7 +46,7 @@ test('tokens.json holds digests and never a token', async (t) => {
   await assert.rejects(stat(join(path, 'admin-token')), /ENOENT/);
 });
 
-test('tokens that others put into tokens.json are believed, and a broken file stops the start', async (t) => {
+test('tokens that other programs write to tokens.json are accepted, and a broken file stops the start', async (t) => {
   const path = await directory(t);
   const sha256 = createHash('sha256').update('watcher').digest('hex');
   const file = join(path, 'tokens.json');
@@ -59,11 +59,11 @@ test('tokens that others put into tokens.json are believed, and a broken file st
   }
 });
 
-test('a start writes only what has changed', async (t) => {
+test('a start writes only changed files', async (t) => {
   const path = await directory(t);
   const sha256 = createHash('sha256').update('watcher').digest('hex');
   const more = { name: 'grafana', role: 'viewer', sha256 };
-  /** Starts, by what is given, and whether tokens.json is another file after each. */
+  /** The given tokens of each start, and whether tokens.json is another file afterwards. */
   const starts: readonly (readonly [GivenTokens, boolean])[] = [
     [{}, true],
     [{}, false],
@@ -79,7 +79,7 @@ test('a start writes only what has changed', async (t) => {
     assert.equal(ino !== before, isWritten, `start ${i}`);
     before = ino;
   }
-  // Written by hand: other spaces and another order change nothing.
+  // Other spaces and another order, as in a file written by hand, change nothing.
   const { tokens } = JSON.parse(await readFile(join(path, 'tokens.json'), 'utf8')) as { tokens: object[] };
   const text = JSON.stringify({ version: 2, tokens: [...tokens, more] });
   await writeFile(join(path, 'tokens.json'), text);
@@ -88,7 +88,7 @@ test('a start writes only what has changed', async (t) => {
   assert.deepEqual((await readdir(path)).sort(), ['admin-token', 'tokens.json']);
 });
 
-/** What keeps files from being written or read. A folder in the place of a file does it for root as well. */
+/** Ways to make files unwritable or unreadable. A folder in the place of a file works for root as well. */
 const UNUSABLE: Readonly<Record<string, (path: string) => Promise<unknown>>> = {
   'the directory is not there': (path) => rm(path, { recursive: true }),
   'the draft of the admin token cannot be made': (path) =>
@@ -96,7 +96,7 @@ const UNUSABLE: Readonly<Record<string, (path: string) => Promise<unknown>>> = {
   'the admin token cannot be read': (path) => mkdir(join(path, 'admin-token')),
 };
 for (const [what, make] of Object.entries(UNUSABLE)) {
-  test(`without an admin token there is none when ${what}; the others work`, async (t) => {
+  test(`no admin token exists if ${what}; the other tokens work`, async (t) => {
     const path = await directory(t);
     await make(path);
     const tokens = await openTokens(path, { joinToken: JOIN });
@@ -107,7 +107,7 @@ for (const [what, make] of Object.entries(UNUSABLE)) {
   });
 }
 
-test('an admin token that is handed in works although tokens.json cannot be written or read', async (t) => {
+test('a given admin token works although tokens.json cannot be written or read', async (t) => {
   const path = await directory(t);
   await mkdir(join(path, 'tokens.json.tmp', 'x'), { recursive: true });
   const unwritten = await openTokens(path, { adminToken: GIVEN });
@@ -144,7 +144,7 @@ async function withToken(t: { after(fn: () => Promise<void>): void }, more: obje
   return { path, clocks, tokens, secret: made.secret, record: made.record, save };
 }
 
-test('a made token has 256 bits, is found by its secret, and is kept over a restart without it', async (t) => {
+test('a created token has 256 bits, is found by its secret, and survives a restart without the secret in clear', async (t) => {
   const { path, tokens, secret, save } = await withToken(t, {
     bindings: { balancers: ['shop'], nodes: 3 },
     certificate: 'web.example.net',
@@ -187,7 +187,7 @@ test('during a rotation both secrets are valid, then the newer only; a second ro
   assert.ok('secret' in last && tokens.find(last.secret) && !tokens.find(fourth.secret));
 });
 
-test('a rotation of an expired token brings no earlier secret back', async (t) => {
+test('a rotation of an expired token does not restore an earlier secret', async (t) => {
   const { tokens, clocks, secret: first } = await withToken(t);
   tokens.change('web', { expiresAtMs: clocks.nowUnixMs() + 1_000 });
   clocks.advance(1_000);
@@ -197,7 +197,7 @@ test('a rotation of an expired token brings no earlier secret back', async (t) =
   assert.deepEqual([tokens.find(first), tokens.find(second.secret)?.name], [undefined, 'web']);
 });
 
-test('a token that is revoked or expired is not valid, and says which', async (t) => {
+test('a revoked or expired token is invalid, and the fault states which', async (t) => {
   const { path, tokens, clocks, secret, record, save } = await withToken(t);
   const shown = tokens.lookUp(secret);
   assert.ok('record' in shown);
@@ -212,12 +212,12 @@ test('a token that is revoked or expired is not valid, and says which', async (t
   assert.deepEqual([...tokens.takeEndedNames()], []);
   tokens.revoke('web');
   assert.match(tokens.standing(record, shown.digest)?.message ?? '', /token web was revoked/);
-  // A revocation opens no door, also after a restart.
+  // A revocation does not admit agents without a token, also after a restart.
   assert.deepEqual([tokens.find(secret), tokens.canJoin, tokens.isJoinTokenNeeded], [undefined, false, true]);
   await save();
   assert.equal((await openTokens(path, {})).isJoinTokenNeeded, true);
   assert.deepEqual([...tokens.takeEndedNames()], ['web']);
-  // Another token of the name is another token.
+  // A new token of the same name is another token.
   assert.ok('secret' in tokens.create({ name: 'web', role: 'join' }));
   assert.match(tokens.standing(record, undefined)?.message ?? '', /was revoked/);
 });
@@ -236,7 +236,7 @@ test('a peer with a certificate is not admitted once the token names another, a 
   assert.equal(tokens.findByCertificate('a.example.net'), undefined);
 });
 
-test('names that are taken or reserved, certificates that are taken, and given tokens are conflicts', async (t) => {
+test('taken or reserved names, taken certificates, and given tokens are conflicts', async (t) => {
   const path = await directory(t);
   const tokens = await openTokens(path, { joinToken: JOIN });
   tokens.create({ name: 'web', role: 'join', certificate: 'c' });
@@ -254,7 +254,7 @@ test('names that are taken or reserved, certificates that are taken, and given t
   assert.equal('code' in unknown && unknown.code, 'not-found');
 });
 
-test('a token for our own nodes joins, and asks no other agent for one', async (t) => {
+test('a token for own nodes may join, and does not make tokens mandatory for other agents', async (t) => {
   const tokens = await openTokens(await directory(t), { ownNodeToken: 'own-node-token-of-the-test' });
   assert.equal(tokens.find('own-node-token-of-the-test')?.name, 'join');
   assert.deepEqual([tokens.canJoin, tokens.isJoinTokenNeeded], [false, false]);

@@ -1,8 +1,8 @@
 /**
- * Who may do what, by bearer token. Tokens are kept as SHA-256 digests in `tokens.json`; only the admin token is also there
- * in the clear, in `admin-token`, readable by its owner alone, so that the command line on the same machine finds it.
+ * Authorization by bearer token. Tokens are stored as SHA-256 digests in `tokens.json`. Only the admin token is also stored in
+ * clear, in `admin-token`, which only its owner can read. The command line on the same machine reads it there.
  *
- * Changes are in force when the call returns; `files` is what has to be written then.
+ * Changes are in force when the call returns; `files` then contains the texts to write.
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { join } from 'node:path';
@@ -15,28 +15,28 @@ import { hasEnded, type TokenDigest, type TokenRecord } from './token-record.ts'
 
 export type { TokenDigest, TokenRecord } from './token-record.ts';
 
-/** Tokens that were handed in, in the clear; each is optional. */
+/** Given tokens in clear; each is optional. */
 export interface GivenTokens {
   readonly joinToken?: string;
   readonly adminToken?: string;
   readonly feedToken?: string;
-  /** For nodes of the program that starts the coordinator. Other agents are not expected to have one because of it. */
+  /** For nodes of the program that starts the coordinator. It does not make tokens mandatory for other agents. */
   readonly ownNodeToken?: string;
 }
 
-/** A token and which of its secrets was shown. */
+/** A token and its presented secret. */
 export interface ShownToken {
   readonly record: TokenRecord;
   readonly digest: TokenDigest;
 }
 
-/** A token with its new secret, which is not kept. */
+/** A token with its new secret, which is not stored. */
 export interface NewSecret {
   readonly record: TokenRecord;
   readonly secret: string;
 }
 
-/** What a token is made of, besides its secret. */
+/** The fields of a new token, except its secret. */
 export interface TokenSpec {
   readonly name: string;
   readonly role: Role;
@@ -52,25 +52,25 @@ export interface TokenChange {
   readonly certificate?: string | undefined;
 }
 
-/** Longest token that is looked at, in characters. */
+/** Upper bound of the length of a token, characters. */
 const MAX_TOKEN_LENGTH = 512;
 const SECRET_BYTES = 32;
-/** Name of the join token, and of agents that need none: giving a cluster its first token must lock nobody out. */
+/** Name of the join token, and owner of agents without a token: they must not be locked out by the first token of a cluster. */
 export const JOIN_NAME = 'join';
-/** Name of the administrator's token. */
+/** Name of the admin token. */
 export const ADMIN_NAME = 'admin';
 const FEED_NAME = 'feed';
-/** Names that tokens of the API cannot have, because the audit and the owners of ids use them for others. */
+/** Names that tokens of the API cannot have, because they have another meaning in the audit and as owners of ids. */
 const RESERVED: ReadonlySet<string> = new Set([ADMIN_NAME, FEED_NAME, 'loopback']);
 const NO_DIGEST = Buffer.alloc(32);
 
 interface Loaded {
   readonly path: string;
-  /** In tokens.json, without the admin token. */
+  /** Tokens in tokens.json, except the admin token. */
   readonly stored: readonly TokenRecord[];
   readonly admin: TokenRecord | undefined;
   readonly given: readonly TokenRecord[];
-  /** Of `given`, for nodes of the program that starts the coordinator. */
+  /** Given token for nodes of the program that starts the coordinator. */
   readonly ownNodes: TokenRecord | undefined;
   readonly wasJoinToken: boolean;
   readonly problems: readonly string[];
@@ -89,17 +89,17 @@ export class Tokens {
   readonly #byDigest = new Map<string, ShownToken>();
   readonly #byId = new Map<string, TokenRecord>();
   readonly #byCertificate = new Map<string, TokenRecord>();
-  /** The system did not let tokens.json be read, so it may hold tokens that are not known here. */
+  /** tokens.json could not be read, so it may contain unknown tokens. */
   readonly isUnread: boolean;
   #wasJoinToken: boolean;
   #revision = 0;
-  /** Names of tokens that were revoked and not asked for since. */
+  /** Names of revoked tokens that `takeEndedNames` has not returned yet. */
   #revoked = new Set<string>();
-  /** What the disk did not let us read or write, in sentences. */
+  /** Failed reads and writes, as sentences. */
   readonly problems: readonly string[];
   /** Texts that could not be written, by path. While `isUnread` they must not replace a file. */
   readonly unwritten: ReadonlyMap<string, string>;
-  /** Key for what must be believed after a restart but not after the admin token has changed. */
+  /** Key for data that stays valid over a restart but not over a change of the admin token. */
   readonly loginKey: Buffer;
 
   constructor(loaded: Loaded, clocks: Clocks) {
@@ -121,43 +121,43 @@ export class Tokens {
     this.#index();
   }
 
-  /** Larger after each change. */
+  /** Increases with each change. */
   get revision(): number {
     return this.#revision;
   }
 
-  /** True when some token that is valid lets agents of others in. */
+  /** True if a valid token admits agents other than own nodes. */
   get canJoin(): boolean {
     const nowUnixMs = this.#clocks.nowUnixMs();
     return this.#joining().some((record) => !hasEnded(record, undefined, nowUnixMs));
   }
 
-  /** True when agents on this machine need a token too: some token lets agents in, or did until it expired or was revoked. */
+  /** True if agents on this machine need a token too: a token admits agents, or did until it expired or was revoked. */
   get isJoinTokenNeeded(): boolean {
     return this.#wasJoinToken || this.#joining().length > 0;
   }
 
-  /** All tokens that can be named, by name. */
+  /** All listed tokens, by name. */
   get records(): readonly TokenRecord[] {
     const all = [...this.#stored.values(), ...this.#listed()];
     return all.sort((one, other) => (one.name < other.name ? -1 : Number(one.name > other.name)));
   }
 
-  /** What has to be on the disk now, by path. */
+  /** Texts that must be on disk now, by path. */
   get files(): ReadonlyMap<string, string> {
     const tokens = [...this.#stored.values(), ...(this.#admin ? [this.#admin] : [])];
     const file = { tokens, wasJoinToken: this.#wasJoinToken };
     return new Map([[this.#path, tokenFileText(file, this.#clocks.nowUnixMs())]]);
   }
 
-  /** True for tokens that the API may change. */
+  /** True for tokens that the API can change. */
   isStored({ id }: TokenRecord): boolean {
     return this.#stored.has(id);
   }
 
   /**
-   * The token of a secret. Errors: `unauthenticated`. The cost does not depend on the number of tokens, and the time not on
-   * how much of a secret is right: what is compared are SHA-256 digests.
+   * The token of a secret. Errors: `unauthenticated`. Compares SHA-256 digests, so the cost does not depend on the number of
+   * tokens, and the time does not reveal a part of a secret.
    */
   lookUp(secret: string): ShownToken | Fault {
     const digest = digestOf(secret.slice(0, MAX_TOKEN_LENGTH + 1));
@@ -173,20 +173,20 @@ export class Tokens {
     return 'code' in shown ? undefined : shown.record;
   }
 
-  /** The token that a client certificate with this name counts as, unless it has ended. */
+  /** The token that a client certificate with this name stands for, unless it has expired. */
   findByCertificate(name: string): TokenRecord | undefined {
     const record = this.#byCertificate.get(name);
     return record && !hasEnded(record, undefined, this.#clocks.nowUnixMs()) ? record : undefined;
   }
 
-  /** The record as it is now; `undefined` when it was revoked. */
+  /** The present record; `undefined` if the token was revoked. */
   current({ id }: TokenRecord): TokenRecord | undefined {
     return this.#byId.get(id);
   }
 
   /**
-   * Why a token, or the secret of it that was shown, is not valid any more; `undefined` while it is. Without a secret its certificate
-   * was shown. Error: `unauthenticated`.
+   * The fault if a token, or its presented secret, is no longer valid; `undefined` while it is. Without a secret, its certificate was
+   * presented. Error: `unauthenticated`.
    */
   standing({ id, name, certificate }: TokenRecord, shown: TokenDigest | undefined): Fault | undefined {
     const record = this.#byId.get(id);
@@ -198,19 +198,36 @@ export class Tokens {
     return this.#ended(record, digest);
   }
 
-  /** True when the token was revoked or has expired, so that no other secret of it is valid either. */
+  /** True if the token was revoked or has expired, so that none of its secrets is valid. */
   isOver(shown: TokenRecord): boolean {
     const record = this.#byId.get(shown.id);
     return record === undefined || hasEnded(record, undefined, this.#clocks.nowUnixMs());
   }
 
-  /**
-   * Names of tokens that have expired, or were revoked since the last call, without a valid one of the same name. The common name
-   * is never among them: it owns nodes of agents without a token too.
-   */
+  /** A copy of the tokens for a dry run. Changes to it are not in force and must not be written. */
+  trial(): Tokens {
+    const [path, stored, admin, given] = [this.#path, [...this.#stored.values()], this.#admin, this.#given];
+    const [ownNodes, wasJoinToken] = [this.#ownNodes, this.#wasJoinToken];
+    const { problems, isUnread } = this;
+    return new Tokens(
+      { path, stored, admin, given, ownNodes, wasJoinToken, problems, isUnread, isUnwritten: false },
+      this.#clocks,
+    );
+  }
+
+  /** Like `endedNames`; the next call does not return the revoked names again. */
   takeEndedNames(): ReadonlySet<string> {
-    const names = this.#revoked;
+    const names = this.endedNames;
     this.#revoked = new Set();
+    return names;
+  }
+
+  /**
+   * Names of tokens that have expired, or were revoked since `takeEndedNames`, and without a valid token of the same name. The common
+   * name is never included, because it also owns nodes of agents without a token.
+   */
+  get endedNames(): ReadonlySet<string> {
+    const names = new Set(this.#revoked);
     const nowUnixMs = this.#clocks.nowUnixMs();
     for (const record of this.#stored.values()) if (hasEnded(record, undefined, nowUnixMs)) names.add(record.name);
     if (names.size === 0) return names;
@@ -219,7 +236,7 @@ export class Tokens {
     return names;
   }
 
-  /** The next instant after `nowUnixMs` at which a token or a secret ends; infinite when none does. */
+  /** The next instant after `nowUnixMs` at which a token or a secret expires; infinite if none does. */
   nextEndUnixMs(nowUnixMs: number): number {
     let next = Number.POSITIVE_INFINITY;
     for (const { expiresAtMs, digests } of this.#stored.values())
@@ -228,7 +245,7 @@ export class Tokens {
     return next;
   }
 
-  /** Makes a token. Errors: `conflict` for a name or a certificate that another token has, and for too many tokens. */
+  /** Creates a token. Errors: `conflict` for a name or a certificate of another token, and for too many tokens. */
   create(spec: TokenSpec): NewSecret | Fault {
     const { name, role } = spec;
     if (RESERVED.has(name) || (name === JOIN_NAME && role !== 'join'))
@@ -246,7 +263,7 @@ export class Tokens {
     return { record, secret };
   }
 
-  /** Changes what a token is bound to. Errors: `not-found`, `conflict`. */
+  /** Changes the bindings, expiry or certificate of a token. Errors: `not-found`, `conflict`. */
   change(name: string, change: TokenChange): TokenRecord | Fault {
     const record = this.#changeable(name);
     if ('code' in record) return record;
@@ -270,15 +287,14 @@ export class Tokens {
   }
 
   /**
-   * Gives a token a new secret. The one before stays valid for `overlapMs`, one that is older than that ends now. Errors:
-   * `not-found`, `conflict`.
+   * Gives a token a new secret. The previous one stays valid for `overlapMs`; an older one ends now. Errors: `not-found`, `conflict`.
    */
   rotate(name: string, overlapMs: number): NewSecret | Fault {
     const record = this.#changeable(name);
     if ('code' in record) return record;
     const nowUnixMs = this.#clocks.nowUnixMs();
     const { secret, digest } = newSecret();
-    // The end of a token is the end of its secrets.
+    // The expiry of a token also ends its secrets.
     const before = hasEnded(record, undefined, nowUnixMs) ? undefined : record.digests[0];
     const untilUnixMs = Math.floor(nowUnixMs + overlapMs);
     const earlier = before && overlapMs > 0 ? [{ sha256: before.sha256, untilUnixMs }] : [];
@@ -293,7 +309,7 @@ export class Tokens {
     );
   }
 
-  /** Tokens besides the stored ones that users know of. */
+  /** Tokens besides the stored ones that users can name. */
   #listed(): readonly TokenRecord[] {
     return [...(this.#admin ? [this.#admin] : []), ...this.#given].filter((record) => record !== this.#ownNodes);
   }
@@ -356,9 +372,11 @@ export class Tokens {
 }
 
 /**
- * Loads `tokens.json`, makes an admin token at first start, and adds the tokens handed in. Only what has changed is written.
- * Throws when the file is not understood, and for a token with fewer than `MIN_TOKEN_CHARACTERS`. A file that the system does not
- * let us read counts as absent; without an admin token that can be read, made or was handed in there is none in this run.
+ * Loads `tokens.json`, creates an admin token at the first start, and adds the given tokens. Only changed files are written.
+ * Throws if the file cannot be parsed, and for a token with fewer than `MIN_TOKEN_CHARACTERS`.
+ *
+ * A file that cannot be read counts as absent. If the admin token can neither be read nor created and none was given, this run
+ * has none.
  */
 export async function openTokens(stateDir: string, given: GivenTokens, clocks: Clocks = systemClocks): Promise<Tokens> {
   refuseShort(given);
@@ -406,7 +424,7 @@ function isSameSecret(one: TokenRecord, other: TokenRecord): boolean {
   return digest !== undefined && one.digests[0]?.sha256.equals(digest.sha256) === true;
 }
 
-/** The text of a file; `undefined` when it is not there or cannot be read. */
+/** The text of a file; `undefined` if it does not exist or cannot be read. */
 async function readOr(path: string, problems: string[]): Promise<string | undefined> {
   try {
     return await readIfThere(path);

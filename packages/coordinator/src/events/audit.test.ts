@@ -31,7 +31,7 @@ function messagesIn(path: string): string[] {
   return lines.map((line) => (JSON.parse(line) as { message: string }).message);
 }
 
-test('lines are appended, one JSON object each, over restarts', async (t) => {
+test('lines are appended, one JSON object each, also after restarts', async (t) => {
   const path = await directory(t);
   for (const message of ['first', 'line\nbreak']) {
     const audit = await Audit.open(path, assert.fail);
@@ -54,7 +54,7 @@ test('a disk that cannot be written to loses lines, counts them and is reported'
   assert.equal(problems.length, 1);
 });
 
-/** What makes the file impossible to write, and what makes that good again. */
+/** A way to make the file unwritable, and its reverse. */
 const FAULTS: readonly [code: string, harm: (path: string) => void, mend: (path: string) => void][] = [
   ['ENOENT', (path) => renameSync(path, `${path}-away`), (path) => renameSync(`${path}-away`, path)],
   ['EISDIR', (path) => mkdirSync(join(path, 'audit.jsonl')), (path) => rmdirSync(join(path, 'audit.jsonl'))],
@@ -82,7 +82,7 @@ const FAULTS: readonly [code: string, harm: (path: string) => void, mend: (path:
 ];
 
 for (const [code, harm, mend] of FAULTS)
-  test(`${code}: entries are kept, the trouble is known, and all are written once they can be`, async (t) => {
+  test(`${code}: entries are kept, the trouble is reported, and all are written after recovery`, async (t) => {
     const path = await directory(t);
     t.after(() => rm(`${path}-away`, { recursive: true, force: true }));
     const problems: (string | undefined)[] = [];
@@ -111,7 +111,7 @@ for (const [code, harm, mend] of FAULTS)
     await audit.close();
   });
 
-test('without the next entry they are written within a second or so', async (t) => {
+test('without a further entry they are written after about a second', async (t) => {
   const path = await directory(t);
   const file = join(path, 'audit.jsonl');
   let recover = (): void => {};
@@ -127,7 +127,7 @@ test('without the next entry they are written within a second or so', async (t) 
   await audit.close();
 });
 
-test('beyond the bound entries are lost, counted exactly, and noted where they would stand', async (t) => {
+test('beyond the bound entries are lost, counted exactly, and noted at their place in the file', async (t) => {
   const path = await directory(t);
   rmdirSync(path);
   const audit = await Audit.open(path, () => {});
@@ -153,7 +153,7 @@ test('beyond the bound entries are lost, counted exactly, and noted where they w
   await audit.close();
 });
 
-test('an answer waits for a slow disk only so long, and the entry is written later', async (t) => {
+test('an answer waits for a slow disk only until its limit, and the entry is written later', async (t) => {
   const path = await directory(t);
   const file = join(path, 'audit.jsonl');
   execFileSync('mkfifo', [file]);
@@ -171,7 +171,7 @@ test('an answer waits for a slow disk only so long, and the entry is written lat
   assert.equal(audit.lost, 0);
 });
 
-test('what waits at the end is lost and counted', async (t) => {
+test('entries that still wait at the end are lost and counted', async (t) => {
   const path = await directory(t);
   rmdirSync(path);
   const audit = await Audit.open(path, () => {});

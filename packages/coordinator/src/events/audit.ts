@@ -1,18 +1,19 @@
 /**
- * Who changed what, why and when: one JSON line per change in `audit.jsonl`. Entries that cannot be written are kept, up to a
- * bound, and written once there is room; what does not fit is lost, counted, and noted in the file. A full or broken disk never
- * stops the coordinator, and never goes unnoticed: `trouble` and `settled` report it.
+ * The audit: who changed what, why and when, as one JSON line per change in `audit.jsonl`. Entries that cannot be written are
+ * kept up to a bound, and written later. Entries beyond the bound are lost, counted, and noted in the file.
+ *
+ * A full or broken disk never stops the coordinator, and is always reported, by `trouble` and `settled`.
  */
 import { type FileHandle, open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** The file is renamed to `audit.jsonl.1` beyond this, bytes; the one before is given up. */
+/** Beyond this size, bytes, the file is renamed to `audit.jsonl.1`, which replaces the previous one. */
 const MAX_FILE_BYTES = 64 * 1024 * 1024;
-/** Entries waiting for the disk beyond this are lost, characters. */
+/** Upper bound of the entries that wait for the disk, characters; further entries are lost. */
 const MAX_WAITING_LENGTH = 1024 * 1024;
-/** So much is written at a time, characters. */
+/** Upper bound of one write, characters. */
 const PIECE_LENGTH = 64 * 1024;
-/** After a failed write, milliseconds. */
+/** Delay of the retry after a failed write, milliseconds. */
 const FAILED_PAUSE_MS = 1_000;
 
 export interface AuditEntry {
@@ -23,26 +24,26 @@ export interface AuditEntry {
   readonly balancer?: string;
   readonly by?: string;
   readonly reason?: string;
-  /** Address of the peer that asked. */
+  /** Address of the peer that sent the request. */
   readonly from?: string;
-  /** Of a refusal. */
+  /** Code of a refusal. */
   readonly code?: string;
-  /** Refusals that this entry sums up. */
+  /** Number of refusals that this entry counts. */
   readonly count?: number;
 }
 
-/** Why entries are not on the disk. */
+/** The reason why entries are not on disk. */
 export interface AuditTrouble {
   readonly path: string;
   /** Code of the error. */
   readonly reason: string;
-  /** Entries that wait to be written. */
+  /** Number of entries that wait to be written. */
   readonly waiting: number;
 }
 
 interface Waiting {
   readonly line: string;
-  /** False for a note in the place of entries that are lost. */
+  /** False for a note that replaces lost entries. */
   readonly isEntry: boolean;
 }
 
@@ -54,16 +55,16 @@ export class Audit {
   #bytes = 0;
   readonly #waiting: Waiting[] = [];
   #waitingLength = 0;
-  /** Entries added, and those of them that are written or lost. */
+  /** Number of entries added, and of entries that are written or lost. */
   #added = 0;
   #done = 0;
   #lost = 0;
-  /** Entries lost since the last note of it in the file. */
+  /** Number of entries lost since the last note in the file. */
   #unnoted = 0;
   #lastLostAtUnixMs = 0;
-  /** Why the last write failed. */
+  /** Error code of the last failed write. */
   #reason: string | undefined;
-  /** The file ends within a line. */
+  /** The last line of the file is incomplete. */
   #isCut = false;
   #writing: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -76,8 +77,8 @@ export class Audit {
   }
 
   /**
-   * The audit in `directory`; its file is opened for the first entry. `onProblem` is called when writes begin to fail,
-   * `onRecovered` when all that was kept is written.
+   * The audit in `directory`; its file is opened for the first entry. Calls `onProblem` when writes begin to fail, and `onRecovered`
+   * when all kept entries are written.
    */
   static async open(
     directory: string,
@@ -87,7 +88,7 @@ export class Audit {
     return new Audit(join(directory, 'audit.jsonl'), onProblem, onRecovered);
   }
 
-  /** Entries that did not, and will not, reach the disk since the start. */
+  /** Number of entries lost since the start. */
   get lost(): number {
     return this.#lost;
   }
@@ -111,8 +112,8 @@ export class Audit {
   }
 
   /**
-   * Resolves when all entries so far are written, or cannot be, or after `limitMs`: with why they are not on the disk, or
-   * `undefined` when they are. A failed write is tried again first.
+   * Resolves when all entries so far are written or cannot be written, or after `limitMs`. The value is the reason why they are
+   * not on disk, or `undefined` if they are. Retries a failed write first.
    */
   async settled(limitMs: number): Promise<string | undefined> {
     const mark = this.#added;
@@ -129,7 +130,7 @@ export class Audit {
     return this.#done >= mark ? undefined : `the audit entry is not written yet: ${file}; it is kept and tried again`;
   }
 
-  /** Tries a last time to write what waits, and closes the file. What is left is lost. */
+  /** Writes the waiting entries a last time, and closes the file. Entries that cannot be written are lost. */
   async close(): Promise<void> {
     if (this.#isClosed) return;
     await this.#writing;
@@ -153,7 +154,7 @@ export class Audit {
     this.#lastLostAtUnixMs = atUnixMs;
   }
 
-  /** A line in the place of those that are lost. It is no entry. */
+  /** A line that replaces lost entries. It is not an entry itself. */
   #noteLosses(): void {
     if (this.#unnoted === 0) return;
     const message = `${this.#unnoted} entries before this line were lost (${this.#reason ?? 'the disk is too slow'})`;
@@ -161,7 +162,7 @@ export class Audit {
     this.#unnoted = 0;
   }
 
-  /** Writes all that waits. Never rejects. A repeat waits for the first. */
+  /** Writes all waiting entries. Never rejects. A concurrent call waits for the first. */
   #write(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -189,7 +190,7 @@ export class Audit {
       this.#reason = undefined;
       this.#onRecovered();
     } catch (error) {
-      // Opened again for the next try: the directory may be another one by then.
+      // The retry opens the file again: its directory may be another one by then.
       await this.#closeFile();
       this.#onFailed(error as NodeJS.ErrnoException);
     }
@@ -210,7 +211,7 @@ export class Audit {
     this.#timer.unref();
   }
 
-  /** All of it, or nothing: what was written before an error is taken back. */
+  /** Writes all of the text or nothing: after an error the file is truncated to its previous length. */
   async #append(octets: Buffer): Promise<void> {
     const file = await this.#opened();
     let written = 0;
@@ -234,7 +235,7 @@ export class Audit {
   }
 
   async #opened(): Promise<FileHandle> {
-    // A directory that was removed and made again has another file.
+    // A directory that was deleted and created again has another file.
     if (this.#file !== undefined && (await this.#file.stat()).nlink > 0) return this.#file;
     await this.#closeFile();
     const file = await open(this.#path, 'a', 0o600);
@@ -244,7 +245,7 @@ export class Audit {
   }
 
   async #rotate(): Promise<void> {
-    // Without a rename it is tried again after as much again.
+    // After a failed rename, the next attempt follows after as many bytes again.
     this.#bytes = 0;
     try {
       await rename(this.#path, `${this.#path}.1`);

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { ManualClocks } from '../testing/manual-clocks.ts';
 import { EVENT_LOG_SIZE, EventLog } from './event-log.ts';
 
-test('numbers increase by one and those of a later life are larger', () => {
+test('numbers increase by one, and numbers after a restart are larger', () => {
   const clocks = new ManualClocks();
   const log = new EventLog(clocks);
   const [first, second] = [log.add({ type: 'a', message: 'a' }), log.add({ type: 'b', message: 'b' })];
@@ -12,7 +12,7 @@ test('numbers increase by one and those of a later life are larger', () => {
   assert.ok(new EventLog(clocks).add({ type: 'c', message: 'c' }).id > second.id);
 });
 
-test('the last thousand are kept, and those since a number are told', () => {
+test('the last thousand are kept, and events since a number can be listed', () => {
   const log = new EventLog(new ManualClocks());
   const heard: number[] = [];
   const stop = log.listen(({ id }) => heard.push(id));

@@ -3,7 +3,7 @@ import type { EventResource } from '@rollcall/protocol';
 import type { Clocks } from '../clocks.ts';
 import type { EventLine } from './event-sentence.ts';
 
-/** Events kept for those who come later. */
+/** Number of events that are kept. */
 export const EVENT_LOG_SIZE = 1_000;
 
 export class EventLog {
@@ -14,15 +14,15 @@ export class EventLog {
 
   constructor(clocks: Clocks) {
     this.#clocks = clocks;
-    // Numbers start at the wall clock, so that those of the next life of the coordinator are larger than these and a
-    // viewer that resumes after a restart misses nothing.
+    // Numbers start at the wall clock, so that numbers after a restart of the coordinator are larger. A viewer that
+    // resumes after a restart then misses nothing.
     this.#nextId = Math.floor(clocks.nowUnixMs());
   }
 
   add(line: EventLine): EventResource {
     const event: EventResource = { id: this.#nextId++, atUnixMs: Math.floor(this.#clocks.nowUnixMs()), ...line };
     this.#events.push(event);
-    // Trimmed in lumps, so that a full log does not move a thousand entries for each new one.
+    // Trimmed in batches, so that a full log does not move a thousand entries for each new event.
     if (this.#events.length >= 2 * EVENT_LOG_SIZE) this.#events = this.#events.slice(-EVENT_LOG_SIZE);
     for (const listener of this.#listeners) listener(event);
     return event;
@@ -33,7 +33,7 @@ export class EventLog {
     return this.#events.slice(-EVENT_LOG_SIZE).filter((event) => event.id > afterId);
   }
 
-  /** Hears every event from now on. Returns the way to stop. */
+  /** Calls the listener for every event from now on. Returns a function that ends this. */
   listen(listener: (event: EventResource) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);

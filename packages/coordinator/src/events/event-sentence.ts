@@ -1,11 +1,11 @@
 import type { Event } from '@rollcall/core';
-import type { EventResource } from '@rollcall/protocol';
+import { type EventResource, inSeconds, sessionsText } from '@rollcall/protocol';
 import { stickyOverSentence, stickySentence } from './sticky-sentence.ts';
 
-/** An event as people and machines read it, still without number and time; `undefined` for mere numbers. */
+/** An event for people and programs, without number and time. */
 export type EventLine = Omit<EventResource, 'id' | 'atUnixMs'>;
 
-/** Puts a registry event into one sentence. `load` events are numbers, not history. */
+/** Describes a registry event in one sentence. `undefined` for `load` events, which are numbers and not history. */
 export function eventLine(event: Event): EventLine | undefined {
   switch (event.type) {
     case 'load':
@@ -71,7 +71,7 @@ function nodeSentence(event: NodeEvent): string {
     case 'status':
       return `${event.side === 'operator' ? 'operator' : 'node'} wants node ${id} ${event.status}, effective is ${event.effective}${reasonOf(event.reason)}`;
     case 'drained':
-      return `node ${id} is drained (${event.cause}): ${event.sessionsLeft} sessions left, ${event.inFlight} in flight`;
+      return `node ${id} is drained (${event.cause}): ${sessionsText(event.sessionsLeft, event.sessionsSeenOnce)} left, ${event.inFlight} in flight`;
     case 'patched':
       return `node ${id}: ${event.what}`;
     default:
@@ -113,12 +113,6 @@ function goneWords({ cause, silentMs, isConnected, isTermOver }: Extract<Event, 
     default:
       return cause satisfies never;
   }
-}
-
-/** A duration for people, e.g. `3.3 s`, `12 s`. */
-export function inSeconds(ms: number): string {
-  const seconds = Math.max(0, ms) / 1_000;
-  return `${seconds < 10 ? Math.round(seconds * 10) / 10 : Math.round(seconds)} s`;
 }
 
 function settledSentence(isSettled: boolean, learningMs: number): string {

@@ -1,6 +1,6 @@
 /**
- * What becomes of events: each is logged once, numbered for the pages, and written to the audit when it is a change of
- * state. Refusals are audited too, repeated ones as sums, so that clients without a right cannot fill the disk.
+ * Processing of events: each is logged once, numbered for the pages, and written to the audit if it is a change of state.
+ * Refusals are audited too, repeated ones as sums, so that clients without a right cannot fill the disk.
  */
 import type { Event } from '@rollcall/core';
 import type { Fault } from '@rollcall/protocol';
@@ -12,9 +12,9 @@ import type { EventLog } from './event-log.ts';
 import { type EventLine, eventLine } from './event-sentence.ts';
 import { type RefusalNote, type RefusalSum, RefusalSums } from './refusal-sums.ts';
 
-/** The answer to a change waits at most so long for its audit entry, milliseconds. */
+/** Upper bound of the time that the answer to a change waits for its audit entry, milliseconds. */
 const AUDIT_MS = 250;
-/** Between two looks for sums of refusals that are to be written, milliseconds. */
+/** Interval of the checks for sums of refusals to write, milliseconds. */
 const SUMS_MS = 1_000;
 
 export class History {
@@ -37,17 +37,17 @@ export class History {
     cluster.onEvent((event, origin) => this.#take(event, origin));
   }
 
-  /** What the audit file lacks. */
+  /** The reason why the audit file is incomplete; `undefined` if it is complete. */
   get audit(): Pick<Audit, 'lost' | 'trouble'> {
     return this.#audit;
   }
 
-  /** A sentence for the answer to a change when its audit entry is not on the disk within a short time. */
+  /** A sentence for the answer to a change if its audit entry is not on disk within a short time. */
   auditNote(): Promise<string | undefined> {
     return this.#audit.settled(AUDIT_MS);
   }
 
-  /** How often each code was answered to agents and operators. */
+  /** Number of answers to agents and operators, by error code. */
   get refusals(): ReadonlyMap<string, number> {
     return this.#refusalsByCode;
   }
@@ -71,12 +71,12 @@ export class History {
     if (this.#refusals.isWrittenNow(note, this.#clocks.nowMs())) this.#writeRefusal(note);
   }
 
-  /** Writes the sums of refusals whose time is over, or all at the end. Public so that tests need not wait for the timer. */
+  /** Writes the sums of refusals that are due, or all at the end. Public so that tests need not wait for the timer. */
   writeSums(isEnd = false): void {
     for (const sum of this.#refusals.due(this.#clocks.nowMs(), isEnd)) this.#writeRefusal(sum, sum);
   }
 
-  /** Writes what is left of refusals. The audit is closed after it. */
+  /** Writes the remaining sums of refusals. The audit is closed after it. */
   close(): void {
     clearInterval(this.#timer);
     this.writeSums(true);
@@ -98,13 +98,13 @@ export class History {
     });
   }
 
-  /** Something a worker found out, or the coordinator about itself; told like a registry event. */
+  /** A finding of a worker, or of the coordinator about itself; reported like a registry event. */
   note(line: EventLine): void {
     this.log.add(line);
     this.#logger.info({ event: line.type, node: line.node, balancer: line.balancer }, line.message);
   }
 
-  /** Something an administrator did that is no change of the cluster: told, and written to the audit. */
+  /** An action of an administrator that does not change the cluster: reported, and written to the audit. */
   did(
     what: string,
     message: string,

@@ -10,7 +10,7 @@ function takeOver(node: string, address = '10.0.0.66'): RefusalNote {
   return { what: 'register', code: 'id-taken', message: `${node} is taken`, by: 'join', address, node };
 }
 
-test('the first of a kind and client is written at once, the others are summed up every minute', () => {
+test('the first refusal of a kind and client is written at once, further ones are counted per minute', () => {
   const sums = new RefusalSums(0);
   assert.equal(sums.isWrittenNow(wrongToken('10.0.0.7'), 0), true);
   for (let i = 1; i <= 84; i++) assert.equal(sums.isWrittenNow(wrongToken('10.0.0.7'), i * 100), false);
@@ -19,15 +19,15 @@ test('the first of a kind and client is written at once, the others are summed u
   const [sum, ...more] = sums.due(SUM_MS);
   assert.deepEqual([sum?.count, sum?.address, sum?.message], [84, '10.0.0.7', 'the token is unknown']);
   assert.deepEqual(more, []);
-  // It goes on without another entry of its own.
+  // The count continues without another entry.
   assert.equal(sums.isWrittenNow(wrongToken('10.0.0.7'), SUM_MS + 1), false);
   assert.equal(sums.due(2 * SUM_MS)[0]?.count, 1);
-  // A quiet minute ends it.
+  // A minute without refusals ends the count.
   assert.deepEqual(sums.due(3 * SUM_MS), []);
   assert.equal(sums.isWrittenNow(wrongToken('10.0.0.7'), 3 * SUM_MS), true);
 });
 
-test('what is left is summed up at the end', () => {
+test('the remaining counts are written at the end', () => {
   const sums = new RefusalSums(0);
   for (let i = 0; i < 3; i++) sums.isWrittenNow(wrongToken('10.0.0.7'), 0);
   assert.deepEqual(
@@ -44,7 +44,7 @@ test('a refused take-over is written at once after any number of other refusals'
   assert.equal(sums.isWrittenNow(takeOver('victim'), 1_001), true);
 });
 
-test('take-overs beyond the bound are summed up by client and name their nodes', () => {
+test('take-overs beyond the bound are counted by client, and their nodes are named', () => {
   const sums = new RefusalSums(0);
   let written = 0;
   for (let i = 0; i < 250; i++) written += Number(sums.isWrittenNow(takeOver(`n${i}`), 0));
@@ -54,7 +54,7 @@ test('take-overs beyond the bound are summed up by client and name their nodes',
   assert.deepEqual([sum?.nodes[0], sum?.nodes.length, sum?.address], ['n200', 50, '10.0.0.66']);
 });
 
-test('no refusal is lost in the count, and a minute has a bounded number of entries', () => {
+test('the count includes every refusal, and a minute has a bounded number of entries', () => {
   const sums = new RefusalSums(0);
   let written = 0;
   const refusals = 50_000;

@@ -1,16 +1,16 @@
 /**
- * Which refusals are written at once and which are summed up, so that the audit stays bounded and no kind of refusal
- * hides another. Refusals are kept apart by what was refused, by code, and by who asked. The first of each is written at
- * once, the others as one entry with their count every 60 s.
+ * Decides which refusals are written at once and which are counted, so that the audit stays bounded and no kind of refusal hides
+ * another. Refusals are grouped by refused request, code, and client. The first of a group is written at once, further ones every
+ * 60 s as one entry with their count.
  *
- * Refused identities (a name that belongs to another token, process or node) are kept apart by node as well and have
- * bounds of their own: no number of other refusals keeps one of them out.
+ * Refused identities (a name that belongs to another token, process or node) are also grouped by node, and have their own bounds. So
+ * other refusals, in any number, cannot hide one of them.
  */
 import type { ErrorCode } from '@rollcall/protocol';
 import { TokenBucket } from '../network/token-bucket.ts';
 
 export interface RefusalNote {
-  /** What was refused, e.g. `register`, `PUT /v1/nodes/:id`. */
+  /** The refused message or request, e.g. `register`, `PUT /v1/nodes/:id`. */
   readonly what: string;
   readonly code: ErrorCode;
   readonly message: string;
@@ -20,21 +20,21 @@ export interface RefusalNote {
   readonly node?: string;
 }
 
-/** Refusals that were not written one by one. */
+/** Refusals that were counted instead of written. */
 export interface RefusalSum extends RefusalNote {
   readonly count: number;
   readonly overMs: number;
-  /** The nodes that they name, at most `MAX_NODES`, in the order of their first refusal. */
+  /** The nodes that the refusals name, at most `MAX_NODES`, in the order of their first refusal. */
   readonly nodes: readonly string[];
 }
 
-/** Between a first refusal and its sum, and between two sums, milliseconds. */
+/** Time between a first refusal and its sum, and between two sums, milliseconds. */
 export const SUM_MS = 60_000;
-/** Refusals kept apart within this time, of each of the two classes; beyond it they are summed up by code. */
+/** Upper bound of the groups of each of the two classes within this time; further refusals are counted by code. */
 const MAX_KEPT = 200;
-/** Nodes that a sum names. */
+/** Upper bound of the nodes that a sum names. */
 const MAX_NODES = 100;
-/** First refusals that are written at once, identities not included. */
+/** Upper bound of the first refusals that are written at once, without identities. */
 const AT_ONCE = { burst: 50, perSecond: 5 };
 
 const IDENTITY_CODES: ReadonlySet<ErrorCode> = new Set([
@@ -51,7 +51,7 @@ const IDENTITY_CODES: ReadonlySet<ErrorCode> = new Set([
 ]);
 
 interface Sum {
-  /** The last one. */
+  /** The last refusal. */
   note: RefusalNote;
   readonly sinceMs: number;
   count: number;
@@ -60,10 +60,10 @@ interface Sum {
 
 export class RefusalSums {
   readonly #identities = new Map<string, Sum>();
-  /** Identities beyond the bound, by code and who asked. */
+  /** Refused identities beyond the bound, by code and client. */
   readonly #moreIdentities = new Map<string, Sum>();
   readonly #others = new Map<string, Sum>();
-  /** Beyond all bounds, by code. */
+  /** Refusals beyond all bounds, by code. */
   readonly #byCode = new Map<string, Sum>();
   readonly #atOnce: TokenBucket;
 
@@ -71,7 +71,7 @@ export class RefusalSums {
     this.#atOnce = new TokenBucket(AT_ONCE, nowMs);
   }
 
-  /** Takes a refusal in. True when it is to be written now; otherwise it is in a later sum. */
+  /** Adds a refusal. Returns true if it is to be written now; otherwise a later sum includes it. */
   isWrittenNow(note: RefusalNote, nowMs: number): boolean {
     const { what, code, by = '', address = '', node = '' } = note;
     const who = `${code} ${by} ${address}`;
@@ -87,7 +87,7 @@ export class RefusalSums {
     return false;
   }
 
-  /** The sums that are to be written at `nowMs`: those whose time is over, or all at the end. */
+  /** The sums that are due at `nowMs`, or all at the end. */
   due(nowMs: number, isEnd = false): RefusalSum[] {
     const due: RefusalSum[] = [];
     for (const sums of [this.#identities, this.#moreIdentities, this.#others, this.#byCode])
@@ -101,7 +101,7 @@ export class RefusalSums {
     return due;
   }
 
-  /** Who asked is not kept there. */
+  /** This group does not keep the client. */
   #byCodeOf({ by: _, address: __, ...note }: RefusalNote, nowMs: number): Sum {
     const { code } = note;
     const known = this.#byCode.get(code) ?? newSum(note, nowMs);
@@ -111,7 +111,7 @@ export class RefusalSums {
 }
 
 interface Found {
-  /** `undefined` when the bound is reached. */
+  /** Returns `undefined` if the bound is reached. */
   readonly sum: Sum | undefined;
   readonly isNew: boolean;
 }
@@ -129,7 +129,7 @@ function newSum(note: RefusalNote, sinceMs: number): Sum {
 }
 
 function add(sum: Sum, { by: _, address: __, ...note }: RefusalNote): void {
-  // Who asked stays as it is: it is the key, or is not kept.
+  // The client does not change: it is the key, or is not kept.
   sum.note = { ...sum.note, ...note };
   sum.count += 1;
   if (note.node !== undefined && sum.nodes.size < MAX_NODES) sum.nodes.add(note.node);

@@ -1,18 +1,11 @@
-/** One worker's end of the feed: frames both ways, questions and their answers. */
-import type {
-  BalancerName,
-  FeedQuestion,
-  FeedToCoordinator,
-  FeedToWorker,
-  Malformed,
-  WorkerAnswer,
-  WorkerHello,
-} from '@rollcall/protocol';
-import { decodeFeedToCoordinator, encode } from '@rollcall/protocol';
+/** The feed connection of one worker: frames in both directions, questions and answers. */
+import type { FeedQuestion, FeedToCoordinator, FeedToWorker, WorkerAnswer, WorkerHello } from '@rollcall/feed';
+import { decodeFeedToCoordinator, encodeFeed } from '@rollcall/feed';
+import type { BalancerName, Malformed } from '@rollcall/protocol';
 import type { WebSocket } from 'ws';
 
-/** What the feed server does with a worker's words. */
-export interface FeedSurroundings {
+/** Callbacks of the feed server for messages of a worker. */
+export interface FeedDependencies {
   onHello(connection: FeedConnection, hello: WorkerHello): void;
   onMessage(connection: FeedConnection, message: Exclude<FeedToCoordinator, WorkerHello | WorkerAnswer>): void;
   onMalformed(connection: FeedConnection, fault: Malformed): void;
@@ -20,42 +13,42 @@ export interface FeedSurroundings {
 }
 
 const HELLO_WITHIN_MS = 5_000;
-/** A worker that takes in less than we send is cut off beyond this and starts again from a snapshot, bytes. */
+/** Upper bound of unsent bytes. Beyond it the connection of a slow worker is destroyed; the worker reconnects and gets a snapshot. */
 const MAX_BUFFERED_BYTES = 16 * 1024 * 1024;
-/** Buffered part of a snapshot beyond which the next one is made later, bytes. */
+/** With more buffered bytes of a snapshot than this, the next part is made later. */
 const PACED_BYTES = 2 * 1024 * 1024;
 const MAX_QUESTIONS = 1_000;
 const PING_MS = 5_000;
-/** Pings without an answer after which the worker, or the way to it, is gone. */
+/** Number of unanswered pings after which the connection is assumed dead. */
 const MAX_UNANSWERED_PINGS = 3;
 const CLOSE_WITHIN_MS = 1_000;
-/** A share that differs less than this from what was told, by ratio, is as good as the same. */
+/** A share is sent again if it differs from the last sent share by at least this ratio. */
 const SHARE_STEP = 0.1;
-/** What a worker closes with when it has ended (RFC 6455 §7.4.1). */
+/** Close code of a worker that has ended (RFC 6455 §7.4.1). */
 const NORMAL_CLOSURE = 1_000;
 
 export class FeedConnection {
   readonly #socket: WebSocket;
-  readonly #around: FeedSurroundings;
+  readonly #dependencies: FeedDependencies;
   readonly #helloTimer: NodeJS.Timeout;
   readonly #pingTimer: NodeJS.Timeout;
   readonly #questions = new Map<number, (answer: WorkerAnswer['answer'] | undefined) => void>();
   #closeTimer: NodeJS.Timeout | undefined;
   #unansweredPings = 0;
   #nextQuestion = 1;
-  /** What the worker was told of its parts of the requests. */
+  /** The shares of the requests that were last sent to the worker. */
   readonly #toldShares = new Map<BalancerName, number>();
-  /** The worker has closed it in order: it serves nobody any more. */
+  /** The worker has closed the connection in order, so it serves no requests any more. */
   hasEnded = false;
   #worker: string | undefined;
-  /** What is sent as soon as the worker has read what was sent before. */
+  /** Frames to send as soon as the worker has read the earlier ones. */
   readonly #queue: (string | Generator<string, void>)[] = [];
   #queuedChars = 0;
   #isClosing = false;
 
-  constructor(socket: WebSocket, around: FeedSurroundings) {
+  constructor(socket: WebSocket, dependencies: FeedDependencies) {
     this.#socket = socket;
-    this.#around = around;
+    this.#dependencies = dependencies;
     this.#helloTimer = setTimeout(() => socket.terminate(), HELLO_WITHIN_MS);
     this.#pingTimer = setInterval(() => this.#ping(), PING_MS);
     socket.on('message', (data, isBinary) => {
@@ -65,22 +58,22 @@ export class FeedConnection {
     socket.on('pong', () => {
       this.#unansweredPings = 0;
     });
-    // What broke is told by the close that follows.
+    // The close that follows reports the error.
     socket.on('error', () => undefined);
     socket.on('close', (code) => this.#onClose(code));
   }
 
-  /** Its name, once it has said hello. */
+  /** Name of the worker, known after its hello. */
   get worker(): string | undefined {
     return this.#worker;
   }
 
-  /** Sends, or cuts off a worker that does not keep up: it comes back and gets the whole. */
+  /** Sends a message. The connection of a worker that is too slow is destroyed; the worker reconnects and gets a snapshot. */
   send(message: FeedToWorker): void {
-    this.sendText(encode(message));
+    this.sendText(encodeFeed(message));
   }
 
-  /** The same for a message that many workers get. */
+  /** The same for an encoded message that many workers get. */
   sendText(text: string): void {
     if (this.#socket.readyState !== this.#socket.OPEN) return;
     if (this.#queue.length > 0) {
@@ -91,7 +84,7 @@ export class FeedConnection {
     else this.#socket.send(text);
   }
 
-  /** Sends frames at the pace at which the worker reads them; what is sent after this call comes after them. */
+  /** Sends frames at the pace at which the worker reads them. Later messages are sent after them. */
   sendAll(frames: Generator<string, void>): void {
     this.#queue.push(frames);
     if (this.#queue.length === 1) this.#pump();
@@ -106,7 +99,7 @@ export class FeedConnection {
       if (next.done || next.value === undefined) continue;
       if (typeof first === 'string') this.#queuedChars -= first.length;
       if (this.#socket.bufferedAmount + next.value.length > PACED_BYTES) {
-        // The rest follows when this frame is on its way.
+        // The other frames follow when this one is sent.
         this.#socket.send(next.value, () => this.#pump());
         return;
       }
@@ -114,7 +107,7 @@ export class FeedConnection {
     }
   }
 
-  /** Whether the worker has to be told its share of a balancer's requests: at first, and when it differs by a tenth. */
+  /** True if the share of a balancer's requests must be sent to the worker: at first, and when it differs by a tenth. */
   learnsShare(balancer: BalancerName, share: number): boolean {
     const told = this.#toldShares.get(balancer);
     if (told !== undefined && Math.abs(share - told) < SHARE_STEP * told) return false;
@@ -122,7 +115,7 @@ export class FeedConnection {
     return true;
   }
 
-  /** Asks the worker; `undefined` when it does not answer within `timeoutMs` or goes away. */
+  /** Asks the worker. Resolves to `undefined` if it does not answer within `timeoutMs` or disconnects. */
   ask(question: FeedQuestion, timeoutMs: number): Promise<WorkerAnswer['answer'] | undefined> {
     if (this.#questions.size >= MAX_QUESTIONS) return Promise.resolve(undefined);
     const id = this.#nextQuestion++;
@@ -142,7 +135,7 @@ export class FeedConnection {
     this.#socket.terminate();
   }
 
-  /** Closes it in order; nothing of what still comes is taken in. */
+  /** Closes the connection in order. Messages that still arrive are ignored. */
   close(code: number, reason: string): void {
     this.#isClosing = true;
     this.#socket.close(code, reason);
@@ -153,13 +146,13 @@ export class FeedConnection {
     if (this.#isClosing) return;
     const message = decodeFeedToCoordinator(text);
     if (message.type === 'malformed') {
-      this.#around.onMalformed(this, message);
+      this.#dependencies.onMalformed(this, message);
       this.#socket.terminate();
     } else if (message.type === 'hello') this.#hello(message);
     else if (this.#worker === undefined) this.#socket.terminate();
     else if (message.type === 'unknown') return;
     else if (message.type === 'answer') this.#questions.get(message.id)?.(message.answer);
-    else this.#around.onMessage(this, message);
+    else this.#dependencies.onMessage(this, message);
   }
 
   #hello(hello: WorkerHello): void {
@@ -169,7 +162,7 @@ export class FeedConnection {
     }
     clearTimeout(this.#helloTimer);
     this.#worker = hello.worker;
-    this.#around.onHello(this, hello);
+    this.#dependencies.onHello(this, hello);
   }
 
   #ping(): void {
@@ -186,6 +179,6 @@ export class FeedConnection {
     clearTimeout(this.#closeTimer);
     clearInterval(this.#pingTimer);
     for (const answered of this.#questions.values()) answered(undefined);
-    this.#around.onClosed(this);
+    this.#dependencies.onClosed(this);
   }
 }

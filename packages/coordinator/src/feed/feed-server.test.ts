@@ -1,19 +1,17 @@
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
-import type { ExplainAnswer, NodeResource, StatusResource, WorkerCounters } from '@rollcall/protocol';
+import type { ExplainAnswer, WorkerCounters, WorkerSessions } from '@rollcall/feed';
+import { FEED_PATH, FEED_SUBPROTOCOL, NO_COUNTERS } from '@rollcall/feed';
+import type { NodeResource, StatusResource } from '@rollcall/protocol';
 import {
   AGENT_PATH,
   AGENT_SUBPROTOCOL,
-  FEED_PATH,
-  FEED_SUBPROTOCOL,
-  LATENCY_BUCKETS_MS,
   parseBalancerName,
   parseContextPath,
   parseHostPattern,
   parseNodeId,
   parseNodeUrl,
   parseRoute,
-  REFUSALS,
 } from '@rollcall/protocol';
 import { startTestCoordinator, TEST_FEED_TOKEN, type TestCoordinator } from '../testing/test-coordinator.ts';
 import { startTestNode } from '../testing/test-node.ts';
@@ -52,6 +50,7 @@ async function addNode({ api }: TestCoordinator, id: string): Promise<void> {
 }
 
 const TOTALS: WorkerCounters = {
+  ...NO_COUNTERS,
   requests: 7,
   inFlight: 1,
   connections: 2,
@@ -60,19 +59,11 @@ const TOTALS: WorkerCounters = {
   bytesOut: 2_048,
   statusClasses: [0, 6, 0, 0, 1],
   retries: 1,
-  failovers: 0,
   parked: 2,
   oldestParkedMs: 1_500,
-  refusals: REFUSALS.map(() => 0),
-  clientAborts: 0,
-  unavailable: 0,
-  unknownRoutes: 0,
-  moved: 0,
   logLinesLost: 4,
   accessLogLinesLost: 5,
   loopDelayMs: 1,
-  latencyBuckets: new Array<number>(LATENCY_BUCKETS_MS.length + 1).fill(0),
-  latencySumMs: 0,
 };
 
 test('the feed is for workers only: no token, a join token and the admin token are refused', async () => {
@@ -86,7 +77,7 @@ test('the feed is for workers only: no token, a join token and the admin token a
   assert.equal(await TestSocket.refusal(url, ['other'], bearer(TEST_FEED_TOKEN)), 426);
 });
 
-test('a worker gets hello, the snapshot and commit, and then every change', async () => {
+test('a worker receives hello, the snapshot and commit, and then every change', async () => {
   const started = await coordinator();
   await addNode(started, 'n1');
   const socket = await worker(started);
@@ -102,29 +93,29 @@ test('a worker gets hello, the snapshot and commit, and then every change', asyn
   assert.equal(commit['revision'], started.coordinator.registry.revision);
   assert.equal(commit['leaseMs'], 20_000);
 
-  await started.api('/v1/nodes/n1/drain', { method: 'POST', body: {} });
+  await started.api('/v1/nodes/n1/drain', { method: 'POST', body: { force: true } });
   const changes = await socket.next('changes');
   const [change] = changes['changes'] as { type: string; node: { contexts: { status: string }[] } }[];
   assert.equal(change?.type, 'node');
   assert.equal(change?.node.contexts[0]?.status, 'draining');
   assert.equal(changes['revision'], started.coordinator.registry.revision);
 
-  await started.api('/v1/nodes/n1', { method: 'DELETE' });
+  await started.api('/v1/nodes/n1', { method: 'DELETE', body: { force: true } });
   const [gone] = (await socket.next('changes'))['changes'] as { type: string; cause: string }[];
   assert.deepEqual([gone?.type, gone?.cause], ['gone', 'removed']);
 });
 
-test('changes that come close together come in one message', async () => {
+test('changes in quick succession are sent in one message', async () => {
   const started = await coordinator();
   for (const id of ['n1', 'n2', 'n3']) await addNode(started, id);
   const socket = await worker(started);
   await socket.next('commit');
-  await started.api('/v1/balancers/shop/drain', { method: 'POST', body: {} });
+  await started.api('/v1/balancers/shop/drain', { method: 'POST', body: { force: true } });
   const changes = (await socket.next('changes'))['changes'] as unknown[];
   assert.equal(changes.length, 3);
 });
 
-test('loads come by node index, not as changes', async () => {
+test('loads are sent by node index, not as changes', async () => {
   const started = await coordinator();
   await addNode(started, 'n1');
   const socket = await worker(started);
@@ -137,6 +128,35 @@ test('loads come by node index, not as changes', async () => {
   assert.equal(answer.status, 200);
   assert.deepEqual((await socket.next('loads'))['loads'], [[nodes[0]!.index, 0.75, 5]]);
   assert.equal(started.coordinator.registry.revision, revision);
+});
+
+test('after a worker has joined or ended, every worker receives the sessions of all', async () => {
+  const started = await coordinator();
+  await addNode(started, 'n1');
+  const first = await worker(started, 'w0', 1);
+  const { revision } = await first.next('commit');
+  first.send({ type: 'applied', revision });
+  const sample = { id: 'n1', level: 0, partMs: 112_500, partEndsInMs: 112_500 };
+  first.send({
+    type: 'sessions',
+    nodes: [{ ...sample, seen: [[0, 'AAAAAAAA']], once: { level: 0, seen: [[0, 'BBBBBBBB']] } }],
+  });
+  const numbers = async () => {
+    const { sessions, sessionsSeenOnce } = (await started.api('/v1/nodes/n1')).json<NodeResource>();
+    return [sessions, sessionsSeenOnce].join();
+  };
+  while ((await numbers()) !== '1,1') await new Promise((resolve) => setTimeout(resolve, 10));
+
+  const second = await worker(started, 'w1', 2);
+  const copies = async (socket: TestSocket) => {
+    const { nodes } = (await socket.next('sessions')) as TestMessage & { nodes: WorkerSessions['nodes'] };
+    return nodes.map(({ id, seen, once }) => [id, seen[0]?.[1], once?.seen[0]?.[1]]);
+  };
+  const all = [['n1', 'AAAAAAAA', 'BBBBBBBB']];
+  assert.deepEqual(await copies(second), all);
+  assert.deepEqual(await copies(first), all);
+  first.terminate();
+  assert.deepEqual(await copies(second), all);
 });
 
 test('what a worker counts is in node, status and metrics, and outlives the worker', async () => {
@@ -159,6 +179,7 @@ test('what a worker counts is in node, status and metrics, and outlives the work
         serverErrors: 1,
         newSessions: 2,
         activeSessions: 2,
+        sessionsSeenOnce: 0,
         bytesToNode: 1,
         bytesFromNode: 2,
         latencyMs: 3,
@@ -199,7 +220,7 @@ test('what a worker counts is in node, status and metrics, and outlives the work
   assert.match(metrics, /^rollcall_nodes\{liveness="down"\} 0$/m);
   assert.match(metrics, /^rollcall_node_requests_total\{node="n1",balancer="shop"\} 7$/m);
 
-  /** Messages are taken in order, so an answer to a question means that all before it were. */
+  /** Messages are handled in order, so all messages before an answer have been handled. */
   async function answered(client: TestSocket): Promise<void> {
     const explained = started.api('/v1/explain', { method: 'POST', body: {} });
     const { id } = await client.next('ask');
@@ -212,7 +233,7 @@ test('what a worker counts is in node, status and metrics, and outlives the work
   }
 });
 
-test('explain asks a worker and tells its answer', async () => {
+test('explain sends a question to a worker and returns its answer', async () => {
   const started = await coordinator();
   const body = { host: 'a.test', target: '/shop', cookie: 'rc_route=x.n1' };
   const without = await started.api('/v1/explain', { method: 'POST', body });
@@ -222,12 +243,17 @@ test('explain asks a worker and tells its answer', async () => {
   const asked = started.api('/v1/explain', { method: 'POST', body });
   const { id, question } = await socket.next('ask');
   assert.deepEqual(question, { type: 'explain', ...body });
-  const answer: ExplainAnswer = { type: 'explain', outcome: 'unavailable', because: 'nobody is there', candidates: [] };
+  const answer: ExplainAnswer = {
+    type: 'explain',
+    outcome: 'unavailable',
+    because: 'no node is registered',
+    candidates: [],
+  };
   socket.send({ type: 'answer', id, answer });
   assert.deepEqual((await asked).json(), answer);
 });
 
-test('a worker that does not keep to the protocol is cut off and the others are not', async () => {
+test('a worker that violates the protocol is disconnected, and the others are not', async () => {
   const started = await coordinator();
   const good = await worker(started, 'good');
   await good.next('commit');
@@ -242,7 +268,7 @@ test('a worker that does not keep to the protocol is cut off and the others are 
 });
 
 for (const feedVersion of [0, 2, 99])
-  test(`a worker of feed version ${feedVersion} is refused politely and shown, until it comes with ours`, async () => {
+  test(`a worker of feed version ${feedVersion} is refused with its reason and shown, until it has the version of the coordinator`, async () => {
     const started = await coordinator();
     const refusals = async (): Promise<number> =>
       Number(
@@ -253,7 +279,7 @@ for (const feedVersion of [0, 2, 99])
       const socket = await feed(started);
       socket.send({ type: 'hello', worker: 'w0', pid: 1, version: '9', feedVersion });
       assert.equal((await socket.next('hello'))['feedVersion'], 1);
-      // What it sends all the same is not taken in.
+      // Its other messages are ignored.
       socket.send({ type: 'counters', revision: 0, nodes: [], totals: TOTALS });
       const { code, reason } = await socket.closed;
       assert.equal(code, 4426);
@@ -280,7 +306,7 @@ for (const feedVersion of [0, 2, 99])
     assert.deepEqual([row?.version, row?.refused], ['1', undefined]);
   });
 
-test('what a newer worker of this version adds is skipped', async () => {
+test('additions of a newer worker of this version are skipped', async () => {
   const started = await coordinator();
   const socket = await worker(started);
   await socket.next('commit');
@@ -289,7 +315,7 @@ test('what a newer worker of this version adds is skipped', async () => {
   await socket.next('changes');
 });
 
-test('a worker that comes twice is heard on its newest connection', async () => {
+test('a worker that connects twice is served on its newest connection', async () => {
   const started = await coordinator();
   const first = await worker(started);
   await first.next('commit');
@@ -300,7 +326,7 @@ test('a worker that comes twice is heard on its newest connection', async () => 
   assert.equal(status.workers.length, 1);
 });
 
-test('a snapshot of many nodes comes in parts of a hundred', async () => {
+test('a snapshot of many nodes is sent in parts of a hundred', async () => {
   const started = await startTestCoordinator({ nodeAllow: ['127.0.0.0/8'] });
   closers.push(() => started.close());
   const node = await startTestNode();
@@ -320,7 +346,7 @@ test('a snapshot of many nodes comes in parts of a hundred', async () => {
   await socket.next('commit');
 });
 
-test('where the workers count more sessions together than each alone, all are told', async () => {
+test('a count of sessions that exceeds the count of each worker is sent to all workers', async () => {
   const started = await coordinator();
   await addNode(started, 'n1');
   const [one, two] = [await worker(started, 'w1', 1), await worker(started, 'w2', 2)];
@@ -340,7 +366,7 @@ test('where the workers count more sessions together than each alone, all are to
   assert.deepEqual((await three.next('loads'))['loads'], [[nodes[0]!.index, -1, -1, 3]]);
 });
 
-test('what nodes say of in-flight and service time is told on once; what they did not say is not', async () => {
+test('reports of in-flight and service time are forwarded once; absent numbers are not', async () => {
   const started = await coordinator();
   const node = await startTestNode();
   closers.push(() => node.close());
@@ -360,7 +386,7 @@ test('what nodes say of in-flight and service time is told on once; what they di
   assert.deepEqual((await socket.next('loads'))['loads'], [[index, -1, -1, 1]]);
 });
 
-test('each worker is told its part of the requests: an equal one at first, then what it forwards', async () => {
+test('each worker receives its share of the requests: an equal one at first, then the forwarded one', async () => {
   const started = await coordinator();
   await addNode(started, 'n1');
   const sockets = [await worker(started, 'w1', 1), await worker(started, 'w2', 2)];
@@ -372,13 +398,13 @@ test('each worker is told its part of the requests: an equal one at first, then 
     return share;
   };
   for (const socket of sockets) forwarded(socket, 1_000_000);
-  for (const socket of sockets) assert.equal(await shares(socket), 0.5, 'what was before is not of the last seconds');
+  for (const socket of sockets) assert.equal(await shares(socket), 0.5, 'earlier requests are not of the last seconds');
   forwarded(sockets[0]!, 1_003_000);
   forwarded(sockets[1]!, 1_001_000);
   assert.ok(Math.abs((await shares(sockets[0]!)) - 0.75) < 0.01);
   assert.ok(Math.abs((await shares(sockets[1]!)) - 0.25) < 0.01);
   sockets[1]!.socket.close(1000);
-  assert.ok((await shares(sockets[0]!)) > 0.99, 'who has ended counts no more');
+  assert.ok((await shares(sockets[0]!)) > 0.99, 'a worker that has ended has no share');
 });
 
 test('a snapshot that is larger than the send buffer reaches a worker that reads slowly', async () => {
@@ -406,8 +432,8 @@ test('a snapshot that is larger than the send buffer reaches a worker that reads
       .events.every(({ type }) => type !== 'worker')
   )
     await new Promise((resolve) => setTimeout(resolve, 20));
-  // Told while the snapshot is on its way: it follows after it.
-  await started.api('/v1/nodes/n7', { method: 'DELETE' });
+  // A change during the snapshot is sent after it.
+  await started.api('/v1/nodes/n7', { method: 'DELETE', body: { force: true } });
   socket.socket.resume();
   const { revision } = await socket.next('commit');
   let read = 0;

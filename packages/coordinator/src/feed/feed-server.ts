@@ -1,38 +1,31 @@
 /**
- * Tells the proxy workers what the cluster is: all of it when they come, every change after that; and takes in what they
- * count. Changes go out at once when nothing was told lately, otherwise together at most every 50 ms.
+ * Sends the state of the cluster to the proxy workers: a snapshot after the connect, and then every change. Receives the counters
+ * of the workers. Changes are sent at once after a pause, otherwise together at most every 50 ms.
  */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { NodeView } from '@rollcall/core';
 import type {
-  ErrorCodeEntry,
-  Fault,
   FeedChange,
   FeedLoad,
   FeedQuestion,
   FeedShare,
   FeedToCoordinator,
-  NodeId,
   ReachBounds,
   WorkerAnswer,
   WorkerHello,
-} from '@rollcall/protocol';
-import {
-  ERROR_CODES,
-  FEED_SUBPROTOCOL,
-  FEED_VERSION,
-  frameWithLists,
-  joinedJson,
-  MAX_FEED_BYTES,
-} from '@rollcall/protocol';
+} from '@rollcall/feed';
+import { FEED_SUBPROTOCOL, FEED_VERSION, frameWithLists, joinedJson, MAX_FEED_BYTES } from '@rollcall/feed';
+import type { ErrorCodeEntry, Fault, NodeId } from '@rollcall/protocol';
+import { ERROR_CODES } from '@rollcall/protocol';
 import { WebSocketServer } from 'ws';
 import { type Gate, type Identity, peerOf } from '../auth/gate.ts';
 import type { OpenConnections } from '../auth/open-connections.ts';
 import type { Cluster } from '../cluster.ts';
 import type { History } from '../events/history.ts';
 import { refuseUpgrade } from '../network/refuse-upgrade.ts';
-import { FeedConnection, type FeedSurroundings } from './feed-connection.ts';
+import { FeedConnection, type FeedDependencies } from './feed-connection.ts';
+import { SessionCopies } from './session-copies.ts';
 import { snapshotFrames } from './snapshot-frames.ts';
 import { observedSentence, WorkerTable } from './worker-table.ts';
 
@@ -42,19 +35,19 @@ export interface FeedServerOptions {
   readonly open: OpenConnections;
   readonly history: History;
   readonly epoch: string;
-  /** Time without any sign of life after which a node is given up, milliseconds. */
+  /** Time without a sign of life after which a node is given up, milliseconds. */
   readonly leaseMs: number;
-  /** Where nodes may point. */
+  /** Addresses that nodes may have. */
   readonly reach: () => ReachBounds;
 }
 
-/** Between two messages of changes, milliseconds. */
+/** Interval between two messages of changes, milliseconds. */
 const CHANGES_MS = 50;
-/** Between two messages of loads, milliseconds. */
+/** Interval between two messages of loads, milliseconds. */
 const LOADS_MS = 250;
-/** Between two looks at what the workers have counted together, milliseconds. */
+/** Interval of the sums over the counters of all workers, milliseconds. */
 const COUNTED_MS = 1_000;
-/** Changes in one message at most. */
+/** Upper bound of the changes in a message. */
 const MAX_CHANGES = 1_000;
 const MAX_CONNECTIONS = 1_000;
 
@@ -63,17 +56,18 @@ export class FeedServer {
   readonly #options: FeedServerOptions;
   readonly #server: WebSocketServer;
   readonly #connections = new Set<FeedConnection>();
-  /** By worker name, only those that got a snapshot. */
+  /** Connections that got a snapshot, by worker name. */
   readonly #synced = new Map<string, FeedConnection>();
-  readonly #around: FeedSurroundings;
-  /** Nodes that have told of themselves since the last message of loads. */
+  readonly #dependencies: FeedDependencies;
+  /** Nodes that have reported since the last message of loads. */
   readonly #heard = new Set<NodeId>();
-  /** Nodes whose sessions may be more now, or fewer, than a worker sees alone. */
+  /** Nodes whose number of sessions may differ now from that of a single worker. */
   readonly #recounted = new Set<NodeId>();
-  /** What the workers were told they have counted together, where that was more than one of them sees. */
+  /** Number of sessions of all workers that was last sent, for nodes where it is larger than that of one worker. */
   readonly #toldCounted = new Map<NodeId, number>();
-  /** Nodes of which that has changed since the last message of loads. */
+  /** Nodes whose number in `#together` has changed since the last message of loads. */
   readonly #newlyCounted = new Set<NodeId>();
+  readonly #copies: SessionCopies;
   #countedTimer: NodeJS.Timeout | undefined;
   #changesTimer: NodeJS.Timeout | undefined;
   #loadsTimer: NodeJS.Timeout | undefined;
@@ -85,6 +79,7 @@ export class FeedServer {
   constructor(options: FeedServerOptions) {
     this.#options = options;
     this.workers = new WorkerTable(options.cluster.clocks);
+    this.#copies = new SessionCopies(options.cluster, (text) => this.#broadcast(text));
     this.#server = new WebSocketServer({
       noServer: true,
       clientTracking: false,
@@ -92,7 +87,7 @@ export class FeedServer {
       perMessageDeflate: false,
       handleProtocols: (offered) => (offered.has(FEED_SUBPROTOCOL) ? FEED_SUBPROTOCOL : false),
     });
-    this.#around = {
+    this.#dependencies = {
       onHello: (connection, hello) => this.#onHello(connection, hello),
       onMessage: (connection, message) => this.#onMessage(connection.worker!, message),
       onMalformed: (connection, fault) =>
@@ -107,7 +102,7 @@ export class FeedServer {
     });
   }
 
-  /** Answers an upgrade request for the feed's path. */
+  /** Answers an upgrade request for the path of the feed. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const admitted = this.#admit(request);
     const address = peerOf(request);
@@ -117,14 +112,14 @@ export class FeedServer {
       return;
     }
     this.#server.handleUpgrade(request, socket, head, (client) => {
-      const connection = new FeedConnection(client, this.#around);
+      const connection = new FeedConnection(client, this.#dependencies);
       this.#connections.add(connection);
       const end = (fault: Fault): void => this.#refuse(connection, fault);
       client.once('close', this.#options.open.add({ identity: admitted, address, end }));
     });
   }
 
-  /** Asks the first worker that answers. `undefined` when none is connected, or none answered in time. */
+  /** Resolves to the first answer of a worker; `undefined` if no worker is connected or answers in time. */
   async ask(question: FeedQuestion, timeoutMs: number): Promise<WorkerAnswer['answer'] | 'no-worker' | undefined> {
     const [connection] = this.#synced.values();
     return connection ? connection.ask(question, timeoutMs) : 'no-worker';
@@ -137,12 +132,13 @@ export class FeedServer {
     return answers.filter((answer) => answer !== undefined);
   }
 
-  /** Tells the workers that the coordinator goes away, and resolves when all are closed. They go on serving. */
+  /** Announces the shutdown to the workers, and resolves when all connections are closed. The workers continue to serve. */
   async close(): Promise<void> {
     this.#isClosing = true;
     clearTimeout(this.#changesTimer);
     clearTimeout(this.#loadsTimer);
     clearTimeout(this.#countedTimer);
+    this.#copies.close();
     if (this.#connections.size === 0) return;
     const allClosed = new Promise<void>((resolve) => {
       this.#onAllClosed = resolve;
@@ -163,7 +159,7 @@ export class FeedServer {
     return { code: 'unsupported-version', message: `ask for the WebSocket subprotocol ${FEED_SUBPROTOCOL}` };
   }
 
-  /** The token of the worker does not let it follow the feed any more. */
+  /** Closes the connection of a worker whose token no longer allows the feed. */
   #refuse(connection: FeedConnection, fault: Fault): void {
     const { worker } = connection;
     this.#options.history.refused('feed', fault, worker === undefined ? {} : { by: worker });
@@ -183,7 +179,7 @@ export class FeedServer {
       connection.terminate();
       return;
     }
-    // What is not told yet goes to the others first: it is part of the snapshot below.
+    // Pending changes are sent to the other workers first, because the snapshot below contains them.
     this.#tellChanges();
     const earlier = this.#synced.get(hello.worker);
     this.#synced.set(hello.worker, connection);
@@ -193,11 +189,12 @@ export class FeedServer {
     for (const id of this.#toldCounted.keys()) this.#newlyCounted.add(id);
     this.#loadsSoon();
     this.#sendSnapshot(connection);
+    this.#copies.begin();
     this.#recountSoon();
     history.note({ type: 'worker', message: `worker ${hello.worker} (pid ${hello.pid}) follows the feed` });
   }
 
-  /** The worker serves what it knows and asks again; it is counted once, not at every attempt. */
+  /** Refuses a worker of another version. It continues to serve and retries; it is counted once, not at every attempt. */
   #refuseVersion(connection: FeedConnection, hello: WorkerHello): void {
     const { worker, version, feedVersion } = hello;
     const message = `worker ${worker} (version ${version}) speaks feed version ${feedVersion}, this coordinator ${FEED_VERSION}`;
@@ -266,6 +263,7 @@ export class FeedServer {
         this.#options.cluster.apply({ type: 'worker-left', worker, isOver });
         const message = isOver ? `worker ${worker} has ended` : `worker ${worker} no longer follows the feed`;
         this.#options.history.note({ type: 'worker', message });
+        if (this.#synced.size > 0) this.#copies.begin();
         this.#recountSoon();
       }
     }
@@ -295,7 +293,7 @@ export class FeedServer {
     this.#loadsTimer ??= setTimeout(() => this.#tellLoads(), LOADS_MS);
   }
 
-  /** What a node has told is told on once: a number that is repeated would look like news. */
+  /** Forwards each report of a node once; a repeat would look like a new report. */
   #tellLoads(): void {
     this.#loadsTimer = undefined;
     const loads: FeedLoad[] = [];
@@ -315,7 +313,7 @@ export class FeedServer {
     this.#countedTimer ??= setTimeout(() => this.#recount(), COUNTED_MS);
   }
 
-  /** Each worker sees only its share of the sessions; where they are more together, all are told. */
+  /** A worker knows only its share of the sessions. If the total is larger, it is sent to all workers. */
   #recount(): void {
     this.#countedTimer = undefined;
     const { registry } = this.#options.cluster;
@@ -332,7 +330,7 @@ export class FeedServer {
     this.#tellShares();
   }
 
-  /** Tells each worker which part of a balancer's requests comes through it, where that is another than it knows. */
+  /** Sends each worker its share of the requests of a balancer, if the share has changed. */
   #tellShares(): void {
     const { registry, clocks } = this.#options.cluster;
     const nowMs = clocks.nowMs();
@@ -351,7 +349,7 @@ export class FeedServer {
   }
 }
 
-/** Messages that bring a worker from revision `from` to `to`: only the last of several names the new revision. */
+/** Messages that bring a worker from revision `from` to `to`. Only the last message contains the new revision. */
 export function* changesFrames(changes: readonly FeedChange[], from: number, to: number): Generator<string, void> {
   const texts = [...joinedJson(changes, { maxItems: MAX_CHANGES })];
   for (const [i, items] of texts.entries()) {

@@ -1,4 +1,4 @@
-/** No state that the registry accepts makes a frame of the feed that a worker refuses. */
+/** For every state that the registry accepts, a worker accepts the frames of the feed. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Command, Registry } from '@rollcall/core';
@@ -8,6 +8,8 @@ import {
   type FeedNode,
   type FeedRememberedRoute,
   MAX_FEED_BYTES,
+} from '@rollcall/feed';
+import {
   type NodeRegistration,
   parseBalancerName,
   parseContextPath,
@@ -24,12 +26,12 @@ import { snapshotFrames } from './snapshot-frames.ts';
 const NAME = 64;
 const QUOTAS = { maxNodes: 10_000 };
 
-/** A name of exactly the longest length, different for each number. */
+/** A name of the maximum length, different for each number. */
 const longName = (prefix: string, number: number): string => `${prefix}${number}-`.padEnd(NAME, 'x');
 const longPath = (number: number): string => `/${number}-`.padEnd(256, 'p');
 const longHost = (number: number): string =>
   [`h${number}`.padEnd(63, 'h'), 'a'.repeat(63), 'b'.repeat(63), 'c'.repeat(61)].join('.');
-/** Cookie names of characters that JSON escapes, and of the longest length. */
+/** Cookie names of the maximum length, with characters that JSON escapes. */
 const cookies = (number: number): string[] => Array.from({ length: 16 }, (_, i) => `${number}-${i}`.padEnd(NAME, '`'));
 const parameters = (number: number): string[] =>
   Array.from({ length: 16 }, (_, i) => `${number}-${i}`.padEnd(NAME, '~'));
@@ -69,7 +71,7 @@ function registration(number: number, { balancers, contexts, hosts, isLong }: Sh
   };
 }
 
-/** All that the frames say, and how large the largest is. */
+/** The content of all frames, and the size of the largest. */
 function read(frames: Iterable<string>): {
   readonly largest: number;
   readonly balancers: FeedBalancer[];
@@ -108,12 +110,12 @@ function applied(registry: Registry, command: Command, nowMs: number): void {
   if ('type' in outcome) assert.fail(outcome.message);
 }
 
-/** A registry of this shape; the first `leaves` nodes have gone again. */
+/** A registry of this shape; the first `leaves` nodes have left again. */
 function built(shape: Shape): Registry {
   const registry = new Registry({ startedAtMs: 0, ...QUOTAS });
   for (let i = 0; i < shape.nodes; i++) {
     const node = { ...registration(i, shape), instance: 'f'.repeat(32), incarnation: Number.MAX_SAFE_INTEGER };
-    // Quotas of one token are not what is tested here.
+    // Quotas of one token are not tested here.
     applied(registry, { type: 'register', node, connection: i + 1, owner: `t${i}`, kind: 'agent' }, 1);
     const head = { id: node.id, connection: i + 1 };
     applied(registry, { type: 'reachable', ...head, isReachable: true, probe: 'head' }, 2);

@@ -1,15 +1,15 @@
 /** A snapshot as frames: parts of at most 100 nodes, each below the bound of the feed. */
 import type { Snapshot } from '@rollcall/core';
-import { FEED_LIST_CHARS, frameWithLists, SNAPSHOT_PART_NODES } from '@rollcall/protocol';
+import { FEED_LIST_CHARS, frameWithLists, SNAPSHOT_PART_NODES } from '@rollcall/feed';
 
 type Kind = 'balancers' | 'remembered' | 'nodes';
 /** JSON texts of the items of one part, joined by commas. */
 type Part = Readonly<Record<Kind, string>>;
 
-/** Parts whose texts are kept between counting and sending, UTF-16 units; larger snapshots are encoded twice. */
+/** Snapshots up to this size, UTF-16 units, are kept between counting and sending; larger ones are encoded twice. */
 const KEPT_CHARS = 16 * 1024 * 1024;
 
-/** The frames of `snapshot`, without its `commit`. The next one is made when it is asked for: a snapshot can be 100 MiB. */
+/** The frames of `snapshot`, without its `commit`. A frame is made when it is requested, because a snapshot can have 100 MiB. */
 export function* snapshotFrames(snapshot: Snapshot): Generator<string, void> {
   let kept: Part[] = [];
   let parts = 0;
@@ -25,7 +25,7 @@ export function* snapshotFrames(snapshot: Snapshot): Generator<string, void> {
     yield frameWithLists({ type: 'snapshot', part: number++, parts } as { type: string }, lists);
 }
 
-/** At least one. Balancers stand first: workers make a balancer with its settings, not with defaults. */
+/** The parts, at least one. Balancers come first, so that workers create a balancer with its settings instead of defaults. */
 function* partsOf({ balancers, remembered, nodes }: Snapshot): Generator<Part, void> {
   let part: Record<Kind, string> = { balancers: '', remembered: '', nodes: '' };
   let chars = 0;

@@ -1,13 +1,14 @@
-/** The proxy workers as pages and metrics show them: who is connected, and totals that survive a worker's restart. */
-import type { NodeId, WorkerCounters, WorkerHello, WorkerObserved, WorkerResource } from '@rollcall/protocol';
-import { LATENCY_BUCKETS_MS, REFUSALS } from '@rollcall/protocol';
+/** The proxy workers for pages and metrics: connected workers, and counters that survive the restart of a worker. */
+import type { WorkerCounters, WorkerHello, WorkerObserved } from '@rollcall/feed';
+import { NO_COUNTERS } from '@rollcall/feed';
+import type { NodeId, WorkerResource } from '@rollcall/protocol';
 import type { Clocks } from '../clocks.ts';
 
-/** Workers remembered; beyond this those that are away give way. */
+/** Upper bound of remembered workers; beyond it disconnected workers are dropped. */
 const MAX_WORKERS = 1_000;
-/** Requests per second are taken over this long, milliseconds. */
+/** Time over which requests per second are measured, milliseconds. */
 const RATE_WINDOW_MS = 10_000;
-/** A refused worker is shown for this long after its last attempt, milliseconds: three of its pauses. */
+/** A refused worker is listed for this time after its last attempt, milliseconds: three of its retry intervals. */
 const REFUSED_MS = 20_000;
 
 interface WorkerRow {
@@ -23,14 +24,14 @@ interface WorkerRow {
 export class WorkerTable {
   readonly #clocks: Clocks;
   readonly #rows = new Map<string, WorkerRow>();
-  /** Workers that do not speak our version of the feed, by name. */
+  /** Workers with another version of the feed, by name. */
   readonly #refused = new Map<
     string,
     { readonly hello: WorkerHello; readonly reason: string; readonly atMs: number }
   >();
   readonly #samples: { readonly atMs: number; readonly requests: number }[] = [];
-  /** What workers counted that have ended since. */
-  #ended: WorkerCounters = NOTHING;
+  /** Counters of workers that have ended. */
+  #ended: WorkerCounters = NO_COUNTERS;
 
   constructor(clocks: Clocks) {
     this.#clocks = clocks;
@@ -42,7 +43,7 @@ export class WorkerTable {
     return count;
   }
 
-  /** A worker has said hello. The same process again goes on counting where it was. */
+  /** Adds a worker after its hello. After a reconnect of the same process its counters continue. */
   join({ worker, pid, version }: WorkerHello): void {
     const known = this.#rows.get(worker);
     const isSameProcess = known?.pid === pid;
@@ -56,12 +57,12 @@ export class WorkerTable {
       connectedAtUnixMs: Math.floor(this.#clocks.nowUnixMs()),
       isConnected: true,
       revision: 0,
-      totals: isSameProcess ? known.totals : NOTHING,
+      totals: isSameProcess ? known.totals : NO_COUNTERS,
     });
     this.#forgetSurplus();
   }
 
-  /** A worker of another version of the feed has said hello. True when that is news. */
+  /** Adds a worker with another version of the feed. Returns true if it was not listed yet. */
   refuse(hello: WorkerHello, reason: string): boolean {
     const isNews = this.#refused.get(hello.worker)?.reason !== reason;
     this.#refused.delete(hello.worker);
@@ -71,7 +72,7 @@ export class WorkerTable {
     return isNews;
   }
 
-  /** Why workers that still ask are refused. */
+  /** Reasons of the refusals of workers that still retry. */
   refusals(): readonly string[] {
     return this.#stillRefused().map(({ reason }) => reason);
   }
@@ -98,7 +99,7 @@ export class WorkerTable {
     if (row) row.totals = totals;
   }
 
-  /** Workers that are connected, or ask and are refused, by name. */
+  /** Connected and refused workers, by name. */
   resources(revision: number): WorkerResource[] {
     const rows = [...this.#rows.values()].filter((row) => row.isConnected);
     const connected = rows.map(
@@ -133,7 +134,7 @@ export class WorkerTable {
     return [...connected, ...refused].sort((one, other) => (one.worker < other.worker ? -1 : 1));
   }
 
-  /** Sums over all workers since the coordinator started, those that have ended included. */
+  /** Sums over all workers since the start of the coordinator, including ended workers. */
   totals(): WorkerCounters {
     let totals = this.#ended;
     for (const row of this.#rows.values()) totals = sum(totals, row.totals);
@@ -147,7 +148,7 @@ export class WorkerTable {
     while (this.#samples.length > 2 && atMs - this.#samples[0]!.atMs > RATE_WINDOW_MS) this.#samples.shift();
   }
 
-  /** Over the last ten seconds, 0 when nothing is known yet. */
+  /** Mean over the last ten seconds; 0 before the first samples. */
   requestsPerSecond(): number {
     const first = this.#samples[0];
     const last = this.#samples.at(-1);
@@ -166,31 +167,7 @@ export class WorkerTable {
   }
 }
 
-const NOTHING: WorkerCounters = {
-  requests: 0,
-  inFlight: 0,
-  connections: 0,
-  accepted: 0,
-  bytesIn: 0,
-  bytesOut: 0,
-  statusClasses: [0, 0, 0, 0, 0],
-  retries: 0,
-  failovers: 0,
-  parked: 0,
-  oldestParkedMs: 0,
-  refusals: REFUSALS.map(() => 0),
-  clientAborts: 0,
-  unavailable: 0,
-  unknownRoutes: 0,
-  moved: 0,
-  logLinesLost: 0,
-  accessLogLinesLost: 0,
-  loopDelayMs: 0,
-  latencyBuckets: new Array<number>(LATENCY_BUCKETS_MS.length + 1).fill(0),
-  latencySumMs: 0,
-};
-
-/** Totals of a worker that is no longer there: what is about the present is over. */
+/** Counters of a worker that has ended: values of the present moment are 0. */
 function asEnded(totals: WorkerCounters): WorkerCounters {
   return { ...totals, inFlight: 0, connections: 0, parked: 0, oldestParkedMs: 0, loopDelayMs: 0 };
 }
@@ -215,6 +192,7 @@ function sum(one: WorkerCounters, other: WorkerCounters): WorkerCounters {
     unavailable: one.unavailable + other.unavailable,
     unknownRoutes: one.unknownRoutes + other.unknownRoutes,
     moved: one.moved + other.moved,
+    proxyHeaderRefusals: one.proxyHeaderRefusals + other.proxyHeaderRefusals,
     logLinesLost: one.logLinesLost + other.logLinesLost,
     accessLogLinesLost: one.accessLogLinesLost + other.accessLogLinesLost,
     loopDelayMs: Math.max(one.loopDelayMs, other.loopDelayMs),
@@ -223,7 +201,7 @@ function sum(one: WorkerCounters, other: WorkerCounters): WorkerCounters {
   };
 }
 
-/** What a worker found out about a node, in one sentence. */
+/** Describes an observation of a worker about a node in one sentence. */
 export function observedSentence(worker: string, id: NodeId, what: WorkerObserved['what'], reason: string): string {
   if (what === 'not-allowed') return `worker ${worker} does not connect to node ${id}: ${reason}`;
   return `worker ${worker} ${what} node ${id}${reason === '' ? '' : `: ${reason}`}`;

@@ -25,7 +25,7 @@ async function opened(t: TestContext, path: string): Promise<{ state: StateDirec
   return { state, lines };
 }
 
-test('it is made with those it is in, and finding out that it can be written leaves nothing', async (t) => {
+test('it is created with its parents, and the check of its writability leaves no file', async (t) => {
   const path = join(scratch(t), 'a', 'b');
   const { state, lines } = await opened(t, path);
   assert.deepEqual([state.problem, lines, readdirSync(path)], [undefined, [], []]);
@@ -47,7 +47,7 @@ test('drafts of killed processes are removed, all other files stay', async (t) =
   assert.deepEqual(readdirSync(path).sort(), others.sort());
 });
 
-test('what cannot be written is reported once, and written with the last text when it can be', async (t) => {
+test('a file that cannot be written is reported once, and written with the last text after recovery', async (t) => {
   mock.timers.enable({ apis: ['setTimeout'] });
   t.after(() => mock.timers.reset());
   const path = join(scratch(t), 'state');
@@ -65,13 +65,13 @@ test('what cannot be written is reported once, and written with the last text wh
   assert.match(lines[1]!, /can be written again$/);
 });
 
-/** Failures of each step of a write. */
+/** Failures of the steps of a write. */
 const FAILURES: Readonly<Record<string, (path: string) => void>> = {
   'the draft cannot be made': (path) => mkdirSync(join(`${path}.tmp`, 'x'), { recursive: true }),
   'the file cannot be replaced': (path) => mkdirSync(join(path, 'x'), { recursive: true }),
 };
 for (const [what, make] of Object.entries(FAILURES))
-  test(`a write leaves no draft when ${what}`, async (t) => {
+  test(`a write leaves no draft if ${what}`, async (t) => {
     const folder = scratch(t);
     const path = join(folder, 'secret');
     make(path);
@@ -80,7 +80,7 @@ for (const [what, make] of Object.entries(FAILURES))
     assert.deepEqual(readdirSync(folder), before);
   });
 
-test('writes of one file that are asked for together come one after the other, the last text stays', async (t) => {
+test('concurrent writes of one file run one after the other, and the last text stays', async (t) => {
   const path = scratch(t);
   const { state } = await opened(t, path);
   const texts = Array.from({ length: 20 }, (_, i) => `text ${i}`);
@@ -89,7 +89,7 @@ test('writes of one file that are asked for together come one after the other, t
   assert.equal(readFileSync(join(path, 'tokens.json'), 'utf8'), texts.at(-1));
 });
 
-test('a file that was not read is not replaced, and is written where there is none', async (t) => {
+test('a file that was not read is not replaced, but is created if it does not exist', async (t) => {
   const path = scratch(t);
   const { state } = await opened(t, path);
   const file = join(path, 'tokens.json');

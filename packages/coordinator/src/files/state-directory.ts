@@ -1,6 +1,6 @@
 /**
- * The directory with what the coordinator keeps besides the store. While it cannot be written (full, read-only, of another user,
- * not to be made), what has to be written is kept in memory and tried again every few seconds.
+ * The directory with the files that the coordinator keeps besides the store. It may be full, read-only, owned by another user or
+ * missing. While it cannot be written, the texts are kept in memory, and the writes are retried every few seconds.
  */
 import { lstat, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -15,30 +15,30 @@ export interface StateDirectoryOptions {
 }
 
 export interface StateProblem {
-  /** The system's error. */
+  /** The error of the system. */
   readonly message: string;
   readonly sinceUnixMs: number;
 }
 
-/** Between two tries while it cannot be written, milliseconds. */
+/** Retry interval while the directory cannot be written, milliseconds. */
 const RETRY_MS = 5_000;
-/** Drafts of ours that a killed process has left, also of earlier releases. */
-const LEFTOVER = /^(tokens\.json|logins\.json|admin-token|writable)\.([0-9a-f]{12}|tmp)$|^writable$/;
+/** Drafts that a killed coordinator has left, also of earlier releases. */
+const LEFTOVER = /^(tokens\.json|logins\.json|admin-token|cluster-id|writable)\.([0-9a-f]{12}|tmp)$|^writable$/;
 
 export class StateDirectory {
   readonly path: string;
   readonly #options: StateDirectoryOptions;
-  /** Texts that have yet to be written, by path. */
+  /** Texts that are not written yet, by path. */
   readonly #unwritten = new Map<string, string>();
-  /** Of these paths, those that may only be written where there is no file. */
+  /** Paths that may only be written if no file exists. */
   readonly #ifAbsent = new Set<string>();
   #problem: StateProblem | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
-  /** All writes so far; never rejects. */
+  /** Resolves after all writes so far; never rejects. */
   #writes: Promise<void> = Promise.resolve();
 
-  /** Makes the directory when it is not there, and finds out whether it can be written. Never rejects. */
+  /** Creates the directory if it does not exist, and checks whether it can be written. Never rejects. */
   static async open(options: StateDirectoryOptions): Promise<StateDirectory> {
     const directory = new StateDirectory(options);
     await directory.#write();
@@ -51,12 +51,12 @@ export class StateDirectory {
     this.#options = options;
   }
 
-  /** Why it cannot be written, and since when; `undefined` while it can. */
+  /** Cause and start of the present failure; `undefined` while the directory can be written. */
   get problem(): StateProblem | undefined {
     return this.#problem;
   }
 
-  /** Writes the files, by path, as soon as that is possible. With `isReplacing` false a file that is there then stays as it is. */
+  /** Writes the files, by path, as soon as possible. With `isReplacing` false an existing file is not changed. */
   async writeAll(
     files: ReadonlyMap<string, string>,
     { isReplacing = true }: { readonly isReplacing?: boolean } = {},
@@ -75,7 +75,7 @@ export class StateDirectory {
     clearTimeout(this.#timer);
   }
 
-  /** One write at a time: two of one file would use one draft. */
+  /** One write at a time, because two writes of one file would use the same draft. */
   #write(): Promise<void> {
     this.#writes = this.#writes.then(() => this.#writeNow());
     return this.#writes;
@@ -112,7 +112,7 @@ export class StateDirectory {
   }
 }
 
-/** Only a write shows that there is room. */
+/** Only a write shows whether the disk has room. */
 async function probe(directory: string): Promise<void> {
   const path = join(directory, 'writable');
   await replaceFile(path, '\n');

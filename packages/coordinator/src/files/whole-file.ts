@@ -1,8 +1,8 @@
-/** Files that are on the disk whole or not at all. */
+/** Atomic file writes: a file is on disk completely or not at all. */
 import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-/** Text of a file, or `undefined` when there is none. */
+/** Text of a file; `undefined` if it does not exist. */
 export async function readIfThere(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, 'utf8');
@@ -12,15 +12,15 @@ export async function readIfThere(path: string): Promise<string | undefined> {
   }
 }
 
-/** True for the error of reading a file that is not there, also because its folder is not. */
+/** True for the error of reading a file that does not exist, also because its folder does not exist. */
 export function isAbsent(error: unknown): boolean {
   const { code } = error as NodeJS.ErrnoException;
   return code === 'ENOENT' || code === 'ENOTDIR';
 }
 
 /**
- * Makes a folder that only its owner may use, and those it is in. Rejects with the error of the first that cannot be made: the
- * recursive `mkdir` of Node.js reports ENOENT on a read-only disk.
+ * Creates a folder that only its owner can use, with its parents. Rejects with the error of the first folder that cannot be
+ * created: the recursive `mkdir` of Node.js reports ENOENT on a read-only disk.
  */
 export async function makeFolder(path: string): Promise<void> {
   try {
@@ -35,8 +35,8 @@ export async function makeFolder(path: string): Promise<void> {
 }
 
 /**
- * Replaces `path` by a file that only its owner may read; on the disk when this resolves. It is written as `PATH.tmp`, which
- * a failed write removes and the next write replaces. Rejects with the system's error and leaves the old file then.
+ * Replaces `path` by a file that only its owner can read. The file is on disk when this resolves. It is written as `PATH.tmp`, which
+ * a failed write removes and the next write replaces. On failure the old file stays, and this rejects with the error of the system.
  */
 export async function replaceFile(path: string, content: string | Iterable<string | Buffer>): Promise<void> {
   const beside = besideOf(path);
@@ -57,12 +57,12 @@ export async function replaceFile(path: string, content: string | Iterable<strin
   await syncFolder(dirname(path));
 }
 
-/** Where `replaceFile` writes; a crash may leave a file there. */
+/** The path to which `replaceFile` writes first; a crash may leave a file there. */
 export function besideOf(path: string): string {
   return `${path}.tmp`;
 }
 
-/** Without this a rename itself may be lost with the power. */
+/** Without this call a power failure may undo the rename. */
 async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, 'r');
   try {

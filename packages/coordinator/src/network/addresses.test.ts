@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CidrList, isLoopback, isLoopbackHost, isOfThisMachine, limitKey, parseIp } from './addresses.ts';
 
-test('odd spellings of addresses are not addresses', () => {
+test('unusual spellings of addresses are refused', () => {
   for (const text of ['2130706433', '0x7f.1', '0177.0.0.1', '127.1', '１２７.0.0.1', 'localhost', '', '1.2.3.4/8'])
     assert.equal(parseIp(text), undefined, text);
 });
 
-test('IPv4 in IPv6 clothes is IPv4', () => {
+test('IPv4 in IPv6 form is IPv4', () => {
   assert.equal(parseIp('::ffff:127.0.0.1')?.toString(), '127.0.0.1');
   assert.equal(parseIp('[::ffff:7f00:1]')?.toString(), '127.0.0.1');
   assert.ok(isLoopback(parseIp('::ffff:7f00:1')));
@@ -20,20 +20,20 @@ test('loopback is by address or by name', () => {
   for (const host of ['0.0.0.0', '::', '10.0.0.1', 'localhost.example', '']) assert.ok(!isLoopbackHost(host), host);
 });
 
-test('this machine has its loopback and unspecified addresses, and not those of documents', () => {
+test('loopback and unspecified addresses are of this machine, addresses for documentation are not', () => {
   assert.ok(isOfThisMachine(parseIp('127.0.0.5')!));
   assert.ok(isOfThisMachine(parseIp('::')!));
   assert.ok(!isOfThisMachine(parseIp('192.0.2.1')!));
 });
 
-test('a list of ranges has what is within, of either family', () => {
+test('a list of ranges contains the addresses within them, of either family', () => {
   const list = new CidrList(['10.0.0.0/8', '::1', '192.0.2.7']);
   for (const text of ['10.255.0.1', '::ffff:10.0.0.1', '::1', '192.0.2.7']) assert.ok(list.has(parseIp(text)), text);
   for (const text of ['11.0.0.1', '::2', '192.0.2.8']) assert.ok(!list.has(parseIp(text)), text);
   assert.ok(!list.has(undefined));
 });
 
-test('a range that is none throws', () => {
+test('an invalid range throws', () => {
   for (const text of ['10.0.0.0/33', '10.0.0.0/', '10.0.0/8', 'all', '10.0.0.0/-1', '::/129'])
     assert.throws(() => new CidrList([text]), /is not a range/, text);
 });

@@ -1,11 +1,12 @@
-/** IP addresses and CIDR ranges, read by one library so that no odd spelling means two things. */
+/** IP addresses and CIDR ranges. One library parses them, so that no spelling has two meanings. */
 import { networkInterfaces } from 'node:os';
+import { isOwnIp } from '@rollcall/core';
 import ipaddr from 'ipaddr.js';
 
-/** A parsed address. IPv4 in IPv6 clothes (`::ffff:10.0.0.1`) is IPv4 here. */
+/** A parsed address. IPv4 in IPv6 form (`::ffff:10.0.0.1`) is IPv4 here. */
 export type IpAddress = ipaddr.IPv4 | ipaddr.IPv6;
 
-/** Addresses that were parsed lately: the same peers come again and again, and each request asks several times. */
+/** Cache of parsed addresses: the same peers connect often, and a request parses its address several times. */
 const parsed = new Map<string, IpAddress>();
 const MAX_PARSED = 1_000;
 const MAX_PARSED_LENGTH = 64;
@@ -35,23 +36,12 @@ export function isLoopback(address: IpAddress | undefined): boolean {
   return address?.range() === 'loopback';
 }
 
-/** True when both are the same address. */
-export function isSameAddress(one: IpAddress, other: IpAddress): boolean {
-  return one.kind() === other.kind() && one.toNormalizedString() === other.toNormalizedString();
-}
-
 /** True for addresses of this machine: loopback, the unspecified address, and those of its interfaces. */
 export function isOfThisMachine(address: IpAddress): boolean {
-  if (isLoopback(address) || address.range() === 'unspecified') return true;
-  for (const entries of Object.values(networkInterfaces()))
-    for (const entry of entries ?? []) {
-      const own = parseIp(entry.address);
-      if (own && isSameAddress(own, address)) return true;
-    }
-  return false;
+  return isOwnIp(address.toString(), networkInterfaces());
 }
 
-/** Addresses of this machine as ranges: loopback, and those of its interfaces. */
+/** Addresses of this machine as ranges: loopback and its interfaces. */
 export function ownRanges(): string[] {
   const entries = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
   const addresses = entries.map(({ address }) => address.replace(/%.*$/, ''));
@@ -65,8 +55,8 @@ export function isLoopbackHost(host: string): boolean {
 }
 
 /**
- * What limits of one peer are kept by: an IPv6 client has a whole /64 to choose addresses from, a local process all of 127.0.0.0/8,
- * any other IPv4 client one address.
+ * The key by which limits per peer are kept. An IPv6 client can choose addresses within a /64, and a local process within
+ * 127.0.0.0/8. Any other IPv4 client has one address.
  */
 export function limitKey(address: IpAddress | undefined): string {
   if (address === undefined) return 'unknown';
@@ -79,7 +69,7 @@ export function limitKey(address: IpAddress | undefined): string {
 export class CidrList {
   readonly #ranges: readonly [IpAddress, number][];
 
-  /** Throws for text that is no range, because a range that is silently dropped opens or closes the wrong door. */
+  /** Throws for an invalid range, because a range dropped silently would change the policy. */
   constructor(ranges: readonly string[]) {
     this.#ranges = ranges.map(parseRange);
   }

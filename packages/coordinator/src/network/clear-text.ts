@@ -1,7 +1,7 @@
 import type { Config } from '../config.ts';
 import { isLoopbackHost } from './addresses.ts';
 
-/** Sentences about ports on which tokens pass in clear text: beyond loopback, without TLS here or in front. */
+/** Warnings about ports that receive tokens in clear text: beyond loopback, without TLS here or in a proxy in front. */
 export function clearTextAdvice({
   listen,
   agentsListen,

@@ -1,12 +1,12 @@
 import { connect } from 'node:net';
 
 /**
- * Tries one TCP connect and closes it at once; nothing is sent. Resolves to `undefined` when somebody listens there,
- * otherwise to why not, in words. Never rejects.
+ * Tries one TCP connect and closes it at once, without sending data. Resolves to `undefined` if a program accepts it, otherwise
+ * to the reason why not, as text. Never rejects.
  */
 export type ConnectProbe = (host: string, port: number, signal: AbortSignal) => Promise<string | undefined>;
 
-/** Time a connect may take, milliseconds. */
+/** Time limit of the connect, milliseconds. */
 export const PROBE_TIMEOUT_MS = 1_000;
 
 export const connectProbe: ConnectProbe = (host, port, signal) =>

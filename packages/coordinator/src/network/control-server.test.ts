@@ -5,7 +5,7 @@ import net from 'node:net';
 import { test } from 'node:test';
 import { closeServer, listen } from './control-server.ts';
 
-test('an answer under way ends before the server closes, and a connection without a request does not hold it up', async () => {
+test('an open answer ends before the server closes, and a connection without a request does not delay it', async () => {
   const server = createServer();
   const { port } = await listen(server, { host: '127.0.0.1', port: 0 });
   const asked = once(server, 'request') as Promise<[IncomingMessage, ServerResponse]>;

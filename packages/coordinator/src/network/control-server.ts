@@ -2,18 +2,19 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { Duplex } from 'node:stream';
+import { FEED_PATH } from '@rollcall/feed';
 import type { Fault } from '@rollcall/protocol';
-import { AGENT_PATH, FEED_PATH } from '@rollcall/protocol';
+import { AGENT_PATH } from '@rollcall/protocol';
 import type { ListenAddress } from '../config.ts';
 import { type ControlTls, tlsServerOptions } from './control-tls.ts';
 import { refuseUpgrade } from './refuse-upgrade.ts';
 
-/** Takes over the upgrades of one path. */
+/** Handles the upgrades of one path. */
 export interface Upgrades {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
 }
 
-/** Sends upgrade requests to agents and feed by their exact path; all others get 404. */
+/** Routes upgrade requests to agents and feed by their exact path; all others get 404. */
 export function routeUpgrades(server: Server, agents: Upgrades, feed: Upgrades): void {
   server.on('upgrade', (request, socket, head) => {
     if (request.url === AGENT_PATH) agents.upgrade(request, socket, head);
@@ -27,8 +28,8 @@ function nothingAt(request: IncomingMessage): Fault {
 }
 
 /**
- * Bounds of each server of the control side on clients that send slowly or nothing: as long for a request head as on the
- * site's port, from the first instant of the connection. Node.js looks for late ones every 30 s unless it is set.
+ * Time limits of each control server for slow or silent clients. The limit for a request head is that of the site's port, from
+ * the start of the connection. By default Node.js checks for late requests only every 30 s.
  */
 export const SERVER_BOUNDS = {
   headersTimeout: 10_000,
@@ -46,10 +47,10 @@ export function createUpgradeServer(tls: ControlTls | undefined): Server {
   return createTlsServer({ ...tlsServerOptions(tls), ...bounds }, answer) as unknown as Server;
 }
 
-/** Connections that wait to be accepted. After a restart all agents connect at once; the system's own bound (somaxconn) holds as well. */
+/** Length of the accept queue. After a restart all agents connect at once. The bound of the system (somaxconn) applies too. */
 const BACKLOG = 4_096;
 
-/** Listens, and resolves to the address taken. Rejects when it cannot be had. */
+/** Listens, and resolves to the bound address. Rejects if the address cannot be bound. */
 export function listen(server: Server, { host, port }: ListenAddress): Promise<ListenAddress> {
   watchAnswers(server);
   return new Promise((resolve, reject) => {
@@ -63,9 +64,9 @@ export function listen(server: Server, { host, port }: ListenAddress): Promise<L
   });
 }
 
-/** What answers under way get to end when a server closes, milliseconds. */
+/** Time that open answers get to end when a server closes, milliseconds. */
 const ANSWER_MS = 5_000;
-/** Answers under way, of servers that listen. */
+/** Open answers of listening servers. */
 const answering = new WeakMap<Server, Set<ServerResponse>>();
 
 function watchAnswers(server: Server): void {
@@ -77,7 +78,7 @@ function watchAnswers(server: Server): void {
   });
 }
 
-/** Stops listening, lets answers under way end, and cuts what is left. */
+/** Stops listening, lets open answers end, and destroys the remaining connections. */
 export async function closeServer(server: Server): Promise<void> {
   if (!server.listening) return;
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
@@ -92,7 +93,7 @@ export async function closeServer(server: Server): Promise<void> {
   await closed;
 }
 
-/** `http://host:port`, with brackets around IPv6, and `localhost` where a wildcard address would lead nowhere. */
+/** `http://host:port`, with brackets around IPv6, and `localhost` instead of a wildcard address. */
 export function urlOf(scheme: 'http' | 'https' | 'ws' | 'wss', { host, port }: ListenAddress): string {
   const name = host === '0.0.0.0' || host === '::' ? 'localhost' : host.includes(':') ? `[${host}]` : host;
   return `${scheme}://${name}:${port}`;

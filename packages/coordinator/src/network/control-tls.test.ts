@@ -16,7 +16,7 @@ import { type ControlTls, endAdvice } from './control-tls.ts';
 
 const DAY_MS = 86_400_000;
 
-/** Certificates that a test changes. */
+/** Certificates that the test can replace. */
 class TestTls implements ControlTls {
   context: tls.SecureContextOptions;
   readonly asksClients = true;
@@ -38,7 +38,7 @@ class TestTls implements ControlTls {
   }
 }
 
-/** A coordinator whose clock can be moved, and an agents' connection with a client certificate that ends in 5 days. */
+/** A coordinator with a manual clock, and an agent connection with a client certificate that expires in 5 days. */
 async function startWithAgent(t: TestContext) {
   const server = selfSigned(t, 'control', 20);
   const client = selfSigned(t, 'shop-1', 5);
@@ -79,7 +79,7 @@ test('C52: a connection ends when the client certificate that opened it expires'
   assert.equal(code, 1006);
 });
 
-test('both ports show a new certificate, and connections stay open', async (t) => {
+test('both ports present a new certificate, and connections stay open', async (t) => {
   const { coordinator, context, agent } = await startWithAgent(t);
   const shown = async (url: string): Promise<string> => {
     const { hostname, port } = new URL(url);
@@ -97,7 +97,7 @@ test('both ports show a new certificate, and connections stay open', async (t) =
   assert.equal(agent.readyState, WebSocket.OPEN);
 });
 
-test('a handshake may come in pieces, and a plain request is answered', async (t) => {
+test('a handshake may arrive in pieces, and a plain request is answered', async (t) => {
   const { coordinator } = await startWithAgent(t);
   for (const url of [coordinator.url, coordinator.agentsUrl]) {
     const { hostname: host, port } = new URL(url);
@@ -112,7 +112,7 @@ test('a handshake may come in pieces, and a plain request is answered', async (t
       said,
       /^HTTP\/1\.1 400 .*Client sent an HTTP request to an HTTPS port: use https:\/\/ or wss:\/\/\n$/s,
     );
-    // The first octet alone: what it is shows before the rest has come.
+    // Only the first octet: it identifies the protocol before the rest has arrived.
     const raw = net.connect({ host, port: Number(port) });
     await once(raw, 'connect');
     const pieces = new Duplex({
@@ -130,27 +130,27 @@ test('a handshake may come in pieces, and a plain request is answered', async (t
   }
 });
 
-test('connections that do not finish a handshake do not delay the end of the coordinator', async (t) => {
+test('unfinished handshakes do not delay the shutdown of the coordinator', async (t) => {
   const { coordinator, agent } = await startWithAgent(t);
   agent.terminate();
   const { hostname: host, port } = new URL(coordinator.url);
   const [silent, stalled] = [net.connect({ host, port: Number(port) }), net.connect({ host, port: Number(port) })];
   const ended = [silent, stalled].map((socket) => once(socket.on('error', () => undefined).resume(), 'close'));
   await Promise.all([once(silent, 'connect'), once(stalled, 'connect')]);
-  // The head of a record of 512 octets, and no more.
+  // Only the head of a record of 512 octets.
   stalled.write(Buffer.from([0x16, 3, 1, 2, 0, 1]));
-  // Its handshake has begun on the other side once a later connection is answered.
+  // Once a later connection is answered, the server has begun this handshake.
   const later = net.connect({ host, port: Number(port) });
   later.end('GET / HTTP/1.1\r\n\r\n');
   await once(later.resume(), 'close');
   const closingAtMs = performance.now();
   await coordinator.close();
   await Promise.all(ended);
-  // A handshake may take 10 s otherwise.
+  // The time limit of a handshake is 10 s.
   assert.ok(performance.now() - closingAtMs < 8_000);
 });
 
-test('an end within 14 days, and one that is over, is a sentence', () => {
+test('an expired certificate, and expiry within 14 days, is a sentence', () => {
   const ends = (leftMs: number) =>
     endAdvice({ ...new TestTls({}), path: 'control.crt', endsAtUnixMs: leftMs } as ControlTls, 0);
   assert.equal(ends(14 * DAY_MS), undefined);

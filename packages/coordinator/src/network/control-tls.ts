@@ -1,6 +1,6 @@
 /**
- * TLS of the control port and the agents port: certificates that are replaced while connections stay open, an answer for
- * clients without TLS, and the end of connections whose client certificate expires.
+ * TLS of the control port and the agents port. Certificates are replaced while connections stay open. Clients without TLS get an
+ * answer, and a connection ends when its client certificate expires.
  */
 import { constants } from 'node:crypto';
 import type { Server } from 'node:http';
@@ -10,40 +10,40 @@ import type { SecureContextOptions, TLSSocket } from 'node:tls';
 import type { Logger } from 'pino';
 import type { Clocks } from '../clocks.ts';
 
-/** Certificates of the control port, as they are now. The program that reads the files implements it. */
+/** Present certificates of the control port. Implemented by the program that reads the files. */
 export interface ControlTls {
-  /** Certificate and key, and the authorities of clients. */
+  /** Certificate and key, and the authorities for client certificates. */
   readonly context: SecureContextOptions;
-  /** Clients are asked for a certificate; those without one need a token. */
+  /** Clients are asked for a certificate; a client without one needs a token. */
   readonly asksClients: boolean;
   /** File of the certificate, for messages. */
   readonly path: string;
-  /** End of the certificate, Unix time in milliseconds. */
+  /** Expiry of the certificate, Unix time in milliseconds. */
   readonly endsAtUnixMs: number;
   /** Calls `listener` after `context` has changed. */
   onChange(listener: () => void): void;
 }
 
-/** For the whole handshake, and for the first octet before it, milliseconds. */
+/** Time limit of the whole handshake, and of the first octet before it, milliseconds. */
 const HANDSHAKE_MS = 10_000;
 /** Interval of the check for client certificates that have expired, milliseconds. */
 const CHECK_MS = 1_000;
 /** First octet of a TLS record with a handshake (RFC 8446 section 5.1). */
 const HANDSHAKE_RECORD = 0x16;
-/** A certificate that ends sooner is reported, milliseconds. */
+/** A certificate that expires within this time is reported, milliseconds. */
 const SOON_MS = 14 * 86_400_000;
 const WARN_AGAIN_MS = 86_400_000;
 const LOOK_MS = 60_000;
 
-/** The words are those that agents and commands know a TLS port by. */
+/** Agents and commands recognise a TLS port by these words. */
 const PLAIN_ANSWER = 'Client sent an HTTP request to an HTTPS port: use https:// or wss://\n';
 
-/** Options of a server that speaks TLS. A resumed session would skip the check of the client certificate: there are none. */
+/** Options of a TLS server. Sessions cannot be resumed, because that would skip the check of the client certificate. */
 export function tlsServerOptions(tls: ControlTls): ServerOptions {
   return {
     ...secureContextOf(tls),
     requestCert: tls.asksClients,
-    // A certificate that is not verified is refused by name, with an answer that says why.
+    // A certificate that failed verification is refused later, with an answer that contains the reason.
     rejectUnauthorized: false,
     handshakeTimeout: HANDSHAKE_MS,
   };
@@ -59,12 +59,12 @@ export interface ControlTlsOptions {
   readonly log: Logger;
 }
 
-/** One for all servers of a coordinator. */
+/** TLS state shared by all servers of a coordinator. */
 export class ControlTlsPorts {
   readonly #options: ControlTlsOptions;
-  /** When the client certificate of an open connection expires, Unix time in milliseconds. */
+  /** Expiry of the client certificate of each open connection, Unix time in milliseconds. */
   readonly #expiries = new Map<TLSSocket, number>();
-  /** Connections whose handshake is not over, by their other end. */
+  /** Connections with an unfinished handshake, by their peer. */
   readonly #handshakes = new Map<string, Socket>();
   #isClosing = false;
   readonly #checkTimer: NodeJS.Timeout;
@@ -80,7 +80,7 @@ export class ControlTlsPorts {
     });
   }
 
-  /** Of a server that was made with `tlsServerOptions`. */
+  /** Watches a server that was created with `tlsServerOptions`. */
   watch(server: Server): void {
     const { tls } = this.#options;
     const secure = server as unknown as TlsServer;
@@ -95,7 +95,7 @@ export class ControlTlsPorts {
     });
   }
 
-  /** Ends handshakes, for which servers would wait when they close, and every later connection. */
+  /** Ends handshakes, which would delay the close of servers, and every later connection. */
   close(): void {
     this.#isClosing = true;
     for (const socket of this.#handshakes.values()) socket.destroy();
@@ -155,7 +155,7 @@ export function endAdvice({ path, endsAtUnixMs }: ControlTls, nowUnixMs: number)
   return `The certificate of the control port, ${path}, expires at ${at}, in ${Math.floor(leftMs / 86_400_000)} days. Replace the file; it is read within seconds.`;
 }
 
-/** A client that begins without a TLS handshake gets a plain HTTP answer that names the scheme. */
+/** Sends a plain HTTP answer with the right scheme to a client that begins without a TLS handshake. */
 function answerPlainHttp(server: Server): void {
   const begin = server.listeners('connection') as ((this: Server, socket: Socket) => void)[];
   server.removeAllListeners('connection');

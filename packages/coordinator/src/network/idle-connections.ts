@@ -1,7 +1,9 @@
 /**
- * Bounds on connections of the control side that carry no request: those that have sent none yet, and those that are kept
- * alive. Each uses a file descriptor of the process, and a client without a token could use them all. Above the limit of an
- * address, or of all addresses, the longest idle connections are closed. A connection idle for less than a second is kept.
+ * Bounds connections of the control side that carry no request: connections without a request so far, and kept-alive ones. Each
+ * uses a file descriptor of the process, and a client without a token could use all of them.
+ *
+ * Above the limit of an address, or of all addresses, the longest idle connections are closed. A connection idle for less than a
+ * second is kept.
  */
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
@@ -9,10 +11,10 @@ import type { Clocks } from '../clocks.ts';
 import { limitKey, parseIp } from './addresses.ts';
 
 export interface IdleBounds {
-  /** Of one address: all of loopback, an IPv6 /64, or an IPv4 address. */
+  /** Upper bound per address: all of loopback, an IPv6 /64, or an IPv4 address. */
   readonly maxOfAddress: number;
   readonly maxTotal: number;
-  /** A connection that is idle for less is not closed: a burst of agents is no attack, milliseconds. */
+  /** A connection that is idle for less time is not closed, milliseconds: a burst of agents is no attack. */
   readonly graceMs: number;
 }
 
@@ -24,7 +26,7 @@ interface Idle {
   readonly sinceMs: number;
 }
 
-/** By remote address and port, which the socket inside TLS shares with the one outside. The longest idle come first. */
+/** Idle connections by remote address and port, which the socket inside TLS shares with the outer one. Longest idle first. */
 type IdleByEnd = Map<string, Idle>;
 
 export class IdleConnections {
@@ -33,11 +35,11 @@ export class IdleConnections {
   readonly #onClosed: (socket: Socket, why: string) => void;
   readonly #all: IdleByEnd = new Map();
   readonly #ofAddress = new Map<string, IdleByEnd>();
-  /** Of addresses that have too many. */
+  /** Addresses with too many idle connections. */
   readonly #crowded = new Set<IdleByEnd>();
   #closed = 0;
 
-  /** `onClosed` is called for each connection that is closed, with the bound in words. */
+  /** Calls `onClosed` for each closed connection, with the bound as text. */
   constructor(
     clocks: Pick<Clocks, 'nowMs'>,
     onClosed: (socket: Socket, why: string) => void,
@@ -48,12 +50,12 @@ export class IdleConnections {
     this.#bounds = bounds;
   }
 
-  /** Connections that are idle now. */
+  /** Number of idle connections. */
   get size(): number {
     return this.#all.size;
   }
 
-  /** Connections closed since the start. */
+  /** Number of connections closed since the start. */
   get closed(): number {
     return this.#closed;
   }
@@ -65,7 +67,7 @@ export class IdleConnections {
       this.#enter(end, socket);
       socket.once('close', () => this.#leave(end));
     });
-    // Answers that are still to come on a connection: a client may send several requests at once.
+    // Number of outstanding answers on the connection: a client may send several requests at once.
     const answers = new WeakMap<Socket, number>();
     server.on('request', ({ socket }, response) => {
       const end = endOf(socket);
@@ -91,7 +93,7 @@ export class IdleConnections {
     if (ofAddress.size > maxOfAddress || this.#all.size > maxTotal) this.#trimSoon(ofAddress);
   }
 
-  /** After what has arrived in the meantime was read: a loop that stood still makes clients look idle that are not. */
+  /** Runs after arrived data was read, because clients look idle after the event loop was blocked. */
   #trimSoon(ofAddress: IdleByEnd): void {
     if (this.#crowded.size === 0) setImmediate(() => this.#trim());
     this.#crowded.add(ofAddress);

@@ -6,7 +6,7 @@ import { CidrList } from './addresses.ts';
 import { clearTextAdvice } from './clear-text.ts';
 import { believeProxies, isSecure, peerOf } from './peer.ts';
 
-/** What is seen of a request from `end` with these fields. */
+/** Address and scheme of a request from `end` with these fields. */
 function seen(trusted: readonly string[], end: string, headers: Record<string, string> = {}): string {
   const server = new EventEmitter();
   believeProxies(server as Server, new CidrList(trusted));
@@ -15,7 +15,7 @@ function seen(trusted: readonly string[], end: string, headers: Record<string, s
   return `${peerOf(request)} ${isSecure(request) ? 'tls' : 'plain'}`;
 }
 
-test('only a trusted proxy says where a request comes from', () => {
+test('only a trusted proxy can set the origin of a request', () => {
   const fields = { 'x-forwarded-for': '203.0.113.7', 'x-forwarded-proto': 'https' };
   assert.equal(seen([], '10.0.0.5', fields), '10.0.0.5 plain');
   assert.equal(seen(['10.0.0.0/24'], '10.0.1.5', fields), '10.0.1.5 plain');
@@ -24,7 +24,7 @@ test('only a trusted proxy says where a request comes from', () => {
   assert.equal(seen(['10.0.0.0/24'], '10.0.0.5'), '10.0.0.5 plain');
 });
 
-test('what a client writes itself stands before what the proxy appends', () => {
+test('addresses from the client, before the ones of the proxy, are ignored', () => {
   const of = (forwarded: string, end = '10.0.0.5') =>
     seen(['10.0.0.0/24', '127.0.0.1'], end, { 'x-forwarded-for': forwarded });
   assert.equal(of('127.0.0.1, 203.0.113.7'), '203.0.113.7 plain');
@@ -34,7 +34,7 @@ test('what a client writes itself stands before what the proxy appends', () => {
   assert.equal(seen(['10.0.0.5'], '10.0.0.5', { 'x-forwarded-proto': 'https, http' }), '10.0.0.5 plain');
 });
 
-test('a loopback address counts only from a proxy on this machine, and what is no address is none', () => {
+test('a loopback address counts only from a proxy on this machine, and an invalid address is none', () => {
   const of = (forwarded: string, end: string) => seen(['10.0.0.5', '127.0.0.1'], end, { 'x-forwarded-for': forwarded });
   assert.equal(of('127.0.0.1', '10.0.0.5'), '10.0.0.5 plain');
   assert.equal(of('::1', '10.0.0.5'), '10.0.0.5 plain');
@@ -42,7 +42,7 @@ test('a loopback address counts only from a proxy on this machine, and what is n
   assert.equal(of('127.0.0.1, unknown', '127.0.0.1'), 'undefined plain');
 });
 
-test('tokens in clear text are reported beyond loopback, without TLS here or in front', () => {
+test('tokens in clear text are reported beyond loopback, without TLS here or in a proxy in front', () => {
   const listen = { host: '127.0.0.1', port: 8400 };
   const open = { host: '0.0.0.0', port: 8401 };
   const none = { listen, controlTrustedProxies: [] };

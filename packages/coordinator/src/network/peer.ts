@@ -1,4 +1,4 @@
-/** Where a request comes from: the other end of its connection, or what a trusted proxy in front of the control port reports. */
+/** Origin of a request: the peer of its connection, or the client that a trusted proxy in front of the control port reports. */
 import type { IncomingMessage, Server } from 'node:http';
 import { type CidrList, type IpAddress, isLoopback, parseIp } from './addresses.ts';
 
@@ -7,10 +7,10 @@ interface Reported {
   readonly isSecure: boolean;
 }
 
-/** Of requests that came through a trusted proxy. */
+/** Origins of requests through a trusted proxy. */
 const reports = new WeakMap<IncomingMessage, Reported>();
 
-/** Reads the fields of proxies in `trusted` (`--control-trusted-proxy`) before any other part sees a request of `server`. */
+/** Reads the fields of proxies in `trusted` (`--control-trusted-proxy`) before any other code handles a request of `server`. */
 export function believeProxies(server: Server, trusted: CidrList): void {
   const note = (request: IncomingMessage): void => {
     if (trusted.has(endOf(request))) reports.set(request, reportOf(request, trusted));
@@ -19,7 +19,7 @@ export function believeProxies(server: Server, trusted: CidrList): void {
   server.prependListener('upgrade', note);
 }
 
-/** Address of the client; `undefined` when the socket is gone, or a trusted proxy reports something that is no address. */
+/** Address of the client; `undefined` if the socket is gone, or a trusted proxy reports an invalid address. */
 export function peerOf(request: IncomingMessage): IpAddress | undefined {
   const reported = reports.get(request);
   return reported ? reported.address : endOf(request);
@@ -40,8 +40,8 @@ function reportOf(request: IncomingMessage, trusted: CidrList): Reported {
 }
 
 /**
- * The last address of `X-Forwarded-For` that is not a trusted proxy's: what stands before it was written by the client. A
- * loopback address counts only when the proxy itself is on this machine; elsewhere it is one of the machine of the proxy.
+ * The last address of `X-Forwarded-For` that is not that of a trusted proxy. The client itself may have written the entries
+ * before it. A loopback address counts only if the proxy is on this machine; otherwise it belongs to the machine of the proxy.
  */
 function clientOf(request: IncomingMessage, trusted: CidrList): IpAddress | undefined {
   const end = endOf(request);
@@ -57,7 +57,7 @@ function clientOf(request: IncomingMessage, trusted: CidrList): IpAddress | unde
   return client;
 }
 
-/** Some proxies write `192.0.2.1:40000` or `[2001:db8::1]:40000`. */
+/** Some proxies add the port: `192.0.2.1:40000` or `[2001:db8::1]:40000`. */
 function withoutPort(text: string): string {
   return /^(\[[^\]]+\]|[\d.]+):\d{1,5}$/.exec(text)?.[1] ?? text;
 }

@@ -35,7 +35,7 @@ function proofOf({ headers }: IncomingMessage, key = INSTANCE): string {
   return createHmac('sha256', key).update(String(headers['rollcall-probe'])).digest('hex');
 }
 
-test('a right proof is one, and the question names us', async (t) => {
+test('a valid proof is accepted, and the question names the coordinator', async (t) => {
   let request: IncomingMessage | undefined;
   const kind = await ask(
     t,
@@ -51,7 +51,7 @@ test('a right proof is one, and the question names us', async (t) => {
   assert.match(String(request?.headers.host), /^127\.0\.0\.1:\d+$/);
 });
 
-test('any other HTTP answer is an answer: another proof, no proof, an error', async (t) => {
+test('any other HTTP answer counts as an answer: another proof, no proof, an error', async (t) => {
   assert.equal(
     await ask(
       t,
@@ -75,7 +75,7 @@ test('a member without an agent proves nothing', async (t) => {
   assert.equal(await ask(t, server, { isAgent: false }), 'options');
 });
 
-test('no answer, a close and bytes that are not HTTP leave HEAD of the ready path, or a connect', async (t) => {
+test('after no answer, a close or bytes that are not HTTP, the probe is HEAD of the ready path, or a connect', async (t) => {
   for (const listener of [
     () => undefined,
     (socket: Socket) => socket.end(),
@@ -86,7 +86,7 @@ test('no answer, a close and bytes that are not HTTP leave HEAD of the ready pat
   }
 });
 
-test('where a proof is promised, an answer without it comes from another program', async (t) => {
+test('if a proof was promised, an answer without it comes from another program', async (t) => {
   const asked: string[] = [];
   const other = http(({ method, url }, reply) => {
     asked.push(`${method} ${url}`);
@@ -98,7 +98,7 @@ test('where a proof is promised, an answer without it comes from another program
   assert.equal(await ask(t, successor, { proves: true }), 'other');
 });
 
-test('an intermediate that answers OPTIONS * by itself, or names itself in Via, is no other program', async (t) => {
+test('an intermediary that answers OPTIONS * itself, or adds Via, is not another program', async (t) => {
   const mesh = http((request, reply) => {
     if (request.method === 'OPTIONS') reply.writeHead(404).end();
     else reply.setHeader('rollcall-proof', proofOf(request)).end();
@@ -119,7 +119,7 @@ test('no answer is no evidence of another program', async (t) => {
   );
 });
 
-test('it ends when it is called off', async (t) => {
+test('it can be aborted', async (t) => {
   const abort = new AbortController();
   const server = tcp(() => abort.abort());
   assert.equal(await ask(t, server, { signal: abort.signal }), 'connect');

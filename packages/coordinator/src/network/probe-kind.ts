@@ -1,39 +1,40 @@
 /**
- * How a node answers when its port is asked: the question that the workers' probes ask later. `OPTIONS *` concerns the server and not a
- * resource (RFC 9110 section 9.3.7), so it has no side effect; any status is an answer.
+ * Determines how a node answers a request to its port. The probes of the workers send the same request later. `OPTIONS *`
+ * concerns the server and not a resource (RFC 9110 section 9.3.7), so it has no side effect. Any status is an answer.
  */
 import { createHmac, randomBytes } from 'node:crypto';
 import { type IncomingMessage, request as requestPlain } from 'node:http';
 import { request as requestTls } from 'node:https';
 import { isIP } from 'node:net';
-import { type NodeUrl, PROBE_FIELD, PROOF_FIELD, type ProbeKind } from '@rollcall/protocol';
+import type { ProbeKind } from '@rollcall/feed';
+import { type NodeUrl, PROBE_FIELD, PROOF_FIELD } from '@rollcall/protocol';
 
 export interface KindQuestion {
   readonly url: NodeUrl;
-  /** Where to connect: the checked address. */
+  /** The checked address to connect to. */
   readonly host: string;
   readonly port: number;
   /** The key of proofs; `undefined` for members without an agent. */
   readonly instance: string | undefined;
   /** The node can be probed by HEAD. */
   readonly hasReadyPath: boolean;
-  /** The node has promised a proof: a path that it serves, to ask again. `undefined`: any answer is the node's. */
+  /** For a node that has promised a proof: a path that it serves, for the second question. `undefined`: every answer counts. */
   readonly provesAt: string | undefined;
   readonly userAgent: string;
 }
 
-/** The best kind of probe that the node has answered; `other` when another program answers in its place. */
+/** The best kind of probe that the node has answered; `other` if another program answers in its place. */
 export type KindAnswer = ProbeKind | 'other';
 
-/** Asks once, or twice where a promised proof is missing. Never rejects. */
+/** Asks once, or twice if a promised proof is missing. Never rejects. */
 export type KindProbe = (question: KindQuestion, signal: AbortSignal) => Promise<KindAnswer>;
 
-/** `forwarded`: without a proof, by an intermediate that names itself in `Via` and may have removed the proof. */
+/** `forwarded`: an answer without a proof, from an intermediary that adds `Via` and may have removed the proof. */
 type Answer = 'proved' | 'forwarded' | 'answered' | 'none';
 
-/** Time for one answer, connect included, milliseconds. */
+/** Time limit of one answer, including the connect, milliseconds. */
 const ANSWER_WITHIN_MS = 1_000;
-/** A program that sends large heads answers nevertheless. */
+/** Generous, so that a program with large response heads counts as answering. */
 const MAX_HEAD_BYTES = 65_536;
 
 export const probeKind: KindProbe = async (question, signal) => {
@@ -42,7 +43,7 @@ export const probeKind: KindProbe = async (question, signal) => {
   if (first === 'none') return hasReadyPath ? 'head' : 'connect';
   if (first === 'proved') return 'proof';
   if (first === 'forwarded' || provesAt === undefined) return 'options';
-  // A service mesh answers `OPTIONS *` by itself, and forwards a request for a resource.
+  // A service mesh answers `OPTIONS *` itself, and forwards a request for a resource.
   const second = await ask(question, 'HEAD', provesAt, signal);
   return second === 'answered' ? 'other' : 'options';
 };
@@ -61,7 +62,7 @@ function ask(question: KindQuestion, method: string, path: string, signal: Abort
       headers: { host: authority, 'user-agent': userAgent, [PROBE_FIELD]: nonce, connection: 'close' },
       maxHeaderSize: MAX_HEAD_BYTES,
       signal,
-      // Whether the certificate is trusted is for the workers to judge, which send requests.
+      // The workers, which send requests, verify the certificate.
       rejectUnauthorized: false,
       ...(isIP(hostname.replace(/^\[|\]$/g, '')) === 0 && { servername: hostname }),
     });

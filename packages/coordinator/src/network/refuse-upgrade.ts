@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream';
 import type { Fault } from '@rollcall/protocol';
 import { ERROR_CODES } from '@rollcall/protocol';
 
-/** Refuses an upgrade with an HTTP answer and closes. `retryMs`: when to come back, if the code has a `Retry-After`. */
+/** Refuses an upgrade with an HTTP answer and closes. `retryMs`: delay of the retry, if the code has a `Retry-After`. */
 export function refuseUpgrade(socket: Duplex, { code, message }: Fault, retryMs = 1_000): void {
   const status = ERROR_CODES[code].http;
   const body = JSON.stringify({ type: 'about:blank', title: ERROR_CODES[code].means, status, code, detail: message });

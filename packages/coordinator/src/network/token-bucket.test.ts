@@ -14,7 +14,7 @@ test('a bucket gives its burst and then its rate', () => {
   assert.equal(bucket.available(1_000_000), 3);
 });
 
-test('what is spent beyond the tokens is refilled first, up to the largest debt', () => {
+test('tokens spent in advance are refilled first, up to the largest debt', () => {
   const bucket = new TokenBucket({ burst: 10, perSecond: 10 }, 0);
   bucket.spend(1_000, 20, 0);
   assert.equal(bucket.available(0), -20);
@@ -30,7 +30,7 @@ test('an instant before the last one adds nothing', () => {
   assert.equal(bucket.take(0), false);
 });
 
-test('keys have buckets of their own, and the longest unused key gives way', () => {
+test('each key has its own bucket, and the longest unused key is replaced', () => {
   const buckets = new KeyedBuckets({ burst: 1, perSecond: 0.001 }, 2);
   assert.equal(buckets.isEmpty('a', 0), false);
   assert.equal(buckets.take('a', 0), true);
@@ -62,7 +62,7 @@ for (const { stalledMs, most } of [
     const unused = new TokenBucket(options, 0);
     unused.catchUp(stalledMs, stalledMs);
     assert.equal(taken(unused, stalledMs + 5_001), 20);
-    // One stall that is noticed in parts counts as much.
+    // A stall that is noticed in parts counts the same.
     const inParts = new TokenBucket(options, 0);
     for (let i = 1; i <= 10; i++) inParts.catchUp(stalledMs / 10, stalledMs + i);
     assert.ok(Math.abs(taken(inParts, stalledMs + 10) - most) <= 1);

@@ -1,4 +1,4 @@
-/** A rate limit: so many at once, so many a second. */
+/** A rate limit with a burst and a rate per second. */
 export interface BucketOptions {
   readonly burst: number;
   readonly perSecond: number;
@@ -6,7 +6,7 @@ export interface BucketOptions {
 
 /** Stalls count up to this length, milliseconds: agents send far less than their rate allows. */
 const MAX_STALL_MS = 60_000;
-/** What came during a stall is read within this time after it, milliseconds. */
+/** Data that arrived during a stall is read within this time after it, milliseconds. */
 const CATCH_UP_MS = 5_000;
 
 /** One bucket, full at first. */
@@ -15,7 +15,7 @@ export class TokenBucket {
   readonly #perMs: number;
   #tokens: number;
   #filledAtMs: number;
-  /** Above the burst, until `#catchUpEndMs`. */
+  /** Tokens above the burst, until `#catchUpEndMs`. */
   #extra = 0;
   #catchUpEndMs = Number.NEGATIVE_INFINITY;
 
@@ -26,19 +26,19 @@ export class TokenBucket {
     this.#filledAtMs = nowMs;
   }
 
-  /** Takes one; false when there is none. */
+  /** Takes one token; false if there is none. */
   take(nowMs: number): boolean {
     if (this.available(nowMs) < 1) return false;
     this.#tokens -= 1;
     return true;
   }
 
-  /** Takes `amount` whether it is there or not. What is missing is refilled first, `maxDebt` of it at most. */
+  /** Takes `amount` tokens even if they are missing. Missing tokens, at most `maxDebt`, are refilled first. */
   spend(amount: number, maxDebt: number, nowMs: number): void {
     this.#tokens = Math.max(-maxDebt, this.available(nowMs) - amount);
   }
 
-  /** The reader was stalled for `stalledMs` until now: what a sender could have sent in this time may be taken at once. */
+  /** After a stall of the reader for `stalledMs` until now, allows the amount that a sender could have sent in this time. */
   catchUp(stalledMs: number, nowMs: number): void {
     const tokens = this.available(nowMs);
     const extra = Math.min(stalledMs, MAX_STALL_MS) * this.#perMs;
@@ -47,7 +47,7 @@ export class TokenBucket {
     this.#tokens = Math.min(this.#burst + this.#extra, tokens + extra);
   }
 
-  /** What could be taken at `nowMs`, a fraction included. */
+  /** Tokens available at `nowMs`, with a fraction. */
   available(nowMs: number): number {
     if (nowMs > this.#catchUpEndMs) this.#extra = 0;
     const most = this.#burst + this.#extra;
@@ -77,14 +77,14 @@ export class KeyedBuckets {
     return bucket.take(nowMs);
   }
 
-  /** Takes one and returns 0, or returns after how many milliseconds there will be one. */
+  /** Takes one token and returns 0, or returns the milliseconds until there is one. */
   takeOrWaitMs(key: string, nowMs: number): number {
     if (this.take(key, nowMs)) return 0;
     const missing = 1 - this.#buckets.get(key)!.available(nowMs);
     return Math.max(1, Math.ceil((missing * 1_000) / this.#options.perSecond));
   }
 
-  /** The key of which most is taken, and how much, in whole numbers. */
+  /** The key with the most taken tokens, and their number, rounded. */
   fullest(nowMs: number): readonly [key: string | undefined, taken: number] {
     let found: readonly [string | undefined, number] = [undefined, 0];
     for (const [key, bucket] of this.#buckets) {
@@ -94,7 +94,7 @@ export class KeyedBuckets {
     return found;
   }
 
-  /** True when nothing could be taken for the key now. Takes nothing. */
+  /** True if no token is available for the key now. Takes none. */
   isEmpty(key: string, nowMs: number): boolean {
     return (this.#buckets.get(key)?.available(nowMs) ?? this.#options.burst) < 1;
   }

@@ -17,13 +17,16 @@ interface Rig {
   readonly server: Server;
   readonly closed: string[];
   readonly responses: ServerResponse[];
-  /** Asks `path` on a connection of its own and reads nothing. */
+  /** Requests `path` on a new connection and reads nothing. */
   ask(path: string, times?: number): Promise<Socket>;
-  /** Resolves when `isSo`; lets sockets be served in between. */
+  /** Resolves when `isSo` returns true; the event loop serves sockets in between. */
   until(isSo: () => boolean): Promise<void>;
 }
 
-/** A server that answers `/token` as to a client with a token, `/stream` with an open stream, and all else as to one without. */
+/**
+ * A server that treats `/token` as a request with a token, and answers `/stream` with an open stream. All other paths are
+ * requests without a token.
+ */
 async function rig(t: TestContext, bounds: Partial<UnreadBounds> = {}): Promise<Rig> {
   const clocks = new ManualClocks();
   const closed: string[] = [];
@@ -72,7 +75,7 @@ async function rig(t: TestContext, bounds: Partial<UnreadBounds> = {}): Promise<
   };
 }
 
-/** Lets time pass for as long as a client may take nothing, in looks of a second. */
+/** Advances the clock by the time limit for a client that reads nothing, in steps of a second. */
 function passStall({ clocks, unread }: Rig): void {
   for (let i = 0; i <= UNREAD_BOUNDS.stallMs / 1_000; i++) {
     clocks.advance(1_000);
@@ -80,7 +83,7 @@ function passStall({ clocks, unread }: Rig): void {
   }
 }
 
-test('answers to 40 clients that never read are bounded together, then closed, and a client with a token is served', async (t) => {
+test('answers to 40 clients that never read have a common bound, are then closed, and a client with a token is served', async (t) => {
   const server = await rig(t);
   let most = 0;
   for (let i = 0; i < 40; i++) {
@@ -102,7 +105,7 @@ test('answers to 40 clients that never read are bounded together, then closed, a
   assert.match(server.closed.at(-1)!, /nothing of an answer was read for 10000 ms/);
 });
 
-test('a connection with a token is closed for others only when none without is left', async (t) => {
+test('a connection with a token is closed only when no connection without a token is left', async (t) => {
   const server = await rig(t, { maxTotalBytes: 2 * LARGE.length });
   const operator = await server.ask('/token');
   const first = await server.ask('/list');
@@ -161,7 +164,7 @@ test('a client that reads slowly is served', async (t) => {
   assert.deepEqual(server.closed, []);
 });
 
-test('a stream that is not read is closed beyond its bound, one that is silent is not', async (t) => {
+test('a stream that is not read is closed beyond its bound, a silent stream is not', async (t) => {
   const server = await rig(t);
   const silent = await server.ask('/stream');
   silent.resume();
@@ -177,7 +180,7 @@ test('a stream that is not read is closed beyond its bound, one that is silent i
   assert.equal(silent.destroyed, false);
 });
 
-test('an upgraded connection is not watched any more', async (t) => {
+test('an upgraded connection is no longer watched', async (t) => {
   const server = await rig(t);
   let upgraded: Socket | undefined;
   server.server.on('upgrade', (_, socket) => {

@@ -1,7 +1,7 @@
 /**
- * Bounds on answers that a client does not read. Every connection of the control server that has not been upgraded is
- * watched here: one that takes nothing of its answer for a while is closed, and all answers that wait to be read are
- * bounded together, so that clients which ask and do not read cannot fill the memory.
+ * Bounds answers that a client does not read, so that such clients cannot fill the memory. It watches every connection of the
+ * control server that has not been upgraded. A connection that takes no bytes of its answer for a while is closed. All unread
+ * answers together have a bound too.
  */
 import type { Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -12,9 +12,9 @@ import type { Clocks } from '../clocks.ts';
 export interface UnreadBounds {
   /** A connection whose answer makes no progress for this long is closed, milliseconds. */
   readonly stallMs: number;
-  /** A stream with more than this waiting to be read is closed, bytes. */
+  /** A stream with more unread bytes than this is closed. */
   readonly maxStreamBytes: number;
-  /** All answers that wait to be read; beyond it the connection without progress for the longest time is closed, bytes. */
+  /** Upper bound of all unread answers, bytes. Beyond it the connection without progress for the longest time is closed. */
   readonly maxTotalBytes: number;
 }
 
@@ -24,19 +24,19 @@ export const UNREAD_BOUNDS: UnreadBounds = {
   maxTotalBytes: 64 * 1024 * 1024,
 };
 
-/** Between two looks at all connections, milliseconds. */
+/** Interval of the checks of all connections, milliseconds. */
 const PASS_MS = 1_000;
 /** Larger answers are written in slices of this size, so that progress is seen and sockets buffer little, bytes. */
 export const SLICE_BYTES = 65_536;
 
 interface Unread {
-  /** Bytes of answers that are not yet handed to the system, those of pipelined requests included. */
+  /** Bytes of answers that are not yet handed to the system, including those of pipelined requests. */
   heldBytes: number;
-  /** A client with a token or login comes last when a connection has to be closed. */
+  /** A connection of a client with a token or login is closed last. */
   hasToken: boolean;
-  /** Bytes that the system had taken at the last look. */
+  /** Bytes that the system had taken at the last check. */
   sentBytes: number;
-  /** Since when nothing was taken although something waits. */
+  /** Start of the time in which no waiting byte was taken. */
   stalledSinceMs: number | undefined;
 }
 
@@ -49,7 +49,7 @@ export class UnreadAnswers {
   #totalBytes = 0;
   #ended = 0;
 
-  /** `onClosed` is called for each connection that is closed for its unread answer, with the bound in words. */
+  /** Calls `onClosed` for each connection that is closed for its unread answer, with the bound as text. */
   constructor(clocks: Clocks, onClosed: (socket: Socket, why: string) => void, bounds: UnreadBounds = UNREAD_BOUNDS) {
     this.#clocks = clocks;
     this.#onClosed = onClosed;
@@ -58,31 +58,31 @@ export class UnreadAnswers {
     this.#timer.unref();
   }
 
-  /** Bytes of all answers that wait to be read, streams not included. */
+  /** Bytes of all unread answers, without streams. */
   get totalBytes(): number {
     return this.#totalBytes;
   }
 
-  /** Connections closed since the start. */
+  /** Number of connections closed since the start. */
   get ended(): number {
     return this.#ended;
   }
 
   /** Watches all connections of `server` until they close or are upgraded. */
   watch(server: Server): void {
-    // Over TLS what is sent is written to the socket inside.
+    // Over TLS answers are written to the inner socket.
     server.on(server instanceof TlsServer ? 'secureConnection' : 'connection', (socket: Socket) => {
       this.#connections.set(socket, { heldBytes: 0, hasToken: false, sentBytes: 0, stalledSinceMs: undefined });
-      // A response that waits behind another one of its connection has no close of its own.
+      // A response that waits behind another one on its connection emits no close.
       socket.once('close', () => this.#forget(socket));
     });
-    // Agents and workers have bounds of their own.
+    // Connections of agents and workers have their own bounds.
     server.on('upgrade', ({ socket }) => this.#forget(socket));
   }
 
   /**
-   * Counts an answer of `bytes` until its response is closed. When that makes too many, others are closed first: those
-   * without a token, and of them the one without progress for the longest time.
+   * Counts an answer of `bytes` until its response is closed. If the bound is exceeded, other connections are closed first:
+   * connections without a token, and of these the one without progress for the longest time.
    */
   hold(socket: Socket, response: ServerResponse, bytes: number, hasToken: boolean): void {
     const unread = this.#connections.get(socket);
@@ -94,14 +94,14 @@ export class UnreadAnswers {
     while (this.#totalBytes > this.#bounds.maxTotalBytes && this.#closeLongest());
   }
 
-  /** Writes to a stream, or closes it when too much of it waits to be read. */
+  /** Writes to a stream, or closes it if too many of its bytes are unread. */
   write(response: ServerResponse, text: string): void {
     const { maxStreamBytes } = this.#bounds;
     if (response.writableLength <= maxStreamBytes || response.socket === null) response.write(text);
     else this.#close(response.socket, `more than ${maxStreamBytes} bytes of a stream wait to be read`);
   }
 
-  /** One look at all connections now. Public so that tests need not wait for the timer. */
+  /** Checks all connections now. Public so that tests need not wait for the timer. */
   pass(): void {
     const nowMs = this.#clocks.nowMs();
     const { stallMs } = this.#bounds;
@@ -120,7 +120,7 @@ export class UnreadAnswers {
     clearInterval(this.#timer);
   }
 
-  /** False when only one is left: its answer is as large as what it asked for. */
+  /** False if only one connection is left: the client has requested its large answer. */
   #closeLongest(): boolean {
     let chosen: [Socket, Unread] | undefined;
     let holding = 0;
@@ -148,22 +148,22 @@ export class UnreadAnswers {
 
   #close(socket: Socket, why: string): void {
     this.#ended += 1;
-    // Its address is known as long as it is open.
+    // The address is known while the connection is open.
     this.#onClosed(socket, why);
     this.#forget(socket);
-    // A reset drops what the system buffers as well; it cannot be had through TLS.
+    // A reset also drops data in system buffers; it is not available through TLS.
     if (socket instanceof TLSSocket) socket.destroy();
     else socket.resetAndDestroy();
   }
 }
 
-/** Whether `one` is closed before `other`. */
+/** True if `one` is closed before `other`. */
 function isBefore(one: Unread, other: Unread): boolean {
   if (one.hasToken !== other.hasToken) return other.hasToken;
   return (one.stalledSinceMs ?? Number.POSITIVE_INFINITY) < (other.stalledSinceMs ?? Number.POSITIVE_INFINITY);
 }
 
-/** `octets` as a stream of slices, each of which waits until the client has taken those before. */
+/** `octets` as a stream of slices. A slice is read after the client has taken the previous ones. */
 export function slicesOf(octets: Buffer): Readable {
   let sent = 0;
   return new Readable({

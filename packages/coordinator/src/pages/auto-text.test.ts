@@ -38,6 +38,7 @@ const status: StatusResource = {
   parked: { requests: 0, oldestMs: 0 },
   unserved: [],
   sessions: 0,
+  sessionsSeenOnce: 0,
   totals: { requests: 5, failed: 0, retries: 0, failovers: 0, moved: 0, unavailable: 0, bytesIn: 0, bytesOut: 10_240 },
   requestsPerSecond: 0.5,
   advice: [],
@@ -47,7 +48,7 @@ function connection(state: 'idle' | 'reading' | 'sending' | 'tunnel') {
   return { client: '127.0.0.1', state, method: 'GET', path: '/', node: 'n1', ageMs: 1 };
 }
 
-test('numbers are under Apache’s keys, small ones without their zero', () => {
+test('numbers have the keys of Apache, and small numbers no leading zero', () => {
   const connections = [connection('reading'), connection('sending'), connection('tunnel'), connection('idle')];
   const lines = autoText({ status, balancers: [], nodes: [], connections }).split('\n');
   for (const line of [

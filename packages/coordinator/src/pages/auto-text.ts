@@ -1,13 +1,14 @@
 /**
- * mod_status' machine-readable text, and mod_proxy_balancer's part of it, from our numbers. Keys and their order are
- * Apache's; where a number means something else with us, the function says so.
+ * The machine-readable text of mod_status, and the part of mod_proxy_balancer in it. Keys and their order are those of Apache. A
+ * function documents each number that has another meaning here.
  *
  * @see Apache httpd 2.4, mod_status.c and mod_proxy.c, status hook in short form.
  */
 import { loadavg } from 'node:os';
-import type { BalancerResource, NodeResource, ScoreboardAnswer, StatusResource } from '@rollcall/protocol';
+import type { ScoreboardAnswer } from '@rollcall/feed';
+import type { BalancerResource, NodeResource, StatusResource } from '@rollcall/protocol';
 
-/** Everything the page tells. */
+/** The data of the page. */
 export interface AutoStatus {
   readonly status: StatusResource;
   readonly balancers: readonly BalancerResource[];
@@ -15,14 +16,14 @@ export interface AutoStatus {
   readonly connections: ScoreboardAnswer['connections'];
 }
 
-/** Letters of the scoreboard, as mod_status has them: reading, writing, waiting. */
+/** Letters of the scoreboard of mod_status: reading, writing, waiting. */
 const LETTERS = { reading: 'R', sending: 'W', tunnel: 'W', idle: '' } as const;
 
 export function autoText({ status, balancers, nodes, connections }: AutoStatus): string {
   const uptimeS = Math.max(1, Math.round((status.nowUnixMs - status.startedAtUnixMs) / 1_000));
   const { requests, bytesOut } = status.totals;
   const busy = connections.map(({ state }) => LETTERS[state]).join('');
-  // A worker takes connections as they come and has no slots; it is one place that is always free.
+  // A worker has no slots; it is shown as one slot that is always free.
   const scoreboard = busy + '_'.repeat(status.workers.length);
   const keepAlive = connections.filter(({ state }) => state === 'idle').length;
   const [load1 = 0, load5 = 0, load15 = 0] = loadavg();
@@ -70,7 +71,7 @@ function* balancerLines(
   }
 }
 
-/** Apache's words: `Drn` draining, `Stop` stopped, `Err` not used because it fails, `Stby` standby, `Ok`. */
+/** Status words of Apache: `Drn` draining, `Stop` stopped, `Err` not used because it fails, `Stby` standby, `Ok`. */
 function apacheStatus(node: NodeResource): string {
   const words = ['Init'];
   if (node.isStandby) words.push('Stby');
@@ -81,7 +82,7 @@ function apacheStatus(node: NodeResource): string {
   return words.join(' ');
 }
 
-/** Apache prints numbers below one without their zero. */
+/** Apache prints numbers below one without the leading zero. */
 function decimal(value: number): string {
   const text = String(Number(value.toPrecision(6)));
   return text.startsWith('0.') ? text.slice(1) : text;

@@ -1,4 +1,4 @@
-/** The page behind a login link: hands the page key to the script that keeps it in the storage of this origin. */
+/** The page behind a login link: gives the page key to the script, which stores it in the storage of this origin. */
 
 /** `pageKey` is base64url, so it needs no escaping. */
 export function loginPage(pageKey: string): string {

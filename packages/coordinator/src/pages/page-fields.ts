@@ -1,4 +1,4 @@
-// Files of our own and nothing else: no inline script, no other site, no frame.
+// Only files of this origin: no inline script, no other site, no frame.
 const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -11,7 +11,7 @@ const CONTENT_SECURITY_POLICY = [
   "require-trusted-types-for 'script'",
 ].join('; ');
 
-/** Fields that every page carries. */
+/** Header fields of every page. */
 export const PAGE_FIELDS: Readonly<Record<string, string>> = {
   'content-security-policy': CONTENT_SECURITY_POLICY,
   'cross-origin-opener-policy': 'same-origin',

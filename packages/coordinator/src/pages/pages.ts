@@ -1,11 +1,11 @@
-/** The pages for the browser: files handed in at start. */
+/** The pages for the browser: files that are given at start. */
 import type { AdminApp } from '../admin/admin-app.ts';
-import type { Surroundings } from '../admin/surroundings.ts';
+import type { Dependencies } from '../admin/dependencies.ts';
 import { PAGE_FIELDS } from './page-fields.ts';
 import { SERVER_STATUS_PATH } from './server-status.ts';
 
-/** Serves every asset under its path, to viewers; `/server-status` has more to say and serves its own. */
-export function addPages(app: AdminApp, { config }: Surroundings): void {
+/** Serves every asset under its path to viewers. `/server-status` has its own route. */
+export function addPages(app: AdminApp, { config }: Dependencies): void {
   for (const [path, { body, type }] of config.assets) {
     if (path === SERVER_STATUS_PATH) continue;
     app.get(path, { config: { role: 'viewer', isPage: true }, schema: { hide: true } }, async (_, reply) =>

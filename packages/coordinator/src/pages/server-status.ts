@@ -1,23 +1,24 @@
 /**
- * `/server-status` as Apache has it: a page for people, `?auto` in mod_status' keys for the monitors that read those,
- * `?json` for everything else, `?refresh=N` to come again every N seconds.
+ * `/server-status` as in Apache: a page for people. With `?auto` it has the keys of mod_status for monitors, with `?json` JSON for
+ * other programs. `?refresh=N` reloads the page every N seconds.
  */
-import { isObject, type ScoreboardAnswer } from '@rollcall/protocol';
+import type { ScoreboardAnswer } from '@rollcall/feed';
+import { isObject } from '@rollcall/protocol';
 import type { AdminApp } from '../admin/admin-app.ts';
+import type { Dependencies } from '../admin/dependencies.ts';
 import { MAX_PAGE } from '../admin/paging.ts';
 import { Refusal } from '../admin/refusal.ts';
-import type { Surroundings } from '../admin/surroundings.ts';
 import { statusResource } from '../status-resource.ts';
 import { type AutoStatus, autoText } from './auto-text.ts';
 import { PAGE_FIELDS } from './page-fields.ts';
 
 export const SERVER_STATUS_PATH = '/server-status';
-/** How long workers may take to tell who is connected, milliseconds. */
+/** Time limit for the list of connections from the workers, milliseconds. */
 const SCOREBOARD_WITHIN_MS = 1_000;
 const MAX_REFRESH_S = 3_600;
 
-export function addServerStatus(app: AdminApp, around: Surroundings): void {
-  const page = around.config.assets.get(SERVER_STATUS_PATH);
+export function addServerStatus(app: AdminApp, dependencies: Dependencies): void {
+  const page = dependencies.config.assets.get(SERVER_STATUS_PATH);
   const isPage = (query: unknown): boolean => page !== undefined && isObject(query) && !wantsData(query);
   app.get(
     SERVER_STATUS_PATH,
@@ -27,8 +28,8 @@ export function addServerStatus(app: AdminApp, around: Surroundings): void {
       const refreshS = refreshOf(query['refresh']);
       if (refreshS !== undefined) reply.header('refresh', String(refreshS));
       if (query['auto'] !== undefined)
-        return reply.type('text/plain; charset=utf-8').send(autoText(await collect(around)));
-      if (wantsData(query) || !page) return collect(around);
+        return reply.type('text/plain; charset=utf-8').send(autoText(await collect(dependencies)));
+      if (wantsData(query) || !page) return collect(dependencies);
       return reply.headers(PAGE_FIELDS).type(page.type).send(page.body);
     },
   );
@@ -38,20 +39,20 @@ function wantsData(query: Readonly<Record<string, unknown>>): boolean {
   return query['auto'] !== undefined || query['json'] !== undefined;
 }
 
-async function collect(around: Surroundings): Promise<AutoStatus> {
-  const { cluster, feed } = around;
+async function collect(dependencies: Dependencies): Promise<AutoStatus> {
+  const { cluster, feed } = dependencies;
   const answers = await feed.askAll({ type: 'scoreboard' }, SCOREBOARD_WITHIN_MS);
   const connections: ScoreboardAnswer['connections'][number][] = [];
   for (const answer of answers) if (answer.type === 'scoreboard') connections.push(...answer.connections);
   return {
-    status: statusResource(around),
+    status: statusResource(dependencies),
     balancers: cluster.balancers(),
     nodes: cluster.page({ after: undefined, limit: MAX_PAGE, isWanted: ({ liveness }) => liveness !== 'gone' }).nodes,
     connections,
   };
 }
 
-/** Apache's `?refresh` without a number means every second. */
+/** In Apache `?refresh` without a number means every second. */
 function refreshOf(value: unknown): number | undefined {
   if (value === undefined) return undefined;
   if (value === '') return 1;

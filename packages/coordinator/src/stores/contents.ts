@@ -1,4 +1,4 @@
-/** What the file store finds on the disk: the snapshot with the journal that belongs to it applied. */
+/** The records on disk: the snapshot, with its journal applied. */
 import { rm } from 'node:fs/promises';
 import { besideOf } from '../files/whole-file.ts';
 import { type JournalContent, readJournal } from './journal.ts';
@@ -12,32 +12,32 @@ export interface StorePaths {
 
 export interface Contents {
   readonly lines: RecordLines;
-  /** The snapshot lacks something that `lines` have. */
+  /** The snapshot lacks records that `lines` contain. */
   readonly isJournaled: boolean;
-  /** What a journal has to follow; absent when the next write has to be a snapshot. */
+  /** The point that a new journal must follow; absent if the next write must be a snapshot. */
   readonly follows?: JournalPoint;
-  /** Where the journal ends; absent when there is none to append to. */
+  /** End of the journal; absent if no journal can be appended to. */
   readonly end?: JournalPoint;
 }
 
-/** Beside `PATH.json` stands `PATH.journal`. */
+/** `PATH.journal` for `PATH.json`. */
 export function storePaths(path: string): StorePaths {
   return { snapshot: path, journal: `${path.replace(/\.json$/, '')}.journal` };
 }
 
 /**
- * Reads both files. What cannot be understood is moved aside and reported. Rejects when the system does not let a file be
- * read now: to start empty would let the next write replace it.
+ * Reads both files. A file that cannot be parsed is moved aside and reported. Rejects if the system cannot read a file now: after an
+ * empty start the next write would replace it.
  */
 export async function readContents(paths: StorePaths, onProblem: (message: string) => void): Promise<Contents> {
-  // A crash has left them; on a read-only disk they stay.
+  // Removes drafts that a crash has left; on a read-only disk they stay.
   for (const path of [paths.snapshot, paths.journal]) await rm(besideOf(path), { force: true }).catch(() => undefined);
   const snapshot = await readSnapshot(paths.snapshot);
   const journal = await readJournal(paths.journal);
   const isDamaged = snapshot !== undefined && 'reason' in snapshot;
   const lines: RecordLines = snapshot === undefined || isDamaged ? new Map() : snapshot.lines;
   const point = snapshot === undefined || isDamaged ? undefined : snapshot.point;
-  // Without its snapshot a journal still holds what has changed last: better than nothing.
+  // Without its snapshot a journal still contains the latest changes.
   const start = isDamaged && typeof journal === 'object' ? 0 : startIn(journal, point);
   let isJournaled = false;
   if (typeof journal === 'object' && start !== undefined)
@@ -61,11 +61,11 @@ export async function readContents(paths: StorePaths, onProblem: (message: strin
   const base = { lines, isJournaled };
   if (point === undefined) return base;
   if (typeof journal !== 'object' || start === undefined) return { ...base, follows: point };
-  // Shorter than the snapshot says: what is appended would not be read.
+  // The journal is shorter than the point in the snapshot: appended lines would not be read.
   return start > journal.bytes ? base : { ...base, follows: point, end: { id: journal.id, bytes: journal.bytes } };
 }
 
-/** The byte from which a journal counts beside a snapshot with `point`; `undefined` when it belongs to another one. */
+/** The byte from which a journal applies to a snapshot with `point`; `undefined` if it belongs to another snapshot. */
 function startIn(
   journal: JournalContent | 'unreadable' | undefined,
   point: JournalPoint | undefined,

@@ -29,7 +29,7 @@ storeContract({
 
 const RECORD: StoredRecord = { key: 'node/a', version: [1, 1], value: { a: 1 } };
 
-void test('writes that come together share one write to the disk, and close does not lose the last', async () => {
+void test('concurrent writes share one write to the disk, and close does not lose the last one', async () => {
   const path = freshPath();
   const store = await openFileStore({ path, onProblem: noProblem, intervalMs: 3_600_000 });
   await store.write([RECORD]);
@@ -44,7 +44,7 @@ void test('writes that come together share one write to the disk, and close does
   await again.close();
 });
 
-void test('what is on the disk is readable by its owner only, whole, and leaves nothing beside', async () => {
+void test('files on disk are complete, readable only by their owner, and without drafts beside them', async () => {
   const path = freshPath();
   const store = await openFileStore({ path, onProblem: noProblem, intervalMs: 0 });
   await store.write([RECORD]);
@@ -58,7 +58,7 @@ void test('what is on the disk is readable by its owner only, whole, and leaves 
   assert.deepEqual([version, records], [1, [RECORD, { ...RECORD, key: 'node/b' }]]);
 });
 
-void test('nothing is written when nothing has changed', async () => {
+void test('no write happens without a change', async () => {
   const path = freshPath();
   const first = await openFileStore({ path, onProblem: noProblem });
   await first.write([RECORD]);
@@ -117,7 +117,7 @@ void test('records that cannot be read are skipped and counted, the others are k
   await store.close();
 });
 
-void test('what is in the way and cannot be moved is reported, and nothing crashes', async () => {
+void test('a damaged file that cannot be moved is reported, and the store continues', async () => {
   const path = freshPath();
   mkdirSync(join(path, 'inside'), { recursive: true });
   mkdirSync(join(`${path}.bad`, 'inside'), { recursive: true });
@@ -128,10 +128,10 @@ void test('what is in the way and cannot be moved is reported, and nothing crash
   await store.close();
 });
 
-void test('a write that fails changes nothing, and the same write may be tried again', async () => {
+void test('a failed write changes nothing, and can be retried', async () => {
   const path = freshPath();
   const store = await openFileStore({ path, onProblem: noProblem, intervalMs: 0 });
-  // The snapshot cannot be written while a folder has the name of its draft.
+  // The snapshot cannot be written while its draft path is a folder.
   mkdirSync(`${path}.tmp`);
   await assert.rejects(store.write([RECORD]), Error);
   assert.deepEqual(await store.load(), []);
@@ -140,7 +140,7 @@ void test('a write that fails changes nothing, and the same write may be tried a
   await store.close();
 });
 
-void test('a folder that cannot be made rejects writes until it can', async () => {
+void test('writes reject while the folder cannot be created', async () => {
   const path = freshPath();
   writeFileSync(dirname(path), 'a file is in the way');
   const store = await openFileStore({ path, onProblem: noProblem, intervalMs: 0 });
@@ -151,7 +151,7 @@ void test('a folder that cannot be made rejects writes until it can', async () =
   await store.close();
 });
 
-void test('what JSON cannot hold is refused', async () => {
+void test('values that JSON cannot represent are refused', async () => {
   const store = await openFileStore({ path: freshPath(), onProblem: noProblem });
   await assert.rejects(store.write([{ ...RECORD, version: [Number.NaN, 1] }]), /could be read again/);
   await assert.rejects(store.write([{ ...RECORD, value: undefined }]), /could be read again/);

@@ -1,10 +1,9 @@
 /**
- * The store in files, for a coordinator that shares its records with no other: a snapshot and a journal of what has changed
- * since.
+ * The file store, for a coordinator that shares its records with no other: a snapshot and a journal of later changes.
  *
- * Changes that come close together share one append and one sync; what `write` has answered is on the disk. The journal is
- * compacted into a new snapshot while appends go on. Each step leaves files that load completely: the new snapshot names the
- * point of the journal that it holds, and only then is the journal cut there.
+ * Changes that arrive close together share one append and one sync. A change is on disk when `write` has resolved. The journal is
+ * compacted into a new snapshot while appends continue. Each step leaves files that load completely: the new snapshot contains the
+ * point of the journal up to which it is complete. Only then the journal is cut at that point.
  */
 import { rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -19,15 +18,15 @@ import { type RecordLines, writeSnapshot } from './snapshot.ts';
 
 export interface FileStoreOptions {
   /**
-   * The snapshot; its folder is made when it is not there. Beside it are the journal (`.journal` for `.json`), during a write
+   * Path of the snapshot; its folder is created if missing. Beside it are the journal (`.journal` for `.json`), during a write
    * `*.tmp`, and after damage `*.bad`.
    */
   readonly path: string;
-  /** Called with one sentence about damage that was found and what was done about it. */
+  /** Called with one sentence about damage that was found and the action taken. */
   readonly onProblem: (message: string) => void;
-  /** At most one write to the disk in so many milliseconds. Default 20. */
+  /** Minimum interval between two writes to the disk, milliseconds. Default 20. */
   readonly intervalMs?: number;
-  /** The journal is compacted when it is longer. Default 16 MiB. */
+  /** Length of the journal beyond which it is compacted, bytes. Default 16 MiB. */
   readonly compactBytes?: number;
 }
 
@@ -38,12 +37,12 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
-/** After a compaction that failed, the next one waits this long, milliseconds. */
+/** Delay of the next compaction after a failed one, milliseconds. */
 const COMPACT_AGAIN_MS = 10_000;
 
 /**
- * Opens the store. Never rejects: while the files cannot be read, `load` and `write` reject and read them again; while they
- * cannot be written, `write` does.
+ * Opens the store. Never rejects. While the files cannot be read, `load` and `write` read them again and reject; while they cannot be
+ * written, `write` rejects.
  */
 export async function openFileStore(options: FileStoreOptions): Promise<Store> {
   const store = new FileStore(options);
@@ -59,12 +58,12 @@ class FileStore implements Store {
   readonly #compactBytes: number;
   #reading: Promise<void> | undefined;
   #isRead = false;
-  /** What is on the disk. */
+  /** Records on disk. */
   #lines: RecordLines = new Map();
   #journal: Journal | undefined;
-  /** End of the journal that was found and not opened yet. */
+  /** End of a journal that was found and is not open yet. */
   #foundEnd: JournalPoint | undefined;
-  /** What a journal has to follow; `undefined` when the next write has to be a snapshot. */
+  /** The point that a new journal must follow; `undefined` if the next write must be a snapshot. */
   #follows: JournalPoint | undefined;
   #isJournaled = false;
   #waiting: Waiting[] = [];
@@ -72,7 +71,7 @@ class FileStore implements Store {
   #writing: Promise<void> | undefined;
   #lastWriteMs = Number.NEGATIVE_INFINITY;
   #compacting: Promise<void> | undefined;
-  /** The snapshot holds the journal up to here. */
+  /** The snapshot contains the journal up to this point. */
   #cutAt: JournalPoint | undefined;
   #compactNotBeforeMs = Number.NEGATIVE_INFINITY;
   #isClosed = false;
@@ -84,7 +83,7 @@ class FileStore implements Store {
     this.#compactBytes = compactBytes;
   }
 
-  /** Resolves when the files have been read; rejects when the system does not let them, and a repeat tries again. */
+  /** Resolves when the files have been read; rejects if the system cannot read them. A repeat retries. */
   whenRead(): Promise<void> {
     this.#reading ??= this.#read().catch((error: unknown) => {
       this.#reading = undefined;
@@ -139,7 +138,7 @@ class FileStore implements Store {
     this.#follows = follows;
     this.#foundEnd = end;
     this.#isJournaled = isJournaled;
-    // A journal whose snapshot was damaged belongs to none now: what it says has to be safe elsewhere.
+    // The snapshot of this journal was damaged, so no snapshot refers to it: its records must be written elsewhere.
     if (follows === undefined && isJournaled) await this.#replaceAll(lines).catch(() => undefined);
     else if (end && end.bytes > this.#compactBytes / 4) await this.#leaveSnapshot();
     this.#isRead = true;
@@ -173,7 +172,7 @@ class FileStore implements Store {
     }, waitMs);
   }
 
-  /** Writes all waiting changes. After a failure the store is what it was before them, in memory and on the disk. */
+  /** Writes all waiting changes. After a failure the store is unchanged, in memory and on disk. */
   async #writeOut(): Promise<void> {
     const changes = this.#waiting;
     this.#waiting = [];
@@ -233,14 +232,14 @@ class FileStore implements Store {
     await this.#removeJournal();
   }
 
-  /** A journal that stays is not read: the snapshot names another. */
+  /** A journal that remains is not read, because the snapshot refers to another one. */
   async #removeJournal(): Promise<void> {
     await rm(this.#paths.journal, { force: true }).catch(() => undefined);
   }
 
   #compactSoon(): void {
     if (this.#journal === undefined || this.#journal.end.bytes <= this.#compactBytes) return;
-    // One after the other: the snapshot and the journal that is cut have to name the same point.
+    // One after the other, because the snapshot and the cut journal must refer to the same point.
     if (this.#compacting || this.#cutAt || performance.now() < this.#compactNotBeforeMs) return;
     const point = this.#journal.end;
     this.#compacting = writeSnapshot(this.#paths.snapshot, [...this.#lines.values()], point)
@@ -248,7 +247,7 @@ class FileStore implements Store {
         this.#follows = point;
         this.#cutAt = point;
       })
-      // Appends continue: records are as safe in the journal.
+      // Appends continue: the records are safe in the journal.
       .catch(() => this.#postponeCompaction())
       .finally(() => {
         this.#compacting = undefined;
@@ -267,14 +266,14 @@ class FileStore implements Store {
     try {
       await this.#journal?.cut(point);
     } catch {
-      // Reading starts at the point that the snapshot names.
+      // A start reads the journal from the point in the snapshot.
       this.#postponeCompaction();
     }
   }
 
   /**
-   * Writes a snapshot in place of the journal, while no append can come. At the end it is done for a release that knows no
-   * journal, at the start because reading a long journal takes time.
+   * Replaces the journal by a snapshot while no append can happen. This is done at the end for a release that has no journal, and
+   * at the start because reading a long journal takes time.
    */
   async #leaveSnapshot(): Promise<void> {
     const point = this.#journal?.end ?? this.#foundEnd;
@@ -282,7 +281,7 @@ class FileStore implements Store {
     try {
       await writeSnapshot(this.#paths.snapshot, [...this.#lines.values()], point);
     } catch {
-      return; // The journal has it.
+      return; // The journal contains the records.
     }
     await this.#removeJournal();
     this.#follows = point;
@@ -291,7 +290,7 @@ class FileStore implements Store {
   }
 }
 
-/** Changes on their way to the disk, over the records that are there. */
+/** Changes being written, over the records on disk. */
 class Batch {
   readonly #stored: ReadonlyMap<string, RecordLine>;
   /** By key; `undefined` for a removal. */

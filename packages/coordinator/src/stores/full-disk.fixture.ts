@@ -1,4 +1,4 @@
-/** Runs in a mount namespace: writes to a store on a small disk of its own until it is full, read-only and writable again. */
+/** Runs in a mount namespace. Writes to a store on its own small disk, which becomes full, read-only and writable again. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
@@ -21,7 +21,7 @@ if (kind === 'full') {
   const failure = await untilRejected(async () => write(store, number++));
   assert.equal(failure.code, 'ENOSPC');
   await sameAsDisk(store);
-  // No write has left half a line: the next one fits or fails as a whole, too.
+  // No write has left an incomplete line: the next one succeeds or fails as a whole too.
   for (let i = 0; i < 20; i += 1) {
     await write(store, number++, 100 + i * 97).catch((error: NodeJS.ErrnoException) =>
       assert.equal(error.code, 'ENOSPC'),
@@ -45,7 +45,7 @@ if (kind === 'full') {
 }
 assert.deepEqual(problems, []);
 
-/** On a disk with less room than a snapshot needs the journal stays, and with room again everything is written. */
+/** On a disk without room for a snapshot the journal stays. Once there is room again, everything is written. */
 async function replaceTheStore(): Promise<void> {
   const before = await store.load();
   await store.close();
@@ -59,7 +59,7 @@ async function replaceTheStore(): Promise<void> {
   assert.deepEqual(readdirSync(folder), ['cluster.json']);
 }
 
-/** Leaves the files as a kill would: a disk with a file that is open for writing cannot become read-only. */
+/** Leaves the files as after a kill: a disk with a file open for writing cannot become read-only. */
 async function killed(): Promise<void> {
   const copy = mkdtempSync(join(tmpdir(), 'rollcall-killed-'));
   cpSync(folder, copy, { recursive: true });
@@ -82,7 +82,7 @@ async function untilRejected(run: () => Promise<unknown>): Promise<NodeJS.ErrnoE
   throw new Error('no write was rejected');
 }
 
-/** What the store holds is what a start would find. */
+/** Checks that a start would find the records of the store. */
 async function sameAsDisk(of: Store): Promise<void> {
   const look = mkdtempSync(join(tmpdir(), 'rollcall-look-'));
   cpSync(folder, look, { recursive: true });

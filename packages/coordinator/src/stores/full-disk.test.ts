@@ -5,17 +5,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { TYPESCRIPT } from '@rollcall/core/testing';
 
 const FIXTURE = fileURLToPath(new URL('./full-disk.fixture.ts', import.meta.url));
 
 for (const [kind, sentence] of [
-  ['full', 'a full disk rejects writes, memory and disk stay the same, and with room again all is written'],
-  ['read-only', 'a read-only disk is read, writes are rejected, and it is written when that is possible'],
+  ['full', 'a full disk rejects writes, memory and disk stay the same, and once there is room all is written'],
+  ['read-only', 'a read-only disk is read, writes are rejected, and it is written once that is possible'],
 ] as const)
   test(sentence, { skip: missing() }, (t) => {
     const folder = mkdtempSync(join(tmpdir(), 'rollcall-disk-'));
     t.after(() => rmSync(folder, { recursive: true, force: true }));
-    const node = [process.execPath, '--conditions=@rollcall/source', '--import', import.meta.resolve('tsx')];
+    const node = [process.execPath, ...TYPESCRIPT];
     const { status, stderr } = spawnSync('unshare', ['--mount', ...node, FIXTURE, folder, kind], { encoding: 'utf8' });
     assert.equal(status, 0, stderr);
   });

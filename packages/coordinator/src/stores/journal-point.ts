@@ -1,13 +1,13 @@
 import { isObject } from '@rollcall/protocol';
 
-/** A place in a journal. The snapshot that names it holds what the journal says before it. */
+/** A position in a journal. A snapshot with this point contains the records of the journal before it. */
 export interface JournalPoint {
   /** Random id of the journal. */
   readonly id: string;
   readonly bytes: number;
 }
 
-/** A point in decoded JSON; `undefined` when it is none. */
+/** Reads a point from decoded JSON; `undefined` if it is invalid. */
 export function readPoint(item: unknown): JournalPoint | undefined {
   if (!isObject(item)) return undefined;
   const { id, bytes } = item;

@@ -29,7 +29,7 @@ interface Place {
   readonly snapshot: string;
   readonly journal: string;
   open(onProblem?: (message: string) => void, compactBytes?: number): Promise<Store>;
-  /** Keys and values that a start finds; nothing may be reported. */
+  /** Keys and values that a start finds. Fails if damage is reported. */
   found(): Promise<Record<string, unknown>>;
 }
 
@@ -44,7 +44,7 @@ function place(t: TestContext): Place {
     journal: join(folder, 'cluster.journal'),
     open,
     found: async () => {
-      // A copy, so that looking changes nothing.
+      // A copy, so that reading changes nothing.
       const look = join(folder, 'look');
       mkdirSync(look);
       for (const file of ['cluster.json', 'cluster.journal'])
@@ -87,7 +87,7 @@ async function written({
   return { start, end: made.end };
 }
 
-test('a last line that was cut off at any byte is skipped, and the next append starts on a clean line', async (t) => {
+test('a last line that is cut off at any byte is skipped, and the next append starts on a new line', async (t) => {
   const at = place(t);
   await written(at);
   const whole = readFileSync(at.journal);
@@ -112,7 +112,7 @@ const ENDS: Readonly<Record<string, Buffer>> = {
   'half a line of another write': Buffer.from(lineOf(JSON.stringify(C)).slice(0, 20)),
 };
 for (const [what, end] of Object.entries(ENDS))
-  test(`${what} at the end of the journal: what stands before it counts, what comes next is read`, async (t) => {
+  test(`${what} at the end of the journal: the lines before and later appends are read`, async (t) => {
     const at = place(t);
     await written(at);
     appendFileSync(at.journal, end);
@@ -136,7 +136,7 @@ test('a damaged line in the middle is skipped and counted, the lines after it ar
   await store.close();
 });
 
-/** What a crash leaves on the disk at each step, from a snapshot with A and a journal that adds B and removes A. */
+/** The files after a crash at each step, from a snapshot with A and a journal that adds B and removes A. */
 const CRASHES: Readonly<Record<string, (at: Place) => Promise<void>>> = {
   'before anything': async () => {},
   'with half a snapshot beside': async ({ snapshot }) => writeFileSync(`${snapshot}.tmp`, '{"version":1,"rec'),
@@ -180,7 +180,7 @@ for (const [when, crash] of Object.entries(CRASHES))
     assert.ok(!existsSync(`${at.snapshot}.tmp`) && !existsSync(`${at.journal}.tmp`));
   });
 
-test('lines that come while a snapshot is written are kept when the journal is cut', async (t) => {
+test('lines appended during the write of a snapshot are kept when the journal is cut', async (t) => {
   const at = place(t);
   const { end } = await written(at);
   const journal = await Journal.open(at.journal, end);
@@ -210,7 +210,7 @@ const FOREIGN: Readonly<Record<string, (at: Place) => Promise<void>>> = {
   },
 };
 for (const [why, change] of Object.entries(FOREIGN))
-  test(`a journal does not count when ${why}: it is moved aside and reported`, async (t) => {
+  test(`a journal is not applied if ${why}: it is moved aside and reported`, async (t) => {
     const at = place(t);
     await written(at);
     await change(at);
@@ -223,7 +223,7 @@ for (const [why, change] of Object.entries(FOREIGN))
     await store.close();
   });
 
-test('a snapshot that was deleted to forget everything is forgotten', async (t) => {
+test('after the snapshot was deleted, the journal is not applied', async (t) => {
   const at = place(t);
   await written(at);
   unlinkSync(at.snapshot);
@@ -232,7 +232,7 @@ test('a snapshot that was deleted to forget everything is forgotten', async (t) 
   await store.close();
 });
 
-test('beside a damaged snapshot the journal still counts, also after a second crash', async (t) => {
+test('beside a damaged snapshot the journal is applied, also after a second crash', async (t) => {
   const at = place(t);
   await written(at);
   writeFileSync(at.snapshot, '{');
@@ -243,7 +243,7 @@ test('beside a damaged snapshot the journal still counts, also after a second cr
   await store.close();
 });
 
-test('a journal that is shorter than its snapshot says is replaced at the next write', async (t) => {
+test('a journal that ends before the point in its snapshot is replaced at the next write', async (t) => {
   const at = place(t);
   const { end } = await written(at);
   await writeSnapshot(at.snapshot, [asLine(B)], { ...end, bytes: end.bytes + 1 });
@@ -253,7 +253,7 @@ test('a journal that is shorter than its snapshot says is replaced at the next w
   await store.close();
 });
 
-test('files that are removed while the store is open are written again', async (t) => {
+test('files that are deleted while the store is open are written again', async (t) => {
   const at = place(t);
   const store = await at.open();
   for (const record of [A, B]) await store.write([record]);
@@ -264,7 +264,7 @@ test('files that are removed while the store is open are written again', async (
   await store.close();
 });
 
-test('the journal is compacted while writes go on, and stays below its bound', async (t) => {
+test('the journal is compacted during writes, and stays below its bound', async (t) => {
   const at = place(t);
   const store = await at.open(assert.fail, 4_096);
   const expected: Record<string, unknown> = {};

@@ -1,10 +1,12 @@
 /**
- * The journal of the file store: what has changed since the snapshot, one line per record or removal, in order.
+ * The journal of the file store: changes since the snapshot, one line per record or removal, in order.
  *
- * A line is the CRC-32 of its JSON in eight hexadecimal digits, a space, the JSON and a line feed. The first line gives the
- * journal's random id, and the point of an earlier journal that it follows. A journal counts only beside the snapshot that it
- * belongs to: one whose point names the id (reading starts at that byte), or equals the point that the journal follows (reading
- * starts at the beginning). So no line is applied twice, and a removal is never undone by an older line.
+ * A line is the CRC-32 of its JSON in eight hexadecimal digits, a space, the JSON and a line feed. The first line contains the random
+ * id of the journal, and the point of an earlier journal that it follows.
+ *
+ * A journal applies to its snapshot only. If the point in the snapshot has the id of the journal, reading starts at that byte. If it
+ * equals the point that the journal follows, reading starts at the beginning. So no line is applied twice, and no removal is undone
+ * by an older line.
  */
 import { randomBytes } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
@@ -15,17 +17,17 @@ import { isAbsent, replaceFile } from '../files/whole-file.ts';
 import { type JournalPoint, readPoint } from './journal-point.ts';
 import { readRecord } from './record-line.ts';
 
-/** One line: a record, or a key that was removed. */
+/** One line: a record, or a removed key. */
 export type Change = StoredRecord | { readonly remove: string };
 
-/** What stands in a journal file. */
+/** Content of a journal file. */
 export interface JournalContent {
   readonly id: string;
   readonly follows: JournalPoint | undefined;
   readonly changes: readonly { readonly startsAt: number; readonly change: Change }[];
-  /** End of the last whole line. What comes after it is a write that was cut off. */
+  /** End of the last complete line. Later bytes are of an interrupted write. */
   readonly bytes: number;
-  /** Whole lines that cannot be read. */
+  /** Number of complete lines that cannot be read. */
   readonly skipped: number;
 }
 
@@ -37,7 +39,7 @@ export function journalId(): string {
   return randomBytes(12).toString('base64url');
 }
 
-/** The line of a record that is encoded already. */
+/** The line of an encoded record. */
 export function lineOf(json: string): string {
   return `${crc32(json).toString(16).padStart(8, '0')} ${json}\n`;
 }
@@ -46,7 +48,10 @@ export function removalLine(key: string): string {
   return lineOf(JSON.stringify({ remove: key }));
 }
 
-/** Reads the file; `undefined` when there is none, `'unreadable'` when its first line is no head. Rejects with the system's error. */
+/**
+ * Reads the file; `undefined` if it does not exist, `'unreadable'` if its first line is no head. Rejects with the error of the
+ * system.
+ */
 export async function readJournal(path: string): Promise<JournalContent | 'unreadable' | undefined> {
   let head: Pick<JournalContent, 'id' | 'follows'> | undefined;
   const changes: { startsAt: number; change: Change }[] = [];
@@ -119,7 +124,7 @@ function changeOf(item: unknown): Change | undefined {
   return readRecord(item);
 }
 
-/** An open journal. One call at a time: its owner waits for each before the next. */
+/** An open journal. One call at a time: its owner waits for the end of a call before the next. */
 export class Journal {
   readonly #path: string;
   #file: FileHandle;
@@ -139,7 +144,7 @@ export class Journal {
     return new Journal(path, ...(await newFile(path, follows, [Buffer.from(lines)])));
   }
 
-  /** Opens the journal that ends at `end`, and cuts off what a crash has left after it. */
+  /** Opens the journal that ends at `end`, and truncates bytes that a crash has left after it. */
   static async open(path: string, end: JournalPoint): Promise<Journal> {
     const file = await open(path, 'r+');
     try {
@@ -151,19 +156,19 @@ export class Journal {
     return new Journal(path, file, end);
   }
 
-  /** Where the next line goes. */
+  /** The point of the next line. */
   get end(): JournalPoint {
     return { id: this.#id, bytes: this.#bytes };
   }
 
-  /** False after a failure that leaves the end of the file uncertain, and when the file was removed: append to another one. */
+  /** False after a failure that leaves the end of the file uncertain, and after the file was deleted: a new journal is needed. */
   async isUsable(): Promise<boolean> {
     return this.#isWhole && (await this.#file.stat()).nlink > 0;
   }
 
   /**
-   * Appends lines; they are on the disk when this resolves. Rejects with the system's error; what was written by then is cut
-   * off.
+   * Appends lines; they are on disk when this resolves. On failure it truncates the partial write, and rejects with the error of the
+   * system.
    */
   async append(lines: string): Promise<void> {
     const octets = Buffer.from(lines);
@@ -179,14 +184,17 @@ export class Journal {
     try {
       await this.#file.datasync();
     } catch (error) {
-      // The kernel may have dropped what it could not write, and reports that once only.
+      // The kernel may have dropped data that it could not write, and reports that only once.
       this.#isWhole = false;
       throw error;
     }
     this.#bytes += octets.length;
   }
 
-  /** Drops what is before `point`, by a new file that follows it. Rejects with the system's error and changes nothing then. */
+  /**
+   * Drops the lines before `point` by a new file that follows it. On failure nothing changes, and it rejects with the error of
+   * the system.
+   */
   async cut(point: JournalPoint): Promise<void> {
     const rest = Buffer.alloc(this.#bytes - point.bytes);
     const { bytesRead } = await this.#file.read(rest, 0, rest.length, point.bytes);

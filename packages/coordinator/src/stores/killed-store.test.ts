@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { TYPESCRIPT } from '@rollcall/core/testing';
 import { openFileStore } from './file-store.ts';
 
 const FIXTURE = fileURLToPath(new URL('./killed-store.fixture.ts', import.meta.url));
@@ -14,7 +15,7 @@ const STORES = 4;
 const KILLS = 5;
 
 test(`${STORES * KILLS} kills in the middle of writes lose no answered change and bring none back`, {
-  timeout: 120_000,
+  timeout: 300_000,
 }, async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'rollcall-killed-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
@@ -24,7 +25,7 @@ test(`${STORES * KILLS} kills in the middle of writes lose no answered change an
   t.diagnostic(`${answered.reduce((sum, count) => sum + count)} answered changes checked`);
 });
 
-/** Kills a store after ever other numbers of answers, and looks at what it has left; returns the number of answers. */
+/** Kills a store after a varying number of answers and checks its files. Returns the number of answers. */
 async function killAgainAndAgain(folder: string, seed: number): Promise<number> {
   const path = join(folder, 'cluster.json');
   /** Last answered change by key; negative for a removal. */
@@ -32,7 +33,7 @@ async function killAgainAndAgain(folder: string, seed: number): Promise<number> 
   let total = 0;
   for (let kill = 0; kill < KILLS; kill += 1) {
     const after = 10 + (((seed * KILLS + kill) * 97) % 150);
-    // After the batch that may be there without an answer.
+    // After the batch that may be on disk without an answer.
     const first = 4 + Math.max(0, ...[...last.values()].map(Math.abs));
     total += await runUntilKilled(path, first, after, last);
     const problems: string[] = [];
@@ -42,7 +43,7 @@ async function killAgainAndAgain(folder: string, seed: number): Promise<number> 
     const latest = Math.max(...[...last.values()].map(Math.abs));
     for (const [key, change] of last) {
       const version = found.get(key);
-      // The batch without an answer may be there too: later versions, and the removal of one key.
+      // The batch without an answer may be on disk too: later versions, and the removal of one key.
       if (version !== undefined) assert.ok(version >= Math.abs(change), `${key}: ${version} after ${change}`);
       else if (change > 0) assert.equal(key, `node/n${(latest + 3) % 17}`, `${key}: ${change} is lost`);
     }
@@ -57,11 +58,9 @@ async function runUntilKilled(
   answers: number,
   last: Map<string, number>,
 ): Promise<number> {
-  const child = spawn(
-    process.execPath,
-    ['--conditions=@rollcall/source', '--import', import.meta.resolve('tsx'), FIXTURE, path, String(first)],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
-  );
+  const child = spawn(process.execPath, [...TYPESCRIPT, FIXTURE, path, String(first)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   let count = 0;
   const lines = createInterface({ input: child.stdout });
   lines.on('line', (line) => {

@@ -1,4 +1,4 @@
-/** A stored record beside its JSON, so that a write encodes only what has changed. */
+/** A stored record with its JSON, so that a write encodes only changed records. */
 import type { StoredRecord } from '@rollcall/core';
 import { isObject } from '@rollcall/protocol';
 
@@ -10,16 +10,16 @@ export interface RecordLine {
 
 const MAX_KEY_LENGTH = 128;
 
-/** Copies and encodes a record. Throws for one that could not be read again. */
+/** Copies and encodes a record. Throws for a record that could not be read back. */
 export function recordLine(record: StoredRecord): RecordLine {
   const text = JSON.stringify(record);
-  // Encoded and decoded, so that what is kept is what will be read, and later changes of the caller's object do not count.
+  // Encoded and decoded, so that the stored value equals the value read back, and later changes of the object have no effect.
   const read = readRecord(JSON.parse(text));
   if (!read) throw new Error(`record ${record.key} is not one that could be read again`);
   return { record: read, text };
 }
 
-/** The record in decoded JSON; `undefined` when it is none. */
+/** Reads a record from decoded JSON; `undefined` if it is invalid. */
 export function readRecord(item: unknown): StoredRecord | undefined {
   if (!isObject(item)) return undefined;
   const { key, version, value, expiresAtUnixMs } = item;

@@ -10,22 +10,22 @@ export type RecordLines = Map<string, RecordLine>;
 
 export interface Snapshot {
   readonly lines: RecordLines;
-  /** Where the journal continues; `undefined` in a file of a release without a journal. */
+  /** The point at which the journal continues; `undefined` in a file of a release without a journal. */
   readonly point: JournalPoint | undefined;
-  /** Records that could not be read. */
+  /** Number of records that could not be read. */
   readonly skipped: number;
 }
 
-/** The file is there and is no snapshot. */
+/** The file exists and is no snapshot. */
 export interface Damaged {
   readonly reason: string;
 }
 
 const MAX_FILE_BYTES = 256 * 1024 * 1024;
-/** Lines written at once: the event loop is free between two pieces. */
+/** Number of lines per write: the event loop runs between two writes. */
 const LINES_PER_PIECE = 200;
 
-/** Reads the file; `undefined` when there is none. Rejects when the system does not let it be read now. */
+/** Reads the file; `undefined` if it does not exist. Rejects if the system cannot read it now. */
 export async function readSnapshot(path: string): Promise<Snapshot | Damaged | undefined> {
   try {
     const { size } = await stat(path);
@@ -55,7 +55,7 @@ function snapshotOf(content: unknown): Snapshot | Damaged {
   return { lines, point: readPoint(content['journal']), skipped };
 }
 
-/** Replaces the snapshot by `lines`, which hold what the journal says up to `point`. */
+/** Replaces the snapshot by `lines`, which contain the records of the journal up to `point`. */
 export async function writeSnapshot(path: string, lines: readonly RecordLine[], point: JournalPoint): Promise<void> {
   await replaceFile(path, textOf(lines, point));
 }
@@ -69,7 +69,7 @@ function* textOf(lines: readonly RecordLine[], point: JournalPoint): Generator<s
   yield '\n]}\n';
 }
 
-/** Renames a file that cannot be used to `PATH.bad`; the sentence says what became of it. */
+/** Renames an unusable file to `PATH.bad`. Returns a sentence about the result. */
 export async function moveAside(path: string): Promise<string> {
   try {
     await rename(path, `${path}.bad`);

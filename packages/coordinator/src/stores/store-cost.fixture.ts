@@ -1,9 +1,11 @@
 /**
- * What the file store costs with 10,000 nodes: CPU and written bytes of an idle coordinator, then under 20 changes a second by
- * operators, with the time until an answer; then writes to the store alone while its journal is compacted. Not a test: prints
- * figures for the README.
+ * Cost of the file store with 10,000 nodes. Not a test: prints figures for the README.
  *
- *   node --conditions=@rollcall/source --import tsx packages/coordinator/src/stores/store-cost.fixture.ts
+ * 1. CPU and written bytes of an idle coordinator.
+ * 2. The same under 20 changes a second by operators, with the time until an answer.
+ * 3. Writes to the store alone while its journal is compacted.
+ *
+ *   node --conditions=@rollcall/source --import ./.tools/typescript.mjs packages/coordinator/src/stores/store-cost.fixture.ts
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -81,7 +83,7 @@ async function measure(): Promise<void> {
   }
 }
 
-/** Writes one record after the other from the start of a compaction of all nodes to its end. */
+/** Writes records one after the other from the start of a compaction of all nodes to its end. */
 async function compaction(path: string): Promise<void> {
   const store = await openFileStore({ path, onProblem: console.error, compactBytes: 1 });
   const record = (i: number, version: number) => ({
@@ -109,7 +111,7 @@ async function compaction(path: string): Promise<void> {
   await store.close();
 }
 
-/** Makes a store of many static members, by the record of one. */
+/** Creates a store of many static members from the record of one. */
 async function fill(directory: string, url: string): Promise<void> {
   const { process: first, url: control } = await start(directory);
   await api(control, 'PUT', '/v1/nodes/n0', { balancer: 'shop', url });
@@ -151,7 +153,7 @@ async function usageOf(child: ChildProcess): Promise<Usage> {
   return usage;
 }
 
-/** Open loop: a change that waits does not delay the next. */
+/** Open loop: a waiting change does not delay the next. */
 async function change(control: string, latencies: number[]): Promise<void> {
   const answers: Promise<void>[] = [];
   for (let i = 0; i < SECONDS * CHANGES_PER_SECOND; i += 1) {

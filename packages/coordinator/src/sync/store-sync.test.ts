@@ -20,7 +20,7 @@ function setRetries(cluster: Cluster, retries: number): void {
   cluster.apply({ type: 'balancer-settings', name: shop, source: 'operator', patch: { retries }, by: 'admin' });
 }
 
-/** A store that can be taken away; closing leaves what is in it. */
+/** A store that can become unreachable; it keeps its records after close. */
 function fragile(store: Store) {
   const state = { isAway: false, isSilent: false };
   const reach = async (): Promise<Store> => {
@@ -44,7 +44,7 @@ async function turn(ms: number): Promise<void> {
   for (let i = 0; i < 20; i++) await Promise.resolve();
 }
 
-test('what operators set is there after a restart', async () => {
+test('settings of operators survive a restart', async () => {
   const { wrapped } = fragile(memoryStore());
   const first = newCluster();
   const sync = new StoreSync({ store: wrapped, cluster: first, logger });
@@ -59,7 +59,7 @@ test('what operators set is there after a restart', async () => {
   await again.close();
 });
 
-test('without the store the start goes on, says so, and catches up when it is back', async (t) => {
+test('without the store the start continues, reports it, and synchronises later', async (t) => {
   mock.timers.enable({ apis: ['setTimeout'] });
   t.after(() => mock.timers.reset());
   const memory = memoryStore();
@@ -90,7 +90,7 @@ test('without the store the start goes on, says so, and catches up when it is ba
   await sync.close();
 });
 
-test('a store that does not answer does not hold up the start or the end', async (t) => {
+test('a store that does not answer delays neither start nor shutdown', async (t) => {
   mock.timers.enable({ apis: ['setTimeout'] });
   t.after(() => mock.timers.reset());
   const { state, wrapped } = fragile(memoryStore());
@@ -107,7 +107,7 @@ test('a store that does not answer does not hold up the start or the end', async
   await closed;
 });
 
-test('what was set while the store was away is written once it is back, the last word only', async (t) => {
+test('settings made while the store was unreachable are written later, only the last value of each', async (t) => {
   mock.timers.enable({ apis: ['setTimeout'] });
   t.after(() => mock.timers.reset());
   const memory = memoryStore();
@@ -149,13 +149,13 @@ test('an answer waits until the store has the change', async (t) => {
   await sync.close();
 });
 
-/** What makes an answer pending, by what the store does; with how long the answer waits. */
+/** States of the store that make an answer pending, with the time that the answer waits. */
 const PENDING = {
   'rejects writes': { state: { isAway: true }, waitMs: 20 },
   'does not answer': { state: { isSilent: true }, waitMs: 1_000 },
 } as const;
 for (const [what, { state: fault, waitMs }] of Object.entries(PENDING))
-  test(`an answer is pending while the store ${what}, at once when that is known`, async (t) => {
+  test(`an answer is pending while the store ${what}, at once if that is known`, async (t) => {
     mock.timers.enable({ apis: ['setTimeout'] });
     t.after(() => mock.timers.reset());
     const memory = memoryStore();
@@ -181,7 +181,7 @@ for (const [what, { state: fault, waitMs }] of Object.entries(PENDING))
     assert.deepEqual(record?.value, { operator: { retries: 4 } });
   });
 
-test('a write that was carried out although its answer was lost is no newer record of another', async (t) => {
+test('a write that succeeded although its answer was lost does not count as a newer record of another writer', async (t) => {
   mock.timers.enable({ apis: ['setTimeout'] });
   t.after(() => mock.timers.reset());
   const memory = memoryStore();

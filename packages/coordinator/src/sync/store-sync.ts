@@ -1,37 +1,36 @@
 /**
- * Keeps the store up to date with the registry, and gives the registry what the store remembers at start.
+ * Keeps the store up to date with the registry, and restores the registry from the store at start.
  *
- * A change goes to the store within 20 ms, together with all that came with it. Only answers to operators wait for that, and
- * for a second at most; while the store is unreachable, records are kept here, the latest of each key, and written when it is
- * back.
+ * A change is written within 20 ms, together with other changes of that time. Only answers to operators wait for the write, at most a
+ * second. While the store is unreachable, the latest record of each key is kept in memory and written later.
  */
-import type { Store, StoredRecord } from '@rollcall/core';
+import { recordKey, type Store, type StoredRecord } from '@rollcall/core';
 import type { Logger } from 'pino';
 import type { Cluster } from '../cluster.ts';
 
-/** Whether the store can be reached, and since when that is so. */
+/** State of the store, and since when. */
 export interface StoreStatus {
   readonly kind: string;
   readonly isReachable: boolean;
   readonly sinceUnixMs: number;
   readonly lastError?: string;
-  /** What it remembers could not be read yet: operators' wishes from before the start are not in force. */
+  /** Its records could not be read yet: settings of operators from before the start are not in force. */
   readonly isForgetful: boolean;
-  /** Records it has yet to learn of. */
+  /** Number of changed records not yet in the store. */
   readonly waiting: number;
-  /** Records it holds that could not be read. */
+  /** Number of stored records that could not be read. */
   readonly unreadable: number;
 }
 
-/** How long the start waits for the store, milliseconds. */
+/** Time that the start waits for the store, milliseconds. */
 const LOAD_WITHIN_MS = 2_000;
-/** How long one write may take, milliseconds. */
+/** Time limit of one write, milliseconds. */
 const WRITE_WITHIN_MS = 10_000;
-/** Between two writes, milliseconds. */
+/** Minimum interval between two writes, milliseconds. */
 const WRITE_MS = 20;
-/** How long an answer waits for the store, milliseconds. */
+/** Time that an answer waits for the store, milliseconds. */
 const ANSWER_WITHIN_MS = 1_000;
-/** Waits after a failed write, milliseconds; the last one repeats. */
+/** Delays after a failed write, milliseconds; the last one repeats. */
 const RETRY_WAITS_MS = [500, 1_000, 2_000, 5_000] as const;
 
 export interface StoreSyncOptions {
@@ -39,6 +38,10 @@ export interface StoreSyncOptions {
   readonly cluster: Cluster;
   readonly logger: Logger;
   readonly loadWithinMs?: number;
+  /** Cluster id for a store without one. Absent: it gets none. */
+  readonly clusterId?: string;
+  /** Called with the cluster id of the store after each read. */
+  readonly onClusterId?: (id: string) => Promise<void>;
 }
 
 export class StoreSync {
@@ -47,9 +50,9 @@ export class StoreSync {
   readonly #loadWithinMs: number;
   readonly #writes = new Map<string, StoredRecord>();
   readonly #removals = new Set<string>();
-  /** Records of writes that failed. */
+  /** Records of failed writes. */
   readonly #tried = new WeakSet<StoredRecord>();
-  /** Called with whether the next write, or the one under way, has succeeded. */
+  /** Called with the result of the current or next write: true for success. */
   #waiters: ((isStored: boolean) => void)[] = [];
   #waitersUnderWay: ((isStored: boolean) => void)[] | undefined;
   #stopListening: () => void = () => {};
@@ -89,8 +92,8 @@ export class StoreSync {
   }
 
   /**
-   * Resolves with true as soon as the store has the records with these keys as they are now. With false when it has not within
-   * a second, or at once when it is unreachable: the changes are in force all the same, and are written when it is back.
+   * Resolves with true as soon as the store has the present records with these keys. Resolves with false after a second, or at
+   * once if the store is unreachable: the changes are in force, and are written later.
    */
   stored(keys: readonly string[]): Promise<boolean> {
     const { changedRecords } = this.#options.cluster.registry;
@@ -107,7 +110,7 @@ export class StoreSync {
     });
   }
 
-  /** Gives the registry what the store remembers, or starts without when it does not answer in time. Then begins to write. */
+  /** Restores the registry from the store, or starts without it if the store does not answer in time. Then begins to write. */
   async start(): Promise<void> {
     try {
       await this.#remember();
@@ -118,7 +121,7 @@ export class StoreSync {
     this.#schedule();
   }
 
-  /** Writes what is still to be written, once, and closes the store. */
+  /** Writes the remaining records, with one attempt, and closes the store. */
   async close(): Promise<void> {
     this.#isClosing = true;
     this.#stopListening();
@@ -130,19 +133,21 @@ export class StoreSync {
 
   async #remember(): Promise<void> {
     const records = await within(this.#loadWithinMs, this.#store.load());
-    const { cluster } = this.#options;
-    const restored = cluster.apply({ type: 'restore', records, nowUnixMs: cluster.clocks.nowUnixMs() });
-    if ('type' in restored) throw new Error(`its memory is refused: ${restored.message}`);
+    const { cluster, clusterId, onClusterId } = this.#options;
+    const restored = cluster.apply({ type: 'restore', records, nowUnixMs: cluster.clocks.nowUnixMs(), clusterId });
+    if ('type' in restored) throw new Error(`the stored state is rejected: ${restored.message}`);
     this.#isForgetful = false;
+    const known = cluster.registry.clusterId;
+    if (known !== undefined) await onClusterId?.(known);
   }
 
-  /** The first change of a quiet time goes out at once. */
+  /** The first change after a pause is written at once. */
   #writeSoon(): void {
     if (this.#timer !== undefined || this.#waitersUnderWay !== undefined || this.#isClosing) return;
     this.#passAfter(Math.max(0, this.#lastPassMs + WRITE_MS - performance.now()));
   }
 
-  /** After a failure it is tried again whether or not there is something to write. */
+  /** After a failure it retries even without records to write. */
   #schedule(): void {
     const retryMs = RETRY_WAITS_MS[Math.min(this.#failures, RETRY_WAITS_MS.length) - 1];
     if (retryMs !== undefined) this.#passAfter(retryMs);
@@ -159,14 +164,14 @@ export class StoreSync {
     }, waitMs);
   }
 
-  /** Never rejects: what could not be written stays for the next time. */
+  /** Never rejects: records that could not be written stay for the next attempt. */
   async #write(): Promise<void> {
     const waiters = this.#waiters;
     this.#waiters = [];
     this.#waitersUnderWay = waiters;
     try {
       if (this.#isForgetful) await this.#remember();
-      // Changes made while it was read go along now.
+      // Changes made during the read are written now.
       waiters.push(...this.#waiters.splice(0));
       this.#collect();
       await this.#writeAll();
@@ -179,24 +184,28 @@ export class StoreSync {
     }
     this.#waitersUnderWay = undefined;
     const isStored = this.#lastError === undefined;
-    // After a failure those who came during the write need not wait for the next try.
+    // After a failure, callers that arrived during the write need not wait for the retry.
     if (!isStored) waiters.push(...this.#waiters.splice(0));
     for (const end of waiters) end(isStored);
   }
 
   async #writeAll(): Promise<void> {
     const records = [...this.#writes.values()];
-    // With nothing to say, reading is how to find out whether it is back.
+    // Without records to write, a read checks whether the store is reachable again.
     if (records.length === 0 && this.#lastError !== undefined) await within(this.#loadWithinMs, this.#store.load());
     if (records.length === 0) return;
     const outcomes = await within(WRITE_WITHIN_MS, this.#store.write(records));
+    const isStale = (key: string): boolean =>
+      records.some((record, i) => record.key === key && outcomes[i] === 'stale');
     for (const [i, record] of records.entries()) {
       const { key } = record;
       this.#writes.delete(key);
       // A write whose answer was lost may have been carried out, and its repeat is stale.
-      if (outcomes[i] === 'stale' && !this.#tried.has(record))
+      if (outcomes[i] === 'stale' && !this.#tried.has(record) && key !== recordKey.cluster)
         this.#options.logger.warn({ key }, 'the store holds a newer record');
     }
+    // Another coordinator has written its cluster id first.
+    if (isStale(recordKey.cluster)) await this.#remember();
   }
 
   async #removeAll(): Promise<void> {
@@ -206,7 +215,7 @@ export class StoreSync {
     for (const key of keys) this.#removals.delete(key);
   }
 
-  /** Later words about a key replace earlier ones that were not written yet. */
+  /** A later record of a key replaces an earlier one that is not written yet. */
   #collect(): void {
     const { registry, clocks } = this.#options.cluster;
     const { write, remove } = registry.takeRecords(clocks.nowUnixMs());
@@ -225,7 +234,7 @@ export class StoreSync {
     this.#failures = 0;
     this.#lastError = undefined;
     this.#sinceUnixMs = this.#nowUnixMs();
-    this.#options.logger.info('the store is back');
+    this.#options.logger.info('the store is reachable again');
   }
 
   #failed(error: unknown): void {
@@ -233,7 +242,7 @@ export class StoreSync {
     this.#failures += 1;
     if (this.#lastError === undefined) {
       this.#sinceUnixMs = this.#nowUnixMs();
-      this.#options.logger.error(`the store is away: ${message}; the cluster goes on without it`);
+      this.#options.logger.error(`the store is unreachable: ${message}; the cluster continues without it`);
     }
     this.#lastError = message;
   }

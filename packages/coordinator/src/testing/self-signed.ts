@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 
-/** For the common name `name`, valid for `days`. */
+/** Returns a certificate for the common name `name`, valid for `days`. */
 export function selfSigned(
   t: TestContext,
   name: string,

@@ -1,4 +1,4 @@
-/** A whole coordinator on a free loopback port, with a state directory of its own. For tests. */
+/** A complete coordinator on a free loopback port, with its own state directory. For tests. */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ export interface ApiAnswer {
   readonly status: number;
   readonly headers: Headers;
   readonly text: string;
-  /** The body as JSON; throws when it is none. */
+  /** The body as JSON; throws if it is not JSON. */
   json<Body>(): Body;
 }
 

@@ -1,4 +1,4 @@
-/** A program that listens, for registrations to be reachable. */
+/** A program that listens, so that a node is reachable. */
 import { createServer } from 'node:net';
 import { closeServer, listenOn } from './tcp.ts';
 
@@ -8,7 +8,7 @@ export interface TestNode {
   close(): Promise<void>;
 }
 
-/** Listens on `port`, any free one by default. */
+/** Listens on `port`, by default a free one. */
 export async function startTestNode(port = 0): Promise<TestNode> {
   const server = createServer((socket) => {
     socket.on('error', () => undefined);

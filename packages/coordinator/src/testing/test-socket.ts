@@ -1,9 +1,11 @@
 /** A WebSocket client that waits for messages by type, for agents and workers in tests. */
 import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import { text } from 'node:stream/consumers';
 import type { ClientOptions } from 'ws';
 import { WebSocket } from 'ws';
 
-/** What came, as JSON; tests look at it as they like. */
+/** A received message as JSON, without a type. */
 export interface TestMessage {
   readonly type: string;
   readonly [field: string]: unknown;
@@ -34,18 +36,28 @@ export class TestSocket {
 
   /** Status of the HTTP answer that refuses the upgrade. */
   static async refusal(url: string, protocols: string[], options: ClientOptions = {}): Promise<number> {
+    return (await TestSocket.refusalText(url, protocols, options)).status;
+  }
+
+  /** Status and body of the HTTP answer that refuses the upgrade. */
+  static async refusalText(
+    url: string,
+    protocols: string[],
+    options: ClientOptions = {},
+  ): Promise<{ readonly status: number; readonly body: string }> {
     const socket = new WebSocket(url, protocols, options);
     socket.on('error', () => undefined);
-    const [, response] = (await once(socket, 'unexpected-response')) as [unknown, { statusCode: number }];
+    const [, response] = (await once(socket, 'unexpected-response')) as [unknown, IncomingMessage];
+    const body = await text(response);
     socket.terminate();
-    return response.statusCode;
+    return { status: response.statusCode ?? 0, body };
   }
 
   send(message: unknown): void {
     this.socket.send(typeof message === 'string' ? message : JSON.stringify(message));
   }
 
-  /** The next message of a type, also one that has come already; others before it stay. */
+  /** The next message of a type, also if it has already arrived. Earlier messages of other types stay. */
   next(type: string): Promise<TestMessage> {
     const i = this.#received.findIndex((message) => message.type === type);
     if (i >= 0) return Promise.resolve(this.#received.splice(i, 1)[0]!);
@@ -54,7 +66,7 @@ export class TestSocket {
     });
   }
 
-  /** How the connection ended. */
+  /** Close code and reason of the connection. */
   get closed(): Promise<{ code: number; reason: string }> {
     return this.#closed;
   }

@@ -7,35 +7,35 @@ import { type Estimate, queueOf, ServiceEstimates, waitOf } from './service-esti
 /** A node that has come up takes part in this share of the picks at first, rising to all of them. */
 const SLOW_START_FLOOR = 0.1;
 const SLOW_START_MS = 20_000;
-/** Nodes that one pick passes over because they have just come up. */
+/** Largest number of nodes that one pick skips because they have just come up. */
 const MAX_SITTING_OUT = 16;
 /** Scores this close are equal: the difference is noise. */
 const TIE_RATIO = 0.02;
-/** A load older than this says nothing any more. */
+/** A load older than this counts as unknown. */
 const LOAD_MAX_AGE_MS = 15_000;
 const UNKNOWN_LOAD = 0.5;
-/** Nodes that have answered since the last pick and are reckoned anew by the next one. */
+/** Largest number of nodes that answered since the last pick and are computed anew by the next one. */
 const MAX_TOUCHED = 64;
 
 /**
  * The default for requests without a session: the least
  * `service time × (1 + (own / share + others) / cores)^1.5 × (1 + load) × (1 + 20 × errors) / weight`, random among equals.
  *
- * `own` are this worker's requests in flight at the node, `share` is its part of the node's traffic: all workers see
- * about the same and act alike, so one request sent stands for as many as there are workers. `others` are requests of other
- * workers, smoothed, as the node tells beside its answers; of that and of its service time a report by way of the
- * coordinator counts only when the node has told nothing beside an answer for a second, because such reports reach all
- * workers at once and would send all of them to one node. For the same reason the reported load counts for a factor of
- * 2 at most. A node that tells nothing is judged by latency. A joining node takes part in 10 % of the picks at once and
- * in all of them after 20 s.
+ * `own` are this worker's requests in flight at the node, `share` is its part of the node's traffic. All workers have about
+ * the same data and act alike, so one request sent stands for as many as there are workers. `others` are requests of other
+ * workers, smoothed, as the node reports them beside its answers.
  *
- * Exact over any number of nodes without a look at all of them: a winner tree holds the scores, a node that has
- * answered and one other in turn are reckoned anew by each pick, and the winner before it is taken. 0.2 µs with two
- * nodes and 0.4 µs with a thousand, learning included; allocates nothing.
+ * Reports of both through the coordinator count only when the node has reported nothing beside an answer for a second. Such reports reach all workers at once and would send all of them to one node. For the same reason
+ * the reported load counts for a factor of 2 at most. A node without reports is judged by latency. A joining node takes part
+ * in 10 % of the picks at once and in all of them after 20 s.
  *
- * Weights steer through the score: they are not a promise of shares.
+ * Exact over any number of nodes without visiting all of them: a winner tree holds the scores. Each pick computes anew the
+ * nodes that have answered, one other in turn, and the winner before it is taken. 0.2 µs with two nodes and 0.4 µs with a
+ * thousand, learning included; allocates nothing.
  *
- * @see Suresh et al., "C3", NSDI 2015, for queue and service time told beside answers; `waitOf` for the power.
+ * Weights act through the score: they do not guarantee shares.
+ *
+ * @see Suresh et al., "C3", NSDI 2015, for queue and service time reported beside answers; `waitOf` for the power.
  */
 export function adaptive({ rng }: { readonly rng: Rng }): Algorithm {
   return new Adaptive(rng);
@@ -46,10 +46,10 @@ class Adaptive implements Algorithm {
   readonly #rng: Rng;
   readonly #estimates = new ServiceEstimates();
   readonly #tree = new LeastTree();
-  /** By place in the list of candidates, as it was seen last. */
+  /** By place in the list of candidates, as last seen. */
   #nodes: Candidate[] = [];
   #known: Estimate[] = [];
-  /** Scores are this much worse than reckoned, 0 … 2 %: drawn anew when it is picked and when it is its turn, so that equal nodes share by chance. */
+  /** Factor of each score, 1 … 1.02, so that equal nodes share by chance. Drawn anew when the node is picked and when it is its turn. */
   #noise = new Float64Array(0);
   readonly #touched = new Int32Array(MAX_TOUCHED);
   #touches = 0;
@@ -64,7 +64,7 @@ class Adaptive implements Algorithm {
     const { length } = candidates;
     if (length === 0) return undefined;
     if (length === 1) return tried.has(candidates[0]!.id) ? undefined : candidates[0];
-    // Retries are rare and may look at all.
+    // Retries are rare and may visit all nodes.
     if (tried.size > 0) return this.#bestUntried(candidates, request, tried);
     const { nowMs } = request;
     if (length !== this.#nodes.length) this.#rebuild(candidates, nowMs);
@@ -78,7 +78,7 @@ class Adaptive implements Algorithm {
 
   onReport(candidate: Candidate, report: NodeReport, nowMs: number): void {
     this.#estimates.hear(candidate, report, nowMs);
-    // Beside an answer `onResponse` follows.
+    // After a report beside an answer `onResponse` follows.
     if (!report.isBesideAnswer) this.#touch(this.#estimates.of(candidate.id));
   }
 
@@ -125,7 +125,7 @@ class Adaptive implements Algorithm {
       tree.set(winner, Number.POSITIVE_INFINITY);
       winner = tree.least;
       if (out < MAX_SITTING_OUT && tree.key(winner) < Number.POSITIVE_INFINITY) continue;
-      // All have just come up, or as good as all: then the best of them.
+      // All nodes, or nearly all, have just come up: the best of them is taken.
       winner = this.#sittingOut[0]!;
       break;
     }
@@ -141,7 +141,7 @@ class Adaptive implements Algorithm {
       if (place < length) this.#put(candidates, place, nowMs);
     }
     this.#touches = 0;
-    // One more in turn: time changes scores, and so do bodies that end.
+    // One more node in turn: scores change with time, and when bodies end.
     if (this.#turn >= length) this.#turn = 0;
     this.#noise[this.#turn] = 1 + TIE_RATIO * this.#rng();
     this.#put(candidates, this.#turn++, nowMs);
@@ -164,7 +164,7 @@ class Adaptive implements Algorithm {
     this.#tree.set(place, this.#reckon(candidates, place, nowMs));
   }
 
-  /** The score of whoever is at `place` now, with its noise. */
+  /** The score of the node at `place` now, with its noise. */
   #reckon(candidates: readonly Candidate[], place: number, nowMs: number): number {
     const candidate = candidates[place]!;
     if (this.#nodes[place] !== candidate) {

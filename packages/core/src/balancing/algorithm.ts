@@ -1,7 +1,7 @@
 /**
- * The one interface of everything that chooses a node. An algorithm sees only eligible candidates and only chooses;
- * who is eligible was decided before (`isEligible`). One instance serves one balancer and context for as long as the
- * balancer keeps its settings; a change of membership leaves survivors' state alone.
+ * The interface of all algorithms that choose a node. An algorithm receives only eligible candidates and only chooses;
+ * eligibility was decided before (`isEligible`). One instance serves one balancer and context for as long as the balancer
+ * keeps its settings. A change of membership keeps the state of the remaining nodes.
  */
 import type { NodeId } from '@rollcall/protocol';
 import type { Rng } from '../rng.ts';
@@ -15,17 +15,17 @@ export interface LiveNumbers {
   load: number;
   /** Instant of that report. */
   loadAtMs: number;
-  /** Active sessions as last told, NaN when unknown. */
+  /** Active sessions as last reported, NaN when unknown. */
   sessions: number;
   /** New sessions this worker has placed there since that count. */
   placed: number;
   /** Smoothed milliseconds to the first response byte, NaN before the first. */
   latencyMs: number;
-  /** Part of the node's requests that come through this worker, above 0 up to 1; 1 until told otherwise. */
+  /** Part of the node's requests that come through this worker, above 0 up to 1; 1 until another value is received. */
   share: number;
 }
 
-/** Of a node that is idle and has told nothing yet. */
+/** Numbers of an idle node without reports. */
 export function newLiveNumbers(): LiveNumbers {
   return {
     inFlight: 0,
@@ -38,13 +38,13 @@ export function newLiveNumbers(): LiveNumbers {
   };
 }
 
-/** What a node has told of itself. NaN stands for what it has not told. */
+/** A node's report on itself. NaN stands for a value that it did not report. */
 export interface NodeReport extends LoadField {
-  /** It came beside an answer to this worker, and not by way of the coordinator: as new as can be. */
+  /** It came beside an answer to this worker, not through the coordinator: it is as new as possible. */
   readonly isBesideAnswer: boolean;
 }
 
-/** What an algorithm may know of a node. Everything but `live` is fixed for the life of a snapshot. */
+/** The facts about a node that an algorithm may use. All fields but `live` are fixed for the life of a snapshot. */
 export interface Candidate {
   readonly id: NodeId;
   readonly weight: number;
@@ -63,7 +63,7 @@ export interface PickRequest {
   readonly isNewSession: boolean;
 }
 
-/** How an attempt ended, for algorithms that learn. `client` means the node is not to blame. */
+/** How an attempt ended, for algorithms that learn. `client`: the node did not cause the end. */
 export type AttemptOutcome = 'ok' | 'server-error' | 'failed' | 'client';
 
 export interface Algorithm {
@@ -72,13 +72,13 @@ export interface Algorithm {
   pick<C extends Candidate>(candidates: readonly C[], request: PickRequest, tried: ReadonlySet<NodeId>): C | undefined;
   onSend?(candidate: Candidate, nowMs: number): void;
   onResponse?(candidate: Candidate, outcome: AttemptOutcome, latencyMs: number, nowMs: number): void;
-  /** A node has told of itself. Beside an answer it comes before `onResponse`, while that request still counts in `live.inFlight`. */
+  /** A node has sent a report. Beside an answer it comes before `onResponse`, while that request still counts in `live.inFlight`. */
   onReport?(candidate: Candidate, report: NodeReport, nowMs: number): void;
-  /** Membership changed: forget who is no longer there, keep all else. */
+  /** Membership changed: forget nodes that are no longer present, keep all others. */
   onMembership?(candidates: readonly Candidate[]): void;
   /**
-   * What a request would have to wait at a candidate, in a unit of the algorithm's own, above 0; higher is busier. Of those
-   * that have it the sessions that are movable can leave a hot node.
+   * The wait of a request at a candidate, in a unit of the algorithm's own, above 0; higher is busier. With this method,
+   * movable sessions can leave an overloaded node.
    */
   heat?(candidate: Candidate, nowMs: number): number;
   /** Score of one candidate for `explain`, lower is better. Changes no later pick. */

@@ -1,8 +1,9 @@
+/** The contract of algorithms, run for all of `ALGORITHMS`, and the properties of single ones. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { NodeId } from '@rollcall/protocol';
+import { seededRng } from '../seeded-rng.ts';
 import { algorithmContract, candidate } from '../testing/algorithm-contract.ts';
-import { seededRng } from '../testing/seeded-rng.ts';
 import type { Algorithm } from './algorithm.ts';
 import { ALGORITHMS, type AlgorithmName, isAlgorithmName } from './index.ts';
 
@@ -21,7 +22,7 @@ for (const [name, create] of Object.entries(ALGORITHMS)) {
   algorithmContract({ name, create, promisesShares: PROMISES[name] });
 }
 
-void test('names that are no algorithm are told apart, built-in ones too', () => {
+void test('names that are no algorithm are recognized, also names of built-in properties', () => {
   assert.equal(isAlgorithmName('adaptive'), true);
   for (const text of ['', 'fastest', 'toString', '__proto__']) assert.equal(isAlgorithmName(text), false);
 });

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { NodeId } from '@rollcall/protocol';
+import { seededRng } from '../seeded-rng.ts';
 import { algorithmContract, candidate } from '../testing/algorithm-contract.ts';
-import { seededRng } from '../testing/seeded-rng.ts';
 import type { AlgorithmFactory, Candidate } from './algorithm.ts';
 import { AlgorithmProblem, customAlgorithm } from './custom-algorithm.ts';
 import { powerOfTwo } from './power-of-two.ts';
@@ -26,7 +26,7 @@ algorithmContract({ name: 'mine', create: usable(powerOfTwo), promisesShares: fa
 const first = (candidates: readonly Candidate[], tried: ReadonlySet<unknown>): Candidate | undefined =>
   candidates.find(({ id }) => !tried.has(id));
 
-void test('what is no algorithm is told what it lacks', () => {
+void test('for a value that is no algorithm the problem names what is missing', () => {
   const pick = (candidates: readonly Candidate[], _: unknown, tried: ReadonlySet<unknown>): Candidate | undefined =>
     first(candidates, tried);
   assert.match(problemOf(undefined), /no function as its default export: write export default/);
@@ -44,7 +44,7 @@ void test('what is no algorithm is told what it lacks', () => {
   );
   assert.match(
     problemOf(() => ({ name: 'mine', pick: () => ({}) })),
-    /nobody/,
+    /empty list/,
   );
   assert.match(
     problemOf(() => ({ name: 'mine', pick: (of: readonly Candidate[]) => of[0] })),
@@ -62,7 +62,7 @@ void test('what is no algorithm is told what it lacks', () => {
   );
 });
 
-void test('one that throws later, or picks a stranger, costs no request', () => {
+void test('an algorithm that throws later, or picks an unknown node, costs no request', () => {
   let isBroken = false;
   const create = usable(() => ({
     pick: (candidates: readonly Candidate[], _: unknown, tried: ReadonlySet<unknown>) => {
@@ -84,14 +84,33 @@ void test('one that throws later, or picks a stranger, costs no request', () => 
   }
   assert.deepEqual(
     [...new Set(mistakes.splice(0))],
-    ['it picks a node that was not offered', 'broken', 'it picks nobody'],
+    ['it picks a node that was not offered', 'broken', 'it picks no node'],
   );
   algorithm.onResponse?.(nodes[0]!, 'ok', 1, 0);
   assert.deepEqual(mistakes, ['broken']);
   assert.equal(algorithm.score?.(nodes[0]!, request), Number.MAX_VALUE);
 });
 
-void test('whatever an algorithm of its own returns or throws, another one picks', () => {
+void test('a thrown value that is no error is reported with its type', () => {
+  const mistakes: string[] = [];
+  let isTrial = true;
+  const create = customAlgorithm(
+    () => ({
+      pick: (nodes: readonly Candidate[], _: unknown, tried: ReadonlySet<NodeId>) => {
+        if (!isTrial) throw undefined;
+        return nodes.find(({ id }) => !tried.has(id));
+      },
+    }),
+    'odd',
+    (what) => mistakes.push(what),
+  );
+  assert.ok(typeof create === 'function');
+  isTrial = false;
+  create({ rng: seededRng(1) }).pick([candidate('a')], { nowMs: 0, isNewSession: false }, new Set());
+  assert.equal(mistakes[0], 'it throws a value of type undefined');
+});
+
+void test('for any value that a custom algorithm returns or throws, another one picks', () => {
   const odd: readonly (() => unknown)[] = [
     () => null,
     () => 0,

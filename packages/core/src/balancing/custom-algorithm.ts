@@ -1,6 +1,6 @@
 /**
- * Algorithms that users write. Whoever can load a file hands over what it exports; here it is checked before anything
- * depends on it, and watched afterwards: a mistake in it must not cost a request.
+ * Algorithms that users write. The caller loads the file and passes its exports. They are checked before use and watched
+ * afterwards: an error in them must not cost a request.
  */
 import type { NodeId } from '@rollcall/protocol';
 import { adaptive } from './adaptive.ts';
@@ -14,7 +14,7 @@ import {
   type PickRequest,
 } from './algorithm.ts';
 
-/** Why something is no algorithm: one sentence without a subject, "has no method pick". */
+/** Why a value is no algorithm: one sentence without a subject, such as "has no method pick". */
 export class AlgorithmProblem {
   readonly message: string;
 
@@ -27,9 +27,8 @@ const HOOKS = ['onSend', 'onResponse', 'onReport', 'onMembership', 'score'] as c
 const NONE: ReadonlySet<NodeId> = new Set();
 
 /**
- * The factory that a module exports by default, checked and watched. One algorithm is made and tried with nobody, with one
- * and with two candidates. It is called `name`, whatever it calls itself; `onMistake` hears what it does wrong later, each
- * time.
+ * The factory that a module exports by default, checked and watched. One algorithm is made and tried with no, one and two
+ * candidates. Its name is `name`, whatever its own name. `onMistake` is called for each later error.
  */
 export function customAlgorithm(
   exported: unknown,
@@ -68,7 +67,7 @@ function trialProblem(algorithm: Algorithm): string | undefined {
   const [one, other] = [trialCandidate('one'), trialCandidate('other')];
   const both = [one, other];
   algorithm.onMembership?.(both);
-  if (algorithm.pick([], request, NONE) !== undefined) return 'picks somebody where there is nobody';
+  if (algorithm.pick([], request, NONE) !== undefined) return 'picks a node from an empty list';
   if (algorithm.pick([one], request, NONE) !== one) return 'does not pick the only candidate';
   const picked: unknown = algorithm.pick(both, request, NONE);
   if (picked !== one && picked !== other) return 'picks something that is no candidate';
@@ -81,7 +80,7 @@ function trialCandidate(id: string): Candidate {
   return { id: id as NodeId, weight: 1, cores: 1, upAtMs: Number.NEGATIVE_INFINITY, live };
 }
 
-/** `adaptive`, which hears the same, chooses where the user's own code throws or picks nobody who may be picked. */
+/** `adaptive` receives the same calls, and chooses where the user's code throws or picks no allowed candidate. */
 class WatchedAlgorithm implements Algorithm {
   readonly name: string;
   readonly #own: Algorithm;
@@ -97,11 +96,14 @@ class WatchedAlgorithm implements Algorithm {
 
   pick<C extends Candidate>(candidates: readonly C[], request: PickRequest, tried: ReadonlySet<NodeId>): C | undefined {
     const picked = this.#safely(request.nowMs, () => this.#own.pick(candidates, request, tried));
-    // Whatever it returned: only what is among the candidates is looked at.
+    // Any value may have been returned: only a candidate is used.
     if (picked !== undefined && candidates.includes(picked) && !tried.has(picked.id)) return picked;
     const instead = this.#instead.pick(candidates, request, tried);
     if (instead !== undefined)
-      this.#onMistake(picked === undefined ? 'it picks nobody' : 'it picks a node that was not offered', request.nowMs);
+      this.#onMistake(
+        picked === undefined ? 'it picks no node' : 'it picks a node that was not offered',
+        request.nowMs,
+      );
     return instead;
   }
 
@@ -117,7 +119,7 @@ class WatchedAlgorithm implements Algorithm {
 
   onReport(candidate: Candidate, report: NodeReport, nowMs: number): void {
     this.#instead.onReport?.(candidate, report, nowMs);
-    // A copy, because the report is told to others as well.
+    // A copy, because other receivers get the report as well.
     this.#safely(nowMs, () => this.#own.onReport?.(candidate, { ...report }, nowMs));
   }
 
@@ -146,5 +148,5 @@ class WatchedAlgorithm implements Algorithm {
 }
 
 function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : `it throws a ${typeof error}`;
+  return error instanceof Error ? error.message : `it throws a value of type ${typeof error}`;
 }

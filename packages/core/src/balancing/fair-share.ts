@@ -1,10 +1,10 @@
 /**
- * Keeps one node from getting more than its share of what is placed while the cluster has just grown.
+ * Limits the share of each node in new sessions after a join.
  *
- * From the moment a node joins, nobody gets more than 1.4 times the fair share by weight for 10 s, counted from the
- * join; after that the limit doubles every second until it no longer matters. A joining node without sessions would
- * otherwise get every new session until it has as many as the others. The first placement is always allowed, so a new
- * node is used at once. For a candidate with a ramp factor all these times are longer by that factor.
+ * For 10 s after a join no node gets more than 1.4 times the fair share by weight. After that the limit doubles every second
+ * until it has no effect. A joining node without sessions would otherwise get every new session until it has as many as the
+ * others. The first placement is always allowed, so a new node is used at once. For a candidate with a ramp factor all these
+ * times are longer by that factor.
  */
 import type { NodeId } from '@rollcall/protocol';
 import type { Candidate } from './algorithm.ts';
@@ -22,7 +22,7 @@ export class FairShare {
   /** The largest ramp factor of the candidates. */
   #slowest = 1;
 
-  /** Looks for nodes that have come up since; a new join begins a new count. Call before `hasRoom`. */
+  /** Finds nodes that have come up since the last call; a new join begins a new count. Call before `hasRoom`. */
   observe(candidates: readonly Candidate[], nowMs: number): void {
     let lastJoinAtMs = this.#lastJoinAtMs;
     let slowest = 1;
@@ -42,7 +42,7 @@ export class FairShare {
     return nowMs - this.#lastJoinAtMs < OVER_MS * this.#slowest;
   }
 
-  /** May `candidate` take one more, out of candidates that weigh `totalWeight` together? */
+  /** May `candidate` take one more session? `totalWeight` is the sum of the weights of all candidates. */
   hasRoom({ id, weight, rampFactor = 1 }: Candidate, totalWeight: number, nowMs: number): boolean {
     const beyondMs = Math.max(0, nowMs - this.#lastJoinAtMs - LIMITED_MS * rampFactor);
     const limit = SHARE_LIMIT * 2 ** (beyondMs / (DOUBLING_MS * rampFactor));

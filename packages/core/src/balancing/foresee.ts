@@ -4,8 +4,8 @@ import type { Algorithm, Candidate, PickRequest } from './algorithm.ts';
 /**
  * The candidate that `algorithm` is most likely to pick now: the one with the best score, the first of the list among equals.
  *
- * For explanations. Counts no turn, no placement and no random number, so that any number of questions changes no later
- * pick. Where an algorithm draws (equal nodes, `power-of-two`, slow start) the pick may be another one.
+ * For explanations. It uses no turn, no placement and no random number, so that any number of calls changes no later pick.
+ * Where an algorithm draws (equal nodes, `power-of-two`, slow start) the pick may be another one.
  */
 export function foresee<C extends Candidate>(
   algorithm: Algorithm,

@@ -1,3 +1,4 @@
+/** The algorithms by name, and the defaults. */
 import { adaptive } from './adaptive.ts';
 import type { AlgorithmFactory } from './algorithm.ts';
 import { leastConnections } from './least-connections.ts';
@@ -6,7 +7,7 @@ import { powerOfTwo } from './power-of-two.ts';
 import { roundRobin } from './round-robin.ts';
 import { session } from './session.ts';
 
-/** Algorithms by the name operators use. */
+/** Algorithms by their names in settings. */
 export const ALGORITHMS: Readonly<Record<AlgorithmName, AlgorithmFactory>> = {
   adaptive,
   session,

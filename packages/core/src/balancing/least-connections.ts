@@ -5,7 +5,7 @@ import { MAX_SCAN, Rotation } from './rotation.ts';
 
 /**
  * The node with the fewest requests in flight for its weight, random among equals. It counts requests, not
- * connections; the name is the one everybody knows. Of more than 32 nodes a pick looks at 32 in turn.
+ * connections; the name is the usual one. With more than 32 nodes a pick compares 32 in turn.
  * 0.1 µs with two nodes, at most 0.5 µs with any number.
  *
  * @see Zhang, "Linux Virtual Server for Scalable Network Services", Ottawa Linux Symposium 2000: weighted least connections.

@@ -1,7 +1,7 @@
-/** Finds the least of many numbers that change one by one. */
+/** Finds the minimum of many numbers that change one by one. */
 
 /**
- * A winner tree: the least of `length` keys is at hand, and setting one key costs log₂ of their number comparisons.
+ * A winner tree: the minimum of `length` keys is available at once, and setting one key costs log₂(`length`) comparisons.
  * Nothing is allocated after `reset`.
  *
  * @see Knuth, "The Art of Computer Programming" 3, 5.4.1, tournament trees.
@@ -12,7 +12,7 @@ export class LeastTree {
   /** Entry 1 is the root; of entry n the children are 2n and 2n + 1. */
   #winners = new Int32Array(2);
 
-  /** So many keys, all of them infinite. */
+  /** Resets to `length` keys, all infinite. */
   reset(length: number): void {
     let leaves = 1;
     while (leaves < length) leaves *= 2;
@@ -41,7 +41,7 @@ export class LeastTree {
       const left = winners[2 * n]!;
       const right = winners[2 * n + 1]!;
       const winner = keys[right]! < keys[left]! ? right : left;
-      // Above here nothing has to do with this key.
+      // The entries above do not depend on this key.
       if (winner === winners[n] && winner !== at) return;
       winners[n] = winner;
     }

@@ -1,4 +1,4 @@
-/** What a node says of itself beside an answer. NaN stands for what it does not say. */
+/** A node's report on itself beside an answer. NaN stands for a missing number. */
 export interface LoadField {
   /** Requests it is serving. */
   readonly inFlight: number;
@@ -17,7 +17,7 @@ const VALUES = 4;
 
 /**
  * Reads a `rollcall-load` response field, `<in-flight>;<service ms>;<utilisation>;<sessions>`, into `into`; false when
- * it is anything else, and `into` is as it was. An empty number is unknown; utilisation above 1 is clamped to 1.
+ * it is anything else, and `into` stays unchanged. An empty number is unknown; utilisation above 1 is clamped to 1.
  *
  * One comes with every answer of such a node, so it is read octet by octet and allocates nothing.
  */
@@ -30,7 +30,7 @@ export function readLoadField(text: string, into: { -readonly [K in keyof LoadFi
   return true;
 }
 
-/** Those of the text that is being read. */
+/** The numbers of the text that is being read. */
 const numbers = new Float64Array(VALUES);
 
 /** True when `text` is four numbers between semicolons; they are in `numbers` then. */
@@ -55,7 +55,7 @@ const POINT = 0x2e;
 const SEMICOLON = 0x3b;
 const ZERO = 0x30;
 
-/** Where the digits end that begin at `at`; `at` itself when there are none, or too many. */
+/** End of the digits that begin at `at`; `at` itself when there are none, or too many. */
 function digitsFrom(text: string, at: number): number {
   let end = at;
   while (end < text.length && text.charCodeAt(end) >= ZERO && text.charCodeAt(end) <= ZERO + 9) end++;

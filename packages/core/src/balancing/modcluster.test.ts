@@ -39,7 +39,7 @@ void test('ties go to the first of the list', () => {
   assert.deepEqual(shares(modcluster(), nodesOf([100, 100, 100]), 4, 0), [2, 1, 1]);
 });
 
-void test('what was chosen in the last window counts on, nothing older does', () => {
+void test('choices of the last window still count, older ones do not', () => {
   const algorithm = modcluster();
   const [a, b] = nodesOf([100, 100]) as [TestCandidate, TestCandidate];
   for (let i = 0; i < 10; i++) algorithm.pick([a], { nowMs: 0, isNewSession: true }, NONE);
@@ -57,7 +57,7 @@ void test('at a low login rate every login goes to the first node (MODCLUSTER-52
   assert.ok(first >= 10, `${first} of 20`);
 });
 
-void test('the load factor is 100 idle to 1 full, and 0 for a node that has told nothing', () => {
+void test('the load factor is 100 idle to 1 full, and 0 for a node without a report', () => {
   const factors = [0, 0.004, 0.5, 0.994, 1, 7, Number.NaN].map((load) =>
     loadFactor(candidate('n', { live: { load } })),
   );

@@ -17,11 +17,10 @@ interface Counts {
 }
 
 /**
- * mod_cluster's own rule, for people who compare: the least `(elected − oldelected) × 1000 / lbfactor + lbstatus` in whole
- * numbers, the first of the list among equals; every 5 s `lbstatus` becomes the first term and the count starts again.
- * The load factor is `100 − round(100 × load)`, at least 1; weights are not known to it, and nodes that never told a load are
- * standby. It knows neither requests in flight nor latency; use it to see what it would have done. A pick looks at
- * every node: 0.1 µs with two, 1.6 µs with a hundred, 21 µs with a thousand.
+ * mod_cluster's own rule, for comparison: the least `(elected − oldelected) × 1000 / lbfactor + lbstatus` in whole numbers,
+ * the first of the list among equals. Every 5 s `lbstatus` becomes the first term and the count starts again. The load factor
+ * is `100 − round(100 × load)`, at least 1. It ignores weights, requests in flight and latency. Nodes that never reported a
+ * load are standby. A pick visits every node: 0.1 µs with two, 1.6 µs with a hundred, 21 µs with a thousand.
  *
  * @see mod_proxy_cluster `native/mod_proxy_cluster/mod_proxy_cluster.c`, `internal_find_best_byrequests`; mod_cluster
  *   `DynamicLoadBalanceFactorProvider` for the factor.
@@ -66,7 +65,7 @@ class Modcluster implements Algorithm {
     return value(this.#of(candidate.id), Math.max(1, loadFactor(candidate)));
   }
 
-  /** Standby nodes are chosen among only when there is nobody else. */
+  /** Standby nodes are chosen only when there is no other node. */
   #least<C extends Candidate>(candidates: readonly C[], tried: ReadonlySet<NodeId>, isStandby: boolean): C | undefined {
     let best: C | undefined;
     let least = 0;
@@ -110,7 +109,7 @@ function elections({ elected, oldElected }: Counts, factor: number): number {
   return Math.trunc(((elected - oldElected) * 1_000) / factor);
 }
 
-/** 1 full … 100 idle, 0 standby: nothing told yet. Higher is freer. */
+/** 1 full … 100 idle, 0 standby: no report yet. Higher is freer. */
 export function loadFactor({ live }: Candidate): number {
   if (!(live.load >= 0)) return 0;
   return MAX_FACTOR - Math.min(MAX_FACTOR - 1, Math.round(MAX_FACTOR * Math.min(1, live.load)));

@@ -4,8 +4,8 @@ import type { Algorithm, Candidate, PickRequest } from './algorithm.ts';
 import { inFlightPerWeight } from './least-connections.ts';
 
 /**
- * Two different nodes by chance, of these the one with fewer requests in flight for its weight. 0.1 µs, however many
- * nodes there are.
+ * Draws two different nodes, and takes the one with fewer requests in flight for its weight. 0.1 µs with any number of
+ * nodes.
  *
  * @see Mitzenmacher, "The power of two choices in randomized load balancing" (2001). The second index is drawn from
  *   one fewer and shifted past the first, as in Finagle's P2CPick, so that all pairs are equally likely.

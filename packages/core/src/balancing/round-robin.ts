@@ -5,20 +5,20 @@ import type { Algorithm, Candidate, PickRequest } from './algorithm.ts';
 /** The largest weight a node may have. */
 const MAX_WEIGHT = 100;
 
-/** When a node has its next turn, on a clock that goes on with the turns. */
+/** The next turn of a node, on a clock that advances with the turns. */
 interface Turn<C extends Candidate> {
   readonly candidate: C;
-  /** Place in the list, which is changed in place: somebody else may be there now. */
+  /** Place in the list, which is changed in place: another node may be there now. */
   readonly place: number;
   dueAt: number;
-  /** Number of its last turn: of two that are due together the one that has waited longer goes first. */
+  /** Number of its last turn: of two nodes that are due together the one that has waited longer comes first. */
   last: number;
 }
 
 /**
- * Turns by weight: shares are exact over each round and never bunched. Each node is due again one weighth of a round
- * after its last turn, and the one that is due first goes first: a heap, so that a pick costs 0.1 µs with two
- * nodes and 0.15 µs with a thousand.
+ * Turns by weight: shares are exact over each round and never bunched. Each node is due again 1 / weight of a round after
+ * its last turn, and the node that is due first comes first. The nodes are in a heap: a pick costs 0.1 µs with two nodes and
+ * 0.15 µs with a thousand.
  *
  * @see Demers, Keshav, Shenker, "Analysis and Simulation of a Fair Queueing Algorithm", SIGCOMM 1989; Envoy's
  *   `EdfScheduler` does the same.
@@ -63,14 +63,14 @@ class RoundRobin implements Algorithm {
     return this.#heap.items.find(({ candidate }) => candidate.id === asked.id)?.dueAt ?? 1 / usableWeight(asked);
   }
 
-  /** A list of which somebody has gone is seen at the latest when his turn, or that of one behind him, comes. */
+  /** The removal of a node from the list is noticed at the latest at its turn, or at the turn of a node behind it. */
   #isAsBuilt(candidates: readonly Candidate[]): boolean {
     const { items } = this.#heap;
     const [next] = items;
     return candidates.length === items.length && (next === undefined || candidates[next.place] === next.candidate);
   }
 
-  /** Those who are there keep their turns; who is new has one as if it had been there all the time. */
+  /** Present nodes keep their turns; a new node gets a turn as if it had always been present. */
   #rebuild(candidates: readonly Candidate[]): void {
     const before = new Map(this.#heap.items.map((turn) => [turn.candidate.id, turn]));
     const [next] = this.#heap.items;
@@ -90,7 +90,7 @@ function isBefore(one: Turn<Candidate>, other: Turn<Candidate>): boolean {
   return one.dueAt < other.dueAt || (one.dueAt === other.dueAt && one.last < other.last);
 }
 
-/** A weight that is no number, or none at all, is the smallest: a turn in a million. */
+/** An invalid or missing weight counts as the smallest one: a turn in a million. */
 function usableWeight({ weight }: Candidate): number {
   return weight > 0 && weight <= MAX_WEIGHT ? weight : 1e-6;
 }

@@ -1,19 +1,19 @@
 /**
- * What one algorithm has learned of the nodes: busy time per request, requests of other workers, share of errors. From
- * what nodes tell beside their answers where they do, otherwise from latencies.
+ * Estimates of one algorithm about the nodes: busy time per request, requests of other workers, share of errors. They come
+ * from the nodes' reports beside their answers, or from latencies if there are no such reports.
  */
 import type { NodeId } from '@rollcall/protocol';
 import type { AttemptOutcome, Candidate, NodeReport } from './algorithm.ts';
 
-/** Weight of the newest service time. Larger follows faster and trembles more. */
+/** Weight of the newest service time. Larger follows faster and varies more. */
 const SERVICE_ALPHA = 0.06;
-/** Weight of the newest word about other workers' requests. Larger sends all workers to one node when there are many. */
+/** Weight of the newest report on other workers' requests. With many workers, larger sends all of them to one node. */
 const OTHERS_ALPHA = 0.1;
 /** Weight of the newest outcome in the share of errors. */
 const ERROR_ALPHA = 0.1;
-/** A node with fewer samples than this is taken for an average one, in proportion. */
+/** A node with fewer samples than this counts as an average one, in proportion. */
 const FULL_SAMPLES = 8;
-/** Shortest service time that is told apart. */
+/** Lower bound of reported service times. */
 const MIN_SERVICE_MS = 0.01;
 /** Differences below this many milliseconds of a latency are noise of the machine, not of the node. */
 const MIN_LATENCY_MS = 1;
@@ -21,20 +21,20 @@ const MAX_SERVICE_MS = 3_600_000;
 const MAX_IN_FLIGHT = 1_000_000;
 /** How much an error counts: a node that only fails scores 21 times worse. */
 const ERROR_PENALTY = 20;
-/** An error counts half after this time, a third after twice as long: who has recovered is tried again. */
+/** An error counts half after this time, a third after twice as long, so that a node that has recovered is tried again. */
 const ERROR_FADE_MS = 10_000;
-/** Above this share of errors a node's word about its service time is not taken. */
+/** From this share of errors on a node's reported service time is ignored. */
 const MAX_LEARNING_ERRORS = 0.15;
-/** A service time that is older than this says less and less: a node that stood still must not be shunned until somebody asks it. */
+/** A service time older than this counts gradually less, so that a node that was blocked is not avoided until the next request to it. */
 const FRESH_MS = 2_000;
-/** What a node has told is news for so long; a report by way of the coordinator counts only when there is none. */
+/** How long a report beside an answer is new. In this time a report through the coordinator does not count. */
 const NEWS_MS = 1_000;
 
-/** What is known of one node. */
+/** The estimates for one node. */
 export interface Estimate {
-  /** Geometric mean: one long request says little about the next. */
+  /** Geometric mean: one long request changes it little. */
   serviceMs: number;
-  /** Its logarithm, which is what is smoothed. */
+  /** Its logarithm, which is the smoothed value. */
   logServiceMs: number;
   samples: number;
   errorRatio: number;
@@ -42,35 +42,35 @@ export interface Estimate {
   answeredAtMs: number;
   /** Requests of other workers at the node, smoothed. */
   others: number;
-  /** Instant of the last word about these, -Infinity before the first. */
+  /** Instant of the last report on these, -Infinity before the first. */
   othersAtMs: number;
-  /** Instant the node last told something beside an answer, -Infinity when it never did. */
+  /** Instant of the node's last report beside an answer, -Infinity before the first. */
   toldAtMs: number;
-  /** It tells its service time beside answers, so that latencies need not be asked. */
+  /** It reports its service time beside answers, so that latencies are not used. */
   tellsService: boolean;
-  /** The last one it told. */
+  /** The last reported service time. */
   toldServiceMs: number;
   /** Instant of the newest service time. */
   servedAtMs: number;
-  /** Answers so far, whatever they were. */
+  /** Answers so far, of any kind. */
   answers: number;
-  /** Place in the list of candidates, for the one who keeps such a list. */
+  /** Place in the list of candidates, for an algorithm that keeps such a list. */
   place: number;
 }
 
 export class ServiceEstimates {
   readonly #byNode = new Map<NodeId, Estimate>();
-  /** Smoothed service time over all nodes' answers: what a new node is taken for. */
+  /** Smoothed service time over all nodes' answers: the estimate for a new node. */
   #typicalMs = MIN_LATENCY_MS;
   #logTypicalMs = 0;
-  /** The logarithm has changed since: reckoned when somebody asks. */
+  /** The logarithm has changed since: the value is computed on demand. */
   #isTypicalDue = false;
   #samples = 0;
 
   /**
-   * An attempt is over. Of a node that does not tell, service time is latency shared among the requests that were in
-   * flight with it, this one included. Returns what is known of the node now. Failures teach nothing about service time: a node that fails fast is not a fast
-   * node.
+   * Records the end of an attempt. Without reports of the node, service time is the latency divided by the requests that were
+   * in flight with it, this one included. Failures do not change the service time: a node that fails fast is not a fast node.
+   * Returns the estimate for the node.
    */
   learn(candidate: Candidate, outcome: AttemptOutcome, latencyMs: number, nowMs: number): Estimate {
     const estimate = this.of(candidate.id);
@@ -85,7 +85,7 @@ export class ServiceEstimates {
     return estimate;
   }
 
-  /** A node has told of itself. A number it has not told changes nothing. */
+  /** Takes a node's report. A number that it does not contain changes nothing. */
   hear({ id, live }: Candidate, report: NodeReport, nowMs: number): void {
     const estimate = this.of(id);
     if (report.isBesideAnswer) estimate.toldAtMs = nowMs;
@@ -97,9 +97,9 @@ export class ServiceEstimates {
       estimate.others = known + OTHERS_ALPHA * (others - known);
       estimate.othersAtMs = nowMs;
     }
-    // What errors take says nothing of requests: a node that fails fast is not a fast node.
+    // The time of errors is not that of requests: a node that fails fast is not a fast node.
     const isServing = fadedErrors(estimate, nowMs) < MAX_LEARNING_ERRORS;
-    // Seconds old, so for a node that answers without a word its latencies say more. One that repeats itself tells of no further request.
+    // Reports through the coordinator are seconds old: without reports beside answers, latencies are better. A repeated value is of no new request.
     const isNews =
       report.isBesideAnswer ||
       (serviceMs !== estimate.toldServiceMs && (estimate.tellsService || estimate.samples === 0));
@@ -127,7 +127,7 @@ export class ServiceEstimates {
     }
     const errors = fadedErrors(estimate, nowMs);
     if (errors === 0) return serviceMs;
-    // The more of its answers are errors, the less is believed that it is faster than others.
+    // The more of its answers are errors, the less its advantage in speed counts.
     const doubt = Math.min(1, 2 * errors) * Math.max(0, this.#typical() - serviceMs);
     return (serviceMs + doubt) * (1 + ERROR_PENALTY * errors);
   }
@@ -138,7 +138,7 @@ export class ServiceEstimates {
     for (const id of this.#byNode.keys()) if (!present.has(id)) this.#byNode.delete(id);
   }
 
-  /** What is known of a node, from now on one and the same object until it is forgotten. */
+  /** The estimate for a node: the same object until the node is forgotten. */
   of(id: NodeId): Estimate {
     const known = this.#byNode.get(id);
     if (known) return known;
@@ -177,27 +177,28 @@ export class ServiceEstimates {
   }
 }
 
-/** Requests of other workers at the node as far as the last word is worth something: less with every second since. */
+/** Requests of other workers at the node; a report older than a second counts less with its age. */
 export function othersNow({ others, othersAtMs }: Estimate, nowMs: number): number {
   const ageMs = nowMs - othersAtMs;
   return ageMs > NEWS_MS ? (others * NEWS_MS) / ageMs : others;
 }
 
-/** How many all workers have for each one of this worker, by its share of the requests; 1 while that is not known. */
+/** Requests of all workers per request of this worker, by its share; 1 while the share is unknown. */
 export function perOwn(share: number): number {
   return share > 0 && share <= 1 ? 1 / share : 1;
 }
 
-/** Requests that are at a node as this worker has to see it: its own for as many workers as there are, and the others'. */
+/** Estimated requests at a node, per core: its own, multiplied by `perOwn`, and the reported requests of others. */
 export function queueOf({ live, cores }: Candidate, estimate: Estimate, nowMs: number): number {
   return (live.inFlight * perOwn(live.share) + othersNow(estimate, nowMs)) / cores;
 }
 
 /**
- * What a request would have to wait behind `queue` requests, itself counted in, in no unit: one formula for all that compare nodes.
+ * The wait of a request behind `queue` requests, itself included, without unit: `costMs × queue^1.5`. The one formula for all comparisons.
  *
- * @see C3 (Suresh et al., NSDI 2015) for the product of service time and a power of the queue, there the third; a lower
- *   one waits longer for a fast node before it takes a slow one.
+ * A lower power waits longer for a fast node before it takes a slow one.
+ *
+ * @see C3 (Suresh et al., NSDI 2015) for the product of service time and a power of the queue, there the third.
  */
 export function waitOf(costMs: number, queue: number): number {
   return costMs * queue * Math.sqrt(queue);

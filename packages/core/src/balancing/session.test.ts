@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { NodeId } from '@rollcall/protocol';
+import { seededRng } from '../seeded-rng.ts';
 import { candidate, type TestCandidate } from '../testing/algorithm-contract.ts';
-import { seededRng } from '../testing/seeded-rng.ts';
 import { session } from './session.ts';
 
 const NONE: ReadonlySet<NodeId> = new Set();
@@ -31,7 +31,7 @@ void test('placements that no report has counted yet do count', () => {
   assert.deepEqual([placed.get('a'), placed.get('b')], [5, 10]);
 });
 
-void test('a joining node is used at once, and nobody gets over 1.5 times the fair share in the next 10 s', () => {
+void test('a joining node is used at once, and no node gets over 1.5 times the fair share in the next 10 s', () => {
   for (const others of [1, 2, 4, 9]) {
     const joinAtMs = 1_000_000;
     const nodes = Array.from({ length: others }, (_, i) =>
@@ -106,7 +106,7 @@ void test('among loaded nodes of equal sessions the freer one is chosen', () => 
   assert.deepEqual([...logIn(nodes, 1, 0, 1)], [['cool', 1]]);
 });
 
-void test('of about equal nodes the one that has least to do answers the login; one request does not outweigh many sessions', () => {
+void test('of about equal nodes the one with the fewest requests gets the login; one request does not outweigh many sessions', () => {
   const nodes = ['busy', 'idle', 'busier'].map((id) => candidate(id, { live: { sessions: 20 } }));
   nodes[0]!.live.inFlight = 1;
   nodes[1]!.live.sessions = 21;
@@ -116,7 +116,7 @@ void test('of about equal nodes the one that has least to do answers the login; 
   assert.deepEqual([...logIn(nodes, 1, 0, 1)], [['busy', 1]]);
 });
 
-void test('while nodes are idle it is chance who has a request, and sessions come out even', () => {
+void test('while nodes are idle the distribution of requests is chance, and sessions come out even', () => {
   const nodes = Array.from({ length: 12 }, (_, i) => candidate(`n${i}`, { live: { sessions: 11, load: 0.02 } }));
   nodes[4]!.live.sessions = 10;
   nodes[4]!.live.inFlight = 1;
@@ -161,7 +161,7 @@ void test('slow nodes are filled less than by their speed, so that one active se
   assert.ok(placed.slow > 0 && placed.slow < placed.fast / 2, `${placed.slow} and ${placed.fast}`);
 });
 
-void test('of nodes that tell no load, the one that works most gets none', () => {
+void test('of nodes that report no load, the one that works most gets no session', () => {
   const algorithm = session({ rng: seededRng(5) });
   const nodes = ['busy', 'a', 'b'].map((id) => candidate(id, { live: { sessions: 20 } }));
   const placed = new Map<string, number>();
@@ -175,7 +175,7 @@ void test('of nodes that tell no load, the one that works most gets none', () =>
   assert.equal((placed.get('a') ?? 0) + (placed.get('b') ?? 0), 20);
 });
 
-void test('a crowd that logs in at once is placed by what was learned of it, though no time passes', () => {
+void test('many logins at once are placed by the service times learned since the last measurement, though no time passes', () => {
   const algorithm = session({ rng: seededRng(5) });
   const nodes = ['slow', 'a', 'b'].map((id) => candidate(id, { live: { sessions: 0 } }));
   const pick = (): string => {

@@ -22,7 +22,7 @@ function leaves({ soft, nodes }: Scene, fromMs: number, toMs: number): number {
   return granted;
 }
 
-void test('nobody leaves while all are about as busy', () => {
+void test('no session leaves while all nodes are about as busy', () => {
   const all = scene();
   all.scores.set(all.nodes[0]!, 8);
   assert.equal(leaves(all, 0, 10_000), 0);
@@ -39,7 +39,7 @@ void test('a node that becomes much busier is left after a while, by 2 % of its 
   assert.equal(all.soft.mayLeave(all.nodes[1]!, all.nodes, 14_000), false);
 });
 
-void test('workers share what may leave', () => {
+void test('workers share the allowed leaves', () => {
   const all = scene({ share: 0.25 });
   all.scores.set(all.nodes[0]!, 100);
   leaves(all, 0, 2_000);
@@ -59,7 +59,7 @@ void test('a node that has cooled down keeps its sessions, and saves up leaves o
   assert.ok(granted > 20 && granted <= 41, `${granted}`);
 });
 
-void test('a session can leave as soon as its node is hot, however few there are', () => {
+void test('a session can leave as soon as its node is overloaded, also with few sessions', () => {
   const all = scene({ sessions: 10, share: 0.25 });
   assert.equal(leaves(all, 0, 30_000), 0);
   all.scores.set(all.nodes[0]!, 100);
@@ -67,7 +67,7 @@ void test('a session can leave as soon as its node is hot, however few there are
   assert.equal(leaves(all, 31_000, 40_000), 0, 'the next one after twenty seconds');
 });
 
-void test('extreme scores and sessions neither throw nor let everybody go', () => {
+void test('extreme scores and sessions neither throw nor let all sessions leave', () => {
   for (const extreme of [Number.NaN, Number.POSITIVE_INFINITY, -1, Number.MAX_VALUE]) {
     const all = scene({ sessions: extreme, share: extreme });
     all.scores.set(all.nodes[0]!, extreme);

@@ -1,4 +1,4 @@
-/** What sessions are placed by: what is known of nodes over a while. They stay for long, and shall not follow moments. */
+/** Smoothed values of nodes, by which sessions are placed: sessions stay for long, so short changes must not decide. */
 import type { NodeId } from '@rollcall/protocol';
 import type { Candidate } from './algorithm.ts';
 import { perOwn } from './service-estimate.ts';
@@ -7,40 +7,40 @@ import { perOwn } from './service-estimate.ts';
 const LOAD_MS = 10_000;
 const COST_MS = 3_000;
 
-/** What is known of one node over a while. */
+/** The smoothed values of one node. */
 export interface Steady {
   /** Smoothed logarithm of its cost. */
   logCost: number;
   /** Smoothed load, NaN before it was known. */
   load: number;
-  /** Sessions, smoothed as the load is: those that it shows. */
+  /** Sessions, smoothed as the load is: the sessions that the smoothed load includes. */
   sessions: number;
   /** Answers at `atMs`. */
   answers: number;
-  /** When it was looked at first, and last. */
+  /** Instants of the first and of the last update. */
   readonly sinceMs: number;
   atMs: number;
 }
 
-/** What is seen of a node now. */
+/** The present values of a node. */
 interface Seen {
   readonly costMs: number;
   /** Answers so far. */
   readonly answers: number;
-  /** Some node tells its load; where none does, service time by answers stands for it. */
+  /** True if some node reports its load; otherwise service time by answers is used instead. */
   readonly isTold: boolean;
 }
 
 export class SteadyNodes {
   readonly #byNode = new Map<NodeId, Steady>();
 
-  /** Forgets all but these. */
+  /** Forgets all nodes but these. */
   retain(candidates: readonly Candidate[]): void {
     const present = new Set(candidates.map(({ id }) => id));
     for (const id of this.#byNode.keys()) if (!present.has(id)) this.#byNode.delete(id);
   }
 
-  /** Brings what is known of a node over a while up to now. */
+  /** Updates the smoothed values of a node. */
   of({ id, live, cores }: Candidate, { costMs, answers, isTold }: Seen, nowMs: number): Steady {
     const logCost = Math.log(costMs);
     const sessions = sessionsOf(live);
@@ -69,14 +69,14 @@ export class SteadyNodes {
   }
 }
 
-/** Weight of a value of now against what was known `passedMs` ago, when it is smoothed over `overMs`. */
+/** Weight of the present value against the smoothed one of `passedMs` ago, for smoothing over `overMs`. */
 export function smoothing(passedMs: number, overMs: number): number {
   return passedMs < Number.POSITIVE_INFINITY ? passedMs / (passedMs + overMs) : 1;
 }
 
 /**
- * Sessions as told, with those placed since; a number nobody has told counts as none. Other workers have placed as many
- * as this one, by their shares.
+ * Sessions as reported, with the sessions placed since; an unknown number counts as 0. Other workers are assumed to have
+ * placed as many as this one, by their shares.
  */
 export function sessionsOf({ sessions, placed, share }: Candidate['live']): number {
   const told = sessions >= 0 ? Math.min(sessions, Number.MAX_SAFE_INTEGER) : 0;

@@ -11,6 +11,7 @@ import {
 } from '@rollcall/protocol';
 import type { SessionVerdict } from '../liveness/session-rule.ts';
 import { TIERS, type Tier } from '../liveness/tier.ts';
+import { seededRng } from '../seeded-rng.ts';
 import { candidate } from '../testing/algorithm-contract.ts';
 import { buildContextTable, type ContextTable, EMPTY_CONTEXT_MS, MAX_EMPTY_CONTEXTS } from './context-table.ts';
 import type { MemberNode } from './member-node.ts';
@@ -97,7 +98,7 @@ void test('without a matching context nothing is found', () => {
   assert.equal(table.find('h.example', 'no-slash'), undefined);
 });
 
-void test('an exact host wins over the longest suffix, that over any host, and a host without the path is passed over', () => {
+void test('an exact host precedes the longest suffix, that precedes any host, and a host without the path is skipped', () => {
   const table = build([
     node('any', { balancer: 'any' }),
     node('wide', { balancer: 'wide', hosts: ['*.example'] }),
@@ -162,7 +163,7 @@ void test('nothing is ambiguous while every context is the root', () => {
   assert.equal(name(table.find('x', '/app/%2e%2e/..;/y')), 'shop/');
 });
 
-void test('a change of tier changes who is eligible in place, and back', () => {
+void test('a change of tier changes eligibility in place, and back', () => {
   const [a, b] = [node('a'), node('b')];
   const context = build([a, b]).contexts[0]!;
   assert.deepEqual(ids(context.forNew), ['a', 'b']);
@@ -287,4 +288,17 @@ void test('a member that does not serve the context takes nothing', () => {
   const root = { host: app.hosts[0]!, path: parseContextPath('/')!, balancer: app.balancer };
   const context = new ServedContext<TestNode, string>(root, [app], '', undefined);
   assert.deepEqual([context.forNew.length, context.keepsSessions(app)], [0, false]);
+});
+
+void test('after any changes of tiers each node is in its tier once, and nowhere else', () => {
+  const rng = seededRng(7);
+  const nodes = Array.from({ length: 40 }, (_, i) => node(`n${i}`, { status: i % 10 === 0 ? 'draining' : 'enabled' }));
+  const [context] = build(nodes).contexts;
+  for (let i = 0; i < 2_000; i++) {
+    const changed = nodes[Math.floor(rng() * nodes.length)]!;
+    changed.tier = [...TIERS, undefined][Math.floor(rng() * (TIERS.length + 1))];
+    context!.update(changed);
+  }
+  const expected = TIERS.map((tier) => ids(nodes.filter((one, i) => one.tier === tier && i % 10 !== 0)));
+  assert.deepEqual(context!.byTier.map(ids), expected);
 });

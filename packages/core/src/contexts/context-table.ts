@@ -1,11 +1,11 @@
 import type { BalancerName, ContextPath, HostPattern, NodeId } from '@rollcall/protocol';
 import type { MemberNode } from './member-node.ts';
-import { hasOtherReadings, otherReadings } from './path-match.ts';
+import { hasOtherReadings, isBoundary, otherReadings } from './path-match.ts';
 import { ServedContext } from './served-context.ts';
 
 /** How long a context whose last node is gone is still known, so that it answers 503 and not 404, milliseconds. */
 export const EMPTY_CONTEXT_MS = 600_000;
-/** Contexts without a node that are known at once; of the balancer with the most of them the oldest goes first. */
+/** Contexts without a node that are kept at once. Above it, the oldest of the balancer with the most of them is dropped first. */
 export const MAX_EMPTY_CONTEXTS = 1_000;
 /** Longest host that is looked up by suffix, in characters; no valid name is longer (RFC 1035 §2.3.4). */
 const MAX_HOST_LENGTH = 253;
@@ -16,18 +16,18 @@ export interface ContextTableOptions<N extends MemberNode, A> {
   readonly previous: ContextTable<N, A> | undefined;
   /** Nodes that differ from what `previous` was built with. */
   readonly changed: ReadonlySet<NodeId>;
-  /** Gives what belongs to a balancer and context; the same for the same pair, so that its state survives. */
+  /** Returns the attachment of a balancer and context; the same for the same pair, so that its state survives. */
   readonly attach: (balancer: BalancerName, path: ContextPath) => A;
   readonly nowMs: number;
-  /** Contexts without a node that an operator has had forgotten. Default: none. */
+  /** True for contexts without a node that an operator has removed. Default: always false. */
   readonly isForgotten?: (context: { readonly host: HostPattern; readonly path: ContextPath }) => boolean;
 }
 
 /**
  * Immutable lookup from host and path to the context that serves them, built whole and swapped whole.
  *
- * A host matches exactly, before `*.suffix` (the longest), before `*`; where the better host has no context for the
- * path, the next one is asked. Of a host's contexts the longest prefix wins that ends at `/`, `;`, `?` or the end.
+ * An exact host comes before the longest `*.suffix`, and that before `*`. If the better host has no context for the
+ * path, the next one is tried. Of a host's contexts the longest prefix wins that ends at `/`, `;`, `?` or the end.
  * The cost of a lookup does not depend on the number of nodes or contexts.
  */
 export class ContextTable<N extends MemberNode, A> {
@@ -59,7 +59,7 @@ export class ContextTable<N extends MemberNode, A> {
     return this.#all;
   }
 
-  /** When the first context without a node is to be dropped; `Infinity` without any. */
+  /** Instant at which the first context without a node is to be dropped; `Infinity` without any. */
   get emptyUntilMs(): number {
     let untilMs = Number.POSITIVE_INFINITY;
     for (const { emptySinceMs } of this.#all)
@@ -73,7 +73,7 @@ export class ContextTable<N extends MemberNode, A> {
   }
 
   /**
-   * The context that serves `target` on `host`; `undefined` when none does; `ambiguous` when a node that decodes the
+   * The context that serves `target` on `host`; `undefined` when no context does. `ambiguous`: a node that decodes the
    * path, drops its parameters or removes its dot segments could take it for another context.
    *
    * `host` is lower case and without port; `target` is in origin form, or `*`, which counts as `/`.
@@ -111,7 +111,7 @@ class HostContexts<N extends MemberNode, A> {
   }
 
   find(path: string): ServedContext<N, A> | undefined {
-    // A context path has at most 256 characters, which bounds this loop whatever a client sends.
+    // A context path has at most 256 characters, which bounds this loop for any request.
     for (let end = Math.min(this.#longest, path.length); end > 1; end--) {
       if (end < path.length && !isBoundary(path.charCodeAt(end))) continue;
       const found = this.#byPath.get(path.slice(0, end));
@@ -121,16 +121,11 @@ class HostContexts<N extends MemberNode, A> {
   }
 }
 
-/** `/`, `;` and `?` end a prefix. */
-function isBoundary(unit: number): boolean {
-  return unit === 0x2f || unit === 0x3b || unit === 0x3f;
-}
-
 /**
- * Builds the table of `nodes`, reusing what `previous` had and `changed` does not touch.
+ * Builds the table of `nodes`, reusing the contexts of `previous` that `changed` does not touch.
  *
- * Two balancers never share a host and context; should they be told to, the balancer of the first node in order keeps
- * it. A context whose last node is gone stays, empty, for `EMPTY_CONTEXT_MS`.
+ * Two balancers never share a host and context. If nodes of two balancers announce the same, the balancer of the first
+ * node in order keeps it. A context whose last node is gone stays, empty, for `EMPTY_CONTEXT_MS`.
  */
 export function buildContextTable<N extends MemberNode, A>(
   nodes: Iterable<N>,
@@ -143,7 +138,7 @@ export function buildContextTable<N extends MemberNode, A>(
         const key = `${host} ${path}`;
         const place = places.get(key);
         if (!place) places.set(key, { host, path, balancer: node.balancer, members: [node] });
-        // A node that names a context twice does so at once: it can only be the last.
+        // A node may name a context twice. Its names come one after the other, so only the last member can be the same node.
         else if (place.balancer === node.balancer && place.members.at(-1) !== node) place.members.push(node);
       }
     }
@@ -167,7 +162,7 @@ export function buildContextTable<N extends MemberNode, A>(
   return new ContextTable([...contexts, ...bounded(empty)]);
 }
 
-/** The oldest of the balancer with the most go first, so that one balancer cannot displace the contexts of others. */
+/** Drops the oldest contexts of the balancer with the most, so that one balancer cannot displace the contexts of others. */
 function bounded<N extends MemberNode, A>(empty: ServedContext<N, A>[]): readonly ServedContext<N, A>[] {
   let surplus = empty.length - MAX_EMPTY_CONTEXTS;
   if (surplus <= 0) return empty;

@@ -2,15 +2,15 @@ import type { Status } from '@rollcall/protocol';
 import type { SessionVerdict } from '../liveness/session-rule.ts';
 import type { Tier } from '../liveness/tier.ts';
 
-/** What of a node decides whether it may take requests. Both fields change in place. */
+/** The state of a node that decides whether it may take requests. Both fields change in place. */
 export interface Standing {
-  /** Where new work finds it; `undefined` when it must not get any now. */
+  /** Its tier for new work; `undefined` when it must not get any now. */
   readonly tier: Tier | undefined;
-  /** What happens to the requests of its sessions. */
+  /** How the requests of its sessions are handled. */
   readonly verdict: SessionVerdict;
 }
 
-/** What kind of request is asked for. */
+/** The kind of request. */
 export interface EligibilityAsk {
   /** True for a request whose session lives on the node. */
   readonly hasSession: boolean;
@@ -22,10 +22,10 @@ export const ASK_SESSION: EligibilityAsk = { hasSession: true };
 export const ASK_NEW: EligibilityAsk = { hasSession: false };
 
 /**
- * May `node` take this request for `context` now? The only predicate of its kind: everything that chooses sees only nodes
- * for which it holds.
+ * May `node` take this request for `context` now? The only predicate of its kind: algorithms receive only nodes for which
+ * it holds.
  *
- * A node that must not get a session's request now may get it later: `verdict` says whether the request waits or moves.
+ * A node that must not get a session's request now may get it later: by `verdict` the request waits or moves.
  */
 export function isEligible(node: Standing, context: { readonly status: Status }, ask: EligibilityAsk): boolean {
   if (context.status === 'stopped') return false;
@@ -33,7 +33,7 @@ export function isEligible(node: Standing, context: { readonly status: Status },
   return context.status === 'enabled' && node.tier !== undefined;
 }
 
-/** Why `isEligible` is false for new work, in words for people; `''` when it is true. */
+/** Why `isEligible` is false for new work, as text for operators; `''` when it is true. */
 export function ineligibleReason(node: Standing, context: { readonly status: Status }): string {
   if (isEligible(node, context, ASK_NEW)) return '';
   if (context.status === 'stopped') return 'stopped: takes no requests';
@@ -46,6 +46,6 @@ export function ineligibleReason(node: Standing, context: { readonly status: Sta
     case 'move':
       return 'refuses connections, or was given up: its sessions move';
     case 'forward':
-      return 'no heartbeat, and its port was not asked yet';
+      return 'no heartbeat, and its port was not probed yet';
   }
 }

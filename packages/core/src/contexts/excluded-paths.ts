@@ -1,9 +1,9 @@
 import type { ContextPath } from '@rollcall/protocol';
-import { hasOtherReadings, otherReadings } from './path-match.ts';
+import { hasOtherReadings, isUnder, otherReadings } from './path-match.ts';
 
 /**
- * Paths that no node may be asked for, with all below them, as Apache's `ProxyPass /private !`. They win over every
- * context, also over longer ones.
+ * Paths that are forwarded to no node, with all paths below them, as Apache's `ProxyPass /private !`. They take precedence
+ * over every context, also over longer ones.
  */
 export class ExcludedPaths {
   readonly #paths: readonly ContextPath[];
@@ -12,7 +12,7 @@ export class ExcludedPaths {
     this.#paths = paths;
   }
 
-  /** `excluded`; `ambiguous` when a node that reads the path otherwise would serve what is excluded; `undefined` for all others. */
+  /** `excluded`; `ambiguous` when a node that decodes the path differently would serve an excluded path; `undefined` otherwise. */
   find(target: string): 'excluded' | 'ambiguous' | undefined {
     if (this.#paths.length === 0) return undefined;
     if (this.#covers(target)) return 'excluded';
@@ -21,11 +21,6 @@ export class ExcludedPaths {
   }
 
   #covers(target: string): boolean {
-    return this.#paths.some((path) => {
-      if (path === '/') return true;
-      if (!target.startsWith(path)) return false;
-      const next = target[path.length];
-      return next === undefined || next === '/' || next === ';' || next === '?';
-    });
+    return this.#paths.some((path) => isUnder(path, target));
   }
 }

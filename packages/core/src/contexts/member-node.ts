@@ -1,4 +1,5 @@
-import type { BalancerName, FeedContext, GroupName, HostPattern, Route } from '@rollcall/protocol';
+import type { FeedContext } from '@rollcall/feed';
+import type { BalancerName, GroupName, HostPattern, Route } from '@rollcall/protocol';
 import type { Candidate } from '../balancing/algorithm.ts';
 import type { Standing } from './eligibility.ts';
 

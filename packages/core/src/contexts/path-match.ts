@@ -1,19 +1,30 @@
 /**
- * Spellings of a path that a node may read differently than we do. We choose by the raw path; a node that decodes
- * `%2f`, removes `..` or drops `;parameters` first could serve a context that was not asked for, so the table refuses
- * requests for which any of these readings would choose another one.
+ * Spellings of a path that a node may read differently than the proxy does. The proxy chooses by the raw path. A node that
+ * first decodes `%2f`, removes `..` or drops `;parameters` could serve a context that the proxy did not choose. The table
+ * therefore refuses requests for which any of these readings would choose another context.
  */
 
 const ESCAPE = /%([0-9A-Fa-f]{2})/g;
 
-/** True when some node might read the path of `target` as another one. Cheap: most targets end here. */
+/** True when the path of `target`, as received, is `path` or below it: the prefix ends at `/`, `;`, `?` or the end. `*` is `/`. */
+export function isUnder(path: string, target: string): boolean {
+  if (path === '/') return true;
+  return target.startsWith(path) && (target.length === path.length || isBoundary(target.charCodeAt(path.length)));
+}
+
+/** `/`, `;` and `?` end a prefix. */
+export function isBoundary(unit: number): boolean {
+  return unit === 0x2f || unit === 0x3b || unit === 0x3f;
+}
+
+/** True when some node might read the path of `target` as another one. Cheap: false for most targets. */
 export function hasOtherReadings(target: string): boolean {
   return target.includes('%') || target.includes('/.') || target.includes(';') || target.includes('\\');
 }
 
 /**
- * The paths that nodes may make of `target`, without its query: parameters dropped, octets decoded once, dot segments
- * removed, in every order that servers in the field use. Octets above 127 become the characters of the same number.
+ * The paths that nodes may read from `target`, without its query. Parameters are dropped, octets decoded once and dot
+ * segments removed, in every order that existing servers use. Octets above 127 become the characters of the same number.
  * At most seven, duplicates included.
  *
  * @see RFC 3986 §5.2.4 for dot segments; servlet containers drop parameters before they decode, others do not; URL

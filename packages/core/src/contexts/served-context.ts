@@ -1,21 +1,22 @@
-import type { BalancerName, ContextPath, FeedContext, HostPattern, NodeId } from '@rollcall/protocol';
+import type { FeedContext } from '@rollcall/feed';
+import type { BalancerName, ContextPath, HostPattern, NodeId } from '@rollcall/protocol';
 import { TIERS, type Tier } from '../liveness/tier.ts';
 import { ASK_NEW, isEligible } from './eligibility.ts';
 import type { MemberNode } from './member-node.ts';
 
 /**
- * One context on one host with the nodes that serve it. Its members and their statuses never change; who of them is
- * eligible for new sessions does, in place, through `update` alone, so that a request never filters.
+ * One context on one host with the nodes that serve it. Its members and their statuses never change. Only `update`
+ * changes, in place, which of them are eligible for new sessions, so that a request never filters.
  */
 export class ServedContext<N extends MemberNode, A> {
   readonly host: HostPattern;
   readonly path: ContextPath;
   readonly balancer: BalancerName;
-  /** What the builder of the table attached to this balancer and context: its algorithms. */
+  /** The attachment of this balancer and context, from the builder of the table: its algorithms. */
   readonly attached: A;
   /** All nodes that serve it, eligible or not. Empty for a while after the last one is gone. */
   readonly members: readonly N[];
-  /** Instant the last member went; `undefined` while there are members. */
+  /** Instant at which the last member left; `undefined` while there are members. */
   readonly emptySinceMs: number | undefined;
   readonly #statuses = new Map<NodeId, FeedContext>();
   /** Eligible for new work, by tier. */
@@ -26,6 +27,8 @@ export class ServedContext<N extends MemberNode, A> {
     suspect: [],
     returning: [],
   };
+  /** Position of each node in `#tiers`, so that no update searches ten thousand nodes. */
+  readonly #places = new Map<NodeId, TierPlace>();
 
   constructor(
     at: { readonly host: HostPattern; readonly path: ContextPath; readonly balancer: BalancerName },
@@ -43,11 +46,12 @@ export class ServedContext<N extends MemberNode, A> {
       const context = node.contexts.find(({ path }) => path === at.path);
       if (!context) continue;
       this.#statuses.set(node.id, context);
-      if (isEligible(node, context, ASK_NEW)) this.#tiers[node.tier!].push(node);
+      if (!isEligible(node, context, ASK_NEW)) continue;
+      this.#add(node, node.tier!);
     }
   }
 
-  /** Nodes that may take new work: those of the first tier that has any. In no order. */
+  /** Nodes that may take new work: the nodes of the first tier that has any. In no order. */
   get forNew(): readonly N[] {
     const { ready } = this.#tiers;
     if (ready.length > 0) return ready;
@@ -55,7 +59,7 @@ export class ServedContext<N extends MemberNode, A> {
     return ready;
   }
 
-  /** The same beside nodes that were tried: of the first tier that has another one. */
+  /** As `forNew`, after the nodes in `tried`: the nodes of the first tier that has an untried one. */
   beside(tried: ReadonlySet<NodeId>): readonly N[] {
     if (tried.size === 0) return this.forNew;
     for (const tier of TIERS) if (this.#tiers[tier].some(({ id }) => !tried.has(id))) return this.#tiers[tier];
@@ -78,17 +82,32 @@ export class ServedContext<N extends MemberNode, A> {
     return this.#statuses.get(node.id);
   }
 
-  /** The node's tier has changed: put it where it belongs now. A repeat changes nothing. */
+  /** Moves the node to its tier after a change. Idempotent. */
   update(node: N): void {
     const context = this.#statuses.get(node.id);
-    const wanted = context !== undefined && isEligible(node, context, ASK_NEW) ? node.tier : undefined;
-    for (const tier of TIERS) place(this.#tiers[tier], node, tier === wanted);
+    const tier = context !== undefined && isEligible(node, context, ASK_NEW) ? node.tier : undefined;
+    const before = this.#places.get(node.id);
+    if (tier === before?.tier) return;
+    if (before !== undefined) this.#remove(node.id, before);
+    if (tier !== undefined) this.#add(node, tier);
+  }
+
+  #add(node: N, tier: Tier): void {
+    this.#places.set(node.id, { tier, at: this.#tiers[tier].push(node) - 1 });
+  }
+
+  /** Removes in constant time: the last node of the tier takes the free position. */
+  #remove(id: NodeId, { tier, at }: TierPlace): void {
+    this.#places.delete(id);
+    const nodes = this.#tiers[tier];
+    const last = nodes.pop()!;
+    if (at === nodes.length) return;
+    nodes[at] = last;
+    this.#places.get(last.id)!.at = at;
   }
 }
 
-function place<N>(nodes: N[], node: N, isWanted: boolean): void {
-  const at = nodes.indexOf(node);
-  if (isWanted) {
-    if (at < 0) nodes.push(node);
-  } else if (at >= 0) nodes.splice(at, 1);
+interface TierPlace {
+  readonly tier: Tier;
+  at: number;
 }

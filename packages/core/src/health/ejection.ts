@@ -1,6 +1,6 @@
 /**
- * When a node gets no new work because of what its requests came to, and when it gets some again. Sessions are not concerned: what happens to
- * them is decided by the node's port and its heartbeats alone (liveness/session-rule.ts).
+ * Whether a node gets no new work because of the results of its requests, and when it gets new work again. Sessions are not concerned: only
+ * the node's port and its heartbeats decide about them (liveness/session-rule.ts).
  *
  * ```
  *        stands out (OutlierWatch), and not too many are out
@@ -13,8 +13,8 @@
  *                     └── failure or error ──────── twice as long ─────────────┘
  * ```
  *
- * `trial` admits one request, `trying` waits for its answer. The wait is 1 s and doubles up to 30 s; it starts at 1 s again when the node was
- * well for 30 s.
+ * `trial` admits one request, `trying` waits for its answer. The wait is 1 s and doubles up to 30 s. It starts at 1 s again when the node
+ * was not ejected for 30 s.
  *
  * @see Envoy's outlier detection for the limit on how many may be ejected.
  */
@@ -34,7 +34,7 @@ export interface EjectionState {
   readonly sinceOrUntilMs: number;
 }
 
-/** What was seen of a node. */
+/** An observation of a node. */
 export type Observation =
   /** A good answer. */
   | 'answered'
@@ -44,12 +44,12 @@ export type Observation =
   | 'outlier'
   /** A request was sent while on trial. */
   | 'sent'
-  /** A request came to an end that says nothing of the node. */
+  /** A request ended without a verdict about the node. */
   | 'abandoned'
   /** Time has passed. */
   | 'due';
 
-/** A node nothing is held against. */
+/** The state of a node without ejections. */
 export const NOT_EJECTED: EjectionState = { phase: 'in', ejections: 0, sinceOrUntilMs: 0 };
 
 /** True when the node may take new work, as far as ejection goes. */

@@ -31,7 +31,7 @@ void test('an answer between them begins the row anew', () => {
   assert.equal(see(watch, 'a', ERROR, 4), undefined);
 });
 
-void test('what all nodes fail at makes nobody stand out', () => {
+void test('failures of all nodes make no node stand out', () => {
   const watch = watchOf(ERROR);
   assert.equal(see(watch, 'a', ERROR, 100), undefined);
 });

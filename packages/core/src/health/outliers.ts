@@ -1,19 +1,19 @@
 /**
  * Nodes that stand out: failures and errors where the others have none, or answers that take many times as long. One watch for
- * each balancer; what it finds is an observation `outlier` for the ejection state machine, which bounds how many may be out.
+ * each balancer; its findings are observations `outlier` for the ejection state machine, which bounds how many may be out.
  *
- * A node is compared with the others, so that nothing that all share (a broken page, a database that is away) ejects anybody.
- * Errors in a row count only where the node was chosen by us: a client cannot aim these at one node. Of requests that were
- * bound to it by their session, half of all over a minimum have to fail.
+ * A node is compared with the others, so that a common cause (a broken page, an unreachable database) ejects no node. Errors
+ * in a row count only for requests that the proxy placed: a client cannot aim these at one node. Of requests that were bound
+ * to it by their session, half of all over a minimum have to fail.
  *
- * Counting costs a look into a table and a few additions for each answer; once a second all nodes are gone through.
+ * Counting costs a table look-up and a few additions for each answer; once a second all nodes are visited.
  *
  * @see Envoy's outlier detection (`outlier_detection.proto`) for the kinds; there a node is compared by standard deviations.
  */
 
 /** Errors in a row that make a node stand out. */
 const ERRORS_IN_A_ROW = 5;
-/** Answers over which a share of errors or a latency means something. */
+/** Smallest number of answers at which a share of errors or a latency is judged. */
 const MIN_ANSWERS = 20;
 const ERROR_RATIO = 0.5;
 /** A node stands out by errors when the others have at most this part of its share of them. */
@@ -24,7 +24,7 @@ const SLOW_MS = 500;
 /** Looks in a row at which it has to be slow. */
 const SLOW_LOOKS = 3;
 const LOOK_MS = 1_000;
-/** What is left of the counts after a look: a memory of about ten seconds. */
+/** Part of the counts that remains after a look: a memory of about ten seconds. */
 const KEPT = 0.9;
 const LATENCY_ALPHA = 0.1;
 
@@ -74,7 +74,7 @@ export class OutlierWatch<N> {
     return counts.slowLooks >= SLOW_LOOKS ? 'slow' : undefined;
   }
 
-  /** Nothing is held against the node any more: it was ejected, has gone, or is another process now. */
+  /** Drops the counts of a node that was ejected, is gone, or is another process now. */
   forget(node: N): void {
     const counts = this.#counts.get(node);
     if (counts === undefined) return;

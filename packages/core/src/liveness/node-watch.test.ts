@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type AnswerSource, type HeardFacts, NodeWatch, type Surroundings } from './node-watch.ts';
+import { type AnswerSource, type HeardFacts, NodeWatch, type WatchDependencies } from './node-watch.ts';
 
 const UP: HeardFacts = {
   isUp: true,
@@ -13,13 +13,13 @@ const UP: HeardFacts = {
 const SILENT: HeardFacts = { ...UP, isUp: false, silentMs: 3_000 };
 const CLOSED: HeardFacts = { ...UP, isUp: false, isConnected: false, silentMs: 0 };
 const MEMBER: HeardFacts = { ...UP, hasAgent: false };
-const AROUND: Surroundings = { isFeedLost: false, leaseMs: 20_000, othersLive: () => true };
+const DEPENDENCIES: WatchDependencies = { isFeedLost: false, leaseMs: 20_000, othersLive: () => true };
 
 /** The answer of a request on a connection that was opened at `connectedAtMs`. */
 const request = (connectedAtMs: number): AnswerSource => ({ connectedAtMs, isProbe: false, isProof: false });
 const probe = (connectedAtMs: number, isProof = false): AnswerSource => ({ connectedAtMs, isProbe: true, isProof });
 
-void test('a heard node that was asked nothing gets requests; a suspect one is asked first', () => {
+void test('an up node without a question gets requests; a suspect one is probed first', () => {
   const watch = new NodeWatch(UP, 0);
   assert.deepEqual([watch.port(10), watch.verdict(10), watch.wantsProbe(10)], ['unknown', 'forward', false]);
   watch.hear(SILENT, 60_000);
@@ -29,9 +29,9 @@ void test('a heard node that was asked nothing gets requests; a suspect one is a
 void test('a request is overdue after three seconds, counted from when it was asked', () => {
   const watch = new NodeWatch(UP, 0);
   watch.asked(10_000);
-  watch.check(12_900, AROUND);
+  watch.check(12_900, DEPENDENCIES);
   assert.equal(watch.verdict(12_900), 'forward');
-  watch.check(13_000, AROUND);
+  watch.check(13_000, DEPENDENCIES);
   assert.deepEqual(
     [watch.port(13_000), watch.verdict(13_000), watch.wantsProbe(13_000)],
     ['unresponsive', 'park', true],
@@ -43,9 +43,9 @@ void test('octets of any answer begin the three seconds anew', () => {
   watch.asked(0);
   watch.asked(2_000);
   watch.answered(request(0), 2_500);
-  watch.check(5_400, AROUND);
+  watch.check(5_400, DEPENDENCIES);
   assert.equal(watch.verdict(5_400), 'forward');
-  watch.check(5_500, AROUND);
+  watch.check(5_500, DEPENDENCIES);
   assert.equal(watch.verdict(5_500), 'park');
 });
 
@@ -53,16 +53,16 @@ void test('a request that ended without an answer is no open question', () => {
   const watch = new NodeWatch(UP, 0);
   watch.asked(0);
   watch.unanswered();
-  watch.check(60_000, AROUND);
+  watch.check(60_000, DEPENDENCIES);
   assert.equal(watch.port(60_000), 'unknown');
 });
 
 void test('a probe is overdue after a second, and one answer ends it', () => {
   const watch = new NodeWatch(SILENT, 0);
   watch.probeAsked(100);
-  watch.check(1_000, AROUND);
+  watch.check(1_000, DEPENDENCIES);
   assert.equal(watch.verdict(1_000), 'ask');
-  watch.check(1_100, AROUND);
+  watch.check(1_100, DEPENDENCIES);
   assert.equal(watch.verdict(1_100), 'park');
   watch.probeAnswered(probe(-10_000), 1_500);
   assert.deepEqual([watch.port(1_500), watch.verdict(1_500)], ['answers', 'forward']);
@@ -90,7 +90,7 @@ void test('an answer between two refusals makes the second one the first', () =>
   assert.equal(watch.port(2_000), 'answers');
 });
 
-void test('an answer on a connection from before a refusal does not take the doubt away: a fresh probe decides', () => {
+void test('an answer on a connection from before a refusal does not clear the doubt: a fresh probe decides', () => {
   const watch = new NodeWatch(UP, 0);
   watch.asked(900);
   watch.probeAsked(900);
@@ -112,7 +112,7 @@ void test('a refusal just before the agent disconnects is enough', () => {
   assert.deepEqual([watch.port(1_010), watch.verdict(1_010)], ['refused', 'move']);
 });
 
-void test('a heard node that refuses parks its sessions for three seconds; one answer ends the refusal', () => {
+void test('sessions of an up node that refuses are parked for three seconds; one answer ends the refusal', () => {
   const watch = new NodeWatch(UP, 0);
   watch.refused(1_000);
   watch.refused(1_250);
@@ -162,7 +162,7 @@ void test('on a new connection a node that cannot prove itself counts while it c
   const silent = new NodeWatch(UP, 0);
   silent.hear(SILENT, 10_000);
   silent.probeAsked(10_000);
-  for (const nowMs of [11_000, 15_001]) silent.check(nowMs, AROUND);
+  for (const nowMs of [11_000, 15_001]) silent.check(nowMs, DEPENDENCIES);
   silent.probeAnswered(probe(15_000), 15_100);
   assert.equal(silent.port(15_100), 'unresponsive');
   silent.hear(UP, 16_000);
@@ -190,15 +190,15 @@ void test('a cold connection that ends together with the agent shows that the pr
   assert.equal(answersOnNew(alone, 12_000), true);
 });
 
-void test('a worker gives a heard node up after a lease of silence, while others live, and takes it back after one answer', () => {
+void test('a node that is up counts as given up after a lease of silence, while others live, until it answers once', () => {
   const watch = new NodeWatch(UP, 0);
   watch.asked(0);
-  watch.check(3_000, AROUND);
-  watch.check(20_000, AROUND);
+  watch.check(3_000, DEPENDENCIES);
+  watch.check(20_000, DEPENDENCIES);
   assert.equal(watch.verdict(20_000), 'park');
-  watch.check(20_001, { ...AROUND, othersLive: () => false });
+  watch.check(20_001, { ...DEPENDENCIES, othersLive: () => false });
   assert.equal(watch.verdict(20_001), 'park');
-  watch.check(20_002, AROUND);
+  watch.check(20_002, DEPENDENCIES);
   assert.deepEqual([watch.verdict(20_002), watch.report(20_002)], ['move', 'given-up']);
   watch.probeAnswered(probe(21_000), 21_000);
   assert.equal(watch.verdict(21_000), 'forward');
@@ -207,31 +207,31 @@ void test('a worker gives a heard node up after a lease of silence, while others
 void test('a suspect node is given up by the coordinator, and by the worker only when its feed is lost', () => {
   const watch = new NodeWatch(SILENT, 0);
   watch.probeAsked(0);
-  watch.check(1_000, AROUND);
-  watch.check(60_000, AROUND);
+  watch.check(1_000, DEPENDENCIES);
+  watch.check(60_000, DEPENDENCIES);
   assert.equal(watch.verdict(60_000), 'park');
-  watch.check(60_001, { ...AROUND, isFeedLost: true });
+  watch.check(60_001, { ...DEPENDENCIES, isFeedLost: true });
   assert.equal(watch.verdict(60_001), 'move');
 });
 
 void test('a coordinator that counts a lease anew does not prolong the silence that a worker has seen', () => {
   for (const [what, before] of [
-    ['heard until the restart', UP],
+    ['up until the restart', UP],
     ['suspect before it', SILENT],
   ] as const) {
     const watch = new NodeWatch(before, 0);
     watch.asked(0);
-    watch.check(3_000, AROUND);
-    watch.check(12_000, { ...AROUND, isFeedLost: true });
+    watch.check(3_000, DEPENDENCIES);
+    watch.check(12_000, { ...DEPENDENCIES, isFeedLost: true });
     watch.hear({ ...SILENT, silentMs: 500 }, 13_000);
-    watch.check(20_000, AROUND);
+    watch.check(20_000, DEPENDENCIES);
     assert.equal(watch.verdict(20_000), 'park', what);
-    watch.check(20_001, AROUND);
+    watch.check(20_001, DEPENDENCIES);
     assert.equal(watch.verdict(20_001), 'move', what);
   }
 });
 
-void test('a member without an agent is heard while it answers: probed each second, moved at once when it refuses', () => {
+void test('a member without an agent is up while it answers: probed each second, its sessions move at once when it refuses', () => {
   const watch = new NodeWatch(MEMBER, 0);
   assert.deepEqual([watch.isHeard(0), watch.verdict(0), watch.wantsProbe(0)], [true, 'forward', true]);
   watch.probeAsked(0);
@@ -247,7 +247,7 @@ void test('a member without an agent is heard while it answers: probed each seco
   assert.equal(watch.verdict(4_000), 'forward');
 });
 
-void test('a static member that is down reports answers after two answered probes, and serves when the feed says so', () => {
+void test('a static member that is down reports answers after two answered probes, and serves when the feed reports it up', () => {
   const watch = new NodeWatch({ ...MEMBER, isUp: false, isDown: true }, 0);
   assert.deepEqual([watch.report(0), watch.verdict(0), watch.wantsProbe(0)], ['unknown', 'move', true]);
   watch.probeAnswered(probe(0), 10);
@@ -261,13 +261,13 @@ void test('a static member that is down reports answers after two answered probe
 void test('a connect stands for an answer until a request has waited ten seconds', () => {
   const watch = new NodeWatch(UP, 0);
   watch.asked(0);
-  watch.check(3_000, AROUND);
+  watch.check(3_000, DEPENDENCIES);
   watch.probeAsked(3_000);
   watch.probeConnected(probe(3_000), 3_010);
   assert.equal(watch.port(3_010), 'answers');
   const late = new NodeWatch(UP, 0);
   late.asked(0);
-  late.check(3_000, AROUND);
+  late.check(3_000, DEPENDENCIES);
   late.probeAsked(10_000);
   late.probeConnected(probe(10_000), 10_010);
   assert.equal(late.port(10_010), 'unresponsive');

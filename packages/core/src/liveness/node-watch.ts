@@ -1,30 +1,37 @@
 /**
- * What one worker knows of the life of one node: what the feed says of its heartbeats, and what its port does here.
+ * The knowledge of one worker about the liveness of one node: its heartbeats, as the feed reports them, and its port at this worker.
  *
  * ```
  *                  octets of an answer that counts
  *        ┌────────────────────◀─────────────────────┬──────────────┐
  *        ▼                                          │              │
- *     answers ──nothing asked for 3 s──▶ unknown    │              │
+ *     answers ──no question for 3 s────▶ unknown    │              │
  *        │                                  │       │              │
  *        └──a question is overdue───────────┴─▶ unresponsive       │
  *        │   (probe 1 s, request 3 s)               │              │
  *        └──two refusals, or one while the agent's  ▼              │
- *           connection is closed────────────────▶ refused ─────────┘ heard: one answer; suspect: proof or
+ *           connection is closed────────────────▶ refused ─────────┘ up: one answer; suspect: proof or
  *                                                                    registration; no agent: two answered probes
  * ```
  *
- * Given up is beside that: a node whose questions got no octet for a lease, while another node of its contexts lives, and whose end the
- * coordinator would see seconds later or not at all: it is heard, or was heard well after the first of these questions, or the feed is lost. A
- * coordinator that was started again counts a lease anew. One answer ends it.
+ * A question is a request or a probe.
  *
- * Nothing in here does I/O or waits: the worker asks, reports what came of it, and calls `check` several times a second. All instants are
- * milliseconds of the worker's monotonic clock.
+ * Given up is separate from these states. It needs three conditions:
+ *
+ * - The node's questions got no octet for a lease.
+ * - Another node of its contexts lives.
+ * - The coordinator would see the end seconds later or not at all. This is so if the node is up, or if the feed is lost. It is also so if
+ *   the last heartbeat came well after the first of these questions.
+ *
+ * A restarted coordinator begins a new lease. One answer ends it.
+ *
+ * This class does no I/O and no waiting: the worker sends the questions, reports their results, and calls `check` several times a second.
+ * All instants are milliseconds of the worker's monotonic clock.
  */
 import type { PortReport, PortState } from '@rollcall/protocol';
 import { type SessionVerdict, sessionVerdict } from './session-rule.ts';
 
-/** An answer stands for so long, milliseconds. */
+/** How long an answer counts, milliseconds. */
 export const ANSWERS_MS = 3_000;
 /** A probe without an answer is overdue after this, milliseconds. */
 export const PROBE_OVERDUE_MS = 1_000;
@@ -32,24 +39,24 @@ export const PROBE_OVERDUE_MS = 1_000;
 export const REQUEST_OVERDUE_MS = 3_000;
 /** Between two probes of a node, milliseconds. */
 export const PROBE_EVERY_MS = 1_000;
-/** Two refusals that are closer together are one: a listener that is opened anew takes that long, milliseconds. */
+/** Two refusals that are closer together are one: reopening a listener takes that long, milliseconds. */
 export const REFUSAL_GAP_MS = 250;
 /** A suspect node that left a question unanswered for longer has to prove that it is the node, milliseconds. */
 export const PROOF_AFTER_MS = 5_000;
-/** A connection that the node closed so shortly before the suspicion belongs to it, milliseconds: a heartbeat may be that late. */
+/** A close by the node at most this long before the suspicion belongs to it, milliseconds: a heartbeat may be that late. */
 export const CLOSED_BEFORE_MS = 3_500;
 /** A connection that was idle for less is warm: a node that closes it has most likely ended, milliseconds. */
 export const WARM_MS = 1_000;
 /** A cold connection may just have been idle for too long; closed so near to the agent's own, it ended with the process, milliseconds. */
 export const CLOSED_TOGETHER_MS = 1_000;
-/** A connect answers for a node that is probed by connects only, unless a request has waited so long, milliseconds. */
+/** A connect counts as an answer of a node that is probed by connects only, unless a request has waited this long, milliseconds. */
 export const CONNECT_PROVES_MS = 10_000;
 /** Answered probes in a row that bring a member without an agent back. */
 const GOOD_PROBES = 2;
 
-/** What the feed says of the node's heartbeats. */
+/** The feed's report on the node's heartbeats. */
 export interface HeardFacts {
-  /** `up` of the feed; `suspect` and `orphaned` are not. */
+  /** `up` of the feed; `suspect` is not. */
   readonly isUp: boolean;
   /** A static member that the coordinator has given up. */
   readonly isDown: boolean;
@@ -58,20 +65,20 @@ export interface HeardFacts {
   readonly isConnected: boolean;
   /** The node proves its instance when it is probed. */
   readonly provesInstance: boolean;
-  /** Milliseconds since the node was last heard, while it is not up. */
+  /** Milliseconds since the last heartbeat or registration, while the node is not up. */
   readonly silentMs: number;
 }
 
-/** What the worker itself knows beside the node. */
-export interface Surroundings {
+/** The worker's knowledge beyond the node itself. */
+export interface WatchDependencies {
   /** The feed is lost: the worker runs the lease by itself. */
   readonly isFeedLost: boolean;
   readonly leaseMs: number;
-  /** In each context of the node another node is heard or answers. Asked only when the lease is over. */
+  /** True if in each context of the node another node is up or answers. Called only when the lease is over. */
   readonly othersLive: () => boolean;
 }
 
-/** Where an answer came from. */
+/** The source of an answer. */
 export interface AnswerSource {
   /** Instant at which its connection was opened. */
   readonly connectedAtMs: number;
@@ -89,24 +96,24 @@ export class NodeWatch {
   #answeredAtMs = NEVER;
   /** Requests that were sent and have no octet of an answer. */
   #unanswered = 0;
-  /** Since when there is one such request without an octet from the node; meaningless while there is none. */
+  /** Start of the time with such a request and without an octet from the node; meaningless while there is no such request. */
   #askedAtMs = NEVER;
   #probeAskedAtMs: number | undefined;
   #probedAtMs = NEVER;
-  /** When the next probe is due although the last one was less than a second ago. */
+  /** Instant at which the next probe is due although the last one was less than a second ago; Infinity: not due. */
   #urgentAtMs = Number.POSITIVE_INFINITY;
-  /** The question was asked then that is overdue now; `undefined` when none is. */
+  /** Instant of the question that is overdue now; `undefined` when no question is. */
   #silentSinceMs: number | undefined;
   #firstRefusalMs: number | undefined;
   #refusedAtMs: number | undefined;
-  /** Of a member without an agent, since it refused or was down. */
+  /** Answered probes of a member without an agent, since it refused or was down. */
   #goodProbes = 0;
   #isGivenUp = false;
-  /** When the node was last heard; Infinity while it is. */
+  /** Instant of the last heartbeat before the suspicion; Infinity while the node is up. */
   #suspectSinceMs = Number.POSITIVE_INFINITY;
-  /** The same by the latest news: a coordinator that was started again counts from its start. */
+  /** The same by the latest message of the feed: a restarted coordinator counts from its start. */
   #heardAtMs = Number.POSITIVE_INFINITY;
-  /** When the worker learned of it. */
+  /** Instant at which the worker received the suspicion. */
   #suspectedAtMs = NEVER;
   #closedAtMs = NEVER;
   #coldClosedAtMs = NEVER;
@@ -120,9 +127,9 @@ export class NodeWatch {
     this.#suspectedAtMs = nowMs;
   }
 
-  // ---- what the feed says
+  // ---- messages of the feed
 
-  /** The feed has news of the node. Another process, or another address, gets a watch of its own instead. */
+  /** Records the feed's report on the node. Another process, or another address, gets a watch of its own instead. */
   hear(heard: HeardFacts, nowMs: number): void {
     this.#heard = heard;
     this.#heardAtMs = heard.isUp ? Number.POSITIVE_INFINITY : nowMs - heard.silentMs;
@@ -131,7 +138,7 @@ export class NodeWatch {
     else this.#onSuspect(heard, nowMs);
   }
 
-  /** Heartbeats or a registration: the coordinator knows whose address it is. */
+  /** After heartbeats or a registration the coordinator knows which process has the address. */
   #onHeard(): void {
     this.#suspectSinceMs = Number.POSITIVE_INFINITY;
     this.#needsProof = false;
@@ -140,7 +147,7 @@ export class NodeWatch {
     this.#firstRefusalMs = undefined;
   }
 
-  /** Earlier answers say nothing of who has the address now: the node is asked first. */
+  /** Earlier answers do not show which process has the address now: the node is probed first. */
   #onSuspect(heard: HeardFacts, nowMs: number): void {
     this.#suspectSinceMs = this.#heardAtMs;
     if (!heard.hasAgent) return;
@@ -152,7 +159,7 @@ export class NodeWatch {
     if (!heard.isConnected && this.#firstRefusalMs !== undefined) this.#refuse(nowMs);
   }
 
-  // ---- what requests and probes find
+  // ---- results of requests and probes
 
   /** A request is sent to the node. Every call is followed by one of `answered` and `unanswered`. */
   asked(nowMs: number): void {
@@ -183,19 +190,19 @@ export class NodeWatch {
     this.#octets(source, nowMs);
   }
 
-  /** A connect went through to a node that answers no probe but that. */
+  /** A connect completed at a node that is probed by connects only. */
   probeConnected(source: AnswerSource, nowMs: number): void {
     const hasWaited =
       this.#unanswered > 0 && nowMs - Math.max(this.#askedAtMs, this.#answeredAtMs) >= CONNECT_PROVES_MS;
     if (!hasWaited) this.probeAnswered(source, nowMs);
   }
 
-  /** A probe has come to nothing that says anything: its pooled connection was closed. */
+  /** A probe ended without a result: its pooled connection was closed. */
   probeDropped(): void {
     this.#probeAskedAtMs = undefined;
   }
 
-  /** A connect got no answer in time, or found no way: a question that is overdue. */
+  /** A connect timed out, or the host was unreachable: this counts as an overdue question. */
   connectTimedOut(askedAtMs: number): void {
     this.#silentSinceMs ??= askedAtMs;
   }
@@ -218,7 +225,7 @@ export class NodeWatch {
     if (this.#heard.hasAgent && !this.#heard.isUp) this.#needsProof = true;
   }
 
-  /** The node closed a connection that was idle for `idleMs`, 0 in the middle of a question, and that it had not announced to close. */
+  /** The node closed a connection without announcing it. `idleMs` is the idle time of the connection, 0 during a question. */
   closed(idleMs: number, nowMs: number): void {
     if (idleMs < WARM_MS) this.#closedAtMs = nowMs;
     else this.#coldClosedAtMs = nowMs;
@@ -239,7 +246,7 @@ export class NodeWatch {
     this.#isGivenUp = false;
     this.#needsProof = false;
     if (this.#refusedAtMs === undefined && !this.#heard.isDown) {
-      // On an older connection it may have been written before the port was closed.
+      // On an older connection the answer may have been written before the port was closed.
       if (this.#firstRefusalMs !== undefined && source.connectedAtMs > this.#firstRefusalMs)
         this.#firstRefusalMs = undefined;
       return;
@@ -256,18 +263,18 @@ export class NodeWatch {
     return this.#goodProbes === GOOD_PROBES;
   }
 
-  /** Whether an answer of a suspect node is its own: the address may have another tenant by now. */
+  /** Whether an answer of a suspect node is its own: another process may have the address now. */
   #counts({ connectedAtMs, isProof }: AnswerSource): boolean {
     const { provesInstance } = this.#heard;
-    // A node that can prove itself is not trusted for a connection that was opened while it was silent already.
+    // A node that can prove itself is not trusted on a connection that was opened after its last heartbeat.
     if (isProof || connectedAtMs < (provesInstance ? this.#suspectSinceMs : this.#suspectedAtMs)) return true;
     return !provesInstance && !this.#needsProof;
   }
 
   // ---- time
 
-  /** Acts upon questions that are overdue, and upon the lease. Call it several times a second. */
-  check(nowMs: number, { isFeedLost, leaseMs, othersLive }: Surroundings): void {
+  /** Evaluates overdue questions and the lease. Call it several times a second. */
+  check(nowMs: number, { isFeedLost, leaseMs, othersLive }: WatchDependencies): void {
     this.#silentSinceMs ??= this.#overdueSince(nowMs);
     const silentMs = this.#silentSinceMs === undefined ? 0 : nowMs - this.#silentSinceMs;
     if (!this.#heard.isUp && this.#heard.hasAgent && silentMs > PROOF_AFTER_MS) this.#needsProof = true;
@@ -283,7 +290,7 @@ export class NodeWatch {
     return undefined;
   }
 
-  /** True when a probe is to be sent now. */
+  /** True when a probe is due now. */
   wantsProbe(nowMs: number): boolean {
     if (nowMs >= this.#urgentAtMs) return true;
     if (nowMs - this.#probedAtMs < PROBE_EVERY_MS) return false;
@@ -293,9 +300,9 @@ export class NodeWatch {
     return !hasAgent && nowMs - this.#answeredAtMs >= PROBE_EVERY_MS;
   }
 
-  // ---- what follows
+  // ---- conclusions
 
-  /** Heartbeats come; a member without an agent is heard while it answers, or has not been asked. */
+  /** True while heartbeats arrive. For a member without an agent: while it answers, or has received no question. */
   isHeard(nowMs: number): boolean {
     const { isUp, isDown, hasAgent } = this.#heard;
     if (hasAgent) return isUp;
@@ -315,7 +322,7 @@ export class NodeWatch {
     return nowMs - this.#answeredAtMs <= ANSWERS_MS;
   }
 
-  /** A connect was refused, and no later one says what it means. */
+  /** A connect was refused, and no later one has confirmed or cleared it. */
   get isInDoubt(): boolean {
     return this.#refusedAtMs === undefined && this.#firstRefusalMs !== undefined;
   }
@@ -328,19 +335,19 @@ export class NodeWatch {
     return this.#heard.isDown;
   }
 
-  /** What happens to the requests of its sessions. */
+  /** How the requests of its sessions are handled. */
   verdict(nowMs: number): SessionVerdict {
     if (this.#isGivenUp || this.#heard.isDown) return 'move';
     const refusedForMs = this.#refusedAtMs === undefined ? 0 : nowMs - this.#refusedAtMs;
     return sessionVerdict(this.isHeard(nowMs), this.port(nowMs), refusedForMs);
   }
 
-  /** For the coordinator. */
+  /** The worker's report to the coordinator. */
   report(nowMs: number): PortReport {
     return this.#isGivenUp ? 'given-up' : this.port(nowMs);
   }
 
-  /** Instant of the last answer that counts; -Infinity when there was none. */
+  /** Instant of the last answer that counts; -Infinity before the first. */
   get answeredAtMs(): number {
     return this.#answeredAtMs;
   }

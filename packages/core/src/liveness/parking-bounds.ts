@@ -11,7 +11,7 @@ export interface ParkingLimits {
   readonly maxBytes: number;
 }
 
-/** From this part of the bounds on one key may use at most half of them. */
+/** Above this part of the bounds one key may use at most half of them. */
 const CROWDED = 0.75;
 const HALF = 0.5;
 
@@ -20,7 +20,7 @@ interface Use {
   bytes: number;
 }
 
-/** `Key` is what requests wait for: a node, or a context. */
+/** `Key` is a node, or a context, that requests wait for. */
 export class ParkingBounds<Key> {
   readonly #limits: ParkingLimits;
   readonly #byKey = new Map<Key, Use>();
@@ -39,7 +39,7 @@ export class ParkingBounds<Key> {
     return this.#byKey.get(key)?.requests ?? 0;
   }
 
-  /** Takes a place for a request that holds `bytes`; false when there is none for it. Every true is followed by one `leave`. */
+  /** Takes a place for a request that holds `bytes`; false when there is no place. The caller must call `leave` once after each true. */
   enter(key: Key, bytes: number): boolean {
     const own = this.#byKey.get(key) ?? { requests: 0, bytes: 0 };
     const { maxRequests, maxBytes } = this.#limits;
@@ -55,7 +55,7 @@ export class ParkingBounds<Key> {
     return true;
   }
 
-  /** A request that has a place holds `bytes` more; false, and nothing taken, when they are too many. */
+  /** Adds `bytes` to a request that has a place; false, and no change, when that exceeds the bound. */
   grow(key: Key, bytes: number): boolean {
     const own = this.#byKey.get(key);
     if (own === undefined || this.#total.bytes + bytes > this.#limits.maxBytes) return false;

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { HEARD_REFUSAL_MS, sessionVerdict } from './session-rule.ts';
 import { type TierFacts, tierOf } from './tier.ts';
 
-void test('the table: heard and suspect nodes by what their port does', () => {
+void test('the table: up and suspect nodes by the state of their port', () => {
   const ports = ['answers', 'unknown', 'unresponsive', 'refused'] as const;
   assert.deepEqual(
     ports.map((port) => sessionVerdict(true, port, 0)),
@@ -15,7 +15,7 @@ void test('the table: heard and suspect nodes by what their port does', () => {
   );
 });
 
-void test('sessions of a heard node that refuses move after three seconds', () => {
+void test('sessions of an up node that refuses move after three seconds', () => {
   assert.equal(sessionVerdict(true, 'refused', HEARD_REFUSAL_MS - 1), 'park');
   assert.equal(sessionVerdict(true, 'refused', HEARD_REFUSAL_MS), 'move');
 });

@@ -1,13 +1,12 @@
 /**
- * What happens to the requests of a session, by the two witnesses: heartbeats (is the node heard?) and its port (what does it do at this
- * worker?).
+ * How the requests of a session are handled, by the two witnesses: heartbeats (is the node up?) and the state of its port at this worker.
  *
- * |         | answers | unknown   | unresponsive | refused             |
- * |---------|---------|-----------|--------------|---------------------|
- * | heard   | forward | forward   | park         | park 3 s, then move |
- * | suspect | forward | ask first | park         | move                |
+ * |         | answers | unknown     | unresponsive | refused             |
+ * |---------|---------|-------------|--------------|---------------------|
+ * | up      | forward | forward     | park         | park 3 s, then move |
+ * | suspect | forward | probe first | park         | move                |
  *
- * An established session leaves its node only by a cell that says `move`, by `given up`, or because the node is gone or stopped.
+ * An established session leaves its node only by a cell with `move`, by `given up`, or because the node is gone or stopped.
  */
 import type { PortState } from '@rollcall/protocol';
 
@@ -17,10 +16,10 @@ import type { PortState } from '@rollcall/protocol';
  */
 export type SessionVerdict = 'forward' | 'ask' | 'park' | 'move';
 
-/** How long a heard node may refuse before its sessions move, milliseconds: a program that restarts its listener takes less. */
+/** How long an up node may refuse before its sessions move, milliseconds: a program that restarts its listener takes less. */
 export const HEARD_REFUSAL_MS = 3_000;
 
-/** The cell of the table. `refusedForMs` is how long the port has been refusing; it matters for heard nodes only. */
+/** The cell of the table. `isHeard` selects the row. `refusedForMs` is how long the port has been refusing; it is used for up nodes only. */
 export function sessionVerdict(isHeard: boolean, port: PortState, refusedForMs: number): SessionVerdict {
   switch (port) {
     case 'answers':

@@ -1,20 +1,20 @@
 /**
- * Where new work goes: to the first tier of a context that has a node. Within a tier the balancing algorithm chooses.
+ * New work goes to the first tier of a context that has a node. Within a tier the balancing algorithm chooses.
  *
- * `ready`: heard, ready, in rotation. `reserve`: standby nodes, and outliers. `not-ready`: the node says that it is not. `suspect`: not
- * heard, and its port answers. `returning`: refused before, and answering now.
+ * `ready`: up, ready, in rotation. `reserve`: standby nodes, and outliers. `not-ready`: the node reports that it is not ready. `suspect`:
+ * no current heartbeat, and its port answers. `returning`: refused before, and answering now.
  */
 export const TIERS = ['ready', 'reserve', 'not-ready', 'suspect', 'returning'] as const;
 
 export type Tier = (typeof TIERS)[number];
 
-/** What decides about the tier of a node, apart from its status in a context. */
+/** The facts that decide the tier of a node, apart from its status in a context. */
 export interface TierFacts {
   readonly isHeard: boolean;
   readonly isReady: boolean;
   /** An operator's standby node, or an outlier. */
   readonly isReserve: boolean;
-  /** The port answers, or has not been asked anything. */
+  /** The port answers, or has received no request or probe. */
   readonly isReachable: boolean;
   /** The port has answered within the last seconds. */
   readonly isAnswering: boolean;

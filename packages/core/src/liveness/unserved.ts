@@ -1,7 +1,17 @@
-/** Why a context has no node for new work, and what to do about it: one answer for the 503 page, the status and the pages. */
-import type { BalancerName, GoneCause, Liveness, NodeId, PortReport, Status, UnservedCause } from '@rollcall/protocol';
+/** Why a context has no node for new work, with the remedy: one answer for `explain`, the status and the pages. */
+import type {
+  BalancerName,
+  ContextPath,
+  GoneCause,
+  HostPattern,
+  Liveness,
+  NodeId,
+  PortReport,
+  Status,
+  UnservedCause,
+} from '@rollcall/protocol';
 
-/** What is known of one node that serves, or served, a context. */
+/** The known facts about one node that serves, or served, a context. */
 export interface NodeFacts {
   readonly id: NodeId;
   readonly liveness: Liveness;
@@ -9,18 +19,25 @@ export interface NodeFacts {
   readonly goneCause?: GoneCause | undefined;
   /** Effective status in this context. */
   readonly status: Status;
-  /** The best that any worker knows of its port: `answers`, `unknown`, `unresponsive`, `refused`, `given-up`. */
+  /** The best report of any worker on its port, best first: `answers`, `unknown`, `unresponsive`, `refused`, `given-up`. */
   readonly port: PortReport;
   /** The agent's connection is open; false for members without an agent. */
   readonly isConnected: boolean;
   readonly hasAgent: boolean;
 }
 
+/** The context, and the balancer that serves it. */
+export interface ContextFacts {
+  readonly balancer: BalancerName;
+  readonly host: HostPattern;
+  readonly path: ContextPath;
+}
+
 export interface Unserved {
   readonly cause: UnservedCause;
-  /** One sentence: what has happened. */
+  /** One sentence: the event. */
   readonly message: string;
-  /** One sentence: what to do, with the command where there is one. */
+  /** One sentence: the action, with the command if there is one. */
   readonly remedy: string;
 }
 
@@ -31,17 +48,19 @@ const MAX_NAMED = 3;
 export function canServe({ liveness, status, port }: NodeFacts): boolean {
   if (status !== 'enabled') return false;
   if (liveness === 'up') return port === 'answers' || port === 'unknown';
-  return (liveness === 'suspect' || liveness === 'orphaned') && port === 'answers';
+  return liveness === 'suspect' && port === 'answers';
 }
 
 const isPresent = ({ liveness }: NodeFacts): boolean => liveness !== 'gone';
 
 /**
- * Why none of `nodes`, those of one context with the gone ones that are remembered, can take new work; `undefined` when one can.
+ * Why none of `nodes`, those of `context` with the gone ones that are remembered, can take new work; `undefined` when one can.
  *
- * Nodes that are present decide before nodes that are gone; among several causes the one that an operator can act upon first wins.
+ * Present nodes decide before gone nodes. Of several causes the one is returned whose remedy helps first: a drained or stopped node that
+ * can serve again at once, then the others. The message then counts the states of the nodes.
  */
-export function whyUnserved(balancer: BalancerName, nodes: readonly NodeFacts[]): Unserved | undefined {
+export function whyUnserved(context: ContextFacts, nodes: readonly NodeFacts[]): Unserved | undefined {
+  const { balancer } = context;
   if (nodes.some(canServe)) return undefined;
   const present = nodes.filter(isPresent);
   if (present.length > 0) return whyPresent(balancer, present);
@@ -49,22 +68,61 @@ export function whyUnserved(balancer: BalancerName, nodes: readonly NodeFacts[])
     return {
       cause: 'never',
       message: `no node of balancer ${balancer} has registered`,
-      remedy: `start one: rollcall run --balancer ${balancer} -- COMMAND`,
+      remedy: start(context),
     };
-  return whyGone(balancer, nodes);
+  return whyGone(context, nodes);
 }
 
 function whyPresent(balancer: BalancerName, present: readonly NodeFacts[]): Unserved {
   const enabled = present.filter(({ status }) => status === 'enabled');
-  if (enabled.length === 0) {
-    const isStopped = present.every(({ status }) => status === 'stopped');
-    const ids = named(present);
-    return {
-      cause: isStopped ? 'stopped' : 'drained',
-      message: `all nodes of balancer ${balancer} are ${isStopped ? 'stopped or ending' : 'draining, stopped or ending'} (${ids})`,
-      remedy: `enable one (rollcall enable ${present[0]!.id}), or start another`,
-    };
+  const held = present.filter(({ status }) => status !== 'enabled');
+  const usable = held.filter((node) => canServe({ ...node, status: 'enabled' }));
+  if (enabled.length === 0 || usable.length > 0) return whyHeld(balancer, present, held, usable);
+  const why = whyNotAnswering(balancer, enabled);
+  return held.length === 0 ? why : { ...why, message: countedStates(balancer, present) };
+}
+
+/** Draining and stopped nodes are the cause: `usable` nodes can serve as soon as they are enabled. */
+function whyHeld(
+  balancer: BalancerName,
+  present: readonly NodeFacts[],
+  held: readonly NodeFacts[],
+  usable: readonly NodeFacts[],
+): Unserved {
+  const isStopped = held.every(({ status }) => status === 'stopped');
+  const states = isStopped ? 'stopped or ending' : 'draining, stopped or ending';
+  const isMixed = held.length < present.length || (usable.length > 0 && usable.length < held.length);
+  const cause = isStopped ? 'stopped' : 'drained';
+  const message = isMixed
+    ? countedStates(balancer, present)
+    : `all nodes of balancer ${balancer} are ${states}${usable.length === 0 ? ', and none of them answers' : ''} (${named(held)})`;
+  if (usable.length === 0)
+    return { cause, message, remedy: `start their programs again, then enable one: rollcall enable ${held[0]!.id}` };
+  return { cause, message, remedy: `enable one (rollcall enable ${usable[0]!.id}), or start another` };
+}
+
+/** `of 3 nodes of balancer shop 1 is draining (n1) and 2 do not answer (n2, n3)`. */
+function countedStates(balancer: BalancerName, present: readonly NodeFacts[]): string {
+  const states: readonly (readonly [one: string, many: string, is: (node: NodeFacts) => boolean])[] = [
+    ['is draining', 'are draining', ({ status }) => status === 'draining'],
+    ['is stopped', 'are stopped', ({ status }) => status === 'stopped'],
+    ['is starting', 'are starting', ({ liveness }) => liveness === 'joining'],
+    ['refuses connections', 'refuse connections', ({ port }) => port === 'refused'],
+    ['does not answer', 'do not answer', () => true],
+  ];
+  let rest = present;
+  const parts: string[] = [];
+  for (const [one, many, is] of states) {
+    const those = rest.filter(is);
+    rest = rest.filter((node) => !is(node));
+    if (those.length > 0) parts.push(`${those.length} ${those.length === 1 ? one : many} (${named(those)})`);
   }
+  const last = parts.pop()!;
+  const list = parts.length === 0 ? last : `${parts.join(', ')} and ${last}`;
+  return `of ${present.length} nodes of balancer ${balancer} ${list}`;
+}
+
+function whyNotAnswering(balancer: BalancerName, enabled: readonly NodeFacts[]): Unserved {
   const joining = enabled.filter(({ liveness }) => liveness === 'joining');
   const rest = enabled.filter(({ liveness }) => liveness !== 'joining');
   if (rest.length === 0)
@@ -94,13 +152,13 @@ function whyPresent(balancer: BalancerName, present: readonly NodeFacts[]): Unse
   };
 }
 
-/** Which cause is named when nodes went for several: the one that needs an operator most. */
+/** If nodes left for several causes, the first one in this list is named: the one that needs an operator most. */
 const GRAVITY: readonly GoneCause[] = ['refused', 'expired', 'taken', 'removed', 'left'];
 
-function whyGone(balancer: BalancerName, gone: readonly NodeFacts[]): Unserved {
+function whyGone(context: ContextFacts, gone: readonly NodeFacts[]): Unserved {
+  const { balancer } = context;
   const cause = GRAVITY.find((one) => gone.some(({ goneCause }) => goneCause === one)) ?? 'expired';
   const ids = named(gone.filter(({ goneCause = 'expired' }) => goneCause === cause));
-  const start = `start one: rollcall run --balancer ${balancer} -- COMMAND`;
   switch (cause) {
     case 'refused':
       return {
@@ -118,11 +176,23 @@ function whyGone(balancer: BalancerName, gone: readonly NodeFacts[]): Unserved {
       return {
         cause: 'removed',
         message: `the last nodes of balancer ${balancer} were removed by an operator (${ids})`,
-        remedy: start,
+        remedy: start(context),
       };
     default:
-      return { cause: 'left', message: `the last nodes of balancer ${balancer} left (${ids})`, remedy: start };
+      return { cause: 'left', message: `the last nodes of balancer ${balancer} left (${ids})`, remedy: start(context) };
   }
+}
+
+/** With the context, because the default `/` on all hosts may belong to another balancer. */
+function start({ balancer, host, path }: ContextFacts): string {
+  const hostFlag = host === '*' ? '' : ` --host ${shellWord(host)}`;
+  const contextFlag = path === '/' ? '' : ` --context ${shellWord(path)}`;
+  return `start one: rollcall run --balancer ${balancer}${hostFlag}${contextFlag} -- COMMAND`;
+}
+
+/** `text` as one word of a POSIX shell. */
+function shellWord(text: string): string {
+  return /^[\w./:-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
 function named(nodes: readonly NodeFacts[]): string {

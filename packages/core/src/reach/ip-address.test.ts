@@ -33,7 +33,7 @@ void test('addresses are read in the spellings that sockets report, and in no ot
     assert.equal(ipOctets(odd), undefined, odd);
 });
 
-void test('ranges hold what begins with their bits', () => {
+void test('a range contains the addresses that begin with its bits', () => {
   const holds = (range: string, address: string): boolean => isInRange(ipOctets(address)!, ipRange(range)!);
   assert.ok(holds('10.0.0.0/8', '10.255.1.2') && !holds('10.0.0.0/8', '11.0.0.0'));
   assert.ok(holds('172.16.0.0/12', '172.31.255.255') && !holds('172.16.0.0/12', '172.32.0.0'));

@@ -1,4 +1,4 @@
-/** IP addresses and ranges as octets, so that no odd spelling means two things. */
+/** IP addresses and ranges as octets, so that each spelling has one meaning. */
 
 /** 4 octets of IPv4, or 16 of IPv6. An IPv4 address in IPv6 form (`::ffff:10.0.0.1`) is IPv4 here. */
 export type IpOctets = readonly number[];

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isLoopbackIp, ReachRule } from './node-reach.ts';
+import { isOwnIp, ReachRule } from './node-reach.ts';
 
 const rule = new ReachRule(
   {
@@ -11,7 +11,7 @@ const rule = new ReachRule(
     ],
     allow: ['10.1.0.0/16', '127.0.0.9'],
   },
-  (address) => address === '10.0.0.1' || isLoopbackIp(address),
+  (address) => isOwnIp(address, { eth0: [{ address: '10.0.0.1' }], eth1: undefined }),
 );
 const GUEST = { from: '10.0.0.7', isLocal: false, isAnywhere: false };
 const LOCAL = { from: '127.0.0.1', isLocal: true, isAnywhere: false };
@@ -41,10 +41,11 @@ void test('loopback is for registrants of this machine, and for ranges that allo
   assert.equal(verdict('192.0.2.1', 80, OPERATOR), 'allowed');
 });
 
-void test('listeners of ours are refused to every registrant, also within allowed ranges', () => {
+void test('own listeners are refused to every registrant, also within allowed ranges', () => {
   for (const reach of [LOCAL, OPERATOR, { ...LOCAL, isAnywhere: true }]) {
     assert.equal(verdict('127.0.0.1', 8080, reach), 'own-listener');
     assert.equal(verdict('10.0.0.1', 8080, reach), 'own-listener');
+    assert.equal(verdict('::ffff:10.0.0.1', 8080, reach), 'own-listener');
     assert.equal(verdict('127.0.0.9', 8400, reach), 'own-listener');
     assert.equal(verdict('10.0.0.1', 6379, reach), 'own-listener');
   }
@@ -53,12 +54,12 @@ void test('listeners of ours are refused to every registrant, also within allowe
 
 void test('some addresses are refused to every registrant', () => {
   const all: Readonly<Record<string, readonly string[]>> = {
-    metadata: ['100.100.100.200', '168.63.129.16', 'fd00:ec2::254'],
-    unspecified: ['0.0.0.0', '0.1.2.3', '::', '::ffff:0.0.0.0'],
-    'link-local': ['169.254.0.1', '169.254.169.254', '::ffff:169.254.169.254', 'fe80::1'],
-    multicast: ['224.0.0.1', '239.1.1.1', 'ff02::1'],
-    broadcast: ['255.255.255.255'],
-    translated: [
+    'a metadata address': ['100.100.100.200', '168.63.129.16', 'fd00:ec2::254'],
+    'an unspecified address': ['0.0.0.0', '0.1.2.3', '::', '::ffff:0.0.0.0'],
+    'a link-local address': ['169.254.0.1', '169.254.169.254', '::ffff:169.254.169.254', 'fe80::1'],
+    'a multicast address': ['224.0.0.1', '239.1.1.1', 'ff02::1'],
+    'a broadcast address': ['255.255.255.255'],
+    'a translated address': [
       '64:ff9b::7f00:1',
       '64:ff9b:1::1',
       '2002:7f00:1::',
@@ -70,4 +71,24 @@ void test('some addresses are refused to every registrant', () => {
   for (const [what, addresses] of Object.entries(all))
     for (const address of addresses)
       for (const reach of [GUEST, LOCAL, OPERATOR]) assert.equal(verdict(address, 80, reach), what, address);
+});
+
+void test('addresses of this machine are its loopback, the unspecified one and those of its interfaces, however written', () => {
+  const interfaces = {
+    lo: [{ address: '127.0.0.1' }],
+    eth0: [{ address: '192.0.2.7' }, { address: 'fe80::1%eth0' }],
+    off: undefined,
+  };
+  for (const address of [
+    '127.0.0.5',
+    '::1',
+    '::',
+    '0.0.0.0',
+    '192.0.2.7',
+    '::ffff:192.0.2.7',
+    '::ffff:c000:207',
+    'fe80:0::1',
+  ])
+    assert.ok(isOwnIp(address, interfaces), address);
+  for (const address of ['192.0.2.8', 'fe80::2', 'localhost', '']) assert.ok(!isOwnIp(address, interfaces), address);
 });

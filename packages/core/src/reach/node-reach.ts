@@ -1,14 +1,15 @@
 /**
- * Where a node may point. A registration makes the coordinator and every worker connect somewhere, so without a rule it would be
- * a way to reach whatever their networks reach (server-side request forgery). The coordinator asks at a registration and at a
- * restore, workers ask at each connect: a name that changes its address reaches nothing that was not allowed.
+ * The addresses that a node may announce. A registration makes the coordinator and every worker connect to its address. Without
+ * a rule it would reach every host of their networks (server-side request forgery). The coordinator checks at a registration and
+ * at a restore. Workers check at each connect, so that a host name that changes its address reaches no forbidden one.
  */
-import type { NodeReach, ReachBounds } from '@rollcall/protocol';
+import type { NodeReach, ReachBounds } from '@rollcall/feed';
 import { type IpOctets, type IpRange, ipOctets, ipRange, isInRange, isSameIp } from './ip-address.ts';
 
 /**
- * Why an address may not be connected to. `never`: forbidden for every node; `what` names the kind. `own-listener`: a listener of ours.
- * `loopback`: the registrant was on another machine. `elsewhere`: not the address that the registrant came from.
+ * Why an address may not be connected to. `never`: forbidden for every node; `what` is the kind with its article.
+ * `own-listener`: a listener of this coordinator or proxy. `loopback`: the registrant was on another machine.
+ * `elsewhere`: not the address that the registrant came from.
  */
 export type ReachObjection =
   | { readonly type: 'never'; readonly what: string }
@@ -16,25 +17,29 @@ export type ReachObjection =
 
 const range = (text: string): IpRange => ipRange(text)!;
 const LOOPBACK = [range('127.0.0.0/8'), range('::1')];
-/** Metadata addresses are those where clouds answer with credentials. Translated ones carry an IPv4 address inside, any of them. */
+const UNSPECIFIED = [range('0.0.0.0/8'), range('::')];
+/** At metadata addresses clouds answer with credentials. A translated address contains an IPv4 address, which may be any. */
 const NEVER: readonly (readonly [what: string, ranges: readonly IpRange[]])[] = [
-  ['metadata', ['100.100.100.200', '168.63.129.16', 'fd00:ec2::254', 'fd20:ce::254'].map(range)],
-  ['unspecified', ['0.0.0.0/8', '::'].map(range)],
-  ['link-local', ['169.254.0.0/16', 'fe80::/10'].map(range)],
-  ['multicast', ['224.0.0.0/4', 'ff00::/8'].map(range)],
-  ['broadcast', ['255.255.255.255'].map(range)],
-  ['translated', ['::/96', '::ffff:0:0:0/96', '64:ff9b::/96', '64:ff9b:1::/48', '2001::/32', '2002::/16'].map(range)],
+  ['a metadata address', ['100.100.100.200', '168.63.129.16', 'fd00:ec2::254', 'fd20:ce::254'].map(range)],
+  ['an unspecified address', UNSPECIFIED],
+  ['a link-local address', ['169.254.0.0/16', 'fe80::/10'].map(range)],
+  ['a multicast address', ['224.0.0.0/4', 'ff00::/8'].map(range)],
+  ['a broadcast address', ['255.255.255.255'].map(range)],
+  [
+    'a translated address',
+    ['::/96', '::ffff:0:0:0/96', '64:ff9b::/96', '64:ff9b:1::/48', '2001::/32', '2002::/16'].map(range),
+  ],
 ];
 
 export class ReachRule {
   readonly #allow: readonly IpRange[];
-  /** Without a range on each address of this machine. */
+  /** A listener without a range is on each address of this machine. */
   readonly #listeners: readonly { readonly range: IpRange | undefined; readonly port: number }[];
   readonly #isOwn: (address: string) => boolean;
 
   /**
-   * `isOwn`: whether an address is one of this machine, loopback included. A listener whose host is unspecified, or no address or
-   * range, is on each of them. Ranges that are not understood allow nothing.
+   * `isOwn`: whether an address is one of this machine, loopback included. A listener is on each of these if its host is
+   * unspecified, or neither an address nor a range. Invalid ranges allow nothing.
    */
   constructor({ listeners, allow }: ReachBounds, isOwn: (address: string) => boolean) {
     this.#isOwn = isOwn;
@@ -45,7 +50,7 @@ export class ReachRule {
     });
   }
 
-  /** Why `address` may not be connected to; `undefined` when it may. Text that is no address may not. */
+  /** Why `address` may not be connected to; `undefined` when it may. Text that is no address is refused. */
   objection(address: string, port: number, reach: NodeReach): ReachObjection | undefined {
     const octets = ipOctets(address);
     if (octets === undefined) return { type: 'elsewhere' };
@@ -69,10 +74,20 @@ export class ReachRule {
   }
 }
 
-/** True for 127.0.0.0/8 and ::1, also in IPv6 form. */
-export function isLoopbackIp(address: string): boolean {
+/** True for addresses of a machine with these network interfaces: loopback, the unspecified address, and the interfaces' addresses. */
+export function isOwnIp(
+  address: string,
+  interfaces: Readonly<Record<string, readonly { readonly address: string }[] | undefined>>,
+): boolean {
   const octets = ipOctets(address);
-  return octets !== undefined && isInAny(octets, LOOPBACK);
+  if (octets === undefined) return false;
+  if (isInAny(octets, LOOPBACK) || isInAny(octets, UNSPECIFIED)) return true;
+  return Object.values(interfaces).some((entries) =>
+    entries?.some((entry) => {
+      const own = ipOctets(entry.address);
+      return own !== undefined && isSameIp(own, octets);
+    }),
+  );
 }
 
 function isInAny(address: IpOctets, ranges: readonly IpRange[]): boolean {

@@ -3,19 +3,39 @@
  *
  * operator > flag > environment > file > the first node's hint > default
  *
- * and within flag, environment and file, settings of one balancer win over those of all (`*`).
+ * Within flag, environment and file, settings of one balancer win over settings of all (`*`).
  *
- * mod_cluster lets the last CONFIG of any node win for all; a node that differs is only warned here.
+ * In mod_cluster the last CONFIG of any node applies to all; here a node that differs only gets a warning.
  */
-import type { BalancerName, BalancerPatch, Fault, FeedBalancer, NodeId, StickyHint } from '@rollcall/protocol';
+import type { FeedBalancer } from '@rollcall/feed';
+import type {
+  BalancerName,
+  BalancerPatch,
+  Fault,
+  NodeId,
+  RouteCookie,
+  RouteCookiePatch,
+  RouteCookieSettings,
+  StickyHint,
+} from '@rollcall/protocol';
+import { defaultRouteCookie } from '../sticky/route-cookie.ts';
+import { routeCookieMistake } from '../sticky/route-cookie-rules.ts';
 import type { BalancerSettingsCommand } from './commands.ts';
+import {
+  isLimitName,
+  type LimitSettings,
+  limitPathOf,
+  limitPathsIn,
+  limitsOf,
+  patchedLimits,
+} from './limit-settings.ts';
 
 export type SettingsSource = BalancerSettingsCommand['source'];
 
 /** Settings by dotted name (`sticky.mode`) as one source gives them. */
 type Layer = Readonly<Partial<Settings>>;
 
-interface Settings {
+interface Settings extends LimitSettings {
   readonly algorithm: string;
   readonly sessionAlgorithm: string;
   readonly retries: number;
@@ -27,14 +47,21 @@ interface Settings {
   readonly 'sticky.failover': FeedBalancer['sticky']['failover'];
   readonly 'sticky.remove': boolean;
   readonly 'sticky.movable': boolean;
+  readonly 'sticky.routeCookie.name': string;
+  readonly 'sticky.routeCookie.sameSite': RouteCookie['sameSite'];
+  readonly 'sticky.routeCookie.secure': RouteCookie['secure'];
+  readonly 'sticky.routeCookie.partitioned': boolean;
+  readonly 'sticky.routeCookie.domain': string;
+  readonly 'sticky.routeCookie.path': string;
+  readonly 'sticky.routeCookie.lifetime': RouteCookie['lifetime'];
 }
 
-/** Cookies looked into for a session id unless a balancer says otherwise: Servlets, PHP, Express, others, Seaside. */
+/** Cookies searched for a session id, unless a balancer has its own: Servlets, PHP, Express, others, Seaside. */
 export const DEFAULT_COOKIES: readonly string[] = ['JSESSIONID', 'PHPSESSID', 'connect.sid', 'sessionId', '_s'];
-/** Path and query parameters looked into: Servlets, Seaside. */
+/** Path and query parameters searched for a session id: Servlets, Seaside. */
 export const DEFAULT_PARAMETERS: readonly string[] = ['jsessionid', '_s'];
 
-const DEFAULTS: Omit<Settings, 'sessionIdleMs'> = {
+const DEFAULTS: Omit<Settings, 'sessionIdleMs' | RouteCookieKey> = {
   algorithm: 'adaptive',
   sessionAlgorithm: 'session',
   retries: 2,
@@ -47,6 +74,18 @@ const DEFAULTS: Omit<Settings, 'sessionIdleMs'> = {
   'sticky.movable': false,
 };
 
+type RouteCookieKey = `sticky.routeCookie.${keyof RouteCookieSettings}`;
+
+const ROUTE_COOKIE_FIELDS = [
+  'name',
+  'sameSite',
+  'secure',
+  'partitioned',
+  'domain',
+  'path',
+  'lifetime',
+] as const satisfies readonly (keyof RouteCookieSettings)[];
+
 const SOURCES: readonly SettingsSource[] = ['operator', 'flag', 'environment', 'file'];
 
 /** The hint in force and the node that gave it. */
@@ -55,22 +94,28 @@ export interface Hint {
   readonly sticky: StickyHint;
 }
 
-/** What every balancer gets from one source. */
+/** Settings of one source for every balancer. */
 export type SettingsForAll = Map<SettingsSource, Layer>;
+
+/** What the settings of all balancers of a registry depend on. */
+export interface SharedSettings {
+  readonly forAll: SettingsForAll;
+  readonly sessionIdleMs: number;
+  /** Random name of the cluster; `undefined` while it is not known. */
+  clusterId: string | undefined;
+}
 
 export class BalancerSettings {
   readonly name: BalancerName;
   readonly #layers = new Map<SettingsSource, Layer>();
-  readonly #forAll: SettingsForAll;
-  readonly #sessionIdleMs: number;
+  readonly #shared: SharedSettings;
   #hint: Hint | undefined;
   /** Token name of its first node; its wrappers keep the copies of the program. `undefined` before the first. */
   owner: string | undefined;
 
-  constructor(name: BalancerName, forAll: SettingsForAll, sessionIdleMs: number) {
+  constructor(name: BalancerName, shared: SharedSettings) {
     this.name = name;
-    this.#forAll = forAll;
-    this.#sessionIdleMs = sessionIdleMs;
+    this.#shared = shared;
   }
 
   get hint(): Hint | undefined {
@@ -81,26 +126,42 @@ export class BalancerSettings {
     this.#hint = hint;
   }
 
-  /** Merges `patch` into what `source` has said before; `null` takes a setting back. */
+  /** Merges `patch` into the earlier settings of `source`; `null` removes a setting. */
   patch(source: SettingsSource, patch: BalancerPatch): void {
     this.#layers.set(source, merged(this.#layers.get(source), patch));
   }
 
-  /** Settings of its own from any source; what its nodes hint at does not count. */
+  /** Number of paths that have limits from any source, if `patch` were merged into the settings of `source`. */
+  limitPathsWith(source: SettingsSource, patch: BalancerPatch): number {
+    return limitPathCount(patchedSettings(this.#layers, source, patch), this.#shared.forAll);
+  }
+
+  /** The same with other settings of all balancers. */
+  limitPathsUnder(forAll: SettingsForAll): number {
+    return limitPathCount(this.#layers, forAll);
+  }
+
+  /** True with settings of its own from any source; hints of its nodes do not count. */
   get hasSettings(): boolean {
     for (const layer of this.#layers.values()) if (Object.keys(layer).length > 0) return true;
     return false;
   }
 
-  /** What the operator has set, as a patch that sets it again; `undefined` when nothing. */
+  /** The operator's settings as a patch; `undefined` when there are none. */
   get operatorPatch(): BalancerPatch | undefined {
     const layer = this.#layers.get('operator');
     return layer && Object.keys(layer).length > 0 ? asPatch(layer) : undefined;
   }
 
+  /** The rule that the route cookie would break if `source` set `patch` as well, in a sentence; `undefined` for none. */
+  mistakeWith(source: SettingsSource, patch: BalancerPatch): string | undefined {
+    return this.#resolve(new Map([...this.#layers, [source, merged(this.#layers.get(source), patch)]])).mistake;
+  }
+
   /** All settings in force. */
   inForce(): FeedBalancer {
     const { settings } = this.#resolve();
+    const limits = limitsOf(settings as unknown as Readonly<Record<string, unknown>>);
     return {
       name: this.name,
       algorithm: settings.algorithm,
@@ -112,20 +173,22 @@ export class BalancerSettings {
         failover: settings['sticky.failover'],
         remove: settings['sticky.remove'],
         movable: settings['sticky.movable'],
+        routeCookie: this.#routeCookie(settings),
       },
       retries: settings.retries,
       sessionIdleMs: settings.sessionIdleMs,
       assign: settings.assign,
+      ...(limits && { limits }),
     };
   }
 
-  /** Of `inForce`, for those who ask for each node. */
+  /** A part of `inForce`, for callers that need it for each node. */
   get sessionIdleMs(): number {
     for (const source of SOURCES) {
-      const idleMs = this.#layers.get(source)?.sessionIdleMs ?? this.#forAll.get(source)?.sessionIdleMs;
+      const idleMs = this.#layers.get(source)?.sessionIdleMs ?? this.#shared.forAll.get(source)?.sessionIdleMs;
       if (idleMs !== undefined) return idleMs;
     }
-    return this.#sessionIdleMs;
+    return this.#shared.sessionIdleMs;
   }
 
   /** Where each setting comes from: `operator`, `flag`, `environment`, `file`, `node ID`, `default`. */
@@ -133,32 +196,100 @@ export class BalancerSettings {
     return this.#resolve().origins;
   }
 
-  #resolve(): { settings: Settings; origins: Record<string, string> } {
+  /** The default name is still read when another one is set. */
+  #routeCookie(settings: Settings): RouteCookie {
+    const { name, earlierNames } = defaultRouteCookie(this.#shared.clusterId);
+    const own = routeCookieOf(settings);
+    return { ...own, earlierNames: [name, ...earlierNames].filter((earlier) => earlier !== own.name) };
+  }
+
+  /**
+   * Stored settings of a route cookie may break a rule after the settings of another source changed. Then the defaults are in
+   * force, and their origin states the rule.
+   */
+  #resolve(own: ReadonlyMap<SettingsSource, Layer> = this.#layers): Resolved {
     const layers: (readonly [origin: string, layer: Layer | undefined])[] = [];
     for (const source of SOURCES) {
-      layers.push([source, this.#layers.get(source)]);
-      layers.push([source, this.#forAll.get(source)]);
+      layers.push([source, own.get(source)]);
+      layers.push([source, this.#shared.forAll.get(source)]);
     }
     if (this.#hint) layers.push([`node ${this.#hint.from}`, hintLayer(this.#hint.sticky)]);
-    const settings: Record<string, unknown> = { ...DEFAULTS, sessionIdleMs: this.#sessionIdleMs };
+    const cookieDefaults = routeCookieLayer(defaultRouteCookie(this.#shared.clusterId));
+    const settings: Record<string, unknown> = {
+      ...DEFAULTS,
+      ...cookieDefaults,
+      sessionIdleMs: this.#shared.sessionIdleMs,
+    };
     const origins: Record<string, string> = {};
+    const paths = limitPathsIn(layers.map(([, layer]) => layer ?? {}));
     for (const key of Object.keys(settings)) origins[key] = 'default';
     for (const [origin, layer] of layers.toReversed())
       for (const [key, value] of Object.entries(layer ?? {})) {
+        const path = isLimitName(key) ? limitPathOf(key) : undefined;
+        if (path !== undefined && !paths.has(path)) continue;
         settings[key] = value;
         origins[key] = origin;
       }
-    // Every key of Settings is in DEFAULTS or set above, and layers hold nothing but Settings.
-    return { settings: settings as unknown as Settings, origins };
+    // Every key of Settings is in the defaults, and layers hold nothing but Settings.
+    const resolved = settings as unknown as Settings;
+    const mistake = routeCookieMistake(routeCookieOf(resolved), resolved['sticky.cookies']);
+    if (mistake === undefined) return { settings: resolved, origins, mistake };
+    for (const key of Object.keys(cookieDefaults)) origins[key] = `default, because ${mistake}`;
+    return { settings: { ...resolved, ...cookieDefaults }, origins, mistake };
   }
 }
 
-/** Sets and takes back for every balancer. */
+interface Resolved {
+  readonly settings: Settings;
+  readonly origins: Record<string, string>;
+  /** The rule that the route cookie breaks, in a sentence. */
+  readonly mistake: string | undefined;
+}
+
+/** Settings of balancers, or of all (`*`), as they are given at a start. */
+export interface StartSettings {
+  readonly name: BalancerName | '*';
+  readonly source: SettingsSource;
+  readonly patch: BalancerPatch;
+}
+
+/** The first balancer whose route cookie would break a rule with these settings, and the rule; `undefined` for none. */
+export function startSettingsMistake(
+  settings: readonly StartSettings[],
+): { readonly name: BalancerName | '*'; readonly mistake: string } | undefined {
+  const shared: SharedSettings = { forAll: new Map(), sessionIdleMs: 0, clusterId: undefined };
+  for (const { name, source, patch } of settings) if (name === '*') patchForAll(shared.forAll, source, patch);
+  for (const name of new Set(['*' as const, ...settings.map((each) => each.name)])) {
+    // Of `*` only the settings for all count.
+    const balancer = new BalancerSettings(name as BalancerName, shared);
+    for (const each of settings) if (each.name === name && name !== '*') balancer.patch(each.source, each.patch);
+    const mistake = balancer.mistakeWith('flag', {});
+    if (mistake !== undefined) return { name, mistake };
+  }
+  return undefined;
+}
+
+/** Number of paths that have limits in any of these settings. */
+export function limitPathCount(...settings: readonly SettingsForAll[]): number {
+  const layers = settings.flatMap((one) => [...one.values()]);
+  return limitPathsIn(layers, Number.POSITIVE_INFINITY).size;
+}
+
+/** A copy of settings by source, with `patch` merged into those of `source`. */
+export function patchedSettings(
+  settings: SettingsForAll,
+  source: SettingsSource,
+  patch: BalancerPatch,
+): Map<SettingsSource, Layer> {
+  return new Map(settings).set(source, merged(settings.get(source), patch));
+}
+
+/** Sets and removes settings of every balancer. */
 export function patchForAll(forAll: SettingsForAll, source: SettingsSource, patch: BalancerPatch): void {
   forAll.set(source, merged(forAll.get(source), patch));
 }
 
-/** The warning for a node whose hint says other than what is in force, or nothing. */
+/** The warning for a node whose hint differs from the settings in force; `undefined` if it does not. */
 export function hintWarning(hint: StickyHint | undefined, inForce: FeedBalancer): Fault | undefined {
   if (hint === undefined) return undefined;
   const differing: string[] = [];
@@ -195,19 +326,47 @@ function merged(layer: Layer | undefined, patch: BalancerPatch): Layer {
     ['sticky.failover', sticky?.failover],
     ['sticky.remove', sticky?.remove],
     ['sticky.movable', sticky?.movable],
+    ...ROUTE_COOKIE_FIELDS.map((field) => [routeCookieKey(field), sticky?.routeCookie?.[field]] as const),
   ];
   for (const [key, value] of fields) {
     const kept = value === undefined ? layer?.[key] : value;
     if (kept !== undefined && kept !== null) next[key] = kept;
   }
-  return next as Layer;
+  return { ...next, ...patchedLimits(layer ?? {}, patch.limits) } as Layer;
 }
 
+function routeCookieKey<Field extends keyof RouteCookieSettings>(field: Field): `sticky.routeCookie.${Field}` {
+  return `sticky.routeCookie.${field}`;
+}
+
+function routeCookieOf(settings: Settings): RouteCookieSettings {
+  return {
+    name: settings['sticky.routeCookie.name'],
+    sameSite: settings['sticky.routeCookie.sameSite'],
+    secure: settings['sticky.routeCookie.secure'],
+    partitioned: settings['sticky.routeCookie.partitioned'],
+    domain: settings['sticky.routeCookie.domain'],
+    path: settings['sticky.routeCookie.path'],
+    lifetime: settings['sticky.routeCookie.lifetime'],
+  };
+}
+
+function routeCookieLayer(cookie: RouteCookieSettings): Layer {
+  return Object.fromEntries(ROUTE_COOKIE_FIELDS.map((field) => [routeCookieKey(field), cookie[field]])) as Layer;
+}
+
+const STICKY = 'sticky.';
+const ROUTE_COOKIE = 'sticky.routeCookie.';
+
 function asPatch(layer: Layer): BalancerPatch {
+  const routeCookie: Record<string, unknown> = {};
   const sticky: Record<string, unknown> = {};
   const patch: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(layer))
-    if (key.startsWith('sticky.')) sticky[key.slice('sticky.'.length)] = value;
-    else patch[key] = value;
-  return Object.keys(sticky).length > 0 ? { ...patch, sticky } : patch;
+    if (key.startsWith(ROUTE_COOKIE)) routeCookie[key.slice(ROUTE_COOKIE.length)] = value;
+    else if (key.startsWith(STICKY)) sticky[key.slice(STICKY.length)] = value;
+    else if (!isLimitName(key)) patch[key] = value;
+  if (Object.keys(routeCookie).length > 0) sticky['routeCookie'] = routeCookie satisfies RouteCookiePatch;
+  const limits = limitsOf(layer);
+  return { ...patch, ...(Object.keys(sticky).length > 0 && { sticky }), ...(limits && { limits }) };
 }

@@ -1,4 +1,4 @@
-/** What a rejection says is allowed is what is allowed. */
+/** The bound that a rejection names is the bound that is checked. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseBalancerName, parseHostPattern, parseNodeId, parseNodeUrl, parseRoute } from '@rollcall/protocol';

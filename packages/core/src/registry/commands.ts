@@ -1,40 +1,42 @@
 /**
- * Everything that can change the registry. Each member says what a repeat does.
+ * All commands that can change the registry. Each description states the effect of a repeat.
  * Times are never inside a command: `apply(command, nowMs)` gets the instant separately.
  */
+import type {
+  FailoverCount,
+  NodeCounters,
+  NodeReach,
+  ProbeKind,
+  StickySample,
+  WorkerPorts,
+  WorkerSessions,
+} from '@rollcall/feed';
 import type {
   BalancerName,
   BalancerPatch,
   ContextPath,
-  FailoverCount,
   GroupName,
   HeartbeatMessage,
   HostPattern,
-  NodeCounters,
   NodeId,
-  NodeReach,
   NodeRegistration,
-  ProbeKind,
   Status,
-  StickySample,
-  WorkerPorts,
-  WorkerSessions,
 } from '@rollcall/protocol';
 import type { StoredRecord } from '../store/store.ts';
 
-/** Which socket, or which PUT, speaks for a node; larger is newer. Unique within one coordinator's life. */
+/** The socket, or the PUT, that a node's messages come from; larger is newer. Unique while a coordinator runs. */
 export type ConnectionId = number;
 
-/** Whose quotas a registration counts for. */
+/** Determines the quotas that a registration counts for. */
 export type QuotaStanding = 'token' | 'tokenless' | 'operator';
 
-/** Whom an operator means. */
+/** The nodes that an operator chooses. */
 export type Target =
   | { readonly type: 'node'; readonly id: NodeId }
   | { readonly type: 'balancer'; readonly name: BalancerName }
   | { readonly type: 'group'; readonly name: GroupName };
 
-/** A node enters, returns, or re-states itself. A repeat by the same instance is the newest connection taking over. */
+/** A node registers, returns, or repeats its registration. With a repeat by the same instance the newest connection takes over. */
 export interface RegisterCommand {
   readonly type: 'register';
   /** With `instance` filled in by the caller when the node gave none. Without `incarnation` the coordinator's clock sets it. */
@@ -42,20 +44,20 @@ export interface RegisterCommand {
   /** Wall clock at `nowMs`. Absent: incarnations are taken as announced. */
   readonly nowUnixMs?: number;
   readonly connection: ConnectionId;
-  /** Name of the token that speaks; ids belong to token names, so that rotating a token locks nobody out. */
+  /** Name of the token of the request; ids belong to token names, so that rotating a token locks no node out. */
   readonly owner: string;
-  /** Where the address may point, by who registers it. Absent: what no node may have is refused, and no more. */
+  /** The addresses that the registrant may announce. Absent: only addresses that no node may have are refused. */
   readonly reach?: NodeReach;
-  /** `agent`: heard by its heartbeats. `lease`: ends unless the PUT is repeated within `leaseMs`. `static`: stays until it is removed. */
+  /** `agent`: sends heartbeats. `lease`: ends unless the PUT is repeated within `leaseMs`. `static`: stays until it is removed. */
   readonly kind: 'agent' | 'lease' | 'static';
   /** Only with kind `lease`. */
   readonly leaseMs?: number;
   /** A static member may replace a node of its id that is registered at another address. Default false. */
   readonly isReplacing?: boolean;
-  /** Whose quotas count: those of the token, or those of all peers without a token; none for an operator. Default `token`. */
+  /** The quotas that count: of the token, or of all peers without a token; no quota for an operator. Default `token`. */
   readonly standing?: QuotaStanding;
   /**
-   * It may serve a context below, or a host inside, what another token serves: its token lists them, or an operator registers it.
+   * It may serve a context below, or a host inside, a context of another token: its token lists them, or an operator registers it.
    * Default false.
    */
   readonly mayShadow?: boolean;
@@ -72,17 +74,17 @@ export interface ReachableCommand {
   readonly isReachable: boolean;
   /** Another program has answered at the address. The node is gone and its connection is refused. Default false. */
   readonly isOther?: boolean;
-  /** How the node can be probed, as far as it is known yet. */
+  /** The kind of probe that the node answers; absent while unknown. */
   readonly probe?: ProbeKind;
-  /** Why not, in words. */
+  /** Cause of a failed probe, as text. */
   readonly detail?: string;
 }
 
-/** The address of a node, or one that its name has now, may not be connected to. Shown as a warning until it registers again. */
+/** The address of a node, or an address that its host name has now, may not be connected to. A warning until it registers again. */
 export interface AddressRefusedCommand {
   readonly type: 'address-refused';
   readonly id: NodeId;
-  /** Why, in words. */
+  /** Cause, as text. */
   readonly message: string;
 }
 
@@ -93,7 +95,7 @@ export interface HeartbeatCommand extends Omit<HeartbeatMessage, 'type'> {
   readonly connection: ConnectionId;
 }
 
-/** The node's own wish; a repeat replaces the earlier one. */
+/** The status that the node requests; a repeat replaces the earlier one. */
 export interface NodeStatusCommand {
   readonly type: 'node-status';
   readonly id: NodeId;
@@ -104,12 +106,12 @@ export interface NodeStatusCommand {
   readonly deadlineMs?: number;
 }
 
-/** The node goes by its own choice, or because its token has ended. */
+/** The node leaves by its own choice, or because its token has ended. */
 export interface LeaveCommand {
   readonly type: 'leave';
   readonly id: NodeId;
   readonly connection: ConnectionId;
-  /** Its token has ended: it goes although its agent is not connected. Default false. */
+  /** Its token has ended: it leaves although its agent is not connected. Default false. */
   readonly isExpelled?: boolean;
 }
 
@@ -120,7 +122,7 @@ export interface DisconnectCommand {
   readonly connection: ConnectionId;
 }
 
-/** The operator's wish. Survives reconnects and new incarnations. Repeating the same wish changes nothing but its limits. */
+/** The status that an operator requests. It survives reconnects and new incarnations. A repeat changes only its limits. */
 export interface OperatorStatusCommand {
   readonly type: 'operator-status';
   readonly target: Target;
@@ -131,7 +133,7 @@ export interface OperatorStatusCommand {
   readonly forMs?: number;
 }
 
-/** Operator's overrides of one node; `null` takes one back. */
+/** Operator's overrides of one node; `null` removes an override. */
 export interface PatchNodeCommand {
   readonly type: 'patch-node';
   readonly id: NodeId;
@@ -150,14 +152,14 @@ export interface RemoveCommand {
   readonly reason?: string;
 }
 
-/** Remembered contexts are forgotten: all without a path, those of every host without a host. A repeat changes nothing. */
+/** Forgets remembered contexts. Without a path: all; without a host: contexts of every host. A repeat changes nothing. */
 export interface ForgetContextsCommand {
   readonly type: 'forget-contexts';
   readonly path?: ContextPath;
   readonly host?: HostPattern;
 }
 
-/** So many nodes of a balancer, by the wrappers that keep copies of its program. */
+/** Sets the number of nodes of a balancer, by the wrappers that keep copies of its program. */
 export interface ScaleCommand {
   readonly type: 'scale';
   readonly balancer: BalancerName;
@@ -169,7 +171,7 @@ export interface ScaleCommand {
 /** Settings of a balancer from one source; narrower sources win, see balancer-settings.ts. */
 export interface BalancerSettingsCommand {
   readonly type: 'balancer-settings';
-  /** `*` is every balancer, also those yet to come; within one source the settings of a named one win over it. */
+  /** `*` is every balancer, also future ones; within one source the settings of a named balancer win over it. */
   readonly name: BalancerName | '*';
   readonly source: 'operator' | 'flag' | 'environment' | 'file';
   readonly patch: BalancerPatch;
@@ -185,8 +187,8 @@ export interface WorkerJoinedCommand {
 }
 
 /**
- * A worker's feed is gone. It is remembered for 15 s, in which it blocks the early end of drains, because it may
- * still be serving; after that it no longer counts.
+ * A worker's feed is gone. The worker is remembered for 15 s, and blocks the early end of drains in this time, because it
+ * may still be serving. After that it no longer counts.
  */
 export interface WorkerLeftCommand {
   readonly type: 'worker-left';
@@ -196,8 +198,8 @@ export interface WorkerLeftCommand {
 }
 
 /**
- * What a worker sees; `revision` is the newest it acts upon. Nodes not listed are unchanged. Only for a worker's
- * counters: its bare word that it acts upon a revision says nothing of what is still in flight.
+ * Counters of a worker; `revision` is the newest one that it has applied. Nodes not listed are unchanged. A revision is sent
+ * only with counters: alone it would not show which requests are still in flight.
  */
 export interface ObserveCommand {
   readonly type: 'observe';
@@ -209,7 +211,7 @@ export interface ObserveCommand {
 }
 
 /**
- * What a worker knows of ports. Rejected when the worker is not connected; nodes that are not in the feed are ignored. Each report
+ * Reports of a worker on ports. Rejected when the worker is not connected; nodes that are not in the feed are ignored. Each report
  * that a node answers is a sign of life, repeats included.
  */
 export interface PortsSeenCommand {
@@ -218,14 +220,14 @@ export interface PortsSeenCommand {
   readonly ports: WorkerPorts['ports'];
 }
 
-/** Sessions a worker has seen and not told of before, for the count of all workers together. */
+/** Sessions that a worker has seen and not reported before, for the merged count of all workers. */
 export interface SessionsSeenCommand {
   readonly type: 'sessions-seen';
   readonly worker: string;
   readonly nodes: WorkerSessions['nodes'];
 }
 
-/** What a worker that acts upon `revision` sees of new session ids and visitors, per balancer. */
+/** Samples of new session ids and visitors per balancer, of a worker that has applied `revision`. */
 export interface StickySeenCommand {
   readonly type: 'sticky-seen';
   readonly worker: string;
@@ -238,7 +240,7 @@ export interface TickCommand {
   readonly type: 'tick';
 }
 
-/** Agents waited for so long to be admitted: the leases of nodes without a connection are paused in that time. */
+/** Agents have waited this long to be admitted: the leases of nodes without a connection are paused in that time. */
 export interface AgentsHeldCommand {
   readonly type: 'agents-held';
   readonly heldMs: number;
@@ -251,14 +253,16 @@ export interface StalledCommand {
 }
 
 /**
- * What the store remembered, given once at start, or later when the store answers late. Nodes that were present are suspect from then
- * on, with a full lease; the learning window stays open for them. Given again it only adds nodes that are not known.
+ * Records of the store, applied once at start, or later when the store answers late. Nodes that were present are suspect from then on,
+ * with a full lease. The learning window stays open for them. A repeat only adds unknown nodes.
  */
 export interface RestoreCommand {
   readonly type: 'restore';
   readonly records: readonly StoredRecord[];
   /** Wall clock at `nowMs`, to translate stored instants. */
   readonly nowUnixMs: number;
+  /** Cluster id that the store gets if it has none. Absent: it gets none. */
+  readonly clusterId?: string | undefined;
 }
 
 export type Command =

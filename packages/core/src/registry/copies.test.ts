@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { decodeAgentMessage, parseBalancerName, type RegisterMessage } from '@rollcall/protocol';
+import { decodeAgentMessage, parseBalancerName, parseNodeId, type RegisterMessage } from '@rollcall/protocol';
 import type { Event, Rejection } from './events.ts';
 import { Registry } from './registry.ts';
 
@@ -48,7 +48,7 @@ function scale(registry: Registry, count: number): string {
     .join(' ');
 }
 
-void test('one wrapper is told by one of its nodes, and only of a change', () => {
+void test('one wrapper is informed through one of its nodes, and only of a change', () => {
   const registry = cluster({ a: 2 });
   assert.equal(scale(registry, 5), 'a0=5');
   assert.equal(scale(registry, 5), '');
@@ -63,21 +63,21 @@ void test('several wrappers stay as even as their bounds allow, and others count
   assert.equal(scale(cluster({ a: 2, b: 1 }, 2), 4), 'b0=2');
 });
 
-void test('what cannot be had is refused and changes nothing', () => {
+void test('a number that cannot be reached is refused and changes nothing', () => {
   assert.equal(scale(cluster({}, 8, 2), 3), 'not-scalable');
   assert.equal(scale(cluster({ a: 2 }, 4), 5), 'conflict');
   assert.equal(scale(cluster({ a: 2, b: 2 }), 1), 'conflict');
   assert.equal(scale(cluster({ a: 2 }, 8, 2), 2), 'conflict');
 });
 
-void test('what a wrapper says itself when it registers again counts from then on', () => {
+void test('the number that a wrapper announces when it registers again counts from then on', () => {
   const registry = cluster({ a: 2 });
   assert.equal(scale(registry, 4), 'a0=4');
   join(registry, 'a0', { wrapper: 'a'.repeat(32), kept: 3, most: 8 });
   assert.match(scale(registry, 4), /^a\d=4$/);
 });
 
-void test('only wrappers of the first token are asked, and nodes of others count along', () => {
+void test('only wrappers of the first token are changed, and nodes of others count along', () => {
   const registry = cluster({ a: 1 });
   for (let i = 0; i < 2; i++) join(registry, `g${i}`, { wrapper: 'b'.repeat(32), kept: 1, most: 1_000 }, 'guest');
   assert.equal(scale(registry, 5), 'a0=3');
@@ -91,3 +91,34 @@ void test('copies that were promised and have not come up do not count', () => {
   assert.equal(scale(registry, 5), 'a0=2 b0=2');
   assert.equal(scale(registry, 5), '');
 });
+
+/** Wrappers and other nodes as in `cluster`; the drained nodes; the number; the nodes that may end. */
+const ENDS: readonly [
+  wrappers: Readonly<Record<string, number>>,
+  others: number,
+  drained: readonly string[],
+  count: number,
+  ended: string,
+][] = [
+  [{ a: 2 }, 0, [], 2, ''],
+  [{ a: 2 }, 0, [], 3, ''],
+  [{ a: 2 }, 0, [], 0, ''],
+  [{ a: 2 }, 0, [], 99, ''],
+  [{ a: 3 }, 0, [], 1, 'a0 a1'],
+  [{ a: 3 }, 0, ['a0'], 1, 'a1 a2'],
+  [{ a: 3 }, 0, ['a1'], 2, 'a0'],
+  [{ a: 2, b: 2 }, 0, [], 2, 'a0 b0'],
+  [{ a: 3 }, 2, [], 3, 'a0 a1'],
+  [{}, 2, [], 1, ''],
+];
+
+for (const [wrappers, others, drained, count, ended] of ENDS)
+  void test(`${JSON.stringify(wrappers)} and ${others} others, ${drained.join() || 'none'} drained, scaled to ${count}: ${ended || 'none'} may end`, () => {
+    const registry = cluster(wrappers, 8, others);
+    for (const id of drained)
+      registry.apply(
+        { type: 'operator-status', target: { type: 'node', id: parseNodeId(id)! }, status: 'draining', by: 'op' },
+        0,
+      );
+    assert.equal([...registry.endedByScale(SHOP, count)].sort().join(' '), ended);
+  });

@@ -1,31 +1,31 @@
 /**
- * Scaling: `run --count` keeps so many copies of a program, and says so when its nodes register. An operator changes the
- * number; which wrapper keeps one more or less, when several machines run one, is decided here. Nodes count that have come up: what a
- * wrapper announces is a promise.
+ * Scaling: `run --count` keeps this number of copies of a program, and its nodes announce it when they register. An operator
+ * changes the number. With wrappers on several machines, this file decides which wrapper keeps one more or less. Only nodes
+ * that have come up count: the number that a wrapper announces may not be reached.
  */
 import type { BalancerName, NodeId } from '@rollcall/protocol';
 import type { ScaleCommand } from './commands.ts';
 import type { Rejection } from './events.ts';
-import type { NodeView } from './node-record.ts';
-import { isInFeed } from './node-status.ts';
+import { effectiveStatus, type NodeView } from './node/node-record.ts';
+import { isInFeed } from './node/node-status.ts';
 import { type RegistryState, rejected } from './registry-state.ts';
 
 /** One wrapper with copies of a balancer's program. */
 interface Wrapper {
   readonly name: string;
-  /** A node of it that is connected, to tell it by; the first in order. */
+  /** A connected node of it, through which it is informed; the first in order. */
   readonly node: NodeId;
   readonly most: number;
-  /** What it was told last, or said itself. */
+  /** Number of copies that it was last set to, or announced itself. */
   readonly promised: number;
-  /** Copies of it that have come up, at first; what it shall keep, in the end. */
+  /** Number of its copies: at first the copies that have come up, in the end the copies that it has to keep. */
   kept: number;
 }
 
 /**
- * Tells the wrappers of a balancer to keep `count` nodes in all. Members that no wrapper keeps stay and are part of the
- * count. Wrappers stay as even as their bounds allow; each keeps at least one copy, because one without could not be told
- * to keep more. Errors: `not-scalable` when nobody keeps copies, `conflict` for a number that cannot be had.
+ * Sets the wrappers of a balancer to keep `count` nodes in all. Members that no wrapper keeps stay and are part of the
+ * count. Wrappers stay as even as their bounds allow. Each keeps at least one copy, because a wrapper without a node could
+ * not be informed. Errors: `not-scalable` when no wrapper keeps copies, `conflict` for a number that cannot be reached.
  */
 export function scale(state: RegistryState, { balancer, count, by, reason }: ScaleCommand): Rejection | undefined {
   const wrappers = wrappersOf(state, balancer);
@@ -50,7 +50,31 @@ export function scale(state: RegistryState, { balancer, count, by, reason }: Sca
   return undefined;
 }
 
-/** All nodes of a wrapper say the same of it: what was told last, by it or by an operator. */
+/**
+ * The nodes that may end when `scale` sets `count`. Each wrapper chooses its copies that end, so its enabled ones are assumed to end
+ * first. Empty for a number that cannot be reached, or that is not smaller.
+ */
+export function endedByScale(state: RegistryState, balancer: BalancerName, count: number): ReadonlySet<NodeId> {
+  const wrappers = wrappersOf(state, balancer);
+  const keptNow = wrappers.map(({ kept }) => kept);
+  const total = count - othersOf(state, balancer);
+  const ended = new Set<NodeId>();
+  if (total < wrappers.length || total >= keptNow.reduce((sum, kept) => sum + kept, 0)) return ended;
+  level(wrappers, total);
+  wrappers.forEach(({ name, kept }, i) => {
+    const copies = [...state.nodes.inBalancer(balancer)].filter(
+      (node) => node.registration.copies?.wrapper === name && isInFeed(node.liveness) && isOfFirst(state, node),
+    );
+    const enabledFirst = [
+      ...copies.filter((node) => effectiveStatus(node) === 'enabled'),
+      ...copies.filter((node) => effectiveStatus(node) !== 'enabled'),
+    ];
+    for (const { id } of enabledFirst.slice(0, keptNow[i]! - kept)) ended.add(id);
+  });
+  return ended;
+}
+
+/** All nodes of a wrapper have the same number: the last one that the wrapper announced or an operator set. */
 export function keepInMind(state: RegistryState, balancer: BalancerName, wrapper: string, kept: number): void {
   for (const node of state.nodes.inBalancer(balancer)) {
     const { copies } = node.registration;
@@ -59,7 +83,7 @@ export function keepInMind(state: RegistryState, balancer: BalancerName, wrapper
   }
 }
 
-/** One copy at a time: the wrapper with the fewest gets one more, the one with the most one less. */
+/** Moves one copy at a time: the wrapper with the fewest gets one more, the one with the most one less. */
 function level(wrappers: readonly Wrapper[], total: number): void {
   let sum = wrappers.reduce((kept, wrapper) => kept + wrapper.kept, 0);
   for (; sum < total; sum++) {

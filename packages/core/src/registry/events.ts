@@ -1,20 +1,12 @@
 /**
- * What the registry says has happened. The caller logs, counts, stores, broadcasts and answers from these alone, so
- * each change is told exactly once and everybody sees the same.
+ * The events of the registry. The caller logs, counts, stores, broadcasts and answers only from them. Each change is
+ * therefore reported exactly once, and all consumers see the same.
  */
-import type {
-  BalancerName,
-  ErrorCode,
-  Fault,
-  FeedBalancer,
-  GoneCause,
-  NodeId,
-  Route,
-  Status,
-} from '@rollcall/protocol';
+import type { FeedBalancer } from '@rollcall/feed';
+import type { BalancerName, ErrorCode, Fault, GoneCause, NodeId, Route, Status } from '@rollcall/protocol';
 import type { ConnectionId } from './commands.ts';
-import type { SuspectReason } from './node-record.ts';
-import type { StickyFinding } from './sticky-findings.ts';
+import type { SuspectReason } from './node/node-record.ts';
+import type { StickyFinding } from './workers/sticky-findings.ts';
 
 export type Event =
   /** Accepted; `isNew` when the id was not known, `isReturn` when it was gone or remembered from the store. */
@@ -24,22 +16,22 @@ export type Event =
       readonly connection: ConnectionId;
       readonly isNew: boolean;
       readonly isReturn: boolean;
-      /** Wants a probe before it is up. */
+      /** Needs a probe before it is up. */
       readonly needsProbe: boolean;
       readonly warnings: readonly Fault[];
     }
-  /** This older connection no longer speaks for the node: tell it why and close it. */
+  /** This older connection no longer belongs to the node: the caller sends the reason and closes it. */
   | {
       readonly type: 'connection-refused';
       readonly id: NodeId;
       readonly connection: ConnectionId;
       readonly code: ErrorCode;
       readonly message: string;
-      /** Whether the present holder of the name is heard. */
+      /** Whether the present holder of the name has a current heartbeat. */
       readonly holderConnected?: boolean;
     }
   /** Eligible from now on, as far as its status allows. */
-  | { readonly type: 'up'; readonly id: NodeId; readonly from: 'joining' | 'suspect' | 'orphaned' | 'down' | 'gone' }
+  | { readonly type: 'up'; readonly id: NodeId; readonly from: 'joining' | 'suspect' | 'down' | 'gone' }
   /** A static member answers for the first time, and stays joining because another balancer serves one of its contexts. */
   | { readonly type: 'blocked'; readonly id: NodeId; readonly detail: string }
   /** The node has returned so often that it is flapping, or it has been up without suspicion for long enough. `count`: its returns. */
@@ -57,7 +49,7 @@ export type Event =
       readonly cause: GoneCause;
       /** Since the last sign of life; for a member whose term is over since its last registration. */
       readonly silentMs: number;
-      /** Given up while the agent's connection was open, if only half: it must be closed, so that the agent registers again. */
+      /** Given up while the agent's connection was open, possibly half open: it must be closed, so that the agent registers again. */
       readonly isConnected: boolean;
       /** A member whose registration was not repeated. */
       readonly isTermOver: boolean;
@@ -70,11 +62,11 @@ export type Event =
       readonly cause: 'refused' | 'expired';
       readonly silentMs: number;
     }
-  /** The node wants new work, or no longer. */
+  /** The node accepts new work, or no longer does. */
   | { readonly type: 'ready'; readonly id: NodeId; readonly isReady: boolean }
   /** A gone node's 24 hours are over: its route is unknown from now on. */
   | { readonly type: 'forgotten'; readonly id: NodeId; readonly balancer: BalancerName; readonly route: Route }
-  /** Operator or node wants something else. `effective` is the most restrictive. */
+  /** Operator or node requests another status. `effective` is the most restrictive one. */
   | {
       readonly type: 'status';
       readonly id: NodeId;
@@ -92,9 +84,11 @@ export type Event =
       readonly side: 'operator' | 'node';
       readonly cause: 'idle' | 'deadline';
       readonly sessionsLeft: number;
+      /** Sessions left that were seen once. */
+      readonly sessionsSeenOnce: number;
       readonly inFlight: number;
     }
-  /** The wrapper that keeps this node shall keep `count` copies. */
+  /** The wrapper that keeps this node has to keep `count` copies. */
   | {
       readonly type: 'scale';
       readonly id: NodeId;

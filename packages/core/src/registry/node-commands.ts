@@ -1,6 +1,5 @@
-/** What a node, its connection or a probe of it says. Only the present connection of a node counts. */
+/** Messages of a node, events of its connection, and results of its probes. Only the present connection of a node counts. */
 import type { ContextPath, Status } from '@rollcall/protocol';
-import { claimAddress } from './address-claim.ts';
 import type {
   AddressRefusedCommand,
   ConnectionId,
@@ -10,12 +9,13 @@ import type {
   NodeStatusCommand,
   ReachableCommand,
 } from './commands.ts';
-import { adviceOn } from './context-ownership.ts';
 import type { Rejection } from './events.ts';
-import type { NodeRecord } from './node-record.ts';
-import { effectiveStatus } from './node-record.ts';
+import { judge } from './liveness/witnesses.ts';
+import type { NodeRecord } from './node/node-record.ts';
+import { effectiveStatus } from './node/node-record.ts';
+import { claimAddress } from './ownership/address-claim.ts';
+import { adviceOn } from './ownership/context-ownership.ts';
 import { type RegistryState, rejected, rejectedBy } from './registry-state.ts';
-import { judge } from './witnesses.ts';
 
 export function heartbeat(state: RegistryState, command: HeartbeatCommand): Rejection | undefined {
   const node = speaker(state, command);
@@ -50,7 +50,7 @@ function badNumber(command: HeartbeatCommand): string | undefined {
   return undefined;
 }
 
-/** Returns whether any number was told. */
+/** Returns whether the report has any number. */
 function takeNumbers(node: NodeRecord, command: HeartbeatCommand, nowMs: number): boolean {
   const { load, sessions, inFlight, serviceMs, metrics, values, scales } = command;
   if (load !== undefined) node.load = Math.min(1, load);
@@ -71,18 +71,18 @@ export function nodeStatus(state: RegistryState, command: NodeStatusCommand): Re
   if ('type' in node) return node;
   const { status, reason, contexts, deadlineMs } = command;
   const known = new Set(node.registration.contexts.map(({ path }) => path));
-  const stranger = contexts?.find((path) => !known.has(path));
-  if (stranger !== undefined)
-    return rejected('bad-field', `contexts names ${stranger}, which node ${node.id} does not serve`);
+  const unknownPath = contexts?.find((path) => !known.has(path));
+  if (unknownPath !== undefined)
+    return rejected('bad-field', `contexts names ${unknownPath}, which node ${node.id} does not serve`);
   if (deadlineMs !== undefined && !(deadlineMs >= 0 && Number.isFinite(deadlineMs)))
     return rejected('bad-field', `deadlineMs is ${deadlineMs}, not a duration`);
   const isPart = contexts !== undefined && new Set(contexts).size < known.size;
   const deadlineAtMs = deadlineMs === undefined ? undefined : state.nowMs + deadlineMs;
-  const wish = { status, reason, by: undefined, atMs: state.nowMs, deadlineAtMs, untilMs: undefined };
+  const requestedStatus = { status, reason, by: undefined, atMs: state.nowMs, deadlineAtMs, untilMs: undefined };
   if (isPart) {
     node.contextStatus = withContexts(node.contextStatus, contexts, status);
   } else {
-    node.nodeWish = wish;
+    node.nodeStatus = requestedStatus;
     node.contextStatus = new Map();
   }
   state.touchFeed(node);
@@ -90,8 +90,8 @@ export function nodeStatus(state: RegistryState, command: NodeStatusCommand): Re
     node.nodeDrain = undefined;
     if (node.operatorDrain?.isDone ?? true) state.draining.delete(node);
   } else {
-    // Part of the node is done at the latest when the whole of it is unused.
-    state.beginNodeDrain(node, wish);
+    // A drain of some contexts is done at the latest when the whole node is unused.
+    state.beginNodeDrain(node, requestedStatus);
   }
   state.schedule(node);
   state.emit({
@@ -148,14 +148,14 @@ export function reachable(state: RegistryState, command: ReachableCommand): void
     state.touchFeed(node);
     state.touchNodeRecord(node);
   }
-  // A node that has been reached once is judged by its heartbeats and by the workers. Of a restored member the first answer counts.
+  // A node that has been reached once is judged by its heartbeats and by the workers. For a restored member the first answer counts.
   const isRestored = node.kind !== 'agent' && node.livenessReason === 'expected';
   if (!node.awaitsProbe && !isRestored) return;
   if (command.isReachable) isReached(state, node);
   else isNotReached(state, node, command.detail ?? 'no answer');
 }
 
-/** Warns of the address, once with each message. */
+/** Adds a warning about the address, once per message. */
 export function addressRefused(state: RegistryState, { id, message }: AddressRefusedCommand): void {
   const node = state.nodes.get(id);
   if (!node || node.warnings.some((warning) => warning.message === message)) return;
@@ -175,7 +175,7 @@ function isReached(state: RegistryState, node: NodeRecord): void {
   if (node.kind === 'agent' && !node.isConnected && node.liveness === 'up') state.markSuspect(node, 'disconnected');
 }
 
-/** The node registers again with backoff; until then its id, route, contexts and address are free for the program that is there. */
+/** The node registers again with backoff. Until then its id, route, contexts and address are free for the program at the address. */
 function refuseAddress(state: RegistryState, node: NodeRecord): void {
   const { id, connection, registration } = node;
   state.markGone(node, 'taken');
@@ -188,7 +188,7 @@ function refuseAddress(state: RegistryState, node: NodeRecord): void {
   });
 }
 
-/** A static member holds no context before its first answer, so another balancer may have one by now. The check is repeated by time. */
+/** A static member holds no context before its first answer, so another balancer may have taken one. The check is repeated by time. */
 function isBlocked(state: RegistryState, node: NodeRecord): boolean {
   if (node.kind !== 'static' || node.liveness !== 'joining') return false;
   const conflict = state.contexts.conflict(node.registration);

@@ -1,7 +1,8 @@
-/** What operators want. Their wishes survive reconnects and restarts of a node, and its absence for as long as it is remembered. */
+/** Commands of operators. Their requested statuses survive reconnects and restarts of a node, and its absence while it is remembered. */
 
+import { limitsFault, MAX_LIMIT_PATHS, tooManyPaths } from '@rollcall/protocol';
 import { recordKey } from '../store/record-key.ts';
-import { patchForAll } from './balancer-settings.ts';
+import { BalancerSettings, limitPathCount, patchedSettings, patchForAll } from './balancer-settings.ts';
 import type {
   BalancerSettingsCommand,
   OperatorStatusCommand,
@@ -10,10 +11,10 @@ import type {
   Target,
 } from './commands.ts';
 import type { Rejection } from './events.ts';
-import type { NodeRecord, Overrides, Wish } from './node-record.ts';
-import { effectiveStatus, NO_OVERRIDES, noWish } from './node-record.ts';
+import type { NodeRecord, Overrides, RequestedStatus } from './node/node-record.ts';
+import { effectiveStatus, NO_OVERRIDES, noRequestedStatus } from './node/node-record.ts';
+import { weightFault } from './node/weight.ts';
 import { type RegistryState, rejected } from './registry-state.ts';
-import { weightFault } from './weight.ts';
 
 export function operatorStatus(state: RegistryState, command: OperatorStatusCommand): Rejection | undefined {
   for (const name of ['deadlineMs', 'forMs'] as const) {
@@ -23,10 +24,10 @@ export function operatorStatus(state: RegistryState, command: OperatorStatusComm
   }
   const nodes = targets(state, command.target);
   if (nodes.length === 0) return rejected('not-found', `there is no ${describe(command.target)}`);
-  // Whoever drains a balancer means the nodes that are there; whoever enables it means none to come back drained.
+  // A drain of a balancer concerns its present nodes. Enabling it also concerns remembered ones, so that none comes back drained.
   const isOne = command.target.type === 'node';
   for (const node of nodes)
-    if (isOne || command.status === 'enabled' || node.liveness !== 'gone') wish(state, node, command);
+    if (isOne || command.status === 'enabled' || node.liveness !== 'gone') requestStatus(state, node, command);
   return undefined;
 }
 
@@ -47,13 +48,13 @@ function describe(target: Target): string {
   return target.type === 'node' ? `node ${target.id}` : `node in ${target.type} ${target.name}`;
 }
 
-function wish(state: RegistryState, node: NodeRecord, command: OperatorStatusCommand): void {
+function requestStatus(state: RegistryState, node: NodeRecord, command: OperatorStatusCommand): void {
   const { nowMs } = state;
-  const earlier = node.operatorWish;
+  const earlier = node.operatorStatus;
   const isRepeat = earlier.status === command.status;
   if (isRepeat && command.status === 'enabled') return;
   const { deadlineMs, forMs } = command;
-  const next: Wish = {
+  const next: RequestedStatus = {
     status: command.status,
     reason: command.reason ?? (isRepeat ? earlier.reason : undefined),
     by: command.by,
@@ -67,21 +68,27 @@ function wish(state: RegistryState, node: NodeRecord, command: OperatorStatusCom
     next.deadlineAtMs === earlier.deadlineAtMs &&
     next.untilMs === earlier.untilMs;
   if (isUnchanged) return;
-  applyWish(state, node, next, deadlineMs);
+  applyOperatorStatus(state, node, next, deadlineMs);
 }
 
-/** Puts an operator's wish into force. */
-export function applyWish(state: RegistryState, node: NodeRecord, next: Wish, deadlineMs?: number): void {
-  const isRepeat = next.status === node.operatorWish.status;
-  node.operatorWish = next;
-  if (!isRepeat) state.touchFeed(node);
+/** Applies an operator's requested status. */
+export function applyOperatorStatus(
+  state: RegistryState,
+  node: NodeRecord,
+  next: RequestedStatus,
+  deadlineMs?: number,
+): void {
+  const isRepeat = next.status === node.operatorStatus.status;
+  const isSameForWorkers = isRepeat && next.deadlineAtMs === node.operatorStatus.deadlineAtMs;
+  node.operatorStatus = next;
+  if (!isSameForWorkers) state.touchFeed(node);
   if (next.status === 'enabled') {
     node.operatorDrain = undefined;
     if (node.nodeDrain?.isDone ?? true) state.draining.delete(node);
   } else if (!isRepeat && node.liveness !== 'gone') {
     state.beginOperatorDrain(node);
   } else if (node.operatorDrain) {
-    node.operatorDrain = { ...node.operatorDrain, deadlineAtMs: next.deadlineAtMs };
+    state.changeDrainDeadline(node, node.operatorDrain, next.deadlineAtMs);
   }
   state.touchOverrideRecord(node);
   state.schedule(node);
@@ -129,7 +136,7 @@ export function patchNode(state: RegistryState, command: PatchNodeCommand): Reje
   return undefined;
 }
 
-/** Whether redirects lead from `start` to `end`, over others or straight. */
+/** Whether redirects lead from `start` to `end`, directly or over other nodes. */
 function leadsTo(state: RegistryState, start: NodeRecord, end: NodeRecord): boolean {
   const passed = new Set<NodeRecord>();
   let at: NodeRecord | undefined = start;
@@ -165,7 +172,7 @@ export function remove(state: RegistryState, command: RemoveCommand): Rejection 
     return undefined;
   }
   const connection = node.isConnected ? node.connection : undefined;
-  node.operatorWish = noWish(state.nowMs);
+  node.operatorStatus = noRequestedStatus(state.nowMs);
   node.operatorDrain = undefined;
   node.overrides = NO_OVERRIDES;
   state.markGone(node, 'removed', command.by);
@@ -182,9 +189,11 @@ export function remove(state: RegistryState, command: RemoveCommand): Rejection 
 
 export function balancerSettings(state: RegistryState, command: BalancerSettingsCommand): Rejection | undefined {
   const { name, source, patch, by } = command;
+  const mistake = settingsMistakeOf(state, command);
+  if (mistake !== undefined) return rejected('bad-field', mistake);
   if (name === '*') {
     const before = [...state.balancers.values()].map((balancer) => [balancer, textOf(balancer)] as const);
-    patchForAll(state.settingsForAll, source, patch);
+    patchForAll(state.shared.forAll, source, patch);
     for (const [balancer, text] of before) if (textOf(balancer) !== text) state.tellBalancer(balancer.name, by);
     return undefined;
   }
@@ -201,6 +210,32 @@ export function balancerSettings(state: RegistryState, command: BalancerSettings
   if (source === 'operator') state.dirtyRecords.add(recordKey.balancer(name));
   if (isNew || textOf(balancer) !== before) state.tellBalancer(name, by);
   return undefined;
+}
+
+type SettingsChange = Pick<BalancerSettingsCommand, 'name' | 'source' | 'patch'>;
+
+/** The rule that settings would break with a change, in a sentence; `undefined` for none. */
+export function settingsMistakeOf(state: RegistryState, change: SettingsChange): string | undefined {
+  const { name, source, patch } = change;
+  const fault = patch.limits && limitsFault(patch.limits);
+  if (fault !== undefined) return fault;
+  const paths = limitPathsAfter(state, change);
+  if (paths > MAX_LIMIT_PATHS) return tooManyPaths(paths);
+  // An operator may always change other settings than those of the route cookie.
+  if (name === '*' || source !== 'operator' || (patch.sticky?.routeCookie ?? patch.sticky?.cookies) === undefined)
+    return undefined;
+  return state.balancers.get(name)?.mistakeWith(source, patch);
+}
+
+/** The largest number of paths with limits that a balancer would have. */
+function limitPathsAfter(state: RegistryState, { name, source, patch }: SettingsChange): number {
+  if (patch.limits?.paths === undefined) return 0;
+  if (name !== '*') {
+    const balancer = state.balancers.get(name) ?? new BalancerSettings(name, state.shared);
+    return balancer.limitPathsWith(source, patch);
+  }
+  const forAll = patchedSettings(state.shared.forAll, source, patch);
+  return Math.max(limitPathCount(forAll), ...[...state.balancers.values()].map((one) => one.limitPathsUnder(forAll)));
 }
 
 function textOf(balancer: { inForce(): unknown }): string {

@@ -2,7 +2,7 @@
 import { DEFAULT_HEARTBEAT_MS, DEFAULT_LEASE_MS, DEFAULT_SUSPECT_MS } from '@rollcall/protocol';
 
 export interface RegistryOptions {
-  /** Agents are asked for one heartbeat per so many milliseconds. Default 1,000. Larger costs less and tells of loads later. */
+  /** Heartbeat interval of agents. Default 1,000. Larger costs less and reports loads later. */
   readonly heartbeatMs: number;
   /** Silence after which a node is suspect. Default 3,000. Larger detects later but flaps less; at least two heartbeats. */
   readonly suspectMs: number;
@@ -10,15 +10,15 @@ export interface RegistryOptions {
   readonly leaseMs: number;
   /** How long sessions wait, after a start, for nodes that are remembered but not back. Default 10,000. */
   readonly learningMs: number;
-  /** How long after a start the registry says of itself that what is missing may only be late. Default 15,000. */
+  /** How long after a start the registry reports that missing nodes and workers may only be late. Default 15,000. */
   readonly settleMs: number;
-  /** How long a gone node, its route and an operator's wishes about it are remembered. Default 86,400,000 (24 h). */
+  /** How long a gone node, its route and the status that an operator requested are remembered. Default 86,400,000 (24 h). */
   readonly rememberMs: number;
   /** How long a worker that has left holds up the end of drains, because it may still be serving. Default 15,000. */
   readonly workerGraceMs: number;
-  /** A session is active until it was silent this long, unless its balancer says otherwise. Default 1,800,000 (30 min). */
+  /** Idle time after which a session counts as inactive, unless its balancer has its own. Default 1,800,000 (30 min). */
   readonly sessionIdleMs: number;
-  /** 32-bit number that clients do not know, for tables of what they send. Default 0, for tests. */
+  /** Secret 32-bit seed of hash tables with text of clients. Default 0, for tests. */
   readonly hashSeed: number;
   /** Returns within `flappingWindowMs` that make a node flapping. Default 3. */
   readonly flappingReturns: number;
@@ -44,6 +44,8 @@ export interface RegistryOptions {
   readonly emptyBalancerMs: number;
   /** Workers known at once. Default 1,000. */
   readonly maxWorkers: number;
+  /** Random name of the cluster, hexadecimal, if it is known before the store answers. Default: not known. */
+  readonly clusterId?: string | undefined;
   /** Instant the coordinator started. Default: the instant of the first command. */
   readonly startedAtMs?: number;
 }

@@ -1,5 +1,6 @@
-/** What time alone brings about: suspicion, ends of leases, wishes and drains, forgetting, the end of the learning window. */
-import type { BalancerName, StickySample } from '@rollcall/protocol';
+/** Changes by time alone: suspicion, ends of leases, requested statuses and drains, forgetting, the end of the learning window. */
+import type { StickySample } from '@rollcall/feed';
+import type { BalancerName } from '@rollcall/protocol';
 import type {
   AgentsHeldCommand,
   ObserveCommand,
@@ -8,21 +9,21 @@ import type {
   StickySeenCommand,
 } from './commands.ts';
 import type { Rejection } from './events.ts';
-import { NO_RETURNS, released } from './flapping.ts';
-import { isOver, shiftedByStall } from './lease.ts';
-import { LiveNodes } from './live-nodes.ts';
-import type { NodeRecord } from './node-record.ts';
-import { noWish } from './node-record.ts';
-import { applyWish } from './operator-commands.ts';
+import { isOver, shiftedByStall } from './liveness/lease.ts';
+import { LiveNodes } from './liveness/live-nodes.ts';
+import { judge } from './liveness/witnesses.ts';
+import { NO_RETURNS, released } from './node/flapping.ts';
+import type { NodeRecord } from './node/node-record.ts';
+import { noRequestedStatus } from './node/node-record.ts';
+import { applyOperatorStatus } from './operator-commands.ts';
 import { type RegistryState, rejected } from './registry-state.ts';
-import type { WrongRoute } from './sticky-findings.ts';
-import { judge } from './witnesses.ts';
+import type { WrongRoute } from './workers/sticky-findings.ts';
 
 export function tick(state: RegistryState): void {
   const due: NodeRecord[] = [];
   // No node is forgotten before the last loop below, so every due id has its record.
   for (const id of state.deadlines.takeDue(state.nowMs)) due.push(state.nodes.get(id)!);
-  // First suspicion, for all of them: a late tick finds the ends of leases due as well, and those depend on who is live.
+  // Suspicion first, for all of them. A late tick also finds ended leases, and their effect depends on which nodes are live.
   for (const node of due) suspectIfSilent(state, node);
   const live = new LiveNodes(state);
   for (const node of due) passDeadlines(state, node, live);
@@ -44,12 +45,12 @@ function suspectIfSilent(state: RegistryState, node: NodeRecord): void {
 }
 
 function passDeadlines(state: RegistryState, node: NodeRecord, live: LiveNodes): void {
-  // One that went before it in this tick may have made the memory too full for it.
+  // A node that was given up earlier in this tick may have filled the memory of gone nodes.
   if (state.nodes.get(node.id) !== node) return;
   const { nowMs } = state;
-  const { untilMs } = node.operatorWish;
+  const { untilMs } = node.operatorStatus;
   if (untilMs !== undefined && nowMs >= untilMs)
-    applyWish(state, node, { ...noWish(nowMs), reason: 'the time it was asked for is over' });
+    applyOperatorStatus(state, node, { ...noRequestedStatus(nowMs), reason: 'the time it was asked for is over' });
   if (node.liveness === 'gone') {
     if (nowMs >= node.goneAtMs! + state.options.rememberMs) state.forget(node);
   } else if (hasEnded(state, node)) state.markGone(node, 'expired');
@@ -62,12 +63,12 @@ function passDeadlines(state: RegistryState, node: NodeRecord, live: LiveNodes):
   if (state.nodes.get(node.id) === node) state.schedule(node);
 }
 
-/** A static member has answered, and the contexts it wants are free now. */
+/** A static member has answered, and its contexts are free now. */
 function endBlock(state: RegistryState, node: NodeRecord): void {
   if (state.contexts.conflict(node.registration) === undefined) state.markUp(node);
 }
 
-/** The term of a member is over, or the lease of an agent that was never reached: no other witness is asked about these. */
+/** The term of a member is over, or the lease of an agent that was never reached: no other witness decides about these. */
 function hasEnded(state: RegistryState, node: NodeRecord): boolean {
   const isConcerned = node.kind === 'lease' || (node.kind === 'agent' && node.liveness === 'joining');
   return isConcerned && isOver(state.lease(node), state.nowMs);
@@ -77,7 +78,7 @@ export function stalled(state: RegistryState, command: StalledCommand): Rejectio
   const { stalledMs } = command;
   if (!(stalledMs >= 0 && Number.isFinite(stalledMs)))
     return rejected('bad-field', `stalledMs is ${stalledMs}, not a duration`);
-  // Deadlines of drains and wishes are promises to people by the wall clock: they do not move.
+  // Deadlines of drains and requested statuses are promises to operators by the wall clock: they do not move.
   for (const node of state.nodes.all()) {
     for (const key of ['heardAtMs', 'renewedAtMs', 'signAtMs'] as const)
       node[key] = shiftedByStall(node[key], stalledMs, state.nowMs);
@@ -90,7 +91,7 @@ export function stalled(state: RegistryState, command: StalledCommand): Rejectio
 }
 
 /**
- * Any agent without a connection may be among those that wait: its lease is paused, as far as held-time.ts allows.
+ * Any agent without a connection may be one of the waiting agents: its lease is paused, as far as held-time.ts allows.
  */
 export function agentsHeld(state: RegistryState, { heldMs }: AgentsHeldCommand): Rejection | undefined {
   if (!(heldMs >= 0 && Number.isFinite(heldMs))) return rejected('bad-field', `heldMs is ${heldMs}, not a duration`);

@@ -1,22 +1,22 @@
-/** A node enters, returns or re-states itself: all checks first, then all changes, so that a refusal changes nothing. */
+/** A node registers, returns or repeats its registration: all checks first, then all changes, so that a refusal changes nothing. */
 import type { Fault, NodeRegistration } from '@rollcall/protocol';
 import { recordKey } from '../store/record-key.ts';
 import { hintWarning, isSameHint } from './balancer-settings.ts';
-import type { Claims } from './claims.ts';
-import { judgeClaims } from './claims.ts';
 import type { RegisterCommand } from './commands.ts';
 import { keepInMind } from './copies.ts';
 import type { Rejection } from './events.ts';
-import { feedNode } from './feed-view.ts';
-import { holderText, OWN_ID } from './holder-text.ts';
-import { keepStart } from './incarnation.ts';
-import { NodeHistory } from './load-history.ts';
-import type { AcceptedRegistration, NodeRecord, NodeView } from './node-record.ts';
-import { effectiveStatus, freshRecord, noWish } from './node-record.ts';
-import { isInFeed } from './node-status.ts';
+import { feedNode } from './feed/feed-view.ts';
+import { keepStart } from './node/incarnation.ts';
+import { NodeHistory } from './node/load-history.ts';
+import type { AcceptedRegistration, NodeRecord, NodeView } from './node/node-record.ts';
+import { effectiveStatus, freshRecord, noRequestedStatus } from './node/node-record.ts';
+import { isInFeed } from './node/node-status.ts';
+import { weightWarning } from './node/weight-bounds.ts';
+import type { Claims } from './ownership/claims.ts';
+import { judgeClaims } from './ownership/claims.ts';
+import { holderText, OWN_ID } from './ownership/holder-text.ts';
+import { storable } from './records/stored-records.ts';
 import { type RegistryState, rejectedBy } from './registry-state.ts';
-import { storable } from './stored-records.ts';
-import { weightWarning } from './weight-bounds.ts';
 
 export function register(state: RegistryState, command: RegisterCommand): Rejection | undefined {
   const claims = judgeClaims(state, command);
@@ -35,25 +35,27 @@ function accept(
   const before = holder && tellable(holder);
   const storedBefore = holder && storable(holder);
   const replaced = holder?.isConnected && holder.connection !== command.connection ? holder.connection : undefined;
-  // A node that registers again may be measured by another process from now on.
+  // After a new registration another process may measure the node.
   const isRenewal = holder?.isConnected === true && holder.connection === command.connection;
   const isMoved = holder?.registration.url !== registration.url;
   const hasServed = holder?.isKnown === true;
-  // A process that lost the id while it was not heard is the older one from now on, whatever its clock says.
+  // A process that lost the id while it had no current heartbeat counts as the older one from now on, whatever its clock.
   const displaced = verdict === 'other' ? holder?.registration : undefined;
   const isNewBalancer = !state.balancers.has(registration.balancer);
   const isNewHint = takeFirst(state, command, registration, holder);
   const inForce = state.balancer(registration.balancer).inForce();
   const warning = hintWarning(registration.sticky, inForce);
   const rival =
-    verdict === 'other' && isMoved && holder && state.isHeard(holder) ? rivalWarning(state, holder) : undefined;
+    verdict === 'other' && isMoved && holder && state.isHeard(holder)
+      ? rivalWarning(state, holder, command)
+      : undefined;
   const warnings = [warning, rival].filter((one) => one !== undefined);
 
   if (isNewBalancer && command.standing !== 'operator') state.makers.made(registration.balancer, command.owner);
 
   const node = holder ?? newRecord(state, command, registration);
   const balancerBefore = node.registration.balancer;
-  const previousStatus = node.nodeWish.status;
+  const previousStatus = node.nodeStatus.status;
   if (holder) moveBooks(state, holder, registration);
   state.nodes.update(node, () => {
     node.owner = command.owner;
@@ -110,17 +112,17 @@ function accept(
     state.tellBalancer(registration.balancer);
     if (isNewHint) state.dirtyRecords.add(recordKey.balancer(registration.balancer));
   }
-  if (previousStatus !== node.nodeWish.status)
+  if (previousStatus !== node.nodeStatus.status)
     state.emit({ type: 'status', id: node.id, side: 'node', status: 'enabled', effective: effectiveStatus(node) });
   if (node.liveness === 'gone' && node.awaitsProbe) state.markJoining(node);
   else if (node.liveness === 'up' && node.awaitsProbe) state.markSuspect(node, 'restarted');
   // A process has taken over the id of a static member.
   else if (node.liveness === 'down' && node.kind !== 'static') state.markSuspect(node, 'restarted');
-  // A member without an agent is heard while it answers, not while its registration is repeated.
+  // A member without an agent counts as current while it answers, not while its registration is repeated.
   else if (!node.awaitsProbe) {
     if (command.kind === 'agent') state.markUp(node);
   }
-  // A renewal is no news about an address that cannot be reached; a new connection has yet to be told.
+  // A renewal does not repeat the warning about an unreachable address; a new connection has not received it yet.
   else if (command.kind === 'agent' || !isSame || isMoved) node.livenessReason = unprobedReason(node);
   if (tellable(node) !== before) state.touchFeed(node);
   // Renewals and agents that are back after a restart of the coordinator repeat what the store has.
@@ -128,9 +130,9 @@ function accept(
   state.schedule(node);
 }
 
-/** Two processes that run side by side with one id: the later one has it, and each of them hears of the other. */
-function rivalWarning(state: RegistryState, holder: NodeView): Fault {
-  const message = `this process has taken its id over from one that still runs: ${holderText(state, holder)}. ${OWN_ID}`;
+/** Two processes run at the same time with one id: the later one has it, and each of them is informed about the other. */
+function rivalWarning(state: RegistryState, holder: NodeView, command: RegisterCommand): Fault {
+  const message = `this process has taken its id over from one that still runs: ${holderText(state, holder, command)}. ${OWN_ID}`;
   return { code: 'superseded', message };
 }
 
@@ -138,16 +140,16 @@ function unprobedReason(node: NodeView): 'restarted' | 'unprobed' {
   return node.liveness === 'joining' ? 'unprobed' : 'restarted';
 }
 
-/** What the feed says of it, without the numbers that have messages of their own. */
+/** The node in the form of the feed, without the numbers that have messages of their own. */
 function tellable(node: NodeView): string {
   return JSON.stringify(feedNode({ ...node, load: undefined, sessions: undefined }, 0) ?? null);
 }
 
-/** Another process: what the earlier one said of itself no longer holds. */
+/** Resets the values that the earlier process of the node reported. */
 function startAnew(state: RegistryState, node: NodeRecord): void {
   node.registeredAtMs = state.nowMs;
   if (isInFeed(node.liveness)) node.inFeedSinceMs = state.nowMs;
-  node.nodeWish = noWish(state.nowMs);
+  node.nodeStatus = noRequestedStatus(state.nowMs);
   node.nodeDrain = undefined;
   if (node.operatorDrain?.isDone ?? true) state.draining.delete(node);
   node.contextStatus = new Map();
@@ -162,14 +164,14 @@ function startAnew(state: RegistryState, node: NodeRecord): void {
   node.isReady = true;
 }
 
-/** What a heartbeat need not repeat and a node need not know: it would stay as it was last told. */
+/** Values that a heartbeat need not repeat, and that a node need not report: without a reset the last report would stay. */
 function forgetCounts(node: NodeRecord): void {
   node.sessions = undefined;
   node.inFlight = undefined;
   node.serviceMs = undefined;
 }
 
-/** Gives up what the earlier registration held. A route that is given up is unknown at once. */
+/** Releases the names of the earlier registration. A released route is unknown at once. */
 function moveBooks(state: RegistryState, node: NodeRecord, next: AcceptedRegistration): void {
   const { balancer, route, url } = node.registration;
   state.releaseContexts(node, isInFeed(node.liveness));
@@ -198,7 +200,7 @@ function takeRoute(state: RegistryState, node: NodeRecord): void {
 function refuseConnection(state: RegistryState, node: NodeView, connection: number, isSame: boolean): void {
   const message = isSame
     ? `a newer connection of this process speaks for node ${node.id}`
-    : `another process speaks for ${holderText(state, node)}. ${OWN_ID}`;
+    : `another process speaks for ${holderText(state, node, node)}. ${OWN_ID}`;
   state.emit({
     type: 'connection-refused',
     id: node.id,
@@ -224,8 +226,8 @@ function leaseMsOf(state: RegistryState, { kind, leaseMs }: RegisterCommand): nu
 }
 
 /**
- * The first node of a balancer decides, by its hint or by having none, for as long as the balancer has nodes. Its token keeps the copies of
- * the program. Returns whether the hint in force has changed.
+ * The first node of a balancer decides its settings, with or without a hint, for as long as the balancer has nodes. Its token keeps the
+ * copies of the program. Returns whether the hint in force has changed.
  */
 function takeFirst(
   state: RegistryState,

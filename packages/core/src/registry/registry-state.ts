@@ -1,37 +1,38 @@
 /**
- * Everything the registry knows, and the few steps that every command is made of. Each step keeps all books at once:
- * liveness, feed, store, deadlines and events can not disagree.
+ * The state of the registry, and the few steps that all commands consist of. Each step updates liveness, feed, store,
+ * deadlines and events together, so that they are always consistent.
  */
 import type { BalancerName, ErrorCode, Fault, GoneCause, NodeId, Route } from '@rollcall/protocol';
 import { recordKey } from '../store/record-key.ts';
 import type { StoredRecord } from '../store/store.ts';
-import { AddressIndex } from './address-index.ts';
-import { BalancerMakers } from './balancer-makers.ts';
-import { BalancerSettings, type SettingsForAll } from './balancer-settings.ts';
-import { ContextOwnership } from './context-ownership.ts';
-import { Deadlines } from './deadlines.ts';
-import { type Drain, drainOutcome, type Usage } from './drain.ts';
+import { BalancerSettings, type SharedSettings } from './balancer-settings.ts';
 import type { Event, Rejection } from './events.ts';
-import { FailoverCounts } from './failover-counts.ts';
-import { FeedJournal } from './feed-journal.ts';
-import { type Returns, steadyAtMs, withReturn } from './flapping.ts';
-import { HeldTime } from './held-time.ts';
-import { LearningWindow } from './learning-window.ts';
-import type { Lease } from './lease.ts';
-import { NodeIndex } from './node-index.ts';
-import type { LivenessReason, NodeRecord, NodeView, SuspectReason, Wish } from './node-record.ts';
-import { assertTransition, isInFeed } from './node-status.ts';
+import { FeedJournal } from './feed/feed-journal.ts';
+import { HeldTime } from './liveness/held-time.ts';
+import { LearningWindow } from './liveness/learning-window.ts';
+import type { Lease } from './liveness/lease.ts';
+import { PortReports } from './liveness/port-reports.ts';
+import { Deadlines } from './node/deadlines.ts';
+import { type Drain, drainOutcome, type Usage } from './node/drain.ts';
+import { type Returns, steadyAtMs, withReturn } from './node/flapping.ts';
+import { NodeIndex } from './node/node-index.ts';
+import type { LivenessReason, NodeRecord, NodeView, RequestedStatus, SuspectReason } from './node/node-record.ts';
+import { assertTransition, isInFeed } from './node/node-status.ts';
+import { type SessionNumbers, sessionNumbers } from './node/session-numbers.ts';
 import type { RegistryOptions } from './options.ts';
-import { PortReports } from './port-reports.ts';
-import { RememberedContexts } from './remembered-contexts.ts';
-import { RouteOwnership } from './route-ownership.ts';
-import { StickyFindings } from './sticky-findings.ts';
-import { Traffic } from './traffic.ts';
-import { WorkerCounts } from './worker-counts.ts';
+import { AddressIndex } from './ownership/address-index.ts';
+import { BalancerMakers } from './ownership/balancer-makers.ts';
+import { ContextOwnership } from './ownership/context-ownership.ts';
+import { RouteOwnership } from './ownership/route-ownership.ts';
+import { RememberedContexts } from './views/remembered-contexts.ts';
+import { FailoverCounters } from './workers/failover-counters.ts';
+import { StickyFindings } from './workers/sticky-findings.ts';
+import { Traffic } from './workers/traffic.ts';
+import { WorkerCounterTable } from './workers/worker-counters.ts';
 
 /** Named in a drain's `waitingFor` while a coordinator that has just started has not met any worker. */
 export const FIRST_WORKER = 'the first worker';
-/** How often a node is looked at again whose lease is over, or whose context is taken, milliseconds. */
+/** Interval at which a node is checked again whose lease is over, or whose context is taken, milliseconds. */
 const HELD_CHECK_MS = 1_000;
 
 export class RegistryState {
@@ -42,20 +43,20 @@ export class RegistryState {
   readonly remembered: RememberedContexts = new RememberedContexts();
   readonly addresses: AddressIndex = new AddressIndex();
   readonly balancers: Map<BalancerName, BalancerSettings> = new Map();
-  readonly settingsForAll: SettingsForAll = new Map();
+  readonly shared: SharedSettings;
   readonly makers: BalancerMakers = new BalancerMakers();
-  /** Since when balancers have had no node; in order. Some have nodes again. */
+  /** Instant since which balancers have had no node; in order. Some have nodes again. */
   readonly #emptySinceMs = new Map<BalancerName, number>();
-  readonly workers: WorkerCounts;
+  readonly workers: WorkerCounterTable;
   readonly traffic: Traffic = new Traffic();
   readonly sticky: StickyFindings = new StickyFindings();
   readonly ports: PortReports = new PortReports();
-  readonly failovers: FailoverCounts;
+  readonly failovers: FailoverCounters;
   readonly learning: LearningWindow;
   readonly held: HeldTime = new HeldTime();
   readonly deadlines: Deadlines<NodeId> = new Deadlines();
   readonly journal: FeedJournal = new FeedJournal();
-  /** Keys of records that the store must learn of. */
+  /** Keys of records that have to be written to the store. */
   readonly dirtyRecords: Set<string> = new Set();
   /** Nodes with a drain that is not done. */
   readonly draining: Set<NodeRecord> = new Set();
@@ -63,22 +64,23 @@ export class RegistryState {
   settlesAtMs: number;
   /** Instant of the command being applied, or of the last one. */
   nowMs: number;
-  /** Versions of the records that the store holds, as far as we know. */
+  /** Versions of the records in the store, as far as they are known. */
   readonly stored: Map<string, StoredRecord['version']> = new Map();
-  /** What the command being applied has caused so far. */
+  /** Events of the command being applied, so far. */
   events: Event[] = [];
   /** Version of the newest override written or restored. */
   overrideVersion: readonly [number, number] = [0, 0];
-  /** Records that could not be understood when they were restored. */
+  /** Number of records that were invalid when they were restored. */
   unreadableRecords = 0;
 
   constructor(options: RegistryOptions, startedAtMs: number) {
     this.options = options;
     this.nowMs = startedAtMs;
+    this.shared = { forAll: new Map(), sessionIdleMs: options.sessionIdleMs, clusterId: options.clusterId };
     this.settlesAtMs = startedAtMs + options.settleMs;
     this.learning = new LearningWindow(startedAtMs, options.learningMs);
-    this.workers = new WorkerCounts(options.workerGraceMs, options.hashSeed);
-    this.failovers = new FailoverCounts(options.maxWorkers);
+    this.workers = new WorkerCounterTable(options.workerGraceMs, options.hashSeed);
+    this.failovers = new FailoverCounters(options.maxWorkers);
   }
 
   begin(nowMs: number): void {
@@ -91,7 +93,7 @@ export class RegistryState {
     this.events.push(event);
   }
 
-  /** A change of what the feed says of a node; nothing when it says nothing. */
+  /** Records a change of a node for the feed; no effect for a node that is not in it. */
   touchFeed(node: NodeView): void {
     if (isInFeed(node.liveness)) this.journal.node(node.id);
   }
@@ -110,7 +112,7 @@ export class RegistryState {
     return id && this.nodes.get(id);
   }
 
-  /** How long the node has not been heard, at the instant of the command. */
+  /** Milliseconds since the node's last heartbeat or registration, at the instant of the command. */
   silentMs(node: NodeView): number {
     return Math.max(0, this.nowMs - node.heardAtMs);
   }
@@ -120,7 +122,7 @@ export class RegistryState {
     return node.kind === 'agent' && node.isConnected && this.silentMs(node) <= this.options.suspectMs;
   }
 
-  /** A node that holds its names against others: an agent that is heard, or a member without one that answers. */
+  /** A node that holds its names against others: an agent with a current heartbeat, or a member without an agent that answers. */
   isHeard(node: NodeView): boolean {
     return node.kind === 'agent' ? this.isAgentHeard(node) : node.liveness === 'up';
   }
@@ -129,7 +131,7 @@ export class RegistryState {
   balancer(name: BalancerName): BalancerSettings {
     const known = this.balancers.get(name);
     if (known) return known;
-    const made = new BalancerSettings(name, this.settingsForAll, this.options.sessionIdleMs);
+    const made = new BalancerSettings(name, this.shared);
     this.balancers.set(name, made);
     this.noteEmpty(name);
     return made;
@@ -155,6 +157,13 @@ export class RegistryState {
       this.dirtyRecords.add(recordKey.balancer(name));
       this.journal.balancer(name);
     }
+  }
+
+  /** Sets the random name of the cluster. Each balancer without a route cookie of its own gets another name for it. */
+  setClusterId(id: string): void {
+    if (this.shared.clusterId === id) return;
+    this.shared.clusterId = id;
+    for (const name of this.balancers.keys()) this.tellBalancer(name);
   }
 
   /** A balancer's settings in force have changed. */
@@ -201,7 +210,7 @@ export class RegistryState {
     node.goneCause = undefined;
     node.livenessDetail = undefined;
     node.isHeld = false;
-    if (!isInFeed(from) && node.operatorWish.status !== 'enabled') this.beginOperatorDrain(node);
+    if (!isInFeed(from) && node.operatorStatus.status !== 'enabled') this.beginOperatorDrain(node);
     this.emit({ type: 'up', id: node.id, from });
     if (node.isReturning) this.#countReturn(node);
     this.stopExpecting(node);
@@ -228,7 +237,7 @@ export class RegistryState {
     if (node.kind === 'agent') this.setReturns(node, withReturn(node.returns, this.nowMs, this.options));
   }
 
-  /** Keeps what is known of the node's returns, and announces when it becomes flapping or is no longer flapping. */
+  /** Stores the node's returns, and announces when it becomes flapping or is no longer flapping. */
   setReturns(node: NodeRecord, returns: Returns): void {
     const before = node.returns.flapping;
     const { flapping } = returns;
@@ -240,18 +249,18 @@ export class RegistryState {
     this.emit({ type: 'flapping', id: node.id, isOn: flapping !== undefined, count });
   }
 
-  /** When the node, which is up, is no longer flapping; `undefined` when it is not flapping or not up. */
+  /** Instant at which the node, if up, is no longer flapping; `undefined` when it is not flapping or not up. */
   steadyAtMs(node: NodeView): number | undefined {
     return node.liveness === 'up' ? steadyAtMs(node.returns, node.upSinceMs, this.options) : undefined;
   }
 
-  /** From gone, for a process that has yet to be probed. The route stays remembered meanwhile. */
+  /** From gone, for a process that has yet to be probed. Until then the route stays remembered. */
   markJoining(node: NodeRecord): void {
     this.#setLiveness(node, 'joining', 'unprobed');
     this.touchOverrideRecord(node);
   }
 
-  /** The node is no longer there; its route is remembered when sessions may name it. */
+  /** The node is no longer present; its route is remembered when sessions may name it. */
   markGone(node: NodeRecord, cause: GoneCause, by?: string): void {
     const isConnected = node.isConnected && (cause === 'refused' || cause === 'expired');
     const isTermOver = cause === 'expired' && node.kind === 'lease';
@@ -264,7 +273,7 @@ export class RegistryState {
     this.#setLiveness(node, 'gone', cause);
     node.isConnected = false;
     node.isHeld = false;
-    // The listener may be closed, or another one have its address, while the process runs: only a probe shows that it is back.
+    // While the process runs, the listener may be closed, or its address may have another one: only a probe shows that it is back.
     if (cause === 'refused' || cause === 'taken') node.awaitsProbe = true;
     this.ports.forgetNode(node.id);
     node.goneAtMs = this.nowMs;
@@ -291,7 +300,7 @@ export class RegistryState {
     this.#forgetSurplus(node.owner);
   }
 
-  /** Not even its route is known from now on. */
+  /** Forgets the node and its route. */
   forget(node: NodeRecord): void {
     const { balancer, route } = node.registration;
     this.stopExpecting(node);
@@ -324,7 +333,7 @@ export class RegistryState {
     }
   }
 
-  /** What a worker that has ended said of its findings and traffic no longer holds. */
+  /** Drops the findings and the traffic of a worker that has ended. */
   forgetWorker(worker: string): void {
     this.sticky.forget(worker);
     this.traffic.forgetWorker(worker);
@@ -345,24 +354,35 @@ export class RegistryState {
 
   // Drains
 
-  /** Watches for the end of the operator's wish, which is in force, in the journal and not `enabled`. */
+  /** Watches for the end of the operator's requested status, which is in force, in the journal and not `enabled`. */
   beginOperatorDrain(node: NodeRecord): void {
-    node.operatorDrain = this.#newDrain(node.operatorWish);
+    node.operatorDrain = this.#newDrain(node.operatorStatus);
     this.#watchDrain(node);
   }
 
-  /** Watches for the end of what the node wants for all or part of itself, which is in force and in the journal. */
-  beginNodeDrain(node: NodeRecord, wish: Wish): void {
-    node.nodeDrain = this.#newDrain(wish);
+  /** The operator's drain has another deadline. One that ended at its earlier deadline continues. */
+  changeDrainDeadline(node: NodeRecord, drain: Drain, deadlineAtMs: number | undefined): void {
+    const isOver = deadlineAtMs !== undefined && deadlineAtMs <= this.nowMs;
+    node.operatorDrain = {
+      ...drain,
+      deadlineAtMs,
+      isDone: drain.isDone && (isOver || deadlineAtMs === drain.deadlineAtMs),
+    };
+    if (!node.operatorDrain.isDone) this.#watchDrain(node);
+  }
+
+  /** Watches for the end of the status that the node requests for all or some contexts, which is in force and in the journal. */
+  beginNodeDrain(node: NodeRecord, requestedStatus: RequestedStatus): void {
+    node.nodeDrain = this.#newDrain(requestedStatus);
     this.#watchDrain(node);
   }
 
-  #newDrain(wish: Wish): Drain {
+  #newDrain(requestedStatus: RequestedStatus): Drain {
     return {
-      status: wish.status === 'stopped' ? 'stopped' : 'draining',
+      status: requestedStatus.status === 'stopped' ? 'stopped' : 'draining',
       sinceMs: this.nowMs,
       revision: this.journal.revision,
-      deadlineAtMs: wish.deadlineAtMs,
+      deadlineAtMs: requestedStatus.deadlineAtMs,
       isDone: false,
     };
   }
@@ -372,20 +392,29 @@ export class RegistryState {
     this.schedule(node);
   }
 
-  /** What is left on the node, as the workers and the node itself say. */
+  /** The remaining use of the node, from the counts of the workers and of the node itself. */
   usage(node: NodeView, revision: number): Usage {
-    const totals = this.workers.totals(node.id, this.nowMs);
+    const counters = this.workers.counters(node.id, this.nowMs);
     const isAlone = this.workers.size === 0 && !this.isSettled;
     return {
       // A parked request is one that the node still has to serve.
-      inFlight: totals.inFlight + totals.parked,
-      tunnels: totals.tunnels,
-      sessions: node.sessions ?? totals.sessions,
+      inFlight: counters.inFlight + counters.parked,
+      tunnels: counters.tunnels,
+      ...sessionNumbers(node.sessions, counters),
       waitingFor: isAlone ? [FIRST_WORKER] : this.workers.waitingFor(revision),
     };
   }
 
-  /** Ends those drains of the node that are complete. */
+  /** The active sessions of the node, from the counts of the workers and of the node itself. */
+  sessionsOf(node: NodeView): SessionNumbers {
+    const { id } = node;
+    return sessionNumbers(node.sessions, {
+      sessions: this.workers.sessions(id, this.nowMs),
+      sessionsSeenOnce: this.workers.sessionsSeenOnce(id, this.nowMs),
+    });
+  }
+
+  /** Ends the drains of the node that are complete. */
   judgeDrains(node: NodeRecord): void {
     node.operatorDrain = this.#judged(node, 'operator');
     node.nodeDrain = this.#judged(node, 'node');
@@ -404,6 +433,7 @@ export class RegistryState {
       side,
       cause,
       sessionsLeft: usage.sessions,
+      sessionsSeenOnce: usage.sessionsSeenOnce,
       inFlight: usage.inFlight,
     });
     return { ...drain, isDone: true };
@@ -411,12 +441,12 @@ export class RegistryState {
 
   // Time
 
-  /** Sets the node's next deadline. A sign of life need not: an early look at a node only sets the deadline again. */
+  /** Sets the node's next deadline. A sign of life need not call it: an early check of a node only sets the deadline again. */
   schedule(node: NodeView): void {
     this.deadlines.set(node.id, this.#nextDueMs(node));
   }
 
-  /** The same, and a look at the node within `ms` at the latest. */
+  /** The same, with a check of the node within `ms` milliseconds. */
   scheduleWithin(node: NodeView, ms: number): void {
     this.deadlines.set(node.id, Math.min(this.#nextDueMs(node), this.nowMs + ms));
   }
@@ -424,7 +454,7 @@ export class RegistryState {
   #nextDueMs(node: NodeView): number {
     const due = [
       this.#lifeDueMs(node),
-      node.operatorWish.untilMs,
+      node.operatorStatus.untilMs,
       this.steadyAtMs(node),
       node.returns.flapping?.heldUntilMs,
     ];

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { NodeRegistration, StickySample } from '@rollcall/protocol';
+import type { StickySample } from '@rollcall/feed';
+import type { LimitsPatch, NodeRegistration } from '@rollcall/protocol';
 import {
+  FIRST_ROUTE_COOKIE,
   parseBalancerName,
   parseContextPath,
   parseGroupName,
@@ -10,7 +12,7 @@ import {
   parseNodeUrl,
   parseRoute,
 } from '@rollcall/protocol';
-import { ActiveSessions } from '../sticky/active-sessions.ts';
+import { NodeSessions } from '../sticky/node-sessions.ts';
 import type { StoredRecord } from '../store/store.ts';
 import type { RegisterCommand } from './commands.ts';
 import { Registry } from './registry.ts';
@@ -69,7 +71,7 @@ const EVERYTHING = node(parseNodeId('n'.repeat(64))!, {
   meta: Object.fromEntries(Array.from({ length: 16 }, (_, i) => [`key${i}`, 'm'.repeat(256)])),
 });
 
-void test('a registry that was told nothing knows nothing, and makes up no start of its own', () => {
+void test('a registry without a command is empty, and assumes no start', () => {
   const registry = new Registry();
   assert.equal(registry.revision, 0);
   assert.equal(registry.node(N1), undefined);
@@ -111,7 +113,11 @@ void test('a node with everything is in the feed and in its answer as it registe
       loadHeader: true,
     },
   );
-  assert.deepEqual(registry.snapshot(0).balancers[0]?.sticky, { ...EVERYTHING.sticky, movable: false });
+  assert.deepEqual(registry.snapshot(0).balancers[0]?.sticky, {
+    ...EVERYTHING.sticky,
+    movable: false,
+    routeCookie: FIRST_ROUTE_COOKIE,
+  });
 });
 
 void test('the largest record there can be fits the store, and comes back as it was but for the free text', () => {
@@ -164,7 +170,7 @@ void test('the largest record there can be fits the store, and comes back as it 
   assert.equal(origins['sticky.mode'], `node ${EVERYTHING.id}`);
 });
 
-void test('the feed tells how long the process of a node has been in it, and how old its numbers are', () => {
+void test('the feed has the age of the process of a node in it, and the age of its numbers', () => {
   const registry = registered();
   assert.deepEqual(
     [registry.snapshot(200).nodes[0]?.ageMs, registry.snapshot(200).nodes[0]?.loadAgeMs],
@@ -260,7 +266,7 @@ void test('two records of a node written in the same millisecond have growing ve
   );
 });
 
-void test('versions go on growing when the wall clock is set back', () => {
+void test('versions continue to grow when the wall clock is set back', () => {
   const registry = registered();
   const versions: (readonly [number, number])[] = [];
   for (const nowUnixMs of [NOW_UNIX_MS, NOW_UNIX_MS - 3_600_000, NOW_UNIX_MS - 3_600_000]) {
@@ -276,7 +282,7 @@ void test('versions go on growing when the wall clock is set back', () => {
   ]);
 });
 
-void test('what was poisoned by hand is skipped and counted, and the rest is restored', () => {
+void test('records that were damaged by hand are skipped and counted, and the rest is restored', () => {
   const registry = registered();
   registry.apply({ type: 'patch-node', id: N1, by: 'ops', weight: 2 }, 0);
   const good = registry.takeRecords(NOW_UNIX_MS).write;
@@ -313,7 +319,7 @@ void test('what was poisoned by hand is skipped and counted, and the rest is res
   assert.deepEqual(Object.keys({}), []);
 });
 
-void test('records of an unknown kind, and overrides of nobody, are left alone or dropped', () => {
+void test('records of an unknown kind are left alone, and overrides without a node are dropped', () => {
   const registry = new Registry({ startedAtMs: 0 });
   const records: StoredRecord[] = [
     { key: 'future/thing', version: [1, 1], value: 1 },
@@ -328,7 +334,7 @@ void test('records of an unknown kind, and overrides of nobody, are left alone o
   assert.deepEqual(registry.balancers(), ['plain', 'hinted']);
 });
 
-/** What the store holds after two nodes of one balancer, one of another, and one without an agent. */
+/** The records of the store after two nodes of one balancer, one of another, and one without an agent. */
 function cluster(): StoredRecord[] {
   const registry = registered();
   registered(node(N2, { url: parseNodeUrl('http://10.0.0.6:3000')! }), registry);
@@ -428,13 +434,14 @@ const COUNTERS = {
   serverErrors: 5,
   newSessions: 6,
   activeSessions: 7,
+  sessionsSeenOnce: 0,
   bytesToNode: 8,
   bytesFromNode: 9,
   latencyMs: 10,
   isEjected: false,
 };
 
-void test('the workers see a node each for itself, and the resource says what they see together', () => {
+void test('each worker reports its own counters of a node, and the resource has their sums', () => {
   const registry = registered(node(N1, { version: '2.0' }));
   const counters = COUNTERS;
   for (const worker of ['w1', 'w2', 'w3']) registry.apply({ type: 'worker-joined', worker }, 0);
@@ -494,7 +501,7 @@ void test('the workers see a node each for itself, and the resource says what th
   assert.deepEqual([inFeed?.load, inFeed?.sessions], [0.25, 2]);
 });
 
-void test('each reason why a node is not up has words', () => {
+void test('each reason why a node is not up has a text', () => {
   const registry = registered();
   const reason = (): string | undefined => registry.resource(N1, { nowMs: 0, nowUnixMs: 0 })?.livenessReason;
   assert.equal(reason(), undefined);
@@ -538,7 +545,7 @@ void test('time never runs backwards', () => {
   assert.equal(registry.node(N1)?.liveness, 'up');
 });
 
-void test('a mass of nodes that go at once, more than may be remembered, leaves no half-forgotten one', () => {
+void test('when more nodes leave at once than may be remembered, no node is half forgotten', () => {
   const registry = new Registry({ startedAtMs: 0, maxNodes: 20, maxNodesPerOwner: 20 });
   const enter = (prefix: string, nowMs: number): void => {
     for (let i = 0; i < 20; i++) {
@@ -561,7 +568,7 @@ void test('a mass of nodes that go at once, more than may be remembered, leaves 
   assert.ok([...registry.nodes()].every(({ id }) => id.startsWith('b')));
 });
 
-void test('what an operator has set is restored for a balancer that flags or a file have made before', () => {
+void test("an operator's settings are restored for a balancer that flags or a file have made before", () => {
   const first = registered();
   first.apply({ type: 'balancer-settings', name: SHOP, source: 'operator', patch: { retries: 1 }, by: 'op' }, 0);
   const records = first.takeRecords(NOW_UNIX_MS).write;
@@ -571,17 +578,17 @@ void test('what an operator has set is restored for a balancer that flags or a f
   assert.equal(next.balancerResource(SHOP)?.retries, 1);
   next.apply({ type: 'balancer-settings', name: SHOP, source: 'operator', patch: { retries: 2 }, by: 'op' }, 0);
   next.apply({ type: 'restore', records, nowUnixMs: NOW_UNIX_MS }, 0);
-  assert.equal(next.balancerResource(SHOP)?.retries, 2, 'what was said since is newer');
+  assert.equal(next.balancerResource(SHOP)?.retries, 2, 'the later setting is newer');
 });
 
 void test('a session that two workers see counts once, also when one of them has ended', () => {
   const registry = registered(node(N1));
-  const seen = (from: number, to: number): ActiveSessions => {
-    const sessions = new ActiveSessions(1_800_000, from);
+  const seen = (from: number, to: number): NodeSessions => {
+    const sessions = new NodeSessions(1_800_000, from);
     for (let i = from; i < to; i++) sessions.see(`session-${i}`, 0);
     return sessions;
   };
-  const tell = (worker: string, sessions: ActiveSessions): void => {
+  const tell = (worker: string, sessions: NodeSessions): void => {
     for (let sample = sessions.take(1_000, 0); sample; sample = sessions.take(1_000, 0))
       registry.apply({ type: 'sessions-seen', worker, nodes: [{ id: N1, ...sample }] }, 0);
   };
@@ -622,11 +629,12 @@ void test('a session that two workers see counts once, also when one of them has
   assert.equal(registry.resource(N1, { nowMs: 70_000, nowUnixMs: NOW_UNIX_MS })?.drain?.isDone, false);
   const idle = beat(2_100_000);
   assert.ok(!('type' in idle) && idle.some(({ type }) => type === 'drained'));
+  assert.deepEqual(registry.takeSessions(10, 2_100_000), [], 'nothing was asked for again');
   const unknown = registry.apply({ type: 'sessions-seen', worker: 'stranger', nodes: [] }, 2_100_000);
   assert.ok('type' in unknown && unknown.code === 'not-registered');
 });
 
-void test('what is wrong with sessions is told once, with the nodes that are there, also after a restart', () => {
+void test('a problem with sessions is reported once, with the present nodes, also after a restart', () => {
   const registry = registered(node(N1));
   registry.apply({ type: 'reachable', id: N1, connection: 1, isReachable: true }, 0);
   registry.apply(
@@ -645,6 +653,8 @@ void test('what is wrong with sessions is told once, with the nodes that are the
     foreignRouted: 0,
     returned: 0,
     refused: 0,
+    fresh: 0,
+    routeless: 0,
     writes: [N1, N2].map((id) => ({ node: id, route: parseRoute('old')! })),
   };
   const tell = (to: Registry, balancer = SHOP): string[] => {
@@ -676,7 +686,7 @@ void test('what is wrong with sessions is told once, with the nodes that are the
   assert.ok('type' in stranger && stranger.code === 'not-registered');
 });
 
-void test('a node that nobody has known is remembered over a restart beside the one that has its route now', () => {
+void test('a node that no worker has known is remembered over a restart beside the one that has its route now', () => {
   const registry = new Registry({ startedAtMs: 0 });
   const route = parseRoute('r')!;
   const join = (id: typeof N1, connection: number, nowMs: number): void => {
@@ -697,4 +707,30 @@ void test('a node that nobody has known is remembered over a restart beside the 
     next.apply({ type: 'restore', records: order, nowUnixMs: NOW_UNIX_MS }, 0);
     assert.deepEqual(ids(next), ['n1', 'n2']);
   }
+});
+
+void test('time limits are settings by source, limit and path, bounded in their paths', () => {
+  const registry = registered(EVERYTHING);
+  const name = EVERYTHING.balancer;
+  const set = (source: 'operator' | 'file', target: typeof name | '*', limits: LimitsPatch) =>
+    registry.apply({ type: 'balancer-settings', name: target, source, by: 'ops', patch: { limits } }, 1_000);
+  const shown = () => {
+    const { limits, origins } = registry.balancerResource(name)!;
+    return [limits, Object.fromEntries(Object.entries(origins).filter(([key]) => key.startsWith('limits.')))];
+  };
+  set('file', '*', { upstreamIdleMs: 10, paths: { '/a': { upstreamIdleMs: 20, tunnelIdleMs: 30 } } });
+  set('operator', name, { paths: { '/a': { upstreamIdleMs: 'none' } } });
+  assert.deepEqual(shown(), [
+    { upstreamIdleMs: 10, paths: { '/a': { tunnelIdleMs: 30, upstreamIdleMs: 'none' } } },
+    { 'limits.upstreamIdleMs': 'file', 'limits./a.upstreamIdleMs': 'operator', 'limits./a.tunnelIdleMs': 'file' },
+  ]);
+  const paths = Object.fromEntries(Array.from({ length: 32 }, (_, i) => [`/p${i}`, { tunnelIdleMs: 1 }]));
+  assert.match(JSON.stringify(set('operator', name, { paths })), /limits for 32 paths, and these are 33/);
+  assert.match(JSON.stringify(set('operator', name, { bodyTimeoutMs: 'none' })), /body-timeout cannot be none/);
+  set('operator', name, { paths: { '/a': null } });
+  assert.deepEqual(shown()[1], {
+    'limits.upstreamIdleMs': 'file',
+    'limits./a.upstreamIdleMs': 'file',
+    'limits./a.tunnelIdleMs': 'file',
+  });
 });

@@ -1,15 +1,16 @@
 /**
- * The registry: who is in the cluster, in which state, and what everybody wants. A pure state machine: commands and
- * instants go in, events or a rejection come out, and the same commands at the same instants always give the same.
+ * The registry: the nodes of the cluster, their states, and the requested statuses. A pure state machine: commands and
+ * instants go in, events or a rejection come out. The same commands at the same instants always give the same result.
  *
- * No socket, timer, clock, randomness or log is in here. `apply` never throws for anything a remote party can cause,
- * and its cost does not grow with the number of nodes: a heartbeat is a few assignments, a tick looks only at who is due.
+ * It has no socket, timer, clock, randomness or log. `apply` never throws for anything that a remote party can cause. Its
+ * cost does not grow with the number of nodes: a heartbeat is a few assignments, a tick visits only nodes that are due.
  */
+import type { FailoverCount, FeedChange, WorkerSessions } from '@rollcall/feed';
 import type {
   BalancerName,
+  BalancerPatch,
   BalancerResource,
-  FailoverCount,
-  FeedChange,
+  Fault,
   NodeExplanation,
   NodeId,
   NodeRegistration,
@@ -19,35 +20,38 @@ import type {
   QuotaResource,
   UnservedContext,
 } from '@rollcall/protocol';
-import type { Command, WorkerJoinedCommand } from './commands.ts';
-import { scale } from './copies.ts';
+import type { ContextFacts } from '../liveness/unserved.ts';
+import type { Command, RegisterCommand, WorkerJoinedCommand } from './commands.ts';
+import { endedByScale, scale } from './copies.ts';
 import type { Event, Rejection } from './events.ts';
-import { changesOf, type Snapshot, snapshotOf } from './feed-view.ts';
+import { changesOf, type Snapshot, snapshotOf } from './feed/feed-view.ts';
+import { missReports, portsSeen } from './liveness/witnesses.ts';
+import type { NodeView } from './node/node-record.ts';
+import { type SessionNumbers, sessionNumbers } from './node/session-numbers.ts';
 import { addressRefused, disconnect, heartbeat, leave, nodeStatus, reachable } from './node-commands.ts';
-import { explainNode } from './node-explanation.ts';
-import type { NodeView } from './node-record.ts';
-import { balancerResource, type Now, nodeResource } from './node-resource.ts';
-import { balancerSettings, operatorStatus, patchNode, remove } from './operator-commands.ts';
+import { balancerSettings, operatorStatus, patchNode, remove, settingsMistakeOf } from './operator-commands.ts';
 import { type RegistryOptions, withDefaults } from './options.ts';
+import { judgeClaims } from './ownership/claims.ts';
+import { quotaUse } from './ownership/quotas.ts';
 import { agentsHeld, observe, sessionsSeen, stalled, stickySeen, tick } from './passing-time.ts';
-import { quotaUse } from './quotas.ts';
+import { restore } from './records/restoration.ts';
+import { type RecordChanges, takeRecords } from './records/stored-records.ts';
 import { register } from './registration.ts';
 import { RegistryState, rejected } from './registry-state.ts';
-import type { RememberedContext } from './remembered-contexts.ts';
-import { restore } from './restoration.ts';
-import type { StickyFinding } from './sticky-findings.ts';
-import { type RecordChanges, takeRecords } from './stored-records.ts';
-import { abandonedContexts, unservedContexts } from './unserved-contexts.ts';
-import { missReports, portsSeen } from './witnesses.ts';
+import { explainNode } from './views/node-explanation.ts';
+import { balancerResource, type Now, nodeResource } from './views/node-resource.ts';
+import { type ContextChoice, isChosen, type RememberedContext } from './views/remembered-contexts.ts';
+import { abandonedContexts, contextsWithTooFew, unservedContexts } from './views/unserved-contexts.ts';
+import type { StickyFinding } from './workers/sticky-findings.ts';
 
-/** How often agents are asked to speak, and what their silence means. */
+/** The heartbeat interval of agents, and the timeouts for missing heartbeats. */
 export interface Pace {
   readonly heartbeatMs: number;
   readonly suspectMs: number;
   readonly leaseMs: number;
 }
 
-/** How many nodes there are of each liveness. A node that is up and that every connected worker has given up counts as suspect. */
+/** Number of nodes by liveness. An up node that every connected worker has given up counts as suspect. */
 export interface NodeCounts {
   readonly up: number;
   readonly suspect: number;
@@ -67,7 +71,7 @@ export class Registry {
 
   /**
    * Carries out `command` at `nowMs` (monotonic; an earlier instant than the last one counts as the last one). Returns
-   * what has happened, in order, or why nothing has.
+   * the events in order, or a rejection without any change.
    */
   apply(command: Command, nowMs: number): readonly Event[] | Rejection {
     this.#made ??= new RegistryState(this.#options, nowMs);
@@ -78,7 +82,7 @@ export class Registry {
     return rejection ?? state.events;
   }
 
-  /** Counts changes that the feed tells; 0 before the first. */
+  /** Number of the last change in the feed; 0 before the first. */
   get revision(): number {
     return this.#state.journal.revision;
   }
@@ -88,32 +92,32 @@ export class Registry {
     return this.#state.nodes.get(id);
   }
 
-  /** How many nodes there are, those that are gone included. */
+  /** Number of nodes, gone ones included. */
   get size(): number {
     return this.#state.nodes.size;
   }
 
-  /** Nodes of the token name `owner` that are not gone. */
+  /** Number of nodes of the token name `owner` that are not gone. */
   presentOf(owner: string): number {
     return this.#state.nodes.quotaOf(owner);
   }
 
-  /** All nodes, those that are gone included, in no order. */
+  /** All nodes, gone ones included, in no order. */
   nodes(): IterableIterator<NodeView> {
     return this.#state.nodes.all();
   }
 
-  /** Ids of all nodes in ascending order, those that are gone included, from the first one greater than `after`. */
+  /** Ids of all nodes, gone ones included, in ascending order, from the first one greater than `after`. */
   idsAfter(after?: string): IterableIterator<NodeId> {
     return this.#state.nodes.idsAfter(after);
   }
 
-  /** Nodes of a balancer, those that are gone included, in no order. */
+  /** Nodes of a balancer, gone ones included, in no order. */
   nodesIn(name: BalancerName): ReadonlySet<NodeView> {
     return this.#state.nodes.inBalancer(name);
   }
 
-  /** Nodes with an agent or a lease that are registered at the address of `url`, those that are gone left out. */
+  /** Nodes with an agent or a lease that are registered at the address of `url`, without gone ones. */
   nodesAt(url: NodeUrl): NodeId[] {
     return [...this.#state.addresses.at(url)];
   }
@@ -123,17 +127,27 @@ export class Registry {
     return this.#state.nodes.get(id)?.registration;
   }
 
-  /** All that the feed says at this revision. */
+  /** The whole content of the feed at this revision. */
   snapshot(nowMs: number): Snapshot {
     return snapshotOf(this.#state, nowMs);
   }
 
   /**
-   * What the feed must tell since the last call, up to `revision`; a node that changed twice appears once. Empty exactly
-   * when the revision has not moved since. feed-view.ts says how a consumer applies them.
+   * The changes for the feed since the last call, up to `revision`; a node that changed twice appears once. Empty exactly
+   * when the revision has not moved since. feed-view.ts specifies how a consumer applies them.
    */
   takeChanges(): readonly FeedChange[] {
     return changesOf(this.#state, this.#state.journal.take());
+  }
+
+  /** The rule that settings of a balancer would break with an operator's `patch`, in a sentence; `undefined` for none. */
+  settingsMistake(name: BalancerName, patch: BalancerPatch): string | undefined {
+    return settingsMistakeOf(this.#state, { name, source: 'operator', patch });
+  }
+
+  /** Random name of the cluster; `undefined` while it is not known. */
+  get clusterId(): string | undefined {
+    return this.#state.shared.clusterId;
   }
 
   /** Keys of the records that have changed since the last `takeRecords`. */
@@ -141,44 +155,64 @@ export class Registry {
     return this.#state.dirtyRecords;
   }
 
-  /** What the store must learn since the last call; `nowUnixMs` is the wall clock now. */
+  /** The changes for the store since the last call; `nowUnixMs` is the wall clock now. */
   takeRecords(nowUnixMs: number): RecordChanges {
     return takeRecords(this.#state, nowUnixMs);
   }
 
-  /** One node as operators see it; `undefined` when it is not even remembered. */
+  /** The resource of one node for operators; `undefined` when it is not even remembered. */
   resource(id: NodeId, now: Now): NodeResource | undefined {
     return nodeResource(this.#state, id, now);
   }
 
-  /** Why the load factor of a node and its part of the traffic are what they are; `undefined` when it is not even remembered. */
+  /** Explains the load factor and the traffic share of a node; `undefined` when it is not even remembered. */
   explainNode(id: NodeId, now: Now): NodeExplanation | undefined {
     return explainNode(this.#state, id, now);
   }
 
-  /** One balancer as operators see it. */
+  /** The resource of one balancer for operators. */
   balancerResource(name: BalancerName): BalancerResource | undefined {
     return balancerResource(this.#state, name);
   }
 
-  /** Names of all balancers known in this life of the coordinator. */
+  /** Names of all known balancers. */
   balancers(): readonly BalancerName[] {
     return [...this.#state.balancers.keys()];
   }
 
-  /** Sessions of a node as all workers have counted them together, and as the one worker that sees most counts. */
-  countedSessions(id: NodeId): { readonly ofAll: number; readonly ofOne: number } {
-    const { sessions, sessionsOfOne } = this.#state.workers.totals(id, this.#state.nowMs);
-    return { ofAll: sessions, ofOne: sessionsOfOne };
+  /** A worker has joined or ended: `takeSessions` returns all sessions again. */
+  tellSessionsAgain(): void {
+    this.#state.workers.tellSessionsAgain();
   }
 
-  /** Active sessions of all nodes that are not gone: as each reports or, where it does not, as the workers count them. */
-  sessions(): number {
+  /** At most `max` sessions that the workers have reported and that were not taken yet; an empty list when all were. */
+  takeSessions(max: number, nowMs: number): WorkerSessions['nodes'] {
+    return this.#state.workers.takeSessions(max, nowMs);
+  }
+
+  /** Sessions of a node, of both kinds: the merged count of all workers, and the largest count of a single worker. */
+  countedSessions(id: NodeId): { readonly ofAll: number; readonly ofOne: number } {
+    const { sessions, sessionsSeenOnce, sessionsOfOne } = this.#state.workers.counters(id, this.#state.nowMs);
+    return { ofAll: sessions + sessionsSeenOnce, ofOne: sessionsOfOne };
+  }
+
+  /** The current use of a node: its sessions, and its requests and tunnels in flight. */
+  unfinished(id: NodeId): SessionNumbers & { readonly inFlight: number } {
     const { nodes, workers, nowMs } = this.#state;
-    let sessions = 0;
-    for (const { id, liveness, sessions: reported } of nodes.all())
-      if (liveness !== 'gone') sessions += reported ?? workers.sessions(id, nowMs);
-    return sessions;
+    const { inFlight, tunnels, ...counted } = workers.counters(id, nowMs);
+    return { ...sessionNumbers(nodes.get(id)?.sessions, counted), inFlight: inFlight + tunnels };
+  }
+
+  /** Active sessions of all nodes that are not gone: as the node reports or, without a report, as the workers count them. */
+  sessions(): SessionNumbers {
+    let [sessions, sessionsSeenOnce] = [0, 0];
+    for (const node of this.#state.nodes.all()) {
+      if (node.liveness === 'gone') continue;
+      const numbers = this.#state.sessionsOf(node);
+      sessions += numbers.sessions;
+      sessionsSeenOnce += numbers.sessionsSeenOnce;
+    }
+    return { sessions, sessionsSeenOnce };
   }
 
   /** Whether a start is over, and how long sessions may still wait for nodes that are not back, milliseconds. */
@@ -187,7 +221,7 @@ export class Registry {
     return { isSettled, learningMs: learning.remainingMs(nowMs) };
   }
 
-  /** What each connected worker last reported of the node's port, in order of the workers' names. */
+  /** The last report of each connected worker on the node's port, in order of the workers' names. */
   ports(id: NodeId): readonly { readonly worker: string; readonly port: PortReport }[] {
     return this.#state.ports.of(id);
   }
@@ -197,9 +231,19 @@ export class Registry {
     return this.#state.failovers.all();
   }
 
-  /** Contexts that no node can serve now, with cause and remedy; none while restored nodes are expected back. */
+  /** Contexts that no node can serve now, with cause and remedy; empty while restored nodes are expected back. */
   unserved(): UnservedContext[] {
     return unservedContexts(this.#state);
+  }
+
+  /** Contexts that would have too few eligible nodes if the nodes `lost` were not eligible. */
+  contextsWithout(lost: ReadonlySet<NodeId>): ContextFacts[] {
+    return contextsWithTooFew(this.#state, lost);
+  }
+
+  /** Nodes that may end when a balancer is scaled to `count` nodes; the worst case, because the wrappers choose. */
+  endedByScale(balancer: BalancerName, count: number): ReadonlySet<NodeId> {
+    return endedByScale(this.#state, balancer, count);
   }
 
   /** Contexts that have lost their last node and are answered with 503, the oldest first; at most 1,000. */
@@ -207,15 +251,31 @@ export class Registry {
     return this.#state.remembered.all();
   }
 
+  /** Why the registry would refuse the registration now; `undefined` if it would not. Changes no state. */
+  registrationFault(command: RegisterCommand): Fault | undefined {
+    const claims = judgeClaims(this.#state, command);
+    return 'code' in claims ? claims : undefined;
+  }
+
+  /** The contexts that `forget-contexts` would forget: they have lost their last node, or only gone nodes have served them. */
+  forgettableContexts(choice: ContextChoice): RememberedContext[] {
+    const { remembered } = this.#state;
+    const all = new Map(remembered.all().map((context) => [`${context.host} ${context.path}`, context]));
+    for (const context of abandonedContexts(this.#state))
+      if (!remembered.isForgotten(context) && !all.has(`${context.host} ${context.path}`))
+        all.set(`${context.host} ${context.path}`, context);
+    return [...all.values()].filter((context) => isChosen(context, choice));
+  }
+
   /**
-   * Which part of a balancer's requests of the last seconds came through each of `workers`, 1/64 … 1, in their order;
-   * about equal ones while there were few.
+   * The part of a balancer's requests of the last seconds that came through each of `workers`, 1/64 … 1, in their order.
+   * With few requests the parts are about equal.
    */
   workerShares(workers: readonly string[], balancer: BalancerName, nowMs: number): readonly number[] {
     return this.#state.traffic.sharesOf(workers, balancer, nowMs);
   }
 
-  /** What the sticky self-check has found and is not over, of balancers that have nodes. */
+  /** Current findings of the sticky self-check, for balancers that have nodes. */
   stickyFindings(): readonly StickyFinding[] {
     return this.#state.sticky.all().filter(({ balancer }) => {
       for (const { liveness } of this.#state.nodes.inBalancer(balancer)) if (liveness !== 'gone') return true;
@@ -241,18 +301,18 @@ export class Registry {
     };
   }
 
-  /** What agents are told with `registered`. */
+  /** The intervals that agents receive with `registered`. */
   pace(): Pace {
     const { heartbeatMs, suspectMs, leaseMs } = this.#options;
     return { heartbeatMs, suspectMs, leaseMs };
   }
 
-  /** Stored records that could not be understood when they were restored, and were skipped. */
+  /** Number of stored records that were skipped at a restore because they were invalid. */
   get unreadableRecords(): number {
     return this.#state.unreadableRecords;
   }
 
-  /** Before the first command, with no start given, nothing is known and no time has passed. */
+  /** Before the first command, without a given start, the registry is empty and no time has passed. */
   get #state(): RegistryState {
     return this.#made ?? new RegistryState(this.#options, 0);
   }

@@ -1,40 +1,35 @@
 /**
- * Replays scenarios/*.txt. A block is commands, a line `----`, and what they print; `UPDATE=1` writes anew what they
- * print. Commit only a difference you understand.
+ * Replays scenarios/*.txt. A block is commands, a line `----`, and their output; `UPDATE=1` rewrites the output.
+ * Commit only a difference you understand.
  *
- * Commands, one a line (`;` separates too). A node's commands speak on the connection of its last accepted `register`
- * unless `conn=` says otherwise. Durations are `250ms`, `3s`, `5m`, `24h`.
+ * Commands, one per line (`;` separates too). A command of a node uses the connection of its last accepted `register`, or the
+ * one given by `conn=`. Durations are `250ms`, `3s`, `5m`, `24h`.
  *
- *   options KEY=VALUE…                          first block only
- *   register ID [balancer= url= route= contexts=/a,/b hosts=h,i weight= group= inc= ahead= inst= conn= owner= kind= lease= sticky=MODE
- *               replace=yes shadow=yes standing=tokenless|operator]   (`ahead=1h`: a start so far ahead of the coordinator's clock, `inc=none`: none)
- *   reachable ID [no=WHY probe=KIND other=yes]   beat ID [seq= load= sessions= ready=no]   status ID STATUS [contexts= deadline= reason=]
- *   leave ID   disconnect ID   remove ID   patch ID [weight= standby= redirect=]   (`-` takes back)
- *   operator STATUS node:ID|balancer:B|group:G [deadline= for= reason=]
- *   settings B SOURCE [mode= algorithm= retries= failover= cookies=a,b]
- *   worker-joined W [pid=]   worker-left W [over=yes]   observe W [rev=] [ID:inFlight=N,tunnels=N,parked=N,sessions=N]…
- *   ports W ID:PORT…
- *   advance 10s [beating=n1,n2]                 ticks every 250 ms, heartbeats every second
- *   tick-after 10s   pass 10s                   one late tick; time without any
- *   stalled 10s   held 10s   restart [after=1h]            a new registry with what the store has
- *   nodes   feed   snapshot   progress ID   show ID FIELD   balancer B   records   counts   quotas   contexts   unserved
- *   forget [path=] [host=]
+ * - First block only: `options KEY=VALUE…`.
+ * - Registration: `register ID [balancer= url= route= contexts=/a,/b hosts=h,i weight= group= inc= ahead= inst= conn= owner= kind=
+ *   lease= sticky=MODE replace=yes shadow=yes standing=tokenless|operator]`. `ahead=1h`: the start is an hour ahead of the clock of
+ *   the coordinator. `inc=none`: no start time.
+ * - Nodes: `reachable ID [no=WHY probe=KIND other=yes]`, `beat ID [seq= load= sessions= ready=no]`, `leave ID`, `disconnect ID`.
+ *   `status ID STATUS [contexts= deadline= reason=]`.
+ * - Operators: `remove ID`, `patch ID [weight= standby= redirect=]`, where `-` removes a value.
+ *   `operator STATUS node:ID|balancer:B|group:G [deadline= for= reason=]`.
+ *   `settings B SOURCE [mode= algorithm= retries= failover= cookies=a,b]`. `forget [path=] [host=]`.
+ * - Workers: `worker-joined W [pid=]`, `worker-left W [over=yes]`, `ports W ID:PORT…`.
+ *   `observe W [rev=] [ID:inFlight=N,tunnels=N,parked=N,sessions=N]…`.
+ * - Time: `advance 10s [beating=n1,n2]` ticks every 250 ms, with heartbeats every second. `tick-after 10s` is one late tick. `pass 10s`
+ *   has no tick. `stalled 10s`, `held 10s`. `restart [after=1h]` makes a new registry from the records of the store.
+ * - Output: `nodes`, `feed`, `snapshot`, `progress ID`, `show ID FIELD`, `balancer B`, `records`, `counts`, `quotas`, `contexts`,
+ *   `unserved`.
  */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
-import type {
-  BalancerPatch,
-  FeedChange,
-  NodeCounters,
-  NodeId,
-  PortReport,
-  ProbeKind,
-  StickyMode,
-} from '@rollcall/protocol';
+import type { FeedChange, NodeCounters, ProbeKind } from '@rollcall/feed';
+import type { BalancerPatch, NodeId, PortReport, StickyMode } from '@rollcall/protocol';
 import {
   parseBalancerName,
   parseContextPath,
+  parseDuration,
   parseGroupName,
   parseHostPattern,
   parseNodeId,
@@ -44,14 +39,13 @@ import {
 import type { StoredRecord } from '../store/store.ts';
 import type { Command, QuotaStanding, Target } from './commands.ts';
 import type { Event, Rejection } from './events.ts';
-import type { NodeKind } from './node-record.ts';
-import { effectiveStatus } from './node-record.ts';
+import type { NodeKind } from './node/node-record.ts';
+import { effectiveStatus } from './node/node-record.ts';
 import type { RegistryOptions } from './options.ts';
 import { Registry } from './registry.ts';
 
 const FOLDER = new URL('./scenarios/', import.meta.url);
 const NOW_UNIX_MS = 1_800_000_000_000;
-const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 
 for (const file of readdirSync(FOLDER).sort()) {
   void test(`scenario ${file.replace('.txt', '').replaceAll('-', ' ')}`, () => {
@@ -218,7 +212,7 @@ class Scenario {
       case 'held':
         return { type: 'agents-held', heldMs: durationOf(plain[0]!) };
       default:
-        throw new Error(`the scenario says ${verb}, which is no command`);
+        throw new Error(`the scenario has ${verb}, which is no command`);
     }
   }
 
@@ -293,6 +287,7 @@ class Scenario {
         serverErrors: 0,
         newSessions: 0,
         activeSessions: of('sessions'),
+        sessionsSeenOnce: of('once'),
         bytesToNode: 0,
         bytesFromNode: 0,
         latencyMs: counts.includes('latency') ? of('latency') : -1,
@@ -361,7 +356,17 @@ class Scenario {
         const drain = this.#registry.resource(id, now)?.drain;
         if (!drain) return ['no drain'];
         const { sessionsLeft, inFlight, tunnels, isDone, waitingFor } = drain;
-        return [fields({ sessionsLeft, inFlight, tunnels, isDone, waitingFor: waitingFor.join(' and ') || undefined })];
+        const sessionsSeenOnce = drain.sessionsSeenOnce || undefined;
+        return [
+          fields({
+            sessionsLeft,
+            sessionsSeenOnce,
+            inFlight,
+            tunnels,
+            isDone,
+            waitingFor: waitingFor.join(' and ') || undefined,
+          }),
+        ];
       }
       case 'show': {
         const resource: Readonly<Record<string, unknown>> = { ...this.#registry.resource(id, now) };
@@ -371,8 +376,9 @@ class Scenario {
         const resource = this.#registry.balancerResource(parseBalancerName(plain[0]!)!);
         const set = Object.entries(resource?.origins ?? {}).filter(([, origin]) => origin !== 'default');
         const { nodes, nodesUp, sessions, inFlight } = resource ?? {};
+        const once = resource?.sessionsSeenOnce || undefined;
         return [
-          `${fields({ nodes, nodesUp, sessions, inFlight })}`,
+          `${fields({ nodes, nodesUp, sessions, sessionsSeenOnce: once, inFlight })}`,
           `mode=${resource?.sticky.mode} retries=${resource?.retries} algorithm=${resource?.algorithm}`,
           ...set.map(([key, origin]) => `${key} from ${origin}`),
         ];
@@ -429,13 +435,12 @@ function fields(value: Readonly<Record<string, unknown>>): string {
 }
 
 function durationOf(text: string): number {
-  const [, amount, unit] = /^(\d+)(ms|s|m|h)$/.exec(text) ?? [];
-  return unit === undefined ? Number.NaN : Number(amount) * UNITS[unit]!;
+  return parseDuration(text) ?? Number.NaN;
 }
 
 function statusOf(text: string | undefined): 'enabled' | 'draining' | 'stopped' {
   if (text === 'enabled' || text === 'draining' || text === 'stopped') return text;
-  throw new Error(`the scenario says ${text}, which is no status`);
+  throw new Error(`the scenario has ${text}, which is no status`);
 }
 
 function targetOf(text: string): Target {

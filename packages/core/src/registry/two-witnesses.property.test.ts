@@ -180,7 +180,7 @@ class Run {
   }
 }
 
-void test('what answers a worker stays, what refuses goes, and the last live node is held', () => {
+void test('a node that answers a worker stays, a node that refuses is gone, and the last live node is held', () => {
   fc.assert(
     fc.property(fc.array(step, { minLength: 5, maxLength: 60, size: 'max' }), (steps) => {
       const run = new Run();

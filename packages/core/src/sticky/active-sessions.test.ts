@@ -40,7 +40,7 @@ void test('beyond that the count is within two percent for at least 95 of 100 po
   }
 });
 
-void test('what several count together is within two percent too, and nothing is counted twice', () => {
+void test('a merged count of several workers is within two percent too, and no session is counted twice', () => {
   for (const total of [20_000, 100_000, 300_000]) {
     const outside = populations(20).filter((name) => {
       const workers = [new ActiveSessions(IDLE_MS, 1), new ActiveSessions(IDLE_MS, 2), new ActiveSessions(IDLE_MS, 3)];
@@ -67,7 +67,7 @@ void test('a session counts while it was seen within the idle time and no longer
   assert.equal(sessions.count(5_000_000), 0);
 });
 
-void test('after a crowd has gone counting is exact again', () => {
+void test('when the number of sessions falls counting is exact again', () => {
   const sessions = new ActiveSessions(IDLE_MS, 1);
   for (let i = 0; i < 50_000; i++) sessions.see(`session-${i}`, 0);
   assert.equal(sessions.count(10 * IDLE_MS), 0);
@@ -75,14 +75,14 @@ void test('after a crowd has gone counting is exact again', () => {
   assert.equal(sessions.count(10 * IDLE_MS), 100);
 });
 
-void test('a crowd that comes slowly pushes the expired out first', () => {
+void test('expired sessions are dropped first when many sessions come slowly', () => {
   const sessions = new ActiveSessions(IDLE_MS, 1);
   for (let i = 0; i < 10_000; i++) sessions.see(`old-${i}`, 0);
   for (let i = 0; i < 5_000; i++) sessions.see(`new-${i}`, 3 * IDLE_MS);
   assert.equal(sessions.count(3 * IDLE_MS), 5_000);
 });
 
-void test('another idle time judges the sessions already seen', () => {
+void test('a changed idle time applies to the sessions already seen', () => {
   const sessions = new ActiveSessions(IDLE_MS, 1);
   sessions.see('a', 0);
   sessions.see('b', 1_000_000);
@@ -92,7 +92,7 @@ void test('another idle time judges the sessions already seen', () => {
   assert.equal(sessions.count(1_070_000), 0);
 });
 
-void test('a crowd that stays but shrinks is counted more finely after one idle time', () => {
+void test('a number of sessions that shrinks is counted more finely after one idle time', () => {
   const sessions = new ActiveSessions(IDLE_MS, 1);
   for (let i = 0; i < 200_000; i++) sessions.see(`session-${i}`, 0);
   let nowMs = 0;
@@ -103,7 +103,7 @@ void test('a crowd that stays but shrinks is counted more finely after one idle 
   assert.equal(sessions.count(nowMs), 1_001);
 });
 
-void test('what another counted ends no earlier than its own count does, and at most a part later', () => {
+void test('a merged session expires no earlier than in the count of its worker, and at most a part later', () => {
   for (const offsetMs of [0, 1, 50_000, 112_499, 700_000]) {
     const worker = new ActiveSessions(IDLE_MS, 1);
     worker.see('a', 200_000);
@@ -116,7 +116,7 @@ void test('what another counted ends no earlier than its own count does, and at 
   }
 });
 
-void test('only what is new is taken, in pieces, and again when the taker has lost it', () => {
+void test('only new entries are taken, in pieces, and again when the receiver has lost them', () => {
   const worker = new ActiveSessions(IDLE_MS, 1);
   assert.equal(worker.take(10, 0), undefined);
   for (let i = 0; i < 25; i++) worker.see(`session-${i}`, 0);
@@ -132,7 +132,7 @@ void test('only what is new is taken, in pieces, and again when the taker has lo
   assert.equal(taken(worker, 100, IDLE_MS / 4), 25);
 });
 
-void test('who counts coarsely makes the common count as coarse, and no wrong', () => {
+void test('a coarse count of one worker makes the merged count as coarse, and not wrong', () => {
   const crowded = new ActiveSessions(IDLE_MS, 1);
   for (let i = 0; i < 100_000; i++) crowded.see(`session-${i}`, 0);
   const calm = new ActiveSessions(IDLE_MS, 2);
@@ -147,7 +147,7 @@ void test('who counts coarsely makes the common count as coarse, and no wrong', 
   }
 });
 
-void test('the oldest session is as old as it has been known', () => {
+void test('the age of the oldest session is counted from its first request', () => {
   const sessions = new ActiveSessions(IDLE_MS, 1);
   assert.equal(sessions.oldestMs(0), undefined);
   sessions.see('a', 0);
@@ -162,7 +162,7 @@ function populations(count: number): string[] {
   return Array.from({ length: count }, (_, i) => `p${i}-`);
 }
 
-/** What all have seen, taken in pieces and merged as a coordinator does. */
+/** The sessions of all workers, taken in pieces and merged as by a coordinator. */
 function merged(workers: readonly ActiveSessions[], nowMs: number): ActiveSessions {
   const together = new ActiveSessions(IDLE_MS, 77);
   const levels = workers.map(() => 0);
@@ -189,14 +189,14 @@ void test('however entries come, expire and move in the table, each is taken onc
     },
     { weight: 3, arbitrary: fc.record({ take: fc.integer({ min: 1, max: 90 }) }) },
     { weight: 2, arbitrary: fc.record({ parts: fc.integer({ min: 1, max: 9 }) }) },
-    { weight: 1, arbitrary: fc.constant('tell again' as const) },
+    { weight: 1, arbitrary: fc.constant('report again' as const) },
   );
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), fc.integer(), (steps, seed) => {
       const sessions = new ActiveSessions(IDLE_MS, seed);
       const partMs = IDLE_MS / 16;
       let nowMs = 0;
-      /** By number: the part each was last seen in, and the one it was told with. */
+      /** By number: the part each was last seen in, and the part it was taken with. */
       const model = new Map<number, { seen: number; told: number }>();
       const untold = (): number => {
         const part = Math.floor(nowMs / partMs);
@@ -204,12 +204,12 @@ void test('however entries come, expire and move in the table, each is taken onc
         return [...model.values()].filter(({ seen, told }) => seen !== told).length;
       };
       for (const one of steps) {
-        if (one === 'tell again') {
+        if (one === 'report again') {
           sessions.tellAgain();
           for (const entry of model.values()) entry.told = -1;
         } else if ('parts' in one) nowMs += one.parts * partMs;
         else if ('see' in one) {
-          // What has expired is forgotten before it can be seen again.
+          // Expired entries are dropped before they can be seen again.
           sessions.count(nowMs);
           untold();
           for (let i = one.see; i < one.see + one.times; i++) {
@@ -219,7 +219,7 @@ void test('however entries come, expire and move in the table, each is taken onc
         } else {
           const waiting = untold();
           assert.equal(taken(sessions, one.take, nowMs), Math.min(waiting, one.take));
-          // Which of them is the table's business: take the rest, so that the model knows.
+          // The table chooses the entries: take the rest, so that the model is complete.
           assert.equal(taken(sessions, 1_000, nowMs), Math.max(0, waiting - one.take));
           for (const entry of model.values()) entry.told = entry.seen;
         }

@@ -1,25 +1,29 @@
 /**
- * Distinct sessions of one node seen within the idle time, countable by many and merged by one.
+ * Distinct session ids seen within the idle time, counted by several workers and merged by the coordinator. A node has two such
+ * tables: see `node-sessions.ts`.
  *
- * Kept is a table of 48-bit hashes of session ids with the part of the idle time each was last seen in. Up to 32,768
- * sessions every one is in it; beyond, those whose hash ends in `level` zero bits, and each stands for 2^level. All
- * who count use the same hash, so a session seen by two workers is one entry of the merged table. The sample holds at
- * least 16,384 sessions, which is a standard error of at most 0.8 %: within 2 % for 99 of 100 populations.
+ * The table has 48-bit hashes of session ids, each with the part of the idle time in which it was last seen. Up to 32,768
+ * sessions all are in the table. Above, the table has the sessions whose hash ends in `level` zero bits, and each stands
+ * for 2^level. All workers use the same hash, so a session seen by two workers is one entry of the merged table. The
+ * sample holds at least 16,384 sessions. That is a standard error of at most 0.8 %: within 2 % for 99 of 100 populations.
  *
- * When a crowd has gone, finer hashes are let in again, and counted once every session that is active must have been
- * seen since: one idle time later.
+ * When the number of sessions falls, finer hashes are admitted again. They are counted one idle time later, when every
+ * active session must have been seen.
+ *
+ * A session with an open tunnel is held: it counts as seen in each part of the idle time until the tunnel ends.
  *
  * The table is open addressing in typed arrays: a request of a known session allocates nothing.
  *
  * @see Flajolet, "On adaptive sampling", Computing 43 (1990); the first half of the hash is
  *   FNV-1a, the second a multiplicative hash, both finished by `mixBits`.
  */
-import type { SessionSample } from '@rollcall/protocol';
+import type { SessionSample } from '@rollcall/feed';
+import { type HeldSession, HeldSessions } from './held-sessions.ts';
 import { mixBits } from './text-hash.ts';
 
 /** Up to this many sessions are counted exactly; beyond it a sample of the ids stands for all. */
 const MAX_SAMPLE = 32_768;
-/** Parts of the idle time: a session counts for up to one part longer than it was active, merged for up to two. */
+/** Parts of the idle time. A session counts for up to one part longer than it was active, after merging for up to two. */
 const PARTS = 16;
 /** Shortest part, milliseconds: numbers of parts stay within 31 bits. */
 const MIN_PART_MS = 10;
@@ -32,51 +36,51 @@ const SECOND_OFFSET = 0x6a09e667;
 const GOLDEN_RATIO = 0x9e3779b1;
 const MAX_LEVEL = HASH_HALF_BITS;
 const FIRST_CAPACITY = 16;
-/** Slots that each new entry looks at while a sample becomes coarser: nobody waits until tens of thousands were. */
+/** Slots that each new entry sweeps while a sample becomes coarser, so that no request waits for tens of thousands of slots. */
 const SWEPT_AT_ONCE = 16;
-/** Flags in one number, and the bits that their place in it takes. */
+/** Flags in one number (`WORD`), and the bits of a flag's position in it. */
 const WORD_BITS = 5;
 const WORD = 1 << WORD_BITS;
 /** A table with more slots than this for each entry is made smaller. */
 const SPARSE = 16;
-/** In place of the number of a part. */
+/** Sentinel instead of the number of a part. */
 const NEVER = -0x8000_0000;
-/** In place of an index: more than any, and an integer as they are, for which engines have quicker code. */
+/** Sentinel "no sweep in progress", above every index. A small integer, so that V8 keeps the field unboxed. */
 const NOWHERE = 0x3fff_ffff;
-/** What a slot holds: two halves of the hash, and two parts of the idle time. */
+/** Numbers of a slot: two halves of the hash, and two parts of the idle time. */
 const WIDTH_BITS = 2;
 const WIDTH = 1 << WIDTH_BITS;
 const LOW = 0;
 const HIGH = 1;
-/** Last seen in; `NEVER` for a free slot. */
+/** Part in which the session was last seen; `NEVER` for a free slot. */
 const SEEN = 2;
-/** First seen in, without a pause longer than the idle time. */
+/** Part in which the session was first seen, without a pause longer than the idle time. */
 const FIRST = 3;
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 const DIGITS: Uint8Array = Uint8Array.from(ALPHABET, (digit) => digit.charCodeAt(0));
 const DIGIT_VALUES: Uint8Array = digitValues();
 
 export class ActiveSessions {
-  /** Where in the table a hash stands is nobody's business: a client could choose ids that stand in each other's way. */
+  /** Secret seed of the positions in the table, so that clients cannot craft colliding ids. */
   readonly #seed: number;
-  /** `WIDTH` numbers a slot, side by side, so that a look at a slot is one look into memory. See `LOW` … `FIRST`. */
+  /** `WIDTH` adjacent numbers per slot, so that reading a slot is one memory access. See `LOW` … `FIRST`. */
   #slots: Int32Array = freeSlots(FIRST_CAPACITY);
-  /** A flag for each slot: its entry was not taken since it was put in, or seen in a newer part. */
+  /** A flag for each slot: its entry was not taken since it was inserted or was seen in a newer part. */
   #untoldFlags = new Int32Array(wordsFor(FIRST_CAPACITY));
   #size = 0;
   #partMs: number;
-  /** Entries by the zero bits that their hash ends in. */
+  /** Number of entries by the number of zero bits at the end of their hash. */
   readonly #byZeros = new Int32Array(HASH_HALF_BITS + 1);
-  /** Counted are entries whose hash ends in so many zero bits. */
+  /** Zero bits at the end of the hash that an entry needs to be counted. */
   #level = 0;
-  /** Let in are those that end in so many; fewer than `#level` while the sample becomes finer. */
+  /** Zero bits that a hash needs to be admitted; fewer than `#level` while the sample becomes finer. */
   #admits = 0;
   #admitsSince = NEVER;
-  /** Others who count are no finer than this. */
+  /** Level of the coarsest sample among the merged ones: lower bound of `#level`. */
   #floor = 0;
-  /** Entries that end in `#level` zero bits. */
+  /** Entries that end in at least `#level` zero bits. */
   #counted = 0;
-  /** Where the sweep is that frees what is no longer admitted, as an index into `#slots`; past the end: nowhere. */
+  /** Position of the sweep that frees entries no longer admitted, as an index into `#slots`; past the end: no sweep. */
   #sweptTo = NOWHERE;
   #judgedPart = NEVER;
   /** Flags that are set. */
@@ -84,16 +88,17 @@ export class ActiveSessions {
   #toldLevel = 0;
   /** The word of flags that the next `take` begins with. */
   #cursor = 0;
+  readonly #held = new HeldSessions();
   #hashLow = 0;
   #hashHigh = 0;
 
-  /** `seed` is a 32-bit number that clients do not know. It has no influence on what is counted. */
+  /** `idleMs`: idle time, milliseconds. `seed`: a 32-bit number that clients do not know; it does not influence the count. */
   constructor(idleMs: number, seed: number) {
     this.#seed = seed;
     this.#partMs = partMs(idleMs);
   }
 
-  /** Another idle time; sessions already seen are judged by it from now on, as if seen at the end of their part or now. */
+  /** Changes the idle time. It also applies to sessions already seen, as if seen at the end of their part or now. */
   setIdleMs(idleMs: number, nowMs: number): void {
     const newPartMs = partMs(idleMs);
     if (newPartMs === this.#partMs) return;
@@ -111,20 +116,45 @@ export class ActiveSessions {
     this.tellAgain();
   }
 
-  /** A request of session `id`. True when it is a new entry. */
+  /** Records a request of session `id`. True when it is a new entry. */
   see(id: string, nowMs: number): boolean {
     this.#hash(id);
     const part = Math.floor(nowMs / this.#partMs);
-    return this.#put(this.#hashLow, this.#hashHigh, part, part);
+    return this.#put(this.#hashLow, this.#hashHigh, part, part, true);
   }
 
-  /** Sessions seen within the idle time. */
+  /** Removes session `id`. True when it was there. */
+  remove(id: string): boolean {
+    this.#hash(id);
+    return this.#remove(this.#hashLow, this.#hashHigh);
+  }
+
+  /** Zero bits at the end of the hash that an entry needs to be counted: each entry stands for 2^level sessions. */
+  get level(): number {
+    return this.#level;
+  }
+
+  /** Records that session `id` is in use. Until the release it counts without requests; after that its idle time begins. */
+  hold(id: string, nowMs: number): HeldSession {
+    this.see(id, nowMs);
+    const [low, high] = [this.#hashLow, this.#hashHigh];
+    this.#held.add(low, high);
+    return {
+      release: (endMs) => {
+        this.#held.remove(low, high);
+        const part = Math.floor(endMs / this.#partMs);
+        this.#put(low, high, part, part, true);
+      },
+    };
+  }
+
+  /** Number of sessions seen within the idle time. */
   count(nowMs: number): number {
     this.#judge(Math.floor(nowMs / this.#partMs));
     return this.#counted * 2 ** this.#level;
   }
 
-  /** How long ago the session that has been here longest was first seen, milliseconds; `undefined` without sessions. */
+  /** Age of the oldest session since it was first seen, milliseconds; `undefined` without sessions. */
   oldestMs(nowMs: number): number | undefined {
     this.#judge(Math.floor(nowMs / this.#partMs));
     let first = Number.POSITIVE_INFINITY;
@@ -138,7 +168,7 @@ export class ActiveSessions {
 
   /**
    * Up to `max` entries that were not taken yet or have been seen in a newer part since; `undefined` when there is
-   * nothing to tell.
+   * nothing to report.
    */
   take(max: number, nowMs: number): SessionSample | undefined {
     const part = Math.floor(nowMs / this.#partMs);
@@ -148,7 +178,7 @@ export class ActiveSessions {
     const byAge: string[] = [];
     const slots = this.#slots;
     const flags = this.#untoldFlags;
-    // Once around at most.
+    // At most one round over the flags.
     let words = flags.length;
     for (let left = max; left > 0 && words >= 0 && this.#untold > 0; ) {
       const word = flags[this.#cursor]!;
@@ -170,16 +200,17 @@ export class ActiveSessions {
     return { level: this.#level, partEndsInMs: (part + 1) * this.#partMs - nowMs, partMs: this.#partMs, seen };
   }
 
-  /** Whoever took entries has lost them: `take` gives all again. */
+  /** The receiver of the entries has lost them: `take` returns all again. */
   tellAgain(): void {
     for (let at = 0; at < this.#slots.length; at += WIDTH) if (this.#slots[at + SEEN] !== NEVER) this.#setUntold(at);
   }
 
   /**
-   * Adds what another has taken; `floor` is the highest level among all whose samples are merged. An entry counts
-   * from the end of the part it was seen in, so it never ends before the other's own would.
+   * Adds a sample that another instance took; `floor` is the highest level of all merged samples. An entry counts from the
+   * end of the part it was seen in, so it never expires before the entry of the other instance. Entries of `except` are left
+   * out. `take` does not return merged entries before `tellAgain`: the instance that has seen them reports them.
    */
-  merge(sample: SessionSample, floor: number, nowMs: number): void {
+  merge(sample: SessionSample, floor: number, nowMs: number, except?: ActiveSessions): void {
     this.#floor = floor;
     this.#judge(Math.floor(nowMs / this.#partMs));
     while (this.#admits < floor || this.#level < floor) this.#coarsen();
@@ -187,9 +218,25 @@ export class ActiveSessions {
       const seenUntilMs = nowMs + sample.partEndsInMs - age * sample.partMs;
       const part = Math.floor(seenUntilMs / this.#partMs);
       if (part < this.#judgedPart - PARTS) continue;
-      for (let at = 0; at + 8 <= hashes.length; at += 8)
-        this.#put(number(hashes, at), number(hashes, at + 4), part, Math.min(part, this.#judgedPart));
+      for (let at = 0; at + 8 <= hashes.length; at += 8) {
+        const low = number(hashes, at);
+        const high = number(hashes, at + 4);
+        if (except === undefined || !except.#has(low, high))
+          this.#put(low, high, part, Math.min(part, this.#judgedPart), false);
+      }
     }
+  }
+
+  /** The same for a sample that is not one of several merged regularly: the level may fall below that of the sample later. */
+  adopt(sample: SessionSample, nowMs: number, except?: ActiveSessions): void {
+    this.merge(sample, sample.level, nowMs, except);
+    this.#floor = 0;
+  }
+
+  /** Removes the entries of a sample. */
+  drop({ seen }: SessionSample): void {
+    for (const [, hashes] of seen)
+      for (let at = 0; at + 8 <= hashes.length; at += 8) this.#remove(number(hashes, at), number(hashes, at + 4));
   }
 
   // ---- the table
@@ -206,7 +253,7 @@ export class ActiveSessions {
     this.#hashHigh = mixBits(two ^ one) & HASH_MASK;
   }
 
-  /** Where a hash would stand if it were alone, as an index into `#slots`. */
+  /** The position of a hash without collisions, as an index into `#slots`. */
   #home(low: number, high: number): number {
     const mask = this.#slots.length / WIDTH - 1;
     return (mixBits(low ^ Math.imul(high, GOLDEN_RATIO) ^ this.#seed) & mask) * WIDTH;
@@ -223,14 +270,25 @@ export class ActiveSessions {
     return at;
   }
 
-  #put(low: number, high: number, part: number, first: number): boolean {
+  #has(low: number, high: number): boolean {
+    return this.#slots[this.#find(low, high) + SEEN] !== NEVER;
+  }
+
+  #remove(low: number, high: number): boolean {
+    const at = this.#find(low, high);
+    if (this.#slots[at + SEEN] === NEVER) return false;
+    this.#free(at);
+    return true;
+  }
+
+  #put(low: number, high: number, part: number, first: number, isUntold: boolean): boolean {
     if ((low & ((1 << this.#admits) - 1)) !== 0) return false;
     const slots = this.#slots;
     const at = this.#find(low, high);
     const before = slots[at + SEEN]!;
     if (before >= part) return false;
     slots[at + SEEN] = part;
-    this.#setUntold(at);
+    if (isUntold) this.#setUntold(at);
     if (before !== NEVER) return false;
     slots[at + LOW] = low;
     slots[at + HIGH] = high;
@@ -245,13 +303,13 @@ export class ActiveSessions {
     return true;
   }
 
-  /** First the expired go, then half of the ids at a time. */
+  /** Drops expired entries first, then half of the ids at a time. */
   #makeRoom(part: number): void {
     this.#judge(part);
     while (this.#entries(this.#admits) > MAX_SAMPLE && this.#admits < MAX_LEVEL) this.#coarsen();
   }
 
-  /** What is not admitted any more does not count from now on, and is freed as others come. */
+  /** Entries that are no longer admitted do not count from now on. New entries free them gradually. */
   #coarsen(): void {
     this.#admits++;
     this.#level = Math.max(this.#level, this.#admits);
@@ -259,17 +317,20 @@ export class ActiveSessions {
     this.#sweptTo = 0;
   }
 
-  /** How many end in at least so many zero bits. */
+  /** Number of entries whose hash ends in at least `zeros` zero bits. */
   #entries(zeros: number): number {
     let sum = 0;
     for (let i = zeros; i <= HASH_HALF_BITS; i++) sum += this.#byZeros[i]!;
     return sum;
   }
 
-  /** Once per part: drops the expired and looks whether the sample may become finer. */
+  /** Once per part: renews held sessions, drops expired entries and checks whether the sample may become finer. */
   #judge(part: number): void {
     if (part === this.#judgedPart) return;
     this.#judgedPart = part;
+    this.#held.forEach((low, high) => {
+      this.#put(low, high, part, part, true);
+    });
     this.#sweptTo = 0;
     this.#sweep(part - PARTS, this.#slots.length);
     const capacity = this.#slots.length / WIDTH;
@@ -293,23 +354,23 @@ export class ActiveSessions {
   }
 
   /**
-   * Goes on to index `end` and frees slots of what is not admitted or was last seen before part `oldest`. In place:
-   * nothing is allocated. A slot that was looked at needs no second look: none that is not admitted comes in any more,
-   * and what moves up moves to where the sweep is.
+   * Continues to index `end` and frees slots of entries that are not admitted or were last seen before part `oldest`. In
+   * place: allocates nothing. One visit per slot is enough: new entries are admitted ones, and entries that move up move to
+   * the position of the sweep.
    */
   #sweep(oldest: number, end: number): void {
     const slots = this.#slots;
     const mask = (1 << this.#admits) - 1;
     const until = Math.min(end, slots.length);
     for (let at = this.#sweptTo; at < until; at += WIDTH) {
-      // What moves up into a slot that was freed is looked at as well.
+      // An entry that moves up into the freed slot is checked as well.
       while (slots[at + SEEN] !== NEVER && (slots[at + SEEN]! < oldest || (slots[at + LOW]! & mask) !== 0))
         this.#free(at);
     }
     this.#sweptTo = until < slots.length ? until : NOWHERE;
   }
 
-  /** Frees a slot, and moves up those behind it that can no longer be found otherwise. @see Knuth, volume 3, §6.4 R */
+  /** Frees a slot, and moves up entries behind it that a search would not find any more. @see Knuth, volume 3, §6.4 R */
   #free(freed: number): void {
     const slots = this.#slots;
     const { length } = slots;
@@ -333,7 +394,7 @@ export class ActiveSessions {
     slots[gap + SEEN] = NEVER;
   }
 
-  /** The same entries in a table of another size; no sweep may be under way. */
+  /** Moves the entries into a table of another size; no sweep may be in progress. */
   #resize(capacity: number): void {
     const before = this.#slots;
     const flagsBefore = this.#untoldFlags;
@@ -378,12 +439,12 @@ function capacityFor(size: number): number {
   return capacity;
 }
 
-/** How many words hold the flags of so many slots; the least table has fewer slots than a word has flags. */
+/** Number of words for the flags of `capacity` slots. Rounded up: the smallest table has fewer slots than a word has flags. */
 function wordsFor(capacity: number): number {
   return Math.ceil(capacity / WORD);
 }
 
-/** Where the flag of the slot at index `at` is. */
+/** Index of the word with the flag of the slot at index `at`. */
 function wordOf(at: number): number {
   return at >>> (WIDTH_BITS + WORD_BITS);
 }
@@ -401,7 +462,7 @@ function zerosOf(half: number): number {
   return half === 0 ? HASH_HALF_BITS : endingZeros(half);
 }
 
-/** Zero bits at the end of 32 of which at least one is set. */
+/** Zero bits at the end of a 32-bit number that is not 0. */
 function endingZeros(bits: number): number {
   return 31 - Math.clz32(bits & -bits);
 }
@@ -410,7 +471,7 @@ function partMs(idleMs: number): number {
   return Math.max(MIN_PART_MS, idleMs / PARTS);
 }
 
-/** Twice 24 bits in eight characters. */
+/** Two 24-bit halves as eight characters. */
 function digits(low: number, high: number): string {
   return String.fromCharCode(
     DIGITS[low >>> 18]!,

@@ -27,13 +27,13 @@ void test('any prefers the group of the lost node and takes others when it has t
   }
 });
 
-void test('group takes nobody from outside, and everybody when the lost node had no group', () => {
+void test('group takes no node from outside, and all nodes when the lost node had no group', () => {
   assert.equal(failoverNode(nodes, lost('group', 'us'), NONE)?.id, 'c');
   assert.equal(failoverNode(nodes, lost('group', 'us'), new Set([nodes[2]!.id])), undefined);
   assert.ok(failoverNode(nodes, lost('group'), NONE));
 });
 
-void test('none takes nobody', () => {
+void test('with failover none no node is taken', () => {
   assert.equal(failoverNode(nodes, lost('none', 'eu'), NONE), undefined);
 });
 

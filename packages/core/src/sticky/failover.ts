@@ -1,14 +1,14 @@
 import type { Failover, GroupName, NodeId } from '@rollcall/protocol';
 import { hashText, mixBits } from './text-hash.ts';
 
-/** What failover may know of a node. */
+/** The facts about a node that failover may use. */
 export interface FailoverCandidate {
   readonly id: NodeId;
   readonly weight: number;
   readonly group: GroupName | undefined;
 }
 
-/** A session that has lost its node, for good or for the moment. */
+/** A session that has lost its node, permanently or temporarily. */
 export interface LostSession {
   readonly failover: Failover;
   /** Group of the lost node; `undefined` when it had none or is not known any more. */
@@ -18,12 +18,13 @@ export interface LostSession {
 }
 
 /**
- * The node among `candidates` and not in `tried` that takes over a lost session; `undefined` when none may.
+ * The node among `candidates` and not in `tried` that takes over a lost session; `undefined` when no node may.
  *
- * `any` and `eager` prefer the lost node's group, `group` accepts nobody else (and everybody when the node had no group), `none`
- * nobody at all. The choice depends on the session alone, not on load or time: all requests of one session, also
- * parallel ones and those at other workers, come to the same node while it is eligible, and the sessions of a lost
- * node spread over the others by weight.
+ * `any` and `eager` prefer the lost node's group. `group` accepts only nodes of this group, and all nodes when the lost
+ * node had no group. `none` accepts no node.
+ *
+ * The choice depends only on the session, not on load or time. All requests of one session go to the same node while it is
+ * eligible, also parallel ones and requests at other workers. The sessions of a lost node spread over the others by weight.
  *
  * @see Thaler and Ravishankar, "Using name-based mappings to increase hit rates" (1998): highest random weight.
  */

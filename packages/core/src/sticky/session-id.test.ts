@@ -37,7 +37,7 @@ void test('a bare route counts only where it may', () => {
   assert.equal(find('abc.def'), undefined);
 });
 
-void test('eight segments are looked at, from the right', () => {
+void test('eight segments are checked, from the right', () => {
   assert.equal(find(`id.n1${'.x'.repeat(7)}`), 'n1');
   assert.equal(find(`id.n1${'.x'.repeat(8)}`), undefined);
 });
@@ -53,7 +53,7 @@ void test('an id names a route when its last segment could be one', () => {
     assert.equal(namesRoute(id), false, id);
 });
 
-void test('a route that was appended comes off again, whatever the id', () => {
+void test('an appended route is removed from any id', () => {
   fc.assert(
     fc.property(fc.string(), (id) => {
       assert.equal(withoutRoute(`${id}.n1`, routes), id);

@@ -3,28 +3,28 @@
  */
 import { decodeOctets } from '../contexts/path-match.ts';
 
-/** Segments that are looked at, from the right. */
+/** Segments that are checked, from the right. */
 const MAX_SEGMENTS = 8;
 /** Longest route, in characters. */
 const MAX_ROUTE_LENGTH = 64;
 const ROUTE_SHAPE = /^[A-Za-z0-9_-]{1,64}$/;
 
-/** Known routes of a balancer: anything that answers `get` by name. */
+/** Known routes of a balancer: `get` returns the entry of a route by its name. */
 export interface KnownRoutes<T> {
   get(route: string): T | undefined;
 }
 
 /** How a session id may name its route. */
 export interface SessionIdShape {
-  /** True when the whole id may be a route, as in our own cookie. Otherwise the part before the first dot never is. */
+  /** True when the whole id may be a route, as in the proxy's cookie. Otherwise the part before the first dot never is. */
   readonly mayBeBare: boolean;
 }
 
 /**
- * What is known of the right-most segment of `id` that names a known route; `undefined` when none does.
+ * The entry of the right-most segment of `id` that names a known route; `undefined` when no segment does.
  *
- * `id` is percent-decoded exactly once and split at dots; at most 8 segments are looked at, so that the cost does not
- * depend on what a client sends beyond its length.
+ * `id` is percent-decoded exactly once and split at dots. At most 8 segments are checked, so that the cost depends only on
+ * the length of the id.
  *
  * @see Apache mod_proxy_balancer takes all after the first dot, which fails on signed Node cookies
  *   (`s:id.route.signature`); the right-most known segment serves both.

@@ -1,6 +1,7 @@
+/** Finds the session of a request: the places of session ids, in their order. */
 import type { StickySettings } from '@rollcall/protocol';
 import { cookieValue, cookieValueStart, pairEnd } from './cookie-field.ts';
-import { type CookieSeal, isOfAnother, ROUTE_COOKIE, unsealed } from './route-cookie.ts';
+import { type CookieSeal, isOfAnother, timeOf, unsealed, withoutTime } from './route-cookie.ts';
 import type { KnownRoutes } from './session-id.ts';
 import { findRoute, namesRoute } from './session-id.ts';
 import { pathParameterEnd, pathParameterStart, queryParameterEnd, queryParameterStart } from './url-session.ts';
@@ -12,27 +13,33 @@ const OWN_ID = { mayBeBare: true };
 const APPLICATION_ID = { mayBeBare: false };
 
 /**
- * Finds the session of a request: in our own cookie (insert mode), then in the balancer's cookies in their order, then
- * in path and query parameters. All cookies of a name are read. The first id that names a known route wins.
+ * Finds the session of a request. In insert mode it searches the proxy's own cookie first, under its name and its earlier
+ * names. Then follow the balancer's cookies in their order, then path and query parameters. All cookies of a name are read. The
+ * first id that names a known route wins.
  *
- * One object per balancer, used again for each request; the answer stands in its fields until the next search.
+ * One object per balancer, reused for each request; the result is in its fields until the next search.
  */
 export class SessionSearch<T> {
-  readonly #ownCookie: boolean;
+  /** Names of the proxy's own cookie, the present one first; none unless the mode is insert. */
+  readonly #ownNames: readonly string[];
   readonly #cookies: readonly string[];
   readonly #parameters: readonly string[];
-  /** Application ids name routes on purpose only where the application or we append them. */
+  /** True if the application or the proxy appends routes. Otherwise a route in an application's id is a coincidence. */
   readonly #appendsRoutes: boolean;
-  /** What is known of the route; `undefined` when nothing was found. */
+  /** The entry of the known route; `undefined` when no route was found. */
   known: T | undefined;
-  /** The id as sent, without enclosing quotes and seal; `''` when nothing was found. */
+  /** The id as sent, without enclosing quotes, seal and time; `''` when nothing was found. */
   id = '';
+  /** The time in the proxy's own cookie, Unix seconds; -1 when there is none. */
+  timeS = -1;
   place: SessionPlace = 'cookie';
   /** Name of the cookie or parameter; `''` when nothing was found. */
   name = '';
+  /** True when the session was found in the proxy's own cookie. */
+  isOwn = false;
   /** True when nothing was found but an id names a route that is not known. */
   namesUnknown = false;
-  /** True when our own cookie came without its seal, or with a wrong one. */
+  /** True when the proxy's own cookie came without its seal, or with a wrong one. */
   isForged = false;
   readonly #seal: CookieSeal | undefined;
   readonly #mark: string;
@@ -40,11 +47,16 @@ export class SessionSearch<T> {
   unroutedId = '';
   unroutedName = '';
 
-  /** `mark` is that of the balancer's own cookies. With a `seal`, insert mode believes nothing but our own cookie: whatever else names a route, the client may have written. */
+  /**
+   * `mark` is the mark of the balancer's own cookies. With a `seal`, insert mode trusts only the proxy's own cookie: a client
+   * may have written any other id that names a route.
+   */
   constructor(settings: StickySettings, mark: string, seal?: CookieSeal) {
     this.#mark = mark;
-    this.#ownCookie = settings.mode === 'insert';
-    this.#seal = this.#ownCookie ? seal : undefined;
+    const { name, earlierNames } = settings.routeCookie;
+    const isInsert = settings.mode === 'insert';
+    this.#ownNames = isInsert ? [name, ...earlierNames] : [];
+    this.#seal = isInsert ? seal : undefined;
     this.#cookies = this.#seal === undefined ? settings.cookies : [];
     this.#parameters = this.#seal === undefined ? settings.parameters : [];
     this.#appendsRoutes = settings.mode === 'suffix' || settings.mode === 'rewrite';
@@ -57,9 +69,11 @@ export class SessionSearch<T> {
     this.name = '';
     this.namesUnknown = false;
     this.isForged = false;
+    this.isOwn = false;
+    this.timeS = -1;
     this.unroutedId = '';
     if (cookie !== '') {
-      if (this.#ownCookie && this.#findCookie(cookie, ROUTE_COOKIE, routes, true)) return true;
+      for (const name of this.#ownNames) if (this.#findCookie(cookie, name, routes, true)) return true;
       for (const name of this.#cookies) if (this.#findCookie(cookie, name, routes, false)) return true;
     }
     if (target.includes('=')) {
@@ -97,7 +111,7 @@ export class SessionSearch<T> {
       this.isForged = true;
       return false;
     }
-    // A browser sends the cookie of an outer context along, and its route may be known here by chance.
+    // A browser also sends the cookie of an outer context, and its route may be known here by chance.
     if (isOwn && isOfAnother(id, this.#mark)) return false;
     const known = findRoute(id, routes, isOwn ? OWN_ID : APPLICATION_ID);
     if (known === undefined) {
@@ -109,7 +123,9 @@ export class SessionSearch<T> {
       return false;
     }
     this.known = known;
-    this.id = id;
+    this.id = isOwn ? withoutTime(id) : id;
+    this.timeS = isOwn ? timeOf(id) : -1;
+    this.isOwn = isOwn;
     this.place = place;
     this.name = name;
     this.namesUnknown = false;

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { StickySample } from '@rollcall/feed';
 import {
+  FIRST_ROUTE_COOKIE,
   type NodeId,
   parseBalancerName,
   parseNodeId,
-  type StickySample,
   type StickySettings,
 } from '@rollcall/protocol';
 import { StickyWatch, type WatchedRoute } from './sticky-watch.ts';
@@ -17,6 +18,7 @@ const SETTINGS: StickySettings = {
   failover: 'any',
   remove: false,
   movable: false,
+  routeCookie: FIRST_ROUTE_COOKIE,
 };
 const ONE = { id: parseNodeId('n1') as NodeId, route: 'r1' };
 const TWO = { id: parseNodeId('n2') as NodeId, route: 'r2' };
@@ -66,7 +68,7 @@ void test('ids that name no route are unrouted: signatures differ from id to id'
   assert.deepEqual(scene.seen(), { unrouted: 4, name: 'JSESSIONID' });
 });
 
-void test('what repeats after a dot is another route', () => {
+void test('text that repeats after a dot is another route', () => {
   const scene = new Scene();
   for (let i = 0; i < 3; i++) scene.set('JSESSIONID=ID*.node1');
   for (let i = 0; i < 2; i++) scene.set(`connect.sid=s%3AID*.node9.signature${i}`, TWO);
@@ -83,7 +85,7 @@ void test('what repeats after a dot is another route', () => {
   assert.deepEqual(scene.seen()['writes'], [{ node: 'n2', route: 'node9' }]);
 });
 
-void test('the route of another node is strange, of a gone one is another, and of the session that asked is kept', () => {
+void test("the route of another node is strange, of a gone one is another, and of the request's session is kept", () => {
   const scene = new Scene();
   scene.set('JSESSIONID=ID*.r2');
   scene.set('JSESSIONID=ID*.gone', TWO);
@@ -101,7 +103,7 @@ void test('an id that is set again, a deleted one and a short one are not new', 
   assert.deepEqual(scene.seen(), { routed: 1 });
 });
 
-void test('cookies we were not told of count when they look like sessions or carry a route', () => {
+void test('cookies that are not configured count when they look like sessions or carry a route', () => {
   const scene = new Scene();
   scene.set('sid=s%3AID*.r1.signature; HttpOnly');
   scene.set('app_session=abcdefgh*; Path=/; Max-Age=3600');
@@ -113,14 +115,14 @@ void test('cookies we were not told of count when they look like sessions or car
   assert.deepEqual(scene.seen(), { foreign: 2, foreignRouted: 1, foreignName: 'oddname' });
 });
 
-void test('in rewrite mode the program need not know of routes', () => {
+void test('in rewrite mode ids without a route count as routed', () => {
   const scene = new Scene({ mode: 'rewrite' });
   scene.set('JSESSIONID=ID*');
   assert.deepEqual([scene.watch.watchesCookies, scene.seen()], [true, { routed: 1 }]);
   for (const mode of ['insert', 'none'] as const) assert.equal(new Scene({ mode }).watch.watchesCookies, false);
 });
 
-void test('an id that replaces the one of the session that asked is renewed, in both modes', () => {
+void test("an id that replaces the id of the request's session is renewed, in both modes", () => {
   for (const [mode, field] of [
     ['rewrite', 'JSESSIONID=payload*.signature'],
     ['suffix', 'JSESSIONID=ID*.r1'],
@@ -151,7 +153,7 @@ void test('only the last hundred count, and a new start or other settings begin 
   assert.deepEqual(scene.seen(), {});
 });
 
-void test('it is told when it has changed, and again when it was lost', () => {
+void test('a sample is reported when it has changed, and again when it was lost', () => {
   const { watch } = new Scene();
   assert.equal(watch.take(), undefined);
   watch.onUnroutedId('an-id-in-a-link', '_s');
@@ -162,4 +164,18 @@ void test('it is told when it has changed, and again when it was lost', () => {
   assert.equal(watch.take(), undefined);
   watch.tellAgain();
   assert.equal(watch.take()?.unrouted, 1);
+});
+
+void test('a new session counts as routeless if its request has a session cookie of the application with a value', () => {
+  const scene = new Scene({ mode: 'insert' });
+  for (const [cookie, isRouteless] of [
+    ['', false],
+    ['theme=dark', false],
+    ['JSESSIONID=', false],
+    ['xJSESSIONID=a', false],
+    ['theme=dark; JSESSIONID=a', true],
+    ['connect.sid=s%3Aa', true],
+  ] as const)
+    assert.equal(scene.watch.onNewSession(cookie), isRouteless, cookie);
+  assert.deepEqual(scene.seen(), { fresh: 4, routeless: 2, routelessName: 'connect.sid' });
 });

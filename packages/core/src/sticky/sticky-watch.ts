@@ -1,29 +1,33 @@
 /**
- * What the last 100 new session ids of a balancer looked like to one worker, and whether its last 100 visitors sent
- * our cookie back. Judged elsewhere, over all workers; here is only what the worker can see.
+ * Observations of one worker for the sticky self-check. It keeps the form of the last 100 new session ids of a balancer,
+ * and whether its last 100 visitors sent the proxy's cookie back. The registry judges them, over all workers.
  *
- * Looked at are `Set-Cookie` fields in suffix and rewrite mode, session ids in URLs in suffix mode, and in insert mode
- * the first request after our cookie was given on the same connection. Memory is bounded; of values only what stands
- * after a dot is kept, for comparison with the next id of the same node, and nothing of it is told unless it repeats.
+ * In suffix and rewrite mode it observes `Set-Cookie` fields, in suffix mode also session ids in URLs. In insert mode it
+ * observes the first request on a connection after the proxy has set its cookie there. It also observes new sessions of clients
+ * that send a session cookie of the application.
+ *
+ * Memory is bounded. Of values only the text after a dot is kept, for comparison with the next id of the same node. It is
+ * reported only if it repeats.
  */
-import type { BalancerName, NodeId, StickySample, StickySettings } from '@rollcall/protocol';
+import type { StickySample } from '@rollcall/feed';
+import type { BalancerName, NodeId, StickySettings } from '@rollcall/protocol';
 import { parseCookieName, parseRoute } from '@rollcall/protocol';
 import { decodeOctets } from '../contexts/path-match.ts';
-import { ROUTE_COOKIE } from './route-cookie.ts';
+import { cookieValueStart, pairEnd } from './cookie-field.ts';
 import { findRoute, type KnownRoutes } from './session-id.ts';
 import { hashText } from './text-hash.ts';
 
-/** New ids and visitors that count. */
+/** Number of latest new ids, and of latest visitors, that count. */
 const WINDOW = 100;
-/** Places for hashes of the latest ids, so that an id that is sent again is not new. A power of two. */
+/** Places for hashes of the latest ids, so that a repeated id is not new. A power of two. */
 const RECENT = 256;
-/** Nodes whose last id is compared with their next. */
+/** Nodes whose last id is kept for comparison with their next. */
 const MAX_NODES = 64;
-/** Nodes that are named for writing another route than theirs. */
+/** Nodes that are named for writing a route other than their own. */
 const MAX_NAMED = 4;
 /** Shorter values are no session ids. */
 const MIN_ID_LENGTH = 8;
-/** Shorter values of cookies we were not told of are taken for settings. */
+/** Shorter values of cookies that are not configured count as settings. */
 const MIN_STRANGE_LENGTH = 16;
 const SESSION_NAME = /sess|sid$|^sid|[._-]sid/i;
 const NO_SESSION_NAME = /csrf|xsrf/i;
@@ -40,8 +44,10 @@ const RETURNED = 0;
 const REFUSED = 1;
 const OPENED = 0;
 const RENEWED = 1;
+const FRESH = 0;
+const ROUTELESS = 1;
 
-/** A node as far as a new id is compared with it. */
+/** The fields of a node that new ids are compared with. */
 export interface WatchedNode {
   readonly id: NodeId;
   readonly route: string;
@@ -53,14 +59,16 @@ export class StickyWatch {
   readonly #ids = new Window(FOREIGN_ROUTED + 1);
   readonly #visitors = new Window(REFUSED + 1);
   readonly #origins = new Window(RENEWED + 1);
+  readonly #begun = new Window(ROUTELESS + 1);
   readonly #recent = new Uint32Array(RECENT);
-  /** What stood after the first dot of a node's last id without a known route. */
+  /** The text after the first dot of a node's last id without a known route. */
   readonly #tails = new Map<NodeId, string>();
   readonly #writes = new Map<NodeId, string>();
   #name = '';
   #foreignName = '';
+  #routelessName = '';
   #isChanged = false;
-  /** True when responses are worth looking at. */
+  /** True when `Set-Cookie` fields of responses are observed. */
   watchesCookies: boolean;
 
   constructor(balancer: BalancerName, settings: StickySettings) {
@@ -69,7 +77,7 @@ export class StickyWatch {
     this.watchesCookies = isWatched(settings);
   }
 
-  /** Other settings: what was seen under the earlier ones says nothing. */
+  /** Applies other settings. Observations under the earlier ones are dropped. */
   configure(settings: StickySettings): void {
     if (JSON.stringify(settings) === JSON.stringify(this.#settings)) return;
     this.#settings = settings;
@@ -77,11 +85,13 @@ export class StickyWatch {
     this.reset();
   }
 
-  /** A node was started again, perhaps because of what was found: begin anew. */
+  /** Begins a new window after a node restarted: the restart may have fixed a finding. */
   reset(): void {
     this.#ids.clear();
     this.#visitors.clear();
     this.#origins.clear();
+    this.#begun.clear();
+    this.#routelessName = '';
     this.#recent.fill(0);
     this.#tails.clear();
     this.#writes.clear();
@@ -90,15 +100,15 @@ export class StickyWatch {
     this.#isChanged = true;
   }
 
-  /** Who was told has lost it. */
+  /** The coordinator lost the sample: `take` returns it again. */
   tellAgain(): void {
     this.#isChanged = true;
   }
 
   /**
-   * `node` answers with this `Set-Cookie`. `requestRoute` is the route of the session that asked, `''` for a new one: an
-   * id that keeps it is not new. Returns the id when clients will come back to the node with it (in rewrite mode, with the
-   * route appended), `''` otherwise.
+   * Records that `node` answered with this `Set-Cookie`. `requestRoute` is the route of the request's session, `''` for a
+   * new one: an id that keeps it is not new. Returns the id when it will bring clients back to the node (in rewrite mode,
+   * with the route appended), `''` otherwise.
    */
   onSetCookie(field: string, node: WatchedNode, requestRoute: string, routes: KnownRoutes<WatchedRoute>): string {
     const equals = field.indexOf('=');
@@ -109,7 +119,7 @@ export class StickyWatch {
     const name = field.slice(0, equals).trim();
     const known = findRoute(id, routes, APPLICATION_ID);
     if (!this.#settings.cookies.includes(name)) {
-      if (name === ROUTE_COOKIE || (known === undefined && !isSessionLike(name, id, field))) return '';
+      if (this.#isOwn(name) || (known === undefined && !isSessionLike(name, id, field))) return '';
       if (this.#isNew(id)) {
         this.#foreignName = name;
         this.#add(known === undefined ? FOREIGN : FOREIGN_ROUTED);
@@ -138,13 +148,25 @@ export class StickyWatch {
     this.#add(UNROUTED);
   }
 
-  /** The first request on a connection after our cookie was given there. */
+  /** The first request on a connection after the proxy has set its cookie there. */
   onVisitor(hasReturned: boolean): void {
     this.#visitors.add(hasReturned ? RETURNED : REFUSED);
     this.#isChanged = true;
   }
 
-  /** What is seen now, when it has changed since the last call. */
+  /**
+   * A new session of a request with this `Cookie` field in insert mode. Returns true when the request has a session cookie of
+   * the application: its client keeps cookies, but did not send the route.
+   */
+  onNewSession(cookie: string): boolean {
+    const name = cookie === '' ? undefined : this.#settings.cookies.find((candidate) => isSent(cookie, candidate));
+    if (name !== undefined) this.#routelessName = name;
+    this.#begun.add(name === undefined ? FRESH : ROUTELESS);
+    this.#isChanged = true;
+    return name !== undefined;
+  }
+
+  /** The sample, if it has changed since the last call. */
   take(): StickySample | undefined {
     if (!this.#isChanged) return undefined;
     this.#isChanged = false;
@@ -154,6 +176,7 @@ export class StickyWatch {
   sample(): StickySample {
     const name = parseCookieName(this.#name);
     const foreignName = parseCookieName(this.#foreignName);
+    const routelessName = parseCookieName(this.#routelessName);
     const writes: StickySample['writes'][number][] = [];
     for (const [node, text] of this.#writes) {
       const route = parseRoute(text);
@@ -171,8 +194,11 @@ export class StickyWatch {
       foreignRouted: this.#ids.count(FOREIGN_ROUTED),
       returned: this.#visitors.count(RETURNED),
       refused: this.#visitors.count(REFUSED),
+      fresh: this.#begun.count(FRESH),
+      routeless: this.#begun.count(ROUTELESS),
       ...(name !== undefined && { name }),
       ...(foreignName !== undefined && { foreignName }),
+      ...(routelessName !== undefined && { routelessName }),
       writes,
     };
   }
@@ -209,6 +235,11 @@ export class StickyWatch {
     return tail.split('.').findLast((segment) => parseRoute(segment) !== undefined && before?.includes(segment));
   }
 
+  #isOwn(name: string): boolean {
+    const { routeCookie } = this.#settings;
+    return name === routeCookie.name || routeCookie.earlierNames.includes(name);
+  }
+
   #isNew(id: string): boolean {
     const hash = hashText(id, 0);
     const at = hash & (RECENT - 1);
@@ -223,14 +254,14 @@ export class StickyWatch {
   }
 }
 
-/** What a watch reads of a known route. */
+/** The fields of a known route that a watch reads. */
 export interface WatchedRoute {
   readonly route: string;
-  /** `undefined` while its node is not there. */
+  /** `undefined` while its node is not present. */
   readonly node: object | undefined;
 }
 
-/** How many of the last 100 were of each kind. */
+/** Counts of the last 100 observations by kind. */
 class Window {
   readonly #kinds = new Uint8Array(WINDOW);
   readonly #counts: Uint8Array;
@@ -260,10 +291,16 @@ class Window {
   }
 }
 
-/** By its name; or, as sessions usually are, out of reach of scripts and gone with the browser. */
+/** Recognizes a session cookie by its name, or because scripts cannot read it and it ends with the browser. */
 function isSessionLike(name: string, id: string, field: string): boolean {
   if (id.length < MIN_STRANGE_LENGTH || NO_SESSION_NAME.test(name)) return false;
   return SESSION_NAME.test(name) || (/;\s*httponly/i.test(field) && !/;\s*(?:expires|max-age)\s*=/i.test(field));
+}
+
+/** True when the field has the cookie `name` with a value. */
+function isSent(field: string, name: string): boolean {
+  const start = cookieValueStart(field, name, 0);
+  return start >= 0 && pairEnd(field, start) > start;
 }
 
 function isWatched({ mode }: StickySettings): boolean {

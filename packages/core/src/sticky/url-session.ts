@@ -3,7 +3,7 @@
  * (`/cart?_s=abc.node1`). Names are case-sensitive, nothing is decoded, every function is linear in the target.
  */
 
-/** Where the value of the next path parameter `name` at or after `from` begins; -1 when there is none. */
+/** Index of the value of the next path parameter `name` at or after `from`; -1 when there is none. */
 export function pathParameterStart(target: string, name: string, from: number): number {
   const query = target.indexOf('?');
   const pathEnd = query < 0 ? target.length : query;
@@ -14,14 +14,14 @@ export function pathParameterStart(target: string, name: string, from: number): 
   return -1;
 }
 
-/** Where the path parameter whose value begins at `start` ends: the next `;`, `/` or `?`, or the end. */
+/** End of the path parameter whose value begins at `start`: the next `;`, `/` or `?`, or the end of the target. */
 export function pathParameterEnd(target: string, start: number): number {
   let end = start;
   while (end < target.length && !isPathMark(target.charCodeAt(end))) end++;
   return end;
 }
 
-/** Where the value of the next query parameter `name` at or after `from` begins; -1 when there is none. */
+/** Index of the value of the next query parameter `name` at or after `from`; -1 when there is none. */
 export function queryParameterStart(target: string, name: string, from: number): number {
   const query = target.indexOf('?');
   if (query < 0) return -1;
@@ -33,13 +33,13 @@ export function queryParameterStart(target: string, name: string, from: number):
   return -1;
 }
 
-/** Where the query parameter whose value begins at `start` ends: the next `&`, or the end. */
+/** End of the query parameter whose value begins at `start`: the next `&`, or the end of the target. */
 export function queryParameterEnd(target: string, start: number): number {
   const ampersand = target.indexOf('&', start);
   return ampersand < 0 ? target.length : ampersand;
 }
 
-/** What becomes of a parameter: another value, or `undefined` to drop it. */
+/** Returns the new value of a parameter, or `undefined` to drop it. */
 export type ParameterEdit = (value: string) => string | undefined;
 
 /** `target` with `edit` applied to every path and query parameter named in `names`; `undefined` when that changes nothing. */

@@ -1,8 +1,8 @@
-/** The store that nobody shares and that forgets with the process. The reference for all others. */
+/** The store in memory: not shared, and lost when the process ends. The reference for all other stores. */
 import type { Store, StoredRecord, WriteOutcome } from './store.ts';
 import { isNewer } from './version.ts';
 
-/** Opens an empty store. Values are copied in and out, as a real medium would. */
+/** Opens an empty store. Values are copied in and out, as by a real medium. */
 export function memoryStore(): Store {
   const records = new Map<string, StoredRecord>();
   let isClosed = false;

@@ -1,15 +1,16 @@
 /**
- * The persistence port: a memory of what agents and operators have said, so that a restart logs nobody out.
- * It is never the truth and never on the path of a request.
+ * The persistence port: it keeps registrations and operators' settings, so that a restart logs no user out.
+ * It is never the source of truth and never on the path of a request.
  */
 
 /**
- * One remembered thing. `version` is compared left to right; a write with a lower or equal version than the stored
- * one is refused. For nodes it is [newest incarnation ever, generation], where the generation grows with each write and
- * is a wall clock Unix ms, so that it goes on growing after a restart; for overrides [wall clock Unix ms, counter].
+ * One record. `version` is compared left to right; a write is refused if its version is lower than the stored one or
+ * equal. For nodes it is [newest incarnation ever, generation]. The generation grows with each write and is a wall clock
+ * Unix ms, so that it continues to grow after a restart. For overrides it is [wall clock Unix ms, counter].
+ * The cluster id always has the same version: the first write of all coordinators stays.
  */
 export interface StoredRecord {
-  /** `node/ID`, `override/ID`, `balancer/NAME`. At most 128 characters, unique. */
+  /** `node/ID`, `override/ID`, `balancer/NAME`, `cluster/id`. At most 128 characters, unique. */
   readonly key: string;
   readonly version: readonly [number, number];
   /** JSON-safe; at most 16 KiB when encoded. */
@@ -24,9 +25,12 @@ export type WriteOutcome = 'written' | 'stale';
 export type StoreListener = (records: readonly StoredRecord[]) => void;
 
 /**
- * Contract, held by `storeContract` for every implementation: `write` is atomic per record; what `write` said
- * `written` is in the next `load`; `stale` changes nothing; `load` skips what it cannot read and counts it; methods
- * reject with an Error when the medium is away and lose nothing that was written before; after `close` they reject.
+ * Contract, checked by `storeContract` for every implementation:
+ *
+ * - `write` is atomic per record. A record with the outcome `written` is in the next `load`; `stale` changes nothing.
+ * - `load` skips records that it cannot read, and counts them.
+ * - Methods reject with an Error while the medium is unreachable, and lose no record that was written before.
+ * - After `close` they reject.
  */
 export interface Store {
   readonly kind: string;
@@ -38,7 +42,7 @@ export interface Store {
   write(records: readonly StoredRecord[]): Promise<readonly WriteOutcome[]>;
   /** Removes the keys; unknown ones are no error. */
   remove(keys: readonly string[]): Promise<void>;
-  /** Returns the way to stop listening. A store that nobody shares never calls. */
+  /** Returns a function that stops the calls. A store that is not shared never calls `listener`. */
   watch(listener: StoreListener): () => void;
   close(): Promise<void>;
 }

@@ -12,7 +12,7 @@ import {
   newLiveNumbers,
 } from '../balancing/algorithm.ts';
 import type { Rng } from '../rng.ts';
-import { seededRng } from './seeded-rng.ts';
+import { seededRng } from '../seeded-rng.ts';
 
 export interface AlgorithmContractOptions {
   readonly name: string;
@@ -24,7 +24,7 @@ export interface AlgorithmContractOptions {
 /** A candidate that tests may change in place. */
 export type TestCandidate = Candidate & { readonly live: LiveNumbers };
 
-/** A candidate that is idle, came up long ago and has told no numbers, with `differs` put over it. */
+/** A candidate that is idle, came up long ago and has reported no numbers, changed by `differs`. */
 export function candidate(
   id: string,
   differs: Partial<Omit<Candidate, 'id' | 'live'>> & { readonly live?: Partial<LiveNumbers> } = {},
@@ -64,11 +64,11 @@ export function algorithmContract({ name, create, promisesShares }: AlgorithmCon
 
   declare('has the name it is created by', (algorithm) => assert.equal(algorithm.name, name));
 
-  declare('picks nobody from nobody', (algorithm) => {
+  declare('picks no node from an empty list', (algorithm) => {
     assert.equal(algorithm.pick([], at(0), NONE_TRIED), undefined);
   });
 
-  declare('picks the only candidate, and nobody once it was tried', (algorithm) => {
+  declare('picks the only candidate, and no node once it was tried', (algorithm) => {
     const only = candidate('only');
     assert.equal(algorithm.pick([only], at(0), NONE_TRIED), only);
     assert.equal(algorithm.pick([only], at(0), new Set([only.id])), undefined);
@@ -107,7 +107,7 @@ export function algorithmContract({ name, create, promisesShares }: AlgorithmCon
       if (round % 2 === 0 || listed.length < 6) listed.push(...waiting.splice(0, round % 3 === 0 ? 2 : 1));
       for (let i = 0; i < 3; i++) {
         const picked = algorithm.pick(listed, at(round), NONE_TRIED);
-        assert.ok(picked !== undefined && listed.includes(picked), 'picked somebody who has gone');
+        assert.ok(picked !== undefined && listed.includes(picked), 'picked a node that has gone');
       }
     }
   });
@@ -169,7 +169,7 @@ export function algorithmContract({ name, create, promisesShares }: AlgorithmCon
         for (const node of candidates) algorithm.onReport?.(node, { ...report, isBesideAnswer }, extreme);
       for (let i = 0; i < 10; i++) {
         const picked = algorithm.pick(candidates, at(i), NONE_TRIED);
-        assert.ok(picked !== undefined, `nobody was picked beside ${extreme}`);
+        assert.ok(picked !== undefined, `no node was picked beside ${extreme}`);
         assert.equal(algorithm.pick(candidates, at(i), new Set([candidates[0]!.id, candidates[2]!.id])), odd);
       }
       for (const node of candidates) assert.ok(!Number.isNaN(algorithm.score?.(node, at(0)) ?? 0));

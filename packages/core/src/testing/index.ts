@@ -1,5 +1,7 @@
-/** What tests of core and of those who fill its ports need; never part of a running program. */
+/** Helpers for tests of core and of implementations of its ports; never part of a running program. */
+export { seededRng } from '../seeded-rng.ts';
 export { type AlgorithmContractOptions, algorithmContract, candidate } from './algorithm-contract.ts';
+export { freePort } from './free-port.ts';
 export { ManualClock } from './manual-clock.ts';
-export { seededRng } from './seeded-rng.ts';
 export { type StoreContractOptions, storeContract } from './store-contract.ts';
+export { TYPESCRIPT } from './typescript.ts';

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts';
 
-/** A clock that stands still until it is told to go on. */
+/** A clock that only a test advances. */
 export class ManualClock implements Clock {
   #nowMs: number;
 
@@ -13,9 +13,9 @@ export class ManualClock implements Clock {
     return this.#nowMs;
   }
 
-  /** Goes on by `ms`, which is not negative, and returns the new instant. */
+  /** Advances by `ms`, which is not negative, and returns the new instant. */
   advance(ms: number): number {
-    if (!(ms >= 0)) throw new RangeError(`time cannot go on by ${ms} ms`);
+    if (!(ms >= 0)) throw new RangeError(`time cannot advance by ${ms} ms`);
     this.#nowMs += ms;
     return this.#nowMs;
   }

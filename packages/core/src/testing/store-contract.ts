@@ -10,7 +10,7 @@ export interface StoreContractOptions {
   readonly open: () => Promise<Store>;
   /** Opens another store on the medium of the last `open`; absent when nothing survives a close. */
   readonly reopen?: () => Promise<Store>;
-  /** Others may write to the same medium, and `watch` tells of it. */
+  /** Other stores may write to the same medium, and `watch` reports it. */
   readonly isShared?: boolean;
 }
 
@@ -32,7 +32,7 @@ export function storeContract(options: StoreContractOptions): void {
     assert.deepEqual(await store.load(), []);
   });
 
-  declare('what was written is in the next load, whole', async (store) => {
+  declare('a written record is in the next load, whole', async (store) => {
     const written = [
       record('node/a', [1, 1], { text: 'ä "quoted"\n', list: [1, { two: null }] }),
       record('override/a', [1_795_216_422_546, 7], { status: 'draining' }, 1_895_216_422_546),
@@ -90,7 +90,7 @@ export function storeContract(options: StoreContractOptions): void {
     assert.deepEqual(await store.write([record('node/a', [1, 0], 2)]), ['written']);
   });
 
-  declare('what is changed after a write or a load does not change the store', async (store) => {
+  declare('changes of a value after a write or a load do not change the store', async (store) => {
     const value = { status: 'enabled' };
     await store.write([record('node/a', [1, 0], value)]);
     value.status = 'changed';
@@ -136,7 +136,7 @@ export function storeContract(options: StoreContractOptions): void {
   });
 
   if (reopen)
-    void test(`${name}: what was written is there after the store is opened again`, async () => {
+    void test(`${name}: written records are there after the store is opened again`, async () => {
       const first = await open();
       const kept = [record('node/a', [1, 0], { a: 1 }), record('balancer/shop', [2, 1], { b: [2] })];
       await first.write([...kept, record('node/b', [1, 0], 'removed')]);
@@ -152,7 +152,7 @@ export function storeContract(options: StoreContractOptions): void {
     });
 
   if (options.isShared && reopen)
-    void test(`${name}: a listener hears what another one writes, once per version`, async () => {
+    void test(`${name}: a listener receives the records that another store writes, once per version`, async () => {
       const one = await open();
       const other = await reopen();
       try {

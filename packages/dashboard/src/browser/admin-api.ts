@@ -1,13 +1,13 @@
-/** The admin API from a page: authenticated by login cookie and page key, bounded in time. */
+/** Requests of a page to the admin API, authenticated by login cookie and page key, with a time limit. */
 import type { Problem } from '@rollcall/protocol';
 import { byId, duration, showIf } from './dom.js';
 import { pageKeyField } from './page-key.js';
 
 const TIMEOUT_MS = 5_000;
-/** Between two tries to follow events, milliseconds. */
+/** Pause before the page follows events again, milliseconds. */
 const RECONNECT_MS = 3_000;
 
-/** The coordinator answered, but not with what was asked for. */
+/** The coordinator answered with an error status. `message` is the detail of the problem, with advice on a missing login. */
 export class Refused extends Error {
   readonly status: number;
 
@@ -17,16 +17,17 @@ export class Refused extends Error {
   }
 }
 
+/** The JSON body of a GET. Throws `Refused`, or the error of fetch. */
 export async function get<Body>(path: string): Promise<Body> {
   return (await call(path, {})).json() as Promise<Body>;
 }
 
-/** What a link of the API answers, as text. */
+/** The body of a GET as text. Throws as `get` does. */
 export async function getText(path: string): Promise<string> {
   return (await call(path, {})).text();
 }
 
-/** `undefined` when the answer has no body. */
+/** The JSON body of a POST; `undefined` if the answer has no body. Throws as `get` does. */
 export async function post<Body>(path: string, body: object): Promise<Body> {
   const response = await call(path, {
     method: 'POST',
@@ -43,14 +44,14 @@ async function call(path: string, init: RequestInit, signal = AbortSignal.timeou
   const problem = (await response.json().catch(() => ({}))) as Partial<Problem>;
   const advice =
     response.status === 401 || response.status === 403
-      ? ' To act here, open the login link that `rollcall up` or `rollcall logins --link` prints.'
+      ? ' To log in, open the login link that `rollcall up` or `rollcall logins --link` prints.'
       : '';
   throw new Refused(response.status, `${problem.detail ?? `The coordinator answered ${response.status}.`}${advice}`);
 }
 
 /**
- * Follows a stream of events until the page is closed; after an interruption it resumes behind the last event that `onEvent` got. An
- * EventSource cannot send the page key.
+ * Follows a stream of events until the page is closed. After an interruption it resumes after the last event that `onEvent`
+ * received. It uses fetch because an EventSource cannot send the page key.
  */
 export async function follow<Event>(path: string, onEvent: (event: Event) => void): Promise<never> {
   let lastId = '';
@@ -63,7 +64,7 @@ export async function follow<Event>(path: string, onEvent: (event: Event) => voi
         onEvent(JSON.parse(data) as Event);
       }
     } catch {
-      // The alert line of the page reports a coordinator that does not answer.
+      // `poll` reports on the page that the coordinator does not answer.
     }
     await new Promise((resolve) => setTimeout(resolve, RECONNECT_MS));
   }
@@ -84,8 +85,8 @@ async function* frames({ body }: Response): AsyncGenerator<{ readonly id: string
 }
 
 /**
- * Calls `refresh` every `periodMs`, one at a time, and tells in the page's alert line when the coordinator does not
- * answer, and since when. Traffic does not depend on it, and the line says so.
+ * Calls `refresh`, and again `periodMs` after each call has ended. If it fails, the alert line of the page shows the error, or
+ * for how long the coordinator has not answered.
  */
 export function poll(refresh: () => Promise<void>, periodMs: number): void {
   const trouble = byId('trouble');
@@ -100,7 +101,7 @@ export function poll(refresh: () => Promise<void>, periodMs: number): void {
       const why =
         error instanceof Refused
           ? error.message
-          : `The coordinator has not answered for ${duration(Date.now() - lostAtMs)}. What you see is from before; traffic goes on without it.`;
+          : `The coordinator has not answered for ${duration(Date.now() - lostAtMs)}. This page shows the last known state; traffic is not affected.`;
       trouble.dataset['kind'] = 'poll';
       showIf(trouble, why);
     }
@@ -109,7 +110,7 @@ export function poll(refresh: () => Promise<void>, periodMs: number): void {
   void turn();
 }
 
-/** Shows what went wrong with something that the user did. */
+/** Shows the error of a user action in the alert line. */
 export function tellFailure(error: unknown): void {
   const trouble = byId('trouble');
   trouble.dataset['kind'] = 'action';

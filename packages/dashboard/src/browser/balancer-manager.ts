@@ -1,4 +1,4 @@
-/** The balancer-manager page: live rows per balancer, three verbs, advice, events. */
+/** The balancer-manager page: the nodes of each balancer, the actions drain, enable and stop, advice, and events. */
 import type {
   BalancerResource,
   BalancersResource,
@@ -9,6 +9,7 @@ import type {
   WriteResult,
 } from '@rollcall/protocol';
 import { follow, get, poll, post, tellFailure } from './admin-api.js';
+import { sessionsText } from './amounts.js';
 import { byId, make, setText, showIf } from './dom.js';
 import { ExplanationDialog } from './explanation-dialog.js';
 import { NodeTable, type Verb } from './node-table.js';
@@ -40,7 +41,7 @@ async function refresh(): Promise<void> {
   ]);
   setText(
     byId('summary'),
-    `${status.nodes.up} nodes up · ${status.sessions} sessions · ${status.requestsPerSecond.toFixed(1)} requests/s`,
+    `${status.nodes.up} nodes up · ${sessionsText(status)} · ${status.requestsPerSecond.toFixed(1)} requests/s`,
   );
   const advice = byId('advice');
   advice.hidden = status.advice.length === 0;
@@ -78,7 +79,7 @@ function showBalancers(
       make(
         'p',
         '',
-        'Add a program of yours: ',
+        'Add a program: ',
         make('code', '', `rollcall run --coordinator ${status.control} -- YOUR PROGRAM {port}`),
       ),
     );
@@ -106,20 +107,24 @@ function aboutBalancer(balancer: BalancerResource | undefined): string {
 }
 
 const EFFECT: Readonly<Record<Verb, string>> = {
-  drain: 'It keeps its sessions and gets no new ones.',
-  enable: 'It takes everything again.',
-  stop: 'It takes nothing from now on. Its sessions move to other nodes or end.',
+  drain: 'The node keeps its sessions and gets no new ones.',
+  enable: 'The node gets requests and new sessions again.',
+  stop: 'The node gets no more requests. Its sessions move to other nodes or end.',
 };
 
+/** Asks, then acts. If no eligible node would be left, the dialog shows it before. */
 async function act(verb: Verb, node: NodeResource): Promise<void> {
-  const reason = await confirmed(
-    `${verb} ${node.id}?`,
-    `${EFFECT[verb]}${verb === 'stop' ? ` It has ${node.sessions} sessions.` : ''}`,
-    verb,
-  );
-  if (reason === undefined) return;
+  const path = `/v1/nodes/${node.id}/${verb}`;
   try {
-    const { note } = await post<WriteResult>(`/v1/nodes/${node.id}/${verb}`, reason === '' ? {} : { reason });
+    const { nobodyEligible } = await post<WriteResult>(path, { dryRun: true });
+    const sessions = verb === 'stop' ? ` The node has ${sessionsText(node)}.` : '';
+    const warning = nobodyEligible === undefined ? '' : ` Warning: ${nobodyEligible}.`;
+    const reason = await confirmed(`${verb} ${node.id}?`, `${EFFECT[verb]}${sessions}${warning}`, verb);
+    if (reason === undefined) return;
+    const { note } = await post<WriteResult>(path, {
+      ...(reason !== '' && { reason }),
+      ...(nobodyEligible !== undefined && { force: true }),
+    });
     showIf(byId('trouble'), '');
     if (note !== undefined) tellFailure(note);
     await refresh();
@@ -128,7 +133,7 @@ async function act(verb: Verb, node: NodeResource): Promise<void> {
   }
 }
 
-/** Asks; the reason that was given, or undefined when the answer was no. */
+/** Opens the confirmation dialog. Resolves with the reason (may be empty), or `undefined` if the user cancels. */
 function confirmed(title: string, text: string, verb: Verb): Promise<string | undefined> {
   const dialog = byId<HTMLDialogElement>('confirm');
   const reason = byId<HTMLInputElement>('confirm-reason');
@@ -145,7 +150,7 @@ function confirmed(title: string, text: string, verb: Verb): Promise<string | un
   );
 }
 
-/** The tail of the cluster's history. */
+/** Lists the latest events of the cluster, at most `MAX_EVENTS`, newest first. */
 function followEvents(): void {
   const list = byId('events');
   void follow('/v1/events', (event: EventResource) => {

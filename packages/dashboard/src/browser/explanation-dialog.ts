@@ -1,4 +1,4 @@
-/** Why a node's load factor and its part of the traffic are what they are, as long as somebody looks at it. */
+/** The dialog that explains the load factor and the traffic share of a node. */
 import type { ExplainedMetric, NodeExplanation } from '@rollcall/protocol';
 import { get, Refused, tellFailure } from './admin-api.js';
 import { byId, duration, make, setText } from './dom.js';
@@ -13,6 +13,7 @@ export class ExplanationDialog {
   readonly #metrics = byId('explanation-metrics');
   #node = '';
 
+  /** Fetches the explanation of a node and opens the dialog; reports an error on the page instead. */
   async show(node: string): Promise<void> {
     this.#node = node;
     try {
@@ -23,7 +24,7 @@ export class ExplanationDialog {
     }
   }
 
-  /** Asks again while it is open; call it with every turn of the page. A node that was removed is reported in the dialog. */
+  /** Refreshes an open dialog; the page calls it with each refresh. If the node was removed, the dialog reports it. */
   async refresh(isOpening = false): Promise<void> {
     if (!isOpening && !this.#dialog.open) return;
     const node = this.#node;
@@ -38,7 +39,7 @@ export class ExplanationDialog {
 
   #fillGone(): void {
     setText(this.#title, `${this.#node} is gone`);
-    setText(this.#about, 'The coordinator does not know this node any more.');
+    setText(this.#about, 'The coordinator no longer has this node.');
     for (const part of [this.#because, this.#shares, this.#metrics]) part.replaceChildren();
   }
 

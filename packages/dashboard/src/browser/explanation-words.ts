@@ -1,11 +1,11 @@
-/** The explanation of a node in words: one place for the page and for the command line, so that both say the same. */
+/** Formats the explanation of a node, for the page and for the command line. */
 import type { ExplainedMetric, ExplainedShare, NodeExplanation } from '@rollcall/protocol';
-// Not with `.js`, as the page's own scripts: this one is also loaded by Node from its source.
+// With `.ts`, unlike other scripts of the page: Node also loads this module from its source.
 import { amount, bytes, percent } from './amounts.ts';
 
 const ROLES = { limit: 'limit', mean: 'mean', shown: 'shown only', unknown: '' } as const;
 
-/** What is known of the node itself, as parts of one line; `duration` writes milliseconds as the rest of the surface does. */
+/** The numbers of the node, as parts of one line. `duration` formats milliseconds in the way of the page or the command line. */
 export function explainedNumbers(explanation: NodeExplanation, duration: (ms: number) => string): readonly string[] {
   const { load, meanLoad, loadFactor, inFlight, serviceMs, toldMs } = explanation;
   return [
@@ -14,20 +14,24 @@ export function explainedNumbers(explanation: NodeExplanation, duration: (ms: nu
     `load factor ${loadFactor}`,
     ...(inFlight === undefined ? [] : [`in flight ${inFlight}`]),
     ...(serviceMs === undefined ? [] : [`${amount(serviceMs)} ms a request`]),
-    toldMs < 0 ? 'never told' : `told ${duration(toldMs)} ago`,
+    toldMs < 0 ? 'no report yet' : `last report ${duration(toldMs)} ago`,
   ];
 }
 
-/** The rows of requests and sessions: what, now, share, fair share. */
-export function shareRows({ requests, sessions }: NodeExplanation): readonly (readonly string[])[] {
-  return [shareRow('requests', requests, '/s'), shareRow('sessions', sessions, '')];
+/** The rows `requests`, `sessions` and `seen once`, each with the cells name, now, share, fair share. */
+export function shareRows({ requests, sessions, sessionsSeenOnce }: NodeExplanation): readonly (readonly string[])[] {
+  return [
+    shareRow('requests', requests, '/s'),
+    shareRow('sessions', sessions, ''),
+    ['seen once', amount(sessionsSeenOnce), '', ''],
+  ];
 }
 
 function shareRow(name: string, { count, share, fairShare }: ExplainedShare, unit: string): readonly string[] {
   return [name, `${amount(count)}${unit}`, percent(share), percent(fairShare)];
 }
 
-/** The row of a metric: name, value, capacity, weight, what it counts as, its part now, and over the last ten reports. */
+/** The cells of a metric: name, value, capacity, weight, role, its part of the load now, its mean part over ten reports. */
 export function metricRow(metric: ExplainedMetric): readonly string[] {
   const { name, value, unit, capacity, weight, isSoft, role, part, mean } = metric;
   return [

@@ -1,4 +1,4 @@
-/** The page behind a login link: keeps the page key in the storage of this origin and goes on to the balancer-manager. */
+/** The page behind a login link: stores the page key in the storage of this origin and opens the balancer-manager. */
 import { byId, showIf } from './dom.js';
 import { keepPageKey } from './page-key.js';
 
@@ -7,5 +7,5 @@ if (keepPageKey(key)) location.replace('/balancer-manager');
 else
   showIf(
     byId('trouble'),
-    'This browser lets the page keep nothing, so the login cannot be used. Allow site data for this address, then open a new login link.',
+    'Cannot log in: this browser blocks site data. Allow site data for this address, then open a new login link.',
   );

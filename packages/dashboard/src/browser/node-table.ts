@@ -1,11 +1,12 @@
-/** The table of one balancer's nodes: rows live as long as their nodes, cells change in place. */
+/** The table of the nodes of one balancer. Each node keeps its row, and cells are updated in place. */
 import type { NodeResource } from '@rollcall/protocol';
+import { seenOnceText } from './amounts.js';
 import { duration, make, setText } from './dom.js';
 
 export type Verb = 'drain' | 'enable' | 'stop';
 export interface NodeTableListener {
   onVerb(verb: Verb, node: NodeResource): void;
-  /** Somebody asks why the load factor is what it is. */
+  /** The user requests the explanation of the load factor. */
   onWhy(node: NodeResource): void;
 }
 
@@ -128,8 +129,8 @@ class NodeRow {
     this.#liveness.className = `state ${livenessClass(node)}`;
     setText(this.#factor, String(node.loadFactor));
     this.#meter.value = node.loadFactor;
-    this.#sessions.title = node.sessionsFrom === 'node' ? 'told by the node' : 'counted by the proxy workers';
-    setText(this.#sessions, String(node.sessions));
+    this.#sessions.title = node.sessionsFrom === 'node' ? 'reported by the node' : 'counted by the proxy workers';
+    setText(this.#sessions, `${node.sessions}${seenOnceText(node.sessionsSeenOnce)}`);
     const { parked } = node.observed;
     const tunnels = node.tunnels > 0 ? ` + ${node.tunnels} tunnels` : '';
     setText(this.#inFlight, `${node.inFlight}${tunnels}${parked > 0 ? ` + ${parked} parked` : ''}`);
@@ -157,7 +158,10 @@ function noteOf(node: NodeResource): string {
   }
   if (drain.isDone) return 'drained';
   const deadline = node.wanted.deadlineAtUnixMs ?? node.reported.deadlineAtUnixMs;
-  const parts = [`${drain.sessionsLeft} sessions`, `${drain.inFlight} in flight`];
+  const parts = [
+    `${drain.sessionsLeft} sessions${seenOnceText(drain.sessionsSeenOnce)}`,
+    `${drain.inFlight} in flight`,
+  ];
   if (drain.tunnels > 0) parts.push(`${drain.tunnels} tunnels`);
   if (drain.oldestSessionMs !== undefined && drain.sessionsLeft > 0)
     parts.push(`the oldest for ${duration(drain.oldestSessionMs)}`);

@@ -1,17 +1,17 @@
 /**
- * The key of the login, kept in the storage of this origin. The login cookie goes with requests to any port of this host; the key
- * goes only where these pages send it.
+ * The page key of the login, in the storage of this origin. The browser sends the login cookie to every port of this host. It sends
+ * the page key only with requests of these pages.
  */
 
 const NAME = 'rollcall-page-key';
 
-/** The request field with the key, or none without a login. */
+/** The request field with the page key; empty without a login. */
 export function pageKeyField(): Readonly<Record<string, string>> {
   const key = kept();
   return key === null ? {} : { [NAME]: key };
 }
 
-/** True when the browser has kept it. */
+/** Stores the page key. Returns false if the browser blocks storage. */
 export function keepPageKey(key: string): boolean {
   try {
     localStorage.setItem(NAME, key);
@@ -21,16 +21,17 @@ export function keepPageKey(key: string): boolean {
   }
 }
 
+/** Removes the page key. */
 export function forgetPageKey(): void {
   if (kept() !== null) localStorage.removeItem(NAME);
 }
 
-/** True when this origin keeps a key; the login itself may have ended. */
+/** Whether a page key is stored; the login itself may have ended. */
 export function hasPageKey(): boolean {
   return kept() !== null;
 }
 
-/** Some browsers throw where storage is blocked. */
+/** The stored page key, or `null`. Some browsers throw if storage is blocked. */
 function kept(): string | null {
   try {
     return localStorage.getItem(NAME);

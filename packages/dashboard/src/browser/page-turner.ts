@@ -1,7 +1,7 @@
-/** Which part of the nodes the page shows: up to 200 rows, with buttons where there are more. */
+/** Paging of the nodes: at most 200 rows, and buttons for the next and the first page. */
 import { byId, make, setText } from './dom.js';
 
-/** Rows of one page: what is asked for is what is shown. */
+/** Rows of one page, and the limit of the request. */
 const ROWS = 200;
 
 export class PageTurner {
@@ -14,7 +14,7 @@ export class PageTurner {
   #shownBefore = 0;
   #shown = 0;
 
-  /** `onTurn` is called when another part is to be shown. */
+  /** `onTurn` is called after `query` has changed. */
   constructor(onTurn: () => void) {
     for (const button of [this.#first, this.#next]) button.type = 'button';
     this.#first.addEventListener('click', () => {
@@ -30,12 +30,12 @@ export class PageTurner {
     this.#element.append(this.#about, ' ', this.#first, ' ', this.#next);
   }
 
-  /** Query of the nodes to show. */
+  /** Query of the request for the nodes of this page. */
   get query(): string {
     return `limit=${ROWS}${this.#after === undefined ? '' : `&after=${encodeURIComponent(this.#after)}`}`;
   }
 
-  /** So many nodes are shown of `all`, and the next ones begin after `next`. */
+  /** Updates the text and the buttons. `shown` of `all` nodes are shown; `next` is the cursor of the next page, if any. */
   update(shown: number, all: number, next: string | undefined): void {
     this.#shown = shown;
     this.#following = next;

@@ -1,11 +1,11 @@
-/** The server-status page: the coordinator, its traffic and its workers. */
+/** The server-status page: coordinator, traffic and workers. */
 import type { StatusResource, WorkerResource } from '@rollcall/protocol';
 import { get, getText, poll, tellFailure } from './admin-api.js';
 import { bytes } from './amounts.js';
 import { byId, duration, make, setText } from './dom.js';
 import { offerLogout } from './session.js';
 
-/** `?refresh=N` sets the period in seconds, as with Apache. */
+/** `?refresh=N` sets the period in seconds, 1 to 3,600, default 1, as with Apache. */
 const periodMs = Math.min(3_600, Math.max(1, Number(new URLSearchParams(location.search).get('refresh')) || 1)) * 1_000;
 
 poll(refresh, periodMs);
@@ -16,7 +16,7 @@ for (const link of document.querySelectorAll<HTMLAnchorElement>('a[data-raw]'))
     void showRaw(link);
   });
 
-/** Following a link sends no page key, so the page asks and shows the answer. */
+/** Fetches the target of a link and shows it as text, because the browser would request the link without the page key. */
 async function showRaw(link: HTMLAnchorElement): Promise<void> {
   try {
     const text = await getText(link.pathname + link.search);
@@ -43,6 +43,7 @@ async function refresh(): Promise<void> {
       `${status.nodes.up} up, ${status.nodes.suspect} suspect, ${status.nodes.joining} joining, ${status.nodes.down} down, ${status.nodes.gone} gone`,
     ],
     ['sessions', String(status.sessions)],
+    ['sessions seen once', String(status.sessionsSeenOnce)],
     ...status.unserved.map(
       ({ host, path, message, remedy }) => [`not served: ${path} on ${host}`, `${message}; to do: ${remedy}`] as const,
     ),
@@ -60,7 +61,7 @@ async function refresh(): Promise<void> {
         ? '0'
         : `${status.parked.requests}, the oldest for ${duration(status.parked.oldestMs)}`,
     ],
-    ['found no node', String(totals.unavailable)],
+    ['no node available', String(totals.unavailable)],
     ['in and out', `${bytes(totals.bytesIn)} and ${bytes(totals.bytesOut)}`],
   ]);
   byId('workers').replaceChildren(...status.workers.map(workerRow));

@@ -1,9 +1,9 @@
 /**
- * The agent protocol as JSON Schema 2020-12, for authors of agents and for tools. The codec decides what is accepted; a
- * property test holds this equal to it. `schema/agent.schema.json` is this, written by the test with UPDATE=1.
+ * JSON Schema 2020-12 of the agent protocol, for authors of agents and for tools. The codec is authoritative; a property test
+ * keeps the schema equal to it. With UPDATE=1 the test writes the schema to `schema/agent.schema.json`.
  */
 import { MAX_REASON_CHARACTERS } from '../admin.ts';
-import { FAILOVERS } from '../messages.ts';
+import { FAILOVERS, STATUSES, STICKY_MODES } from '../messages.ts';
 
 /** A JSON Schema, or a part of one. */
 export type JsonSchema = { readonly [keyword: string]: unknown };
@@ -15,14 +15,14 @@ const NULL = { type: 'null' };
 const RESERVED = ['__proto__', 'constructor', 'prototype'];
 const NOT_RESERVED = { not: { enum: RESERVED } };
 const BOOLEAN = { type: 'boolean' };
-const STATUS = { enum: ['enabled', 'draining', 'stopped'] };
+const STATUS = { enum: STATUSES };
 const INSTANCE = { type: 'string', pattern: '^[0-9a-f]{32}$' };
 
 const SEGMENT = "[A-Za-z0-9._~!$&'()*+,=:@-]+";
 const OCTET = '(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])';
 const PORT = '(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])';
 const IPV6 = '\\[[0-9A-Fa-f:.]{2,45}\\]';
-/** A name whose last label is a number would be read as an IPv4 address in an odd spelling. */
+/** Host name, but not one whose last label is a number: URL parsers read it as an IPv4 address. */
 const PLAIN_HOST = '(?!(?:[A-Za-z0-9._-]*\\.)?(?:[0-9]+|0[xX][0-9A-Fa-f]*):)[A-Za-z0-9._-]{1,253}';
 const LABEL = '[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?';
 
@@ -130,6 +130,7 @@ const DEFINITIONS: Readonly<Record<string, JsonSchema>> = {
     {
       route: ref('Name'),
       contexts: list(object({ path: ref('ContextPath') }), 16, 1),
+      stripPrefix: BOOLEAN,
       hosts: list(ref('HostPattern'), 16, 1),
       weight: number(0.001, 100),
       group: ref('Name'),
@@ -151,7 +152,7 @@ const DEFINITIONS: Readonly<Record<string, JsonSchema>> = {
   StickyHint: object(
     {},
     {
-      mode: { enum: ['insert', 'suffix', 'rewrite', 'none'] },
+      mode: { enum: STICKY_MODES },
       cookies: list(string("^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$"), 16),
       parameters: list(string('^[A-Za-z0-9._~-]{1,64}$'), 16),
       failover: { enum: FAILOVERS },
@@ -165,14 +166,14 @@ const DEFINITIONS: Readonly<Record<string, JsonSchema>> = {
   ),
   Name: { ...string('^[A-Za-z0-9_-]{1,64}$'), ...NOT_RESERVED },
   ContextPath: string(`^(?!.*/\\.{1,2}(?:/|$))/(?:${SEGMENT}(?:/${SEGMENT})*)?$`, 256),
-  HostPattern: string(`^(?:\\*|\\[[0-9A-Fa-f:.]{2,45}\\]|(?:\\*\\.)?${LABEL}(?:\\.${LABEL})*)$`, 253),
+  HostPattern: string(`^(?:\\*|\\[[0-9A-Fa-f:.]{2,45}\\]|(?:\\*\\.)?${LABEL}(?:\\.${LABEL})*\\.?)$`, 254),
   NodeUrl: string(`^https?://(?:${IPV6}|(?:${OCTET}\\.){3}${OCTET}|${PLAIN_HOST}):${PORT}/?$`, 512),
 };
 
 export const AGENT_SCHEMA: JsonSchema = {
   $schema: 'https://json-schema.org/draft/2020-12/schema',
   title: 'Rollcall agent protocol, version 1',
-  description: 'Messages of both directions; PROTOCOL.md says what they mean and in which order they come.',
+  description: 'Messages of both directions; PROTOCOL.md specifies their meaning and order.',
   anyOf: [ref('AgentMessage'), ref('CoordinatorMessage')],
   $defs: DEFINITIONS,
 };

@@ -1,2 +1,3 @@
-/** For tests of other packages. */
+/** Public interface for tests of other packages. */
+export { ManualTimers } from './manual-timers.ts';
 export { type Mutation, mutated } from './mutated-message.ts';

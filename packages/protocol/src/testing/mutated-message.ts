@@ -1,6 +1,6 @@
-/** Messages that are wrong in a few places: what property tests of the codec, the schema and the coordinator are made from. */
+/** Messages with a few wrong parts, for property tests of the codec, the schema and the coordinator. */
 
-/** Values at the edges of what is read, and far outside. All texts are ASCII or of one code unit a character. */
+/** Values at the bounds of accepted values, and far outside. In all texts a character is one UTF-16 code unit. */
 export const VALUES: readonly unknown[] = [
   ...[null, true, false, [], {}, [[]], [{}], [null], { a: 1 }, { path: '/' }, [{ path: null }]],
   ...[0, -0, 1, -1, 0.5, 0.001, 0.0009, 0.99, 1.01, 19, 20, 39, 40, 99, 100, 101, 1_000, 1_001, 1_024, 1_025],
@@ -21,14 +21,14 @@ export const VALUES: readonly unknown[] = [
 ];
 const KEYS = ['__proto__', 'constructor', 'prototype', 'unknown', 'a.b', 'type', ''];
 
-/** One change of a message; numbers are taken modulo what there is. */
+/** One change of a message. `place` and `what` are indices, taken modulo the number of places and of values or keys. */
 export interface Mutation {
   readonly place: number;
   readonly how: 'replace' | 'delete' | 'add' | 'repeat';
   readonly what: number;
 }
 
-/** A copy of a message with parts replaced, taken away, added and repeated. */
+/** Returns a copy of a message with parts replaced, deleted, added and repeated. */
 export function mutated(message: object, mutations: readonly Mutation[]): object {
   const copy = structuredClone(message);
   for (const { place, how, what } of mutations) {
@@ -49,7 +49,7 @@ function put(holder: Record<string, unknown>, key: string, value: unknown): void
   Object.defineProperty(holder, key, { value, enumerable: true, configurable: true, writable: true });
 }
 
-/** Holder and key of each part. */
+/** Lists the object and the key of each part. */
 export function placesOf(value: object): [Record<string, unknown>, string][] {
   return Object.entries(value).flatMap(([key, part]: [string, unknown]) => [
     [value as Record<string, unknown>, key] as [Record<string, unknown>, string],

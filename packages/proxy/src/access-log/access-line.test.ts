@@ -30,14 +30,14 @@ function entry(differs: Partial<AccessEntry> = {}): AccessEntry {
   };
 }
 
-test('combined is what Apache writes', () => {
+test('combined is the format of Apache', () => {
   assert.equal(
     accessLine(entry(), 'combined', AT_MS),
     '192.0.2.7 - - [21/Nov/2026:07:38:09 +0000] "GET /cart?item=7 HTTP/1.1" 200 512 "http://shop.example/" "Mozilla/5.0"\n',
   );
 });
 
-test('json tells node, route, sticky result, retries and times', () => {
+test('json contains node, route, sticky result, retries and times', () => {
   assert.deepEqual(JSON.parse(accessLine(entry(), 'json', AT_MS)), {
     time: '2026-11-21T07:38:09.123Z',
     client: '192.0.2.7',
@@ -74,12 +74,12 @@ test('session ids are masked, in path, query and referer, other parameters are n
   assert.doesNotMatch(accessLine(entry({ target: '/?_s=secret' }), 'json', AT_MS), /secret/);
 });
 
-test('nobody ends a line or a quoted text early', () => {
+test('no value ends a line or a quoted text early', () => {
   const line = accessLine(entry({ userAgent: 'a" 200 "b\\\u001b[31m\u00e9' }), 'combined', AT_MS);
   assert.match(line, /"a\\x22 200 \\x22b\\x5c\\x1b\[31m\\xe9"\n$/);
 });
 
-test('what was no request has a dash', () => {
+test('octets that are not a request are logged as a dash', () => {
   const line = accessLine(
     entry({ method: '', target: '', userAgent: '', referer: '', status: 400 }),
     'combined',

@@ -1,12 +1,12 @@
-/** One request as a line of the access log. Session ids do not get into it: whoever reads the log could take a session over. */
+/** One request as a line of the access log. Session ids are masked: a reader of the log could take a session over. */
 import { editParameters } from '@rollcall/core';
 import type { AccessEntry } from '../engine/access-entry.ts';
 
-/** `combined` is Apache's, which every log reader knows; `json` has all there is to tell. */
+/** `combined` is the format of Apache, which all log readers know; `json` has all fields. */
 export const ACCESS_LOG_FORMATS = ['combined', 'json'] as const;
 export type AccessLogFormat = (typeof ACCESS_LOG_FORMATS)[number];
 
-/** What stands in place of a session id. */
+/** Replaces a session id. */
 const MASK = '*';
 const CLEAN = /^[ !#-[\]-~]*$/;
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
@@ -54,7 +54,7 @@ function masked(target: string, names: readonly string[]): string {
   return editParameters(target, names, () => MASK) ?? target;
 }
 
-/** Nobody may end a line or a quoted text early, or write octets that a terminal acts upon. */
+/** Escapes characters that would end a line or a quoted text, or control a terminal. */
 function escaped(text: string): string {
   return CLEAN.test(text)
     ? text
@@ -68,7 +68,7 @@ function rounded(ms: number): number {
 let timeSecond = Number.NaN;
 let timeText = '';
 
-/** `21/Nov/2026:07:38:09 +0000`, put together once a second. */
+/** `21/Nov/2026:07:38:09 +0000`, built once per second. */
 function clfTime(unixMs: number): string {
   const second = Math.floor(unixMs / 1_000);
   if (second !== timeSecond) {

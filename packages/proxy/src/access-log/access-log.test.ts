@@ -17,11 +17,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ownEntry } from '../engine/access-entry.ts';
-import type { ClientConnection } from '../engine/client-connection.ts';
+import { type AccessClient, ownEntry } from '../engine/access-entry.ts';
 import { AccessLog } from './access-log.ts';
 
-const CLIENT = { peer: { address: '192.0.2.7' } } as ClientConnection;
+const CLIENT = { peer: { address: '192.0.2.7' } } as AccessClient;
 const ENTRY = ownEntry(CLIENT, undefined, 400, 10);
 
 function directory(t: TestContext): string {
@@ -40,7 +39,7 @@ async function open(path: string, warnings: string[] = [], isOptional = false): 
   });
 }
 
-test('lines are there after close, and the file is not for everybody', async (t) => {
+test('lines are written before close resolves, and the file is not readable by all users', async (t) => {
   const path = join(directory(t), 'access.log');
   const log = await open(path);
   for (let i = 0; i < 5_000; i++) log.write(ENTRY);
@@ -49,7 +48,7 @@ test('lines are there after close, and the file is not for everybody', async (t)
   assert.equal(statSync(path).mode & 0o007, 0);
 });
 
-test('lines come to the file by themselves', async (t) => {
+test('lines are flushed without a call', async (t) => {
   const path = join(directory(t), 'access.log');
   const log = await open(path);
   log.write(ENTRY);
@@ -57,7 +56,7 @@ test('lines come to the file by themselves', async (t) => {
   await log.close();
 });
 
-test('rotation: no line is lost when the file is moved away and opened again', async (t) => {
+test('rotation: no line is lost if the file is moved and opened again', async (t) => {
   const folder = directory(t);
   const path = join(folder, 'access.log');
   const log = await open(path);
@@ -89,21 +88,21 @@ test('a file that cannot be opened is an error at the start', async (t) => {
   await assert.rejects(open(join(directory(t), 'missing', 'access.log')), { code: 'ENOENT' });
 });
 
-test('a disk that is full loses lines, and says so', { skip: !existsSync('/dev/full') }, async () => {
+test('lines lost on a full disk are counted and logged', { skip: !existsSync('/dev/full') }, async () => {
   const warnings: string[] = [];
   const log = await open('/dev/full', warnings);
   log.write(ENTRY);
   while (log.lost === 0) await sleep(10);
-  assert.deepEqual(warnings, ['lines of the access log are lost']);
+  assert.deepEqual(warnings, ['access log lines dropped']);
   await log.close();
 });
 
-test('an optional log starts without its file, and has it once it can be opened', async (t) => {
+test('an optional log starts without its file, and opens it later', async (t) => {
   const folder = join(directory(t), 'missing');
   const path = join(folder, 'access.log');
   const warnings: string[] = [];
   const log = await open(path, warnings, true);
-  assert.deepEqual(warnings, ['cannot open the access log; its lines are kept and it is tried again']);
+  assert.deepEqual(warnings, ['cannot open the access log; keeping its lines and retrying']);
   log.write(ENTRY);
   mkdirSync(folder);
   while (lines(path) === 0) await sleep(10);
@@ -111,7 +110,7 @@ test('an optional log starts without its file, and has it once it can be opened'
   assert.deepEqual([lines(path), log.lost], [1, 0]);
 });
 
-test('a reader that has stopped delays neither lines nor the end, and what it does not get is counted', async (t) => {
+test('a stopped reader delays neither requests nor the end, and its lost lines are counted', async (t) => {
   const path = join(directory(t), 'pipe');
   execFileSync('mkfifo', [path]);
   const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
@@ -127,7 +126,7 @@ test('a reader that has stopped delays neither lines nor the end, and what it do
   assert.ok(log.lost > written / 2, `${log.lost} lost`);
 });
 
-test('a file that cannot be opened again after a rotation: lines go to the one opened before', async (t) => {
+test('if the file cannot be opened again after a rotation, lines go to the old file', async (t) => {
   const folder = join(directory(t), 'logs');
   mkdirSync(folder);
   const warnings: string[] = [];

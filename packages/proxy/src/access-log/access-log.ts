@@ -1,27 +1,27 @@
 /**
- * The access log of one worker. Lines are gathered and written in batches by another thread, so that neither a slow disk nor
- * a stopped reader delays a request; what does not fit into memory is lost and counted. Files are appended to in whole lines,
- * so several workers may share one.
+ * The access log of one worker. Another thread writes the lines in batches, so that neither a slow disk nor a stopped reader delays a
+ * request. Lines that do not fit into memory are dropped and counted. Files are appended to in whole lines, so several workers may share
+ * one.
  */
 import { LogDestination, lossText } from '@rollcall/logging';
 import type { AccessEntry } from '../engine/access-entry.ts';
 import { type AccessLogFormat, accessLine } from './access-line.ts';
 
 export interface AccessLogOptions {
-  /** A file to append to, made with mode 0640 when it is not there; `-` is standard output. */
+  /** A file to append to, created with mode 0640; `-` is standard output. */
   readonly path: string;
   readonly format: AccessLogFormat;
-  /** Start without it when the file cannot be opened; it is tried again. Default false. */
+  /** Start without the file if it cannot be opened; opening is retried. Default false. */
   readonly isOptional?: boolean;
 }
 
-/** Handed to the writer when so much is gathered. */
+/** Size of a batch for the writer. */
 const BATCH_CHARACTERS = 32_768;
-/** Handed to it at the latest after this time, milliseconds. */
+/** Longest delay of a batch, milliseconds. */
 const FLUSH_MS = 250;
-/** Kept while the disk is slow, characters; more is lost. */
+/** Lines kept for a slow disk, characters; further lines are dropped. */
 const MAX_KEPT_CHARACTERS = 16_777_216;
-/** Between two complaints, milliseconds. */
+/** Time between two warnings, milliseconds. */
 const COMPLAINT_MS = 10_000;
 
 export interface AccessLogLog {
@@ -34,7 +34,7 @@ export class AccessLog {
   readonly #nowUnixMs: () => number;
   readonly #log: AccessLogLog;
   #complainedAtMs = Number.NEGATIVE_INFINITY;
-  /** Lines that the writer has not been given yet. */
+  /** Lines that the writer has not received yet. */
   #batch = '';
   #timer: NodeJS.Timeout | undefined;
 
@@ -53,16 +53,16 @@ export class AccessLog {
     });
   }
 
-  /** Opens it. Rejects when the file cannot be opened, unless it is optional or a pipe without a reader. */
+  /** Opens it. Rejects if the file cannot be opened, unless it is optional or a pipe without a reader. */
   static async open(options: AccessLogOptions, nowUnixMs: () => number, log: AccessLogLog): Promise<AccessLog> {
     const accessLog = new AccessLog(options, nowUnixMs, log);
     try {
       await accessLog.#destination.open();
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
-      // A pipe whose reader has not started yet is opened when it has.
+      // A pipe is opened after its reader has started.
       if (options.isOptional || code === 'ENXIO')
-        log.warn({ reason: code ?? message }, 'cannot open the access log; its lines are kept and it is tried again');
+        log.warn({ reason: code ?? message }, 'cannot open the access log; keeping its lines and retrying');
       else {
         await accessLog.close();
         throw error;
@@ -82,7 +82,7 @@ export class AccessLog {
     else this.#timer ??= setTimeout(() => this.#hand(), FLUSH_MS);
   }
 
-  /** One hand-over for many lines: each costs the writer more than the line did. */
+  /** One message for many lines: each costs the writer more than a line. */
   #hand(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -91,7 +91,7 @@ export class AccessLog {
     if (batch !== '') this.#destination.write(batch);
   }
 
-  /** Continues in a new file of the same name: the old one was moved away. Standard output stays as it is. */
+  /** Continues in a new file of the same name: the old one was moved. Standard output is not changed. */
   reopen(): void {
     this.#hand();
     this.#destination.reopen();
@@ -101,10 +101,10 @@ export class AccessLog {
     const nowMs = this.#nowUnixMs();
     if (nowMs - this.#complainedAtMs < COMPLAINT_MS) return;
     this.#complainedAtMs = nowMs;
-    this.#log.warn({ lost: this.lost, reason }, 'lines of the access log are lost');
+    this.#log.warn({ lost: this.lost, reason }, 'access log lines dropped');
   }
 
-  /** Writes what there is, and closes the file. */
+  /** Writes the remaining lines, and closes the file. */
   async close(): Promise<void> {
     this.#hand();
     await this.#destination.close();

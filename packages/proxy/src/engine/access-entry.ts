@@ -1,44 +1,50 @@
 import { DEFAULT_PARAMETERS } from '@rollcall/core';
 import type { NodeId, Route } from '@rollcall/protocol';
+import { fieldValue } from '../http1/field-rules.ts';
 import type { RequestHead } from '../http1/request-head.ts';
-import type { ClientConnection } from './client-connection.ts';
-
-const COLON = 0x3a;
+import type { ClientPeer } from './client-report.ts';
 
 /** One finished request, for the access log. All durations in milliseconds. */
 export interface AccessEntry {
-  /** The client's own address, behind trusted proxies the one they tell. */
+  /** The address of the client, behind trusted proxies the reported one. */
   readonly client: string;
-  /** `''` when what came was no request. */
+  /** `''` if the octets were not a request. */
   readonly method: string;
   readonly host: string;
-  /** As received, with its query and whatever session id is in it. */
+  /** As received, with its query and any session id in it. */
   readonly target: string;
   readonly userAgent: string;
   readonly referer: string;
   readonly isHttp10: boolean;
-  /** Status of the answer; 499 when the client left before it was whole, 101 when the connection was upgraded. */
+  /** Status of the answer; 499 if the client left before it was complete, 101 if the connection was upgraded. */
   readonly status: number;
   /** Octets written to the client for this request. */
   readonly bytesOut: number;
   readonly requestId: string;
-  /** Balancer and context, `''` when none was chosen. */
+  /** Balancer and context, `''` before a choice. */
   readonly balancer: string;
-  /** Parameters of a URL that may carry a session id, which no log should. */
+  /** URL parameters that may carry a session id, which is not logged. */
   readonly sessionParameters: readonly string[];
   readonly stickyResult: string;
-  /** The node that answered or was tried last. */
+  /** The node that answered, or the last one that was tried. */
   readonly node: NodeId | undefined;
   readonly route: Route | undefined;
   readonly attempts: number;
-  /** From sending the last attempt to its response head; -1 when there was none. */
+  /** From sending the last attempt to its response head; -1 without a response head. */
   readonly upstreamMs: number;
   readonly totalMs: number;
 }
 
-/** The entry of an answer that no node had a part in. Without `head` what came was no request. */
+/** The client of an entry. */
+export interface AccessClient {
+  readonly peer: ClientPeer;
+  /** The address of the client, behind trusted proxies the reported one. */
+  clientAddress(): string;
+}
+
+/** The entry for an answer of the proxy itself. `head` is `undefined` if the request could not be parsed. */
 export function ownEntry(
-  client: ClientConnection,
+  client: AccessClient,
   head: RequestHead | undefined,
   status: number,
   bytesOut: number,
@@ -63,16 +69,4 @@ export function ownEntry(
     upstreamMs: -1,
     totalMs: 0,
   };
-}
-
-/** Value of the first field of that lower-case name in forwarded lines; `''` when there is none. */
-export function fieldValue(fields: string, name: string): string {
-  for (let start = 0; start < fields.length; ) {
-    const end = fields.indexOf('\r\n', start);
-    const colon = start + name.length;
-    if (fields.charCodeAt(colon) === COLON && fields.slice(start, colon).toLowerCase() === name)
-      return fields.slice(colon + 1, end).trim();
-    start = end + 2;
-  }
-  return '';
 }

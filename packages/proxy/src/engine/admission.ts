@@ -1,8 +1,8 @@
 /**
- * Who may connect. Connections are bounded in total and per client address, so that one address cannot keep the others
- * out; proxies that we trust are not bounded, because they connect for many.
+ * Limits on client connections, in total and per client address, so that one address cannot use all of them. Trusted proxies have no limit
+ * per address, because they connect for many clients.
  */
-import type { Refusal } from '@rollcall/protocol';
+import type { Refusal } from '@rollcall/feed';
 
 export interface AdmissionLimits {
   readonly maxConnections: number;
@@ -12,19 +12,19 @@ export interface AdmissionLimits {
 export class Admission {
   readonly #limits: AdmissionLimits;
   readonly #byAddress = new Map<string, number>();
-  /** Connections that were let in and have not left. */
+  /** Connections that were admitted and have not left. */
   total = 0;
 
   constructor(limits: AdmissionLimits) {
     this.#limits = limits;
   }
 
-  /** True when one more can only be let in for another one. */
+  /** True if another connection needs the place of an admitted one. */
   get isFull(): boolean {
     return this.total >= this.#limits.maxConnections;
   }
 
-  /** Lets a connection in and counts it, or says why not. Each one let in leaves once. */
+  /** Admits and counts a connection, or returns the reason against it. Each admitted connection leaves once. */
   enter(address: string, isTrusted: boolean): Refusal | undefined {
     if (this.isFull) return 'connections';
     if (!isTrusted) {

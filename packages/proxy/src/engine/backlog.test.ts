@@ -5,13 +5,13 @@ import { test } from 'node:test';
 import { closeWhenEmpty } from './backlog.ts';
 
 const HOSTS = { '127.0.0.1': '127.0.0.1', '0.0.0.0': '127.0.0.1', '::1': '::1', '::': '::1' } as const;
-/** Connections that are begun in each turn. */
+/** Connections that begin in each turn. */
 const A_TURN = [0, 1, 40];
 
-/** Enough for a slow machine to come to a quiet turn, milliseconds. */
+/** Enough time for a slow machine to reach a turn without arrivals, milliseconds. */
 const PATIENCE_MS = 20_000;
 
-/** What becomes of one connection that sends a line. */
+/** The outcome of one connection that sends a line. */
 function ask(host: string, port: number): Promise<string> {
   return new Promise((resolve) => {
     let seen = '';
@@ -29,7 +29,7 @@ function ask(host: string, port: number): Promise<string> {
 
 for (const [host, target] of Object.entries(HOSTS))
   for (const aTurn of A_TURN)
-    void test(`a port on ${host} closes without a reset while ${aTurn} clients come in each turn`, async () => {
+    void test(`a port on ${host} closes without a reset while ${aTurn} clients connect in each turn`, async () => {
       const server = net.createServer((socket) => {
         socket.on('error', () => undefined).on('data', () => socket.end('!'));
       });
@@ -54,7 +54,7 @@ for (const [host, target] of Object.entries(HOSTS))
       assert.deepEqual([...outcomes], []);
     });
 
-void test('a server that does not listen any more is no mistake', async () => {
+void test('a server that no longer listens is accepted', async () => {
   const server = net.createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   server.close();

@@ -1,12 +1,12 @@
 /**
- * Closes the last socket of a port without a reset. Connections that the system has accepted and the program has not
- * are reset when the socket closes, and one may arrive between the last look and the close. Linux lets a queue of
- * length 0 hold one connection: once that one is ours, the queue held no other, and a client that comes later is
- * refused, not reset. Where that cannot be had in time the socket closes right after everything was accepted.
+ * Closes the last socket of a port without a reset. A connection that the system has accepted and the program has not is reset when the
+ * socket closes. One may arrive between the last check and the close. Linux lets a queue of length 0 hold one connection. Once a
+ * connection of our own is in it, the queue holds no other, and a later client is refused instead of reset. If this takes too long, the
+ * socket closes right after all connections were accepted.
  */
 import net from 'node:net';
 
-/** How long connections that never cease to arrive hold up the close, milliseconds. */
+/** Longest delay of the close while connections keep arriving, milliseconds. */
 const BACKLOG_MS = 500;
 /** Node's default length of the queue. */
 const QUEUE = 511;
@@ -32,7 +32,7 @@ export async function closeWhenEmpty(
   } else server.close();
 }
 
-/** Waits for a turn in which nothing has arrived: a shorter queue would fail those that are just connecting. */
+/** Waits for a turn in which no connection has arrived: a shorter queue would fail connections in progress. */
 async function fillWhenQuiet(handle: TcpHandle, at: net.AddressInfo, endMs: number): Promise<net.Socket | undefined> {
   let arrived = 0;
   const accept = handle.onconnection;
@@ -42,7 +42,7 @@ async function fillWhenQuiet(handle: TcpHandle, at: net.AddressInfo, endMs: numb
   };
   while (performance.now() < endMs) {
     const before = arrived;
-    // Between two of these all that has arrived is accepted.
+    // Between two of these, all connections that have arrived are accepted.
     await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
     const own = arrived === before ? await fillQueue(handle, at) : undefined;
     if (own !== undefined) return own;
@@ -50,7 +50,7 @@ async function fillWhenQuiet(handle: TcpHandle, at: net.AddressInfo, endMs: numb
   return undefined;
 }
 
-/** A connection of ours that is the only one in the queue; `undefined` when it is not. Within one turn. */
+/** A connection of our own that is the only one in the queue; `undefined` if there are others. Within one turn. */
 function fillQueue(handle: TcpHandle, at: net.AddressInfo): Promise<net.Socket | undefined> {
   const host = { '0.0.0.0': '127.0.0.1', '::': '::1' }[at.address] ?? at.address;
   handle.listen(0);

@@ -14,14 +14,14 @@ const TOTAL = PIECE_BYTES * PIECES;
 const HEAD = `HTTP/1.1 200 OK\r\nDate: Tue, 15 Nov 1994 08:12:31 GMT\r\nContent-Length: ${TOTAL}\r\n\r\n`;
 const NOISE = randomBytes(PIECE_BYTES + PIECES);
 
-/** No two pieces are alike, so that an octet in the wrong place shows. */
+/** All pieces differ, so that an octet in the wrong place is found. */
 function pieceAt(i: number): Buffer {
   return NOISE.subarray(i, i + PIECE_BYTES);
 }
-/** What may be held for one stalled side: buffers of Node and of this machine's sockets are not ours to count. */
+/** Octets that may be held for one stalled side. Buffers of Node and of the sockets are not counted exactly. */
 const HELD_BYTES = 8 * 1_048_576;
 
-/** Writes all pieces, waiting for room, each wrapped by `wrap`; resolves when the last has been taken. */
+/** Writes all pieces with backpressure, each wrapped by `wrap`; resolves after the last. */
 async function pour(socket: net.Socket, wrap: (piece: Buffer) => Buffer, onPiece: () => void): Promise<void> {
   for (let i = 0; i < PIECES; i++) {
     if (!socket.write(wrap(pieceAt(i)))) await new Promise<void>((resolve) => socket.once('drain', () => resolve()));
@@ -35,7 +35,7 @@ function wholeDigest(): string {
   return hash.digest('hex');
 }
 
-test('an answer of 26 MB to a client that stalls arrives whole, and waits at the node meanwhile', () => {
+test('an answer of 26 MB to a stalled client arrives complete, and the node is paused until then', () => {
   let poured = 0;
   const serve = (connection: RawNodeConnection): void => {
     void connection.heads().then(async () => {
@@ -52,13 +52,13 @@ test('an answer of 26 MB to a client that stalls arrives whole, and waits at the
     client.socket.removeAllListeners('data');
     client.socket.pause();
     client.socket.write(`GET /a HTTP/1.1\r\n${HOST}\r\n`);
-    await lane.told('head n1 200');
+    await lane.reported('head n1 200');
     await still(() => poured);
-    assert.ok(poured < PIECES, 'the node has to wait');
+    assert.ok(poured < PIECES, 'the node is paused');
     const held = process.memoryUsage().arrayBuffers;
     assert.ok(
-      lane.router.nodes[0]!.tally.bytesFromNode < HELD_BYTES,
-      `${lane.router.nodes[0]!.tally.bytesFromNode} read`,
+      lane.router.nodes[0]!.counters.bytesFromNode < HELD_BYTES,
+      `${lane.router.nodes[0]!.counters.bytesFromNode} read`,
     );
     const head = HEAD.length;
     let skipped = 0;
@@ -76,11 +76,11 @@ test('an answer of 26 MB to a client that stalls arrives whole, and waits at the
     client.socket.resume();
     assert.equal(await done, wholeDigest());
     assert.ok(process.memoryUsage().arrayBuffers < held + 4 * HELD_BYTES);
-    await lane.told('end n1 ok');
+    await lane.reported('end n1 ok');
   });
 });
 
-test('answers to clients that stall are not touched by what other nodes say meanwhile', () => {
+test('answers to stalled clients are not changed by later octets of other nodes', () => {
   const serve = (connection: RawNodeConnection): void => {
     void connection.heads().then(async () => {
       connection.write(HEAD);
@@ -98,9 +98,9 @@ test('answers to clients that stall are not touched by what other nodes say mean
       const reader = (await fetch(`http://127.0.0.1:${lane.port}/a`)).body!.getReader();
       readers.push(reader);
       hash.update((await reader.read()).value!);
-      await still(() => lane.router.nodes[0]!.tally.bytesFromNode);
+      await still(() => lane.router.nodes[0]!.counters.bytesFromNode);
     }
-    // One after the other: the rest stall while this one flows.
+    // One after the other: the others stall while this one is read.
     for (const [i, reader] of readers.entries()) {
       for (let part = await reader.read(); !part.done; part = await reader.read()) hashes[i]!.update(part.value);
       assert.equal(hashes[i]!.digest('hex'), wholeDigest(), `answer ${i}`);
@@ -108,7 +108,7 @@ test('answers to clients that stall are not touched by what other nodes say mean
   });
 });
 
-test('a chunked answer of 26 MB to a client that stalls arrives whole', () => {
+test('a chunked answer of 26 MB to a stalled client arrives complete', () => {
   const serve = (connection: RawNodeConnection): void => {
     void connection.heads().then(async () => {
       connection.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n');
@@ -126,15 +126,15 @@ test('a chunked answer of 26 MB to a client that stalls arrives whole', () => {
     const reader = response.body!.getReader();
     const hash = createHash('sha256');
     hash.update((await reader.read()).value!);
-    await still(() => lane.router.nodes[0]!.tally.bytesFromNode);
-    assert.ok(lane.router.nodes[0]!.tally.bytesFromNode < TOTAL);
+    await still(() => lane.router.nodes[0]!.counters.bytesFromNode);
+    assert.ok(lane.router.nodes[0]!.counters.bytesFromNode < TOTAL);
     for (let part = await reader.read(); !part.done; part = await reader.read()) hash.update(part.value);
     assert.equal(hash.digest('hex'), wholeDigest());
   });
 });
 
 for (const framing of ['length', 'chunks']) {
-  test(`an upload of 26 MB by ${framing} to a node that stalls arrives whole, and waits at the client meanwhile`, () => {
+  test(`an upload of 26 MB by ${framing} to a stalled node arrives complete, and the client is paused until then`, () => {
     const served: { socket?: net.Socket } = {};
     const serve = (connection: RawNodeConnection): void => {
       connection.socket.removeAllListeners('data');
@@ -152,8 +152,8 @@ for (const framing of ['length', 'chunks']) {
       let poured = 0;
       const pouring = pour(client.socket, wrap, () => poured++).then(() => isChunked && client.write('0\r\n\r\n'));
       await still(() => poured);
-      assert.ok(poured < PIECES, 'the client has to wait');
-      const { bytesToNode } = lane.router.nodes[0]!.tally;
+      assert.ok(poured < PIECES, 'the client is paused');
+      const { bytesToNode } = lane.router.nodes[0]!.counters;
       assert.ok(bytesToNode < HELD_BYTES, `${bytesToNode} octets taken for a node that reads nothing`);
       const socket = served.socket!;
       const body: Buffer[] = [];
@@ -183,7 +183,7 @@ for (const framing of ['length', 'chunks']) {
   });
 }
 
-/** The payload of a body; chunks are taken apart here by the simplest means there is. */
+/** The payload of a body; chunks are decoded in the simplest way. */
 function payload(body: Buffer, isChunked: boolean): Buffer {
   if (!isChunked) return body;
   const parts: Buffer[] = [];
@@ -196,7 +196,7 @@ function payload(body: Buffer, isChunked: boolean): Buffer {
   }
 }
 
-test('of many bodies at once, there and back, none is mixed with those of clients that leave', () => {
+test('many bodies in both directions are not mixed with bodies of clients that leave', () => {
   const BYTES = 300_000;
   const echo = (connection: RawNodeConnection): void => {
     connection.socket.removeAllListeners('data');
@@ -229,6 +229,7 @@ test('of many bodies at once, there and back, none is mixed with those of client
         await response.arrayBuffer().catch(() => undefined);
         return;
       }
+      assert.equal(response.status, 200, `body ${number}`);
       const got = Buffer.from(await response.arrayBuffer());
       assert.ok(got.equals(body), `body ${number}`);
     };

@@ -6,7 +6,7 @@ import { BodyBlocks } from './body-blocks.ts';
 
 const BYTES = 20_000;
 
-/** Takes one write at a time, when it is told to; keeps the octets as they are then. */
+/** Accepts one write at a time, on request; keeps a copy of its octets. */
 class SlowWritable extends Writable {
   readonly taken: Buffer[] = [];
   #next: (() => void) | undefined;
@@ -29,12 +29,12 @@ function filled(value: number): Buffer {
   return Buffer.alloc(BYTES, value);
 }
 
-/** Memory that blocks were made of. */
+/** Memory of the blocks. */
 function memoryOf({ octets }: { readonly octets: Buffer }): ArrayBufferLike {
   return octets.buffer;
 }
 
-test('what waits to be written is left alone by whatever is written after it', async () => {
+test('a waiting write is not changed by later writes', async () => {
   const blocks = new BodyBlocks();
   const socket = new SlowWritable({ highWaterMark: 10 * BYTES });
   for (let value = 1; value <= 5; value++) blocks.write(socket, filled(value), 0, BYTES);
@@ -49,7 +49,7 @@ test('what waits to be written is left alone by whatever is written after it', a
   );
 });
 
-test('memory is used again once the last who holds it lets go', async () => {
+test('memory is reused after its last holder releases it', async () => {
   const blocks = new BodyBlocks();
   const socket = new SlowWritable();
   const block = blocks.copy(filled(1), 0, BYTES);
@@ -63,7 +63,7 @@ test('memory is used again once the last who holds it lets go', async () => {
   assert.equal(memoryOf(blocks.make(BYTES)), memoryOf(block));
 });
 
-test('a write that never happens lets go too', async () => {
+test('a failed write releases its block too', async () => {
   const blocks = new BodyBlocks();
   const socket = new SlowWritable();
   blocks.write(socket, filled(1), 0, BYTES);
@@ -72,7 +72,7 @@ test('a write that never happens lets go too', async () => {
   second.release();
   socket.destroy();
   await once(socket, 'close');
-  // The system lets go of the one under way; then nothing is left of those behind it.
+  // The system releases the write in progress; then no later write is left.
   socket.take();
   await new Promise((resolve) => setImmediate(resolve));
   assert.equal(memoryOf(blocks.make(BYTES)), memoryOf(second));

@@ -1,17 +1,17 @@
 /**
- * Memory for octets of bodies on their way out. A read is copied, because what is read is gone with the next one; in a
- * block that was used a moment ago the copy is in the CPU's caches, and nothing is left for the collector of garbage.
+ * Reused memory for octets of bodies. A read has to be copied, because the next read overwrites it. A copy into a recently used block
+ * stays in the CPU caches, and leaves no work for the garbage collector.
  *
- * Whoever needs a block holds it: who made it, who keeps it for another attempt, and each write until its octets have
- * left. The last to let go gives it back.
+ * Each user of a block holds it: its creator, a request that keeps it for another attempt, and each write in progress. The last release
+ * returns the block.
  */
 import type { Writable } from 'node:stream';
 
-/** As much as is read at once, and what a chunk has around it. */
+/** Size of the largest read, plus the framing of a chunk. */
 const BLOCK_BYTES = 65_536 + 64;
-/** Less than this comes from Node's own pool, and is left to the collector. */
+/** Smaller blocks come from Node's own pool, and are left to the garbage collector. */
 const SMALL_BYTES = 4_096;
-/** Memory that waits for its next use, blocks: 4 MiB. More is only needed while many are slow. */
+/** Free blocks that are kept, 4 MiB. More are needed only while many connections are slow. */
 const MAX_FREE = 64;
 
 export class Block {
@@ -20,7 +20,7 @@ export class Block {
   readonly #free: Buffer[];
   #holders = 1;
 
-  /** Held by who makes it. Without `memory` nothing is given back. */
+  /** Held by its creator. Without `memory` nothing is returned. */
   constructor(octets: Buffer, memory: Buffer | undefined, free: Buffer[]) {
     this.octets = octets;
     this.#memory = memory;
@@ -36,11 +36,11 @@ export class Block {
     if (this.#memory !== undefined && this.#free.length < MAX_FREE) this.#free.push(this.#memory);
   }
 
-  /** Writes the octets; false when `socket` takes no more for now. */
+  /** Writes the octets; false if `socket` accepts no more for now. */
   write(socket: Writable): boolean {
     if (this.#memory === undefined) return socket.write(this.octets);
     this.hold();
-    // Called when the octets have left, and when they never will.
+    // Called after the write, and if the write fails.
     return socket.write(this.octets, () => this.release());
   }
 }
@@ -48,7 +48,7 @@ export class Block {
 export class BodyBlocks {
   readonly #free: Buffer[] = [];
 
-  /** A block of `bytes` octets, of which none is set. */
+  /** A block of `bytes` octets, not initialised. */
   make(bytes: number): Block {
     if (bytes < SMALL_BYTES || bytes > BLOCK_BYTES) return new Block(Buffer.allocUnsafe(bytes), undefined, this.#free);
     const memory = this.#free.pop() ?? Buffer.allocUnsafeSlow(BLOCK_BYTES);
@@ -61,7 +61,7 @@ export class BodyBlocks {
     return block;
   }
 
-  /** Writes a copy of `octets[start, end)` to `socket`; false when it takes no more for now. */
+  /** Writes a copy of `octets[start, end)` to `socket`; false if it accepts no more for now. */
   write(socket: Writable, octets: Buffer, start: number, end: number): boolean {
     const block = this.copy(octets, start, end);
     const hasRoom = block.write(socket);

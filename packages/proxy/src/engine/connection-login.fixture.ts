@@ -1,12 +1,12 @@
 /**
- * A node that binds identity to its TCP connection, as IIS does with NTLM and Kerberos. `Authorization: NTLM first USER` is
- * answered by a challenge of this connection, `NTLM third USER CHALLENGE` logs in; `Negotiate USER` logs in at once, and so
- * does `Kerberos USER`, which shows only in `Persistent-Auth`. Without a login every request is 401.
+ * A node that binds identity to its TCP connection, as IIS does with NTLM and Kerberos. It answers `Authorization: NTLM first USER` with a
+ * challenge of this connection; `NTLM third USER CHALLENGE` logs in. `Negotiate USER` logs in at once. So does `Kerberos USER`, which
+ * shows only in `Persistent-Auth`. Without a login every request is 401.
  */
 import { randomBytes } from 'node:crypto';
 import type { RawNodeConnection } from './raw-node.fixture.ts';
 
-/** How the node asks for a login. */
+/** The field with which the node requests a login. */
 export const CHALLENGES: readonly string[] = [
   'WWW-Authenticate: NTLM\r\n',
   'www-authenticate: negotiate\r\n',

@@ -17,7 +17,7 @@ async function start(t: TestContext, challenge: string, nodes = 1): Promise<Lane
   return lane;
 }
 
-/** The answer to one request: who the node takes the client for, or the status. */
+/** The answer to one request: the user as the node sees it, or the status. */
 async function ask(client: RawClient, authorization = '', rest = 'GET / HTTP/1.1'): Promise<string> {
   await send(client, authorization, rest);
   return WHO.exec(client.received)?.[1] ?? client.received.slice(9, 12);
@@ -68,7 +68,7 @@ for (const challenge of CHALLENGES)
       }
     });
 
-test('handshakes of clients that take turns do not meet', async (t) => {
+test('interleaved handshakes of clients are not mixed', async (t) => {
   const lane = await start(t, CHALLENGES[0]!);
   const clients = await Promise.all(Array.from({ length: 10 }, () => lane.connect()));
   const challenges: string[] = [];
@@ -125,7 +125,7 @@ test('a node that is gone takes the login with it', async (t) => {
   assert.equal(await ask(alice), '401');
 });
 
-test('what may be repeated goes to a fresh connection of the same node when the bound one breaks, a POST nowhere', async (t) => {
+test('an idempotent request goes to a fresh connection of the same node when the bound one breaks, a POST is not repeated', async (t) => {
   for (const [line, answer] of [
     ['GET / HTTP/1.1', '401'],
     ['POST / HTTP/1.1', '502'],

@@ -1,8 +1,8 @@
-/** More connections than there may be: who is let in, who has to go, and what is counted. */
+/** More connections than allowed: which are admitted, which are closed, and what is counted. */
 import assert from 'node:assert/strict';
 import net from 'node:net';
 import { test } from 'node:test';
-import { REFUSALS, type Refusal } from '@rollcall/protocol';
+import { REFUSALS, type Refusal } from '@rollcall/feed';
 import type { Engine } from './engine.ts';
 import { type Lane, startLane } from './lane.fixture.ts';
 import { RawClient } from './raw-client.fixture.ts';
@@ -30,7 +30,7 @@ async function connectFrom(lane: Lane, localAddress: string): Promise<RawClient>
   return new RawClient(socket);
 }
 
-test('one address cannot keep the others out', () =>
+test('one address cannot use all connections', () =>
   withLane(startLane([greet], { limits: { maxConnections: 10, maxConnectionsPerAddress: 2 } }), async (lane) => {
     const greedy = [await connectFrom(lane, '127.0.0.2'), await connectFrom(lane, '127.0.0.2')];
     const third = await connectFrom(lane, '127.0.0.2');
@@ -38,7 +38,7 @@ test('one address cannot keep the others out', () =>
     const other = await connectFrom(lane, '127.0.0.3');
     assert.match(await other.write(REQUEST).sees('hello'), /^HTTP\/1\.1 200 /);
     assert.deepEqual(refusals(lane.engine), { 'connections-per-address': 1 });
-    // A place that is given back is taken again.
+    // A released place is used again.
     greedy[0]!.close();
     while (lane.engine.admitted > 2) await new Promise((resolve) => setImmediate(resolve));
     const fourth = await connectFrom(lane, '127.0.0.2');
@@ -46,7 +46,7 @@ test('one address cannot keep the others out', () =>
     for (const client of [...greedy, third, other, fourth]) client.close();
   }));
 
-test('trusted proxies may have as many as there are', () =>
+test('trusted proxies may use all connections', () =>
   withLane(
     startLane([greet], { limits: { maxConnections: 10, maxConnectionsPerAddress: 1 }, trustedProxies: ['127.0.0.2'] }),
     async (lane) => {
@@ -58,7 +58,7 @@ test('trusted proxies may have as many as there are', () =>
     },
   ));
 
-test('when there is no room those that have asked for nothing go first, then those between requests', () =>
+test('without room, connections without a request are closed first, then idle ones', () =>
   withLane(startLane([greet], { limits: { maxConnections: 3 } }), async (lane) => {
     const user = await lane.connect();
     await user.write(REQUEST).sees('hello');
@@ -81,11 +81,11 @@ test('when there is no room those that have asked for nothing go first, then tho
     assert.equal(newcomer.isClosed || newcomer.hasEnded, false);
   }));
 
-test('connections that are all at work are not given up for a newcomer', () =>
+test('busy connections are not closed for a new one', () =>
   withLane(startLane([() => {}], { limits: { maxConnections: 2 } }), async (lane) => {
     const busy = [await lane.connect(), await lane.connect()];
     for (const client of busy) client.write(REQUEST);
-    await lane.told('send n1', 2);
+    await lane.reported('send n1', 2);
     const newcomer = await lane.connect();
     await newcomer.ended();
     assert.deepEqual(refusals(lane.engine), { connections: 1 });
@@ -95,7 +95,7 @@ test('connections that are all at work are not given up for a newcomer', () =>
     );
   }));
 
-test('the last request that a connection may carry is told to be the last', () =>
+test('the answer to the last allowed request announces the close', () =>
   withLane(startLane([greet], { limits: { maxRequestsPerConnection: 2 } }), async (lane) => {
     const client = await lane.connect();
     const first = await client.write(REQUEST).sees('hello');
@@ -105,7 +105,7 @@ test('the last request that a connection may carry is told to be the last', () =
     assert.match(both, /hello$/);
   }));
 
-test('every way to be turned away has its count', () =>
+test('each kind of refusal has its counter', () =>
   withLane(startLane([greet], { limits: { maxLineBytes: 1_024, headerTimeoutMs: 1 } }), async (lane) => {
     const cases: readonly (readonly [Refusal, string])[] = [
       ['bad-request', 'GET / HTTP/1.1\r\n\r\n'],

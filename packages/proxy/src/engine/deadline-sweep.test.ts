@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { ManualClock } from '@rollcall/core/testing';
 import { type Deadlined, DeadlineSweep } from './deadline-sweep.ts';
 
-test('each deadline is acted upon once, when it has passed', () => {
+test('each expired deadline is handled once', () => {
   const clock = new ManualClock(0);
   const sweep = new DeadlineSweep(() => clock.nowMs());
   const passed: number[] = [];
@@ -23,7 +23,7 @@ test('each deadline is acted upon once, when it has passed', () => {
   assert.deepEqual(passed, [100, 200]);
 });
 
-test('who has left, also during a sweep, is not looked at', () => {
+test('a removed member is not checked, also during a sweep', () => {
   const sweep = new DeadlineSweep(() => 10);
   const passed: string[] = [];
   const second: Deadlined = { deadlineMs: 0, onDeadline: () => passed.push('second') };
@@ -40,7 +40,7 @@ test('who has left, also during a sweep, is not looked at', () => {
   assert.deepEqual(passed, ['first']);
 });
 
-test('of many that pass together some wait until others have had their turn', async () => {
+test('of many that expire together, some are handled in a later turn', async () => {
   const sweep = new DeadlineSweep(() => 10);
   let passed = 0;
   for (let i = 0; i < 100; i++) sweep.add({ deadlineMs: 0, onDeadline: () => passed++ });

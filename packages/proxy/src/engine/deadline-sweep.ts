@@ -1,19 +1,18 @@
 /**
- * One coarse timer for all deadlines. Setting a deadline is writing a number, which is all that the path of a request
- * pays; every `SWEEP_MS` all connections are looked at. With 10,000 connections a look takes well under a millisecond,
- * and no deadline here needs to be finer. What passes is acted upon a few at a time: to close a connection takes about
- * 15 µs, and hundreds may come to their end together.
+ * One coarse timer for all deadlines. To set a deadline is to write a number, the only cost for a request. Every `SWEEP_MS` all
+ * connections are checked. With 10,000 connections a sweep takes well under a millisecond, and no deadline needs to be finer. Expired
+ * deadlines are handled a few at a time: closing a connection takes about 15 µs, and hundreds may expire together.
  */
 
-/** Time between sweeps: how late a deadline may be noticed, milliseconds. */
+/** Time between sweeps: the longest delay of a deadline, milliseconds. */
 export const SWEEP_MS = 200;
-/** Deadlines acted upon before requests have their turn again. */
+/** Expired deadlines that are handled in one turn of the event loop. */
 const PASSED_AT_ONCE = 16;
 
 export interface Deadlined {
   /** Instant on the engine's clock; `Infinity` for none. */
   deadlineMs: number;
-  /** The deadline has passed. Sets another one or ends the thing. */
+  /** The deadline has passed. Sets another one or ends the member. */
   onDeadline(nowMs: number): void;
 }
 
@@ -21,9 +20,9 @@ export class DeadlineSweep {
   readonly #members = new Set<Deadlined>();
   readonly #now: () => number;
   #timer: NodeJS.Timeout | undefined;
-  /** Members that the present sweep has still to look at; `undefined` between sweeps. */
+  /** Members that the present sweep has still to check; `undefined` between sweeps. */
   #left: Iterator<Deadlined> | undefined;
-  /** When it began: what one sweep finds was found at one instant, however many turns it takes. */
+  /** Start of the present sweep: all its findings have the same instant, however many turns it takes. */
   #sweptAtMs = 0;
   #nextTurn: NodeJS.Immediate | undefined;
 
@@ -43,7 +42,7 @@ export class DeadlineSweep {
     this.#members.delete(member);
   }
 
-  /** Looks at all members once, those of a sweep that is under way first. */
+  /** Checks all members once, members of a sweep in progress first. */
   sweep(): void {
     if (this.#left === undefined) {
       this.#left = this.#members.values();

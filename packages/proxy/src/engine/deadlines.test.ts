@@ -21,14 +21,14 @@ function manualNow(): { readonly now: () => number; readonly pass: (lane: Lane, 
   };
 }
 
-/** Resolves when everything that was written before has been read by the engine: a later exchange has gone through. */
+/** Resolves when the engine has read everything written before: a later exchange has finished. */
 async function settled(lane: Lane): Promise<void> {
   const other = await lane.connect();
   await other.write(`GET /settled HTTP/1.1\r\n${HOST}\r\n`).sees('\r\n\r\n');
   other.close();
 }
 
-test('a head that does not come in time is 408, however busily it drips', () => {
+test('an incomplete head is 408 after its time, also if octets keep arriving', () => {
   const { now, pass } = manualNow();
   return withLane(startLane([answering(() => ok())], { now, healthPath: '/settled' }), async (lane) => {
     const client = await lane.connect();
@@ -44,7 +44,7 @@ test('a head that does not come in time is 408, however busily it drips', () => 
   });
 });
 
-test('a client that says nothing at all is closed after the header timeout', () => {
+test('a silent client is closed after the header timeout', () => {
   const { now, pass } = manualNow();
   return withLane(startLane([], { now }), async (lane) => {
     const client = await lane.connect();
@@ -54,7 +54,7 @@ test('a client that says nothing at all is closed after the header timeout', () 
   });
 });
 
-test('a body that comes too slowly is 408, and the node is not blamed', () => {
+test('a slow body is 408, and does not count against the node', () => {
   const { now, pass } = manualNow();
   return withLane(startLane([() => {}], { now, healthPath: '/settled' }), async (lane) => {
     const client = await lane.connect();
@@ -66,27 +66,27 @@ test('a body that comes too slowly is 408, and the node is not blamed', () => {
     pass(lane, 1_500);
     client.write('x');
     await settled(lane);
-    assert.equal(client.received, '', '240 octets bought one second');
+    assert.equal(client.received, '', '240 octets extend the time by one second');
     pass(lane, 1_000);
     assert.match(await client.ended(), /^HTTP\/1\.1 408/);
-    await lane.told('end n1 client');
+    await lane.reported('end n1 client');
   });
 });
 
-test('a node that is silent is 504, and blamed', () => {
+test('a silent node is 504, and the failure counts against it', () => {
   const { now, pass } = manualNow();
   return withLane(startLane([() => {}], { now }), async (lane) => {
     const client = await lane.connect();
     client.write(GET);
-    await lane.told('send n1');
+    await lane.reported('send n1');
     await (await lane.nodes[0]!.connection()).heads();
     pass(lane, 30_001);
     assert.match(await client.sees('request '), /^HTTP\/1\.1 504/);
-    assert.ok(lane.router.told.includes('end n1 failed: no answer in time'));
+    assert.ok(lane.router.reports.includes('end n1 failed: no answer in time'));
   });
 });
 
-test('a node that falls silent in the middle of its answer is cut off', () => {
+test('a node that falls silent within its answer is cut', () => {
   const { now, pass } = manualNow();
   const half = 'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf';
   return withLane(startLane([answering(() => half)], { now }), async (lane) => {
@@ -127,17 +127,17 @@ test('a slow client does not make its node look slow', () => {
       const client = await lane.connect();
       client.socket.pause();
       client.write(GET);
-      await lane.told('head n1 200');
-      await still(() => lane.router.nodes[0]!.tally.bytesFromNode);
+      await lane.reported('head n1 200');
+      await still(() => lane.router.nodes[0]!.counters.bytesFromNode);
       pass(lane, 300_000);
-      assert.ok(!lane.router.told.includes('end n1 failed'));
+      assert.ok(!lane.router.reports.includes('end n1 failed'));
       client.socket.resume();
-      await lane.told('end n1 ok');
+      await lane.reported('end n1 ok');
     },
   );
 });
 
-test('a client that takes nothing of its answer for too long is cut off', () => {
+test('a client that does not read its answer for too long is cut', () => {
   const { now, pass } = manualNow();
   const MEGABYTES = 16 * 1_048_576;
   return withLane(
@@ -148,10 +148,10 @@ test('a client that takes nothing of its answer for too long is cut off', () => 
       const client = await lane.connect();
       client.socket.pause();
       client.write(GET);
-      await lane.told('head n1 200');
-      await still(() => lane.router.nodes[0]!.tally.bytesFromNode);
+      await lane.reported('head n1 200');
+      await still(() => lane.router.nodes[0]!.counters.bytesFromNode);
       pass(lane, 60_001);
-      assert.ok(lane.router.told.includes('end n1 client'));
+      assert.ok(lane.router.reports.includes('end n1 client'));
     },
   );
 });

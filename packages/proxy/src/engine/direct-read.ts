@@ -1,14 +1,13 @@
 /**
- * Hearing of what was read straight from the handle of a socket. Node's own way there asks of every read whether the
- * socket has a timer, a buffer, a parser; ours always reads into a buffer of its owner. Ends and errors still go Node's
- * way.
+ * Receives octets directly from the handle of a socket. Node's own path checks at each read whether the socket has a timer, a buffer or a
+ * parser. Sockets of the engine always read into a given buffer. Ends and errors still use Node's path.
  *
- * This leans on parts of Node that are reachable but not promised. `tryHandles` tries them at the start; without them
- * sockets call `onread.callback` as Node does it.
+ * This uses undocumented parts of Node. `tryHandles` tests them at the start. Without them sockets call `onread.callback` in the normal
+ * way.
  */
 import type net from 'node:net';
 
-/** What we use of Node's `stream_wrap`. */
+/** The part of Node's `stream_wrap` that is used. */
 interface StreamWrap {
   readonly streamBaseState: ArrayLike<number>;
   readonly kReadBytesOrError: number;
@@ -24,7 +23,7 @@ export class DirectReads {
   readonly #state: ArrayLike<number>;
   readonly #at: number;
 
-  /** Throws where Node does not let us. */
+  /** Throws if this version of Node does not support it. */
   constructor() {
     const { binding } = process as unknown as { binding(name: string): unknown };
     const { streamBaseState, kReadBytesOrError } = binding.call(process, 'stream_wrap') as StreamWrap;
@@ -33,7 +32,7 @@ export class DirectReads {
     this.#at = kReadBytesOrError;
   }
 
-  /** `onRead` hears how many octets came into the buffer of `socket`, which was made with one. */
+  /** `onRead` gets the number of octets read into the buffer of `socket`, which was made with one. */
   attach(socket: net.Socket, onRead: (bytes: number) => void): void {
     const handle = (socket as WithHandle)._handle;
     const nodes = handle?.onread;

@@ -1,19 +1,17 @@
 /**
- * Writing a text straight to the handle of a socket. `socket.write` keeps books for streams of any kind, which costs a
- * tenth of a whole request; a message of ours is one text, and the kernel takes it at once nearly always. What it does
- * not take is queued by libuv, in order with whatever else is written to the socket.
+ * Writes a text directly to the handle of a socket. The bookkeeping of `socket.write` costs a tenth of a request. A message of the engine
+ * is one text, and the kernel accepts it at once nearly always. libuv queues the rest, in order with other writes to the socket.
  *
- * This leans on parts of Node that are reachable but not promised. `tryHandles` tries them at the start; without them
- * every text goes through `socket.write`.
+ * This uses undocumented parts of Node. `tryHandles` tests them at the start. Without them every text is written by `socket.write`.
  */
 import type net from 'node:net';
 
-/** A write under way; Node's own class. */
+/** A write in progress; Node's own class. */
 interface WriteRequest {
   oncomplete?: (status: number) => void;
 }
 
-/** What we use of Node's `stream_wrap`. */
+/** The part of Node's `stream_wrap` that is used. */
 interface StreamWrap {
   readonly WriteWrap: new () => WriteRequest;
   readonly streamBaseState: ArrayLike<number>;
@@ -25,7 +23,7 @@ export interface TextHandle {
   writeLatin1String(request: WriteRequest, text: string): number;
 }
 
-/** The handle of `socket`, when it has one. */
+/** The handle of `socket`, if it has one. */
 export function textHandle(socket: net.Socket): TextHandle | undefined {
   return (socket as net.Socket & { readonly _handle?: TextHandle | null })._handle ?? undefined;
 }
@@ -33,17 +31,17 @@ export function textHandle(socket: net.Socket): TextHandle | undefined {
 /** Direct writes of one engine. */
 export class DirectWrites {
   readonly #wrap: StreamWrap;
-  /** Given to each write, and given away to one that the kernel did not take at once. */
+  /** Used for each write until the kernel does not accept one at once; that write keeps it. */
   #request: WriteRequest;
 
-  /** Throws where Node does not let us. */
+  /** Throws if this version of Node does not support it. */
   constructor() {
     const { binding } = process as unknown as { binding(name: string): unknown };
     this.#wrap = binding.call(process, 'stream_wrap') as StreamWrap;
     this.#request = new this.#wrap.WriteWrap();
   }
 
-  /** Writes `text` to `handle`: 0 taken whole, 1 queued, `onComplete` comes later; negative: a system error. */
+  /** Writes `text` to `handle`. Returns 0 if all was written, 1 if it is queued and `onComplete` follows, or a negative system error. */
   write(handle: TextHandle, text: string, onComplete: (status: number) => void): number {
     const error = handle.writeLatin1String(this.#request, text);
     if (error !== 0) return error;

@@ -1,4 +1,4 @@
-/** Clients and nodes that do anything at any moment: nothing throws, and what is counted as begun is counted as ended. */
+/** Clients and nodes with random behaviour: nothing throws, and each count of a begin has its count of an end. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { seededRng } from '@rollcall/core/testing';
@@ -42,7 +42,7 @@ const ANSWERS = [
   '',
 ];
 
-test(`whatever clients and nodes do, every request that begins also ends (seed ${SEED})`, async () => {
+test(`with random clients and nodes, every request that begins also ends (seed ${SEED})`, async () => {
   const rng = seededRng(SEED);
   const pick = <T>(list: readonly T[]): T => list[Math.floor(rng() * list.length)]!;
   const turns = async (most: number): Promise<void> => {
@@ -83,11 +83,11 @@ test(`whatever clients and nodes do, every request that begins also ends (seed $
     const { inFlight, connections, requests } = lane.engine.counters(0);
     assert.ok(requests > (CLIENTS * ROUNDS) / 4, `${requests} requests`);
     assert.deepEqual({ inFlight, connections }, { inFlight: 0, connections: 0 });
-    for (const { live, tally, id } of lane.router.nodes) {
+    for (const { live, counters, id } of lane.router.nodes) {
       assert.equal(live.inFlight, 0, `${id} in flight`);
-      assert.equal(tally.tunnels, 0, `${id} tunnels`);
+      assert.equal(counters.tunnels, 0, `${id} tunnels`);
     }
-    const count = (start: string): number => lane.router.told.filter((line) => line.startsWith(start)).length;
+    const count = (start: string): number => lane.router.reports.filter((line) => line.startsWith(start)).length;
     assert.equal(count('send'), count('end'));
   });
 });

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { TYPESCRIPT } from '@rollcall/core/testing';
 
 const PROGRAM = fileURLToPath(new URL('early-node.fixture.ts', import.meta.url));
 
@@ -21,19 +22,17 @@ export const EARLY_WAYS: Readonly<Record<string, RegExp>> = {
 
 export interface EarlyNode {
   readonly port: number;
-  /** Resolves when the node has a whole head, counted from the call. */
+  /** Resolves when the node has a complete head, counted from the call. */
   head(): Promise<void>;
   close(): void;
 }
 
-/** Starts the node; `files` makes it speak TLS. */
+/** Starts the node; with `files` it uses TLS. */
 export async function startEarlyNode(files?: { readonly key: string; readonly cert: string }): Promise<EarlyNode> {
   const args = files === undefined ? [] : [files.key, files.cert];
-  const child: ChildProcess = spawn(
-    process.execPath,
-    ['--conditions=@rollcall/source', '--import', 'tsx', PROGRAM, ...args],
-    { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] },
-  );
+  const child: ChildProcess = spawn(process.execPath, [...TYPESCRIPT, PROGRAM, ...args], {
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
   const [port] = (await once(child, 'message')) as [number];
   return {
     port,

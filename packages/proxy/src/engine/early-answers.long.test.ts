@@ -1,6 +1,6 @@
 /**
- * How many early answers are lost: 100 clients upload 8 MB each to a node that answers and closes before it has read the
- * request, through the engine and directly. Prints the counts of each way in which the node answers.
+ * Counts lost early answers. 100 clients upload 8 MB each to a node that answers and closes before it has read the request, through the
+ * engine and directly. Prints the counts for each way in which the node answers.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -12,11 +12,11 @@ import { ScriptedRouter, upstreamNode } from './scripted-router.fixture.ts';
 const CLIENTS = 100;
 const UPLOAD_BYTES = 8_000_000;
 const PIECE = Buffer.alloc(64_000, 'x');
-/** The node does not say that it closes: a request that is sent whole leaves a connection that may be used again. */
+/** The node does not announce its close: after a complete request the connection may be used again. */
 const UNANNOUNCED = ['/keep-alive', '/open'];
 const FAILED = /^HTTP\/1\.1 5/;
 
-/** Uploads until the other side closes or everything is sent; what came back. */
+/** Uploads until the other side closes or everything is sent. Returns the received octets. */
 async function upload(port: number, head: string, whole: RegExp, bytes: number): Promise<string> {
   const client = await connectRawClient(port);
   const { socket } = client;

@@ -1,7 +1,7 @@
 /**
- * A node answers before it has read the request, and closes. Its answer reaches the client although the reset that
- * follows fails our next write. The engine is kept busy until the next piece of the upload and the reset both wait for it,
- * the piece before the reset: that is the order in which answers were lost.
+ * A node answers before it has read the request, and closes. The answer reaches the client, although the following reset fails the next
+ * write of the engine. The engine is kept busy until the next piece of the upload and the reset are both pending, the piece first. In this
+ * order answers were lost.
  */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
@@ -16,7 +16,7 @@ import { answering, ok } from './raw-node.fixture.ts';
 import { ScriptedRouter, upstreamNode } from './scripted-router.fixture.ts';
 
 const UPLOAD_BYTES = 1_000_000;
-/** By then the node has answered and closed: it waits 20 ms at most. */
+/** After this time the node has answered and closed: it waits 20 ms at most. */
 const BUSY_MS = 120;
 const PIECE = 'x'.repeat(20_000);
 
@@ -43,17 +43,17 @@ async function startEngine(t: TestContext, isTls: boolean) {
 }
 
 for (const isTls of [false, true])
-  test(`what ${isTls ? 'an https' : 'a'} node sent before it closed reaches the client`, async (t) => {
+  test(`octets that ${isTls ? 'an https' : 'a'} node sent before it closed reach the client`, async (t) => {
     const { node, router, port } = await startEngine(t, isTls);
     const framings = [`Content-Length: ${UPLOAD_BYTES}`, 'Transfer-Encoding: chunked'];
-    // A long answer cannot arrive whole while the engine does not read.
+    // A long answer cannot arrive completely while the engine does not read.
     for (const [way, whole] of Object.entries(EARLY_WAYS).filter(([way]) => way !== '/long'))
       for (const framing of framings)
         for (const version of framing.startsWith('T') ? ['1.1'] : ['1.1', '1.0']) {
           const label = `${way} ${framing} HTTP/${version}`;
           const isChunked = framing.startsWith('T');
           const piece = isChunked ? `${PIECE.length.toString(16)}\r\n${PIECE}\r\n` : PIECE;
-          router.told.length = 0;
+          router.reports.length = 0;
           const client = await connectRawClient(port);
           client.write(`POST ${way} HTTP/${version}\r\nHost: a\r\n${framing}\r\n\r\n`);
           await node.head();
@@ -66,7 +66,7 @@ for (const isTls of [false, true])
         }
   });
 
-test('what a node sent when it closed an idle connection answers no request', async (t) => {
+test('octets that a node sent when it closed an idle connection answer no request', async (t) => {
   const lane = await startLane([answering((target) => ok(`for ${target}`))], { keepAliveMs: 60_000 });
   t.after(() => lane.close());
   const client = await lane.connect();
@@ -76,7 +76,7 @@ test('what a node sent when it closed an idle connection answers no request', as
   for (let i = 0; i < 6; i++) await ask(`/${i}`);
   const { socket } = await lane.nodes[0]!.connection();
   client.received = '';
-  // In one turn, so that the engine finds the request before what answers nothing and the reset behind it.
+  // In one turn, so that the engine finds the request before the unexpected octets and the reset behind them.
   const answer = ask('/last');
   socket.write('HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n');
   socket.resetAndDestroy();
@@ -100,7 +100,7 @@ for (const { ends, stalls } of [
     const client = await lane.connect();
     client.socket.pause();
     client.write('POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 9000000\r\n\r\n');
-    await lane.told('end n1 ok');
+    await lane.reported('end n1 ok');
     let isReset = false;
     client.socket.on('error', () => {
       isReset = true;

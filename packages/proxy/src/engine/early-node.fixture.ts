@@ -1,6 +1,6 @@
 /**
- * A program: a node that answers before it has read the request, in the way that the target names, and closes. Prints its
- * port. It is a process of its own, so that it answers while the engine is busy. Sends `head` when a head has come.
+ * A program: a node that answers before it has read the request, in the way that the target names, and closes. Prints its port. It is a
+ * separate process, so that it answers while the engine is busy. Sends `head` after each head.
  */
 import { readFileSync } from 'node:fs';
 import net from 'node:net';
@@ -14,12 +14,12 @@ const LONG_BYTES = 150_000;
 
 type Way = (socket: net.Socket) => Promise<void> | void;
 
-/** Resolves when the kernel has taken `text`. */
+/** Resolves when the kernel has accepted `text`. */
 function write(socket: net.Socket, text: string): Promise<void> {
   return new Promise((resolve) => socket.write(text, () => resolve()));
 }
 
-/** Lets some of the request arrive and leaves it unread, so that the close is a reset. */
+/** Lets a part of the request arrive and leaves it unread, so that the close is a reset. */
 async function reset(socket: net.Socket): Promise<void> {
   await sleep(20);
   socket.destroy();
@@ -63,22 +63,22 @@ const WAYS: Readonly<Record<string, Way>> = {
     await write(socket, 'HTTP/1.1 401 Unauthorized\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
     await reset(socket);
   },
-  /** More than the engine reads at once, and than fits into its receive buffer before it has read. */
+  /** More than the engine reads at once, and than its receive buffer holds before the read. */
   '/long': async (socket) => {
     await write(socket, `${HEAD}Content-Length: ${LONG_BYTES}\r\n\r\n${'x'.repeat(LONG_BYTES)}`);
     await sleep(500);
     await reset(socket);
   },
-  /** Says that it keeps the connection, and closes nevertheless. */
+  /** Announces a kept connection, and closes it nevertheless. */
   '/keep-alive': async (socket) => {
     await write(socket, `HTTP/1.1 413 Content Too Large\r\nContent-Length: ${BODY.length}\r\n\r\n${BODY}`);
     await reset(socket);
   },
-  /** Answers and reads nothing more, without closing. */
+  /** Answers and reads no more, without closing. */
   '/open': async (socket) => {
     await write(socket, `HTTP/1.1 413 Content Too Large\r\nContent-Length: ${BODY.length}\r\n\r\n${BODY}`);
   },
-  /** Asks for the body, and refuses it. */
+  /** Sends 100 for the body, and refuses it. */
   '/continue': async (socket) => {
     await write(socket, 'HTTP/1.1 100 Continue\r\n\r\n');
     await sleep(20);

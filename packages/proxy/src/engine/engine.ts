@@ -1,10 +1,9 @@
-/** The HTTP/1.1 engine: listens, hands each accepted socket to a `ClientConnection`, and owns what they share. */
+/** The HTTP/1.1 engine: listens, passes each accepted socket to a `ClientConnection`, and owns their shared parts. */
 import { randomBytes } from 'node:crypto';
 import net from 'node:net';
 import { performance } from 'node:perf_hooks';
-import { LATENCY_BUCKETS_MS, REFUSALS, type Refusal, type ScoreboardAnswer } from '@rollcall/protocol';
-import type { ConnectGuard } from '../connect-guard.ts';
-import { pathOnly, type Router, type UpstreamNode } from '../routing.ts';
+import { REFUSALS, type ScoreboardAnswer } from '@rollcall/feed';
+import { plainAddress } from '../http1/forwarded-field.ts';
 import type { Certificates } from '../tls/certificates.ts';
 import { type NodeTls, nodeTls } from '../tls/node-tls.ts';
 import { TlsFront } from '../tls/tls-front.ts';
@@ -12,67 +11,104 @@ import type { AccessEntry } from './access-entry.ts';
 import { Admission } from './admission.ts';
 import { closeWhenEmpty } from './backlog.ts';
 import { BodyBlocks } from './body-blocks.ts';
-import { ClientConnection } from './client-connection.ts';
-import { plainAddress, trustedMatcher } from './client-identity.ts';
+import { ClientConnection, type ClientServices } from './client-connection.ts';
+import { type ForwardedForm, trustedMatcher } from './client-report.ts';
+import { ClientSet } from './client-set.ts';
+import type { TunnelsEnd } from './close-frame.ts';
+import type { ConnectGuard } from './connect-guard.ts';
+import { type EngineCounters, newCounters } from './counters.ts';
 import { DeadlineSweep } from './deadline-sweep.ts';
-import { type EngineCounters, type EngineLog, type EngineState, poolOf } from './engine-state.ts';
+import type { DirectReads } from './direct-read.ts';
+import type { DirectWrites } from './direct-write.ts';
+import type { Upstream } from './ends.ts';
 import type { Exchange } from './exchange.ts';
+import { FailureLog } from './failure-log.ts';
 import { tryHandles } from './handle-trial.ts';
-import { checkedLimits, type EngineLimits } from './limits.ts';
+import { checkedLimits, type LimitChanges } from './limits.ts';
 import { NodeConnection } from './node-connection.ts';
 import { NodeProbe, type ProbeQuestion } from './node-probe.ts';
 import { Outbox } from './outbox.ts';
 import { Parking } from './parking.ts';
+import { type OnHeader, ProxyHeaders, type ProxyProtocolListener } from './proxy-headers.ts';
 import { ReadBuffer } from './read-buffer.ts';
+import { RequestIds } from './request-ids.ts';
 import { RetryBudget } from './retry.ts';
+import { pathOnly, type Router, type UpstreamNode } from './router.ts';
 import { type AcceptedHandle, peerAddress, takeHandles } from './shared-read.ts';
+import type { EngineLog } from './shared-services.ts';
+import { UpstreamPools } from './upstream-pools.ts';
 
-/** Requests that ask again in one turn: each costs some microseconds, and others wait. */
+/** Parked requests that are routed in one turn: each costs some microseconds, and delays other requests. */
 const ASKED_A_TURN = 256;
-/** Connections looked at for one that is idle when there is no room for another. */
+/** Connections that are checked for an idle one if there is no room for another. */
 const MAX_LOOKS = 256;
-/** While closing, what a connection between two requests gets for one more, milliseconds. */
+/** While closing: time for one more request on a connection between two requests, milliseconds. */
 const LAST_REQUEST_MS = 1_000;
 
 export interface EngineOptions {
   readonly router: Router;
-  readonly limits?: Partial<EngineLimits>;
-  /** Addresses and CIDR ranges whose `X-Forwarded-*` and `Forwarded` are believed. Default none. */
+  readonly limits?: LimitChanges;
+  /** Idle connections to all nodes together. Default: no bound beyond `maxIdlePerNode`. */
+  readonly maxIdle?: number | undefined;
+  /** Addresses and CIDR ranges whose `X-Forwarded-*` and `Forwarded` are trusted. Default none. */
   readonly trustedProxies?: readonly string[];
-  /** Path that the proxy answers itself with 200, for a balancer in front of it. Default none. */
+  /** Listeners whose connections begin with a header of the PROXY protocol; only `trustedProxies` may connect to them. Default none. */
+  readonly proxyProtocol?: readonly ProxyProtocolListener[];
+  /** Which fields name the client, from trusted proxies and to nodes. Default `x-forwarded`. */
+  readonly forwardedForm?: ForwardedForm;
+  /** Adds this proxy to `Via` of requests, and refuses requests that return to it. Default true. */
+  readonly addsVia?: boolean;
+  /** Path that the proxy itself answers with 200, for a load balancer in front of it. Default none. */
   readonly healthPath?: string;
-  /** Shown with a 503 to clients on this machine, e.g. how to add a node. Default nothing. */
-  readonly unavailableHint?: string;
-  /** HTML pages of the operator by status, e.g. 503, for browsers; others get text or JSON all the same. */
+  /** HTML pages of the operator by status, e.g. 503, for browsers; other clients get text or JSON. */
   readonly errorPages?: ReadonlyMap<number, Uint8Array>;
-  /** Told of every request when it is over, and of an upgrade when it happens. Must not throw or block. */
+  /** Called after each request, and at an upgrade. Must not throw or block. */
   readonly onAccess?: (entry: AccessEntry) => void;
-  /** Of the TLS port; without any there is none. */
+  /** Certificates of the TLS port; without them there is none. */
   readonly certificates?: Certificates;
-  /** How nodes with `https` addresses are connected to. Default: verified by the authorities that Node knows. */
+  /** TLS to nodes with `https` addresses. Default: verified with the CAs of Node. */
   readonly nodeTls?: NodeTls;
-  /** Which nodes may be connected to. Default: all. */
+  /** Restricts which nodes may be connected to. Default: no restriction. */
   readonly guard?: ConnectGuard<UpstreamNode>;
   /** Monotonic milliseconds. Default `performance.now`. */
   readonly now?: () => number;
+  /** From 0 to 1: spreads the closes of upgraded connections. Default `Math.random`. */
+  readonly rng?: () => number;
   readonly log?: EngineLog;
 }
 
-/** Where to listen: an address, or a handle that somebody else has bound. */
+/** Where to listen: an address, or a handle that another process has bound. */
 export type ListenAt = { readonly host: string; readonly port: number } | { readonly handle: unknown };
+
+/** The services of all parts, with the fields that only the engine changes. */
+interface EngineState extends ClientServices {
+  readonly clients: ClientSet<ClientConnection>;
+  readonly admission: Admission;
+  readonly parking: Parking<Exchange>;
+  readonly pools: UpstreamPools<Upstream>;
+  canRewrap: boolean;
+  reads: DirectReads | undefined;
+  direct: DirectWrites | undefined;
+  isClosing: boolean;
+  closesIdle: boolean;
+  tunnelsEnd: TunnelsEnd | undefined;
+}
 
 export class Engine {
   readonly #state: EngineState;
   readonly #servers: net.Server[] = [];
   readonly #tlsFront: TlsFront | undefined;
+  readonly #headers: ProxyHeaders;
   #isStarted = false;
   #isClosed = false;
   #canTakeHandles = false;
   #isAsking = false;
-  /** What parked requests wait for and has changed since they were asked last. */
+  /** Reasons of parked requests that have changed since these requests were routed last. */
   #changed: Set<object> | 'all' = new Set();
-  /** Those that have still to ask. */
+  /** Parked requests that are still to be routed again. */
   readonly #asking: Exchange[] = [];
+  /** A client connection has closed that may have been the last. */
+  #onNoClients = (): void => {};
 
   constructor(options: EngineOptions) {
     const now = options.now ?? (() => performance.now());
@@ -81,13 +117,13 @@ export class Engine {
       router: options.router,
       limits,
       sweep: new DeadlineSweep(now),
-      totals: newTotals(),
+      counters: newCounters(),
       budget: new RetryBudget(),
+      failures: new FailureLog(options.log),
       admission: new Admission(limits),
-      clients: new Set(),
-      strangers: new Set(),
+      clients: new ClientSet(),
       parking: new Parking({ maxRequests: limits.maxParked, maxBytes: limits.maxParkedBytes }),
-      pools: new Map(),
+      pools: new UpstreamPools(limits.maxIdlePerNode, options.maxIdle),
       readBuffer: new ReadBuffer(),
       blocks: new BodyBlocks(),
       canRewrap: false,
@@ -97,36 +133,38 @@ export class Engine {
       nodeTls: options.nodeTls ?? nodeTls(),
       guard: options.guard,
       now,
+      rng: options.rng ?? Math.random,
       log: options.log,
       onAccess: options.onAccess,
       healthPath: options.healthPath ?? '',
-      viaName: `rollcall-${randomBytes(4).toString('hex')}`,
-      requestIdPrefix: `${randomBytes(6).toString('hex')}-`,
+      viaName: options.addsVia === false ? '' : `rollcall-${randomBytes(4).toString('hex')}`,
+      requestIds: new RequestIds(),
       isTrusted: trustedMatcher(options.trustedProxies ?? []),
-      unavailableHint: options.unavailableHint ?? '',
+      forwardedForm: options.forwardedForm ?? 'x-forwarded',
       errorPages: latin1Pages(options.errorPages),
       isClosing: false,
       closesIdle: false,
-      requestNumber: 0,
-      onNoClients: () => {},
+      tunnelsEnd: undefined,
+      onNoClients: () => this.#onNoClients(),
     };
     if (options.certificates !== undefined) {
       this.#tlsFront = new TlsFront({
         certificates: options.certificates,
         handshakeTimeoutMs: limits.headerTimeoutMs,
-        onSecure: (socket) => new ClientConnection(socket, plainAddress(socket.remoteAddress), this.#state),
+        onSecure: (socket, address) => new ClientConnection(socket, address, this.#state),
         onRefused: (error) => {
-          this.#state.totals.refusals.handshake++;
-          options.log?.debug({ reason: error.message }, 'no TLS connection with a client');
+          this.#state.counters.refusals.handshake++;
+          options.log?.debug({ reason: error.message }, 'TLS handshake with a client failed');
         },
       });
     }
+    this.#headers = new ProxyHeaders(options.proxyProtocol ?? [], this.#state);
     options.router.onChange = (waitFor) => this.#onChange(waitFor);
     options.router.onNodeGone = (node) => this.#onNodeGone(node);
     options.router.onNodeLost = (node) => this.#onNodeLost(node);
   }
 
-  /** Makes it ready to accept; `listen` does so by itself. */
+  /** Makes the engine ready to accept; `listen` calls it. */
   async start(): Promise<void> {
     if (this.#isStarted) return;
     this.#isStarted = true;
@@ -134,7 +172,7 @@ export class Engine {
     if (!canRewrap || !canTakeHandles || reads === undefined || direct === undefined)
       this.#state.log?.warn(
         { canRewrap, canTakeHandles, canReadDirectly: reads !== undefined, canWriteDirectly: direct !== undefined },
-        'this Node makes requests cost more',
+        'fast socket path unavailable on this Node.js version; using net.Socket',
       );
     this.#canTakeHandles = canTakeHandles;
     this.#state.canRewrap = canRewrap;
@@ -143,15 +181,16 @@ export class Engine {
     this.#state.sweep.start();
   }
 
-  /** Opens the port for clients that speak plain HTTP. Rejects with the system's error when that is not possible. */
+  /** Opens the port for plain HTTP. Rejects with the error of the system. */
   async listen(at: ListenAt): Promise<net.AddressInfo> {
     const server = net.createServer({ allowHalfOpen: true }, (socket) => this.accept(socket));
     const address = await this.#listen(server, at);
-    if (this.#canTakeHandles) takeHandles(server, (handle) => this.#acceptHandle(handle));
+    if (this.#canTakeHandles && !this.#headers.isFor('proxy'))
+      takeHandles(server, (handle) => this.#acceptHandle(handle));
     return address;
   }
 
-  /** Opens the port for clients that speak TLS. */
+  /** Opens the port for TLS. */
   async listenTls(at: ListenAt): Promise<net.AddressInfo> {
     return await this.#listen(
       net.createServer({ allowHalfOpen: true }, (socket) => this.acceptTls(socket)),
@@ -165,7 +204,7 @@ export class Engine {
       server.once('error', reject);
       const onListening = (): void => {
         server.off('error', reject);
-        server.on('error', (error) => this.#state.log?.warn({ err: error }, 'the proxy port reports an error'));
+        server.on('error', (error) => this.#state.log?.warn({ err: error }, 'error on the proxy port'));
         this.#servers.push(server);
         resolve(server.address() as net.AddressInfo);
       };
@@ -176,48 +215,89 @@ export class Engine {
 
   /** Takes over an accepted connection. */
   accept(socket: net.Socket): void {
-    const address = this.#admit(socket.remoteAddress);
-    if (address === undefined) socket.destroy();
-    else new ClientConnection(socket, address, this.#state);
+    if (this.#headers.isFor('proxy'))
+      this.#readHeader(socket, 'proxy', (client, rest) => this.#accept(socket, client)?.receive(rest));
+    else this.#accept(socket, socket.remoteAddress);
   }
 
-  /** The same for one that no socket has been made for. */
+  /** The same with the address of the client. */
+  #accept(socket: net.Socket, client: string | undefined): ClientConnection | undefined {
+    const address = this.#admit(client);
+    if (address !== undefined) return new ClientConnection(socket, address, this.#state);
+    socket.destroy();
+    return undefined;
+  }
+
+  /** The same for a handle without a socket. */
   #acceptHandle(handle: AcceptedHandle): void {
     const address = this.#admit(peerAddress(handle));
     if (address === undefined) handle.close();
     else new ClientConnection(handle, address, this.#state);
   }
 
-  /** The same for one of the TLS port: it becomes a client once its handshake is done. */
+  /** The same for the TLS port: the connection becomes a client after its handshake. */
   acceptTls(socket: net.Socket): void {
-    const address = this.#admit(socket.remoteAddress);
+    if (this.#headers.isFor('tls'))
+      this.#readHeader(socket, 'tls', (client, rest) => {
+        // Buffered until the handshake reads it.
+        socket.pause();
+        if (rest.length > 0) socket.unshift(rest);
+        this.#acceptTls(socket, client);
+      });
+    else this.#acceptTls(socket, socket.remoteAddress);
+  }
+
+  #acceptTls(socket: net.Socket, client: string | undefined): void {
+    const address = this.#admit(client);
     const { admission, isTrusted } = this.#state;
     if (address !== undefined)
       socket.once('close', () => {
         admission.leave(address, isTrusted(address));
-        this.#state.onNoClients();
+        this.#onNoClients();
       });
     if (address === undefined || this.#tlsFront === undefined) socket.destroy();
-    else this.#tlsFront.take(socket);
+    else this.#tlsFront.take(socket, address);
   }
 
-  /** The address of a connection that may stay. */
+  /** Waits for the header of the PROXY protocol, for which the peer is admitted. `onHeader` gets the address of the client. */
+  #readHeader(socket: net.Socket, listener: ProxyProtocolListener, onHeader: OnHeader): void {
+    const { isTrusted, admission } = this.#state;
+    const peer = plainAddress(socket.remoteAddress);
+    if (peer !== '' && !isTrusted(peer)) this.#headers.refuse(peer, listener);
+    if (!isTrusted(peer) || this.#admit(peer) === undefined) {
+      socket.destroy();
+      return;
+    }
+    this.#headers.read(socket, peer, listener, {
+      onHeader: (address, rest) => {
+        admission.leave(peer, true);
+        onHeader(address === '' ? peer : address, rest);
+        this.#onNoClients();
+      },
+      onClosed: () => {
+        admission.leave(peer, true);
+        this.#onNoClients();
+      },
+    });
+  }
+
+  /** The address of an admitted connection; `undefined` for a refused one. */
   #admit(peer: string | undefined): string | undefined {
     const state = this.#state;
     const address = plainAddress(peer);
     if (state.admission.isFull) makeRoom(state);
     const refusal = this.#isClosed ? 'connections' : state.admission.enter(address, state.isTrusted(address));
     if (refusal === undefined) return address;
-    state.totals.refusals[refusal]++;
+    state.counters.refusals[refusal]++;
     return undefined;
   }
 
-  /** Connections that count against the limits, with those whose handshake is under way. */
+  /** Connections that count against the limits, including handshakes in progress. */
   get admitted(): number {
     return this.#state.admission.total;
   }
 
-  /** Parked requests ask again, once for all changes of a turn, and never from inside a call of the router's. */
+  /** Routes parked requests again, once for all changes of a turn, and never from inside a call of the router. */
   #onChange(waitFor?: object): void {
     if (this.#state.parking.size === 0) return;
     if (waitFor === undefined) this.#changed = 'all';
@@ -231,7 +311,7 @@ export class Engine {
     setImmediate(() => this.#ask());
   }
 
-  /** A part of those that have to ask: the rest in turns of their own. */
+  /** Routes a part of them; the rest follows in turns of its own. */
   #ask(): void {
     this.#isAsking = false;
     const { parking } = this.#state;
@@ -242,20 +322,20 @@ export class Engine {
     if (this.#asking.length > 0) this.#askSoon();
   }
 
-  /** Unanswered requests of a lost node ask again, answers in progress and tunnels are cut. */
+  /** Unanswered requests of a lost node are routed again. Answers in progress are cut, and tunnels are closed. */
   #onNodeLost(node: UpstreamNode): void {
     this.#state.pools.get(node)?.empty();
-    // In a turn of its own: the router may be in the middle of a change.
+    // In a turn of its own: the router may be changing its state.
     setImmediate(() => {
       const nowMs = this.#state.now();
       for (const client of [...this.#state.clients]) {
         if (client.exchange.attemptedNode === node) client.exchange.onNodeLost(nowMs);
-        else if (client.tunnel?.node === node) client.tunnel.end();
+        else if (client.tunnel?.node === node) client.tunnel.close(1001);
       }
     });
   }
 
-  /** Asks the node on an idle connection of its pool; false when there is none. */
+  /** Sends a probe on an idle connection of the node's pool; false if there is none. */
   probePooled(node: UpstreamNode, question: ProbeQuestion): boolean {
     const nowMs = this.#state.now();
     const connection = question.kind === 'connect' ? undefined : this.#state.pools.get(node)?.take(true, nowMs);
@@ -264,39 +344,44 @@ export class Engine {
     return true;
   }
 
-  /** Asks the node on a fresh connection. */
+  /** Sends a probe on a fresh connection. */
   probeFresh(node: UpstreamNode, question: ProbeQuestion): void {
-    const pool = poolOf(this.#state, node);
+    const pool = this.#state.pools.of(node);
     new NodeProbe(question).ask(new NodeConnection(node, pool, this.#state), this.#state.now());
   }
 
-  /** Closes idle connections to nodes: the rule by which they were made may have changed. */
+  /** Closes idle connections to nodes: the connect rule may have changed. */
   closeIdleToNodes(): void {
-    for (const pool of this.#state.pools.values()) pool.empty();
+    this.#state.pools.empty();
   }
 
   #onNodeGone(node: UpstreamNode): void {
-    this.#state.pools.get(node)?.close();
-    this.#state.pools.delete(node);
+    this.#state.pools.remove(node);
   }
 
-  /** Closes the upgraded connections of a node `graceMs` from now. */
+  /** Closes the upgraded connections of a node within `graceMs`. */
   endTunnels(node: UpstreamNode, graceMs: number): void {
-    for (const client of this.#state.clients) if (client.tunnel?.node === node) client.tunnel.endWithin(graceMs);
+    const end: TunnelsEnd = { endMs: this.#state.now() + graceMs, code: 1001 };
+    for (const client of this.#state.clients) if (client.tunnel?.node === node) client.tunnel.endBy(end);
   }
 
-  /** Acts upon the deadlines that have passed, of many a few each turn; the engine does so by itself several times a second. */
+  /** The time of a node's drain has been set or changed, or the drain was withdrawn: `node.drainsUntilMs`. */
+  onDrainTime(node: UpstreamNode): void {
+    for (const client of this.#state.clients) if (client.tunnel?.node === node) client.tunnel.followDrain();
+  }
+
+  /** Handles expired deadlines, a few each turn. The engine calls it several times per second. */
   checkDeadlines(): void {
     this.#state.sweep.sweep();
   }
 
-  /** Totals since the start, and what is present now. */
+  /** Counters since the start, and present values. */
   counters(loopDelayMs: number): EngineCounters {
-    const { statusClasses, latencyBuckets, refusals, ...totals } = this.#state.totals;
+    const { statusClasses, latencyBuckets, refusals, ...counters } = this.#state.counters;
     const [one = 0, two = 0, three = 0, four = 0, five = 0] = statusClasses;
     const { parking, now } = this.#state;
     return {
-      ...totals,
+      ...counters,
       parked: parking.size,
       oldestParkedMs: parking.oldestMs(now()),
       loopDelayMs,
@@ -308,20 +393,20 @@ export class Engine {
 
   /** A session has left a hot node. */
   countMoved(): void {
-    this.#state.totals.moved++;
+    this.#state.counters.moved++;
   }
 
   /** A session has been moved to another node. */
   countFailover(): void {
-    this.#state.totals.failovers++;
+    this.#state.counters.failovers++;
   }
 
   /** Counts a request whose session id named no known route. */
   countUnknownRoute(): void {
-    this.#state.totals.unknownRoutes++;
+    this.#state.counters.unknownRoutes++;
   }
 
-  /** What each connection is at, at most 1,000 of them. Query strings are left out. */
+  /** The state of each connection, for at most 1,000 of them. Query strings are left out. */
   scoreboard(): ScoreboardAnswer {
     const nowMs = this.#state.now();
     const connections: ScoreboardAnswer['connections'][number][] = [];
@@ -330,11 +415,11 @@ export class Engine {
       const { exchange } = client;
       const isBusy = exchange.isActive;
       connections.push({
-        client: client.peer.address,
+        client: client.identity.peer.address,
         state: client.tunnel ? 'tunnel' : isBusy ? (exchange.body.isComplete ? 'sending' : 'reading') : 'idle',
         method: isBusy ? exchange.method : '',
         path: isBusy ? pathOnly(exchange.head.target) : '',
-        node: isBusy ? (exchange.slip.node?.id ?? '') : (client.tunnel?.node.id ?? ''),
+        node: isBusy ? (exchange.decision.node?.id ?? '') : (client.tunnel?.node.id ?? ''),
         ageMs: isBusy ? Math.max(0, nowMs - exchange.startedMs) : 0,
       });
     }
@@ -342,16 +427,19 @@ export class Engine {
   }
 
   /**
-   * Stops accepting, lets requests and upgraded connections finish for at most `graceMs`, then cuts what is left.
+   * Stops accepting, lets requests and upgraded connections finish for at most `graceMs`, then cuts the rest. Upgraded connections are
+   * closed within this time, with the code 1012 if a successor serves already, otherwise 1001.
    *
-   * Answers from now on are the last on their connections, and say so. A connection between two requests is kept for its
-   * next answer, because a close that meets a request on its way would fail that request: with a successor, which
-   * accepts from now on, until the grace is over, otherwise for `LAST_REQUEST_MS`.
+   * From then on each answer is the last on its connection, and announces it. A connection between two requests is kept for its next
+   * answer, because a close would fail a request on its way. It is kept until the grace is over if a successor accepts new connections,
+   * otherwise for `LAST_REQUEST_MS`.
    */
   async close(graceMs: number, hasSuccessor = false): Promise<void> {
     const state = this.#state;
     const endMs = performance.now() + graceMs;
     state.isClosing = true;
+    state.tunnelsEnd = { endMs: state.now() + graceMs, code: hasSuccessor ? 1012 : 1001 };
+    for (const client of state.clients) client.tunnel?.endBy(state.tunnelsEnd);
     if (graceMs > 0 && !hasSuccessor) await Promise.all(this.#servers.map((server) => closeWhenEmpty(server)));
     else for (const server of this.#servers) server.close();
     if (!hasSuccessor) {
@@ -361,22 +449,22 @@ export class Engine {
     }
     await this.#untilNoClients(endMs - performance.now());
     this.#isClosed = true;
+    this.#headers.close();
     for (const client of state.clients) client.destroy();
-    for (const pool of state.pools.values()) pool.close();
-    state.pools.clear();
+    state.pools.close();
     state.sweep.close();
   }
 
-  /** Until the last client connection has gone, `withinMs` at most. */
+  /** Resolves after the last client connection has closed, or after `withinMs`. */
   async #untilNoClients(withinMs: number): Promise<void> {
     const state = this.#state;
-    // A handshake under way becomes a client.
+    // A handshake in progress becomes a client.
     if (state.admission.total === 0 || withinMs <= 0) return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, withinMs);
-      state.onNoClients = () => {
+      this.#onNoClients = () => {
         if (state.admission.total > 0) return;
-        state.onNoClients = () => {};
+        this.#onNoClients = () => {};
         clearTimeout(timer);
         resolve();
       };
@@ -384,21 +472,13 @@ export class Engine {
   }
 }
 
-/** Closes one connection for a newcomer: of those that have asked for nothing the oldest, else one between requests. */
-function makeRoom(state: EngineState): void {
-  const [stranger] = state.strangers;
-  if (stranger !== undefined) {
-    state.totals.refusals.connections++;
-    stranger.destroy();
-    return;
-  }
-  let looks = 0;
-  for (const client of state.clients) {
-    if (client.isIdle) {
-      client.destroy();
-      return;
-    }
-    if (++looks === MAX_LOOKS) return;
+/** Closes one connection to make room: the oldest without a request, otherwise an idle one. */
+function makeRoom({ clients, counters }: EngineState): void {
+  const silent = clients.oldestWithoutRequest;
+  if (silent === undefined) clients.firstIdle(MAX_LOOKS)?.destroy();
+  else {
+    counters.refusals.connections++;
+    silent.destroy();
   }
 }
 
@@ -407,25 +487,4 @@ function latin1Pages(pages: ReadonlyMap<number, Uint8Array> | undefined): Readon
   const texts = new Map<number, string>();
   for (const [status, octets] of pages ?? []) texts.set(status, Buffer.from(octets).toString('latin1'));
   return texts;
-}
-
-function newTotals(): EngineState['totals'] {
-  return {
-    requests: 0,
-    inFlight: 0,
-    connections: 0,
-    accepted: 0,
-    bytesIn: 0,
-    bytesOut: 0,
-    retries: 0,
-    failovers: 0,
-    refusals: Object.fromEntries(REFUSALS.map((refusal) => [refusal, 0])) as Record<Refusal, number>,
-    clientAborts: 0,
-    unavailable: 0,
-    unknownRoutes: 0,
-    moved: 0,
-    statusClasses: new Float64Array(5),
-    latencyBuckets: new Float64Array(LATENCY_BUCKETS_MS.length + 1),
-    latencySumMs: 0,
-  };
 }

@@ -1,78 +1,79 @@
 /**
- * The life of one request, top to bottom: `begin` asks the router, `#attempt` sends it to a node, `onHead` and
- * `writeBody` carry the answer back, `onBodyEnd` ends it; `onNodeFailed` decides whether there is another attempt.
+ * The life of one request, top to bottom. `begin` asks the router, `#attempt` sends the request to a node, `onHead` and `writeBody`
+ * forward the answer, `onBodyEnd` ends it. `onNodeFailed` decides whether there is another attempt.
  *
- * One object per client connection, used again for each of its requests. Nothing on the way of a successful request
- * allocates a promise, a closure or a timer.
+ * One object per client connection, reused for each of its requests. A successful request allocates no promise, no closure and no timer.
  */
-import { type AttemptOutcome, DEFAULT_PARAMETERS } from '@rollcall/core';
-import { LATENCY_BUCKETS_MS, type NodeId } from '@rollcall/protocol';
-import { countsAgainstNode, FAILURE, type Failure } from '../failure.ts';
+
+import { type AttemptOutcome, DEFAULT_PARAMETERS, type RequestLimits } from '@rollcall/core';
+import { LATENCY_BUCKETS_MS } from '@rollcall/feed';
 import { LAST_CHUNK } from '../http1/chunked.ts';
 import { dateField } from '../http1/date-field.ts';
+import { fieldValue } from '../http1/field-rules.ts';
 import { interimHeadText, requestHeadText, responseHeadText, switchHeadText } from '../http1/head-writer.ts';
+import { withoutPrefix } from '../http1/path-prefix.ts';
 import { isIdempotent, isRequestId, type RequestHead } from '../http1/request-head.ts';
 import type { ResponseHead } from '../http1/response-head.ts';
-import type { Choice, RoutingSlip, UpstreamNode, WaitKind } from '../routing.ts';
-import { fieldValue } from './access-entry.ts';
+import type { AccessEntry } from './access-entry.ts';
 import type { Block } from './body-blocks.ts';
-import type { ClientConnection } from './client-connection.ts';
-import type { Downstream } from './downstream.ts';
-import { countLatency, countStatus, type EngineState, poolOf } from './engine-state.ts';
-import { NodeConnection } from './node-connection.ts';
-import type { Parked } from './parking.ts';
+import { type Counters, countLatency, countStatus } from './counters.ts';
+import type { Client, Downstream, Upstream } from './ends.ts';
+import { countsAgainstNode, FAILURE, type Failure } from './failure.ts';
+import type { FailureLog } from './failure-log.ts';
+import { NodeConnection, type NodeConnectionServices } from './node-connection.ts';
+import type { Parked, Parking } from './parking.ts';
 import { RequestBody } from './request-body.ts';
-import { decideRetry } from './retry.ts';
-import { Tunnel } from './tunnel.ts';
+import type { RequestIds } from './request-ids.ts';
+import { decideRetry, type RetryBudget } from './retry.ts';
+import {
+  type Choice,
+  newRoutingDecision,
+  type Router,
+  type RoutingDecision,
+  type UpstreamNode,
+  type WaitKind,
+} from './router.ts';
+import { Tunnel, type TunnelServices } from './tunnel.ts';
 import type { UpstreamPool } from './upstream-pool.ts';
+import type { UpstreamPools } from './upstream-pools.ts';
 
-/** Up to here, head and body are written as one text; above, copying costs more than a second buffer. */
+/** Up to this size, head and body are written as one text; above, copying costs more than a second buffer. */
 const ONE_WRITE_BYTES = 16_384;
-const NOBODY: ReadonlySet<NodeId> = new Set();
-/** What a slip waits for before anything was chosen. */
-const NOTHING: object = {};
-/** Beyond the time for parking: so much later a request has ended, whatever it waited for, milliseconds. */
+/** A request ends at the latest this long after the time for parking, milliseconds. */
 const TOTAL_MARGIN_MS = 5_000;
-/** A request that was released late still has so long for its answer, milliseconds. */
+/** Minimum time for the response head of a request that was released late, milliseconds. */
 const MIN_HEAD_MS = 1_000;
-/** Attempts of one request, for a node that refuses and answers in turns. */
+/** Attempts of one request, for a node that refuses and answers in turn. */
 const MAX_ATTEMPTS = 20;
-/** Status in the access log when the client left before its answer was whole. */
+/** Status in the access log if the client left before its answer was complete. */
 const CLIENT_LEFT = 499;
+
+/** Services of the engine that an exchange uses, and passes to its node connections and tunnels. */
+export interface ExchangeServices extends NodeConnectionServices, TunnelServices {
+  readonly router: Router;
+  readonly budget: Pick<RetryBudget, 'earn' | 'spend'>;
+  /** Requests that wait for a node. */
+  readonly parking: Pick<Parking<Exchange>, 'enter' | 'grow' | 'leave'>;
+  readonly pools: Pick<UpstreamPools<Upstream>, 'of'>;
+  readonly requestIds: RequestIds;
+  readonly failures: FailureLog;
+  readonly counters: Counters;
+  readonly onAccess: ((entry: AccessEntry) => void) | undefined;
+  /** Answers announce that they are the last on their connection. */
+  readonly isClosing: boolean;
+}
 
 export class Exchange implements Downstream, Parked {
   readonly head: RequestHead;
-  readonly slip: RoutingSlip = {
-    node: undefined,
-    setCookie: '',
-    setCookieUnless: '',
-    forwardCookie: undefined,
-    forwardTarget: undefined,
-    rewriteCookies: [],
-    rewriteRoute: '',
-    watchesCookies: false,
-    hasSession: false,
-    isBound: false,
-    boundNode: undefined,
-    retriesLeft: 0,
-    waitFor: NOTHING,
-    waitKind: 'no-node',
-    waitNode: undefined,
-    waitMs: 0,
-    connectedAtMs: 0,
-    tried: NOBODY,
-    balancer: '',
-    stickyResult: '',
-    state: undefined,
-  };
+  readonly decision: RoutingDecision = newRoutingDecision();
   readonly body: RequestBody;
   requestId = '';
-  /** The client does not take what the node sends; the node is not to blame for silence. */
+  /** The client does not read what the node sends; silence does not count against the node. */
   isClientSlow = false;
   /** False between requests. */
   isActive = false;
   startedMs = 0;
-  /** What it waits for, since when, and what it holds there; `undefined` while it does not wait. */
+  /** The object that it waits for, since when, and the octets that it holds; `undefined` while it does not wait. */
   parkedFor: object | undefined;
   parkedAtMs = 0;
   parkedBytes = 0;
@@ -80,40 +81,48 @@ export class Exchange implements Downstream, Parked {
   #parkedMs = 0;
   #parkedNode: UpstreamNode | undefined;
   #hasWaited = false;
-  readonly #client: ClientConnection;
-  readonly #state: EngineState;
-  #connection: NodeConnection | undefined;
-  /** The connection that is authenticated as this client, in use or idle; it may have been closed. */
-  #bound: NodeConnection | undefined;
+  readonly #client: Client;
+  readonly #services: ExchangeServices;
+  #connection: Upstream | undefined;
+  /** The connection that is authenticated as this client, in use or idle; it may have closed. */
+  #bound: Upstream | undefined;
   #sentMs = 0;
   #upstreamMs = -1;
   #attempts = 0;
-  /** `onSend` was told and `onEnd` not yet. */
+  /** `onSend` was called and `onEnd` not yet. */
   #isCounted = false;
   #hasTriedFresh = false;
   #hasAnswered = false;
   #sawInterim = false;
   #isChunkedOut = false;
-  /** The answer ends when the connection does: only a reset can show that it is not whole. */
+  /** The answer ends with the connection: only a reset can show that it is incomplete. */
   #isCloseDelimited = false;
   #status = 0;
   #bytesOutBefore = 0;
 
-  constructor(client: ClientConnection, head: RequestHead, state: EngineState) {
+  constructor(client: Client, head: RequestHead, services: ExchangeServices) {
     this.#client = client;
     this.head = head;
-    this.#state = state;
-    this.body = new RequestBody(state.limits, state.blocks);
+    this.#services = services;
+    this.body = new RequestBody(services.limits, services.blocks);
   }
 
-  // ---- what the response head is made with
+  // ---- parts of the response head
 
   get method(): string {
     return this.head.method;
   }
 
-  get nodeAuthority(): string {
-    return this.slip.node?.authority ?? '';
+  get target(): string {
+    return this.head.target;
+  }
+
+  get prefix(): string {
+    return this.decision.prefix;
+  }
+
+  prefixAt(authority: string): string | undefined {
+    return this.#services.router.prefixAt(this.decision, authority);
   }
 
   get publicOrigin(): string {
@@ -121,11 +130,11 @@ export class Exchange implements Downstream, Parked {
   }
 
   get rewriteCookies(): readonly string[] {
-    return this.slip.rewriteCookies;
+    return this.decision.rewriteCookies;
   }
 
   get rewriteRoute(): string {
-    return this.slip.rewriteRoute;
+    return this.decision.rewriteRoute;
   }
 
   get isRequestComplete(): boolean {
@@ -133,24 +142,25 @@ export class Exchange implements Downstream, Parked {
   }
 
   onSetCookie(value: string): void {
-    const { slip } = this;
-    if (slip.watchesCookies) this.#state.router.onSetCookie(slip, value);
-    if (slip.setCookieUnless !== '' && value.startsWith(`${slip.setCookieUnless}=`)) slip.setCookie = '';
+    const { decision } = this;
+    if (decision.watchesCookies) this.#services.router.onSetCookie(decision, value);
+    if (decision.setCookieUnless !== '' && value.startsWith(`${decision.setCookieUnless}=`)) decision.setCookie = '';
   }
 
   // ---- the choice
 
   /**
-   * A head has been read; `octets[start…]` came with it. Returns where the request ended, or `start` when it has to wait
-   * for a node: its body is then still to be read.
+   * A head has been read; `octets[start…]` came with it. Returns where the request ended, or `start` if the request waits for a node: its
+   * body is then still to be read.
    */
   begin(octets: Buffer, start: number, nowMs: number): number {
-    const { totals, router, budget } = this.#state;
+    const { counters, router, budget } = this.#services;
     const { head } = this;
-    totals.requests++;
-    totals.inFlight++;
+    counters.requests++;
+    counters.inFlight++;
     budget.earn();
     this.isActive = true;
+    this.decision.limits = this.#services.limits;
     this.startedMs = nowMs;
     this.#upstreamMs = -1;
     this.#attempts = 0;
@@ -159,12 +169,10 @@ export class Exchange implements Downstream, Parked {
     this.#hasAnswered = false;
     this.#sawInterim = false;
     this.#isCloseDelimited = false;
-    this.#bytesOutBefore = this.#client.bytesOut;
+    this.#bytesOutBefore = this.#client.output.bytesOut;
     this.body.begin(head.bodyLength);
-    this.requestId = isRequestId(head.requestId)
-      ? head.requestId
-      : this.#state.requestIdPrefix + (++this.#state.requestNumber).toString(36);
-    const choice = router.choose(head, this.slip, nowMs);
+    this.requestId = isRequestId(head.requestId) ? head.requestId : this.#services.requestIds.next();
+    const choice = router.choose(head, this.decision, nowMs);
     const end = this.body.isComplete || choice === 'wait' ? start : this.readBody(octets, start);
     if (this.isActive) this.#act(choice, nowMs);
     return end;
@@ -185,7 +193,7 @@ export class Exchange implements Downstream, Parked {
         this.#answer(400);
         return;
       case 'unavailable':
-        this.#state.totals.unavailable++;
+        this.#services.counters.unavailable++;
         this.#answer(503);
         return;
       case 'failed':
@@ -196,13 +204,13 @@ export class Exchange implements Downstream, Parked {
     }
   }
 
-  /** Waits, bounded in count, octets and time, until the router has news. */
+  /** Waits, limited in count, octets and time, until the router reports a change. */
   #park(nowMs: number): void {
-    const { parking, totals } = this.#state;
-    const { waitFor, waitKind } = this.slip;
+    const { parking, counters } = this.#services;
+    const { waitFor, waitKind } = this.decision;
     const bytes = this.#heldBytes();
     if (!parking.enter(this, waitFor, bytes)) {
-      totals.refusals.parking++;
+      counters.refusals.parking++;
       this.#act('unavailable', nowMs);
       return;
     }
@@ -210,17 +218,17 @@ export class Exchange implements Downstream, Parked {
     this.parkedBytes = bytes;
     this.parkedAtMs = nowMs;
     this.#parkedKind = waitKind;
-    this.#parkedMs = this.slip.waitMs;
+    this.#parkedMs = this.decision.waitMs;
     this.#hasWaited = true;
-    this.#parkedNode = this.slip.waitNode;
-    if (this.#parkedNode !== undefined) this.#parkedNode.tally.parked++;
-    this.#client.deadlineMs = Math.min(nowMs + this.slip.waitMs, this.#latestMs());
+    this.#parkedNode = this.decision.waitNode;
+    if (this.#parkedNode !== undefined) this.#parkedNode.counters.parked++;
+    this.#client.onParked(Math.min(nowMs + this.decision.waitMs, this.#latestMs()));
   }
 
   #unpark(): void {
-    this.#state.parking.leave(this);
+    this.#services.parking.leave(this);
     this.parkedFor = undefined;
-    if (this.#parkedNode !== undefined) this.#parkedNode.tally.parked--;
+    if (this.#parkedNode !== undefined) this.#parkedNode.counters.parked--;
   }
 
   /** Octets that it holds while it waits. */
@@ -229,34 +237,39 @@ export class Exchange implements Downstream, Parked {
     return forwarded.length + target.length + cookie.length + this.body.keptBytes + this.#client.pendingBytes;
   }
 
-  /** More has come from the client while it waits; false when the client has to wait as well. */
+  /** More octets have arrived while it waits; false if the client has to be paused. */
   mayHold(bytes: number): boolean {
-    if (!this.#state.parking.grow(this, bytes)) return false;
+    if (!this.#services.parking.grow(this, bytes)) return false;
     this.parkedBytes += bytes;
     return true;
   }
 
-  /** When the request has ended whatever it waited for. */
+  get limits(): RequestLimits {
+    return this.decision.limits;
+  }
+
+  /** Latest end of the request, whatever it waits for. */
   #latestMs(): number {
-    return this.startedMs + this.#state.router.parkMs + TOTAL_MARGIN_MS;
+    return this.startedMs + this.#services.router.parkMs(this.limits) + TOTAL_MARGIN_MS;
   }
 
   headTimeoutMs(nowMs: number): number {
-    const { upstreamTimeoutMs } = this.#state.limits;
-    return this.#hasWaited
+    const { upstreamTimeoutMs } = this.decision.limits;
+    return this.#hasWaited && upstreamTimeoutMs !== Number.POSITIVE_INFINITY
       ? Math.max(MIN_HEAD_MS, Math.min(upstreamTimeoutMs, this.#latestMs() - nowMs))
       : upstreamTimeoutMs;
   }
 
-  /** What it waits for has changed, or, when `isOver`, the wait is over. */
+  /** The object that it waits for has changed, or, if `isOver`, the wait is over. */
   askAgain(isOver: boolean): void {
-    const nowMs = this.#state.now();
+    const nowMs = this.#services.now();
     const { parkedFor } = this;
     const kind = this.#parkedKind;
     const waitMs = this.#parkedMs;
-    const choice = this.#state.router.askAgain(this.head, this.slip, nowMs);
-    const { slip } = this;
-    const isSame = choice === 'wait' && slip.waitFor === parkedFor && slip.waitKind === kind && slip.waitMs === waitMs;
+    const choice = this.#services.router.askAgain(this.head, this.decision, nowMs);
+    const { decision } = this;
+    const isSame =
+      choice === 'wait' && decision.waitFor === parkedFor && decision.waitKind === kind && decision.waitMs === waitMs;
     if (isSame && !isOver) return;
     this.#unpark();
     if (isSame) this.#act(kind === 'probe' ? 'failed' : 'unavailable', nowMs);
@@ -271,28 +284,28 @@ export class Exchange implements Downstream, Parked {
   // ---- the request on its way to the node
 
   #attempt(nowMs: number): void {
-    const node = this.slip.node!;
-    if (this.#attempts++ > 0) this.#state.totals.retries++;
-    const pool = poolOf(this.#state, node);
+    const node = this.decision.node!;
+    if (this.#attempts++ > 0) this.#services.counters.retries++;
+    const pool = this.#services.pools.of(node);
     const { bindsConnection, method } = this.head;
     const connection =
       this.#takeBound(node, pool) ??
       (this.#hasTriedFresh || bindsConnection ? undefined : pool.take(isIdempotent(method), nowMs)) ??
-      new NodeConnection(node, pool, this.#state);
+      new NodeConnection(node, pool, this.#services);
     this.#connection = connection;
     if (bindsConnection) this.#bind(connection);
-    this.slip.connectedAtMs = connection.openedAtMs;
+    this.decision.connectedAtMs = connection.openedAtMs;
     connection.begin(this, nowMs);
     this.#sentMs = nowMs;
     if (!this.#isCounted) {
       this.#isCounted = true;
-      this.#state.router.onSend(this.slip, nowMs);
+      this.#services.router.onSend(this.decision, nowMs);
     }
     this.#send(connection, this.#headText(node));
   }
 
-  /** The bound connection, when it is one to `node` and still open; one to another node is closed. */
-  #takeBound(node: UpstreamNode, pool: UpstreamPool<NodeConnection>): NodeConnection | undefined {
+  /** The bound connection, if it is one to `node` and still open; a connection to another node is closed. */
+  #takeBound(node: UpstreamNode, pool: UpstreamPool<Upstream>): Upstream | undefined {
     const bound = this.#bound;
     if (bound === undefined) return undefined;
     if (!this.#hasTriedFresh && bound.node === node && pool.takeBound(bound)) return bound;
@@ -300,15 +313,15 @@ export class Exchange implements Downstream, Parked {
     return undefined;
   }
 
-  #bind(connection: NodeConnection): void {
+  #bind(connection: Upstream): void {
     if (this.#bound === connection) return;
     this.closeBound();
     connection.isBound = true;
     this.#bound = connection;
-    this.slip.boundNode = connection.node;
+    this.decision.boundNode = connection.node;
   }
 
-  /** What was authenticated as this client ends. */
+  /** Closes the connection that is authenticated as this client. */
   closeBound(): void {
     this.#bound?.destroy();
     this.#unbind();
@@ -316,25 +329,27 @@ export class Exchange implements Downstream, Parked {
 
   #unbind(): void {
     this.#bound = undefined;
-    this.slip.boundNode = undefined;
+    this.decision.boundNode = undefined;
   }
 
   #headText(node: UpstreamNode): string {
-    const { head, slip } = this;
+    const { head, decision } = this;
+    const { prefix } = decision;
     const authority = head.authority === '' ? node.authority : head.authority;
+    const target = decision.forwardTarget ?? head.target;
     return requestHeadText(head, {
-      target: slip.forwardTarget ?? head.target,
-      fields: this.#client.requestFields(authority),
-      cookie: slip.forwardCookie ?? head.cookie,
+      target: prefix === '' ? target : withoutPrefix(target, prefix),
+      fields: this.#client.identity.requestFields(authority, prefix),
+      cookie: decision.forwardCookie ?? head.cookie,
       requestId: this.requestId,
     });
   }
 
-  /** Writes the head and what there is of the body, in one write when they are small. */
-  #send(connection: NodeConnection, text: string): void {
+  /** Writes the head and the part of the body that is here, in one write if they are small. */
+  #send(connection: Upstream, text: string): void {
     const { socket, writer } = connection;
     const { kept, keptBytes } = this.body;
-    connection.node.tally.bytesToNode += text.length + keptBytes;
+    connection.node.counters.bytesToNode += text.length + keptBytes;
     let hasRoom: boolean;
     if (keptBytes === 0) hasRoom = writer.write(text);
     else if (keptBytes <= ONE_WRITE_BYTES) {
@@ -351,7 +366,7 @@ export class Exchange implements Downstream, Parked {
     if (!hasRoom && !this.body.isComplete) this.#client.pause();
   }
 
-  /** More of the body. Returns where the request ended; what follows is the next one. */
+  /** More of the body. Returns where the request ended; the octets behind it are the next request. */
   readBody(octets: Buffer, start: number): number {
     const { body } = this;
     const end = body.read(octets, start);
@@ -369,38 +384,38 @@ export class Exchange implements Downstream, Parked {
   #forward(piece: Block): void {
     const connection = this.#connection;
     if (connection === undefined) {
-      // Not sent yet: the attempt is going to.
+      // Not sent yet: the attempt will send it.
       this.body.keep(Number.POSITIVE_INFINITY);
       return;
     }
-    // Until the connection stands nothing has left, and the client is paused after a few octets: all of it can go elsewhere.
+    // Before the connect nothing has left, and the client is paused after a few octets: all of it can go to another node.
     if (!connection.isConnected) this.body.keep(Number.POSITIVE_INFINITY);
-    else if (!connection.hasAnswerBytes) this.body.keep(this.#state.limits.maxReplayBytes);
+    else if (!connection.hasAnswerBytes) this.body.keep(this.#services.limits.maxReplayBytes);
     connection.touch();
-    connection.node.tally.bytesToNode += piece.octets.length;
+    connection.node.counters.bytesToNode += piece.octets.length;
     connection.writer.flush();
     if (connection.socket.destroyed) return;
     connection.hasSentBefore = connection.isConnected;
     if (!piece.write(connection.socket) && !this.body.isComplete) this.#client.pause();
   }
 
-  /** The body breaks its own framing: the node must not see it end, the client is told and closed. */
+  /** The framing of the body is invalid: the node must not see an end of it, the client gets 400 and is closed. */
   #refuseBody(): void {
-    this.#state.totals.refusals['bad-body']++;
+    this.#services.counters.refusals['bad-body']++;
     this.#dropConnection('client');
     if (this.#hasAnswered) this.#client.destroy();
     else this.#answer(400);
   }
 
-  /** The client was too slow in sending its body. */
+  /** The client has sent its body too slowly. */
   onBodyTimeout(): void {
-    this.#state.totals.refusals['body-timeout']++;
+    this.#services.counters.refusals['body-timeout']++;
     this.#dropConnection('client');
     if (this.#hasAnswered) this.#client.destroy();
     else this.#answer(408);
   }
 
-  /** It is the client's turn: the body is not whole, and nothing keeps the client from sending it. */
+  /** True while the rest of the request body is expected from the client. */
   get isClientDue(): boolean {
     if (this.body.isComplete) return false;
     return !this.head.expectsContinue || this.#sawInterim || this.body.bytesRead > 0;
@@ -415,17 +430,17 @@ export class Exchange implements Downstream, Parked {
 
   // ---- the answer on its way back
 
-  /** An interim response: 100 to those who asked for it, others (103) to all who understand them. */
+  /** An interim response: 100 to clients that expect it, others (103) to all clients of HTTP/1.1. */
   onInterim(head: ResponseHead): void {
     this.#sawInterim = true;
     if (this.head.isHttp10 || (head.status === 100 && !this.head.expectsContinue)) return;
-    this.#client.write(interimHeadText(head));
+    this.#client.output.write(interimHeadText(head));
     if (head.status === 100) this.#client.onContinue();
   }
 
-  /** A final head: tells the router and returns the client's head. */
-  onHead(connection: NodeConnection, head: ResponseHead, nowMs: number): string {
-    const { slip, head: request } = this;
+  /** A final head: reports it to the router and returns the client's head. */
+  onHead(connection: Upstream, head: ResponseHead, nowMs: number): string {
+    const { decision, head: request } = this;
     const { status, framing } = head;
     this.#hasAnswered = true;
     this.#status = status;
@@ -434,15 +449,16 @@ export class Exchange implements Downstream, Parked {
     const latencyMs = nowMs - this.#sentMs;
     this.#upstreamMs = latencyMs;
     const loadField = connection.node.readsLoadField ? head.load : '';
-    this.#state.router.onResponseHead(slip, status, latencyMs, loadField, nowMs);
-    countLatency(this.#state.totals, LATENCY_BUCKETS_MS, latencyMs);
+    this.#services.router.onResponseHead(decision, status, latencyMs, loadField, nowMs);
+    countLatency(this.#services.counters, LATENCY_BUCKETS_MS, latencyMs);
     const hasOpenEnd = framing === 'chunked' || framing === 'close';
     this.#isChunkedOut = hasOpenEnd && !request.isHttp10;
     this.#isCloseDelimited = hasOpenEnd && request.isHttp10;
-    // RFC 9112 §9.3: an answer that came before the request was whole leaves the connection unusable.
-    if (!this.body.isComplete || this.#isCloseDelimited || this.#state.isClosing) request.keepsAlive = false;
+    // RFC 9112 §9.3: after an answer to an incomplete request the connection cannot be used again.
+    if (!this.body.isComplete || this.#isCloseDelimited || this.#services.isClosing) request.keepsAlive = false;
     return responseHeadText(head, {
-      setCookie: slip.setCookie,
+      setCookie: decision.setCookie,
+      removeCookie: decision.removeCookie,
       isChunked: this.#isChunkedOut,
       keepsAlive: request.keepsAlive,
       isHttp10: request.isHttp10,
@@ -451,8 +467,8 @@ export class Exchange implements Downstream, Parked {
   }
 
   /**
-   * Writes `octets[start, end)` of the body, with `headText` before it in the same write; `isLast` ends the body. What is
-   * not written as text is copied: the octets are only valid until this returns.
+   * Writes `octets[start, end)` of the body, with `headText` before it in the same write; `isLast` ends the body. Octets that are not
+   * written as text are copied: they are only valid until this returns.
    */
   writeBody(headText: string, octets: Buffer, start: number, end: number, isLast: boolean): void {
     const length = end - start;
@@ -462,17 +478,17 @@ export class Exchange implements Downstream, Parked {
     if (isLast && this.#isChunkedOut) after += LAST_CHUNK;
     let hasRoom = true;
     if (length === 0) {
-      if (before !== '' || after !== '') hasRoom = this.#client.write(before + after);
+      if (before !== '' || after !== '') hasRoom = this.#client.output.write(before + after);
     } else if (length <= ONE_WRITE_BYTES && (before !== '' || after !== ''))
-      hasRoom = this.#client.write(before + octets.toString('latin1', start, end) + after);
-    else hasRoom = this.#client.writeOctets(before, octets, start, end, after);
+      hasRoom = this.#client.output.write(before + octets.toString('latin1', start, end) + after);
+    else hasRoom = this.#client.output.writeOctets(before, octets, start, end, after);
     if (hasRoom || this.isClientSlow) return;
     this.isClientSlow = true;
     this.#connection?.socket.pause();
     this.#client.onSlow();
   }
 
-  /** The client takes more. */
+  /** The client reads again. */
   onClientDrained(): void {
     if (!this.isClientSlow) return;
     this.isClientSlow = false;
@@ -488,30 +504,30 @@ export class Exchange implements Downstream, Parked {
   }
 
   #close(status: number, nowMs: number): void {
-    countStatus(this.#state.totals.statusClasses, status);
+    countStatus(this.#services.counters.statusClasses, status);
     this.#leave(status, nowMs);
     this.#client.onExchangeEnd(this.head.keepsAlive && this.body.isComplete, nowMs);
   }
 
-  /** The exchange is over, whatever came of it. */
+  /** The exchange is over, with any result. */
   #leave(status: number, nowMs: number): void {
     this.isActive = false;
     this.isClientSlow = false;
-    this.#state.totals.inFlight--;
+    this.#services.counters.inFlight--;
     if (this.body.keptBytes > 0) this.body.forget();
-    if (this.#state.onAccess !== undefined) this.#tellAccess(status, nowMs);
+    if (this.#services.onAccess !== undefined) this.#reportAccess(status, nowMs);
   }
 
   #endCount(outcome: AttemptOutcome, nowMs: number, failure?: Failure): void {
     if (!this.#isCounted) return;
     this.#isCounted = false;
-    this.#state.router.onEnd(this.slip, outcome, nowMs, failure);
+    this.#services.router.onEnd(this.decision, outcome, nowMs, failure);
   }
 
-  #tellAccess(status: number, nowMs: number): void {
-    const { head, slip } = this;
-    this.#state.onAccess?.({
-      client: this.#client.clientAddress(),
+  #reportAccess(status: number, nowMs: number): void {
+    const { head, decision } = this;
+    this.#services.onAccess?.({
+      client: this.#client.identity.clientAddress(),
       method: head.method,
       host: head.host,
       target: head.target,
@@ -519,66 +535,73 @@ export class Exchange implements Downstream, Parked {
       referer: fieldValue(head.forwarded, 'referer'),
       isHttp10: head.isHttp10,
       status,
-      bytesOut: this.#client.bytesOut - this.#bytesOutBefore,
+      bytesOut: this.#client.output.bytesOut - this.#bytesOutBefore,
       requestId: this.requestId,
-      balancer: slip.balancer,
-      sessionParameters: this.#state.router.sessionParameters?.(slip) ?? DEFAULT_PARAMETERS,
-      stickyResult: slip.stickyResult,
-      node: slip.node?.id,
-      route: slip.node?.route,
+      balancer: decision.balancer,
+      sessionParameters: this.#services.router.sessionParameters?.(decision) ?? DEFAULT_PARAMETERS,
+      stickyResult: decision.stickyResult,
+      node: decision.node?.id,
+      route: decision.node?.route,
       attempts: this.#attempts,
       upstreamMs: this.#upstreamMs,
       totalMs: nowMs - this.startedMs,
     });
   }
 
-  // ---- when it does not go well
+  // ---- failures
 
-  onNodeFailed(connection: NodeConnection, failure: Failure, atMs: number): void {
+  onNodeFailed(connection: Upstream, failure: Failure, atMs: number): void {
     if (connection !== this.#connection) return;
     this.#connection = undefined;
-    const nowMs = this.#state.now();
-    const { slip, head, body } = this;
+    const nowMs = this.#services.now();
+    const { decision, head, body } = this;
     if (failure.party === 'connect')
-      this.#state.router.onConnectFailure(connection.node, failure, connection.openedAtMs, nowMs);
+      this.#services.router.onConnectFailure(connection.node, failure.kind, connection.openedAtMs, nowMs);
     if (this.#hasAnswered) {
-      this.#endCount(outcomeOf(failure), atMs, failure);
+      this.#endCount(outcomeOf(failure), atMs, failure.kind);
+      this.#logFailure(connection, failure, 0, nowMs);
       this.#cut(nowMs);
       return;
     }
-    let decision = decideRetry({
+    let retry = decideRetry({
       failure,
       wasReused: connection.served > 0,
-      hasAnswerBytes: connection.hasAnswerBytes,
-      wasSent: connection.isConnected,
       isIdempotent: isIdempotent(head.method),
       canReplay: body.canReplay,
       hasTriedFresh: this.#hasTriedFresh,
       takesRequests: connection.node.takesRequests,
-      isBound: slip.isBound,
+      isBound: decision.isBound,
       answersChallenge: head.bindsConnection && connection.served > 0,
-      retriesLeft: slip.retriesLeft,
+      retriesLeft: decision.retriesLeft,
     });
-    if (this.#attempts >= MAX_ATTEMPTS) decision = 'give-up';
-    if (decision === 'by-router' && !slip.isBound && !this.#state.budget.spend()) decision = 'give-up';
-    if (decision === 'give-up') {
-      this.#endCount(outcomeOf(failure), atMs, failure);
+    if (this.#attempts >= MAX_ATTEMPTS) retry = 'give-up';
+    if (retry === 'by-router' && !decision.isBound && !this.#services.budget.spend()) retry = 'give-up';
+    if (retry === 'give-up') {
+      this.#endCount(outcomeOf(failure), atMs, failure.kind);
+      this.#logFailure(connection, failure, failure.status, nowMs);
       this.#answer(failure.status);
       return;
     }
-    // The client may have been waiting for the node that is gone now.
+    // The client may have been paused for the failed node.
     this.#client.resume();
-    if (decision === 'same-node') {
+    if (retry === 'same-node') {
       this.#hasTriedFresh = true;
       this.#attempt(nowMs);
       return;
     }
-    this.#endCount(outcomeOf(failure), atMs, failure);
+    this.#endCount(outcomeOf(failure), atMs, failure.kind);
     this.#hasTriedFresh = false;
-    this.#act(this.#state.router.chooseAgain(head, slip, failure, nowMs), nowMs);
+    const choice = this.#services.router.chooseAgain(head, decision, failure.kind, nowMs);
+    if (choice === 'failed') this.#logFailure(connection, failure, 502, nowMs);
+    this.#act(choice, nowMs);
   }
 
-  /** The node is lost for its sessions: what was sent and not answered asks again when it may be repeated, an answer in progress is cut. */
+  #logFailure({ node }: Upstream, failure: Failure, status: number, nowMs: number): void {
+    const { requestId } = this;
+    this.#services.failures.note({ node, failure, attempts: this.#attempts, requestId, status }, nowMs);
+  }
+
+  /** The node is lost for its sessions: an unanswered request that may be repeated is routed again, an answer in progress is cut. */
   onNodeLost(nowMs: number): void {
     const connection = this.#connection;
     if (connection === undefined) return;
@@ -587,76 +610,87 @@ export class Exchange implements Downstream, Parked {
       this.#cut(nowMs);
       return;
     }
-    if (!isIdempotent(this.head.method) || !this.body.canReplay || connection.hasAnswerBytes) return;
+    if (!isIdempotent(this.head.method) || !this.body.canReplay || connection.hasAnswerBytes) {
+      if (this.limits.upstreamTimeoutMs === Number.POSITIVE_INFINITY) this.#giveUp();
+      return;
+    }
     this.#dropConnection('failed', FAILURE.headTimeout);
     this.#hasTriedFresh = false;
     this.#client.resume();
-    this.#act(this.#state.router.askAgain(this.head, this.slip, nowMs), nowMs);
+    this.#act(this.#services.router.askAgain(this.head, this.decision, nowMs), nowMs);
   }
 
-  /** The node of the attempt under way. */
+  /** Ends a request without a time limit that a lost node has and that may not be repeated: it would wait without end. */
+  #giveUp(): void {
+    this.#dropConnection('failed', FAILURE.headTimeout);
+    this.#answer(504);
+  }
+
+  /** The node of the attempt in progress. */
   get attemptedNode(): UpstreamNode | undefined {
     return this.#connection?.node;
   }
 
-  /** RFC 9112 §8: the client must see that its answer is not whole. */
+  /** RFC 9112 §8: the client must see that its answer is incomplete. */
   #cut(nowMs: number): void {
-    countStatus(this.#state.totals.statusClasses, this.#status);
+    countStatus(this.#services.counters.statusClasses, this.#status);
     this.#leave(this.#status, nowMs);
     this.#client.cut(this.#isCloseDelimited);
   }
 
-  /** The client is gone: nobody waits for the answer. */
+  /** The client is gone: the answer has no receiver. */
   abort(): void {
     this.closeBound();
     if (!this.isActive) return;
     if (this.isWaiting) this.#unpark();
-    this.#state.totals.clientAborts++;
+    this.#services.counters.clientAborts++;
     this.#dropConnection('client');
-    this.#leave(CLIENT_LEFT, this.#state.now());
+    this.#leave(CLIENT_LEFT, this.#services.now());
   }
 
   #dropConnection(outcome: AttemptOutcome, failure?: Failure): void {
     const connection = this.#connection;
     this.#connection = undefined;
     connection?.destroy();
-    this.#endCount(outcome, this.#state.now(), failure);
+    this.#endCount(outcome, this.#services.now(), failure);
   }
 
-  /** Answers in the node's place. */
+  /** Answers instead of the node. */
   #answer(status: number): void {
-    this.head.keepsAlive = this.head.keepsAlive && this.body.isComplete && status !== 400 && !this.#state.isClosing;
-    this.#client.answer(status, this.requestId, this.slip);
-    this.#close(status, this.#state.now());
+    this.head.keepsAlive = this.head.keepsAlive && this.body.isComplete && status !== 400 && !this.#services.isClosing;
+    this.#client.answer(status, this.requestId);
+    this.#close(status, this.#services.now());
   }
 
   // ---- upgrades
 
-  /** The node switches protocols: right only when the client asked for what the node names (RFC 9110 §15.2.2). */
-  onSwitch(connection: NodeConnection, early: Buffer): void {
+  /** The node switches protocols: valid only if the client asked for the protocol that the node names (RFC 9110 §15.2.2). */
+  onSwitch(connection: Upstream, early: Buffer): void {
     const { head } = connection;
     if (!this.head.wantsUpgrade || head.upgrade.toLowerCase() !== 'websocket') {
       connection.destroy();
-      this.onNodeFailed(connection, FAILURE.broken, this.#state.now());
+      this.onNodeFailed(connection, FAILURE.broken, this.#services.now());
       return;
     }
-    const nowMs = this.#state.now();
+    const nowMs = this.#services.now();
     this.#upstreamMs = nowMs - this.#sentMs;
-    this.#state.router.onResponseHead(this.slip, 101, this.#upstreamMs, '', nowMs);
+    const { router } = this.#services;
+    router.onResponseHead(this.decision, 101, this.#upstreamMs, '', nowMs);
+    const session = router.holdSession?.(this.decision, nowMs);
     this.#endCount('ok', nowMs);
     this.#connection = undefined;
-    countStatus(this.#state.totals.statusClasses, 101);
-    this.#client.write(switchHeadText(head, this.slip.setCookie));
+    countStatus(this.#services.counters.statusClasses, 101);
+    this.#client.output.write(switchHeadText(head, this.decision));
     this.#leave(101, nowMs);
     if (this.#bound === connection) this.#unbind();
-    const tunnel = new Tunnel(this.#client, connection, this.#state);
+    const tunnel = new Tunnel(this.#client, connection, { idleMs: this.limits.tunnelIdleMs, session }, this.#services);
     connection.becomeTunnel(tunnel);
     this.#client.becomeTunnel(tunnel);
     if (early.length > 0) tunnel.toClient(early);
   }
 }
 
-/** What an attempt that ended in `failure` says of the node. */
+/** The outcome for the node of an attempt that ended in `failure`. */
 function outcomeOf(failure: Failure): AttemptOutcome {
   return countsAgainstNode(failure) ? 'failed' : 'client';
 }

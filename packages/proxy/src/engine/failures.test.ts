@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import net from 'node:net';
 import { test } from 'node:test';
+import { freePort } from '@rollcall/core/testing';
 import { startLane } from './lane.fixture.ts';
 import { answering, ok } from './raw-node.fixture.ts';
 import { upstreamNode } from './scripted-router.fixture.ts';
@@ -10,21 +10,12 @@ const HOST = 'Host: shop.example\r\n';
 const GET = `GET /a HTTP/1.1\r\n${HOST}\r\n`;
 const POST = `POST /a HTTP/1.1\r\n${HOST}Content-Length: 5\r\n\r\nhello`;
 
-/** A port where nothing listens. */
-async function deadPort(): Promise<number> {
-  const server = net.createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
-}
-
-test('a refused connect goes to another node, also with a POST, and the router is told at once', () =>
+test('after a refused connect the request goes to another node, also a POST, and the router gets a report at once', () =>
   withLane(startLane([answering(() => ok())]), async (lane) => {
-    lane.router.nodes.unshift(upstreamNode('dead', await deadPort()));
+    lane.router.nodes.unshift(upstreamNode('dead', await freePort()));
     const client = await lane.connect();
     assert.match(await client.write(POST).sees('\r\n\r\nok'), /^HTTP\/1\.1 200/);
-    assert.deepEqual(lane.router.told, [
+    assert.deepEqual(lane.router.reports, [
       'send dead',
       'connect dead: connection refused',
       'end dead failed: connection refused',
@@ -39,13 +30,13 @@ test('a refused connect goes to another node, also with a POST, and the router i
 
 test('without retries a refused connect is 502', () =>
   withLane(startLane([answering(() => ok())]), async (lane) => {
-    lane.router.nodes.unshift(upstreamNode('dead', await deadPort()));
+    lane.router.nodes.unshift(upstreamNode('dead', await freePort()));
     lane.router.retries = 0;
     const client = await lane.connect();
     assert.match(await client.write(GET).sees('\n'), /^HTTP\/1\.1 502/);
   }));
 
-test('a GET whose node breaks off before any answer is tried at another node', () =>
+test('a GET whose node closes before an answer is sent to another node', () =>
   withLane(
     startLane([(connection) => connection.heads().then(() => connection.socket.destroy()), answering(() => ok())]),
     async (lane) => {
@@ -54,7 +45,7 @@ test('a GET whose node breaks off before any answer is tried at another node', (
     },
   ));
 
-test('a POST whose node breaks off is answered 502 and never sent again', () =>
+test('a POST whose node closes is answered 502 and never sent again', () =>
   withLane(
     startLane([
       (connection) =>
@@ -65,11 +56,11 @@ test('a POST whose node breaks off is answered 502 and never sent again', () =>
       const client = await lane.connect();
       assert.match(await client.write(POST).sees('request '), /^HTTP\/1\.1 502/);
       assert.equal(lane.nodes[1]!.connections.length, 0);
-      assert.ok(lane.router.told.includes('end n1 failed: connection closed without an octet'));
+      assert.ok(lane.router.reports.includes('end n1 failed: connection closed without an octet'));
     },
   ));
 
-test('a GET on a reused connection that the node has closed meanwhile goes to the same node on a fresh one', () =>
+test('a GET on a reused connection that the node has closed goes to the same node on a fresh one', () =>
   withLane(
     startLane(
       [
@@ -87,7 +78,7 @@ test('a GET on a reused connection that the node has closed meanwhile goes to th
       const client = await lane.connect();
       await client.write(GET).sees('by 1');
       await client.write(GET).sees('by 2');
-      assert.deepEqual(lane.router.told, [
+      assert.deepEqual(lane.router.reports, [
         'send n1',
         'head n1 200',
         'end n1 ok',
@@ -99,7 +90,7 @@ test('a GET on a reused connection that the node has closed meanwhile goes to th
     },
   ));
 
-test('a POST takes no idle connection that its node, of unknown keep-alive, may be about to close', () => {
+test('a POST does not use an idle connection of unknown keep-alive that the node may be about to close', () => {
   let nowMs = 1_000;
   return withLane(
     startLane([(connection, number) => connection.socket.on('data', () => connection.write(ok(`by ${number}`)))], {
@@ -120,7 +111,7 @@ test('a POST takes no idle connection that its node, of unknown keep-alive, may 
   );
 });
 
-test('an answer that the node does not finish is seen as unfinished', () =>
+test('the client sees that an incomplete answer is incomplete', () =>
   withLane(
     startLane([
       answering((target, { socket }) => {
@@ -140,11 +131,11 @@ test('an answer that the node does not finish is seen as unfinished', () =>
       old.socket.on('error', (error: NodeJS.ErrnoException) => errors.push(error.code ?? ''));
       old.write('GET /chunked HTTP/1.0\r\n\r\n');
       await old.closed();
-      assert.deepEqual(errors, ['ECONNRESET'], 'only a reset shows an HTTP/1.0 client that the answer is not whole');
+      assert.deepEqual(errors, ['ECONNRESET'], 'only a reset shows an HTTP/1.0 client that the answer is incomplete');
     },
   ));
 
-test('what is not HTTP is 502, and nothing of it reaches the client', () =>
+test('an answer that is not HTTP is 502, and nothing of it reaches the client', () =>
   withLane(startLane([answering(() => 'SSH-2.0-OpenSSH POISON\r\n\r\n')]), async (lane) => {
     const client = await lane.connect();
     const answer = await client.write(GET).sees('request ');
@@ -171,7 +162,7 @@ test('octets behind an answer are not an answer: their connection is closed, nev
     },
   ));
 
-test('an idle connection on which the node speaks up is closed', () =>
+test('an idle connection on which the node sends octets is closed', () =>
   withLane(startLane([answering(() => ok())], { keepAliveMs: 60_000 }), async (lane) => {
     const client = await lane.connect();
     await client.write(GET).sees('\r\n\r\nok');
@@ -183,7 +174,7 @@ test('an idle connection on which the node speaks up is closed', () =>
     assert.equal(lane.nodes[0]!.connections.length, 2);
   }));
 
-test('an early answer reaches the client while its body still flows, and both connections end after it', () =>
+test('an early answer reaches the client during its upload, and both connections end after it', () =>
   withLane(
     startLane(
       [
@@ -202,38 +193,38 @@ test('an early answer reaches the client while its body still flows, and both co
     },
   ));
 
-test('a body that breaks its framing ends the request at the node unfinished, and is 400 for the client', () =>
+test('a body with invalid framing leaves the request at the node incomplete, and is 400 for the client', () =>
   withLane(startLane([() => {}]), async (lane) => {
     const client = await lane.connect();
     client.write(`POST /a HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\n\r\n4\r\nwell\r\n`);
-    await lane.told('send n1');
+    await lane.reported('send n1');
     const connection = await lane.nodes[0]!.connection();
     await connection.until(() => connection.received.includes('well'));
     client.write('zz\r\n');
     assert.match(await client.ended(), /^HTTP\/1\.1 400/);
-    await lane.told('end n1 client');
+    await lane.reported('end n1 client');
     await connection.closed();
     assert.ok(!connection.received.includes('0\r\n\r\n'));
   }));
 
-test('a client that breaks off takes its request at the node with it', () =>
+test('a client that leaves ends its request at the node', () =>
   withLane(startLane([() => {}]), async (lane) => {
     const client = await lane.connect();
     client.write(GET);
-    await lane.told('send n1');
+    await lane.reported('send n1');
     client.socket.resetAndDestroy();
     await (await lane.nodes[0]!.connection()).closed();
-    assert.deepEqual(lane.router.told, ['send n1', 'end n1 client']);
+    assert.deepEqual(lane.router.reports, ['send n1', 'end n1 client']);
   }));
 
-test('a client that closes quietly while nothing can be written to it is found out', () =>
+test('a client that closes while nothing is written to it is detected', () =>
   withLane(startLane([() => {}]), async (lane) => {
     const client = await lane.connect();
     client.write(GET);
-    await lane.told('send n1');
+    await lane.reported('send n1');
     client.close();
     await (await lane.nodes[0]!.connection()).closed();
-    assert.deepEqual(lane.router.told, ['send n1', 'end n1 client']);
+    assert.deepEqual(lane.router.reports, ['send n1', 'end n1 client']);
   }));
 
 test('a refused HEAD is answered without a body', () =>
@@ -244,22 +235,27 @@ test('a refused HEAD is answered without a body', () =>
     assert.equal(answer.indexOf('\r\n\r\n'), answer.length - 4);
   }));
 
-test('errors are told in the form the client reads', () =>
-  withLane(startLane([], { unavailableHint: 'rollcall run -- YOUR PROGRAM' }), async (lane) => {
+test('errors are sent in the form that the client accepts', () =>
+  withLane(startLane([]), async (lane) => {
     lane.router.choice = 'unavailable';
     const client = await lane.connect();
     const text = await client.write(GET).sees('request ');
-    assert.match(text, /^HTTP\/1\.1 503 [\s\S]*Retry-After: 2\r\n[\s\S]*no server available\nrollcall run/);
+    assert.match(
+      text,
+      /^HTTP\/1\.1 503 [\s\S]*Retry-After: 2\r\nX-Request-Id: \S+\r\n\r\n503 no server available\nrequest \S+\n$/,
+    );
     client.received = '';
     const html = await client.write(`GET /a HTTP/1.1\r\n${HOST}Accept: text/html\r\n\r\n`).sees('</html>');
     assert.match(html, /Content-Type: text\/html/);
     client.received = '';
     const json = await client.write(`GET /a HTTP/1.1\r\n${HOST}Accept: application/json\r\n\r\n`).sees('}\n');
-    assert.equal(JSON.parse(json.slice(json.indexOf('{'))).status, 503);
+    const { requestId, ...problem } = JSON.parse(json.slice(json.indexOf('{')));
+    assert.deepEqual(problem, { type: 'about:blank', title: 'no server available', status: 503 });
+    assert.equal(typeof requestId, 'string');
     assert.equal(lane.engine.counters(0).unavailable, 3);
   }));
 
-test('the operator has pages of their own for browsers', () =>
+test('browsers get the pages of the operator', () =>
   withLane(startLane([], { errorPages: new Map([[404, Buffer.from('<p>Où?</p>')]]) }), async (lane) => {
     lane.router.choice = 'not-found';
     const client = await lane.connect();
@@ -268,7 +264,7 @@ test('the operator has pages of their own for browsers', () =>
     assert.equal(Buffer.from(html.slice(html.indexOf('<p>')), 'latin1').toString(), '<p>Où?</p>');
   }));
 
-test('a request that waits for a node is sent, with its body, once there is one', () =>
+test('a request that waits for a node is sent with its body once a node exists', () =>
   withLane(
     startLane([
       (connection) =>
@@ -289,7 +285,7 @@ test('a request that waits for a node is sent, with its body, once there is one'
     },
   ));
 
-test('a request that waits too long for a node is answered 503, and so is one more than may wait', () => {
+test('a request that waits too long for a node is answered 503, and so is a request above the limit', () => {
   let nowMs = 0;
   return withLane(startLane([], { now: () => nowMs, limits: { maxParked: 1 } }), async (lane) => {
     lane.router.choice = 'wait';
@@ -307,7 +303,7 @@ test('a request that waits too long for a node is answered 503, and so is one mo
   });
 });
 
-test('a request that waited for a probe in vain is answered 502', () => {
+test('a request is answered 502 if the probe that it waited for fails', () => {
   let nowMs = 0;
   return withLane(startLane([], { now: () => nowMs }), async (lane) => {
     lane.router.choice = 'wait';
@@ -340,7 +336,7 @@ test('a request whose wait grows waits longer', () => {
   });
 });
 
-test('only the requests that wait for what has changed ask again', () =>
+test('only requests that wait for the changed object are routed again', () =>
   withLane(startLane([answering(() => ok())]), async (lane) => {
     const [a, b] = [{}, {}];
     lane.router.choice = 'wait';
@@ -365,14 +361,14 @@ test('a request that waits is counted at its node, and a client that leaves free
     lane.router.waitNode = node;
     const client = await lane.connect();
     client.write(GET);
-    while (node.tally.parked === 0) await new Promise((resolve) => setImmediate(resolve));
+    while (node.counters.parked === 0) await new Promise((resolve) => setImmediate(resolve));
     assert.equal(lane.engine.counters(0).parked, 1);
     client.socket.resetAndDestroy();
-    while (node.tally.parked > 0) await new Promise((resolve) => setImmediate(resolve));
+    while (node.counters.parked > 0) await new Promise((resolve) => setImmediate(resolve));
     assert.equal(lane.engine.counters(0).parked, 0);
   }));
 
-test('when a node is lost an unanswered GET asks again, a POST waits on, and an answer in progress is cut', () =>
+test('when a node is lost an unanswered GET is routed again, a POST keeps waiting, and an answer in progress is cut', () =>
   withLane(
     startLane([
       answering((target) => (target === '/begun' ? 'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf' : undefined)),
@@ -384,14 +380,14 @@ test('when a node is lost an unanswered GET asks again, a POST waits on, and an 
       await begun.write(`GET /begun HTTP/1.1\r\n${HOST}\r\n`).sees('half');
       get.write(GET);
       post.write(POST);
-      await lane.told('send n1', 3);
+      await lane.reported('send n1', 3);
       while (lane.nodes[0]!.connections.filter(({ received }) => received !== '').length < 3)
         await new Promise((resolve) => setImmediate(resolve));
       lane.router.nodes.shift();
       lane.router.onNodeLost(lost!);
       assert.match(await get.sees('by 2'), /^HTTP\/1\.1 200/);
       await begun.ended();
-      assert.ok(lane.router.told.includes('end n1 failed: answer broke off'));
+      assert.ok(lane.router.reports.includes('end n1 failed: answer broke off'));
       const [, , third] = lane.nodes[0]!.connections.filter(({ received }) => received.startsWith('POST'));
       const waiting = third ?? lane.nodes[0]!.connections.find(({ received }) => received.startsWith('POST'))!;
       waiting.write(ok('late'));
@@ -399,7 +395,7 @@ test('when a node is lost an unanswered GET asks again, a POST waits on, and an 
     },
   ));
 
-test('a silent event stream has an idle bound of its own; any other answer is cut, and the node is not to blame', () => {
+test('a silent event stream has its own idle limit; other answers are cut, which does not count against the node', () => {
   let nowMs = 0;
   const limits = { upstreamIdleMs: 1_000, eventStreamIdleMs: 5_000 };
   const head = (type: string): string =>
@@ -417,19 +413,19 @@ test('a silent event stream has an idle bound of its own; any other answer is cu
       lane.engine.checkDeadlines();
       await plain.ended();
       const cut = 'end n1 client: answer silent beyond our idle bound';
-      await lane.told(cut);
+      await lane.reported(cut);
       nowMs += 3_000;
       lane.engine.checkDeadlines();
       assert.equal(events.socket.readableEnded, false);
       nowMs += 1_001;
       lane.engine.checkDeadlines();
       await events.ended();
-      await lane.told(cut, 2);
+      await lane.reported(cut, 2);
     },
   );
 });
 
-test('chunk extensions beyond our bounds cut the answer, and the node is not to blame', () =>
+test('chunk extensions above the limit cut the answer, which does not count against the node', () =>
   withLane(
     startLane([
       answering(() => `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4;x=${'a'.repeat(5_000)}\r\nhalf\r\n`),
@@ -437,17 +433,17 @@ test('chunk extensions beyond our bounds cut the answer, and the node is not to 
     async (lane) => {
       const client = await lane.connect();
       await client.write(GET).ended();
-      await lane.told('end n1 client: response beyond our bounds');
+      await lane.reported('end n1 client: response beyond our bounds');
     },
   ));
 
-test('a response head beyond our bounds is 502, and the node is not to blame', () =>
+test('a response head above the limit is 502, which does not count against the node', () =>
   withLane(
     startLane([answering(() => ok('ok', Array.from({ length: 150 }, (_, i) => `X-${i}: 1\r\n`).join('')))]),
     async (lane) => {
       const client = await lane.connect();
       assert.match(await client.write(GET).sees('request '), /^HTTP\/1\.1 502/);
-      assert.deepEqual(lane.router.told.at(-1), 'end n1 client: response beyond our bounds');
+      assert.deepEqual(lane.router.reports.at(-1), 'end n1 client: response beyond our bounds');
     },
   ));
 
@@ -459,12 +455,12 @@ test('a node that is gone loses its idle connections', () =>
     await (await lane.nodes[0]!.connection()).closed();
   }));
 
-test('closing lets requests finish, and tells their clients that it was the last', () =>
+test('closing lets requests finish, and announces to their clients that the answer is the last', () =>
   withLane(startLane([() => {}]), async (lane) => {
     const idle = await lane.connect();
     const client = await lane.connect();
     client.write(GET);
-    await lane.told('send n1');
+    await lane.reported('send n1');
     const connection = await lane.nodes[0]!.connection();
     await connection.heads();
     const closing = lane.engine.close(60_000);

@@ -10,7 +10,7 @@ const GET = `GET /a HTTP/1.1\r\n${HOST}\r\n`;
 
 const DATE = 'Date: Tue, 15 Nov 1994 08:12:31 GMT\r\n';
 
-test('a request and its answer go through, and both connections serve the next one', () =>
+test('a request and its answer are forwarded, and both connections serve the next one', () =>
   withLane(startLane([answering((target) => ok(`at ${target}`))], { keepAliveMs: 5_000 }), async (lane) => {
     const client = await lane.connect();
     assert.match(
@@ -19,11 +19,18 @@ test('a request and its answer go through, and both connections serve the next o
     );
     await client.write(`GET /b HTTP/1.1\r\n${HOST}\r\n`).sees('at /b');
     assert.equal(lane.nodes[0]!.connections.length, 1);
-    assert.deepEqual(lane.router.told, ['send n1', 'head n1 200', 'end n1 ok', 'send n1', 'head n1 200', 'end n1 ok']);
+    assert.deepEqual(lane.router.reports, [
+      'send n1',
+      'head n1 200',
+      'end n1 ok',
+      'send n1',
+      'head n1 200',
+      'end n1 ok',
+    ]);
     assert.equal(lane.router.nodes[0]!.live.inFlight, 0);
   }));
 
-test('the node sees the client identity, a request id and Via, and nothing a stranger claims', () =>
+test('the node gets the client identity, a request id and Via, and no identity fields of an untrusted client', () =>
   withLane(startLane([answering(() => ok())]), async (lane) => {
     const client = await lane.connect();
     const lies =
@@ -36,7 +43,7 @@ test('the node sees the client identity, a request id and Via, and nothing a str
     );
   }));
 
-test('what a trusted proxy says is kept, and its own address appended', () =>
+test('identity fields of a trusted proxy are kept, and its address is appended', () =>
   withLane(startLane([answering(() => ok())], { trustedProxies: ['127.0.0.0/8'] }), async (lane) => {
     const client = await lane.connect();
     const fields = 'X-Forwarded-For: 9.9.9.9\r\nX-Forwarded-Proto: https\r\nX-Request-Id: abc\r\n';
@@ -48,7 +55,7 @@ test('what a trusted proxy says is kept, and its own address appended', () =>
     assert.equal(lane.router.heads[0]!.isSecure, true);
   }));
 
-test('the router may replace cookie and target, set a cookie, and append a route to those of the application', () =>
+test('the router may replace cookie and target, set a cookie, and append a route to application cookies', () =>
   withLane(
     startLane([answering(() => ok('ok', 'Set-Cookie: sid=abc; Path=/\r\nSet-Cookie: other=1\r\n'))]),
     async (lane) => {
@@ -91,7 +98,7 @@ test('redirects to the node itself lead to the public address', () =>
     },
   ));
 
-test('a chunked answer is one write when it comes in one read, whatever its chunks', () =>
+test('a chunked answer that arrives in one read is one write', () =>
   withLane(
     startLane([
       answering(
@@ -124,7 +131,7 @@ test('an HTTP/1.0 client gets no chunks, and keeps its connection only when it a
     },
   ));
 
-test('answers without a body end at the empty line, whatever their fields say', () =>
+test('answers without a body end at the empty line, whatever length they announce', () =>
   withLane(
     startLane(
       [
@@ -195,7 +202,7 @@ test('pipelined requests are answered in order, one at a time', () =>
     );
   }));
 
-test('requests of one pipeline that arrive in pieces while earlier ones are answered stay whole', () =>
+test('pipelined requests that arrive in pieces during earlier answers are complete', () =>
   withLane(startLane([answering((target) => ok(`<${target}>`))]), async (lane) => {
     const client = await lane.connect();
     const targets = Array.from({ length: 60 }, (_, i) => `/${i}`);
@@ -224,7 +231,7 @@ test('the health path is answered by the proxy itself', () =>
     assert.equal(lane.router.heads.length, 0);
   }));
 
-test('a request that has been here before is refused', () =>
+test('a request that loops through the proxy is refused', () =>
   withLane(
     startLane([answering((_, connection) => ok(/\r\nVia: (.*)\r\n/.exec(connection.received)![1]))]),
     async (lane) => {
@@ -234,7 +241,25 @@ test('a request that has been here before is refused', () =>
     },
   ));
 
-test('every finished request is told, with status, node and octets', () => {
+test('with Via off the field of a request is forwarded unchanged, and no request is refused for it', async () => {
+  const table: readonly (readonly [version: string, lines: string, via: string])[] = [
+    ['1.1', '', ''],
+    ['1.0', '', ''],
+    ['1.1', 'Via: 1.1 front\r\n', '1.1 front'],
+    ['1.0', 'Via: 1.1 front\r\nVia: 1.1 rollcall-00000000\r\n', '1.1 front, 1.1 rollcall-00000000'],
+  ];
+  const node = answering((_, { received }) => ok(`[${/\r\nVia: (.*)\r\n/.exec(received)?.[1] ?? ''}]`));
+  const ask = (trustedProxies: readonly string[], [version, lines, via]: (typeof table)[number]): Promise<void> =>
+    withLane(startLane([node], { addsVia: false, trustedProxies }), async (lane) => {
+      const client = await lane.connect();
+      const answer = await client.write(`GET /a HTTP/${version}\r\n${HOST}${lines}\r\n`).sees(']');
+      assert.match(answer, /^HTTP\/1\.1 200 /);
+      assert.ok(answer.endsWith(`\r\n\r\n[${via}]`), answer);
+    });
+  for (const trusted of [[], ['127.0.0.0/8']]) for (const row of table) await ask(trusted, row);
+});
+
+test('every finished request is reported, with status, node and octets', () => {
   const entries: AccessEntry[] = [];
   return withLane(startLane([answering(() => ok())], { onAccess: (entry) => entries.push(entry) }), async (lane) => {
     const client = await lane.connect();
@@ -251,7 +276,7 @@ test('every finished request is told, with status, node and octets', () => {
   });
 });
 
-test('counters and scoreboard tell what happened and what is going on', () =>
+test('counters and scoreboard show past and present requests', () =>
   withLane(
     startLane([
       (connection) => {
@@ -261,14 +286,14 @@ test('counters and scoreboard tell what happened and what is going on', () =>
     async (lane) => {
       const client = await lane.connect();
       client.write(`GET /slow?secret=1 HTTP/1.1\r\n${HOST}\r\n`);
-      await lane.told('send n1');
+      await lane.reported('send n1');
       const [row] = lane.engine.scoreboard().connections;
       assert.equal(row?.state, 'sending');
       assert.equal(row?.path, '/slow');
       assert.equal(row?.node, 'n1');
       assert.equal(lane.engine.counters(1).inFlight, 1);
       client.close();
-      await lane.told('end n1 client');
+      await lane.reported('end n1 client');
       const counters = lane.engine.counters(1);
       assert.equal(counters.inFlight, 0);
       assert.equal(counters.clientAborts, 1);

@@ -1,4 +1,4 @@
-/** Tries, on the loopback, what we do with Node's own handles, so that another Node makes us slower and not wrong. */
+/** Tests the undocumented handles of Node on the loopback interface, so that another version makes the engine slower and not incorrect. */
 import { once } from 'node:events';
 import net from 'node:net';
 import { DirectReads } from './direct-read.ts';
@@ -6,23 +6,23 @@ import { DirectWrites } from './direct-write.ts';
 import { rewrapped, socketAround, takeHandles } from './shared-read.ts';
 import { TextWriter } from './text-writer.ts';
 
-/** How long the trial may take, milliseconds. */
+/** Longest time of the test, milliseconds. */
 const TRIAL_MS = 1_000;
 
-/** What has worked. */
+/** Results of the test. */
 export interface HandleTrial {
   /** Accepted sockets can be made to read into one buffer. */
   readonly canRewrap: boolean;
-  /** A server gives handles instead of sockets. */
+  /** A server passes handles instead of sockets. */
   readonly canTakeHandles: boolean;
   readonly reads: DirectReads | undefined;
   readonly direct: DirectWrites | undefined;
 }
 
-/** How the server of a trial gets at a socket. */
+/** How the server of a test gets a socket. */
 type Way = 'accept' | 'rewrap' | 'take';
 
-/** Sends a question through a socket made around its handle, in both ways, and the answer straight to the handle. */
+/** Sends a request through a socket made around its handle, in both ways, and the answer directly to the handle. */
 export async function tryHandles(): Promise<HandleTrial> {
   const direct = made(() => new DirectWrites());
   const reads = made(() => new DirectReads());

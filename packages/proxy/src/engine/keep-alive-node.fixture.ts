@@ -1,7 +1,7 @@
 /**
- * A program: a real `node:http` server that closes idle connections after a second, and is busy: what reaches it while it
- * computes is found behind the timers that close connections, which is where requests are lost. What has `/silent` in its target is
- * answered without a `Keep-Alive` field. Prints its port; `/doubled` tells how many POSTs were seen twice.
+ * A program: a real `node:http` server that closes idle connections after a second, and is busy. Requests that arrive while it computes
+ * are read after the timers that close connections, where requests are lost. A target with `/silent` is answered without a `Keep-Alive`
+ * field. Prints its port; `/doubled` returns the number of POSTs that arrived twice.
  */
 import http from 'node:http';
 
@@ -11,7 +11,7 @@ const seen = new Set<string>();
 let doubled = 0;
 const server = http.createServer({ keepAliveTimeout: 0, noDelay: true }, (request, response) => {
   const { method, url = '', socket } = request;
-  // As Nodes did that closed when they had said they would; newer ones wait for a second more.
+  // Older versions of Node closed at the announced time; newer ones wait for a second more.
   socket.setTimeout(0);
   response.on('finish', () => socket.setTimeout(1_000));
   if (method === 'POST') {
@@ -27,7 +27,7 @@ server.listen(0, '127.0.0.1', () => {
   const address = server.address();
   if (address !== null && typeof address === 'object') process.stdout.write(`${address.port}\n`);
 });
-// Behind the reads of a turn of the loop, as an answer that takes long to compute: what comes next are the timers.
+// Behind the reads of a turn of the loop, like an answer that takes long to compute: the timers come next.
 const compute = (): void => {
   const endMs = performance.now() + BUSY_MS;
   while (performance.now() < endMs);

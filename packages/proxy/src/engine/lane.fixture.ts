@@ -3,15 +3,15 @@ import { connectRawClient, type RawClient } from './raw-client.fixture.ts';
 import { type RawNode, type RawNodeConnection, startRawNode } from './raw-node.fixture.ts';
 import { ScriptedRouter, upstreamNode } from './scripted-router.fixture.ts';
 
-/** An engine in front of nodes, and clients of it. */
+/** An engine in front of nodes, and its clients. */
 export interface Lane {
   readonly engine: Engine;
   readonly router: ScriptedRouter;
   readonly nodes: readonly RawNode[];
   readonly port: number;
   connect(): Promise<RawClient>;
-  /** Resolves when the router has been told `line`; `count` times. */
-  told(line: string, count?: number): Promise<void>;
+  /** Resolves when the router has recorded `line`; `count` times. */
+  reported(line: string, count?: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -41,12 +41,12 @@ export async function startLane(
       clients.push(client);
       return client;
     },
-    told: (line, count = 1) =>
+    reported: (line, count = 1) =>
       new Promise((resolve) => {
         const look = (): void => {
-          if (router.told.filter((one) => one === line).length >= count) resolve();
+          if (router.reports.filter((one) => one === line).length >= count) resolve();
         };
-        router.onTold = look;
+        router.onReport = look;
         look();
       }),
     close: async () => {

@@ -1,25 +1,24 @@
 /**
- * What a node had sent before it closed. A node that answers early and closes while octets of the request are unread
- * resets the connection. The next write then fails, and Node destroys the socket together with what the kernel has
- * received for it. Linux keeps these octets readable after a reset, so they are read before the socket is destroyed.
- * Nothing can come after a reset: one pass until the end is all there is.
+ * Octets that a node had sent before it closed. A node that answers early and closes while octets of the request are unread resets the
+ * connection. The next write then fails, and Node destroys the socket with the octets that the kernel has received. Linux keeps them
+ * readable after a reset, so they are read before the socket is destroyed. No octets can arrive after a reset, so one pass is complete.
  */
 import { readSync } from 'node:fs';
 import type net from 'node:net';
 
 const READ_BYTES = 65_536;
 
-/** What we use of Node's handle of a socket. */
+/** The part of Node's handle of a socket that is used. */
 interface Handle {
   readonly fd?: number;
-  /** Of TLS only: takes octets as if they had been read, and passes what they mean to `onread`. */
+  /** Only for TLS: processes octets as if they had been read, and passes the decrypted ones to `onread`. */
   receive?: (octets: Buffer) => void;
   onread?: (octets: unknown) => void;
 }
 
 type WithHandle = net.Socket & { readonly _handle?: Handle | null };
 
-/** Has `socket` pass what it has received to `take` when a failed write is about to destroy it. `take` may keep the octets. */
+/** Makes `socket` pass received octets to `take` before a failed write destroys it. `take` may keep the octets. */
 export function readBeforeDestroy(socket: net.Socket, take: (octets: Buffer) => void): void {
   const destroy = socket._destroy;
   socket._destroy = (error, callback) => {
@@ -47,7 +46,7 @@ function readLast(socket: WithHandle, take: (octets: Buffer) => void): void {
   }
 }
 
-/** 0 when there is nothing more, whatever the reason. */
+/** 0 if there is nothing more, for any reason. */
 function readNow(fd: number, octets: Buffer): number {
   try {
     return readSync(fd, octets);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { checkedLimits, DEFAULT_LIMITS } from './limits.ts';
 
-test('the defaults are within their ranges, and changes go over them', () => {
+test('the defaults are within their ranges, and changes replace them', () => {
   assert.deepEqual(checkedLimits(), DEFAULT_LIMITS);
   assert.equal(checkedLimits({ maxFields: 50 }).maxFields, 50);
 });

@@ -1,4 +1,6 @@
-/** Bounds on everything a stranger, or a node, can make the engine keep or wait for. */
+import { TIME_LIMIT_KEYS, type TimeLimit, type TimeLimitKey, timeLimitFault } from '@rollcall/protocol';
+
+/** Limits on everything that a client or a node can make the engine keep or wait for. */
 export interface EngineLimits {
   /** Longest request line, octets. Default 8,190 (RFC 9112 §3 asks for at least 8,000); a longer one is 414. */
   readonly maxLineBytes: number;
@@ -12,37 +14,42 @@ export interface EngineLimits {
   readonly maxTrailerBytes: number;
   /** Interim (1xx) responses to one request. Default 20; more is 502. */
   readonly maxInterim: number;
-  /** Time for a whole head from its first octet, milliseconds. Default 10,000; then 408. */
+  /** Time for a complete head from its first octet, milliseconds. Default 10,000; then 408. */
   readonly headerTimeoutMs: number;
-  /** Silence of a client in the middle of a body, milliseconds. Default 30,000; then 408. */
+  /** Silence of a client within a body, milliseconds. Default 30,000; then 408. Always finite. */
   readonly bodyTimeoutMs: number;
-  /** Slowest body of a client once `bodyGraceMs` are over, octets per second. Default 240; 0 takes any. Then 408. */
+  /** Slowest body of a client after `bodyGraceMs`, octets per second. Default 240; 0 for no limit. Then 408. */
   readonly minBodyBytesPerSecond: number;
-  /** How long a body may be slower than that, milliseconds. Default 5,000. */
+  /** How long a body may be slower, milliseconds. Default 5,000. */
   readonly bodyGraceMs: number;
-  /** How long a client may take nothing of an answer that waits for it, milliseconds. Default 60,000; then it is cut. */
+  /** How long a client may read nothing of a waiting answer, milliseconds. Default 60,000; then it is cut. */
   readonly clientStallMs: number;
   /** Idle time of a kept-alive client connection, milliseconds. Default 60,000. */
   readonly idleTimeoutMs: number;
   /** Time to connect to a node, milliseconds. Default 1,000; then another node, or 504. */
   readonly connectTimeoutMs: number;
-  /** Silence of a node that has the request, until its response head is whole, milliseconds. Default 30,000; then 504. */
+  /** Silence of a node that has the request, until its response head is complete, milliseconds. Default 30,000; then 504. `Infinity`: no limit. */
   readonly upstreamTimeoutMs: number;
-  /** Silence of a node within its response, milliseconds. Default 60,000; then the answer is cut. */
+  /** Silence of a node within its response, milliseconds. Default 60,000; then the answer is cut. `Infinity`: no limit. */
   readonly upstreamIdleMs: number;
-  /** The same within an answer of type `text/event-stream`, milliseconds. Default 3,600,000; at least `upstreamIdleMs` counts. */
+  /** The same within an answer of type `text/event-stream`, milliseconds. Default 3,600,000; at least `upstreamIdleMs` counts. `Infinity`: no limit. */
   readonly eventStreamIdleMs: number;
-  /** Silence of an upgraded connection in both directions, milliseconds. Default 3,600,000. */
+  /** Silence of an upgraded connection in both directions, milliseconds. Default 3,600,000. `Infinity`: no limit. */
   readonly tunnelIdleMs: number;
-  /** Client connections at once. Default 20,000; one more takes the place of one that has asked for nothing, or is closed unread. */
+  /**
+   * Upgraded connections that have to end are closed over this time, milliseconds. Default 10,000. A longer one spreads the reconnects of
+   * clients more and begins earlier: the last close is in time for the end. 0 closes all at once.
+   */
+  readonly closeWindowMs: number;
+  /** Client connections at once. Default 20,000. Another one replaces a connection without a request, or is closed unread. */
   readonly maxConnections: number;
-  /** Of these from one address that is no trusted proxy. Default a quarter, 5,000; one more is closed unread. */
+  /** Client connections from one address that is no trusted proxy. Default a quarter, 5,000; another one is closed unread. */
   readonly maxConnectionsPerAddress: number;
-  /** Requests of one connection. Default 10,000; the last one's answer closes it, and the client comes back on a new one. */
+  /** Requests of one connection. Default 10,000; the answer to the last one closes it, and the client opens a new one. */
   readonly maxRequestsPerConnection: number;
-  /** Requests that wait for a node at once. Default 10,000; one more is 503. */
+  /** Requests that wait for a node at once. Default 10,000; another one is 503. */
   readonly maxParked: number;
-  /** What they may hold together, octets of heads and bodies. Default 67,108,864 (64 MiB). */
+  /** Octets of heads and bodies that waiting requests may hold together. Default 67,108,864 (64 MiB). */
   readonly maxParkedBytes: number;
   /** Request body kept for another attempt, octets. Default 65,536. A longer one is attempted once. */
   readonly maxReplayBytes: number;
@@ -68,6 +75,7 @@ export const DEFAULT_LIMITS: EngineLimits = {
   upstreamIdleMs: 60_000,
   eventStreamIdleMs: 3_600_000,
   tunnelIdleMs: 3_600_000,
+  closeWindowMs: 10_000,
   maxConnections: 20_000,
   maxConnectionsPerAddress: 5_000,
   maxRequestsPerConnection: 10_000,
@@ -77,45 +85,56 @@ export const DEFAULT_LIMITS: EngineLimits = {
   maxIdlePerNode: 256,
 };
 
+/** Changed limits, in a form that JSON can carry: `none` is `Infinity`. */
+export type LimitChanges = { readonly [Key in keyof EngineLimits]?: Key extends TimeLimitKey ? TimeLimit : number };
+
 const DAY_MS = 86_400_000;
 
-/** Smallest and largest value of each. */
-const RANGES: Readonly<Record<keyof EngineLimits, readonly [lowest: number, highest: number]>> = {
-  maxLineBytes: [1_024, 65_536],
-  maxFieldBytes: [1_024, 1_048_576],
-  maxFields: [8, 10_000],
-  maxExtensionBytes: [0, 1_048_576],
-  maxTrailerBytes: [0, 1_048_576],
-  maxInterim: [1, 1_000],
-  headerTimeoutMs: [1, DAY_MS],
-  bodyTimeoutMs: [1, DAY_MS],
-  minBodyBytesPerSecond: [0, 1_000_000],
-  bodyGraceMs: [0, DAY_MS],
-  clientStallMs: [1, DAY_MS],
-  idleTimeoutMs: [1, DAY_MS],
-  connectTimeoutMs: [1, DAY_MS],
-  upstreamTimeoutMs: [1, DAY_MS],
-  upstreamIdleMs: [1, DAY_MS],
-  eventStreamIdleMs: [1, DAY_MS],
-  tunnelIdleMs: [1, DAY_MS],
-  maxConnections: [1, 1_000_000],
-  maxConnectionsPerAddress: [1, 1_000_000],
-  maxRequestsPerConnection: [1, 1_000_000_000],
-  maxParked: [0, 1_000_000],
-  maxParkedBytes: [0, 1_073_741_824],
-  maxReplayBytes: [0, 1_048_576],
-  maxIdlePerNode: [0, 65_536],
-};
+/** Smallest and largest value of each limit; those of the others are in protocol. */
+const RANGES: Readonly<Record<Exclude<keyof EngineLimits, TimeLimitKey>, readonly [lowest: number, highest: number]>> =
+  {
+    maxLineBytes: [1_024, 65_536],
+    maxFieldBytes: [1_024, 1_048_576],
+    maxFields: [8, 10_000],
+    maxExtensionBytes: [0, 1_048_576],
+    maxTrailerBytes: [0, 1_048_576],
+    maxInterim: [1, 1_000],
+    headerTimeoutMs: [1, DAY_MS],
+    minBodyBytesPerSecond: [0, 1_000_000],
+    bodyGraceMs: [0, DAY_MS],
+    clientStallMs: [1, DAY_MS],
+    idleTimeoutMs: [1, DAY_MS],
+    connectTimeoutMs: [1, DAY_MS],
+    closeWindowMs: [0, DAY_MS],
+    maxConnections: [1, 1_000_000],
+    maxConnectionsPerAddress: [1, 1_000_000],
+    maxRequestsPerConnection: [1, 1_000_000_000],
+    maxParked: [0, 1_000_000],
+    maxParkedBytes: [0, 1_073_741_824],
+    maxReplayBytes: [0, 1_048_576],
+    maxIdlePerNode: [0, 65_536],
+  };
 
-/** The defaults with `changes` over them. Throws a RangeError that names the first value out of its range. */
-export function checkedLimits(changes: Partial<EngineLimits> = {}): EngineLimits {
-  const limits = { ...DEFAULT_LIMITS, ...changes };
-  let name: keyof EngineLimits;
+/** The defaults, changed by `changes`. Throws a RangeError that names the first value out of its range. */
+export function checkedLimits(changes: LimitChanges = {}): EngineLimits {
+  const limits: { -readonly [Key in keyof EngineLimits]: number } = { ...DEFAULT_LIMITS, ...numbers(changes) };
+  for (const key of TIME_LIMIT_KEYS) {
+    const fault = timeLimitFault(key, limits[key] === Number.POSITIVE_INFINITY ? 'none' : limits[key]);
+    if (fault !== undefined) throw new RangeError(fault);
+  }
+  let name: keyof typeof RANGES;
   for (name in RANGES) {
-    const [lowest, highest] = RANGES[name];
     const value = limits[name];
+    const [lowest, highest] = RANGES[name];
     if (!Number.isInteger(value) || value < lowest || value > highest)
       throw new RangeError(`${name} is ${value}: it must be a whole number from ${lowest} to ${highest}`);
   }
   return limits;
+}
+
+function numbers(changes: LimitChanges): Partial<EngineLimits> {
+  const entries = Object.entries(changes).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(
+    entries.map(([name, value]) => [name, value === 'none' ? Number.POSITIVE_INFINITY : value]),
+  );
 }

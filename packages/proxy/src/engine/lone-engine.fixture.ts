@@ -1,6 +1,6 @@
 /**
- * A program: an engine alone, in front of one node at the port that is given, so that its memory is nobody else's. Sends
- * `{ port }` when it listens, and its memory whenever it is asked.
+ * A program: a single engine in front of one node at the given port, so that its memory is measured alone. Sends `{ port }` when it
+ * listens, and its memory on request.
  */
 import { Engine } from './engine.ts';
 import { ScriptedRouter, upstreamNode } from './scripted-router.fixture.ts';

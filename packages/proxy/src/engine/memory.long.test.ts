@@ -1,7 +1,6 @@
 /**
- * Who is slow costs no memory: a gibibyte through an engine that is a process of its own, each way and in each framing,
- * first at the pace of a slow reader, then to one that stops altogether, then as fast as it goes. Fails when either side's
- * `pause` is left out.
+ * A slow receiver costs no memory. A gibibyte is sent through an engine in a process of its own, each way and in each framing. The reader
+ * is slow first, then stops, then reads at full speed. Fails if one of the calls of `pause` is left out.
  */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -9,6 +8,7 @@ import type net from 'node:net';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { TYPESCRIPT } from '@rollcall/core/testing';
 import { connectRawClient } from './raw-client.fixture.ts';
 import { startRawNode } from './raw-node.fixture.ts';
 
@@ -20,9 +20,9 @@ const SLOW_BYTES = 160 * MIB;
 const SLOW_BYTES_PER_MS = (80 * MIB) / 1_000;
 const STILL_MS = 1_000;
 const SAMPLE_MS = 40;
-/** What an engine that moves hundreds of megabytes a second may grow by: garbage that has not been collected yet. */
+/** Allowed growth of an engine that forwards hundreds of megabytes per second: garbage that is not collected yet. */
 const MAX_GROWTH_BYTES = 128 * MIB;
-/** What it may hold for a reader that has stopped, once garbage is gone or not. */
+/** Allowed memory for a reader that has stopped, with or without garbage. */
 const MAX_HELD_BYTES = 96 * MIB;
 const HOST = 'Host: a\r\n';
 const UPGRADE = 'Connection: Upgrade\r\nUpgrade: websocket\r\n';
@@ -30,7 +30,7 @@ const UPGRADE = 'Connection: Upgrade\r\nUpgrade: websocket\r\n';
 interface Way {
   readonly name: string;
   readonly isChunked: boolean;
-  /** What the client sends before it pours or reads. */
+  /** What the client sends before the transfer. */
   readonly request: string;
   /** What the node answers at once. */
   readonly answer: string;
@@ -86,13 +86,9 @@ class LoneEngine {
   }
 
   static async start(nodePort: number): Promise<LoneEngine> {
-    const child = spawn(
-      process.execPath,
-      ['--conditions=@rollcall/source', '--import', 'tsx', PROGRAM, String(nodePort)],
-      {
-        stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-      },
-    );
+    const child = spawn(process.execPath, [...TYPESCRIPT, PROGRAM, String(nodePort)], {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    });
     const port = await new Promise<number>((resolve) =>
       child.once('message', (message: { readonly port: number }) => resolve(message.port)),
     );
@@ -120,7 +116,7 @@ async function pour(socket: net.Socket, isChunked: boolean): Promise<void> {
   if (isChunked) socket.write('0\r\n\r\n');
 }
 
-/** Reads slowly, stops for a while, then reads on; resolves when all has come. */
+/** Reads slowly, stops for a while, then reads the rest; resolves after the last octet. */
 async function sip(socket: net.Socket, onStopped: () => Promise<void>): Promise<void> {
   let read = 0;
   const beganMs = performance.now();
@@ -154,7 +150,7 @@ async function sip(socket: net.Socket, onStopped: () => Promise<void>): Promise<
   assert.ok(read >= TOTAL, `${read} octets came`);
 }
 
-test('a gibibyte for whoever is slow leaves the memory of the engine flat', { timeout: 150_000 }, async (t) => {
+test('a gibibyte for a slow receiver does not increase the memory of the engine', { timeout: 150_000 }, async (t) => {
   for (const way of WAYS) {
     await t.test(way.name, async (context) => {
       let reached: (socket: net.Socket) => void = () => {};
@@ -201,9 +197,9 @@ test('a gibibyte for whoever is slow leaves the memory of the engine flat', { ti
       await pouring;
       isDone = true;
       await watch;
-      const told = `grew by ${Math.round(peakBytes / MIB)} MiB at most, ${Math.round(heldBytes / MIB)} MiB while its reader stood still`;
-      context.diagnostic(told);
-      assert.ok(heldBytes < MAX_HELD_BYTES && peakBytes < MAX_GROWTH_BYTES, told);
+      const growth = `grew by ${Math.round(peakBytes / MIB)} MiB at most, ${Math.round(heldBytes / MIB)} MiB while its reader was stopped`;
+      context.diagnostic(growth);
+      assert.ok(heldBytes < MAX_HELD_BYTES && peakBytes < MAX_GROWTH_BYTES, growth);
     });
   }
 });

@@ -1,72 +1,85 @@
 /**
- * One connection to a node. Serves one exchange at a time; between exchanges it lies in the node's pool, where any
- * octet or end from the node closes it (RFC 9112 §9.2: what nobody asked for is not a response).
+ * One connection to a node. Serves one exchange at a time. Between exchanges it is in the node's pool. There an octet or an end from the
+ * node closes it, because an unexpected message is not a response (RFC 9112 §9.2).
  */
 import net from 'node:net';
-import { FAILURE, type Failure, failureOfError } from '../failure.ts';
+import type { RequestLimits } from '@rollcall/core';
 import { ChunkedDecoder } from '../http1/chunked.ts';
 import { PartialHead } from '../http1/partial-head.ts';
 import { mayBeginResponse, ResponseHead } from '../http1/response-head.ts';
-import type { UpstreamNode } from '../routing.ts';
-import { tlsProblemOf } from '../tls/node-tls.ts';
+import { type NodeTls, tlsProblemOf } from '../tls/node-tls.ts';
+import type { ConnectGuard } from './connect-guard.ts';
 import type { Deadlined } from './deadline-sweep.ts';
-import type { Downstream } from './downstream.ts';
-import type { EngineState } from './engine-state.ts';
+import type { Downstream, NodeTunnel, Upstream } from './ends.ts';
+import { FAILURE, type Failure, failureOfError, failureOn } from './failure.ts';
 import { readBeforeDestroy } from './last-octets.ts';
+import type { Router, UpstreamNode } from './router.ts';
+import type { EngineLog, SocketAccess, Timing } from './shared-services.ts';
 import { TextWriter } from './text-writer.ts';
-import type { Tunnel } from './tunnel.ts';
-import type { PooledConnection, UpstreamPool } from './upstream-pool.ts';
+import type { UpstreamPool } from './upstream-pool.ts';
 
 const NOTHING: Buffer = Buffer.alloc(0);
-/** How long a node may take to read what is left of a tunnel whose client has closed, milliseconds. */
+/** Time for a node to read the rest of a tunnel whose client has closed, milliseconds. */
 const FLUSH_MS = 5_000;
 const EVENT_STREAM = /^content-type:[ \t]*text\/event-stream/im;
 
-export class NodeConnection implements Deadlined, PooledConnection {
+/** Services of the engine that a connection to a node uses. */
+export interface NodeConnectionServices extends Timing, SocketAccess {
+  readonly nodeTls: NodeTls;
+  /** Without it, connects are not restricted. */
+  readonly guard: ConnectGuard<UpstreamNode> | undefined;
+  readonly router: Pick<Router, 'onNodeClosed'>;
+  readonly log: EngineLog | undefined;
+}
+
+export class NodeConnection implements Deadlined, Upstream {
   readonly node: UpstreamNode;
-  /** When the connect was begun. */
+  /** When the connect began. */
   readonly openedAtMs: number;
   readonly socket: net.Socket;
   readonly writer: TextWriter;
   readonly head: ResponseHead = new ResponseHead();
   deadlineMs: number = Number.POSITIVE_INFINITY;
   idleSinceMs = 0;
-  /** How long the node keeps it open when idle, as registered or as its last response said; `undefined` unknown. */
+  /** How long the node keeps it open when idle, as registered or as announced by its last response; `undefined` if unknown. */
   keepAliveMs: number | undefined;
   /** Exchanges served before the present one. */
   served = 0;
   isConnected = false;
-  /** It is authenticated, or about to be, as the client of one client connection, which alone may use it from now on. */
+  /** It is, or is about to be, authenticated as the client of one client connection. Only that connection may use it. */
   isBound = false;
-  /** An octet has come since the present exchange began. */
+  /** An octet has arrived since the present exchange began. */
   hasAnswerBytes = false;
-  /** Octets of the present request have left before the write that is under way. */
+  /** Octets of the present request left before the write in progress. */
   hasSentBefore = false;
-  readonly #state: EngineState;
-  readonly #pool: UpstreamPool<NodeConnection>;
+  readonly #services: NodeConnectionServices;
+  readonly #pool: UpstreamPool<Upstream>;
   readonly #decoder: ChunkedDecoder;
   readonly #partial = new PartialHead();
   #exchange: Downstream | undefined;
-  #tunnel: Tunnel | undefined;
+  /** Time limits of the present request. */
+  #limits: RequestLimits;
+  #tunnel: NodeTunnel | undefined;
   #inBody = false;
   #bodyLeft = 0;
   #interims = 0;
-  /** The silence of an event stream has been found once and is allowed on. */
+  /** An event stream has been silent for the usual time, and has its own bound now. */
   #isLongIdle = false;
-  /** The node has said something that leaves the connection in doubt. */
+  /** After a message of the node it is not certain that the connection stays open. */
   #isDoubtful = false;
-  /** What a tunnel's node had sent before it closed has been read to the end. */
+  /** Everything that the node of a tunnel had sent before it closed has been read. */
   #hasReadLast = false;
   #isOver = false;
 
-  constructor(node: UpstreamNode, pool: UpstreamPool<NodeConnection>, state: EngineState) {
+  constructor(node: UpstreamNode, pool: UpstreamPool<Upstream>, services: NodeConnectionServices) {
     this.node = node;
     this.#pool = pool;
-    this.#state = state;
-    this.#decoder = new ChunkedDecoder(state.limits);
+    this.#services = services;
+    this.#limits = services.limits;
+    this.#decoder = new ChunkedDecoder(services.limits);
     this.keepAliveMs = node.keepAliveMs;
     const { port } = node;
-    const target = state.guard?.target(node) ?? { host: node.host };
+    const target = services.guard?.target(node) ?? { host: node.host };
     const onConnect = (): void => {
       this.isConnected = true;
       if (node.isTls) node.tlsProblem = undefined;
@@ -75,43 +88,44 @@ export class NodeConnection implements Deadlined, PooledConnection {
       this.#exchange.onConnected(this);
     };
     this.socket = node.isTls
-      ? state.nodeTls.connect(target, port, onConnect)
+      ? services.nodeTls.connect(target, port, onConnect)
       : net.connect({ ...target, port, noDelay: true, allowHalfOpen: true, onread: this.#onread() }, onConnect);
     if (node.isTls) this.socket.setNoDelay(true);
-    else state.reads?.attach(this.socket, (bytes) => this.#onData(state.readBuffer.view(bytes)));
-    this.openedAtMs = state.now();
-    this.deadlineMs = this.openedAtMs + state.limits.connectTimeoutMs;
-    state.sweep.add(this);
+    else services.reads?.attach(this.socket, (bytes) => this.#onData(services.readBuffer.view(bytes)));
+    this.openedAtMs = services.now();
+    this.deadlineMs = this.openedAtMs + services.limits.connectTimeoutMs;
+    services.sweep.add(this);
     pool.opened(this);
     if (node.isTls) this.socket.on('data', (chunk: Buffer) => this.#onData(chunk));
     this.socket.on('end', () => this.#onEnd());
     this.writer = new TextWriter(
       this.socket,
-      node.isTls ? undefined : state.direct,
+      node.isTls ? undefined : services.direct,
       () => this.#onDrained(),
-      state.outbox,
+      services.outbox,
     );
     this.socket.on('drain', () => this.#onDrained());
     this.socket.on('error', (error: NodeJS.ErrnoException) => {
       if (node.isTls && !this.isConnected) {
         node.tlsProblem = tlsProblemOf(error);
-        state.log?.warn(
+        services.log?.warn(
           { node: node.id, reason: error.message },
-          'no TLS connection to a node; see --upstream-ca and --upstream-name',
+          'cannot open a TLS connection to a node; see --upstream-ca and --upstream-name',
         );
       }
-      this.#fail(failureOfError(error.code, this.isConnected, this.served === 0, this.hasAnswerBytes));
+      const kind = failureOfError(error.code, this.isConnected, this.served === 0, this.hasAnswerBytes);
+      this.#fail(kind, services.now(), error);
     });
     this.socket.on('close', () => this.#onClose());
     readBeforeDestroy(this.socket, (octets) => this.#onLastOctets(octets));
   }
 
   /**
-   * Plain sockets read into one buffer that all connections of an engine share: what is read is gone with the next read,
-   * so whoever keeps or queues octets of it copies them.
+   * Plain sockets read into one buffer that all connections of an engine share. The next read overwrites it, so octets are copied before
+   * they are kept or queued.
    */
   #onread(): net.OnReadOpts {
-    const { readBuffer } = this.#state;
+    const { readBuffer } = this.#services;
     return {
       buffer: readBuffer.octets,
       callback: (bytes) => {
@@ -124,6 +138,7 @@ export class NodeConnection implements Deadlined, PooledConnection {
   /** Begins an exchange. The caller writes the request to `socket`. */
   begin(exchange: Downstream, nowMs: number): void {
     this.#exchange = exchange;
+    this.#limits = exchange.limits ?? this.#services.limits;
     this.hasAnswerBytes = false;
     this.hasSentBefore = false;
     this.#interims = 0;
@@ -133,28 +148,27 @@ export class NodeConnection implements Deadlined, PooledConnection {
     if (this.isConnected) this.deadlineMs = nowMs + exchange.headTimeoutMs(nowMs);
   }
 
-  /** The node is silent with reason, or has just been given something: its time starts anew. */
+  /** Starts its time again: the node has a reason for its silence, or has just been sent something. */
   touch(): void {
-    const { now, limits } = this.#state;
     if (!this.isConnected || this.#exchange === undefined) return;
-    const nowMs = now();
-    this.deadlineMs = nowMs + (this.#inBody ? limits.upstreamIdleMs : this.#exchange.headTimeoutMs(nowMs));
+    const nowMs = this.#services.now();
+    this.deadlineMs = nowMs + (this.#inBody ? this.#limits.upstreamIdleMs : this.#exchange.headTimeoutMs(nowMs));
   }
 
-  /** From now on octets go both ways unread. */
-  becomeTunnel(tunnel: Tunnel): void {
+  /** From now on octets are forwarded both ways without parsing. */
+  becomeTunnel(tunnel: NodeTunnel): void {
     this.#tunnel = tunnel;
     this.#exchange = undefined;
     this.#partial.clear();
     this.deadlineMs = Number.POSITIVE_INFINITY;
   }
 
-  /** Ends the connection without telling its exchange. `isFlushed`: once what was written has left. */
+  /** Ends the connection without a report to its exchange. `isFlushed`: after all written octets have left. */
   destroy(isFlushed = false): void {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#exchange = undefined;
-    this.#state.sweep.remove(this);
+    this.#services.sweep.remove(this);
     this.#pool.drop(this);
     if (isFlushed) {
       this.writer.flush();
@@ -175,35 +189,33 @@ export class NodeConnection implements Deadlined, PooledConnection {
     else if (!this.#mayStayIdle()) this.#fail(FAILURE.idle, nowMs);
   }
 
-  /** An event stream is silent for as long as nothing happens: it has a bound of its own. */
+  /** An event stream may be silent for a long time: it has a bound of its own. */
   #mayStayIdle(): boolean {
-    const { upstreamIdleMs, eventStreamIdleMs } = this.#state.limits;
+    const { upstreamIdleMs, eventStreamIdleMs } = this.#limits;
     if (this.#isLongIdle || eventStreamIdleMs <= upstreamIdleMs || !EVENT_STREAM.test(this.head.forwarded))
       return false;
     this.#isLongIdle = true;
-    this.deadlineMs = this.#state.now() + eventStreamIdleMs - upstreamIdleMs;
+    this.deadlineMs = this.#services.now() + eventStreamIdleMs - upstreamIdleMs;
     return true;
   }
 
-  /** `atMs` is the sweep's instant for a deadline: failures that one sweep finds have the same. */
-  #fail(failure: Failure, atMs = this.#state.now()): void {
+  /** `atMs` is the sweep's instant for a deadline: all failures of one sweep have the same instant. */
+  #fail(kind: Failure, atMs = this.#services.now(), cause?: NodeJS.ErrnoException): void {
     if (this.#isOver) return;
     const exchange = this.#exchange;
-    const isClosed = failure === FAILURE.closed || failure === FAILURE.closedUnused;
+    const isClosed = kind === FAILURE.closed || kind === FAILURE.closedUnused;
     if (!exchange && !this.#tunnel) {
-      this.#state.router.onNodeClosed(this.node, atMs - this.idleSinceMs, atMs);
+      this.#services.router.onNodeClosed(this.node, atMs - this.idleSinceMs, atMs);
       this.#pool.closedByNode(this, atMs);
-    } else if (isClosed && exchange && !this.hasAnswerBytes) this.#state.router.onNodeClosed(this.node, 0, atMs);
-    const inBody = this.#inBody;
+    } else if (isClosed && exchange && !this.hasAnswerBytes) this.#services.router.onNodeClosed(this.node, 0, atMs);
+    const closedAs = this.#inBody ? FAILURE.cut : this.hasAnswerBytes ? FAILURE.broken : kind;
     this.destroy();
-    if (inBody && isClosed) exchange?.onNodeFailed(this, FAILURE.cut, atMs);
-    else if (isClosed && this.hasAnswerBytes) exchange?.onNodeFailed(this, FAILURE.broken, atMs);
-    else exchange?.onNodeFailed(this, failure, atMs);
+    exchange?.onNodeFailed(this, failureOn(isClosed ? closedAs : kind, this.isConnected, cause), atMs);
   }
 
   /**
-   * Received before a write failed. On a connection that has served requests the first write of another one may meet
-   * what the node sent when it closed the idle connection, which answers nothing (RFC 9112 §9.2).
+   * Octets received before a write failed. On a reused connection the first write of a request may find octets that the node sent when it
+   * closed the idle connection. They answer no request (RFC 9112 §9.2).
    */
   #onLastOctets(octets: Buffer): void {
     if (this.#tunnel) this.#hasReadLast = true;
@@ -226,12 +238,12 @@ export class NodeConnection implements Deadlined, PooledConnection {
     else if (exchange && this.#inBody && this.head.framing === 'close') {
       exchange.writeBody('', NOTHING, 0, 0, true);
       this.destroy();
-      exchange.onBodyEnd(this.#state.now());
+      exchange.onBodyEnd(this.#services.now());
     } else this.#fail(this.served === 0 && !this.hasAnswerBytes ? FAILURE.closedUnused : FAILURE.closed);
   }
 
   #onData(chunk: Buffer): void {
-    this.node.tally.bytesFromNode += chunk.length;
+    this.node.counters.bytesFromNode += chunk.length;
     if (this.#tunnel) {
       this.#tunnel.toClient(chunk);
       return;
@@ -244,16 +256,16 @@ export class NodeConnection implements Deadlined, PooledConnection {
     if (this.served === 0 && !this.hasAnswerBytes) this.#pool.answered(this);
     this.hasAnswerBytes = true;
     if (this.#inBody) {
-      const nowMs = this.#state.now();
-      this.deadlineMs = nowMs + this.#state.limits.upstreamIdleMs;
+      const nowMs = this.#services.now();
+      this.deadlineMs = nowMs + this.#limits.upstreamIdleMs;
       this.#isLongIdle = false;
       this.#onBody(exchange, chunk, 0, '', nowMs);
     } else this.#onHeadBytes(exchange, this.#partial.join(chunk));
   }
 
-  /** Collects heads until the final one; interim ones go to the client at once. */
+  /** Collects heads until the final one; interim responses are forwarded at once. */
   #onHeadBytes(exchange: Downstream, octets: Buffer): void {
-    const { limits, log } = this.#state;
+    const { limits, log } = this.#services;
     for (;;) {
       const end = this.#partial.endIn(octets, 0);
       if (end < 0) {
@@ -267,7 +279,7 @@ export class NodeConnection implements Deadlined, PooledConnection {
       this.#partial.clear();
       const why = this.head.read(octets, 0, end, exchange.method, exchange, limits);
       if (why !== undefined) {
-        log?.debug({ node: this.node.id, why }, 'broken response');
+        log?.debug({ node: this.node.id, why }, 'invalid response');
         this.#fail(this.head.exceedsBounds ? FAILURE.tooLarge : FAILURE.broken);
         return;
       }
@@ -292,17 +304,17 @@ export class NodeConnection implements Deadlined, PooledConnection {
   }
 
   #onFinalHead(exchange: Downstream, octets: Buffer, bodyStart: number): void {
-    const nowMs = this.#state.now();
+    const nowMs = this.#services.now();
     const { framing, bodyLength, keepAliveMs } = this.head;
     if (keepAliveMs !== undefined) this.keepAliveMs = keepAliveMs;
     this.#bodyLeft = framing === 'length' ? bodyLength : 0;
     if (framing === 'chunked') this.#decoder.reset();
     this.#inBody = true;
-    this.deadlineMs = nowMs + this.#state.limits.upstreamIdleMs;
+    this.deadlineMs = nowMs + this.#limits.upstreamIdleMs;
     this.#onBody(exchange, octets, bodyStart, exchange.onHead(this, this.head, nowMs), nowMs);
   }
 
-  /** Forwards `octets[start…]` of the body; `headText` is the client's head, still to be written before it. */
+  /** Forwards `octets[start…]` of the body. `headText` is the client's head, which is still to be written before it. */
   #onBody(exchange: Downstream, octets: Buffer, start: number, headText: string, nowMs: number): void {
     switch (this.head.framing) {
       case 'none':
@@ -330,7 +342,7 @@ export class NodeConnection implements Deadlined, PooledConnection {
     }
   }
 
-  /** The response is complete. `isClean`: nothing came after it. */
+  /** The response is complete. `isClean`: no octets came after it. */
   #finish(exchange: Downstream, isClean: boolean, nowMs: number): void {
     this.#exchange = undefined;
     this.served++;
@@ -341,7 +353,7 @@ export class NodeConnection implements Deadlined, PooledConnection {
       exchange.isRequestComplete &&
       !this.socket.readableEnded &&
       !this.#isOver;
-    // Into the pool before the exchange ends: the next request of the same client may take it again at once.
+    // Into the pool before the exchange ends: the next request of the same client may use it at once.
     if (isReusable) {
       if (this.socket.isPaused()) this.socket.resume();
       if (this.isBound) this.#pool.giveBound(this, nowMs);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FAILURE } from '../failure.ts';
+import { FAILURE } from './failure.ts';
 import { startLane } from './lane.fixture.ts';
 import type { ProbeQuestion } from './node-probe.ts';
 import { answering, ok } from './raw-node.fixture.ts';
@@ -9,7 +9,7 @@ import { withLane } from './with-lane.fixture.ts';
 
 const NONCE = '0123456789abcdef0123456789abcdef';
 
-/** A question whose outcome is a line. */
+/** A probe whose outcome is a line. */
 function ask(kind: ProbeQuestion['kind'] = 'options'): { question: ProbeQuestion; outcome: Promise<string> } {
   let tell: (line: string) => void = () => {};
   const outcome = new Promise<string>((resolve) => {
@@ -30,7 +30,7 @@ function ask(kind: ProbeQuestion['kind'] = 'options'): { question: ProbeQuestion
   };
 }
 
-test('a probe asks OPTIONS * with our name and the nonce, and any status is an answer', () =>
+test('a probe sends OPTIONS * with the name of the proxy and the nonce, and any status is an answer', () =>
   withLane(
     startLane([answering(() => 'HTTP/1.1 404 Not Found\r\nrollcall-proof: abc\r\nContent-Length: 0\r\n\r\n')]),
     async (lane) => {
@@ -43,11 +43,11 @@ test('a probe asks OPTIONS * with our name and the nonce, and any status is an a
         connection!.received,
         `OPTIONS * HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nUser-Agent: rollcall-probe/0.1.0\r\nrollcall-probe: ${NONCE}\r\n\r\n`,
       );
-      assert.deepEqual(lane.router.told, [], 'a probe is no request of a client');
+      assert.deepEqual(lane.router.reports, [], 'a probe is no request of a client');
     },
   ));
 
-test('a pooled connection is probed where there is one', () =>
+test('a probe uses a pooled connection if there is one', () =>
   withLane(startLane([answering(() => ok())], { keepAliveMs: 60_000 }), async (lane) => {
     const node = lane.router.nodes[0]!;
     assert.equal(lane.engine.probePooled(node, ask().question), false);
@@ -60,7 +60,7 @@ test('a pooled connection is probed where there is one', () =>
     assert.ok(lane.nodes[0]!.connections[0]!.received.includes('HEAD /ready?x=1 HTTP/1.1\r\n'));
   }));
 
-test('a pooled connection that the node closes under the probe is not taken for a fresh one', () =>
+test('a pooled connection that the node closes during the probe is reported as pooled', () =>
   withLane(
     startLane(
       [
@@ -87,7 +87,7 @@ test('a pooled connection that the node closes under the probe is not taken for 
     },
   ));
 
-test('a port where nothing listens refuses, and a connect is enough for a program that answers no probe', () =>
+test('a closed port refuses, and kind connect needs no answer', () =>
   withLane(startLane([() => {}]), async (lane) => {
     const { question, outcome } = ask('connect');
     lane.engine.probeFresh(lane.router.nodes[0]!, question);

@@ -1,29 +1,28 @@
 /**
- * One question to a node that no client has asked: does it answer? Sent on a connection of the node's pool, so that an answer on it shows
- * that the same process still holds it, or on a fresh one, which goes into the pool afterwards.
+ * A request of the proxy itself that checks whether a node answers. On a connection of the node's pool the answer shows that the same
+ * process still holds the connection. A fresh connection goes into the pool afterwards.
  */
-import type { ProbeKind } from '@rollcall/protocol';
+import type { ProbeKind } from '@rollcall/feed';
 import { PROBE_FIELD } from '@rollcall/protocol';
-import type { Failure } from '../failure.ts';
 import type { ResponseHead } from '../http1/response-head.ts';
-import type { Downstream } from './downstream.ts';
-import type { NodeConnection } from './node-connection.ts';
+import type { Downstream, Upstream } from './ends.ts';
+import type { Failure } from './failure.ts';
 
-/** What is asked, and who wants to know. */
+/** Content of a probe, and the callbacks for its result. */
 export interface ProbeQuestion {
   readonly kind: ProbeKind;
-  /** What HEAD asks for, with kind `head`. */
+  /** Target of the HEAD request, with kind `head`. */
   readonly path: string;
   /** 32 hex digits. */
   readonly nonce: string;
   readonly version: string;
   /** How long the probe stays open without an answer, milliseconds. */
   readonly openMs: number;
-  /** Any response head. `proof` is what it carried; `''` for none. */
+  /** Any response head. `proof` is the value of its proof field; `''` for none. */
   onAnswer(connectedAtMs: number, proof: string): void;
-  /** With kind `connect`: the connect went through. */
+  /** With kind `connect`: the connection was established. */
   onConnected(connectedAtMs: number): void;
-  /** `wasPooled`: the connection had served requests before. */
+  /** `failure` is a kind. `wasPooled`: the connection had served requests before. */
   onFailure(failure: Failure, wasPooled: boolean): void;
 }
 
@@ -32,8 +31,10 @@ export class NodeProbe implements Downstream {
   readonly isClientSlow = false;
   readonly isClientDue = false;
   readonly isRequestComplete = true;
-  readonly nodeAuthority = '';
+  readonly limits: undefined = undefined;
   readonly publicOrigin = '';
+  readonly prefix = '';
+  readonly target = '*';
   readonly rewriteCookies: readonly string[] = [];
   readonly rewriteRoute = '';
   readonly #question: ProbeQuestion;
@@ -44,8 +45,8 @@ export class NodeProbe implements Downstream {
     this.method = question.kind === 'head' ? 'HEAD' : 'OPTIONS';
   }
 
-  /** Sends the question on `connection`. */
-  ask(connection: NodeConnection, nowMs: number): void {
+  /** Sends the probe on `connection`. */
+  ask(connection: Upstream, nowMs: number): void {
     connection.begin(this, nowMs);
     if (this.#question.kind !== 'connect') connection.writer.write(this.#text(connection.node.authority));
   }
@@ -56,33 +57,35 @@ export class NodeProbe implements Downstream {
     return `${this.method} ${target} HTTP/1.1\r\nHost: ${authority}\r\nUser-Agent: rollcall-probe/${version}\r\n${PROBE_FIELD}: ${nonce}\r\n\r\n`;
   }
 
+  prefixAt(): undefined {}
+
   headTimeoutMs(): number {
     return this.#question.openMs;
   }
 
-  onConnected(connection: NodeConnection): void {
+  onConnected(connection: Upstream): void {
     if (this.#question.kind !== 'connect' || this.#isOver) return;
     this.#isOver = true;
     connection.destroy();
     this.#question.onConnected(connection.openedAtMs);
   }
 
-  onHead(connection: NodeConnection, head: ResponseHead): string {
+  onHead(connection: Upstream, head: ResponseHead): string {
     this.#isOver = true;
     this.#question.onAnswer(connection.openedAtMs, head.proof);
     return '';
   }
 
-  onSwitch(connection: NodeConnection): void {
+  onSwitch(connection: Upstream): void {
     connection.destroy();
     if (!this.#isOver) this.#question.onAnswer(connection.openedAtMs, '');
     this.#isOver = true;
   }
 
-  onNodeFailed(connection: NodeConnection, failure: Failure): void {
+  onNodeFailed(connection: Upstream, failure: Failure): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#question.onFailure(failure, connection.served > 0);
+    this.#question.onFailure(failure.kind, connection.served > 0);
   }
 
   onInterim(): void {}

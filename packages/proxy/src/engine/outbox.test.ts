@@ -5,7 +5,7 @@ import { DirectWrites } from './direct-write.ts';
 import { Outbox } from './outbox.ts';
 import { TextWriter } from './text-writer.ts';
 
-/** `count` writers of connected sockets, and what has come out at their other ends. */
+/** `count` writers of connected sockets, and the texts received at the other ends. */
 async function connected(count: number, outbox: Outbox) {
   const received = new Map<number, string>();
   let onData = (): void => {};
@@ -28,7 +28,7 @@ async function connected(count: number, outbox: Outbox) {
   return {
     sockets,
     writers: sockets.map((socket) => new TextWriter(socket, direct, () => {}, outbox)),
-    /** Resolves when every other end has got exactly `text`. */
+    /** Resolves when every other end has received exactly `text`. */
     all: (text: string) =>
       new Promise<void>((resolve) => {
         onData = () => {
@@ -43,7 +43,7 @@ async function connected(count: number, outbox: Outbox) {
   };
 }
 
-test('all are woken, however many write in one turn', { timeout: 60_000 }, async () => {
+test('all writers of one turn are written, above the limit as well', { timeout: 60_000 }, async () => {
   const { writers, all, close } = await connected(200, new Outbox());
   for (const writer of writers) assert.equal(writer.write('one '), true);
   for (const writer of writers) writer.write('two');
@@ -51,7 +51,7 @@ test('all are woken, however many write in one turn', { timeout: 60_000 }, async
   close();
 });
 
-test('what waits is written before anything that goes another way', { timeout: 60_000 }, async () => {
+test('a waiting text is written before other writes to the socket', { timeout: 60_000 }, async () => {
   const { writers, sockets, all, close } = await connected(2, new Outbox());
   writers.forEach((writer, i) => {
     writer.write('first ');
@@ -68,7 +68,7 @@ test('what waits is written before anything that goes another way', { timeout: 6
 
 const turnEnd = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-test('texts that are alone in their turn are soon written at once, until a turn has several again', async () => {
+test('single texts of a turn are written at once after some turns, until a turn has several again', async () => {
   const { writers, close } = await connected(2, new Outbox());
   const [one, other] = writers as [TextWriter, TextWriter];
   const waits = (writer: TextWriter): boolean => {
@@ -81,7 +81,7 @@ test('texts that are alone in their turn are soon written at once, until a turn 
     await turnEnd();
   }
   assert.equal(turns, 2);
-  // That one was the first of those that may.
+  // That text was the first one that may be written at once.
   let atOnce = 1;
   while (!waits(one)) atOnce++;
   assert.equal(atOnce, 32);
@@ -95,7 +95,7 @@ test('texts that are alone in their turn are soon written at once, until a turn 
   close();
 });
 
-test('several texts for one socket are a crowd as well', async () => {
+test('several texts for one socket count as several', async () => {
   const { writers, close } = await connected(1, new Outbox());
   const [writer] = writers as [TextWriter];
   for (let turn = 0; turn < 100; turn++) {
@@ -107,7 +107,7 @@ test('several texts for one socket are a crowd as well', async () => {
   close();
 });
 
-test('a text for a socket that is gone is dropped', async () => {
+test('a text for a closed socket is dropped', async () => {
   const outbox = new Outbox();
   const { writers, sockets, close } = await connected(1, outbox);
   writers[0]!.write('late');

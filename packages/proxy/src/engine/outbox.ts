@@ -1,36 +1,40 @@
 /**
- * What is to be written at the end of a turn of the event loop. Texts of one turn leave together: whoever they go to is
- * then woken once and finds all of them, instead of being woken for each, which is the dearest part of a write.
+ * Texts that are written at the end of a turn of the event loop. Texts of one turn are written together. The receiver is woken once for
+ * all of them, not for each; waking it is the most expensive part of a write.
  *
- * Where little is going on a text has its turn for itself, and to wait for the end of it is only more work, an eighth of a
- * request's. Texts are then written at once, and now and then one waits to see whether others come.
+ * At low rates a turn has a single text. Waiting for the end of the turn then costs an eighth of a request without a gain. Such texts are
+ * written at once, and one of them waits from time to time to see whether others follow.
  */
-import type { TextWriter } from './text-writer.ts';
-
-/** So many do not wait for the end of the turn: the first of them has waited long enough. */
+/** From this number of writers on, the outbox is written before the end of the turn. */
 const MAX_WRITERS = 64;
-/** So many turns in a row had one text each: the next will have as well. */
-const LONELY_TURNS = 2;
-/** Texts that are then written at once before a turn is looked at again. */
+/** After this number of turns with a single text, texts are written at once. */
+const SINGLE_TURNS = 2;
+/** Texts that are then written at once before a turn is measured again. */
 const AT_ONCE = 32;
 
+/** A writer whose text waits in an outbox. */
+export interface WaitingWriter {
+  /** Writes the waiting text. */
+  flush(): void;
+}
+
 export class Outbox {
-  #writers: TextWriter[] = [];
+  #writers: WaitingWriter[] = [];
   #isPlanned = false;
-  /** Texts of this turn that wait, or have waited. */
+  /** Texts of this turn that wait or have waited. */
   #texts = 0;
-  #lonelyTurns = 0;
+  #singleTurns = 0;
   /** Texts that may still be written at once. */
   #atOnce = 0;
   readonly #onTurnEnd = (): void => {
     this.#isPlanned = false;
-    this.#lonelyTurns = this.#texts === 1 ? this.#lonelyTurns + 1 : 0;
+    this.#singleTurns = this.#texts === 1 ? this.#singleTurns + 1 : 0;
     this.#texts = 0;
-    if (this.#lonelyTurns >= LONELY_TURNS) this.#atOnce = AT_ONCE;
+    if (this.#singleTurns >= SINGLE_TURNS) this.#atOnce = AT_ONCE;
     this.flush();
   };
 
-  /** Does the text that comes now wait for others of its turn? Ask once for each. */
+  /** True if the next text waits for others of its turn. Called once for each text. */
   asksToWait(): boolean {
     if (this.#atOnce > 0) {
       this.#atOnce--;
@@ -40,8 +44,8 @@ export class Outbox {
     return true;
   }
 
-  /** `writer` has something to write. */
-  add(writer: TextWriter): void {
+  /** `writer` has a waiting text. */
+  add(writer: WaitingWriter): void {
     this.#writers.push(writer);
     if (this.#writers.length >= MAX_WRITERS) this.flush();
     else if (!this.#isPlanned) {
@@ -50,7 +54,7 @@ export class Outbox {
     }
   }
 
-  /** Has all of them write now. */
+  /** Makes all of them write now. */
   flush(): void {
     const writers = this.#writers;
     this.#writers = [];

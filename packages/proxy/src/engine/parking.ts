@@ -1,6 +1,6 @@
 /**
- * Requests that wait for a node, by what they wait for. Bounded in count and octets; nothing in here has a timer: each waiting request has
- * the deadline of its client connection.
+ * Requests that wait for a node, by the object that they wait for. Limited in count and octets. Parking has no timer: each waiting request
+ * uses the deadline of its client connection.
  */
 import { ParkingBounds, type ParkingLimits } from '@rollcall/core';
 
@@ -24,7 +24,7 @@ export class Parking<Request extends Parked> {
     return this.#bounds.requests;
   }
 
-  /** Takes a place for `request`, which waits for `key` and holds `bytes`; false when there is none. */
+  /** Takes a place for `request`, which waits for `key` and holds `bytes`; false if there is none. */
   enter(request: Request, key: object, bytes: number): boolean {
     if (!this.#bounds.enter(key, bytes)) return false;
     const waiting = this.#byKey.get(key) ?? new Set();
@@ -33,7 +33,7 @@ export class Parking<Request extends Parked> {
     return true;
   }
 
-  /** More of the request has come and is kept; false when it must not grow. */
+  /** More of the request has arrived and is kept; false if it must not grow. */
   grow({ parkedFor }: Request, bytes: number): boolean {
     return parkedFor !== undefined && this.#bounds.grow(parkedFor, bytes);
   }
@@ -47,7 +47,7 @@ export class Parking<Request extends Parked> {
     this.#bounds.leave(parkedFor, parkedBytes);
   }
 
-  /** Those that wait for `key`, oldest first; all without a key. A copy: they may leave while it is gone through. */
+  /** Requests that wait for `key`, the oldest first; without a key all. A copy, because requests may leave during the iteration. */
   waitingFor(key?: object): Request[] {
     if (key !== undefined) return [...(this.#byKey.get(key) ?? [])];
     const all: Request[] = [];
@@ -55,7 +55,7 @@ export class Parking<Request extends Parked> {
     return all;
   }
 
-  /** How long the oldest has waited, milliseconds; 0 when none waits. */
+  /** How long the oldest request has waited, milliseconds; 0 without any. */
   oldestMs(nowMs: number): number {
     let oldestAtMs = nowMs;
     for (const waiting of this.#byKey.values())

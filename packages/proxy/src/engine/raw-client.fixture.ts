@@ -45,13 +45,13 @@ export class RawClient {
     return this;
   }
 
-  /** Resolves when what came contains `text`; with everything when the connection ends before. */
+  /** Resolves when the received text contains `text`; with all of it if the connection ends before. */
   async sees(text: string): Promise<string> {
     await this.until(() => this.received.includes(text) || this.hasEnded || this.isClosed);
     return this.received;
   }
 
-  /** Everything, once the other side has ended or broken the connection. */
+  /** The whole text, after the other side has ended or reset the connection. */
   async ended(): Promise<string> {
     await this.until(() => this.hasEnded || this.isClosed);
     return this.received;

@@ -1,7 +1,7 @@
 import { EventEmitter, once } from 'node:events';
 import net from 'node:net';
 
-/** One connection at a node of the tests, seen as octets (latin1 text). */
+/** One connection at a node of the tests, as octets (latin1 text). */
 export class RawNodeConnection {
   readonly socket: net.Socket;
   /** Everything it has received. */
@@ -23,7 +23,7 @@ export class RawNodeConnection {
     });
   }
 
-  /** Resolves when `is` holds; looked at after every event of the connection. */
+  /** Resolves when `is` holds; checked after every event of the connection. */
   until(is: () => boolean): Promise<void> {
     return new Promise((go) => {
       this.#waiting.push({ is, go });
@@ -39,12 +39,12 @@ export class RawNodeConnection {
     });
   }
 
-  /** Resolves when `count` whole heads have come. */
+  /** Resolves when `count` complete heads have arrived. */
   heads(count = 1): Promise<void> {
     return this.until(() => this.received.split('\r\n\r\n').length > count);
   }
 
-  /** Resolves when the other side has ended or broken the connection. */
+  /** Resolves when the other side has ended or reset the connection. */
   closed(): Promise<void> {
     return this.until(() => this.isClosed || this.socket.readableEnded);
   }
@@ -57,12 +57,12 @@ export class RawNodeConnection {
 export interface RawNode {
   readonly port: number;
   readonly connections: readonly RawNodeConnection[];
-  /** The connection of that number, counted from 1, once it is there. */
+  /** The connection with that number, counted from 1, once it exists. */
   connection(number?: number): Promise<RawNodeConnection>;
   close(): Promise<void>;
 }
 
-/** A node that does what `serve` does with each connection. */
+/** A node that calls `serve` for each connection. */
 export async function startRawNode(serve: (connection: RawNodeConnection, number: number) => void): Promise<RawNode> {
   const connections: RawNodeConnection[] = [];
   const arrivals = new EventEmitter();

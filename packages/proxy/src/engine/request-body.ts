@@ -1,17 +1,16 @@
 /**
- * The body of one request on its way to a node: finds its end, makes it canonical (a length, or chunks of our own), and
- * keeps a small one until an answer begins, so that another attempt can send it again. Used again for each request of a
- * connection.
+ * The body of one request on its way to a node. Finds its end, and makes its framing canonical: a length, or chunks of the proxy. Keeps a
+ * small body until an answer begins, for another attempt. Reused for each request of a connection.
  */
 import { ChunkedDecoder, type ChunkLimits, LAST_CHUNK } from '../http1/chunked.ts';
 import type { Block, BodyBlocks } from './body-blocks.ts';
 
 export class RequestBody {
-  /** Nothing of it is to come. */
+  /** No more of it will arrive. */
   isComplete = true;
-  /** It breaks its own framing; what was read before may have been sent. */
+  /** Its framing is invalid; earlier parts may have been sent. */
   isBroken = false;
-  /** Octets read from the client so far, framing included. */
+  /** Octets read from the client so far, including framing. */
   bytesRead = 0;
   readonly #decoder: ChunkedDecoder;
   #isChunked = false;
@@ -26,7 +25,7 @@ export class RequestBody {
     this.#decoder = new ChunkedDecoder(limits);
   }
 
-  /** Another request, whose body has `length` octets; -1 for chunks. */
+  /** Starts the next request, whose body has `length` octets; -1 for chunks. */
   begin(length: number): void {
     this.isComplete = length === 0;
     this.isBroken = false;
@@ -38,17 +37,14 @@ export class RequestBody {
     this.#isWhole = true;
   }
 
-  /**
-   * Where in `octets[start…]` the part that belongs to the body ends; `piece` is then what a node gets of it, to be
-   * released when it was written.
-   */
+  /** Returns where the body ends in `octets[start…]`. `piece` is then the part for the node, and is released after the write. */
   read(octets: Buffer, start: number): number {
     const end = this.#isChunked ? this.#readChunks(octets, start) : this.#readLength(octets, start);
     this.bytesRead += end - start;
     return end;
   }
 
-  /** What the last `read` found, ready to be written. A copy: it outlives what was read. */
+  /** Result of the last `read`, ready to be written. A copy, which stays valid after the next read. */
   piece: Block | undefined;
 
   #readLength(octets: Buffer, start: number): number {
@@ -68,7 +64,7 @@ export class RequestBody {
     return end;
   }
 
-  /** `octets[from, to)` as one chunk, and the last chunk behind it when the body is complete. */
+  /** `octets[from, to)` as one chunk, with the last chunk behind it if the body is complete. */
   #chunkOf(octets: Buffer, from: number, to: number): Block | undefined {
     const before = to === from ? '' : `${(to - from).toString(16)}\r\n`;
     const after = `${to === from ? '' : '\r\n'}${this.isComplete ? LAST_CHUNK : ''}`;
@@ -81,7 +77,7 @@ export class RequestBody {
     return block;
   }
 
-  /** Keeps `piece` for another attempt as long as the whole stays within `maxBytes`. */
+  /** Keeps `piece` for another attempt while the whole stays within `maxBytes`. */
   keep(maxBytes: number): void {
     const { piece } = this;
     if (!this.#isWhole || piece === undefined) return;
@@ -95,7 +91,7 @@ export class RequestBody {
     this.#keptBytes += piece.octets.length;
   }
 
-  /** Everything that was sent is still at hand. */
+  /** Everything that was sent is still held. */
   get canReplay(): boolean {
     return this.#isWhole;
   }

@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FAILURE } from '../failure.ts';
-import { decideRetry, type FailedAttempt, RetryBudget } from './retry.ts';
+import { FAILURE, failureOn, type Retry } from './failure.ts';
+import { decideRetry, type FailedAttempt, RetryBudget, type RetryDecision } from './retry.ts';
 
 const CLOSED: FailedAttempt = {
   failure: FAILURE.closed,
   wasReused: false,
-  hasAnswerBytes: false,
-  wasSent: true,
   isIdempotent: true,
   canReplay: true,
   hasTriedFresh: false,
@@ -17,43 +15,69 @@ const CLOSED: FailedAttempt = {
   retriesLeft: 2,
 };
 
-test('a request that never left may go anywhere, whatever its method', () => {
-  const unsent = { ...CLOSED, wasSent: false, isIdempotent: false };
+test('an unsent request may go to any node, with any method', () => {
+  const unsent = { ...CLOSED, isIdempotent: false };
   assert.equal(decideRetry({ ...unsent, failure: FAILURE.refused }), 'by-router');
   assert.equal(decideRetry({ ...unsent, failure: FAILURE.unreachable }), 'by-router');
   assert.equal(decideRetry({ ...unsent, failure: FAILURE.refused, retriesLeft: 0 }), 'give-up');
   assert.equal(decideRetry({ ...unsent, failure: FAILURE.refused, retriesLeft: 0, isBound: true }), 'by-router');
 });
 
-test('a reused connection that broke is tried at the same node once, also without retries; then elsewhere', () => {
+test('after a reused connection closed, the same node is tried once, also without retries; then another node', () => {
   assert.equal(decideRetry({ ...CLOSED, wasReused: true, retriesLeft: 0 }), 'same-node');
   assert.equal(decideRetry({ ...CLOSED, wasReused: true, hasTriedFresh: true }), 'by-router');
   assert.equal(decideRetry(CLOSED), 'by-router');
   const waits = { ...CLOSED, wasReused: true, isBound: true, takesRequests: false };
-  assert.equal(decideRetry(waits), 'by-router', 'the node may be another program by now');
+  assert.equal(decideRetry(waits), 'by-router', 'the address may belong to another program now');
 });
 
-test('a bound request that may have left is repeated by its verdict only when its connection was closed unused', () => {
+test('a bound request that may have left goes to the router only if its connection was closed unused', () => {
   const bound = { ...CLOSED, isBound: true, retriesLeft: 0 };
   assert.equal(decideRetry({ ...bound, wasReused: true }), 'same-node');
   assert.equal(decideRetry({ ...bound, wasReused: true, hasTriedFresh: true }), 'give-up');
   assert.equal(decideRetry({ ...bound, failure: FAILURE.closedUnused }), 'by-router');
 });
 
-test('what may have been processed is not repeated unless its method allows it', () => {
+test('a request that may have been processed is not repeated unless its method is idempotent', () => {
   for (const failure of [FAILURE.closed, FAILURE.closedUnused]) {
     assert.equal(decideRetry({ ...CLOSED, failure, isIdempotent: false }), 'give-up');
     assert.equal(decideRetry({ ...CLOSED, failure, isIdempotent: false, wasReused: true, isBound: true }), 'give-up');
   }
 });
 
-test('nothing is repeated after an octet of an answer, a timeout, nonsense, our own limits, or without its body', () => {
-  assert.equal(decideRetry({ ...CLOSED, hasAnswerBytes: true }), 'give-up');
-  for (const failure of [FAILURE.headTimeout, FAILURE.broken, FAILURE.tooLarge, FAILURE.local])
-    assert.equal(decideRetry({ ...CLOSED, failure }), 'give-up', failure.how);
-  assert.equal(decideRetry({ ...CLOSED, wasSent: false, failure: FAILURE.local }), 'give-up');
+test('a request without its body is not repeated', () => {
   assert.equal(decideRetry({ ...CLOSED, canReplay: false }), 'give-up');
+  assert.equal(decideRetry({ ...CLOSED, failure: FAILURE.refused, canReplay: false }), 'give-up');
 });
+
+/** Each failure: `retry` after and before the connect, then the decision for an idempotent request and for a POST. */
+const TABLE: Readonly<Record<keyof typeof FAILURE, readonly [Retry, Retry, RetryDecision, RetryDecision]>> = {
+  refused: ['unsent', 'unsent', 'by-router', 'by-router'],
+  notAllowed: ['unsent', 'unsent', 'by-router', 'by-router'],
+  connectTimeout: ['unsent', 'unsent', 'by-router', 'by-router'],
+  unreachable: ['unsent', 'unsent', 'by-router', 'by-router'],
+  closedUnused: ['idempotent', 'unsent', 'by-router', 'give-up'],
+  closed: ['idempotent', 'unsent', 'by-router', 'give-up'],
+  broken: ['never', 'never', 'give-up', 'give-up'],
+  headTimeout: ['never', 'never', 'give-up', 'give-up'],
+  cut: ['never', 'never', 'give-up', 'give-up'],
+  idle: ['never', 'never', 'give-up', 'give-up'],
+  tooLarge: ['never', 'never', 'give-up', 'give-up'],
+  local: ['never', 'never', 'give-up', 'give-up'],
+  client: ['never', 'never', 'give-up', 'give-up'],
+};
+
+for (const [name, [connected, unconnected, idempotent, post]] of Object.entries(TABLE))
+  test(`after the failure ${name} a request is retried as in the table`, () => {
+    const failure = failureOn(FAILURE[name as keyof typeof FAILURE], true, undefined);
+    assert.equal(failure.retry, connected);
+    assert.equal(decideRetry({ ...CLOSED, failure }), idempotent);
+    assert.equal(decideRetry({ ...CLOSED, failure, isIdempotent: false }), post);
+    const unsent = failureOn(failure, false, undefined);
+    assert.equal(unsent.retry, unconnected);
+    const expected = unconnected === 'unsent' ? 'by-router' : 'give-up';
+    assert.equal(decideRetry({ ...CLOSED, failure: unsent, isIdempotent: false }), expected);
+  });
 
 test('the retry budget is spent and earned back by requests', () => {
   const budget = new RetryBudget();
@@ -73,5 +97,5 @@ test('credentials that answer a challenge go to a fresh connection of the same n
   assert.equal(decideRetry({ ...answering, wasReused: true, hasTriedFresh: true }), 'give-up');
   assert.equal(decideRetry({ ...answering, wasReused: true, takesRequests: false }), 'give-up');
   assert.equal(decideRetry({ ...answering, wasReused: true, isIdempotent: false }), 'give-up');
-  assert.equal(decideRetry({ ...answering, wasSent: false, failure: FAILURE.refused }), 'by-router');
+  assert.equal(decideRetry({ ...answering, failure: FAILURE.refused }), 'by-router');
 });

@@ -1,9 +1,18 @@
-import { newLiveNumbers } from '@rollcall/core';
+import { newLiveNumbers, type RequestLimits } from '@rollcall/core';
 import { parseNodeId, parseRoute } from '@rollcall/protocol';
-import type { Failure } from '../failure.ts';
-import type { Choice, RoutableHead, Router, RoutingSlip, UpstreamNode, WaitKind } from '../routing.ts';
+import { comparableAuthority } from '../http1/authority.ts';
+import type { Failure } from './failure.ts';
+import {
+  type Choice,
+  newUpstreamCounters,
+  type RoutableHead,
+  type Router,
+  type RoutingDecision,
+  type UpstreamNode,
+  type WaitKind,
+} from './router.ts';
 
-/** A node of the tests, at a port of this machine. */
+/** A node for tests, at a port of this machine. */
 export function upstreamNode(
   name: string,
   port: number,
@@ -20,32 +29,24 @@ export function upstreamNode(
     readsLoadField: differs.readsLoadField ?? false,
     live: newLiveNumbers(),
     takesRequests: true,
-    tally: {
-      requests: 0,
-      failures: 0,
-      serverErrors: 0,
-      newSessions: 0,
-      tunnels: 0,
-      bytesToNode: 0,
-      bytesFromNode: 0,
-      parked: 0,
-    },
+    drainsUntilMs: Number.POSITIVE_INFINITY,
+    counters: newUpstreamCounters(),
   };
 }
 
-/** Sends every request to the first of `nodes` that it has not been sent to, and keeps a record of what it is told. */
+/** Sends every request to the first of `nodes` that has not had it, and records each report of the engine. */
 export class ScriptedRouter implements Router {
   onChange: (waitFor?: object) => void = () => {};
   onNodeLost: (node: UpstreamNode) => void = () => {};
   onNodeGone: (node: UpstreamNode) => void = () => {};
+  holdSession?: NonNullable<Router['holdSession']>;
   readonly nodes: UpstreamNode[] = [];
-  /** What `choose` answers instead of `forward`. */
+  /** The result of `choose` instead of `forward`. */
   choice: Choice | undefined;
   waitMs = 1_000;
   waitKind: WaitKind = 'no-node';
   waitNode: UpstreamNode | undefined;
   waitFor: object = this;
-  parkMs = 30_000;
   isBound = false;
   retries = 2;
   setCookie = '';
@@ -53,72 +54,86 @@ export class ScriptedRouter implements Router {
   forwardTarget: string | undefined;
   rewriteCookies: readonly string[] = [];
   rewriteRoute = '';
+  prefix = '';
   readonly heads: RoutableHead[] = [];
   /** One line per call after the choice, in order. */
-  readonly told: string[] = [];
-  onTold: () => void = () => {};
+  readonly reports: string[] = [];
+  onReport: () => void = () => {};
 
-  choose(head: RoutableHead, slip: RoutingSlip): Choice {
+  /** Time limits by target; `undefined` for those of the engine. */
+  limitsOf: (target: string) => RequestLimits | undefined = () => undefined;
+
+  parkMs(): number {
+    return 30_000;
+  }
+
+  choose(head: RoutableHead, decision: RoutingDecision): Choice {
     const { method, host, target, cookie } = head;
     this.heads.push({ method, host, target, cookie, isSecure: head.isSecure ?? false });
-    slip.state = new Set<UpstreamNode>();
-    slip.setCookie = this.setCookie;
-    slip.forwardCookie = this.forwardCookie;
-    slip.forwardTarget = this.forwardTarget;
-    slip.rewriteCookies = this.rewriteCookies;
-    slip.rewriteRoute = this.rewriteRoute;
-    slip.retriesLeft = this.retries;
-    slip.isBound = this.isBound;
-    slip.waitFor = this.waitFor;
-    slip.waitMs = this.waitMs;
-    slip.waitKind = this.waitKind;
-    slip.waitNode = this.waitNode;
-    return this.choice ?? this.#next(slip);
+    decision.state = new Set<UpstreamNode>();
+    decision.limits = this.limitsOf(target) ?? decision.limits;
+    decision.setCookie = this.setCookie;
+    decision.forwardCookie = this.forwardCookie;
+    decision.forwardTarget = this.forwardTarget;
+    decision.rewriteCookies = this.rewriteCookies;
+    decision.rewriteRoute = this.rewriteRoute;
+    decision.prefix = this.prefix;
+    decision.retriesLeft = this.retries;
+    decision.isBound = this.isBound;
+    decision.waitFor = this.waitFor;
+    decision.waitMs = this.waitMs;
+    decision.waitKind = this.waitKind;
+    decision.waitNode = this.waitNode;
+    return this.choice ?? this.#next(decision);
   }
 
-  askAgain(head: RoutableHead, slip: RoutingSlip): Choice {
-    return this.choose(head, slip);
+  askAgain(head: RoutableHead, decision: RoutingDecision): Choice {
+    return this.choose(head, decision);
   }
 
-  chooseAgain(_head: RoutableHead, slip: RoutingSlip, failure: Failure): Choice {
-    this.#tell(`again: ${failure.how}`);
-    slip.retriesLeft--;
-    return this.#next(slip);
+  chooseAgain(_head: RoutableHead, decision: RoutingDecision, failure: Failure): Choice {
+    this.#record(`again: ${failure.how}`);
+    decision.retriesLeft--;
+    return this.#next(decision);
   }
 
-  #next(slip: RoutingSlip): Choice {
-    const tried = slip.state instanceof Set ? slip.state : new Set();
-    slip.node = this.nodes.find((node) => !tried.has(node));
-    if (slip.node) tried.add(slip.node);
-    return slip.node ? 'forward' : 'unavailable';
+  #next(decision: RoutingDecision): Choice {
+    const tried = decision.state instanceof Set ? decision.state : new Set();
+    decision.node = this.nodes.find((node) => !tried.has(node));
+    if (decision.node) tried.add(decision.node);
+    return decision.node ? 'forward' : 'unavailable';
   }
 
-  onSetCookie(_slip: RoutingSlip, value: string): void {
-    this.#tell(`cookie ${value}`);
+  prefixAt(_decision: RoutingDecision, authority: string): string | undefined {
+    return this.nodes.some((node) => comparableAuthority(node.authority, '80') === authority) ? this.prefix : undefined;
   }
 
-  onSend(slip: RoutingSlip): void {
-    slip.node!.live.inFlight++;
-    this.#tell(`send ${slip.node!.id}`);
+  onSetCookie(_slip: RoutingDecision, value: string): void {
+    this.#record(`cookie ${value}`);
   }
 
-  onResponseHead(slip: RoutingSlip, status: number, _latencyMs: number, loadField: string): void {
-    this.#tell(`head ${slip.node!.id} ${status}${loadField === '' ? '' : ` ${loadField}`}`);
+  onSend(decision: RoutingDecision): void {
+    decision.node!.live.inFlight++;
+    this.#record(`send ${decision.node!.id}`);
   }
 
-  onEnd(slip: RoutingSlip, outcome: string, _nowMs: number, failure?: Failure): void {
-    slip.node!.live.inFlight--;
-    this.#tell(`end ${slip.node!.id} ${outcome}${failure === undefined ? '' : `: ${failure.how}`}`);
+  onResponseHead(decision: RoutingDecision, status: number, _latencyMs: number, loadField: string): void {
+    this.#record(`head ${decision.node!.id} ${status}${loadField === '' ? '' : ` ${loadField}`}`);
+  }
+
+  onEnd(decision: RoutingDecision, outcome: string, _nowMs: number, failure?: Failure): void {
+    decision.node!.live.inFlight--;
+    this.#record(`end ${decision.node!.id} ${outcome}${failure === undefined ? '' : `: ${failure.how}`}`);
   }
 
   onConnectFailure(node: UpstreamNode, failure: Failure): void {
-    this.#tell(`connect ${node.id}: ${failure.how}`);
+    this.#record(`connect ${node.id}: ${failure.how}`);
   }
 
   onNodeClosed(): void {}
 
-  #tell(line: string): void {
-    this.told.push(line);
-    this.onTold();
+  #record(line: string): void {
+    this.reports.push(line);
+    this.onReport();
   }
 }

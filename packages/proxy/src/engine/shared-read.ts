@@ -1,10 +1,11 @@
 /**
- * Reading accepted sockets into one buffer. `net.connect` takes `onread`, `net.createServer` does not; but a socket made
- * around an accepted handle takes it as well, and a server can be made to give its handles instead of sockets, which
- * saves one socket for each connection. Both lean on how Node keeps its handles, so `tryHandles` tries them at the
- * start; where they do not work accepted sockets read as Node does it, with a buffer for every read.
+ * Reads accepted sockets into one buffer. `net.connect` takes `onread`, `net.createServer` does not. A socket made around an accepted
+ * handle takes it as well. A server can pass its handles instead of sockets, which saves one socket for each connection. Both use
+ * undocumented parts of Node, so `tryHandles` tests them at the start. If they fail, accepted sockets read in the normal way, with a
+ * buffer for every read.
  */
 import net from 'node:net';
+import type tls from 'node:tls';
 import type { DirectReads } from './direct-read.ts';
 
 /** Node's own handle of an accepted connection. */
@@ -22,8 +23,8 @@ interface ListeningHandle {
 type WithListeningHandle = net.Server & { readonly _handle?: ListeningHandle | null };
 
 /**
- * A socket with the handle of `accepted` that reads into `buffer` and says how many octets came; what is read is gone
- * with the next read. `accepted` is left without a handle and closed. `undefined` when it has no handle to give.
+ * A socket with the handle of `accepted` that reads into `buffer` and reports the number of octets. The next read overwrites them.
+ * `accepted` is left without a handle and closed. `undefined` if `accepted` has no handle.
  */
 export function rewrapped(
   accepted: net.Socket,
@@ -40,7 +41,7 @@ export function rewrapped(
   return socket;
 }
 
-/** The same around a handle that no socket has yet. */
+/** The same around a handle without a socket. */
 export function socketAround(
   handle: unknown,
   buffer: Buffer,
@@ -63,7 +64,21 @@ export function socketAround(
   return socket;
 }
 
-/** Has `server`, which has just begun to listen, give each handle to `take`. False where Node does not let us. */
+/**
+ * The socket of an accepted connection that reads into `buffer`. `undefined` if `accepted` itself has to be used, which then reads into
+ * buffers of its own.
+ */
+export function sharedSocket(
+  accepted: net.Socket | tls.TLSSocket | AcceptedHandle,
+  buffer: Buffer,
+  onRead: (bytes: number) => void,
+  { canRewrap, reads }: { readonly canRewrap: boolean; readonly reads: DirectReads | undefined },
+): net.Socket | undefined {
+  if (!('remoteAddress' in accepted)) return socketAround(accepted, buffer, onRead, reads);
+  return canRewrap && !('encrypted' in accepted) ? rewrapped(accepted, buffer, onRead, reads) : undefined;
+}
+
+/** Makes `server`, which has just begun to listen, pass each handle to `take`. False if this version of Node does not support it. */
 export function takeHandles(server: net.Server, take: (handle: AcceptedHandle) => void): boolean {
   const handle = (server as WithListeningHandle)._handle;
   if (typeof handle?.onconnection !== 'function') return false;
@@ -73,7 +88,7 @@ export function takeHandles(server: net.Server, take: (handle: AcceptedHandle) =
   return true;
 }
 
-/** The address of the other side; `undefined` when it has gone already. */
+/** The address of the other side; `undefined` if it has closed already. */
 export function peerAddress(handle: AcceptedHandle): string | undefined {
   const out: { address?: string } = {};
   return handle.getpeername(out) === 0 ? out.address : undefined;

@@ -1,4 +1,4 @@
-/** What is said piece by piece is passed on piece by piece: each test writes the next piece only when the last has arrived. */
+/** Messages are forwarded piece by piece: each test writes the next piece after the last one has arrived. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { startLane } from './lane.fixture.ts';
@@ -34,7 +34,7 @@ for (const { name, head, frame, end } of FRAMINGS)
         const node = await lane.nodes[0]!.connection();
         await node.heads();
         node.write(`HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n${head}\r\n`);
-        // The head does not wait for the first event either.
+        // The head is forwarded before the first event.
         assert.match(await client.sees('\r\n\r\n'), /^HTTP\/1\.1 200 OK\r\nContent-Type: text\/event-stream\r\n/);
         for (const event of EVENTS) {
           node.write(frame(event));
@@ -42,10 +42,10 @@ for (const { name, head, frame, end } of FRAMINGS)
         }
         if (end !== '') node.write(end);
         if (head === '') node.socket.end();
-        await lane.told('end n1 ok');
+        await lane.reported('end n1 ok');
       }));
 
-test('an upload reaches its node piece by piece, and the answer to a long poll comes when it is there', () =>
+test('an upload reaches its node piece by piece, and the answer to a long poll is forwarded when it arrives', () =>
   withLane(startLane([() => {}]), async (lane) => {
     const client = await lane.connect();
     client.write(`POST /a HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\n\r\n`);
@@ -62,7 +62,7 @@ test('an upload reaches its node piece by piece, and the answer to a long poll c
     assert.match(await client.sees('at last'), /^HTTP\/1\.1 200 OK/);
   }));
 
-test('a node that never stops sending behind its answer is cut off, and the answer stands', () => {
+test('a node that keeps sending behind its answer is closed, and the answer stays valid', () => {
   let written = 0;
   const endless = (connection: RawNodeConnection): void => {
     connection.socket.once('data', () => {
@@ -81,23 +81,23 @@ test('a node that never stops sending behind its answer is cut off, and the answ
     const node = await lane.nodes[0]!.connection();
     await node.until(() => node.isClosed);
     assert.ok(
-      lane.router.nodes[0]!.tally.bytesFromNode < 1_000_000,
-      `${lane.router.nodes[0]!.tally.bytesFromNode} read`,
+      lane.router.nodes[0]!.counters.bytesFromNode < 1_000_000,
+      `${lane.router.nodes[0]!.counters.bytesFromNode} read`,
     );
     assert.ok(written < 10_000, `${written} times`);
     assert.equal(client.received, answer, 'nothing of it reached the client');
-    assert.equal(client.isClosed, false, 'whose connection goes on');
+    assert.equal(client.isClosed, false, 'its connection stays open');
   });
 });
 
-test('what a node says to nobody is not the answer to a request that comes in the same turn', () =>
+test('unexpected octets of a node do not answer a request of the same turn', () =>
   withLane(startLane([answering((target) => ok(`at ${target}`))], { keepAliveMs: 60_000 }), async (lane) => {
     const client = await lane.connect();
     for (let round = 0; round < 50; round++) {
       await client.write(`GET /first HTTP/1.1\r\n${HOST}\r\n`).sees('at /first');
       client.received = '';
       const node = lane.nodes[0]!.connections.at(-1)!;
-      // It is in the engine's socket before the request is: whatever is first seen, it was said to nobody.
+      // The octets are in the engine's socket before the request, so they answer no request.
       await new Promise<void>((resolve) => node.socket.write(ok('POISON'), () => resolve()));
       client.write(`GET /second HTTP/1.1\r\n${HOST}\r\n`);
       await client.until(() => /at \/second|POISON/.test(client.received) || client.isClosed);

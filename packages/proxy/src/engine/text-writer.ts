@@ -1,24 +1,24 @@
-/** Writes texts to one socket: straight to its handle where that works, and then together with those of other sockets. */
+/** Writes texts to one socket: directly to its handle if possible, and then together with texts of other sockets. */
 import type net from 'node:net';
 import { getSystemErrorName } from 'node:util';
 import { type DirectWrites, textHandle } from './direct-write.ts';
-import type { Outbox } from './outbox.ts';
+import type { Outbox, WaitingWriter } from './outbox.ts';
 
-/** Beyond this much a socket's texts do not wait for others, characters. */
+/** Longer texts of a socket are written at once, characters. */
 const MAX_WAITING = 16_384;
 
-export class TextWriter {
+export class TextWriter implements WaitingWriter {
   readonly #socket: net.Socket;
   readonly #direct: DirectWrites | undefined;
   readonly #outbox: Outbox | undefined;
   readonly #onDrained: () => void;
   readonly #onComplete: (status: number) => void;
-  /** Written, and waiting in the outbox. */
+  /** Text that waits in the outbox. */
   #waiting = '';
-  /** Writes that the kernel did not take at once. */
+  /** Writes that the kernel did not accept at once. */
   #queued = 0;
 
-  /** `onDrained`: what had been queued has left. The socket's own `drain` comes beside it. */
+  /** `onDrained`: queued texts have been written. The socket's own `drain` is separate. */
   constructor(
     socket: net.Socket,
     direct: DirectWrites | undefined,
@@ -36,12 +36,12 @@ export class TextWriter {
     };
   }
 
-  /** Something that was written has not been taken by the kernel yet. */
+  /** True while the kernel has not accepted all written texts. */
   get hasQueued(): boolean {
     return this.#queued > 0 || this.#waiting !== '' || this.#socket.writableLength > 0;
   }
 
-  /** True when the socket takes more; false: after `onDrained`, or the socket's `drain`. */
+  /** True if the socket accepts more; otherwise `onDrained`, or the socket's `drain`, follows. */
   write(text: string): boolean {
     if (this.#direct === undefined || !this.#isFree()) {
       this.flush();
@@ -51,13 +51,13 @@ export class TextWriter {
     if (this.#outbox === undefined || (!this.#outbox.asksToWait() && isFirst))
       return this.#writeNow(this.#direct, text);
     this.#waiting += text;
-    // Only now: a full outbox writes at once what its writers have.
+    // Only now: a full outbox writes the texts of its writers at once.
     if (isFirst) this.#outbox.add(this);
     if (this.#waiting.length > MAX_WAITING) this.flush();
     return this.#queued === 0;
   }
 
-  /** Writes what waits. To be called before anything is done to the socket by other ways. */
+  /** Writes the waiting text. Has to be called before the socket is used in any other way. */
   flush(): void {
     if (this.#waiting === '') return;
     const text = this.#waiting;
@@ -67,7 +67,7 @@ export class TextWriter {
     else this.#socket.write(text, 'latin1');
   }
 
-  /** Nothing stands before a text that goes straight to the handle. */
+  /** True if no queued write precedes a text that is written to the handle. */
   #isFree(): boolean {
     const socket = this.#socket;
     return (

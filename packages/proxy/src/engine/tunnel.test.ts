@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { test } from 'node:test';
+import { NodeSessions } from '@rollcall/core';
 import { ManualClock } from '@rollcall/core/testing';
 import { type Lane, startLane } from './lane.fixture.ts';
 import type { RawClient } from './raw-client.fixture.ts';
@@ -12,7 +13,7 @@ const ASK =
   'GET /ws HTTP/1.1\r\nHost: shop.example\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n';
 const AGREED = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n';
 
-/** Agrees to an upgrade and then leaves the connection to the test. */
+/** Accepts an upgrade, and then leaves the connection to the test. */
 const agreeing = (connection: RawNodeConnection): void => {
   void connection.heads().then(() => connection.write(AGREED));
 };
@@ -26,7 +27,7 @@ async function upgrade(lane: Lane): Promise<{ client: RawClient; node: RawNodeCo
   return { client, node };
 }
 
-test('an upgrade that both sides agree upon is a tunnel, counted apart from requests in flight', () =>
+test('an accepted upgrade is a tunnel, counted separately from requests in flight', () =>
   withLane(startLane([agreeing]), async (lane) => {
     const client = await lane.connect();
     const head = await client.write(ASK).sees('\r\n\r\n');
@@ -37,17 +38,17 @@ test('an upgrade that both sides agree upon is a tunnel, counted apart from requ
     await node.until(() => node.received.endsWith('to node'));
     node.write('to client');
     await client.sees('to client');
-    assert.equal(lane.router.nodes[0]!.tally.tunnels, 1);
+    assert.equal(lane.router.nodes[0]!.counters.tunnels, 1);
     assert.equal(lane.router.nodes[0]!.live.inFlight, 0);
     assert.equal(lane.engine.scoreboard().connections[0]!.state, 'tunnel');
     client.close();
     await node.closed();
     node.socket.end();
-    await still(() => lane.router.nodes[0]!.tally.tunnels);
-    assert.equal(lane.router.nodes[0]!.tally.tunnels, 0);
+    await still(() => lane.router.nodes[0]!.counters.tunnels);
+    assert.equal(lane.router.nodes[0]!.counters.tunnels, 0);
   }));
 
-test('what the node sends right behind its 101, and the client before it, is not lost', () =>
+test('octets directly behind the 101, and octets of the client before it, are not lost', () =>
   withLane(
     startLane([(connection) => void connection.heads().then(() => connection.write(`${AGREED}early`))]),
     async (lane) => {
@@ -59,10 +60,10 @@ test('what the node sends right behind its 101, and the client before it, is not
     },
   ));
 
-test('what a node sent before it reset the tunnel reaches the client', () =>
+test('octets that a node sent before it reset the tunnel reach the client', () =>
   withLane(startLane([agreeing]), async (lane) => {
     const { client, node } = await upgrade(lane);
-    // In one turn: the engine finds what the client sent before the last words of the node and the reset behind them.
+    // In one turn: the engine finds the octets of the client before the last octets of the node and the reset.
     client.write('more');
     node.write('last words');
     node.socket.resetAndDestroy();
@@ -89,10 +90,10 @@ test('the node may end while the client still sends', () =>
     client.socket.end(long);
     await node.until(() => node.received.length === long.length && node.socket.readableEnded);
     await client.closed();
-    assert.equal(lane.router.nodes[0]!.tally.tunnels, 0);
+    assert.equal(lane.router.nodes[0]!.counters.tunnels, 0);
   }));
 
-test('a tunnel goes on when its node is gone from the cluster, until it is ended with a grace', () =>
+test('a tunnel continues after its node has left the cluster, until it is ended with a grace', () =>
   withLane(startLane([agreeing]), async (lane) => {
     const { client, node } = await upgrade(lane);
     const [upstream] = lane.router.nodes;
@@ -103,12 +104,12 @@ test('a tunnel goes on when its node is gone from the cluster, until it is ended
     await node.until(() => node.received === 'still here');
     node.write('so am I');
     assert.equal(await client.sees('so am I'), 'so am I');
-    assert.equal(upstream!.tally.tunnels, 1);
+    assert.equal(upstream!.counters.tunnels, 1);
     lane.engine.endTunnels(upstream!, 0);
     lane.engine.checkDeadlines();
     await client.ended();
     await node.closed();
-    assert.equal(upstream!.tally.tunnels, 0);
+    assert.equal(upstream!.counters.tunnels, 0);
   }));
 
 test('a refused upgrade is an ordinary answer', () =>
@@ -120,11 +121,11 @@ test('a refused upgrade is an ordinary answer', () =>
     async (lane) => {
       const client = await lane.connect();
       assert.match(await client.write(ASK).sees('\r\n\r\nno'), /^HTTP\/1\.1 403/);
-      assert.equal(lane.router.nodes[0]!.tally.tunnels, 0);
+      assert.equal(lane.router.nodes[0]!.counters.tunnels, 0);
     },
   ));
 
-test('a 101 nobody asked for, or to another protocol, is 502', () =>
+test('an unexpected 101, or a 101 for another protocol, is 502', () =>
   withLane(
     startLane([
       (connection) =>
@@ -144,7 +145,7 @@ test('a 101 nobody asked for, or to another protocol, is 502', () =>
     },
   ));
 
-test('other protocols than WebSocket are not offered to the node', () =>
+test('other protocols than WebSocket are not forwarded to the node', () =>
   withLane(startLane([(connection) => void connection.heads()]), async (lane) => {
     const client = await lane.connect();
     client.write(
@@ -155,10 +156,14 @@ test('other protocols than WebSocket are not offered to the node', () =>
     assert.doesNotMatch(node.received, /upgrade|http2-settings|connection:/i);
   }));
 
-test('a silent tunnel ends after its idle time, and one whose node is stopped after the grace, however busy', () => {
+test('without frames a silent tunnel ends after its idle time, and a tunnel to a stopped node after the grace, even if busy', () => {
   const clock = new ManualClock();
   return withLane(startLane([agreeing], { now: () => clock.nowMs() }), async (lane) => {
     const silent = await upgrade(lane);
+    silent.client.write('no frames');
+    await silent.node.until(() => silent.node.received === 'no frames');
+    silent.node.write('no frames');
+    await silent.client.sees('no frames');
     clock.advance(3_600_001);
     lane.engine.checkDeadlines();
     await silent.client.ended();
@@ -167,6 +172,10 @@ test('a silent tunnel ends after its idle time, and one whose node is stopped af
     const client = await lane.connect();
     await client.write(ASK).sees('\r\n\r\n');
     const node = await lane.nodes[0]!.connection(2);
+    node.write('no frames');
+    await client.sees('no frames');
+    client.write('no frames');
+    await node.until(() => node.received.endsWith('no frames'));
     lane.engine.endTunnels(lane.router.nodes[0]!, 5_000);
     clock.advance(4_000);
     lane.engine.checkDeadlines();
@@ -179,7 +188,38 @@ test('a silent tunnel ends after its idle time, and one whose node is stopped af
   });
 });
 
-test('megabytes go both ways at once through several tunnels whose sides stall, and arrive unchanged', () =>
+test('a tunnel without frames keeps its session active, whichever side ends first; then the idle time of the session begins', async () => {
+  const idleMs = 60_000;
+  const ends: Readonly<Record<string, (client: RawClient, node: RawNodeConnection) => void>> = {
+    client: (client) => client.close(),
+    node: (_client, node) => node.socket.destroy(),
+  };
+  for (const [side, end] of Object.entries(ends)) {
+    const clock = new ManualClock();
+    const sessions = new NodeSessions(idleMs, 1);
+    await withLane(startLane([agreeing], { now: () => clock.nowMs() }), async (lane) => {
+      lane.router.holdSession = ({ node }, nowMs) => {
+        assert.equal(node, lane.router.nodes[0]);
+        return sessions.hold('a', nowMs);
+      };
+      const { client, node } = await upgrade(lane);
+      clock.advance(10 * idleMs);
+      assert.equal(sessions.count(clock.nowMs()), 1, side);
+      end(client, node);
+      await node.closed();
+      node.socket.end();
+      client.close();
+      await still(() => lane.router.nodes[0]!.counters.tunnels);
+      assert.equal(lane.router.nodes[0]!.counters.tunnels, 0, side);
+      clock.advance(idleMs);
+      assert.equal(sessions.count(clock.nowMs()), 1, side);
+      clock.advance(idleMs / 8);
+      assert.equal(sessions.count(clock.nowMs()), 0, side);
+    });
+  }
+});
+
+test('megabytes in both directions through several tunnels with stalls arrive unchanged', () =>
   withLane(startLane([agreeing]), async (lane) => {
     const tunnels: { client: RawClient; node: RawNodeConnection; payload: string }[] = [];
     for (let i = 1; i <= 3; i++) {
@@ -193,7 +233,7 @@ test('megabytes go both ways at once through several tunnels whose sides stall, 
       const payload = randomBytes(6_000_000).toString('latin1');
       client.write(payload);
       node.write(payload);
-      await still(() => lane.router.nodes[0]!.tally.bytesFromNode + lane.router.nodes[0]!.tally.bytesToNode);
+      await still(() => lane.router.nodes[0]!.counters.bytesFromNode + lane.router.nodes[0]!.counters.bytesToNode);
       tunnels.push({ client, node, payload });
     }
     const digest = (text: string): string => createHash('sha256').update(text, 'latin1').digest('hex');

@@ -25,12 +25,12 @@ test('idle connections are used until the announced time less a second or a quar
   assert.equal(usableIdleMs(0, true), 0);
 });
 
-test('of unknown keep-alive they are used for a second, and 200 ms for what cannot be repeated', () => {
+test('connections of unknown keep-alive are used for a second, and for 200 ms by requests that cannot be repeated', () => {
   assert.equal(usableIdleMs(undefined, true), 1_000);
   assert.equal(usableIdleMs(undefined, false), 200);
 });
 
-test('a node that announces no idle time at all gets no connection back', () => {
+test('connections with an announced idle time of zero are not kept', () => {
   const pool = new UpstreamPool<TestConnection>(10);
   pool.give(new TestConnection(0), 0);
   assert.equal(pool.take(true, 0), undefined);
@@ -46,7 +46,7 @@ test('the connection that was used last is taken first', () => {
   assert.equal(pool.take(true, 20), undefined);
 });
 
-test('one that is too old is left to its deadline', () => {
+test('a connection that is too old stays until its deadline', () => {
   const pool = new UpstreamPool<TestConnection>(10);
   const connection = new TestConnection(5_000);
   pool.give(connection, 0);
@@ -55,7 +55,7 @@ test('one that is too old is left to its deadline', () => {
   assert.equal(pool.take(true, 3_999), connection);
 });
 
-test('of unknown keep-alive one is kept for a minute, used for a second, and for 200 ms by what cannot be repeated', () => {
+test('a connection of unknown keep-alive is kept for a minute, used for a second, and for 200 ms by requests that cannot be repeated', () => {
   const pool = new UpstreamPool<TestConnection>(10);
   const connection = new TestConnection();
   pool.give(connection, 0);
@@ -66,7 +66,7 @@ test('of unknown keep-alive one is kept for a minute, used for a second, and for
   assert.equal(pool.take(false, 199), connection);
 });
 
-test('what cannot be repeated has the connection closed that is too old for it: its own takes the place', () => {
+test('a request that cannot be repeated closes a connection that is too old for it, and its own replaces it', () => {
   const pool = new UpstreamPool<TestConnection>(10);
   const [cold, warm] = [new TestConnection(), new TestConnection()];
   pool.give(cold, 0);
@@ -76,7 +76,7 @@ test('what cannot be repeated has the connection closed that is too old for it: 
   assert.equal(pool.take(true, 700), cold);
 });
 
-test('the coldest that is still open proves how long the others may be idle, less a second or a quarter', () => {
+test('the oldest open connection shows how long the others may be idle, less a second or a quarter', () => {
   const pool = new UpstreamPool<TestConnection>(10);
   const [coldest, early, late] = [new TestConnection(), new TestConnection(), new TestConnection()];
   pool.give(coldest, 0);
@@ -85,12 +85,12 @@ test('the coldest that is still open proves how long the others may be idle, les
   pool.drop(early);
   pool.give(late, 1_001);
   assert.equal(pool.take(true, 5_000), late);
-  assert.equal(pool.take(true, 5_000), undefined, 'the coldest proves nothing of itself');
+  assert.equal(pool.take(true, 5_000), undefined, 'the oldest one shows nothing about itself');
   pool.give(late, 1_001);
-  assert.equal(pool.take(false, 5_000), undefined, 'what cannot be repeated takes none by proof');
+  assert.equal(pool.take(false, 5_000), undefined, 'requests that cannot be repeated do not use the inferred time');
 });
 
-test('what has come to its deadline proves it for those after it, until the node closes one earlier', () => {
+test('a connection still open at its deadline extends the time for later ones, until the node closes one earlier', () => {
   const pool = new UpstreamPool<TestConnection>(10);
   const [first, second, third] = [new TestConnection(), new TestConnection(), new TestConnection()];
   pool.give(first, 0);
@@ -107,7 +107,7 @@ test('what has come to its deadline proves it for those after it, until the node
   assert.equal(pool.take(true, 132_999), third);
 });
 
-test('a node that announces its keep-alive is believed, whatever it does', () => {
+test('an announced keep-alive is used, whatever the node does', () => {
   const pool = new UpstreamPool<TestConnection>(10);
   const [first, second] = [new TestConnection(5_000), new TestConnection(5_000)];
   pool.give(first, 0);
@@ -118,7 +118,7 @@ test('a node that announces its keep-alive is believed, whatever it does', () =>
   assert.equal(pool.take(true, 64_000), undefined);
 });
 
-test('a pool holds no more than it may, and nothing once it is closed', () => {
+test('a pool keeps at most its limit, and nothing after its close', () => {
   const pool = new UpstreamPool<TestConnection>(1);
   const [kept, excess, late] = [new TestConnection(), new TestConnection(), new TestConnection()];
   pool.give(kept, 0);
@@ -130,7 +130,7 @@ test('a pool holds no more than it may, and nothing once it is closed', () => {
   assert.ok(late.isDestroyed);
 });
 
-test('one that has gone is not handed out', () => {
+test('a closed connection is not taken', () => {
   const pool = new UpstreamPool<TestConnection>(10);
   const connection = new TestConnection();
   pool.give(connection, 0);
@@ -144,7 +144,7 @@ test('idle connections are closed while a fresh one waits for its first octet', 
   fresh.openedAtMs = 1_000;
   pool.opened(fresh);
   pool.give(kept, 1_100);
-  assert.equal(kept.deadlineMs, 1_250, 'looked at again when the fresh one has waited for 250 ms');
+  assert.equal(kept.deadlineMs, 1_250, 'checked again when the fresh one has waited for 250 ms');
   assert.equal(pool.isDue(kept, 1_250), true);
   const late = new TestConnection();
   pool.give(late, 1_300);
@@ -154,7 +154,7 @@ test('idle connections are closed while a fresh one waits for its first octet', 
   assert.equal(kept.deadlineMs, 5_100, 'its own deadline again');
 });
 
-test('an answer on a fresh connection shows that those opened before it are accepted', () => {
+test('an answer on a fresh connection shows that earlier ones are accepted', () => {
   const pool = new UpstreamPool<TestConnection>(10);
   const [longPoll, quick, later] = [new TestConnection(), new TestConnection(), new TestConnection()];
   for (const connection of [longPoll, quick, later]) pool.opened(connection);

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 
-/** One case of the corpus, as much of it as parsers need. */
+/** One case of the corpus, reduced to the parts that parsers need. */
 export interface CorpusCase {
   readonly id: string;
-  /** What the client sends, all of it, latin1 text. */
+  /** All octets of the client, latin1 text. */
   readonly octets: string;
 }
 

@@ -11,7 +11,7 @@ interface Decoded {
   readonly rest: string;
 }
 
-/** Decodes `text`, handed over in pieces that end at `cuts`. */
+/** Decodes `text`, passed in pieces that end at `cuts`. */
 function decode(text: string, cuts: readonly number[] = []): Decoded {
   const decoder = new ChunkedDecoder(LIMITS);
   const whole = Buffer.from(text, 'latin1');
@@ -28,7 +28,7 @@ function decode(text: string, cuts: readonly number[] = []): Decoded {
   return { payload, end: 'more', rest: '' };
 }
 
-test('chunks are taken apart, extensions and trailers dropped', () => {
+test('chunks are decoded, extensions and trailers are dropped', () => {
   assert.deepEqual(decode('5\r\nhello\r\n1;a=b;c="d\\"\t;"\r\n!\r\n0\r\nX-T: 1\r\n\r\nNEXT'), {
     payload: 'hello!',
     end: 'done',
@@ -37,7 +37,7 @@ test('chunks are taken apart, extensions and trailers dropped', () => {
   assert.equal(decode('A\r\n0123456789\r\n000\r\n\r\n').payload, '0123456789');
 });
 
-test('RFC 9112 §7.1: what is not a chunked body is broken', () => {
+test('RFC 9112 §7.1: an invalid chunked body is refused', () => {
   for (const text of [
     '\r\n',
     '+5\r\n',
@@ -74,12 +74,12 @@ test('RFC 9112 §7.1: what is not a chunked body is broken', () => {
     assert.equal(decode(text).end, 'broken', JSON.stringify(text));
 });
 
-test('extensions are bounded over all chunks of a message', () => {
+test('the limit of extensions applies to all chunks of a message together', () => {
   assert.equal(decode(`1;a=${'v'.repeat(40)}\r\nx\r\n`.repeat(2)).end, 'more');
   assert.equal(decode(`1;a=${'v'.repeat(40)}\r\nx\r\n`.repeat(3)).end, 'broken');
 });
 
-test('a body cut anywhere decodes to the same', () => {
+test('a body in any pieces decodes to the same octets', () => {
   const text = '5;a="b\\"c"\r\nhello\r\n3\r\n\r\n!\r\n0\r\nX-T: 1\r\n\r\nNEXT';
   const whole = decode(text);
   assert.equal(whole.end, 'done');
@@ -87,7 +87,7 @@ test('a body cut anywhere decodes to the same', () => {
     for (let b = a; b <= text.length; b++) assert.deepEqual(decode(text, [a, b]), whole, `cut at ${a} and ${b}`);
 });
 
-test('what is encoded decodes to itself, in any pieces', () => {
+test('an encoded body decodes to itself, in any pieces', () => {
   fc.assert(
     fc.property(
       fc.array(fc.uint8Array({ minLength: 1, maxLength: 70 })),

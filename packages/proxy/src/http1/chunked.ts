@@ -1,13 +1,13 @@
 /**
- * Decodes the chunked transfer coding, RFC 9112 §7.1, octet by octet across any segmentation. Line ends are CRLF and
- * nothing else; extensions and trailers are checked, bounded and dropped.
+ * Decodes the chunked transfer coding, RFC 9112 §7.1, octet by octet across any segmentation. Line ends are CRLF only. Extensions and
+ * trailers are checked, limited and dropped.
  */
 import { isTokenUnit } from './octets.ts';
 
 /** Ends a chunked body without trailers. */
 export const LAST_CHUNK = '0\r\n\r\n';
 
-/** Bounds of what stands beside the data. */
+/** Limits of everything but the data. */
 export interface ChunkLimits {
   /** Chunk extensions of one message, octets. Default 4,096. */
   readonly maxExtensionBytes: number;
@@ -38,7 +38,7 @@ const STATE = {
 } as const;
 type State = (typeof STATE)[keyof typeof STATE];
 
-/** 13 hex digits are 2^52: no length beyond what a double counts exactly. */
+/** 13 hex digits are 2^52: larger lengths are not exact in a double. */
 const MAX_SIZE_DIGITS = 13;
 const CR = 0x0d;
 const LF = 0x0a;
@@ -46,7 +46,7 @@ const SEMICOLON = 0x3b;
 const QUOTE = 0x22;
 
 export class ChunkedDecoder {
-  /** What `decode` found last. */
+  /** Results of the last `decode`. */
   payloadStart = 0;
   payloadEnd = 0;
   readonly #limits: ChunkLimits;
@@ -62,7 +62,7 @@ export class ChunkedDecoder {
     this.#limits = limits;
   }
 
-  /** Ready for another message. */
+  /** Starts the next message. */
   reset(): void {
     this.#state = STATE.SIZE;
     this.#size = 0;
@@ -80,16 +80,16 @@ export class ChunkedDecoder {
     return this.#state === STATE.BROKEN;
   }
 
-  /** It broke a bound of ours, and no rule of HTTP. */
+  /** It exceeds a limit of this proxy, and breaks no rule of HTTP. */
   get exceedsBounds(): boolean {
     const { maxExtensionBytes, maxTrailerBytes } = this.#limits;
     return this.isBroken && (this.#extensionBytes > maxExtensionBytes || this.#trailerBytes > maxTrailerBytes);
   }
 
   /**
-   * Decodes `octets[start, end)` and returns where it stopped: `end`, or the octet after the message (`isDone`), or the
-   * octet that breaks it (`isBroken`). The payload is then `octets[payloadStart, payloadEnd)`: when it came in several
-   * chunks they are moved together in place, so that what was read at once can be written at once.
+   * Decodes `octets[start, end)` and returns where it stopped: `end`, or the octet after the message (`isDone`), or the octet that breaks
+   * it (`isBroken`). The payload is then `octets[payloadStart, payloadEnd)`. If it came in several chunks, they are moved together in
+   * place, so that one write sends the payload of one read.
    */
   decode(octets: Buffer, start: number, end: number): number {
     this.payloadStart = start;
@@ -192,7 +192,7 @@ export class ChunkedDecoder {
     return STATE.TRAILER_NAME;
   }
 
-  /** RFC 9112 §7.1.2: field lines, checked as those of a head. */
+  /** RFC 9112 §7.1.2: field lines, checked like the fields of a head. */
   #trailerOctet(octet: number): State {
     if (octet !== CR && ++this.#trailerBytes > this.#limits.maxTrailerBytes) return STATE.BROKEN;
     switch (this.#state) {
@@ -224,7 +224,7 @@ function isTextOctet(octet: number): boolean {
   return octet === 0x09 || (octet >= 0x20 && octet !== 0x7f);
 }
 
-/** RFC 9110 §6.5.1: a trailer may not speak of framing. Node's parser refuses it too. */
+/** RFC 9110 §6.5.1: framing fields are not allowed in a trailer. Node's parser refuses them too. */
 function isFramingField(name: string): boolean {
   const lower = name.toLowerCase();
   return lower === 'content-length' || lower === 'transfer-encoding';

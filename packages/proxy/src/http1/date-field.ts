@@ -1,4 +1,4 @@
-/** The `Date` field, RFC 9110 §6.6.1 and §5.6.7, made once a second. */
+/** The `Date` field, RFC 9110 §6.6.1 and §5.6.7, built once per second. */
 
 let secondOfText = -1;
 let text = '';

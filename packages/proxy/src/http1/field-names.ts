@@ -1,11 +1,11 @@
 /**
- * The fields that a proxy has to know, told apart by length first, so that the other fields of a message, which are most
- * of them, cost a few comparisons and no allocation.
+ * The fields that a proxy has to know. They are distinguished by length first, so that other fields, most of a message, cost a few
+ * comparisons and no allocation.
  */
 import { PROBE_FIELD, PROOF_FIELD } from '@rollcall/protocol';
 import { asciiOctets, equalsIgnoringCase } from './octets.ts';
 
-/** What is done with a field. `OTHER` is forwarded as it is. */
+/** The treatment of a field. `OTHER` is forwarded unchanged. */
 export const FIELD = {
   OTHER: 0,
   HOST: 1,
@@ -15,11 +15,14 @@ export const FIELD = {
   COOKIE: 5,
   EXPECT: 6,
   UPGRADE: 7,
-  /** Hop-by-hop by their nature, RFC 9110 §7.6.1, or never for a node: dropped. */
+  /** Hop-by-hop by definition, RFC 9110 §7.6.1, or never for a node: dropped. */
   DROPPED: 8,
-  /** Client identity: believed only from trusted peers. */
+  /** Client identity: used only from trusted peers. */
   FORWARDED_FOR: 9,
   FORWARDED_OTHER: 10,
+  FORWARDED_PROTO: 23,
+  /** `Forwarded`, RFC 7239. */
+  FORWARDED: 24,
   REQUEST_ID: 11,
   VIA: 12,
   MAX_FORWARDS: 14,
@@ -30,16 +33,18 @@ export const FIELD = {
   LOAD: 18,
   /** The proof of an instance, for probes only. */
   PROOF: 20,
-  /** Goes on unchanged; a response without one gets it here. */
+  /** Forwarded unchanged; added to a response without one. */
   DATE: 19,
-  /** `Authorization` and `WWW-Authenticate`: go on unchanged; some schemes authenticate the connection. */
+  /** `Authorization` and `WWW-Authenticate`: forwarded unchanged; some schemes authenticate the connection. */
   AUTHENTICATION: 21,
-  /** `Persistent-Auth`: goes on unchanged; the node authenticates the connection. */
+  /** `Persistent-Auth`: forwarded unchanged; the node authenticates the connection. */
   PERSISTENT_AUTH: 22,
+  /** `Cache-Control`: forwarded unchanged, unless the proxy adds a cookie to an answer for shared caches. */
+  CACHE_CONTROL: 23,
 } as const;
 export type FieldKind = (typeof FIELD)[keyof typeof FIELD];
 
-/** Fields of requests. `Proxy` is dropped because CGI programs take it for HTTP_PROXY (httpoxy). */
+/** Fields of requests. `Proxy` is dropped because CGI programs use it as HTTP_PROXY (httpoxy). */
 const REQUEST_FIELDS: readonly (readonly [string, FieldKind])[] = [
   ['host', FIELD.HOST],
   ['content-length', FIELD.CONTENT_LENGTH],
@@ -57,13 +62,13 @@ const REQUEST_FIELDS: readonly (readonly [string, FieldKind])[] = [
   ['trailer', FIELD.DROPPED],
   ['te', FIELD.DROPPED],
   ['x-forwarded-for', FIELD.FORWARDED_FOR],
-  ['x-forwarded-proto', FIELD.FORWARDED_OTHER],
+  ['x-forwarded-proto', FIELD.FORWARDED_PROTO],
   ['x-forwarded-host', FIELD.FORWARDED_OTHER],
   ['x-forwarded-port', FIELD.FORWARDED_OTHER],
   ['x-forwarded-prefix', FIELD.FORWARDED_OTHER],
   ['x-forwarded-server', FIELD.FORWARDED_OTHER],
   ['x-real-ip', FIELD.FORWARDED_OTHER],
-  ['forwarded', FIELD.FORWARDED_OTHER],
+  ['forwarded', FIELD.FORWARDED],
   ['x_forwarded_for', FIELD.DROPPED],
   ['x_forwarded_proto', FIELD.DROPPED],
   ['x_forwarded_host', FIELD.DROPPED],
@@ -75,7 +80,7 @@ const REQUEST_FIELDS: readonly (readonly [string, FieldKind])[] = [
   ['via', FIELD.VIA],
   ['max-forwards', FIELD.MAX_FORWARDS],
   ['authorization', FIELD.AUTHENTICATION],
-  // Only our own probes may ask for a proof.
+  // Only probes of the proxy may request a proof.
   [PROBE_FIELD, FIELD.DROPPED],
 ];
 
@@ -98,6 +103,7 @@ const RESPONSE_FIELDS: readonly (readonly [string, FieldKind])[] = [
   ['date', FIELD.DATE],
   ['www-authenticate', FIELD.AUTHENTICATION],
   ['persistent-auth', FIELD.PERSISTENT_AUTH],
+  ['cache-control', FIELD.CACHE_CONTROL],
 ];
 
 /** True for fields whose value is never needed as text. */
@@ -110,7 +116,7 @@ interface Name {
   readonly kind: FieldKind;
 }
 
-/** Names by length; an absent length holds no name of interest. */
+/** Names by length; a length without a known name is absent. */
 function byLength(names: readonly (readonly [string, FieldKind])[]): readonly (readonly Name[] | undefined)[] {
   const longest = Math.max(...names.map(([name]) => name.length));
   return Array.from({ length: longest + 1 }, (_, length) => {

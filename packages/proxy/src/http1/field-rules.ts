@@ -1,13 +1,14 @@
-/** Rules about single field values. Each is one function with the section it stands for. */
+/** Rules about single field values. Each is one function with its section. */
 import { isIPv6 } from 'node:net';
+import { canonicalHost } from '@rollcall/protocol';
 import { asciiOctets, equalsIgnoringCase, isBlank, isToken } from './octets.ts';
 
 const PLAIN_HOST = /^[A-Za-z0-9._-]{1,255}(?::[0-9]{0,4})?$/;
 const AUTHORITY = /^(?:([A-Za-z0-9\-._~!$&'()*+;=]{1,255})|\[([0-9A-Fa-f:.]{2,45})\])(?::([0-9]{0,5}))?$/;
 
 /**
- * RFC 9112 §3.2, RFC 9110 §7.2, RFC 3986 §3.2.2: a name, an IPv4 address or a bracketed IPv6 address, and perhaps a port.
- * Refused although the RFC allows it, because nobody sends it and receivers differ: an empty host, percent-encoding, a comma.
+ * RFC 9112 §3.2, RFC 9110 §7.2, RFC 3986 §3.2.2: a name, an IPv4 address or a bracketed IPv6 address, with an optional port. An empty
+ * host, percent-encoding and a comma are allowed by the RFC and refused here: clients do not send them, and receivers differ.
  */
 export function isAuthority(value: string): boolean {
   if (PLAIN_HOST.test(value)) return true;
@@ -17,16 +18,16 @@ export function isAuthority(value: string): boolean {
   return (address === undefined || isIPv6(address)) && Number(port) <= 65_535;
 }
 
-/** The host of an authority, lower case, without port. */
+/** The host of an authority in the spelling of `canonicalHost`, without port. */
 export function hostOf(authority: string): string {
   const colon = authority.lastIndexOf(':');
   const host = colon > 0 && !authority.endsWith(']') ? authority.slice(0, colon) : authority;
-  return host.toLowerCase();
+  return canonicalHost(host);
 }
 
 /**
- * RFC 9110 §8.6: the value of `Content-Length`, `octets[start, end)`; -1 when it is not 1 to 15 digits. A list of equal
- * values may be collapsed by the RFC; we refuse it, because only a broken or hostile sender makes one.
+ * RFC 9110 §8.6: the value of `Content-Length`, `octets[start, end)`; -1 if it is not 1 to 15 digits. The RFC allows to collapse a list of
+ * equal values. It is refused here, because only a broken or hostile sender creates one.
  */
 export function contentLength(octets: Uint8Array, start: number, end: number): number {
   if (end === start || end - start > 15) return -1;
@@ -39,12 +40,12 @@ export function contentLength(octets: Uint8Array, start: number, end: number): n
   return length;
 }
 
-/** RFC 9112 §7: true when `value` is the one transfer coding we take, `chunked`, once and without parameters. */
+/** RFC 9112 §7: true if `value` is the only accepted transfer coding: `chunked`, once and without parameters. */
 export function isChunkedOnly(value: string): boolean {
   return value.length === 7 && value.toLowerCase() === 'chunked';
 }
 
-/** True when `value` names codings only, the last of which is chunked: well-formed, but none of ours (501, RFC 9112 §6.1). */
+/** True if `value` has only codings, the last one chunked: well-formed, but not supported (501, RFC 9112 §6.1). */
 export function isUnknownCoding(value: string): boolean {
   const codings = value
     .toLowerCase()
@@ -62,7 +63,7 @@ export const CONNECTION = { CLOSE: 1, KEEP_ALIVE: 2, UPGRADE: 4, NAMES_FIELDS: 8
 
 const KEEP_ALIVE = asciiOctets('keep-alive');
 
-/** True when a `Connection` value, `octets[start, end)`, is the most frequent one. */
+/** True for the most frequent `Connection` value, in `octets[start, end)`. */
 export function isKeepAlive(octets: Uint8Array, start: number, end: number): boolean {
   return end - start === KEEP_ALIVE.length && equalsIgnoringCase(octets, start, KEEP_ALIVE);
 }
@@ -77,7 +78,7 @@ export function connectionOptions(value: string, names: string[]): number {
     else if (option === 'keep-alive') bits |= CONNECTION.KEEP_ALIVE;
     else if (option === 'upgrade') bits |= CONNECTION.UPGRADE;
     else {
-      // All of them: a name left out would be a field that goes on. The size of the head bounds their number.
+      // All of them: a field with a forgotten name would be forwarded. The size of the head limits their number.
       bits |= CONNECTION.NAMES_FIELDS;
       names.push(option);
     }
@@ -85,7 +86,7 @@ export function connectionOptions(value: string, names: string[]): number {
   return bits;
 }
 
-/** Fields that `Connection` may not take away: without them a message means something else. */
+/** Fields that `Connection` may not remove: without them a message has another meaning. */
 const PROTECTED: ReadonlySet<string> = new Set([
   'host',
   'content-length',
@@ -106,8 +107,8 @@ const QUOTED = /"(?:[^"\\]|\\.)*"?/g;
 const BINDING_SCHEME = /(?:^|,)[ \t]*(?:ntlm|negotiate)(?![^ \t,])/i;
 
 /**
- * True when credentials, or one of the challenges in a list, are of a scheme that authenticates the connection and not the
- * request: NTLM and Negotiate (RFC 4559 §6).
+ * True if credentials, or a challenge in a list, use a scheme that authenticates the connection: NTLM and Negotiate (RFC 4559 §6). Other
+ * schemes authenticate the request.
  */
 export function bindsConnection(value: string): boolean {
   return BINDING_SCHEME.test(value.replace(QUOTED, '""'));
@@ -121,13 +122,25 @@ export function withoutFields(fields: string, names: ReadonlySet<string>): strin
   return kept;
 }
 
-/** `timeout` of a `Keep-Alive` field in milliseconds; `undefined` when it has none. */
+/** Value of the first field with this lower-case name in forwarded lines; `''` without one. */
+export function fieldValue(fields: string, name: string): string {
+  for (let start = 0; start < fields.length; ) {
+    const end = fields.indexOf('\r\n', start);
+    const colon = start + name.length;
+    if (fields.charCodeAt(colon) === 0x3a && fields.slice(start, colon).toLowerCase() === name)
+      return fields.slice(colon + 1, end).trim();
+    start = end + 2;
+  }
+  return '';
+}
+
+/** `timeout` of a `Keep-Alive` field in milliseconds; `undefined` without one. */
 export function keepAliveTimeoutMs(value: string): number | undefined {
   const match = /(?:^|[,;\s])timeout\s*=\s*"?([0-9]{1,6})/i.exec(value);
   return match ? Number(match[1]) * 1_000 : undefined;
 }
 
-/** Where the field value within `octets[start, end)` begins: RFC 9110 §5.5, white space around it is not part of it. */
+/** Where the field value in `octets[start, end)` begins: white space around it is not part of it (RFC 9110 §5.5). */
 export function trimmedStart(octets: Uint8Array, start: number, end: number): number {
   let at = start;
   while (at < end && isBlank(octets[at]!)) at++;

@@ -1,27 +1,26 @@
-/** Heads as we send them: written anew from what was understood, so that nothing is passed on that was not. */
+/** Heads that the proxy sends: built from the parsed parts, so that nothing unparsed is forwarded. */
+import { privateFields } from './cache-control.ts';
 import type { RequestHead } from './request-head.ts';
 import type { ResponseHead } from './response-head.ts';
 
-/** What a request's head is made of besides what the client sent. */
+/** The parts of a request head that do not come from the client. */
 export interface ForwardedHead {
   readonly target: string;
-  /** What `requestFields` makes. */
+  /** Result of `requestFields`. */
   readonly fields: string;
   /** `''` for none. */
   readonly cookie: string;
   readonly requestId: string;
 }
 
-/**
- * `Host`, the client's fields, the lines that tell the node who asks and by way of whom, and the name of the field whose
- * value is the request id.
- */
+/** `Host`, the client's fields, the lines that report the client and its proxies to the node, and the name of the request id field. */
 export function requestFields(authority: string, forwarded: string, identity: string): string {
   return `Host: ${authority}\r\n${forwarded}${identity}X-Request-Id: `;
 }
 
-/** RFC 9110 §7.6.3: a proxy adds itself to `Via`. */
+/** RFC 9110 §7.6.3: a proxy adds itself to `Via`. With `viaName` `''` the field of the request is unchanged; `''` for none. */
 export function viaField(head: RequestHead, viaName: string): string {
+  if (viaName === '') return head.via === '' ? '' : `Via: ${head.via}\r\n`;
   const own = `${head.isHttp10 ? '1.0' : '1.1'} ${viaName}`;
   return `Via: ${head.via === '' ? own : `${head.via}, ${own}`}\r\n`;
 }
@@ -32,27 +31,29 @@ export function requestHeadText(head: RequestHead, forward: ForwardedHead): stri
   if (forward.cookie !== '') text += `Cookie: ${forward.cookie}\r\n`;
   if (head.maxForwards > 0) text += `Max-Forwards: ${head.maxForwards - 1}\r\n`;
   if (head.bodyLength < 0) text += 'Transfer-Encoding: chunked\r\n';
-  else if (head.bodyLength > 0 || tellsEmptyBody(head.method)) text += `Content-Length: ${head.bodyLength}\r\n`;
+  else if (head.bodyLength > 0 || announcesEmptyBody(head.method)) text += `Content-Length: ${head.bodyLength}\r\n`;
   if (head.expectsContinue) text += 'Expect: 100-continue\r\n';
   if (head.wantsUpgrade) text += 'Connection: Upgrade\r\nUpgrade: websocket\r\n';
   return `${text}\r\n`;
 }
 
-/** RFC 9110 §8.6: methods that usually carry a body say so when it is empty. */
-function tellsEmptyBody(method: string): boolean {
+/** RFC 9110 §8.6: methods that usually have a body announce an empty one. */
+function announcesEmptyBody(method: string): boolean {
   return method === 'POST' || method === 'PUT' || method === 'PATCH';
 }
 
-/** How a response goes to the client. */
+/** The parts of a response head that do not come from the node. */
 export interface ForwardedResponse {
-  /** Value of a `Set-Cookie` of ours; `''` for none. */
+  /** Value of a `Set-Cookie` of the proxy; `''` for none. */
   readonly setCookie: string;
+  /** Value of a second one, which removes an earlier cookie; `''` for none. */
+  readonly removeCookie: string;
   /** The body is sent in chunks. */
   readonly isChunked: boolean;
   readonly keepsAlive: boolean;
-  /** The client speaks HTTP/1.0, where keeping a connection has to be said. */
+  /** The client uses HTTP/1.0, in which a kept connection has to be announced. */
   readonly isHttp10: boolean;
-  /** A `Date` line of ours for a response that brought none; `''` for none. */
+  /** A `Date` line for a response without one; `''` for none. */
   readonly date: string;
 }
 
@@ -65,25 +66,43 @@ function statusLine({ status, reason }: ResponseHead): string {
 
 /** The head of a final response for the client. */
 export function responseHeadText(head: ResponseHead, forward: ForwardedResponse): string {
-  // What a repeated head begins with is the same text again, in one piece: what is put together of few is quick to write.
+  const cookies = cookieFields(forward);
+  // An answer that a shared cache may keep would give one client's cookie to others.
+  if (cookies !== '' && head.isShared) return privateText(head, forward, cookies);
+  // The start of a repeated head is the same flat string again: strings of few parts are faster to write.
   if (head.startText === '') head.startText = responseStart(head);
   else if (!head.isStartFlat) {
     head.startText = flat(head.startText);
     head.isStartFlat = true;
   }
-  let text = head.startText + forward.date;
-  if (forward.setCookie !== '') text += `Set-Cookie: ${forward.setCookie}\r\n`;
+  return endOfHead(head.startText + forward.date + cookies, forward);
+}
+
+/** The same head with `Cache-Control: private`. It is not kept for the next response. */
+function privateText(head: ResponseHead, forward: ForwardedResponse, cookies: string): string {
+  const start = responseStart(head, privateFields(head.forwarded));
+  return endOfHead(start + forward.date + cookies, forward);
+}
+
+function endOfHead(start: string, forward: ForwardedResponse): string {
+  let text = start;
   if (forward.isChunked) text += 'Transfer-Encoding: chunked\r\n';
   return text + connectionField(forward.keepsAlive, forward.isHttp10);
 }
 
-/** Status line, fields and length. */
-function responseStart(head: ResponseHead): string {
-  const line = head.status === 200 && head.reason === 'OK' ? OK_LINE : statusLine(head);
-  return head.bodyLength < 0 ? line + head.forwarded : `${line}${head.forwarded}Content-Length: ${head.bodyLength}\r\n`;
+/** The `Set-Cookie` lines of the proxy. */
+function cookieFields({ setCookie, removeCookie }: Pick<ForwardedResponse, 'setCookie' | 'removeCookie'>): string {
+  if (setCookie === '') return '';
+  return `Set-Cookie: ${setCookie}\r\n${removeCookie === '' ? '' : `Set-Cookie: ${removeCookie}\r\n`}`;
 }
 
-/** `text` in one piece. */
+/** Status line, fields and length. */
+function responseStart(head: ResponseHead, fields: string = head.forwarded): string {
+  const line = head.status === 200 && head.reason === 'OK' ? OK_LINE : statusLine(head);
+  return head.bodyLength < 0 ? line + fields : `${line}${fields}Content-Length: ${head.bodyLength}\r\n`;
+}
+
+/** `text` as a flat string. */
 export function flat(text: string): string {
   return Buffer.from(text, 'latin1').toString('latin1');
 }
@@ -94,12 +113,14 @@ export function interimHeadText(head: ResponseHead): string {
 }
 
 /** The head of a response that switches protocols, RFC 9110 §7.8. */
-export function switchHeadText(head: ResponseHead, setCookie: string): string {
-  const cookie = setCookie === '' ? '' : `Set-Cookie: ${setCookie}\r\n`;
-  return `HTTP/1.1 101 Switching Protocols\r\n${head.forwarded}${cookie}Connection: Upgrade\r\nUpgrade: ${head.upgrade}\r\n\r\n`;
+export function switchHeadText(
+  head: ResponseHead,
+  cookies: Pick<ForwardedResponse, 'setCookie' | 'removeCookie'>,
+): string {
+  return `HTTP/1.1 101 Switching Protocols\r\n${head.forwarded}${cookieFields(cookies)}Connection: Upgrade\r\nUpgrade: ${head.upgrade}\r\n\r\n`;
 }
 
-/** The last lines of a head, RFC 9112 §9.3: silence means keeping the connection in 1.1 and closing it in 1.0. */
+/** The last lines of a head, RFC 9112 §9.3: without the field a connection is kept in 1.1 and closed in 1.0. */
 export function connectionField(keepsAlive: boolean, isHttp10: boolean): string {
   if (!keepsAlive) return 'Connection: close\r\n\r\n';
   return isHttp10 ? 'Connection: keep-alive\r\n\r\n' : '\r\n';

@@ -1,7 +1,6 @@
 /**
- * Node's own parser as the judge of ours: what we accept, it accepts, with the same method, target, fields and framing.
- * Cases are mutated octet by octet and line by line; the seed is fixed and printed, `ORACLE_SEED` and `ORACLE_RUNS`
- * change it.
+ * Node's parser as an oracle: it accepts each message that ours accepts, with the same method, target, fields and framing. Cases are
+ * mutated octet by octet and line by line. The seed is fixed and printed; `ORACLE_SEED` and `ORACLE_RUNS` change the run.
  */
 import assert from 'node:assert/strict';
 import http from 'node:http';
@@ -18,7 +17,7 @@ const SEED = Number(process.env['ORACLE_SEED'] ?? 20_261_121);
 const RUNS = Number(process.env['ORACLE_RUNS'] ?? 6_000);
 const MAX_OCTETS = 6_000;
 
-/** What Node's parser makes of the same octets. */
+/** The result of Node's parser for the same octets. */
 async function readByNode(octets: string): Promise<NodeReading> {
   const messages: NodeMessage[] = [];
   let error = '';
@@ -32,7 +31,7 @@ async function readByNode(octets: string): Promise<NodeReading> {
         reason: '',
         version: request.httpVersion,
         fields: request.rawHeaders,
-        // A server of Node's reads nothing behind a request that asks for an upgrade.
+        // A server of Node reads nothing behind a request for an upgrade.
         isUpgrade: request.headers.upgrade !== undefined,
         body: '',
         isComplete: false,
@@ -62,7 +61,7 @@ async function readByNode(octets: string): Promise<NodeReading> {
   return { messages, error };
 }
 
-test(`what we accept Node accepts, and reads the same from it (seed ${SEED}, ${RUNS} runs)`, async () => {
+test(`Node accepts what we accept, with the same result (seed ${SEED}, ${RUNS} runs)`, async () => {
   const rng = seededRng(SEED);
   const corpus = requestCases()
     .map(({ octets }) => octets)

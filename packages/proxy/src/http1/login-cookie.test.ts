@@ -3,15 +3,14 @@ import { test } from 'node:test';
 import { DEFAULT_LIMITS } from '../engine/limits.ts';
 import { setsLogin, withoutLogin } from './login-cookie.ts';
 import { RequestHead } from './request-head.ts';
-import { type ResponseEdits, ResponseHead } from './response-head.ts';
-
-const EDITS: ResponseEdits = { nodeAuthority: 'n', publicOrigin: '', rewriteCookies: [], rewriteRoute: '' };
+import { NO_EDITS } from './response-edits.fixture.ts';
+import { ResponseHead } from './response-head.ts';
 
 function cookieOf(fields: string): string {
   const text = `GET / HTTP/1.1\r\nHost: a\r\n${fields}`;
   const head = new RequestHead();
   const octets = Buffer.from(`${text}\r\n\r\n`, 'latin1');
-  // The second time is a repetition of fields that are not read again.
+  // The second time the fields are repeated, and not parsed again.
   for (let round = 0; round < 2; round++) assert.equal(head.read(octets, 0, text.length, DEFAULT_LIMITS), undefined);
   assert.ok(!head.forwarded.includes('rollcall_login'));
   return head.cookie;
@@ -21,11 +20,11 @@ function forwardedOf(fields: string): string {
   const text = `HTTP/1.1 200 OK\r\n${fields}\r\nContent-Length: 0`;
   const head = new ResponseHead();
   const octets = Buffer.from(`${text}\r\n\r\n`, 'latin1');
-  assert.equal(head.read(octets, 0, text.length, 'GET', EDITS, DEFAULT_LIMITS), undefined);
+  assert.equal(head.read(octets, 0, text.length, 'GET', NO_EDITS, DEFAULT_LIMITS), undefined);
   return head.forwarded;
 }
 
-test('login cookies of any control port are taken off a request, and no other cookie is', () => {
+test('login cookies of any control port are removed from a request, and no other cookies', () => {
   assert.equal(cookieOf('Cookie: rollcall_login_4477=x.y'), '');
   assert.equal(cookieOf('Cookie: a=1; rollcall_login_4477=x; b="2; 3"'), 'a=1; b="2; 3"');
   assert.equal(cookieOf('Cookie: rollcall_login_1=x;rollcall_login_65535=y;a=1'), 'a=1');
@@ -37,12 +36,12 @@ test('login cookies of any control port are taken off a request, and no other co
   );
 });
 
-test('a Cookie field without a login cookie stays octet for octet', () => {
+test('a Cookie field without a login cookie is not changed', () => {
   for (const field of ['a=1;b=2', ' ; a = 1;;', 'rollcall=.r1', 'rollcall_loginx=1', ''])
     assert.equal(withoutLogin(field), field);
 });
 
-test('an answer of a node sets no login cookie, in any spelling that browsers take, and all others', () => {
+test('an answer of a node sets no login cookie, in any spelling that browsers accept; other cookies are set', () => {
   for (const value of [
     'rollcall_login_4477=x; Path=/',
     'rollcall_login_4477=; Max-Age=0',

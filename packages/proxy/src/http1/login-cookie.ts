@@ -1,13 +1,13 @@
 /**
- * The cookie that logs a browser in on a control port. Browsers keep one cookie jar for all ports of a host, so it comes with
- * the requests for the site as well. It is for the control port alone: nodes never see it and never set it.
+ * The cookie that logs a browser in on a control port. Browsers have one cookie jar for all ports of a host, so the cookie comes
+ * with requests for the site as well. It is for the control port only: nodes never see it and never set it.
  */
 import { LOGIN_COOKIE_PREFIX } from '@rollcall/protocol';
 
-/** What browsers may take for a cookie of that name. One without a name is sent back as its value alone (RFC 6265bis §5.6). */
+/** Texts that browsers accept as a cookie of that name. A cookie without a name is sent back as its value (RFC 6265bis §5.6). */
 const SETS_LOGIN = new RegExp(`^[= \\t]*${LOGIN_COOKIE_PREFIX}`);
 
-/** The value of a `Cookie` field without login cookies; the same text when it has none. `''` when nothing else was in it. */
+/** The value of a `Cookie` field without login cookies; the same text if it has none. `''` if it has only login cookies. */
 export function withoutLogin(value: string): string {
   if (!value.includes(LOGIN_COOKIE_PREFIX)) return value;
   return value

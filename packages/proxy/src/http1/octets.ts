@@ -1,4 +1,4 @@
-/** Classes of octets, RFC 9110 §5.5 and §5.6.2, and what the readers of heads do with them, an octet at a time. */
+/** Classes of octets, RFC 9110 §5.5 and §5.6.2, and the functions of the head parsers that use them, one octet at a time. */
 
 const TOKEN_CHARACTERS = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
@@ -6,30 +6,30 @@ const TOKEN_CHARACTERS = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabc
 const IS_TOKEN: Uint8Array = new Uint8Array(256);
 for (const character of TOKEN_CHARACTERS) IS_TOKEN[character.charCodeAt(0)] = 1;
 
-/** Visible ASCII (RFC 9112 §3.2), but no `#`, which begins what no target has, and no `\\`, which some read as a slash. */
+/** Visible ASCII (RFC 9112 §3.2) without `#`, which no target contains, and `\\`, which some receivers treat as a slash. */
 const IS_TARGET: Uint8Array = new Uint8Array(256).fill(1, 0x21, 0x7f);
 for (const refused of '#\\') IS_TARGET[refused.charCodeAt(0)] = 0;
 
-/** RFC 9110 §5.5: tab, space, visible ASCII and everything above; no control character, CR and LF least of all. */
+/** RFC 9110 §5.5: tab, space, visible ASCII and all octets above it. No control characters, CR and LF included. */
 const IS_VALUE: Uint8Array = new Uint8Array(256).fill(1, 0x20).fill(1, 0x09, 0x0a).fill(0, 0x7f, 0x80);
 
-/** ASCII letters in lower case, all other octets as they are. */
+/** ASCII letters in lower case, all other octets unchanged. */
 const LOWER: Uint8Array = Uint8Array.from({ length: 256 }, (_, octet) =>
   octet >= 0x41 && octet <= 0x5a ? octet + 0x20 : octet,
 );
 
-/** True when the octet may stand in a token. */
+/** True if the octet is allowed in a token. */
 export function isTokenUnit(unit: number): boolean {
   return IS_TOKEN[unit] === 1;
 }
 
-/** True when `text[start, end)` is a token: one or more token characters. */
+/** True if `text[start, end)` is a token: one or more token characters. */
 export function isToken(text: string, start: number, end: number): boolean {
   for (let i = start; i < end; i++) if (IS_TOKEN[text.charCodeAt(i)] !== 1) return false;
   return end > start;
 }
 
-// The octets behind a head's last line are CR and LF, which are in none of the classes: each of these ends there at the latest.
+// The octets behind a head's last line are CR and LF. They are in none of the classes, so each of these functions ends there.
 
 /** Where the token that begins at `start` ends. */
 export function tokenEnd(octets: Uint8Array, start: number): number {
@@ -52,12 +52,12 @@ export function valueEnd(octets: Uint8Array, start: number): number {
   return at;
 }
 
-/** RFC 9112 §2.2: a line ends with CR LF; either of them alone is somebody's attempt at two readings. */
+/** RFC 9112 §2.2: a line ends with CR LF. One of them alone could be read in two ways. */
 export function isLineEnd(octets: Uint8Array, at: number): boolean {
   return octets[at] === 0x0d && octets[at + 1] === 0x0a;
 }
 
-/** True when the octets from `start` are `lower`, ASCII letters in any case. */
+/** True if the octets from `start` are `lower`, ASCII letters in any case. */
 export function equalsIgnoringCase(octets: Uint8Array, start: number, lower: Uint8Array): boolean {
   for (let i = 0; i < lower.length; i++) if (LOWER[octets[start + i]!] !== lower[i]) return false;
   return true;
@@ -68,7 +68,7 @@ export function latin1(octets: Buffer, start: number, end: number): string {
   return octets.toString('latin1', start, end);
 }
 
-/** True when the octets from `at` are `HTTP/1.`. */
+/** True if the octets from `at` are `HTTP/1.`. */
 export function isVersion1(octets: Uint8Array, at: number): boolean {
   return (
     octets[at] === 0x48 &&

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { PartialHead } from './partial-head.ts';
 
-/** Feeds `text` in pieces of `size` octets; where the head ended, and what was read by then. */
+/** Passes `text` in pieces of `size` octets. Returns the end of the head, and the octets read until then. */
 function collect(text: string, size: number): { readonly head: string; readonly isBare: boolean } {
   const partial = new PartialHead();
   let isBare = false;
@@ -16,19 +16,19 @@ function collect(text: string, size: number): { readonly head: string; readonly 
   return { head: '', isBare };
 }
 
-test('a head in pieces of any size is found whole', () => {
+test('a head in pieces of any size is found', () => {
   const head = `GET / HTTP/1.1\r\nHost: a\r\nX: ${'v'.repeat(3_000)}`;
   for (const size of [1, 2, 3, 4, 5, 7, 1_000, 10_000])
     assert.deepEqual(collect(`${head}\r\n\r\nbody`, size), { head, isBare: false }, `pieces of ${size}`);
 });
 
-test('bare line ends are seen wherever the pieces end', () => {
+test('bare line ends are found wherever the pieces end', () => {
   for (const text of ['GET / HTTP/1.1\nHost: a', 'GET / HTTP/1.1\rHost: a', 'a\r\nb\r\r\n', '\nGET', 'a\r\n\nb'])
     for (const size of [1, 2, 3, 5])
       assert.ok(collect(`${text}....`, size).isBare, `${JSON.stringify(text)} by ${size}`);
 });
 
-test('what was handed out is not changed by what comes later', () => {
+test('returned octets are not changed by later ones', () => {
   const partial = new PartialHead();
   partial.hold(partial.join(Buffer.from('abc')));
   const octets = partial.join(Buffer.from('def\r\n\r\nrest'));

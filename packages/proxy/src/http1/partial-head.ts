@@ -1,6 +1,6 @@
 /**
- * A head that comes in pieces. The usual head comes whole and never gets here; what does is kept in one growing store and
- * every octet is looked at once, so that a head sent octet by octet costs no more than any other.
+ * A head that arrives in pieces. Most heads arrive completely and do not get here. The pieces are kept in one growing buffer. Each octet
+ * is examined once, so a head sent octet by octet costs no more than any other.
  */
 
 const END_OF_HEAD = Buffer.from('\r\n\r\n', 'latin1');
@@ -30,15 +30,15 @@ export class PartialHead {
     return this.#store.subarray(0, this.#length);
   }
 
-  /** Where the empty line that ends the head in `octets` begins; -1 when it has not come. Searches what is new. */
+  /** Where the empty line that ends the head in `octets` begins; -1 before it has arrived. Searches only new octets. */
   endIn(octets: Buffer, start: number): number {
     return octets.indexOf(END_OF_HEAD, Math.max(start, this.#checked - 3));
   }
 
-  /** Keeps `octets`, all so far, for the next `join`. */
+  /** Keeps `octets`, which are all so far, for the next `join`. */
   hold(octets: Buffer): void {
     if (octets.buffer !== this.#store.buffer || octets.byteOffset !== this.#store.byteOffset) {
-      // A line skipped at the front moves everything; it is looked at again.
+      // A line skipped at the start moves all octets; they are examined again.
       this.#checked = 0;
       const kept = Buffer.from(octets);
       this.#store = NOTHING;
@@ -49,7 +49,7 @@ export class PartialHead {
     this.#length = octets.length;
   }
 
-  /** True when what was held anew has an LF without CR before it or a CR without LF after it. Looks at each octet once. */
+  /** True if the new octets contain an LF without CR before it or a CR without LF after it. Examines each octet once. */
   hasBareLineEnd(): boolean {
     const octets = this.#store;
     // The last octet checked before may have been a CR that waits for its LF.
@@ -62,12 +62,12 @@ export class PartialHead {
     return false;
   }
 
-  /** True when a line end has come. */
+  /** True if a line end has arrived. */
   hasLine(): boolean {
     return this.#lineEnd() >= 0;
   }
 
-  /** Where the CR LF of the first line begins, told once; -1 before it has come, and from then on. */
+  /** Where the CR LF of the first line begins, returned once; -1 before it has arrived, and in later calls. */
   takeLine(): number {
     const end = this.#hasGivenLine ? -1 : this.#lineEnd();
     if (end >= 0) this.#hasGivenLine = true;
@@ -79,7 +79,7 @@ export class PartialHead {
     return at < this.#length ? at : -1;
   }
 
-  /** Forgets everything. What `join` returned stays as it is. */
+  /** Forgets everything. The result of an earlier `join` is not changed. */
   clear(): void {
     this.#store = NOTHING;
     this.#length = 0;

@@ -3,10 +3,15 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { RepeatedFields } from './repeated-fields.ts';
 import { RequestHead } from './request-head.ts';
+import { NO_EDITS } from './response-edits.fixture.ts';
 import { ResponseHead } from './response-head.ts';
 
 const LIMITS = { maxLineBytes: 8_190, maxFieldBytes: 32_768, maxFields: 100 };
-const EDITS = { nodeAuthority: 'n', publicOrigin: 'http://a', rewriteCookies: [], rewriteRoute: '' };
+const EDITS = {
+  ...NO_EDITS,
+  publicOrigin: 'http://a',
+  prefixAt: (authority: string) => (authority === 'n:80' ? '' : undefined),
+};
 
 test('the same octets are a repetition once their length has come twice', () => {
   const repeated = new RepeatedFields();
@@ -25,7 +30,7 @@ test('the same octets are a repetition once their length has come twice', () => 
   assert.equal(repeated.isSame(Buffer.from('A: 1\r\n'), 0, 6), false);
 });
 
-test('the end of a request line that looks like the fields before it is not taken for them', () => {
+test('the end of a request line that equals earlier fields is not a repetition', () => {
   const used = new RequestHead();
   const fields = 'b:c HTTP/1.1\r\nHost: a';
   for (let i = 0; i < 3; i++) requestOf(used, `GET / HTTP/1.1\r\n${fields}`);
@@ -34,7 +39,7 @@ test('the end of a request line that looks like the fields before it is not take
   assert.equal(used.target, '/ab:c');
 });
 
-/** Everything a head says, as a reader that has read nothing before finds it. */
+/** All parts of a head, as a new reader finds them. */
 function requestOf(head: RequestHead, text: string): unknown {
   const octets = Buffer.from(`${text}\r\n\r\n`, 'latin1');
   const refusal = head.read(octets, 0, octets.length - 4, LIMITS);
@@ -66,7 +71,7 @@ const FIELDS = [
   'X-Forwarded-For: 1.2.3.4\r\nHost: a\r\nX-Request-Id: abc\r\nVia: 1.1 x',
 ];
 
-test('a request head means the same, whatever was read before it', () => {
+test('a request head has the same result after any earlier head', () => {
   const heads = fc.array(fc.tuple(fc.constantFrom(...LINES), fc.constantFrom(...FIELDS), fc.nat({ max: 3 })), {
     maxLength: 12,
   });
@@ -77,7 +82,7 @@ test('a request head means the same, whatever was read before it', () => {
         for (let i = 0; i <= repeats; i++) {
           const text = `${line}\r\n${fields}`;
           assert.deepEqual(requestOf(used, text), requestOf(new RequestHead(), text), text);
-          // What the engine does with it.
+          // As the engine does.
           used.keepsAlive = false;
         }
       }
@@ -113,7 +118,7 @@ const ANSWERS = [
   'X: 1',
 ];
 
-test('a response head means the same, whatever was read before it', () => {
+test('a response head has the same result after any earlier head', () => {
   const heads = fc.array(
     fc.tuple(
       fc.constantFrom(...STATUS_LINES),

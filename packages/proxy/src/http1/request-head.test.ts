@@ -21,7 +21,7 @@ function accepted(text: string): RequestHead {
   return head;
 }
 
-test('a plain head is understood', () => {
+test('a plain head is parsed', () => {
   const head = accepted('GET /a?b HTTP/1.1\r\nHost: Shop.Example:8080\r\nX-A: 1\r\nCookie: a=1\r\ncookie: b=2');
   assert.equal(head.method, 'GET');
   assert.equal(head.target, '/a?b');
@@ -33,7 +33,7 @@ test('a plain head is understood', () => {
   assert.equal(head.bodyLength, 0);
 });
 
-test('an object that is used again remembers nothing', () => {
+test('a reused object keeps nothing of the last head', () => {
   const head = new RequestHead();
   const full =
     'OPTIONS /a HTTP/1.1\r\nHost: a\r\nCookie: a\r\nX-A: 1\r\nContent-Length: 7\r\nExpect: 100-continue\r\nVia: x\r\nMax-Forwards: 3\r\n' +
@@ -64,7 +64,7 @@ const HEADS: readonly (readonly [status: number, why: string, ...texts: string[]
     'GET / HTTP1.1',
   ],
   [505, 'versions we do not speak', 'GET / HTTP/2.0', 'GET / HTTP/1.2', 'GET / HTTP/0.9', 'GET / HTTP/9.9'],
-  [501, 'methods nobody knows', 'BREW / HTTP/1.1', 'get / HTTP/1.1', 'GETT / HTTP/1.1'],
+  [501, 'unknown methods', 'BREW / HTTP/1.1', 'get / HTTP/1.1', 'GETT / HTTP/1.1'],
   [405, 'methods that make no sense at a reverse proxy', 'CONNECT a:80 HTTP/1.1', 'TRACE / HTTP/1.1'],
   [
     400,
@@ -198,7 +198,7 @@ test('RFC 9112 §3.2.2: the authority of an absolute target replaces Host, and t
   assert.equal(accepted('OPTIONS * HTTP/1.1\r\nHost: a').target, '*');
 });
 
-test('RFC 9110 §7.6.1: hop-by-hop fields and those that Connection names go no further, those a message needs do', () => {
+test('RFC 9110 §7.6.1: hop-by-hop fields and fields named by Connection are dropped, fields that a message needs are forwarded', () => {
   const head = accepted(
     'GET / HTTP/1.1\r\nHost: a\r\nConnection: X-A, close\r\nX-A: 1\r\nX-B: 2\r\nKeep-Alive: x\r\nTE: gzip\r\nTrailer: x\r\n' +
       'Proxy-Connection: x\r\nProxy: x\r\nUpgrade: h2c\r\nConnection: Host, Content-Type, X-Forwarded-For\r\nContent-Type: t\r\nX-Forwarded-For: 1.1.1.1',
@@ -209,7 +209,7 @@ test('RFC 9110 §7.6.1: hop-by-hop fields and those that Connection names go no 
   assert.equal(head.keepsAlive, false);
 });
 
-test('HTTP/1.0 keeps its connection only when asked, ignores expectations, never upgrades, and has no codings', () => {
+test('HTTP/1.0 keeps its connection only on request, ignores expectations, never upgrades, and has no codings', () => {
   assert.equal(accepted('GET / HTTP/1.0\r\nHost: a').keepsAlive, false);
   assert.equal(accepted('GET / HTTP/1.0\r\nConnection: Keep-Alive').keepsAlive, true);
   assert.equal(accepted('POST / HTTP/1.0\r\nExpect: tea\r\nContent-Length: 1').expectsContinue, false);
@@ -226,7 +226,7 @@ test('RFC 9110 §7.8: an upgrade needs the connection option and is WebSocket or
   assert.ok(!asks('Connection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 3'));
 });
 
-test('the head for the node is written anew', () => {
+test('the head for the node is built from the parsed parts', () => {
   const head = accepted(
     'POST /a HTTP/1.0\r\nHost: a\r\nX-A:\t v \r\nTransfer-Encoding-X: 1\r\nContent-Length: 0005\r\nVia: 1.0 x',
   );
@@ -247,7 +247,7 @@ test('RFC 9110 §9.2.2: which methods may be repeated', () => {
   for (const method of ['POST', 'PATCH', 'LOCK', 'get']) assert.ok(!isIdempotent(method));
 });
 
-test('request ids that are passed on are short tokens', () => {
+test('forwarded request ids are short tokens', () => {
   assert.ok(isRequestId('a-b_c.1'));
   for (const bad of ['', 'a b', 'a\x80', '<x>', 'x'.repeat(129)]) assert.ok(!isRequestId(bad));
 });

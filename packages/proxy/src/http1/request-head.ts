@@ -1,6 +1,6 @@
 /**
- * Reads the head of a request, RFC 9112 §3 and §5, stricter than the RFC where it leaves a choice: any doubt about
- * framing is a refusal. One pass over the octets; what is kept of them becomes latin1 text, one character per octet.
+ * Reads the head of a request, RFC 9112 §3 and §5, stricter than the RFC where it leaves a choice: ambiguous framing is refused. One pass
+ * over the octets. The results are latin1 text, one character per octet.
  */
 
 import { FIELD, isReadInPlace, requestField } from './field-names.ts';
@@ -9,6 +9,7 @@ import {
   CONNECTION,
   connectionOptions,
   contentLength,
+  fieldValue,
   hostOf,
   isAuthority,
   isChunkedOnly,
@@ -23,7 +24,7 @@ import { withoutLogin } from './login-cookie.ts';
 import { isLineEnd, isToken, latin1, targetEnd, tokenEnd, valueEnd } from './octets.ts';
 import { RepeatedFields } from './repeated-fields.ts';
 
-/** Bounds of a head. */
+/** Limits of a head. */
 export interface HeadLimits {
   /** Longest request line, octets. */
   readonly maxLineBytes: number;
@@ -32,7 +33,7 @@ export interface HeadLimits {
   readonly maxFields: number;
 }
 
-/** Why a request is refused: the status to answer, and a sentence for the log. The connection is closed after it. */
+/** A refused request: the status of the answer, and a sentence for the log. The connection is closed after it. */
 export interface HeadRefusal {
   readonly status: 400 | 405 | 414 | 417 | 431 | 501 | 505 | 508;
   readonly why: string;
@@ -45,7 +46,7 @@ function refuse(status: HeadRefusal['status'], why: string): HeadRefusal {
 const SPACE = 0x20;
 const SLASH = 0x2f;
 const COLON = 0x3a;
-/** The methods that Node's parser knows (RFC 9110 §16.1.1 and what WebDAV, UPnP and caches added), but CONNECT and TRACE. */
+/** The methods of Node's parser (RFC 9110 §16.1.1, with additions of WebDAV, UPnP and caches) without CONNECT and TRACE. */
 const METHODS: ReadonlySet<string> = new Set(
   (
     'GET HEAD POST PUT DELETE OPTIONS PATCH ACL BIND CHECKOUT COPY LINK LOCK M-SEARCH MERGE MKACTIVITY MKCALENDAR MKCOL MOVE ' +
@@ -55,14 +56,14 @@ const METHODS: ReadonlySet<string> = new Set(
 const ABSOLUTE_FORM = /^(https?):\/\/([^/?#]*)([^#]*)$/i;
 
 /**
- * One request's head. The object belongs to a connection and is filled anew for each request; `read` leaves it valid
- * only when it returns undefined.
+ * The head of one request. The object belongs to a connection and is filled again for each request. It is valid only if `read` returned
+ * undefined.
  */
 export class RequestHead {
   method = '';
   /** Origin form, or `*`. */
   target = '';
-  /** As the node will see it. */
+  /** The authority for the node. */
   authority = '';
   host = '';
   isHttp10 = false;
@@ -71,39 +72,40 @@ export class RequestHead {
   forwarded = '';
   /** Octets of the body; -1 chunked. */
   bodyLength = 0;
-  /** The client keeps the connection open after this exchange. */
+  /** The client connection stays open after this exchange. */
   keepsAlive = true;
   expectsContinue = false;
   /** Its credentials authenticate the connection to the node. */
   bindsConnection = false;
-  /** Asks for a WebSocket. */
+  /** The client requests a WebSocket. */
   wantsUpgrade = false;
+  /** Values of `X-Forwarded-For` and `X-Forwarded-Proto`, several lines as one list. */
   forwardedFor = '';
-  /** `X-Forwarded-*`, `Forwarded` and `X-Real-IP` lines of the client. */
+  forwardedProto = '';
+  /** Values of `Forwarded`, one after the other with LF between: an open quotation ends with its line. */
+  forwardedElements = '';
+  /** Other `X-Forwarded-*` lines and `X-Real-IP` of the client. */
   forwardedOther = '';
   requestId = '';
   via = '';
   maxForwards = -1;
-  /** The client speaks TLS, to us or to a trusted proxy in front. Set by the connection, not by `read`. */
+  /** The client uses TLS, to this proxy or to a trusted proxy in front. Set by the connection, not by `read`. */
   isSecure = false;
   #fieldsStart = 0;
-  /** The last authority found good, and its host: a client seldom asks for two. */
+  /** The last valid authority, and its host: a client rarely uses two. */
   #goodAuthority = '';
   #goodHost = '';
   readonly #repeated = new RepeatedFields();
-  /** What fields meant that are about to be read again: all else stays as it was. */
+  /** Results of repeated fields that other code changes: all else stays valid. */
   #keptMethod = '';
   #keptIsHttp10 = false;
   #keptAuthority = '';
   #keptKeepsAlive = true;
 
-  /**
-   * Reads the head `octets[start, end)`, behind which its final CR LF CR LF stand. The octets may be changed as soon as it
-   * has returned.
-   */
+  /** Reads the head `octets[start, end)`; its final CR LF CR LF are behind `end`. The octets may change after it has returned. */
   read(octets: Buffer, start: number, end: number, limits: HeadLimits): HeadRefusal | undefined {
     const repeatedStart = end + 2 - this.#repeated.length;
-    // Only from the start of a line: the end of a request line may look like fields that came before.
+    // Only from the start of a line: the end of a request line may equal earlier fields.
     const isRepetition =
       repeatedStart > start &&
       isLineEnd(octets, repeatedStart - 2) &&
@@ -128,7 +130,16 @@ export class RequestHead {
     return this.#finish();
   }
 
-  /** Some fields mean something with some methods only, and `Connection` means other things in HTTP/1.0. */
+  /** Fetch standard, CORS-preflight request: browsers send it without cookies and keep none of its answer. */
+  get isPreflight(): boolean {
+    return (
+      this.method === 'OPTIONS' &&
+      fieldValue(this.forwarded, 'origin') !== '' &&
+      fieldValue(this.forwarded, 'access-control-request-method') !== ''
+    );
+  }
+
+  /** Some fields have an effect with some methods only, and `Connection` has another one in HTTP/1.0. */
   #mayRepeat(): boolean {
     return this.method === this.#keptMethod && this.isHttp10 === this.#keptIsHttp10;
   }
@@ -138,7 +149,7 @@ export class RequestHead {
     return refusal;
   }
 
-  /** Refuses the first line of `octets`, `[0, end)` with its CR LF behind it, before its fields have come. */
+  /** Refuses an invalid first line of `octets`, `[0, end)` with its CR LF behind it, before the fields have arrived. */
   refusesLine(octets: Buffer, end: number, limits: HeadLimits): HeadRefusal | undefined {
     return this.#readLine(octets, 0, latin1(octets, 0, end), limits);
   }
@@ -177,6 +188,8 @@ export class RequestHead {
     this.bindsConnection = false;
     this.wantsUpgrade = false;
     this.forwardedFor = '';
+    this.forwardedProto = '';
+    this.forwardedElements = '';
     this.forwardedOther = '';
     this.requestId = '';
     this.via = '';
@@ -210,7 +223,7 @@ export class RequestHead {
       if (!isLineEnd(octets, lineEnd)) return refuse(400, 'a control character, bare CR or bare LF in a field value');
       const kind = requestField(octets, at, nameEnd);
       const next = lineEnd + 2;
-      // RFC 9110 §7.6.2: Max-Forwards means something with OPTIONS (and TRACE) only.
+      // RFC 9110 §7.6.2: Max-Forwards has an effect with OPTIONS (and TRACE) only.
       if (kind === FIELD.OTHER || (kind === FIELD.MAX_FORWARDS && this.method !== 'OPTIONS')) {
         at = next;
         continue;
@@ -253,7 +266,7 @@ export class RequestHead {
           this.#addCookie(withoutLogin(value));
           break;
         case FIELD.EXPECT:
-          // RFC 9110 §10.1.1: ignored in HTTP/1.0, refused when it is not the one we know.
+          // RFC 9110 §10.1.1: ignored in HTTP/1.0, an unknown expectation is refused.
           if (this.isHttp10) break;
           if (value.toLowerCase() !== '100-continue') return refuse(417, 'an expectation other than 100-continue');
           this.expectsContinue = true;
@@ -263,6 +276,12 @@ export class RequestHead {
           break;
         case FIELD.FORWARDED_FOR:
           this.forwardedFor = this.forwardedFor === '' ? value : `${this.forwardedFor}, ${value}`;
+          break;
+        case FIELD.FORWARDED_PROTO:
+          this.forwardedProto = this.forwardedProto === '' ? value : `${this.forwardedProto}, ${value}`;
+          break;
+        case FIELD.FORWARDED:
+          this.forwardedElements = this.forwardedElements === '' ? value : `${this.forwardedElements}\n${value}`;
           break;
         case FIELD.FORWARDED_OTHER:
           this.forwardedOther += text.slice(at - headStart, next - headStart);
@@ -288,7 +307,7 @@ export class RequestHead {
     if (hosts === 0 && !this.isHttp10) return refuse(400, 'no Host');
     if ((connection & CONNECTION.NAMES_FIELDS) !== 0) this.#dropNominated(nominated ?? []);
     this.#readConnection(connection, upgrade);
-    // Nothing to wait for when there is no body.
+    // Without a body there is nothing to wait for.
     if (this.bodyLength === 0) this.expectsContinue = false;
     return undefined;
   }
@@ -301,7 +320,7 @@ export class RequestHead {
   #readConnection(connection: number, upgrade: string): void {
     if ((connection & CONNECTION.CLOSE) !== 0) this.keepsAlive = false;
     else if (this.isHttp10) this.keepsAlive = (connection & CONNECTION.KEEP_ALIVE) !== 0;
-    // RFC 9110 §7.8: only with the connection option, never in 1.0. We know one protocol; others are not offered.
+    // RFC 9110 §7.8: only with the connection option, never in 1.0. Protocols other than WebSocket are not forwarded.
     this.wantsUpgrade =
       (connection & CONNECTION.UPGRADE) !== 0 &&
       !this.isHttp10 &&
@@ -310,12 +329,14 @@ export class RequestHead {
       upgrade.toLowerCase() === 'websocket';
   }
 
-  /** RFC 9110 §7.6.1: fields that `Connection` names go no further, except those without which the message lies. */
+  /** RFC 9110 §7.6.1: fields named by `Connection` are dropped, except fields that a message needs. */
   #dropNominated(names: readonly string[]): void {
     const drop = new Set(names.filter(isRemovable));
     this.forwarded = withoutFields(this.forwarded, drop);
     this.forwardedOther = withoutFields(this.forwardedOther, drop);
     if (drop.has('x-forwarded-for')) this.forwardedFor = '';
+    if (drop.has('x-forwarded-proto')) this.forwardedProto = '';
+    if (drop.has('forwarded')) this.forwardedElements = '';
     if (drop.has('x-request-id')) this.requestId = '';
   }
 
@@ -348,7 +369,7 @@ export class RequestHead {
   }
 }
 
-/** True when `octets` from `at` are SP, a version of two digits, and the end of the line (RFC 9112 §2.3). */
+/** True if `octets` from `at` are SP, a version of two digits, and the end of the line (RFC 9112 §2.3). */
 function isVersion(octets: Uint8Array, at: number): boolean {
   return (
     octets[at] === SPACE &&
@@ -368,19 +389,19 @@ function isDigit(octet: number): boolean {
   return octet >= 0x30 && octet <= 0x39;
 }
 
-/** The method, the beginning of `text`. The most frequent one is the same text each time, which compares in no time. */
+/** The method, the beginning of `text`. The most frequent one is always the same string, which is fast to compare. */
 function methodOf(octets: Buffer, start: number, end: number, text: string): string {
   if (end - start === 3 && octets[start] === 0x47 && octets[start + 1] === 0x45 && octets[start + 2] === 0x54)
     return 'GET';
   return text.slice(0, end - start);
 }
 
-/** True for methods that may be sent again, RFC 9110 §9.2.2. */
+/** True for methods that may be repeated, RFC 9110 §9.2.2. */
 export function isIdempotent(method: string): boolean {
   return method === 'GET' || method === 'HEAD' || method === 'OPTIONS' || method === 'PUT' || method === 'DELETE';
 }
 
-/** True when `text` is a request id that may be passed on: short and plain. */
+/** True if `text` is a request id that may be forwarded: short and plain. */
 export function isRequestId(text: string): boolean {
   return text.length <= 128 && isToken(text, 0, text.length);
 }

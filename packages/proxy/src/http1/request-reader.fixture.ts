@@ -3,7 +3,7 @@ import { ChunkedDecoder } from './chunked.ts';
 import { PartialHead } from './partial-head.ts';
 import { RequestHead } from './request-head.ts';
 
-/** One request as our parsers understand it. */
+/** One request as the parsers of the engine read it. */
 export interface ReadRequest {
   readonly method: string;
   readonly target: string;
@@ -11,23 +11,23 @@ export interface ReadRequest {
   readonly version: string;
   /** Fields that a node would get unchanged, as `name: value`, in order. */
   readonly fields: readonly string[];
-  /** Octets announced; -1 chunked. */
+  /** Announced octets; -1 chunked. */
   readonly bodyLength: number;
   body: string;
   isComplete: boolean;
 }
 
 /**
- * Reads requests from octets that come in any pieces, with the pure parts of the engine and no socket: what the client
- * connection does, without its limits of time.
+ * Reads requests from octets in any pieces, with the pure parts of the engine and no socket. It works like the client connection, without
+ * its time limits.
  */
 export class RequestReader {
   readonly requests: ReadRequest[] = [];
-  /** Status of the refusal that ended the reading; 0 while there is none. */
+  /** Status of the refusal that ended the reading; 0 without one. */
   refusal = 0;
-  /** What is wrong; `''` for nothing. */
+  /** Reason of the refusal; `''` without one. */
   why = '';
-  /** The last request closes its connection: nothing more is read. */
+  /** The last request closes its connection: no more is read. */
   isClosed = false;
   readonly #partial = new PartialHead();
   readonly #head = new RequestHead();
@@ -111,13 +111,13 @@ export class RequestReader {
   }
 }
 
-/** `name: value` with the white space around the value taken off, RFC 9110 §5.5. */
+/** `name: value` without white space around the value, RFC 9110 §5.5. */
 export function normalLine(line: string): string {
   const colon = line.indexOf(':');
   return `${line.slice(0, colon)}: ${line.slice(colon + 1).replace(/^[ \t]+|[ \t]+$/g, '')}`;
 }
 
-/** The kinds of the octet at `at` and of the two before it: what a decoder was at, roughly. */
+/** The kinds of the octet at `at` and of the two before it: roughly the state of a decoder. */
 export function octetClasses(octets: Buffer, at: number): string {
   const classOf = (octet: number | undefined): string => {
     if (octet === undefined) return '-';

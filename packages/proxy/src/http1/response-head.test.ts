@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DEFAULT_LIMITS } from '../engine/limits.ts';
+import { NO_EDITS } from './response-edits.fixture.ts';
 import { type ResponseEdits, ResponseHead } from './response-head.ts';
 
 const EDITS: ResponseEdits = {
-  nodeAuthority: '10.0.0.5:3000',
+  ...NO_EDITS,
   publicOrigin: 'https://shop.example',
-  rewriteCookies: [],
-  rewriteRoute: '',
+  prefixAt: (authority) => (authority === '10.0.0.5:3000' ? '' : undefined),
 };
 
 function read(text: string, method = 'GET', edits: Partial<ResponseEdits> = {}): ResponseHead | string {
@@ -47,7 +47,7 @@ test('RFC 9112 §4: status lines', () => {
     assert.equal(typeof read(bad), 'string', JSON.stringify(bad));
 });
 
-test('RFC 9112 §6.3: where a body ends', () => {
+test('RFC 9112 §6.3: the end of a body', () => {
   const framing = (fields: string, method = 'GET', status = 200): string =>
     accepted(`HTTP/1.1 ${status} x\r\n${fields}`, method).framing;
   assert.equal(framing('Content-Length: 5'), 'length');
@@ -58,11 +58,11 @@ test('RFC 9112 §6.3: where a body ends', () => {
   assert.equal(framing('Transfer-Encoding: chunked', 'HEAD'), 'none');
   assert.equal(framing('Content-Length: 5', 'GET', 304), 'none');
   assert.equal(framing('Content-Length: 5', 'GET', 204), 'none');
-  assert.equal(accepted('HTTP/1.1 204 x\r\nContent-Length: 5').keepsAlive, false, 'what it says of a body is in doubt');
+  assert.equal(accepted('HTTP/1.1 204 x\r\nContent-Length: 5').keepsAlive, false, 'its length is not reliable');
   assert.equal(accepted('HTTP/1.1 200 x\r\nX: y').keepsAlive, false);
 });
 
-test('what makes a response broken', () => {
+test('an invalid response is refused', () => {
   for (const fields of [
     'Content-Length: 1\r\nContent-Length: 1',
     'Content-Length: x',
@@ -86,7 +86,7 @@ test('what makes a response broken', () => {
   assert.equal(typeof read('HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked'), 'string');
 });
 
-test('connection fields stay here, and what they say of the node is known', () => {
+test('connection fields are dropped, and their values are read', () => {
   const head = accepted(
     'HTTP/1.1 200 OK\r\nConnection: X-Int, keep-alive\r\nX-Int: 1\r\nX-B: 2\r\nKeep-Alive: timeout=7, max=9\r\nrollcall-load: 1;2;0.5;3\r\nProxy-Authenticate: x\r\nX-C : 3\r\nContent-Length: 1',
   );
@@ -115,7 +115,31 @@ test('only the node’s own address is made public', () => {
   assert.equal(refresh, 'Refresh: 5; url=https://shop.example/a\r\n');
 });
 
-test('rewrite mode appends the route to the cookies it is told, and to no other', () => {
+test('every octet of Set-Cookie outside the edited value stays as the node wrote it', () => {
+  const forwarded = (line: string, edits: Partial<ResponseEdits>): string =>
+    accepted(`HTTP/1.1 200 x\r\n${line}\r\nContent-Length: 0`, 'GET', edits).forwarded;
+  const rewrite = { rewriteCookies: ['sid'], rewriteRoute: 'n1' };
+  for (const line of [
+    'Set-Cookie: other=1; Path=/',
+    'set-cookie:other=1;path=/;HTTPONLY',
+    'SET-COOKIE: \tother = 1 ; Path = / \t',
+    'Set-Cookie:sidx=1',
+    'Set-Cookie: sid=',
+    'Set-Cookie: sid',
+    'Set-Cookie:',
+  ])
+    assert.equal(forwarded(line, rewrite), `${line}\r\n`);
+  for (const [line, expected] of [
+    ['set-cookie:sid=abc;PATH=/', 'set-cookie:sid=abc.n1;PATH=/'],
+    ['Set-Cookie:  sid = abc ; x \t', 'Set-Cookie:  sid = abc.n1 ; x \t'],
+    ['Set-Cookie: sid="abc" ; x', 'Set-Cookie: sid="abc.n1" ; x'],
+    // RFC 9112 §5.1: white space before the colon is removed from a response.
+    ['Set-Cookie : other=1', 'Set-Cookie: other=1'],
+  ] as const)
+    assert.equal(forwarded(line, rewrite), `${expected}\r\n`);
+});
+
+test('rewrite mode appends the route to the given cookies, and to no other', () => {
   const edited = (cookie: string): string =>
     accepted(`HTTP/1.1 200 x\r\nSet-Cookie: ${cookie}\r\nContent-Length: 0`, 'GET', {
       rewriteCookies: ['sid'],

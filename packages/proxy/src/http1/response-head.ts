@@ -1,8 +1,9 @@
 /**
- * Reads the head of a node's response, RFC 9112 §4 to §6, and makes the client's head of it. A broken head is the
- * node's fault and becomes 502; nothing of it reaches the client.
+ * Reads the head of a node's response, RFC 9112 §4 to §6, and builds the client's head. An invalid head is an error of the node and
+ * becomes 502; nothing of it reaches the client.
  */
 
+import { allowsSharedCache } from './cache-control.ts';
 import { FIELD, isReadInPlace, responseField } from './field-names.ts';
 import {
   bindsConnection,
@@ -19,7 +20,8 @@ import {
 } from './field-rules.ts';
 import { setsLogin } from './login-cookie.ts';
 import { asciiOctets, isBlank, isLineEnd, isVersion1, latin1, tokenEnd, valueEnd } from './octets.ts';
-import { publicLocation, publicRefresh } from './public-location.ts';
+import { type CookieEdits, publicCookie } from './public-cookie.ts';
+import { type PublicPlace, publicLocation, publicRefresh } from './public-location.ts';
 import { RepeatedFields } from './repeated-fields.ts';
 import type { HeadLimits } from './request-head.ts';
 
@@ -32,54 +34,51 @@ const VERSION_START = asciiOctets('HTTP/1.');
 /** How the body of a response ends. */
 export type ResponseFraming = 'none' | 'length' | 'chunked' | 'close';
 
-/** What of the request and its routing shapes the client's head. */
-export interface ResponseEdits {
-  readonly nodeAuthority: string;
-  /** `http://shop.example`, for `Location`; `''` when the client gave no Host. */
-  readonly publicOrigin: string;
-  readonly rewriteCookies: readonly string[];
-  readonly rewriteRoute: string;
-  /** Sees each `Set-Cookie` as the node wrote it. */
+/** Parts of the request and its routing that shape the client's head. */
+export interface ResponseEdits extends PublicPlace, CookieEdits {
+  /** Called with each `Set-Cookie` as the node wrote it. */
   onSetCookie?(value: string): void;
 }
 
-/** One response's head. Filled anew for each response of a connection; valid only when `read` returned undefined. */
+/** The head of one response. Filled again for each response of a connection; valid only if `read` returned undefined. */
 export class ResponseHead {
   status = 0;
   reason = '';
   isHttp10 = false;
-  /** Fields for the client, each with its line end; framing and connection fields are not among them. */
+  /** Fields for the client, each with its line end, without framing and connection fields. */
   forwarded = '';
   framing: ResponseFraming = 'none';
-  /** Octets of the body, or what a HEAD or 304 response says of it; -1 when it says nothing. */
+  /** Octets of the body, or the length that a HEAD or 304 response announces; -1 without one. */
   bodyLength = -1;
   /** The node keeps its connection open. */
   keepsAlive = true;
   keepAliveMs: number | undefined;
-  /** The node authenticates the connection, or asks for it. */
+  /** The node authenticates the connection, or requests it. */
   bindsConnection = false;
   upgrade = '';
   load = '';
-  /** The last `read` failed because the head is larger than we take: the node is not to blame. */
+  /** The last `read` failed because the head exceeds a limit of this proxy: it does not count against the node. */
   exceedsBounds = false;
-  /** The proof of an instance, which a probe asked for; `''` for none. */
+  /** The proof of an instance, on request of a probe; `''` for none. */
   proof = '';
-  /** RFC 9110 §6.6.1: who passes on a response without `Date` adds it. */
+  /** A shared cache may keep the answer. */
+  isShared = false;
+  /** RFC 9110 §6.6.1: a proxy adds `Date` to a response without it. */
   hasDate = false;
-  /** What the client's head begins with; kept here by who makes it, as long as the head repeats. */
+  /** Start of the client's head. The head writer keeps it here while the head repeats. */
   startText = '';
   isStartFlat = false;
   readonly #repeated = new RepeatedFields();
-  /** What else the fields that were read last were read with: with the same they mean the same. */
+  /** The other inputs of the last parsed fields: with the same inputs they have the same result. */
   #keptStatus = 0;
   #keptMethod = '';
   #keptIsHttp10 = false;
-  /** Something in it is made by what the client asked and how it was routed. */
+  /** A part of it depends on the request and its routing. */
   #dependsOnRequest = false;
 
   /**
-   * Reads the head `octets[start, end)`, behind which its final CR LF CR LF stand; a sentence saying what is wrong, or
-   * undefined. The octets may be changed as soon as it has returned.
+   * Reads the head `octets[start, end)`; its final CR LF CR LF are behind `end`. Returns a sentence about an error, or undefined. The
+   * octets may change after it has returned.
    */
   read(
     octets: Buffer,
@@ -146,6 +145,7 @@ export class ResponseHead {
     this.load = '';
     this.proof = '';
     this.hasDate = false;
+    this.isShared = false;
     this.exceedsBounds = end - start > limits.maxFieldBytes;
     if (this.exceedsBounds) return `fields of ${end - start} octets`;
     let connection = 0;
@@ -174,6 +174,13 @@ export class ResponseHead {
       }
       if (kind === FIELD.DATE) {
         this.hasDate = true;
+        if (colon === nameEnd) {
+          at = next;
+          continue;
+        }
+      }
+      if (kind === FIELD.CACHE_CONTROL) {
+        if (allowsSharedCache(latin1(octets, colon + 1, lineEnd))) this.isShared = true;
         if (colon === nameEnd) {
           at = next;
           continue;
@@ -219,7 +226,9 @@ export class ResponseHead {
           if (setsLogin(value)) break;
           this.#dependsOnRequest = true;
           edits.onSetCookie?.(value);
-          this.forwarded += `Set-Cookie: ${editCookie(value, edits)}\r\n`;
+          // Only the value changes: name, white space and other cookies keep their octets.
+          this.forwarded += latin1(octets, at, nameEnd) + latin1(octets, colon, from);
+          this.forwarded += publicCookie(value, edits) + latin1(octets, to, next);
           break;
         case FIELD.LOCATION:
           this.#dependsOnRequest = true;
@@ -233,6 +242,7 @@ export class ResponseHead {
           break;
         case FIELD.OTHER:
         case FIELD.DATE:
+        case FIELD.CACHE_CONTROL:
           this.forwarded += `${latin1(octets, at, nameEnd)}: ${value}\r\n`;
           break;
         default:
@@ -259,7 +269,7 @@ export class ResponseHead {
     if (isChunked && this.bodyLength >= 0) return 'Transfer-Encoding and Content-Length together';
     if (isChunked && this.isHttp10) return 'Transfer-Encoding in HTTP/1.0';
     if (status < 200 || status === 204) {
-      // §6.1: neither may be sent with these; what the node says of a body cannot be believed, so it is dropped.
+      // §6.1: neither is allowed in these. The announced length is not reliable, so it is dropped.
       if (isChunked || this.bodyLength > 0) this.keepsAlive = false;
       this.framing = 'none';
       this.bodyLength = -1;
@@ -274,7 +284,7 @@ export class ResponseHead {
   }
 }
 
-/** RFC 9112 §4: false when `octets`, as many as have come, cannot begin a status line that we take. */
+/** RFC 9112 §4: false if `octets`, all so far, cannot begin an accepted status line. */
 export function mayBeginResponse(octets: Uint8Array): boolean {
   const known = Math.min(octets.length, VERSION_START.length);
   for (let at = 0; at < known; at++) if (octets[at] !== VERSION_START[at]) return false;
@@ -283,30 +293,13 @@ export function mayBeginResponse(octets: Uint8Array): boolean {
 
 const REFRESH_LENGTH = 7;
 
-/** `Location`, `Content-Location` or `Refresh`, told apart by the length of their names, as the client may see it. */
-function publicPlace(value: string, nameLength: number, { nodeAuthority, publicOrigin }: ResponseEdits): string {
-  if (publicOrigin === '') return value;
-  return nameLength === REFRESH_LENGTH
-    ? publicRefresh(value, nodeAuthority, publicOrigin)
-    : publicLocation(value, nodeAuthority, publicOrigin);
+/** `Location`, `Content-Location` or `Refresh` for the client, distinguished by the length of the name. */
+function publicPlace(value: string, nameLength: number, edits: ResponseEdits): string {
+  return nameLength === REFRESH_LENGTH ? publicRefresh(value, edits) : publicLocation(value, edits);
 }
 
-/** The reason as text; the most frequent one without making a text of it. */
+/** The reason as text; the most frequent one is a constant. */
 function reasonOf(octets: Buffer, start: number, end: number): string {
   if (end - start === 2 && octets[start] === 0x4f && octets[start + 1] === 0x4b) return 'OK';
   return end > start ? latin1(octets, start, end) : '';
-}
-
-/** `value` of a `Set-Cookie` with the route appended, when its name is among those to rewrite. */
-function editCookie(value: string, { rewriteCookies, rewriteRoute }: ResponseEdits): string {
-  if (rewriteCookies.length === 0) return value;
-  const equals = value.indexOf('=');
-  if (equals < 0 || !rewriteCookies.includes(value.slice(0, equals).trim())) return value;
-  const semicolon = value.indexOf(';', equals);
-  const end = semicolon < 0 ? value.length : semicolon;
-  const id = value.slice(equals + 1, end).trim();
-  if (id === '') return value;
-  const isQuoted = id.length > 1 && id.startsWith('"') && id.endsWith('"');
-  const routed = isQuoted ? `"${id.slice(1, -1)}.${rewriteRoute}"` : `${id}.${rewriteRoute}`;
-  return `${value.slice(0, equals + 1)}${routed}${value.slice(end)}`;
 }

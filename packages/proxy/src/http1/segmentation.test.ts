@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { requestCases } from './case-corpus.fixture.ts';
 import { RequestReader } from './request-reader.fixture.ts';
 
-/** What a reader makes of `octets` in pieces of `size`. */
+/** The result of a reader for `octets` in pieces of `size`. */
 function readBy(octets: string, size: number): object {
   const reader = new RequestReader();
   const whole = Buffer.from(octets, 'latin1');
@@ -13,7 +13,7 @@ function readBy(octets: string, size: number): object {
 
 const cases = requestCases();
 
-test('every request case means the same octet by octet as it does whole', () => {
+test('every request case has the same result octet by octet', () => {
   assert.ok(cases.length > 200, `${cases.length} cases`);
   for (const { id, octets } of cases) {
     const whole = readBy(octets, octets.length);

@@ -1,10 +1,10 @@
-/** What must hold of the session rule whatever happens to nodes, links, workers and the coordinator. */
+/** Properties of the session rule for any sequence of faults of nodes, links, workers and the coordinator. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { type Fault, type FaultKind, type Sequence, World } from './world.fixture.ts';
 
-/** So many sequences at random; by default a few that are always the same. */
+/** Number of random sequences; by default a few with fixed seeds. */
 const WANTED_RUNS = process.env['PROPERTY_RUNS'];
 const RUNS = Number(WANTED_RUNS ?? 60);
 
@@ -42,7 +42,7 @@ const sequence: fc.Arbitrary<Sequence> = fc.record({
   faults: fc.array(fault, { minLength: 1, maxLength: 3 }),
 });
 
-void test('sessions move by the table alone, to one node, and every node that answers is served', () => {
+void test('sessions move only by the table, to one node, and every node that answers is used', () => {
   let moved = 0;
   let answered = 0;
   fc.assert(
@@ -54,6 +54,6 @@ void test('sessions move by the table alone, to one node, and every node that an
     }),
     { numRuns: RUNS, ...(WANTED_RUNS === undefined && { seed: 60 }) },
   );
-  // A model in which nothing happens would hold as well.
+  // A model without events would pass as well.
   assert.ok(answered > 100 * RUNS && moved > RUNS / 20, `${answered} answers, ${moved} moves`);
 });

@@ -1,12 +1,12 @@
-/** The engine of one worker without sockets: attempts, pools, parking and probes as the real one has them, over simulated nodes. */
+/** The engine of one worker without sockets: attempts, pools, parking and probes like the real one, over simulated nodes. */
 import type { Rng } from '@rollcall/core';
-import { newSlip } from '../cluster.fixture.ts';
-import type { ClusterRouter } from '../cluster-router.ts';
+import { proofOf } from '../cluster/node-probes.ts';
+import { countsAgainstNode, FAILURE, type Failure, failureOn } from '../engine/failure.ts';
 import type { ProbeQuestion } from '../engine/node-probe.ts';
 import { decideRetry } from '../engine/retry.ts';
-import { countsAgainstNode, FAILURE, type Failure } from '../failure.ts';
-import { proofOf } from '../node-probes.ts';
-import type { Choice, RoutingSlip, UpstreamNode } from '../routing.ts';
+import type { Choice, RoutingDecision, UpstreamNode } from '../engine/router.ts';
+import { newRoutingDecision } from '../engine/router.ts';
+import type { ClusterRouter } from '../routing/cluster-router.ts';
 import type { SimConnection, SimNode } from './sim-node.fixture.ts';
 import type { Timeline } from './timeline.fixture.ts';
 
@@ -20,7 +20,7 @@ export interface SimRequest {
   readonly cookie: string;
   readonly isPost: boolean;
   readonly arrivedMs: number;
-  readonly slip: RoutingSlip;
+  readonly decision: RoutingDecision;
   attempts: number;
   hasTriedFresh: boolean;
   parkedFor: object | undefined;
@@ -28,14 +28,14 @@ export interface SimRequest {
   parkedMs: number;
   hasWaited: boolean;
   isOver: boolean;
-  /** Of the attempt under way; another number, or none, means that it is not waited for any more. */
+  /** Number of the present attempt; a result with another number is ignored. */
   attempt: number;
   node: UpstreamNode | undefined;
   isCounted: boolean;
   sentMs: number;
 }
 
-/** What came of a request: `by` is the instance that answered, `foreign` for another program. */
+/** Result of a request: `by` is the instance that answered, `foreign` for another program. */
 export interface SimOutcome {
   readonly status: number;
   readonly by: string | 'foreign' | undefined;
@@ -50,7 +50,7 @@ export interface SimEngineOptions {
   readonly router: ClusterRouter;
   readonly nodeOf: (node: UpstreamNode) => SimNode;
   readonly onEnd: (request: SimRequest, outcome: SimOutcome) => void;
-  /** A request is about to be sent. */
+  /** Called before a request is sent. */
   readonly onSent: (request: SimRequest, node: SimNode) => void;
 }
 
@@ -68,7 +68,7 @@ export class SimEngine {
     router.onNodeLost = (node) => void timeline.in(0, () => this.#lose(node));
   }
 
-  /** The worker's process ends: nothing that it began goes on. */
+  /** The worker's process ends: everything that it began stops. */
   close(): void {
     for (const request of this.requests) {
       request.attempt = -1;
@@ -86,7 +86,7 @@ export class SimEngine {
       cookie,
       isPost,
       arrivedMs: timeline.nowMs,
-      slip: newSlip(),
+      decision: newRoutingDecision(),
       attempts: 0,
       hasTriedFresh: false,
       parkedFor: undefined,
@@ -100,7 +100,7 @@ export class SimEngine {
       sentMs: 0,
     };
     this.requests.add(request);
-    this.#act(request, router.choose(headOf(request), request.slip, timeline.nowMs));
+    this.#act(request, router.choose(headOf(request), request.decision, timeline.nowMs));
   }
 
   #act(request: SimRequest, choice: Choice): void {
@@ -117,12 +117,12 @@ export class SimEngine {
   }
 
   #latestMs(request: SimRequest): number {
-    return request.arrivedMs + this.#options.router.parkMs + 5_000;
+    return request.arrivedMs + this.#options.router.parkMs(request.decision.limits) + 5_000;
   }
 
   #park(request: SimRequest): void {
     const { timeline } = this.#options;
-    const { waitFor, waitKind, waitMs } = request.slip;
+    const { waitFor, waitKind, waitMs } = request.decision;
     request.parkedFor = waitFor;
     request.parkedKind = waitKind;
     request.parkedMs = waitMs;
@@ -144,8 +144,8 @@ export class SimEngine {
   #ask(request: SimRequest, isOver: boolean): void {
     const { router, timeline } = this.#options;
     const { parkedFor, parkedKind } = request;
-    const choice = router.askAgain(headOf(request), request.slip, timeline.nowMs);
-    const { waitFor, waitKind, waitMs } = request.slip;
+    const choice = router.askAgain(headOf(request), request.decision, timeline.nowMs);
+    const { waitFor, waitKind, waitMs } = request.decision;
     const isSame = choice === 'wait' && waitFor === parkedFor && waitKind === parkedKind && waitMs === request.parkedMs;
     if (isSame && !isOver) return;
     request.parkedFor = undefined;
@@ -155,7 +155,7 @@ export class SimEngine {
 
   #attempt(request: SimRequest): void {
     const { timeline, router, nodeOf, rng, worker, onSent } = this.#options;
-    const node = request.slip.node!;
+    const node = request.decision.node!;
     request.node = node;
     request.attempts++;
     const attempt = ++this.#count;
@@ -164,7 +164,7 @@ export class SimEngine {
     const pooled = request.hasTriedFresh || (request.isPost && rng() < 0.5) ? undefined : pool.pop();
     if (!request.isCounted) {
       request.isCounted = true;
-      router.onSend(request.slip, timeline.nowMs);
+      router.onSend(request.decision, timeline.nowMs);
     }
     request.sentMs = timeline.nowMs;
     if (pooled !== undefined) {
@@ -183,7 +183,7 @@ export class SimEngine {
     });
   }
 
-  /** What a connect comes to. */
+  /** Result of a connect. */
   #connect(sim: SimNode, worker: number, done: (connection: SimConnection | Failure) => void): void {
     const { timeline } = this.#options;
     const openedAtMs = timeline.nowMs;
@@ -211,7 +211,7 @@ export class SimEngine {
     const { timeline, router, worker } = this.#options;
     const { attempt } = request;
     const wasReused = connection.served > 0;
-    request.slip.connectedAtMs = connection.openedAtMs;
+    request.decision.connectedAtMs = connection.openedAtMs;
     const capMs = request.hasWaited ? Math.max(1_000, this.#latestMs(request) - timeline.nowMs) : UPSTREAM_TIMEOUT_MS;
     timeline.in(Math.min(UPSTREAM_TIMEOUT_MS, capMs), () => {
       if (request.attempt !== attempt) return;
@@ -225,7 +225,7 @@ export class SimEngine {
         this.#failed(request, node, failure, wasReused, true, connection.openedAtMs);
         return;
       }
-      router.onResponseHead(request.slip, 200, timeline.nowMs - request.sentMs, '', timeline.nowMs);
+      router.onResponseHead(request.decision, 200, timeline.nowMs - request.sentMs, '', timeline.nowMs);
       this.#endCount(request, 'ok');
       this.#pool(node, connection);
       this.#end(request, 200, by, worker);
@@ -248,7 +248,7 @@ export class SimEngine {
     };
   }
 
-  /** A question on its way; `done` gets who has answered, `undefined` when the connection was closed. */
+  /** A request on its way; `done` receives the instance that answered, `undefined` when the connection was closed. */
   #deliver(node: UpstreamNode, connection: SimConnection, done: (by: string | 'foreign' | undefined) => void): void {
     const { timeline, nodeOf, worker } = this.#options;
     const sim = nodeOf(node);
@@ -257,7 +257,7 @@ export class SimEngine {
       if (!isOver) done(by);
       isOver = true;
     };
-    // A program that ends resets its connections at once, unless that is not seen here.
+    // A program that ends resets its connections at once, unless the worker cannot observe that.
     connection.onClosed = () => timeline.in(1, () => end(undefined));
     const arrive = (): void => {
       if (connection.instance === undefined) timeline.in(2, () => end('foreign'));
@@ -281,31 +281,29 @@ export class SimEngine {
     const { router, timeline } = this.#options;
     const nowMs = timeline.nowMs;
     if (failure.party === 'connect') router.onConnectFailure(node, failure, openedAtMs, nowMs);
-    const decision = decideRetry({
-      failure,
+    const retry = decideRetry({
+      failure: failureOn(failure, wasSent, undefined),
       wasReused,
-      hasAnswerBytes: false,
-      wasSent,
       isIdempotent: !request.isPost,
       canReplay: true,
       hasTriedFresh: request.hasTriedFresh,
       takesRequests: node.takesRequests,
-      isBound: request.slip.isBound,
+      isBound: request.decision.isBound,
       answersChallenge: false,
-      retriesLeft: request.slip.retriesLeft,
+      retriesLeft: request.decision.retriesLeft,
     });
-    if (decision === 'same-node') {
+    if (retry === 'same-node') {
       request.hasTriedFresh = true;
       this.#attempt(request);
       return;
     }
     this.#endCount(request, countsAgainstNode(failure) ? 'failed' : 'client', failure);
-    if (decision === 'give-up' || request.attempts >= 20) {
+    if (retry === 'give-up' || request.attempts >= 20) {
       this.#end(request, failure.status);
       return;
     }
     request.hasTriedFresh = false;
-    this.#act(request, router.chooseAgain(headOf(request), request.slip, failure, nowMs));
+    this.#act(request, router.chooseAgain(headOf(request), request.decision, failure, nowMs));
   }
 
   #lose(node: UpstreamNode): void {
@@ -316,14 +314,14 @@ export class SimEngine {
       this.#endCount(request, 'failed', FAILURE.headTimeout);
       request.attempt = ++this.#count;
       request.hasTriedFresh = false;
-      this.#act(request, router.askAgain(headOf(request), request.slip, timeline.nowMs));
+      this.#act(request, router.askAgain(headOf(request), request.decision, timeline.nowMs));
     }
   }
 
   #endCount(request: SimRequest, outcome: 'ok' | 'failed' | 'client', failure?: Failure): void {
     if (!request.isCounted) return;
     request.isCounted = false;
-    this.#options.router.onEnd(request.slip, outcome, this.#options.timeline.nowMs, failure);
+    this.#options.router.onEnd(request.decision, outcome, this.#options.timeline.nowMs, failure);
   }
 
   #end(request: SimRequest, status: number, by?: string, _worker?: number): void {
@@ -331,7 +329,7 @@ export class SimEngine {
     request.isOver = true;
     request.attempt = ++this.#count;
     const node = request.node === undefined ? undefined : this.#options.nodeOf(request.node);
-    this.#options.onEnd(request, { status, by, node, setCookie: request.slip.setCookie });
+    this.#options.onEnd(request, { status, by, node, setCookie: request.decision.setCookie });
   }
 
   // ---- probes

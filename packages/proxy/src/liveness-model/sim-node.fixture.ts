@@ -9,10 +9,13 @@ import {
 } from '@rollcall/protocol';
 import type { Timeline } from './timeline.fixture.ts';
 
-/** `sdk`: agent inside, proves its instance. `wrap`: agent beside, which goes on while the program is frozen. `static`: no agent. */
+/**
+ * `sdk`: the agent is inside, and proves its instance. `wrap`: the agent is beside, and continues while the program is frozen.
+ * `static`: no agent.
+ */
 export type SimKind = 'sdk' | 'wrap' | 'static';
 
-/** What a connection ends at: a process of the node, or a foreign program at its address. */
+/** The end of a connection: a process of the node, or a foreign program at its address. */
 export interface SimConnection {
   readonly worker: number;
   readonly openedAtMs: number;
@@ -25,7 +28,7 @@ export interface SimConnection {
   served: number;
 }
 
-/** One node, its program and the links to it, as they are. */
+/** One node, its program and the links to it. */
 export class SimNode {
   readonly id;
   readonly kind: SimKind;
@@ -36,7 +39,7 @@ export class SimNode {
   isFrozen = false;
   /** The listener is closed. */
   isRefusing = false;
-  /** Who has the address while the program is dead: it refuses, or drops everything, or is another program. */
+  /** State of the address while the program is dead: it refuses, drops everything, or belongs to another program. */
   tenant: 'refuses' | 'silent' | 'foreign' = 'refuses';
   /** The agent's link to the coordinator. */
   link: 'ok' | 'frozen' | 'refused' = 'ok';
@@ -48,13 +51,13 @@ export class SimNode {
   /** Sessions that this instance knows. */
   sessions = new Set<string>();
   connections = new Set<SimConnection>();
-  /** What waits for the program to go on, or for the link of a worker to heal. */
+  /** Callbacks that wait until the program resumes, or the link of a worker is restored. */
   readonly held: { readonly worker: number; readonly run: () => void }[] = [];
-  /** By worker: since when a question would be answered; `undefined` while it would not be. */
+  /** By worker: instant since which a request would be answered; `undefined` while it would not. */
   readonly ableSinceMs: (number | undefined)[];
-  /** By worker: when it was last able. */
+  /** By worker: last instant at which a request would have been answered. */
   readonly lastAbleMs: number[];
-  /** Workers that saw connections of the last process end: only these can know that it ended. */
+  /** Workers that observed the end of the connections of the last process: only these workers can know that it ended. */
   seenBy = new Set<number>();
   readonly #timeline: Timeline;
 
@@ -95,7 +98,7 @@ export class SimNode {
     return this.isAlive && !this.isFrozen && !this.isRefusing && !this.isCut[worker];
   }
 
-  /** Carries out a change of what is, and keeps the books of who could answer when. */
+  /** Applies a change, and records for each worker whether the node can answer. */
   change(run: () => void): void {
     run();
     for (const worker of this.isCut.keys()) {
@@ -108,7 +111,7 @@ export class SimNode {
     this.#release();
   }
 
-  /** Runs what was held and is held no longer. */
+  /** Runs the callbacks that need not wait any longer. */
   #release(): void {
     for (const entry of this.held.splice(0)) {
       if ((this.isAlive && this.isFrozen) || this.isCut[entry.worker]) this.held.push(entry);
@@ -116,7 +119,7 @@ export class SimNode {
     }
   }
 
-  /** The program ends. Its connections end with it; over a cut link or a silent address that is not seen. */
+  /** The program ends, and its connections with it. Over a cut link or a silent address this cannot be observed. */
   kill(tenant: 'refuses' | 'silent', isSeen: boolean): void {
     const ended = [...this.connections];
     this.connections.clear();

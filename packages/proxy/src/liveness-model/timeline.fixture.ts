@@ -8,7 +8,7 @@ export class Timeline {
     (one, other) => one.atMs < other.atMs || (one.atMs === other.atMs && one.order < other.order),
   );
 
-  /** Runs `run` in `delayMs`; returns the way to prevent it. */
+  /** Runs `run` in `delayMs`; returns a function that cancels it. */
   in(delayMs: number, run: () => void): () => void {
     let isWanted = true;
     const go = (): void => {
@@ -20,7 +20,7 @@ export class Timeline {
     };
   }
 
-  /** Again and again, first in `firstMs`. */
+  /** Runs repeatedly, first in `firstMs`. */
   every(firstMs: number, everyMs: number, run: () => void): void {
     this.in(firstMs, () => {
       this.every(everyMs, everyMs, run);
@@ -28,7 +28,7 @@ export class Timeline {
     });
   }
 
-  /** Lets time pass until `endMs`. */
+  /** Advances the time to `endMs`. */
   runUntil(endMs: number): void {
     for (;;) {
       const next = this.#events.items[0];

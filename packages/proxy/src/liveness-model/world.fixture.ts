@@ -1,21 +1,22 @@
 /**
- * A whole cluster as a model: the real registry, and for each worker the real view, router, watches and probes, over simulated nodes, links,
- * clients and time. Everything that is expected of the session rule is checked while it runs; `violations` says what did not hold.
+ * A whole cluster as a model: the real registry, and for each worker the real view, router, watches and probes. Nodes, links,
+ * clients and time are simulated. All expectations of the session rule are checked while it runs; `violations` lists the
+ * violations.
  */
 import { Registry, type StoredRecord } from '@rollcall/core';
 import { seededRng } from '@rollcall/core/testing';
 import { type NodeId, parseNodeId } from '@rollcall/protocol';
-import { ClusterRouter } from '../cluster-router.ts';
-import { ClusterView } from '../cluster-view.ts';
-import { Ejections } from '../ejections.ts';
-import { NodeProbes } from '../node-probes.ts';
-import { PortsJournal } from '../ports-journal.ts';
-import type { UpstreamNode } from '../routing.ts';
+import { ClusterView } from '../cluster/cluster-view.ts';
+import { Ejections } from '../cluster/ejections.ts';
+import { NodeProbes } from '../cluster/node-probes.ts';
+import type { UpstreamNode } from '../engine/router.ts';
+import { PortsJournal } from '../feed/ports-journal.ts';
+import { ClusterRouter } from '../routing/cluster-router.ts';
 import { SimEngine, type SimOutcome, type SimRequest } from './sim-engine.fixture.ts';
 import { type SimKind, SimNode } from './sim-node.fixture.ts';
 import { Timeline } from './timeline.fixture.ts';
 
-/** What may happen to a cluster. Every fault ends after `forMs`. */
+/** Events of a cluster. Every fault ends after `forMs`. */
 export type FaultKind =
   | 'freeze'
   | 'kill'
@@ -51,9 +52,9 @@ const LEASE_MS = 20_000;
 const SESSIONS = 8;
 const WORKER_STARTS_MS = 300;
 const CONTROL_STARTS_MS = 700;
-/** A node that has been able for less may still be found out about. */
+/** A node that can answer again for less than this may not have been detected yet. */
 const NOTICE_MS = 5_000;
-/** The longest that a request may take in all: parked, and the margin for its answer. */
+/** Maximum duration of a request: parked, and the margin for its answer. */
 const LONGEST_MS = 30_000 + 5_000 + 1_500;
 
 interface SimWorker {
@@ -69,7 +70,7 @@ interface SimWorker {
 interface Session {
   readonly id: string;
   cookie: string;
-  /** Instance that knows it, as the client has seen. */
+  /** Instance that has the session, as the client has observed. */
   at: string | undefined;
 }
 
@@ -91,7 +92,7 @@ export class World {
   #connections = 0;
   #requests = 0;
   #isHealed = false;
-  /** Where a session went when it left a route, by worker: all its requests go there. */
+  /** New node of a session that left a route, by worker: all its requests are sent there. */
   readonly #moves = new Map<string, { readonly to: NodeId; readonly atMs: number }>();
 
   constructor(sequence: Sequence) {
@@ -102,7 +103,7 @@ export class World {
     this.#sessions = Array.from({ length: SESSIONS }, (_, i) => ({ id: `s${i}`, cookie: '', at: undefined }));
   }
 
-  /** Runs the sequence until everything is healed and has settled, and checks what is left. */
+  /** Runs the sequence until all faults are over and the cluster has settled, and checks the final state. */
   run(): this {
     const { timeline, nodes } = this;
     const { faults, perSecond, workers } = this.#sequence;
@@ -170,7 +171,7 @@ export class World {
     if (cause !== 'left' && cause !== 'removed' && cause !== 'taken')
       for (const { worker, port } of this.#registry.ports(id))
         if (port === 'answers')
-          this.violations.push(`${id} is gone (${cause}) although worker ${worker} says that it answers`);
+          this.violations.push(`${id} is gone (${cause}) although worker ${worker} reports that it answers`);
     node.connection = undefined;
   }
 
@@ -235,7 +236,7 @@ export class World {
       view,
       ejections,
       newSessionId: () => `${index}${String(this.#requests).padStart(15, '0')}`,
-      upstreamTimeoutMs: 30_000,
+      nowUnixMs: () => 0,
       onUnknownRoute: () => {},
       onMoved: () => {},
       onFailover: () => void this.moved++,
@@ -275,6 +276,7 @@ export class World {
       delay: (run, delayMs) => timeline.in(delayMs, run),
       isFeedLost: () => !worker.isFed,
       openMs: () => 30_000,
+      maxOpen: 1_000,
       onResult: (node) => router.onChange(node),
     });
     view.listener = {
@@ -288,6 +290,7 @@ export class World {
         probes.askIfDue(node, timeline.nowMs);
       },
       onStopped: () => {},
+      onDrainTime: () => {},
       onGone: (node) => {
         probes.forget(node);
         worker.ports.forget(node.id);
@@ -360,11 +363,11 @@ export class World {
     worker.engine.begin(this.#requests++, session?.id, session?.cookie ?? '', this.#rng() < 0.3);
   }
 
-  /** A request goes to a node: right only when the session is there, or may leave. */
+  /** Checks a request that is sent to a node: allowed only if the session is there, or may leave. */
   #onSent(worker: number, request: SimRequest, node: SimNode): void {
     if (!node.isAlive && node.tenant === 'foreign') {
       const record = this.#registry.node(node.id);
-      // The registry may still have heard the node shortly before: nothing can be known then.
+      // The registry may have received a heartbeat of the node shortly before: then nothing can be known.
       const isHeard = record?.liveness === 'up' && record.kind !== 'static';
       const isKnowable = node.kind === 'sdk' || (node.kind === 'wrap' && node.seenBy.has(worker));
       if (!isHeard && isKnowable) this.violations.push(`${request.id} reached a foreign program at ${node.id}`);
@@ -385,12 +388,12 @@ export class World {
     if (known?.to !== node.id) this.#moves.set(key, { to: node.id, atMs: nowMs });
   }
 
-  /** A session is taken from its node: right only when the node could not answer this worker, or was stopped. */
+  /** Checks a session that leaves a node: allowed only if the node could not answer this worker, or was stopped. */
   #onMove(worker: number, cookie: string): void {
     const session = this.#sessions.find((one) => one.cookie === cookie);
     if (session === undefined || cookie === '') return;
     const home = this.#nodeOf(parseNodeId(cookie.split('.').at(-1)!)!);
-    // As the worker knows it: a verb takes a moment to get there.
+    // The status as known to the worker: a verb takes effect after a delay.
     const isStopped = this.#workers[worker]!.view.nodes.get(home.id)?.contexts[0]?.status === 'stopped';
     if (!home.isAlive || session.at !== home.instance || isStopped) return;
     const { nowMs } = this.timeline;
@@ -400,7 +403,7 @@ export class World {
       this.violations.push(`${session.id} left ${home.id}, which could answer worker ${worker} ${unableMs} ms ago`);
   }
 
-  /** The node has not answered for so long that its sessions were moved, and it is found out again only now. */
+  /** The node has not answered for so long that its sessions were moved, and its return is only detected now. */
   #isReturning(worker: number, node: SimNode): boolean {
     const sinceMs = node.ableSinceMs[worker];
     return sinceMs === undefined || this.timeline.nowMs - sinceMs < NOTICE_MS;
@@ -415,7 +418,7 @@ export class World {
     const { nowMs } = this.timeline;
     if (this.#workers[worker]!.engine !== undefined && this.#workers[worker]!.isOver) return;
     const tookMs = nowMs - request.arrivedMs;
-    // At a node that it was moved to, and that was frozen a moment before, it waits for an answer anew.
+    // At its new node, if that was frozen a moment before, it waits for an answer again.
     const wasMovedLate =
       status === 504 && Math.max(nowMs - request.sentMs, request.sentMs - request.arrivedMs) <= LONGEST_MS;
     if (tookMs > LONGEST_MS && !wasMovedLate)
@@ -436,16 +439,16 @@ export class World {
       this.violations.push(`request ${request.id} failed (${status}) after everything was healed`);
   }
 
-  /** A node that takes new work could answer the worker since well before the request came. */
+  /** A node that takes new work could answer the worker since well before the arrival of the request. */
   #couldServe(worker: number, { arrivedMs }: SimRequest): boolean {
     return this.nodes.some((node) => {
       const sinceMs = node.ableSinceMs[worker];
       const record = this.#registry.node(node.id);
       if (sinceMs === undefined || sinceMs > arrivedMs - NOTICE_MS || record === undefined) return false;
-      // A wrapped program that was out of reach since it was last heard cannot prove that it still has the address.
+      // A wrapped program that was unreachable since its last heartbeat cannot prove that it still has the address.
       if (node.kind === 'wrap' && record.liveness === 'suspect' && sinceMs > record.heardAtMs) return false;
-      const { operatorWish } = record;
-      const isWanted = operatorWish.status === 'enabled' && operatorWish.atMs < arrivedMs - NOTICE_MS;
+      const { operatorStatus } = record;
+      const isWanted = operatorStatus.status === 'enabled' && operatorStatus.atMs < arrivedMs - NOTICE_MS;
       return (
         isWanted &&
         (record.liveness === 'up' || record.liveness === 'suspect') &&
@@ -463,7 +466,7 @@ export class World {
   // ---- faults
 
   #strike({ kind, node: at, worker, forMs }: Fault): void {
-    // Two workers that lose two different nodes both move sessions, each to the node that the other cannot reach: no rule settles that.
+    // Two workers that lose two different nodes both move sessions, each to the node that the other cannot reach: no rule resolves that.
     const node = this.nodes[kind === 'cut' ? 0 : at % this.nodes.length]!;
     const index = worker % this.#workers.length;
     const { timeline } = this;
@@ -552,8 +555,8 @@ export class World {
         return;
       case 'drain':
       case 'stop':
-        this.#wish(node.id, kind === 'drain' ? 'draining' : 'stopped');
-        later(() => this.#wish(node.id, 'enabled'));
+        this.#requestStatus(node.id, kind === 'drain' ? 'draining' : 'stopped');
+        later(() => this.#requestStatus(node.id, 'enabled'));
         return;
       case 'worker-restart':
         if (!this.#workers[index]!.isOver) this.#restartWorker(index);
@@ -566,11 +569,11 @@ export class World {
     }
   }
 
-  /** An operator's verb, repeated until the coordinator is there. */
-  #wish(id: NodeId, status: 'enabled' | 'draining' | 'stopped'): void {
+  /** An operator's verb, repeated until the coordinator answers. */
+  #requestStatus(id: NodeId, status: 'enabled' | 'draining' | 'stopped'): void {
     if (this.#isControlUp)
       this.#control({ type: 'operator-status', target: { type: 'node', id }, status, by: 'operator' });
-    else this.timeline.in(500, () => this.#wish(id, status));
+    else this.timeline.in(500, () => this.#requestStatus(id, status));
   }
 
   #checkHealed(): void {

@@ -1,3 +1,4 @@
+/** The seal of the proxy's cookie: an HMAC with the secrets of `--sticky-secret-file`. */
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { CookieSeal } from '@rollcall/core';
 import type { StickySecrets } from './secret-file.ts';
@@ -6,16 +7,16 @@ import type { StickySecrets } from './secret-file.ts';
 const SEAL_BYTES = 16;
 /** Characters of a seal: those octets in base64url. */
 const SEAL_CHARACTERS = 22;
-/** Seals found good are remembered up to so many, then forgotten by half. */
+/** Maximum number of remembered valid seals; half of them are dropped at a time. */
 const MAX_REMEMBERED = 10_000;
 
 /**
- * HMAC-SHA-256 over `id.route`, truncated. A browser sends the same cookie with each request, so that what was found good
- * once is looked up; a wrong seal costs two MACs.
+ * HMAC-SHA-256 over `id.route`, truncated. A browser sends the same cookie with each request, so valid seals are remembered.
+ * An invalid seal costs two MACs.
  */
 export class HmacSeal implements CookieSeal {
   #secrets: StickySecrets;
-  /** Texts with their good seals, in two generations. */
+  /** Texts with their valid seals, in two generations. */
   #recent = new Map<string, string>();
   #older = new Map<string, string>();
 
@@ -23,7 +24,7 @@ export class HmacSeal implements CookieSeal {
     this.#secrets = secrets;
   }
 
-  /** Other secrets from now on. What neither of them has sealed is not good any more. */
+  /** Replaces the secrets. A seal of neither of them is no longer valid. */
   set secrets(secrets: StickySecrets) {
     this.#secrets = secrets;
     this.#recent = new Map();

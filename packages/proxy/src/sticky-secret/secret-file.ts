@@ -1,6 +1,6 @@
 /**
- * The file with the secret of sealed cookies: the present one in the first line, the one before it in the second, so that
- * a change logs nobody out. Coordinators that serve one site share it by copying the file.
+ * The file with the secret of sealed cookies: the present secret in the first line, the previous one in the second. A change
+ * therefore ends no session. Coordinators that serve one site share the file by copying it.
  */
 import { readFileSync, statSync } from 'node:fs';
 
@@ -10,13 +10,13 @@ const MAX_BYTES = 8_192;
 
 export interface StickySecrets {
   readonly current: string;
-  /** `undefined` when there was none before. */
+  /** `undefined` without a previous secret. */
   readonly previous: string | undefined;
-  /** Others than its owner may read the file. */
+  /** Users other than its owner may read the file. */
   readonly isReadableByOthers: boolean;
 }
 
-/** Reads and checks the file. Throws an Error that says what to do. */
+/** Reads and validates the file. Throws an Error with the remedy. */
 export function readStickySecrets(path: string): StickySecrets {
   const { size, mode } = statSync(path);
   if (size > MAX_BYTES) throw new Error(`${path} has ${size} octets; a secret file has one or two short lines`);

@@ -1,9 +1,9 @@
-/** Follows the secret file, so that a new secret needs no restart. A file that cannot be used changes nothing. */
+/** Watches the secret file, so that a new secret needs no restart. An invalid file is ignored. */
 import { type Stats, unwatchFile, watchFile } from 'node:fs';
 import { HmacSeal } from './hmac-seal.ts';
 import { readStickySecrets } from './secret-file.ts';
 
-/** How often the file is looked at, milliseconds. */
+/** Interval at which the file is checked, milliseconds. */
 const LOOK_MS = 2_000;
 
 export interface SecretLog {
@@ -19,7 +19,7 @@ export class SecretWatch {
     if (now.mtimeMs !== before.mtimeMs || now.ino !== before.ino) this.#readAgain();
   };
 
-  /** Throws when the file cannot be used at the start. */
+  /** Throws when the file is unusable at the start. */
   constructor(path: string, log: SecretLog, lookMs: number = LOOK_MS) {
     this.#path = path;
     this.#log = log;

@@ -11,7 +11,7 @@ import { SecretWatch } from './secret-watch.ts';
 const [OLD, NEW] = ['the old secret of sixteen', 'the new secret of sixteen'];
 const alone = (current: string, previous?: string) => ({ current, previous, isReadableByOthers: false });
 
-test('a seal is good for its own text only, by the present secret or the one before', () => {
+test('a seal is valid only for its own text, with the present or the previous secret', () => {
   const seal = new HmacSeal(alone(OLD));
   const mac = seal.sealOf('abc.n1');
   for (let again = 0; again < 2; again++) assert.ok(seal.isSealOf('abc.n1', mac));
@@ -27,10 +27,10 @@ test('a seal is good for its own text only, by the present secret or the one bef
   assert.ok(seal.isSealOf('abc.n1', mac));
   assert.notEqual(seal.sealOf('abc.n1'), mac);
   seal.secrets = alone(NEW);
-  assert.ok(!seal.isSealOf('abc.n1', mac), 'what was remembered is forgotten with its secret');
+  assert.ok(!seal.isSealOf('abc.n1', mac), 'remembered seals are dropped with their secret');
 });
 
-test('however many cookies come, good ones stay good', () => {
+test('valid seals stay valid after any number of cookies', () => {
   const seal = new HmacSeal(alone(OLD));
   const first = seal.sealOf('0.n1');
   for (let i = 0; i < 12_000; i++) assert.ok(seal.isSealOf(`${i}.n1`, seal.sealOf(`${i}.n1`)));
@@ -54,7 +54,7 @@ test('a secret file has one or two lines of sixteen characters and more', (t) =>
   assert.throws(() => readStickySecrets(join(directory, 'none')), /ENOENT/);
 });
 
-test('a new secret counts without a restart, a broken file changes nothing', { timeout: 60_000 }, async (t) => {
+test('a new secret applies without a restart, an invalid file is ignored', { timeout: 60_000 }, async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'rollcall-secret-'));
   t.after(() => rmSync(directory, { recursive: true }));
   const path = join(directory, 'secret');
@@ -71,7 +71,7 @@ test('a new secret counts without a restart, a broken file changes nothing', { t
   );
   t.after(() => watch.close());
   const mac = watch.seal.sealOf('abc.n1');
-  // Polling does not see what came before its first look.
+  // Polling does not detect changes before the first poll.
   const changed = async (text: string): Promise<unknown> => {
     const answer = once(said, 'said');
     const timer = setInterval(() => write(text), 100);

@@ -60,7 +60,7 @@ export function makeAuthority(t: TestContext): Authority {
       const alternative = names.map((name) => `${kindOf(name)}:${name}`).join(',');
       writeFileSync(join(directory, `${file}.ext`), `subjectAltName=${alternative}\n`);
       openssl('req', ...newKey, '-keyout', `${file}.key`, '-out', `${file}.csr`, '-subj', `/CN=${commonName}`);
-      // Only `openssl ca` takes dates in all its versions.
+      // Only `openssl ca` supports dates in all its versions.
       const dates = ['-startdate', asn1(fromUnixMs), '-enddate', asn1(untilUnixMs)];
       const signed = ['-config', 'ca.cnf', '-batch', '-notext', '-extfile', `${file}.ext`, ...dates];
       openssl('ca', ...signed, '-in', `${file}.csr`, '-out', `${file}.crt`);

@@ -1,2 +1,3 @@
-/** What tests of the proxy and of those above it need; never part of a running program. */
+/** Helpers for tests of the proxy and of packages above it; never part of a running program. */
+export { newUpstreamCounters } from '../engine/router.ts';
 export { type Authority, makeAuthority } from './authority.ts';

@@ -5,7 +5,7 @@ import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import tls from 'node:tls';
-import { REFUSALS } from '@rollcall/protocol';
+import { REFUSALS } from '@rollcall/feed';
 import { startLane } from '../engine/lane.fixture.ts';
 import { connectRawClient } from '../engine/raw-client.fixture.ts';
 import type { RawNodeConnection } from '../engine/raw-node.fixture.ts';
@@ -22,7 +22,7 @@ function certificates(t: TestContext, files: readonly CertificateFiles[], said: 
   return made;
 }
 
-test('files that cannot be used are named, with what is wrong', (t) => {
+test('unusable files are named, with the reason', (t) => {
   const authority = makeAuthority(t);
   const one = authority.issue('one', ['one.example']);
   const two = authority.issue('two', ['two.example']);
@@ -44,7 +44,7 @@ async function greet(connection: RawNodeConnection): Promise<void> {
   }
 }
 
-/** An engine with a TLS port, and a way to ask it. */
+/** An engine with a TLS port, and a client. */
 async function startTlsLane(t: TestContext, made: Certificates) {
   const lane = await startLane([greet], { certificates: made });
   t.after(() => lane.close());
@@ -73,7 +73,7 @@ async function ask(socket: tls.TLSSocket, host: string): Promise<string> {
   return text;
 }
 
-test('a client is answered by the certificate for the name it asks for', async (t) => {
+test('a client gets the certificate for its server name', async (t) => {
   const authority = makeAuthority(t);
   const made = certificates(t, [
     authority.issue('first', ['first.example']),
@@ -112,7 +112,7 @@ test('new certificates are used without dropping connections, a half-replaced pa
   const renewed = authority.issue('renewed', ['shop.example']);
   writeFileSync(files.cert, readFileSync(renewed.cert));
   made.readAgain();
-  assert.match(said.join('\n'), /stay as they were: the key in .* does not belong/);
+  assert.match(said.join('\n'), /cannot reload the certificates; .*: the key in .* does not belong/);
   copyFileSync(renewed.key, files.key);
   const changed = new Promise<void>((resolve) => {
     const { onChange } = made;
@@ -128,14 +128,14 @@ test('new certificates are used without dropping connections, a half-replaced pa
   assert.equal((await connectTls(options)).getPeerX509Certificate()!.serialNumber, serial);
   const nameless = await connectTls({ ca: authority.ca, checkServerIdentity: () => undefined });
   assert.equal(nameless.getPeerX509Certificate()!.serialNumber, serial);
-  assert.match(await ask(before, 'shop.example'), /200/, 'the old connection goes on');
+  assert.match(await ask(before, 'shop.example'), /200/, 'the old connection continues');
   assert.equal(
     engine.counters(0).refusals.every((count) => count === 0),
     true,
   );
 });
 
-test('what does not shake hands is closed and counted, and leaves no count behind', async (t) => {
+test('a connection without a handshake is closed and counted, and no longer counted as present', async (t) => {
   const authority = makeAuthority(t);
   const made = certificates(t, [authority.issue('site', ['shop.example'])]);
   const { connectTls, engine, tlsPort } = await startTlsLane(t, made);

@@ -1,4 +1,4 @@
-/** The certificates of the TLS port: which one answers for which server name, and new ones without a restart. */
+/** The certificates of the TLS port: the certificate for each server name, and new ones without a restart. */
 import { createHash, X509Certificate } from 'node:crypto';
 import { readFileSync, type Stats, unwatchFile, watchFile } from 'node:fs';
 import tls from 'node:tls';
@@ -14,15 +14,15 @@ export interface CertificatesLog {
   warn(fields: object, message: string): void;
 }
 
-/** How often the files are looked at, milliseconds. */
+/** Time between two checks of the files, milliseconds. */
 const LOOK_MS = 2_000;
-/** A certificate that ends sooner than this is told of, milliseconds. */
+/** A warning is logged for a certificate that ends sooner, milliseconds. */
 const SOON_MS = 14 * 86_400_000;
 
 /** One certificate, read and checked. */
 interface Loaded {
   readonly names: readonly string[];
-  /** As the certificate says it. */
+  /** In the format of the certificate. */
   readonly validTo: string;
   readonly pem: string;
   readonly options: tls.SecureContextOptions;
@@ -31,11 +31,11 @@ interface Loaded {
 }
 
 export interface CertificatesOptions {
-  /** The first one answers clients that name no server, or one that none is for. */
+  /** The first one is the default certificate. */
   readonly files: readonly CertificateFiles[];
   /** Session tickets are sealed with these 48 octets: workers that share them resume each other's sessions. */
   readonly ticketKeys: Buffer;
-  /** PEM file of the authorities that sign certificates of clients. Default: clients are not asked for one. */
+  /** PEM file of the CAs of client certificates. Default: no client certificates are requested. */
   readonly clientCa?: string;
   readonly log: CertificatesLog;
   readonly nowUnixMs: () => number;
@@ -43,13 +43,13 @@ export interface CertificatesOptions {
   readonly lookMs?: number;
 }
 
-/** Throws an error that names the file and what is wrong with it when one of `files`, or `clientCa`, cannot be used. */
+/** Throws an error that names the file and the reason if one of `files`, or `clientCa`, cannot be used. */
 export function checkCertificates(files: readonly CertificateFiles[], clientCa?: string): void {
   for (const { cert, key } of files) load({ cert, key }, undefined, clientCa);
 }
 
 export class Certificates {
-  /** Called when other certificates are in use. */
+  /** Called after a change of the certificates. */
   onChange: () => void = () => {};
   readonly #options: CertificatesOptions;
   #loaded: readonly Loaded[] = [];
@@ -58,7 +58,7 @@ export class Certificates {
     if (now.mtimeMs !== before.mtimeMs || now.ino !== before.ino) this.readAgain();
   };
 
-  /** Throws an error that names the file and what is wrong with it when one cannot be used. */
+  /** Throws an error that names the file and the reason if one cannot be used. */
   constructor(options: CertificatesOptions) {
     this.#options = options;
     this.#use(options.files.map((files) => this.#load(files)));
@@ -66,7 +66,7 @@ export class Certificates {
       watchFile(path, { persistent: false, interval: options.lookMs ?? LOOK_MS }, this.#onLook);
   }
 
-  /** What answers for `serverName`: an exact name, then a wildcard for its domain, then the first certificate. */
+  /** The certificate for `serverName`: an exact name, then a wildcard for its domain, then the first certificate. */
   contextFor(serverName: string): tls.SecureContext {
     const name = serverName.toLowerCase();
     const dot = name.indexOf('.');
@@ -77,22 +77,22 @@ export class Certificates {
     );
   }
 
-  /** What answers clients that name no server. */
+  /** The default certificate. */
   get first(): tls.SecureContextOptions {
     return this.#loaded[0]!.options;
   }
 
-  /** The certificate for clients that name no server, as PEM text with its chain. */
+  /** The default certificate as PEM text with its chain. */
   get firstPem(): string {
     return this.#loaded[0]!.pem;
   }
 
-  /** When that certificate ends, Unix time in milliseconds. */
+  /** End of that certificate, Unix time in milliseconds. */
   get firstEndsAtUnixMs(): number {
     return Date.parse(this.#loaded[0]!.validTo);
   }
 
-  /** Reads all files again. When one cannot be used everything stays as it is: certificate and key are seldom replaced at once. */
+  /** Reads all files again. If one cannot be used nothing changes: certificate and key are rarely replaced at the same time. */
   readAgain(): void {
     const { log, files } = this.#options;
     try {
@@ -101,9 +101,9 @@ export class Certificates {
       if (!isNew) return;
       this.#use(loaded);
       this.onChange();
-      log.info({ names: loaded.flatMap(({ names }) => names) }, 'the certificates were read again');
+      log.info({ names: loaded.flatMap(({ names }) => names) }, 'certificates reloaded');
     } catch (error) {
-      log.warn({ reason: (error as Error).message }, 'the certificates stay as they were');
+      log.warn({ reason: (error as Error).message }, 'cannot reload the certificates; keeping the present ones');
     }
   }
 
@@ -130,7 +130,7 @@ export class Certificates {
     if (leftMs < SOON_MS)
       log.warn(
         { path: files.cert, validTo: loaded.validTo },
-        leftMs < 0 ? 'a certificate has ended' : 'a certificate ends soon',
+        leftMs < 0 ? 'a certificate has expired' : 'a certificate expires soon',
       );
     return loaded;
   }
@@ -192,7 +192,7 @@ function secureContext(options: tls.SecureContextOptions, certPath: string, keyP
   }
 }
 
-/** Names a certificate is for, lower case: those of `subjectAltName` (RFC 6125 §6.4.4), else the common name. */
+/** Names of a certificate, lower case: `subjectAltName` (RFC 6125 §6.4.4), otherwise the common name. */
 function namesOf(certificate: X509Certificate): readonly string[] {
   const alternative = [...(certificate.subjectAltName ?? '').matchAll(/DNS:([^,\s]+)/g)].map(([, name]) => name!);
   const common = /^CN=(\S+)$/m.exec(certificate.subject)?.[1];

@@ -10,7 +10,7 @@ import { makeAuthority } from '../testing/authority.ts';
 import type { CertificateFiles } from './certificates.ts';
 import { type NodeTlsOptions, nodeTls } from './node-tls.ts';
 
-/** An https node that tells whether its connection went on with an earlier session. */
+/** An https node that reports whether its connection resumed an earlier session. */
 async function startNode(t: TestContext, { cert, key }: CertificateFiles): Promise<number> {
   const server = https.createServer({ cert: readFileSync(cert), key: readFileSync(key) }, (request, response) => {
     const { socket } = request as unknown as { socket: { isSessionReused(): boolean } };
@@ -24,7 +24,7 @@ async function startNode(t: TestContext, { cert, key }: CertificateFiles): Promi
   return (server.address() as AddressInfo).port;
 }
 
-/** The answer that an engine gives for a node at that port. */
+/** The answer of an engine for a node at that port. */
 async function ask(t: TestContext, port: number, options: NodeTlsOptions, count = 1) {
   const router = new ScriptedRouter();
   router.nodes.push({ ...upstreamNode('n1', port), isTls: true });
@@ -40,10 +40,10 @@ async function ask(t: TestContext, port: number, options: NodeTlsOptions, count 
     client.write('GET / HTTP/1.1\r\nHost: shop.example\r\nConnection: close\r\n\r\n');
     answers.push(await client.ended());
   }
-  return { answers, warnings, told: router.told };
+  return { answers, warnings, reports: router.reports };
 }
 
-test('a node is verified by the authority of the operator, by its address or by a name', async (t) => {
+test('a node is verified by the CA of the operator, by its address or by a name', async (t) => {
   const authority = makeAuthority(t);
   const byAddress = await startNode(t, authority.issue('address', ['127.0.0.1']));
   const byName = await startNode(t, authority.issue('name', ['shop.internal']));
@@ -52,11 +52,11 @@ test('a node is verified by the authority of the operator, by its address or by 
   assert.match((await ask(t, byName, { caFile, serverName: 'shop.internal' })).answers[0]!, /200/);
 });
 
-test('a node that cannot prove who it is gets no request, and the log says why', async (t) => {
+test('a node that fails the verification gets no request, and the log has the reason', async (t) => {
   const authority = makeAuthority(t);
-  const stranger = makeAuthority(t);
+  const other = makeAuthority(t);
   const port = await startNode(t, authority.issue('name', ['shop.internal']));
-  const unknown = await ask(t, port, { caFile: stranger.caFile, serverName: 'shop.internal' });
+  const unknown = await ask(t, port, { caFile: other.caFile, serverName: 'shop.internal' });
   assert.match(unknown.answers[0]!, /^HTTP\/1\.1 50[234] /);
   assert.match(unknown.warnings[0]!, /unable to verify|signed certificate/);
   const elsewhere = await ask(t, port, { caFile: authority.caFile });
@@ -64,7 +64,7 @@ test('a node that cannot prove who it is gets no request, and the log says why',
   assert.match(elsewhere.warnings[0]!, /does not match certificate's altnames/);
 });
 
-test('the next connection to a node goes on with the session of the last', async (t) => {
+test('the next connection to a node resumes the last session', async (t) => {
   const authority = makeAuthority(t);
   const port = await startNode(t, authority.issue('address', ['127.0.0.1']));
   const { answers } = await ask(t, port, { caFile: authority.caFile }, 3);
@@ -74,7 +74,7 @@ test('the next connection to a node goes on with the session of the last', async
   );
 });
 
-test('a file that holds no certificate is named', (t) => {
+test('a file without a certificate is named', (t) => {
   const { issue } = makeAuthority(t);
   const { key } = issue('one', ['one.example']);
   assert.throws(() => nodeTls({ caFile: key }), /^Error: cannot use .*one\.key: it holds no certificate in PEM form$/);

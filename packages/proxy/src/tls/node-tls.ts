@@ -1,17 +1,17 @@
-/** TLS to nodes: their certificate is verified, by the system's authorities or by those of the operator. */
+/** TLS to nodes: their certificate is verified with the CAs of Node or of the operator. */
 import { readFileSync } from 'node:fs';
 import net from 'node:net';
 import tls from 'node:tls';
-import type { ConnectTarget } from '../connect-guard.ts';
+import type { ConnectTarget } from '../engine/connect-guard.ts';
 
 export interface NodeTlsOptions {
-  /** PEM file of the authorities that sign nodes, or of a node's own certificate. Default: those Node knows. */
+  /** PEM file of the CAs of nodes, or of a node's own certificate. Default: the CAs of Node. */
   readonly caFile?: string;
-  /** The name that nodes' certificates are for. Default: the host of the node's address. */
+  /** The name in the certificates of nodes. Default: the host of the node's address. */
   readonly serverName?: string;
 }
 
-/** Throws an error that names the file when it cannot be used. */
+/** Throws an error that names the file if it cannot be used. */
 export function nodeTls({ caFile, serverName }: NodeTlsOptions = {}): NodeTls {
   if (caFile === undefined) return new NodeTls(tls.createSecureContext({ minVersion: 'TLSv1.2' }), serverName);
   try {
@@ -26,7 +26,7 @@ export function nodeTls({ caFile, serverName }: NodeTlsOptions = {}): NodeTls {
 export class NodeTls {
   readonly #secureContext: tls.SecureContext;
   readonly #serverName: string | undefined;
-  /** The last session of each address: the next connection need not begin anew (RFC 8446 §2.2). */
+  /** The last session of each address, so that the next connection can resume it (RFC 8446 §2.2). */
   readonly #sessions = new Map<string, Buffer>();
 
   constructor(secureContext: tls.SecureContext, serverName: string | undefined) {
@@ -34,7 +34,7 @@ export class NodeTls {
     this.#serverName = serverName;
   }
 
-  /** Begins to connect; `onConnect` once the node has proved who it is. Else the socket ends with an error. */
+  /** Begins to connect; `onConnect` is called once the node is verified. Otherwise the socket ends with an error. */
   connect({ host, lookup }: ConnectTarget, port: number, onConnect: () => void): tls.TLSSocket {
     const address = `${host}:${port}`;
     const session = this.#sessions.get(address);
@@ -67,14 +67,14 @@ export class NodeTls {
   }
 }
 
-/** The code of an error of a handshake or of a certificate; `undefined` for one of the network below. */
+/** The code of an error of a handshake or of a certificate; `undefined` for a network error. */
 export function tlsProblemOf({ code = '' }: NodeJS.ErrnoException): string | undefined {
   return code === '' || (/^E[A-Z]+$/.test(code) && code !== 'EPROTO') ? undefined : code;
 }
 
-/** Two lines: that a node has no TLS connection from here, and what to do. */
+/** A sentence about a node without TLS connections, with the remedy. */
 export function tlsAdvice(id: string, problem: string): string {
-  return `no TLS connection to ${id} (${problem}): its certificate is not accepted\nstart rollcall up with --upstream-ca FILE of its authority, or --upstream-name NAME when it is for another name`;
+  return `no TLS connection to ${id} (${problem}): its certificate is not accepted; to do: start rollcall up with --upstream-ca FILE of its authority, or --upstream-name NAME when it is for another name`;
 }
 
 /** Addresses whose sessions are kept. */

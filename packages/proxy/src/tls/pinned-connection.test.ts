@@ -8,13 +8,13 @@ import { WebSocket } from 'ws';
 import { makeAuthority } from '../testing/authority.ts';
 import { connectPinned } from './pinned-connection.ts';
 
-test('a connection is used only when the certificate is the one in a file, whatever its name', async (t) => {
+test('a connection is used only if its certificate is the one in a file, with any name', async (t) => {
   const authority = makeAuthority(t);
   const [ours, other] = [authority.issue('ours', ['ops.example']), authority.issue('other', ['ops.example'])];
-  const heard: (string | undefined)[] = [];
+  const received: (string | undefined)[] = [];
   const server = https.createServer({ cert: readFileSync(ours.cert), key: readFileSync(ours.key) });
   server.on('upgrade', (request, socket) => {
-    heard.push(request.headers.authorization);
+    received.push(request.headers.authorization);
     socket.end('HTTP/1.1 418 Teapot\r\nConnection: close\r\n\r\n');
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -34,13 +34,13 @@ test('a connection is used only when the certificate is the one in a file, whate
   };
   assert.match(await errorWith([ours.cert]), /Unexpected server response: 418/);
   assert.match(await errorWith(['/none', ours.cert]), /418/);
-  assert.deepEqual(heard, ['secret', 'secret']);
+  assert.deepEqual(received, ['secret', 'secret']);
   assert.match(await errorWith([other.cert]), /shows another certificate than .*other\.crt/);
   assert.match(await errorWith(['/none']), /shows another certificate than \/none/);
-  assert.equal(heard.length, 2, 'the token was sent to a server that is not known');
+  assert.equal(received.length, 2, 'the token was sent to an unknown server');
 });
 
-test('a server that accepts and does not shake hands is given up', async (t) => {
+test('a connection without a handshake is closed', async (t) => {
   const accepted = new Set<net.Socket>();
   const server = net.createServer((socket) => void accepted.add(socket));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

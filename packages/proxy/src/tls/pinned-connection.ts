@@ -1,20 +1,20 @@
 /**
- * TLS to the coordinator that was started together with this worker. Its certificate has to be the one in a file of this
- * machine; name, issuer and dates are not compared, so that an expired certificate does not end the feed.
+ * TLS to the coordinator that was started together with this worker. Its certificate has to be the one in a file of this machine. Name,
+ * issuer and dates are not compared, so that an expired certificate does not end the feed.
  */
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import tls from 'node:tls';
 
-/** From the connect to the end of the handshake, milliseconds. */
+/** Time from the connect to the end of the handshake, milliseconds. */
 const HANDSHAKE_MS = 5_000;
 
 type Done = (error: Error | null, socket?: Socket) => void;
 
 /**
- * Makes connections whose certificate is the first one in one of `files` (PEM). Files are read for each connection; those
- * that cannot be read are skipped. Nothing is sent before the certificate was compared. Gives `done` the socket or the error.
+ * Makes connections whose certificate is the first one in one of `files` (PEM). The files are read for each connection; unreadable files
+ * are skipped. Nothing is sent before the comparison. `done` gets the socket or the error.
  */
 export function connectPinned(
   files: readonly string[],

@@ -1,8 +1,8 @@
-/** Published rules, for comparison. Each is written from its paper or program and cites it. */
+/** Published rules, for comparison. Each implements its paper or program and cites it. */
 import type { Candidate, Rng } from '@rollcall/core';
 import type { Rule } from '../contender.ts';
 
-/** The candidate of least `score`, random among equals. */
+/** The candidate with the lowest `score`; a random one of equals. */
 function least<C extends Candidate>(
   candidates: readonly C[],
   rng: Rng,
@@ -22,32 +22,34 @@ function least<C extends Candidate>(
   return best ?? candidates[0];
 }
 
-/** Any node. */
+/** A random node. */
 export const random: Rule = ({ rng }) => ({
   name: 'random',
   pick: (candidates) => candidates[Math.floor(rng() * candidates.length)],
 });
 
-/** The node with the fewest requests in flight from all proxies, which no proxy can know. */
+/** Oracle: the node with the fewest requests in flight from all proxies. */
 export const joinShortestQueue: Rule = ({ rng, world, indexOf }) => ({
   name: 'oracle-jsq',
   pick: (candidates) => least(candidates, rng, ({ id }) => world.inFlight(indexOf(id))),
 });
 
-/** The node that would be done with everything first. */
+/** Oracle: the node that would complete a new request first. */
 export const leastBacklog: Rule = ({ rng, world, indexOf }) => ({
   name: 'oracle-backlog',
   pick: (candidates) => least(candidates, rng, ({ id }) => world.finishMs(indexOf(id))),
 });
 
-/** Weight of the newest value in the smoothed ones of C3. */
+/** Weight of the newest value in the smoothed values of C3. */
 const C3_ALPHA = 0.1;
 
 /**
  * C3: expected response time with a cubic queue.
  *
+ * Score: R − s + (1 + os·n + q)³ · s.
+ *
  * @see Suresh, Canini, Schmid, Feldmann, "C3: Cutting Tail Latency in Cloud Data Stores via Adaptive Replica Selection",
- *   NSDI 2015, section 3.1: R − s + (1 + os·n + q)³ · s.
+ *   NSDI 2015, section 3.1.
  */
 export const c3: Rule = ({ rng, world, indexOf }) => {
   const latency = new Float64Array(world.nodes);
@@ -75,12 +77,12 @@ export const c3: Rule = ({ rng, world, indexOf }) => {
   };
 };
 
-/** Answers that Traefik's mean is over. */
+/** Number of answers in the mean of Traefik. */
 const LEAST_TIME_WINDOW = 100;
 
 /**
- * Traefik 3 `leasttime`: mean of the last 100 times to the first byte, times requests in flight and one. Requests that a
- * cookie binds to a node pass it by, uncounted and untimed (`Contender.ignoresBound`).
+ * `leasttime` of Traefik 3. Score: mean of the last 100 times to the first byte · (requests in flight + 1). Requests that a cookie
+ * binds to a node are neither counted nor timed (`Contender.ignoresBound`).
  *
  * @see traefik `pkg/server/service/loadbalancer/leasttime/leasttime.go`, where `ServeHTTP` returns before the counters.
  */
@@ -107,15 +109,15 @@ export const leastTime: Rule = ({ rng, world, indexOf }) => {
   };
 };
 
-/** Time over which a peak is forgotten, milliseconds. */
+/** Time constant of the decay of a peak, milliseconds. */
 const PEAK_TAU_MS = 10_000;
-/** Cost of a node that has requests but no answer yet. */
+/** Cost of a node with requests but without an answer yet. */
 const PEAK_PENALTY_MS = 1e9;
 
 /**
- * Two nodes by chance, of these the least `cost × (in flight + 1)`, where a cost jumps to a peak and decays otherwise. To ask
- * for a cost is to observe a latency of 0, so that the more often a node is looked at, the less its answers below the
- * peak count.
+ * Peak EWMA: of two random nodes the one with the lower `cost · (requests in flight + 1)`. A cost jumps to a higher latency and decays
+ * towards a lower one. Reading a cost observes a latency of 0. The more often a cost is read, the less answers below the peak
+ * count.
  *
  * @see Finagle `PeakEwma.scala`, tower `peak_ewma.rs`.
  */
@@ -148,12 +150,12 @@ export const peakEwma: Rule = ({ rng, world, indexOf }) => {
   };
 };
 
-/** Weights are reckoned anew after this time. */
+/** Interval at which weights are computed. */
 const WEIGHTS_MS = 1_000;
 
 /**
- * Turns by requests per second over utilisation, from reports alone: that is one over the busy time of a request. Nodes
- * without a report count as the mean.
+ * Weighted round robin, with weights from reports only. Weight: requests per second / utilisation = 1 / busy time of a request.
+ * Nodes without a report have the mean weight.
  *
  * @see gRPC proposal A58, `weighted_round_robin`.
  */

@@ -1,13 +1,13 @@
 import type { Rule } from '../contender.ts';
 
-/** A node that was not heard of for so long is not chosen. */
+/** A node without a report for this time is not chosen, milliseconds. */
 const MAX_LAST_SEEN_MS = 10_000;
 
 /**
- * httpd's `heartbeat`: a node by chance, in proportion to the slots that its last report left free, a quarter of them when it
- * is idle. `slots` are those of one node, as `MaxRequestWorkers` sets them. One pass over all nodes per pick.
+ * `heartbeat` of httpd: a random node, in proportion to the free slots in its last report. An idle node counts with a quarter of
+ * its slots. `slots` is the number of slots of one node (`MaxRequestWorkers`). Each pick reads all nodes.
  *
- * @see httpd `modules/proxy/balancers/mod_lbmethod_heartbeat.c`. With no slot free anywhere it answers 503; here chance decides.
+ * @see httpd `modules/proxy/balancers/mod_lbmethod_heartbeat.c`. If no slot is free, httpd answers 503; this rule picks a random node.
  */
 export function heartbeat(slots: number): Rule {
   return ({ rng, world, indexOf }) => {

@@ -1,7 +1,7 @@
 import type { Rng } from '@rollcall/core';
 import type { Rule } from '../contender.ts';
 
-/** A probe's answer. */
+/** The answer to a probe. */
 interface Probe {
   readonly node: number;
   inFlight: number;
@@ -15,12 +15,12 @@ const POOL_SIZE = 16;
 const PROBE_LIFE_MS = 1_000;
 const REMOVED_PER_REQUEST = 1;
 const REUSE_DELTA = 1;
-/** Probes that the distribution of requests in flight is estimated from. */
+/** Number of probes from which the distribution of requests in flight is estimated. */
 const SEEN_SIZE = 128;
 
 /**
- * Prequal: probes in advance, hot or cold by requests in flight, the quickest of the cold. `hotFrom` is the quantile
- * from which a node is hot: 0.84 in the paper's testbed, 0.6 here better at low load.
+ * Prequal: probes nodes in advance and picks the fastest cold node. A node is hot if its requests in flight reach the quantile
+ * `hotFrom`, 0 … 1. The testbed of the paper has 0.84; at low load 0.6 is better here.
  *
  * @see Wydrowski, Kleinberg, Rumble, Archer, "Load is not what you should balance: Introducing Prequal", NSDI 2024.
  */

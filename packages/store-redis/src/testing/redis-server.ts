@@ -1,23 +1,23 @@
-/** A redis-server of a test's own, in a temporary folder, on a port that nobody else uses. */
+/** A redis-server for one test file, in a temporary folder, on a free port. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { freePort } from '@rollcall/core/testing';
 
 export interface RedisServer {
   readonly url: string;
-  /** Ends it as a crash would. What it has written is in its append-only file, though not synced to the disk. */
+  /** Kills it with SIGKILL. Its writes are in the append-only file, but not synced to the disk. */
   kill(): Promise<void>;
-  /** Starts it again on the same port and the same data. */
+  /** Starts it again with the same port and data. */
   restart(): Promise<void>;
-  /** Makes it stand still without closing anything; `resume` lets it go on. */
+  /** Suspends the process; its connections stay open. `resume` continues it. */
   pause(): void;
   resume(): void;
   close(): Promise<void>;
 }
 
-/** The binary by `REDIS_SERVER` or on the PATH; `undefined` when there is none. */
+/** Path of the binary, from `REDIS_SERVER` or the PATH; `undefined` if not found. */
 export function findRedisServer(): string | undefined {
   const named = process.env['REDIS_SERVER'];
   if (named) return isExecutable(named) ? named : undefined;
@@ -27,11 +27,11 @@ export function findRedisServer(): string | undefined {
   return undefined;
 }
 
-/** What a test that was skipped says. */
+/** Reason of skipped tests. */
 export const HOW_TO_INSTALL =
   'redis-server was not found: install the Debian package redis-server, or set REDIS_SERVER to its path';
 
-/** Starts a server. A port that was taken in between is replaced by another, a few times. */
+/** Starts a server. If another process takes the port first, it retries with another port, at most 5 times in all. */
 export async function startRedisServer(binary: string): Promise<RedisServer> {
   const folder = mkdtempSync(join(tmpdir(), 'rollcall-redis-'));
   let port = 0;
@@ -83,20 +83,6 @@ function spawnRedis(binary: string, folder: string, port: number): Promise<Child
     child.stdout.on('data', (text: string) => {
       printed = (printed + text).slice(-10_000);
       if (/Ready to accept connections/i.test(printed)) resolve(child);
-    });
-  });
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => {
-        if (typeof address === 'object' && address) resolve(address.port);
-        else reject(new Error('no port'));
-      });
     });
   });
 }

@@ -1,4 +1,4 @@
-/** How our reading and that of Node's parser may differ: in what we refuse, never in what we accept. */
+/** The allowed differences between our parsers and Node's: in what we refuse, never in what we accept. */
 import { FIELD, type FieldKind, requestField, responseField } from '../field-names.ts';
 import { isRemovable } from '../field-rules.ts';
 import { asciiOctets } from '../octets.ts';
@@ -20,15 +20,15 @@ function lowerName(line: string): string {
   return nameOf(line).toLowerCase() + line.slice(line.indexOf(':'));
 }
 
-/** Those of `lines` that go on unchanged: of a kind that `goesOn` says, and not named by `Connection`. */
-function forwardedOf(lines: readonly string[], goesOn: (name: string) => boolean): string[] {
+/** The `lines` that are forwarded unchanged: of a kind that `isForwarded` accepts, and not named by `Connection`. */
+function forwardedOf(lines: readonly string[], isForwarded: (name: string) => boolean): string[] {
   const nominated = new Set<string>();
   for (const line of lines)
     if (nameOf(line).toLowerCase() === 'connection')
       for (const name of line.slice(11).split(',')) nominated.add(name.trim().toLowerCase());
   return lines.filter((line) => {
     const name = nameOf(line).toLowerCase();
-    return goesOn(name) && !(nominated.has(name) && isRemovable(name));
+    return isForwarded(name) && !(nominated.has(name) && isRemovable(name));
   });
 }
 
@@ -36,11 +36,11 @@ function kindOf(find: (octets: Uint8Array, start: number, end: number) => FieldK
   return find(asciiOctets(name), 0, name.length);
 }
 
-/** A sentence about how the two readings of requests differ; `''` when they agree. */
+/** A sentence about a difference between the two results for requests; `''` without one. */
 export function requestDifference(ours: readonly ReadRequest[], node: NodeReading): string {
   for (const [i, mine] of ours.entries()) {
     const its = node.messages[i];
-    // Node's parser believes a `Connection` in a trailer section, which RFC 9110 §6.5.1 says it may not. We go on.
+    // Node's parser applies a `Connection` in a trailer section, against RFC 9110 §6.5.1. Ours continues.
     if (!its && ours[i - 1]?.bodyLength === -1 && node.error === 'HPE_CLOSED_CONNECTION') return '';
     if (!its) return `request ${i} is accepted by us only (${node.error})`;
     if (mine.method !== its.method) return `method ${mine.method} and ${its.method}`;
@@ -61,7 +61,7 @@ export function requestDifference(ours: readonly ReadRequest[], node: NodeReadin
     const isChunked = lines.some((line) => nameOf(line).toLowerCase() === 'transfer-encoding');
     const announced = isChunked ? -1 : length === undefined ? 0 : Number(length.slice(15).trim());
     if (mine.bodyLength !== announced) return `length ${mine.bodyLength} and ${announced}`;
-    // Node reads nothing behind a request that asks for an upgrade.
+    // Node reads nothing behind a request for an upgrade.
     if (its.isUpgrade) return '';
     if (mine.isComplete && !its.isComplete) return `request ${i} is complete for us only (${node.error})`;
     if (mine.isComplete && mine.body !== its.body)
@@ -76,11 +76,11 @@ function isSameTarget({ target, authority }: ReadRequest, its: string): boolean 
   return target === rest || target === `/${rest}` || (target === '*' && rest === '');
 }
 
-/** The same of responses to one request. */
+/** The same for responses to one request. */
 export function responseDifference(ours: readonly ReadResponse[], node: NodeReading): string {
   for (const [i, mine] of ours.entries()) {
     const its = node.messages[i];
-    // After an interim response that says the connection closes we still wait for the answer, and use the connection no more.
+    // After an interim response that announces a close we still wait for the answer, and then close the connection.
     if (!its && i > 0 && node.error === 'HPE_CLOSED_CONNECTION') return '';
     if (!its) return `response ${i} is accepted by us only (${node.error})`;
     if (mine.status !== its.status) return `status ${mine.status} and ${its.status}`;
@@ -91,7 +91,7 @@ export function responseDifference(ours: readonly ReadResponse[], node: NodeRead
     if (mine.fields.map(lowerName).join('\n') !== expected.map(lowerName).join('\n'))
       return `fields ${JSON.stringify(mine.fields)} and ${JSON.stringify(expected)}`;
     if (mine.status === 101) return '';
-    // RFC 9112 §6.3: these end at the empty line. Node's parser believes a length there; from here on the two read on apart.
+    // RFC 9112 §6.3: these end at the empty line. Node's parser applies a length there; from here on the two differ.
     if (isBodiless(mine.status) && linesOf(its).some((line) => FRAMING.test(line))) return '';
     if (mine.isComplete && !its.isComplete) return `response ${i} is complete for us only (${node.error})`;
     if (mine.isComplete && mine.body !== its.body)

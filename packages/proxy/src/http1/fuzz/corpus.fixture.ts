@@ -1,6 +1,6 @@
 /**
- * The corpus: inputs that took a way of their own through the parsers, by target. One file each, one input in a line, as
- * JSON text with a character for each octet; in order of their text, so that additions are easy to review.
+ * The corpus: inputs that reached new code in the parsers, by target. Each target has one file with one input per line, as JSON text with
+ * a character for each octet. The lines are sorted, so that additions are easy to review.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import type { TargetName } from './target.fixture.ts';
@@ -22,7 +22,7 @@ export function saveCorpus(target: TargetName, inputs: readonly string[]): void 
   writeFileSync(fileOf(target), `${lines.join('\n')}\n`);
 }
 
-/** `octets` as JSON text in which everything but visible ASCII is escaped. */
+/** `octets` as JSON text in which all octets but visible ASCII are escaped. */
 export function asciiJson(octets: string): string {
   return JSON.stringify(octets).replace(
     /[\x7f-\xff]/g,

@@ -1,11 +1,11 @@
-/** What the fuzzer has found and what it has collected, read again: whole, in pieces, and octet by octet. */
+/** Findings and corpus of the fuzzer, read again: whole, in pieces, and octet by octet. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { loadCorpus } from './corpus.fixture.ts';
 import { nodeParser } from './node-parser.fixture.ts';
 import { read, TARGETS, type TargetName } from './target.fixture.ts';
 
-/** Inputs on which we and Node's parser differ on purpose, as ENGINE.md tells, or once differed. */
+/** Inputs with an intended difference between our parsers and Node's, see ENGINE.md, or with a former difference. */
 const FINDINGS: readonly (readonly [TargetName, string])[] = [
   ['response', 'HTTP/1.1 190\r\nContent-Length:1\r\n\r\n'],
   ['head-response', 'HTTP/1.0 102\r\n\r\nHTTP/1.1 102\r\n\r\n'],
@@ -29,12 +29,12 @@ function check(target: TargetName, octets: string): void {
     assert.equal(read(target, octets, cuts, nodeParser!).difference, '', `${target} ${JSON.stringify(octets)}`);
 }
 
-test('no finding of the fuzzer comes back', { skip }, () => {
+test('no finding of the fuzzer returns', { skip }, () => {
   for (const [target, octets] of FINDINGS) check(target, octets);
 });
 
 for (const target of TARGETS)
-  test(`the corpus of ${target} means to us what it means to Node, in any pieces`, { skip }, () => {
+  test(`the corpus of ${target} has the same result as with Node, in any pieces`, { skip }, () => {
     const corpus = loadCorpus(target);
     assert.ok(corpus.length > 20, `${corpus.length} inputs`);
     for (const octets of corpus) check(target, octets);

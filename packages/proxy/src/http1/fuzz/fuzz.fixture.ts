@@ -1,7 +1,7 @@
 /**
- * `npm run fuzz -- --seconds N --seed N`: changes known inputs octet by octet and line by line, and holds our reading of
- * heads and chunks, whole and in pieces, against that of Node's parser. What takes a new way through the parsers is made
- * small and kept in `packages/proxy/fuzz-corpus`. Ends with 1 and a test to paste at the first difference.
+ * `npm run fuzz -- --seconds N --seed N`: changes known inputs octet by octet and line by line. Compares the results of our parsers for
+ * heads and chunks, whole and in pieces, with those of Node's parser. Inputs that reach new code are minimised and kept in
+ * `packages/proxy/fuzz-corpus`. At the first difference it ends with 1 and a test to paste.
  */
 import { parseArgs } from 'node:util';
 import { seededRng } from '@rollcall/core/testing';
@@ -12,12 +12,12 @@ import { seedsOf } from './seeds.fixture.ts';
 import { type Reading, read, TARGETS, type TargetName } from './target.fixture.ts';
 
 const PROGRESS_MS = 10_000;
-/** Runs of one target before the next has its turn. */
+/** Runs of one target before the next one. */
 const TURN = 500;
-/** Readings that making one input small may cost. */
+/** Limit of runs to minimise one input. */
 const SHRINKS = 400;
 const MAX_OCTETS = 4_000;
-/** What is kept of one target, as it is written: the corpus is to be read by people. */
+/** The kept inputs of one target, in the form of the file: people read the corpus. */
 const MAX_CORPUS_OCTETS = 45_000;
 
 const { values } = parseArgs({
@@ -27,7 +27,7 @@ const seconds = Number(values.seconds);
 const seed = Number(values.seed ?? Math.floor(Date.now() / 1_000));
 if (!(seconds > 0) || !Number.isInteger(seed)) throw new Error('--seconds and --seed are numbers');
 const node = nodeParser;
-if (node === undefined) throw new Error('the parser of this Node cannot be reached');
+if (node === undefined) throw new Error('the parser of this Node.js version is not accessible');
 
 interface Hunt {
   readonly target: TargetName;
@@ -73,7 +73,7 @@ function everywhere(octets: string): number[] {
   return Array.from({ length: octets.length + 80 }, (_, i) => i + 1);
 }
 
-/** `octets` without what can be left out while `holds` still does. */
+/** `octets` without the parts that are not needed for `holds`. */
 function shrunk(octets: string, holds: (shorter: string) => boolean): string {
   let small = octets;
   let left = SHRINKS;

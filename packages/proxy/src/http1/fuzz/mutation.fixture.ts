@@ -1,6 +1,6 @@
 import type { Rng } from '@rollcall/core';
 
-/** What has told parsers apart. */
+/** Texts that parsers have treated in different ways. */
 const INTERESTING = [
   ...[
     '\r\n',
@@ -38,7 +38,7 @@ const INTERESTING = [
   ],
 ];
 
-/** `octets` changed a little: an octet, a line, or a part of another input. */
+/** `octets` with a small change: an octet, a line, or a part of another input. */
 export function mutate(octets: string, others: readonly string[], rng: Rng): string {
   const at = Math.floor(rng() * (octets.length + 1));
   const pick = <T>(list: readonly T[]): T => list[Math.floor(rng() * list.length)]!;
@@ -74,5 +74,5 @@ export function mutate(octets: string, others: readonly string[], rng: Rng): str
   }
 }
 
-/** Where Node 20's parser refuses, or does not know, what RFC 9110 §5.5 allows: a tab around these values. Corrected in later ones. */
+/** A tab around these values, which RFC 9110 §5.5 allows. Node 20's parser refuses or does not know it; later ones do. */
 export const TAB_AROUND_FRAMING = /^(?:content-length|transfer-encoding|connection):(?:[ ]*\t|[^\r\n]*\t[ \t]*\r\n)/im;

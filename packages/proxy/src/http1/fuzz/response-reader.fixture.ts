@@ -2,9 +2,10 @@ import { DEFAULT_LIMITS } from '../../engine/limits.ts';
 import { ChunkedDecoder } from '../chunked.ts';
 import { PartialHead } from '../partial-head.ts';
 import { normalLine, octetClasses } from '../request-reader.fixture.ts';
-import { mayBeginResponse, type ResponseEdits, type ResponseFraming, ResponseHead } from '../response-head.ts';
+import { NO_EDITS } from '../response-edits.fixture.ts';
+import { mayBeginResponse, type ResponseFraming, ResponseHead } from '../response-head.ts';
 
-/** One response as our parsers understand it. */
+/** One response as the parsers of the engine read it. */
 export interface ReadResponse {
   readonly status: number;
   readonly reason: string;
@@ -16,12 +17,10 @@ export interface ReadResponse {
   isComplete: boolean;
 }
 
-const UNEDITED: ResponseEdits = { nodeAuthority: '', publicOrigin: '', rewriteCookies: [], rewriteRoute: '' };
-
 /** Reads the interim responses and the final one to a request, as a node connection does, from octets in any pieces. */
 export class ResponseReader {
   readonly responses: ReadResponse[] = [];
-  /** What is wrong; `''` for nothing. */
+  /** Reason of a refusal; `''` without one. */
   why = '';
   readonly #method: string;
   readonly #partial = new PartialHead();
@@ -59,7 +58,7 @@ export class ResponseReader {
     }
     this.#partial.clear();
     const head = this.#head;
-    const why = head.read(octets, 0, end, this.#method, UNEDITED, DEFAULT_LIMITS);
+    const why = head.read(octets, 0, end, this.#method, NO_EDITS, DEFAULT_LIMITS);
     if (why !== undefined) {
       this.why = why;
       return octets;

@@ -5,7 +5,7 @@ import type { TargetName } from './target.fixture.ts';
 
 const MAX_OCTETS = 4_000;
 
-/** What a run begins with: the HTTP cases, and what earlier runs have found. */
+/** First inputs of a run: the HTTP cases, and findings of earlier runs. */
 export function seedsOf(target: TargetName): string[] {
   const isResponse = target === 'response' || target === 'head-response';
   const requests = requestCases().map(({ octets }) => octets);
@@ -19,7 +19,7 @@ export function seedsOf(target: TargetName): string[] {
   return [...fromCases, ...loadCorpus(target)].filter((octets) => octets.length > 0 && octets.length < MAX_OCTETS);
 }
 
-/** What the nodes of the response cases answer. */
+/** Answers of the nodes in the response cases. */
 function responseCases(): string[] {
   const answers: string[] = [];
   for (const name of ['cases.json', 'own-cases.json']) {

@@ -1,4 +1,4 @@
-/** What is fuzzed: octets in, a signature of what they did and a difference out. */
+/** A target of the fuzzer: takes octets, returns a signature of their result and a difference. */
 import { RequestReader } from '../request-reader.fixture.ts';
 import { requestDifference, responseDifference } from './comparison.fixture.ts';
 import { TAB_AROUND_FRAMING } from './mutation.fixture.ts';
@@ -8,20 +8,20 @@ import { ResponseReader } from './response-reader.fixture.ts';
 export const TARGETS = ['request', 'chunked', 'response', 'head-response'] as const;
 export type TargetName = (typeof TARGETS)[number];
 
-/** What one input did. */
+/** The result of one input. */
 export interface Reading {
-  /** Inputs of one signature took the same way through our parser and Node's, as far as can be told from outside. */
+  /** Inputs of one signature used the same code in our parser and Node's, as far as the result shows it. */
   readonly signature: string;
-  /** A sentence; `''` when all is well. */
+  /** A sentence; `''` without a difference. */
   readonly difference: string;
 }
 
-/** RFC 9112 §5.1 has a proxy take this white space away; Node refuses it. */
+/** RFC 9112 §5.1 requires a proxy to remove this white space; Node refuses it. */
 const SPACE_BEFORE_COLON = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+[ \t]+:/m;
 
 const CHUNKED_HEAD = 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n';
 
-/** The octets that a target sees of an input: chunks get a head that is always the same. */
+/** The octets that a target gets of an input: chunks get a constant head. */
 function whole(target: TargetName, octets: string): string {
   return target === 'chunked' ? CHUNKED_HEAD + octets : octets;
 }
@@ -86,12 +86,12 @@ function readResponse(octets: string, cuts: readonly number[], node: NodeParser,
   };
 }
 
-/** A status as far as it decides where a message ends. */
+/** A status, reduced to its effect on the end of a message. */
 function kindOf(status: number): string {
   return status < 200 ? (status === 101 ? '101' : '1xx') : status === 204 || status === 304 ? String(status) : 'other';
 }
 
-/** Octets mean the same whatever segments they come in. */
+/** Octets have the same result in any segments. */
 function segmentDifference(wholeReading: object, piecedReading: object): string {
   const [whole, pieced] = [JSON.stringify(wholeReading), JSON.stringify(piecedReading)];
   return whole === pieced ? '' : `whole ${whole}, in pieces ${pieced}`;

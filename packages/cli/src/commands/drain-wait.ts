@@ -1,0 +1,78 @@
+/** `drain --wait` and `stop --wait`: print the progress until each node is empty, past its deadline, or lost. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { NodeResource } from '@rollcall/protocol';
+import { compactDuration } from '@rollcall/protocol';
+import { CliFailure, EXIT } from '../exit.ts';
+import { type DrainEnd, drainEndOf } from './drain-end.ts';
+import { noteOf } from './nodes.ts';
+
+/** Time between two polls of a drain, milliseconds. */
+const POLL_MS = 250;
+/** The same for more than `MANY_NODES` nodes: each poll reads the whole list. */
+const SLOW_POLL_MS = 2_000;
+const MANY_NODES = 100;
+/** Exit codes, the worst first: one node that was killed outweighs deadlines of others. */
+const BY_SEVERITY = [EXIT.failed, EXIT.timedOut, EXIT.ok];
+
+export interface DrainsOver {
+  readonly nodes: NodeResource[];
+  /** The nodes that did not end as empty; `undefined` when all did. */
+  readonly failure: CliFailure | undefined;
+}
+
+/**
+ * Polls until the drains of all `targets` have ended, and prints each change. A target that is not listed any more counts as gone.
+ * Throws if a node is enabled again, and with exit code 4 when `timeoutMs` is over.
+ */
+export async function waitForDrains(
+  look: () => Promise<readonly NodeResource[]>,
+  targets: readonly NodeResource[],
+  timeoutMs: number | undefined,
+): Promise<DrainsOver> {
+  const startMs = performance.now();
+  const endMs = startMs + (timeoutMs ?? Number.POSITIVE_INFINITY);
+  const pollMs = targets.length > MANY_NODES ? SLOW_POLL_MS : POLL_MS;
+  const left = new Map(targets.map((node) => [node.id as string, node]));
+  const done: NodeResource[] = [];
+  const ends = new Map<string, DrainEnd>();
+  const printed = new Map<string, string>();
+  const limit = timeoutMs === undefined ? 'without a time limit (--timeout)' : `at most ${compactDuration(timeoutMs)}`;
+  const drains = targets.length === 1 ? 'the drain of 1 node ends' : `the drains of ${targets.length} nodes end`;
+  process.stderr.write(`waiting until ${drains}, ${limit}; Ctrl-C ends the wait and not the drain\n`);
+  for (;;) {
+    const now = new Map((await look()).map((node) => [node.id as string, node]));
+    for (const [id, before] of left) {
+      const node = now.get(id) ?? { ...before, liveness: 'gone' };
+      const end = drainEndOf(node, before.drain?.sessionsLeft ?? before.sessions);
+      const note = end?.word ?? noteOf(node).replace(/, at most .*$/, '');
+      if (printed.get(id) !== note) process.stderr.write(`${id}: ${note}\n`);
+      printed.set(id, note);
+      if (end !== undefined) {
+        ends.set(id, end);
+        done.push(node);
+        left.delete(id);
+      } else if (node.status === 'enabled')
+        throw new CliFailure(`${id} was enabled again before its drain ended`, EXIT.failed);
+      else left.set(id, node);
+    }
+    if (left.size === 0) return { nodes: done, failure: verdict(ends, compactDuration(performance.now() - startMs)) };
+    if (performance.now() >= endMs)
+      throw new CliFailure(
+        `not drained within the --timeout: ${[...left.keys()].join(', ')}; the drain continues`,
+        EXIT.timedOut,
+      );
+    await sleep(pollMs);
+  }
+}
+
+/** Prints the last line if all nodes are empty; otherwise returns the failure that names the others. */
+function verdict(ends: ReadonlyMap<string, DrainEnd>, duration: string): CliFailure | undefined {
+  const bad = [...ends].filter(([, { exitCode }]) => exitCode !== EXIT.ok);
+  if (bad.length > 0) {
+    const exitCode = BY_SEVERITY.find((code) => bad.some(([, end]) => end.exitCode === code)) ?? EXIT.failed;
+    return new CliFailure(bad.map(([id, { word }]) => `${id}: ${word}`).join('; '), exitCode);
+  }
+  const words = new Set([...ends.values()].map(({ word }) => word));
+  process.stderr.write(`done after ${duration}: ${words.size === 1 ? [...words][0] : 'empty'}\n`);
+  return undefined;
+}

@@ -1,0 +1,20 @@
+import type { AdminClient } from '../admin-client.ts';
+import { CliFailure } from '../exit.ts';
+
+const LIST = 'rollcall nodes lists the nodes and their balancers';
+
+/** `error` with the next step, if the coordinator has no such balancer, node or group. */
+export function withNextStep(error: unknown, step: string = LIST): unknown {
+  if (!(error instanceof CliFailure) || error.code !== 'not-found') return error;
+  return new CliFailure(`${error.message}; ${step}`, error.exitCode, error.code);
+}
+
+/** As `withNextStep`, for the command `verb` on `node`, which may be the name of a balancer. */
+export async function withNodeStep(error: unknown, client: AdminClient, verb: string, node: string): Promise<unknown> {
+  if (!(error instanceof CliFailure) || error.code !== 'not-found') return error;
+  const isBalancer = await client.get(`/v1/balancers/${node}`).then(
+    () => true,
+    () => false,
+  );
+  return withNextStep(error, isBalancer ? `${node} is a balancer: rollcall ${verb} --balancer ${node}` : LIST);
+}

@@ -1,0 +1,10 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { frontFlags } from './front-flags.ts';
+
+test('--via is a switch, on by default', () => {
+  assert.equal(frontFlags({}).addsVia, true);
+  for (const via of ['on', 'ON', 'yes']) assert.equal(frontFlags({ via }).addsVia, true, via);
+  for (const via of ['off', 'no', '0']) assert.equal(frontFlags({ via }).addsVia, false, via);
+  assert.throws(() => frontFlags({ via: 'full' }), { message: '--via "full": write on or off' });
+});

@@ -1,0 +1,49 @@
+import type { AgentServer } from '../agents/agent-server.ts';
+import type { NodeAddressPolicy } from '../agents/node-address-policy.ts';
+import type { Prober } from '../agents/prober.ts';
+import type { RegistrationPace } from '../agents/registration-pace.ts';
+import type { Gate } from '../auth/gate.ts';
+import type { Logins } from '../auth/logins.ts';
+import type { OpenConnections } from '../auth/open-connections.ts';
+import type { Tokens } from '../auth/tokens.ts';
+import type { Cluster } from '../cluster.ts';
+import type { Config } from '../config.ts';
+import type { History } from '../events/history.ts';
+import type { FeedServer } from '../feed/feed-server.ts';
+import type { StateDirectory } from '../files/state-directory.ts';
+import type { IdleConnections } from '../network/idle-connections.ts';
+import type { UnreadAnswers } from '../network/unread-answers.ts';
+import type { SupervisedProcesses } from '../supervised-processes.ts';
+import type { StoreSync } from '../sync/store-sync.ts';
+import type { SharedAnswers } from './shared-answers.ts';
+
+/** The objects that the admin API and the pages use. */
+export interface Dependencies {
+  readonly config: Config;
+  readonly cluster: Cluster;
+  /** Cached lists and status, shared by many readers. */
+  readonly answers: SharedAnswers;
+  readonly agents: AgentServer;
+  readonly feed: FeedServer;
+  readonly supervised: SupervisedProcesses;
+  readonly history: History;
+  readonly gate: Gate;
+  readonly logins: Logins;
+  readonly policy: NodeAddressPolicy;
+  readonly prober: Prober;
+  readonly registrations: RegistrationPace;
+  readonly storeSync: StoreSync;
+  readonly unread: UnreadAnswers;
+  readonly idle: IdleConnections;
+  readonly state: StateDirectory;
+  readonly tokens: Tokens;
+  readonly open: OpenConnections;
+  readonly epoch: string;
+  readonly startedAtUnixMs: number;
+  /** URL of the control port; known once it listens. */
+  readonly controlUrl: () => string;
+  /** False during start and shutdown. */
+  readonly isReady: () => boolean;
+  /** Aborted at shutdown, which ends the open-ended answers. */
+  readonly ending: AbortSignal;
+}

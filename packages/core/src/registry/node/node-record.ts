@@ -1,0 +1,236 @@
+/**
+ * The registry's record of one node. `NodeView` is readable by all code. Only files of this folder use it as `NodeRecord`,
+ * and change it.
+ */
+import type { NodeReach, ProbeKind } from '@rollcall/feed';
+import type {
+  ContextPath,
+  Fault,
+  GoneCause,
+  Liveness,
+  MetricScale,
+  NodeId,
+  NodeRegistration,
+  Status,
+} from '@rollcall/protocol';
+import type { ConnectionId, QuotaStanding } from '../commands.ts';
+import type { Drain } from './drain.ts';
+import { NO_RETURNS, type Returns } from './flapping.ts';
+import { NodeHistory } from './load-history.ts';
+import { mostRestrictive } from './node-status.ts';
+
+/**
+ * `agent`: sends heartbeats. `lease`: ends unless the registration is repeated. `static`: stays until it is removed. The last two count as
+ * current while they answer.
+ */
+export type NodeKind = 'agent' | 'lease' | 'static';
+
+/** A registration with the two fields that distinguish one process from another. */
+export type AcceptedRegistration = NodeRegistration & { readonly incarnation: number; readonly instance: string };
+
+/** The start time that counts for a process instead of the announced one. */
+export interface SettledStart {
+  readonly instance: string;
+  readonly incarnation: number;
+}
+
+/** The status that an operator or the node requests, with its start and end. Instants are monotonic milliseconds. */
+export interface RequestedStatus {
+  readonly status: Status;
+  readonly reason: string | undefined;
+  readonly by: string | undefined;
+  readonly atMs: number;
+  /** Instant at which a drain or stop ends in any case. */
+  readonly deadlineAtMs: number | undefined;
+  /** Instant at which the requested status reverts to `enabled`. */
+  readonly untilMs: number | undefined;
+}
+
+/** Operator's overrides of registered values; `undefined` leaves the node's own value. */
+export interface Overrides {
+  readonly weight: number | undefined;
+  readonly standby: boolean | undefined;
+  readonly redirectTo: NodeId | undefined;
+}
+
+/** Why a node that was up is suspect. */
+export type SuspectReason = 'silent' | 'disconnected' | 'unresponsive' | 'restarted';
+
+/** Why a node is not up, or not yet. */
+export type LivenessReason = SuspectReason | 'unreachable' | 'unprobed' | 'blocked' | 'expected' | GoneCause;
+
+export interface NodeView {
+  readonly id: NodeId;
+  /** Small integer, never reused while the coordinator runs. */
+  readonly index: number;
+  /** Name of the token the id belongs to. */
+  readonly owner: string;
+  /** The addresses that it may announce, by its registrant; `undefined` in a record of an earlier release without this field. */
+  readonly reach: NodeReach | undefined;
+  /** Determines the quotas that it counts for. */
+  readonly standing: QuotaStanding;
+  readonly kind: NodeKind;
+  /** Time without any sign of life after which this node is given up; for kind `lease` the term of one registration. */
+  readonly leaseMs: number;
+  readonly registration: AcceptedRegistration;
+  /** The connection of its agent, open or closed; 0 for a node restored from the store. */
+  readonly connection: ConnectionId;
+  /** False once that connection has closed; always false for kinds without one. */
+  readonly isConnected: boolean;
+  readonly liveness: Liveness;
+  /** `undefined` while up. */
+  readonly livenessReason: LivenessReason | undefined;
+  /** Cause of the last failed probe. */
+  readonly livenessDetail: string | undefined;
+  /** Needs a successful probe before it is up. */
+  readonly awaitsProbe: boolean;
+  /** How workers probe its port; `options` until the coordinator has found another kind. */
+  readonly probe: ProbeKind;
+  /** Sessions may name its route: it has been in the feed at some time, or has the route of a gone node that had been. */
+  readonly isKnown: boolean;
+  /** Largest `seq` of this connection; -1 before the first. */
+  readonly seq: number;
+  /** Agents: last heartbeat or registration. Members without one: last answer. */
+  readonly heardAtMs: number;
+  /** Last registration, repeats included: the term of kind `lease` runs from it. */
+  readonly renewedAtMs: number;
+  /** Last sign of life by either witness: heartbeat, registration, or a worker's report that it answers. */
+  readonly signAtMs: number;
+  /** The lease is over, and the node stays because it is the last of a context. */
+  readonly isHeld: boolean;
+  /** Instant at which that last ended because another node became live: the lease restarts there. `undefined` before the first. */
+  readonly heldUntilMs: number | undefined;
+  /** False: the node reports that new work should go to other nodes. */
+  readonly isReady: boolean;
+  /** Instant at which the registration of the present process was accepted. */
+  readonly registeredAtMs: number;
+  /** Instant since which its present process is in the feed; `undefined` when it has never been in it. */
+  readonly inFeedSinceMs: number | undefined;
+  readonly goneAtMs: number | undefined;
+  /** Cause of its last absence; kept until it is in the feed again. */
+  readonly goneCause: GoneCause | undefined;
+  /** The next time it is up counts as a return. */
+  readonly isReturning: boolean;
+  readonly returns: Returns;
+  /** Instant since which it has been up without suspicion; meaningful while up. */
+  readonly upSinceMs: number;
+  /** Starts of its processes that were set by the coordinator, oldest first; at most four. */
+  readonly settledStarts: readonly SettledStart[];
+  readonly operatorStatus: RequestedStatus;
+  readonly nodeStatus: RequestedStatus;
+  /** Statuses that the node requests for single contexts; never `enabled`. */
+  readonly contextStatus: ReadonlyMap<ContextPath, Status>;
+  readonly overrides: Overrides;
+  /** Largest announced weight that counts; `undefined` while the announced one is within the bound. */
+  readonly mostWeight: number | undefined;
+  readonly operatorDrain: Drain | undefined;
+  readonly nodeDrain: Drain | undefined;
+  /** 0 idle … 1 full, not smoothed; `undefined` when never reported by this process. */
+  readonly load: number | undefined;
+  readonly sessions: number | undefined;
+  readonly inFlight: number | undefined;
+  readonly serviceMs: number | undefined;
+  readonly metrics: Readonly<Record<string, number>>;
+  /** Measured values of the metrics, in the units of their scales. */
+  readonly values: Readonly<Record<string, number>>;
+  /** How a value becomes a part of the load, as last reported. */
+  readonly scales: Readonly<Record<string, MetricScale>>;
+  /** Load and metrics over time. */
+  readonly history: NodeHistory;
+  /** Instant of the last report with numbers; `undefined` before the first. */
+  readonly toldAtMs: number | undefined;
+  readonly warnings: readonly Fault[];
+}
+
+export type NodeRecord = { -readonly [Key in keyof NodeView]: NodeView[Key] };
+
+/** The required fields of a new record. */
+export type RecordSeed = Pick<
+  NodeView,
+  | 'index'
+  | 'owner'
+  | 'reach'
+  | 'standing'
+  | 'kind'
+  | 'leaseMs'
+  | 'registration'
+  | 'connection'
+  | 'liveness'
+  | 'livenessReason'
+>;
+
+/** A new record with `seed` and defaults, as of `nowMs`. */
+export function freshRecord(seed: RecordSeed, nowMs: number): NodeRecord {
+  return {
+    ...seed,
+    id: seed.registration.id,
+    isConnected: false,
+    livenessDetail: undefined,
+    awaitsProbe: true,
+    probe: 'options',
+    isKnown: false,
+    seq: -1,
+    heardAtMs: nowMs,
+    renewedAtMs: nowMs,
+    signAtMs: nowMs,
+    isHeld: false,
+    heldUntilMs: undefined,
+    isReady: true,
+    registeredAtMs: nowMs,
+    inFeedSinceMs: undefined,
+    goneAtMs: undefined,
+    goneCause: undefined,
+    isReturning: false,
+    returns: NO_RETURNS,
+    upSinceMs: nowMs,
+    settledStarts: [],
+    operatorStatus: noRequestedStatus(nowMs),
+    nodeStatus: noRequestedStatus(nowMs),
+    contextStatus: new Map(),
+    overrides: NO_OVERRIDES,
+    mostWeight: undefined,
+    operatorDrain: undefined,
+    nodeDrain: undefined,
+    load: undefined,
+    sessions: undefined,
+    inFlight: undefined,
+    serviceMs: undefined,
+    metrics: {},
+    values: {},
+    scales: {},
+    history: new NodeHistory(),
+    toldAtMs: undefined,
+    warnings: [],
+  };
+}
+
+/** The requested status without a request: `enabled`. */
+export function noRequestedStatus(atMs: number): RequestedStatus {
+  return { status: 'enabled', reason: undefined, by: undefined, atMs, deadlineAtMs: undefined, untilMs: undefined };
+}
+
+export const NO_OVERRIDES: Overrides = { weight: undefined, standby: undefined, redirectTo: undefined };
+
+/** The more restrictive one of the statuses that operator and node request. */
+export function effectiveStatus(node: NodeView): Status {
+  return mostRestrictive(node.operatorStatus.status, node.nodeStatus.status);
+}
+
+/** Status of one context of the node: the most restrictive one of operator, node and context. */
+export function contextStatus(node: NodeView, path: ContextPath): Status {
+  return mostRestrictive(effectiveStatus(node), node.contextStatus.get(path) ?? 'enabled');
+}
+
+/** The operator's weight, or the announced weight up to its bound. */
+export function weightOf(node: NodeView): number {
+  return node.overrides.weight ?? Math.min(node.registration.weight, node.mostWeight ?? Number.POSITIVE_INFINITY);
+}
+
+export function isStandby(node: NodeView): boolean {
+  return node.overrides.standby ?? false;
+}
+
+/** Whether the node takes new sessions in the first place: it is ready, and not held down. */
+export function takesNew({ isReady, returns }: NodeView): boolean {
+  return isReady && returns.flapping?.heldUntilMs === undefined;
+}

@@ -1,0 +1,235 @@
+/**
+ * Explains a node's load factor and traffic share: numbers side by side, and sentences. It names only causes that are known
+ * to move traffic. The workers explain the scores of one request.
+ */
+import type { ExplainedMetric, ExplainedShare, NodeExplanation, NodeId } from '@rollcall/protocol';
+import { loadFactor } from '@rollcall/protocol';
+import { effectiveStatus, isStandby, type NodeView, takesNew, weightOf } from '../node/node-record.ts';
+import { sessionNumbers } from '../node/session-numbers.ts';
+import type { RegistryState } from '../registry-state.ts';
+import { FADE_MS } from '../workers/traffic.ts';
+import { explainedMetrics } from './explained-metrics.ts';
+import { inWords, type Now } from './node-resource.ts';
+
+/** The algorithms ramp a joining node up for about this time, milliseconds. */
+const JOINING_MS = 20_000;
+/** A share that differs from the fair one by less than this ratio needs no reason. */
+const ORDINARY = 0.2;
+/** With fewer requests a second, or sessions, in the whole balancer shares are chance. */
+const FEW = 5;
+
+/** A node with the numbers that are compared with the other nodes of its balancer. */
+interface Compared {
+  readonly node: NodeView;
+  readonly perSecond: number;
+  readonly sessions: number;
+  readonly sessionsSeenOnce: number;
+  readonly isTaking: boolean;
+}
+
+export function explainNode(state: RegistryState, id: NodeId, now: Now): NodeExplanation | undefined {
+  const node = state.nodes.get(id);
+  if (node === undefined) return undefined;
+  const { balancer } = node.registration;
+  const all = [...state.nodes.inBalancer(balancer)]
+    .filter((other) => other === node || other.liveness !== 'gone')
+    .map((other) => compared(state, other, now.nowMs));
+  const own = all.find((other) => other.node === node)!;
+  const fairShare = own.isTaking
+    ? weightOf(node) / sumOf(all, (other) => (other.isTaking ? weightOf(other.node) : 0))
+    : 0;
+  const requests = shareOf(
+    own.perSecond,
+    sumOf(all, ({ perSecond }) => perSecond),
+    fairShare,
+  );
+  const sessions = shareOf(
+    own.sessions,
+    sumOf(all, (other) => other.sessions),
+    fairShare,
+  );
+  const metrics = explainedMetrics(node);
+  const factor = loadFactor(node.history.load.mean, isStandby(node));
+  const meanLoad = node.history.load.mean;
+  return {
+    id,
+    balancer,
+    because: [
+      ...standing(state, node, now),
+      ...loadSentences(node, metrics, factor),
+      ...shareSentences(own, all, { requests, sessions }),
+    ],
+    ...(node.load !== undefined && { load: node.load }),
+    ...(meanLoad !== undefined && { meanLoad }),
+    loadFactor: factor,
+    toldMs: node.toldAtMs === undefined ? -1 : Math.max(0, Math.round(now.nowMs - node.toldAtMs)),
+    ...(node.inFlight !== undefined && { inFlight: node.inFlight }),
+    ...(node.serviceMs !== undefined && { serviceMs: node.serviceMs }),
+    metrics,
+    requests,
+    sessions,
+    sessionsSeenOnce: own.sessionsSeenOnce,
+  };
+}
+
+function compared(state: RegistryState, node: NodeView, nowMs: number): Compared {
+  const counters = state.workers.counters(node.id, nowMs);
+  const isEnabled = node.liveness === 'up' && effectiveStatus(node) === 'enabled';
+  return {
+    node,
+    perSecond: state.traffic.perSecond(node.id, nowMs),
+    ...sessionNumbers(node.sessions, counters),
+    isTaking: isEnabled && takesNew(node) && !isStandby(node) && counters.ejectedBy.length === 0,
+  };
+}
+
+function shareOf(count: number, all: number, fairShare: number): ExplainedShare {
+  return { count, share: all > 0 ? count / all : 0, fairShare };
+}
+
+/** The causes that keep new sessions away, or let few of them in. */
+function standing(state: RegistryState, node: NodeView, now: Now): readonly string[] {
+  const sentences: string[] = [];
+  if (node.liveness !== 'up') {
+    const why = node.livenessReason === undefined ? '' : `: ${inWords(node, node.livenessReason, now)}`;
+    const effect =
+      node.liveness === 'suspect'
+        ? '; it keeps its sessions while it answers, and gets new ones only when no better node is there'
+        : '; it gets no requests';
+    sentences.push(`it is ${node.liveness}${why}${effect}`);
+  }
+  const ports = state.ports.of(node.id).map(({ worker, port }) => `${port} (${worker})`);
+  if (node.liveness === 'suspect' && ports.length > 0) sentences.push(`its port, by worker: ${ports.join(', ')}`);
+  if (!node.isReady)
+    sentences.push(
+      'it reports that it is not ready: it keeps its sessions, and new ones go elsewhere while a ready node is there',
+    );
+  const { flapping } = node.returns;
+  if (flapping?.heldUntilMs !== undefined) {
+    const heldS = Math.max(1, Math.ceil((flapping.heldUntilMs - now.nowMs) / 1_000));
+    sentences.push(
+      `it is flapping (${flapping.count} returns): for ${heldS} s more it keeps its sessions, and new ones go elsewhere while a ready node is there`,
+    );
+  }
+  const status = effectiveStatus(node);
+  if (status !== 'enabled') {
+    const requestedStatus = node.operatorStatus.status === status ? node.operatorStatus : node.nodeStatus;
+    const who =
+      requestedStatus === node.nodeStatus
+        ? ' by its own request'
+        : requestedStatus.by === undefined
+          ? ''
+          : ` by ${requestedStatus.by}`;
+    const why = requestedStatus.reason === undefined ? '' : ` (${requestedStatus.reason})`;
+    const effect = status === 'draining' ? 'it keeps its sessions and gets no new ones' : 'it gets no requests';
+    sentences.push(`it is ${status}${who}${why}: ${effect}`);
+  }
+  if (isStandby(node)) sentences.push('it is standby: it gets new sessions only when no other node is eligible');
+  const { ejectedBy } = state.workers.counters(node.id, now.nowMs);
+  if (ejectedBy.length > 0)
+    sentences.push(
+      `${ejectedBy.join(', ')} ejected it, because requests to it failed: they send it nothing but a trial`,
+    );
+  for (const { code, message } of node.warnings) if (code === 'bad-address') sentences.push(message);
+  const { redirectTo } = node.overrides;
+  if (redirectTo !== undefined) sentences.push(`its sessions are sent to ${redirectTo}`);
+  const ageMs = now.nowMs - node.registeredAtMs;
+  if (sentences.length === 0 && ageMs < JOINING_MS)
+    sentences.push(`it registered ${Math.round(ageMs / 1_000)} s ago: new nodes ramp up over about 20 s`);
+  return sentences;
+}
+
+function loadSentences(node: NodeView, metrics: readonly ExplainedMetric[], factor: number): readonly string[] {
+  if (node.load === undefined)
+    return ['it has reported no load: it counts as half loaded, and is judged by the measurements of the proxies'];
+  const decisive = metrics.find(({ isDecisive }) => isDecisive);
+  const cause = decisive === undefined ? '' : `, which is ${inPlain(decisive)}`;
+  const meanLoad = node.history.load.mean ?? node.load;
+  const smoothed =
+    Math.abs(meanLoad - node.load) < 0.005
+      ? ''
+      : `; over its last ten reports, the newest counting most, it is ${percent(meanLoad)}`;
+  const reckoned = isStandby(node) ? 'load factor 0: standby' : `load factor ${factor}`;
+  return [`load ${percent(node.load)}${cause}${smoothed}: ${reckoned}`];
+}
+
+function inPlain({ name, role, value, unit, capacity, part, isSoft }: ExplainedMetric): string {
+  const share = role === 'mean' ? `mostly ${name}` : name;
+  if (value === undefined || capacity === undefined) return `${share} at ${percent(part)}`;
+  if (capacity === 1 && unit === undefined) return `${share} at ${percent(value)}`;
+  const amount = `${rounded(value)}${unit === undefined ? '' : ` ${unit}`}`;
+  return `${share} at ${amount} ${isSoft ? `where ${rounded(capacity)} is half full` : `of ${rounded(capacity)}`}`;
+}
+
+function shareSentences(
+  own: Compared,
+  all: readonly Compared[],
+  { requests, sessions }: { readonly requests: ExplainedShare; readonly sessions: ExplainedShare },
+): readonly string[] {
+  const taking = all.filter(({ isTaking }) => isTaking);
+  const weight = weightOf(own.node);
+  const isWeighted = taking.some(({ node }) => weightOf(node) !== weight);
+  const sentences = own.isTaking
+    ? [
+        `its fair share is ${percent(requests.fairShare)}: ${isWeighted ? `weight ${weight} of ${rounded(sumOf(taking, ({ node }) => weightOf(node)))}` : `one of ${taking.length} nodes of the same weight`}`,
+      ]
+    : [];
+  if (sumOf(all, ({ perSecond }) => perSecond) < FEW)
+    return [...sentences, `fewer than ${FEW} requests a second came to all nodes lately: shares are chance`];
+  const difference = requests.fairShare === 0 ? 0 : requests.share / requests.fairShare - 1;
+  const verdict = `it gets ${percent(requests.share)} of the requests of the last ${(2 * FADE_MS) / 1_000} s or so, and has ${percent(sessions.share)} of the sessions`;
+  if (!own.isTaking) return [...sentences, `${verdict}: the requests of its sessions`];
+  if (Math.abs(difference) < ORDINARY) return [...sentences, `${verdict}: about its fair share`];
+  const reasons = reasonsFor(difference > 0, own, taking, sessions);
+  const comparison = difference > 0 ? 'more than its fair share' : 'less than its fair share';
+  return [...sentences, `${verdict}: ${comparison}${reasons.length === 0 ? '' : `, because ${reasons.join('; ')}`}`];
+}
+
+/** The reasons for more, or fewer, requests than a fair share. */
+function reasonsFor(
+  isMore: boolean,
+  own: Compared,
+  taking: readonly Compared[],
+  sessions: ExplainedShare,
+): readonly string[] {
+  const reasons: string[] = [];
+  const others = taking.filter(({ node }) => node !== own.node);
+  const load = meanOf(others.map(({ node }) => node.load));
+  if (own.node.load !== undefined && load !== undefined && isApart(isMore, load, own.node.load, 0.05))
+    reasons.push(`its load is ${percent(own.node.load)} and that of the others ${percent(load)}`);
+  const serviceMs = meanOf(others.map(({ node }) => node.serviceMs));
+  if (
+    own.node.serviceMs !== undefined &&
+    serviceMs !== undefined &&
+    isApart(isMore, serviceMs, own.node.serviceMs, 0.5)
+  )
+    reasons.push(`a request takes it ${rounded(own.node.serviceMs)} ms and the others ${rounded(serviceMs)} ms`);
+  const hasFew = sumOf(taking, (other) => other.sessions) < FEW;
+  const apart = sessions.share / sessions.fairShare - 1;
+  if (!hasFew && (isMore ? apart > ORDINARY : apart < -ORDINARY))
+    reasons.push(`requests of a session go where the session is, and it has ${percent(sessions.share)} of them`);
+  return reasons;
+}
+
+/** Whether `less` is clearly less than `more`; without `isLess`, whether `more` is clearly less than `less`. */
+function isApart(isLess: boolean, more: number, less: number, atLeast: number): boolean {
+  const difference = isLess ? more - less : less - more;
+  return difference > atLeast && difference > ORDINARY * Math.min(more, less);
+}
+
+function meanOf(values: readonly (number | undefined)[]): number | undefined {
+  const known = values.filter((value) => value !== undefined);
+  return known.length === 0 ? undefined : sumOf(known, (value) => value) / known.length;
+}
+
+function sumOf<Item>(items: readonly Item[], size: (item: Item) => number): number {
+  return items.reduce((sum, item) => sum + size(item), 0);
+}
+
+function percent(ratio: number): string {
+  return `${Math.round(ratio * 100)} %`;
+}
+
+function rounded(value: number): string {
+  return String(Math.abs(value) < 100 ? Math.round(value * 10) / 10 : Math.round(value));
+}

@@ -1,0 +1,139 @@
+/** Contexts that no node can serve now, with cause and remedy from ../liveness/unserved.ts. */
+import type { BalancerName, ContextPath, HostPattern, NodeId, UnservedContext } from '@rollcall/protocol';
+import { leavesTooFew } from '../../liveness/eligible-left.ts';
+import { type ContextFacts, canServe, type NodeFacts, whyUnserved } from '../../liveness/unserved.ts';
+import { contextStatus, type NodeView } from '../node/node-record.ts';
+import type { RegistryState } from '../registry-state.ts';
+import type { RememberedContext } from './remembered-contexts.ts';
+
+/** Largest number of contexts listed: more are of no use to a reader. */
+const MAX_CONTEXTS = 1_000;
+
+interface Context {
+  readonly balancer: BalancerName;
+  readonly host: HostPattern;
+  readonly path: ContextPath;
+  /** Empty once one node can serve: the others do not matter then. */
+  readonly nodes: NodeFacts[];
+  isServed: boolean;
+  /** A node is being probed for the first time: its state is known in a moment. */
+  isPending: boolean;
+}
+
+/**
+ * In order of balancer, host and path. A context whose nodes are all gone is listed while one of these is remembered, unless
+ * another balancer serves it now. Empty while restored nodes are expected back. Contexts with a node in its first probe are left out.
+ */
+export function unservedContexts(state: RegistryState): UnservedContext[] {
+  if (state.learning.isOpen) return [];
+  const unserved: UnservedContext[] = [];
+  for (const { balancer, host, path, nodes, isServed, isPending } of contextsOf(state)) {
+    const why = isPending || isServed ? undefined : whyUnserved({ balancer, host, path }, nodes);
+    if (why === undefined) continue;
+    unserved.push({ balancer, host, path, ...why });
+    if (unserved.length === MAX_CONTEXTS) break;
+  }
+  return unserved.sort(inOrder);
+}
+
+/** Contexts that only gone nodes have served, forgotten by an operator or not, with the instant at which the last of these nodes left. */
+export function abandonedContexts(state: RegistryState): readonly RememberedContext[] {
+  const served = new Set<string>();
+  const abandoned = new Map<string, RememberedContext>();
+  for (const { liveness, registration, goneAtMs = 0 } of state.nodes.all())
+    for (const host of registration.hosts)
+      for (const { path } of registration.contexts) {
+        const key = `${host} ${path}`;
+        if (liveness !== 'gone') served.add(key);
+        else if (!(goneAtMs < (abandoned.get(key)?.sinceMs ?? 0)))
+          abandoned.set(key, { host, path, balancer: registration.balancer, sinceMs: goneAtMs });
+      }
+  return [...abandoned].filter(([key]) => !served.has(key)).map(([, context]) => context);
+}
+
+function contextsOf(state: RegistryState): Iterable<Context> {
+  const contexts = new Map<string, Context>();
+  const serving = new Map<string, BalancerName>();
+  const take = (node: NodeView): void => {
+    const { balancer, hosts, contexts: paths } = node.registration;
+    const isHolding = holdsContexts(node);
+    for (const host of hosts)
+      for (const { path } of paths) {
+        const key = `${balancer} ${host} ${path}`;
+        let context = contexts.get(key);
+        if (context === undefined) {
+          context = { balancer, host, path, nodes: [], isServed: false, isPending: false };
+          contexts.set(key, context);
+        }
+        if (isHolding) serving.set(`${host} ${path}`, balancer);
+        if (context.isServed) continue;
+        const facts = factsOf(state, node, path);
+        if (canServe(facts)) {
+          context.isServed = true;
+          context.nodes.length = 0;
+        } else context.nodes.push(facts);
+        if (node.liveness === 'joining' && node.livenessReason === 'unprobed') context.isPending = true;
+      }
+  };
+  // Present nodes first: gone nodes, which may be thousands, matter only where no present node serves.
+  for (const node of state.nodes.all()) if (node.liveness !== 'gone') take(node);
+  for (const node of state.nodes.all()) if (node.liveness === 'gone') take(node);
+  return [...contexts.values()].filter(({ balancer, host, path, nodes }) => {
+    if (state.remembered.isForgotten({ host, path }) && nodes.every(({ liveness }) => liveness === 'gone'))
+      return false;
+    const holder = serving.get(`${host} ${path}`);
+    return holder === undefined || holder === balancer;
+  });
+}
+
+/** Contexts that have too few eligible nodes once the nodes `lost` are not eligible, in order of balancer, host and path. */
+export function contextsWithTooFew(state: RegistryState, lost: ReadonlySet<NodeId>): ContextFacts[] {
+  const affected = new Map<string, ContextFacts>();
+  for (const id of lost) {
+    const node = state.nodes.get(id);
+    if (node === undefined || node.liveness === 'gone') continue;
+    const { balancer, hosts, contexts } = node.registration;
+    for (const host of hosts)
+      for (const { path } of contexts) affected.set(`${balancer} ${host} ${path}`, { balancer, host, path });
+  }
+  return [...affected.values()]
+    .filter(({ balancer, host, path }) => leavesTooFew(factsInContext(state, balancer, host, path), lost))
+    .sort(inOrder);
+}
+
+function* factsInContext(
+  state: RegistryState,
+  balancer: BalancerName,
+  host: HostPattern,
+  path: ContextPath,
+): Iterable<NodeFacts> {
+  for (const node of state.nodes.inBalancer(balancer)) {
+    const { hosts, contexts } = node.registration;
+    if (hosts.includes(host) && contexts.some((one) => one.path === path)) yield factsOf(state, node, path);
+  }
+}
+
+/** True when the node holds its contexts. A static member that has never answered holds no context. */
+function holdsContexts({ kind, liveness }: NodeView): boolean {
+  return liveness !== 'gone' && (kind !== 'static' || liveness !== 'joining');
+}
+
+function factsOf(state: RegistryState, node: NodeView, path: ContextPath): NodeFacts {
+  return {
+    id: node.id,
+    liveness: node.liveness,
+    goneCause: node.liveness === 'gone' ? node.goneCause : undefined,
+    status: contextStatus(node, path),
+    port: state.ports.best(node.id),
+    isConnected: node.isConnected,
+    hasAgent: node.kind === 'agent',
+  };
+}
+
+function inOrder(one: ContextFacts, other: ContextFacts): number {
+  return compare(one.balancer, other.balancer) || compare(one.host, other.host) || compare(one.path, other.path);
+}
+
+function compare(one: string, other: string): number {
+  return one < other ? -1 : Number(one > other);
+}

@@ -1,0 +1,291 @@
+/**
+ * The workers' data about the nodes: their newest counters, the revision they have applied, and whether they are connected.
+ */
+import { hashesIn, type NodeCounters, type SessionSample, type WorkerSessions } from '@rollcall/feed';
+import type { NodeId } from '@rollcall/protocol';
+import { NodeSessions, type SampleFloors } from '../../sticky/node-sessions.ts';
+import { isOver, shiftedByStall } from '../liveness/lease.ts';
+
+interface WorkerRecord {
+  readonly name: string;
+  leftAtMs: number | undefined;
+  /** Newest revision that it has reported as applied on this connection; -1 before the first report. */
+  revision: number;
+  readonly nodes: Map<NodeId, NodeCounters>;
+  /** Levels of its samples of sessions by node; nodes without an entry have levels of 0, an exact count. */
+  readonly sessionLevels: Map<NodeId, SampleFloors>;
+}
+
+/** Counters of one node over all workers; sums unless stated otherwise. */
+export interface NodeCounterSums {
+  readonly inFlight: number;
+  readonly tunnels: number;
+  /** Requests that wait for the node to answer. */
+  readonly parked: number;
+  /** Seen again; distinct over all workers. */
+  readonly sessions: number;
+  /** Seen once; distinct over all workers. */
+  readonly sessionsSeenOnce: number;
+  /** Largest count of a single worker, of both kinds. */
+  readonly sessionsOfOne: number;
+  readonly requests: number;
+  readonly failures: number;
+  readonly serverErrors: number;
+  readonly newSessions: number;
+  readonly bytesToNode: number;
+  readonly bytesFromNode: number;
+  /** Mean of the workers' smoothed latencies, each by its share of the requests; -1 before the first answer. */
+  readonly latencyMs: number;
+  readonly ejectedBy: readonly string[];
+}
+
+export class WorkerCounterTable {
+  readonly #workers = new Map<string, WorkerRecord>();
+  /** Sessions reported by any worker, also by workers that have ended: a session outlives a worker. */
+  readonly #sessions = new Map<NodeId, NodeSessions>();
+  /** Nodes with sessions that `takeSessions` has not returned since `tellSessionsAgain`. */
+  readonly #untold = new Set<NodeId>();
+  readonly #graceMs: number;
+  readonly #seed: number;
+
+  /** `graceMs`: how long a worker counts after it has left, milliseconds. `seed`: secret seed of the tables of sessions. */
+  constructor(graceMs: number, seed: number) {
+    this.#graceMs = graceMs;
+    this.#seed = seed;
+  }
+
+  get size(): number {
+    return this.#workers.size;
+  }
+
+  has(worker: string): boolean {
+    return this.#workers.has(worker);
+  }
+
+  /** A worker has connected or reconnected. Its earlier counters stay until new ones arrive; its revision is reset. */
+  join(worker: string): void {
+    const known = this.#workers.get(worker);
+    if (known) {
+      known.leftAtMs = undefined;
+      known.revision = -1;
+    } else {
+      this.#workers.set(worker, {
+        name: worker,
+        leftAtMs: undefined,
+        revision: -1,
+        nodes: new Map(),
+        sessionLevels: new Map(),
+      });
+    }
+  }
+
+  leave(worker: string, nowMs: number): void {
+    const known = this.#workers.get(worker);
+    if (known) known.leftAtMs ??= nowMs;
+  }
+
+  /** Removes a worker that has ended. */
+  drop(worker: string): void {
+    this.#workers.delete(worker);
+  }
+
+  /**
+   * Takes a worker's counters; nodes that are not in `nodes` stay unchanged. `maxRevision` is the newest revision of this
+   * coordinator: a larger one comes from an earlier coordinator and is ignored. The caller leaves out unknown nodes.
+   * Returns the requests of each node since the worker's last counters, in the order of `nodes`; `undefined` for an
+   * unknown worker.
+   */
+  observe(
+    worker: string,
+    revision: number,
+    maxRevision: number,
+    nodes: readonly NodeCounters[],
+  ): readonly number[] | undefined {
+    const known = this.#workers.get(worker);
+    if (!known) return undefined;
+    if (revision <= maxRevision) known.revision = Math.max(known.revision, revision);
+    return nodes.map((counters) => {
+      const before = known.nodes.get(counters.id);
+      known.nodes.set(counters.id, counters);
+      return requestsSince(before, counters);
+    });
+  }
+
+  /**
+   * Adds the sessions of a node that a worker has seen; `idleMs` is the idle time of its balancer, milliseconds. False for
+   * an unknown worker.
+   */
+  mergeSessions(worker: string, id: NodeId, sample: SessionSample, idleMs: number, nowMs: number): boolean {
+    const known = this.#workers.get(worker);
+    if (!known) return false;
+    known.sessionLevels.set(id, {
+      again: sample.level,
+      once: sample.once?.level ?? known.sessionLevels.get(id)?.once ?? 0,
+    });
+    let sessions = this.#sessions.get(id);
+    if (sessions === undefined) {
+      sessions = new NodeSessions(idleMs, this.#seed);
+      this.#sessions.set(id, sessions);
+    }
+    sessions.merge(sample, this.#floors(id), nowMs);
+    return true;
+  }
+
+  #floors(id: NodeId): SampleFloors {
+    let [again, once] = [0, 0];
+    for (const { sessionLevels } of this.#workers.values()) {
+      const levels = sessionLevels.get(id);
+      again = Math.max(again, levels?.again ?? 0);
+      once = Math.max(once, levels?.once ?? 0);
+    }
+    return { again, once };
+  }
+
+  /** A worker has joined or ended, so that no worker may have all sessions: `takeSessions` returns all again. */
+  tellSessionsAgain(): void {
+    for (const [id, sessions] of this.#sessions) {
+      sessions.tellAgain();
+      this.#untold.add(id);
+    }
+  }
+
+  /** At most `max` sessions of all workers that were not taken yet; an empty list when all were. */
+  takeSessions(max: number, nowMs: number): WorkerSessions['nodes'] {
+    const taken: WorkerSessions['nodes'][number][] = [];
+    let left = max;
+    for (const id of this.#untold) {
+      const sample = this.#sessions.get(id)?.take(left, nowMs);
+      if (sample === undefined) {
+        this.#untold.delete(id);
+        continue;
+      }
+      taken.push({ id, ...sample });
+      left -= hashesIn(sample);
+      if (left <= 0) break;
+    }
+    return taken;
+  }
+
+  /** Changes the idle time for the sessions of a node. */
+  setIdleMs(id: NodeId, idleMs: number, nowMs: number): void {
+    this.#sessions.get(id)?.setIdleMs(idleMs, nowMs);
+  }
+
+  /** Drops the sessions of a node when another process has its id: it starts without sessions. */
+  forgetSessions(id: NodeId): void {
+    this.#sessions.delete(id);
+    for (const { sessionLevels } of this.#workers.values()) sessionLevels.delete(id);
+  }
+
+  /** Age of the oldest session of the node that was seen again, milliseconds; `undefined` while no worker has reported one. */
+  oldestSessionMs(id: NodeId, nowMs: number): number | undefined {
+    return this.#sessions.get(id)?.oldestMs(nowMs);
+  }
+
+  /** Drops workers whose grace time is over. Returns their names. */
+  dropLeft(nowMs: number): readonly string[] {
+    const dropped: string[] = [];
+    for (const worker of this.#workers.values()) {
+      if (worker.leftAtMs === undefined) continue;
+      if (!isOver({ renewedAtMs: worker.leftAtMs, durationMs: this.#graceMs }, nowMs)) continue;
+      this.#workers.delete(worker.name);
+      dropped.push(worker.name);
+    }
+    return dropped;
+  }
+
+  /** Extends the grace time of workers that have left by a stall of the coordinator. */
+  shift(stalledMs: number, nowMs: number): void {
+    for (const worker of this.#workers.values())
+      if (worker.leftAtMs !== undefined) worker.leftAtMs = shiftedByStall(worker.leftAtMs, stalledMs, nowMs);
+  }
+
+  forget(id: NodeId): void {
+    this.#sessions.delete(id);
+    for (const worker of this.#workers.values()) {
+      worker.nodes.delete(id);
+      worker.sessionLevels.delete(id);
+    }
+  }
+
+  /** Workers that have not reported `revision` as applied, or that are disconnected and may still be serving. */
+  waitingFor(revision: number): string[] {
+    const missing: string[] = [];
+    for (const worker of this.#workers.values())
+      if (worker.leftAtMs !== undefined || worker.revision < revision) missing.push(worker.name);
+    return missing;
+  }
+
+  /** Only the `sessions` of `counters`. */
+  sessions(id: NodeId, nowMs: number): number {
+    let ofOne = 0;
+    for (const { nodes } of this.#workers.values()) ofOne = Math.max(ofOne, nodes.get(id)?.activeSessions ?? 0);
+    // A worker's count may be ahead of the sessions that it has reported.
+    return Math.max(ofOne, this.#sessions.get(id)?.again(nowMs) ?? 0);
+  }
+
+  /** Only the `sessionsSeenOnce` of `counters`. */
+  sessionsSeenOnce(id: NodeId, nowMs: number): number {
+    const merged = this.#sessions.get(id)?.once(nowMs) ?? 0;
+    // Of several workers one may have seen a session once and another one again.
+    if (this.#workers.size > 1) return merged;
+    for (const { nodes } of this.#workers.values()) return Math.max(merged, nodes.get(id)?.sessionsSeenOnce ?? 0);
+    return merged;
+  }
+
+  /** Only the `inFlight` of `counters`. */
+  inFlight(id: NodeId): number {
+    let inFlight = 0;
+    for (const { nodes } of this.#workers.values()) inFlight += nodes.get(id)?.inFlight ?? 0;
+    return inFlight;
+  }
+
+  counters(id: NodeId, nowMs: number): NodeCounterSums {
+    let [inFlight, tunnels, sessionsOfOne, requests, failures, serverErrors] = [0, 0, 0, 0, 0, 0];
+    let [newSessions, bytesToNode, bytesFromNode, latencySum, latencyShare, parked] = [0, 0, 0, 0, 0, 0];
+    const ejectedBy: string[] = [];
+    for (const worker of this.#workers.values()) {
+      const counters = worker.nodes.get(id);
+      if (!counters) continue;
+      inFlight += counters.inFlight;
+      tunnels += counters.tunnels;
+      parked += counters.parked;
+      sessionsOfOne = Math.max(sessionsOfOne, counters.activeSessions + counters.sessionsSeenOnce);
+      requests += counters.requests;
+      failures += counters.failures;
+      serverErrors += counters.serverErrors;
+      newSessions += counters.newSessions;
+      bytesToNode += counters.bytesToNode;
+      bytesFromNode += counters.bytesFromNode;
+      if (counters.latencyMs >= 0) {
+        const share = Math.max(1, counters.requests);
+        latencySum += counters.latencyMs * share;
+        latencyShare += share;
+      }
+      if (counters.isEjected) ejectedBy.push(worker.name);
+    }
+    const latencyMs = latencyShare === 0 ? -1 : latencySum / latencyShare;
+    return {
+      inFlight,
+      tunnels,
+      parked,
+      sessions: this.sessions(id, nowMs),
+      sessionsSeenOnce: this.sessionsSeenOnce(id, nowMs),
+      sessionsOfOne,
+      requests,
+      failures,
+      serverErrors,
+      newSessions,
+      bytesToNode,
+      bytesFromNode,
+      latencyMs,
+      ejectedBy,
+    };
+  }
+}
+
+/** The first report on a node only sets the start of counting. A smaller total comes from a new process. */
+function requestsSince(before: NodeCounters | undefined, { requests }: NodeCounters): number {
+  if (before === undefined) return 0;
+  return requests >= before.requests ? requests - before.requests : requests;
+}

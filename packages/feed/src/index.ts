@@ -1,0 +1,16 @@
+/** Public interface of the package: the feed between coordinator and proxy workers. */
+export * from './codec.ts';
+export * from './frames.ts';
+export * from './messages.ts';
+export * from './node.ts';
+export {
+  type FeedContext,
+  type FeedNode,
+  type FeedNodeValues,
+  NODE_FIELDS,
+  type NodeReach,
+  type ProbeKind,
+  readNodeReach,
+} from './node-fields.ts';
+export * from './session-sample.ts';
+export * from './version.ts';

@@ -1,0 +1,51 @@
+import type { WorkerPorts } from '@rollcall/feed';
+import type { NodeId, PortReport } from '@rollcall/protocol';
+import type { ClusterNode } from '../cluster/cluster-node.ts';
+
+/** Time between two reports that a node still answers, for a coordinator without heartbeats of it, milliseconds. */
+const REPEAT_MS = 1_000;
+
+interface Told {
+  readonly port: PortReport;
+  readonly atMs: number;
+}
+
+/**
+ * Port states that were reported over one connection of the feed. Each change is reported. A node that answers without
+ * heartbeats is reported once a second.
+ */
+export class PortsJournal {
+  readonly #told = new Map<NodeId, Told>();
+
+  /** The reports due at `nowMs`; empty when none is. */
+  take(nodes: Iterable<ClusterNode>, nowMs: number): WorkerPorts['ports'] {
+    const news: [NodeId, PortReport][] = [];
+    for (const node of nodes) {
+      const told = this.#told.get(node.id);
+      const port = this.#reportOf(node, told, nowMs);
+      const repeats = port === 'answers' && !(node.feedNode.hasAgent && node.feedNode.liveness === 'up');
+      const isNews = port !== (told?.port ?? 'unknown');
+      const isSign =
+        repeats &&
+        node.watch.answeredAtMs > (told?.atMs ?? -Infinity) &&
+        nowMs - (told?.atMs ?? -Infinity) >= REPEAT_MS;
+      if (!isNews && !isSign) continue;
+      news.push([node.id, port]);
+      this.#told.set(node.id, { port, atMs: nowMs });
+    }
+    return news;
+  }
+
+  /** The node is gone. */
+  forget(id: NodeId): void {
+    this.#told.delete(id);
+  }
+
+  /** A node with heartbeats that has answered and got no request since is not reported: its state stays `answers`. */
+  #reportOf(node: ClusterNode, told: Told | undefined, nowMs: number): PortReport {
+    const port = node.watch.report(nowMs);
+    const isIdle =
+      port === 'unknown' && node.feedNode.hasAgent && node.feedNode.liveness === 'up' && told?.port === 'answers';
+    return isIdle ? 'answers' : port;
+  }
+}

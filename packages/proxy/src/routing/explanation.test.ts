@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ALGORITHMS } from '@rollcall/core';
+import { feedBalancer, feedNode, goneChange, rememberedRoute, TestCluster } from '../cluster/cluster.fixture.ts';
+import { explain } from './explanation.ts';
+
+function ask(cluster: TestCluster, cookie = '', target = '/', host = 'Site.example:8080') {
+  return explain(cluster.router, { type: 'explain', host, target, cookie }, cluster.clock.nowMs());
+}
+
+void test('explain reports the source of a session, its node, and why other nodes are not eligible', () => {
+  const cluster = new TestCluster();
+  cluster.fill([
+    feedNode('a', { hosts: ['site.example'] }),
+    feedNode('b', { hosts: ['site.example'], status: 'draining' }),
+    feedNode('c', { hosts: ['site.example'], standby: true }),
+  ]);
+  const answer = ask(cluster, 'x=secret; JSESSIONID=topsecret.b');
+  assert.deepEqual(
+    [answer.outcome, answer.chosen, answer.routeFrom, answer.route, answer.balancer],
+    ['forward', 'b', 'cookie JSESSIONID', 'b', 'shop'],
+  );
+  assert.deepEqual(
+    answer.candidates.map(({ id, isEligible }) => [id, isEligible]),
+    [
+      ['a', true],
+      ['b', true],
+      ['c', false],
+    ],
+  );
+  assert.match(answer.candidates[2]!.reason, /standby/);
+  assert.ok(!JSON.stringify(answer).includes('secret'));
+});
+
+void test('explain counts and places nothing', () => {
+  const cluster = new TestCluster();
+  cluster.fill([feedNode('a'), feedNode('b')]);
+  const answer = ask(cluster, 'rc_route=x.unknown');
+  assert.equal(answer.outcome, 'forward');
+  assert.match(answer.because, /no known route.*new session, placed by session/);
+  assert.ok(answer.candidates.every(({ score }) => score !== undefined));
+  for (const id of ['a', 'b'])
+    assert.deepEqual([cluster.node(id).live.placed, cluster.node(id).sessions.count(0)], [0, 0]);
+  assert.ok(!cluster.told.includes('unknown route'));
+});
+
+void test('explain reports the reasons for which nothing is forwarded', () => {
+  const cluster = new TestCluster();
+  assert.deepEqual([ask(cluster).outcome, ask(cluster).because], ['unavailable', 'no node is registered']);
+  cluster.fill([feedNode('a', { paths: ['/app'] })], {
+    remembered: [rememberedRoute('b', true)],
+    learningMs: 10_000,
+    isSettled: false,
+  });
+  assert.match(ask(cluster, 'rc_route=x.b', '/app').because, /expected back \(waits up to 5000 ms, then 503\)/);
+  cluster.change({ type: 'settled', isSettled: true, learningMs: 0 });
+  assert.equal(ask(cluster, '', '/').outcome, 'not-found');
+  assert.equal(ask(cluster, '', '/app/..').outcome, 'bad-request');
+  cluster.change(goneChange('a'));
+  assert.equal(ask(cluster, '', '/app').outcome, 'unavailable');
+});
+
+void test('explain reports why a context has no node, and the remedy', () => {
+  const cluster = new TestCluster();
+  cluster.fill([feedNode('a')]);
+  cluster.change(goneChange('a', 'refused'));
+  cluster.clock.advance(40_000);
+  const { outcome, because } = ask(cluster);
+  assert.equal(outcome, 'unavailable');
+  assert.match(because, /^no node is eligible: .*crashed.*\(a\); to do: start the programs again/);
+});
+
+void test('explain names a node whose certificate is not accepted, and the flags', () => {
+  const cluster = new TestCluster();
+  cluster.fill([feedNode('a')]);
+  cluster.node('a').tlsProblem = 'DEPTH_ZERO_SELF_SIGNED_CERT';
+  cluster.change({ type: 'node', node: feedNode('a', { status: 'stopped' }) });
+  assert.match(
+    ask(cluster).because,
+    /: no TLS connection to a \(DEPTH_ZERO_SELF_SIGNED_CERT\).*--upstream-ca FILE.*--upstream-name/,
+  );
+  cluster.node('a').tlsProblem = undefined;
+  assert.doesNotMatch(ask(cluster).because, /TLS/);
+});
+
+/** The nodes of 400 requests, half of them of sessions at a hot node; now and then `questions` are asked. */
+function placements(algorithm: string, mode: 'insert' | 'none', questions: number): string[] {
+  const cluster = new TestCluster();
+  const nodes = ['a', 'b', 'c', 'd'].map((id, i) =>
+    feedNode(id, { weight: 1 + (i % 2), ageMs: i === 0 ? 0 : 100_000 }),
+  );
+  cluster.fill(nodes, { balancers: [feedBalancer({ mode, movable: true }, { algorithm })] });
+  cluster.node('a').live.inFlight = 60;
+  const places: string[] = [];
+  for (let i = 0; i < 400; i++) {
+    if (i % 40 === 0) for (let n = 0; n < questions; n++) ask(cluster, n % 2 === 0 ? '' : `rc_route=x${n}.a`);
+    const routed = cluster.request(i % 2 === 0 ? '' : `rc_route=s${i}.a`, '/', {
+      latencyMs: 5 + (i % 7),
+      loadField: 'load=0.3',
+    });
+    places.push(routed.node);
+    cluster.clock.advance(i % 5 === 0 ? 60 : 3);
+  }
+  return places;
+}
+
+for (const algorithm of Object.keys(ALGORITHMS))
+  for (const mode of ['insert', 'none'] as const)
+    void test(`1,000 questions between placements by ${algorithm}, mode ${mode}, change no placement`, () => {
+      assert.deepEqual(placements(algorithm, mode, 1_000), placements(algorithm, mode, 0));
+    });
+
+void test('explain names a node that the algorithm would take', () => {
+  const cluster = new TestCluster();
+  cluster.fill([feedNode('a'), feedNode('b'), feedNode('c')], { balancers: [feedBalancer({ mode: 'none' })] });
+  for (const id of ['a', 'c']) cluster.node(id).live.inFlight = 9;
+  assert.equal(ask(cluster).chosen, 'b');
+  assert.equal(cluster.ask().node, 'b');
+});

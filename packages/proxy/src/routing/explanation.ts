@@ -1,0 +1,111 @@
+import { ineligibleReason } from '@rollcall/core';
+import type { ExplainAnswer, ExplainedCandidate, FeedQuestion } from '@rollcall/feed';
+import { ClusterNode } from '../cluster/cluster-node.ts';
+import { hostOf } from '../http1/field-rules.ts';
+import { tlsAdvice } from '../tls/node-tls.ts';
+import type { ClusterRouter } from './cluster-router.ts';
+import { RequestState } from './request-state.ts';
+
+/** Maximum number of candidates in one answer. */
+const MAX_CANDIDATES = 1_000;
+
+/**
+ * The decision of the router for a request now, and the reason. Nothing is sent, set or counted, and later decisions are
+ * unaffected. The answer has no values of cookies or parameters. A new session is placed on the node with the best score; if
+ * the algorithm draws among nodes, its choice may differ.
+ */
+export function explain(
+  router: ClusterRouter,
+  { host, target, cookie }: Extract<FeedQuestion, { type: 'explain' }>,
+  nowMs: number,
+): ExplainAnswer {
+  const state = new RequestState(true);
+  const head = { method: 'GET', host: hostOf(host), target, cookie };
+  const decision = router.decide(head, state, nowMs);
+  const { context, known } = state;
+  const chosen = decision instanceof ClusterNode ? decision : undefined;
+  const { search } = context?.attached.balancer ?? {};
+  return {
+    type: 'explain',
+    outcome: outcomeOf(decision),
+    ...(context && { balancer: context.balancer, context: context.path }),
+    ...(known && search && { routeFrom: `${search.place} ${search.name}`, route: known.route }),
+    ...(chosen && { chosen: chosen.id }),
+    because: withWhy(sentence(decision, state), router, decision, state, nowMs),
+    candidates: candidatesOf(state, nowMs),
+    ...(context && { limits: context.attached.balancer.limits.explain(target) }),
+  };
+}
+
+/** A decision without a node also has the state of the nodes, and the remedy. The client gets neither. */
+export function withWhy(
+  because: string,
+  router: ClusterRouter,
+  decision: ClusterNode | string,
+  state: RequestState,
+  nowMs: number,
+): string {
+  const why = decision === 'wait' || decision === 'unavailable' ? router.whyUnavailable(state, nowMs) : '';
+  return why === '' ? because : `${because}: ${why}`;
+}
+
+function outcomeOf(decision: ReturnType<ClusterRouter['decide']>): ExplainAnswer['outcome'] {
+  if (decision instanceof ClusterNode) return 'forward';
+  switch (decision) {
+    case 'ambiguous':
+      return 'bad-request';
+    case 'not-found':
+      return 'not-found';
+    default:
+      return 'unavailable';
+  }
+}
+
+function sentence(
+  decision: ReturnType<ClusterRouter['decide']>,
+  { because, waitMs, namesUnknown, context, result }: RequestState,
+): string {
+  const unknown = namesUnknown ? 'its session names no known route; ' : '';
+  const wait = decision === 'wait' ? ` (waits up to ${waitMs} ms, then 503)` : '';
+  const placement = context?.attached;
+  const isPicked = decision instanceof ClusterNode && (result === 'new' || result === 'none');
+  return `${unknown}${because}${isPicked ? `, placed by ${placement?.algorithm.name}` : ''}${wait}`;
+}
+
+function candidatesOf({ context, known, result }: RequestState, nowMs: number): ExplainedCandidate[] {
+  if (context === undefined) return [];
+  const { algorithm } = context.attached;
+  const isChoosing = result === 'new' || result === 'none';
+  return context.members.slice(0, MAX_CANDIDATES).map((node) => {
+    const served = context.contextOf(node) ?? { status: 'stopped' as const };
+    const isHome = known?.node === node && node.verdict === 'forward' && served.status !== 'stopped';
+    const reason = isHome ? '' : ineligibleReason(node, served);
+    const isReserve = reason === '' && !isHome && !context.forNew.includes(node);
+    const isEligible = reason === '' && !isReserve;
+    const score = isChoosing && isEligible ? algorithm.score?.(node, { nowMs, isNewSession: true }) : undefined;
+    return {
+      id: node.id,
+      isEligible,
+      reason: tlsReason(node) || (isReserve ? reserveReason(node) : reason),
+      // Algorithms from files may have no score.
+      ...(score !== undefined && Number.isFinite(score) && { score }),
+    };
+  });
+}
+
+function tlsReason({ id, tlsProblem }: ClusterNode): string {
+  return tlsProblem === undefined ? '' : tlsAdvice(id, tlsProblem);
+}
+
+function reserveReason({ tier, isEjected }: ClusterNode): string {
+  switch (tier) {
+    case 'reserve':
+      return `${isEjected ? 'ejected for failed requests, errors or slow answers' : 'standby'}: chosen only when no ready node is eligible`;
+    case 'not-ready':
+      return 'reports that it is not ready: chosen only when no ready node is eligible';
+    case 'suspect':
+      return 'no heartbeat, but its port answers: chosen only when no node with heartbeats is eligible';
+    default:
+      return 'refused connections before: chosen only when no other node is eligible';
+  }
+}
