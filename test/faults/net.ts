@@ -147,7 +147,7 @@ export class Net {
     if (host.rules.length === 0) return;
     const list = ['nft', 'list', 'table', 'inet', `faults-${name}`];
     const rules = await Promise.all([run('nft', list.slice(1)), run('nsenter', [...host.enter, ...list])]);
-    if (!/counter packets [1-9]/.test(rules.join())) this.idle.push(`the fault at ${name} met no packet`);
+    if (!/counter packets [1-9]/.test(rules.join())) this.idle.push(`the fault at ${name} met no packet: ${rules.join()}`);
   }
 }
 
