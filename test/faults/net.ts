@@ -137,8 +137,9 @@ export class Net {
     host.rules = atHost;
   }
 
-  /** Checks the filters that are still in force. */
+  /** Waits for the last change, which may be late on a busy machine, and checks the filters that are still in force. */
   async end(): Promise<void> {
+    await this.#lastChange;
     for (const name of this.#hosts.keys()) await this.#noteIdle(name);
   }
 
@@ -146,8 +147,8 @@ export class Net {
     const host = this.#hosts.get(name)!;
     if (host.rules.length === 0) return;
     const list = ['nft', 'list', 'table', 'inet', `faults-${name}`];
-    const rules = await Promise.all([run('nft', list.slice(1)), run('nsenter', [...host.enter, ...list])]);
-    if (!/counter packets [1-9]/.test(rules.join())) this.idle.push(`the fault at ${name} met no packet: ${rules.join()}`);
+    const rules = (await Promise.all([run('nft', list.slice(1)), run('nsenter', [...host.enter, ...list])])).join();
+    if (!/counter packets [1-9]/.test(rules)) this.idle.push(`the fault at ${name} met no packet: ${rules}`);
   }
 }
 
