@@ -87,7 +87,7 @@ test('after stop nothing is sent, not even a pending report; a new pace applies 
 test('an urgent change is sent at once, or 250 ms after the last heartbeat', () => {
   let ready = true;
   const { timers, sent, heartbeats } = setUp(() => ({ ready }));
-  const told = () => sent.map((message) => message.ready);
+  const reported = () => sent.map((message) => message.ready);
   heartbeats.now();
   assert.equal(timers.size, 0, 'nothing to send before the start');
   heartbeats.start(60_000);
@@ -95,15 +95,15 @@ test('an urgent change is sent at once, or 250 ms after the last heartbeat', () 
   heartbeats.now();
   ready = true;
   heartbeats.now();
-  assert.deepEqual(told(), [true]);
+  assert.deepEqual(reported(), [true]);
   timers.advance(249);
-  assert.deepEqual(told(), [true]);
+  assert.deepEqual(reported(), [true]);
   timers.advance(1);
-  assert.deepEqual(told(), [true, true], 'one heartbeat, with what is true then');
+  assert.deepEqual(reported(), [true, true], 'one heartbeat, with what is true then');
   timers.advance(1_000);
   ready = false;
   heartbeats.now();
-  assert.deepEqual(told(), [true, true, false]);
+  assert.deepEqual(reported(), [true, true, false]);
   heartbeats.now();
   heartbeats.stop();
   timers.advance(60_000);

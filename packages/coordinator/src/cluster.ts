@@ -34,7 +34,7 @@ export class Cluster {
   readonly #changeListeners = new Set<() => void>();
   readonly #recordListeners = new Set<() => void>();
   readonly #pending: { readonly event: Event; readonly origin: Origin }[] = [];
-  #isTelling = false;
+  #isReporting = false;
   #writes = 0;
   #nextConnection: ConnectionId;
 
@@ -138,13 +138,13 @@ export class Cluster {
   }
 
   #tell(): void {
-    if (this.#isTelling) return;
-    this.#isTelling = true;
+    if (this.#isReporting) return;
+    this.#isReporting = true;
     try {
       for (let next = this.#pending.shift(); next; next = this.#pending.shift())
         for (const listener of this.#eventListeners) listener(next.event, next.origin);
     } finally {
-      this.#isTelling = false;
+      this.#isReporting = false;
     }
   }
 }

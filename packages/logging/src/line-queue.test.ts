@@ -63,16 +63,16 @@ test('wherever a write fails, every line is written, reported as lost, or cut an
       queue.add('last\n', 'full');
       writes.push(write(queue, 16));
       const text = writes.join('');
-      const told = text.split('\n').slice(0, -1);
-      const reported = told
+      const outputLines = text.split('\n').slice(0, -1);
+      const reported = outputLines
         .map((line) => /^# (\d+) lost \(ENOSPC\)$/.exec(line))
         .reduce((sum, match) => sum + Number(match?.[1] ?? 0), 0);
-      const written = told.filter((line) => /^(?:line \d|later|last)$/.test(line)).length;
+      const written = outputLines.filter((line) => /^(?:line \d|later|last)$/.test(line)).length;
       const where = `cut after ${first} and ${second}: ${JSON.stringify(text)}`;
-      assert.equal(told.at(-1), 'last', where);
+      assert.equal(outputLines.at(-1), 'last', where);
       assert.equal(reported, queue.lost, where);
       // A line that lost only its line end is counted as lost, although its text is complete.
-      const halves = told.filter((line) => /^(?:l|li|lin|line|line |la|lat|late)$/.test(line)).length;
+      const halves = outputLines.filter((line) => /^(?:l|li|lin|line|line |la|lat|late)$/.test(line)).length;
       assert.ok(written + reported >= 11 && written + reported <= 13, where);
       assert.ok(halves <= 2, where);
     }

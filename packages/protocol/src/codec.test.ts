@@ -175,8 +175,8 @@ test('context paths and hosts are accepted only in their documented form', () =>
 
 test('an error carries whether the holder of a name is connected; the field is optional', () => {
   const error = { type: 'error', code: 'superseded', message: 'x' };
-  for (const told of [{}, { holderConnected: true }, { holderConnected: false }])
-    assert.deepEqual(decodeCoordinatorMessage(JSON.stringify({ ...error, ...told })), { ...error, ...told });
+  for (const reported of [{}, { holderConnected: true }, { holderConnected: false }])
+    assert.deepEqual(decodeCoordinatorMessage(JSON.stringify({ ...error, ...reported })), { ...error, ...reported });
   assert.equal(decodeCoordinatorMessage(JSON.stringify({ ...error, holderConnected: 1 })).type, 'malformed');
 });
 

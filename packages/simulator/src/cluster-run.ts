@@ -279,14 +279,14 @@ class ClusterRun {
     const { request, candidate } = attempt;
     const isOk = node.health === 'well';
     node.finished(busyMs);
-    const told: NodeReport | undefined =
+    const reported: NodeReport | undefined =
       (this.#scenario.tells ?? 'beside-answers') === 'beside-answers' ? toldBesideAnswer(node, busyMs) : TOLD_NOTHING;
     const { session } = request;
     request.proxy.answer(candidate, {
       outcome: isOk ? 'ok' : 'server-error',
       isBound: attempt.isBound,
       latencyMs: this.#nowMs - attempt.sentMs,
-      told,
+      reported,
     });
     if (session !== undefined && !session.isEstablished) {
       if (isOk) session.isEstablished = true;

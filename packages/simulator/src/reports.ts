@@ -37,7 +37,7 @@ export function planReports<J extends Job>(
       if (node.isGone) return;
       const busy = Math.min(1, node.takeBusyMs() / reportMs);
       node.utilisation += UTILISATION_ALPHA * (busy - node.utilisation);
-      const told: NodeReport = {
+      const reported: NodeReport = {
         inFlight: node.inFlight,
         serviceMs: node.serviceMs,
         load: node.utilisation,
@@ -47,7 +47,7 @@ export function planReports<J extends Job>(
       for (const proxy of proxies) {
         if (tells === 'nothing' || (lostReports > 0 && chance.loss() < lostReports)) continue;
         const candidate = proxy.members.get(node.index);
-        if (candidate) proxy.report(candidate, told);
+        if (candidate) proxy.report(candidate, reported);
       }
       if (now() + reportMs < endMs) heap.plan(now() + reportMs, report);
     };

@@ -55,7 +55,7 @@ export interface SimAnswer {
   /** Whether the session of the request determined the node. */
   readonly isBound: boolean;
   readonly latencyMs: number;
-  readonly told: NodeReport | undefined;
+  readonly reported: NodeReport | undefined;
 }
 
 const NONE: ReadonlySet<NodeId> = new Set();
@@ -75,8 +75,8 @@ export class SimProxy {
     this.#options = options;
     const { requests, sessions, movesSessions } = options;
     this.#algorithms = [...new Set([requests, sessions])];
-    if (movesSessions && sessions.heat !== undefined)
-      this.#soft = new SoftStickiness({ heat: (candidate, nowMs) => sessions.heat?.(candidate, nowMs) ?? 1 });
+    if (movesSessions && sessions.wait !== undefined)
+      this.#soft = new SoftStickiness({ wait: (candidate, nowMs) => sessions.wait?.(candidate, nowMs) ?? 1 });
   }
 
   get members(): ReadonlyMap<number, SimCandidate> {
@@ -126,10 +126,10 @@ export class SimProxy {
   }
 
   /** Records an answer and its load field. */
-  answer(candidate: SimCandidate, { outcome, isBound, latencyMs, told }: SimAnswer): void {
+  answer(candidate: SimCandidate, { outcome, isBound, latencyMs, reported }: SimAnswer): void {
     const nowMs = this.#options.now();
     const isHeard = this.#hears(isBound);
-    if (told && isHeard) this.report(candidate, told);
+    if (reported && isHeard) this.report(candidate, reported);
     if (isHeard) for (const algorithm of this.#algorithms) algorithm.onResponse?.(candidate, outcome, latencyMs, nowMs);
     const isError = outcome === 'server-error';
     this.observe(candidate, isError ? 'failed' : 'answered');
@@ -169,18 +169,18 @@ export class SimProxy {
     return !(isBound && this.#options.ignoresBound);
   }
 
-  report(candidate: SimCandidate, told: NodeReport): void {
+  report(candidate: SimCandidate, reported: NodeReport): void {
     const nowMs = this.#options.now();
     const { live } = candidate;
-    if (told.load >= 0) {
-      live.load = told.load;
+    if (reported.load >= 0) {
+      live.load = reported.load;
       live.loadAtMs = nowMs;
     }
-    if (told.sessions >= 0) {
-      live.sessions = told.sessions;
+    if (reported.sessions >= 0) {
+      live.sessions = reported.sessions;
       live.placed = 0;
     }
-    for (const algorithm of this.#algorithms) algorithm.onReport?.(candidate, told, nowMs);
+    for (const algorithm of this.#algorithms) algorithm.onReport?.(candidate, reported, nowMs);
   }
 
   observe(candidate: SimCandidate, observation: Observation): void {

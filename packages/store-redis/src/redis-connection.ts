@@ -31,10 +31,10 @@ export function connectRedis({ url, commandTimeoutMs, onProblem, onReady }: Redi
     retryStrategy: (attempt) => Math.min(MAX_RECONNECT_MS, 50 * 2 ** Math.min(attempt, 10)) * (0.5 + Math.random() / 2),
   });
   let isReady = false;
-  let told = '';
+  let reported = '';
   const tell = (message: string): void => {
-    if (message === told) return;
-    told = message;
+    if (message === reported) return;
+    reported = message;
     onProblem(message);
   };
   redis.on('error', (error: Error) => tell(`redis: ${reasonOf(error)}`));
@@ -45,7 +45,7 @@ export function connectRedis({ url, commandTimeoutMs, onProblem, onReady }: Redi
   });
   redis.on('ready', () => {
     isReady = true;
-    told = '';
+    reported = '';
     onReady();
   });
   return redis;

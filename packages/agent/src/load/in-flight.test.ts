@@ -24,14 +24,14 @@ test('at most 64 requests between two samples are timed', () => {
   let reads = 0;
   const latencies = new Latencies();
   const inFlight = new InFlight(() => reads++, latencies);
-  const told: number[] = [];
+  const reported: number[] = [];
   for (let i = 0; i < 100; i += 1) {
     const served = inFlight.begin();
-    told.push(served.answered());
+    reported.push(served.answered());
     served.end();
   }
   assert.equal(reads, 128, 'two for each of 64');
-  assert.deepEqual([told[63], told[64]], [1, Number.NaN]);
+  assert.deepEqual([reported[63], reported[64]], [1, Number.NaN]);
   latencies.renew();
   inFlight.begin().answered();
   assert.equal(reads, 130);

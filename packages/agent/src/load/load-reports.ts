@@ -1,12 +1,12 @@
 import type { HeartbeatReport } from '../heartbeats.ts';
 import type { Timers } from '../timers.ts';
-import { isWorthTelling, type ToldNumbers } from './worth-telling.ts';
+import { isWorthReporting, type ReportedNumbers } from './worth-reporting.ts';
 
 /** Interval of the samples, and of the decisions about early heartbeats, in milliseconds. */
 export const SAMPLE_MS = 250;
 
 /** Measures a node. Its numbers are those of the last sample. */
-export interface LoadSource extends ToldNumbers {
+export interface LoadSource extends ReportedNumbers {
   /** Takes a sample; called every `SAMPLE_MS`. */
   sample(): unknown;
   /** The numbers of a heartbeat. */
@@ -21,7 +21,7 @@ export class LoadReports {
   readonly #source: LoadSource;
   readonly #timers: Timers;
   readonly #reportSoon: () => void;
-  #told: ToldNumbers = {};
+  #reported: ReportedNumbers = {};
   #cancel: () => void = () => {};
 
   /** `reportSoon` requests an early heartbeat. It may be declined, and is then called again with the next sample. */
@@ -36,7 +36,7 @@ export class LoadReports {
     this.#cancel();
     this.#cancel = this.#timers.after(SAMPLE_MS, () => this.start());
     this.#source.sample();
-    if (isWorthTelling(this.#told, this.#source)) this.#reportSoon();
+    if (isWorthReporting(this.#reported, this.#source)) this.#reportSoon();
   }
 
   stop(): void {
@@ -46,7 +46,7 @@ export class LoadReports {
   /** Returns the report of a heartbeat. Later samples are compared with it. */
   report(): HeartbeatReport {
     const report = this.#source.report();
-    this.#told = report;
+    this.#reported = report;
     return report;
   }
 }

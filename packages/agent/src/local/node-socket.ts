@@ -14,7 +14,7 @@ import type { Duplex } from 'node:stream';
 import type { CoordinatorMessage, Fault, NodeRegistration, RegisteredMessage } from '@rollcall/protocol';
 import { AGENT_PATH, AGENT_SUBPROTOCOL, MAX_FRAME_BYTES } from '@rollcall/protocol';
 import type { HeartbeatReport } from '../heartbeats.ts';
-import { isWorthTelling } from '../load/worth-telling.ts';
+import { isWorthReporting } from '../load/worth-reporting.ts';
 import type { Timers } from '../timers.ts';
 import { WebSocketServer } from '../websocket.ts';
 import { combinedReport, combinedStatus, type RequestedStatus } from './combined.ts';
@@ -55,7 +55,7 @@ export class NodeSocket {
   readonly #reporters = new Set<Reporter>();
   #registered: RegisteredMessage | undefined;
   #needsScales = true;
-  #told: HeartbeatReport = {};
+  #reported: HeartbeatReport = {};
   #isOpen = true;
   /** False during a leader election: requests get 409 then, upgrades 503. */
   isLeading = true;
@@ -105,7 +105,7 @@ export class NodeSocket {
     const report = this.#combined(this.#needsScales);
     if (report === undefined) return undefined;
     this.#needsScales = false;
-    this.#told = report;
+    this.#reported = report;
     return report;
   }
 
@@ -191,7 +191,7 @@ export class NodeSocket {
   #onReport(): void {
     const now = this.#combined(false);
     if (now === undefined) return;
-    if (isWorthTelling(this.#told, now) || now.ready !== this.#told.ready) this.#options.listener.onNews();
+    if (isWorthReporting(this.#reported, now) || now.ready !== this.#reported.ready) this.#options.listener.onNews();
   }
 
   /** The drain of one process is complete at once while another process serves the port, because the cluster continues to send requests. */

@@ -147,9 +147,9 @@ export class AdminCalls {
         `${method} ${path} got no answer: ${(error.cause as Error | undefined)?.message ?? error.message}`,
       );
     });
-    const told = (await answer.json()) as Body & { readonly detail?: string };
-    if (!answer.ok) throw new BenchError(`${method} ${path} was answered with ${answer.status}: ${told.detail}`);
-    return told;
+    const reported = (await answer.json()) as Body & { readonly detail?: string };
+    if (!answer.ok) throw new BenchError(`${method} ${path} was answered with ${answer.status}: ${reported.detail}`);
+    return reported;
   }
 }
 

@@ -29,7 +29,7 @@ type Table = ContextTable<MemberNode, null>;
 export function measureExchanges(count: number): ExchangeCost {
   const nodes = new Map<NodeId, MemberNode>();
   for (let i = 0; i < count; i++) put(nodes, i, 1);
-  const told = [ALGORITHMS.adaptive, ALGORITHMS.session].map((make) => make({ rng: () => 0.5 }));
+  const reported = [ALGORITHMS.adaptive, ALGORITHMS.session].map((make) => make({ rng: () => 0.5 }));
   let table: Table | undefined;
   const exchange = (changed: NodeId): void => {
     table = buildContextTable<MemberNode, null>(nodes.values(), {
@@ -41,7 +41,7 @@ export function measureExchanges(count: number): ExchangeCost {
   };
   const join = (id: NodeId): void => {
     exchange(id);
-    for (const algorithm of told) algorithm.onMembership?.([...nodes.values()]);
+    for (const algorithm of reported) algorithm.onMembership?.([...nodes.values()]);
   };
   const times = (run: (i: number) => void): Spread => {
     const elapsed: number[] = [];

@@ -34,9 +34,9 @@ export async function checkOut(
 ): Promise<Revision> {
   const hash = resolveRevision(root, name);
   const directory = workplace.path(`revision-${hash.slice(0, 12)}-${Math.trunc(performance.now())}`);
-  const told = outputOf('git', ['worktree', 'add', '--detach', '--force', directory, hash], root);
+  const reported = outputOf('git', ['worktree', 'add', '--detach', '--force', directory, hash], root);
   if (!existsSync(join(directory, 'package.json')))
-    throw new BenchError(`${name} cannot be checked out: ${told.trim()}`);
+    throw new BenchError(`${name} cannot be checked out: ${reported.trim()}`);
   const revision: Revision = {
     title: hash.startsWith(name) ? name : `${name} (${hash.slice(0, 7)})`,
     root: directory,

@@ -56,12 +56,12 @@ export async function sideBySide(
   ): Promise<void> => {
     for (let round = 1; round <= rounds; round++)
       for (const { contender, result } of round % 2 === 1 ? lanes : [...lanes].reverse()) {
-        const told = await measure(contender, result).catch((error: Error) => {
+        const outcome = await measure(contender, result).catch((error: Error) => {
           parts.workplace.signal.throwIfAborted();
           result.error = error.message;
           return `failed: ${error.message}`;
         });
-        say(`${scenario.title}, ${what} ${round}/${rounds}, ${contender.name}: ${told}`);
+        say(`${scenario.title}, ${what} ${round}/${rounds}, ${contender.name}: ${outcome}`);
       }
   };
 

@@ -118,8 +118,8 @@ describe('a valid agent', () => {
       method: 'POST',
       body: { reason: 'deploy', deadlineMs: 60_000, force: true },
     });
-    const told = await socket.next('status');
-    assert.deepEqual(told, { type: 'status', status: 'draining', reason: 'deploy', deadlineMs: 60_000 });
+    const notice = await socket.next('status');
+    assert.deepEqual(notice, { type: 'status', status: 'draining', reason: 'deploy', deadlineMs: 60_000 });
     socket.terminate();
     const again = await agent(started);
     again.send(registration('n1', url, { instance }));

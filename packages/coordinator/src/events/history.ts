@@ -124,10 +124,9 @@ export class History {
   #take(event: Event, origin: Origin): void {
     const line = eventLine(event);
     if (line === undefined) return;
-    const { id, ...told } = this.log.add(line);
+    const { id, type, ...what } = this.log.add(line);
     const level = isWarning(event) ? 'warn' : 'info';
     this.#logger[level]({ event: line.type, node: line.node, balancer: line.balancer, by: line.by }, line.message);
-    const { type, ...what } = told;
     const reason = 'reason' in event ? event.reason : origin.reason;
     this.#audit.add({
       ...what,

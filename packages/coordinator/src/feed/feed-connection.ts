@@ -109,8 +109,8 @@ export class FeedConnection {
 
   /** True if the share of a balancer's requests must be sent to the worker: at first, and when it differs by a tenth. */
   learnsShare(balancer: BalancerName, share: number): boolean {
-    const told = this.#toldShares.get(balancer);
-    if (told !== undefined && Math.abs(share - told) < SHARE_STEP * told) return false;
+    const reported = this.#toldShares.get(balancer);
+    if (reported !== undefined && Math.abs(share - reported) < SHARE_STEP * reported) return false;
     this.#toldShares.set(balancer, share);
     return true;
   }

@@ -132,13 +132,13 @@ function built(shape: Shape): Registry {
 function check(shape: Shape): void {
   const registry = built(shape);
   const snapshot = registry.snapshot(5);
-  const told = read(snapshotFrames(snapshot));
-  assert.ok(told.largest < MAX_FEED_BYTES, `${told.largest} bytes`);
+  const reported = read(snapshotFrames(snapshot));
+  assert.ok(reported.largest < MAX_FEED_BYTES, `${reported.largest} bytes`);
   assert.deepEqual(
-    [told.balancers.length, told.remembered.length, told.nodes.length],
+    [reported.balancers.length, reported.remembered.length, reported.nodes.length],
     [snapshot.balancers.length, snapshot.remembered.length, snapshot.nodes.length],
   );
-  assert.deepEqual(told.nodes.at(-1)?.id, snapshot.nodes.at(-1)?.id);
+  assert.deepEqual(reported.nodes.at(-1)?.id, snapshot.nodes.at(-1)?.id);
   const changes = registry.takeChanges();
   const news = read(changesFrames(changes, 1, registry.revision));
   assert.ok(news.largest < MAX_FEED_BYTES, `${news.largest} bytes`);

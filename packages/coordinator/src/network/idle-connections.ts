@@ -36,7 +36,7 @@ export class IdleConnections {
   readonly #all: IdleByEnd = new Map();
   readonly #ofAddress = new Map<string, IdleByEnd>();
   /** Addresses with too many idle connections. */
-  readonly #crowded = new Set<IdleByEnd>();
+  readonly #overLimit = new Set<IdleByEnd>();
   #closed = 0;
 
   /** Calls `onClosed` for each closed connection, with the bound as text. */
@@ -95,19 +95,19 @@ export class IdleConnections {
 
   /** Runs after arrived data was read, because clients look idle after the event loop was blocked. */
   #trimSoon(ofAddress: IdleByEnd): void {
-    if (this.#crowded.size === 0) setImmediate(() => this.#trim());
-    this.#crowded.add(ofAddress);
+    if (this.#overLimit.size === 0) setImmediate(() => this.#trim());
+    this.#overLimit.add(ofAddress);
   }
 
   #trim(): void {
     const { maxOfAddress, maxTotal } = this.#bounds;
-    for (const ofAddress of this.#crowded)
+    for (const ofAddress of this.#overLimit)
       this.#closeLongest(
         ofAddress,
         maxOfAddress,
         `more than ${maxOfAddress} connections of its address carry no request`,
       );
-    this.#crowded.clear();
+    this.#overLimit.clear();
     this.#closeLongest(this.#all, maxTotal, `more than ${maxTotal} connections carry no request`);
   }
 

@@ -12,7 +12,7 @@ function make(): Algorithm {
   return adaptive({ rng: seededRng(5) });
 }
 
-function told(numbers: Partial<NodeReport>): NodeReport {
+function reported(numbers: Partial<NodeReport>): NodeReport {
   return {
     inFlight: Number.NaN,
     serviceMs: Number.NaN,
@@ -34,7 +34,7 @@ function picks(algorithm: Algorithm, nodes: readonly TestCandidate[], count: num
 }
 
 function tell(algorithm: Algorithm, node: TestCandidate, report: Partial<NodeReport>, nowMs: number, times = 20): void {
-  for (let i = 0; i < times; i++) algorithm.onReport?.(node, told(report), nowMs);
+  for (let i = 0; i < times; i++) algorithm.onReport?.(node, reported(report), nowMs);
 }
 
 void test('the service time that a node reports decides, not the latency of its answers', () => {
@@ -71,16 +71,16 @@ void test('one long request does not make a node a slow one', () => {
 
 void test('requests of other workers count, without those of this one', () => {
   const algorithm = make();
-  const [crowded, own, free] = [
-    candidate('crowded'),
+  const [busy, own, free] = [
+    candidate('busy'),
     candidate('own', { live: { inFlight: 3 } }),
     candidate('free', { live: { inFlight: 3 } }),
   ];
-  for (const node of [crowded, own, free]) tell(algorithm, node, { serviceMs: 10 }, 0);
-  tell(algorithm, crowded, { inFlight: 9 }, 0, 50);
+  for (const node of [busy, own, free]) tell(algorithm, node, { serviceMs: 10 }, 0);
+  tell(algorithm, busy, { inFlight: 9 }, 0, 50);
   tell(algorithm, own, { inFlight: 5 }, 0, 50);
   tell(algorithm, free, { inFlight: 3 }, 0, 50);
-  assert.deepEqual(picks(algorithm, [crowded, own, free], 50, 0), [0, 0, 50]);
+  assert.deepEqual(picks(algorithm, [busy, own, free], 50, 0), [0, 0, 50]);
 });
 
 void test('an own request stands for as many as there are workers', () => {
@@ -151,15 +151,15 @@ void test('a node that fails fast and reports the short time of that attracts no
   const algorithm = make();
   const nodes = ['sick', 'a', 'b', 'c'].map((id) => candidate(id));
   for (const node of nodes) tell(algorithm, node, { serviceMs: 35, inFlight: 2 }, 0);
-  let told = 35;
+  let reported = 35;
   const counts = nodes.map(() => 0);
   for (let i = 0; i < 1_000; i++) {
     const nowMs = i * 10;
     const picked = algorithm.pick(nodes, { nowMs, isNewSession: false }, NONE)!;
     counts[nodes.indexOf(picked)]!++;
     const isSick = picked === nodes[0];
-    if (isSick) told += 0.1 * (1 - told);
-    tell(algorithm, picked, { serviceMs: isSick ? told : 35, inFlight: isSick ? 1 : 3 }, nowMs, 1);
+    if (isSick) reported += 0.1 * (1 - reported);
+    tell(algorithm, picked, { serviceMs: isSick ? reported : 35, inFlight: isSick ? 1 : 3 }, nowMs, 1);
     algorithm.onResponse?.(picked, isSick ? 'server-error' : 'ok', isSick ? 1 : 40, nowMs);
   }
   assert.ok(counts[0]! < 20, `${counts}`);

@@ -88,10 +88,10 @@ class Adaptive implements Algorithm {
   }
 
   score(candidate: Candidate, { nowMs }: PickRequest): number {
-    return this.heat(candidate, nowMs);
+    return this.wait(candidate, nowMs);
   }
 
-  heat(candidate: Candidate, nowMs: number): number {
+  wait(candidate: Candidate, nowMs: number): number {
     return this.#score(candidate, this.#estimates.of(candidate.id), nowMs);
   }
 

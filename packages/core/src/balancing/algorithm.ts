@@ -80,7 +80,7 @@ export interface Algorithm {
    * The wait of a request at a candidate, in a unit of the algorithm's own, above 0; higher is busier. With this method,
    * movable sessions can leave an overloaded node.
    */
-  heat?(candidate: Candidate, nowMs: number): number;
+  wait?(candidate: Candidate, nowMs: number): number;
   /** Score of one candidate for `explain`, lower is better. Changes no later pick. */
   score?(candidate: Candidate, request: PickRequest): number;
 }

@@ -133,8 +133,8 @@ class WatchedAlgorithm implements Algorithm {
     return typeof score === 'number' && !Number.isNaN(score) ? score : Number.MAX_VALUE;
   }
 
-  heat(candidate: Candidate, nowMs: number): number {
-    return this.#instead.heat?.(candidate, nowMs) ?? 1;
+  wait(candidate: Candidate, nowMs: number): number {
+    return this.#instead.wait?.(candidate, nowMs) ?? 1;
   }
 
   #safely<T>(nowMs: number, run: () => T): T | undefined {

@@ -167,7 +167,7 @@ class SessionPlacement implements Algorithm {
       : sessionsPerWeight(sessionsOf(candidate.live), candidate.weight);
   }
 
-  heat(candidate: Candidate, nowMs: number): number {
+  wait(candidate: Candidate, nowMs: number): number {
     const estimate = this.#estimates.of(candidate.id);
     const queue = 1 + queueOf(candidate, estimate, nowMs);
     const wait = waitOf(this.#estimates.costOf(estimate, nowMs), queue) / candidate.weight;

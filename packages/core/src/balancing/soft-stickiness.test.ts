@@ -12,7 +12,7 @@ interface Scene {
 function scene(live: Partial<TestCandidate['live']> = {}): Scene {
   const nodes = ['a', 'b', 'c', 'd'].map((id) => candidate(id, { live: { sessions: 1_000, ...live } }));
   const scores = new Map(nodes.map((node) => [node, 1]));
-  return { nodes, scores, soft: new SoftStickiness({ heat: (node) => scores.get(node)! }) };
+  return { nodes, scores, soft: new SoftStickiness({ wait: (node) => scores.get(node)! }) };
 }
 
 /** Leaves granted to the first node's sessions, asked a thousand times a second. */

@@ -27,8 +27,8 @@ interface NodeWait {
 }
 
 export interface SoftStickinessOptions<C extends Candidate> {
-  /** See `Algorithm.heat`. */
-  readonly heat: (candidate: C, nowMs: number) => number;
+  /** See `Algorithm.wait`. */
+  readonly wait: (candidate: C, nowMs: number) => number;
 }
 
 /**
@@ -39,13 +39,13 @@ export interface SoftStickinessOptions<C extends Candidate> {
  * three times the median. At most 2 % of a node's sessions leave in a second, divided among the workers by their shares.
  */
 export class SoftStickiness<C extends Candidate> {
-  readonly #waitOf: SoftStickinessOptions<C>['heat'];
+  readonly #waitOf: SoftStickinessOptions<C>['wait'];
   readonly #waits = new Map<NodeId, NodeWait>();
   #lookedAtMs = Number.NEGATIVE_INFINITY;
   #isAnyOverloaded = false;
 
-  constructor({ heat }: SoftStickinessOptions<C>) {
-    this.#waitOf = heat;
+  constructor({ wait }: SoftStickinessOptions<C>) {
+    this.#waitOf = wait;
   }
 
   /**

@@ -79,6 +79,6 @@ export function smoothing(passedMs: number, overMs: number): number {
  * placed as many as this one, by their shares.
  */
 export function sessionsOf({ sessions, placed, share }: Candidate['live']): number {
-  const told = sessions >= 0 ? Math.min(sessions, Number.MAX_SAFE_INTEGER) : 0;
-  return told + (placed >= 0 ? Math.min(placed * (sessions >= 0 ? perOwn(share) : 1), Number.MAX_SAFE_INTEGER) : 0);
+  const known = sessions >= 0 ? Math.min(sessions, Number.MAX_SAFE_INTEGER) : 0;
+  return known + (placed >= 0 ? Math.min(placed * (sessions >= 0 ? perOwn(share) : 1), Number.MAX_SAFE_INTEGER) : 0);
 }

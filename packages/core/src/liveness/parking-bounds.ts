@@ -12,7 +12,7 @@ export interface ParkingLimits {
 }
 
 /** Above this part of the bounds one key may use at most half of them. */
-const CROWDED = 0.75;
+const NEARLY_FULL = 0.75;
 const HALF = 0.5;
 
 interface Use {
@@ -76,6 +76,6 @@ export class ParkingBounds<Key> {
 
   #isCrowded(bytes: number): boolean {
     const { maxRequests, maxBytes } = this.#limits;
-    return this.#total.requests >= maxRequests * CROWDED || this.#total.bytes + bytes > maxBytes * CROWDED;
+    return this.#total.requests >= maxRequests * NEARLY_FULL || this.#total.bytes + bytes > maxBytes * NEARLY_FULL;
   }
 }

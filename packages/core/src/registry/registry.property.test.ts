@@ -294,7 +294,7 @@ class Run {
   consumer = new Consumer(this.registry.snapshot(0));
   deliveredRevision = 0;
   readonly connected = new Set<string>();
-  readonly told: unknown[] = [];
+  readonly reported: unknown[] = [];
 
   step(one: Step): void {
     switch (one.type) {
@@ -320,7 +320,7 @@ class Run {
     const before = this.registry.revision;
     const answering = this.answering(command);
     const outcome = this.registry.apply(command, this.nowMs);
-    this.told.push(outcome);
+    this.reported.push(outcome);
     if (!('type' in outcome)) this.follow(command);
     assert.ok(this.registry.revision >= before && this.registry.revision <= before + 1);
     if ('type' in outcome) {
@@ -361,8 +361,8 @@ class Run {
     this.deliveredRevision = this.registry.revision;
     for (const change of changes) this.consumer.apply(change);
     assert.deepEqual(this.consumer.view(), new Consumer(this.registry.snapshot(this.nowMs)).view());
-    const told = changes.filter((change) => change.type === 'node').map((change) => change.node.id);
-    assert.equal(new Set(told).size, told.length, 'a node appears once');
+    const reported = changes.filter((change) => change.type === 'node').map((change) => change.node.id);
+    assert.equal(new Set(reported).size, reported.length, 'a node appears once');
     assert.deepEqual(this.registry.takeChanges(), []);
   }
 
@@ -488,7 +488,7 @@ void test('the same commands at the same instants always give the same results',
         one.step(each);
         other.step(each);
       }
-      assert.deepEqual(one.told, other.told);
+      assert.deepEqual(one.reported, other.reported);
     }),
     { numRuns: RUNS / 5 },
   );

@@ -101,8 +101,8 @@ void test('without a given start, time begins with the first command', () => {
 void test('a node with everything is in the feed and in its answer as it registered', () => {
   const registry = registered(EVERYTHING);
   assert.deepEqual(registry.registration(EVERYTHING.id), EVERYTHING);
-  const [told] = registry.snapshot(0).nodes;
-  const { keepAliveMs, publicUrl, cores, group, loadHeader } = told!;
+  const [node] = registry.snapshot(0).nodes;
+  const { keepAliveMs, publicUrl, cores, group, loadHeader } = node!;
   assert.deepEqual(
     { keepAliveMs, publicUrl, cores, group, loadHeader },
     {
@@ -494,8 +494,8 @@ void test('each worker reports its own counters of a node, and the resource has 
     },
     0,
   );
-  const told = registry.resource(N1, at)!;
-  assert.deepEqual([told.sessions, told.sessionsFrom, told.metrics], [2, 'node', { cpu: 0.5 }]);
+  const shown = registry.resource(N1, at)!;
+  assert.deepEqual([shown.sessions, shown.sessionsFrom, shown.metrics], [2, 'node', { cpu: 0.5 }]);
   assert.equal(registry.balancerResource(SHOP)?.sessions, 2);
   const [inFeed] = registry.snapshot(0).nodes;
   assert.deepEqual([inFeed?.load, inFeed?.sessions], [0.25, 2]);

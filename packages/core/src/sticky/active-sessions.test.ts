@@ -21,11 +21,11 @@ void test('while a sample becomes coarser it is counted as it will be', () => {
   for (let i = 32_700; i < ids.length; i += 50) {
     for (const id of ids.slice(i, i + 50)) one.see(id, 0);
     for (const id of ids.slice(i, i + 50).reverse()) other.see(id, 0);
-    const told = new ActiveSessions(IDLE_MS, 3);
+    const reported = new ActiveSessions(IDLE_MS, 3);
     one.tellAgain();
     const sample = one.take(ids.length, 0)!;
-    told.merge(sample, sample.level, 0);
-    assert.deepEqual([other.count(0), told.count(0)], [one.count(0), one.count(0)]);
+    reported.merge(sample, sample.level, 0);
+    assert.deepEqual([other.count(0), reported.count(0)], [one.count(0), one.count(0)]);
   }
 });
 
@@ -133,13 +133,13 @@ void test('only new entries are taken, in pieces, and again when the receiver ha
 });
 
 void test('a coarse count of one worker makes the merged count as coarse, and not wrong', () => {
-  const crowded = new ActiveSessions(IDLE_MS, 1);
-  for (let i = 0; i < 100_000; i++) crowded.see(`session-${i}`, 0);
+  const full = new ActiveSessions(IDLE_MS, 1);
+  for (let i = 0; i < 100_000; i++) full.see(`session-${i}`, 0);
   const calm = new ActiveSessions(IDLE_MS, 2);
   for (let i = 99_000; i < 101_000; i++) calm.see(`session-${i}`, 0);
   for (const order of [
-    [crowded, calm],
-    [calm, crowded],
+    [full, calm],
+    [calm, full],
   ]) {
     for (const worker of order) worker.tellAgain();
     const count = merged(order, 0).count(0);
@@ -197,16 +197,16 @@ void test('however entries come, expire and move in the table, each is taken onc
       const partMs = IDLE_MS / 16;
       let nowMs = 0;
       /** By number: the part each was last seen in, and the part it was taken with. */
-      const model = new Map<number, { seen: number; told: number }>();
+      const model = new Map<number, { seen: number; reported: number }>();
       const untold = (): number => {
         const part = Math.floor(nowMs / partMs);
         for (const [id, { seen }] of model) if (seen < part - 16) model.delete(id);
-        return [...model.values()].filter(({ seen, told }) => seen !== told).length;
+        return [...model.values()].filter(({ seen, reported }) => seen !== reported).length;
       };
       for (const one of steps) {
         if (one === 'report again') {
           sessions.tellAgain();
-          for (const entry of model.values()) entry.told = -1;
+          for (const entry of model.values()) entry.reported = -1;
         } else if ('parts' in one) nowMs += one.parts * partMs;
         else if ('see' in one) {
           // Expired entries are dropped before they can be seen again.
@@ -214,14 +214,14 @@ void test('however entries come, expire and move in the table, each is taken onc
           untold();
           for (let i = one.see; i < one.see + one.times; i++) {
             sessions.see(`session-${i}`, nowMs);
-            model.set(i, { seen: Math.floor(nowMs / partMs), told: model.get(i)?.told ?? -1 });
+            model.set(i, { seen: Math.floor(nowMs / partMs), reported: model.get(i)?.reported ?? -1 });
           }
         } else {
           const waiting = untold();
           assert.equal(taken(sessions, one.take, nowMs), Math.min(waiting, one.take));
           // The table chooses the entries: take the rest, so that the model is complete.
           assert.equal(taken(sessions, 1_000, nowMs), Math.max(0, waiting - one.take));
-          for (const entry of model.values()) entry.told = entry.seen;
+          for (const entry of model.values()) entry.reported = entry.seen;
         }
       }
       assert.equal(taken(sessions, 1_000, nowMs), untold());

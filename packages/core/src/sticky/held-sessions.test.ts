@@ -117,7 +117,7 @@ void test('a session counts while an open tunnel holds it, and for its idle time
     assert.deepEqual(after(steps, endMs), { worker: count, together: count }, name);
 });
 
-void test('held sessions of a sampled crowd are counted as others are', () => {
+void test('held sessions of many sampled visitors are counted as others are', () => {
   const sessions = new ActiveSessions(IDLE_MS, 1);
   const held = Array.from({ length: 40_000 }, (_, i) => sessions.hold(`session-${i}`, 0));
   for (let nowMs = 0; nowMs <= 3 * IDLE_MS; nowMs += PART_MS) sessions.count(nowMs);

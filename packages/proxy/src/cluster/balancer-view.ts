@@ -127,9 +127,9 @@ export class BalancerView {
     if (!isSame) placement.algorithm = this.#algorithm(name);
     const { algorithm } = placement;
     const { mode, movable } = this.#settings.sticky;
-    if (!movable || mode === 'none' || algorithm.heat === undefined) placement.soft = undefined;
+    if (!movable || mode === 'none' || algorithm.wait === undefined) placement.soft = undefined;
     else if (placement.soft === undefined || !isSame)
-      placement.soft = new SoftStickiness({ heat: (node, nowMs) => algorithm.heat?.(node, nowMs) ?? 1 });
+      placement.soft = new SoftStickiness({ wait: (node, nowMs) => algorithm.wait?.(node, nowMs) ?? 1 });
   }
 
   #writer(path: ContextPath): RouteCookieWriter {

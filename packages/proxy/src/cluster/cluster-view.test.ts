@@ -26,7 +26,7 @@ void test('nodes that an unsettled coordinator never named are removed when it h
   cluster.fill([feedNode('a')], { epoch: 'e2', isSettled: false, learningMs: 10_000 });
   cluster.change({ type: 'settled', isSettled: true, learningMs: 0 });
   assert.deepEqual(ids(cluster), ['a']);
-  assert.ok(cluster.told.includes('gone b'));
+  assert.ok(cluster.reported.includes('gone b'));
   assert.equal(cluster.ask('rc_route=x.b').decision.stickyResult, 'moved');
 });
 
@@ -62,7 +62,7 @@ void test('node objects survive swaps and snapshots as long as they keep their a
   cluster.change({ type: 'node', node: feedNode('a', { port: 4_000 }) });
   assert.notEqual(cluster.node('a'), a);
   assert.equal(cluster.node('a').counters.requests, 7);
-  assert.ok(cluster.told.includes('gone a'));
+  assert.ok(cluster.reported.includes('gone a'));
   assert.equal(cluster.ask('rc_route=x.a').decision.node?.port, 4_000);
 });
 
@@ -80,10 +80,10 @@ void test('an observation of a node changes its tier in place; a change of its r
   assert.deepEqual(ready(), ['b', 'a']);
   for (const other of [{ status: 'draining' }, { weight: 3 }, { route: 'other' }] as const) {
     const before = cluster.view.table;
-    cluster.told.length = 0;
+    cluster.reported.length = 0;
     cluster.change({ type: 'node', node: feedNode('a', other) });
     assert.notEqual(cluster.view.table, before, JSON.stringify(other));
-    assert.ok(cluster.told.includes('change'), JSON.stringify(other));
+    assert.ok(cluster.reported.includes('change'), JSON.stringify(other));
   }
 });
 
@@ -367,7 +367,7 @@ for (const { name, messages, told } of [
       cluster.change({ type: 'node', node: feedNode('a', { drainMs }) });
     }
     assert.deepEqual(
-      cluster.told.filter((line) => line.startsWith('drains')),
+      cluster.reported.filter((line) => line.startsWith('drains')),
       told.map((ms) => `drains a until ${startMs + ms}`),
     );
   });

@@ -118,9 +118,9 @@ export class ClusterView {
     return this.#reach;
   }
 
-  set reach(told: ReachBounds | undefined) {
-    const isNews = JSON.stringify(told) !== JSON.stringify(this.#reach);
-    this.#reach = told;
+  set reach(reported: ReachBounds | undefined) {
+    const isNews = JSON.stringify(reported) !== JSON.stringify(this.#reach);
+    this.#reach = reported;
     if (isNews) this.#listener?.onReach();
   }
 
@@ -232,10 +232,10 @@ export class ClusterView {
       this.#tellReport(
         node,
         {
-          load: told(load),
-          sessions: told(sessions),
-          inFlight: told(inFlight),
-          serviceMs: told(serviceMs),
+          load: reported(load),
+          sessions: reported(sessions),
+          inFlight: reported(inFlight),
+          serviceMs: reported(serviceMs),
           isBesideAnswer: false,
         },
         nowMs,
@@ -336,18 +336,24 @@ export class ClusterView {
   }
 
   /** `upAtMs` applies to a new node whose age is unknown. */
-  #put(told: FeedNode, upAtMs: number, nowMs: number): void {
-    const known = this.nodes.get(told.id);
-    if (known === undefined || known.url !== told.url || known.balancer !== told.balancer) {
+  #put(reported: FeedNode, upAtMs: number, nowMs: number): void {
+    const known = this.nodes.get(reported.id);
+    if (known === undefined || known.url !== reported.url || known.balancer !== reported.balancer) {
       if (known) this.#retire(known, nowMs, 'taken');
-      const idleMs = this.balancer(told.balancer).settings.sessionIdleMs;
+      const idleMs = this.balancer(reported.balancer).settings.sessionIdleMs;
       const fresh = newCarriedCounters(idleMs, this.#seed);
-      const isSameProcess = known?.balancer === told.balancer && known.feedNode.incarnation === told.incarnation;
+      const isSameProcess =
+        known?.balancer === reported.balancer && known.feedNode.incarnation === reported.incarnation;
       const carried = isSameProcess ? known : { ...fresh, counters: known?.counters ?? fresh.counters };
-      const node = new ClusterNode(told, told.ageMs === undefined ? upAtMs : nowMs - told.ageMs, carried, nowMs);
+      const node = new ClusterNode(
+        reported,
+        reported.ageMs === undefined ? upAtMs : nowMs - reported.ageMs,
+        carried,
+        nowMs,
+      );
       node.live.share = this.#shares.get(node.balancer) ?? 1;
-      node.catchUp(told, nowMs);
-      node.setDrainTime(told.drainMs, nowMs);
+      node.catchUp(reported, nowMs);
+      node.setDrainTime(reported.drainMs, nowMs);
       this.nodes.set(node.id, node);
       this.#hasOtherMembers = true;
       this.balancer(node.balancer).enter(node);
@@ -357,24 +363,24 @@ export class ClusterView {
       return;
     }
     const wasStopped = isStopped(known);
-    if (told.route !== known.route) this.balancer(known.balancer).vacate(known);
-    if (!known.isSameProcess(told)) {
+    if (reported.route !== known.route) this.balancer(known.balancer).vacate(known);
+    if (!known.isSameProcess(reported)) {
       const { watch, settings, outliers } = this.balancer(known.balancer);
       watch.reset();
       outliers.forget(known);
       // The process that had the sessions is gone. They have moved, or begin again.
       known.sessions = newCarriedCounters(settings.sessionIdleMs, this.#seed).sessions;
     }
-    if (!servesTheSame(known, told)) this.#hasOtherMembers = true;
+    if (!servesTheSame(known, reported)) this.#hasOtherMembers = true;
     // A change of liveness or load needs no new table. After a restart of the coordinator each node has such a change.
-    const isSame = isSamePlacement(known.feedNode, told);
-    known.update(told, nowMs);
-    known.catchUp(told, nowMs);
+    const isSame = isSamePlacement(known.feedNode, reported);
+    known.update(reported, nowMs);
+    known.catchUp(reported, nowMs);
     this.#place(known);
     if (!isSame) this.#reshape(known);
     this.refresh(known, nowMs);
     if (!wasStopped && isStopped(known)) this.#listener?.onStopped(known);
-    if (known.setDrainTime(told.drainMs, nowMs)) this.#listener?.onDrainTime(known);
+    if (known.setDrainTime(reported.drainMs, nowMs)) this.#listener?.onDrainTime(known);
   }
 
   #place(node: ClusterNode): void {
@@ -481,7 +487,7 @@ export function isStopped(node: ClusterNode): boolean {
 }
 
 /** A number of `loads`; NaN if it is absent. */
-function told(value: number): number {
+function reported(value: number): number {
   return value >= 0 ? value : Number.NaN;
 }
 

@@ -121,30 +121,30 @@ export class TestCluster {
   /** `ejected n1: reason`, in order. */
   readonly observed: string[] = [];
   /** `change`, `gone n1`, `stopped n1`, `standing n1`, `idle n1`, `failover n1 refused`, `unknown route`, in order. */
-  readonly told: string[] = [];
+  readonly reported: string[] = [];
   #sessions = 0;
 
   constructor(seal?: CookieSeal) {
     this.view = new ClusterView({ rng: seededRng(1), seal });
     this.view.listener = {
       onReach: () => 0,
-      onChange: () => this.told.push('change'),
-      onGone: (node) => this.told.push(`gone ${node.id}`),
-      onStopped: (node) => this.told.push(`stopped ${node.id}`),
-      onDrainTime: (node) => this.told.push(`drains ${node.id} until ${node.drainsUntilMs}`),
-      onStanding: (node) => this.told.push(`standing ${node.id}`),
+      onChange: () => this.reported.push('change'),
+      onGone: (node) => this.reported.push(`gone ${node.id}`),
+      onStopped: (node) => this.reported.push(`stopped ${node.id}`),
+      onDrainTime: (node) => this.reported.push(`drains ${node.id} until ${node.drainsUntilMs}`),
+      onStanding: (node) => this.reported.push(`standing ${node.id}`),
     };
     this.ejections = new Ejections(this.view, (id, what, reason) => this.observed.push(`${what} ${id}: ${reason}`));
     this.router = new ClusterRouter({
       view: this.view,
       ejections: this.ejections,
       newSessionId: () => `session${String(this.#sessions++).padStart(9, '0')}`,
-      onUnknownRoute: () => this.told.push('unknown route'),
+      onUnknownRoute: () => this.reported.push('unknown route'),
       nowUnixMs: () => UNIX_MS + this.clock.nowMs(),
-      onMoved: () => this.told.push('moved'),
-      onFailover: (_balancer, node, cause) => this.told.push(`failover ${node} ${cause}`),
+      onMoved: () => this.reported.push('moved'),
+      onFailover: (_balancer, node, cause) => this.reported.push(`failover ${node} ${cause}`),
       onSeen: (node, nowMs) => this.view.refresh(node, nowMs),
-      onIdle: (node) => this.told.push(`idle ${node.id}`),
+      onIdle: (node) => this.reported.push(`idle ${node.id}`),
     });
   }
 

@@ -49,15 +49,15 @@ void test('each session is sent once, at most 128 KiB a second, and each node is
   for (const id of ['a', 'b', 'c'])
     for (let i = 0; i < 20_000; i++) cluster.node(id).sessions.see(`${id}${i}`, cluster.clock.nowMs());
   const journal = new SessionsJournal();
-  const told = new Map<string, number>();
+  const reported = new Map<string, number>();
   for (let second = 0; second < 4; second++) {
     const nodes = journal.take([...cluster.view.nodes.values()], cluster.clock.nowMs(), 100, 16_384);
     const octets = encodeFeed({ type: 'sessions', nodes }).length;
     assert.ok(octets <= 16_384 * 8 + 300 * nodes.length, `${octets} octets`);
     for (const { id, seen } of nodes)
-      for (const [, hashes] of seen) told.set(id, (told.get(id) ?? 0) + hashes.length / 8);
+      for (const [, hashes] of seen) reported.set(id, (reported.get(id) ?? 0) + hashes.length / 8);
   }
-  assert.deepEqual([...told.values()], [20_000, 20_000, 20_000]);
+  assert.deepEqual([...reported.values()], [20_000, 20_000, 20_000]);
   assert.deepEqual(journal.take([...cluster.view.nodes.values()], cluster.clock.nowMs(), 100, 16_384), []);
 });
 

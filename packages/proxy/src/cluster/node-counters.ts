@@ -49,7 +49,7 @@ class Round {
 
 /** Finds counters that differ from the last report; the coordinator keeps the others. One journal per connection of the feed. */
 export class CountersJournal {
-  readonly #told = new Map<NodeId, NodeCounters>();
+  readonly #reported = new Map<NodeId, NodeCounters>();
   readonly #round = new Round();
 
   /**
@@ -60,21 +60,21 @@ export class CountersJournal {
     const changed: NodeCounters[] = [];
     for (const node of nodes) if (node.isLeaving) this.#look(node, nowMs, changed);
     for (const node of this.#round.next(nodes, count)) this.#look(node, nowMs, changed);
-    if (this.#told.size > nodes.length) this.#forgetAllBut(nodes);
+    if (this.#reported.size > nodes.length) this.#forgetAllBut(nodes);
     return changed;
   }
 
   #look(node: ClusterNode, nowMs: number, changed: NodeCounters[]): void {
     const counters = countersOf(node, nowMs);
-    const before = this.#told.get(node.id);
+    const before = this.#reported.get(node.id);
     if (before !== undefined && isSame(before, counters)) return;
     changed.push(counters);
-    this.#told.set(node.id, counters);
+    this.#reported.set(node.id, counters);
   }
 
   #forgetAllBut(nodes: readonly ClusterNode[]): void {
     const present = new Set(nodes.map(({ id }) => id));
-    for (const id of this.#told.keys()) if (!present.has(id)) this.#told.delete(id);
+    for (const id of this.#reported.keys()) if (!present.has(id)) this.#reported.delete(id);
   }
 }
 
@@ -84,17 +84,17 @@ export class SessionsJournal {
 
   /** Sessions of the next `count` nodes, at most `max`; the others wait for the next call. */
   take(nodes: readonly ClusterNode[], nowMs: number, count: number, max: number): WorkerSessions['nodes'] {
-    const told: WorkerSessions['nodes'][number][] = [];
+    const samples: WorkerSessions['nodes'][number][] = [];
     let left = max;
     for (const node of this.#round.next(nodes, count)) {
       const sample = node.sessions.take(left, nowMs);
       if (sample !== undefined) {
-        told.push({ id: node.id, ...sample });
+        samples.push({ id: node.id, ...sample });
         left -= hashesIn(sample);
       }
       if (left <= 0) break;
     }
-    return told;
+    return samples;
   }
 }
 

@@ -78,7 +78,7 @@ async function connected(
       if (question.type === 'explain') throw FAULTS[question.target];
       return { type: 'scoreboard', connections: [] };
     },
-    onApplied: () => cluster.told.push('applied'),
+    onApplied: () => cluster.reported.push('applied'),
   });
   client.start();
   try {
@@ -472,7 +472,8 @@ void test('sessions are sent as hashes, once, and again to a coordinator that ha
   }));
 
 /** Number of sessions in a message. */
-const told = ({ nodes }: WorkerSessions): number => nodes.map((sample) => hashesIn(sample)).reduce((a, b) => a + b, 0);
+const hashCount = ({ nodes }: WorkerSessions): number =>
+  nodes.map((sample) => hashesIn(sample)).reduce((a, b) => a + b, 0);
 
 for (const [share, delayMs, who] of [
   [1, 250, 'a single worker sends its sessions slowly'],
@@ -486,12 +487,12 @@ for (const [share, delayMs, who] of [
         feed.send({ type: 'shares', shares: [[feedBalancer().name, share]] });
         await feed.until('applied');
         for (let i = 0; i < 600; i++) cluster.request();
-        await feed.until('sessions', (message) => told(message) === 512);
+        await feed.until('sessions', (message) => hashCount(message) === 512);
         assert.deepEqual(
           [31.25, 250].filter((one) => delays.includes(one)),
           [delayMs],
         );
-        await feed.until('sessions', (message) => told(message) === 88);
+        await feed.until('sessions', (message) => hashCount(message) === 88);
       },
       { delays },
     );

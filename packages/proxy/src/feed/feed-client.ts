@@ -452,8 +452,8 @@ export class FeedClient {
     const { view } = this.#options;
     this.#later(delayMs, () => {
       this.#areSessionsDue = false;
-      const told = this.#sendSessions(partOf(view.nodes.size), SESSIONS_A_MESSAGE);
-      if (told >= SESSIONS_A_MESSAGE) this.#sessionsSoon(view.isAlone ? SESSIONS_ALONE_MS : SESSIONS_MS);
+      const hashes = this.#sendSessions(partOf(view.nodes.size), SESSIONS_A_MESSAGE);
+      if (hashes >= SESSIONS_A_MESSAGE) this.#sessionsSoon(view.isAlone ? SESSIONS_ALONE_MS : SESSIONS_MS);
     });
   }
 
@@ -463,9 +463,9 @@ export class FeedClient {
     const { view, now } = this.#options;
     const nodes = this.#sessions.take([...view.nodes.values()], now(), count, max);
     for (const part of fittingLists(nodes)) this.#send({ type: 'sessions', nodes: part });
-    let told = 0;
-    for (const sample of nodes) told += hashesIn(sample);
-    return told;
+    let hashes = 0;
+    for (const sample of nodes) hashes += hashesIn(sample);
+    return hashes;
   }
 
   #sendSticky(): void {

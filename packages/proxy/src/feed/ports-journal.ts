@@ -5,7 +5,7 @@ import type { ClusterNode } from '../cluster/cluster-node.ts';
 /** Time between two reports that a node still answers, for a coordinator without heartbeats of it, milliseconds. */
 const REPEAT_MS = 1_000;
 
-interface Told {
+interface Reported {
   readonly port: PortReport;
   readonly atMs: number;
 }
@@ -15,37 +15,37 @@ interface Told {
  * heartbeats is reported once a second.
  */
 export class PortsJournal {
-  readonly #told = new Map<NodeId, Told>();
+  readonly #reported = new Map<NodeId, Reported>();
 
   /** The reports due at `nowMs`; empty when none is. */
   take(nodes: Iterable<ClusterNode>, nowMs: number): WorkerPorts['ports'] {
     const news: [NodeId, PortReport][] = [];
     for (const node of nodes) {
-      const told = this.#told.get(node.id);
-      const port = this.#reportOf(node, told, nowMs);
+      const before = this.#reported.get(node.id);
+      const port = this.#reportOf(node, before, nowMs);
       const repeats = port === 'answers' && !(node.feedNode.hasAgent && node.feedNode.liveness === 'up');
-      const isNews = port !== (told?.port ?? 'unknown');
+      const isNews = port !== (before?.port ?? 'unknown');
       const isSign =
         repeats &&
-        node.watch.answeredAtMs > (told?.atMs ?? -Infinity) &&
-        nowMs - (told?.atMs ?? -Infinity) >= REPEAT_MS;
+        node.watch.answeredAtMs > (before?.atMs ?? -Infinity) &&
+        nowMs - (before?.atMs ?? -Infinity) >= REPEAT_MS;
       if (!isNews && !isSign) continue;
       news.push([node.id, port]);
-      this.#told.set(node.id, { port, atMs: nowMs });
+      this.#reported.set(node.id, { port, atMs: nowMs });
     }
     return news;
   }
 
   /** The node is gone. */
   forget(id: NodeId): void {
-    this.#told.delete(id);
+    this.#reported.delete(id);
   }
 
   /** A node with heartbeats that has answered and got no request since is not reported: its state stays `answers`. */
-  #reportOf(node: ClusterNode, told: Told | undefined, nowMs: number): PortReport {
+  #reportOf(node: ClusterNode, before: Reported | undefined, nowMs: number): PortReport {
     const port = node.watch.report(nowMs);
     const isIdle =
-      port === 'unknown' && node.feedNode.hasAgent && node.feedNode.liveness === 'up' && told?.port === 'answers';
+      port === 'unknown' && node.feedNode.hasAgent && node.feedNode.liveness === 'up' && before?.port === 'answers';
     return isIdle ? 'answers' : port;
   }
 }

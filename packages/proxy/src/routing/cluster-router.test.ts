@@ -109,7 +109,7 @@ void test('a session id with an unknown route is a new session, and counted as s
   assert.equal(result.decision.stickyResult, 'new');
   assert.notEqual(result.setCookie, '');
   assert.ok(!result.setCookie.includes('0123456789abcdef'));
-  assert.deepEqual(cluster.told.filter((line) => line === 'unknown route').length, 1);
+  assert.deepEqual(cluster.reported.filter((line) => line === 'unknown route').length, 1);
 });
 
 void test('an operator can switch stickiness off: requests go by the request algorithm and get no cookie', () => {
@@ -208,7 +208,7 @@ void test('sessions of a node whose port refuses move for good, and do not retur
   cluster.change({ type: 'node', node: feedNode('a', { incarnation: 2 }) });
   assert.equal(cluster.request(`rc_route=${id}.a`).node, node, 'also while the client still names the old route');
   assert.deepEqual(
-    cluster.told.filter((line) => line.startsWith('failover')),
+    cluster.reported.filter((line) => line.startsWith('failover')),
     ['failover a refused'],
     'one session has moved once',
   );
@@ -451,7 +451,7 @@ void test('with a secret only a sealed cookie determines the node, also if other
     const next = cluster.request(cookie);
     assert.deepEqual([next.node, next.setCookie], [first.node, '']);
   }
-  const before = cluster.told.filter((word) => word === 'unknown route').length;
+  const before = cluster.reported.filter((word) => word === 'unknown route').length;
   const forged = [
     `rc_route=${MARK}session000000001.a`,
     'rc_route=a',
@@ -460,7 +460,11 @@ void test('with a secret only a sealed cookie determines the node, also if other
   ];
   for (const cookie of forged) assert.equal(cluster.request(cookie).decision.stickyResult, 'new', cookie);
   assert.equal(cluster.request('', '/p;jsessionid=x.a').decision.stickyResult, 'new');
-  assert.equal(cluster.told.filter((word) => word === 'unknown route').length, before + 3, 'forged ones are counted');
+  assert.equal(
+    cluster.reported.filter((word) => word === 'unknown route').length,
+    before + 3,
+    'forged ones are counted',
+  );
   const home = cluster.request();
   assert.equal(
     cluster.request(`rc_route=forged; ${cookieOf(home.setCookie)}`).node,
@@ -703,8 +707,8 @@ void test('a leaving node that reaches 0 in flight is reported at once', () => {
   cluster.router.onSend(decision, cluster.clock.nowMs());
   cluster.change({ type: 'node', node: feedNode('a', { status: 'stopped' }) });
   cluster.router.onEnd(decision, 'ok', cluster.clock.nowMs());
-  assert.ok(cluster.told.includes('stopped a'));
-  assert.ok(cluster.told.includes('idle a'));
+  assert.ok(cluster.reported.includes('stopped a'));
+  assert.ok(cluster.reported.includes('idle a'));
 });
 
 void test('a decision is reused for the next request without the state of the last one', () => {
@@ -795,7 +799,7 @@ void test('movable sessions leave a node that stays hot, some of them, for good 
     assert.ok(cookieOf(setCookie).endsWith(`.${node}`), 'the session stays on the new node');
   }
   assert.ok(results['moved']! >= 20 && results['moved']! <= 45, JSON.stringify(results));
-  assert.equal(cluster.told.filter((told) => told === 'moved').length, results['moved']);
+  assert.equal(cluster.reported.filter((line) => line === 'moved').length, results['moved']);
   cluster.change({ type: 'balancer', balancer: feedBalancer() });
   for (let i = 0; i < 200; i++) {
     cluster.clock.advance(10);

@@ -32,13 +32,13 @@ void test('decisions are reported with candidates, scores and reason, until thei
   assert.ok(pick.candidates.every(({ score }) => score !== undefined));
   assert.equal(pick.candidateCount, 2);
   cluster.request('rc_route=a');
-  const told = (await all).decisions.map(({ result, chosen, path, candidates }) => [
+  const decidedLines = (await all).decisions.map(({ result, chosen, path, candidates }) => [
     result,
     chosen,
     path,
     candidates.length,
   ]);
-  assert.deepEqual(told, [
+  assert.deepEqual(decidedLines, [
     ['sticky', 'b', '/cart', 0],
     ['new', pick.chosen, '/login', 2],
     ['sticky', 'a', '/', 0],
@@ -49,11 +49,11 @@ void test('decisions are reported with candidates, scores and reason, until thei
 
 void test('a retry reports the nodes that have failed, and the time limit ends the watch', async () => {
   const { cluster, delay, watch } = watched('a', 'b');
-  const told = watch.watch({ count: 10, forMs: 1_000, onlyPicks: true });
+  const decided = watch.watch({ count: 10, forMs: 1_000, onlyPicks: true });
   const first = cluster.ask();
   cluster.fail(first, FAILURE.refused);
   delay.advance(1_000);
-  const [, again] = (await told).decisions;
+  const [, again] = (await decided).decisions;
   assert.ok(again);
   assert.notEqual(again.chosen, first.node);
   const reasons = again.candidates.map(({ reason }) => reason);
@@ -68,9 +68,9 @@ void test('a decision without a node has what has happened to the nodes', async 
   const { cluster, watch } = watched('a');
   cluster.change(goneChange('a', 'refused'));
   cluster.clock.advance(40_000);
-  const told = watch.watch({ count: 1, forMs: 1_000, onlyPicks: false });
+  const decided = watch.watch({ count: 1, forMs: 1_000, onlyPicks: false });
   assert.equal(cluster.ask().choice, 'unavailable');
-  assert.match((await told).decisions[0]?.because ?? '', /^no node is eligible: .*\(a\); to do: /);
+  assert.match((await decided).decisions[0]?.because ?? '', /^no node is eligible: .*\(a\); to do: /);
 });
 
 void test('a fifth watcher gets no decisions, and close ends all watches', async () => {

@@ -41,7 +41,7 @@ void test('explain counts and places nothing', () => {
   assert.ok(answer.candidates.every(({ score }) => score !== undefined));
   for (const id of ['a', 'b'])
     assert.deepEqual([cluster.node(id).live.placed, cluster.node(id).sessions.count(0)], [0, 0]);
-  assert.ok(!cluster.told.includes('unknown route'));
+  assert.ok(!cluster.reported.includes('unknown route'));
 });
 
 void test('explain reports the reasons for which nothing is forwarded', () => {

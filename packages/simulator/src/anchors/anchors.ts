@@ -160,7 +160,7 @@ const WEIGHTS_MS = 1_000;
  * @see gRPC proposal A58, `weighted_round_robin`.
  */
 export const weightedRoundRobin: Rule = ({ rng, world, indexOf }) => {
-  const told = new Float64Array(world.nodes);
+  const reported = new Float64Array(world.nodes);
   const weights = new Float64Array(world.nodes).fill(1);
   const dueAt = new Float64Array(world.nodes);
   let reckonedAtMs = Number.NEGATIVE_INFINITY;
@@ -170,9 +170,9 @@ export const weightedRoundRobin: Rule = ({ rng, world, indexOf }) => {
     pick(candidates) {
       if (world.nowMs() - reckonedAtMs >= WEIGHTS_MS) {
         reckonedAtMs = world.nowMs();
-        const known = candidates.map(({ id }) => told[indexOf(id)]!).filter((weight) => weight > 0);
+        const known = candidates.map(({ id }) => reported[indexOf(id)]!).filter((weight) => weight > 0);
         const mean = known.length === 0 ? 1 : known.reduce((sum, weight) => sum + weight, 0) / known.length;
-        for (const { id } of candidates) weights[indexOf(id)] = told[indexOf(id)]! || mean;
+        for (const { id } of candidates) weights[indexOf(id)] = reported[indexOf(id)]! || mean;
         for (const { id } of candidates)
           if (dueAt[indexOf(id)]! <= turn) dueAt[indexOf(id)] = turn + rng() / weights[indexOf(id)]!;
       }
@@ -184,7 +184,7 @@ export const weightedRoundRobin: Rule = ({ rng, world, indexOf }) => {
       return picked;
     },
     onReport({ id }, { isBesideAnswer, serviceMs }) {
-      if (!isBesideAnswer && serviceMs > 0) told[indexOf(id)] = 1 / serviceMs;
+      if (!isBesideAnswer && serviceMs > 0) reported[indexOf(id)] = 1 / serviceMs;
     },
   };
 };

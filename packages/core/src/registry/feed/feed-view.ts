@@ -60,18 +60,18 @@ export function snapshotOf(state: RegistryState, nowMs: number): Snapshot {
 export function changesOf(state: RegistryState, dirt: FeedDirt): FeedChange[] {
   const gone: FeedChange[] = [];
   const forgotten: FeedChange[] = [];
-  const told = new Set<string>();
+  const reported = new Set<string>();
   for (const { id, balancer, route, cause } of dirt.losses) {
     const record = state.nodes.get(id);
     if (record !== undefined && isInFeed(record.liveness)) continue;
     gone.push({ type: 'gone', id, balancer, route, cause });
-    told.add(routeKey(balancer, route));
+    reported.add(routeKey(balancer, route));
   }
   for (const { balancer, route } of dirt.routes) {
     const id = state.routes.holder(balancer, route);
     const holder = id && state.nodes.get(id);
     if (!holder?.isKnown) forgotten.push({ type: 'forgotten', balancer, route });
-    else if (!isInFeed(holder.liveness) && !told.has(routeKey(balancer, route)))
+    else if (!isInFeed(holder.liveness) && !reported.has(routeKey(balancer, route)))
       gone.push({ type: 'gone', id: holder.id, balancer, route, cause: holder.goneCause ?? 'expired' });
   }
   const changes: FeedChange[] = [];

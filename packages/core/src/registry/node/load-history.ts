@@ -62,9 +62,9 @@ export class NodeHistory {
   add(load: number | undefined, metrics: Readonly<Record<string, number>> | undefined, nowMs: number): void {
     if (load !== undefined) this.load.add(load, nowMs);
     if (metrics === undefined) return;
-    let told = 0;
+    let present = 0;
     for (const name in metrics) {
-      told += 1;
+      present += 1;
       let history = this.#metrics.get(name);
       if (history === undefined) {
         history = new LoadHistory();
@@ -72,7 +72,7 @@ export class NodeHistory {
       }
       history.add(Math.min(1, metrics[name]!), nowMs);
     }
-    if (told === this.#metrics.size) return;
+    if (present === this.#metrics.size) return;
     for (const name of this.#metrics.keys()) if (!Object.hasOwn(metrics, name)) this.#metrics.delete(name);
   }
 

@@ -6,7 +6,7 @@ const SAME = 0.01;
 
 /** The metrics of a node's last report, in the order of the report. The metric that determines the load is marked. */
 export function explainedMetrics(node: NodeView): readonly ExplainedMetric[] {
-  const metrics = Object.entries(node.metrics).map(([name, told]) => explained(node, name, Math.min(1, told)));
+  const metrics = Object.entries(node.metrics).map(([name, reported]) => explained(node, name, Math.min(1, reported)));
   const decisive = decisiveOf(metrics, node.load);
   return metrics.map((metric) => ({ ...metric, isDecisive: metric === decisive }));
 }

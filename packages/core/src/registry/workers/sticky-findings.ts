@@ -201,18 +201,18 @@ function writesOf(problem: StickyProblem, writes: readonly WrongRoute[]): readon
 function judge(problem: StickyProblem, sums: Sums): Verdict {
   const { routed, unrouted, other, strange, opened, renewed, foreign, foreignRouted, returned, refused } = sums;
   const { fresh, routeless } = sums;
-  const told = routed + unrouted + other + strange;
+  const seen = routed + unrouted + other + strange;
   switch (problem) {
     case 'no-route':
-      return byShare(unrouted, told, { on: 0.5, off: 0.25 });
+      return byShare(unrouted, seen, { on: 0.5, off: 0.25 });
     // One wrong node of many is enough.
     case 'other-route':
-      return byShare(other, told, { on: 0.05, off: 0.02 });
+      return byShare(other, seen, { on: 0.05, off: 0.02 });
     case 'same-route':
-      return byShare(strange, told, { on: 0.05, off: 0.02 });
+      return byShare(strange, seen, { on: 0.05, off: 0.02 });
     case 'cookie-name': {
-      if (told === 0) return byShare(foreign + foreignRouted, foreign + foreignRouted, { on: 0.5, off: 0.25 });
-      return byShare(foreignRouted, foreignRouted + told, { on: 0.5, off: 0.25 });
+      if (seen === 0) return byShare(foreign + foreignRouted, foreign + foreignRouted, { on: 0.5, off: 0.25 });
+      return byShare(foreignRouted, foreignRouted + seen, { on: 0.5, off: 0.25 });
     }
     case 'no-cookies':
       return byShare(refused, refused + returned, { on: 0.5, off: 0.25 });

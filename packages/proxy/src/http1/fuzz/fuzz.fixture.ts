@@ -119,8 +119,8 @@ for (let at = 0; performance.now() - beganMs < seconds * 1_000; at++) {
   runs += TURN;
   if (performance.now() - saidMs < PROGRESS_MS) continue;
   saidMs = performance.now();
-  const told = hunts.map(({ target, signatures, found }) => `${target} ${signatures.size} ways (${found} new)`);
-  console.log(`${Math.round((saidMs - beganMs) / 1_000)} s, ${runs} inputs, ${told.join(', ')}`);
+  const reported = hunts.map(({ target, signatures, found }) => `${target} ${signatures.size} ways (${found} new)`);
+  console.log(`${Math.round((saidMs - beganMs) / 1_000)} s, ${runs} inputs, ${reported.join(', ')}`);
 }
 save();
 const found = hunts.reduce((sum, hunt) => sum + hunt.found, 0);

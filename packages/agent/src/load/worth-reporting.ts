@@ -1,6 +1,6 @@
 /** Decides whether changed numbers require an early heartbeat. */
 
-export interface ToldNumbers {
+export interface ReportedNumbers {
   readonly load?: number | undefined;
   readonly inFlight?: number | undefined;
   readonly sessions?: number | undefined;
@@ -14,17 +14,17 @@ const COUNT_STEP = 8;
 const COUNT_RATIO = 0.5;
 
 /**
- * True if `now` differs enough from `told`, the last reported numbers. Required is a change of the load by 0.1, or of
+ * True if `now` differs enough from `before`, the last reported numbers. Required is a change of the load by 0.1, or of
  * requests in flight or sessions by half and by at least 8. `Heartbeats` limits the rate.
  */
-export function isWorthTelling(told: ToldNumbers, now: ToldNumbers): boolean {
+export function isWorthReporting(before: ReportedNumbers, now: ReportedNumbers): boolean {
   return (
-    Math.abs((now.load ?? 0) - (told.load ?? 0)) >= LOAD_STEP ||
-    isOtherCount(told.inFlight, now.inFlight) ||
-    isOtherCount(told.sessions, now.sessions)
+    Math.abs((now.load ?? 0) - (before.load ?? 0)) >= LOAD_STEP ||
+    isOtherCount(before.inFlight, now.inFlight) ||
+    isOtherCount(before.sessions, now.sessions)
   );
 }
 
-function isOtherCount(told = 0, now = 0): boolean {
-  return Math.abs(now - told) >= Math.max(COUNT_STEP, COUNT_RATIO * told);
+function isOtherCount(before = 0, now = 0): boolean {
+  return Math.abs(now - before) >= Math.max(COUNT_STEP, COUNT_RATIO * before);
 }
