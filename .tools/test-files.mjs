@@ -1,7 +1,8 @@
 /**
  * Finds the test files and groups them by path:
  *
- * - unit: `packages/…`, in parallel
+ * - unit: `packages/…`, in parallel; the files of a package share a few processes, because the start of a process takes longer
+ *   than most files
  * - e2e: `test/…`, in parallel; each file starts its own processes and waits for events
  * - long: `test/setup/…` and every `*.long.test.ts`, not in `npm test`
  * - compose: `test/compose/…`, only in `npm run test:compose`, because it needs a container engine
@@ -12,6 +13,9 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 const NO_SOURCES = new Set(['node_modules', 'dist', 'coverage']);
+
+/** Upper bound of unit test files in one process. */
+const FILES_PER_BATCH = 16;
 
 /** Beginnings of paths of files that run one after another. */
 const ALONE = ['test/setup/', 'test/faults/faults.long.test.ts', 'test/e2e/live-cluster.'];
@@ -34,6 +38,19 @@ export function groupOf(path) {
 export function runsAlone(path) {
   const isLongUnit = path.startsWith('packages/') && groupOf(path) === 'long';
   return isLongUnit || ALONE.some((start) => path.startsWith(start));
+}
+
+/** Divides unit test files into lists that one process each can run: files of one package, dealt out in turn. */
+export function batchesOf(paths) {
+  const byPackage = new Map();
+  for (const path of paths) {
+    const name = path.split('/')[1];
+    byPackage.set(name, [...(byPackage.get(name) ?? []), path]);
+  }
+  return [...byPackage.values()].flatMap((files) => {
+    const count = Math.ceil(files.length / FILES_PER_BATCH);
+    return Array.from({ length: count }, (_, batch) => files.filter((_, i) => i % count === batch));
+  });
 }
 
 function filesIn(root, folder) {

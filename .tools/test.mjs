@@ -10,10 +10,11 @@
  * test counts as failed, because CI provides everything that tests need.
  */
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
-import { runsAlone, testFiles } from './test-files.mjs';
+import { pathToFileURL } from 'node:url';
+import { batchesOf, runsAlone, testFiles } from './test-files.mjs';
 import { makeReady, ROOT } from './workspace.mjs';
 
 /** Time limit of one test. */
@@ -50,9 +51,17 @@ function wantedGroups(args) {
     ];
   };
   const { unit, e2e, ...apart } = testFiles(ROOT);
-  if (args.length === 0) return grouped([...unit, ...e2e]);
+  if (args.length === 0) return grouped([...batchesOf(unit).map(batchFile), ...e2e]);
   if (args.length === 1 && Object.hasOwn(apart, args[0])) return grouped(apart[args[0]]);
   return grouped(args.map((file) => relative(ROOT, resolve(process.env.INIT_CWD ?? ROOT, file))));
+}
+
+/** Path of a test file that imports these files, so that one process runs all of them. */
+function batchFile(files, number) {
+  const path = join(scratch, `batch-${number}.test.mjs`);
+  const imports = files.map((file) => `import ${JSON.stringify(pathToFileURL(join(ROOT, file)))};\n`);
+  writeFileSync(path, imports.join(''));
+  return path;
 }
 
 /** Runs these files with node:test. Resolves with the outcome of each test. */

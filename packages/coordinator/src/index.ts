@@ -1,5 +1,4 @@
 /** The control plane. The only public entry of the package. */
-export { startSettingsMistake } from '@rollcall/core';
 export type { Clocks } from './clocks.ts';
 export type { Asset, BalancerSettingsOption, CoordinatorOptions, ListenAddress } from './config.ts';
 export { type Coordinator, startCoordinator } from './coordinator.ts';

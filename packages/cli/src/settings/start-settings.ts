@@ -1,5 +1,6 @@
 /** Settings of balancers that `up` is started with: flags, environment and file, each with its own name as origin. */
-import { type BalancerSettingsOption, startSettingsMistake } from '@rollcall/coordinator';
+import type { BalancerSettingsOption } from '@rollcall/coordinator';
+import { startSettingsMistake } from '@rollcall/core';
 import { isName, isObject, parseBalancerName } from '@rollcall/protocol';
 import type { Command } from 'commander';
 import { Option } from 'commander';

@@ -20,6 +20,7 @@ import type { Dependencies } from './dependencies.ts';
 import { addEvents } from './events.ts';
 import { addExplain } from './explain.ts';
 import { addHealth } from './health.ts';
+import { lazyValidators } from './lazy-validators.ts';
 import { addLogin } from './login.ts';
 import { addLogins } from './logins.ts';
 import { addMetrics } from './metrics.ts';
@@ -49,6 +50,7 @@ export async function createAdminApp(dependencies: Dependencies): Promise<AdminA
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 256 },
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
+    schemaController: { compilersFactory: { buildValidator: lazyValidators } },
   }).withTypeProvider<TypeBoxTypeProvider>();
 
   app.decorateRequest('identity', null);
