@@ -151,7 +151,6 @@ function tokenAdvice({ cluster, tokens }: Dependencies): string[] {
 function nodeAdvice({ cluster }: Dependencies): string[] {
   const unreachable: string[] = [];
   const unreachableUrls: NodeUrl[] = [];
-  const differing: string[] = [];
   const unready: string[] = [];
   const blocked: string[] = [];
   const flapping: string[] = [];
@@ -164,7 +163,6 @@ function nodeAdvice({ cluster }: Dependencies): string[] {
     }
     if (!node.isReady) unready.push(node.id);
     if (node.returns.flapping) flapping.push(`${node.id} (${node.returns.flapping.count} returns)`);
-    if (node.warnings.length > 0) differing.push(node.id);
   }
   const sentences: string[] = [];
   if (flapping.length > 0)
@@ -181,6 +179,7 @@ function nodeAdvice({ cluster }: Dependencies): string[] {
     );
   if (unreachable.length > 0)
     sentences.push(`Not reachable from here: ${named(unreachable)}. ${listeningQuestion(unreachableUrls)}`);
+  const differing = cluster.registry.differingNodes();
   if (differing.length > 0)
     sentences.push(`Registered with sticky settings that differ from those in force: ${named(differing)}.`);
   return sentences;

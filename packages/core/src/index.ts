@@ -117,6 +117,7 @@ export { parseClusterId, type RecordChanges } from './registry/records/stored-re
 export { type NodeCounts, type Pace, Registry } from './registry/registry.ts';
 export type { Now } from './registry/views/node-resource.ts';
 export type { RememberedContext } from './registry/views/remembered-contexts.ts';
+export type { WaitingContext } from './registry/views/waiting-context.ts';
 export type { StickyFinding, StickyProblem, WrongRoute } from './registry/workers/sticky-findings.ts';
 export type { Rng } from './rng.ts';
 export { seededRng } from './seeded-rng.ts';

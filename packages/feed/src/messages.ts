@@ -436,7 +436,7 @@ export interface FailedAnswer {
 export interface ExplainedCandidate {
   readonly id: NodeId;
   readonly isEligible: boolean;
-  /** Reason why the node is not eligible, for people; empty when it is. */
+  /** Reason why the node is not eligible, or that it has the session, for people; otherwise empty. */
   readonly reason: string;
   /** Score by the algorithm, lower is better; absent when the algorithm did not run. */
   readonly score?: number;

@@ -178,12 +178,13 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     bounds: () => view.reach,
     isOwn: (address) => isOwnIp(address, networkInterfaces()),
     onRefused: (node, reason) => {
-      // One log line and one report per reason, not one per connect.
+      // One log line and one report per reason until a connect is allowed, not one per connect.
       if (refusals.get(node) === reason) return;
       refusals.set(node, reason);
       log.warn({ node: node.id, reason }, `node ${node.id} is not connected to`);
       if (view.reach !== undefined) feedClient.observed(node.id, 'not-allowed', reason.slice(0, MAX_REASON_CHARACTERS));
     },
+    onAllowed: (node) => refusals.delete(node),
   });
   const decisions = new DecisionWatch({ router, delay, nowUnixMs: Date.now });
   const engine = new Engine({

@@ -4,7 +4,7 @@ import type { NodeResource } from '@rollcall/protocol';
 import { compactDuration } from '@rollcall/protocol';
 import { CliFailure, EXIT } from '../exit.ts';
 import { type DrainEnd, drainEndOf } from './drain-end.ts';
-import { noteOf } from './nodes.ts';
+import { drainText, noteOf } from './nodes.ts';
 
 /** Time between two polls of a drain, milliseconds. */
 const POLL_MS = 250;
@@ -44,7 +44,8 @@ export async function waitForDrains(
     for (const [id, before] of left) {
       const node = now.get(id) ?? { ...before, liveness: 'gone' };
       const end = drainEndOf(node, before.drain?.sessionsLeft ?? before.sessions);
-      const note = end?.word ?? noteOf(node).replace(/, at most .*$/, '');
+      const text = node.drain ? drainText(node, node.drain) : noteOf(node);
+      const note = end?.word ?? text.replace(/, at most .*$/, '');
       if (printed.get(id) !== note) process.stderr.write(`${id}: ${note}\n`);
       printed.set(id, note);
       if (end !== undefined) {

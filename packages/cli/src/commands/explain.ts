@@ -77,10 +77,16 @@ function explainText(answer: ExplainAnswer): string {
       score === undefined ? '' : score.toPrecision(3),
       reason,
     ]);
-    lines.push(table(['  NODE', 'ELIGIBLE', 'SCORE', 'REASON'], rows));
+    lines.push(table(...withoutEmpty(['  NODE', 'ELIGIBLE', 'SCORE', 'REASON'], rows)));
   }
   if (answer.limits !== undefined) lines.push('', limitTable(answer.limits, answer.balancer ?? ''));
   return lines.join('\n');
+}
+
+/** Headings and rows without the columns that are empty in every row. */
+function withoutEmpty(headings: readonly string[], rows: readonly (readonly string[])[]): [string[], string[][]] {
+  const isFilled = headings.map((_, column) => rows.some((row) => row[column] !== ''));
+  return [headings.filter((_, i) => isFilled[i]), rows.map((row) => row.filter((_, i) => isFilled[i]))];
 }
 
 /** The time limits of the request, and where each is set. */

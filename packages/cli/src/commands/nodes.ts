@@ -1,4 +1,4 @@
-import { compactDuration, type NodeResource } from '@rollcall/protocol';
+import { compactDuration, type DrainProgress, type NodeResource } from '@rollcall/protocol';
 import { Command } from 'commander';
 import { counted, table } from '../format.ts';
 import { nodesOf } from '../lists.ts';
@@ -57,10 +57,18 @@ function row(node: NodeResource): (string | number)[] {
   ];
 }
 
-/** Progress of a drain, the reason why the node is not up and the state of its port, or the warnings of its registration. */
+/**
+ * Why the node is not up and the state of its port, who requested its status and why, the progress of a drain; or warnings. Each part is
+ * about a present state, so that a node that is up and enabled has at most warnings.
+ */
 export function noteOf(node: NodeResource): string {
-  const { drain } = node;
-  if (!drain) return [...standing(node), ...parkedNote(node)].join('; ');
+  const isPresent = node.liveness !== 'gone' && node.liveness !== 'joining';
+  const drain = isPresent && node.drain ? [drainText(node, node.drain)] : [];
+  return [...standing(node), ...requestText(node), ...drain, ...parkedNote(node)].join('; ');
+}
+
+/** Progress or end of a drain or stop. */
+export function drainText(node: NodeResource, drain: DrainProgress): string {
   if (drain.isDone) return node.status === 'stopped' ? 'stopped' : endOfDone(drain).word;
   const waiting = drain.waitingFor.length > 0 ? `, waiting for ${drain.waitingFor.join(', ')}` : '';
   const deadline = node.wanted.deadlineAtUnixMs ?? node.reported.deadlineAtUnixMs;
@@ -71,6 +79,14 @@ export function noteOf(node: NodeResource): string {
       : ` (the oldest for ${compactDuration(drain.oldestSessionMs)})`;
   const once = drain.sessionsSeenOnce > 0 ? ` and ${drain.sessionsSeenOnce} seen once` : '';
   return `${counted(drain.sessionsLeft, 'session')}${oldest}${once}, ${drain.inFlight} in flight, ${counted(drain.tunnels, 'tunnel')} left${waiting}${left}`;
+}
+
+/** `by admin: deploy`: the request that makes the status of the node. */
+function requestText({ status, wanted, reported }: NodeResource): string[] {
+  if (status === 'enabled') return [];
+  const isOperators = wanted.status === status;
+  const { by = isOperators ? 'an operator' : 'the node', reason } = isOperators ? wanted : reported;
+  return [`by ${by}${reason === undefined ? '' : `: ${reason}`}`];
 }
 
 function standing(node: NodeResource): string[] {

@@ -174,7 +174,7 @@ export class AgentBeside {
     agent.on('warning', ({ message }) => say(message));
     agent.on('disconnected', ({ message }) => say(message));
     agent.on('status', ({ status, reason }) =>
-      say(`the operator wants ${this.#id} ${status}${reason === undefined ? '' : ` (${reason})`}`),
+      say(`operator status of ${this.#id}: ${status}${reason === undefined ? '' : ` (${reason})`}`),
     );
     agent.on('scale', ({ count }) => onScale?.(count));
     agent.on('error', (notice) => this.#onError(notice));

@@ -1,3 +1,5 @@
+import type { ExplainAnswer } from '@rollcall/feed';
+import type { Cluster } from '../cluster.ts';
 import type { AdminApp } from './admin-app.ts';
 import type { Dependencies } from './dependencies.ts';
 import { knownNode } from './known.ts';
@@ -47,7 +49,19 @@ export function addExplain(app: AdminApp, { cluster, feed }: Dependencies): void
         throw new Refusal({ code: 'internal', message: `the worker cannot explain this request: ${answer.message}` });
       if (answer?.type !== 'explain')
         throw new Refusal({ code: 'timed-out', message: `no worker answered within ${ANSWER_WITHIN_MS} ms` });
-      return answer;
+      return withWaiting(cluster, answer, { host, target });
     },
   );
+}
+
+/** Names a joining node that the request waits for: workers do not know joining nodes. */
+function withWaiting(
+  cluster: Cluster,
+  answer: ExplainAnswer,
+  request: { host: string; target: string },
+): ExplainAnswer {
+  const { outcome, context = '', because } = answer;
+  const waiting = outcome === 'bad-request' ? undefined : cluster.waitingContext(request);
+  if (waiting === undefined || (outcome === 'forward' && waiting.path.length <= context.length)) return answer;
+  return { ...answer, because: `${because}; ${waiting.message}` };
 }

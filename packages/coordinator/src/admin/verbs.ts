@@ -1,5 +1,5 @@
 /** drain, enable and stop, for a node, a balancer's nodes, or a group's. */
-import type { Registry, Target } from '@rollcall/core';
+import type { NodeView, Registry, Target } from '@rollcall/core';
 import type { GroupName, NodeId, Status, StatusBody, WriteResult } from '@rollcall/protocol';
 import { compactDuration, parseGroupName, sessionsText } from '@rollcall/protocol';
 import type { FastifyRequest } from 'fastify';
@@ -71,14 +71,16 @@ async function requestStatus(
 ): Promise<WriteResult> {
   const { registry } = cluster;
   const { dryRun = false, reason, deadlineMs, forMs } = body;
-  const concerned = targetsOf(cluster, target, status);
+  const concerned = targetsOf(cluster, target);
   const lost = new Set(status === 'enabled' ? [] : concerned.ids);
+  const absent = absentEnabled(registry, target, status);
   const eligibility = guardEligible(registry, lost, body);
   if (dryRun) {
     const { ids, shown } = concerned;
     const isChanged = ids.some((id) => registry.node(id)?.operatorStatus.status !== status);
-    const message = sentence(registry, target, ids, status, isChanged, true) + eligibility.text;
-    return { ...shown, isChanged, isDryRun: true, message, ...eligibility.shown };
+    const message =
+      sentence(registry, target, ids, status, isChanged, true) + absentText(absent, true) + eligibility.text;
+    return { ...shown, isChanged: isChanged || absent.length > 0, isDryRun: true, message, ...eligibility.shown };
   }
   const earlier = earlierDeadline(registry, concerned.ids, status);
   const outcome = cluster.apply(
@@ -94,30 +96,47 @@ async function requestStatus(
     originOf(request),
   );
   if ('type' in outcome) throw new Refusal(outcome);
-  const { ids, shown } = targetsOf(cluster, target, status);
-  const isChanged = outcome.some((event) => event.type === 'status');
+  const { ids, shown } = targetsOf(cluster, target);
+  const changed = new Set(outcome.flatMap((event) => (event.type === 'status' ? [event.id] : [])));
   const deadline = deadlineText(earlier, cluster.clocks.nowMs(), deadlineMs);
+  const isNow = ids.some((id) => changed.has(id)) && deadline === '';
   const message =
-    sentence(registry, target, ids, status, isChanged && deadline === '', false) + deadline + eligibility.text;
-  return storedAnswer(storeSync, { ...shown, isChanged, isDryRun: false, message, ...eligibility.shown }, ids);
+    sentence(registry, target, ids, status, isNow, false) + absentText(absent, false) + deadline + eligibility.text;
+  const answer = { ...shown, isChanged: changed.size > 0, isDryRun: false, message, ...eligibility.shown };
+  return storedAnswer(storeSync, answer, [...ids, ...absent]);
 }
 
-/** Gone nodes are included if they are named, or if all are enabled, as in the registry. */
-function targetsOf(cluster: Cluster, target: Target, status: Status): WriteTargets {
+/** The named node, gone or not, or all nodes of the balancer or group that are not gone. */
+function targetsOf(cluster: Cluster, target: Target): WriteTargets {
   const { registry } = cluster;
   if (target.type === 'node')
     return writeTargets(
       cluster,
       [registry.node(target.id)].filter((node) => node !== undefined),
     );
-  const nodes =
-    target.type === 'balancer'
-      ? [...registry.nodesIn(target.name)]
-      : [...registry.nodes()].filter(({ registration }) => registration.group === target.name);
   return writeTargets(
     cluster,
-    nodes.filter(({ liveness }) => liveness !== 'gone' || status === 'enabled'),
+    membersOf(registry, target).filter(({ liveness }) => liveness !== 'gone'),
   );
+}
+
+function membersOf(registry: Registry, target: Exclude<Target, { type: 'node' }>): NodeView[] {
+  if (target.type === 'balancer') return [...registry.nodesIn(target.name)];
+  return [...registry.nodes()].filter(({ registration }) => registration.group === target.name);
+}
+
+/** Gone nodes whose requested status the registry changes when all nodes of a balancer or group are enabled. */
+function absentEnabled(registry: Registry, target: Target, status: Status): NodeId[] {
+  if (target.type === 'node' || status !== 'enabled') return [];
+  return membersOf(registry, target)
+    .filter(({ liveness, operatorStatus }) => liveness === 'gone' && operatorStatus.status !== 'enabled')
+    .map(({ id }) => id);
+}
+
+function absentText({ length }: readonly NodeId[], isDryRun: boolean): string {
+  if (length === 0) return '';
+  const [nodes, they] = length === 1 ? ['node', 'it returns'] : ['nodes', 'they return'];
+  return `; ${length} absent ${nodes} ${isDryRun ? 'would' : 'will'} be enabled when ${they}`;
 }
 
 /** The latest deadline of those nodes that have this status already; `undefined` when none of them has it, `Infinity` without a deadline. */
@@ -160,6 +179,7 @@ function sentence(
   const left = status === 'enabled' ? '' : `: ${unfinishedText(registry, ids)}`;
   if (target.type === 'node' && ids.length === 0) return `node ${target.id} is no longer there`;
   if (target.type === 'node') return `node ${target.id} ${verb} ${status}${left}`;
+  if (ids.length === 0) return `no node of ${target.type} ${target.name} is present`;
   const nodes = `${ids.length} ${ids.length === 1 ? 'node' : 'nodes'} of ${target.type} ${target.name}`;
   return `${nodes} ${verb} ${status}${left}`;
 }

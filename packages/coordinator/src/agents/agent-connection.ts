@@ -284,7 +284,8 @@ export class AgentConnection {
     if (!registered || !accepted) return;
     const { pace, epoch, coordinators } = this.#dependencies;
     this.send({ type: 'registered', node: accepted, ...pace, epoch, coordinators, warnings: registered.warnings });
-    this.#sendOperatorStatus(node.id);
+    // The requested status of an operator survives reconnects.
+    if (cluster.registry.node(node.id)?.operatorStatus.status !== 'enabled') this.sendOperatorStatus(node.id);
     this.#dependencies.onRegistered(this, node.id, address, registered.needsProbe);
   }
 
@@ -297,18 +298,17 @@ export class AgentConnection {
     this.#fail(fault);
   }
 
-  /** The requested status of an operator survives reconnects; the node receives it when it registers. */
-  #sendOperatorStatus(id: NodeId): void {
+  /** Sends the operator's requested status with its remaining deadline. `reason`: of the last request, if it has one. */
+  sendOperatorStatus(id: NodeId, reason?: string): void {
     const requestedStatus = this.#dependencies.cluster.registry.node(id)?.operatorStatus;
-    if (!requestedStatus || requestedStatus.status === 'enabled') return;
+    if (!requestedStatus) return;
+    const { status, deadlineAtMs, reason: why = reason } = requestedStatus;
     const nowMs = this.#dependencies.cluster.clocks.nowMs();
     this.send({
       type: 'status',
-      status: requestedStatus.status,
-      ...(requestedStatus.reason !== undefined && { reason: requestedStatus.reason }),
-      ...(requestedStatus.deadlineAtMs !== undefined && {
-        deadlineMs: Math.max(0, requestedStatus.deadlineAtMs - nowMs),
-      }),
+      status,
+      ...(why !== undefined && { reason: why }),
+      ...(deadlineAtMs !== undefined && { deadlineMs: Math.max(0, deadlineAtMs - nowMs) }),
     });
   }
 

@@ -244,13 +244,7 @@ export class AgentServer {
         break;
       case 'status': {
         if (event.side !== 'operator') return;
-        const { status, reason, deadlineMs } = event;
-        this.#byNode.get(event.id)?.send({
-          type: 'status',
-          status,
-          ...(reason !== undefined && { reason }),
-          ...(deadlineMs !== undefined && { deadlineMs }),
-        });
+        this.#byNode.get(event.id)?.sendOperatorStatus(event.id, event.reason);
         break;
       }
       case 'scale':

@@ -1,5 +1,5 @@
 import type { Event } from '@rollcall/core';
-import { type EventResource, inSeconds, sessionsText } from '@rollcall/protocol';
+import { compactDuration, type EventResource, inSeconds, sessionsText } from '@rollcall/protocol';
 import { stickyOverSentence, stickySentence } from './sticky-sentence.ts';
 
 /** An event for people and programs, without number and time. */
@@ -69,7 +69,7 @@ function nodeSentence(event: NodeEvent): string {
         ? `node ${id} is ready`
         : `node ${id} is not ready: it keeps its sessions, new ones go elsewhere while a ready node is there`;
     case 'status':
-      return `${event.side === 'operator' ? 'operator' : 'node'} wants node ${id} ${event.status}, effective is ${event.effective}${reasonOf(event.reason)}`;
+      return statusSentence(event);
     case 'drained':
       return `node ${id} is drained (${event.cause}): ${sessionsText(event.sessionsLeft, event.sessionsSeenOnce)} left, ${event.inFlight} in flight`;
     case 'patched':
@@ -77,6 +77,21 @@ function nodeSentence(event: NodeEvent): string {
     default:
       return event satisfies never;
   }
+}
+
+type StatusEvent = Extract<Event, { type: 'status' }>;
+
+function statusSentence({ id, side, status, effective, reason, deadlineMs, forMs, ended }: StatusEvent): string {
+  if (ended !== undefined) {
+    const cause = ended.cause === 'time' ? 'the time limit is over' : 'another process has registered';
+    const requester = side === 'node' ? 'the node' : (ended.by ?? 'an operator');
+    const why = ended.reason === undefined || ended.reason === '' ? '' : ` (${ended.reason})`;
+    const age = compactDuration(ended.ageMs);
+    return `node ${id} reverts from ${ended.status} to ${status}, effective is ${effective}: ${cause}; ${requester} requested ${ended.status} ${age} ago${why}`;
+  }
+  const time = forMs === undefined ? '' : ` for ${compactDuration(forMs)}`;
+  const deadline = deadlineMs === undefined ? '' : `, deadline in ${compactDuration(deadlineMs)}`;
+  return `${side} wants node ${id} ${status}${time}, effective is ${effective}${deadline}${reasonOf(reason)}`;
 }
 
 function suspectSentence(id: string, { reason, silentMs }: Extract<Event, { type: 'suspect' }>): string {

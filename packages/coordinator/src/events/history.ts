@@ -127,7 +127,8 @@ export class History {
     const { id, type, ...what } = this.log.add(line);
     const level = isWarning(event) ? 'warn' : 'info';
     this.#logger[level]({ event: line.type, node: line.node, balancer: line.balancer, by: line.by }, line.message);
-    const reason = 'reason' in event ? event.reason : origin.reason;
+    // The reason of a request belongs to the events of its operator, not to their consequences.
+    const reason = 'reason' in event ? event.reason : 'by' in event ? origin.reason : undefined;
     this.#audit.add({
       ...what,
       what: type,

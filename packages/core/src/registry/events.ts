@@ -5,7 +5,7 @@
 import type { FeedBalancer } from '@rollcall/feed';
 import type { BalancerName, ErrorCode, Fault, GoneCause, NodeId, Route, Status } from '@rollcall/protocol';
 import type { ConnectionId } from './commands.ts';
-import type { SuspectReason } from './node/node-record.ts';
+import type { EndedRequest, SuspectReason } from './node/node-record.ts';
 import type { StickyFinding } from './workers/sticky-findings.ts';
 
 export type Event =
@@ -73,9 +73,13 @@ export type Event =
       readonly side: 'operator' | 'node';
       readonly status: Status;
       readonly effective: Status;
+      /** As given with this request; a repeat does not repeat the reason of the earlier one. */
       readonly reason?: string;
       readonly by?: string;
       readonly deadlineMs?: number;
+      readonly forMs?: number;
+      /** Present if nobody has requested the status: an earlier request has ended. */
+      readonly ended?: EndedRequest;
     }
   /** A drain or stop is complete: nothing is in flight, and no session is left or the deadline has passed. */
   | {

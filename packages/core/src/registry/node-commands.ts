@@ -12,7 +12,7 @@ import type {
 import type { Rejection } from './events.ts';
 import { judge } from './liveness/witnesses.ts';
 import type { NodeRecord } from './node/node-record.ts';
-import { effectiveStatus } from './node/node-record.ts';
+import { effectiveStatus, noRequestedStatus } from './node/node-record.ts';
 import { claimAddress } from './ownership/address-claim.ts';
 import { adviceOn } from './ownership/context-ownership.ts';
 import { type RegistryState, rejected, rejectedBy } from './registry-state.ts';
@@ -82,7 +82,7 @@ export function nodeStatus(state: RegistryState, command: NodeStatusCommand): Re
   if (isPart) {
     node.contextStatus = withContexts(node.contextStatus, contexts, status);
   } else {
-    node.nodeStatus = requestedStatus;
+    node.nodeStatus = status === 'enabled' ? noRequestedStatus(state.nowMs) : requestedStatus;
     node.contextStatus = new Map();
   }
   state.touchFeed(node);
@@ -132,7 +132,7 @@ export function disconnect(state: RegistryState, command: DisconnectCommand): vo
   state.touchFeed(node);
   if (node.liveness === 'up') state.markSuspect(node, 'disconnected');
   // A silent node stays silent: the close of its dead socket is no sign of life.
-  else if (node.liveness === 'suspect' && node.livenessReason !== 'silent') node.livenessReason = 'disconnected';
+  else if (node.liveness === 'suspect' && node.livenessReason !== 'silent') state.setReason(node, 'disconnected');
   judge(state, node);
 }
 
@@ -155,12 +155,9 @@ export function reachable(state: RegistryState, command: ReachableCommand): void
   else isNotReached(state, node, command.detail ?? 'no answer');
 }
 
-/** Adds a warning about the address, once per message. */
 export function addressRefused(state: RegistryState, { id, message }: AddressRefusedCommand): void {
   const node = state.nodes.get(id);
-  if (!node || node.warnings.some((warning) => warning.message === message)) return;
-  const others = node.warnings.filter(({ code }) => code !== 'bad-address');
-  node.warnings = [...others, { code: 'bad-address', message }];
+  if (node) node.addressFault = { code: 'bad-address', message };
 }
 
 function isReached(state: RegistryState, node: NodeRecord): void {
@@ -194,9 +191,9 @@ function isBlocked(state: RegistryState, node: NodeRecord): boolean {
   const conflict = state.contexts.conflict(node.registration);
   if (conflict === undefined) return false;
   const isNews = node.livenessReason !== 'blocked';
-  node.livenessReason = 'blocked';
-  node.livenessDetail = adviceOn(conflict, node.registration.balancer);
-  if (isNews) state.emit({ type: 'blocked', id: node.id, detail: node.livenessDetail });
+  const detail = adviceOn(conflict, node.registration.balancer);
+  state.setReason(node, 'blocked', detail);
+  if (isNews) state.emit({ type: 'blocked', id: node.id, detail });
   state.schedule(node);
   return true;
 }
@@ -205,7 +202,7 @@ function isBlocked(state: RegistryState, node: NodeRecord): boolean {
 function isNotReached(state: RegistryState, node: NodeRecord, detail: string): void {
   node.livenessDetail = detail;
   if (node.livenessReason !== 'unprobed' && node.livenessReason !== 'restarted') return;
-  node.livenessReason = 'unreachable';
+  state.setReason(node, 'unreachable', detail);
   state.emit({ type: 'unreachable', id: node.id, detail });
 }
 

@@ -10,7 +10,7 @@ import type {
   RemoveCommand,
   Target,
 } from './commands.ts';
-import type { Rejection } from './events.ts';
+import type { Event, Rejection } from './events.ts';
 import type { NodeRecord, Overrides, RequestedStatus } from './node/node-record.ts';
 import { effectiveStatus, NO_OVERRIDES, noRequestedStatus } from './node/node-record.ts';
 import { weightFault } from './node/weight.ts';
@@ -53,30 +53,31 @@ function requestStatus(state: RegistryState, node: NodeRecord, command: Operator
   const earlier = node.operatorStatus;
   const isRepeat = earlier.status === command.status;
   if (isRepeat && command.status === 'enabled') return;
-  const { deadlineMs, forMs } = command;
+  const { status, by, reason, deadlineMs, forMs } = command;
+  // A repeat without another reason changes the limits of the earlier request, which stays: by whom, why and since when.
+  const isSame = isRepeat && (reason === undefined || reason === earlier.reason);
   const next: RequestedStatus = {
-    status: command.status,
-    reason: command.reason ?? (isRepeat ? earlier.reason : undefined),
-    by: command.by,
-    atMs: isRepeat ? earlier.atMs : nowMs,
+    ...(isSame ? earlier : { status, reason, by, atMs: nowMs }),
     deadlineAtMs: instant(nowMs, deadlineMs) ?? (isRepeat ? earlier.deadlineAtMs : undefined),
     untilMs: instant(nowMs, forMs) ?? (isRepeat ? earlier.untilMs : undefined),
   };
-  const isUnchanged =
-    isRepeat &&
-    next.reason === earlier.reason &&
-    next.deadlineAtMs === earlier.deadlineAtMs &&
-    next.untilMs === earlier.untilMs;
-  if (isUnchanged) return;
-  applyOperatorStatus(state, node, next, deadlineMs);
+  if (isSame && next.deadlineAtMs === earlier.deadlineAtMs && next.untilMs === earlier.untilMs) return;
+  applyOperatorStatus(state, node, status === 'enabled' ? noRequestedStatus(nowMs) : next, {
+    by,
+    ...(reason !== undefined && { reason }),
+    ...(deadlineMs !== undefined && { deadlineMs }),
+    ...(forMs !== undefined && { forMs }),
+  });
 }
 
-/** Applies an operator's requested status. */
+type StatusEvent = Extract<Event, { type: 'status' }>;
+
+/** Applies an operator's requested status. `cause`: the request, or the end of an earlier one, as it was made. */
 export function applyOperatorStatus(
   state: RegistryState,
   node: NodeRecord,
   next: RequestedStatus,
-  deadlineMs?: number,
+  cause: Pick<StatusEvent, 'by' | 'reason' | 'deadlineMs' | 'forMs' | 'ended'>,
 ): void {
   const isRepeat = next.status === node.operatorStatus.status;
   const isSameForWorkers = isRepeat && next.deadlineAtMs === node.operatorStatus.deadlineAtMs;
@@ -98,9 +99,7 @@ export function applyOperatorStatus(
     side: 'operator',
     status: next.status,
     effective: effectiveStatus(node),
-    ...(next.reason !== undefined && { reason: next.reason }),
-    ...(next.by !== undefined && { by: next.by }),
-    ...(deadlineMs !== undefined && { deadlineMs }),
+    ...cause,
   });
 }
 

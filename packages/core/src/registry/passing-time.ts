@@ -14,8 +14,9 @@ import { LiveNodes } from './liveness/live-nodes.ts';
 import { judge } from './liveness/witnesses.ts';
 import { NO_RETURNS, released } from './node/flapping.ts';
 import type { NodeRecord } from './node/node-record.ts';
-import { noRequestedStatus } from './node/node-record.ts';
+import { endedRequest, noRequestedStatus } from './node/node-record.ts';
 import { applyOperatorStatus } from './operator-commands.ts';
+import { adviceOn } from './ownership/context-ownership.ts';
 import { type RegistryState, rejected } from './registry-state.ts';
 import type { WrongRoute } from './workers/sticky-findings.ts';
 
@@ -50,7 +51,9 @@ function passDeadlines(state: RegistryState, node: NodeRecord, live: LiveNodes):
   const { nowMs } = state;
   const { untilMs } = node.operatorStatus;
   if (untilMs !== undefined && nowMs >= untilMs)
-    applyOperatorStatus(state, node, { ...noRequestedStatus(nowMs), reason: 'the time it was asked for is over' });
+    applyOperatorStatus(state, node, noRequestedStatus(nowMs), {
+      ended: endedRequest(node.operatorStatus, 'time', nowMs),
+    });
   if (node.liveness === 'gone') {
     if (nowMs >= node.goneAtMs! + state.options.rememberMs) state.forget(node);
   } else if (hasEnded(state, node)) state.markGone(node, 'expired');
@@ -63,9 +66,11 @@ function passDeadlines(state: RegistryState, node: NodeRecord, live: LiveNodes):
   if (state.nodes.get(node.id) === node) state.schedule(node);
 }
 
-/** A static member has answered, and its contexts are free now. */
+/** A static member has answered; it is up once its contexts are free. */
 function endBlock(state: RegistryState, node: NodeRecord): void {
-  if (state.contexts.conflict(node.registration) === undefined) state.markUp(node);
+  const conflict = state.contexts.conflict(node.registration);
+  if (conflict === undefined) state.markUp(node);
+  else node.livenessDetail = adviceOn(conflict, node.registration.balancer);
 }
 
 /** The term of a member is over, or the lease of an agent that was never reached: no other witness decides about these. */

@@ -9,7 +9,7 @@ import { feedNode } from './feed/feed-view.ts';
 import { keepStart } from './node/incarnation.ts';
 import { NodeHistory } from './node/load-history.ts';
 import type { AcceptedRegistration, NodeRecord, NodeView } from './node/node-record.ts';
-import { effectiveStatus, freshRecord, noRequestedStatus } from './node/node-record.ts';
+import { effectiveStatus, endedRequest, freshRecord, noRequestedStatus } from './node/node-record.ts';
 import { isInFeed } from './node/node-status.ts';
 import { weightWarning } from './node/weight-bounds.ts';
 import type { Claims } from './ownership/claims.ts';
@@ -55,7 +55,7 @@ function accept(
 
   const node = holder ?? newRecord(state, command, registration);
   const balancerBefore = node.registration.balancer;
-  const previousStatus = node.nodeStatus.status;
+  const previousStatus = node.nodeStatus;
   if (holder) moveBooks(state, holder, registration);
   state.nodes.update(node, () => {
     node.owner = command.owner;
@@ -94,7 +94,7 @@ function accept(
     state.ports.forgetNode(node.id);
   }
   node.awaitsProbe = !isProved;
-  node.warnings = warnings;
+  node.addressFault = undefined;
   const known = new Set(registration.contexts.map(({ path }) => path));
   node.contextStatus = new Map([...node.contextStatus].filter(([path]) => known.has(path)));
 
@@ -112,8 +112,15 @@ function accept(
     state.tellBalancer(registration.balancer);
     if (isNewHint) state.dirtyRecords.add(recordKey.balancer(registration.balancer));
   }
-  if (previousStatus !== node.nodeStatus.status)
-    state.emit({ type: 'status', id: node.id, side: 'node', status: 'enabled', effective: effectiveStatus(node) });
+  if (previousStatus.status !== node.nodeStatus.status)
+    state.emit({
+      type: 'status',
+      id: node.id,
+      side: 'node',
+      status: 'enabled',
+      effective: effectiveStatus(node),
+      ended: endedRequest(previousStatus, 'process', state.nowMs),
+    });
   if (node.liveness === 'gone' && node.awaitsProbe) state.markJoining(node);
   else if (node.liveness === 'up' && node.awaitsProbe) state.markSuspect(node, 'restarted');
   // A process has taken over the id of a static member.
@@ -123,7 +130,7 @@ function accept(
     if (command.kind === 'agent') state.markUp(node);
   }
   // A renewal does not repeat the warning about an unreachable address; a new connection has not received it yet.
-  else if (command.kind === 'agent' || !isSame || isMoved) node.livenessReason = unprobedReason(node);
+  else if (command.kind === 'agent' || !isSame || isMoved) state.setReason(node, unprobedReason(node));
   if (tellable(node) !== before) state.touchFeed(node);
   // Renewals and agents that are back after a restart of the coordinator repeat what the store has.
   if (storable(node) !== storedBefore) state.touchNodeRecord(node);

@@ -208,7 +208,6 @@ export class RegistryState {
     node.isKnown = true;
     node.goneAtMs = undefined;
     node.goneCause = undefined;
-    node.livenessDetail = undefined;
     node.isHeld = false;
     if (!isInFeed(from) && node.operatorStatus.status !== 'enabled') this.beginOperatorDrain(node);
     this.emit({ type: 'up', id: node.id, from });
@@ -319,9 +318,15 @@ export class RegistryState {
     const from = node.liveness;
     assertTransition(from, to);
     this.nodes.setLiveness(node, to);
-    node.livenessReason = reason;
+    this.setReason(node, reason);
     if (isInFeed(to) && !isInFeed(from)) node.inFeedSinceMs = this.nowMs;
     if (isInFeed(to)) this.journal.node(node.id);
+  }
+
+  /** Sets why the node is not up. The detail of an earlier reason ends with it. */
+  setReason(node: NodeRecord, reason: LivenessReason | undefined, detail?: string): void {
+    node.livenessReason = reason;
+    node.livenessDetail = detail;
   }
 
   #forgetSurplus(owner: string): void {

@@ -40,8 +40,10 @@ import { register } from './registration.ts';
 import { RegistryState, rejected } from './registry-state.ts';
 import { explainNode } from './views/node-explanation.ts';
 import { balancerResource, type Now, nodeResource } from './views/node-resource.ts';
+import { settingsWarning } from './views/node-warnings.ts';
 import { type ContextChoice, isChosen, type RememberedContext } from './views/remembered-contexts.ts';
 import { abandonedContexts, contextsWithTooFew, unservedContexts } from './views/unserved-contexts.ts';
+import { type WaitingContext, waitingContext } from './views/waiting-context.ts';
 import type { StickyFinding } from './workers/sticky-findings.ts';
 
 /** The heartbeat interval of agents, and the timeouts for missing heartbeats. */
@@ -231,9 +233,21 @@ export class Registry {
     return this.#state.failovers.all();
   }
 
+  /** Ids of nodes that registered other sticky settings than those in force. Without gone nodes. */
+  differingNodes(): NodeId[] {
+    return [...this.#state.nodes.all()]
+      .filter((node) => node.liveness !== 'gone' && settingsWarning(this.#state, node) !== undefined)
+      .map(({ id }) => id);
+  }
+
   /** Contexts that no node can serve now, with cause and remedy; empty while restored nodes are expected back. */
   unserved(): UnservedContext[] {
     return unservedContexts(this.#state);
+  }
+
+  /** The context that a request would have if a joining node were up; `undefined` without one. */
+  waitingContext(request: { readonly host: string; readonly target: string }, now: Now): WaitingContext | undefined {
+    return waitingContext(this.#state, request, now);
   }
 
   /** Contexts that would have too few eligible nodes if the nodes `lost` were not eligible. */

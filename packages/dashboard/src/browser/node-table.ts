@@ -147,15 +147,28 @@ function livenessClass({ liveness, isReady, observed }: NodeResource): 'good' | 
   return liveness === 'up' && isReady ? 'good' : 'warn';
 }
 
+/** Each part is about a present state: a node that is up and enabled has none. */
 function noteOf(node: NodeResource): string {
-  const { drain, observed } = node;
-  if (!drain) {
-    const ports = node.liveness === 'suspect' ? observed.ports.map(({ worker, port }) => `${port} at ${worker}`) : [];
-    const moved = Object.entries(observed.failovers).map(([cause, count]) => `${count} sessions moved (${cause})`);
-    return [node.livenessReason ?? node.wanted.reason ?? '', ...ports, ...moved]
-      .filter((part) => part !== '')
-      .join('; ');
-  }
+  const { drain, observed, livenessReason, liveness } = node;
+  const ports = liveness === 'suspect' ? observed.ports.map(({ worker, port }) => `${port} at ${worker}`) : [];
+  const moved = Object.entries(observed.failovers).map(([cause, count]) => `${count} sessions moved (${cause})`);
+  const isPresent = liveness !== 'gone' && liveness !== 'joining';
+  return [
+    ...(livenessReason === undefined ? [] : [livenessReason, ...ports, ...moved]),
+    ...requestText(node),
+    ...(drain && isPresent ? [drainText(node, drain)] : []),
+  ].join('; ');
+}
+
+/** The request that makes the status of the node. */
+function requestText({ status, wanted, reported }: NodeResource): string[] {
+  if (status === 'enabled') return [];
+  const isOperators = wanted.status === status;
+  const { by = isOperators ? 'an operator' : 'the node', reason } = isOperators ? wanted : reported;
+  return [`by ${by}${reason === undefined ? '' : `: ${reason}`}`];
+}
+
+function drainText(node: NodeResource, drain: NonNullable<NodeResource['drain']>): string {
   if (drain.isDone) return 'drained';
   const deadline = node.wanted.deadlineAtUnixMs ?? node.reported.deadlineAtUnixMs;
   const parts = [

@@ -24,6 +24,8 @@ export interface ConnectGuardOptions<Node extends GuardedNode> {
   readonly bounds: () => ReachBounds | undefined;
   /** A connect was not allowed. */
   readonly onRefused: (node: Node, reason: string) => void;
+  /** A connect was allowed. */
+  readonly onAllowed?: (node: Node) => void;
   /** True for an address of this machine, for listeners on all addresses. Default: always false. */
   readonly isOwn?: (address: string) => boolean;
   /** Resolves names. Default: the system's resolver. */
@@ -55,7 +57,10 @@ export class ConnectGuard<Node extends GuardedNode> {
   target(node: Node): ConnectTarget {
     if (isIP(node.host) === 0) return { host: node.host, lookup: this.#lookup(node) };
     const reason = this.#verdict(node);
-    if (reason === undefined) return { host: node.host };
+    if (reason === undefined) {
+      this.#options.onAllowed?.(node);
+      return { host: node.host };
+    }
     this.#options.onRefused(node, reason);
     return { host: 'not-allowed.invalid', lookup: (_, __, done) => process.nextTick(done, notAllowed(reason), []) };
   }
@@ -104,6 +109,7 @@ export class ConnectGuard<Node extends GuardedNode> {
           done(notAllowed(reason), []);
           return;
         }
+        this.#options.onAllowed?.(node);
         if (all) done(null, addresses);
         else done(null, addresses[0]!.address, addresses[0]!.family);
       });

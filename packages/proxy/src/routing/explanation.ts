@@ -79,9 +79,9 @@ function candidatesOf({ context, known, result }: RequestState, nowMs: number): 
   return context.members.slice(0, MAX_CANDIDATES).map((node) => {
     const served = context.contextOf(node) ?? { status: 'stopped' as const };
     const isHome = known?.node === node && node.verdict === 'forward' && served.status !== 'stopped';
-    const reason = isHome ? '' : ineligibleReason(node, served);
-    const isReserve = reason === '' && !isHome && !context.forNew.includes(node);
-    const isEligible = reason === '' && !isReserve;
+    const reason = isHome ? 'it has the session' : ineligibleReason(node, served);
+    const isReserve = reason === '' && !context.forNew.includes(node);
+    const isEligible = isHome || (reason === '' && !isReserve);
     const score = isChoosing && isEligible ? algorithm.score?.(node, { nowMs, isNewSession: true }) : undefined;
     return {
       id: node.id,

@@ -26,6 +26,7 @@ export function portsSeen(state: RegistryState, { worker, ports }: PortsSeenComm
 
 function answered(state: RegistryState, node: NodeRecord): void {
   node.signAtMs = state.nowMs;
+  node.addressFault = undefined;
   if (node.kind === 'agent') return;
   node.heardAtMs = state.nowMs;
   // After a change of the address the report may concern the earlier one: the coordinator's probe decides.

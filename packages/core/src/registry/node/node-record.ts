@@ -34,7 +34,10 @@ export interface SettledStart {
   readonly incarnation: number;
 }
 
-/** The status that an operator or the node requests, with its start and end. Instants are monotonic milliseconds. */
+/**
+ * The status that an operator or the node requests, with its start and end. Instants are monotonic milliseconds. `enabled` is the end of a
+ * request: it has no reason, requester or limit.
+ */
 export interface RequestedStatus {
   readonly status: Status;
   readonly reason: string | undefined;
@@ -80,7 +83,7 @@ export interface NodeView {
   readonly liveness: Liveness;
   /** `undefined` while up. */
   readonly livenessReason: LivenessReason | undefined;
-  /** Cause of the last failed probe. */
+  /** Detail of `livenessReason`: the cause of the last failed probe, or the conflict of a blocked node. */
   readonly livenessDetail: string | undefined;
   /** Needs a successful probe before it is up. */
   readonly awaitsProbe: boolean;
@@ -139,7 +142,8 @@ export interface NodeView {
   readonly history: NodeHistory;
   /** Instant of the last report with numbers; `undefined` before the first. */
   readonly toldAtMs: number | undefined;
-  readonly warnings: readonly Fault[];
+  /** Why its address may not be connected to; until a worker reports an answer, or it registers again. */
+  readonly addressFault: Fault | undefined;
 }
 
 export type NodeRecord = { -readonly [Key in keyof NodeView]: NodeView[Key] };
@@ -200,13 +204,29 @@ export function freshRecord(seed: RecordSeed, nowMs: number): NodeRecord {
     scales: {},
     history: new NodeHistory(),
     toldAtMs: undefined,
-    warnings: [],
+    addressFault: undefined,
   };
 }
 
 /** The requested status without a request: `enabled`. */
 export function noRequestedStatus(atMs: number): RequestedStatus {
   return { status: 'enabled', reason: undefined, by: undefined, atMs, deadlineAtMs: undefined, untilMs: undefined };
+}
+
+/** A request for a status that has ended by itself. */
+export interface EndedRequest extends Pick<RequestedStatus, 'status' | 'reason' | 'by'> {
+  /** `time`: its limit is over. `process`: another process has registered. */
+  readonly cause: 'time' | 'process';
+  /** Time since the request, milliseconds. */
+  readonly ageMs: number;
+}
+
+export function endedRequest(
+  { status, reason, by, atMs }: RequestedStatus,
+  cause: EndedRequest['cause'],
+  nowMs: number,
+): EndedRequest {
+  return { cause, status, reason, by, ageMs: Math.max(0, nowMs - atMs) };
 }
 
 export const NO_OVERRIDES: Overrides = { weight: undefined, standby: undefined, redirectTo: undefined };

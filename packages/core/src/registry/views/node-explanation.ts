@@ -130,7 +130,7 @@ function standing(state: RegistryState, node: NodeView, now: Now): readonly stri
     sentences.push(
       `${ejectedBy.join(', ')} ejected it, because requests to it failed: they send it nothing but a trial`,
     );
-  for (const { code, message } of node.warnings) if (code === 'bad-address') sentences.push(message);
+  if (node.addressFault !== undefined) sentences.push(node.addressFault.message);
   const { redirectTo } = node.overrides;
   if (redirectTo !== undefined) sentences.push(`its sessions are sent to ${redirectTo}`);
   const ageMs = now.nowMs - node.registeredAtMs;
