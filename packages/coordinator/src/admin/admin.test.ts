@@ -119,6 +119,33 @@ describe('verbs', () => {
     assert.deepEqual(problem(await api('/v1/groups/us/drain', { method: 'POST', body: {} })), [404, 'not-found']);
   });
 
+  test('count the nodes of a balancer that are present, and name absent ones that will be enabled', async () => {
+    const { api } = await cluster('n1', 'n2');
+    const { url } = await node();
+    await api('/v1/nodes/l1', { method: 'PUT', body: { balancer: 'shop', url, ttlMs: 1_000 } });
+    const verb = async (name: string, body: object = { force: true }) =>
+      (await api(`/v1/balancers/shop/${name}`, { method: 'POST', body })).json<WriteResult>();
+    assert.match((await verb('drain')).message, /^3 nodes of balancer shop are now draining: /);
+    await until(async () => (await api('/v1/nodes/l1')).json<NodeResource>().liveness === 'gone');
+    const later = '; 1 absent node will be enabled when it returns';
+    assert.match((await verb('drain')).message, /^2 nodes of balancer shop are already draining: /);
+    assert.match((await verb('stop')).message, /^2 nodes of balancer shop are now stopped: /);
+    const foreseen = await verb('enable', { dryRun: true });
+    assert.equal(foreseen.message, `2 nodes of balancer shop would be enabled${later.replace('will', 'would')}`);
+    const enabled = await verb('enable');
+    assert.equal(enabled.message, `2 nodes of balancer shop are now enabled${later}`);
+    assert.deepEqual(
+      enabled.nodes.map(({ id }) => id),
+      ['n1', 'n2'],
+    );
+    assert.equal((await verb('enable')).message, '2 nodes of balancer shop are already enabled');
+    assert.equal((await api('/v1/nodes/l1')).json<NodeResource>().wanted.status, 'enabled');
+    for (const id of ['n1', 'n2']) await api(`/v1/nodes/${id}`, { method: 'DELETE', body: { force: true } });
+    await api('/v1/nodes/l1/drain', { method: 'POST', body: {} });
+    const absent = await verb('enable');
+    assert.deepEqual([absent.message, absent.isChanged], [`no node of balancer shop is present${later}`, true]);
+  });
+
   test('on an unknown node are 404 and suggest similar names', async () => {
     const { api } = await cluster('shop-1', 'shop-2');
     const answer = await api('/v1/nodes/shpo-1/drain', { method: 'POST', body: {} });

@@ -298,17 +298,18 @@ export class AgentConnection {
     this.#fail(fault);
   }
 
-  /** Sends the operator's requested status with its remaining deadline. `reason`: of the last request, if it has one. */
-  sendOperatorStatus(id: NodeId, reason?: string): void {
+  /** Sends the operator's requested status. `request`: the last one, without the parts that it left as they are. */
+  sendOperatorStatus(id: NodeId, request: { readonly reason?: string; readonly deadlineMs?: number } = {}): void {
     const requestedStatus = this.#dependencies.cluster.registry.node(id)?.operatorStatus;
     if (!requestedStatus) return;
-    const { status, deadlineAtMs, reason: why = reason } = requestedStatus;
+    const { status, deadlineAtMs } = requestedStatus;
+    const reason = request.reason ?? requestedStatus.reason;
     const nowMs = this.#dependencies.cluster.clocks.nowMs();
     this.send({
       type: 'status',
       status,
-      ...(why !== undefined && { reason: why }),
-      ...(deadlineAtMs !== undefined && { deadlineMs: Math.max(0, deadlineAtMs - nowMs) }),
+      ...(reason !== undefined && { reason }),
+      ...(deadlineAtMs !== undefined && { deadlineMs: request.deadlineMs ?? Math.max(0, deadlineAtMs - nowMs) }),
     });
   }
 

@@ -244,7 +244,7 @@ export class AgentServer {
         break;
       case 'status': {
         if (event.side !== 'operator') return;
-        this.#byNode.get(event.id)?.sendOperatorStatus(event.id, event.reason);
+        this.#byNode.get(event.id)?.sendOperatorStatus(event.id, event);
         break;
       }
       case 'scale':

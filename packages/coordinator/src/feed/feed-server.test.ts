@@ -253,6 +253,35 @@ test('explain sends a question to a worker and returns its answer', async () => 
   assert.deepEqual((await asked).json(), answer);
 });
 
+test('explain names a joining node that a request waits for, unless a context is served that is as long', async () => {
+  const started = await coordinator();
+  const socket = await worker(started);
+  const dead = await startTestNode();
+  await dead.close();
+  await started.api('/v1/nodes/n1', { method: 'PUT', body: { balancer: 'shop', url: dead.url, contexts: ['/shop'] } });
+  for (const [outcome, context, isNamed] of [
+    ['not-found', undefined, true],
+    ['forward', '/', true],
+    ['forward', '/shop', false],
+    ['unavailable', '/shop', true],
+    ['bad-request', undefined, false],
+  ] as const) {
+    const asked = started.api('/v1/explain', { method: 'POST', body: { target: '/shop/cart' } });
+    const { id } = await socket.next('ask');
+    socket.send({
+      type: 'answer',
+      id,
+      answer: { type: 'explain', outcome, ...(context && { context }), because: 'x', candidates: [] },
+    });
+    const { because } = (await asked).json<ExplainAnswer>();
+    assert.equal(
+      because.startsWith('x; context /shop of balancer shop waits for node n1, which is joining'),
+      isNamed,
+      because,
+    );
+  }
+});
+
 test('a worker that violates the protocol is disconnected, and the others are not', async () => {
   const started = await coordinator();
   const good = await worker(started, 'good');

@@ -29,6 +29,7 @@ void test('explain reports the source of a session, its node, and why other node
     ],
   );
   assert.match(answer.candidates[2]!.reason, /standby/);
+  assert.deepEqual([answer.candidates[0]!.reason, answer.candidates[1]!.reason], ['', 'it has the session']);
   assert.ok(!JSON.stringify(answer).includes('secret'));
 });
 

@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  parseBalancerName,
+  parseContextPath,
+  parseHostPattern,
+  parseNodeId,
+  parseNodeUrl,
+  parseRoute,
+} from '@rollcall/protocol';
+import { Registry } from '../registry.ts';
+
+const NOW = { nowMs: 0, nowUnixMs: 1_800_000_000_000 };
+
+/** A registry whose nodes, each `id path host`, wait for their first probe. */
+function joining(...nodes: readonly string[]): Registry {
+  const registry = new Registry({ startedAtMs: 0 });
+  for (const [i, text] of nodes.entries()) {
+    const [name = '', path = '', host = '*'] = text.split(' ');
+    const outcome = registry.apply(
+      {
+        type: 'register',
+        node: {
+          id: parseNodeId(name)!,
+          balancer: parseBalancerName(name)!,
+          url: parseNodeUrl(`http://10.0.0.5:${3_000 + i}`)!,
+          route: parseRoute(name)!,
+          contexts: [{ path: parseContextPath(path)! }],
+          hosts: [parseHostPattern(host)!],
+          weight: 1,
+          loadHeader: false,
+          meta: {},
+          incarnation: 1,
+          instance: 'a'.repeat(32),
+        },
+        connection: i,
+        owner: 'join',
+        kind: 'agent',
+      },
+      0,
+    );
+    assert.ok(!('type' in outcome), JSON.stringify(outcome));
+  }
+  return registry;
+}
+
+const CASES: readonly [what: string, nodes: readonly string[], host: string, target: string, found: string][] = [
+  ['no node', [], 'a.test', '/', ''],
+  ['another path', ['a /shop'], 'a.test', '/shopping', ''],
+  ['another host', ['a / b.test'], 'a.test', '/', ''],
+  ['the path', ['a /shop'], 'a.test', '/shop/cart?x', 'context /shop of balancer a waits for node a'],
+  ['the host, with a port, in capitals', ['a / a.test'], 'A.test:8080', '/', 'context / on a.test of balancer a waits'],
+  ['no host', ['a /', 'b / b.test'], '', '/', 'context / of balancer a waits'],
+  ['the longest path of a host', ['a /', 'b /x/y', 'c /x'], '', '/x/y/z', 'context /x/y of balancer b'],
+  ['an exact host before a suffix', ['a /x *.test', 'b / a.test'], 'a.test', '/x', 'context / on a.test of balancer b'],
+  ['the longest suffix', ['a /x *.test', 'b / *.a.test'], 'b.a.test', '/x', 'context / on *.a.test of balancer b'],
+  ['a suffix before all hosts', ['a /x', 'b / *.test'], 'a.test', '/x', 'context / on *.test of balancer b'],
+];
+
+for (const [what, nodes, host, target, found] of CASES)
+  void test(`a context that waits for a joining node is found by ${what}`, () => {
+    const message = joining(...nodes).waitingContext({ host, target }, NOW)?.message ?? '';
+    assert.ok(found === '' ? message === '' : message.startsWith(found), message);
+  });
+
+void test('the message has the reason, and ends when the node is up', () => {
+  const registry = joining('a /');
+  const id = parseNodeId('a')!;
+  const message = () => registry.waitingContext({ host: '', target: '/' }, NOW)?.message;
+  assert.equal(message(), 'context / of balancer a waits for node a, which is joining: being probed');
+  registry.apply({ type: 'reachable', id, connection: 0, isReachable: false, detail: 'connection refused' }, 0);
+  assert.match(message()!, /joining: the coordinator cannot reach it: connection refused$/);
+  registry.apply({ type: 'reachable', id, connection: 0, isReachable: true }, 0);
+  assert.equal(message(), undefined);
+});
