@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 
 export { explainedNumbers, metricRow, shareRows } from './browser/explanation-words.ts';
+export { requestText } from './browser/request-text.ts';
 
 /** A file that a page loads. */
 export interface DashboardAsset {
@@ -28,6 +29,7 @@ const SCRIPTS = [
   'explanation-dialog',
   'explanation-words',
   'amounts',
+  'request-text',
 ] as const;
 
 /**

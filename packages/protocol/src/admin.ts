@@ -80,7 +80,7 @@ export interface NodeResource {
   readonly meta: Readonly<Record<string, string>>;
   /** The more restrictive of `wanted` and `reported`. */
   readonly status: Status;
-  /** Status that the operator requests. */
+  /** Status that the operator requests. `enabled`: no request, so that it has neither reason nor requester. */
   readonly wanted: WantedStatus;
   /** Status that the node itself requests. */
   readonly reported: WantedStatus;

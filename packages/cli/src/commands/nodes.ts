@@ -1,3 +1,4 @@
+import { requestText } from '@rollcall/dashboard';
 import { compactDuration, type DrainProgress, type NodeResource } from '@rollcall/protocol';
 import { Command } from 'commander';
 import { counted, table } from '../format.ts';
@@ -79,14 +80,6 @@ export function drainText(node: NodeResource, drain: DrainProgress): string {
       : ` (the oldest for ${compactDuration(drain.oldestSessionMs)})`;
   const once = drain.sessionsSeenOnce > 0 ? ` and ${drain.sessionsSeenOnce} seen once` : '';
   return `${counted(drain.sessionsLeft, 'session')}${oldest}${once}, ${drain.inFlight} in flight, ${counted(drain.tunnels, 'tunnel')} left${waiting}${left}`;
-}
-
-/** `by admin: deploy`: the request that makes the status of the node. */
-function requestText({ status, wanted, reported }: NodeResource): string[] {
-  if (status === 'enabled') return [];
-  const isOperators = wanted.status === status;
-  const { by = isOperators ? 'an operator' : 'the node', reason } = isOperators ? wanted : reported;
-  return [`by ${by}${reason === undefined ? '' : `: ${reason}`}`];
 }
 
 function standing(node: NodeResource): string[] {

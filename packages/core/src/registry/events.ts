@@ -78,7 +78,7 @@ export type Event =
       readonly by?: string;
       readonly deadlineMs?: number;
       readonly forMs?: number;
-      /** Present if nobody has requested the status: an earlier request has ended. */
+      /** Present if the status has no request of its own: an earlier request has ended by itself. */
       readonly ended?: EndedRequest;
     }
   /** A drain or stop is complete: nothing is in flight, and no session is left or the deadline has passed. */

@@ -1,4 +1,4 @@
-/** What an operator reads about a node: each note has a cause and ends with it, and each event has the reason that was given with it. */
+/** Notes about a node, each with its cause and its end. Events with the reason that was given with them. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { NodeRegistration, NodeResource } from '@rollcall/protocol';
@@ -146,7 +146,7 @@ class Cluster {
     return this.registry.resource(N1, { nowMs: this.nowMs, nowUnixMs: this.unixMs() })!;
   }
 
-  /** All that the resource says beside its numbers and names. */
+  /** All notes of the resource. */
   notes(): string[] {
     const { liveness, livenessReason, isReady, wanted, reported, flapping, drain, warnings } = this.resource();
     return [
@@ -405,8 +405,8 @@ void test('a process that takes the id over from a running one is warned, and it
   assert.deepEqual(cluster.notes(), []);
 });
 
-/** What the event of a change says, without names of types. */
-function said(events: readonly Event[]): object[] {
+/** The fields of a status event that describe its request. */
+function requestsIn(events: readonly Event[]): object[] {
   return events.flatMap((event) => {
     if (event.type !== 'status') return [];
     const { type: _, id: __, side: ___, effective: ____, ...rest } = event;
@@ -456,7 +456,7 @@ const REQUESTS: Readonly<Record<string, readonly Request[]>> = {
     ['enabled', { reason: 'again' }, undefined, 'enabled at 3'],
     ['draining', {}, { status: 'draining', by: 'ann' }, 'draining by ann at 5'],
   ],
-  'a status that ends by itself names who requested what, why and when, and nobody who requests the end': [
+  'a status that ends by itself names the earlier request, and has no requester': [
     [
       'draining',
       { reason: 'a', forMs: 3_000 },
@@ -484,7 +484,7 @@ for (const [name, requests] of Object.entries(REQUESTS))
     for (const [status, more, event, wanted] of requests) {
       const ticked = cluster.pass(1);
       const events = status === 'time' ? ticked : cluster.operator(status, more);
-      assert.deepEqual(said(events), event === undefined ? [] : [event], JSON.stringify([status, more]));
+      assert.deepEqual(requestsIn(events), event === undefined ? [] : [event], JSON.stringify([status, more]));
       const { by, reason, atUnixMs = 0, ...now } = cluster.resource().wanted;
       const who = `${by === undefined ? '' : ` by ${by}`}${reason === undefined ? '' : ` (${reason})`}`;
       assert.equal(`${now.status}${who} at ${(atUnixMs - NOW_UNIX_MS) / 1_000}`, wanted);

@@ -2,6 +2,7 @@
 import type { NodeResource } from '@rollcall/protocol';
 import { seenOnceText } from './amounts.js';
 import { duration, make, setText } from './dom.js';
+import { requestText } from './request-text.js';
 
 export type Verb = 'drain' | 'enable' | 'stop';
 export interface NodeTableListener {
@@ -158,14 +159,6 @@ function noteOf(node: NodeResource): string {
     ...requestText(node),
     ...(drain && isPresent ? [drainText(node, drain)] : []),
   ].join('; ');
-}
-
-/** The request that makes the status of the node. */
-function requestText({ status, wanted, reported }: NodeResource): string[] {
-  if (status === 'enabled') return [];
-  const isOperators = wanted.status === status;
-  const { by = isOperators ? 'an operator' : 'the node', reason } = isOperators ? wanted : reported;
-  return [`by ${by}${reason === undefined ? '' : `: ${reason}`}`];
 }
 
 function drainText(node: NodeResource, drain: NonNullable<NodeResource['drain']>): string {
