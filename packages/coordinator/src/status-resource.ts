@@ -151,6 +151,7 @@ function tokenAdvice({ cluster, tokens }: Dependencies): string[] {
 function nodeAdvice({ cluster }: Dependencies): string[] {
   const unreachable: string[] = [];
   const unreachableUrls: NodeUrl[] = [];
+  const differing: string[] = [];
   const unready: string[] = [];
   const blocked: string[] = [];
   const flapping: string[] = [];
@@ -161,6 +162,7 @@ function nodeAdvice({ cluster }: Dependencies): string[] {
       unreachable.push(`${node.id} (${node.livenessDetail})`);
       unreachableUrls.push(node.registration.url);
     }
+    if (node.settingsFault !== undefined) differing.push(node.id);
     if (!node.isReady) unready.push(node.id);
     if (node.returns.flapping) flapping.push(`${node.id} (${node.returns.flapping.count} returns)`);
   }
@@ -179,7 +181,6 @@ function nodeAdvice({ cluster }: Dependencies): string[] {
     );
   if (unreachable.length > 0)
     sentences.push(`Not reachable from here: ${named(unreachable)}. ${listeningQuestion(unreachableUrls)}`);
-  const differing = cluster.registry.differingNodes();
   if (differing.length > 0)
     sentences.push(`Registered with sticky settings that differ from those in force: ${named(differing)}.`);
   return sentences;

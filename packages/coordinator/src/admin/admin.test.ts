@@ -157,6 +157,8 @@ describe('verbs', () => {
   test('are in the audit with identity, reason and address', async () => {
     const { api, stateDir, coordinator: started } = await cluster('n1');
     await api('/v1/nodes/n1/drain', { method: 'POST', body: { reason: 'deploy', force: true } });
+    await api('/v1/nodes/n1/drain', { method: 'POST', body: { deadlineMs: 60_000, force: true } });
+    await api('/v1/nodes/n1', { method: 'DELETE', body: { reason: 'old', force: true } });
     await started.close();
     const { readFile } = await import('node:fs/promises');
     const lines = (await readFile(`${stateDir}/audit.jsonl`, 'utf8')).trim().split('\n');
@@ -166,6 +168,12 @@ describe('verbs', () => {
       [entry?.['node'], entry?.['by'], entry?.['reason'], entry?.['from']],
       ['n1', 'admin', 'deploy', '127.0.0.1'],
     );
+    const reasons = entries.flatMap(({ what, by, reason }) => (by || reason ? [[what, by, reason]] : []));
+    assert.deepEqual(reasons.slice(-3), [
+      ['status', 'admin', 'deploy'],
+      ['status', 'admin', undefined],
+      ['gone', 'admin', 'old'],
+    ]);
   });
 });
 

@@ -62,12 +62,15 @@ function requestStatus(state: RegistryState, node: NodeRecord, command: Operator
     untilMs: instant(nowMs, forMs) ?? (isRepeat ? earlier.untilMs : undefined),
   };
   if (isSame && next.deadlineAtMs === earlier.deadlineAtMs && next.untilMs === earlier.untilMs) return;
-  applyOperatorStatus(state, node, status === 'enabled' ? noRequestedStatus(nowMs) : next, {
-    by,
-    ...(reason !== undefined && { reason }),
-    ...(deadlineMs !== undefined && { deadlineMs }),
-    ...(forMs !== undefined && { forMs }),
-  });
+  const request = { by, ...(reason !== undefined && { reason }) };
+  // Enabled nodes have no limits.
+  if (status === 'enabled') applyOperatorStatus(state, node, noRequestedStatus(nowMs), request);
+  else
+    applyOperatorStatus(state, node, next, {
+      ...request,
+      ...(deadlineMs !== undefined && { deadlineMs }),
+      ...(forMs !== undefined && { forMs }),
+    });
 }
 
 type StatusEvent = Extract<Event, { type: 'status' }>;

@@ -94,6 +94,7 @@ function accept(
     state.ports.forgetNode(node.id);
   }
   node.awaitsProbe = !isProved;
+  node.settingsFault = warning;
   node.addressFault = undefined;
   const known = new Set(registration.contexts.map(({ path }) => path));
   node.contextStatus = new Map([...node.contextStatus].filter(([path]) => known.has(path)));

@@ -5,7 +5,7 @@
 import type { BalancerName, ErrorCode, Fault, GoneCause, NodeId, Route } from '@rollcall/protocol';
 import { recordKey } from '../store/record-key.ts';
 import type { StoredRecord } from '../store/store.ts';
-import { BalancerSettings, type SharedSettings } from './balancer-settings.ts';
+import { BalancerSettings, hintWarning, type SharedSettings } from './balancer-settings.ts';
 import type { Event, Rejection } from './events.ts';
 import { FeedJournal } from './feed/feed-journal.ts';
 import { HeldTime } from './liveness/held-time.ts';
@@ -170,7 +170,10 @@ export class RegistryState {
   tellBalancer(name: BalancerName, by?: string): void {
     const balancer = this.balancer(name).inForce();
     this.journal.balancer(name);
-    for (const { id } of this.nodes.inBalancer(name)) this.workers.setIdleMs(id, balancer.sessionIdleMs, this.nowMs);
+    for (const node of this.nodes.inBalancer(name)) {
+      this.workers.setIdleMs(node.id, balancer.sessionIdleMs, this.nowMs);
+      node.settingsFault = hintWarning(node.registration.sticky, balancer);
+    }
     this.emit({ type: 'balancer', balancer, ...(by !== undefined && { by }) });
     for (const finding of this.sticky.configure(name, balancer.sticky, this.journal.revision))
       this.emit({ type: 'sticky', isOn: false, finding });

@@ -40,7 +40,6 @@ import { register } from './registration.ts';
 import { RegistryState, rejected } from './registry-state.ts';
 import { explainNode } from './views/node-explanation.ts';
 import { balancerResource, type Now, nodeResource } from './views/node-resource.ts';
-import { settingsWarning } from './views/node-warnings.ts';
 import { type ContextChoice, isChosen, type RememberedContext } from './views/remembered-contexts.ts';
 import { abandonedContexts, contextsWithTooFew, unservedContexts } from './views/unserved-contexts.ts';
 import { type WaitingContext, waitingContext } from './views/waiting-context.ts';
@@ -231,13 +230,6 @@ export class Registry {
   /** Sessions moved away from nodes, per balancer, node and cause; bounded. */
   failovers(): IterableIterator<FailoverCount> {
     return this.#state.failovers.all();
-  }
-
-  /** Ids of nodes that registered other sticky settings than those in force. Without gone nodes. */
-  differingNodes(): NodeId[] {
-    return [...this.#state.nodes.all()]
-      .filter((node) => node.liveness !== 'gone' && settingsWarning(this.#state, node) !== undefined)
-      .map(({ id }) => id);
   }
 
   /** Contexts that no node can serve now, with cause and remedy; empty while restored nodes are expected back. */

@@ -142,6 +142,8 @@ export interface NodeView {
   readonly history: NodeHistory;
   /** Instant of the last report with numbers; `undefined` before the first. */
   readonly toldAtMs: number | undefined;
+  /** The sticky settings that it registered differ from those in force; kept up to date. */
+  readonly settingsFault: Fault | undefined;
   /** Why its address may not be connected to; until a worker reports an answer, or it registers again. */
   readonly addressFault: Fault | undefined;
 }
@@ -204,6 +206,7 @@ export function freshRecord(seed: RecordSeed, nowMs: number): NodeRecord {
     scales: {},
     history: new NodeHistory(),
     toldAtMs: undefined,
+    settingsFault: undefined,
     addressFault: undefined,
   };
 }

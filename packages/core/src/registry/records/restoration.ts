@@ -7,6 +7,7 @@ import type { BalancerName, GoneCause, NodeId } from '@rollcall/protocol';
 import { parseBalancerName } from '@rollcall/protocol';
 import { recordKey } from '../../store/record-key.ts';
 import type { StoredRecord } from '../../store/store.ts';
+import { hintWarning } from '../balancer-settings.ts';
 import type { RestoreCommand } from '../commands.ts';
 import type { NodeRecord } from '../node/node-record.ts';
 import { freshRecord } from '../node/node-record.ts';
@@ -110,6 +111,7 @@ function restoreNode(state: RegistryState, record: StoredRecord, toMs: ToMs): No
     if (stored.standing !== 'operator') state.makers.made(balancer, node.owner);
   }
   state.nodes.add(node);
+  node.settingsFault = hintWarning(registration.sticky, state.balancer(balancer).inForce());
   if (needsRoute) state.routes.take(balancer, route, id);
   if (holdsContexts) state.takeContexts(node);
   if (isHolding && node.kind !== 'static') state.addresses.enter(registration.url, id);

@@ -12,8 +12,8 @@ import type { Drain } from '../node/drain.ts';
 import type { LivenessReason, NodeView, RequestedStatus } from '../node/node-record.ts';
 import { contextStatus, effectiveStatus, isStandby, weightOf } from '../node/node-record.ts';
 import { sessionNumbers } from '../node/session-numbers.ts';
+import { weightWarning } from '../node/weight-bounds.ts';
 import type { RegistryState } from '../registry-state.ts';
-import { nodeWarnings } from './node-warnings.ts';
 
 /** One instant on both clocks. */
 export interface Now {
@@ -84,7 +84,7 @@ export function nodeResource(state: RegistryState, id: NodeId, now: Now): NodeRe
     silentMs: node.kind === 'static' ? -1 : Math.max(0, Math.round(now.nowMs - node.heardAtMs)),
     ...(node.goneAtMs !== undefined && { goneAtUnixMs: toUnixMs(node.goneAtMs, now) }),
     ...(drain !== undefined && { drain: drainProgress(state, node, drain, now) }),
-    warnings: nodeWarnings(state, node),
+    warnings: [node.settingsFault, node.addressFault, weightWarning(node)].filter((one) => one !== undefined),
   };
 }
 
