@@ -13,9 +13,11 @@ const LOCAL: NodeReach = { from: '127.0.0.1', isLocal: true, isAnywhere: false }
 function guarded(names: Record<string, readonly string[]> = {}) {
   const state: { bounds: ReachBounds | undefined } = { bounds: BOUNDS };
   const reasons: string[] = [];
+  const allowed: string[] = [];
   const guard = new ConnectGuard<GuardedNode>({
     bounds: () => state.bounds,
     onRefused: (_, reason) => reasons.push(reason),
+    onAllowed: ({ host }) => allowed.push(host),
     resolve: (name, done) => {
       const found = names[name] ?? [];
       process.nextTick(
@@ -35,7 +37,7 @@ function guarded(names: Record<string, readonly string[]> = {}) {
     socket.destroy();
     return code;
   };
-  return { connect, reasons, state };
+  return { connect, reasons, allowed, state };
 }
 
 /** A listener on the loopback interface, like services of the coordinator's machine. */
@@ -53,10 +55,12 @@ async function listener(t: { after(fn: () => void): void }): Promise<{ port: num
 
 test('a name that changed to a loopback address is not connected to, and the reason names the address', async (t) => {
   const names: Record<string, readonly string[]> = { 'app.internal': ['127.0.0.1'] };
-  const { connect, reasons } = guarded(names);
+  const { connect, reasons, allowed } = guarded(names);
   const { port, accepted } = await listener(t);
   assert.equal(await connect('app.internal', port, LOCAL), 'connected');
+  assert.deepEqual(allowed, ['app.internal']);
   assert.equal(await connect('app.internal', port, GUEST), NOT_ALLOWED);
+  assert.equal(allowed.length, 1);
   assert.deepEqual(reasons, [
     'app.internal is 127.0.0.1, which is a loopback address, and the node was registered from another machine (10.0.0.7)',
   ]);
