@@ -12,6 +12,7 @@ import { AgentServer } from './agents/agent-server.ts';
 import { NodeAddressPolicy, type PinnedAddress } from './agents/node-address-policy.ts';
 import { ProbeKinds } from './agents/probe-kinds.ts';
 import { Prober } from './agents/prober.ts';
+import { ReadyPaths } from './agents/ready-paths.ts';
 import { RegistrationPace } from './agents/registration-pace.ts';
 import { probeRestoredMembers } from './agents/restored-members.ts';
 import { Gate } from './auth/gate.ts';
@@ -141,8 +142,10 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       onListening = resolve;
     });
     const policy = new NodeAddressPolicy({ nodeAllow: config.nodeAllow, ownListeners: () => listeners });
-    const kinds = new ProbeKinds(cluster, { userAgent: `rollcall-probe/${config.version}` });
-    const prober = new Prober(cluster, { kinds });
+    const userAgent = `rollcall-probe/${config.version}`;
+    const kinds = new ProbeKinds(cluster, { userAgent });
+    const readyPaths = new ReadyPaths({ cluster, policy, userAgent });
+    const prober = new Prober(cluster, { kinds, readyPaths });
     closers.push(() => prober.close());
     probeRestoredMembers({ cluster, policy, prober, history, listening });
 
@@ -215,6 +218,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       logins,
       policy,
       prober,
+      readyPaths,
       registrations,
       storeSync,
       unread,

@@ -163,7 +163,7 @@ function nodeAdvice({ cluster }: Dependencies): string[] {
       unreachableUrls.push(node.registration.url);
     }
     if (node.settingsFault !== undefined) differing.push(node.id);
-    if (!node.isReady) unready.push(node.id);
+    if (!node.isReady) unready.push(`${node.id} (${node.readyReason ?? 'by its own report'})`);
     if (node.returns.flapping) flapping.push(`${node.id} (${node.returns.flapping.count} returns)`);
   }
   const sentences: string[] = [];
@@ -176,9 +176,7 @@ function nodeAdvice({ cluster }: Dependencies): string[] {
       `Registered, answering, and without a context: ${named(blocked)}. They join when the context is free.`,
     );
   if (unready.length > 0)
-    sentences.push(
-      `Not ready, by their own report: ${named(unready)}. New sessions go elsewhere while a ready node is there.`,
-    );
+    sentences.push(`Not ready: ${named(unready)}. New sessions go elsewhere while a ready node is there.`);
   if (unreachable.length > 0)
     sentences.push(`Not reachable from here: ${named(unreachable)}. ${listeningQuestion(unreachableUrls)}`);
   if (differing.length > 0)

@@ -96,6 +96,7 @@ export type {
   PatchNodeCommand,
   QuotaStanding,
   ReachableCommand,
+  ReadyPathCommand,
   RegisterCommand,
   RemoveCommand,
   RestoreCommand,

@@ -87,8 +87,12 @@ export interface NodeResource {
   readonly liveness: Liveness;
   /** Reason why the node is not up, for people. */
   readonly livenessReason?: string;
-  /** False: the node reports that new work should go to other nodes. */
+  /** Path that answers below 500 while the node is ready, as registered. */
+  readonly readyPath?: string;
+  /** False: new work should go to other nodes, by a report of the node or by its ready path. */
   readonly isReady: boolean;
+  /** Answer of the ready path that means not ready, for people. Only members without an agent. */
+  readonly readyReason?: string;
   /**
    * Present while the node is flapping: it has returned too often. `count` returns, the first three within ten minutes. Until `heldUntilUnixMs`
    * new sessions go to other nodes while one is ready; absent: this period is over.
@@ -512,6 +516,8 @@ export interface NodePut {
   readonly hosts?: readonly string[];
   readonly weight?: number;
   readonly group?: string;
+  /** Path and query that the coordinator requests each second; an answer below 500 means ready for new work. At most 256 characters. */
+  readonly readyPath?: string;
   /** Lease in milliseconds, 1,000–3,600,000, that a repeated PUT renews; absent: a static member. */
   readonly ttlMs?: number;
   readonly load?: number;

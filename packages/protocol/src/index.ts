@@ -23,6 +23,7 @@ export * from './messages.ts';
 export * from './node-states.ts';
 export { printable, printableUrl } from './printable-url.ts';
 export * from './quota-text.ts';
+export * from './ready-path.ts';
 export * from './route-cookie.ts';
 export { sessionsText } from './sessions-text.ts';
 export * from './time-limits.ts';

@@ -99,7 +99,10 @@ export interface NodeRegistration {
   readonly cores?: number;
   /** The node answers with `rollcall-load` response fields. Default false. */
   readonly loadHeader: boolean;
-  /** Path and query of HEAD probes where the program does not answer `OPTIONS *`. At most 256 characters. */
+  /**
+   * Path and query of HEAD probes where the program does not answer `OPTIONS *`. Without an agent, the coordinator also requests it
+   * to learn whether the node is ready. At most 256 characters.
+   */
   readonly readyPath?: string;
   /** Free text for people: at most 16 entries, keys are names, values at most 256 characters. */
   readonly meta: Readonly<Record<string, string>>;

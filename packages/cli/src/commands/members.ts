@@ -1,10 +1,18 @@
 /** `rollcall add` and `remove`: add nodes that have no agent, and delete nodes. */
 import { createHash } from 'node:crypto';
 import type { NodePut, WriteResult } from '@rollcall/protocol';
-import { isName, parseNodeUrl, printableUrl, TTL_MS } from '@rollcall/protocol';
+import { isName, MAX_READY_PATH, parseNodeUrl, printableUrl, TTL_MS } from '@rollcall/protocol';
 import { Command } from 'commander';
 import { CliFailure, EXIT } from '../exit.ts';
-import { describedBy, type HintFlags, hintOptions, nameOf, stripPrefixOption } from '../run/node-flags.ts';
+import {
+  describedBy,
+  type HintFlags,
+  hintOptions,
+  nameOf,
+  READY_HELP,
+  readyPathOf,
+  stripPrefixOption,
+} from '../run/node-flags.ts';
 import { sendConfirmed, YES_HELP } from './confirmation.ts';
 import { addReaderFlags, clientFor, printJson, printNote, type ReaderFlags } from './reader-flags.ts';
 import { boundedMs, reasonOf } from './verb-flags.ts';
@@ -19,6 +27,7 @@ interface AddFlags extends ReaderFlags, HintFlags {
   readonly weight?: string;
   readonly group?: string;
   readonly publicUrl?: string;
+  readonly ready?: string;
   readonly ttl?: string;
   readonly replace?: boolean;
   readonly dryRun?: boolean;
@@ -40,6 +49,7 @@ export function addCommand(): Command {
     .option('--weight <number>', 'multiplier of its share of requests, 0.001 to 100 (default: 1)')
     .option('--group <name>', 'failure domain of the node')
     .option('--public-url <url>', 'address for clients that connect directly (assign)')
+    .option('--ready <path>', READY_HELP)
     .option('--ttl <duration>', 'remove the node unless it is added again within this time, 1s to 1h')
     .option('--replace', 'replace a node with this id that is registered at another address')
     .option('--dry-run', 'print the effect and change nothing; the address is not probed');
@@ -57,11 +67,13 @@ export function addCommand(): Command {
     const id = flags.id ?? `${flags.balancer}-${createHash('sha256').update(url).digest('hex').slice(0, 6)}`;
     if (!isName(id))
       throw new CliFailure(`${JSON.stringify(id)} is not a name: letters, digits, _ and -, at most 64`, EXIT.usage);
+    const readyPath = readyPathOf(flags.ready, MAX_READY_PATH);
     const ttlMs = boundedMs('--ttl', flags.ttl, TTL_MS);
     const body: NodePut = {
       ...description,
       url,
       ...(route === undefined ? {} : { route }),
+      ...(readyPath === undefined ? {} : { readyPath }),
       ...(ttlMs === undefined ? {} : { ttlMs }),
       ...(flags.replace ? { replace: true } : {}),
       ...(flags.dryRun ? { dryRun: true } : {}),

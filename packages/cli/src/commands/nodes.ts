@@ -59,8 +59,8 @@ function row(node: NodeResource): (string | number)[] {
 }
 
 /**
- * Why the node is not up and the state of its port, who requested its status and why, the progress of a drain; or warnings. Each part is
- * about a present state, so that a node that is up and enabled has at most warnings.
+ * Why the node is not up or not ready and the state of its port, who requested its status and why, the progress of a drain; or warnings.
+ * Each part is about a present state, so that a node that is up, ready and enabled has at most warnings.
  */
 export function noteOf(node: NodeResource): string {
   const isPresent = node.liveness !== 'gone' && node.liveness !== 'joining';
@@ -83,10 +83,11 @@ export function drainText(node: NodeResource, drain: DrainProgress): string {
 }
 
 function standing(node: NodeResource): string[] {
+  const unready = node.readyReason === undefined || node.liveness === 'gone' ? [] : [node.readyReason];
   if (node.livenessReason === undefined)
-    return node.warnings.length === 0 ? [] : [node.warnings.map(({ code }) => code).join(' ')];
+    return node.warnings.length === 0 ? unready : [...unready, node.warnings.map(({ code }) => code).join(' ')];
   const ports = node.liveness === 'suspect' ? node.observed.ports : [];
-  return [node.livenessReason, ...ports.map(({ worker, port }) => `${port} at ${worker}`)];
+  return [node.livenessReason, ...unready, ...ports.map(({ worker, port }) => `${port} at ${worker}`)];
 }
 
 function parkedNote({ observed: { parked } }: NodeResource): string[] {

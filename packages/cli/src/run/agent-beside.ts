@@ -15,13 +15,13 @@ import {
   systemTimers,
   type Timers,
 } from '@rollcall/agent';
-import type { Fault, NodeRegistration } from '@rollcall/protocol';
+import { type Fault, type NodeRegistration, READY_LATE_MS } from '@rollcall/protocol';
 import { changesOf } from './look-text.ts';
 import type { ProgramLoad } from './program-load.ts';
 import { isStickyContested, type ProgramFacts, programRegistration } from './program-registration.ts';
 import type { ProgramSdk } from './program-sdk.ts';
 import { type Look, ProgramWatch } from './program-watch.ts';
-import { LATE_MS, ReadyPage } from './ready-page.ts';
+import { ReadyPage } from './ready-page.ts';
 
 export interface BesideOptions extends ProgramFacts {
   readonly id: string;
@@ -254,7 +254,7 @@ export class AgentBeside {
 
   async #look(): Promise<Look> {
     const look = await this.#watch.look();
-    const { port, readyPath, readyLateMs = LATE_MS, say } = this.#options;
+    const { port, readyPath, readyLateMs = READY_LATE_MS, say } = this.#options;
     const names = { id: this.#id, port, readyPath, readyLateMs, status: this.#page?.status };
     // After the end open checks are aborted; their outcome does not describe the program.
     if (!this.#isOver) for (const line of changesOf(this.#last, look, names)) say(line);

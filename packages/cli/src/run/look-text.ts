@@ -1,4 +1,5 @@
 /** Log lines about changes of a program's condition: one sentence for each change. */
+import { unreadyText } from '@rollcall/protocol';
 import type { Liveness, Look } from './program-watch.ts';
 
 export interface LookNames {
@@ -21,7 +22,7 @@ export function changesOf(before: Look, now: Look, names: LookNames): readonly s
   if (isSlow(before) && now.liveness === 'accepting' && !now.isLate) say('answers promptly again');
   if (now.isReady && !before.isReady) say('is ready again');
   if (!now.isReady && before.isReady)
-    say(`answers ${status || 'no HTTP'} at ${readyPath}; it is not ready until the answer is below 500`);
+    say(`${unreadyText(status ?? 0, readyPath ?? '/')}; it is not ready until the answer is below 500`);
   return lines;
 }
 

@@ -52,6 +52,7 @@ test('a wrong flag is an error of one line with its name, and exit code 2', () =
     () => wholeOf('--count', '2.5', 1, 64),
     () => wholeOf('--port', '65536', 1, 65_535),
     () => readyPathOf('ready'),
+    () => readyPathOf(`/${'x'.repeat(256)}`, 256),
     () => agentUrls(['ftp://x'], {}),
   ];
   for (const mistake of mistakes) {

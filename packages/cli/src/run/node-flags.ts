@@ -69,6 +69,9 @@ export function stripPrefixOption(): Option {
   );
 }
 
+/** Shared by `run`, `join` and `add`. */
+export const READY_HELP = 'path that answers below 500 while the program wants new work';
+
 export function addNodeFlags(command: Command): Command {
   const options = [
     nodeOption('--balancer <name>', 'set of nodes that serve the same application (default: default)'),
@@ -87,7 +90,7 @@ export function addNodeFlags(command: Command): Command {
     nodeOption('--weight <number>', 'multiplier of its share of requests, 0.001 to 100 (default: 1)'),
     ...hintOptions(),
     nodeOption('--public-url <url>', 'address for clients that connect directly (assign)'),
-    nodeOption('--ready <path>', 'path that answers below 500 while the program wants new work'),
+    nodeOption('--ready <path>', READY_HELP),
     nodeOption('--ready-late <duration>', 'answers of --ready after more than this count as load 1 (default: 2s)'),
     nodeOption(
       '--ready-interval <duration>',
@@ -155,10 +158,10 @@ export function wholeOf(flag: string, text: string | undefined, min: number, max
   throw usage(`${flag} ${JSON.stringify(text)}: write a whole number from ${min} to ${max}`);
 }
 
-/** The path of a flag; `undefined` if it is not set. */
-export function readyPathOf(text: string | undefined): string | undefined {
-  if (text === undefined || /^\/[!-~]{0,1023}$/.test(text)) return text;
-  throw usage(`--ready ${JSON.stringify(text)}: write a path that starts with /`);
+/** The path of a flag, with at most `maxLength` characters; `undefined` if it is not set. */
+export function readyPathOf(text: string | undefined, maxLength = 1_024): string | undefined {
+  if (text === undefined || (/^\/[!-~]*$/.test(text) && text.length <= maxLength)) return text;
+  throw usage(`--ready ${JSON.stringify(text)}: write a path that starts with /, at most ${maxLength} characters`);
 }
 
 /** Settings of the ready path: only the given flags. */

@@ -2,6 +2,7 @@
 import { request as plainRequest } from 'node:http';
 import { request as tlsRequest } from 'node:https';
 import { networkInterfaces } from 'node:os';
+import { isReadyStatus } from '@rollcall/protocol';
 import { VERSION } from '../version.ts';
 
 /** Outcome of one probe. */
@@ -47,11 +48,6 @@ export function localAddresses(given: string | undefined): readonly string[] {
 /** Ready means an HTTP status below 500. */
 export function isReady(answer: ProbeAnswer): boolean {
   return answer.type === 'answered' && isReadyStatus(answer.status);
-}
-
-/** `status` is 0 for an answer that was not HTTP. */
-export function isReadyStatus(status: number): boolean {
-  return status > 0 && status < 500;
 }
 
 /**

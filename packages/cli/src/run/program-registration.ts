@@ -1,7 +1,14 @@
 /** Registration of a wrapped program: from flags, the description of its SDK, and the address at which it listens. */
 import { isDeepStrictEqual } from 'node:util';
 import { type AnnouncedAddress, type NodeDescription, nodeUrlText, thisProcess, toRegistration } from '@rollcall/agent';
-import { type Copies, type Fault, type NodeRegistration, nodeAddress, optional } from '@rollcall/protocol';
+import {
+  type Copies,
+  type Fault,
+  MAX_READY_PATH,
+  type NodeRegistration,
+  nodeAddress,
+  optional,
+} from '@rollcall/protocol';
 import { boundAddress, programAddress } from './program-address.ts';
 
 export interface ProgramFacts {
@@ -33,9 +40,6 @@ export interface Way {
   readonly answers: string;
 }
 
-/** Longest path of a registration; without a path, probes only connect. */
-const MAX_REGISTERED_PATH = 256;
-
 /** Flags override the description of the program in `own`, except its sticky settings: the program knows its own cookies. */
 export function programRegistration(
   facts: ProgramFacts,
@@ -54,7 +58,8 @@ export function programRegistration(
       url: description.url ?? ('address' in announced ? nodeUrlText(announced.address, port, isTls) : ''),
       process: thisProcess(),
       ...(own && { loadHeader: own.loadHeader, ...optional('proves', own.proves), ...optional('cores', own.cores) }),
-      ...(readyPath === undefined || readyPath.length > MAX_REGISTERED_PATH ? {} : { readyPath }),
+      // Without a path, probes only connect.
+      ...(readyPath === undefined || readyPath.length > MAX_READY_PATH ? {} : { readyPath }),
       ...(copies === undefined ? {} : { copies: copies() }),
     },
   );

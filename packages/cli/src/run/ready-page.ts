@@ -1,66 +1,43 @@
-/**
- * The page that reports whether a program is ready for new work. Its answers never decide whether the program is alive. A page
- * that queries a database, or is queued behind requests of users, is late when the program is needed most.
- */
-import { isReadyStatus, type ProbeAnswer, probe } from './probe.ts';
-
-/** An answer after more than this is late, in milliseconds. */
-export const LATE_MS = 2_000;
-/** Interval of requests while answers are prompt, in milliseconds. */
-export const INTERVAL_MS = 1_000;
-
-/** Time limit of a request, in milliseconds. */
-const GIVE_UP_MS = 30_000;
-/** The pause after a late answer doubles from one second up to this, in milliseconds. */
-const MAX_PAUSE_MS = 30_000;
-const FIRST_PAUSE_MS = 1_000;
-/** A heartbeat that is up to this much early still causes a request, in milliseconds. */
-const JITTER_MS = 200;
+/** Requests the page that reports whether a program is ready for new work, by the rules of `ReadyPath`. */
+import { READY_GIVE_UP_MS, ReadyPath } from '@rollcall/protocol';
+import { type ProbeAnswer, probe } from './probe.ts';
 
 export interface ReadyPageOptions {
   readonly port: number;
   readonly path: string;
   /** Default false. */
   readonly isTls?: boolean;
-  /** Default `LATE_MS`. */
+  /** Default 2,000. */
   readonly lateMs?: number;
-  /** Default `INTERVAL_MS`. */
+  /** Default 1,000. */
   readonly intervalMs?: number;
   readonly nowMs: () => number;
 }
 
 export class ReadyPage {
   readonly #options: ReadyPageOptions;
-  readonly #lateMs: number;
-  readonly #intervalMs: number;
+  readonly #state: ReadyPath;
   readonly #abort = new AbortController();
-  #openSinceMs: number | undefined;
   #answer: Promise<ProbeAnswer> = Promise.resolve({ type: 'unconnected' });
-  #nextAtMs = Number.NEGATIVE_INFINITY;
-  #pauseMs = 0;
-  #wasLate = false;
-  #status: number | undefined;
 
   constructor(options: ReadyPageOptions) {
     this.#options = options;
-    this.#lateMs = options.lateMs ?? LATE_MS;
-    this.#intervalMs = options.intervalMs ?? INTERVAL_MS;
+    this.#state = new ReadyPath(options);
   }
 
   /** The last answer was HTTP below 500. True before the first: the program was ready when it was registered. */
   get isReady(): boolean {
-    return this.#status === undefined || isReadyStatus(this.#status);
+    return this.#state.isReady;
   }
 
   /** Status of the last answer; 0 if it was not HTTP, `undefined` before the first. */
   get status(): number | undefined {
-    return this.#status;
+    return this.#state.status;
   }
 
   /** The last answer, or the pending one, is late. */
   get isLate(): boolean {
-    const { nowMs } = this.#options;
-    return this.#wasLate || (this.#openSinceMs !== undefined && nowMs() - this.#openSinceMs > this.#lateMs);
+    return this.#state.isLate(this.#options.nowMs());
   }
 
   /**
@@ -68,8 +45,8 @@ export class ReadyPage {
    * a request or an answer; a late answer is used when it arrives. Never rejects.
    */
   async request(addresses: readonly string[], waitMs: number): Promise<ProbeAnswer | undefined> {
-    if (this.#openSinceMs === undefined) {
-      if (this.#options.nowMs() < this.#nextAtMs || this.#abort.signal.aborted) return undefined;
+    if (!this.#state.isOpen) {
+      if (!this.#state.isDue(this.#options.nowMs()) || this.#abort.signal.aborted) return undefined;
       this.#answer = this.#question(addresses);
     }
     let timer: NodeJS.Timeout | undefined;
@@ -88,21 +65,10 @@ export class ReadyPage {
 
   async #question(addresses: readonly string[]): Promise<ProbeAnswer> {
     const { port, path, isTls = false, nowMs } = this.#options;
-    const askedAtMs = nowMs();
-    this.#openSinceMs = askedAtMs;
+    this.#state.asked(nowMs());
     const { signal } = this.#abort;
-    const answer = await probe({ port, addresses, method: 'GET', path, isTls, timeoutMs: GIVE_UP_MS, signal });
-    this.#openSinceMs = undefined;
-    if (answer.type === 'answered') this.#status = answer.status;
-    // A refused connect is about the listener, not about the page.
-    this.#wasLate = answer.type !== 'refused' && (answer.type !== 'answered' || nowMs() - askedAtMs > this.#lateMs);
-    if (this.#wasLate) {
-      this.#pauseMs = this.#pauseMs === 0 ? FIRST_PAUSE_MS : Math.min(MAX_PAUSE_MS, 2 * this.#pauseMs);
-      this.#nextAtMs = nowMs() + Math.max(this.#pauseMs, this.#intervalMs);
-    } else {
-      this.#pauseMs = 0;
-      this.#nextAtMs = askedAtMs + this.#intervalMs - JITTER_MS;
-    }
+    const answer = await probe({ port, addresses, method: 'GET', path, isTls, timeoutMs: READY_GIVE_UP_MS, signal });
+    this.#state.take(answer, nowMs());
     return answer;
   }
 }

@@ -1,6 +1,7 @@
 import type { AgentServer } from '../agents/agent-server.ts';
 import type { NodeAddressPolicy } from '../agents/node-address-policy.ts';
 import type { Prober } from '../agents/prober.ts';
+import type { ReadyPaths } from '../agents/ready-paths.ts';
 import type { RegistrationPace } from '../agents/registration-pace.ts';
 import type { Gate } from '../auth/gate.ts';
 import type { Logins } from '../auth/logins.ts';
@@ -31,6 +32,7 @@ export interface Dependencies {
   readonly logins: Logins;
   readonly policy: NodeAddressPolicy;
   readonly prober: Prober;
+  readonly readyPaths: ReadyPaths;
   readonly registrations: RegistrationPace;
   readonly storeSync: StoreSync;
   readonly unread: UnreadAnswers;

@@ -44,7 +44,7 @@ const METRICS: readonly NodeMetric[] = [
   },
   {
     name: 'rollcall_node_ready',
-    help: '0 when the node reports that it is not ready for new work',
+    help: '0 when the node is not ready for new work, by its report or its ready path',
     type: 'gauge',
     value: (node) => Number(node.isReady),
   },

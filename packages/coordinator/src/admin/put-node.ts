@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { RegisterCommand } from '@rollcall/core';
-import type { Fault, NodeId, NodePut, NodeRegistration, WriteResult } from '@rollcall/protocol';
+import type { Fault, NodeId, NodePut, NodeRegistration, NodeResource, WriteResult } from '@rollcall/protocol';
 import { FaultBox, Fields, readRegistration } from '@rollcall/protocol';
 import { type Identity, ownerOf, peerOf, standingOf } from '../auth/gate.ts';
 import { registrationRights } from '../auth/registration-rights.ts';
@@ -22,7 +22,7 @@ const VERDICTS: ReadonlySet<string> = new Set(['up', 'unreachable', 'blocked', '
 
 /** Registers or renews. Returns the same faults as a registration by an agent. */
 export async function putNode(
-  { cluster, tokens, policy, prober, registrations }: Dependencies,
+  { cluster, tokens, policy, prober, readyPaths, registrations }: Dependencies,
   id: string,
   body: NodePut,
   identity: Identity,
@@ -76,8 +76,10 @@ export async function putNode(
       ...(sessions !== undefined && { sessions }),
     });
   const needsProbe = outcome.some((event) => event.type === 'registered' && event.needsProbe);
-  const verdict = needsProbe ? verdictOn(cluster, node.id) : undefined;
+  const withinMs = ANSWER_WITHIN_MS + (node.readyPath === undefined ? 0 : PROBE_TIMEOUT_MS);
+  const verdict = needsProbe ? verdictOn(cluster, node.id, withinMs) : undefined;
   if (needsProbe) prober.watch(node.id, connection, address);
+  else await readyPaths.watch(node.id, address);
   await verdict;
   return result(cluster, node, cluster.revision !== revision, ttlMs);
 }
@@ -131,14 +133,14 @@ function processOf(cluster: Cluster, id: NodeId): { readonly incarnation: number
 }
 
 /** Resolves when the node is up, unreachable or gone, or after the time limit. */
-function verdictOn(cluster: Cluster, id: NodeId): Promise<void> {
+function verdictOn(cluster: Cluster, id: NodeId, withinMs: number): Promise<void> {
   return new Promise((resolve) => {
     const end = (): void => {
       clearTimeout(timer);
       stop();
       resolve();
     };
-    const timer = setTimeout(end, ANSWER_WITHIN_MS);
+    const timer = setTimeout(end, withinMs);
     const stop = cluster.onEvent((event) => {
       if (VERDICTS.has(event.type) && 'id' in event && event.id === id) end();
     });
@@ -164,19 +166,24 @@ function result(
   ttlMs: number | undefined,
 ): WriteResult {
   const node = cluster.resource(id);
-  const removal = ttlMs === undefined ? `; if the address is wrong: rollcall remove ${id}` : '';
-  const trouble =
-    node?.liveness === 'up'
-      ? ''
-      : `, but it is ${node?.liveness ?? 'gone'}: ${node?.livenessReason ?? 'not yet reached'}; the coordinator keeps trying${removal}`;
   const others = cluster.registry.nodesAt(url).filter((other) => other !== id);
   return {
     nodes: node ? [node] : [],
     isChanged,
     isDryRun: false,
-    message: `node ${id} is registered ${termText(ttlMs)}${trouble}`,
+    message: `node ${id} is registered ${termText(ttlMs)}${troubleText(id, node, ttlMs === undefined)}`,
     ...(others.length > 0 && {
       note: `${others.join(', ')} registers this address itself, so its program is two nodes now; remove one of them`,
     }),
   };
+}
+
+/** Why the node gets no new sessions, and what ends that; empty if it is up and ready. */
+function troubleText(id: NodeId, node: NodeResource | undefined, isStatic: boolean): string {
+  if (node?.liveness === 'up')
+    return node.readyReason === undefined
+      ? ''
+      : `, but it is not ready: it ${node.readyReason}; it gets new sessions when that page answers below 500`;
+  const removal = isStatic ? `; if the address is wrong: rollcall remove ${id}` : '';
+  return `, but it is ${node?.liveness ?? 'gone'}: ${node?.livenessReason ?? 'not yet reached'}; the coordinator keeps trying${removal}`;
 }

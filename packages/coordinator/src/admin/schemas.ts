@@ -136,6 +136,12 @@ export const NodePutSchema: TUnsafe<NodePut> = body<NodePut>()(
       hosts: Type.Optional(Texts),
       weight: Type.Optional(Type.Number({ minimum: 0.001, maximum: 100 })),
       group: Type.Optional(Name),
+      readyPath: Type.Optional(
+        Type.String({
+          pattern: '^/[!-~]{0,255}$',
+          description: 'path that the coordinator requests each second; an answer below 500 means ready for new work',
+        }),
+      ),
       ttlMs: Type.Optional(Type.Integer({ minimum: TTL_MS.min, maximum: TTL_MS.max })),
       load: Type.Optional(Type.Number({ minimum: 0, maximum: 1 })),
       sessions: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })),
@@ -366,7 +372,11 @@ export const NodeSchema: TUnsafe<NodeResource> = answer<NodeResource>()(
     reported: RequestedStatus,
     liveness: LivenessWord,
     livenessReason: Type.Optional(Type.String()),
+    readyPath: Type.Optional(Type.String()),
     isReady: Type.Boolean({ description: 'false: new work goes to ready nodes while there are any' }),
+    readyReason: Type.Optional(
+      Type.String({ description: 'answer of the ready path that means not ready; only members without an agent' }),
+    ),
     flapping: Type.Optional(
       Type.Object(
         {

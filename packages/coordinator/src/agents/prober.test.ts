@@ -117,6 +117,37 @@ test('a node that proves its instance is up with its proof, or by its connect if
   }
 });
 
+test('a member without an agent is up after the answer of its ready path, and is forgotten there too', async () => {
+  for (const [kind, isAsked] of [
+    ['static', true],
+    ['agent', false],
+  ] as const) {
+    const { cluster, events, id, connection } = setUp(kind);
+    const calls: string[] = [];
+    let answer = (): void => {};
+    const readyPaths = {
+      watch: (name: string) => {
+        calls.push(`watch ${name}`);
+        return new Promise<void>((resolve) => {
+          answer = resolve;
+        });
+      },
+      forget: (name: string) => void calls.push(`forget ${name}`),
+      close: () => undefined,
+    };
+    const prober = new Prober(cluster, { probe: async () => undefined, readyPaths });
+    prober.watch(id, connection, ADDRESS);
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(calls, ['forget n1', ...(isAsked ? ['watch n1'] : [])]);
+    assert.equal(events.includes('up'), !isAsked);
+    answer();
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.ok(events.includes('up'));
+    cluster.apply({ type: 'remove', id, by: 'op' });
+    assert.equal(calls.at(-1), 'forget n1');
+  }
+});
+
 test('a node is refused after another program has answered three times in its place', async (t) => {
   mock.timers.enable({ apis: ['setTimeout'] });
   t.after(() => mock.timers.reset());

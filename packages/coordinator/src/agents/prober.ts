@@ -4,6 +4,8 @@
  *
  * A node that proves its instance is asked for the proof before it is up. An HTTP answer without the proof comes from another
  * program. A missing answer is no evidence of another program: the node is then up by its connect, as other nodes are.
+ *
+ * The ready path of a member without an agent is requested before the member is up.
  */
 import type { ConnectionId } from '@rollcall/core';
 import type { NodeId } from '@rollcall/protocol';
@@ -13,6 +15,7 @@ import { connectProbe } from '../network/connect-probe.ts';
 import type { KindAnswer } from '../network/probe-kind.ts';
 import type { PinnedAddress } from './node-address-policy.ts';
 import type { ProbeKinds } from './probe-kinds.ts';
+import type { ReadyPaths } from './ready-paths.ts';
 
 /** Delays before the attempts to reach a joining node, milliseconds; the last one repeats. */
 const JOINING_WAITS_MS = [0, 100, 300, 600, 1_000, 2_000, 5_000] as const;
@@ -46,6 +49,8 @@ export interface ProberOptions {
   readonly maxAtOnce?: number;
   /** Determines how a reached node can be probed. */
   readonly kinds?: Pick<ProbeKinds, 'ask' | 'learn' | 'forget' | 'close'>;
+  /** Determines whether a reached member without an agent is ready, before it is up. */
+  readonly readyPaths?: Pick<ReadyPaths, 'watch' | 'forget' | 'close'>;
 }
 
 export class Prober {
@@ -53,15 +58,17 @@ export class Prober {
   readonly #probe: ConnectProbe;
   readonly #maxAtOnce: number;
   readonly #kinds: ProberOptions['kinds'];
+  readonly #readyPaths: ProberOptions['readyPaths'];
   readonly #watches = new Map<NodeId, Watch>();
   readonly #waiting: Watch[] = [];
   #underWay = 0;
 
-  constructor(cluster: Cluster, { probe = connectProbe, maxAtOnce = MAX_AT_ONCE, kinds }: ProberOptions = {}) {
+  constructor(cluster: Cluster, { probe = connectProbe, maxAtOnce = MAX_AT_ONCE, ...others }: ProberOptions = {}) {
     this.#cluster = cluster;
     this.#probe = probe;
     this.#maxAtOnce = maxAtOnce;
-    this.#kinds = kinds;
+    this.#kinds = others.kinds;
+    this.#readyPaths = others.readyPaths;
     cluster.onEvent((event) => {
       if (event.type === 'gone') this.forget(event.id);
     });
@@ -83,6 +90,7 @@ export class Prober {
 
   forget(id: NodeId): void {
     this.#kinds?.forget(id);
+    this.#readyPaths?.forget(id);
     this.#stop(id);
   }
 
@@ -90,6 +98,7 @@ export class Prober {
     for (const id of [...this.#watches.keys()]) this.#stop(id);
     this.#waiting.length = 0;
     this.#kinds?.close();
+    this.#readyPaths?.close();
   }
 
   #stop(id: NodeId): void {
@@ -125,6 +134,7 @@ export class Prober {
     const problem = await this.#probe(address.host, address.port, abort.signal);
     if (problem !== undefined) return { problem };
     const node = this.#cluster.registry.node(id);
+    if (node?.kind !== 'agent') await this.#readyPaths?.watch(id, address);
     if (node?.kind !== 'agent' || !node.registration.proves) return {};
     return { answer: await this.#kinds?.ask(id, address, abort.signal) };
   }

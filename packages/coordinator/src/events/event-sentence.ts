@@ -67,7 +67,7 @@ function nodeSentence(event: NodeEvent): string {
     case 'ready':
       return event.isReady
         ? `node ${id} is ready`
-        : `node ${id} is not ready: it keeps its sessions, new ones go elsewhere while a ready node is there`;
+        : `node ${id} is not ready${event.detail === undefined ? '' : `, it ${event.detail}`}: it keeps its sessions, new ones go elsewhere while a ready node is there`;
     case 'status':
       return statusSentence(event);
     case 'drained':

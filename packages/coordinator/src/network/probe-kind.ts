@@ -3,11 +3,10 @@
  * concerns the server and not a resource (RFC 9110 section 9.3.7), so it has no side effect. Any status is an answer.
  */
 import { createHmac, randomBytes } from 'node:crypto';
-import { type IncomingMessage, request as requestPlain } from 'node:http';
-import { request as requestTls } from 'node:https';
-import { isIP } from 'node:net';
+import type { IncomingHttpHeaders } from 'node:http';
 import type { ProbeKind } from '@rollcall/feed';
 import { type NodeUrl, PROBE_FIELD, PROOF_FIELD } from '@rollcall/protocol';
+import { askNode } from './node-request.ts';
 
 export interface KindQuestion {
   readonly url: NodeUrl;
@@ -34,8 +33,6 @@ type Answer = 'proved' | 'forwarded' | 'answered' | 'none';
 
 /** Time limit of one answer, including the connect, milliseconds. */
 const ANSWER_WITHIN_MS = 1_000;
-/** Generous, so that a program with large response heads counts as answering. */
-const MAX_HEAD_BYTES = 65_536;
 
 export const probeKind: KindProbe = async (question, signal) => {
   const { provesAt, hasReadyPath } = question;
@@ -48,37 +45,19 @@ export const probeKind: KindProbe = async (question, signal) => {
   return second === 'answered' ? 'other' : 'options';
 };
 
-function ask(question: KindQuestion, method: string, path: string, signal: AbortSignal): Promise<Answer> {
-  return new Promise((resolve) => {
-    const { url, host, port, instance, userAgent } = question;
-    const nonce = randomBytes(16).toString('hex');
-    const { protocol, host: authority, hostname } = new URL(url);
-    const request = (protocol === 'https:' ? requestTls : requestPlain)({
-      host,
-      port,
-      method,
-      path,
-      agent: false,
-      headers: { host: authority, 'user-agent': userAgent, [PROBE_FIELD]: nonce, connection: 'close' },
-      maxHeaderSize: MAX_HEAD_BYTES,
-      signal,
-      // The workers, which send requests, verify the certificate.
-      rejectUnauthorized: false,
-      ...(isIP(hostname.replace(/^\[|\]$/g, '')) === 0 && { servername: hostname }),
-    });
-    const end = (answer: Answer): void => {
-      clearTimeout(timer);
-      request.destroy();
-      resolve(answer);
-    };
-    const timer = setTimeout(() => end('none'), ANSWER_WITHIN_MS);
-    request.once('response', (response) => end(answerOf(response, instance, nonce)));
-    request.on('error', () => end('none'));
-    request.end();
-  });
+async function ask(
+  { url, host, port, instance, userAgent }: KindQuestion,
+  method: 'OPTIONS' | 'HEAD',
+  path: string,
+  signal: AbortSignal,
+): Promise<Answer> {
+  const nonce = randomBytes(16).toString('hex');
+  const headers = { 'user-agent': userAgent, [PROBE_FIELD]: nonce };
+  const answer = await askNode({ url, host, port, method, path, headers, timeoutMs: ANSWER_WITHIN_MS }, signal);
+  return answer.headers === undefined ? 'none' : answerOf(answer.headers, instance, nonce);
 }
 
-function answerOf({ headers }: IncomingMessage, instance: string | undefined, nonce: string): Answer {
+function answerOf(headers: IncomingHttpHeaders, instance: string | undefined, nonce: string): Answer {
   if (instance !== undefined && headers[PROOF_FIELD] === createHmac('sha256', instance).update(nonce).digest('hex'))
     return 'proved';
   return headers['via'] === undefined ? 'answered' : 'forwarded';

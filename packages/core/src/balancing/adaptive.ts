@@ -13,7 +13,7 @@ const MAX_SITTING_OUT = 16;
 const TIE_RATIO = 0.02;
 /** A load older than this counts as unknown. */
 const LOAD_MAX_AGE_MS = 15_000;
-const UNKNOWN_LOAD = 0.5;
+export const UNKNOWN_LOAD = 0.5;
 /** Largest number of nodes that answered since the last pick and are computed anew by the next one. */
 const MAX_TOUCHED = 64;
 

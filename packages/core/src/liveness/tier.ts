@@ -1,7 +1,7 @@
 /**
  * New work goes to the first tier of a context that has a node. Within a tier the balancing algorithm chooses.
  *
- * `ready`: up, ready, in rotation. `reserve`: standby nodes, and outliers. `not-ready`: the node reports that it is not ready. `suspect`:
+ * `ready`: up, ready, in rotation. `reserve`: standby nodes, and outliers. `not-ready`: the node is not ready. `suspect`:
  * no current heartbeat, and its port answers. `returning`: refused before, and answering now.
  */
 export const TIERS = ['ready', 'reserve', 'not-ready', 'suspect', 'returning'] as const;

@@ -88,11 +88,25 @@ export interface AddressRefusedCommand {
   readonly message: string;
 }
 
-/** A sign of life, with numbers and whether the node is ready. An older or equal `seq` is a sign of life and changes nothing else. */
+/** A sign of life, with numbers and whether an agent's node is ready. An older or equal `seq` is a sign of life and changes nothing else. */
 export interface HeartbeatCommand extends Omit<HeartbeatMessage, 'type'> {
   readonly type: 'heartbeat';
   readonly id: NodeId;
   readonly connection: ConnectionId;
+}
+
+/**
+ * The ready path of a member without an agent has answered, or is late. Ignored when the connection is not the current one. A repeat
+ * repeats the load of a late path.
+ */
+export interface ReadyPathCommand {
+  readonly type: 'ready-path';
+  readonly id: NodeId;
+  readonly connection: ConnectionId;
+  /** Why the node is not ready, as text; absent: it is ready. */
+  readonly problem?: string;
+  /** The answer is late: the node counts as fully loaded. */
+  readonly isLate: boolean;
 }
 
 /** The status that the node requests; a repeat replaces the earlier one. */
@@ -270,6 +284,7 @@ export type Command =
   | ReachableCommand
   | AddressRefusedCommand
   | HeartbeatCommand
+  | ReadyPathCommand
   | NodeStatusCommand
   | LeaveCommand
   | DisconnectCommand

@@ -63,7 +63,13 @@ export type Event =
       readonly silentMs: number;
     }
   /** The node accepts new work, or no longer does. */
-  | { readonly type: 'ready'; readonly id: NodeId; readonly isReady: boolean }
+  | {
+      readonly type: 'ready';
+      readonly id: NodeId;
+      readonly isReady: boolean;
+      /** Answer of its ready path; absent: as the node reports. */
+      readonly detail?: string;
+    }
   /** A gone node's 24 hours are over: its route is unknown from now on. */
   | { readonly type: 'forgotten'; readonly id: NodeId; readonly balancer: BalancerName; readonly route: Route }
   /** Operator or node requests another status. `effective` is the most restrictive one. */

@@ -15,6 +15,7 @@ import type { NodeRecord } from './node/node-record.ts';
 import { effectiveStatus, noRequestedStatus } from './node/node-record.ts';
 import { claimAddress } from './ownership/address-claim.ts';
 import { adviceOn } from './ownership/context-ownership.ts';
+import { setReady } from './readiness.ts';
 import { type RegistryState, rejected, rejectedBy } from './registry-state.ts';
 
 export function heartbeat(state: RegistryState, command: HeartbeatCommand): Rejection | undefined {
@@ -27,14 +28,11 @@ export function heartbeat(state: RegistryState, command: HeartbeatCommand): Reje
     node.heardAtMs = state.nowMs;
     if (node.liveness === 'suspect' && node.livenessReason === 'silent') state.markUp(node);
   }
-  const { seq, ready = true } = command;
+  // A member without an agent reports numbers only.
+  const { seq, ready = node.kind === 'agent' || node.isReady } = command;
   if (seq !== undefined && seq <= node.seq) return undefined;
   if (seq !== undefined) node.seq = seq;
-  if (ready !== node.isReady) {
-    node.isReady = ready;
-    state.touchFeed(node);
-    state.emit({ type: 'ready', id: node.id, isReady: ready });
-  }
+  if (ready !== node.isReady) setReady(state, node, ready);
   if (takeNumbers(node, command, state.nowMs)) {
     state.emit({ type: 'load', id: node.id });
     if (state.draining.has(node)) state.judgeDrains(node);

@@ -15,6 +15,7 @@ import { weightWarning } from './node/weight-bounds.ts';
 import type { Claims } from './ownership/claims.ts';
 import { judgeClaims } from './ownership/claims.ts';
 import { holderText, OWN_ID } from './ownership/holder-text.ts';
+import { resetReady } from './readiness.ts';
 import { storable } from './records/stored-records.ts';
 import { type RegistryState, rejectedBy } from './registry-state.ts';
 
@@ -82,6 +83,7 @@ function accept(
     });
   if (!isSame) startAnew(state, node);
   else if (isRenewal) forgetCounts(node);
+  if (command.kind !== 'agent' && registration.readyPath === undefined) resetReady(node);
   node.leaseMs = leaseMsOf(state, command);
   node.connection = command.connection;
   node.isConnected = command.kind === 'agent';
@@ -169,7 +171,7 @@ function startAnew(state: RegistryState, node: NodeRecord): void {
   node.scales = {};
   node.history = new NodeHistory();
   node.toldAtMs = undefined;
-  node.isReady = true;
+  resetReady(node);
 }
 
 /** Values that a heartbeat need not repeat, and that a node need not report: without a reset the last report would stay. */

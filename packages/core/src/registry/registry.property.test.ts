@@ -134,6 +134,15 @@ const portsSeen = fc.record({
 const otherCommand: fc.Arbitrary<Command> = fc.oneof(
   fc.record({ type: fc.constant('reachable' as const), id, connection, isReachable: fc.boolean() }),
   fc.record({ type: fc.constant('reachable' as const), id, connection, isReachable: fc.constant(true) }),
+  fc.tuple(id, connection, fc.boolean(), fc.boolean()).map(
+    ([one, by, isLate, isGood]): Command => ({
+      type: 'ready-path',
+      id: one,
+      connection: by,
+      isLate,
+      ...(!isGood && { problem: 'answers 503 at /health' }),
+    }),
+  ),
   fc
     .tuple(
       id,

@@ -34,6 +34,7 @@ import { type RegistryOptions, withDefaults } from './options.ts';
 import { judgeClaims } from './ownership/claims.ts';
 import { quotaUse } from './ownership/quotas.ts';
 import { agentsHeld, observe, sessionsSeen, stalled, stickySeen, tick } from './passing-time.ts';
+import { readyPath } from './readiness.ts';
 import { restore } from './records/restoration.ts';
 import { type RecordChanges, takeRecords } from './records/stored-records.ts';
 import { register } from './registration.ts';
@@ -342,6 +343,9 @@ function carryOut(state: RegistryState, command: Command): Rejection | undefined
       return undefined;
     case 'reachable':
       reachable(state, command);
+      return undefined;
+    case 'ready-path':
+      readyPath(state, command);
       return undefined;
     case 'operator-status':
       return operatorStatus(state, command);

@@ -156,6 +156,16 @@ class Scenario {
         const result = { ...(detail !== undefined && { detail }), ...(probe !== undefined && { probe }) };
         return { type: 'reachable', id, connection, isReachable, ...result };
       }
+      case 'ready-path': {
+        const status = named.get('status');
+        return {
+          type: 'ready-path',
+          id,
+          connection,
+          isLate: named.has('late'),
+          ...(status !== undefined && { problem: `answers ${status} at /health` }),
+        };
+      }
       case 'beat':
         return {
           type: 'heartbeat',
@@ -242,6 +252,7 @@ class Scenario {
         weight: Number(named.get('weight') ?? 1),
         ...(group && { group }),
         ...(sticky && { sticky: { mode: sticky } }),
+        ...(named.has('ready') && { readyPath: named.get('ready')! }),
         ...this.#incarnation(named),
         instance: `process ${named.get('inst') ?? 'a'}`,
         loadHeader: false,

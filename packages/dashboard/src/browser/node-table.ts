@@ -148,14 +148,15 @@ function livenessClass({ liveness, isReady, observed }: NodeResource): 'good' | 
   return liveness === 'up' && isReady ? 'good' : 'warn';
 }
 
-/** Each part is about a present state: a node that is up and enabled has none. */
+/** Each part is about a present state: a node that is up, ready and enabled has none. */
 function noteOf(node: NodeResource): string {
-  const { drain, observed, livenessReason, liveness } = node;
+  const { drain, observed, livenessReason, readyReason, liveness } = node;
   const ports = liveness === 'suspect' ? observed.ports.map(({ worker, port }) => `${port} at ${worker}`) : [];
   const moved = Object.entries(observed.failovers).map(([cause, count]) => `${count} sessions moved (${cause})`);
   const isPresent = liveness !== 'gone' && liveness !== 'joining';
   return [
     ...(livenessReason === undefined ? [] : [livenessReason, ...ports, ...moved]),
+    ...(readyReason === undefined ? [] : [readyReason]),
     ...requestText(node),
     ...(drain && isPresent ? [drainText(node, drain)] : []),
   ].join('; ');

@@ -102,7 +102,7 @@ function reserveReason({ tier, isEjected }: ClusterNode): string {
     case 'reserve':
       return `${isEjected ? 'ejected for failed requests, errors or slow answers' : 'standby'}: chosen only when no ready node is eligible`;
     case 'not-ready':
-      return 'reports that it is not ready: chosen only when no ready node is eligible';
+      return 'not ready: chosen only when no ready node is eligible';
     case 'suspect':
       return 'no heartbeat, but its port answers: chosen only when no node with heartbeats is eligible';
     default:

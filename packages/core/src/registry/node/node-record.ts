@@ -103,8 +103,12 @@ export interface NodeView {
   readonly isHeld: boolean;
   /** Instant at which that last ended because another node became live: the lease restarts there. `undefined` before the first. */
   readonly heldUntilMs: number | undefined;
-  /** False: the node reports that new work should go to other nodes. */
+  /** False: new work should go to other nodes, by a report of the node or by its ready path. */
   readonly isReady: boolean;
+  /** Answer of its ready path that means not ready; `undefined` while ready, and for agents. */
+  readonly readyReason: string | undefined;
+  /** Its ready path is late, so it counts as fully loaded. Always false for agents, which report that as load. */
+  readonly isReadyLate: boolean;
   /** Instant at which the registration of the present process was accepted. */
   readonly registeredAtMs: number;
   /** Instant since which its present process is in the feed; `undefined` when it has never been in it. */
@@ -182,6 +186,8 @@ export function freshRecord(seed: RecordSeed, nowMs: number): NodeRecord {
     isHeld: false,
     heldUntilMs: undefined,
     isReady: true,
+    readyReason: undefined,
+    isReadyLate: false,
     registeredAtMs: nowMs,
     inFeedSinceMs: undefined,
     goneAtMs: undefined,

@@ -3,7 +3,7 @@
  * to move traffic. The workers explain the scores of one request.
  */
 import type { ExplainedMetric, ExplainedShare, NodeExplanation, NodeId } from '@rollcall/protocol';
-import { loadFactor } from '@rollcall/protocol';
+import { loadFactor, READY_LATE_MS } from '@rollcall/protocol';
 import { effectiveStatus, isStandby, type NodeView, takesNew, weightOf } from '../node/node-record.ts';
 import { sessionNumbers } from '../node/session-numbers.ts';
 import type { RegistryState } from '../registry-state.ts';
@@ -100,9 +100,13 @@ function standing(state: RegistryState, node: NodeView, now: Now): readonly stri
   }
   const ports = state.ports.of(node.id).map(({ worker, port }) => `${port} (${worker})`);
   if (node.liveness === 'suspect' && ports.length > 0) sentences.push(`its port, by worker: ${ports.join(', ')}`);
-  if (!node.isReady)
+  if (!node.isReady) {
+    const cause = node.readyReason === undefined ? 'it reports that it is not ready' : `it ${node.readyReason}`;
+    sentences.push(`${cause}: it keeps its sessions, and new ones go elsewhere while a ready node is there`);
+  }
+  if (node.isReadyLate)
     sentences.push(
-      'it reports that it is not ready: it keeps its sessions, and new ones go elsewhere while a ready node is there',
+      `it takes more than ${READY_LATE_MS / 1_000} s to answer ${node.registration.readyPath}: it counts as fully loaded until it is prompt`,
     );
   const { flapping } = node.returns;
   if (flapping?.heldUntilMs !== undefined) {

@@ -49,7 +49,9 @@ export function nodeResource(state: RegistryState, id: NodeId, now: Now): NodeRe
     reported: statusResource(node.nodeStatus, now),
     liveness: node.liveness,
     ...(node.livenessReason !== undefined && { livenessReason: inWords(node, node.livenessReason, now) }),
+    ...(registration.readyPath !== undefined && { readyPath: registration.readyPath }),
     isReady: node.isReady,
+    ...(node.readyReason !== undefined && { readyReason: node.readyReason }),
     ...(node.returns.flapping !== undefined && {
       flapping: {
         count: node.returns.flapping.count,
