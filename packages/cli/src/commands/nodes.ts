@@ -59,8 +59,8 @@ function row(node: NodeResource): (string | number)[] {
 }
 
 /**
- * Why the node is not up or not ready and the state of its port, who requested its status and why, the progress of a drain; or warnings.
- * Each part is about a present state, so that a node that is up, ready and enabled has at most warnings.
+ * Why the node is not up or not ready, and the state of its port. Who requested its status and why, and the progress of a drain. Each
+ * part is about a present state, so that a node that is up, ready and enabled has at most warnings.
  */
 export function noteOf(node: NodeResource): string {
   const isPresent = node.liveness !== 'gone' && node.liveness !== 'joining';
