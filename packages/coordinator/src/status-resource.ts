@@ -1,5 +1,11 @@
 /** The status resource, from the registry, the workers and the store. */
-import type { NodeUrl, QuotaResource, StatusResource, UnservedContext } from '@rollcall/protocol';
+import {
+  copiesText,
+  type NodeUrl,
+  type QuotaResource,
+  type StatusResource,
+  type UnservedContext,
+} from '@rollcall/protocol';
 import { rememberedContexts } from './admin/contexts.ts';
 import type { Dependencies } from './admin/dependencies.ts';
 import { listeningQuestion } from './agents/listening-question.ts';
@@ -114,7 +120,7 @@ function advice(dependencies: Dependencies, unserved: readonly UnservedContext[]
   if (ending !== undefined) sentences.push(ending);
   sentences.push(...portAdvice(cluster));
   for (const finding of cluster.registry.stickyFindings()) sentences.push(stickySentence(finding));
-  sentences.push(...nodeAdvice(dependencies));
+  sentences.push(...copiesAdvice(dependencies), ...nodeAdvice(dependencies));
   if (store.unreadable > 0)
     sentences.push(`${store.unreadable} stored records could not be understood and were skipped.`);
   sentences.push(...auditAdvice(history));
@@ -146,6 +152,20 @@ function tokenAdvice({ cluster, tokens }: Dependencies): string[] {
     ];
   });
   return [...none, ...expiring];
+}
+
+/** Advice on balancers whose wrappers cannot keep all copies. */
+function copiesAdvice({ cluster: { registry } }: Dependencies): string[] {
+  const sentences: string[] = [];
+  for (const name of registry.balancers()) {
+    const copies = registry.copies(name);
+    if (copies === undefined || copies.failing.length === 0) continue;
+    sentences.push(
+      `Balancer ${name} wants ${copies.wanted} nodes: ${copiesText(copies)}. See rollcall balancer ${name}.`,
+    );
+  }
+  const more = sentences.length - MAX_NAMED;
+  return [...sentences.slice(0, MAX_NAMED), ...(more > 0 ? [`${more} more balancers have failing copies.`] : [])];
 }
 
 function nodeAdvice({ cluster }: Dependencies): string[] {

@@ -4,7 +4,7 @@
  */
 
 import type { BalancerName, ContextPath, GroupName, HostPattern, NodeId, NodeUrl, Route } from './ids.ts';
-import type { Failover, NodeProcess, Status, StickyHint, StickyMode, StickySettings } from './messages.ts';
+import type { FailingCopy, Failover, NodeProcess, Status, StickyHint, StickyMode, StickySettings } from './messages.ts';
 import type { FailoverCause, FeedLiveness, PortReport } from './node-states.ts';
 import type { RouteCookiePatch } from './route-cookie.ts';
 import type { BalancerLimits, LimitsPatch } from './time-limits.ts';
@@ -219,6 +219,28 @@ export interface BalancerResource {
   readonly sessionsSeenOnce: number;
   readonly inFlight: number;
   readonly contexts: readonly { readonly host: HostPattern; readonly path: ContextPath }[];
+  /** Absent when no connected wrapper keeps copies. */
+  readonly copies?: CopiesResource;
+}
+
+/** What the wrappers of a balancer keep, and what came up. */
+export interface CopiesResource {
+  /** Nodes that the balancer has when every copy is up: the copies that wrappers keep, and all other nodes. */
+  readonly wanted: number;
+  /** Copies that wrappers keep, as an operator or they themselves have set it. */
+  readonly kept: number;
+  readonly wrappers: number;
+  /** Nodes that are up and enabled. */
+  readonly up: number;
+  /** Nodes that are up and that an operator has drained or stopped. They are part of `wanted`. */
+  readonly drained: number;
+  /** Failing copies by host and number, at most the first `MAX_FAILING_COPIES`. */
+  readonly failing: readonly FailingCopyResource[];
+}
+
+export interface FailingCopyResource extends FailingCopy {
+  /** Host of its wrapper; absent if unknown. */
+  readonly host?: string;
 }
 
 /** Answer to `GET /v1/balancers`: at most 1,000 balancers, in order of their names. */
@@ -483,6 +505,12 @@ export interface ReloadResult {
   readonly message: string;
   /** One sentence for the operator when the action is done but not in the audit log. */
   readonly note?: string;
+}
+
+/** Answer to `POST /v1/balancers/:name/scale`. */
+export interface ScaleResult extends WriteResult {
+  /** The copies right after the request; later in `GET /v1/balancers/:name`. Absent when no wrapper is connected. */
+  readonly copies?: CopiesResource;
 }
 
 /** Body of `POST /v1/balancers/:name/scale`. */

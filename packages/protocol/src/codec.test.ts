@@ -198,3 +198,23 @@ test('values and scales of metrics are decoded within bounds', () => {
   ])
     assert.equal((heartbeat(bad) as { type: string }).type, 'malformed', JSON.stringify(bad));
 });
+
+test('failing copies of a wrapper are decoded within bounds', () => {
+  const heartbeat = (failing: unknown): unknown => decodeAgentMessage(JSON.stringify({ type: 'heartbeat', failing }));
+  const copy = { copy: 7, attempts: 3, cause: 'port 34104 is taken' };
+  for (const good of [[], [copy], [{ ...copy, retryMs: 8_000 }], Array.from({ length: 64 }, () => copy)])
+    assert.deepEqual(heartbeat(good), { type: 'heartbeat', failing: good });
+  for (const bad of [
+    copy,
+    [5],
+    [{ ...copy, copy: 0 }],
+    [{ ...copy, copy: 1_001 }],
+    [{ ...copy, attempts: 0 }],
+    [{ ...copy, cause: 'x'.repeat(201) }],
+    [{ ...copy, cause: 'a\nb' }],
+    [{ ...copy, cause: undefined }],
+    [{ ...copy, retryMs: -1 }],
+    Array.from({ length: 65 }, () => copy),
+  ])
+    assert.equal((heartbeat(bad) as { type: string }).type, 'malformed', JSON.stringify(bad));
+});

@@ -21,6 +21,7 @@ import type {
   AgentMessage,
   CoordinatorMessage,
   Copies,
+  FailingCopy,
   HeartbeatMessage,
   MetricScale,
   NodeProcess,
@@ -29,7 +30,15 @@ import type {
   RegisteredMessage,
   StickyHint,
 } from './messages.ts';
-import { DEFAULT_LEASE_MS, FAILOVERS, MAX_FRAME_BYTES, STATUSES, STICKY_MODES } from './messages.ts';
+import {
+  DEFAULT_LEASE_MS,
+  FAILOVERS,
+  MAX_CAUSE_CHARACTERS,
+  MAX_FAILING_COPIES,
+  MAX_FRAME_BYTES,
+  STATUSES,
+  STICKY_MODES,
+} from './messages.ts';
 import { parseCookieName } from './route-cookie.ts';
 
 const MAX_METRICS = 32;
@@ -98,7 +107,16 @@ function heartbeat(fields: Fields): HeartbeatMessage {
       'scales',
       fields.map('scales', MAX_METRICS, isName, (map, key) => readScale(map.object(key))),
     ),
+    ...optional('failing', fields.objects('failing', MAX_FAILING_COPIES, readFailingCopy)),
   };
+}
+
+function readFailingCopy(fields: Fields): FailingCopy | undefined {
+  const copy = fields.integer('copy', COPIES) ?? fields.missing('copy');
+  const attempts = fields.integer('attempts', { ...COUNT, min: 1 }) ?? fields.missing('attempts');
+  const cause = fields.text('cause', MAX_CAUSE_CHARACTERS) ?? fields.missing('cause');
+  if (copy === undefined || attempts === undefined || cause === undefined) return undefined;
+  return { copy, attempts, cause, ...optional('retryMs', fields.number('retryMs', DAY_MS)) };
 }
 
 function readScale(fields: Fields | undefined): MetricScale | undefined {

@@ -3,6 +3,7 @@ export * from './admin.ts';
 export { type BackoffLimits, jitteredBackoffMs } from './backoff.ts';
 export { canonicalHost } from './canonical-host.ts';
 export * from './codec.ts';
+export { copiesCounts, copiesText, failingText } from './copies-text.ts';
 export { ageText, compactDuration, durationText, inSeconds, parseDuration } from './durations.ts';
 export { editDistance } from './edit-distance.ts';
 export * from './error-codes.ts';

@@ -152,7 +152,25 @@ export interface HeartbeatMessage {
   readonly values?: Readonly<Record<string, number>>;
   /** Scales by which values become parts of the load; kept until the next `scales`. At most 32. */
   readonly scales?: Readonly<Record<string, MetricScale>>;
+  /** Failing copies of the wrapper that keeps the node; for people. Absent: none. At most `MAX_FAILING_COPIES`. */
+  readonly failing?: readonly FailingCopy[];
 }
+
+/** A copy that a wrapper keeps, whose last attempt has failed and that has not been healthy since. */
+export interface FailingCopy {
+  /** Its number at the wrapper, 1–1,000. */
+  readonly copy: number;
+  /** Failed attempts since it was last healthy, 1 or more. */
+  readonly attempts: number;
+  /** Cause of the last failure in one sentence, at most `MAX_CAUSE_CHARACTERS`. */
+  readonly cause: string;
+  /** Milliseconds until the next attempt; absent while an attempt is running. */
+  readonly retryMs?: number;
+}
+
+/** Upper bound of the failing copies in one heartbeat. */
+export const MAX_FAILING_COPIES = 64;
+export const MAX_CAUSE_CHARACTERS = 200;
 
 /** Conversion of a metric's value to a part of the load, and the weight of the part; for people. */
 export interface MetricScale {

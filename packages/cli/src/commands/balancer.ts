@@ -4,6 +4,7 @@ import {
   type BalancerPatch,
   type BalancerResource,
   compactDuration,
+  copiesCounts,
   isName,
   MAX_LIMIT_PATHS,
   TIME_LIMIT_KEYS,
@@ -11,7 +12,7 @@ import {
 } from '@rollcall/protocol';
 import { Command } from 'commander';
 import { CliFailure, EXIT } from '../exit.ts';
-import { table } from '../format.ts';
+import { counted, table } from '../format.ts';
 import { balancersOf } from '../lists.ts';
 import { isPathKey, timeLimitText } from '../settings/time-limits.ts';
 import { joined, lifetimeText, SETTINGS, settingPatch, unsettingPatch } from '../settings/vocabulary.ts';
@@ -80,7 +81,23 @@ function row(balancer: BalancerResource): (string | number)[] {
 async function show(name: string, flags: BalancerFlags): Promise<void> {
   const balancer = await (await clientFor(flags)).get<BalancerResource>(`/v1/balancers/${name}`);
   if (flags.json) printJson(balancer);
-  else process.stdout.write(`${settingsTable(balancer)}\n`);
+  else process.stdout.write(`${copiesTable(balancer)}${settingsTable(balancer)}\n`);
+}
+
+/** What the wrappers keep, and a row for each failing copy; empty without a wrapper. */
+export function copiesTable({ copies }: Pick<BalancerResource, 'copies'>): string {
+  if (copies === undefined) return '';
+  const { wanted, kept, wrappers, failing } = copies;
+  const summary = `${counted(wanted, 'node')} wanted, ${counted(wrappers, 'wrapper')} keeping ${kept}: ${copiesCounts(copies)}`;
+  const rows = failing.map(({ copy, host = '-', attempts, retryMs, cause }) => [
+    copy,
+    host,
+    attempts,
+    retryMs === undefined ? 'now' : compactDuration(retryMs),
+    cause,
+  ]);
+  const listed = rows.length === 0 ? '' : `${table(['COPY', 'HOST', 'FAILED', 'NEXT', 'CAUSE'], rows)}\n`;
+  return `${summary}\n${listed}\n`;
 }
 
 async function change(name: string, patch: BalancerPatch, flags: BalancerFlags): Promise<void> {

@@ -125,6 +125,7 @@ async function run(words: readonly string[], flags: RunFlags): Promise<number> {
         ...(port === undefined ? {} : { port: port + index }),
         copies: () => ({ wrapper, kept: Math.max(1, copies.kept), most: MAX_COPIES }),
         onScale: (number) => copies.scale(number),
+        failing: () => copies.failing(),
         id: nodeId,
         isIdDerived: id === undefined,
         route: numbered(route, index, count) ?? nodeId,
@@ -133,6 +134,7 @@ async function run(words: readonly string[], flags: RunFlags): Promise<number> {
     },
     say,
     rng: Math.random,
+    nowMs: () => performance.now(),
     wait: waitOrCancelled,
   });
   onEndSignals(copies);

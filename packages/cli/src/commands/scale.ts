@@ -1,16 +1,16 @@
 /** `rollcall scale B=N`: changes the number of copies that the `rollcall run` processes of a balancer keep. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { NodeResource, ScaleBody, WriteResult } from '@rollcall/protocol';
+import type { BalancerResource, CopiesResource, NodeResource, ScaleBody, ScaleResult } from '@rollcall/protocol';
 import { compactDuration, isName } from '@rollcall/protocol';
 import { Command } from 'commander';
 import type { AdminClient } from '../admin-client.ts';
 import { CliFailure, EXIT } from '../exit.ts';
-import { counted } from '../format.ts';
 import { nodesOf } from '../lists.ts';
 import { durationOf } from '../run/node-flags.ts';
 import { sendConfirmed, YES_HELP } from './confirmation.ts';
 import { withNextStep } from './no-target.ts';
 import { addReaderFlags, clientFor, printJson, printNote, type ReaderFlags } from './reader-flags.ts';
+import { MANY_ATTEMPTS, type ScaleProgress, scaleProgress } from './scale-progress.ts';
 
 interface ScaleFlags extends ReaderFlags {
   readonly wait?: boolean;
@@ -24,11 +24,18 @@ interface ScaleFlags extends ReaderFlags {
 const POLL_MS = 250;
 /** A surplus copy may keep its sessions for five minutes. */
 const DEFAULT_TIMEOUT_MS = 360_000;
+/** Without `--wait`: time for new copies to come up or to fail. */
+const FIRST_LOOK_MS = 2_000;
 
 const HELP = `
-Changes the number of copies of a running "rollcall run". Scaling down drains the newest copies, their sessions for up to five
-minutes, and ends them. Scaling up first re-enables copies that still drain, then starts new copies at once.
+Changes the number of copies of a running "rollcall run". Scaling down drains the newest copies, their sessions for up to
+five minutes, and ends them. Scaling up first re-enables copies that still drain, then starts new copies at once.
 Several wrappers of one balancer, on one machine or many, get numbers that are as equal as possible.
+
+N counts the nodes that an operator has drained or stopped: their programs run. Copies that fail are tried again after
+pauses of up to 30s, and at once after the same command. "rollcall balancer shop" lists them with their causes.
+With --wait the exit code is 1 as soon as every missing copy has failed ${MANY_ATTEMPTS} times. Without --wait the command looks
+for up to 2s, and exit code 0 means only that the wrappers have the number.
 
   rollcall scale shop=5 --wait
 `;
@@ -66,22 +73,56 @@ async function scale(balancer: string, count: number, timeoutMs: number, flags: 
   };
   const result = await requestScale(client, balancer, body, flags);
   printNote(result);
-  if (!flags.wait || flags.dryRun) {
-    if (flags.json) printJson(result);
-    else process.stdout.write(`${result.message}\n`);
+  if (flags.json && (!flags.wait || flags.dryRun)) {
+    printJson(result);
     return;
   }
   const print = (line: string): void => {
     if (!flags.json) process.stdout.write(`${line}\n`);
   };
   print(result.message);
+  if (flags.dryRun) return;
+  const look = () => present(client, balancer, count);
+  if (!flags.wait) {
+    await lookOnce(look, balancer, print);
+    return;
+  }
   print(
     `waiting until ${count} ${count === 1 ? 'node is' : 'nodes are'} up and all others have left, at most ${compactDuration(timeoutMs)}; Ctrl-C ends the wait only`,
   );
   const startMs = performance.now();
-  const nodes = await untilScaled(client, balancer, count, timeoutMs, print);
+  const { nodes, copies } = await untilScaled(look, timeoutMs, print);
   print(`done after ${compactDuration(performance.now() - startMs)}`);
-  if (flags.json) printJson({ ...result, nodes });
+  if (flags.json) printJson({ ...result, nodes, ...(copies && { copies }) });
+}
+
+/** The nodes and copies of a balancer at one moment. */
+interface Present extends ScaleProgress {
+  readonly nodes: readonly NodeResource[];
+  readonly copies: CopiesResource | undefined;
+}
+
+async function present(client: AdminClient, balancer: string, count: number): Promise<Present> {
+  const nodes = await nodesOf(client, { balancer });
+  const { copies } = await client.get<BalancerResource>(`/v1/balancers/${balancer}`);
+  return { nodes, copies, ...scaleProgress(nodes, copies ?? {}, count) };
+}
+
+/** Looks until nothing is missing or a copy fails, and prints the progress if a node was missing. */
+async function lookOnce(look: () => Promise<Present>, balancer: string, print: (line: string) => void): Promise<void> {
+  const endMs = performance.now() + FIRST_LOOK_MS;
+  for (let isFirst = true; ; isFirst = false) {
+    const { line, missing, failing } = await look();
+    if (missing <= 0) {
+      if (!isFirst) print(line);
+      return;
+    }
+    if (failing.length > 0 || performance.now() > endMs) {
+      print(`${line}; later: rollcall balancer ${balancer}`);
+      return;
+    }
+    await sleep(POLL_MS);
+  }
 }
 
 /** Without a wrapper, another program keeps the copies: most likely Compose. */
@@ -90,7 +131,7 @@ async function requestScale(
   balancer: string,
   body: ScaleBody,
   flags: ScaleFlags,
-): Promise<WriteResult> {
+): Promise<ScaleResult> {
   const path = `/v1/balancers/${balancer}/scale`;
   try {
     return await sendConfirmed(client, { method: 'POST', path, body, verb: 'Scale', endsSessions: false }, flags);
@@ -104,22 +145,22 @@ async function requestScale(
 }
 
 async function untilScaled(
-  client: AdminClient,
-  balancer: string,
-  count: number,
+  look: () => Promise<Present>,
   timeoutMs: number,
   print: (line: string) => void,
-): Promise<readonly NodeResource[]> {
+): Promise<Present> {
   const endMs = performance.now() + timeoutMs;
   for (let printed = ''; ; ) {
-    const nodes = await nodesOf(client, { balancer });
-    const up = nodes.filter((node) => node.liveness === 'up' && node.status === 'enabled');
-    const leaving = nodes.filter((node) => node.status !== 'enabled');
-    const sessions = leaving.reduce((sum, node) => sum + node.sessions, 0);
-    const line = `${up.length} of ${count} up${leaving.length === 0 ? '' : `, ${leaving.length} leaving with ${counted(sessions, 'session')}`}`;
+    const now = await look();
+    const { line, isDone, isHopeless } = now;
     if (line !== printed) print(line);
     printed = line;
-    if (up.length === count && nodes.length === count) return nodes;
+    if (isDone) return now;
+    if (isHopeless)
+      throw new CliFailure(
+        `${line}; every missing copy has failed at least ${MANY_ATTEMPTS} times, and its wrapper keeps trying`,
+        EXIT.failed,
+      );
     if (performance.now() > endMs) throw new CliFailure(`after ${timeoutMs / 1_000} s: ${line}`, EXIT.timedOut);
     await sleep(POLL_MS);
   }

@@ -15,7 +15,7 @@ import {
   systemTimers,
   type Timers,
 } from '@rollcall/agent';
-import { type Fault, type NodeRegistration, READY_LATE_MS } from '@rollcall/protocol';
+import { type FailingCopy, type Fault, type NodeRegistration, READY_LATE_MS } from '@rollcall/protocol';
 import { changesOf } from './look-text.ts';
 import type { ProgramLoad } from './program-load.ts';
 import { isStickyContested, type ProgramFacts, programRegistration } from './program-registration.ts';
@@ -42,6 +42,8 @@ export interface BesideOptions extends ProgramFacts {
   readonly tls?: (url: string) => ClientTls;
   /** Called with the number of copies that an operator requests. */
   readonly onScale?: (count: number) => void;
+  /** Failing copies of the wrapper, for each heartbeat. */
+  readonly failing?: () => readonly FailingCopy[];
   /** Measures the program; without it heartbeats have no load. */
   readonly load?: ProgramLoad;
   /** The SDK in the program, if there is one: its reports take precedence over measurements from outside. */
@@ -242,6 +244,7 @@ export class AgentBeside {
   #report(look: Look): HeartbeatReport {
     const measured = this.#options.sdk?.socket.report() ?? this.#reports?.report() ?? {};
     const isFull = look.isLate || look.liveness === 'busy';
+    const failing = this.#options.failing?.() ?? [];
     this.#hasReportedFull ||= isFull;
     return {
       ...measured,
@@ -249,6 +252,7 @@ export class AgentBeside {
       // The coordinator keeps the last reported load, so a load that is no longer measured must be replaced.
       ...(!isFull && measured.load === undefined && this.#hasReportedFull ? { load: UNKNOWN_LOAD } : {}),
       ...(look.isReady && measured.ready !== false ? {} : { ready: false }),
+      ...(failing.length > 0 && { failing }),
     };
   }
 

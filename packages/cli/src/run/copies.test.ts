@@ -5,37 +5,59 @@ import type { WrappedEnd } from './wrapped-node.ts';
 
 /** Copies that end when the test ends them. */
 class Stage {
-  readonly lives: { readonly index: number; readonly end: (end: WrappedEnd) => void; stopped: string[] }[] = [];
+  readonly lives: {
+    readonly index: number;
+    readonly end: (end: Partial<WrappedEnd>) => void;
+    stopped: string[];
+    readyMs: number;
+  }[] = [];
   readonly waits: number[] = [];
   readonly logged: string[] = [];
   mostCopies = 64;
+  nowMs = 0;
+  rng = 1;
+  /** Pauses last until they are woken, instead of no time. */
+  holdsPauses = false;
   /** Stopped copies drain until their stop is withdrawn or they end. */
   drains = false;
-  #onLife: (() => void) | undefined;
+  #onChange: (() => void) | undefined;
 
   copies(count: number): Copies {
     return new Copies({
       count,
       newCopy: (index) => this.#newCopy(index),
       say: (line) => void this.logged.push(line),
-      rng: () => 1,
-      wait: async (delayMs) => void this.waits.push(delayMs),
+      rng: () => this.rng,
+      nowMs: () => this.nowMs,
+      wait: async (delayMs, cancelled) => {
+        this.waits.push(delayMs);
+        this.#onChange?.();
+        if (this.holdsPauses) await cancelled;
+      },
     });
   }
 
   async untilLives(count: number): Promise<void> {
-    while (this.lives.length < count) await new Promise<void>((resolve) => (this.#onLife = resolve));
+    while (this.lives.length < count) await new Promise<void>((resolve) => (this.#onChange = resolve));
+  }
+
+  async untilWaits(count: number): Promise<void> {
+    while (this.waits.length < count) await new Promise<void>((resolve) => (this.#onChange = resolve));
   }
 
   #newCopy(index: number): Copy {
     if (index >= this.mostCopies) throw new Error('no room');
-    let end: (end: WrappedEnd) => void = () => {};
-    const ended = new Promise<WrappedEnd>((resolve) => (end = resolve));
-    const life = { index, end, stopped: [] as string[] };
+    let onEnd: (end: WrappedEnd) => void = () => {};
+    const ended = new Promise<WrappedEnd>((resolve) => (onEnd = resolve));
+    const end = (about: Partial<WrappedEnd>) => onEnd({ exitCode: 0, readyMs: 0, cause: 'it has ended', ...about });
+    const life = { index, end, stopped: [] as string[], readyMs: 0 };
     return {
+      get readyMs() {
+        return life.readyMs;
+      },
       run: () => {
         this.lives.push(life);
-        this.#onLife?.();
+        this.#onChange?.();
         return ended;
       },
       stop: async (reason) => {
@@ -57,7 +79,7 @@ test('a single copy is not restarted: the wrapper exits with its code', async ()
   assert.equal(stage.lives.length, 1);
 });
 
-test('a copy that ends is restarted under its own number, with growing delays', async () => {
+test('a copy that ends is restarted under its own number', async () => {
   const stage = new Stage();
   const copies = stage.copies(2);
   const run = copies.run();
@@ -70,19 +92,82 @@ test('a copy that ends is restarted under its own number, with growing delays', 
     stage.lives.map((life) => life.index),
     [0, 1, 1, 1, 1],
   );
-  assert.deepEqual(stage.waits, [500, 1_000, 2_000]);
   await copies.stop('SIGTERM');
   assert.equal(await run, 0);
 });
 
-test('a copy that was healthy is restarted quickly again', async () => {
+/** For how long each run was ready, the random number, and the pauses after the runs, in seconds. */
+const PAUSES: readonly [readyS: readonly number[], rng: number, pausesS: readonly number[]][] = [
+  [[0, 0, 0, 0, 0, 0, 0, 0, 0], 1, [0.5, 1, 2, 4, 8, 16, 30, 30, 30]],
+  [[0, 0, 0, 0, 0, 0, 0, 0, 0], 0, [0.25, 0.5, 1, 2, 4, 8, 15, 15, 15]],
+  [[9, 9, 9, 9], 1, [0.5, 1, 2, 4]],
+  [[0, 0, 10, 0, 0], 1, [0.5, 1, 0.5, 1, 2]],
+];
+
+for (const [readyS, rng, pausesS] of PAUSES)
+  test(`runs that were ready for ${readyS.join(', ')} s are followed by pauses of ${pausesS.join(', ')} s`, async () => {
+    const stage = new Stage();
+    stage.rng = rng;
+    const copies = stage.copies(2);
+    const run = copies.run();
+    await stage.untilLives(2);
+    for (const [i, ready] of readyS.entries()) {
+      stage.lives.at(-1)!.end({ exitCode: 1, readyMs: ready * 1_000 });
+      await stage.untilLives(3 + i);
+    }
+    assert.deepEqual(
+      stage.waits.map((pauseMs) => pauseMs / 1_000),
+      pausesS,
+    );
+    copies.kill();
+    await run;
+  });
+
+test('a failing copy is listed with cause, attempts and next attempt until it is healthy', async () => {
+  const stage = new Stage();
+  stage.holdsPauses = true;
+  const copies = stage.copies(2);
+  const run = copies.run();
+  await stage.untilLives(2);
+  assert.deepEqual(copies.failing(), [], 'a copy that starts for the first time does not fail');
+  stage.lives[1]!.end({ exitCode: 1, cause: 'port 34104\nis taken' });
+  await stage.untilWaits(1);
+  stage.nowMs = 200;
+  const failed = { copy: 2, attempts: 1, cause: 'port 34104 is taken' };
+  assert.deepEqual(copies.failing(), [{ ...failed, retryMs: 300 }]);
+  assert.match(stage.logged.at(-1)!, /^copy 2: port 34104\nis taken; trying again in 0\.5 s$/);
+
+  copies.scale(2);
+  assert.deepEqual(copies.failing(), [], 'a scale starts it at once and forgets the failures');
+  await stage.untilLives(3);
+  stage.lives[2]!.end({ exitCode: 1, cause: 'x'.repeat(500) });
+  await stage.untilWaits(2);
+  assert.equal(stage.waits[1], 500);
+  const [{ cause } = { cause: '' }] = copies.failing();
+  assert.deepEqual([cause.length, cause.at(-1)], [200, '…']);
+
+  copies.scale(3);
+  await stage.untilLives(5);
+  stage.lives.find(({ index }) => index === 2)!.end({ exitCode: 1 });
+  await stage.untilWaits(3);
+  copies.scale(2);
+  assert.deepEqual(copies.failing(), [], 'a copy that is no longer kept does not fail');
+  await copies.stop('SIGTERM');
+  assert.equal(await run, 0);
+});
+
+test('a copy that ends again and again fails, also while it is ready', async () => {
   const stage = new Stage();
   const copies = stage.copies(2);
   const run = copies.run();
   await stage.untilLives(2);
-  stage.lives[1]!.end({ exitCode: 1, readyMs: 60_000 });
+  stage.lives[1]!.end({ exitCode: 1, readyMs: 3_000, cause: 'the program has ended with 1' });
   await stage.untilLives(3);
-  assert.deepEqual(stage.waits, [250]);
+  const failed = { copy: 2, attempts: 1, cause: 'the program has ended with 1' };
+  stage.lives[2]!.readyMs = 9_999;
+  assert.deepEqual(copies.failing(), [failed]);
+  stage.lives[2]!.readyMs = 10_000;
+  assert.deepEqual(copies.failing(), []);
   copies.kill();
   assert.equal(await run, 0);
 });
@@ -174,15 +259,20 @@ test('a single copy that was scaled is restarted like one of several', async () 
   assert.equal(await run, 0);
 });
 
-test('if another copy cannot start, the others continue', async () => {
+test('without room for another copy the others continue, and it is tried again', async () => {
   const stage = new Stage();
+  stage.holdsPauses = true;
   stage.mostCopies = 2;
   const copies = stage.copies(2);
   const run = copies.run();
   await stage.untilLives(2);
   copies.scale(3);
-  assert.equal(copies.kept, 2);
-  assert.match(stage.logged.join('\n'), /cannot start another copy: no room/);
+  await stage.untilWaits(1);
+  assert.deepEqual(copies.failing(), [{ copy: 3, attempts: 1, cause: 'no room', retryMs: 500 }]);
+  stage.mostCopies = 3;
+  copies.scale(3);
+  await stage.untilLives(3);
+  assert.deepEqual(copies.failing(), []);
   await copies.stop('SIGTERM');
   assert.equal(await run, 0);
 });

@@ -1,9 +1,18 @@
 /** Keeps a number of copies of a program running. A single copy that was never scaled is not restarted: the wrapper ends with it. */
-import { backoffMs } from '@rollcall/agent';
+import {
+  type FailingCopy,
+  inSeconds,
+  jitteredBackoffMs,
+  MAX_CAUSE_CHARACTERS,
+  MAX_FAILING_COPIES,
+  printable,
+} from '@rollcall/protocol';
 import type { WrappedEnd } from './wrapped-node.ts';
 
 /** One run of one copy. */
 export interface Copy {
+  /** Time since its program became ready, milliseconds; 0 before. */
+  readonly readyMs: number;
   run(): Promise<WrappedEnd>;
   /** `drainSessionsMs`: time for its sessions to end first; default `--drain-sessions` of the wrapper. */
   stop(reason: string, drainSessionsMs?: number): Promise<void>;
@@ -15,45 +24,59 @@ export interface Copy {
 export interface CopiesOptions {
   /** 1 or more. */
   readonly count: number;
-  /** Creates the next run of copy `index`, 0 and up. May throw if there is no room for another copy. */
+  /** Creates the next run of copy `index`, 0 and up. Throws if there is no room for another copy: a failed attempt. */
   readonly newCopy: (index: number) => Copy;
   readonly say: (line: string) => void;
   readonly rng: () => number;
+  readonly nowMs: () => number;
   /** Resolves after `delayMs`, or as soon as `cancelled` resolves. */
   readonly wait: (delayMs: number, cancelled: Promise<void>) => Promise<void>;
 }
 
-/** A copy that was ready for this long is healthy, which resets its restart delay; milliseconds. */
+/** A copy that is ready for this long is healthy: it fails no longer, and its next pause is the first one. Milliseconds. */
 const HEALTHY_MS = 10_000;
+/** Longest pause after the first and after later failures. Each is shortened by up to half, at random. */
+const PAUSES = { firstMs: 500, maxMs: 30_000 };
 /** Time for the sessions of a surplus copy to end, milliseconds. */
 export const SCALE_DOWN_MS = 300_000;
 
 /** One copy number, from its first start until it is no longer needed. */
 class Place {
   readonly index: number;
-  /** Resolves when the copy has ended. */
-  ended: Promise<void> = Promise.resolve();
   copy: Copy | undefined;
   isKept = true;
-  /** Resolves when the copy is no longer needed. */
-  released: Promise<void> = Promise.resolve();
-  #release: () => void = () => {};
+  /** Failed attempts since the copy was last healthy. */
+  attempts = 0;
+  /** Cause of the last failure. */
+  cause = '';
+  /** Instant of the next attempt; `undefined` while one is running. */
+  retryAtMs: number | undefined;
+  /** Ends the present pause. */
+  wake: () => void = () => {};
 
   constructor(index: number) {
     this.index = index;
-    this.keep();
   }
 
-  /** Keeps the copy from now on. */
-  keep(): void {
-    this.isKept = true;
-    this.released = new Promise((resolve) => (this.#release = resolve));
+  get number(): number {
+    return this.index + 1;
+  }
+
+  /** Its last attempt has failed, and it has not been healthy since. */
+  get isFailing(): boolean {
+    return this.attempts > 0 && (this.copy?.readyMs ?? 0) < HEALTHY_MS;
   }
 
   /** The copy is not restarted. */
   release(): void {
     this.isKept = false;
-    this.#release();
+    this.wake();
+  }
+
+  /** Earlier failures do not count, and the next attempt begins at once. */
+  retry(): void {
+    this.attempts = 0;
+    this.wake();
   }
 }
 
@@ -77,6 +100,21 @@ export class Copies {
     return kept;
   }
 
+  /** Copies that are kept and fail, by number. */
+  failing(): FailingCopy[] {
+    const nowMs = this.#options.nowMs();
+    return [...this.#places.values()]
+      .filter(({ isKept, isFailing }) => isKept && isFailing)
+      .sort((one, other) => one.index - other.index)
+      .slice(0, MAX_FAILING_COPIES)
+      .map(({ number, attempts, cause, retryAtMs }) => ({
+        copy: number,
+        attempts,
+        cause: printable(cause, MAX_CAUSE_CHARACTERS - 1),
+        ...(retryAtMs !== undefined && { retryMs: Math.max(0, Math.round(retryAtMs - nowMs)) }),
+      }));
+  }
+
   /**
    * Runs all copies until they have ended. Resolves with the exit code of the wrapper.
    *
@@ -97,23 +135,17 @@ export class Copies {
   }
 
   /**
-   * Keeps `count` copies from now on, 1 or more. Scaling down drains the newest copies, their sessions for up to five minutes, and
-   * ends them. Scaling up first re-enables copies that still drain, then starts new copies at once.
+   * Keeps `count` copies from now on, 1 or more, and starts failing ones at once. Scaling down drains the newest copies, their
+   * sessions for up to five minutes, and ends them. Scaling up first re-enables copies that still drain, then starts new copies.
    */
   scale(count: number): void {
-    if (this.#isStopping || count === this.kept) return;
+    if (this.#isStopping) return;
+    for (const place of this.#places.values()) if (place.isKept) place.retry();
+    if (count === this.kept) return;
     this.#options.say(`keeping ${count} ${count === 1 ? 'copy' : 'copies'} from now on`);
     this.#hasScaled = true;
     this.#withdrawStop(count);
-    for (let index = 0; this.kept < count; index++) {
-      if (this.#places.has(index)) continue;
-      try {
-        this.#open(index, () => {});
-      } catch (error) {
-        this.#options.say(`cannot start another copy: ${(error as Error).message}`);
-        return;
-      }
-    }
+    for (let index = 0; this.kept < count; index++) if (!this.#places.has(index)) this.#open(index, () => {});
     const kept = [...this.#places.values()].filter(({ isKept }) => isKept).sort((a, b) => b.index - a.index);
     for (const place of kept.slice(0, Math.max(0, kept.length - count))) {
       place.release();
@@ -127,8 +159,8 @@ export class Copies {
     for (const place of leaving) {
       if (this.kept >= count) return;
       if (place.copy?.withdrawStop() !== true) continue;
-      place.keep();
-      this.#options.say(`copy ${place.index + 1} was leaving and serves again`);
+      place.isKept = true;
+      this.#options.say(`copy ${place.number} was leaving and serves again`);
     }
   }
 
@@ -155,31 +187,46 @@ export class Copies {
   /** Starts copies under a number until it is no longer needed. */
   #open(index: number, onOwnEnd: (code: number) => void): void {
     const place = new Place(index);
-    place.copy = this.#options.newCopy(index);
     this.#places.set(index, place);
-    place.ended = this.#keep(place, onOwnEnd).then(() => {
+    void this.#keep(place, onOwnEnd).then(() => {
       this.#places.delete(index);
       if (this.#places.size === 0) this.#onAllEnded();
     });
   }
 
   async #keep(place: Place, onOwnEnd: (code: number) => void): Promise<void> {
-    const { say, wait, rng, newCopy } = this.#options;
-    const number = place.index + 1;
-    let attempts = 0;
-    for (let isFirst = true; place.copy !== undefined; isFirst = false) {
-      const { exitCode, readyMs } = await place.copy.run();
-      place.copy = undefined;
+    const { say, wait, rng, nowMs } = this.#options;
+    for (let isFirst = true; place.isKept && !this.#isStopping; isFirst = false) {
+      const { exitCode, readyMs, cause, remedy } = await this.#attempt(place);
+      const why = remedy === undefined ? cause : `${cause}: ${remedy}`;
       onOwnEnd(exitCode);
       if (readyMs > 0) this.#readyEver += 1;
       else if (isFirst) this.#failedFirst.push(exitCode);
-      if (!place.isKept || this.#isStopping || this.#isAlone() || this.#haveAllFailed()) break;
-      attempts = readyMs >= HEALTHY_MS ? 0 : attempts + 1;
-      say(`copy ${number} has ended with ${exitCode}; restarting it`);
-      await wait(backoffMs(attempts, rng), place.released);
-      if (place.isKept && !this.#isStopping) place.copy = newCopy(place.index);
+      if (!place.isKept || this.#isStopping) break;
+      if (this.#isAlone() || this.#haveAllFailed()) {
+        if (readyMs === 0) say(this.#isAlone() ? why : `copy ${place.number}: ${why}`);
+        break;
+      }
+      place.attempts = (readyMs >= HEALTHY_MS ? 0 : place.attempts) + 1;
+      place.cause = cause;
+      const pauseMs = jitteredBackoffMs(place.attempts - 1, PAUSES, () => (1 + rng()) / 2);
+      say(`copy ${place.number}: ${why}; trying again in ${inSeconds(pauseMs)}`);
+      place.retryAtMs = nowMs() + pauseMs;
+      await wait(pauseMs, new Promise((resolve) => (place.wake = resolve)));
+      place.retryAtMs = undefined;
     }
     if (this.#haveAllFailed()) for (const other of this.#places.values()) other.release();
+  }
+
+  async #attempt(place: Place): Promise<WrappedEnd> {
+    try {
+      place.copy = this.#options.newCopy(place.index);
+    } catch (error) {
+      return { exitCode: 1, readyMs: 0, cause: (error as Error).message };
+    }
+    const end = await place.copy.run();
+    place.copy = undefined;
+    return end;
   }
 
   #isAlone(): boolean {

@@ -117,23 +117,23 @@ test('when the program dies, the node leaves at once and the wrapper exits with 
 test('a program that listens on another port is ended, and the message names that port', {
   skip: process.platform !== 'linux',
 }, async (t) => {
-  const { newNode, logged } = await setUp(t);
+  const { newNode } = await setUp(t);
   const elsewhere = await freePort();
-  const end = await newNode([...program(), String(elsewhere)], { readyTimeoutMs: 2_000 }).run();
-  assert.deepEqual(end, { exitCode: 1, readyMs: 0 });
-  assert.match(
-    logged[0]!,
-    new RegExp(`was refused: pid \\d+ \\(.+\\) listens on ${elsewhere}: use --port ${elsewhere}$`),
-  );
+  const { exitCode, readyMs, cause } = await newNode([...program(), String(elsewhere)], {
+    readyTimeoutMs: 2_000,
+  }).run();
+  assert.deepEqual([exitCode, readyMs], [1, 0]);
+  assert.match(cause, new RegExp(`was refused: pid \\d+ \\(.+\\) listens on ${elsewhere}: use --port ${elsewhere}$`));
 });
 
 test('a program that answers only errors is not ready, and another path can be configured', async (t) => {
-  const { newNode, logged, coordinator } = await setUp(t);
+  const { newNode, coordinator } = await setUp(t);
   const picky = `require('node:http').createServer((q,a)=>{a.statusCode=q.url==='/up'?204:503;a.end()}).listen(process.env.PORT)`;
   const command = [process.execPath, '-e', picky];
-  assert.equal((await newNode(command, { readyTimeoutMs: 2_000 }).run()).exitCode, 1);
+  const { exitCode, cause } = await newNode(command, { readyTimeoutMs: 2_000 }).run();
+  assert.equal(exitCode, 1);
   assert.match(
-    logged[0]!,
+    cause,
     /^not ready after 2 s: GET \/ at 127\.0\.0\.1:\d+ was answered with 503: use --ready PATH .*--ready-timeout$/,
   );
   const node = newNode(command, { readyPath: '/up' });
@@ -146,21 +146,29 @@ test('a program that answers only errors is not ready, and another path can be c
 });
 
 test('a command that does not exist is 127, and a program that ends before it is ready keeps its code', async (t) => {
-  const { newNode, logged } = await setUp(t);
-  assert.deepEqual(await newNode(['/nonexistent/program']).run(), { exitCode: 127, readyMs: 0 });
-  assert.match(logged[0]!, /there is no such command/);
-  assert.deepEqual(await newNode([process.execPath, '-e', 'process.exit(9)']).run(), { exitCode: 9, readyMs: 0 });
+  const { newNode } = await setUp(t);
+  assert.deepEqual(await newNode(['/nonexistent/program']).run(), {
+    exitCode: 127,
+    readyMs: 0,
+    cause: 'cannot start /nonexistent/program: there is no such command',
+  });
+  assert.deepEqual(await newNode([process.execPath, '-e', 'process.exit(9)']).run(), {
+    exitCode: 9,
+    readyMs: 0,
+    cause: 'the program has ended with 9 before it was ready',
+  });
 });
 
 test('a taken port is reported with its holder, and the program is not started', async (t) => {
-  const { newNode, logged } = await setUp(t);
+  const { newNode } = await setUp(t);
   const server = createServer((socket) => socket.destroy());
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   t.after(() => server.close());
   const { port } = server.address() as { port: number };
-  assert.equal((await newNode(program(), { port }).run()).exitCode, 1);
-  assert.match(logged[0]!, new RegExp(`^port ${port} is taken by`));
+  const { exitCode, cause } = await newNode(program(), { port }).run();
+  assert.equal(exitCode, 1);
+  assert.match(cause, new RegExp(`^port ${port} is taken by`));
 });
 
 test('remaining processes of a program that died are ended', {

@@ -9,7 +9,7 @@
  */
 import type { ClientTls, JoinToken, NodeDescription } from '@rollcall/agent';
 import { NODE_VARIABLE } from '@rollcall/agent';
-import { type Copies, nodeAddress } from '@rollcall/protocol';
+import { type Copies, type FailingCopy, nodeAddress } from '@rollcall/protocol';
 import { AgentBeside } from './agent-beside.ts';
 import { freePort, isAccepting } from './port.ts';
 import { localAddresses } from './probe.ts';
@@ -44,6 +44,8 @@ export interface WrappedNodeOptions {
   readonly graceMs: number;
   readonly copies?: () => Copies;
   readonly onScale?: (count: number) => void;
+  /** Failing copies of the wrapper, for each heartbeat. */
+  readonly failing?: () => readonly FailingCopy[];
   readonly coordinators: readonly string[];
   readonly token: () => JoinToken;
   readonly tls?: (url: string) => ClientTls;
@@ -57,6 +59,9 @@ export interface WrappedEnd {
   readonly exitCode: number;
   /** Time that the program was ready, milliseconds; 0 if it never was. */
   readonly readyMs: number;
+  /** In one sentence. */
+  readonly cause: string;
+  readonly remedy?: string;
 }
 
 export class WrappedNode {
@@ -64,12 +69,18 @@ export class WrappedNode {
   #program: Program | undefined;
   #agent: AgentBeside | undefined;
   #sdk: ProgramSdk | undefined;
+  #readyAtMs: number | undefined;
   #isStopping = false;
   /** The drain of a stop is running and can be withdrawn. */
   #isDraining = false;
 
   constructor(options: WrappedNodeOptions) {
     this.#options = options;
+  }
+
+  /** Time since the program became ready, milliseconds; 0 before. */
+  get readyMs(): number {
+    return this.#readyAtMs === undefined ? 0 : performance.now() - this.#readyAtMs;
   }
 
   /** Runs the program to its end; once per instance. Resolves when all its processes have ended and the node has left. */
@@ -88,10 +99,10 @@ export class WrappedNode {
     if (options.port !== undefined && (await isAccepting(port, addresses))) {
       const holder = holderOf(port);
       const who = holder === undefined ? 'another process' : `pid ${holder.pid} (${commandOf(holder.pid)})`;
-      options.say(`port ${port} is taken by ${who}: end that process, or use another --port`);
-      return { exitCode: 1, readyMs: 0 };
+      const remedy = 'end that process, or use another --port';
+      return { exitCode: 1, readyMs: 0, cause: `port ${port} is taken by ${who}`, remedy };
     }
-    if (this.#isStopping) return { exitCode: 0, readyMs: 0 };
+    if (this.#isStopping) return { exitCode: 0, readyMs: 0, cause: 'it was stopped before its program was started' };
     const { isTls = false } = options;
     const sdk = await this.#openSdk(port);
     const program = new Program(filledIn(options.command, { port, route: options.route, id: options.id }), {
@@ -106,16 +117,15 @@ export class WrappedNode {
     const ready = await this.#untilReady(readiness, program);
     if (ready.isReady) await sdk?.settle();
     if (!ready.isReady) {
-      if (program.hasEnded && !this.#isStopping) await this.#sayEndedEarly(program, port);
-      if (program.hasEnded || this.#isStopping) return this.#finish(program, 0);
-      options.say(await whyNotReady(readiness, ready.last, program.pid ?? 0));
+      if (program.hasEnded || this.#isStopping) return this.#finish(program, earlyEnd(port));
+      const cause = await whyNotReady(readiness, ready.last, program.pid ?? 0);
       await program.end(options.graceMs);
-      return { exitCode: 1, readyMs: 0 };
+      return { exitCode: 1, readyMs: 0, cause };
     }
-    const readyAtMs = performance.now();
+    this.#readyAtMs = performance.now();
     if (!program.hasEnded && !this.#isStopping) this.#startAgent(program, port, addresses, ready.address);
     await program.ended;
-    return this.#finish(program, performance.now() - readyAtMs);
+    return this.#finish(program, '');
   }
 
   /**
@@ -147,18 +157,6 @@ export class WrappedNode {
   kill(): void {
     this.#isStopping = true;
     this.#program?.signal('SIGKILL');
-  }
-
-  /** A command that ends at once may have started a daemon, which is not a node. */
-  async #sayEndedEarly(program: Program, port: number): Promise<void> {
-    const { exitCode, problem } = await program.ended;
-    if (problem !== undefined) return;
-    const daemon = holderOf(port);
-    const remedy =
-      daemon === undefined
-        ? ''
-        : `; pid ${daemon.pid} (${commandOf(daemon.pid)}) listens on port ${port}: start it in the foreground, or use rollcall join --pid ${daemon.pid}`;
-    this.#options.say(`the program has ended with ${exitCode} before it was ready${remedy}`);
   }
 
   /** Without a socket for the SDK the program is a node anyway. */
@@ -206,6 +204,7 @@ export class WrappedNode {
         ...(options.readyIntervalMs === undefined ? {} : { readyIntervalMs: options.readyIntervalMs }),
         ...(options.copies === undefined ? {} : { copies: options.copies }),
         ...(options.onScale === undefined ? {} : { onScale: options.onScale }),
+        ...(options.failing === undefined ? {} : { failing: options.failing }),
         coordinators: options.coordinators,
         token: options.token,
         ...(options.tls === undefined ? {} : { tls: options.tls }),
@@ -217,12 +216,23 @@ export class WrappedNode {
     );
   }
 
-  async #finish(program: Program, readyMs: number): Promise<WrappedEnd> {
+  /** `when` follows "the program has ended with 1". */
+  async #finish(program: Program, when: string): Promise<WrappedEnd> {
+    const { readyMs } = this;
     // The end of the program is reported first: every request after its death is lost.
     const hasLeft = this.#agent?.leave();
     const { exitCode, problem } = await program.ended;
-    if (problem !== undefined) this.#options.say(problem);
     await Promise.all([hasLeft, this.#isStopping ? program.end(this.#options.graceMs) : program.end()]);
-    return { exitCode, readyMs };
+    return { exitCode, readyMs, cause: problem ?? `the program has ended with ${exitCode}${when}` };
   }
+}
+
+/** A command that ends at once may have started a daemon, which is not a node. */
+function earlyEnd(port: number): string {
+  const daemon = holderOf(port);
+  const remedy =
+    daemon === undefined
+      ? ''
+      : `; pid ${daemon.pid} (${commandOf(daemon.pid)}) listens on port ${port}: start it in the foreground, or use rollcall join --pid ${daemon.pid}`;
+  return ` before it was ready${remedy}`;
 }

@@ -1,12 +1,12 @@
 /** `POST /v1/balancers/:name/scale`: sets the number of copies that the wrappers of a balancer keep. */
-import type { BalancerName, ScaleBody, WriteResult } from '@rollcall/protocol';
+import { type BalancerName, copiesText, type ScaleBody, type ScaleResult } from '@rollcall/protocol';
 import type { FastifyRequest } from 'fastify';
 import { type AdminApp, identityOf, originOf } from './admin-app.ts';
 import type { Dependencies } from './dependencies.ts';
 import { guardEligible } from './eligible-guard.ts';
 import { knownBalancer } from './known.ts';
 import { Refusal } from './refusal.ts';
-import { NameParams, ProblemSchema, ScaleBodySchema, WriteResultSchema } from './schemas.ts';
+import { NameParams, ProblemSchema, ScaleBodySchema, ScaleResultSchema } from './schemas.ts';
 import { storedAnswer } from './stored-answer.ts';
 import { type WriteTargets, writeTargets } from './write-targets.ts';
 
@@ -20,7 +20,7 @@ export function addScale(app: AdminApp, dependencies: Dependencies): void {
         summary: 'Set how many nodes the wrappers of a balancer keep',
         params: NameParams,
         body: ScaleBodySchema,
-        response: { 200: WriteResultSchema, '4xx': ProblemSchema },
+        response: { 200: ScaleResultSchema, '4xx': ProblemSchema },
       },
     },
     async (request) => scale(dependencies, knownBalancer(cluster, request.params.name), request.body, request),
@@ -32,7 +32,7 @@ async function scale(
   balancer: BalancerName,
   body: ScaleBody,
   request: FastifyRequest,
-): Promise<WriteResult> {
+): Promise<ScaleResult> {
   const { registry } = cluster;
   const { count, reason, dryRun = false } = body;
   const present = (): WriteTargets =>
@@ -40,20 +40,25 @@ async function scale(
       cluster,
       [...registry.nodesIn(balancer)].filter(({ liveness }) => liveness !== 'gone'),
     );
-  const before = present();
+  const before = cluster.balancer(balancer)?.copies;
   const eligibility = guardEligible(registry, registry.endedByScale(balancer, count), body, 'may');
   if (dryRun) {
-    const message = `would ask the wrappers of balancer ${balancer} for ${count} nodes; there are ${before.ids.length}${eligibility.text}`;
-    const isChanged = count !== before.ids.length;
-    return { ...before.shown, isChanged, isDryRun: true, message, ...eligibility.shown };
+    const { shown, ids } = present();
+    const wanted = before?.wanted ?? ids.length;
+    const message = `would ask the wrappers of balancer ${balancer} for ${count} nodes; there are ${wanted}${before === undefined ? '' : `, ${copiesText(before)}`}${eligibility.text}`;
+    return { ...shown, isChanged: count !== wanted, isDryRun: true, message, ...eligibility.shown };
   }
   const command = { type: 'scale', balancer, count, by: identityOf(request).name } as const;
   const outcome = cluster.apply({ ...command, ...(reason !== undefined && { reason }) }, originOf(request));
   if ('type' in outcome) throw new Refusal(outcome);
-  const isChanged = outcome.some((event) => event.type === 'scale');
+  const requests = outcome.filter((event) => event.type === 'scale');
+  const isChanged = requests.some(({ isRepeat }) => !isRepeat);
+  const kept = before === undefined ? '' : `: ${copiesText(before)}`;
   const message = isChanged
-    ? `balancer ${balancer} goes from ${before.ids.length} to ${count} nodes${eligibility.text}`
-    : `the wrappers of balancer ${balancer} keep ${count} nodes already`;
+    ? `balancer ${balancer} goes from ${before?.wanted} to ${count} nodes${eligibility.text}`
+    : `the wrappers of balancer ${balancer} keep ${count} nodes already${kept}${requests.length > 0 ? '; failing copies are started again now' : ''}`;
   const { ids, shown } = present();
-  return storedAnswer(storeSync, { ...shown, isChanged, isDryRun: false, message, ...eligibility.shown }, ids);
+  const copies = cluster.balancer(balancer)?.copies;
+  const answer = { ...shown, isChanged, isDryRun: false, message, ...eligibility.shown, ...(copies && { copies }) };
+  return storedAnswer(storeSync, answer, ids);
 }

@@ -22,6 +22,7 @@ import type {
   Problem,
   ReloadResult,
   ScaleBody,
+  ScaleResult,
   StatusBody,
   StatusResource,
   TimeLimit,
@@ -489,6 +490,30 @@ const LIMITS = {
   bodyTimeoutMs: Limit,
 } satisfies Record<TimeLimitKey, unknown>;
 
+const CopiesSchema = Type.Optional(
+  Type.Object(
+    {
+      wanted: Type.Integer({ description: 'nodes when every copy is up: kept copies and all other nodes' }),
+      kept: Type.Integer({ description: 'copies that wrappers keep' }),
+      wrappers: Type.Integer(),
+      up: Type.Integer({ description: 'nodes that are up and enabled' }),
+      drained: Type.Integer({ description: 'nodes that are up and drained or stopped by an operator; part of wanted' }),
+      failing: Type.Array(
+        Type.Object({
+          copy: Type.Integer(),
+          host: Type.Optional(Type.String()),
+          attempts: Type.Integer({ description: 'failed attempts since the copy was last healthy' }),
+          cause: Type.String(),
+          retryMs: Type.Optional(
+            Type.Number({ description: 'until the next attempt; absent while an attempt is running' }),
+          ),
+        }),
+      ),
+    },
+    { description: 'what the wrappers keep and what came up; absent when no connected wrapper keeps copies' },
+  ),
+);
+
 export const BalancerSchema: TUnsafe<BalancerResource> = answer<BalancerResource>()(
   Type.Object({
     name: Type.String(),
@@ -519,6 +544,7 @@ export const BalancerSchema: TUnsafe<BalancerResource> = answer<BalancerResource
     sessionsSeenOnce: Type.Number({ description: SEEN_ONCE }),
     inFlight: Type.Number(),
     contexts: Type.Array(Type.Object({ host: Type.String(), path: Type.String() })),
+    copies: CopiesSchema,
   }),
 );
 
@@ -698,19 +724,23 @@ const PendingSchema = Type.Optional(
   }),
 );
 
-export const WriteResultSchema: TUnsafe<WriteResult> = answer<WriteResult>()(
-  Type.Object({
-    nodes: Type.Array(NodeSchema),
-    more: Type.Optional(Type.Integer()),
-    isChanged: Type.Boolean(),
-    isDryRun: Type.Boolean(),
-    message: Type.String(),
-    nobodyEligible: Type.Optional(
-      Type.String({ description: 'contexts that the write leaves without an eligible node; part of the message' }),
-    ),
-    pending: PendingSchema,
-    note: Type.Optional(Type.String()),
-  }),
+const WRITE_RESULT = {
+  nodes: Type.Array(NodeSchema),
+  more: Type.Optional(Type.Integer()),
+  isChanged: Type.Boolean(),
+  isDryRun: Type.Boolean(),
+  message: Type.String(),
+  nobodyEligible: Type.Optional(
+    Type.String({ description: 'contexts that the write leaves without an eligible node; part of the message' }),
+  ),
+  pending: PendingSchema,
+  note: Type.Optional(Type.String()),
+};
+
+export const WriteResultSchema: TUnsafe<WriteResult> = answer<WriteResult>()(Type.Object(WRITE_RESULT));
+
+export const ScaleResultSchema: TUnsafe<ScaleResult> = answer<ScaleResult>()(
+  Type.Object({ ...WRITE_RESULT, copies: CopiesSchema }),
 );
 
 export const ReloadResultSchema: TUnsafe<ReloadResult> = answer<ReloadResult>()(

@@ -1,5 +1,5 @@
 import type { Event } from '@rollcall/core';
-import { compactDuration, type EventResource, inSeconds, sessionsText } from '@rollcall/protocol';
+import { compactDuration, type EventResource, failingText, inSeconds, sessionsText } from '@rollcall/protocol';
 import { stickyOverSentence, stickySentence } from './sticky-sentence.ts';
 
 /** An event for people and programs, without number and time. */
@@ -47,7 +47,11 @@ function nodeSentence(event: NodeEvent): string {
     case 'connection-refused':
       return `connection of node ${id} refused (${event.code}): ${event.message}`;
     case 'scale':
-      return `the wrapper of node ${id} shall keep ${event.count} ${event.count === 1 ? 'copy' : 'copies'} of balancer ${event.balancer}`;
+      return event.isRepeat
+        ? `the wrapper of node ${id} shall start its failing copies of balancer ${event.balancer} again, ${event.count} in all`
+        : `the wrapper of node ${id} shall keep ${event.count} ${event.count === 1 ? 'copy' : 'copies'} of balancer ${event.balancer}`;
+    case 'copies-failing':
+      return `the wrapper of node ${id} cannot keep all copies of balancer ${event.balancer} and keeps trying: ${failingText(event.failing)}`;
     case 'up':
       return `node ${id} is up, was ${event.from}`;
     case 'blocked':

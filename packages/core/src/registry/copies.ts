@@ -1,17 +1,18 @@
 /**
  * Scaling: `run --count` keeps this number of copies of a program, and its nodes announce it when they register. An operator
  * changes the number. With wrappers on several machines, this file decides which wrapper keeps one more or less. Only nodes
- * that have come up count: the number that a wrapper announces may not be reached.
+ * that have come up count: the number that a wrapper announces may not be reached. A node that an operator has drained or
+ * stopped counts, because its program runs and the operator can enable it.
  */
 import type { BalancerName, NodeId } from '@rollcall/protocol';
 import type { ScaleCommand } from './commands.ts';
 import type { Rejection } from './events.ts';
-import { effectiveStatus, type NodeView } from './node/node-record.ts';
+import { effectiveStatus, type NodeRecord, type NodeView } from './node/node-record.ts';
 import { isInFeed } from './node/node-status.ts';
 import { type RegistryState, rejected } from './registry-state.ts';
 
 /** One wrapper with copies of a balancer's program. */
-interface Wrapper {
+export interface Wrapper {
   readonly name: string;
   /** A connected node of it, through which it is informed; the first in order. */
   readonly node: NodeId;
@@ -20,12 +21,15 @@ interface Wrapper {
   readonly promised: number;
   /** Number of its copies: at first the copies that have come up, in the end the copies that it has to keep. */
   kept: number;
+  /** Its node with the latest sign of life, whose report of failing copies counts. */
+  latest: NodeView;
 }
 
 /**
  * Sets the wrappers of a balancer to keep `count` nodes in all. Members that no wrapper keeps stay and are part of the
  * count. Wrappers stay as even as their bounds allow. Each keeps at least one copy, because a wrapper without a node could
- * not be informed. Errors: `not-scalable` when no wrapper keeps copies, `conflict` for a number that cannot be reached.
+ * not be informed. A wrapper with failing copies is informed although its number stays, so that it starts them at once.
+ * Errors: `not-scalable` when no wrapper keeps copies, `conflict` for a number that cannot be reached.
  */
 export function scale(state: RegistryState, { balancer, count, by, reason }: ScaleCommand): Rejection | undefined {
   const wrappers = wrappersOf(state, balancer);
@@ -42,10 +46,21 @@ export function scale(state: RegistryState, { balancer, count, by, reason }: Sca
     return rejected('conflict', `balancer ${balancer} has ${who}: it can have ${least} to ${most} nodes, not ${count}`);
   }
   level(wrappers, count - others);
-  for (const { name, node, kept, promised } of wrappers) {
-    if (kept === promised) continue;
+  for (const { name, node, kept, promised, latest } of wrappers) {
+    const isRepeat = kept === promised;
+    if (isRepeat && latest.failing.length === 0) continue;
     keepInMind(state, balancer, name, kept);
-    state.emit({ type: 'scale', id: node, balancer, count: kept, by, ...(reason !== undefined && { reason }) });
+    // Only failures after the request count for its outcome.
+    for (const copy of copiesOf(state, balancer, name)) copy.failing = [];
+    state.emit({
+      type: 'scale',
+      id: node,
+      balancer,
+      count: kept,
+      isRepeat,
+      by,
+      ...(reason !== undefined && { reason }),
+    });
   }
   return undefined;
 }
@@ -62,9 +77,7 @@ export function endedByScale(state: RegistryState, balancer: BalancerName, count
   if (total < wrappers.length || total >= keptNow.reduce((sum, kept) => sum + kept, 0)) return ended;
   level(wrappers, total);
   wrappers.forEach(({ name, kept }, i) => {
-    const copies = [...state.nodes.inBalancer(balancer)].filter(
-      (node) => node.registration.copies?.wrapper === name && isInFeed(node.liveness) && isOfFirst(state, node),
-    );
+    const copies = [...copiesOf(state, balancer, name)].filter(({ liveness }) => isInFeed(liveness));
     const enabledFirst = [
       ...copies.filter((node) => effectiveStatus(node) === 'enabled'),
       ...copies.filter((node) => effectiveStatus(node) !== 'enabled'),
@@ -76,11 +89,17 @@ export function endedByScale(state: RegistryState, balancer: BalancerName, count
 
 /** All nodes of a wrapper have the same number: the last one that the wrapper announced or an operator set. */
 export function keepInMind(state: RegistryState, balancer: BalancerName, wrapper: string, kept: number): void {
-  for (const node of state.nodes.inBalancer(balancer)) {
+  for (const node of copiesOf(state, balancer, wrapper)) {
     const { copies } = node.registration;
-    if (copies?.wrapper === wrapper && copies.kept !== kept && isOfFirst(state, node))
+    if (copies !== undefined && copies.kept !== kept)
       node.registration = { ...node.registration, copies: { ...copies, kept } };
   }
+}
+
+/** The nodes of a wrapper that are not gone; none of a wrapper of another token than that of the balancer's first node. */
+export function* copiesOf(state: RegistryState, balancer: BalancerName, wrapper: string): Iterable<NodeRecord> {
+  for (const node of state.nodes.inBalancer(balancer))
+    if (node.registration.copies?.wrapper === wrapper && node.liveness !== 'gone' && isOfFirst(state, node)) yield node;
 }
 
 /** Moves one copy at a time: the wrapper with the fewest gets one more, the one with the most one less. */
@@ -93,14 +112,16 @@ function level(wrappers: readonly Wrapper[], total: number): void {
   for (; sum > total; sum--) wrappers.reduce((most, wrapper) => (wrapper.kept > most.kept ? wrapper : most)).kept -= 1;
 }
 
-function wrappersOf(state: RegistryState, balancer: BalancerName): Wrapper[] {
+/** The connected wrappers of the token of the balancer's first node. */
+export function wrappersOf(state: RegistryState, balancer: BalancerName): Wrapper[] {
   const wrappers = new Map<string, Wrapper>();
   for (const node of state.nodes.inBalancer(balancer)) {
     const { copies } = node.registration;
     if (copies === undefined || !node.isConnected || !isOfFirst(state, node)) continue;
     const { wrapper: name, kept: promised, most } = copies;
-    const wrapper = wrappers.get(name) ?? { name, node: node.id, most, promised, kept: 0 };
+    const wrapper = wrappers.get(name) ?? { name, node: node.id, most, promised, kept: 0, latest: node };
     wrappers.set(name, wrapper);
+    if (node.heardAtMs > wrapper.latest.heardAtMs) wrapper.latest = node;
     if (isInFeed(node.liveness)) wrapper.kept += 1;
   }
   for (const wrapper of wrappers.values()) wrapper.kept = Math.min(wrapper.most, Math.max(1, wrapper.kept));
@@ -108,12 +129,12 @@ function wrappersOf(state: RegistryState, balancer: BalancerName): Wrapper[] {
 }
 
 /** Whether the node belongs to the token of the balancer's first node: wrappers of others do not take part. */
-function isOfFirst({ balancers }: RegistryState, { owner, registration }: NodeView): boolean {
+export function isOfFirst({ balancers }: RegistryState, { owner, registration }: NodeView): boolean {
   return balancers.get(registration.balancer)?.owner === owner;
 }
 
 /** Nodes that have come up and that no wrapper of the first token keeps. */
-function othersOf(state: RegistryState, balancer: BalancerName): number {
+export function othersOf(state: RegistryState, balancer: BalancerName): number {
   let others = 0;
   for (const node of state.nodes.inBalancer(balancer))
     if (isInFeed(node.liveness) && (node.registration.copies === undefined || !isOfFirst(state, node))) others++;

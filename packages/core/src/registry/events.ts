@@ -3,7 +3,7 @@
  * therefore reported exactly once, and all consumers see the same.
  */
 import type { FeedBalancer } from '@rollcall/feed';
-import type { BalancerName, ErrorCode, Fault, GoneCause, NodeId, Route, Status } from '@rollcall/protocol';
+import type { BalancerName, ErrorCode, FailingCopy, Fault, GoneCause, NodeId, Route, Status } from '@rollcall/protocol';
 import type { ConnectionId } from './commands.ts';
 import type { EndedRequest, SuspectReason } from './node/node-record.ts';
 import type { StickyFinding } from './workers/sticky-findings.ts';
@@ -98,14 +98,23 @@ export type Event =
       readonly sessionsSeenOnce: number;
       readonly inFlight: number;
     }
-  /** The wrapper that keeps this node has to keep `count` copies. */
+  /** The wrapper that keeps this node has to keep `count` copies, and to start the failing ones at once. */
   | {
       readonly type: 'scale';
       readonly id: NodeId;
       readonly balancer: BalancerName;
       readonly count: number;
+      /** It keeps this number already, and some of the copies fail. */
+      readonly isRepeat: boolean;
       readonly by: string;
       readonly reason?: string;
+    }
+  /** Copies of the wrapper that keeps this node fail for a cause that was not reported before. */
+  | {
+      readonly type: 'copies-failing';
+      readonly id: NodeId;
+      readonly balancer: BalancerName;
+      readonly failing: readonly FailingCopy[];
     }
   | { readonly type: 'patched'; readonly id: NodeId; readonly by: string; readonly what: string }
   /** Numbers of a node changed; not a change of membership, and not logged. */

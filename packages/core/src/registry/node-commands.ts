@@ -10,6 +10,7 @@ import type {
   ReachableCommand,
 } from './commands.ts';
 import type { Rejection } from './events.ts';
+import { takeFailing } from './failing-copies.ts';
 import { judge } from './liveness/witnesses.ts';
 import type { NodeRecord } from './node/node-record.ts';
 import { effectiveStatus, noRequestedStatus } from './node/node-record.ts';
@@ -29,9 +30,10 @@ export function heartbeat(state: RegistryState, command: HeartbeatCommand): Reje
     if (node.liveness === 'suspect' && node.livenessReason === 'silent') state.markUp(node);
   }
   // A member without an agent reports numbers only.
-  const { seq, ready = node.kind === 'agent' || node.isReady } = command;
+  const { seq, ready = node.kind === 'agent' || node.isReady, failing } = command;
   if (seq !== undefined && seq <= node.seq) return undefined;
   if (seq !== undefined) node.seq = seq;
+  takeFailing(state, node, failing);
   if (ready !== node.isReady) setReady(state, node, ready);
   if (takeNumbers(node, command, state.nowMs)) {
     state.emit({ type: 'load', id: node.id });

@@ -3,13 +3,13 @@ import type { Fault, NodeRegistration } from '@rollcall/protocol';
 import { recordKey } from '../store/record-key.ts';
 import { hintWarning, isSameHint } from './balancer-settings.ts';
 import type { RegisterCommand } from './commands.ts';
-import { keepInMind } from './copies.ts';
+import { isOfFirst, keepInMind } from './copies.ts';
 import type { Rejection } from './events.ts';
 import { feedNode } from './feed/feed-view.ts';
 import { keepStart } from './node/incarnation.ts';
 import { NodeHistory } from './node/load-history.ts';
 import type { AcceptedRegistration, NodeRecord, NodeView } from './node/node-record.ts';
-import { effectiveStatus, endedRequest, freshRecord, noRequestedStatus } from './node/node-record.ts';
+import { effectiveStatus, endedRequest, freshRecord, NOTHING_FAILING, noRequestedStatus } from './node/node-record.ts';
 import { isInFeed } from './node/node-status.ts';
 import { weightWarning } from './node/weight-bounds.ts';
 import type { Claims } from './ownership/claims.ts';
@@ -68,7 +68,7 @@ function accept(
   state.settleWeights();
   const clamped = weightWarning(node);
   if (state.nodes.presentIn(balancerBefore) === 0) state.noteEmpty(balancerBefore);
-  if (registration.copies)
+  if (registration.copies && isOfFirst(state, node))
     keepInMind(state, registration.balancer, registration.copies.wrapper, registration.copies.kept);
   takeRoute(state, node);
   if (command.kind !== 'static') state.addresses.enter(registration.url, node.id);
@@ -172,6 +172,7 @@ function startAnew(state: RegistryState, node: NodeRecord): void {
   node.history = new NodeHistory();
   node.toldAtMs = undefined;
   resetReady(node);
+  Object.assign(node, NOTHING_FAILING);
 }
 
 /** Values that a heartbeat need not repeat, and that a node need not report: without a reset the last report would stay. */

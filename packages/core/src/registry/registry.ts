@@ -10,6 +10,7 @@ import type {
   BalancerName,
   BalancerPatch,
   BalancerResource,
+  CopiesResource,
   Fault,
   NodeExplanation,
   NodeId,
@@ -24,6 +25,7 @@ import type { ContextFacts } from '../liveness/unserved.ts';
 import type { Command, RegisterCommand, WorkerJoinedCommand } from './commands.ts';
 import { endedByScale, scale } from './copies.ts';
 import type { Event, Rejection } from './events.ts';
+import { copiesResource } from './failing-copies.ts';
 import { changesOf, type Snapshot, snapshotOf } from './feed/feed-view.ts';
 import { missReports, portsSeen } from './liveness/witnesses.ts';
 import type { NodeView } from './node/node-record.ts';
@@ -170,6 +172,11 @@ export class Registry {
   /** Explains the load factor and the traffic share of a node; `undefined` when it is not even remembered. */
   explainNode(id: NodeId, now: Now): NodeExplanation | undefined {
     return explainNode(this.#state, id, now);
+  }
+
+  /** What the wrappers of a balancer keep; `undefined` when no connected wrapper keeps copies. */
+  copies(name: BalancerName): CopiesResource | undefined {
+    return copiesResource(this.#state, name);
   }
 
   /** The resource of one balancer for operators. */

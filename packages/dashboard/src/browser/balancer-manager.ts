@@ -103,7 +103,13 @@ function addSection(main: HTMLElement, name: string): Section {
 function aboutBalancer(balancer: BalancerResource | undefined): string {
   if (!balancer) return '';
   const places = balancer.contexts.map(({ host, path }) => `${host}${path}`).join(' ');
-  return `${places} · sticky ${balancer.sticky.mode}, failover ${balancer.sticky.failover} · new sessions by ${balancer.sessionAlgorithm}, requests by ${balancer.algorithm} · ${balancer.nodesUp} of ${balancer.nodes} nodes up`;
+  return `${places} · sticky ${balancer.sticky.mode}, failover ${balancer.sticky.failover} · new sessions by ${balancer.sessionAlgorithm}, requests by ${balancer.algorithm} · ${balancer.nodesUp} of ${balancer.nodes} nodes up${copiesNote(balancer)}`;
+}
+
+/** Empty while no copy fails; the advice names the causes. */
+function copiesNote({ copies }: BalancerResource): string {
+  if (copies === undefined || copies.failing.length === 0) return '';
+  return `, ${copies.wanted} wanted, ${copies.failing.length} failing`;
 }
 
 const EFFECT: Readonly<Record<Verb, string>> = {

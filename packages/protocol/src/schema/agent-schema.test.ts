@@ -67,6 +67,7 @@ const AGENT_MESSAGES: readonly object[] = [
     metrics: { cpu: 0.4 },
     values: { cpu: -0.4 },
     scales: { cpu: { capacity: 1, weight: 1, unit: 'ms', isLimit: true, from: 0.5, isSoft: false } },
+    failing: [{ copy: 7, attempts: 3, cause: 'port 34104 is taken', retryMs: 8_000 }],
   },
   { type: 'status', status: 'stopped', reason: 'SIGTERM', contexts: ['/app'], deadlineMs: 8_000 },
   { type: 'leave' },

@@ -3,7 +3,7 @@
  * keeps the schema equal to it. With UPDATE=1 the test writes the schema to `schema/agent.schema.json`.
  */
 import { MAX_REASON_CHARACTERS } from '../admin.ts';
-import { FAILOVERS, STATUSES, STICKY_MODES } from '../messages.ts';
+import { FAILOVERS, MAX_CAUSE_CHARACTERS, MAX_FAILING_COPIES, STATUSES, STICKY_MODES } from '../messages.ts';
 
 /** A JSON Schema, or a part of one. */
 export type JsonSchema = { readonly [keyword: string]: unknown };
@@ -97,6 +97,13 @@ const DEFINITIONS: Readonly<Record<string, JsonSchema>> = {
       metrics: map(number(0, MAX_VALUE), 32),
       values: map(number(-MAX_VALUE, MAX_VALUE), 32),
       scales: map(ref('MetricScale'), 32),
+      failing: list(
+        object(
+          { copy: integer(1, 1_000), attempts: integer(1, MAX_COUNT), cause: text(MAX_CAUSE_CHARACTERS) },
+          { retryMs: number(0, DAY_MS) },
+        ),
+        MAX_FAILING_COPIES,
+      ),
     },
   ),
   NodeStatus: message(

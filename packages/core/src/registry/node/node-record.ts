@@ -5,6 +5,7 @@
 import type { NodeReach, ProbeKind } from '@rollcall/feed';
 import type {
   ContextPath,
+  FailingCopy,
   Fault,
   GoneCause,
   Liveness,
@@ -150,6 +151,11 @@ export interface NodeView {
   readonly settingsFault: Fault | undefined;
   /** Why its address may not be connected to; until a worker reports an answer, or it registers again. */
   readonly addressFault: Fault | undefined;
+  /** Failing copies of its wrapper, as last reported; empty without a wrapper of the token that keeps the balancer's copies. */
+  readonly failing: readonly FailingCopy[];
+  /** Causes of `failing` that an event has reported, and the instant at which they were last compared with those of the wrapper's nodes. */
+  readonly announcedCauses: ReadonlySet<string>;
+  readonly announcedAtMs: number;
 }
 
 export type NodeRecord = { -readonly [Key in keyof NodeView]: NodeView[Key] };
@@ -214,8 +220,16 @@ export function freshRecord(seed: RecordSeed, nowMs: number): NodeRecord {
     toldAtMs: undefined,
     settingsFault: undefined,
     addressFault: undefined,
+    ...NOTHING_FAILING,
   };
 }
+
+/** No copy fails, and no cause was reported. */
+export const NOTHING_FAILING: Pick<NodeView, 'failing' | 'announcedCauses' | 'announcedAtMs'> = {
+  failing: [],
+  announcedCauses: new Set(),
+  announcedAtMs: Number.NEGATIVE_INFINITY,
+};
 
 /** The requested status without a request: `enabled`. */
 export function noRequestedStatus(atMs: number): RequestedStatus {

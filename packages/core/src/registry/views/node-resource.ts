@@ -8,6 +8,7 @@ import type {
   WantedStatus,
 } from '@rollcall/protocol';
 import { inSeconds, loadFactor } from '@rollcall/protocol';
+import { copiesResource } from '../failing-copies.ts';
 import type { Drain } from '../node/drain.ts';
 import type { LivenessReason, NodeView, RequestedStatus } from '../node/node-record.ts';
 import { contextStatus, effectiveStatus, isStandby, weightOf } from '../node/node-record.ts';
@@ -177,6 +178,7 @@ export function balancerResource(state: RegistryState, name: BalancerName): Bala
     for (const host of node.registration.hosts)
       for (const { path } of node.registration.contexts) contexts.set(`${host} ${path}`, { host, path });
   }
+  const copies = copiesResource(state, name);
   const { algorithm, sessionAlgorithm, sticky, retries, sessionIdleMs, assign, limits } = balancer.inForce();
   return {
     name,
@@ -190,5 +192,6 @@ export function balancerResource(state: RegistryState, name: BalancerName): Bala
     origins: balancer.origins(),
     ...counts,
     contexts: [...contexts.values()],
+    ...(copies !== undefined && { copies }),
   };
 }
