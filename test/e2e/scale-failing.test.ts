@@ -68,7 +68,12 @@ test('a copy whose port is taken is reported until the port is free', async (t) 
   assert.deepEqual([asked.code, asked.stderr], [0, '']);
   assert.match(
     asked.stdout,
-    new RegExp(`^balancer shop goes from 1 to 2 nodes\n1 of 2 up, 1 failing: copy 2 at .*: ${cause}; later: .*\n$`),
+    // On a busy machine the wrapper may not have tried yet.
+    new RegExp(`^balancer shop goes from 1 to 2 nodes\n1 of 2 up(, 1 failing: copy 2 at .*: ${cause})?; later: .*\n$`),
+  );
+  await until(
+    async () => new RegExp(`copy 2 at .*: ${cause}`).test((await site.cli('balancer', 'shop')).stdout),
+    'the cause is not shown',
   );
   assert.match(log(), new RegExp(`copy 2: ${cause}: end that process, .*; trying again in [\\d.]+ s`));
 
@@ -104,7 +109,7 @@ test('a copy whose port is taken is reported until the port is free', async (t) 
 
   server.close();
   await once(server, 'close');
-  const up = await site.cli('scale', 'shop=2', '--wait', '--timeout', '30s');
+  const up = await site.cli('scale', 'shop=2', '--wait', '--timeout', '60s');
   assert.deepEqual([up.code, up.stderr], [0, '']);
   // The copy no longer fails when it has been ready for ten seconds.
   await until(async () => (await site.balancer('shop')).copies?.failing.length === 0, 'the copy still fails');
@@ -130,7 +135,7 @@ test('a node that an operator has drained counts, and the wait ends', async (t) 
     [4, '3 of 4 up, 1 drained by an operator (counted)'],
     [2, '1 of 2 up, 1 drained by an operator (counted)'],
   ] as const) {
-    const { code, stdout, stderr } = await site.cli('scale', `shop=${count}`, '--wait', '--timeout', '30s');
+    const { code, stdout, stderr } = await site.cli('scale', `shop=${count}`, '--wait', '--timeout', '60s');
     assert.deepEqual([code, stderr], [0, '']);
     assert.ok(stdout.includes(`${line}\ndone after `), stdout);
   }

@@ -120,7 +120,7 @@ test('a program that listens on another port is ended, and the message names tha
   const { newNode } = await setUp(t);
   const elsewhere = await freePort();
   const { exitCode, readyMs, cause } = await newNode([...program(), String(elsewhere)], {
-    readyTimeoutMs: 2_000,
+    readyTimeoutMs: 6_000,
   }).run();
   assert.deepEqual([exitCode, readyMs], [1, 0]);
   assert.match(cause, new RegExp(`was refused: pid \\d+ \\(.+\\) listens on ${elsewhere}: use --port ${elsewhere}$`));
