@@ -40,8 +40,12 @@ const VERBS: Readonly<Record<string, () => Promise<Command>>> = {
   'protocol-check': async () => (await import('./commands/protocol-check.ts')).protocolCheckCommand(),
 };
 
+/** Writes error messages; each text ends with a line end. */
+type WriteError = (text: string) => void;
+
 /** Runs the command in `argv` and sets the exit code. */
-export async function main(argv: readonly string[]): Promise<void> {
+export async function main(argv: readonly string[], writeError: WriteError = toStandardError): Promise<void> {
+  const complain = (line: string): void => writeError(`rollcall: ${line}\n`);
   dropEmptyVariables(process.env);
   if (!SERVING.has(argv[2] ?? '')) heedBrokenOutput();
   else if (!new Terminal().isDetached)
@@ -49,7 +53,7 @@ export async function main(argv: readonly string[]): Promise<void> {
       complain('npm has ended; shutting down');
       process.kill(process.pid, 'SIGTERM');
     });
-  const program = await rollcall(argv[2] ?? '');
+  const program = await rollcall(argv[2] ?? '', writeError);
   try {
     await program.parseAsync(argv);
   } catch (error) {
@@ -62,7 +66,7 @@ export async function main(argv: readonly string[]): Promise<void> {
 }
 
 /** The command with all its verbs, or with `verb` alone when that is one. */
-async function rollcall(verb: string): Promise<Command> {
+async function rollcall(verb: string, writeError: WriteError): Promise<Command> {
   const program = new Command('rollcall')
     .description('A cluster coordinator: nodes register themselves, a reverse proxy follows their load.')
     .version(VERSION);
@@ -76,7 +80,7 @@ async function rollcall(verb: string): Promise<Command> {
         heedBrokenOutput();
         process.stdout.write(text);
       },
-      writeErr: (text) => void new LogDestination({ target: 2 }).write(text),
+      writeErr: writeError,
       outputError: (text, write) =>
         write(`rollcall: ${oneLine(text)}${unknownOptionAdvice(command, text)}; see ${fullName(command)} --help\n`),
     });
@@ -99,7 +103,7 @@ function heedBrokenOutput(): void {
 }
 
 function onBrokenOutput({ code, message }: NodeJS.ErrnoException): void {
-  if (code !== 'EPIPE') complain(`cannot write to standard output (${code ?? message})`);
+  if (code !== 'EPIPE') toStandardError(`rollcall: cannot write to standard output (${code ?? message})\n`);
   process.exit(code === 'EPIPE' ? EXIT.ok : EXIT.failed);
 }
 
@@ -107,8 +111,8 @@ function onBrokenOutput({ code, message }: NodeJS.ErrnoException): void {
 function onBrokenComplaints(): void {}
 
 /** Writes synchronously where that does not block. */
-function complain(line: string): void {
-  new LogDestination({ target: 2 }).write(`rollcall: ${line}\n`);
+function toStandardError(text: string): void {
+  new LogDestination({ target: 2 }).write(text);
 }
 
 function oneLine(text: string): string {
