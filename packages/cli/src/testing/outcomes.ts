@@ -19,7 +19,7 @@ type Run = (words: string, surroundings?: Surroundings) => Promise<Ran>;
 export async function expectOutcomes(run: Run, outcomes: readonly Outcome[]): Promise<void> {
   for (const { words, code = 0, out = '', err = '', with: surroundings } of outcomes) {
     const ran = await run(words, surroundings);
-    const seen = `${words}: exit ${ran.code}\n${ran.stdout}${ran.stderr}`;
+    const seen = `${words}: ${JSON.stringify({ code: ran.code, stdout: ran.stdout, stderr: ran.stderr })}`;
     assert.equal(ran.code, code, seen);
     expectText(ran.stdout, out, seen);
     expectText(ran.stderr.replace(/^rollcall: /, ''), err, seen);
