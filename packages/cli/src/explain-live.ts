@@ -35,7 +35,7 @@ export async function explainLive(flags: LiveFlags): Promise<void> {
 function decisionText(decision: Decision): string {
   const { atUnixMs, method, host, path, chosen, because, candidates, candidateCount } = decision;
   const time = new Date(atUnixMs).toISOString().slice(11, 23);
-  const line = `${time}  ${method} ${host}${path}  ${chosen === undefined ? 'nobody' : `→ ${chosen}`}: ${because}`;
+  const line = `${time}  ${method} ${host}${path}  ${chosen === undefined ? 'no node' : `→ ${chosen}`}: ${because}`;
   if (candidates.length === 0) return line;
   const scores = candidates.map(({ id, score, reason }) => `${id} ${score?.toPrecision(3) ?? reason}`.trimEnd());
   const others = candidateCount - candidates.length;

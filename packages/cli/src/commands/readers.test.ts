@@ -266,7 +266,7 @@ test('explain --live prints a decision per line, with the scores of the others',
     [
       '01:02:03.004  GET shop/a  → n1: lowest score',
       '              scores, lower is better: n1 0.500, n2 draining, and 3 more',
-      '01:02:03.004  GET shop/a  nobody: no node is up',
+      '01:02:03.004  GET shop/a  no node: no node is up',
       '',
     ].join('\n'),
   );

@@ -114,7 +114,7 @@ const PACE = { heartbeatMs: 20, suspectMs: 40, leaseMs: 400, epoch: 'e', coordin
 const registered = (node: object, more: object = {}) => ({ type: 'registered', node, ...PACE, ...more });
 const error = (code: string) => ({ type: 'error', code, message: 'no' });
 
-/** Accepts every upgrade, and says nothing. */
+/** Accepts every upgrade, and sends nothing. */
 const SILENT: Behaviour = {};
 /** Registers every node as it is sent, and refuses nothing. */
 const GULLIBLE: Behaviour = {
