@@ -72,8 +72,8 @@ test('a copy whose port is taken is reported until the port is free', async (t) 
     new RegExp(`^balancer shop goes from 1 to 2 nodes\n1 of 2 up(, 1 failing: copy 2 at .*: ${cause})?; later: .*\n$`),
   );
   await until(
-    async () => new RegExp(`copy 2 at .*: ${cause}`).test((await site.cli('balancer', 'shop')).stdout),
-    'the cause is not shown',
+    async () => new RegExp(`^${cause}`).test((await site.balancer('shop')).copies?.failing[0]?.cause ?? ''),
+    'the cause is not reported',
   );
   assert.match(log(), new RegExp(`copy 2: ${cause}: end that process, .*; trying again in [\\d.]+ s`));
 
