@@ -6,7 +6,8 @@ const LIST = 'rollcall nodes lists the nodes and their balancers';
 /** `error` with the next step, if the coordinator has no such balancer, node or group. */
 export function withNextStep(error: unknown, step: string = LIST): unknown {
   if (!(error instanceof CliFailure) || error.code !== 'not-found') return error;
-  return new CliFailure(`${error.message}; ${step}`, error.exitCode, error.code);
+  const separator = error.message.endsWith('?') ? ' ' : '; ';
+  return new CliFailure(`${error.message}${separator}${step}`, error.exitCode, error.code);
 }
 
 /** As `withNextStep`, for the command `verb` on `node`, which may be the name of a balancer. */

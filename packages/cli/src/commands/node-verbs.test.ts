@@ -133,11 +133,15 @@ test('commands on nodes refuse wrong words with exit 2 and change nothing', asyn
       [`${verb} --balancer shop --group eu`, `${verb} needs one of: a node id, --balancer NAME, --group NAME`],
       [`${verb} a.b`, '"a.b" is not a name: letters, digits, _ and -, at most 64'],
       [`${verb} --balancer a.b`, '"a.b" is not a name: letters, digits, _ and -, at most 64'],
-      [`${verb} n1 --for 5`, /^--for "5" is not a duration with a unit/],
-      [`${verb} n1 --for 32d`, /^--for "32d" is not a duration .* to 31d\n$/],
       [`${verb} n1 --nosuch`, `unknown option '--nosuch'; see rollcall ${verb} --help`],
     );
+  for (const verb of ['drain', 'stop'])
+    usage.push(
+      [`${verb} n1 --for 5`, /^--for "5" is not a duration with a unit/],
+      [`${verb} n1 --for 32d`, /^--for "32d" is not a duration .* to 31d\n$/],
+    );
   usage.push(
+    ['enable n1 --for 5m', "unknown option '--for'; see rollcall enable --help"],
     ['drain n1 --deadline soon', /^--deadline "soon" is not a duration/],
     ['drain n1 --wait --timeout 1', /^--timeout "1" is not a duration/],
   );

@@ -98,5 +98,5 @@ test('a command on a node that does not exist names the next step', async (t) =>
     ['scale', 'nosuch=3'],
     ['stop', '--yes', '--group', 'nosuch'],
   ])
-    assert.match((await run(t, words, [], none)).stderr, /; rollcall nodes lists the nodes and their balancers\n$/);
+    assert.match((await run(t, words, [], none)).stderr, /[;?] rollcall nodes lists the nodes and their balancers\n$/);
 });

@@ -1,6 +1,7 @@
 import { requestText } from '@rollcall/dashboard';
-import { compactDuration, type DrainProgress, type NodeResource } from '@rollcall/protocol';
+import { compactDuration, type DrainProgress, isName, type NodeResource } from '@rollcall/protocol';
 import { Command } from 'commander';
+import { CliFailure, EXIT } from '../exit.ts';
 import { counted, table } from '../format.ts';
 import { nodesOf } from '../lists.ts';
 import { endOfDone } from './drain-end.ts';
@@ -12,11 +13,17 @@ export function nodesCommand(): Command {
     .option('--all', 'include nodes that have left or are gone')
     .option('--balancer <name>', 'only nodes of this balancer')
     .action(async (flags: ReaderFlags & { readonly all?: boolean; readonly balancer?: string }) => {
-      const nodes = await nodesOf(await clientFor(flags), flags);
+      if (flags.balancer !== undefined && !isName(flags.balancer))
+        throw new CliFailure(`${JSON.stringify(flags.balancer)} is not a name`, EXIT.usage);
+      const client = await clientFor(flags);
+      const nodes = await nodesOf(client, flags);
+      // Fails if there is no such balancer.
+      if (nodes.length === 0 && flags.balancer !== undefined) await client.get(`/v1/balancers/${flags.balancer}`);
       if (flags.json) printJson({ nodes });
-      else if (nodes.length === 0)
-        process.stdout.write('no nodes; add one with  rollcall run -- YOUR PROGRAM {port}\n');
-      else process.stdout.write(`${table(HEADINGS, nodes.map(row))}\n`);
+      else if (nodes.length === 0) {
+        const where = flags.balancer === undefined ? '' : ` in balancer ${flags.balancer}`;
+        process.stdout.write(`no nodes${where}; add one with  rollcall run -- YOUR PROGRAM {port}\n`);
+      } else process.stdout.write(`${table(HEADINGS, nodes.map(row))}\n`);
     });
 }
 

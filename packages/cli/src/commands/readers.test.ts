@@ -10,6 +10,8 @@ test('an empty cluster is described, not shown as an empty table', async (t) => 
   const cluster = await startCluster(t);
   await expectOutcomes(cluster.run, [
     { words: 'nodes', out: 'no nodes; add one with  rollcall run -- YOUR PROGRAM {port}' },
+    { words: 'nodes --balancer shop', code: 1, err: 'there is no balancer shop' },
+    { words: 'nodes --balancer sh/op', code: 2, err: '"sh/op" is not a name' },
     { words: 'balancer', out: 'no balancers: a balancer is created when its first node registers' },
     { words: 'logins', out: 'no browser is logged in' },
     { words: 'health', out: 'ready' },

@@ -1,7 +1,7 @@
 /** `rollcall drain`, `enable` and `stop`: set the status of a node, or of all nodes of a balancer or group. */
 import type { NodeResource, StatusBody, WriteResult } from '@rollcall/protocol';
 import { isName } from '@rollcall/protocol';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import type { AdminClient } from '../admin-client.ts';
 import { CliFailure, EXIT } from '../exit.ts';
 import { nodesOf } from '../lists.ts';
@@ -28,6 +28,7 @@ const VERB_WORDS = { drain: 'Drain', enable: 'Enable', stop: 'Stop' } as const;
 export function drainCommand(): Command {
   return verb('drain', 'drain a node: it keeps its sessions and gets no new ones')
     .option('--deadline <duration>', 'end the drain after this duration, also with sessions left')
+    .addOption(forOption())
     .option('--yes', YES_HELP)
     .option(
       '--wait',
@@ -42,9 +43,14 @@ export function enableCommand(): Command {
 
 export function stopCommand(): Command {
   return verb('stop', 'stop a node: it gets no requests, its sessions fail over')
+    .addOption(forOption())
     .option('--yes', YES_HELP)
     .option('--wait', 'print the progress and return when no request is in flight')
     .option('--timeout <duration>', 'with --wait: time limit, then exit code 4');
+}
+
+function forOption(): Option {
+  return new Option('--for <duration>', 'revert automatically after this duration');
 }
 
 function verb(name: 'drain' | 'enable' | 'stop', description: string): Command {
@@ -52,7 +58,6 @@ function verb(name: 'drain' | 'enable' | 'stop', description: string): Command {
     .option('--balancer <name>', 'all nodes of a balancer')
     .option('--group <name>', 'all nodes of a group')
     .option('--reason <text>', 'reason for the audit log')
-    .option('--for <duration>', 'revert automatically after this duration')
     .option('--dry-run', 'print the effect and change nothing')
     .action(async (node: string | undefined, flags: VerbFlags) => {
       const path = targetPath(name, node, flags);

@@ -199,7 +199,7 @@ const ROWS: readonly Row[] = [
     begins: drained,
     notes: DRAINED,
     stays: [afterRestart, afterReconnect, afterNewProcess, afterReturn],
-    ends: (cluster) => cluster.operator('enabled', { reason: 'back', deadlineMs: 5, forMs: 1_000 }),
+    ends: (cluster) => cluster.operator('enabled', { reason: 'back' }),
   },
   {
     cause: 'an operator stops the node for a time',
@@ -452,7 +452,7 @@ const REQUESTS: Readonly<Record<string, readonly Request[]>> = {
   'another status has no reason of the earlier one': [
     ['draining', { reason: 'a' }, { status: 'draining', by: 'ann', reason: 'a' }, 'draining by ann (a) at 1'],
     ['stopped', { by: 'bob' }, { status: 'stopped', by: 'bob' }, 'stopped by bob at 2'],
-    ['enabled', { reason: 'back', forMs: 60_000 }, { status: 'enabled', by: 'ann', reason: 'back' }, 'enabled at 3'],
+    ['enabled', { reason: 'back' }, { status: 'enabled', by: 'ann', reason: 'back' }, 'enabled at 3'],
     ['enabled', { reason: 'again' }, undefined, 'enabled at 3'],
     ['draining', {}, { status: 'draining', by: 'ann' }, 'draining by ann at 5'],
   ],

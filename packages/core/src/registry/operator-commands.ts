@@ -21,6 +21,8 @@ export function operatorStatus(state: RegistryState, command: OperatorStatusComm
     const durationMs = command[name];
     if (durationMs !== undefined && !(durationMs >= 0 && Number.isFinite(durationMs)))
       return rejected('bad-field', `${name} is ${durationMs}, not a duration`);
+    if (durationMs !== undefined && command.status === 'enabled')
+      return rejected('bad-field', `${name} limits a drain or stop; enable has no limit`);
   }
   const nodes = targets(state, command.target);
   if (nodes.length === 0) return rejected('not-found', `there is no ${describe(command.target)}`);
