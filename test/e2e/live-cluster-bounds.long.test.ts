@@ -1,4 +1,4 @@
-/** The proof of `live-cluster-bounds.test.ts` with all limits at their defaults, for five minutes. */
+/** The proof of `live-cluster-low-bounds.long.test.ts` with all limits at their defaults, for five minutes. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { assertNoneMoved, BOUNDS_VISITORS, runBounds, USERS } from '../live-cluster/bounds-run.ts';

@@ -1,4 +1,4 @@
-/** Reloads that come together, and one that starts a control process which cannot serve. Beside `reload.test.ts`. */
+/** Reloads that come together, and one that starts a control process which cannot serve. Beside `reload.long.test.ts`. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
