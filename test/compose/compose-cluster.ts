@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { freePort } from '@rollcall/core/testing';
+import { freePorts } from '@rollcall/core/testing';
 import { fromUnixMs, nowMs } from '../live-cluster/instant.ts';
 import type { Life } from '../live-cluster/judge.ts';
 import type { Outcome } from './command.ts';
@@ -45,7 +45,8 @@ export class ComposeCluster {
   }
 
   static async create(engine: Engine): Promise<ComposeCluster> {
-    return new ComposeCluster(engine, { site: await freePort(), control: await freePort() });
+    const [site, control] = await freePorts(2);
+    return new ComposeCluster(engine, { site: site!, control: control! });
   }
 
   get sitePort(): number {

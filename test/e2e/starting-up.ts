@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePort } from '@rollcall/core/testing';
+import { freePorts } from '@rollcall/core/testing';
 import { ROLLCALL } from '../site/commands.ts';
 import { until } from '../site/site.ts';
 
@@ -41,7 +41,7 @@ const GROUP_MS = 15_000;
 /** Starts `up` and ends it at that moment. Fails when a process of it is left, or a port is taken. */
 export async function endUp(t: TestContext, { signal, moment, flags = [] }: Ending): Promise<Ended> {
   const directory = mkdtempSync(join(tmpdir(), 'rollcall-ends-'));
-  const ports = [await freePort(), await freePort()] as const;
+  const ports = await freePorts(2);
   const addresses = ['--proxy', `127.0.0.1:${ports[0]}`, '--control', `127.0.0.1:${ports[1]}`];
   const up = spawn(
     process.execPath,

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { freePort } from '@rollcall/core/testing';
+import { freePorts } from '@rollcall/core/testing';
 import { TYPESCRIPT } from '../site/commands.ts';
 import { nowMs } from './instant.ts';
 import type { Life } from './judge.ts';
@@ -49,11 +49,9 @@ export class LiveCluster {
   }
 
   static async start(upFlags: readonly string[] = []): Promise<LiveCluster> {
-    const cluster = new LiveCluster(
-      mkdtempSync(join(tmpdir(), 'rollcall-live-')),
-      { proxy: await freePort(), control: await freePort() },
-      upFlags,
-    );
+    const [proxy, control] = await freePorts(2);
+    const dir = mkdtempSync(join(tmpdir(), 'rollcall-live-'));
+    const cluster = new LiveCluster(dir, { proxy: proxy!, control: control! }, upFlags);
     mkdirSync(join(cluster.dir, 'www'));
     await cluster.startUp();
     return cluster;

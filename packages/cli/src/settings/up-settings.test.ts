@@ -1,0 +1,161 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { supervisorOptions, type UpFlags } from './up-settings.ts';
+
+const FOLDER = mkdtempSync(join(tmpdir(), 'rollcall-up-'));
+after(() => rmSync(FOLDER, { recursive: true, force: true }));
+const file = (name: string, text: string): string => {
+  const path = join(FOLDER, name);
+  writeFileSync(path, text);
+  return path;
+};
+const PAGE = file('sorry.html', '<p>sorry');
+const LARGE = file('large.html', 'x'.repeat(1_048_577));
+const NO_PEM = file('no.pem', 'no certificate');
+const SHORT = file('short', 'abc');
+mkdirSync(join(FOLDER, 'site'));
+
+const PLAIN: UpFlags = { proxy: '8080', control: '8400', logLevel: 'info' };
+
+function optionsOf(flags: Partial<UpFlags>): ReturnType<typeof supervisorOptions> {
+  return supervisorOptions({ ...PLAIN, ...flags }, [], () => {});
+}
+
+test('the defaults: one worker, no TLS, all addresses for the site and loopback for the control port', () => {
+  const options = optionsOf({});
+  assert.deepEqual(options.proxy, { host: '0.0.0.0', port: 8080 });
+  assert.deepEqual(options.control, { host: '127.0.0.1', port: 8400 });
+  assert.equal(options.tls, undefined);
+  assert.equal(options.isControlTls, false);
+  assert.deepEqual([options.workers, options.graceMs, options.store], [1, 60_000, undefined]);
+  assert.deepEqual(options.staticSites, []);
+  const { controlOptions, workerOptions } = options;
+  for (const name of ['agentsListen', 'controlTls', 'advertise', 'adminAllow', 'nodeAllow', 'controlUrl', 'quotas'])
+    assert.ok(!(name in controlOptions), name);
+  for (const name of ['accessLog', 'healthPath', 'stickySecretFile']) assert.ok(!(name in workerOptions), name);
+  assert.deepEqual([workerOptions.excludedPaths, workerOptions.errorPages, workerOptions.certificates], [[], {}, []]);
+});
+
+const read: readonly (readonly [
+  flags: Partial<UpFlags>,
+  of: (options: ReturnType<typeof optionsOf>) => unknown,
+  expected: unknown,
+])[] = [
+  [{ proxy: '127.0.0.1:81' }, ({ proxy }) => proxy, { host: '127.0.0.1', port: 81 }],
+  [{ proxy: '[::1]:81' }, ({ proxy }) => proxy, { host: '::1', port: 81 }],
+  [{ control: '0.0.0.0:84' }, ({ control }) => control, { host: '0.0.0.0', port: 84 }],
+  [{ agents: '8500' }, ({ controlOptions }) => controlOptions.agentsListen, { host: '0.0.0.0', port: 8500 }],
+  [{ proxy: '0', control: '0' }, ({ proxy, control }) => [proxy.port, control.port], [0, 0]],
+  [{ workers: '4' }, ({ workers }) => workers, 4],
+  [{ workers: '64' }, ({ workers }) => workers, 64],
+  [{ workers: 'auto' }, ({ workers }) => workers, Math.min(64, availableParallelism())],
+  [{ grace: '5s' }, ({ graceMs }) => graceMs, 5_000],
+  [{ store: 'memory' }, ({ store }) => store, 'memory'],
+  [{ store: 'file:/var/x' }, ({ store }) => store, 'file:/var/x'],
+  [{ store: 'rediss://u:p@h:1/2' }, ({ store }) => store, 'rediss://u:p@h:1/2'],
+  [{ stateDir: '/var/rc' }, ({ stateDirFor }) => stateDirFor(8400), '/var/rc'],
+  [
+    { heartbeat: '200ms' },
+    ({ controlOptions: { heartbeatMs, suspectMs, leaseMs } }) => [heartbeatMs, suspectMs, leaseMs],
+    [200, 600, 3_000],
+  ],
+  [{ controlUrl: 'https://x.test/path' }, ({ controlOptions }) => controlOptions.controlUrl, 'https://x.test'],
+  [{ controlHost: ['a,b', 'c'] }, ({ controlOptions }) => controlOptions.controlHosts, ['a', 'b', 'c']],
+  [{ exclude: ['/a,/b'] }, ({ workerOptions }) => workerOptions.excludedPaths, ['/a', '/b']],
+  [{ healthPath: '/healthz' }, ({ workerOptions }) => workerOptions.healthPath, '/healthz'],
+  [{ errorPage: [`503=${PAGE}`] }, ({ workerOptions }) => workerOptions.errorPages, { 503: PAGE }],
+  [{ accessLog: 'off' }, ({ workerOptions }) => workerOptions.accessLog, undefined],
+  [{ accessLog: '-' }, ({ workerOptions }) => workerOptions.accessLog, { path: '-', format: 'combined' }],
+  [
+    { accessLog: join(FOLDER, 'access.log'), accessLogFormat: 'json' },
+    ({ workerOptions }) => workerOptions.accessLog,
+    { path: join(FOLDER, 'access.log'), format: 'json' },
+  ],
+  [
+    { static: [`/files=${join(FOLDER, 'site')}`] },
+    ({ staticSites }) => staticSites,
+    [{ context: '/files', directory: join(FOLDER, 'site') }],
+  ],
+  [{ headerTimeout: '7s' }, ({ workerOptions }) => workerOptions.limits['headerTimeoutMs' as never], 7_000],
+  [
+    { limit: ['upstream-timeout=9s'], upstreamTimeout: '8s' },
+    ({ workerOptions }) => workerOptions.limits['upstreamTimeoutMs' as never],
+    8_000,
+  ],
+  [{ upstreamName: 'app.test' }, ({ workerOptions }) => workerOptions.nodeTls, { serverName: 'app.test' }],
+];
+
+for (const [flags, of, expected] of read)
+  test(`up reads ${JSON.stringify(flags).replaceAll(FOLDER, '')}`, () => {
+    assert.deepEqual(of(optionsOf(flags)), expected);
+  });
+
+const refused: readonly (readonly [flags: Partial<UpFlags>, message: RegExp | string])[] = [
+  [{ proxy: '8080', control: '8080' }, '--proxy and --control both use port 8080: choose two ports'],
+  [{ agents: '8080' }, '--proxy and --agents both use port 8080: choose two ports'],
+  [{ proxy: '70000' }, /--proxy/],
+  [{ proxy: 'here' }, /--proxy/],
+  [{ control: '' }, /--control/],
+  [{ workers: '0' }, '--workers 0 is not auto or a number from 1 to 64'],
+  [{ workers: '65' }, '--workers 65 is not auto or a number from 1 to 64'],
+  [{ workers: '1.5' }, '--workers 1.5 is not auto or a number from 1 to 64'],
+  [{ grace: '5' }, /^--grace "5" is not a duration with a unit/],
+  [{ heartbeat: '10ms' }, /^--heartbeat "10ms" is not a duration/],
+  [{ store: 'redis' }, '--store redis is not memory, file:PATH or redis://HOST:PORT'],
+  [{ store: 'file:' }, '--store file: is not memory, file:PATH or redis://HOST:PORT'],
+  [{ tlsCert: ['a'], tlsKey: ['b'] }, '--tls-cert and --tls-key need --tls, the TLS listener'],
+  [{ tls: '8443' }, /^--tls needs as many --tls-key as --tls-cert, at least one of each; there are 0 and 0$/],
+  [{ tls: '8443', tlsCert: ['a', 'b'], tlsKey: ['c'] }, /there are 1 and 2$/],
+  [{ tls: '8443', tlsCert: [NO_PEM], tlsKey: [NO_PEM] }, /^--tls-cert: .*no\.pem/],
+  [{ controlCert: NO_PEM }, 'TLS on the control port needs both --control-cert and --control-key'],
+  [{ controlClientCa: NO_PEM }, 'TLS on the control port needs both --control-cert and --control-key'],
+  [{ controlCert: NO_PEM, controlKey: NO_PEM }, /^--control-cert: .*no\.pem/],
+  [{ upstreamCa: '/none/ca.pem' }, /^--upstream-ca: .*\/none\/ca\.pem/],
+  [{ accessLogFormat: 'short' }, /^--access-log-format short is not one of .*combined/],
+  [{ accessLog: '/none/access.log' }, '--access-log /none/access.log: there is no directory /none'],
+  [{ accessLog: FOLDER }, `--access-log ${FOLDER} is a directory, not a file`],
+  [{ errorPage: ['503'] }, '--error-page 503: write STATUS=FILE, like 503=sorry.html'],
+  [{ errorPage: [`200=${PAGE}`] }, /write STATUS=FILE/],
+  [{ errorPage: ['503=/none/sorry.html'] }, /^--error-page 503=\/none\/sorry\.html: ENOENT/],
+  [{ errorPage: [`503=${LARGE}`] }, /large\.html is larger than 1048576 octets$/],
+  [{ healthPath: 'healthz' }, '--health-path healthz is not a path like /healthz'],
+  [{ healthPath: '/a b' }, '--health-path /a b is not a path like /healthz'],
+  [{ exclude: ['private'] }, '--exclude private is not a path like /private'],
+  [{ static: ['files'] }, /^--static {2}is not a path like \/private$/],
+  [{ static: ['/files=/none'] }, '--static /files=/none: there is no directory /none'],
+  [{ controlUrl: 'ftp://x.test' }, /^--control-url ftp:\/\/x\.test is not an address like https/],
+  [{ adminAllow: ['10.0.0.0/33'] }, /--admin-allow/],
+  [{ nodeAllow: ['here'] }, /--node-allow/],
+  [{ stickySecretFile: SHORT }, /^--sticky-secret-file: /],
+  [{ stickySecretFile: '/none/secret' }, /^--sticky-secret-file: .*\/none\/secret/],
+  [{ limit: ['no-such=1'] }, /no-such/],
+  [{ quota: ['no-such=1'] }, /no-such/],
+];
+
+for (const [flags, message] of refused)
+  test(`up refuses ${JSON.stringify(flags).replaceAll(FOLDER, '')} with exit code 2`, () => {
+    assert.throws(() => optionsOf(flags), { exitCode: 2, message });
+  });
+
+test('a password in an address is in no message', () => {
+  for (const flags of [{ store: 'redsi://user:secret@host' }, { controlUrl: 'ftp://user:secret@host' }])
+    assert.throws(
+      () => optionsOf(flags),
+      (error: Error) => !error.message.includes('secret'),
+    );
+});
+
+test('tokens of the environment are used if they cannot be guessed', (t) => {
+  const before = process.env['ROLLCALL_ADMIN_TOKEN'];
+  t.after(() => {
+    if (before === undefined) delete process.env['ROLLCALL_ADMIN_TOKEN'];
+    else process.env['ROLLCALL_ADMIN_TOKEN'] = before;
+  });
+  process.env['ROLLCALL_ADMIN_TOKEN'] = 'a-token-of-some-length';
+  assert.equal(optionsOf({}).controlOptions.adminToken, 'a-token-of-some-length');
+  process.env['ROLLCALL_ADMIN_TOKEN'] = 'short';
+  assert.throws(() => optionsOf({}), { exitCode: 2, message: /ROLLCALL_ADMIN_TOKEN/ });
+});
