@@ -30,7 +30,7 @@ ${Object.entries(SETTINGS)
   .map(([key, { help }]) => `  ${key.padEnd(24)} ${help}`)
   .join('\n')}
 
-PATH:LIMIT sets a time limit for requests whose path begins with PATH, for at most ${MAX_LIMIT_PATHS} paths of a balancer.
+PATH:LIMIT sets a time limit for requests to PATH and paths below it, for at most ${MAX_LIMIT_PATHS} paths of a balancer.
 unset PATH removes all limits of a path. A limit that is not set for the path is that of the balancer, and then that
 of the proxy (up --limit). Durations are from 1ms to 24h.
 
