@@ -17,7 +17,8 @@ const skip = existsSync('/usr/bin/script') ? false : 'apt-get install bsdutils';
 
 function folder(t: TestContext): string {
   const directory = mkdtempSync(join(tmpdir(), 'rollcall-terminal-'));
-  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  // Processes of the test may still end, and write there.
+  t.after(() => rmSync(directory, { recursive: true, force: true, maxRetries: 20 }));
   return directory;
 }
 
@@ -65,9 +66,15 @@ test('the log of up is readable text on a terminal', { skip }, async (t) => {
     `${process.execPath} ${ROLLCALL} up ${ports} --store memory --state-dir state --log-level debug`,
     directory,
   );
-  t.after(() => void child.kill('SIGKILL'));
-  await until(async () => /^\d\d:\d\d:\d\d\.\d{3} \w+ (?:control|worker \d): \S/m.test(output()), 'a line of the log');
-  await until(async () => /^site {2}/m.test(output()), 'up to serve');
+  try {
+    await until(
+      async () => /^\d\d:\d\d:\d\d\.\d{3} \w+ (?:control|worker \d): \S/m.test(output()),
+      'a line of the log',
+    );
+    await until(async () => /^site {2}/m.test(output()), 'up to serve');
+  } finally {
+    child.kill('SIGKILL');
+  }
   assert.doesNotMatch(output(), /^\{/m);
 });
 
