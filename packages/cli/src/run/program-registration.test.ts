@@ -119,9 +119,8 @@ test('a ready path is sent up to its largest length, and copies are read at each
   assert.equal(registered({}).copies, undefined);
 });
 
-test('a program that only this machine reaches has no address for a coordinator elsewhere', () => {
+test('without a listener that can be seen, the local address of the connection is announced', () => {
   const way = { local: '10.0.0.5', remote: '10.0.0.1', answers: '::1' };
   const node = programRegistration({ description: {}, port: 3000, pid: process.pid }, undefined, IDENTITY, way);
-  // Nothing of this process listens on the port, so the address of the connection is announced.
   assert.ok(!('code' in node) && node.url === 'http://10.0.0.5:3000');
 });
