@@ -222,6 +222,12 @@ export class TestCluster {
     return routed(this.router.chooseAgain(head, decision, failure, nowMs), decision);
   }
 
+  /** The router is called again for a request that waited. */
+  askAgain({ decision }: Routed, cookie = '', target = '/'): Routed {
+    const head = { method: 'GET', host: 'site.example', target, cookie };
+    return routed(this.router.askAgain(head, decision, this.clock.nowMs()), decision);
+  }
+
   /** The port of the node refuses permanently, as two probes find. */
   refuse(id: string): void {
     const { watch } = this.node(id);

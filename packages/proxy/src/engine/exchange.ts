@@ -617,7 +617,9 @@ export class Exchange implements Downstream, Parked {
     this.#dropConnection('failed', FAILURE.headTimeout);
     this.#hasTriedFresh = false;
     this.#client.resume();
-    this.#act(this.#services.router.askAgain(this.head, this.decision, nowMs), nowMs);
+    const choice = this.#services.router.askAgain(this.head, this.decision, nowMs);
+    if (choice === 'failed') this.#logFailure(connection, FAILURE.headTimeout, 502, nowMs);
+    this.#act(choice, nowMs);
   }
 
   /** Ends a request without a time limit that a lost node has and that may not be repeated: it would wait without end. */

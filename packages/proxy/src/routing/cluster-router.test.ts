@@ -721,6 +721,35 @@ void test('a decision is reused for the next request without the state of the la
   assert.deepEqual([tried.size, next.decision.retriesLeft, next.decision.stickyResult], [0, 2, 'new']);
 });
 
+void test('attempts that may have reached a node are counted over waits and restarts, until 502', () => {
+  const SENT = [FAILURE.closedUnused, FAILURE.closed];
+  const table = [
+    { retries: 2, cookie: '', failures: SENT, attempts: 3 },
+    { retries: 5, cookie: '', failures: SENT, attempts: 6 },
+    { retries: 0, cookie: '', failures: SENT, attempts: 2 },
+    { retries: 2, cookie: 'rc_route=x.a', failures: SENT, attempts: 3 },
+    { retries: 0, cookie: 'rc_route=x.a', failures: SENT, attempts: 2 },
+    { retries: 2, cookie: '', failures: [FAILURE.refused], attempts: Number.POSITIVE_INFINITY },
+  ];
+  for (const { retries, cookie, failures, attempts } of table)
+    for (const failure of failures) {
+      const cluster = new TestCluster();
+      cluster.fill([feedNode('a')], { balancers: [feedBalancer({}, { retries })] });
+      let asked = cluster.ask(cookie);
+      let made = 0;
+      while (asked.choice !== 'failed' && made < 10) {
+        made++;
+        asked = cluster.fail(asked, failure, cookie);
+        // The program starts again: another process at the same port.
+        if (asked.choice !== 'wait') continue;
+        cluster.change({ type: 'node', node: feedNode('a', { incarnation: 1 + made }) });
+        asked = cluster.askAgain(asked, cookie);
+      }
+      assert.equal(made, Math.min(attempts, 10), `retries ${retries}, ${cookie || 'no session'}, ${failure.how}`);
+      assert.equal(cluster.ask(cookie, '/', asked).choice, 'forward', 'the next request begins anew');
+    }
+});
+
 void test('with retries 0 the engine makes no further attempt', () => {
   const cluster = new TestCluster();
   cluster.fill([feedNode('a')], { balancers: [feedBalancer({}, { retries: 0 })] });

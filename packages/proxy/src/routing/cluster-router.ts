@@ -172,6 +172,7 @@ export class ClusterRouter implements Router {
   choose(head: RoutableHead, decision: RoutingDecision, nowMs: number): Choice {
     const state = stateOf(decision);
     state.refusals = 0;
+    state.unansweredAttempts = 0;
     state.limits = undefined;
     return this.askAgain(head, decision, nowMs);
   }
@@ -179,6 +180,7 @@ export class ClusterRouter implements Router {
   askAgain(head: RoutableHead, decision: RoutingDecision, nowMs: number): Choice {
     const state = stateOf(decision);
     takeBack(state);
+    if (mayBeTheCause(state)) return 'failed';
     clearDecision(decision);
     state.boundNode = decision.boundNode;
     return this.#settle(head, decision, state, this.decide(head, state, nowMs), nowMs);
@@ -198,6 +200,7 @@ export class ClusterRouter implements Router {
     decision.retriesLeft--;
     takeBack(state);
     if (context === undefined) return 'unavailable';
+    if (mayBeTheCause(state)) return 'failed';
     const { retriesLeft } = decision;
     const choice = this.#settle(head, decision, state, this.#place(state, context, nowMs), nowMs);
     decision.retriesLeft = retriesLeft;
@@ -376,6 +379,7 @@ export class ClusterRouter implements Router {
     if (!state.isAnswered) state.watch?.unanswered();
     if (outcome === 'failed') {
       node.counters.failures++;
+      if (!state.isAnswered && failure?.retry !== 'unsent') state.unansweredAttempts++;
       this.#learn(state, node, 'failed', Number.NaN, nowMs);
       const watch = state.context?.attached.balancer.outliers;
       if (watch !== undefined)
@@ -694,6 +698,15 @@ function countRefusal(state: RequestState, node: ClusterNode | undefined): void 
   if (state.refusedBy !== node?.watch) state.refusals = 0;
   state.refusedBy = node?.watch;
   state.refusals++;
+}
+
+/**
+ * The request has reached a node more often than the balancer allows retries, and at least twice, and has had no answer. It may be what ends
+ * the programs, so it is not sent to another one, nor to one that has started again.
+ */
+function mayBeTheCause({ context, unansweredAttempts }: RequestState): boolean {
+  if (unansweredAttempts < 2) return false;
+  return unansweredAttempts > (context?.attached.balancer.settings.retries ?? 0);
 }
 
 function clearDecision(decision: RoutingDecision): void {

@@ -34,6 +34,8 @@ export class RequestState {
    */
   refusals = 0;
   refusedBy: NodeWatch | undefined;
+  /** Attempts that may have reached a node and ended without an answer. Not cleared with a further choice for the same request. */
+  unansweredAttempts = 0;
   /** Time limits of the request; `undefined` until its balancer is known. Not cleared with a further choice for the same request. */
   limits: RequestLimits | undefined;
   waitKind: WaitKind = 'no-node';
