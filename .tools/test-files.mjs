@@ -4,7 +4,7 @@
  * - unit: `packages/…`, in parallel; the files of a package share a few processes, because the start of a process takes longer
  *   than most files
  * - e2e: `test/…`, in parallel; each file starts its own processes and waits for events
- * - long: `test/setup/…` and every `*.long.test.ts`, not in `npm test`: files that take more than half a minute
+ * - long: `test/setup/…` and every `*.long.test.ts`, not in `npm test`: files that take more than 20 s
  * - compose: `test/compose/…`, only in `npm run test:compose`, because it needs a container engine
  *
  * Files that measure time or use the whole machine run one after another.
