@@ -125,6 +125,7 @@ async function run(words: readonly string[], flags: RunFlags): Promise<number> {
         ...(port === undefined ? {} : { port: port + index }),
         copies: () => ({ wrapper, kept: Math.max(1, copies.kept), most: MAX_COPIES }),
         onScale: (number) => copies.scale(number),
+        onRemoved: () => copies.removed(index),
         failing: () => copies.failing(),
         id: nodeId,
         isIdDerived: id === undefined,

@@ -42,6 +42,8 @@ export interface BesideOptions extends ProgramFacts {
   readonly tls?: (url: string) => ClientTls;
   /** Called with the number of copies that an operator requests. */
   readonly onScale?: (count: number) => void;
+  /** Called after an operator has removed the node. Without it the program keeps running. */
+  readonly onRemoved?: () => void;
   /** Failing copies of the wrapper, for each heartbeat. */
   readonly failing?: () => readonly FailingCopy[];
   /** Measures the program; without it heartbeats have no load. */
@@ -143,6 +145,11 @@ export class AgentBeside {
     this.#agent.withdrawDrain();
   }
 
+  /** Announces a changed number of copies. */
+  renew(): void {
+    this.#agent.renew();
+  }
+
   leave(): Promise<void> {
     this.#end();
     return this.#agent.leave();
@@ -191,7 +198,12 @@ export class AgentBeside {
     else {
       this.#end();
       this.#options.sdk?.socket.refuse({ code, message, holderConnected: true });
-      this.#options.say(`${this.#id} is removed from the cluster: ${message}; the program keeps running`);
+      const { onRemoved, say } = this.#options;
+      const isEnding = code === 'removed' && onRemoved !== undefined;
+      say(
+        `${this.#id} is removed from the cluster: ${message}; the program ${isEnding ? 'is ended' : 'keeps running'}`,
+      );
+      if (isEnding) onRemoved();
     }
   }
 

@@ -13,6 +13,7 @@ class Stage {
   }[] = [];
   readonly waits: number[] = [];
   readonly logged: string[] = [];
+  readonly renewed: number[] = [];
   mostCopies = 64;
   nowMs = 0;
   rng = 1;
@@ -65,6 +66,7 @@ class Stage {
         if (!this.drains) end({ exitCode: 143, readyMs: 1 });
       },
       withdrawStop: () => this.drains,
+      renew: () => void this.renewed.push(index),
       kill: () => end({ exitCode: 137, readyMs: 0 }),
     };
   }
@@ -275,4 +277,65 @@ test('without room for another copy the others continue, and it is tried again',
   assert.deepEqual(copies.failing(), []);
   await copies.stop('SIGTERM');
   assert.equal(await run, 0);
+});
+
+/** Copies that are kept at first, copies that are removed, and the number that is scaled to afterwards. */
+const REMOVALS: readonly [
+  count: number,
+  removed: readonly number[],
+  kept: number,
+  scaled: number,
+  started: number[],
+][] = [
+  [2, [1], 1, 1, []],
+  [2, [1], 1, 2, [1]],
+  [3, [0], 2, 3, [0]],
+  [3, [0, 2], 1, 2, [0]],
+];
+
+for (const [count, removed, kept, scaled, started] of REMOVALS)
+  test(`of ${count} copies ${removed.map((index) => index + 1).join(', ')} are removed: ${kept} are kept, and a scale to ${scaled} starts ${started.length}`, async () => {
+    const stage = new Stage();
+    const copies = stage.copies(count);
+    const run = copies.run();
+    await stage.untilLives(count);
+    for (const index of removed) copies.removed(index);
+    for (const { index, stopped } of stage.lives)
+      assert.deepEqual(stopped, removed.includes(index) ? ['removed'] : [], `copy ${index}`);
+    assert.equal(copies.kept, kept);
+    const left = stage.lives.map(({ index }) => index).filter((index) => !removed.includes(index));
+    assert.deepEqual(stage.renewed.slice(-left.length), left, 'the copies that stay announce the number');
+    await new Promise(setImmediate);
+    assert.equal(stage.lives.length, count, 'a removed copy is not restarted');
+    copies.scale(scaled);
+    await stage.untilLives(count + started.length);
+    assert.deepEqual(
+      stage.lives.slice(count).map(({ index }) => index),
+      started,
+    );
+    await copies.stop('SIGTERM');
+    assert.equal(await run, 0);
+  });
+
+for (const count of [1, 2])
+  test(`a wrapper of ${count} ends with 0 when its last copy is removed`, async () => {
+    const stage = new Stage();
+    const copies = stage.copies(count);
+    const run = copies.run();
+    await stage.untilLives(count);
+    for (let index = 0; index < count; index += 1) copies.removed(index);
+    assert.equal(await run, 0);
+  });
+
+test('a copy that leaves because of a scale-down and is then removed is not subtracted twice', async () => {
+  const stage = new Stage();
+  stage.drains = true;
+  const copies = stage.copies(3);
+  const run = copies.run();
+  await stage.untilLives(3);
+  copies.scale(2);
+  copies.removed(2);
+  assert.equal(copies.kept, 2);
+  copies.kill();
+  await run;
 });

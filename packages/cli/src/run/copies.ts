@@ -18,6 +18,8 @@ export interface Copy {
   stop(reason: string, drainSessionsMs?: number): Promise<void>;
   /** Withdraws a stop. Returns false if it is too late. */
   withdrawStop(): boolean;
+  /** Announces the present number of copies. */
+  renew(): void;
   kill(): void;
 }
 
@@ -151,6 +153,27 @@ export class Copies {
       place.release();
       void place.copy?.stop('scaled down', SCALE_DOWN_MS);
     }
+  }
+
+  /**
+   * An operator has removed the node of copy `index`: its program ends, and one copy less is kept. The other copies announce the number.
+   * After the last copy the wrapper ends. A later `scale` starts a new copy under the same number.
+   */
+  removed(index: number): void {
+    const place = this.#places.get(index);
+    if (place === undefined || this.#isStopping) return;
+    const wasKept = place.isKept;
+    place.release();
+    void place.copy?.stop('removed', 0);
+    if (!wasKept) return;
+    this.#hasScaled = true;
+    const { kept } = this;
+    this.#options.say(
+      kept === 0
+        ? `copy ${place.number} was removed; no copy is left`
+        : `copy ${place.number} was removed; keeping ${kept} ${kept === 1 ? 'copy' : 'copies'} from now on`,
+    );
+    for (const { isKept, copy } of this.#places.values()) if (isKept) copy?.renew();
   }
 
   /** Re-enables copies that are leaving, the lowest numbers first, while fewer than `count` are kept. */

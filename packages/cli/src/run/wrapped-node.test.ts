@@ -281,3 +281,22 @@ test('a missing coordinator is logged once, and the program runs anyway', async 
   await node.stop('SIGTERM');
   assert.equal((await run).exitCode, 143);
 });
+
+test('the program of a node that an operator has removed is ended, and its owner is informed', async (t) => {
+  const { coordinator, newNode, untilLogged } = await setUp(t);
+  let removals = 0;
+  const node = newNode(program(), {
+    onRemoved: () => {
+      removals += 1;
+      void node.stop('removed', 0);
+    },
+  });
+  const run = node.run();
+  const peer = await coordinator.peer();
+  await peer.accept();
+  peer.send({ type: 'error', code: 'removed', message: 'node shop-1 was removed by admin' });
+  peer.close(4403);
+  await run;
+  assert.equal(removals, 1);
+  assert.match(await untilLogged('removed from the cluster'), /removed by admin; the program is ended$/);
+});

@@ -44,6 +44,8 @@ export interface WrappedNodeOptions {
   readonly graceMs: number;
   readonly copies?: () => Copies;
   readonly onScale?: (count: number) => void;
+  /** Called after an operator has removed the node. */
+  readonly onRemoved?: () => void;
   /** Failing copies of the wrapper, for each heartbeat. */
   readonly failing?: () => readonly FailingCopy[];
   readonly coordinators: readonly string[];
@@ -153,6 +155,11 @@ export class WrappedNode {
     return true;
   }
 
+  /** Registers again, so that the coordinator knows the present number of copies. */
+  renew(): void {
+    this.#agent?.renew();
+  }
+
   /** Kills the program at once. */
   kill(): void {
     this.#isStopping = true;
@@ -204,6 +211,7 @@ export class WrappedNode {
         ...(options.readyIntervalMs === undefined ? {} : { readyIntervalMs: options.readyIntervalMs }),
         ...(options.copies === undefined ? {} : { copies: options.copies }),
         ...(options.onScale === undefined ? {} : { onScale: options.onScale }),
+        ...(options.onRemoved === undefined ? {} : { onRemoved: options.onRemoved }),
         ...(options.failing === undefined ? {} : { failing: options.failing }),
         coordinators: options.coordinators,
         token: options.token,

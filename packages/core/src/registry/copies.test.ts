@@ -55,6 +55,25 @@ void test('one wrapper is informed through one of its nodes, and only of a chang
   assert.equal(scale(registry, 1), 'a0=1');
 });
 
+void test('a removed copy counts no more: its wrapper keeps one less', () => {
+  const registry = cluster({ a: 2, b: 1 });
+  const remove = (id: string) => registry.apply({ type: 'remove', id: parseNodeId(id)!, by: 'op' }, 0);
+  remove('a1');
+  assert.equal(scale(registry, 2), '', 'two live copies are two');
+  assert.equal(scale(registry, 3), 'a0=2');
+  remove('b0');
+  assert.equal(scale(registry, 1), 'a0=1', 'one wrapper is left');
+});
+
+void test('a copy that was leaving already is not subtracted again when it is removed', () => {
+  const registry = cluster({ a: 3 });
+  assert.equal(scale(registry, 2), 'a0=2');
+  const id = parseNodeId('a2')!;
+  registry.apply({ type: 'node-status', id, connection: connections, status: 'draining', reason: 'scaled down' }, 0);
+  registry.apply({ type: 'remove', id, by: 'op' }, 0);
+  assert.equal(scale(registry, 2), '');
+});
+
 void test('several wrappers stay as even as their bounds allow, and others count along', () => {
   assert.equal(scale(cluster({ a: 1, b: 1 }), 6), 'a0=3 b0=3');
   assert.equal(scale(cluster({ a: 5, b: 1 }), 8), 'b0=3');

@@ -96,6 +96,13 @@ export function keepInMind(state: RegistryState, balancer: BalancerName, wrapper
   }
 }
 
+/** The node is about to be removed: its wrapper ends the copy and keeps one less. A copy that ends by itself is not counted any more. */
+export function keepOneLess(state: RegistryState, { registration, nodeStatus }: NodeView): void {
+  const { balancer, copies } = registration;
+  if (copies !== undefined && nodeStatus.status === 'enabled')
+    keepInMind(state, balancer, copies.wrapper, Math.max(1, copies.kept - 1));
+}
+
 /** The nodes of a wrapper that are not gone; none of a wrapper of another token than that of the balancer's first node. */
 export function* copiesOf(state: RegistryState, balancer: BalancerName, wrapper: string): Iterable<NodeRecord> {
   for (const node of state.nodes.inBalancer(balancer))

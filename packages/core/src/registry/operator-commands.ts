@@ -10,6 +10,7 @@ import type {
   RemoveCommand,
   Target,
 } from './commands.ts';
+import { keepOneLess } from './copies.ts';
 import type { Event, Rejection } from './events.ts';
 import type { NodeRecord, Overrides, RequestedStatus } from './node/node-record.ts';
 import { effectiveStatus, NO_OVERRIDES, noRequestedStatus } from './node/node-record.ts';
@@ -176,6 +177,7 @@ export function remove(state: RegistryState, command: RemoveCommand): Rejection 
     return undefined;
   }
   const connection = node.isConnected ? node.connection : undefined;
+  keepOneLess(state, node);
   node.operatorStatus = noRequestedStatus(state.nowMs);
   node.operatorDrain = undefined;
   node.overrides = NO_OVERRIDES;
