@@ -128,7 +128,7 @@ export { type FailoverCandidate, failoverNode, type LostSession } from './sticky
 export type { HeldSession } from './sticky/held-sessions.ts';
 export { NodeSessions } from './sticky/node-sessions.ts';
 export { type CookieSeal, defaultRouteCookie, routeCookieId, routeCookieMark } from './sticky/route-cookie.ts';
-export { routeCookieMistake } from './sticky/route-cookie-rules.ts';
+export { asSettingKey, routeCookieMistake, type SettingWriter } from './sticky/route-cookie-rules.ts';
 export { RouteCookieWriter } from './sticky/route-cookie-writer.ts';
 export { type KnownRoutes, withoutRoute } from './sticky/session-id.ts';
 export { type SessionPlace, SessionSearch } from './sticky/session-search.ts';

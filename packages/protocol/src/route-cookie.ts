@@ -73,11 +73,14 @@ export function parseCookieName(text: string): string | undefined {
   return COOKIE_NAME.test(text) ? text : undefined;
 }
 
-/** A host name for `Domain`, in lower case: no address, no leading dot, no `*`. `''` is the host of the request only. */
+/**
+ * A host name for `Domain`, in lower case: no address, no empty label, no dot at the end, no `*`. A leading dot is removed, as
+ * browsers do (RFC 6265 §5.2.3). `''` is the host of the request only.
+ */
 export function parseCookieDomain(text: string): string | undefined {
   if (text === '') return '';
-  const name = text.toLowerCase();
-  return text.length <= 253 && HOST_NAME.test(name) && /^[!-~]*$/.test(text) ? name : undefined;
+  const name = text.toLowerCase().replace(/^\./, '');
+  return name.length <= 253 && HOST_NAME.test(name) && /^[!-~]*$/.test(text) ? name : undefined;
 }
 
 /** A path for `Path`, of the form of a context. `''` is the context. */

@@ -78,7 +78,8 @@ test('an invalid setting of the route cookie is refused with what to write', (t)
     ['name', 'a b', /--route-cookie-name "a b": write the name of a cookie/],
     ['same-site', 'lax', /write one of Lax, Strict, None/],
     ['secure', 'yes', /write one of auto, always/],
-    ['domain', '.example.com', /write a host name/],
+    ['domain', '..example.com', /write a host name/],
+    ['domain', 'com', /settings of all balancers: browsers refuse Domain=com, /],
     ['domain', '10.0.0.1', /write a host name/],
     ['domain', '*.example.com', /write a host name/],
     ['domain', 'a; Secure', /write a host name/],
@@ -95,6 +96,58 @@ test('an invalid setting of the route cookie is refused with what to write', (t)
   assert.throws(() => fromFile({ routeCookie: { sameSite: 'None' } }), /settings of balancer shop: browsers refuse/);
   assert.throws(() => fromFile({ routeCookie: { samesite: 'Lax' } }), /unknown key "samesite".*sameSite/);
   assert.throws(() => fromFile({ routeCookie: 'Lax' }), /routeCookie is not an object/);
+});
+
+test('settings that exclude each other are refused in the words in which they were given', (t) => {
+  const always = {
+    flag: 'set --route-cookie-secure always',
+    environment: 'set ROLLCALL_ROUTE_COOKIE_SECURE=always',
+    file: 'set balancers.shop.sticky.routeCookie.secure=always',
+  };
+  const cases: [settings: readonly [flag: string, fileKey: string, text: string][], words: typeof always][] = [
+    [[['same-site', 'sameSite', 'None']], always],
+    [[['name', 'name', '__Secure-id']], always],
+    [
+      [['domain', 'domain', 'com']],
+      {
+        flag: 'set --route-cookie-domain example.com',
+        environment: 'set ROLLCALL_ROUTE_COOKIE_DOMAIN=example.com',
+        file: 'set balancers.shop.sticky.routeCookie.domain=example.com',
+      },
+    ],
+    [
+      [['name', 'name', 'JSESSIONID']],
+      {
+        flag: 'because --session-cookie lists it as a session cookie of the application: set another --route-cookie-name',
+        environment: 'because ROLLCALL_SESSION_COOKIE lists it .* set another ROLLCALL_ROUTE_COOKIE_NAME',
+        file: 'because balancers.shop.sticky.cookies lists it .* set another balancers.shop.sticky.routeCookie.name',
+      },
+    ],
+    [
+      [
+        ['name', 'name', '__Host-id'],
+        ['secure', 'secure', 'always'],
+      ],
+      {
+        flag: 'set --route-cookie-path /, or set a name',
+        environment: 'set ROLLCALL_ROUTE_COOKIE_PATH=/, or set a name',
+        file: 'set balancers.shop.sticky.routeCookie.path=/, or set a name',
+      },
+    ],
+  ];
+  for (const [given, words] of cases) {
+    const label = JSON.stringify(given);
+    const flags = given.flatMap(([flag, , text]) => [`--route-cookie-${flag}`, text]);
+    assert.throws(() => settings(t, flags), new RegExp(words.flag), label);
+    const variables = given.map(([flag, , text]) => [
+      `ROLLCALL_ROUTE_COOKIE_${flag.replaceAll('-', '_').toUpperCase()}`,
+      text,
+    ]);
+    assert.throws(() => settings(t, [], Object.fromEntries(variables)), new RegExp(words.environment), label);
+    for (const [name] of variables) delete process.env[name!];
+    const routeCookie = Object.fromEntries(given.map(([, fileKey, text]) => [fileKey, text]));
+    assert.throws(() => fromFile({ routeCookie }), new RegExp(words.file), label);
+  }
 });
 
 function fromFile(sticky: object): unknown[] {

@@ -1,6 +1,6 @@
 /** Settings of balancers that `up` is started with: flags, environment and file, each with its own name as origin. */
 import type { BalancerSettingsOption } from '@rollcall/coordinator';
-import { startSettingsMistake } from '@rollcall/core';
+import { asSettingKey, type SettingWriter, startSettingsMistake } from '@rollcall/core';
 import { isName, isObject, parseBalancerName } from '@rollcall/protocol';
 import type { Command } from 'commander';
 import { Option } from 'commander';
@@ -91,12 +91,37 @@ export function startSettings(command: Command, fileBalancers: unknown, path: st
     settings.push({ name: '*', source, patch: settingPatch(key, texts, `--${long}`) });
   }
   settings.push(...limitSettings(command));
-  const cookies = startSettingsMistake(settings);
+  const cookies = startSettingsMistake(settings, settingWriter);
   if (cookies !== undefined)
     throw usage(
       `settings of ${cookies.name === '*' ? 'all balancers' : `balancer ${cookies.name}`}: ${cookies.mistake}`,
     );
   return settings;
+}
+
+/**
+ * How an error message names settings: by flags, variables, or keys of `rollcall.json`, as the setting that it refuses is written. Only
+ * some settings have flags.
+ */
+function settingWriter(balancer: string, origin: string): SettingWriter {
+  return (key, value) => {
+    const flags = FLAGS.find(([, flagKey]) => flagKey === key)?.[0];
+    if (flags === undefined) return asSettingKey(key, value);
+    const long = flags.split(' ', 1)[0]!.slice(2);
+    if (origin === 'environment') return asSettingKey(variableOf(long), value);
+    if (origin === 'file') return asSettingKey(`balancers.${balancer}.${fileKeyOf(key)}`, value);
+    return value === undefined ? `--${long}` : `--${long} ${value}`;
+  };
+}
+
+function fileKeyOf(key: string): string {
+  for (const [prefix, keys] of [
+    ['', FILE_KEYS],
+    ['sticky.', STICKY_FILE_KEYS],
+    ['sticky.routeCookie.', ROUTE_COOKIE_FILE_KEYS],
+  ] as const)
+    for (const [fileKey, settingKey] of Object.entries(keys)) if (settingKey === key) return prefix + fileKey;
+  return key;
 }
 
 /** Limits of balancers and paths in `--limit`. */

@@ -105,8 +105,26 @@ const CASES: Readonly<Record<string, Case>> = {
   },
   'route-cookie-partitioned': switches((partitioned) => cookie({ partitioned })),
   'route-cookie-domain': {
-    reads: [['example.com', cookie({ domain: 'example.com' })]],
-    refuses: [['a b', /^KEY "a b": write a host name, like example\.com$/]],
+    reads: [
+      ['example.com', cookie({ domain: 'example.com' })],
+      ['.Example.COM', cookie({ domain: 'example.com' })],
+      ['shop.localhost', cookie({ domain: 'shop.localhost' })],
+      ['', cookie({ domain: '' })],
+    ],
+    refuses: [
+      'a b',
+      '*.example.com',
+      '..example.com',
+      'shop..example.com',
+      'example.com.',
+      '.',
+      '127.0.0.1',
+      '.127.0.0.1',
+      '::1',
+      '[::1]',
+      'example.com:80',
+      `${'a'.repeat(64)}.com`,
+    ].map((text) => [text, /^KEY ".*": write a host name, like example\.com$/] as const),
   },
   'route-cookie-path': {
     reads: [['/shop', cookie({ path: '/shop' })]],

@@ -119,7 +119,7 @@ export const SETTINGS: Readonly<Record<string, Setting>> = {
     unset: routeCookie({ partitioned: null }),
   },
   'route-cookie-domain': {
-    help: 'Domain of this cookie, a host name (default: only the host of the request)',
+    help: 'Domain of this cookie, a host name of two labels or more, like example.com (default: only the host of the request)',
     read: (texts, label) =>
       routeCookie({ domain: checked(parseCookieDomain, one(texts), label, 'a host name, like example.com') }),
     unset: routeCookie({ domain: null }),

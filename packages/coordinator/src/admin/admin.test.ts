@@ -474,6 +474,10 @@ describe('balancers', () => {
       [{ name: 'JSESSIONID' }, /route-cookie-name/],
       [{ name: 'a b' }, /sticky.routeCookie.name is not a cookie name/],
       [{ domain: '*.example.com' }, /sticky.routeCookie.domain is not a host name/],
+      [{ domain: '127.0.0.1' }, /sticky.routeCookie.domain is not a host name/],
+      [{ domain: 'example.com.' }, /sticky.routeCookie.domain is not a host name/],
+      [{ domain: 'com' }, /Domain=com, .*route-cookie-domain/],
+      [{ domain: '.Localhost' }, /Domain=localhost, .*route-cookie-domain/],
       [{ path: '/a;b' }, /sticky.routeCookie.path is not a path/],
       [{ sameSite: 'lax' }, /sameSite/],
       [{ lifetime: { ends: 'idle' } }, /lifetime/],
@@ -488,7 +492,9 @@ describe('balancers', () => {
       });
       assert.equal(dry.status, 400, JSON.stringify(bad));
     }
-    const unset = { sameSite: null, secure: null, lifetime: null };
+    const dotted = (await patch({ domain: '.Example.com' })).json<{ balancer: BalancerResource }>();
+    assert.equal(dotted.balancer.sticky.routeCookie.domain, 'example.com');
+    const unset = { sameSite: null, secure: null, lifetime: null, domain: null };
     const { balancer: after } = (await patch(unset)).json<{ balancer: BalancerResource }>();
     assert.deepEqual(
       [after.sticky.routeCookie.sameSite, after.sticky.routeCookie.lifetime],

@@ -109,14 +109,15 @@ function present({ cluster }: Dependencies, name: BalancerName): BalancerResourc
 function patch(
   dependencies: Dependencies,
   name: BalancerName,
-  body: BalancerPatch,
+  sent: BalancerPatch,
   request: FastifyRequest,
 ): BalancerWriteResult {
   const { cluster } = dependencies;
   const stale = unmatched(request.headers['if-match'], `balancer ${name}`, balancerTag(present(dependencies, name)));
   if (stale) throw new Refusal(stale);
-  const mistake = settingsMistake(body, dependencies.config.ownAlgorithms);
+  const mistake = settingsMistake(sent, dependencies.config.ownAlgorithms);
   if (mistake) throw new Refusal(mistake);
+  const body = normalized(sent);
   const brokenRule = cluster.registry.settingsMistake(name, body);
   if (brokenRule !== undefined) throw new Refusal(badField(brokenRule));
   const { dryRun = false, reason: _, ...settings } = body;
@@ -166,6 +167,14 @@ function routeCookieFault(patch: RouteCookiePatch | undefined): Fault | undefine
   const fields = new Fields({ ...patch }, 'sticky.routeCookie.', new FaultBox());
   readRouteCookiePatch(fields);
   return fields.fault;
+}
+
+/** The texts of the route cookie in their one form, like `example.com` for `.Example.com`. */
+function normalized(patch: BalancerPatch): BalancerPatch {
+  const { sticky } = patch;
+  if (sticky?.routeCookie === undefined) return patch;
+  const read = readRouteCookiePatch(new Fields({ ...sticky.routeCookie }, '', new FaultBox()));
+  return { ...patch, sticky: { ...sticky, routeCookie: { ...sticky.routeCookie, ...read } } };
 }
 
 function badField(message: string): Fault {

@@ -19,7 +19,12 @@ import type {
   StickyHint,
 } from '@rollcall/protocol';
 import { defaultRouteCookie } from '../sticky/route-cookie.ts';
-import { routeCookieMistake } from '../sticky/route-cookie-rules.ts';
+import {
+  asSettingKey,
+  type RouteCookieMistake,
+  routeCookieMistake,
+  type SettingWriter,
+} from '../sticky/route-cookie-rules.ts';
 import type { BalancerSettingsCommand } from './commands.ts';
 import {
   isLimitName,
@@ -155,7 +160,14 @@ export class BalancerSettings {
 
   /** The rule that the route cookie would break if `source` set `patch` as well, in a sentence; `undefined` for none. */
   mistakeWith(source: SettingsSource, patch: BalancerPatch): string | undefined {
-    return this.#resolve(new Map([...this.#layers, [source, merged(this.#layers.get(source), patch)]])).mistake;
+    const { mistake } = this.#resolve(new Map([...this.#layers, [source, merged(this.#layers.get(source), patch)]]));
+    return mistake?.text(asSettingKey);
+  }
+
+  /** The rule that the route cookie breaks, and the origin of the setting that is refused; `undefined` for none. */
+  brokenRule(): { readonly rule: RouteCookieMistake; readonly origin: string } | undefined {
+    const { mistake, refusedFrom } = this.#resolve();
+    return mistake && { rule: mistake, origin: refusedFrom };
   }
 
   /** All settings in force. */
@@ -233,17 +245,20 @@ export class BalancerSettings {
     // Every key of Settings is in the defaults, and layers hold nothing but Settings.
     const resolved = settings as unknown as Settings;
     const mistake = routeCookieMistake(routeCookieOf(resolved), resolved['sticky.cookies']);
-    if (mistake === undefined) return { settings: resolved, origins, mistake };
-    for (const key of Object.keys(cookieDefaults)) origins[key] = `default, because ${mistake}`;
-    return { settings: { ...resolved, ...cookieDefaults }, origins, mistake };
+    if (mistake === undefined) return { settings: resolved, origins, mistake, refusedFrom: '' };
+    const refusedFrom = origins[routeCookieKey(mistake.setting)] ?? '';
+    for (const key of Object.keys(cookieDefaults)) origins[key] = `default, because ${mistake.text(asSettingKey)}`;
+    return { settings: { ...resolved, ...cookieDefaults }, origins, mistake, refusedFrom };
   }
 }
 
 interface Resolved {
   readonly settings: Settings;
   readonly origins: Record<string, string>;
-  /** The rule that the route cookie breaks, in a sentence. */
-  readonly mistake: string | undefined;
+  /** The rule that the route cookie breaks. */
+  readonly mistake: RouteCookieMistake | undefined;
+  /** Origin of the setting that the rule refuses; `''` without a mistake. */
+  readonly refusedFrom: string;
 }
 
 /** Settings of balancers, or of all (`*`), as they are given at a start. */
@@ -253,9 +268,13 @@ export interface StartSettings {
   readonly patch: BalancerPatch;
 }
 
-/** The first balancer whose route cookie would break a rule with these settings, and the rule; `undefined` for none. */
+/**
+ * The first balancer whose route cookie would break a rule with these settings, and the rule; `undefined` for none. `writer` returns
+ * the words of the source that has the refused setting.
+ */
 export function startSettingsMistake(
   settings: readonly StartSettings[],
+  writer: (name: BalancerName | '*', origin: string) => SettingWriter = () => asSettingKey,
 ): { readonly name: BalancerName | '*'; readonly mistake: string } | undefined {
   const shared: SharedSettings = { forAll: new Map(), sessionIdleMs: 0, clusterId: undefined };
   for (const { name, source, patch } of settings) if (name === '*') patchForAll(shared.forAll, source, patch);
@@ -263,8 +282,8 @@ export function startSettingsMistake(
     // Of `*` only the settings for all count.
     const balancer = new BalancerSettings(name as BalancerName, shared);
     for (const each of settings) if (each.name === name && name !== '*') balancer.patch(each.source, each.patch);
-    const mistake = balancer.mistakeWith('flag', {});
-    if (mistake !== undefined) return { name, mistake };
+    const broken = balancer.brokenRule();
+    if (broken !== undefined) return { name, mistake: broken.rule.text(writer(name, broken.origin)) };
   }
   return undefined;
 }

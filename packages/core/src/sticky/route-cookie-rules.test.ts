@@ -8,7 +8,7 @@ import {
 } from '@rollcall/protocol';
 import { startSettingsMistake } from '../registry/balancer-settings.ts';
 import { Registry } from '../registry/registry.ts';
-import { routeCookieMistake } from './route-cookie-rules.ts';
+import { asSettingKey, routeCookieMistake } from './route-cookie-rules.ts';
 
 const SHOP = parseBalancerName('shop')!;
 const SECURE = { secure: 'always' } as const;
@@ -18,6 +18,9 @@ const CASES: readonly (readonly [Partial<RouteCookieSettings>, RegExp | undefine
   [{}, undefined],
   [{ sameSite: 'Strict' }, undefined],
   [{ domain: 'example.com', path: '/app' }, undefined],
+  [{ domain: 'com' }, /Domain=com,.*route-cookie-domain=/],
+  [{ domain: 'localhost', path: '/app' }, /Domain=localhost,.*route-cookie-domain=/],
+  [{ domain: 'app.localhost' }, undefined],
   [{ sameSite: 'None' }, /SameSite=None .*route-cookie-secure=always/],
   [{ sameSite: 'None', ...SECURE }, undefined],
   [{ partitioned: true }, /Partitioned .*route-cookie-secure=always/],
@@ -43,7 +46,7 @@ const CASES: readonly (readonly [Partial<RouteCookieSettings>, RegExp | undefine
 void test('settings that browsers or the proxy would not follow are refused by name', () => {
   for (const [settings, expected] of CASES) {
     const mistake = routeCookieMistake({ ...FIRST_ROUTE_COOKIE, ...settings }, ['JSESSIONID', 'connect.sid']);
-    assert.match(mistake ?? 'none', expected ?? /^none$/, JSON.stringify(settings));
+    assert.match(mistake?.text(asSettingKey) ?? 'none', expected ?? /^none$/, JSON.stringify(settings));
   }
 });
 
