@@ -135,12 +135,14 @@ function patch(
     originOf(request),
   );
   if ('type' in outcome) throw new Refusal(outcome);
-  const isChanged = outcome.some((event) => event.type === 'balancer');
+  const told = outcome.find((event) => event.type === 'balancer');
+  const isChanged = told !== undefined;
+  const changes = told?.changes === undefined ? '' : `: ${told.changes}`;
   return {
     balancer: present(dependencies, name),
     isChanged,
     isDryRun: false,
-    message: `balancer ${name} ${isChanged ? 'has its new settings' : 'is as it was'}`,
+    message: `balancer ${name} ${isChanged ? `has its new settings${changes}` : 'is as it was'}`,
   };
 }
 

@@ -14,7 +14,7 @@ export function eventLine(event: Event): EventLine | undefined {
       return {
         type: event.type,
         balancer: event.balancer.name,
-        message: `balancer ${event.balancer.name} uses ${event.balancer.algorithm} and ${event.balancer.sessionAlgorithm}, sticky ${event.balancer.sticky.mode}, ${event.balancer.retries} retries`,
+        message: `balancer ${event.balancer.name}${event.changes === undefined ? ` uses ${event.balancer.algorithm} and ${event.balancer.sessionAlgorithm}, sticky ${event.balancer.sticky.mode}, ${event.balancer.retries} retries` : `: ${event.changes}`}`,
         ...(event.by !== undefined && { by: event.by }),
       };
     case 'forgotten':

@@ -34,6 +34,7 @@ import {
   limitsOf,
   patchedLimits,
 } from './limit-settings.ts';
+import type { NamedSettings } from './settings-changes.ts';
 
 export type SettingsSource = BalancerSettingsCommand['source'];
 
@@ -192,6 +193,11 @@ export class BalancerSettings {
       assign: settings.assign,
       ...(limits && { limits }),
     };
+  }
+
+  /** All settings in force by dotted name, limits only where they are set. */
+  named(): NamedSettings {
+    return this.#resolve().settings as unknown as NamedSettings;
   }
 
   /** A part of `inForce`, for callers that need it for each node. */

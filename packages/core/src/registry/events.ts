@@ -119,7 +119,8 @@ export type Event =
   | { readonly type: 'patched'; readonly id: NodeId; readonly by: string; readonly what: string }
   /** Numbers of a node changed; not a change of membership, and not logged. */
   | { readonly type: 'load'; readonly id: NodeId }
-  | { readonly type: 'balancer'; readonly balancer: FeedBalancer; readonly by?: string }
+  /** A balancer is new, or its settings in force have changed; `changes` is absent for a new one. */
+  | { readonly type: 'balancer'; readonly balancer: FeedBalancer; readonly by?: string; readonly changes?: string }
   /** The sticky self-check has found a problem, or the problem is over. */
   | { readonly type: 'sticky'; readonly isOn: boolean; readonly finding: StickyFinding }
   /** The coordinator knows the cluster now, or no longer waits for remembered nodes. */

@@ -16,6 +16,7 @@ import type { NodeRecord, Overrides, RequestedStatus } from './node/node-record.
 import { effectiveStatus, NO_OVERRIDES, noRequestedStatus } from './node/node-record.ts';
 import { weightFault } from './node/weight.ts';
 import { type RegistryState, rejected } from './registry-state.ts';
+import { changesText } from './settings-changes.ts';
 
 export function operatorStatus(state: RegistryState, command: OperatorStatusCommand): Rejection | undefined {
   for (const name of ['deadlineMs', 'forMs'] as const) {
@@ -198,9 +199,12 @@ export function balancerSettings(state: RegistryState, command: BalancerSettings
   const mistake = settingsMistakeOf(state, command);
   if (mistake !== undefined) return rejected('bad-field', mistake);
   if (name === '*') {
-    const before = [...state.balancers.values()].map((balancer) => [balancer, textOf(balancer)] as const);
+    const before = [...state.balancers.values()].map((balancer) => [balancer, balancer.named()] as const);
     patchForAll(state.shared.forAll, source, patch);
-    for (const [balancer, text] of before) if (textOf(balancer) !== text) state.tellBalancer(balancer.name, by);
+    for (const [balancer, settings] of before) {
+      const changes = changesText(settings, balancer.named());
+      if (changes !== '') state.tellBalancer(balancer.name, by, changes);
+    }
     return undefined;
   }
   if (!state.balancers.has(name) && state.balancers.size >= state.options.maxBalancers)
@@ -210,11 +214,12 @@ export function balancerSettings(state: RegistryState, command: BalancerSettings
     );
   const isNew = !state.balancers.has(name);
   const balancer = state.balancer(name);
-  const before = textOf(balancer);
+  const before = balancer.named();
   balancer.patch(source, patch);
   if (!balancer.hasSettings) state.noteEmpty(name);
   if (source === 'operator') state.dirtyRecords.add(recordKey.balancer(name));
-  if (isNew || textOf(balancer) !== before) state.tellBalancer(name, by);
+  const changes = changesText(before, balancer.named());
+  if (isNew || changes !== '') state.tellBalancer(name, by, isNew ? '' : changes);
   return undefined;
 }
 
@@ -242,8 +247,4 @@ function limitPathsAfter(state: RegistryState, { name, source, patch }: Settings
   }
   const forAll = patchedSettings(state.shared.forAll, source, patch);
   return Math.max(limitPathCount(forAll), ...[...state.balancers.values()].map((one) => one.limitPathsUnder(forAll)));
-}
-
-function textOf(balancer: { inForce(): unknown }): string {
-  return JSON.stringify(balancer.inForce());
 }

@@ -166,15 +166,15 @@ export class RegistryState {
     for (const name of this.balancers.keys()) this.tellBalancer(name);
   }
 
-  /** A balancer's settings in force have changed. */
-  tellBalancer(name: BalancerName, by?: string): void {
+  /** A balancer's settings in force have changed. `changes`: which, from what to what; `''` if it is new. */
+  tellBalancer(name: BalancerName, by?: string, changes = ''): void {
     const balancer = this.balancer(name).inForce();
     this.journal.balancer(name);
     for (const node of this.nodes.inBalancer(name)) {
       this.workers.setIdleMs(node.id, balancer.sessionIdleMs, this.nowMs);
       node.settingsFault = hintWarning(node.registration.sticky, balancer);
     }
-    this.emit({ type: 'balancer', balancer, ...(by !== undefined && { by }) });
+    this.emit({ type: 'balancer', balancer, ...(by !== undefined && { by }), ...(changes !== '' && { changes }) });
     for (const finding of this.sticky.configure(name, balancer.sticky, this.journal.revision))
       this.emit({ type: 'sticky', isOn: false, finding });
   }
