@@ -7,11 +7,16 @@ import { nodesOf } from '../lists.ts';
 import { endOfDone } from './drain-end.ts';
 import { addReaderFlags, clientFor, printJson, type ReaderFlags } from './reader-flags.ts';
 
+const HELP = `
+PID is the first process of the program, on its own machine. It is that of "rollcall join" without --pid, and - with "add".
+`;
+
 /** `rollcall nodes`: lists the nodes with their status and load. */
 export function nodesCommand(): Command {
   return addReaderFlags(new Command('nodes').description('list the nodes'))
     .option('--all', 'include nodes that have left or are gone')
     .option('--balancer <name>', 'only nodes of this balancer')
+    .addHelpText('after', HELP)
     .action(async (flags: ReaderFlags & { readonly all?: boolean; readonly balancer?: string }) => {
       if (flags.balancer !== undefined && !isName(flags.balancer))
         throw new CliFailure(`${JSON.stringify(flags.balancer)} is not a name`, EXIT.usage);

@@ -37,8 +37,16 @@ test('identity and address are those of the wrapper', () => {
   const node = registered({ description: { balancer: 'shop' } }, sdk({ url: 'http://127.0.0.1:9999' }));
   assert.deepEqual([node.id, node.route, node.incarnation, node.balancer], ['shop-1', 'r1', 7, 'shop']);
   assert.equal(node.url, 'http://127.0.0.1:3000');
-  assert.equal(node.process?.pid, process.pid);
 });
+
+for (const [what, facts, pid] of [
+  ['the program', { pid: 4_711 }, 4_711],
+  ['the wrapper, if that of the program is unknown', {}, process.pid],
+] as const)
+  test(`the pid is that of ${what}`, () => {
+    const node = registered(facts, sdk());
+    assert.deepEqual([node.process?.pid, typeof node.process?.host], [pid, 'string']);
+  });
 
 for (const [what, facts, own, way, url] of [
   ['TLS', { isTls: true }, undefined, HERE, 'https://127.0.0.1:3000'],

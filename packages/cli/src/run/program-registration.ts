@@ -56,7 +56,8 @@ export function programRegistration(
     {
       ...identity,
       url: description.url ?? ('address' in announced ? nodeUrlText(announced.address, port, isTls) : ''),
-      process: thisProcess(),
+      // For people, who look for the program, not for its wrapper.
+      process: { ...thisProcess(), ...optional('pid', facts.pid) },
       ...(own && { loadHeader: own.loadHeader, ...optional('proves', own.proves), ...optional('cores', own.cores) }),
       // Without a path, probes only connect.
       ...(readyPath === undefined || readyPath.length > MAX_READY_PATH ? {} : { readyPath }),
