@@ -16,11 +16,14 @@ export function eventsCommand(): Command {
         return;
       }
       const abort = new AbortController();
-      process.once('SIGINT', () => abort.abort());
+      const end = (): void => abort.abort();
+      process.once('SIGINT', end);
       try {
         for await (const event of client.events('/v1/events', abort.signal)) print(event as EventResource);
       } catch (error) {
         if ((error as Error).name !== 'AbortError') throw error;
+      } finally {
+        process.off('SIGINT', end);
       }
     });
 }

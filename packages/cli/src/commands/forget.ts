@@ -7,7 +7,7 @@ import { reasonOf } from './verb-flags.ts';
 
 const HELP = `
 When the last node of a context is gone, the proxy answers 503 for this context for ten minutes, not by a shorter context.
-rollcall status lists contexts without nodes.
+rollcall status lists contexts without nodes. The command ends no session and changes no node, so it does not ask.
 
   rollcall forget /login
   rollcall forget /login --host shop.example

@@ -79,11 +79,15 @@ test('events prints time, message and author, without control characters', async
   );
 });
 
-test('events --follow prints each event of the stream until it ends', async (t) => {
+test('events --follow prints each event of the stream until it ends, and leaves no listener', async (t) => {
+  const before = process.listenerCount('SIGINT');
   const stream = `: hello\n\ndata: {"atUnixMs":0,"message":"one"}\n\nid: 7\ndata:{"atUnixMs":1000,"message":"two"}\n\n`;
   const { code, stdout, stderr } = await commandWithAnswers(t, 'events -f', { 'GET /v1/events': stream });
   assert.equal(code, 0, stderr);
   assert.equal(stdout, '1970-01-01T00:00:00.000Z  one\n1970-01-01T00:00:01.000Z  two\n');
+  assert.equal(process.listenerCount('SIGINT'), before);
+  await commandWithAnswers(t, 'events -f', {});
+  assert.equal(process.listenerCount('SIGINT'), before, 'after an error');
 });
 
 const NOW = 1_000_000_000;

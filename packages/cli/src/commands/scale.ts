@@ -35,7 +35,8 @@ Several wrappers of one balancer, on one machine or many, get numbers that are a
 N counts the nodes that an operator has drained or stopped: their programs run. Copies that fail are tried again after
 pauses of up to 30s, and at once after the same command. "rollcall balancer shop" lists them with their causes.
 With --wait the exit code is 1 as soon as every missing copy has failed ${MANY_ATTEMPTS} times. Without --wait the command looks
-for up to 2s, and exit code 0 means only that the wrappers have the number.
+for up to 2s, and exit code 0 means only that the wrappers have the number. --json without --wait does not look: "copies" are as of
+the request, so "failing" has no new copies. With --wait they are as of the end.
 
   rollcall scale shop=5 --wait
 `;
