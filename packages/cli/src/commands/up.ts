@@ -16,6 +16,8 @@ const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'];
 
 const HELP = `
 Each option can also be set by ROLLCALL_… in the environment (--proxy: ROLLCALL_PROXY) or in rollcall.json ("proxy": "…").
+Several values in one text have commas in between. Names of files may have commas; with several in one text, certificates and
+keys may not.
 rollcall.json has settings of one balancer under "balancers": { "balancers": { "shop": { "retries": 1, "sticky": { "mode": "suffix" } } } }.
 ${limitsHelp()}
 ${quotasHelp()}

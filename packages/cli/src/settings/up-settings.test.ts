@@ -15,8 +15,12 @@ const file = (name: string, text: string): string => {
 const PAGE = file('sorry.html', '<p>sorry');
 const LARGE = file('large.html', 'x'.repeat(1_048_577));
 const NO_PEM = file('no.pem', 'no certificate');
+const COMMA_PEM = file('no,cert.pem', 'no certificate');
 const SHORT = file('short', 'abc');
 mkdirSync(join(FOLDER, 'site'));
+const COMMA_PAGE = file('sorry,503.html', '<p>sorry');
+const COMMA_SITE = join(FOLDER, 'site, new');
+mkdirSync(COMMA_SITE);
 
 const PLAIN: UpFlags = { proxy: '8080', control: '8400', logLevel: 'info' };
 
@@ -67,6 +71,20 @@ const read: readonly (readonly [
   [{ exclude: ['/a,/b'] }, ({ workerOptions }) => workerOptions.excludedPaths, ['/a', '/b']],
   [{ healthPath: '/healthz' }, ({ workerOptions }) => workerOptions.healthPath, '/healthz'],
   [{ errorPage: [`503=${PAGE}`] }, ({ workerOptions }) => workerOptions.errorPages, { 503: PAGE }],
+  [
+    { errorPage: [`503=${COMMA_PAGE},404=${PAGE}`, `500=${PAGE}`] },
+    ({ workerOptions }) => workerOptions.errorPages,
+    { 404: PAGE, 500: PAGE, 503: COMMA_PAGE },
+  ],
+  [
+    { static: [`/a=${COMMA_SITE}, /b=${join(FOLDER, 'site')}`] },
+    ({ staticSites }) => staticSites,
+    [
+      { context: '/a', directory: COMMA_SITE },
+      { context: '/b', directory: join(FOLDER, 'site') },
+    ],
+  ],
+  [{ exclude: ['/a,b,/c'] }, ({ workerOptions }) => workerOptions.excludedPaths, ['/a,b', '/c']],
   [{ accessLog: 'off' }, ({ workerOptions }) => workerOptions.accessLog, undefined],
   [{ accessLog: '-' }, ({ workerOptions }) => workerOptions.accessLog, { path: '-', format: 'combined' }],
   [
@@ -109,6 +127,8 @@ const refused: readonly (readonly [flags: Partial<UpFlags>, message: RegExp | st
   [{ tlsCert: ['a'], tlsKey: ['b'] }, '--tls-cert and --tls-key need --tls, the TLS listener'],
   [{ tls: '8443' }, /^--tls needs as many --tls-key as --tls-cert, at least one of each; there are 0 and 0$/],
   [{ tls: '8443', tlsCert: ['a', 'b'], tlsKey: ['c'] }, /there are 1 and 2$/],
+  [{ tls: '8443', tlsCert: [COMMA_PEM], tlsKey: [COMMA_PEM] }, /^--tls-cert: .*no,cert\.pem/],
+  [{ tls: '8443', tlsCert: [`${NO_PEM},${COMMA_PEM}`], tlsKey: [NO_PEM] }, /there are 1 and 3$/],
   [{ tls: '8443', tlsCert: [NO_PEM], tlsKey: [NO_PEM] }, /^--tls-cert: .*no\.pem/],
   [{ controlCert: NO_PEM }, 'TLS on the control port needs both --control-cert and --control-key'],
   [{ controlClientCa: NO_PEM }, 'TLS on the control port needs both --control-cert and --control-key'],
@@ -124,7 +144,10 @@ const refused: readonly (readonly [flags: Partial<UpFlags>, message: RegExp | st
   [{ healthPath: 'healthz' }, '--health-path healthz is not a path like /healthz'],
   [{ healthPath: '/a b' }, '--health-path /a b is not a path like /healthz'],
   [{ exclude: ['private'] }, '--exclude private is not a path like /private'],
-  [{ static: ['files'] }, /^--static {2}is not a path like \/private$/],
+  ...['files', '/files', '=files', '/files='].map(
+    (text) => [{ static: [text] }, `--static ${text}: write PATH=DIRECTORY, like /docs=./public`] as const,
+  ),
+  [{ static: ['files=site'] }, '--static files is not a path like /private'],
   [{ static: ['/files=/none'] }, '--static /files=/none: there is no directory /none'],
   [{ controlUrl: 'ftp://x.test' }, /^--control-url ftp:\/\/x\.test is not an address like https/],
   [{ adminAllow: ['10.0.0.0/33'] }, /--admin-allow/],

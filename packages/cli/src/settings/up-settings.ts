@@ -34,7 +34,7 @@ import { VERSION } from '../version.ts';
 import { withAlgorithmFiles } from './algorithm-files.ts';
 import { type FrontFlags, frontFlags, rangesFlag } from './front-flags.ts';
 import { limitsFrom } from './limits.ts';
-import { listed } from './listed.ts';
+import { listed, listedFiles, listedFrom } from './listed.ts';
 import { quotasFrom } from './quotas.ts';
 import { scopedLimit } from './time-limits.ts';
 
@@ -139,17 +139,17 @@ export function supervisorOptions(
       version: VERSION,
       logLevel: flags.logLevel,
       ...frontFlags(flags),
-      excludedPaths: listed(flags.exclude ?? []).map((text) => contextFlag('--exclude', text)),
+      excludedPaths: listedFrom(flags.exclude ?? [], /\//).map((text) => contextFlag('--exclude', text)),
       limits: limitFlags(flags),
       certificates: certificateFlags(flags),
       nodeTls: nodeTlsFlags(flags),
       algorithmFiles,
-      errorPages: errorPageFlags(listed(flags.errorPage ?? [])),
+      errorPages: errorPageFlags(listedFrom(flags.errorPage ?? [], /\d{3}=/)),
       ...accessLogFlags(flags),
       ...(flags.healthPath === undefined ? {} : { healthPath: pathFlag(flags.healthPath) }),
       ...(flags.stickySecretFile === undefined ? {} : { stickySecretFile: secretFileFlag(flags.stickySecretFile) }),
     },
-    staticSites: listed(flags.static ?? []).map(staticFlag),
+    staticSites: listedFrom(flags.static ?? [], /\/[^,=]*=/).map(staticFlag),
     say,
   };
 }
@@ -200,8 +200,8 @@ function workersFlag(text: string | undefined): number {
 }
 
 function certificateFlags({ tls, tlsCert, tlsKey }: UpFlags): CertificateFiles[] {
-  const certs = listed(tlsCert ?? []);
-  const keys = listed(tlsKey ?? []);
+  const certs = listedFiles(tlsCert ?? []);
+  const keys = listedFiles(tlsKey ?? []);
   if (tls === undefined && certs.length + keys.length === 0) return [];
   if (tls === undefined) throw new CliFailure('--tls-cert and --tls-key need --tls, the TLS listener', EXIT.usage);
   if (certs.length === 0 || certs.length !== keys.length)
@@ -320,7 +320,9 @@ function pathFlag(text: string): string {
 
 function staticFlag(text: string): StaticSite {
   const equals = text.indexOf('=');
-  const context = contextFlag('--static', text.slice(0, Math.max(0, equals)));
+  if (equals < 1 || equals === text.length - 1)
+    throw new CliFailure(`--static ${text}: write PATH=DIRECTORY, like /docs=./public`, EXIT.usage);
+  const context = contextFlag('--static', text.slice(0, equals));
   const directory = resolve(text.slice(equals + 1));
   if (!isDirectory(directory)) throw new CliFailure(`--static ${text}: there is no directory ${directory}`, EXIT.usage);
   return { context, directory };
