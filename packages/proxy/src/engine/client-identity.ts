@@ -54,11 +54,13 @@ export function translatedFields(
   let fields = '';
   if (form !== 'rfc7239' && isForwarded) {
     const chain = [...report.hops.map(({ address }) => address), peer.address].join(', ');
-    fields = xForwardedFields(chain, report.scheme, validHost(report.hops[0]?.host) || authority);
+    fields = xForwardedFields(chain, report.scheme, validHost(report.host) || authority);
   } else if (form !== 'rfc7239') fields = completedFields(peer, head, authority);
   if (form !== 'x-forwarded') {
     const earlier = isForwarded ? readableLines(head.forwardedElements) : elementsFrom(report, head);
-    fields += `Forwarded: ${earlier === '' ? '' : `${earlier}, `}${ownElement(peer, authority)}\r\n`;
+    const own =
+      isForwarded || earlier !== '' ? ownElement(peer, authority) : describedElement(peer, report, head, authority);
+    fields += `Forwarded: ${earlier === '' ? '' : `${earlier}, `}${own}\r\n`;
   }
   return fields;
 }
@@ -68,6 +70,16 @@ function elementsFrom({ hops, scheme }: ClientReport, { forwardedOther }: Reques
   const host = validHost(HOST_VALUE.exec(forwardedOther)?.[1]);
   const described = hops.map((hop, at): Hop => ({ ...hop, ...(at === 0 ? { scheme, host } : { scheme: '' }) }));
   return described.map(forwardedElement).join(', ');
+}
+
+/** The element of a front that reports scheme or host, and no address: programs read both in the first element. */
+function describedElement(
+  { address }: ClientPeer,
+  { scheme }: ClientReport,
+  { forwardedOther }: RequestHead,
+  authority: string,
+): string {
+  return forwardedElement({ address, scheme, host: validHost(HOST_VALUE.exec(forwardedOther)?.[1]) || authority });
 }
 
 /** The fields with one `X-Forwarded-Prefix`: the prefixes of the proxies in front, then `prefix`. */

@@ -155,6 +155,34 @@ test('nodes get the fields of the form, from the source that counts', () => {
     assert.equal(sent(identity(lines, { form }).fields), fields, `${form}\n${lines.join('\n')}`);
 });
 
+test('both forms name one scheme and one host, whichever part the front reports', () => {
+  const elements = [
+    'proto=https',
+    'host=www.example',
+    'for=unknown;host=www.example;proto=https',
+    'for=8.8.8.8;proto=https',
+  ];
+  const xLines = [
+    'X-Forwarded-For: 8.8.8.8',
+    'X-Forwarded-For: unknown',
+    'X-Forwarded-Proto: https',
+    'X-Forwarded-Host: www.example',
+  ];
+  const subsets = Array.from({ length: 2 ** xLines.length }, (_, bits) => xLines.filter((_line, i) => (bits >> i) & 1));
+  for (const lines of [...elements.map((element) => [`Forwarded: ${element}`]), ...subsets]) {
+    const fields = sent(identity(lines, { form: 'both' }).fields);
+    const of = (field: string): string => new RegExp(`${field}: ([^|]*?)(?: \\||$)`).exec(fields)?.[1] ?? '';
+    // As programs read them: the first element that has the parameter.
+    const first = (parameter: string): string =>
+      new RegExp(`[ ;]${parameter}=([^;,]+)`).exec(` ${of('Forwarded')}`)?.[1] ?? '';
+    assert.deepEqual(
+      [first('proto'), first('host')],
+      [of('XF-Proto'), of('XF-Host')],
+      `${lines.join('\n')}\n${fields}`,
+    );
+  }
+});
+
 test('nodes get no field that an untrusted peer has sent', () => {
   const x = 'XF-For: 9.9.9.9 | XF-Proto: http | XF-Host: shop.example';
   const rfc = 'Forwarded: for=9.9.9.9;host=shop.example;proto=http';

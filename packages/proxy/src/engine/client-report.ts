@@ -52,6 +52,8 @@ export interface ClientReport {
   readonly address: string;
   /** The scheme that the client used. */
   readonly scheme: Scheme;
+  /** The authority that the client requested, as `Forwarded` has it; `''` if absent, and with `X-Forwarded-*`. Not checked. */
+  readonly host: string;
   /** The senders up to the client, the client first; without the peer. Empty if the peer reports no readable one. */
   readonly hops: readonly Hop[];
 }
@@ -73,15 +75,16 @@ export function clientReport(
   const reported = isForwarded ? forwardedHops(fields.forwardedElements) : xForwardedHops(fields);
   const hops: Hop[] = [];
   let scheme: Scheme | '' = '';
+  let host = '';
   for (const hop of reported) {
     // Also of a hop without an address: the proxy that reports it is trusted.
-    scheme = hop.scheme;
+    ({ scheme, host } = hop);
     if (hop.address === '') break;
     hops.unshift(hop);
     if (!isTrusted(hop.address)) break;
   }
   if (reported.length === 0 && !isForwarded) scheme = lastScheme(fields.forwardedProto);
-  return { address: hops[0]?.address ?? peer.address, scheme: scheme || peer.scheme, hops };
+  return { address: hops[0]?.address ?? peer.address, scheme: scheme || peer.scheme, host, hops };
 }
 
 /** The scheme of the client of the trusted `peer`, if `clientReport` is not needed for it. */
