@@ -100,7 +100,7 @@ export function upCommand(): Command {
     .addOption(
       option(
         '--trusted-proxy <cidr...>',
-        'proxies in front of --proxy and --tls whose X-Forwarded-* and Forwarded fields are trusted',
+        'proxies in front of --proxy and --tls whose X-Forwarded-* and Forwarded fields are trusted; their error answers never have the cause, also on loopback',
       ),
     )
     .addOption(
