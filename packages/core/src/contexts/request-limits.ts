@@ -50,6 +50,12 @@ export class LimitTable {
     });
   }
 
+  /** The path whose limit `key` is in `limits`, an object that `of` returned; `''` for a limit of the balancer or the proxy. */
+  pathOf(limits: RequestLimits, key: TimeLimitKey): string {
+    const path = this.#paths.find((scope) => scope.limits === limits)?.path;
+    return path !== undefined && this.#settings.paths?.[path]?.[key] !== undefined ? path : '';
+  }
+
   #scopeOf(target: string): Scope | undefined {
     for (const scope of this.#paths) if (isUnder(scope.path, target)) return scope;
     return undefined;

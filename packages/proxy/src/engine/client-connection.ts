@@ -348,12 +348,12 @@ export class ClientConnection implements Client, DeadlineOwner {
     this.onExchangeEnd(keepsAlive, nowMs);
   }
 
-  /** An error of the proxy as the answer to the present exchange. */
-  answer(status: number, requestId: string): void {
+  /** An error of the proxy as the answer to the present exchange. `limit`: the limit that ended it, for operators. */
+  answer(status: number, requestId: string, limit?: string): void {
     const { head, decision } = this.exchange;
     const { errorPages, router, now } = this.#services;
     const detail = isOperatorClient(this.identity.peer, head)
-      ? (router.operatorDetail?.(decision, status, now()) ?? '')
+      ? (router.operatorDetail?.(decision, status, now(), limit) ?? '')
       : '';
     this.output.write(failureText(head, status, requestId, errorPages.get(status) ?? '', detail));
   }

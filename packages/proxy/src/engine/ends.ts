@@ -36,7 +36,7 @@ export interface Client extends TunnelClient {
   /** The address of the client, and the fields that report it to the node. */
   readonly identity: ClientIdentity;
   /** Writes the answer of the proxy itself to the present request. */
-  answer(status: number, requestId: string): void;
+  answer(status: number, requestId: string, limit?: string): void;
   /** The client does not read the answer: its time starts. */
   onSlow(): void;
   /** The node has sent 100: the client may send the body. */

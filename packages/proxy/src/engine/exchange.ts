@@ -19,6 +19,7 @@ import type { Block } from './body-blocks.ts';
 import { type Counters, countLatency, countStatus } from './counters.ts';
 import type { Client, Downstream, Upstream } from './ends.ts';
 import { countsAgainstNode, FAILURE, type Failure } from './failure.ts';
+import { failureLimit } from './failure-limit.ts';
 import type { FailureLog } from './failure-log.ts';
 import { NodeConnection, type NodeConnectionServices } from './node-connection.ts';
 import type { Parked, Parking } from './parking.ts';
@@ -579,7 +580,7 @@ export class Exchange implements Downstream, Parked {
     if (retry === 'give-up') {
       this.#endCount(outcomeOf(failure), atMs, failure.kind);
       this.#logFailure(connection, failure, failure.status, nowMs);
-      this.#answer(failure.status);
+      this.#answer(failure.status, this.#limitOf(failure));
       return;
     }
     // The client may have been paused for the failed node.
@@ -598,7 +599,17 @@ export class Exchange implements Downstream, Parked {
 
   #logFailure({ node }: Upstream, failure: Failure, status: number, nowMs: number): void {
     const { requestId } = this;
-    this.#services.failures.note({ node, failure, attempts: this.#attempts, requestId, status }, nowMs);
+    const limit = this.#limitOf(failure);
+    this.#services.failures.note({ node, failure, limit, attempts: this.#attempts, requestId, status }, nowMs);
+  }
+
+  #limitOf(failure: Failure): string | undefined {
+    const { limits, router } = this.#services;
+    return failureLimit(
+      failure,
+      { request: this.limits, proxy: limits },
+      (key) => router.limitPath?.(this.decision, key) ?? '',
+    );
   }
 
   /** The node is lost for its sessions: an unanswered request that may be repeated is routed again, an answer in progress is cut. */
@@ -658,9 +669,9 @@ export class Exchange implements Downstream, Parked {
   }
 
   /** Answers instead of the node. */
-  #answer(status: number): void {
+  #answer(status: number, limit?: string): void {
     this.head.keepsAlive = this.head.keepsAlive && this.body.isComplete && status !== 400 && !this.#services.isClosing;
-    this.#client.answer(status, this.requestId);
+    this.#client.answer(status, this.requestId, limit);
     this.#close(status, this.#services.now());
   }
 

@@ -10,6 +10,8 @@ import type { EngineLog } from './shared-services.ts';
 export interface FailedRequest {
   readonly node: UpstreamNode;
   readonly failure: Failure;
+  /** The limit that ended the request, like `upstream-timeout 30s`; `undefined` if none did. */
+  readonly limit?: string | undefined;
   /** Attempts so far, including this one. */
   readonly attempts: number;
   readonly requestId: string;
@@ -36,7 +38,7 @@ export class FailureLog {
 
   /** A failure of the client is no failure of the node, and makes no line. */
   note(request: FailedRequest, nowMs: number): void {
-    const { node, failure, attempts, requestId, status } = request;
+    const { node, failure, limit, attempts, requestId, status } = request;
     if (this.#log === undefined || failure.party === 'client') return;
     const lines = this.#byNode.get(node) ?? { lastAtMs: Number.NEGATIVE_INFINITY, unlogged: 0 };
     this.#byNode.set(node, lines);
@@ -56,6 +58,7 @@ export class FailureLog {
         node: node.id,
         address: `${node.host}:${node.port}`,
         cause: how,
+        ...(limit !== undefined && { limit }),
         ...(code !== undefined && { code }),
         phase: party,
         attempts,
@@ -63,7 +66,7 @@ export class FailureLog {
         ...(status > 0 && { status }),
         ...(unlogged > 0 && { unlogged }),
       },
-      `request failed at node ${node.id}: ${cause}; ${status > 0 ? `answered ${status}` : 'the answer broke off'}`,
+      `request failed at node ${node.id}: ${cause}${limit === undefined ? '' : `, limit: ${limit}`}; ${status > 0 ? `answered ${status}` : 'the answer broke off'}`,
     );
   }
 }

@@ -6,7 +6,7 @@
  */
 import type { AttemptOutcome, HeldSession, LiveNumbers, RequestLimits } from '@rollcall/core';
 import type { NodeReach } from '@rollcall/feed';
-import type { NodeId, Route } from '@rollcall/protocol';
+import type { NodeId, Route, TimeLimitKey } from '@rollcall/protocol';
 import type { Failure } from './failure.ts';
 import { DEFAULT_LIMITS } from './limits.ts';
 
@@ -212,8 +212,13 @@ export interface Router {
    * another node. `failure` is a kind.
    */
   chooseAgain(head: RoutableHead, decision: RoutingDecision, failure: Failure, nowMs: number): Choice;
-  /** Cause and remedy of an error answer to this decision, for an operator on this machine; `''` without any. */
-  operatorDetail?(decision: RoutingDecision, status: number, nowMs: number): string;
+  /**
+   * Cause and remedy of an error answer to this decision, for an operator on this machine; `''` without any. `limit`: the limit that
+   * ended the request, by name.
+   */
+  operatorDetail?(decision: RoutingDecision, status: number, nowMs: number, limit?: string): string;
+  /** The path whose time limit applies to the request; `''` for a limit of its balancer or of the proxy. */
+  limitPath?(decision: RoutingDecision, key: TimeLimitKey): string;
   /** Longest time that a request may be parked for a node, milliseconds. Always finite. */
   parkMs(limits: RequestLimits): number;
   /** The attempt is about to be written. In-flight goes up. */

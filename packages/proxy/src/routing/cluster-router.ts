@@ -27,7 +27,7 @@ import {
   whyUnserved,
   withoutRoute,
 } from '@rollcall/core';
-import type { FailoverCause, NodeId } from '@rollcall/protocol';
+import type { FailoverCause, NodeId, TimeLimitKey } from '@rollcall/protocol';
 import type { BalancerView, KnownRoute, Placement } from '../cluster/balancer-view.ts';
 import { ClusterNode } from '../cluster/cluster-node.ts';
 import type { ClusterView } from '../cluster/cluster-view.ts';
@@ -424,9 +424,13 @@ export class ClusterRouter implements Router {
     return why === undefined ? '' : `${why.message}; to do: ${why.remedy}`;
   }
 
-  operatorDetail(decision: RoutingDecision, status: number, nowMs: number): string {
+  limitPath(decision: RoutingDecision, key: TimeLimitKey): string {
+    return stateOf(decision).context?.attached.balancer.limits.pathOf(decision.limits, key) ?? '';
+  }
+
+  operatorDetail(decision: RoutingDecision, status: number, nowMs: number, limit?: string): string {
     const why = status === 503 ? this.whyUnavailable(stateOf(decision), nowMs) : '';
-    return operatorDetail({ status, why, node: decision.node, contexts: this.#view.table.contexts });
+    return operatorDetail({ status, why, limit, node: decision.node, contexts: this.#view.table.contexts });
   }
 
   /** The session's node or its replacement, by redirect, the table of the session rule, learning window and failover. */

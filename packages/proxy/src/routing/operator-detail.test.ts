@@ -16,6 +16,11 @@ const CASES: readonly [failed: Partial<FailedRequest> & Pick<FailedRequest, 'sta
   ],
   [{ status: 502, node: NODE }, /^node n1 at 127\.0\.0\.1:3000 gave no complete answer; to do: read its log/],
   [{ status: 504, node: NODE }, /^node n1 at 127\.0\.0\.1:3000 did not answer in time; to do: read its log/],
+  [
+    { status: 504, node: NODE, limit: 'upstream-timeout 30s (path /reports)' },
+    /did not answer in time, limit: upstream-timeout 30s \(path \/reports\); to do: read its log/,
+  ],
+  [{ status: 502, node: NODE, limit: 'head-size 65536' }, /gave no complete answer, limit: head-size 65536; to do/],
   [{ status: 502 }, /^$/],
   [{ status: 503, why: 'all drained; to do: enable one', contexts: [place('/')] }, /^all drained; to do: enable one$/],
   [{ status: 503 }, /^no node is up; to do: start one with rollcall run/],

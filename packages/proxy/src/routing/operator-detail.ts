@@ -9,13 +9,15 @@ export interface FailedRequest {
   readonly status: number;
   /** Cause and remedy of a context without an eligible node; `''` if it is unknown. */
   readonly why: string;
+  /** The limit that ended the request, like `upstream-timeout 30s`; `undefined` if none did. */
+  readonly limit?: string | undefined;
   /** The last node that was tried. */
   readonly node: Pick<UpstreamNode, 'id' | 'authority'> | undefined;
   readonly contexts: readonly { readonly host: HostPattern; readonly path: ContextPath }[];
 }
 
 /** One sentence without a full stop; `''` for a status that needs none. */
-export function operatorDetail({ status, why, node, contexts }: FailedRequest): string {
+export function operatorDetail({ status, why, limit, node, contexts }: FailedRequest): string {
   switch (status) {
     case 404:
       return `no context matches host and path; served: ${placesText(contexts)}; to do: rollcall run --balancer NAME --context PATH -- COMMAND`;
@@ -23,7 +25,7 @@ export function operatorDetail({ status, why, node, contexts }: FailedRequest): 
     case 504:
       return node === undefined
         ? ''
-        : `node ${node.id} at ${node.authority} ${status === 502 ? 'gave no complete answer' : 'did not answer in time'}; to do: read its log, and see rollcall nodes`;
+        : `node ${node.id} at ${node.authority} ${status === 502 ? 'gave no complete answer' : 'did not answer in time'}${limit === undefined ? '' : `, limit: ${limit}`}; to do: read its log, and see rollcall nodes`;
     case 503:
       if (why !== '') return why;
       return contexts.length === 0
