@@ -112,6 +112,27 @@ class Cluster {
     this.apply({ type: 'heartbeat', id: N1, connection: this.#connection, ready });
   }
 
+  /** The worker reports sessions and requests in flight at n1, in the newest revision. */
+  sessions(activeSessions: number, inFlight = 0): void {
+    const { revision } = this.registry.snapshot(this.nowMs);
+    const zero = { tunnels: 0, requests: 0, failures: 0, serverErrors: 0, newSessions: 0, sessionsSeenOnce: 0 };
+    const rest = { bytesToNode: 0, bytesFromNode: 0, latencyMs: -1, isEjected: false, parked: 0 };
+    const counters = { id: N1, inFlight, activeSessions, ...zero, ...rest };
+    this.apply({ type: 'observe', worker: 'w', revision, nodes: [counters] });
+  }
+
+  /** The operator's drain in words. */
+  drain(): string {
+    const { isDone, sessionsLeft } = this.resource().drain!;
+    return `${isDone ? 'over' : 'continues'}, ${sessionsLeft} session${sessionsLeft === 1 ? '' : 's'}`;
+  }
+
+  /** Seconds until the deadline in the feed. */
+  deadlineS(): number | undefined {
+    const { drainMs } = this.registry.snapshot(this.nowMs).nodes[0]!;
+    return drainMs === undefined ? undefined : drainMs / 1_000;
+  }
+
   pass(seconds: number): Event[] {
     const events: Event[] = [];
     for (let i = 0; i < seconds; i++) {
@@ -490,3 +511,82 @@ for (const [name, requests] of Object.entries(REQUESTS))
       assert.equal(`${now.status}${who} at ${(atUnixMs - NOW_UNIX_MS) / 1_000}`, wanted);
     }
   });
+
+/** Ends of a drain with a deadline of 5 s. The node has a session, unless it is empty. */
+const ENDED: Readonly<Record<string, (cluster: Cluster) => void>> = {
+  'deadline over': (cluster) => {
+    cluster.operator('draining', { reason: 'a', deadlineMs: 5_000 });
+    cluster.sessions(1);
+    cluster.pass(6);
+    assert.equal(cluster.drain(), 'over, 1 session');
+  },
+  empty: (cluster) => {
+    cluster.operator('draining', { reason: 'a', deadlineMs: 5_000 });
+    cluster.sessions(0);
+    cluster.pass(6);
+    assert.equal(cluster.drain(), 'over, 0 sessions');
+    cluster.sessions(1);
+  },
+  'deadline over, then enabled': (cluster) => {
+    cluster.operator('draining', { reason: 'a', deadlineMs: 5_000 });
+    cluster.sessions(1);
+    cluster.pass(6);
+    cluster.operator('enabled');
+  },
+  'deadline over, then left and back': (cluster) => {
+    cluster.operator('draining', { reason: 'a', deadlineMs: 5_000 });
+    cluster.sessions(1);
+    cluster.pass(6);
+    cluster.leave();
+    cluster.start({ instance: 'b' });
+    cluster.sessions(1);
+    assert.equal(cluster.drain(), 'continues, 1 session');
+  },
+  'stop with its deadline over': (cluster) => {
+    cluster.operator('stopped', { reason: 'a', deadlineMs: 5_000 });
+    cluster.sessions(1, 1);
+    cluster.pass(6);
+    assert.equal(cluster.drain(), 'over, 1 session');
+  },
+};
+
+/** The next verb, and the drain right after it and 4 s later, while the session stays. */
+const NEXT: readonly (readonly [
+  status: 'draining' | 'stopped',
+  more: Partial<OperatorStatusCommand>,
+  deadlineS: number | undefined,
+])[] = [
+  ['draining', {}, undefined],
+  ['draining', { reason: 'b' }, undefined],
+  ['draining', { deadlineMs: 3_000 }, 3],
+  ['draining', { reason: 'b', deadlineMs: 3_000 }, 3],
+  ['draining', { forMs: 60_000 }, undefined],
+  ['stopped', {}, undefined],
+  ['stopped', { deadlineMs: 3_000 }, 3],
+];
+
+for (const [name, end] of Object.entries(ENDED))
+  for (const [status, more, deadlineS] of NEXT)
+    void test(`a ${status} ${JSON.stringify(more)} after a drain that is ${name} has no deadline but its own`, () => {
+      const cluster = new Cluster();
+      end(cluster);
+      cluster.operator(status, more);
+      cluster.sessions(1, 1);
+      assert.equal(cluster.drain(), 'continues, 1 session');
+      assert.equal(cluster.deadlineS(), deadlineS);
+      cluster.pass(4);
+      assert.equal(cluster.drain(), deadlineS === undefined ? 'continues, 1 session' : 'over, 1 session');
+      cluster.sessions(0);
+      cluster.pass(1);
+      assert.equal(cluster.drain(), 'over, 0 sessions');
+    });
+
+void test('another request has no limit of the earlier one, and a repeat keeps the limits that are ahead', () => {
+  const cluster = new Cluster();
+  cluster.operator('draining', { reason: 'a', deadlineMs: 90_000, forMs: 90_000 });
+  cluster.pass(1);
+  cluster.operator('draining', { by: 'bob' });
+  assert.equal(cluster.deadlineS(), 89);
+  cluster.operator('draining', { by: 'bob', reason: 'b' });
+  assert.deepEqual(cluster.notes(), ['wanted draining {"reason":"b","by":"bob"}']);
+});

@@ -60,10 +60,13 @@ function requestStatus(state: RegistryState, node: NodeRecord, command: Operator
   const { status, by, reason, deadlineMs, forMs } = command;
   // A repeat without another reason changes the limits of the earlier request, which stays: by whom, why and since when.
   const isSame = isRepeat && (reason === undefined || reason === earlier.reason);
+  const kept = (limitMs: number | undefined): number | undefined =>
+    isSame && limitMs !== undefined && limitMs > nowMs ? limitMs : undefined;
   const next: RequestedStatus = {
     ...(isSame ? earlier : { status, reason, by, atMs: nowMs }),
-    deadlineAtMs: instant(nowMs, deadlineMs) ?? (isRepeat ? earlier.deadlineAtMs : undefined),
-    untilMs: instant(nowMs, forMs) ?? (isRepeat ? earlier.untilMs : undefined),
+    // A limit that has passed has ended the earlier drain: this one begins without it.
+    deadlineAtMs: instant(nowMs, deadlineMs) ?? kept(earlier.deadlineAtMs),
+    untilMs: instant(nowMs, forMs) ?? kept(earlier.untilMs),
   };
   if (isSame && next.deadlineAtMs === earlier.deadlineAtMs && next.untilMs === earlier.untilMs) return;
   const request = { by, ...(reason !== undefined && { reason }) };

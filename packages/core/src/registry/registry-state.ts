@@ -212,7 +212,7 @@ export class RegistryState {
     node.goneAtMs = undefined;
     node.goneCause = undefined;
     node.isHeld = false;
-    if (!isInFeed(from) && node.operatorStatus.status !== 'enabled') this.beginOperatorDrain(node);
+    if (!isInFeed(from) && node.operatorStatus.status !== 'enabled') this.#resumeOperatorDrain(node);
     this.emit({ type: 'up', id: node.id, from });
     if (node.isReturning) this.#countReturn(node);
     this.stopExpecting(node);
@@ -366,6 +366,14 @@ export class RegistryState {
   beginOperatorDrain(node: NodeRecord): void {
     node.operatorDrain = this.#newDrain(node.operatorStatus);
     this.#watchDrain(node);
+  }
+
+  /** The same for a node that has returned. A deadline that passed before has ended an earlier drain, and not this one. */
+  #resumeOperatorDrain(node: NodeRecord): void {
+    this.beginOperatorDrain(node);
+    const { deadlineAtMs } = node.operatorStatus;
+    if (deadlineAtMs !== undefined && deadlineAtMs <= this.nowMs)
+      this.changeDrainDeadline(node, node.operatorDrain!, undefined);
   }
 
   /** The operator's drain has another deadline. One that ended at its earlier deadline continues. */
