@@ -31,6 +31,7 @@ export {
   type ContextTableOptions,
   EMPTY_CONTEXT_MS,
   MAX_EMPTY_CONTEXTS,
+  type RememberedEmpty,
 } from './contexts/context-table.ts';
 export {
   ASK_NEW,

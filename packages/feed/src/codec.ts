@@ -37,6 +37,7 @@ import type {
   FeedChange,
   FeedLoad,
   FeedQuestion,
+  FeedRememberedContext,
   FeedRememberedRoute,
   FeedShare,
   FeedToCoordinator,
@@ -113,6 +114,7 @@ function toWorker(type: unknown, fields: Fields): FeedToWorker | undefined {
         parts: fields.integer('parts', COUNT) ?? 1,
         balancers: fields.objects('balancers', MAX_ITEMS, readFeedBalancer) ?? [],
         remembered: fields.objects('remembered', MAX_ITEMS, readRememberedRoute) ?? [],
+        contexts: fields.objects('contexts', MAX_ITEMS, readRememberedContext) ?? [],
         nodes: fields.objects('nodes', SNAPSHOT_PART_NODES, readFeedNode) ?? [],
       };
     case 'commit':
@@ -244,6 +246,14 @@ export function readRememberedRoute(fields: Fields): FeedRememberedRoute | undef
   return balancer && route && { balancer, route, isExpected: fields.boolean('isExpected') ?? false };
 }
 
+/** Reads one context without nodes, also from a saved snapshot. */
+export function readRememberedContext(fields: Fields): FeedRememberedContext | undefined {
+  const balancer = fields.parsed('balancer', parseBalancerName, 'a name', 'bad-name');
+  const host = fields.parsed('host', parseHostPattern, 'a host');
+  const path = fields.parsed('path', parseContextPath, 'a path');
+  return balancer && host && path && { balancer, host, path, emptyMs: fields.number('emptyMs', DAY_MS) ?? 0 };
+}
+
 function readChange(fields: Fields): FeedChange | 'unknown' | undefined {
   const type = fields.text('type', 64);
   switch (type) {
@@ -265,6 +275,11 @@ function readChange(fields: Fields): FeedChange | 'unknown' | undefined {
         ...optional('path', fields.parsed('path', parseContextPath, 'a path')),
         ...optional('host', fields.parsed('host', parseHostPattern, 'a host')),
       };
+    case 'context-remembered': {
+      const context = fields.object('context');
+      const read = context && readRememberedContext(context);
+      return read && { type, context: read };
+    }
     case 'balancer-forgotten': {
       const name = fields.parsed('name', parseBalancerName, 'a name', 'bad-name');
       return name && { type, name };

@@ -56,6 +56,15 @@ export interface FeedRememberedRoute {
   readonly isExpected: boolean;
 }
 
+/** A context that has lost its last node. For ten minutes it is answered with 503, instead of by an enclosing context. */
+export interface FeedRememberedContext {
+  readonly balancer: BalancerName;
+  readonly host: HostPattern;
+  readonly path: ContextPath;
+  /** Time since its last node left, milliseconds. */
+  readonly emptyMs: number;
+}
+
 export interface FeedHello {
   readonly type: 'hello';
   readonly epoch: string;
@@ -70,13 +79,16 @@ export interface FeedUnknown {
   readonly type: 'unknown';
 }
 
-/** Part `part` of `parts`, at most 100 nodes each. Balancers are sent first, then remembered routes, then nodes, in any number of parts. */
+/** Part `part` of `parts`, at most 100 nodes each. Balancers are sent first, then remembered routes and contexts, then nodes, in any number of
+ * parts. */
 export interface FeedSnapshot {
   readonly type: 'snapshot';
   readonly part: number;
   readonly parts: number;
   readonly balancers: readonly FeedBalancer[];
   readonly remembered: readonly FeedRememberedRoute[];
+  /** Absent in snapshots of releases without this field. */
+  readonly contexts?: readonly FeedRememberedContext[];
   readonly nodes: readonly FeedNode[];
 }
 
@@ -105,6 +117,8 @@ export type FeedChange =
   | { readonly type: 'balancer'; readonly balancer: FeedBalancer }
   /** Contexts without nodes are forgotten. Without `host`: `path` on every host. Without `path`: all contexts. */
   | { readonly type: 'contexts-forgotten'; readonly path?: ContextPath; readonly host?: HostPattern }
+  /** A context without nodes that the coordinator has read from its store. */
+  | { readonly type: 'context-remembered'; readonly context: FeedRememberedContext }
   /** The balancer has had no node and no settings for an hour. Its remembered routes stay. */
   | { readonly type: 'balancer-forgotten'; readonly name: BalancerName }
   /** A remembered route has expired after 24 hours. */

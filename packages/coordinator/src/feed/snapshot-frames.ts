@@ -2,9 +2,11 @@
 import type { Snapshot } from '@rollcall/core';
 import { FEED_LIST_CHARS, frameWithLists, SNAPSHOT_PART_NODES } from '@rollcall/feed';
 
-type Kind = 'balancers' | 'remembered' | 'nodes';
+type Kind = 'balancers' | 'remembered' | 'contexts' | 'nodes';
 /** JSON texts of the items of one part, joined by commas. */
 type Part = Readonly<Record<Kind, string>>;
+
+const NOTHING: Part = { balancers: '', remembered: '', contexts: '', nodes: '' };
 
 /** Snapshots up to this size, UTF-16 units, are kept between counting and sending; larger ones are encoded twice. */
 const KEPT_CHARS = 16 * 1024 * 1024;
@@ -16,7 +18,7 @@ export function* snapshotFrames(snapshot: Snapshot): Generator<string, void> {
   let chars = 0;
   for (const part of partsOf(snapshot)) {
     parts += 1;
-    chars += part.balancers.length + part.remembered.length + part.nodes.length;
+    chars += part.balancers.length + part.remembered.length + part.contexts.length + part.nodes.length;
     if (chars <= KEPT_CHARS) kept.push(part);
     else kept = [];
   }
@@ -26,13 +28,14 @@ export function* snapshotFrames(snapshot: Snapshot): Generator<string, void> {
 }
 
 /** The parts, at least one. Balancers come first, so that workers create a balancer with its settings instead of defaults. */
-function* partsOf({ balancers, remembered, nodes }: Snapshot): Generator<Part, void> {
-  let part: Record<Kind, string> = { balancers: '', remembered: '', nodes: '' };
+function* partsOf({ balancers, remembered, contexts, nodes }: Snapshot): Generator<Part, void> {
+  let part: Record<Kind, string> = { ...NOTHING };
   let chars = 0;
   let nodesIn = 0;
   for (const [kind, items] of [
     ['balancers', balancers],
     ['remembered', remembered],
+    ['contexts', contexts],
     ['nodes', nodes],
   ] as const)
     for (const item of items) {
@@ -40,7 +43,7 @@ function* partsOf({ balancers, remembered, nodes }: Snapshot): Generator<Part, v
       const isFull = chars > 0 && chars + text.length > FEED_LIST_CHARS;
       if (isFull || (kind === 'nodes' && nodesIn >= SNAPSHOT_PART_NODES)) {
         yield part;
-        part = { balancers: '', remembered: '', nodes: '' };
+        part = { ...NOTHING };
         chars = 0;
         nodesIn = 0;
       }

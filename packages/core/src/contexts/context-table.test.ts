@@ -13,7 +13,13 @@ import type { SessionVerdict } from '../liveness/session-rule.ts';
 import { TIERS, type Tier } from '../liveness/tier.ts';
 import { seededRng } from '../seeded-rng.ts';
 import { candidate } from '../testing/algorithm-contract.ts';
-import { buildContextTable, type ContextTable, EMPTY_CONTEXT_MS, MAX_EMPTY_CONTEXTS } from './context-table.ts';
+import {
+  buildContextTable,
+  type ContextTable,
+  EMPTY_CONTEXT_MS,
+  MAX_EMPTY_CONTEXTS,
+  type RememberedEmpty,
+} from './context-table.ts';
 import type { MemberNode } from './member-node.ts';
 import { ServedContext } from './served-context.ts';
 
@@ -246,6 +252,31 @@ void test('forgotten contexts without nodes are dropped at once, and the table k
     left.contexts.map(({ path }) => path),
     ['/b'],
   );
+});
+
+void test('a context that another process remembers is in the table, unless a node serves it or its time is over', () => {
+  const [host, balancer] = [parseHostPattern('h')!, parseBalancerName('shop')!];
+  const at = (path: string, emptySinceMs: number): RememberedEmpty => ({
+    host,
+    path: parseContextPath(path)!,
+    balancer,
+    emptySinceMs,
+  });
+  const options = {
+    changed: new Set<NodeId>(),
+    attach: (balancer: string, path: string) => `${balancer}${path}`,
+    nowMs: EMPTY_CONTEXT_MS,
+    remembered: [at('/lost', 1), at('/old', 0), at('/served', 1), at('/forgotten', 1)],
+    isForgotten: ({ path }: { readonly path: string }) => path === '/forgotten',
+  };
+  const nodes = [node('a', { hosts: ['h'], paths: ['/', '/served'] })];
+  const table = buildContextTable<TestNode, string>(nodes, { ...options, previous: undefined });
+  assert.deepEqual(
+    table.contexts.map(({ path, members }) => `${path} ${members.length}`),
+    ['/ 1', '/served 1', '/lost 0'],
+  );
+  const again = buildContextTable<TestNode, string>(nodes, { ...options, previous: table });
+  assert.equal(again.find('h', '/lost'), table.find('h', '/lost'));
 });
 
 void test('at most 1,000 contexts without nodes are kept, and a balancer with many does not displace those of others', () => {

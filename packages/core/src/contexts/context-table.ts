@@ -10,6 +10,15 @@ export const MAX_EMPTY_CONTEXTS = 1_000;
 /** Longest host that is looked up by suffix, in characters; no valid name is longer (RFC 1035 §2.3.4). */
 const MAX_HOST_LENGTH = 253;
 
+/** A context without a node, as known from elsewhere. */
+export interface RememberedEmpty {
+  readonly host: HostPattern;
+  readonly path: ContextPath;
+  readonly balancer: BalancerName;
+  /** Instant at which its last node left. */
+  readonly emptySinceMs: number;
+}
+
 /** How a table is built. */
 export interface ContextTableOptions<N extends MemberNode, A> {
   /** The table before this one; contexts in which nothing changed are taken over as they are. */
@@ -19,6 +28,8 @@ export interface ContextTableOptions<N extends MemberNode, A> {
   /** Returns the attachment of a balancer and context; the same for the same pair, so that its state survives. */
   readonly attach: (balancer: BalancerName, path: ContextPath) => A;
   readonly nowMs: number;
+  /** Contexts without a node that `previous` may lack. Default: none. */
+  readonly remembered?: readonly RememberedEmpty[];
   /** True for contexts without a node that an operator has removed. Default: always false. */
   readonly isForgotten?: (context: { readonly host: HostPattern; readonly path: ContextPath }) => boolean;
 }
@@ -129,7 +140,7 @@ class HostContexts<N extends MemberNode, A> {
  */
 export function buildContextTable<N extends MemberNode, A>(
   nodes: Iterable<N>,
-  { previous, changed, attach, nowMs, isForgotten = () => false }: ContextTableOptions<N, A>,
+  { previous, changed, attach, nowMs, remembered = [], isForgotten = () => false }: ContextTableOptions<N, A>,
 ): ContextTable<N, A> {
   const places = new Map<string, Place<N>>();
   for (const node of nodes) {
@@ -146,7 +157,7 @@ export function buildContextTable<N extends MemberNode, A>(
   const contexts: ServedContext<N, A>[] = [];
   const empty: ServedContext<N, A>[] = [];
   for (const before of previous?.contexts ?? []) {
-    const key = `${before.host} ${before.path}`;
+    const key = keyOf(before);
     const place = places.get(key);
     if (!place) {
       if (isForgotten(before)) continue;
@@ -157,9 +168,21 @@ export function buildContextTable<N extends MemberNode, A>(
       places.delete(key);
     }
   }
+  const known = new Set(remembered.length === 0 ? [] : [...contexts, ...empty].map(keyOf));
+  for (const context of remembered) {
+    const { balancer, path, emptySinceMs } = context;
+    const key = keyOf(context);
+    if (places.has(key) || known.has(key) || isForgotten(context) || nowMs - emptySinceMs >= EMPTY_CONTEXT_MS) continue;
+    known.add(key);
+    empty.push(new ServedContext<N, A>(context, [], attach(balancer, path), emptySinceMs));
+  }
   for (const place of places.values())
     contexts.push(new ServedContext(place, place.members, attach(place.balancer, place.path), undefined));
   return new ContextTable([...contexts, ...bounded(empty)]);
+}
+
+function keyOf({ host, path }: { readonly host: HostPattern; readonly path: ContextPath }): string {
+  return `${host} ${path}`;
 }
 
 /** Drops the oldest contexts of the balancer with the most, so that one balancer cannot displace the contexts of others. */

@@ -24,7 +24,7 @@ import { AddressIndex } from './ownership/address-index.ts';
 import { BalancerMakers } from './ownership/balancer-makers.ts';
 import { ContextOwnership } from './ownership/context-ownership.ts';
 import { RouteOwnership } from './ownership/route-ownership.ts';
-import { RememberedContexts } from './views/remembered-contexts.ts';
+import { type Place, RememberedContexts } from './views/remembered-contexts.ts';
 import { FailoverCounters } from './workers/failover-counters.ts';
 import { StickyFindings } from './workers/sticky-findings.ts';
 import { Traffic } from './workers/traffic.ts';
@@ -40,7 +40,11 @@ export class RegistryState {
   readonly nodes: NodeIndex = new NodeIndex();
   readonly routes: RouteOwnership = new RouteOwnership();
   readonly contexts: ContextOwnership = new ContextOwnership();
-  readonly remembered: RememberedContexts = new RememberedContexts();
+  readonly remembered: RememberedContexts = new RememberedContexts((context) => {
+    const key = recordKey.context(context.host, context.path);
+    this.contextRecords.set(key, context);
+    this.dirtyRecords.add(key);
+  });
   readonly addresses: AddressIndex = new AddressIndex();
   readonly balancers: Map<BalancerName, BalancerSettings> = new Map();
   readonly shared: SharedSettings;
@@ -58,6 +62,8 @@ export class RegistryState {
   readonly journal: FeedJournal = new FeedJournal();
   /** Keys of records that have to be written to the store. */
   readonly dirtyRecords: Set<string> = new Set();
+  /** Contexts of the dirty records of remembered contexts. */
+  readonly contextRecords: Map<string, Place> = new Map();
   /** Nodes with a drain that is not done. */
   readonly draining: Set<NodeRecord> = new Set();
   isSettled = false;

@@ -361,6 +361,9 @@ class Scenario {
           ...snapshot.remembered.map(
             ({ balancer, route, isExpected }) => `remembered ${balancer} ${route}${isExpected ? ' expected' : ''}`,
           ),
+          ...snapshot.contexts.map(
+            ({ balancer, host, path, emptyMs }) => `context ${path} on ${host} of ${balancer} empty for ${emptyMs} ms`,
+          ),
         ];
       }
       case 'progress': {
@@ -419,6 +422,7 @@ function describe(event: Event | Rejection): string {
 function describeChange(change: FeedChange): string {
   if (change.type === 'balancer') return `balancer ${change.balancer.name}`;
   if (change.type !== 'node') {
+    if (change.type === 'context-remembered') return `${change.type} ${fields({ ...change.context })}`;
     const { type, ...rest } = change;
     return `${type} ${fields(rest)}`;
   }

@@ -10,7 +10,7 @@
  * The cluster id always has the same version: the first write of all coordinators stays.
  */
 export interface StoredRecord {
-  /** `node/ID`, `override/ID`, `balancer/NAME`, `cluster/id`. At most 128 characters, unique. */
+  /** `node/ID`, `override/ID`, `balancer/NAME`, `context/HASH`, `cluster/id`. At most 128 characters, unique. */
   readonly key: string;
   readonly version: readonly [number, number];
   /** JSON-safe; at most 16 KiB when encoded. */

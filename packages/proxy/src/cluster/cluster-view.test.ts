@@ -4,7 +4,14 @@ import type { NodeReport } from '@rollcall/core';
 import type { FeedNode } from '@rollcall/feed';
 import { parseBalancerName } from '@rollcall/protocol';
 import { decodeSnapshot } from '../snapshot/snapshot-file.ts';
-import { feedBalancer, feedNode, goneChange, rememberedRoute, TestCluster } from './cluster.fixture.ts';
+import {
+  feedBalancer,
+  feedNode,
+  goneChange,
+  rememberedContext,
+  rememberedRoute,
+  TestCluster,
+} from './cluster.fixture.ts';
 
 function ids(cluster: TestCluster): string[] {
   return [...cluster.view.nodes.keys()].sort();
@@ -38,6 +45,34 @@ void test('a settled snapshot replaces the whole state', () => {
   assert.equal(cluster.ask('rc_route=x.old').decision.stickyResult, 'new');
   assert.equal(cluster.ask('rc_route=x.kept').decision.stickyResult, 'moved');
 });
+
+const LOST = rememberedContext('/lost', 60_000);
+/** How a worker receives contexts without nodes. Node a serves `/`. */
+const SOURCES: Readonly<Record<string, (cluster: TestCluster) => void>> = {
+  'a snapshot': (cluster) => cluster.fill([feedNode('a')], { contexts: [LOST] }),
+  'a change': (cluster) => {
+    cluster.fill([feedNode('a')]);
+    cluster.change({ type: 'context-remembered', context: LOST });
+  },
+  'its own table, saved and read by the next worker': (cluster) => {
+    const earlier = new TestCluster();
+    earlier.fill([feedNode('a')], { contexts: [LOST] });
+    const saved = { format: 1, writtenAtUnixMs: 1, epoch: 'e', revision: 1 };
+    const read = decodeSnapshot(JSON.stringify({ ...saved, ...earlier.view.snapshot(earlier.clock.nowMs()) }));
+    assert.ok(typeof read === 'object');
+    cluster.fill(read.snapshot.nodes, { contexts: read.snapshot.contexts ?? [] });
+  },
+};
+
+for (const [source, receive] of Object.entries(SOURCES))
+  void test(`a context without nodes from ${source} is not served by an enclosing one, until it is forgotten`, () => {
+    const cluster = new TestCluster();
+    receive(cluster);
+    assert.equal(cluster.ask('', '/').node, 'a');
+    assert.deepEqual([cluster.ask('', '/lost').choice, cluster.ask('', '/lost').node], ['unavailable', '']);
+    cluster.change({ type: 'contexts-forgotten', path: LOST.path });
+    assert.equal(cluster.ask('', '/lost').node, 'a');
+  });
 
 void test('a forgotten route is unknown', () => {
   const cluster = new TestCluster();

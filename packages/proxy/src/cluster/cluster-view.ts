@@ -10,6 +10,7 @@ import {
   buildContextTable,
   ContextTable,
   type NodeReport,
+  type RememberedEmpty,
   type RequestLimits,
   requestLimits,
 } from '@rollcall/core';
@@ -19,6 +20,7 @@ import type {
   FeedCommit,
   FeedLoad,
   FeedNode,
+  FeedRememberedContext,
   FeedRememberedRoute,
   FeedSessions,
   FeedShare,
@@ -36,6 +38,8 @@ export interface ClusterSnapshot {
   readonly nodes: readonly FeedNode[];
   readonly balancers: readonly FeedBalancer[];
   readonly remembered: readonly FeedRememberedRoute[];
+  /** Contexts without nodes. Absent in files of releases without them. */
+  readonly contexts?: readonly FeedRememberedContext[];
   /** In saved snapshots only; the feed sends it in `hello`. */
   readonly reach?: ReachBounds;
 }
@@ -84,6 +88,8 @@ export class ClusterView {
   readonly #shares = new Map<BalancerName, number>();
   /** Contexts without nodes that the next table leaves out. */
   #forgottenContexts: Extract<FeedChange, { type: 'contexts-forgotten' }>[] = [];
+  /** Contexts without nodes that the next table has, unless the present one has them. */
+  #rememberedContexts: RememberedEmpty[] = [];
   /** Instant at which the first context without nodes is dropped. */
   #emptyUntilMs = Number.POSITIVE_INFINITY;
   /** Balancers that the coordinator has forgotten and whose routes it remembers. */
@@ -151,7 +157,7 @@ export class ClusterView {
    * that it does not name stay until the coordinator has settled.
    */
   applySnapshot(
-    { nodes, balancers, remembered, reach }: ClusterSnapshot,
+    { nodes, balancers, remembered, contexts = [], reach }: ClusterSnapshot,
     commit: Omit<FeedCommit, 'type'>,
     nowMs: number,
   ): void {
@@ -169,6 +175,7 @@ export class ClusterView {
     const upAtMs = this.isFilled ? nowMs : Number.NEGATIVE_INFINITY;
     for (const node of nodes) this.#put(node, upAtMs, nowMs);
     for (const { balancer, route, isExpected } of remembered) this.balancer(balancer).remember(route, isExpected);
+    for (const context of contexts) this.#rememberContext(context, nowMs);
     if (commit.isSettled) this.#forgetUnnamed(remembered, balancers, nowMs);
     this.isFilled = true;
     this.#isDirty = true;
@@ -203,6 +210,9 @@ export class ClusterView {
         case 'contexts-forgotten':
           this.#forgottenContexts.push(change);
           this.#isDirty = true;
+          break;
+        case 'context-remembered':
+          this.#rememberContext(change.context, nowMs);
           break;
         case 'balancer-forgotten':
           this.#forgotten.add(change.name);
@@ -268,10 +278,12 @@ export class ClusterView {
       changed: this.#changed,
       attach: (balancer, path) => this.balancer(balancer).placement(path),
       nowMs,
+      remembered: this.#rememberedContexts,
       isForgotten: ({ host, path }) =>
         this.#forgottenContexts.some((choice) => (choice.path ?? path) === path && (choice.host ?? host) === host),
     });
     this.#forgottenContexts = [];
+    this.#rememberedContexts = [];
     this.#emptyUntilMs = this.#table.emptyUntilMs;
     this.#changed.clear();
     this.#isDirty = false;
@@ -332,7 +344,15 @@ export class ClusterView {
       for (const { route, node, isExpected } of routes.values())
         if (node === undefined) remembered.push({ balancer: name, route, isExpected });
     const balancers = [...this.balancers.values()].map(({ settings }) => settings);
-    return { nodes, balancers, remembered, ...(this.reach && { reach: this.reach }) };
+    const contexts: FeedRememberedContext[] = [];
+    for (const { balancer, host, path, emptySinceMs } of this.#table.contexts)
+      if (emptySinceMs !== undefined) contexts.push({ balancer, host, path, emptyMs: nowMs - emptySinceMs });
+    return { nodes, balancers, remembered, contexts, ...(this.reach && { reach: this.reach }) };
+  }
+
+  #rememberContext({ balancer, host, path, emptyMs }: FeedRememberedContext, nowMs: number): void {
+    this.#rememberedContexts.push({ balancer, host, path, emptySinceMs: nowMs - emptyMs });
+    this.#isDirty = true;
   }
 
   /** `upAtMs` applies to a new node whose age is unknown. */

@@ -2,7 +2,14 @@
 
 import { type CookieSeal, REFUSAL_GAP_MS } from '@rollcall/core';
 import { ManualClock, seededRng } from '@rollcall/core/testing';
-import type { FeedBalancer, FeedChange, FeedContext, FeedNode, FeedRememberedRoute } from '@rollcall/feed';
+import type {
+  FeedBalancer,
+  FeedChange,
+  FeedContext,
+  FeedNode,
+  FeedRememberedContext,
+  FeedRememberedRoute,
+} from '@rollcall/feed';
 import { newFeedNode } from '@rollcall/feed';
 import {
   type GoneCause,
@@ -88,6 +95,15 @@ export function rememberedRoute(route: string, isExpected: boolean, balancer = '
   return { balancer: sure(parseBalancerName(balancer)), route: sure(parseRoute(route)), isExpected };
 }
 
+export function rememberedContext(path: string, emptyMs: number, balancer = 'shop'): FeedRememberedContext {
+  return {
+    balancer: sure(parseBalancerName(balancer)),
+    host: sure(parseHostPattern('*')),
+    path: sure(parseContextPath(path)),
+    emptyMs,
+  };
+}
+
 export function goneChange(id: string, cause: GoneCause = 'expired', balancer = 'shop'): FeedChange {
   return {
     type: 'gone',
@@ -154,14 +170,16 @@ export class TestCluster {
     options: {
       readonly balancers?: readonly FeedBalancer[];
       readonly remembered?: readonly FeedRememberedRoute[];
+      readonly contexts?: readonly FeedRememberedContext[];
       readonly isSettled?: boolean;
       readonly learningMs?: number;
       readonly epoch?: string;
     } = {},
   ): void {
-    const { balancers = [feedBalancer()], remembered = [], isSettled = true, learningMs = 0, epoch = 'e1' } = options;
+    const { balancers = [feedBalancer()], remembered = [], contexts = [] } = options;
+    const { isSettled = true, learningMs = 0, epoch = 'e1' } = options;
     this.view.applySnapshot(
-      { nodes, balancers, remembered },
+      { nodes, balancers, remembered, contexts },
       { epoch, revision: 1, isSettled, learningMs, leaseMs: 20_000 },
       this.clock.nowMs(),
     );

@@ -3,7 +3,7 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { feedBalancer, feedNode, rememberedRoute, TestCluster } from '../cluster/cluster.fixture.ts';
+import { feedBalancer, feedNode, rememberedContext, rememberedRoute, TestCluster } from '../cluster/cluster.fixture.ts';
 import { ManualDelays } from '../feed/delay.fixture.ts';
 import {
   aged,
@@ -24,6 +24,7 @@ const saved: SavedSnapshot = {
     nodes: [feedNode('a', { group: 'eu' })],
     balancers: [feedBalancer()],
     remembered: [rememberedRoute('b', true)],
+    contexts: [rememberedContext('/lost', 1_000)],
   },
 };
 
@@ -160,7 +161,10 @@ void test('the ages in a saved snapshot grow by the time since it was written, a
     feedNode('b'),
     feedNode('c', { drainMs: 10 }),
   ];
-  const [a, b, c] = aged({ nodes, balancers: [], remembered: [] }, 1_000).nodes;
+  const before = { nodes, balancers: [], remembered: [], contexts: [rememberedContext('/lost', 500)] };
+  const { nodes: later, contexts } = aged(before, 1_000);
+  const [a, b, c] = later;
+  assert.equal(contexts?.[0]?.emptyMs, 1_500);
   assert.deepEqual([a?.ageMs, a?.loadAgeMs, b?.ageMs, b?.loadAgeMs], [1_010, 1_020, undefined, undefined]);
   assert.deepEqual([a?.drainMs, b?.drainMs, c?.drainMs], [4_000, undefined, 0]);
 });

@@ -4,7 +4,13 @@
  */
 import { readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { readFeedBalancer, readFeedNode, readReachBounds, readRememberedRoute } from '@rollcall/feed';
+import {
+  readFeedBalancer,
+  readFeedNode,
+  readReachBounds,
+  readRememberedContext,
+  readRememberedRoute,
+} from '@rollcall/feed';
 import { FaultBox, Fields, isObject } from '@rollcall/protocol';
 import type { ClusterSnapshot } from '../cluster/cluster-view.ts';
 
@@ -85,9 +91,10 @@ export function isTrusted({ writtenAtUnixMs }: SavedSnapshot, nowUnixMs: number)
 }
 
 /** Its nodes with the ages that they have `elapsedMs` after it was written. */
-export function aged({ nodes, ...others }: ClusterSnapshot, elapsedMs: number): ClusterSnapshot {
+export function aged({ nodes, contexts = [], ...others }: ClusterSnapshot, elapsedMs: number): ClusterSnapshot {
   return {
     ...others,
+    contexts: contexts.map((context) => ({ ...context, emptyMs: context.emptyMs + elapsedMs })),
     nodes: nodes.map((node) => ({
       ...node,
       ...(node.ageMs !== undefined && { ageMs: node.ageMs + elapsedMs }),
@@ -117,6 +124,7 @@ export function decodeSnapshot(text: string): SavedSnapshot | string {
       nodes: fields.objects('nodes', MAX_ITEMS, readFeedNode) ?? [],
       balancers: fields.objects('balancers', MAX_ITEMS, readFeedBalancer) ?? [],
       remembered: fields.objects('remembered', MAX_ITEMS, readRememberedRoute) ?? [],
+      contexts: fields.objects('contexts', MAX_ITEMS, readRememberedContext) ?? [],
       ...(reach && { reach }),
     },
   };

@@ -29,6 +29,8 @@ export interface FeedDirt {
   readonly balancers: readonly BalancerName[];
   readonly nodes: readonly NodeId[];
   readonly forgottenContexts: readonly ContextChoice[];
+  /** Contexts without nodes have come from the store. */
+  readonly hasRestoredContexts: boolean;
   readonly isSettledChanged: boolean;
 }
 
@@ -40,6 +42,7 @@ export class FeedJournal {
   #routes = new Map<string, RouteName>();
   #balancers = new Set<BalancerName>();
   #forgottenContexts: ContextChoice[] = [];
+  #hasRestoredContexts = false;
   #isSettledChanged = false;
 
   get revision(): number {
@@ -82,6 +85,12 @@ export class FeedJournal {
     this.#touch();
   }
 
+  /** Contexts without nodes have come from the store. All others are known to the workers, which remember them themselves. */
+  contextsRemembered(): void {
+    this.#hasRestoredContexts = true;
+    this.#touch();
+  }
+
   settled(): void {
     this.#isSettledChanged = true;
     this.#touch();
@@ -95,8 +104,10 @@ export class FeedJournal {
       balancers: [...this.#balancers],
       nodes: [...this.#nodes],
       forgottenContexts: this.#forgottenContexts,
+      hasRestoredContexts: this.#hasRestoredContexts,
       isSettledChanged: this.#isSettledChanged,
     };
+    this.#hasRestoredContexts = false;
     this.#forgottenContexts = [];
     this.#losses = new Map();
     this.#routes = new Map();

@@ -6,12 +6,14 @@
  * - `gone` removes the node and remembers its route as not expected.
  * - `node` adds or replaces the node, and drops its route from the remembered ones.
  * - `forgotten` drops a remembered route.
+ * - `context-remembered` adds a context without nodes, unless the context is known.
  * - `settled` with no learning time left makes all remembered routes not expected.
  */
 import {
   type FeedBalancer,
   type FeedChange,
   type FeedNode,
+  type FeedRememberedContext,
   type FeedRememberedRoute,
   newFeedNode,
 } from '@rollcall/feed';
@@ -30,6 +32,8 @@ export interface Snapshot {
   readonly nodes: readonly FeedNode[];
   readonly balancers: readonly FeedBalancer[];
   readonly remembered: readonly FeedRememberedRoute[];
+  /** Contexts without nodes that are answered with 503. */
+  readonly contexts: readonly FeedRememberedContext[];
 }
 
 export function snapshotOf(state: RegistryState, nowMs: number): Snapshot {
@@ -50,7 +54,14 @@ export function snapshotOf(state: RegistryState, nowMs: number): Snapshot {
     nodes,
     balancers: [...state.balancers.values()].map((balancer) => balancer.inForce()),
     remembered,
+    contexts: rememberedContexts(state, nowMs),
   };
+}
+
+function rememberedContexts(state: RegistryState, nowMs: number): FeedRememberedContext[] {
+  return state.remembered
+    .all()
+    .map(({ balancer, host, path, sinceMs }) => ({ balancer, host, path, emptyMs: elapsedMs(sinceMs, nowMs) }));
 }
 
 /**
@@ -86,6 +97,8 @@ export function changesOf(state: RegistryState, dirt: FeedDirt): FeedChange[] {
     if (node) changes.push({ type: 'node', node });
   }
   changes.push(...forgotten);
+  const restored = dirt.hasRestoredContexts ? rememberedContexts(state, state.nowMs) : [];
+  for (const context of restored) changes.push({ type: 'context-remembered', context });
   for (const choice of dirt.forgottenContexts) changes.push({ type: 'contexts-forgotten', ...choice });
   if (dirt.isSettledChanged)
     changes.push({

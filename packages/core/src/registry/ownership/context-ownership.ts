@@ -63,6 +63,11 @@ export class ContextOwnership {
     return undefined;
   }
 
+  /** True while a node has claimed the context on the host. */
+  isHeld(host: HostPattern, path: ContextPath): boolean {
+    return this.#claims.has(keyOf(host, path));
+  }
+
   /** The first context of `node` that takes traffic of another owner's context. Contexts that its balancer already serves do not count. */
   shadow(node: Claimant, owner: string): Shadow | undefined {
     for (const host of node.hosts) {

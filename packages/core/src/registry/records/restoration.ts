@@ -13,9 +13,11 @@ import type { NodeRecord } from '../node/node-record.ts';
 import { freshRecord } from '../node/node-record.ts';
 import { isInFeed } from '../node/node-status.ts';
 import type { RegistryState } from '../registry-state.ts';
+import type { Place, RememberedContext } from '../views/remembered-contexts.ts';
 import {
   readStoredBalancer,
   readStoredClusterId,
+  readStoredContext,
   readStoredNode,
   readStoredOverride,
   type StoredNode,
@@ -44,8 +46,30 @@ export function restore(state: RegistryState, command: RestoreCommand): void {
       if (node?.liveness === 'suspect') missing.push(node.id);
     }
   for (const record of current) if (record.key.startsWith('override/')) restoreOverride(state, record, toMs);
+  restoreContexts(state, current, toMs);
   chooseOwners(state);
   if (state.learning.expect(missing)) state.tellSettled();
+}
+
+/** Contexts without a node, remembered or forgotten, unless a node serves them by now. */
+function restoreContexts(state: RegistryState, records: readonly StoredRecord[], toMs: ToMs): void {
+  const contexts: RememberedContext[] = [];
+  const forgotten: Place[] = [];
+  for (const record of records) {
+    if (!record.key.startsWith('context/')) continue;
+    rememberVersion(state, record);
+    const stored = readStoredContext(record.value);
+    if (stored === undefined) {
+      state.unreadableRecords += 1;
+      continue;
+    }
+    const { host, path, lost } = stored;
+    if (state.contexts.isHeld(host, path)) state.dirtyRecords.add(record.key);
+    else if (lost === undefined) forgotten.push({ host, path });
+    else contexts.push({ host, path, balancer: lost.balancer, sinceMs: Math.min(state.nowMs, toMs(lost.sinceUnixMs)) });
+  }
+  state.remembered.restore(contexts, forgotten);
+  if (contexts.length > 0) state.journal.contextsRemembered();
 }
 
 /** Sets the first token of restored balancers: the token of the node that has been registered for the longest time. */

@@ -7,18 +7,29 @@
  */
 import type { NodeReach, ProbeKind } from '@rollcall/feed';
 import { readNodeReach } from '@rollcall/feed';
-import type { BalancerPatch, GoneCause, NodeId, NodeRegistration, Status, StickyHint } from '@rollcall/protocol';
+import type {
+  BalancerName,
+  BalancerPatch,
+  GoneCause,
+  NodeId,
+  NodeRegistration,
+  Status,
+  StickyHint,
+} from '@rollcall/protocol';
 import {
   FaultBox,
   Fields,
   GONE_CAUSES,
   isObject,
   parseBalancerName,
+  parseContextPath,
+  parseHostPattern,
   parseNodeId,
   readBalancerLimits,
   readRegistration,
   readRouteCookiePatch,
 } from '@rollcall/protocol';
+import { EMPTY_CONTEXT_MS } from '../../contexts/context-table.ts';
 import { recordKey } from '../../store/record-key.ts';
 import type { StoredRecord } from '../../store/store.ts';
 import type { Hint } from '../balancer-settings.ts';
@@ -26,6 +37,7 @@ import type { QuotaStanding } from '../commands.ts';
 import type { NodeKind, NodeView, Overrides, SettledStart } from '../node/node-record.ts';
 import { isInFeed } from '../node/node-status.ts';
 import type { RegistryState } from '../registry-state.ts';
+import type { Place } from '../views/remembered-contexts.ts';
 
 /** The changes that the store has to write since the last call. */
 export interface RecordChanges {
@@ -53,6 +65,7 @@ export function takeRecords(state: RegistryState, nowUnixMs: number): RecordChan
     }
   }
   state.dirtyRecords.clear();
+  state.contextRecords.clear();
   return { write, remove };
 }
 
@@ -60,6 +73,7 @@ function recordOf(state: RegistryState, key: string, nowUnixMs: number): StoredR
   const toUnixMs = (atMs: number): number => Math.max(0, Math.round(nowUnixMs - (state.nowMs - atMs)));
   const [kind, name] = key.split('/') as [string, string];
   if (key === recordKey.cluster) return { key, version: CLUSTER_VERSION, value: { id: state.shared.clusterId } };
+  if (kind === 'context') return contextRecord(state, key, nowUnixMs, toUnixMs);
   if (kind === 'balancer') return balancerRecord(state, key, name, nowUnixMs);
   const node = state.nodes.get(name as NodeId);
   if (!node) return undefined;
@@ -150,6 +164,32 @@ function balancerRecord(state: RegistryState, key: string, name: string, nowUnix
   return { key, version: nextOverrideVersion(state, nowUnixMs), value };
 }
 
+function contextRecord(
+  state: RegistryState,
+  key: string,
+  nowUnixMs: number,
+  toUnixMs: (atMs: number) => number,
+): StoredRecord | undefined {
+  const place = state.contextRecords.get(key);
+  const context = place
+    ? state.remembered.get(place)
+    : state.remembered.all().find((one) => recordKey.context(one.host, one.path) === key);
+  const version = nextOverrideVersion(state, nowUnixMs);
+  // As long as a node that has left it may be remembered.
+  if (context === undefined && place !== undefined && state.remembered.isForgotten(place))
+    return {
+      key,
+      version,
+      value: { ...place, isForgotten: true },
+      expiresAtUnixMs: toUnixMs(state.nowMs + state.options.rememberMs),
+    };
+  if (context === undefined) return undefined;
+  const { host, path, balancer, sinceMs } = context;
+  const value = { host, path, balancer, sinceUnixMs: toUnixMs(sinceMs) };
+  const expiresAtUnixMs = toUnixMs(sinceMs + EMPTY_CONTEXT_MS);
+  return { key, version, value, expiresAtUnixMs };
+}
+
 /** The record of a node in the store. */
 export interface StoredNode {
   readonly registration: NodeRegistration & { readonly incarnation: number; readonly instance: string };
@@ -178,6 +218,11 @@ export interface StoredOverride extends Overrides {
   readonly atUnixMs: number;
   readonly deadlineAtUnixMs: number | undefined;
   readonly untilUnixMs: number | undefined;
+}
+
+/** The record of a context without a node in the store; `lost`: its balancer and since when, `undefined` when an operator has it forgotten. */
+export interface StoredContext extends Place {
+  readonly lost: { readonly balancer: BalancerName; readonly sinceUnixMs: number } | undefined;
 }
 
 export interface StoredBalancer {
@@ -245,6 +290,20 @@ export function readStoredClusterId(value: unknown): string | undefined {
 /** A cluster id: 128 random bits as 32 hexadecimal digits. */
 export function parseClusterId(text: string): string | undefined {
   return CLUSTER_ID.test(text) ? text : undefined;
+}
+
+export function readStoredContext(value: unknown): StoredContext | undefined {
+  return read(value, (fields) => {
+    const host = fields.parsed('host', parseHostPattern, 'a host') ?? fields.missing('host');
+    const path = fields.parsed('path', parseContextPath, 'a path') ?? fields.missing('path');
+    if (host === undefined || path === undefined) return undefined;
+    if (fields.boolean('isForgotten') === true) return { host, path, lost: undefined };
+    const balancer = fields.parsed('balancer', parseBalancerName, 'a name', 'bad-name') ?? fields.missing('balancer');
+    const sinceUnixMs = fields.number('sinceUnixMs', INSTANT) ?? fields.missing('sinceUnixMs');
+    return balancer === undefined || sinceUnixMs === undefined
+      ? undefined
+      : { host, path, lost: { balancer, sinceUnixMs } };
+  });
 }
 
 export function readStoredBalancer(value: unknown): StoredBalancer | undefined {

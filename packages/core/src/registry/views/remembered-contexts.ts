@@ -1,13 +1,18 @@
 /**
  * Contexts that have lost their last node. For ten minutes the proxy answers 503 there, instead of forwarding to an enclosing context. Only
- * contexts with a node that had been up are kept, 1,000 at most. Above it the balancer with the most of them loses its oldest.
+ * contexts with a node that had been up are kept, 1,000 at most. Above it the balancer with the most of them loses its oldest. They are
+ * stored, so that a restart of the coordinator does not change which node answers there.
  */
 import type { BalancerName, ContextPath, HostPattern } from '@rollcall/protocol';
 import { EMPTY_CONTEXT_MS, MAX_EMPTY_CONTEXTS } from '../../contexts/context-table.ts';
 
-export interface RememberedContext {
+/** A context on a host. */
+export interface Place {
   readonly host: HostPattern;
   readonly path: ContextPath;
+}
+
+export interface RememberedContext extends Place {
   readonly balancer: BalancerName;
   /** Instant at which its last node left. */
   readonly sinceMs: number;
@@ -21,9 +26,20 @@ export interface ContextChoice {
 
 export class RememberedContexts {
   /** In order of `sinceMs`. */
-  readonly #contexts = new Map<string, RememberedContext>();
+  #contexts = new Map<string, RememberedContext>();
   /** Forgotten by an operator although nodes that served them are still remembered; the oldest are dropped first. */
-  readonly #forgotten = new Set<string>();
+  readonly #forgotten = new Map<string, Place>();
+
+  readonly #onChange: (context: Place) => void;
+
+  /** `onChange`: the context is remembered, forgotten or dropped now, so that its record is written or removed. */
+  constructor(onChange: (context: Place) => void = () => {}) {
+    this.#onChange = onChange;
+  }
+
+  get(context: Place): RememberedContext | undefined {
+    return this.#contexts.get(keyOf(context));
+  }
 
   all(): RememberedContext[] {
     return [...this.#contexts.values()];
@@ -33,51 +49,69 @@ export class RememberedContexts {
     const key = keyOf(context);
     this.#contexts.delete(key);
     this.#contexts.set(key, context);
-    if (this.#contexts.size > MAX_EMPTY_CONTEXTS) this.#contexts.delete(keyOf(leastWorth(this.#contexts.values())));
+    this.#onChange(context);
+    this.#dropSurplus();
+  }
+
+  /** Adds contexts from the store, remembered and forgotten ones. */
+  restore(contexts: readonly RememberedContext[], forgotten: readonly Place[]): void {
+    const all = [...contexts.filter((context) => !this.#contexts.has(keyOf(context))), ...this.#contexts.values()];
+    all.sort((one, other) => one.sinceMs - other.sinceMs);
+    this.#contexts = new Map(all.map((context) => [keyOf(context), context]));
+    for (const place of forgotten) this.#forgotten.set(keyOf(place), place);
+    this.#dropSurplus();
+  }
+
+  #dropSurplus(): void {
+    while (this.#contexts.size > MAX_EMPTY_CONTEXTS) this.#drop(leastWorth(this.#contexts.values()));
+    for (const [key, place] of this.#forgotten) {
+      if (this.#forgotten.size <= MAX_EMPTY_CONTEXTS) break;
+      this.#forgotten.delete(key);
+      this.#onChange(place);
+    }
+  }
+
+  #drop(context: Place): void {
+    if (this.#contexts.delete(keyOf(context))) this.#onChange(context);
   }
 
   /** Removes a context that a node serves again. */
-  served(context: { readonly host: HostPattern; readonly path: ContextPath }): void {
-    this.#contexts.delete(keyOf(context));
-    this.#forgotten.delete(keyOf(context));
+  served(context: Place): void {
+    this.#drop(context);
+    if (this.#forgotten.delete(keyOf(context))) this.#onChange(context);
   }
 
   /** Drops contexts that have been without a node for ten minutes. */
   expire(nowMs: number): void {
-    for (const [key, { sinceMs }] of this.#contexts) {
-      if (nowMs - sinceMs < EMPTY_CONTEXT_MS) return;
-      this.#contexts.delete(key);
+    for (const context of this.#contexts.values()) {
+      if (nowMs - context.sinceMs < EMPTY_CONTEXT_MS) return;
+      this.#drop(context);
     }
   }
 
   /** Drops the chosen contexts, and records `others` as forgotten, too: contexts that only remembered nodes have served. */
-  forget(
-    choice: ContextChoice,
-    others: readonly { readonly host: HostPattern; readonly path: ContextPath }[],
-  ): RememberedContext[] {
+  forget(choice: ContextChoice, others: readonly Place[]): RememberedContext[] {
     const dropped = this.all().filter((context) => isChosen(context, choice));
-    for (const context of dropped) this.#contexts.delete(keyOf(context));
-    for (const context of others) if (isChosen(context, choice)) this.#forgotten.add(keyOf(context));
-    for (const key of this.#forgotten) {
-      if (this.#forgotten.size <= MAX_EMPTY_CONTEXTS) break;
-      this.#forgotten.delete(key);
+    for (const context of dropped) this.#drop(context);
+    for (const { host, path } of others) {
+      if (!isChosen({ host, path }, choice)) continue;
+      this.#forgotten.set(keyOf({ host, path }), { host, path });
+      this.#onChange({ host, path });
     }
+    this.#dropSurplus();
     return dropped;
   }
 
-  isForgotten(context: { readonly host: HostPattern; readonly path: ContextPath }): boolean {
+  isForgotten(context: Place): boolean {
     return this.#forgotten.has(keyOf(context));
   }
 }
 
-export function isChosen(
-  { host, path }: { readonly host: HostPattern; readonly path: ContextPath },
-  choice: ContextChoice,
-): boolean {
+export function isChosen({ host, path }: Place, choice: ContextChoice): boolean {
   return (choice.path === undefined || choice.path === path) && (choice.host === undefined || choice.host === host);
 }
 
-function keyOf({ host, path }: { readonly host: HostPattern; readonly path: ContextPath }): string {
+function keyOf({ host, path }: Place): string {
   return `${host} ${path}`;
 }
 
