@@ -109,6 +109,8 @@ export const NODE_FIELDS = {
   loadAgeMs: optional(number(COUNT)),
   /** Milliseconds until the drain or stop of the whole node reaches its deadline; 0 when it has, absent without a deadline. */
   drainMs: optional(number(COUNT)),
+  /** The program of the node has requested a status other than enabled, and no operator has: `enable` does not change it. */
+  isEndingItself: optional(boolean()),
   /** Sessions of this node are sent to that node instead. */
   redirectTo: placement(optional(parsed(parseNodeId, 'a name'))),
 };

@@ -1,4 +1,5 @@
 /** `rollcall balancer`: lists the balancers, shows the settings of one with their origins, and changes them. */
+import type { ExplainAnswer, ExplainedLimit } from '@rollcall/feed';
 import {
   type BalancerLimits,
   type BalancerPatch,
@@ -11,6 +12,7 @@ import {
   TIME_LIMITS,
 } from '@rollcall/protocol';
 import { Command } from 'commander';
+import type { AdminClient } from '../admin-client.ts';
 import { CliFailure, EXIT } from '../exit.ts';
 import { counted, table } from '../format.ts';
 import { balancersOf } from '../lists.ts';
@@ -32,7 +34,7 @@ ${Object.entries(SETTINGS)
 
 PATH:LIMIT sets a time limit for requests to PATH and paths below it, for at most ${MAX_LIMIT_PATHS} paths of a balancer.
 unset PATH removes all limits of a path. A limit that is not set for the path is that of the balancer, and then that
-of the proxy (up --limit). Durations are from 1ms to 24h.
+of the proxy (up --limit), which the table shows as FROM proxy; - if no worker is connected. Durations are from 1ms to 24h.
 
 Settings of this command survive restarts and override flags, environment, rollcall.json and hints of nodes.
 
@@ -79,9 +81,24 @@ function row(balancer: BalancerResource): (string | number)[] {
 }
 
 async function show(name: string, flags: BalancerFlags): Promise<void> {
-  const balancer = await (await clientFor(flags)).get<BalancerResource>(`/v1/balancers/${name}`);
+  const client = await clientFor(flags);
+  const balancer = await client.get<BalancerResource>(`/v1/balancers/${name}`);
   if (flags.json) printJson(balancer);
-  else process.stdout.write(`${copiesTable(balancer)}${settingsTable(balancer)}\n`);
+  else
+    process.stdout.write(`${copiesTable(balancer)}${settingsTable(balancer, await proxyLimits(client, balancer))}\n`);
+}
+
+/** Limits of the proxy that apply to the balancer. Only a worker knows them; empty without one, and without a context. */
+async function proxyLimits(client: AdminClient, { contexts }: BalancerResource): Promise<readonly ExplainedLimit[]> {
+  const [context] = contexts;
+  if (context === undefined) return [];
+  const host = context.host === '*' ? 'localhost' : context.host.replace('*', 'any');
+  try {
+    const { limits = [] } = await client.send<ExplainAnswer>('POST', '/v1/explain', { host, target: context.path });
+    return limits.filter(({ from }) => from === 'proxy');
+  } catch {
+    return [];
+  }
 }
 
 /** What the wrappers keep, and a row for each failing copy; empty without a wrapper. */
@@ -114,7 +131,10 @@ async function change(name: string, patch: BalancerPatch, flags: BalancerFlags):
   );
   printNote(result);
   if (flags.json) printJson(result);
-  else process.stdout.write(`${result.message}\n${settingsTable(result.balancer)}\n`);
+  else {
+    const limits = await proxyLimits(client, result.balancer);
+    process.stdout.write(`${result.message}\n${settingsTable(result.balancer, limits)}\n`);
+  }
 }
 
 function patchOf(verb: string, texts: readonly string[]): BalancerPatch {
@@ -131,17 +151,11 @@ function patchOf(verb: string, texts: readonly string[]): BalancerPatch {
   );
 }
 
-/** Each setting, its value and its origin. */
-export function settingsTable({
-  algorithm,
-  sessionAlgorithm,
-  retries,
-  sessionIdleMs,
-  assign,
-  sticky,
-  limits = {},
-  origins,
-}: BalancerResource): string {
+/** Each setting, its value and its origin. `inherited`: limits of the proxy, which apply where the balancer sets none. */
+export function settingsTable(
+  { algorithm, sessionAlgorithm, retries, sessionIdleMs, assign, sticky, limits = {}, origins }: BalancerResource,
+  inherited: readonly ExplainedLimit[] = [],
+): string {
   const { routeCookie } = sticky;
   const rows: readonly (readonly [string, string, string])[] = [
     ['algorithm', algorithm, 'algorithm'],
@@ -162,7 +176,7 @@ export function settingsTable({
     ['route-cookie-domain', routeCookie.domain, 'sticky.routeCookie.domain'],
     ['route-cookie-path', routeCookie.path, 'sticky.routeCookie.path'],
     ['route-cookie-lifetime', lifetimeText(routeCookie.lifetime), 'sticky.routeCookie.lifetime'],
-    ...limitRows(limits),
+    ...limitRows(limits, inherited),
   ];
   return table(
     ['SETTING', 'VALUE', 'FROM'],
@@ -170,10 +184,13 @@ export function settingsTable({
   );
 }
 
-/** The limits of the balancer, then those of paths. A limit that is not set is that of the proxy. */
-function limitRows({ paths = {}, ...own }: BalancerLimits): (readonly [string, string, string])[] {
+/** The limits of the balancer, then those of paths. A limit that is not set is that of the proxy, `-` if that is unknown. */
+function limitRows(
+  { paths = {}, ...own }: BalancerLimits,
+  inherited: readonly ExplainedLimit[],
+): (readonly [string, string, string])[] {
   const rows: (readonly [string, string, string])[] = TIME_LIMIT_KEYS.map((key) => {
-    const limit = own[key];
+    const limit = own[key] ?? inherited.find((each) => each.key === key)?.value;
     return [TIME_LIMITS[key].name, limit === undefined ? '-' : timeLimitText(limit), `limits.${key}`];
   });
   for (const [path, limits] of Object.entries(paths))

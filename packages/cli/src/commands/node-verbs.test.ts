@@ -37,6 +37,19 @@ test('drain, enable and stop print the new status, and the node has it', async (
   }
 });
 
+test('a verb on a node that was removed names the removal, and what it needs', async (t) => {
+  const cluster = await shopAndWiki(t);
+  await cluster.run('remove n1 --yes');
+  const absence = 'node n1 was removed by an operator: start its program again, or add its address again';
+  for (const [words, status] of [
+    ['enable n1', 'enabled'],
+    ['drain n1', 'draining'],
+    ['stop n1', 'stopped'],
+    ['enable n1', 'enabled'],
+  ] as const)
+    await expectOutcomes(cluster.run, [{ words, out: `${absence}; it is ${status} when it registers again` }]);
+});
+
 test('a command on all nodes of a balancer or a group changes these nodes only', async (t) => {
   const cluster = await shopAndWiki(t);
   const statuses = async () =>

@@ -63,5 +63,7 @@ function withWaiting(
   const { outcome, context = '', because } = answer;
   const waiting = outcome === 'bad-request' ? undefined : cluster.waitingContext(request);
   if (waiting === undefined || (outcome === 'forward' && waiting.path.length <= context.length)) return answer;
-  return { ...answer, because: `${because}; ${waiting.message}` };
+  // The end of the context's earlier nodes is not the cause while another node is joining.
+  const isSameContext = outcome !== 'forward' && waiting.path === context;
+  return { ...answer, because: isSameContext ? waiting.message : `${because}; ${waiting.message}` };
 }

@@ -18,6 +18,12 @@ const CRASHED: State = { liveness: 'suspect', port: 'refused', isConnected: fals
 const HUNG: State = { port: 'unresponsive' };
 const STARTING: State = { liveness: 'joining', port: 'unknown' };
 
+const ENDING: State = { status: 'draining', isEndingItself: true };
+const ENDED: State = { status: 'stopped', isEndingItself: true };
+const ALL_END = 'all nodes of balancer api are ending by request of their programs';
+const NEW_ONE =
+  'start one: rollcall run --balancer api --context /api -- COMMAND; copies of rollcall run also by: rollcall scale api=N';
+
 const ENABLE_1 = 'enable one (rollcall enable n1), or start another';
 const START = 'start the programs again; their nodes return by themselves';
 
@@ -37,6 +43,29 @@ const CASES: readonly [what: string, states: readonly State[], cause: string, me
     'drained',
     'all nodes of balancer api are draining, stopped or ending (n1, n2)',
     ENABLE_1,
+  ],
+  ['one that ends by itself', [ENDING], 'drained', `${ALL_END} (n1)`, NEW_ONE],
+  ['two that have stopped by themselves', [ENDED, ENDED], 'stopped', `${ALL_END} (n1, n2)`, NEW_ONE],
+  [
+    'one that ends by itself, one drained',
+    [ENDING, DRAINED],
+    'drained',
+    'of 2 nodes of balancer api 1 is ending (n1) and 1 is draining (n2)',
+    'enable one (rollcall enable n2), or start another',
+  ],
+  [
+    'one that ends by itself, one drained and crashed',
+    [ENDING, { ...DRAINED, ...CRASHED }],
+    'drained',
+    'of 2 nodes of balancer api 1 is ending (n1) and 1 is draining (n2)',
+    NEW_ONE,
+  ],
+  [
+    'one that ends by itself, one crashed',
+    [ENDING, CRASHED],
+    'crashed',
+    'of 2 nodes of balancer api 1 is ending (n1) and 1 refuses connections (n2)',
+    START,
   ],
   ['one crashed', [CRASHED], 'crashed', 'the ports of all nodes of balancer api refuse connections (n1)', START],
   [

@@ -24,6 +24,8 @@ export interface NodeFacts {
   /** The agent's connection is open; false for members without an agent. */
   readonly isConnected: boolean;
   readonly hasAgent: boolean;
+  /** Its program has requested the status, and no operator has: `enable` does not change it. Absent is false. */
+  readonly isEndingItself?: boolean;
 }
 
 /** The context, and the balancer that serves it. */
@@ -63,7 +65,7 @@ export function whyUnserved(context: ContextFacts, nodes: readonly NodeFacts[]):
   const { balancer } = context;
   if (nodes.some(canServe)) return undefined;
   const present = nodes.filter(isPresent);
-  if (present.length > 0) return whyPresent(balancer, present);
+  if (present.length > 0) return whyPresent(context, present);
   if (nodes.length === 0)
     return {
       cause: 'never',
@@ -73,13 +75,31 @@ export function whyUnserved(context: ContextFacts, nodes: readonly NodeFacts[]):
   return whyGone(context, nodes);
 }
 
-function whyPresent(balancer: BalancerName, present: readonly NodeFacts[]): Unserved {
+function whyPresent(context: ContextFacts, present: readonly NodeFacts[]): Unserved {
+  const { balancer } = context;
   const enabled = present.filter(({ status }) => status === 'enabled');
   const held = present.filter(({ status }) => status !== 'enabled');
-  const usable = held.filter((node) => canServe({ ...node, status: 'enabled' }));
-  if (enabled.length === 0 || usable.length > 0) return whyHeld(balancer, present, held, usable);
+  const usable = held.filter((node) => !isEnding(node) && canServe({ ...node, status: 'enabled' }));
+  if (present.every(isEnding)) return whyEnding(context, present);
+  if (usable.length > 0 || (enabled.length === 0 && !held.some(isEnding)))
+    return whyHeld(balancer, present, held, usable);
+  if (enabled.length === 0)
+    return { ...whyEnding(context, held.filter(isEnding)), message: countedStates(balancer, present) };
   const why = whyNotAnswering(balancer, enabled);
   return held.length === 0 ? why : { ...why, message: countedStates(balancer, present) };
+}
+
+/** A node that its own program drains or stops, as `scale` and SIGTERM do. */
+const isEnding = ({ status, isEndingItself }: NodeFacts): boolean => status !== 'enabled' && isEndingItself === true;
+
+/** The nodes end by the request of their own programs, which an operator cannot withdraw. */
+function whyEnding(context: ContextFacts, ending: readonly NodeFacts[]): Unserved {
+  const { balancer } = context;
+  return {
+    cause: ending.every(({ status }) => status === 'stopped') ? 'stopped' : 'drained',
+    message: `all nodes of balancer ${balancer} are ending by request of their programs (${named(ending)})`,
+    remedy: `${start(context)}; copies of rollcall run also by: rollcall scale ${balancer}=N`,
+  };
 }
 
 /** Draining and stopped nodes are the cause: `usable` nodes can serve as soon as they are enabled. */
@@ -104,6 +124,7 @@ function whyHeld(
 /** `of 3 nodes of balancer shop 1 is draining (n1) and 2 do not answer (n2, n3)`. */
 function countedStates(balancer: BalancerName, present: readonly NodeFacts[]): string {
   const states: readonly (readonly [one: string, many: string, is: (node: NodeFacts) => boolean])[] = [
+    ['is ending', 'are ending', isEnding],
     ['is draining', 'are draining', ({ status }) => status === 'draining'],
     ['is stopped', 'are stopped', ({ status }) => status === 'stopped'],
     ['is starting', 'are starting', ({ liveness }) => liveness === 'joining'],

@@ -79,12 +79,14 @@ export function nodeStatus(state: RegistryState, command: NodeStatusCommand): Re
   const isPart = contexts !== undefined && new Set(contexts).size < known.size;
   const deadlineAtMs = deadlineMs === undefined ? undefined : state.nowMs + deadlineMs;
   const requestedStatus = { status, reason, by: undefined, atMs: state.nowMs, deadlineAtMs, untilMs: undefined };
+  const before = effectiveStatus(node);
   if (isPart) {
     node.contextStatus = withContexts(node.contextStatus, contexts, status);
   } else {
     node.nodeStatus = status === 'enabled' ? noRequestedStatus(state.nowMs) : requestedStatus;
     node.contextStatus = new Map();
   }
+  state.afterStop(node, before);
   state.touchFeed(node);
   if (status === 'enabled') {
     node.nodeDrain = undefined;

@@ -91,7 +91,9 @@ export function applyOperatorStatus(
 ): void {
   const isRepeat = next.status === node.operatorStatus.status;
   const isSameForWorkers = isRepeat && next.deadlineAtMs === node.operatorStatus.deadlineAtMs;
+  const before = effectiveStatus(node);
   node.operatorStatus = next;
+  state.afterStop(node, before);
   if (!isSameForWorkers) state.touchFeed(node);
   if (next.status === 'enabled') {
     node.operatorDrain = undefined;

@@ -2,7 +2,7 @@
  * The state of the registry, and the few steps that all commands consist of. Each step updates liveness, feed, store,
  * deadlines and events together, so that they are always consistent.
  */
-import type { BalancerName, ErrorCode, Fault, GoneCause, NodeId, Route } from '@rollcall/protocol';
+import type { BalancerName, ErrorCode, Fault, GoneCause, NodeId, Route, Status } from '@rollcall/protocol';
 import { recordKey } from '../store/record-key.ts';
 import type { StoredRecord } from '../store/store.ts';
 import { BalancerSettings, hintWarning, type SharedSettings } from './balancer-settings.ts';
@@ -17,6 +17,7 @@ import { type Drain, drainOutcome, type Usage } from './node/drain.ts';
 import { type Returns, steadyAtMs, withReturn } from './node/flapping.ts';
 import { NodeIndex } from './node/node-index.ts';
 import type { LivenessReason, NodeRecord, NodeView, RequestedStatus, SuspectReason } from './node/node-record.ts';
+import { effectiveStatus } from './node/node-record.ts';
 import { assertTransition, isInFeed } from './node/node-status.ts';
 import { type SessionNumbers, sessionNumbers } from './node/session-numbers.ts';
 import type { RegistryOptions } from './options.ts';
@@ -306,6 +307,11 @@ export class RegistryState {
     this.stopExpecting(node);
     this.schedule(node);
     this.#forgetSurplus(node.owner);
+  }
+
+  /** A node that is not stopped any more begins without sessions: each session that a client used in the meantime has moved. */
+  afterStop(node: NodeRecord, before: Status): void {
+    if (before === 'stopped' && effectiveStatus(node) !== 'stopped') this.workers.forgetSessions(node.id);
   }
 
   /** Forgets the node and its route. */

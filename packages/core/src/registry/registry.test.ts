@@ -586,6 +586,26 @@ void test("an operator's settings are restored for a balancer that flags or a fi
   assert.equal(next.balancerResource(SHOP)?.retries, 2, 'the later setting is newer');
 });
 
+void test('a node that was stopped begins without sessions, and one that was drained keeps them', () => {
+  for (const [status, left] of [
+    ['stopped', 0],
+    ['draining', 3],
+  ] as const) {
+    const registry = registered(node(N1));
+    registry.apply({ type: 'worker-joined', worker: 'w1' }, 0);
+    registry.apply({ type: 'reachable', id: N1, connection: 1, isReachable: true }, 0);
+    const sessions = new NodeSessions(1_800_000, 1);
+    for (const id of ['a', 'b', 'c', 'a', 'b', 'c']) sessions.see(id, 0);
+    registry.apply({ type: 'sessions-seen', worker: 'w1', nodes: [{ id: N1, ...sessions.take(10, 0)! }] }, 0);
+    const request = (to: 'stopped' | 'draining' | 'enabled') =>
+      registry.apply({ type: 'operator-status', target: { type: 'node', id: N1 }, status: to, by: 'ops' }, 0);
+    request(status);
+    request('enabled');
+    request('draining');
+    assert.equal(registry.resource(N1, { nowMs: 0, nowUnixMs: NOW_UNIX_MS })?.drain?.sessionsLeft, left, status);
+  }
+});
+
 void test('a session that two workers see counts once, also when one of them has ended', () => {
   const registry = registered(node(N1));
   const seen = (from: number, to: number): NodeSessions => {

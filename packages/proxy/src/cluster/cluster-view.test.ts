@@ -74,6 +74,21 @@ for (const [source, receive] of Object.entries(SOURCES))
     assert.equal(cluster.ask('', '/lost').node, 'a');
   });
 
+void test('a node that was stopped begins without sessions, and one that was drained keeps them', () => {
+  for (const [status, left] of [
+    ['stopped', 0],
+    ['draining', 1],
+  ] as const) {
+    const cluster = new TestCluster();
+    cluster.fill([feedNode('a'), feedNode('b')]);
+    cluster.node('a').sessions.see('x', cluster.clock.nowMs());
+    cluster.change({ type: 'node', node: feedNode('a', { status }) });
+    assert.equal(cluster.node('a').sessions.count(cluster.clock.nowMs()), 1, status);
+    cluster.change({ type: 'node', node: feedNode('a') });
+    assert.equal(cluster.node('a').sessions.count(cluster.clock.nowMs()), left, status);
+  }
+});
+
 void test('a forgotten route is unknown', () => {
   const cluster = new TestCluster();
   cluster.fill([feedNode('a'), feedNode('b')]);

@@ -384,13 +384,15 @@ export class ClusterView {
     }
     const wasStopped = isStopped(known);
     if (reported.route !== known.route) this.balancer(known.balancer).vacate(known);
-    if (!known.isSameProcess(reported)) {
-      const { watch, settings, outliers } = this.balancer(known.balancer);
+    const isSameProcess = known.isSameProcess(reported);
+    if (!isSameProcess) {
+      const { watch, outliers } = this.balancer(known.balancer);
       watch.reset();
       outliers.forget(known);
-      // The process that had the sessions is gone. They have moved, or begin again.
-      known.sessions = newCarriedCounters(settings.sessionIdleMs, this.#seed).sessions;
     }
+    // The process that had the sessions is gone, or clients have used them while the node was stopped: they have moved, or begin again.
+    if (!isSameProcess || (wasStopped && !isStopped(reported)))
+      known.sessions = newCarriedCounters(this.balancer(known.balancer).settings.sessionIdleMs, this.#seed).sessions;
     if (!servesTheSame(known, reported)) this.#hasOtherMembers = true;
     // A change of liveness or load needs no new table. After a restart of the coordinator each node has such a change.
     const isSame = isSamePlacement(known.feedNode, reported);
@@ -502,7 +504,7 @@ export class ClusterView {
 }
 
 /** True when no context of the node takes any request. */
-export function isStopped(node: ClusterNode): boolean {
+export function isStopped(node: Pick<FeedNode, 'contexts'>): boolean {
   return node.contexts.every(({ status }) => status === 'stopped');
 }
 

@@ -629,7 +629,7 @@ export class Exchange implements Downstream, Parked {
     this.#hasTriedFresh = false;
     this.#client.resume();
     const choice = this.#services.router.askAgain(this.head, this.decision, nowMs);
-    if (choice === 'failed') this.#logFailure(connection, FAILURE.headTimeout, 502, nowMs);
+    if (choice === 'failed') this.#logFailure(connection, FAILURE.closed, 502, nowMs);
     this.#act(choice, nowMs);
   }
 

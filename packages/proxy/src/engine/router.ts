@@ -183,8 +183,8 @@ export type WaitKind = 'node' | 'probe' | 'no-node' | 'learning';
  * - `not-found`: no context matches, 404.
  * - `ambiguous`: the path would match another context once decoded, 400.
  * - `unavailable`: no node is eligible, 503 with `Retry-After`.
- * - `failed`: 502. The session's node answers probes and has failed this request twice, or the request has had no answer in as many
- *   attempts as its balancer allows.
+ * - `failed`: 502. The session's node answers probes and has failed this request twice. Or the balancer allows no more attempts
+ *   without an answer.
  */
 export type Choice = 'forward' | 'wait' | 'not-found' | 'ambiguous' | 'unavailable' | 'failed';
 

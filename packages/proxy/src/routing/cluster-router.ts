@@ -415,6 +415,7 @@ export class ClusterRouter implements Router {
       port: node.watch.report(nowMs),
       isConnected: node.feedNode.isConnected,
       hasAgent: node.feedNode.hasAgent,
+      isEndingItself: node.feedNode.isEndingItself === true,
     }));
     if (facts.length === 0)
       for (const { node, lost } of balancer.routes.values())

@@ -18,7 +18,7 @@ import {
   newFeedNode,
 } from '@rollcall/feed';
 import type { NodeView } from '../node/node-record.ts';
-import { contextStatus, isStandby, takesNew, weightOf } from '../node/node-record.ts';
+import { contextStatus, isEndingItself, isStandby, takesNew, weightOf } from '../node/node-record.ts';
 import { isInFeed } from '../node/node-status.ts';
 import { routeKey } from '../ownership/route-ownership.ts';
 import type { RegistryState } from '../registry-state.ts';
@@ -148,6 +148,7 @@ export function feedNode(node: NodeView, nowMs: number): FeedNode | undefined {
     sessions: node.sessions,
     loadAgeMs: toldAtMs === undefined ? undefined : elapsedMs(toldAtMs, nowMs),
     drainMs: drainMs(node, nowMs),
+    isEndingItself: isEndingItself(node) || undefined,
     redirectTo: node.overrides.redirectTo,
   });
 }

@@ -259,6 +259,12 @@ export function effectiveStatus(node: NodeView): Status {
   return mostRestrictive(node.operatorStatus.status, node.nodeStatus.status);
 }
 
+/** Its program has requested a status other than enabled, for the whole node or a context, and no operator has. */
+export function isEndingItself({ operatorStatus, nodeStatus, contextStatus: ofContexts }: NodeView): boolean {
+  if (operatorStatus.status !== 'enabled') return false;
+  return nodeStatus.status !== 'enabled' || [...ofContexts.values()].some((status) => status !== 'enabled');
+}
+
 /** Status of one context of the node: the most restrictive one of operator, node and context. */
 export function contextStatus(node: NodeView, path: ContextPath): Status {
   return mostRestrictive(effectiveStatus(node), node.contextStatus.get(path) ?? 'enabled');

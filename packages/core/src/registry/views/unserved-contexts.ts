@@ -2,7 +2,7 @@
 import type { BalancerName, ContextPath, HostPattern, NodeId, UnservedContext } from '@rollcall/protocol';
 import { leavesTooFew } from '../../liveness/eligible-left.ts';
 import { type ContextFacts, canServe, type NodeFacts, whyUnserved } from '../../liveness/unserved.ts';
-import { contextStatus, type NodeView } from '../node/node-record.ts';
+import { contextStatus, isEndingItself, type NodeView } from '../node/node-record.ts';
 import type { RegistryState } from '../registry-state.ts';
 import type { RememberedContext } from './remembered-contexts.ts';
 
@@ -127,6 +127,7 @@ function factsOf(state: RegistryState, node: NodeView, path: ContextPath): NodeF
     port: state.ports.best(node.id),
     isConnected: node.isConnected,
     hasAgent: node.kind === 'agent',
+    isEndingItself: isEndingItself(node),
   };
 }
 
