@@ -1,0 +1,24 @@
+/**
+ * How two records of one key become one. Pure, and the same at each coordinator: the result does not depend on the order, nor on repeats.
+ *
+ * | key | rule |
+ * |---|---|
+ * | `token/ID` | the deletion wins over each value: a revoked token never works again |
+ * | `node/ID` | see node-merge.ts: two instances are a conflict, which the claims settle |
+ * | others | the higher version wins |
+ */
+import { mergeNodes } from './node-merge.ts';
+import { isDeletion, type SharedRecord } from './shared-record.ts';
+import { compareVersions } from './version.ts';
+
+/** The record that stands: one of the two, or one with a value that neither has. */
+export type Merged = 'mine' | 'theirs' | { readonly value: unknown };
+
+export function mergeRecords(mine: SharedRecord, theirs: SharedRecord): Merged {
+  const order = compareVersions(mine.version, theirs.version);
+  if (order === 0) return 'mine';
+  if (mine.key.startsWith('token/') && isDeletion(mine) !== isDeletion(theirs))
+    return isDeletion(mine) ? 'mine' : 'theirs';
+  if (mine.key.startsWith('node/')) return mergeNodes(mine, theirs);
+  return order > 0 ? 'mine' : 'theirs';
+}

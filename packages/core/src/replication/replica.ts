@@ -1,0 +1,226 @@
+/**
+ * The shared records of the cluster as one coordinator holds them. Every coordinator holds all of them, so that each can fill an empty store.
+ *
+ * It has no clock and no store. The caller writes what `takeChanged` returns to the store and to its own file, and calls `merge` with what it
+ * reads. `missing` compares with a whole store in both directions.
+ */
+import { mergeRecords } from './merge-rules.ts';
+import {
+  isDeletion,
+  KEEP_DELETION_MS,
+  type Remaining,
+  type SharedRecord,
+  TIMERS,
+  type TimerName,
+} from './shared-record.ts';
+import { compareVersions, isVersion, type Version, VersionClock } from './version.ts';
+
+/** An instant of both clocks: `nowMs` is monotonic and counts remaining times, `nowUnixMs` is the wall clock and makes versions. */
+export interface Instants {
+  readonly nowMs: number;
+  readonly nowUnixMs: number;
+}
+
+/** What a merge has changed here. */
+export interface MergeResult {
+  /** Keys of records whose value or timers differ from before. */
+  readonly changed: readonly string[];
+  /** Values of other coordinators, or of this one, that were replaced by another coordinator's value; for the audit. */
+  readonly lost: readonly SharedRecord[];
+  /** Records that were refused: no key, no version, or a version beyond the greatest one. */
+  readonly unreadable: number;
+}
+
+/** Remaining times as instants of the monotonic clock. */
+type Ends = Readonly<Partial<Record<TimerName, number>>>;
+
+interface Held {
+  readonly version: Version;
+  readonly value: unknown;
+  readonly ends: Ends;
+}
+
+export class Replica {
+  readonly #records = new Map<string, Held>();
+  readonly #clock: VersionClock;
+  readonly #changed = new Set<string>();
+
+  /** `coordinator`: random id of this coordinator, which stays the same over restarts. */
+  constructor(coordinator: string) {
+    this.#clock = new VersionClock(coordinator);
+  }
+
+  get size(): number {
+    return this.#records.size;
+  }
+
+  /** The record as of now; `undefined` if none is held, also if it has expired. A deletion is a record. */
+  get(key: string, nowMs: number): SharedRecord | undefined {
+    const held = this.#records.get(key);
+    return held === undefined || isExpired(held, nowMs) ? undefined : recordOf(key, held, nowMs);
+  }
+
+  /** Writes a value of this coordinator, if it or a timer differs from what is held. Returns the version of the record. */
+  put(key: string, value: unknown, remaining: Remaining, now: Instants): Version {
+    const held = this.#records.get(key);
+    const ends = endsOf(remaining, now.nowMs);
+    if (held !== undefined && !isExpired(held, now.nowMs) && isSame(held, { value, ends })) return held.version;
+    const version = this.#clock.next(now.nowUnixMs);
+    this.#hold(key, { version, value, ends });
+    return version;
+  }
+
+  /** Deletes a record. `isForEver`: the deletion does not expire, as for a revoked token without an expiry. */
+  delete(key: string, now: Instants, isForEver = false): void {
+    const held = this.#records.get(key);
+    if (held === undefined || isDeletion(held)) return;
+    this.put(key, null, isForEver ? {} : { expires: KEEP_DELETION_MS }, now);
+  }
+
+  /** Takes records that another coordinator, the store or the own file has. */
+  merge(records: readonly SharedRecord[], now: Instants): MergeResult {
+    const changed: string[] = [];
+    const lost: SharedRecord[] = [];
+    let unreadable = 0;
+    for (const record of records) {
+      if (!isReadable(record)) unreadable += 1;
+      else if (!isOver(record.remaining) && this.#mergeOne(record, now, lost)) changed.push(record.key);
+    }
+    return { changed, lost, unreadable };
+  }
+
+  #mergeOne(theirs: SharedRecord, now: Instants, lost: SharedRecord[]): boolean {
+    const { key } = theirs;
+    const { nowMs } = now;
+    this.#clock.saw(theirs.version);
+    const found = this.#records.get(key);
+    const taken: Held = { version: theirs.version, value: theirs.value, ends: endsOf(theirs.remaining, nowMs) };
+    if (found === undefined || isExpired(found, nowMs)) {
+      this.#hold(key, taken);
+      return true;
+    }
+    if (compareVersions(found.version, theirs.version) === 0) return this.#shorten(key, found, taken.ends);
+    const mine = recordOf(key, found, nowMs);
+    const merged = mergeRecords(mine, theirs);
+    const isMineHigher = compareVersions(found.version, theirs.version) > 0;
+    if (merged === 'mine' && isMineHigher) {
+      lost.push(theirs);
+      return false;
+    }
+    lost.push(merged === 'mine' ? theirs : mine);
+    if (merged === 'theirs' && !isMineHigher) this.#hold(key, taken);
+    else {
+      // The record that stands has a lower version than the other one, or is new: with its own version it would reach nobody.
+      const value = typeof merged === 'object' ? merged.value : merged === 'mine' ? found.value : taken.value;
+      const { ends } = merged === 'mine' || (merged !== 'theirs' && isMineHigher) ? found : taken;
+      this.#hold(key, { version: this.#clock.next(now.nowUnixMs), value, ends });
+    }
+    return true;
+  }
+
+  /** The same version twice: of two remaining times the shorter one is right, because time that remains only falls. */
+  #shorten(key: string, held: Held, theirs: Ends): boolean {
+    const ends: Partial<Record<TimerName, number>> = { ...held.ends };
+    let isShorter = false;
+    for (const timer of TIMERS) {
+      const [own, other] = [held.ends[timer], theirs[timer]];
+      if (own === undefined || other === undefined || other >= own) continue;
+      ends[timer] = other;
+      isShorter = true;
+    }
+    if (isShorter) this.#hold(key, { ...held, ends });
+    return isShorter;
+  }
+
+  #hold(key: string, held: Held): void {
+    this.#records.set(key, held);
+    this.#changed.add(key);
+  }
+
+  /** Records that have changed since the last call, to be written to the own file and to the store. */
+  takeChanged(nowMs: number): SharedRecord[] {
+    const records: SharedRecord[] = [];
+    for (const key of this.#changed) {
+      const record = this.get(key, nowMs);
+      if (record !== undefined) records.push(record);
+    }
+    this.#changed.clear();
+    return records;
+  }
+
+  /** Records that a store with these versions lacks or has in a lower version. The other direction is `merge`. */
+  missing(stored: ReadonlyMap<string, Version>, nowMs: number): SharedRecord[] {
+    const records: SharedRecord[] = [];
+    for (const [key, held] of this.#records) {
+      if (isExpired(held, nowMs)) continue;
+      const version = stored.get(key);
+      if (version === undefined || compareVersions(held.version, version) > 0) records.push(recordOf(key, held, nowMs));
+    }
+    return records;
+  }
+
+  /** Records with timers, which are written again each minute: in the store a remaining time does not fall by itself. */
+  timed(nowMs: number): SharedRecord[] {
+    const records: SharedRecord[] = [];
+    for (const [key, held] of this.#records)
+      if (!isExpired(held, nowMs) && TIMERS.some((timer) => held.ends[timer] !== undefined))
+        records.push(recordOf(key, held, nowMs));
+    return records;
+  }
+
+  /** Forgets expired records. Returns their keys, which the store may forget as well. */
+  expire(nowMs: number): string[] {
+    const keys: string[] = [];
+    for (const [key, held] of this.#records) if (isExpired(held, nowMs)) keys.push(key);
+    for (const key of keys) this.#records.delete(key);
+    return keys;
+  }
+
+  /** All records as of now, in no order. */
+  all(nowMs: number): SharedRecord[] {
+    return this.missing(new Map(), nowMs);
+  }
+}
+
+/** Two remaining times of one timer that differ by less are the same, milliseconds. */
+const SAME_TIME_MS = 1_000;
+
+function isSame(held: Pick<Held, 'value' | 'ends'>, other: Pick<Held, 'value' | 'ends'>): boolean {
+  const hasSameTimes = TIMERS.every((timer) => {
+    const [own, others] = [held.ends[timer], other.ends[timer]];
+    return own === undefined || others === undefined ? own === others : Math.abs(own - others) < SAME_TIME_MS;
+  });
+  return hasSameTimes && JSON.stringify(held.value) === JSON.stringify(other.value);
+}
+
+function isExpired({ ends: { expires } }: Held, nowMs: number): boolean {
+  return expires !== undefined && expires <= nowMs;
+}
+
+function isOver({ expires }: Remaining): boolean {
+  return expires !== undefined && expires <= 0;
+}
+
+function endsOf(remaining: Remaining, nowMs: number): Ends {
+  const ends: Partial<Record<TimerName, number>> = {};
+  for (const timer of TIMERS) {
+    const ms = remaining[timer];
+    if (ms !== undefined) ends[timer] = nowMs + ms;
+  }
+  return ends;
+}
+
+function recordOf(key: string, { version, value, ends }: Held, nowMs: number): SharedRecord {
+  const remaining: Partial<Record<TimerName, number>> = {};
+  for (const timer of TIMERS) {
+    const atMs = ends[timer];
+    if (atMs !== undefined) remaining[timer] = atMs - nowMs;
+  }
+  return { key, version, value, remaining };
+}
+
+function isReadable(record: SharedRecord): boolean {
+  const { key, version, remaining } = record;
+  if (typeof key !== 'string' || key.length > 128 || !isVersion(version) || record.value === undefined) return false;
+  return TIMERS.every((timer) => remaining[timer] === undefined || Number.isFinite(remaining[timer]));
+}
