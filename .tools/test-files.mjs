@@ -4,7 +4,7 @@
  * - unit: `packages/…`, in parallel; the files of a package share a few processes, because the start of a process takes longer
  *   than most files
  * - e2e: `test/…`, in parallel; each file starts its own processes and waits for events
- * - long: `test/setup/…` and every `*.long.test.ts`, not in `npm test`: files that take more than 20 s
+ * - long: `test/setup/…`, `test/abuse/…` and every `*.long.test.ts`, not in `npm test`: attacks, and files that take more than 20 s
  * - compose: `test/compose/…`, only in `npm run test:compose`, because it needs a container engine
  *
  * Files that measure time or use the whole machine run one after another.
@@ -16,6 +16,9 @@ const NO_SOURCES = new Set(['node_modules', 'dist', 'coverage']);
 
 /** Upper bound of unit test files in one process. */
 const FILES_PER_BATCH = 16;
+
+/** Folders of long tests only. */
+const LONG = ['test/setup/', 'test/abuse/'];
 
 /** Beginnings of paths of files that run one after another. */
 const ALONE = ['test/setup/', 'test/faults/faults.long.test.ts', 'test/e2e/live-cluster.'];
@@ -30,7 +33,7 @@ export function testFiles(root) {
 /** The group of a test file. `path` is relative to the root of the workspace. */
 export function groupOf(path) {
   if (path.startsWith('test/compose/')) return 'compose';
-  if (path.startsWith('test/setup/') || path.endsWith('.long.test.ts')) return 'long';
+  if (LONG.some((folder) => path.startsWith(folder)) || path.endsWith('.long.test.ts')) return 'long';
   return path.startsWith('test/') ? 'e2e' : 'unit';
 }
 

@@ -38,10 +38,7 @@ test('set and unset change one setting, and the table shows value and origin', a
   for (const [words, setting, value, from] of CHANGES) {
     const { code, stdout, stderr } = await cluster.run(`balancer shop ${words}`);
     assert.equal(code, 0, `${words}: ${stderr}`);
-    assert.match(
-      stdout,
-      /^balancer shop has its new settings: [^\n]+\nSETTING +VALUE +FROM\n/,
-    );
+    assert.match(stdout, /^balancer shop has its new settings: [^\n]+\nSETTING +VALUE +FROM\n/);
     const row = stdout.split('\n').find((line) => line.startsWith(`${setting} `));
     assert.deepEqual(row?.split(/ {2,}/), [setting, value, from], words);
     assert.equal((await cluster.run('balancer shop')).stdout, stdout.slice(stdout.indexOf('\n') + 1));

@@ -3,8 +3,8 @@
  *
  * | key | rule |
  * |---|---|
- * | `token/ID` | the deletion wins over each value: a revoked token never works again |
- * | `node/ID` | see node-merge.ts: two instances are a conflict, which the claims settle |
+ * | `token/ID` | the deletion stands, whatever its version |
+ * | `node/ID` | the rules of node-merge.ts |
  * | others | the higher version wins |
  */
 import { mergeNodes } from './node-merge.ts';

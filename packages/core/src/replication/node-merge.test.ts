@@ -38,7 +38,7 @@ const CASES: readonly [what: string, one: Value | null, other: Value | null, sta
   ['two instances: the earlier claim', start('j', 3, A1), start('i', 3, A2), 0],
   ['two instances that claimed at once: the lower coordinator', start('j', 3, A1), start('i', 3, B1), 0],
   ['two instances: one has left', start('i', 4, A1, ['i']), start('j', 3, A2), start('j', 3, A2, ['i'])],
-  ['two instances: the other record says that one has left', start('i', 4, A1), start('j', 3, A2, ['i']), 1],
+  ['two instances: the other record has one as left', start('i', 4, A1), start('j', 3, A2, ['i']), 1],
   [
     'an instance that had left before is not forgotten',
     start('i', 4, A1, ['h']),

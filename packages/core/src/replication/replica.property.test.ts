@@ -1,6 +1,6 @@
 /**
  * What must hold for two and three coordinators with a store between them, in any order of writes, syncs, losses, wiped stores, restarts and
- * wrong clocks. A seed that fails is printed: `REPLICA_SEED=N node .tools/test.mjs FILE` runs it alone, `REPLICA_SEEDS=N` sets their number.
+ * wrong clocks. A seed that fails is printed. `REPLICA_SEED=N` runs it alone, `REPLICA_SEEDS=N` sets their number.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -228,7 +228,7 @@ class Run {
     }
   }
 
-  /** Everybody reaches the store, and nothing is lost or late any more. */
+  /** All coordinators reach the store, and nothing is lost or late any more. */
   heal(): void {
     for (const at of this.coordinators) at.isConnected = true;
     this.delayed.length = 0;

@@ -16,7 +16,7 @@ test('a later request has the higher version, whatever the wall clocks are', () 
   assert.deepEqual(new VersionClock('a').next(5.9), [5, 'a']);
 });
 
-test('an equal value is not written again, so that two coordinators do not answer each other for ever', () => {
+test('an equal value is not written again, so that two coordinators do not answer each other without end', () => {
   const replica = new Replica('a');
   const version = replica.put('override/n1', { status: 'draining' }, { deadline: 60_000 }, at(0));
   assert.deepEqual(replica.put('override/n1', { status: 'draining' }, { deadline: 50_000 }, at(10_000)), version);
@@ -60,7 +60,7 @@ test('an expired record is not taken, and a value of its key may be written agai
   assert.equal(replica.size, 0);
 });
 
-test('a revocation wins over a later change of the token, and gets a version that reaches everybody', () => {
+test('a revocation wins over a later change of the token, and gets a version that reaches all coordinators', () => {
   const [one, other] = [new Replica('a'), new Replica('b')];
   one.put('token/t1', { digests: 1 }, {}, at(0));
   other.merge(one.all(0), at(0));
@@ -70,7 +70,7 @@ test('a revocation wins over a later change of the token, and gets a version tha
   const revocation = one.get('token/t1', 9_000)!;
   assert.equal(revocation.value, null);
   assert.ok(compareVersions(revocation.version, changed) > 0);
-  assert.deepEqual(revocation.remaining, {}, 'it is kept for ever');
+  assert.deepEqual(revocation.remaining, {}, 'it does not expire');
 });
 
 test('records that cannot be read are counted, and change nothing', () => {

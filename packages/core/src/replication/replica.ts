@@ -70,11 +70,11 @@ export class Replica {
     return version;
   }
 
-  /** Deletes a record. `isForEver`: the deletion does not expire, as for a revoked token without an expiry. */
-  delete(key: string, now: Instants, isForEver = false): void {
+  /** Deletes a record. `isPermanent`: the deletion does not expire, as for a revoked token without an expiry. */
+  delete(key: string, now: Instants, isPermanent = false): void {
     const held = this.#records.get(key);
     if (held === undefined || isDeletion(held)) return;
-    this.put(key, null, isForEver ? {} : { expires: KEEP_DELETION_MS }, now);
+    this.put(key, null, isPermanent ? {} : { expires: KEEP_DELETION_MS }, now);
   }
 
   /** Takes records that another coordinator, the store or the own file has. */
@@ -110,7 +110,7 @@ export class Replica {
     lost.push(merged === 'mine' ? theirs : mine);
     if (merged === 'theirs' && !isMineHigher) this.#hold(key, taken);
     else {
-      // The record that stands has a lower version than the other one, or is new: with its own version it would reach nobody.
+      // The record that stands has a lower version than the other one, or is new: with its own version no other coordinator would take it.
       const value = typeof merged === 'object' ? merged.value : merged === 'mine' ? found.value : taken.value;
       const { ends } = merged === 'mine' || (merged !== 'theirs' && isMineHigher) ? found : taken;
       this.#hold(key, { version: this.#clock.next(now.nowUnixMs), value, ends });

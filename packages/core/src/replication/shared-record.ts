@@ -4,7 +4,7 @@
 import type { Version } from './version.ts';
 
 /**
- * - `expires`: the record ends, for everybody. Deletions have one of at most a day.
+ * - `expires`: the record ends, at all coordinators. Deletions have one of at most a day.
  * - `deadline`: the drain of an operator's request ends.
  * - `until`: an operator's request ends.
  */
@@ -28,5 +28,5 @@ export function isDeletion({ value }: Pick<SharedRecord, 'value'>): boolean {
   return value === null;
 }
 
-/** Time that a deletion is kept, milliseconds. A coordinator that was away for longer takes the records of the others over its own. */
+/** Time that a deletion is kept, milliseconds. A coordinator that could not share for longer takes the records of the others over its own. */
 export const KEEP_DELETION_MS = 86_400_000;

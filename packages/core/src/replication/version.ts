@@ -1,7 +1,7 @@
 /**
  * Versions of shared records: a hybrid logical clock. A coordinator takes its wall clock, or the highest version that it has seen plus 1 if
- * that is greater. A later request has the higher version, also where the wall clocks of two coordinators differ by an hour, as soon as the
- * second coordinator knows the first request.
+ * that is greater. A later request has the higher version as soon as its
+ * coordinator knows the earlier one. The wall clocks of two coordinators may differ by hours.
  *
  * @see Kulkarni, Demirbas, Madappa, Avva, Leone, "Logical Physical Clocks" (2014).
  */
