@@ -1,4 +1,4 @@
-/** The tests of broken-log.test.ts with every kind of log and access log. */
+/** The tests of unwritable-log.long.test.ts with every kind of log and access log. */
 import { test } from 'node:test';
 import { type BrokenLogOptions, BrokenLogSite, KINDS, lacksPython } from './broken-log/broken-log.ts';
 

@@ -1,6 +1,7 @@
 /**
- * What must hold for two and three coordinators with a store between them, in any order of writes, syncs, losses, wiped stores, restarts and
- * wrong clocks. A seed that fails is printed. `REPLICA_SEED=N` runs it alone, `REPLICA_SEEDS=N` sets their number.
+ * What must hold for two and three coordinators with a store between them, in any order. Writes are lost or late, the store is wiped,
+ * coordinators restart, and wall clocks are wrong. A seed that fails is printed: `REPLICA_SEED=N` runs it alone, `REPLICA_SEEDS=N` sets their
+ * number.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
