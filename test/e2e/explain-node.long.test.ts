@@ -50,9 +50,10 @@ test('measurements of a node with the SDK are explained, and its load field is n
   );
 
   const explained = async (): Promise<NodeExplanation> => explanationOf(site, 'shop-1');
-  const isTold = ({ metrics: [first, ...rest] }: NodeExplanation): boolean =>
-    first?.capacity !== undefined && rest.some(({ name }) => name === 'latency');
-  await until(async () => isTold(await explained()), 'no report with scales since the first requests');
+  // Both workers report their sessions within a second, and the node its scales with the next heartbeat.
+  const isTold = ({ metrics: [first, ...rest], sessionsSeenOnce }: NodeExplanation): boolean =>
+    first?.capacity !== undefined && rest.some(({ name }) => name === 'latency') && sessionsSeenOnce === 7;
+  await until(async () => isTold(await explained()), 'no report with scales and sessions since the first requests');
   const { metrics, sessions, sessionsSeenOnce, toldMs } = await explained();
   const queue = metrics.find(({ name }) => name === 'queue');
   assert.deepEqual([queue?.value, queue?.capacity, queue?.weight, queue?.part], [30, 100, 2, 0.3]);
