@@ -4,12 +4,13 @@
  * - The same instance: the record with the higher version stands, with the lowest incarnation and the first claim that either has.
  * - Two instances: each was accepted by a coordinator that did not know the other one. An instance that has left loses. Else the higher
  *   incarnation stands; else the one that claimed the id first, by version, then by coordinator id.
- * - Instances that have left stay known, so that a record from before does not bring one back.
+ * - Instances that have left stay known, so that a record from before does not bring one back. The same applies to a silent instance that
+ *   another one has replaced. Its successor may have the lower incarnation, because a clock was set back.
  */
 import { isDeletion, type SharedRecord } from './shared-record.ts';
 import { compareVersions, isVersion, NO_VERSION, type Version } from './version.ts';
 
-/** One start of a node's program that has left or was removed. */
+/** One start of a node's program that has left, was removed, or was replaced while it was silent. */
 export interface EndedInstance {
   readonly instance: string;
   readonly incarnation: number;

@@ -149,7 +149,9 @@ class Run {
       at.replica.put(key, { ...before, ended, note: this.#below(5) }, {}, this.#instants(at));
       return;
     }
-    const ended = before?.ended ?? [];
+    // A silent process may be replaced by one with a lower incarnation, whose clock was set back. Otherwise it is a conflict.
+    const isReplaced = before !== undefined && this.#below(2) === 0;
+    const ended = isReplaced ? endedOf([...before.ended, before]) : (before?.ended ?? []);
     const start = { instance: `i${this.#instances++}`, incarnation: 1 + this.#below(3), claim: NO_VERSION, ended };
     const claim = at.replica.put(key, start, {}, this.#instants(at));
     at.replica.put(key, { ...start, claim }, {}, this.#instants(at));
