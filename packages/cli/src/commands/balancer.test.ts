@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import type { BalancerResource } from '@rollcall/protocol';
 import { startCluster } from '../testing/cluster.ts';
 import { expectOutcomes } from '../testing/outcomes.ts';
+import { settingsTable } from './balancer.ts';
 
 const CHANGES: readonly (readonly [words: string, setting: string, value: string, from: string])[] = [
   ['set algorithm=round-robin', 'algorithm', 'round-robin', 'operator'],
@@ -38,13 +39,34 @@ test('set and unset change one setting, and the table shows value and origin', a
   for (const [words, setting, value, from] of CHANGES) {
     const { code, stdout, stderr } = await cluster.run(`balancer shop ${words}`);
     assert.equal(code, 0, `${words}: ${stderr}`);
-    assert.match(stdout, /^balancer shop has its new settings: [^\n]+\nSETTING +VALUE +FROM\n/);
+    assert.match(stdout, /^balancer shop has its new settings: .+ → .+\nSETTING +VALUE +FROM\n/);
     const row = stdout.split('\n').find((line) => line.startsWith(`${setting} `));
     assert.deepEqual(row?.split(/ {2,}/), [setting, value, from], words);
     assert.equal((await cluster.run('balancer shop')).stdout, stdout.slice(stdout.indexOf('\n') + 1));
   }
   const unset = await cluster.run('balancer shop unset /export /a=b');
   assert.doesNotMatch(unset.stdout, /^\//m);
+});
+
+test('a limit that the balancer does not set has the value of the proxy, or - without a worker', () => {
+  const origins = { 'limits.upstreamIdleMs': 'operator' };
+  const balancer = { sticky: { cookies: [], parameters: [], routeCookie: { lifetime: { ends: 'session' } } }, origins };
+  const shown = { ...balancer, sessionIdleMs: 1, limits: { upstreamIdleMs: 5_000 } } as unknown as BalancerResource;
+  const proxy = [
+    { key: 'upstreamTimeoutMs', value: 30_000, from: 'proxy' },
+    { key: 'upstreamIdleMs', value: 60_000, from: 'proxy' },
+    { key: 'tunnelIdleMs', value: 'none', from: 'proxy' },
+  ] as const;
+  for (const [inherited, rows] of [
+    [[], ['- proxy', '5s operator', '- proxy', '- proxy', '- proxy']],
+    [proxy, ['30s proxy', '5s operator', '- proxy', 'none proxy', '- proxy']],
+  ] as const) {
+    const lines = settingsTable(shown, inherited).split('\n').slice(-5);
+    assert.deepEqual(
+      lines.map((line) => line.split(/ {2,}/).slice(1).join(' ')),
+      rows,
+    );
+  }
 });
 
 test('several settings are one change, and a dry run changes nothing', async (t) => {
