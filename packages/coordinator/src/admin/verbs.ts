@@ -192,7 +192,9 @@ function absenceText(node: NodeView | undefined): string {
   if (node?.liveness !== 'gone') return '';
   switch (node.goneCause) {
     case 'removed':
-      return 'was removed by an operator: start its program again, or add its address again';
+      return node.registration.copies === undefined
+        ? 'was removed by an operator: start its program again, or add its address again'
+        : `was removed by an operator: rollcall scale ${node.registration.balancer}=N starts its program again`;
     case 'left':
       return 'has left: start its program again';
     default:
