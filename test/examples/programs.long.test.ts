@@ -1,22 +1,32 @@
-/** Examples whose programs take longer to start or are installed first: Tomcat and Socket.IO. */
+/** The programs of packages/examples with two nodes, sessions and a drain. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import { Site } from '../site/site.ts';
 import { noTomcat } from '../site/tomcat.ts';
-import { prove, ROOT, readmeCommands, twoNodes } from './example.ts';
+import { noFlask, prove, ROOT, readmeCommands, twoNodes } from './example.ts';
 
 const TIMEOUT_MS = 300_000;
 const REGISTRY_UNREACHABLE = /\b(?:ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH)\b/;
 
-test('tomcat: two nodes, and each session stays while one drains', { timeout: TIMEOUT_MS, skip: noTomcat }, (t) =>
-  prove(t, 'tomcat'),
-);
+const noPhp = existsSync('/usr/bin/php') ? false : 'apt-get install php-cli';
+
+/** The program of each example, why it cannot run on this machine, and its time limit. */
+const EXAMPLES: readonly (readonly [example: string, skip: string | false, timeout: number])[] = [
+  ['express', false, 180_000],
+  ['fastify', false, 180_000],
+  ['flask', noFlask(), 180_000],
+  ['php', noPhp, 180_000],
+  ['tomcat', noTomcat, TIMEOUT_MS],
+];
+
+for (const [example, skip, timeout] of EXAMPLES)
+  test(`${example}: two nodes, and each session stays while one drains`, { timeout, skip }, (t) => prove(t, example));
 
 test('socket.io: long polling and the WebSocket of a client stay on one node, also while it drains', {
   timeout: TIMEOUT_MS,

@@ -31,7 +31,6 @@ export {
   type ContextTableOptions,
   EMPTY_CONTEXT_MS,
   MAX_EMPTY_CONTEXTS,
-  type RememberedEmpty,
 } from './contexts/context-table.ts';
 export {
   ASK_NEW,
@@ -42,6 +41,7 @@ export {
   type Standing,
 } from './contexts/eligibility.ts';
 export { ExcludedPaths } from './contexts/excluded-paths.ts';
+export type { RememberedContext } from './contexts/hosted-context.ts';
 export type { MemberNode } from './contexts/member-node.ts';
 export { LimitTable, type RequestLimits, requestLimits } from './contexts/request-limits.ts';
 export { ServedContext } from './contexts/served-context.ts';
@@ -118,7 +118,6 @@ export type { RegistryOptions } from './registry/options.ts';
 export { parseClusterId, type RecordChanges } from './registry/records/stored-records.ts';
 export { type NodeCounts, type Pace, Registry } from './registry/registry.ts';
 export type { Now } from './registry/views/node-resource.ts';
-export type { RememberedContext } from './registry/views/remembered-contexts.ts';
 export type { WaitingContext } from './registry/views/waiting-context.ts';
 export type { StickyFinding, StickyProblem, WrongRoute } from './registry/workers/sticky-findings.ts';
 export type { Rng } from './rng.ts';

@@ -79,8 +79,10 @@ export interface FeedUnknown {
   readonly type: 'unknown';
 }
 
-/** Part `part` of `parts`, at most 100 nodes each. Balancers are sent first, then remembered routes and contexts, then nodes, in any number of
- * parts. */
+/**
+ * Part `part` of `parts`, at most 100 nodes each. Balancers are sent first, then remembered routes and contexts, then nodes, in any number of
+ * parts.
+ */
 export interface FeedSnapshot {
   readonly type: 'snapshot';
   readonly part: number;

@@ -177,19 +177,22 @@ function sentence(
   const is = ids.length === 1 ? 'is' : 'are';
   const verb = isDryRun ? 'would be' : `${is} ${isChanged ? 'now' : 'already'}`;
   const left = status === 'enabled' ? '' : `: ${unfinishedText(registry, ids)}`;
-  if (target.type === 'node' && ids.length === 0) return `node ${target.id} is no longer there`;
-  const absence = target.type === 'node' ? absenceText(registry.node(target.id)) : '';
-  if (target.type === 'node' && absence !== '')
-    return `node ${target.id} ${absence}; ${isDryRun ? 'it would be' : 'it is'} ${status} when it registers again`;
-  if (target.type === 'node') return `node ${target.id} ${verb} ${status}${left}`;
+  if (target.type === 'node') {
+    const node = registry.node(target.id);
+    if (node === undefined) return `node ${target.id} is no longer there`;
+    const absence = absenceText(node);
+    return absence === ''
+      ? `node ${target.id} ${verb} ${status}${left}`
+      : `node ${target.id} ${absence}; ${isDryRun ? 'it would be' : 'it is'} ${status} when it registers again`;
+  }
   if (ids.length === 0) return `no node of ${target.type} ${target.name} is present`;
   const nodes = `${ids.length} ${ids.length === 1 ? 'node' : 'nodes'} of ${target.type} ${target.name}`;
   return `${nodes} ${verb} ${status}${left}`;
 }
 
 /** Why the node is not there, with the remedy; `''` for a node that is. */
-function absenceText(node: NodeView | undefined): string {
-  if (node?.liveness !== 'gone') return '';
+function absenceText(node: NodeView): string {
+  if (node.liveness !== 'gone') return '';
   switch (node.goneCause) {
     case 'removed':
       return node.registration.copies === undefined

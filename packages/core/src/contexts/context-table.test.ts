@@ -13,13 +13,8 @@ import type { SessionVerdict } from '../liveness/session-rule.ts';
 import { TIERS, type Tier } from '../liveness/tier.ts';
 import { seededRng } from '../seeded-rng.ts';
 import { candidate } from '../testing/algorithm-contract.ts';
-import {
-  buildContextTable,
-  type ContextTable,
-  EMPTY_CONTEXT_MS,
-  MAX_EMPTY_CONTEXTS,
-  type RememberedEmpty,
-} from './context-table.ts';
+import { buildContextTable, type ContextTable, EMPTY_CONTEXT_MS, MAX_EMPTY_CONTEXTS } from './context-table.ts';
+import type { RememberedContext } from './hosted-context.ts';
 import type { MemberNode } from './member-node.ts';
 import { ServedContext } from './served-context.ts';
 
@@ -256,11 +251,11 @@ void test('forgotten contexts without nodes are dropped at once, and the table k
 
 void test('a context that another process remembers is in the table, unless a node serves it or its time is over', () => {
   const [host, balancer] = [parseHostPattern('h')!, parseBalancerName('shop')!];
-  const at = (path: string, emptySinceMs: number): RememberedEmpty => ({
+  const at = (path: string, sinceMs: number): RememberedContext => ({
     host,
     path: parseContextPath(path)!,
     balancer,
-    emptySinceMs,
+    sinceMs,
   });
   const options = {
     changed: new Set<NodeId>(),

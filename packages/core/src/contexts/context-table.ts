@@ -1,4 +1,5 @@
 import type { BalancerName, ContextPath, HostPattern, NodeId } from '@rollcall/protocol';
+import { contextKey, type HostedContext, type RememberedContext } from './hosted-context.ts';
 import type { MemberNode } from './member-node.ts';
 import { hasOtherReadings, isBoundary, otherReadings } from './path-match.ts';
 import { ServedContext } from './served-context.ts';
@@ -10,15 +11,6 @@ export const MAX_EMPTY_CONTEXTS = 1_000;
 /** Longest host that is looked up by suffix, in characters; no valid name is longer (RFC 1035 §2.3.4). */
 const MAX_HOST_LENGTH = 253;
 
-/** A context without a node, as known from elsewhere. */
-export interface RememberedEmpty {
-  readonly host: HostPattern;
-  readonly path: ContextPath;
-  readonly balancer: BalancerName;
-  /** Instant at which its last node left. */
-  readonly emptySinceMs: number;
-}
-
 /** How a table is built. */
 export interface ContextTableOptions<N extends MemberNode, A> {
   /** The table before this one; contexts in which nothing changed are taken over as they are. */
@@ -29,9 +21,9 @@ export interface ContextTableOptions<N extends MemberNode, A> {
   readonly attach: (balancer: BalancerName, path: ContextPath) => A;
   readonly nowMs: number;
   /** Contexts without a node that `previous` may lack. Default: none. */
-  readonly remembered?: readonly RememberedEmpty[];
+  readonly remembered?: readonly RememberedContext[];
   /** True for contexts without a node that an operator has removed. Default: always false. */
-  readonly isForgotten?: (context: { readonly host: HostPattern; readonly path: ContextPath }) => boolean;
+  readonly isForgotten?: (context: HostedContext) => boolean;
 }
 
 /**
@@ -146,7 +138,7 @@ export function buildContextTable<N extends MemberNode, A>(
   for (const node of nodes) {
     for (const host of node.hosts) {
       for (const { path } of node.contexts) {
-        const key = `${host} ${path}`;
+        const key = contextKey({ host, path });
         const place = places.get(key);
         if (!place) places.set(key, { host, path, balancer: node.balancer, members: [node] });
         // A node may name a context twice. Its names come one after the other, so only the last member can be the same node.
@@ -157,7 +149,7 @@ export function buildContextTable<N extends MemberNode, A>(
   const contexts: ServedContext<N, A>[] = [];
   const empty: ServedContext<N, A>[] = [];
   for (const before of previous?.contexts ?? []) {
-    const key = keyOf(before);
+    const key = contextKey(before);
     const place = places.get(key);
     if (!place) {
       if (isForgotten(before)) continue;
@@ -168,21 +160,17 @@ export function buildContextTable<N extends MemberNode, A>(
       places.delete(key);
     }
   }
-  const known = new Set(remembered.length === 0 ? [] : [...contexts, ...empty].map(keyOf));
+  const known = new Set(remembered.length === 0 ? [] : [...contexts, ...empty].map(contextKey));
   for (const context of remembered) {
-    const { balancer, path, emptySinceMs } = context;
-    const key = keyOf(context);
-    if (places.has(key) || known.has(key) || isForgotten(context) || nowMs - emptySinceMs >= EMPTY_CONTEXT_MS) continue;
+    const { balancer, path, sinceMs } = context;
+    const key = contextKey(context);
+    if (places.has(key) || known.has(key) || isForgotten(context) || nowMs - sinceMs >= EMPTY_CONTEXT_MS) continue;
     known.add(key);
-    empty.push(new ServedContext<N, A>(context, [], attach(balancer, path), emptySinceMs));
+    empty.push(new ServedContext<N, A>(context, [], attach(balancer, path), sinceMs));
   }
   for (const place of places.values())
     contexts.push(new ServedContext(place, place.members, attach(place.balancer, place.path), undefined));
   return new ContextTable([...contexts, ...bounded(empty)]);
-}
-
-function keyOf({ host, path }: { readonly host: HostPattern; readonly path: ContextPath }): string {
-  return `${host} ${path}`;
 }
 
 /** Drops the oldest contexts of the balancer with the most, so that one balancer cannot displace the contexts of others. */

@@ -80,11 +80,10 @@ function whyPresent(context: ContextFacts, present: readonly NodeFacts[]): Unser
   const enabled = present.filter(({ status }) => status === 'enabled');
   const held = present.filter(({ status }) => status !== 'enabled');
   const usable = held.filter((node) => !isEnding(node) && canServe({ ...node, status: 'enabled' }));
-  if (present.every(isEnding)) return whyEnding(context, present);
-  if (usable.length > 0 || (enabled.length === 0 && !held.some(isEnding)))
+  const ending = held.filter(isEnding);
+  if (usable.length > 0 || (enabled.length === 0 && ending.length === 0))
     return whyHeld(balancer, present, held, usable);
-  if (enabled.length === 0)
-    return { ...whyEnding(context, held.filter(isEnding)), message: countedStates(balancer, present) };
+  if (enabled.length === 0) return whyEnding(context, present, ending);
   const why = whyNotAnswering(balancer, enabled);
   return held.length === 0 ? why : { ...why, message: countedStates(balancer, present) };
 }
@@ -92,12 +91,13 @@ function whyPresent(context: ContextFacts, present: readonly NodeFacts[]): Unser
 /** A node that its own program drains or stops, as `scale` and SIGTERM do. */
 const isEnding = ({ status, isEndingItself }: NodeFacts): boolean => status !== 'enabled' && isEndingItself === true;
 
-/** The nodes end by the request of their own programs, which an operator cannot withdraw. */
-function whyEnding(context: ContextFacts, ending: readonly NodeFacts[]): Unserved {
+/** Nodes end by the request of their own programs, which an operator cannot withdraw, and the other ones cannot serve either. */
+function whyEnding(context: ContextFacts, present: readonly NodeFacts[], ending: readonly NodeFacts[]): Unserved {
   const { balancer } = context;
+  const all = `all nodes of balancer ${balancer} are ending by request of their programs (${named(ending)})`;
   return {
     cause: ending.every(({ status }) => status === 'stopped') ? 'stopped' : 'drained',
-    message: `all nodes of balancer ${balancer} are ending by request of their programs (${named(ending)})`,
+    message: ending.length === present.length ? all : countedStates(balancer, present),
     remedy: `${start(context)}; copies of rollcall run also by: rollcall scale ${balancer}=N`,
   };
 }

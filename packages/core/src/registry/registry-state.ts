@@ -3,6 +3,7 @@
  * deadlines and events together, so that they are always consistent.
  */
 import type { BalancerName, ErrorCode, Fault, GoneCause, NodeId, Route, Status } from '@rollcall/protocol';
+import type { HostedContext } from '../contexts/hosted-context.ts';
 import { recordKey } from '../store/record-key.ts';
 import type { StoredRecord } from '../store/store.ts';
 import { BalancerSettings, hintWarning, type SharedSettings } from './balancer-settings.ts';
@@ -25,7 +26,7 @@ import { AddressIndex } from './ownership/address-index.ts';
 import { BalancerMakers } from './ownership/balancer-makers.ts';
 import { ContextOwnership } from './ownership/context-ownership.ts';
 import { RouteOwnership } from './ownership/route-ownership.ts';
-import { type Place, RememberedContexts } from './views/remembered-contexts.ts';
+import { RememberedContexts } from './views/remembered-contexts.ts';
 import { FailoverCounters } from './workers/failover-counters.ts';
 import { StickyFindings } from './workers/sticky-findings.ts';
 import { Traffic } from './workers/traffic.ts';
@@ -64,7 +65,7 @@ export class RegistryState {
   /** Keys of records that have to be written to the store. */
   readonly dirtyRecords: Set<string> = new Set();
   /** Contexts of the dirty records of remembered contexts. */
-  readonly contextRecords: Map<string, Place> = new Map();
+  readonly contextRecords: Map<string, HostedContext> = new Map();
   /** Nodes with a drain that is not done. */
   readonly draining: Set<NodeRecord> = new Set();
   isSettled = false;

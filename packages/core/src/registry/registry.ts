@@ -21,6 +21,7 @@ import type {
   QuotaResource,
   UnservedContext,
 } from '@rollcall/protocol';
+import { contextKey, type RememberedContext } from '../contexts/hosted-context.ts';
 import type { ContextFacts } from '../liveness/unserved.ts';
 import type { Command, RegisterCommand, WorkerJoinedCommand } from './commands.ts';
 import { endedByScale, scale } from './copies.ts';
@@ -43,7 +44,7 @@ import { register } from './registration.ts';
 import { RegistryState, rejected } from './registry-state.ts';
 import { explainNode } from './views/node-explanation.ts';
 import { balancerResource, type Now, nodeResource } from './views/node-resource.ts';
-import { type ContextChoice, isChosen, type RememberedContext } from './views/remembered-contexts.ts';
+import { type ContextChoice, isChosen } from './views/remembered-contexts.ts';
 import { abandonedContexts, contextsWithTooFew, unservedContexts } from './views/unserved-contexts.ts';
 import { type WaitingContext, waitingContext } from './views/waiting-context.ts';
 import type { StickyFinding } from './workers/sticky-findings.ts';
@@ -274,10 +275,9 @@ export class Registry {
   /** The contexts that `forget-contexts` would forget: they have lost their last node, or only gone nodes have served them. */
   forgettableContexts(choice: ContextChoice): RememberedContext[] {
     const { remembered } = this.#state;
-    const all = new Map(remembered.all().map((context) => [`${context.host} ${context.path}`, context]));
+    const all = new Map(remembered.all().map((context) => [contextKey(context), context]));
     for (const context of abandonedContexts(this.#state))
-      if (!remembered.isForgotten(context) && !all.has(`${context.host} ${context.path}`))
-        all.set(`${context.host} ${context.path}`, context);
+      if (!remembered.isForgotten(context) && !all.has(contextKey(context))) all.set(contextKey(context), context);
     return [...all.values()].filter((context) => isChosen(context, choice));
   }
 

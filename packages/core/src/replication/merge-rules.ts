@@ -8,11 +8,8 @@
  * | others | the higher version wins |
  */
 import { mergeNodes } from './node-merge.ts';
-import { isDeletion, type SharedRecord } from './shared-record.ts';
+import { isDeletion, type Merged, type SharedRecord } from './shared-record.ts';
 import { compareVersions } from './version.ts';
-
-/** The record that stands: one of the two, or one with a value that neither has. */
-export type Merged = 'mine' | 'theirs' | { readonly value: unknown };
 
 export function mergeRecords(mine: SharedRecord, theirs: SharedRecord): Merged {
   const order = compareVersions(mine.version, theirs.version);

@@ -7,7 +7,7 @@
  * - Instances that have left stay known, so that a record from before does not bring one back. The same applies to a silent instance that
  *   another one has replaced. Its successor may have the lower incarnation, because a clock was set back.
  */
-import { isDeletion, type SharedRecord } from './shared-record.ts';
+import { isDeletion, type Merged, type SharedRecord } from './shared-record.ts';
 import { compareVersions, isVersion, NO_VERSION, type Version } from './version.ts';
 
 /** One start of a node's program that has left, was removed, or was replaced while it was silent. */
@@ -30,7 +30,7 @@ interface NodeClaim {
 /** Ended instances that a node's record keeps, those with the highest incarnations. */
 export const MAX_ENDED = 16;
 
-export function mergeNodes(mine: SharedRecord, theirs: SharedRecord): 'mine' | 'theirs' | { readonly value: unknown } {
+export function mergeNodes(mine: SharedRecord, theirs: SharedRecord): Merged {
   const higher = compareVersions(mine.version, theirs.version) > 0 ? 'mine' : 'theirs';
   const [one, other] = [claimOf(mine), claimOf(theirs)];
   // A deletion, or a value of a later release.
@@ -50,7 +50,7 @@ export function mergeNodes(mine: SharedRecord, theirs: SharedRecord): 'mine' | '
 }
 
 /** Positive if `one` keeps the id, negative if `other` does. */
-export function compareClaims(one: NodeClaim, other: NodeClaim, ended: readonly EndedInstance[]): number {
+function compareClaims(one: NodeClaim, other: NodeClaim, ended: readonly EndedInstance[]): number {
   const isOver = ({ instance }: NodeClaim): number => (ended.some((start) => start.instance === instance) ? 1 : 0);
   return (
     isOver(other) - isOver(one) ||

@@ -81,6 +81,9 @@ test('records that cannot be read are counted, and change nothing', () => {
     ...versions.map((version) => ({ ...good, version: version as unknown as Version })),
     { ...good, key: 'x'.repeat(129) },
     { ...good, value: undefined },
+    { ...good, remaining: undefined as unknown as SharedRecord['remaining'] },
+    null as unknown as SharedRecord,
+    'text' as unknown as SharedRecord,
     { ...good, remaining: { expires: Number.NaN } },
     { ...good, remaining: { until: '5' as unknown as number } },
   ];

@@ -25,9 +25,9 @@ export interface Instants {
 export interface MergeResult {
   /** Keys of records whose value or timers differ from before. */
   readonly changed: readonly string[];
-  /** Values of other coordinators, or of this one, that were replaced by another coordinator's value; for the audit. */
+  /** Records that do not stand. Most are earlier versions of the record that stands, not conflicts. */
   readonly lost: readonly SharedRecord[];
-  /** Records that were refused: no key, no version, or a version beyond the greatest one. */
+  /** Records that were refused: without a valid key, version, value or remaining times. */
   readonly unreadable: number;
 }
 
@@ -99,10 +99,11 @@ export class Replica {
       this.#hold(key, taken);
       return true;
     }
-    if (compareVersions(found.version, theirs.version) === 0) return this.#shorten(key, found, taken.ends);
+    const order = compareVersions(found.version, theirs.version);
+    if (order === 0) return this.#shorten(key, found, taken.ends);
     const mine = recordOf(key, found, nowMs);
     const merged = mergeRecords(mine, theirs);
-    const isMineHigher = compareVersions(found.version, theirs.version) > 0;
+    const isMineHigher = order > 0;
     if (merged === 'mine' && isMineHigher) {
       lost.push(theirs);
       return false;
@@ -219,7 +220,15 @@ function recordOf(key: string, { version, value, ends }: Held, nowMs: number): S
   return { key, version, value, remaining };
 }
 
+/** Another process has written the record: its type is a claim. */
 function isReadable(record: SharedRecord): boolean {
+  if (
+    record === null ||
+    typeof record !== 'object' ||
+    typeof record.remaining !== 'object' ||
+    record.remaining === null
+  )
+    return false;
   const { key, version, remaining } = record;
   if (typeof key !== 'string' || key.length > 128 || !isVersion(version) || record.value === undefined) return false;
   return TIMERS.every((timer) => remaining[timer] === undefined || Number.isFinite(remaining[timer]));

@@ -23,6 +23,9 @@ export interface SharedRecord {
   readonly remaining: Remaining;
 }
 
+/** Of two records of one key the one that stands, or a value that neither has. */
+export type Merged = 'mine' | 'theirs' | { readonly value: unknown };
+
 /** The record of a deletion, which keeps older versions from coming back. */
 export function isDeletion({ value }: Pick<SharedRecord, 'value'>): boolean {
   return value === null;

@@ -10,7 +10,7 @@ import {
   buildContextTable,
   ContextTable,
   type NodeReport,
-  type RememberedEmpty,
+  type RememberedContext,
   type RequestLimits,
   requestLimits,
 } from '@rollcall/core';
@@ -89,7 +89,7 @@ export class ClusterView {
   /** Contexts without nodes that the next table leaves out. */
   #forgottenContexts: Extract<FeedChange, { type: 'contexts-forgotten' }>[] = [];
   /** Contexts without nodes that the next table has, unless the present one has them. */
-  #rememberedContexts: RememberedEmpty[] = [];
+  #rememberedContexts: RememberedContext[] = [];
   /** Instant at which the first context without nodes is dropped. */
   #emptyUntilMs = Number.POSITIVE_INFINITY;
   /** Balancers that the coordinator has forgotten and whose routes it remembers. */
@@ -351,7 +351,7 @@ export class ClusterView {
   }
 
   #rememberContext({ balancer, host, path, emptyMs }: FeedRememberedContext, nowMs: number): void {
-    this.#rememberedContexts.push({ balancer, host, path, emptySinceMs: nowMs - emptyMs });
+    this.#rememberedContexts.push({ balancer, host, path, sinceMs: nowMs - emptyMs });
     this.#isDirty = true;
   }
 

@@ -6,6 +6,7 @@
  * with their first answer.
  */
 import type { BalancerName, ContextPath, HostPattern, NodeId, NodeRegistration } from '@rollcall/protocol';
+import { contextKey } from '../../contexts/hosted-context.ts';
 import { SortedPaths } from './sorted-paths.ts';
 
 interface Claim {
@@ -65,13 +66,15 @@ export class ContextOwnership {
 
   /** True while a node has claimed the context on the host. */
   isHeld(host: HostPattern, path: ContextPath): boolean {
-    return this.#claims.has(keyOf(host, path));
+    return this.#claims.has(contextKey({ host, path }));
   }
 
   /** The first context of `node` that takes traffic of another owner's context. Contexts that its balancer already serves do not count. */
   shadow(node: Claimant, owner: string): Shadow | undefined {
     for (const host of node.hosts) {
-      const added = node.contexts.filter(({ path }) => this.#claims.get(keyOf(host, path))?.balancer !== node.balancer);
+      const added = node.contexts.filter(
+        ({ path }) => this.#claims.get(contextKey({ host, path }))?.balancer !== node.balancer,
+      );
       if (added.length === 0) continue;
       for (const outer of enclosing(host))
         for (const [other, paths] of this.#paths.get(outer) ?? [])
@@ -80,7 +83,7 @@ export class ContextOwnership {
               const above = paths.above(path, outer !== host);
               const taken = above ?? (outer === host ? undefined : paths.below(path));
               if (taken === undefined) continue;
-              const claim = this.#claims.get(keyOf(outer, taken))!;
+              const claim = this.#claims.get(contextKey({ host: outer, path: taken }))!;
               return { host, path, inside: conflictWith(claim), owner: other };
             }
     }
@@ -150,12 +153,9 @@ function conflictWith({ host, path, balancer, nodes }: Claim): Conflict {
   return { host, path, balancer, nodes: nodes.size };
 }
 
-function keyOf(host: HostPattern, path: ContextPath): string {
-  return `${host} ${path}`;
-}
-
 function* claimKeys(node: Claimant): Generator<{ text: string; host: HostPattern; path: ContextPath }> {
-  for (const host of node.hosts) for (const { path } of node.contexts) yield { text: keyOf(host, path), host, path };
+  for (const host of node.hosts)
+    for (const { path } of node.contexts) yield { text: contextKey({ host, path }), host, path };
 }
 
 function textsOf(node: Claimant): string[] {

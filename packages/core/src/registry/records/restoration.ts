@@ -5,6 +5,7 @@
  */
 import type { BalancerName, GoneCause, NodeId } from '@rollcall/protocol';
 import { parseBalancerName } from '@rollcall/protocol';
+import type { HostedContext, RememberedContext } from '../../contexts/hosted-context.ts';
 import { recordKey } from '../../store/record-key.ts';
 import type { StoredRecord } from '../../store/store.ts';
 import { hintWarning } from '../balancer-settings.ts';
@@ -13,7 +14,6 @@ import type { NodeRecord } from '../node/node-record.ts';
 import { freshRecord } from '../node/node-record.ts';
 import { isInFeed } from '../node/node-status.ts';
 import type { RegistryState } from '../registry-state.ts';
-import type { Place, RememberedContext } from '../views/remembered-contexts.ts';
 import {
   readStoredBalancer,
   readStoredClusterId,
@@ -54,7 +54,7 @@ export function restore(state: RegistryState, command: RestoreCommand): void {
 /** Contexts without a node, remembered or forgotten, unless a node serves them by now. */
 function restoreContexts(state: RegistryState, records: readonly StoredRecord[], toMs: ToMs): void {
   const contexts: RememberedContext[] = [];
-  const forgotten: Place[] = [];
+  const forgotten: HostedContext[] = [];
   for (const record of records) {
     if (!record.key.startsWith('context/')) continue;
     rememberVersion(state, record);

@@ -30,6 +30,7 @@ import {
   readRouteCookiePatch,
 } from '@rollcall/protocol';
 import { EMPTY_CONTEXT_MS } from '../../contexts/context-table.ts';
+import type { HostedContext } from '../../contexts/hosted-context.ts';
 import { recordKey } from '../../store/record-key.ts';
 import type { StoredRecord } from '../../store/store.ts';
 import type { Hint } from '../balancer-settings.ts';
@@ -37,7 +38,6 @@ import type { QuotaStanding } from '../commands.ts';
 import type { NodeKind, NodeView, Overrides, SettledStart } from '../node/node-record.ts';
 import { isInFeed } from '../node/node-status.ts';
 import type { RegistryState } from '../registry-state.ts';
-import type { Place } from '../views/remembered-contexts.ts';
 
 /** The changes that the store has to write since the last call. */
 export interface RecordChanges {
@@ -174,12 +174,11 @@ function contextRecord(
   const context = place
     ? state.remembered.get(place)
     : state.remembered.all().find((one) => recordKey.context(one.host, one.path) === key);
-  const version = nextOverrideVersion(state, nowUnixMs);
   // As long as a node that has left it may be remembered.
   if (context === undefined && place !== undefined && state.remembered.isForgotten(place))
     return {
       key,
-      version,
+      version: nextOverrideVersion(state, nowUnixMs),
       value: { ...place, isForgotten: true },
       expiresAtUnixMs: toUnixMs(state.nowMs + state.options.rememberMs),
     };
@@ -187,7 +186,7 @@ function contextRecord(
   const { host, path, balancer, sinceMs } = context;
   const value = { host, path, balancer, sinceUnixMs: toUnixMs(sinceMs) };
   const expiresAtUnixMs = toUnixMs(sinceMs + EMPTY_CONTEXT_MS);
-  return { key, version, value, expiresAtUnixMs };
+  return { key, version: nextOverrideVersion(state, nowUnixMs), value, expiresAtUnixMs };
 }
 
 /** The record of a node in the store. */
@@ -221,7 +220,7 @@ export interface StoredOverride extends Overrides {
 }
 
 /** The record of a context without a node in the store; `lost`: its balancer and since when, `undefined` when an operator has it forgotten. */
-export interface StoredContext extends Place {
+export interface StoredContext extends HostedContext {
   readonly lost: { readonly balancer: BalancerName; readonly sinceUnixMs: number } | undefined;
 }
 

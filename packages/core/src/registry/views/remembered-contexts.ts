@@ -5,18 +5,7 @@
  */
 import type { BalancerName, ContextPath, HostPattern } from '@rollcall/protocol';
 import { EMPTY_CONTEXT_MS, MAX_EMPTY_CONTEXTS } from '../../contexts/context-table.ts';
-
-/** A context on a host. */
-export interface Place {
-  readonly host: HostPattern;
-  readonly path: ContextPath;
-}
-
-export interface RememberedContext extends Place {
-  readonly balancer: BalancerName;
-  /** Instant at which its last node left. */
-  readonly sinceMs: number;
-}
+import { contextKey, type HostedContext, type RememberedContext } from '../../contexts/hosted-context.ts';
 
 /** The remembered contexts that an operator chooses. Without a path: all; without a host: contexts of every host. */
 export interface ContextChoice {
@@ -28,17 +17,17 @@ export class RememberedContexts {
   /** In order of `sinceMs`. */
   #contexts = new Map<string, RememberedContext>();
   /** Forgotten by an operator although nodes that served them are still remembered; the oldest are dropped first. */
-  readonly #forgotten = new Map<string, Place>();
+  readonly #forgotten = new Map<string, HostedContext>();
 
-  readonly #onChange: (context: Place) => void;
+  readonly #onChange: (context: HostedContext) => void;
 
   /** `onChange`: the context is remembered, forgotten or dropped now, so that its record is written or removed. */
-  constructor(onChange: (context: Place) => void = () => {}) {
+  constructor(onChange: (context: HostedContext) => void = () => {}) {
     this.#onChange = onChange;
   }
 
-  get(context: Place): RememberedContext | undefined {
-    return this.#contexts.get(keyOf(context));
+  get(context: HostedContext): RememberedContext | undefined {
+    return this.#contexts.get(contextKey(context));
   }
 
   all(): RememberedContext[] {
@@ -46,7 +35,7 @@ export class RememberedContexts {
   }
 
   add(context: RememberedContext): void {
-    const key = keyOf(context);
+    const key = contextKey(context);
     this.#contexts.delete(key);
     this.#contexts.set(key, context);
     this.#onChange(context);
@@ -54,11 +43,11 @@ export class RememberedContexts {
   }
 
   /** Adds contexts from the store, remembered and forgotten ones. */
-  restore(contexts: readonly RememberedContext[], forgotten: readonly Place[]): void {
-    const all = [...contexts.filter((context) => !this.#contexts.has(keyOf(context))), ...this.#contexts.values()];
+  restore(contexts: readonly RememberedContext[], forgotten: readonly HostedContext[]): void {
+    const all = [...contexts.filter((context) => !this.#contexts.has(contextKey(context))), ...this.#contexts.values()];
     all.sort((one, other) => one.sinceMs - other.sinceMs);
-    this.#contexts = new Map(all.map((context) => [keyOf(context), context]));
-    for (const place of forgotten) this.#forgotten.set(keyOf(place), place);
+    this.#contexts = new Map(all.map((context) => [contextKey(context), context]));
+    for (const place of forgotten) this.#forgotten.set(contextKey(place), place);
     this.#dropSurplus();
   }
 
@@ -71,14 +60,14 @@ export class RememberedContexts {
     }
   }
 
-  #drop(context: Place): void {
-    if (this.#contexts.delete(keyOf(context))) this.#onChange(context);
+  #drop(context: HostedContext): void {
+    if (this.#contexts.delete(contextKey(context))) this.#onChange(context);
   }
 
   /** Removes a context that a node serves again. */
-  served(context: Place): void {
+  served(context: HostedContext): void {
     this.#drop(context);
-    if (this.#forgotten.delete(keyOf(context))) this.#onChange(context);
+    if (this.#forgotten.delete(contextKey(context))) this.#onChange(context);
   }
 
   /** Drops contexts that have been without a node for ten minutes. */
@@ -90,29 +79,25 @@ export class RememberedContexts {
   }
 
   /** Drops the chosen contexts, and records `others` as forgotten, too: contexts that only remembered nodes have served. */
-  forget(choice: ContextChoice, others: readonly Place[]): RememberedContext[] {
+  forget(choice: ContextChoice, others: readonly HostedContext[]): RememberedContext[] {
     const dropped = this.all().filter((context) => isChosen(context, choice));
     for (const context of dropped) this.#drop(context);
     for (const { host, path } of others) {
       if (!isChosen({ host, path }, choice)) continue;
-      this.#forgotten.set(keyOf({ host, path }), { host, path });
+      this.#forgotten.set(contextKey({ host, path }), { host, path });
       this.#onChange({ host, path });
     }
     this.#dropSurplus();
     return dropped;
   }
 
-  isForgotten(context: Place): boolean {
-    return this.#forgotten.has(keyOf(context));
+  isForgotten(context: HostedContext): boolean {
+    return this.#forgotten.has(contextKey(context));
   }
 }
 
-export function isChosen({ host, path }: Place, choice: ContextChoice): boolean {
+export function isChosen({ host, path }: HostedContext, choice: ContextChoice): boolean {
   return (choice.path === undefined || choice.path === path) && (choice.host === undefined || choice.host === host);
-}
-
-function keyOf({ host, path }: Place): string {
-  return `${host} ${path}`;
 }
 
 /** The oldest context of the balancer with the most: one balancer cannot displace the contexts of others. */

@@ -1,10 +1,10 @@
 /** Contexts that no node can serve now, with cause and remedy from ../liveness/unserved.ts. */
 import type { BalancerName, ContextPath, HostPattern, NodeId, UnservedContext } from '@rollcall/protocol';
+import { contextKey, type RememberedContext } from '../../contexts/hosted-context.ts';
 import { leavesTooFew } from '../../liveness/eligible-left.ts';
 import { type ContextFacts, canServe, type NodeFacts, whyUnserved } from '../../liveness/unserved.ts';
 import { contextStatus, isEndingItself, type NodeView } from '../node/node-record.ts';
 import type { RegistryState } from '../registry-state.ts';
-import type { RememberedContext } from './remembered-contexts.ts';
 
 /** Largest number of contexts listed: more are of no use to a reader. */
 const MAX_CONTEXTS = 1_000;
@@ -43,7 +43,7 @@ export function abandonedContexts(state: RegistryState): readonly RememberedCont
   for (const { liveness, registration, goneAtMs = 0 } of state.nodes.all())
     for (const host of registration.hosts)
       for (const { path } of registration.contexts) {
-        const key = `${host} ${path}`;
+        const key = contextKey({ host, path });
         if (liveness !== 'gone') served.add(key);
         else if (!(goneAtMs < (abandoned.get(key)?.sinceMs ?? 0)))
           abandoned.set(key, { host, path, balancer: registration.balancer, sinceMs: goneAtMs });
@@ -65,7 +65,7 @@ function contextsOf(state: RegistryState): Iterable<Context> {
           context = { balancer, host, path, nodes: [], isServed: false, isPending: false };
           contexts.set(key, context);
         }
-        if (isHolding) serving.set(`${host} ${path}`, balancer);
+        if (isHolding) serving.set(contextKey({ host, path }), balancer);
         if (context.isServed) continue;
         const facts = factsOf(state, node, path);
         if (canServe(facts)) {
@@ -81,7 +81,7 @@ function contextsOf(state: RegistryState): Iterable<Context> {
   return [...contexts.values()].filter(({ balancer, host, path, nodes }) => {
     if (state.remembered.isForgotten({ host, path }) && nodes.every(({ liveness }) => liveness === 'gone'))
       return false;
-    const holder = serving.get(`${host} ${path}`);
+    const holder = serving.get(contextKey({ host, path }));
     return holder === undefined || holder === balancer;
   });
 }
