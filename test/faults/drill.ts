@@ -85,7 +85,16 @@ async function play(plan: Scenario, productRoot: string, folder: string): Promis
   };
 }
 
-/** Does the faults at their times. Resolves, when the last has begun, with the times of the first that stops a node. */
+/** A fault of a node: its time in the plan, and the time at which it was in force. */
+interface Begun {
+  readonly atMs: number;
+  readonly inForceMs: Promise<number>;
+}
+
+/**
+ * Does the faults at their times; a second fault of a node keeps its distance from the first, which may begin late on a busy
+ * machine. Resolves, when the last has begun, with the times of the first that stops a node.
+ */
 async function playFaults(
   faults: readonly Fault[],
   cluster: Cluster,
@@ -93,16 +102,25 @@ async function playFaults(
 ): Promise<{ readonly faultMs: number; readonly inForceMs: number }> {
   const judged = faults.find(isOutage) ?? faults[0];
   const times = { faultMs: 0, inForceMs: 0 };
-  const begun = faults.map(async (fault) => {
-    await pause(Math.max(0, startMs + fault.atMs - nowMs()));
+  const lastOfNode = new Map<number, Begun>();
+  const playOne = async (fault: Fault, before: Begun | undefined): Promise<number> => {
+    const earliestMs = before === undefined ? 0 : (await before.inForceMs) + fault.atMs - before.atMs;
+    await pause(Math.max(0, Math.max(startMs + fault.atMs, earliestMs) - nowMs()));
     if (fault === judged) times.faultMs = nowMs();
     await begin(fault, cluster, (error) => {
       process.stderr.write(`${fault.type} did not end: ${String(error)}\n`);
       process.exit(1);
     });
     if (fault === judged || (fault.atMs === judged?.atMs && isOutage(fault))) times.inForceMs = nowMs();
+    return nowMs();
+  };
+  const all = faults.map((fault) => {
+    const node = 'node' in fault ? fault.node : undefined;
+    const inForceMs = playOne(fault, node === undefined ? undefined : lastOfNode.get(node));
+    if (node !== undefined) lastOfNode.set(node, { atMs: fault.atMs, inForceMs });
+    return inForceMs;
   });
-  await Promise.all(begun);
+  await Promise.all(all);
   return times;
 }
 

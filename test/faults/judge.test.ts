@@ -56,6 +56,12 @@ test('a POST that was sent before the fault may end in 502 or 504, and in nothin
   assert.deepEqual(failedPosts, sent.slice(2));
 });
 
+test('after an excused POST a session moves with its next request', () => {
+  const post = { ...failed('POST', 990, 502), session: 'a' };
+  const sent = [answered('a', 'n1#1', 500), post, answered('a', 'n2#1', 2_000, { endMs: 2_200, fresh: true })];
+  assert.equal(judge(ledger(sent, { outages: [N1_FOR_GOOD] }), 0).slowestMoveMs, 200);
+});
+
 test('a GET and a later POST are not excused', () => {
   const sent = [failed('GET', 900, 502), failed('POST', 1_006, 502)];
   const verdict = judge(ledger(sent), 0);

@@ -121,7 +121,9 @@ function fateOf(own: readonly Exchange[], ledger: Ledger, outages: readonly Outa
     last = exchange;
   }
   const moved = isHit ? after.find(({ answer }) => answer!.instance !== before.answer!.instance) : undefined;
-  const askedMs = Math.min(...own.filter(({ endMs }) => endMs >= faultMs).map(({ arrivedMs }) => arrivedMs));
+  // An excused POST is not sent again. The session moves with its next request.
+  const asked = own.filter((exchange) => exchange.endMs >= faultMs && !isExcused(exchange, inForceMs));
+  const askedMs = Math.min(...asked.map(({ arrivedMs }) => arrivedMs));
   const moveMs = moved && moved.endMs - Math.max(faultMs, askedMs);
   return { isHit, judged: answered.length, losses, moves, splits, moveMs };
 }

@@ -45,6 +45,8 @@ class Host {
   readonly faults: HostFaults = {};
   /** Filters that are in force on it. */
   rules: readonly string[] = [];
+  /** These filters have met a packet, perhaps before another was added. */
+  hasMetPackets = false;
   readonly #holder: ChildProcess;
 
   constructor(holder: ChildProcess) {
@@ -128,8 +130,9 @@ export class Net {
     const host = this.#hosts.get(name)!;
     Object.assign(host.faults, change);
     const { atHost, atFront } = filters(host.faults, addressOf(number));
+    await this.#count(name);
     // A filter that stays in force may meet its first packet later.
-    if (!host.rules.every((rule) => atHost.includes(rule))) await this.#noteIdle(name);
+    if (!host.rules.every((rule) => atHost.includes(rule))) this.#noteIdle(name);
     await Promise.all([
       run('nft', ['-f', '-'], ruleset(name, atFront)),
       run('nsenter', [...host.enter, 'nft', '-f', '-'], ruleset(name, atHost)),
@@ -140,15 +143,26 @@ export class Net {
   /** Waits for the last change, which may be late on a busy machine, and checks the filters that are still in force. */
   async end(): Promise<void> {
     await this.#lastChange;
-    for (const name of this.#hosts.keys()) await this.#noteIdle(name);
+    for (const name of this.#hosts.keys()) {
+      await this.#count(name);
+      this.#noteIdle(name);
+    }
   }
 
-  async #noteIdle(name: string): Promise<void> {
+  /** Reads the counters of the filters in force: a change of filters sets them to 0. */
+  async #count(name: string): Promise<void> {
     const host = this.#hosts.get(name)!;
-    if (host.rules.length === 0) return;
+    if (host.rules.length === 0 || host.hasMetPackets) return;
     const list = ['nft', 'list', 'table', 'inet', `faults-${name}`];
-    const rules = (await Promise.all([run('nft', list.slice(1)), run('nsenter', [...host.enter, ...list])])).join();
-    if (!/counter packets [1-9]/.test(rules)) this.idle.push(`the fault at ${name} met no packet: ${rules}`);
+    const rules = await Promise.all([run('nft', list.slice(1)), run('nsenter', [...host.enter, ...list])]);
+    host.hasMetPackets = /counter packets [1-9]/.test(rules.join());
+  }
+
+  #noteIdle(name: string): void {
+    const host = this.#hosts.get(name)!;
+    if (host.rules.length > 0 && !host.hasMetPackets)
+      this.idle.push(`the fault at ${name} met no packet: ${host.rules.join('; ')}`);
+    host.hasMetPackets = false;
   }
 }
 
