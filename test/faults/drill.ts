@@ -92,8 +92,8 @@ interface Begun {
 }
 
 /**
- * Does the faults at their times; a second fault of a node keeps its distance from the first, which may begin late on a busy
- * machine. Resolves, when the last has begun, with the times of the first that stops a node.
+ * Does the faults at their times. A second fault of a node keeps its distance from the first, which may be late. Resolves,
+ * when the last has begun, with the times of the first that stops a node.
  */
 async function playFaults(
   faults: readonly Fault[],

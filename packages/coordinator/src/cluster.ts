@@ -2,7 +2,7 @@
  * Runs the registry: applies commands with the present time, and passes events to all listeners in order. Only this file calls
  * `apply`, so every change reaches all listeners.
  */
-import type { Command, ConnectionId, Event, NodeView, Registry, Rejection, WaitingContext } from '@rollcall/core';
+import type { Command, ConnectionId, Event, NodeView, Registry, Rejection } from '@rollcall/core';
 import type { BalancerName, BalancerResource, NodeExplanation, NodeId, NodeResource } from '@rollcall/protocol';
 import type { Clocks } from './clocks.ts';
 import { StallClock } from './stall-clock.ts';
@@ -96,13 +96,6 @@ export class Cluster {
 
   explainNode(id: NodeId): NodeExplanation | undefined {
     return this.registry.explainNode(id, { nowMs: this.clocks.nowMs(), nowUnixMs: this.clocks.nowUnixMs() });
-  }
-
-  waitingContext(request: { readonly host: string; readonly target: string }): WaitingContext | undefined {
-    return this.registry.waitingContext(request, {
-      nowMs: this.clocks.nowMs(),
-      nowUnixMs: this.clocks.nowUnixMs(),
-    });
   }
 
   /** These nodes, gone ones last, otherwise in order of balancer and id. */

@@ -35,6 +35,7 @@ import type {
   FailoverCount,
   FeedBalancer,
   FeedChange,
+  FeedJoiningContext,
   FeedLoad,
   FeedQuestion,
   FeedRememberedContext,
@@ -68,6 +69,8 @@ import { SESSION_HASH_LENGTH, type SessionHashes, type SessionSample } from './s
 export const MAX_FEED_BYTES = 4_194_304;
 /** Most nodes, remembered routes or changes in one message. */
 const MAX_ITEMS = 100_000;
+/** Most contexts of joining nodes in one message. */
+const MAX_JOINING = 64;
 /** Number of parts of the idle time by which sessions are grouped. */
 const MAX_AGES = 64;
 /** Most listeners of the installation in one message. */
@@ -125,6 +128,7 @@ function toWorker(type: unknown, fields: Fields): FeedToWorker | undefined {
         isSettled: fields.boolean('isSettled') ?? false,
         learningMs: fields.number('learningMs', DAY_MS) ?? 0,
         leaseMs: fields.number('leaseMs', DAY_MS) ?? DEFAULT_LEASE_MS,
+        joining: readJoining(fields, 'joining'),
       };
     case 'changes':
       return {
@@ -254,6 +258,16 @@ export function readRememberedContext(fields: Fields): FeedRememberedContext | u
   return balancer && host && path && { balancer, host, path, emptyMs: fields.number('emptyMs', DAY_MS) ?? 0 };
 }
 
+function readJoining(fields: Fields, key: string): readonly FeedJoiningContext[] {
+  return fields.objects(key, MAX_JOINING, readJoiningContext) ?? [];
+}
+
+function readJoiningContext(fields: Fields): FeedJoiningContext | undefined {
+  const host = fields.parsed('host', parseHostPattern, 'a host');
+  const path = fields.parsed('path', parseContextPath, 'a path');
+  return host && path && { host, path, message: fields.text('message', 1_000) ?? '' };
+}
+
 function readChange(fields: Fields): FeedChange | 'unknown' | undefined {
   const type = fields.text('type', 64);
   switch (type) {
@@ -294,6 +308,8 @@ function readChange(fields: Fields): FeedChange | 'unknown' | undefined {
       const at = readRememberedRoute(fields);
       return at && { type, balancer: at.balancer, route: at.route };
     }
+    case 'joining':
+      return { type, contexts: readJoining(fields, 'contexts') };
     case 'settled':
       return {
         type,

@@ -65,6 +65,14 @@ export interface FeedRememberedContext {
   readonly emptyMs: number;
 }
 
+/** A context that a joining node will serve. */
+export interface FeedJoiningContext {
+  readonly host: HostPattern;
+  readonly path: ContextPath;
+  /** One sentence: context, node, and why it is joining. At most 1,000 characters. */
+  readonly message: string;
+}
+
 export interface FeedHello {
   readonly type: 'hello';
   readonly epoch: string;
@@ -105,6 +113,8 @@ export interface FeedCommit {
   readonly learningMs: number;
   /** Time without any sign of life after which a node is gone, milliseconds. */
   readonly leaseMs: number;
+  /** Contexts that joining nodes will serve, at most 64. Absent from releases without this field. */
+  readonly joining?: readonly FeedJoiningContext[];
 }
 
 export type FeedChange =
@@ -125,6 +135,8 @@ export type FeedChange =
   | { readonly type: 'balancer-forgotten'; readonly name: BalancerName }
   /** A remembered route has expired after 24 hours. */
   | { readonly type: 'forgotten'; readonly balancer: BalancerName; readonly route: Route }
+  /** All contexts that joining nodes will serve, at most 64; earlier ones are forgotten. */
+  | { readonly type: 'joining'; readonly contexts: readonly FeedJoiningContext[] }
   /** The learning window is over, or the coordinator has settled. */
   | { readonly type: 'settled'; readonly isSettled: boolean; readonly learningMs: number };
 

@@ -91,7 +91,7 @@ export interface NodeResource {
   readonly readyPath?: string;
   /** False: new work should go to other nodes, by a report of the node or by its ready path. */
   readonly isReady: boolean;
-  /** Answer of the ready path that means not ready, for people. Only members without an agent. */
+  /** Why it is not ready, to follow "it": the answer of the ready path, or the report of the node. */
   readonly readyReason?: string;
   /**
    * Present while the node is flapping: it has returned too often. `count` returns, the first three within ten minutes. Until `heldUntilUnixMs`

@@ -94,6 +94,7 @@ function heartbeat(fields: Fields): HeartbeatMessage {
     ...optional('sessions', fields.integer('sessions', COUNT)),
     ...optional('inFlight', fields.integer('inFlight', COUNT)),
     ...optional('ready', fields.boolean('ready')),
+    ...optional('readyReason', fields.text('readyReason', MAX_CAUSE_CHARACTERS)),
     ...optional('serviceMs', fields.number('serviceMs', DAY_MS)),
     ...optional(
       'metrics',

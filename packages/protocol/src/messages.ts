@@ -144,6 +144,8 @@ export interface HeartbeatMessage {
   readonly inFlight?: number;
   /** False: the node is alive and keeps its sessions; new work should go to other nodes while a ready node exists. Default true. */
   readonly ready?: boolean;
+  /** Why it is not ready, to follow "it": `answers 503 at /up`; for people. At most `MAX_CAUSE_CHARACTERS`. */
+  readonly readyReason?: string;
   /** Busy milliseconds per request, smoothed by the node. */
   readonly serviceMs?: number;
   /** Named parts of the load, 0 … 1 each; for people. At most 32. */

@@ -15,7 +15,14 @@ import {
   systemTimers,
   type Timers,
 } from '@rollcall/agent';
-import { type FailingCopy, type Fault, type NodeRegistration, READY_LATE_MS } from '@rollcall/protocol';
+import {
+  type FailingCopy,
+  type Fault,
+  MAX_CAUSE_CHARACTERS,
+  type NodeRegistration,
+  READY_LATE_MS,
+  unreadyText,
+} from '@rollcall/protocol';
 import { changesOf } from './look-text.ts';
 import type { ProgramLoad } from './program-load.ts';
 import { isStickyContested, type ProgramFacts, programRegistration } from './program-registration.ts';
@@ -264,8 +271,17 @@ export class AgentBeside {
       // The coordinator keeps the last reported load, so a load that is no longer measured must be replaced.
       ...(!isFull && measured.load === undefined && this.#hasReportedFull ? { load: UNKNOWN_LOAD } : {}),
       ...(look.isReady && measured.ready !== false ? {} : { ready: false }),
+      ...(look.isReady ? {} : this.#unready()),
       ...(failing.length > 0 && { failing }),
     };
+  }
+
+  /** The answer of the ready page, unless it was ready. */
+  #unready(): { readonly readyReason?: string } {
+    const { readyPath } = this.#options;
+    const status = this.#page?.status;
+    if (readyPath === undefined || status === undefined) return {};
+    return { readyReason: unreadyText(status, readyPath).slice(0, MAX_CAUSE_CHARACTERS) };
   }
 
   async #look(): Promise<Look> {

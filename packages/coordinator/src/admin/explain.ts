@@ -1,5 +1,3 @@
-import type { ExplainAnswer } from '@rollcall/feed';
-import type { Cluster } from '../cluster.ts';
 import type { AdminApp } from './admin-app.ts';
 import type { Dependencies } from './dependencies.ts';
 import { knownNode } from './known.ts';
@@ -49,21 +47,7 @@ export function addExplain(app: AdminApp, { cluster, feed }: Dependencies): void
         throw new Refusal({ code: 'internal', message: `the worker cannot explain this request: ${answer.message}` });
       if (answer?.type !== 'explain')
         throw new Refusal({ code: 'timed-out', message: `no worker answered within ${ANSWER_WITHIN_MS} ms` });
-      return withWaiting(cluster, answer, { host, target });
+      return answer;
     },
   );
-}
-
-/** Names a joining node that the request waits for: workers do not know joining nodes. */
-function withWaiting(
-  cluster: Cluster,
-  answer: ExplainAnswer,
-  request: { host: string; target: string },
-): ExplainAnswer {
-  const { outcome, context = '', because } = answer;
-  const waiting = outcome === 'bad-request' ? undefined : cluster.waitingContext(request);
-  if (waiting === undefined || (outcome === 'forward' && waiting.path.length <= context.length)) return answer;
-  // The end of the context's earlier nodes is not the cause while another node is joining.
-  const isSameContext = outcome !== 'forward' && waiting.path === context;
-  return { ...answer, because: isSameContext ? waiting.message : `${because}; ${waiting.message}` };
 }

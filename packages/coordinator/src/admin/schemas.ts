@@ -376,7 +376,10 @@ export const NodeSchema: TUnsafe<NodeResource> = answer<NodeResource>()(
     readyPath: Type.Optional(Type.String()),
     isReady: Type.Boolean({ description: 'false: new work goes to ready nodes while there are any' }),
     readyReason: Type.Optional(
-      Type.String({ description: 'answer of the ready path that means not ready; only members without an agent' }),
+      Type.String({
+        description:
+          'why the node is not ready, to follow "it": the answer of the ready path, or the report of the node',
+      }),
     ),
     flapping: Type.Optional(
       Type.Object(

@@ -253,32 +253,26 @@ test('explain sends a question to a worker and returns its answer', async () => 
   assert.deepEqual((await asked).json(), answer);
 });
 
-test('explain names a joining node that a request waits for, unless a context is served that is as long', async () => {
+test('a worker gets the contexts of joining nodes, with its snapshot and as changes', async () => {
   const started = await coordinator();
-  const socket = await worker(started);
   const dead = await startTestNode();
   await dead.close();
-  await started.api('/v1/nodes/n1', { method: 'PUT', body: { balancer: 'shop', url: dead.url, contexts: ['/shop'] } });
-  const waits = 'context /shop of balancer shop waits for node n1, which is joining: ';
-  for (const [outcome, context, beginning] of [
-    ['not-found', undefined, `x; ${waits}`],
-    ['forward', '/', `x; ${waits}`],
-    ['forward', '/shop', 'x'],
-    // What ended its earlier nodes is not the cause.
-    ['unavailable', '/shop', waits],
-    ['unavailable', '/', `x; ${waits}`],
-    ['bad-request', undefined, 'x'],
-  ] as const) {
-    const asked = started.api('/v1/explain', { method: 'POST', body: { target: '/shop/cart' } });
-    const { id } = await socket.next('ask');
-    socket.send({
-      type: 'answer',
-      id,
-      answer: { type: 'explain', outcome, ...(context && { context }), because: 'x', candidates: [] },
+  const join = (id: string) =>
+    started.api(`/v1/nodes/${id}`, {
+      method: 'PUT',
+      body: {
+        balancer: id,
+        url: dead.url.replace('127.0.0.1', id === 'n1' ? '127.0.0.1' : '127.0.0.2'),
+        contexts: [`/${id}`],
+      },
     });
-    const { because } = (await asked).json<ExplainAnswer>();
-    assert.equal(because === beginning || (beginning !== 'x' && because.startsWith(beginning)), true, because);
-  }
+  await join('n1');
+  const socket = await worker(started);
+  const { joining } = await socket.next('commit');
+  assert.match(JSON.stringify(joining), /"path":"\/n1"/);
+  await join('n2');
+  const waits = 'context /n2 of balancer n2 waits for node n2, which is joining';
+  while (!JSON.stringify((await socket.next('changes'))['changes']).includes(waits));
 });
 
 test('a worker that violates the protocol is disconnected, and the others are not', async () => {

@@ -207,9 +207,9 @@ export class FeedServer {
   #sendSnapshot(connection: FeedConnection): void {
     const { cluster, epoch, leaseMs } = this.#options;
     const snapshot = cluster.registry.snapshot(cluster.clocks.nowMs());
-    const { revision, isSettled, learningMs } = snapshot;
+    const { revision, isSettled, learningMs, joining } = snapshot;
     connection.sendAll(snapshotFrames(snapshot));
-    connection.send({ type: 'commit', epoch, revision, isSettled, learningMs, leaseMs });
+    connection.send({ type: 'commit', epoch, revision, isSettled, learningMs, leaseMs, joining });
     this.#toldRevision = revision;
   }
 

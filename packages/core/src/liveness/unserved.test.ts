@@ -22,7 +22,7 @@ const ENDING: State = { status: 'draining', isEndingItself: true };
 const ENDED: State = { status: 'stopped', isEndingItself: true };
 const ALL_END = 'all nodes of balancer api are ending by request of their programs';
 const NEW_ONE =
-  'start one: rollcall run --balancer api --context /api -- COMMAND; copies of rollcall run also by: rollcall scale api=N';
+  'start one: rollcall run --balancer api --context /api -- COMMAND; or, while their rollcall run runs: rollcall scale api=N';
 
 const ENABLE_1 = 'enable one (rollcall enable n1), or start another';
 const START = 'start the programs again; their nodes return by themselves';

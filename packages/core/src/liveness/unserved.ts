@@ -98,7 +98,7 @@ function whyEnding(context: ContextFacts, present: readonly NodeFacts[], ending:
   return {
     cause: ending.every(({ status }) => status === 'stopped') ? 'stopped' : 'drained',
     message: ending.length === present.length ? all : countedStates(balancer, present),
-    remedy: `${start(context)}; copies of rollcall run also by: rollcall scale ${balancer}=N`,
+    remedy: `${start(context)}; or, while their rollcall run runs: rollcall scale ${balancer}=N`,
   };
 }
 

@@ -30,11 +30,11 @@ export function heartbeat(state: RegistryState, command: HeartbeatCommand): Reje
     if (node.liveness === 'suspect' && node.livenessReason === 'silent') state.markUp(node);
   }
   // A member without an agent reports numbers only.
-  const { seq, ready = node.kind === 'agent' || node.isReady, failing } = command;
+  const { seq, ready = node.kind === 'agent' || node.isReady, readyReason, failing } = command;
   if (seq !== undefined && seq <= node.seq) return undefined;
   if (seq !== undefined) node.seq = seq;
   takeFailing(state, node, failing);
-  if (ready !== node.isReady) setReady(state, node, ready);
+  if (node.kind === 'agent' || ready !== node.isReady) setReady(state, node, ready, ready ? undefined : readyReason);
   if (takeNumbers(node, command, state.nowMs)) {
     state.emit({ type: 'load', id: node.id });
     if (state.draining.has(node)) state.judgeDrains(node);
@@ -202,9 +202,10 @@ function isBlocked(state: RegistryState, node: NodeRecord): boolean {
 
 /** The first bad result is an event; repeats change nothing. */
 function isNotReached(state: RegistryState, node: NodeRecord, detail: string): void {
-  node.livenessDetail = detail;
-  if (node.livenessReason !== 'unprobed' && node.livenessReason !== 'restarted') return;
-  state.setReason(node, 'unreachable', detail);
+  const isNews = node.livenessReason === 'unprobed' || node.livenessReason === 'restarted';
+  if (!isNews && detail === node.livenessDetail) return;
+  state.setReason(node, isNews ? 'unreachable' : node.livenessReason, detail);
+  if (!isNews) return;
   state.emit({ type: 'unreachable', id: node.id, detail });
 }
 

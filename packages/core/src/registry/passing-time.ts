@@ -70,7 +70,7 @@ function passDeadlines(state: RegistryState, node: NodeRecord, live: LiveNodes):
 function endBlock(state: RegistryState, node: NodeRecord): void {
   const conflict = state.contexts.conflict(node.registration);
   if (conflict === undefined) state.markUp(node);
-  else node.livenessDetail = adviceOn(conflict, node.registration.balancer);
+  else state.setReason(node, 'blocked', adviceOn(conflict, node.registration.balancer));
 }
 
 /** The term of a member is over, or the lease of an agent that was never reached: no other witness decides about these. */

@@ -333,6 +333,7 @@ export class RegistryState {
   #setLiveness(node: NodeRecord, to: NodeView['liveness'], reason: LivenessReason | undefined): void {
     const from = node.liveness;
     assertTransition(from, to);
+    if (from === 'joining') this.journal.joining();
     this.nodes.setLiveness(node, to);
     this.setReason(node, reason);
     if (isInFeed(to) && !isInFeed(from)) node.inFeedSinceMs = this.nowMs;
@@ -343,6 +344,7 @@ export class RegistryState {
   setReason(node: NodeRecord, reason: LivenessReason | undefined, detail?: string): void {
     node.livenessReason = reason;
     node.livenessDetail = detail;
+    if (node.liveness === 'joining') this.journal.joining();
   }
 
   #forgetSurplus(owner: string): void {

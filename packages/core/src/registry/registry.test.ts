@@ -96,6 +96,7 @@ void test('without a given start, time begins with the first command', () => {
     balancers: [],
     remembered: [],
     contexts: [],
+    joining: [],
   });
 });
 

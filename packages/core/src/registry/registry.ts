@@ -46,7 +46,6 @@ import { explainNode } from './views/node-explanation.ts';
 import { balancerResource, type Now, nodeResource } from './views/node-resource.ts';
 import { type ContextChoice, isChosen } from './views/remembered-contexts.ts';
 import { abandonedContexts, contextsWithTooFew, unservedContexts } from './views/unserved-contexts.ts';
-import { type WaitingContext, waitingContext } from './views/waiting-context.ts';
 import type { StickyFinding } from './workers/sticky-findings.ts';
 
 /** The heartbeat interval of agents, and the timeouts for missing heartbeats. */
@@ -244,11 +243,6 @@ export class Registry {
   /** Contexts that no node can serve now, with cause and remedy; empty while restored nodes are expected back. */
   unserved(): UnservedContext[] {
     return unservedContexts(this.#state);
-  }
-
-  /** The context that a request would have if a joining node were up; `undefined` without one. */
-  waitingContext(request: { readonly host: string; readonly target: string }, now: Now): WaitingContext | undefined {
-    return waitingContext(this.#state, request, now);
   }
 
   /** Contexts that would have too few eligible nodes if the nodes `lost` were not eligible. */

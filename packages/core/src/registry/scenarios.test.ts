@@ -9,7 +9,7 @@
  * - Registration: `register ID [balancer= url= route= contexts=/a,/b hosts=h,i weight= group= inc= ahead= inst= conn= owner= kind=
  *   lease= sticky=MODE replace=yes shadow=yes standing=tokenless|operator]`. `ahead=1h`: the start is an hour ahead of the clock of
  *   the coordinator. `inc=none`: no start time.
- * - Nodes: `reachable ID [no=WHY probe=KIND other=yes]`, `beat ID [seq= load= sessions= ready=no]`, `leave ID`, `disconnect ID`.
+ * - Nodes: `reachable ID [no=WHY probe=KIND other=yes]`, `beat ID [seq= load= sessions= ready=no why=]`, `leave ID`, `disconnect ID`.
  *   `status ID STATUS [contexts= deadline= reason=]`.
  * - Operators: `remove ID`, `patch ID [weight= standby= redirect=]`, where `-` removes a value.
  *   `operator STATUS node:ID|balancer:B|group:G [deadline= for= reason=]`.
@@ -173,6 +173,7 @@ class Scenario {
           connection,
           ...numbers(named, ['seq', 'load', 'sessions', 'inFlight']),
           ...(named.has('ready') && { ready: named.get('ready') !== 'no' }),
+          ...(named.has('why') && { readyReason: named.get('why')! }),
         };
       case 'status': {
         const contexts = named
@@ -421,6 +422,7 @@ function describe(event: Event | Rejection): string {
 
 function describeChange(change: FeedChange): string {
   if (change.type === 'balancer') return `balancer ${change.balancer.name}`;
+  if (change.type === 'joining') return `joining ${change.contexts.map(({ path }) => path).join(',') || 'nothing'}`;
   if (change.type !== 'node') {
     if (change.type === 'context-remembered') return `${change.type} ${fields({ ...change.context })}`;
     const { type, ...rest } = change;

@@ -93,6 +93,7 @@ const DEFINITIONS: Readonly<Record<string, JsonSchema>> = {
       sessions: integer(0, MAX_COUNT),
       inFlight: integer(0, MAX_COUNT),
       ready: BOOLEAN,
+      readyReason: text(MAX_CAUSE_CHARACTERS),
       serviceMs: number(0, DAY_MS),
       metrics: map(number(0, MAX_VALUE), 32),
       values: map(number(-MAX_VALUE, MAX_VALUE), 32),

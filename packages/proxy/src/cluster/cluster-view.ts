@@ -18,6 +18,7 @@ import type {
   FeedBalancer,
   FeedChange,
   FeedCommit,
+  FeedJoiningContext,
   FeedLoad,
   FeedNode,
   FeedRememberedContext,
@@ -76,6 +77,8 @@ export class ClusterView {
   learningUntilMs: number = Number.NEGATIVE_INFINITY;
   /** Time without any sign of life after which a node is gone. */
   leaseMs: number = DEFAULT_LEASE_MS;
+  /** Contexts that joining nodes will serve. */
+  joining: readonly FeedJoiningContext[] = [];
   readonly nodes: Map<NodeId, ClusterNode> = new Map();
   readonly balancers: Map<BalancerName, BalancerView> = new Map();
   #table: ClusterTable = new ContextTable([]);
@@ -165,6 +168,7 @@ export class ClusterView {
     this.epoch = commit.epoch;
     this.revision = commit.revision;
     this.leaseMs = commit.leaseMs;
+    this.joining = commit.joining ?? [];
     this.#byIndex.clear();
     for (const node of this.nodes.values()) {
       node.index = -1;
@@ -221,6 +225,9 @@ export class ClusterView {
         case 'forgotten':
           this.balancers.get(change.balancer)?.forget(change.route);
           this.#forgetBalancer(change.balancer);
+          break;
+        case 'joining':
+          this.joining = change.contexts;
           break;
         case 'settled':
           this.#settle(change.isSettled, change.learningMs, nowMs);

@@ -353,7 +353,7 @@ export class ClientConnection implements Client, DeadlineOwner {
     const { head, decision } = this.exchange;
     const { errorPages, router, now } = this.#services;
     const detail = isOperatorClient(this.identity.peer, head)
-      ? (router.operatorDetail?.(decision, status, now(), limit) ?? '')
+      ? (router.operatorDetail?.(decision, { status, head, limit, nowMs: now() }) ?? '')
       : '';
     this.output.write(failureText(head, status, requestId, errorPages.get(status) ?? '', detail));
   }

@@ -197,6 +197,15 @@ export interface OwnAnswer {
   readonly body: string;
 }
 
+/** An error answer of the proxy itself. */
+export interface FailedAnswer {
+  readonly status: number;
+  readonly head: RoutableHead;
+  /** The limit that ended the request, like `upstream-timeout 30s`; `undefined` if none did. */
+  readonly limit: string | undefined;
+  readonly nowMs: number;
+}
+
 /** Targets with this prefix are answered by the proxy itself. */
 export const OWN_PREFIX = '/.well-known/rollcall/';
 
@@ -212,11 +221,8 @@ export interface Router {
    * another node. `failure` is a kind.
    */
   chooseAgain(head: RoutableHead, decision: RoutingDecision, failure: Failure, nowMs: number): Choice;
-  /**
-   * Cause and remedy of an error answer to this decision, for an operator on this machine; `''` without any. `limit`: the limit that
-   * ended the request, by name.
-   */
-  operatorDetail?(decision: RoutingDecision, status: number, nowMs: number, limit?: string): string;
+  /** Cause and remedy of an error answer to this decision, for an operator on this machine; `''` without any. */
+  operatorDetail?(decision: RoutingDecision, answer: FailedAnswer): string;
   /** The path whose time limit applies to the request; `''` for a limit of its balancer or of the proxy. */
   limitPath?(decision: RoutingDecision, key: TimeLimitKey): string;
   /** Longest time that a request may be parked for a node, milliseconds. Always finite. */

@@ -14,6 +14,7 @@ import {
   foresee,
   type HeldSession,
   hashText,
+  joiningContext,
   MovedSessions,
   type NodeFacts,
   type NodeReport,
@@ -27,6 +28,7 @@ import {
   whyUnserved,
   withoutRoute,
 } from '@rollcall/core';
+import type { FeedJoiningContext } from '@rollcall/feed';
 import type { FailoverCause, NodeId, TimeLimitKey } from '@rollcall/protocol';
 import type { BalancerView, KnownRoute, Placement } from '../cluster/balancer-view.ts';
 import { ClusterNode } from '../cluster/cluster-node.ts';
@@ -35,6 +37,7 @@ import type { Ejections } from '../cluster/ejections.ts';
 import { FAILURE, type Failure } from '../engine/failure.ts';
 import type {
   Choice,
+  FailedAnswer,
   OwnAnswer,
   RoutableHead,
   Router,
@@ -429,9 +432,24 @@ export class ClusterRouter implements Router {
     return stateOf(decision).context?.attached.balancer.limits.pathOf(decision.limits, key) ?? '';
   }
 
-  operatorDetail(decision: RoutingDecision, status: number, nowMs: number, limit?: string): string {
-    const why = status === 503 ? this.whyUnavailable(stateOf(decision), nowMs) : '';
-    return operatorDetail({ status, why, limit, node: decision.node, contexts: this.#view.table.contexts });
+  /** The context that a request would have if a joining node were up; `undefined` without one. */
+  joiningContext(request: { readonly host: string; readonly target: string }): FeedJoiningContext | undefined {
+    return joiningContext(this.#view.joining, request);
+  }
+
+  operatorDetail(decision: RoutingDecision, { status, head, limit, nowMs }: FailedAnswer): string {
+    const state = stateOf(decision);
+    const why = status === 503 ? this.whyUnavailable(state, nowMs) : '';
+    const joining = this.joiningContext(head);
+    const isCause = joining !== undefined && joining.path.length >= (state.context?.path.length ?? 0);
+    return operatorDetail({
+      status,
+      why,
+      joining: isCause ? joining.message : '',
+      limit,
+      node: decision.node,
+      contexts: this.#view.table.contexts,
+    });
   }
 
   /** The session's node or its replacement, by redirect, the table of the session rule, learning window and failover. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ALGORITHMS } from '@rollcall/core';
+import { parseContextPath, parseHostPattern } from '@rollcall/protocol';
 import { feedBalancer, feedNode, goneChange, rememberedRoute, TestCluster } from '../cluster/cluster.fixture.ts';
 import { explain } from './explanation.ts';
 
@@ -117,4 +118,37 @@ void test('explain names a node that the algorithm would take', () => {
   for (const id of ['a', 'c']) cluster.node(id).live.inFlight = 9;
   assert.equal(ask(cluster).chosen, 'b');
   assert.equal(cluster.ask().node, 'b');
+});
+
+void test('explain and the answer name a joining node that a request waits for, unless a context is served that is as long', () => {
+  const waits = 'context /shop of balancer shop waits for node j, which is joining';
+  for (const [what, nodes, target, because, status, detail] of [
+    ['no node', [], '/shop', `no node is registered; ${waits}`, 503, waits],
+    ['another context', ['/x'], '/shop/cart', `no context matches host and path; ${waits}`, 404, waits],
+    ['an enclosing context', ['/'], '/shop', `new session, placed by session; ${waits}`, 200, ''],
+    ['the same context', ['/shop'], '/shop', 'new session, placed by session', 200, ''],
+    ['the context of another request', ['/x'], '/y', 'no context matches host and path', 404, 'no context matches'],
+  ] as const) {
+    const cluster = new TestCluster();
+    cluster.fill(nodes.map((path) => feedNode('a', { paths: [path] })));
+    const path = parseContextPath('/shop')!;
+    cluster.change({ type: 'joining', contexts: [{ host: parseHostPattern('*')!, path, message: waits }] });
+    assert.equal(ask(cluster, '', target).because, because, what);
+    const head = { method: 'GET', host: 'site.example', target, cookie: '' };
+    const { decision } = cluster.ask('', target);
+    const answer = { status, head, limit: undefined, nowMs: cluster.clock.nowMs() };
+    assert.ok(cluster.router.operatorDetail(decision, answer).startsWith(detail), what);
+  }
+});
+
+void test('a joining node is named before the end of the earlier nodes of its context', () => {
+  const cluster = new TestCluster();
+  cluster.fill([feedNode('a', { paths: ['/shop'] })]);
+  cluster.change(goneChange('a', 'removed'));
+  const path = parseContextPath('/shop')!;
+  assert.match(ask(cluster, '', '/shop').because, /removed/);
+  cluster.change({ type: 'joining', contexts: [{ host: parseHostPattern('*')!, path, message: 'node j is joining' }] });
+  assert.equal(ask(cluster, '', '/shop').because, 'node j is joining');
+  cluster.change({ type: 'joining', contexts: [] });
+  assert.match(ask(cluster, '', '/shop').because, /removed/);
 });

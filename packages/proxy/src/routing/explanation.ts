@@ -31,10 +31,26 @@ export function explain(
     ...(context && { balancer: context.balancer, context: context.path }),
     ...(known && search && { routeFrom: `${search.place} ${search.name}`, route: known.route }),
     ...(chosen && { chosen: chosen.id }),
-    because: withWhy(sentence(decision, state), router, decision, state, nowMs),
+    because: becauseOf(router, decision, state, head, nowMs),
     candidates: candidatesOf(state, nowMs),
     ...(context && { limits: context.attached.balancer.limits.explain(target) }),
   };
+}
+
+/** A joining node of the same context is the cause, and not the end of the context's earlier nodes. */
+function becauseOf(
+  router: ClusterRouter,
+  decision: ReturnType<ClusterRouter['decide']>,
+  state: RequestState,
+  request: { readonly host: string; readonly target: string },
+  nowMs: number,
+): string {
+  const because = withWhy(sentence(decision, state), router, decision, state, nowMs);
+  const joining = decision === 'ambiguous' ? undefined : router.joiningContext(request);
+  const length = state.context?.path.length ?? 0;
+  if (joining === undefined || joining.path.length < length) return because;
+  if (joining.path !== state.context?.path) return `${because}; ${joining.message}`;
+  return decision instanceof ClusterNode ? because : joining.message;
 }
 
 /** A decision without a node also has the state of the nodes, and the remedy. The client gets neither. */

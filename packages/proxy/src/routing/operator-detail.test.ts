@@ -25,9 +25,12 @@ const CASES: readonly [failed: Partial<FailedRequest> & Pick<FailedRequest, 'sta
   [{ status: 503, why: 'all drained; to do: enable one', contexts: [place('/')] }, /^all drained; to do: enable one$/],
   [{ status: 503 }, /^no node is up; to do: start one with rollcall run/],
   [{ status: 503, contexts: [place('/')] }, /^no node may take this request; to do: see rollcall status/],
+  [{ status: 404, joining: 'node n1 is joining' }, /^node n1 is joining; to do: wait, or see rollcall nodes/],
+  [{ status: 503, joining: 'node n1 is joining', why: 'n0 was removed' }, /^node n1 is joining; to do: wait/],
+  [{ status: 502, joining: 'node n1 is joining' }, /^$/],
   [{ status: 400 }, /^$/],
 ];
 
 for (const [failed, detail] of CASES)
   test(`${JSON.stringify(failed)} is explained`, () =>
-    assert.match(operatorDetail({ why: '', node: undefined, contexts: [], ...failed }), detail));
+    assert.match(operatorDetail({ why: '', joining: '', node: undefined, contexts: [], ...failed }), detail));

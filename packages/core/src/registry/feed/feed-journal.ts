@@ -32,6 +32,8 @@ export interface FeedDirt {
   /** Contexts without nodes have come from the store. */
   readonly hasRestoredContexts: boolean;
   readonly isSettledChanged: boolean;
+  /** A node has begun or ended to join, or joins for another reason. */
+  readonly isJoiningChanged: boolean;
 }
 
 export class FeedJournal {
@@ -44,6 +46,7 @@ export class FeedJournal {
   #forgottenContexts: ContextChoice[] = [];
   #hasRestoredContexts = false;
   #isSettledChanged = false;
+  #isJoiningChanged = false;
 
   get revision(): number {
     return this.#revision;
@@ -96,6 +99,12 @@ export class FeedJournal {
     this.#touch();
   }
 
+  /** Records a change of the joining nodes. */
+  joining(): void {
+    this.#isJoiningChanged = true;
+    this.#touch();
+  }
+
   /** Returns all changes and starts empty. */
   take(): FeedDirt {
     const dirt = {
@@ -106,6 +115,7 @@ export class FeedJournal {
       forgottenContexts: this.#forgottenContexts,
       hasRestoredContexts: this.#hasRestoredContexts,
       isSettledChanged: this.#isSettledChanged,
+      isJoiningChanged: this.#isJoiningChanged,
     };
     this.#hasRestoredContexts = false;
     this.#forgottenContexts = [];
@@ -114,6 +124,7 @@ export class FeedJournal {
     this.#balancers = new Set();
     this.#nodes = new Set();
     this.#isSettledChanged = false;
+    this.#isJoiningChanged = false;
     return dirt;
   }
 

@@ -7,11 +7,13 @@
  * - `node` adds or replaces the node, and drops its route from the remembered ones.
  * - `forgotten` drops a remembered route.
  * - `context-remembered` adds a context without nodes, unless the context is known.
+ * - `joining` replaces the contexts that joining nodes will serve.
  * - `settled` with no learning time left makes all remembered routes not expected.
  */
 import {
   type FeedBalancer,
   type FeedChange,
+  type FeedJoiningContext,
   type FeedNode,
   type FeedRememberedContext,
   type FeedRememberedRoute,
@@ -22,6 +24,7 @@ import { contextStatus, isEndingItself, isStandby, takesNew, weightOf } from '..
 import { isInFeed } from '../node/node-status.ts';
 import { routeKey } from '../ownership/route-ownership.ts';
 import type { RegistryState } from '../registry-state.ts';
+import { joiningContexts } from '../views/joining-contexts.ts';
 import type { FeedDirt } from './feed-journal.ts';
 
 /** The whole content of the feed at one revision. */
@@ -34,6 +37,8 @@ export interface Snapshot {
   readonly remembered: readonly FeedRememberedRoute[];
   /** Contexts without nodes that are answered with 503. */
   readonly contexts: readonly FeedRememberedContext[];
+  /** Contexts that joining nodes will serve. */
+  readonly joining: readonly FeedJoiningContext[];
 }
 
 export function snapshotOf(state: RegistryState, nowMs: number): Snapshot {
@@ -55,6 +60,7 @@ export function snapshotOf(state: RegistryState, nowMs: number): Snapshot {
     balancers: [...state.balancers.values()].map((balancer) => balancer.inForce()),
     remembered,
     contexts: rememberedContexts(state, nowMs),
+    joining: joiningContexts(state),
   };
 }
 
@@ -100,6 +106,7 @@ export function changesOf(state: RegistryState, dirt: FeedDirt): FeedChange[] {
   const restored = dirt.hasRestoredContexts ? rememberedContexts(state, state.nowMs) : [];
   for (const context of restored) changes.push({ type: 'context-remembered', context });
   for (const choice of dirt.forgottenContexts) changes.push({ type: 'contexts-forgotten', ...choice });
+  if (dirt.isJoiningChanged) changes.push({ type: 'joining', contexts: joiningContexts(state) });
   if (dirt.isSettledChanged)
     changes.push({
       type: 'settled',

@@ -13,6 +13,7 @@ export class NodeIndex {
   readonly #inOrder = new SortedNames<NodeId>();
   readonly #byBalancer = new Map<BalancerName, Set<NodeRecord>>();
   readonly #counts: Record<Liveness, number> = { joining: 0, up: 0, suspect: 0, down: 0, gone: 0 };
+  readonly #joining = new Set<NodeRecord>();
   readonly #presentIn = new Map<BalancerName, number>();
   /** Nodes that count for the quota of a token, by its name. */
   readonly #quotas = new Map<string, number>();
@@ -48,6 +49,11 @@ export class NodeIndex {
 
   count(liveness: Liveness): number {
     return this.#counts[liveness];
+  }
+
+  /** Joining nodes, in the order in which they began to join. */
+  get joining(): ReadonlySet<NodeRecord> {
+    return this.#joining;
   }
 
   /** Number of nodes that are not gone. */
@@ -137,6 +143,8 @@ export class NodeIndex {
   #count(record: NodeRecord, by: 1 | -1): void {
     const { owner, liveness, standing, registration } = record;
     this.#counts[liveness] += by;
+    if (liveness === 'joining' && by === 1) this.#joining.add(record);
+    else this.#joining.delete(record);
     if (liveness !== 'gone') {
       addTo(this.#presentIn, registration.balancer, by);
       if (by === 1) this.weights.add(registration);

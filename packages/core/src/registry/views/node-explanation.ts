@@ -91,7 +91,7 @@ function shareOf(count: number, all: number, fairShare: number): ExplainedShare 
 function standing(state: RegistryState, node: NodeView, now: Now): readonly string[] {
   const sentences: string[] = [];
   if (node.liveness !== 'up') {
-    const why = node.livenessReason === undefined ? '' : `: ${inWords(node, node.livenessReason, now)}`;
+    const why = node.livenessReason === undefined ? '' : `: ${inWords(node, node.livenessReason, now.nowMs)}`;
     const effect =
       node.liveness === 'suspect'
         ? '; it keeps its sessions while it answers, and gets new ones only when no better node is there'

@@ -49,7 +49,7 @@ export function nodeResource(state: RegistryState, id: NodeId, now: Now): NodeRe
     wanted: statusResource(node.operatorStatus, now),
     reported: statusResource(node.nodeStatus, now),
     liveness: node.liveness,
-    ...(node.livenessReason !== undefined && { livenessReason: inWords(node, node.livenessReason, now) }),
+    ...(node.livenessReason !== undefined && { livenessReason: inWords(node, node.livenessReason, now.nowMs) }),
     ...(registration.readyPath !== undefined && { readyPath: registration.readyPath }),
     isReady: node.isReady,
     ...(node.readyReason !== undefined && { readyReason: node.readyReason }),
@@ -123,14 +123,14 @@ function drainProgress(state: RegistryState, node: NodeView, drain: Drain, now: 
   };
 }
 
-export function inWords(node: NodeView, reason: LivenessReason, now: Now): string {
+export function inWords(node: NodeView, reason: LivenessReason, nowMs: number): string {
   switch (reason) {
     case 'silent':
-      return `no heartbeat for ${inSeconds(now.nowMs - node.heardAtMs)}`;
+      return `no heartbeat for ${inSeconds(nowMs - node.heardAtMs)}`;
     case 'disconnected':
       return 'its connection closed without leave';
     case 'unresponsive':
-      return `it has not answered a worker for ${inSeconds(now.nowMs - node.heardAtMs)}`;
+      return `it has not answered a worker for ${inSeconds(nowMs - node.heardAtMs)}`;
     case 'unreachable':
       return `the coordinator cannot reach it: ${node.livenessDetail}`;
     case 'blocked':
@@ -147,7 +147,7 @@ export function inWords(node: NodeView, reason: LivenessReason, now: Now): strin
       return 'left by its own choice';
     case 'expired':
       return node.liveness === 'down'
-        ? `no answer for ${inSeconds(now.nowMs - node.heardAtMs)}`
+        ? `no answer for ${inSeconds(nowMs - node.heardAtMs)}`
         : node.kind === 'lease'
           ? 'its registration was not repeated in time'
           : 'no sign of life until its lease was over';

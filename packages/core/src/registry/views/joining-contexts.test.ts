@@ -9,10 +9,9 @@ import {
   parseRoute,
 } from '@rollcall/protocol';
 import { Registry } from '../registry.ts';
+import { joiningContext } from './joining-contexts.ts';
 
-const NOW = { nowMs: 0, nowUnixMs: 1_800_000_000_000 };
-
-/** A registry whose nodes, each `id path host`, wait for their first probe. */
+/** A registry whose nodes, each `id path[,path] host`, wait for their first probe. */
 function joining(...nodes: readonly string[]): Registry {
   const registry = new Registry({ startedAtMs: 0 });
   for (const [i, text] of nodes.entries()) {
@@ -25,7 +24,7 @@ function joining(...nodes: readonly string[]): Registry {
           balancer: parseBalancerName(name)!,
           url: parseNodeUrl(`http://10.0.0.5:${3_000 + i}`)!,
           route: parseRoute(name)!,
-          contexts: [{ path: parseContextPath(path)! }],
+          contexts: path.split(',').map((one) => ({ path: parseContextPath(one)! })),
           hosts: [parseHostPattern(host)!],
           weight: 1,
           loadHeader: false,
@@ -59,17 +58,39 @@ const CASES: readonly [what: string, nodes: readonly string[], host: string, tar
 
 for (const [what, nodes, host, target, found] of CASES)
   void test(`a context that waits for a joining node is found by ${what}`, () => {
-    const message = joining(...nodes).waitingContext({ host, target }, NOW)?.message ?? '';
+    const message = joiningContext(joining(...nodes).snapshot(0).joining, { host, target })?.message ?? '';
     assert.ok(found === '' ? message === '' : message.startsWith(found), message);
   });
 
 void test('the message has the reason, and ends when the node is up', () => {
   const registry = joining('a /');
   const id = parseNodeId('a')!;
-  const message = () => registry.waitingContext({ host: '', target: '/' }, NOW)?.message;
+  const message = () => joiningContext(registry.snapshot(0).joining, { host: '', target: '/' })?.message;
   assert.equal(message(), 'context / of balancer a waits for node a, which is joining: being probed');
   registry.apply({ type: 'reachable', id, connection: 0, isReachable: false, detail: 'connection refused' }, 0);
   assert.match(message()!, /joining: the coordinator cannot reach it: connection refused$/);
   registry.apply({ type: 'reachable', id, connection: 0, isReachable: true }, 0);
   assert.equal(message(), undefined);
+});
+
+void test('each change of the joining nodes is a change of the feed', () => {
+  const registry = joining('a /');
+  const id = parseNodeId('a')!;
+  const listed = () => {
+    const changes = registry.takeChanges().filter(({ type }) => type === 'joining');
+    return changes.map((change) => (change.type === 'joining' ? change.contexts.map(({ message }) => message) : []));
+  };
+  assert.deepEqual(listed(), [['context / of balancer a waits for node a, which is joining: being probed']]);
+  registry.apply({ type: 'tick' }, 1);
+  assert.deepEqual(listed(), []);
+  registry.apply({ type: 'reachable', id, connection: 0, isReachable: false, detail: 'refused' }, 1);
+  assert.match(listed()[0]![0]!, /cannot reach it: refused$/);
+  registry.apply({ type: 'reachable', id, connection: 0, isReachable: true }, 2);
+  assert.deepEqual(listed(), [[]]);
+});
+
+void test('at most 64 contexts are listed, those of the longest joining nodes', () => {
+  const names = Array.from({ length: 40 }, (_, i) => `n${i} /c${i},/d${i}`);
+  const { joining: listed } = joining(...names).snapshot(0);
+  assert.deepEqual([listed.length, listed[0]?.path, listed[63]?.path], [64, '/c0', '/d31']);
 });
