@@ -26,6 +26,12 @@ void test('an excluded path covers all below it and nothing beside it, in every 
     '/x;a/../private',
     '/app/%61dmin',
     '/x/..\\private',
+    '//private',
+    '/%2fprivate',
+    '//private/a',
+    '/x//../private',
+    '/;a/private',
+    '/app//admin',
   ])
     assert.equal(excluded.find(target), 'ambiguous', target);
   assert.equal(new ExcludedPaths([]).find('/private'), undefined);

@@ -1,6 +1,6 @@
 /**
  * Spellings of a path that a node may read differently than the proxy does. The proxy chooses by the raw path. A node that
- * first decodes `%2f`, removes `..` or drops `;parameters` could serve a context that the proxy did not choose. The table
+ * first decodes `%2f`, removes `..`, merges `//` or drops `;parameters` could serve a context that the proxy did not choose. The table
  * therefore refuses requests for which any of these readings would choose another context.
  */
 
@@ -19,13 +19,19 @@ export function isBoundary(unit: number): boolean {
 
 /** True when some node might read the path of `target` as another one. Cheap: false for most targets. */
 export function hasOtherReadings(target: string): boolean {
-  return target.includes('%') || target.includes('/.') || target.includes(';') || target.includes('\\');
+  return (
+    target.includes('%') ||
+    target.includes('/.') ||
+    target.includes(';') ||
+    target.includes('\\') ||
+    target.includes('//')
+  );
 }
 
 /**
- * The paths that nodes may read from `target`, without its query. Parameters are dropped, octets decoded once and dot
+ * The paths that nodes may read from `target`, without its query. Parameters are dropped, octets decoded once, empty segments and dot
  * segments removed, in every order that existing servers use. Octets above 127 become the characters of the same number.
- * At most seven, duplicates included.
+ * At most 13, duplicates included.
  *
  * @see RFC 3986 §5.2.4 for dot segments; servlet containers drop parameters before they decode, others do not; URL
  *   parsers after WHATWG read `\` as `/`.
@@ -36,7 +42,9 @@ export function otherReadings(target: string): string[] {
   const readings: string[] = [path];
   for (const base of [path, decodeOctets(path), decodeOctets(withoutParameters(path))]) {
     const plain = withoutParameters(base).replaceAll('\\', '/');
+    const merged = plain.replace(/\/{2,}/g, '/');
     readings.push(plain, withoutDotSegments(plain));
+    if (merged !== plain) readings.push(merged, withoutDotSegments(merged));
   }
   return readings;
 }

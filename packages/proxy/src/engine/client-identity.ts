@@ -32,6 +32,8 @@ function ownElement({ address, scheme }: ClientPeer, authority: string): string 
 }
 
 const HOST_LINE = /^x-forwarded-host:/im;
+const HOST_VALUES = /^x-forwarded-host:(.*)\r$/im;
+const PORT_VALUES = /^x-forwarded-port:(.*)\r$/im;
 const HOST_VALUE = /^x-forwarded-host:[ \t]*(\S*)[ \t]*\r$/im;
 
 /** The `X-Forwarded-*` of a trusted peer that sends them, completed. */
@@ -92,6 +94,14 @@ function withPrefixField(fields: string, prefix: string): string {
   return `${others}X-Forwarded-Prefix: ${outer}${prefix}\r\n`;
 }
 
+/** `X-Forwarded-Host`, the first one, with `X-Forwarded-Port` if it has no port; `''` if absent or invalid. */
+function reportedAuthority({ forwardedOther, isSecure }: RequestHead): string {
+  const host = validHost(HOST_VALUES.exec(forwardedOther)?.[1]?.split(',')[0]?.trim());
+  if (host === '' || /:\d*$/.test(host)) return host;
+  const port = Number(PORT_VALUES.exec(forwardedOther)?.[1]?.split(',')[0]);
+  return port > 0 && port < 65_536 && port !== (isSecure ? 443 : 80) ? `${host}:${port}` : host;
+}
+
 function validHost(text = ''): string {
   return isAuthority(text) ? text : '';
 }
@@ -129,6 +139,7 @@ export class ClientIdentity {
     this.#head = head;
     this.#services = services;
     head.isSecure = scheme === 'https';
+    head.isFromTrusted = this.peer.isTrusted;
   }
 
   /** A head has been read: a trusted proxy reports the scheme of each request. */
@@ -149,6 +160,15 @@ export class ClientIdentity {
   /** The address of the client, behind trusted proxies the reported one. */
   clientAddress(): string {
     return this.peer.isTrusted ? this.#reported().address : this.peer.address;
+  }
+
+  /** The authority that the client requested, behind trusted proxies the reported one; `''` if unknown. */
+  publicAuthority(): string {
+    const head = this.#head;
+    if (!this.peer.isTrusted) return head.authority;
+    if (isForwardedSource(head, this.#services.forwardedForm))
+      return validHost(this.#reported().host) || head.authority;
+    return reportedAuthority(head) || head.authority;
   }
 
   /** The report of a trusted peer. Repeated fields are read once. */

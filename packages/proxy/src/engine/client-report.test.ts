@@ -30,6 +30,7 @@ function identity(lines: readonly string[], { peer = FRONT, form = 'x-forwarded'
   return {
     client: `${one.clientAddress()} ${head.isSecure ? 'https' : 'http'}`,
     fields: one.requestFields('shop.example', prefix),
+    authority: one.publicAuthority(),
   };
 }
 
@@ -189,6 +190,40 @@ test('nodes get no field that an untrusted peer has sent', () => {
   const forms = { 'x-forwarded': x, rfc7239: rfc, both: `${x} | ${rfc}` } as const;
   for (const form of Object.keys(forms) as ForwardedForm[])
     assert.equal(sent(identity(ALL_LINES, { peer: STRANGER, form }).fields), forms[form]);
+});
+
+/** Fields by which programs and login proxies name scheme, user or certificate of the client. */
+const CLAIMS = ['X-Forwarded-Ssl: on', 'x-forwarded-scheme: https', 'X-FORWARDED-User: root', 'Front-End-Https: on'];
+
+test('other claims about the client reach a node from trusted peers only, unchanged', () => {
+  const others = ['X-Forwarder: a', 'X-Forward: b', 'X-Forwarde: c', 'Y-Forwarded-User: d'];
+  const cgi = ['X_Forwarded_User: root', 'x_forwarded_for: 1.1.1.1', 'X_Forwarded: 1'];
+  for (const peer of [FRONT, STRANGER]) {
+    const { fields } = identity([...CLAIMS, ...others, ...cgi], { peer });
+    const lines = fields.split('\r\n');
+    for (const line of CLAIMS) assert.equal(lines.includes(line), peer === FRONT, `${line} from ${peer}`);
+    for (const line of others) assert.ok(lines.includes(line), line);
+    assert.doesNotMatch(fields, /x_forwarded/i);
+  }
+});
+
+test('the public authority is that of the request, or the one that a trusted peer reports', () => {
+  const own = 'shop.example';
+  for (const [lines, reported] of [
+    [[], own],
+    [['X-Forwarded-Host: a.example:8443'], 'a.example:8443'],
+    [['X-Forwarded-Host: a.example, b.example'], 'a.example'],
+    [['X-Forwarded-Host: a.example', 'X-Forwarded-Port: 8080'], 'a.example:8080'],
+    [['X-Forwarded-Host: a.example', 'X-Forwarded-Port: 443', 'X-Forwarded-Proto: https'], 'a.example'],
+    [['X-Forwarded-Host: a.example', 'X-Forwarded-Port: x'], 'a.example'],
+    [['X-Forwarded-Host: [::1]', 'X-Forwarded-Port: 8080'], '[::1]:8080'],
+    [['X-Forwarded-Host: evil/path'], own],
+    [['Forwarded: for=1.1.1.1;host=f.example;proto=https'], 'f.example'],
+    [['Forwarded: for=1.1.1.1;host="f/x"'], own],
+  ] as const) {
+    assert.equal(identity(lines).authority, reported, lines.join());
+    assert.equal(identity(lines, { peer: STRANGER }).authority, own, lines.join());
+  }
 });
 
 test('a connection of a trusted proxy has another client with each request', () => {

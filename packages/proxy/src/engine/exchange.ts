@@ -127,7 +127,8 @@ export class Exchange implements Downstream, Parked {
   }
 
   get publicOrigin(): string {
-    return this.head.authority === '' ? '' : `${this.head.isSecure ? 'https' : 'http'}://${this.head.authority}`;
+    const authority = this.#client.identity.publicAuthority();
+    return authority === '' ? '' : `${this.head.isSecure ? 'https' : 'http'}://${authority}`;
   }
 
   get rewriteCookies(): readonly string[] {

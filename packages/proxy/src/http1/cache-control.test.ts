@@ -20,12 +20,13 @@ const CASES: readonly (readonly [string, string | undefined])[] = [
   ['no-store, public', 'private, no-store'],
   ['public, private="x-a, x-b"', 'private, private="x-a, x-b"'],
   ['no-cache="set-cookie, public", max-age=1', 'private, no-cache="set-cookie, public", max-age=1'],
-  ['no-cache="public"', undefined],
+  ['no-cache="public"', 'private, no-cache="public"'],
   ['private, max-age=60', undefined],
   ['no-store, max-age=0', undefined],
   ['no-cache', undefined],
-  ['', undefined],
-  ['publication', undefined],
+  ['', 'private'],
+  ['publication', 'private, publication'],
+  ['must-revalidate', 'private, must-revalidate'],
 ];
 
 function answer(value: string, setCookie: string, head = new ResponseHead()): string {
@@ -58,6 +59,16 @@ void test('an answer without a cookie of the proxy stays as it was, also after o
     answer(value, 'rc_route=x.n1', head);
     assert.equal(answer(value, '', head), before, value);
     assert.ok(before.includes(`cache-control:${value}\r\n`), value);
+  }
+});
+
+void test('an answer without Cache-Control gets one with a cookie of the proxy, and none without', () => {
+  const octets = Buffer.from('HTTP/1.1 200 OK\r\nExpires: Thu, 01 Jan 2099 00:00:00 GMT\r\nContent-Length: 0\r\n\r\n');
+  const head = new ResponseHead();
+  for (const setCookie of ['', 'rc_route=x.n1', '']) {
+    assert.equal(head.read(octets, 0, octets.length - 4, 'GET', NO_EDITS, LIMITS), undefined);
+    const forward = { setCookie, removeCookie: '', isChunked: false, keepsAlive: true, isHttp10: false, date: '' };
+    assert.equal(responseHeadText(head, forward).includes('Cache-Control: private\r\n'), setCookie !== '');
   }
 });
 

@@ -4,12 +4,18 @@
 const SEPARATOR = /,(?=(?:[^"]*"[^"]*")*[^"]*$)/;
 const LINE = /^cache-control[ \t]*:[ \t]*(.*)\r\n/gim;
 
-/** True if a `Cache-Control` value allows a shared cache to keep the answer, also one with `Set-Cookie` (RFC 9111 §3). */
+/**
+ * True if a `Cache-Control` value lets a shared cache keep the answer, also one with `Set-Cookie` (RFC 9111 §3). Without `max-age` the cache may
+ * use `Expires`, or a time of its own choice (RFC 9111 §4.2.2).
+ */
 export function allowsSharedCache(value: string): boolean {
   const names = directivesOf(value).map(nameOf);
   if (names.includes('public') || names.includes('s-maxage')) return true;
-  return names.includes('max-age') && !names.includes('private') && !names.includes('no-store');
+  return !names.includes('private') && !names.includes('no-store') && !names.includes('no-cache');
 }
+
+/** For an answer without `Cache-Control`. */
+export const PRIVATE_FIELD = 'Cache-Control: private\r\n';
 
 /** The lines of `fields` with `private` in place of `public` and `s-maxage`; browsers may keep the answer as before. */
 export function privateFields(fields: string): string {
@@ -32,9 +38,9 @@ function directivesOf(value: string): string[] {
     .filter((directive) => directive !== '');
 }
 
-/** Lower-case name; that of a `private="field"`, which keeps out the named fields only, is different from `private`. */
+/** Lower-case name. `private="field"` and `no-cache="field"` concern the named fields only, and have other names. */
 function nameOf(directive: string): string {
   const equals = directive.indexOf('=');
   const name = (equals < 0 ? directive : directive.slice(0, equals)).trim().toLowerCase();
-  return name === 'private' && equals >= 0 ? 'private=' : name;
+  return (name === 'private' || name === 'no-cache') && equals >= 0 ? `${name}=` : name;
 }

@@ -23,6 +23,8 @@ export const FIELD = {
   FORWARDED_PROTO: 23,
   /** `Forwarded`, RFC 7239. */
   FORWARDED: 24,
+  /** Another claim about the client, like `X-Forwarded-Ssl`: forwarded unchanged, but only from trusted peers. */
+  FORWARDED_CLAIM: 25,
   REQUEST_ID: 11,
   VIA: 12,
   MAX_FORWARDS: 14,
@@ -69,13 +71,8 @@ const REQUEST_FIELDS: readonly (readonly [string, FieldKind])[] = [
   ['x-forwarded-server', FIELD.FORWARDED_OTHER],
   ['x-real-ip', FIELD.FORWARDED_OTHER],
   ['forwarded', FIELD.FORWARDED],
-  ['x_forwarded_for', FIELD.DROPPED],
-  ['x_forwarded_proto', FIELD.DROPPED],
-  ['x_forwarded_host', FIELD.DROPPED],
-  ['x_forwarded_port', FIELD.DROPPED],
   ['x_real_ip', FIELD.DROPPED],
-  ['x_forwarded_server', FIELD.DROPPED],
-  ['x_forwarded_prefix', FIELD.DROPPED],
+  ['front-end-https', FIELD.FORWARDED_CLAIM],
   ['x-request-id', FIELD.REQUEST_ID],
   ['via', FIELD.VIA],
   ['max-forwards', FIELD.MAX_FORWARDS],
@@ -108,7 +105,12 @@ const RESPONSE_FIELDS: readonly (readonly [string, FieldKind])[] = [
 
 /** True for fields whose value is never needed as text. */
 export function isReadInPlace(kind: FieldKind): boolean {
-  return kind === FIELD.CONTENT_LENGTH || kind === FIELD.CONNECTION || kind === FIELD.DROPPED;
+  return (
+    kind === FIELD.CONTENT_LENGTH ||
+    kind === FIELD.CONNECTION ||
+    kind === FIELD.DROPPED ||
+    kind === FIELD.FORWARDED_CLAIM
+  );
 }
 
 interface Name {
@@ -125,12 +127,20 @@ function byLength(names: readonly (readonly [string, FieldKind])[]): readonly (r
   });
 }
 
+const X_FORWARDED = asciiOctets('x-forwarded');
+/** CGI and WSGI programs read it as `X-Forwarded`. */
+const X_FORWARDED_CGI = asciiOctets('x_forwarded');
+
 const REQUEST_NAMES = byLength(REQUEST_FIELDS);
 const RESPONSE_NAMES = byLength(RESPONSE_FIELDS);
 
 /** The kind of the request field whose name is `octets[start, end)`. */
 export function requestField(octets: Uint8Array, start: number, end: number): FieldKind {
-  return find(REQUEST_NAMES, octets, start, end - start);
+  const kind = find(REQUEST_NAMES, octets, start, end - start);
+  // `x` or `X`, then `-` or `_`: few other fields begin like this.
+  if (kind !== FIELD.OTHER || end - start < X_FORWARDED.length || (octets[start]! | 0x20) !== 0x78) return kind;
+  if (equalsIgnoringCase(octets, start, X_FORWARDED)) return FIELD.FORWARDED_CLAIM;
+  return equalsIgnoringCase(octets, start, X_FORWARDED_CGI) ? FIELD.DROPPED : kind;
 }
 
 /** The kind of the response field whose name is `octets[start, end)`. */

@@ -1,5 +1,5 @@
 /** Heads that the proxy sends: built from the parsed parts, so that nothing unparsed is forwarded. */
-import { privateFields } from './cache-control.ts';
+import { PRIVATE_FIELD, privateFields } from './cache-control.ts';
 import type { RequestHead } from './request-head.ts';
 import type { ResponseHead } from './response-head.ts';
 
@@ -69,13 +69,14 @@ export function responseHeadText(head: ResponseHead, forward: ForwardedResponse)
   const cookies = cookieFields(forward);
   // An answer that a shared cache may keep would give one client's cookie to others.
   if (cookies !== '' && head.isShared) return privateText(head, forward, cookies);
+  const own = cookies !== '' && !head.hasCacheControl ? cookies + PRIVATE_FIELD : cookies;
   // The start of a repeated head is the same flat string again: strings of few parts are faster to write.
   if (head.startText === '') head.startText = responseStart(head);
   else if (!head.isStartFlat) {
     head.startText = flat(head.startText);
     head.isStartFlat = true;
   }
-  return endOfHead(head.startText + forward.date + cookies, forward);
+  return endOfHead(head.startText + forward.date + own, forward);
 }
 
 /** The same head with `Cache-Control: private`. It is not kept for the next response. */

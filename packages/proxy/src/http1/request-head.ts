@@ -91,6 +91,8 @@ export class RequestHead {
   maxForwards = -1;
   /** The client uses TLS, to this proxy or to a trusted proxy in front. Set by the connection, not by `read`. */
   isSecure = false;
+  /** The peer is a trusted proxy. Set by the connection. */
+  isFromTrusted = false;
   #fieldsStart = 0;
   /** The last valid authority, and its host: a client rarely uses two. */
   #goodAuthority = '';
@@ -224,7 +226,11 @@ export class RequestHead {
       const kind = requestField(octets, at, nameEnd);
       const next = lineEnd + 2;
       // RFC 9110 §7.6.2: Max-Forwards has an effect with OPTIONS (and TRACE) only.
-      if (kind === FIELD.OTHER || (kind === FIELD.MAX_FORWARDS && this.method !== 'OPTIONS')) {
+      if (
+        kind === FIELD.OTHER ||
+        (kind === FIELD.FORWARDED_CLAIM && this.isFromTrusted) ||
+        (kind === FIELD.MAX_FORWARDS && this.method !== 'OPTIONS')
+      ) {
         at = next;
         continue;
       }

@@ -61,7 +61,8 @@ export class ResponseHead {
   exceedsBounds = false;
   /** The proof of an instance, on request of a probe; `''` for none. */
   proof = '';
-  /** A shared cache may keep the answer. */
+  hasCacheControl = false;
+  /** Its `Cache-Control` lets a shared cache keep the answer. */
   isShared = false;
   /** RFC 9110 §6.6.1: a proxy adds `Date` to a response without it. */
   hasDate = false;
@@ -145,6 +146,7 @@ export class ResponseHead {
     this.load = '';
     this.proof = '';
     this.hasDate = false;
+    this.hasCacheControl = false;
     this.isShared = false;
     this.exceedsBounds = end - start > limits.maxFieldBytes;
     if (this.exceedsBounds) return `fields of ${end - start} octets`;
@@ -180,6 +182,7 @@ export class ResponseHead {
         }
       }
       if (kind === FIELD.CACHE_CONTROL) {
+        this.hasCacheControl = true;
         if (allowsSharedCache(latin1(octets, colon + 1, lineEnd))) this.isShared = true;
         if (colon === nameEnd) {
           at = next;

@@ -270,13 +270,16 @@ export class ClusterRouter implements Router {
     const { table, learningUntilMs } = this.#view;
     const exclusion = this.#excluded.find(head.target);
     if (exclusion !== undefined) {
-      state.because = exclusion === 'excluded' ? 'its path is excluded' : 'once decoded its path would be excluded';
+      state.refusedPath = 'excluded';
+      state.because =
+        exclusion === 'excluded' ? 'its path is excluded' : 'a node could read its path as an excluded one';
       return exclusion === 'excluded' ? 'not-found' : 'ambiguous';
     }
     const isLearning = nowMs < learningUntilMs;
     const context = table.find(head.host, head.target);
     if (context === 'ambiguous') {
-      state.because = 'once decoded the path would belong to another context';
+      state.refusedPath = 'ambiguous';
+      state.because = 'a node could read its path as one of another context';
       return 'ambiguous';
     }
     if (context === undefined) {
@@ -439,11 +442,14 @@ export class ClusterRouter implements Router {
 
   operatorDetail(decision: RoutingDecision, { status, head, limit, nowMs }: FailedAnswer): string {
     const state = stateOf(decision);
+    const { refusedPath, because } = state;
     const why = status === 503 ? this.whyUnavailable(state, nowMs) : '';
     const joining = this.joiningContext(head);
     const isCause = joining !== undefined && joining.path.length >= (state.context?.path.length ?? 0);
     return operatorDetail({
       status,
+      refusedPath,
+      because,
       why,
       joining: isCause ? joining.message : '',
       limit,

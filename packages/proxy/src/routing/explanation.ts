@@ -46,7 +46,7 @@ function becauseOf(
   nowMs: number,
 ): string {
   const because = withWhy(sentence(decision, state), router, decision, state, nowMs);
-  const joining = decision === 'ambiguous' ? undefined : router.joiningContext(request);
+  const joining = state.refusedPath !== undefined ? undefined : router.joiningContext(request);
   const length = state.context?.path.length ?? 0;
   if (joining === undefined || joining.path.length < length) return because;
   if (joining.path !== state.context?.path) return `${because}; ${joining.message}`;

@@ -28,9 +28,14 @@ const CASES: readonly [failed: Partial<FailedRequest> & Pick<FailedRequest, 'sta
   [{ status: 404, joining: 'node n1 is joining' }, /^node n1 is joining; to do: wait, or see rollcall nodes/],
   [{ status: 503, joining: 'node n1 is joining', why: 'n0 was removed' }, /^node n1 is joining; to do: wait/],
   [{ status: 502, joining: 'node n1 is joining' }, /^$/],
-  [{ status: 400 }, /^$/],
+  [{ status: 400, because: 'new session' }, /^$/],
+  [{ status: 400, because: 'x', refusedPath: 'ambiguous' }, /^x; to do: send the path without/],
+  [{ status: 404, because: 'x', refusedPath: 'excluded', joining: 'y' }, /^x; to do: see --exclude of rollcall up$/],
 ];
 
 for (const [failed, detail] of CASES)
   test(`${JSON.stringify(failed)} is explained`, () =>
-    assert.match(operatorDetail({ why: '', joining: '', node: undefined, contexts: [], ...failed }), detail));
+    assert.match(
+      operatorDetail({ because: '', why: '', joining: '', node: undefined, contexts: [], ...failed }),
+      detail,
+    ));

@@ -4,10 +4,17 @@ import type { UpstreamNode } from '../engine/router.ts';
 
 /** Contexts that one sentence names. */
 const MAX_NAMED = 3;
+const PATH_ADVICE = {
+  excluded: 'see --exclude of rollcall up',
+  ambiguous: 'send the path without %, //, dot segments and ;',
+} as const;
 const JOINING_ADVICE = 'to do: wait, or see rollcall nodes and the log of that node';
 
 export interface FailedRequest {
   readonly status: number;
+  readonly refusedPath?: 'excluded' | 'ambiguous' | undefined;
+  /** Why no node was chosen. */
+  readonly because: string;
   /** Cause and remedy of a context without an eligible node; `''` if it is unknown. */
   readonly why: string;
   /** A joining node that the request waits for, in a sentence; `''` without one. */
@@ -20,7 +27,9 @@ export interface FailedRequest {
 }
 
 /** One sentence without a full stop; `''` for a status that needs none. */
-export function operatorDetail({ status, why, joining, limit, node, contexts }: FailedRequest): string {
+export function operatorDetail(failed: FailedRequest): string {
+  const { status, refusedPath, because, why, joining, limit, node, contexts } = failed;
+  if (refusedPath !== undefined) return `${because}; to do: ${PATH_ADVICE[refusedPath]}`;
   switch (status) {
     case 404:
       if (joining !== '') return `${joining}; ${JOINING_ADVICE}`;

@@ -22,6 +22,8 @@ export class RequestState {
   result: StickyResult = 'none';
   /** Why, for `explain`. */
   because = '';
+  /** The path is excluded, or ambiguous: no node may be asked. */
+  refusedPath: 'excluded' | 'ambiguous' | undefined;
   /** The session leaves a hot node with this request. */
   hasCooledOff = false;
   /** Reason why the session leaves its node with this request; `undefined` when it stays, or has left before. */
@@ -80,6 +82,7 @@ export class RequestState {
     this.namesUnknown = false;
     this.result = 'none';
     this.because = '';
+    this.refusedPath = undefined;
     this.hasCooledOff = false;
     this.failoverCause = undefined;
     this.hasLostMove = false;

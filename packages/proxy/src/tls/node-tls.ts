@@ -72,8 +72,12 @@ export function tlsProblemOf({ code = '' }: NodeJS.ErrnoException): string | und
   return code === '' || (/^E[A-Z]+$/.test(code) && code !== 'EPROTO') ? undefined : code;
 }
 
+/** OpenSSL's code for an answer that is not TLS. */
+const PLAIN_HTTP = 'ERR_SSL_WRONG_VERSION_NUMBER';
+
 /** A sentence about a node without TLS connections, with the remedy. */
 export function tlsAdvice(id: string, problem: string): string {
+  if (problem === PLAIN_HTTP) return `node ${id} does not speak TLS; to do: register it with an http:// address`;
   return `no TLS connection to ${id} (${problem}): its certificate is not accepted; to do: start rollcall up with --upstream-ca FILE of its authority, or --upstream-name NAME when it is for another name`;
 }
 
