@@ -50,7 +50,7 @@ test('errors in the supervisor are logged and the site keeps serving; an error e
   process.kill(pid!, 'SIGWINCH');
   await until(async () => {
     const worker = (await processes()).find(({ name }) => name === 'worker');
-    return worker?.restartReasons.exit === 1 && worker.lastReason === 'exit 1';
+    return worker?.restartReasons.exit === 1 && worker.lastReason === 'Error: planted rejection';
   }, 'the worker is not replaced');
   assert.equal(await page(), 'whole');
   // The supervisor still does its work.

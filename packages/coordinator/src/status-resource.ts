@@ -10,9 +10,10 @@ import { rememberedContexts } from './admin/contexts.ts';
 import type { Dependencies } from './admin/dependencies.ts';
 import { listeningQuestion } from './agents/listening-question.ts';
 import { stickySentence } from './events/sticky-sentence.ts';
+import { CONTROL_CERTIFICATE, endAdvice, problemAdvice } from './network/certificate-advice.ts';
 import { clearTextAdvice } from './network/clear-text.ts';
-import { endAdvice } from './network/control-tls.ts';
 import { portAdvice, unservedAdvice } from './port-advice.ts';
+import { noWorkerAdvice, restartAdvice, siteCertificateAdvice } from './process-advice.ts';
 
 /** A token is reported this long before its expiry, milliseconds. */
 const EXPIRY_WARNING_MS = 7 * 86_400_000;
@@ -39,7 +40,11 @@ export function statusResource(dependencies: Dependencies): StatusResource {
     proxy: config.proxyUrl,
     control: controlUrl(),
     ...(config.tls && {
-      controlCertificate: { path: config.tls.path, endsAtUnixMs: config.tls.endsAtUnixMs },
+      controlCertificate: {
+        path: config.tls.path,
+        endsAtUnixMs: config.tls.endsAtUnixMs,
+        ...(config.tls.problem !== undefined && { problem: config.tls.problem }),
+      },
     }),
     store: { kind, isReachable, sinceUnixMs, waiting, ...(lastError !== undefined && { lastError }) },
     state: {
@@ -89,11 +94,12 @@ function quotas({ cluster, config, agents, registrations }: Dependencies): Quota
 
 /** Advice to the operator in sentences, the most severe first; empty without problems. */
 function advice(dependencies: Dependencies, unserved: readonly UnservedContext[]): string[] {
-  const { cluster, config, feed, state, storeSync, history, tokens } = dependencies;
+  const { cluster, config, feed, state, storeSync, history, supervised, tokens } = dependencies;
   const sentences: string[] = [];
   sentences.push(...unservedAdvice(unserved));
-  if (feed.workers.connected === 0)
-    sentences.push('No proxy worker is connected. Running workers serve the last known cluster.');
+  const nowUnixMs = cluster.clocks.nowUnixMs();
+  if (feed.workers.connected === 0) sentences.push(noWorkerAdvice(supervised.resources));
+  sentences.push(...restartAdvice(supervised.resources, nowUnixMs));
   for (const reason of feed.workers.refusals())
     sentences.push(
       `Refused: ${reason}. It serves what it last knew. Reload, or restart, so that both are of one release.`,
@@ -116,7 +122,10 @@ function advice(dependencies: Dependencies, unserved: readonly UnservedContext[]
       );
   }
   sentences.push(...clearTextAdvice(config));
-  const ending = config.tls && endAdvice(config.tls, cluster.clocks.nowUnixMs());
+  sentences.push(...siteCertificateAdvice(supervised.resources, nowUnixMs));
+  if (config.tls?.problem !== undefined)
+    sentences.push(problemAdvice(CONTROL_CERTIFICATE, config.tls, config.tls.problem, 'the control process'));
+  const ending = config.tls && endAdvice(CONTROL_CERTIFICATE, config.tls, nowUnixMs);
   if (ending !== undefined) sentences.push(ending);
   sentences.push(...portAdvice(cluster));
   for (const finding of cluster.registry.stickyFindings()) sentences.push(stickySentence(finding));

@@ -15,6 +15,45 @@ const WORKER: ProcessResource = {
   lastReason: 'no answer for 10 s',
 };
 
+const DAY_MS = 86_400_000;
+
+test('certificates and failed starts of the workers are in status, advice and metrics', async () => {
+  started = await startTestCoordinator();
+  const { api, coordinator } = started;
+  const endsAtUnixMs = Math.floor(Date.now() / 1_000) * 1_000 + 3.5 * DAY_MS;
+  const certificates = [
+    {
+      path: '/a.crt',
+      names: ['a.example'],
+      endsAtUnixMs: endsAtUnixMs + 90 * DAY_MS,
+      problem: 'cannot read /a.key: EACCES',
+    },
+    { path: '/b.crt', names: ['b.example'], endsAtUnixMs },
+  ];
+  const processes: ProcessResource[] = [
+    { ...WORKER, name: 'worker 0', isServing: false, failedStarts: 0, certificates },
+    { ...WORKER, isServing: false, failedStarts: 21, lastReason: 'cannot read /x: ENOENT' },
+  ];
+  coordinator.reportProcesses(processes, []);
+  const status = (await api('/v1/status')).json<StatusResource>();
+  assert.deepEqual(status.processes, processes);
+  for (const part of [
+    /^No proxy worker runs\./,
+    /^The process worker 1 does not stay up: it ended 21 times in a row, the last time with: cannot read \/x: ENOENT\./,
+    /\/a\.crt, cannot be used: cannot read \/a\.key: EACCES\. In use by worker 0 /,
+    /^The certificate of the site, \/b\.crt, expires at .*, in 3 days\./,
+  ])
+    assert.ok(
+      status.advice.some((sentence) => part.test(sentence)),
+      `${part}: ${status.advice.join('\n')}`,
+    );
+  const { text } = await api('/metrics');
+  const seconds = endsAtUnixMs / 1_000;
+  assert.ok(text.includes(`rollcall_site_certificate_end_timestamp_seconds{process="worker 0"} ${seconds}\n`), text);
+  assert.ok(text.includes('rollcall_site_certificates_unusable{process="worker 0"} 1\n'), text);
+  assert.ok(!/rollcall_site_certificate.*worker 1/.test(text), 'a process without certificates has no row');
+});
+
 test('the processes of the supervisor are in status and metrics, each replacement once in the events', async () => {
   started = await startTestCoordinator();
   const { api, coordinator } = started;

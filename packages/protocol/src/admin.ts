@@ -278,8 +278,23 @@ export interface ProcessResource {
   /** Number of restarts after an end of the process; reloads do not count. */
   readonly restarts: number;
   readonly restartReasons: Readonly<Record<RestartReason, number>>;
-  /** Of the last restart: `exit 1`, `SIGKILL`, `no answer for 10 s`. */
+  /** Of the last restart: the error of the process, or `exit 1`, `SIGKILL`, `no answer for 10 s`. */
   readonly lastReason?: string;
+  /** The process serves. Absent from supervisors of earlier releases. */
+  readonly isServing?: boolean;
+  /** Number of ends in a row before the process had served for 5 s. Absent from supervisors of earlier releases. */
+  readonly failedStarts?: number;
+  /** Certificates of the TLS port that a worker uses; absent without one. */
+  readonly certificates?: readonly CertificateResource[];
+}
+
+/** A certificate of the TLS port. */
+export interface CertificateResource {
+  readonly path: string;
+  readonly names: readonly string[];
+  readonly endsAtUnixMs: number;
+  /** Why the present files cannot be used. The certificate that was read before is in use. */
+  readonly problem?: string;
 }
 
 /** One restart, as the supervisor reports it to the control process. */
@@ -339,7 +354,7 @@ export interface StatusResource {
   readonly proxy: string;
   readonly control: string;
   /** Certificate of the control port; absent without TLS. */
-  readonly controlCertificate?: { readonly path: string; readonly endsAtUnixMs: number };
+  readonly controlCertificate?: Omit<CertificateResource, 'names'>;
   readonly store: {
     readonly kind: string;
     readonly isReachable: boolean;

@@ -9,6 +9,13 @@ export { checkedLimits, DEFAULT_LIMITS, type EngineLimits, type LimitChanges } f
 export { PROXY_PROTOCOL_LISTENERS, type ProxyProtocolListener } from './engine/proxy-headers.ts';
 export type { Choice, RoutableHead, Router, RoutingDecision, UpstreamNode } from './engine/router.ts';
 export { readStickySecrets } from './sticky-secret/secret-file.ts';
-export { type CertificateFiles, Certificates, checkCertificates } from './tls/certificates.ts';
+export {
+  type CertificateFiles,
+  Certificates,
+  type CertificatesOptions,
+  type CertificatesReport,
+  checkCertificates,
+  type KeptCertificate,
+} from './tls/certificates.ts';
 export { type NodeTlsOptions, nodeTls } from './tls/node-tls.ts';
 export { startWorker, type Worker, type WorkerLog, type WorkerOptions } from './worker.ts';

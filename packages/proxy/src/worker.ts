@@ -25,7 +25,7 @@ import { sessionIds } from './routing/session-ids.ts';
 import { aged, isTrusted, readSnapshotFile, removeLeftovers } from './snapshot/snapshot-file.ts';
 import { SnapshotSaver } from './snapshot/snapshot-saver.ts';
 import { SecretWatch } from './sticky-secret/secret-watch.ts';
-import { type CertificateFiles, Certificates } from './tls/certificates.ts';
+import { Certificates, type CertificatesOptions } from './tls/certificates.ts';
 import { type NodeTlsOptions, nodeTls } from './tls/node-tls.ts';
 import { warmUp } from './warm-up.ts';
 
@@ -46,10 +46,7 @@ export interface WorkerLog extends FeedLog {
 }
 
 /** The TLS port of a worker. */
-export interface WorkerTls {
-  readonly files: readonly CertificateFiles[];
-  /** 48 octets, the same for all workers of a site. */
-  readonly ticketKeys: Buffer;
+export interface WorkerTls extends Pick<CertificatesOptions, 'files' | 'kept' | 'ticketKeys' | 'onReport'> {
   /** Absent: connections are passed by `accept`. */
   readonly listen?: ListenAt;
 }

@@ -118,6 +118,12 @@ const STATUS = {
 const WORKER = { worker: 'w1', pid: 9, revision: 7, isCurrent: true, requests: 5, inFlight: 1, connections: 2 };
 const context = (path: string) => ({ path, host: '*', balancer: 'shop', sinceUnixMs: NOW - 5_000 });
 
+/** A worker with certificates that end in one day, two days and so on. */
+function withCertificates(...paths: readonly string[]): object {
+  const certificates = paths.map((path, i) => ({ path, names: [], endsAtUnixMs: NOW + (i + 1) * 86_400_000 }));
+  return { name: 'worker', pid: 5, sinceUnixMs: NOW, restarts: 0, certificates };
+}
+
 const STATUS_LINES: readonly (readonly [what: string, change: object, line: string | RegExp])[] = [
   ['the age', {}, 'coordinator 1.2.3, up 1m00s, revision 7'],
   ['a start', { isSettled: false }, 'coordinator 1.2.3, up 1m00s, revision 7, not settled yet'],
@@ -152,6 +158,17 @@ const STATUS_LINES: readonly (readonly [what: string, change: object, line: stri
     'an expired certificate',
     { controlCertificate: { path: '/c.pem', endsAtUnixMs: NOW - 60_000 } },
     'control certificate /c.pem: expired 1m00s ago',
+  ],
+  ['no certificate of the site', {}, /^store /],
+  [
+    'the certificate of the site',
+    { processes: [withCertificates('/a.pem'), withCertificates('/a.pem')] },
+    /^site certificate \/a\.pem: expires in 1d/,
+  ],
+  [
+    'the first of the certificates of the site to end',
+    { processes: [withCertificates('/a.pem', '/b.pem')] },
+    /^site certificates: 2, the first to end is \/a\.pem: expires in 1d/,
   ],
   ['the nodes', {}, 'nodes: 2 up, 0 suspect, 0 joining, 1 down, 0 gone; 4 sessions'],
   ['the requests', {}, 'requests: 10 in all, 1.3/s; 1 failed, 2 retries, 3 failovers, 4 found no node'],

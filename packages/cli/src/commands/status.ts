@@ -57,6 +57,16 @@ function useText(quota: QuotaResource): string {
   return `${name} ${used}/${limit}${by === undefined ? '' : ` of ${by}`} (${Math.round(partOf(quota) * 100)} %)`;
 }
 
+/** The certificate of the TLS port that ends first, as the workers use it. */
+function siteCertificateLines({ processes, nowUnixMs }: StatusResource): string[] {
+  const certificates = processes.flatMap((one) => one.certificates ?? []);
+  const [first] = certificates.toSorted((one, other) => one.endsAtUnixMs - other.endsAtUnixMs);
+  if (first === undefined) return [];
+  const count = new Set(certificates.map(({ path }) => path)).size;
+  const what = count === 1 ? 'site certificate' : `site certificates: ${count}, the first to end is`;
+  return [`${what} ${first.path}: ${endText(first.endsAtUnixMs - nowUnixMs)}`];
+}
+
 function statusText(status: StatusResource): string {
   const { controlCertificate, nodes, parked, quotas, remembered, state, store, totals, unserved } = status;
   const lines = [
@@ -71,6 +81,7 @@ function statusText(status: StatusResource): string {
       : [
           `control certificate ${controlCertificate.path}: ${endText(controlCertificate.endsAtUnixMs - status.nowUnixMs)}`,
         ]),
+    ...siteCertificateLines(status),
     `store ${store.kind}: ${store.isReachable ? 'reachable' : `${store.kind === 'file' ? 'not writable' : 'unreachable'} for ${compactDuration(status.nowUnixMs - store.sinceUnixMs)}${store.lastError ? ` (${store.lastError})` : ''}, ${store.waiting} records wait`}`,
     ...(state.isWritable
       ? []

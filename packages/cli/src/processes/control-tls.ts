@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import type { ControlTls } from '@rollcall/coordinator';
 import type { OpenedLog } from '@rollcall/logging';
+import type { CertificatesOptions } from '@rollcall/proxy';
 import { keepControlCertificate } from '../control-certificate.ts';
 import type { ControlTlsFiles } from '../up/process-options.ts';
 
@@ -11,15 +12,23 @@ export interface OpenedControlTls {
   readAgain(): void;
 }
 
+export interface ControlTlsOptions extends Pick<CertificatesOptions, 'kept' | 'onReport'> {
+  readonly files: ControlTlsFiles;
+  readonly stateDir: string;
+  readonly log: OpenedLog['log'];
+}
+
 /** Throws an error with the file and the cause. */
-export async function openControlTls(
-  { cert, key, clientCa }: ControlTlsFiles,
-  stateDir: string,
-  log: OpenedLog['log'],
-): Promise<OpenedControlTls> {
+export async function openControlTls({
+  files: { cert, key, clientCa },
+  stateDir,
+  log,
+  ...options
+}: ControlTlsOptions): Promise<OpenedControlTls> {
   // The proxy is loaded only if its certificate reader is needed.
   const { Certificates } = await import('@rollcall/proxy');
   const certificates = new Certificates({
+    ...options,
     files: [{ cert, key }],
     ...(clientCa === undefined ? {} : { clientCa }),
     ticketKeys: randomBytes(48),
@@ -49,6 +58,9 @@ export async function openControlTls(
     path: cert,
     get endsAtUnixMs() {
       return certificates.firstEndsAtUnixMs;
+    },
+    get problem() {
+      return certificates.firstProblem;
     },
     onChange: (listener) => void listeners.push(listener),
   };

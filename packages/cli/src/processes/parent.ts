@@ -1,5 +1,6 @@
 /** The child's end of the channel to its supervisor. */
 import type { Socket } from 'node:net';
+import type { KeptCertificate } from '@rollcall/proxy';
 import type { ChildMessage, ChildReady, ToChild } from '../up/process-options.ts';
 import { VERSION } from '../version.ts';
 
@@ -13,6 +14,8 @@ export interface Start<Options> {
   readonly options: Options;
   readonly handles: readonly unknown[];
   readonly isAgain: boolean;
+  /** Certificates that an earlier process of this child has reported. */
+  readonly certificates: readonly KeptCertificate[];
 }
 
 /**
@@ -30,6 +33,7 @@ export class Parent {
     // The supervisor handles these signals, also when the whole process group receives them.
     for (const signal of ['SIGINT', 'SIGHUP', 'SIGUSR2'] as const) process.on(signal, () => undefined);
     process.on('disconnect', () => this.#onDisconnect());
+    process.on('uncaughtExceptionMonitor', (error: unknown) => this.send({ type: 'crashed', message: String(error) }));
     if (!process.connected) process.exit(1);
     this.#started = new Promise((resolve) => this.#receive(resolve));
   }
@@ -43,7 +47,12 @@ export class Parent {
         if (message.type === 'start') start = message;
         else handles.push(handle);
         if (start !== undefined && handles.length === start.handles)
-          onStart({ options: start.options, handles, isAgain: start.isAgain });
+          onStart({
+            options: start.options,
+            handles,
+            isAgain: start.isAgain,
+            certificates: start.certificates ?? [],
+          });
       } else if (message.type === 'retire' && this.#end === undefined) process.exit(0);
       else for (const listener of [...this.#listeners]) listener(message, handle as Socket | undefined);
     });

@@ -17,7 +17,7 @@ const REDIS_PORT = 6_379;
 
 export async function run(parent: Parent): Promise<void> {
   yieldToServing();
-  const { options } = await parent.options<ControlOptions>();
+  const { options, certificates: kept } = await parent.options<ControlOptions>();
   const { store: storeSpec, logLevel, controlTls, ...rest } = options;
   const { log, lost } = openLog('control', logLevel);
   try {
@@ -25,7 +25,16 @@ export async function run(parent: Parent): Promise<void> {
     if (store === undefined)
       throw new Error(`--store ${printableUrl(storeSpec)} is not memory, file:PATH or redis://…`);
     if (controlTls === undefined) dropControlCertificate(options.stateDir);
-    const opened = controlTls && (await openControlTls(controlTls, options.stateDir, log));
+    const opened =
+      controlTls &&
+      (await openControlTls({
+        files: controlTls,
+        stateDir: options.stateDir,
+        kept,
+        // The coordinator itself has the end and the problem of its certificate.
+        onReport: (report) => parent.send({ type: 'certificates', inUse: [], kept: report.kept }),
+        log,
+      }));
     const coordinator = await startCoordinator({
       ...rest,
       ...(opened && { tls: opened.tls }),

@@ -1,7 +1,7 @@
 /** A worker process: the data plane on the listening sockets that the supervisor holds. */
 import { readFileSync } from 'node:fs';
 import { type OpenedLog, openLog } from '@rollcall/logging';
-import { startWorker, type Worker } from '@rollcall/proxy';
+import { type CertificatesReport, startWorker, type Worker } from '@rollcall/proxy';
 import { machineMs } from '../up/machine-clock.ts';
 import type { WorkerProcessOptions } from '../up/process-options.ts';
 import { yieldToServing } from './one-cpu.ts';
@@ -18,7 +18,7 @@ export async function run(parent: Parent): Promise<void> {
   const { options } = start;
   const opened = openLog(options.name, options.logLevel);
   try {
-    const worker = await startFrom(start, opened);
+    const worker = await startFrom(start, opened, (report) => parent.send({ type: 'certificates', ...report }));
     parent.onMessage((message, socket) => {
       if (message.type === 'connection') {
         // This process was stopped or blocked: the supervisor may have handed the connection to another worker.
@@ -38,8 +38,9 @@ export async function run(parent: Parent): Promise<void> {
 }
 
 function startFrom(
-  { options, handles, isAgain }: Start<WorkerProcessOptions>,
+  { options, handles, isAgain, certificates: kept }: Start<WorkerProcessOptions>,
   { log, lost }: OpenedLog,
+  onReport: (report: CertificatesReport) => void,
 ): Promise<Worker> {
   const [plain, secure] = handles;
   const { certificates, errorPages, accessLog, healthPath, stickySecretFile } = options;
@@ -52,6 +53,8 @@ function startFrom(
       : {
           tls: {
             files: certificates,
+            kept,
+            onReport,
             ticketKeys: Buffer.from(options.ticketKeys, 'base64'),
             ...(secure === undefined ? {} : { listen: { handle: secure } }),
           },
@@ -71,7 +74,7 @@ function startFrom(
     excludedPaths: options.excludedPaths,
     nodeTls: options.nodeTls,
     algorithmFiles: options.algorithmFiles,
-    errorPages: new Map(Object.entries(errorPages).map(([status, file]) => [Number(status), readFileSync(file)])),
+    errorPages: readPages(errorPages, isAgain, log),
     // A replacement for a worker that died serves without its log rather than not at all.
     ...(accessLog === undefined ? {} : { accessLog: { ...accessLog, isOptional: isAgain } }),
     ...(healthPath === undefined ? {} : { healthPath }),
@@ -81,4 +84,24 @@ function startFrom(
     log,
     lostLogLines: lost,
   });
+}
+
+/** Reads the error pages. A replacement for a worker that died serves without an unreadable page rather than not at all. */
+function readPages(
+  files: WorkerProcessOptions['errorPages'],
+  isAgain: boolean,
+  log: OpenedLog['log'],
+): ReadonlyMap<number, Uint8Array> {
+  const pages = new Map<number, Uint8Array>();
+  for (const [status, file] of Object.entries(files))
+    try {
+      pages.set(Number(status), readFileSync(file));
+    } catch (error) {
+      if (!isAgain) throw error;
+      log.warn(
+        { reason: (error as Error).message },
+        `cannot read the error page for ${status}; serving the built-in one`,
+      );
+    }
+  return pages;
 }

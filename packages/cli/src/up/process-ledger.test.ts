@@ -9,12 +9,14 @@ void test('restarts are counted by name and reason, across all processes of that
   ledger.replaced(died(1), 0);
   ledger.replaced({ name: 'worker', pid: 2, reason: 'no-answer', detail: 'no answer for 10 s' }, 0);
   ledger.replaced({ name: 'control', pid: 3, reason: 'exit', detail: 'exit 1' }, 0);
-  const now = { pid: 9, sinceUnixMs: 5 };
+  const certificates = [{ path: 'one.crt', names: ['shop.example'], endsAtUnixMs: 7 }];
+  const state = { sinceUnixMs: 5, isServing: true, failedStarts: 0 };
+  const now = { ...state, pid: 9 };
   assert.deepEqual(
     ledger.resources([
       { name: 'control', ...now },
-      { name: 'worker', ...now },
-      { name: 'static', pid: undefined, sinceUnixMs: 5 },
+      { name: 'worker', ...now, certificates },
+      { name: 'static', ...state, pid: undefined },
     ]),
     [
       {
@@ -27,11 +29,12 @@ void test('restarts are counted by name and reason, across all processes of that
       {
         name: 'worker',
         ...now,
+        certificates,
         restarts: 2,
         restartReasons: { exit: 0, signal: 1, 'no-answer': 1 },
         lastReason: 'no answer for 10 s',
       },
-      { name: 'static', sinceUnixMs: 5, restarts: 0, restartReasons: { exit: 0, signal: 0, 'no-answer': 0 } },
+      { name: 'static', ...state, restarts: 0, restartReasons: { exit: 0, signal: 0, 'no-answer': 0 } },
     ],
   );
 });

@@ -12,15 +12,15 @@ export interface Replacement {
   readonly name: string;
   readonly pid: number;
   readonly reason: RestartReason;
-  /** Text for logs and pages: `exit 1`, `SIGKILL`, `no answer for 10 s`. */
+  /** Text for logs and pages: the error that the child has reported, or `exit 1`, `SIGKILL`, `no answer for 10 s`. */
   readonly detail: string;
 }
 
 /** Current state of a child. */
-export interface ChildNow {
-  readonly name: string;
+export interface ChildNow
+  extends Required<Pick<ProcessResource, 'name' | 'sinceUnixMs' | 'isServing' | 'failedStarts'>>,
+    Pick<ProcessResource, 'certificates'> {
   readonly pid: number | undefined;
-  readonly sinceUnixMs: number;
 }
 
 interface Row {
@@ -52,12 +52,12 @@ export class ProcessLedger {
   }
 
   resources(children: readonly ChildNow[]): readonly ProcessResource[] {
-    return children.map(({ name, pid, sinceUnixMs }) => {
+    return children.map(({ pid, ...child }) => {
+      const { name } = child;
       const { reasons = { exit: 0, signal: 0, 'no-answer': 0 }, lastReason } = this.#rows.get(name) ?? {};
       return {
-        name,
+        ...child,
         ...(pid !== undefined && { pid }),
-        sinceUnixMs,
         restarts: reasons.exit + reasons.signal + reasons['no-answer'],
         restartReasons: { ...reasons },
         ...(lastReason !== undefined && { lastReason }),

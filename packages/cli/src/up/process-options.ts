@@ -7,7 +7,9 @@ import type { ContextPath, ProcessResource, QuotaName, ReplacedProcess } from '@
 import type {
   AccessLogOptions,
   CertificateFiles,
+  CertificatesReport,
   ForwardedForm,
+  KeptCertificate,
   LimitChanges,
   NodeTlsOptions,
   ProxyProtocolListener,
@@ -107,6 +109,8 @@ export type ToChild =
       readonly handles: number;
       /** The worker replaces a worker that died, and clients wait for it. */
       readonly isAgain: boolean;
+      /** Certificates that an earlier process of this child has reported; absent without. */
+      readonly certificates?: readonly KeptCertificate[];
     }
   | { readonly type: 'handle' }
   /** Ping. Answered by `answer`, also while the child starts. */
@@ -154,6 +158,22 @@ export interface ChildFailed {
   readonly message: string;
 }
 
+/**
+ * From a child, before its end: an error that nothing has caught. The child exits with code 1. Absent in releases that only log it.
+ */
+export interface ChildCrashed {
+  readonly type: 'crashed';
+  readonly message: string;
+}
+
+/**
+ * From a child with TLS, before it serves and after each change: the certificates in use. The supervisor keeps their content in
+ * memory for the next process of this child, which may find unusable files. Private keys are written to no file.
+ */
+export interface CertificatesInUse extends CertificatesReport {
+  readonly type: 'certificates';
+}
+
 /** From the control process: an administrator requests a reload. Answered by `reloaded`. */
 export interface ReloadRequest {
   readonly type: 'reload';
@@ -184,6 +204,8 @@ export interface ReplacementsNoted {
 export type ChildMessage =
   | ChildReady
   | ChildFailed
+  | ChildCrashed
+  | CertificatesInUse
   | ReloadRequest
   | RotateRequest
   | ConnectionAnswer

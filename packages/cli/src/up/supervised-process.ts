@@ -2,6 +2,7 @@
 import { type ChildProcess, fork, type SendHandle } from 'node:child_process';
 import type { Socket } from 'node:net';
 import type { RestartReason } from '@rollcall/protocol';
+import type { CertificatesReport } from '@rollcall/proxy';
 import { nodeFlags } from '../processes/node-flags.ts';
 import type { NativeHandle } from './bound-socket.ts';
 import { ASK_MS, ChildLiveness } from './child-liveness.ts';
@@ -14,6 +15,8 @@ import type { ChildFailed, ChildMessage, ChildName, ToChild } from './process-op
 const STEADY_MS = 5_000;
 const FIRST_PAUSE_MS = 50;
 const MAX_PAUSE_MS = 5_000;
+/** Longest message of a child that is reported, characters. */
+const MAX_MESSAGE = 300;
 /** Time that a retiring child gets beyond its grace, milliseconds. */
 const RETIRE_MARGIN_MS = 5_000;
 /**
@@ -66,6 +69,11 @@ export class SupervisedProcess {
   #isReady = false;
   /** Reason of the end, if the child is ended because of its silence. */
   #silence: string | undefined;
+  /** Error that the child has reported before its end. */
+  #message: string | undefined;
+  /** Ends in a row before the child had served for `STEADY_MS`. */
+  #failedStarts = 0;
+  #certificates: CertificatesReport = { inUse: [], kept: [] };
   /** Connections that were sent to the child but not taken yet, by number. */
   readonly #handed = new Map<number, Handed>();
   #nextNumber = 0;
@@ -80,7 +88,15 @@ export class SupervisedProcess {
   }
 
   get now(): ChildNow {
-    return { name: this.#options.name, pid: this.pid, sinceUnixMs: this.#startedUnixMs };
+    const { inUse } = this.#certificates;
+    return {
+      name: this.#options.name,
+      pid: this.pid,
+      sinceUnixMs: this.#startedUnixMs,
+      isServing: this.isReady,
+      failedStarts: this.#failedStarts,
+      ...(inUse.length > 0 && { certificates: inUse }),
+    };
   }
 
   /** The child serves, and no end was requested. */
@@ -104,6 +120,7 @@ export class SupervisedProcess {
     this.#startedMs = performance.now();
     this.#startedUnixMs = Date.now();
     this.#silence = undefined;
+    this.#message = undefined;
     const execArgv = nodeFlags(process.execArgv);
     let child: ChildProcess;
     try {
@@ -123,12 +140,14 @@ export class SupervisedProcess {
     });
     child.on('exit', (code, signal) => {
       const reason = this.#silence !== undefined ? 'no-answer' : signal !== null ? 'signal' : 'exit';
-      this.#onEnd(child.pid ?? 0, reason, this.#silence ?? signal ?? `exit ${code}`);
+      this.#onEnd(child.pid ?? 0, reason, this.#silence ?? signal ?? this.#message ?? `exit ${code}`);
     });
     const onSent = (error: Error | null): void => {
       if (error && !this.#isClosing) child.kill('SIGKILL');
     };
-    child.send({ type: 'start', options: message, handles: handles.length, isAgain } satisfies ToChild, onSent);
+    const { kept: certificates } = this.#certificates;
+    const start = { type: 'start', options: message, handles: handles.length, isAgain } as const;
+    child.send({ ...start, ...(certificates.length > 0 && { certificates }) } satisfies ToChild, onSent);
     // Node's typings accept net.Server and net.Socket, which are sent as this bare handle.
     for (const handle of handles)
       child.send({ type: 'handle' } satisfies ToChild, handle as unknown as SendHandle, {}, onSent);
@@ -144,9 +163,18 @@ export class SupervisedProcess {
         // A child of a release without pings.
         if (message.answers !== true) clearInterval(this.#lookTimer);
         this.#options.onReady(message);
+        this.#options.onChange();
         break;
       case 'failed':
+        this.#message = oneLine(message.message);
         this.#options.onFailed(message);
+        break;
+      case 'crashed':
+        this.#message = oneLine(message.message);
+        break;
+      case 'certificates':
+        this.#certificates = message;
+        this.#options.onChange();
         break;
       case 'taken':
         this.#handed.get(message.number)?.socket.destroy();
@@ -187,12 +215,14 @@ export class SupervisedProcess {
   }
 
   #onEnd(pid: number, reason: RestartReason, detail: string): void {
+    const livedMs = performance.now() - this.#startedMs;
+    this.#failedStarts = this.#isReady && livedMs > STEADY_MS ? 0 : this.#failedStarts + 1;
+    this.#certificates = { ...this.#certificates, inUse: [] };
     this.#child = undefined;
     this.#isReady = false;
     clearInterval(this.#lookTimer);
     for (const number of [...this.#handed.keys()]) this.#lose(number);
     if (this.#isClosing) return;
-    const livedMs = performance.now() - this.#startedMs;
     this.#pauseMs = livedMs > STEADY_MS ? 0 : Math.min(MAX_PAUSE_MS, Math.max(FIRST_PAUSE_MS, this.#pauseMs * 2));
     this.#options.say(`the ${this.#options.name} process ended (${detail}); restarting it`);
     this.#timer = setTimeout(() => this.#start(), this.#pauseMs);
@@ -257,6 +287,10 @@ export class SupervisedProcess {
     clearTimeout(this.#timer);
     this.#child?.kill('SIGKILL');
   }
+}
+
+function oneLine(text: string): string {
+  return text.replaceAll(/\s+/g, ' ').slice(0, MAX_MESSAGE);
 }
 
 /**

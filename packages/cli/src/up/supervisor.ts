@@ -203,7 +203,6 @@ export class Supervisor {
           this.#loginUrl = loginUrl ?? this.#loginUrl;
           this.#warnings = warnings ?? this.#warnings;
           if (name === 'control') this.#controlVersion = version;
-          this.#reportProcesses();
           resolve();
         },
         onFailed: (message) => reject(new CliFailure(message.message, EXIT.failed)),

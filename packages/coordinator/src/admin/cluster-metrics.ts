@@ -140,6 +140,30 @@ export const CLUSTER_METRICS: readonly ClusterMetric[] = [
       ),
   },
   {
+    name: 'rollcall_site_certificate_end_timestamp_seconds',
+    type: 'gauge',
+    help: 'Earliest end of the certificates of the TLS port that a worker uses, Unix time',
+    labels: ['process'],
+    value: ({ supervised }) =>
+      supervised.resources.flatMap(({ name, certificates = [] }): MetricRow[] =>
+        certificates.length === 0
+          ? []
+          : [[{ process: name }, Math.min(...certificates.map(({ endsAtUnixMs }) => endsAtUnixMs)) / 1_000]],
+      ),
+  },
+  {
+    name: 'rollcall_site_certificates_unusable',
+    type: 'gauge',
+    help: 'Certificates of the TLS port whose present files a worker cannot use; it uses those read before',
+    labels: ['process'],
+    value: ({ supervised }) =>
+      supervised.resources.flatMap(({ name, certificates = [] }): MetricRow[] =>
+        certificates.length === 0
+          ? []
+          : [[{ process: name }, certificates.filter(({ problem }) => problem !== undefined).length]],
+      ),
+  },
+  {
     name: 'rollcall_log_lines_lost_total',
     type: 'counter',
     help: 'Log lines lost because they could not be written',

@@ -595,6 +595,10 @@ const QuotaNameWord = Type.Union([
   Type.Literal('tokenless-connections'),
 ]);
 
+const CertificateProblem = Type.Optional(
+  Type.String({ description: 'why the present files cannot be used; the certificate read before is in use' }),
+);
+
 export const StatusSchema: TUnsafe<StatusResource> = answer<StatusResource>()(
   Type.Object({
     name: Type.String(),
@@ -610,7 +614,7 @@ export const StatusSchema: TUnsafe<StatusResource> = answer<StatusResource>()(
     control: Type.String(),
     controlCertificate: Type.Optional(
       Type.Object(
-        { path: Type.String(), endsAtUnixMs: Type.Number() },
+        { path: Type.String(), endsAtUnixMs: Type.Number(), problem: CertificateProblem },
         { description: 'certificate of the control port; absent without TLS' },
       ),
     ),
@@ -649,7 +653,24 @@ export const StatusSchema: TUnsafe<StatusResource> = answer<StatusResource>()(
         sinceUnixMs: Type.Number(),
         restarts: Type.Number({ description: 'unplanned restarts; reloads do not count' }),
         restartReasons: Type.Object({ exit: Type.Number(), signal: Type.Number(), 'no-answer': Type.Number() }),
-        lastReason: Type.Optional(Type.String({ description: 'exit 1, SIGKILL, no answer for 10 s' })),
+        lastReason: Type.Optional(
+          Type.String({ description: 'error of the process, or exit 1, SIGKILL, no answer for 10 s' }),
+        ),
+        isServing: Type.Optional(Type.Boolean()),
+        failedStarts: Type.Optional(
+          Type.Number({ description: 'ends in a row before the process had served for 5 s' }),
+        ),
+        certificates: Type.Optional(
+          Type.Array(
+            Type.Object({
+              path: Type.String(),
+              names: Type.Array(Type.String()),
+              endsAtUnixMs: Type.Number(),
+              problem: CertificateProblem,
+            }),
+            { description: 'certificates of the TLS port that a worker uses; absent without one' },
+          ),
+        ),
       }),
       { description: 'processes of `rollcall up`; empty for a coordinator without a supervisor' },
     ),

@@ -12,7 +12,7 @@ import { AGENT_PATH, AGENT_SUBPROTOCOL } from '@rollcall/protocol';
 import { WebSocket } from 'ws';
 import { selfSigned } from '../testing/self-signed.ts';
 import { startTestCoordinator } from '../testing/test-coordinator.ts';
-import { type ControlTls, endAdvice } from './control-tls.ts';
+import type { ControlTls } from './control-tls.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -148,12 +148,4 @@ test('unfinished handshakes do not delay the shutdown of the coordinator', async
   await Promise.all(ended);
   // The time limit of a handshake is 10 s.
   assert.ok(performance.now() - closingAtMs < 8_000);
-});
-
-test('an expired certificate, and expiry within 14 days, is a sentence', () => {
-  const ends = (leftMs: number) =>
-    endAdvice({ ...new TestTls({}), path: 'control.crt', endsAtUnixMs: leftMs } as ControlTls, 0);
-  assert.equal(ends(14 * DAY_MS), undefined);
-  assert.match(ends(13.5 * DAY_MS)!, /^The certificate of the control port, control\.crt, expires at .*, in 13 days\./);
-  assert.match(ends(-1)!, /expired at 1969-12-31T23:59:59\.999Z: new connections of agents and commands fail\./);
 });

@@ -9,6 +9,7 @@ import type { Socket } from 'node:net';
 import type { SecureContextOptions, TLSSocket } from 'node:tls';
 import type { Logger } from 'pino';
 import type { Clocks } from '../clocks.ts';
+import { CONTROL_CERTIFICATE, endAdvice } from './certificate-advice.ts';
 
 /** Present certificates of the control port. Implemented by the program that reads the files. */
 export interface ControlTls {
@@ -20,6 +21,8 @@ export interface ControlTls {
   readonly path: string;
   /** Expiry of the certificate, Unix time in milliseconds. */
   readonly endsAtUnixMs: number;
+  /** Why the present files cannot be used; an earlier certificate is in use. */
+  readonly problem?: string | undefined;
   /** Calls `listener` after `context` has changed. */
   onChange(listener: () => void): void;
 }
@@ -30,8 +33,6 @@ const HANDSHAKE_MS = 10_000;
 const CHECK_MS = 1_000;
 /** First octet of a TLS record with a handshake (RFC 8446 section 5.1). */
 const HANDSHAKE_RECORD = 0x16;
-/** A certificate that expires within this time is reported, milliseconds. */
-const SOON_MS = 14 * 86_400_000;
 const WARN_AGAIN_MS = 86_400_000;
 const LOOK_MS = 60_000;
 
@@ -135,24 +136,15 @@ export class ControlTlsPorts {
   #warnOfEnd(): void {
     const { tls, clocks, log } = this.#options;
     const nowUnixMs = clocks.nowUnixMs();
-    if (endAdvice(tls, nowUnixMs) === undefined || nowUnixMs - this.#warnedAtUnixMs < WARN_AGAIN_MS) return;
+    const advice = endAdvice(CONTROL_CERTIFICATE, tls, nowUnixMs);
+    if (advice === undefined || nowUnixMs - this.#warnedAtUnixMs < WARN_AGAIN_MS) return;
     this.#warnedAtUnixMs = nowUnixMs;
-    log.warn(endAdvice(tls, nowUnixMs));
+    log.warn(advice);
   }
 }
 
 function endOf({ remoteAddress, remotePort }: Socket): string {
   return `${remoteAddress} ${remotePort}`;
-}
-
-/** A sentence about a certificate that has expired, or expires within 14 days. */
-export function endAdvice({ path, endsAtUnixMs }: ControlTls, nowUnixMs: number): string | undefined {
-  const leftMs = endsAtUnixMs - nowUnixMs;
-  if (leftMs >= SOON_MS) return undefined;
-  const at = new Date(endsAtUnixMs).toISOString();
-  if (leftMs < 0)
-    return `The certificate of the control port, ${path}, expired at ${at}: new connections of agents and commands fail. Replace the file; it is read within seconds.`;
-  return `The certificate of the control port, ${path}, expires at ${at}, in ${Math.floor(leftMs / 86_400_000)} days. Replace the file; it is read within seconds.`;
 }
 
 /** Sends a plain HTTP answer with the right scheme to a client that begins without a TLS handshake. */

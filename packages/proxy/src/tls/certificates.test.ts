@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
-import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import tls from 'node:tls';
@@ -10,15 +19,31 @@ import { startLane } from '../engine/lane.fixture.ts';
 import { connectRawClient } from '../engine/raw-client.fixture.ts';
 import type { RawNodeConnection } from '../engine/raw-node.fixture.ts';
 import { makeAuthority } from '../testing/authority.ts';
-import { type CertificateFiles, Certificates } from './certificates.ts';
+import {
+  type CertificateFiles,
+  Certificates,
+  type CertificatesOptions,
+  type CertificatesReport,
+} from './certificates.ts';
 
-function certificates(t: TestContext, files: readonly CertificateFiles[], said: string[] = []): Certificates {
+function certificates(
+  t: TestContext,
+  files: readonly CertificateFiles[],
+  said: string[] = [],
+  options: Partial<CertificatesOptions> = {},
+): Certificates {
   const log = {
     info: (_: object, message: string) => said.push(message),
     warn: (fields: object, message: string) => said.push(`${message}: ${(fields as { reason?: string }).reason}`),
   };
-  const made = new Certificates({ files, ticketKeys: Buffer.alloc(48, 7), log, nowUnixMs: Date.now, lookMs: 20 });
-  t.after(() => made.close());
+  const ticketKeys = Buffer.alloc(48, 7);
+  const made = new Certificates({ files, ticketKeys, log, nowUnixMs: Date.now, lookMs: 20, ...options });
+  // The watch of the files does not keep a process running.
+  const running = setInterval(() => undefined, 60_000);
+  t.after(() => {
+    clearInterval(running);
+    made.close();
+  });
   return made;
 }
 
@@ -35,6 +60,108 @@ test('unusable files are named, with the reason', (t) => {
     { cert: one.cert, key: two.key },
     /^Error: the key in .*two\.key does not belong to the certificate in .*one\.crt$/,
   );
+});
+
+/** Faults of the files of a half-finished renewal. */
+const FAULTS: readonly (readonly [
+  what: string,
+  breakFiles: (files: CertificateFiles, other: CertificateFiles) => void,
+  problem: RegExp,
+])[] = [
+  ['a key of another certificate', ({ key }, other) => copyFileSync(other.key, key), /key in .* does not belong to/],
+  ['a certificate of another key', ({ cert }, other) => copyFileSync(other.cert, cert), /key in .* does not belong to/],
+  ['a missing key', ({ key }) => rmSync(key), /^cannot read .*site\.key: ENOENT$/],
+  ['a missing certificate', ({ cert }) => rmSync(cert), /^cannot read .*site\.crt: ENOENT$/],
+  ['an empty certificate', ({ cert }) => writeFileSync(cert, ''), /site\.crt holds no certificate in PEM form$/],
+  [
+    'half of a key',
+    ({ key }) => writeFileSync(key, readFileSync(key, 'utf8').slice(0, 80)),
+    /site\.crt with .*site\.key: /,
+  ],
+  [
+    'a directory in place of the key',
+    ({ key }) => {
+      rmSync(key);
+      mkdirSync(key);
+    },
+    /^cannot read .*site\.key: EISDIR$/,
+  ],
+];
+
+for (const [what, breakFiles, problem] of FAULTS)
+  for (const isRestarted of [false, true])
+    test(`${what}: ${isRestarted ? 'a restarted' : 'a running'} process uses the last good certificates`, async (t) => {
+      const authority = makeAuthority(t);
+      const files = authority.issue('site', ['shop.example']);
+      const second = authority.issue('second', ['blog.example']);
+      const renewed = authority.issue('renewed', ['shop.example', 'renewed.example']);
+      let report: CertificatesReport | undefined;
+      let isChanged: () => void = () => {};
+      const options = {
+        onReport: (one: CertificatesReport) => {
+          report = one;
+          isChanged();
+        },
+      };
+      const first = certificates(t, [files, second], [], options);
+      const good = report!;
+      assert.deepEqual(
+        good.inUse.map(({ path, names, problem }) => [path, names, problem]),
+        [
+          [files.cert, ['shop.example'], undefined],
+          [second.cert, ['blog.example'], undefined],
+        ],
+      );
+      if (isRestarted) first.close();
+      breakFiles(files, renewed);
+      // A fault of one pair does not stop the renewal of another.
+      const other = authority.issue('second', ['blog.example', 'new.example']);
+      if (isRestarted) {
+        assert.throws(() => certificates(t, [files, other]), { message: problem });
+        certificates(t, [files, other], [], { ...options, kept: good.kept });
+      } else first.readAgain();
+      assert.match(report!.inUse[0]!.problem!, problem);
+      assert.deepEqual(report!.inUse[0]!.names, ['shop.example']);
+      assert.deepEqual(report!.inUse[1]!.names, ['blog.example', 'new.example']);
+      assert.deepEqual(report!.kept[0], good.kept[0], 'kept for the next process');
+
+      const repaired = new Promise<void>((resolve) => {
+        isChanged = () => report!.inUse[0]!.problem ?? resolve();
+      });
+      rmSync(files.key, { recursive: true, force: true });
+      copyFileSync(renewed.key, files.key);
+      copyFileSync(renewed.cert, files.cert);
+      await repaired;
+      assert.deepEqual(report!.inUse[0]!.names, ['shop.example', 'renewed.example']);
+    });
+
+test('a problem ends without a new certificate, and without a change of the times of the file', async (t) => {
+  const authority = makeAuthority(t);
+  const files = authority.issue('site', ['shop.example']);
+  const said: string[] = [];
+  const problems: (string | undefined)[] = [];
+  let isChanged: () => void = () => {};
+  certificates(t, [files], said, {
+    onReport: ({ inUse }) => {
+      problems.push(inUse[0]!.problem);
+      isChanged();
+    },
+  });
+  const { mtime } = statSync(files.key);
+  const next = (): Promise<void> =>
+    new Promise((resolve) => {
+      isChanged = resolve;
+    });
+  const broken = next();
+  renameSync(files.key, `${files.key}.away`);
+  await broken;
+  const repaired = next();
+  renameSync(`${files.key}.away`, files.key);
+  utimesSync(files.key, mtime, mtime);
+  await repaired;
+  assert.deepEqual(problems, [undefined, `cannot read ${files.key}: ENOENT`, undefined]);
+  assert.match(said.at(-1)!, /the certificate files can be used again/);
+  assert.equal(said.filter((line) => line.includes('cannot reload')).length, 1, 'one line for one problem');
 });
 
 async function greet(connection: RawNodeConnection): Promise<void> {

@@ -1,12 +1,29 @@
 /** The certificates of the TLS port: the certificate for each server name, and new ones without a restart. */
-import { createHash, X509Certificate } from 'node:crypto';
+import { X509Certificate } from 'node:crypto';
 import { readFileSync, type Stats, unwatchFile, watchFile } from 'node:fs';
 import tls from 'node:tls';
+import { isDeepStrictEqual } from 'node:util';
+import type { CertificateResource } from '@rollcall/protocol';
 
 /** A certificate chain and its key, both PEM files. */
 export interface CertificateFiles {
   readonly cert: string;
   readonly key: string;
+}
+
+/** Content of a usable pair of files, with the private key. A later process uses it if it cannot use the files themselves. */
+export interface KeptCertificate {
+  readonly files: CertificateFiles;
+  readonly cert: string;
+  readonly key: string;
+  /** Content of the file of CAs of client certificates. */
+  readonly ca?: string;
+}
+
+/** Certificates after a change. */
+export interface CertificatesReport {
+  readonly inUse: readonly CertificateResource[];
+  readonly kept: readonly KeptCertificate[];
 }
 
 export interface CertificatesLog {
@@ -24,19 +41,30 @@ interface Loaded {
   readonly names: readonly string[];
   /** In the format of the certificate. */
   readonly validTo: string;
-  readonly pem: string;
+  readonly content: KeptCertificate;
   readonly options: tls.SecureContextOptions;
   readonly context: tls.SecureContext;
-  readonly fingerprint: string;
+}
+
+/** The certificate in use for one pair of files. */
+interface Pair {
+  readonly files: CertificateFiles;
+  readonly loaded: Loaded;
+  /** Why the present files cannot be used. */
+  readonly problem: string | undefined;
 }
 
 export interface CertificatesOptions {
   /** The first one is the default certificate. */
   readonly files: readonly CertificateFiles[];
+  /** Used at the start in place of files that cannot be used. Default: the constructor throws. */
+  readonly kept?: readonly KeptCertificate[];
   /** Session tickets are sealed with these 48 octets: workers that share them resume each other's sessions. */
   readonly ticketKeys: Buffer;
   /** PEM file of the CAs of client certificates. Default: no client certificates are requested. */
   readonly clientCa?: string;
+  /** Called in the constructor, and after each change of the certificates or of their problems. */
+  readonly onReport?: (report: CertificatesReport) => void;
   readonly log: CertificatesLog;
   readonly nowUnixMs: () => number;
   /** Default 2,000. */
@@ -45,23 +73,25 @@ export interface CertificatesOptions {
 
 /** Throws an error that names the file and the reason if one of `files`, or `clientCa`, cannot be used. */
 export function checkCertificates(files: readonly CertificateFiles[], clientCa?: string): void {
-  for (const { cert, key } of files) load({ cert, key }, undefined, clientCa);
+  for (const { cert, key } of files) load(contentOf({ cert, key }, clientCa), undefined, clientCa);
 }
 
 export class Certificates {
   /** Called after a change of the certificates. */
   onChange: () => void = () => {};
   readonly #options: CertificatesOptions;
-  #loaded: readonly Loaded[] = [];
+  #pairs: readonly Pair[] = [];
   #byName = new Map<string, tls.SecureContext>();
+  /** Runs while files cannot be used: a change of their rights changes no time that is watched. */
+  #retry: NodeJS.Timeout | undefined;
   readonly #onLook = (now: Stats, before: Stats): void => {
     if (now.mtimeMs !== before.mtimeMs || now.ino !== before.ino) this.readAgain();
   };
 
-  /** Throws an error that names the file and the reason if one cannot be used. */
+  /** Throws an error that names the file and the reason if one cannot be used and is not in `kept`. */
   constructor(options: CertificatesOptions) {
     this.#options = options;
-    this.#use(options.files.map((files) => this.#load(files)));
+    this.#use(options.files.map((files) => this.#firstPair(files)));
     for (const path of this.#paths())
       watchFile(path, { persistent: false, interval: options.lookMs ?? LOOK_MS }, this.#onLook);
   }
@@ -73,41 +103,52 @@ export class Certificates {
     return (
       this.#byName.get(name) ??
       (dot < 0 ? undefined : this.#byName.get(`*${name.slice(dot)}`)) ??
-      this.#loaded[0]!.context
+      this.#first.loaded.context
     );
+  }
+
+  get #first(): Pair {
+    return this.#pairs[0]!;
   }
 
   /** The default certificate. */
   get first(): tls.SecureContextOptions {
-    return this.#loaded[0]!.options;
+    return this.#first.loaded.options;
   }
 
   /** The default certificate as PEM text with its chain. */
   get firstPem(): string {
-    return this.#loaded[0]!.pem;
+    return this.#first.loaded.content.cert;
   }
 
   /** End of that certificate, Unix time in milliseconds. */
   get firstEndsAtUnixMs(): number {
-    return Date.parse(this.#loaded[0]!.validTo);
+    return Date.parse(this.#first.loaded.validTo);
   }
 
-  /** Reads all files again. If one cannot be used nothing changes: certificate and key are rarely replaced at the same time. */
+  /** Why the present files of that certificate cannot be used; an earlier one is in use. */
+  get firstProblem(): string | undefined {
+    return this.#first.problem;
+  }
+
+  /**
+   * Reads all files again. For a pair that cannot be used nothing changes: certificate and key are rarely replaced at the same
+   * time. The other pairs are used.
+   */
   readAgain(): void {
-    const { log, files } = this.#options;
-    try {
-      const loaded = files.map((one) => this.#load(one));
-      const isNew = loaded.some(({ fingerprint }, i) => fingerprint !== this.#loaded[i]?.fingerprint);
-      if (!isNew) return;
-      this.#use(loaded);
+    const before = this.#pairs;
+    const pairs = before.map(({ files, loaded }) => this.#pair(files, loaded));
+    const isNew = pairs.some(({ loaded }, i) => loaded !== before[i]!.loaded);
+    if (!isNew && pairs.every(({ problem }, i) => problem === before[i]!.problem)) return;
+    this.#use(pairs);
+    if (isNew) {
       this.onChange();
-      log.info({ names: loaded.flatMap(({ names }) => names) }, 'certificates reloaded');
-    } catch (error) {
-      log.warn({ reason: (error as Error).message }, 'cannot reload the certificates; keeping the present ones');
+      this.#options.log.info({ names: pairs.flatMap(({ loaded }) => loaded.names) }, 'certificates reloaded');
     }
   }
 
   close(): void {
+    clearInterval(this.#retry);
     for (const path of this.#paths()) unwatchFile(path, this.#onLook);
   }
 
@@ -116,35 +157,78 @@ export class Certificates {
     return [...files.flatMap(({ cert, key }) => [cert, key]), ...(clientCa === undefined ? [] : [clientCa])];
   }
 
-  #use(loaded: readonly Loaded[]): void {
-    const byName = new Map<string, tls.SecureContext>();
-    for (const { names, context } of loaded) for (const name of names) if (!byName.has(name)) byName.set(name, context);
-    this.#loaded = loaded;
-    this.#byName = byName;
+  /** Reads one pair at the start. If it cannot be used, the kept one is. */
+  #firstPair(files: CertificateFiles): Pair {
+    const { kept = [], ticketKeys, clientCa } = this.#options;
+    try {
+      return this.#pair(files, undefined);
+    } catch (error) {
+      const last = kept.find((one) => one.files.cert === files.cert && one.files.key === files.key);
+      if (last === undefined) throw error;
+      return { files, loaded: load(last, ticketKeys, clientCa), problem: (error as Error).message };
+    }
   }
 
-  #load(files: CertificateFiles): Loaded {
-    const { ticketKeys, clientCa, log, nowUnixMs } = this.#options;
-    const loaded = load(files, ticketKeys, clientCa);
+  /** Reads one pair. If it cannot be used, `last` stays in use; without `last`, throws the reason. */
+  #pair(files: CertificateFiles, last: Loaded | undefined): Pair {
+    const { ticketKeys, clientCa } = this.#options;
+    try {
+      const content = contentOf(files, clientCa);
+      const isSame = last !== undefined && isDeepStrictEqual(content, last.content);
+      return { files, loaded: isSame ? last : load(content, ticketKeys, clientCa), problem: undefined };
+    } catch (error) {
+      if (last === undefined) throw error;
+      return { files, loaded: last, problem: (error as Error).message };
+    }
+  }
+
+  #use(pairs: readonly Pair[]): void {
+    const { lookMs = LOOK_MS, onReport } = this.#options;
+    const before = this.#pairs;
+    const byName = new Map<string, tls.SecureContext>();
+    for (const { loaded } of pairs)
+      for (const name of loaded.names) if (!byName.has(name)) byName.set(name, loaded.context);
+    this.#pairs = pairs;
+    this.#byName = byName;
+    for (const [i, pair] of pairs.entries()) this.#logChange(pair, before[i]);
+    clearInterval(this.#retry);
+    if (pairs.some(({ problem }) => problem !== undefined))
+      this.#retry = setInterval(() => this.readAgain(), lookMs).unref();
+    onReport?.({ inUse: pairs.map(resourceOf), kept: pairs.map(({ loaded }) => loaded.content) });
+  }
+
+  #logChange({ files, loaded, problem }: Pair, before: Pair | undefined): void {
+    const { log, nowUnixMs } = this.#options;
+    if (problem !== undefined && problem !== before?.problem)
+      log.warn({ reason: problem }, 'cannot reload the certificates; keeping the present ones');
+    else if (problem === undefined && before?.problem !== undefined)
+      log.info({ path: files.cert }, 'the certificate files can be used again');
     const leftMs = Date.parse(loaded.validTo) - nowUnixMs();
-    if (leftMs < SOON_MS)
+    if (loaded !== before?.loaded && leftMs < SOON_MS)
       log.warn(
         { path: files.cert, validTo: loaded.validTo },
         leftMs < 0 ? 'a certificate has expired' : 'a certificate expires soon',
       );
-    return loaded;
   }
 }
 
-function load(
-  { cert: certPath, key: keyPath }: CertificateFiles,
-  ticketKeys: Buffer | undefined,
-  clientCa: string | undefined,
-): Loaded {
-  const cert = readPem(certPath);
-  const key = readPem(keyPath);
-  const leaf = parsed(cert, certPath);
-  const ca = clientCa === undefined ? undefined : readPem(clientCa);
+function resourceOf({ files, loaded, problem }: Pair): CertificateResource {
+  return {
+    path: files.cert,
+    names: loaded.names,
+    endsAtUnixMs: Date.parse(loaded.validTo),
+    ...(problem !== undefined && { problem }),
+  };
+}
+
+function contentOf({ cert, key }: CertificateFiles, clientCa: string | undefined): KeptCertificate {
+  const content = { files: { cert, key }, cert: readPem(cert), key: readPem(key) };
+  return clientCa === undefined ? content : { ...content, ca: readPem(clientCa) };
+}
+
+function load(content: KeptCertificate, ticketKeys: Buffer | undefined, clientCa: string | undefined): Loaded {
+  const { files, cert, key, ca } = content;
+  const leaf = parsed(cert, files.cert);
   if (ca !== undefined) parsed(ca, clientCa!);
   const options = {
     cert,
@@ -154,13 +238,8 @@ function load(
     minVersion: 'TLSv1.2',
     honorCipherOrder: true,
   } as const;
-  const context = secureContext(options, certPath, keyPath);
-  const fingerprint = createHash('sha256')
-    .update(cert)
-    .update(key)
-    .update(ca ?? '')
-    .digest('base64');
-  return { names: namesOf(leaf), validTo: leaf.validTo, pem: cert, options, context, fingerprint };
+  const context = secureContext(options, files.cert, files.key);
+  return { names: namesOf(leaf), validTo: leaf.validTo, content, options, context };
 }
 
 function readPem(path: string): string {
