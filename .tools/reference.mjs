@@ -175,11 +175,21 @@ async function settingParts() {
   return {
     settings: sections.join('\n\n'),
     'balancer-settings': Object.entries(SETTINGS)
-      .map(([key, { help }]) => item(`\`${key}\`: ${plain(help)}`))
+      .map(([key, { help, unset }]) => {
+        const fields = fieldsOf(unset).map((field) => `\`${field}\``);
+        return item(`\`${key}\`: ${plain(help)}; in the API ${fields.join(' and ')}`);
+      })
       .join('\n'),
     limits: `\`\`\`text\n${wrapped(limitsHelp())}\n\`\`\``,
     quotas: `\`\`\`text\n${wrapped(quotasHelp())}\n\`\`\``,
   };
+}
+
+/** Fields of the admin API that a patch has: `limits.upstreamTimeoutMs`. */
+function fieldsOf(patch, at = '') {
+  return Object.entries(patch).flatMap(([key, value]) =>
+    value === null ? [at + key] : fieldsOf(value, `${at}${key}.`),
+  );
 }
 
 function settingRow(option) {

@@ -1,6 +1,13 @@
 /** Advice on nodes whose heartbeats and ports disagree, and on contexts that no node serves. */
 import type { NodeView } from '@rollcall/core';
-import { inSeconds, type PortReport, type UnservedCause, type UnservedContext } from '@rollcall/protocol';
+import {
+  inSeconds,
+  moreUnservedSentence,
+  type PortReport,
+  type UnservedCause,
+  type UnservedContext,
+  unservedSentence,
+} from '@rollcall/protocol';
 import type { Cluster } from './cluster.ts';
 
 /** Upper bound of the nodes or contexts that one sentence names. */
@@ -15,10 +22,8 @@ interface Report {
 
 /** Contexts that unintentionally have no node, each with the remedy. */
 export function unservedAdvice(unserved: readonly UnservedContext[]): string[] {
-  const sentences = unserved
-    .filter(({ cause }) => !MEANT.has(cause))
-    .map(({ host, path, message, remedy }) => `No node serves ${path} on ${host}: ${message}. To do: ${remedy}.`);
-  return bounded(sentences, (more) => `${more} more contexts are not served: see unserved in /v1/status.`);
+  const sentences = unserved.filter(({ cause }) => !MEANT.has(cause)).map(unservedSentence);
+  return bounded(sentences, moreUnservedSentence);
 }
 
 /** State of the ports of suspect and down nodes, and workers that cannot use a node that sends heartbeats. */

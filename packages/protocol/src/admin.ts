@@ -445,6 +445,11 @@ export interface UnservedContext {
   readonly message: string;
   /** One sentence: the required action, with the command where one exists. */
   readonly remedy: string;
+  /**
+   * The context that gets its requests in the meantime, because no node has served it yet, or not for ten minutes. Absent: they get 503, or
+   * 404 if no context encloses it.
+   */
+  readonly answeredBy?: { readonly balancer: BalancerName; readonly host: HostPattern; readonly path: ContextPath };
 }
 
 /**

@@ -26,6 +26,11 @@ test('a duration is formatted in its largest unit', () => {
   for (const [ms, text] of Object.entries(texts)) assert.equal(durationText(Number(ms)), text);
 });
 
+test('the text of a configured duration is never rounded', () => {
+  for (const ms of [1, 999, 1_001, 1_500, 59_999, 61_000, 90_061_001, 86_400_001, 31 * 86_400_000])
+    assert.equal(parseDuration(durationText(ms)), ms, durationText(ms));
+});
+
 test('a compact duration has at most two units', () => {
   const texts = { 0: '0ms', 850: '850ms', 12400: '12s', 250000: '4m10s', 7500000: '2h05m', 273600000: '3d4h' };
   for (const [ms, text] of Object.entries(texts)) assert.equal(compactDuration(Number(ms)), text);

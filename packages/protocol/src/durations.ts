@@ -17,7 +17,10 @@ export function parseDuration(text: string): number | undefined {
   return Math.round(totalMs);
 }
 
-/** Formats milliseconds in the largest unit that divides them, as `parseDuration` accepts it: `90s`, `24h`, `0s`. */
+/**
+ * Formats a configured duration, which is never rounded, in the largest unit that divides it, as `parseDuration` accepts it: `90s`, `1500ms`,
+ * `24h`, `0s`.
+ */
 export function durationText(ms: number): string {
   if (ms === 0) return '0s';
   if (ms === DAY_MS) return '24h';
@@ -25,7 +28,7 @@ export function durationText(ms: number): string {
   return `${ms / unitMs}${unit}`;
 }
 
-/** Compact format of milliseconds, for columns and lines of a terminal: `850ms`, `12s`, `4m10s`, `2h05m`, `3d4h`. */
+/** Compact, rounded format of elapsed and remaining times: `850ms`, `12s`, `4m10s`, `2h05m`, `3d4h`. Settings: `durationText`. */
 export function compactDuration(ms: number): string {
   if (ms < 1_000) return `${Math.round(ms)}ms`;
   const seconds = Math.round(ms / 1_000);

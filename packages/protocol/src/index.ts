@@ -29,4 +29,5 @@ export * from './route-cookie.ts';
 export { sessionsText } from './sessions-text.ts';
 export * from './time-limits.ts';
 export * from './tokens.ts';
+export { isUnservedAdvice, moreUnservedSentence, unservedSentence } from './unserved-text.ts';
 export * from './version.ts';

@@ -45,7 +45,7 @@ test('the wait ends when every node is empty, and prints each change once', asyn
   assert.deepEqual(nodes.map(({ id }) => id).sort(), ['a', 'b']);
   assert.match(
     lines[0]!,
-    /^waiting until the drains of 2 nodes end, at most 1m00s; Ctrl-C ends the wait and not the drain$/,
+    /^waiting until the drains of 2 nodes end, at most 1m; Ctrl-C ends the wait and not the drain$/,
   );
   assert.equal(lines.filter((line) => line.startsWith('a: ')).length, 2);
   assert.equal(lines.filter((line) => line === 'b: empty').length, 1);

@@ -1,7 +1,7 @@
 /** `drain --wait` and `stop --wait`: print the progress until each node is empty, past its deadline, or lost. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { NodeResource } from '@rollcall/protocol';
-import { compactDuration } from '@rollcall/protocol';
+import { compactDuration, durationText } from '@rollcall/protocol';
 import { CliFailure, EXIT } from '../exit.ts';
 import { type DrainEnd, drainEndOf } from './drain-end.ts';
 import { drainText, noteOf } from './nodes.ts';
@@ -36,7 +36,7 @@ export async function waitForDrains(
   const done: NodeResource[] = [];
   const ends = new Map<string, DrainEnd>();
   const printed = new Map<string, string>();
-  const limit = timeoutMs === undefined ? 'without a time limit (--timeout)' : `at most ${compactDuration(timeoutMs)}`;
+  const limit = timeoutMs === undefined ? 'without a time limit (--timeout)' : `at most ${durationText(timeoutMs)}`;
   const drains = targets.length === 1 ? 'the drain of 1 node ends' : `the drains of ${targets.length} nodes end`;
   process.stderr.write(`waiting until ${drains}, ${limit}; Ctrl-C ends the wait and not the drain\n`);
   for (;;) {

@@ -229,7 +229,7 @@ test('status leaves out what is as usual', async (t) => {
   const change = {
     workers: [WORKER],
     processes: [{ name: 'worker 1', pid: 5, sinceUnixMs: NOW, restarts: 0 }],
-    advice: ['No node serves /a.'],
+    advice: ['No node serves /a.', '2 more contexts are not served: see unserved in /v1/status.'],
   };
   const { stdout } = await commandWithAnswers(t, 'status', { 'GET /v1/status': { ...STATUS, ...change } });
   assert.doesNotMatch(stdout, /parked|certificate|state \/|contexts without|PROCESS|^!|quota|no proxy worker/m);

@@ -1,7 +1,7 @@
 /** `rollcall scale B=N`: changes the number of copies that the `rollcall run` processes of a balancer keep. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BalancerResource, CopiesResource, NodeResource, ScaleBody, ScaleResult } from '@rollcall/protocol';
-import { compactDuration, isName } from '@rollcall/protocol';
+import { compactDuration, durationText, isName } from '@rollcall/protocol';
 import { Command } from 'commander';
 import type { AdminClient } from '../admin-client.ts';
 import { CliFailure, EXIT } from '../exit.ts';
@@ -89,7 +89,7 @@ async function scale(balancer: string, count: number, timeoutMs: number, flags: 
     return;
   }
   print(
-    `waiting until ${count} ${count === 1 ? 'node is' : 'nodes are'} up and all others have left, at most ${compactDuration(timeoutMs)}; Ctrl-C ends the wait only`,
+    `waiting until ${count} ${count === 1 ? 'node is' : 'nodes are'} up and all others have left, at most ${durationText(timeoutMs)}; Ctrl-C ends the wait only`,
   );
   const startMs = performance.now();
   const { nodes, copies } = await untilScaled(look, timeoutMs, print);

@@ -1,4 +1,10 @@
-import { compactDuration, type QuotaResource, type StatusResource, sessionsText } from '@rollcall/protocol';
+import {
+  compactDuration,
+  isUnservedAdvice,
+  type QuotaResource,
+  type StatusResource,
+  sessionsText,
+} from '@rollcall/protocol';
 import { Command } from 'commander';
 import { table } from '../format.ts';
 import { addReaderFlags, clientFor, printJson, type ReaderFlags } from './reader-flags.ts';
@@ -29,7 +35,7 @@ function rememberedText(contexts: StatusResource['remembered'], nowUnixMs: numbe
         `${path} on ${host} (balancer ${balancer}, for ${compactDuration(nowUnixMs - sinceUnixMs)})`,
     );
   const more = contexts.length > MAX_NAMED ? ` and ${contexts.length - MAX_NAMED} more` : '';
-  return `contexts without nodes, answered with 503 for 10 min (rollcall forget): ${named.join(', ')}${more}`;
+  return `contexts without nodes, answered with 503 for 10 min, then by the next shorter context (rollcall forget): ${named.join(', ')}${more}`;
 }
 
 /** A quota with at least this ratio in use is always shown. */
@@ -122,7 +128,7 @@ function statusText(status: StatusResource): string {
     ]);
     lines.push(table(['PROCESS', 'PID', 'UP', 'RESTARTS', 'LAST REASON'], rows));
   }
-  // Contexts that are not served come first.
-  const advice = status.advice.filter((sentence) => !sentence.startsWith('No node serves '));
+  // All contexts that are not served are listed above.
+  const advice = status.advice.filter((sentence) => !isUnservedAdvice(sentence));
   return [...lines, ...advice.map((sentence) => `! ${sentence}`)].join('\n');
 }

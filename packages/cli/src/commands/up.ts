@@ -6,6 +6,7 @@ import { Command, Option } from 'commander';
 import { applyConfigFile } from '../config-file.ts';
 import { EXIT } from '../exit.ts';
 import { limitsHelp } from '../settings/limits.ts';
+import { sourcesOf } from '../settings/origins.ts';
 import { quotasHelp } from '../settings/quotas.ts';
 import { settingOptions, startSettings } from '../settings/start-settings.ts';
 import { supervisorOptions, type UpFlags } from '../settings/up-settings.ts';
@@ -161,7 +162,8 @@ export function upCommand(): Command {
 /** The effective options of `command`, with the current settings file. `words` are its arguments. */
 function readOptions(command: Command, words: readonly string[], say: (line: string) => void): SupervisorOptions {
   const { path, balancers } = applyConfigFile(command);
-  const options = supervisorOptions(command.opts<UpFlags>(), startSettings(command, balancers, path), say);
+  const settings = startSettings(command, balancers, path);
+  const options = supervisorOptions(command.opts<UpFlags>(), settings, say, sourcesOf(command));
   return { ...options, readAgain: () => readOptions(parsedUp(words), words, say) };
 }
 

@@ -15,14 +15,6 @@ test('counts, octets and durations', () => {
   });
 });
 
-test('the flag of a limit overrides --limit', () => {
-  const texts = [
-    { flag: '--limit', text: 'header-timeout=5s' },
-    { flag: '--header-timeout', text: 'header-timeout=7s' },
-  ];
-  assert.deepEqual(limitsFrom(texts), { headerTimeoutMs: 7_000 });
-});
-
 test('an invalid limit is an error with the valid form', () => {
   const refused = (text: string, why: RegExp): void => {
     assert.throws(

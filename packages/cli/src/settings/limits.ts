@@ -4,6 +4,7 @@ import { checkedLimits, DEFAULT_LIMITS, type EngineLimits, type LimitChanges } f
 import { NOT_A_DURATION } from '../duration.ts';
 import { CliFailure, EXIT } from '../exit.ts';
 import { nearest } from '../nearest.ts';
+import { type Given, inForce, type Source, spelled } from './origins.ts';
 import { timeLimitFrom } from './time-limits.ts';
 
 interface Limit {
@@ -73,39 +74,40 @@ const LIMITS: Readonly<Record<string, Limit>> = {
   'idle-per-node': { key: 'maxIdlePerNode', unit: 'count', help: 'most idle connections to one node' },
 };
 
-/** One `NAME=VALUE` and its flag. */
+/** One `NAME=VALUE` and the option that has it. */
 export interface LimitText {
   readonly flag: string;
   readonly text: string;
+  /** Default: the command line. */
+  readonly source?: Source;
 }
 
-/** The limits that `texts` set; later texts override earlier ones. Throws a usage failure for an invalid limit. */
+/** The limits that `texts` set. Throws a usage failure for an invalid limit, and for two values from one source. */
 export function limitsFrom(texts: readonly LimitText[]): LimitChanges {
-  const limits: { -readonly [Key in keyof EngineLimits]?: TimeLimit } = {};
-  for (const { flag, text } of texts) {
-    const [, name = '', value = ''] = /^([a-z-]+)=(.+)$/.exec(text) ?? [];
-    if (name === '') throw usage(`${flag} ${text}: write NAME=VALUE, like connections=20000`);
-    const limit = Object.hasOwn(LIMITS, name) ? LIMITS[name] : undefined;
-    if (limit === undefined) throw usage(`${flag}: unknown limit ${name}${nearest(name, Object.keys(LIMITS))}`);
-    const { key, unit } = limit;
-    const timeKey = timeLimitKey(name);
-    if (timeKey !== undefined) {
-      limits[timeKey] = timeLimitFrom(timeKey, value, flag === '--limit' ? `--limit ${text}` : `${flag} ${value}`);
-      continue;
-    }
-    const number = unit === 'duration' ? parseDuration(value) : /^\d{1,15}$/.test(value) ? Number(value) : undefined;
-    const shown = flag === '--limit' ? `--limit ${text}` : `${flag} ${value}`;
-    if (number === undefined)
-      throw usage(`${shown}: ${value} ${unit === 'duration' ? NOT_A_DURATION : 'is not a number'}`);
-    try {
-      checkedLimits({ [key]: number });
-    } catch (error) {
-      throw usage(`${shown}: ${(error as Error).message}`);
-    }
-    limits[key] = number;
-  }
   // Only time limits can be none.
-  return limits as LimitChanges;
+  return Object.fromEntries(inForce(texts.map(limitFrom))) as LimitChanges;
+}
+
+function limitFrom({ flag, text, source = 'flag' }: LimitText): Given<TimeLimit> {
+  const [, name = '', value = ''] = /^([a-z-]+)=(.+)$/.exec(text) ?? [];
+  if (name === '') throw usage(`${flag} ${text}: write NAME=VALUE, like connections=20000`);
+  const limit = Object.hasOwn(LIMITS, name) ? LIMITS[name] : undefined;
+  if (limit === undefined) throw usage(`${flag}: unknown limit ${name}${nearest(name, Object.keys(LIMITS))}`);
+  const { key, unit } = limit;
+  const isList = flag === '--limit';
+  const shown = isList ? `--limit ${text}` : `${flag} ${value}`;
+  const spelling = spelled(source, flag.slice('--'.length), isList ? text : value);
+  const timeKey = timeLimitKey(name);
+  if (timeKey !== undefined) return { source, key, name, spelling, value: timeLimitFrom(timeKey, value, shown) };
+  const number = unit === 'duration' ? parseDuration(value) : /^\d{1,15}$/.test(value) ? Number(value) : undefined;
+  if (number === undefined)
+    throw usage(`${shown}: ${value} ${unit === 'duration' ? NOT_A_DURATION : 'is not a number'}`);
+  try {
+    checkedLimits({ [key]: number });
+  } catch (error) {
+    throw usage(`${shown}: ${(error as Error).message}`);
+  }
+  return { source, key, name, spelling, value: number };
 }
 
 const SCOPES = `Limits with * can also be set for one balancer, and for a path prefix within it: here, under "limits" of a balancer

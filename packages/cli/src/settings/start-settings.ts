@@ -1,12 +1,13 @@
 /** Settings of balancers that `up` is started with: flags, environment and file, each with its own name as origin. */
 import type { BalancerSettingsOption } from '@rollcall/coordinator';
 import { asSettingKey, type SettingWriter, startSettingsMistake } from '@rollcall/core';
-import { isName, isObject, parseBalancerName } from '@rollcall/protocol';
+import { type BalancerPatch, isName, isObject, parseBalancerName } from '@rollcall/protocol';
 import type { Command } from 'commander';
 import { Option } from 'commander';
 import { CliFailure, EXIT } from '../exit.ts';
 import { nearest } from '../nearest.ts';
 import { listed } from './listed.ts';
+import { inForce, type Source, sourcesOf, spelled, variableOf } from './origins.ts';
 import { fileLimits, scopedLimit } from './time-limits.ts';
 import { joined, SETTINGS, settingPatch } from './vocabulary.ts';
 
@@ -33,13 +34,6 @@ const FLAGS = [
   ['--route-cookie-path <path>', 'route-cookie-path'],
   ['--route-cookie-lifetime <lifetime>', 'route-cookie-lifetime'],
 ] as const;
-
-/** Names that commander has for the sources of options. */
-const ORIGINS: Readonly<Record<string, BalancerSettingsOption['source']>> = {
-  cli: 'flag',
-  env: 'environment',
-  config: 'file',
-};
 
 /** In `rollcall.json` under a balancer's name: keys in camelCase, sticky ones under `sticky`. */
 const FILE_KEYS: Readonly<Record<string, string>> = {
@@ -79,18 +73,27 @@ export function settingOptions(): Option[] {
 
 /** The settings from the options of `command` and the `balancers` of its settings file. Throws usage failures. */
 export function startSettings(command: Command, fileBalancers: unknown, path: string): BalancerSettingsOption[] {
-  const settings = balancersOf(fileBalancers, path);
+  const sourceOf = sourcesOf(command);
+  const spellings: Spelling[] = [];
+  const settings = balancersOf(fileBalancers, path, spellings);
   for (const [flags, key] of FLAGS) {
     const { name: long, attribute } = namesOf(command, flags);
-    const source = ORIGINS[command.getOptionValueSource(attribute) ?? ''];
+    const source = sourceOf(attribute);
     const value: unknown = command.getOptionValue(attribute);
     if (source === undefined || value === undefined || value === false) continue;
     const texts = Array.isArray(value)
       ? value.map(String)
       : [value === true ? switchText(source, long) : String(value)];
-    settings.push({ name: '*', source, patch: settingPatch(key, texts, `--${long}`) });
+    const patch = settingPatch(key, texts, `--${long}`);
+    settings.push({ name: '*', source, patch });
+    if (!isApaches(key)) spellings.push({ name: '*', source, patch, spelling: spelled(source, long, texts.join(',')) });
   }
-  settings.push(...limitSettings(command));
+  for (const limit of limitSettings(command)) {
+    const { name, source, patch } = limit;
+    settings.push({ name, source, patch });
+    spellings.push(limit);
+  }
+  checkSpellings(spellings);
   const cookies = startSettingsMistake(settings, settingWriter);
   if (cookies !== undefined)
     throw usage(
@@ -124,26 +127,52 @@ function fileKeyOf(key: string): string {
   return key;
 }
 
+/** A setting as its source spells it. Apache's spelling is none: the settings of Rollcall override it. */
+interface Spelling extends BalancerSettingsOption {
+  readonly spelling: string;
+}
+
+function isApaches(key: string): boolean {
+  return key === 'stickysession' || key === 'nofailover';
+}
+
+/** Throws a usage failure if two spellings of one setting of one balancer have two values in one source. */
+function checkSpellings(spellings: readonly Spelling[]): void {
+  inForce(
+    spellings.flatMap(({ name, source, patch, spelling }) =>
+      leaves(patch).map(([path, value]) => ({
+        source,
+        key: JSON.stringify([name, path]),
+        name: `${path.join('.')} of ${name === '*' ? 'all balancers' : `balancer ${name}`}`,
+        spelling,
+        value,
+      })),
+    ),
+  );
+}
+
+/** The settings of a patch, each with its path. */
+function leaves(value: unknown, path: readonly string[] = []): (readonly [path: readonly string[], value: unknown])[] {
+  const isLeaf = !isObject(value) || path.at(-1) === 'lifetime';
+  return isLeaf ? [[path, value]] : Object.entries(value).flatMap(([key, part]) => leaves(part, [...path, key]));
+}
+
 /** Limits of balancers and paths in `--limit`. */
-function limitSettings(command: Command): BalancerSettingsOption[] {
-  const source = ORIGINS[command.getOptionValueSource('limit') ?? ''];
+function limitSettings(command: Command): Spelling[] {
+  const source = sourcesOf(command)('limit');
   if (source === undefined) return [];
   return listed(command.getOptionValue('limit') ?? []).flatMap((text) => {
     const scoped = scopedLimit(text);
     if (scoped === undefined) return [];
     const name = scoped.balancer === '*' ? '*' : parseBalancerName(scoped.balancer);
     if (name === undefined) throw usage(`--limit ${text}: ${scoped.balancer} is not the name of a balancer`);
-    return [{ name, source, patch: scoped.patch }];
+    return [{ name, source, patch: scoped.patch, spelling: spelled(source, 'limit', text) }];
   });
 }
 
 /** A switch without a value is on. Its variable is "on" or "off", which commander does not parse. */
-function switchText(source: BalancerSettingsOption['source'], long: string): string {
+function switchText(source: Source, long: string): string {
   return (source === 'environment' ? process.env[variableOf(long)] : undefined) ?? 'on';
-}
-
-function variableOf(long: string): string {
-  return `ROLLCALL_${long.replaceAll('-', '_').toUpperCase()}`;
 }
 
 function namesOf(command: Command, flags: string): { readonly name: string; readonly attribute: string } {
@@ -152,7 +181,7 @@ function namesOf(command: Command, flags: string): { readonly name: string; read
 }
 
 /** `balancers` of `rollcall.json`: settings by balancer, `*` for all. */
-function balancersOf(balancers: unknown, path: string): BalancerSettingsOption[] {
+function balancersOf(balancers: unknown, path: string, spellings: Spelling[]): BalancerSettingsOption[] {
   if (balancers === undefined) return [];
   if (!isObject(balancers)) throw usage(`${path}: balancers is not an object of settings by balancer`);
   return Object.entries(balancers).map(([name, settings]) => {
@@ -170,9 +199,13 @@ function balancersOf(balancers: unknown, path: string): BalancerSettingsOption[]
       ...patchesOf(plain, FILE_KEYS, at, ['sticky', 'limits']),
       ...patchesOf(plainSticky, STICKY_FILE_KEYS, `${at}.sticky`, ['routeCookie']),
       ...patchesOf(routeCookie ?? {}, ROUTE_COOKIE_FILE_KEYS, `${at}.sticky.routeCookie`, []),
-      ...(limits === undefined ? [] : [fileLimits(limits, `${at}.limits`)]),
+      ...(limits === undefined
+        ? []
+        : [{ key: 'limits', patch: fileLimits(limits, `${at}.limits`), spelling: `balancers.${name}.limits` }]),
     ];
-    return { name: balancer, source: 'file' as const, patch: joined(patches) };
+    const ofFile = { name: balancer, source: 'file' } as const;
+    for (const { key, patch, spelling } of patches) if (!isApaches(key)) spellings.push({ ...ofFile, patch, spelling });
+    return { ...ofFile, patch: joined(patches.map(({ patch }) => patch)) };
   });
 }
 
@@ -181,7 +214,7 @@ function patchesOf(
   keys: Readonly<Record<string, string>>,
   at: string,
   others: readonly string[],
-): ReturnType<typeof settingPatch>[] {
+): { readonly key: string; readonly patch: BalancerPatch; readonly spelling: string }[] {
   return Object.entries(settings).map(([key, value]) => {
     const setting = Object.hasOwn(keys, key) ? keys[key] : undefined;
     if (setting === undefined)
@@ -189,7 +222,8 @@ function patchesOf(
     const items: unknown[] = Array.isArray(value) ? value : [value];
     if (!items.every((item) => typeof item === 'string' || typeof item === 'number' || typeof item === 'boolean'))
       throw usage(`${at}.${key} is not text, a number or a list of texts`);
-    return settingPatch(setting, items.map(String), `${at}.${key}`);
+    const spelling = at.slice(at.indexOf('balancers.'));
+    return { key, patch: settingPatch(setting, items.map(String), `${at}.${key}`), spelling: `${spelling}.${key}` };
   });
 }
 

@@ -99,7 +99,7 @@ const read: readonly (readonly [
   ],
   [{ headerTimeout: '7s' }, ({ workerOptions }) => workerOptions.limits['headerTimeoutMs' as never], 7_000],
   [
-    { limit: ['upstream-timeout=9s'], upstreamTimeout: '8s' },
+    { limit: ['upstream-timeout=8s'], upstreamTimeout: '8000ms' },
     ({ workerOptions }) => workerOptions.limits['upstreamTimeoutMs' as never],
     8_000,
   ],

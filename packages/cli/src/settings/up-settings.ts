@@ -35,6 +35,7 @@ import { withAlgorithmFiles } from './algorithm-files.ts';
 import { type FrontFlags, frontFlags, rangesFlag } from './front-flags.ts';
 import { limitsFrom } from './limits.ts';
 import { listed, listedFiles, listedFrom } from './listed.ts';
+import type { Source, SourceOf } from './origins.ts';
 import { quotasFrom } from './quotas.ts';
 import { scopedLimit } from './time-limits.ts';
 
@@ -88,11 +89,12 @@ const MIN_HEARTBEAT_MS = 20;
 /** Largest error page of the operator, octets. */
 const MAX_PAGE_BYTES = 1_048_576;
 
-/** Throws a usage failure for invalid options. `say` gets log lines of the supervisor. */
+/** Throws a usage failure for invalid options. `say` gets log lines of the supervisor. `sourceOf`: default, all are flags. */
 export function supervisorOptions(
   flags: UpFlags,
   settings: readonly BalancerSettingsOption[],
   say: (line: string) => void,
+  sourceOf: SourceOf = () => 'flag',
 ): SupervisorOptions {
   const { balancers, algorithmFiles } = withAlgorithmFiles(settings);
   const heartbeatMs = durationFlag('--heartbeat', flags.heartbeat, { minMs: MIN_HEARTBEAT_MS });
@@ -140,7 +142,7 @@ export function supervisorOptions(
       logLevel: flags.logLevel,
       ...frontFlags(flags),
       excludedPaths: listedFrom(flags.exclude ?? [], /\//).map((text) => contextFlag('--exclude', text)),
-      limits: limitFlags(flags),
+      limits: limitFlags(flags, sourceOf),
       certificates: certificateFlags(flags),
       nodeTls: nodeTlsFlags(flags),
       algorithmFiles,
@@ -178,16 +180,21 @@ function listenFlags(flags: Pick<UpFlags, 'proxy' | 'tls' | 'control' | 'agents'
   return listen;
 }
 
-/** `--limit` of the whole proxy, overridden by the flags of single timeouts. */
-function limitFlags({ limit, headerTimeout, bodyTimeout, upstreamTimeout }: UpFlags): LimitChanges {
+/** Limits of the whole proxy: `--limit`, and the options of single timeouts. */
+function limitFlags({ limit, headerTimeout, bodyTimeout, upstreamTimeout }: UpFlags, sourceOf: SourceOf): LimitChanges {
   const own = [
-    ['header-timeout', headerTimeout],
-    ['body-timeout', bodyTimeout],
-    ['upstream-timeout', upstreamTimeout],
+    ['header-timeout', headerTimeout, 'headerTimeout'],
+    ['body-timeout', bodyTimeout, 'bodyTimeout'],
+    ['upstream-timeout', upstreamTimeout, 'upstreamTimeout'],
   ] as const;
+  const from = (attribute: string): { source: Source } => ({ source: sourceOf(attribute) ?? 'flag' });
   return limitsFrom([
-    ...listed(limit ?? []).flatMap((text) => (scopedLimit(text) === undefined ? [{ flag: '--limit', text }] : [])),
-    ...own.flatMap(([name, value]) => (value === undefined ? [] : [{ flag: `--${name}`, text: `${name}=${value}` }])),
+    ...listed(limit ?? []).flatMap((text) =>
+      scopedLimit(text) === undefined ? [{ flag: '--limit', text, ...from('limit') }] : [],
+    ),
+    ...own.flatMap(([name, value, attribute]) =>
+      value === undefined ? [] : [{ flag: `--${name}`, text: `${name}=${value}`, ...from(attribute) }],
+    ),
   ]);
 }
 

@@ -7,7 +7,7 @@ import {
   COOKIE_AFTER_MS,
   COOKIE_SECURE,
   type CookieLifetime,
-  compactDuration,
+  durationText,
   FAILOVERS,
   parseCookieDomain,
   parseCookieName,
@@ -219,7 +219,7 @@ function lifetime(text: string, label: string): CookieLifetime {
 
 /** The text of a lifetime, as `route-cookie-lifetime` reads it. */
 export function lifetimeText(value: CookieLifetime): string {
-  return 'afterMs' in value ? `${value.ends}:${compactDuration(value.afterMs)}` : value.ends;
+  return 'afterMs' in value ? `${value.ends}:${durationText(value.afterMs)}` : value.ends;
 }
 
 /** A time limit of the whole balancer. */

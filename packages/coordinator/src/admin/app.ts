@@ -49,7 +49,8 @@ export async function createAdminApp(dependencies: Dependencies): Promise<AdminA
     keepAliveTimeout: SERVER_BOUNDS.keepAliveTimeout,
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 256 },
-    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
+    // `verbose`: findings have the schema, whose fields an unknown field is compared with.
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, verbose: true } },
     schemaController: { compilersFactory: { buildValidator: lazyValidators } },
   }).withTypeProvider<TypeBoxTypeProvider>();
 

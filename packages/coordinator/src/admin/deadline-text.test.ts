@@ -8,7 +8,7 @@ const CASES: readonly [earlierInMs: number | undefined, deadlineMs: number | und
   [undefined, 10_000, ''],
   [5_000, undefined, ''],
   [10_000, 10_000, ''],
-  [5_000, 60_000, '; the deadline is extended to 1m00s from now (it was 5s)'],
+  [5_000, 60_000, '; the deadline is extended to 1m from now (it was 5s)'],
   [60_000, 5_000, '; the deadline is shortened to 5s from now (it was 1m00s)'],
   [-1_000, 5_000, '; the deadline is extended to 5s from now (it was over)'],
   [Number.POSITIVE_INFINITY, 5_000, '; the deadline is shortened to 5s from now (it had none)'],

@@ -701,6 +701,15 @@ export const StatusSchema: TUnsafe<StatusResource> = answer<StatusResource>()(
         cause: UnservedWord,
         message: Type.String(),
         remedy: Type.String(),
+        answeredBy: Type.Optional(
+          Type.Object(
+            { balancer: Type.String(), host: Type.String(), path: Type.String() },
+            {
+              description:
+                'context that gets its requests in the meantime, because no node has served it yet, or not for ten minutes; absent: 503, or 404 if no context encloses it',
+            },
+          ),
+        ),
       }),
       { description: 'contexts that no node can serve now' },
     ),

@@ -1,4 +1,6 @@
 /** Validation errors of a body, query or path in terms of the API instead of JSON Schema. */
+import { isObject } from '@rollcall/protocol';
+import { nearest } from './nearest.ts';
 
 /** One finding of the schema check, as Ajv reports it. */
 export interface SchemaFinding {
@@ -6,11 +8,14 @@ export interface SchemaFinding {
   readonly instancePath: string;
   readonly keyword: string;
   readonly params: Readonly<Record<string, unknown>>;
+  /** Schema of the object that has the value. */
+  readonly parentSchema?: unknown;
 }
 
 /** `reason has more than 256 characters`. `place` names the checked part of the request, e.g. `body`. */
-export function validationText({ instancePath, keyword, params }: SchemaFinding, place: string): string {
-  const name = instancePath.slice(1).replaceAll('/', '.') || place;
+export function validationText(finding: SchemaFinding, place: string): string {
+  const { instancePath, keyword, params } = finding;
+  const name = segmentsOf(instancePath).join('.') || place;
   switch (keyword) {
     case 'minimum':
       return `${name} is less than ${params['limit']}`;
@@ -25,7 +30,7 @@ export function validationText({ instancePath, keyword, params }: SchemaFinding,
     case 'required':
       return `${inside(instancePath, params['missingProperty'])} is missing`;
     case 'additionalProperties':
-      return `${inside(instancePath, params['additionalProperty'])} is not a known field`;
+      return `${inside(instancePath, params['additionalProperty'])} is not a known field${meant(finding)}`;
     case 'pattern':
       return `${name} has a character that is not allowed`;
     default:
@@ -34,5 +39,21 @@ export function validationText({ instancePath, keyword, params }: SchemaFinding,
 }
 
 function inside(instancePath: string, field: unknown): string {
-  return [...instancePath.split('/').slice(1), String(field).slice(0, 64)].join('.');
+  return [...segmentsOf(instancePath), String(field).slice(0, 64)].join('.');
+}
+
+/** Names as they are in the document: messages have dots in between and no escapes of JSON Pointer (RFC 6901). */
+function segmentsOf(pointer: string): string[] {
+  return pointer
+    .split('/')
+    .slice(1)
+    .map((segment) => segment.replaceAll('~1', '/').replaceAll('~0', '~'));
+}
+
+/** `; did you mean "reason"?`; empty without a near field. */
+function meant({ params, parentSchema }: SchemaFinding): string {
+  const fields = isObject(parentSchema) ? parentSchema['properties'] : undefined;
+  if (!isObject(fields)) return '';
+  const [field] = nearest(String(params['additionalProperty']), Object.keys(fields), 1);
+  return field === undefined ? '' : `; did you mean ${JSON.stringify(field)}?`;
 }

@@ -1,7 +1,7 @@
 /** drain, enable and stop, for a node, a balancer's nodes, or a group's. */
 import type { NodeView, Registry, Target } from '@rollcall/core';
 import type { GroupName, NodeId, Status, StatusBody, WriteResult } from '@rollcall/protocol';
-import { compactDuration, parseGroupName, sessionsText } from '@rollcall/protocol';
+import { compactDuration, durationText, parseGroupName, sessionsText } from '@rollcall/protocol';
 import type { FastifyRequest } from 'fastify';
 import type { Cluster } from '../cluster.ts';
 import { type AdminApp, identityOf, originOf } from './admin-app.ts';
@@ -161,9 +161,7 @@ export function deadlineText(earlierAtMs: number | undefined, nowMs: number, dea
       : leftMs <= 0
         ? 'it was over'
         : `it was ${compactDuration(leftMs)}`;
-  return deadlineMs === leftMs
-    ? ''
-    : `; the deadline is ${verb} to ${compactDuration(deadlineMs)} from now (${before})`;
+  return deadlineMs === leftMs ? '' : `; the deadline is ${verb} to ${durationText(deadlineMs)} from now (${before})`;
 }
 
 function sentence(

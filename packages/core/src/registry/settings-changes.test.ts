@@ -15,7 +15,8 @@ const CASES: readonly [patch: BalancerPatch, changes: string | undefined][] = [
     { algorithm: 'round-robin', sessionAlgorithm: 'round-robin' },
     'algorithm adaptive → round-robin, session-algorithm session → round-robin',
   ],
-  [{ sessionIdleMs: 90_000 }, 'session-idle 30m00s → 1m30s'],
+  [{ sessionIdleMs: 90_000 }, 'session-idle 30m → 90s'],
+  [{ sessionIdleMs: 90_500 }, 'session-idle 30m → 90500ms'],
   [{ assign: true }, 'assign off → on'],
   [{ sticky: { mode: 'suffix', failover: 'none' } }, 'sticky insert → suffix, failover any → none'],
   [{ sticky: { cookies: ['SID', 'OLD'] } }, 'cookies JSESSIONID,PHPSESSID,connect.sid,sessionId,_s → SID,OLD'],
@@ -27,11 +28,11 @@ const CASES: readonly [patch: BalancerPatch, changes: string | undefined][] = [
   ],
   [
     { sticky: { routeCookie: { lifetime: { ends: 'idle', afterMs: 1_800_000 } } } },
-    'route-cookie-lifetime session → idle:30m00s',
+    'route-cookie-lifetime session → idle:30m',
   ],
   [
     { limits: { upstreamTimeoutMs: 120_000, paths: { '/files': { upstreamIdleMs: 'none' } } } },
-    '/files:upstream-idle inherited → none, upstream-timeout inherited → 2m00s',
+    '/files:upstream-idle inherited → none, upstream-timeout inherited → 2m',
   ],
 ];
 

@@ -1,5 +1,5 @@
 /** Which settings of a balancer a change has changed, for events and the audit. Names are those of `rollcall balancer NAME set`. */
-import { compactDuration, TIME_LIMITS, type TimeLimitKey } from '@rollcall/protocol';
+import { durationText, TIME_LIMITS, type TimeLimitKey } from '@rollcall/protocol';
 import { isLimitName, limitPathOf } from './limit-settings.ts';
 
 /** Changes that one text names. */
@@ -39,12 +39,12 @@ function settingName(name: string): string {
 /** A limit that is not set is that of the balancer or of the proxy. */
 function valueText(name: string, value: unknown): string {
   if (value === undefined) return 'inherited';
-  if (typeof value === 'number') return name.endsWith('Ms') ? compactDuration(value) : String(value);
+  if (typeof value === 'number') return name.endsWith('Ms') ? durationText(value) : String(value);
   if (typeof value === 'boolean') return value ? 'on' : 'off';
   if (Array.isArray(value)) return value.join(',') || 'none';
   if (typeof value === 'string') return value || 'unset';
   const { ends, afterMs } = value as { readonly ends: string; readonly afterMs?: number };
-  return afterMs === undefined ? ends : `${ends}:${compactDuration(afterMs)}`;
+  return afterMs === undefined ? ends : `${ends}:${durationText(afterMs)}`;
 }
 
 function shortened(text: string): string {

@@ -10,13 +10,18 @@ const TABLE = new LimitTable(
   { ...DEFAULT_LIMITS },
   {
     upstreamIdleMs: 5_000,
-    paths: { '/reports': { upstreamTimeoutMs: 120_000 }, '/free': { upstreamTimeoutMs: 'none' } },
+    paths: {
+      '/reports': { upstreamTimeoutMs: 120_000 },
+      '/odd': { upstreamTimeoutMs: 1_500 },
+      '/free': { upstreamTimeoutMs: 'none' },
+    },
   },
 );
 
 const CASES: readonly [failure: keyof typeof FAILURE, target: string, limit: string | undefined][] = [
   ['headTimeout', '/a', 'upstream-timeout 30s'],
-  ['headTimeout', '/reports/1', 'upstream-timeout 2m00s (path /reports)'],
+  ['headTimeout', '/reports/1', 'upstream-timeout 2m (path /reports)'],
+  ['headTimeout', '/odd', 'upstream-timeout 1500ms (path /odd)'],
   ['headTimeout', '/free', undefined],
   ['idle', '/reports/1', 'upstream-idle 5s'],
   ['connectTimeout', '/reports', 'connect-timeout 2s'],

@@ -1,6 +1,6 @@
 /** The limit that ended a request, for the log and for operators: `upstream-timeout 30s`. */
 import type { RequestLimits } from '@rollcall/core';
-import { compactDuration, TIME_LIMITS, type TimeLimitKey } from '@rollcall/protocol';
+import { durationText, TIME_LIMITS, type TimeLimitKey } from '@rollcall/protocol';
 import { FAILURE, type Failure } from './failure.ts';
 import type { EngineLimits } from './limits.ts';
 
@@ -15,7 +15,7 @@ export function failureLimit(
 ): string | undefined {
   switch (kind) {
     case FAILURE.connectTimeout:
-      return `connect-timeout ${compactDuration(proxy.connectTimeoutMs)}`;
+      return `connect-timeout ${durationText(proxy.connectTimeoutMs)}`;
     case FAILURE.headTimeout:
       return timeLimit('upstreamTimeoutMs', request, pathOf);
     case FAILURE.idle:
@@ -35,5 +35,5 @@ function timeLimit(
   // A request without the limit ended because its node was lost.
   if (limits[key] === Number.POSITIVE_INFINITY) return undefined;
   const path = pathOf(key);
-  return `${TIME_LIMITS[key].name} ${compactDuration(limits[key])}${path === '' ? '' : ` (path ${path})`}`;
+  return `${TIME_LIMITS[key].name} ${durationText(limits[key])}${path === '' ? '' : ` (path ${path})`}`;
 }

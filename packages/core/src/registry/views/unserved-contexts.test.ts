@@ -13,7 +13,7 @@ import { Registry } from '../registry.ts';
 function cluster() {
   const registry = new Registry({ startedAtMs: 0 });
   let connections = 0;
-  const register = (name: string, balancer: string, path = '/', host = '*') => {
+  const register = (name: string, balancer: string, path = '/', host = '*', isReachable = true) => {
     const id = parseNodeId(name)!;
     const connection = ++connections;
     registry.apply(
@@ -38,7 +38,7 @@ function cluster() {
       },
       0,
     );
-    registry.apply({ type: 'reachable', id, connection, isReachable: true }, 0);
+    registry.apply({ type: 'reachable', id, connection, isReachable, ...(!isReachable && { detail: 'refused' }) }, 0);
     return { id, connection };
   };
   const causes = (): (readonly [string, string, string])[] =>
@@ -129,3 +129,69 @@ void test('while restored nodes are expected back, no context is listed', () => 
     ['links-closed'],
   );
 });
+
+const ANSWERED: readonly (readonly [
+  context: readonly [host: string, path: string],
+  others: readonly (readonly [balancer: string, host: string, path: string])[],
+  text: string,
+])[] = [
+  [['*', '/nev'], [['shop', '*', '/']], 'shop gets its requests, at /'],
+  [
+    ['*', '/a/b/c'],
+    [
+      ['root', '*', '/'],
+      ['ab', '*', '/a/b'],
+      ['a', '*', '/a'],
+    ],
+    'ab gets its requests, at /a/b',
+  ],
+  [['*', '/ab'], [['a', '*', '/a']], ''],
+  [['*', '/a'], [['deeper', '*', '/a/b']], ''],
+  [['x.test', '/a'], [['shop', '*', '/a']], 'shop gets its requests, at /a on *'],
+  [
+    ['x.test', '/a'],
+    [
+      ['all', '*', '/a'],
+      ['own', 'x.test', '/'],
+    ],
+    'own gets its requests, at /',
+  ],
+  [
+    ['a.x.test', '/a'],
+    [
+      ['all', '*', '/a'],
+      ['suffix', '*.x.test', '/'],
+    ],
+    'suffix gets its requests, at / on *.x.test',
+  ],
+  [
+    ['*.x.test', '/a'],
+    [
+      ['all', '*', '/'],
+      ['wider', '*.test', '/a'],
+    ],
+    'wider gets its requests, at /a on *.test',
+  ],
+  [['*', '/a'], [['host', 'x.test', '/']], ''],
+];
+
+for (const [[host, path], others, text] of ANSWERED)
+  for (const kind of ['not served yet', 'without a node for ten minutes'])
+    void test(`requests for ${path} on ${host}, ${kind}, with ${JSON.stringify(others)}: ${text || 'no other context'}`, () => {
+      const { registry, register } = cluster();
+      const isServed = kind !== 'not served yet';
+      const late = register('late', 'late', path, host, isServed);
+      for (const [index, [balancer, onHost, at]] of others.entries()) register(`n${index}`, balancer, at, onHost);
+      registry.apply({ type: 'restore', records: [], nowUnixMs: 0 }, 0);
+      const found = () => registry.unserved().find(({ balancer }) => balancer === 'late')!;
+      if (isServed) {
+        registry.apply({ type: 'leave', ...late }, 0);
+        assert.equal(found().answeredBy, undefined, 'requests get 503');
+        for (const [index] of others.entries())
+          registry.apply({ type: 'heartbeat', id: parseNodeId(`n${index}`)!, connection: index + 2 }, 599_000);
+        registry.apply({ type: 'tick' }, 600_001);
+      }
+      const { answeredBy, message } = found();
+      assert.equal(answeredBy?.balancer ?? '', text.split(' ', 1)[0]);
+      assert.equal(/until then balancer (.*)$/.exec(message)?.[1] ?? '', text);
+    });

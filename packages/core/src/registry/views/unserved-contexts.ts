@@ -1,10 +1,11 @@
 /** Contexts that no node can serve now, with cause and remedy from ../liveness/unserved.ts. */
 import type { BalancerName, ContextPath, HostPattern, NodeId, UnservedContext } from '@rollcall/protocol';
-import { contextKey, type RememberedContext } from '../../contexts/hosted-context.ts';
+import { contextKey, type HostedContext, type RememberedContext } from '../../contexts/hosted-context.ts';
 import { leavesTooFew } from '../../liveness/eligible-left.ts';
 import { type ContextFacts, canServe, type NodeFacts, whyUnserved } from '../../liveness/unserved.ts';
 import { contextStatus, isEndingItself, type NodeView } from '../node/node-record.ts';
 import type { RegistryState } from '../registry-state.ts';
+import { AnsweringContexts } from './answering-contexts.ts';
 
 /** Largest number of contexts listed: more are of no use to a reader. */
 const MAX_CONTEXTS = 1_000;
@@ -27,13 +28,31 @@ interface Context {
 export function unservedContexts(state: RegistryState): UnservedContext[] {
   if (state.learning.isOpen) return [];
   const unserved: UnservedContext[] = [];
+  const answering = new AnsweringContexts(state);
   for (const { balancer, host, path, nodes, isServed, isPending } of contextsOf(state)) {
     const why = isPending || isServed ? undefined : whyUnserved({ balancer, host, path }, nodes);
     if (why === undefined) continue;
-    unserved.push({ balancer, host, path, ...why });
+    const instead = answering.instead({ host, path });
+    const until =
+      instead === undefined
+        ? ''
+        : `; until then balancer ${instead.balancer} gets its requests, at ${placeText(instead, host)}`;
+    unserved.push({
+      balancer,
+      host,
+      path,
+      ...why,
+      message: why.message + until,
+      ...(instead && { answeredBy: instead }),
+    });
     if (unserved.length === MAX_CONTEXTS) break;
   }
   return unserved.sort(inOrder);
+}
+
+/** `/`, or `/ on *` if the host is another one than `host`. */
+function placeText(context: HostedContext, host: HostPattern): string {
+  return context.host === host ? context.path : `${context.path} on ${context.host}`;
 }
 
 /** Contexts that only gone nodes have served, forgotten by an operator or not, with the instant at which the last of these nodes left. */
