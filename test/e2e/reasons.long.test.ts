@@ -22,38 +22,38 @@ const DRAINED_FOR_A = { status: 'draining', by: 'admin', reason: 'a' } as const;
 const STEPS: readonly Step[] = [
   {
     words: ['drain', 'n1', '--reason', 'a', '--yes'],
-    audit: [/^operator wants node n1 draining, effective is draining: a$/, 'admin', 'a'],
+    audit: [/^an operator requests draining for node n1: a$/, 'admin', 'a'],
     wanted: DRAINED_FOR_A,
     row: /by admin: a; empty$/,
   },
   { words: ['drain', 'n1', '--yes'], audit: undefined, wanted: DRAINED_FOR_A, row: /by admin: a; empty$/ },
   {
     words: ['drain', 'n1', '--yes', '--for', '1h'],
-    audit: [/^operator wants node n1 draining for 1h00m, effective is draining$/, 'admin'],
+    audit: [/^an operator requests draining for node n1 for 1h$/, 'admin'],
     wanted: DRAINED_FOR_A,
     row: /by admin: a; empty$/,
   },
   {
     words: ['stop', 'n1', '--yes'],
-    audit: [/^operator wants node n1 stopped, effective is stopped$/, 'admin'],
+    audit: [/^an operator requests stopped for node n1$/, 'admin'],
     wanted: { status: 'stopped', by: 'admin' },
     row: /by admin; stopped$/,
   },
   {
     words: ['enable', 'n1', '--reason', 'back'],
-    audit: [/^operator wants node n1 enabled, effective is enabled: back$/, 'admin', 'back'],
+    audit: [/^an operator requests enabled for node n1: back$/, 'admin', 'back'],
     wanted: ENABLED,
     row: / 0$/,
   },
   {
     words: ['drain', 'n1', '--yes', '--for', '2s', '--reason', 'b'],
-    audit: [/^operator wants node n1 draining for 2s, effective is draining: b$/, 'admin', 'b'],
+    audit: [/^an operator requests draining for node n1 for 2s: b$/, 'admin', 'b'],
     wanted: { status: 'draining', by: 'admin', reason: 'b' },
     row: /by admin: b; empty$|enabled +up/,
   },
   {
     audit: [
-      /^node n1 reverts from draining to enabled, effective is enabled: the time limit is over; admin requested draining \d+s ago \(b\)$/,
+      /^node n1 reverts from draining to enabled: the time limit is over; admin requested draining \d+s ago \(b\)$/,
     ],
     wanted: ENABLED,
     row: / 0$/,

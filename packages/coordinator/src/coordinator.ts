@@ -192,7 +192,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       maxTokenlessConnections: quotas['tokenless-connections'],
     });
     const feed = new FeedServer({ cluster, gate, open, history, epoch, leaseMs, reach: () => policy.bounds() });
-    const supervised = new SupervisedProcesses(history);
+    const supervised = new SupervisedProcesses(history, () => config.clocks.nowUnixMs());
     const unread = new UnreadAnswers(clocks, (socket, why) => refusedConnection(history, 'answer', socket, why));
     closers.push(() => unread.close());
     const idle = new IdleConnections(clocks, (socket, why) => refusedConnection(history, 'connection', socket, why));

@@ -1,5 +1,6 @@
 /** The status resource, from the registry, the workers and the store. */
 import {
+  ageText,
   copiesText,
   type NodeUrl,
   type QuotaResource,
@@ -15,6 +16,8 @@ import { clearTextAdvice } from './network/clear-text.ts';
 import { portAdvice, unservedAdvice } from './port-advice.ts';
 import { noWorkerAdvice, restartAdvice, siteCertificateAdvice } from './process-advice.ts';
 
+/** A worker that ended is reported for this long, milliseconds. */
+const LOSS_SHOWN_MS = 600_000;
 /** A token is reported this long before its expiry, milliseconds. */
 const EXPIRY_WARNING_MS = 7 * 86_400_000;
 /** Upper bound of the nodes that one sentence names. */
@@ -96,7 +99,7 @@ function quotas({ cluster, config, agents, registrations }: Dependencies): Quota
 function advice(dependencies: Dependencies, unserved: readonly UnservedContext[]): string[] {
   const { cluster, config, feed, state, storeSync, history, supervised, tokens } = dependencies;
   const sentences: string[] = [];
-  sentences.push(...unservedAdvice(unserved));
+  sentences.push(...unservedAdvice(unserved), ...lostWorkers(dependencies));
   const nowUnixMs = cluster.clocks.nowUnixMs();
   if (feed.workers.connected === 0) sentences.push(noWorkerAdvice(supervised.resources));
   sentences.push(...restartAdvice(supervised.resources, nowUnixMs));
@@ -177,7 +180,8 @@ function copiesAdvice({ cluster: { registry } }: Dependencies): string[] {
   return [...sentences.slice(0, MAX_NAMED), ...(more > 0 ? [`${more} more balancers have failing copies.`] : [])];
 }
 
-function nodeAdvice({ cluster }: Dependencies): string[] {
+function nodeAdvice(dependencies: Dependencies): string[] {
+  const { cluster } = dependencies;
   const unreachable: string[] = [];
   const unreachableUrls: NodeUrl[] = [];
   const differing: string[] = [];
@@ -195,7 +199,7 @@ function nodeAdvice({ cluster }: Dependencies): string[] {
     if (!node.isReady) unready.push(`${node.id} (${node.readyReason ?? 'by its own report'})`);
     if (node.returns.flapping) flapping.push(`${node.id} (${node.returns.flapping.count} returns)`);
   }
-  const sentences: string[] = [];
+  const sentences: string[] = sharedAddresses(dependencies);
   if (flapping.length > 0)
     sentences.push(
       `Flapping: ${named(flapping)}. After each return they get no new sessions for 1 s, doubled each time up to 60 s, and ramp up twice as slowly, until ten minutes pass without suspicion. Check why their processes end: memory, the health check of a supervisor, the network.`,
@@ -211,6 +215,33 @@ function nodeAdvice({ cluster }: Dependencies): string[] {
   if (differing.length > 0)
     sentences.push(`Registered with sticky settings that differ from those in force: ${named(differing)}.`);
   return sentences;
+}
+
+/** Static members of one balancer with one address: their program gets the share of several nodes. */
+function sharedAddresses({ cluster }: Dependencies): string[] {
+  const members = new Map<string, string[]>();
+  for (const { id, kind, liveness, registration } of cluster.registry.nodes()) {
+    if (kind !== 'static' || liveness === 'gone') continue;
+    const key = `${registration.balancer} ${registration.url}`;
+    members.set(key, [...(members.get(key) ?? []), id]);
+  }
+  const shared = [...members.values()].filter(({ length }) => length > 1).map((ids) => ids.join(' and '));
+  if (shared.length === 0) return [];
+  return [
+    `Members with the same address in one balancer: ${named(shared)}. Their program gets the share of several nodes. To do: rollcall remove one of them.`,
+  ];
+}
+
+/** Workers that ended without finishing their requests. */
+function lostWorkers({ supervised, cluster }: Dependencies): string[] {
+  const nowUnixMs = cluster.clocks.nowUnixMs();
+  const sentences = supervised.ended
+    .filter(({ name, atUnixMs }) => name.startsWith('worker') && nowUnixMs - atUnixMs < LOSS_SHOWN_MS)
+    .map(
+      ({ name, pid, detail, atUnixMs }) =>
+        `The process ${name} (pid ${pid}) ended (${detail}) ${ageText(nowUnixMs - atUnixMs)} ago: its requests in flight are lost, and no counter has them. To do: see the log of rollcall up and, for SIGKILL, the memory of the machine.`,
+    );
+  return sentences.slice(-MAX_NAMED);
 }
 
 function named(names: readonly string[]): string {

@@ -69,6 +69,10 @@ test('the processes of the supervisor are in status and metrics, each replacemen
     [...replaced, { number: 9, name: 'static', pid: 13, detail: 'exit 1', agoMs: 0 }],
   );
   assert.deepEqual(await status(), [WORKER]);
+  const { advice } = (await api('/v1/status')).json<StatusResource>();
+  const losses = advice.filter((sentence) => sentence.includes('requests in flight are lost'));
+  assert.equal(losses.length, 1, 'only workers have requests');
+  assert.match(losses[0]!, /^The process worker 1 \(pid 10\) ended \(SIGKILL\) 0 s ago: .* To do: /);
   const { text } = await api('/metrics');
   for (const [reason, count] of Object.entries(WORKER.restartReasons))
     assert.ok(text.includes(`rollcall_process_restarts_total{process="worker 1",reason="${reason}"} ${count}\n`), text);

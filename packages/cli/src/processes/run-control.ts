@@ -74,19 +74,24 @@ function redisOf(storeSpec: string): ListenAddress[] {
   return [{ host: hostname === '' ? 'localhost' : hostname, port: port === '' ? REDIS_PORT : Number(port) }];
 }
 
+let requests = 0;
+
 /** Sends a request to the supervisor, which answers after success or failure. */
 function requestFromSupervisor(
   parent: Parent,
   type: 'reload' | 'rotate',
   answer: 'reloaded' | 'rotated',
 ): Promise<string> {
+  const id = ++requests;
   return new Promise((resolve, reject) => {
     const stop = parent.onMessage((message) => {
       if (message.type !== answer) return;
+      // A supervisor of an earlier release repeats no number.
+      if (message.type === 'reloaded' && (message.id ?? id) !== id) return;
       stop();
       if (message.error === undefined) resolve(message.message);
       else reject(new Error(message.error));
     });
-    parent.send({ type });
+    parent.send(type === 'reload' ? { type, id } : { type });
   });
 }

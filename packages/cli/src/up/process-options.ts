@@ -138,7 +138,7 @@ export type ToChild =
   /** Outcome of a request to reopen logs. */
   | { readonly type: 'rotated'; readonly error?: string; readonly message: string }
   /** Outcome of a reload that the control process requested. */
-  | { readonly type: 'reloaded'; readonly error?: string; readonly message: string };
+  | { readonly type: 'reloaded'; readonly id?: number; readonly error?: string; readonly message: string };
 
 /** From a child, when it serves. */
 export interface ChildReady {
@@ -177,6 +177,8 @@ export interface CertificatesInUse extends CertificatesReport {
 /** From the control process: an administrator requests a reload. Answered by `reloaded`. */
 export interface ReloadRequest {
   readonly type: 'reload';
+  /** Number of the request, repeated in the answer. Absent in releases that have one request at a time. */
+  readonly id?: number;
 }
 
 /** From the control process: an operator requests that logs are reopened. Answered by `rotated`. */

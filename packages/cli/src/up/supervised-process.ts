@@ -39,8 +39,8 @@ export interface SupervisedOptions {
   readonly onFailed: (message: ChildFailed) => void;
   /** The child has answered a ping. */
   readonly onAnswer?: () => void;
-  /** The child requests a reload. */
-  readonly onReloadRequest?: () => void;
+  /** The child requests a reload; with its number for the request. */
+  readonly onReloadRequest?: (id: number) => void;
   /** The child requests that logs are reopened. */
   readonly onRotateRequest?: () => void;
   /** The child has noted the replacements up to this number. */
@@ -190,7 +190,7 @@ export class SupervisedProcess {
         this.#options.onNoted?.(message.number);
         break;
       case 'reload':
-        this.#options.onReloadRequest?.();
+        this.#options.onReloadRequest?.(message.id ?? 0);
         break;
       case 'rotate':
         this.#options.onRotateRequest?.();

@@ -95,6 +95,8 @@ export class Supervisor {
   #reloads: Promise<void> = Promise.resolve();
   /** A queued reload that has not begun to read the settings. */
   #nextReload: Promise<string> | undefined;
+  /** Requests of the control process that are not answered, by their number there. */
+  readonly #requested = new Map<number, Promise<string>>();
   #isServing = false;
   #isClosing = false;
   #closed: Promise<void> | undefined;
@@ -206,7 +208,7 @@ export class Supervisor {
           resolve();
         },
         onFailed: (message) => reject(new CliFailure(message.message, EXIT.failed)),
-        onReloadRequest: () => this.#reloadForControl(),
+        onReloadRequest: (id) => this.#reloadForControl(id),
         onRotateRequest: () => this.#control?.send({ type: 'rotated', ...this.reopenLogs() }),
         onNoted: (number) => this.#ledger.noted(number),
         onChange: (replaced) => this.#onChildChange(replaced),
@@ -339,7 +341,7 @@ export class Supervisor {
     const before = this.#controlOptions;
     this.#isReplacingControl = true;
     // The old control process may have requested the next reload; it would wait for an answer that cannot reach it.
-    if (this.#nextReload !== undefined) this.#answerEarly();
+    for (const [id, reload] of this.#requested) if (reload === this.#nextReload) this.#answerEarly(id);
     await this.#control?.close(CLOSE_GRACE_MS);
     this.#isReplacingControl = false;
     if (this.#isClosing) return;
@@ -353,22 +355,32 @@ export class Supervisor {
     }
   }
 
-  #answerEarly(): void {
-    this.#control?.send({ type: 'reloaded', message: 'a reload is running; this one follows it' });
+  #answerEarly(id: number): void {
+    this.#requested.delete(id);
+    const message = 'the control process restarts for another reload; this one follows, and its outcome is in the log';
+    this.#control?.send({ type: 'reloaded', id, message });
   }
 
   /** Handles the reload request of the control process. */
-  #reloadForControl(): void {
+  #reloadForControl(id: number): void {
     const { say } = this.#options;
-    if (this.#isReplacingControl) this.#answerEarly();
-    this.reload().then(
+    const reload = this.reload();
+    this.#requested.set(id, reload);
+    if (this.#isReplacingControl) this.#answerEarly(id);
+    const answer = (message: string, error?: string): void => {
+      // Without an entry it is answered, by a control process that is gone.
+      if (!this.#requested.delete(id)) return;
+      this.#control?.send({ type: 'reloaded', id, message, ...(error !== undefined && { error }) });
+    };
+    reload.then(
       (message) => {
         say(`reloaded: ${message}`);
-        this.#control?.send({ type: 'reloaded', message });
+        answer(message);
       },
       (error: Error) => {
-        say(`reload failed, nothing changed: ${error.message}`);
-        this.#control?.send({ type: 'reloaded', message: error.message, error: error.message });
+        const failure = `reload failed, nothing changed: ${error.message}`;
+        say(failure);
+        answer(failure, failure);
       },
     );
   }

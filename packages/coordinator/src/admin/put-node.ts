@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { RegisterCommand } from '@rollcall/core';
-import type { Fault, NodeId, NodePut, NodeRegistration, NodeResource, WriteResult } from '@rollcall/protocol';
+import type { Fault, NodeId, NodePut, NodeRegistration, NodeResource, NodeUrl, WriteResult } from '@rollcall/protocol';
 import { FaultBox, Fields, readRegistration } from '@rollcall/protocol';
 import { type Identity, ownerOf, peerOf, standingOf } from '../auth/gate.ts';
 import { registrationRights } from '../auth/registration-rights.ts';
@@ -16,6 +16,9 @@ import { nodeTag, unmatched } from './record-tags.ts';
 
 /** Time that the answer waits for the result of the probe, milliseconds; a little longer than one probe. */
 const ANSWER_WITHIN_MS = PROBE_TIMEOUT_MS + 500;
+
+/** Nodes that one note names. */
+const MAX_NAMED = 3;
 
 /** Events that end the wait. */
 const VERDICTS: ReadonlySet<string> = new Set(['up', 'unreachable', 'blocked', 'gone']);
@@ -166,16 +169,30 @@ function result(
   ttlMs: number | undefined,
 ): WriteResult {
   const node = cluster.resource(id);
-  const others = cluster.registry.nodesAt(url).filter((other) => other !== id);
+  const note = sameAddress(cluster, id, url);
   return {
     nodes: node ? [node] : [],
     isChanged,
     isDryRun: false,
     message: `node ${id} is registered ${termText(ttlMs)}${troubleText(id, node, ttlMs === undefined)}`,
-    ...(others.length > 0 && {
-      note: `${others.join(', ')} registers this address itself, so its program is two nodes now; remove one of them`,
-    }),
+    ...(note !== undefined && { note }),
   };
+}
+
+/** Other nodes at the address: the program behind it is several nodes, and gets as many shares. */
+function sameAddress({ registry }: Cluster, id: NodeId, url: NodeUrl): string | undefined {
+  const others = registry.nodesAt(url).filter((other) => other !== id);
+  if (others.length > 0)
+    return `${others.join(', ')} registers this address itself, so its program is two nodes now; remove one of them`;
+  const balancer = registry.node(id)?.registration.balancer;
+  if (balancer === undefined) return undefined;
+  const members = [...registry.nodesIn(balancer)].filter(
+    (one) => one.id !== id && one.kind === 'static' && one.liveness !== 'gone' && one.registration.url === url,
+  );
+  if (members.length === 0) return undefined;
+  const named = members.map((one) => one.id).slice(0, MAX_NAMED);
+  const more = members.length - named.length;
+  return `${named.join(', ')}${more > 0 ? ` and ${more} more` : ''} of balancer ${balancer} has this address too, so its program gets the share of ${members.length + 1} nodes; remove one of them: rollcall remove ${id}`;
 }
 
 /** Why the node gets no new sessions, and what ends that; empty if it is up and ready. */

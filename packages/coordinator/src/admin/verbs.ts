@@ -204,12 +204,14 @@ function absenceText(node: NodeView): string {
 }
 
 function unfinishedText(registry: Registry, ids: readonly NodeId[]): string {
-  let [sessions, sessionsSeenOnce, inFlight] = [0, 0, 0];
+  let [sessions, sessionsSeenOnce, inFlight, tunnels] = [0, 0, 0, 0];
   for (const id of ids) {
     const unfinished = registry.unfinished(id);
     sessions += unfinished.sessions;
     sessionsSeenOnce += unfinished.sessionsSeenOnce;
     inFlight += unfinished.inFlight;
+    tunnels += unfinished.tunnels;
   }
-  return `${sessionsText(sessions, sessionsSeenOnce)}, ${inFlight} in flight`;
+  const open = tunnels === 0 ? '' : `, ${tunnels} ${tunnels === 1 ? 'tunnel' : 'tunnels'}`;
+  return `${sessionsText(sessions, sessionsSeenOnce)}, ${inFlight} in flight${open}`;
 }

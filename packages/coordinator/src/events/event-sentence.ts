@@ -1,5 +1,12 @@
 import type { Event } from '@rollcall/core';
-import { compactDuration, type EventResource, failingText, inSeconds, sessionsText } from '@rollcall/protocol';
+import {
+  compactDuration,
+  durationText,
+  type EventResource,
+  failingText,
+  inSeconds,
+  sessionsText,
+} from '@rollcall/protocol';
 import { stickyOverSentence, stickySentence } from './sticky-sentence.ts';
 
 /** An event for people and programs, without number and time. */
@@ -75,12 +82,23 @@ function nodeSentence(event: NodeEvent): string {
     case 'status':
       return statusSentence(event);
     case 'drained':
-      return `node ${id} is drained (${event.cause}): ${sessionsText(event.sessionsLeft, event.sessionsSeenOnce)} left, ${event.inFlight} in flight`;
+      return drainedSentence(event);
     case 'patched':
       return `node ${id}: ${event.what}`;
     default:
       return event satisfies never;
   }
+}
+
+type DrainedEvent = Extract<Event, { type: 'drained' }>;
+
+function drainedSentence({ id, cause, sessionsLeft, sessionsSeenOnce, inFlight }: DrainedEvent): string {
+  const left = sessionsText(sessionsLeft, sessionsSeenOnce);
+  if (cause === 'deadline')
+    return `node ${id} is drained, because its deadline is over: ${left} left, ${inFlight} in flight`;
+  // Only a stop ends with sessions.
+  if (sessionsLeft > 0) return `node ${id} is drained: nothing is in flight; it is stopped, so ${left} move`;
+  return `node ${id} is drained: nothing is in flight, and no session has been used lately`;
 }
 
 type StatusEvent = Extract<Event, { type: 'status' }>;
@@ -91,11 +109,18 @@ function statusSentence({ id, side, status, effective, reason, deadlineMs, forMs
     const requester = side === 'node' ? 'the node' : (ended.by ?? 'an operator');
     const why = ended.reason === undefined || ended.reason === '' ? '' : ` (${ended.reason})`;
     const age = compactDuration(ended.ageMs);
-    return `node ${id} reverts from ${ended.status} to ${status}, effective is ${effective}: ${cause}; ${requester} requested ${ended.status} ${age} ago${why}`;
+    return `node ${id} reverts from ${ended.status} to ${status}${inForce(status, effective)}: ${cause}; ${requester} requested ${ended.status} ${age} ago${why}`;
   }
-  const time = forMs === undefined ? '' : ` for ${compactDuration(forMs)}`;
-  const deadline = deadlineMs === undefined ? '' : `, deadline in ${compactDuration(deadlineMs)}`;
-  return `${side} wants node ${id} ${status}${time}, effective is ${effective}${deadline}${reasonOf(reason)}`;
+  const time = forMs === undefined ? '' : ` for ${durationText(forMs)}`;
+  const deadline = deadlineMs === undefined ? '' : `, deadline in ${durationText(deadlineMs)}`;
+  const request =
+    side === 'node' ? `node ${id} requests ${status} for itself` : `an operator requests ${status} for node ${id}`;
+  return `${request}${time}${deadline}${inForce(status, effective)}${reasonOf(reason)}`;
+}
+
+/** The more restrictive status of the other side, if there is one. */
+function inForce(status: string, effective: string): string {
+  return status === effective ? '' : `, it stays ${effective}`;
 }
 
 function suspectSentence(id: string, { reason, silentMs }: Extract<Event, { type: 'suspect' }>): string {
@@ -135,10 +160,10 @@ function goneWords({ cause, silentMs, isConnected, isTermOver }: Extract<Event, 
 }
 
 function settledSentence(isSettled: boolean, learningMs: number): string {
-  if (isSettled && learningMs === 0) return 'the coordinator knows the cluster';
+  if (isSettled && learningMs === 0) return 'the start is over: no session waits for a node that is not back';
   return learningMs > 0
-    ? 'sessions of missing nodes wait for their return'
-    : 'sessions no longer wait for missing nodes';
+    ? `agents have had time to return; sessions of nodes that are not back wait ${inSeconds(learningMs)} more`
+    : 'no session waits for a node that is not back; agents still have time to return';
 }
 
 function reasonOf(reason: string | undefined): string {

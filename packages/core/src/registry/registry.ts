@@ -206,10 +206,10 @@ export class Registry {
   }
 
   /** The current use of a node: its sessions, and its requests and tunnels in flight. */
-  unfinished(id: NodeId): SessionNumbers & { readonly inFlight: number } {
+  unfinished(id: NodeId): SessionNumbers & { readonly inFlight: number; readonly tunnels: number } {
     const { nodes, workers, nowMs } = this.#state;
     const { inFlight, tunnels, ...counted } = workers.counters(id, nowMs);
-    return { ...sessionNumbers(nodes.get(id)?.sessions, counted), inFlight: inFlight + tunnels };
+    return { ...sessionNumbers(nodes.get(id)?.sessions, counted), inFlight, tunnels };
   }
 
   /** Active sessions of all nodes that are not gone: as the node reports or, without a report, as the workers count them. */

@@ -235,10 +235,9 @@ for (const listener of ['proxy', 'tls'] as const) {
       assert.equal(await client.write(octets).ended(), '');
       assert.equal(lane.refused(), at + 1);
     }
-    assert.match(
-      lane.lines.join('\n'),
-      /^connection from trusted proxy 127\.0\.0\.1 to --\w+ closed: .*send-proxy-v2[^\n]*$/,
-    );
+    assert.equal(new Set(lane.lines).size, 4, 'one line for each cause');
+    for (const line of lane.lines)
+      assert.match(line, /^connection from trusted proxy 127\.0\.0\.1 to --\w+ closed: .*send-proxy-v2[^\n]*$/);
     // An end within the header counts; a probe by connect alone does not.
     for (const [octets, count] of [
       [V1.slice(0, 20), 6],
@@ -252,18 +251,27 @@ for (const listener of ['proxy', 'tls'] as const) {
     assert.equal(lane.engine.admitted, 0);
   });
 
-  test(`--${listener}: a header has to arrive within the time for a head`, async (t) => {
-    let nowMs = 0;
-    const lane = await start(t, { now: () => nowMs, limits: { headerTimeoutMs: 1_000 } });
-    const client = await lane.connect(listener === 'tls' ? lane.tlsPort : lane.port);
-    client.write(V1.slice(0, 20));
-    while (lane.engine.admitted === 0) await new Promise((resolve) => setImmediate(resolve));
-    nowMs = 1_001;
-    lane.engine.checkDeadlines();
-    assert.equal(await client.ended(), '');
-    assert.equal(lane.engine.counters(0).refusals[REFUSALS.indexOf('header-timeout')], 1);
-    assert.equal(lane.engine.admitted, 0);
-  });
+  for (const [sent, why] of [
+    ['', 'no PROXY header within header-timeout 1s'],
+    [V1.slice(0, 20), 'the PROXY header is not complete within header-timeout 1s'],
+    [V2.slice(0, 13), 'the PROXY header is not complete within header-timeout 1s'],
+  ] as const)
+    test(`--${listener}: after ${sent.length} octets of a header the time for a head ends the connection: ${why}`, async (t) => {
+      let nowMs = 0;
+      const lane = await start(t, { now: () => nowMs, limits: { headerTimeoutMs: 1_000 } });
+      const client = await lane.connect(listener === 'tls' ? lane.tlsPort : lane.port);
+      client.write(sent);
+      while (lane.engine.admitted === 0) await new Promise((resolve) => setImmediate(resolve));
+      // The engine reads what was sent.
+      for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+      nowMs = 1_001;
+      lane.engine.checkDeadlines();
+      assert.equal(await client.ended(), '');
+      assert.equal(lane.engine.counters(0).refusals[REFUSALS.indexOf('header-timeout')], 0);
+      assert.equal(lane.refused(), 1);
+      assert.match(lane.lines[0]!, new RegExp(`closed: ${why}; let the proxy send one`));
+      assert.equal(lane.engine.admitted, 0);
+    });
 }
 
 test('each cause of refusals has a line of its own, and the next one counts what came between', async (t) => {
@@ -282,6 +290,10 @@ test('each cause of refusals has a line of its own, and the next one counts what
     ]).flat(),
   );
   assert.deepEqual(lane.fields, [{}, {}, { unlogged: 2 }, { unlogged: 2 }]);
+  assert.deepEqual(
+    lane.lines.map((line) => line.endsWith('; 2 more were not logged')),
+    [false, false, true, true],
+  );
 });
 
 test('a listener without the protocol takes a header for a bad request', async (t) => {

@@ -3,6 +3,7 @@
  * of them has to: it may name any client. Other listeners never come here.
  */
 import type net from 'node:net';
+import { durationText } from '@rollcall/protocol';
 import { readProxyHeader } from '../http1/proxy-header.ts';
 import type { Counters } from './counters.ts';
 import type { Deadlined } from './deadline-sweep.ts';
@@ -70,6 +71,7 @@ export class ProxyHeaders {
         this.#refuse(
           `connection from trusted proxy ${peer} to --${listener} closed: ${end.why}`,
           `let the proxy send one (HAProxy: send-proxy-v2), or remove ${listener} from --proxy-protocol`,
+          end.why,
         );
       onClosed();
     });
@@ -77,18 +79,24 @@ export class ProxyHeaders {
     sweep.add(reader);
   }
 
-  #refuse(what: string, remedy: string): void {
+  /** Lines of one `cause` and remedy are limited. */
+  #refuse(what: string, remedy: string, cause = ''): void {
     const { counters, now, log } = this.#services;
     counters.proxyHeaderRefusals++;
     const nowMs = now();
-    const line = this.#lines.get(remedy);
+    const key = `${cause} ${remedy}`;
+    const line = this.#lines.get(key);
     if (line !== undefined && nowMs - line.loggedAtMs < QUIET_MS) {
       line.unlogged++;
       return;
     }
     const unlogged = line?.unlogged ?? 0;
-    log?.warn({ ...(unlogged > 0 && { unlogged }) }, `${what}; ${remedy}`);
-    this.#lines.set(remedy, { loggedAtMs: nowMs, unlogged: 0 });
+    log?.warn(
+      { ...(unlogged > 0 && { unlogged }) },
+      `${what}; ${remedy}${unlogged > 0 ? `; ${unlogged} more were not logged` : ''}`,
+    );
+    if (this.#lines.size >= MAX_LINES) this.#lines.clear();
+    this.#lines.set(key, { loggedAtMs: nowMs, unlogged: 0 });
   }
 
   /** Closes connections whose header is not complete. */
@@ -97,7 +105,10 @@ export class ProxyHeaders {
   }
 }
 
-/** The end of one header. `length`: octets read; `why`: the octets are no header, `''` if the connection closed or timed out. */
+/** Causes whose last line is kept; with more of them all are forgotten. */
+const MAX_LINES = 64;
+
+/** The end of one header. `length`: octets read; `why`: the octets are no header, `''` if the connection closed. */
 type HeaderEnd =
   | { readonly length: number; readonly address: string; readonly rest: Buffer }
   | { readonly length: number; readonly why: string };
@@ -150,8 +161,8 @@ class HeaderReader implements Deadlined {
 
   onDeadline(): void {
     if (this.#isOver) return;
-    this.#services.counters.refusals['header-timeout']++;
-    this.#fail('');
+    const what = this.#octets.length === 0 ? 'no PROXY header' : 'the PROXY header is not complete';
+    this.#fail(`${what} within header-timeout ${durationText(this.#services.limits.headerTimeoutMs)}`);
   }
 
   destroy(): void {

@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Event } from '@rollcall/core';
+import { eventLine } from './event-sentence.ts';
+
+const DRAINED = { type: 'drained', id: 'n1', side: 'operator', sessionsSeenOnce: 0, inFlight: 0 };
+const STATUS = { type: 'status', id: 'n1', side: 'operator', status: 'draining', effective: 'draining' };
+const SETTLED = { type: 'settled' };
+
+const SENTENCES: readonly (readonly [event: object, sentence: string])[] = [
+  [
+    { ...DRAINED, cause: 'idle', sessionsLeft: 0 },
+    'node n1 is drained: nothing is in flight, and no session has been used lately',
+  ],
+  [
+    { ...DRAINED, cause: 'idle', sessionsLeft: 19 },
+    'node n1 is drained: nothing is in flight; it is stopped, so 19 sessions move',
+  ],
+  [
+    { ...DRAINED, cause: 'deadline', sessionsLeft: 19, inFlight: 2 },
+    'node n1 is drained, because its deadline is over: 19 sessions left, 2 in flight',
+  ],
+  [STATUS, 'an operator requests draining for node n1'],
+  [{ ...STATUS, forMs: 1_500, reason: 'kernel' }, 'an operator requests draining for node n1 for 1500ms: kernel'],
+  [
+    { ...STATUS, status: 'enabled', effective: 'stopped' },
+    'an operator requests enabled for node n1, it stays stopped',
+  ],
+  [
+    { ...STATUS, side: 'node', status: 'stopped', effective: 'stopped', deadlineMs: 8_000, reason: 'scaled down' },
+    'node n1 requests stopped for itself, deadline in 8s: scaled down',
+  ],
+  [{ ...SETTLED, isSettled: true, learningMs: 0 }, 'the start is over: no session waits for a node that is not back'],
+  [
+    { ...SETTLED, isSettled: true, learningMs: 4_000 },
+    'agents have had time to return; sessions of nodes that are not back wait 4 s more',
+  ],
+  [
+    { ...SETTLED, isSettled: false, learningMs: 0 },
+    'no session waits for a node that is not back; agents still have time to return',
+  ],
+];
+
+for (const [event, sentence] of SENTENCES)
+  test(`event: ${sentence}`, () => {
+    assert.equal(eventLine(event as Event)?.message, sentence);
+  });
