@@ -107,7 +107,7 @@ describe('balancer-manager in a browser', { skip: noChromium }, () => {
     await row('shop-1')
       .getByText(/12 sessions/)
       .waitFor();
-    await page.locator('#events').getByText('operator wants node shop-1 draining').waitFor();
+    await page.locator('#events').getByText('an operator requests draining for node shop-1').waitFor();
     // The reason is shown as it was typed, and never becomes markup.
     await page.locator('#events').getByText('<b>1.5</b> <img src=x').waitFor();
     assert.equal(await page.locator('main img, #events img, #events b').count(), 0);
