@@ -16,10 +16,20 @@ export interface DurationBounds {
 
 /** Milliseconds of `text`. Throws a usage failure that names `label`, the units and the bounds for anything else. */
 export function durationFrom(label: string, text: string, { minMs = 0, maxMs = DAY_MS }: DurationBounds = {}): number {
-  const ms = parseDuration(text);
+  const ms = signedDuration(text);
   if (ms !== undefined && ms >= minMs && ms <= maxMs) return ms;
   const bounds = `from ${durationText(minMs)} to ${durationText(maxMs)}`;
-  throw new CliFailure(`${label} ${JSON.stringify(text)} ${NOT_A_DURATION}, ${bounds}`, EXIT.usage);
+  const fault =
+    ms === undefined
+      ? `${NOT_A_DURATION}, ${bounds}`
+      : `is too ${ms < minMs ? 'short' : 'long'}: write a duration ${bounds}`;
+  throw new CliFailure(`${label} ${JSON.stringify(text)} ${fault}`, EXIT.usage);
+}
+
+/** Milliseconds of a duration, also of a negative one, which is out of every range; `undefined` for other texts. */
+export function signedDuration(text: string): number | undefined {
+  const ms = parseDuration(text.replace(/^-/, ''));
+  return ms !== undefined && text.startsWith('-') ? -ms : ms;
 }
 
 /** The same for a flag; `undefined` if it is not set. */

@@ -50,7 +50,10 @@ export interface DrainProgress {
   readonly sessionsLeft: number;
   /** Sessions left that were seen once. The drain does not wait for them. */
   readonly sessionsSeenOnce: number;
-  /** Age of the oldest session that the workers have seen again; absent when there is none. */
+  /**
+   * Least age of the oldest session that the workers have seen again; absent when there is none. True to about 2 s, except for sessions
+   * that are older than the coordinator: they count from its start.
+   */
   readonly oldestSessionMs?: number;
   readonly inFlight: number;
   readonly tunnels: number;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { NodeResource } from '@rollcall/protocol';
-import { waitForDrains } from './drain-wait.ts';
+import { type WaitedFor, waitForDrains } from './drain-wait.ts';
 
 interface State {
   readonly liveness?: NodeResource['liveness'];
@@ -22,14 +22,14 @@ function node(
 }
 
 /** Runs the wait against these looks, the last of which repeats. Returns its result and what it printed. */
-async function wait(looks: readonly (readonly NodeResource[])[], timeoutMs?: number) {
+async function wait(looks: readonly (readonly NodeResource[])[], timeoutMs?: number, what?: WaitedFor) {
   const lines: string[] = [];
   const { write } = process.stderr;
   process.stderr.write = ((text: string) => lines.push(...text.trimEnd().split('\n'))) as never;
   let at = 0;
   const look = async (): Promise<readonly NodeResource[]> => looks[Math.min(at++, looks.length - 1)]!;
   try {
-    const over = await waitForDrains(look, looks[0]!, timeoutMs);
+    const over = await waitForDrains(look, looks[0]!, timeoutMs, what);
     return { ...over, lines };
   } finally {
     process.stderr.write = write;
@@ -89,3 +89,29 @@ test('the time limit ends the wait and names the nodes that are left', async () 
     message: 'not drained within the --timeout: a; the drain continues',
   });
 });
+
+for (const [what, status, words] of [
+  ['drain', 'draining', 'drained'],
+  ['stop', 'stopped', 'stopped'],
+] as const)
+  test(`the wait for a ${what} names it as a ${what} in each text`, async () => {
+    const busy = node('a', { status, sessions: 1 });
+    const { lines } = await wait(
+      [[busy], [{ ...busy, drain: { ...busy.drain!, isDone: true, sessionsLeft: 0 } }]],
+      60_000,
+      what,
+    );
+    const waits = `waiting until the ${what} of 1 node ends, at most 1m; Ctrl-C ends the wait and not the ${what}`;
+    assert.equal(lines[0], waits);
+    await assert.rejects(wait([[busy], [node('a', { status: 'enabled' })]], undefined, what), {
+      message: `a was enabled again before its ${what} ended`,
+    });
+    await assert.rejects(wait([[busy]], 1, what), {
+      message: `not ${words} within the --timeout: a; the ${what} continues`,
+    });
+  });
+
+for (const targets of [[], [node('a', { liveness: 'gone' })]])
+  test(`a wait for ${targets.length} nodes, none of them present, fails at once`, async () => {
+    await assert.rejects(wait([targets]), { exitCode: 1, message: /^there is nothing to wait for: no node / });
+  });

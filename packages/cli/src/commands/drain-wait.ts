@@ -20,15 +20,22 @@ export interface DrainsOver {
   readonly failure: CliFailure | undefined;
 }
 
+/** The command that waits, as a noun. */
+export type WaitedFor = 'drain' | 'stop';
+const DONE = { drain: 'drained', stop: 'stopped' } as const;
+
 /**
- * Polls until the drains of all `targets` have ended, and prints each change. A target that is not listed any more counts as gone.
- * Throws if a node is enabled again, and with exit code 4 when `timeoutMs` is over.
+ * Polls until the drains or stops of all `targets` have ended, and prints each change. A target that is not listed any more counts as gone.
+ * Throws if a node is enabled again, with exit code 4 when `timeoutMs` is over, and if no target is present.
  */
 export async function waitForDrains(
   look: () => Promise<readonly NodeResource[]>,
   targets: readonly NodeResource[],
   timeoutMs: number | undefined,
+  what: WaitedFor = 'drain',
 ): Promise<DrainsOver> {
+  if (targets.every(({ liveness }) => liveness === 'gone'))
+    throw new CliFailure(`there is nothing to wait for: no node that could ${what} is present`, EXIT.failed);
   const startMs = performance.now();
   const endMs = startMs + (timeoutMs ?? Number.POSITIVE_INFINITY);
   const pollMs = targets.length > MANY_NODES ? SLOW_POLL_MS : POLL_MS;
@@ -37,8 +44,8 @@ export async function waitForDrains(
   const ends = new Map<string, DrainEnd>();
   const printed = new Map<string, string>();
   const limit = timeoutMs === undefined ? 'without a time limit (--timeout)' : `at most ${durationText(timeoutMs)}`;
-  const drains = targets.length === 1 ? 'the drain of 1 node ends' : `the drains of ${targets.length} nodes end`;
-  process.stderr.write(`waiting until ${drains}, ${limit}; Ctrl-C ends the wait and not the drain\n`);
+  const subject = targets.length === 1 ? `the ${what} of 1 node ends` : `the ${what}s of ${targets.length} nodes end`;
+  process.stderr.write(`waiting until ${subject}, ${limit}; Ctrl-C ends the wait and not the ${what}\n`);
   for (;;) {
     const now = new Map((await look()).map((node) => [node.id as string, node]));
     for (const [id, before] of left) {
@@ -53,13 +60,13 @@ export async function waitForDrains(
         done.push(node);
         left.delete(id);
       } else if (node.status === 'enabled')
-        throw new CliFailure(`${id} was enabled again before its drain ended`, EXIT.failed);
+        throw new CliFailure(`${id} was enabled again before its ${what} ended`, EXIT.failed);
       else left.set(id, node);
     }
     if (left.size === 0) return { nodes: done, failure: verdict(ends, compactDuration(performance.now() - startMs)) };
     if (performance.now() >= endMs)
       throw new CliFailure(
-        `not drained within the --timeout: ${[...left.keys()].join(', ')}; the drain continues`,
+        `not ${DONE[what]} within the --timeout: ${[...left.keys()].join(', ')}; the ${what} continues`,
         EXIT.timedOut,
       );
     await sleep(pollMs);

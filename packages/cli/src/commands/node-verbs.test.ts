@@ -40,14 +40,19 @@ test('drain, enable and stop print the new status, and the node has it', async (
 test('a verb on a node that was removed names the removal, and what it needs', async (t) => {
   const cluster = await shopAndWiki(t);
   await cluster.run('remove n1 --yes');
-  const absence = 'node n1 was removed by an operator: start its program again, or add its address again';
-  for (const [words, status] of [
-    ['enable n1', 'enabled'],
-    ['drain n1', 'draining'],
-    ['stop n1', 'stopped'],
-    ['enable n1', 'enabled'],
+  const absence = 'node n1 was removed by an operator';
+  const start = ': start its program again, or add its address again; it is enabled when it registers again';
+  for (const [words, rest] of [
+    ['enable n1', start],
+    ['drain n1', ': nothing drains; if it registers again, it is draining'],
+    ['drain n1 --dry-run', ': nothing drains; if it registers again, it would be draining'],
+    ['stop n1', ': nothing stops; if it registers again, it is stopped'],
+    ['enable n1', start],
   ] as const)
-    await expectOutcomes(cluster.run, [{ words, out: `${absence}; it is ${status} when it registers again` }]);
+    await expectOutcomes(cluster.run, [{ words, out: `${absence}${rest}` }]);
+  await cluster.run('drain n1');
+  await cluster.add('n1');
+  assert.equal((await nodeOf(cluster, 'n1'))?.status, 'draining');
 });
 
 test('a command on all nodes of a balancer or a group changes these nodes only', async (t) => {
@@ -151,12 +156,15 @@ test('commands on nodes refuse wrong words with exit 2 and change nothing', asyn
   for (const verb of ['drain', 'stop'])
     usage.push(
       [`${verb} n1 --for 5`, /^--for "5" is not a duration with a unit/],
-      [`${verb} n1 --for 32d`, /^--for "32d" is not a duration .* to 31d\n$/],
+      [`${verb} n1 --for 32d`, /^--for "32d" is too long: .* to 31d\n$/],
     );
   usage.push(
     ['enable n1 --for 5m', "unknown option '--for'; see rollcall enable --help"],
     ['drain n1 --deadline soon', /^--deadline "soon" is not a duration/],
     ['drain n1 --wait --timeout 1', /^--timeout "1" is not a duration/],
+    ...['drain n1', 'stop n1', 'scale shop=2'].map(
+      (words) => [`${words} --timeout 3s`, '--timeout needs --wait, whose time it limits'] as const,
+    ),
   );
   await expectOutcomes(
     cluster.run,
@@ -208,6 +216,25 @@ test('remove deletes the node once', async (t) => {
     { words: 'remove n1', out: /^node n1 (?:is|was) removed/ },
     { words: 'nodes', out: /^(?!.*\nn1 )/s },
   ]);
+});
+
+test('drain and stop with --wait fail if no node is present', async (t) => {
+  const cluster = await shopAndWiki(t);
+  for (const id of ['n1', 'n2']) await cluster.run(`remove ${id} --yes`);
+  const rest = 'rollcall: there is nothing to wait for: no node that could';
+  for (const verb of ['drain', 'stop'])
+    await expectOutcomes(cluster.run, [
+      {
+        words: `${verb} --balancer shop --yes --wait`,
+        code: 1,
+        err: `no node of balancer shop is present\n${rest} ${verb} is present`,
+      },
+      {
+        words: `${verb} n1 --yes --wait`,
+        code: 1,
+        err: new RegExp(`^node n1 was removed.*\n${rest} ${verb} is present\n$`),
+      },
+    ]);
 });
 
 test('drain --wait with a time limit ends with exit 4 and the drain continues', async (t) => {

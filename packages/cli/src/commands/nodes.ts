@@ -89,7 +89,7 @@ export function drainText(node: NodeResource, drain: DrainProgress): string {
   const oldest =
     drain.oldestSessionMs === undefined || drain.sessionsLeft === 0
       ? ''
-      : ` (the oldest for ${compactDuration(drain.oldestSessionMs)})`;
+      : ` (the oldest for at least ${compactDuration(drain.oldestSessionMs)})`;
   const once = drain.sessionsSeenOnce > 0 ? ` and ${drain.sessionsSeenOnce} seen once` : '';
   return `${counted(drain.sessionsLeft, 'session')}${oldest}${once}, ${drain.inFlight} in flight, ${counted(drain.tunnels, 'tunnel')} left${waiting}${left}`;
 }

@@ -310,7 +310,7 @@ test('explain refuses flags that do not belong together, and wrong numbers', asy
     { words: 'explain --url shop', code: 2, err: /^--url shop is not an address: write an address like http/ },
     { words: 'explain --live --count 0', code: 2, err: /^--count / },
     { words: 'explain --live --count x', code: 2, err: /^--count / },
-    { words: 'explain --live --for 1h', code: 2, err: /^--for "1h" is not a duration/ },
+    { words: 'explain --live --for 1h', code: 2, err: /^--for "1h" is too long: / },
     { words: 'explain n2', code: 1, err: 'there is no node n2; did you mean n1?' },
     { words: 'explain', code: 1, err: 'no proxy worker is connected to answer this' },
     { words: 'explain --live', code: 1, err: 'no proxy worker is connected to answer this' },

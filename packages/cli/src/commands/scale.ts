@@ -6,11 +6,11 @@ import { Command } from 'commander';
 import type { AdminClient } from '../admin-client.ts';
 import { CliFailure, EXIT } from '../exit.ts';
 import { nodesOf } from '../lists.ts';
-import { durationOf } from '../run/node-flags.ts';
 import { sendConfirmed, YES_HELP } from './confirmation.ts';
 import { withNextStep } from './no-target.ts';
 import { addReaderFlags, clientFor, printJson, printNote, type ReaderFlags } from './reader-flags.ts';
 import { MANY_ATTEMPTS, type ScaleProgress, scaleProgress } from './scale-progress.ts';
+import { waitTimeoutMs } from './verb-flags.ts';
 
 interface ScaleFlags extends ReaderFlags {
   readonly wait?: boolean;
@@ -61,7 +61,7 @@ export function scaleCommand(): Command {
           `${JSON.stringify(text)}: write BALANCER=N with N from 1 to 1000, like shop=5`,
           EXIT.usage,
         );
-      const timeoutMs = durationOf('--timeout', flags.timeout, DEFAULT_TIMEOUT_MS);
+      const timeoutMs = waitTimeoutMs(flags) ?? DEFAULT_TIMEOUT_MS;
       await scale(balancer, count, timeoutMs, flags);
     });
 }

@@ -9,7 +9,7 @@ import { sendConfirmed, YES_HELP } from './confirmation.ts';
 import { waitForDrains } from './drain-wait.ts';
 import { withNextStep, withNodeStep } from './no-target.ts';
 import { addReaderFlags, clientFor, printJson, printNote, type ReaderFlags } from './reader-flags.ts';
-import { boundedMs, reasonOf } from './verb-flags.ts';
+import { boundedMs, reasonOf, waitTimeoutMs } from './verb-flags.ts';
 
 interface VerbFlags extends ReaderFlags {
   readonly balancer?: string;
@@ -61,7 +61,7 @@ function verb(name: 'drain' | 'enable' | 'stop', description: string): Command {
     .option('--dry-run', 'print the effect and change nothing')
     .action(async (node: string | undefined, flags: VerbFlags) => {
       const path = targetPath(name, node, flags);
-      const timeoutMs = boundedMs('--timeout', flags.timeout);
+      const timeoutMs = waitTimeoutMs(flags);
       const body: StatusBody = {
         ...reasonOf(flags.reason),
         ...optionalMs('deadlineMs', boundedMs('--deadline', flags.deadline)),
@@ -85,7 +85,7 @@ function verb(name: 'drain' | 'enable' | 'stop', description: string): Command {
       const look = (): Promise<readonly NodeResource[]> => lookAt(client, node, flags);
       const { more, ...rest } = result;
       const targets = more === undefined ? result.nodes : await look();
-      const { nodes, failure } = await waitForDrains(look, targets, timeoutMs);
+      const { nodes, failure } = await waitForDrains(look, targets, timeoutMs, name === 'stop' ? 'stop' : 'drain');
       if (flags.json) printJson({ ...rest, nodes });
       if (failure !== undefined) throw failure;
     });

@@ -21,6 +21,18 @@ export function boundedMs(
   return durationFlag(flag, text, { minMs: min, maxMs: max });
 }
 
+/** `--timeout` of a command that waits with `--wait` only. Fails with exit 2 without it. */
+export function waitTimeoutMs({
+  wait,
+  timeout,
+}: {
+  readonly wait?: boolean;
+  readonly timeout?: string;
+}): number | undefined {
+  if (timeout !== undefined && !wait) throw usage('--timeout needs --wait, whose time it limits');
+  return boundedMs('--timeout', timeout);
+}
+
 function usage(message: string): CliFailure {
   return new CliFailure(message, EXIT.usage);
 }

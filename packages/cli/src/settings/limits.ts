@@ -1,7 +1,7 @@
 /** Parser and help of `--limit NAME=VALUE`, the limits of the proxy. */
-import { parseDuration, TIME_LIMITS, type TimeLimit, timeLimitKey } from '@rollcall/protocol';
+import { TIME_LIMITS, type TimeLimit, timeLimitKey } from '@rollcall/protocol';
 import { checkedLimits, DEFAULT_LIMITS, type EngineLimits, type LimitChanges } from '@rollcall/proxy';
-import { NOT_A_DURATION } from '../duration.ts';
+import { NOT_A_DURATION, signedDuration } from '../duration.ts';
 import { CliFailure, EXIT } from '../exit.ts';
 import { nearest } from '../nearest.ts';
 import { type Given, inForce, type Source, spelled } from './origins.ts';
@@ -99,7 +99,7 @@ function limitFrom({ flag, text, source = 'flag' }: LimitText): Given<TimeLimit>
   const spelling = spelled(source, flag.slice('--'.length), isList ? text : value);
   const timeKey = timeLimitKey(name);
   if (timeKey !== undefined) return { source, key, name, spelling, value: timeLimitFrom(timeKey, value, shown) };
-  const number = unit === 'duration' ? parseDuration(value) : /^\d{1,15}$/.test(value) ? Number(value) : undefined;
+  const number = unit === 'duration' ? signedDuration(value) : /^\d{1,15}$/.test(value) ? Number(value) : undefined;
   if (number === undefined)
     throw usage(`${shown}: ${value} ${unit === 'duration' ? NOT_A_DURATION : 'is not a number'}`);
   try {

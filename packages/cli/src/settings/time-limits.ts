@@ -9,7 +9,6 @@ import {
   type LimitsPatch,
   limitPathFault,
   limitsFault,
-  parseDuration,
   TIME_LIMIT_KEYS,
   TIME_LIMITS,
   type TimeLimit,
@@ -17,7 +16,7 @@ import {
   timeLimitFault,
   timeLimitKey,
 } from '@rollcall/protocol';
-import { NOT_A_DURATION } from '../duration.ts';
+import { NOT_A_DURATION, signedDuration } from '../duration.ts';
 import { CliFailure, EXIT } from '../exit.ts';
 import { nearest } from '../nearest.ts';
 
@@ -27,7 +26,7 @@ const NAMES: readonly string[] = TIME_LIMIT_KEYS.map((key) => TIME_LIMITS[key].n
 
 /** The limit that `text` is. Throws a usage failure that begins with `label`. */
 export function timeLimitFrom(key: TimeLimitKey, text: string, label: string): TimeLimit {
-  const ms = text === 'none' ? 'none' : parseDuration(text);
+  const ms = text === 'none' ? 'none' : signedDuration(text);
   if (ms === undefined) {
     const none = TIME_LIMITS[key].neverNone === undefined ? ', and not none' : '';
     throw usage(`${label}: ${text} ${NOT_A_DURATION}${none}`);

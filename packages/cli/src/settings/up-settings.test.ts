@@ -121,7 +121,7 @@ const refused: readonly (readonly [flags: Partial<UpFlags>, message: RegExp | st
   [{ workers: '65' }, '--workers 65 is not auto or a number from 1 to 64'],
   [{ workers: '1.5' }, '--workers 1.5 is not auto or a number from 1 to 64'],
   [{ grace: '5' }, /^--grace "5" is not a duration with a unit/],
-  [{ heartbeat: '10ms' }, /^--heartbeat "10ms" is not a duration/],
+  [{ heartbeat: '10ms' }, /^--heartbeat "10ms" is too short: /],
   [{ store: 'redis' }, '--store redis is not memory, file:PATH or redis://HOST:PORT'],
   [{ store: 'file:' }, '--store file: is not memory, file:PATH or redis://HOST:PORT'],
   [{ tlsCert: ['a'], tlsKey: ['b'] }, '--tls-cert and --tls-key need --tls, the TLS listener'],

@@ -432,7 +432,9 @@ export const NodeSchema: TUnsafe<NodeResource> = answer<NodeResource>()(
         sinceUnixMs: Type.Number(),
         sessionsLeft: Type.Number({ description: 'sessions seen again; the drain waits for them' }),
         sessionsSeenOnce: Type.Number({ description: 'sessions seen once; the drain does not wait for them' }),
-        oldestSessionMs: Type.Optional(Type.Number()),
+        oldestSessionMs: Type.Optional(
+          Type.Number({ description: 'least age of the oldest session seen again, at most that of the coordinator' }),
+        ),
         inFlight: Type.Number(),
         tunnels: Type.Number(),
         isDone: Type.Boolean(),

@@ -178,28 +178,40 @@ function sentence(
   if (target.type === 'node') {
     const node = registry.node(target.id);
     if (node === undefined) return `node ${target.id} is no longer there`;
-    const absence = absenceText(node);
-    return absence === ''
-      ? `node ${target.id} ${verb} ${status}${left}`
-      : `node ${target.id} ${absence}; ${isDryRun ? 'it would be' : 'it is'} ${status} when it registers again`;
+    const returns = `${isDryRun ? 'it would be' : 'it is'} ${status}`;
+    if (node.liveness !== 'gone') return `node ${target.id} ${verb} ${status}${left}`;
+    return status === 'enabled'
+      ? `node ${target.id} ${absenceText(node)}: ${returnText(node)}; ${returns} when it registers again`
+      : `node ${target.id} ${absenceText(node)}: nothing ${status === 'draining' ? 'drains' : 'stops'}; if it registers again, ${returns}`;
   }
   if (ids.length === 0) return `no node of ${target.type} ${target.name} is present`;
   const nodes = `${ids.length} ${ids.length === 1 ? 'node' : 'nodes'} of ${target.type} ${target.name}`;
   return `${nodes} ${verb} ${status}${left}`;
 }
 
-/** Why the node is not there, with the remedy; `''` for a node that is. */
-function absenceText(node: NodeView): string {
-  if (node.liveness !== 'gone') return '';
-  switch (node.goneCause) {
+/** Why the node is not there. */
+function absenceText({ goneCause }: NodeView): string {
+  switch (goneCause) {
     case 'removed':
-      return node.registration.copies === undefined
-        ? 'was removed by an operator: start its program again, or add its address again'
-        : `was removed by an operator: rollcall scale ${node.registration.balancer}=N starts its program again`;
+      return 'was removed by an operator';
     case 'left':
-      return 'has left: start its program again';
+      return 'has left';
     default:
-      return 'is gone: check its program and its machine';
+      return 'is gone';
+  }
+}
+
+/** How the node comes back. */
+function returnText({ goneCause, registration }: NodeView): string {
+  switch (goneCause) {
+    case 'removed':
+      return registration.copies === undefined
+        ? 'start its program again, or add its address again'
+        : `rollcall scale ${registration.balancer}=N starts its program again`;
+    case 'left':
+      return 'start its program again';
+    default:
+      return 'check its program and its machine';
   }
 }
 

@@ -158,6 +158,37 @@ void test('the age of the oldest session is counted from its first request', () 
   assert.equal(sessions.oldestMs(2.5 * IDLE_MS), 1.5 * IDLE_MS);
 });
 
+void test('the age is true to the second at any instant, also after a merge and with another idle time', () => {
+  const startsMs = [0, 37, 999, 56_250, 112_400, 112_500, 225_100, 1_234_567];
+  for (const idleMs of [1_000, 60_000, IDLE_MS, 86_400_000])
+    for (const startMs of startsMs)
+      for (const ageMs of [0, 150, 2_000, 40_000].filter((age) => age <= idleMs)) {
+        const worker = new ActiveSessions(idleMs, 1);
+        const coordinator = new ActiveSessions(idleMs, 2);
+        worker.see('a', startMs);
+        coordinator.merge(worker.take(10, startMs + 50)!, 0, startMs + 50);
+        for (const sessions of [worker, coordinator]) {
+          const check = (what: string): void => {
+            const seenMs = sessions.oldestMs(startMs + 50 + ageMs)!;
+            const isTrue = seenMs <= ageMs + 50 && seenMs > ageMs - 100;
+            assert.ok(isTrue, `${what}: ${seenMs} of ${ageMs} ms from ${startMs}, idle time ${idleMs}`);
+          };
+          check('as seen');
+          sessions.setIdleMs(2 * idleMs, startMs + 50);
+          check('with another idle time');
+        }
+      }
+});
+
+void test('the age is never too high for a session that another instance has known for longer', () => {
+  const worker = new ActiveSessions(IDLE_MS, 1);
+  for (const seenMs of [0, 600_000]) worker.see('a', seenMs);
+  const coordinator = new ActiveSessions(IDLE_MS, 2);
+  coordinator.merge(worker.take(10, 900_000)!, 0, 900_000);
+  const leastMs = coordinator.oldestMs(901_000)!;
+  assert.ok(leastMs >= 1_000 && leastMs <= 301_000, `${leastMs}`);
+});
+
 function populations(count: number): string[] {
   return Array.from({ length: count }, (_, i) => `p${i}-`);
 }

@@ -27,6 +27,8 @@ const MAX_SAMPLE = 32_768;
 const PARTS = 16;
 /** Shortest part, milliseconds: numbers of parts stay within 31 bits. */
 const MIN_PART_MS = 10;
+/** Unit of the instants at which sessions were first seen, milliseconds. Parts are too long: an age would be minutes too high. */
+const FIRST_UNIT_MS = 100;
 const HASH_HALF_BITS = 24;
 const HASH_MASK = 0xff_ffff;
 const FIRST_OFFSET = 0x811c9dc5;
@@ -47,14 +49,14 @@ const SPARSE = 16;
 const NEVER = -0x8000_0000;
 /** Sentinel "no sweep in progress", above every index. A small integer, so that V8 keeps the field unboxed. */
 const NOWHERE = 0x3fff_ffff;
-/** Numbers of a slot: two halves of the hash, and two parts of the idle time. */
+/** Numbers of a slot: two halves of the hash, and two instants. */
 const WIDTH_BITS = 2;
 const WIDTH = 1 << WIDTH_BITS;
 const LOW = 0;
 const HIGH = 1;
 /** Part in which the session was last seen; `NEVER` for a free slot. */
 const SEEN = 2;
-/** Part in which the session was first seen, without a pause longer than the idle time. */
+/** Instant at which the session was first seen, without a pause longer than the idle time, in `FIRST_UNIT_MS`. */
 const FIRST = 3;
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 const DIGITS: Uint8Array = Uint8Array.from(ALPHABET, (digit) => digit.charCodeAt(0));
@@ -108,7 +110,6 @@ export class ActiveSessions {
     for (let at = 0; at < slots.length; at += WIDTH) {
       if (slots[at + SEEN] === NEVER) continue;
       slots[at + SEEN] = Math.min(part, Math.floor((slots[at + SEEN]! + 1) * factor) - 1);
-      slots[at + FIRST] = Math.floor(slots[at + FIRST]! * factor);
     }
     if (this.#admitsSince !== NEVER) this.#admitsSince = Math.ceil((this.#admitsSince + 1) * factor);
     this.#partMs = newPartMs;
@@ -119,14 +120,26 @@ export class ActiveSessions {
   /** Records a request of session `id`. True when it is a new entry. */
   see(id: string, nowMs: number): boolean {
     this.#hash(id);
-    const part = Math.floor(nowMs / this.#partMs);
-    return this.#put(this.#hashLow, this.#hashHigh, part, part, true);
+    return this.#put(this.#hashLow, this.#hashHigh, Math.floor(nowMs / this.#partMs), firstAt(nowMs), true);
   }
 
   /** Removes session `id`. True when it was there. */
   remove(id: string): boolean {
     this.#hash(id);
     return this.#remove(this.#hashLow, this.#hashHigh);
+  }
+
+  /** Moves the beginning of session `id` back to that in `other`, if both have it. */
+  beginAsIn(other: ActiveSessions, id: string): void {
+    this.#hash(id);
+    this.#beginAsIn(other, this.#hashLow, this.#hashHigh);
+  }
+
+  #beginAsIn(other: ActiveSessions, low: number, high: number): void {
+    const from = other.#find(low, high);
+    const to = this.#find(low, high);
+    if (other.#slots[from + SEEN] === NEVER || this.#slots[to + SEEN] === NEVER) return;
+    this.#slots[to + FIRST] = Math.min(this.#slots[to + FIRST]!, other.#slots[from + FIRST]!);
   }
 
   /** Zero bits at the end of the hash that an entry needs to be counted: each entry stands for 2^level sessions. */
@@ -142,8 +155,7 @@ export class ActiveSessions {
     return {
       release: (endMs) => {
         this.#held.remove(low, high);
-        const part = Math.floor(endMs / this.#partMs);
-        this.#put(low, high, part, part, true);
+        this.#put(low, high, Math.floor(endMs / this.#partMs), firstAt(endMs), true);
       },
     };
   }
@@ -154,14 +166,17 @@ export class ActiveSessions {
     return this.#counted * 2 ** this.#level;
   }
 
-  /** Age of the oldest session since it was first seen, milliseconds; `undefined` without sessions. */
+  /**
+   * Least age of the oldest session since it was first seen, milliseconds; `undefined` without sessions. It is too low for sessions
+   * that another instance has seen before it sent them, and when the table is a sample.
+   */
   oldestMs(nowMs: number): number | undefined {
     this.#judge(Math.floor(nowMs / this.#partMs));
     let first = Number.POSITIVE_INFINITY;
     const slots = this.#slots;
     for (let at = 0; at < slots.length; at += WIDTH)
       if (slots[at + SEEN] !== NEVER) first = Math.min(first, slots[at + FIRST]!);
-    return this.#size === 0 ? undefined : Math.max(0, nowMs - first * this.#partMs);
+    return this.#size === 0 ? undefined : Math.max(0, nowMs - first * FIRST_UNIT_MS);
   }
 
   // ---- counting together
@@ -208,9 +223,15 @@ export class ActiveSessions {
   /**
    * Adds a sample that another instance took; `floor` is the highest level of all merged samples. An entry counts from the
    * end of the part it was seen in, so it never expires before the entry of the other instance. Entries of `except` are left
-   * out. `take` does not return merged entries before `tellAgain`: the instance that has seen them reports them.
+   * out. New entries begin as in `earlier`, or when they come. `take` does not return merged entries before `tellAgain`: the instance
+   * that has seen them reports them.
    */
-  merge(sample: SessionSample, floor: number, nowMs: number, except?: ActiveSessions): void {
+  merge(
+    sample: SessionSample,
+    floor: number,
+    nowMs: number,
+    { except, earlier }: { readonly except?: ActiveSessions; readonly earlier?: ActiveSessions } = {},
+  ): void {
     this.#floor = floor;
     this.#judge(Math.floor(nowMs / this.#partMs));
     while (this.#admits < floor || this.#level < floor) this.#coarsen();
@@ -218,18 +239,20 @@ export class ActiveSessions {
       const seenUntilMs = nowMs + sample.partEndsInMs - age * sample.partMs;
       const part = Math.floor(seenUntilMs / this.#partMs);
       if (part < this.#judgedPart - PARTS) continue;
+      const first = firstAt(Math.min(nowMs, seenUntilMs));
       for (let at = 0; at + 8 <= hashes.length; at += 8) {
         const low = number(hashes, at);
         const high = number(hashes, at + 4);
-        if (except === undefined || !except.#has(low, high))
-          this.#put(low, high, part, Math.min(part, this.#judgedPart), false);
+        const isExcepted = except !== undefined ? except.#has(low, high) : false;
+        if (isExcepted) continue;
+        if (this.#put(low, high, part, first, false) && earlier !== undefined) this.#beginAsIn(earlier, low, high);
       }
     }
   }
 
   /** The same for a sample that is not one of several merged regularly: the level may fall below that of the sample later. */
-  adopt(sample: SessionSample, nowMs: number, except?: ActiveSessions): void {
-    this.merge(sample, sample.level, nowMs, except);
+  adopt(sample: SessionSample, nowMs: number, others?: Parameters<ActiveSessions['merge']>[3]): void {
+    this.merge(sample, sample.level, nowMs, others);
     this.#floor = 0;
   }
 
@@ -298,7 +321,8 @@ export class ActiveSessions {
     this.#byZeros[zeros]!++;
     if (zeros >= this.#level) this.#counted++;
     if (this.#sweptTo < slots.length) this.#sweep(NEVER, this.#sweptTo + SWEPT_AT_ONCE * WIDTH);
-    else if (this.#size > MAX_SAMPLE) this.#makeRoom(first);
+    // A merged entry may be of a part that is over, or of the next one.
+    else if (this.#size > MAX_SAMPLE) this.#makeRoom(isUntold ? part : this.#judgedPart);
     else if (2 * WIDTH * this.#size > slots.length) this.#resize((2 * slots.length) / WIDTH);
     return true;
   }
@@ -328,8 +352,9 @@ export class ActiveSessions {
   #judge(part: number): void {
     if (part === this.#judgedPart) return;
     this.#judgedPart = part;
+    const first = firstAt(part * this.#partMs);
     this.#held.forEach((low, high) => {
-      this.#put(low, high, part, part, true);
+      this.#put(low, high, part, first, true);
     });
     this.#sweptTo = 0;
     this.#sweep(part - PARTS, this.#slots.length);
@@ -465,6 +490,11 @@ function zerosOf(half: number): number {
 /** Zero bits at the end of a 32-bit number that is not 0. */
 function endingZeros(bits: number): number {
   return 31 - Math.clz32(bits & -bits);
+}
+
+/** Rounded up, so that an age is never too high. */
+function firstAt(ms: number): number {
+  return Math.ceil(ms / FIRST_UNIT_MS);
 }
 
 function partMs(idleMs: number): number {

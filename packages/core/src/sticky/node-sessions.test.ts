@@ -46,6 +46,33 @@ for (const { what, steps, again, once } of HISTORIES)
     assert.deepEqual([successor.again(nowMs), successor.once(nowMs)], [again, once]);
   });
 
+/** Steps at 0 s, and the instant at which the oldest session that was seen again began. */
+const BEGINNINGS: readonly (readonly [what: string, opened: number | undefined, seen: readonly number[]])[] = [
+  ['a session begins when it is opened', 3_000, [63_000]],
+  ['a session that another worker opened begins with its first request', undefined, [5_000, 70_000]],
+];
+
+for (const [what, openedMs, seenMs] of BEGINNINGS)
+  void test(`the age of a session: ${what}, also at the coordinator and with a WebSocket`, () => {
+    for (const isHeld of [false, true]) {
+      const worker = new NodeSessions(IDLE_MS, 1);
+      const coordinator = new NodeSessions(IDLE_MS, 2);
+      const report = (nowMs: number): void => {
+        for (let sample = worker.take(10, nowMs); sample; sample = worker.take(10, nowMs))
+          coordinator.merge(sample, NO_FLOORS, nowMs);
+      };
+      if (openedMs !== undefined) worker.open('a', openedMs);
+      if (openedMs !== undefined) report(openedMs);
+      for (const ms of seenMs) {
+        if (isHeld) worker.hold('a', ms);
+        else worker.see('a', ms);
+        report(ms);
+      }
+      const ageMs = 100_000 - (openedMs ?? seenMs[0]!);
+      assert.deepEqual([worker.oldestMs(100_000), coordinator.oldestMs(100_000)], [ageMs, ageMs]);
+    }
+  });
+
 /** Steps of two workers, and what the coordinator has after each of their reports in any order. */
 const TOGETHER: readonly {
   readonly what: string;

@@ -38,6 +38,8 @@ export class NodeSessions {
   /** A request has sent session `id`. True when the session was not known before. */
   see(id: string, nowMs: number): boolean {
     const isNew = this.#again.see(id, nowMs);
+    // A session begins when it is opened.
+    if (isNew) this.#again.beginAsIn(this.#once, id);
     // A sampled table does not show whether it has met the id before.
     if (!isNew && this.#again.level === 0) return false;
     return !this.#once.remove(id) && isNew;
@@ -45,8 +47,10 @@ export class NodeSessions {
 
   /** Session `id` is in use until the release: it counts as seen again without requests. */
   hold(id: string, nowMs: number): HeldSession {
+    const held = this.#again.hold(id, nowMs);
+    this.#again.beginAsIn(this.#once, id);
     this.#once.remove(id);
-    return this.#again.hold(id, nowMs);
+    return held;
   }
 
   /** Number of sessions that were seen again. */
@@ -63,7 +67,7 @@ export class NodeSessions {
     return this.again(nowMs) + this.once(nowMs);
   }
 
-  /** Age of the oldest session that was seen again, milliseconds; `undefined` without such sessions. */
+  /** Least age of the oldest session that was seen again, from its beginning, milliseconds; `undefined` without such sessions. */
   oldestMs(nowMs: number): number | undefined {
     return this.#again.oldestMs(nowMs);
   }
@@ -87,15 +91,16 @@ export class NodeSessions {
 
   /** Adds a sample that another instance took. A session that any instance has seen again counts as seen again. */
   merge(sample: SessionSample, floors: SampleFloors, nowMs: number): void {
-    this.#again.merge(sample, floors.again, nowMs);
+    this.#again.merge(sample, floors.again, nowMs, { earlier: this.#once });
     this.#once.drop(sample);
-    if (sample.once !== undefined) this.#once.merge({ ...sample, ...sample.once }, floors.once, nowMs, this.#again);
+    if (sample.once !== undefined)
+      this.#once.merge({ ...sample, ...sample.once }, floors.once, nowMs, { except: this.#again });
   }
 
   /** The same for sessions of all instances, as one instance received them. */
   adopt(sample: SessionSample, nowMs: number): void {
-    this.#again.adopt(sample, nowMs);
+    this.#again.adopt(sample, nowMs, { earlier: this.#once });
     this.#once.drop(sample);
-    if (sample.once !== undefined) this.#once.adopt({ ...sample, ...sample.once }, nowMs, this.#again);
+    if (sample.once !== undefined) this.#once.adopt({ ...sample, ...sample.once }, nowMs, { except: this.#again });
   }
 }

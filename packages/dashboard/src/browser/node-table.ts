@@ -171,7 +171,7 @@ function drainText(node: NodeResource, drain: NonNullable<NodeResource['drain']>
   ];
   if (drain.tunnels > 0) parts.push(`${drain.tunnels} tunnels`);
   if (drain.oldestSessionMs !== undefined && drain.sessionsLeft > 0)
-    parts.push(`the oldest for ${duration(drain.oldestSessionMs)}`);
+    parts.push(`the oldest for at least ${duration(drain.oldestSessionMs)}`);
   if (deadline !== undefined) parts.push(`at most ${duration(Math.max(0, deadline - Date.now()))} more`);
   if (drain.waitingFor.length > 0) parts.push(`waiting for ${drain.waitingFor.join(', ')}`);
   return `left: ${parts.join(', ')}`;

@@ -259,6 +259,39 @@ void test('causes that keep sessions away come first: joining, draining, standby
   assert.equal(gone.explain('a').requests.fairShare, 0);
 });
 
+void test('the explanation of a gone node has nothing that is true of present nodes only', () => {
+  const id = parseNodeId('a')!;
+  const changes: readonly (readonly [what: string, change: (cluster: Cluster) => void])[] = [
+    ['enabled', () => {}],
+    [
+      'draining by eve (deploy)',
+      (cluster) =>
+        cluster.apply({
+          type: 'operator-status',
+          target: { type: 'node', id },
+          status: 'draining',
+          by: 'eve',
+          reason: 'deploy',
+        }),
+    ],
+    ['enabled', (cluster) => cluster.apply({ type: 'node-status', id, connection: 1, status: 'draining' })],
+    ['enabled', (cluster) => cluster.apply({ type: 'heartbeat', id, connection: 1, ready: false })],
+    ['enabled', (cluster) => cluster.apply({ type: 'patch-node', id, standby: true, by: 'eve' })],
+    ['enabled', (cluster) => cluster.apply({ type: 'patch-node', id, redirectTo: parseNodeId('b')!, by: 'eve' })],
+    ['enabled', (cluster) => cluster.round({ a: 5, b: 5 }, ['a'])],
+  ];
+  for (const [what, change] of changes)
+    for (const end of ['leave', 'then the change'] as const) {
+      const cluster = new Cluster();
+      if (end === 'leave') change(cluster);
+      cluster.apply({ type: 'leave', id, connection: 1 });
+      if (end !== 'leave' && what !== 'enabled') change(cluster);
+      const gone = 'it is gone: left by its own choice; it gets no requests';
+      const expected = what === 'enabled' ? [gone] : [gone, `if it registers again, it is ${what}`];
+      assert.deepEqual(cluster.explain('a').because, expected, end);
+    }
+});
+
 void test('a node without new work gets the requests of its sessions', () => {
   const cluster = new Cluster();
   cluster.apply({ type: 'patch-node', id: parseNodeId('a')!, standby: true, by: 'eve' });

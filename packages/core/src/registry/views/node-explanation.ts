@@ -4,7 +4,14 @@
  */
 import type { ExplainedMetric, ExplainedShare, NodeExplanation, NodeId } from '@rollcall/protocol';
 import { loadFactor, READY_LATE_MS } from '@rollcall/protocol';
-import { effectiveStatus, isStandby, type NodeView, takesNew, weightOf } from '../node/node-record.ts';
+import {
+  effectiveStatus,
+  isStandby,
+  type NodeView,
+  type RequestedStatus,
+  takesNew,
+  weightOf,
+} from '../node/node-record.ts';
 import { sessionNumbers } from '../node/session-numbers.ts';
 import type { RegistryState } from '../registry-state.ts';
 import { FADE_MS } from '../workers/traffic.ts';
@@ -54,11 +61,14 @@ export function explainNode(state: RegistryState, id: NodeId, now: Now): NodeExp
   return {
     id,
     balancer,
-    because: [
-      ...standing(state, node, now),
-      ...loadSentences(node, metrics, factor),
-      ...shareSentences(own, all, { requests, sessions }),
-    ],
+    because:
+      node.liveness === 'gone'
+        ? absence(node, now)
+        : [
+            ...standing(state, node, now),
+            ...loadSentences(node, metrics, factor),
+            ...shareSentences(own, all, { requests, sessions }),
+          ],
     ...(node.load !== undefined && { load: node.load }),
     ...(meanLoad !== undefined && { meanLoad }),
     loadFactor: factor,
@@ -85,6 +95,20 @@ function compared(state: RegistryState, node: NodeView, nowMs: number): Compared
 
 function shareOf(count: number, all: number, fairShare: number): ExplainedShare {
   return { count, share: all > 0 ? count / all : 0, fairShare };
+}
+
+/** Of a gone node only its absence is true, and what an operator wants of it if it returns. */
+function absence(node: NodeView, now: Now): readonly string[] {
+  const { operatorStatus } = node;
+  const why = node.livenessReason === undefined ? '' : `: ${inWords(node, node.livenessReason, now.nowMs)}`;
+  const gone = `it is gone${why}; it gets no requests`;
+  if (operatorStatus.status === 'enabled') return [gone];
+  return [gone, `if it registers again, it is ${operatorStatus.status}${requester(operatorStatus)}`];
+}
+
+/** ` by eve (deploy)`. */
+function requester({ by, reason }: RequestedStatus): string {
+  return `${by === undefined ? '' : ` by ${by}`}${reason === undefined ? '' : ` (${reason})`}`;
 }
 
 /** The causes that keep new sessions away, or let few of them in. */
@@ -118,15 +142,12 @@ function standing(state: RegistryState, node: NodeView, now: Now): readonly stri
   const status = effectiveStatus(node);
   if (status !== 'enabled') {
     const requestedStatus = node.operatorStatus.status === status ? node.operatorStatus : node.nodeStatus;
-    const who =
-      requestedStatus === node.nodeStatus
-        ? ' by its own request'
-        : requestedStatus.by === undefined
-          ? ''
-          : ` by ${requestedStatus.by}`;
-    const why = requestedStatus.reason === undefined ? '' : ` (${requestedStatus.reason})`;
+    const isOwn = requestedStatus === node.nodeStatus;
+    const who = isOwn
+      ? ` by its own request${requester({ ...requestedStatus, by: undefined })}`
+      : requester(requestedStatus);
     const effect = status === 'draining' ? 'it keeps its sessions and gets no new ones' : 'it gets no requests';
-    sentences.push(`it is ${status}${who}${why}: ${effect}`);
+    sentences.push(`it is ${status}${who}: ${effect}`);
   }
   if (isStandby(node)) sentences.push('it is standby: it gets new sessions only when no other node is eligible');
   const { ejectedBy } = state.workers.counters(node.id, now.nowMs);

@@ -177,7 +177,10 @@ export class WorkerCounterTable {
     for (const { sessionLevels } of this.#workers.values()) sessionLevels.delete(id);
   }
 
-  /** Age of the oldest session of the node that was seen again, milliseconds; `undefined` while no worker has reported one. */
+  /**
+   * Least age of the oldest session of the node that was seen again, milliseconds; `undefined` while no worker has reported one. Sessions
+   * that are older than this coordinator count from its start.
+   */
   oldestSessionMs(id: NodeId, nowMs: number): number | undefined {
     return this.#sessions.get(id)?.oldestMs(nowMs);
   }
