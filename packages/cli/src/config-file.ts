@@ -32,14 +32,16 @@ export function applyConfigFile(command: Command): ConfigFile {
     const isList = Array.isArray(value) && value.every((item) => typeof item === 'string');
     const isText = typeof value === 'string' || typeof value === 'number';
     const isFlag = !option.required && !option.optional;
-    if (isFlag ? typeof value !== 'boolean' : option.variadic ? !isList : !isText)
+    const isSwitch = isFlag || option.optional;
+    const isSwitched = typeof value === 'boolean' || (!isFlag && typeof value === 'string');
+    if (isSwitch ? !isSwitched : option.variadic ? !isList : !isText)
       throw new CliFailure(
-        `${path}: ${key} is not ${isFlag ? 'true or false' : option.variadic ? 'a list of texts' : 'text'}`,
+        `${path}: ${key} is not ${isSwitch ? 'true or false' : option.variadic ? 'a list of texts' : 'text'}`,
         EXIT.usage,
       );
     const source = command.getOptionValueSource(key);
     if (source === undefined || source === 'default')
-      command.setOptionValueWithSource(key, option.variadic || isFlag ? value : String(value), 'config');
+      command.setOptionValueWithSource(key, option.variadic || isSwitch ? value : String(value), 'config');
   }
   return { path, balancers: settings['balancers'] };
 }

@@ -27,6 +27,31 @@ test('a switch in the environment can be on or off', (t) => {
   assert.throws(() => settings(t, [], { ROLLCALL_ASSIGN: 'perhaps' }), /--assign "perhaps": write on or off/);
 });
 
+test('each switch is on without a value, and takes the values of its help', (t) => {
+  const switches: readonly (readonly [flag: string, patch: (isOn: boolean) => object])[] = [
+    ['--assign', (assign) => ({ assign })],
+    ['--nofailover', (isOn) => ({ sticky: { failover: isOn ? 'none' : 'any' } })],
+    ['--movable', (movable) => ({ sticky: { movable } })],
+    ['--route-cookie-partitioned', (partitioned) => ({ sticky: { routeCookie: { partitioned } } })],
+  ];
+  for (const [flag, patch] of switches) {
+    // Alone, partitioned is refused without Secure.
+    const rest = ['--route-cookie-secure', 'always'];
+    const others = settings(t, rest);
+    const read = (...words: string[]) =>
+      settings(t, [...words, ...rest]).filter(
+        (one) => !others.some((other) => JSON.stringify(other) === JSON.stringify(one)),
+      );
+    assert.deepEqual(read(flag), [['flag', patch(true)]], flag);
+    for (const isOn of [true, false])
+      for (const text of isOn ? ['true', 'on'] : ['false', 'off']) {
+        assert.deepEqual(read(flag, text), [['flag', patch(isOn)]], `${flag} ${text}`);
+        assert.deepEqual(read(`${flag}=${text}`), [['flag', patch(isOn)]], `${flag}=${text}`);
+      }
+    assert.throws(() => read(flag, 'perhaps'), new RegExp(`${flag} "perhaps": write on or off`));
+  }
+});
+
 test('settings of Rollcall override their Apache spelling', (t) => {
   assert.deepEqual(
     settings(t, ['--sticky', 'insert', '--stickysession', '_s|_t', '--failover', 'group', '--nofailover']),

@@ -17,19 +17,19 @@ const FLAGS = [
   ['--session-algorithm <name>', 'session-algorithm'],
   ['--retries <n>', 'retries'],
   ['--session-idle <duration>', 'session-idle'],
-  ['--assign', 'assign'],
+  ['--assign [on|off]', 'assign'],
   // Apache's spelling comes first, so that the settings of Rollcall override it.
   ['--stickysession <names>', 'stickysession'],
-  ['--nofailover', 'nofailover'],
+  ['--nofailover [on|off]', 'nofailover'],
   ['--sticky <mode>', 'sticky'],
   ['--session-cookie <name...>', 'cookies'],
   ['--session-parameter <name...>', 'parameters'],
   ['--failover <where>', 'failover'],
-  ['--movable', 'movable'],
+  ['--movable [true|false]', 'movable'],
   ['--route-cookie-name <name>', 'route-cookie-name'],
   ['--route-cookie-same-site <policy>', 'route-cookie-same-site'],
   ['--route-cookie-secure <when>', 'route-cookie-secure'],
-  ['--route-cookie-partitioned', 'route-cookie-partitioned'],
+  ['--route-cookie-partitioned [true|false]', 'route-cookie-partitioned'],
   ['--route-cookie-domain <name>', 'route-cookie-domain'],
   ['--route-cookie-path <path>', 'route-cookie-path'],
   ['--route-cookie-lifetime <lifetime>', 'route-cookie-lifetime'],
@@ -80,10 +80,11 @@ export function startSettings(command: Command, fileBalancers: unknown, path: st
     const { name: long, attribute } = namesOf(command, flags);
     const source = sourceOf(attribute);
     const value: unknown = command.getOptionValue(attribute);
-    if (source === undefined || value === undefined || value === false) continue;
+    if (source === undefined || value === undefined) continue;
     const texts = Array.isArray(value)
       ? value.map(String)
-      : [value === true ? switchText(source, long) : String(value)];
+      : // A switch without a value is on.
+        [String(value)];
     const patch = settingPatch(key, texts, `--${long}`);
     settings.push({ name: '*', source, patch });
     if (!isApaches(key)) spellings.push({ name: '*', source, patch, spelling: spelled(source, long, texts.join(',')) });
@@ -168,11 +169,6 @@ function limitSettings(command: Command): Spelling[] {
     if (name === undefined) throw usage(`--limit ${text}: ${scoped.balancer} is not the name of a balancer`);
     return [{ name, source, patch: scoped.patch, spelling: spelled(source, 'limit', text) }];
   });
-}
-
-/** A switch without a value is on. Its variable is "on" or "off", which commander does not parse. */
-function switchText(source: Source, long: string): string {
-  return (source === 'environment' ? process.env[variableOf(long)] : undefined) ?? 'on';
 }
 
 function namesOf(command: Command, flags: string): { readonly name: string; readonly attribute: string } {
