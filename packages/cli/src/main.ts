@@ -2,6 +2,7 @@
 import { LogDestination } from '@rollcall/logging';
 import { Command, CommanderError } from 'commander';
 import { CliFailure, EXIT } from './exit.ts';
+import { refuseFlagsAsValues } from './missing-value.ts';
 import { onNpmEnd } from './npm-parent.ts';
 import { TOKEN_VARIABLES } from './secret.ts';
 import { Terminal } from './terminal.ts';
@@ -75,6 +76,7 @@ async function rollcall(verb: string, writeError: WriteError): Promise<Command> 
   for (const command of commands) program.addCommand(command);
   for (const command of [program, ...commands, ...commands.flatMap((parent) => parent.commands)]) {
     command.exitOverride();
+    refuseFlagsAsValues(command);
     command.configureOutput({
       writeOut: (text) => {
         heedBrokenOutput();

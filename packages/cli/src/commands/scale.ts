@@ -28,7 +28,8 @@ const DEFAULT_TIMEOUT_MS = 360_000;
 const FIRST_LOOK_MS = 2_000;
 
 const HELP = `
-Changes the number of copies of a running "rollcall run". Scaling down drains the newest copies, their sessions for up to
+N is the number of all nodes of the balancer: copies of "rollcall run", and nodes of "join", "add" and the SDK. Only copies are
+started and ended. Scaling down drains the newest copies, their sessions for up to
 five minutes, and ends them. Scaling up first re-enables copies that still drain, then starts new copies at once.
 Several wrappers of one balancer, on one machine or many, get numbers that are as equal as possible.
 
@@ -44,7 +45,7 @@ the request, so "failing" has no new copies. With --wait they are as of the end.
 export function scaleCommand(): Command {
   return addReaderFlags(
     new Command('scale')
-      .description('change the number of copies of a program')
+      .description('change the number of nodes of a balancer, by copies of rollcall run')
       .argument('<balancer=n>', 'e.g. shop=5'),
   )
     .option('--wait', 'print the progress and return when N nodes are up and all others have left')

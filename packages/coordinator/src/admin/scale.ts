@@ -42,11 +42,16 @@ async function scale(
     );
   const before = cluster.balancer(balancer)?.copies;
   const eligibility = guardEligible(registry, registry.endedByScale(balancer, count), body, 'may');
+  const others = before === undefined ? 0 : before.wanted - before.kept;
+  const copiesOf =
+    others === 0
+      ? ''
+      : `: copies of rollcall run from ${before?.kept} to ${count - others}, ${others} other ${others === 1 ? 'node counts' : 'nodes count'} too`;
   const nodes = `${count} ${count === 1 ? 'node' : 'nodes'}`;
   if (dryRun) {
     const { shown, ids } = present();
     const wanted = before?.wanted ?? ids.length;
-    const message = `would ask the wrappers of balancer ${balancer} for ${nodes}; there are ${wanted}${before === undefined ? '' : `, ${copiesText(before)}`}${eligibility.text}`;
+    const message = `would ask the wrappers of balancer ${balancer} for ${nodes}${copiesOf}; there are ${wanted}${before === undefined ? '' : `, ${copiesText(before)}`}${eligibility.text}`;
     return { ...shown, isChanged: count !== wanted, isDryRun: true, message, ...eligibility.shown };
   }
   const command = { type: 'scale', balancer, count, by: identityOf(request).name } as const;
@@ -56,7 +61,7 @@ async function scale(
   const isChanged = requests.some(({ isRepeat }) => !isRepeat);
   const kept = before === undefined ? '' : `: ${copiesText(before)}`;
   const message = isChanged
-    ? `balancer ${balancer} goes from ${before?.wanted} to ${nodes}${eligibility.text}`
+    ? `balancer ${balancer} goes from ${before?.wanted} to ${nodes}${copiesOf}${eligibility.text}`
     : `the wrappers of balancer ${balancer} keep ${nodes} already${kept}${requests.length > 0 ? '; failing copies are started again now' : ''}`;
   const { ids, shown } = present();
   const copies = cluster.balancer(balancer)?.copies;
