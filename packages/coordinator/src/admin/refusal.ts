@@ -35,7 +35,7 @@ export function faultOf(error: unknown): Fault | undefined {
   switch (code) {
     case 'FST_ERR_VALIDATION': {
       const finding = validation?.[0];
-      const message = finding ? validationText(finding, validationContext ?? 'the request') : error.message;
+      const message = finding ? validationText(finding, validationContext ?? 'the request', validation) : error.message;
       return { code: 'bad-field', message };
     }
     case 'FST_ERR_CTP_BODY_TOO_LARGE':

@@ -28,7 +28,12 @@ test('the refusal of a body uses terms of the API', async () => {
       { url, sticky: { moed: 'none' } },
       'sticky.moed is not a known field; did you mean "mode"?',
     ],
-    ['PUT', '/v1/nodes/n1', { url, sticky: { mode: 'glue' } }, 'sticky.mode has a value that is not allowed'],
+    [
+      'PUT',
+      '/v1/nodes/n1',
+      { url, sticky: { mode: 'glue' } },
+      'sticky.mode is not one of insert, suffix, rewrite, none',
+    ],
   ];
   const limit = 'is not a known field; did you mean "upstreamTimeoutMs"?';
   for (const [limits, where] of [

@@ -13,9 +13,12 @@ export interface SchemaFinding {
 }
 
 /** `reason has more than 256 characters`. `place` names the checked part of the request, e.g. `body`. */
-export function validationText(finding: SchemaFinding, place: string): string {
+export function validationText(finding: SchemaFinding, place: string, all: readonly SchemaFinding[] = []): string {
   const { instancePath, keyword, params } = finding;
   const name = segmentsOf(instancePath).join('.') || place;
+  const words = all.filter((one) => one.keyword === 'const' && one.instancePath === instancePath);
+  if (keyword === 'const' && words.length > 0)
+    return `${name} is not one of ${words.map((one) => one.params['allowedValue']).join(', ')}`;
   switch (keyword) {
     case 'minimum':
       return `${name} is less than ${params['limit']}`;
