@@ -7,7 +7,7 @@ import { Option } from 'commander';
 import { CliFailure, EXIT } from '../exit.ts';
 import { nearest } from '../nearest.ts';
 import { listed } from './listed.ts';
-import { sourcesOf, spelled, variableOf } from './origins.ts';
+import { inForce, sourcesOf, spelled, variableOf } from './origins.ts';
 import { fileLimits, scopedLimit } from './time-limits.ts';
 import { joined, SETTINGS, settingPatch } from './vocabulary.ts';
 
