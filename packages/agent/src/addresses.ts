@@ -33,11 +33,14 @@ interface Name {
 export class Addresses {
   readonly #timers: Timers;
   readonly #lookUp: LookUp;
+  readonly #onChange: () => void;
   readonly #names = new Map<string, Name>();
 
-  constructor(timers: Timers, lookUp: LookUp) {
+  /** `onChange` is called when a look-up has found other addresses of a known name. */
+  constructor(timers: Timers, lookUp: LookUp, onChange: () => void = () => {}) {
     this.#timers = timers;
     this.#lookUp = lookUp;
+    this.#onChange = onChange;
   }
 
   /**
@@ -53,6 +56,17 @@ export class Addresses {
       return Promise.resolve({ addresses: entry.addresses });
     entry.running ??= this.#refresh(name, entry);
     return isKnown ? Promise.resolve({ addresses: entry.addresses }) : this.#within(entry.running);
+  }
+
+  /** The addresses of `name` from the last look-up that found any; empty before. */
+  known(name: string): readonly string[] {
+    return this.#names.get(name)?.addresses ?? [];
+  }
+
+  /** Looks `name` up again, for later calls. A look-up without addresses changes nothing. */
+  refresh(name: string): void {
+    const entry = this.#entry(name);
+    entry.running ??= this.#refresh(name, entry);
   }
 
   /** Records that `address` of `name` has connected: it is tried first from now on. */
@@ -80,10 +94,14 @@ export class Addresses {
     try {
       const addresses = [...new Set(await this.#lookUp(name))];
       if (addresses.length === 0) return { error: Object.assign(new Error('no address'), { code: 'ENOTFOUND' }) };
+      const before = new Set(entry.addresses);
+      const isChanged =
+        before.size > 0 && (before.size !== addresses.length || !addresses.every((one) => before.has(one)));
       entry.addresses = addresses;
       entry.addresses = ordered(entry);
       entry.foundAtMs = this.#timers.nowMs();
       entry.hasFailed = false;
+      if (isChanged) this.#onChange();
       return { addresses: entry.addresses };
     } catch (error) {
       return { error };

@@ -5,7 +5,14 @@
 import type { IncomingMessage } from 'node:http';
 import { isIP, type LookupFunction, type Socket } from 'node:net';
 import type { AgentMessage, CoordinatorMessage, Malformed } from '@rollcall/protocol';
-import { AGENT_SUBPROTOCOL, decodeCoordinatorMessage, encode, MAX_FRAME_BYTES } from '@rollcall/protocol';
+import {
+  AGENT_SUBPROTOCOL,
+  COORDINATOR_ID_HEADER,
+  decodeCoordinatorMessage,
+  encode,
+  isCoordinatorId,
+  MAX_FRAME_BYTES,
+} from '@rollcall/protocol';
 import { plainAddress } from './announced-address.ts';
 import type { ClientTls } from './client-tls.ts';
 import {
@@ -29,7 +36,7 @@ const REFUSAL_TIMEOUT_MS = 1_000;
 const CLOSE_TIMEOUT_MS = 1_000;
 /** Above this many unsent bytes, messages are dropped: the coordinator does not read. */
 const MAX_BUFFERED_BYTES = MAX_FRAME_BYTES;
-/** Consecutive silent checks before the connection is aborted; three checks are one lease. */
+/** Checks in the time after which a silent connection is aborted. */
 const SILENT_CHECKS = 3;
 
 /** How and why a connection ended. */
@@ -49,8 +56,11 @@ export interface ConnectionEnd {
 
 /** Events of a connection. `onEnd` is called exactly once, as the last event. */
 export interface ConnectionListener {
-  /** The upgrade succeeded. The addresses are the ends of the connection, without brackets or zone, empty when unknown. */
-  onOpen(localAddress: string, remoteAddress: string): void;
+  /**
+   * The upgrade succeeded. The addresses are the ends of the connection, without brackets or zone, empty when unknown.
+   * `coordinatorId` is the id in the answer to the upgrade.
+   */
+  onOpen(localAddress: string, remoteAddress: string, coordinatorId: string | undefined): void;
   onMessage(message: CoordinatorMessage): void;
   /** A message did not match the protocol, and was dropped. */
   onMalformed(fault: Malformed): void;
@@ -69,6 +79,7 @@ export class AgentConnection {
   #isEnded = false;
   #hasHeard = false;
   #silentChecks = 0;
+  #coordinatorId: string | undefined;
   #detail = '';
   #isSecure = false;
   #refusal: Pick<ConnectionEnd, 'httpStatus' | 'refusalCode' | 'retryAfterMs'> = {};
@@ -112,6 +123,10 @@ export class AgentConnection {
     this.#ws.on('unexpected-response', (request, response) =>
       this.#onRefusal(response, shown, () => request.destroy()),
     );
+    this.#ws.on('upgrade', ({ headers }) => {
+      const id = [headers[COORDINATOR_ID_HEADER]].flat()[0];
+      if (id !== undefined && isCoordinatorId(id)) this.#coordinatorId = id;
+    });
     this.#ws.on('open', () => this.#onOpen());
     this.#ws.on('message', (data, isBinary) => this.#onMessage(data, isBinary));
     this.#ws.on('ping', () => this.#heard());
@@ -132,16 +147,19 @@ export class AgentConnection {
     return true;
   }
 
-  /** Aborts the connection when nothing was received for `leaseMs`. Each call restarts the time. */
-  watchSilence(leaseMs: number): void {
+  /**
+   * Aborts the connection when nothing was received for `silentMs`. Sends a ping at each of `checks` in this time. Each call
+   * restarts the time.
+   */
+  watchSilence(silentMs: number, checks: number = SILENT_CHECKS): void {
     this.#cancelCheck();
     this.#silentChecks = 0;
     const check = () => {
-      this.#cancelCheck = this.#timers.after(leaseMs / SILENT_CHECKS, check);
-      // Counts checks instead of time: after a pause of this process one check is overdue, not a whole lease.
+      this.#cancelCheck = this.#timers.after(silentMs / checks, check);
+      // Counts checks instead of time: after a pause of this process one check is overdue, not the whole time.
       this.#silentChecks = this.#hasHeard ? 0 : this.#silentChecks + 1;
       this.#hasHeard = false;
-      if (this.#silentChecks > SILENT_CHECKS) this.#abort(`silent for ${leaseMs} ms`);
+      if (this.#silentChecks > checks) this.#abort(`silent for ${silentMs} ms`);
       else if (this.#ws.readyState === WebSocket.OPEN) this.#ws.ping();
     };
     check();
@@ -210,7 +228,8 @@ export class AgentConnection {
     this.#wasOpen = true;
     this.#cancelDeadline();
     this.#socket?.unref();
-    this.#listener.onOpen(plainAddress(this.#socket?.localAddress), plainAddress(this.#socket?.remoteAddress));
+    const [local, remote] = [this.#socket?.localAddress, this.#socket?.remoteAddress];
+    this.#listener.onOpen(plainAddress(local), plainAddress(remote), this.#coordinatorId);
   }
 
   #onMessage(data: unknown, isBinary: boolean): void {

@@ -1,63 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import {
-  type CoordinatorMessage,
-  DEFAULT_LEASE_MS,
-  type ErrorMessage,
-  type NodeRegistration,
-} from '@rollcall/protocol';
-import { Agent, type AgentEvents, type AgentOptions } from './agent.ts';
+import { type CoordinatorMessage, DEFAULT_LEASE_MS, type ErrorMessage } from '@rollcall/protocol';
+import type { AgentOptions } from './agent.ts';
 import { CONNECT_TIMEOUT_MS } from './agent-connection.ts';
 import { STOP_DEADLINE_MS } from './node-status.ts';
-import { toRegistration } from './registration.ts';
 import { ManualTimers } from './testing/manual-timers.ts';
-import { type ScriptedCoordinator, startScriptedCoordinator } from './testing/scripted-coordinator.ts';
+import { startScriptedCoordinator } from './testing/scripted-coordinator.ts';
+import { coordinators, deadUrl, newAgent, next, registration } from './testing/test-agent.ts';
 
 const ERROR = (code: string, message: string): CoordinatorMessage => ({ type: 'error', code, message });
 
 const SUPERSEDED: ErrorMessage = { type: 'error', code: 'superseded', message: 'a newer process has the id n1' };
-
-function registration(): NodeRegistration {
-  const facts = { id: 'n1', route: 'n1', url: 'http://127.0.0.1:3000', instance: 'a'.repeat(32), incarnation: 5 };
-  const node = toRegistration({ balancer: 'shop' }, facts);
-  assert.ok(!('code' in node));
-  return node;
-}
-
-/** An agent that reconnects without waiting, because its random numbers are zero. */
-function newAgent(urls: readonly string[], options: Partial<AgentOptions> = {}): Agent {
-  return new Agent({
-    coordinators: urls,
-    token: () => ({}),
-    registration,
-    report: () => ({ load: 0.25 }),
-    rng: () => 0,
-    ...options,
-  });
-}
-
-function next<Name extends keyof AgentEvents>(agent: Agent, name: Name): Promise<AgentEvents[Name]> {
-  return new Promise((resolve) => {
-    const listener = (value: AgentEvents[Name]) => {
-      agent.off(name, listener);
-      resolve(value);
-    };
-    agent.on(name, listener);
-  });
-}
-
-async function coordinators(t: { after(fn: () => Promise<void>): void }, count = 1): Promise<ScriptedCoordinator[]> {
-  const list = await Promise.all(Array.from({ length: count }, () => startScriptedCoordinator()));
-  for (const coordinator of list) t.after(() => coordinator.close());
-  return list;
-}
-
-/** The URL of a closed port. */
-async function deadUrl(): Promise<string> {
-  const coordinator = await startScriptedCoordinator();
-  await coordinator.close();
-  return coordinator.url;
-}
 
 test('registers, reports and leaves', async (t) => {
   const [coordinator] = await coordinators(t);
@@ -93,10 +46,10 @@ test('a lost connection is re-established with the same instance and incarnation
   await second.next('heartbeat');
 });
 
-test('tries the coordinators in order, and warns only if all fail', async (t) => {
+test('alternatives are tried in order, with a warning only if all fail', async (t) => {
   const [coordinator] = await coordinators(t);
   const dead = await deadUrl();
-  const agent = newAgent([dead, dead.replace('127.0.0.1', 'localhost'), coordinator!.url]);
+  const agent = newAgent([dead, dead.replace('127.0.0.1', 'localhost'), coordinator!.url], { areAlternatives: true });
   t.after(() => agent.leave());
   const warnings: string[] = [];
   agent.on('warning', ({ code }) => warnings.push(code));
@@ -106,9 +59,9 @@ test('tries the coordinators in order, and warns only if all fail', async (t) =>
   assert.deepEqual(warnings, []);
 });
 
-test('reconnects after close code 1012, to the other coordinator if there is one', async (t) => {
+test('reconnects after close code 1012, to the other alternative if there is one', async (t) => {
   const [first, second] = await coordinators(t, 2);
-  const agent = newAgent([first!.url, second!.url]);
+  const agent = newAgent([first!.url, second!.url], { areAlternatives: true });
   t.after(() => agent.leave());
   agent.start();
   const peer = await first!.peer();
@@ -117,7 +70,7 @@ test('reconnects after close code 1012, to the other coordinator if there is one
   await (await second!.peer()).accept();
 });
 
-test('an announced coordinator on a configured host is used, on another host it is not', async (t) => {
+test('an announced coordinator without ids on a configured host is an alternative, on another host it is not', async (t) => {
   const [first, second] = await coordinators(t, 2);
   const agent = newAgent([first!.url]);
   t.after(() => agent.leave());
@@ -309,10 +262,10 @@ test('a renewal that is refused is reported as disconnected', async (t) => {
   assert.equal((await lost).code, 'forbidden');
 });
 
-test('a refusal by one coordinator does not delay the attempt at the next', async (t) => {
+test('a refusal by one alternative does not delay the attempt at the next', async (t) => {
   const [first, second] = await coordinators(t, 2);
   const timers = new ManualTimers();
-  const agent = newAgent([first!.url, second!.url], { timers });
+  const agent = newAgent([first!.url, second!.url], { timers, areAlternatives: true });
   t.after(() => agent.leave());
   agent.start();
   const refusing = await first!.peer();

@@ -1,84 +1,62 @@
 /**
- * The agent of one node: connects to a coordinator, registers, sends heartbeats, drains and leaves.
+ * The agent of one node: holds a session with each coordinator. The node is registered while at least one coordinator has
+ * accepted it.
  *
  * ```
- *          start            upgraded            registered
- *   idle ────────▶ connecting ──────▶ registering ────────▶ registered
- *                   ▲      │               │                    │
- *            backoff│      └──────lost─────┴────────lost────────┘
- *                   └─── waiting ◀─────────┘
- *   any ──leave, or a final refusal (superseded by a connected process, removed, no version in common)──▶ ended
+ *   Agent ──┬─▶ CoordinatorSession ──▶ AgentConnection   configured, or a list of alternatives
+ *           ├─▶ CoordinatorSession ──▶ AgentConnection   announced by a coordinator
+ *           └─▶ CoordinatorSession ──▶ AgentConnection   another address of a name
  * ```
- *
- * Some refusals can be lifted by an operator: a binding of the token, the owner of the id, a quota. They do not end the
- * agent. It retries about every 60 s.
  *
  * The agent is embedded in an application. It never throws and never blocks. It keeps the process alive only during a drain
  * and an orderly close.
  */
-import { isIP } from 'node:net';
 import type {
-  CoordinatorMessage,
-  ErrorMessage,
   Fault,
   NodeRegistration,
+  NodeStatusMessage,
   OperatorStatusMessage,
   RegisteredMessage,
   ScaleMessage,
   Status,
 } from '@rollcall/protocol';
-import { DEFAULT_LEASE_MS, printable } from '@rollcall/protocol';
 import { Addresses, type LookUp, systemLookUp } from './addresses.ts';
-import { AgentConnection, type ConnectionEnd } from './agent-connection.ts';
-import { backoffMs, type Rng } from './backoff.ts';
+import type { AgentCode, Notice } from './agent-codes.ts';
+import type { Rng } from './backoff.ts';
 import type { ClientTls } from './client-tls.ts';
-import { connectCause } from './connect-cause.ts';
-import { acceptedCoordinators, coordinatorText } from './coordinator-url.ts';
-import { Heartbeats, type ReportSource } from './heartbeats.ts';
+import { Confirmations } from './confirmations.ts';
+import { CoordinatorSession, type SessionListener } from './coordinator-session.ts';
+import { announcedCoordinators, coordinatorText, MAX_COORDINATORS, nameOf } from './coordinator-url.ts';
+import type { ReportSource } from './heartbeats.ts';
 import type { JoinToken } from './join-token.ts';
 import { Listeners } from './listeners.ts';
+import { isOnLoopback, localAddressFor, type RouteLookUp, systemRoute } from './local-address.ts';
 import { type DrainOptions, type DrainOutcome, NodeStatus } from './node-status.ts';
+import { isSameOperatorStatus, OPERATOR_ENABLED, stricter, strictest } from './operator-status.ts';
 import type { RequestCounts } from './quiet.ts';
+import { type SessionTarget, sessionTargets, targetKey } from './session-targets.ts';
+import { SharedReports } from './shared-reports.ts';
 import { systemTimers, type Timers } from './timers.ts';
 import { type AddressFault, Unreachable } from './unreachable.ts';
 
-/** One sentence for the log of the node. `code` is a code of the protocol or one of `AGENT_CODES`. */
-export interface Notice {
-  readonly code: string;
-  readonly message: string;
-}
-
-/** Codes of notices that the agent itself generates. */
-export const AGENT_CODES = [
-  'no-coordinator',
-  'connection-lost',
-  'bad-token-file',
-  'coordinator-garbage',
-  'misuse',
-  'metric-failed',
-  'weak-identity',
-  'internal-error',
-] as const;
-
-export type AgentCode = (typeof AGENT_CODES)[number];
-
 export interface AgentEvents {
-  /** A coordinator has accepted the node, for the first time or again. */
+  /** A coordinator has accepted the node, and none had it before: for the first time, or after all were lost. */
   readonly registered: RegisteredMessage;
-  /** The operator has changed the status of the node. The change is already in effect. */
+  /** The operator has changed the status of the node: the most restrictive status of all coordinators. It is already in effect. */
   readonly status: OperatorStatusMessage;
   /** The wrapper of the node has to run another number of copies. */
   readonly scale: ScaleMessage;
   /** The last requested status, `draining` or `stopped`, is complete. */
   readonly drained: { readonly status: Status };
   /**
-   * The connection of a registered node is lost, or the coordinator has revoked its registration for a reason that an operator
-   * can lift. The agent reconnects by itself. Other revoked registrations are a `warning`.
+   * The last connection of a registered node is lost, or the coordinator has revoked its registration for a reason that an
+   * operator can lift. The agent reconnects by itself. Other revoked registrations are a `warning`, and so is the loss of one of
+   * several connections.
    */
   readonly disconnected: Notice;
   /**
-   * A problem. The same sentence is reported once until a registered connection is lost. The cause of failed connects is
-   * reported at each change.
+   * A problem. The same sentence is reported once until the last registered connection is lost. The cause of failed connects
+   * is reported at each change.
    */
   readonly warning: Notice;
   /** The agent has ended: another process has the id, an operator has removed the node, or no protocol version is in common. */
@@ -86,15 +64,17 @@ export interface AgentEvents {
 }
 
 export interface AgentOptions {
-  /** Addresses as `agentUrl` returns them, tried in order. */
+  /** Addresses as `agentUrl` returns them, at most five. The agent connects to each of them. */
   readonly coordinators: readonly string[];
+  /** `coordinators` are tried in order, for one connection. Default: false. */
+  readonly areAlternatives?: boolean;
   /** Returns the join token; called for each connection. */
   readonly token: () => JoinToken;
   /** Returns the TLS options of a `wss` connection; called for each. Default: authorities of Node.js, no client certificate. */
   readonly tls?: (url: string) => ClientTls;
   /**
    * Returns the registration; called for each connection with the addresses of its local and remote end, empty when unknown.
-   * The instance must stay the same for the life of this agent. A fault is reported as a warning, and the agent retries.
+   * With several coordinators the local address is the same for all of them; see `local-address.ts`. The instance must stay the same for the life of this agent. A fault is reported as a warning, and the agent retries.
    */
   readonly registration: (localAddress: string, remoteAddress: string) => NodeRegistration | Fault;
   readonly report: ReportSource;
@@ -112,84 +92,67 @@ export interface AgentOptions {
   readonly timers?: Timers;
   /** Default: the system's resolver. */
   readonly lookUp?: LookUp;
+  /** Default: the routes of the system. */
+  readonly route?: RouteLookUp;
 }
-
-type State = 'idle' | 'waiting' | 'connecting' | 'registering' | 'registered' | 'ended';
 
 const MAX_NOTICES = 64;
 const NO_REQUESTS: RequestCounts = { arrived: 0, inFlight: 0 };
-const MAX_DETAIL = 256;
-/** After close code 1012 all nodes of the cluster reconnect: spread over this time, in milliseconds. */
-const AWAY_JITTER_MS = 1_000;
-/** Close code of a coordinator that shuts down. */
-const CLOSE_AWAY = 1012;
-/** Close code of a registration whose id, route, address or context is held by another node. */
-const CLOSE_TAKEN = 4409;
-/** Close code of a registration that is not allowed. */
-const CLOSE_FORBIDDEN = 4403;
-/** Refusals with `CLOSE_FORBIDDEN` that an operator can lift: a binding of the token, the owner of the id, a quota. */
-const LIFTABLE: ReadonlySet<string> = new Set(['forbidden', 'id-owned', 'too-many-nodes']);
-/** Mean time between two attempts after such a refusal, in milliseconds. */
-const REFUSED_MS = 60_000;
-/** Codes of refused upgrades that another address of the same coordinator would refuse too. */
-const REFUSAL_CODES: Readonly<Record<number, string>> = {
-  401: 'unauthenticated',
-  403: 'forbidden',
-  426: 'unsupported-version',
-};
-/** A program that does not answer is probed again after this time, in milliseconds. */
-const ASK_AGAIN_MS = 1_000;
+/** Interval of the look-ups of names while the node is registered, in milliseconds. */
+export const NAMES_MS = 30_000;
+/** A registration that is superseded within this time after that of another session was replaced by it, in milliseconds. */
+const REPLACED_MS = 5_000;
 
 export class Agent {
   readonly #options: AgentOptions;
+  readonly #configured: readonly string[];
+  readonly #areAlternatives: boolean;
   readonly #timers: Timers;
   readonly #rng: Rng;
   readonly #listeners = new Listeners<AgentEvents>();
-  readonly #heartbeats: Heartbeats;
-  readonly #said = new Set<string>();
-  #state: State = 'idle';
-  #urls: readonly string[];
-  #urlIndex = 0;
-  #attempts = 0;
+  readonly #reports: SharedReports;
   readonly #addresses: Addresses;
   readonly #unreachable: Unreachable;
-  /** Addresses of the coordinator's name that were not tried yet; empty for a literal address. */
-  #untried: string[] = [];
-  /** Faults of the addresses that were tried. */
-  #faults: AddressFault[] = [];
-  #connection: AgentConnection | undefined;
-  #ends: readonly [local: string, remote: string] = ['', ''];
-  #lastError: ErrorMessage | undefined;
-  #cancelWait: () => void = () => {};
-  /** The node was registered, and not refused since. */
-  #wasRegistered = false;
-  #leaseMs = DEFAULT_LEASE_MS;
-  #operatorStatus: Status = 'enabled';
   readonly #requestedStatus: NodeStatus;
+  readonly #confirmations = new Confirmations<CoordinatorSession>();
+  readonly #said = new Set<string>();
+  readonly #ignored = new Set<string>();
+  #sessions: CoordinatorSession[] = [];
+  #isStarted = false;
+  #isEnded = false;
+  /** The local address towards the first coordinator that is not on loopback. */
+  #localAddress: Promise<string | undefined> | undefined;
+  #emittedStatus: OperatorStatusMessage = OPERATOR_ENABLED;
+  /** The last status while a coordinator had accepted the node. */
+  #operatorStatus: Status = 'enabled';
+  #scale: { readonly count: number; readonly session: CoordinatorSession } | undefined;
+  #cancelNames: (() => void) | undefined;
 
   constructor(options: AgentOptions) {
     this.#options = options;
+    this.#configured = options.coordinators.slice(0, MAX_COORDINATORS);
+    this.#areAlternatives = options.areAlternatives ?? false;
     this.#timers = options.timers ?? systemTimers();
     this.#rng = options.rng ?? Math.random;
-    this.#urls = options.coordinators;
-    this.#addresses = new Addresses(this.#timers, options.lookUp ?? systemLookUp);
+    this.#reports = new SharedReports(options.report, () => this.#timers.nowMs());
+    this.#addresses = new Addresses(this.#timers, options.lookUp ?? systemLookUp, () => this.#update());
     this.#unreachable = new Unreachable(this.#timers);
     this.#requestedStatus = new NodeStatus({
       timers: this.#timers,
-      isRegistered: () => this.#state === 'registered',
-      send: (message) => this.#connection?.send(message),
+      isRegistered: () => this.isRegistered,
+      send: (message) => this.#sendStatus(message),
       counts: () => this.#traffic(),
     });
-    this.#heartbeats = new Heartbeats(this.#timers, options.report, (message) => this.#connection?.send(message));
   }
 
+  /** A coordinator has accepted the node, and the connection to it is open. */
   get isRegistered(): boolean {
-    return this.#state === 'registered';
+    return this.#sessions.some((session) => session.isRegistered);
   }
 
   /** The agent has left or was refused permanently: it sends no more messages and emits no more events. */
   get isEnded(): boolean {
-    return this.#state === 'ended';
+    return this.#isEnded;
   }
 
   /** Deadline of the requests of a stopping node, on the clock of its timers; `undefined` while it does not stop. */
@@ -199,9 +162,7 @@ export class Agent {
 
   /** The more restrictive of the status requested by the node and that of the operator. */
   get status(): Status {
-    const order = { enabled: 0, draining: 1, stopped: 2 } as const;
-    const own = this.#requestedStatus.status ?? 'enabled';
-    return order[own] > order[this.#operatorStatus] ? own : this.#operatorStatus;
+    return stricter(this.#requestedStatus.status ?? 'enabled', this.#operatorStatus);
   }
 
   on<Name extends keyof AgentEvents>(name: Name, listener: (value: AgentEvents[Name]) => void): void {
@@ -212,39 +173,43 @@ export class Agent {
     this.#listeners.off(name, listener);
   }
 
-  /** Starts to connect, and retries until a coordinator accepts the node. A repeated call changes nothing. */
+  /** Starts to connect, and retries until the coordinators accept the node. A repeated call changes nothing. */
   start(): void {
-    if (this.#state === 'idle' && this.#urls.length > 0) this.#connect();
+    if (this.#isStarted || this.#isEnded || this.#configured.length === 0) return;
+    this.#isStarted = true;
+    this.#update();
   }
 
-  /** Sends a heartbeat early because the load has changed, at most four a second. Returns whether it was sent. */
+  /** Sends heartbeats early because the load has changed, at most four a second. Returns whether one was sent. */
   reportSoon(): boolean {
-    return this.#heartbeats.soon();
+    return this.#sessions.filter((session) => session.reportSoon()).length > 0;
   }
 
-  /** Sends a heartbeat at once, or 250 ms after the last one, because the readiness has changed. */
+  /** Sends heartbeats at once, or 250 ms after the last ones, because the readiness has changed. */
   reportNow(): void {
-    this.#heartbeats.now();
+    this.#reports.forget();
+    for (const session of this.#sessions) session.reportNow();
   }
 
   /**
-   * Requests that the cluster sends no more sessions and requests, and waits for the confirmation. The node has to serve
-   * until the promise resolves.
+   * Requests that the cluster sends no more sessions and requests, and waits for the confirmation of each connected coordinator.
+   * A coordinator that is lost during the drain is not waited for. The node has to serve until the promise resolves.
    *
    * Keeps the process alive for at most `sessionsMs + deadlineMs`. After a lost connection the request is sent again. Without
    * a connection, the drain waits for sessions for 8 s at most, then until no request arrived for 1 s. A repeated call waits
    * for the first drain; the earlier deadline applies.
    */
   drain(options: DrainOptions = {}): Promise<DrainOutcome> {
+    const wasRegistered = this.#sessions.some((session) => session.wasRegistered);
     // Proxy workers may send requests to a node that is not registered: they know its address from before its restart.
-    const mayBeKnown = this.#wasRegistered || this.#traffic().arrived > 0;
-    if (!mayBeKnown || this.#state === 'ended') return Promise.resolve('unregistered');
-    return this.#requestedStatus.drain(this.#wasRegistered ? options : { ...options, sessionsMs: 0 });
+    const mayBeKnown = wasRegistered || this.#traffic().arrived > 0;
+    if (!mayBeKnown || this.#isEnded) return Promise.resolve('unregistered');
+    return this.#requestedStatus.drain(wasRegistered ? options : { ...options, sessionsMs: 0 });
   }
 
   /** Ends a drain with `withdrawn`: the status of the node is `enabled` again. Without a drain it has no effect. */
   withdrawDrain(): void {
-    if (this.#state !== 'ended') this.#requestedStatus.withdraw();
+    if (!this.#isEnded) this.#requestedStatus.withdraw();
   }
 
   /**
@@ -255,30 +220,22 @@ export class Agent {
     this.#requestedStatus.set(status, reason, deadlineMs);
   }
 
-  /** Leaves the cluster and closes the connection, within 1 s. Ends a drain. A repeated call does nothing. */
+  /** Leaves the cluster and closes all connections, within 1 s. Ends a drain. A repeated call does nothing. */
   async leave(): Promise<void> {
-    if (this.#state === 'ended') return;
-    const connection = this.#connection;
-    const hasRegistered = this.#state === 'registered' || this.#state === 'registering';
-    this.#finish();
-    if (connection === undefined) return;
-    if (hasRegistered) connection.send({ type: 'leave' });
-    await connection.close();
+    if (!this.#isEnded) await this.#end({ isLeaving: true });
   }
 
-  /** Registers a changed description again on the present connection, if the node is registered. */
+  /** Registers a changed description again on the present connections on which the node is registered. */
   renew(): void {
-    if (this.#state === 'registered') this.#register(this.#connection!, ...this.#ends);
+    for (const session of this.#sessions) session.renew();
   }
 
   /** Ends the agent without `leave`: another process registers the node next. A repeated call does nothing. */
   async disconnect(): Promise<void> {
-    const connection = this.#connection;
-    this.#finish();
-    await connection?.close();
+    await this.#end({ isLeaving: false });
   }
 
-  /** Reports a warning once. The same sentence is repeated only after a registered connection was lost. */
+  /** Reports a warning once. The same sentence is repeated only after the last registered connection was lost. */
   warn(notice: Notice): void {
     const key = keyOf(notice);
     if (this.#said.has(key) || this.#said.size >= MAX_NOTICES) return;
@@ -290,265 +247,285 @@ export class Agent {
     return this.#options.traffic?.() ?? NO_REQUESTS;
   }
 
-  #connect(): void {
-    this.#state = 'connecting';
-    const { isAnswering } = this.#options;
-    if (isAnswering === undefined) {
-      this.#open();
-      return;
-    }
-    const go = (isUp: boolean) => {
-      if (this.#state !== 'connecting') return;
-      if (isUp) this.#open();
-      else this.#cancelWait = this.#timers.after(ASK_AGAIN_MS, () => this.#connect());
-    };
-    isAnswering().then(go, () => go(false));
+  get #accepted(): readonly CoordinatorSession[] {
+    return this.#sessions.filter((session) => session.isAccepted);
   }
 
-  #open(): void {
-    const url = this.#urls[this.#urlIndex]!;
-    this.#faults = [];
-    this.#untried = [];
-    const name = nameOf(url);
-    if (name === undefined) {
-      this.#tryAddress(url, undefined);
-      return;
-    }
-    void this.#addresses.of(name).then((found) => {
-      if (this.#state !== 'connecting') return;
-      if ('error' in found) {
-        this.#sayUnreachable(url, { cause: connectCause(found.error, url) });
-        this.#tryLater(0);
-        return;
-      }
-      this.#untried = [...found.addresses];
-      this.#tryAddress(url, this.#untried.shift());
+  /** Starts the sessions that are missing, and ends sessions that are neither needed nor registered. */
+  #update(): void {
+    if (!this.#isStarted || this.#isEnded) return;
+    const targets = new Map(this.#targets().map((target) => [targetKey(target), target]));
+    for (const session of this.#sessions)
+      if (!targets.has(targetKey(session.target)) && !session.isAccepted) void session.end({ isLeaving: false });
+    const kept = this.#sessions.filter((session) => targets.has(targetKey(session.target)) || session.isAccepted);
+    const keys = new Set(kept.map((session) => targetKey(session.target)));
+    const added = [...targets.values()].filter((target) => !keys.has(targetKey(target)));
+    const room = MAX_COORDINATORS - kept.length;
+    const started = added.slice(0, Math.max(0, room)).map((target) => this.#newSession(target));
+    this.#sessions = [...kept, ...started];
+    const isSeveral = this.#sessions.filter(({ sameAs }) => sameAs === undefined).length > 1;
+    for (const session of this.#sessions) session.watchSilence(isSeveral);
+    for (const session of started) session.start();
+    this.#watchNames();
+  }
+
+  #targets(): readonly SessionTarget[] {
+    return sessionTargets({
+      configured: this.#configured,
+      areAlternatives: this.#areAlternatives,
+      announced: this.#sessions.flatMap(({ announced }) => announced),
+      names: this.#names.map(({ name, ...reached }) => ({ ...reached, addresses: this.#addresses.known(name) })),
     });
   }
 
-  #tryAddress(url: string, address: string | undefined): void {
-    this.#lastError = undefined;
-    const { token, problem } = this.#options.token();
-    if (problem !== undefined) this.warn({ code: 'bad-token-file' satisfies AgentCode, message: problem });
-    const tls = url.startsWith('wss:') ? this.#options.tls?.(url) : undefined;
-    if (tls?.problem !== undefined) {
-      this.#sayUnreachable(url, { cause: tls.problem });
-      this.#tryLater(0);
+  /** Names by which coordinators with an id were reached. `localhost` has no further coordinators. */
+  get #names(): { readonly name: string; readonly url: string; readonly address: string }[] {
+    return this.#sessions
+      .filter(({ target }) => target.address === undefined)
+      .map(({ reached }) => reached)
+      .filter((reached) => reached !== undefined && !isOnLoopback(reached.url))
+      .flatMap((reached) => {
+        const name = reached && nameOf(reached.url);
+        return reached === undefined || name === undefined ? [] : [{ ...reached, name }];
+      });
+  }
+
+  /** Looks names up again while the node is registered: a coordinator may have been added. */
+  #watchNames(): void {
+    const isNeeded = this.#accepted.length > 0 && this.#names.length > 0;
+    if (!isNeeded) {
+      this.#cancelNames?.();
+      this.#cancelNames = undefined;
       return;
     }
-    // Events of older connections are ignored.
-    const listener = {
-      onOpen: (localAddress: string, remoteAddress: string) => {
-        if (connection !== this.#connection) return;
-        if (address !== undefined) this.#addresses.worked(new URL(url).hostname, address);
-        this.#register(connection, localAddress, remoteAddress);
-      },
-      onMessage: (message: CoordinatorMessage) => connection === this.#connection && this.#take(message, connection),
-      onMalformed: (fault: Fault) => connection === this.#connection && this.#garbage(fault),
-      onEnd: (end: ConnectionEnd) => connection === this.#connection && this.#lost(end, connection, address),
+    this.#cancelNames ??= this.#timers.after(NAMES_MS, () => {
+      this.#cancelNames = undefined;
+      for (const { name } of this.#names) this.#addresses.refresh(name);
+      this.#watchNames();
+    });
+  }
+
+  #newSession(target: SessionTarget): CoordinatorSession {
+    const { token, tls, registration, isAnswering } = this.#options;
+    const options = {
+      token,
+      ...(tls === undefined ? {} : { tls }),
+      registration,
+      ...(isAnswering === undefined ? {} : { isAnswering }),
+      receiver: this.#reports.receiver(),
+      addresses: this.#addresses,
+      rng: this.#rng,
+      timers: this.#timers,
     };
-    const connection: AgentConnection = new AgentConnection(url, token, this.#timers, listener, address, tls);
-    this.#connection = connection;
+    return new CoordinatorSession(target, options, this.#listener);
   }
 
-  #register(connection: AgentConnection, localAddress: string, remoteAddress: string): void {
-    this.#ends = [localAddress, remoteAddress];
-    const node = this.#options.registration(localAddress, remoteAddress);
-    if ('code' in node) {
-      this.warn(node);
-      void connection.close();
-      return;
+  readonly #listener: SessionListener = {
+    isHeld: (session, id) => this.#isHeld(session, id),
+    isReplaced: (session) => this.#isReplaced(session),
+    localAddress: (session, local) => this.#localAddressOf(session, local),
+    freeAddresses: (session, url, addresses) => {
+      const others = this.#sessions.filter(({ target }) => target.address !== undefined && target.urls[0] === url);
+      const taken = new Set(others.filter((other) => other !== session).map(({ target }) => target.address));
+      return addresses.filter((address) => !taken.has(address));
+    },
+    onRegistered: (session, message, isRenewal) => this.#onRegistered(session, message, isRenewal),
+    onOperatorStatus: () => this.#onOperatorStatus(),
+    onScale: (session, message) => this.#onScale(session, message),
+    onDrained: (session) => {
+      if (this.#requestedStatus.status === undefined) return;
+      if (this.#confirmations.confirm(session)) this.#complete();
+    },
+    onLocalLoss: (_, message) =>
+      this.#listeners.emit('disconnected', { code: 'connection-lost' satisfies AgentCode, message }),
+    onRefused: (session, notice, hadNode) => this.#onRefused(session, notice, hadNode),
+    onDown: (session, lost, url) => this.#onDown(session, lost, url),
+    onUnreachable: (session, url, faults) => this.#onUnreachable(session, url, faults),
+    onWarning: (notice) => this.warn(notice),
+    onFinal: (_, notice) => {
+      // The other coordinators learn it from the process that has the id, or from the store.
+      void this.#end({ isLeaving: false });
+      this.#listeners.emit('error', notice);
+    },
+  };
+
+  #isHeld(session: CoordinatorSession, id: string): boolean {
+    const holder = this.#sessions.find((other) => other !== session && other.coordinatorId === id);
+    if (holder === undefined) return false;
+    if (session.target.origin === 'configured' && holder.target.origin === 'configured') {
+      const [one, other] = [session, holder].map(({ target }) => coordinatorText(target.urls[0]!));
+      const message = `${one} and ${other} are the same coordinator; the agent uses one connection`;
+      this.warn({ code: 'misuse' satisfies AgentCode, message });
     }
-    this.#state = 'registering';
-    connection.send({ type: 'register', node });
+    return true;
   }
 
-  #take(message: CoordinatorMessage, connection: AgentConnection): void {
-    switch (message.type) {
-      case 'registered':
-        this.#registered(message, connection);
-        return;
-      case 'pace':
-        this.#leaseMs = message.leaseMs;
-        connection.watchSilence(message.leaseMs);
-        this.#heartbeats.pace(message.heartbeatMs);
-        return;
-      case 'status':
-        this.#operatorStatus = message.status;
-        this.#listeners.emit('status', message);
-        return;
-      case 'scale':
-        this.#listeners.emit('scale', message);
-        return;
-      case 'drained':
-        if (this.#requestedStatus.status === undefined) return;
-        this.#listeners.emit('drained', { status: this.#requestedStatus.status });
-        this.#requestedStatus.done('drained');
-        return;
-      case 'disconnected':
-        this.#disconnected(message.message);
-        return;
-      case 'error':
-        this.#lastError = message;
-        if (LIFTABLE.has(message.code)) this.#refused(message);
-        else this.warn({ code: message.code, message: message.message });
-        return;
-      default:
-        message satisfies never;
+  /** For coordinators that announce no id: a coordinator keeps only the newest connection of a process. */
+  #isReplaced(session: CoordinatorSession): boolean {
+    const nowMs = this.#timers.nowMs();
+    return this.#sessions.some((other) => {
+      if (other === session || !other.hasRegistered) return false;
+      const ids = [session.coordinatorId, other.coordinatorId];
+      if (!ids.includes(undefined) && ids[0] !== ids[1]) return false;
+      if (!other.isAccepted) return true;
+      return other.registeredAtMs >= session.registeredAtMs && nowMs - other.registeredAtMs < REPLACED_MS;
+    });
+  }
+
+  #localAddressOf(session: CoordinatorSession, local: string): string | Promise<string> {
+    if (this.#sessions.length < 2 || this.#configured.every(isOnLoopback)) return local;
+    // While a coordinator has the address, all others get the same one.
+    const isUsed = this.#sessions.some((other) => other !== session && other.hasRegistered);
+    if (this.#localAddress === undefined || !isUsed) {
+      const { route = systemRoute } = this.#options;
+      this.#localAddress = localAddressFor(this.#configured, this.#addresses, route, this.#timers);
     }
+    return this.#localAddress.then((address) => address ?? local);
   }
 
-  #registered(message: RegisteredMessage, connection: AgentConnection): void {
-    this.#state = 'registered';
-    this.#wasRegistered = true;
-    this.#operatorStatus = 'enabled';
-    this.#unreachable.clear();
-    this.#urls = acceptedCoordinators(this.#options.coordinators, message.coordinators);
-    this.#urlIndex = Math.max(0, this.#urls.indexOf(connection.url));
-    this.#leaseMs = message.leaseMs;
-    connection.watchSilence(message.leaseMs);
-    this.#listeners.emit('registered', message);
+  #onRegistered(session: CoordinatorSession, message: RegisteredMessage, isRenewal: boolean): void {
+    this.#onSameCoordinator(session);
+    const others = this.#accepted.filter((other) => other !== session);
+    const isFirst = others.length === 0;
+    if (isFirst) this.#unreachable.clear();
+    else this.#unreachable.recovered(session.urls);
+    this.#announced(session, message);
+    this.#reports.forget();
+    this.#emittedStatus = strictest(this.#accepted.map(({ operatorStatus }) => operatorStatus));
+    this.#operatorStatus = this.#emittedStatus.status;
+    if (isFirst || (isRenewal && session === this.#accepted[0])) this.#listeners.emit('registered', message);
+    // A listener of the program may have ended the agent.
+    if (this.#isEnded) return;
     for (const warning of message.warnings) this.warn(warning);
-    this.#requestedStatus.tell();
-    this.#heartbeats.start(message.heartbeatMs);
+    const status = this.#requestedStatus.message();
+    if (status !== undefined) {
+      this.#confirmations.add(session);
+      session.send(status);
+    }
+    this.#update();
   }
 
-  /** The process that connects for this node has lost all coordinators. It sends `registered` after it has reconnected. */
-  #disconnected(message: string): void {
-    if (this.#state !== 'registered') return;
-    this.#state = 'registering';
-    this.#listeners.emit('disconnected', { code: 'connection-lost' satisfies AgentCode, message });
+  /** The coordinator has replaced an earlier connection by that of `session`: it had announced its id only now. */
+  #onSameCoordinator(session: CoordinatorSession): void {
+    const { coordinatorId } = session;
+    if (coordinatorId === undefined) return;
+    for (const other of this.#sessions) {
+      if (other === session || other.coordinatorId !== coordinatorId) continue;
+      other.standBy(coordinatorId);
+      this.#confirmations.drop(other);
+    }
   }
 
-  /** An operator can lift the refusal; the coordinator closes the connection. */
-  #refused({ code, message }: ErrorMessage): void {
-    const notice = { code, message: `${message}; retrying about every ${REFUSED_MS / 1_000} s` };
-    if (!this.#wasRegistered) {
+  #announced(session: CoordinatorSession, message: RegisteredMessage): void {
+    const { accepted, ignored } = announcedCoordinators(this.#configured, message.coordinators);
+    for (const url of ignored.filter((each) => !this.#ignored.has(each)).slice(0, MAX_NOTICES - this.#ignored.size)) {
+      this.#ignored.add(url);
+      const text = coordinatorText(url);
+      this.#listeners.emit('warning', {
+        code: 'coordinator-ignored' satisfies AgentCode,
+        message: `the announced coordinator ${text} is not used, because its host is not configured and the connection has no TLS: to use it, add ${text} to ROLLCALL_URL`,
+      });
+    }
+    // Without ids, two connections could reach one coordinator, which keeps only one of them.
+    if (session.coordinatorId !== undefined) session.announced = accepted;
+    else if (this.#sessions.length === 1) session.useAlternatives([...this.#configured, ...accepted]);
+  }
+
+  #onOperatorStatus(): void {
+    const accepted = this.#accepted;
+    const effective = strictest(accepted.map(({ operatorStatus }) => operatorStatus));
+    const isChanged = accepted.length < 2 || !isSameOperatorStatus(effective, this.#emittedStatus);
+    this.#emittedStatus = effective;
+    this.#operatorStatus = effective.status;
+    if (isChanged) this.#listeners.emit('status', effective);
+  }
+
+  /** A repeated number of the same coordinator is a new request of the operator. */
+  #onScale(session: CoordinatorSession, message: ScaleMessage): void {
+    if (this.#scale?.count === message.count && this.#scale.session !== session) return;
+    this.#scale = { count: message.count, session };
+    this.#listeners.emit('scale', message);
+  }
+
+  #sendStatus(message: NodeStatusMessage): void {
+    const registered = this.#sessions.filter((session) => session.isRegistered);
+    this.#confirmations.request(registered);
+    for (const session of registered) session.send(message);
+  }
+
+  #complete(): void {
+    this.#listeners.emit('drained', { status: this.#requestedStatus.status ?? 'enabled' });
+    this.#requestedStatus.done('drained');
+  }
+
+  #onRefused(session: CoordinatorSession, notice: Notice, hadNode: boolean): void {
+    if (!hadNode || this.#accepted.length > 0) {
       this.warn(notice);
+      if (hadNode) this.#withdrawn(session);
       return;
     }
-    this.#state = 'registering';
-    this.#wasRegistered = false;
-    this.#attempts = 0;
-    this.#heartbeats.stop();
     this.#said.clear();
     this.#said.add(keyOf(notice));
     this.#listeners.emit('disconnected', notice);
     this.#requestedStatus.done('unregistered');
   }
 
-  #garbage(fault: Fault): void {
-    // A message type of a later protocol version is not an error.
-    if (fault.code === 'unknown-message') return;
-    this.warn({
-      code: 'coordinator-garbage' satisfies AgentCode,
-      message: `invalid message from the coordinator (${fault.code}); ignored`,
-    });
+  #onDown(session: CoordinatorSession, lost: string | undefined, url: string): void {
+    const others = this.#accepted.length;
+    if (lost !== undefined) {
+      const where = `lost the coordinator at ${coordinatorText(url)} (${lost})`;
+      const code = 'connection-lost' satisfies AgentCode;
+      if (others === 0) {
+        this.#said.clear();
+        this.#listeners.emit('disconnected', { code, message: `${where}; reconnecting` });
+      } else {
+        const rest = others === 1 ? '1 other coordinator is connected' : `${others} other coordinators are connected`;
+        this.#listeners.emit('warning', { code, message: `${where}; ${rest}; reconnecting` });
+      }
+    }
+    if (this.#isEnded) return;
+    this.#withdrawn(session);
+    const free = this.#sessions.filter(({ sameAs }) => sameAs !== undefined);
+    const held = new Set(this.#sessions.map(({ coordinatorId }) => coordinatorId));
+    for (const other of free) if (!held.has(other.sameAs) && other !== session) other.retry(other.sameAs!);
+    this.#update();
   }
 
-  #lost(end: ConnectionEnd, connection: AgentConnection, address: string | undefined): void {
-    const { url } = connection;
-    const wasRegistered = this.#state === 'registered';
-    const lastError = this.#lastError;
-    this.#heartbeats.stop();
-    this.#connection = undefined;
-    // A revoked registration is a failed attempt: the next one may end in the same way, with the same message.
-    const wasLost = wasRegistered && !(end.code === CLOSE_TAKEN && lastError !== undefined);
-    if (wasLost) {
-      this.#attempts = 0;
-      this.#said.clear();
-    }
-    if (isFinal(end.code, lastError, wasRegistered)) {
-      this.#finish();
-      const message = lastError?.message || end.detail || `closed with ${end.code}`;
-      this.#listeners.emit('error', { code: lastError?.code ?? String(end.code), message });
+  /** `session` has lost the node. */
+  #withdrawn(session: CoordinatorSession): void {
+    const isComplete = this.#confirmations.drop(session);
+    if (this.#accepted.length === 0) {
+      if (isComplete) this.#complete();
       return;
     }
-    const fault = { ...(address === undefined ? {} : { address }), ...faultOf(end) };
-    if (wasLost) {
-      const message = `lost the coordinator at ${coordinatorText(url)} (${end.detail || end.code}); reconnecting`;
-      this.#listeners.emit('disconnected', { code: 'connection-lost' satisfies AgentCode, message });
-    } else if (!end.wasOpen && this.#untried.length > 0 && fault.code === undefined && end.refusalCode === undefined) {
-      this.#faults.push(fault);
-      this.#tryAddress(url, this.#untried.shift());
-      return;
-    } else if (!end.wasOpen || (this.#state === 'registering' && lastError === undefined && end.code !== CLOSE_AWAY)) {
-      this.#sayUnreachable(url, fault);
-    }
-    if (address !== undefined) this.#addresses.failed(new URL(url).hostname);
-    this.#tryLater(this.#waitMs(end, lastError), end);
+    const effective = strictest(this.#accepted.map(({ operatorStatus }) => operatorStatus));
+    if (!isSameOperatorStatus(effective, this.#emittedStatus)) this.#onOperatorStatus();
+    if (isComplete) this.#complete();
   }
 
-  /** Wait because of an error, in milliseconds, in addition to the backoff. */
-  #waitMs({ code }: ConnectionEnd, error: ErrorMessage | undefined): number {
-    // The holder of the id may have died: its lease has to end first.
-    if (code === CLOSE_TAKEN && error?.code === 'superseded') return this.#leaseMs;
-    // Another coordinator may have other tokens: all are tried before the wait.
-    const isLast = (this.#attempts + 1) % this.#urls.length === 0;
-    return isLiftable(code, error) && isLast ? REFUSED_MS * (0.75 + this.#rng() / 2) : 0;
-  }
-
-  /** Tries the next coordinator after `waitMs` and the delay that `end` requires. */
-  #tryLater(waitMs: number, end?: ConnectionEnd): void {
-    this.#state = 'waiting';
-    this.#urlIndex = (this.#urlIndex + 1) % this.#urls.length;
-    this.#cancelWait = this.#timers.after(waitMs + this.#delayMs(end), () => this.#connect());
-  }
-
-  /** Delay before the next attempt, in milliseconds. It grows after all coordinators were tried. */
-  #delayMs(end: ConnectionEnd | undefined): number {
-    const round = Math.floor(this.#attempts / this.#urls.length);
-    this.#attempts += 1;
-    if (end?.code === CLOSE_AWAY && this.#urls.length === 1) return this.#rng() * AWAY_JITTER_MS;
-    return Math.max(end?.retryAfterMs ?? 0, 0) * (0.5 + this.#rng() / 2) + backoffMs(round, this.#rng);
-  }
-
-  #sayUnreachable(url: string, fault: AddressFault): void {
-    const notice = this.#unreachable.failed(url, [...this.#faults, fault], this.#urls);
+  #onUnreachable(session: CoordinatorSession, url: string, faults: readonly AddressFault[]): void {
+    // One address of a name may be unusable on this machine, for example an IPv6 address.
+    if (session.target.origin === 'address' && !session.wasRegistered) return;
+    const hasOthers = this.#accepted.length > 0;
+    const missing = this.#sessions.filter(
+      ({ isAccepted, sameAs, target, wasRegistered }) =>
+        !isAccepted && sameAs === undefined && (target.origin !== 'address' || wasRegistered),
+    );
+    const urls = [...new Set(missing.flatMap((each) => each.urls))];
+    const notice = this.#unreachable.failed(url, faults, urls, hasOthers);
     if (notice !== undefined) this.#listeners.emit('warning', notice);
   }
 
-  #finish(): void {
-    this.#state = 'ended';
-    this.#heartbeats.stop();
-    this.#cancelWait();
-    this.#connection = undefined;
+  async #end(how: { readonly isLeaving: boolean }): Promise<void> {
+    this.#isEnded = true;
+    this.#cancelNames?.();
+    this.#cancelNames = undefined;
+    const closed = this.#sessions.map((session) => session.end(how));
     this.#requestedStatus.done('unregistered');
+    await Promise.all(closed);
   }
-}
-
-/**
- * Whether a close ends the agent. See the table of close codes in PROTOCOL.md section 9.
- *
- * Earlier coordinators do not send `holderConnected`. They end a registered connection only after accepting another process.
- */
-function isFinal(closeCode: number, error: ErrorMessage | undefined, wasRegistered: boolean): boolean {
-  if (closeCode === 4426) return true;
-  if (closeCode === CLOSE_FORBIDDEN) return !isLiftable(closeCode, error);
-  if (closeCode !== CLOSE_TAKEN || error?.code !== 'superseded') return false;
-  return error.holderConnected ?? wasRegistered;
-}
-
-function isLiftable(closeCode: number, error: ErrorMessage | undefined): boolean {
-  return closeCode === CLOSE_FORBIDDEN && error !== undefined && LIFTABLE.has(error.code);
 }
 
 function keyOf({ code, message }: Notice): string {
   return `${code} ${message}`;
-}
-
-/** The fault of a connection that was not registered; with `code` if a coordinator has refused it. */
-function faultOf(end: ConnectionEnd): Omit<AddressFault, 'address'> {
-  if (end.wasOpen) {
-    const detail = end.detail === '' ? '' : `: ${printable(end.detail, MAX_DETAIL)}`;
-    return { cause: `the connection was closed before the registration (close code ${end.code}${detail})` };
-  }
-  const code = end.httpStatus === undefined ? undefined : REFUSAL_CODES[end.httpStatus];
-  return { cause: end.detail || 'connection lost', ...(code === undefined ? {} : { code }) };
-}
-
-/** The name to look up; `undefined` for a literal address and for a UNIX socket. */
-function nameOf(url: string): string | undefined {
-  const { hostname } = new URL(url);
-  return hostname === '' || hostname.startsWith('[') || isIP(hostname) !== 0 ? undefined : hostname;
 }

@@ -68,7 +68,8 @@ function isAll(bound: string): boolean {
   return bound === '0.0.0.0' || bound === '::';
 }
 
-function isLoopback(address: string): boolean {
+/** Whether `address`, an IP address without brackets, is a loopback address. */
+export function isLoopback(address: string): boolean {
   return address === '::1' || address.startsWith('127.');
 }
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
-  acceptedCoordinators,
   adminUrl,
   agentUrl,
+  announcedCoordinators,
   coordinatorList,
   coordinatorText,
   MAX_COORDINATORS,
@@ -74,21 +74,30 @@ test('an option has precedence over ROLLCALL_URL, which has precedence over the 
   assert.deepEqual(coordinatorList(undefined, { ROLLCALL_URL: '' }).urls, byDefault);
 });
 
-test('invalid addresses are reported and the others are used; the list is bounded', () => {
-  assert.deepEqual(coordinatorList(['ftp://x', 'a.test'], {}), {
+test('invalid, repeated and too many addresses are reported, and the others are used', () => {
+  assert.deepEqual(coordinatorList(['ftp://x', 'a.test', 'ws://a.test:8400/'], {}), {
     urls: ['ws://a.test:8400/v1/agent'],
+    areAlternatives: false,
+    problems: ['the coordinator ws://a.test:8400 is listed twice'],
     refused: ['ftp://x'],
   });
   const many = Array.from({ length: 40 }, (_, index) => `host${index}`);
-  assert.equal(coordinatorList(many, {}).urls.length, MAX_COORDINATORS);
+  const { urls, problems } = coordinatorList(many, {});
+  assert.equal(urls.length, MAX_COORDINATORS);
+  assert.deepEqual(problems, ['more than 5 coordinators are listed']);
+  assert.deepEqual(coordinatorList(many.slice(0, 5), {}).problems, []);
+});
+
+test('only the default addresses are alternatives', () => {
+  assert.equal(coordinatorList(undefined, {}).areAlternatives, true);
+  assert.equal(coordinatorList('localhost, rollcall', {}).areAlternatives, false);
 });
 
 test('announced coordinators on other hosts require TLS', () => {
   const configured = ['ws://a.test:8400/v1/agent'];
   const announced = ['ws://evil.test:8400', 'wss://b.test:443', 'ws://a.test:8401', 'garbage://'];
-  assert.deepEqual(acceptedCoordinators(configured, announced), [
-    'ws://a.test:8400/v1/agent',
-    'wss://b.test:443/v1/agent',
-    'ws://a.test:8401/v1/agent',
-  ]);
+  assert.deepEqual(announcedCoordinators(configured, [...announced, 'ws://a.test:8400', 'wss://b.test']), {
+    accepted: ['wss://b.test:443/v1/agent', 'ws://a.test:8401/v1/agent'],
+    ignored: ['ws://evil.test:8400/v1/agent'],
+  });
 });

@@ -1,15 +1,20 @@
 /** Addresses of coordinators: parses configured text to URLs of agent WebSockets. */
+import { isIP } from 'node:net';
 import { AGENT_PATH, DEFAULT_CONTROL_PORT, printableUrl } from '@rollcall/protocol';
 
 /** Maximum number of coordinators of one agent. */
-export const MAX_COORDINATORS = 16;
+export const MAX_COORDINATORS = 5;
 
 /** Hosts without a configured coordinator, tried in this order: this machine, then the Compose service name. */
 const DEFAULT_HOSTS = ['localhost', 'rollcall'] as const;
 
-/** Addresses in the order of the attempts, and the invalid texts. */
+/** Addresses of coordinators, and the invalid texts. */
 export interface CoordinatorList {
   readonly urls: readonly string[];
+  /** True for the default list: one connection, tried in order. Otherwise an agent connects to each coordinator. */
+  readonly areAlternatives: boolean;
+  /** Sentences about repeated addresses and addresses above the maximum number, which are not in `urls`. */
+  readonly problems: readonly string[];
   /** Subjects of the sentence "… is no address of a coordinator", without secrets. A secret that is the cause is mentioned. */
   readonly refused: readonly string[];
 }
@@ -25,16 +30,22 @@ export function coordinatorList(
   const option = texts(given);
   const named = option.length > 0 ? option : texts(environment['ROLLCALL_URL']);
   if (named.length === 0) {
-    return { urls: DEFAULT_HOSTS.map((host) => `ws://${host}:${DEFAULT_CONTROL_PORT}${AGENT_PATH}`), refused: [] };
+    const urls = DEFAULT_HOSTS.map((host) => `ws://${host}:${DEFAULT_CONTROL_PORT}${AGENT_PATH}`);
+    return { urls, areAlternatives: true, problems: [], refused: [] };
   }
   const urls = new Set<string>();
+  const problems: string[] = [];
   const refused: string[] = [];
+  let isOverMaximum = false;
   for (const text of named) {
     const url = agentUrl(text);
     if (url === undefined) refused.push(refusedText(text));
+    else if (urls.has(url)) problems.push(`the coordinator ${coordinatorText(url)} is listed twice`);
     else if (urls.size < MAX_COORDINATORS) urls.add(url);
+    else isOverMaximum = true;
   }
-  return { urls: [...urls], refused };
+  if (isOverMaximum) problems.push(`more than ${MAX_COORDINATORS} coordinators are listed`);
+  return { urls: [...urls], areAlternatives: false, problems, refused };
 }
 
 function texts(given: string | readonly string[] | undefined): string[] {
@@ -96,17 +107,35 @@ function withoutAgentPath(url: string): string {
   return url.endsWith(AGENT_PATH) ? url.slice(0, -AGENT_PATH.length) : url;
 }
 
+/** The host of `url`, an IPv6 address without brackets; empty for a UNIX socket. */
+export function hostOf(url: string): string {
+  return new URL(url).hostname.replace(/^\[|\]$/g, '');
+}
+
+/** The name to look up; `undefined` for a literal address and for a UNIX socket. */
+export function nameOf(url: string): string | undefined {
+  const host = hostOf(url);
+  return host === '' || isIP(host) !== 0 ? undefined : host;
+}
+
+/** Announced coordinators. */
+export interface AnnouncedCoordinators {
+  readonly accepted: readonly string[];
+  /** Valid addresses that are not used. */
+  readonly ignored: readonly string[];
+}
+
 /**
- * The configured coordinators, and announced coordinators with verified TLS or on a configured host. Other addresses are
- * ignored: an agent would send its token to an unverified host.
+ * Accepts announced coordinators with verified TLS or on a configured host. Other addresses are ignored: an agent would send
+ * its token to an unverified host. Configured coordinators are in neither list.
  */
-export function acceptedCoordinators(configured: readonly string[], announced: readonly string[]): readonly string[] {
-  const hosts = new Set(configured.map((url) => new URL(url).hostname));
-  const accepted = new Set(configured);
-  for (const text of announced) {
-    const url = agentUrl(text);
-    if (url === undefined || accepted.size >= MAX_COORDINATORS) continue;
-    if (url.startsWith('wss:') || hosts.has(new URL(url).hostname)) accepted.add(url);
-  }
-  return [...accepted];
+export function announcedCoordinators(
+  configured: readonly string[],
+  announced: readonly string[],
+): AnnouncedCoordinators {
+  const hosts = new Set(configured.map(hostOf));
+  const urls = new Set(announced.map(agentUrl).filter((url) => url !== undefined && !configured.includes(url)));
+  const isAccepted = (url: string) => url.startsWith('wss:') || hosts.has(hostOf(url));
+  const all = [...urls].filter((url) => url !== undefined);
+  return { accepted: all.filter(isAccepted), ignored: all.filter((url) => !isAccepted(url)) };
 }

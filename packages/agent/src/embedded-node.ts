@@ -2,7 +2,8 @@
 import cluster from 'node:cluster';
 import { isMainThread } from 'node:worker_threads';
 import type { Fault, NodeRegistration, Status } from '@rollcall/protocol';
-import { Agent, type AgentCode, type AgentEvents } from './agent.ts';
+import { Agent, type AgentEvents } from './agent.ts';
+import type { AgentCode } from './agent-codes.ts';
 import { announcedAddress } from './announced-address.ts';
 import { AttachedServers } from './attached-servers.ts';
 import { clientTlsFiles, readClientTls } from './client-tls.ts';
@@ -270,10 +271,11 @@ export class EmbeddedNode implements NodeCore {
       environment: this.#environment,
       port: this.#port,
       coordinators: () => {
-        const { urls, refused } = coordinatorList(this.#settings.coordinator, this.#environment);
-        for (const text of refused)
+        const list = coordinatorList(this.#settings.coordinator, this.#environment);
+        for (const text of list.refused)
           this.#notices.misuse(`${text} is no address of a coordinator; use one like ws://host:8400`);
-        return urls;
+        for (const problem of list.problems) this.#notices.misuse(`${problem}; the rest of the list is used`);
+        return { coordinators: list.urls, areAlternatives: list.areAlternatives };
       },
       token: () => joinToken(this.#settings.token, this.#environment),
       tls: () => readClientTls(clientTlsFiles(this.#settings.tlsFiles, this.#environment)),

@@ -1,12 +1,6 @@
 /** The SDK that an application embeds. The only entry point of the package. */
-export {
-  AGENT_CODES,
-  Agent,
-  type AgentCode,
-  type AgentEvents,
-  type AgentOptions,
-  type Notice,
-} from './agent.ts';
+export { Agent, type AgentEvents, type AgentOptions } from './agent.ts';
+export { AGENT_CODES, type AgentCode, type Notice } from './agent-codes.ts';
 export { type AnnouncedAddress, announcedAddress } from './announced-address.ts';
 export { backoffMs, type Rng } from './backoff.ts';
 export { type ClientTls, type ClientTlsFiles, clientTlsFiles, readClientTls } from './client-tls.ts';

@@ -22,7 +22,7 @@ import { reasonOf } from './reason.ts';
 /** Limit in octets, so that a socket path with a name like `123456.sock` has at most 107 octets. */
 const MAX_DIRECTORY_LENGTH = 90;
 
-export interface Link extends Pick<AgentOptions, 'coordinators' | 'token' | 'tls' | 'isAnswering'> {
+export interface Link extends Pick<AgentOptions, 'coordinators' | 'areAlternatives' | 'token' | 'tls' | 'isAnswering'> {
   /** Instance of the registration: 32 hex digits. */
   readonly instance: string;
   /** The agent connects to another process of the node, which logs the problems with coordinators. */
@@ -33,9 +33,10 @@ export interface Link extends Pick<AgentOptions, 'coordinators' | 'token' | 'tls
   leave(): Promise<void>;
 }
 
-export interface LinkOptions extends Omit<PortGroupOptions, 'directory' | 'number' | 'coordinators'> {
+export interface LinkOptions
+  extends Omit<PortGroupOptions, 'directory' | 'number' | 'coordinators' | 'areAlternatives'> {
   /** Called only if this process may connect to coordinators. */
-  readonly coordinators: () => readonly string[];
+  readonly coordinators: () => Pick<AgentOptions, 'coordinators' | 'areAlternatives'>;
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Port of the node; `undefined` when only its address is known. */
   readonly port: number | undefined;
@@ -53,14 +54,14 @@ export function linkOf(options: LinkOptions): Link {
   if (text) onProblem(`${NODE_VARIABLE} does not name a local socket and is ignored: it is set by rollcall run`);
   const coordinators = options.coordinators();
   if (number !== undefined && port !== undefined) {
-    const group = groupOf({ ...options, coordinators, number }, port);
+    const group = groupOf({ ...options, ...coordinators, number }, port);
     if (group !== undefined) return groupLink(group, onProblem);
     onProblem(
       `the workers of port ${port} cannot form one node, and only one of them registers: set TMPDIR to a directory that they can write, with a short path`,
     );
   }
   return {
-    coordinators,
+    ...coordinators,
     token,
     ...(tls === undefined ? {} : { tls }),
     instance: newInstance(),

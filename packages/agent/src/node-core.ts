@@ -1,6 +1,6 @@
 /** The interface behind a `RollcallNode`: a node of the cluster, or a stub if the SDK is switched off. */
 import type { OperatorStatusMessage, RegisteredMessage, Status } from '@rollcall/protocol';
-import type { Notice } from './agent.ts';
+import type { Notice } from './agent-codes.ts';
 import type { Attachable } from './http.ts';
 import type { MetricOptions } from './load/metric.ts';
 import type { DrainOutcome } from './node-status.ts';

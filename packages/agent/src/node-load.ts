@@ -1,6 +1,6 @@
 /** The load of a node, measured by its own process, with the metrics of its program. */
 import { isName } from '@rollcall/protocol';
-import type { AgentCode } from './agent.ts';
+import type { AgentCode } from './agent-codes.ts';
 import type { HeartbeatReport } from './heartbeats.ts';
 import { InFlight } from './load/in-flight.ts';
 import { Latencies } from './load/latencies.ts';

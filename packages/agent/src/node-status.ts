@@ -33,6 +33,7 @@ export interface NodeStatusOptions {
   readonly timers: Timers;
   /** Whether a coordinator receives messages now. */
   readonly isRegistered: () => boolean;
+  /** Sends a new status to all coordinators that receive messages now. */
   readonly send: (message: NodeStatusMessage) => void;
   /** Counts of the requests of the node. */
   readonly counts: () => RequestCounts;
@@ -84,20 +85,21 @@ export class NodeStatus {
     if (status === 'enabled' && this.#requestedStatus === undefined) return;
     const deadlineAtMs = this.#options.timers.nowMs() + deadlineMs;
     this.#requestedStatus = { status, reason: reason.slice(0, MAX_REASON), deadlineAtMs };
-    this.tell();
+    const message = this.message();
+    if (message !== undefined) this.#options.send(message);
   }
 
-  /** Sends the requested status again, after a coordinator has accepted the node. */
-  tell(): void {
-    if (this.#requestedStatus === undefined || !this.#options.isRegistered()) return;
+  /** The requested status, for a coordinator that has accepted the node; `undefined` before the first request. */
+  message(): NodeStatusMessage | undefined {
+    if (this.#requestedStatus === undefined) return undefined;
     const { status, reason, deadlineAtMs } = this.#requestedStatus;
     const deadlineMs = Math.max(0, Math.round(deadlineAtMs - this.#options.timers.nowMs()));
-    this.#options.send({
+    return {
       type: 'status',
       status,
       ...(status === 'enabled' ? {} : { deadlineMs }),
       ...(reason === '' ? {} : { reason }),
-    });
+    };
   }
 
   /** Ends the present step of the drain. */

@@ -14,7 +14,7 @@ import {
   PROOF_FIELD,
 } from '@rollcall/protocol';
 import fc from 'fast-check';
-import type { Notice } from './agent.ts';
+import type { Notice } from './agent-codes.ts';
 import { defaultNodeId, thisProcess } from './identity.ts';
 import { RollcallNode } from './node.ts';
 import type { RollcallEvents } from './node-core.ts';

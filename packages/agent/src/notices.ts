@@ -1,5 +1,5 @@
 /** Reports of a node to its program: events and log lines. */
-import type { AgentCode, Notice } from './agent.ts';
+import type { AgentCode, Notice } from './agent-codes.ts';
 import type { Listeners } from './listeners.ts';
 import type { RollcallEvents } from './node-core.ts';
 import { settled } from './settled.ts';

@@ -11,7 +11,10 @@ export interface AddressFault {
   readonly code?: string;
 }
 
-/** A warning. `code` is that of a refusal if a coordinator has refused, otherwise `no-coordinator`. */
+/**
+ * A warning. `code` is that of a refusal if a coordinator has refused. Otherwise it is `coordinator-unreachable` if others are
+ * connected, and `no-coordinator` if none is.
+ */
 export interface UnreachableNotice {
   readonly code: string;
   readonly message: string;
@@ -33,13 +36,18 @@ export class Unreachable {
 
   /**
    * Records the faults of the coordinator at `url`. Returns a warning once each of `urls` has failed; `undefined` if the
-   * same warning was returned before.
+   * same warning was returned before. `hasOthers`: the node is connected to other coordinators.
    */
-  failed(url: string, faults: readonly AddressFault[], urls: readonly string[]): UnreachableNotice | undefined {
+  failed(
+    url: string,
+    faults: readonly AddressFault[],
+    urls: readonly string[],
+    hasOthers: boolean = false,
+  ): UnreachableNotice | undefined {
     this.#faults.set(url, faults);
     const all = urls.map((each) => this.#faults.get(each));
     if (all.includes(undefined)) return undefined;
-    const message = this.#sentence(urls);
+    const message = this.#sentence(urls, hasOthers);
     const nowMs = this.#timers.nowMs();
     const saidAtMs = this.#saidAtMs.get(message);
     if (message === this.#lastSaid || (saidAtMs !== undefined && nowMs - saidAtMs < REPEAT_AFTER_MS)) return undefined;
@@ -47,7 +55,13 @@ export class Unreachable {
     this.#saidAtMs.set(message, nowMs);
     this.#lastSaid = message;
     const code = all.flatMap((each) => each ?? []).find((fault) => fault.code !== undefined)?.code;
-    return { code: code ?? 'no-coordinator', message };
+    return { code: code ?? (hasOthers ? 'coordinator-unreachable' : 'no-coordinator'), message };
+  }
+
+  /** Forgets the faults of `urls`, after a connection to one of them. */
+  recovered(urls: readonly string[]): void {
+    for (const url of urls) this.#faults.delete(url);
+    this.#lastSaid = '';
   }
 
   /** Allows all warnings again, after a coordinator has accepted the node. */
@@ -57,7 +71,7 @@ export class Unreachable {
     this.#lastSaid = '';
   }
 
-  #sentence(urls: readonly string[]): string {
+  #sentence(urls: readonly string[], hasOthers: boolean): string {
     const byCause = new Map<string, string[]>();
     for (const url of urls) {
       const cause = addressCauses(this.#faults.get(url) ?? []);
@@ -67,6 +81,7 @@ export class Unreachable {
     const isLocal = urls.every((url) => socketPathOf(url) !== undefined);
     if (isLocal)
       return `cannot report to rollcall run, or to the leader of the workers, over ${parts.join('; over ')}; retrying`;
-    return `cannot connect to ${urls.length === 1 ? 'the' : 'a'} coordinator at ${parts.join('; at ')}; retrying`;
+    const others = hasOthers ? 'other coordinators are connected; ' : '';
+    return `cannot connect to ${urls.length === 1 ? 'the' : 'a'} coordinator at ${parts.join('; at ')}; ${others}retrying`;
   }
 }

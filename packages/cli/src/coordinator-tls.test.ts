@@ -51,11 +51,16 @@ test('agents get each address once, and wrong files end the command before the p
   const stateDir = empty(t);
   const environment = { ROLLCALL_STATE_DIR: stateDir };
   const urls = ['ws://one.test:8400', 'wss://two.test:8400', 'ws://one.test:8400'];
-  const { coordinators, tls } = agentPlaces(urls, {}, environment);
+  const { coordinators, tls } = agentPlaces({ urls, areAlternatives: false }, {}, environment);
   assert.deepEqual(coordinators, ['ws://one.test:8400', 'wss://two.test:8400']);
   for (const url of [...coordinators, 'wss://announced.test:8400']) assert.equal(tls(url).hasCertificate, false);
-  assert.throws(() => agentPlaces(urls, { ca: '/none/ca.pem' }, environment), { exitCode: 2, message: /\/none/ });
-  assert.doesNotThrow(() => agentPlaces(['ws://one.test:8400'], { ca: '/none/ca.pem' }, environment));
+  assert.throws(() => agentPlaces({ urls, areAlternatives: false }, { ca: '/none/ca.pem' }, environment), {
+    exitCode: 2,
+    message: /\/none/,
+  });
+  assert.doesNotThrow(() =>
+    agentPlaces({ urls: ['ws://one.test:8400'], areAlternatives: false }, { ca: '/none/ca.pem' }, environment),
+  );
 });
 
 test('every command that connects has the same three flags', () => {

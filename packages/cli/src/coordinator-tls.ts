@@ -1,5 +1,11 @@
 /** CA and client certificate of a command's connections to a coordinator. */
-import { type ClientTls, type ClientTlsFiles, clientTlsFiles, readClientTls } from '@rollcall/agent';
+import {
+  type ClientTls,
+  type ClientTlsFiles,
+  type CoordinatorList,
+  clientTlsFiles,
+  readClientTls,
+} from '@rollcall/agent';
 import { type Command, Option } from 'commander';
 import { keptControlCertificate } from './control-certificate.ts';
 import { CliFailure, EXIT } from './exit.ts';
@@ -16,6 +22,13 @@ export interface ClientTlsFlags {
 export interface Place {
   readonly url: string;
   readonly files: ClientTlsFiles;
+}
+
+/** Coordinators of an agent, with their TLS options. */
+export interface AgentPlaces {
+  readonly coordinators: readonly string[];
+  readonly areAlternatives: boolean;
+  readonly tls: (url: string) => ClientTls;
 }
 
 export function addClientTlsFlags(command: Command): Command {
@@ -74,13 +87,17 @@ export function clientTlsOf({ url, files }: Place): ClientTls {
 
 /** Addresses of agent connections, and a function that reads the TLS files of an address. */
 export function agentPlaces(
-  urls: readonly string[],
+  { urls, areAlternatives }: Pick<CoordinatorList, 'urls' | 'areAlternatives'>,
   flags: ClientTlsFlags,
   environment: NodeJS.ProcessEnv,
-): { readonly coordinators: readonly string[]; readonly tls: (url: string) => ClientTls } {
+): AgentPlaces {
   const places = new Map(urls.map((url) => placeOf(url, flags, environment)).map((place) => [place.url, place]));
   // Wrong flags are reported before the program starts.
   for (const place of places.values()) clientTlsOf(place);
   const { files: common } = placeOf('wss://elsewhere.invalid:1', flags, environment);
-  return { coordinators: [...places.keys()], tls: (url) => readClientTls(places.get(url)?.files ?? common) };
+  return {
+    coordinators: [...places.keys()],
+    areAlternatives,
+    tls: (url) => readClientTls(places.get(url)?.files ?? common),
+  };
 }

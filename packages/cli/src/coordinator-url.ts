@@ -1,20 +1,35 @@
 /** Address of the coordinator, by precedence: `--coordinator` > `ROLLCALL_URL` > the default control port on this machine > the Compose service name. */
-import { adminUrl, coordinatorList } from '@rollcall/agent';
+import { adminUrl, type CoordinatorList, coordinatorList } from '@rollcall/agent';
 import { CliFailure, EXIT } from './exit.ts';
 
 /** Base addresses (`http://host:port` and a path prefix) to try in order. Throws a usage failure for an invalid address. */
 export function coordinatorUrls(flag: string | undefined, environment: NodeJS.ProcessEnv): readonly string[] {
-  return agentUrls(flag, environment).map(adminUrl);
+  return validList(flag, environment).urls.map(adminUrl);
 }
 
-/** The same as addresses of agent connections; `flag` may be given several times. */
+/**
+ * The same as addresses of agent connections, one connection to each unless they are alternatives. `flag` may be given several
+ * times. Throws a usage failure for repeated addresses and for too many.
+ */
 export function agentUrls(
   flag: string | readonly string[] | undefined,
   environment: Readonly<Record<string, string | undefined>>,
-): readonly string[] {
+): CoordinatorList {
+  const list = validList(flag, environment);
+  if (list.problems.length === 0) return list;
+  throw new CliFailure(`${list.problems[0]}: correct --coordinator or ROLLCALL_URL`, EXIT.usage);
+}
+
+function validList(
+  flag: string | readonly string[] | undefined,
+  environment: Readonly<Record<string, string | undefined>>,
+): CoordinatorList {
   if (flag === undefined && environment['ROLLCALL_URL']?.trim().toLowerCase() === 'off')
     throw new CliFailure('ROLLCALL_URL is "off", which only the SDK accepts: set --coordinator', EXIT.usage);
-  const { urls, refused } = coordinatorList(flag, environment);
-  if (refused.length === 0) return urls;
-  throw new CliFailure(`${refused[0]} is no address of a coordinator; use one like http://localhost:8400`, EXIT.usage);
+  const list = coordinatorList(flag, environment);
+  if (list.refused.length === 0) return list;
+  throw new CliFailure(
+    `${list.refused[0]} is no address of a coordinator; use one like http://localhost:8400`,
+    EXIT.usage,
+  );
 }

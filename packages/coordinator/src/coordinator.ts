@@ -22,6 +22,7 @@ import { openTokens, type Tokens } from './auth/tokens.ts';
 import { Cluster } from './cluster.ts';
 import { clusterIdPath, newClusterId, readClusterId } from './cluster-id.ts';
 import { type Config, type CoordinatorOptions, configOf, type ListenAddress } from './config.ts';
+import { ownCoordinatorId } from './coordinator-id.ts';
 import { Audit } from './events/audit.ts';
 import { EventLog } from './events/event-log.ts';
 import { History } from './events/history.ts';
@@ -95,6 +96,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
     const { heartbeatMs, suspectMs, leaseMs, learningMs, settleMs, quotas } = config;
     const startedAtMs = clocks.nowMs();
     const keptClusterId = await readClusterId(config.stateDir);
+    const coordinatorId = await ownCoordinatorId(state);
     const registry = new Registry({
       heartbeatMs,
       suspectMs,
@@ -185,6 +187,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       prober,
       history,
       epoch,
+      coordinatorId,
       pace: registry.pace(),
       coordinators: config.advertise === undefined ? [] : [config.advertise],
       maxConnections: 2 * MAX_NODES,

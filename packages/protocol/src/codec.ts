@@ -40,6 +40,7 @@ import {
   STICKY_MODES,
 } from './messages.ts';
 import { parseCookieName } from './route-cookie.ts';
+import { isCoordinatorId } from './version.ts';
 
 const MAX_METRICS = 32;
 /** Largest absolute value of a metric. */
@@ -304,6 +305,10 @@ function registered(fields: Fields): RegisteredMessage | undefined {
     node,
     ...pace(fields),
     epoch: fields.text('epoch', 64) ?? '',
+    ...optional(
+      'coordinatorId',
+      fields.parsed('coordinatorId', (text) => (isCoordinatorId(text) ? text : undefined), '1 to 32 hex digits'),
+    ),
     coordinators:
       fields.texts('coordinators', 16, (text) => (text.length <= 512 ? text : undefined), 'an address') ?? [],
     warnings:

@@ -217,6 +217,8 @@ export interface RegisteredMessage {
   readonly suspectMs: number;
   readonly leaseMs: number;
   readonly epoch: string;
+  /** Random id of the coordinator, which it keeps over restarts: 1 to 32 hex digits. Earlier coordinators do not send it. */
+  readonly coordinatorId?: string;
   readonly coordinators: readonly string[];
   readonly warnings: readonly Warning[];
 }

@@ -1,13 +1,14 @@
 /** Membership of a `node:cluster` worker in the group of workers that serve its port: it reports to the leader, or leads. */
 import type { Fault, NodeRegistration } from '@rollcall/protocol';
-import { Agent, type AgentOptions, type Notice } from '../agent.ts';
+import { Agent, type AgentOptions } from '../agent.ts';
+import type { Notice } from '../agent-codes.ts';
 import type { Timers } from '../timers.ts';
 import { LeaderElection } from './leader-election.ts';
 import type { NodeSocket } from './node-socket.ts';
 import { instanceOf, type NodeSocketName } from './node-socket-name.ts';
 import { relay } from './relay.ts';
 
-export interface PortGroupOptions extends Pick<AgentOptions, 'coordinators' | 'token' | 'tls'> {
+export interface PortGroupOptions extends Pick<AgentOptions, 'coordinators' | 'areAlternatives' | 'token' | 'tls'> {
   readonly directory: string;
   /** Number of this worker, unique in its group. */
   readonly number: number;
@@ -85,9 +86,10 @@ export class PortGroup {
   }
 
   #lead(socket: NodeSocket, name: NodeSocketName): void {
-    const { coordinators, token, tls, registration, timers, onNotice } = this.#options;
+    const { coordinators, areAlternatives = false, token, tls, registration, timers, onNotice } = this.#options;
     const agent = new Agent({
       coordinators,
+      areAlternatives,
       token,
       ...(tls === undefined ? {} : { tls }),
       registration: (...addresses) => {

@@ -6,6 +6,7 @@ import {
   AGENT_PATH,
   AGENT_SUBPROTOCOL,
   type AgentMessage,
+  COORDINATOR_ID_HEADER,
   type CoordinatorMessage,
   DEFAULT_HEARTBEAT_MS,
   DEFAULT_LEASE_MS,
@@ -70,7 +71,7 @@ export class ScriptedPeer {
 
   /** Takes the registration and accepts it. */
   async accept(
-    pace: { heartbeatMs?: number; leaseMs?: number; coordinators?: string[] } = {},
+    pace: { heartbeatMs?: number; leaseMs?: number; coordinators?: string[]; coordinatorId?: string } = {},
   ): Promise<NodeRegistration> {
     const { node } = await this.next('register');
     this.send({
@@ -80,6 +81,7 @@ export class ScriptedPeer {
       suspectMs: DEFAULT_SUSPECT_MS,
       leaseMs: pace.leaseMs ?? DEFAULT_LEASE_MS,
       epoch: 'test',
+      ...(pace.coordinatorId === undefined ? {} : { coordinatorId: pace.coordinatorId }),
       coordinators: pace.coordinators ?? [],
       warnings: [],
     });
@@ -101,7 +103,7 @@ export class ScriptedPeer {
 }
 
 export interface ScriptedCoordinator {
-  /** `ws://127.0.0.1:PORT/v1/agent`. */
+  /** `ws://HOST:PORT/v1/agent`. */
   readonly url: string;
   /** Number of connections so far. */
   readonly connections: number;
@@ -112,10 +114,19 @@ export interface ScriptedCoordinator {
   close(): Promise<void>;
 }
 
-/** Listens on a free port of 127.0.0.1. */
-export async function startScriptedCoordinator(): Promise<ScriptedCoordinator> {
+/** Listens on a free port of `host`. `id` is sent in the answer to each upgrade. */
+export async function startScriptedCoordinator({
+  id,
+  host = '127.0.0.1',
+  port = 0,
+}: {
+  readonly id?: string;
+  readonly host?: string;
+  readonly port?: number;
+} = {}): Promise<ScriptedCoordinator> {
   const server = createServer();
   const sockets = new WebSocketServer({ noServer: true, handleProtocols: () => AGENT_SUBPROTOCOL });
+  if (id !== undefined) sockets.on('headers', (headers) => headers.push(`${COORDINATOR_ID_HEADER}: ${id}`));
   const events = new EventEmitter();
   const waiting: ScriptedPeer[] = [];
   let refusal: number | undefined;
@@ -131,11 +142,11 @@ export async function startScriptedCoordinator(): Promise<ScriptedCoordinator> {
       events.emit('peer');
     });
   });
-  server.listen(0, '127.0.0.1');
+  server.listen(port, host);
   await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
+  const address = server.address() as AddressInfo;
   return {
-    url: `ws://127.0.0.1:${port}${AGENT_PATH}`,
+    url: `ws://${host}:${address.port}${AGENT_PATH}`,
     get connections() {
       return connections;
     },

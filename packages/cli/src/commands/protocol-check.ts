@@ -47,7 +47,7 @@ export function protocolCheckCommand(): Command {
     .addHelpText('after', HELP)
     .action(async (text: string, { json = false, ...flags }: Flags) => {
       const { balancer } = flags;
-      const place = placeOf(agentUrls([text], {})[0]!, flags, process.env);
+      const place = placeOf(agentUrls([text], {}).urls[0]!, flags, process.env);
       if (parseBalancerName(balancer) === undefined)
         throw new CliFailure(`--balancer ${balancer} is not [A-Za-z0-9_-]{1,64}`, EXIT.usage);
       const token = secretFrom('ROLLCALL_JOIN_TOKEN', process.env, {

@@ -45,6 +45,8 @@ export interface BesideOptions extends ProgramFacts {
   /** Interval of requests for the ready path, in milliseconds; default 1,000, longer after late answers. */
   readonly readyIntervalMs?: number;
   readonly coordinators: readonly string[];
+  /** See `AgentOptions`. */
+  readonly areAlternatives?: boolean;
   readonly token: () => JoinToken;
   readonly tls?: (url: string) => ClientTls;
   /** Called with the number of copies that an operator requests. */
@@ -170,9 +172,10 @@ export class AgentBeside {
   }
 
   #start(): Agent {
-    const { coordinators, token, tls, sdk, load, say, onScale } = this.#options;
+    const { coordinators, areAlternatives = false, token, tls, sdk, load, say, onScale } = this.#options;
     const agent = new Agent({
       coordinators,
+      areAlternatives,
       token,
       ...(tls === undefined ? {} : { tls }),
       registration: (local, remote) => this.#registration(local, remote),

@@ -54,6 +54,8 @@ test('a wrong flag is an error of one line with its name, and exit code 2', () =
     () => readyPathOf('ready'),
     () => readyPathOf(`/${'x'.repeat(256)}`, 256),
     () => agentUrls(['ftp://x'], {}),
+    () => agentUrls(['ws://a.test', 'a.test:8400'], {}),
+    () => agentUrls(undefined, { ROLLCALL_URL: 'a,b,c,d,e,f' }),
   ];
   for (const mistake of mistakes) {
     assert.throws(mistake, (error) => {

@@ -49,6 +49,8 @@ export interface WrappedNodeOptions {
   /** Failing copies of the wrapper, for each heartbeat. */
   readonly failing?: () => readonly FailingCopy[];
   readonly coordinators: readonly string[];
+  /** See `AgentOptions`. */
+  readonly areAlternatives?: boolean;
   readonly token: () => JoinToken;
   readonly tls?: (url: string) => ClientTls;
   readonly environment: NodeJS.ProcessEnv;
@@ -214,6 +216,7 @@ export class WrappedNode {
         ...(options.onRemoved === undefined ? {} : { onRemoved: options.onRemoved }),
         ...(options.failing === undefined ? {} : { failing: options.failing }),
         coordinators: options.coordinators,
+        ...(options.areAlternatives === undefined ? {} : { areAlternatives: options.areAlternatives }),
         token: options.token,
         ...(options.tls === undefined ? {} : { tls: options.tls }),
         load,

@@ -52,6 +52,7 @@ function connect(heartbeatMs?: number) {
       registrations: new RegistrationPace(10, cluster.clocks),
       pace: cluster.registry.pace(),
       epoch: 'e',
+      coordinatorId: 'c0',
       coordinators: [],
       rights: () => ({ mayShadow: false }),
       onRegistered: () => undefined,

@@ -31,6 +31,8 @@ export interface AgentDependencies {
   readonly registrations: RegistrationPace;
   readonly pace: { readonly heartbeatMs: number; readonly suspectMs: number; readonly leaseMs: number };
   readonly epoch: string;
+  /** Random id of this coordinator. */
+  readonly coordinatorId: string;
   /** Addresses of further coordinators that agents may connect to. */
   readonly coordinators: readonly string[];
   /** Limits of the token on registrations of this connection. */
@@ -282,8 +284,9 @@ export class AgentConnection {
     const registered = outcome.find((event) => event.type === 'registered');
     const accepted = cluster.registry.registration(node.id);
     if (!registered || !accepted) return;
-    const { pace, epoch, coordinators } = this.#dependencies;
-    this.send({ type: 'registered', node: accepted, ...pace, epoch, coordinators, warnings: registered.warnings });
+    const { pace, epoch, coordinatorId, coordinators } = this.#dependencies;
+    const { warnings } = registered;
+    this.send({ type: 'registered', node: accepted, ...pace, epoch, coordinatorId, coordinators, warnings });
     // The requested status of an operator survives reconnects.
     if (cluster.registry.node(node.id)?.operatorStatus.status !== 'enabled') this.sendOperatorStatus(node.id);
     this.#dependencies.onRegistered(this, node.id, address, registered.needsProbe);

@@ -3,7 +3,13 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { ConnectionId, Event } from '@rollcall/core';
 import type { Fault, NodeId } from '@rollcall/protocol';
-import { AGENT_SUBPROTOCOL, chooseSubprotocol, MAX_FRAME_BYTES, quotaText } from '@rollcall/protocol';
+import {
+  AGENT_SUBPROTOCOL,
+  COORDINATOR_ID_HEADER,
+  chooseSubprotocol,
+  MAX_FRAME_BYTES,
+  quotaText,
+} from '@rollcall/protocol';
 import { WebSocketServer } from 'ws';
 import { type Gate, ownerOf, peerOf, standingOf } from '../auth/gate.ts';
 import type { OpenConnections } from '../auth/open-connections.ts';
@@ -30,6 +36,8 @@ export interface AgentServerOptions {
   readonly prober: Prober;
   readonly history: History;
   readonly epoch: string;
+  /** Random id of this coordinator. */
+  readonly coordinatorId: string;
   readonly pace: AgentDependencies['pace'];
   readonly coordinators: readonly string[];
   /** Upper bound of open connections, registered or not. */
@@ -73,13 +81,15 @@ export class AgentServer {
       perMessageDeflate: false,
       handleProtocols: (offered) => chooseSubprotocol(offered) ?? false,
     });
-    const { cluster, tokens, policy, registrations, pace, epoch, coordinators } = options;
+    const { cluster, tokens, policy, registrations, pace, epoch, coordinatorId, coordinators } = options;
+    this.#server.on('headers', (headers) => headers.push(`${COORDINATOR_ID_HEADER}: ${coordinatorId}`));
     this.#dependencies = {
       cluster,
       policy,
       registrations,
       pace,
       epoch,
+      coordinatorId,
       coordinators,
       rights: ({ peer }, node) => registrationRights({ tokens, registry: cluster.registry }, peer.identity, node),
       onRegistered: (connection, id, address, needsProbe) => this.#onRegistered(connection, id, address, needsProbe),

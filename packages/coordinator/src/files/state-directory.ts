@@ -23,7 +23,8 @@ export interface StateProblem {
 /** Retry interval while the directory cannot be written, milliseconds. */
 const RETRY_MS = 5_000;
 /** Drafts that a killed coordinator has left, also of earlier releases. */
-const LEFTOVER = /^(tokens\.json|logins\.json|admin-token|cluster-id|writable)\.([0-9a-f]{12}|tmp)$|^writable$/;
+const LEFTOVER =
+  /^(tokens\.json|logins\.json|admin-token|cluster-id|coordinator-id|writable)\.([0-9a-f]{12}|tmp)$|^writable$/;
 
 export class StateDirectory {
   readonly path: string;

@@ -79,6 +79,7 @@ const COORDINATOR_MESSAGES: readonly object[] = [
     node: NODE,
     ...PACE,
     epoch: 'k3J0',
+    coordinatorId: '5f0c9b7e',
     coordinators: ['ws://10.0.0.2:8400'],
     warnings: [{ code: 'superseded', message: 'a sentence' }],
   },

@@ -1,0 +1,400 @@
+/** An agent with several coordinators. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
+import { type TestContext, test } from 'node:test';
+import type { ErrorMessage } from '@rollcall/protocol';
+import { type Agent, type AgentEvents, type AgentOptions, NAMES_MS } from './agent.ts';
+import { SAME_COORDINATOR_MS, SILENT_MS } from './coordinator-session.ts';
+import { ManualTimers } from './testing/manual-timers.ts';
+import {
+  type ScriptedCoordinator,
+  type ScriptedPeer,
+  startScriptedCoordinator,
+} from './testing/scripted-coordinator.ts';
+import { coordinators, deadUrl, newAgent, next, registration } from './testing/test-agent.ts';
+
+/** All events of an agent, as texts. */
+function eventsOf(agent: Agent): string[] {
+  const events: string[] = [];
+  for (const name of ['registered', 'drained', 'status', 'scale'] as const)
+    agent.on(name, () => void events.push(name));
+  for (const name of ['disconnected', 'warning', 'error'] as const)
+    agent.on(name, ({ code }) => void events.push(`${name} ${code}`));
+  return events;
+}
+
+/** An agent that is registered at `count` coordinators with ids, and has sent a heartbeat to each. */
+async function registered(t: TestContext, count = 2, options: Partial<AgentOptions> = {}) {
+  const list = await coordinators(t, count, true);
+  const agent = newAgent(
+    list.map(({ url }) => url),
+    options,
+  );
+  t.after(() => agent.leave());
+  const events = eventsOf(agent);
+  agent.start();
+  const peers: ScriptedPeer[] = [];
+  for (const coordinator of list) peers.push(await accepted(coordinator));
+  return { agent, list, peers, events };
+}
+
+async function accepted(coordinator: ScriptedCoordinator): Promise<ScriptedPeer> {
+  const peer = await coordinator.peer();
+  await peer.accept();
+  await peer.next('heartbeat');
+  return peer;
+}
+
+/** Waits until `isSo`, without advancing time. */
+async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await new Promise(setImmediate);
+}
+
+/** Advances time by `durationMs`; the connections of `peers` are not silent. */
+async function passes(timers: ManualTimers, agent: Agent, peers: readonly ScriptedPeer[], durationMs: number) {
+  const STEP_MS = 5_000;
+  for (let passedMs = 0; passedMs < durationMs; passedMs += STEP_MS) {
+    for (const [index, peer] of peers.entries()) {
+      const warned = next(agent, 'warning');
+      peer.send({ type: 'error', code: 'bad-field', message: `to ${index} at ${timers.nowMs()}` });
+      await warned;
+    }
+    timers.advance(STEP_MS);
+  }
+}
+
+const SUPERSEDED: ErrorMessage = {
+  type: 'error',
+  code: 'superseded',
+  message: 'a newer connection of this process speaks for node n1',
+  holderConnected: true,
+};
+
+test('a node registers at each coordinator, with one event, and leaves all of them', async (t) => {
+  const { agent, peers, events } = await registered(t, 3);
+  assert.deepEqual(events, ['registered']);
+  await agent.leave();
+  for (const peer of peers) {
+    await peer.next('leave');
+    await peer.closed();
+    assert.equal(peer.closeCode, 1000);
+  }
+});
+
+test('the loss of one of two connections is a warning, the loss of the last one is disconnected', async (t) => {
+  const { agent, list, peers, events } = await registered(t);
+  const warning = next(agent, 'warning');
+  peers[0]!.cut();
+  const { code, message } = await warning;
+  assert.equal(code, 'connection-lost');
+  const host = new URL(list[0]!.url).host;
+  assert.match(message, new RegExp(`^lost the coordinator at ws://${host} .*; 1 other coordinator is connected`));
+  assert.ok(agent.isRegistered);
+  const again = await accepted(list[0]!);
+  const lost = next(agent, 'disconnected');
+  again.cut();
+  peers[1]!.cut();
+  await lost;
+  await Promise.all(list.map(accepted));
+  await until(() => events.length >= 5);
+  assert.deepEqual(events.slice(0, 2), ['registered', 'warning connection-lost']);
+  assert.deepEqual(events.slice(-3), ['warning connection-lost', 'disconnected connection-lost', 'registered']);
+});
+
+test('a coordinator that is not reachable is one warning, and delays nothing', async (t) => {
+  const [coordinator] = await coordinators(t, 1, true);
+  const dead = await deadUrl();
+  const agent = newAgent([dead, coordinator!.url], { rng: () => 0.01 });
+  t.after(() => agent.leave());
+  const warnings: AgentEvents['warning'][] = [];
+  agent.on('warning', (notice) => void warnings.push(notice));
+  agent.start();
+  await accepted(coordinator!);
+  await until(() => warnings.length > 0);
+  const text = new URL(dead).host;
+  assert.deepEqual(warnings, [
+    {
+      code: 'coordinator-unreachable',
+      message: `cannot connect to the coordinator at ws://${text}: connection refused; other coordinators are connected; retrying`,
+    },
+  ]);
+});
+
+test('a coordinator that does not answer delays neither the registration nor the end', async (t) => {
+  const hole = createServer(() => {});
+  hole.listen(0, '127.0.0.1');
+  await once(hole, 'listening');
+  t.after(() => hole.close());
+  const [coordinator] = await coordinators(t, 1, true);
+  const holeUrl = `ws://127.0.0.1:${(hole.address() as AddressInfo).port}/v1/agent`;
+  const timers = new ManualTimers();
+  const agent = newAgent([holeUrl, coordinator!.url], { timers });
+  agent.start();
+  const peer = await accepted(coordinator!);
+  const left = agent.leave();
+  await peer.next('leave');
+  // No time has passed.
+  await left;
+  assert.equal(timers.size, 0);
+});
+
+test('a drain is complete when each coordinator has confirmed it', async (t) => {
+  const { agent, peers, events } = await registered(t);
+  const drained = agent.drain({ reason: 'SIGTERM' });
+  for (const peer of peers) assert.equal((await peer.next('status')).status, 'stopped');
+  peers[1]!.send({ type: 'drained' });
+  peers[1]!.send({ type: 'scale', count: 1 });
+  await next(agent, 'scale');
+  assert.deepEqual(events, ['registered', 'scale'], 'one has not confirmed it');
+  peers[0]!.send({ type: 'drained' });
+  assert.equal(await drained, 'drained');
+  assert.deepEqual(events.at(-1), 'drained');
+});
+
+test('a drain does not wait for a coordinator that is lost during the drain', async (t) => {
+  const { agent, list, peers } = await registered(t);
+  const drained = agent.drain();
+  for (const peer of peers) await peer.next('status');
+  list[0]!.refuseWith(503);
+  const lost = next(agent, 'warning');
+  peers[0]!.cut();
+  await lost;
+  peers[1]!.send({ type: 'drained' });
+  assert.equal(await drained, 'drained');
+});
+
+test('a coordinator that accepts the node again within the drain is informed and waited for', async (t) => {
+  const { agent, list, peers, events } = await registered(t);
+  const drained = agent.drain();
+  for (const peer of peers) await peer.next('status');
+  peers[0]!.cut();
+  const again = await accepted(list[0]!);
+  assert.ok(
+    again.received.some(({ type }) => type === 'status'),
+    'sent before the first heartbeat',
+  );
+  peers[1]!.send({ type: 'drained' });
+  peers[1]!.send({ type: 'scale', count: 1 });
+  await next(agent, 'scale');
+  assert.ok(!events.includes('drained'));
+  again.send({ type: 'drained' });
+  assert.equal(await drained, 'drained');
+});
+
+test('a refusal that ends the node everywhere closes the other connections in order, without leave', async (t) => {
+  const { agent, peers } = await registered(t);
+  const error = next(agent, 'error');
+  peers[0]!.send({ ...SUPERSEDED, message: 'a newer process has the id n1' });
+  peers[0]!.close(4409);
+  assert.deepEqual(await error, { code: 'superseded', message: 'a newer process has the id n1' });
+  await peers[1]!.closed();
+  assert.equal(peers[1]!.closeCode, 1000);
+  assert.ok(!peers[1]!.received.some(({ type }) => type === 'leave'));
+  assert.ok(agent.isEnded);
+});
+
+test('one coordinator may refuse the node while another has it', async (t) => {
+  const { agent, peers, events } = await registered(t, 2, { rng: () => 0.5 });
+  const drained = agent.drain();
+  const warning = next(agent, 'warning');
+  peers[0]!.send({ type: 'error', code: 'forbidden', message: 'the token web is bound to context /a' });
+  peers[0]!.close(4403);
+  assert.equal((await warning).code, 'forbidden');
+  peers[1]!.send({ type: 'drained' });
+  assert.equal(await drained, 'drained');
+  assert.ok(agent.isRegistered);
+  assert.ok(!events.includes('disconnected forbidden'));
+});
+
+test('of two addresses of one coordinator one is used; the other is tried after 30 s, or when the first is lost', async (t) => {
+  const list = [await startScriptedCoordinator({ id: 'c0' }), await startScriptedCoordinator({ id: 'c0' })] as const;
+  for (const coordinator of list) t.after(() => coordinator.close());
+  const timers = new ManualTimers();
+  const agent = newAgent(
+    list.map(({ url }) => url),
+    { timers },
+  );
+  t.after(() => agent.leave());
+  const warning = next(agent, 'warning');
+  agent.start();
+  const peers = await Promise.all(list.map((coordinator) => coordinator.peer()));
+  const used = await Promise.race(peers.map((peer) => peer.next('register').then(() => peer)));
+  const unused = peers.find((peer) => peer !== used)!;
+  await unused.closed();
+  assert.deepEqual([unused.closeCode, unused.received], [1000, []]);
+  assert.equal((await warning).code, 'misuse');
+  used.send(await registeredBy(used));
+  await used.next('heartbeat');
+  const other = list[peers.indexOf(unused)]!;
+  await passes(timers, agent, [used], SAME_COORDINATOR_MS);
+  const again = await other.peer();
+  await again.closed();
+  assert.deepEqual([again.closeCode, again.received], [1000, []]);
+  list[peers.indexOf(used)]!.refuseWith(503);
+  used.cut();
+  await (await other.peer()).accept();
+});
+
+for (const isEarly of [true, false])
+  test(`a coordinator that announces its id only in registered keeps the newest connection (superseded ${isEarly ? 'first' : 'last'})`, async (t) => {
+    const list = await coordinators(t, 2);
+    const agent = newAgent(list.map(({ url }) => url));
+    t.after(() => agent.leave());
+    const events = eventsOf(agent);
+    agent.start();
+    const [first, second] = [await list[0]!.peer(), await list[1]!.peer()];
+    await first.accept({ coordinatorId: 'c0' });
+    await next(agent, 'registered');
+    if (isEarly) {
+      await second.next('register');
+      first.send(SUPERSEDED);
+      first.close(4409);
+      await first.closed();
+      second.send({ ...(await registeredBy(second)), coordinatorId: 'c0' });
+    } else {
+      await second.accept({ coordinatorId: 'c0' });
+      await first.closed();
+      assert.equal(first.closeCode, 1000);
+    }
+    await second.next('heartbeat');
+    assert.ok(agent.isRegistered);
+    assert.ok(!first.received.some(({ type }) => type === 'leave'));
+    assert.deepEqual(
+      events.filter((event) => event !== 'registered'),
+      [],
+    );
+  });
+
+async function registeredBy(peer: ScriptedPeer) {
+  const message = peer.received.find(({ type }) => type === 'register');
+  assert.ok(message?.type === 'register');
+  const pace = { heartbeatMs: 1_000, suspectMs: 3_000, leaseMs: 20_000 };
+  return { type: 'registered', node: message.node, ...pace, epoch: 'e', coordinators: [], warnings: [] } as const;
+}
+
+test('the most restrictive status of the coordinators applies', async (t) => {
+  const { agent, peers, list } = await registered(t);
+  const statuses: string[] = [];
+  agent.on('status', ({ status, reason = '' }) => void statuses.push(`${status} ${reason}`));
+  peers[0]!.send({ type: 'status', status: 'stopped', reason: 'broken' });
+  await until(() => statuses.length === 1);
+  peers[1]!.send({ type: 'status', status: 'draining', reason: 'deploy' });
+  peers[1]!.send({ type: 'scale', count: 1 });
+  await next(agent, 'scale');
+  assert.equal(agent.status, 'stopped');
+  list[0]!.refuseWith(503);
+  peers[0]!.cut();
+  await until(() => statuses.length === 2);
+  assert.equal(agent.status, 'draining');
+  peers[1]!.send({ type: 'status', status: 'enabled' });
+  await until(() => agent.status === 'enabled');
+  assert.deepEqual(statuses, ['stopped broken', 'draining deploy', 'enabled ']);
+});
+
+test('a number of copies is reported once, and again when the same coordinator repeats it', async (t) => {
+  const { agent, peers } = await registered(t);
+  const counts: number[] = [];
+  let sent = 0;
+  agent.on('scale', ({ count }) => void counts.push(count));
+  for (const [index, count] of [
+    [0, 4],
+    [1, 4],
+    [1, 5],
+    [0, 5],
+    [1, 5],
+  ] as const) {
+    peers[index]!.send({ type: 'scale', count });
+    // A warning that follows on the same connection.
+    const handled = next(agent, 'warning');
+    peers[index]!.send({ type: 'error', code: 'bad-field', message: `after ${sent++}` });
+    await handled;
+  }
+  assert.deepEqual(counts, [4, 5, 5]);
+});
+
+test('announced coordinators are connected too; one on another host over plain ws is one warning', async (t) => {
+  const list = await coordinators(t, 2, true);
+  const agent = newAgent([list[0]!.url]);
+  t.after(() => agent.leave());
+  const warnings: AgentEvents['warning'][] = [];
+  agent.on('warning', (notice) => void warnings.push(notice));
+  agent.start();
+  const peer = await list[0]!.peer();
+  await peer.accept({ coordinators: ['ws://stranger.invalid:1', list[1]!.url] });
+  const second = await list[1]!.peer();
+  await second.accept({ coordinators: ['ws://stranger.invalid:1'] });
+  await second.next('heartbeat');
+  assert.deepEqual(
+    warnings.map(({ code }) => code),
+    ['coordinator-ignored'],
+  );
+  assert.match(warnings[0]!.message, /add ws:\/\/stranger\.invalid:1 to ROLLCALL_URL$/);
+});
+
+test('alternatives are one connection, and announced coordinators are further ones', async (t) => {
+  const list = await coordinators(t, 3, true);
+  const [first, second, third] = list;
+  const agent = newAgent([first!.url, second!.url], { areAlternatives: true });
+  t.after(() => agent.leave());
+  agent.start();
+  const peer = await first!.peer();
+  await peer.accept({ coordinators: [second!.url, third!.url] });
+  await accepted(third!);
+  assert.equal(second!.connections, 0);
+  first!.refuseWith(503);
+  peer.cut();
+  await accepted(second!);
+});
+
+test('all addresses of a name are connected, also addresses that are added later', async (t) => {
+  const first = await startScriptedCoordinator({ id: 'c0' });
+  const port = Number(new URL(first.url).port);
+  const others = await Promise.all(
+    ['127.0.0.2', '127.0.0.3'].map((host, index) => startScriptedCoordinator({ id: `c${index + 1}`, host, port })),
+  );
+  for (const coordinator of [first, ...others]) t.after(() => coordinator.close());
+  const timers = new ManualTimers();
+  let addresses: readonly string[] = ['127.0.0.1', '127.0.0.2'];
+  const agent = newAgent([`ws://coordinator.test:${port}/v1/agent`], { timers, lookUp: async () => addresses });
+  t.after(() => agent.leave());
+  agent.start();
+  const peer = await first.peer();
+  assert.equal(others[0]!.connections, 0);
+  await peer.accept();
+  const second = await accepted(others[0]!);
+  addresses = [];
+  await passes(timers, agent, [peer, second], NAMES_MS);
+  await new Promise(setImmediate);
+  addresses = ['127.0.0.3', '127.0.0.1', '127.0.0.2'];
+  await passes(timers, agent, [peer, second], NAMES_MS);
+  await accepted(others[1]!);
+  assert.deepEqual([peer.closeCode, second.closeCode], [undefined, undefined]);
+});
+
+test('with several coordinators a silent one is left after 6 s', async (t) => {
+  const timers = new ManualTimers();
+  const { agent } = await registered(t, 2, { timers });
+  const warning = next(agent, 'warning');
+  // No turn of the event loop between the checks: no pong can arrive.
+  timers.advance(SILENT_MS + 1_000);
+  assert.match((await warning).message, /silent for 6000 ms/);
+});
+
+test('all coordinators get the local address towards the first one that is not on loopback', async (t) => {
+  const [coordinator] = await coordinators(t, 1, true);
+  const locals: string[] = [];
+  const agent = newAgent([coordinator!.url, 'ws://192.0.2.1:8400/v1/agent'], {
+    route: async (remote) => (remote === '192.0.2.1' ? '10.9.8.7' : undefined),
+    registration: (local) => {
+      locals.push(local);
+      return registration();
+    },
+  });
+  t.after(() => agent.leave());
+  agent.start();
+  const peer = await accepted(coordinator!);
+  peer.cut();
+  await accepted(coordinator!);
+  assert.deepEqual(locals, ['10.9.8.7', '10.9.8.7']);
+});
