@@ -72,7 +72,7 @@ test('nodes are up at both coordinators, outlive one of them, and leave both in 
       await until(`${id} answers`, async () => (await textAt(up, `/${id}`)) === id);
     }
 
-  // A drain at one coordinator: the agent of the node shows it, and the other coordinator goes on to send requests.
+  // A drain at one coordinator: the agent of the node shows it, and the other coordinator continues to send requests.
   await ups[0]!.api('POST', '/v1/nodes/run/drain', { force: true });
   assert.equal(await textAt(ups[1]!, '/run'), 'run');
   await ups[0]!.api('POST', '/v1/nodes/run/enable', {});
