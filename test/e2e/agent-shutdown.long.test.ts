@@ -58,7 +58,9 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     await peer.next('heartbeat');
     child.kill(signal);
     const status = await peer.next('status');
-    assert.deepEqual([status.status, status.reason, status.deadlineMs], ['stopped', signal, 8_000]);
+    assert.deepEqual([status.status, status.reason], ['stopped', signal]);
+    // What remains when it is sent: on a busy machine some milliseconds have passed.
+    assert.ok(status.deadlineMs! > 7_000 && status.deadlineMs! <= 8_000, `${status.deadlineMs}`);
     assert.equal((await fetch(`http://127.0.0.1:${port}/`)).status, 200);
     peer.send({ type: 'drained' });
     await peer.next('leave');
