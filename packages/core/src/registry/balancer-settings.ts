@@ -137,6 +137,11 @@ export class BalancerSettings {
     this.#layers.set(source, merged(this.#layers.get(source), patch));
   }
 
+  /** Replaces all settings of a source. */
+  replace(source: SettingsSource, patch: BalancerPatch): void {
+    this.#layers.set(source, merged(undefined, patch));
+  }
+
   /** Number of paths that have limits from any source, if `patch` were merged into the settings of `source`. */
   limitPathsWith(source: SettingsSource, patch: BalancerPatch): number {
     return limitPathCount(patchedSettings(this.#layers, source, patch), this.#shared.forAll);

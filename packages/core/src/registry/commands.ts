@@ -22,6 +22,7 @@ import type {
   NodeRegistration,
   Status,
 } from '@rollcall/protocol';
+import type { SharedRecord } from '../replication/shared-record.ts';
 import type { StoredRecord } from '../store/store.ts';
 
 /** The socket, or the PUT, that a node's messages come from; larger is newer. Unique while a coordinator runs. */
@@ -279,6 +280,12 @@ export interface RestoreCommand {
   readonly clusterId?: string | undefined;
 }
 
+/** Records of other coordinators that stand now, of the kinds in records/shared-records.ts. */
+export interface MergeCommand {
+  readonly type: 'merge';
+  readonly records: readonly SharedRecord[];
+}
+
 export type Command =
   | RegisterCommand
   | ReachableCommand
@@ -303,4 +310,5 @@ export type Command =
   | TickCommand
   | StalledCommand
   | AgentsHeldCommand
-  | RestoreCommand;
+  | RestoreCommand
+  | MergeCommand;

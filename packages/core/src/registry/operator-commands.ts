@@ -1,7 +1,6 @@
 /** Commands of operators. Their requested statuses survive reconnects and restarts of a node, and its absence while it is remembered. */
 
 import { limitsFault, MAX_LIMIT_PATHS, tooManyPaths } from '@rollcall/protocol';
-import { recordKey } from '../store/record-key.ts';
 import { BalancerSettings, limitPathCount, patchedSettings, patchForAll } from './balancer-settings.ts';
 import type {
   BalancerSettingsCommand,
@@ -137,14 +136,18 @@ export function patchNode(state: RegistryState, command: PatchNodeCommand): Reje
         `redirects of node ${redirectTo} lead to node ${node.id}: sessions would go in a circle`,
       );
   }
-  const next = patched(node.overrides, command);
+  applyOverrides(state, node, patched(node.overrides, command), command.by);
+  return undefined;
+}
+
+/** Sets the overrides of a node; no effect if they are the same. */
+export function applyOverrides(state: RegistryState, node: NodeRecord, next: Overrides, by: string): void {
   const what = differences(node.overrides, next);
-  if (what.length === 0) return undefined;
+  if (what.length === 0) return;
   node.overrides = next;
   state.touchFeed(node);
   state.touchOverrideRecord(node);
-  state.emit({ type: 'patched', id: node.id, by: command.by, what: what.join(', ') });
-  return undefined;
+  state.emit({ type: 'patched', id: node.id, by, what: what.join(', ') });
 }
 
 /** Whether redirects lead from `start` to `end`, directly or over other nodes. */
@@ -222,7 +225,7 @@ export function balancerSettings(state: RegistryState, command: BalancerSettings
   const before = balancer.named();
   balancer.patch(source, patch);
   if (!balancer.hasSettings) state.noteEmpty(name);
-  if (source === 'operator') state.dirtyRecords.add(recordKey.balancer(name));
+  if (source === 'operator') state.touchBalancerRecord(name);
   const changes = changesText(before, balancer.named());
   if (isNew || changes !== '') state.tellBalancer(name, by, isNew ? '' : changes);
   return undefined;

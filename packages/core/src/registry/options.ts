@@ -42,6 +42,8 @@ export interface RegistryOptions {
   readonly maxContexts: number;
   /** A balancer without nodes and without settings of its own is forgotten after this time. Default 3,600,000 (1 h). */
   readonly emptyBalancerMs: number;
+  /** Requests and settings of operators are shared with other coordinators. Default false. */
+  readonly isShared: boolean;
   /** Workers known at once. Default 1,000. */
   readonly maxWorkers: number;
   /** Random name of the cluster, hexadecimal, if it is known before the store answers. Default: not known. */
@@ -75,6 +77,7 @@ export function withDefaults(options: Partial<RegistryOptions>): RegistryOptions
     maxContexts: 256,
     emptyBalancerMs: 3_600_000,
     maxWorkers: 1_000,
+    isShared: false,
     ...options,
   };
 }

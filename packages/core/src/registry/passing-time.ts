@@ -14,7 +14,7 @@ import { LiveNodes } from './liveness/live-nodes.ts';
 import { judge } from './liveness/witnesses.ts';
 import { NO_RETURNS, released } from './node/flapping.ts';
 import type { NodeRecord } from './node/node-record.ts';
-import { endedRequest, noRequestedStatus } from './node/node-record.ts';
+import { endedRequest, endOfRequest, noRequestedStatus } from './node/node-record.ts';
 import { applyOperatorStatus } from './operator-commands.ts';
 import { adviceOn } from './ownership/context-ownership.ts';
 import { type RegistryState, rejected } from './registry-state.ts';
@@ -49,8 +49,8 @@ function passDeadlines(state: RegistryState, node: NodeRecord, live: LiveNodes):
   // A node that was given up earlier in this tick may have filled the memory of gone nodes.
   if (state.nodes.get(node.id) !== node) return;
   const { nowMs } = state;
-  const { untilMs } = node.operatorStatus;
-  if (untilMs !== undefined && nowMs >= untilMs)
+  const endMs = endOfRequest(node.operatorStatus);
+  if (endMs !== undefined && nowMs >= endMs)
     applyOperatorStatus(state, node, noRequestedStatus(nowMs), {
       ended: endedRequest(node.operatorStatus, 'time', nowMs),
     });

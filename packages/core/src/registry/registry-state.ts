@@ -18,7 +18,7 @@ import { type Drain, drainOutcome, type Usage } from './node/drain.ts';
 import { type Returns, steadyAtMs, withReturn } from './node/flapping.ts';
 import { NodeIndex } from './node/node-index.ts';
 import type { LivenessReason, NodeRecord, NodeView, RequestedStatus, SuspectReason } from './node/node-record.ts';
-import { effectiveStatus } from './node/node-record.ts';
+import { effectiveStatus, endOfRequest } from './node/node-record.ts';
 import { assertTransition, isInFeed } from './node/node-status.ts';
 import { type SessionNumbers, sessionNumbers } from './node/session-numbers.ts';
 import type { RegistryOptions } from './options.ts';
@@ -64,6 +64,8 @@ export class RegistryState {
   readonly journal: FeedJournal = new FeedJournal();
   /** Keys of records that have to be written to the store. */
   readonly dirtyRecords: Set<string> = new Set();
+  /** Keys of records that are shared with other coordinators, and have changed. Only with `isShared`. */
+  readonly dirtyShared: Set<string> = new Set();
   /** Contexts of the dirty records of remembered contexts. */
   readonly contextRecords: Map<string, HostedContext> = new Map();
   /** Nodes with a drain that is not done. */
@@ -111,7 +113,16 @@ export class RegistryState {
   }
 
   touchOverrideRecord(node: NodeView): void {
-    this.dirtyRecords.add(recordKey.override(node.id));
+    const key = recordKey.override(node.id);
+    this.dirtyRecords.add(key);
+    if (this.options.isShared) this.dirtyShared.add(key);
+  }
+
+  /** The operator's settings of a balancer have changed. */
+  touchBalancerRecord(name: BalancerName): void {
+    const key = recordKey.balancer(name);
+    this.dirtyRecords.add(key);
+    if (this.options.isShared) this.dirtyShared.add(key);
   }
 
   /** The node that a route belongs to, present or gone. */
@@ -485,7 +496,7 @@ export class RegistryState {
   #nextDueMs(node: NodeView): number {
     const due = [
       this.#lifeDueMs(node),
-      node.operatorStatus.untilMs,
+      endOfRequest(node.operatorStatus),
       this.steadyAtMs(node),
       node.returns.flapping?.heldUntilMs,
     ];

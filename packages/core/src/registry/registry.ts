@@ -39,6 +39,7 @@ import { quotaUse } from './ownership/quotas.ts';
 import { agentsHeld, observe, sessionsSeen, stalled, stickySeen, tick } from './passing-time.ts';
 import { readyPath } from './readiness.ts';
 import { restore } from './records/restoration.ts';
+import { allShared, mergeShared, type SharedChange, takeShared } from './records/shared-records.ts';
 import { type RecordChanges, takeRecords } from './records/stored-records.ts';
 import { register } from './registration.ts';
 import { RegistryState, rejected } from './registry-state.ts';
@@ -162,6 +163,16 @@ export class Registry {
   /** The changes for the store since the last call; `nowUnixMs` is the wall clock now. */
   takeRecords(nowUnixMs: number): RecordChanges {
     return takeRecords(this.#state, nowUnixMs);
+  }
+
+  /** The changes of shared records since the last call; none unless the option `isShared` is set. */
+  takeShared(): SharedChange[] {
+    return takeShared(this.#state);
+  }
+
+  /** What this coordinator has of all shared records. */
+  allShared(): SharedChange[] {
+    return allShared(this.#state);
   }
 
   /** The resource of one node for operators; `undefined` when it is not even remembered. */
@@ -386,6 +397,9 @@ function carryOut(state: RegistryState, command: Command): Rejection | undefined
       return agentsHeld(state, command);
     case 'restore':
       restore(state, command);
+      return undefined;
+    case 'merge':
+      mergeShared(state, command);
       return undefined;
   }
 }

@@ -48,6 +48,8 @@ export interface RequestedStatus {
   readonly deadlineAtMs: number | undefined;
   /** Instant at which the requested status reverts to `enabled`. */
   readonly untilMs: number | undefined;
+  /** Another coordinator took the request, and ends it at `untilMs`. This one does so only if that one does not. */
+  readonly isElsewhere?: true;
 }
 
 /** Operator's overrides of registered values; `undefined` leaves the node's own value. */
@@ -234,6 +236,14 @@ export const NOTHING_FAILING: Pick<NodeView, 'failing' | 'announcedCauses' | 'an
 /** The requested status without a request: `enabled`. */
 export function noRequestedStatus(atMs: number): RequestedStatus {
   return { status: 'enabled', reason: undefined, by: undefined, atMs, deadlineAtMs: undefined, untilMs: undefined };
+}
+
+/** Time that the coordinator that took a request has to end it, milliseconds: it is found to be down after 5 s, and a sync takes as long. */
+const ENDS_ELSEWHERE_MS = 10_000;
+
+/** Instant at which this coordinator ends an operator's request; `undefined` without an end. */
+export function endOfRequest({ untilMs, isElsewhere }: RequestedStatus): number | undefined {
+  return untilMs === undefined || isElsewhere === undefined ? untilMs : untilMs + ENDS_ELSEWHERE_MS;
 }
 
 /** A request for a status that has ended by itself. */
