@@ -170,7 +170,7 @@ class Run {
     for (const key of remove) at.ownFile.delete(key);
   }
 
-  /** What the replica says of a node or balancer that the registry knows is in force. */
+  /** The replica's records of nodes and balancers that the registry knows are in force. */
   checkStanding(): void {
     for (const { id, shared } of this.places)
       for (const { key, value } of shared.registry.allShared()) {

@@ -238,7 +238,10 @@ export function noRequestedStatus(atMs: number): RequestedStatus {
   return { status: 'enabled', reason: undefined, by: undefined, atMs, deadlineAtMs: undefined, untilMs: undefined };
 }
 
-/** Time that the coordinator that took a request has to end it, milliseconds: it is found to be down after 5 s, and a sync takes as long. */
+/**
+ * The coordinator that took a request ends it. Others wait for so long, milliseconds: they find after 5 s that it is down, and a sync takes
+ * as long.
+ */
 const ENDS_ELSEWHERE_MS = 10_000;
 
 /** Instant at which this coordinator ends an operator's request; `undefined` without an end. */
