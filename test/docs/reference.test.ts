@@ -37,3 +37,15 @@ test('the reference has the commands, options, metrics, codes and endpoints that
   ])
     assert.ok(text.includes(part), `the reference lacks ${part}`);
 });
+
+test('the help of each option fits a terminal of 80 columns', () => {
+  const options = (pages.get('packages/docs/reference/cli.md') ?? '')
+    .split('\n')
+    .filter((line) => /^ {2}-.*\S {2,}\S/.test(line));
+  assert.ok(options.length > 100, `${options.length} options`);
+  assert.deepEqual(
+    options.filter((line) => line.length > 80),
+    [],
+    'a longer name of an option or of its value stops the wrapping',
+  );
+});

@@ -98,10 +98,10 @@ async function startTlsNode(
 
 test('a node with an https address is verified; one that cannot prove itself gets no request', async (t) => {
   const authority = makeAuthority(t);
-  const stranger = makeAuthority(t);
+  const otherAuthority = makeAuthority(t);
   const site = await Site.start(t, { flags: ['--upstream-ca', authority.caFile] });
   const good = await startTlsNode(t, authority.issue('node', ['127.0.0.1']));
-  const bad = await startTlsNode(t, stranger.issue('node', ['127.0.0.1']));
+  const bad = await startTlsNode(t, otherAuthority.issue('node', ['127.0.0.1']));
   await site.put('good', { balancer: 'shop', url: `https://127.0.0.1:${good}` });
   await site.put('bad', { balancer: 'shop', url: `https://127.0.0.1:${bad}` });
   for (let i = 0; i < 10; i++) {

@@ -5,7 +5,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import type { ErrorMessage } from '@rollcall/protocol';
 import { type Agent, type AgentEvents, type AgentOptions, NAMES_MS } from './agent.ts';
-import { SAME_COORDINATOR_MS, SILENT_MS } from './coordinator-session.ts';
+import { SAME_COORDINATOR_MS, SILENT_MS } from './coordinator-link.ts';
 import { ManualTimers } from './testing/manual-timers.ts';
 import {
   type ScriptedCoordinator,
@@ -321,15 +321,15 @@ test('announced coordinators are connected too; one on another host over plain w
   agent.on('warning', (notice) => void warnings.push(notice));
   agent.start();
   const peer = await list[0]!.peer();
-  await peer.accept({ coordinators: ['ws://stranger.invalid:1', list[1]!.url] });
+  await peer.accept({ coordinators: ['ws://unlisted.invalid:1', list[1]!.url] });
   const second = await list[1]!.peer();
-  await second.accept({ coordinators: ['ws://stranger.invalid:1'] });
+  await second.accept({ coordinators: ['ws://unlisted.invalid:1'] });
   await second.next('heartbeat');
   assert.deepEqual(
     warnings.map(({ code }) => code),
     ['coordinator-ignored'],
   );
-  assert.match(warnings[0]!.message, /add ws:\/\/stranger\.invalid:1 to ROLLCALL_URL$/);
+  assert.match(warnings[0]!.message, /add ws:\/\/unlisted\.invalid:1 to ROLLCALL_URL$/);
 });
 
 test('alternatives are one connection, and announced coordinators are further ones', async (t) => {

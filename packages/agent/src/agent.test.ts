@@ -76,7 +76,7 @@ test('an announced coordinator without ids on a configured host is an alternativ
   t.after(() => agent.leave());
   agent.start();
   const peer = await first!.peer();
-  await peer.accept({ coordinators: ['ws://stranger.invalid:1', second!.url] });
+  await peer.accept({ coordinators: ['ws://unlisted.invalid:1', second!.url] });
   peer.cut();
   await (await second!.peer()).accept();
 });

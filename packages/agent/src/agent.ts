@@ -1,11 +1,11 @@
 /**
- * The agent of one node: holds a session with each coordinator. The node is registered while at least one coordinator has
+ * The agent of one node: holds a link to each coordinator. The node is registered while at least one coordinator has
  * accepted it.
  *
  * ```
- *   Agent ──┬─▶ CoordinatorSession ──▶ AgentConnection   configured, or a list of alternatives
- *           ├─▶ CoordinatorSession ──▶ AgentConnection   announced by a coordinator
- *           └─▶ CoordinatorSession ──▶ AgentConnection   another address of a name
+ *   Agent ──┬─▶ CoordinatorLink ──▶ AgentConnection   configured, or a list of alternatives
+ *           ├─▶ CoordinatorLink ──▶ AgentConnection   announced by a coordinator
+ *           └─▶ CoordinatorLink ──▶ AgentConnection   another address of a name
  * ```
  *
  * The agent is embedded in an application. It never throws and never blocks. It keeps the process alive only during a drain
@@ -25,16 +25,16 @@ import type { AgentCode, Notice } from './agent-codes.ts';
 import type { Rng } from './backoff.ts';
 import type { ClientTls } from './client-tls.ts';
 import { Confirmations } from './confirmations.ts';
-import { CoordinatorSession, type SessionListener } from './coordinator-session.ts';
+import { CoordinatorLink, type CoordinatorLinkListener } from './coordinator-link.ts';
 import { announcedCoordinators, coordinatorText, MAX_COORDINATORS, nameOf } from './coordinator-url.ts';
 import type { ReportSource } from './heartbeats.ts';
 import type { JoinToken } from './join-token.ts';
+import { type LinkTarget, linkTargets, targetKey } from './link-targets.ts';
 import { Listeners } from './listeners.ts';
 import { isOnLoopback, localAddressFor, type RouteLookUp, systemRoute } from './local-address.ts';
 import { type DrainOptions, type DrainOutcome, NodeStatus } from './node-status.ts';
 import { isSameOperatorStatus, OPERATOR_ENABLED, stricter, strictest } from './operator-status.ts';
 import type { RequestCounts } from './quiet.ts';
-import { type SessionTarget, sessionTargets, targetKey } from './session-targets.ts';
 import { SharedReports } from './shared-reports.ts';
 import { systemTimers, type Timers } from './timers.ts';
 import { type AddressFault, Unreachable } from './unreachable.ts';
@@ -100,7 +100,7 @@ const MAX_NOTICES = 64;
 const NO_REQUESTS: RequestCounts = { arrived: 0, inFlight: 0 };
 /** Interval of the look-ups of names while the node is registered, in milliseconds. */
 export const NAMES_MS = 30_000;
-/** A registration that is superseded within this time after that of another session was replaced by it, in milliseconds. */
+/** A registration that is superseded within this time after that of another link was replaced by it, in milliseconds. */
 const REPLACED_MS = 5_000;
 
 export class Agent {
@@ -114,10 +114,10 @@ export class Agent {
   readonly #addresses: Addresses;
   readonly #unreachable: Unreachable;
   readonly #requestedStatus: NodeStatus;
-  readonly #confirmations = new Confirmations<CoordinatorSession>();
+  readonly #confirmations = new Confirmations<CoordinatorLink>();
   readonly #said = new Set<string>();
   readonly #ignored = new Set<string>();
-  #sessions: CoordinatorSession[] = [];
+  #links: CoordinatorLink[] = [];
   #isStarted = false;
   #isEnded = false;
   /** The local address towards the first coordinator that is not on loopback. */
@@ -125,7 +125,7 @@ export class Agent {
   #emittedStatus: OperatorStatusMessage = OPERATOR_ENABLED;
   /** The last status while a coordinator had accepted the node. */
   #operatorStatus: Status = 'enabled';
-  #scale: { readonly count: number; readonly session: CoordinatorSession } | undefined;
+  #scale: { readonly count: number; readonly link: CoordinatorLink } | undefined;
   #cancelNames: (() => void) | undefined;
 
   constructor(options: AgentOptions) {
@@ -147,7 +147,7 @@ export class Agent {
 
   /** A coordinator has accepted the node, and the connection to it is open. */
   get isRegistered(): boolean {
-    return this.#sessions.some((session) => session.isRegistered);
+    return this.#links.some((link) => link.isRegistered);
   }
 
   /** The agent has left or was refused permanently: it sends no more messages and emits no more events. */
@@ -182,13 +182,13 @@ export class Agent {
 
   /** Sends heartbeats early because the load has changed, at most four a second. Returns whether one was sent. */
   reportSoon(): boolean {
-    return this.#sessions.filter((session) => session.reportSoon()).length > 0;
+    return this.#links.filter((link) => link.reportSoon()).length > 0;
   }
 
   /** Sends heartbeats at once, or 250 ms after the last ones, because the readiness has changed. */
   reportNow(): void {
     this.#reports.forget();
-    for (const session of this.#sessions) session.reportNow();
+    for (const link of this.#links) link.reportNow();
   }
 
   /**
@@ -200,7 +200,7 @@ export class Agent {
    * for the first drain; the earlier deadline applies.
    */
   drain(options: DrainOptions = {}): Promise<DrainOutcome> {
-    const wasRegistered = this.#sessions.some((session) => session.wasRegistered);
+    const wasRegistered = this.#links.some((link) => link.wasRegistered);
     // Proxy workers may send requests to a node that is not registered: they know its address from before its restart.
     const mayBeKnown = wasRegistered || this.#traffic().arrived > 0;
     if (!mayBeKnown || this.#isEnded) return Promise.resolve('unregistered');
@@ -227,7 +227,7 @@ export class Agent {
 
   /** Registers a changed description again on the present connections on which the node is registered. */
   renew(): void {
-    for (const session of this.#sessions) session.renew();
+    for (const link of this.#links) link.renew();
   }
 
   /** Ends the agent without `leave`: another process registers the node next. A repeated call does nothing. */
@@ -247,40 +247,40 @@ export class Agent {
     return this.#options.traffic?.() ?? NO_REQUESTS;
   }
 
-  get #accepted(): readonly CoordinatorSession[] {
-    return this.#sessions.filter((session) => session.isAccepted);
+  get #accepted(): readonly CoordinatorLink[] {
+    return this.#links.filter((link) => link.isAccepted);
   }
 
-  /** Starts the sessions that are missing, and ends sessions that are neither needed nor registered. */
+  /** Starts the links that are missing, and ends links that are neither needed nor registered. */
   #update(): void {
     if (!this.#isStarted || this.#isEnded) return;
     const targets = new Map(this.#targets().map((target) => [targetKey(target), target]));
-    for (const session of this.#sessions)
-      if (!targets.has(targetKey(session.target)) && !session.isAccepted) void session.end({ isLeaving: false });
-    const kept = this.#sessions.filter((session) => targets.has(targetKey(session.target)) || session.isAccepted);
-    const keys = new Set(kept.map((session) => targetKey(session.target)));
+    for (const link of this.#links)
+      if (!targets.has(targetKey(link.target)) && !link.isAccepted) void link.end({ isLeaving: false });
+    const kept = this.#links.filter((link) => targets.has(targetKey(link.target)) || link.isAccepted);
+    const keys = new Set(kept.map((link) => targetKey(link.target)));
     const added = [...targets.values()].filter((target) => !keys.has(targetKey(target)));
     const room = MAX_COORDINATORS - kept.length;
-    const started = added.slice(0, Math.max(0, room)).map((target) => this.#newSession(target));
-    this.#sessions = [...kept, ...started];
-    const isSeveral = this.#sessions.filter(({ sameAs }) => sameAs === undefined).length > 1;
-    for (const session of this.#sessions) session.watchSilence(isSeveral);
-    for (const session of started) session.start();
+    const started = added.slice(0, Math.max(0, room)).map((target) => this.#newLink(target));
+    this.#links = [...kept, ...started];
+    const isSeveral = this.#links.filter(({ sameAs }) => sameAs === undefined).length > 1;
+    for (const link of this.#links) link.watchSilence(isSeveral);
+    for (const link of started) link.start();
     this.#watchNames();
   }
 
-  #targets(): readonly SessionTarget[] {
-    return sessionTargets({
+  #targets(): readonly LinkTarget[] {
+    return linkTargets({
       configured: this.#configured,
       areAlternatives: this.#areAlternatives,
-      announced: this.#sessions.flatMap(({ announced }) => announced),
+      announced: this.#links.flatMap(({ announced }) => announced),
       names: this.#names.map(({ name, ...reached }) => ({ ...reached, addresses: this.#addresses.known(name) })),
     });
   }
 
   /** Names by which coordinators with an id were reached. `localhost` has no further coordinators. */
   get #names(): { readonly name: string; readonly url: string; readonly address: string }[] {
-    return this.#sessions
+    return this.#links
       .filter(({ target }) => target.address === undefined)
       .map(({ reached }) => reached)
       .filter((reached) => reached !== undefined && !isOnLoopback(reached.url))
@@ -305,7 +305,7 @@ export class Agent {
     });
   }
 
-  #newSession(target: SessionTarget): CoordinatorSession {
+  #newLink(target: LinkTarget): CoordinatorLink {
     const { token, tls, registration, isAnswering } = this.#options;
     const options = {
       token,
@@ -317,30 +317,30 @@ export class Agent {
       rng: this.#rng,
       timers: this.#timers,
     };
-    return new CoordinatorSession(target, options, this.#listener);
+    return new CoordinatorLink(target, options, this.#listener);
   }
 
-  readonly #listener: SessionListener = {
-    isHeld: (session, id) => this.#isHeld(session, id),
-    isReplaced: (session) => this.#isReplaced(session),
-    localAddress: (session, local) => this.#localAddressOf(session, local),
-    freeAddresses: (session, url, addresses) => {
-      const others = this.#sessions.filter(({ target }) => target.address !== undefined && target.urls[0] === url);
-      const taken = new Set(others.filter((other) => other !== session).map(({ target }) => target.address));
+  readonly #listener: CoordinatorLinkListener = {
+    isHeld: (link, id) => this.#isHeld(link, id),
+    isReplaced: (link) => this.#isReplaced(link),
+    localAddress: (link, local) => this.#localAddressOf(link, local),
+    freeAddresses: (link, url, addresses) => {
+      const others = this.#links.filter(({ target }) => target.address !== undefined && target.urls[0] === url);
+      const taken = new Set(others.filter((other) => other !== link).map(({ target }) => target.address));
       return addresses.filter((address) => !taken.has(address));
     },
-    onRegistered: (session, message, isRenewal) => this.#onRegistered(session, message, isRenewal),
+    onRegistered: (link, message, isRenewal) => this.#onRegistered(link, message, isRenewal),
     onOperatorStatus: () => this.#onOperatorStatus(),
-    onScale: (session, message) => this.#onScale(session, message),
-    onDrained: (session) => {
+    onScale: (link, message) => this.#onScale(link, message),
+    onDrained: (link) => {
       if (this.#requestedStatus.status === undefined) return;
-      if (this.#confirmations.confirm(session)) this.#complete();
+      if (this.#confirmations.confirm(link)) this.#complete();
     },
     onLocalLoss: (_, message) =>
       this.#listeners.emit('disconnected', { code: 'connection-lost' satisfies AgentCode, message }),
-    onRefused: (session, notice, hadNode) => this.#onRefused(session, notice, hadNode),
-    onDown: (session, lost, url) => this.#onDown(session, lost, url),
-    onUnreachable: (session, url, faults) => this.#onUnreachable(session, url, faults),
+    onRefused: (link, notice, hadNode) => this.#onRefused(link, notice, hadNode),
+    onDown: (link, lost, url) => this.#onDown(link, lost, url),
+    onUnreachable: (link, url, faults) => this.#onUnreachable(link, url, faults),
     onWarning: (notice) => this.warn(notice),
     onFinal: (_, notice) => {
       // The other coordinators learn it from the process that has the id, or from the store.
@@ -349,11 +349,11 @@ export class Agent {
     },
   };
 
-  #isHeld(session: CoordinatorSession, id: string): boolean {
-    const holder = this.#sessions.find((other) => other !== session && other.coordinatorId === id);
+  #isHeld(link: CoordinatorLink, id: string): boolean {
+    const holder = this.#links.find((other) => other !== link && other.coordinatorId === id);
     if (holder === undefined) return false;
-    if (session.target.origin === 'configured' && holder.target.origin === 'configured') {
-      const [one, other] = [session, holder].map(({ target }) => coordinatorText(target.urls[0]!));
+    if (link.target.origin === 'configured' && holder.target.origin === 'configured') {
+      const [one, other] = [link, holder].map(({ target }) => coordinatorText(target.urls[0]!));
       const message = `${one} and ${other} are the same coordinator; the agent uses one connection`;
       this.warn({ code: 'misuse' satisfies AgentCode, message });
     }
@@ -361,21 +361,21 @@ export class Agent {
   }
 
   /** For coordinators that announce no id: a coordinator keeps only the newest connection of a process. */
-  #isReplaced(session: CoordinatorSession): boolean {
+  #isReplaced(link: CoordinatorLink): boolean {
     const nowMs = this.#timers.nowMs();
-    return this.#sessions.some((other) => {
-      if (other === session || !other.hasRegistered) return false;
-      const ids = [session.coordinatorId, other.coordinatorId];
+    return this.#links.some((other) => {
+      if (other === link || !other.hasRegistered) return false;
+      const ids = [link.coordinatorId, other.coordinatorId];
       if (!ids.includes(undefined) && ids[0] !== ids[1]) return false;
       if (!other.isAccepted) return true;
-      return other.registeredAtMs >= session.registeredAtMs && nowMs - other.registeredAtMs < REPLACED_MS;
+      return other.registeredAtMs >= link.registeredAtMs && nowMs - other.registeredAtMs < REPLACED_MS;
     });
   }
 
-  #localAddressOf(session: CoordinatorSession, local: string): string | Promise<string> {
-    if (this.#sessions.length < 2 || this.#configured.every(isOnLoopback)) return local;
+  #localAddressOf(link: CoordinatorLink, local: string): string | Promise<string> {
+    if (this.#links.length < 2 || this.#configured.every(isOnLoopback)) return local;
     // While a coordinator has the address, all others get the same one.
-    const isUsed = this.#sessions.some((other) => other !== session && other.hasRegistered);
+    const isUsed = this.#links.some((other) => other !== link && other.hasRegistered);
     if (this.#localAddress === undefined || !isUsed) {
       const { route = systemRoute } = this.#options;
       this.#localAddress = localAddressFor(this.#configured, this.#addresses, route, this.#timers);
@@ -383,40 +383,40 @@ export class Agent {
     return this.#localAddress.then((address) => address ?? local);
   }
 
-  #onRegistered(session: CoordinatorSession, message: RegisteredMessage, isRenewal: boolean): void {
-    this.#onSameCoordinator(session);
-    const others = this.#accepted.filter((other) => other !== session);
+  #onRegistered(link: CoordinatorLink, message: RegisteredMessage, isRenewal: boolean): void {
+    this.#onSameCoordinator(link);
+    const others = this.#accepted.filter((other) => other !== link);
     const isFirst = others.length === 0;
     if (isFirst) this.#unreachable.clear();
-    else this.#unreachable.recovered(session.urls);
-    this.#announced(session, message);
+    else this.#unreachable.recovered(link.urls);
+    this.#announced(link, message);
     this.#reports.forget();
     this.#emittedStatus = strictest(this.#accepted.map(({ operatorStatus }) => operatorStatus));
     this.#operatorStatus = this.#emittedStatus.status;
-    if (isFirst || (isRenewal && session === this.#accepted[0])) this.#listeners.emit('registered', message);
+    if (isFirst || (isRenewal && link === this.#accepted[0])) this.#listeners.emit('registered', message);
     // A listener of the program may have ended the agent.
     if (this.#isEnded) return;
     for (const warning of message.warnings) this.warn(warning);
     const status = this.#requestedStatus.message();
     if (status !== undefined) {
-      this.#confirmations.add(session);
-      session.send(status);
+      this.#confirmations.add(link);
+      link.send(status);
     }
     this.#update();
   }
 
-  /** The coordinator has replaced an earlier connection by that of `session`: it had announced its id only now. */
-  #onSameCoordinator(session: CoordinatorSession): void {
-    const { coordinatorId } = session;
+  /** The coordinator has replaced an earlier connection by that of `link`: it had announced its id only now. */
+  #onSameCoordinator(link: CoordinatorLink): void {
+    const { coordinatorId } = link;
     if (coordinatorId === undefined) return;
-    for (const other of this.#sessions) {
-      if (other === session || other.coordinatorId !== coordinatorId) continue;
+    for (const other of this.#links) {
+      if (other === link || other.coordinatorId !== coordinatorId) continue;
       other.standBy(coordinatorId);
       this.#confirmations.drop(other);
     }
   }
 
-  #announced(session: CoordinatorSession, message: RegisteredMessage): void {
+  #announced(link: CoordinatorLink, message: RegisteredMessage): void {
     const { accepted, ignored } = announcedCoordinators(this.#configured, message.coordinators);
     for (const url of ignored.filter((each) => !this.#ignored.has(each)).slice(0, MAX_NOTICES - this.#ignored.size)) {
       this.#ignored.add(url);
@@ -427,8 +427,8 @@ export class Agent {
       });
     }
     // Without ids, two connections could reach one coordinator, which keeps only one of them.
-    if (session.coordinatorId !== undefined) session.announced = accepted;
-    else if (this.#sessions.length === 1) session.useAlternatives([...this.#configured, ...accepted]);
+    if (link.coordinatorId !== undefined) link.announced = accepted;
+    else if (this.#links.length === 1) link.useAlternatives([...this.#configured, ...accepted]);
   }
 
   #onOperatorStatus(): void {
@@ -441,16 +441,16 @@ export class Agent {
   }
 
   /** A repeated number of the same coordinator is a new request of the operator. */
-  #onScale(session: CoordinatorSession, message: ScaleMessage): void {
-    if (this.#scale?.count === message.count && this.#scale.session !== session) return;
-    this.#scale = { count: message.count, session };
+  #onScale(link: CoordinatorLink, message: ScaleMessage): void {
+    if (this.#scale?.count === message.count && this.#scale.link !== link) return;
+    this.#scale = { count: message.count, link };
     this.#listeners.emit('scale', message);
   }
 
   #sendStatus(message: NodeStatusMessage): void {
-    const registered = this.#sessions.filter((session) => session.isRegistered);
+    const registered = this.#links.filter((link) => link.isRegistered);
     this.#confirmations.request(registered);
-    for (const session of registered) session.send(message);
+    for (const link of registered) link.send(message);
   }
 
   #complete(): void {
@@ -458,10 +458,10 @@ export class Agent {
     this.#requestedStatus.done('drained');
   }
 
-  #onRefused(session: CoordinatorSession, notice: Notice, hadNode: boolean): void {
+  #onRefused(link: CoordinatorLink, notice: Notice, hadNode: boolean): void {
     if (!hadNode || this.#accepted.length > 0) {
       this.warn(notice);
-      if (hadNode) this.#withdrawn(session);
+      if (hadNode) this.#withdrawn(link);
       return;
     }
     this.#said.clear();
@@ -470,7 +470,7 @@ export class Agent {
     this.#requestedStatus.done('unregistered');
   }
 
-  #onDown(session: CoordinatorSession, lost: string | undefined, url: string): void {
+  #onDown(link: CoordinatorLink, lost: string | undefined, url: string): void {
     const others = this.#accepted.length;
     if (lost !== undefined) {
       const where = `lost the coordinator at ${coordinatorText(url)} (${lost})`;
@@ -484,16 +484,16 @@ export class Agent {
       }
     }
     if (this.#isEnded) return;
-    this.#withdrawn(session);
-    const free = this.#sessions.filter(({ sameAs }) => sameAs !== undefined);
-    const held = new Set(this.#sessions.map(({ coordinatorId }) => coordinatorId));
-    for (const other of free) if (!held.has(other.sameAs) && other !== session) other.retry(other.sameAs!);
+    this.#withdrawn(link);
+    const free = this.#links.filter(({ sameAs }) => sameAs !== undefined);
+    const held = new Set(this.#links.map(({ coordinatorId }) => coordinatorId));
+    for (const other of free) if (!held.has(other.sameAs) && other !== link) other.retry(other.sameAs!);
     this.#update();
   }
 
-  /** `session` has lost the node. */
-  #withdrawn(session: CoordinatorSession): void {
-    const isComplete = this.#confirmations.drop(session);
+  /** `link` has lost the node. */
+  #withdrawn(link: CoordinatorLink): void {
+    const isComplete = this.#confirmations.drop(link);
     if (this.#accepted.length === 0) {
       if (isComplete) this.#complete();
       return;
@@ -503,11 +503,11 @@ export class Agent {
     if (isComplete) this.#complete();
   }
 
-  #onUnreachable(session: CoordinatorSession, url: string, faults: readonly AddressFault[]): void {
+  #onUnreachable(link: CoordinatorLink, url: string, faults: readonly AddressFault[]): void {
     // One address of a name may be unusable on this machine, for example an IPv6 address.
-    if (session.target.origin === 'address' && !session.wasRegistered) return;
+    if (link.target.origin === 'address' && !link.wasRegistered) return;
     const hasOthers = this.#accepted.length > 0;
-    const missing = this.#sessions.filter(
+    const missing = this.#links.filter(
       ({ isAccepted, sameAs, target, wasRegistered }) =>
         !isAccepted && sameAs === undefined && (target.origin !== 'address' || wasRegistered),
     );
@@ -520,7 +520,7 @@ export class Agent {
     this.#isEnded = true;
     this.#cancelNames?.();
     this.#cancelNames = undefined;
-    const closed = this.#sessions.map((session) => session.end(how));
+    const closed = this.#links.map((link) => link.end(how));
     this.#requestedStatus.done('unregistered');
     await Promise.all(closed);
   }

@@ -56,6 +56,8 @@ import {
   LIMIT_SCOPES,
   MAX_DECISIONS,
   MAX_DECISIONS_MS,
+  MAX_JOINING_CHARS,
+  MAX_JOINING_CONTEXTS,
   MIN_SHARE,
   REFUSALS,
   SESSIONS_PER_SECOND,
@@ -69,8 +71,6 @@ import { SESSION_HASH_LENGTH, type SessionHashes, type SessionSample } from './s
 export const MAX_FEED_BYTES = 4_194_304;
 /** Most nodes, remembered routes or changes in one message. */
 const MAX_ITEMS = 100_000;
-/** Most contexts of joining nodes in one message. */
-const MAX_JOINING = 64;
 /** Number of parts of the idle time by which sessions are grouped. */
 const MAX_AGES = 64;
 /** Most listeners of the installation in one message. */
@@ -259,13 +259,13 @@ export function readRememberedContext(fields: Fields): FeedRememberedContext | u
 }
 
 function readJoining(fields: Fields, key: string): readonly FeedJoiningContext[] {
-  return fields.objects(key, MAX_JOINING, readJoiningContext) ?? [];
+  return fields.objects(key, MAX_JOINING_CONTEXTS, readJoiningContext) ?? [];
 }
 
 function readJoiningContext(fields: Fields): FeedJoiningContext | undefined {
   const host = fields.parsed('host', parseHostPattern, 'a host');
   const path = fields.parsed('path', parseContextPath, 'a path');
-  return host && path && { host, path, message: fields.text('message', 1_000) ?? '' };
+  return host && path && { host, path, message: fields.text('message', MAX_JOINING_CHARS) ?? '' };
 }
 
 function readChange(fields: Fields): FeedChange | 'unknown' | undefined {

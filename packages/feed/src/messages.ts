@@ -65,11 +65,16 @@ export interface FeedRememberedContext {
   readonly emptyMs: number;
 }
 
+/** Most contexts of joining nodes in one message. */
+export const MAX_JOINING_CONTEXTS = 64;
+/** Longest message on one of them, characters. */
+export const MAX_JOINING_CHARS = 1_000;
+
 /** A context that a joining node will serve. */
 export interface FeedJoiningContext {
   readonly host: HostPattern;
   readonly path: ContextPath;
-  /** One sentence: context, node, and why it is joining. At most 1,000 characters. */
+  /** One sentence: context, node, and why it is joining. At most `MAX_JOINING_CHARS`. */
   readonly message: string;
 }
 
@@ -113,7 +118,7 @@ export interface FeedCommit {
   readonly learningMs: number;
   /** Time without any sign of life after which a node is gone, milliseconds. */
   readonly leaseMs: number;
-  /** Contexts that joining nodes will serve, at most 64. Absent from releases without this field. */
+  /** Contexts that joining nodes will serve, at most `MAX_JOINING_CONTEXTS`. Absent from releases without this field. */
   readonly joining?: readonly FeedJoiningContext[];
 }
 
@@ -135,7 +140,7 @@ export type FeedChange =
   | { readonly type: 'balancer-forgotten'; readonly name: BalancerName }
   /** A remembered route has expired after 24 hours. */
   | { readonly type: 'forgotten'; readonly balancer: BalancerName; readonly route: Route }
-  /** All contexts that joining nodes will serve, at most 64; earlier ones are forgotten. */
+  /** All contexts that joining nodes will serve, at most `MAX_JOINING_CONTEXTS`; earlier ones are forgotten. */
   | { readonly type: 'joining'; readonly contexts: readonly FeedJoiningContext[] }
   /** The learning window is over, or the coordinator has settled. */
   | { readonly type: 'settled'; readonly isSettled: boolean; readonly learningMs: number };

@@ -44,7 +44,7 @@ async function scale(
   const eligibility = guardEligible(registry, registry.endedByScale(balancer, count), body, 'may');
   const others = before === undefined ? 0 : before.wanted - before.kept;
   const copiesOf =
-    others === 0
+    others === 0 || count <= others
       ? ''
       : `: copies of rollcall run from ${before?.kept} to ${count - others}, ${others} other ${others === 1 ? 'node counts' : 'nodes count'} too`;
   const nodes = `${count} ${count === 1 ? 'node' : 'nodes'}`;

@@ -67,7 +67,7 @@ void test('an algorithm that throws later, or picks an unknown node, costs no re
   const create = usable(() => ({
     pick: (candidates: readonly Candidate[], _: unknown, tried: ReadonlySet<unknown>) => {
       if (isBroken) throw new Error('broken');
-      return candidates.length > 2 ? candidate('stranger') : first(candidates, tried);
+      return candidates.length > 2 ? candidate('other') : first(candidates, tried);
     },
     onResponse: () => {
       throw new Error('broken');

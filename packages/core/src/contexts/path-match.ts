@@ -24,8 +24,14 @@ export function hasOtherReadings(target: string): boolean {
     target.includes('/.') ||
     target.includes(';') ||
     target.includes('\\') ||
-    target.includes('//')
+    hasEmptySegment(target)
   );
+}
+
+/** `//` in the path: a URL in the query is none. */
+function hasEmptySegment(target: string): boolean {
+  const at = target.indexOf('//');
+  return at >= 0 && !target.slice(0, at).includes('?');
 }
 
 /**

@@ -65,7 +65,7 @@ void test('a node that is forgotten begins anew', () => {
   const watch = watchOf(GOOD);
   see(watch, 'a', ERROR, 5);
   watch.forget('a');
-  watch.forget('stranger');
+  watch.forget('other');
   assert.equal(see(watch, 'a', ERROR, 4), undefined);
   assert.equal(see(watch, 'a', ERROR, 1), 'errors');
 });

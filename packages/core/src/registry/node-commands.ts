@@ -203,7 +203,6 @@ function isBlocked(state: RegistryState, node: NodeRecord): boolean {
 /** The first bad result is an event; repeats change nothing. */
 function isNotReached(state: RegistryState, node: NodeRecord, detail: string): void {
   const isNews = node.livenessReason === 'unprobed' || node.livenessReason === 'restarted';
-  if (!isNews && detail === node.livenessDetail) return;
   state.setReason(node, isNews ? 'unreachable' : node.livenessReason, detail);
   if (!isNews) return;
   state.emit({ type: 'unreachable', id: node.id, detail });

@@ -1,6 +1,6 @@
 /** Commands of operators. Their requested statuses survive reconnects and restarts of a node, and its absence while it is remembered. */
 
-import { limitsFault, MAX_LIMIT_PATHS, tooManyPaths } from '@rollcall/protocol';
+import { type BalancerName, limitsFault, MAX_LIMIT_PATHS, tooManyPaths } from '@rollcall/protocol';
 import { BalancerSettings, limitPathCount, patchedSettings, patchForAll } from './balancer-settings.ts';
 import type {
   BalancerSettingsCommand,
@@ -220,15 +220,25 @@ export function balancerSettings(state: RegistryState, command: BalancerSettings
       'too-many-nodes',
       `the coordinator knows ${state.options.maxBalancers} balancers, as many as it may`,
     );
+  if (source === 'operator') state.touchBalancerRecord(name);
+  changeSettings(state, name, by, (balancer) => balancer.patch(source, patch));
+  return undefined;
+}
+
+/** Changes the settings of a balancer, which is made if it is unknown. Reports what has changed in force. */
+export function changeSettings(
+  state: RegistryState,
+  name: BalancerName,
+  by: string,
+  change: (balancer: BalancerSettings) => void,
+): void {
   const isNew = !state.balancers.has(name);
   const balancer = state.balancer(name);
   const before = balancer.named();
-  balancer.patch(source, patch);
+  change(balancer);
   if (!balancer.hasSettings) state.noteEmpty(name);
-  if (source === 'operator') state.touchBalancerRecord(name);
   const changes = changesText(before, balancer.named());
   if (isNew || changes !== '') state.tellBalancer(name, by, isNew ? '' : changes);
-  return undefined;
 }
 
 type SettingsChange = Pick<BalancerSettingsCommand, 'name' | 'source' | 'patch'>;

@@ -136,7 +136,10 @@ function accept(
   else if (command.kind === 'agent' || !isSame || isMoved) state.setReason(node, unprobedReason(node));
   if (tellable(node) !== before) state.touchFeed(node);
   // Renewals and agents that are back after a restart of the coordinator repeat what the store has.
-  if (storable(node) !== storedBefore) state.touchNodeRecord(node);
+  if (storable(node) !== storedBefore) {
+    state.touchNodeRecord(node);
+    if (node.liveness === 'joining') state.journal.joining();
+  }
   state.schedule(node);
 }
 

@@ -344,7 +344,7 @@ export class RegistryState {
   #setLiveness(node: NodeRecord, to: NodeView['liveness'], reason: LivenessReason | undefined): void {
     const from = node.liveness;
     assertTransition(from, to);
-    if (from === 'joining') this.journal.joining();
+    if (from !== to && (from === 'joining' || to === 'joining')) this.journal.joining();
     this.nodes.setLiveness(node, to);
     this.setReason(node, reason);
     if (isInFeed(to) && !isInFeed(from)) node.inFeedSinceMs = this.nowMs;
@@ -353,9 +353,10 @@ export class RegistryState {
 
   /** Sets why the node is not up. The detail of an earlier reason ends with it. */
   setReason(node: NodeRecord, reason: LivenessReason | undefined, detail?: string): void {
+    const isSame = node.livenessReason === reason && node.livenessDetail === detail;
     node.livenessReason = reason;
     node.livenessDetail = detail;
-    if (node.liveness === 'joining') this.journal.joining();
+    if (!isSame && node.liveness === 'joining') this.journal.joining();
   }
 
   #forgetSurplus(owner: string): void {

@@ -656,7 +656,7 @@ void test('a session that two workers see counts once, also when one of them has
   const idle = beat(2_100_000);
   assert.ok(!('type' in idle) && idle.some(({ type }) => type === 'drained'));
   assert.deepEqual(registry.takeSessions(10, 2_100_000), [], 'nothing was asked for again');
-  const unknown = registry.apply({ type: 'sessions-seen', worker: 'stranger', nodes: [] }, 2_100_000);
+  const unknown = registry.apply({ type: 'sessions-seen', worker: 'unknown', nodes: [] }, 2_100_000);
   assert.ok('type' in unknown && unknown.code === 'not-registered');
 });
 
@@ -708,8 +708,8 @@ void test('a problem with sessions is reported once, with the present nodes, als
     0,
   );
   assert.ok(!('type' in over) && over.some((event) => event.type === 'sticky' && !event.isOn));
-  const stranger = registry.apply({ type: 'sticky-seen', worker: 'stranger', revision: 9, balancers: [] }, 0);
-  assert.ok('type' in stranger && stranger.code === 'not-registered');
+  const unregistered = registry.apply({ type: 'sticky-seen', worker: 'unknown', revision: 9, balancers: [] }, 0);
+  assert.ok('type' in unregistered && unregistered.code === 'not-registered');
 });
 
 void test('a node that no worker has known is remembered over a restart beside the one that has its route now', () => {

@@ -4,15 +4,9 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import {
-  parseBalancerName,
-  parseContextPath,
-  parseHostPattern,
-  parseNodeId,
-  parseNodeUrl,
-  parseRoute,
-} from '@rollcall/protocol';
+import { parseBalancerName, parseNodeId } from '@rollcall/protocol';
 import type { Command } from '../registry/commands.ts';
+import { registerCommand } from '../registry/registration.fixture.ts';
 import { Registry } from '../registry/registry.ts';
 import type { Rng } from '../rng.ts';
 import { seededRng } from '../seeded-rng.ts';
@@ -120,25 +114,8 @@ class Run {
 
   #register(at: Place, id: string): void {
     this.counts.joins += 1;
-    this.#do(at, {
-      type: 'register',
-      node: {
-        id: parseNodeId(id)!,
-        balancer: SHOP,
-        url: parseNodeUrl(`http://10.0.0.${id.slice(1)}:80`)!,
-        route: parseRoute(id)!,
-        contexts: [{ path: parseContextPath('/')! }],
-        hosts: [parseHostPattern('*')!],
-        weight: 1,
-        loadHeader: false,
-        meta: {},
-        incarnation: 1,
-        instance: id.repeat(16).slice(0, 32),
-      },
-      connection: ++this.#connections,
-      owner: 'join',
-      kind: 'agent',
-    });
+    const url = `http://10.0.0.${id.slice(1)}:80`;
+    this.#do(at, registerCommand({ id, url, connection: ++this.#connections, balancer: SHOP }));
   }
 
   /** A read and a write of the whole store; each may be lost on the way, and a read may come again later. */

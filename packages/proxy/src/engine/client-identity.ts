@@ -2,7 +2,7 @@
  * The address and scheme of the client, and the fields that report them to the node. Fields of a peer that is no trusted proxy are dropped.
  * Fields of a trusted proxy that count are kept, and its own address is appended; its other fields are dropped.
  */
-import { isAuthority } from '../http1/field-rules.ts';
+import { fieldValue, isAuthority } from '../http1/field-rules.ts';
 import { forwardedElement, type Hop, readableLines } from '../http1/forwarded-field.ts';
 import { flat, requestFields, viaField } from '../http1/head-writer.ts';
 import type { RequestHead } from '../http1/request-head.ts';
@@ -32,9 +32,6 @@ function ownElement({ address, scheme }: ClientPeer, authority: string): string 
 }
 
 const HOST_LINE = /^x-forwarded-host:/im;
-const HOST_VALUES = /^x-forwarded-host:(.*)\r$/im;
-const PORT_VALUES = /^x-forwarded-port:(.*)\r$/im;
-const HOST_VALUE = /^x-forwarded-host:[ \t]*(\S*)[ \t]*\r$/im;
 
 /** The `X-Forwarded-*` of a trusted peer that sends them, completed. */
 export function completedFields(peer: ClientPeer, head: RequestHead, authority: string): string {
@@ -69,7 +66,7 @@ export function translatedFields(
 
 /** Elements of `Forwarded` with what was read of `X-Forwarded-*`; these report scheme and host of the client only. */
 function elementsFrom({ hops, scheme }: ClientReport, { forwardedOther }: RequestHead): string {
-  const host = validHost(HOST_VALUE.exec(forwardedOther)?.[1]);
+  const host = validHost(fieldValue(forwardedOther, 'x-forwarded-host'));
   const described = hops.map((hop, at): Hop => ({ ...hop, ...(at === 0 ? { scheme, host } : { scheme: '' }) }));
   return described.map(forwardedElement).join(', ');
 }
@@ -81,7 +78,11 @@ function describedElement(
   { forwardedOther }: RequestHead,
   authority: string,
 ): string {
-  return forwardedElement({ address, scheme, host: validHost(HOST_VALUE.exec(forwardedOther)?.[1]) || authority });
+  return forwardedElement({
+    address,
+    scheme,
+    host: validHost(fieldValue(forwardedOther, 'x-forwarded-host')) || authority,
+  });
 }
 
 /** The fields with one `X-Forwarded-Prefix`: the prefixes of the proxies in front, then `prefix`. */
@@ -96,13 +97,13 @@ function withPrefixField(fields: string, prefix: string): string {
 
 /** `X-Forwarded-Host`, the first one, with `X-Forwarded-Port` if it has no port; `''` if absent or invalid. */
 function reportedAuthority({ forwardedOther, isSecure }: RequestHead): string {
-  const host = validHost(HOST_VALUES.exec(forwardedOther)?.[1]?.split(',')[0]?.trim());
+  const host = validHost(fieldValue(forwardedOther, 'x-forwarded-host').split(',')[0]!.trim());
   if (host === '' || /:\d*$/.test(host)) return host;
-  const port = Number(PORT_VALUES.exec(forwardedOther)?.[1]?.split(',')[0]);
+  const port = Number(fieldValue(forwardedOther, 'x-forwarded-port').split(',')[0]);
   return port > 0 && port < 65_536 && port !== (isSecure ? 443 : 80) ? `${host}:${port}` : host;
 }
 
-function validHost(text = ''): string {
+function validHost(text: string): string {
   return isAuthority(text) ? text : '';
 }
 

@@ -7,7 +7,7 @@ import { DEFAULT_LIMITS } from './limits.ts';
 
 const isTrusted = trustedMatcher(['10.0.0.0/8', '192.168.1.1', 'fd00::/8']);
 const FRONT = '10.0.0.1';
-const STRANGER = '9.9.9.9';
+const UNTRUSTED = '9.9.9.9';
 
 test('ranges and addresses match, for IPv4 and IPv6', () => {
   for (const address of ['10.1.2.3', '192.168.1.1', 'fd00::1']) assert.ok(isTrusted(address), address);
@@ -84,7 +84,7 @@ test('the client is the last sender that is no trusted proxy, or the last one th
   ];
   for (const [lines, client] of table) assert.equal(identity(lines).client, client, lines.join('\n'));
   for (const [lines] of table)
-    assert.equal(identity(lines, { peer: STRANGER }).client, '9.9.9.9 http', lines.join('\n'));
+    assert.equal(identity(lines, { peer: UNTRUSTED }).client, '9.9.9.9 http', lines.join('\n'));
 });
 
 test('with rfc7239 Forwarded is read first, and X-Forwarded-* where it is absent', () => {
@@ -189,7 +189,7 @@ test('nodes get no field that an untrusted peer has sent', () => {
   const rfc = 'Forwarded: for=9.9.9.9;host=shop.example;proto=http';
   const forms = { 'x-forwarded': x, rfc7239: rfc, both: `${x} | ${rfc}` } as const;
   for (const form of Object.keys(forms) as ForwardedForm[])
-    assert.equal(sent(identity(ALL_LINES, { peer: STRANGER, form }).fields), forms[form]);
+    assert.equal(sent(identity(ALL_LINES, { peer: UNTRUSTED, form }).fields), forms[form]);
 });
 
 /** Fields by which programs and login proxies name scheme, user or certificate of the client. */
@@ -198,7 +198,7 @@ const CLAIMS = ['X-Forwarded-Ssl: on', 'x-forwarded-scheme: https', 'X-FORWARDED
 test('other claims about the client reach a node from trusted peers only, unchanged', () => {
   const others = ['X-Forwarder: a', 'X-Forward: b', 'X-Forwarde: c', 'Y-Forwarded-User: d'];
   const cgi = ['X_Forwarded_User: root', 'x_forwarded_for: 1.1.1.1', 'X_Forwarded: 1'];
-  for (const peer of [FRONT, STRANGER]) {
+  for (const peer of [FRONT, UNTRUSTED]) {
     const { fields } = identity([...CLAIMS, ...others, ...cgi], { peer });
     const lines = fields.split('\r\n');
     for (const line of CLAIMS) assert.equal(lines.includes(line), peer === FRONT, `${line} from ${peer}`);
@@ -222,7 +222,7 @@ test('the public authority is that of the request, or the one that a trusted pee
     [['Forwarded: for=1.1.1.1;host="f/x"'], own],
   ] as const) {
     assert.equal(identity(lines).authority, reported, lines.join());
-    assert.equal(identity(lines, { peer: STRANGER }).authority, own, lines.join());
+    assert.equal(identity(lines, { peer: UNTRUSTED }).authority, own, lines.join());
   }
 });
 

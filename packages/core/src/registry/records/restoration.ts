@@ -139,6 +139,7 @@ function restoreNode(state: RegistryState, record: StoredRecord, toMs: ToMs): No
   if (needsRoute) state.routes.take(balancer, route, id);
   if (holdsContexts) state.takeContexts(node);
   if (isHolding && node.kind !== 'static') state.addresses.enter(registration.url, id);
+  if (node.liveness === 'joining') state.journal.joining();
   if (node.liveness === 'suspect') state.journal.node(id);
   else if (node.isKnown) state.journal.route({ balancer, route });
   state.schedule(node);

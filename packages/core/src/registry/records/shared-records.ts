@@ -2,14 +2,13 @@
  * Records that coordinators share: what operators have requested of nodes, and their settings of balancers. Times are durations that
  * remain, because the clocks of two coordinators differ.
  */
-import { type BalancerPatch, type NodeId, parseBalancerName } from '@rollcall/protocol';
+import { type NodeId, parseBalancerName } from '@rollcall/protocol';
 import { isDeletion, type Remaining, type SharedRecord } from '../../replication/shared-record.ts';
 import { recordKey } from '../../store/record-key.ts';
 import type { MergeCommand } from '../commands.ts';
 import { type NodeRecord, noRequestedStatus, type RequestedStatus } from '../node/node-record.ts';
-import { applyOperatorStatus, applyOverrides } from '../operator-commands.ts';
+import { applyOperatorStatus, applyOverrides, changeSettings } from '../operator-commands.ts';
 import type { RegistryState } from '../registry-state.ts';
-import { changesText } from '../settings-changes.ts';
 import { readStoredBalancer, readStoredOverride } from './stored-records.ts';
 
 /** What this coordinator has under a key of a shared record. */
@@ -142,15 +141,8 @@ function mergeBalancer(state: RegistryState, record: SharedRecord, text: string)
     state.unreadableRecords += 1;
     return;
   }
-  const patch: BalancerPatch = stored.operator ?? {};
   const isNew = !state.balancers.has(name);
   if (isNew && (isDeletion(record) || state.balancers.size >= state.options.maxBalancers)) return;
-  const balancer = state.balancer(name);
-  const before = balancer.named();
-  balancer.replace('operator', patch);
-  if (!balancer.hasSettings) state.noteEmpty(name);
-  const changes = changesText(before, balancer.named());
-  if (!isNew && changes === '') return;
   state.touchBalancerRecord(name);
-  state.tellBalancer(name, ANOTHER, isNew ? '' : changes);
+  changeSettings(state, name, ANOTHER, (balancer) => balancer.replace('operator', stored.operator ?? {}));
 }

@@ -1,13 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import {
-  parseBalancerName,
-  parseContextPath,
-  parseHostPattern,
-  parseNodeId,
-  parseNodeUrl,
-  parseRoute,
-} from '@rollcall/protocol';
+import { parseNodeId } from '@rollcall/protocol';
+import { registerCommand } from '../registration.fixture.ts';
 import { Registry } from '../registry.ts';
 import { joiningContext } from './joining-contexts.ts';
 
@@ -16,28 +10,14 @@ function joining(...nodes: readonly string[]): Registry {
   const registry = new Registry({ startedAtMs: 0 });
   for (const [i, text] of nodes.entries()) {
     const [name = '', path = '', host = '*'] = text.split(' ');
-    const outcome = registry.apply(
-      {
-        type: 'register',
-        node: {
-          id: parseNodeId(name)!,
-          balancer: parseBalancerName(name)!,
-          url: parseNodeUrl(`http://10.0.0.5:${3_000 + i}`)!,
-          route: parseRoute(name)!,
-          contexts: path.split(',').map((one) => ({ path: parseContextPath(one)! })),
-          hosts: [parseHostPattern(host)!],
-          weight: 1,
-          loadHeader: false,
-          meta: {},
-          incarnation: 1,
-          instance: 'a'.repeat(32),
-        },
-        connection: i,
-        owner: 'join',
-        kind: 'agent',
-      },
-      0,
-    );
+    const command = registerCommand({
+      id: name,
+      url: `http://10.0.0.5:${3_000 + i}`,
+      connection: i,
+      paths: path.split(','),
+      host,
+    });
+    const outcome = registry.apply(command, 0);
     assert.ok(!('type' in outcome), JSON.stringify(outcome));
   }
   return registry;
@@ -83,8 +63,12 @@ void test('each change of the joining nodes is a change of the feed', () => {
   assert.deepEqual(listed(), [['context / of balancer a waits for node a, which is joining: being probed']]);
   registry.apply({ type: 'tick' }, 1);
   assert.deepEqual(listed(), []);
-  registry.apply({ type: 'reachable', id, connection: 0, isReachable: false, detail: 'refused' }, 1);
-  assert.match(listed()[0]![0]!, /cannot reach it: refused$/);
+  for (const detail of ['refused', 'no route']) {
+    registry.apply({ type: 'reachable', id, connection: 0, isReachable: false, detail }, 1);
+    assert.ok(listed()[0]![0]!.endsWith(`cannot reach it: ${detail}`));
+    registry.apply({ type: 'reachable', id, connection: 0, isReachable: false, detail }, 1);
+    assert.deepEqual(listed(), [], 'the same again');
+  }
   registry.apply({ type: 'reachable', id, connection: 0, isReachable: true }, 2);
   assert.deepEqual(listed(), [[]]);
 });

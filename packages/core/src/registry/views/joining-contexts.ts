@@ -1,17 +1,11 @@
 /** Contexts that joining nodes will serve. The feed has no joining nodes; it has these contexts, so that workers can name them. */
-import type { FeedJoiningContext } from '@rollcall/feed';
+import { type FeedJoiningContext, MAX_JOINING_CHARS, MAX_JOINING_CONTEXTS } from '@rollcall/feed';
 import { canonicalHost, type HostPattern } from '@rollcall/protocol';
 import { isUnder } from '../../contexts/path-match.ts';
 import type { RegistryState } from '../registry-state.ts';
 import { inWords } from './node-resource.ts';
 
-/** Contexts that are listed at most: those of the nodes that have joined for the longest time. */
-const MAX_LISTED = 64;
-
-/** Bound of the feed, characters. */
-const MAX_MESSAGE_CHARS = 1_000;
-
-/** In the order in which the nodes began to join. */
+/** In the order in which the nodes began to join; the first ones, up to the bound of the feed. */
 export function joiningContexts(state: RegistryState): FeedJoiningContext[] {
   const found: FeedJoiningContext[] = [];
   for (const node of state.nodes.joining) {
@@ -19,10 +13,10 @@ export function joiningContexts(state: RegistryState): FeedJoiningContext[] {
     const reason = node.livenessReason === undefined ? '' : `: ${inWords(node, node.livenessReason, state.nowMs)}`;
     for (const host of hosts)
       for (const { path } of contexts) {
-        if (found.length === MAX_LISTED) return found;
+        if (found.length === MAX_JOINING_CONTEXTS) return found;
         const on = host === '*' ? '' : ` on ${host}`;
         const message = `context ${path}${on} of balancer ${balancer} waits for node ${node.id}, which is joining${reason}`;
-        found.push({ host, path, message: message.slice(0, MAX_MESSAGE_CHARS) });
+        found.push({ host, path, message: message.slice(0, MAX_JOINING_CHARS) });
       }
   }
   return found;

@@ -1,5 +1,5 @@
 /**
- * The session of one node with one coordinator: connects, registers, sends heartbeats, and reconnects with backoff.
+ * The link of one node to one coordinator: connects, registers, sends heartbeats, and reconnects with backoff.
  *
  * ```
  *          start            upgraded            registered
@@ -11,7 +11,7 @@
  * ```
  *
  * Some refusals can be lifted by an operator: a binding of the token, the owner of the id, a quota. They do not end the
- * session. It retries about every 60 s.
+ * link. It retries about every 60 s.
  */
 import type {
   CoordinatorMessage,
@@ -33,13 +33,13 @@ import { connectCause } from './connect-cause.ts';
 import { nameOf } from './coordinator-url.ts';
 import { Heartbeats } from './heartbeats.ts';
 import type { JoinToken } from './join-token.ts';
+import type { LinkTarget } from './link-targets.ts';
 import { OPERATOR_ENABLED } from './operator-status.ts';
-import type { SessionTarget } from './session-targets.ts';
 import type { ReportReceiver } from './shared-reports.ts';
 import type { Timers } from './timers.ts';
 import type { AddressFault } from './unreachable.ts';
 
-export interface SessionOptions {
+export interface CoordinatorLinkOptions {
   readonly token: () => JoinToken;
   readonly tls?: (url: string) => ClientTls;
   readonly registration: (localAddress: string, remoteAddress: string) => NodeRegistration | Fault;
@@ -50,31 +50,31 @@ export interface SessionOptions {
   readonly timers: Timers;
 }
 
-/** Events and questions of a session. */
-export interface SessionListener {
-  /** Whether another session is connected to the coordinator with this id. Then this session closes its connection. */
-  isHeld(session: CoordinatorSession, coordinatorId: string): boolean;
-  /** Whether another session of this agent has registered later at what may be the same coordinator. */
-  isReplaced(session: CoordinatorSession): boolean;
+/** Events and questions of a link. */
+export interface CoordinatorLinkListener {
+  /** Whether another link is connected to the coordinator with this id. Then this link closes its connection. */
+  isHeld(link: CoordinatorLink, coordinatorId: string): boolean;
+  /** Whether another link of this agent has registered later at what may be the same coordinator. */
+  isReplaced(link: CoordinatorLink): boolean;
   /** The local address to register with, for a connection with this local address. Never rejects. */
-  localAddress(session: CoordinatorSession, local: string): string | Promise<string>;
-  /** Those of `addresses`, of the name in `url`, that no other session connects to. */
-  freeAddresses(session: CoordinatorSession, url: string, addresses: readonly string[]): readonly string[];
+  localAddress(link: CoordinatorLink, local: string): string | Promise<string>;
+  /** Those of `addresses`, of the name in `url`, that no other link connects to. */
+  freeAddresses(link: CoordinatorLink, url: string, addresses: readonly string[]): readonly string[];
   /** The coordinator has accepted the node. `isRenewal`: on the connection on which it was accepted before. */
-  onRegistered(session: CoordinatorSession, message: RegisteredMessage, isRenewal: boolean): void;
-  onOperatorStatus(session: CoordinatorSession): void;
-  onScale(session: CoordinatorSession, message: ScaleMessage): void;
-  onDrained(session: CoordinatorSession): void;
+  onRegistered(link: CoordinatorLink, message: RegisteredMessage, isRenewal: boolean): void;
+  onOperatorStatus(link: CoordinatorLink): void;
+  onScale(link: CoordinatorLink, message: ScaleMessage): void;
+  onDrained(link: CoordinatorLink): void;
   /** The process that connects for this node has lost all coordinators. */
-  onLocalLoss(session: CoordinatorSession, message: string): void;
+  onLocalLoss(link: CoordinatorLink, message: string): void;
   /** A refusal that an operator can lift. `hadNode`: the coordinator had accepted the node before. */
-  onRefused(session: CoordinatorSession, notice: Notice, hadNode: boolean): void;
+  onRefused(link: CoordinatorLink, notice: Notice, hadNode: boolean): void;
   /** A connection has ended. `lost`: why, if the node was registered and its registration was not revoked. */
-  onDown(session: CoordinatorSession, lost: string | undefined, url: string): void;
-  onUnreachable(session: CoordinatorSession, url: string, faults: readonly AddressFault[]): void;
+  onDown(link: CoordinatorLink, lost: string | undefined, url: string): void;
+  onUnreachable(link: CoordinatorLink, url: string, faults: readonly AddressFault[]): void;
   onWarning(notice: Notice): void;
   /** A refusal that ends the agent. */
-  onFinal(session: CoordinatorSession, notice: Notice): void;
+  onFinal(link: CoordinatorLink, notice: Notice): void;
 }
 
 type State = 'idle' | 'waiting' | 'connecting' | 'registering' | 'registered' | 'ended';
@@ -100,17 +100,17 @@ const REFUSAL_CODES: Readonly<Record<number, string>> = {
 };
 /** A program that does not answer is probed again after this time, in milliseconds. */
 const ASK_AGAIN_MS = 1_000;
-/** An address of a coordinator that another session is connected to is tried again after this time, in milliseconds. */
+/** An address of a coordinator that another link is connected to is tried again after this time, in milliseconds. */
 export const SAME_COORDINATOR_MS = 30_000;
 /** With several coordinators, a silent connection is aborted after this time, in milliseconds. */
 export const SILENT_MS = 6_000;
 /** Interval of the pings with several coordinators, in milliseconds. */
 const PING_MS = 1_000;
 
-export class CoordinatorSession {
-  readonly target: SessionTarget;
-  readonly #options: SessionOptions;
-  readonly #listener: SessionListener;
+export class CoordinatorLink {
+  readonly target: LinkTarget;
+  readonly #options: CoordinatorLinkOptions;
+  readonly #listener: CoordinatorLinkListener;
   readonly #timers: Timers;
   readonly #heartbeats: Heartbeats;
   #state: State = 'idle';
@@ -139,7 +139,7 @@ export class CoordinatorSession {
   announced: readonly string[] = [];
   operatorStatus: OperatorStatusMessage = OPERATOR_ENABLED;
 
-  constructor(target: SessionTarget, options: SessionOptions, listener: SessionListener) {
+  constructor(target: LinkTarget, options: CoordinatorLinkOptions, listener: CoordinatorLinkListener) {
     this.target = target;
     this.#options = options;
     this.#listener = listener;
@@ -148,7 +148,7 @@ export class CoordinatorSession {
     this.#heartbeats = new Heartbeats(options.timers, options.receiver.report, (message) => this.#send(message));
   }
 
-  /** The addresses that the session tries in order; normally one. */
+  /** The addresses that the link tries in order; normally one. */
   get urls(): readonly string[] {
     return this.#urls;
   }
@@ -172,7 +172,7 @@ export class CoordinatorSession {
     return this.#coordinatorId;
   }
 
-  /** Id of the coordinator that another session is connected to; the session waits until it tries its address again. */
+  /** Id of the coordinator that another link is connected to; the link waits until it tries its address again. */
   get sameAs(): string | undefined {
     return this.#sameAs;
   }
@@ -219,7 +219,7 @@ export class CoordinatorSession {
     if (this.isAccepted) this.#watchSilence();
   }
 
-  /** Closes the connection in order and without `leave`: another session is connected to the same coordinator. */
+  /** Closes the connection in order and without `leave`: another link is connected to the same coordinator. */
   standBy(coordinatorId: string): void {
     const connection = this.#connection;
     this.#down();
@@ -229,12 +229,12 @@ export class CoordinatorSession {
     void connection?.close();
   }
 
-  /** Connects at once if the session waits because another session was connected to this coordinator. */
+  /** Connects at once if the link waits because another link was connected to this coordinator. */
   retry(coordinatorId: string): void {
     if (this.#sameAs === coordinatorId && this.#state === 'waiting') this.#connect();
   }
 
-  /** Ends the session, with `leave` if the node leaves, and closes its connection within 1 s. */
+  /** Ends the link, with `leave` if the node leaves, and closes its connection within 1 s. */
   async end({ isLeaving }: { readonly isLeaving: boolean }): Promise<void> {
     const connection = this.#connection;
     const isKnown = this.hasRegistered;

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { sessionTargets, type TargetFacts, targetKey } from './session-targets.ts';
+import { linkTargets, type TargetFacts, targetKey } from './link-targets.ts';
 
 const NOTHING: TargetFacts = { configured: ['a'], areAlternatives: false, announced: [], names: [] };
 const name = (url: string, address: string, ...addresses: string[]) => ({ url, address, addresses });
 
 for (const [title, facts, keys] of [
   ['each configured coordinator', { configured: ['a', 'b'] }, ['a ', 'b ']],
-  ['alternatives are one session', { configured: ['a', 'b'], areAlternatives: true }, ['a ']],
+  ['alternatives are one link', { configured: ['a', 'b'], areAlternatives: true }, ['a ']],
   ['announced coordinators are added once', { announced: ['b', 'a', 'b'] }, ['a ', 'b ']],
   [
     'an announced alternative is not added',
@@ -22,5 +22,5 @@ for (const [title, facts, keys] of [
   ],
 ] as const)
   test(`targets: ${title}`, () => {
-    assert.deepEqual(sessionTargets({ ...NOTHING, ...facts }).map(targetKey), keys);
+    assert.deepEqual(linkTargets({ ...NOTHING, ...facts }).map(targetKey), keys);
   });

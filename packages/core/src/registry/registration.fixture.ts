@@ -1,0 +1,52 @@
+/** A registration of an agent, for tests. */
+import {
+  parseBalancerName,
+  parseContextPath,
+  parseHostPattern,
+  parseNodeId,
+  parseNodeUrl,
+  parseRoute,
+} from '@rollcall/protocol';
+import type { RegisterCommand } from './commands.ts';
+
+export interface RegistrationFixture {
+  /** Also the route. */
+  readonly id: string;
+  readonly url: string;
+  readonly connection: number;
+  /** Default: the id. */
+  readonly balancer?: string;
+  /** Default: `/`. */
+  readonly paths?: readonly string[];
+  /** Default: `*`. */
+  readonly host?: string;
+}
+
+export function registerCommand({
+  id,
+  url,
+  connection,
+  balancer = id,
+  paths = ['/'],
+  host = '*',
+}: RegistrationFixture): RegisterCommand {
+  return {
+    type: 'register',
+    node: {
+      id: parseNodeId(id)!,
+      balancer: parseBalancerName(balancer)!,
+      url: parseNodeUrl(url)!,
+      route: parseRoute(id)!,
+      contexts: paths.map((path) => ({ path: parseContextPath(path)! })),
+      hosts: [parseHostPattern(host)!],
+      weight: 1,
+      loadHeader: false,
+      meta: {},
+      incarnation: 1,
+      instance: 'a'.repeat(32),
+    },
+    connection,
+    owner: 'join',
+    kind: 'agent',
+  };
+}
