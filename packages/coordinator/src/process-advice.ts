@@ -10,7 +10,7 @@ const STEADY_MS = 5_000;
 const MAX_NAMED = 3;
 
 /** Workers as the supervisor reports them; empty without a supervisor. */
-export function workersOf(processes: readonly ProcessResource[]): readonly ProcessResource[] {
+function workersOf(processes: readonly ProcessResource[]): readonly ProcessResource[] {
   return processes.filter(({ name }) => /^worker\b/.test(name));
 }
 

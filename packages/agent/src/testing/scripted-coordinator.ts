@@ -132,6 +132,8 @@ export async function startScriptedCoordinator({
   let refusal: number | undefined;
   let connections = 0;
   server.on('upgrade', (request, socket, head) => {
+    // The agent may abort a refused upgrade.
+    socket.on('error', () => {});
     if (refusal !== undefined || request.url !== AGENT_PATH) {
       socket.end(`HTTP/1.1 ${refusal ?? 404} No\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`);
       return;

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { X509Certificate } from 'node:crypto';
+import { pbkdf2, X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import {
   copyFileSync,
@@ -14,6 +14,7 @@ import {
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import tls from 'node:tls';
+import { promisify } from 'node:util';
 import { REFUSALS } from '@rollcall/feed';
 import { startLane } from '../engine/lane.fixture.ts';
 import { connectRawClient } from '../engine/raw-client.fixture.ts';
@@ -134,6 +135,33 @@ for (const [what, breakFiles, problem] of FAULTS)
       await repaired;
       assert.deepEqual(report!.inUse[0]!.names, ['shop.example', 'renewed.example']);
     });
+
+test('a change at the moment of the start is seen', async (t) => {
+  const authority = makeAuthority(t);
+  for (const change of ['replaced', 'moved away'] as const) {
+    const files = authority.issue('site', ['shop.example']);
+    const renewed = authority.issue('renewed', ['renewed.example']);
+    // The thread pool is busy, so that the first look at the files comes late.
+    const busy = Promise.all(Array.from({ length: 8 }, () => promisify(pbkdf2)('', '', 200_000, 64, 'sha512')));
+    let report: CertificatesReport | undefined;
+    let isChanged: () => void = () => {};
+    const made = certificates(t, [files], [], {
+      onReport: (one) => {
+        report = one;
+        isChanged();
+      },
+    });
+    if (change === 'replaced') for (const of of ['key', 'cert'] as const) copyFileSync(renewed[of], files[of]);
+    else renameSync(files.key, `${files.key}.away`);
+    await new Promise<void>((resolve) => {
+      isChanged = resolve;
+    });
+    if (change === 'replaced') assert.deepEqual(report!.inUse[0]!.names, ['renewed.example']);
+    else assert.match(report!.inUse[0]!.problem!, /ENOENT/);
+    await busy;
+    made.close();
+  }
+});
 
 test('a problem ends without a new certificate, and without a change of the times of the file', async (t) => {
   const authority = makeAuthority(t);

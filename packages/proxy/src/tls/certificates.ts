@@ -1,6 +1,7 @@
 /** The certificates of the TLS port: the certificate for each server name, and new ones without a restart. */
 import { X509Certificate } from 'node:crypto';
-import { readFileSync, type Stats, unwatchFile, watchFile } from 'node:fs';
+import { readFileSync, type Stats, statSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import tls from 'node:tls';
 import { isDeepStrictEqual } from 'node:util';
 import type { CertificateResource } from '@rollcall/protocol';
@@ -82,18 +83,17 @@ export class Certificates {
   readonly #options: CertificatesOptions;
   #pairs: readonly Pair[] = [];
   #byName = new Map<string, tls.SecureContext>();
-  /** Runs while files cannot be used: a change of their rights changes no time that is watched. */
-  #retry: NodeJS.Timeout | undefined;
-  readonly #onLook = (now: Stats, before: Stats): void => {
-    if (now.mtimeMs !== before.mtimeMs || now.ino !== before.ino) this.readAgain();
-  };
+  /** State of the files before they were last read, so that no change between two reads is missed. */
+  #states: string;
+  #look: NodeJS.Timeout | undefined;
+  #isClosed = false;
 
   /** Throws an error that names the file and the reason if one cannot be used and is not in `kept`. */
   constructor(options: CertificatesOptions) {
     this.#options = options;
+    this.#states = this.#paths().map(stateNow).join();
     this.#use(options.files.map((files) => this.#firstPair(files)));
-    for (const path of this.#paths())
-      watchFile(path, { persistent: false, interval: options.lookMs ?? LOOK_MS }, this.#onLook);
+    this.#lookLater();
   }
 
   /** The certificate for `serverName`: an exact name, then a wildcard for its domain, then the first certificate. */
@@ -148,8 +148,24 @@ export class Certificates {
   }
 
   close(): void {
-    clearInterval(this.#retry);
-    for (const path of this.#paths()) unwatchFile(path, this.#onLook);
+    this.#isClosed = true;
+    clearTimeout(this.#look);
+  }
+
+  #lookLater(): void {
+    if (!this.#isClosed) this.#look = setTimeout(() => void this.#lookNow(), this.#options.lookMs ?? LOOK_MS).unref();
+  }
+
+  /** Files that cannot be used are read again in any case: the reason may be another than the files. */
+  async #lookNow(): Promise<void> {
+    const states = (await Promise.all(this.#paths().map((path) => stat(path).then(stateOf, absent)))).join();
+    if (this.#isClosed) return;
+    const hasProblem = this.#pairs.some(({ problem }) => problem !== undefined);
+    if (states !== this.#states || hasProblem) {
+      this.#states = states;
+      this.readAgain();
+    }
+    this.#lookLater();
   }
 
   #paths(): readonly string[] {
@@ -183,7 +199,7 @@ export class Certificates {
   }
 
   #use(pairs: readonly Pair[]): void {
-    const { lookMs = LOOK_MS, onReport } = this.#options;
+    const { onReport } = this.#options;
     const before = this.#pairs;
     const byName = new Map<string, tls.SecureContext>();
     for (const { loaded } of pairs)
@@ -191,9 +207,6 @@ export class Certificates {
     this.#pairs = pairs;
     this.#byName = byName;
     for (const [i, pair] of pairs.entries()) this.#logChange(pair, before[i]);
-    clearInterval(this.#retry);
-    if (pairs.some(({ problem }) => problem !== undefined))
-      this.#retry = setInterval(() => this.readAgain(), lookMs).unref();
     onReport?.({ inUse: pairs.map(resourceOf), kept: pairs.map(({ loaded }) => loaded.content) });
   }
 
@@ -209,6 +222,23 @@ export class Certificates {
         { path: files.cert, validTo: loaded.validTo },
         leftMs < 0 ? 'a certificate has expired' : 'a certificate expires soon',
       );
+  }
+}
+
+/** Differs after each change of a file, also of its rights and of its name. */
+function stateOf({ mtimeMs, ctimeMs, ino }: Stats): string {
+  return `${ino} ${mtimeMs} ${ctimeMs}`;
+}
+
+function absent(error: unknown): string {
+  return String((error as NodeJS.ErrnoException).code);
+}
+
+function stateNow(path: string): string {
+  try {
+    return stateOf(statSync(path));
+  } catch (error) {
+    return absent(error);
   }
 }
 
