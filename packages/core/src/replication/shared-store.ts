@@ -1,0 +1,82 @@
+/**
+ * The port to the memory that coordinators share. It is never the source of truth and never on the path of a request. Every coordinator holds
+ * all of its records, and fills it again when it was emptied.
+ */
+import type { SharedRecord } from './shared-record.ts';
+import type { Version } from './version.ts';
+
+/** Layout of keys and values that this release reads and writes. */
+export const LAYOUT = 2;
+
+/** What a coordinator says about itself with each exchange. */
+export interface Announcement {
+  /** Random id of the coordinator. */
+  readonly coordinator: string;
+  /** For people. At most 128 characters. */
+  readonly name: string;
+  readonly release: string;
+  readonly layout: number;
+  /** Increases with each exchange. */
+  readonly counter: number;
+  /** The change up to which all is in force at this coordinator. */
+  readonly seen: Point;
+}
+
+/** A place in the order of changes. Numbers of two epochs cannot be compared: the store was emptied in between. */
+export interface Point {
+  readonly epoch: string;
+  /** Number of the change; 0 before the first. */
+  readonly change: number;
+}
+
+/** What the store answers to an exchange. */
+export type Exchanged =
+  /** The store belongs to another cluster, or has a layout that this release does not write. Nothing was announced. */
+  | { readonly type: 'refused'; readonly clusterId: string; readonly layout: number }
+  | {
+      readonly type: 'exchanged';
+      /** Random id of the cluster: the one in the store, or the own one if the store had none. */
+      readonly clusterId: string;
+      readonly at: Point;
+      /** Keys of all records that have changed after `seen`; `undefined` if `seen` is of another epoch. */
+      readonly changed: readonly string[] | undefined;
+      /** All coordinators that have announced themselves, this one included. Entries that cannot be read are left out. */
+      readonly coordinators: readonly Announcement[];
+      /** Clock of the store, Unix ms. */
+      readonly nowUnixMs: number;
+      /** Seen by nobody before: the store was empty. */
+      readonly isNew: boolean;
+    };
+
+export interface Written {
+  /** One per record, in order. `stale`: the store has the same version or a higher one. */
+  readonly outcomes: readonly ('written' | 'stale')[];
+  /** A coordinator that has seen this point has these records. */
+  readonly at: Point;
+}
+
+/**
+ * Contract, checked by `sharedStoreContract` for every implementation:
+ *
+ * - Methods reject with an Error while the medium is unreachable.
+ * - `write` and `forget` are atomic per record, and never write to a store of another cluster: then they reject.
+ * - A method that was carried out twice, because its answer was lost, has the effect of one call.
+ */
+export interface SharedStore {
+  readonly kind: string;
+  /** Announces the coordinator and asks for changes. `clusterId` becomes the id of an empty store. */
+  exchange(announcement: Announcement, clusterId: string): Promise<Exchanged>;
+  /** Versions of all records. */
+  versions(): Promise<ReadonlyMap<string, Version>>;
+  /** The records of these keys, in no order. `unreadable`: keys whose record is too large or no record. Absent keys are left out. */
+  read(
+    keys: readonly string[],
+  ): Promise<{ readonly records: readonly SharedRecord[]; readonly unreadable: readonly string[] }>;
+  /** `isRefresh`: records of the same version replace the remaining times, and count as no change. */
+  write(records: readonly SharedRecord[], clusterId: string, isRefresh?: boolean): Promise<Written>;
+  /** Removes expired records, where the store has no higher version than the given one. Counts as no change. */
+  forget(versions: ReadonlyMap<string, Version>, clusterId: string): Promise<void>;
+  /** Forgets the announcement of a coordinator that ends. */
+  withdraw(coordinator: string, clusterId: string): Promise<void>;
+  close(): Promise<void>;
+}
