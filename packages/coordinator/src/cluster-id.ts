@@ -20,9 +20,13 @@ export async function readClusterId(stateDir: string): Promise<string | undefine
   return text === undefined ? undefined : parseClusterId(text.trim());
 }
 
+export function randomClusterId(): string {
+  return randomBytes(ID_BYTES).toString('hex');
+}
+
 /** A random id, or the same one at each start at this address if nothing can keep a random one. */
 export function newClusterId(address: ListenAddress, isKept: boolean): string {
-  if (isKept) return randomBytes(ID_BYTES).toString('hex');
+  if (isKept) return randomClusterId();
   const { host, port } = address;
   return createHash('sha256')
     .update(`${host}:${port}`)

@@ -33,6 +33,7 @@ export class Cluster {
   readonly #eventListeners = new Set<EventListener>();
   readonly #changeListeners = new Set<() => void>();
   readonly #recordListeners = new Set<() => void>();
+  readonly #commandListeners = new Set<(events: readonly Event[]) => void>();
   readonly #pending: { readonly event: Event; readonly origin: Origin }[] = [];
   #isReporting = false;
   #writes = 0;
@@ -65,6 +66,7 @@ export class Cluster {
     const outcome = this.registry.apply(command, this.clocks.nowMs());
     if ('type' in outcome) return outcome;
     if (isWrite(command)) this.#writes += 1;
+    for (const listener of this.#commandListeners) listener(outcome);
     for (const event of outcome) this.#pending.push({ event, origin });
     this.#tell();
     if (this.registry.revision !== revision) for (const listener of this.#changeListeners) listener();
@@ -88,6 +90,12 @@ export class Cluster {
   onRecords(listener: () => void): () => void {
     this.#recordListeners.add(listener);
     return () => this.#recordListeners.delete(listener);
+  }
+
+  /** Calls the listener with the events of each command, before they are reported. Returns a function that ends this. */
+  onCommand(listener: (events: readonly Event[]) => void): () => void {
+    this.#commandListeners.add(listener);
+    return () => this.#commandListeners.delete(listener);
   }
 
   resource(id: NodeId): NodeResource | undefined {

@@ -1,5 +1,5 @@
 /** Options of a coordinator. This package does not read the environment or the command line. */
-import type { Store } from '@rollcall/core';
+import type { SharedStore, Store } from '@rollcall/core';
 import type { BalancerName, BalancerPatch, QuotaName } from '@rollcall/protocol';
 import {
   DEFAULT_CONTROL_PORT,
@@ -35,6 +35,15 @@ export interface BalancerSettingsOption {
   readonly patch: BalancerPatch;
 }
 
+export interface SharingOptions {
+  /** Closed by the coordinator. */
+  readonly store: SharedStore;
+  /** Keeps the shared records over a restart. Closed by the coordinator. */
+  readonly file: Store;
+  /** The start of a service; false for a restart of its control process, which must not fail. */
+  readonly refusesStart: boolean;
+}
+
 export interface CoordinatorOptions {
   /** Default 127.0.0.1:8400. Beyond loopback a join token is required. */
   readonly listen?: ListenAddress;
@@ -46,6 +55,8 @@ export interface CoordinatorOptions {
   readonly advertise?: string;
   /** Keeps the cluster over a restart. Closed by the coordinator. */
   readonly store: Store;
+  /** Memory that this coordinator shares with others. Default: it is the only one of its cluster. */
+  readonly sharing?: SharingOptions;
   /** Directory for tokens and the audit; created if it does not exist. */
   readonly stateDir: string;
   /** Token of agents. Without it only agents on this machine can join, and only while the control port is on loopback. */
@@ -117,6 +128,7 @@ type Optional =
   | 'agentsListen'
   | 'tls'
   | 'advertise'
+  | 'sharing'
   | 'controlUrl'
   | 'joinToken'
   | 'adminToken'

@@ -36,6 +36,7 @@ import { IdleConnections } from './network/idle-connections.ts';
 import { believeProxies } from './network/peer.ts';
 import { UnreadAnswers } from './network/unread-answers.ts';
 import { SupervisedProcesses } from './supervised-processes.ts';
+import { SharedSync } from './sync/shared-sync.ts';
 import { StoreSync } from './sync/store-sync.ts';
 import { Ticker } from './ticker.ts';
 
@@ -112,6 +113,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       startedAtMs,
       clusterId: keptClusterId,
       hashSeed: randomBytes(4).readUInt32LE(),
+      isShared: config.sharing !== undefined,
     });
     const cluster = new Cluster(registry, clocks);
     const history = new History({ cluster, log: new EventLog(clocks), audit, logger: log });
@@ -159,19 +161,39 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
     }
     const cookies = startSettingsMistake(config.balancers);
     if (cookies) throw new TypeError(`settings of balancer ${cookies.name}: ${cookies.mistake}`);
+    const keepClusterId = (id: string): Promise<void> =>
+      state.writeAll(new Map([[clusterIdPath(config.stateDir), `${id}\n`]]));
+    const sharedSync =
+      config.sharing &&
+      new SharedSync({
+        ...config.sharing,
+        cluster,
+        coordinator: coordinatorId,
+        name: config.name,
+        release: config.version,
+        logger: log,
+        clusterId: keptClusterId,
+        onClusterId: keepClusterId,
+      });
+    if (sharedSync) closers.push(() => sharedSync.close());
+    await sharedSync?.introduce();
+    const isKept = store.kind !== 'memory' || state.problem === undefined;
     const storeSync = new StoreSync({
       store,
       cluster,
       logger: log,
-      clusterId: keptClusterId ?? newClusterId(config.listen, store.kind !== 'memory' || state.problem === undefined),
+      // The clusters of several coordinators have the id of their shared memory.
+      ...(sharedSync === undefined && { clusterId: keptClusterId ?? newClusterId(config.listen, isKept) }),
+      hasClusterId: sharedSync === undefined,
       onClusterId: async (id) => {
         if (keptClusterId !== undefined && keptClusterId !== id)
           log.warn(`the store has the cluster id ${id}, not ${keptClusterId} of this coordinator, and is followed`);
-        if (keptClusterId !== id) await state.writeAll(new Map([[clusterIdPath(config.stateDir), `${id}\n`]]));
+        if (keptClusterId !== id) await keepClusterId(id);
       },
     });
     closers.push(() => storeSync.close());
     await storeSync.start();
+    await sharedSync?.start();
     const open = new OpenConnections({ gate, tokens, cluster });
     closers.push(() => open.close());
 
@@ -224,6 +246,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       readyPaths,
       registrations,
       storeSync,
+      sharedSync,
       unread,
       idle,
       state,

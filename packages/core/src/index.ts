@@ -120,6 +120,20 @@ export { type NodeCounts, type Pace, Registry } from './registry/registry.ts';
 export { joiningContext } from './registry/views/joining-contexts.ts';
 export type { Now } from './registry/views/node-resource.ts';
 export type { StickyFinding, StickyProblem, WrongRoute } from './registry/workers/sticky-findings.ts';
+// replication: what coordinators share
+export { Peers } from './replication/peers.ts';
+export { type Instants, Replica } from './replication/replica.ts';
+export { type Remaining, type SharedRecord, TIMERS } from './replication/shared-record.ts';
+export { SharedRegistry } from './replication/shared-registry.ts';
+export {
+  type Announcement,
+  type Exchanged,
+  LAYOUT,
+  type Point,
+  type SharedStore,
+  type Written,
+} from './replication/shared-store.ts';
+export { compareVersions, isVersion, type Version } from './replication/version.ts';
 export type { Rng } from './rng.ts';
 export { seededRng } from './seeded-rng.ts';
 // sticky: the session of a request and its route

@@ -15,6 +15,7 @@ import type { StateDirectory } from '../files/state-directory.ts';
 import type { IdleConnections } from '../network/idle-connections.ts';
 import type { UnreadAnswers } from '../network/unread-answers.ts';
 import type { SupervisedProcesses } from '../supervised-processes.ts';
+import type { SharedSync } from '../sync/shared-sync.ts';
 import type { StoreSync } from '../sync/store-sync.ts';
 import type { SharedAnswers } from './shared-answers.ts';
 
@@ -35,6 +36,8 @@ export interface Dependencies {
   readonly readyPaths: ReadyPaths;
   readonly registrations: RegistrationPace;
   readonly storeSync: StoreSync;
+  /** Absent for a coordinator that is the only one of its cluster. */
+  readonly sharedSync: SharedSync | undefined;
   readonly unread: UnreadAnswers;
   readonly idle: IdleConnections;
   readonly state: StateDirectory;

@@ -40,6 +40,8 @@ export interface StoreSyncOptions {
   readonly loadWithinMs?: number;
   /** Cluster id for a store without one. Absent: it gets none. */
   readonly clusterId?: string;
+  /** The store keeps the cluster id. False where the memory of all coordinators does; a record of it is left alone. Default true. */
+  readonly hasClusterId?: boolean;
   /** Called with the cluster id of the store after each read. */
   readonly onClusterId?: (id: string) => Promise<void>;
 }
@@ -132,13 +134,15 @@ export class StoreSync {
   }
 
   async #remember(): Promise<void> {
-    const records = await within(this.#loadWithinMs, this.#store.load());
+    const { hasClusterId = true } = this.#options;
+    const loaded = await within(this.#loadWithinMs, this.#store.load());
+    const records = loaded.filter(({ key }) => hasClusterId || key !== recordKey.cluster);
     const { cluster, clusterId, onClusterId } = this.#options;
     const restored = cluster.apply({ type: 'restore', records, nowUnixMs: cluster.clocks.nowUnixMs(), clusterId });
     if ('type' in restored) throw new Error(`the stored state is rejected: ${restored.message}`);
     this.#isForgetful = false;
     const known = cluster.registry.clusterId;
-    if (known !== undefined) await onClusterId?.(known);
+    if (known !== undefined && hasClusterId) await onClusterId?.(known);
   }
 
   /** The first change after a pause is written at once. */
@@ -220,6 +224,7 @@ export class StoreSync {
     const { registry, clocks } = this.#options.cluster;
     const { write, remove } = registry.takeRecords(clocks.nowUnixMs());
     for (const record of write) {
+      if (record.key === recordKey.cluster && this.#options.hasClusterId === false) continue;
       this.#removals.delete(record.key);
       this.#writes.set(record.key, record);
     }

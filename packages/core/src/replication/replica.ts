@@ -2,7 +2,7 @@
  * The shared records of the cluster as one coordinator holds them. Every coordinator holds all of them, so that each can fill an empty store.
  *
  * It has no clock and no store. The caller writes what `takeChanged` returns to the store and to its own file, and calls `merge` with what it
- * reads. `missing` compares with a whole store in both directions.
+ * reads. `missing` and `lower` compare with a whole store.
  */
 import { mergeRecords } from './merge-rules.ts';
 import {
@@ -160,6 +160,16 @@ export class Replica {
     return records;
   }
 
+  /** Keys that a store with these versions has in a higher version, or that are not held here. */
+  lower(stored: ReadonlyMap<string, Version>, nowMs: number): string[] {
+    const keys: string[] = [];
+    for (const [key, version] of stored) {
+      const held = this.#records.get(key);
+      if (held === undefined || isExpired(held, nowMs) || compareVersions(version, held.version) > 0) keys.push(key);
+    }
+    return keys;
+  }
+
   /** Records with timers, which are written again each minute: in the store a remaining time does not fall by itself. */
   timed(nowMs: number): SharedRecord[] {
     const records: SharedRecord[] = [];
@@ -169,12 +179,12 @@ export class Replica {
     return records;
   }
 
-  /** Forgets expired records. Returns their keys, which the store may forget as well. */
-  expire(nowMs: number): string[] {
-    const keys: string[] = [];
-    for (const [key, held] of this.#records) if (isExpired(held, nowMs)) keys.push(key);
-    for (const key of keys) this.#records.delete(key);
-    return keys;
+  /** Forgets expired records. Returns their keys and versions, which the store may forget as well. */
+  expire(nowMs: number): ReadonlyMap<string, Version> {
+    const expired = new Map<string, Version>();
+    for (const [key, held] of this.#records) if (isExpired(held, nowMs)) expired.set(key, held.version);
+    for (const key of expired.keys()) this.#records.delete(key);
+    return expired;
   }
 
   /** All records as of now, in no order. */

@@ -12,7 +12,7 @@ import type { Rng } from '../rng.ts';
 import { seededRng } from '../seeded-rng.ts';
 import type { StoredRecord } from '../store/store.ts';
 import type { SharedRecord } from './shared-record.ts';
-import { SharedRegistry } from './shared-registry.ts';
+import { FollowedRegistry } from './shared-registry.fixture.ts';
 import { compareVersions, type Version } from './version.ts';
 
 const SEEDS = Number(process.env['SHARED_SEEDS'] ?? 100);
@@ -24,7 +24,7 @@ const SHOP = parseBalancerName('shop')!;
 class Place {
   readonly id: string;
   readonly clockErrorMs: number;
-  shared: SharedRegistry;
+  shared: FollowedRegistry;
   readonly file = new Map<string, SharedRecord>();
   readonly ownFile = new Map<string, StoredRecord>();
   isConnected = true;
@@ -32,7 +32,7 @@ class Place {
   constructor(number: number, clockErrorMs: number) {
     this.id = `c${number}`;
     this.clockErrorMs = clockErrorMs;
-    this.shared = new SharedRegistry(new Registry({ startedAtMs: 0, isShared: true }), this.id);
+    this.shared = new FollowedRegistry(this.id);
   }
 }
 
@@ -136,7 +136,7 @@ class Run {
       { type: 'restore', records: [...at.ownFile.values()], nowUnixMs: this.#now(at).nowUnixMs },
       this.nowMs,
     );
-    at.shared = new SharedRegistry(registry, at.id);
+    at.shared = new FollowedRegistry(at.id, registry);
     at.shared.start([...at.file.values()], this.#now(at));
   }
 
@@ -168,7 +168,7 @@ class Run {
     assert.deepEqual(new Map(first), new Map(inForce.sort(([a], [b]) => (a < b ? -1 : 1))));
   }
 
-  #view({ registry }: SharedRegistry): (readonly [string, unknown])[] {
+  #view({ registry }: FollowedRegistry): (readonly [string, unknown])[] {
     return registry
       .allShared()
       .map(({ key, value }) => [key, value] as const)

@@ -3,20 +3,20 @@ import { test } from 'node:test';
 import { parseBalancerName } from '@rollcall/protocol';
 import { Registry } from '../registry/registry.ts';
 import type { Instants } from './replica.ts';
-import { SharedRegistry } from './shared-registry.ts';
+import { FollowedRegistry } from './shared-registry.fixture.ts';
 
 const SHOP = parseBalancerName('shop')!;
 const DAY_MS = 86_400_000;
 
 const at = (nowMs: number): Instants => ({ nowMs, nowUnixMs: 1_800_000_000_000 + nowMs });
 
-function withRetries(shared: SharedRegistry, retries: number, now: Instants): void {
+function withRetries(shared: FollowedRegistry, retries: number, now: Instants): void {
   const patch = { retries };
   shared.apply({ type: 'balancer-settings', name: SHOP, source: 'operator', patch, by: 'op' }, now);
 }
 
-const make = (id: string): SharedRegistry => new SharedRegistry(new Registry({ startedAtMs: 0, isShared: true }), id);
-const retriesOf = ({ registry }: SharedRegistry): unknown => registry.allShared()[0]?.value;
+const make = (id: string): FollowedRegistry => new FollowedRegistry(id);
+const retriesOf = ({ registry }: FollowedRegistry): unknown => registry.allShared()[0]?.value;
 
 test('what a registry had before it was shared is shared after the first whole read, unless others have it', () => {
   for (const [others, inForce] of [
@@ -28,7 +28,7 @@ test('what a registry had before it was shared is shared after the first whole r
     const { write } = before.takeRecords(at(0).nowUnixMs);
     const registry = new Registry({ startedAtMs: 10, isShared: true });
     registry.apply({ type: 'restore', records: write, nowUnixMs: at(10).nowUnixMs }, 10);
-    const shared = new SharedRegistry(registry, 'b');
+    const shared = new FollowedRegistry('b', registry);
     shared.start([], at(10));
     assert.equal(shared.replica.size, 0, 'nothing is shared before it is known what others have');
     const other = make('a');

@@ -1,0 +1,589 @@
+/**
+ * Carries shared records between this coordinator, its own file and the store of all coordinators.
+ *
+ * ```
+ *   commands ──▶ SharedRegistry ◀──── exchange each 200 ms: what has changed, who else runs ────▶ store
+ *                  │      └──────────── write of own changes, whole comparison each 5 s ────────▶   │
+ *                  └─▶ own file                                                                 other coordinators
+ * ```
+ *
+ * While the store does not answer, the cluster continues with what this coordinator holds. What is requested meanwhile is in the own file,
+ * and goes to the store when it answers again.
+ */
+import {
+  type Announcement,
+  type Exchanged,
+  type Instants,
+  LAYOUT,
+  Peers,
+  type Point,
+  SharedRegistry,
+  type SharedStore,
+  type Store,
+  type Version,
+} from '@rollcall/core';
+import type { Logger } from 'pino';
+import type { Cluster } from '../cluster.ts';
+import { randomClusterId } from '../cluster-id.ts';
+import { SharedFile } from './shared-file.ts';
+
+export interface SharedSyncOptions {
+  readonly store: SharedStore;
+  /** Keeps the records over a restart. Closed with the sync. */
+  readonly file: Store;
+  readonly cluster: Cluster;
+  /** Random id of this coordinator. */
+  readonly coordinator: string;
+  /** For people. */
+  readonly name: string;
+  readonly release: string;
+  readonly logger: Logger;
+  /** The cluster id in the state directory; absent: the store decides. */
+  readonly clusterId?: string | undefined;
+  /** Called when the store has told the cluster id. */
+  readonly onClusterId: (id: string) => Promise<void>;
+  /**
+   * A store of another cluster, and a name in use, end the start. Default false: nothing is shared, and the coordinator serves. A restart
+   * must not end a service that runs.
+   */
+  readonly refusesStart?: boolean;
+}
+
+/** Where a request is in force, by the names of coordinators. */
+export interface Applied {
+  readonly applied: readonly string[];
+  /** They run and do not have it yet, or it is not known whether they have it. */
+  readonly pending: readonly string[];
+  /** They are down. */
+  readonly absent: readonly string[];
+}
+
+/** Another coordinator, or this one. */
+export interface KnownCoordinator {
+  readonly id: string;
+  readonly name: string;
+  readonly release: string;
+  readonly isOwn: boolean;
+  /** `unknown`: the store does not answer, so that nobody judges others. */
+  readonly liveness: 'running' | 'down' | 'unknown';
+}
+
+export interface SharedStatus {
+  readonly kind: string;
+  readonly isReachable: boolean;
+  readonly sinceUnixMs: number;
+  readonly lastError?: string;
+  /** Why nothing is shared although the store answers. */
+  readonly refusal?: string;
+  /** Number of changed records that the store does not have yet. */
+  readonly waiting: number;
+  /** Number of records in the store that this release cannot read. */
+  readonly unreadable: number;
+  readonly coordinators: readonly KnownCoordinator[];
+}
+
+/** Interval of exchanges, milliseconds: the longest time until another coordinator learns of a request. */
+const EXCHANGE_MS = 200;
+/** Minimum interval between two exchanges, milliseconds. */
+const MIN_EXCHANGE_MS = 20;
+/** Interval while an operator waits for the other coordinators, milliseconds. */
+const WAITED_EXCHANGE_MS = 50;
+/** Interval of whole comparisons, milliseconds. */
+const WHOLE_MS = 5_000;
+/** Interval in which remaining times are written again, milliseconds. */
+const REFRESH_MS = 60_000;
+/** Interval in which expired records are forgotten, milliseconds. */
+const EXPIRY_MS = 1_000;
+/** Time that a start waits for the store, milliseconds. */
+const START_MS = 2_000;
+/** A coordinator of the same name must show a second count within this time, milliseconds. */
+const NAME_CHECK_MS = 1_000;
+/** A coordinator that has not compared for longer may hold what others have deleted, milliseconds. */
+const MAX_AWAY_MS = 86_400_000;
+/** Records in one write or read. */
+const BATCH = 1_000;
+
+interface Waiter {
+  readonly keys: readonly string[];
+  /** Place in the store from which on the records are there; `undefined` before the write. */
+  at: Point | undefined;
+  readonly resolve: () => void;
+}
+
+export class SharedSync {
+  readonly #options: SharedSyncOptions;
+  readonly #shared: SharedRegistry;
+  readonly #file: SharedFile;
+  readonly #peers = new Peers();
+  /** Keys of records that the store may not have. */
+  readonly #toWrite = new Set<string>();
+  readonly #toFile = new Set<string>();
+  readonly #waiters = new Set<Waiter>();
+  #announced: readonly Announcement[] = [];
+  #clusterId: string | undefined;
+  /** Proposed to a store without a cluster id. */
+  readonly #ownClusterId: string;
+  #counter = 0;
+  #seen: Point = { epoch: '', change: 0 };
+  /** Place of the last write. */
+  #written: Point = { epoch: '', change: 0 };
+  /** Clock of the store at the last exchange. */
+  #storeUnixMs: number | undefined;
+  #isStoreNew = false;
+  #nextWholeMs = 0;
+  #nextRefreshMs = 0;
+  #nextExpiryMs = 0;
+  #unreadable = new Set<string>();
+  #problem: string | undefined;
+  #refusal: string | undefined;
+  #fileProblem: string | undefined;
+  #sinceUnixMs: number;
+  readonly #outages: OutageLog;
+  #timer: NodeJS.Timeout | undefined;
+  #dueMs = Number.POSITIVE_INFINITY;
+  #lastPassMs = Number.NEGATIVE_INFINITY;
+  #pass: Promise<void> | undefined;
+  #isClosing = false;
+  #stopListening: () => void = () => {};
+
+  constructor(options: SharedSyncOptions) {
+    this.#options = options;
+    const { cluster, coordinator, file, clusterId, logger } = options;
+    this.#clusterId = clusterId;
+    this.#ownClusterId = clusterId ?? randomClusterId();
+    this.#outages = new OutageLog(logger);
+    this.#file = new SharedFile(file);
+    this.#shared = new SharedRegistry({
+      registry: cluster.registry,
+      coordinator,
+      apply: (command) => cluster.apply(command),
+    });
+    this.#sinceUnixMs = this.#now().nowUnixMs;
+  }
+
+  get status(): SharedStatus {
+    return {
+      kind: this.#options.store.kind,
+      isReachable: this.#problem === undefined,
+      sinceUnixMs: Math.floor(this.#sinceUnixMs),
+      ...(this.#problem !== undefined && { lastError: this.#problem }),
+      ...(this.#refusal !== undefined && { refusal: this.#refusal }),
+      waiting: this.#toWrite.size,
+      unreadable: this.#unreadable.size,
+      coordinators: this.#coordinators(),
+    };
+  }
+
+  /** Cluster id that the store has told; `undefined` while it is not known. */
+  get clusterId(): string | undefined {
+    return this.#clusterId;
+  }
+
+  /**
+   * Asks the store which cluster it belongs to, before the registry is restored. Waits at most two seconds. Rejects with a store of another
+   * cluster or another layout, and with a name in use, if the start may be refused.
+   */
+  async introduce(): Promise<void> {
+    const { refusesStart = false } = this.#options;
+    const untilMs = performance.now() + START_MS;
+    let first: Exchanged | undefined;
+    do first = await this.#exchange().catch((error: unknown) => this.#failed(error));
+    while (first === undefined && performance.now() < untilMs && (await pause(MIN_EXCHANGE_MS)));
+    if (!refusesStart) return;
+    if (first?.type === 'exchanged') await this.#checkName(first);
+    if (this.#refusal !== undefined) throw new Error(this.#refusal);
+  }
+
+  /** Puts in force what the own file and the store have, and begins to share. Call it after the registry is restored. */
+  async start(): Promise<void> {
+    const { cluster, logger } = this.#options;
+    const { records, lastSyncUnixMs } = await this.#file.load(this.#now()).catch((error: unknown) => {
+      logger.error(`the file of shared records cannot be read: ${textOf(error)}; the store fills it again`);
+      return { records: [], lastSyncUnixMs: undefined };
+    });
+    const storeUnixMs = this.#storeUnixMs;
+    const isOutdated =
+      lastSyncUnixMs !== undefined && storeUnixMs !== undefined && storeUnixMs - lastSyncUnixMs > MAX_AWAY_MS;
+    if (isOutdated && !this.#isStoreNew) {
+      logger.warn('this coordinator was away for more than a day: requests of operators are taken from the store');
+      await this.#file.remove(records.map(({ key }) => key)).catch(() => undefined);
+      this.#shared.startOutdated();
+    } else this.#shared.start(records, this.#now());
+    this.#collect();
+    this.#stopListening = cluster.onCommand((events) => {
+      this.#shared.follow(events, this.#now());
+      if (this.#collect()) this.#passSoon(MIN_EXCHANGE_MS);
+    });
+    await this.#run();
+    this.#passSoon(EXCHANGE_MS);
+  }
+
+  /**
+   * Where the records of these keys are in force. Resolves when all running coordinators have them, or after `withinMs`, or at once while
+   * nothing can be shared.
+   */
+  async applied(keys: readonly string[], withinMs: number): Promise<Applied> {
+    if (this.#problem !== undefined || this.#refusal !== undefined) return this.#result(undefined);
+    let timer: NodeJS.Timeout | undefined;
+    let waiter: Waiter | undefined;
+    await new Promise<void>((resolve) => {
+      waiter = { keys, at: undefined, resolve };
+      this.#waiters.add(waiter);
+      timer = setTimeout(resolve, withinMs);
+      this.#passSoon(MIN_EXCHANGE_MS);
+    });
+    clearTimeout(timer);
+    this.#waiters.delete(waiter!);
+    return this.#result(waiter!.at);
+  }
+
+  /** Says that this coordinator ends, writes what remains with one attempt, and closes store and file. */
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    this.#stopListening();
+    clearTimeout(this.#timer);
+    await this.#pass;
+    for (const waiter of this.#waiters) waiter.resolve();
+    const { store, coordinator } = this.#options;
+    if (this.#problem === undefined && this.#refusal === undefined && this.#clusterId !== undefined) {
+      await this.#writeChanged().catch(() => undefined);
+      await store.withdraw(coordinator, this.#clusterId).catch(() => undefined);
+    }
+    await this.#saveFile();
+    await store.close();
+    await this.#file.close().catch(() => undefined);
+  }
+
+  /** Runs a pass `waitMs` after the last one, or earlier if one is due earlier. */
+  #passSoon(waitMs: number): void {
+    const dueMs = this.#lastPassMs + waitMs;
+    if (this.#isClosing || dueMs >= this.#dueMs) return;
+    this.#dueMs = dueMs;
+    if (this.#pass === undefined) this.#schedule();
+  }
+
+  #schedule(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(
+      () => {
+        this.#pass = this.#run().then(() => {
+          this.#pass = undefined;
+          if (this.#isClosing) return;
+          this.#dueMs = Math.min(this.#dueMs, this.#lastPassMs + this.#intervalMs());
+          this.#schedule();
+        });
+      },
+      Math.max(0, this.#dueMs - performance.now()),
+    );
+  }
+
+  #intervalMs(): number {
+    if (!this.#isSharing()) return EXCHANGE_MS;
+    if (this.#toWrite.size > 0) return MIN_EXCHANGE_MS;
+    return this.#waiters.size > 0 ? WAITED_EXCHANGE_MS : EXCHANGE_MS;
+  }
+
+  #isSharing(): boolean {
+    return this.#problem === undefined && this.#refusal === undefined;
+  }
+
+  /** Never rejects. */
+  async #run(): Promise<void> {
+    this.#lastPassMs = performance.now();
+    this.#dueMs = Number.POSITIVE_INFINITY;
+    const expired = this.#expire();
+    this.#collect();
+    await this.#saveFile();
+    try {
+      if (this.#isSharing() && this.#clusterId !== undefined) {
+        await this.#writeChanged();
+        if (expired.size > 0) await this.#options.store.forget(expired, this.#clusterId);
+      }
+      const answer = await this.#exchange();
+      if (answer.type === 'exchanged') await this.#take(answer);
+      this.#succeeded();
+    } catch (error) {
+      this.#failed(error);
+    }
+    await this.#file.remove([...expired.keys()]).catch(() => undefined);
+    this.#resolveWaiters();
+  }
+
+  #expire(): ReadonlyMap<string, Version> {
+    const now = this.#now();
+    if (now.nowMs < this.#nextExpiryMs) return new Map();
+    this.#nextExpiryMs = now.nowMs + EXPIRY_MS;
+    return this.#shared.expire(now);
+  }
+
+  async #exchange(): Promise<Exchanged> {
+    const { store, coordinator, name, release } = this.#options;
+    this.#counter += 1;
+    const answer = await store.exchange(
+      { coordinator, name, release, layout: LAYOUT, counter: this.#counter, seen: this.#seen },
+      this.#clusterId ?? this.#ownClusterId,
+    );
+    if (answer.type === 'refused') this.#refuse(this.#refusalText(answer));
+    else {
+      if (this.#clusterId === undefined) await this.#learnClusterId(answer.clusterId);
+      this.#storeUnixMs = answer.nowUnixMs;
+      this.#isStoreNew = answer.isNew;
+      this.#refuse(undefined);
+    }
+    return answer;
+  }
+
+  async #learnClusterId(id: string): Promise<void> {
+    const { cluster, onClusterId } = this.#options;
+    this.#clusterId = id;
+    cluster.apply({ type: 'restore', records: [], nowUnixMs: this.#now().nowUnixMs, clusterId: id });
+    await onClusterId(id);
+  }
+
+  async #take(answer: Extract<Exchanged, { type: 'exchanged' }>): Promise<void> {
+    const { coordinator } = this.#options;
+    const others = answer.coordinators.filter((one) => one.coordinator !== coordinator);
+    this.#announced = others;
+    const { nowMs } = this.#now();
+    const { down, back } = this.#peers.read(new Map(others.map((one) => [one.coordinator, one.counter])), nowMs);
+    this.#tellPeers(down, 'is down: it has stopped to count. Its nodes, workers and requests are judged without it');
+    this.#tellPeers(back, 'runs again');
+    if (answer.changed === undefined || nowMs >= this.#nextWholeMs) await this.#compareAll(answer);
+    else if (answer.changed.length > 0) await this.#read(answer.changed);
+    if (!isSamePoint(this.#seen, answer.at)) {
+      this.#seen = answer.at;
+      // The others wait for it.
+      this.#passSoon(MIN_EXCHANGE_MS);
+    }
+    if (nowMs >= this.#nextRefreshMs) await this.#refresh(answer.nowUnixMs);
+  }
+
+  /** Takes what the store has in a higher version, and writes what it lacks. */
+  async #compareAll(answer: { readonly nowUnixMs: number }): Promise<void> {
+    const { store } = this.#options;
+    const versions = await store.versions();
+    await this.#read(this.#shared.replica.lower(versions, this.#now().nowMs), true);
+    for (const { key } of this.#shared.replica.missing(versions, this.#now().nowMs)) this.#toWrite.add(key);
+    if (this.#nextWholeMs === 0) await this.#file.writeLastSync(answer.nowUnixMs).catch(() => undefined);
+    this.#nextWholeMs = this.#now().nowMs + WHOLE_MS;
+    await this.#writeChanged();
+  }
+
+  async #read(keys: readonly string[], isWhole = false): Promise<void> {
+    if (isWhole) this.#unreadable = new Set();
+    for (const some of batches(keys)) {
+      const { records, unreadable } = await this.#options.store.read(some);
+      for (const key of unreadable) this.#unreadable.add(key);
+      for (const { key } of records) this.#toFile.add(key);
+      this.#shared.merge(records, this.#now());
+      this.#collect();
+    }
+    if (isWhole) {
+      this.#shared.merge([], this.#now(), true);
+      this.#collect();
+    }
+  }
+
+  async #refresh(storeUnixMs: number): Promise<void> {
+    const now = this.#now();
+    this.#nextRefreshMs = now.nowMs + REFRESH_MS;
+    const timed = this.#shared.replica.timed(now.nowMs);
+    for (const some of batches(timed)) await this.#options.store.write(some, this.#clusterId!, true);
+    await this.#file.writeLastSync(storeUnixMs).catch(() => undefined);
+    await this.#file.write(timed, now).catch(() => undefined);
+  }
+
+  async #writeChanged(): Promise<void> {
+    const { nowMs } = this.#now();
+    for (const keys of batches([...this.#toWrite])) {
+      const records = keys.flatMap((key) => this.#shared.replica.get(key, nowMs) ?? []);
+      for (const key of keys) this.#toWrite.delete(key);
+      try {
+        if (records.length > 0) this.#written = (await this.#options.store.write(records, this.#clusterId!)).at;
+      } catch (error) {
+        for (const key of keys) this.#toWrite.add(key);
+        throw error;
+      }
+    }
+    const at =
+      this.#written.epoch === this.#seen.epoch && this.#written.change > this.#seen.change ? this.#written : this.#seen;
+    for (const waiter of this.#waiters) if (waiter.keys.every((key) => !this.#toWrite.has(key))) waiter.at ??= at;
+  }
+
+  /** Moves the changes of the replica to the two lists. Returns whether there are any. */
+  #collect(): boolean {
+    const changed = this.#shared.replica.takeChanged(this.#now().nowMs);
+    for (const { key } of changed) {
+      this.#toWrite.add(key);
+      this.#toFile.add(key);
+    }
+    return changed.length > 0;
+  }
+
+  async #saveFile(): Promise<void> {
+    if (this.#toFile.size === 0) return;
+    const now = this.#now();
+    const keys = [...this.#toFile];
+    this.#toFile.clear();
+    try {
+      await this.#file.write(
+        keys.flatMap((key) => this.#shared.replica.get(key, now.nowMs) ?? []),
+        now,
+      );
+      this.#fileProblem = undefined;
+    } catch (error) {
+      for (const key of keys) this.#toFile.add(key);
+      const problem = textOf(error);
+      if (problem !== this.#fileProblem)
+        this.#options.logger.error(`the file of shared records cannot be written: ${problem}`);
+      this.#fileProblem = problem;
+    }
+  }
+
+  #resolveWaiters(): void {
+    for (const waiter of this.#waiters) {
+      const { at } = waiter;
+      const isEnded = !this.#isSharing() || (at !== undefined && this.#running().every((one) => hasSeen(one, at)));
+      if (isEnded) waiter.resolve();
+    }
+  }
+
+  #running(): Announcement[] {
+    return this.#announced.filter(({ coordinator }) => this.#peers.downAtMs(coordinator) === undefined);
+  }
+
+  #result(at: Point | undefined): Applied {
+    const { name } = this.#options;
+    const running = this.#running();
+    const names = (some: readonly Announcement[]): string[] => some.map((one) => one.name);
+    const isApplied = (one: Announcement): boolean => this.#isSharing() && at !== undefined && hasSeen(one, at);
+    return {
+      applied: [name, ...names(running.filter(isApplied))],
+      pending: names(running.filter((one) => !isApplied(one))),
+      absent: names(this.#announced.filter((one) => !running.includes(one))),
+    };
+  }
+
+  #coordinators(): KnownCoordinator[] {
+    const { coordinator, name, release } = this.#options;
+    const judged = (id: string): KnownCoordinator['liveness'] => {
+      if (!this.#isSharing()) return 'unknown';
+      return this.#peers.downAtMs(id) === undefined ? 'running' : 'down';
+    };
+    const own = { id: coordinator, name, release, isOwn: true, liveness: 'running' } as const;
+    const others = this.#announced.map((one) => ({
+      id: one.coordinator,
+      name: one.name,
+      release: one.release,
+      isOwn: false,
+      liveness: judged(one.coordinator),
+    }));
+    return [own, ...others.sort((one, other) => (one.name < other.name ? -1 : 1))];
+  }
+
+  #tellPeers(ids: readonly string[], what: string): void {
+    for (const id of ids) {
+      const { name } = this.#announced.find((one) => one.coordinator === id) ?? { name: id };
+      this.#options.logger.warn({ coordinator: id }, `coordinator ${name} ${what}`);
+    }
+  }
+
+  /** Two running coordinators of one name could not be told apart by people. */
+  async #checkName(first: Extract<Exchanged, { type: 'exchanged' }>): Promise<void> {
+    const { name, coordinator, store } = this.#options;
+    const rivals = first.coordinators.filter((one) => one.name === name && one.coordinator !== coordinator);
+    const untilMs = performance.now() + (rivals.length > 0 ? NAME_CHECK_MS : 0);
+    while (performance.now() < untilMs && (await pause(EXCHANGE_MS / 2))) {
+      const next = await this.#exchange().catch(() => undefined);
+      if (next?.type !== 'exchanged') return;
+      const counts = new Map(next.coordinators.map((one) => [one.coordinator, one.counter]));
+      if (!rivals.some((one) => (counts.get(one.coordinator) ?? one.counter) !== one.counter)) continue;
+      await store.withdraw(coordinator, this.#clusterId!).catch(() => undefined);
+      throw new Error(`another coordinator of this cluster runs under the name ${name}: give this one another --name`);
+    }
+  }
+
+  #refusalText({ clusterId, layout }: Extract<Exchanged, { type: 'refused' }>): string {
+    if (layout !== LAYOUT)
+      return `the store has records of layout ${layout}, and this release writes layout ${LAYOUT}: use one release for all coordinators, or another --cluster name`;
+    return `the store belongs to cluster ${clusterId}, and the state directory of this coordinator to cluster ${this.#clusterId}: give the right --store, another --cluster name, or remove the file cluster-id from the state directory to join`;
+  }
+
+  #refuse(refusal: string | undefined): void {
+    if (refusal === this.#refusal) return;
+    this.#refusal = refusal;
+    if (refusal === undefined) this.#options.logger.info('the store is shared again');
+    else this.#options.logger.error(`nothing is shared: ${refusal}`);
+  }
+
+  #succeeded(): void {
+    this.#outages.answered(performance.now());
+    if (this.#problem === undefined) return;
+    this.#problem = undefined;
+    this.#sinceUnixMs = this.#now().nowUnixMs;
+  }
+
+  #failed(error: unknown): undefined {
+    const message = textOf(error);
+    // What was written before the outage may be lost.
+    this.#nextWholeMs = 0;
+    if (this.#problem === undefined) this.#sinceUnixMs = this.#now().nowUnixMs;
+    this.#problem = message;
+    this.#outages.failed(message, performance.now());
+    return undefined;
+  }
+
+  #now(): Instants {
+    const { clocks } = this.#options.cluster;
+    return { nowMs: clocks.nowMs(), nowUnixMs: clocks.nowUnixMs() };
+  }
+}
+
+/** Time in which the store must answer before the end of an outage is logged, milliseconds. */
+const STABLE_MS = 2_000;
+
+/** Logs an outage once, also if the store answers from time to time. */
+class OutageLog {
+  readonly #logger: Logger;
+  #isLogged = false;
+  #failedAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(logger: Logger) {
+    this.#logger = logger;
+  }
+
+  failed(message: string, nowMs: number): void {
+    this.#failedAtMs = nowMs;
+    if (this.#isLogged) return;
+    this.#isLogged = true;
+    this.#logger.error(
+      `the store of all coordinators does not answer: ${message}; this coordinator continues with what it holds`,
+    );
+  }
+
+  answered(nowMs: number): void {
+    if (!this.#isLogged || nowMs - this.#failedAtMs < STABLE_MS) return;
+    this.#isLogged = false;
+    this.#logger.info('the store of all coordinators answers again');
+  }
+}
+
+function hasSeen({ seen }: Announcement, at: Point): boolean {
+  return seen.epoch === at.epoch && seen.change >= at.change;
+}
+
+function isSamePoint(one: Point, other: Point): boolean {
+  return one.epoch === other.epoch && one.change === other.change;
+}
+
+function* batches<Item>(items: readonly Item[]): Generator<readonly Item[]> {
+  for (let start = 0; start < items.length; start += BATCH) yield items.slice(start, start + BATCH);
+}
+
+function pause(ms: number): Promise<true> {
+  return new Promise((resolve) => setTimeout(resolve, ms, true));
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
