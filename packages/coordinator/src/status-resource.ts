@@ -15,6 +15,7 @@ import { CONTROL_CERTIFICATE, endAdvice, problemAdvice } from './network/certifi
 import { clearTextAdvice } from './network/clear-text.ts';
 import { portAdvice, unservedAdvice } from './port-advice.ts';
 import { noWorkerAdvice, restartAdvice, siteCertificateAdvice } from './process-advice.ts';
+import { sharingAdvice } from './sync/sharing-advice.ts';
 
 /** A worker that ended is reported for this long, milliseconds. */
 const LOSS_SHOWN_MS = 600_000;
@@ -24,7 +25,8 @@ const EXPIRY_WARNING_MS = 7 * 86_400_000;
 const MAX_NAMED = 3;
 
 export function statusResource(dependencies: Dependencies): StatusResource {
-  const { cluster, config, feed, state, storeSync, supervised, epoch, startedAtUnixMs, controlUrl } = dependencies;
+  const { cluster, config, feed, state, storeSync, sharedSync, supervised, epoch, startedAtUnixMs, controlUrl } =
+    dependencies;
   const { registry, clocks } = cluster;
   const { isSettled, learningMs } = registry.settling(clocks.nowMs());
   const totals = feed.workers.totals();
@@ -50,6 +52,7 @@ export function statusResource(dependencies: Dependencies): StatusResource {
       },
     }),
     store: { kind, isReachable, sinceUnixMs, waiting, ...(lastError !== undefined && { lastError }) },
+    ...(sharedSync && { sharing: sharedSync.status }),
     state: {
       directory: state.path,
       isWritable: state.problem === undefined,
@@ -124,6 +127,7 @@ function advice(dependencies: Dependencies, unserved: readonly UnservedContext[]
         'Settings of operators from before the start are not in force, because the store could not be read.',
       );
   }
+  sentences.push(...sharingAdvice(dependencies.sharedSync?.status));
   sentences.push(...clearTextAdvice(config));
   sentences.push(...siteCertificateAdvice(supervised.resources, nowUnixMs));
   if (config.tls?.problem !== undefined)

@@ -366,6 +366,8 @@ export interface StatusResource {
     /** Changed records that the store does not have yet. */
     readonly waiting: number;
   };
+  /** Memory that the coordinators of the cluster share; absent for the only one. */
+  readonly sharing?: SharingResource;
   /** Directory of the tokens and the store. While it is not writable, its state is kept in memory. */
   readonly state: {
     readonly directory: string;
@@ -485,6 +487,43 @@ export interface EventResource {
   readonly by?: string;
 }
 
+/** Memory that the coordinators of a cluster share, as one of them has it. */
+export interface SharingResource {
+  readonly kind: string;
+  readonly isReachable: boolean;
+  /** Start of the present period in which it is reachable, or is not. */
+  readonly sinceUnixMs: number;
+  readonly lastError?: string;
+  /** Why nothing is shared although it answers. */
+  readonly refusal?: string;
+  /** Changed records that it does not have yet. */
+  readonly waiting: number;
+  /** Records that this release cannot read. */
+  readonly unreadable: number;
+  /** This coordinator first. */
+  readonly coordinators: readonly CoordinatorResource[];
+}
+
+/** One coordinator of a cluster. */
+export interface CoordinatorResource {
+  readonly id: string;
+  /** For people. */
+  readonly name: string;
+  readonly release: string;
+  readonly isOwn: boolean;
+  /** `unknown`: the shared memory does not answer, so that no coordinator judges another. */
+  readonly liveness: 'running' | 'down' | 'unknown';
+}
+
+/** Where a request of an operator is in force, by the names of the coordinators. */
+export interface AppliedResource {
+  readonly applied: readonly string[];
+  /** They run and do not have it yet, or it is not known whether they have it. */
+  readonly pending: readonly string[];
+  /** They are down. They take it when they are back. */
+  readonly absent: readonly string[];
+}
+
 /** Most characters of a reason. */
 export const MAX_REASON_CHARACTERS = 256;
 /** Longest deadline of a drain, and longest duration of a status that an operator requests: 31 days, in milliseconds. */
@@ -518,6 +557,8 @@ export interface WriteResult {
   readonly nobodyEligible?: string;
   /** The change is in force but not in the store yet: it is lost if the coordinator ends before. `message` gives the cause. */
   readonly pending?: true;
+  /** Where the change is in force; absent for the only coordinator of a cluster. */
+  readonly coordinators?: AppliedResource;
   /** For the operator: the change is in force but not in the audit log, or another node is registered at the address. */
   readonly note?: string;
 }

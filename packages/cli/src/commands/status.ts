@@ -73,6 +73,24 @@ function siteCertificateLines({ processes, nowUnixMs }: StatusResource): string[
   return [`${what} ${first.path}: ${endText(first.endsAtUnixMs - nowUnixMs)}`];
 }
 
+/** The memory of all coordinators, and the other coordinators. */
+function sharingLines({ sharing, nowUnixMs }: StatusResource): string[] {
+  if (sharing === undefined) return [];
+  const { kind, isReachable, sinceUnixMs, lastError, refusal, waiting, coordinators } = sharing;
+  const problem = refusal ?? (isReachable ? undefined : (lastError ?? 'no answer'));
+  const state =
+    problem === undefined
+      ? 'shared'
+      : `not shared for ${compactDuration(nowUnixMs - sinceUnixMs)} (${problem}), ${waiting} records wait`;
+  const others = coordinators.filter(({ isOwn }) => !isOwn);
+  return [
+    `shared memory ${kind}: ${state}`,
+    others.length === 0
+      ? 'no other coordinator is known'
+      : `other coordinators: ${others.map(({ name, liveness }) => `${name} ${liveness}`).join(', ')}`,
+  ];
+}
+
 function statusText(status: StatusResource): string {
   const { controlCertificate, nodes, parked, quotas, remembered, state, store, totals, unserved } = status;
   const lines = [
@@ -89,6 +107,7 @@ function statusText(status: StatusResource): string {
         ]),
     ...siteCertificateLines(status),
     `store ${store.kind}: ${store.isReachable ? 'reachable' : `${store.kind === 'file' ? 'not writable' : 'unreachable'} for ${compactDuration(status.nowUnixMs - store.sinceUnixMs)}${store.lastError ? ` (${store.lastError})` : ''}, ${store.waiting} records wait`}`,
+    ...sharingLines(status),
     ...(state.isWritable
       ? []
       : [

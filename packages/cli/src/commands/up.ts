@@ -53,9 +53,11 @@ export function upCommand(): Command {
     .addOption(
       option(
         '--store <store>',
-        'store of the cluster: memory, file:PATH or redis://… (default: a file in the state directory)',
+        'store of the cluster: memory, file:PATH, or redis://… that several coordinators share (default: a file in the state directory)',
       ),
     )
+    .addOption(option('--cluster <name>', 'name of the cluster in a shared --store (default: rollcall)'))
+    .addOption(option('--name <name>', 'name of this coordinator (default: host name and control port)'))
     .addOption(
       option(
         '--state-dir <directory>',

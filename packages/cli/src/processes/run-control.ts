@@ -1,5 +1,7 @@
 /** The control process: one coordinator. */
-import { openStore, startCoordinator } from '@rollcall/coordinator';
+
+import { join } from 'node:path';
+import { openFileStore, openSharedStore, openStore, startCoordinator } from '@rollcall/coordinator';
 import { dashboardAssets } from '@rollcall/dashboard';
 import { openLog } from '@rollcall/logging';
 import { printableUrl } from '@rollcall/protocol';
@@ -17,13 +19,20 @@ const REDIS_PORT = 6_379;
 
 export async function run(parent: Parent): Promise<void> {
   yieldToServing();
-  const { options, certificates: kept } = await parent.options<ControlOptions>();
-  const { store: storeSpec, logLevel, controlTls, ...rest } = options;
+  const { options, certificates: kept, isAgain } = await parent.options<ControlOptions>();
+  const { store: storeSpec, clusterName, logLevel, controlTls, ...rest } = options;
   const { log, lost } = openLog('control', logLevel);
   try {
-    const store = await openStore(storeSpec, (message) => log.warn(message));
+    const onProblem = (message: string): void => log.warn(message);
+    const shared = await openSharedStore(storeSpec, clusterName, onProblem);
+    const store = await openStore(shared ? `file:${join(rest.stateDir, 'cluster.json')}` : storeSpec, onProblem);
     if (store === undefined)
       throw new Error(`--store ${printableUrl(storeSpec)} is not memory, file:PATH or redis://…`);
+    const sharing = shared && {
+      store: shared,
+      file: await openFileStore({ path: join(rest.stateDir, 'shared.json'), onProblem }),
+      refusesStart: !isAgain,
+    };
     if (controlTls === undefined) dropControlCertificate(options.stateDir);
     const opened =
       controlTls &&
@@ -39,6 +48,7 @@ export async function run(parent: Parent): Promise<void> {
       ...rest,
       ...(opened && { tls: opened.tls }),
       store,
+      ...(sharing && { sharing }),
       ownListeners: [...rest.ownListeners, ...redisOf(storeSpec)],
       assets: dashboardAssets(),
       reload: () => requestFromSupervisor(parent, 'reload', 'reloaded'),

@@ -49,6 +49,8 @@ export interface UpFlags extends FrontFlags {
   readonly controlClientCa?: string;
   readonly advertise?: string;
   readonly store?: string;
+  readonly cluster?: string;
+  readonly name?: string;
   readonly stateDir?: string;
   readonly tokenDir?: string;
   readonly workers?: string;
@@ -122,6 +124,8 @@ export function supervisorOptions(
       logLevel: flags.logLevel,
       balancers,
       ownAlgorithms: Object.keys(algorithmFiles),
+      ...(flags.name === undefined ? {} : { name: nameFlag(flags.name) }),
+      ...(flags.cluster === undefined ? {} : { clusterName: clusterFlag(flags.cluster) }),
       ...(agents === undefined ? {} : { agentsListen: agents }),
       ...(controlTls === undefined ? {} : { controlTls }),
       ...(flags.advertise === undefined ? {} : { advertise: flags.advertise }),
@@ -356,6 +360,17 @@ function secretFileFlag(path: string): string {
   } catch (error) {
     throw new CliFailure(`--sticky-secret-file: ${(error as Error).message}`, EXIT.usage);
   }
+}
+
+/** The name of a coordinator is shown in one line of text, and separated by commas. */
+function nameFlag(name: string): string {
+  if (/^[\w.:@-]{1,128}$/.test(name)) return name;
+  throw new CliFailure(`--name ${name} is not 1 to 128 letters, digits and _ . : @ -`, EXIT.usage);
+}
+
+function clusterFlag(text: string): string {
+  if (/^[\w:-]{1,64}$/.test(text)) return text;
+  throw new CliFailure(`--cluster ${text} is not 1 to 64 letters, digits and _ : -`, EXIT.usage);
 }
 
 function storeFlag(text: string | undefined): string | undefined {

@@ -35,6 +35,10 @@ export interface ControlOptions {
   readonly advertise?: string;
   /** Value of `--store`. */
   readonly store: string;
+  /** Name of the cluster in a shared store. Absent from supervisors of earlier releases. */
+  readonly clusterName?: string;
+  /** Name of this coordinator. Absent from supervisors of earlier releases. */
+  readonly name?: string;
   readonly stateDir: string;
   readonly joinToken?: string;
   readonly adminToken?: string;

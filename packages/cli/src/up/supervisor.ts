@@ -4,6 +4,7 @@
  * channel from their first statement on.
  */
 import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { FEED_PATH } from '@rollcall/feed';
@@ -181,6 +182,7 @@ export class Supervisor {
     this.#controlOptions = options;
     const message: ControlOptions = {
       ...controlOptions,
+      name: controlOptions.name ?? `${hostname()}:${this.#controlAddress.port}`,
       listen: this.#controlAddress,
       store: store ?? `file:${join(this.stateDir, 'cluster.json')}`,
       stateDir: this.stateDir,

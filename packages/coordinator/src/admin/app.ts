@@ -28,6 +28,7 @@ import { addNodes } from './nodes.ts';
 import { faultOf, problemOf, Refusal } from './refusal.ts';
 import { addScale } from './scale.ts';
 import { addStatus } from './status.ts';
+import { isPendingAnswer } from './stored-answer.ts';
 import { addSupervisorVerbs } from './supervisor-verbs.ts';
 import { TokenlessReads } from './tokenless-reads.ts';
 import { addTokens } from './tokens.ts';
@@ -62,7 +63,10 @@ export async function createAdminApp(dependencies: Dependencies): Promise<AdminA
   app.addHook('preValidation', async (request) => {
     request.body ??= {};
   });
-  app.addHook('preSerialization', async (_, __, payload) => withAuditNote(payload, dependencies));
+  app.addHook('preSerialization', async (_, reply, payload) => {
+    if (isPendingAnswer(payload)) reply.code(202);
+    return withAuditNote(payload, dependencies);
+  });
   app.addHook('onSend', async (_, reply) => addSecurityFields(reply));
   app.addHook('onSend', async (request, reply, payload) => {
     const octets = wholeAnswer(request, payload);

@@ -77,12 +77,12 @@ export function addBalancers(app: AdminApp, dependencies: Dependencies): void {
         summary: 'Override settings of a balancer; null removes an override',
         params: NameParams,
         body: BalancerPatchSchema,
-        response: { 200: BalancerWriteResultSchema, ...problems },
+        response: { 200: BalancerWriteResultSchema, 202: BalancerWriteResultSchema, ...problems },
       },
     },
     async (request) =>
       storedAnswer(
-        dependencies.storeSync,
+        dependencies,
         patch(dependencies, knownBalancer(cluster, request.params.name), request.body, request),
       ),
   );

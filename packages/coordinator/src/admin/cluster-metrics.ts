@@ -80,6 +80,25 @@ export const CLUSTER_METRICS: readonly ClusterMetric[] = [
     value: ({ storeSync }) => storeSync.status.unreadable,
   },
   {
+    name: 'rollcall_sharing_reachable',
+    type: 'gauge',
+    help: '1 when records are shared with the other coordinators; absent for the only one',
+    value: ({ sharedSync }) => (sharedSync ? Number(sharedSync.isSharing) : []),
+  },
+  {
+    name: 'rollcall_sharing_waiting_records',
+    type: 'gauge',
+    help: 'Changed records that the other coordinators cannot have yet; absent for the only one',
+    value: ({ sharedSync }) => (sharedSync ? sharedSync.status.waiting : []),
+  },
+  {
+    name: 'rollcall_coordinators_down',
+    type: 'gauge',
+    help: 'Coordinators of the cluster that are down; absent for the only one',
+    value: ({ sharedSync }) =>
+      sharedSync ? sharedSync.status.coordinators.filter(({ liveness }) => liveness === 'down').length : [],
+  },
+  {
     name: 'rollcall_control_certificate_expiry_seconds',
     type: 'gauge',
     help: 'Time until the certificate of the control port expires; negative afterwards',

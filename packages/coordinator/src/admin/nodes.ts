@@ -67,7 +67,7 @@ export function addNodes(app: AdminApp, dependencies: Dependencies): void {
         summary: 'Register a node without an agent; with ttlMs the registration is a lease that a repeat renews',
         params: IdParams,
         body: NodePutSchema,
-        response: { 200: WriteResultSchema, ...problems },
+        response: { 200: WriteResultSchema, 202: WriteResultSchema, ...problems },
       },
     },
     async (request) => put(dependencies, request.params.id, request.body, request),
@@ -81,11 +81,10 @@ export function addNodes(app: AdminApp, dependencies: Dependencies): void {
         summary: 'Override weight, standby or redirect of a node; null removes an override',
         params: IdParams,
         body: NodePatchSchema,
-        response: { 200: WriteResultSchema, ...problems },
+        response: { 200: WriteResultSchema, 202: WriteResultSchema, ...problems },
       },
     },
-    async (request) =>
-      storedAnswer(dependencies.storeSync, patch(dependencies, request.params.id, request.body, request)),
+    async (request) => storedAnswer(dependencies, patch(dependencies, request.params.id, request.body, request)),
   );
 
   app.delete(
@@ -96,13 +95,11 @@ export function addNodes(app: AdminApp, dependencies: Dependencies): void {
         summary: 'Remove a node; its process cannot register again, a new process can',
         params: IdParams,
         body: RemoveBodySchema,
-        response: { 200: WriteResultSchema, ...problems },
+        response: { 200: WriteResultSchema, 202: WriteResultSchema, ...problems },
       },
     },
     async (request) =>
-      storedAnswer(dependencies.storeSync, remove(dependencies, request.params.id, request.body, request), [
-        request.params.id,
-      ]),
+      storedAnswer(dependencies, remove(dependencies, request.params.id, request.body, request), [request.params.id]),
   );
 }
 
@@ -132,7 +129,7 @@ async function put(
 ): Promise<WriteResult> {
   const outcome = await putNode(dependencies, id, body, identityOf(request), request.raw);
   if ('code' in outcome) throw new Refusal(outcome);
-  return storedAnswer(dependencies.storeSync, outcome);
+  return storedAnswer(dependencies, outcome);
 }
 
 function patch(dependencies: Dependencies, text: string, body: NodePatch, request: FastifyRequest): WriteResult {

@@ -20,7 +20,7 @@ export function addScale(app: AdminApp, dependencies: Dependencies): void {
         summary: 'Set how many nodes the wrappers of a balancer keep',
         params: NameParams,
         body: ScaleBodySchema,
-        response: { 200: ScaleResultSchema, '4xx': ProblemSchema },
+        response: { 200: ScaleResultSchema, 202: ScaleResultSchema, '4xx': ProblemSchema },
       },
     },
     async (request) => scale(dependencies, knownBalancer(cluster, request.params.name), request.body, request),
@@ -28,11 +28,12 @@ export function addScale(app: AdminApp, dependencies: Dependencies): void {
 }
 
 async function scale(
-  { cluster, storeSync }: Dependencies,
+  dependencies: Dependencies,
   balancer: BalancerName,
   body: ScaleBody,
   request: FastifyRequest,
 ): Promise<ScaleResult> {
+  const { cluster } = dependencies;
   const { registry } = cluster;
   const { count, reason, dryRun = false } = body;
   const present = (): WriteTargets =>
@@ -66,5 +67,5 @@ async function scale(
   const { ids, shown } = present();
   const copies = cluster.balancer(balancer)?.copies;
   const answer = { ...shown, isChanged, isDryRun: false, message, ...eligibility.shown, ...(copies && { copies }) };
-  return storedAnswer(storeSync, answer, ids);
+  return storedAnswer(dependencies, answer, ids);
 }

@@ -5,6 +5,7 @@
 import type { Decision, ExplainAnswer } from '@rollcall/feed';
 import { MAX_DECISIONS, MAX_DECISIONS_MS } from '@rollcall/feed';
 import type {
+  AppliedResource,
   BalancerPatch,
   BalancerResource,
   BalancersResource,
@@ -627,6 +628,29 @@ export const StatusSchema: TUnsafe<StatusResource> = answer<StatusResource>()(
       lastError: Type.Optional(Type.String()),
       waiting: Type.Number({ description: 'changed records not yet in the store' }),
     }),
+    sharing: Type.Optional(
+      Type.Object(
+        {
+          kind: Type.String(),
+          isReachable: Type.Boolean(),
+          sinceUnixMs: Type.Number(),
+          lastError: Type.Optional(Type.String()),
+          refusal: Type.Optional(Type.String({ description: 'why nothing is shared although it answers' })),
+          waiting: Type.Number({ description: 'changed records that it does not have yet' }),
+          unreadable: Type.Number({ description: 'records that this release cannot read' }),
+          coordinators: Type.Array(
+            Type.Object({
+              id: Type.String(),
+              name: Type.String(),
+              release: Type.String(),
+              isOwn: Type.Boolean(),
+              liveness: Type.Union([Type.Literal('running'), Type.Literal('down'), Type.Literal('unknown')]),
+            }),
+          ),
+        },
+        { description: 'memory that the coordinators of the cluster share; absent for the only one' },
+      ),
+    ),
     state: Type.Object({
       directory: Type.String(),
       isWritable: Type.Boolean(),
@@ -759,6 +783,20 @@ const PendingSchema = Type.Optional(
   }),
 );
 
+const AppliedSchema = Type.Optional(
+  Type.Object(
+    {
+      applied: Type.Array(Type.String()),
+      pending: Type.Array(Type.String()),
+      absent: Type.Array(Type.String()),
+    },
+    {
+      description:
+        'names of the coordinators where the change is in force, where it is not yet or not known (the status is then 202), and those that are down',
+    },
+  ),
+);
+
 const WRITE_RESULT = {
   nodes: Type.Array(NodeSchema),
   more: Type.Optional(Type.Integer()),
@@ -769,6 +807,7 @@ const WRITE_RESULT = {
     Type.String({ description: 'contexts that the write leaves without an eligible node; part of the message' }),
   ),
   pending: PendingSchema,
+  coordinators: AppliedSchema,
   note: Type.Optional(Type.String()),
 };
 
@@ -789,6 +828,7 @@ export interface BalancerWriteResult {
   readonly isDryRun: boolean;
   readonly message: string;
   readonly pending?: true;
+  readonly coordinators?: AppliedResource;
   readonly note?: string;
 }
 
@@ -799,6 +839,7 @@ export const BalancerWriteResultSchema: TUnsafe<BalancerWriteResult> = answer<Ba
     isDryRun: Type.Boolean(),
     message: Type.String(),
     pending: PendingSchema,
+    coordinators: AppliedSchema,
     note: Type.Optional(Type.String()),
   }),
 );

@@ -1,7 +1,7 @@
-/** The answer to an operator waits until the store has the change, or marks the change as pending. */
+/** The answer to an operator waits until the store and the other coordinators have the change, or says which do not. */
 import { recordKey } from '@rollcall/core';
-import type { BalancerResource, NodeResource } from '@rollcall/protocol';
-import type { StoreSync } from '../sync/store-sync.ts';
+import type { AppliedResource, BalancerResource, NodeResource } from '@rollcall/protocol';
+import type { Dependencies } from './dependencies.ts';
 
 interface Answer {
   readonly nodes?: readonly NodeResource[];
@@ -9,22 +9,52 @@ interface Answer {
   readonly isDryRun: boolean;
   readonly message: string;
   readonly pending?: true;
+  readonly coordinators?: AppliedResource;
 }
 
+/** Time that an answer waits for the other coordinators, milliseconds. */
+const APPLIED_WITHIN_MS = 1_000;
+
 /**
- * Resolves with `answer` once the store has the records of its balancer and of the nodes `ids`, by default its own nodes. Adds
- * `pending` if the store is unreachable or does not answer in time.
+ * Resolves with `answer` once the store has the records of its balancer and of the nodes `ids`, by default its own nodes, and the other
+ * coordinators have put them in force. Adds `pending` if the store is unreachable or does not answer in time, and `coordinators`.
  */
 export async function storedAnswer<Result extends Answer>(
-  storeSync: StoreSync,
+  { storeSync, sharedSync }: Pick<Dependencies, 'storeSync' | 'sharedSync'>,
   answer: Result,
   ids: readonly string[] = (answer.nodes ?? []).map(({ id }) => id),
 ): Promise<Result> {
   const { balancer, isDryRun } = answer;
+  if (isDryRun) return answer;
   const keys = ids.flatMap((id) => [recordKey.node(id), recordKey.override(id)]);
   if (balancer) keys.push(recordKey.balancer(balancer.name));
-  if (isDryRun || (await storeSync.stored(keys))) return answer;
+  const [isStored, coordinators] = await Promise.all([
+    storeSync.stored(keys),
+    sharedSync?.applied(keys, APPLIED_WITHIN_MS),
+  ]);
   const { kind, lastError = 'no answer in time' } = storeSync.status;
-  const message = `${answer.message}; pending: the store (${kind}) does not have it yet: ${lastError}; in force now, lost if the coordinator ends before the store has it`;
-  return { ...answer, pending: true, message };
+  const message = [
+    answer.message,
+    ...(isStored
+      ? []
+      : [
+          `pending: the store (${kind}) does not have it yet: ${lastError}; in force now, lost if the coordinator ends before the store has it`,
+        ]),
+    ...elsewhere(coordinators),
+  ].join('; ');
+  return { ...answer, ...(!isStored && { pending: true }), ...(coordinators && { coordinators }), message };
+}
+
+function elsewhere(coordinators: AppliedResource | undefined): string[] {
+  const { pending = [], absent = [] } = coordinators ?? {};
+  return [
+    ...(pending.length === 0 ? [] : [`pending: not known to be in force at ${pending.join(', ')}`]),
+    ...(absent.length === 0 ? [] : [`${absent.join(', ')} ${absent.length === 1 ? 'is' : 'are'} down`]),
+  ];
+}
+
+/** Whether a running coordinator may not have the change of an answer yet: its status is then 202. */
+export function isPendingAnswer(payload: unknown): boolean {
+  const { coordinators } = (payload ?? {}) as Partial<Answer>;
+  return Array.isArray(coordinators?.pending) && coordinators.pending.length > 0;
 }

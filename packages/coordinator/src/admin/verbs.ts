@@ -21,7 +21,7 @@ export function addVerbs(app: AdminApp, dependencies: Dependencies): void {
     const schema = (summary: string) => ({
       summary,
       body: StatusBodySchema,
-      response: { 200: WriteResultSchema, '4xx': ProblemSchema },
+      response: { 200: WriteResultSchema, 202: WriteResultSchema, '4xx': ProblemSchema },
     });
     app.post(
       `/v1/nodes/:id/${verb}`,
@@ -63,12 +63,13 @@ function knownGroup(cluster: Cluster, text: string): GroupName {
 
 /** Applies the operator's request; with `dryRun` only reports which nodes it concerns. */
 async function requestStatus(
-  { cluster, storeSync }: Dependencies,
+  dependencies: Dependencies,
   target: Target,
   status: Status,
   body: StatusBody,
   request: FastifyRequest,
 ): Promise<WriteResult> {
+  const { cluster } = dependencies;
   const { registry } = cluster;
   const { dryRun = false, reason, deadlineMs, forMs } = body;
   const concerned = targetsOf(cluster, target);
@@ -103,7 +104,7 @@ async function requestStatus(
   const message =
     sentence(registry, target, ids, status, isNow, false) + absentText(absent, false) + deadline + eligibility.text;
   const answer = { ...shown, isChanged: changed.size > 0, isDryRun: false, message, ...eligibility.shown };
-  return storedAnswer(storeSync, answer, [...ids, ...absent]);
+  return storedAnswer(dependencies, answer, [...ids, ...absent]);
 }
 
 /** The named node, gone or not, or all nodes of the balancer or group that are not gone. */

@@ -1,22 +1,29 @@
-import type { Store } from '@rollcall/core';
+import type { SharedStore, Store } from '@rollcall/core';
 import { memoryStore } from '@rollcall/core';
 import { openFileStore } from './file-store.ts';
 
-/** Key prefix in Redis, so that several deployments can share one server. */
-const REDIS_PREFIX = 'rollcall';
+/** Name of the cluster in a shared store, unless the operator gives one: several clusters can share one server. */
+const CLUSTER_NAME = 'rollcall';
 
 /**
- * Opens the store that `spec` names: `memory`, `file:PATH`, or `redis://…` and `rediss://…`. `undefined` for other texts. Also
- * resolves if the store is unreachable: the coordinator starts without it. `onProblem` receives later problems.
+ * Opens the own store that `spec` names: `memory` or `file:PATH`. `undefined` for other texts. Also resolves if the store cannot be
+ * read: the coordinator starts without it. `onProblem` receives later problems.
  */
 export async function openStore(spec: string, onProblem: (message: string) => void): Promise<Store | undefined> {
   if (spec === 'memory') return memoryStore();
   if (spec.startsWith('file:') && spec.length > 'file:'.length)
     return openFileStore({ path: spec.slice('file:'.length), onProblem });
-  if (/^rediss?:\/\//.test(spec)) {
-    // Loaded on demand, because ioredis takes long to load.
-    const { openRedisStore } = await import('@rollcall/store-redis');
-    return openRedisStore({ url: spec, prefix: REDIS_PREFIX, onProblem });
-  }
   return undefined;
+}
+
+/** Opens the store that several coordinators share; `undefined` if `spec` names a store of one coordinator. */
+export async function openSharedStore(
+  spec: string,
+  clusterName: string | undefined,
+  onProblem: (message: string) => void,
+): Promise<SharedStore | undefined> {
+  if (!/^redis/.test(spec)) return undefined;
+  // Loaded on demand, because ioredis takes long to load.
+  const { openRedisSharedStore } = await import('@rollcall/store-redis');
+  return openRedisSharedStore({ url: spec, prefix: clusterName ?? CLUSTER_NAME, onProblem });
 }

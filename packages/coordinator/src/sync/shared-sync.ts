@@ -22,6 +22,7 @@ import {
   type Store,
   type Version,
 } from '@rollcall/core';
+import type { AppliedResource, CoordinatorResource, SharingResource } from '@rollcall/protocol';
 import type { Logger } from 'pino';
 import type { Cluster } from '../cluster.ts';
 import { randomClusterId } from '../cluster-id.ts';
@@ -47,39 +48,6 @@ export interface SharedSyncOptions {
    * must not end a service that runs.
    */
   readonly refusesStart?: boolean;
-}
-
-/** Where a request is in force, by the names of coordinators. */
-export interface Applied {
-  readonly applied: readonly string[];
-  /** They run and do not have it yet, or it is not known whether they have it. */
-  readonly pending: readonly string[];
-  /** They are down. */
-  readonly absent: readonly string[];
-}
-
-/** Another coordinator, or this one. */
-export interface KnownCoordinator {
-  readonly id: string;
-  readonly name: string;
-  readonly release: string;
-  readonly isOwn: boolean;
-  /** `unknown`: the store does not answer, so that nobody judges others. */
-  readonly liveness: 'running' | 'down' | 'unknown';
-}
-
-export interface SharedStatus {
-  readonly kind: string;
-  readonly isReachable: boolean;
-  readonly sinceUnixMs: number;
-  readonly lastError?: string;
-  /** Why nothing is shared although the store answers. */
-  readonly refusal?: string;
-  /** Number of changed records that the store does not have yet. */
-  readonly waiting: number;
-  /** Number of records in the store that this release cannot read. */
-  readonly unreadable: number;
-  readonly coordinators: readonly KnownCoordinator[];
 }
 
 /** Interval of exchanges, milliseconds: the longest time until another coordinator learns of a request. */
@@ -161,7 +129,7 @@ export class SharedSync {
     this.#sinceUnixMs = this.#now().nowUnixMs;
   }
 
-  get status(): SharedStatus {
+  get status(): SharingResource {
     return {
       kind: this.#options.store.kind,
       isReachable: this.#problem === undefined,
@@ -172,6 +140,11 @@ export class SharedSync {
       unreadable: this.#unreadable.size,
       coordinators: this.#coordinators(),
     };
+  }
+
+  /** Whether the other coordinators get what is requested here. */
+  get isSharing(): boolean {
+    return this.#problem === undefined && this.#refusal === undefined;
   }
 
   /** Cluster id that the store has told; `undefined` while it is not known. */
@@ -222,7 +195,7 @@ export class SharedSync {
    * Where the records of these keys are in force. Resolves when all running coordinators have them, or after `withinMs`, or at once while
    * nothing can be shared.
    */
-  async applied(keys: readonly string[], withinMs: number): Promise<Applied> {
+  async applied(keys: readonly string[], withinMs: number): Promise<AppliedResource> {
     if (this.#problem !== undefined || this.#refusal !== undefined) return this.#result(undefined);
     let timer: NodeJS.Timeout | undefined;
     let waiter: Waiter | undefined;
@@ -278,13 +251,9 @@ export class SharedSync {
   }
 
   #intervalMs(): number {
-    if (!this.#isSharing()) return EXCHANGE_MS;
+    if (!this.isSharing) return EXCHANGE_MS;
     if (this.#toWrite.size > 0) return MIN_EXCHANGE_MS;
     return this.#waiters.size > 0 ? WAITED_EXCHANGE_MS : EXCHANGE_MS;
-  }
-
-  #isSharing(): boolean {
-    return this.#problem === undefined && this.#refusal === undefined;
   }
 
   /** Never rejects. */
@@ -295,7 +264,7 @@ export class SharedSync {
     this.#collect();
     await this.#saveFile();
     try {
-      if (this.#isSharing() && this.#clusterId !== undefined) {
+      if (this.isSharing && this.#clusterId !== undefined) {
         await this.#writeChanged();
         if (expired.size > 0) await this.#options.store.forget(expired, this.#clusterId);
       }
@@ -443,7 +412,7 @@ export class SharedSync {
   #resolveWaiters(): void {
     for (const waiter of this.#waiters) {
       const { at } = waiter;
-      const isEnded = !this.#isSharing() || (at !== undefined && this.#running().every((one) => hasSeen(one, at)));
+      const isEnded = !this.isSharing || (at !== undefined && this.#running().every((one) => hasSeen(one, at)));
       if (isEnded) waiter.resolve();
     }
   }
@@ -452,11 +421,11 @@ export class SharedSync {
     return this.#announced.filter(({ coordinator }) => this.#peers.downAtMs(coordinator) === undefined);
   }
 
-  #result(at: Point | undefined): Applied {
+  #result(at: Point | undefined): AppliedResource {
     const { name } = this.#options;
     const running = this.#running();
     const names = (some: readonly Announcement[]): string[] => some.map((one) => one.name);
-    const isApplied = (one: Announcement): boolean => this.#isSharing() && at !== undefined && hasSeen(one, at);
+    const isApplied = (one: Announcement): boolean => this.isSharing && at !== undefined && hasSeen(one, at);
     return {
       applied: [name, ...names(running.filter(isApplied))],
       pending: names(running.filter((one) => !isApplied(one))),
@@ -464,10 +433,10 @@ export class SharedSync {
     };
   }
 
-  #coordinators(): KnownCoordinator[] {
+  #coordinators(): CoordinatorResource[] {
     const { coordinator, name, release } = this.#options;
-    const judged = (id: string): KnownCoordinator['liveness'] => {
-      if (!this.#isSharing()) return 'unknown';
+    const judged = (id: string): CoordinatorResource['liveness'] => {
+      if (!this.isSharing) return 'unknown';
       return this.#peers.downAtMs(id) === undefined ? 'running' : 'down';
     };
     const own = { id: coordinator, name, release, isOwn: true, liveness: 'running' } as const;

@@ -62,6 +62,8 @@ export interface RegisterCommand {
    * Default false.
    */
   readonly mayShadow?: boolean;
+  /** Another coordinator has accepted it: it has no connection to this one. Default false. */
+  readonly isReported?: boolean;
 }
 
 /**
@@ -280,10 +282,20 @@ export interface RestoreCommand {
   readonly clusterId?: string | undefined;
 }
 
-/** Records of other coordinators that stand now, of the kinds in records/shared-records.ts. */
+/** Records of other coordinators that stand now, of the kinds in records/. A repeat changes nothing. */
 export interface MergeCommand {
   readonly type: 'merge';
   readonly records: readonly SharedRecord[];
+  /** Which other coordinators receive heartbeats of these nodes; the last report on a node counts. */
+  readonly reports?: readonly NodeHeardReport[];
+}
+
+/** Other coordinators that run and receive the heartbeats of one process of a node. */
+export interface NodeHeardReport {
+  readonly id: NodeId;
+  readonly instance: string;
+  /** Their names. Empty: none any more. */
+  readonly by: readonly string[];
 }
 
 export type Command =

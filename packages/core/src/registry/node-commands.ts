@@ -17,6 +17,7 @@ import { effectiveStatus, noRequestedStatus } from './node/node-record.ts';
 import { claimAddress } from './ownership/address-claim.ts';
 import { adviceOn } from './ownership/context-ownership.ts';
 import { setReady } from './readiness.ts';
+import { hasEndedElsewhere } from './records/shared-nodes.ts';
 import { type RegistryState, rejected, rejectedBy } from './registry-state.ts';
 
 export function heartbeat(state: RegistryState, command: HeartbeatCommand): Rejection | undefined {
@@ -132,6 +133,11 @@ export function disconnect(state: RegistryState, command: DisconnectCommand): vo
   if (!node?.isConnected || node.connection !== command.connection) return;
   node.isConnected = false;
   state.touchFeed(node);
+  state.touchReport(node);
+  if (hasEndedElsewhere(state, node)) {
+    state.markGone(node, 'left');
+    return;
+  }
   if (node.liveness === 'up') state.markSuspect(node, 'disconnected');
   // A silent node stays silent: the close of its dead socket is no sign of life.
   else if (node.liveness === 'suspect' && node.livenessReason !== 'silent') state.setReason(node, 'disconnected');
@@ -171,7 +177,8 @@ function isReached(state: RegistryState, node: NodeRecord): void {
   if (isBlocked(state, node)) return;
   if (!isUnheard) state.markUp(node);
   // The node was lost while it was being probed.
-  if (node.kind === 'agent' && !node.isConnected && node.liveness === 'up') state.markSuspect(node, 'disconnected');
+  if (node.kind === 'agent' && !node.isConnected && node.liveness === 'up' && !state.isReported(node))
+    state.markSuspect(node, 'disconnected');
 }
 
 /** The node registers again with backoff. Until then its id, route, contexts and address are free for the program at the address. */

@@ -40,7 +40,7 @@ export function tick(state: RegistryState): void {
 }
 
 function suspectIfSilent(state: RegistryState, node: NodeRecord): void {
-  if (node.liveness !== 'up' || node.kind !== 'agent') return;
+  if (node.liveness !== 'up' || node.kind !== 'agent' || state.isReported(node)) return;
   if (isOver({ renewedAtMs: node.heardAtMs, durationMs: state.options.suspectMs }, state.nowMs))
     state.markSuspect(node, 'silent');
 }

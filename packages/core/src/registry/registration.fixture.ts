@@ -12,8 +12,13 @@ import type { RegisterCommand } from './commands.ts';
 export interface RegistrationFixture {
   /** Also the route. */
   readonly id: string;
-  readonly url: string;
+  /** Default: `http://10.0.0.1:80`. */
+  readonly url?: string;
   readonly connection: number;
+  /** Default: 32 times `a`. */
+  readonly instance?: string;
+  /** Default: 1. */
+  readonly incarnation?: number;
   /** Default: the id. */
   readonly balancer?: string;
   /** Default: `/`. */
@@ -24,8 +29,10 @@ export interface RegistrationFixture {
 
 export function registerCommand({
   id,
-  url,
+  url = 'http://10.0.0.1:80',
   connection,
+  instance = 'a'.repeat(32),
+  incarnation = 1,
   balancer = id,
   paths = ['/'],
   host = '*',
@@ -42,8 +49,8 @@ export function registerCommand({
       weight: 1,
       loadHeader: false,
       meta: {},
-      incarnation: 1,
-      instance: 'a'.repeat(32),
+      incarnation,
+      instance,
     },
     connection,
     owner: 'join',

@@ -86,7 +86,7 @@ function accept(
   if (command.kind !== 'agent' && registration.readyPath === undefined) resetReady(node);
   node.leaseMs = leaseMsOf(state, command);
   node.connection = command.connection;
-  node.isConnected = command.kind === 'agent';
+  node.isConnected = command.kind === 'agent' && !command.isReported;
   node.seq = -1;
   node.signAtMs = state.nowMs;
   node.renewedAtMs = state.nowMs;
@@ -130,10 +130,11 @@ function accept(
   else if (node.liveness === 'down' && node.kind !== 'static') state.markSuspect(node, 'restarted');
   // A member without an agent counts as current while it answers, not while its registration is repeated.
   else if (!node.awaitsProbe) {
-    if (command.kind === 'agent') state.markUp(node);
+    if (command.kind === 'agent' && !command.isReported) state.markUp(node);
   }
   // A renewal does not repeat the warning about an unreachable address; a new connection has not received it yet.
   else if (command.kind === 'agent' || !isSame || isMoved) state.setReason(node, unprobedReason(node));
+  state.touchSharedNode(node);
   if (tellable(node) !== before) state.touchFeed(node);
   // Renewals and agents that are back after a restart of the coordinator repeat what the store has.
   if (storable(node) !== storedBefore) {

@@ -4,6 +4,7 @@
  */
 import type { BalancerName, ErrorCode, Fault, GoneCause, NodeId, Route, Status } from '@rollcall/protocol';
 import type { HostedContext } from '../contexts/hosted-context.ts';
+import type { EndedInstance } from '../replication/node-merge.ts';
 import { recordKey } from '../store/record-key.ts';
 import type { StoredRecord } from '../store/store.ts';
 import { BalancerSettings, hintWarning, type SharedSettings } from './balancer-settings.ts';
@@ -74,6 +75,8 @@ export class RegistryState {
   settlesAtMs: number;
   /** Instant of the command being applied, or of the last one. */
   nowMs: number;
+  /** Processes that have ended elsewhere, as far as they are known: their end counts once, or when their connection here closes. */
+  readonly endedElsewhere: Map<NodeId, readonly EndedInstance[]> = new Map();
   /** Versions of the records in the store, as far as they are known. */
   readonly stored: Map<string, StoredRecord['version']> = new Map();
   /** Events of the command being applied, so far. */
@@ -112,6 +115,17 @@ export class RegistryState {
     this.dirtyRecords.add(recordKey.node(node.id));
   }
 
+  /** The names of a node have changed, or its process has ended. */
+  touchSharedNode(node: NodeView): void {
+    if (this.options.isShared) this.dirtyShared.add(recordKey.node(node.id));
+    this.touchReport(node);
+  }
+
+  /** Whether this coordinator hears a node may have changed. */
+  touchReport(node: NodeView): void {
+    if (this.options.isShared) this.dirtyShared.add(recordKey.report(node.id));
+  }
+
   touchOverrideRecord(node: NodeView): void {
     const key = recordKey.override(node.id);
     this.dirtyRecords.add(key);
@@ -141,9 +155,14 @@ export class RegistryState {
     return node.kind === 'agent' && node.isConnected && this.silentMs(node) <= this.options.suspectMs;
   }
 
+  /** An agent without a connection to this coordinator whose heartbeats others receive. */
+  isReported({ kind, isConnected, reportedBy }: NodeView): boolean {
+    return kind === 'agent' && !isConnected && reportedBy.length > 0;
+  }
+
   /** A node that holds its names against others: an agent with a current heartbeat, or a member without an agent that answers. */
   isHeard(node: NodeView): boolean {
-    return node.kind === 'agent' ? this.isAgentHeard(node) : node.liveness === 'up';
+    return node.kind === 'agent' ? this.isAgentHeard(node) || this.isReported(node) : node.liveness === 'up';
   }
 
   /** The balancer's settings, made on first use. */
@@ -220,6 +239,7 @@ export class RegistryState {
   markUp(node: NodeRecord): void {
     const from = node.liveness;
     if (from === 'up') return;
+    this.touchReport(node);
     if (node.kind === 'static' && from === 'joining') this.takeContexts(node);
     this.#setLiveness(node, 'up', undefined);
     node.upSinceMs = this.nowMs;
@@ -239,6 +259,7 @@ export class RegistryState {
   }
 
   markSuspect(node: NodeRecord, reason: SuspectReason): void {
+    this.touchReport(node);
     this.#setLiveness(node, 'suspect', reason);
     this.schedule(node);
     this.emit({ type: 'suspect', id: node.id, reason, silentMs: this.silentMs(node) });
@@ -292,6 +313,7 @@ export class RegistryState {
     else if (node.isKnown) this.journal.route({ balancer, route });
     else this.routes.release(balancer, route, node.id);
     this.#setLiveness(node, 'gone', cause);
+    this.touchSharedNode(node);
     node.isConnected = false;
     node.isHeld = false;
     // While the process runs, the listener may be closed, or its address may have another one: only a probe shows that it is back.
@@ -334,6 +356,7 @@ export class RegistryState {
     if (node.isKnown) this.journal.route({ balancer, route });
     this.nodes.delete(node);
     this.deadlines.delete(node.id);
+    this.endedElsewhere.delete(node.id);
     this.workers.forget(node.id);
     this.traffic.forgetNode(node.id);
     this.touchNodeRecord(node);
@@ -507,6 +530,7 @@ export class RegistryState {
 
   #lifeDueMs(node: NodeView): number | undefined {
     if (node.liveness === 'gone') return node.goneAtMs! + this.options.rememberMs;
+    if (this.isReported(node) && node.liveness === 'up') return undefined;
     if (node.kind === 'agent' && node.liveness === 'up') return node.heardAtMs + this.options.suspectMs;
     if (node.livenessReason === 'blocked') return this.nowMs + HELD_CHECK_MS;
     if (node.kind === 'static' && node.liveness !== 'suspect') return undefined;
@@ -516,6 +540,7 @@ export class RegistryState {
   /** The time after which a node without a sign of life is given up; of kind `lease` the term of its registration. */
   lease(node: NodeView): Lease {
     if (node.kind === 'lease') return { renewedAtMs: node.renewedAtMs, durationMs: node.leaseMs };
+    if (this.isReported(node)) return { renewedAtMs: this.nowMs, durationMs: node.leaseMs };
     const renewedAtMs = Math.max(node.signAtMs, node.heldUntilMs ?? Number.NEGATIVE_INFINITY);
     return { renewedAtMs, durationMs: node.leaseMs };
   }

@@ -8,12 +8,14 @@
  *   another one has replaced. Its successor may have the lower incarnation, because a clock was set back.
  */
 import { isDeletion, type Merged, type SharedRecord } from './shared-record.ts';
-import { compareVersions, isVersion, NO_VERSION, type Version } from './version.ts';
+import { compareVersions, isVersion, type Version } from './version.ts';
 
 /** One start of a node's program that has left, was removed, or was replaced while it was silent. */
 export interface EndedInstance {
   readonly instance: string;
   readonly incarnation: number;
+  /** An operator has removed it: it may not come back. */
+  readonly isRemoved?: true;
 }
 
 /** The part of a node's value that the rules read. */
@@ -21,7 +23,7 @@ interface NodeClaim {
   readonly instance: string;
   /** The lowest value that a coordinator has recorded for the instance. */
   readonly incarnation: number;
-  /** Version of the record by which the instance first claimed the id. */
+  /** Version of the record by which the instance first claimed the id. The first record itself has none. */
   readonly claim: Version;
   /** In order; at most `MAX_ENDED`. */
   readonly ended: readonly EndedInstance[];
@@ -46,7 +48,10 @@ export function mergeNodes(mine: SharedRecord, theirs: SharedRecord): Merged {
     ended,
   };
   if (JSON.stringify(merged) === JSON.stringify(winner)) return standing;
-  return { value: { ...((standing === 'mine' ? mine : theirs).value as object), ...merged } };
+  const { claim: _claim, ended: _ended, ...value } = (standing === 'mine' ? mine : theirs).value as Partial<NodeClaim>;
+  const { claim, instance, incarnation } = merged;
+  // In the order in which coordinators write these fields, so that equal values have equal texts.
+  return { value: { ...value, instance, incarnation, claim, ...(ended.length > 0 && { ended }) } };
 }
 
 /** Positive if `one` keeps the id, negative if `other` does. */
@@ -62,24 +67,36 @@ function compareClaims(one: NodeClaim, other: NodeClaim, ended: readonly EndedIn
 
 /** In the order of incarnations, without repeats; of one instance the lowest incarnation. */
 export function endedOf(starts: readonly EndedInstance[]): EndedInstance[] {
-  const byInstance = new Map<string, number>();
-  for (const { instance, incarnation } of starts)
-    byInstance.set(instance, Math.min(incarnation, byInstance.get(instance) ?? incarnation));
-  return [...byInstance]
-    .map(([instance, incarnation]) => ({ instance, incarnation }))
+  const byInstance = new Map<string, EndedInstance>();
+  for (const start of starts) {
+    const { instance } = start;
+    const known = byInstance.get(instance) ?? start;
+    byInstance.set(instance, {
+      instance,
+      incarnation: Math.min(start.incarnation, known.incarnation),
+      ...((start.isRemoved || known.isRemoved) && { isRemoved: true }),
+    });
+  }
+  return [...byInstance.values()]
     .sort((one, other) => one.incarnation - other.incarnation || (one.instance < other.instance ? -1 : 1))
     .slice(-MAX_ENDED);
 }
 
+/** Ended processes of a node's value; empty for any other value. */
+export function endedInstances(value: unknown): EndedInstance[] {
+  const { ended } = (value ?? {}) as Readonly<Record<string, unknown>>;
+  return Array.isArray(ended) ? endedOf(ended.filter(isEnded)) : [];
+}
+
 function claimOf(record: SharedRecord): NodeClaim | undefined {
   if (isDeletion(record) || typeof record.value !== 'object') return undefined;
-  const { instance, incarnation, claim, ended } = record.value as Readonly<Record<string, unknown>>;
+  const { instance, incarnation, claim } = record.value as Readonly<Record<string, unknown>>;
   if (typeof instance !== 'string' || !Number.isSafeInteger(incarnation)) return undefined;
   return {
     instance,
     incarnation: incarnation as number,
-    claim: isVersion(claim) ? claim : NO_VERSION,
-    ended: Array.isArray(ended) ? endedOf(ended.filter(isEnded)) : [],
+    claim: isVersion(claim) ? claim : record.version,
+    ended: endedInstances(record.value),
   };
 }
 

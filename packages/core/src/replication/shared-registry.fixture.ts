@@ -10,13 +10,18 @@ import type { Version } from './version.ts';
 export class FollowedRegistry {
   readonly registry: Registry;
   readonly #shared: SharedRegistry;
+  /** Gets the events of merges. */
+  onEvents: (events: readonly Event[]) => void = () => {};
 
   constructor(coordinator: string, registry: Registry = new Registry({ startedAtMs: 0, isShared: true })) {
     this.registry = registry;
     this.#shared = new SharedRegistry({
       registry,
       coordinator,
-      apply: (command, nowMs) => registry.apply(command, nowMs),
+      apply: (command, nowMs) => {
+        const outcome = registry.apply(command, nowMs);
+        if (!('type' in outcome)) this.onEvents(outcome);
+      },
     });
   }
 
@@ -36,6 +41,10 @@ export class FollowedRegistry {
 
   merge(records: readonly SharedRecord[], now: Instants, isWhole = false): MergeResult {
     return this.#shared.merge(records, now, isWhole);
+  }
+
+  setRunning(running: ReadonlyMap<string, string>, now: Instants): void {
+    this.#shared.setRunning(running, now);
   }
 
   expire(now: Instants): ReadonlyMap<string, Version> {

@@ -36,6 +36,9 @@ class Place {
   }
 }
 
+const isRequest = ({ key }: { readonly key: string }): boolean => /^(?:override|balancer)\//.test(key);
+const requestsOf = (registry: Registry) => registry.allShared().filter(isRequest);
+
 class Run {
   readonly places: Place[];
   readonly store = new Map<string, SharedRecord>();
@@ -150,7 +153,7 @@ class Run {
   /** The replica's records of nodes and balancers that the registry knows are in force. */
   checkStanding(): void {
     for (const { id, shared } of this.places)
-      for (const { key, value } of shared.registry.allShared()) {
+      for (const { key, value } of requestsOf(shared.registry)) {
         const held = shared.replica.get(key, this.nowMs);
         if (held !== undefined && held.value !== null)
           assert.deepEqual(value, held.value, `${key} at ${id} is not what its replica has`);
@@ -164,13 +167,14 @@ class Run {
     const [first, ...others] = this.places.map(({ shared }) => this.#view(shared));
     for (const other of others) assert.deepEqual(other, first);
     const highest = [...this.store.values()].sort((a, b) => compareVersions(a.version, b.version));
-    const inForce = highest.filter(({ value }) => value !== null).map(({ key, value }) => [key, value] as const);
+    const inForce = highest
+      .filter((record) => record.value !== null && isRequest(record))
+      .map(({ key, value }) => [key, value] as const);
     assert.deepEqual(new Map(first), new Map(inForce.sort(([a], [b]) => (a < b ? -1 : 1))));
   }
 
   #view({ registry }: FollowedRegistry): (readonly [string, unknown])[] {
-    return registry
-      .allShared()
+    return requestsOf(registry)
       .map(({ key, value }) => [key, value] as const)
       .sort(([a], [b]) => (a < b ? -1 : 1));
   }

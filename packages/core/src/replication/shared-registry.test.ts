@@ -16,7 +16,8 @@ function withRetries(shared: FollowedRegistry, retries: number, now: Instants): 
 }
 
 const make = (id: string): FollowedRegistry => new FollowedRegistry(id);
-const retriesOf = ({ registry }: FollowedRegistry): unknown => registry.allShared()[0]?.value;
+const retriesOf = ({ registry }: FollowedRegistry): unknown =>
+  registry.allShared().find(({ key }) => key.startsWith('balancer/'))?.value;
 
 test('what a registry had before it was shared is shared after the first whole read, unless others have it', () => {
   for (const [others, inForce] of [

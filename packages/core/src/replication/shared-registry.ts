@@ -1,20 +1,26 @@
 /**
- * A registry and its replica: what operators request here goes to the replica, and what another coordinator has written comes into force here.
- * Pure: the caller carries records between the replica and a store.
+ * A registry and its replica: what operators request here, and what nodes do here, goes to the replica. What another coordinator has written
+ * comes into force here. Pure: the caller carries records between the replica and a store.
  *
- * Records of nodes that are unknown here stay in the replica, and come into force when the node registers.
+ * Requests on nodes that are unknown here stay in the replica, and come into force when the node registers.
  */
 import type { MergeCommand } from '../registry/commands.ts';
 import type { Event } from '../registry/events.ts';
 import type { SharedChange } from '../registry/records/shared-records.ts';
 import type { Registry } from '../registry/registry.ts';
 import { recordKey } from '../store/record-key.ts';
+import { HeardReports } from './heard-reports.ts';
+import { type EndedInstance, endedInstances, endedOf } from './node-merge.ts';
 import { type Instants, type MergeResult, Replica } from './replica.ts';
-import type { SharedRecord } from './shared-record.ts';
+import { isDeletion, type SharedRecord } from './shared-record.ts';
 import { NO_VERSION, type Version } from './version.ts';
 
 /** Time after its last change for which a request is shared, milliseconds. A coordinator that still has it then shares it again. */
 const KEEP_REQUEST_MS = 30 * 86_400_000;
+/** The same for nodes and reports: those of the past must not fill the store. */
+const KEEP_NODE_MS = 86_400_000;
+/** Time after a start in which nodes connect again, milliseconds. Then reports from before that are not confirmed are withdrawn. */
+const CONFIRM_MS = 20_000;
 
 export interface SharedRegistryOptions {
   /** With the option `isShared`. */
@@ -28,20 +34,27 @@ export interface SharedRegistryOptions {
 export class SharedRegistry {
   readonly replica: Replica;
   readonly #options: SharedRegistryOptions;
+  readonly #reports: HeardReports;
   /** Keys that the registry has restored from before it was shared: records of other coordinators win over them. */
   readonly #unshared = new Set<string>();
+  /** Keys of own reports from before the start. */
+  readonly #unconfirmed = new Set<string>();
+  #confirmsAtMs = Number.POSITIVE_INFINITY;
   #isOutdated = false;
 
   constructor(options: SharedRegistryOptions) {
     this.#options = options;
     this.replica = new Replica(options.coordinator);
+    this.#reports = new HeardReports(options.coordinator);
   }
 
   /** Takes the records of the own file, after the registry was restored. */
   start(records: readonly SharedRecord[], now: Instants): void {
     this.replica.merge(records, now);
     for (const { key } of this.#options.registry.allShared())
-      if (this.replica.get(key, now.nowMs) === undefined) this.#unshared.add(key);
+      if (this.replica.get(this.#keyOf(key), now.nowMs) === undefined) this.#unshared.add(key);
+    this.#confirmsAtMs = now.nowMs + CONFIRM_MS;
+    for (const { key } of records) if (this.#isOwnReport(key)) this.#unconfirmed.add(key);
     this.#putInForce(
       records.map(({ key }) => key),
       now,
@@ -57,8 +70,12 @@ export class SharedRegistry {
   /** Shares what a command to the registry has changed. `events`: its outcome. */
   follow(events: readonly Event[], now: Instants): void {
     const joined = events.flatMap((event) => (event.type === 'registered' && event.isNew ? [event.id] : []));
-    if (joined.length > 0) this.#putInForce(joined.map(recordKey.override), now);
     this.#share(now);
+    if (joined.length > 0)
+      this.#putInForce(
+        joined.flatMap((id) => [recordKey.override(id), recordKey.node(id)]),
+        now,
+      );
   }
 
   /** Takes records of the store. `isWhole`: all that it has; then what only this registry has is shared, too. */
@@ -70,12 +87,21 @@ export class SharedRegistry {
     return result;
   }
 
-  /** Forgets expired records, and returns their keys and versions. Requests that are still in force are shared again. */
+  /** Sets the other coordinators that run, by id, with their names. Only their reports on nodes count. */
+  setRunning(running: ReadonlyMap<string, string>, now: Instants): void {
+    this.#putInForce(this.#reports.setRunning(running).map(recordKey.node), now);
+  }
+
+  /** Forgets expired records, and returns their keys and versions. What is still in force is shared again. */
   expire(now: Instants): ReadonlyMap<string, Version> {
+    if (now.nowMs >= this.#confirmsAtMs) {
+      for (const key of this.#unconfirmed) this.replica.delete(key, now);
+      this.#unconfirmed.clear();
+    }
     const expired = this.replica.expire(now.nowMs);
     if (expired.size === 0) return expired;
     for (const change of this.#options.registry.allShared())
-      if (expired.has(change.key)) this.#put(change.key, change.value, change.remaining, now);
+      if (expired.has(this.#keyOf(change.key))) this.#put(change, now);
     return expired;
   }
 
@@ -83,40 +109,98 @@ export class SharedRegistry {
     if (this.#unshared.size === 0) return;
     const rest = this.#options.registry
       .allShared()
-      .filter(({ key }) => this.#unshared.has(key) && this.replica.get(key, now.nowMs) === undefined);
+      .filter(({ key }) => this.#unshared.has(key) && this.replica.get(this.#keyOf(key), now.nowMs) === undefined);
     this.#unshared.clear();
-    if (this.#isOutdated) this.#endRequests(rest, now);
-    else for (const { key, value, remaining } of rest) this.#put(key, value, remaining, now);
+    const [requests, facts] = [rest.filter(isRequest), rest.filter((change) => !isRequest(change))];
+    for (const change of this.#isOutdated ? facts : rest) this.#put(change, now);
+    if (this.#isOutdated) this.#endRequests(requests, now);
   }
 
-  #endRequests(rest: readonly SharedChange[], { nowMs }: Instants): void {
+  #endRequests(requests: readonly SharedChange[], { nowMs }: Instants): void {
     this.#isOutdated = false;
-    const records = rest.map(({ key }) => ({ key, version: NO_VERSION, value: null, remaining: {} }));
+    const records = requests.map(({ key }) => ({ key, version: NO_VERSION, value: null, remaining: {} }));
     if (records.length > 0) this.#options.apply({ type: 'merge', records }, nowMs);
   }
 
   #share(now: Instants): void {
-    for (const { key, value, remaining } of this.#options.registry.takeShared())
-      if (value === undefined) this.replica.delete(key, now);
-      else this.#put(key, value, remaining, now);
+    for (const change of this.#options.registry.takeShared()) {
+      this.#unconfirmed.delete(this.#keyOf(change.key));
+      if (change.value === undefined) this.replica.delete(this.#keyOf(change.key), now);
+      else this.#put(change, now);
+    }
   }
 
-  #put(key: string, value: unknown, remaining: SharedRecord['remaining'], now: Instants): void {
+  #put(change: SharedChange, now: Instants): void {
+    const key = this.#keyOf(change.key);
     // An unchanged record keeps its end: a new one would be a new version.
     const before = this.replica.get(key, now.nowMs);
+    const value = key.startsWith('node/') ? nodeValue(change, before) : change.value;
     const expires = before?.value === null ? undefined : before?.remaining.expires;
     const isSame = before !== undefined && JSON.stringify(before.value) === JSON.stringify(value);
-    this.replica.put(
-      key,
-      value,
-      { ...remaining, expires: isSame && expires !== undefined ? expires : KEEP_REQUEST_MS },
-      now,
-    );
+    const keepMs = isRequest(change) ? KEEP_REQUEST_MS : KEEP_NODE_MS;
+    const remaining = { ...change.remaining, expires: isSame && expires !== undefined ? expires : keepMs };
+    this.replica.put(key, value, remaining, now);
+  }
+
+  /** Reports of each coordinator have their own records. */
+  #keyOf(key: string): string {
+    return key.startsWith('report/') ? `${key}/${this.#options.coordinator}` : key;
+  }
+
+  #isOwnReport(key: string): boolean {
+    return key.startsWith('report/') && key.endsWith(`/${this.#options.coordinator}`);
   }
 
   #putInForce(keys: readonly string[], now: Instants): void {
-    const records = keys.flatMap((key) => this.replica.get(key, now.nowMs) ?? []);
-    if (records.length > 0) this.#options.apply({ type: 'merge', records }, now.nowMs);
+    const inForce = new Set<string>();
+    for (const key of keys) {
+      const record = this.replica.get(key, now.nowMs);
+      if (record === undefined) continue;
+      const node = this.#reports.take(record);
+      if (node !== undefined) inForce.add(recordKey.node(node));
+      else if (!this.#isOwnReport(key)) inForce.add(key);
+    }
+    const records = [...inForce].flatMap((key) => this.replica.get(key, now.nowMs) ?? []);
+    const reports = records.flatMap((record) => this.#reportOn(record));
+    if (records.length > 0) this.#options.apply({ type: 'merge', records, reports }, now.nowMs);
     this.#share(now);
   }
+
+  #reportOn({ key, value }: SharedRecord): ReturnType<HeardReports['of']>[] {
+    if (!key.startsWith('node/') || isDeletion({ value })) return [];
+    const { instance } = value as { readonly instance?: unknown };
+    return typeof instance === 'string' ? [this.#reports.of(key.slice('node/'.length), instance)] : [];
+  }
+}
+
+/** A request of an operator; other records say what a coordinator has seen. */
+function isRequest({ key }: Pick<SharedChange, 'key'>): boolean {
+  return key.startsWith('override/') || key.startsWith('balancer/');
+}
+
+/** The node's value with what is known of earlier processes: who ended, and who first claimed the id. */
+function nodeValue({ value, end }: SharedChange, before: SharedRecord | undefined): unknown {
+  const next = value as EndedInstance;
+  const { instance, incarnation } = next;
+  if (before === undefined || isDeletion(before))
+    return end === undefined ? next : { ...next, ended: [endedBy(next, end)] };
+  const earlier = before.value as EndedInstance & { readonly claim?: Version };
+  const isSameStart = earlier.instance === instance;
+  const ended = endedOf([
+    ...endedInstances(earlier),
+    ...(isSameStart || typeof earlier.instance !== 'string'
+      ? []
+      : [{ instance: earlier.instance, incarnation: earlier.incarnation }]),
+    ...(end === undefined ? [] : [endedBy(next, end)]),
+  ]).filter((one) => end !== undefined || one.instance !== instance);
+  return {
+    ...next,
+    incarnation: isSameStart ? Math.min(incarnation, earlier.incarnation) : incarnation,
+    ...(isSameStart && { claim: earlier.claim ?? before.version }),
+    ...(ended.length > 0 && { ended }),
+  };
+}
+
+function endedBy({ instance, incarnation }: EndedInstance, end: 'left' | 'removed'): EndedInstance {
+  return { instance, incarnation, ...(end === 'removed' && { isRemoved: true as const }) };
 }

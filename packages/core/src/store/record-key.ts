@@ -4,6 +4,8 @@ import { hashText } from '../sticky/text-hash.ts';
 export const recordKey = {
   cluster: 'cluster/id',
   node: (id: string): string => `node/${id}`,
+  /** One of them per coordinator, with its id after the node's. */
+  report: (id: string): string => `report/${id}`,
   override: (id: string): string => `override/${id}`,
   balancer: (name: string): string => `balancer/${name}`,
   /** A hash, because host and path together are longer than a key. */

@@ -27,7 +27,7 @@ export function portsSeen(state: RegistryState, { worker, ports }: PortsSeenComm
 function answered(state: RegistryState, node: NodeRecord): void {
   node.signAtMs = state.nowMs;
   node.addressFault = undefined;
-  if (node.kind === 'agent') return;
+  if (node.kind === 'agent' && !state.isReported(node)) return;
   node.heardAtMs = state.nowMs;
   // After a change of the address the report may concern the earlier one: the coordinator's probe decides.
   if (!node.awaitsProbe) state.markUp(node);
@@ -44,7 +44,8 @@ export function missReports(state: RegistryState, ids: readonly NodeId[]): void 
 /** Judges a node in the feed. The lease is evaluated only with `live`, which a tick provides: only time ends it. */
 export function judge(state: RegistryState, node: NodeRecord, live?: LiveNodes): void {
   const ports = state.ports.counts(node.id);
-  if (node.kind !== 'agent' && node.liveness === 'up' && isUnanswered(ports)) state.markSuspect(node, 'unresponsive');
+  const isJudgedByPort = node.kind !== 'agent' || state.isReported(node);
+  if (isJudgedByPort && node.liveness === 'up' && isUnanswered(ports)) state.markSuspect(node, 'unresponsive');
   if (node.liveness !== 'suspect') return;
   if (live !== undefined) endHold(state, node, live);
   const verdict = judgeSuspect({

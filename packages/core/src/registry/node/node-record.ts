@@ -83,6 +83,8 @@ export interface NodeView {
   readonly connection: ConnectionId;
   /** False once that connection has closed; always false for kinds without one. */
   readonly isConnected: boolean;
+  /** Names of other coordinators that run and receive its heartbeats. They count while it has no connection here. */
+  readonly reportedBy: readonly string[];
   readonly liveness: Liveness;
   /** `undefined` while up. */
   readonly livenessReason: LivenessReason | undefined;
@@ -183,6 +185,7 @@ export function freshRecord(seed: RecordSeed, nowMs: number): NodeRecord {
     ...seed,
     id: seed.registration.id,
     isConnected: false,
+    reportedBy: [],
     livenessDetail: undefined,
     awaitsProbe: true,
     probe: 'options',

@@ -86,6 +86,7 @@ function judgeHolder(
       connection: command.connection,
       instance: command.node.instance,
       incarnation,
+      ...(command.isReported && { isReported: true }),
     },
   );
 }

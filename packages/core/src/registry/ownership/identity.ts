@@ -21,6 +21,8 @@ export interface Claimant {
   readonly connection: ConnectionId;
   readonly instance: string;
   readonly incarnation: number;
+  /** Another coordinator has accepted it. Default false. */
+  readonly isReported?: boolean;
 }
 
 export interface Holder extends Claimant {
@@ -80,7 +82,7 @@ function judgeSameInstance(holder: Holder, claimant: Claimant): Verdict | Fault 
       code: 'removed',
       message: `an operator has removed this process: ${holder.text}. A new process may register`,
     };
-  if (claimant.connection < holder.connection)
+  if (claimant.connection < holder.connection && !claimant.isReported)
     return {
       code: 'superseded',
       holderConnected: holder.isHeard,

@@ -1,5 +1,5 @@
 /**
- * Records that coordinators share: what operators have requested of nodes, and their settings of balancers. Times are durations that
+ * Records that coordinators share: nodes, what operators have requested of them, and their settings of balancers. Times are durations that
  * remain, because the clocks of two coordinators differ.
  */
 import { type NodeId, parseBalancerName } from '@rollcall/protocol';
@@ -9,6 +9,7 @@ import type { MergeCommand } from '../commands.ts';
 import { type NodeRecord, noRequestedStatus, type RequestedStatus } from '../node/node-record.ts';
 import { applyOperatorStatus, applyOverrides, changeSettings } from '../operator-commands.ts';
 import type { RegistryState } from '../registry-state.ts';
+import { mergeNode, nodeChange, reportChange, takeReport } from './shared-nodes.ts';
 import { readStoredBalancer, readStoredOverride } from './stored-records.ts';
 
 /** What this coordinator has under a key of a shared record. */
@@ -17,6 +18,8 @@ export interface SharedChange {
   /** As in `SharedRecord`; `undefined`: nothing. */
   readonly value: unknown;
   readonly remaining: Remaining;
+  /** The process of the node has ended. */
+  readonly end?: 'left' | 'removed';
 }
 
 /** Two ends of one request that differ by less are the same, milliseconds. */
@@ -36,7 +39,11 @@ export function takeShared(state: RegistryState): SharedChange[] {
 /** All that this coordinator has. */
 export function allShared(state: RegistryState): SharedChange[] {
   const all: SharedChange[] = [];
-  for (const node of state.nodes.all()) all.push(overrideChange(state, node));
+  for (const node of state.nodes.all()) {
+    all.push(overrideChange(state, node), reportChange(state, node));
+    const change = node.liveness === 'gone' ? undefined : nodeChange(state, node);
+    if (change !== undefined) all.push(change);
+  }
   for (const name of state.balancers.keys()) all.push(balancerChange(state, name));
   return all.filter(({ value }) => value !== undefined);
 }
@@ -46,7 +53,9 @@ function changeOf(state: RegistryState, key: string): SharedChange | undefined {
   const [kind, name = ''] = key.split('/');
   if (kind === 'balancer') return balancerChange(state, name);
   const node = state.nodes.get(name as NodeId);
-  return node && overrideChange(state, node);
+  if (node === undefined) return undefined;
+  if (kind === 'node') return nodeChange(state, node);
+  return kind === 'report' ? reportChange(state, node) : overrideChange(state, node);
 }
 
 function balancerChange(state: RegistryState, name: string): SharedChange {
@@ -74,7 +83,10 @@ function overrideChange(state: RegistryState, { id, operatorStatus, overrides }:
 }
 
 /** Puts the records that stand now in force. Records of unknown nodes, and of later releases, have no effect. */
-export function mergeShared(state: RegistryState, { records }: MergeCommand): void {
+export function mergeShared(state: RegistryState, { records, reports = [] }: MergeCommand): void {
+  const reported = new Map(reports.map((report) => [recordKey.node(report.id), report]));
+  for (const record of records) if (record.key.startsWith('node/')) mergeNode(state, record, reported.get(record.key));
+  for (const report of reports) takeReport(state, report);
   for (const record of records) {
     const [kind, name = ''] = record.key.split('/');
     if (kind === 'override') mergeOverride(state, record, name);

@@ -108,6 +108,21 @@ export function storable(node: NodeView): string {
   return JSON.stringify(nodeValue(node, (atMs) => atMs));
 }
 
+/** The part of a node's record that all coordinators write alike. */
+export function sharedNodeValue({ registration, owner, reach, standing, kind, leaseMs }: NodeView): object {
+  const { incarnation, instance, ...rest } = registration;
+  return {
+    registration: { ...rest, meta: {}, process: undefined },
+    incarnation,
+    instance,
+    owner,
+    ...(reach !== undefined && kind !== 'agent' && { reach }),
+    ...(standing !== 'token' && { standing }),
+    kind,
+    ...(kind === 'lease' && { leaseMs }),
+  };
+}
+
 function nodeValue(node: NodeView, toUnixMs: (atMs: number) => number): unknown {
   const { incarnation, instance, ...registration } = node.registration;
   const goneAtMs = absentSinceMs(node);
@@ -239,9 +254,8 @@ export function readStoredNode(value: unknown): StoredNode | undefined {
     const instance = fields.text('instance', 64) ?? fields.missing('instance');
     const owner = fields.text('owner', 256) ?? fields.missing('owner');
     const kind = fields.oneOf('kind', ['agent', 'lease', 'static']) ?? fields.missing('kind');
-    const registeredAtUnixMs = fields.number('registeredAtUnixMs', INSTANT) ?? fields.missing('registeredAtUnixMs');
     if (!registration || incarnation === undefined || instance === undefined) return undefined;
-    if (owner === undefined || kind === undefined || registeredAtUnixMs === undefined) return undefined;
+    if (owner === undefined || kind === undefined) return undefined;
     return {
       registration: { ...registration, incarnation, instance },
       owner,
@@ -253,7 +267,7 @@ export function readStoredNode(value: unknown): StoredNode | undefined {
       isProved: fields.boolean('isProved') === true,
       isInFeed: fields.boolean('isInFeed') ?? fields.boolean('isProved') === true,
       probe: fields.oneOf('probe', PROBES) ?? 'options',
-      registeredAtUnixMs,
+      registeredAtUnixMs: fields.number('registeredAtUnixMs', INSTANT) ?? 0,
       settledStarts: fields.objects('settledStarts', 16, readStart) ?? [],
       goneAtUnixMs: fields.number('goneAtUnixMs', INSTANT),
       goneCause: fields.oneOf('goneCause', GONE_CAUSES),

@@ -1,0 +1,131 @@
+/**
+ * Nodes as coordinators share them.
+ *
+ * - `node/ID`: the names of a node, its process, and processes that have ended. Each coordinator that accepts a process writes the same.
+ * - `report/ID`: this coordinator receives the heartbeats of the process. Written when the first arrives and when they end.
+ *
+ * A node with an own connection is judged by that connection. Without one, a report of another coordinator keeps it up while its port answers.
+ */
+import type { NodeId } from '@rollcall/protocol';
+import { type EndedInstance, endedInstances } from '../../replication/node-merge.ts';
+import { isDeletion, type SharedRecord } from '../../replication/shared-record.ts';
+import { recordKey } from '../../store/record-key.ts';
+import type { NodeHeardReport } from '../commands.ts';
+import type { NodeRecord, NodeView } from '../node/node-record.ts';
+import { holderText } from '../ownership/holder-text.ts';
+import { register } from '../registration.ts';
+import type { RegistryState } from '../registry-state.ts';
+import type { SharedChange } from './shared-records.ts';
+import { readStoredNode, type StoredNode, sharedNodeValue } from './stored-records.ts';
+
+/** The node's record. No change for a process that this coordinator has lost: others may hear it. */
+export function nodeChange(state: RegistryState, node: NodeView): SharedChange | undefined {
+  const { kind, liveness, goneCause } = node;
+  const hasEnded = goneCause === 'left' || goneCause === 'removed' || (kind === 'lease' && goneCause === 'expired');
+  if (liveness === 'gone' && !hasEnded) return undefined;
+  const termMs = kind === 'lease' && liveness !== 'gone' ? node.renewedAtMs + node.leaseMs - state.nowMs : undefined;
+  return {
+    key: recordKey.node(node.id),
+    value: sharedNodeValue(node),
+    remaining: termMs === undefined ? {} : { deadline: termMs },
+    ...(liveness === 'gone' && { end: goneCause === 'removed' ? ('removed' as const) : ('left' as const) }),
+  };
+}
+
+export function reportChange(state: RegistryState, node: NodeView): SharedChange {
+  const isHeard = node.liveness !== 'gone' && state.isAgentHeard(node);
+  const { instance } = node.registration;
+  return { key: recordKey.report(node.id), value: isHeard ? { instance } : undefined, remaining: {} };
+}
+
+/** `report`: of the same node, if others hear one of its processes. */
+export function mergeNode(state: RegistryState, record: SharedRecord, report: NodeHeardReport | undefined): void {
+  if (isDeletion(record)) return;
+  const stored = readStoredNode(record.value);
+  if (stored === undefined || record.key !== recordKey.node(stored.registration.id)) {
+    state.unreadableRecords += 1;
+    return;
+  }
+  const { id, instance } = stored.registration;
+  const ended = endedInstances(record.value);
+  endProcess(state, state.nodes.get(id), ended);
+  const hasEnded = ended.some((one) => one.instance === instance);
+  const isHeard = stored.kind !== 'agent' || (report?.by.length ?? 0) > 0;
+  if (hasEnded || !isHeard) return;
+  const node = state.nodes.get(id);
+  const isPresent = node !== undefined && node.liveness !== 'gone' && node.registration.instance === instance;
+  if (isPresent && stored.kind !== 'lease') return;
+  if (node !== undefined && !isPresent) displace(state, node, stored);
+  take(state, stored, record.remaining.deadline);
+}
+
+/** The end of a process counts here once, and only when its connection to this coordinator has ended as well, unless it was removed. */
+function endProcess(state: RegistryState, node: NodeRecord | undefined, ended: readonly EndedInstance[]): void {
+  if (node === undefined || ended.length === 0) return;
+  const known = state.endedElsewhere.get(node.id) ?? [];
+  state.endedElsewhere.set(node.id, ended);
+  const { instance } = node.registration;
+  const end = ended.find((one) => one.instance === instance);
+  if (node.liveness === 'gone' || end === undefined || known.some((one) => one.instance === instance)) return;
+  if (end.isRemoved) refuse(state, node, 'removed', `an operator has removed node ${node.id} at another coordinator`);
+  else if (!node.isConnected) state.markGone(node, 'left');
+}
+
+export function hasEndedElsewhere(state: RegistryState, { id, registration }: NodeView): boolean {
+  return state.endedElsewhere.get(id)?.some(({ instance }) => instance === registration.instance) === true;
+}
+
+function refuse(state: RegistryState, node: NodeRecord, code: 'removed' | 'superseded', message: string): void {
+  const { id, connection, isConnected } = node;
+  state.markGone(node, code === 'removed' ? 'removed' : 'taken');
+  if (isConnected) state.emit({ type: 'connection-refused', id, connection, code, message });
+}
+
+/** Two coordinators had accepted a process each: by the rules of node-merge.ts this one has lost the id. */
+function displace(state: RegistryState, node: NodeRecord, stored: StoredNode): void {
+  if (node.liveness === 'gone') return;
+  const { instance, incarnation } = stored.registration;
+  const message = `another coordinator has accepted another process as ${holderText(state, node, node)}: instance ${instance}, started at ${incarnation}. Give each process an id of its own`;
+  refuse(state, node, 'superseded', message);
+}
+
+function take(state: RegistryState, stored: StoredNode, termMs: number | undefined): void {
+  const { registration, owner, reach, standing, kind, leaseMs } = stored;
+  const refusal = register(state, {
+    type: 'register',
+    node: registration,
+    connection: 0,
+    owner,
+    ...(reach !== undefined && { reach }),
+    kind,
+    ...(leaseMs !== undefined && { leaseMs }),
+    isReplacing: true,
+    standing,
+    mayShadow: true,
+    isReported: true,
+  });
+  const node = state.nodes.get(registration.id);
+  if (refusal !== undefined || node === undefined || leaseMs === undefined || termMs === undefined) return;
+  node.renewedAtMs = state.nowMs - Math.max(0, leaseMs - termMs);
+  state.schedule(node);
+}
+
+/** Takes a report of other coordinators on a node that is known. */
+export function takeReport(state: RegistryState, { id, instance, by }: NodeHeardReport): void {
+  const node = state.nodes.get(id as NodeId);
+  if (node === undefined || node.kind !== 'agent') return;
+  const wasReported = state.isReported(node);
+  node.reportedBy = node.registration.instance === instance && !hasEndedElsewhere(state, node) ? by : [];
+  const isReported = state.isReported(node);
+  if (wasReported === isReported || node.liveness === 'gone') return;
+  // The time without heartbeats begins now.
+  node.heardAtMs = state.nowMs;
+  node.signAtMs = state.nowMs;
+  if (!isReported && node.liveness === 'up') state.markSuspect(node, 'disconnected');
+  const isLost =
+    node.livenessReason === 'disconnected' || node.livenessReason === 'silent' || node.livenessReason === 'expected';
+  const isRefused = state.ports.counts(id as NodeId).refused > 0;
+  if (isReported && node.liveness === 'suspect' && isLost && !node.awaitsProbe && !isRefused) state.markUp(node);
+  state.touchFeed(node);
+  state.schedule(node);
+}

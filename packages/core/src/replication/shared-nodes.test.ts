@@ -1,0 +1,185 @@
+/** Nodes that coordinators share: two or three registries that read what the others write. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseNodeId } from '@rollcall/protocol';
+import type { Event } from '../registry/events.ts';
+import type { NodeView } from '../registry/node/node-record.ts';
+import { registerCommand } from '../registry/registration.fixture.ts';
+import type { Instants } from './replica.ts';
+import { FollowedRegistry } from './shared-registry.fixture.ts';
+
+const N1 = parseNodeId('n1')!;
+const [OLD, NEW] = ['1'.repeat(32), '2'.repeat(32)];
+const at = (nowMs: number): Instants => ({ nowMs, nowUnixMs: 1_800_000_000_000 + nowMs });
+
+/** Coordinators of these ids, which run and share with each other. */
+function together<const Ids extends readonly string[]>(...ids: Ids): { [Index in keyof Ids]: FollowedRegistry } {
+  const all = ids.map((id) => new FollowedRegistry(id));
+  for (const [i, one] of all.entries())
+    one.setRunning(new Map(ids.filter((_, other) => other !== i).map((id) => [id, `name-${id}`])), at(0));
+  return all as { [Index in keyof Ids]: FollowedRegistry };
+}
+
+function sync(all: readonly FollowedRegistry[], now: Instants): void {
+  for (let round = 0; round < 3; round += 1)
+    for (const from of all) for (const to of all) if (from !== to) to.merge(from.replica.all(now.nowMs), now);
+}
+
+let connections = 0;
+function connect(one: FollowedRegistry, instance: string, now: Instants, incarnation = 1): number {
+  connections += 1;
+  const outcome = one.apply(registerCommand({ id: 'n1', instance, incarnation, connection: connections }), now);
+  assert.ok(!('type' in outcome), JSON.stringify(outcome));
+  return connections;
+}
+
+function reach(one: FollowedRegistry, now: Instants): void {
+  const { connection } = one.registry.node(N1)!;
+  one.apply({ type: 'reachable', id: N1, connection, isReachable: true }, now);
+}
+
+const present = ({ registry }: FollowedRegistry): string => {
+  const node = registry.node(N1);
+  return node === undefined ? 'unknown' : `${node.registration.instance[0]} ${node.liveness}`;
+};
+const refusals = (events: readonly Event[]): string[] =>
+  events.flatMap((event) => (event.type === 'connection-refused' ? [event.code] : []));
+
+test('a node with one connection is up at the other coordinator by its report, until the report is withdrawn', () => {
+  const [a, b] = together('a', 'b');
+  const connection = connect(a, OLD, at(0));
+  reach(a, at(0));
+  sync([a, b], at(10));
+  assert.equal(present(b), '1 joining');
+  reach(b, at(20));
+  assert.equal(present(b), '1 up');
+  assert.deepEqual(b.registry.node(N1)!.reportedBy, ['name-a']);
+  for (let nowMs = 1_000; nowMs <= 60_000; nowMs += 1_000) {
+    a.apply({ type: 'heartbeat', id: N1, connection }, at(nowMs));
+    b.apply({ type: 'tick' }, at(nowMs));
+  }
+  assert.equal(present(b), '1 up', 'no heartbeats arrive here');
+  a.apply({ type: 'disconnect', id: N1, connection }, at(60_000));
+  sync([a, b], at(60_010));
+  assert.deepEqual([present(a), present(b)], ['1 suspect', '1 suspect']);
+});
+
+test('a coordinator that is down reports nothing: the node is suspect, and has a lease from then on', () => {
+  const [a, b] = together('a', 'b');
+  connect(a, OLD, at(0));
+  reach(a, at(0));
+  sync([a, b], at(10));
+  reach(b, at(20));
+  b.setRunning(new Map(), at(50_000));
+  assert.equal(present(b), '1 suspect');
+  b.apply({ type: 'tick' }, at(60_000));
+  assert.equal(present(b), '1 suspect');
+  b.setRunning(new Map([['a', 'name-a']]), at(61_000));
+  assert.equal(present(b), '1 up');
+});
+
+test('the own connection decides: its end makes the node suspect, and an answer of its port brings it back by the report', () => {
+  const [a, b] = together('a', 'b');
+  connect(a, OLD, at(0));
+  const connection = connect(b, OLD, at(0));
+  for (const one of [a, b]) reach(one, at(0));
+  sync([a, b], at(10));
+  assert.deepEqual(b.registry.node(N1)!.reportedBy, ['name-a']);
+  b.apply({ type: 'worker-joined', worker: 'w' }, at(20));
+  b.apply({ type: 'disconnect', id: N1, connection }, at(30));
+  assert.equal(present(b), '1 suspect');
+  b.apply({ type: 'ports-seen', worker: 'w', ports: [[N1, 'answers']] }, at(40));
+  assert.equal(present(b), '1 up');
+  b.apply({ type: 'ports-seen', worker: 'w', ports: [[N1, 'refused']] }, at(50));
+  assert.equal(present(b), '1 gone', 'a port that refuses outranks the report');
+});
+
+test('a process that has left ends where only reports kept it, and no report brings it back', () => {
+  const [a, b, c] = together('a', 'b', 'c');
+  const connection = connect(a, OLD, at(0));
+  reach(a, at(0));
+  sync([a, b, c], at(10));
+  for (const one of [b, c]) reach(one, at(10));
+  const before = b.replica.all(20);
+  a.apply({ type: 'leave', id: N1, connection }, at(30));
+  sync([a, b], at(40));
+  assert.deepEqual([present(a), present(b), present(c)], ['1 gone', '1 gone', '1 up']);
+  b.merge(before, at(50), true);
+  a.merge(before, at(50), true);
+  assert.deepEqual([present(a), present(b)], ['1 gone', '1 gone']);
+  sync([a, b, c], at(60));
+  assert.equal(present(c), '1 gone');
+});
+
+test('a process that left one coordinator stays at another as long as its connection there is open', () => {
+  const [a, b] = together('a', 'b');
+  const connection = connect(a, OLD, at(0));
+  const other = connect(b, OLD, at(0));
+  for (const one of [a, b]) reach(one, at(0));
+  a.apply({ type: 'leave', id: N1, connection }, at(10));
+  sync([a, b], at(20));
+  assert.equal(present(b), '1 up');
+  b.apply({ type: 'disconnect', id: N1, connection: other }, at(30));
+  assert.equal(present(b), '1 gone');
+});
+
+test('a removed process ends everywhere at once, also where it is connected', () => {
+  const [a, b] = together('a', 'b');
+  connect(a, OLD, at(0));
+  connect(b, OLD, at(0));
+  a.apply({ type: 'remove', id: N1, by: 'op' }, at(10));
+  const refused: string[] = [];
+  b.onEvents = (events) => refused.push(...refusals(events));
+  sync([a, b], at(20));
+  assert.deepEqual([present(b), refused], ['1 gone', ['removed']]);
+  const again = b.apply(registerCommand({ id: 'n1', instance: OLD, incarnation: 1, connection: 99 }), at(30));
+  assert.ok('type' in again && again.code === 'removed');
+});
+
+test('two processes that were accepted apart: the later start stays everywhere, and the other one is told why', () => {
+  for (const [ofOld, ofNew] of [
+    [1, 2],
+    [1, 1],
+  ] as const) {
+    const [a, b] = together('a', 'b');
+    connect(a, OLD, at(0), ofOld);
+    connect(b, NEW, at(1), ofNew);
+    for (const one of [a, b]) reach(one, at(2));
+    const refused: string[] = [];
+    for (const one of [a, b]) one.onEvents = (events) => refused.push(...refusals(events));
+    sync([a, b], at(10));
+    const [atA, atB] = [a, b].map(({ registry }) => registry.node(N1)!.registration.instance);
+    assert.equal(atA, atB);
+    assert.equal(atA, ofNew > ofOld ? NEW : OLD, 'equal starts: the first claim');
+    assert.deepEqual(refused, ['superseded']);
+    assert.notEqual(present(a), `${atA![0]} gone`);
+    assert.notEqual(present(b), `${atA![0]} gone`);
+  }
+});
+
+test('a member without an agent is known everywhere, and ends where it is removed', () => {
+  const [a, b] = together('a', 'b');
+  a.apply({ ...registerCommand({ id: 'n1', connection: 1 }), kind: 'static', standing: 'operator' }, at(0));
+  sync([a, b], at(10));
+  const node = b.registry.node(N1) as NodeView;
+  assert.deepEqual([node.kind, node.liveness, node.standing], ['static', 'joining', 'operator']);
+  reach(b, at(20));
+  assert.equal(present(b), `${node.registration.instance[0]} up`);
+  b.apply({ type: 'remove', id: N1, by: 'op' }, at(30));
+  sync([a, b], at(40));
+  assert.match(present(a), / gone$/);
+});
+
+test('a member with a term lives as long as its registration is repeated anywhere', () => {
+  const [a, b] = together('a', 'b');
+  const command = { ...registerCommand({ id: 'n1', connection: 1 }), kind: 'lease', leaseMs: 10_000 } as const;
+  for (let nowMs = 0; nowMs <= 40_000; nowMs += 5_000) {
+    a.apply({ ...command, connection: 1 + nowMs }, at(nowMs));
+    sync([a, b], at(nowMs + 10));
+    if (nowMs === 0) for (const one of [a, b]) reach(one, at(20));
+    b.apply({ type: 'tick' }, at(nowMs + 4_000));
+    assert.match(present(b), / up$/, `${nowMs}`);
+  }
+  for (const one of [a, b]) one.apply({ type: 'tick' }, at(50_100));
+  assert.match(present(b), / gone$/);
+});
