@@ -120,20 +120,37 @@ export { type NodeCounts, type Pace, Registry } from './registry/registry.ts';
 export { joiningContext } from './registry/views/joining-contexts.ts';
 export type { Now } from './registry/views/node-resource.ts';
 export type { StickyFinding, StickyProblem, WrongRoute } from './registry/workers/sticky-findings.ts';
-// replication: what coordinators share
+// replication: records that coordinators share
+export { decodeAnnouncement, encodeAnnouncement } from './replication/announcement-text.ts';
+export { type MemoryMedium, memorySharedMedium, memorySharedStore } from './replication/memory-shared-store.ts';
 export { Peers } from './replication/peers.ts';
+export {
+  decodeRecord,
+  decodeVersion,
+  encodeRecord,
+  encodeVersion,
+  MAX_RECORD_TEXT_LENGTH,
+} from './replication/record-text.ts';
 export { type Instants, Replica } from './replication/replica.ts';
-export { type Remaining, type SharedRecord, TIMERS } from './replication/shared-record.ts';
+export {
+  MAX_KEY_LENGTH,
+  MAX_VALUE_LENGTH,
+  type Remaining,
+  type SharedRecord,
+  TIMERS,
+} from './replication/shared-record.ts';
 export { SharedRegistry } from './replication/shared-registry.ts';
 export {
   type Announcement,
   type Exchanged,
+  KEEP_ANNOUNCEMENT_MS,
   LAYOUT,
+  MAX_COORDINATORS,
   type Point,
   type SharedStore,
   type Written,
 } from './replication/shared-store.ts';
-export { compareVersions, isVersion, type Version } from './replication/version.ts';
+export { compareVersions, isCoordinatorId, isVersion, MAX_VERSION_MS, type Version } from './replication/version.ts';
 export type { Rng } from './rng.ts';
 export { seededRng } from './seeded-rng.ts';
 // sticky: the session of a request and its route

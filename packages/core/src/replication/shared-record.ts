@@ -23,6 +23,11 @@ export interface SharedRecord {
   readonly remaining: Remaining;
 }
 
+/** Greatest length of a key, characters. */
+export const MAX_KEY_LENGTH = 128;
+/** Greatest length of a value, characters of JSON. */
+export const MAX_VALUE_LENGTH = 16_384;
+
 /** Of two records of one key the one that stands, or a value that neither has. */
 export type Merged = 'mine' | 'theirs' | { readonly value: unknown };
 

@@ -8,6 +8,12 @@ import type { Version } from './version.ts';
 /** Layout of keys and values that this release reads and writes. */
 export const LAYOUT = 2;
 
+/** Time for which a store keeps the announcement of a coordinator that sends no other one, milliseconds. */
+export const KEEP_ANNOUNCEMENT_MS = 86_400_000;
+
+/** Greatest number of announcements that a store keeps: those announced last. */
+export const MAX_COORDINATORS = 64;
+
 /** What a coordinator says about itself with each exchange. */
 export interface Announcement {
   /** Random id of the coordinator. */
@@ -38,18 +44,24 @@ export type Exchanged =
       /** Random id of the cluster: the one in the store, or the own one if the store had none. */
       readonly clusterId: string;
       readonly at: Point;
-      /** Keys of all records that have changed after `seen`; `undefined` if `seen` is of another epoch. */
+      /**
+       * Keys of all records that have changed after `seen`. `undefined`: the store cannot tell, because `seen` is of another epoch or
+       * the connection is new. Then all `versions` have to be compared; until that was done, the next answers are `undefined`, too.
+       */
       readonly changed: readonly string[] | undefined;
-      /** All coordinators that have announced themselves, this one included. Entries that cannot be read are left out. */
+      /**
+       * All coordinators that have announced themselves, this one included. Left out are entries that cannot be read, entries older
+       * than `KEEP_ANNOUNCEMENT_MS`, and all but the latest `MAX_COORDINATORS`.
+       */
       readonly coordinators: readonly Announcement[];
       /** Clock of the store, Unix ms. */
       readonly nowUnixMs: number;
-      /** Seen by nobody before: the store was empty. */
+      /** The store had no cluster id before this exchange: it was empty. */
       readonly isNew: boolean;
     };
 
 export interface Written {
-  /** One per record, in order. `stale`: the store has the same version or a higher one. */
+  /** One per record, in order. `stale`: the store has the same version or a higher one, and was not changed. */
   readonly outcomes: readonly ('written' | 'stale')[];
   /** A coordinator that has seen this point has these records. */
   readonly at: Point;
@@ -58,8 +70,10 @@ export interface Written {
 /**
  * Contract, checked by `sharedStoreContract` for every implementation:
  *
- * - Methods reject with an Error while the medium is unreachable.
- * - `write` and `forget` are atomic per record, and never write to a store of another cluster: then they reject.
+ * - Methods reject with an Error while the medium is unreachable, and after `close`.
+ * - `write`, `forget` and `withdraw` are atomic per record, and never write to a store of another cluster or of a later layout: then they reject.
+ * - `write` and `forget` also reject if the store was emptied: the next `exchange` prepares it, so that all coordinators learn of it.
+ * - `write` rejects with a RangeError, before it sends anything, if a record exceeds a bound. This is a mistake of the caller.
  * - A method that was carried out twice, because its answer was lost, has the effect of one call.
  */
 export interface SharedStore {

@@ -24,7 +24,12 @@ export function compareVersions(one: Version, other: Version): number {
 export function isVersion(value: unknown): value is Version {
   if (!Array.isArray(value) || value.length !== 2) return false;
   const [ms, coordinator] = value as unknown[];
-  return isVersionMs(ms) && typeof coordinator === 'string' && COORDINATOR_ID.test(coordinator);
+  return isVersionMs(ms) && isCoordinatorId(coordinator);
+}
+
+/** Random id of a coordinator: 1 to 32 hexadecimal digits in lower case. */
+export function isCoordinatorId(value: unknown): value is string {
+  return typeof value === 'string' && COORDINATOR_ID.test(value);
 }
 
 const COORDINATOR_ID = /^[0-9a-f]{1,32}$/;

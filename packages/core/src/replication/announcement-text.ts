@@ -1,0 +1,54 @@
+/** The announcement of a coordinator as the text that a store keeps. Other programs may have written there, so decoding never throws. */
+import type { Announcement, Point } from './shared-store.ts';
+import { isCoordinatorId } from './version.ts';
+
+const MAX_NAME_LENGTH = 128;
+const MAX_RELEASE_LENGTH = 64;
+const MAX_EPOCH_LENGTH = 64;
+/** Greatest length of a text, characters: names and numbers with room for escapes. */
+const MAX_TEXT_LENGTH = 4_096;
+
+/** JSON of an announcement. Throws a RangeError if a field exceeds a bound, which is a mistake of the caller. */
+export function encodeAnnouncement(announcement: Announcement): string {
+  const { coordinator, name, release, layout, counter, seen } = announcement;
+  const known = { coordinator, name, release, layout, counter, seen: { epoch: seen.epoch, change: seen.change } };
+  if (!isAnnouncement(known)) throw new RangeError(`not an announcement: ${JSON.stringify(known).slice(0, 300)}`);
+  return JSON.stringify(known);
+}
+
+/** The announcement of a text; `undefined` if it is none, or not that of `coordinator`. */
+export function decodeAnnouncement(coordinator: string, text: string): Announcement | undefined {
+  if (text.length > MAX_TEXT_LENGTH) return undefined;
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  return isAnnouncement(parsed) && parsed.coordinator === coordinator ? parsed : undefined;
+}
+
+function isAnnouncement(value: unknown): value is Announcement {
+  const { coordinator, name, release, layout, counter, seen } = (value ?? {}) as Readonly<Record<string, unknown>>;
+  return (
+    isCoordinatorId(coordinator) &&
+    isText(name, MAX_NAME_LENGTH) &&
+    isText(release, MAX_RELEASE_LENGTH) &&
+    isCount(layout) &&
+    isCount(counter) &&
+    isPoint(seen)
+  );
+}
+
+function isPoint(value: unknown): value is Point {
+  const { epoch, change } = (value ?? {}) as Readonly<Record<string, unknown>>;
+  return isText(epoch, MAX_EPOCH_LENGTH) && isCount(change);
+}
+
+function isText(value: unknown, maxLength: number): value is string {
+  return typeof value === 'string' && value.length <= maxLength;
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
