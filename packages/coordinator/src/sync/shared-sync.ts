@@ -317,6 +317,8 @@ export class SharedSync {
     const { down, back } = this.#peers.read(new Map(others.map((one) => [one.coordinator, one.counter])), nowMs);
     this.#tellPeers(down, 'is down: it has stopped to count. Its nodes, workers and requests are judged without it');
     this.#tellPeers(back, 'runs again');
+    this.#shared.setRunning(new Map(this.#running().map((one) => [one.coordinator, one.name])), this.#now());
+    this.#collect();
     if (answer.changed === undefined || nowMs >= this.#nextWholeMs) await this.#compareAll(answer);
     else if (answer.changed.length > 0) await this.#read(answer.changed);
     if (!isSamePoint(this.#seen, answer.at)) {

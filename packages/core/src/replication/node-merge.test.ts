@@ -12,7 +12,7 @@ const start = (instance: string, incarnation: number, claim: Version, ended: rea
   instance,
   incarnation,
   claim,
-  ended: ended.map((each) => ({ instance: each, incarnation: 1 })),
+  ...(ended.length > 0 && { ended: ended.map((each) => ({ instance: each, incarnation: 1 })) }),
 });
 
 const record = (version: Version, value: Value | null): SharedRecord => ({

@@ -1,0 +1,219 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type TestContext, test } from 'node:test';
+import {
+  type MemoryMedium,
+  memorySharedMedium,
+  memoryStore,
+  Registry,
+  type SharedStore,
+  type Store,
+} from '@rollcall/core';
+import { type BalancerName, parseBalancerName } from '@rollcall/protocol';
+import { pino } from 'pino';
+import { type Clocks, systemClocks } from '../clocks.ts';
+import { Cluster } from '../cluster.ts';
+import { SharedSync, type SharedSyncOptions } from './shared-sync.ts';
+
+const logger = pino({ level: 'silent' });
+const SHOP = parseBalancerName('shop')!;
+
+/** A file that is kept when its coordinator ends. */
+function keptFile(): Store {
+  return { ...memoryStore(), close: async () => undefined };
+}
+
+interface Place {
+  readonly cluster: Cluster;
+  readonly sync: SharedSync;
+  close(): Promise<void>;
+}
+
+interface PlaceOptions extends Partial<SharedSyncOptions> {
+  readonly clocks?: Clocks;
+}
+
+let places = 0;
+async function start(t: TestContext, store: SharedStore, options: PlaceOptions = {}): Promise<Place> {
+  const { clocks = systemClocks, ...rest } = options;
+  places += 1;
+  const cluster = new Cluster(new Registry({ startedAtMs: clocks.nowMs(), isShared: true }), clocks);
+  const sync = new SharedSync({
+    store,
+    file: memoryStore(),
+    cluster,
+    coordinator: places.toString(16).padStart(32, '0'),
+    name: `c${places}`,
+    release: '1.0.0',
+    logger,
+    onClusterId: async () => undefined,
+    ...rest,
+  });
+  let closing: Promise<void> | undefined;
+  const close = (): Promise<void> => {
+    closing ??= sync.close();
+    return closing;
+  };
+  t.after(close);
+  await sync.introduce();
+  await sync.start();
+  return { cluster, sync, close };
+}
+
+function setRetries({ cluster }: Pick<Place, 'cluster'>, retries: number): void {
+  cluster.apply({ type: 'balancer-settings', name: SHOP, source: 'operator', patch: { retries }, by: 'op' });
+}
+
+const retriesOf = ({ cluster }: Pick<Place, 'cluster'>, name: BalancerName = SHOP): number | undefined =>
+  cluster.balancer(name)?.retries;
+
+/** Resolves when the condition is true after a command. */
+async function until({ cluster }: Place, isTrue: () => boolean): Promise<void> {
+  if (isTrue()) return;
+  const signal = new AbortController();
+  const stop = cluster.onEvent(() => isTrue() && signal.abort());
+  if (!isTrue()) await once(signal.signal, 'abort');
+  stop();
+}
+
+/** Polls a value that no event announces. */
+async function eventually(isTrue: () => boolean): Promise<void> {
+  while (!isTrue()) await new Promise((resolve) => setTimeout(resolve, 10));
+}
+
+async function pair(t: TestContext): Promise<{ medium: MemoryMedium; a: Place; b: Place }> {
+  const medium = memorySharedMedium();
+  const a = await start(t, medium.open());
+  const b = await start(t, medium.open());
+  await eventually(() => a.sync.status.coordinators.length === 2 && b.sync.status.coordinators.length === 2);
+  return { medium, a, b };
+}
+
+test('a request is in force at the other coordinator, and the answer says where', async (t) => {
+  const { a, b } = await pair(t);
+  setRetries(a, 7);
+  const applied = await a.sync.applied(['balancer/shop'], 10_000);
+  assert.deepEqual(applied, {
+    applied: [a, b].map(({ sync }) => sync.status.coordinators[0]!.name),
+    pending: [],
+    absent: [],
+  });
+  assert.equal(retriesOf(b), 7);
+});
+
+test('both coordinators have one cluster id, which the first has chosen', async (t) => {
+  const ids: string[] = [];
+  const onClusterId = async (id: string): Promise<void> => void ids.push(id);
+  const medium = memorySharedMedium();
+  const a = await start(t, medium.open(), { onClusterId });
+  const b = await start(t, medium.open(), { onClusterId });
+  assert.equal(ids.length, 2);
+  assert.match(ids[0]!, /^[0-9a-f]{32}$/);
+  assert.equal(ids[0], ids[1]);
+  assert.deepEqual([a.cluster.registry.clusterId, b.cluster.registry.clusterId], ids);
+});
+
+test('a wiped store is filled again by those who hold the records', async (t) => {
+  const { medium, a } = await pair(t);
+  setRetries(a, 7);
+  await a.sync.applied(['balancer/shop'], 10_000);
+  medium.wipe();
+  const reader = medium.open();
+  await eventually(() => a.sync.status.waiting === 0);
+  for (;;) {
+    const { records } = await reader.read(['balancer/shop']);
+    if (records.length === 1) break;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  const late = await start(t, medium.open());
+  assert.equal(retriesOf(late), 7);
+});
+
+test('what is requested while the store is away goes there later, and waits in the file over a restart', async (t) => {
+  const medium = memorySharedMedium();
+  const file = keptFile();
+  const coordinator = 'f'.repeat(32);
+  const first = await start(t, medium.open(), { file, coordinator });
+  const b = await start(t, medium.open());
+  await eventually(() => b.sync.status.coordinators.length === 2);
+  medium.isReachable = false;
+  await eventually(() => !first.sync.status.isReachable);
+  setRetries(first, 5);
+  const applied = await first.sync.applied(['balancer/shop'], 10_000);
+  assert.deepEqual([applied.pending.length, applied.absent.length], [1, 0]);
+  assert.equal(first.sync.status.waiting, 1);
+  await first.close();
+  const again = await start(t, medium.open(), { file, coordinator });
+  assert.equal(retriesOf(again), 5, 'from its own file');
+  medium.isReachable = true;
+  await until(b, () => retriesOf(b) === 5);
+});
+
+test('a coordinator that ends is no longer known; one that stops to count is down, and is absent from answers', async (t) => {
+  const { medium, a, b } = await pair(t);
+  const c = medium.open();
+  const announcement = {
+    coordinator: 'c'.repeat(32),
+    name: 'frozen',
+    release: '1.0.0',
+    layout: 2,
+    counter: 1,
+    seen: { epoch: '', change: 0 },
+  };
+  await c.exchange(announcement, a.cluster.registry.clusterId!);
+  await b.close();
+  const names = (): string[] => a.sync.status.coordinators.map(({ name, liveness }) => `${name} ${liveness}`).slice(1);
+  await eventually(() => names().join() === 'frozen down');
+  setRetries(a, 3);
+  assert.deepEqual((await a.sync.applied(['balancer/shop'], 10_000)).absent, ['frozen']);
+  await c.exchange({ ...announcement, counter: 2 }, a.cluster.registry.clusterId!);
+  await eventually(() => names().join() === 'frozen running');
+});
+
+test('a store of another cluster is refused by name at a start, and only ends the sharing at a restart', async (t) => {
+  const medium = memorySharedMedium();
+  await start(t, medium.open());
+  const foreign = { clusterId: 'a'.repeat(32) };
+  await assert.rejects(start(t, medium.open(), { ...foreign, refusesStart: true }), /belongs to cluster [0-9a-f]{32}/);
+  const served = await start(t, medium.open(), foreign);
+  assert.match(served.sync.status.refusal ?? '', /belongs to cluster/);
+  setRetries(served, 9);
+  const { pending } = await served.sync.applied(['balancer/shop'], 10_000);
+  assert.deepEqual([retriesOf(served), pending], [9, []]);
+});
+
+test('a name in use is refused at a start', async (t) => {
+  const medium = memorySharedMedium();
+  const a = await start(t, medium.open(), { name: 'one' });
+  await assert.rejects(start(t, medium.open(), { name: 'one', refusesStart: true }), /under the name one/);
+  await a.close();
+  await start(t, medium.open(), { name: 'one', refusesStart: true });
+});
+
+test('a coordinator that was away for more than a day takes requests from the store, and drops its own', async (t) => {
+  let nowUnixMs = 1_795_000_000_000;
+  const medium = memorySharedMedium({ nowUnixMs: () => nowUnixMs });
+  const file = keptFile();
+  const coordinator = 'e'.repeat(32);
+  const first = await start(t, medium.open(), { file, coordinator });
+  setRetries(first, 5);
+  await first.close();
+  const b = await start(t, medium.open());
+  assert.equal(retriesOf(b), 5);
+  cleared(b);
+  await b.sync.applied(['balancer/shop'], 10_000);
+  nowUnixMs += 86_400_000 + 60_000;
+  const again = await start(t, medium.open(), { file, coordinator });
+  assert.notEqual(retriesOf(again), 5);
+});
+
+/** Removes the operator's settings. */
+function cleared({ cluster }: Place): void {
+  cluster.apply({
+    type: 'balancer-settings',
+    name: SHOP,
+    source: 'operator',
+    patch: { retries: null },
+    by: 'op',
+  } as never);
+}
