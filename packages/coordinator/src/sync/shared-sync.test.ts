@@ -135,7 +135,7 @@ test('what is requested while the store is away goes there later, and waits in t
   const coordinator = 'f'.repeat(32);
   const first = await start(t, medium.open(), { file, coordinator });
   const b = await start(t, medium.open());
-  await eventually(() => b.sync.status.coordinators.length === 2);
+  await eventually(() => first.sync.status.coordinators.length === 2);
   medium.isReachable = false;
   await eventually(() => !first.sync.status.isReachable);
   setRetries(first, 5);

@@ -292,6 +292,10 @@ export class SharedSync {
       { coordinator, name, release, layout: LAYOUT, counter: this.#counter, seen: this.#seen },
       this.#clusterId ?? this.#ownClusterId,
     );
+    if (answer.type === 'refused' && answer.layout === LAYOUT && this.#clusterId === undefined) {
+      await this.#learnClusterId(answer.clusterId);
+      return this.#exchange();
+    }
     if (answer.type === 'refused') this.#refuse(this.#refusalText(answer));
     else {
       if (this.#clusterId === undefined) await this.#learnClusterId(answer.clusterId);

@@ -39,6 +39,7 @@ import { quotaUse } from './ownership/quotas.ts';
 import { agentsHeld, observe, sessionsSeen, stalled, stickySeen, tick } from './passing-time.ts';
 import { readyPath } from './readiness.ts';
 import { restore } from './records/restoration.ts';
+import { nodeChange } from './records/shared-nodes.ts';
 import { allShared, mergeShared, type SharedChange, takeShared } from './records/shared-records.ts';
 import { type RecordChanges, takeRecords } from './records/stored-records.ts';
 import { register } from './registration.ts';
@@ -168,6 +169,14 @@ export class Registry {
   /** The changes of shared records since the last call; none unless the option `isShared` is set. */
   takeShared(): SharedChange[] {
     return takeShared(this.#state);
+  }
+
+  /** The shared record of a node that this coordinator hears; `undefined` for others. */
+  sharedNode(id: NodeId): SharedChange | undefined {
+    const node = this.#state.nodes.get(id);
+    return node && node.liveness !== 'gone' && this.#state.isAgentHeard(node)
+      ? nodeChange(this.#state, node)
+      : undefined;
   }
 
   /** What this coordinator has of all shared records. */

@@ -4,6 +4,7 @@
  *
  * Requests on nodes that are unknown here stay in the replica, and come into force when the node registers.
  */
+import type { NodeId } from '@rollcall/protocol';
 import type { MergeCommand } from '../registry/commands.ts';
 import type { Event } from '../registry/events.ts';
 import type { SharedChange } from '../registry/records/shared-records.ts';
@@ -24,7 +25,7 @@ const CONFIRM_MS = 20_000;
 
 export interface SharedRegistryOptions {
   /** With the option `isShared`. */
-  readonly registry: Pick<Registry, 'takeShared' | 'allShared'>;
+  readonly registry: Pick<Registry, 'takeShared' | 'allShared' | 'sharedNode'>;
   /** Random id of this coordinator, the same over restarts. */
   readonly coordinator: string;
   /** Applies a command to the registry. */
@@ -39,6 +40,8 @@ export class SharedRegistry {
   readonly #unshared = new Set<string>();
   /** Keys of own reports from before the start. */
   readonly #unconfirmed = new Set<string>();
+  /** Nodes whose record names a process that nobody hears. */
+  readonly #contested = new Set<NodeId>();
   #confirmsAtMs = Number.POSITIVE_INFINITY;
   #isOutdated = false;
 
@@ -83,7 +86,10 @@ export class SharedRegistry {
     this.#share(now);
     const result = this.replica.merge(records, now);
     this.#putInForce(result.changed, now);
-    if (isWhole) this.#shareRest(now);
+    if (isWhole) {
+      this.#shareRest(now);
+      this.#settle(now);
+    }
     return result;
   }
 
@@ -103,6 +109,18 @@ export class SharedRegistry {
     for (const change of this.#options.registry.allShared())
       if (expired.has(this.#keyOf(change.key))) this.#put(change, now);
     return expired;
+  }
+
+  /** A process that is heard here has the id, if nobody hears the process that the record names: that one has ended unseen. */
+  #settle(now: Instants): void {
+    for (const id of this.#contested) {
+      const change = this.#options.registry.sharedNode(id);
+      const record = this.replica.get(recordKey.node(id), now.nowMs);
+      const [report] = record === undefined ? [] : this.#reportOn(record);
+      const { instance } = (change?.value ?? {}) as { readonly instance?: string };
+      if (change !== undefined && report?.by.length === 0 && report.instance !== instance) this.#put(change, now);
+    }
+    this.#contested.clear();
   }
 
   #shareRest(now: Instants): void {
@@ -163,6 +181,7 @@ export class SharedRegistry {
     const records = [...inForce].flatMap((key) => this.replica.get(key, now.nowMs) ?? []);
     const reports = records.flatMap((record) => this.#reportOn(record));
     if (records.length > 0) this.#options.apply({ type: 'merge', records, reports }, now.nowMs);
+    for (const { id, by } of reports) if (by.length === 0) this.#contested.add(id);
     this.#share(now);
   }
 
