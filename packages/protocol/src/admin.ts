@@ -90,6 +90,8 @@ export interface NodeResource {
   readonly liveness: Liveness;
   /** Reason why the node is not up, for people. */
   readonly livenessReason?: string;
+  /** Names of the coordinators that receive its heartbeats, while it has no connection to this one. Its load is unknown here. */
+  readonly heardBy?: readonly string[];
   /** Path that answers below 500 while the node is ready, as registered. */
   readonly readyPath?: string;
   /** False: new work should go to other nodes, by a report of the node or by its ready path. */

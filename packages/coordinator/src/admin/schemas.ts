@@ -374,6 +374,11 @@ export const NodeSchema: TUnsafe<NodeResource> = answer<NodeResource>()(
     reported: RequestedStatus,
     liveness: LivenessWord,
     livenessReason: Type.Optional(Type.String()),
+    heardBy: Type.Optional(
+      Type.Array(Type.String(), {
+        description: 'coordinators that receive its heartbeats, while it has no connection to this one',
+      }),
+    ),
     readyPath: Type.Optional(Type.String()),
     isReady: Type.Boolean({ description: 'false: new work goes to ready nodes while there are any' }),
     readyReason: Type.Optional(

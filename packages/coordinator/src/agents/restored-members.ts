@@ -3,11 +3,12 @@ import type { History } from '../events/history.ts';
 import { type NodeAddressPolicy, UNKNOWN_REACH } from './node-address-policy.ts';
 import type { Prober } from './prober.ts';
 
-/** Connection id of members that the registry has restored from the store. */
+/** Connection id of members that the registry has restored from the store, and of nodes that other coordinators report. */
 const RESTORED = 0;
 
 /**
- * Probes members without an agent that were restored from the store, until their first answer. It starts once the listeners of this
+ * Probes members without an agent that were restored from the store, and nodes that only other coordinators hear, until their first answer.
+ * It starts once the listeners of this
  * coordinator are known. The address policy is applied again, with the rights of the client that registered them. Workers refuse the
  * same addresses at each connect, also those of restored agents.
  */
@@ -23,7 +24,7 @@ export function probeRestoredMembers(deps: {
   cluster.onEvent((event) => {
     if (event.type !== 'registered' || event.connection !== RESTORED || !event.needsProbe) return;
     const node = cluster.registry.node(event.id);
-    if (!node || node.kind === 'agent') return;
+    if (!node || (node.kind === 'agent' && node.reportedBy.length === 0)) return;
     const { url } = node.registration;
     const check = listening.then(() => policy.check(url, node.reach ?? UNKNOWN_REACH));
     void check.then((address) => {

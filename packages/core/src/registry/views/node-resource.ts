@@ -50,6 +50,7 @@ export function nodeResource(state: RegistryState, id: NodeId, now: Now): NodeRe
     reported: statusResource(node.nodeStatus, now),
     liveness: node.liveness,
     ...(node.livenessReason !== undefined && { livenessReason: inWords(node, node.livenessReason, now.nowMs) }),
+    ...(state.isReported(node) && { heardBy: node.reportedBy }),
     ...(registration.readyPath !== undefined && { readyPath: registration.readyPath }),
     isReady: node.isReady,
     ...(node.readyReason !== undefined && { readyReason: node.readyReason }),
