@@ -1,16 +1,17 @@
-/** A redis-server for one test file, in a temporary folder, on a free port. */
+/** A redis-server or Sentinel for one test file, in a temporary folder, on a free port. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs';
+import { accessSync, constants, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { freePort } from '@rollcall/core/testing';
 
 export interface RedisServer {
   readonly url: string;
+  readonly port: number;
   /** Kills it with SIGKILL. Its writes are in the append-only file, but not synced to the disk. */
   kill(): Promise<void>;
-  /** Starts it again with the same port and data. */
-  restart(): Promise<void>;
+  /** Starts it again with the same port and data, or without the data. */
+  restart(options?: { readonly isEmpty?: boolean }): Promise<void>;
   /** Suspends the process; its connections stay open. `resume` continues it. */
   pause(): void;
   resume(): void;
@@ -31,14 +32,21 @@ export function findRedisServer(): string | undefined {
 export const HOW_TO_INSTALL =
   'redis-server was not found: install the Debian package redis-server, or set REDIS_SERVER to its path';
 
+export interface RedisServerOptions {
+  /** Added to the command line, such as `['--requirepass', 'secret']`. */
+  readonly settings?: readonly string[];
+  /** Text of the configuration file of a Sentinel. The server is a Sentinel if it is there. */
+  readonly sentinel?: string;
+}
+
 /** Starts a server. If another process takes the port first, it retries with another port, at most 5 times in all. */
-export async function startRedisServer(binary: string): Promise<RedisServer> {
+export async function startRedisServer(binary: string, options: RedisServerOptions = {}): Promise<RedisServer> {
   const folder = mkdtempSync(join(tmpdir(), 'rollcall-redis-'));
   let port = 0;
   let child: ChildProcess | undefined;
   for (let attempt = 1; child === undefined; attempt++) {
     port = await freePort();
-    child = await spawnRedis(binary, folder, port).catch((error: unknown) => {
+    child = await spawnRedis(binary, folder, port, options).catch((error: unknown) => {
       if (attempt === 5) throw error;
       return undefined;
     });
@@ -52,10 +60,12 @@ export async function startRedisServer(binary: string): Promise<RedisServer> {
   };
   return {
     url: `redis://127.0.0.1:${port}`,
+    port,
     kill,
-    restart: async () => {
+    restart: async ({ isEmpty = false } = {}) => {
       await kill();
-      current = await spawnRedis(binary, folder, port);
+      if (isEmpty) rmSync(join(folder, 'appendonlydir'), { recursive: true, force: true });
+      current = await spawnRedis(binary, folder, port, options);
     },
     pause: () => {
       current.kill('SIGSTOP');
@@ -70,11 +80,19 @@ export async function startRedisServer(binary: string): Promise<RedisServer> {
   };
 }
 
-function spawnRedis(binary: string, folder: string, port: number): Promise<ChildProcess> {
-  const settings = ['--bind', '127.0.0.1', '--save', '', '--appendonly', 'yes', '--appendfsync', 'no'];
-  const child = spawn(binary, ['--port', String(port), '--dir', folder, ...settings], {
-    stdio: ['ignore', 'pipe', 'ignore'],
-  });
+function spawnRedis(
+  binary: string,
+  folder: string,
+  port: number,
+  { settings = [], sentinel }: RedisServerOptions,
+): Promise<ChildProcess> {
+  const file = join(folder, 'sentinel.conf');
+  if (sentinel !== undefined) writeFileSync(file, sentinel);
+  const persistence = ['--save', '', '--appendonly', 'yes', '--appendfsync', 'no'];
+  const own = sentinel === undefined ? persistence : [];
+  const first = sentinel === undefined ? [] : [file, '--sentinel'];
+  const args = [...first, '--port', String(port), '--bind', '127.0.0.1', '--dir', folder, ...own, ...settings];
+  const child = spawn(binary, args, { stdio: ['ignore', 'pipe', 'ignore'] });
   return new Promise((resolve, reject) => {
     let printed = '';
     child.once('error', reject);
@@ -82,7 +100,7 @@ function spawnRedis(binary: string, folder: string, port: number): Promise<Child
     child.stdout.setEncoding('utf8');
     child.stdout.on('data', (text: string) => {
       printed = (printed + text).slice(-10_000);
-      if (/Ready to accept connections/i.test(printed)) resolve(child);
+      if (/Ready to accept connections|\+monitor master/i.test(printed)) resolve(child);
     });
   });
 }
