@@ -95,7 +95,11 @@ export function drainText(node: NodeResource, drain: DrainProgress): string {
 }
 
 function standing(node: NodeResource): string[] {
-  const unready = node.readyReason === undefined || node.liveness === 'gone' ? [] : [node.readyReason];
+  const elsewhere = node.heardBy === undefined ? [] : [`reported by ${node.heardBy.join(', ')} only`];
+  const unready = [
+    ...elsewhere,
+    ...(node.readyReason === undefined || node.liveness === 'gone' ? [] : [node.readyReason]),
+  ];
   if (node.livenessReason === undefined)
     return node.warnings.length === 0 ? unready : [...unready, node.warnings.map(({ code }) => code).join(' ')];
   const ports = node.liveness === 'suspect' ? node.observed.ports : [];

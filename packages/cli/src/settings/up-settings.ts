@@ -374,6 +374,12 @@ function clusterFlag(text: string): string {
 }
 
 function storeFlag(text: string | undefined): string | undefined {
-  if (text === undefined || text === 'memory' || /^file:.+/.test(text) || /^rediss?:\/\/.+/.test(text)) return text;
+  if (
+    text === undefined ||
+    text === 'memory' ||
+    /^file:.+/.test(text) ||
+    /^rediss?(?:-sentinel|-cluster)?:\/\/.+/.test(text)
+  )
+    return text;
   throw new CliFailure(`--store ${printableUrl(text)} is not memory, file:PATH or redis://HOST:PORT`, EXIT.usage);
 }

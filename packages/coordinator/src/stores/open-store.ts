@@ -22,8 +22,12 @@ export async function openSharedStore(
   clusterName: string | undefined,
   onProblem: (message: string) => void,
 ): Promise<SharedStore | undefined> {
-  if (!/^redis/.test(spec)) return undefined;
+  if (!/^rediss?(?:-sentinel|-cluster)?:\/\//.test(spec)) return undefined;
   // Loaded on demand, because ioredis takes long to load.
   const { openRedisSharedStore } = await import('@rollcall/store-redis');
-  return openRedisSharedStore({ url: spec, prefix: clusterName ?? CLUSTER_NAME, onProblem });
+  return openRedisSharedStore({
+    url: spec,
+    prefix: clusterName ?? CLUSTER_NAME,
+    onProblem: ({ message }) => onProblem(message),
+  });
 }

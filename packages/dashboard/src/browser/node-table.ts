@@ -156,6 +156,7 @@ function noteOf(node: NodeResource): string {
   const isPresent = liveness !== 'gone' && liveness !== 'joining';
   return [
     ...(livenessReason === undefined ? [] : [livenessReason, ...ports, ...moved]),
+    ...(node.heardBy === undefined ? [] : [`reported by ${node.heardBy.join(', ')} only`]),
     ...(readyReason === undefined ? [] : [readyReason]),
     ...requestText(node),
     ...(drain && isPresent ? [drainText(node, drain)] : []),
