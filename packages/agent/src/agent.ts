@@ -26,15 +26,17 @@ import type { Rng } from './backoff.ts';
 import type { ClientTls } from './client-tls.ts';
 import { Confirmations } from './confirmations.ts';
 import { CoordinatorLink, type CoordinatorLinkListener } from './coordinator-link.ts';
-import { announcedCoordinators, coordinatorText, MAX_COORDINATORS, nameOf } from './coordinator-url.ts';
+import { CoordinatorLinks } from './coordinator-links.ts';
+import { announcedCoordinators, coordinatorText, MAX_COORDINATORS } from './coordinator-url.ts';
 import type { ReportSource } from './heartbeats.ts';
 import type { JoinToken } from './join-token.ts';
-import { type LinkTarget, linkTargets, targetKey } from './link-targets.ts';
+import { type LinkTarget, linkTargets } from './link-targets.ts';
 import { Listeners } from './listeners.ts';
 import { isOnLoopback, localAddressFor, type RouteLookUp, systemRoute } from './local-address.ts';
 import { type DrainOptions, type DrainOutcome, NodeStatus } from './node-status.ts';
-import { isSameOperatorStatus, OPERATOR_ENABLED, stricter, strictest } from './operator-status.ts';
+import { isSameOperatorStatus, OPERATOR_ENABLED, stricter } from './operator-status.ts';
 import type { RequestCounts } from './quiet.ts';
+import { type ServiceLookUp, ServiceNames, serviceLookUp } from './service-names.ts';
 import { SharedReports } from './shared-reports.ts';
 import { systemTimers, type Timers } from './timers.ts';
 import { type AddressFault, Unreachable } from './unreachable.ts';
@@ -92,6 +94,8 @@ export interface AgentOptions {
   readonly timers?: Timers;
   /** Default: the system's resolver. */
   readonly lookUp?: LookUp;
+  /** Default: SRV records from the name servers of the system. */
+  readonly serviceLookUp?: ServiceLookUp;
   /** Default: the routes of the system. */
   readonly route?: RouteLookUp;
 }
@@ -100,12 +104,10 @@ const MAX_NOTICES = 64;
 const NO_REQUESTS: RequestCounts = { arrived: 0, inFlight: 0 };
 /** Interval of the look-ups of names while the node is registered, in milliseconds. */
 export const NAMES_MS = 30_000;
-/** A registration that is superseded within this time after that of another link was replaced by it, in milliseconds. */
-const REPLACED_MS = 5_000;
 
 export class Agent {
   readonly #options: AgentOptions;
-  readonly #configured: readonly string[];
+  readonly #services: ServiceNames;
   readonly #areAlternatives: boolean;
   readonly #timers: Timers;
   readonly #rng: Rng;
@@ -117,7 +119,7 @@ export class Agent {
   readonly #confirmations = new Confirmations<CoordinatorLink>();
   readonly #said = new Set<string>();
   readonly #ignored = new Set<string>();
-  #links: CoordinatorLink[] = [];
+  readonly #links = new CoordinatorLinks();
   #isStarted = false;
   #isEnded = false;
   /** The local address towards the first coordinator that is not on loopback. */
@@ -130,13 +132,26 @@ export class Agent {
 
   constructor(options: AgentOptions) {
     this.#options = options;
-    this.#configured = options.coordinators.slice(0, MAX_COORDINATORS);
     this.#areAlternatives = options.areAlternatives ?? false;
     this.#timers = options.timers ?? systemTimers();
     this.#rng = options.rng ?? Math.random;
     this.#reports = new SharedReports(options.report, () => this.#timers.nowMs());
     this.#addresses = new Addresses(this.#timers, options.lookUp ?? systemLookUp, () => this.#update());
     this.#unreachable = new Unreachable(this.#timers);
+    this.#services = new ServiceNames(
+      options.coordinators.slice(0, MAX_COORDINATORS),
+      options.serviceLookUp ?? serviceLookUp(),
+      this.#timers,
+      this.#rng,
+      {
+        onChange: (url) => {
+          this.#unreachable.recovered([url]);
+          this.#update();
+        },
+        onFault: (url, cause) => this.#warnUnreachable(url, [{ cause }]),
+        onIgnored: (url, ignored) => this.#ignore(ignored, `it is not in the domain of ${coordinatorText(url)}`),
+      },
+    );
     this.#requestedStatus = new NodeStatus({
       timers: this.#timers,
       isRegistered: () => this.isRegistered,
@@ -147,7 +162,7 @@ export class Agent {
 
   /** A coordinator has accepted the node, and the connection to it is open. */
   get isRegistered(): boolean {
-    return this.#links.some((link) => link.isRegistered);
+    return this.#links.registered.length > 0;
   }
 
   /** The agent has left or was refused permanently: it sends no more messages and emits no more events. */
@@ -175,20 +190,21 @@ export class Agent {
 
   /** Starts to connect, and retries until the coordinators accept the node. A repeated call changes nothing. */
   start(): void {
-    if (this.#isStarted || this.#isEnded || this.#configured.length === 0) return;
+    if (this.#isStarted || this.#isEnded || this.#options.coordinators.length === 0) return;
     this.#isStarted = true;
+    this.#services.refresh();
     this.#update();
   }
 
   /** Sends heartbeats early because the load has changed, at most four a second. Returns whether one was sent. */
   reportSoon(): boolean {
-    return this.#links.filter((link) => link.reportSoon()).length > 0;
+    return this.#links.all.filter((link) => link.reportSoon()).length > 0;
   }
 
   /** Sends heartbeats at once, or 250 ms after the last ones, because the readiness has changed. */
   reportNow(): void {
     this.#reports.forget();
-    for (const link of this.#links) link.reportNow();
+    for (const link of this.#links.all) link.reportNow();
   }
 
   /**
@@ -200,7 +216,7 @@ export class Agent {
    * for the first drain; the earlier deadline applies.
    */
   drain(options: DrainOptions = {}): Promise<DrainOutcome> {
-    const wasRegistered = this.#links.some((link) => link.wasRegistered);
+    const wasRegistered = this.#links.all.some((link) => link.wasRegistered);
     // Proxy workers may send requests to a node that is not registered: they know its address from before its restart.
     const mayBeKnown = wasRegistered || this.#traffic().arrived > 0;
     if (!mayBeKnown || this.#isEnded) return Promise.resolve('unregistered');
@@ -227,7 +243,7 @@ export class Agent {
 
   /** Registers a changed description again on the present connections on which the node is registered. */
   renew(): void {
-    for (const link of this.#links) link.renew();
+    for (const link of this.#links.all) link.renew();
   }
 
   /** Ends the agent without `leave`: another process registers the node next. A repeated call does nothing. */
@@ -247,24 +263,17 @@ export class Agent {
     return this.#options.traffic?.() ?? NO_REQUESTS;
   }
 
-  get #accepted(): readonly CoordinatorLink[] {
-    return this.#links.filter((link) => link.isAccepted);
+  /** The configured coordinators, and the addresses in SRV records. */
+  get #configured(): readonly string[] {
+    return this.#services.coordinators;
   }
 
   /** Starts the links that are missing, and ends links that are neither needed nor registered. */
   #update(): void {
     if (!this.#isStarted || this.#isEnded) return;
-    const targets = new Map(this.#targets().map((target) => [targetKey(target), target]));
-    for (const link of this.#links)
-      if (!targets.has(targetKey(link.target)) && !link.isAccepted) void link.end({ isLeaving: false });
-    const kept = this.#links.filter((link) => targets.has(targetKey(link.target)) || link.isAccepted);
-    const keys = new Set(kept.map((link) => targetKey(link.target)));
-    const added = [...targets.values()].filter((target) => !keys.has(targetKey(target)));
-    const room = MAX_COORDINATORS - kept.length;
-    const started = added.slice(0, Math.max(0, room)).map((target) => this.#newLink(target));
-    this.#links = [...kept, ...started];
-    const isSeveral = this.#links.filter(({ sameAs }) => sameAs === undefined).length > 1;
-    for (const link of this.#links) link.watchSilence(isSeveral);
+    const { started, ended } = this.#links.reconcile(this.#targets(), (target) => this.#newLink(target));
+    for (const link of ended) void link.end({ isLeaving: false });
+    for (const link of this.#links.all) link.watchSilence(this.#links.isSeveral);
     for (const link of started) link.start();
     this.#watchNames();
   }
@@ -273,26 +282,14 @@ export class Agent {
     return linkTargets({
       configured: this.#configured,
       areAlternatives: this.#areAlternatives,
-      announced: this.#links.flatMap(({ announced }) => announced),
-      names: this.#names.map(({ name, ...reached }) => ({ ...reached, addresses: this.#addresses.known(name) })),
+      announced: this.#links.announced,
+      names: this.#links.names.map(({ name, ...reached }) => ({ ...reached, addresses: this.#addresses.known(name) })),
     });
-  }
-
-  /** Names by which coordinators with an id were reached. `localhost` has no further coordinators. */
-  get #names(): { readonly name: string; readonly url: string; readonly address: string }[] {
-    return this.#links
-      .filter(({ target }) => target.address === undefined)
-      .map(({ reached }) => reached)
-      .filter((reached) => reached !== undefined && !isOnLoopback(reached.url))
-      .flatMap((reached) => {
-        const name = reached && nameOf(reached.url);
-        return reached === undefined || name === undefined ? [] : [{ ...reached, name }];
-      });
   }
 
   /** Looks names up again while the node is registered: a coordinator may have been added. */
   #watchNames(): void {
-    const isNeeded = this.#accepted.length > 0 && this.#names.length > 0;
+    const isNeeded = this.#links.accepted.length > 0 && (this.#links.names.length > 0 || this.#services.isUsed);
     if (!isNeeded) {
       this.#cancelNames?.();
       this.#cancelNames = undefined;
@@ -300,7 +297,8 @@ export class Agent {
     }
     this.#cancelNames ??= this.#timers.after(NAMES_MS, () => {
       this.#cancelNames = undefined;
-      for (const { name } of this.#names) this.#addresses.refresh(name);
+      for (const { name } of this.#links.names) this.#addresses.refresh(name);
+      this.#services.refresh();
       this.#watchNames();
     });
   }
@@ -322,13 +320,9 @@ export class Agent {
 
   readonly #listener: CoordinatorLinkListener = {
     isHeld: (link, id) => this.#isHeld(link, id),
-    isReplaced: (link) => this.#isReplaced(link),
+    isReplaced: (link) => this.#links.isReplaced(link, this.#timers.nowMs()),
     localAddress: (link, local) => this.#localAddressOf(link, local),
-    freeAddresses: (link, url, addresses) => {
-      const others = this.#links.filter(({ target }) => target.address !== undefined && target.urls[0] === url);
-      const taken = new Set(others.filter((other) => other !== link).map(({ target }) => target.address));
-      return addresses.filter((address) => !taken.has(address));
-    },
+    freeAddresses: (link, url, addresses) => this.#links.freeAddresses(link, url, addresses),
     onRegistered: (link, message, isRenewal) => this.#onRegistered(link, message, isRenewal),
     onOperatorStatus: () => this.#onOperatorStatus(),
     onScale: (link, message) => this.#onScale(link, message),
@@ -350,7 +344,7 @@ export class Agent {
   };
 
   #isHeld(link: CoordinatorLink, id: string): boolean {
-    const holder = this.#links.find((other) => other !== link && other.coordinatorId === id);
+    const holder = this.#links.holderOf(id, link);
     if (holder === undefined) return false;
     if (link.target.origin === 'configured' && holder.target.origin === 'configured') {
       const [one, other] = [link, holder].map(({ target }) => coordinatorText(target.urls[0]!));
@@ -360,22 +354,10 @@ export class Agent {
     return true;
   }
 
-  /** For coordinators that announce no id: a coordinator keeps only the newest connection of a process. */
-  #isReplaced(link: CoordinatorLink): boolean {
-    const nowMs = this.#timers.nowMs();
-    return this.#links.some((other) => {
-      if (other === link || !other.hasRegistered) return false;
-      const ids = [link.coordinatorId, other.coordinatorId];
-      if (!ids.includes(undefined) && ids[0] !== ids[1]) return false;
-      if (!other.isAccepted) return true;
-      return other.registeredAtMs >= link.registeredAtMs && nowMs - other.registeredAtMs < REPLACED_MS;
-    });
-  }
-
   #localAddressOf(link: CoordinatorLink, local: string): string | Promise<string> {
-    if (this.#links.length < 2 || this.#configured.every(isOnLoopback)) return local;
+    if (this.#links.all.length < 2 || this.#configured.every(isOnLoopback)) return local;
     // While a coordinator has the address, all others get the same one.
-    const isUsed = this.#links.some((other) => other !== link && other.hasRegistered);
+    const isUsed = this.#links.all.some((other) => other !== link && other.hasRegistered);
     if (this.#localAddress === undefined || !isUsed) {
       const { route = systemRoute } = this.#options;
       this.#localAddress = localAddressFor(this.#configured, this.#addresses, route, this.#timers);
@@ -385,15 +367,15 @@ export class Agent {
 
   #onRegistered(link: CoordinatorLink, message: RegisteredMessage, isRenewal: boolean): void {
     this.#onSameCoordinator(link);
-    const others = this.#accepted.filter((other) => other !== link);
+    const others = this.#links.accepted.filter((other) => other !== link);
     const isFirst = others.length === 0;
     if (isFirst) this.#unreachable.clear();
     else this.#unreachable.recovered(link.urls);
     this.#announced(link, message);
     this.#reports.forget();
-    this.#emittedStatus = strictest(this.#accepted.map(({ operatorStatus }) => operatorStatus));
+    this.#emittedStatus = this.#links.operatorStatus;
     this.#operatorStatus = this.#emittedStatus.status;
-    if (isFirst || (isRenewal && link === this.#accepted[0])) this.#listeners.emit('registered', message);
+    if (isFirst || (isRenewal && link === this.#links.accepted[0])) this.#listeners.emit('registered', message);
     // A listener of the program may have ended the agent.
     if (this.#isEnded) return;
     for (const warning of message.warnings) this.warn(warning);
@@ -409,7 +391,7 @@ export class Agent {
   #onSameCoordinator(link: CoordinatorLink): void {
     const { coordinatorId } = link;
     if (coordinatorId === undefined) return;
-    for (const other of this.#links) {
+    for (const other of this.#links.all) {
       if (other === link || other.coordinatorId !== coordinatorId) continue;
       other.standBy(coordinatorId);
       this.#confirmations.drop(other);
@@ -418,23 +400,26 @@ export class Agent {
 
   #announced(link: CoordinatorLink, message: RegisteredMessage): void {
     const { accepted, ignored } = announcedCoordinators(this.#configured, message.coordinators);
-    for (const url of ignored.filter((each) => !this.#ignored.has(each)).slice(0, MAX_NOTICES - this.#ignored.size)) {
-      this.#ignored.add(url);
-      const text = coordinatorText(url);
-      this.#listeners.emit('warning', {
-        code: 'coordinator-ignored' satisfies AgentCode,
-        message: `the announced coordinator ${text} is not used, because its host is not configured and the connection has no TLS: to use it, add ${text} to ROLLCALL_URL`,
-      });
-    }
+    for (const url of ignored) this.#ignore(url, 'its host is not configured and the connection has no TLS');
     // Without ids, two connections could reach one coordinator, which keeps only one of them.
     if (link.coordinatorId !== undefined) link.announced = accepted;
-    else if (this.#links.length === 1) link.useAlternatives([...this.#configured, ...accepted]);
+    else if (this.#links.all.length === 1) link.useAlternatives([...this.#configured, ...accepted]);
+  }
+
+  /** Reports an address of a coordinator that is not used, once. */
+  #ignore(url: string, cause: string): void {
+    if (this.#ignored.has(url) || this.#ignored.size >= MAX_NOTICES) return;
+    this.#ignored.add(url);
+    const text = coordinatorText(url);
+    this.#listeners.emit('warning', {
+      code: 'coordinator-ignored' satisfies AgentCode,
+      message: `the announced coordinator ${text} is not used, because ${cause}: to use it, add ${text} to ROLLCALL_URL`,
+    });
   }
 
   #onOperatorStatus(): void {
-    const accepted = this.#accepted;
-    const effective = strictest(accepted.map(({ operatorStatus }) => operatorStatus));
-    const isChanged = accepted.length < 2 || !isSameOperatorStatus(effective, this.#emittedStatus);
+    const effective = this.#links.operatorStatus;
+    const isChanged = this.#links.accepted.length < 2 || !isSameOperatorStatus(effective, this.#emittedStatus);
     this.#emittedStatus = effective;
     this.#operatorStatus = effective.status;
     if (isChanged) this.#listeners.emit('status', effective);
@@ -448,7 +433,7 @@ export class Agent {
   }
 
   #sendStatus(message: NodeStatusMessage): void {
-    const registered = this.#links.filter((link) => link.isRegistered);
+    const { registered } = this.#links;
     this.#confirmations.request(registered);
     for (const link of registered) link.send(message);
   }
@@ -459,7 +444,7 @@ export class Agent {
   }
 
   #onRefused(link: CoordinatorLink, notice: Notice, hadNode: boolean): void {
-    if (!hadNode || this.#accepted.length > 0) {
+    if (!hadNode || this.#links.accepted.length > 0) {
       this.warn(notice);
       if (hadNode) this.#withdrawn(link);
       return;
@@ -471,7 +456,7 @@ export class Agent {
   }
 
   #onDown(link: CoordinatorLink, lost: string | undefined, url: string): void {
-    const others = this.#accepted.length;
+    const others = this.#links.accepted.length;
     if (lost !== undefined) {
       const where = `lost the coordinator at ${coordinatorText(url)} (${lost})`;
       const code = 'connection-lost' satisfies AgentCode;
@@ -485,20 +470,19 @@ export class Agent {
     }
     if (this.#isEnded) return;
     this.#withdrawn(link);
-    const free = this.#links.filter(({ sameAs }) => sameAs !== undefined);
-    const held = new Set(this.#links.map(({ coordinatorId }) => coordinatorId));
-    for (const other of free) if (!held.has(other.sameAs) && other !== link) other.retry(other.sameAs!);
+    for (const other of this.#links.free) if (other !== link) other.retry(other.sameAs!);
+    this.#services.refresh();
     this.#update();
   }
 
   /** `link` has lost the node. */
   #withdrawn(link: CoordinatorLink): void {
     const isComplete = this.#confirmations.drop(link);
-    if (this.#accepted.length === 0) {
+    if (this.#links.accepted.length === 0) {
       if (isComplete) this.#complete();
       return;
     }
-    const effective = strictest(this.#accepted.map(({ operatorStatus }) => operatorStatus));
+    const effective = this.#links.operatorStatus;
     if (!isSameOperatorStatus(effective, this.#emittedStatus)) this.#onOperatorStatus();
     if (isComplete) this.#complete();
   }
@@ -506,13 +490,13 @@ export class Agent {
   #onUnreachable(link: CoordinatorLink, url: string, faults: readonly AddressFault[]): void {
     // One address of a name may be unusable on this machine, for example an IPv6 address.
     if (link.target.origin === 'address' && !link.wasRegistered) return;
-    const hasOthers = this.#accepted.length > 0;
-    const missing = this.#links.filter(
-      ({ isAccepted, sameAs, target, wasRegistered }) =>
-        !isAccepted && sameAs === undefined && (target.origin !== 'address' || wasRegistered),
-    );
-    const urls = [...new Set(missing.flatMap((each) => each.urls))];
-    const notice = this.#unreachable.failed(url, faults, urls, hasOthers);
+    this.#services.refresh();
+    this.#warnUnreachable(url, faults);
+  }
+
+  #warnUnreachable(url: string, faults: readonly AddressFault[]): void {
+    const urls = [...this.#links.missingUrls, ...this.#services.unresolved];
+    const notice = this.#unreachable.failed(url, faults, urls, this.#links.accepted.length > 0);
     if (notice !== undefined) this.#listeners.emit('warning', notice);
   }
 
@@ -520,7 +504,8 @@ export class Agent {
     this.#isEnded = true;
     this.#cancelNames?.();
     this.#cancelNames = undefined;
-    const closed = this.#links.map((link) => link.end(how));
+    this.#services.close();
+    const closed = this.#links.all.map((link) => link.end(how));
     this.#requestedStatus.done('unregistered');
     await Promise.all(closed);
   }

@@ -7,6 +7,8 @@ import {
   coordinatorList,
   coordinatorText,
   MAX_COORDINATORS,
+  serviceAddresses,
+  serviceOf,
   socketPathOf,
 } from './coordinator-url.ts';
 
@@ -86,6 +88,69 @@ test('invalid, repeated and too many addresses are reported, and the others are 
   assert.equal(urls.length, MAX_COORDINATORS);
   assert.deepEqual(problems, ['more than 5 coordinators are listed']);
   assert.deepEqual(coordinatorList(many.slice(0, 5), {}).problems, []);
+});
+
+test('an empty entry is reported; an empty list is unset', () => {
+  for (const given of ['a.test,,b.test', 'a.test,b.test,', ['a.test', 'b.test', ''], ['a.test, ,b.test']]) {
+    const { urls, problems } = coordinatorList(given, {});
+    assert.deepEqual(urls, ['ws://a.test:8400/v1/agent', 'ws://b.test:8400/v1/agent']);
+    assert.deepEqual(problems, ['the list of coordinators has an empty entry']);
+  }
+  assert.equal(coordinatorList([' ', ','], { ROLLCALL_URL: ', ' }).areAlternatives, true);
+});
+
+test('one entry may contain several addresses', () => {
+  const { urls, problems } = coordinatorList(['ws://a.test,ws://b.test:9', 'c.test'], {});
+  assert.deepEqual(urls, ['ws://a.test:8400/v1/agent', 'ws://b.test:9/v1/agent', 'ws://c.test:8400/v1/agent']);
+  assert.deepEqual(problems, []);
+});
+
+test('a name with SRV records has no port', () => {
+  for (const [text, url] of [
+    ['ws://_rollcall._tcp.example.net', 'ws://_rollcall._tcp.example.net/v1/agent'],
+    ['https://_ROLLCALL._tcp.example.net/x/', 'wss://_rollcall._tcp.example.net/x/v1/agent'],
+    ['_rollcall._tcp.example.net', 'ws://_rollcall._tcp.example.net/v1/agent'],
+    ['ws://_rollcall._tcp.example.net:8400', undefined],
+    ['ws://_rollcall._tcp.', undefined],
+    ['ws://_other._tcp.example.net', 'ws://_other._tcp.example.net:8400/v1/agent'],
+  ] as const)
+    assert.equal(agentUrl(text), url);
+  assert.equal(serviceOf('ws://_rollcall._tcp.example.net/v1/agent'), '_rollcall._tcp.example.net');
+  assert.equal(serviceOf('ws://example.net:8400/v1/agent'), undefined);
+  assert.deepEqual(coordinatorList('ws://_rollcall._tcp.example.net:8400', {}).refused, [
+    'ws://_rollcall._tcp.example.net:8400 with a port, which SRV records contain already,',
+  ]);
+  // A coordinator cannot announce it.
+  const { accepted, ignored } = announcedCoordinators([], ['wss://_rollcall._tcp.example.net']);
+  assert.deepEqual([accepted, ignored], [[], []]);
+});
+
+test('SRV records: the lowest priority first, at most five, with scheme and path of the URL', () => {
+  const record = (name: string, port = 8400, priority = 0, weight = 0) => ({ name, port, priority, weight });
+  const url = 'ws://_rollcall._tcp.example.net/x/v1/agent';
+  const of = (...records: ReturnType<typeof record>[]) => serviceAddresses(url, records).addresses;
+  assert.deepEqual(of(record('b.test', 1, 2), record('C.test.', 2, 1, 5), record('a.test', 3, 1, 9)), [
+    'ws://a.test:3/x/v1/agent',
+    'ws://c.test:2/x/v1/agent',
+    'ws://b.test:1/x/v1/agent',
+  ]);
+  assert.deepEqual(of(record(''), record('.'), record('a.test', 0), record('a b'), record('u@a.test')), []);
+  assert.deepEqual(of(record('a.test'), record('a.test', 8400, 7)), ['ws://a.test:8400/x/v1/agent']);
+  assert.equal(of(...Array.from({ length: 40 }, (_, index) => record(`h${index}.test`))).length, 5);
+});
+
+test('SRV records of a wss URL must be in the domain of its name', () => {
+  const url = 'wss://_rollcall._tcp.example.net/v1/agent';
+  const names = ['a.example.net', 'example.net', 'evil.test', 'notexample.net', 'evil.test/.example.net'];
+  const records = names.map((name, index) => ({ name, port: 443, priority: index, weight: 0 }));
+  assert.deepEqual(serviceAddresses(url, records), {
+    addresses: ['wss://a.example.net:443/v1/agent', 'wss://example.net:443/v1/agent'],
+    ignored: [
+      'wss://evil.test:443/v1/agent',
+      'wss://notexample.net:443/v1/agent',
+      'wss://evil.test:443/.example.net:443/v1/agent',
+    ],
+  });
 });
 
 test('only the default addresses are alternatives', () => {

@@ -5,6 +5,9 @@ import { AGENT_PATH, DEFAULT_CONTROL_PORT, printableUrl } from '@rollcall/protoc
 /** Maximum number of coordinators of one agent. */
 export const MAX_COORDINATORS = 5;
 
+/** A host with this prefix is a name with SRV records. */
+const SERVICE_PREFIX = '_rollcall._tcp.';
+
 /** Hosts without a configured coordinator, tried in this order: this machine, then the Compose service name. */
 const DEFAULT_HOSTS = ['localhost', 'rollcall'] as const;
 
@@ -35,9 +38,10 @@ export function coordinatorList(
   }
   const urls = new Set<string>();
   const problems: string[] = [];
+  if (named.includes('')) problems.push('the list of coordinators has an empty entry');
   const refused: string[] = [];
   let isOverMaximum = false;
-  for (const text of named) {
+  for (const text of named.filter((each) => each !== '')) {
     const url = agentUrl(text);
     if (url === undefined) refused.push(refusedText(text));
     else if (urls.has(url)) problems.push(`the coordinator ${coordinatorText(url)} is listed twice`);
@@ -48,16 +52,19 @@ export function coordinatorList(
   return { urls: [...urls], areAlternatives: false, problems, refused };
 }
 
+/** The entries, empty ones included. None if all are empty. */
 function texts(given: string | readonly string[] | undefined): string[] {
   // The value may come from an untyped configuration: values that are not text are ignored.
-  const list: readonly unknown[] = typeof given === 'string' ? given.split(',') : Array.isArray(given) ? given : [];
-  return list.map((text) => (typeof text === 'string' ? text.trim() : '')).filter((text) => text !== '');
+  const list: readonly unknown[] = Array.isArray(given) ? given : [given];
+  const all = list.flatMap((text) => (typeof text === 'string' ? text.split(',').map((each) => each.trim()) : ['']));
+  return all.some((text) => text !== '') ? all : [];
 }
 
 function refusedText(text: string): string {
   const printed = printableUrl(text);
   if (text.includes('@'))
     return `${printed} with a user name or password (set ROLLCALL_JOIN_TOKEN, for commands ROLLCALL_ADMIN_TOKEN)`;
+  if (text.includes(SERVICE_PREFIX)) return `${printed} with a port, which SRV records contain already,`;
   return /[?#]/.test(text) ? `${printed} with a query or fragment` : printed;
 }
 
@@ -66,6 +73,7 @@ function refusedText(text: string): string {
  *
  * `text` is a URL with `http`, `https`, `ws` or `wss`, or `host:port`. A path is a prefix, as behind a reverse proxy:
  * `wss://ops.example/rollcall` is `wss://ops.example:443/rollcall/v1/agent`. Without a port: 8400, or 443 with TLS.
+ * A host `_rollcall._tcp.NAME` has SRV records, which contain the ports; a port is refused, and the result has none.
  * User name, password, query and fragment are refused.
  */
 export function agentUrl(text: string): string | undefined {
@@ -74,10 +82,15 @@ export function agentUrl(text: string): string | undefined {
   if (!match || !URL.canParse(withScheme)) return undefined;
   const isTls = /^(?:https|wss)$/i.test(match[1]!);
   const authority = match[2]!;
-  const port = /:(\d+)$/.exec(authority)?.[1] ?? (isTls ? '443' : String(DEFAULT_CONTROL_PORT));
-  if (Number(port) < 1) return undefined;
   const { hostname, pathname } = new URL(withScheme);
   if (hostname === '') return undefined;
+  const givenPort = /:(\d*)$/.exec(authority)?.[1];
+  if (hostname.toLowerCase().startsWith(SERVICE_PREFIX)) {
+    if (givenPort !== undefined || hostname.length === SERVICE_PREFIX.length) return undefined;
+    return `${isTls ? 'wss' : 'ws'}://${hostname}${prefixOf(pathname)}${AGENT_PATH}`;
+  }
+  const port = givenPort || (isTls ? '443' : String(DEFAULT_CONTROL_PORT));
+  if (Number(port) < 1) return undefined;
   return `${isTls ? 'wss' : 'ws'}://${hostname}:${port}${prefixOf(pathname)}${AGENT_PATH}`;
 }
 
@@ -118,6 +131,59 @@ export function nameOf(url: string): string | undefined {
   return host === '' || isIP(host) !== 0 ? undefined : host;
 }
 
+/** The name with SRV records in `url`, which is a result of `agentUrl`; `undefined` for other addresses. */
+export function serviceOf(url: string): string | undefined {
+  const host = hostOf(url);
+  return host.startsWith(SERVICE_PREFIX) ? host : undefined;
+}
+
+/** One SRV record: the lowest priority is used first. */
+export interface ServiceRecord {
+  readonly name: string;
+  readonly port: number;
+  readonly priority: number;
+  readonly weight: number;
+}
+
+/**
+ * The addresses of coordinators in `records`, which are the SRV records of the name in `url`: those with the lowest priority
+ * first, at most five. They have the scheme and the path of `url`.
+ *
+ * Answers of name servers can be forged. With TLS the agent must not send its token to another domain that has a certificate.
+ * Therefore the targets of a `wss` URL must be in the domain of the name; others are in `ignored`.
+ */
+export function serviceAddresses(
+  url: string,
+  records: readonly ServiceRecord[],
+): { readonly addresses: readonly string[]; readonly ignored: readonly string[] } {
+  const { protocol, pathname } = new URL(url);
+  const domain = (serviceOf(url) ?? '').slice(SERVICE_PREFIX.length);
+  const sorted = [...records].sort(
+    (one, other) =>
+      one.priority - other.priority ||
+      other.weight - one.weight ||
+      compare(one.name, other.name) ||
+      one.port - other.port,
+  );
+  const addresses = new Set<string>();
+  const ignored = new Set<string>();
+  for (const { name, port } of sorted) {
+    const host = name.replace(/\.$/, '').toLowerCase();
+    const address = agentUrl(`${protocol}//${host}:${port}${pathname}`);
+    if (host === '' || address === undefined) continue;
+    // The host of the parsed address: the target of a record may contain any octets.
+    const found = hostOf(address);
+    const isTrusted = protocol === 'ws:' || found === domain || found.endsWith(`.${domain}`);
+    (isTrusted ? addresses : ignored).add(address);
+  }
+  const most = (urls: ReadonlySet<string>) => [...urls].slice(0, MAX_COORDINATORS);
+  return { addresses: most(addresses), ignored: most(ignored) };
+}
+
+function compare(one: string, other: string): number {
+  return one < other ? -1 : one > other ? 1 : 0;
+}
+
 /** Announced coordinators. */
 export interface AnnouncedCoordinators {
   readonly accepted: readonly string[];
@@ -136,6 +202,6 @@ export function announcedCoordinators(
   const hosts = new Set(configured.map(hostOf));
   const urls = new Set(announced.map(agentUrl).filter((url) => url !== undefined && !configured.includes(url)));
   const isAccepted = (url: string) => url.startsWith('wss:') || hosts.has(hostOf(url));
-  const all = [...urls].filter((url) => url !== undefined);
+  const all = [...urls].filter((url) => url !== undefined && serviceOf(url) === undefined) as string[];
   return { accepted: all.filter(isAccepted), ignored: all.filter((url) => !isAccepted(url)) };
 }

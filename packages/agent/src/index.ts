@@ -5,7 +5,14 @@ export { type AnnouncedAddress, announcedAddress } from './announced-address.ts'
 export { backoffMs, type Rng } from './backoff.ts';
 export { type ClientTls, type ClientTlsFiles, clientTlsFiles, readClientTls } from './client-tls.ts';
 export { connectCause, MAX_REFUSAL_BODY, notRollcallCause, type Refusal, readRefusal } from './connect-cause.ts';
-export { adminUrl, agentUrl, type CoordinatorList, coordinatorList } from './coordinator-url.ts';
+export {
+  adminUrl,
+  agentUrl,
+  type CoordinatorList,
+  coordinatorList,
+  coordinatorText,
+  serviceOf,
+} from './coordinator-url.ts';
 export type { HeartbeatReport, ReportSource } from './heartbeats.ts';
 export type { Attachable } from './http.ts';
 export { defaultNodeId, type IdentitySource, newInstance, thisProcess } from './identity.ts';

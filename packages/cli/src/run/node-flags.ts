@@ -99,7 +99,8 @@ export function addNodeFlags(command: Command): Command {
     nodeOption('--drain-sessions <duration>', 'time for sessions to end before the program ends (default: 0s)'),
   ];
   for (const option of options) command.addOption(option);
-  const coordinator = 'address of the coordinator; a path is a prefix (default: ROLLCALL_URL); repeatable';
+  const coordinator =
+    'address of a coordinator, with a connection to each of up to five; a path is a prefix (default: ROLLCALL_URL); repeatable';
   return addClientTlsFlags(command.option('--coordinator <url>', coordinator, collect));
 }
 
