@@ -332,6 +332,76 @@ test('announced coordinators are connected too; one on another host over plain w
   assert.match(warnings[0]!.message, /add ws:\/\/unlisted\.invalid:1 to ROLLCALL_URL$/);
 });
 
+test('the own address of a connected coordinator is neither a warning nor a second connection', async (t) => {
+  const list = await coordinators(t, 2, true);
+  const agent = newAgent([list[0]!.url]);
+  t.after(() => agent.leave());
+  const events = eventsOf(agent);
+  agent.start();
+  const peer = await list[0]!.peer();
+  const own = 'ws://own.invalid:8400';
+  await peer.accept({ coordinators: [own, list[1]!.url], coordinatorUrl: own });
+  const second = await list[1]!.peer();
+  // Another coordinator announces it as well.
+  await second.accept({ coordinators: [own, 'wss://second.invalid'], coordinatorUrl: 'wss://second.invalid' });
+  await second.next('heartbeat');
+  assert.deepEqual(events, ['registered']);
+});
+
+for (const [code, error, scope] of [
+  [1002, undefined, 'connection'],
+  [1003, undefined, 'connection'],
+  [1007, undefined, 'connection'],
+  [1008, undefined, 'connection'],
+  [1009, undefined, 'connection'],
+  [1012, undefined, 'connection'],
+  [4000, undefined, 'connection'],
+  [4400, undefined, 'connection'],
+  [4401, undefined, 'connection'],
+  [4403, { code: 'forbidden' }, 'avoid'],
+  [4403, { code: 'id-owned' }, 'avoid'],
+  [4403, { code: 'too-many-nodes' }, 'avoid'],
+  [4403, { code: 'removed' }, 'everywhere'],
+  [4403, { code: 'not-this-node' }, 'everywhere'],
+  [4403, undefined, 'everywhere'],
+  [4408, undefined, 'connection'],
+  [4409, { code: 'superseded', holderConnected: true }, 'everywhere'],
+  [4409, { code: 'superseded', holderConnected: false }, 'avoid'],
+  [4409, { code: 'superseded' }, 'everywhere'],
+  [4409, { code: 'address-taken' }, 'connection'],
+  [4409, undefined, 'connection'],
+  [4426, undefined, 'everywhere'],
+] as const)
+  test(`close code ${code} ${error === undefined ? 'alone' : JSON.stringify(error)}: ${scope}`, async (t) => {
+    const timers = new ManualTimers();
+    const { agent, list, peers, events } = await registered(t, 2, { timers });
+    if (error !== undefined) peers[0]!.send({ type: 'error', message: 'a sentence', ...error });
+    const ended = next(agent, scope === 'everywhere' ? 'error' : 'warning');
+    peers[0]!.close(code);
+    await peers[0]!.closed();
+    await ended;
+    if (scope === 'everywhere') {
+      await peers[1]!.closed();
+      assert.deepEqual([agent.isEnded, peers[1]!.closeCode], [true, 1000]);
+      assert.ok(!peers[1]!.received.some(({ type }) => type === 'leave'));
+      return;
+    }
+    // The end has been handled when the agent waits for its next attempt.
+    await until(() => agent.isRegistered && !events.includes('disconnected'));
+    if (scope === 'avoid') {
+      await passes(timers, agent, [peers[1]!], 15_000);
+      assert.equal(list[0]!.connections, 1, 'it is avoided');
+      await passes(timers, agent, [peers[1]!], 60_000);
+    } else {
+      while (list[0]!.connections < 2) {
+        await new Promise(setImmediate);
+        timers.advance(0);
+      }
+    }
+    await (await list[0]!.peer()).accept();
+    assert.deepEqual([agent.isEnded, peers[1]!.closeCode], [false, undefined]);
+  });
+
 test('alternatives are one connection, and announced coordinators are further ones', async (t) => {
   const list = await coordinators(t, 3, true);
   const [first, second, third] = list;

@@ -400,7 +400,9 @@ export class Agent {
 
   #announced(link: CoordinatorLink, message: RegisteredMessage): void {
     const { accepted, ignored } = announcedCoordinators(this.#configured, message.coordinators);
-    for (const url of ignored) this.#ignore(url, 'its host is not configured and the connection has no TLS');
+    const own = this.#links.ownUrls;
+    for (const url of ignored.filter((each) => !own.has(each)))
+      this.#ignore(url, 'its host is not configured and the connection has no TLS');
     // Without ids, two connections could reach one coordinator, which keeps only one of them.
     if (link.coordinatorId !== undefined) link.announced = accepted;
     else if (this.#links.all.length === 1) link.useAlternatives([...this.#configured, ...accepted]);

@@ -30,7 +30,7 @@ import { AgentConnection, type ConnectionEnd } from './agent-connection.ts';
 import { backoffMs, type Rng } from './backoff.ts';
 import type { ClientTls } from './client-tls.ts';
 import { connectCause } from './connect-cause.ts';
-import { nameOf } from './coordinator-url.ts';
+import { agentUrl, nameOf } from './coordinator-url.ts';
 import { Heartbeats } from './heartbeats.ts';
 import type { JoinToken } from './join-token.ts';
 import type { LinkTarget } from './link-targets.ts';
@@ -137,6 +137,8 @@ export class CoordinatorLink {
   registeredAtMs: number = Number.NEGATIVE_INFINITY;
   /** Accepted coordinators that this coordinator has announced. */
   announced: readonly string[] = [];
+  /** The address that the coordinator announces for itself, as `agentUrl` returns it. */
+  ownUrl: string | undefined;
   operatorStatus: OperatorStatusMessage = OPERATOR_ENABLED;
 
   constructor(target: LinkTarget, options: CoordinatorLinkOptions, listener: CoordinatorLinkListener) {
@@ -399,6 +401,7 @@ export class CoordinatorLink {
     this.registeredAtMs = this.#timers.nowMs();
     this.operatorStatus = OPERATOR_ENABLED;
     this.#leaseMs = message.leaseMs;
+    this.ownUrl = message.coordinatorUrl === undefined ? undefined : agentUrl(message.coordinatorUrl);
     this.#reached = address === undefined || this.#coordinatorId === undefined ? undefined : { url, address };
     this.#watchSilence();
     this.#options.receiver.renew();

@@ -50,7 +50,13 @@ export class CoordinatorLinks {
 
   /** Coordinators that other coordinators have announced. */
   get announced(): readonly string[] {
-    return this.#all.flatMap(({ announced }) => announced);
+    const own = this.ownUrls;
+    return this.#all.flatMap(({ announced }) => announced.filter((url) => !own.has(url)));
+  }
+
+  /** Addresses that connected coordinators announce for themselves: no second connection to them is needed. */
+  get ownUrls(): ReadonlySet<string> {
+    return new Set(this.accepted.map(({ ownUrl }) => ownUrl).filter((url) => url !== undefined));
   }
 
   /** Names by which coordinators with an id were reached. `localhost` has no further coordinators. */

@@ -211,6 +211,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       epoch,
       coordinatorId,
       pace: registry.pace(),
+      coordinatorUrl: config.advertise,
       coordinators: config.advertise === undefined ? [] : [config.advertise],
       maxConnections: 2 * MAX_NODES,
       registrations,

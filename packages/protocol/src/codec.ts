@@ -309,6 +309,7 @@ function registered(fields: Fields): RegisteredMessage | undefined {
       'coordinatorId',
       fields.parsed('coordinatorId', (text) => (isCoordinatorId(text) ? text : undefined), '1 to 32 hex digits'),
     ),
+    ...optional('coordinatorUrl', fields.text('coordinatorUrl', 512)),
     coordinators:
       fields.texts('coordinators', 16, (text) => (text.length <= 512 ? text : undefined), 'an address') ?? [],
     warnings:

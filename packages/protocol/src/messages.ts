@@ -219,6 +219,8 @@ export interface RegisteredMessage {
   readonly epoch: string;
   /** Random id of the coordinator, which it keeps over restarts: 1 to 32 hex digits. Earlier coordinators do not send it. */
   readonly coordinatorId?: string;
+  /** The address of this coordinator in `coordinators`. */
+  readonly coordinatorUrl?: string;
   readonly coordinators: readonly string[];
   readonly warnings: readonly Warning[];
 }

@@ -71,7 +71,13 @@ export class ScriptedPeer {
 
   /** Takes the registration and accepts it. */
   async accept(
-    pace: { heartbeatMs?: number; leaseMs?: number; coordinators?: string[]; coordinatorId?: string } = {},
+    pace: {
+      heartbeatMs?: number;
+      leaseMs?: number;
+      coordinators?: string[];
+      coordinatorId?: string;
+      coordinatorUrl?: string;
+    } = {},
   ): Promise<NodeRegistration> {
     const { node } = await this.next('register');
     this.send({
@@ -82,6 +88,7 @@ export class ScriptedPeer {
       leaseMs: pace.leaseMs ?? DEFAULT_LEASE_MS,
       epoch: 'test',
       ...(pace.coordinatorId === undefined ? {} : { coordinatorId: pace.coordinatorId }),
+      ...(pace.coordinatorUrl === undefined ? {} : { coordinatorUrl: pace.coordinatorUrl }),
       coordinators: pace.coordinators ?? [],
       warnings: [],
     });

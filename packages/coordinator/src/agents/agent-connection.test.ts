@@ -53,6 +53,7 @@ function connect(heartbeatMs?: number) {
       pace: cluster.registry.pace(),
       epoch: 'e',
       coordinatorId: 'c0',
+      coordinatorUrl: undefined,
       coordinators: [],
       rights: () => ({ mayShadow: false }),
       onRegistered: () => undefined,

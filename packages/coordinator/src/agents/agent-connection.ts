@@ -33,6 +33,8 @@ export interface AgentDependencies {
   readonly epoch: string;
   /** Random id of this coordinator. */
   readonly coordinatorId: string;
+  /** The address of this coordinator that is announced to agents. */
+  readonly coordinatorUrl: string | undefined;
   /** Addresses of further coordinators that agents may connect to. */
   readonly coordinators: readonly string[];
   /** Limits of the token on registrations of this connection. */
@@ -284,9 +286,10 @@ export class AgentConnection {
     const registered = outcome.find((event) => event.type === 'registered');
     const accepted = cluster.registry.registration(node.id);
     if (!registered || !accepted) return;
-    const { pace, epoch, coordinatorId, coordinators } = this.#dependencies;
+    const { pace, epoch, coordinatorId, coordinatorUrl, coordinators } = this.#dependencies;
     const { warnings } = registered;
-    this.send({ type: 'registered', node: accepted, ...pace, epoch, coordinatorId, coordinators, warnings });
+    const own = { coordinatorId, ...(coordinatorUrl === undefined ? {} : { coordinatorUrl }) };
+    this.send({ type: 'registered', node: accepted, ...pace, epoch, ...own, coordinators, warnings });
     // The requested status of an operator survives reconnects.
     if (cluster.registry.node(node.id)?.operatorStatus.status !== 'enabled') this.sendOperatorStatus(node.id);
     this.#dependencies.onRegistered(this, node.id, address, registered.needsProbe);

@@ -39,6 +39,8 @@ export interface AgentServerOptions {
   /** Random id of this coordinator. */
   readonly coordinatorId: string;
   readonly pace: AgentDependencies['pace'];
+  /** The address of this coordinator that is announced to agents. */
+  readonly coordinatorUrl: string | undefined;
   readonly coordinators: readonly string[];
   /** Upper bound of open connections, registered or not. */
   readonly maxConnections: number;
@@ -81,7 +83,8 @@ export class AgentServer {
       perMessageDeflate: false,
       handleProtocols: (offered) => chooseSubprotocol(offered) ?? false,
     });
-    const { cluster, tokens, policy, registrations, pace, epoch, coordinatorId, coordinators } = options;
+    const { cluster, tokens, policy, registrations, pace, epoch, coordinatorId, coordinatorUrl, coordinators } =
+      options;
     this.#server.on('headers', (headers) => headers.push(`${COORDINATOR_ID_HEADER}: ${coordinatorId}`));
     this.#dependencies = {
       cluster,
@@ -90,6 +93,7 @@ export class AgentServer {
       pace,
       epoch,
       coordinatorId,
+      coordinatorUrl,
       coordinators,
       rights: ({ peer }, node) => registrationRights({ tokens, registry: cluster.registry }, peer.identity, node),
       onRegistered: (connection, id, address, needsProbe) => this.#onRegistered(connection, id, address, needsProbe),

@@ -80,6 +80,7 @@ const COORDINATOR_MESSAGES: readonly object[] = [
     ...PACE,
     epoch: 'k3J0',
     coordinatorId: '5f0c9b7e',
+    coordinatorUrl: 'ws://10.0.0.2:8400',
     coordinators: ['ws://10.0.0.2:8400'],
     warnings: [{ code: 'superseded', message: 'a sentence' }],
   },

@@ -120,6 +120,7 @@ const DEFINITIONS: Readonly<Record<string, JsonSchema>> = {
       ...PACE,
       epoch: text(64),
       coordinatorId: { type: 'string', pattern: '^[0-9a-f]{1,32}$' },
+      coordinatorUrl: text(512),
       coordinators: list({ type: 'string', maxLength: 512 }, 16),
       warnings: list(object({}, { code: text(64), message: text(1_024) }), 16),
     },
