@@ -124,3 +124,50 @@ test('the agent in Python ends permanently when a later process has its id, and 
   assert.equal((await earlier.next('error'))['code'], 'superseded');
   assert.equal(await ended, 1);
 });
+
+test('the agent in Python holds a connection to each coordinator, outlives one of them, and refuses bad lists', {
+  timeout: 180_000,
+  skip: hasPython ? false : 'python3 is missing: apt-get install python3',
+}, async (t) => {
+  const clusters = await Promise.all([LiveCluster.start(), LiveCluster.start()]);
+  t.after(() => Promise.all(clusters.map((cluster) => cluster.close())));
+  const [first, second] = clusters as [LiveCluster, LiveCluster];
+  const urls = clusters.map(({ controlUrl }) => controlUrl.replace('http', 'ws'));
+  const words = [AGENT, '--id', 'py-3', '--balancer', 'py', '--serve', '0', '--host', 'py.test'];
+  const start = (list: string) =>
+    spawn('python3', words, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ROLLCALL_URL: list } });
+  const agent = start(urls.join(','));
+  agent.stderr.pipe(process.stderr);
+  t.after(() => agent.kill('SIGKILL'));
+  const told = new Told(agent);
+  const places = [await told.next('registered'), await told.next('registered')].map((line) => line['coordinator']);
+  assert.deepEqual(new Set(places), new Set(urls));
+  for (const cluster of clusters) {
+    await cluster.untilUp('py-3');
+    while ((await statusThrough(cluster)) !== 200) await sleep(10);
+  }
+
+  await first.killControl();
+  assert.equal((await told.next('lost'))['coordinator'], urls[0]);
+  for (const cluster of clusters) assert.equal(await statusThrough(cluster), 200, 'nothing fails');
+  assert.equal((await told.next('registered'))['coordinator'], urls[0], 'it returns');
+  for (const cluster of clusters) assert.equal(await statusThrough(cluster), 200);
+  await second.untilUp('py-3');
+
+  const ended = new Promise((resolve) => agent.once('exit', resolve));
+  agent.kill('SIGTERM');
+  const left = [await told.next('left'), await told.next('left')].map((line) => line['coordinator']);
+  assert.deepEqual(new Set(left), new Set(urls));
+  assert.equal(await ended, 0);
+  for (const cluster of clusters) assert.equal(await statusThrough(cluster), 503);
+
+  for (const [list, sentence] of [
+    ['ws://a.test,a.test:8400', /listed twice/],
+    ['a,b,c,d,e,f', /more than 5/],
+    ['ws://a.test,', /no address/],
+  ] as const) {
+    const bad = spawnSync('python3', words, { encoding: 'utf8', env: { ...process.env, ROLLCALL_URL: list } });
+    assert.equal(bad.status, 2);
+    assert.match(bad.stderr, sentence);
+  }
+});

@@ -4,11 +4,11 @@
   agent.py --coordinator ws://127.0.0.1:8400 --id web-1 --balancer web --url http://127.0.0.1:3000
   agent.py --coordinator ws://127.0.0.1:8400 --id web-1 --balancer web --serve 3000
 
-The agent registers and sends heartbeats. On SIGTERM it sends `stopped`, waits for `drained`, sends `leave` and exits. It
-reconnects with full jitter when a coordinator is lost; several --coordinator are tried in turn. With --serve it is also
-the node: a page on 127.0.0.1 that proves its instance (section 7.3). The join token is the value of ROLLCALL_JOIN_TOKEN, or
+The agent registers and sends heartbeats. On SIGTERM it sends `stopped`, waits for `drained`, sends `leave` and exits. It holds
+a connection to each coordinator: up to five --coordinator, or ROLLCALL_URL with commas. It reconnects with full jitter when one
+is lost. It does not look for announced coordinators, SRV records or further addresses of a name. With --serve it is also the node: a page on 127.0.0.1 that proves its instance (section 7.3). The join token is the value of ROLLCALL_JOIN_TOKEN, or
 the content of the file ROLLCALL_JOIN_TOKEN_FILE. Events are written to standard output, one JSON object per line.
-Exit code: 0 left in order, 1 refused permanently.
+Exit code: 0 left in order, 1 refused permanently, 2 wrong addresses.
 """
 import argparse, base64, hashlib, hmac, http.server, json, os, random, re, secrets, select, signal, socket, struct, sys, threading, time
 from urllib.parse import urlsplit
@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455 section 1.3
 TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
 MAX_MESSAGE = 65536  # section 1.2, octets
+MAX_COORDINATORS = 5  # section 9.3
 LIFTABLE = ("forbidden", "id-owned", "too-many-nodes")  # section 9.1, after 4403
 
 
@@ -62,6 +63,7 @@ class WebSocket:
         wanted = base64.b64encode(hashlib.sha1((key + GUID).encode()).digest()).decode()
         if answer.get("sec-websocket-accept") != wanted or answer.get("sec-websocket-protocol") != "rollcall.v1":
             raise Lost("not a Rollcall coordinator")
+        self.coordinator_id = answer.get("rollcall-coordinator")
 
     def _fill(self):
         octets = self.socket.recv(65536)
@@ -126,7 +128,9 @@ class WebSocket:
 
 
 def tell(kind, **fields):
-    print(json.dumps({"event": kind, **fields}), flush=True)
+    # One write for each line: the links write from several threads.
+    sys.stdout.write(json.dumps({"event": kind, **fields}) + "\n")
+    sys.stdout.flush()
 
 
 def join_token():
@@ -165,29 +169,75 @@ def serve(port, instance):
 
 
 class Agent:
-    def __init__(self, options):
+    """The node. It has one link, with a thread of its own, to each coordinator (section 9.3)."""
+
+    def __init__(self, options, coordinators):
         self.options = options
         self.is_ending = False
-        self.lease = 20.0
+        self.exit_code = None
         self.instance = secrets.token_hex(16)
         self.incarnation = int(time.time() * 1000)
         self.url = options.url or serve(options.serve, self.instance)
+        self.lock = threading.Lock()
+        self.links = [Link(self, alternatives) for alternatives in coordinators]
         signal.signal(signal.SIGTERM, self.on_signal)
 
     def on_signal(self, *_):
         self.is_ending = True
 
     def run(self):
-        """Connects until the node has left or is refused permanently (section 9). Returns the exit code."""
+        """Returns the exit code, when all links have ended."""
+        for link in self.links:
+            link.thread.start()
+        for link in self.links:
+            while link.thread.is_alive():
+                link.thread.join(0.2)
+        return self.exit_code or 0
+
+    def stop(self):
+        """A refusal with the scope "everywhere": the other connections are closed without `leave`."""
+        self.exit_code = 1
+
+    def is_held(self, link, coordinator_id):
+        """Takes the coordinator with this id for `link`. True when another link is connected to it."""
+        with self.lock:
+            if any(other is not link and other.coordinator_id == coordinator_id for other in self.links):
+                return True
+            link.coordinator_id = coordinator_id
+            return False
+
+    def is_awaited(self):
+        """A connected coordinator has not confirmed the end of this node yet."""
+        return any(link.is_registered and not link.is_drained for link in self.links)
+
+
+class Link:
+    """The connection to one coordinator. `alternatives` are tried in turn."""
+
+    def __init__(self, agent, alternatives):
+        self.agent, self.alternatives = agent, alternatives
+        self.lease = 20.0
+        self.coordinator_id = None
+        self.is_registered = self.is_drained = False
+        self.thread = threading.Thread(target=self.run, daemon=True)
+
+    @property
+    def is_over(self):
+        return self.agent.is_ending or self.agent.exit_code is not None
+
+    def run(self):
+        """Connects until the node has left or is refused permanently (section 9)."""
         attempt, turn = 0, 0
-        coordinators = self.options.coordinator
-        while not self.is_ending:
+        count = len(self.alternatives)
+        while not self.is_over:
             pause = 0.0
+            url = self.alternatives[turn % count]
             try:
-                if self.connect(coordinators[turn % len(coordinators)]):
-                    return 0
+                if self.connect(url):
+                    return
+                pause = 30.0  # Another link is connected to this coordinator.
             except Lost as lost:
-                tell("lost", code=lost.code, status=lost.status, reason=str(lost))
+                tell("lost", coordinator=url, code=lost.code, status=lost.status, reason=str(lost))
                 is_superseded = lost.code == 4409 and (self.last_error or {}).get("code") == "superseded"
                 is_connected = (self.last_error or {}).get("holderConnected", self.was_registered)
                 # An operator can lift these refusals, so the same process retries about once a minute.
@@ -195,61 +245,82 @@ class Agent:
                 is_final = lost.code in (4403, 4426) and not is_refused
                 if is_final or (is_superseded and is_connected):
                     tell("stopped", reason=(self.last_error or {}).get("message", str(lost)))
-                    return 1
+                    self.agent.stop()
+                    return
                 if is_superseded:
                     pause = self.lease
                 if self.was_registered and lost.code != 4409:
                     attempt = 0
-                if is_refused and (attempt + 1) % len(coordinators) == 0:
+                if is_refused and (attempt + 1) % count == 0:
                     pause = 60 * random.uniform(0.75, 1.25)
                 pause += lost.retry_after * random.uniform(0.5, 1)
             except OSError as error:
-                tell("unreachable", reason=str(error))
+                tell("unreachable", coordinator=url, reason=str(error))
+            finally:
+                self.is_registered, self.coordinator_id = False, None
             turn += 1
-            # Every coordinator is tried before the pause grows.
-            pause += random.uniform(0, min(10, 0.25 * 2 ** min(16, attempt // len(coordinators))))
+            # Every alternative is tried before the pause grows.
+            pause += random.uniform(0, min(10, 0.25 * 2 ** min(16, attempt // count)))
             attempt += 1
             until = time.monotonic() + pause
-            while not self.is_ending and time.monotonic() < until:
+            while not self.is_over and time.monotonic() < until:
                 time.sleep(min(0.1, max(0, until - time.monotonic())))
-        return 0
 
-    def connect(self, coordinator):
-        """Runs one connection. Returns True when the node has left in order."""
-        self.was_registered, self.last_error = False, None
-        ws = WebSocket(coordinator, join_token())
+    def connect(self, url):
+        """Runs one connection. True when the node has left in order, False when another link has this coordinator."""
+        self.was_registered, self.last_error, self.is_drained = False, None, False
+        options = self.agent.options
+        ws = WebSocket(url, join_token())
+        if ws.coordinator_id is not None and self.agent.is_held(self, ws.coordinator_id):
+            ws.close(1000)
+            return False
+        try:
+            return self.speak(ws, url, options)
+        finally:
+            ws.socket.close()
+
+    def speak(self, ws, url, options):
+        agent = self.agent
         node = {
-            "id": self.options.id,
-            "balancer": self.options.balancer,
-            "url": self.url,
-            "instance": self.instance,
-            "incarnation": self.incarnation,
+            "id": options.id,
+            "balancer": options.balancer,
+            "url": agent.url,
+            "instance": agent.instance,
+            "incarnation": agent.incarnation,
         }
-        if self.options.serve is not None:
+        if options.serve is not None:
             node["proves"] = True
-        if self.options.host:
-            node["hosts"] = self.options.host
+        if options.host:
+            node["hosts"] = options.host
         ws.send(json.dumps({"type": "register", "node": node}).encode())
         period, next_beat, seq, stop_until, silent_checks = 1.0, None, 0, None, 0
-        next_check = time.monotonic() + self.lease / 3
+        # With several coordinators a ping every second, and 6 s of silence end the connection (section 9.3).
+        is_several = len(agent.links) > 1
+        checks = 6 if is_several else 3
+        check_every = lambda: 1.0 if is_several else self.lease / 3
+        last_check = time.monotonic()
+        next_check = last_check + check_every()
         while True:
             now = time.monotonic()
-            if self.is_ending and self.was_registered and stop_until is None:
+            if agent.exit_code is not None:
+                ws.close(1000)
+                return True
+            if agent.is_ending and self.was_registered and stop_until is None:
                 ws.send(json.dumps({"type": "status", "status": "stopped", "reason": "SIGTERM", "deadlineMs": 8000}).encode())
                 stop_until = now + 8
-            if stop_until is not None and now >= stop_until:
-                return self.leave(ws)
+            if stop_until is not None and (now >= stop_until or (self.is_drained and not agent.is_awaited())):
+                return self.leave(ws, url)
             if next_beat is not None and now >= next_beat:
                 seq += 1
                 load = min(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
                 ws.send(json.dumps({"type": "heartbeat", "seq": seq, "load": load}).encode())
                 next_beat = now + period
             if now >= next_check:
-                silent_checks = 0 if now - ws.heard < self.lease / 3 else silent_checks + 1
-                if silent_checks > 3:
-                    raise Lost(f"silent for {self.lease} s")
+                silent_checks = 0 if ws.heard >= last_check else silent_checks + 1
+                if silent_checks > checks:
+                    raise Lost(f"silent for {checks * check_every()} s")
                 ws.send(b"", PING)
-                next_check = now + self.lease / 3
+                last_check, next_check = now, now + check_every()
             text = ws.receive(min(0.1, period / 4))
             if text is None:
                 continue
@@ -261,34 +332,61 @@ class Agent:
             if kind in ("registered", "pace"):
                 period, self.lease = message["heartbeatMs"] / 1000, message["leaseMs"] / 1000
             if kind == "registered":
-                self.was_registered, next_beat = True, time.monotonic()
-                tell("registered", route=message["node"]["route"], leaseMs=message["leaseMs"])
+                self.was_registered = self.is_registered = True
+                next_beat = time.monotonic()
+                tell("registered", coordinator=url, route=message["node"]["route"], leaseMs=message["leaseMs"])
                 for warning in message.get("warnings", []):
                     tell("warning", **warning)
             elif kind == "status":
-                tell("wanted", status=message["status"], reason=message.get("reason"))
+                tell("wanted", coordinator=url, status=message["status"], reason=message.get("reason"))
             elif kind == "error":
                 self.last_error = message
-                tell("error", code=message["code"], message=message["message"])
+                tell("error", coordinator=url, code=message["code"], message=message["message"])
             elif kind == "drained" and stop_until is not None:
-                tell("drained")
-                return self.leave(ws)
+                tell("drained", coordinator=url)
+                self.is_drained = True
             # A message of another type is ignored.
 
-    def leave(self, ws):
+    def leave(self, ws, url):
         ws.send(json.dumps({"type": "leave"}).encode())
         ws.close(1000)
-        tell("left")
+        tell("left", coordinator=url)
         return True
+
+
+def coordinators_of(given):
+    """A list of alternatives for each coordinator. Exits with 2 for a list that section 9.3 does not allow."""
+    texts = given if given else [os.environ.get("ROLLCALL_URL", "")]
+    entries = [entry.strip() for text in texts for entry in text.split(",")]
+    if not any(entries):
+        return [["ws://localhost:8400", "ws://rollcall:8400"]]
+    urls = []
+    for entry in entries:
+        url = entry if "://" in entry else f"ws://{entry}"
+        parts = urlsplit(url)
+        if parts.scheme not in ("ws", "http") or not parts.hostname or parts.hostname.startswith("_rollcall."):
+            sys.exit(usage(f"{entry!r} is no address that this agent can use: write ws://HOST:PORT"))
+        urls.append(f"ws://{parts.netloc if parts.port else f'{parts.netloc}:8400'}")
+    if len(set(urls)) < len(urls):
+        sys.exit(usage("an address of a coordinator is listed twice"))
+    if len(urls) > MAX_COORDINATORS:
+        sys.exit(usage(f"more than {MAX_COORDINATORS} coordinators are listed"))
+    return [[url] for url in urls]
+
+
+def usage(message):
+    print(message, file=sys.stderr)
+    return 2
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--coordinator", action="append", required=True, help="address ws://HOST:PORT; may be repeated")
+    parser.add_argument("--coordinator", action="append", help="address ws://HOST:PORT; may be repeated (default: ROLLCALL_URL)")
     parser.add_argument("--id", required=True)
     parser.add_argument("--balancer", required=True)
     parser.add_argument("--host", action="append", help="host name that the node serves (default: all)")
     place = parser.add_mutually_exclusive_group(required=True)
     place.add_argument("--url", help="address of a running program")
     place.add_argument("--serve", type=int, metavar="PORT", help="serve the node on this port of 127.0.0.1; 0: a free port")
-    sys.exit(Agent(parser.parse_args()).run())
+    options = parser.parse_args()
+    sys.exit(Agent(options, coordinators_of(options.coordinator)).run())
