@@ -91,9 +91,18 @@ export class LiveCluster {
 
   /** `kill -9` of the control process; the supervisor starts another. */
   async killControl(): Promise<void> {
-    const isControl = (pid: number): boolean => readText(`/proc/${pid}/cmdline`).includes('/processes/control.');
-    process.kill(descendants(this.#up!.pid!).find(isControl)!, 'SIGKILL');
+    process.kill(this.#controlPid(), 'SIGKILL');
     await this.#untilControlAnswers();
+  }
+
+  /** Stops the control process with SIGSTOP. The supervisor replaces it after 10 s. */
+  freezeControl(): void {
+    process.kill(this.#controlPid(), 'SIGSTOP');
+  }
+
+  #controlPid(): number {
+    const isControl = (pid: number): boolean => readText(`/proc/${pid}/cmdline`).includes('/processes/control.');
+    return descendants(this.#up!.pid!).find(isControl)!;
   }
 
   /** `kill -9` of the worker that follows the feed right now. */

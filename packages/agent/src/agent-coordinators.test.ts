@@ -1,11 +1,16 @@
 /** An agent with several coordinators. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { ErrorMessage } from '@rollcall/protocol';
 import { type Agent, type AgentEvents, type AgentOptions, NAMES_MS } from './agent.ts';
 import { SAME_COORDINATOR_MS, SILENT_MS } from './coordinator-link.ts';
+import { joinToken } from './join-token.ts';
+import { startBlackHole } from './testing/black-hole.ts';
 import { ManualTimers } from './testing/manual-timers.ts';
 import {
   type ScriptedCoordinator,
@@ -137,6 +142,64 @@ test('a coordinator that does not answer delays neither the registration nor the
   // No time has passed.
   await left;
   assert.equal(timers.size, 0);
+});
+
+test('a port that answers no connect delays the registration by no more than 1 s', async (t) => {
+  const hole = await startBlackHole();
+  t.after(() => hole.close());
+  const [coordinator] = await coordinators(t, 1, true);
+  const agent = newAgent([`ws://127.0.0.1:${hole.port}/v1/agent`, coordinator!.url], { rng: Math.random });
+  t.after(() => agent.leave());
+  const unreachable = next(agent, 'warning');
+  const startedAtMs = performance.now();
+  const ready = next(agent, 'registered');
+  agent.start();
+  await (await coordinator!.peer()).accept();
+  await ready;
+  assert.ok(performance.now() - startedAtMs < 1_000);
+  assert.match((await unreachable).message, /no answer in 1 s; other coordinators are connected; retrying$/);
+});
+
+test('a drain with a coordinator that does not answer ends at its deadline', async (t) => {
+  const timers = new ManualTimers();
+  const { agent, peers } = await registered(t, 2, { timers });
+  const drained = agent.drain({ deadlineMs: 3_000 });
+  for (const peer of peers) await peer.next('status');
+  const confirmed = next(agent, 'scale');
+  peers[1]!.send({ type: 'drained' });
+  peers[1]!.send({ type: 'scale', count: 1 });
+  await confirmed;
+  let outcome: string | undefined;
+  void drained.then((each) => {
+    outcome = each;
+  });
+  timers.advance(2_999);
+  await new Promise(setImmediate);
+  assert.equal(outcome, undefined);
+  timers.advance(1);
+  assert.equal(await drained, 'deadline');
+});
+
+test('after a rotation of the token file each connection uses the new token', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'rollcall-token-'));
+  t.after(() => rmSync(directory, { recursive: true }));
+  const file = join(directory, 'token');
+  writeFileSync(file, 'first\n');
+  const { list, peers, events } = await registered(t, 2, {
+    token: () => joinToken(undefined, { ROLLCALL_JOIN_TOKEN_FILE: file }),
+  });
+  assert.deepEqual(
+    peers.map(({ authorization }) => authorization),
+    ['Bearer first', 'Bearer first'],
+  );
+  writeFileSync(file, 'second\n');
+  // One after the other, as two coordinators end the old token at different times.
+  for (const [index, peer] of peers.entries()) {
+    peer.close(4401);
+    const again = await accepted(list[index]!);
+    assert.equal(again.authorization, 'Bearer second');
+  }
+  assert.ok(!events.some((event) => event.startsWith('disconnected')), 'the node is registered all the time');
 });
 
 test('a drain is complete when each coordinator has confirmed it', async (t) => {

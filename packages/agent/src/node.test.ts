@@ -382,6 +382,29 @@ test('misuse never throws: invalid servers, names, metrics, coordinators, callba
   assert.ok(coordinator.url);
 });
 
+test('each mistake in the list of coordinators is one warning, and the rest of the list is used', async (t) => {
+  const lines: string[] = [];
+  const { node, server, coordinator } = await setUp(t);
+  const own = coordinator.url;
+  const dead = [1, 2, 3, 4, 5].map((host) => `ws://127.0.0.${host}:1`);
+  const other = new RollcallNode(
+    { coordinator: [own, '', own, ...dead], signals: [], log: (line) => void lines.push(line) },
+    {},
+    systemTimers(),
+  );
+  t.after(() => other.close());
+  await node.close();
+  other.attach(server);
+  await listen(server);
+  await (await coordinator.peer()).accept();
+  const place = own.replace('/v1/agent', '');
+  assert.deepEqual(lines.slice(0, 3), [
+    'rollcall: the list of coordinators has an empty entry; the rest of the list is used',
+    `rollcall: the coordinator ${place} is listed twice; the rest of the list is used`,
+    'rollcall: more than 5 coordinators are listed; the rest of the list is used',
+  ]);
+});
+
 test('no value of an untyped configuration throws or stops the application', async (t) => {
   const { server, coordinator } = await setUp(t);
   const port = await listen(server);
