@@ -465,6 +465,33 @@ for (const [code, error, scope] of [
     assert.deepEqual([agent.isEnded, peers[1]!.closeCode], [false, undefined]);
   });
 
+test('a link over a UNIX socket is the only one: no ping each second, and no name is looked up', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'rollcall-socket-'));
+  t.after(() => rmSync(directory, { recursive: true }));
+  const path = join(directory, 's');
+  const coordinator = await startScriptedCoordinator({ id: 'c0', path });
+  t.after(() => coordinator.close());
+  const timers = new ManualTimers();
+  const lookedUp: string[] = [];
+  const agent = newAgent([coordinator.url], {
+    timers,
+    lookUp: async (name) => {
+      lookedUp.push(name);
+      return [];
+    },
+  });
+  t.after(() => agent.leave());
+  const events = eventsOf(agent);
+  agent.start();
+  const peer = await accepted(coordinator);
+  // Longer than the silence with several coordinators; no turn of the event loop between the checks.
+  timers.advance(SILENT_MS + 1_000);
+  assert.ok(agent.isRegistered);
+  await agent.leave();
+  await peer.closed();
+  assert.deepEqual([lookedUp, events, coordinator.connections], [[], ['registered'], 1]);
+});
+
 test('alternatives are one connection, and announced coordinators are further ones', async (t) => {
   const list = await coordinators(t, 3, true);
   const [first, second, third] = list;

@@ -121,15 +121,17 @@ export interface ScriptedCoordinator {
   close(): Promise<void>;
 }
 
-/** Listens on a free port of `host`. `id` is sent in the answer to each upgrade. */
+/** Listens on a free port of `host`, or on the UNIX socket `path`. `id` is sent in the answer to each upgrade. */
 export async function startScriptedCoordinator({
   id,
   host = '127.0.0.1',
   port = 0,
+  path,
 }: {
   readonly id?: string;
   readonly host?: string;
   readonly port?: number;
+  readonly path?: string;
 } = {}): Promise<ScriptedCoordinator> {
   const server = createServer();
   const sockets = new WebSocketServer({ noServer: true, handleProtocols: () => AGENT_SUBPROTOCOL });
@@ -151,11 +153,15 @@ export async function startScriptedCoordinator({
       events.emit('peer');
     });
   });
-  server.listen(port, host);
+  if (path === undefined) server.listen(port, host);
+  else server.listen(path);
   await once(server, 'listening');
-  const address = server.address() as AddressInfo;
+  const address = server.address();
   return {
-    url: `ws://${host}:${address.port}${AGENT_PATH}`,
+    url:
+      path === undefined
+        ? `ws://${host}:${(address as AddressInfo).port}${AGENT_PATH}`
+        : `ws+unix:${path}:${AGENT_PATH}`,
     get connections() {
       return connections;
     },
