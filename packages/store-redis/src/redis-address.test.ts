@@ -84,7 +84,7 @@ for (const [text, message] of BAD)
 test('a refused address is printed without its passwords', () => {
   for (const text of [
     'redis://u:secret@r/x',
-    'redis://u:secret@x@r/',
+    'redis://u:secret@x@r/x',
     'redis-sentinel://a?sentinel-password=secret&x=1#m',
   ])
     assert.throws(

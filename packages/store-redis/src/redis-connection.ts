@@ -37,6 +37,8 @@ export class RedisConnection {
   #cause: RedisProblem | undefined;
   #reported = '';
   #isReady = false;
+  /** The connection is in the wrong database, and is closed. */
+  #isUnusable = false;
   #isClosed = false;
 
   constructor(options: RedisConnectionOptions) {
@@ -50,8 +52,10 @@ export class RedisConnection {
       if (this.#isReady && this.#cause === undefined)
         this.#report(new RedisProblem('unreachable', 'redis is unreachable (connection lost); reconnecting'));
       this.#isReady = false;
+      this.#isUnusable = false;
     });
     events.on('ready', () => {
+      if (this.#isUnusable) return;
       this.#isReady = true;
       this.#cause = undefined;
       this.#reported = '';
@@ -90,9 +94,11 @@ export class RedisConnection {
 
   #fail(error: Error): void {
     this.#report(problemOf(error));
-    // ioredis would continue in database 0.
     const { command } = error as { command?: { name?: unknown } };
-    if (command?.name === 'select') this.#client.disconnect(true);
+    if (command?.name !== 'select') return;
+    // ioredis would continue in database 0.
+    this.#isUnusable = true;
+    this.#client.disconnect(true);
   }
 
   #report(problem: RedisProblem): void {

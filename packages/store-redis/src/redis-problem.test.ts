@@ -19,6 +19,7 @@ const CASES: readonly [RedisProblemKind, message: string, code?: string][] = [
   ['out-of-memory', "OOM command not allowed when used memory > 'maxmemory'. script: 1, on @user_script:1."],
   ['loading', 'LOADING Redis is loading the dataset in memory'],
   ['wrong-password', 'WRONGPASS invalid username-password pair or user is disabled.'],
+  ['wrong-password', 'ERR Protocol error: unauthenticated multibulk length'],
   ['wrong-password', 'NOAUTH Authentication required.'],
   ['no-permission', "NOPERM this user has no permissions to run the 'eval' command"],
   ['no-permission', 'DENIED Redis is running in protected mode'],

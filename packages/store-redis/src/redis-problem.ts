@@ -51,7 +51,7 @@ const KINDS: readonly [RedisProblemKind, RegExp, string, string?][] = [
   ['loading', /\bLOADING\b/, 'redis is loading its data'],
   [
     'wrong-password',
-    /\bWRONGPASS\b|\bNOAUTH\b|invalid password|AUTH.*without any password/i,
+    /\bWRONGPASS\b|\bNOAUTH\b|unauthenticated|invalid password|AUTH.*without any password/i,
     'redis refuses the user name or password',
     'correct them in the URL',
   ],

@@ -34,7 +34,9 @@ if (binary === undefined) {
   void test('the shared store on a real Redis', { skip: HOW_TO_INSTALL }, () => {});
 } else {
   const redis = await startRedisServer(binary);
-  const node = await startRedisServer(binary, { settings: ['--cluster-enabled', 'yes'] });
+  const node = await startRedisServer(binary, {
+    settings: ['--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1'],
+  });
   after(async () => {
     await redis.close();
     await node.close();
@@ -55,7 +57,7 @@ if (binary === undefined) {
         prefix,
         onProblem: (problem) => unexpected.push(problem.message),
         commandTimeoutMs: 30_000,
-        openWithinMs: 30_000,
+        openWithinMs: 5_000,
       });
     sharedStoreContract({
       name: `shared store on ${name}`,
