@@ -14,7 +14,6 @@ async function idOf(store: Store, stateDir?: string): Promise<string | undefined
     load: () => store.load(),
     write: (records) => store.write(records),
     remove: (keys) => store.remove(keys),
-    watch: (listener) => store.watch(listener),
     close: async () => {},
   };
   const made = await startTestCoordinator({ store: kept, ...(stateDir !== undefined && { stateDir }) });
@@ -87,7 +86,6 @@ test('of two coordinators that write an id at the same time, both follow the fir
       load: async () => (reads++ === 0 ? [] : store.load()),
       write: (records) => store.write(records),
       remove: (keys) => store.remove(keys),
-      watch: (listener) => store.watch(listener),
       close: async () => {},
     };
   };

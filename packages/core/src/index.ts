@@ -169,5 +169,5 @@ export { editParameters, type ParameterEdit } from './sticky/url-session.ts';
 // store
 export { memoryStore } from './store/memory-store.ts';
 export { recordKey } from './store/record-key.ts';
-export type { Store, StoredRecord, StoreListener, WriteOutcome } from './store/store.ts';
+export type { Store, StoredRecord, WriteOutcome } from './store/store.ts';
 export { isNewer } from './store/version.ts';

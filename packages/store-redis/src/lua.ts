@@ -73,14 +73,13 @@ end
  * Announces a coordinator, and answers what has changed.
  *
  * - KEYS: cluster, records, versions, changes, coordinators.
- * - ARGV: cluster id, layout, random text of this call, coordinator, its announcement, epoch and change that it has seen, and epoch for
- *   which changed keys are wanted.
- * - Returns `foreign`, id, layout; or `done`, epoch, change, is new, changed keys or nil, id and announcement of each coordinator, Redis time
- *   in seconds and microseconds, number of replaced keys.
+ * - ARGV: cluster id, layout, random text of this call, coordinator, its announcement, seen epoch, seen change, epoch of the wanted keys.
+ * - Returns `foreign`, id, layout. Otherwise `done`, epoch, change, is new, changed keys or nil, then ids and announcements of coordinators.
+ *   The last elements are the Redis time in seconds and microseconds, and the number of replaced keys.
  *
- * Data were lost if the number of entries in a key is not that of the records, or if a change is seen that has not happened. Then an epoch
- * begins: entries without a version or without a record are deleted, and the others are numbered anew. So coordinators compare all versions and
- * write again what the store lacks.
+ * Data were lost if the number of entries in a key is not that of the records, or if a seen change has not happened. Then an epoch begins.
+ * Entries without a version or without a record are deleted, and the others are numbered anew. Coordinators then compare all versions, and
+ * write what the store lacks.
  *
  * The random text is the same when a call is repeated because its answer was lost. Therefore the second answer has `is new`, too.
  */

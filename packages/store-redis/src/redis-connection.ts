@@ -26,6 +26,8 @@ const CONNECT_TIMEOUT_MS = 1_000;
 const MAX_RECONNECT_MS = 2_000;
 /** A connection that has not answered for this long is replaced, milliseconds. */
 const SILENCE_MS = 3_000;
+/** Greatest number of different problems that are reported between two connects. */
+const MAX_REPORTED = 16;
 /** Interval of the probes of TCP, milliseconds. */
 const KEEP_ALIVE_MS = 10_000;
 
@@ -35,7 +37,8 @@ export class RedisConnection {
   readonly #options: RedisConnectionOptions;
   /** Why there is no connection; `undefined` while there is one. */
   #cause: RedisProblem | undefined;
-  #reported = '';
+  /** Messages since the last connect. Two problems may alternate, as those of Sentinels and of the former master. */
+  readonly #reported = new Set<string>();
   #isReady = false;
   /** The connection is in the wrong database, and is closed. */
   #isUnusable = false;
@@ -58,7 +61,7 @@ export class RedisConnection {
       if (this.#isUnusable) return;
       this.#isReady = true;
       this.#cause = undefined;
-      this.#reported = '';
+      this.#reported.clear();
       options.onReady();
     });
   }
@@ -104,8 +107,8 @@ export class RedisConnection {
   #report(problem: RedisProblem): void {
     if (this.#isClosed) return;
     this.#cause = problem;
-    if (problem.message === this.#reported) return;
-    this.#reported = problem.message;
+    if (this.#reported.has(problem.message) || this.#reported.size >= MAX_REPORTED) return;
+    this.#reported.add(problem.message);
     this.#options.onProblem(problem);
   }
 }

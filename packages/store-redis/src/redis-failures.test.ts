@@ -168,11 +168,13 @@ if (binary === undefined) {
     const client = openClient(t, redis.url);
     const prefix = freshPrefix();
     const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
-    const [, rules] = /^ACL SETUSER rollcall on '>PASSWORD' (.*)$/m.exec(readme) ?? [];
-    assert.ok(rules);
-    const own = rules.replaceAll('{rollcall}', `{${prefix}}`).replaceAll("'", '').split(' ');
-    await client.call('ACL', 'SETUSER', 'small', 'on', '>pw', ...own);
-    const url = `redis://small:pw@127.0.0.1:${redis.port}`;
+    const rules = [...readme.matchAll(/^ACL SETUSER rollcall (.*)$/gm)].map(([, rule]) => rule!);
+    assert.equal(rules.length, 2);
+    for (const rule of rules) {
+      const words = rule.replaceAll('{rollcall}', `{${prefix}}`).replaceAll("'", '').split(' ');
+      await client.call('ACL', 'SETUSER', 'small', ...words);
+    }
+    const url = `redis://small:PASSWORD@127.0.0.1:${redis.port}`;
     const store = await openStore(t, url, { prefix });
     await exchange(store);
     await store.write([RECORD, { ...RECORD, key: 'node/b' }], CLUSTER);

@@ -115,10 +115,6 @@ class FileStore implements Store {
     });
   }
 
-  watch(): () => void {
-    return () => {};
-  }
-
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;

@@ -33,7 +33,6 @@ function fragile(store: Store) {
     load: async () => (await reach()).load(),
     write: async (records) => (await reach()).write(records),
     remove: async (keys) => (await reach()).remove(keys),
-    watch: (listener) => store.watch(listener),
     close: async () => undefined,
   };
   return { state, wrapped };

@@ -14,7 +14,7 @@ export const KEEP_ANNOUNCEMENT_MS = 86_400_000;
 /** Greatest number of announcements that a store keeps: those announced last. */
 export const MAX_COORDINATORS = 64;
 
-/** What a coordinator says about itself with each exchange. */
+/** What a coordinator announces about itself with each exchange. */
 export interface Announcement {
   /** Random id of the coordinator. */
   readonly coordinator: string;
@@ -45,7 +45,7 @@ export type Exchanged =
       readonly clusterId: string;
       readonly at: Point;
       /**
-       * Keys of all records that have changed after `seen`. `undefined`: the store cannot tell, because `seen` is of another epoch or
+       * Keys of all records that have changed after `seen`. `undefined`: unknown, because `seen` is of another epoch or
        * the connection is new. Then all `versions` have to be compared; until that was done, the next answers are `undefined`, too.
        */
       readonly changed: readonly string[] | undefined;

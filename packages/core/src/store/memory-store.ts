@@ -30,9 +30,6 @@ export function memoryStore(): Store {
       await open();
       for (const key of keys) records.delete(key);
     },
-    watch() {
-      return () => {};
-    },
     async close() {
       isClosed = true;
     },

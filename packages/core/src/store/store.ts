@@ -21,9 +21,6 @@ export interface StoredRecord {
 
 export type WriteOutcome = 'written' | 'stale';
 
-/** Called with records that another coordinator wrote. Never called for own writes. */
-export type StoreListener = (records: readonly StoredRecord[]) => void;
-
 /**
  * Contract, checked by `storeContract` for every implementation:
  *
@@ -42,7 +39,5 @@ export interface Store {
   write(records: readonly StoredRecord[]): Promise<readonly WriteOutcome[]>;
   /** Removes the keys; unknown ones are no error. */
   remove(keys: readonly string[]): Promise<void>;
-  /** Returns a function that stops the calls. A store that is not shared never calls `listener`. */
-  watch(listener: StoreListener): () => void;
   close(): Promise<void>;
 }

@@ -10,8 +10,6 @@ export interface StoreContractOptions {
   readonly open: () => Promise<Store>;
   /** Opens another store on the medium of the last `open`; absent when nothing survives a close. */
   readonly reopen?: () => Promise<Store>;
-  /** Other stores may write to the same medium, and `watch` reports it. */
-  readonly isShared?: boolean;
 }
 
 /** Declares the cases. Call it at the top of a test file. */
@@ -116,16 +114,6 @@ export function storeContract(options: StoreContractOptions): void {
     assert.deepEqual(sorted(await store.load()), sorted(records));
   });
 
-  declare('a listener is never called for own writes and can stop listening', async (store) => {
-    const heard: string[] = [];
-    const stop = store.watch((records) => heard.push(...records.map(({ key }) => key)));
-    await store.write([record('node/a', [1, 0], 1)]);
-    await store.load();
-    stop();
-    stop();
-    assert.deepEqual(heard, []);
-  });
-
   void test(`${name}: after close every method rejects, and closing again is no error`, async () => {
     const store = await open();
     await store.close();
@@ -150,28 +138,6 @@ export function storeContract(options: StoreContractOptions): void {
         await second.close();
       }
     });
-
-  if (options.isShared && reopen)
-    void test(`${name}: a listener receives the records that another store writes, once per version`, async () => {
-      const one = await open();
-      const other = await reopen();
-      try {
-        const heard: StoredRecord[] = [];
-        const { promise, resolve } = withResolvers();
-        one.watch((records) => {
-          heard.push(...records);
-          if (records.some(({ key }) => key === 'node/last')) resolve();
-        });
-        await one.write([record('node/own', [1, 0], 'own')]);
-        await other.write([record('node/a', [1, 0], 'theirs')]);
-        await other.write([record('node/last', [1, 0], 'theirs')]);
-        await promise;
-        assert.deepEqual(sorted(heard), [record('node/a', [1, 0], 'theirs'), record('node/last', [1, 0], 'theirs')]);
-      } finally {
-        await other.close();
-        await one.close();
-      }
-    });
 }
 
 function record(
@@ -185,12 +151,4 @@ function record(
 
 function sorted(records: readonly StoredRecord[]): StoredRecord[] {
   return records.toSorted((one, other) => (one.key < other.key ? -1 : 1));
-}
-
-function withResolvers(): { promise: Promise<void>; resolve: () => void } {
-  let resolve: () => void = () => {};
-  const promise = new Promise<void>((done) => {
-    resolve = done;
-  });
-  return { promise, resolve };
 }

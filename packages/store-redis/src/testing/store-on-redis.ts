@@ -73,13 +73,13 @@ export async function rejectedAs(kind: RedisProblemKind, answer: Promise<unknown
   return error.message;
 }
 
-/** Retries until `run` resolves, at most 200 times, 50 ms apart. */
-export async function eventually<Value>(run: () => Promise<Value>): Promise<Value> {
+/** Retries until `run` resolves, at most `attempts` times, 50 ms apart. */
+export async function eventually<Value>(run: () => Promise<Value>, attempts = 200): Promise<Value> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await run();
     } catch (error) {
-      if (attempt >= 200) throw error;
+      if (attempt >= attempts) throw error;
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
