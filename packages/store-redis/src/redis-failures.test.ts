@@ -184,7 +184,7 @@ if (binary === undefined) {
     await client.set(keysOf(prefix).records, 'another type');
     await client.sadd(keysOf(prefix).oldRecords, 'node/a');
     await client.hset(keysOf(prefix).oldRecord('node/a'), { v0: '1', v1: '1', value: '1' });
-    assert.equal((await store.readLayout1())?.length, 1);
+    assert.equal((await store.readEarlier())?.length, 1);
     await store.markImported(CLUSTER);
     await store.withdraw('a', CLUSTER);
     const foreign = await openStore(t, url);

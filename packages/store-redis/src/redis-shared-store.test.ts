@@ -272,7 +272,7 @@ if (binary === undefined) {
     const { store, client, keys } = await prepare(t);
     const oldRecord = (key: string, fields: Record<string, string>): Promise<unknown> =>
       Promise.all([client.hset(keys.oldRecord(key), fields), client.sadd(keys.oldRecords, key)]);
-    assert.deepEqual(await store.readLayout1(), []);
+    assert.deepEqual(await store.readEarlier(), []);
     await oldRecord('node/a', { v0: '1', v1: '2', value: '{"a":1}', expires: '', by: 'x', op: 'y' });
     await oldRecord('override/a', { v0: '3', v1: '4', value: '{}', expires: '1895216422546' });
     await oldRecord('node/bad', { v0: 'nan', v1: '2', value: '{}' });
@@ -280,7 +280,7 @@ if (binary === undefined) {
     await oldRecord('node/huge', { v0: '1', v1: '2', value: 'x'.repeat(100_000) });
     await client.set(keys.oldRecord('node/text'), 'a text');
     await client.sadd(keys.oldRecords, 'node/text', 'node/gone', 'x'.repeat(500));
-    const read = await store.readLayout1();
+    const read = await store.readEarlier();
     assert.deepEqual(
       read?.toSorted((one, other) => (one.key < other.key ? -1 : 1)),
       [
@@ -290,16 +290,16 @@ if (binary === undefined) {
     );
     await assert.rejects(store.markImported('other'), /another cluster/);
     await store.markImported(CLUSTER);
-    assert.equal(await store.readLayout1(), undefined);
+    assert.equal(await store.readEarlier(), undefined);
     assert.equal(await client.scard(keys.oldRecords), 8);
     await exchange(store);
-    assert.equal(await store.readLayout1(), undefined);
+    assert.equal(await store.readEarlier(), undefined);
   });
 
   void test('an index of release 0.1.0 of another type has no records', async (t) => {
     const { store, client, keys } = await prepare(t);
     await client.set(keys.oldRecords, 'a text');
-    assert.deepEqual(await store.readLayout1(), []);
+    assert.deepEqual(await store.readEarlier(), []);
   });
 
   void test('no store of these tests reported another problem', () => {

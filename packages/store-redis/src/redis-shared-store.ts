@@ -46,7 +46,7 @@ export interface RedisSharedStoreOptions {
 export interface RedisSharedStore extends SharedStore {
   readonly kind: 'redis';
   /** Records that release 0.1.0 has left below the same prefix; `undefined` after `markImported`. Records that cannot be read are left out. */
-  readLayout1(): Promise<readonly StoredRecord[] | undefined>;
+  readEarlier(): Promise<readonly StoredRecord[] | undefined>;
   /** Marks the records of release 0.1.0 as taken, for all coordinators. They stay in Redis. */
   markImported(clusterId: string): Promise<void>;
 }
@@ -188,7 +188,7 @@ class SharedStoreOnRedis implements RedisSharedStore {
     this.#own(await this.#run(WITHDRAW, [cluster, coordinators], [clusterId, coordinator]));
   }
 
-  async readLayout1(): Promise<readonly StoredRecord[] | undefined> {
+  async readEarlier(): Promise<readonly StoredRecord[] | undefined> {
     return await this.#connection.send((client) => readLayout1(client as Redis, this.#keys));
   }
 

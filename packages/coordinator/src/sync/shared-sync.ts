@@ -17,6 +17,7 @@ import {
   LAYOUT,
   Peers,
   type Point,
+  recordKey,
   SharedRegistry,
   type SharedStore,
   type Store,
@@ -174,6 +175,7 @@ export class SharedSync {
       logger.error(`the file of shared records cannot be read: ${textOf(error)}; the store fills it again`);
       return { records: [], lastSyncUnixMs: undefined };
     });
+    await this.#importEarlier();
     const storeUnixMs = this.#storeUnixMs;
     const isOutdated =
       lastSyncUnixMs !== undefined && storeUnixMs !== undefined && storeUnixMs - lastSyncUnixMs > MAX_AWAY_MS;
@@ -189,6 +191,24 @@ export class SharedSync {
     });
     await this.#run();
     this.#passSoon(EXCHANGE_MS);
+  }
+
+  /** Takes what release 0.1.0 has left in the store, once for all coordinators. */
+  async #importEarlier(): Promise<void> {
+    const { store, cluster, logger } = this.#options;
+    if (!this.isSharing || this.#clusterId === undefined) return;
+    try {
+      const records = await store.readEarlier?.();
+      if (records === undefined) return;
+      const own = records.filter(({ key }) => key !== recordKey.cluster);
+      const { nowUnixMs } = this.#now();
+      const restored = cluster.apply({ type: 'restore', records: own, nowUnixMs });
+      if ('type' in restored) throw new Error(restored.message);
+      if (own.length > 0) logger.info({ records: own.length }, 'took the records of release 0.1.0 from the store');
+      await store.markImported?.(this.#clusterId);
+    } catch (error) {
+      logger.error(`the records of release 0.1.0 were not taken from the store: ${textOf(error)}`);
+    }
   }
 
   /**
@@ -264,12 +284,12 @@ export class SharedSync {
     this.#collect();
     await this.#saveFile();
     try {
-      if (this.isSharing && this.#clusterId !== undefined) {
-        await this.#writeChanged();
-        if (expired.size > 0) await this.#options.store.forget(expired, this.#clusterId);
-      }
       const answer = await this.#exchange();
-      if (answer.type === 'exchanged') await this.#take(answer);
+      if (answer.type === 'exchanged') {
+        await this.#take(answer);
+        await this.#writeChanged();
+        if (expired.size > 0) await this.#options.store.forget(expired, answer.clusterId);
+      }
       this.#succeeded();
     } catch (error) {
       this.#failed(error);
@@ -341,14 +361,13 @@ export class SharedSync {
     for (const { key } of this.#shared.replica.missing(versions, this.#now().nowMs)) this.#toWrite.add(key);
     if (this.#nextWholeMs === 0) await this.#file.writeLastSync(answer.nowUnixMs).catch(() => undefined);
     this.#nextWholeMs = this.#now().nowMs + WHOLE_MS;
-    await this.#writeChanged();
   }
 
   async #read(keys: readonly string[], isWhole = false): Promise<void> {
     if (isWhole) this.#unreadable = new Set();
     for (const some of batches(keys)) {
       const { records, unreadable } = await this.#options.store.read(some);
-      for (const key of unreadable) this.#unreadable.add(key);
+      for (const key of unreadable) this.#replace(key);
       for (const { key } of records) this.#toFile.add(key);
       this.#shared.merge(records, this.#now());
       this.#collect();
@@ -357,6 +376,12 @@ export class SharedSync {
       this.#shared.merge([], this.#now(), true);
       this.#collect();
     }
+  }
+
+  /** A record in the store that cannot be read is replaced if this coordinator holds the key, under a new version. */
+  #replace(key: string): void {
+    if (this.#shared.replica.renew(key, this.#now())) this.#collect();
+    else this.#unreadable.add(key);
   }
 
   async #refresh(storeUnixMs: number): Promise<void> {

@@ -70,6 +70,14 @@ export class Replica {
     return version;
   }
 
+  /** Gives a record a new version. Returns whether it is held. */
+  renew(key: string, { nowMs, nowUnixMs }: Instants): boolean {
+    const held = this.#records.get(key);
+    if (held === undefined || isExpired(held, nowMs)) return false;
+    this.#hold(key, { ...held, version: this.#clock.next(nowUnixMs) });
+    return true;
+  }
+
   /** Deletes a record. `isPermanent`: the deletion does not expire, as for a revoked token without an expiry. */
   delete(key: string, now: Instants, isPermanent = false): void {
     const held = this.#records.get(key);

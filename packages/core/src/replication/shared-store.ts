@@ -2,6 +2,7 @@
  * The port to the memory that coordinators share. It is never the source of truth and never on the path of a request. Every coordinator holds
  * all of its records, and fills it again when it was emptied.
  */
+import type { StoredRecord } from '../store/store.ts';
 import type { SharedRecord } from './shared-record.ts';
 import type { Version } from './version.ts';
 
@@ -92,5 +93,9 @@ export interface SharedStore {
   forget(versions: ReadonlyMap<string, Version>, clusterId: string): Promise<void>;
   /** Forgets the announcement of a coordinator that ends. */
   withdraw(coordinator: string, clusterId: string): Promise<void>;
+  /** Records that release 0.1.0 has left; `undefined` after `markImported`. Absent where that release wrote none. */
+  readEarlier?(): Promise<readonly StoredRecord[] | undefined>;
+  /** Marks the records of release 0.1.0 as taken, for all coordinators. */
+  markImported?(clusterId: string): Promise<void>;
   close(): Promise<void>;
 }
