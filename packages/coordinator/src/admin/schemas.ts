@@ -797,7 +797,7 @@ const AppliedSchema = Type.Optional(
     },
     {
       description:
-        'names of the coordinators where the change is in force, where it is not yet or not known (the status is then 202), and those that are down',
+        'names of the coordinators: the change is in force; it is not yet, or that is not known (then the status is 202); the coordinator is down',
     },
   ),
 );

@@ -1,4 +1,4 @@
-/** The answer to an operator waits until the store and the other coordinators have the change, or says which do not. */
+/** The answer to an operator waits until the store and the other coordinators have the change, or names those without it. */
 import { recordKey } from '@rollcall/core';
 import type { AppliedResource, BalancerResource, NodeResource } from '@rollcall/protocol';
 import type { Dependencies } from './dependencies.ts';
@@ -16,8 +16,8 @@ interface Answer {
 const APPLIED_WITHIN_MS = 1_000;
 
 /**
- * Resolves with `answer` once the store has the records of its balancer and of the nodes `ids`, by default its own nodes, and the other
- * coordinators have put them in force. Adds `pending` if the store is unreachable or does not answer in time, and `coordinators`.
+ * Resolves with `answer` once the store has the records of its balancer and of the nodes `ids`, by default its own nodes. The other
+ * coordinators have then put them in force. Adds `pending` if the store does not answer in time, and `coordinators`.
  */
 export async function storedAnswer<Result extends Answer>(
   { storeSync, sharedSync }: Pick<Dependencies, 'storeSync' | 'sharedSync'>,

@@ -7,7 +7,7 @@ import type { Prober } from './prober.ts';
 const RESTORED = 0;
 
 /**
- * Probes members without an agent that were restored from the store, and nodes that only other coordinators hear, until their first answer.
+ * Probes members without an agent that were restored from the store, and nodes that only other coordinators receive heartbeats from, until their first answer.
  * It starts once the listeners of this
  * coordinator are known. The address policy is applied again, with the rights of the client that registered them. Workers refuse the
  * same addresses at each connect, also those of restored agents.

@@ -89,7 +89,7 @@ async function pair(t: TestContext): Promise<{ medium: MemoryMedium; a: Place; b
   return { medium, a, b };
 }
 
-test('a request is in force at the other coordinator, and the answer says where', async (t) => {
+test('a request is in force at the other coordinator, and the answer names both', async (t) => {
   const { a, b } = await pair(t);
   setRetries(a, 7);
   const applied = await a.sync.applied(['balancer/shop'], 10_000);
@@ -113,7 +113,7 @@ test('both coordinators have one cluster id, which the first has chosen', async 
   assert.deepEqual([a.cluster.registry.clusterId, b.cluster.registry.clusterId], ids);
 });
 
-test('a wiped store is filled again by those who hold the records', async (t) => {
+test('a wiped store is filled again by the coordinators, which hold the records', async (t) => {
   const { medium, a } = await pair(t);
   setRetries(a, 7);
   await a.sync.applied(['balancer/shop'], 10_000);
@@ -129,7 +129,7 @@ test('a wiped store is filled again by those who hold the records', async (t) =>
   assert.equal(retriesOf(late), 7);
 });
 
-test('what is requested while the store is away goes there later, and waits in the file over a restart', async (t) => {
+test('what is requested while the store is unreachable goes there later, and waits in the file over a restart', async (t) => {
   const medium = memorySharedMedium();
   const file = keptFile();
   const coordinator = 'f'.repeat(32);
@@ -190,7 +190,7 @@ test('a name in use is refused at a start', async (t) => {
   await start(t, medium.open(), { name: 'one', refusesStart: true });
 });
 
-test('a coordinator that was away for more than a day takes requests from the store, and drops its own', async (t) => {
+test('a coordinator without the store for more than a day takes requests from the store, and drops its own', async (t) => {
   let nowUnixMs = 1_795_000_000_000;
   const medium = memorySharedMedium({ nowUnixMs: () => nowUnixMs });
   const file = keptFile();

@@ -7,7 +7,7 @@
  *                  └─▶ own file                                                                 other coordinators
  * ```
  *
- * While the store does not answer, the cluster continues with what this coordinator holds. What is requested meanwhile is in the own file,
+ * While the store does not answer, the cluster continues with what this coordinator holds. New requests are in the own file until then,
  * and goes to the store when it answers again.
  */
 import {
@@ -42,7 +42,7 @@ export interface SharedSyncOptions {
   readonly logger: Logger;
   /** The cluster id in the state directory; absent: the store decides. */
   readonly clusterId?: string | undefined;
-  /** Called when the store has told the cluster id. */
+  /** Called when the store has answered with the cluster id. */
   readonly onClusterId: (id: string) => Promise<void>;
   /**
    * A store of another cluster, and a name in use, end the start. Default false: nothing is shared, and the coordinator serves. A restart
@@ -148,7 +148,7 @@ export class SharedSync {
     return this.#problem === undefined && this.#refusal === undefined;
   }
 
-  /** Cluster id that the store has told; `undefined` while it is not known. */
+  /** Cluster id of the store; `undefined` while it is not known. */
   get clusterId(): string | undefined {
     return this.#clusterId;
   }
@@ -180,7 +180,9 @@ export class SharedSync {
     const isOutdated =
       lastSyncUnixMs !== undefined && storeUnixMs !== undefined && storeUnixMs - lastSyncUnixMs > MAX_AWAY_MS;
     if (isOutdated && !this.#isStoreNew) {
-      logger.warn('this coordinator was away for more than a day: requests of operators are taken from the store');
+      logger.warn(
+        'this coordinator had no contact with the store for more than a day: requests of operators are taken from the store',
+      );
       await this.#file.remove(records.map(({ key }) => key)).catch(() => undefined);
       this.#shared.startOutdated();
     } else this.#shared.start(records, this.#now());
@@ -230,7 +232,7 @@ export class SharedSync {
     return this.#result(waiter!.at);
   }
 
-  /** Says that this coordinator ends, writes what remains with one attempt, and closes store and file. */
+  /** Withdraws the announcement of this coordinator, writes what remains with one attempt, and closes store and file. */
   async close(): Promise<void> {
     this.#isClosing = true;
     this.#stopListening();
@@ -488,7 +490,7 @@ export class SharedSync {
     }
   }
 
-  /** Two running coordinators of one name could not be told apart by people. */
+  /** Two running coordinators of one name could not be distinguished by people. */
   async #checkName(first: Extract<Exchanged, { type: 'exchanged' }>): Promise<void> {
     const { name, coordinator, store } = this.#options;
     const rivals = first.coordinators.filter((one) => one.name === name && one.coordinator !== coordinator);

@@ -121,7 +121,7 @@ export class RegistryState {
     this.touchReport(node);
   }
 
-  /** Whether this coordinator hears a node may have changed. */
+  /** Whether this coordinator receives the heartbeats of a node may have changed. */
   touchReport(node: NodeView): void {
     if (this.options.isShared) this.dirtyShared.add(recordKey.report(node.id));
   }

@@ -171,7 +171,7 @@ export class Registry {
     return takeShared(this.#state);
   }
 
-  /** The shared record of a node that this coordinator hears; `undefined` for others. */
+  /** The shared record of a node whose heartbeats arrive here; `undefined` for others. */
   sharedNode(id: NodeId): SharedChange | undefined {
     const node = this.#state.nodes.get(id);
     return node && node.liveness !== 'gone' && this.#state.isAgentHeard(node)

@@ -136,7 +136,7 @@ test('a removed process ends everywhere at once, also where it is connected', ()
   assert.ok('type' in again && again.code === 'removed');
 });
 
-test('two processes that were accepted apart: the later start stays everywhere, and the other one is told why', () => {
+test('two processes that were accepted apart: the later start stays everywhere, and the other one gets the reason', () => {
   for (const [ofOld, ofNew] of [
     [1, 2],
     [1, 1],

@@ -40,7 +40,7 @@ export class SharedRegistry {
   readonly #unshared = new Set<string>();
   /** Keys of own reports from before the start. */
   readonly #unconfirmed = new Set<string>();
-  /** Nodes whose record names a process that nobody hears. */
+  /** Nodes whose record names a process without heartbeats anywhere. */
   readonly #contested = new Set<NodeId>();
   #confirmsAtMs = Number.POSITIVE_INFINITY;
   #isOutdated = false;
@@ -64,7 +64,7 @@ export class SharedRegistry {
     );
   }
 
-  /** The same without a file, for a coordinator that was away for long: what others do not have was ended by them, and ends here. */
+  /** The same without a file, for a coordinator without contact for long: what others do not have was ended by them, and ends here. */
   startOutdated(): void {
     this.#isOutdated = true;
     for (const { key } of this.#options.registry.allShared()) this.#unshared.add(key);
@@ -111,7 +111,7 @@ export class SharedRegistry {
     return expired;
   }
 
-  /** A process that is heard here has the id, if nobody hears the process that the record names: that one has ended unseen. */
+  /** A process with heartbeats here has the id, if the process that the record names has none anywhere: that one has ended unseen. */
   #settle(now: Instants): void {
     for (const id of this.#contested) {
       const change = this.#options.registry.sharedNode(id);
@@ -192,7 +192,7 @@ export class SharedRegistry {
   }
 }
 
-/** A request of an operator; other records say what a coordinator has seen. */
+/** A request of an operator; other records contain what a coordinator has observed. */
 function isRequest({ key }: Pick<SharedChange, 'key'>): boolean {
   return key.startsWith('override/') || key.startsWith('balancer/');
 }

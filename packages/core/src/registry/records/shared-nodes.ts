@@ -18,7 +18,7 @@ import type { RegistryState } from '../registry-state.ts';
 import type { SharedChange } from './shared-records.ts';
 import { readStoredNode, type StoredNode, sharedNodeValue } from './stored-records.ts';
 
-/** The node's record. No change for a process that this coordinator has lost: others may hear it. */
+/** The node's record. No change for a process that this coordinator has lost: others may receive its heartbeats. */
 export function nodeChange(state: RegistryState, node: NodeView): SharedChange | undefined {
   const { kind, liveness, goneCause } = node;
   const hasEnded = goneCause === 'left' || goneCause === 'removed' || (kind === 'lease' && goneCause === 'expired');
@@ -38,7 +38,7 @@ export function reportChange(state: RegistryState, node: NodeView): SharedChange
   return { key: recordKey.report(node.id), value: isHeard ? { instance } : undefined, remaining: {} };
 }
 
-/** `report`: of the same node, if others hear one of its processes. */
+/** `report`: of the same node, if others receive heartbeats of one of its processes. */
 export function mergeNode(state: RegistryState, record: SharedRecord, report: NodeHeardReport | undefined): void {
   if (isDeletion(record)) return;
   const stored = readStoredNode(record.value);
