@@ -14,8 +14,8 @@ import { compareVersions, isVersion, type Version } from './version.ts';
 export interface EndedInstance {
   readonly instance: string;
   readonly incarnation: number;
-  /** An operator has removed it: it may not come back. */
-  readonly isRemoved?: true;
+  /** `removed`: by an operator. Absent: another process has replaced it. A process that has not left ends everywhere, also where it is connected. */
+  readonly end?: 'left' | 'removed';
 }
 
 /** The part of a node's value that the rules read. */
@@ -71,10 +71,11 @@ export function endedOf(starts: readonly EndedInstance[]): EndedInstance[] {
   for (const start of starts) {
     const { instance } = start;
     const known = byInstance.get(instance) ?? start;
+    const end = [start.end, known.end].includes('removed') ? 'removed' : (start.end ?? known.end);
     byInstance.set(instance, {
       instance,
       incarnation: Math.min(start.incarnation, known.incarnation),
-      ...((start.isRemoved || known.isRemoved) && { isRemoved: true }),
+      ...(end !== undefined && { end }),
     });
   }
   return [...byInstance.values()]

@@ -1,5 +1,5 @@
 /** The model with enough seeds for rare orders; see the model. */
 import { test } from 'node:test';
-import { runSeeds } from './shared-nodes.fixture.ts';
+import { runSeeds } from '../testing/shared-nodes-model.ts';
 
 test('the same with a thousand seeds', () => runSeeds(1_000));

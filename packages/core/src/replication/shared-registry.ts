@@ -221,5 +221,5 @@ function nodeValue({ value, end }: SharedChange, before: SharedRecord | undefine
 }
 
 function endedBy({ instance, incarnation }: EndedInstance, end: 'left' | 'removed'): EndedInstance {
-  return { instance, incarnation, ...(end === 'removed' && { isRemoved: true as const }) };
+  return { instance, incarnation, end };
 }

@@ -12,7 +12,7 @@ import { isDeletion, type SharedRecord } from '../../replication/shared-record.t
 import { recordKey } from '../../store/record-key.ts';
 import type { NodeHeardReport } from '../commands.ts';
 import type { NodeRecord, NodeView } from '../node/node-record.ts';
-import { holderText } from '../ownership/holder-text.ts';
+import { holderText, OWN_ID } from '../ownership/holder-text.ts';
 import { register } from '../registration.ts';
 import type { RegistryState } from '../registry-state.ts';
 import type { SharedChange } from './shared-records.ts';
@@ -59,15 +59,17 @@ export function mergeNode(state: RegistryState, record: SharedRecord, report: No
   take(state, stored, record.remaining.deadline);
 }
 
-/** The end of a process counts here once, and only when its connection to this coordinator has ended as well, unless it was removed. */
+/** The end of a process counts here once. A process that has left one coordinator stays here until its connection to this one ends as well. */
 function endProcess(state: RegistryState, node: NodeRecord | undefined, ended: readonly EndedInstance[]): void {
   if (node === undefined || ended.length === 0) return;
   const known = state.endedElsewhere.get(node.id) ?? [];
   state.endedElsewhere.set(node.id, ended);
   const { instance } = node.registration;
-  const end = ended.find((one) => one.instance === instance);
-  if (node.liveness === 'gone' || end === undefined || known.some((one) => one.instance === instance)) return;
-  if (end.isRemoved) refuse(state, node, 'removed', `an operator has removed node ${node.id} at another coordinator`);
+  const found = ended.find((one) => one.instance === instance);
+  if (node.liveness === 'gone' || found === undefined || known.some((one) => one.instance === instance)) return;
+  if (found.end === 'removed')
+    refuse(state, node, 'removed', `an operator has removed node ${node.id} at another coordinator`);
+  else if (found.end === undefined) refuse(state, node, 'superseded', replacedText(state, node));
   else if (!node.isConnected) state.markGone(node, 'left');
 }
 
@@ -85,8 +87,11 @@ function refuse(state: RegistryState, node: NodeRecord, code: 'removed' | 'super
 function displace(state: RegistryState, node: NodeRecord, stored: StoredNode): void {
   if (node.liveness === 'gone') return;
   const { instance, incarnation } = stored.registration;
-  const message = `another coordinator has accepted another process as ${holderText(state, node, node)}: instance ${instance}, started at ${incarnation}. Give each process an id of its own`;
-  refuse(state, node, 'superseded', message);
+  refuse(state, node, 'superseded', `${replacedText(state, node)}: instance ${instance}, started at ${incarnation}`);
+}
+
+function replacedText(state: RegistryState, node: NodeView): string {
+  return `another process has taken the id over at another coordinator from ${holderText(state, node, node)}. ${OWN_ID}`;
 }
 
 function take(state: RegistryState, stored: StoredNode, termMs: number | undefined): void {

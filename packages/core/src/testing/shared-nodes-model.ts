@@ -8,13 +8,13 @@ import type { Command } from '../registry/commands.ts';
 import type { Event } from '../registry/events.ts';
 import { registerCommand } from '../registry/registration.fixture.ts';
 import { Registry } from '../registry/registry.ts';
+import type { Instants } from '../replication/replica.ts';
+import type { SharedRecord } from '../replication/shared-record.ts';
+import { FollowedRegistry } from '../replication/shared-registry.fixture.ts';
+import type { Version } from '../replication/version.ts';
 import type { Rng } from '../rng.ts';
 import { seededRng } from '../seeded-rng.ts';
 import type { StoredRecord } from '../store/store.ts';
-import type { Instants } from './replica.ts';
-import type { SharedRecord } from './shared-record.ts';
-import { FollowedRegistry } from './shared-registry.fixture.ts';
-import type { Version } from './version.ts';
 
 const STEPS = 120;
 const HOUR_MS = 3_600_000;
