@@ -20,10 +20,17 @@ import { storable } from './records/stored-records.ts';
 import { type RegistryState, rejectedBy } from './registry-state.ts';
 
 export function register(state: RegistryState, command: RegisterCommand): Rejection | undefined {
-  const claims = judgeClaims(state, command);
+  const claims = removedElsewhere(state, command) ?? judgeClaims(state, command);
   if ('code' in claims) return rejectedBy(claims);
   accept(state, command, claims);
   return undefined;
+}
+
+/** An operator has removed this process at another coordinator. */
+function removedElsewhere(state: RegistryState, { node: { id, instance } }: RegisterCommand): Fault | undefined {
+  const ended = state.endedElsewhere.get(id)?.find((one) => one.instance === instance);
+  if (ended?.end !== 'removed') return undefined;
+  return { code: 'removed', message: `an operator has removed this process of node ${id}. A new process may register` };
 }
 
 function accept(

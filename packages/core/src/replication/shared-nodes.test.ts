@@ -183,3 +183,77 @@ test('a member with a term lives as long as its registration is repeated anywher
   for (const one of [a, b]) one.apply({ type: 'tick' }, at(50_100));
   assert.match(present(b), / gone$/);
 });
+
+test('a process that was removed elsewhere is refused where its id was not known, and where another process had it', () => {
+  for (const isKnown of [false, true]) {
+    const [a, b] = together('a', 'b');
+    if (isKnown) {
+      const connection = connect(b, NEW, at(0), 2);
+      b.apply({ type: 'leave', id: N1, connection }, at(1));
+    }
+    connect(a, OLD, at(5));
+    a.apply({ type: 'remove', id: N1, by: 'op' }, at(10));
+    sync([a, b], at(20));
+    const outcome = b.apply(registerCommand({ id: 'n1', instance: OLD, connection: 900 }), at(30));
+    assert.ok('type' in outcome && outcome.code === 'removed', JSON.stringify(outcome));
+  }
+});
+
+test('a process without heartbeats anywhere is not taken, nor by a report on an earlier process', () => {
+  const [a, b] = together('a', 'b');
+  const connection = connect(a, OLD, at(0));
+  const early = a.replica.get(`report/n1/a`, 0)!;
+  a.apply({ type: 'disconnect', id: N1, connection }, at(10));
+  sync([a, b], at(20));
+  assert.equal(present(b), 'unknown');
+  connect(a, NEW, at(30), 2);
+  const now = at(40);
+  const node = a.replica.get('node/n1', 40)!;
+  b.merge([{ ...early, version: [2e12, 'a'] }, node], now);
+  assert.equal(present(b), 'unknown');
+});
+
+test('a reported node stays up when a worker leaves, and suspect without an end of its lease while it is not reached', () => {
+  const [a, b] = together('a', 'b');
+  connect(a, OLD, at(0));
+  reach(a, at(0));
+  sync([a, b], at(10));
+  reach(b, at(20));
+  b.apply({ type: 'worker-joined', worker: 'w' }, at(30));
+  b.apply({ type: 'ports-seen', worker: 'w', ports: [[N1, 'answers']] }, at(40));
+  b.apply({ type: 'worker-left', worker: 'w' }, at(50));
+  for (const nowMs of [4_000, 8_000, 60_000]) b.apply({ type: 'tick' }, at(nowMs));
+  assert.equal(present(b), '1 up');
+  const other = registerCommand({
+    id: 'n2',
+    instance: NEW,
+    url: 'http://10.0.0.2:80',
+    connection: 500,
+    balancer: 'n1',
+  });
+  b.apply(other, at(60_000));
+  b.apply({ type: 'reachable', id: parseNodeId('n2')!, connection: 500, isReachable: true }, at(60_000));
+  b.apply({ type: 'worker-joined', worker: 'w' }, at(60_010));
+  b.apply({ type: 'ports-seen', worker: 'w', ports: [[N1, 'unresponsive']] }, at(60_020));
+  for (let nowMs = 61_000; nowMs < 120_000; nowMs += 1_000) {
+    b.apply({ type: 'heartbeat', id: parseNodeId('n2')!, connection: 500 }, at(nowMs));
+    b.apply({ type: 'tick' }, at(nowMs));
+  }
+  assert.equal(present(b), '1 suspect');
+});
+
+test('after a restart a coordinator withdraws its reports on nodes that do not return', () => {
+  const [a, b] = together('a', 'b');
+  connect(a, OLD, at(0));
+  reach(a, at(0));
+  sync([a, b], at(10));
+  reach(b, at(10));
+  const again = new FollowedRegistry('a');
+  again.start(a.replica.all(20), at(20));
+  again.expire(at(10_000));
+  sync([again, b], at(10_000));
+  assert.equal(present(b), '1 up');
+  again.expire(at(20_020));
+  sync([again, b], at(20_030));
+  assert.equal(present(b), '1 suspect');
+});

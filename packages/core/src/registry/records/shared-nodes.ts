@@ -48,7 +48,10 @@ export function mergeNode(state: RegistryState, record: SharedRecord, report: No
   }
   const { id, instance } = stored.registration;
   const ended = endedInstances(record.value);
-  endProcess(state, state.nodes.get(id), ended);
+  const known = state.endedElsewhere.get(id) ?? [];
+  state.endedElsewhere.set(id, ended);
+  const holder = state.nodes.get(id);
+  if (holder !== undefined) endProcess(state, holder, ended, known);
   const hasEnded = ended.some((one) => one.instance === instance);
   const isHeard = stored.kind !== 'agent' || (report?.by.length ?? 0) > 0;
   if (hasEnded || !isHeard) return;
@@ -60,10 +63,12 @@ export function mergeNode(state: RegistryState, record: SharedRecord, report: No
 }
 
 /** The end of a process counts here once. A process that has left one coordinator stays here until its connection to this one ends as well. */
-function endProcess(state: RegistryState, node: NodeRecord | undefined, ended: readonly EndedInstance[]): void {
-  if (node === undefined || ended.length === 0) return;
-  const known = state.endedElsewhere.get(node.id) ?? [];
-  state.endedElsewhere.set(node.id, ended);
+function endProcess(
+  state: RegistryState,
+  node: NodeRecord,
+  ended: readonly EndedInstance[],
+  known: readonly EndedInstance[],
+): void {
   const { instance } = node.registration;
   const found = ended.find((one) => one.instance === instance);
   if (node.liveness === 'gone' || found === undefined || known.some((one) => one.instance === instance)) return;
@@ -120,7 +125,7 @@ export function takeReport(state: RegistryState, { id, instance, by }: NodeHeard
   const node = state.nodes.get(id as NodeId);
   if (node === undefined || node.kind !== 'agent') return;
   const wasReported = state.isReported(node);
-  node.reportedBy = node.registration.instance === instance && !hasEndedElsewhere(state, node) ? by : [];
+  node.reportedBy = node.registration.instance === instance ? by : [];
   const isReported = state.isReported(node);
   if (wasReported === isReported || node.liveness === 'gone') return;
   // The time without heartbeats begins now.
