@@ -7,7 +7,7 @@
 import type { NodeId } from '@rollcall/protocol';
 import type { MergeCommand } from '../registry/commands.ts';
 import type { Event } from '../registry/events.ts';
-import type { SharedChange } from '../registry/records/shared-records.ts';
+import type { SharedChange } from '../registry/records/shared-change.ts';
 import type { Registry } from '../registry/registry.ts';
 import { recordKey } from '../store/record-key.ts';
 import { HeardReports } from './heard-reports.ts';

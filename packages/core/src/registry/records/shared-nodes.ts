@@ -15,7 +15,7 @@ import type { NodeRecord, NodeView } from '../node/node-record.ts';
 import { holderText, OWN_ID } from '../ownership/holder-text.ts';
 import { register } from '../registration.ts';
 import type { RegistryState } from '../registry-state.ts';
-import type { SharedChange } from './shared-records.ts';
+import type { SharedChange } from './shared-change.ts';
 import { readStoredNode, type StoredNode, sharedNodeValue } from './stored-records.ts';
 
 /** The node's record. No change for a process that this coordinator has lost: others may receive its heartbeats. */

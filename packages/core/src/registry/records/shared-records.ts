@@ -3,24 +3,15 @@
  * remain, because the clocks of two coordinators differ.
  */
 import { type NodeId, parseBalancerName } from '@rollcall/protocol';
-import { isDeletion, type Remaining, type SharedRecord } from '../../replication/shared-record.ts';
+import { isDeletion, type SharedRecord } from '../../replication/shared-record.ts';
 import { recordKey } from '../../store/record-key.ts';
 import type { MergeCommand } from '../commands.ts';
 import { type NodeRecord, noRequestedStatus, type RequestedStatus } from '../node/node-record.ts';
 import { applyOperatorStatus, applyOverrides, changeSettings } from '../operator-commands.ts';
 import type { RegistryState } from '../registry-state.ts';
+import type { SharedChange } from './shared-change.ts';
 import { mergeNode, nodeChange, reportChange, takeReport } from './shared-nodes.ts';
 import { readStoredBalancer, readStoredOverride } from './stored-records.ts';
-
-/** What this coordinator has under a key of a shared record. */
-export interface SharedChange {
-  readonly key: string;
-  /** As in `SharedRecord`; `undefined`: nothing. */
-  readonly value: unknown;
-  readonly remaining: Remaining;
-  /** The process of the node has ended. */
-  readonly end?: 'left' | 'removed';
-}
 
 /** Two ends of one request that differ by less are the same, milliseconds. */
 const SAME_TIME_MS = 1_000;

@@ -1,0 +1,12 @@
+/** A change of what coordinators share, as the registry reports it. */
+import type { Remaining } from '../../replication/shared-record.ts';
+
+/** What this coordinator has under a key of a shared record. */
+export interface SharedChange {
+  readonly key: string;
+  /** As in `SharedRecord`; `undefined`: nothing. */
+  readonly value: unknown;
+  readonly remaining: Remaining;
+  /** The process of the node has ended. */
+  readonly end?: 'left' | 'removed';
+}
