@@ -67,6 +67,8 @@ function nodeSentence(event: NodeEvent): string {
       return event.isOn
         ? `node ${id} is flapping: ${event.count} returns within ten minutes; after each return it is held down from new sessions for 1 s to 60 s, and its ramp is twice as long`
         : `node ${id} is no longer flapping: ten minutes without suspicion after ${event.count} returns`;
+    case 'claim-conflict':
+      return `node ${id} of another coordinator conflicts with ${event.holders.join(', ')}, and the earlier claim stays: ${event.message}`;
     case 'unreachable':
       return `node ${id} cannot be reached: ${event.detail}`;
     case 'suspect':

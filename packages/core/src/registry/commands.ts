@@ -288,6 +288,12 @@ export interface MergeCommand {
   readonly records: readonly SharedRecord[];
   /** Which other coordinators receive heartbeats of these nodes; the last report on a node counts. */
   readonly reports?: readonly NodeHeardReport[];
+  /** Nodes that end first: another node has claimed their route or context earlier. */
+  readonly displaced?: {
+    readonly ids: readonly NodeId[];
+    readonly code: 'route-taken' | 'context-taken';
+    readonly by: NodeId;
+  };
 }
 
 /** Other coordinators that run and receive the heartbeats of one process of a node. */

@@ -30,6 +30,14 @@ export type Event =
       /** Whether the present holder of the name has a current heartbeat. */
       readonly holderConnected?: boolean;
     }
+  /** Other coordinators have accepted a node, and these nodes have its route or a context of it here. */
+  | {
+      readonly type: 'claim-conflict';
+      readonly id: NodeId;
+      readonly holders: readonly NodeId[];
+      readonly code: 'route-taken' | 'context-taken';
+      readonly message: string;
+    }
   /** Eligible from now on, as far as its status allows. */
   | { readonly type: 'up'; readonly id: NodeId; readonly from: 'joining' | 'suspect' | 'down' | 'gone' }
   /** A static member answers for the first time, and stays joining because another balancer serves one of its contexts. */

@@ -10,8 +10,9 @@ import {
 import type { RegisterCommand } from './commands.ts';
 
 export interface RegistrationFixture {
-  /** Also the route. */
   readonly id: string;
+  /** Default: the id. */
+  readonly route?: string;
   /** Default: `http://10.0.0.1:80`. */
   readonly url?: string;
   readonly connection: number;
@@ -29,6 +30,7 @@ export interface RegistrationFixture {
 
 export function registerCommand({
   id,
+  route = id,
   url = 'http://10.0.0.1:80',
   connection,
   instance = 'a'.repeat(32),
@@ -43,7 +45,7 @@ export function registerCommand({
       id: parseNodeId(id)!,
       balancer: parseBalancerName(balancer)!,
       url: parseNodeUrl(url)!,
-      route: parseRoute(id)!,
+      route: parseRoute(route)!,
       contexts: paths.map((path) => ({ path: parseContextPath(path)! })),
       hosts: [parseHostPattern(host)!],
       weight: 1,

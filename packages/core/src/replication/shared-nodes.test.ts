@@ -257,3 +257,23 @@ test('after a restart a coordinator withdraws its reports on nodes that do not r
   sync([again, b], at(20_030));
   assert.equal(present(b), '1 suspect');
 });
+
+test('of two nodes that claimed one route or context apart, the one with the earlier claim stays everywhere', () => {
+  const CONFLICTS = {
+    'route-taken': [{ balancer: 'shop' }, { balancer: 'shop', route: 'n1' }],
+    'context-taken': [{ balancer: 'blue' }, { balancer: 'green' }],
+  } as const;
+  for (const [code, [one, other]] of Object.entries(CONFLICTS)) {
+    const [a, b] = together('a', 'b');
+    const n2 = parseNodeId('n2')!;
+    a.apply(registerCommand({ id: 'n1', connection: 1, ...one }), at(0));
+    const url = 'http://10.0.0.2:80';
+    b.apply(registerCommand({ id: 'n2', instance: NEW, url, connection: 2, ...other }), at(1));
+    const refused: string[] = [];
+    for (const each of [a, b]) each.onEvents = (events) => refused.push(...refusals(events));
+    sync([a, b], at(10));
+    assert.deepEqual(refused, [code]);
+    const states = [a, b].map(({ registry }) => [N1, n2].map((id) => registry.node(id)?.liveness ?? 'unknown').join());
+    assert.deepEqual(states, ['joining,unknown', 'joining,gone'], code);
+  }
+});

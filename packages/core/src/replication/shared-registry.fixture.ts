@@ -21,6 +21,7 @@ export class FollowedRegistry {
       apply: (command, nowMs) => {
         const outcome = registry.apply(command, nowMs);
         if (!('type' in outcome)) this.onEvents(outcome);
+        return outcome;
       },
     });
   }

@@ -6,7 +6,7 @@
  */
 import type { NodeId } from '@rollcall/protocol';
 import type { MergeCommand } from '../registry/commands.ts';
-import type { Event } from '../registry/events.ts';
+import type { Event, Rejection } from '../registry/events.ts';
 import type { SharedChange } from '../registry/records/shared-change.ts';
 import type { Registry } from '../registry/registry.ts';
 import { recordKey } from '../store/record-key.ts';
@@ -14,7 +14,7 @@ import { HeardReports } from './heard-reports.ts';
 import { type EndedInstance, endedInstances, endedOf } from './node-merge.ts';
 import { type Instants, type MergeResult, Replica } from './replica.ts';
 import { isDeletion, type SharedRecord } from './shared-record.ts';
-import { NO_VERSION, type Version } from './version.ts';
+import { compareVersions, isVersion, NO_VERSION, type Version } from './version.ts';
 
 /** Time after its last change for which a request is shared, milliseconds. A coordinator that still has it then shares it again. */
 const KEEP_REQUEST_MS = 30 * 86_400_000;
@@ -29,7 +29,7 @@ export interface SharedRegistryOptions {
   /** Random id of this coordinator, the same over restarts. */
   readonly coordinator: string;
   /** Applies a command to the registry. */
-  readonly apply: (command: MergeCommand, nowMs: number) => unknown;
+  readonly apply: (command: MergeCommand, nowMs: number) => readonly Event[] | Rejection;
 }
 
 export class SharedRegistry {
@@ -180,9 +180,29 @@ export class SharedRegistry {
     }
     const records = [...inForce].flatMap((key) => this.replica.get(key, now.nowMs) ?? []);
     const reports = records.flatMap((record) => this.#reportOn(record));
-    if (records.length > 0) this.#options.apply({ type: 'merge', records, reports }, now.nowMs);
+    if (records.length > 0) this.#apply({ type: 'merge', records, reports }, now);
     for (const { id, by } of reports) if (by.length === 0) this.#contested.add(id);
     this.#share(now);
+  }
+
+  #apply(command: MergeCommand, now: Instants): void {
+    const outcome = this.#options.apply(command, now.nowMs);
+    if ('type' in outcome) return;
+    for (const event of outcome) if (event.type === 'claim-conflict') this.#settleClaims(event, now);
+  }
+
+  /** Of nodes with one route or context, those with the earlier claim stay. Each coordinator decides alone, with the same result. */
+  #settleClaims({ id, holders, code }: Extract<Event, { readonly type: 'claim-conflict' }>, now: Instants): void {
+    const record = this.replica.get(recordKey.node(id), now.nowMs);
+    if (record === undefined || holders.length === 0) return;
+    const claim = claimOf(record);
+    const isEarlier = (other: NodeId): boolean => {
+      const its = this.replica.get(recordKey.node(other), now.nowMs);
+      return its === undefined || compareVersions(claim, claimOf(its)) < 0;
+    };
+    if (!holders.every(isEarlier)) return;
+    const displaced = { ids: holders, code, by: id };
+    this.#options.apply({ type: 'merge', records: [record], reports: this.#reportOn(record), displaced }, now.nowMs);
   }
 
   #reportOn({ key, value }: SharedRecord): ReturnType<HeardReports['of']>[] {
@@ -218,6 +238,11 @@ function nodeValue({ value, end }: SharedChange, before: SharedRecord | undefine
     ...(isSameStart && { claim: earlier.claim ?? before.version }),
     ...(ended.length > 0 && { ended }),
   };
+}
+
+function claimOf({ value, version }: SharedRecord): Version {
+  const { claim } = (value ?? {}) as { readonly claim?: unknown };
+  return isVersion(claim) ? claim : version;
 }
 
 function endedBy({ instance, incarnation }: EndedInstance, end: 'left' | 'removed'): EndedInstance {

@@ -64,6 +64,17 @@ export class ContextOwnership {
     return undefined;
   }
 
+  /** All nodes of other balancers that serve a context of `node`. */
+  rivals(node: Claimant): NodeId[] {
+    const ids = new Set<NodeId>();
+    for (const key of claimKeys(node)) {
+      const claim = this.#claims.get(key.text);
+      if (claim === undefined || claim.balancer === node.balancer) continue;
+      for (const id of claim.nodes) if (id !== node.id) ids.add(id);
+    }
+    return [...ids];
+  }
+
   /** True while a node has claimed the context on the host. */
   isHeld(host: HostPattern, path: ContextPath): boolean {
     return this.#claims.has(contextKey({ host, path }));

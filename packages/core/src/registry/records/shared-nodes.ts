@@ -10,7 +10,8 @@ import type { NodeId } from '@rollcall/protocol';
 import { type EndedInstance, endedInstances } from '../../replication/node-merge.ts';
 import { isDeletion, type SharedRecord } from '../../replication/shared-record.ts';
 import { recordKey } from '../../store/record-key.ts';
-import type { NodeHeardReport } from '../commands.ts';
+import type { MergeCommand, NodeHeardReport } from '../commands.ts';
+import type { Rejection } from '../events.ts';
 import type { NodeRecord, NodeView } from '../node/node-record.ts';
 import { holderText, OWN_ID } from '../ownership/holder-text.ts';
 import { register } from '../registration.ts';
@@ -82,7 +83,22 @@ export function hasEndedElsewhere(state: RegistryState, { id, registration }: No
   return state.endedElsewhere.get(id)?.some(({ instance }) => instance === registration.instance) === true;
 }
 
-function refuse(state: RegistryState, node: NodeRecord, code: 'removed' | 'superseded', message: string): void {
+/** Nodes with a route or context that another node has claimed earlier, at a coordinator that did not know them. */
+export function endRivals(state: RegistryState, { ids, code, by }: NonNullable<MergeCommand['displaced']>): void {
+  for (const id of ids) {
+    const node = state.nodes.get(id);
+    if (node === undefined || node.liveness === 'gone') continue;
+    const what = code === 'route-taken' ? 'the route' : 'a context';
+    refuse(state, node, code, `node ${by} has claimed ${what} of node ${id} earlier, at another coordinator`);
+  }
+}
+
+function refuse(
+  state: RegistryState,
+  node: NodeRecord,
+  code: 'removed' | 'superseded' | 'route-taken' | 'context-taken',
+  message: string,
+): void {
   const { id, connection, isConnected } = node;
   state.markGone(node, code === 'removed' ? 'removed' : 'taken');
   if (isConnected) state.emit({ type: 'connection-refused', id, connection, code, message });
@@ -114,10 +130,22 @@ function take(state: RegistryState, stored: StoredNode, termMs: number | undefin
     mayShadow: true,
     isReported: true,
   });
+  if (refusal !== undefined) reportConflict(state, registration, refusal);
   const node = state.nodes.get(registration.id);
   if (refusal !== undefined || node === undefined || leaseMs === undefined || termMs === undefined) return;
   node.renewedAtMs = state.nowMs - Math.max(0, leaseMs - termMs);
   state.schedule(node);
+}
+
+/** By the order of their claims, which the caller knows, either this node is not known here, or the holders end. */
+function reportConflict(state: RegistryState, registration: StoredNode['registration'], refusal: Rejection): void {
+  const { id, balancer, route } = registration;
+  const { code, message } = refusal;
+  const holder = state.routes.holder(balancer, route);
+  if (code === 'route-taken' && holder !== undefined)
+    state.emit({ type: 'claim-conflict', id, holders: [holder], code, message });
+  else if (code === 'context-taken')
+    state.emit({ type: 'claim-conflict', id, holders: state.contexts.rivals(registration), code, message });
 }
 
 /** Takes a report of other coordinators on a node that is known. */

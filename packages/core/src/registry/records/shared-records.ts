@@ -10,7 +10,7 @@ import { type NodeRecord, noRequestedStatus, type RequestedStatus } from '../nod
 import { applyOperatorStatus, applyOverrides, changeSettings } from '../operator-commands.ts';
 import type { RegistryState } from '../registry-state.ts';
 import type { SharedChange } from './shared-change.ts';
-import { mergeNode, nodeChange, reportChange, takeReport } from './shared-nodes.ts';
+import { endRivals, mergeNode, nodeChange, reportChange, takeReport } from './shared-nodes.ts';
 import { readStoredBalancer, readStoredOverride } from './stored-records.ts';
 
 /** Two ends of one request that differ by less are the same, milliseconds. */
@@ -74,7 +74,8 @@ function overrideChange(state: RegistryState, { id, operatorStatus, overrides }:
 }
 
 /** Puts the records that stand now in force. Records of unknown nodes, and of later releases, have no effect. */
-export function mergeShared(state: RegistryState, { records, reports = [] }: MergeCommand): void {
+export function mergeShared(state: RegistryState, { records, reports = [], displaced }: MergeCommand): void {
+  if (displaced !== undefined) endRivals(state, displaced);
   const reported = new Map(reports.map((report) => [recordKey.node(report.id), report]));
   for (const record of records) if (record.key.startsWith('node/')) mergeNode(state, record, reported.get(record.key));
   for (const report of reports) takeReport(state, report);
