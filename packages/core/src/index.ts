@@ -142,6 +142,7 @@ export {
 export { SharedRegistry } from './replication/shared-registry.ts';
 export {
   type Announcement,
+  type DrainUse,
   type Exchanged,
   KEEP_ANNOUNCEMENT_MS,
   LAYOUT,

@@ -17,7 +17,7 @@ export const ANSWER = { done: 1, foreign: 0, emptied: -1 } as const;
 /** Greatest size of a record that `READ` sends, bytes: a character has at most three in UTF-8. */
 const MAX_RECORD_BYTES = 3 * MAX_RECORD_TEXT_LENGTH;
 /** Greatest size of an announcement that `EXCHANGE` sends, bytes. */
-const MAX_ANNOUNCEMENT_BYTES = 8_192;
+const MAX_ANNOUNCEMENT_BYTES = 3 * 8_192;
 
 /**
  * - `makeRoom` deletes a key that holds another type than `kind`. A command on a wrong type would abort the script for every record. All

@@ -298,6 +298,26 @@ export class SharedSync {
     }
     await this.#file.remove([...expired.keys()]).catch(() => undefined);
     this.#resolveWaiters();
+    this.#judgeDrains();
+  }
+
+  /** Until another coordinator has what was requested here, and while it is down, its use of nodes is unknown. */
+  #judgeDrains(): void {
+    const { cluster } = this.#options;
+    if (!cluster.registry.isDraining) return;
+    const running = this.#running();
+    const isCurrent = (one: Announcement): boolean =>
+      this.isSharing && this.#toWrite.size === 0 && running.includes(one) && hasSeen(one, this.#latest());
+    cluster.apply({
+      type: 'use-elsewhere',
+      coordinators: this.#announced.map((one) => ({ name: one.name, use: isCurrent(one) ? one.use : undefined })),
+    });
+  }
+
+  /** The later one of the last own write and of the last change that is in force here. */
+  #latest(): Point {
+    const isWriteLater = this.#written.epoch === this.#seen.epoch && this.#written.change > this.#seen.change;
+    return isWriteLater ? this.#written : this.#seen;
   }
 
   #expire(): ReadonlyMap<string, Version> {
@@ -311,7 +331,15 @@ export class SharedSync {
     const { store, coordinator, name, release } = this.#options;
     this.#counter += 1;
     const answer = await store.exchange(
-      { coordinator, name, release, layout: LAYOUT, counter: this.#counter, seen: this.#seen },
+      {
+        coordinator,
+        name,
+        release,
+        layout: LAYOUT,
+        counter: this.#counter,
+        seen: this.#seen,
+        use: this.#options.cluster.registry.drainUse(),
+      },
       this.#clusterId ?? this.#ownClusterId,
     );
     if (answer.type === 'refused' && answer.layout === LAYOUT && this.#clusterId === undefined) {
@@ -407,8 +435,7 @@ export class SharedSync {
         throw error;
       }
     }
-    const at =
-      this.#written.epoch === this.#seen.epoch && this.#written.change > this.#seen.change ? this.#written : this.#seen;
+    const at = this.#latest();
     for (const waiter of this.#waiters) if (waiter.keys.every((key) => !this.#toWrite.has(key))) waiter.at ??= at;
   }
 

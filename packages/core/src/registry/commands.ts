@@ -23,6 +23,7 @@ import type {
   Status,
 } from '@rollcall/protocol';
 import type { SharedRecord } from '../replication/shared-record.ts';
+import type { DrainUse } from '../replication/shared-store.ts';
 import type { StoredRecord } from '../store/store.ts';
 
 /** The socket, or the PUT, that a node's messages come from; larger is newer. Unique while a coordinator runs. */
@@ -304,6 +305,18 @@ export interface NodeHeardReport {
   readonly by: readonly string[];
 }
 
+/** How the workers of the other coordinators use nodes under an operator's drain. Replaces the earlier state. */
+export interface UseElsewhereCommand {
+  readonly type: 'use-elsewhere';
+  readonly coordinators: readonly CoordinatorUse[];
+}
+
+export interface CoordinatorUse {
+  readonly name: string;
+  /** `undefined`: not known, because it is down, or may not have the request yet. */
+  readonly use: DrainUse | undefined;
+}
+
 export type Command =
   | RegisterCommand
   | ReachableCommand
@@ -329,4 +342,5 @@ export type Command =
   | StalledCommand
   | AgentsHeldCommand
   | RestoreCommand
-  | MergeCommand;
+  | MergeCommand
+  | UseElsewhereCommand;

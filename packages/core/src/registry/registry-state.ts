@@ -8,6 +8,7 @@ import type { EndedInstance } from '../replication/node-merge.ts';
 import { recordKey } from '../store/record-key.ts';
 import type { StoredRecord } from '../store/store.ts';
 import { BalancerSettings, hintWarning, type SharedSettings } from './balancer-settings.ts';
+import type { CoordinatorUse } from './commands.ts';
 import type { Event, Rejection } from './events.ts';
 import { FeedJournal } from './feed/feed-journal.ts';
 import { HeldTime } from './liveness/held-time.ts';
@@ -31,6 +32,7 @@ import { RememberedContexts } from './views/remembered-contexts.ts';
 import { FailoverCounters } from './workers/failover-counters.ts';
 import { StickyFindings } from './workers/sticky-findings.ts';
 import { Traffic } from './workers/traffic.ts';
+import { withUseElsewhere } from './workers/use-elsewhere.ts';
 import { WorkerCounterTable } from './workers/worker-counters.ts';
 
 /** Named in a drain's `waitingFor` while a coordinator that has just started has not met any worker. */
@@ -69,6 +71,8 @@ export class RegistryState {
   readonly dirtyShared: Set<string> = new Set();
   /** Contexts of the dirty records of remembered contexts. */
   readonly contextRecords: Map<string, HostedContext> = new Map();
+  /** The other coordinators, and how their workers use nodes under an operator's drain. */
+  useElsewhere: readonly CoordinatorUse[] = [];
   /** Nodes with a drain that is not done. */
   readonly draining: Set<NodeRecord> = new Set();
   isSettled = false;
@@ -490,7 +494,8 @@ export class RegistryState {
   #judged(node: NodeRecord, side: 'operator' | 'node'): NodeRecord['nodeDrain'] {
     const drain = side === 'operator' ? node.operatorDrain : node.nodeDrain;
     if (drain === undefined || drain.isDone) return drain;
-    const usage = this.usage(node, drain.revision);
+    const own = this.usage(node, drain.revision);
+    const usage = side === 'operator' ? withUseElsewhere(own, node.id, this.useElsewhere) : own;
     const cause = drainOutcome(drain, usage, this.nowMs);
     if (cause === undefined) return drain;
     this.emit({

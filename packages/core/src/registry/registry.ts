@@ -23,12 +23,14 @@ import type {
 } from '@rollcall/protocol';
 import { contextKey, type RememberedContext } from '../contexts/hosted-context.ts';
 import type { ContextFacts } from '../liveness/unserved.ts';
+import type { DrainUse } from '../replication/shared-store.ts';
 import type { Command, RegisterCommand, WorkerJoinedCommand } from './commands.ts';
 import { endedByScale, scale } from './copies.ts';
 import type { Event, Rejection } from './events.ts';
 import { copiesResource } from './failing-copies.ts';
 import { changesOf, type Snapshot, snapshotOf } from './feed/feed-view.ts';
 import { missReports, portsSeen } from './liveness/witnesses.ts';
+import type { Usage } from './node/drain.ts';
 import type { NodeView } from './node/node-record.ts';
 import { type SessionNumbers, sessionNumbers } from './node/session-numbers.ts';
 import { addressRefused, disconnect, heartbeat, leave, nodeStatus, reachable } from './node-commands.ts';
@@ -50,6 +52,7 @@ import { balancerResource, type Now, nodeResource } from './views/node-resource.
 import { type ContextChoice, isChosen } from './views/remembered-contexts.ts';
 import { abandonedContexts, contextsWithTooFew, unservedContexts } from './views/unserved-contexts.ts';
 import type { StickyFinding } from './workers/sticky-findings.ts';
+import { drainUse } from './workers/use-elsewhere.ts';
 
 /** The heartbeat interval of agents, and the timeouts for missing heartbeats. */
 export interface Pace {
@@ -170,6 +173,16 @@ export class Registry {
   /** The changes of shared records since the last call; none unless the option `isShared` is set. */
   takeShared(): SharedChange[] {
     return takeShared(this.#state);
+  }
+
+  /** Some node has a drain that is not done. */
+  get isDraining(): boolean {
+    return this.#state.draining.size > 0;
+  }
+
+  /** How the workers of this coordinator use nodes under an operator's drain or stop. */
+  drainUse(): DrainUse {
+    return drainUse(usedUnderDrain(this.#state));
   }
 
   /** The shared record of a node whose heartbeats arrive here; `undefined` for others. */
@@ -347,6 +360,12 @@ export class Registry {
   }
 }
 
+function* usedUnderDrain(state: RegistryState): Generator<readonly [NodeId, Usage]> {
+  for (const node of state.nodes.all())
+    if (node.operatorDrain !== undefined && node.liveness !== 'gone')
+      yield [node.id, state.usage(node, node.operatorDrain.revision)];
+}
+
 function carryOut(state: RegistryState, command: Command): Rejection | undefined {
   switch (command.type) {
     case 'register':
@@ -410,6 +429,10 @@ function carryOut(state: RegistryState, command: Command): Rejection | undefined
       return undefined;
     case 'merge':
       mergeShared(state, command);
+      return undefined;
+    case 'use-elsewhere':
+      state.useElsewhere = command.coordinators;
+      for (const node of [...state.draining]) state.judgeDrains(node);
       return undefined;
   }
 }

@@ -1,17 +1,18 @@
 /** The announcement of a coordinator as the text that a store keeps. Other programs may have written there, so decoding never throws. */
-import type { Announcement, Point } from './shared-store.ts';
+import { type Announcement, type DrainUse, MAX_NODES_IN_USE, type NodeUse, type Point } from './shared-store.ts';
 import { isCoordinatorId } from './version.ts';
 
 const MAX_NAME_LENGTH = 128;
 const MAX_RELEASE_LENGTH = 64;
 const MAX_EPOCH_LENGTH = 64;
 /** Greatest length of a text, characters: names and numbers with room for escapes. */
-const MAX_TEXT_LENGTH = 4_096;
+const MAX_TEXT_LENGTH = 8_192;
 
 /** JSON of an announcement. Throws a RangeError if a field exceeds a bound, which is a mistake of the caller. */
 export function encodeAnnouncement(announcement: Announcement): string {
-  const { coordinator, name, release, layout, counter, seen } = announcement;
-  const known = { coordinator, name, release, layout, counter, seen: { epoch: seen.epoch, change: seen.change } };
+  const { coordinator, name, release, layout, counter, seen, use } = announcement;
+  const point = { epoch: seen.epoch, change: seen.change };
+  const known = { coordinator, name, release, layout, counter, seen: point, ...(use !== undefined && { use }) };
   if (!isAnnouncement(known)) throw new RangeError(`not an announcement: ${JSON.stringify(known).slice(0, 300)}`);
   return JSON.stringify(known);
 }
@@ -29,15 +30,27 @@ export function decodeAnnouncement(coordinator: string, text: string): Announcem
 }
 
 function isAnnouncement(value: unknown): value is Announcement {
-  const { coordinator, name, release, layout, counter, seen } = (value ?? {}) as Readonly<Record<string, unknown>>;
+  const { coordinator, name, release, layout, counter, seen, use } = (value ?? {}) as Readonly<Record<string, unknown>>;
   return (
     isCoordinatorId(coordinator) &&
     isText(name, MAX_NAME_LENGTH) &&
     isText(release, MAX_RELEASE_LENGTH) &&
     isCount(layout) &&
     isCount(counter) &&
-    isPoint(seen)
+    isPoint(seen) &&
+    (use === undefined || isDrainUse(use))
   );
+}
+
+function isDrainUse(value: unknown): value is DrainUse {
+  const { nodes, isWhole } = (value ?? {}) as Readonly<Record<string, unknown>>;
+  if (typeof isWhole !== 'boolean' || typeof nodes !== 'object' || nodes === null) return false;
+  const uses = Object.values(nodes);
+  return uses.length <= MAX_NODES_IN_USE && uses.every(isNodeUse);
+}
+
+function isNodeUse(value: unknown): value is NodeUse {
+  return value === null || (Array.isArray(value) && value.length === 4 && value.every(isCount));
 }
 
 function isPoint(value: unknown): value is Point {

@@ -27,7 +27,22 @@ export interface Announcement {
   readonly counter: number;
   /** The change up to which all is in force at this coordinator. */
   readonly seen: Point;
+  /** Use of nodes under an operator's drain or stop, by the workers of this coordinator. Absent: the release does not send it. */
+  readonly use?: DrainUse;
 }
+
+/** Sessions, sessions seen once, requests in flight and tunnels of a node; `null`: not all workers have the request yet. */
+export type NodeUse = readonly [sessions: number, seenOnce: number, inFlight: number, tunnels: number] | null;
+
+export interface DrainUse {
+  /** Nodes that are in use; by id. */
+  readonly nodes: Readonly<Record<string, NodeUse>>;
+  /** Nodes that are not listed are unused. False: there were too many to list. */
+  readonly isWhole: boolean;
+}
+
+/** Greatest number of nodes in the use of an announcement. */
+export const MAX_NODES_IN_USE = 48;
 
 /** A place in the order of changes. Numbers of two epochs cannot be compared: the store was emptied in between. */
 export interface Point {

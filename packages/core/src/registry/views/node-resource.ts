@@ -15,6 +15,7 @@ import { contextStatus, effectiveStatus, isStandby, weightOf } from '../node/nod
 import { sessionNumbers } from '../node/session-numbers.ts';
 import { weightWarning } from '../node/weight-bounds.ts';
 import type { RegistryState } from '../registry-state.ts';
+import { withUseElsewhere } from '../workers/use-elsewhere.ts';
 
 /** One instant on both clocks. */
 export interface Now {
@@ -110,7 +111,8 @@ function statusResource(requestedStatus: RequestedStatus, now: Now): WantedStatu
 }
 
 function drainProgress(state: RegistryState, node: NodeView, drain: Drain, now: Now): DrainProgress {
-  const usage = state.usage(node, drain.revision);
+  const own = state.usage(node, drain.revision);
+  const usage = drain === node.operatorDrain ? withUseElsewhere(own, node.id, state.useElsewhere) : own;
   const oldestMs = state.workers.oldestSessionMs(node.id, now.nowMs);
   return {
     sinceUnixMs: toUnixMs(drain.sinceMs, now),
