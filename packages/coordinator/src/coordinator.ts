@@ -18,6 +18,7 @@ import { probeRestoredMembers } from './agents/restored-members.ts';
 import { Gate } from './auth/gate.ts';
 import { Logins, loginsPath, readLoginsFile } from './auth/logins.ts';
 import { OpenConnections } from './auth/open-connections.ts';
+import { SharedTokens } from './auth/shared-tokens.ts';
 import { openTokens, type Tokens } from './auth/tokens.ts';
 import { Cluster } from './cluster.ts';
 import { clusterIdPath, newClusterId, readClusterId } from './cluster-id.ts';
@@ -87,7 +88,8 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
     const tokens = await openTokens(config.stateDir, config, clocks);
     for (const problem of tokens.problems) log.warn(problem);
     await state.writeAll(tokens.unwritten, { isReplacing: !tokens.isUnread });
-    refuseOpenDoors(config, tokens);
+    // Other coordinators may have join tokens.
+    if (config.sharing === undefined) refuseOpenDoors(config, tokens);
     const audit = await Audit.open(
       config.stateDir,
       (error) => log.error(`the audit cannot be written: ${error.message}; its entries are kept and tried again`),
@@ -176,6 +178,10 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
         onClusterId: keepClusterId,
       });
     if (sharedSync) closers.push(() => sharedSync.close());
+    let onTokensChange = (): void => {};
+    const sharedTokens =
+      sharedSync &&
+      new SharedTokens({ tokens, sync: sharedSync, clocks, logger: log, onChange: () => onTokensChange() });
     await sharedSync?.introduce();
     const isKept = store.kind !== 'memory' || state.problem === undefined;
     const storeSync = new StoreSync({
@@ -194,8 +200,14 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
     closers.push(() => storeSync.close());
     await storeSync.start();
     await sharedSync?.start();
+    if (sharedSync !== undefined) refuseOpenDoors(config, tokens);
     const open = new OpenConnections({ gate, tokens, cluster });
     closers.push(() => open.close());
+    onTokensChange = (): void => {
+      open.look();
+      if (!tokens.isUnread) void state.writeAll(tokens.files);
+    };
+    if (sharedSync !== undefined) onTokensChange();
 
     const epoch = randomBytes(12).toString('base64url');
     const registrations = new RegistrationPace(quotas.registrations, clocks);
@@ -248,6 +260,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       registrations,
       storeSync,
       sharedSync,
+      sharedTokens,
       unread,
       idle,
       state,

@@ -132,6 +132,7 @@ export {
   MAX_RECORD_TEXT_LENGTH,
 } from './replication/record-text.ts';
 export { type Instants, Replica } from './replication/replica.ts';
+export { SharedKind, SharedKinds, type SharedPart } from './replication/shared-kinds.ts';
 export {
   MAX_KEY_LENGTH,
   MAX_VALUE_LENGTH,

@@ -1,5 +1,5 @@
 /** Tokens in answers and bodies of the admin API. All instants are wall clock Unix milliseconds. */
-import type { Role } from './admin.ts';
+import type { AppliedResource, Role } from './admin.ts';
 
 /** Fewest characters of a token that an operator provides; generated tokens have 43 (256 bits). */
 export const MIN_TOKEN_CHARACTERS = 16;
@@ -117,6 +117,8 @@ export interface TokenResult {
   readonly leaving: number;
   readonly isDryRun: boolean;
   readonly message: string;
+  /** Where the change is in force; absent for the only coordinator of a cluster, and for a dry run. */
+  readonly coordinators?: AppliedResource;
   readonly note?: string;
 }
 

@@ -6,6 +6,7 @@ import type { RegistrationPace } from '../agents/registration-pace.ts';
 import type { Gate } from '../auth/gate.ts';
 import type { Logins } from '../auth/logins.ts';
 import type { OpenConnections } from '../auth/open-connections.ts';
+import type { SharedTokens } from '../auth/shared-tokens.ts';
 import type { Tokens } from '../auth/tokens.ts';
 import type { Cluster } from '../cluster.ts';
 import type { Config } from '../config.ts';
@@ -38,6 +39,8 @@ export interface Dependencies {
   readonly storeSync: StoreSync;
   /** Absent for a coordinator that is the only one of its cluster. */
   readonly sharedSync: SharedSync | undefined;
+  /** Absent like `sharedSync`. */
+  readonly sharedTokens: SharedTokens | undefined;
   readonly unread: UnreadAnswers;
   readonly idle: IdleConnections;
   readonly state: StateDirectory;

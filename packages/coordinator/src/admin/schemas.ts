@@ -788,7 +788,7 @@ const PendingSchema = Type.Optional(
   }),
 );
 
-const AppliedSchema = Type.Optional(
+export const AppliedSchema: TUnsafe<AppliedResource> = answer<AppliedResource>()(
   Type.Object(
     {
       applied: Type.Array(Type.String()),
@@ -812,7 +812,7 @@ const WRITE_RESULT = {
     Type.String({ description: 'contexts that the write leaves without an eligible node; part of the message' }),
   ),
   pending: PendingSchema,
-  coordinators: AppliedSchema,
+  coordinators: Type.Optional(AppliedSchema),
   note: Type.Optional(Type.String()),
 };
 
@@ -844,7 +844,7 @@ export const BalancerWriteResultSchema: TUnsafe<BalancerWriteResult> = answer<Ba
     isDryRun: Type.Boolean(),
     message: Type.String(),
     pending: PendingSchema,
-    coordinators: AppliedSchema,
+    coordinators: Type.Optional(AppliedSchema),
     note: Type.Optional(Type.String()),
   }),
 );

@@ -45,6 +45,17 @@ export async function storedAnswer<Result extends Answer>(
   return { ...answer, ...(!isStored && { pending: true }), ...(coordinators && { coordinators }), message };
 }
 
+/** The same for a change that the store of this coordinator does not have, such as that of a token: only the other coordinators count. */
+export async function sharedAnswer<Result extends Pick<Answer, 'message' | 'coordinators'>>(
+  { sharedSync }: Pick<Dependencies, 'sharedSync'>,
+  answer: Result,
+  keys: readonly string[],
+): Promise<Result> {
+  const coordinators = await sharedSync?.applied(keys, APPLIED_WITHIN_MS);
+  if (coordinators === undefined) return answer;
+  return { ...answer, coordinators, message: [answer.message, ...elsewhere(coordinators)].join('; ') };
+}
+
 function elsewhere(coordinators: AppliedResource | undefined): string[] {
   const { pending = [], absent = [] } = coordinators ?? {};
   return [

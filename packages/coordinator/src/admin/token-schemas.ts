@@ -3,7 +3,7 @@ import type { TokenCreate, TokenList, TokenPatch, TokenResult, TokenRevoke, Toke
 import { MAX_BINDING_ENTRIES, MAX_OVERLAP_MS, MAX_REASON_CHARACTERS, MAX_TOKEN_MS } from '@rollcall/protocol';
 import type { TSchema, TUnsafe } from 'typebox';
 import { Type } from 'typebox';
-import { answer, body, closed, plainText } from './schemas.ts';
+import { AppliedSchema, answer, body, closed, plainText } from './schemas.ts';
 
 const DryRun = Type.Optional(Type.Boolean({ description: 'check and report without a change' }));
 const Reason = plainText(MAX_REASON_CHARACTERS, 'recorded in the audit');
@@ -138,6 +138,7 @@ export const TokenResultSchema: TUnsafe<TokenResult> = answer<TokenResult>()(
     leaving: Type.Integer({ description: 'nodes that leave the cluster because of the change' }),
     isDryRun: Type.Boolean(),
     message: Type.String(),
+    coordinators: Type.Optional(AppliedSchema),
     note: Type.Optional(Type.String()),
   }),
 );

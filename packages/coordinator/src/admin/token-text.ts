@@ -1,4 +1,5 @@
 /** Sentences about the change of a token: its effect on nodes, and notes for its owner. Pure. */
+import { MAX_VALUE_LENGTH } from '@rollcall/core';
 import type { TokenBindings } from '@rollcall/protocol';
 import type { TokenEffect } from '../auth/open-connections.ts';
 import type { TokenRecord } from '../auth/tokens.ts';
@@ -31,6 +32,11 @@ export function unboundNote(now: TokenRecord, before?: TokenRecord): string | un
 export function lastJoinNote({ role }: TokenRecord, canJoin: boolean): string | undefined {
   if (role !== 'join' || canJoin) return undefined;
   return 'this was the last join token: no agent can join until there is one (`rollcall token create NAME --role join`)';
+}
+
+/** Note on a change that the other coordinators do not get. */
+export function tooLongNote(name: string): string {
+  return `the bindings of the token ${name} are too long to be shared (over ${MAX_VALUE_LENGTH} characters): the change is in force at this coordinator only`;
 }
 
 function isPlaced({ balancers, hosts, contexts }: TokenBindings = {}): boolean {

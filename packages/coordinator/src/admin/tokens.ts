@@ -11,6 +11,7 @@ import type { Dependencies } from './dependencies.ts';
 import { unknown } from './known.ts';
 import { Refusal } from './refusal.ts';
 import { NameParams, ProblemSchema } from './schemas.ts';
+import { sharedAnswer } from './stored-answer.ts';
 import {
   TokenCreateSchema,
   TokenListSchema,
@@ -20,7 +21,7 @@ import {
   TokenRotateSchema,
   TokensQuerySchema,
 } from './token-schemas.ts';
-import { effectText, lastJoinNote, unboundNote } from './token-text.ts';
+import { effectText, lastJoinNote, tooLongNote, unboundNote } from './token-text.ts';
 
 /** Upper bound of the tokens in an answer. */
 const MAX_LISTED = 1_000;
@@ -30,7 +31,7 @@ const NODE_BINDINGS = ['balancers', 'hosts', 'contexts', 'nodeIds', 'nodes', 'ma
 export function addTokens(app: AdminApp, dependencies: Dependencies): void {
   const { tokens, cluster } = dependencies;
   const config = { role: 'admin' } as const;
-  const response = { 200: TokenResultSchema, '4xx': ProblemSchema };
+  const response = { 200: TokenResultSchema, 202: TokenResultSchema, '4xx': ProblemSchema };
 
   app.get(
     '/v1/tokens',
@@ -160,7 +161,7 @@ export function addTokens(app: AdminApp, dependencies: Dependencies): void {
  * Ends what the change forbids, writes the change to the disk and the audit, and answers. A change of a trial is only reported.
  */
 async function done(
-  { tokens, open, state, history, cluster }: Dependencies,
+  { tokens, open, state, history, cluster, sharedSync, sharedTokens }: Dependencies,
   request: FastifyRequest,
   change: {
     /** The changed tokens: the tokens in force, or a trial copy. */
@@ -190,6 +191,7 @@ async function done(
     };
   };
   if (isDryRun) return result([]);
+  const { keys = [], tooLong = [] } = sharedTokens?.follow() ?? {};
   open.look();
   const written = state.writeAll(tokens.files);
   history.did('token', message, { by: identityOf(request).name, ...originOf(request) });
@@ -197,7 +199,8 @@ async function done(
   const unwritten =
     state.problem &&
     `the state directory cannot be written (${state.problem.message}); the change is in force, and lost if the coordinator ends before it is written`;
-  return result([unwritten, await history.auditNote()]);
+  const answer = result([unwritten, ...tooLong.map(tooLongNote), await history.auditNote()]);
+  return sharedAnswer({ sharedSync }, answer, keys);
 }
 
 function resourceOf({ tokens, cluster }: Pick<Dependencies, 'tokens' | 'cluster'>, record: TokenRecord): TokenResource {

@@ -1,5 +1,5 @@
 /** `tokens.json`: digests and bindings, never a secret. Version 2 is written; version 1, of earlier releases, is read too. */
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import type { TokenBindings } from '@rollcall/protocol';
 import { isName, isObject } from '@rollcall/protocol';
 import { readBindings } from './bindings.ts';
@@ -8,6 +8,8 @@ import type { TokenDigest, TokenRecord } from './token-record.ts';
 
 /** Upper bound of the tokens in the file. */
 export const MAX_TOKENS = 1_000;
+/** Upper bound of the earlier ids of a token. */
+export const MAX_EARLIER_IDS = 16;
 const MAX_CERTIFICATE_CHARACTERS = 253;
 
 /** Content of the file. */
@@ -19,18 +21,21 @@ export interface TokenFile {
 
 /** Text of the file. Leaves out secrets that expired before `nowUnixMs`. */
 export function tokenFileText({ tokens: records, wasJoinToken }: TokenFile, nowUnixMs: number): string {
-  const tokens = records.map(({ name, id, role, digests, bindings, certificate, createdAtMs, expiresAtMs }) => ({
-    name,
-    id,
-    role,
-    secrets: digests
-      .filter(({ untilUnixMs = Number.POSITIVE_INFINITY }) => untilUnixMs > nowUnixMs)
-      .map(({ sha256, untilUnixMs }) => ({ sha256: sha256.toString('hex'), untilUnixMs })),
-    bindings,
-    certificate,
-    createdAtUnixMs: createdAtMs,
-    expiresAtUnixMs: expiresAtMs,
-  }));
+  const tokens = records.map(
+    ({ name, id, earlierIds, role, digests, bindings, certificate, createdAtMs, expiresAtMs }) => ({
+      name,
+      id,
+      earlierIds,
+      role,
+      secrets: digests
+        .filter(({ untilUnixMs = Number.POSITIVE_INFINITY }) => untilUnixMs > nowUnixMs)
+        .map(({ sha256, untilUnixMs }) => ({ sha256: sha256.toString('hex'), untilUnixMs })),
+      bindings,
+      certificate,
+      createdAtUnixMs: createdAtMs,
+      expiresAtUnixMs: expiresAtMs,
+    }),
+  );
   return `${JSON.stringify({ version: 2, ...(wasJoinToken && { wasJoinToken }), tokens }, null, 2)}\n`;
 }
 
@@ -78,6 +83,24 @@ export function newTokenId(): string {
   return randomBytes(8).toString('hex');
 }
 
+export function isTokenId(value: unknown): value is string {
+  return typeof value === 'string' && /^[0-9a-f]{16}$/.test(value);
+}
+
+function isListOfIds(value: unknown): boolean {
+  return Array.isArray(value) && value.length <= MAX_EARLIER_IDS && value.every(isTokenId);
+}
+
+/**
+ * The id of an entry without one, as written by hand. It is the same at each start and at each coordinator, so that a revoked entry does not
+ * return with another id.
+ */
+function idOf(name: string, digests: readonly TokenDigest[]): string {
+  const hash = createHash('sha256').update(`rollcall token ${name} `);
+  for (const { sha256 } of digests) hash.update(sha256);
+  return hash.digest('hex').slice(0, 16);
+}
+
 /** True for a name in a client certificate: visible ASCII, at most 253 characters. */
 export function isCertificateName(text: string): boolean {
   return text.length <= MAX_CERTIFICATE_CHARACTERS && /^[!-~]+(?: [!-~]+)*$/.test(text);
@@ -87,19 +110,21 @@ function readFirst({ name, role, sha256 }: Record<string, unknown>): TokenRecord
   const known = parseRole(role);
   const digest = readDigest({ sha256 });
   if (typeof name !== 'string' || !isName(name) || !known || !digest) return undefined;
-  return { name, id: newTokenId(), role: known, digests: [digest] };
+  return { name, id: idOf(name, [digest]), role: known, digests: [digest] };
 }
 
-function readSecond(entry: Record<string, unknown>): TokenRecord | undefined {
-  const { name, id = newTokenId(), role, sha256, bindings, certificate, createdAtUnixMs, expiresAtUnixMs } = entry;
+/** A token of version 2; `undefined` if it cannot be read. */
+export function readSecond(entry: Record<string, unknown>): TokenRecord | undefined {
+  const { name, role, sha256, bindings, certificate, createdAtUnixMs, expiresAtUnixMs, earlierIds } = entry;
   // Entries that were added by hand may have the form of version 1.
   const { secrets = [{ sha256 }] } = entry;
   const known = parseRole(role);
   if (typeof name !== 'string' || !isName(name) || !known) return undefined;
-  if (typeof id !== 'string' || !/^[0-9a-f]{16}$/.test(id)) return undefined;
   if (!Array.isArray(secrets) || secrets.length > MAX_TOKENS) return undefined;
   const digests = secrets.map(readDigest).filter((digest) => digest !== undefined);
   if (digests.length < secrets.length) return undefined;
+  const { id = idOf(name, digests) } = entry;
+  if (!isTokenId(id) || !isOptional(earlierIds, isListOfIds)) return undefined;
   if (!isOptional(certificate, (value) => typeof value === 'string' && isCertificateName(value))) return undefined;
   if (!isOptional(createdAtUnixMs, Number.isSafeInteger) || !isOptional(expiresAtUnixMs, Number.isSafeInteger))
     return undefined;
@@ -108,6 +133,7 @@ function readSecond(entry: Record<string, unknown>): TokenRecord | undefined {
   return {
     name,
     id,
+    ...(earlierIds !== undefined && { earlierIds: earlierIds as string[] }),
     role: known,
     digests,
     ...(bound !== undefined && { bindings: bound }),

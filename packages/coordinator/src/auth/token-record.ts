@@ -11,10 +11,12 @@ export interface TokenDigest {
 /** The name owns node ids, so a secret may change while the name and its nodes stay. */
 export interface TokenRecord {
   readonly name: string;
-  /** Random. A later token of the same name has another id. */
+  /** Random. A later token of the same name has another id, and so has a token after its rotation. */
   readonly id: string;
+  /** Ids of this token before its rotations, the newest first, at most 16. Absent: it was not rotated. */
+  readonly earlierIds?: readonly string[];
   readonly role: Role;
-  /** Newest first, at most two. */
+  /** Newest first; at most two, unless several coordinators or a file had more under this name. */
   readonly digests: readonly TokenDigest[];
   readonly bindings?: TokenBindings;
   /** Expiry of the token, wall clock, Unix milliseconds. Absent: it does not expire. */

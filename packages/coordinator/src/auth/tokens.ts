@@ -10,7 +10,7 @@ import type { Fault, Role, TokenBindings } from '@rollcall/protocol';
 import { MIN_TOKEN_CHARACTERS, shortTokenText } from '@rollcall/protocol';
 import { type Clocks, systemClocks } from '../clocks.ts';
 import { readIfThere, replaceFile } from '../files/whole-file.ts';
-import { MAX_TOKENS, newTokenId, readTokenFile, tokenFileText } from './token-file.ts';
+import { MAX_EARLIER_IDS, MAX_TOKENS, newTokenId, readTokenFile, tokenFileText } from './token-file.ts';
 import { hasEnded, type TokenDigest, type TokenRecord } from './token-record.ts';
 
 export type { TokenDigest, TokenRecord } from './token-record.ts';
@@ -62,6 +62,20 @@ export const ADMIN_NAME = 'admin';
 const FEED_NAME = 'feed';
 /** Names that tokens of the API cannot have, because they have another meaning in the audit and as owners of ids. */
 const RESERVED: ReadonlySet<string> = new Set([ADMIN_NAME, FEED_NAME, 'loopback']);
+/** True for a name that no token of the API may have with this role. */
+export function isReserved({ name, role }: Pick<TokenSpec, 'name' | 'role'>): boolean {
+  return RESERVED.has(name) || (name === JOIN_NAME && role !== 'join');
+}
+
+/** What other coordinators have changed. */
+export interface TokenNews {
+  readonly put: readonly TokenRecord[];
+  /** Ids of revoked tokens. */
+  readonly revoked: ReadonlySet<string>;
+  /** Ids of tokens that a rotation has replaced. */
+  readonly replaced: ReadonlySet<string>;
+}
+
 const NO_DIGEST = Buffer.alloc(32);
 
 interface Loaded {
@@ -84,7 +98,7 @@ export class Tokens {
   readonly #admin: TokenRecord | undefined;
   readonly #given: readonly TokenRecord[];
   readonly #ownNodes: TokenRecord | undefined;
-  /** By id: in a file that was written by hand several may have one name. */
+  /** By id: in a file that was written by hand, and of coordinators that could not share, several may have one name. */
   readonly #stored = new Map<string, TokenRecord>();
   readonly #byDigest = new Map<string, ShownToken>();
   readonly #byId = new Map<string, TokenRecord>();
@@ -148,6 +162,16 @@ export class Tokens {
     const tokens = [...this.#stored.values(), ...(this.#admin ? [this.#admin] : [])];
     const file = { tokens, wasJoinToken: this.#wasJoinToken };
     return new Map([[this.#path, tokenFileText(file, this.#clocks.nowUnixMs())]]);
+  }
+
+  /** Tokens that the API can change, in order of their ids. */
+  get stored(): readonly TokenRecord[] {
+    return [...this.#stored.values()].sort((one, other) => (one.id < other.id ? -1 : 1));
+  }
+
+  /** A join token was revoked, so that agents need one. */
+  get wasJoinToken(): boolean {
+    return this.#wasJoinToken;
   }
 
   /** True for tokens that the API can change. */
@@ -247,9 +271,8 @@ export class Tokens {
 
   /** Creates a token. Errors: `conflict` for a name or a certificate of another token, and for too many tokens. */
   create(spec: TokenSpec): NewSecret | Fault {
-    const { name, role } = spec;
-    if (RESERVED.has(name) || (name === JOIN_NAME && role !== 'join'))
-      return conflict(`the name ${name} is reserved; use another`);
+    const { name } = spec;
+    if (isReserved(spec)) return conflict(`the name ${name} is reserved; use another`);
     if (this.records.some((record) => record.name === name))
       return conflict(`there is a token ${name} already; rotate or revoke it, or use another name`);
     if (this.#stored.size >= MAX_TOKENS - 1)
@@ -279,26 +302,59 @@ export class Tokens {
   revoke(name: string): TokenRecord | Fault {
     const record = this.#changeable(name);
     if ('code' in record) return record;
-    this.#revoked.add(name);
-    if (record.role === 'join') this.#wasJoinToken = true;
-    for (const { id } of [...this.#stored.values()].filter((one) => one.name === name)) this.#stored.delete(id);
+    for (const one of this.stored) if (one.name === name) this.#end(one);
     this.#changed();
     return record;
   }
 
+  /** Takes what other coordinators have changed. Returns the tokens that exceed the maximum, and are not in force here. */
+  take({ put, revoked, replaced }: TokenNews): readonly TokenRecord[] {
+    for (const record of this.stored) {
+      if (revoked.has(record.id)) this.#end(record);
+      else if (replaced.has(record.id)) this.#stored.delete(record.id);
+    }
+    const left: TokenRecord[] = [];
+    for (const record of put) {
+      if (revoked.has(record.id) || replaced.has(record.id)) continue;
+      if (this.#stored.has(record.id) || this.#stored.size < MAX_TOKENS - 1) this.#stored.set(record.id, record);
+      else left.push(record);
+    }
+    this.#changed();
+    return left;
+  }
+
+  /** Another coordinator has revoked a join token. */
+  needJoinToken(): void {
+    this.#wasJoinToken = true;
+  }
+
+  #end(record: TokenRecord): void {
+    this.#revoked.add(record.name);
+    if (record.role === 'join') this.#wasJoinToken = true;
+    this.#stored.delete(record.id);
+  }
+
   /**
-   * Gives a token a new secret. The previous one stays valid for `overlapMs`; an older one ends now. Errors: `not-found`, `conflict`.
+   * Gives a token a new secret, and a new id. The previous secret stays valid for `overlapMs`; an older one ends now. Several tokens of this
+   * name and role become one. Errors: `not-found`, `conflict`.
    */
   rotate(name: string, overlapMs: number): NewSecret | Fault {
     const record = this.#changeable(name);
     if ('code' in record) return record;
     const nowUnixMs = this.#clocks.nowUnixMs();
     const { secret, digest } = newSecret();
-    // The expiry of a token also ends its secrets.
-    const before = hasEnded(record, undefined, nowUnixMs) ? undefined : record.digests[0];
+    const { role } = record;
+    const same = this.stored.filter((one) => one.name === name && one.role === role);
     const untilUnixMs = Math.floor(nowUnixMs + overlapMs);
-    const earlier = before && overlapMs > 0 ? [{ sha256: before.sha256, untilUnixMs }] : [];
-    const rotated: TokenRecord = { ...record, digests: [digest, ...earlier] };
+    const earlier = same.flatMap((one) => {
+      const [before] = one.digests;
+      // The expiry of a token also ends its secrets.
+      const isValid = before !== undefined && overlapMs > 0 && !hasEnded(one, undefined, nowUnixMs);
+      return isValid ? [{ sha256: before.sha256, untilUnixMs }] : [];
+    });
+    const earlierIds = same.flatMap((one) => [one.id, ...(one.earlierIds ?? [])]).slice(0, MAX_EARLIER_IDS);
+    for (const { id } of same) this.#stored.delete(id);
+    const rotated: TokenRecord = { ...record, id: newTokenId(), earlierIds, digests: [digest, ...earlier] };
     this.#put(rotated);
     return { record: rotated, secret };
   }
@@ -324,7 +380,8 @@ export class Tokens {
   #changeable(name: string): TokenRecord | Fault {
     const unread = this.#unreadFault();
     if (unread) return unread;
-    for (const record of this.#stored.values()) if (record.name === name) return record;
+    const found = this.stored.find((record) => record.name === name);
+    if (found) return found;
     if (name === ADMIN_NAME)
       return conflict(
         'the token admin is that of ROLLCALL_ADMIN_TOKEN or of the file admin-token in the state directory; change it there and restart',
@@ -363,7 +420,10 @@ export class Tokens {
 
   #index(): void {
     for (const map of [this.#byDigest, this.#byId, this.#byCertificate]) map.clear();
-    for (const record of [...this.#given, ...(this.#admin ? [this.#admin] : []), ...this.#stored.values()]) {
+    const { stored } = this;
+    // A connection that was opened with an earlier id continues with the token that replaced it.
+    for (const record of stored) for (const id of record.earlierIds ?? []) this.#byId.set(id, record);
+    for (const record of [...this.#given, ...(this.#admin ? [this.#admin] : []), ...stored]) {
       this.#byId.set(record.id, record);
       if (record.certificate !== undefined) this.#byCertificate.set(record.certificate, record);
       for (const digest of record.digests) this.#byDigest.set(digest.sha256.toString('hex'), { record, digest });

@@ -17,7 +17,11 @@ import {
   LAYOUT,
   Peers,
   type Point,
+  type Remaining,
   recordKey,
+  SharedKinds,
+  type SharedPart,
+  type SharedRecord,
   SharedRegistry,
   type SharedStore,
   type Store,
@@ -72,6 +76,18 @@ const MAX_AWAY_MS = 86_400_000;
 /** Records in one write or read. */
 const BATCH = 1_000;
 
+/** The shared records of one kind, for the part that it belongs to. Changes are in force here at once, elsewhere with the next exchange. */
+export interface Sharing {
+  /** Key of the record of this name, for `applied`. */
+  key(name: string): string;
+  /** The record as it stands, also a deletion. */
+  get(name: string): SharedRecord | undefined;
+  /** Returns whether the value is short enough to be shared. */
+  put(name: string, value: unknown, remaining?: Remaining): boolean;
+  /** `isPermanent`: the deletion does not expire. */
+  delete(name: string, isPermanent?: boolean): void;
+}
+
 interface Waiter {
   readonly keys: readonly string[];
   /** Place in the store from which on the records are there; `undefined` before the write. */
@@ -82,6 +98,7 @@ interface Waiter {
 export class SharedSync {
   readonly #options: SharedSyncOptions;
   readonly #shared: SharedRegistry;
+  readonly #kinds: SharedKinds;
   readonly #file: SharedFile;
   readonly #peers = new Peers();
   /** Keys of records that the store may not have. */
@@ -106,12 +123,14 @@ export class SharedSync {
   #problem: string | undefined;
   #refusal: string | undefined;
   #fileProblem: string | undefined;
+  #saving: Promise<void> = Promise.resolve();
   #sinceUnixMs: number;
   readonly #outages: OutageLog;
   #timer: NodeJS.Timeout | undefined;
   #dueMs = Number.POSITIVE_INFINITY;
   #lastPassMs = Number.NEGATIVE_INFINITY;
   #pass: Promise<void> | undefined;
+  #isStarted = false;
   #isClosing = false;
   #stopListening: () => void = () => {};
 
@@ -127,7 +146,30 @@ export class SharedSync {
       coordinator,
       apply: (command) => cluster.apply(command),
     });
+    this.#kinds = new SharedKinds(this.#shared.replica);
     this.#sinceUnixMs = this.#now().nowUnixMs;
+  }
+
+  /** Shares the records of one kind for another part than the registry. Call it before `start`. */
+  share(kind: string, part: SharedPart): Sharing {
+    const records = this.#kinds.add(kind, part);
+    const changed = (): void => {
+      // The start runs the first pass.
+      if (this.#collect() && this.#isStarted) this.#passSoon(MIN_EXCHANGE_MS);
+    };
+    return {
+      key: (name) => records.key(name),
+      get: (name) => records.get(name, this.#now().nowMs),
+      put: (name, value, remaining = {}) => {
+        const isShort = records.put(name, value, remaining, this.#now());
+        changed();
+        return isShort;
+      },
+      delete: (name, isPermanent) => {
+        records.delete(name, this.#now(), isPermanent);
+        changed();
+      },
+    };
   }
 
   get status(): SharingResource {
@@ -183,15 +225,24 @@ export class SharedSync {
       logger.warn(
         'this coordinator had no contact with the store for more than a day: requests of operators are taken from the store',
       );
-      await this.#file.remove(records.map(({ key }) => key)).catch(() => undefined);
+      const [kept, dropped] = [true, false].map((isKept) =>
+        records.filter((record) => this.#kinds.isKept(record) === isKept),
+      ) as [SharedRecord[], SharedRecord[]];
+      await this.#file.remove(dropped.map(({ key }) => key)).catch(() => undefined);
       this.#shared.startOutdated();
+      this.#shared.merge(kept, this.#now());
     } else this.#shared.start(records, this.#now());
+    this.#kinds.take(
+      records.map(({ key }) => key),
+      this.#now(),
+    );
     this.#collect();
     this.#stopListening = cluster.onCommand((events) => {
       this.#shared.follow(events, this.#now());
       if (this.#collect()) this.#passSoon(MIN_EXCHANGE_MS);
     });
     await this.#run();
+    this.#isStarted = true;
     this.#passSoon(EXCHANGE_MS);
   }
 
@@ -214,10 +265,11 @@ export class SharedSync {
   }
 
   /**
-   * Where the records of these keys are in force. Resolves when all running coordinators have them, or after `withinMs`, or at once while
-   * nothing can be shared.
+   * Where the records of these keys are in force. Resolves when all running coordinators have them, or after `withinMs`, or while nothing can
+   * be shared when the own file has them.
    */
   async applied(keys: readonly string[], withinMs: number): Promise<AppliedResource> {
+    await this.#saveFile();
     if (this.#problem !== undefined || this.#refusal !== undefined) return this.#result(undefined);
     let timer: NodeJS.Timeout | undefined;
     let waiter: Waiter | undefined;
@@ -283,6 +335,7 @@ export class SharedSync {
     this.#lastPassMs = performance.now();
     this.#dueMs = Number.POSITIVE_INFINITY;
     const expired = this.#expire();
+    this.#kinds.take(expired.keys(), this.#now());
     this.#collect();
     await this.#saveFile();
     try {
@@ -399,11 +452,13 @@ export class SharedSync {
       const { records, unreadable } = await this.#options.store.read(some);
       for (const key of unreadable) this.#replace(key);
       for (const { key } of records) this.#toFile.add(key);
-      this.#shared.merge(records, this.#now());
+      const { changed } = this.#shared.merge(records, this.#now());
+      this.#kinds.take(changed, this.#now());
       this.#collect();
     }
     if (isWhole) {
       this.#shared.merge([], this.#now(), true);
+      this.#kinds.complete();
       this.#collect();
     }
   }
@@ -449,7 +504,13 @@ export class SharedSync {
     return changed.length > 0;
   }
 
-  async #saveFile(): Promise<void> {
+  /** Resolves when the file has what was changed before the call, or cannot be written. */
+  #saveFile(): Promise<void> {
+    this.#saving = this.#saving.then(() => this.#saveChanged());
+    return this.#saving;
+  }
+
+  async #saveChanged(): Promise<void> {
     if (this.#toFile.size === 0) return;
     const now = this.#now();
     const keys = [...this.#toFile];

@@ -3,7 +3,7 @@
  *
  * | key | rule |
  * |---|---|
- * | `token/ID` | the deletion stands, whatever its version |
+ * | `token/ID` | whatever the versions: first a deletion, then a replaced token, then others |
  * | `node/ID` | the rules of node-merge.ts |
  * | others | the higher version wins |
  */
@@ -14,8 +14,16 @@ import { compareVersions } from './version.ts';
 export function mergeRecords(mine: SharedRecord, theirs: SharedRecord): Merged {
   const order = compareVersions(mine.version, theirs.version);
   if (order === 0) return 'mine';
-  if (mine.key.startsWith('token/') && isDeletion(mine) !== isDeletion(theirs))
-    return isDeletion(mine) ? 'mine' : 'theirs';
+  if (mine.key.startsWith('token/')) {
+    const ends = tokenEnd(mine) - tokenEnd(theirs);
+    if (ends !== 0) return ends > 0 ? 'mine' : 'theirs';
+  }
   if (mine.key.startsWith('node/')) return mergeNodes(mine, theirs);
   return order > 0 ? 'mine' : 'theirs';
+}
+
+/** How far a token has ended: 2 revoked, 1 replaced by another id, 0 not. */
+function tokenEnd({ value }: SharedRecord): number {
+  if (isDeletion({ value })) return 2;
+  return typeof value === 'object' && value !== null && 'replacedBy' in value ? 1 : 0;
 }

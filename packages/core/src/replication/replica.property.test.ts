@@ -133,7 +133,7 @@ class Run {
     if (key.startsWith('token/')) {
       // An id is made once, by one coordinator: rotation makes a new id.
       const isMine = held === undefined ? !this.#isTokenMade(key) : !isDeletion(held);
-      if (isMine) at.replica.put(key, { digests: this.#below(5) }, {}, this.#instants(at));
+      if (isMine) at.replica.put(key, { digests: this.#below(5), ...this.#replaced(held) }, {}, this.#instants(at));
       return;
     }
     const remaining = this.#below(2) === 0 ? {} : { deadline: this.#below(300_000), until: this.#below(600_000) };
@@ -155,6 +155,12 @@ class Run {
     const start = { instance: `i${this.#instances++}`, incarnation: 1 + this.#below(3), claim: NO_VERSION, ended };
     const claim = at.replica.put(key, start, {}, this.#instants(at));
     at.replica.put(key, { ...start, claim }, {}, this.#instants(at));
+  }
+
+  /** A replaced token is not changed any more. */
+  #replaced(held: SharedRecord | undefined): object {
+    const isReplaced = (held?.value as { replacedBy?: string } | undefined)?.replacedBy !== undefined;
+    return isReplaced || this.#below(6) === 0 ? { replacedBy: 'x' } : {};
   }
 
   #isTokenMade(key: string): boolean {
