@@ -73,38 +73,38 @@ test('C56: a name that comes to be the control port reaches nothing there', { ti
   await until(async () => (await textOf(page)) === '200 the program', 'the program is not served again');
 });
 
-test('C56: listeners of Rollcall and its Redis are refused as nodes', {
-  skip: 'the coordinator does not open redis:// at present',
-  timeout: 300_000,
-}, async (t) => {
-  const redis = net.createServer((socket) => socket.on('error', () => undefined).resume());
-  redis.listen(0, '127.0.0.1');
-  await once(redis, 'listening');
-  t.after(() => redis.close());
-  const redisPort = (redis.address() as AddressInfo).port;
-  const dns = privateDns(t);
-  dns.set({ 'redis.test': ['127.0.0.1'], 'many.test': ['127.0.0.2', '169.254.169.254'] });
-  const flags = ['--store', `redis://redis.test:${redisPort}`];
-  const site = await Site.start(t, { flags, environment: dns.environment });
-  const controlPort = Number(new URL(site.controlUrl).port);
-  for (const [url, why] of [
-    [`http://127.0.0.1:${redisPort}`, /listener of Rollcall/],
-    [`http://redis.test:${redisPort}`, /listener of Rollcall/],
-    [`http://[::ffff:127.0.0.1]:${redisPort}`, /listener of Rollcall/],
-    [`http://127.0.0.1:${controlPort}`, /listener of Rollcall/],
-    [`http://localhost:${site.proxyPort}`, /listener of Rollcall/],
-    ['http://many.test:80', /link-local/],
-    ['http://0.0.0.0:80', /unspecified/],
-    ['http://[::]:80', /unspecified/],
-    ['http://169.254.169.254:80', /link-local/],
-    ['http://2130706433:80', /url/],
-    ['http://127.1:80', /url/],
-  ] as const) {
-    const { status, body } = await site.admin<Problem>('PUT', '/v1/nodes/n1', { balancer: 'shop', url });
-    assert.equal(status, 400, url);
-    assert.match(body.detail, why, url);
-  }
-});
+for (const form of ['redis://HOST', 'redis-sentinel://127.0.0.1:1,HOST#main', 'redis-cluster://127.0.0.1:1,HOST'])
+  test(`C56: listeners of Rollcall and its Redis are refused as nodes, ${form}`, {
+    timeout: 300_000,
+  }, async (t) => {
+    const redis = net.createServer((socket) => socket.on('error', () => undefined).resume());
+    redis.listen(0, '127.0.0.1');
+    await once(redis, 'listening');
+    t.after(() => redis.close());
+    const redisPort = (redis.address() as AddressInfo).port;
+    const dns = privateDns(t);
+    dns.set({ 'redis.test': ['127.0.0.1'], 'many.test': ['127.0.0.2', '169.254.169.254'] });
+    const flags = ['--store', form.replace('HOST', `redis.test:${redisPort}`)];
+    const site = await Site.start(t, { flags, environment: dns.environment });
+    const controlPort = Number(new URL(site.controlUrl).port);
+    for (const [url, why] of [
+      [`http://127.0.0.1:${redisPort}`, /listener of Rollcall/],
+      [`http://redis.test:${redisPort}`, /listener of Rollcall/],
+      [`http://[::ffff:127.0.0.1]:${redisPort}`, /listener of Rollcall/],
+      [`http://127.0.0.1:${controlPort}`, /listener of Rollcall/],
+      [`http://localhost:${site.proxyPort}`, /listener of Rollcall/],
+      ['http://many.test:80', /link-local/],
+      ['http://0.0.0.0:80', /unspecified/],
+      ['http://[::]:80', /unspecified/],
+      ['http://169.254.169.254:80', /link-local/],
+      ['http://2130706433:80', /url/],
+      ['http://127.1:80', /url/],
+    ] as const) {
+      const { status, body } = await site.admin<Problem>('PUT', '/v1/nodes/n1', { balancer: 'shop', url });
+      assert.equal(status, 400, url);
+      assert.match(body.detail, why, url);
+    }
+  });
 
 test('C56: a member of the store that is the control port by now is refused by name', {
   timeout: 300_000,

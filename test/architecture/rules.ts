@@ -26,7 +26,20 @@ export const PACKAGE_RULES: Readonly<Record<string, PackageRule>> = {
   simulator: { ours: ['core'], foreign: [] },
   bench: { ours: ['agent', 'core', 'feed', 'protocol'] },
   docs: { ours: [], foreign: [], isText: true },
-  cli: { ours: ['core', 'feed', 'protocol', 'logging', 'proxy', 'coordinator', 'agent', 'dashboard', 'simulator'] },
+  cli: {
+    ours: [
+      'core',
+      'feed',
+      'protocol',
+      'logging',
+      'proxy',
+      'coordinator',
+      'agent',
+      'dashboard',
+      'simulator',
+      'store-redis',
+    ],
+  },
 };
 
 /** Folders without import cycles, imports of types included: each file can be read without the files that use it. */

@@ -10,13 +10,9 @@ const MOMENTS: readonly Moment[] = [
   { after: 'ready', ms: 0 },
 ];
 
-/** The silent store is a redis:// address. */
-const NO_REDIS = 'the coordinator does not open redis:// at present';
-
 for (const signal of ['SIGKILL', 'SIGTERM', 'SIGINT'] as const)
   for (const store of ['file', 'silent'] as const)
     test(`${signal} at ${MOMENTS.length} moments, ${store} store`, {
-      skip: store === 'silent' && NO_REDIS,
       timeout: 600_000,
     }, async (t) => {
       const flags = store === 'silent' ? ['--store', await silentStore(t)] : [];

@@ -11,15 +11,10 @@ const CASES: readonly (Ending & { readonly hasSilentStore?: boolean })[] = [
   { signal: 'SIGINT', moment: { after: 'second child', ms: 600 }, hasSilentStore: true },
 ];
 
-/** The silent store is a redis:// address. */
-const NO_REDIS = 'the coordinator does not open redis:// at present';
-
 for (const { hasSilentStore = false, flags = [], ...ending } of CASES) {
   const { after, ms } = ending.moment;
   const store = hasSilentStore ? ', with a store that is silent' : '';
-  test(`${ending.signal} ${ms} ms after ${after}${store} leaves nothing behind`, {
-    skip: hasSilentStore && NO_REDIS,
-  }, async (t) => {
+  test(`${ending.signal} ${ms} ms after ${after}${store} leaves nothing behind`, async (t) => {
     const more = hasSilentStore ? ['--store', await silentStore(t)] : [];
     const ended = await endUp(t, { ...ending, flags: [...flags, ...more] });
     t.diagnostic(`command ${Math.round(ended.tookMs)} ms, group ${Math.round(ended.groupMs)} ms`);

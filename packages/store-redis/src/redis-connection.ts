@@ -10,7 +10,7 @@ import { problemOf, RedisProblem } from './redis-problem.ts';
 
 export interface RedisConnectionOptions {
   readonly address: RedisAddress;
-  /** Certificate authorities besides those of Node.js, PEM. Only for addresses with TLS. */
+  /** Certificate authorities in the place of those of Node.js, PEM. Only for addresses with TLS. */
   readonly ca: string | undefined;
   /** Time limit of a command, milliseconds. */
   readonly commandTimeoutMs: number;

@@ -33,7 +33,7 @@ export interface RedisSharedStoreOptions {
   readonly url: string;
   /** Prefix of all keys, `[A-Za-z0-9:_-]{1,64}`. Each cluster on one Redis needs its own. */
   readonly prefix: string;
-  /** Certificate authorities besides those of Node.js, PEM. Only for addresses with TLS. */
+  /** Certificate authorities in the place of those of Node.js, PEM. Only for addresses with TLS. */
   readonly ca?: string;
   /** Receives each background problem once, such as a lost connection, and none after `close`. Errors of a method reject its promise. */
   readonly onProblem: (problem: RedisProblem) => void;
@@ -54,10 +54,7 @@ export interface RedisSharedStore extends SharedStore {
 /** Maximum number of records in one script call. Redis serves no other command during a script. */
 const MAX_PER_CALL = 100;
 
-/**
- * Opens the store. Resolves when there is a connection, or after `openWithinMs`. In the second case the store continues to connect, and the
- * methods reject until then. Rejects with a RangeError for an invalid address or prefix.
- */
+/** See `openRedisSharedStore` of the front door. */
 export async function openRedisSharedStore(options: RedisSharedStoreOptions): Promise<RedisSharedStore> {
   const store = new SharedStoreOnRedis(options);
   await store.whenReady(options.openWithinMs ?? 2_000);

@@ -81,7 +81,7 @@ function sharingLines({ sharing, nowUnixMs }: StatusResource): string[] {
   const state =
     problem === undefined
       ? 'shared'
-      : `not shared for ${compactDuration(nowUnixMs - sinceUnixMs)} (${problem}), ${waiting} records wait`;
+      : `not shared for ${compactDuration(nowUnixMs - sinceUnixMs)} (${problem}), ${waiting === 1 ? '1 record waits' : `${waiting} records wait`}`;
   const others = coordinators.filter(({ isOwn }) => !isOwn);
   return [
     `shared memory ${kind}: ${state}`,

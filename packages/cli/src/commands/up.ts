@@ -25,6 +25,7 @@ ${quotasHelp()}
 
 Secrets are read from the environment only: ROLLCALL_JOIN_TOKEN, ROLLCALL_ADMIN_TOKEN, or ROLLCALL_…_TOKEN_FILE with the
 path of a file. They have 16 characters or more. Further tokens: rollcall token.
+The address of Redis can contain a password: give it by ROLLCALL_STORE_FILE, with the path of a file.
 
   rollcall up
   rollcall up --proxy 0.0.0.0:80 --control 127.0.0.1:8400
@@ -56,6 +57,7 @@ export function upCommand(): Command {
         'store of the cluster: memory, file:PATH, or redis://… that several coordinators share (default: a file in the state directory)',
       ),
     )
+    .addOption(option('--store-ca <file>', 'CA certificates (PEM) of Redis with TLS (default: those of Node.js)'))
     .addOption(option('--cluster <name>', 'name of the cluster in a shared --store (default: rollcall)'))
     .addOption(option('--name <name>', 'name of this coordinator (default: host name and control port)'))
     .addOption(

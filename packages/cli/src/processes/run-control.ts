@@ -5,6 +5,7 @@ import { openFileStore, openSharedStore, openStore, startCoordinator } from '@ro
 import { dashboardAssets } from '@rollcall/dashboard';
 import { openLog } from '@rollcall/logging';
 import { printableUrl } from '@rollcall/protocol';
+import { isRedisAddress, parseRedisAddress } from '@rollcall/store-redis';
 import type { ListenAddress } from '../address.ts';
 import { dropControlCertificate } from '../control-certificate.ts';
 import type { ControlOptions } from '../up/process-options.ts';
@@ -15,16 +16,15 @@ import type { Parent } from './parent.ts';
 
 /** The supervisor answers at once; a supervisor of an earlier release does not answer. Milliseconds. */
 const ROTATE_MS = 5_000;
-const REDIS_PORT = 6_379;
 
 export async function run(parent: Parent): Promise<void> {
   yieldToServing();
   const { options, certificates: kept, isAgain } = await parent.options<ControlOptions>();
-  const { store: storeSpec, clusterName, logLevel, controlTls, ...rest } = options;
+  const { store: storeSpec, storeCa, clusterName, logLevel, controlTls, ...rest } = options;
   const { log, lost } = openLog('control', logLevel);
   try {
     const onProblem = (message: string): void => log.warn(message);
-    const shared = await openSharedStore(storeSpec, clusterName, onProblem);
+    const shared = await openSharedStore(storeSpec, { clusterName, ca: storeCa, onProblem });
     const store = await openStore(shared ? `file:${join(rest.stateDir, 'cluster.json')}` : storeSpec, onProblem);
     if (store === undefined)
       throw new Error(`--store ${printableUrl(storeSpec)} is not memory, file:PATH or redis://…`);
@@ -77,11 +77,9 @@ export async function run(parent: Parent): Promise<void> {
   }
 }
 
-/** Address of the `redis://` store: no node may have it. */
-function redisOf(storeSpec: string): ListenAddress[] {
-  if (!/^rediss?:\/\//.test(storeSpec) || !URL.canParse(storeSpec)) return [];
-  const { hostname, port } = new URL(storeSpec);
-  return [{ host: hostname === '' ? 'localhost' : hostname, port: port === '' ? REDIS_PORT : Number(port) }];
+/** Addresses of Redis, or of its Sentinels: no node may have one. */
+function redisOf(storeSpec: string): readonly ListenAddress[] {
+  return isRedisAddress(storeSpec) ? parseRedisAddress(storeSpec).hosts : [];
 }
 
 let requests = 0;

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { rootCertificates } from 'node:tls';
 import { supervisorOptions, type UpFlags } from './up-settings.ts';
 
 const FOLDER = mkdtempSync(join(tmpdir(), 'rollcall-up-'));
@@ -15,6 +16,7 @@ const file = (name: string, text: string): string => {
 const PAGE = file('sorry.html', '<p>sorry');
 const LARGE = file('large.html', 'x'.repeat(1_048_577));
 const NO_PEM = file('no.pem', 'no certificate');
+const CA = file('ca.pem', rootCertificates[0]!);
 const COMMA_PEM = file('no,cert.pem', 'no certificate');
 const SHORT = file('short', 'abc');
 mkdirSync(join(FOLDER, 'site'));
@@ -60,6 +62,12 @@ const read: readonly (readonly [
   [{ store: 'memory' }, ({ store }) => store, 'memory'],
   [{ store: 'file:/var/x' }, ({ store }) => store, 'file:/var/x'],
   [{ store: 'rediss://u:p@h:1/2' }, ({ store }) => store, 'rediss://u:p@h:1/2'],
+  [{ store: 'redis-sentinel://a,b:1#main' }, ({ store }) => store, 'redis-sentinel://a,b:1#main'],
+  [
+    { store: 'rediss://h', storeCa: CA },
+    ({ controlOptions: { storeCa } }) => storeCa?.includes('BEGIN CERTIFICATE'),
+    true,
+  ],
   [{ stateDir: '/var/rc' }, ({ stateDirFor }) => stateDirFor(8400), '/var/rc'],
   [
     { heartbeat: '200ms' },
@@ -124,6 +132,20 @@ const refused: readonly (readonly [flags: Partial<UpFlags>, message: RegExp | st
   [{ heartbeat: '10ms' }, /^--heartbeat "10ms" is too short: /],
   [{ store: 'redis' }, '--store redis is not memory, file:PATH or redis://HOST:PORT'],
   [{ store: 'file:' }, '--store file: is not memory, file:PATH or redis://HOST:PORT'],
+  [
+    { store: 'redis://' },
+    /^--store: the address redis:\/\/ has no host; right is redis:\/\/\[USER:PASSWORD@\]HOST:PORT\[\/DB\]$/,
+  ],
+  [{ store: 'redis://h:0' }, /^--store: .* has the invalid host "h:0"; right is /],
+  [
+    { store: 'redis://a,b' },
+    /^--store: .* has several hosts, which need redis-sentinel:\/\/ or redis-cluster:\/\/; right is /,
+  ],
+  [{ store: 'redis-sentinel://a,b' }, /^--store: .* has no name of the master; right is redis-sentinel:.*#MASTER$/],
+  [{ storeCa: NO_PEM }, '--store-ca needs a --store with TLS, like rediss://HOST:PORT'],
+  [{ store: 'redis://h', storeCa: NO_PEM }, '--store-ca needs a --store with TLS, like rediss://HOST:PORT'],
+  [{ store: 'rediss://h', storeCa: '/none/ca.pem' }, /^--store-ca: cannot use \/none\/ca\.pem: ENOENT/],
+  [{ store: 'rediss://h', storeCa: NO_PEM }, /^--store-ca: cannot use .*no\.pem: it has no certificate in PEM form$/],
   [{ tlsCert: ['a'], tlsKey: ['b'] }, '--tls-cert and --tls-key need --tls, the TLS listener'],
   [{ tls: '8443' }, /^--tls needs as many --tls-key as --tls-cert, at least one of each; there are 0 and 0$/],
   [{ tls: '8443', tlsCert: ['a', 'b'], tlsKey: ['c'] }, /there are 1 and 2$/],
@@ -164,11 +186,40 @@ for (const [flags, message] of refused)
   });
 
 test('a password in an address is in no message', () => {
-  for (const flags of [{ store: 'redsi://user:secret@host' }, { controlUrl: 'ftp://user:secret@host' }])
+  for (const flags of [
+    { store: 'redsi://user:secret@host' },
+    { store: 'redis://user:secret@host:99999' },
+    { store: 'redis://user:secret%@host' },
+    { store: 'redis-sentinel://user:secret@host?sentinel-password=secret' },
+    { controlUrl: 'ftp://user:secret@host' },
+  ])
     assert.throws(
       () => optionsOf(flags),
       (error: Error) => !error.message.includes('secret'),
     );
+});
+
+test('the store can be given by a file, which the settings file does not override', (t) => {
+  const before = process.env['ROLLCALL_STORE_FILE'];
+  t.after(() => {
+    if (before === undefined) delete process.env['ROLLCALL_STORE_FILE'];
+    else process.env['ROLLCALL_STORE_FILE'] = before;
+  });
+  const storeFrom = (source: 'flag' | 'environment' | 'file'): string | undefined =>
+    supervisorOptions(
+      { ...PLAIN, store: 'memory' },
+      [],
+      () => {},
+      () => source,
+    ).store;
+  process.env['ROLLCALL_STORE_FILE'] = file('store', ' redis://:secret@h:1\n');
+  assert.equal(optionsOf({}).store, 'redis://:secret@h:1');
+  assert.deepEqual([storeFrom('flag'), storeFrom('environment')], ['memory', 'memory']);
+  assert.equal(storeFrom('file'), 'redis://:secret@h:1');
+  process.env['ROLLCALL_STORE_FILE'] = '/none/store';
+  assert.throws(() => optionsOf({}), { exitCode: 2, message: /^ROLLCALL_STORE_FILE: ENOENT/ });
+  process.env['ROLLCALL_STORE_FILE'] = file('wrong-store', 'redsi://:secret@h');
+  assert.throws(() => optionsOf({}), { exitCode: 2, message: /^--store redsi:\/\/\*\*\*@h is not/ });
 });
 
 test('tokens of the environment are used if they cannot be guessed', (t) => {

@@ -2,6 +2,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, resolve } from 'node:path';
+import { createSecureContext } from 'node:tls';
 import type { BalancerSettingsOption } from '@rollcall/coordinator';
 import {
   type ContextPath,
@@ -21,6 +22,7 @@ import {
   nodeTls,
   readStickySecrets,
 } from '@rollcall/proxy';
+import { isRedisAddress, parseRedisAddress } from '@rollcall/store-redis';
 import { type ListenAddress, overlap, parseListenAddress } from '../address.ts';
 import { durationFlag } from '../duration.ts';
 import { CliFailure, EXIT } from '../exit.ts';
@@ -49,6 +51,7 @@ export interface UpFlags extends FrontFlags {
   readonly controlClientCa?: string;
   readonly advertise?: string;
   readonly store?: string;
+  readonly storeCa?: string;
   readonly cluster?: string;
   readonly name?: string;
   readonly stateDir?: string;
@@ -110,13 +113,15 @@ export function supervisorOptions(
   );
   const { proxy, tls, control, agents } = listenFlags(flags);
   const controlTls = controlTlsFlags(flags);
+  const store = storeFlag(flags.store, sourceOf('store'), say);
+  const storeCa = storeCaFlag(flags.storeCa, store);
   return {
     proxy,
     tls,
     control,
     isControlTls: controlTls !== undefined,
     stateDirFor: (port) => flags.stateDir ?? defaultStateDirectory(port, process.env),
-    store: storeFlag(flags.store),
+    store,
     workers: workersFlag(flags.workers),
     graceMs: durationFlag('--grace', flags.grace, { minMs: 1 }) ?? DEFAULT_GRACE_MS,
     controlOptions: {
@@ -125,6 +130,7 @@ export function supervisorOptions(
       balancers,
       ownAlgorithms: Object.keys(algorithmFiles),
       ...(flags.name === undefined ? {} : { name: nameFlag(flags.name) }),
+      ...(storeCa === undefined ? {} : { storeCa }),
       ...(flags.cluster === undefined ? {} : { clusterName: clusterFlag(flags.cluster) }),
       ...(agents === undefined ? {} : { agentsListen: agents }),
       ...(controlTls === undefined ? {} : { controlTls }),
@@ -373,13 +379,42 @@ function clusterFlag(text: string): string {
   throw new CliFailure(`--cluster ${text} is not 1 to 64 letters, digits and _ : -`, EXIT.usage);
 }
 
-function storeFlag(text: string | undefined): string | undefined {
-  if (
-    text === undefined ||
-    text === 'memory' ||
-    /^file:.+/.test(text) ||
-    /^rediss?(?:-sentinel|-cluster)?:\/\/.+/.test(text)
-  )
-    return text;
-  throw new CliFailure(`--store ${printableUrl(text)} is not memory, file:PATH or redis://HOST:PORT`, EXIT.usage);
+/** The store from flag, environment or settings file. `ROLLCALL_STORE_FILE` is part of the environment. */
+function storeFlag(
+  text: string | undefined,
+  source: Source | undefined,
+  say: (line: string) => void,
+): string | undefined {
+  const isOverFile = text !== undefined && source !== 'file';
+  const consequence = 'the store is a file in the state directory';
+  const fromFile = isOverFile ? undefined : secretFrom('ROLLCALL_STORE', fileOnly(), { consequence, warn: say });
+  const store = fromFile ?? text;
+  if (store === undefined || store === 'memory' || /^file:.+/.test(store)) return store;
+  if (!isRedisAddress(store))
+    throw new CliFailure(`--store ${printableUrl(store)} is not memory, file:PATH or redis://HOST:PORT`, EXIT.usage);
+  try {
+    parseRedisAddress(store);
+    return store;
+  } catch (error) {
+    throw new CliFailure(`--store: ${(error as Error).message}`, EXIT.usage);
+  }
+}
+
+function fileOnly(): NodeJS.ProcessEnv {
+  return { ROLLCALL_STORE_FILE: process.env['ROLLCALL_STORE_FILE'] };
+}
+
+/** The certificates themselves: a control process that is restarted must not depend on a file that may be gone. */
+function storeCaFlag(path: string | undefined, store: string | undefined): string | undefined {
+  if (path === undefined) return undefined;
+  if (store === undefined || !isRedisAddress(store) || !parseRedisAddress(store).hasTls)
+    throw new CliFailure('--store-ca needs a --store with TLS, like rediss://HOST:PORT', EXIT.usage);
+  try {
+    const ca = readFileSync(resolve(path), 'utf8');
+    if (!ca.includes('-----BEGIN CERTIFICATE-----')) throw new Error('it has no certificate in PEM form');
+    createSecureContext({ ca });
+    return ca;
+  } catch (error) {
+    throw new CliFailure(`--store-ca: cannot use ${resolve(path)}: ${(error as Error).message}`, EXIT.usage);
+  }
 }

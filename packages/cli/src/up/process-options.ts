@@ -35,6 +35,8 @@ export interface ControlOptions {
   readonly advertise?: string;
   /** Value of `--store`. */
   readonly store: string;
+  /** Content of the file of `--store-ca`, PEM. Absent from supervisors of earlier releases. */
+  readonly storeCa?: string;
   /** Name of the cluster in a shared store. Absent from supervisors of earlier releases. */
   readonly clusterName?: string;
   /** Name of this coordinator. Absent from supervisors of earlier releases. */

@@ -1,5 +1,6 @@
 import type { SharedStore, Store } from '@rollcall/core';
 import { memoryStore } from '@rollcall/core';
+import { isRedisAddress, openRedisSharedStore } from '@rollcall/store-redis';
 import { openFileStore } from './file-store.ts';
 
 /** Name of the cluster in a shared store, unless the operator gives one: several clusters can share one server. */
@@ -16,18 +17,24 @@ export async function openStore(spec: string, onProblem: (message: string) => vo
   return undefined;
 }
 
+export interface SharedStoreOptions {
+  /** Default `rollcall`. */
+  readonly clusterName?: string | undefined;
+  /** Certificate authorities in the place of those of Node.js, PEM. */
+  readonly ca?: string | undefined;
+  readonly onProblem: (message: string) => void;
+}
+
 /** Opens the store that several coordinators share; `undefined` if `spec` names a store of one coordinator. */
 export async function openSharedStore(
   spec: string,
-  clusterName: string | undefined,
-  onProblem: (message: string) => void,
+  { clusterName, ca, onProblem }: SharedStoreOptions,
 ): Promise<SharedStore | undefined> {
-  if (!/^rediss?(?:-sentinel|-cluster)?:\/\//.test(spec)) return undefined;
-  // Loaded on demand, because ioredis takes long to load.
-  const { openRedisSharedStore } = await import('@rollcall/store-redis');
+  if (!isRedisAddress(spec)) return undefined;
   return openRedisSharedStore({
     url: spec,
     prefix: clusterName ?? CLUSTER_NAME,
+    ...(ca !== undefined && { ca }),
     onProblem: ({ message }) => onProblem(message),
   });
 }

@@ -5,11 +5,12 @@ export function sharingAdvice(sharing: SharingResource | undefined): string[] {
   if (sharing === undefined) return [];
   const { kind, isReachable, sinceUnixMs, lastError = 'no answer', refusal, waiting, unreadable } = sharing;
   const sentences: string[] = [];
-  const meanwhile = `Requests of operators and settings of the other coordinators are not in force here, and ${waiting === 0 ? 'none' : waiting} of this one waits for them.`;
-  if (refusal !== undefined) sentences.push(`Nothing is shared with other coordinators: ${refusal}. ${meanwhile}`);
+  const waits = waiting === 1 ? '1 record of this coordinator waits' : `${waiting} records of this coordinator wait`;
+  const rest = `Later requests of operators at the other coordinators are not in force here. ${waits} to be shared.`;
+  if (refusal !== undefined) sentences.push(`Nothing is shared with other coordinators: ${refusal}. ${rest}`);
   else if (!isReachable)
     sentences.push(
-      `The memory of all coordinators (${kind}) does not answer since ${new Date(sinceUnixMs).toISOString()}: ${lastError}. ${meanwhile}`,
+      `Nothing is shared through ${kind} since ${new Date(sinceUnixMs).toISOString()}: ${lastError}. ${rest}`,
     );
   for (const { name, liveness } of sharing.coordinators)
     if (liveness === 'down')

@@ -35,6 +35,8 @@ function isAnnouncement(value: unknown): value is Announcement {
     isCoordinatorId(coordinator) &&
     isText(name, MAX_NAME_LENGTH) &&
     isText(release, MAX_RELEASE_LENGTH) &&
+    // They are printed to terminals.
+    !/[\p{C}\p{Zl}\p{Zp}]/u.test(name + release) &&
     isCount(layout) &&
     isCount(counter) &&
     isPoint(seen) &&

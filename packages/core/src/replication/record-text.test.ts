@@ -94,5 +94,7 @@ test('an announcement survives its text, and other texts are none', () => {
     ['{', ''],
   ] as const)
     assert.equal(decodeAnnouncement('a1', text.replace(from, to)), undefined, to);
+  for (const name of ['\u001b[2J', 'two\nlines', 'a\u2028b', '\u202edesrever'])
+    assert.equal(decodeAnnouncement('a1', JSON.stringify({ ...announcement, name })), undefined, JSON.stringify(name));
   assert.throws(() => encodeAnnouncement({ ...announcement, name: 'x'.repeat(129) }), RangeError);
 });
