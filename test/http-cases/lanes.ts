@@ -41,6 +41,7 @@ function oneNodeRouter(port: number): Router {
     host: '127.0.0.1',
     port,
     isTls: false,
+    isAjp: false,
     authority: `127.0.0.1:${port}`,
     keepAliveMs: 5_000,
     readsLoadField: false,

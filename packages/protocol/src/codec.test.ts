@@ -145,7 +145,10 @@ test('addresses are accepted as written or refused', () => {
     'http://①:80',
   ])
     assert.equal(parseNodeUrl(bad), undefined, bad);
-  assert.deepEqual(nodeAddress(parseNodeUrl('http://[::1]:80')!), { isTls: false, host: '::1', port: 80 });
+  const address = (text: string) => nodeAddress(parseNodeUrl(text)!);
+  assert.deepEqual(address('http://[::1]:80'), { isTls: false, isAjp: false, host: '::1', port: 80 });
+  assert.deepEqual(address('ajp://[::1]:8009'), { isTls: false, isAjp: true, host: '::1', port: 8009 });
+  assert.deepEqual(address('https://a.b:443'), { isTls: true, isAjp: false, host: 'a.b', port: 443 });
 });
 
 test('context paths and hosts are accepted only in their documented form', () => {

@@ -23,7 +23,7 @@ export type GroupName = Branded<'GroupName'>;
 export type ContextPath = Branded<'ContextPath'>;
 /** A virtual host: an exact name, `*.suffix`, or `*` for every host. As `canonicalHost` writes it, without a port. */
 export type HostPattern = Branded<'HostPattern'>;
-/** Address of a node: `http://host:port` or `https://host:port`, without a path. */
+/** Address of a node: `http://host:port`, `https://host:port` or `ajp://host:port`, without a path. */
 export type NodeUrl = Branded<'NodeUrl'>;
 
 /** Longest id, balancer, route and group name, in characters. */
@@ -83,13 +83,13 @@ function isBracketedIpv6(text: string): boolean {
 }
 
 /**
- * Parses a node's address: scheme http or https, a host, an explicit port 1–65535. A path other than `/`,
+ * Parses a node's address: scheme http, https or ajp, a host, an explicit port 1–65535. A path other than `/`,
  * credentials, query and fragment are refused. IPv4 spellings that a WHATWG parser would rewrite (`2130706433`, `0x7f.1`)
  * are refused as well: the written address must be the address of the connect.
  */
 export function parseNodeUrl(text: string): NodeUrl | undefined {
   if (text.length > MAX_URL_LENGTH) return undefined;
-  const match = /^(https?):\/\/(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253}):([1-9][0-9]{0,4})\/?$/.exec(text);
+  const match = /^(https?|ajp):\/\/(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253}):([1-9][0-9]{0,4})\/?$/.exec(text);
   if (!match) return undefined;
   const [, scheme, host, port] = match;
   if (Number(port) > 65535) return undefined;
@@ -107,6 +107,8 @@ function looksLikeOddIpv4(host: string): boolean {
 /** Parts of a node address. `host` has no brackets around IPv6. */
 export interface NodeAddress {
   readonly isTls: boolean;
+  /** The node speaks AJP/1.3 instead of HTTP. */
+  readonly isAjp: boolean;
   readonly host: string;
   readonly port: number;
 }
@@ -114,8 +116,14 @@ export interface NodeAddress {
 /** Splits a checked node address into its parts. */
 export function nodeAddress(url: NodeUrl): NodeAddress {
   const isTls = url.startsWith('https:');
-  const rest = url.slice(isTls ? 8 : 7);
+  const isAjp = url.startsWith('ajp:');
+  const rest = url.slice(url.indexOf('//') + 2);
   const colon = rest.lastIndexOf(':');
   const host = rest.slice(0, colon);
-  return { isTls, host: host.startsWith('[') ? host.slice(1, -1) : host, port: Number(rest.slice(colon + 1)) };
+  return {
+    isTls,
+    isAjp,
+    host: host.startsWith('[') ? host.slice(1, -1) : host,
+    port: Number(rest.slice(colon + 1)),
+  };
 }

@@ -1,6 +1,7 @@
 /** The data plane: public interface of the package. */
 export { ACCESS_LOG_FORMATS, type AccessLogFormat } from './access-log/access-line.ts';
 export type { AccessLogOptions } from './access-log/access-log.ts';
+export { readAjpSecret } from './ajp/secret-file.ts';
 export { loadAlgorithm } from './cluster/own-algorithms.ts';
 export { closeWhenEmpty } from './engine/backlog.ts';
 export { FORWARDED_FORMS, type ForwardedForm } from './engine/client-report.ts';

@@ -6,6 +6,7 @@ import { ExcludedPaths, isOwnIp } from '@rollcall/core';
 import type { ReachBounds } from '@rollcall/feed';
 import { type ContextPath, DEFAULT_LEASE_MS, MAX_REASON_CHARACTERS } from '@rollcall/protocol';
 import { AccessLog, type AccessLogOptions } from './access-log/access-log.ts';
+import { AjpSecret } from './ajp/secret-file.ts';
 import type { ClusterNode } from './cluster/cluster-node.ts';
 import { ClusterView } from './cluster/cluster-view.ts';
 import { Ejections } from './cluster/ejections.ts';
@@ -52,7 +53,7 @@ export interface WorkerTls extends Pick<CertificatesOptions, 'files' | 'kept' | 
 }
 
 export interface WorkerOptions
-  extends Omit<EngineOptions, 'router' | 'now' | 'log' | 'certificates' | 'nodeTls' | 'guard' | 'onAccess'> {
+  extends Omit<EngineOptions, 'router' | 'now' | 'log' | 'certificates' | 'nodeTls' | 'ajp' | 'guard' | 'onAccess'> {
   /** Stable name of the worker within its coordinator, e.g. `local-0`; matches `[A-Za-z0-9_-]{1,64}`. */
   readonly name: string;
   /** Version of the program, for pages. */
@@ -75,6 +76,8 @@ export interface WorkerOptions
   readonly snapshotFile?: string;
   /** Seals the route cookie with the secret in this file. Absent: cookies are not sealed. */
   readonly stickySecretFile?: string;
+  /** The secret that nodes with `ajp` addresses require. Absent: they are sent none. */
+  readonly ajpSecretFile?: string;
   /** Paths that are never forwarded, with all paths below them. */
   readonly excludedPaths?: readonly ContextPath[];
   /** Algorithms from files: modules by the name that settings use. */
@@ -117,6 +120,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     feed,
     snapshotFile,
     stickySecretFile,
+    ajpSecretFile,
     excludedPaths = [],
     tls,
     nodeTls: nodeTlsOptions,
@@ -138,6 +142,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   const certificates = tls && new Certificates({ ...tls, log, nowUnixMs: Date.now });
   const accessLog = accessLogOptions && (await AccessLog.open(accessLogOptions, Date.now, log));
   const secretWatch = stickySecretFile === undefined ? undefined : new SecretWatch(stickySecretFile, log);
+  const ajpSecret = ajpSecretFile === undefined ? undefined : new AjpSecret(ajpSecretFile, log);
   const algorithms = await loadAlgorithms(algorithmFiles, log);
   const shares = fileShares();
   const limits = affordable(
@@ -190,6 +195,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     maxIdle: shares?.idle,
     router,
     nodeTls: tlsToNodes,
+    ...(ajpSecret && { ajp: { secret: () => ajpSecret.secret } }),
     guard,
     ...(certificates && { certificates }),
     ...(accessLog && { onAccess: (entry) => accessLog.write(entry) }),
@@ -286,6 +292,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     feedClient.close();
     await saver?.close();
     secretWatch?.close();
+    ajpSecret?.close();
     certificates?.close();
     await accessLog?.close();
     loopDelay.disable();

@@ -41,7 +41,7 @@ load. With --ready PATH the node gets new work only while that path answers belo
 export function joinCommand(): Command {
   const command = new Command('join')
     .description('run an agent for a program that already runs')
-    .argument('<url>', 'address of the program for the proxy, e.g. http://10.0.0.5:3000')
+    .argument('<url>', 'address of the program for the proxy, e.g. http://10.0.0.5:3000 or ajp://10.0.0.5:8009')
     .option('--pid <n>', 'pid of the program: the node reports its load and leaves when it ends');
   return addNodeFlags(command)
     .addHelpText('after', HELP)
@@ -56,7 +56,9 @@ async function join(text: string, flags: JoinFlags): Promise<number> {
     throw usage(
       `${JSON.stringify(printableUrl(text))} is not the address of a node; use one like http://10.0.0.5:3000`,
     );
-  const { host, port, isTls } = nodeAddress(url);
+  const { host, port, isTls, isAjp } = nodeAddress(url);
+  if (isAjp && flags.ready !== undefined)
+    throw usage('--ready is for http and https addresses; a node over AJP is probed by CPING');
   const description = describedBy(flags);
   const pid = wholeOf('--pid', flags.pid, 1, MAX_PID);
   const givenId = nameOf('--id', flags.id);
@@ -70,6 +72,7 @@ async function join(text: string, flags: JoinFlags): Promise<number> {
     route: nameOf('--route', flags.route) ?? id,
     port,
     isTls,
+    isAjp,
     addresses: [host],
     ...readyFlagsOf(flags),
     ...(pid === undefined ? {} : { pid, load: new ProgramLoad(pid) }),

@@ -115,6 +115,7 @@ test('add refuses wrong words with exit code 2 and changes nothing', async (t) =
   const cluster = await startCluster(t);
   await expectOutcomes(cluster.run, [
     { words: 'add 10.0.0.5', code: 2, err: /^"10\.0\.0\.5" is not the address of a node; use one like http/ },
+    { words: 'add ajp://10.0.0.5:8009 --ready /', code: 2, err: /^--ready is for http and https addresses/ },
     { words: 'add ftp://10.0.0.5', code: 2, err: /is not the address of a node/ },
     { words: 'add http://u:secret@10.0.0.5', code: 2, err: /^"http:\/\/\*\*\*@10\.0\.0\.5" is not the address/ },
     { words: 'add http://10.0.0.5:3000 --id a.b', code: 2, err: /^"a\.b" is not a name: letters, digits/ },

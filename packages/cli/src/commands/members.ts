@@ -1,7 +1,7 @@
 /** `rollcall add` and `remove`: add nodes that have no agent, and delete nodes. */
 import { createHash } from 'node:crypto';
 import type { NodePut, WriteResult } from '@rollcall/protocol';
-import { isName, MAX_READY_PATH, parseNodeUrl, printableUrl, TTL_MS } from '@rollcall/protocol';
+import { isName, MAX_READY_PATH, nodeAddress, parseNodeUrl, printableUrl, TTL_MS } from '@rollcall/protocol';
 import { Command } from 'commander';
 import { CliFailure, EXIT } from '../exit.ts';
 import {
@@ -38,7 +38,7 @@ export function addCommand(): Command {
   const command = addReaderFlags(
     new Command('add')
       .description('add a node without an agent; the coordinator probes it')
-      .argument('<url>', 'e.g. http://10.0.0.5:3000'),
+      .argument('<url>', 'e.g. http://10.0.0.5:3000 or ajp://10.0.0.5:8009'),
   )
     .option('--id <name>', 'id of the node (default: balancer and a hash of the address)')
     .option('--balancer <name>', 'set of nodes that serve the same application', 'default')
@@ -68,6 +68,8 @@ export function addCommand(): Command {
     if (!isName(id))
       throw new CliFailure(`${JSON.stringify(id)} is not a name: letters, digits, _ and -, at most 64`, EXIT.usage);
     const readyPath = readyPathOf(flags.ready, MAX_READY_PATH);
+    if (readyPath !== undefined && nodeAddress(url).isAjp)
+      throw new CliFailure('--ready is for http and https addresses; a node over AJP is probed by CPING', EXIT.usage);
     const ttlMs = boundedMs('--ttl', flags.ttl, TTL_MS);
     const body: NodePut = {
       ...description,

@@ -100,6 +100,7 @@ export function upCommand(): Command {
         'file with the secret that seals session cookies, so that clients cannot choose a node',
       ),
     )
+    .addOption(option('--ajp-secret-file <file>', 'file with the secret that AJP nodes require (default: none)'))
     .addOption(option('--static <path=directory...>', 'serve the files of a directory under a path'))
     .addOption(option('--exclude <path...>', 'paths that are not forwarded to nodes, with all paths below them'))
     .addOption(

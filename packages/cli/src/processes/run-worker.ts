@@ -43,7 +43,7 @@ function startFrom(
   onReport: (report: CertificatesReport) => void,
 ): Promise<Worker> {
   const [plain, secure] = handles;
-  const { certificates, errorPages, accessLog, healthPath, stickySecretFile } = options;
+  const { certificates, errorPages, accessLog, healthPath, stickySecretFile, ajpSecretFile } = options;
   return startWorker({
     name: options.name,
     version: options.version,
@@ -79,6 +79,7 @@ function startFrom(
     ...(accessLog === undefined ? {} : { accessLog: { ...accessLog, isOptional: isAgain } }),
     ...(healthPath === undefined ? {} : { healthPath }),
     ...(stickySecretFile === undefined ? {} : { stickySecretFile }),
+    ...(ajpSecretFile === undefined ? {} : { ajpSecretFile }),
     // Clients wait for the replacement of a worker that died.
     warmsUp: !isAgain,
     log,

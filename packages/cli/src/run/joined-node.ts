@@ -10,6 +10,8 @@ import { type Readiness, type ReadinessOptions, waitUntilReady, whatAnswered } f
 /** With `pid`, the node leaves and `run` ends when that process has ended. */
 export interface JoinedNodeOptions extends BesideOptions {
   readonly drainSessionsMs: number;
+  /** The program speaks AJP/1.3. Default false. */
+  readonly isAjp?: boolean;
 }
 
 const LOOK_MS = 250;
@@ -70,12 +72,13 @@ export class JoinedNode {
   }
 
   get #readiness(): ReadinessOptions {
-    const { port, addresses, readyPath, isTls = false } = this.#options;
+    const { port, addresses, readyPath, isTls = false, isAjp = false } = this.#options;
     return {
       port,
       addresses,
       path: readyPath ?? '/',
       isTls,
+      isAjp,
       timeoutMs: this.#waitsFor === '' ? FIRST_ROUND_MS : ROUND_MS,
     };
   }

@@ -72,3 +72,17 @@ test('a given address is the only one that is tried', () => {
   assert.deepEqual(localAddresses('10.0.0.5'), ['10.0.0.5']);
   assert.deepEqual(localAddresses(undefined).slice(0, 2), ['127.0.0.1', '::1']);
 });
+
+test('a program over AJP is asked by CPING; CPONG is ready, and anything else is not', async (t) => {
+  const asked = async (answer: (socket: Socket) => void, timeoutMs = 10_000) => {
+    const { port } = await listen(t, (socket) => socket.once('data', () => answer(socket)));
+    return await probe({ ...question(port, timeoutMs), isAjp: true });
+  };
+  const answered = (status: number) => ({ type: 'answered', address: '127.0.0.1', status });
+  assert.deepEqual(await asked((socket) => socket.write(Uint8Array.of(0x41, 0x42, 0, 1, 9))), answered(200));
+  assert.deepEqual(await asked((socket) => socket.write('HTTP/1.1 400 \r\n')), answered(0));
+  assert.deepEqual(await asked((socket) => socket.end()), answered(0));
+  assert.deepEqual(await asked((socket) => socket.resetAndDestroy()), answered(0));
+  assert.deepEqual(await asked(() => {}, 50), { type: 'silent', address: '127.0.0.1' });
+  assert.deepEqual(await probe({ ...question(await freePort()), isAjp: true }), { type: 'refused' });
+});

@@ -1,8 +1,9 @@
 /** Sends one request to a program and classifies the outcome. */
 import { request as plainRequest } from 'node:http';
 import { request as tlsRequest } from 'node:https';
+import { connect } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import { isReadyStatus } from '@rollcall/protocol';
+import { AJP_CPING, isAjpPong, isReadyStatus } from '@rollcall/protocol';
 import { VERSION } from '../version.ts';
 
 /** Outcome of one probe. */
@@ -24,6 +25,8 @@ export interface ProbeQuestion {
   readonly path: string;
   /** Uses TLS without verifying the certificate. Default false. */
   readonly isTls?: boolean;
+  /** Sends CPING of AJP/1.3 instead; CPONG counts as the status 200. Default false. */
+  readonly isAjp?: boolean;
   /** Time limit of each address, in milliseconds. */
   readonly timeoutMs: number;
   /** Ends the probe at once, like its time limit. */
@@ -64,7 +67,7 @@ export function isRefusal(code: string | undefined, address: string): boolean {
 export async function probe(question: ProbeQuestion): Promise<ProbeAnswer> {
   let last: ProbeAnswer = { type: 'refused' };
   for (const address of question.addresses) {
-    const answer = await probeAddress(question, address);
+    const answer = await (question.isAjp ? pingAddress(question, address) : probeAddress(question, address));
     if (answer.type === 'answered' || answer.type === 'silent') return answer;
     if (answer.type === 'unconnected') last = answer;
   }
@@ -109,6 +112,38 @@ function probeAddress(question: ProbeQuestion, address: string): Promise<ProbeAn
       else finish({ type: isRefusal(code, address) ? 'refused' : 'unconnected' });
     });
     outgoing.end();
+    if (signal?.aborted) giveUp();
+  });
+}
+
+function pingAddress({ port, timeoutMs, signal }: ProbeQuestion, address: string): Promise<ProbeAnswer> {
+  return new Promise((resolve) => {
+    let isConnected = false;
+    let received: Buffer = Buffer.alloc(0);
+    const socket = connect({ host: address, port });
+    const finish = (answer: ProbeAnswer) => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', giveUp);
+      socket.destroy();
+      resolve(answer);
+    };
+    const giveUp = () => finish(isConnected ? { type: 'silent', address } : { type: 'unconnected' });
+    const timer = setTimeout(giveUp, timeoutMs);
+    signal?.addEventListener('abort', giveUp, { once: true });
+    socket.once('connect', () => {
+      isConnected = true;
+      socket.write(AJP_CPING);
+    });
+    socket.on('data', (octets) => {
+      received = Buffer.concat([received, octets]);
+      const isPong = isAjpPong(received);
+      if (isPong !== undefined) finish({ type: 'answered', address, status: isPong ? 200 : 0 });
+    });
+    socket.once('end', () => finish({ type: 'answered', address, status: 0 }));
+    socket.on('error', ({ code }: NodeJS.ErrnoException) => {
+      if (isConnected) finish({ type: 'answered', address, status: 0 });
+      else finish({ type: isRefusal(code, address) ? 'refused' : 'unconnected' });
+    });
     if (signal?.aborted) giveUp();
   });
 }

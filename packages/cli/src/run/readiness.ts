@@ -7,6 +7,8 @@ export interface ReadinessOptions {
   readonly addresses: readonly string[];
   readonly path: string;
   readonly isTls?: boolean;
+  /** The program speaks AJP/1.3: it is sent CPING. */
+  readonly isAjp?: boolean;
   readonly timeoutMs: number;
 }
 
@@ -56,9 +58,13 @@ async function exchangeText(options: ReadinessOptions, last: ProbeAnswer): Promi
   return `${outcome} ${last.status === 0 ? await withoutHttp(options, last.address) : `was answered with ${last.status}`}`;
 }
 
-function questionText({ port, path, isTls = false, addresses }: ReadinessOptions, last: ProbeAnswer): string {
+function questionText(
+  { port, path, isTls = false, isAjp = false, addresses }: ReadinessOptions,
+  last: ProbeAnswer,
+): string {
   const host = 'address' in last ? last.address : (addresses[0] ?? 'localhost');
-  return `GET ${path} at ${host.includes(':') ? `[${host}]` : host}:${port}${isTls ? ' over TLS' : ''}`;
+  const question = isAjp ? 'CPING' : `GET ${path}`;
+  return `${question} at ${host.includes(':') ? `[${host}]` : host}:${port}${isTls ? ' over TLS' : ''}`;
 }
 
 /**
@@ -78,7 +84,8 @@ const MORE_TIME = 'allow more time with --ready-timeout';
 const OTHER_PROTOCOL_MS = 2_000;
 
 async function withoutHttp(options: ReadinessOptions, address: string): Promise<string> {
-  const { isTls = false } = options;
+  const { isTls = false, isAjp = false } = options;
+  if (isAjp) return 'was not answered in AJP: use the port of the AJP connector';
   const other = await probe({
     ...options,
     addresses: [address],

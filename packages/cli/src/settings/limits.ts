@@ -72,6 +72,11 @@ const LIMITS: Readonly<Record<string, Limit>> = {
   waiting: { key: 'maxParked', unit: 'count', help: 'earlier name of parked' },
   'replay-body': { key: 'maxReplayBytes', unit: 'octets', help: 'largest request body that is kept for a retry' },
   'idle-per-node': { key: 'maxIdlePerNode', unit: 'count', help: 'most idle connections to one node' },
+  'ajp-packet': {
+    key: 'ajpPacketBytes',
+    unit: 'octets',
+    help: 'largest packet to an AJP node; packetSize of its connector',
+  },
 };
 
 /** One `NAME=VALUE` and the option that has it. */

@@ -41,7 +41,8 @@ test('the defaults: one worker, no TLS, all addresses for the site and loopback 
   const { controlOptions, workerOptions } = options;
   for (const name of ['agentsListen', 'controlTls', 'advertise', 'adminAllow', 'nodeAllow', 'controlUrl', 'quotas'])
     assert.ok(!(name in controlOptions), name);
-  for (const name of ['accessLog', 'healthPath', 'stickySecretFile']) assert.ok(!(name in workerOptions), name);
+  for (const name of ['accessLog', 'healthPath', 'stickySecretFile', 'ajpSecretFile'])
+    assert.ok(!(name in workerOptions), name);
   assert.deepEqual([workerOptions.excludedPaths, workerOptions.errorPages, workerOptions.certificates], [[], {}, []]);
 });
 
@@ -175,6 +176,7 @@ const refused: readonly (readonly [flags: Partial<UpFlags>, message: RegExp | st
   [{ adminAllow: ['10.0.0.0/33'] }, /--admin-allow/],
   [{ nodeAllow: ['here'] }, /--node-allow/],
   [{ stickySecretFile: SHORT }, /^--sticky-secret-file: /],
+  [{ ajpSecretFile: '/none/secret' }, /^--ajp-secret-file: .*\/none\/secret/],
   [{ stickySecretFile: '/none/secret' }, /^--sticky-secret-file: .*\/none\/secret/],
   [{ limit: ['no-such=1'] }, /no-such/],
   [{ quota: ['no-such=1'] }, /no-such/],

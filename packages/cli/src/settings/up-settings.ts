@@ -20,6 +20,7 @@ import {
   type LimitChanges,
   type NodeTlsOptions,
   nodeTls,
+  readAjpSecret,
   readStickySecrets,
 } from '@rollcall/proxy';
 import { isRedisAddress, parseRedisAddress } from '@rollcall/store-redis';
@@ -73,6 +74,7 @@ export interface UpFlags extends FrontFlags {
   readonly upstreamTimeout?: string;
   readonly healthPath?: string;
   readonly stickySecretFile?: string;
+  readonly ajpSecretFile?: string;
   readonly exclude?: readonly string[];
   readonly static?: readonly string[];
   readonly nodeAllow?: readonly string[];
@@ -160,6 +162,7 @@ export function supervisorOptions(
       ...accessLogFlags(flags),
       ...(flags.healthPath === undefined ? {} : { healthPath: pathFlag(flags.healthPath) }),
       ...(flags.stickySecretFile === undefined ? {} : { stickySecretFile: secretFileFlag(flags.stickySecretFile) }),
+      ...(flags.ajpSecretFile === undefined ? {} : { ajpSecretFile: ajpSecretFlag(flags.ajpSecretFile) }),
     },
     staticSites: listedFrom(flags.static ?? [], /\/[^,=]*=/).map(staticFlag),
     say,
@@ -365,6 +368,15 @@ function secretFileFlag(path: string): string {
     return resolve(path);
   } catch (error) {
     throw new CliFailure(`--sticky-secret-file: ${(error as Error).message}`, EXIT.usage);
+  }
+}
+
+function ajpSecretFlag(path: string): string {
+  try {
+    readAjpSecret(path);
+    return resolve(path);
+  } catch (error) {
+    throw new CliFailure(`--ajp-secret-file: ${(error as Error).message}`, EXIT.usage);
   }
 }
 

@@ -78,6 +78,7 @@ export interface WorkerProcessOptions {
   readonly limits: LimitChanges;
   readonly healthPath?: string;
   readonly stickySecretFile?: string;
+  readonly ajpSecretFile?: string;
   readonly excludedPaths: readonly ContextPath[];
   readonly trustedProxies: readonly string[];
   /** Absent from supervisors of earlier releases. */

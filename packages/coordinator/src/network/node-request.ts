@@ -3,6 +3,7 @@ import { type IncomingHttpHeaders, type IncomingMessage, request as requestPlain
 import { request as requestTls } from 'node:https';
 import { isIP } from 'node:net';
 import type { NodeUrl, ReadyAnswer } from '@rollcall/protocol';
+import { pingAjpNode } from './ajp-ping.ts';
 
 export interface NodeRequest {
   readonly url: NodeUrl;
@@ -22,8 +23,9 @@ export type NodeAnswer = ReadyAnswer & { readonly headers?: IncomingHttpHeaders 
 /** Generous, so that a program with large response heads counts as answering. */
 const MAX_HEAD_BYTES = 65_536;
 
-/** Never rejects. An abort ends it like the time limit. */
+/** A node that speaks AJP is sent CPING instead. Never rejects. An abort ends it like the time limit. */
 export function askNode(question: NodeRequest, signal: AbortSignal): Promise<NodeAnswer> {
+  if (question.url.startsWith('ajp:')) return pingNode(question, signal);
   return new Promise((resolve) => {
     const { url, host, port, method, path, headers, timeoutMs } = question;
     const { protocol, host: authority, hostname } = new URL(url);
@@ -69,4 +71,9 @@ export function askNode(question: NodeRequest, signal: AbortSignal): Promise<Nod
     request.end();
     if (signal.aborted) giveUp();
   });
+}
+
+async function pingNode(question: NodeRequest, signal: AbortSignal): Promise<NodeAnswer> {
+  const answer = await pingAjpNode(question, signal);
+  return answer.type === 'answered' && answer.status > 0 ? { ...answer, headers: {} } : answer;
 }

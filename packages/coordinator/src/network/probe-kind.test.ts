@@ -12,11 +12,11 @@ const INSTANCE = 'a'.repeat(32);
 async function ask(
   t: TestContext,
   server: Server,
-  { isAgent = true, hasReadyPath = false, proves = false, signal = new AbortController().signal } = {},
+  { isAgent = true, hasReadyPath = false, proves = false, scheme = 'http', signal = new AbortController().signal } = {},
 ): Promise<KindAnswer> {
   const port = await listenOn(server, 0);
   t.after(() => closeServer(server));
-  const url = parseNodeUrl(`http://127.0.0.1:${port}`)!;
+  const url = parseNodeUrl(`${scheme}://127.0.0.1:${port}`)!;
   const instance = isAgent ? INSTANCE : undefined;
   const provesAt = proves ? '/shop' : undefined;
   const question = { url, host: '127.0.0.1', port, instance, hasReadyPath, provesAt, userAgent: 'rollcall-probe/1' };
@@ -123,4 +123,31 @@ test('it can be aborted', async (t) => {
   const abort = new AbortController();
   const server = tcp(() => abort.abort());
   assert.equal(await ask(t, server, { signal: abort.signal }), 'connect');
+});
+
+/** A node that sends `octets` when it gets CPING. */
+const ajp = (octets: readonly number[]): Server =>
+  tcp((socket) =>
+    socket.on('data', (asked) => {
+      assert.deepEqual([...asked], [0x12, 0x34, 0, 1, 10]);
+      // In two segments: the second one follows when the first has left.
+      socket.write(Uint8Array.from(octets.slice(0, 2)), () => socket.end(Uint8Array.from(octets.slice(2))));
+    }),
+  );
+const CPONG = [0x41, 0x42, 0, 1, 9];
+
+test('a node over AJP is asked by CPING, and nothing but CPONG is an answer', async (t) => {
+  const scheme = 'ajp';
+  assert.equal(await ask(t, ajp(CPONG), { scheme }), 'options');
+  assert.equal(await ask(t, ajp(CPONG), { scheme, proves: true, hasReadyPath: true }), 'options');
+  for (const octets of [[], CPONG.slice(0, 4), [0x41, 0x42, 0, 1, 8], [...Buffer.from('HTTP/1.1 400 \r\n')]])
+    assert.equal(await ask(t, ajp(octets), { scheme, hasReadyPath: true }), 'connect');
+  assert.equal(
+    await ask(
+      t,
+      tcp(() => {}),
+      { scheme, signal: AbortSignal.abort() },
+    ),
+    'connect',
+  );
 });

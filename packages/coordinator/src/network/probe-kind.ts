@@ -35,8 +35,10 @@ type Answer = 'proved' | 'forwarded' | 'answered' | 'none';
 const ANSWER_WITHIN_MS = 1_000;
 
 export const probeKind: KindProbe = async (question, signal) => {
-  const { provesAt, hasReadyPath } = question;
+  const { provesAt, hasReadyPath, url } = question;
   const first = await ask(question, 'OPTIONS', '*', signal);
+  // CPING instead, as the workers send it. AJP has no proof.
+  if (url.startsWith('ajp:')) return first === 'none' ? 'connect' : 'options';
   if (first === 'none') return hasReadyPath ? 'head' : 'connect';
   if (first === 'proved') return 'proof';
   if (first === 'forwarded' || provesAt === undefined) return 'options';

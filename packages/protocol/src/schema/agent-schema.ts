@@ -177,7 +177,7 @@ const DEFINITIONS: Readonly<Record<string, JsonSchema>> = {
   Name: { ...string('^[A-Za-z0-9_-]{1,64}$'), ...NOT_RESERVED },
   ContextPath: string(`^(?!.*/\\.{1,2}(?:/|$))/(?:${SEGMENT}(?:/${SEGMENT})*)?$`, 256),
   HostPattern: string(`^(?:\\*|\\[[0-9A-Fa-f:.]{2,45}\\]|(?:\\*\\.)?${LABEL}(?:\\.${LABEL})*\\.?)$`, 254),
-  NodeUrl: string(`^https?://(?:${IPV6}|(?:${OCTET}\\.){3}${OCTET}|${PLAIN_HOST}):${PORT}/?$`, 512),
+  NodeUrl: string(`^(?:https?|ajp)://(?:${IPV6}|(?:${OCTET}\\.){3}${OCTET}|${PLAIN_HOST}):${PORT}/?$`, 512),
 };
 
 export const AGENT_SCHEMA: JsonSchema = {

@@ -54,6 +54,7 @@ export class ClusterNode implements UpstreamNode, MemberNode {
   readonly host: string;
   readonly port: number;
   readonly isTls: boolean;
+  readonly isAjp: boolean;
   readonly authority: string;
   /** The same as `comparableAuthority`, to recognise redirects to it. */
   readonly comparable: string;
@@ -99,13 +100,14 @@ export class ClusterNode implements UpstreamNode, MemberNode {
   goneCause: GoneCause = 'expired';
 
   constructor(node: FeedNode, upAtMs: number, carried: CarriedCounters, nowMs: number) {
-    const { isTls, host, port } = nodeAddress(node.url);
+    const { isTls, isAjp, host, port } = nodeAddress(node.url);
     this.id = node.id;
     this.balancer = node.balancer;
     this.url = node.url;
     this.host = host;
     this.port = port;
     this.isTls = isTls;
+    this.isAjp = isAjp;
     this.authority = node.url.slice(node.url.indexOf('//') + 2);
     this.comparable = comparableAuthority(this.authority, '');
     this.counters = carried.counters;

@@ -27,6 +27,7 @@
  */
 import type net from 'node:net';
 import type tls from 'node:tls';
+import type { TlsFacts } from '../ajp/forward-request.ts';
 import type { RequestHead } from '../http1/request-head.ts';
 import { ownEntry } from './access-entry.ts';
 import type { Admission } from './admission.ts';
@@ -325,6 +326,17 @@ export class ClientConnection implements Client, DeadlineOwner {
     this.#pending = Buffer.concat([this.#pending, chunk]);
     const mayHold = this.#state !== 'waiting' || this.exchange.mayHold(chunk.length);
     if (!mayHold || this.#pending.length > this.#services.limits.maxFieldBytes) this.pause();
+  }
+
+  get tlsFacts(): TlsFacts | undefined {
+    const { socket } = this;
+    if (!('encrypted' in socket) || this.identity.peer.isTrusted) return undefined;
+    const { standardName } = (socket as tls.TLSSocket).getCipher();
+    return {
+      protocol: (socket as tls.TLSSocket).getProtocol() ?? '',
+      cipher: standardName,
+      keyBits: Number(/_(128|256)_/.exec(standardName)?.[1] ?? (standardName.includes('CHACHA20') ? 256 : 0)),
+    };
   }
 
   get pendingBytes(): number {

@@ -12,12 +12,14 @@
  *         └───────────────────────────┘    └────────────────────────────┘
  * ```
  *
- * Each interface has one implementation, except for `Downstream`. Nothing is wrapped: the objects themselves are passed. The interfaces
+ * `Downstream` has two implementations, and `Upstream` has one for each protocol of nodes (`open-upstream.ts`); the others have one. Nothing is wrapped: the objects themselves are passed. The interfaces
  * that pools, parking, the sweep and the set of clients need are in their own files.
  */
 import type net from 'node:net';
 import type { RequestLimits } from '@rollcall/core';
+import type { RequestFacts, TlsFacts } from '../ajp/forward-request.ts';
 import type { ResponseEdits, ResponseHead } from '../http1/response-head.ts';
+import type { Block } from './body-blocks.ts';
 import type { ClientIdentity } from './client-identity.ts';
 import type { ClientOutput } from './client-output.ts';
 import type { CloseCode, TunnelsEnd } from './close-frame.ts';
@@ -35,6 +37,8 @@ export interface Client extends TunnelClient {
   readonly pendingBytes: number;
   /** The address of the client, and the fields that report it to the node. */
   readonly identity: ClientIdentity;
+  /** `undefined` without TLS, and if the peer is a trusted proxy, whose client it does not describe. */
+  readonly tlsFacts: TlsFacts | undefined;
   /** Writes the answer of the proxy itself to the present request. */
   answer(status: number, requestId: string, limit?: string): void;
   /** The client does not read the answer: its time starts. */
@@ -54,7 +58,10 @@ export interface Client extends TunnelClient {
 }
 
 /** The connection to a node, for the sender of a request: an exchange or a probe. */
-export interface Upstream extends TunnelUpstream, PooledConnection {
+export interface Upstream extends PooledConnection {
+  readonly node: UpstreamNode;
+  /** Paused while the client does not read. */
+  readonly socket: net.Socket;
   /** The last response head. */
   readonly head: ResponseHead;
   readonly isConnected: boolean;
@@ -62,18 +69,33 @@ export interface Upstream extends TunnelUpstream, PooledConnection {
   readonly served: number;
   /** An octet has arrived since the present exchange began. */
   readonly hasAnswerBytes: boolean;
-  /** Octets of the present request left before the write in progress. Set by the exchange. */
-  hasSentBefore: boolean;
   /** It belongs to one client connection, and only that may use it. Set by the exchange. */
   isBound: boolean;
   /** As for a tunnel and for a pool. */
   destroy(isFlushed?: boolean): void;
-  /** Begins an exchange. The caller writes the request to `writer` or `socket`. */
+  /** Begins an exchange. The caller sends the request, or probes. */
   begin(exchange: Downstream, nowMs: number): void;
+  /** Sends the head `text` and the part of the body that is here. False if it accepts no more for now: `onNodeDrained` follows. */
+  send(text: string, body: SentBody): boolean;
+  /** Sends more of the body, in the framing of `RequestBody`. False as for `send`. */
+  sendBody(piece: Block): boolean;
+  /** Sends the probe `text`, or the probe of its protocol. */
+  probe(text: string): void;
   /** Starts its time again: it was sent something, or has a reason for silence. */
   touch(): void;
+}
+
+/** A connection whose protocol can switch to another one. */
+export interface SwitchingUpstream extends Upstream, TunnelUpstream {
+  destroy(isFlushed?: boolean): void;
   /** From now on octets go through `tunnel`. */
   becomeTunnel(tunnel: NodeTunnel): void;
+}
+
+/** The part of a request body that was read before its attempt. */
+export interface SentBody {
+  readonly kept: readonly Block[];
+  readonly keptBytes: number;
 }
 
 /** The sender of a request, for the connection to the node: the exchange of a client, or a probe. */
@@ -87,6 +109,8 @@ export interface Downstream extends ResponseEdits {
   readonly isRequestComplete: boolean;
   /** Time limits of the request; `undefined`: those of the proxy. They do not change until its end. */
   readonly limits: RequestLimits | undefined;
+  /** Facts that the head does not have. Called only for nodes whose protocol needs it. */
+  facts(): RequestFacts;
   /** Time for the response head from `nowMs` on, milliseconds. `Infinity`: no limit. */
   headTimeoutMs(nowMs: number): number;
   onConnected(connection: Upstream): void;
@@ -96,7 +120,7 @@ export interface Downstream extends ResponseEdits {
   /** A final head. Returns the head for the client. */
   onHead(connection: Upstream, head: ResponseHead, nowMs: number): string;
   /** The node switches protocols; `early` came behind its head. */
-  onSwitch(connection: Upstream, early: Buffer): void;
+  onSwitch(connection: SwitchingUpstream, early: Buffer): void;
   /** `octets[start, end)` of the body with `headText` before it; only valid until this returns. */
   writeBody(headText: string, octets: Buffer, start: number, end: number, isLast: boolean): void;
   /** The response is complete. */

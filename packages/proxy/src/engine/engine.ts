@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import net from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { REFUSALS, type ScoreboardAnswer } from '@rollcall/feed';
+import { type AjpOptions, AjpRequests } from '../ajp/ajp-requests.ts';
 import { plainAddress } from '../http1/forwarded-field.ts';
 import type { Certificates } from '../tls/certificates.ts';
 import { type NodeTls, nodeTls } from '../tls/node-tls.ts';
@@ -25,8 +26,8 @@ import type { Exchange } from './exchange.ts';
 import { FailureLog } from './failure-log.ts';
 import { tryHandles } from './handle-trial.ts';
 import { checkedLimits, type LimitChanges } from './limits.ts';
-import { NodeConnection } from './node-connection.ts';
 import { NodeProbe, type ProbeQuestion } from './node-probe.ts';
+import { openUpstream } from './open-upstream.ts';
 import { Outbox } from './outbox.ts';
 import { Parking } from './parking.ts';
 import { type OnHeader, ProxyHeaders, type ProxyProtocolListener } from './proxy-headers.ts';
@@ -68,6 +69,8 @@ export interface EngineOptions {
   readonly certificates?: Certificates;
   /** TLS to nodes with `https` addresses. Default: verified with the CAs of Node. */
   readonly nodeTls?: NodeTls;
+  /** How nodes with `ajp` addresses are sent requests. Default: without a secret. */
+  readonly ajp?: AjpOptions;
   /** Restricts which nodes may be connected to. Default: no restriction. */
   readonly guard?: ConnectGuard<UpstreamNode>;
   /** Monotonic milliseconds. Default `performance.now`. */
@@ -131,6 +134,7 @@ export class Engine {
       reads: undefined,
       direct: undefined,
       nodeTls: options.nodeTls ?? nodeTls(),
+      ajp: new AjpRequests(limits.ajpPacketBytes, options.ajp),
       guard: options.guard,
       now,
       rng: options.rng ?? Math.random,
@@ -347,7 +351,7 @@ export class Engine {
   /** Sends a probe on a fresh connection. */
   probeFresh(node: UpstreamNode, question: ProbeQuestion): void {
     const pool = this.#state.pools.of(node);
-    new NodeProbe(question).ask(new NodeConnection(node, pool, this.#state), this.#state.now());
+    new NodeProbe(question).ask(openUpstream(node, pool, this.#state), this.#state.now());
   }
 
   /** Closes idle connections to nodes: the connect rule may have changed. */

@@ -7,6 +7,7 @@
 
 import { type AttemptOutcome, DEFAULT_PARAMETERS, type RequestLimits } from '@rollcall/core';
 import { LATENCY_BUCKETS_MS } from '@rollcall/feed';
+import type { RequestFacts } from '../ajp/forward-request.ts';
 import { LAST_CHUNK } from '../http1/chunked.ts';
 import { dateField } from '../http1/date-field.ts';
 import { fieldValue } from '../http1/field-rules.ts';
@@ -17,11 +18,11 @@ import type { ResponseHead } from '../http1/response-head.ts';
 import type { AccessEntry } from './access-entry.ts';
 import type { Block } from './body-blocks.ts';
 import { type Counters, countLatency, countStatus } from './counters.ts';
-import type { Client, Downstream, Upstream } from './ends.ts';
+import type { Client, Downstream, SwitchingUpstream, Upstream } from './ends.ts';
 import { countsAgainstNode, FAILURE, type Failure } from './failure.ts';
 import { failureLimit } from './failure-limit.ts';
 import type { FailureLog } from './failure-log.ts';
-import { NodeConnection, type NodeConnectionServices } from './node-connection.ts';
+import { openUpstream, type UpstreamServices } from './open-upstream.ts';
 import type { Parked, Parking } from './parking.ts';
 import { RequestBody } from './request-body.ts';
 import type { RequestIds } from './request-ids.ts';
@@ -50,7 +51,7 @@ const MAX_ATTEMPTS = 20;
 const CLIENT_LEFT = 499;
 
 /** Services of the engine that an exchange uses, and passes to its node connections and tunnels. */
-export interface ExchangeServices extends NodeConnectionServices, TunnelServices {
+export interface ExchangeServices extends UpstreamServices, TunnelServices {
   readonly router: Router;
   readonly budget: Pick<RetryBudget, 'earn' | 'spend'>;
   /** Requests that wait for a node. */
@@ -287,13 +288,17 @@ export class Exchange implements Downstream, Parked {
 
   #attempt(nowMs: number): void {
     const node = this.decision.node!;
+    if (this.head.wantsUpgrade && node.isAjp) {
+      this.#refuseUpgrade(nowMs);
+      return;
+    }
     if (this.#attempts++ > 0) this.#services.counters.retries++;
     const pool = this.#services.pools.of(node);
     const { bindsConnection, method } = this.head;
     const connection =
       this.#takeBound(node, pool) ??
-      (this.#hasTriedFresh || bindsConnection ? undefined : pool.take(isIdempotent(method), nowMs)) ??
-      new NodeConnection(node, pool, this.#services);
+      (this.#hasTriedFresh || bindsConnection ? undefined : pool.take(isIdempotent(method) || node.isAjp, nowMs)) ??
+      openUpstream(node, pool, this.#services);
     this.#connection = connection;
     if (bindsConnection) this.#bind(connection);
     this.decision.connectedAtMs = connection.openedAtMs;
@@ -303,7 +308,16 @@ export class Exchange implements Downstream, Parked {
       this.#isCounted = true;
       this.#services.router.onSend(this.decision, nowMs);
     }
-    this.#send(connection, this.#headText(node));
+    const hasRoom = connection.send(this.#headText(node), this.body);
+    if (!hasRoom && !this.body.isComplete) this.#client.pause();
+  }
+
+  /** AJP cannot switch protocols. The session is at this node, so no other node is asked. */
+  #refuseUpgrade(nowMs: number): void {
+    if (!this.#isCounted) this.#services.router.onSend(this.decision, nowMs);
+    this.#isCounted = true;
+    this.#endCount('client', nowMs, FAILURE.noUpgrade);
+    this.#answer(FAILURE.noUpgrade.status);
   }
 
   /** The bound connection, if it is one to `node` and still open; a connection to another node is closed. */
@@ -347,27 +361,6 @@ export class Exchange implements Downstream, Parked {
     });
   }
 
-  /** Writes the head and the part of the body that is here, in one write if they are small. */
-  #send(connection: Upstream, text: string): void {
-    const { socket, writer } = connection;
-    const { kept, keptBytes } = this.body;
-    connection.node.counters.bytesToNode += text.length + keptBytes;
-    let hasRoom: boolean;
-    if (keptBytes === 0) hasRoom = writer.write(text);
-    else if (keptBytes <= ONE_WRITE_BYTES) {
-      let whole = text;
-      for (const piece of kept) whole += piece.octets.toString('latin1');
-      hasRoom = writer.write(whole);
-    } else {
-      writer.flush();
-      socket.cork();
-      hasRoom = socket.write(text, 'latin1');
-      for (const piece of kept) hasRoom = piece.write(socket);
-      socket.uncork();
-    }
-    if (!hasRoom && !this.body.isComplete) this.#client.pause();
-  }
-
   /** More of the body. Returns where the request ended; the octets behind it are the next request. */
   readBody(octets: Buffer, start: number): number {
     const { body } = this;
@@ -393,12 +386,7 @@ export class Exchange implements Downstream, Parked {
     // Before the connect nothing has left, and the client is paused after a few octets: all of it can go to another node.
     if (!connection.isConnected) this.body.keep(Number.POSITIVE_INFINITY);
     else if (!connection.hasAnswerBytes) this.body.keep(this.#services.limits.maxReplayBytes);
-    connection.touch();
-    connection.node.counters.bytesToNode += piece.octets.length;
-    connection.writer.flush();
-    if (connection.socket.destroyed) return;
-    connection.hasSentBefore = connection.isConnected;
-    if (!piece.write(connection.socket) && !this.body.isComplete) this.#client.pause();
+    if (!connection.sendBody(piece) && !this.body.isComplete) this.#client.pause();
   }
 
   /** The framing of the body is invalid: the node must not see an end of it, the client gets 400 and is closed. */
@@ -415,6 +403,17 @@ export class Exchange implements Downstream, Parked {
     this.#dropConnection('client');
     if (this.#hasAnswered) this.#client.destroy();
     else this.#answer(408);
+  }
+
+  facts(): RequestFacts {
+    const { head } = this;
+    return {
+      remoteAddress: this.#client.identity.clientAddress(),
+      isSecure: head.isSecure,
+      tls: this.#client.tlsFacts,
+      bodyLength: head.bodyLength,
+      expectsContinue: head.expectsContinue,
+    };
   }
 
   /** True while the rest of the request body is expected from the client. */
@@ -679,7 +678,7 @@ export class Exchange implements Downstream, Parked {
   // ---- upgrades
 
   /** The node switches protocols: valid only if the client asked for the protocol that the node names (RFC 9110 §15.2.2). */
-  onSwitch(connection: Upstream, early: Buffer): void {
+  onSwitch(connection: SwitchingUpstream, early: Buffer): void {
     const { head } = connection;
     if (!this.head.wantsUpgrade || head.upgrade.toLowerCase() !== 'websocket') {
       connection.destroy();

@@ -26,6 +26,7 @@ const CASES: readonly [failure: keyof typeof FAILURE, target: string, limit: str
   ['idle', '/reports/1', 'upstream-idle 5s'],
   ['connectTimeout', '/reports', 'connect-timeout 2s'],
   ['tooLarge', '/a', 'head-size 65536, fields 200 or interim-responses 100'],
+  ['packetTooSmall', '/a', 'ajp-packet 8192'],
   ['refused', '/a', undefined],
   ['unreachable', '/a', undefined],
   ['cut', '/a', undefined],

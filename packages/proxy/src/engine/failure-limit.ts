@@ -5,7 +5,10 @@ import { FAILURE, type Failure } from './failure.ts';
 import type { EngineLimits } from './limits.ts';
 
 /** Limits of the whole proxy that may end a request. */
-type ProxyLimits = Pick<EngineLimits, 'connectTimeoutMs' | 'maxFieldBytes' | 'maxFields' | 'maxInterim'>;
+type ProxyLimits = Pick<
+  EngineLimits,
+  'connectTimeoutMs' | 'maxFieldBytes' | 'maxFields' | 'maxInterim' | 'ajpPacketBytes'
+>;
 
 /** `undefined` if no limit ended the request. `pathOf`: the path whose limit applied, `''` for that of balancer or proxy. */
 export function failureLimit(
@@ -22,6 +25,8 @@ export function failureLimit(
       return timeLimit('upstreamIdleMs', request, pathOf);
     case FAILURE.tooLarge:
       return `head-size ${proxy.maxFieldBytes}, fields ${proxy.maxFields} or interim-responses ${proxy.maxInterim}`;
+    case FAILURE.packetTooSmall:
+      return `ajp-packet ${proxy.ajpPacketBytes}`;
     default:
       return undefined;
   }

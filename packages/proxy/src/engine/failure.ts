@@ -36,7 +36,7 @@ export class Failure {
   /** The event, in words for logs and `explain`. */
   readonly how: string;
   /** Status for a client that has no answer yet. */
-  readonly status: 502 | 503 | 504;
+  readonly status: 431 | 501 | 502 | 503 | 504;
   readonly retry: Retry;
   /** The error that ended the connection, with `code` and `errno`; `undefined` without one. */
   readonly cause: NodeJS.ErrnoException | undefined;
@@ -70,7 +70,9 @@ type FailureName =
   | 'idle'
   | 'tooLarge'
   | 'local'
-  | 'client';
+  | 'client'
+  | 'packetTooSmall'
+  | 'noUpgrade';
 
 /** All kinds of failures. Compared by identity. */
 export const FAILURE: Readonly<Record<FailureName, Failure>> = {
@@ -100,6 +102,10 @@ export const FAILURE: Readonly<Record<FailureName, Failure>> = {
   local: failure('our-machine', 'no resources on this machine', 503, 'never'),
   /** The client left, or its request was invalid. */
   client: failure('client', 'client left', 502, 'never'),
+  /** The head does not fit into one packet of AJP. */
+  packetTooSmall: failure('client', 'request head larger than an AJP packet', 431, 'never'),
+  /** A WebSocket was requested of a node that speaks AJP. */
+  noUpgrade: failure('client', 'AJP carries no WebSocket', 501, 'never'),
 };
 
 /** True for failures that count against the node when new work is placed. */

@@ -18,15 +18,15 @@ export interface Lane {
 /** Starts an engine in front of one node per entry of `serve`, `n1`, `n2` and so on. */
 export async function startLane(
   serve: readonly ((connection: RawNodeConnection, number: number) => void)[],
-  options: Partial<EngineOptions> & { readonly keepAliveMs?: number } = {},
+  options: Partial<EngineOptions> & { readonly keepAliveMs?: number; readonly isAjp?: boolean } = {},
 ): Promise<Lane> {
-  const { keepAliveMs, ...engineOptions } = options;
+  const { keepAliveMs, isAjp = false, ...engineOptions } = options;
   const router = new ScriptedRouter();
   const nodes: RawNode[] = [];
   for (const one of serve) {
     const node = await startRawNode(one);
     nodes.push(node);
-    router.nodes.push(upstreamNode(`n${nodes.length}`, node.port, { keepAliveMs }));
+    router.nodes.push(upstreamNode(`n${nodes.length}`, node.port, { keepAliveMs, isAjp }));
   }
   const engine = new Engine({ ...engineOptions, router });
   const { port } = await engine.listen({ host: '127.0.0.1', port: 0 });

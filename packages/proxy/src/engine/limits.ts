@@ -55,6 +55,8 @@ export interface EngineLimits {
   readonly maxReplayBytes: number;
   /** Idle connections kept to one node. Default 256. */
   readonly maxIdlePerNode: number;
+  /** Largest packet to a node that speaks AJP, octets. Default 8,192, as in Tomcat; a request whose head does not fit is 431. */
+  readonly ajpPacketBytes: number;
 }
 
 export const DEFAULT_LIMITS: EngineLimits = {
@@ -83,6 +85,7 @@ export const DEFAULT_LIMITS: EngineLimits = {
   maxParkedBytes: 67_108_864,
   maxReplayBytes: 65_536,
   maxIdlePerNode: 256,
+  ajpPacketBytes: 8_192,
 };
 
 /** Changed limits, in a form that JSON can carry: `none` is `Infinity`. */
@@ -113,6 +116,7 @@ const RANGES: Readonly<Record<Exclude<keyof EngineLimits, TimeLimitKey>, readonl
     maxParkedBytes: [0, 1_073_741_824],
     maxReplayBytes: [0, 1_048_576],
     maxIdlePerNode: [0, 65_536],
+    ajpPacketBytes: [8_192, 65_536],
   };
 
 /** The defaults, changed by `changes`. Throws a RangeError that names the first value out of its range. */

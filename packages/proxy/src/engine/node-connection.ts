@@ -8,9 +8,11 @@ import { ChunkedDecoder } from '../http1/chunked.ts';
 import { PartialHead } from '../http1/partial-head.ts';
 import { mayBeginResponse, ResponseHead } from '../http1/response-head.ts';
 import { type NodeTls, tlsProblemOf } from '../tls/node-tls.ts';
+import type { Block } from './body-blocks.ts';
 import type { ConnectGuard } from './connect-guard.ts';
 import type { Deadlined } from './deadline-sweep.ts';
-import type { Downstream, NodeTunnel, Upstream } from './ends.ts';
+import type { Downstream, NodeTunnel, SentBody, SwitchingUpstream, Upstream } from './ends.ts';
+import { isEventStream } from './event-stream.ts';
 import { FAILURE, type Failure, failureOfError, failureOn } from './failure.ts';
 import { readBeforeDestroy } from './last-octets.ts';
 import type { Router, UpstreamNode } from './router.ts';
@@ -18,10 +20,11 @@ import type { EngineLog, SocketAccess, Timing } from './shared-services.ts';
 import { TextWriter } from './text-writer.ts';
 import type { UpstreamPool } from './upstream-pool.ts';
 
+/** Up to this size, head and body are written as one text; above, copying costs more than a second buffer. */
+const ONE_WRITE_BYTES = 16_384;
 const NOTHING: Buffer = Buffer.alloc(0);
 /** Time for a node to read the rest of a tunnel whose client has closed, milliseconds. */
 const FLUSH_MS = 5_000;
-const EVENT_STREAM = /^content-type:[ \t]*text\/event-stream/im;
 
 /** Services of the engine that a connection to a node uses. */
 export interface NodeConnectionServices extends Timing, SocketAccess {
@@ -32,7 +35,7 @@ export interface NodeConnectionServices extends Timing, SocketAccess {
   readonly log: EngineLog | undefined;
 }
 
-export class NodeConnection implements Deadlined, Upstream {
+export class NodeConnection implements Deadlined, SwitchingUpstream {
   readonly node: UpstreamNode;
   /** When the connect began. */
   readonly openedAtMs: number;
@@ -51,7 +54,7 @@ export class NodeConnection implements Deadlined, Upstream {
   /** An octet has arrived since the present exchange began. */
   hasAnswerBytes = false;
   /** Octets of the present request left before the write in progress. */
-  hasSentBefore = false;
+  #hasSentBefore = false;
   readonly #services: NodeConnectionServices;
   readonly #pool: UpstreamPool<Upstream>;
   readonly #decoder: ChunkedDecoder;
@@ -135,17 +138,48 @@ export class NodeConnection implements Deadlined, Upstream {
     };
   }
 
-  /** Begins an exchange. The caller writes the request to `socket`. */
+  /** Begins an exchange. */
   begin(exchange: Downstream, nowMs: number): void {
     this.#exchange = exchange;
     this.#limits = exchange.limits ?? this.#services.limits;
     this.hasAnswerBytes = false;
-    this.hasSentBefore = false;
+    this.#hasSentBefore = false;
     this.#interims = 0;
     this.#inBody = false;
     this.#isDoubtful = false;
     this.#isLongIdle = false;
     if (this.isConnected) this.deadlineMs = nowMs + exchange.headTimeoutMs(nowMs);
+  }
+
+  /** Writes head and body in one write if they are small. */
+  send(text: string, { kept, keptBytes }: SentBody): boolean {
+    const { socket, writer } = this;
+    this.node.counters.bytesToNode += text.length + keptBytes;
+    if (keptBytes === 0) return writer.write(text);
+    if (keptBytes <= ONE_WRITE_BYTES) {
+      let whole = text;
+      for (const piece of kept) whole += piece.octets.toString('latin1');
+      return writer.write(whole);
+    }
+    writer.flush();
+    socket.cork();
+    let hasRoom = socket.write(text, 'latin1');
+    for (const piece of kept) hasRoom = piece.write(socket);
+    socket.uncork();
+    return hasRoom;
+  }
+
+  sendBody(piece: Block): boolean {
+    this.touch();
+    this.node.counters.bytesToNode += piece.octets.length;
+    this.writer.flush();
+    if (this.socket.destroyed) return true;
+    this.#hasSentBefore = this.isConnected;
+    return piece.write(this.socket);
+  }
+
+  probe(text: string): void {
+    this.writer.write(text);
   }
 
   /** Starts its time again: the node has a reason for its silence, or has just been sent something. */
@@ -192,8 +226,7 @@ export class NodeConnection implements Deadlined, Upstream {
   /** An event stream may be silent for a long time: it has a bound of its own. */
   #mayStayIdle(): boolean {
     const { upstreamIdleMs, eventStreamIdleMs } = this.#limits;
-    if (this.#isLongIdle || eventStreamIdleMs <= upstreamIdleMs || !EVENT_STREAM.test(this.head.forwarded))
-      return false;
+    if (this.#isLongIdle || eventStreamIdleMs <= upstreamIdleMs || !isEventStream(this.head)) return false;
     this.#isLongIdle = true;
     this.deadlineMs = this.#services.now() + eventStreamIdleMs - upstreamIdleMs;
     return true;
@@ -219,7 +252,7 @@ export class NodeConnection implements Deadlined, Upstream {
    */
   #onLastOctets(octets: Buffer): void {
     if (this.#tunnel) this.#hasReadLast = true;
-    if (this.#tunnel || this.served === 0 || this.hasSentBefore) this.#onData(octets);
+    if (this.#tunnel || this.served === 0 || this.#hasSentBefore) this.#onData(octets);
   }
 
   #onClose(): void {

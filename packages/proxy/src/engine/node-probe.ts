@@ -4,6 +4,7 @@
  */
 import type { ProbeKind } from '@rollcall/feed';
 import { PROBE_FIELD } from '@rollcall/protocol';
+import type { RequestFacts } from '../ajp/forward-request.ts';
 import type { ResponseHead } from '../http1/response-head.ts';
 import type { Downstream, Upstream } from './ends.ts';
 import type { Failure } from './failure.ts';
@@ -25,6 +26,15 @@ export interface ProbeQuestion {
   /** `failure` is a kind. `wasPooled`: the connection had served requests before. */
   onFailure(failure: Failure, wasPooled: boolean): void;
 }
+
+/** A probe over AJP is CPING, which has no facts. */
+const NO_FACTS: RequestFacts = {
+  remoteAddress: '',
+  isSecure: false,
+  tls: undefined,
+  bodyLength: 0,
+  expectsContinue: false,
+};
 
 export class NodeProbe implements Downstream {
   readonly method: 'OPTIONS' | 'HEAD';
@@ -48,7 +58,7 @@ export class NodeProbe implements Downstream {
   /** Sends the probe on `connection`. */
   ask(connection: Upstream, nowMs: number): void {
     connection.begin(this, nowMs);
-    if (this.#question.kind !== 'connect') connection.writer.write(this.#text(connection.node.authority));
+    if (this.#question.kind !== 'connect') connection.probe(this.#text(connection.node.authority));
   }
 
   #text(authority: string): string {
@@ -58,6 +68,10 @@ export class NodeProbe implements Downstream {
   }
 
   prefixAt(): undefined {}
+
+  facts(): RequestFacts {
+    return NO_FACTS;
+  }
 
   headTimeoutMs(): number {
     return this.#question.openMs;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FAILURE, failureOn, type Retry } from './failure.ts';
+import { FAILURE, Failure, failureOn, type Retry } from './failure.ts';
 import { decideRetry, type FailedAttempt, RetryBudget, type RetryDecision } from './retry.ts';
 
 const CLOSED: FailedAttempt = {
@@ -38,6 +38,17 @@ test('a bound request that may have left goes to the router only if its connecti
   assert.equal(decideRetry({ ...bound, failure: FAILURE.closedUnused }), 'by-router');
 });
 
+test('a request that has not left on an idle connection goes to a fresh one of the same node, with any method', () => {
+  const failure = new Failure({ ...FAILURE.closed, retry: 'unsent' }, FAILURE.closed);
+  const unsent = { ...CLOSED, failure, wasReused: true, isIdempotent: false, retriesLeft: 0 };
+  assert.equal(decideRetry(unsent), 'same-node');
+  assert.equal(decideRetry({ ...unsent, takesRequests: false }), 'by-router');
+  assert.equal(decideRetry({ ...unsent, takesRequests: false, answersChallenge: true }), 'give-up');
+  assert.equal(decideRetry({ ...unsent, canReplay: false }), 'give-up');
+  assert.equal(decideRetry({ ...unsent, hasTriedFresh: true }), 'give-up');
+  assert.equal(decideRetry({ ...unsent, hasTriedFresh: true, retriesLeft: 1 }), 'by-router');
+});
+
 test('a request that may have been processed is not repeated unless its method is idempotent', () => {
   for (const failure of [FAILURE.closed, FAILURE.closedUnused]) {
     assert.equal(decideRetry({ ...CLOSED, failure, isIdempotent: false }), 'give-up');
@@ -65,6 +76,8 @@ const TABLE: Readonly<Record<keyof typeof FAILURE, readonly [Retry, Retry, Retry
   tooLarge: ['never', 'never', 'give-up', 'give-up'],
   local: ['never', 'never', 'give-up', 'give-up'],
   client: ['never', 'never', 'give-up', 'give-up'],
+  noUpgrade: ['never', 'never', 'give-up', 'give-up'],
+  packetTooSmall: ['never', 'never', 'give-up', 'give-up'],
 };
 
 for (const [name, [connected, unconnected, idempotent, post]] of Object.entries(TABLE))

@@ -44,6 +44,9 @@ export function decideRetry(attempt: FailedAttempt): RetryDecision {
   const { failure, isBound, retriesLeft } = attempt;
   const mayAskRouter = isBound || retriesLeft > 0;
   if (failure.retry === 'never' || !attempt.canReplay) return 'give-up';
+  // An idle connection closed before the request left (AJP asks first): as below, for any method.
+  if (failure.retry === 'unsent' && failure.kind === FAILURE.closed && attempt.wasReused && !attempt.hasTriedFresh)
+    return attempt.takesRequests ? 'same-node' : attempt.answersChallenge ? 'give-up' : 'by-router';
   if (failure.retry === 'unsent') return mayAskRouter ? 'by-router' : 'give-up';
   if (!attempt.isIdempotent) return 'give-up';
   if (failure.kind === FAILURE.closed && attempt.wasReused && !attempt.hasTriedFresh)

@@ -59,6 +59,8 @@ export interface UpstreamNode {
   readonly host: string;
   readonly port: number;
   readonly isTls: boolean;
+  /** It speaks AJP/1.3 instead of HTTP/1.1. */
+  readonly isAjp: boolean;
   /** Allowed targets of its address; absent if unknown. */
   readonly reach?: NodeReach | undefined;
   /** `host:port` as the node would write it in a `Location`, lower case. */

@@ -16,7 +16,11 @@ import {
 export function upstreamNode(
   name: string,
   port: number,
-  differs: { readonly keepAliveMs?: number | undefined; readonly readsLoadField?: boolean } = {},
+  differs: {
+    readonly keepAliveMs?: number | undefined;
+    readonly readsLoadField?: boolean;
+    readonly isAjp?: boolean;
+  } = {},
 ): UpstreamNode {
   return {
     id: parseNodeId(name)!,
@@ -24,6 +28,7 @@ export function upstreamNode(
     host: '127.0.0.1',
     port,
     isTls: false,
+    isAjp: differs.isAjp ?? false,
     authority: `127.0.0.1:${port}`,
     keepAliveMs: differs.keepAliveMs,
     readsLoadField: differs.readsLoadField ?? false,

@@ -34,6 +34,8 @@ export function assign(router: ClusterRouter, view: ClusterView, head: RoutableH
   if (!(node instanceof ClusterNode)) return unavailable(state.because);
   // Clients that ask at the same time must not all get the same node.
   if (state.result === 'new' || state.result === 'none') node.live.placed++;
+  if (node.isAjp && node.feedNode.publicUrl === undefined)
+    return unavailable(`${node.id} has an ajp address and no public URL`);
   const publicUrl = node.feedNode.publicUrl ?? `${node.isTls ? 'https' : 'http'}://${node.authority}`;
   const body = JSON.stringify({ node: node.id, publicUrl, route: node.route });
   return query.get('redirect') === '1'

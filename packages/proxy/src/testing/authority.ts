@@ -3,7 +3,6 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { TestContext } from 'node:test';
 import type { CertificateFiles } from '../tls/certificates.ts';
 
 export interface Authority {
@@ -16,6 +15,11 @@ export interface Authority {
   issue(file: string, names: readonly string[], options?: IssueOptions): CertificateFiles;
 }
 
+/** Removes the certificates: a test, or a list of its file. */
+export interface AuthorityOwner {
+  after(close: () => void): void;
+}
+
 export interface IssueOptions {
   /** Default: the first name. */
   readonly commonName?: string;
@@ -25,7 +29,7 @@ export interface IssueOptions {
   readonly untilUnixMs?: number;
 }
 
-export function makeAuthority(t: TestContext): Authority {
+export function makeAuthority(t: AuthorityOwner): Authority {
   const directory = mkdtempSync(join(tmpdir(), 'rollcall-tls-'));
   t.after(() => rmSync(directory, { recursive: true }));
   const openssl = (...words: readonly string[]): void => {
