@@ -160,6 +160,7 @@ export class Cluster {
 function isWrite(command: Command): boolean {
   switch (command.type) {
     case 'operator-status':
+    case 'operator-context-status':
     case 'patch-node':
     case 'remove':
     case 'balancer-settings':

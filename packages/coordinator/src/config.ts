@@ -12,6 +12,7 @@ import {
 } from '@rollcall/protocol';
 import type { Logger } from 'pino';
 import { type Clocks, systemClocks } from './clocks.ts';
+import type { McmpOptions } from './mcmp/mcmp-options.ts';
 import { CidrList } from './network/addresses.ts';
 import type { ControlTls } from './network/control-tls.ts';
 
@@ -49,7 +50,12 @@ export interface CoordinatorOptions {
   readonly listen?: ListenAddress;
   /** Extra listener for agents and workers only. Nodes can then reach it without access to the pages. */
   readonly agentsListen?: ListenAddress;
-  /** TLS of both addresses. Default: plain HTTP. */
+  /**
+   * Listener for nodes of mod_cluster (MCMP). Beyond loopback it needs allowed ranges, or TLS that asks clients for certificates.
+   * Default: none.
+   */
+  readonly mcmp?: McmpOptions;
+  /** TLS of all these addresses. Default: plain HTTP. */
   readonly tls?: ControlTls;
   /** URL of this coordinator that is advertised to agents, `ws://…` or `wss://…`. Default: not advertised. */
   readonly advertise?: string;
@@ -126,6 +132,7 @@ export type Config = Required<Omit<CoordinatorOptions, Optional | 'quotas'>> &
 
 type Optional =
   | 'agentsListen'
+  | 'mcmp'
   | 'tls'
   | 'advertise'
   | 'sharing'
@@ -170,7 +177,8 @@ export function configOf(options: CoordinatorOptions): Config {
     throw new TypeError(
       `heartbeat ${heartbeatMs} ms, suspect ${suspectMs} ms and lease ${leaseMs} ms do not fit: suspect must be at least two heartbeats, lease more than suspect`,
     );
-  for (const ranges of [config.adminAllow, config.nodeAllow, config.controlTrustedProxies]) new CidrList(ranges);
+  for (const ranges of [config.adminAllow, config.nodeAllow, config.controlTrustedProxies, config.mcmp?.allow ?? []])
+    new CidrList(ranges);
   if (config.advertise !== undefined && !/^wss?:\/\/[^@?#\s]{1,500}$/.test(config.advertise))
     throw new TypeError(`advertise ${printableUrl(config.advertise)} is not an address like ws://10.0.0.2:8400`);
   return config;

@@ -29,6 +29,7 @@ import { EventLog } from './events/event-log.ts';
 import { History } from './events/history.ts';
 import { FeedServer } from './feed/feed-server.ts';
 import { StateDirectory } from './files/state-directory.ts';
+import { McmpServer } from './mcmp/mcmp-server.ts';
 import { CidrList, isLoopbackHost, parseIp } from './network/addresses.ts';
 import { clearTextAdvice } from './network/clear-text.ts';
 import { closeServer, createUpgradeServer, listen, routeUpgrades, urlOf } from './network/control-server.ts';
@@ -47,6 +48,8 @@ export interface Coordinator {
   readonly url: string;
   /** URL for agents and workers, `ws://host:port`; `wss` with TLS. */
   readonly agentsUrl: string;
+  /** Bound address of the listener for nodes of mod_cluster; absent without one. */
+  readonly mcmpAddress?: ListenAddress;
   /** Bound host and port of the control port. */
   readonly address: ListenAddress;
   /** Read access for tests and for programs that embed a coordinator; changes use the admin API. */
@@ -90,6 +93,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
     await state.writeAll(tokens.unwritten, { isReplacing: !tokens.isUnread });
     // Other coordinators may have join tokens.
     if (config.sharing === undefined) refuseOpenDoors(config, tokens);
+    refuseOpenMcmp(config);
     const audit = await Audit.open(
       config.stateDir,
       (error) => log.error(`the audit cannot be written: ${error.message}; its entries are kept and tried again`),
@@ -298,6 +302,16 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       agentsAddress = await listen(server, config.agentsListen);
       listeners.push(agentsAddress);
     }
+    let mcmpAddress: ListenAddress | undefined;
+    if (config.mcmp) {
+      const parts = { cluster, policy, prober, history, tokens, open, feed, log, tls: config.tls };
+      const mcmp = await McmpServer.start(config.mcmp, parts);
+      closers.push(() => mcmp.close());
+      tlsPorts?.watch(mcmp.listener.server);
+      mcmpAddress = mcmp.listener.address;
+      listeners.push(mcmpAddress);
+      log.info(`MCMP listener at ${addressText(mcmpAddress)}`);
+    }
     await policy.learnNames();
     onListening();
     // Before the servers, because they wait for the end of every upgraded connection.
@@ -315,6 +329,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       url: urlOf(schemes[0], address),
       agentsUrl: urlOf(schemes[1], agentsAddress),
       address,
+      ...(mcmpAddress && { mcmpAddress }),
       registry,
       warnings,
       reportProcesses: (processes, replaced) => supervised.report(processes, replaced),
@@ -343,6 +358,19 @@ function addressOf(url: string): ListenAddress | undefined {
   const { hostname, port, protocol } = new URL(url);
   if (parseIp(hostname) === undefined) return undefined;
   return { host: hostname, port: port === '' ? (protocol === 'wss:' ? 443 : 80) : Number(port) };
+}
+
+function addressText({ host, port }: ListenAddress): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** MCMP has no tokens: beyond loopback the addresses or the certificates of nodes must be known. */
+function refuseOpenMcmp({ mcmp, tls }: Config): void {
+  if (mcmp === undefined || isLoopbackHost(mcmp.listen.host)) return;
+  if ((mcmp.allow ?? []).length > 0 || tls?.asksClients === true) return;
+  throw new Error(
+    `refusing to listen on ${addressText(mcmp.listen)} for MCMP: every peer could register nodes; name their addresses with --mcmp-allow, or require client certificates with --control-client-ca`,
+  );
 }
 
 /** A control port beyond loopback must authenticate its agents. */

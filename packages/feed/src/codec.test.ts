@@ -99,7 +99,7 @@ test('sticky samples of a worker are decoded within bounds', () => {
     { routelessName: 'a b' },
     { name: 'a b' },
     { foreignName: 'x'.repeat(65) },
-    { writes: [{ node: 'n1', route: 'a.b' }] },
+    { writes: [{ node: 'n1', route: 'a b' }] },
     { writes: new Array(5).fill({ node: 'n1', route: 'r1' }) },
   ])
     assert.equal((sticky(bad) as { type: string }).type, 'malformed', JSON.stringify(bad));

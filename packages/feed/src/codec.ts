@@ -17,10 +17,10 @@ import {
   parseBalancerName,
   parseContextPath,
   parseCookieName,
+  parseForeignRoute,
   parseHostPattern,
   parseNodeId,
   parseParameterName,
-  parseRoute,
   readBalancerLimits,
   readFields,
   readRouteCookiePatch,
@@ -246,7 +246,7 @@ function readRouteCookie(fields: Fields | undefined): RouteCookie {
 /** Reads one remembered route, also from a saved snapshot. */
 export function readRememberedRoute(fields: Fields): FeedRememberedRoute | undefined {
   const balancer = fields.parsed('balancer', parseBalancerName, 'a name', 'bad-name');
-  const route = fields.parsed('route', parseRoute, 'a name', 'bad-name');
+  const route = fields.parsed('route', parseForeignRoute, 'a route', 'bad-name');
   return balancer && route && { balancer, route, isExpected: fields.boolean('isExpected') ?? false };
 }
 
@@ -486,7 +486,7 @@ function readStickySample(fields: Fields): StickySample | undefined {
     writes:
       fields.objects('writes', 4, (write) => {
         const node = write.parsed('node', parseNodeId, 'a name');
-        const route = write.parsed('route', parseRoute, 'a name');
+        const route = write.parsed('route', parseForeignRoute, 'a route');
         return node && route && { node, route };
       }) ?? [],
   };
@@ -546,7 +546,7 @@ function readAnswer(fields: Fields): WorkerAnswer['answer'] | undefined {
     ...optional('balancer', fields.parsed('balancer', parseBalancerName, 'a name')),
     ...optional('context', fields.parsed('context', parseContextPath, 'a path')),
     ...optional('routeFrom', fields.text('routeFrom', 128)),
-    ...optional('route', fields.parsed('route', parseRoute, 'a name')),
+    ...optional('route', fields.parsed('route', parseForeignRoute, 'a route')),
     ...optional('chosen', fields.parsed('chosen', parseNodeId, 'a name')),
     because: fields.text('because', 1_024) ?? '',
     candidates: fields.objects('candidates', 10_000, readCandidate) ?? [],

@@ -6,11 +6,11 @@ import {
   DAY_MS,
   parseBalancerName,
   parseContextPath,
+  parseForeignRoute,
   parseGroupName,
   parseHostPattern,
   parseNodeId,
   parseNodeUrl,
-  parseRoute,
   STATUSES,
 } from '@rollcall/protocol';
 import {
@@ -65,7 +65,7 @@ export const NODE_FIELDS = {
   id: required(parsed(parseNodeId, 'a name', 'bad-name')),
   balancer: required(parsed(parseBalancerName, 'a name', 'bad-name')),
   url: required(parsed(parseNodeUrl, 'a node address', 'bad-address')),
-  route: placement(required(parsed(parseRoute, 'a name', 'bad-name'))),
+  route: placement(required(parsed(parseForeignRoute, 'a route', 'bad-name'))),
   hosts: placement(required(list((fields, name) => fields.texts(name, MAX_ENTRIES, parseHostPattern, 'a host')))),
   contexts: placement(
     required(list((fields, name) => fields.objects(name, MAX_ENTRIES, readFeedContext), isSameContext)),

@@ -22,13 +22,15 @@ interface Samples {
 }
 
 const NAMES = Object.keys(NODE_FIELDS) as Name[];
+/** A route may have a dot, where other software has chosen it. */
+const WRONG_ROUTES = ['', 'a b', 'a;b', 'a"b', 'x'.repeat(65), 7];
 const WRONG_NAMES = ['', 'a b', 'a.b', 'x'.repeat(65), 7];
 /** Samples of the fields that the table does not describe as data. */
 const SAMPLES: Partial<Readonly<Record<Name, Samples>>> = {
   id: { good: ['n1', 'x'.repeat(64)], bad: WRONG_NAMES },
   balancer: { good: ['shop'], bad: WRONG_NAMES },
   url: { good: ['http://10.0.0.5:3000', 'https://[::1]:1'], bad: ['', 'http://a', 'ftp://a:1', 7] },
-  route: { good: ['r1'], bad: WRONG_NAMES },
+  route: { good: ['r1', 'node.1:8080'], bad: WRONG_ROUTES },
   hosts: { good: [[], ['*'], ['a.example', '*.b']], bad: ['*', [''], [7], new Array(17).fill('*')] },
   contexts: {
     good: [[], [{ path: '/', status: 'stopped' }]],

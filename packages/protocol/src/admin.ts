@@ -535,6 +535,8 @@ export const TTL_MS: { readonly min: number; readonly max: number } = { min: 1_0
 
 /** Body of `POST …/drain|enable|stop`. */
 export interface StatusBody {
+  /** Only these contexts, of one node; 1 to 64. Without `deadlineMs` and `forMs`. Default: the whole node. */
+  readonly contexts?: readonly string[];
   readonly reason?: string;
   /** Duration after which a drain ends, even if sessions remain. */
   readonly deadlineMs?: number;

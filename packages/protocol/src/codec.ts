@@ -6,7 +6,7 @@
 import { MAX_REASON_CHARACTERS } from './admin.ts';
 import type { Fields, Malformed } from './fields.ts';
 import { COUNT, DAY_MS, malformed, readFields } from './fields.ts';
-import type { NodeId, NodeUrl, Route } from './ids.ts';
+import type { NodeUrl, Route } from './ids.ts';
 import {
   isName,
   parseBalancerName,
@@ -153,8 +153,14 @@ function nodeStatus(fields: Fields): NodeStatusMessage | undefined {
   };
 }
 
-/** Reads a node of `register` and of the admin API's PUT. Faults are kept in the reader's `FaultBox`. */
-export function readRegistration(fields: Fields): NodeRegistration | undefined {
+/**
+ * Reads a node of `register`, of the admin API's PUT, or of a stored record. Faults are kept in the reader's `FaultBox`. Only a stored
+ * record may have the route of other software: pass `parseForeignRoute` for it.
+ */
+export function readRegistration(
+  fields: Fields,
+  parseOneRoute: (text: string) => Route | undefined = parseRoute,
+): NodeRegistration | undefined {
   const id = fields.parsed('id', parseNodeId, NAME_RULE, 'bad-name') ?? fields.missing('id');
   const balancer = fields.parsed('balancer', parseBalancerName, NAME_RULE, 'bad-name') ?? fields.missing('balancer');
   const url = readNodeUrl(fields) ?? fields.missing('url');
@@ -170,7 +176,7 @@ export function readRegistration(fields: Fields): NodeRegistration | undefined {
     id,
     balancer,
     url,
-    route: readRoute(fields, id),
+    route: fields.parsed('route', parseOneRoute, NAME_RULE, 'bad-name') ?? parseRoute(id)!,
     contexts: contexts ?? [{ path: ROOT }],
     hosts: hosts ?? [ANY_HOST],
     weight: fields.number('weight', { min: 0.001, max: 100 }) ?? 1,
@@ -198,10 +204,6 @@ const ANY_HOST = parseHostPattern('*')!;
 
 function readNodeUrl(fields: Fields): NodeUrl | undefined {
   return fields.parsed('url', parseNodeUrl, 'an address like http://10.0.0.5:3000', 'bad-address');
-}
-
-function readRoute(fields: Fields, id: NodeId): Route {
-  return fields.parsed('route', parseRoute, NAME_RULE, 'bad-name') ?? parseRoute(id)!;
 }
 
 function parseInstance(text: string): string | undefined {

@@ -15,7 +15,7 @@ type Branded<Name extends string> = string & { readonly [brand]: Name };
 export type NodeId = Branded<'NodeId'>;
 /** A named set of nodes that serve the same application. */
 export type BalancerName = Branded<'BalancerName'>;
-/** The token in a session id that names the node. */
+/** The token in a session id that names the node: a name, or any text of a cookie value where other software chose it. */
 export type Route = Branded<'Route'>;
 /** Nodes that share a failure domain; failover prefers the same group. */
 export type GroupName = Branded<'GroupName'>;
@@ -33,6 +33,7 @@ export const MAX_PATH_LENGTH = 256;
 const MAX_HOST_LENGTH = 253;
 const MAX_URL_LENGTH = 512;
 
+const COOKIE_TEXT = /^[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]{1,64}$/;
 const NAME = /^[A-Za-z0-9_-]{1,64}$/;
 const RESERVED_NAMES: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
 // Printable ASCII without quotes, backslash, query, fragment and path-parameter marks.
@@ -54,6 +55,13 @@ export function parseBalancerName(text: string): BalancerName | undefined {
 
 export function parseRoute(text: string): Route | undefined {
   return isName(text) ? (text as Route) : undefined;
+}
+
+/**
+ * Parses a route that other software has chosen: 1 to 64 characters of a cookie value (RFC 6265 section 4.1.1), dots included. Only for nodes that the coordinator registers itself, such as those of MCMP; agents announce names.
+ */
+export function parseForeignRoute(text: string): Route | undefined {
+  return COOKIE_TEXT.test(text) && !RESERVED_NAMES.has(text) ? (text as Route) : undefined;
 }
 
 export function parseGroupName(text: string): GroupName | undefined {

@@ -1,6 +1,6 @@
 /** `rollcall drain`, `enable` and `stop`: set the status of a node, or of all nodes of a balancer or group. */
 import type { NodeResource, StatusBody, WriteResult } from '@rollcall/protocol';
-import { isName } from '@rollcall/protocol';
+import { isName, parseContextPath } from '@rollcall/protocol';
 import { Command, Option } from 'commander';
 import type { AdminClient } from '../admin-client.ts';
 import { CliFailure, EXIT } from '../exit.ts';
@@ -14,6 +14,7 @@ import { boundedMs, reasonOf, waitTimeoutMs } from './verb-flags.ts';
 interface VerbFlags extends ReaderFlags {
   readonly balancer?: string;
   readonly group?: string;
+  readonly context?: readonly string[];
   readonly reason?: string;
   readonly deadline?: string;
   readonly for?: string;
@@ -57,12 +58,14 @@ function verb(name: 'drain' | 'enable' | 'stop', description: string): Command {
   return addReaderFlags(new Command(name).description(description).argument('[node]', 'id of the node'))
     .option('--balancer <name>', 'all nodes of a balancer')
     .option('--group <name>', 'all nodes of a group')
+    .option('--context <path...>', 'only these contexts of the node, like /app')
     .option('--reason <text>', 'reason for the audit log')
     .option('--dry-run', 'print the effect and change nothing')
     .action(async (node: string | undefined, flags: VerbFlags) => {
       const path = targetPath(name, node, flags);
       const timeoutMs = waitTimeoutMs(flags);
       const body: StatusBody = {
+        ...contextsOf(node, flags),
         ...reasonOf(flags.reason),
         ...optionalMs('deadlineMs', boundedMs('--deadline', flags.deadline)),
         ...optionalMs('forMs', boundedMs('--for', flags.for)),
@@ -89,6 +92,20 @@ function verb(name: 'drain' | 'enable' | 'stop', description: string): Command {
       if (flags.json) printJson({ ...rest, nodes });
       if (failure !== undefined) throw failure;
     });
+}
+
+/** Contexts of one node. Throws a usage failure for texts that are no context, and where a whole node is needed. */
+function contextsOf(node: string | undefined, { context, deadline, for: limit, wait }: VerbFlags): StatusBody {
+  if (context === undefined) return {};
+  if (node === undefined) throw new CliFailure('--context needs the id of one node', EXIT.usage);
+  if (deadline !== undefined || limit !== undefined || wait === true)
+    throw new CliFailure('--deadline, --for and --wait are for whole nodes, not with --context', EXIT.usage);
+  const contexts = context.map((text) => {
+    const path = parseContextPath(text);
+    if (path === undefined) throw new CliFailure(`--context ${text} is not a path like /app`, EXIT.usage);
+    return path;
+  });
+  return { contexts };
 }
 
 function targetPath(name: string, node: string | undefined, flags: VerbFlags): string {

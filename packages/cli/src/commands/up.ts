@@ -45,7 +45,21 @@ export function upCommand(): Command {
       option('--control <address>', 'listener for agents and operators').default(`127.0.0.1:${DEFAULT_CONTROL_PORT}`),
     )
     .addOption(option('--agents <address>', 'extra listener for agents and workers only'))
-    .addOption(option('--control-cert <file>', 'certificate chain (PEM) of --control and --agents: both then use TLS'))
+    .addOption(
+      option(
+        '--mcmp <address>',
+        'extra listener for nodes of mod_cluster (Tomcat, WildFly), e.g. 127.0.0.1:6666 (default: none)',
+      ),
+    )
+    .addOption(
+      option(
+        '--mcmp-allow <cidr...>',
+        'networks of nodes that may use --mcmp without a client certificate, besides loopback (default: none)',
+      ),
+    )
+    .addOption(
+      option('--control-cert <file>', 'certificate chain (PEM) of --control, --agents and --mcmp: all then use TLS'),
+    )
     .addOption(option('--control-key <file>', 'private key (PEM) of --control-cert'))
     .addOption(
       option('--control-client-ca <file>', 'CA certificates (PEM) of client certificates that are accepted as tokens'),

@@ -44,6 +44,9 @@ test('commands refuse wrong flags with exit 2 before they connect to a coordinat
   const mistakes: readonly (readonly [Command, readonly string[], RegExp])[] = [
     [drainCommand(), ['n1', '--for', '99999999999d'], /^--for "99999999999d" is too long: .* to 31d$/],
     [drainCommand(), ['n1', '--reason', 'x'.repeat(300)], /^--reason has 300 characters/],
+    [drainCommand(), ['n1', '--context', 'app'], /^--context app is not a path like/],
+    [stopCommand(), ['--balancer', 'b', '--context', '/app'], /^--context needs the id of one node/],
+    [drainCommand(), ['n1', '--context', '/app', '--for', '5m'], /are for whole nodes, not with --context/],
     [addCommand(), [address, '--ttl', '0s'], /^--ttl "0s" .* from 1s to 1h$/],
     [addCommand(), [address, '--route', 'a.b'], /^--route "a\.b": names match/],
     [addCommand(), [address, '--context', 'shop'], /^--context "shop": write a path like \/app$/],

@@ -39,7 +39,16 @@ test('the defaults: one worker, no TLS, all addresses for the site and loopback 
   assert.deepEqual([options.workers, options.graceMs, options.store], [1, 60_000, undefined]);
   assert.deepEqual(options.staticSites, []);
   const { controlOptions, workerOptions } = options;
-  for (const name of ['agentsListen', 'controlTls', 'advertise', 'adminAllow', 'nodeAllow', 'controlUrl', 'quotas'])
+  for (const name of [
+    'agentsListen',
+    'mcmp',
+    'controlTls',
+    'advertise',
+    'adminAllow',
+    'nodeAllow',
+    'controlUrl',
+    'quotas',
+  ])
     assert.ok(!(name in controlOptions), name);
   for (const name of ['accessLog', 'healthPath', 'stickySecretFile', 'ajpSecretFile'])
     assert.ok(!(name in workerOptions), name);
@@ -55,6 +64,16 @@ const read: readonly (readonly [
   [{ proxy: '[::1]:81' }, ({ proxy }) => proxy, { host: '::1', port: 81 }],
   [{ control: '0.0.0.0:84' }, ({ control }) => control, { host: '0.0.0.0', port: 84 }],
   [{ agents: '8500' }, ({ controlOptions }) => controlOptions.agentsListen, { host: '0.0.0.0', port: 8500 }],
+  [
+    { mcmp: '6666' },
+    ({ controlOptions }) => controlOptions.mcmp,
+    { listen: { host: '127.0.0.1', port: 6666 }, allow: [] },
+  ],
+  [
+    { mcmp: '0.0.0.0:6666', mcmpAllow: ['10.0.0.0/8'] },
+    ({ controlOptions }) => controlOptions.mcmp,
+    { listen: { host: '0.0.0.0', port: 6666 }, allow: ['10.0.0.0/8'] },
+  ],
   [{ proxy: '0', control: '0' }, ({ proxy, control }) => [proxy.port, control.port], [0, 0]],
   [{ workers: '4' }, ({ workers }) => workers, 4],
   [{ workers: '64' }, ({ workers }) => workers, 64],
@@ -175,6 +194,10 @@ const refused: readonly (readonly [flags: Partial<UpFlags>, message: RegExp | st
   [{ controlUrl: 'ftp://x.test' }, /^--control-url ftp:\/\/x\.test is not an address like https/],
   [{ adminAllow: ['10.0.0.0/33'] }, /--admin-allow/],
   [{ nodeAllow: ['here'] }, /--node-allow/],
+  [{ mcmp: '0.0.0.0:6666' }, /--mcmp 0\.0\.0\.0:6666: every peer could register nodes/],
+  [{ mcmp: '6666', mcmpAllow: ['here'] }, /--mcmp-allow here/],
+  [{ mcmpAllow: ['10.0.0.0/8'] }, /--mcmp-allow needs --mcmp/],
+  [{ mcmp: '8400' }, /--control and --mcmp both use port 8400/],
   [{ stickySecretFile: SHORT }, /^--sticky-secret-file: /],
   [{ ajpSecretFile: '/none/secret' }, /^--ajp-secret-file: .*\/none\/secret/],
   [{ stickySecretFile: '/none/secret' }, /^--sticky-secret-file: .*\/none\/secret/],

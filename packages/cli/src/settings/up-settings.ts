@@ -24,7 +24,7 @@ import {
   readStickySecrets,
 } from '@rollcall/proxy';
 import { isRedisAddress, parseRedisAddress } from '@rollcall/store-redis';
-import { type ListenAddress, overlap, parseListenAddress } from '../address.ts';
+import { addressText, type ListenAddress, overlap, parseListenAddress } from '../address.ts';
 import { durationFlag } from '../duration.ts';
 import { CliFailure, EXIT } from '../exit.ts';
 import { secretFrom } from '../secret.ts';
@@ -47,6 +47,8 @@ export interface UpFlags extends FrontFlags {
   readonly proxy: string;
   readonly control: string;
   readonly agents?: string;
+  readonly mcmp?: string;
+  readonly mcmpAllow?: readonly string[];
   readonly controlCert?: string;
   readonly controlKey?: string;
   readonly controlClientCa?: string;
@@ -113,7 +115,7 @@ export function supervisorOptions(
       warn: say,
     }),
   );
-  const { proxy, tls, control, agents } = listenFlags(flags);
+  const { proxy, tls, control, agents, mcmp } = listenFlags(flags);
   const controlTls = controlTlsFlags(flags);
   const store = storeFlag(flags.store, sourceOf('store'), say);
   const storeCa = storeCaFlag(flags.storeCa, store);
@@ -135,6 +137,7 @@ export function supervisorOptions(
       ...(storeCa === undefined ? {} : { storeCa }),
       ...(flags.cluster === undefined ? {} : { clusterName: clusterFlag(flags.cluster) }),
       ...(agents === undefined ? {} : { agentsListen: agents }),
+      ...mcmpFlags(flags, mcmp),
       ...(controlTls === undefined ? {} : { controlTls }),
       ...(flags.advertise === undefined ? {} : { advertise: flags.advertise }),
       ...(joinToken === undefined ? {} : { joinToken }),
@@ -174,15 +177,17 @@ interface ListenFlags {
   readonly tls: ListenAddress | undefined;
   readonly control: ListenAddress;
   readonly agents: ListenAddress | undefined;
+  readonly mcmp: ListenAddress | undefined;
 }
 
 /** Listeners of `up`. Throws a usage failure if two listeners have the same port. */
-function listenFlags(flags: Pick<UpFlags, 'proxy' | 'tls' | 'control' | 'agents'>): ListenFlags {
+function listenFlags(flags: Pick<UpFlags, 'proxy' | 'tls' | 'control' | 'agents' | 'mcmp'>): ListenFlags {
   const listen: ListenFlags = {
     proxy: parseListenAddress(flags.proxy, '--proxy', '0.0.0.0'),
     tls: flags.tls === undefined ? undefined : parseListenAddress(flags.tls, '--tls', '0.0.0.0'),
     control: parseListenAddress(flags.control, '--control', '127.0.0.1'),
     agents: flags.agents === undefined ? undefined : parseListenAddress(flags.agents, '--agents', '0.0.0.0'),
+    mcmp: flags.mcmp === undefined ? undefined : parseListenAddress(flags.mcmp, '--mcmp', '127.0.0.1'),
   };
   const named = Object.entries(listen).filter((entry): entry is [string, ListenAddress] => entry[1] !== undefined);
   for (const [index, [name, address]] of named.entries()) {
@@ -191,6 +196,29 @@ function listenFlags(flags: Pick<UpFlags, 'proxy' | 'tls' | 'control' | 'agents'
       throw new CliFailure(`--${other} and --${name} both use port ${address.port}: choose two ports`, EXIT.usage);
   }
   return listen;
+}
+
+/** The listener for mod_cluster. Throws a usage failure if every peer could use it. */
+function mcmpFlags(
+  { mcmpAllow, controlCert, controlClientCa }: UpFlags,
+  listen: ListenAddress | undefined,
+): Pick<SupervisorOptions['controlOptions'], 'mcmp'> {
+  if (listen === undefined) {
+    if (mcmpAllow !== undefined) throw new CliFailure('--mcmp-allow needs --mcmp, the listener', EXIT.usage);
+    return {};
+  }
+  const allow = rangesFlag('--mcmp-allow', mcmpAllow ?? []);
+  const asksClients = controlCert !== undefined && controlClientCa !== undefined;
+  if (!isLoopbackHost(listen.host) && allow.length === 0 && !asksClients)
+    throw new CliFailure(
+      `--mcmp ${addressText(listen)}: every peer could register nodes; name their addresses with --mcmp-allow, or require client certificates with --control-client-ca`,
+      EXIT.usage,
+    );
+  return { mcmp: { listen, allow } };
+}
+
+function isLoopbackHost(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
 }
 
 /** Limits of the whole proxy: `--limit`, and the options of single timeouts. */

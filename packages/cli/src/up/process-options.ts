@@ -30,6 +30,8 @@ export interface ControlTlsFiles {
 export interface ControlOptions {
   readonly listen: ListenAddress;
   readonly agentsListen?: ListenAddress;
+  /** Listener for nodes of mod_cluster, and the ranges of nodes that need no client certificate. */
+  readonly mcmp?: { readonly listen: ListenAddress; readonly allow: readonly string[] };
   /** If absent, plain HTTP. */
   readonly controlTls?: ControlTlsFiles;
   readonly advertise?: string;

@@ -232,7 +232,10 @@ export class Supervisor {
     this.#control.send({ type: 'processes', processes: this.#ledger.resources(children), replaced });
   }
 
-  #workerSettings({ workerOptions, controlOptions: { controlTls, agentsListen } }: SupervisorOptions): WorkerSettings {
+  #workerSettings({
+    workerOptions,
+    controlOptions: { controlTls, agentsListen, mcmp },
+  }: SupervisorOptions): WorkerSettings {
     return (name, slot) => ({
       ...workerOptions,
       name,
@@ -243,6 +246,7 @@ export class Supervisor {
       ownListeners: [
         this.#controlAddress,
         ...(agentsListen ? [agentsListen] : []),
+        ...(mcmp ? [mcmp.listen] : []),
         ...this.#listeners.map(({ address }) => address),
       ],
       ticketKeys: this.#ticketKeys,

@@ -1,6 +1,6 @@
 /** Refuses writes that leave a context without an eligible node, unless they are forced. */
 import type { ContextFacts, Registry } from '@rollcall/core';
-import type { NodeId, WriteResult } from '@rollcall/protocol';
+import type { ContextPath, NodeId, WriteResult } from '@rollcall/protocol';
 import { Refusal } from './refusal.ts';
 
 /** Contexts that one sentence names. */
@@ -21,15 +21,16 @@ export interface Eligibility {
  * The contexts that a write leaves without an eligible node, if the nodes `lost` are not eligible after it. Ends with 409
  * `nobody-eligible` if there are some and the write is neither forced nor a dry run. Call it before the write is applied.
  *
- * `certainty`: whether exactly these nodes are lost, or at worst these.
+ * `certainty`: whether exactly these nodes are lost, or at worst these. `paths`: only these contexts of theirs are lost.
  */
 export function guardEligible(
   registry: Registry,
   lost: ReadonlySet<NodeId>,
   { dryRun = false, force = false }: GuardedBody,
   certainty: 'would' | 'may' = 'would',
+  paths?: ReadonlySet<ContextPath>,
 ): Eligibility {
-  const contexts = registry.contextsWithout(lost);
+  const contexts = registry.contextsWithout(lost).filter(({ path }) => paths?.has(path) ?? true);
   if (contexts.length === 0) return { text: '', shown: {} };
   const places = placesText(contexts);
   const outlook =

@@ -104,6 +104,7 @@ const FailoverWord = Type.Union([
 export const StatusBodySchema: TUnsafe<StatusBody> = body<StatusBody>()(
   Type.Object(
     {
+      contexts: Type.Optional(Type.Array(ContextText, { minItems: 1, maxItems: 64 })),
       reason: Type.Optional(Reason),
       deadlineMs: Type.Optional(DurationMs),
       forMs: Type.Optional(DurationMs),

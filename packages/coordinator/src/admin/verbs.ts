@@ -1,7 +1,7 @@
 /** drain, enable and stop, for a node, a balancer's nodes, or a group's. */
 import type { NodeView, Registry, Target } from '@rollcall/core';
-import type { GroupName, NodeId, Status, StatusBody, WriteResult } from '@rollcall/protocol';
-import { compactDuration, durationText, parseGroupName, sessionsText } from '@rollcall/protocol';
+import type { ContextPath, GroupName, NodeId, Status, StatusBody, WriteResult } from '@rollcall/protocol';
+import { compactDuration, durationText, parseContextPath, parseGroupName, sessionsText } from '@rollcall/protocol';
 import type { FastifyRequest } from 'fastify';
 import type { Cluster } from '../cluster.ts';
 import { type AdminApp, identityOf, originOf } from './admin-app.ts';
@@ -31,6 +31,11 @@ export function addVerbs(app: AdminApp, dependencies: Dependencies): void {
       },
       async (request) => {
         const id = matchedNode(cluster, request.params.id, request);
+        const { contexts } = request.body;
+        if (contexts) {
+          const wanted = { id, contexts: contexts.map(contextPath) };
+          return requestContextStatus(dependencies, wanted, status, request.body, request);
+        }
         return requestStatus(dependencies, { type: 'node', id }, status, request.body, request);
       },
     );
@@ -53,6 +58,13 @@ export function addVerbs(app: AdminApp, dependencies: Dependencies): void {
   }
 }
 
+function contextPath(text: string): ContextPath {
+  const path = parseContextPath(text);
+  if (path === undefined)
+    throw new Refusal({ code: 'bad-field', message: `contexts: ${text} is not a path like /app` });
+  return path;
+}
+
 function knownGroup(cluster: Cluster, text: string): GroupName {
   const groups = new Set<string>();
   for (const { registration } of cluster.registry.nodes()) if (registration.group) groups.add(registration.group);
@@ -71,7 +83,9 @@ async function requestStatus(
 ): Promise<WriteResult> {
   const { cluster } = dependencies;
   const { registry } = cluster;
-  const { dryRun = false, reason, deadlineMs, forMs } = body;
+  const { dryRun = false, reason, deadlineMs, forMs, contexts } = body;
+  if (contexts)
+    throw new Refusal({ code: 'bad-field', message: 'contexts needs one node; send the request to /v1/nodes/:id' });
   const concerned = targetsOf(cluster, target);
   const lost = new Set(status === 'enabled' ? [] : concerned.ids);
   const absent = absentEnabled(registry, target, status);
@@ -105,6 +119,43 @@ async function requestStatus(
     sentence(registry, target, ids, status, isNow, false) + absentText(absent, false) + deadline + eligibility.text;
   const answer = { ...shown, isChanged: changed.size > 0, isDryRun: false, message, ...eligibility.shown };
   return storedAnswer(dependencies, answer, [...ids, ...absent]);
+}
+
+/** The same for contexts of one node. */
+async function requestContextStatus(
+  dependencies: Dependencies,
+  { id, contexts }: { readonly id: NodeId; readonly contexts: readonly ContextPath[] },
+  status: Status,
+  { dryRun = false, force = false, reason, deadlineMs, forMs }: StatusBody,
+  request: FastifyRequest,
+): Promise<WriteResult> {
+  const { cluster } = dependencies;
+  const { registry } = cluster;
+  if (deadlineMs !== undefined || forMs !== undefined)
+    throw new Refusal({ code: 'bad-field', message: 'deadlineMs and forMs are for whole nodes, not for contexts' });
+  const lost = new Set(status === 'enabled' ? [] : [id]);
+  const eligibility = guardEligible(registry, lost, { dryRun, force }, 'would', new Set(contexts));
+  const are = `${contexts.join(', ')} of node ${id}`;
+  if (dryRun) {
+    const node = registry.node(id);
+    const isChanged = contexts.some((path) => (node?.operatorContexts.get(path) ?? 'enabled') !== status);
+    const message = `${are} would be ${status}${eligibility.text}`;
+    return { ...shownOf(cluster, id), isChanged, isDryRun: true, message, ...eligibility.shown };
+  }
+  const by = identityOf(request).name;
+  const outcome = cluster.apply(
+    { type: 'operator-context-status', id, contexts, status, by, ...(reason !== undefined && { reason }) },
+    originOf(request),
+  );
+  if ('type' in outcome) throw new Refusal(outcome);
+  const isChanged = outcome.length > 0;
+  const message = `${are} ${contexts.length === 1 ? 'is' : 'are'} ${isChanged ? 'now' : 'already'} ${status}${eligibility.text}`;
+  const answer = { ...shownOf(cluster, id), isChanged, isDryRun: false, message, ...eligibility.shown };
+  return storedAnswer(dependencies, answer, [id]);
+}
+
+function shownOf(cluster: Cluster, id: NodeId): WriteTargets['shown'] {
+  return targetsOf(cluster, { type: 'node', id }).shown;
 }
 
 /** The named node, gone or not, or all nodes of the balancer or group that are not gone. */

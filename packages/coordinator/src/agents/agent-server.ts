@@ -257,7 +257,8 @@ export class AgentServer {
         this.#connections.get(event.connection)?.refuse(event);
         break;
       case 'status': {
-        if (event.side !== 'operator') return;
+        // The protocol has no operator's status of single contexts; agents do not need it.
+        if (event.side !== 'operator' || event.contexts !== undefined) return;
         this.#byNode.get(event.id)?.sendOperatorStatus(event.id, event);
         break;
       }

@@ -105,7 +105,8 @@ function drainedSentence({ id, cause, sessionsLeft, sessionsSeenOnce, inFlight }
 
 type StatusEvent = Extract<Event, { type: 'status' }>;
 
-function statusSentence({ id, side, status, effective, reason, deadlineMs, forMs, ended }: StatusEvent): string {
+function statusSentence(event: StatusEvent): string {
+  const { id, side, status, effective, reason, deadlineMs, forMs, ended, contexts } = event;
   if (ended !== undefined) {
     const cause = ended.cause === 'time' ? 'the time limit is over' : 'another process has registered';
     const requester = side === 'node' ? 'the node' : (ended.by ?? 'an operator');
@@ -113,6 +114,8 @@ function statusSentence({ id, side, status, effective, reason, deadlineMs, forMs
     const age = compactDuration(ended.ageMs);
     return `node ${id} reverts from ${ended.status} to ${status}${inForce(status, effective)}: ${cause}; ${requester} requested ${ended.status} ${age} ago${why}`;
   }
+  if (contexts !== undefined)
+    return `an operator requests ${status} for ${contexts.join(', ')} of node ${id}${reasonOf(reason)}`;
   const time = forMs === undefined ? '' : ` for ${durationText(forMs)}`;
   const deadline = deadlineMs === undefined ? '' : `, deadline in ${durationText(deadlineMs)}`;
   const request =

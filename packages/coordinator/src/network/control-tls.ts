@@ -3,9 +3,8 @@
  * answer, and a connection ends when its client certificate expires.
  */
 import { constants } from 'node:crypto';
-import type { Server } from 'node:http';
 import type { ServerOptions, Server as TlsServer } from 'node:https';
-import type { Socket } from 'node:net';
+import type { Server, Socket } from 'node:net';
 import type { SecureContextOptions, TLSSocket } from 'node:tls';
 import type { Logger } from 'pino';
 import type { Clocks } from '../clocks.ts';

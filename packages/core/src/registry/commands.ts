@@ -52,8 +52,10 @@ export interface RegisterCommand {
   readonly reach?: NodeReach;
   /** `agent`: sends heartbeats. `lease`: ends unless the PUT is repeated within `leaseMs`. `static`: stays until it is removed. */
   readonly kind: 'agent' | 'lease' | 'static';
-  /** Only with kind `lease`. */
+  /** With kind `lease` the term of the registration. With kind `agent` the lease of this node instead of the registry's. */
   readonly leaseMs?: number;
+  /** Only with kind `agent`: silence after which this node is suspect, instead of the registry's. For nodes that report rarely. */
+  readonly suspectMs?: number;
   /** A static member may replace a node of its id that is registered at another address. Default false. */
   readonly isReplacing?: boolean;
   /** The quotas that count: of the token, or of all peers without a token; no quota for an operator. Default `token`. */
@@ -97,6 +99,8 @@ export interface HeartbeatCommand extends Omit<HeartbeatMessage, 'type'> {
   readonly type: 'heartbeat';
   readonly id: NodeId;
   readonly connection: ConnectionId;
+  /** The node wants new sessions only when no other node is eligible. Kept until a heartbeat with another value. */
+  readonly standby?: boolean;
 }
 
 /**
@@ -149,6 +153,19 @@ export interface OperatorStatusCommand {
   readonly reason?: string;
   readonly deadlineMs?: number;
   readonly forMs?: number;
+}
+
+/**
+ * The status that an operator requests for contexts of one node; `enabled` ends the request. It survives registrations. The more
+ * restrictive one of node and context counts. A repeat changes nothing. Enabling the whole node ends all requests for its contexts.
+ */
+export interface OperatorContextStatusCommand {
+  readonly type: 'operator-context-status';
+  readonly id: NodeId;
+  readonly contexts: readonly ContextPath[];
+  readonly status: Status;
+  readonly by: string;
+  readonly reason?: string;
 }
 
 /** Operator's overrides of one node; `null` removes an override. */
@@ -327,6 +344,7 @@ export type Command =
   | LeaveCommand
   | DisconnectCommand
   | OperatorStatusCommand
+  | OperatorContextStatusCommand
   | PatchNodeCommand
   | RemoveCommand
   | ScaleCommand

@@ -3,7 +3,17 @@
  * therefore reported exactly once, and all consumers see the same.
  */
 import type { FeedBalancer } from '@rollcall/feed';
-import type { BalancerName, ErrorCode, FailingCopy, Fault, GoneCause, NodeId, Route, Status } from '@rollcall/protocol';
+import type {
+  BalancerName,
+  ContextPath,
+  ErrorCode,
+  FailingCopy,
+  Fault,
+  GoneCause,
+  NodeId,
+  Route,
+  Status,
+} from '@rollcall/protocol';
 import type { ConnectionId } from './commands.ts';
 import type { EndedRequest, SuspectReason } from './node/node-record.ts';
 import type { StickyFinding } from './workers/sticky-findings.ts';
@@ -87,6 +97,8 @@ export type Event =
       readonly side: 'operator' | 'node';
       readonly status: Status;
       readonly effective: Status;
+      /** An operator's request for these contexts only; absent: for the whole node. */
+      readonly contexts?: readonly ContextPath[];
       /** As given with this request; a repeat does not repeat the reason of the earlier one. */
       readonly reason?: string;
       readonly by?: string;

@@ -35,12 +35,19 @@ export function heartbeat(state: RegistryState, command: HeartbeatCommand): Reje
   if (seq !== undefined && seq <= node.seq) return undefined;
   if (seq !== undefined) node.seq = seq;
   takeFailing(state, node, failing);
+  setReserve(state, node, command.standby);
   if (node.kind === 'agent' || ready !== node.isReady) setReady(state, node, ready, ready ? undefined : readyReason);
   if (takeNumbers(node, command, state.nowMs)) {
     state.emit({ type: 'load', id: node.id });
     if (state.draining.has(node)) state.judgeDrains(node);
   }
   return undefined;
+}
+
+function setReserve(state: RegistryState, node: NodeRecord, isReserve: boolean = node.isReserve): void {
+  if (isReserve === node.isReserve) return;
+  node.isReserve = isReserve;
+  state.touchFeed(node);
 }
 
 function badNumber(command: HeartbeatCommand): string | undefined {

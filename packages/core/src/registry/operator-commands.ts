@@ -9,6 +9,7 @@ import type {
   RemoveCommand,
   Target,
 } from './commands.ts';
+import { endContextRequests } from './context-requests.ts';
 import { keepOneLess } from './copies.ts';
 import type { Event, Rejection } from './events.ts';
 import type { NodeRecord, Overrides, RequestedStatus } from './node/node-record.ts';
@@ -30,7 +31,10 @@ export function operatorStatus(state: RegistryState, command: OperatorStatusComm
   // A drain of a balancer concerns its present nodes. Enabling it also concerns remembered ones, so that none comes back drained.
   const isOne = command.target.type === 'node';
   for (const node of nodes)
-    if (isOne || command.status === 'enabled' || node.liveness !== 'gone') requestStatus(state, node, command);
+    if (isOne || command.status === 'enabled' || node.liveness !== 'gone') {
+      requestStatus(state, node, command);
+      if (command.status === 'enabled') endContextRequests(state, node, command.by);
+    }
   return undefined;
 }
 

@@ -41,7 +41,7 @@ export function tick(state: RegistryState): void {
 
 function suspectIfSilent(state: RegistryState, node: NodeRecord): void {
   if (node.liveness !== 'up' || node.kind !== 'agent' || state.isReported(node)) return;
-  if (isOver({ renewedAtMs: node.heardAtMs, durationMs: state.options.suspectMs }, state.nowMs))
+  if (isOver({ renewedAtMs: node.heardAtMs, durationMs: state.suspectMsOf(node) }, state.nowMs))
     state.markSuspect(node, 'silent');
 }
 

@@ -92,6 +92,7 @@ function accept(
   else if (isRenewal) forgetCounts(node);
   if (command.kind !== 'agent' && registration.readyPath === undefined) resetReady(node);
   node.leaseMs = leaseMsOf(state, command);
+  node.suspectMs = command.kind === 'agent' ? command.suspectMs : undefined;
   node.connection = command.connection;
   node.isConnected = command.kind === 'agent' && !command.isReported;
   node.seq = -1;
@@ -175,6 +176,7 @@ function startAnew(state: RegistryState, node: NodeRecord): void {
   if (node.operatorDrain?.isDone ?? true) state.draining.delete(node);
   node.contextStatus = new Map();
   node.load = undefined;
+  node.isReserve = false;
   state.workers.forgetSessions(node.id);
   forgetCounts(node);
   node.metrics = {};
@@ -244,7 +246,7 @@ function newRecord(state: RegistryState, command: RegisterCommand, registration:
 }
 
 function leaseMsOf(state: RegistryState, { kind, leaseMs }: RegisterCommand): number {
-  return kind === 'lease' ? (leaseMs ?? state.options.leaseMs) : state.options.leaseMs;
+  return kind === 'static' ? state.options.leaseMs : (leaseMs ?? state.options.leaseMs);
 }
 
 /**

@@ -156,7 +156,12 @@ export class RegistryState {
 
   /** An agent whose connection is open and whose last heartbeat is not overdue. */
   isAgentHeard(node: NodeView): boolean {
-    return node.kind === 'agent' && node.isConnected && this.silentMs(node) <= this.options.suspectMs;
+    return node.kind === 'agent' && node.isConnected && this.silentMs(node) <= this.suspectMsOf(node);
+  }
+
+  /** Silence after which an agent is suspect, milliseconds. */
+  suspectMsOf(node: NodeView): number {
+    return node.suspectMs ?? this.options.suspectMs;
   }
 
   /** An agent without a connection to this coordinator whose heartbeats others receive. */
@@ -536,7 +541,7 @@ export class RegistryState {
   #lifeDueMs(node: NodeView): number | undefined {
     if (node.liveness === 'gone') return node.goneAtMs! + this.options.rememberMs;
     if (this.isReported(node) && node.liveness === 'up') return undefined;
-    if (node.kind === 'agent' && node.liveness === 'up') return node.heardAtMs + this.options.suspectMs;
+    if (node.kind === 'agent' && node.liveness === 'up') return node.heardAtMs + this.suspectMsOf(node);
     if (node.livenessReason === 'blocked') return this.nowMs + HELD_CHECK_MS;
     if (node.kind === 'static' && node.liveness !== 'suspect') return undefined;
     return node.isHeld ? this.nowMs + HELD_CHECK_MS : this.lease(node).renewedAtMs + node.leaseMs;

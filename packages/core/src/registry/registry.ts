@@ -25,6 +25,7 @@ import { contextKey, type RememberedContext } from '../contexts/hosted-context.t
 import type { ContextFacts } from '../liveness/unserved.ts';
 import type { DrainUse } from '../replication/shared-store.ts';
 import type { Command, RegisterCommand, WorkerJoinedCommand } from './commands.ts';
+import { operatorContextStatus } from './context-requests.ts';
 import { endedByScale, scale } from './copies.ts';
 import type { Event, Rejection } from './events.ts';
 import { copiesResource } from './failing-copies.ts';
@@ -390,6 +391,8 @@ function carryOut(state: RegistryState, command: Command): Rejection | undefined
       return undefined;
     case 'operator-status':
       return operatorStatus(state, command);
+    case 'operator-context-status':
+      return operatorContextStatus(state, command);
     case 'patch-node':
       return patchNode(state, command);
     case 'scale':

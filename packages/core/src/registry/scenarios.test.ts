@@ -12,7 +12,7 @@
  * - Nodes: `reachable ID [no=WHY probe=KIND other=yes]`, `beat ID [seq= load= sessions= ready=no why=]`, `leave ID`, `disconnect ID`.
  *   `status ID STATUS [contexts= deadline= reason=]`.
  * - Operators: `remove ID`, `patch ID [weight= standby= redirect=]`, where `-` removes a value.
- *   `operator STATUS node:ID|balancer:B|group:G [deadline= for= reason=]`.
+ *   `operator STATUS node:ID|balancer:B|group:G [deadline= for= reason=]`. `operator STATUS node:ID contexts=/a,/b`.
  *   `settings B SOURCE [mode= algorithm= retries= failover= cookies=a,b]`. `forget [path=] [host=]`.
  * - Workers: `worker-joined W [pid=]`, `worker-left W [over=yes]`, `ports W ID:PORT…`.
  *   `observe W [rev=] [ID:inFlight=N,tunnels=N,parked=N,sessions=N]…`.
@@ -194,6 +194,12 @@ class Scenario {
         const forText = named.get('for');
         const forMs = forText === undefined ? {} : { forMs: durationOf(forText) };
         const target = targetOf(plain[1] ?? '');
+        const contexts = named
+          .get('contexts')
+          ?.split(',')
+          .map((path) => parseContextPath(path)!);
+        if (contexts && target.type === 'node')
+          return { type: 'operator-context-status', id: target.id, contexts, status: statusOf(plain[0]), by: 'op' };
         return { type: 'operator-status', target, status: statusOf(plain[0]), by: 'op', ...limits, ...forMs };
       }
       case 'settings': {

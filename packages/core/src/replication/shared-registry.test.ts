@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseBalancerName } from '@rollcall/protocol';
+import type { NodeView } from '../registry/node/node-record.ts';
 import { Registry } from '../registry/registry.ts';
 import type { Instants } from './replica.ts';
 import { FollowedRegistry } from './shared-registry.fixture.ts';
@@ -84,3 +85,16 @@ const NODE = {
   isInFeed: true,
   registeredAtUnixMs: at(0).nowUnixMs,
 };
+
+test('a request for a context of a node is shared, and ends everywhere', () => {
+  const [a, b] = [make('a'), make('b')];
+  const records = [{ key: 'node/n1', version: [1, 1], value: NODE }] as const;
+  for (const { registry } of [a, b]) registry.apply({ type: 'restore', records, nowUnixMs: at(0).nowUnixMs }, 0);
+  const { id, registration }: NodeView = a.registry.nodes().next().value!;
+  const contexts = registration.contexts.map(({ path }) => path);
+  for (const status of ['stopped', 'enabled'] as const) {
+    a.apply({ type: 'operator-context-status', id, contexts, status, by: 'op' }, at(1));
+    b.merge(a.replica.all(1), at(1));
+    assert.equal(b.registry.node(id)?.operatorContexts.get(contexts[0]!) ?? 'enabled', status);
+  }
+});

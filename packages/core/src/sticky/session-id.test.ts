@@ -31,6 +31,22 @@ void test('the right-most segment that names a known route wins', () => {
   for (const [id, route] of Object.entries(expected)) assert.equal(find(id), route, id);
 });
 
+void test('a known route with dots is the whole text after the first dot', () => {
+  const dotted = new Map(['node.1:8080', 'node', '1:8080'].map((route) => [route, route]));
+  const expected: Record<string, string | undefined> = {
+    'id.node.1:8080': 'node.1:8080',
+    'id%2Enode%2E1%3A8080': 'node.1:8080',
+    'id.x.node.1:8080': '1:8080',
+    'id.node': 'node',
+    'id.node.2:8080': 'node',
+    'node.1:8080': '1:8080',
+  };
+  for (const [id, route] of Object.entries(expected))
+    assert.equal(findRoute(id, dotted, { mayBeBare: false }), route, id);
+  assert.equal(findRoute(`id.${'a.'.repeat(32)}a`, new Map([['a.'.repeat(32), 1]]), { mayBeBare: false }), undefined);
+  assert.equal(withoutRoute('id.node.1:8080', dotted), 'id');
+});
+
 void test('a bare route counts only where it may', () => {
   assert.equal(find('n1', true), 'n1');
   assert.equal(find('abc.def', true), 'abc');

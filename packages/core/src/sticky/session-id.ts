@@ -1,5 +1,6 @@
 /**
- * The route inside a session id: `abc123.node1`, `s%3Aabc123.node1.signature`, or with further dots anywhere.
+ * The route inside a session id: `abc123.node1`, `s%3Aabc123.node1.signature`, or with further dots anywhere. A route of MCMP may itself
+ * have dots: `abc123.node.1:8080`.
  */
 import { decodeOctets } from '../contexts/path-match.ts';
 
@@ -21,7 +22,8 @@ export interface SessionIdShape {
 }
 
 /**
- * The entry of the right-most segment of `id` that names a known route; `undefined` when no segment does.
+ * The entry of the route that `id` names; `undefined` when it names no known route. A known route with dots is the whole text after the
+ * first dot. Otherwise the right-most segment that names a known route counts.
  *
  * `id` is percent-decoded exactly once and split at dots. At most 8 segments are checked, so that the cost depends only on
  * the length of the id.
@@ -31,6 +33,9 @@ export interface SessionIdShape {
  */
 export function findRoute<T>(id: string, routes: KnownRoutes<T>, { mayBeBare }: SessionIdShape): T | undefined {
   const text = decodeOctets(id);
+  const tail = dottedTail(text);
+  const whole = tail === undefined ? undefined : routes.get(tail);
+  if (whole !== undefined) return whole;
   let end = text.length;
   for (let i = 0; i < MAX_SEGMENTS && end > 0; i++) {
     const dot = text.lastIndexOf('.', end - 1);
@@ -45,6 +50,13 @@ export function findRoute<T>(id: string, routes: KnownRoutes<T>, { mayBeBare }: 
   return undefined;
 }
 
+/** The text after the first dot of `id`, if it has a further dot and may be a route. */
+function dottedTail(id: string): string | undefined {
+  const start = id.indexOf('.') + 1;
+  const mayBeRoute = start > 0 && id.length - start <= MAX_ROUTE_LENGTH && id.includes('.', start);
+  return mayBeRoute ? id.slice(start) : undefined;
+}
+
 /** True when `id` has a last segment after a dot that could be a route: it names one, known or not. */
 export function namesRoute(id: string): boolean {
   const text = decodeOctets(id);
@@ -52,8 +64,10 @@ export function namesRoute(id: string): boolean {
   return dot >= 0 && ROUTE_SHAPE.test(text.slice(dot + 1));
 }
 
-/** `id` without the `.route` that was appended in rewrite mode; `id` itself when its last segment names no known route. */
+/** `id` without the `.route` that was appended in rewrite mode; `id` itself when it ends with no known route. */
 export function withoutRoute(id: string, routes: KnownRoutes<unknown>): string {
+  const tail = dottedTail(id);
+  if (tail !== undefined && routes.get(tail) !== undefined) return id.slice(0, -tail.length - 1);
   const dot = id.lastIndexOf('.');
   return dot >= 0 && routes.get(id.slice(dot + 1)) !== undefined ? id.slice(0, dot) : id;
 }

@@ -78,6 +78,8 @@ export interface NodeView {
   readonly kind: NodeKind;
   /** Time without any sign of life after which this node is given up; for kind `lease` the term of one registration. */
   readonly leaseMs: number;
+  /** Silence after which this agent is suspect; `undefined`: the registry's option. */
+  readonly suspectMs: number | undefined;
   readonly registration: AcceptedRegistration;
   /** The connection of its agent, open or closed; 0 for a node restored from the store. */
   readonly connection: ConnectionId;
@@ -110,6 +112,8 @@ export interface NodeView {
   readonly heldUntilMs: number | undefined;
   /** False: new work should go to other nodes, by a report of the node or by its ready path. */
   readonly isReady: boolean;
+  /** The node reports itself as standby. */
+  readonly isReserve: boolean;
   /** Answer of its ready path that means not ready; `undefined` while ready, and for agents. */
   readonly readyReason: string | undefined;
   /** Its ready path is late, so it counts as fully loaded. Always false for agents, which report that as load. */
@@ -132,6 +136,8 @@ export interface NodeView {
   readonly nodeStatus: RequestedStatus;
   /** Statuses that the node requests for single contexts; never `enabled`. */
   readonly contextStatus: ReadonlyMap<ContextPath, Status>;
+  /** Statuses that an operator requests for single contexts, served at present or not; never `enabled`. */
+  readonly operatorContexts: ReadonlyMap<ContextPath, Status>;
   readonly overrides: Overrides;
   /** Largest announced weight that counts; `undefined` while the announced one is within the bound. */
   readonly mostWeight: number | undefined;
@@ -184,6 +190,7 @@ export function freshRecord(seed: RecordSeed, nowMs: number): NodeRecord {
   return {
     ...seed,
     id: seed.registration.id,
+    suspectMs: undefined,
     isConnected: false,
     reportedBy: [],
     livenessDetail: undefined,
@@ -197,6 +204,7 @@ export function freshRecord(seed: RecordSeed, nowMs: number): NodeRecord {
     isHeld: false,
     heldUntilMs: undefined,
     isReady: true,
+    isReserve: false,
     readyReason: undefined,
     isReadyLate: false,
     registeredAtMs: nowMs,
@@ -210,6 +218,7 @@ export function freshRecord(seed: RecordSeed, nowMs: number): NodeRecord {
     operatorStatus: noRequestedStatus(nowMs),
     nodeStatus: noRequestedStatus(nowMs),
     contextStatus: new Map(),
+    operatorContexts: new Map(),
     overrides: NO_OVERRIDES,
     mostWeight: undefined,
     operatorDrain: undefined,
@@ -283,7 +292,8 @@ export function isEndingItself({ operatorStatus, nodeStatus, contextStatus: ofCo
 
 /** Status of one context of the node: the most restrictive one of operator, node and context. */
 export function contextStatus(node: NodeView, path: ContextPath): Status {
-  return mostRestrictive(effectiveStatus(node), node.contextStatus.get(path) ?? 'enabled');
+  const ofOperator = node.operatorContexts.get(path) ?? 'enabled';
+  return mostRestrictive(effectiveStatus(node), mostRestrictive(node.contextStatus.get(path) ?? 'enabled', ofOperator));
 }
 
 /** The operator's weight, or the announced weight up to its bound. */
@@ -291,8 +301,9 @@ export function weightOf(node: NodeView): number {
   return node.overrides.weight ?? Math.min(node.registration.weight, node.mostWeight ?? Number.POSITIVE_INFINITY);
 }
 
+/** The operator's request, or else the node's own report. */
 export function isStandby(node: NodeView): boolean {
-  return node.overrides.standby ?? false;
+  return node.overrides.standby ?? node.isReserve;
 }
 
 /** Whether the node takes new sessions in the first place: it is ready, and not held down. */

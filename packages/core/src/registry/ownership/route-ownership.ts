@@ -4,7 +4,7 @@
  */
 import type { BalancerName, NodeId, Route } from '@rollcall/protocol';
 
-/** One string per route of a balancer; names contain no dot, so the join is unique. */
+/** One string per route of a balancer; names of balancers contain no dot, so the join is unique. */
 export type RouteKey = string;
 
 export function routeKey(balancer: BalancerName, route: Route): RouteKey {

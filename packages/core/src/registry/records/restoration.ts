@@ -174,6 +174,7 @@ function recordFrom(state: RegistryState, stored: StoredNode, toMs: ToMs): NodeR
   } as const;
   const node = freshRecord({ ...seed, ...restoredLiveness(stored, goneCause) }, nowMs);
   node.awaitsProbe = !stored.isProved;
+  node.suspectMs = stored.suspectMs;
   node.probe = stored.probe;
   node.settledStarts = stored.settledStarts;
   node.isKnown = stored.isKnown;
@@ -214,6 +215,7 @@ function restoreOverride(state: RegistryState, record: StoredRecord, toMs: ToMs)
 
 function applyOverride(node: NodeRecord, stored: StoredOverride, toMs: ToMs): void {
   const { weight, standby, redirectTo, status, reason, by } = stored;
+  node.operatorContexts = stored.contexts;
   node.overrides = { weight, standby, redirectTo };
   if (status === 'enabled') return;
   node.operatorStatus = {

@@ -6,6 +6,7 @@ import { type NodeId, parseBalancerName } from '@rollcall/protocol';
 import { isDeletion, type SharedRecord } from '../../replication/shared-record.ts';
 import { recordKey } from '../../store/record-key.ts';
 import type { MergeCommand } from '../commands.ts';
+import { mergeContextRequests } from '../context-requests.ts';
 import { type NodeRecord, noRequestedStatus, type RequestedStatus } from '../node/node-record.ts';
 import { applyOperatorStatus, applyOverrides, changeSettings } from '../operator-commands.ts';
 import type { RegistryState } from '../registry-state.ts';
@@ -55,7 +56,10 @@ function balancerChange(state: RegistryState, name: string): SharedChange {
   return { key: recordKey.balancer(name), value: operator && { operator }, remaining: {} };
 }
 
-function overrideChange(state: RegistryState, { id, operatorStatus, overrides }: NodeRecord): SharedChange {
+function overrideChange(
+  state: RegistryState,
+  { id, operatorStatus, operatorContexts, overrides }: NodeRecord,
+): SharedChange {
   const { status, reason, by, deadlineAtMs, untilMs } = operatorStatus;
   const { weight, standby, redirectTo } = overrides;
   const value = {
@@ -65,6 +69,9 @@ function overrideChange(state: RegistryState, { id, operatorStatus, overrides }:
     ...(weight !== undefined && { weight }),
     ...(standby !== undefined && { standby }),
     ...(redirectTo !== undefined && { redirectTo }),
+    ...(operatorContexts.size > 0 && {
+      contexts: [...operatorContexts].map(([path, ofContext]) => ({ path, status: ofContext })),
+    }),
   };
   const remaining = {
     ...(deadlineAtMs !== undefined && { deadline: deadlineAtMs - state.nowMs }),
@@ -96,6 +103,7 @@ function mergeOverride(state: RegistryState, record: SharedRecord, name: string)
   }
   const { status, reason, by, weight, standby, redirectTo } = stored;
   applyOverrides(state, node, { weight, standby, redirectTo }, by ?? ANOTHER);
+  mergeContextRequests(state, node, stored.contexts, by ?? ANOTHER);
   const next = requested(state, record, { status, reason, by });
   if (isSameRequest(node.operatorStatus, next)) return;
   const { deadline, until } = record.remaining;

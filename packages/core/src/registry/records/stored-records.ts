@@ -10,6 +10,7 @@ import { readNodeReach } from '@rollcall/feed';
 import type {
   BalancerName,
   BalancerPatch,
+  ContextPath,
   GoneCause,
   NodeId,
   NodeRegistration,
@@ -23,6 +24,7 @@ import {
   isObject,
   parseBalancerName,
   parseContextPath,
+  parseForeignRoute,
   parseHostPattern,
   parseNodeId,
   readBalancerLimits,
@@ -135,7 +137,8 @@ function nodeValue(node: NodeView, toUnixMs: (atMs: number) => number): unknown 
     ...(node.reach !== undefined && { reach: node.reach }),
     ...(node.standing !== 'token' && { standing: node.standing }),
     kind: node.kind,
-    ...(node.kind === 'lease' && { leaseMs: node.leaseMs }),
+    ...((node.kind === 'lease' || node.suspectMs !== undefined) && { leaseMs: node.leaseMs }),
+    ...(node.suspectMs !== undefined && { suspectMs: node.suspectMs }),
     isKnown: node.isKnown,
     isProved: !node.awaitsProbe,
     isInFeed: isInFeed(node.liveness),
@@ -147,10 +150,11 @@ function nodeValue(node: NodeView, toUnixMs: (atMs: number) => number): unknown 
 }
 
 function overrideValue(node: NodeView, toUnixMs: (atMs: number) => number): unknown {
-  const { operatorStatus: requestedStatus, overrides } = node;
+  const { operatorStatus: requestedStatus, operatorContexts, overrides } = node;
   const { weight, standby, redirectTo } = overrides;
   const hasRequestedStatus = requestedStatus.status !== 'enabled';
-  if (!hasRequestedStatus && weight === undefined && standby === undefined && redirectTo === undefined)
+  const hasContexts = operatorContexts.size > 0;
+  if (!hasContexts && !hasRequestedStatus && weight === undefined && standby === undefined && redirectTo === undefined)
     return undefined;
   return {
     ...(hasRequestedStatus && {
@@ -161,6 +165,7 @@ function overrideValue(node: NodeView, toUnixMs: (atMs: number) => number): unkn
       ...(requestedStatus.deadlineAtMs !== undefined && { deadlineAtUnixMs: toUnixMs(requestedStatus.deadlineAtMs) }),
       ...(requestedStatus.untilMs !== undefined && { untilUnixMs: toUnixMs(requestedStatus.untilMs) }),
     }),
+    ...(hasContexts && { contexts: [...operatorContexts].map(([path, status]) => ({ path, status })) }),
     ...(weight !== undefined && { weight }),
     ...(standby !== undefined && { standby }),
     ...(redirectTo !== undefined && { redirectTo }),
@@ -213,6 +218,7 @@ export interface StoredNode {
   readonly standing: QuotaStanding;
   readonly kind: NodeKind;
   readonly leaseMs: number | undefined;
+  readonly suspectMs: number | undefined;
   readonly isKnown: boolean;
   readonly isProved: boolean;
   /** It was in the feed, so that workers may have its sessions. Records of earlier versions lack it: a proved node was. */
@@ -227,6 +233,7 @@ export interface StoredNode {
 /** The record of an operator's status and overrides for one node in the store. */
 export interface StoredOverride extends Overrides {
   readonly status: Status;
+  readonly contexts: ReadonlyMap<ContextPath, Status>;
   readonly reason: string | undefined;
   readonly by: string | undefined;
   readonly atUnixMs: number;
@@ -248,7 +255,7 @@ export interface StoredBalancer {
 export function readStoredNode(value: unknown): StoredNode | undefined {
   return read(value, (fields) => {
     const registrationFields = fields.object('registration') ?? fields.missing('registration');
-    const registration = registrationFields && readRegistration(registrationFields);
+    const registration = registrationFields && readRegistration(registrationFields, parseForeignRoute);
     const incarnation = fields.number('incarnation', INSTANT) ?? fields.missing('incarnation');
     // For a node that announced none this is the instance that the coordinator chose.
     const instance = fields.text('instance', 64) ?? fields.missing('instance');
@@ -263,6 +270,7 @@ export function readStoredNode(value: unknown): StoredNode | undefined {
       standing: fields.oneOf('standing', ['token', 'tokenless', 'operator']) ?? 'token',
       kind,
       leaseMs: fields.number('leaseMs', { min: 1, max: 86_400_000 }),
+      suspectMs: fields.number('suspectMs', { min: 1, max: 86_400_000 }),
       isKnown: fields.boolean('isKnown') === true,
       isProved: fields.boolean('isProved') === true,
       isInFeed: fields.boolean('isInFeed') ?? fields.boolean('isProved') === true,
@@ -284,6 +292,7 @@ function readStart(fields: Fields): SettledStart | undefined {
 export function readStoredOverride(value: unknown): StoredOverride | undefined {
   return read(value, (fields) => ({
     status: fields.oneOf('status', ['enabled', 'draining', 'stopped']) ?? 'enabled',
+    contexts: new Map(fields.objects('contexts', 64, readContextRequest) ?? []),
     reason: fields.text('reason', 256),
     by: fields.text('by', 256),
     atUnixMs: fields.number('atUnixMs', INSTANT) ?? 0,
@@ -293,6 +302,12 @@ export function readStoredOverride(value: unknown): StoredOverride | undefined {
     standby: fields.boolean('standby'),
     redirectTo: fields.parsed('redirectTo', parseNodeId, 'an id', 'bad-name'),
   }));
+}
+
+function readContextRequest(fields: Fields): readonly [ContextPath, Status] | undefined {
+  const path = fields.parsed('path', parseContextPath, 'a path') ?? fields.missing('path');
+  const status = fields.oneOf('status', ['draining', 'stopped']) ?? fields.missing('status');
+  return path && status && [path, status];
 }
 
 /** Reads the record of the cluster id. */
