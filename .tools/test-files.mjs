@@ -21,7 +21,12 @@ const FILES_PER_BATCH = 16;
 const LONG = ['test/setup/', 'test/abuse/'];
 
 /** Beginnings of paths of files that run one after another. */
-const ALONE = ['test/setup/', 'test/faults/faults.long.test.ts', 'test/e2e/live-cluster.'];
+const ALONE = [
+  'test/setup/',
+  'test/faults/faults.long.test.ts',
+  'test/faults/coordinators/coordinators.long.test.ts',
+  'test/e2e/live-cluster.',
+];
 
 /** Paths of all test files relative to `root`, by group, sorted within `packages` and `test`. */
 export function testFiles(root) {

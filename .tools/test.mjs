@@ -3,6 +3,7 @@
  *
  *   test.mjs           unit and e2e tests, as `npm test`
  *   test.mjs long      long tests
+ *   test.mjs faults    fault drills
  *   test.mjs compose   tests that need a container engine
  *   test.mjs FILE…     these files
  *
@@ -52,6 +53,8 @@ function wantedGroups(args) {
   };
   const { unit, e2e, ...apart } = testFiles(ROOT);
   if (args.length === 0) return grouped([...batchesOf(unit).map(batchFile), ...e2e]);
+  if (args.length === 1 && args[0] === 'faults')
+    return grouped(apart.long.filter((path) => path.startsWith('test/faults/')));
   if (args.length === 1 && Object.hasOwn(apart, args[0])) return grouped(apart[args[0]]);
   return grouped(args.map((file) => relative(ROOT, resolve(process.env.INIT_CWD ?? ROOT, file))));
 }

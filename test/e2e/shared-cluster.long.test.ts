@@ -89,7 +89,7 @@ test('two coordinators are one cluster', {
   await a.api('PATCH', '/v1/balancers/site', { retries: 3 });
   assert.equal((await b.api<BalancerResource>('GET', '/v1/balancers/site')).retries, 3);
 
-  // Without Redis each coordinator continues, says so, and catches up when Redis is back empty.
+  // Without Redis each coordinator continues, reports that, and catches up when Redis is back empty.
   await redis.kill();
   await until('Redis is missed', async () => !(await sharing(a)).isReachable);
   const enabled = await a.api<WriteResult>('POST', '/v1/nodes/m1/enable', {});

@@ -23,6 +23,18 @@ export interface ClientPlan {
   readonly residentsAt?: string;
   /** Each session has one connection of its own, so that all its requests reach one worker. */
   readonly hasConnectionPerSession?: boolean;
+  /** Put before the names of sessions and requests, so that those of several clients differ. Default: nothing. */
+  readonly prefix?: string;
+  /** A second proxy. It gets a share of the requests, and those whose connect the first one refuses. */
+  readonly other?: OtherProxy;
+}
+
+export interface OtherProxy {
+  readonly port: number;
+  /** Share of the requests after the first answer of a session. */
+  readonly ratio: number;
+  /** Connects that one proxy refuses are repeated at the other. */
+  readonly repeatsRefused: boolean;
 }
 
 /** A request that has not ended after this time is recorded as failed. */
@@ -118,7 +130,10 @@ export class Client {
     const session = this.#nextSession();
     const method = this.#rng() < POST_RATIO ? 'POST' : 'GET';
     const isFresh = this.#plan.hasConnectionPerSession !== true && this.#rng() < FRESH_RATIO;
-    const under = this.#send(session, method, isFresh).finally(() => this.#underWay.delete(under));
+    const { other } = this.#plan;
+    const port =
+      other !== undefined && session.home !== undefined && this.#rng() < other.ratio ? other.port : this.#port;
+    const under = this.#send(session, method, isFresh, port).finally(() => this.#underWay.delete(under));
     this.#underWay.add(under);
   }
 
@@ -140,21 +155,39 @@ export class Client {
   }
 
   #newSession(): Session {
-    const name = `s${this.#sessions++}`;
+    const name = `${this.#plan.prefix ?? ''}s${this.#sessions++}`;
     const agent = this.#plan.hasConnectionPerSession
       ? new http.Agent({ keepAlive: true, maxSockets: 1, timeout: NO_END_MS })
       : this.#shared;
     return { name, cookies: new Map([['sid', name]]), agent, home: undefined };
   }
 
-  #send(session: Session, method: Exchange['method'], isFresh: boolean): Promise<Exchange> {
-    const id = `r${this.#requests++}`;
+  async #send(session: Session, method: Exchange['method'], isFresh: boolean, port = this.#port): Promise<Exchange> {
+    const id = `${this.#plan.prefix ?? ''}r${this.#requests++}`;
     const arrivedMs = nowMs();
+    const { other } = this.#plan;
+    let exchange = await this.#attempt(session, method, isFresh, port, id, arrivedMs);
+    if (exchange.error === 'ECONNREFUSED' && other?.repeatsRefused) {
+      const next = port === this.#port ? other.port : this.#port;
+      exchange = await this.#attempt(session, method, isFresh, next, id, arrivedMs);
+    }
+    this.exchanges.push(exchange);
+    return exchange;
+  }
+
+  #attempt(
+    session: Session,
+    method: Exchange['method'],
+    isFresh: boolean,
+    port: number,
+    id: string,
+    arrivedMs: number,
+  ): Promise<Exchange> {
     return new Promise((resolve) => {
       let worker: number | undefined;
       const request = http.request({
         host: '127.0.0.1',
-        port: this.#port,
+        port,
         method,
         path: `/visit/${id}`,
         agent: isFresh ? false : session.agent,
@@ -170,17 +203,16 @@ export class Client {
         if (isOver) return;
         isOver = true;
         clearTimeout(timer);
-        const exchange: Exchange = {
+        resolve({
           id,
           session: session.name,
           method,
+          port,
           arrivedMs,
           endMs: nowMs(),
           ...(worker !== undefined && { worker }),
           ...result,
-        };
-        this.exchanges.push(exchange);
-        resolve(exchange);
+        });
       };
       const timer = setTimeout(() => {
         end({ error: `no end within ${NO_END_MS} ms` });

@@ -5,6 +5,8 @@ export interface Exchange {
   readonly id: string;
   readonly session: string;
   readonly method: 'GET' | 'POST';
+  /** Port of the proxy that got it, where clients use several. */
+  readonly port?: number;
   readonly arrivedMs: number;
   readonly endMs: number;
   /** Status of a complete answer. */

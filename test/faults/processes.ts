@@ -32,6 +32,12 @@ export function isStopped(pid: number): boolean {
   return textOf(`/proc/${pid}/stat`).split(') ')[1]?.startsWith('T') === true;
 }
 
+/** The process has ended, so its sockets are closed. Its parent may not have read the exit code yet. */
+export function hasEnded(pid: number): boolean {
+  const state = textOf(`/proc/${pid}/stat`).split(') ')[1] ?? '';
+  return state === '' || /^[ZX]/.test(state);
+}
+
 /** Gives all processes of this namespace the ordinary priority. Where that is not permitted, they keep theirs. */
 export function raisePriorities(): void {
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name)))

@@ -129,6 +129,32 @@ test('a wiped store is filled again by the coordinators, which hold the records'
   assert.equal(retriesOf(late), 7);
 });
 
+test('a wiped store does not hide a coordinator that has not announced itself again', async (t) => {
+  const medium = memorySharedMedium();
+  let isHeld = false;
+  const store = medium.open();
+  const exchange: SharedStore['exchange'] = (announcement, clusterId) =>
+    isHeld ? Promise.reject(new Error('held')) : store.exchange(announcement, clusterId);
+  const a = await start(t, medium.open());
+  const b = await start(t, { ...store, exchange });
+  const name = b.sync.status.coordinators[0]!.name;
+  await eventually(() => a.sync.status.coordinators.length === 2);
+  setRetries(a, 7);
+  await a.sync.applied(['balancer/shop'], 10_000);
+  isHeld = true;
+  await eventually(() => !b.sync.status.isReachable);
+  medium.wipe();
+  const reader = medium.open();
+  while ((await reader.read(['balancer/shop'])).records.length === 0)
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  setRetries(a, 8);
+  assert.deepEqual((await a.sync.applied(['balancer/shop'], 100)).pending, [name]);
+  isHeld = false;
+  setRetries(a, 9);
+  assert.deepEqual((await a.sync.applied(['balancer/shop'], 10_000)).pending, []);
+  assert.equal(retriesOf(b), 9);
+});
+
 test('what is requested while the store is unreachable goes there later, and waits in the file over a restart', async (t) => {
   const medium = memorySharedMedium();
   const file = keptFile();

@@ -71,6 +71,8 @@ const EXPIRY_MS = 1_000;
 const START_MS = 2_000;
 /** A coordinator of the same name must show a second count within this time, milliseconds. */
 const NAME_CHECK_MS = 1_000;
+/** Time in which others are expected to announce themselves to a store that was emptied, milliseconds: longer than a peer takes to be down. */
+const EXPECTED_MS = 10_000;
 /** A coordinator that has not compared for longer may hold what others have deleted, milliseconds. */
 const MAX_AWAY_MS = 86_400_000;
 /** Records in one write or read. */
@@ -106,6 +108,9 @@ export class SharedSync {
   readonly #toFile = new Set<string>();
   readonly #waiters = new Set<Waiter>();
   #announced: readonly Announcement[] = [];
+  /** Coordinators that an emptied store had, until they announce themselves again. */
+  #expected: readonly Announcement[] = [];
+  #expectedUntilMs = 0;
   #clusterId: string | undefined;
   /** Proposed to a store without a cluster id. */
   readonly #ownClusterId: string;
@@ -418,9 +423,17 @@ export class SharedSync {
 
   async #take(answer: Extract<Exchanged, { type: 'exchanged' }>): Promise<void> {
     const { coordinator } = this.#options;
-    const others = answer.coordinators.filter((one) => one.coordinator !== coordinator);
-    this.#announced = others;
     const { nowMs } = this.#now();
+    if (answer.at.epoch !== this.#seen.epoch) {
+      this.#expected = this.#announced;
+      this.#expectedUntilMs = nowMs + EXPECTED_MS;
+    }
+    const present = answer.coordinators.filter((one) => one.coordinator !== coordinator);
+    const ids = new Set(present.map((one) => one.coordinator));
+    this.#expected = nowMs >= this.#expectedUntilMs ? [] : this.#expected.filter((one) => !ids.has(one.coordinator));
+    // An emptied store names no other coordinator yet. What is requested now is pending there.
+    const others = [...present, ...this.#expected];
+    this.#announced = others;
     const { down, back } = this.#peers.read(new Map(others.map((one) => [one.coordinator, one.counter])), nowMs);
     this.#tellPeers(down, 'is down: it has stopped to count. Its nodes, workers and requests are judged without it');
     this.#tellPeers(back, 'runs again');
