@@ -1,10 +1,10 @@
 /**
  * Runs the tests:
  *
- *   test.mjs           unit and e2e tests, as `npm test`
+ *   test.mjs           as `npm test`
  *   test.mjs long      long tests
  *   test.mjs faults    fault drills
- *   test.mjs compose   tests that need a container engine
+ *   test.mjs compose   tests with containers
  *   test.mjs FILE…     these files
  *
  * The last line of the output has the counts. The exit code is 0 if at least one test ran and no test failed. With CI=true a skipped
