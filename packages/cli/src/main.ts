@@ -35,6 +35,7 @@ const VERBS: Readonly<Record<string, () => Promise<Command>>> = {
   reload: async () => (await import('./commands/reload.ts')).reloadCommand(),
   rotate: async () => (await import('./commands/rotate.ts')).rotateCommand(),
   logins: async () => (await import('./commands/logins.ts')).loginsCommand(),
+  coordinators: async () => (await import('./commands/coordinators.ts')).coordinatorsCommand(),
   token: async () => (await import('./commands/token.ts')).tokenCommand(),
   simulate: async () => (await import('./commands/simulate.ts')).simulateCommand(),
   health: async () => (await import('./commands/health.ts')).healthCommand(),

@@ -517,6 +517,12 @@ export interface CoordinatorResource {
   readonly liveness: 'running' | 'down' | 'unknown';
 }
 
+/** Answer to `GET /v1/coordinators`. */
+export interface CoordinatorsResource {
+  /** This coordinator first; empty for the only one of its cluster. */
+  readonly coordinators: readonly CoordinatorResource[];
+}
+
 /** Where a request of an operator is in force, by the names of the coordinators. */
 export interface AppliedResource {
   readonly applied: readonly string[];

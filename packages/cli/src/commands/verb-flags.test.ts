@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import type { Command } from 'commander';
 import { EXIT } from '../exit.ts';
 import { balancerCommand } from './balancer.ts';
+import { coordinatorsCommand } from './coordinators.ts';
 import { explainCommand } from './explain.ts';
 import { forgetCommand } from './forget.ts';
 import { loginsCommand } from './logins.ts';
@@ -31,7 +32,14 @@ test('a reason is one short line', () => {
 
 test('commands that change nodes, balancers, contexts or logins have a dry run', () => {
   const writers = [addCommand(), removeCommand(), scaleCommand(), drainCommand(), enableCommand(), stopCommand()];
-  writers.push(weightCommand(), redirectCommand(), balancerCommand(), forgetCommand(), loginsCommand());
+  writers.push(
+    weightCommand(),
+    redirectCommand(),
+    balancerCommand(),
+    forgetCommand(),
+    loginsCommand(),
+    coordinatorsCommand(),
+  );
   for (const command of writers)
     assert.ok(
       command.options.some(({ long }) => long === '--dry-run'),

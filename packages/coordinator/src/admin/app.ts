@@ -15,6 +15,7 @@ import { addServerStatus } from '../pages/server-status.ts';
 import { type AdminApp, originOf } from './admin-app.ts';
 import { addBalancers } from './balancers.ts';
 import { addContexts } from './contexts.ts';
+import { addCoordinators } from './coordinators.ts';
 import { addDecisions } from './decisions.ts';
 import type { Dependencies } from './dependencies.ts';
 import { addEvents } from './events.ts';
@@ -93,6 +94,7 @@ export async function createAdminApp(dependencies: Dependencies): Promise<AdminA
     addHealth(typed, dependencies);
     addLogin(typed, dependencies);
     addLogins(typed, dependencies);
+    addCoordinators(typed, dependencies);
     addStatus(typed, dependencies);
     addNodes(typed, dependencies);
     addBalancers(typed, dependencies);

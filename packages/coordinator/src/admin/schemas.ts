@@ -9,6 +9,7 @@ import type {
   BalancerPatch,
   BalancerResource,
   BalancersResource,
+  CoordinatorsResource,
   DecisionsBody,
   EventResource,
   ExplainBody,
@@ -608,6 +609,18 @@ const CertificateProblem = Type.Optional(
   Type.String({ description: 'why the present files cannot be used; the certificate read before is in use' }),
 );
 
+const CoordinatorSchema = Type.Object({
+  id: Type.String(),
+  name: Type.String(),
+  release: Type.String(),
+  isOwn: Type.Boolean(),
+  liveness: Type.Union([Type.Literal('running'), Type.Literal('down'), Type.Literal('unknown')]),
+});
+
+export const CoordinatorsSchema: TUnsafe<CoordinatorsResource> = answer<CoordinatorsResource>()(
+  Type.Object({ coordinators: Type.Array(CoordinatorSchema) }),
+);
+
 export const StatusSchema: TUnsafe<StatusResource> = answer<StatusResource>()(
   Type.Object({
     name: Type.String(),
@@ -644,15 +657,7 @@ export const StatusSchema: TUnsafe<StatusResource> = answer<StatusResource>()(
           refusal: Type.Optional(Type.String({ description: 'why nothing is shared although it answers' })),
           waiting: Type.Number({ description: 'changed records that it does not have yet' }),
           unreadable: Type.Number({ description: 'records that this release cannot read' }),
-          coordinators: Type.Array(
-            Type.Object({
-              id: Type.String(),
-              name: Type.String(),
-              release: Type.String(),
-              isOwn: Type.Boolean(),
-              liveness: Type.Union([Type.Literal('running'), Type.Literal('down'), Type.Literal('unknown')]),
-            }),
-          ),
+          coordinators: Type.Array(CoordinatorSchema),
         },
         { description: 'memory that the coordinators of the cluster share; absent for the only one' },
       ),

@@ -194,6 +194,8 @@ test('a coordinator that ends is no longer known; one that stops to count is dow
   assert.deepEqual((await a.sync.applied(['balancer/shop'], 10_000)).absent, ['frozen']);
   await c.exchange({ ...announcement, counter: 2 }, a.cluster.registry.clusterId!);
   await eventually(() => names().join() === 'frozen running');
+  await a.sync.forget(announcement.coordinator);
+  assert.deepEqual(names(), []);
 });
 
 test('a store of another cluster is refused by name at a start, and only ends the sharing at a restart', async (t) => {

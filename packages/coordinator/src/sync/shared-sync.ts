@@ -289,6 +289,14 @@ export class SharedSync {
     return this.#result(waiter!.at);
   }
 
+  /** Forgets another coordinator, which is down: nothing waits for it any more. Rejects while the store does not answer. */
+  async forget(id: string): Promise<void> {
+    await this.#options.store.withdraw(id, this.#clusterId ?? this.#ownClusterId);
+    this.#expected = this.#expected.filter(({ coordinator }) => coordinator !== id);
+    this.#announced = this.#announced.filter(({ coordinator }) => coordinator !== id);
+    this.#judgeDrains();
+  }
+
   /** Withdraws the announcement of this coordinator, writes what remains with one attempt, and closes store and file. */
   async close(): Promise<void> {
     this.#isClosing = true;

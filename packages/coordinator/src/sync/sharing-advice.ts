@@ -15,7 +15,7 @@ export function sharingAdvice(sharing: SharingResource | undefined): string[] {
   for (const { name, liveness } of sharing.coordinators)
     if (liveness === 'down')
       sentences.push(
-        `Coordinator ${name} is down: it no longer writes to the shared memory. Start it again, or remove its address from ROLLCALL_URL.`,
+        `Coordinator ${name} is down: it no longer writes to the shared memory. Drains wait for its workers. Start it again, or run \`rollcall coordinators --forget ${name}\` if its machine is off.`,
       );
   if (unreadable > 0)
     sentences.push(`${unreadable} shared records could not be read and were skipped. They may be of a later release.`);

@@ -1,0 +1,50 @@
+/** `/v1/coordinators`: the coordinators of the cluster. */
+import type { CoordinatorsResource } from '@rollcall/protocol';
+import { Type } from 'typebox';
+import { type AdminApp, identityOf, originOf } from './admin-app.ts';
+import type { Dependencies } from './dependencies.ts';
+import { Refusal } from './refusal.ts';
+import { CoordinatorsSchema, NameParams, ProblemSchema } from './schemas.ts';
+
+export function addCoordinators(app: AdminApp, { sharedSync, history }: Dependencies): void {
+  app.get(
+    '/v1/coordinators',
+    {
+      config: { role: 'viewer' },
+      schema: {
+        summary: 'Coordinators of the cluster, this one first; empty for the only one',
+        response: { 200: CoordinatorsSchema, '4xx': ProblemSchema },
+      },
+    },
+    async (): Promise<CoordinatorsResource> => ({ coordinators: sharedSync?.status.coordinators ?? [] }),
+  );
+
+  app.delete(
+    '/v1/coordinators/:name',
+    {
+      config: { role: 'operator' },
+      schema: {
+        summary: 'Forget a coordinator that is down and will not return: drains do not wait for its workers',
+        params: NameParams,
+        response: { 204: Type.Null(), '4xx': ProblemSchema },
+      },
+    },
+    async (request, reply) => {
+      const { name } = request.params;
+      const known = sharedSync?.status.coordinators.find((one) => one.name === name && !one.isOwn);
+      if (sharedSync === undefined || known === undefined)
+        throw new Refusal({ code: 'not-found', message: `there is no other coordinator ${name.slice(0, 128)}` });
+      if (known.liveness !== 'down')
+        throw new Refusal({
+          code: 'conflict',
+          message: `coordinator ${name} is ${known.liveness === 'running' ? 'running' : 'not known to be down'}: only one that is down can be forgotten`,
+        });
+      await sharedSync.forget(known.id);
+      history.did('forget', `coordinator ${name} was forgotten`, {
+        by: identityOf(request).name,
+        ...originOf(request),
+      });
+      return reply.code(204).send(null);
+    },
+  );
+}
