@@ -45,7 +45,8 @@ async function playDrill(plan: CoordinatorDrill, productRoot: string, folder: st
   const pair = await Pair.start(productRoot, folder, { agents, stores, hasFakeClock: plan.needsFakeClock === true });
   const clients = [0, 1].map((at) => clientOf(plan, pair, at));
   await Promise.all(clients.map((client) => client.settle(pair.ids)));
-  await settle(pair, stores === 'shared', START_MS);
+  // Without a shared Redis the views are never equal: each cluster has a cookie of its own.
+  if (stores === 'shared') await settle(pair, true, START_MS);
   // A start takes much processor time, which the schedules of other drills need.
   raisePriorities();
   const startMs = nowMs();
