@@ -2,7 +2,7 @@
  * Runs the commands of a page in their order, by sh, in the workspace, with a home directory of their own:
  *
  * - a cluster (`npm start`, `rollcall demo`, `rollcall up`) is started and waited for. It ends when the next one starts or the page ends.
- * - a node (`rollcall run`, `rollcall join`) is started and waited for until the coordinator reports it as up.
+ * - a node (`rollcall run`, `rollcall join`) is started and waited for until the coordinator reports a new node as up.
  * - any other command has to end by itself, with exit code 0.
  * - of commands that would run this test or set up the clone again, only the name of the npm script is checked.
  *
@@ -54,8 +54,10 @@ async function obey({ text, kind }: PageCommand): Promise<void> {
       await endAll();
       return until(start(text), (output) => /^(?:stop|add a program) /m.test(output));
     case 'node': {
-      const before = await nodesUp();
-      return until(start(text), async () => (await nodesUp()) > before);
+      const before = new Set((await nodes()).map(nameOf));
+      return until(start(text), async () =>
+        (await nodes()).some((node) => node.liveness === 'up' && !before.has(nameOf(node))),
+      );
     }
     case 'once': {
       const child = start(text);
@@ -105,11 +107,21 @@ async function until(child: ChildProcess, isReady: (output: string) => boolean |
   }
 }
 
-async function nodesUp(): Promise<number> {
+interface Node {
+  readonly id: string;
+  readonly incarnation: number;
+  readonly liveness: string;
+}
+
+async function nodes(): Promise<readonly Node[]> {
   const response = await fetch(`${CONTROL}/v1/nodes`).catch(() => undefined);
-  if (!response?.ok) return 0;
-  const { nodes } = (await response.json()) as { nodes: readonly { liveness: string }[] };
-  return nodes.filter(({ liveness }) => liveness === 'up').length;
+  if (!response?.ok) return [];
+  return ((await response.json()) as { nodes: readonly Node[] }).nodes;
+}
+
+/** Another name for each start of a node. */
+function nameOf({ id, incarnation }: Node): string {
+  return `${id} ${incarnation}`;
 }
 
 /** Ctrl-C for everything that still runs, the last started first. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ManualClock } from '@rollcall/core/testing';
-import { type Deadlined, DeadlineSweep } from './deadline-sweep.ts';
+import { type Deadlined, DeadlineSweep, SWEEP_MS } from './deadline-sweep.ts';
 
 test('each expired deadline is handled once', () => {
   const clock = new ManualClock(0);
@@ -48,5 +48,37 @@ test('of many that expire together, some are handled in a later turn', async () 
   sweep.sweep();
   for (; passed < 100; turns++) await new Promise((resolve) => setImmediate(resolve));
   assert.ok(turns >= 5, `${turns} turns`);
+  sweep.close();
+});
+
+test('time in which the process did not run does not count', (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  const clock = new ManualClock(0);
+  const sweep = new DeadlineSweep(() => clock.nowMs());
+  const passed: number[] = [];
+  sweep.add({ deadlineMs: 10_000, onDeadline: (nowMs) => passed.push(nowMs) });
+  const pass = (ms: number): void => {
+    clock.advance(ms);
+    t.mock.timers.tick(SWEEP_MS);
+  };
+  sweep.start();
+  pass(SWEEP_MS);
+  pass(20_000 + SWEEP_MS);
+  assert.deepEqual(passed, []);
+  for (let ms = 2 * SWEEP_MS; ms < 10_000; ms += SWEEP_MS) pass(SWEEP_MS);
+  assert.deepEqual(passed, [30_000]);
+  sweep.close();
+});
+
+test('a late sweep of a busy process is no pause', (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  const clock = new ManualClock(0);
+  const sweep = new DeadlineSweep(() => clock.nowMs());
+  const passed: number[] = [];
+  sweep.add({ deadlineMs: 500, onDeadline: (nowMs) => passed.push(nowMs) });
+  sweep.start();
+  clock.advance(600);
+  t.mock.timers.tick(SWEEP_MS);
+  assert.deepEqual(passed, [600]);
   sweep.close();
 });
