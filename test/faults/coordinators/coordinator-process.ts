@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { openSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { setImmediate } from 'node:timers/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 import { until } from '../orders.ts';
 import { childrenOf, hasEnded, scriptOf, signal } from '../processes.ts';
 
@@ -23,6 +23,8 @@ export interface CoordinatorOptions {
 export const ADMIN_TOKEN = 'admin-token-of-the-coordinator-drills';
 /** Time limit of a request to the admin API. */
 const API_MS = 10_000;
+/** Time in which the ends of connections of a killed machine reach its clients, also when they are busy. */
+const ENDS_ARRIVE_MS = 100;
 
 export interface ApiAnswer {
   readonly status: number;
@@ -108,8 +110,7 @@ export class CoordinatorProcess {
     // The supervisor first: it would start others.
     for (const pid of all) signal(pid, 'SIGKILL');
     await until(() => all.every(hasEnded), `the processes of ${this.name} to end`);
-    // Clients in this process read the ends of their connections before they send more.
-    await setImmediate();
+    await pause(ENDS_ARRIVE_MS);
   }
 
   /** Ends it in order, as a service manager does. */
