@@ -30,6 +30,7 @@ const VERBS: Readonly<Record<string, () => Promise<Command>>> = {
   weight: async () => (await import('./commands/overrides.ts')).weightCommand(),
   redirect: async () => (await import('./commands/overrides.ts')).redirectCommand(),
   balancer: async () => (await import('./commands/balancer.ts')).balancerCommand(),
+  acknowledge: async () => (await import('./commands/acknowledge.ts')).acknowledgeCommand(),
   forget: async () => (await import('./commands/forget.ts')).forgetCommand(),
   config: async () => (await import('./commands/config.ts')).configCommand(),
   reload: async () => (await import('./commands/reload.ts')).reloadCommand(),

@@ -163,6 +163,7 @@ function isWrite(command: Command): boolean {
     case 'operator-context-status':
     case 'patch-node':
     case 'remove':
+    case 'acknowledge':
     case 'balancer-settings':
     case 'scale':
     case 'forget-contexts':

@@ -112,7 +112,7 @@ export type { Event, Rejection } from './registry/events.ts';
 export type { Snapshot } from './registry/feed/feed-view.ts';
 export type { Drain } from './registry/node/drain.ts';
 export type { LivenessReason, NodeKind, NodeView, Overrides, RequestedStatus } from './registry/node/node-record.ts';
-export { contextStatus, effectiveStatus } from './registry/node/node-record.ts';
+export { contextStatus, effectiveStatus, isMissing } from './registry/node/node-record.ts';
 export { isInFeed, mostRestrictive } from './registry/node/node-status.ts';
 export type { RegistryOptions } from './registry/options.ts';
 export { parseClusterId, type RecordChanges } from './registry/records/stored-records.ts';

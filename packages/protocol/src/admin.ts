@@ -62,6 +62,17 @@ export interface DrainProgress {
   readonly waitingFor: readonly string[];
 }
 
+/**
+ * `gone`: it left, its term is over, or an operator has removed it. `missing`: gone without leave, as after a crash; it stays listed until it
+ * returns, or until an operator has acknowledged it and 24 hours have passed.
+ */
+export type ShownLiveness = Liveness | 'missing';
+
+/** True for a node that is neither gone nor missing. */
+export function isPresent({ liveness }: { readonly liveness: ShownLiveness }): boolean {
+  return liveness !== 'gone' && liveness !== 'missing';
+}
+
 export interface NodeResource {
   readonly id: NodeId;
   readonly balancer: BalancerName;
@@ -87,7 +98,7 @@ export interface NodeResource {
   readonly wanted: WantedStatus;
   /** Status that the node itself requests. */
   readonly reported: WantedStatus;
-  readonly liveness: Liveness;
+  readonly liveness: ShownLiveness;
   /** Reason why the node is not up, for people. */
   readonly livenessReason?: string;
   /** Names of the coordinators that receive its heartbeats, while it has no connection to this one. Its load is unknown here. */
@@ -138,6 +149,8 @@ export interface NodeResource {
   /** Milliseconds since the last heartbeat; -1 for static members. */
   readonly silentMs: number;
   readonly goneAtUnixMs?: number;
+  /** An operator knows that it is missing: it is forgotten 24 hours after `goneAtUnixMs`. */
+  readonly acknowledged?: { readonly by: string; readonly reason?: string; readonly atUnixMs: number };
   readonly drain?: DrainProgress;
   readonly warnings: readonly { readonly code: string; readonly message: string }[];
 }
@@ -387,6 +400,7 @@ export interface StatusResource {
     readonly suspect: number;
     readonly joining: number;
     readonly down: number;
+    readonly missing: number;
     readonly gone: number;
   };
   /** Settable with `up --quota NAME=N`. */

@@ -1,5 +1,5 @@
 /** How a drain or stop of one node has ended, in the words of `drain --wait` and `nodes`. */
-import type { NodeResource } from '@rollcall/protocol';
+import { isPresent, type NodeResource } from '@rollcall/protocol';
 import { EXIT } from '../exit.ts';
 import { counted } from '../format.ts';
 
@@ -17,7 +17,7 @@ export type DrainedNode = Pick<NodeResource, 'status' | 'liveness' | 'drain'> & 
  */
 export function drainEndOf(node: DrainedNode, sessionsBefore: number): DrainEnd | undefined {
   const { drain, liveness, status } = node;
-  const isLost = liveness === 'gone' || liveness === 'down';
+  const isLost = !isPresent(node) || liveness === 'down';
   if (status === 'stopped')
     return isLost || drain?.isDone === true ? { word: 'stopped', exitCode: EXIT.ok } : undefined;
   if (drain?.isDone === true && !isLost) return endOfDone(drain);

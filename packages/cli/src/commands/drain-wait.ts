@@ -1,7 +1,7 @@
 /** `drain --wait` and `stop --wait`: print the progress until each node is empty, past its deadline, or lost. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { NodeResource } from '@rollcall/protocol';
-import { compactDuration, durationText } from '@rollcall/protocol';
+import { compactDuration, durationText, isPresent } from '@rollcall/protocol';
 import { CliFailure, EXIT } from '../exit.ts';
 import { type DrainEnd, drainEndOf } from './drain-end.ts';
 import { drainText, noteOf } from './nodes.ts';
@@ -34,7 +34,7 @@ export async function waitForDrains(
   timeoutMs: number | undefined,
   what: WaitedFor = 'drain',
 ): Promise<DrainsOver> {
-  if (targets.every(({ liveness }) => liveness === 'gone'))
+  if (!targets.some(isPresent))
     throw new CliFailure(`there is nothing to wait for: no node that could ${what} is present`, EXIT.failed);
   const startMs = performance.now();
   const endMs = startMs + (timeoutMs ?? Number.POSITIVE_INFINITY);

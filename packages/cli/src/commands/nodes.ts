@@ -1,5 +1,5 @@
 import { requestText } from '@rollcall/dashboard';
-import { compactDuration, type DrainProgress, isName, type NodeResource } from '@rollcall/protocol';
+import { compactDuration, type DrainProgress, isName, isPresent, type NodeResource } from '@rollcall/protocol';
 import { Command } from 'commander';
 import { CliFailure, EXIT } from '../exit.ts';
 import { counted, table } from '../format.ts';
@@ -49,7 +49,7 @@ const HEADINGS = [
 function row(node: NodeResource): (string | number)[] {
   const liveness = [
     node.liveness,
-    ...(node.isReady || node.liveness === 'gone' ? [] : ['not ready']),
+    ...(node.isReady || !isPresent(node) ? [] : ['not ready']),
     ...(node.observed.isEjected ? ['ejected'] : []),
     ...(node.flapping
       ? [`flapping (${node.flapping.count} returns${node.flapping.heldUntilUnixMs === undefined ? '' : ', held down'})`]
@@ -75,8 +75,7 @@ function row(node: NodeResource): (string | number)[] {
  * part is about a present state, so that a node that is up, ready and enabled has at most warnings.
  */
 export function noteOf(node: NodeResource): string {
-  const isPresent = node.liveness !== 'gone' && node.liveness !== 'joining';
-  const drain = isPresent && node.drain ? [drainText(node, node.drain)] : [];
+  const drain = isPresent(node) && node.liveness !== 'joining' && node.drain ? [drainText(node, node.drain)] : [];
   return [...standing(node), ...requestText(node), ...drain, ...parkedNote(node)].join('; ');
 }
 
@@ -96,10 +95,7 @@ export function drainText(node: NodeResource, drain: DrainProgress): string {
 
 function standing(node: NodeResource): string[] {
   const elsewhere = node.heardBy === undefined ? [] : [`reported by ${node.heardBy.join(', ')} only`];
-  const unready = [
-    ...elsewhere,
-    ...(node.readyReason === undefined || node.liveness === 'gone' ? [] : [node.readyReason]),
-  ];
+  const unready = [...elsewhere, ...(node.readyReason === undefined || !isPresent(node) ? [] : [node.readyReason])];
   if (node.livenessReason === undefined)
     return node.warnings.length === 0 ? unready : [...unready, node.warnings.map(({ code }) => code).join(' ')];
   const ports = node.liveness === 'suspect' ? node.observed.ports : [];

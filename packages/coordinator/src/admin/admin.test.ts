@@ -812,6 +812,7 @@ describe('documents and pages', () => {
     assert.deepEqual(Object.keys(paths).sort(), [
       '/v1/balancers',
       '/v1/balancers/{name}',
+      '/v1/balancers/{name}/acknowledge',
       '/v1/balancers/{name}/drain',
       '/v1/balancers/{name}/enable',
       '/v1/balancers/{name}/scale',
@@ -831,6 +832,7 @@ describe('documents and pages', () => {
       '/v1/logout',
       '/v1/nodes',
       '/v1/nodes/{id}',
+      '/v1/nodes/{id}/acknowledge',
       '/v1/nodes/{id}/drain',
       '/v1/nodes/{id}/enable',
       '/v1/nodes/{id}/explain',

@@ -12,6 +12,7 @@ import { tlsServerOptions } from '../network/control-tls.ts';
 import { SLICE_BYTES, slicesOf } from '../network/unread-answers.ts';
 import { addPages } from '../pages/pages.ts';
 import { addServerStatus } from '../pages/server-status.ts';
+import { addAcknowledge } from './acknowledge.ts';
 import { type AdminApp, originOf } from './admin-app.ts';
 import { addBalancers } from './balancers.ts';
 import { addContexts } from './contexts.ts';
@@ -100,6 +101,7 @@ export async function createAdminApp(dependencies: Dependencies): Promise<AdminA
     addBalancers(typed, dependencies);
     addVerbs(typed, dependencies);
     addScale(typed, dependencies);
+    addAcknowledge(typed, dependencies);
     addContexts(typed, dependencies);
     addSupervisorVerbs(typed, dependencies);
     addTokens(typed, dependencies);

@@ -3,7 +3,7 @@ import { REFUSALS } from '@rollcall/feed';
 import { RESTART_REASONS } from '@rollcall/protocol';
 import type { Dependencies } from './dependencies.ts';
 
-const LIVENESSES = ['up', 'suspect', 'joining', 'down', 'gone'] as const;
+const LIVENESSES = ['up', 'suspect', 'joining', 'down', 'missing', 'gone'] as const;
 
 export type MetricRow = readonly [labels: Readonly<Record<string, string>>, value: number];
 

@@ -1,4 +1,5 @@
 /** `/v1/nodes`: read, register without an agent, change and remove nodes. */
+import { isMissing } from '@rollcall/core';
 import type { NodePatch, NodePut, NodeResource, NodesResource, WriteResult } from '@rollcall/protocol';
 import { parseNodeId, sessionsText } from '@rollcall/protocol';
 import type { FastifyRequest } from 'fastify';
@@ -108,10 +109,10 @@ function page({ cluster }: Dependencies, query: NodesQuery): NodesResource {
   return cluster.page({
     after,
     limit: limitOf(query),
-    isWanted: ({ liveness, registration }) =>
-      (all !== undefined || liveness !== 'gone') &&
-      (balancer === undefined || registration.balancer === balancer) &&
-      (group === undefined || registration.group === group),
+    isWanted: (node) =>
+      (all !== undefined || node.liveness !== 'gone' || isMissing(node)) &&
+      (balancer === undefined || node.registration.balancer === balancer) &&
+      (group === undefined || node.registration.group === group),
   });
 }
 

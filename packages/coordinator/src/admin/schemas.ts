@@ -326,6 +326,15 @@ export const RemoveBodySchema: TUnsafe<RemoveBody> = body<RemoveBody>()(
   ),
 );
 
+export interface AcknowledgeBody {
+  readonly reason?: string;
+  readonly dryRun?: boolean;
+}
+
+export const AcknowledgeBodySchema: TUnsafe<AcknowledgeBody> = body<AcknowledgeBody>()(
+  Type.Object({ reason: Type.Optional(Reason), dryRun: Type.Optional(Type.Boolean()) }, closed),
+);
+
 // Answers
 
 const RequestedStatus = Type.Object({
@@ -342,6 +351,7 @@ const LivenessWord = Type.Union([
   Type.Literal('up'),
   Type.Literal('suspect'),
   Type.Literal('down'),
+  Type.Literal('missing'),
   Type.Literal('gone'),
 ]);
 
@@ -435,6 +445,9 @@ export const NodeSchema: TUnsafe<NodeResource> = answer<NodeResource>()(
     registeredAtUnixMs: Type.Number(),
     silentMs: Type.Number({ description: '-1 for static members' }),
     goneAtUnixMs: Type.Optional(Type.Number()),
+    acknowledged: Type.Optional(
+      Type.Object({ by: Type.String(), reason: Type.Optional(Type.String()), atUnixMs: Type.Number() }),
+    ),
     drain: Type.Optional(
       Type.Object({
         sinceUnixMs: Type.Number(),
@@ -716,7 +729,8 @@ export const StatusSchema: TUnsafe<StatusResource> = answer<StatusResource>()(
       suspect: Type.Number(),
       joining: Type.Number(),
       down: Type.Number({ description: 'static members that do not answer' }),
-      gone: Type.Number(),
+      missing: Type.Number({ description: 'gone without leave, as after a crash' }),
+      gone: Type.Number({ description: 'left, removed, or at the end of their term' }),
     }),
     quotas: Type.Array(
       Type.Object({

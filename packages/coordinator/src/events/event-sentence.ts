@@ -85,6 +85,8 @@ function nodeSentence(event: NodeEvent): string {
       return statusSentence(event);
     case 'drained':
       return drainedSentence(event);
+    case 'acknowledged':
+      return `an operator knows that node ${id} is missing${reasonOf(event.reason)}`;
     case 'patched':
       return `node ${id}: ${event.what}`;
     default:

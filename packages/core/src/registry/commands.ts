@@ -187,6 +187,14 @@ export interface RemoveCommand {
   readonly reason?: string;
 }
 
+/** An operator knows that these nodes are missing: each is forgotten a day after it was lost. Other nodes are not concerned. */
+export interface AcknowledgeCommand {
+  readonly type: 'acknowledge';
+  readonly target: Target;
+  readonly by: string;
+  readonly reason?: string;
+}
+
 /** Forgets remembered contexts. Without a path: all; without a host: contexts of every host. A repeat changes nothing. */
 export interface ForgetContextsCommand {
   readonly type: 'forget-contexts';
@@ -347,6 +355,7 @@ export type Command =
   | OperatorContextStatusCommand
   | PatchNodeCommand
   | RemoveCommand
+  | AcknowledgeCommand
   | ScaleCommand
   | ForgetContextsCommand
   | BalancerSettingsCommand

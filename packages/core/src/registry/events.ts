@@ -88,6 +88,8 @@ export type Event =
       /** Answer of its ready path; absent: as the node reports. */
       readonly detail?: string;
     }
+  /** An operator knows that the node is missing. */
+  | { readonly type: 'acknowledged'; readonly id: NodeId; readonly by: string; readonly reason?: string }
   /** A gone node's 24 hours are over: its route is unknown from now on. */
   | { readonly type: 'forgotten'; readonly id: NodeId; readonly balancer: BalancerName; readonly route: Route }
   /** Operator or node requests another status. `effective` is the most restrictive one. */

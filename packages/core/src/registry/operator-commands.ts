@@ -3,6 +3,7 @@
 import { type BalancerName, limitsFault, MAX_LIMIT_PATHS, tooManyPaths } from '@rollcall/protocol';
 import { BalancerSettings, limitPathCount, patchedSettings, patchForAll } from './balancer-settings.ts';
 import type {
+  AcknowledgeCommand,
   BalancerSettingsCommand,
   OperatorStatusCommand,
   PatchNodeCommand,
@@ -13,7 +14,7 @@ import { endContextRequests } from './context-requests.ts';
 import { keepOneLess } from './copies.ts';
 import type { Event, Rejection } from './events.ts';
 import type { NodeRecord, Overrides, RequestedStatus } from './node/node-record.ts';
-import { effectiveStatus, NO_OVERRIDES, noRequestedStatus } from './node/node-record.ts';
+import { effectiveStatus, isMissing, NO_OVERRIDES, noRequestedStatus } from './node/node-record.ts';
 import { weightFault } from './node/weight.ts';
 import { type RegistryState, rejected } from './registry-state.ts';
 import { changesText } from './settings-changes.ts';
@@ -203,6 +204,19 @@ export function remove(state: RegistryState, command: RemoveCommand): Rejection 
       code: 'removed',
       message: `node ${node.id} was removed by ${command.by}${command.reason === undefined ? '' : `: ${command.reason}`}`,
     });
+  return undefined;
+}
+
+export function acknowledge(state: RegistryState, { target, by, reason }: AcknowledgeCommand): Rejection | undefined {
+  const nodes = targets(state, target);
+  if (nodes.length === 0) return rejected('not-found', `there is no ${describe(target)}`);
+  for (const node of nodes) {
+    if (!isMissing(node) || node.acknowledged !== undefined) continue;
+    node.acknowledged = { by, reason, atMs: state.nowMs };
+    state.touchNodeRecord(node);
+    state.schedule(node);
+    state.emit({ type: 'acknowledged', id: node.id, by, ...(reason !== undefined && { reason }) });
+  }
   return undefined;
 }
 

@@ -14,7 +14,7 @@ import { LiveNodes } from './liveness/live-nodes.ts';
 import { judge } from './liveness/witnesses.ts';
 import { NO_RETURNS, released } from './node/flapping.ts';
 import type { NodeRecord } from './node/node-record.ts';
-import { endedRequest, endOfRequest, noRequestedStatus } from './node/node-record.ts';
+import { endedRequest, endOfRequest, forgetAtMs, noRequestedStatus } from './node/node-record.ts';
 import { applyOperatorStatus } from './operator-commands.ts';
 import { adviceOn } from './ownership/context-ownership.ts';
 import { type RegistryState, rejected } from './registry-state.ts';
@@ -55,7 +55,7 @@ function passDeadlines(state: RegistryState, node: NodeRecord, live: LiveNodes):
       ended: endedRequest(node.operatorStatus, 'time', nowMs),
     });
   if (node.liveness === 'gone') {
-    if (nowMs >= node.goneAtMs! + state.options.rememberMs) state.forget(node);
+    if (nowMs >= (forgetAtMs(node, state.options) ?? Number.POSITIVE_INFINITY)) state.forget(node);
   } else if (hasEnded(state, node)) state.markGone(node, 'expired');
   else if (node.livenessReason === 'blocked') endBlock(state, node);
   else if (node.liveness !== 'joining') judge(state, node, live);

@@ -20,7 +20,7 @@ import { type Drain, drainOutcome, type Usage } from './node/drain.ts';
 import { type Returns, steadyAtMs, withReturn } from './node/flapping.ts';
 import { NodeIndex } from './node/node-index.ts';
 import type { LivenessReason, NodeRecord, NodeView, RequestedStatus, SuspectReason } from './node/node-record.ts';
-import { effectiveStatus, endOfRequest } from './node/node-record.ts';
+import { effectiveStatus, endOfRequest, forgetAtMs } from './node/node-record.ts';
 import { assertTransition, isInFeed } from './node/node-status.ts';
 import { type SessionNumbers, sessionNumbers } from './node/session-numbers.ts';
 import type { RegistryOptions } from './options.ts';
@@ -39,6 +39,8 @@ import { WorkerCounterTable } from './workers/worker-counters.ts';
 export const FIRST_WORKER = 'the first worker';
 /** Interval at which a node is checked again whose lease is over, or whose context is taken, milliseconds. */
 const HELD_CHECK_MS = 1_000;
+/** Largest number of missing nodes that are remembered. */
+const MAX_MISSING = 1_000;
 
 export class RegistryState {
   readonly options: RegistryOptions;
@@ -259,6 +261,7 @@ export class RegistryState {
     node.isKnown = true;
     node.goneAtMs = undefined;
     node.goneCause = undefined;
+    node.acknowledged = undefined;
     node.isHeld = false;
     if (!isInFeed(from) && node.operatorStatus.status !== 'enabled') this.#resumeOperatorDrain(node);
     this.emit({ type: 'up', id: node.id, from });
@@ -321,6 +324,8 @@ export class RegistryState {
     if (wasInFeed) this.journal.lost({ id: node.id, balancer, route, cause });
     else if (node.isKnown) this.journal.route({ balancer, route });
     else this.routes.release(balancer, route, node.id);
+    node.goneCause = cause;
+    node.acknowledged = undefined;
     this.#setLiveness(node, 'gone', cause);
     this.touchSharedNode(node);
     node.isConnected = false;
@@ -329,7 +334,6 @@ export class RegistryState {
     if (cause === 'refused' || cause === 'taken') node.awaitsProbe = true;
     this.ports.forgetNode(node.id);
     node.goneAtMs = this.nowMs;
-    node.goneCause = cause;
     this.releaseContexts(node, wasInFeed);
     if (this.nodes.presentIn(balancer) === 0) this.noteEmpty(balancer);
     this.addresses.leave(node.registration.url, node.id);
@@ -396,6 +400,11 @@ export class RegistryState {
     const gone = this.nodes.goneOf(owner);
     while (gone.size > limit || (gone.size > 1 && this.nodes.count('gone') > this.options.maxNodes)) {
       const [longest] = gone;
+      this.forget(longest!);
+    }
+    const { missing } = this.nodes;
+    while (missing.size > MAX_MISSING) {
+      const [longest] = missing;
       this.forget(longest!);
     }
   }
@@ -539,7 +548,7 @@ export class RegistryState {
   }
 
   #lifeDueMs(node: NodeView): number | undefined {
-    if (node.liveness === 'gone') return node.goneAtMs! + this.options.rememberMs;
+    if (node.liveness === 'gone') return forgetAtMs(node, this.options);
     if (this.isReported(node) && node.liveness === 'up') return undefined;
     if (node.kind === 'agent' && node.liveness === 'up') return node.heardAtMs + this.suspectMsOf(node);
     if (node.livenessReason === 'blocked') return this.nowMs + HELD_CHECK_MS;

@@ -19,6 +19,7 @@ import type { Command } from './commands.ts';
 import type { Event } from './events.ts';
 import type { Snapshot } from './feed/feed-view.ts';
 import { addressKey } from './node/node-address.ts';
+import { isMissing } from './node/node-record.ts';
 import { isInFeed } from './node/node-status.ts';
 import { Registry } from './registry.ts';
 
@@ -187,6 +188,11 @@ const otherCommand: fc.Arbitrary<Command> = fc.oneof(
     )
     .map(([one, patch]): Command => ({ type: 'patch-node', id: one, by: 'op', ...patch })),
   fc.record({ type: fc.constant('remove' as const), id, by: fc.constant('op') }),
+  fc.record({
+    type: fc.constant('acknowledge' as const),
+    target: fc.record({ type: fc.constant('node' as const), id }),
+    by: fc.constant('op'),
+  }),
   fc.record({
     type: fc.constant('balancer-settings' as const),
     name: fc.oneof(balancer, fc.constant('*' as const)),
@@ -424,14 +430,15 @@ class Run {
     const routes = new Set<string>();
     const contexts = new Map<string, string>();
     const addresses = new Map<string, string>();
-    const counts = { up: 0, suspect: 0, joining: 0, down: 0, gone: 0 };
+    const counts = { up: 0, suspect: 0, joining: 0, down: 0, missing: 0, gone: 0 };
     const now = { nowMs: this.nowMs, nowUnixMs: START_UNIX_MS + this.nowMs };
     for (const node of this.registry.nodes()) {
       const reports = this.registry.ports(node.id);
       const connected = this.connected.size;
       const isGivenUp =
         connected > 0 && reports.length === connected && reports.every((report) => report.port === 'given-up');
-      counts[node.liveness === 'up' && isGivenUp ? 'suspect' : node.liveness] += 1;
+      const shown = isMissing(node) ? 'missing' : node.liveness;
+      counts[shown === 'up' && isGivenUp ? 'suspect' : shown] += 1;
       const resource = this.registry.resource(node.id, now);
       assert.ok(resource);
       assert.deepEqual(JSON.parse(JSON.stringify(resource)), dropAbsent(resource), 'every number is finite');
@@ -462,7 +469,7 @@ class Run {
     }
     assert.deepEqual(this.registry.counts(), counts);
     assert.ok(counts.up + counts.suspect + counts.joining + counts.down <= OPTIONS.maxNodes + 6);
-    assert.ok(counts.gone <= 2 * OPTIONS.maxNodes);
+    assert.ok(counts.gone + counts.missing <= 2 * OPTIONS.maxNodes);
     for (const name of this.registry.balancers()) assert.ok(this.registry.balancerResource(name));
     assert.ok(this.registry.balancers().length <= OPTIONS.maxBalancers);
   }

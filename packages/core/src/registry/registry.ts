@@ -35,7 +35,14 @@ import type { Usage } from './node/drain.ts';
 import type { NodeView } from './node/node-record.ts';
 import { type SessionNumbers, sessionNumbers } from './node/session-numbers.ts';
 import { addressRefused, disconnect, heartbeat, leave, nodeStatus, reachable } from './node-commands.ts';
-import { balancerSettings, operatorStatus, patchNode, remove, settingsMistakeOf } from './operator-commands.ts';
+import {
+  acknowledge,
+  balancerSettings,
+  operatorStatus,
+  patchNode,
+  remove,
+  settingsMistakeOf,
+} from './operator-commands.ts';
 import { type RegistryOptions, withDefaults } from './options.ts';
 import { judgeClaims } from './ownership/claims.ts';
 import { quotaUse } from './ownership/quotas.ts';
@@ -68,6 +75,9 @@ export interface NodeCounts {
   readonly suspect: number;
   readonly joining: number;
   readonly down: number;
+  /** Gone without leave, as after a crash. */
+  readonly missing: number;
+  /** The other gone nodes that are remembered. */
   readonly gone: number;
 }
 
@@ -340,7 +350,8 @@ export class Registry {
       suspect: nodes.count('suspect') + givenUp,
       joining: nodes.count('joining'),
       down: nodes.count('down'),
-      gone: nodes.count('gone'),
+      missing: nodes.missing.size,
+      gone: nodes.count('gone') - nodes.missing.size,
     };
   }
 
@@ -403,6 +414,8 @@ function carryOut(state: RegistryState, command: Command): Rejection | undefined
       return undefined;
     case 'remove':
       return remove(state, command);
+    case 'acknowledge':
+      return acknowledge(state, command);
     case 'balancer-settings':
       return balancerSettings(state, command);
     case 'worker-joined':

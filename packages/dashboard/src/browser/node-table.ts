@@ -120,7 +120,7 @@ class NodeRow {
     setText(this.#route, node.route);
     setText(this.#status, node.status);
     this.#status.className = `state ${STATUS_CLASS[node.status]}`;
-    const isUnready = !node.isReady && node.liveness !== 'gone';
+    const isUnready = !node.isReady && isPresent(node);
     const liveness = [
       node.liveness,
       ...(isUnready ? ['not ready'] : []),
@@ -139,12 +139,17 @@ class NodeRow {
     setText(this.#failures, String(node.observed.failures));
     setText(this.#latency, node.observed.latencyMs < 0 ? '–' : `${node.observed.latencyMs.toFixed(1)} ms`);
     for (const [verb, button] of this.#buttons)
-      button.disabled = node.liveness === 'gone' || node.wanted.status === WANTED[verb];
+      button.disabled = !isPresent(node) || node.wanted.status === WANTED[verb];
   }
 }
 
-function livenessClass({ liveness, isReady, observed }: NodeResource): 'good' | 'warn' | 'bad' {
-  if (liveness === 'gone' || liveness === 'down' || observed.isEjected) return 'bad';
+function isPresent({ liveness }: NodeResource): boolean {
+  return liveness !== 'gone' && liveness !== 'missing';
+}
+
+function livenessClass(node: NodeResource): 'good' | 'warn' | 'bad' {
+  const { liveness, isReady, observed } = node;
+  if (!isPresent(node) || liveness === 'down' || observed.isEjected) return 'bad';
   return liveness === 'up' && isReady ? 'good' : 'warn';
 }
 
@@ -153,13 +158,12 @@ function noteOf(node: NodeResource): string {
   const { drain, observed, livenessReason, readyReason, liveness } = node;
   const ports = liveness === 'suspect' ? observed.ports.map(({ worker, port }) => `${port} at ${worker}`) : [];
   const moved = Object.entries(observed.failovers).map(([cause, count]) => `${count} sessions moved (${cause})`);
-  const isPresent = liveness !== 'gone' && liveness !== 'joining';
   return [
     ...(livenessReason === undefined ? [] : [livenessReason, ...ports, ...moved]),
     ...(node.heardBy === undefined ? [] : [`reported by ${node.heardBy.join(', ')} only`]),
     ...(readyReason === undefined ? [] : [readyReason]),
     ...requestText(node),
-    ...(drain && isPresent ? [drainText(node, drain)] : []),
+    ...(drain && isPresent(node) && liveness !== 'joining' ? [drainText(node, drain)] : []),
   ].join('; ');
 }
 

@@ -4,7 +4,7 @@
  */
 import type { BalancerName, Liveness, NodeId } from '@rollcall/protocol';
 import { placesOf } from '../ownership/context-ownership.ts';
-import type { NodeRecord, NodeView } from './node-record.ts';
+import { isMissing, type NodeRecord, type NodeView } from './node-record.ts';
 import { SortedNames } from './sorted-names.ts';
 import { WeightBounds } from './weight-bounds.ts';
 
@@ -23,6 +23,7 @@ export class NodeIndex {
   readonly weights: WeightBounds = new WeightBounds();
   // Sets keep the order of insertion: the first node has been gone for the longest time.
   readonly #goneByOwner = new Map<string, Set<NodeRecord>>();
+  readonly #missing = new Set<NodeRecord>();
   #lastIndex = -1;
 
   get(id: NodeId): NodeRecord | undefined {
@@ -92,6 +93,11 @@ export class NodeIndex {
     return this.#goneByOwner.get(owner) ?? NONE;
   }
 
+  /** Missing nodes, the longest missing first. */
+  get missing(): ReadonlySet<NodeRecord> {
+    return this.#missing;
+  }
+
   nextIndex(): number {
     this.#lastIndex += 1;
     return this.#lastIndex;
@@ -155,6 +161,8 @@ export class NodeIndex {
       if (key !== undefined) addTo(this.#places, key, by * placesOf(registration));
       return;
     }
+    if (by === 1 && isMissing(record)) this.#missing.add(record);
+    else this.#missing.delete(record);
     const gone = this.#goneByOwner.get(owner) ?? new Set();
     if (by === 1) gone.add(record);
     else gone.delete(record);

@@ -59,6 +59,13 @@ export interface Overrides {
   readonly redirectTo: NodeId | undefined;
 }
 
+/** An operator's note that a missing node is known. */
+export interface Acknowledgement {
+  readonly by: string;
+  readonly reason: string | undefined;
+  readonly atMs: number;
+}
+
 /** Why a node that was up is suspect. */
 export type SuspectReason = 'silent' | 'disconnected' | 'unresponsive' | 'restarted';
 
@@ -125,6 +132,8 @@ export interface NodeView {
   readonly goneAtMs: number | undefined;
   /** Cause of its last absence; kept until it is in the feed again. */
   readonly goneCause: GoneCause | undefined;
+  /** An operator knows that it is missing; `undefined` before, and for nodes that are not missing. */
+  readonly acknowledged: Acknowledgement | undefined;
   /** The next time it is up counts as a return. */
   readonly isReturning: boolean;
   readonly returns: Returns;
@@ -211,6 +220,7 @@ export function freshRecord(seed: RecordSeed, nowMs: number): NodeRecord {
     inFeedSinceMs: undefined,
     goneAtMs: undefined,
     goneCause: undefined,
+    acknowledged: undefined,
     isReturning: false,
     returns: NO_RETURNS,
     upSinceMs: nowMs,
@@ -309,4 +319,14 @@ export function isStandby(node: NodeView): boolean {
 /** Whether the node takes new sessions in the first place: it is ready, and not held down. */
 export function takesNew({ isReady, returns }: NodeView): boolean {
   return isReady && returns.flapping?.heldUntilMs === undefined;
+}
+
+/** True for a node that is gone and had no reason to go: it has not left, and nobody has removed it. */
+export function isMissing({ kind, liveness, goneCause }: NodeView): boolean {
+  return kind === 'agent' && liveness === 'gone' && goneCause !== 'left' && goneCause !== 'removed';
+}
+
+/** When a gone node is forgotten; `undefined`: not by time, because it is missing and no operator has acknowledged that. */
+export function forgetAtMs(node: NodeView, { rememberMs }: { readonly rememberMs: number }): number | undefined {
+  return isMissing(node) && node.acknowledged === undefined ? undefined : node.goneAtMs! + rememberMs;
 }

@@ -183,6 +183,9 @@ function recordFrom(state: RegistryState, stored: StoredNode, toMs: ToMs): NodeR
   node.inFeedSinceMs = node.liveness === 'suspect' ? node.registeredAtMs : undefined;
   node.goneAtMs = goneAtMs;
   node.goneCause = goneCause;
+  const { acknowledged } = stored;
+  if (acknowledged !== undefined)
+    node.acknowledged = { by: acknowledged.by, reason: acknowledged.reason, atMs: toMs(acknowledged.atUnixMs) };
   return node;
 }
 

@@ -37,7 +37,7 @@ import { recordKey } from '../../store/record-key.ts';
 import type { StoredRecord } from '../../store/store.ts';
 import type { Hint } from '../balancer-settings.ts';
 import type { QuotaStanding } from '../commands.ts';
-import type { NodeKind, NodeView, Overrides, SettledStart } from '../node/node-record.ts';
+import { forgetAtMs, type NodeKind, type NodeView, type Overrides, type SettledStart } from '../node/node-record.ts';
 import { isInFeed } from '../node/node-status.ts';
 import type { RegistryState } from '../registry-state.ts';
 
@@ -79,8 +79,8 @@ function recordOf(state: RegistryState, key: string, nowUnixMs: number): StoredR
   if (kind === 'balancer') return balancerRecord(state, key, name, nowUnixMs);
   const node = state.nodes.get(name as NodeId);
   if (!node) return undefined;
-  const goneAtMs = absentSinceMs(node);
-  const expiry = goneAtMs === undefined ? {} : { expiresAtUnixMs: toUnixMs(goneAtMs + state.options.rememberMs) };
+  const forgottenAtMs = node.liveness === 'gone' ? forgetAtMs(node, state.options) : undefined;
+  const expiry = forgottenAtMs === undefined ? {} : { expiresAtUnixMs: toUnixMs(forgottenAtMs) };
   if (kind === 'node') {
     const [incarnation, generation] = state.stored.get(key) ?? [0, 0];
     const version = [
@@ -146,6 +146,13 @@ function nodeValue(node: NodeView, toUnixMs: (atMs: number) => number): unknown 
     registeredAtUnixMs: toUnixMs(node.registeredAtMs),
     ...(node.settledStarts.length > 0 && { settledStarts: node.settledStarts }),
     ...(goneAtMs !== undefined && { goneAtUnixMs: toUnixMs(goneAtMs), goneCause: node.goneCause }),
+    ...(node.acknowledged && {
+      acknowledged: {
+        by: node.acknowledged.by,
+        reason: node.acknowledged.reason,
+        atUnixMs: toUnixMs(node.acknowledged.atMs),
+      },
+    }),
   };
 }
 
@@ -228,6 +235,13 @@ export interface StoredNode {
   readonly settledStarts: readonly SettledStart[];
   readonly goneAtUnixMs: number | undefined;
   readonly goneCause: GoneCause | undefined;
+  readonly acknowledged: StoredAcknowledgement | undefined;
+}
+
+export interface StoredAcknowledgement {
+  readonly by: string;
+  readonly reason: string | undefined;
+  readonly atUnixMs: number;
 }
 
 /** The record of an operator's status and overrides for one node in the store. */
@@ -279,8 +293,15 @@ export function readStoredNode(value: unknown): StoredNode | undefined {
       settledStarts: fields.objects('settledStarts', 16, readStart) ?? [],
       goneAtUnixMs: fields.number('goneAtUnixMs', INSTANT),
       goneCause: fields.oneOf('goneCause', GONE_CAUSES),
+      acknowledged: readAcknowledgement(fields.object('acknowledged')),
     };
   });
+}
+
+function readAcknowledgement(fields: Fields | undefined): StoredAcknowledgement | undefined {
+  const by = fields?.text('by', 256);
+  if (fields === undefined || by === undefined) return undefined;
+  return { by, reason: fields.text('reason', 256), atUnixMs: fields.number('atUnixMs', INSTANT) ?? 0 };
 }
 
 function readStart(fields: Fields): SettledStart | undefined {

@@ -11,7 +11,7 @@ import { inSeconds, loadFactor } from '@rollcall/protocol';
 import { copiesResource } from '../failing-copies.ts';
 import type { Drain } from '../node/drain.ts';
 import type { LivenessReason, NodeView, RequestedStatus } from '../node/node-record.ts';
-import { contextStatus, effectiveStatus, isStandby, weightOf } from '../node/node-record.ts';
+import { contextStatus, effectiveStatus, isMissing, isStandby, weightOf } from '../node/node-record.ts';
 import { sessionNumbers } from '../node/session-numbers.ts';
 import { weightWarning } from '../node/weight-bounds.ts';
 import type { RegistryState } from '../registry-state.ts';
@@ -49,7 +49,7 @@ export function nodeResource(state: RegistryState, id: NodeId, now: Now): NodeRe
     status: effectiveStatus(node),
     wanted: statusResource(node.operatorStatus, now),
     reported: statusResource(node.nodeStatus, now),
-    liveness: node.liveness,
+    liveness: isMissing(node) ? 'missing' : node.liveness,
     ...(node.livenessReason !== undefined && { livenessReason: inWords(node, node.livenessReason, now.nowMs) }),
     ...(state.isReported(node) && { heardBy: node.reportedBy }),
     ...(registration.readyPath !== undefined && { readyPath: registration.readyPath }),
@@ -88,6 +88,13 @@ export function nodeResource(state: RegistryState, id: NodeId, now: Now): NodeRe
     registeredAtUnixMs: toUnixMs(node.registeredAtMs, now),
     silentMs: node.kind === 'static' ? -1 : Math.max(0, Math.round(now.nowMs - node.heardAtMs)),
     ...(node.goneAtMs !== undefined && { goneAtUnixMs: toUnixMs(node.goneAtMs, now) }),
+    ...(node.acknowledged && {
+      acknowledged: {
+        by: node.acknowledged.by,
+        ...(node.acknowledged.reason !== undefined && { reason: node.acknowledged.reason }),
+        atUnixMs: toUnixMs(node.acknowledged.atMs, now),
+      },
+    }),
     ...(drain !== undefined && { drain: drainProgress(state, node, drain, now) }),
     warnings: [node.settingsFault, node.addressFault, weightWarning(node)].filter((one) => one !== undefined),
   };
