@@ -154,7 +154,7 @@ test('status, metrics and log report a certificate that ends within 14 days', as
   const { site } = await startTlsSite(t, 5);
   assert.match(
     (await site.cli('status')).stdout,
-    /^! The certificate of the control port, .*, expires at .*, in 4 days/m,
+    /^! risk \(certificate, for \S+\): The certificate of the control port, .*, expires at .*, in 4 days/m,
   );
   await until(() => /a certificate expires soon/.test(site.log), 'the log does not warn');
   const metrics = await new Promise<string>((resolve, reject) => {

@@ -107,7 +107,10 @@ test('a ready page fails and recovers under traffic: no failed request, sessions
   assert.deepEqual([...(await homes(20))], ['two']);
   for (const [words, text] of [
     [['nodes'], /^one .* up, not ready .* answers 503 at \/health$/m],
-    [['status'], /^! Not ready: one \(answers 503 at \/health\)\. New sessions go elsewhere/m],
+    [
+      ['status'],
+      /^! risk \(not-ready, for \S+\): Not ready: one \(answers 503 at \/health\)\. New sessions go elsewhere/m,
+    ],
     [['explain', 'one'], /^ {2}it answers 503 at \/health: it keeps its sessions, and new ones go elsewhere/m],
   ] as const)
     assert.match((await site.cli(...words)).stdout, text);

@@ -47,7 +47,7 @@ test('the sentence depends on the stage between connection and answer', async (t
   assert.deepEqual(coded('ECONNRESET').stage, 'other');
   assert.deepEqual(failedAttempt(new DOMException('late', 'TimeoutError'), url), {
     stage: 'silent',
-    sentence: `no answer from ${url} in time`,
+    sentence: `no answer from ${url} in time: the coordinator is frozen or overloaded, its machine cannot be reached, or another program listens there`,
   });
   assert.match(failedAttempt(new Error('wrong Sec-WebSocket-Accept'), url).sentence, /^no coordinator at /);
   const port = await listening(

@@ -37,7 +37,10 @@ function noCoordinator(stage: Stage, cause: string, url: string): NoCoordinator 
     case 'unconnected':
       return { stage, sentence: `cannot connect to ${address}: ${cause}` };
     case 'silent':
-      return { stage, sentence: `no answer from ${address} in time` };
+      return {
+        stage,
+        sentence: `no answer from ${address} in time: the coordinator is frozen or overloaded, its machine cannot be reached, or another program listens there`,
+      };
     case 'tls':
       return { stage, sentence: `connected to ${address}, but ${isOfPort(cause) ? '' : 'TLS failed: '}${cause}` };
     case 'other':

@@ -53,9 +53,9 @@ export class Unanswered {
 
   failure(): CliFailure {
     const sentences = this.#found.map(({ sentence }) => sentence).join('; ');
-    // For a coordinator with a wrong certificate, the advice to start or name one is wrong.
-    const isOnlyTls = this.#found.every(({ stage }) => stage === 'tls');
-    const advice = isOnlyTls ? '' : '; start one with `rollcall up`, or name it with --coordinator or ROLLCALL_URL';
+    // For a coordinator with a wrong certificate, or one that is frozen, the advice to start or name one is wrong.
+    const isThere = this.#found.every(({ stage }) => stage === 'tls' || stage === 'silent');
+    const advice = isThere ? '' : '; start one with `rollcall up`, or name it with --coordinator or ROLLCALL_URL';
     return new CliFailure(sentences + advice, EXIT.unreachable);
   }
 }

@@ -37,6 +37,8 @@ import { ControlTlsPorts } from './network/control-tls.ts';
 import { IdleConnections } from './network/idle-connections.ts';
 import { believeProxies } from './network/peer.ts';
 import { UnreadAnswers } from './network/unread-answers.ts';
+import { ProblemTimes } from './problem-times.ts';
+import { lookForProblems } from './problems.ts';
 import { SupervisedProcesses } from './supervised-processes.ts';
 import { SharedSync } from './sync/shared-sync.ts';
 import { StoreSync } from './sync/store-sync.ts';
@@ -67,6 +69,8 @@ export interface Coordinator {
 /** Upper bound of nodes. Twice as many connections are allowed, because new processes overlap with the old ones. */
 const MAX_NODES = 10_000;
 /** Interval of the samples for requests per second, milliseconds. */
+/** Interval at which problems are looked for, also while no client reads them, milliseconds. */
+const LOOK_MS = 5_000;
 const SAMPLE_MS = 1_000;
 
 /**
@@ -275,7 +279,10 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       controlUrl,
       isReady: () => isReady,
       ending: ending.signal,
+      problemTimes: new ProblemTimes(),
     };
+    const looks = setInterval(() => lookForProblems(dependencies), LOOK_MS);
+    closers.push(() => clearInterval(looks));
     const app = await createAdminApp(dependencies);
     closers.push(
       () => app.close(),

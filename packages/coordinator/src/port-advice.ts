@@ -15,6 +15,11 @@ const MAX_NAMED = 3;
 /** Causes that an operator or the nodes intended: they need no advice. */
 const MEANT: ReadonlySet<UnservedCause> = new Set(['left', 'removed']);
 
+/** True for a context without nodes by intention. */
+export function isMeant({ cause }: UnservedContext): boolean {
+  return MEANT.has(cause);
+}
+
 interface Report {
   readonly worker: string;
   readonly port: PortReport;
@@ -22,7 +27,7 @@ interface Report {
 
 /** Contexts that unintentionally have no node, each with the remedy. */
 export function unservedAdvice(unserved: readonly UnservedContext[]): string[] {
-  const sentences = unserved.filter(({ cause }) => !MEANT.has(cause)).map(unservedSentence);
+  const sentences = unserved.filter((context) => !isMeant(context)).map(unservedSentence);
   return bounded(sentences, moreUnservedSentence);
 }
 

@@ -173,3 +173,4 @@ export { memoryStore } from './store/memory-store.ts';
 export { recordKey } from './store/record-key.ts';
 export type { Store, StoredRecord, WriteOutcome } from './store/store.ts';
 export { isNewer } from './store/version.ts';
+export { type VerdictFigures, verdictOf } from './verdict/verdict.ts';

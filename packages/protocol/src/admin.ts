@@ -6,6 +6,7 @@
 import type { BalancerName, ContextPath, GroupName, HostPattern, NodeId, NodeUrl, Route } from './ids.ts';
 import type { FailingCopy, Failover, NodeProcess, Status, StickyHint, StickyMode, StickySettings } from './messages.ts';
 import type { FailoverCause, FeedLiveness, PortReport } from './node-states.ts';
+import type { Verdict } from './problems.ts';
 import type { RouteCookiePatch } from './route-cookie.ts';
 import type { BalancerLimits, LimitsPatch } from './time-limits.ts';
 
@@ -63,7 +64,7 @@ export interface DrainProgress {
 }
 
 /**
- * `gone`: it left, its term is over, or an operator has removed it. `missing`: gone without leave, as after a crash; it stays listed until it
+ * `gone`: it left, its term is over, or an operator has removed it. `missing`: gone without leave, as after a crash. It stays listed until it
  * returns, or until an operator has acknowledged it and 24 hours have passed.
  */
 export type ShownLiveness = Liveness | 'missing';
@@ -116,6 +117,10 @@ export interface NodeResource {
   readonly flapping?: { readonly count: number; readonly sinceUnixMs: number; readonly heldUntilUnixMs?: number };
   /** Observations of the workers. */
   readonly observed: {
+    /** About the last 30 seconds, weighted: requests, and the ratio of them that failed or were answered with 500 and above. */
+    readonly recent: { readonly requests: number; readonly errorRatio: number };
+    /** The last ejection within ten minutes; it may be over. `count` ejections in this time. */
+    readonly ejection?: { readonly reason: string; readonly sinceUnixMs: number; readonly count: number };
     readonly isEjected: boolean;
     readonly ejectedBy: readonly string[];
     readonly requests: number;
@@ -425,6 +430,8 @@ export interface StatusResource {
     readonly bytesOut: number;
   };
   readonly requestsPerSecond: number;
+  /** Everything that is wrong. Figures are those of the workers of this coordinator. */
+  readonly verdict: Verdict;
   /** Sentences an operator should read. */
   readonly advice: readonly string[];
 }

@@ -15,7 +15,7 @@ test('an empty cluster is described, not shown as an empty table', async (t) => 
     { words: 'balancer', out: 'no balancers: a balancer is created when its first node registers' },
     { words: 'logins', out: 'no browser is logged in' },
     { words: 'health', out: 'ready' },
-    { words: 'status', out: /\nnodes: 0 up, 0 suspect, 0 joining, 0 down, 0 gone; 0 sessions\n/ },
+    { words: 'status', out: /\nnodes: 0 up, 0 suspect, 0 joining, 0 down, 0 missing, 0 gone; 0 sessions\n/ },
   ]);
 });
 
@@ -102,7 +102,7 @@ const STATUS = {
   control: 'http://control',
   store: { kind: 'file', isReachable: true, sinceUnixMs: NOW, waiting: 0 },
   state: { directory: '/state', isWritable: true },
-  nodes: { up: 2, suspect: 0, joining: 0, down: 1, gone: 0 },
+  nodes: { up: 2, suspect: 0, joining: 0, down: 1, missing: 0, gone: 0 },
   sessions: 4,
   sessionsSeenOnce: 0,
   totals: { requests: 10, failed: 1, retries: 2, failovers: 3, unavailable: 4 },
@@ -113,9 +113,18 @@ const STATUS = {
   parked: { requests: 0, oldestMs: 0 },
   workers: [],
   processes: [],
+  verdict: { line: 'All well', problems: [] },
   advice: [],
 };
 const WORKER = { worker: 'w1', pid: 9, revision: 7, isCurrent: true, requests: 5, inFlight: 1, connections: 2 };
+const PROBLEM = {
+  kind: 'unserved',
+  level: 'outage',
+  message: 'no node can serve /a',
+  effect: 'visitors get 503',
+  remedy: 'start one',
+  sinceUnixMs: NOW - 5_000,
+};
 const context = (path: string) => ({ path, host: '*', balancer: 'shop', sinceUnixMs: NOW - 5_000 });
 
 /** A worker with certificates that end in one day, two days and so on. */
@@ -170,7 +179,7 @@ const STATUS_LINES: readonly (readonly [what: string, change: object, line: stri
     { processes: [withCertificates('/a.pem', '/b.pem')] },
     /^site certificates: 2, the first to end is \/a\.pem: expires in 1d/,
   ],
-  ['the nodes', {}, 'nodes: 2 up, 0 suspect, 0 joining, 1 down, 0 gone; 4 sessions'],
+  ['the nodes', {}, 'nodes: 2 up, 0 suspect, 0 joining, 1 down, 0 missing, 0 gone; 4 sessions'],
   ['the requests', {}, 'requests: 10 in all, 1.3/s; 1 failed, 2 retries, 3 failovers, 4 found no node'],
   [
     'one parked request',
@@ -192,11 +201,14 @@ const STATUS_LINES: readonly (readonly [what: string, change: object, line: stri
     { remembered: ['/a', '/b', '/c', '/d', '/e', '/f', '/g'].map(context) },
     /\/e on \* \(balancer shop, for 5s\) and 2 more$/,
   ],
+  ['the verdict', {}, 'All well'],
   [
-    'a context that is not served',
-    { unserved: [{ ...context('/a'), cause: 'all-down', message: 'no node is up.', remedy: 'start one' }] },
-    '! /a on * (balancer shop) is not served, all-down: no node is up.',
+    'a problem',
+    { verdict: { line: '', problems: [PROBLEM] } },
+    '! outage (unserved, for 5s): no node can serve /a; visitors get 503',
   ],
+  ['a remedy', { verdict: { line: '', problems: [PROBLEM] } }, '  to do: start one'],
+  ['further problems', { verdict: { line: '', problems: [PROBLEM], more: 3 } }, 'and 3 more problems'],
   ['no worker', {}, 'no proxy worker is connected'],
   ['a worker', { workers: [WORKER] }, /^w1 +9 +7 +yes +5 +1 +2$/],
   ['a worker that is behind', { workers: [{ ...WORKER, isCurrent: false }] }, /^w1 +9 +7 +no /],
@@ -210,7 +222,6 @@ const STATUS_LINES: readonly (readonly [what: string, change: object, line: stri
     { processes: [{ name: 'worker 1', sinceUnixMs: NOW - 1_000, restarts: 1 }] },
     /^worker 1 +- +1s +1$/,
   ],
-  ['advice', { advice: ['Add a node.'] }, '! Add a node.'],
 ];
 
 for (const [what, change, line] of STATUS_LINES)
@@ -229,10 +240,24 @@ test('status leaves out what is as usual', async (t) => {
   const change = {
     workers: [WORKER],
     processes: [{ name: 'worker 1', pid: 5, sinceUnixMs: NOW, restarts: 0 }],
-    advice: ['No node serves /a.', '2 more contexts are not served: see unserved in /v1/status.'],
   };
   const { stdout } = await commandWithAnswers(t, 'status', { 'GET /v1/status': { ...STATUS, ...change } });
   assert.doesNotMatch(stdout, /parked|certificate|state \/|contexts without|PROCESS|^!|quota|no proxy worker/m);
+});
+
+const EXITS: readonly (readonly [verdict: object | undefined, code: number])[] = [
+  [{ line: '', problems: [] }, 0],
+  [{ line: '', problems: [{ ...PROBLEM, kind: 'draining', level: 'planned' }] }, 0],
+  [{ line: '', level: 'harm', problems: [{ ...PROBLEM, kind: 'errors', level: 'harm' }] }, 5],
+  [{ line: '', level: 'outage', problems: [PROBLEM] }, 6],
+  [undefined, 1],
+];
+
+test('status --exit-code is 5 with problems, and 6 without an eligible node', async (t) => {
+  for (const [verdict, expected] of EXITS) {
+    const { code } = await commandWithAnswers(t, 'status --exit-code', { 'GET /v1/status': { ...STATUS, verdict } });
+    assert.equal(code, expected, JSON.stringify(verdict));
+  }
 });
 
 const EXPLAINED = {

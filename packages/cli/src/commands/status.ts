@@ -1,23 +1,60 @@
 import {
   compactDuration,
-  isUnservedAdvice,
+  problemText,
   type QuotaResource,
   type StatusResource,
   sessionsText,
+  type Verdict,
 } from '@rollcall/protocol';
 import { Command } from 'commander';
+import { CliFailure, EXIT } from '../exit.ts';
 import { table } from '../format.ts';
 import { addReaderFlags, clientFor, printJson, type ReaderFlags } from './reader-flags.ts';
 
-/** `rollcall status`: the coordinator, its workers, and problems. */
+const HELP = `
+The first line is the verdict. Then each problem with its effect on users, the time since it exists, and what to do. Figures are those of the
+workers of this coordinator.
+
+With --exit-code: 0 all well, 5 problems, 6 a context that no node can serve. Planned work, such as a drain, is no problem.
+`;
+
+/** `rollcall status`: the verdict, problems with their remedies, then the coordinator and its workers. */
 export function statusCommand(): Command {
-  return addReaderFlags(new Command('status').description('show the coordinator and its workers')).action(
-    async (flags: ReaderFlags) => {
+  return addReaderFlags(new Command('status').description('show what is wrong, the coordinator and its workers'))
+    .option('--exit-code', 'exit code 5 with problems, 6 when no node can serve a context (default: 0)')
+    .addHelpText('after', HELP)
+    .action(async (flags: ReaderFlags & { readonly exitCode?: boolean }) => {
       const status = await (await clientFor(flags)).get<StatusResource>('/v1/status');
       if (flags.json) printJson(status);
       else process.stdout.write(`${statusText(status)}\n`);
-    },
-  );
+      if (flags.exitCode) process.exitCode = exitCodeOf(status.verdict);
+    });
+}
+
+/** Coordinators of earlier releases make no verdict. */
+function exitCodeOf(verdict: Verdict | undefined): number {
+  if (verdict === undefined)
+    throw new CliFailure('the coordinator makes no verdict, because it is of an earlier release', EXIT.failed);
+  const { level, problems } = verdict;
+  if (problems.some(({ kind }) => kind === 'unserved')) return EXIT.unserved;
+  return level === undefined ? EXIT.ok : EXIT.problems;
+}
+
+/** The verdict, then each problem. */
+function verdictLines({ line, problems, more = 0 }: Verdict, nowUnixMs: number): string[] {
+  return [
+    line,
+    ...problems.flatMap((problem) => {
+      const { level, kind, sinceUnixMs, remedy } = problem;
+      const age = sinceUnixMs === undefined ? '' : `, for ${compactDuration(Math.max(0, nowUnixMs - sinceUnixMs))}`;
+      return [
+        `${level === 'planned' ? '-' : '!'} ${level} (${kind}${age}): ${problemText(problem)}`,
+        ...(remedy === undefined ? [] : [`  to do: ${remedy}`]),
+      ];
+    }),
+    ...(more > 0 ? [`and ${more} more problems`] : []),
+    '',
+  ];
 }
 
 function endText(leftMs: number): string {
@@ -92,12 +129,10 @@ function sharingLines({ sharing, nowUnixMs }: StatusResource): string[] {
 }
 
 function statusText(status: StatusResource): string {
-  const { controlCertificate, nodes, parked, quotas, remembered, state, store, totals, unserved } = status;
+  const verdict: Verdict | undefined = status.verdict;
+  const { controlCertificate, nodes, parked, quotas, remembered, state, store, totals } = status;
   const lines = [
-    ...unserved.map(
-      ({ balancer, host, path, cause, message, remedy }) =>
-        `! ${path} on ${host} (balancer ${balancer}) is not served, ${cause}: ${message}\n  to do: ${remedy}`,
-    ),
+    ...(verdict === undefined ? [] : verdictLines(verdict, status.nowUnixMs)),
     `${status.name} ${status.version}, up ${compactDuration(status.nowUnixMs - status.startedAtUnixMs)}, revision ${status.revision}${status.isSettled ? '' : ', not settled yet'}`,
     `site ${status.proxy}, control ${status.control}`,
     ...(controlCertificate === undefined
@@ -113,7 +148,7 @@ function statusText(status: StatusResource): string {
       : [
           `state ${state.directory}: not writable for ${compactDuration(status.nowUnixMs - (state.sinceUnixMs ?? status.nowUnixMs))} (${state.lastError ?? 'unknown error'})`,
         ]),
-    `nodes: ${nodes.up} up, ${nodes.suspect} suspect, ${nodes.joining} joining, ${nodes.down} down, ${nodes.gone} gone; ${sessionsText(status.sessions, status.sessionsSeenOnce)}`,
+    `nodes: ${nodes.up} up, ${nodes.suspect} suspect, ${nodes.joining} joining, ${nodes.down} down, ${nodes.missing} missing, ${nodes.gone} gone; ${sessionsText(status.sessions, status.sessionsSeenOnce)}`,
     `requests: ${totals.requests} in all, ${status.requestsPerSecond.toFixed(1)}/s; ${totals.failed} failed, ${totals.retries} retries, ${totals.failovers} failovers, ${totals.unavailable} found no node`,
     ...quotaLines(quotas),
     ...(remembered.length === 0 ? [] : [rememberedText(remembered, status.nowUnixMs)]),
@@ -147,7 +182,5 @@ function statusText(status: StatusResource): string {
     ]);
     lines.push(table(['PROCESS', 'PID', 'UP', 'RESTARTS', 'LAST REASON'], rows));
   }
-  // All contexts that are not served are listed above.
-  const advice = status.advice.filter((sentence) => !isUnservedAdvice(sentence));
-  return [...lines, ...advice.map((sentence) => `! ${sentence}`)].join('\n');
+  return lines.join('\n');
 }

@@ -1,6 +1,7 @@
 /** Table of the metrics that have no row per node. */
 import { REFUSALS } from '@rollcall/feed';
 import { RESTART_REASONS } from '@rollcall/protocol';
+import { lookForProblems } from '../problems.ts';
 import type { Dependencies } from './dependencies.ts';
 
 const LIVENESSES = ['up', 'suspect', 'joining', 'down', 'missing', 'gone'] as const;
@@ -30,6 +31,13 @@ export const CLUSTER_METRICS: readonly ClusterMetric[] = [
       const counts = cluster.registry.counts();
       return LIVENESSES.map((liveness) => [{ liveness }, counts[liveness]]);
     },
+  },
+  {
+    name: 'rollcall_problems',
+    type: 'gauge',
+    help: 'Problems of rollcall status by kind, level and balancer; level planned: work of operators, no problem',
+    labels: ['kind', 'level', 'balancer'],
+    value: problemRows,
   },
   {
     name: 'rollcall_nodes_flapping',
@@ -286,4 +294,18 @@ function flappingNodes({ cluster }: Dependencies): number {
   let count = 0;
   for (const { liveness, returns } of cluster.registry.nodes()) if (liveness !== 'gone' && returns.flapping) count += 1;
   return count;
+}
+
+/** Most rows of problems: a cluster may have thousands of balancers. */
+const MAX_PROBLEM_ROWS = 1_000;
+
+function problemRows(dependencies: Dependencies): MetricRow[] {
+  const rows = new Map<string, [labels: MetricRow[0], value: number]>();
+  for (const { kind, level, balancer = '' } of lookForProblems(dependencies)) {
+    const key = `${kind} ${level} ${balancer}`;
+    const row = rows.get(key);
+    if (row !== undefined) row[1] += 1;
+    else if (rows.size < MAX_PROBLEM_ROWS) rows.set(key, [{ kind, level, balancer }, 1]);
+  }
+  return [...rows.values()];
 }

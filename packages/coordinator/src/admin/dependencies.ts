@@ -15,6 +15,7 @@ import type { FeedServer } from '../feed/feed-server.ts';
 import type { StateDirectory } from '../files/state-directory.ts';
 import type { IdleConnections } from '../network/idle-connections.ts';
 import type { UnreadAnswers } from '../network/unread-answers.ts';
+import type { ProblemTimes } from '../problem-times.ts';
 import type { SupervisedProcesses } from '../supervised-processes.ts';
 import type { SharedSync } from '../sync/shared-sync.ts';
 import type { StoreSync } from '../sync/store-sync.ts';
@@ -54,4 +55,5 @@ export interface Dependencies {
   readonly isReady: () => boolean;
   /** Aborted at shutdown, which ends the open-ended answers. */
   readonly ending: AbortSignal;
+  readonly problemTimes: ProblemTimes;
 }

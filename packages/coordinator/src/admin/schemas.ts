@@ -22,6 +22,8 @@ import type {
   NodeResource,
   NodesResource,
   Problem,
+  ProblemKind,
+  ProblemLevel,
   ReloadResult,
   ScaleBody,
   ScaleResult,
@@ -36,6 +38,8 @@ import {
   MAX_LIMIT_PATHS,
   MAX_REASON_CHARACTERS,
   MAX_WISH_MS,
+  PROBLEM_KINDS,
+  PROBLEM_LEVELS,
   TIME_LIMIT_KEYS,
   TTL_MS,
 } from '@rollcall/protocol';
@@ -415,6 +419,8 @@ export const NodeSchema: TUnsafe<NodeResource> = answer<NodeResource>()(
       ),
     ),
     observed: Type.Object({
+      recent: Type.Object({ requests: Type.Number(), errorRatio: Type.Number() }),
+      ejection: Type.Optional(Type.Object({ reason: Type.String(), sinceUnixMs: Type.Number(), count: Type.Number() })),
       isEjected: Type.Boolean(),
       ejectedBy: Type.Array(Type.String()),
       requests: Type.Number(),
@@ -780,6 +786,29 @@ export const StatusSchema: TUnsafe<StatusResource> = answer<StatusResource>()(
       bytesOut: Type.Number(),
     }),
     requestsPerSecond: Type.Number(),
+    verdict: Type.Object(
+      {
+        line: Type.String(),
+        level: Type.Optional(Type.Union([Type.Literal('outage'), Type.Literal('harm'), Type.Literal('risk')])),
+        problems: Type.Array(
+          Type.Object({
+            kind: Type.Unsafe<ProblemKind>(Type.Union(PROBLEM_KINDS.map((kind) => Type.Literal(kind)))),
+            level: Type.Unsafe<ProblemLevel>(Type.Union(PROBLEM_LEVELS.map((level) => Type.Literal(level)))),
+            balancer: Type.Optional(Type.String()),
+            nodes: Type.Optional(Type.Array(Type.String())),
+            message: Type.String(),
+            effect: Type.Optional(Type.String({ description: 'what users notice' })),
+            remedy: Type.Optional(Type.String()),
+            sinceUnixMs: Type.Optional(Type.Number()),
+          }),
+        ),
+        more: Type.Optional(Type.Number({ description: 'further problems' })),
+      },
+      {
+        description:
+          'everything that is wrong, the gravest first; figures are those of the workers of this coordinator',
+      },
+    ),
     advice: Type.Array(Type.String()),
   }),
 );

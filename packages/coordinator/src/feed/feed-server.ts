@@ -244,6 +244,7 @@ export class FeedServer {
         if (balancer === undefined) return;
         const sentence = observedSentence(worker, id, what, reason);
         this.#options.history.note({ type: what, node: id, balancer, message: sentence, by: worker });
+        if (what === 'ejected') this.#options.cluster.apply({ type: 'ejected', id, reason });
         if (what === 'not-allowed') this.#options.cluster.apply({ type: 'address-refused', id, message: reason });
         break;
       }

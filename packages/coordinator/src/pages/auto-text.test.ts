@@ -32,7 +32,7 @@ const status: StatusResource = {
       loopDelayMs: 0,
     },
   ],
-  nodes: { up: 0, suspect: 0, joining: 0, down: 0, gone: 0 },
+  nodes: { up: 0, suspect: 0, joining: 0, down: 0, missing: 0, gone: 0 },
   quotas: [],
   remembered: [],
   parked: { requests: 0, oldestMs: 0 },
@@ -41,6 +41,7 @@ const status: StatusResource = {
   sessionsSeenOnce: 0,
   totals: { requests: 5, failed: 0, retries: 0, failovers: 0, moved: 0, unavailable: 0, bytesIn: 0, bytesOut: 10_240 },
   requestsPerSecond: 0.5,
+  verdict: { line: '', problems: [] },
   advice: [],
 };
 

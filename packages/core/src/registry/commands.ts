@@ -195,6 +195,14 @@ export interface AcknowledgeCommand {
   readonly reason?: string;
 }
 
+/** A worker gives a node no new work, because of failed requests, errors or slow answers. */
+export interface EjectedCommand {
+  readonly type: 'ejected';
+  readonly id: NodeId;
+  /** For people. */
+  readonly reason: string;
+}
+
 /** Forgets remembered contexts. Without a path: all; without a host: contexts of every host. A repeat changes nothing. */
 export interface ForgetContextsCommand {
   readonly type: 'forget-contexts';
@@ -356,6 +364,7 @@ export type Command =
   | PatchNodeCommand
   | RemoveCommand
   | AcknowledgeCommand
+  | EjectedCommand
   | ScaleCommand
   | ForgetContextsCommand
   | BalancerSettingsCommand

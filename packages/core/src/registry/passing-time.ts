@@ -147,12 +147,13 @@ export function stickySeen(state: RegistryState, command: StickySeenCommand): Re
 export function observe(state: RegistryState, command: ObserveCommand): Rejection | undefined {
   const { worker, revision, nodes, failovers = [] } = command;
   const known = nodes.filter(({ id }) => state.nodes.get(id) !== undefined);
-  const requests = state.workers.observe(worker, revision, state.journal.revision, known);
-  if (requests === undefined) return rejected('not-registered', `worker ${worker} has not joined`);
+  const outcomes = state.workers.observe(worker, revision, state.journal.revision, known);
+  if (outcomes === undefined) return rejected('not-registered', `worker ${worker} has not joined`);
   state.failovers.add(worker, failovers);
   for (const [i, { id }] of known.entries()) {
     const { balancer } = state.nodes.get(id)!.registration;
-    state.traffic.add(worker, balancer, id, requests[i]!, state.nowMs);
+    state.traffic.add(worker, balancer, id, outcomes[i]!.requests, state.nowMs);
+    state.outcomes.add(id, outcomes[i]!, state.nowMs);
   }
   for (const node of [...state.draining]) state.judgeDrains(node);
   return undefined;

@@ -30,6 +30,7 @@ import { ContextOwnership } from './ownership/context-ownership.ts';
 import { RouteOwnership } from './ownership/route-ownership.ts';
 import { RememberedContexts } from './views/remembered-contexts.ts';
 import { FailoverCounters } from './workers/failover-counters.ts';
+import { NodeOutcomes } from './workers/node-outcomes.ts';
 import { StickyFindings } from './workers/sticky-findings.ts';
 import { Traffic } from './workers/traffic.ts';
 import { withUseElsewhere } from './workers/use-elsewhere.ts';
@@ -60,6 +61,7 @@ export class RegistryState {
   readonly #emptySinceMs = new Map<BalancerName, number>();
   readonly workers: WorkerCounterTable;
   readonly traffic: Traffic = new Traffic();
+  readonly outcomes: NodeOutcomes = new NodeOutcomes();
   readonly sticky: StickyFindings = new StickyFindings();
   readonly ports: PortReports = new PortReports();
   readonly failovers: FailoverCounters;
@@ -372,6 +374,7 @@ export class RegistryState {
     this.endedElsewhere.delete(node.id);
     this.workers.forget(node.id);
     this.traffic.forgetNode(node.id);
+    this.outcomes.forget(node.id);
     this.touchNodeRecord(node);
     this.touchOverrideRecord(node);
     this.emit({ type: 'forgotten', id: node.id, balancer, route });

@@ -468,6 +468,7 @@ void test('each worker reports its own counters of a node, and the resource has 
   const at = { nowMs: 2_000, nowUnixMs: NOW_UNIX_MS };
   const resource = registry.resource(N1, at)!;
   assert.deepEqual(resource.observed, {
+    recent: { requests: 0, errorRatio: 0 },
     isEjected: true,
     ejectedBy: ['w2'],
     requests: 40,

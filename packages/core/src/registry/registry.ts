@@ -10,6 +10,7 @@ import type {
   BalancerName,
   BalancerPatch,
   BalancerResource,
+  ClusterProblem,
   CopiesResource,
   Fault,
   NodeExplanation,
@@ -56,6 +57,7 @@ import { type RecordChanges, takeRecords } from './records/stored-records.ts';
 import { register } from './registration.ts';
 import { RegistryState, rejected } from './registry-state.ts';
 import { explainNode } from './views/node-explanation.ts';
+import { nodeProblems } from './views/node-problems.ts';
 import { balancerResource, type Now, nodeResource } from './views/node-resource.ts';
 import { type ContextChoice, isChosen } from './views/remembered-contexts.ts';
 import { abandonedContexts, contextsWithTooFew, unservedContexts } from './views/unserved-contexts.ts';
@@ -355,6 +357,11 @@ export class Registry {
     };
   }
 
+  /** What is wrong with nodes, in no order. */
+  problems(now: Now): ClusterProblem[] {
+    return nodeProblems(this.#state, now);
+  }
+
   /** The intervals that agents receive with `registered`. */
   pace(): Pace {
     const { heartbeatMs, suspectMs, leaseMs } = this.#options;
@@ -416,6 +423,9 @@ function carryOut(state: RegistryState, command: Command): Rejection | undefined
       return remove(state, command);
     case 'acknowledge':
       return acknowledge(state, command);
+    case 'ejected':
+      if (state.nodes.get(command.id)) state.outcomes.ejected(command.id, command.reason, state.nowMs);
+      return undefined;
     case 'balancer-settings':
       return balancerSettings(state, command);
     case 'worker-joined':

@@ -137,7 +137,7 @@ void test('a node is suspect after 25 s of silence, and its port decides after t
   proxy.advance(26_000);
   proxy.refusing.add('http://127.0.0.1:7001');
   proxy.advance(1_000);
-  assert.match(proxy.state('n1'), /^gone/);
+  assert.match(proxy.state('n1'), /^missing/);
   assert.equal(proxy.say('STATUS JVMRoute=n1&Load=50'), UNKNOWN('n1'));
 });
 
@@ -156,7 +156,7 @@ void test('the lease of a node is 60 s from its last sign of life', () => {
   };
   proxy.say('STATUS JVMRoute=n1&Load=50');
   assert.equal(silence(60), 'suspect');
-  assert.equal(silence(1), 'gone');
+  assert.equal(silence(1), 'missing');
 });
 
 void test('an unknown route is MEM, so that a node registers again', () => {

@@ -3,8 +3,8 @@
  * connections are checked. With 10,000 connections a sweep takes well under a millisecond, and no deadline needs to be finer. Expired
  * deadlines are handled a few at a time: closing a connection takes about 15 µs, and hundreds may expire together.
  *
- * Time in which this process did not run does not count: what has arrived meanwhile is still unread, and the other end may have been
- * stopped with the same machine. All deadlines move by it.
+ * Time in which this process did not run does not count. What has arrived in it is still unread, and the other end may have been stopped
+ * with the same machine. All deadlines move by it.
  */
 
 /** Time between sweeps: the longest delay of a deadline, milliseconds. */

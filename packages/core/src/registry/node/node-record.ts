@@ -321,7 +321,7 @@ export function takesNew({ isReady, returns }: NodeView): boolean {
   return isReady && returns.flapping?.heldUntilMs === undefined;
 }
 
-/** True for a node that is gone and had no reason to go: it has not left, and nobody has removed it. */
+/** True for a node that is gone and had no reason to go: it has not left, and no operator has removed it. */
 export function isMissing({ kind, liveness, goneCause }: NodeView): boolean {
   return kind === 'agent' && liveness === 'gone' && goneCause !== 'left' && goneCause !== 'removed';
 }

@@ -15,6 +15,7 @@ import { contextStatus, effectiveStatus, isMissing, isStandby, weightOf } from '
 import { sessionNumbers } from '../node/session-numbers.ts';
 import { weightWarning } from '../node/weight-bounds.ts';
 import type { RegistryState } from '../registry-state.ts';
+import type { EjectionView, RecentOutcomes } from '../workers/node-outcomes.ts';
 import { withUseElsewhere } from '../workers/use-elsewhere.ts';
 
 /** One instant on both clocks. */
@@ -65,6 +66,8 @@ export function nodeResource(state: RegistryState, id: NodeId, now: Now): NodeRe
       },
     }),
     observed: {
+      recent: recentResource(state.outcomes.recent(id, now.nowMs)),
+      ...ejectionResource(state.outcomes.ejection(id, now.nowMs), now),
       isEjected: counters.ejectedBy.length > 0,
       ejectedBy: counters.ejectedBy,
       requests: counters.requests,
@@ -98,6 +101,17 @@ export function nodeResource(state: RegistryState, id: NodeId, now: Now): NodeRe
     ...(drain !== undefined && { drain: drainProgress(state, node, drain, now) }),
     warnings: [node.settingsFault, node.addressFault, weightWarning(node)].filter((one) => one !== undefined),
   };
+}
+
+function recentResource({ requests, errors }: RecentOutcomes): NodeResource['observed']['recent'] {
+  const errorRatio = requests <= 0 ? 0 : Math.min(1, errors / requests);
+  return { requests: Math.round(requests * 10) / 10, errorRatio: Math.round(errorRatio * 1_000) / 1_000 };
+}
+
+function ejectionResource(ejection: EjectionView | undefined, now: Now): Pick<NodeResource['observed'], 'ejection'> {
+  if (ejection === undefined) return {};
+  const { reason, sinceMs, count } = ejection;
+  return { ejection: { reason, sinceUnixMs: toUnixMs(sinceMs, now), count } };
 }
 
 export function toUnixMs(atMs: number, { nowMs, nowUnixMs }: Now): number {

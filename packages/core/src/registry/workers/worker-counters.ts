@@ -5,6 +5,7 @@ import { hashesIn, type NodeCounters, type SessionSample, type WorkerSessions } 
 import type { NodeId } from '@rollcall/protocol';
 import { NodeSessions, type SampleFloors } from '../../sticky/node-sessions.ts';
 import { isOver, shiftedByStall } from '../liveness/lease.ts';
+import type { RecentOutcomes } from './node-outcomes.ts';
 
 interface WorkerRecord {
   readonly name: string;
@@ -92,7 +93,7 @@ export class WorkerCounterTable {
   /**
    * Takes a worker's counters; nodes that are not in `nodes` stay unchanged. `maxRevision` is the newest revision of this
    * coordinator: a larger one comes from an earlier coordinator and is ignored. The caller leaves out unknown nodes.
-   * Returns the requests of each node since the worker's last counters, in the order of `nodes`; `undefined` for an
+   * Returns what has happened to each node since the worker's last counters, in the order of `nodes`; `undefined` for an
    * unknown worker.
    */
   observe(
@@ -100,14 +101,14 @@ export class WorkerCounterTable {
     revision: number,
     maxRevision: number,
     nodes: readonly NodeCounters[],
-  ): readonly number[] | undefined {
+  ): readonly RecentOutcomes[] | undefined {
     const known = this.#workers.get(worker);
     if (!known) return undefined;
     if (revision <= maxRevision) known.revision = Math.max(known.revision, revision);
     return nodes.map((counters) => {
       const before = known.nodes.get(counters.id);
       known.nodes.set(counters.id, counters);
-      return requestsSince(before, counters);
+      return outcomesSince(before, counters);
     });
   }
 
@@ -243,9 +244,22 @@ export class WorkerCounterTable {
     return inFlight;
   }
 
+  /** Only the `latencyMs` of `counters`. */
+  latencyMs(id: NodeId): number {
+    let [sum, shares] = [0, 0];
+    for (const { nodes } of this.#workers.values()) {
+      const { latencyMs = -1, requests = 0 } = nodes.get(id) ?? {};
+      if (latencyMs < 0) continue;
+      const share = Math.max(1, requests);
+      sum += latencyMs * share;
+      shares += share;
+    }
+    return shares === 0 ? -1 : sum / shares;
+  }
+
   counters(id: NodeId, nowMs: number): NodeCounterSums {
     let [inFlight, tunnels, sessionsOfOne, requests, failures, serverErrors] = [0, 0, 0, 0, 0, 0];
-    let [newSessions, bytesToNode, bytesFromNode, latencySum, latencyShare, parked] = [0, 0, 0, 0, 0, 0];
+    let [newSessions, bytesToNode, bytesFromNode, parked] = [0, 0, 0, 0];
     const ejectedBy: string[] = [];
     for (const worker of this.#workers.values()) {
       const counters = worker.nodes.get(id);
@@ -260,14 +274,8 @@ export class WorkerCounterTable {
       newSessions += counters.newSessions;
       bytesToNode += counters.bytesToNode;
       bytesFromNode += counters.bytesFromNode;
-      if (counters.latencyMs >= 0) {
-        const share = Math.max(1, counters.requests);
-        latencySum += counters.latencyMs * share;
-        latencyShare += share;
-      }
       if (counters.isEjected) ejectedBy.push(worker.name);
     }
-    const latencyMs = latencyShare === 0 ? -1 : latencySum / latencyShare;
     return {
       inFlight,
       tunnels,
@@ -281,14 +289,18 @@ export class WorkerCounterTable {
       newSessions,
       bytesToNode,
       bytesFromNode,
-      latencyMs,
+      latencyMs: this.latencyMs(id),
       ejectedBy,
     };
   }
 }
 
 /** The first report on a node only sets the start of counting. A smaller total comes from a new process. */
-function requestsSince(before: NodeCounters | undefined, { requests }: NodeCounters): number {
-  if (before === undefined) return 0;
-  return requests >= before.requests ? requests - before.requests : requests;
+function outcomesSince(before: NodeCounters | undefined, now: NodeCounters): RecentOutcomes {
+  if (before === undefined) return { requests: 0, errors: 0 };
+  const start = now.requests >= before.requests ? before : { requests: 0, failures: 0, serverErrors: 0 };
+  return {
+    requests: now.requests - start.requests,
+    errors: now.failures - start.failures + now.serverErrors - start.serverErrors,
+  };
 }
