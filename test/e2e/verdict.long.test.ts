@@ -20,6 +20,9 @@ require('node:http').createServer((request, response) => {
   setTimeout(() => response.writeHead(Math.random() < ratio ? 500 : 200).end('x'), delayMs);
 }).listen(process.argv[1], '127.0.0.1');
 `;
+const VISITORS = 30;
+/** Ratio of requests that open a new session. */
+const FRESH_RATIO = 0.2;
 /** Pause between two requests of visitors, milliseconds. */
 const PAUSE_MS = 15;
 
@@ -46,13 +49,19 @@ async function night(t: { after(close: () => Promise<void>): void }, flags: read
     async () => (await resources()).filter(({ liveness }) => liveness === 'up').length === 3,
     'the nodes are not up',
   );
-  const visitors = setInterval(
-    () =>
-      get({ port: site.proxyPort, host: '127.0.0.1' }, (response) => response.resume()).on('error', () => {
-        // Not counted: this test is about what operators see.
-      }),
-    PAUSE_MS,
-  );
+  const cookies: (string | undefined)[] = Array.from({ length: VISITORS });
+  const visit = (): void => {
+    const visitor = Math.floor(Math.random() * VISITORS);
+    const cookie = Math.random() < FRESH_RATIO ? undefined : cookies[visitor];
+    const headers = cookie === undefined ? {} : { cookie };
+    get({ port: site.proxyPort, host: '127.0.0.1', headers }, (response) => {
+      response.resume();
+      cookies[visitor] = response.headers['set-cookie']?.[0]?.split(';')[0] ?? cookie;
+    }).on('error', () => {
+      // Not counted: this test is about what operators see.
+    });
+  };
+  const visitors = setInterval(visit, PAUSE_MS);
   t.after(async () => clearInterval(visitors));
   return {
     site,
@@ -85,7 +94,7 @@ test('a node that fails, one that is slow, a drain, a crash, a crash of all', { 
 
   await set('shop-2', 'ratio=0.6');
   const failing =
-    /^(?:1 problem|\d problems, the gravest): node shop-2 of balancer shop answers \d+ % of its requests with errors, the other nodes 0 %.*; .*sessions? .*$/;
+    /^(?:1 problem|\d problems, the gravest): node shop-2 of balancer shop answers \d+ % of its requests with errors, the other nodes 0 %.*; .*(?:sessions|visitors) get the errors$/;
   await named(failing, 5, /^rollcall_problems\{kind="errors",level="harm",balancer="shop"\} 1$/m);
   await set('shop-2', '');
   await named(/^All well/, 0, undefined);
