@@ -395,6 +395,116 @@ test('announced coordinators are connected too; one on another host over plain w
   assert.match(warnings[0]!.message, /add ws:\/\/unlisted\.invalid:1 to ROLLCALL_URL$/);
 });
 
+test('a running agent follows the list of coordinators: it connects to new ones and gives up others, without leave', async (t) => {
+  const list = await coordinators(t, 3, true);
+  const [first, second, third] = list.map(({ url }) => url) as [string, string, string];
+  const agent = newAgent([first]);
+  t.after(() => agent.leave());
+  const events = eventsOf(agent);
+  agent.start();
+  const peer = await accepted(list[0]!);
+  peer.send({ type: 'coordinators', coordinators: [first, second] });
+  const other = await accepted(list[1]!);
+  peer.send({ type: 'coordinators', coordinators: [first, second, third] });
+  const last = await accepted(list[2]!);
+  last.send({ type: 'coordinators', coordinators: [first, third] });
+  peer.send({ type: 'coordinators', coordinators: [third] });
+  await other.closed();
+  assert.equal(other.closeCode, 1000);
+  assert.ok(!other.received.some(({ type }) => type === 'leave'));
+  // A coordinator that announces itself is kept while it is connected, also if another one has forgotten it.
+  peer.send({ type: 'coordinators', coordinators: [] });
+  peer.send({ type: 'scale', count: 1 });
+  await next(agent, 'scale');
+  assert.deepEqual([peer.closeCode, last.closeCode], [undefined, undefined]);
+  const lost = next(agent, 'warning');
+  last.cut();
+  await lost;
+  // Its backoff is 0.
+  for (let count = 2; count < 9; count++) {
+    const handled = next(agent, 'scale');
+    peer.send({ type: 'scale', count });
+    await handled;
+  }
+  assert.equal(list[2]!.connections, 1);
+  peer.send({ type: 'coordinators', coordinators: [third] });
+  await accepted(list[2]!);
+  assert.deepEqual(
+    events.filter((event) => event !== 'scale'),
+    ['registered', 'warning connection-lost'],
+  );
+});
+
+test('the only connected coordinator is kept although no coordinator announces it', async (t) => {
+  const list = await coordinators(t, 2, true);
+  const agent = newAgent([list[0]!.url]);
+  t.after(() => agent.leave());
+  agent.start();
+  const peer = await list[0]!.peer();
+  await peer.accept({ coordinators: [list[1]!.url] });
+  const other = await accepted(list[1]!);
+  list[0]!.refuseWith(503);
+  const lost = next(agent, 'warning');
+  peer.cut();
+  await lost;
+  other.send({ type: 'coordinators', coordinators: [] });
+  other.send({ type: 'scale', count: 1 });
+  await next(agent, 'scale');
+  assert.deepEqual([other.closeCode, agent.isRegistered], [undefined, true]);
+  list[0]!.refuseWith(undefined);
+  await accepted(list[0]!);
+  await other.closed();
+  assert.equal(other.closeCode, 1000);
+});
+
+test('a drain does not wait for a coordinator that is given up', async (t) => {
+  const list = await coordinators(t, 2, true);
+  const agent = newAgent([list[0]!.url]);
+  t.after(() => agent.leave());
+  agent.start();
+  const peer = await list[0]!.peer();
+  await peer.accept({ coordinators: [list[1]!.url] });
+  const other = await accepted(list[1]!);
+  const drained = agent.drain();
+  for (const each of [peer, other]) await each.next('status');
+  peer.send({ type: 'drained' });
+  peer.send({ type: 'coordinators', coordinators: [] });
+  assert.equal(await drained, 'drained');
+});
+
+test('no warning about an announced address that is the one of a configured coordinator', async (t) => {
+  const list = await coordinators(t, 2, true);
+  const agent = newAgent(list.map(({ url }) => url));
+  t.after(() => agent.leave());
+  const warnings: AgentEvents['warning'][] = [];
+  agent.on('warning', (notice) => void warnings.push(notice));
+  agent.start();
+  const [own, other] = ['ws://one.invalid:8400', 'ws://two.invalid:8400'];
+  const peers = await Promise.all(list.map((each) => each.peer()));
+  // The second coordinator accepts the node later than the first one announces it by another name.
+  await peers[0]!.accept({ coordinators: [own, other], coordinatorUrl: own });
+  await peers[0]!.next('heartbeat');
+  await peers[1]!.accept({ coordinators: [own, other], coordinatorUrl: other });
+  await peers[1]!.next('heartbeat');
+  assert.deepEqual(warnings, []);
+  const ignored = next(agent, 'warning');
+  peers[1]!.send({ type: 'coordinators', coordinators: [own, other, 'ws://three.invalid:8400'] });
+  assert.match((await ignored).message, /add ws:\/\/three\.invalid:8400 to ROLLCALL_URL$/);
+});
+
+test('an announced address is a warning also while a configured coordinator cannot be reached', async (t) => {
+  const [coordinator] = await coordinators(t, 1, true);
+  const agent = newAgent([coordinator!.url, await deadUrl()], { rng: () => 0.01 });
+  t.after(() => agent.leave());
+  const codes: string[] = [];
+  agent.on('warning', ({ code }) => void codes.push(code));
+  agent.start();
+  const peer = await coordinator!.peer();
+  await peer.accept({ coordinators: ['ws://other.invalid:8400'] });
+  await until(() => codes.length === 2);
+  assert.deepEqual(codes.toSorted(), ['coordinator-ignored', 'coordinator-unreachable']);
+});
+
 test('the own address of a connected coordinator is neither a warning nor a second connection', async (t) => {
   const list = await coordinators(t, 2, true);
   const agent = newAgent([list[0]!.url]);

@@ -271,11 +271,16 @@ export class Agent {
   /** Starts the links that are missing, and ends links that are neither needed nor registered. */
   #update(): void {
     if (!this.#isStarted || this.#isEnded) return;
+    const accepted = new Set(this.#links.accepted);
     const { started, ended } = this.#links.reconcile(this.#targets(), (target) => this.#newLink(target));
     for (const link of ended) void link.end({ isLeaving: false });
+    for (const link of ended) if (accepted.has(link)) this.#withdrawn(link);
+    // A listener of the program may have ended the agent.
+    if (this.#isEnded) return;
     for (const link of this.#links.all) link.watchSilence(this.#links.isSeveral);
     for (const link of started) link.start();
     this.#watchNames();
+    this.#reportIgnored();
   }
 
   #targets(): readonly LinkTarget[] {
@@ -326,6 +331,7 @@ export class Agent {
     onRegistered: (link, message, isRenewal) => this.#onRegistered(link, message, isRenewal),
     onOperatorStatus: () => this.#onOperatorStatus(),
     onScale: (link, message) => this.#onScale(link, message),
+    onCoordinators: (link, urls) => this.#onCoordinators(link, urls),
     onDrained: (link) => {
       if (this.#requestedStatus.status === undefined) return;
       if (this.#confirmations.confirm(link)) this.#complete();
@@ -371,7 +377,7 @@ export class Agent {
     const isFirst = others.length === 0;
     if (isFirst) this.#unreachable.clear();
     else this.#unreachable.recovered(link.urls);
-    this.#announced(link, message);
+    this.#takeAnnounced(link, message.coordinators);
     this.#reports.forget();
     this.#emittedStatus = this.#links.operatorStatus;
     this.#operatorStatus = this.#emittedStatus.status;
@@ -398,14 +404,27 @@ export class Agent {
     }
   }
 
-  #announced(link: CoordinatorLink, message: RegisteredMessage): void {
-    const { accepted, ignored } = announcedCoordinators(this.#configured, message.coordinators);
-    const own = this.#links.ownUrls;
-    for (const url of ignored.filter((each) => !own.has(each)))
-      this.#ignore(url, 'its host is not configured and the connection has no TLS');
+  #onCoordinators(link: CoordinatorLink, urls: readonly string[]): void {
+    if (!link.isAccepted) return;
+    this.#takeAnnounced(link, urls);
+    this.#update();
+  }
+
+  #takeAnnounced(link: CoordinatorLink, urls: readonly string[]): void {
+    const { accepted, ignored } = announcedCoordinators(this.#configured, urls);
+    link.ignored = ignored;
     // Without ids, two connections could reach one coordinator, which keeps only one of them.
     if (link.coordinatorId !== undefined) link.announced = accepted;
     else if (this.#links.all.length === 1) link.useAlternatives([...this.#configured, ...accepted]);
+  }
+
+  /** Reports announced addresses that are not used. Each may be that of a coordinator to which the first connect is not decided yet. */
+  #reportIgnored(): void {
+    if (!this.#links.all.every(({ isTried }) => isTried)) return;
+    const own = this.#links.ownUrls;
+    for (const { ignored } of this.#links.accepted)
+      for (const url of ignored.filter((each) => !own.has(each)))
+        this.#ignore(url, 'its host is not configured and the connection has no TLS');
   }
 
   /** Reports an address of a coordinator that is not used, once. */
@@ -490,6 +509,7 @@ export class Agent {
   }
 
   #onUnreachable(link: CoordinatorLink, url: string, faults: readonly AddressFault[]): void {
+    this.#reportIgnored();
     // One address of a name may be unusable on this machine, for example an IPv6 address.
     if (link.target.origin === 'address' && !link.wasRegistered) return;
     this.#services.refresh();

@@ -23,14 +23,14 @@ import type {
   RegisteredMessage,
   ScaleMessage,
 } from '@rollcall/protocol';
-import { DEFAULT_LEASE_MS, printable } from '@rollcall/protocol';
+import { agentUrl, DEFAULT_LEASE_MS, printable } from '@rollcall/protocol';
 import type { Addresses } from './addresses.ts';
 import type { AgentCode, Notice } from './agent-codes.ts';
 import { AgentConnection, type ConnectionEnd } from './agent-connection.ts';
 import { backoffMs, type Rng } from './backoff.ts';
 import type { ClientTls } from './client-tls.ts';
 import { connectCause } from './connect-cause.ts';
-import { agentUrl, nameOf } from './coordinator-url.ts';
+import { nameOf } from './coordinator-url.ts';
 import { Heartbeats } from './heartbeats.ts';
 import type { JoinToken } from './join-token.ts';
 import type { LinkTarget } from './link-targets.ts';
@@ -64,6 +64,8 @@ export interface CoordinatorLinkListener {
   onRegistered(link: CoordinatorLink, message: RegisteredMessage, isRenewal: boolean): void;
   onOperatorStatus(link: CoordinatorLink): void;
   onScale(link: CoordinatorLink, message: ScaleMessage): void;
+  /** The coordinator announces other coordinators than before. */
+  onCoordinators(link: CoordinatorLink, urls: readonly string[]): void;
   onDrained(link: CoordinatorLink): void;
   /** The process that connects for this node has lost all coordinators. */
   onLocalLoss(link: CoordinatorLink, message: string): void;
@@ -117,6 +119,7 @@ export class CoordinatorLink {
   #urls: readonly string[];
   #urlIndex = 0;
   #attempts = 0;
+  #hasFailed = false;
   /** Addresses of the coordinator's name that were not tried yet; empty for a literal address. */
   #untried: string[] = [];
   /** Faults of the addresses that were tried. */
@@ -135,8 +138,10 @@ export class CoordinatorLink {
   wasRegistered = false;
   /** When the coordinator accepted the node last, on the clock of its timers. */
   registeredAtMs: number = Number.NEGATIVE_INFINITY;
-  /** Accepted coordinators that this coordinator has announced. */
+  /** Coordinators that this coordinator has announced, and that may be connected. */
   announced: readonly string[] = [];
+  /** Coordinators that this coordinator has announced, and that are not used. */
+  ignored: readonly string[] = [];
   /** The address that the coordinator announces for itself, as `agentUrl` returns it. */
   ownUrl: string | undefined;
   operatorStatus: OperatorStatusMessage = OPERATOR_ENABLED;
@@ -167,6 +172,11 @@ export class CoordinatorLink {
   /** A registration was sent on the present connection. */
   get hasRegistered(): boolean {
     return this.#state === 'registered' || this.#state === 'registering';
+  }
+
+  /** The first attempt to connect has succeeded or failed. */
+  get isTried(): boolean {
+    return this.#hasFailed || this.isAccepted || this.#sameAs !== undefined;
   }
 
   /** Id of the coordinator at the other end of the present connection. */
@@ -375,6 +385,9 @@ export class CoordinatorLink {
       case 'scale':
         this.#listener.onScale(this, message);
         return;
+      case 'coordinators':
+        this.#listener.onCoordinators(this, message.coordinators);
+        return;
       case 'drained':
         this.#listener.onDrained(this);
         return;
@@ -493,6 +506,7 @@ export class CoordinatorLink {
   /** Tries the next address after `waitMs` and the delay that `end` requires. */
   #tryLater(waitMs: number, end?: ConnectionEnd): void {
     this.#state = 'waiting';
+    this.#hasFailed = true;
     this.#urlIndex = (this.#urlIndex + 1) % this.#urls.length;
     this.#cancelWait = this.#timers.after(waitMs + this.#delayMs(end), () => this.#connect());
   }
@@ -507,6 +521,7 @@ export class CoordinatorLink {
   }
 
   #unreachable(url: string, fault: AddressFault): void {
+    this.#hasFailed = true;
     this.#listener.onUnreachable(this, url, [...this.#faults, fault]);
   }
 }

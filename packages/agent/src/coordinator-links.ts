@@ -48,10 +48,16 @@ export class CoordinatorLinks {
     return strictest(this.accepted.map(({ operatorStatus }) => operatorStatus));
   }
 
-  /** Coordinators that other coordinators have announced. */
+  /** Announced coordinators, except coordinators that are connected by another address. */
   get announced(): readonly string[] {
     const own = this.ownUrls;
-    return this.#all.flatMap(({ announced }) => announced.filter((url) => !own.has(url)));
+    return this.#listed.filter((url) => !own.has(url));
+  }
+
+  /** What connected coordinators announce; without a connection what all have announced last. */
+  get #listed(): readonly string[] {
+    const connected = this.accepted;
+    return (connected.length > 0 ? connected : this.#all).flatMap(({ announced }) => announced);
   }
 
   /** Addresses that connected coordinators announce for themselves: no second connection to them is needed. */
@@ -78,15 +84,19 @@ export class CoordinatorLinks {
   }
 
   /**
-   * Adds links for the missing `targets`, and removes links that are neither needed nor accepted. The caller starts and ends
-   * them.
+   * Adds links for the missing `targets`, and removes links that are neither needed nor accepted. An accepted link is removed as well if its
+   * coordinator was only announced and is announced no longer, while another one is connected. The caller starts and ends them.
    */
   reconcile(
     targets: readonly LinkTarget[],
     create: (target: LinkTarget) => CoordinatorLink,
   ): { readonly started: readonly CoordinatorLink[]; readonly ended: readonly CoordinatorLink[] } {
     const wanted = new Set(targets.map(targetKey));
-    const isKept = (link: CoordinatorLink) => wanted.has(targetKey(link.target)) || link.isAccepted;
+    const listed = new Set(this.#listed);
+    const isListed = ({ target }: CoordinatorLink) => target.origin !== 'announced' || listed.has(target.urls[0]!);
+    const mayRemove = this.accepted.some(isListed);
+    const isKept = (link: CoordinatorLink) =>
+      wanted.has(targetKey(link.target)) || (link.isAccepted && (isListed(link) || !mayRemove));
     const kept = this.#all.filter(isKept);
     const ended = this.#all.filter((link) => !isKept(link));
     const present = new Set(kept.map(({ target }) => targetKey(target)));

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { agentUrl } from '@rollcall/protocol';
 import {
   adminUrl,
-  agentUrl,
   announcedCoordinators,
   coordinatorList,
   coordinatorText,
@@ -11,16 +11,6 @@ import {
   serviceOf,
   socketPathOf,
 } from './coordinator-url.ts';
-
-test('an address is completed with port and path', () => {
-  assert.equal(agentUrl('ws://a.test:9000'), 'ws://a.test:9000/v1/agent');
-  assert.equal(agentUrl('https://a.test'), 'wss://a.test:443/v1/agent');
-  assert.equal(agentUrl('ws://a.test'), 'ws://a.test:8400/v1/agent');
-  assert.equal(agentUrl('ws://a.test:80'), 'ws://a.test:80/v1/agent');
-  assert.equal(agentUrl('a.test:9000'), 'ws://a.test:9000/v1/agent');
-  assert.equal(agentUrl('localhost'), 'ws://localhost:8400/v1/agent');
-  assert.equal(agentUrl('[::1]:9000'), 'ws://[::1]:9000/v1/agent');
-});
 
 test('a path is a prefix, for agents and for the admin API', () => {
   for (const [text, agent, admin] of [
@@ -50,22 +40,6 @@ test('a user name, password, query or fragment is refused with the reason and ne
   assert.match(refused[0]!, /^wss:\/\/\*\*\*@ops\.example with a user name or password .*ROLLCALL_JOIN_TOKEN/);
   assert.match(refused[1]!, /^\*\*\*@a\.test with a user name or password/);
   for (const text of refused.slice(2)) assert.match(text, /with a query or fragment$/);
-});
-
-test('an invalid address is refused', () => {
-  for (const text of [
-    'ftp://a.test',
-    'ws://',
-    'ws://a b',
-    'ws://user@a.test',
-    'ws://a.test:80/x@y',
-    'ws://a.test/?',
-    'ws://a.test:0',
-    'ws://a.test:99999',
-    '',
-  ]) {
-    assert.equal(agentUrl(text), undefined, text);
-  }
 });
 
 test('an option has precedence over ROLLCALL_URL, which has precedence over the default; empty is unset', () => {

@@ -1,12 +1,9 @@
 /** Addresses of coordinators: parses configured text to URLs of agent WebSockets. */
 import { isIP } from 'node:net';
-import { AGENT_PATH, DEFAULT_CONTROL_PORT, printableUrl } from '@rollcall/protocol';
+import { AGENT_PATH, agentUrl, DEFAULT_CONTROL_PORT, printableUrl, SERVICE_PREFIX } from '@rollcall/protocol';
 
 /** Maximum number of coordinators of one agent. */
 export const MAX_COORDINATORS = 5;
-
-/** A host with this prefix is a name with SRV records. */
-const SERVICE_PREFIX = '_rollcall._tcp.';
 
 /** Hosts without a configured coordinator, tried in this order: this machine, then the Compose service name. */
 const DEFAULT_HOSTS = ['localhost', 'rollcall'] as const;
@@ -66,38 +63,6 @@ function refusedText(text: string): string {
     return `${printed} with a user name or password (set ROLLCALL_JOIN_TOKEN, for commands ROLLCALL_ADMIN_TOKEN)`;
   if (text.includes(SERVICE_PREFIX)) return `${printed} with a port, which SRV records contain already,`;
   return /[?#]/.test(text) ? `${printed} with a query or fragment` : printed;
-}
-
-/**
- * Parses the address of a coordinator to its WebSocket address; `undefined` if `text` is invalid.
- *
- * `text` is a URL with `http`, `https`, `ws` or `wss`, or `host:port`. A path is a prefix, as behind a reverse proxy:
- * `wss://ops.example/rollcall` is `wss://ops.example:443/rollcall/v1/agent`. Without a port: 8400, or 443 with TLS.
- * A host `_rollcall._tcp.NAME` has SRV records, which contain the ports; a port is refused, and the result has none.
- * User name, password, query and fragment are refused.
- */
-export function agentUrl(text: string): string | undefined {
-  const withScheme = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `ws://${text}`;
-  const match = /^(https?|wss?):\/\/([^/?#@\s]+)(?:\/[^?#@\s]*)?$/i.exec(withScheme);
-  if (!match || !URL.canParse(withScheme)) return undefined;
-  const isTls = /^(?:https|wss)$/i.test(match[1]!);
-  const authority = match[2]!;
-  const { hostname, pathname } = new URL(withScheme);
-  if (hostname === '') return undefined;
-  const givenPort = /:(\d*)$/.exec(authority)?.[1];
-  if (hostname.toLowerCase().startsWith(SERVICE_PREFIX)) {
-    if (givenPort !== undefined || hostname.length === SERVICE_PREFIX.length) return undefined;
-    return `${isTls ? 'wss' : 'ws'}://${hostname}${prefixOf(pathname)}${AGENT_PATH}`;
-  }
-  const port = givenPort || (isTls ? '443' : String(DEFAULT_CONTROL_PORT));
-  if (Number(port) < 1) return undefined;
-  return `${isTls ? 'wss' : 'ws'}://${hostname}:${port}${prefixOf(pathname)}${AGENT_PATH}`;
-}
-
-/** The path without trailing slashes, and without the path of agents, which may be part of a copied address. */
-function prefixOf(path: string): string {
-  const prefix = path.replace(/\/+$/, '');
-  return prefix.endsWith(AGENT_PATH) ? prefix.slice(0, -AGENT_PATH.length) : prefix;
 }
 
 /** Base of the admin API at the same address: `http://host:port/prefix`. `url` is a result of `agentUrl`. */

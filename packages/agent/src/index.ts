@@ -1,4 +1,5 @@
 /** The SDK that an application embeds. The only entry point of the package. */
+export { agentUrl } from '@rollcall/protocol';
 export { Agent, type AgentEvents, type AgentOptions } from './agent.ts';
 export { AGENT_CODES, type AgentCode, type Notice } from './agent-codes.ts';
 export { type AnnouncedAddress, announcedAddress } from './announced-address.ts';
@@ -7,7 +8,6 @@ export { type ClientTls, type ClientTlsFiles, clientTlsFiles, readClientTls } fr
 export { connectCause, MAX_REFUSAL_BODY, notRollcallCause, type Refusal, readRefusal } from './connect-cause.ts';
 export {
   adminUrl,
-  agentUrl,
   type CoordinatorList,
   coordinatorList,
   coordinatorText,

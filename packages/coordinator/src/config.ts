@@ -7,6 +7,7 @@ import {
   DEFAULT_LEASE_MS,
   DEFAULT_SUSPECT_MS,
   MAX_QUOTA,
+  parseAnnouncedUrl,
   printableUrl,
   QUOTA_DEFAULTS,
 } from '@rollcall/protocol';
@@ -57,7 +58,7 @@ export interface CoordinatorOptions {
   readonly mcmp?: McmpOptions;
   /** TLS of all these addresses. Default: plain HTTP. */
   readonly tls?: ControlTls;
-  /** URL of this coordinator that is advertised to agents, `ws://…` or `wss://…`. Default: not advertised. */
+  /** URL of this coordinator that is announced to agents, also by the other coordinators: `ws://…` or `wss://…`. Default: not announced. */
   readonly advertise?: string;
   /** Keeps the cluster over a restart. Closed by the coordinator. */
   readonly store: Store;
@@ -179,7 +180,7 @@ export function configOf(options: CoordinatorOptions): Config {
     );
   for (const ranges of [config.adminAllow, config.nodeAllow, config.controlTrustedProxies, config.mcmp?.allow ?? []])
     new CidrList(ranges);
-  if (config.advertise !== undefined && !/^wss?:\/\/[^@?#\s]{1,500}$/.test(config.advertise))
+  if (config.advertise !== undefined && parseAnnouncedUrl(config.advertise) === undefined)
     throw new TypeError(`advertise ${printableUrl(config.advertise)} is not an address like ws://10.0.0.2:8400`);
   return config;
 }

@@ -2,13 +2,14 @@
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { Registry, startSettingsMistake } from '@rollcall/core';
-import type { ProcessResource, ReplacedProcess } from '@rollcall/protocol';
+import { agentUrl, type CoordinatorResource, type ProcessResource, type ReplacedProcess } from '@rollcall/protocol';
 import { createAdminApp } from './admin/app.ts';
 import { settingsMistake } from './admin/balancers.ts';
 import type { Dependencies } from './admin/dependencies.ts';
 import { loginUrl } from './admin/login.ts';
 import { SharedAnswers } from './admin/shared-answers.ts';
 import { AgentServer } from './agents/agent-server.ts';
+import { AnnouncedCoordinators } from './agents/announced-coordinators.ts';
 import { NodeAddressPolicy, type PinnedAddress } from './agents/node-address-policy.ts';
 import { ProbeKinds } from './agents/probe-kinds.ts';
 import { Prober } from './agents/prober.ts';
@@ -173,6 +174,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
     if (cookies) throw new TypeError(`settings of balancer ${cookies.name}: ${cookies.mistake}`);
     const keepClusterId = (id: string): Promise<void> =>
       state.writeAll(new Map([[clusterIdPath(config.stateDir), `${id}\n`]]));
+    let onCoordinators = (_: readonly CoordinatorResource[]): void => {};
     const sharedSync =
       config.sharing &&
       new SharedSync({
@@ -184,6 +186,8 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
         logger: log,
         clusterId: keptClusterId,
         onClusterId: keepClusterId,
+        url: config.advertise,
+        onCoordinators: (coordinators) => onCoordinators(coordinators),
       });
     if (sharedSync) closers.push(() => sharedSync.close());
     let onTokensChange = (): void => {};
@@ -220,6 +224,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
     const epoch = randomBytes(12).toString('base64url');
     const registrations = new RegistrationPace(quotas.registrations, clocks);
     closers.push(() => registrations.close());
+    const announced = new AnnouncedCoordinators(config.advertise);
     const agents = new AgentServer({
       cluster,
       gate,
@@ -232,11 +237,13 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       coordinatorId,
       pace: registry.pace(),
       coordinatorUrl: config.advertise,
-      coordinators: config.advertise === undefined ? [] : [config.advertise],
+      announced,
       maxConnections: 2 * MAX_NODES,
       registrations,
       maxTokenlessConnections: quotas['tokenless-connections'],
     });
+    onCoordinators = (coordinators) => agents.announce(coordinators);
+    onCoordinators(sharedSync?.status.coordinators ?? []);
     const feed = new FeedServer({ cluster, gate, open, history, epoch, leaseMs, reach: () => policy.bounds() });
     const supervised = new SupervisedProcesses(history, () => config.clocks.nowUnixMs());
     const unread = new UnreadAnswers(clocks, (socket, why) => refusedConnection(history, 'answer', socket, why));
@@ -361,8 +368,9 @@ function refusedConnection(history: History, act: string, { remoteAddress = '' }
 
 /** The IP address and port of a `ws://` or `wss://` address; `undefined` for a name, which can also be that of other machines. */
 function addressOf(url: string): ListenAddress | undefined {
-  if (!URL.canParse(url)) return undefined;
-  const { hostname, port, protocol } = new URL(url);
+  const parsed = agentUrl(url);
+  if (parsed === undefined) return undefined;
+  const { hostname, port, protocol } = new URL(parsed);
   if (parseIp(hostname) === undefined) return undefined;
   return { host: hostname, port: port === '' ? (protocol === 'wss:' ? 443 : 80) : Number(port) };
 }

@@ -131,7 +131,7 @@ export {
   encodeVersion,
   MAX_RECORD_TEXT_LENGTH,
 } from './replication/record-text.ts';
-export { type Instants, Replica } from './replication/replica.ts';
+export { type Instants, type MergeResult, Replica, type ReplicaBounds } from './replication/replica.ts';
 export { SharedKind, SharedKinds, type SharedPart } from './replication/shared-kinds.ts';
 export {
   MAX_KEY_LENGTH,
@@ -150,9 +150,18 @@ export {
   MAX_COORDINATORS,
   type Point,
   type SharedStore,
+  type StoredVersions,
   type Written,
 } from './replication/shared-store.ts';
-export { compareVersions, isCoordinatorId, isVersion, MAX_VERSION_MS, type Version } from './replication/version.ts';
+export {
+  compareVersions,
+  EARLIEST_CLOCK_MS,
+  isCoordinatorId,
+  isVersion,
+  MAX_AHEAD_MS,
+  MAX_VERSION_MS,
+  type Version,
+} from './replication/version.ts';
 export type { Rng } from './rng.ts';
 export { seededRng } from './seeded-rng.ts';
 // sticky: the session of a request and its route

@@ -5,9 +5,10 @@
   agent.py --coordinator ws://127.0.0.1:8400 --id web-1 --balancer web --serve 3000
 
 The agent registers and sends heartbeats. On SIGTERM it sends `stopped`, waits for `drained`, sends `leave` and exits. It holds
-a connection to each coordinator: up to five --coordinator, or ROLLCALL_URL with commas. It reconnects with full jitter when one
-is lost. It does not look for announced coordinators, SRV records or further addresses of a name. With --serve it is also the node: a page on 127.0.0.1 that proves its instance (section 7.3). The join token is the value of ROLLCALL_JOIN_TOKEN, or
-the content of the file ROLLCALL_JOIN_TOKEN_FILE. Events are written to standard output, one JSON object per line.
+a connection to each coordinator: up to five --coordinator, or ROLLCALL_URL with commas, and announced ones on a configured host. It
+reconnects with full jitter when one is lost. It has no TLS, and does not look for SRV records or further addresses of a name. With
+--serve it is also the node: a page on 127.0.0.1 that proves its instance (section 7.3). The join token is the value of
+ROLLCALL_JOIN_TOKEN, or the content of the file ROLLCALL_JOIN_TOKEN_FILE. Events are written to standard output, one JSON object per line.
 Exit code: 0 left in order, 1 refused permanently, 2 wrong addresses.
 """
 import argparse, base64, hashlib, hmac, http.server, json, os, random, re, secrets, select, signal, socket, struct, sys, threading, time
@@ -180,6 +181,8 @@ class Agent:
         self.url = options.url or serve(options.serve, self.instance)
         self.lock = threading.Lock()
         self.links = [Link(self, alternatives) for alternatives in coordinators]
+        self.configured = {url for alternatives in coordinators for url in alternatives}
+        self.ignored = set()
         signal.signal(signal.SIGTERM, self.on_signal)
 
     def on_signal(self, *_):
@@ -187,16 +190,41 @@ class Agent:
 
     def run(self):
         """Returns the exit code, when all links have ended."""
-        for link in self.links:
+        for link in list(self.links):
             link.thread.start()
-        for link in self.links:
-            while link.thread.is_alive():
-                link.thread.join(0.2)
+        while any(link.thread.is_alive() for link in list(self.links)):
+            time.sleep(0.1)
         return self.exit_code or 0
 
     def stop(self):
         """A refusal with the scope "everywhere": the other connections are closed without `leave`."""
         self.exit_code = 1
+
+    def follow(self):
+        """Connects to announced coordinators, and gives up those that are announced no longer (sections 4.1 and 9.3)."""
+        with self.lock:
+            connected = [link for link in self.links if link.is_registered]
+            texts = [text for link in connected or self.links for text in link.announced]
+            own = {address_of(link.own_url) for link in connected if link.own_url}
+            hosts = {urlsplit(url).hostname for url in self.configured}
+            listed = {address_of(text) for text in texts} - {None} - self.configured
+            usable = {url for url in listed if urlsplit(url).hostname in hosts}
+            unlisted = [link for link in self.links if link.is_announced and link.alternatives[0] not in usable]
+            for link in unlisted:
+                # The last connection is kept.
+                if not link.is_registered or any(other not in unlisted for other in connected):
+                    link.is_given_up = True
+                    self.links.remove(link)
+            known = {url for link in self.links for url in link.alternatives}
+            for url in sorted(usable - own - known)[: MAX_COORDINATORS - len(self.links)]:
+                link = Link(self, [url], is_announced=True)
+                self.links.append(link)
+                link.thread.start()
+            # An address may be that of a coordinator that was not tried yet.
+            if all(link.is_tried for link in self.links):
+                for url in sorted(listed - usable - own - self.ignored)[:16]:
+                    self.ignored.add(url)
+                    tell("warning", code="coordinator-ignored", message=f"to use the announced coordinator {url}, add it to ROLLCALL_URL")
 
     def is_held(self, link, coordinator_id):
         """Takes the coordinator with this id for `link`. True when another link is connected to it."""
@@ -214,8 +242,10 @@ class Agent:
 class Link:
     """The connection to one coordinator. `alternatives` are tried in turn."""
 
-    def __init__(self, agent, alternatives):
-        self.agent, self.alternatives = agent, alternatives
+    def __init__(self, agent, alternatives, is_announced=False):
+        self.agent, self.alternatives, self.is_announced = agent, alternatives, is_announced
+        self.is_given_up = self.is_tried = False
+        self.announced, self.own_url = [], None
         self.lease = 20.0
         self.coordinator_id = None
         self.is_registered = self.is_drained = False
@@ -223,7 +253,7 @@ class Link:
 
     @property
     def is_over(self):
-        return self.agent.is_ending or self.agent.exit_code is not None
+        return self.agent.is_ending or self.agent.exit_code is not None or self.is_given_up
 
     def run(self):
         """Connects until the node has left or is refused permanently (section 9)."""
@@ -257,7 +287,8 @@ class Link:
             except OSError as error:
                 tell("unreachable", coordinator=url, reason=str(error))
             finally:
-                self.is_registered, self.coordinator_id = False, None
+                self.is_registered, self.coordinator_id, self.is_tried = False, None, True
+            self.agent.follow()
             turn += 1
             # Every alternative is tried before the pause grows.
             pause += random.uniform(0, min(10, 0.25 * 2 ** min(16, attempt // count)))
@@ -276,6 +307,8 @@ class Link:
             return False
         try:
             return self.speak(ws, url, options)
+        except OSError as error:
+            raise Lost(str(error))  # An open connection was reset.
         finally:
             ws.socket.close()
 
@@ -295,14 +328,13 @@ class Link:
         ws.send(json.dumps({"type": "register", "node": node}).encode())
         period, next_beat, seq, stop_until, silent_checks = 1.0, None, 0, None, 0
         # With several coordinators a ping every second, and 6 s of silence end the connection (section 9.3).
-        is_several = len(agent.links) > 1
-        checks = 6 if is_several else 3
-        check_every = lambda: 1.0 if is_several else self.lease / 3
+        is_several = lambda: len(agent.links) > 1
+        check_every = lambda: 1.0 if is_several() else self.lease / 3
         last_check = time.monotonic()
         next_check = last_check + check_every()
         while True:
             now = time.monotonic()
-            if agent.exit_code is not None:
+            if agent.exit_code is not None or self.is_given_up:
                 ws.close(1000)
                 return True
             if agent.is_ending and self.was_registered and stop_until is None:
@@ -317,6 +349,7 @@ class Link:
                 next_beat = now + period
             if now >= next_check:
                 silent_checks = 0 if ws.heard >= last_check else silent_checks + 1
+                checks = 6 if is_several() else 3
                 if silent_checks > checks:
                     raise Lost(f"silent for {checks * check_every()} s")
                 ws.send(b"", PING)
@@ -332,12 +365,17 @@ class Link:
             if kind in ("registered", "pace"):
                 period, self.lease = message["heartbeatMs"] / 1000, message["leaseMs"] / 1000
             if kind == "registered":
-                self.was_registered = self.is_registered = True
+                self.was_registered = self.is_registered = self.is_tried = True
+                self.own_url = message.get("coordinatorUrl")
                 next_beat = time.monotonic()
                 tell("registered", coordinator=url, route=message["node"]["route"], leaseMs=message["leaseMs"])
                 for warning in message.get("warnings", []):
                     tell("warning", **warning)
-            elif kind == "status":
+            if kind in ("registered", "coordinators"):
+                # A coordinator without an id cannot be distinguished from another one.
+                self.announced = message.get("coordinators", []) if ws.coordinator_id or "coordinatorId" in message else []
+                agent.follow()
+            if kind == "status":
                 tell("wanted", coordinator=url, status=message["status"], reason=message.get("reason"))
             elif kind == "error":
                 self.last_error = message
@@ -352,6 +390,19 @@ class Link:
         ws.close(1000)
         tell("left", coordinator=url)
         return True
+
+
+def address_of(text):
+    """An announced address in the form of `coordinators_of`; None for one that this agent cannot use."""
+    try:
+        parts = urlsplit(text)
+        port = parts.port or 8400
+    except ValueError:
+        return None
+    is_plain = parts.scheme == "ws" and parts.path in ("", "/") and not (parts.username or parts.query or parts.fragment)
+    if not is_plain or not parts.hostname or parts.hostname.startswith("_rollcall."):
+        return None
+    return f"ws://{parts.netloc if parts.port else f'{parts.netloc}:{port}'}"
 
 
 def coordinators_of(given):

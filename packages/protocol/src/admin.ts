@@ -523,6 +523,8 @@ export interface SharingResource {
   readonly waiting: number;
   /** Records that this release cannot read. */
   readonly unreadable: number;
+  /** Records that were not taken, because this coordinator holds as many as it may. */
+  readonly leftOut: number;
   /** This coordinator first. */
   readonly coordinators: readonly CoordinatorResource[];
 }
@@ -533,6 +535,8 @@ export interface CoordinatorResource {
   /** For people. */
   readonly name: string;
   readonly release: string;
+  /** Address that it announces to agents, `ws://…` or `wss://…`. Absent: it announces none. */
+  readonly url?: string;
   readonly isOwn: boolean;
   /** `unknown`: the shared memory does not answer, so that no coordinator judges another. */
   readonly liveness: 'running' | 'down' | 'unknown';

@@ -4,6 +4,7 @@
  */
 
 import { MAX_REASON_CHARACTERS } from './admin.ts';
+import { MAX_COORDINATOR_URL_LENGTH } from './agent-url.ts';
 import type { Fields, Malformed } from './fields.ts';
 import { COUNT, DAY_MS, malformed, readFields } from './fields.ts';
 import type { NodeUrl, Route } from './ids.ts';
@@ -284,6 +285,10 @@ function coordinatorMessage(type: unknown, fields: Fields): CoordinatorMessage |
     }
     case 'pace':
       return { type: 'pace', ...pace(fields) };
+    case 'coordinators': {
+      const coordinators = coordinatorUrls(fields) ?? fields.missing('coordinators');
+      return coordinators && { type: 'coordinators', coordinators };
+    }
     case 'disconnected':
       return { type: 'disconnected', message: fields.text('message', 1_024) ?? '' };
     case 'error':
@@ -312,14 +317,19 @@ function registered(fields: Fields): RegisteredMessage | undefined {
       fields.parsed('coordinatorId', (text) => (isCoordinatorId(text) ? text : undefined), '1 to 32 hex digits'),
     ),
     ...optional('coordinatorUrl', fields.text('coordinatorUrl', 512)),
-    coordinators:
-      fields.texts('coordinators', 16, (text) => (text.length <= 512 ? text : undefined), 'an address') ?? [],
+    coordinators: coordinatorUrls(fields) ?? [],
     warnings:
       fields.objects('warnings', 16, (warning) => ({
         code: warning.text('code', 64) ?? '',
         message: warning.text('message', 1_024) ?? '',
       })) ?? [],
   };
+}
+
+/** Agents parse the addresses: one that they cannot read does not hide the others. */
+function coordinatorUrls(fields: Fields): readonly string[] | undefined {
+  const isShort = (text: string): boolean => text.length <= MAX_COORDINATOR_URL_LENGTH;
+  return fields.texts('coordinators', 16, (text) => (isShort(text) ? text : undefined), 'an address');
 }
 
 /** The bounds prevent a faulty coordinator from silencing agents or making them flood it. */

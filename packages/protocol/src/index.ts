@@ -1,5 +1,6 @@
 /** Public interface of the package: all data that crosses a process boundary. */
 export * from './admin.ts';
+export * from './agent-url.ts';
 export { AJP_CPING, AJP_CPONG, isAjpPong } from './ajp.ts';
 export { type BackoffLimits, jitteredBackoffMs } from './backoff.ts';
 export { canonicalHost } from './canonical-host.ts';

@@ -225,6 +225,12 @@ export interface RegisteredMessage {
   readonly warnings: readonly Warning[];
 }
 
+/** The addresses in `coordinators` of `registered` have changed: this list replaces it. Agents that do not know the type ignore it. */
+export interface CoordinatorsMessage {
+  readonly type: 'coordinators';
+  readonly coordinators: readonly string[];
+}
+
 /** Problem of an accepted registration, for the log of the node. */
 export interface Warning {
   readonly code: string;
@@ -284,6 +290,7 @@ export type CoordinatorMessage =
   | DrainedMessage
   | PaceMessage
   | ScaleMessage
+  | CoordinatorsMessage
   | DisconnectedMessage
   | ErrorMessage;
 

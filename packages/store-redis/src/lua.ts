@@ -9,7 +9,15 @@
  * - `count`: number of records. Another number of entries in a key means that data were lost.
  * - `imported`: the records of layout 1 were imported.
  */
-import { KEEP_ANNOUNCEMENT_MS, LAYOUT, MAX_COORDINATORS, MAX_RECORD_TEXT_LENGTH, MAX_VERSION_MS } from '@rollcall/core';
+import {
+  EARLIEST_CLOCK_MS,
+  KEEP_ANNOUNCEMENT_MS,
+  LAYOUT,
+  MAX_AHEAD_MS,
+  MAX_COORDINATORS,
+  MAX_RECORD_TEXT_LENGTH,
+  MAX_VERSION_MS,
+} from '@rollcall/core';
 
 /** First element of each answer. */
 export const ANSWER = { done: 1, foreign: 0, emptied: -1 } as const;
@@ -59,13 +67,14 @@ makeRoom(KEYS[3], 'hash')
 makeRoom(KEYS[4], 'zset')
 `;
 
-/** Reads `MS COORDINATOR`. A version that is invalid counts as absent: no later version could be higher than a too large one. */
+/** Reads `MS COORDINATOR`. A version that is invalid or implausible (`isPlausible` of core) counts as absent: it could have no later one. */
 const VERSION = `
+local highest = math.max(tonumber(redis.call('TIME')[1]) * 1000, ${EARLIEST_CLOCK_MS}) + ${MAX_AHEAD_MS}
 local function version(field)
   if not field then return end
   local ms, coordinator = string.match(field, '^(%d+) ([0-9a-f]+)$')
   ms = natural(ms)
-  if ms and ms > 0 and ms <= ${MAX_VERSION_MS} and #coordinator <= 32 then return ms, coordinator end
+  if ms and ms > 0 and ms <= math.min(highest, ${MAX_VERSION_MS}) and #coordinator <= 32 then return ms, coordinator end
 end
 `;
 

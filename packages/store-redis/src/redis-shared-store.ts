@@ -9,6 +9,7 @@ import type {
   SharedRecord,
   SharedStore,
   StoredRecord,
+  StoredVersions,
   Version,
   Written,
 } from '@rollcall/core';
@@ -109,7 +110,7 @@ class SharedStoreOnRedis implements RedisSharedStore {
     const answer = await this.#run(EXCHANGE, [cluster, records, versions, changes, coordinators], own);
     if (this.#proposal === proposal) this.#proposal = newProposal();
     if (answer[0] === ANSWER.foreign)
-      return { type: 'refused', clusterId: textOf(answer[1]).slice(0, 64), layout: countOf(answer[2]) };
+      return { type: 'refused', clusterId: textOf(answer[1]).slice(0, 64), layout: layoutOf(answer[2]) };
     const [, epochNow, change, isNew, changed, announced, seconds, micros, replaced] = answer;
     this.#reportReplaced(replaced);
     return {
@@ -123,16 +124,11 @@ class SharedStoreOnRedis implements RedisSharedStore {
     };
   }
 
-  async versions(): Promise<ReadonlyMap<string, Version>> {
+  async versions(): Promise<StoredVersions> {
     const connection = this.#connections;
     const fields = await this.#connection.send((client) => (client as Redis).hgetall(this.#keys.versions));
     if (connection === this.#connections) this.#needsVersions = false;
-    const versions = new Map<string, Version>();
-    for (const [key, text] of Object.entries(fields)) {
-      const version = decodeVersion(text);
-      if (version !== undefined) versions.set(key, version);
-    }
-    return versions;
+    return new Map(Object.entries(fields).map(([key, text]) => [key, decodeVersion(text)]));
   }
 
   async read(keys: readonly string[]): Promise<{ records: SharedRecord[]; unreadable: string[] }> {
@@ -212,11 +208,9 @@ class SharedStoreOnRedis implements RedisSharedStore {
     if (kind === ANSWER.emptied)
       throw new RedisProblem('emptied', 'redis was emptied; the next exchange prepares the store');
     const place = `below the prefix ${JSON.stringify(this.#options.prefix)}`;
-    if (countOf(layout) > LAYOUT)
-      throw new RedisProblem(
-        'foreign',
-        `redis has layout ${countOf(layout)} ${place}; this release writes layout ${LAYOUT}`,
-      );
+    const found = layoutOf(layout);
+    if (found !== undefined && found > LAYOUT)
+      throw new RedisProblem('foreign', `redis has layout ${found} ${place}; this release writes layout ${LAYOUT}`);
     throw new RedisProblem('foreign', `redis has records of another cluster (${textOf(id).slice(0, 64)}) ${place}`);
   }
 
@@ -244,6 +238,11 @@ function announcementsOf(pairs: unknown): Announcement[] {
 
 function textOf(value: unknown): string {
   return typeof value === 'string' ? value : '';
+}
+
+/** `undefined` without a layout, or with a text that is no number. */
+function layoutOf(value: unknown): number | undefined {
+  return countOf(value) || undefined;
 }
 
 /** 0 for a text that is no number. */

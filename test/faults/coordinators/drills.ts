@@ -255,6 +255,7 @@ const NEGATIVE_CONTROLS: readonly CoordinatorDrill[] = [
     agents: 'first',
     faults: [{ type: 'kill-tree', at: 0, atMs: FAULT_MS, forMs: 12_000 }],
     lengthMs: 22_000,
+    // Its complaints are connects that the killed proxy refuses. With `repeatsRefused` nearly all requests are answered: suspect nodes are served.
     isNegativeControl: true,
     isShort: true,
   },

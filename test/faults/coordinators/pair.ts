@@ -10,11 +10,13 @@
  *
  * The relays belong to the test: it breaks links by changing their modes. Workers and nodes have no relay between them.
  */
+import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, openSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freePorts } from '@rollcall/core/testing';
+import type { CoordinatorsResource } from '@rollcall/protocol';
 import { findRedisServer, type RedisServer, startRedisServer } from '@rollcall/store-redis/testing';
 import { Redis } from 'ioredis';
 import { TYPESCRIPT } from '../../site/commands.ts';
@@ -23,7 +25,7 @@ import { ADMIN_TOKEN, CoordinatorProcess } from './coordinator-process.ts';
 import { Relay } from './relay.ts';
 
 export interface PairPlan {
-  /** Coordinators that the nodes know. */
+  /** Coordinators that the nodes know. `first`: they cannot learn of the other one. */
   readonly agents: 'both' | 'first';
   /** `separate`: each coordinator has a Redis of its own. */
   readonly stores: 'shared' | 'separate';
@@ -82,6 +84,7 @@ export class Pair {
       });
     const coordinators = [coordinator(0), coordinator(1)] as const;
     await Promise.all(coordinators.map((each) => each.start()));
+    if (plan.agents === 'first') await assertUnannounced(coordinators);
     const agentLinks: Relay[][] = [];
     for (const at of [0, 1]) agentLinks[at] = await startRelays(ports[2 + at]!);
     const pair = new Pair(dir, coordinators, redis, storeLinks, agentLinks);
@@ -181,4 +184,13 @@ function environmentFor(dir: string): NodeJS.ProcessEnv {
     ROLLCALL_ADMIN_TOKEN: ADMIN_TOKEN,
     XDG_STATE_HOME: dir,
   };
+}
+
+/** An announced coordinator on a configured host would be connected, and a drill with one known coordinator would have two. */
+async function assertUnannounced(all: readonly CoordinatorProcess[]): Promise<void> {
+  for (const coordinator of all) {
+    const { body } = await coordinator.api('GET', '/v1/coordinators');
+    for (const { name, url } of (body as CoordinatorsResource).coordinators)
+      assert.equal(url, undefined, `coordinator ${name} announces itself to agents`);
+  }
 }

@@ -6,7 +6,7 @@ import { addReaderFlags, clientFor, printJson, type ReaderFlags } from './reader
 
 const HELP = `
 Drains that an operator requested wait for a coordinator that is down: its workers may still serve. Forget it when its machine is off and
-will not return.
+will not return. ADDRESS is what agents connect to: \`--advertise\` of the coordinator. Agents learn the addresses of all.
 
   rollcall coordinators                  list the coordinators of the cluster
   rollcall coordinators --forget m2:8400
@@ -45,9 +45,12 @@ function print(body: CoordinatorsResource, flags: CoordinatorsFlags): void {
   if (flags.json) printJson(body);
   else if (body.coordinators.length === 0)
     process.stdout.write('this coordinator is the only one: it has no --store that others share\n');
-  else process.stdout.write(`${table(['COORDINATOR', 'STATE', 'RELEASE', 'ID'], body.coordinators.map(row))}\n`);
+  else
+    process.stdout.write(
+      `${table(['COORDINATOR', 'STATE', 'ADDRESS', 'RELEASE', 'ID'], body.coordinators.map(row))}\n`,
+    );
 }
 
-function row({ name, liveness, release, id, isOwn }: CoordinatorResource): string[] {
-  return [isOwn ? `${name} (this one)` : name, liveness, release, id];
+function row({ name, liveness, url, release, id, isOwn }: CoordinatorResource): string[] {
+  return [isOwn ? `${name} (this one)` : name, liveness, url ?? '-', release, id];
 }

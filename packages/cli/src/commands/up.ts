@@ -64,7 +64,9 @@ export function upCommand(): Command {
     .addOption(
       option('--control-client-ca <file>', 'CA certificates (PEM) of client certificates that are accepted as tokens'),
     )
-    .addOption(option('--advertise <url>', 'URL of this coordinator that is advertised to agents, ws://…'))
+    .addOption(
+      option('--advertise <url>', 'URL at which agents reach this coordinator, ws://…; default: not announced'),
+    )
     .addOption(
       option(
         '--store <store>',

@@ -632,6 +632,7 @@ const CoordinatorSchema = Type.Object({
   id: Type.String(),
   name: Type.String(),
   release: Type.String(),
+  url: Type.Optional(Type.String({ description: 'address that it announces to agents; absent: none' })),
   isOwn: Type.Boolean(),
   liveness: Type.Union([Type.Literal('running'), Type.Literal('down'), Type.Literal('unknown')]),
 });
@@ -676,6 +677,9 @@ export const StatusSchema: TUnsafe<StatusResource> = answer<StatusResource>()(
           refusal: Type.Optional(Type.String({ description: 'why nothing is shared although it answers' })),
           waiting: Type.Number({ description: 'changed records that it does not have yet' }),
           unreadable: Type.Number({ description: 'records that this release cannot read' }),
+          leftOut: Type.Number({
+            description: 'records that were not taken: this coordinator holds as many as it may',
+          }),
           coordinators: Type.Array(CoordinatorSchema),
         },
         { description: 'memory that the coordinators of the cluster share; absent for the only one' },

@@ -54,7 +54,7 @@ function connect(heartbeatMs?: number) {
       epoch: 'e',
       coordinatorId: 'c0',
       coordinatorUrl: undefined,
-      coordinators: [],
+      announced: { urls: [] },
       rights: () => ({ mayShadow: false }),
       onRegistered: () => undefined,
       onRefused: () => undefined,

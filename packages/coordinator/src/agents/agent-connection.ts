@@ -21,6 +21,7 @@ import type { RegistrationRights } from '../auth/registration-rights.ts';
 import type { Cluster, Origin } from '../cluster.ts';
 import type { IpAddress } from '../network/addresses.ts';
 import { TokenBucket } from '../network/token-bucket.ts';
+import type { AnnouncedCoordinators } from './announced-coordinators.ts';
 import type { NodeAddressPolicy, PinnedAddress } from './node-address-policy.ts';
 import type { RegistrationPace } from './registration-pace.ts';
 
@@ -35,8 +36,7 @@ export interface AgentDependencies {
   readonly coordinatorId: string;
   /** The address of this coordinator that is announced to agents. */
   readonly coordinatorUrl: string | undefined;
-  /** Addresses of further coordinators that agents may connect to. */
-  readonly coordinators: readonly string[];
+  readonly announced: Pick<AnnouncedCoordinators, 'urls'>;
   /** Limits of the token on registrations of this connection. */
   rights(connection: AgentConnection, node: RegisterMessage['node']): RegistrationRights | Fault;
   onRegistered(connection: AgentConnection, id: NodeId, address: PinnedAddress, needsProbe: boolean): void;
@@ -286,10 +286,10 @@ export class AgentConnection {
     const registered = outcome.find((event) => event.type === 'registered');
     const accepted = cluster.registry.registration(node.id);
     if (!registered || !accepted) return;
-    const { pace, epoch, coordinatorId, coordinatorUrl, coordinators } = this.#dependencies;
+    const { pace, epoch, coordinatorId, coordinatorUrl, announced } = this.#dependencies;
     const { warnings } = registered;
     const own = { coordinatorId, ...(coordinatorUrl === undefined ? {} : { coordinatorUrl }) };
-    this.send({ type: 'registered', node: accepted, ...pace, epoch, ...own, coordinators, warnings });
+    this.send({ type: 'registered', node: accepted, ...pace, epoch, ...own, coordinators: announced.urls, warnings });
     // The requested status of an operator survives reconnects.
     if (cluster.registry.node(node.id)?.operatorStatus.status !== 'enabled') this.sendOperatorStatus(node.id);
     this.#dependencies.onRegistered(this, node.id, address, registered.needsProbe);

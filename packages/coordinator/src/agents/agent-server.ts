@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { ConnectionId, Event } from '@rollcall/core';
-import type { Fault, NodeId } from '@rollcall/protocol';
+import type { CoordinatorResource, Fault, NodeId } from '@rollcall/protocol';
 import {
   AGENT_SUBPROTOCOL,
   COORDINATOR_ID_HEADER,
@@ -22,6 +22,7 @@ import { refuseUpgrade } from '../network/refuse-upgrade.ts';
 import { KeyedBuckets } from '../network/token-bucket.ts';
 import { Admission } from './admission.ts';
 import { AgentConnection, type AgentDependencies, type AgentPeer } from './agent-connection.ts';
+import type { AnnouncedCoordinators } from './announced-coordinators.ts';
 import { listeningQuestion } from './listening-question.ts';
 import type { NodeAddressPolicy, PinnedAddress } from './node-address-policy.ts';
 import type { Prober } from './prober.ts';
@@ -41,7 +42,7 @@ export interface AgentServerOptions {
   readonly pace: AgentDependencies['pace'];
   /** The address of this coordinator that is announced to agents. */
   readonly coordinatorUrl: string | undefined;
-  readonly coordinators: readonly string[];
+  readonly announced: AnnouncedCoordinators;
   /** Upper bound of open connections, registered or not. */
   readonly maxConnections: number;
   readonly registrations: RegistrationPace;
@@ -83,8 +84,7 @@ export class AgentServer {
       perMessageDeflate: false,
       handleProtocols: (offered) => chooseSubprotocol(offered) ?? false,
     });
-    const { cluster, tokens, policy, registrations, pace, epoch, coordinatorId, coordinatorUrl, coordinators } =
-      options;
+    const { cluster, tokens, policy, registrations, pace, epoch, coordinatorId, coordinatorUrl, announced } = options;
     this.#server.on('headers', (headers) => headers.push(`${COORDINATOR_ID_HEADER}: ${coordinatorId}`));
     this.#dependencies = {
       cluster,
@@ -94,7 +94,7 @@ export class AgentServer {
       epoch,
       coordinatorId,
       coordinatorUrl,
-      coordinators,
+      announced,
       rights: ({ peer }, node) => registrationRights({ tokens, registry: cluster.registry }, peer.identity, node),
       onRegistered: (connection, id, address, needsProbe) => this.#onRegistered(connection, id, address, needsProbe),
       onRefused: (what, fault, connection) => this.#onRefused(what, fault, connection),
@@ -172,6 +172,14 @@ export class AgentServer {
       this.#countTokenless(peer, 1);
       if (this.#isClosing) connection.goAway();
     });
+  }
+
+  /** Takes all coordinators of the cluster that are known now, and sends a changed list to the registered agents. */
+  announce(coordinators: readonly CoordinatorResource[]): void {
+    const { announced, cluster } = this.#options;
+    if (!announced.take(coordinators, cluster.clocks.nowMs())) return;
+    for (const connection of this.#byNode.values())
+      connection.send({ type: 'coordinators', coordinators: announced.urls });
   }
 
   /** Asks every agent to reconnect later, and resolves when all connections are closed. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type TestContext, test } from 'node:test';
 import {
+  MAX_VERSION_MS,
   type MemoryMedium,
   memorySharedMedium,
   memoryStore,
@@ -196,6 +197,45 @@ test('a coordinator that ends is no longer known; one that stops to count is dow
   await eventually(() => names().join() === 'frozen running');
   await a.sync.forget(announcement.coordinator);
   assert.deepEqual(names(), []);
+});
+
+test('records that are not taken are counted and named, and a version of the far future stops no request', async (t) => {
+  const lines: string[] = [];
+  const named = pino({ level: 'warn' }, { write: (line) => void lines.push(String(JSON.parse(line).msg)) });
+  const medium = memorySharedMedium({ nowUnixMs: Date.now });
+  const a = await start(t, medium.open(), { logger: named });
+  const b = await start(t, medium.open());
+  await eventually(() => a.sync.status.coordinators.length === 2);
+  const forger = medium.open();
+  const ms = MAX_VERSION_MS;
+  const junk = Array.from({ length: 1_200 }, (_, i) => `word/${i}`);
+  const forged = ['balancer/shop', 'balancer/other', ...junk].map((key) => ({
+    key,
+    version: [key.startsWith('word/') ? 1 : ms, 'f'] as const,
+    value: { operator: { retries: 9 } },
+    remaining: {},
+  }));
+  await forger.write(forged, a.cluster.registry.clusterId!);
+  await eventually(() => a.sync.status.unreadable === 2 && a.sync.status.leftOut === 200);
+  assert.match(lines.join('\n'), /^2 shared records cannot be read and are skipped: balancer\/shop, balancer\/other$/m);
+  assert.match(lines.join('\n'), /^200 shared records are left out, .*: word\/1000, .*, and 195 more$/m);
+  setRetries(a, 7);
+  assert.deepEqual((await a.sync.applied(['balancer/shop'], 10_000)).pending, []);
+  assert.equal(retriesOf(b), 7);
+  await eventually(() => a.sync.status.unreadable === 1);
+  assert.equal(lines.length, 2, 'each is named once');
+});
+
+test('a store without a layout is named as that', async (t) => {
+  const store = memorySharedMedium().open();
+  const exchange: SharedStore['exchange'] = async () => ({ type: 'refused', clusterId: 'other', layout: undefined });
+  const foreign = { ...store, exchange };
+  await assert.rejects(start(t, foreign, { refusesStart: true }), /has the cluster id other and no layout/);
+  const served = await start(t, foreign);
+  assert.match(
+    served.sync.status.refusal ?? '',
+    /no layout, which no coordinator has written: give another --cluster name/,
+  );
 });
 
 test('a store of another cluster is refused by name at a start, and only ends the sharing at a restart', async (t) => {

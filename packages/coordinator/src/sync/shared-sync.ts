@@ -15,6 +15,7 @@ import {
   type Exchanged,
   type Instants,
   LAYOUT,
+  type MergeResult,
   Peers,
   type Point,
   type Remaining,
@@ -27,7 +28,7 @@ import {
   type Store,
   type Version,
 } from '@rollcall/core';
-import type { AppliedResource, CoordinatorResource, SharingResource } from '@rollcall/protocol';
+import { type AppliedResource, type CoordinatorResource, printable, type SharingResource } from '@rollcall/protocol';
 import type { Logger } from 'pino';
 import type { Cluster } from '../cluster.ts';
 import { randomClusterId } from '../cluster-id.ts';
@@ -43,6 +44,10 @@ export interface SharedSyncOptions {
   /** For people. */
   readonly name: string;
   readonly release: string;
+  /** Address at which agents reach this coordinator, as `parseAnnouncedUrl` accepts it. */
+  readonly url?: string | undefined;
+  /** Called with all coordinators after each exchange, and when one was forgotten. */
+  readonly onCoordinators?: (coordinators: readonly CoordinatorResource[]) => void;
   readonly logger: Logger;
   /** The cluster id in the state directory; absent: the store decides. */
   readonly clusterId?: string | undefined;
@@ -125,6 +130,8 @@ export class SharedSync {
   #nextRefreshMs = 0;
   #nextExpiryMs = 0;
   #unreadable = new Set<string>();
+  #leftOut = new Set<string>();
+  readonly #skipped: SkippedLog;
   #problem: string | undefined;
   #refusal: string | undefined;
   #fileProblem: string | undefined;
@@ -145,6 +152,7 @@ export class SharedSync {
     this.#clusterId = clusterId;
     this.#ownClusterId = clusterId ?? randomClusterId();
     this.#outages = new OutageLog(logger);
+    this.#skipped = new SkippedLog(logger);
     this.#file = new SharedFile(file);
     this.#shared = new SharedRegistry({
       registry: cluster.registry,
@@ -186,6 +194,7 @@ export class SharedSync {
       ...(this.#refusal !== undefined && { refusal: this.#refusal }),
       waiting: this.#toWrite.size,
       unreadable: this.#unreadable.size,
+      leftOut: this.#leftOut.size,
       coordinators: this.#coordinators(),
     };
   }
@@ -235,8 +244,8 @@ export class SharedSync {
       ) as [SharedRecord[], SharedRecord[]];
       await this.#file.remove(dropped.map(({ key }) => key)).catch(() => undefined);
       this.#shared.startOutdated();
-      this.#shared.merge(kept, this.#now());
-    } else this.#shared.start(records, this.#now());
+      this.#skip(this.#shared.merge(kept, this.#now()));
+    } else this.#skip(this.#shared.start(records, this.#now()));
     this.#kinds.take(
       records.map(({ key }) => key),
       this.#now(),
@@ -294,6 +303,7 @@ export class SharedSync {
     await this.#options.store.withdraw(id, this.#clusterId ?? this.#ownClusterId);
     this.#expected = this.#expected.filter(({ coordinator }) => coordinator !== id);
     this.#announced = this.#announced.filter(({ coordinator }) => coordinator !== id);
+    this.#options.onCoordinators?.(this.#coordinators());
     this.#judgeDrains();
   }
 
@@ -359,6 +369,7 @@ export class SharedSync {
         if (expired.size > 0) await this.#options.store.forget(expired, answer.clusterId);
       }
       this.#succeeded();
+      if (answer.type === 'exchanged') this.#options.onCoordinators?.(this.#coordinators());
     } catch (error) {
       this.#failed(error);
     }
@@ -394,13 +405,14 @@ export class SharedSync {
   }
 
   async #exchange(): Promise<Exchanged> {
-    const { store, coordinator, name, release } = this.#options;
+    const { store, coordinator, name, release, url } = this.#options;
     this.#counter += 1;
     const answer = await store.exchange(
       {
         coordinator,
         name,
         release,
+        ...(url !== undefined && { url }),
         layout: LAYOUT,
         counter: this.#counter,
         seen: this.#seen,
@@ -461,20 +473,23 @@ export class SharedSync {
   async #compareAll(answer: { readonly nowUnixMs: number }): Promise<void> {
     const { store } = this.#options;
     const versions = await store.versions();
-    await this.#read(this.#shared.replica.lower(versions, this.#now().nowMs), true);
-    for (const { key } of this.#shared.replica.missing(versions, this.#now().nowMs)) this.#toWrite.add(key);
+    const { keys, leftOut } = this.#shared.replica.lower(versions, this.#now().nowMs);
+    this.#unreadable = new Set();
+    this.#leftOut = new Set();
+    this.#skip({ leftOut });
+    await this.#read(keys, true);
+    for (const { key } of this.#shared.replica.missing(versions, this.#now())) this.#toWrite.add(key);
     if (this.#nextWholeMs === 0) await this.#file.writeLastSync(answer.nowUnixMs).catch(() => undefined);
     this.#nextWholeMs = this.#now().nowMs + WHOLE_MS;
   }
 
   async #read(keys: readonly string[], isWhole = false): Promise<void> {
-    if (isWhole) this.#unreadable = new Set();
     for (const some of batches(keys)) {
       const { records, unreadable } = await this.#options.store.read(some);
-      for (const key of unreadable) this.#replace(key);
       for (const { key } of records) this.#toFile.add(key);
-      const { changed } = this.#shared.merge(records, this.#now());
-      this.#kinds.take(changed, this.#now());
+      const merged = this.#shared.merge(records, this.#now());
+      this.#kinds.take(merged.changed, this.#now());
+      this.#skip({ unreadable: [...unreadable, ...merged.unreadable], leftOut: merged.leftOut });
       this.#collect();
     }
     if (isWhole) {
@@ -484,10 +499,13 @@ export class SharedSync {
     }
   }
 
-  /** A record in the store that cannot be read is replaced if this coordinator holds the key, under a new version. */
-  #replace(key: string): void {
-    if (this.#shared.replica.renew(key, this.#now())) this.#collect();
-    else this.#unreadable.add(key);
+  /** Counts and names records that were not taken. One that cannot be read is replaced if this coordinator holds the key, under a new version. */
+  #skip({ unreadable = [], leftOut = [] }: Partial<Pick<MergeResult, 'unreadable' | 'leftOut'>>): void {
+    const lost = unreadable.filter((key) => !this.#shared.replica.renew(key, this.#now()));
+    for (const key of lost) this.#unreadable.add(key);
+    for (const key of leftOut) this.#leftOut.add(key);
+    this.#skipped.name('cannot be read and are skipped', lost);
+    this.#skipped.name('are left out, because this coordinator holds as many as it may', leftOut);
   }
 
   async #refresh(storeUnixMs: number): Promise<void> {
@@ -576,16 +594,19 @@ export class SharedSync {
   }
 
   #coordinators(): CoordinatorResource[] {
-    const { coordinator, name, release } = this.#options;
+    const { coordinator, name, release, url } = this.#options;
     const judged = (id: string): CoordinatorResource['liveness'] => {
       if (!this.isSharing) return 'unknown';
       return this.#peers.downAtMs(id) === undefined ? 'running' : 'down';
     };
-    const own = { id: coordinator, name, release, isOwn: true, liveness: 'running' } as const;
+    const addressOf = (address: string | undefined): { url?: string } =>
+      address === undefined ? {} : { url: address };
+    const own = { id: coordinator, name, release, ...addressOf(url), isOwn: true, liveness: 'running' } as const;
     const others = this.#announced.map((one) => ({
       id: one.coordinator,
       name: one.name,
       release: one.release,
+      ...addressOf(one.url),
       isOwn: false,
       liveness: judged(one.coordinator),
     }));
@@ -615,6 +636,8 @@ export class SharedSync {
   }
 
   #refusalText({ clusterId, layout }: Extract<Exchanged, { type: 'refused' }>): string {
+    if (layout === undefined)
+      return `the store has the cluster id ${printable(clusterId, 64)} and no layout, which no coordinator has written: give another --cluster name, or delete the keys of this one so that the coordinators fill the store again`;
     if (layout !== LAYOUT)
       return `the store has records of layout ${layout}, and this release writes layout ${LAYOUT}: use one release for all coordinators, or another --cluster name`;
     return `the store belongs to cluster ${clusterId}, and the state directory of this coordinator to cluster ${this.#clusterId}: give the right --store, another --cluster name, or remove the file cluster-id from the state directory to join`;
@@ -647,6 +670,30 @@ export class SharedSync {
   #now(): Instants {
     const { clocks } = this.#options.cluster;
     return { nowMs: clocks.nowMs(), nowUnixMs: clocks.nowUnixMs() };
+  }
+}
+
+/** Greatest number of keys that one line of the log names. */
+const MAX_NAMED = 5;
+/** Greatest number of keys that are remembered as named. */
+const MAX_REMEMBERED = 10_000;
+
+/** Logs the keys of records that were not taken, each once. */
+class SkippedLog {
+  readonly #logger: Logger;
+  readonly #named = new Set<string>();
+
+  constructor(logger: Logger) {
+    this.#logger = logger;
+  }
+
+  name(what: string, keys: readonly string[]): void {
+    const fresh = keys.filter((key) => !this.#named.has(key));
+    if (fresh.length === 0 || this.#named.size >= MAX_REMEMBERED) return;
+    for (const key of fresh) this.#named.add(key);
+    const names = fresh.slice(0, MAX_NAMED).map((key) => printable(key, 128));
+    const more = fresh.length > MAX_NAMED ? `, and ${fresh.length - MAX_NAMED} more` : '';
+    this.#logger.warn(`${fresh.length} shared records ${what}: ${names.join(', ')}${more}`);
   }
 }
 

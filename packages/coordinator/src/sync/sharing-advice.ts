@@ -4,7 +4,7 @@ import type { Notice } from '../notice.ts';
 
 export function sharingAdvice(sharing: SharingResource | undefined): Notice[] {
   if (sharing === undefined) return [];
-  const { kind, isReachable, sinceUnixMs, lastError = 'no answer', refusal, waiting, unreadable } = sharing;
+  const { kind, isReachable, sinceUnixMs, lastError = 'no answer', refusal, waiting, unreadable, leftOut } = sharing;
   const found: Notice[] = [];
   const add = (kind: Notice['kind'], sentence: string): void => {
     found.push({ kind, level: 'risk', sentence });
@@ -25,5 +25,10 @@ export function sharingAdvice(sharing: SharingResource | undefined): Notice[] {
       );
   if (unreadable > 0)
     add('sharing', `${unreadable} shared records could not be read and were skipped. They may be of a later release.`);
+  if (leftOut > 0)
+    add(
+      'sharing',
+      `${leftOut} shared records were left out, because this coordinator holds as many as it may. The log names some; another program may have written them.`,
+    );
   return found;
 }

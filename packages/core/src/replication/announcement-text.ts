@@ -1,4 +1,5 @@
 /** The announcement of a coordinator as the text that a store keeps. Other programs may have written there, so decoding never throws. */
+import { parseAnnouncedUrl } from '@rollcall/protocol';
 import { type Announcement, type DrainUse, MAX_NODES_IN_USE, type NodeUse, type Point } from './shared-store.ts';
 import { isCoordinatorId } from './version.ts';
 
@@ -10,14 +11,24 @@ const MAX_TEXT_LENGTH = 8_192;
 
 /** JSON of an announcement. Throws a RangeError if a field exceeds a bound, which is a mistake of the caller. */
 export function encodeAnnouncement(announcement: Announcement): string {
-  const { coordinator, name, release, layout, counter, seen, use } = announcement;
+  const { coordinator, name, release, url, layout, counter, seen, use } = announcement;
   const point = { epoch: seen.epoch, change: seen.change };
-  const known = { coordinator, name, release, layout, counter, seen: point, ...(use !== undefined && { use }) };
-  if (!isAnnouncement(known)) throw new RangeError(`not an announcement: ${JSON.stringify(known).slice(0, 300)}`);
+  const known = {
+    coordinator,
+    name,
+    release,
+    ...(url !== undefined && { url }),
+    layout,
+    counter,
+    seen: point,
+    ...(use !== undefined && { use }),
+  };
+  if (!isAnnouncement(known) || (url !== undefined && !isUrl(url)))
+    throw new RangeError(`not an announcement: ${JSON.stringify(known).slice(0, 300)}`);
   return JSON.stringify(known);
 }
 
-/** The announcement of a text; `undefined` if it is none, or not that of `coordinator`. */
+/** The announcement of a text, without an invalid URL; `undefined` if it is none, or not that of `coordinator`. */
 export function decodeAnnouncement(coordinator: string, text: string): Announcement | undefined {
   if (text.length > MAX_TEXT_LENGTH) return undefined;
   let parsed: unknown;
@@ -26,7 +37,9 @@ export function decodeAnnouncement(coordinator: string, text: string): Announcem
   } catch {
     return undefined;
   }
-  return isAnnouncement(parsed) && parsed.coordinator === coordinator ? parsed : undefined;
+  if (!isAnnouncement(parsed) || parsed.coordinator !== coordinator) return undefined;
+  const { url, ...rest } = parsed;
+  return isUrl(url) ? parsed : rest;
 }
 
 function isAnnouncement(value: unknown): value is Announcement {
@@ -42,6 +55,10 @@ function isAnnouncement(value: unknown): value is Announcement {
     isPoint(seen) &&
     (use === undefined || isDrainUse(use))
   );
+}
+
+function isUrl(url: unknown): boolean {
+  return typeof url === 'string' && parseAnnouncedUrl(url) !== undefined;
 }
 
 function isDrainUse(value: unknown): value is DrainUse {

@@ -11,7 +11,7 @@ import {
   type Point,
   type SharedStore,
 } from './shared-store.ts';
-import { compareVersions, type Version } from './version.ts';
+import { compareVersions, isPlausible, type Version } from './version.ts';
 
 export interface MemoryMediumOptions {
   /** Clock of the store, Unix ms. Default: it does not advance. */
@@ -103,7 +103,8 @@ export function memorySharedMedium({ nowUnixMs, name = 'memory' }: MemoryMediumO
   const write = (found: Content, record: SharedRecord, text: string, isRefresh: boolean): 'written' | 'stale' => {
     const { key, version } = record;
     const stored = found.records.get(key);
-    const order = stored === undefined ? 1 : compareVersions(version, stored.version);
+    const isPresent = stored !== undefined && isPlausible(stored.version, now());
+    const order = isPresent ? compareVersions(version, stored.version) : 1;
     if (order < 0 || (order === 0 && !isRefresh)) return 'stale';
     if (order > 0) found.change += 1;
     found.records.set(key, { version, text, change: order > 0 ? found.change : stored!.change });
@@ -153,7 +154,9 @@ export function memorySharedMedium({ nowUnixMs, name = 'memory' }: MemoryMediumO
           const { records } = ownContent(clusterId);
           for (const [key, version] of versions) {
             const stored = records.get(key);
-            if (stored !== undefined && compareVersions(stored.version, version) <= 0) records.delete(key);
+            if (stored === undefined) continue;
+            const isNewer = isPlausible(stored.version, now()) && compareVersions(stored.version, version) > 0;
+            if (!isNewer) records.delete(key);
           }
         },
         async withdraw(coordinator, clusterId) {

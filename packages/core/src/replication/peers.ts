@@ -3,6 +3,10 @@
  * the others by its own monotonic clock. A counter that has not changed for `DOWN_MS` while the store answered means down. Without answers no peer is judged,
  * because then its counter could not be read.
  *
+ * A peer that was never seen to count is running until `DOWN_MS` have passed: after a start of this coordinator each peer is one. Without that,
+ * an answer to an operator would omit a peer that runs and does not have the request yet. A stale or forged announcement therefore makes
+ * answers pending for `DOWN_MS`, once.
+ *
  * ```
  *            counter changes              DOWN_MS without a change
  *   (new) ──────────────────▶ running ──────────────────────────────▶ down

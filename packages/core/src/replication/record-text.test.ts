@@ -96,5 +96,9 @@ test('an announcement survives its text, and other texts are none', () => {
     assert.equal(decodeAnnouncement('a1', text.replace(from, to)), undefined, to);
   for (const name of ['\u001b[2J', 'two\nlines', 'a\u2028b', '\u202edesrever'])
     assert.equal(decodeAnnouncement('a1', JSON.stringify({ ...announcement, name })), undefined, JSON.stringify(name));
+  for (const url of [5, '', 'http://a.test', 'ws://a.test/?x', 'ws://a\u001b.test', `ws://a.test/${'x'.repeat(512)}`])
+    assert.deepEqual(decodeAnnouncement('a1', JSON.stringify({ ...announcement, url })), announcement, String(url));
+  const withUrl = { ...announcement, url: 'ws://10.0.0.2:8400' };
+  assert.deepEqual(decodeAnnouncement('a1', encodeAnnouncement(withUrl)), withUrl);
   assert.throws(() => encodeAnnouncement({ ...announcement, name: 'x'.repeat(129) }), RangeError);
 });

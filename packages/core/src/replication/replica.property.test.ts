@@ -188,7 +188,7 @@ class Run {
     const read = [...this.store.records.values()];
     if (!isReliable && this.#below(4) === 0) this.delayed.push({ to: this.coordinators.indexOf(at), records: read });
     else this.#merge(at, read);
-    const write = at.replica.missing(this.store.versions(), this.nowMs);
+    const write = at.replica.missing(this.store.versions(), this.#instants(at));
     if (!isReliable && this.#below(5) === 0) this.counts.lostWrites += 1;
     else this.store.write([...write, ...at.replica.timed(this.nowMs)]);
   }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Replica } from './replica.ts';
 import { KEEP_DELETION_MS, type SharedRecord } from './shared-record.ts';
-import { compareVersions, MAX_VERSION_MS, type Version, VersionClock } from './version.ts';
+import { compareVersions, MAX_AHEAD_MS, MAX_VERSION_MS, type Version, VersionClock } from './version.ts';
 
 const at = (nowMs: number, nowUnixMs = 1_000_000 + nowMs) => ({ nowMs, nowUnixMs });
 
@@ -56,7 +56,7 @@ test('a deletion keeps older values away for a day, then it is gone', () => {
 test('an expired record is not taken, and a value of its key may be written again', () => {
   const replica = new Replica('a');
   const old: SharedRecord = { key: 'node/n1', version: [5, 'b'], value: {}, remaining: { expires: 0 } };
-  assert.deepEqual(replica.merge([old], at(0)), { changed: [], lost: [], unreadable: 0 });
+  assert.deepEqual(replica.merge([old], at(0)), { changed: [], lost: [], unreadable: [], leftOut: [] });
   assert.equal(replica.size, 0);
 });
 
@@ -87,20 +87,122 @@ test('records that cannot be read are counted, and change nothing', () => {
     { ...good, remaining: { expires: Number.NaN } },
     { ...good, remaining: { until: '5' as unknown as number } },
   ];
-  assert.deepEqual(replica.merge(bad, at(0)), { changed: [], lost: [], unreadable: bad.length });
+  const { unreadable, ...rest } = replica.merge(bad, at(0));
+  assert.deepEqual(rest, { changed: [], lost: [], leftOut: [] });
+  assert.equal(unreadable.length, bad.length);
+  assert.deepEqual(new Set(unreadable), new Set(['node/n1', 'x'.repeat(128), '']));
   assert.deepEqual(replica.merge([good], at(0)).changed, ['node/n1']);
 });
 
 test('a store that lacks records, or has lower versions, gets them; with equal ones it gets none', () => {
   const replica = new Replica('a');
   const versions = new Map(['x', 'y', 'z'].map((key, i) => [key, replica.put(key, i, {}, at(i))]));
-  assert.deepEqual(replica.missing(versions, 9), []);
+  assert.deepEqual(replica.missing(versions, at(9)), []);
   versions.delete('x');
   versions.set('y', [1, 'b']);
   assert.deepEqual(
-    replica.missing(versions, 9).map(({ key }) => key),
+    replica.missing(versions, at(9)).map(({ key }) => key),
     ['x', 'y'],
   );
   assert.equal(replica.takeChanged(9).length, 3);
   assert.deepEqual(replica.takeChanged(9), []);
+});
+
+/** After 2026, as a wall clock that was set. */
+const UNIX_MS = 1_800_000_000_000;
+
+test('a version of the far future is unreadable, and does not stop the clock', () => {
+  const replica = new Replica('a');
+  const instants = at(0, UNIX_MS);
+  const forged: SharedRecord = { key: 'node/n1', version: [MAX_VERSION_MS, 'b'], value: {}, remaining: {} };
+  assert.deepEqual(replica.merge([forged], instants).unreadable, ['node/n1']);
+  assert.deepEqual(replica.put('node/n1', { own: 1 }, {}, instants), [UNIX_MS, 'a']);
+  assert.deepEqual(replica.merge([forged], instants).unreadable, ['node/n1']);
+  const stored = new Map<string, Version>([['node/n1', forged.version]]);
+  assert.deepEqual(
+    replica.missing(stored, instants).map(({ key }) => key),
+    ['node/n1'],
+    'the store takes the own record in its place',
+  );
+});
+
+test('after a version as far ahead as one may be, later requests still reach the other coordinators', () => {
+  const [one, other] = [new Replica('a'), new Replica('b')];
+  const forged: SharedRecord = { key: 'node/n1', version: [UNIX_MS + MAX_AHEAD_MS, 'f'], value: 0, remaining: {} };
+  for (const replica of [one, other]) assert.deepEqual(replica.merge([forged], at(0, UNIX_MS)).unreadable, []);
+  for (let ms = 1; ms < 100; ms++) {
+    one.put('node/n1', ms, {}, at(ms, UNIX_MS + ms));
+    other.merge(one.all(ms), at(ms, UNIX_MS + ms));
+    assert.equal(other.get('node/n1', ms)?.value, ms);
+  }
+});
+
+test('a clock that was never set takes the records of others', () => {
+  const replica = new Replica('a');
+  const record: SharedRecord = { key: 'node/n1', version: [UNIX_MS, 'b'], value: 1, remaining: {} };
+  assert.deepEqual(replica.merge([record], at(0, 0)).changed, ['node/n1']);
+});
+
+test('a full replica leaves new records out, and takes later versions of records that it holds', () => {
+  const replica = new Replica('a', { maxRecords: 4, maxUnknown: 2 });
+  replica.know('node');
+  const record = (key: string, ms: number): SharedRecord => ({ key, version: [ms, 'b'], value: ms, remaining: {} });
+  const mixed = ['word/1', 'word/2', 'word/3', 'node/1', 'nokind'];
+  const versions = (keys: readonly string[]) => new Map(keys.map((key) => [key, [1, 'b'] as const]));
+  assert.deepEqual(replica.lower(versions(mixed), 0), {
+    keys: ['word/1', 'word/2', 'node/1'],
+    leftOut: ['word/3', 'nokind'],
+  });
+  assert.deepEqual(
+    replica.merge(
+      mixed.map((key) => record(key, 1)),
+      at(0),
+    ).leftOut,
+    ['word/3', 'nokind'],
+  );
+  const nodes = ['node/2', 'node/3', 'node/4'];
+  assert.deepEqual(
+    replica.merge(
+      nodes.map((key) => record(key, 1)),
+      at(0),
+    ).leftOut,
+    ['node/3', 'node/4'],
+  );
+  assert.deepEqual(replica.merge([record('word/1', 2)], at(0)).changed, ['word/1']);
+  replica.put('node/own', 1, { expires: 5 }, at(0));
+  assert.equal(replica.size, 5, 'what this coordinator writes itself has no bound');
+  replica.put('word/own', 1, { expires: 5 }, at(0));
+  replica.expire(5);
+  assert.equal(replica.size, 4);
+  assert.deepEqual(replica.lower(versions(['node/5', 'word/4', 'node/1']), 5), {
+    keys: [],
+    leftOut: ['node/5', 'word/4'],
+  });
+});
+
+test('room of unknown kinds is free again when their records expire', () => {
+  const replica = new Replica('a', { maxUnknown: 1 });
+  const word = (name: string): SharedRecord => ({
+    key: `word/${name}`,
+    version: [1, 'b'],
+    value: 1,
+    remaining: { expires: 5 },
+  });
+  assert.deepEqual(replica.merge([word('1'), word('2')], at(0)).leftOut, ['word/2']);
+  replica.expire(5);
+  assert.deepEqual(replica.merge([word('2')], at(5)).leftOut, []);
+});
+
+test('a version in the store that cannot be read is read again, and replaced by what is held', () => {
+  const replica = new Replica('a');
+  replica.put('node/held', 1, {}, at(0));
+  const stored = new Map<string, Version | undefined>([
+    ['node/held', undefined],
+    ['node/other', undefined],
+  ]);
+  assert.deepEqual(replica.lower(stored, 0).keys, ['node/other']);
+  assert.deepEqual(
+    replica.missing(stored, at(0)).map(({ key }) => key),
+    ['node/held'],
+  );
 });

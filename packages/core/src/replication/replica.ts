@@ -8,12 +8,14 @@ import { mergeRecords } from './merge-rules.ts';
 import {
   isDeletion,
   KEEP_DELETION_MS,
+  MAX_KEY_LENGTH,
   type Remaining,
   type SharedRecord,
   TIMERS,
   type TimerName,
 } from './shared-record.ts';
-import { compareVersions, isVersion, type Version, VersionClock } from './version.ts';
+import type { StoredVersions } from './shared-store.ts';
+import { compareVersions, isPlausible, isVersion, type Version, VersionClock } from './version.ts';
 
 /** An instant of both clocks: `nowMs` is monotonic and counts remaining times, `nowUnixMs` is the wall clock and makes versions. */
 export interface Instants {
@@ -27,8 +29,10 @@ export interface MergeResult {
   readonly changed: readonly string[];
   /** Records that do not stand. Most are earlier versions of the record that stands, not conflicts. */
   readonly lost: readonly SharedRecord[];
-  /** Records that were refused: without a valid key, version, value or remaining times. */
-  readonly unreadable: number;
+  /** Keys of records that were refused: without a valid key, version, value or remaining times, or with an implausible version. */
+  readonly unreadable: readonly string[];
+  /** Keys of records that were left out because the replica is full. */
+  readonly leftOut: readonly string[];
 }
 
 /** Remaining times as instants of the monotonic clock. */
@@ -40,14 +44,32 @@ interface Held {
   readonly ends: Ends;
 }
 
+/** Bounds of a replica. A coordinator is not limited in what it writes itself: its registry has bounds. */
+export interface ReplicaBounds {
+  /** Greatest number of records. Default 200,000: ten thousand nodes, with reports of five coordinators, requests and deletions. */
+  readonly maxRecords?: number;
+  /** Greatest number of records of unknown kinds, which later releases may have written. Default 1,000. */
+  readonly maxUnknown?: number;
+}
+
 export class Replica {
   readonly #records = new Map<string, Held>();
+  readonly #kinds = new Set<string>();
+  readonly #bounds: Required<ReplicaBounds>;
+  /** Number of records of unknown kinds. */
+  #unknown = 0;
   readonly #clock: VersionClock;
   readonly #changed = new Set<string>();
 
   /** `coordinator`: random id of this coordinator, which stays the same over restarts. */
-  constructor(coordinator: string) {
+  constructor(coordinator: string, { maxRecords = 200_000, maxUnknown = 1_000 }: ReplicaBounds = {}) {
     this.#clock = new VersionClock(coordinator);
+    this.#bounds = { maxRecords, maxUnknown };
+  }
+
+  /** Declares a kind of records, before the first record: `KIND/NAME` is known. */
+  know(kind: string): void {
+    this.#kinds.add(kind);
   }
 
   get size(): number {
@@ -89,12 +111,26 @@ export class Replica {
   merge(records: readonly SharedRecord[], now: Instants): MergeResult {
     const changed: string[] = [];
     const lost: SharedRecord[] = [];
-    let unreadable = 0;
+    const unreadable: string[] = [];
+    const leftOut: string[] = [];
     for (const record of records) {
-      if (!isReadable(record)) unreadable += 1;
-      else if (!isOver(record.remaining) && this.#mergeOne(record, now, lost)) changed.push(record.key);
+      if (!isReadable(record) || !isPlausible(record.version, now.nowUnixMs)) unreadable.push(keyTextOf(record));
+      else if (isOver(record.remaining)) continue;
+      else if (!this.#hasRoom(record.key)) leftOut.push(record.key);
+      else if (this.#mergeOne(record, now, lost)) changed.push(record.key);
     }
-    return { changed, lost, unreadable };
+    return { changed, lost, unreadable, leftOut };
+  }
+
+  /** `added` and `addedUnknown`: records that are about to be added. */
+  #hasRoom(key: string, added = 0, addedUnknown = 0): boolean {
+    if (this.#records.has(key)) return true;
+    const { maxRecords, maxUnknown } = this.#bounds;
+    return this.#records.size + added < maxRecords && (this.#isKnown(key) || this.#unknown + addedUnknown < maxUnknown);
+  }
+
+  #isKnown(key: string): boolean {
+    return this.#kinds.has(key.slice(0, Math.max(0, key.indexOf('/'))));
   }
 
   #mergeOne(theirs: SharedRecord, now: Instants, lost: SharedRecord[]): boolean {
@@ -142,6 +178,7 @@ export class Replica {
   }
 
   #hold(key: string, held: Held): void {
+    if (!this.#records.has(key) && !this.#isKnown(key)) this.#unknown += 1;
     this.#records.set(key, held);
     this.#changed.add(key);
   }
@@ -157,25 +194,41 @@ export class Replica {
     return records;
   }
 
-  /** Records that a store with these versions lacks or has in a lower version. The other direction is `merge`. */
-  missing(stored: ReadonlyMap<string, Version>, nowMs: number): SharedRecord[] {
+  /**
+   * Records that a store with these versions lacks or has in a lower version. The other direction is `merge`. A version that cannot be read,
+   * or is implausible, counts as absent: the store takes any other one.
+   */
+  missing(stored: StoredVersions, { nowMs, nowUnixMs }: Instants): SharedRecord[] {
     const records: SharedRecord[] = [];
     for (const [key, held] of this.#records) {
       if (isExpired(held, nowMs)) continue;
       const version = stored.get(key);
-      if (version === undefined || compareVersions(held.version, version) > 0) records.push(recordOf(key, held, nowMs));
+      if (version === undefined || !isPlausible(version, nowUnixMs) || compareVersions(held.version, version) > 0)
+        records.push(recordOf(key, held, nowMs));
     }
     return records;
   }
 
-  /** Keys that a store with these versions has in a higher version, or that are not held here. */
-  lower(stored: ReadonlyMap<string, Version>, nowMs: number): string[] {
+  /** Keys that a store with these versions has in a higher version, or that are not held here. `leftOut`: there is no room for them. */
+  lower(
+    stored: StoredVersions,
+    nowMs: number,
+  ): { readonly keys: readonly string[]; readonly leftOut: readonly string[] } {
     const keys: string[] = [];
+    const leftOut: string[] = [];
+    let [added, addedUnknown] = [0, 0];
     for (const [key, version] of stored) {
       const held = this.#records.get(key);
-      if (held === undefined || isExpired(held, nowMs) || compareVersions(version, held.version) > 0) keys.push(key);
+      if (held === undefined) {
+        if (this.#hasRoom(key, added, addedUnknown)) {
+          added += 1;
+          if (!this.#isKnown(key)) addedUnknown += 1;
+          keys.push(key);
+        } else leftOut.push(key);
+      } else if (isExpired(held, nowMs) || (version !== undefined && compareVersions(version, held.version) > 0))
+        keys.push(key);
     }
-    return keys;
+    return { keys, leftOut };
   }
 
   /** Records with timers, which are written again each minute: in the store a remaining time does not fall by itself. */
@@ -191,13 +244,16 @@ export class Replica {
   expire(nowMs: number): ReadonlyMap<string, Version> {
     const expired = new Map<string, Version>();
     for (const [key, held] of this.#records) if (isExpired(held, nowMs)) expired.set(key, held.version);
-    for (const key of expired.keys()) this.#records.delete(key);
+    for (const key of expired.keys()) {
+      this.#records.delete(key);
+      if (!this.#isKnown(key)) this.#unknown -= 1;
+    }
     return expired;
   }
 
   /** All records as of now, in no order. */
   all(nowMs: number): SharedRecord[] {
-    return this.missing(new Map(), nowMs);
+    return [...this.#records].flatMap(([key, held]) => (isExpired(held, nowMs) ? [] : recordOf(key, held, nowMs)));
   }
 }
 
@@ -238,6 +294,12 @@ function recordOf(key: string, { version, value, ends }: Held, nowMs: number): S
   return { key, version, value, remaining };
 }
 
+/** The key of a record that is perhaps none; empty without one. */
+function keyTextOf(record: SharedRecord): string {
+  const key: unknown = (record as SharedRecord | null)?.key;
+  return typeof key === 'string' ? key.slice(0, MAX_KEY_LENGTH) : '';
+}
+
 /** Another process has written the record: its type is a claim. */
 function isReadable(record: SharedRecord): boolean {
   if (
@@ -248,6 +310,7 @@ function isReadable(record: SharedRecord): boolean {
   )
     return false;
   const { key, version, remaining } = record;
-  if (typeof key !== 'string' || key.length > 128 || !isVersion(version) || record.value === undefined) return false;
+  if (typeof key !== 'string' || key.length > MAX_KEY_LENGTH || !isVersion(version) || record.value === undefined)
+    return false;
   return TIMERS.every((timer) => remaining[timer] === undefined || Number.isFinite(remaining[timer]));
 }

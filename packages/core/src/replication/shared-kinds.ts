@@ -73,6 +73,7 @@ export class SharedKinds {
   add(kind: string, part: SharedPart): SharedKind {
     if (this.#parts.has(kind)) throw new Error(`the kind ${kind} belongs to another part`);
     this.#parts.set(kind, part);
+    this.#replica.know(kind);
     return new SharedKind(this.#replica, kind);
   }
 

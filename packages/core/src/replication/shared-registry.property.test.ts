@@ -129,7 +129,7 @@ class Run {
     else at.shared.merge(records, this.#now(at), true);
     if (this.#below(8) === 0) return;
     const versions = new Map<string, Version>([...this.store].map(([key, { version }]) => [key, version]));
-    for (const record of at.shared.replica.missing(versions, this.nowMs)) this.store.set(record.key, record);
+    for (const record of at.shared.replica.missing(versions, this.#now(at))) this.store.set(record.key, record);
   }
 
   #restart(at: Place): void {

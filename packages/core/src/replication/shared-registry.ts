@@ -48,12 +48,13 @@ export class SharedRegistry {
   constructor(options: SharedRegistryOptions) {
     this.#options = options;
     this.replica = new Replica(options.coordinator);
+    for (const kind of ['node', 'report', 'override', 'balancer']) this.replica.know(kind);
     this.#reports = new HeardReports(options.coordinator);
   }
 
   /** Takes the records of the own file, after the registry was restored. */
-  start(records: readonly SharedRecord[], now: Instants): void {
-    this.replica.merge(records, now);
+  start(records: readonly SharedRecord[], now: Instants): MergeResult {
+    const result = this.replica.merge(records, now);
     for (const { key } of this.#options.registry.allShared())
       if (this.replica.get(this.#keyOf(key), now.nowMs) === undefined) this.#unshared.add(key);
     this.#confirmsAtMs = now.nowMs + CONFIRM_MS;
@@ -62,6 +63,7 @@ export class SharedRegistry {
       records.map(({ key }) => key),
       now,
     );
+    return result;
   }
 
   /** The same without a file, for a coordinator without contact for long: what others do not have was ended by them, and ends here. */

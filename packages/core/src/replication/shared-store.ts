@@ -22,6 +22,8 @@ export interface Announcement {
   /** For people. At most 128 characters. */
   readonly name: string;
   readonly release: string;
+  /** Address at which agents reach the coordinator, as `parseAnnouncedUrl` accepts it. Absent: not known, or an earlier release. */
+  readonly url?: string;
   readonly layout: number;
   /** Increases with each exchange. */
   readonly counter: number;
@@ -54,7 +56,12 @@ export interface Point {
 /** What the store answers to an exchange. */
 export type Exchanged =
   /** The store belongs to another cluster, or has a layout that this release does not write. Nothing was announced. */
-  | { readonly type: 'refused'; readonly clusterId: string; readonly layout: number }
+  | {
+      readonly type: 'refused';
+      readonly clusterId: string;
+      /** `undefined`: it has none, or one that cannot be read. */
+      readonly layout: number | undefined;
+    }
   | {
       readonly type: 'exchanged';
       /** Random id of the cluster: the one in the store, or the own one if the store had none. */
@@ -76,6 +83,9 @@ export type Exchanged =
       readonly isNew: boolean;
     };
 
+/** Versions of records by key. `undefined`: another program has written a version that cannot be read. */
+export type StoredVersions = ReadonlyMap<string, Version | undefined>;
+
 export interface Written {
   /** One per record, in order. `stale`: the store has the same version or a higher one, and was not changed. */
   readonly outcomes: readonly ('written' | 'stale')[];
@@ -90,6 +100,7 @@ export interface Written {
  * - `write`, `forget` and `withdraw` are atomic per record, and never write to a store of another cluster or of a later layout: then they reject.
  * - `write` and `forget` also reject if the store was emptied: the next `exchange` prepares it, so that all coordinators learn of it.
  * - `write` rejects with a RangeError, before it sends anything, if a record exceeds a bound. This is a mistake of the caller.
+ * - A record whose version is invalid, or implausible by the clock of the store, counts as absent: any other version replaces it.
  * - A method that was carried out twice, because its answer was lost, has the effect of one call.
  */
 export interface SharedStore {
@@ -97,7 +108,7 @@ export interface SharedStore {
   /** Announces the coordinator and asks for changes. `clusterId` becomes the id of an empty store. */
   exchange(announcement: Announcement, clusterId: string): Promise<Exchanged>;
   /** Versions of all records. */
-  versions(): Promise<ReadonlyMap<string, Version>>;
+  versions(): Promise<StoredVersions>;
   /** The records of these keys, in no order. `unreadable`: keys whose record is too large or no record. Absent keys are left out. */
   read(
     keys: readonly string[],

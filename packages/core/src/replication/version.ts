@@ -12,8 +12,24 @@ export type Version = readonly [ms: number, coordinator: string];
 /** Lower than every version of a record. */
 export const NO_VERSION: Version = [0, ''];
 
-/** Greatest `ms` of a version: the year 36812. A higher one is refused, because a version must always have later ones. */
+/** Greatest `ms` of a version: the year 36812. A higher one is refused. */
 export const MAX_VERSION_MS = 1_100_000_000_000_000;
+
+/**
+ * Time of a wall clock that was never set, Unix ms: 2026-01-01. It may show 1970 after a start, and must then accept the records of others.
+ */
+export const EARLIEST_CLOCK_MS = 1_767_225_600_000;
+/** A plausible version is at most this far ahead of the wall clock, milliseconds: a hundred years. */
+export const MAX_AHEAD_MS = 3_155_760_000_000;
+
+/**
+ * Whether a coordinator can have made a version until now. Others are unreadable: a clock that followed one could reach
+ * `MAX_VERSION_MS`, and then make no later version. The bound advances with the wall clock, by a thousand versions a second: a version exactly
+ * at the bound stops no clock. `nowUnixMs`: the own wall clock, or that of the store. They may differ by hours.
+ */
+export function isPlausible([ms]: Version, nowUnixMs: number): boolean {
+  return ms <= Math.max(nowUnixMs, EARLIEST_CLOCK_MS) + MAX_AHEAD_MS;
+}
 
 /** Negative if `one` is lower than `other`, 0 for the same version, positive if it is higher. */
 export function compareVersions(one: Version, other: Version): number {

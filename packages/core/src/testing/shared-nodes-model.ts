@@ -289,7 +289,7 @@ class Run {
     else at.followed.merge(records, this.#now(at), true);
     if (isLossy && this.#below(8) === 0) return;
     const versions = new Map<string, Version>([...this.store].map(([key, { version }]) => [key, version]));
-    for (const record of at.followed.replica.missing(versions, this.#nowMs)) this.store.set(record.key, record);
+    for (const record of at.followed.replica.missing(versions, this.#now(at))) this.store.set(record.key, record);
   }
 
   #save(at: Coordinator): void {

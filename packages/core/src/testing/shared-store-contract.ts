@@ -10,7 +10,7 @@ import {
   type Point,
   type SharedStore,
 } from '../replication/shared-store.ts';
-import { MAX_VERSION_MS, type Version } from '../replication/version.ts';
+import { MAX_AHEAD_MS, MAX_VERSION_MS, type Version } from '../replication/version.ts';
 
 export interface SharedStoreContractOptions {
   /** Put before the name of each case. */
@@ -24,6 +24,7 @@ export interface SharedStoreContractOptions {
 }
 
 const CLUSTER = 'c1';
+const DAY_MS = 86_400_000;
 const OTHER_CLUSTER = 'c2';
 const NEVER: Point = { epoch: '', change: 0 };
 
@@ -52,11 +53,12 @@ export function sharedStoreContract({ name, open, openAnother, wipe }: SharedSto
 
   declare('coordinators see the last announcement of each other', async (one, other) => {
     await exchange(one, { coordinator: 'a', counter: 1 });
-    const at = (await exchange(other, { coordinator: 'b', counter: 5, name: 'ä "b"' })).at;
+    const b = { coordinator: 'b', counter: 5, name: 'ä "b"', url: 'wss://[fd00::2]:8400/b' };
+    const { at } = await exchange(other, b);
     const { coordinators } = await exchange(one, { coordinator: 'a', counter: 2, seen: at });
     assert.deepEqual(sortedById(coordinators), [
       announcement({ coordinator: 'a', counter: 2, seen: at }),
-      announcement({ coordinator: 'b', counter: 5, name: 'ä "b"' }),
+      announcement(b),
     ]);
   });
 
@@ -141,18 +143,33 @@ export function sharedStoreContract({ name, open, openAnother, wipe }: SharedSto
     }
   });
 
-  declare('versions are compared as numbers, up to the greatest one', async (one) => {
-    await exchange(one);
+  declare('versions are compared as numbers', async (one) => {
+    const { nowUnixMs } = await exchange(one);
+    const far = nowUnixMs + MAX_AHEAD_MS - DAY_MS;
     const attempts: [Version, string][] = [
       [[9, 'a'], 'written'],
       [[10, 'a'], 'written'],
-      [[MAX_VERSION_MS - 1, 'a'], 'written'],
-      [[MAX_VERSION_MS, 'a'], 'written'],
-      [[MAX_VERSION_MS - 1, 'b'], 'stale'],
-      [[100_000_000_000_000, 'b'], 'stale'],
+      [[far - 1, 'a'], 'written'],
+      [[far, 'a'], 'written'],
+      [[far - 1, 'b'], 'stale'],
+      [[1_000_000_000_000, 'b'], 'stale'],
     ];
     for (const [version, outcome] of attempts)
       assert.deepEqual((await one.write([record('node/a', version)], CLUSTER)).outcomes, [outcome], String(version));
+  });
+
+  declare('a version of the far future counts as absent', async (one) => {
+    const { nowUnixMs } = await exchange(one);
+    for (const ms of [MAX_VERSION_MS, nowUnixMs + MAX_AHEAD_MS + DAY_MS]) {
+      await one.write([record('node/a', [ms, 'b'])], CLUSTER);
+      assert.deepEqual(await one.versions(), new Map([['node/a', [ms, 'b']]]));
+      const own = record('node/a', [nowUnixMs, 'a'], 'own');
+      assert.deepEqual((await one.write([own], CLUSTER)).outcomes, ['written']);
+      assert.deepEqual((await one.read(['node/a'])).records, [own]);
+      await one.write([record('node/b', [ms, 'b'])], CLUSTER);
+      await one.forget(new Map([['node/b', [nowUnixMs, 'a']]]), CLUSTER);
+      assert.deepEqual([...(await one.versions()).keys()], ['node/a']);
+    }
   });
 
   declare('a refresh replaces a record of the same version, and is no change', async (one, other) => {
@@ -274,7 +291,12 @@ export function sharedStoreContract({ name, open, openAnother, wipe }: SharedSto
     ])
       await assert.rejects(one.write([record('node/a', [1, 'a']), wrong], CLUSTER), RangeError);
     assert.equal((await one.versions()).size, 0);
-    await assert.rejects(one.exchange(announcement({ name: 'x'.repeat(129) }), CLUSTER), RangeError);
+    for (const wrong of [
+      { name: 'x'.repeat(129) },
+      { url: 'http://a.test' },
+      { url: `ws://a.test/${'x'.repeat(512)}` },
+    ])
+      await assert.rejects(one.exchange(announcement(wrong), CLUSTER), RangeError);
   });
 
   declare('changes of a value after a write or a read do not change the store', async (one) => {

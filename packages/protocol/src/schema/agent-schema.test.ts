@@ -88,6 +88,7 @@ const COORDINATOR_MESSAGES: readonly object[] = [
   { type: 'drained' },
   { type: 'pace', ...PACE },
   { type: 'scale', count: 4 },
+  { type: 'coordinators', coordinators: ['ws://10.0.0.2:8400', 'ws://10.0.0.3:8400'] },
   { type: 'disconnected', message: 'lost the coordinator' },
   { type: 'error', code: 'id-taken', message: 'a sentence', holderConnected: true },
 ];

@@ -3,6 +3,7 @@
  * keeps the schema equal to it. With UPDATE=1 the test writes the schema to `schema/agent.schema.json`.
  */
 import { MAX_REASON_CHARACTERS } from '../admin.ts';
+import { MAX_COORDINATOR_URL_LENGTH } from '../agent-url.ts';
 import { FAILOVERS, MAX_CAUSE_CHARACTERS, MAX_FAILING_COPIES, STATUSES, STICKY_MODES } from '../messages.ts';
 
 /** A JSON Schema, or a part of one. */
@@ -72,6 +73,7 @@ function message(type: string, required: Record<string, JsonSchema>, others: Rec
   return object({ type: { const: type }, ...required }, others);
 }
 
+const COORDINATORS = list({ type: 'string', maxLength: MAX_COORDINATOR_URL_LENGTH }, 16);
 const PACE = {
   heartbeatMs: number(20, 60_000),
   suspectMs: number(40, 600_000),
@@ -81,7 +83,9 @@ const PACE = {
 const DEFINITIONS: Readonly<Record<string, JsonSchema>> = {
   AgentMessage: { anyOf: ['Register', 'Heartbeat', 'NodeStatus', 'Leave'].map(ref) },
   CoordinatorMessage: {
-    anyOf: ['Registered', 'OperatorStatus', 'Drained', 'Pace', 'Scale', 'Disconnected', 'Error'].map(ref),
+    anyOf: ['Registered', 'OperatorStatus', 'Drained', 'Pace', 'Scale', 'Coordinators', 'Disconnected', 'Error'].map(
+      ref,
+    ),
   },
   Register: message('register', { node: ref('Node') }),
   Heartbeat: message(
@@ -121,7 +125,7 @@ const DEFINITIONS: Readonly<Record<string, JsonSchema>> = {
       epoch: text(64),
       coordinatorId: { type: 'string', pattern: '^[0-9a-f]{1,32}$' },
       coordinatorUrl: text(512),
-      coordinators: list({ type: 'string', maxLength: 512 }, 16),
+      coordinators: COORDINATORS,
       warnings: list(object({}, { code: text(64), message: text(1_024) }), 16),
     },
   ),
@@ -133,6 +137,7 @@ const DEFINITIONS: Readonly<Record<string, JsonSchema>> = {
   Drained: message('drained', {}),
   Pace: message('pace', {}, PACE),
   Scale: message('scale', { count: integer(1, 1_000) }),
+  Coordinators: message('coordinators', { coordinators: COORDINATORS }),
   Disconnected: message('disconnected', {}, { message: text(1_024) }),
   Error: message('error', {}, { code: text(64), message: text(1_024), holderConnected: BOOLEAN }),
   Node: object(
