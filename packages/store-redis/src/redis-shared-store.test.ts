@@ -107,6 +107,20 @@ if (binary === undefined) {
     assert.equal(origin, epoch);
   });
 
+  void test('a coordinator that announces a later layout and does not write it is one of the others', async (t) => {
+    const { store, client, keys } = await prepare(t);
+    const later = announcement({ coordinator: 'b', release: '9', layout: LAYOUT + 1 });
+    const [seconds] = await client.time();
+    await client.hset(keys.coordinators, 'b', `${seconds} ${JSON.stringify(later)}`);
+    const { coordinators } = await exchange(store);
+    assert.deepEqual(
+      coordinators.filter(({ coordinator }) => coordinator === 'b'),
+      [later],
+    );
+    await store.write([{ ...RECORD, version: [2, 'a'] }], CLUSTER);
+    assert.equal(await client.hget(keys.cluster, 'layout'), String(LAYOUT));
+  });
+
   void test('an exchange whose answer was lost gives the same answer again', async (t) => {
     const client = openClient(t, redis.url);
     const { cluster, records, versions, changes, coordinators } = keysOf(freshPrefix());

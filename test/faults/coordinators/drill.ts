@@ -1,6 +1,6 @@
 /**
  * Plays one drill of two coordinators and prints its `DrillVerdict` as JSON. Started in a sandbox (`../sandbox.ts`) with the drill's name,
- * the root of the built product, and an empty folder. Ends when its standard input does.
+ * the roots of built products (`Roots` as JSON), and an empty folder. Ends when its standard input does.
  */
 import { rmSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -9,12 +9,13 @@ import { nowMs } from '../../live-cluster/instant.ts';
 import { Client } from '../client.ts';
 import type { Exchange } from '../ledger.ts';
 import { raisePriorities } from '../processes.ts';
-import { type CoordinatorDrill, DRILLS, FAULT_MS, requestsOf } from './drills.ts';
+import { DRILLS, requestsOf } from './drills.ts';
 import { type Played, play } from './fault.ts';
-import { Pair } from './pair.ts';
+import { Pair, type Roots } from './pair.ts';
+import { type Check, type CoordinatorDrill, FAULT_MS } from './plan.ts';
 import { type Asked, ask, lostRequests, textOf, wrongEnds } from './requests.ts';
 import { type Settled, settle } from './settling.ts';
-import { type DrillVerdict, judgeDrill } from './verdict.ts';
+import { type DrillVerdict, judgeDrill, type KilledProxy } from './verdict.ts';
 
 const PER_SECOND = 40;
 const RESIDENTS = 32;
@@ -23,26 +24,28 @@ const VISITOR_RATIO = 0.05;
 const CROSS_RATIO = 0.1;
 /** When the first coordinator is asked for its name of the fault, after it. */
 const NAMED_AFTER_MS = 3_500;
+/** Interval in which a check is repeated. */
+const LOOK_EVERY_MS = 250;
 /** Longest wait for equal views before the drill. */
 const START_MS = 60_000;
 /** Longest wait for them after healing. */
 const HEALING_MS = 20_000;
 
 process.stdin.resume();
-const [name, root, dir] = process.argv.slice(2);
+const [name, roots, dir] = process.argv.slice(2);
 process.stdin.on('end', () => {
   // The test process has ended first and cannot remove the folder.
   if (dir !== undefined) rmSync(dir, { recursive: true, force: true, maxRetries: 5 });
   process.exit(1);
 });
 const drill = DRILLS.find((one) => one.name === name);
-if (drill === undefined || root === undefined || dir === undefined) throw new Error('drill.ts NAME ROOT FOLDER');
+if (drill === undefined || roots === undefined || dir === undefined) throw new Error('drill.ts NAME ROOTS FOLDER');
 process.env['TMPDIR'] = dir;
-process.stdout.write(JSON.stringify(await playDrill(drill, root, dir)), () => process.exit(0));
+process.stdout.write(JSON.stringify(await playDrill(drill, JSON.parse(roots) as Roots, dir)), () => process.exit(0));
 
-async function playDrill(plan: CoordinatorDrill, productRoot: string, folder: string): Promise<DrillVerdict> {
-  const { agents = 'both', stores = 'shared' } = plan;
-  const pair = await Pair.start(productRoot, folder, { agents, stores, hasFakeClock: plan.needsFakeClock === true });
+async function playDrill(plan: CoordinatorDrill, products: Roots, folder: string): Promise<DrillVerdict> {
+  const { agents = 'both', stores = 'shared', starts = 'current', early = [], needsFakeClock = false } = plan;
+  const pair = await Pair.start(products, folder, { agents, stores, starts, early, hasFakeClock: needsFakeClock });
   const clients = [0, 1].map((at) => clientOf(plan, pair, at));
   await Promise.all(clients.map((client) => client.settle(pair.ids)));
   // Without a shared Redis the views are never equal: each cluster has a cookie of its own.
@@ -58,6 +61,10 @@ async function playDrill(plan: CoordinatorDrill, productRoot: string, folder: st
   });
   const ending = asking.map(async (one) => wrongEnds(await one, pair.coordinators));
   const naming = at(FAULT_MS + NAMED_AFTER_MS).then(() => isNamed(plan, pair));
+  const looking = (plan.checks ?? []).map(async (check) => {
+    await at(check.fromMs);
+    return look(check, pair, startMs + check.untilMs);
+  });
   const playing = plan.faults.map(async (fault) => {
     await at(fault.atMs);
     return play(fault, pair);
@@ -70,18 +77,20 @@ async function playDrill(plan: CoordinatorDrill, productRoot: string, folder: st
   const last = settled.settledAtMs === undefined ? settled : await settle(pair, stores === 'shared', HEALING_MS);
   await ended;
   const misnamed = await naming;
+  const seen = (await Promise.all(looking)).flat();
   const ends = (await Promise.all(ending)).flat();
   const exchanges = clients.flatMap((client) => client.exchanges);
   report(exchanges, played, pair, startMs);
   return judgeDrill({
     exchanges,
     lateMs: Math.max(...clients.map(({ latestMs }) => latestMs)),
-    killed: killedBy(played, pair),
+    killed: killedBy(pair),
     equalAfterMs: settled.equalAtMs && settled.equalAtMs - healedMs,
     settledAfterMs: settled.settledAtMs && settled.settledAtMs - healedMs,
     drained: requestsOf(plan).flatMap((one) => (one.type === 'drain' && one.body.deadlineMs ? one.node : [])),
     broken: [
       ...ends,
+      ...seen,
       ...played.flatMap(({ idle }) => idle ?? []),
       ...(misnamed === undefined ? [] : [misnamed]),
       ...last.found,
@@ -100,6 +109,14 @@ function clientOf(plan: CoordinatorDrill, { coordinators }: Pair, at: number): C
     prefix: own.name,
     other: { port: other.proxyPort, ratio: CROSS_RATIO, repeatsRefused: plan.repeatsRefused === true },
   });
+}
+
+/** Repeats a check until nothing is wrong. Returns what is still wrong at the end. */
+async function look({ find }: Check, pair: Pair, endMs: number): Promise<readonly string[]> {
+  for (; ; await pause(LOOK_EVERY_MS)) {
+    const found = await find(pair).catch((error: unknown) => [`a look at the cluster failed: ${error}`]);
+    if (found.length === 0 || nowMs() > endMs) return found;
+  }
 }
 
 /** Prints for people when each fault was, and the first failed requests. Times count from the start of the schedule. */
@@ -137,8 +154,6 @@ async function isNamed({ names }: CoordinatorDrill, { coordinators: [first] }: P
   return names.test(text) ? undefined : `the state of Redis is named ${JSON.stringify(text)}, which is not ${names}`;
 }
 
-function killedBy(played: readonly Played[], { coordinators }: Pair) {
-  return played.flatMap(({ fault, beganMs, inForceMs }) =>
-    fault.type === 'kill-tree' ? [{ port: coordinators[fault.at].proxyPort, beganMs, inForceMs }] : [],
-  );
+function killedBy({ coordinators }: Pair): KilledProxy[] {
+  return coordinators.flatMap(({ proxyPort, kills }) => kills.map((kill) => ({ port: proxyPort, ...kill })));
 }

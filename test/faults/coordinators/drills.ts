@@ -1,29 +1,8 @@
 /** The drills of two coordinators that share a Redis. */
 import type { Commands, CoordinatorFault } from './fault.ts';
-import type { PairPlan } from './pair.ts';
+import { type CoordinatorDrill, FAULT_MS } from './plan.ts';
+import { RELEASE_DRILLS } from './release-drills.ts';
 import type { OperatorRequest } from './requests.ts';
-
-/** When faults begin, from the start of the schedule. */
-export const FAULT_MS = 5_000;
-
-export interface CoordinatorDrill extends Partial<PairPlan> {
-  readonly name: string;
-  readonly faults: readonly CoordinatorFault[];
-  /** Default `REQUESTS`. */
-  readonly requests?: readonly OperatorRequest[];
-  /** Length of the schedule of the clients. */
-  readonly lengthMs: number;
-  /** Part of the error by which the first coordinator names the state of Redis during the fault. */
-  readonly names?: RegExp;
-  /** Clients take each proxy as one of two addresses: they repeat refused connects at the other. */
-  readonly repeatsRefused?: true;
-  /** The wall clock of the first coordinator is changed by libfaketime. */
-  readonly needsFakeClock?: true;
-  /** The drill breaks the promise, and must report it. */
-  readonly isNegativeControl?: true;
-  /** Played by `.ci/run`, too. */
-  readonly isShort?: true;
-}
 
 /** Requests that a fault of the first coordinator or of Redis meets: one before it, others during it, at both coordinators. */
 const REQUESTS: readonly OperatorRequest[] = [
@@ -275,6 +254,7 @@ export const DRILLS: readonly CoordinatorDrill[] = [
   ...REDIS_DRILLS,
   ...PARTITION_DRILLS,
   ...CLOCK_DRILLS,
+  ...RELEASE_DRILLS,
   ...NEGATIVE_CONTROLS,
 ].toSorted((a, b) => b.lengthMs - a.lengthMs);
 

@@ -2,8 +2,11 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { StatusResource } from '@rollcall/protocol';
 import { nowMs } from '../../live-cluster/instant.ts';
-import type { Pair } from './pair.ts';
+import { NextLayout } from './next-layout.ts';
+import { writeOddRecords } from './odd-records.ts';
+import { type Pair, rootOf } from './pair.ts';
 import type { RelayMode } from './relay.ts';
+import { settle } from './settling.ts';
 
 /** `at`: the coordinator, 0 or 1. `forMs`: duration; without one the fault heals by itself. */
 export type CoordinatorFault = {
@@ -13,12 +16,20 @@ export type CoordinatorFault = {
   | { readonly type: 'kill-control' | 'freeze-control'; readonly at: 0 | 1 }
   /** Supervisor, control process and workers. After `forMs` they are continued or started again. */
   | { readonly type: 'freeze-tree' | 'kill-tree'; readonly at: 0 | 1 }
-  /** An orderly end, and a start: of these coordinators, one after the other. */
-  | { readonly type: 'restart'; readonly of: readonly (0 | 1)[] }
+  /** An orderly end, and a start: of these coordinators, one after the other. `as`: with this build. Default: with that of before. */
+  | { readonly type: 'restart'; readonly of: readonly (0 | 1)[]; readonly as?: 'current' | 'release' }
+  /** The machines of both coordinators are killed, the second one when the views are equal again. Each returns after `offMs`. */
+  | { readonly type: 'kill-each'; readonly offMs: number }
+  /** A second process with the state directory of this coordinator. Its start must be refused. */
+  | { readonly type: 'second-process'; readonly at: 0 | 1 }
   | { readonly type: 'kill-redis'; readonly isEmpty: boolean }
   | { readonly type: 'freeze-redis' | 'empty-redis' }
   /** Commands to Redis that make the fault and end it. */
   | { readonly type: 'redis-commands'; readonly begin: Commands; readonly end: Commands }
+  /** A coordinator of the next layout announces itself, and writes its layout after `raisesMs`, which is shorter than `forMs`. */
+  | { readonly type: 'next-layout'; readonly raisesMs: number }
+  /** Records that this release cannot read, or does not know, appear in Redis. */
+  | { readonly type: 'odd-records' }
   /** The wall clock of the first coordinator is so many seconds fast. */
   | { readonly type: 'wrong-clock'; readonly seconds: number }
   /** Links to Redis, of these coordinators. */
@@ -45,6 +56,9 @@ export interface Played {
 
 /** Pause before a restart: agents connect again to the coordinator that was restarted before. */
 const BETWEEN_RESTARTS_MS = 3_000;
+
+/** Longest wait for equal views between two kills. */
+const BETWEEN_KILLS_MS = 20_000;
 
 /** How far a clock may be off what the fault has set, milliseconds. */
 const CLOCK_OFF_MS = 10_000;
@@ -87,14 +101,33 @@ const BEGIN: Begin = {
     return () => coordinators[at].start();
   },
   restart:
-    async ({ of }, { coordinators }) =>
+    async ({ of, as }, { coordinators, roots }) =>
     async () => {
       for (const at of of) {
         await pause(BETWEEN_RESTARTS_MS);
         await coordinators[at].stop();
-        await coordinators[at].start();
+        await coordinators[at].start(as && rootOf(roots, as));
       }
     },
+  'kill-each':
+    async ({ offMs }, pair) =>
+    async () => {
+      for (const coordinator of pair.coordinators) {
+        const { settledAtMs, found } = await settle(pair, true, BETWEEN_KILLS_MS);
+        if (settledAtMs === undefined) return `${coordinator.name} was not killed: ${found.join('; ')}`;
+        await coordinator.killTree();
+        await pause(offMs);
+        await coordinator.start();
+      }
+      return undefined;
+    },
+  'second-process': async ({ at }, { coordinators }) => {
+    const text = await coordinators[at].startSecond();
+    return () => {
+      if (text === undefined) return 'a second process with the same state directory serves';
+      return /is in use by process \d+/.test(text) ? undefined : `a second process does not name the first: ${text}`;
+    };
+  },
   'kill-redis': async ({ isEmpty }, { redis }) => {
     await redis.kill();
     return () => redis.restart({ isEmpty });
@@ -110,6 +143,18 @@ const BEGIN: Begin = {
   'redis-commands': async ({ begin, end }, pair) => {
     await pair.command(...begin);
     return () => pair.command(...end);
+  },
+  'next-layout': async ({ raisesMs }, pair) => {
+    const next = await NextLayout.start(pair);
+    const raising = pause(raisesMs).then(() => next.raise());
+    return async () => {
+      await raising;
+      await next.end();
+    };
+  },
+  'odd-records': async (_, pair) => {
+    await writeOddRecords(pair);
+    return () => undefined;
   },
   'wrong-clock': async ({ seconds }, pair) => {
     pair.setClock(seconds);

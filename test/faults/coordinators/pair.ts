@@ -22,7 +22,11 @@ import { Redis } from 'ioredis';
 import { TYPESCRIPT } from '../../site/commands.ts';
 import { sendOrder, until } from '../orders.ts';
 import { ADMIN_TOKEN, CoordinatorProcess } from './coordinator-process.ts';
+import type { EarlierName } from './earlier-build.ts';
 import { Relay } from './relay.ts';
+
+/** Roots of built products. The earlier ones are present for drills that need them. */
+export type Roots = { readonly current: string } & { readonly [Name in EarlierName]?: string };
 
 export interface PairPlan {
   /** Coordinators that the nodes know. `first`: they cannot learn of the other one. */
@@ -31,6 +35,10 @@ export interface PairPlan {
   readonly stores: 'shared' | 'separate';
   /** The first coordinator gets a wall clock that `setClock` changes. */
   readonly hasFakeClock: boolean;
+  /** What coordinators and nodes start with: this checkout, or the build of an earlier commit. */
+  readonly starts: 'current' | 'release';
+  /** The first nodes have agents of 0.1.0 with one connection, each to this coordinator. */
+  readonly early: readonly (0 | 1)[];
 }
 
 const SAMPLE_NODE = fileURLToPath(new URL('../programs/sample-node.ts', import.meta.url));
@@ -45,16 +53,19 @@ export class Pair {
   readonly storeLinks: readonly Relay[];
   /** Between the agents and each coordinator: by coordinator, then by node. */
   readonly agentLinks: readonly (readonly Relay[])[];
+  readonly roots: Roots;
 
   readonly #dir: string;
 
   private constructor(
+    roots: Roots,
     dir: string,
     coordinators: readonly [CoordinatorProcess, CoordinatorProcess],
     redis: RedisServer,
     storeLinks: readonly Relay[],
     agentLinks: readonly (readonly Relay[])[],
   ) {
+    this.roots = roots;
     this.#dir = dir;
     this.coordinators = coordinators;
     this.redis = redis;
@@ -62,8 +73,9 @@ export class Pair {
     this.agentLinks = agentLinks;
   }
 
-  /** Starts everything. `root` is the product under test, built; `dir` an empty folder. */
-  static async start(root: string, dir: string, plan: PairPlan): Promise<Pair> {
+  /** Starts everything. `dir` is an empty folder. */
+  static async start(roots: Roots, dir: string, plan: PairPlan): Promise<Pair> {
+    const root = rootOf(roots, plan.starts);
     for (const folder of ['state-a', 'state-b', 'samples']) mkdirSync(join(dir, folder));
     execFileSync('ip', ['link', 'set', 'lo', 'up']);
     const binary = findRedisServer()!;
@@ -87,11 +99,13 @@ export class Pair {
     if (plan.agents === 'first') await assertUnannounced(coordinators);
     const agentLinks: Relay[][] = [];
     for (const at of [0, 1]) agentLinks[at] = await startRelays(ports[2 + at]!);
-    const pair = new Pair(dir, coordinators, redis, storeLinks, agentLinks);
+    const pair = new Pair(roots, dir, coordinators, redis, storeLinks, agentLinks);
     for (const [at, id] of pair.ids.entries()) {
-      const known = plan.agents === 'both' ? agentLinks : agentLinks.slice(0, 1);
+      const only = plan.early[at] ?? (plan.agents === 'first' ? 0 : undefined);
+      const known = only === undefined ? agentLinks : [agentLinks[only]!];
       const urls = known.map((links) => `ws://127.0.0.1:${links[at]!.port}`).join(',');
-      pair.#startNode(root, dir, id, ports[4 + at]!, { ...environment, ROLLCALL_URL: urls });
+      const agent = plan.early[at] === undefined ? root : rootOf(roots, 'agent');
+      pair.#startNode(agent, dir, id, ports[4 + at]!, { ...environment, ROLLCALL_URL: urls });
     }
     await Promise.all(
       pair.ids.map((id) =>
@@ -127,8 +141,8 @@ export class Pair {
     writeClock(this.#dir, seconds);
   }
 
-  /** Runs commands on the Redis itself, without a relay. */
-  async command(...commands: readonly (readonly string[])[]): Promise<void> {
+  /** Runs commands on the Redis itself, without a relay. Resolves with the answers. */
+  async command(...commands: readonly (readonly string[])[]): Promise<unknown[]> {
     const client = new Redis(this.redis.port, '127.0.0.1', {
       protocol: 2,
       lazyConnect: true,
@@ -138,11 +152,20 @@ export class Pair {
     client.on('error', () => undefined);
     await client.connect();
     try {
-      for (const [name, ...args] of commands) await client.call(name!, ...args);
+      const answers: unknown[] = [];
+      for (const [name, ...args] of commands) answers.push(await client.call(name!, ...args));
+      return answers;
     } finally {
       client.disconnect();
     }
   }
+}
+
+/** Throws without the build: the test has to make it before. */
+export function rootOf(roots: Roots, name: keyof Roots): string {
+  const root = roots[name];
+  if (root === undefined) throw new Error(`no build of ${name}`);
+  return root;
 }
 
 /** Path of libfaketime; `undefined` if it is not installed. */

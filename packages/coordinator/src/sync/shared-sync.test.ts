@@ -2,13 +2,16 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type TestContext, test } from 'node:test';
 import {
+  LAYOUT,
   MAX_VERSION_MS,
   type MemoryMedium,
   memorySharedMedium,
   memoryStore,
   Registry,
+  type SharedRecord,
   type SharedStore,
   type Store,
+  type Version,
 } from '@rollcall/core';
 import { type BalancerName, parseBalancerName } from '@rollcall/protocol';
 import { pino } from 'pino';
@@ -248,6 +251,76 @@ test('a store of another cluster is refused by name at a start, and only ends th
   setRetries(served, 9);
   const { pending } = await served.sync.applied(['balancer/shop'], 10_000);
   assert.deepEqual([retriesOf(served), pending], [9, []]);
+});
+
+test('a layout that is one higher never ends a coordinator that knows the cluster, and its own layout is shared again', async (t) => {
+  const medium = memorySharedMedium();
+  const file = keptFile();
+  const coordinator = 'd'.repeat(32);
+  const first = await start(t, medium.open(), { file, coordinator });
+  const b = await start(t, medium.open());
+  const clusterId = first.cluster.registry.clusterId!;
+  setRetries(first, 5);
+  await first.sync.applied(['balancer/shop'], 10_000);
+  await first.close();
+  const later = {
+    coordinator: 'c'.repeat(32),
+    name: 'later',
+    release: '9',
+    counter: 1,
+    seen: { epoch: '', change: 0 },
+  };
+  await medium.open().exchange({ ...later, layout: LAYOUT + 1 }, clusterId);
+  const refusal = new RegExp(`layout ${LAYOUT + 1}, and this release writes layout ${LAYOUT}`);
+  await eventually(() => refusal.test(b.sync.status.refusal ?? ''));
+  await assert.rejects(start(t, medium.open(), { refusesStart: true }), refusal, 'it has nothing to serve');
+  await assert.rejects(start(t, medium.open(), { clusterId: 'a'.repeat(32), refusesStart: true }), refusal);
+  const again = await start(t, medium.open(), { file, coordinator, clusterId, refusesStart: true });
+  assert.match(again.sync.status.refusal ?? '', refusal);
+  assert.equal(retriesOf(again), 5, 'from its own file');
+  setRetries(again, 6);
+  await again.sync.applied(['balancer/shop'], 10_000);
+  assert.equal(retriesOf(b), 5);
+  medium.wipe();
+  await until(b, () => retriesOf(b) === 6);
+  assert.deepEqual([again.sync.status.refusal, b.sync.status.refusal], [undefined, undefined]);
+});
+
+const CUT_OFF = 'cut off';
+
+/** Reads the value `CUT_OFF` as a real store reads a text that is no record. */
+function damaged(store: SharedStore): SharedStore {
+  const read: SharedStore['read'] = async (keys) => {
+    const { records } = await store.read(keys);
+    const [unreadable, readable] = [true, false].map((isCutOff) =>
+      records.filter(({ value }) => (value === CUT_OFF) === isCutOff),
+    ) as [SharedRecord[], SharedRecord[]];
+    return { records: readable, unreadable: unreadable.map(({ key }) => key) };
+  };
+  return { ...store, read };
+}
+
+test('a record that cannot be read is skipped and named once; a held one is replaced, also below a version of a fast clock', async (t) => {
+  const medium = memorySharedMedium();
+  const lines: string[] = [];
+  const recording = pino({ level: 'warn' }, { write: (line: string) => void lines.push(line) });
+  const a = await start(t, damaged(medium.open()), { logger: recording });
+  setRetries(a, 7);
+  await a.sync.applied(['balancer/shop'], 10_000);
+  const other = medium.open();
+  const version: Version = [Date.now() + 3_600_000, 'c'.repeat(32)];
+  const odd = ['balancer/shop', 'node/odd'].map((key) => ({ key, version, value: CUT_OFF, remaining: {} }));
+  await other.write(odd, a.cluster.registry.clusterId!);
+  await eventually(() => a.sync.status.unreadable === 1);
+  // A whole comparison follows.
+  medium.isReachable = false;
+  await eventually(() => !a.sync.status.isReachable);
+  medium.isReachable = true;
+  const inStore = async (): Promise<unknown> => (await other.read(['balancer/shop'])).records[0]?.value;
+  while ((await inStore()) === CUT_OFF) await new Promise((resolve) => setTimeout(resolve, 10));
+  assert.deepEqual(await inStore(), { operator: { retries: 7 } });
+  assert.equal(a.sync.status.unreadable, 1);
+  assert.equal(lines.filter((line) => line.includes('node/odd')).length, 1);
 });
 
 test('a name in use is refused at a start', async (t) => {

@@ -26,6 +26,7 @@ import {
   SharedRegistry,
   type SharedStore,
   type Store,
+  type StoredVersions,
   type Version,
 } from '@rollcall/core';
 import { type AppliedResource, type CoordinatorResource, printable, type SharingResource } from '@rollcall/protocol';
@@ -55,7 +56,7 @@ export interface SharedSyncOptions {
   readonly onClusterId: (id: string) => Promise<void>;
   /**
    * A store of another cluster, and a name in use, end the start. Default false: nothing is shared, and the coordinator serves. A restart
-   * must not end a service that runs.
+   * must not end a service that runs. A later layout of the own cluster never ends the start: the coordinator serves what its file has.
    */
   readonly refusesStart?: boolean;
 }
@@ -211,7 +212,7 @@ export class SharedSync {
 
   /**
    * Asks the store which cluster it belongs to, before the registry is restored. Waits at most two seconds. Rejects with a store of another
-   * cluster or another layout, and with a name in use, if the start may be refused.
+   * cluster and with a name in use, if the start may be refused.
    */
   async introduce(): Promise<void> {
     const { refusesStart = false } = this.#options;
@@ -221,7 +222,9 @@ export class SharedSync {
     while (first === undefined && performance.now() < untilMs && (await pause(MIN_EXCHANGE_MS)));
     if (!refusesStart) return;
     if (first?.type === 'exchanged') await this.#checkName(first);
-    if (this.#refusal !== undefined) throw new Error(this.#refusal);
+    // Only the layout differs: a later release has written it, and a machine that restarts has sessions to serve.
+    const isOwnCluster = first?.type === 'refused' && first.clusterId === this.#clusterId;
+    if (this.#refusal !== undefined && !isOwnCluster) throw new Error(this.#refusal);
   }
 
   /** Puts in force what the own file and the store have, and begins to share. Call it after the registry is restored. */
@@ -477,31 +480,38 @@ export class SharedSync {
     this.#unreadable = new Set();
     this.#leftOut = new Set();
     this.#skip({ leftOut });
-    await this.#read(keys, true);
+    await this.#read(keys, versions);
     for (const { key } of this.#shared.replica.missing(versions, this.#now())) this.#toWrite.add(key);
     if (this.#nextWholeMs === 0) await this.#file.writeLastSync(answer.nowUnixMs).catch(() => undefined);
     this.#nextWholeMs = this.#now().nowMs + WHOLE_MS;
   }
 
-  async #read(keys: readonly string[], isWhole = false): Promise<void> {
+  /** `versions`: of all records of the store, if `keys` are the result of a whole comparison. */
+  async #read(keys: readonly string[], versions?: StoredVersions): Promise<void> {
     for (const some of batches(keys)) {
       const { records, unreadable } = await this.#options.store.read(some);
       for (const { key } of records) this.#toFile.add(key);
       const merged = this.#shared.merge(records, this.#now());
       this.#kinds.take(merged.changed, this.#now());
-      this.#skip({ unreadable: [...unreadable, ...merged.unreadable], leftOut: merged.leftOut });
+      this.#skip({ unreadable: [...unreadable, ...merged.unreadable], leftOut: merged.leftOut }, versions);
       this.#collect();
     }
-    if (isWhole) {
+    if (versions) {
       this.#shared.merge([], this.#now(), true);
       this.#kinds.complete();
       this.#collect();
     }
   }
 
-  /** Counts and names records that were not taken. One that cannot be read is replaced if this coordinator holds the key, under a new version. */
-  #skip({ unreadable = [], leftOut = [] }: Partial<Pick<MergeResult, 'unreadable' | 'leftOut'>>): void {
-    const lost = unreadable.filter((key) => !this.#shared.replica.renew(key, this.#now()));
+  /**
+   * Counts and names records that were not taken. One that cannot be read is replaced if this coordinator holds the key, under a version that
+   * is higher than the one in `stored`.
+   */
+  #skip(
+    { unreadable = [], leftOut = [] }: Partial<Pick<MergeResult, 'unreadable' | 'leftOut'>>,
+    stored?: StoredVersions,
+  ): void {
+    const lost = unreadable.filter((key) => !this.#shared.replica.renew(key, this.#now(), stored?.get(key)));
     for (const key of lost) this.#unreadable.add(key);
     for (const key of leftOut) this.#leftOut.add(key);
     this.#skipped.name('cannot be read and are skipped', lost);

@@ -38,6 +38,17 @@ test('remaining times count on the own clock; of two for one version the shorter
   assert.deepEqual(other.get('override/n1', 520_000)?.remaining, { deadline: 15_000 });
 });
 
+test('a renewed record is higher than the version that it replaces', () => {
+  const replica = new Replica('a');
+  replica.put('balancer/shop', { retries: 1 }, {}, at(0));
+  const above: Version = [7_200_000, 'b'];
+  assert.equal(replica.renew('balancer/shop', at(1), above), true);
+  const renewed = replica.get('balancer/shop', 1)!;
+  assert.ok(compareVersions(renewed.version, above) > 0);
+  assert.deepEqual(renewed.value, { retries: 1 });
+  assert.equal(replica.renew('node/unknown', at(1), above), false);
+});
+
 test('a deletion keeps older values away for a day, then it is gone', () => {
   const [one, other] = [new Replica('a'), new Replica('b')];
   one.put('balancer/shop', { retries: 1 }, {}, at(0));

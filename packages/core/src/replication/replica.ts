@@ -15,7 +15,7 @@ import {
   type TimerName,
 } from './shared-record.ts';
 import type { StoredVersions } from './shared-store.ts';
-import { compareVersions, isPlausible, isVersion, type Version, VersionClock } from './version.ts';
+import { compareVersions, isPlausible, isVersion, NO_VERSION, type Version, VersionClock } from './version.ts';
 
 /** An instant of both clocks: `nowMs` is monotonic and counts remaining times, `nowUnixMs` is the wall clock and makes versions. */
 export interface Instants {
@@ -92,10 +92,11 @@ export class Replica {
     return version;
   }
 
-  /** Gives a record a new version. Returns whether it is held. */
-  renew(key: string, { nowMs, nowUnixMs }: Instants): boolean {
+  /** Gives a record a new version, higher than `above`. Returns whether it is held. */
+  renew(key: string, { nowMs, nowUnixMs }: Instants, above: Version = NO_VERSION): boolean {
     const held = this.#records.get(key);
     if (held === undefined || isExpired(held, nowMs)) return false;
+    if (isPlausible(above, nowUnixMs)) this.#clock.saw(above);
     this.#hold(key, { ...held, version: this.#clock.next(nowUnixMs) });
     return true;
   }
