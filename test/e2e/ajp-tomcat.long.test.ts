@@ -8,8 +8,10 @@ import net from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from '@rollcall/core/testing';
 import { type Authority, makeAuthority } from '@rollcall/proxy/testing';
 import { AjpTomcat, noAjpTomcat, octetsOf } from '../site/ajp-tomcat.ts';
+import { sendMcmp } from '../site/mcmp-message.ts';
 import { Site, until } from '../site/site.ts';
 import { Visitor } from '../site/visitor.ts';
 
@@ -19,6 +21,7 @@ const BIG = 8 * 1024 * 1024;
 
 const closers: (() => Promise<void>)[] = [];
 let site: Site;
+let mcmpPort = 0;
 let authority: Authority;
 const tomcats: AjpTomcat[] = [];
 
@@ -27,9 +30,13 @@ before(async () => {
   const owner = { after: (close: () => unknown) => closers.push(async () => void (await close())) };
   authority = makeAuthority(owner);
   const { cert, key } = authority.issue('site', ['site.test']);
+  mcmpPort = await freePort();
   site = await Site.start(owner, {
     prepare: (stateDir) => writeFileSync(`${stateDir}-ajp-secret`, `${SECRET}\n`, { mode: 0o600 }),
-    flags: ['--ajp-secret-file', 'state-ajp-secret', '--tls', '127.0.0.1:0', '--tls-cert', cert, '--tls-key', key],
+    flags: [
+      ...['--ajp-secret-file', 'state-ajp-secret', '--mcmp', `${mcmpPort}`],
+      ...['--tls', '127.0.0.1:0', '--tls-cert', cert, '--tls-key', key],
+    ],
   });
   for (const node of ['t1', 't2']) {
     const tomcat = new AjpTomcat(join(site.directory, node), { node, secret: SECRET });
@@ -408,6 +415,27 @@ test('join registers a Tomcat by its AJP address, which leaves when it ends', OP
   await tomcat!.stop();
   await until(async () => (await site.node('t1'))?.liveness === 'gone', 't1 has not left');
   assert.equal((await ask('/echo')).status, 200);
+});
+
+test('a Tomcat registers over MCMP without a Type, the default of mod_cluster', OPTIONS, async () => {
+  const tomcat = new AjpTomcat(join(site.directory, 'm1'), { node: 'm1', secret: SECRET });
+  tomcats.push(tomcat);
+  await tomcat.start();
+  // Their context / is above that of this test, and another identity may not take a part of it.
+  await site.cli('remove', 't2', '--yes');
+  await site.cli('remove', 't3', '--yes');
+  const send = async (method: string, fields: string): Promise<void> => {
+    const answer = await sendMcmp(mcmpPort, { method, route: 'm1', fields });
+    assert.match(answer, /^HTTP\/1\.1 200 /, answer);
+  };
+  await send('CONFIG', `&Host=127.0.0.1&Port=${tomcat.port}&StickySessionForce=No`);
+  await send('ENABLE-APP', '&Alias=localhost&Context=%2Fsession');
+  await send('STATUS', '&Load=80');
+  await until(async () => (await site.node('m1'))?.liveness === 'up', 'm1 is not up');
+  assert.equal((await site.node('m1'))?.url, `ajp://127.0.0.1:${tomcat.port}`);
+  await until(async () => (await ask('/session')).body.toString().startsWith('m1 '), 'no session at m1');
+  const visitor = new Visitor(site.proxyPort);
+  for (let i = 1; i <= 5; i++) assert.equal((await visitor.get('/session')).body, `m1 ${i}`);
 });
 
 /** Established connections of this machine to a port. */

@@ -13,6 +13,7 @@ import {
 } from '@rollcall/protocol';
 import type { Logger } from 'pino';
 import { type Clocks, systemClocks } from './clocks.ts';
+import { AllowedPeers } from './mcmp/allowed-peers.ts';
 import type { McmpOptions } from './mcmp/mcmp-options.ts';
 import { CidrList } from './network/addresses.ts';
 import type { ControlTls } from './network/control-tls.ts';
@@ -178,8 +179,8 @@ export function configOf(options: CoordinatorOptions): Config {
     throw new TypeError(
       `heartbeat ${heartbeatMs} ms, suspect ${suspectMs} ms and lease ${leaseMs} ms do not fit: suspect must be at least two heartbeats, lease more than suspect`,
     );
-  for (const ranges of [config.adminAllow, config.nodeAllow, config.controlTrustedProxies, config.mcmp?.allow ?? []])
-    new CidrList(ranges);
+  for (const ranges of [config.adminAllow, config.nodeAllow, config.controlTrustedProxies]) new CidrList(ranges);
+  new AllowedPeers(config.mcmp?.allow ?? []);
   if (config.advertise !== undefined && parseAnnouncedUrl(config.advertise) === undefined)
     throw new TypeError(`advertise ${printableUrl(config.advertise)} is not an address like ws://10.0.0.2:8400`);
   return config;

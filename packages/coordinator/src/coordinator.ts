@@ -30,6 +30,7 @@ import { EventLog } from './events/event-log.ts';
 import { History } from './events/history.ts';
 import { FeedServer } from './feed/feed-server.ts';
 import { StateDirectory } from './files/state-directory.ts';
+import { startAdvertiser } from './mcmp/advertiser.ts';
 import { McmpServer } from './mcmp/mcmp-server.ts';
 import { CidrList, isLoopbackHost, parseIp } from './network/addresses.ts';
 import { clearTextAdvice } from './network/clear-text.ts';
@@ -259,6 +260,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
     let address: ListenAddress = config.listen;
     const schemes = config.tls ? (['https', 'wss'] as const) : (['http', 'ws'] as const);
     const controlUrl = (): string => config.controlUrl ?? urlOf(schemes[0], address);
+    let mcmp: McmpServer | undefined;
     const dependencies: Dependencies = {
       config,
       cluster,
@@ -281,6 +283,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       state,
       tokens,
       open,
+      mcmp: () => mcmp,
       epoch,
       startedAtUnixMs: Math.floor(clocks.nowUnixMs()),
       controlUrl,
@@ -316,15 +319,20 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       agentsAddress = await listen(server, config.agentsListen);
       listeners.push(agentsAddress);
     }
-    let mcmpAddress: ListenAddress | undefined;
     if (config.mcmp) {
       const parts = { cluster, policy, prober, history, tokens, open, feed, log, tls: config.tls };
-      const mcmp = await McmpServer.start(config.mcmp, parts);
-      closers.push(() => mcmp.close());
+      mcmp = await McmpServer.start(config.mcmp, parts);
+      closers.push(() => mcmp?.close());
       tlsPorts?.watch(mcmp.listener.server);
-      mcmpAddress = mcmp.listener.address;
-      listeners.push(mcmpAddress);
+      listeners.push(mcmp.listener.address);
+      const { address: mcmpAddress } = mcmp.listener;
       log.info(`MCMP listener at ${addressText(mcmpAddress)}`);
+      const { advertise } = config.mcmp;
+      if (advertise) {
+        const isTls = config.tls !== undefined;
+        const advertiser = await startAdvertiser(advertise, { clocks, log, port: mcmpAddress.port, isTls });
+        closers.push(() => advertiser.close());
+      }
     }
     await policy.learnNames();
     onListening();
@@ -343,7 +351,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       url: urlOf(schemes[0], address),
       agentsUrl: urlOf(schemes[1], agentsAddress),
       address,
-      ...(mcmpAddress && { mcmpAddress }),
+      ...(mcmp && { mcmpAddress: mcmp.listener.address }),
       registry,
       warnings,
       reportProcesses: (processes, replaced) => supervised.report(processes, replaced),

@@ -1,4 +1,5 @@
 /** MCMP: nodes of mod_cluster in the registry. The one front door of the package. */
+export { type AdvertisedState, datagram, saltOf } from './advertise/datagram.ts';
 export { type Answer, type FaultAnswer, type FaultKind, faults } from './answers/answer.ts';
 export { Book, type BookOptions, type Reply } from './book/book.ts';
 export { LEASE_MS, SUSPECT_MS } from './book/registration.ts';

@@ -54,7 +54,25 @@ export function upCommand(): Command {
     .addOption(
       option(
         '--mcmp-allow <cidr...>',
-        'networks of nodes that may use --mcmp without a client certificate, besides loopback (default: none)',
+        'networks of nodes that may use --mcmp without a client certificate, besides loopback; CIDR=TOKEN applies the bindings of a token (default: none)',
+      ),
+    )
+    .addOption(
+      option(
+        '--mcmp-advertise [address]',
+        'multicast group in which nodes of mod_cluster find --mcmp: HOST:PORT, or without a value 224.0.1.105:23364 (default: not advertised)',
+      ),
+    )
+    .addOption(
+      option(
+        '--mcmp-advertise-interface <address>',
+        'IPv4 address of this machine that --mcmp-advertise names, and whose interface sends (default: that of --mcmp)',
+      ),
+    )
+    .addOption(
+      option(
+        '--mcmp-advertise-key-file <file>',
+        'file with the key that the nodes have for --mcmp-advertise, one line (default: no key)',
       ),
     )
     .addOption(

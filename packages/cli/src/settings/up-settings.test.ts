@@ -19,6 +19,8 @@ const NO_PEM = file('no.pem', 'no certificate');
 const CA = file('ca.pem', rootCertificates[0]!);
 const COMMA_PEM = file('no,cert.pem', 'no certificate');
 const SHORT = file('short', 'abc');
+const SECRET = file('secret', 'a-secret-line\n');
+const OPEN = { mcmp: '0.0.0.0:6666', mcmpAllow: ['10.0.0.0/8'] };
 mkdirSync(join(FOLDER, 'site'));
 const COMMA_PAGE = file('sorry,503.html', '<p>sorry');
 const COMMA_SITE = join(FOLDER, 'site, new');
@@ -70,10 +72,32 @@ const read: readonly (readonly [
     { listen: { host: '127.0.0.1', port: 6666 }, allow: [] },
   ],
   [
-    { mcmp: '0.0.0.0:6666', mcmpAllow: ['10.0.0.0/8'] },
+    { mcmp: '0.0.0.0:6666', mcmpAllow: ['10.0.0.0/8', '192.168.1.7=java'] },
     ({ controlOptions }) => controlOptions.mcmp,
-    { listen: { host: '0.0.0.0', port: 6666 }, allow: ['10.0.0.0/8'] },
+    { listen: { host: '0.0.0.0', port: 6666 }, allow: ['10.0.0.0/8', '192.168.1.7=java'] },
   ],
+  [
+    { mcmp: '10.0.0.5:6666', mcmpAllow: ['10.0.0.0/8'], mcmpAdvertise: true },
+    ({ controlOptions }) => controlOptions.mcmp?.advertise,
+    { group: { host: '224.0.1.105', port: 23_364 }, address: '10.0.0.5' },
+  ],
+  [
+    {
+      mcmp: '0.0.0.0:6666',
+      mcmpAllow: ['10.0.0.0/8'],
+      mcmpAdvertise: '239.1.2.3:7000',
+      mcmpAdvertiseInterface: '10.0.0.5',
+      mcmpAdvertiseKeyFile: SECRET,
+    },
+    ({ controlOptions }) => controlOptions.mcmp?.advertise,
+    { group: { host: '239.1.2.3', port: 7_000 }, address: '10.0.0.5', key: 'a-secret-line' },
+  ],
+  [
+    { mcmp: '127.0.0.1:6666', mcmpAdvertise: '', mcmpAdvertiseInterface: '127.0.0.1' },
+    ({ controlOptions }) => controlOptions.mcmp?.advertise?.address,
+    '127.0.0.1',
+  ],
+  [{ mcmp: '6666', mcmpAdvertise: false }, ({ controlOptions }) => controlOptions.mcmp?.advertise, undefined],
   [{ proxy: '0', control: '0' }, ({ proxy, control }) => [proxy.port, control.port], [0, 0]],
   [{ workers: '4' }, ({ workers }) => workers, 4],
   [{ workers: '64' }, ({ workers }) => workers, 64],
@@ -196,8 +220,27 @@ const refused: readonly (readonly [flags: Partial<UpFlags>, message: RegExp | st
   [{ nodeAllow: ['here'] }, /--node-allow/],
   [{ mcmp: '0.0.0.0:6666' }, /--mcmp 0\.0\.0\.0:6666: every peer could register nodes/],
   [{ mcmp: '6666', mcmpAllow: ['here'] }, /--mcmp-allow here/],
+  [{ mcmp: '6666', mcmpAllow: ['10.0.0.0/8=a b'] }, /--mcmp-allow 10\.0\.0\.0\/8=a b is not an address/],
   [{ mcmpAllow: ['10.0.0.0/8'] }, /--mcmp-allow needs --mcmp/],
   [{ mcmp: '8400' }, /--control and --mcmp both use port 8400/],
+  [{ mcmpAdvertise: true }, '--mcmp-advertise needs --mcmp, the listener'],
+  [{ mcmp: '6666', mcmpAdvertiseInterface: '10.0.0.5' }, '--mcmp-advertise-interface needs --mcmp-advertise'],
+  [{ mcmp: '6666', mcmpAdvertiseKeyFile: SECRET }, '--mcmp-advertise-key-file needs --mcmp-advertise'],
+  [{ mcmp: '6666', mcmpAdvertise: true }, /^--mcmp-advertise: --mcmp 127\.0\.0\.1:6666 listens for this machine only/],
+  [
+    { ...OPEN, mcmpAdvertise: true },
+    /^--mcmp-advertise: nodes cannot connect to 0\.0\.0\.0:6666; name an IPv4 address/,
+  ],
+  [{ ...OPEN, mcmpAdvertise: '10.0.0.1:1', mcmpAdvertiseInterface: '10.0.0.5' }, /the group is from 224\.0\.0\.0/],
+  [{ ...OPEN, mcmpAdvertise: true, mcmpAdvertiseInterface: 'eth0' }, /eth0 is not an IPv4 address/],
+  [
+    { ...OPEN, mcmp: '10.0.0.5:6666', mcmpAdvertise: true, mcmpAdvertiseInterface: '10.0.0.6' },
+    /--mcmp listens on 10\.0\.0\.5, so nodes cannot connect to it/,
+  ],
+  [
+    { ...OPEN, mcmpAdvertise: true, mcmpAdvertiseInterface: '10.0.0.5', mcmpAdvertiseKeyFile: '/none/key' },
+    /^--mcmp-advertise-key-file: .*\/none\/key/,
+  ],
   [{ stickySecretFile: SHORT }, /^--sticky-secret-file: /],
   [{ ajpSecretFile: '/none/secret' }, /^--ajp-secret-file: .*\/none\/secret/],
   [{ stickySecretFile: '/none/secret' }, /^--sticky-secret-file: .*\/none\/secret/],

@@ -24,7 +24,7 @@ import {
   readStickySecrets,
 } from '@rollcall/proxy';
 import { isRedisAddress, parseRedisAddress } from '@rollcall/store-redis';
-import { addressText, type ListenAddress, overlap, parseListenAddress } from '../address.ts';
+import { type ListenAddress, overlap, parseListenAddress } from '../address.ts';
 import { durationFlag } from '../duration.ts';
 import { CliFailure, EXIT } from '../exit.ts';
 import { secretFrom } from '../secret.ts';
@@ -38,6 +38,7 @@ import { withAlgorithmFiles } from './algorithm-files.ts';
 import { type FrontFlags, frontFlags, rangesFlag } from './front-flags.ts';
 import { limitsFrom } from './limits.ts';
 import { listed, listedFiles, listedFrom } from './listed.ts';
+import { mcmpFlags } from './mcmp-flags.ts';
 import type { Source, SourceOf } from './origins.ts';
 import { quotasFrom } from './quotas.ts';
 import { scopedLimit } from './time-limits.ts';
@@ -49,6 +50,9 @@ export interface UpFlags extends FrontFlags {
   readonly agents?: string;
   readonly mcmp?: string;
   readonly mcmpAllow?: readonly string[];
+  readonly mcmpAdvertise?: string | boolean;
+  readonly mcmpAdvertiseInterface?: string;
+  readonly mcmpAdvertiseKeyFile?: string;
   readonly controlCert?: string;
   readonly controlKey?: string;
   readonly controlClientCa?: string;
@@ -196,29 +200,6 @@ function listenFlags(flags: Pick<UpFlags, 'proxy' | 'tls' | 'control' | 'agents'
       throw new CliFailure(`--${other} and --${name} both use port ${address.port}: choose two ports`, EXIT.usage);
   }
   return listen;
-}
-
-/** The listener for mod_cluster. Throws a usage failure if every peer could use it. */
-function mcmpFlags(
-  { mcmpAllow, controlCert, controlClientCa }: UpFlags,
-  listen: ListenAddress | undefined,
-): Pick<SupervisorOptions['controlOptions'], 'mcmp'> {
-  if (listen === undefined) {
-    if (mcmpAllow !== undefined) throw new CliFailure('--mcmp-allow needs --mcmp, the listener', EXIT.usage);
-    return {};
-  }
-  const allow = rangesFlag('--mcmp-allow', mcmpAllow ?? []);
-  const asksClients = controlCert !== undefined && controlClientCa !== undefined;
-  if (!isLoopbackHost(listen.host) && allow.length === 0 && !asksClients)
-    throw new CliFailure(
-      `--mcmp ${addressText(listen)}: every peer could register nodes; name their addresses with --mcmp-allow, or require client certificates with --control-client-ca`,
-      EXIT.usage,
-    );
-  return { mcmp: { listen, allow } };
-}
-
-function isLoopbackHost(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
 }
 
 /** Limits of the whole proxy: `--limit`, and the options of single timeouts. */

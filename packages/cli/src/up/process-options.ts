@@ -31,7 +31,11 @@ export interface ControlOptions {
   readonly listen: ListenAddress;
   readonly agentsListen?: ListenAddress;
   /** Listener for nodes of mod_cluster, and the ranges of nodes that need no client certificate. */
-  readonly mcmp?: { readonly listen: ListenAddress; readonly allow: readonly string[] };
+  readonly mcmp?: {
+    readonly listen: ListenAddress;
+    readonly allow: readonly string[];
+    readonly advertise?: { readonly group: ListenAddress; readonly address: string; readonly key?: string };
+  };
   /** If absent, plain HTTP. */
   readonly controlTls?: ControlTlsFiles;
   readonly advertise?: string;

@@ -830,6 +830,8 @@ describe('documents and pages', () => {
       '/v1/logins',
       '/v1/logins/{id}',
       '/v1/logout',
+      '/v1/mcmp/dump',
+      '/v1/mcmp/info',
       '/v1/nodes',
       '/v1/nodes/{id}',
       '/v1/nodes/{id}/acknowledge',

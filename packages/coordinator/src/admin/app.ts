@@ -25,6 +25,7 @@ import { addHealth } from './health.ts';
 import { lazyValidators } from './lazy-validators.ts';
 import { addLogin } from './login.ts';
 import { addLogins } from './logins.ts';
+import { addMcmp } from './mcmp.ts';
 import { addMetrics } from './metrics.ts';
 import { addNodes } from './nodes.ts';
 import { faultOf, problemOf, Refusal } from './refusal.ts';
@@ -106,6 +107,7 @@ export async function createAdminApp(dependencies: Dependencies): Promise<AdminA
     addSupervisorVerbs(typed, dependencies);
     addTokens(typed, dependencies);
     addEvents(typed, dependencies);
+    addMcmp(typed, dependencies);
     addExplain(typed, dependencies);
     addDecisions(typed, dependencies);
     addMetrics(typed, dependencies);

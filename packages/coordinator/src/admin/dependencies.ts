@@ -13,6 +13,7 @@ import type { Config } from '../config.ts';
 import type { History } from '../events/history.ts';
 import type { FeedServer } from '../feed/feed-server.ts';
 import type { StateDirectory } from '../files/state-directory.ts';
+import type { McmpServer } from '../mcmp/mcmp-server.ts';
 import type { IdleConnections } from '../network/idle-connections.ts';
 import type { UnreadAnswers } from '../network/unread-answers.ts';
 import type { ProblemTimes } from '../problem-times.ts';
@@ -47,6 +48,8 @@ export interface Dependencies {
   readonly state: StateDirectory;
   readonly tokens: Tokens;
   readonly open: OpenConnections;
+  /** Absent without a listener for mod_cluster, and before it listens. */
+  readonly mcmp: () => McmpServer | undefined;
   readonly epoch: string;
   readonly startedAtUnixMs: number;
   /** URL of the control port; known once it listens. */

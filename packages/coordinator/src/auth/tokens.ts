@@ -203,6 +203,13 @@ export class Tokens {
     return record && !hasEnded(record, undefined, this.#clocks.nowUnixMs()) ? record : undefined;
   }
 
+  /** The token of this name, unless it has expired. */
+  findByName(name: string): TokenRecord | undefined {
+    for (const record of this.#byId.values())
+      if (record.name === name && !hasEnded(record, undefined, this.#clocks.nowUnixMs())) return record;
+    return undefined;
+  }
+
   /** The present record; `undefined` if the token was revoked. */
   current({ id }: TokenRecord): TokenRecord | undefined {
     return this.#byId.get(id);

@@ -71,9 +71,11 @@ export class StateDirectory {
     await this.#write();
   }
 
-  close(): void {
+  /** Resolves when a write in progress has ended. */
+  async close(): Promise<void> {
     this.#isClosed = true;
     clearTimeout(this.#timer);
+    await this.#writes;
   }
 
   /** One write at a time, because two writes of one file would use the same draft. */

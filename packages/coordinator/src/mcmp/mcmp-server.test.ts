@@ -2,74 +2,17 @@ import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
-import { type AddressInfo, connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import tls from 'node:tls';
-import { type NodeResource, parseNodeId } from '@rollcall/protocol';
+import { parseNodeId } from '@rollcall/protocol';
+import { pino } from 'pino';
 import type { ControlTls } from '../network/control-tls.ts';
 import { selfSigned } from '../testing/self-signed.ts';
-import { startTestCoordinator, type TestCoordinator } from '../testing/test-coordinator.ts';
+import { startTestCoordinator } from '../testing/test-coordinator.ts';
+import { mcmpClient, program, until } from './mcmp-client.fixture.ts';
 
 const LISTEN = { host: '127.0.0.1', port: 0 };
-
-interface McmpClient {
-  /** The answer to one message: head and body. */
-  send(method: string, body?: string, target?: string): Promise<string>;
-  close(): void;
-}
-
-async function mcmpClient({ coordinator }: TestCoordinator): Promise<McmpClient> {
-  const { port } = coordinator.mcmpAddress!;
-  const open = async (): Promise<Socket> => {
-    const made = connect(port, '127.0.0.1');
-    made.setEncoding('latin1');
-    await once(made, 'connect');
-    return made;
-  };
-  let socket = await open();
-  return {
-    send: async (method, body = '', target = '/') => {
-      // As the Java listener does: a new connection after one that was closed.
-      if (socket.destroyed || socket.readableEnded) socket = await open();
-      let all = '';
-      const done = new Promise<string>((resolve) => {
-        const take = (part: string): void => {
-          all += part;
-          const [head = '', rest = ''] = all.split('\r\n\r\n');
-          if (!all.includes('\r\n\r\n')) return;
-          if (rest.length < Number(/Content-Length: (\d+)/.exec(head)?.[1])) return;
-          socket.removeListener('data', take);
-          resolve(all);
-        };
-        socket.on('data', take);
-      });
-      const length = body === '' ? '' : `Content-Length: ${body.length}\r\n`;
-      socket.write(`${method} ${target} HTTP/1.1\r\nHost: x\r\n${length}Connection: Keep-Alive\r\n\r\n${body}`);
-      const answer = await done;
-      if (answer.includes('Connection: close')) socket.destroy();
-      return answer;
-    },
-    close: () => socket.destroy(),
-  };
-}
-
-async function program(): Promise<{ readonly server: Server; readonly port: number }> {
-  const server = createServer((_, response) => response.end('ok'));
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return { server, port: (server.address() as AddressInfo).port };
-}
-
-/** Resolves when the registry has the node in this state. */
-async function until(setup: TestCoordinator, id: string, isSo: (node: NodeResource) => boolean): Promise<NodeResource> {
-  for (;;) {
-    const answer = await setup.api(`/v1/nodes/${id}`);
-    if (answer.status === 200 && isSo(answer.json<NodeResource>())) return answer.json<NodeResource>();
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-}
 
 test('a node of mod_cluster registers, is probed, and reports its load', async () => {
   const setup = await startTestCoordinator({ mcmp: { listen: LISTEN } });
@@ -172,8 +115,61 @@ test('with TLS a client certificate stands for its token, and the bindings of th
   await setup.close();
 });
 
+test('a range may stand for a token: its bindings apply, and its end ends the nodes', async () => {
+  const lines: string[] = [];
+  const log = pino({ level: 'info' }, { write: (line) => void lines.push(line) });
+  const setup = await startTestCoordinator({ log, mcmp: { listen: LISTEN, allow: ['127.0.0.1=java', '127.0.0.0/8'] } });
+  const early = await mcmpClient(setup);
+  early.send('INFO').catch(() => {});
+  await early.closed;
+  assert.match(lines.join(''), /--mcmp-allow names the token java, which does not exist/);
+  const bindings = { contexts: ['/shop'], nodes: 1 };
+  const made = await setup.api('/v1/tokens', { method: 'POST', body: { name: 'java', role: 'join', bindings } });
+  assert.equal(made.status, 200, made.text);
+  const client = await mcmpClient(setup);
+  const { server, port } = await program();
+  await client.send('CONFIG', `JVMRoute=n1&Host=127.0.0.1&Port=${port}&Type=http`);
+  assert.match(await client.send('ENABLE-APP', 'JVMRoute=n1&Alias=a&Context=%2Fother'), /Type: GENERAL/);
+  assert.match(await client.send('ENABLE-APP', 'JVMRoute=n1&Alias=a&Context=%2Fshop'), /^HTTP\/1\.1 200/);
+  assert.equal((await until(setup, 'n1', ({ liveness }) => liveness === 'up')).id, 'n1');
+  assert.equal(setup.coordinator.registry.node(parseNodeId('n1')!)?.owner, 'java');
+  await setup.api('/v1/tokens/java', { method: 'DELETE' });
+  await until(setup, 'n1', ({ liveness }) => liveness === 'gone');
+  server.close();
+  client.close();
+  await setup.close();
+});
+
+test('INFO and DUMP are in the admin API, as text and as XML', async () => {
+  const setup = await startTestCoordinator({ mcmp: { listen: LISTEN } });
+  const client = await mcmpClient(setup);
+  await client.send('CONFIG', 'JVMRoute=n1&Host=127.0.0.1&Port=7001&Type=http');
+  const bodyOf = (answer: string): string => answer.slice(answer.indexOf('\r\n\r\n') + 4);
+  for (const type of ['INFO', 'DUMP']) {
+    const { status, text, headers } = await setup.api(`/v1/mcmp/${type.toLowerCase()}`);
+    assert.deepEqual([status, headers.get('content-type')], [200, 'text/plain; charset=utf-8']);
+    assert.equal(text, bodyOf(await client.send(type)));
+    const xml = await setup.api(`/v1/mcmp/${type.toLowerCase()}`, { headers: { accept: 'text/xml' } });
+    assert.equal(xml.headers.get('content-type'), 'text/xml; charset=utf-8');
+    assert.match(xml.text, type === 'INFO' ? /<Node id="1" name="n1">/ : /<JVMRoute>n1<\/JVMRoute>/);
+  }
+  client.close();
+  await setup.close();
+});
+
+test('an address of another machine cannot be advertised', async () => {
+  const group = { host: '224.0.1.105', port: 23_364 };
+  await assert.rejects(
+    startTestCoordinator({ mcmp: { listen: LISTEN, advertise: { group, address: '192.0.2.1' } } }),
+    /cannot advertise the MCMP listener from 192\.0\.2\.1 \(EADDRNOTAVAIL\); name an address of this machine/,
+  );
+});
+
 test('without the option there is no listener', async () => {
   const setup = await startTestCoordinator();
   assert.equal(setup.coordinator.mcmpAddress, undefined);
+  const { status, text } = await setup.api('/v1/mcmp/info');
+  assert.equal(status, 404);
+  assert.match(text, /start it with --mcmp ADDRESS/);
   await setup.close();
 });

@@ -2,10 +2,10 @@
  * The listener for nodes of mod_cluster (MCMP): wires the package mcmp to the cluster. It admits peers, checks the addresses that they
  * announce, probes new nodes, and asks the workers for requests in flight.
  *
- * Peers on loopback and within the allowed ranges are admitted without a token. Any other peer needs a client certificate that a token
- * of role `join` names. Its nodes are then those of the token, and its bindings apply.
+ * Peers on loopback and within the allowed ranges are admitted without a token, or for the token that a range names. Any other peer needs
+ * a client certificate that a token of role `join` names. Nodes are then those of the token, and its bindings apply.
  */
-import { randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Command, Event, Rejection } from '@rollcall/core';
@@ -17,6 +17,7 @@ import {
   type Message,
   type Peer,
   type RegistryPort,
+  type Reply,
 } from '@rollcall/mcmp';
 import type { ContextPath, Fault, NodeId } from '@rollcall/protocol';
 import type { NodeAddressPolicy, PinnedAddress } from '../agents/node-address-policy.ts';
@@ -27,13 +28,15 @@ import { type Identity, ownerOf, standingOf } from '../auth/gate.ts';
 import type { OpenConnections } from '../auth/open-connections.ts';
 import { registrationRights } from '../auth/registration-rights.ts';
 import { isAllowed } from '../auth/roles.ts';
+import type { TokenRecord } from '../auth/token-record.ts';
 import type { Tokens } from '../auth/tokens.ts';
 import type { Cluster } from '../cluster.ts';
 import type { History } from '../events/history.ts';
 import type { FeedServer } from '../feed/feed-server.ts';
-import { CidrList, type IpAddress, isLoopback, parseIp } from '../network/addresses.ts';
+import { type IpAddress, isLoopback, parseIp } from '../network/addresses.ts';
 import { connectProbe, PROBE_TIMEOUT_MS } from '../network/connect-probe.ts';
 import { type ControlTls, tlsServerOptions } from '../network/control-tls.ts';
+import { AllowedPeers } from './allowed-peers.ts';
 import type { McmpOptions } from './mcmp-options.ts';
 import { requestsInFlight } from './requests-in-flight.ts';
 
@@ -45,7 +48,7 @@ export interface McmpDependencies {
   readonly tokens: Tokens;
   readonly open: OpenConnections;
   readonly feed: Pick<FeedServer, 'askAll'>;
-  readonly log: { info(facts: object, text: string): void };
+  readonly log: { info(facts: object, text: string): void; error(facts: object, text: string): void };
   readonly tls: ControlTls | undefined;
 }
 
@@ -66,7 +69,7 @@ interface Client {
 
 export class McmpServer {
   readonly #dependencies: McmpDependencies;
-  readonly #allow: CidrList;
+  readonly #allow: AllowedPeers;
   readonly #book: Book;
   /** As last announced. */
   readonly #addresses = new Map<NodeId, PinnedAddress>();
@@ -82,7 +85,7 @@ export class McmpServer {
 
   private constructor(options: McmpOptions, dependencies: McmpDependencies) {
     this.#dependencies = dependencies;
-    this.#allow = new CidrList(options.allow ?? []);
+    this.#allow = new AllowedPeers(options.allow ?? []);
     const startedUs = Math.floor(dependencies.cluster.clocks.nowUnixMs() * 1_000);
     this.#book = new Book(this.#port(), { id: String(startedUs) });
     this.#stop = dependencies.cluster.onEvent((event) => {
@@ -98,12 +101,19 @@ export class McmpServer {
       ...options.listen,
       ...(tls && { tls: tlsServerOptions(tls) }),
       admit: (socket) => server.#admit(socket),
+      onBug: (error) =>
+        dependencies.log.error({ err: error }, 'MCMP message failed with an internal error; its connection was closed'),
     });
     return server;
   }
 
   get listener(): Listener {
     return this.#listener!;
+  }
+
+  /** The text of INFO or DUMP, one character per octet. */
+  listing(type: 'INFO' | 'DUMP', isXml: boolean): string {
+    return this.#book.listing(type, isXml).body;
   }
 
   async close(): Promise<void> {
@@ -147,15 +157,14 @@ export class McmpServer {
     const { tokens } = this.#dependencies;
     const request = { socket } as Pick<IncomingMessage, 'socket'> as IncomingMessage;
     const token = tokenOfPeer(request, (name) => tokens.findByCertificate(name));
-    if (token !== undefined && !('code' in token)) {
-      if (!isAllowed(token.role, 'join'))
-        return {
-          code: 'forbidden',
-          message: `the token ${token.name} has the role ${token.role}; MCMP needs the role join`,
-        };
-      return judgeAddress(token, address) ?? { name: token.name, role: token.role, by: 'certificate', token };
+    if (token !== undefined && !('code' in token)) return identityOf(token, address);
+    const allowed = this.#allow.find(address);
+    if (allowed?.token !== undefined) {
+      const named = tokens.findByName(allowed.token);
+      const message = `--mcmp-allow names the token ${allowed.token}, which does not exist; create it with \`rollcall token create ${allowed.token} --role join\``;
+      return named ? identityOf(named, address) : { code: 'unauthenticated', message };
     }
-    if (isLoopback(address) || this.#allow.has(address)) return undefined;
+    if (isLoopback(address) || allowed !== undefined) return undefined;
     return (
       token ?? {
         code: 'unauthenticated',
@@ -174,16 +183,23 @@ export class McmpServer {
       }
     }
     const refusing = message.type === 'CONFIG' ? await this.#refusedElsewhere(message) : undefined;
-    this.#client = client;
-    this.#refusing = refusing;
-    const reply = this.#book.take(message, client.peer);
-    this.#client = undefined;
-    this.#refusing = undefined;
+    const reply = this.#take(message, client, refusing);
     if (reply.type === 'answer') {
       if (reply.note !== undefined) this.#dependencies.log.info(addressed(client.address), `MCMP: ${reply.note}`);
       return reply.answer;
     }
     return reply.answer(await this.#requests(reply.id, reply.contexts));
+  }
+
+  #take(message: Message, client: Client, refusing: NodeId | undefined): Reply {
+    this.#client = client;
+    this.#refusing = refusing;
+    try {
+      return this.#book.take(message, client.peer);
+    } finally {
+      this.#client = undefined;
+      this.#refusing = undefined;
+    }
   }
 
   /**
@@ -250,9 +266,10 @@ export class McmpServer {
           connected: resource?.inFlight ?? 0,
         };
       },
-      stickyOf: (balancer) => registry.balancerResource(balancer)?.sticky,
+      settingsOf: (balancer) => registry.balancerResource(balancer),
       nextConnection: () => cluster.nextConnection(),
-      newInstance: () => randomBytes(16).toString('hex'),
+      hasEnded: (id) => registry.hasEnded(id),
+      digest: (text) => createHash('sha256').update(text).digest('hex').slice(0, 32),
       nowUnixMs: () => clocks.nowUnixMs(),
     };
   }
@@ -292,6 +309,14 @@ export class McmpServer {
       ...addressed(address),
     });
   }
+}
+
+/** A peer for a token, without its secret. */
+function identityOf(token: TokenRecord, address: IpAddress | undefined): Identity | Fault {
+  const { name, role } = token;
+  if (!isAllowed(role, 'join'))
+    return { code: 'forbidden', message: `the token ${name} has the role ${role}; MCMP needs the role join` };
+  return judgeAddress(token, address) ?? { name, role, by: 'certificate', token };
 }
 
 function addressed(address: IpAddress | undefined): { readonly address?: string } {

@@ -16,7 +16,6 @@ import type {
   RouteCookie,
   RouteCookiePatch,
   RouteCookieSettings,
-  StickyHint,
 } from '@rollcall/protocol';
 import { defaultRouteCookie } from '../sticky/route-cookie.ts';
 import {
@@ -35,6 +34,7 @@ import {
   patchedLimits,
 } from './limit-settings.ts';
 import type { NamedSettings } from './settings-changes.ts';
+import type { SettingsHint } from './settings-hint.ts';
 
 export type SettingsSource = BalancerSettingsCommand['source'];
 
@@ -95,9 +95,8 @@ const ROUTE_COOKIE_FIELDS = [
 const SOURCES: readonly SettingsSource[] = ['operator', 'flag', 'environment', 'file'];
 
 /** The hint in force and the node that gave it. */
-export interface Hint {
+export interface Hint extends SettingsHint {
   readonly from: NodeId;
-  readonly sticky: StickyHint;
 }
 
 /** Settings of one source for every balancer. */
@@ -236,7 +235,7 @@ export class BalancerSettings {
       layers.push([source, own.get(source)]);
       layers.push([source, this.#shared.forAll.get(source)]);
     }
-    if (this.#hint) layers.push([`node ${this.#hint.from}`, hintLayer(this.#hint.sticky)]);
+    if (this.#hint) layers.push([`node ${this.#hint.from}`, hintLayer(this.#hint)]);
     const cookieDefaults = routeCookieLayer(defaultRouteCookie(this.#shared.clusterId));
     const settings: Record<string, unknown> = {
       ...DEFAULTS,
@@ -320,24 +319,27 @@ export function patchForAll(forAll: SettingsForAll, source: SettingsSource, patc
 }
 
 /** The warning for a node whose hint differs from the settings in force; `undefined` if it does not. */
-export function hintWarning(hint: StickyHint | undefined, inForce: FeedBalancer): Fault | undefined {
+export function hintWarning(hint: SettingsHint | undefined, inForce: FeedBalancer): Fault | undefined {
   if (hint === undefined) return undefined;
   const differing: string[] = [];
-  for (const [key, value] of Object.entries(hintLayer(hint))) {
-    const current = inForce.sticky[key.slice('sticky.'.length) as keyof FeedBalancer['sticky']];
-    if (JSON.stringify(value) !== JSON.stringify(current))
-      differing.push(`${key} is ${JSON.stringify(current)}, not ${JSON.stringify(value)}`);
-  }
+  const current: Readonly<Record<string, unknown>> = hintLayer(inForce);
+  for (const [key, value] of Object.entries(hintLayer(hint)))
+    if (JSON.stringify(value) !== JSON.stringify(current[key]))
+      differing.push(`${key} is ${JSON.stringify(current[key]) ?? 'not set'}, not ${JSON.stringify(value)}`);
   if (differing.length === 0) return undefined;
   return { code: 'balancer-settings-differ', message: `for balancer ${inForce.name} ${differing.join('; ')}` };
 }
 
-export function isSameHint(one: StickyHint | undefined, other: StickyHint): boolean {
-  return one !== undefined && JSON.stringify(hintLayer(one)) === JSON.stringify(hintLayer(other));
+export function isSameHint(one: SettingsHint, other: SettingsHint): boolean {
+  return JSON.stringify(hintLayer(one)) === JSON.stringify(hintLayer(other));
 }
 
-function hintLayer(hint: StickyHint): Layer {
-  return merged(undefined, { sticky: hint });
+function hintLayer({ sticky, retries, limits }: SettingsHint): Layer {
+  return merged(undefined, {
+    ...(sticky && { sticky }),
+    ...(retries !== undefined && { retries }),
+    ...(limits && { limits }),
+  });
 }
 
 /** Fixed order of the keys, so that equal layers have equal texts. */

@@ -25,6 +25,7 @@ import type {
 import type { SharedRecord } from '../replication/shared-record.ts';
 import type { DrainUse } from '../replication/shared-store.ts';
 import type { StoredRecord } from '../store/store.ts';
+import type { OtherHint } from './settings-hint.ts';
 
 /** The socket, or the PUT, that a node's messages come from; larger is newer. Unique while a coordinator runs. */
 export type ConnectionId = number;
@@ -42,7 +43,7 @@ export type Target =
 export interface RegisterCommand {
   readonly type: 'register';
   /** With `instance` filled in by the caller when the node gave none. Without `incarnation` the coordinator's clock sets it. */
-  readonly node: NodeRegistration & { readonly instance: string };
+  readonly node: NodeRegistration & { readonly instance: string; readonly hint?: OtherHint };
   /** Wall clock at `nowMs`. Absent: incarnations are taken as announced. */
   readonly nowUnixMs?: number;
   readonly connection: ConnectionId;
@@ -54,7 +55,10 @@ export interface RegisterCommand {
   readonly kind: 'agent' | 'lease' | 'static';
   /** With kind `lease` the term of the registration. With kind `agent` the lease of this node instead of the registry's. */
   readonly leaseMs?: number;
-  /** Only with kind `agent`: silence after which this node is suspect, instead of the registry's. For nodes that report rarely. */
+  /**
+   * Only with kind `agent`: silence after which this node is suspect, instead of the registry's. For nodes that report rarely, on no
+   * lasting connection: the silence ends the connection as well, so that reports of other coordinators count.
+   */
   readonly suspectMs?: number;
   /** A static member may replace a node of its id that is registered at another address. Default false. */
   readonly isReplacing?: boolean;

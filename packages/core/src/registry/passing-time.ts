@@ -15,6 +15,7 @@ import { judge } from './liveness/witnesses.ts';
 import { NO_RETURNS, released } from './node/flapping.ts';
 import type { NodeRecord } from './node/node-record.ts';
 import { endedRequest, endOfRequest, forgetAtMs, noRequestedStatus } from './node/node-record.ts';
+import { disconnect } from './node-commands.ts';
 import { applyOperatorStatus } from './operator-commands.ts';
 import { adviceOn } from './ownership/context-ownership.ts';
 import { type RegistryState, rejected } from './registry-state.ts';
@@ -41,8 +42,9 @@ export function tick(state: RegistryState): void {
 
 function suspectIfSilent(state: RegistryState, node: NodeRecord): void {
   if (node.liveness !== 'up' || node.kind !== 'agent' || state.isReported(node)) return;
-  if (isOver({ renewedAtMs: node.heardAtMs, durationMs: state.suspectMsOf(node) }, state.nowMs))
-    state.markSuspect(node, 'silent');
+  if (!isOver({ renewedAtMs: node.heardAtMs, durationMs: state.suspectMsOf(node) }, state.nowMs)) return;
+  state.markSuspect(node, 'silent');
+  if (node.suspectMs !== undefined) disconnect(state, { type: 'disconnect', id: node.id, connection: node.connection });
 }
 
 function passDeadlines(state: RegistryState, node: NodeRecord, live: LiveNodes): void {

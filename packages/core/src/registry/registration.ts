@@ -1,5 +1,5 @@
 /** A node registers, returns or repeats its registration: all checks first, then all changes, so that a refusal changes nothing. */
-import type { Fault, NodeRegistration } from '@rollcall/protocol';
+import type { Fault } from '@rollcall/protocol';
 import { recordKey } from '../store/record-key.ts';
 import { hintWarning, isSameHint } from './balancer-settings.ts';
 import type { RegisterCommand } from './commands.ts';
@@ -18,6 +18,7 @@ import { holderText, OWN_ID } from './ownership/holder-text.ts';
 import { resetReady } from './readiness.ts';
 import { storable } from './records/stored-records.ts';
 import { type RegistryState, rejectedBy } from './registry-state.ts';
+import { hintOf } from './settings-hint.ts';
 
 export function register(state: RegistryState, command: RegisterCommand): Rejection | undefined {
   const claims = removedElsewhere(state, command) ?? judgeClaims(state, command);
@@ -52,7 +53,7 @@ function accept(
   const isNewBalancer = !state.balancers.has(registration.balancer);
   const isNewHint = takeFirst(state, command, registration, holder);
   const inForce = state.balancer(registration.balancer).inForce();
-  const warning = hintWarning(registration.sticky, inForce);
+  const warning = hintWarning(hintOf(registration), inForce);
   const rival =
     verdict === 'other' && isMoved && holder && state.isHeard(holder)
       ? rivalWarning(state, holder, command)
@@ -257,16 +258,18 @@ function leaseMsOf(state: RegistryState, { kind, leaseMs }: RegisterCommand): nu
 function takeFirst(
   state: RegistryState,
   { owner }: RegisterCommand,
-  { id, balancer: name, sticky }: NodeRegistration,
+  registration: AcceptedRegistration,
   holder: NodeView | undefined,
 ): boolean {
+  const { id, balancer: name } = registration;
   const isIn = holder !== undefined && holder.liveness !== 'gone' && holder.registration.balancer === name;
   if (state.nodes.presentIn(name) > Number(isIn)) return false;
   const balancer = state.balancer(name);
   const { hint } = balancer;
   balancer.owner = owner;
-  if (sticky === undefined && hint === undefined) return false;
-  if (hint?.from === id && sticky !== undefined && isSameHint(sticky, hint.sticky)) return false;
-  balancer.hint = sticky === undefined ? undefined : { from: id, sticky };
+  const proposed = hintOf(registration);
+  if (proposed === undefined && hint === undefined) return false;
+  if (hint?.from === id && proposed !== undefined && isSameHint(proposed, hint)) return false;
+  balancer.hint = proposed && { from: id, ...proposed };
   return true;
 }

@@ -28,6 +28,7 @@ import { AddressIndex } from './ownership/address-index.ts';
 import { BalancerMakers } from './ownership/balancer-makers.ts';
 import { ContextOwnership } from './ownership/context-ownership.ts';
 import { RouteOwnership } from './ownership/route-ownership.ts';
+import { hintOf } from './settings-hint.ts';
 import { RememberedContexts } from './views/remembered-contexts.ts';
 import { FailoverCounters } from './workers/failover-counters.ts';
 import { NodeOutcomes } from './workers/node-outcomes.ts';
@@ -223,7 +224,7 @@ export class RegistryState {
     this.journal.balancer(name);
     for (const node of this.nodes.inBalancer(name)) {
       this.workers.setIdleMs(node.id, balancer.sessionIdleMs, this.nowMs);
-      node.settingsFault = hintWarning(node.registration.sticky, balancer);
+      node.settingsFault = hintWarning(hintOf(node.registration), balancer);
     }
     this.emit({ type: 'balancer', balancer, ...(by !== undefined && { by }), ...(changes !== '' && { changes }) });
     for (const finding of this.sticky.configure(name, balancer.sticky, this.journal.revision))

@@ -51,7 +51,7 @@ import { agentsHeld, observe, sessionsSeen, stalled, stickySeen, tick } from './
 import { readyPath } from './readiness.ts';
 import { restore } from './records/restoration.ts';
 import type { SharedChange } from './records/shared-change.ts';
-import { nodeChange } from './records/shared-nodes.ts';
+import { hasEndedElsewhere, nodeChange } from './records/shared-nodes.ts';
 import { allShared, mergeShared, takeShared } from './records/shared-records.ts';
 import { type RecordChanges, takeRecords } from './records/stored-records.ts';
 import { register } from './registration.ts';
@@ -113,6 +113,14 @@ export class Registry {
   /** One node, also when it is gone; `undefined` when it is not even remembered. */
   node(id: NodeId): NodeView | undefined {
     return this.#state.nodes.get(id);
+  }
+
+  /** The process that had the id last has left, was removed or was replaced, here or at another coordinator. */
+  hasEnded(id: NodeId): boolean {
+    const node = this.#state.nodes.get(id);
+    if (node === undefined) return false;
+    const isOver = node.goneCause === 'left' || node.goneCause === 'removed';
+    return (node.liveness === 'gone' && isOver) || hasEndedElsewhere(this.#state, node);
   }
 
   /** Number of nodes, gone ones included. */

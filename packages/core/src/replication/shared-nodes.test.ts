@@ -94,6 +94,34 @@ test('the own connection decides: its end makes the node suspect, and an answer 
   assert.equal(present(b), '1 gone', 'a port that refuses outranks the report');
 });
 
+test('the silence of a node without a lasting connection ends its own connection: the report and its port keep it up', () => {
+  const [a, b] = together('a', 'b');
+  const times = { suspectMs: 25_000, leaseMs: 60_000 };
+  const connection = new Map<FollowedRegistry, number>();
+  for (const [i, one] of [a, b].entries()) {
+    one.apply({ ...registerCommand({ id: 'n1', instance: OLD, connection: 700 + i }), ...times }, at(0));
+    connection.set(one, 700 + i);
+    reach(one, at(0));
+  }
+  sync([a, b], at(10));
+  b.apply({ type: 'worker-joined', worker: 'w' }, at(20));
+  const seconds: string[] = [];
+  for (let nowMs = 1_000; nowMs <= 120_000; nowMs += 1_000) {
+    a.apply({ type: 'heartbeat', id: N1, connection: connection.get(a)! }, at(nowMs));
+    sync([a, b], at(nowMs));
+    b.apply({ type: 'tick' }, at(nowMs));
+    seconds.push(present(b));
+    // As a worker probes a suspect node.
+    b.apply({ type: 'ports-seen', worker: 'w', ports: [[N1, 'answers']] }, at(nowMs + 500));
+  }
+  assert.deepEqual(
+    seconds.flatMap((state, i) => (state === '1 up' ? [] : [`${i + 1} ${state}`])),
+    ['26 1 suspect'],
+  );
+  const late = b.apply({ type: 'heartbeat', id: N1, connection: connection.get(b)! }, at(120_100));
+  assert.ok('type' in late && late.code === 'superseded', 'it has to register again');
+});
+
 test('a process that has left ends where only reports kept it, and no report brings it back', () => {
   const [a, b, c] = together('a', 'b', 'c');
   const connection = connect(a, OLD, at(0));

@@ -50,8 +50,8 @@ type FixedFault =
   | 'emptyContext'
   | 'fieldsMissing'
   | 'badLoad'
-  | 'noAjp'
-  | 'otherRoute';
+  | 'otherRoute'
+  | 'internal';
 
 /** Faults that name a value of the message. */
 interface NamedFaults {
@@ -90,10 +90,10 @@ export const faults: Readonly<Record<FixedFault, FaultAnswer>> & NamedFaults = {
   badValue: (field: string): FaultAnswer => fault('SYNTAX', `SYNTAX: ${field} field has bad value`),
   invalidField: (key: string): FaultAnswer => fault('SYNTAX', `SYNTAX: Invalid field "${key}" in message`),
   badScheme: (scheme: string): FaultAnswer => fault('SYNTAX', `PING Unsupported scheme: ${scheme}`),
-  /** No proxy of ours speaks AJP: only another connector of the node helps, so repeats would be in vain. */
-  noAjp: fault('SYNTAX', 'SYNTAX: Type ajp is not supported: configure an HTTP connector (Type http or https)'),
   unknownNode: (route: string): FaultAnswer => fault('MEM', `MEM: Can't read node with "${route}" JVMRoute`),
   otherAddress: (route: string): FaultAnswer => fault('MEM', `MEM: Node with "${route}" JVMRoute already exists`),
+  /** Not SYNTAX: the node registers again at its next tick. */
+  internal: fault('GENERAL', 'GENERAL: internal error; see the log of the coordinator'),
   otherRoute: fault('MEM', 'MEM: Another for the same worker already exist'),
   noNode: (route: string): FaultAnswer => fault('MEM', `MEM: Can't update or insert node with "${route}" JVMRoute`),
   noAlias: (route: string): FaultAnswer =>

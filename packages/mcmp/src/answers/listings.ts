@@ -2,9 +2,8 @@
  * INFO, DUMP and VERSION in text and XML, as mod_proxy_cluster 1.3.x writes them. All aliases of a host are under one vhost index, and all
  * numbers start at 1. "Transfered" is spelt as on the wire. The Java listener reads INFO line by line: nodes, then hosts, then contexts.
  */
-import type { StickySettings } from '@rollcall/protocol';
 import type { BookNode, ContextState } from '../book/book-node.ts';
-import type { NodeNumbers } from '../book/registry-port.ts';
+import type { BalancerPolicy, NodeNumbers } from '../book/registry-port.ts';
 import { type BodyAnswer, PROTOCOL_VERSION, text, xml } from './answer.ts';
 
 const RELEASE = 'mod_cluster/1.3.23.Final (Rollcall)';
@@ -15,7 +14,7 @@ const FLUSH_NUMBERS = { Off: 0, On: 1, Auto: 2 } as const;
 export interface ListedNode extends BookNode {
   readonly numbers: NodeNumbers;
   /** Settings of its balancer in force; `undefined` while the registry does not know the balancer. */
-  readonly policy: StickySettings | undefined;
+  readonly policy: BalancerPolicy | undefined;
 }
 
 interface HostRow {
@@ -115,11 +114,12 @@ function balancerRows(nodes: readonly ListedNode[]): BalancerRow[] {
     if (rows.has(config.balancer)) continue;
     const { sticky } = config;
     const inForce = policy && {
-      isSticky: policy.mode !== 'none',
-      cookie: policy.cookies[0] ?? '',
-      path: policy.parameters[0] ?? '',
-      isRemoved: policy.remove,
-      isForced: policy.failover === 'none' || policy.failover === 'group',
+      isSticky: policy.sticky.mode !== 'none',
+      cookie: policy.sticky.cookies[0] ?? '',
+      path: policy.sticky.parameters[0] ?? '',
+      isRemoved: policy.sticky.remove,
+      isForced: policy.sticky.failover === 'none' || policy.sticky.failover === 'group',
+      maxAttempts: policy.retries,
     };
     rows.set(config.balancer, { name: config.balancer, ...sticky, ...inForce });
   }

@@ -3,6 +3,7 @@ import type { ConnectionId } from '@rollcall/core';
 import type { ContextPath, NodeId, Status } from '@rollcall/protocol';
 import { parseContextPath } from '@rollcall/protocol';
 import type { NodeConfig } from '../messages/node-config.ts';
+import type { ProcessName } from './process-name.ts';
 
 /** Status of a context as MCMP names it. */
 export type ContextState = 'ENABLED' | 'DISABLED' | 'STOPPED';
@@ -43,8 +44,8 @@ export interface BookNode {
   /** Last load; `undefined` before the first STATUS. */
   readonly load: number | undefined;
   readonly connection: ConnectionId;
-  readonly instance: string;
-  readonly incarnation: number;
+  /** `undefined` before it registers. */
+  readonly process: ProcessName | undefined;
   /** `undefined` while the node has no context: the registry has no nodes without contexts. */
   readonly registered: Registered | undefined;
   /** It was registered and has left: the registry may remember what it had requested. */

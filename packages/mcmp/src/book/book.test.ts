@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Registry, type StoredRecord } from '@rollcall/core';
+import { parseBalancerName, parseNodeId } from '@rollcall/protocol';
 import fc from 'fast-check';
 import { METHODS, readMessage } from '../messages/message.ts';
 import { TestProxy, UNKNOWN } from './proxy.fixture.ts';
@@ -317,12 +319,55 @@ void test('several balancers may share a cookie name, and the first node decides
   assert.deepEqual(
     balancers.map((line) => line.replace(/^balancer: |200 balancer: /, '')),
     [
-      '[1] Name: one Sticky: 1 [JSESSIONID]/[jsessionid] remove: 0 force: 0 Timeout: 0 maxAttempts: 1',
-      '[2] Name: two Sticky: 1 [JSESSIONID]/[jsessionid] remove: 0 force: 0 Timeout: 0 maxAttempts: 1',
+      '[1] Name: one Sticky: 1 [JSESSIONID]/[jsessionid] remove: 0 force: 0 Timeout: 0 maxAttempts: 2',
+      '[2] Name: two Sticky: 1 [JSESSIONID]/[jsessionid] remove: 0 force: 0 Timeout: 0 maxAttempts: 2',
     ],
   );
   const warnings = proxy.resource('n3')!.warnings.map(({ code }) => code);
   assert.deepEqual(warnings, ['balancer-settings-differ']);
+});
+
+void test('Maxattempts and Timeout are hints: the first node decides, an operator wins, and a differing node has a warning', () => {
+  const proxy = new TestProxy();
+  const inForce = (): unknown => {
+    const { retries, limits, origins } = proxy.registry.balancerResource(parseBalancerName('mycluster')!)!;
+    return [retries, limits, origins['retries'], origins['limits.upstreamTimeoutMs']];
+  };
+  const warningsOf = (id: string): string[] => proxy.resource(id)!.warnings.map(({ message }) => message);
+  proxy.say(config('n1', 7001, '&Maxattempts=1&Timeout=20'));
+  proxy.say(app('ENABLE', 'n1', '/a'));
+  const limits = { upstreamTimeoutMs: 20_000, upstreamIdleMs: 20_000 };
+  assert.deepEqual(inForce(), [1, limits, 'node n1', 'node n1']);
+  proxy.say(config('n2', 7002, '&Maxattempts=4'));
+  proxy.say(app('ENABLE', 'n2', '/a'));
+  assert.deepEqual(inForce(), [1, limits, 'node n1', 'node n1'], 'the last CONFIG does not win');
+  assert.deepEqual([warningsOf('n1'), warningsOf('n2')], [[], ['for balancer mycluster retries is 1, not 4']]);
+  const settings = { retries: 4, limits: { upstreamTimeoutMs: 5_000 } };
+  const name = parseBalancerName('mycluster')!;
+  proxy.apply({ type: 'balancer-settings', name, source: 'operator', patch: settings, by: 'op' });
+  assert.deepEqual(inForce(), [4, { ...limits, upstreamTimeoutMs: 5_000 }, 'operator', 'operator']);
+  assert.deepEqual(warningsOf('n2'), []);
+  assert.deepEqual(warningsOf('n1'), [
+    'for balancer mycluster retries is 4, not 1; limits.upstreamTimeoutMs is 5000, not 20000',
+  ]);
+  assert.match(proxy.say('DUMP'), /maxAttempts: 4\n/);
+});
+
+void test('hints survive a restart of the coordinator', () => {
+  const proxy = new TestProxy();
+  proxy.say(config('n1', 7001, '&Maxattempts=1&Timeout=20'));
+  proxy.say(app('ENABLE', 'n1', '/a'));
+  const nowUnixMs = 1_800_000_000_000;
+  const records = JSON.parse(JSON.stringify(proxy.registry.takeRecords(nowUnixMs).write)) as StoredRecord[];
+  const next = new Registry({ startedAtMs: 0 });
+  next.apply({ type: 'restore', records, nowUnixMs }, 0);
+  assert.equal(next.unreadableRecords, 0);
+  const { retries, limits } = next.balancerResource(parseBalancerName('mycluster')!)!;
+  assert.deepEqual([retries, limits], [1, { upstreamTimeoutMs: 20_000, upstreamIdleMs: 20_000 }]);
+  assert.deepEqual(next.node(parseNodeId('n1')!)?.registration.hint, {
+    retries: 1,
+    limits: { upstreamTimeoutMs: 20_000, upstreamIdleMs: 20_000 },
+  });
 });
 
 void test('a context that another balancer serves is refused, and the book stays as it was', () => {
@@ -386,6 +431,17 @@ void test('names without a form of ours are SYNTAX: they will never be accepted'
   assert.match(proxy.say('CONFIG JVMRoute=a%2525b41&Type=http&Port=7001'), unreadable);
   assert.match(proxy.say(`CONFIG JVMRoute=${'.'.repeat(20)}&Type=http&Port=7001`), /JVMRoute field too big/);
   assert.match(proxy.say('CONFIG JVMRoute=a&Type=http&Port=7001&Host=a_%2F'), /Host field has bad value/);
+});
+
+void test('a node over AJP, the default of mod_cluster', () => {
+  const proxy = new TestProxy();
+  assert.equal(proxy.say('CONFIG JVMRoute=n1&Host=127.0.0.1&Port=8009'), '200');
+  proxy.say(app('ENABLE', 'n1', '/a'));
+  assert.deepEqual([proxy.state('n1'), proxy.resource('n1')?.url], ['up /a:enabled', 'ajp://127.0.0.1:8009']);
+  assert.match(proxy.say('INFO'), /Port: 8009,Type: ajp,/);
+  assert.match(proxy.say('PING Scheme=ajp&Host=127.0.0.1&Port=8009'), /State=OK/);
+  assert.match(proxy.say('PING Scheme=http&Host=127.0.0.1&Port=8009'), /State=NOTOK/);
+  assert.equal(proxy.say(config('n1', 8009)), 'MEM MEM: Node with "n1" JVMRoute already exists');
 });
 
 void test('PING: the proxy, a node, an address', () => {

@@ -9,16 +9,17 @@
  * are still enabled, and never name them again. Its next STATUS without any context is therefore answered once with MEM. The node then
  * registers with all its contexts. Only once, because a node may have no applications.
  */
-import type { HeartbeatCommand } from '@rollcall/core';
-import type { ContextPath, NodeId, NodeUrl, StickySettings } from '@rollcall/protocol';
-import { type Answer, DONE, type FaultAnswer, faults, text } from '../answers/answer.ts';
+import type { HeartbeatCommand, NodeView } from '@rollcall/core';
+import type { ContextPath, NodeId, NodeUrl } from '@rollcall/protocol';
+import { type Answer, type BodyAnswer, DONE, type FaultAnswer, faults, text } from '../answers/answer.ts';
 import { dump, info, type ListedNode, version } from '../answers/listings.ts';
 import type { AppMessage, ConfigMessage, Message, PingMessage, StatusMessage } from '../messages/message.ts';
 import type { NodeConfig } from '../messages/node-config.ts';
 import type { BookHost, BookNode, ContextState } from './book-node.ts';
 import { routedPath, withAllApps, withApps } from './book-node.ts';
-import { namesOf, stepsTo } from './registration.ts';
-import type { Peer, RegistryPort } from './registry-port.ts';
+import { processName } from './process-name.ts';
+import { type Names, namesOf, stepsTo } from './registration.ts';
+import type { BalancerPolicy, Peer, RegistryPort } from './registry-port.ts';
 
 /** Bounds of the book. */
 export interface BookOptions {
@@ -32,9 +33,16 @@ export interface BookOptions {
   readonly maxContexts?: number;
 }
 
+interface AnswerReply {
+  readonly type: 'answer';
+  readonly answer: Answer;
+  /** For the log. */
+  readonly note?: string;
+}
+
 /** The answer, or the question whose result completes it. */
 export type Reply =
-  | { readonly type: 'answer'; readonly answer: Answer; readonly note?: string }
+  | AnswerReply
   | {
       /** How many requests for `contexts` are in flight at the node? */
       readonly type: 'count';
@@ -86,14 +94,18 @@ export class Book {
       case 'PING':
         return answered(this.#ping(message));
       case 'INFO':
-        return answered(info(this.#listed(), message.isXml));
       case 'DUMP':
-        return answered(dump(this.#listed(), message.isXml));
+        return answered(this.listing(message.type, message.isXml));
       case 'VERSION':
         return answered(version(message.isXml));
       default:
         return this.#app(message, peer);
     }
+  }
+
+  /** The nodes that have registered here. */
+  listing(type: 'INFO' | 'DUMP', isXml: boolean): BodyAnswer {
+    return type === 'INFO' ? info(this.#listed(), isXml) : dump(this.#listed(), isXml);
   }
 
   /** A connection has closed: its removals are no resync. The nodes stay, because a node may use a connection per message. */
@@ -110,7 +122,7 @@ export class Book {
     const known = this.#present(route);
     if (known !== undefined && known.owner !== peer.owner) return answered(ofOther(route));
     const rival = this.#atSameAddress(config);
-    if (known !== undefined && !isSamePlace(known.config, config) && this.#isLiving(known))
+    if (known !== undefined ? !isSamePlace(known.config, config) && this.#isLiving(known) : this.#isElsewhere(names))
       return answered(faults.otherAddress(route));
     if (rival !== undefined && this.#isLiving(rival)) return answered(faults.otherRoute);
     if (known === undefined && this.#nodes.size - Number(rival !== undefined) >= this.#maxNodes)
@@ -136,8 +148,7 @@ export class Book {
       hosts: [],
       load: undefined,
       connection: this.#registry.nextConnection(),
-      instance: this.#registry.newInstance(),
-      incarnation: Math.floor(this.#registry.nowUnixMs()),
+      process: undefined,
       registered: undefined,
       hasLeft: false,
     };
@@ -155,7 +166,7 @@ export class Book {
     const state: ContextState | undefined = type === 'REMOVE-APP' ? undefined : STATES[type];
     const hosts = isNodeWide ? withAllApps(node.hosts, state!) : withApps(node.hosts, aliases, contexts, state);
     const reply = this.#change({ ...node, isStranded: false }, hosts, peer);
-    if (type !== 'STOP-APP' || isNodeWide || reply.type !== 'answer' || reply.answer.type === 'fault') return reply;
+    if (type !== 'STOP-APP' || isNodeWide || reply.answer.type === 'fault') return reply;
     return {
       type: 'count',
       id: node.id,
@@ -167,7 +178,8 @@ export class Book {
 
   #remove(node: BookNode, peer: Peer): Answer {
     const { route } = node.config;
-    if (node.registered) this.#registry.apply({ type: 'leave', id: node.id, connection: node.connection });
+    if (node.registered && this.#joined(node, peer))
+      this.#registry.apply({ type: 'leave', id: node.id, connection: node.connection });
     this.#nodes.delete(route);
     if (node.hosts.length > 0 && this.#removed.size < this.#maxNodes) this.#removed.set(route, peer.connection);
     return DONE;
@@ -181,11 +193,14 @@ export class Book {
       this.#nodes.set(route, { ...node, isStranded: false });
       return faults.unknownNode(route);
     }
-    this.#nodes.set(route, load === undefined ? node : { ...node, load });
-    if (node.registered && 'type' in this.#registry.apply(heartbeat(node, load))) {
-      this.#nodes.delete(route);
-      return faults.unknownNode(route);
+    if (node.registered) {
+      const isHeard = this.#joined(node, peer) && !('type' in this.#registry.apply(heartbeat(node, load)));
+      if (!isHeard) {
+        this.#nodes.delete(route);
+        return faults.unknownNode(route);
+      }
     }
+    if (load !== undefined) this.#nodes.set(route, { ...this.#nodes.get(route)!, load });
     return text(`Type=STATUS-RSP&JVMRoute=${route}&State=${this.#stateOf(node)}&id=${this.#id}\n`);
   }
 
@@ -214,34 +229,72 @@ export class Book {
   }
 
   /** Brings node and registry to `hosts`, or changes nothing and returns the fault. */
-  #change(node: BookNode, hosts: readonly BookHost[], peer: Peer): Reply {
+  #change(node: BookNode, hosts: readonly BookHost[], peer: Peer): AnswerReply {
     const { route } = node.config;
     const aliases = hosts.reduce((sum, host) => sum + host.aliases.length, 0);
     const contexts = hosts.reduce((sum, host) => sum + host.contexts.size, 0);
     if (aliases > this.#maxAliases) return answered(faults.noAlias(route));
     if (contexts > this.#maxContexts) return answered(faults.noContext(route));
-    const next: BookNode = { ...node, hosts };
+    const next = this.#named({ ...node, hosts });
     const steps = stepsTo(next, peer, this.#registry.nowUnixMs());
     if ('type' in steps) return answered(steps);
     for (const command of steps.commands) {
       const outcome = this.#registry.apply(command);
       if ('type' in outcome) return { type: 'answer', answer: rejection(outcome.code, route), note: outcome.message };
     }
-    const hasLeft = steps.registered === undefined && (node.hasLeft || node.registered !== undefined);
+    const hasLeft = steps.registered === undefined && (next.hasLeft || next.registered !== undefined);
     this.#nodes.set(route, { ...next, registered: steps.registered, hasLeft });
     const unrouted = unroutedContexts(hosts, steps.registered?.paths);
     if (unrouted.length === 0) return answered(DONE);
     return { ...answered(DONE), note: `contexts of node ${node.id} that get no requests: ${unrouted.join(', ')}` };
   }
 
-  /** The node of a route, unless the registry has ended it: it is then dropped, so that the node registers again. */
+  /** `node` with the name of its process, which is found anew whenever it has to register. */
+  #named(node: BookNode): BookNode {
+    if (node.registered !== undefined && this.#isHeld(node)) return node;
+    const names = namesOf(node.config);
+    if ('type' in names) return node;
+    const held = this.#registry.node(node.id);
+    const earlier = held && { registration: held.registration, hasEnded: this.#registry.hasEnded(node.id) };
+    return {
+      ...node,
+      registered: undefined,
+      hasLeft: node.hasLeft || held !== undefined,
+      process: processName(names, earlier, this.#registry),
+    };
+  }
+
+  /** Brings a registered node back that the registry does not take for connected. False when the registry refuses it. */
+  #joined(node: BookNode, peer: Peer): boolean {
+    if (this.#isHeld(node)) return true;
+    return this.#change(node, node.hosts, peer).answer.type === 'body';
+  }
+
+  /** The registry takes the node for connected to this coordinator: it was neither silent nor replaced. */
+  #isHeld({ id, connection }: BookNode): boolean {
+    const held = this.#registry.node(id);
+    return held?.isConnected === true && held.connection === connection;
+  }
+
+  /**
+   * The node of a route, unless the registry has ended it: it is then dropped, so that the node registers again. It stays while another
+   * coordinator has it at the same address.
+   */
   #present(route: string): BookNode | undefined {
     const node = this.#nodes.get(route);
     if (node?.registered === undefined) return node;
     const held = this.#registry.node(node.id);
-    if (held !== undefined && held.liveness !== 'gone' && held.connection === node.connection) return node;
+    const isPresent = held !== undefined && held.liveness !== 'gone';
+    if (isPresent && (held.connection === node.connection || isAt(held, node))) return node;
     this.#nodes.delete(route);
     return undefined;
+  }
+
+  /** Another coordinator has the node, alive and at another address. */
+  #isElsewhere({ id, url }: Names): boolean {
+    const held = this.#registry.node(id);
+    if (held?.liveness !== 'up' || held.isConnected || held.reportedBy.length === 0) return false;
+    return held.registration.url !== url && this.#registry.portOf(id) !== 'refused';
   }
 
   #atSameAddress(config: NodeConfig): BookNode | undefined {
@@ -260,11 +313,11 @@ export class Book {
 
   #listed(): ListedNode[] {
     const nodes = [...this.#nodes.keys()].map((route) => this.#present(route)).filter((node) => node !== undefined);
-    const policies = new Map<string, StickySettings | undefined>();
+    const policies = new Map<string, BalancerPolicy | undefined>();
     for (const { config } of nodes) {
       const names = namesOf(config);
       if (!policies.has(config.balancer) && !('type' in names))
-        policies.set(config.balancer, this.#registry.stickyOf(names.balancer));
+        policies.set(config.balancer, this.#registry.settingsOf(names.balancer));
     }
     return nodes
       .sort((one, other) => one.index - other.index)
@@ -276,7 +329,7 @@ export class Book {
   }
 }
 
-function answered(answer: Answer): Extract<Reply, { type: 'answer' }> {
+function answered(answer: Answer): AnswerReply {
   return { type: 'answer', answer };
 }
 
@@ -287,6 +340,12 @@ function ofOther(route: string): FaultAnswer {
 
 function isSamePlace(one: NodeConfig, other: NodeConfig): boolean {
   return one.host === other.host && one.port === other.port && one.scheme === other.scheme;
+}
+
+/** The node of the registry is that of the book: of the same owner, at the same address. */
+function isAt({ owner, registration }: NodeView, node: BookNode): boolean {
+  const names = namesOf(node.config);
+  return !('type' in names) && owner === node.owner && registration.url === names.url;
 }
 
 /** CONFIG makes contexts as stopped, and leaves known ones as they are. */

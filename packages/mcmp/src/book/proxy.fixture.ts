@@ -1,4 +1,5 @@
 /** A proxy for tests: the book over a real registry, with one worker and a clock that the test advances. */
+import { createHash } from 'node:crypto';
 import type { Command, Event, Rejection } from '@rollcall/core';
 import { Registry } from '@rollcall/core';
 import { ManualClock } from '@rollcall/core/testing';
@@ -27,7 +28,6 @@ export class TestProxy {
   /** Contexts that the identity may serve. */
   allowed: (alias: string, context: string) => boolean = () => true;
   #connection = 1;
-  #instances = 0;
 
   constructor(options: Partial<BookOptions> = {}) {
     this.apply({ type: 'worker-joined', worker: 'w' });
@@ -40,9 +40,10 @@ export class TestProxy {
       node: (id) => this.registry.node(id),
       portOf: (id) => this.#portOf(id),
       numbersOf: () => ({ elected: 0, read: 0, transferred: 0, connected: 0 }),
-      stickyOf: (balancer) => this.registry.balancerResource(balancer)?.sticky,
+      settingsOf: (balancer) => this.registry.balancerResource(balancer),
       nextConnection: () => this.#connection++,
-      newInstance: () => (++this.#instances).toString(16).padStart(32, '0'),
+      hasEnded: (id) => this.registry.hasEnded(id),
+      digest: (text) => createHash('sha256').update(text).digest('hex').slice(0, 32),
       nowUnixMs: () => NOW_UNIX_MS + this.clock.nowMs(),
     };
   }

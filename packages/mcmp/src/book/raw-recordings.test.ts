@@ -60,7 +60,6 @@ const PURPOSES: readonly {
   readonly ours: RegExp;
   readonly reason: string;
 }[] = [
-  { group: /./, name: /ajp|all defaults|takes no MCMP/, ours: /Type ajp|Can't read node with "ajp/, reason: 'no AJP' },
   {
     group: /config$/,
     name: /^changed: /,
@@ -96,7 +95,7 @@ const PURPOSES: readonly {
   {
     group: /http/,
     name: /takes no MCMP|web host|Host$/,
-    ours: /^200$|SYNTAX/,
+    ours: /^200$|SYNTAX|already exists/,
     reason: 'the port is for MCMP only, under any name',
   },
   { group: /http/, name: /^HTTP\/|folded|empty lines|^target/, ours: /^4/, reason: 'the parser is stricter' },

@@ -132,3 +132,10 @@ function sized(
   const length = Number(fields.get('content-length') ?? text.length);
   return text.length < length ? undefined : { text: text.slice(0, length), used: length };
 }
+
+/** The datagrams of a recording in which a proxy advertises itself. */
+export function datagrams(name: string): string[] {
+  return recordings()
+    [name]!.filter(({ dir, text }) => dir === '<' && text.includes('\r\nSequence: '))
+    .map(({ text }) => text);
+}

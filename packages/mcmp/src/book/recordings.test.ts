@@ -89,11 +89,6 @@ const PURPOSES: readonly Purpose[] = [
     reason: 'head has no count, so that Java takes it for 0 while requests run; ours is the true one',
   },
   {
-    name: /-ajp$/,
-    difference: /Type=ajp: 200 -> 500 SYNTAX$|: 200( State=OK)? -> 500 MEM$/,
-    reason: 'the proxy does not speak AJP; the real node falls silent after the first of these answers',
-  },
-  {
     name: /^head-aliases$/,
     difference: /^STATUS .*: 200 State=OK -> 500 MEM$/,
     reason: 'the trap of a resync: the node has lost its contexts, and registers again after this answer',
@@ -167,7 +162,6 @@ function readInfo(body: string): string[] {
 
 /** Scenes whose INFO differs, and why. */
 const OTHER_INFO: readonly [name: RegExp, reason: string][] = [
-  [/-ajp$/, 'the node is refused'],
   [/-mem-other-port/, 'the dead node is replaced earlier'],
   [/-removed-by-operator$/, 'the node is back one tick earlier'],
   [/-kill9/, 'the registry gives the dead node up after its lease, not after 5 minutes'],

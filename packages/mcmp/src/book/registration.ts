@@ -42,10 +42,13 @@ export function namesOf({ route, balancer, group, scheme, host, port }: NodeConf
   return { id, balancer: balancerName, url, route: ownRoute, ...(groupName !== undefined && { group: groupName }) };
 }
 
-function registrationOf(node: BookNode, paths: Iterable<ContextPath>): NodeRegistration | FaultAnswer {
+/** A registration with all that the node proposes for its balancer. */
+type McmpRegistration = NodeRegistration & Pick<NodeConfig, 'hint'>;
+
+function registrationOf(node: BookNode, paths: Iterable<ContextPath>): McmpRegistration | FaultAnswer {
   const names = namesOf(node.config);
   if ('type' in names) return names;
-  const { sticky, group } = node.config;
+  const { sticky, group, hint } = node.config;
   return {
     ...names,
     contexts: [...paths].map((path) => ({ path })),
@@ -60,6 +63,7 @@ function registrationOf(node: BookNode, paths: Iterable<ContextPath>): NodeRegis
       remove: sticky.isRemoved,
     },
     meta: {},
+    hint,
   };
 }
 
@@ -142,14 +146,14 @@ function statusIn({ whole, single }: RequestedStatuses, path: ContextPath): Stat
 }
 
 function registerCommand(
-  { instance, incarnation, connection }: BookNode,
-  registration: NodeRegistration,
+  { process, connection }: BookNode,
+  registration: McmpRegistration,
   { owner, reach, standing, mayShadow }: Peer,
   nowUnixMs: number,
 ): RegisterCommand {
   return {
     type: 'register',
-    node: { ...registration, instance, incarnation },
+    node: { ...registration, ...process! },
     nowUnixMs,
     connection,
     owner,

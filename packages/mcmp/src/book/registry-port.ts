@@ -1,6 +1,6 @@
 /** What the book needs of a coordinator. All calls are synchronous; tests fill the port with a real `Registry`. */
 import type { Command, ConnectionId, Event, NodeView, RegisterCommand, Rejection } from '@rollcall/core';
-import type { BalancerName, NodeId, StickySettings } from '@rollcall/protocol';
+import type { BalancerName, BalancerResource, NodeId } from '@rollcall/protocol';
 
 /** Numbers of a node for INFO. */
 export interface NodeNumbers {
@@ -13,17 +13,22 @@ export interface NodeNumbers {
   readonly connected: number;
 }
 
+/** Settings of a balancer that DUMP shows. */
+export type BalancerPolicy = Pick<BalancerResource, 'sticky' | 'retries'>;
+
 export interface RegistryPort {
   apply(command: Command): readonly Event[] | Rejection;
   node(id: NodeId): NodeView | undefined;
   /** `refused`: a worker reports that the port refuses connections, and none that it answers. */
   portOf(id: NodeId): 'answers' | 'refused' | 'unknown';
   numbersOf(id: NodeId): NodeNumbers;
-  /** Sticky settings in force; `undefined` for an unknown balancer. */
-  stickyOf(balancer: BalancerName): StickySettings | undefined;
+  /** Settings in force; `undefined` for an unknown balancer. */
+  settingsOf(balancer: BalancerName): BalancerPolicy | undefined;
   nextConnection(): ConnectionId;
-  /** 128 random bits, 32 hex digits. */
-  newInstance(): string;
+  /** The process that had the id last has left, was removed or was replaced, here or at another coordinator. */
+  hasEnded(id: NodeId): boolean;
+  /** The first 128 bits of the SHA-256 of a text, 32 hex digits. */
+  digest(text: string): string;
   nowUnixMs(): number;
 }
 

@@ -37,6 +37,7 @@ async function start(
       },
       closed: () => {},
     }),
+    onBug: (error) => assert.fail(error as Error),
     ...others,
   });
   const clients: Socket[] = [];
@@ -215,4 +216,24 @@ void test('close ends open connections', async (t) => {
   await setup.close();
   await client.closed;
   assert.equal(setup.listener.size, 0);
+});
+
+void test('an answer that throws ends its connection with a fault, is reported, and harms no other connection', async (t) => {
+  const bugs: unknown[] = [];
+  const setup = await start(t, {
+    answer: async (message) => {
+      if (message.type === 'INFO') throw new Error('a bug');
+      return text('ok\n');
+    },
+    onBug: (error) => bugs.push(error),
+  });
+  const [broken, other] = [await setup.client(), await setup.client()];
+  broken.send(request('INFO') + request('PING'));
+  const all = await broken.closed;
+  assert.match(all, /^HTTP\/1\.1 500 .*\r\n[\s\S]*Type: GENERAL\r\nMess: GENERAL: internal error/);
+  assert.match(all, /Connection: close\r\n/);
+  assert.doesNotMatch(all, /ok\n/, 'the pipelined request is dropped');
+  assert.deepEqual(bugs, [new Error('a bug')]);
+  other.send(request('PING'));
+  await other.received(/ok\n/);
 });

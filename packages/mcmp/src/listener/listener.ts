@@ -6,14 +6,14 @@
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
-import type { Answer } from '../answers/answer.ts';
+import { type Answer, faults } from '../answers/answer.ts';
 import { type Message, readMessage } from '../messages/message.ts';
 import { RequestReader } from '../wire/request-reader.ts';
 import { CONTINUE, writeAnswer, writeFault } from '../wire/response.ts';
 
 /** The owner of one connection, as `admit` has made it. */
 export interface Session {
-  /** Answers one message. Messages of a connection come one after the other. Must not reject. */
+  /** Answers one message. Messages of a connection come one after the other. */
   answer(message: Message): Promise<Answer>;
   /** The connection has closed. */
   closed(): void;
@@ -27,6 +27,8 @@ export interface ListenerOptions {
   readonly tls?: TlsOptions;
   /** Admits a connection, or refuses it. It is then closed without an answer. Called after the TLS handshake. */
   admit(socket: Socket): Session | undefined;
+  /** An answer has thrown, which is a bug. Its connection ends with a fault; the others continue. */
+  onBug(error: unknown): void;
   readonly bounds?: Partial<ListenerBounds>;
   /** Monotonic clock of the rate, milliseconds. Default: that of the process. */
   readonly nowMs?: () => number;
@@ -70,6 +72,7 @@ export interface Listener {
 /** Listens, and resolves when the address is bound. Rejects if it cannot be bound. */
 export async function listenMcmp(options: ListenerOptions): Promise<Listener> {
   const bounds = { ...DEFAULT_BOUNDS, ...options.bounds };
+  const { nowMs = () => performance.now() } = options;
   const open = new Set<Socket>();
   const senders = new Map<string, Sender>();
   const onSocket = (socket: Socket): void => {
@@ -89,7 +92,7 @@ export async function listenMcmp(options: ListenerOptions): Promise<Listener> {
       if (sender.connections === 0) senders.delete(address);
     });
     const session = options.admit(socket);
-    if (session) new Connection(socket, session, { sender, bounds, nowMs: options.nowMs ?? (() => performance.now()) });
+    if (session) new Connection(socket, session, { sender, bounds, nowMs, onBug: (error) => options.onBug(error) });
     else socket.destroy();
   };
   const { tls } = options;
@@ -128,6 +131,7 @@ interface Limits {
   readonly sender: Sender;
   readonly bounds: ListenerBounds;
   readonly nowMs: () => number;
+  readonly onBug: (error: unknown) => void;
 }
 
 class Connection {
@@ -136,18 +140,20 @@ class Connection {
   readonly #sender: Sender;
   readonly #nowMs: () => number;
   readonly #bounds: ListenerBounds;
+  readonly #onBug: (error: unknown) => void;
   readonly #reader = new RequestReader();
   #isBusy = false;
   #hasEnded = false;
   #requestTimer: NodeJS.Timeout | undefined;
   #waitTimer: NodeJS.Timeout | undefined;
 
-  constructor(socket: Socket, session: Session, { sender, bounds, nowMs }: Limits) {
+  constructor(socket: Socket, session: Session, { sender, bounds, nowMs, onBug }: Limits) {
     this.#socket = socket;
     this.#session = session;
     this.#sender = sender;
     this.#nowMs = nowMs;
     this.#bounds = bounds;
+    this.#onBug = onBug;
     socket.setEncoding('latin1');
     socket.setNoDelay(true);
     socket.setTimeout(bounds.idleMs, () => socket.destroy());
@@ -171,7 +177,10 @@ class Connection {
   #start(): void {
     if (this.#isBusy || this.#waitTimer !== undefined) return;
     this.#isBusy = true;
-    void this.#work();
+    this.#work().catch((error: unknown) => {
+      this.#onBug(error);
+      if (!this.#isOver()) this.#end(writeAnswer(faults.internal, false));
+    });
   }
 
   async #work(): Promise<void> {

@@ -43,6 +43,7 @@ void test('a CONFIG gets the defaults of mod_proxy_cluster', () => {
       waitWorkerS: 0,
       maxAttempts: 1,
     },
+    hint: {},
   });
 });
 
@@ -67,6 +68,7 @@ void test('a CONFIG with all parameters, keys in any case', () => {
     smax: 8,
     ttlS: 120,
     timeoutS: 1,
+    hint: { retries: 2, limits: { upstreamTimeoutMs: 1_500, upstreamIdleMs: 1_500 } },
   });
   assert.deepEqual(sticky, {
     isSticky: false,
@@ -105,7 +107,13 @@ void test('the faults of CONFIG have the texts of mod_proxy_cluster', () => {
   assert.equal(mess('CONFIG', `${CONFIG}&Timeout=x`), 'SYNTAX SYNTAX: Timeout field has bad value');
   assert.equal(mess('CONFIG', `${CONFIG}&Alias=a`), 'SYNTAX SYNTAX: Alias without Context');
   assert.equal(mess('CONFIG', `${CONFIG}&Context=%2Fa`), 'SYNTAX SYNTAX: Context without Alias');
-  assert.match(mess('CONFIG', 'JVMRoute=n1&Host=127.0.0.1&Port=8009'), /^SYNTAX SYNTAX: Type ajp is not supported/);
+});
+
+void test('without Type, Host and Port a node is at ajp://localhost:8009, as in httpd', () => {
+  const message = read('CONFIG', 'JVMRoute=n1');
+  assert.ok(message?.type === 'CONFIG');
+  const { scheme, typeText, host, port } = message.config;
+  assert.deepEqual([scheme, typeText, host, port], ['ajp', 'ajp', 'localhost', 8009]);
 });
 
 void test('what one dialect tolerates is tolerated: tokens without =, empty parts, a raw = in a value', () => {

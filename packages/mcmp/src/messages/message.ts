@@ -5,7 +5,7 @@
 import { type FaultAnswer, faults } from '../answers/answer.ts';
 import type { WireRequest } from '../wire/request-reader.ts';
 import { type BodyField, readBodyFields } from './body-fields.ts';
-import { type NodeConfig, readConfig } from './node-config.ts';
+import { type NodeConfig, readConfig, SCHEMES } from './node-config.ts';
 
 const APP_COMMANDS = ['ENABLE-APP', 'DISABLE-APP', 'STOP-APP', 'REMOVE-APP'] as const;
 export type AppCommand = (typeof APP_COMMANDS)[number];
@@ -150,7 +150,7 @@ function readPing(fields: readonly BodyField[]): PingMessage | FaultAnswer {
   if (scheme === undefined && host === undefined && port === undefined) return { type: 'PING' };
   if (!scheme || !host || !port) return faults.fieldsMissing;
   const name = scheme.toLowerCase();
-  if (!['ajp', 'http', 'https', 'ws', 'wss'].includes(name)) return faults.badScheme(scheme.slice(0, 16));
+  if (!SCHEMES.has(name)) return faults.badScheme(scheme.slice(0, 16));
   return { type: 'PING', address: { scheme: name, host, port } };
 }
 

@@ -12,8 +12,8 @@ export interface NodeConfig {
   readonly host: string;
   readonly port: number;
   /** `ws` and `wss` are http and https here: each request decides about an upgrade. */
-  readonly scheme: 'http' | 'https';
-  /** The type as sent: `http`, `https`, `ws` or `wss`. */
+  readonly scheme: 'ajp' | 'http' | 'https';
+  /** The type as sent: `ajp`, `http`, `https`, `ws` or `wss`. Default `ajp`. */
   readonly typeText: string;
   readonly flushPackets: 'Off' | 'On' | 'Auto';
   readonly flushWaitMs: number;
@@ -22,6 +22,16 @@ export interface NodeConfig {
   readonly ttlS: number;
   readonly timeoutS: number;
   readonly sticky: StickyConfig;
+  /** Settings of the balancer that the node has sent, and that have an equal here. Absent fields were not sent. */
+  readonly hint: ConfigHint;
+}
+
+/** Settings for requests of a balancer, as one node proposes them. */
+export interface ConfigHint {
+  /** Maxattempts, at most 10. */
+  readonly retries?: number;
+  /** Timeout, at most a day: silence of a node before, and within, its response. */
+  readonly limits?: { readonly upstreamTimeoutMs: number; readonly upstreamIdleMs: number };
 }
 
 /** Settings of a balancer, as one node proposes them. */
@@ -46,6 +56,15 @@ const LENGTHS: Readonly<Record<string, readonly [most: number, name?: string]>> 
   stickysessionpath: [29],
 };
 
+/** Scheme of the node's address, by type. */
+export const SCHEMES: ReadonlyMap<string, NodeConfig['scheme']> = new Map([
+  ['ajp', 'ajp'],
+  ['http', 'http'],
+  ['https', 'https'],
+  ['ws', 'http'],
+  ['wss', 'https'],
+]);
+
 /** A name that a cookie, or a path parameter, may have. */
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
@@ -57,8 +76,8 @@ export function readConfig(fields: readonly BodyField[], maxRoute: number): Node
   for (const [key, [most, name]] of Object.entries(LENGTHS))
     if ((values.get(key)?.length ?? 0) > most) return faults.tooBig(name);
   const type = (values.get('type') ?? 'ajp').toLowerCase();
-  if (type === 'ajp') return faults.noAjp;
-  if (!['http', 'https', 'ws', 'wss'].includes(type)) return faults.badValue('Type');
+  const scheme = SCHEMES.get(type);
+  if (scheme === undefined) return faults.badValue('Type');
   const port = Number(values.get('port') ?? 8_009);
   if (!Number.isInteger(port) || port < 1 || port > 65_535) return faults.badValue('Port');
   const times = readTimes(values);
@@ -71,12 +90,24 @@ export function readConfig(fields: readonly BodyField[], maxRoute: number): Node
     group: values.get('domain') ?? '',
     host: hostOf(values.get('host') ?? 'localhost'),
     port,
-    scheme: type === 'https' || type === 'wss' ? 'https' : 'http',
+    scheme,
     typeText: type,
     flushPackets: flushOf(values.get('flushpackets')),
     smax: integerOf(values.get('smax'), -1),
     ...times,
     sticky,
+    hint: readHint(values, sticky),
+  };
+}
+
+const MAX_RETRIES = 10;
+const DAY_MS = 86_400_000;
+
+function readHint(values: ReadonlyMap<string, string>, { maxAttempts }: StickyConfig): ConfigHint {
+  const timeoutMs = Math.min(milliseconds(values.get('timeout'), 1_000, 0) ?? 0, DAY_MS);
+  return {
+    ...(values.has('maxattempts') && { retries: Math.min(maxAttempts, MAX_RETRIES) }),
+    ...(timeoutMs > 0 && { limits: { upstreamTimeoutMs: timeoutMs, upstreamIdleMs: timeoutMs } }),
   };
 }
 

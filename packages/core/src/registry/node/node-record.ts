@@ -15,6 +15,7 @@ import type {
   Status,
 } from '@rollcall/protocol';
 import type { ConnectionId, QuotaStanding } from '../commands.ts';
+import type { OtherHint } from '../settings-hint.ts';
 import type { Drain } from './drain.ts';
 import { NO_RETURNS, type Returns } from './flapping.ts';
 import { NodeHistory } from './load-history.ts';
@@ -27,7 +28,11 @@ import { mostRestrictive } from './node-status.ts';
 export type NodeKind = 'agent' | 'lease' | 'static';
 
 /** A registration with the two fields that distinguish one process from another. */
-export type AcceptedRegistration = NodeRegistration & { readonly incarnation: number; readonly instance: string };
+export type AcceptedRegistration = NodeRegistration & {
+  readonly incarnation: number;
+  readonly instance: string;
+  readonly hint?: OtherHint;
+};
 
 /** The start time that counts for a process instead of the announced one. */
 export interface SettledStart {

@@ -14,6 +14,7 @@ import type { NodeRecord } from '../node/node-record.ts';
 import { freshRecord } from '../node/node-record.ts';
 import { isInFeed } from '../node/node-status.ts';
 import type { RegistryState } from '../registry-state.ts';
+import { hintOf } from '../settings-hint.ts';
 import {
   readStoredBalancer,
   readStoredClusterId,
@@ -135,7 +136,7 @@ function restoreNode(state: RegistryState, record: StoredRecord, toMs: ToMs): No
     if (stored.standing !== 'operator') state.makers.made(balancer, node.owner);
   }
   state.nodes.add(node);
-  node.settingsFault = hintWarning(registration.sticky, state.balancer(balancer).inForce());
+  node.settingsFault = hintWarning(hintOf(registration), state.balancer(balancer).inForce());
   if (needsRoute) state.routes.take(balancer, route, id);
   if (holdsContexts) state.takeContexts(node);
   if (isHolding && node.kind !== 'static') state.addresses.enter(registration.url, id);

@@ -13,7 +13,6 @@ import type {
   ContextPath,
   GoneCause,
   NodeId,
-  NodeRegistration,
   Status,
   StickyHint,
 } from '@rollcall/protocol';
@@ -37,9 +36,17 @@ import { recordKey } from '../../store/record-key.ts';
 import type { StoredRecord } from '../../store/store.ts';
 import type { Hint } from '../balancer-settings.ts';
 import type { QuotaStanding } from '../commands.ts';
-import { forgetAtMs, type NodeKind, type NodeView, type Overrides, type SettledStart } from '../node/node-record.ts';
+import {
+  type AcceptedRegistration,
+  forgetAtMs,
+  type NodeKind,
+  type NodeView,
+  type Overrides,
+  type SettledStart,
+} from '../node/node-record.ts';
 import { isInFeed } from '../node/node-status.ts';
 import type { RegistryState } from '../registry-state.ts';
+import type { OtherHint } from '../settings-hint.ts';
 
 /** The changes that the store has to write since the last call. */
 export interface RecordChanges {
@@ -218,7 +225,7 @@ function contextRecord(
 
 /** The record of a node in the store. */
 export interface StoredNode {
-  readonly registration: NodeRegistration & { readonly incarnation: number; readonly instance: string };
+  readonly registration: AcceptedRegistration;
   readonly owner: string;
   /** Records of earlier versions lack it. */
   readonly reach: NodeReach | undefined;
@@ -271,6 +278,8 @@ export function readStoredNode(value: unknown): StoredNode | undefined {
     const registrationFields = fields.object('registration') ?? fields.missing('registration');
     const registration = registrationFields && readRegistration(registrationFields, parseForeignRoute);
     const incarnation = fields.number('incarnation', INSTANT) ?? fields.missing('incarnation');
+    const hintFields = registrationFields?.object('hint');
+    const hint = hintFields && readProposed(hintFields);
     // For a node that announced none this is the instance that the coordinator chose.
     const instance = fields.text('instance', 64) ?? fields.missing('instance');
     const owner = fields.text('owner', 256) ?? fields.missing('owner');
@@ -278,7 +287,7 @@ export function readStoredNode(value: unknown): StoredNode | undefined {
     if (!registration || incarnation === undefined || instance === undefined) return undefined;
     if (owner === undefined || kind === undefined) return undefined;
     return {
-      registration: { ...registration, incarnation, instance },
+      registration: { ...registration, incarnation, instance, ...(hint && { hint }) },
       owner,
       reach: readNodeReach(fields.object('reach')),
       standing: fields.oneOf('standing', ['token', 'tokenless', 'operator']) ?? 'token',
@@ -363,13 +372,15 @@ export function readStoredBalancer(value: unknown): StoredBalancer | undefined {
   });
 }
 
+const RETRIES = { min: 0, max: 100 } as const;
+
 function readPatch(fields: Fields): BalancerPatch {
   const sticky = fields.object('sticky');
   const limits = fields.object('limits');
   return withoutAbsent({
     algorithm: fields.text('algorithm', 64),
     sessionAlgorithm: fields.text('sessionAlgorithm', 64),
-    retries: fields.integer('retries', { min: 0, max: 100 }),
+    retries: fields.integer('retries', RETRIES),
     sessionIdleMs: fields.number('sessionIdleMs', { min: 1, max: 31_536_000_000 }),
     assign: fields.boolean('assign'),
     sticky: sticky && readStickyPatch(sticky),
@@ -385,7 +396,14 @@ function readStickyPatch(fields: Fields): NonNullable<BalancerPatch['sticky']> {
 function readHint(fields: Fields): Hint | undefined {
   const from = fields.parsed('from', parseNodeId, 'an id', 'bad-name') ?? fields.missing('from');
   const sticky = fields.object('sticky');
-  return from && { from, sticky: sticky ? readSticky(sticky) : {} };
+  return from && { from, ...(sticky && { sticky: readSticky(sticky) }), ...readProposed(fields) };
+}
+
+/** Proposed settings other than those for sessions. */
+function readProposed(fields: Fields): OtherHint {
+  const retries = fields.integer('retries', RETRIES);
+  const limits = fields.object('limits');
+  return { ...(retries !== undefined && { retries }), ...(limits && { limits: readBalancerLimits(limits) }) };
 }
 
 function readSticky(fields: Fields): StickyHint {
