@@ -26,6 +26,8 @@ const ALONE = [
   'test/faults/faults.long.test.ts',
   'test/faults/coordinators/coordinators.long.test.ts',
   'test/e2e/live-cluster.',
+  'test/e2e/live-cluster-ajp.',
+  'test/e2e/mcmp-tomcat.',
 ];
 
 /** Paths of all test files relative to `root`, by group, sorted within `packages` and `test`. */

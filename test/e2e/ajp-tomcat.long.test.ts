@@ -10,12 +10,12 @@ import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '@rollcall/core/testing';
 import { type Authority, makeAuthority } from '@rollcall/proxy/testing';
-import { AjpTomcat, noAjpTomcat, octetsOf } from '../site/ajp-tomcat.ts';
 import { sendMcmp } from '../site/mcmp-message.ts';
+import { noServletTomcat, octetsOf, ServletTomcat } from '../site/servlet-tomcat.ts';
 import { Site, until } from '../site/site.ts';
 import { Visitor } from '../site/visitor.ts';
 
-const OPTIONS = { skip: noAjpTomcat, timeout: 180_000 };
+const OPTIONS = { skip: noServletTomcat, timeout: 180_000 };
 const SECRET = 'a-secret-of-the-tests';
 const BIG = 8 * 1024 * 1024;
 
@@ -23,10 +23,10 @@ const closers: (() => Promise<void>)[] = [];
 let site: Site;
 let mcmpPort = 0;
 let authority: Authority;
-const tomcats: AjpTomcat[] = [];
+const tomcats: ServletTomcat[] = [];
 
 before(async () => {
-  if (noAjpTomcat !== false) return;
+  if (noServletTomcat !== false) return;
   const owner = { after: (close: () => unknown) => closers.push(async () => void (await close())) };
   authority = makeAuthority(owner);
   const { cert, key } = authority.issue('site', ['site.test']);
@@ -39,7 +39,7 @@ before(async () => {
     ],
   });
   for (const node of ['t1', 't2']) {
-    const tomcat = new AjpTomcat(join(site.directory, node), { node, secret: SECRET });
+    const tomcat = new ServletTomcat(join(site.directory, node), { node, ajp: { secret: SECRET } });
     tomcats.push(tomcat);
     await tomcat.start();
   }
@@ -389,7 +389,7 @@ test(
 );
 
 test('a Tomcat with another secret answers 403, and the log names the setting', OPTIONS, async () => {
-  const tomcat = new AjpTomcat(join(site.directory, 't3'), { node: 't3', secret: 'another-secret' });
+  const tomcat = new ServletTomcat(join(site.directory, 't3'), { node: 't3', ajp: { secret: 'another-secret' } });
   tomcats.push(tomcat);
   await tomcat.start();
   await site.put('t3', { balancer: 'other', hosts: ['other.test'], url: `ajp://127.0.0.1:${tomcat.port}` });
@@ -418,7 +418,7 @@ test('join registers a Tomcat by its AJP address, which leaves when it ends', OP
 });
 
 test('a Tomcat registers over MCMP without a Type, the default of mod_cluster', OPTIONS, async () => {
-  const tomcat = new AjpTomcat(join(site.directory, 'm1'), { node: 'm1', secret: SECRET });
+  const tomcat = new ServletTomcat(join(site.directory, 'm1'), { node: 'm1', ajp: { secret: SECRET } });
   tomcats.push(tomcat);
   await tomcat.start();
   // Their context / is above that of this test, and another identity may not take a part of it.

@@ -25,6 +25,10 @@ export interface ClientPlan {
   readonly hasConnectionPerSession?: boolean;
   /** Put before the names of sessions and requests, so that those of several clients differ. Default: nothing. */
   readonly prefix?: string;
+  /** Path before the name of a request. Default: `/visit`. */
+  readonly path?: string;
+  /** A cookie that sessions send as a path parameter of this name, and not as a cookie. Default: none. */
+  readonly urlSession?: { readonly cookie: string; readonly parameter: string };
   /** A second proxy. It gets a share of the requests, and those whose connect the first one refuses. */
   readonly other?: OtherProxy;
 }
@@ -71,6 +75,7 @@ export class Client {
   readonly #workerOf: (localPort: number) => number | undefined;
   #sessions = 0;
   #requests = 0;
+  #hasEnded = false;
 
   constructor(port: number, plan: ClientPlan, workerOf: (localPort: number) => number | undefined = () => undefined) {
     this.#port = port;
@@ -102,12 +107,17 @@ export class Client {
     this.exchanges.length = 0;
   }
 
+  /** Ends the schedule before its length. */
+  end(): void {
+    this.#hasEnded = true;
+  }
+
   /** Sends the requests of the schedule. Resolves when all of them have ended. */
   async run(): Promise<void> {
     const { perSecond, lengthMs } = this.#plan;
     const startMs = nowMs();
     const total = Math.floor((lengthMs / 1000) * perSecond);
-    for (let n = 0; n < total; ) {
+    for (let n = 0; n < total && !this.#hasEnded; ) {
       const dueMs = startMs + (n * 1000) / perSecond;
       const waitMs = dueMs - nowMs();
       if (waitMs > 0) {
@@ -123,7 +133,17 @@ export class Client {
 
   /** Cookies of a session, as a request field. */
   cookiesOf(session: Session): string {
-    return [...session.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
+    const isSent = (name: string): boolean => name !== this.#plan.urlSession?.cookie;
+    return [...session.cookies]
+      .filter(([name]) => isSent(name))
+      .map(([name, value]) => `${name}=${value}`)
+      .join('; ');
+  }
+
+  #pathOf({ cookies }: Session, id: string): string {
+    const { path = '/visit', urlSession } = this.#plan;
+    const value = urlSession && cookies.get(urlSession.cookie);
+    return `${path}/${id}${value === undefined ? '' : `;${urlSession!.parameter}=${value}`}`;
   }
 
   #arrive(): void {
@@ -189,7 +209,7 @@ export class Client {
         host: '127.0.0.1',
         port,
         method,
-        path: `/visit/${id}`,
+        path: this.#pathOf(session, id),
         agent: isFresh ? false : session.agent,
         headers: {
           host: 'site.test',

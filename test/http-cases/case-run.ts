@@ -3,7 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { maybe, numbers, type Part, type RequestCase, type ResponseCase, text } from './http-case.ts';
 import { BARRIER_PATH } from './lanes.ts';
 import { OctetClient } from './octet-client.ts';
-import type { NodeScript, RecordedConnection, RecordingNode } from './recording-node.ts';
+import type { CaseNode, NodeScript, RecordedConnection } from './recording-node.ts';
 import { type ReceivedRequest, valuesOf } from './request-record.ts';
 import { isInterim, type ReceivedResponse, readResponses } from './response-record.ts';
 
@@ -25,7 +25,7 @@ export interface RequestObservation {
   readonly sawContinue: boolean;
 }
 
-export async function playRequest(one: RequestCase, node: RecordingNode, port: number): Promise<RequestObservation> {
+export async function playRequest(one: RequestCase, node: CaseNode, port: number): Promise<RequestObservation> {
   node.follow(requestScript(one));
   const client = await OctetClient.connect(port, methodsOf(one.send));
   try {
@@ -109,7 +109,7 @@ const FOLLOW_UPS: Readonly<Record<string, string>> = {
   PUT: 'PUT /follow HTTP/1.1\r\nHost: t.example\r\nContent-Length: 5\r\n\r\nhello',
 };
 
-export async function playResponse(one: ResponseCase, node: RecordingNode, port: number): Promise<ResponseObservation> {
+export async function playResponse(one: ResponseCase, node: CaseNode, port: number): Promise<ResponseObservation> {
   const attempts: Attempts = { first: 0, second: 0, firstConnection: 0, followConnection: 0, answers: [] };
   const scenario = maybe(one.more, 'scenario');
   node.follow(responseScript(one, scenario, attempts));
@@ -200,7 +200,7 @@ async function answer(one: ResponseCase, { socket }: RecordedConnection): Promis
         await wait(part.gapMs);
       }
   }
-  if (one.afterwards === 'fin') socket.end();
+  if (one.afterwards === 'fin') socket.end('');
   // After what was written has left: a reset would take it along.
   else if (one.afterwards === 'rst') setTimeout(() => socket.resetAndDestroy(), 30);
 }
@@ -225,7 +225,7 @@ async function settle(port: number): Promise<void> {
 }
 
 /** The lane has to see the client leave before the node does: it would repeat an unanswered request in the middle of the next case. */
-async function leave(client: OctetClient, node: RecordingNode, port: number): Promise<void> {
+async function leave(client: OctetClient, node: CaseNode, port: number): Promise<void> {
   client.close();
   await settle(port);
   node.follow({});

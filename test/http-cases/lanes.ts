@@ -26,22 +26,22 @@ export interface ProxyLane {
   close(): Promise<void>;
 }
 
-/** Opens a lane on `port` (0: any) in front of the node at `nodePort`. */
-export async function openLane(nodePort: number, port = 0): Promise<ProxyLane> {
-  const engine = new Engine({ router: oneNodeRouter(nodePort), limits: LIMITS, healthPath: BARRIER_PATH });
+/** Opens a lane on `port` (0: any) in front of the node at `nodePort`, which speaks AJP if `isAjp`. */
+export async function openLane(nodePort: number, port = 0, isAjp = false): Promise<ProxyLane> {
+  const engine = new Engine({ router: oneNodeRouter(nodePort, isAjp), limits: LIMITS, healthPath: BARRIER_PATH });
   const address = await engine.listen({ host: '127.0.0.1', port });
   return { port: address.port, close: () => engine.close(0) };
 }
 
 /** Sends everything to one node, which announces its keep-alive so that its connections are used again. */
-function oneNodeRouter(port: number): Router {
+function oneNodeRouter(port: number, isAjp: boolean): Router {
   const node: UpstreamNode = {
     id: parseNodeId('node1')!,
     route: parseRoute('node1')!,
     host: '127.0.0.1',
     port,
     isTls: false,
-    isAjp: false,
+    isAjp,
     authority: `127.0.0.1:${port}`,
     keepAliveMs: 5_000,
     readsLoadField: false,

@@ -1,12 +1,27 @@
 import net from 'node:net';
 import { type ReceivedRequest, RequestRecord } from './request-record.ts';
 
-/** One connection at the recording node. */
+/** Where the answers of a node go: texts in HTTP/1.1. */
+export type AnswerSocket = Pick<net.Socket, 'destroyed' | 'resetAndDestroy'> & {
+  write(text: string, encoding?: 'latin1'): unknown;
+  end(text: string, encoding?: 'latin1'): unknown;
+};
+
+/** One connection at a node that records. */
 export interface RecordedConnection {
   /** Counted from 1 since the last script. */
   readonly number: number;
-  readonly socket: net.Socket;
+  readonly socket: AnswerSocket;
   readonly record: RequestRecord;
+}
+
+/** A node that records what it receives, and answers by a script. */
+export interface CaseNode {
+  readonly port: number;
+  readonly connections: readonly RecordedConnection[];
+  /** Forgets everything, closes what is open, and follows `script` from now on. */
+  follow(script: NodeScript): void;
+  close(): Promise<void>;
 }
 
 /** Reaction of the node to received octets. */
@@ -15,10 +30,14 @@ export interface NodeScript {
   onComplete?(request: ReceivedRequest, connection: RecordedConnection): void;
 }
 
+interface OpenConnection extends RecordedConnection {
+  readonly socket: net.Socket;
+}
+
 /** A node that records every octet and answers by its script. */
-export class RecordingNode {
+export class RecordingNode implements CaseNode {
   readonly port: number;
-  connections: RecordedConnection[] = [];
+  connections: OpenConnection[] = [];
   readonly #server: net.Server;
   #script: NodeScript = {};
 
@@ -36,7 +55,6 @@ export class RecordingNode {
     return new RecordingNode(server, address.port);
   }
 
-  /** Forgets everything, closes what is open, and follows `script` from now on. */
   follow(script: NodeScript): void {
     for (const { socket } of this.connections) socket.destroy();
     this.connections = [];
@@ -49,7 +67,7 @@ export class RecordingNode {
       (request) => script.onHead?.(request, connection),
       (request) => script.onComplete?.(request, connection),
     );
-    const connection: RecordedConnection = { number: this.connections.length + 1, socket, record };
+    const connection: OpenConnection = { number: this.connections.length + 1, socket, record };
     this.connections.push(connection);
     socket.on('data', (octets) => record.push(octets.toString('latin1')));
     socket.on('error', () => {});

@@ -64,8 +64,8 @@ export function score(
   return { grades, differences };
 }
 
-/** Reasons for differences, by case id: `differences.json`. */
-export function reasons(): ReadonlyMap<string, string> {
-  const file = bag(JSON.parse(readFileSync(new URL('differences.json', import.meta.url), 'utf8')), 'file');
+/** Reasons for differences, by case id: `differences.json`, and for nodes with AJP `ajp-differences.json`. */
+export function reasons(name = 'differences.json'): ReadonlyMap<string, string> {
+  const file = bag(JSON.parse(readFileSync(new URL(name, import.meta.url), 'utf8')), 'file');
   return new Map(Object.keys(file).map((id) => [id, text(file, id)]));
 }

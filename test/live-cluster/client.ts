@@ -43,9 +43,16 @@ const PATHS: Readonly<Record<SiteName, string>> = {
   express: '/visit',
   fastify: '/visit',
   urls: '/visit',
+  servlet: '/visit',
   app: '/',
   wiki: '/wiki/',
   bounds: '/visit',
+};
+/** Cookies with the route in the session id. Default: the cookie of the proxy. */
+const SESSION_COOKIES: Readonly<Partial<Record<SiteName, string>>> = {
+  express: 'connect.sid',
+  fastify: 'sessionId',
+  servlet: 'JSESSIONID',
 };
 /** An answer that takes longer is none. */
 const TIMEOUT_MS = 8_000;
@@ -191,8 +198,8 @@ function pathOf(visit: ScheduledVisit, visitor: Visitor, isPost: boolean): strin
 /** The node in the session id of a request. */
 function routeOf(site: SiteName, visitor: Visitor): string | undefined {
   if (site === 'urls') return visitor.link?.split('.').at(-1);
-  const own = site === 'express' ? 'connect.sid' : site === 'fastify' ? 'sessionId' : undefined;
-  const name = own ?? [...visitor.cookies.keys()].find((candidate) => candidate.startsWith('rc_route'));
+  const name =
+    SESSION_COOKIES[site] ?? [...visitor.cookies.keys()].find((candidate) => candidate.startsWith('rc_route'));
   const cookie = name === undefined ? undefined : visitor.cookies.get(name);
   return cookie === undefined ? undefined : decodeURIComponent(cookie).split('.')[1];
 }

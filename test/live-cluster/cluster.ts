@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { freePorts } from '@rollcall/core/testing';
 import { TYPESCRIPT } from '../site/commands.ts';
+import { ServletTomcat } from '../site/servlet-tomcat.ts';
 import { nowMs } from './instant.ts';
 import type { Life } from './judge.ts';
 import { type NodeLine, readNodeLines } from './ledger.ts';
@@ -30,6 +31,8 @@ export interface Program {
   life: Life;
   /** Its port, if the program reports one. */
   port: number;
+  /** `kill -9` of the program. Resolves when it has ended. */
+  readonly kill: () => Promise<void>;
 }
 
 export class LiveCluster {
@@ -39,6 +42,8 @@ export class LiveCluster {
   readonly #ports: { readonly proxy: number; readonly control: number };
   #up: ChildProcess | undefined;
   readonly #children = new Set<ChildProcess>();
+  /** By node id. */
+  readonly #tomcats = new Map<string, ServletTomcat>();
   readonly lives: Life[] = [];
 
   private constructor(dir: string, ports: { proxy: number; control: number }, upFlags: readonly string[]) {
@@ -231,6 +236,37 @@ export class LiveCluster {
     return this.#program(id, 'guess', child, id, 0);
   }
 
+  /** Starts Tomcat with an AJP connector, and `rollcall join` for it. */
+  async startServlet(id: string): Promise<Program> {
+    const tomcat = new ServletTomcat(join(this.dir, id), { node: id, ajp: {}, ledger: this.ledgerFile(id) });
+    this.#tomcats.set(id, tomcat);
+    await tomcat.start();
+    const about = ['--balancer', 'servlet', '--host', 'servlet.test', '--stickysession', 'JSESSIONID|jsessionid'];
+    const words = ['join', `ajp://127.0.0.1:${tomcat.port}`, '--id', id, ...about];
+    return this.#servlet(id, this.#spawn([ROLLCALL, ...words], {}, `${id}.log`));
+  }
+
+  /** Starts the Tomcat of a killed node again. Its `rollcall join` is still there. */
+  async restartServlet({ id, child }: Program): Promise<Program> {
+    await this.#tomcats.get(id)!.start();
+    return this.#servlet(id, child);
+  }
+
+  /** Ends `rollcall join` of a Tomcat, and the Tomcat when it has no request any more. */
+  async terminateServlet(program: Program): Promise<void> {
+    await this.terminate(program);
+    const isBusy = (): boolean =>
+      [...this.unfinished().values()].some(({ instance }) => instance === program.life.instance);
+    while (isBusy()) await sleep(20);
+    await this.#tomcats.get(program.id)!.stop();
+  }
+
+  #servlet(id: string, child: ChildProcess): Promise<Program> {
+    const tomcat = this.#tomcats.get(id)!;
+    const kill = (): Promise<void> => tomcat.stop('SIGKILL');
+    return this.#program(id, 'servlet', child, `${id}#${tomcat.pid}`, tomcat.port, kill);
+  }
+
   #wrap(
     site: SiteName,
     id: string,
@@ -254,7 +290,14 @@ export class LiveCluster {
     );
   }
 
-  async #program(id: string, site: SiteName, child: ChildProcess, instance: string, port: number): Promise<Program> {
+  async #program(
+    id: string,
+    site: SiteName,
+    child: ChildProcess,
+    instance: string,
+    port: number,
+    kill = () => ended(child, 'SIGKILL'),
+  ): Promise<Program> {
     const upMs = await this.untilUp(id);
     const life: Life = {
       instance,
@@ -266,7 +309,7 @@ export class LiveCluster {
       end: 'none',
     };
     this.lives.push(life);
-    return { id, site, child, life, port };
+    return { id, site, child, life, port, kill };
   }
 
   /** Waits until the coordinator reports the node as up; resolves with that instant. */
@@ -288,18 +331,14 @@ export class LiveCluster {
   async terminate(program: Program): Promise<void> {
     program.life.endMs = nowMs();
     program.life.end = 'terminated';
-    const exited = new Promise((resolve) => program.child.once('exit', resolve));
-    program.child.kill('SIGTERM');
-    await exited;
+    await ended(program.child, 'SIGTERM');
   }
 
-  /** `kill -9` of a program of the SDK. The instant is taken right before. */
+  /** `kill -9` of a program that the test sees. The instant is taken right before. */
   async kill(program: Program): Promise<void> {
-    const exited = new Promise((resolve) => program.child.once('exit', resolve));
     program.life.endMs = nowMs();
     program.life.end = 'killed';
-    program.child.kill('SIGKILL');
-    await exited;
+    await program.kill();
     program.life.deadMs = nowMs();
   }
 
@@ -384,8 +423,16 @@ export class LiveCluster {
     this.#up?.kill('SIGTERM');
     await Promise.race([Promise.all(exits), sleep(4_000)]);
     for (const pid of trees) kill(pid);
+    await Promise.all([...this.#tomcats.values()].map((tomcat) => tomcat.stop('SIGKILL')));
     rmSync(this.dir, { recursive: true, force: true });
   }
+}
+
+/** Signals a child. Resolves when it has ended. */
+async function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  const exited = new Promise((resolve) => child.once('exit', resolve));
+  child.kill(signal);
+  await exited;
 }
 
 /** Resolves with the first JSON line on stdout that `isWanted`; rejects when the process ends before. */

@@ -1,9 +1,10 @@
 import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { AJP_CPING } from '@rollcall/protocol';
 
 /** Connections to a port after its program was killed. */
 export interface DeadPort {
-  /** Connections that sent nothing: probes. */
+  /** Connections that sent nothing or CPING: probes. */
   readonly probes: () => number;
   /** Connections that sent the beginning of a request. */
   readonly requests: () => number;
@@ -19,8 +20,8 @@ export async function listenOnDeadPort(port: number, afterMs: number): Promise<D
   const server = net.createServer((socket) => {
     connections++;
     sockets.add(socket);
-    socket.once('data', () => {
-      requests++;
+    socket.once('data', (octets) => {
+      if (!octets.equals(AJP_CPING)) requests++;
       socket.destroy();
     });
     socket.on('error', () => undefined);

@@ -20,8 +20,6 @@ import type { Burst, Plan, SiteName } from './schedule.ts';
 const TOMCAT = { home: '/usr/share/tomcat10', examples: '/usr/share/tomcat10-examples/examples' };
 const hasTomcat = existsSync(join(TOMCAT.home, 'bin', 'catalina.sh')) && existsSync(TOMCAT.examples);
 const KILL_EVERY_MS = 4_000;
-/** Another program has the port of a killed node so long after it, milliseconds: on a busy machine the workers need some. */
-const TAKEN_AFTER_MS = 250;
 /** Time that a node holds requests of a burst, milliseconds. */
 const HOLD_MS = 2_000;
 /** Delay after which a burst is in flight and reported to the coordinator, milliseconds. */
@@ -40,9 +38,68 @@ export interface Course {
   readonly sessions: number;
 }
 
+/** The programs of a proof, by their part in it. */
+export interface Cast {
+  readonly sites: readonly SiteName[];
+  /** Site of the bursts, and of the nodes that are killed. */
+  readonly victims: SiteName;
+  /** Starts the first nodes. Resolves to the nodes that are killed later. */
+  start(cluster: LiveCluster): Promise<Program[]>;
+  /** Ids of the nodes that join under traffic. All but the first one leave in order later. */
+  readonly joins: readonly string[];
+  join(cluster: LiveCluster, id: string): Promise<Program>;
+  leave(cluster: LiveCluster, program: Program): Promise<void>;
+  /** Starts a killed node again. */
+  restart(cluster: LiveCluster, killed: Program): Promise<Program>;
+  /** Id of the node that is drained. */
+  readonly drained: string;
+  /** Another program has the port of a killed node so long after it, milliseconds: on a busy machine the workers need some. */
+  readonly takenAfterMs: number;
+}
+
+/** Programs with the SDK and under `rollcall run`, over HTTP. */
+function allPrograms(): Cast {
+  return {
+    sites: ['files', 'express', 'fastify', 'urls', ...(hasTomcat ? (['guess'] as const) : [])],
+    victims: 'fastify',
+    start: async (cluster) => {
+      const first = await Promise.all([
+        cluster.startSdk('express', 'express-1'),
+        ...['fastify-1', 'fastify-2', 'fastify-3'].map((id) => cluster.startSdk('fastify', id)),
+        cluster.startUrls('urls-1'),
+        cluster.startUrls('urls-2'),
+        cluster.startFiles('files-1'),
+        cluster.startFiles('files-2'),
+        ...(hasTomcat ? [cluster.startGuess('guess-1', TOMCAT), cluster.startGuess('guess-2', TOMCAT)] : []),
+      ]);
+      return first.filter(({ site }) => site === 'fastify');
+    },
+    joins: [2, 3, 4, 5].map((n) => `express-${n}`),
+    join: (cluster, id) => cluster.startSdk('express', id),
+    leave: (cluster, program) => cluster.terminate(program),
+    restart: (cluster, { id }) => cluster.startSdk('fastify', id),
+    drained: 'urls-2',
+    takenAfterMs: 250,
+  };
+}
+
+/** Tomcats, over AJP. */
+export const TOMCATS_OVER_AJP: Cast = {
+  sites: ['servlet'],
+  victims: 'servlet',
+  start: (cluster) => Promise.all(['servlet-1', 'servlet-2', 'servlet-3'].map((id) => cluster.startServlet(id))),
+  joins: ['servlet-4', 'servlet-5'],
+  join: (cluster, id) => cluster.startServlet(id),
+  leave: (cluster, program) => cluster.terminateServlet(program),
+  restart: (cluster, killed) => cluster.restartServlet(killed),
+  drained: 'servlet-4',
+  // `rollcall join` finds the end of its program with the next heartbeat, and reports it as there until then.
+  takenAfterMs: 2_000,
+};
+
 /** `requests` with delayed responses, so that many are in flight when a node is killed. */
-export function burstOf(requests: number): Burst {
-  return { site: 'fastify', spanMs: 300, requests, holdMs: HOLD_MS };
+export function burstOf(requests: number, site: SiteName = 'fastify'): Burst {
+  return { site, spanMs: 300, requests, holdMs: HOLD_MS };
 }
 
 /** Traffic of all `sites`. */
@@ -53,6 +110,7 @@ export function planOf(durationMs: number, sites: readonly SiteName[]): Plan {
     { site: 'express', newSessionsPerSecond: 15, visits: [2, 8], gapMs: 600, posts: true, residents: 60 },
     { site: 'fastify', newSessionsPerSecond: 8, visits: [2, 8], gapMs: 600, posts: true, residents: 60 },
     { site: 'urls', newSessionsPerSecond: 6, visits: [2, 8], gapMs: 600, posts: true, residents: 30 },
+    { site: 'servlet', newSessionsPerSecond: 8, visits: [2, 8], gapMs: 600, posts: true, residents: 60 },
   ] as const;
   return {
     seed: 20_261_121,
@@ -70,26 +128,21 @@ async function busiestOf(cluster: LiveCluster, programs: readonly Program[]): Pr
 }
 
 /** Plays `course` and judges it. */
-export async function proveLiveCluster(t: TestContext, course: Course): Promise<void> {
+export function proveLiveCluster(t: TestContext, course: Course): Promise<void> {
   if (!hasTomcat) {
     if (process.env['CI'] === 'true')
       assert.fail('tomcat10-examples is missing: apt-get install tomcat10-common tomcat10-examples');
     t.diagnostic('without the Tomcat part: apt-get install tomcat10-common tomcat10-examples');
   }
-  const sites: SiteName[] = ['files', 'express', 'fastify', 'urls', ...(hasTomcat ? (['guess'] as const) : [])];
+  return proveWith(allPrograms(), t, course);
+}
+
+/** The same with other programs. */
+export async function proveWith(cast: Cast, t: TestContext, course: Course): Promise<void> {
   const cluster = await LiveCluster.start();
   t.after(() => cluster.close());
-  const first = await Promise.all([
-    cluster.startSdk('express', 'express-1'),
-    ...['fastify-1', 'fastify-2', 'fastify-3'].map((id) => cluster.startSdk('fastify', id)),
-    cluster.startUrls('urls-1'),
-    cluster.startUrls('urls-2'),
-    cluster.startFiles('files-1'),
-    cluster.startFiles('files-2'),
-    ...(hasTomcat ? [cluster.startGuess('guess-1', TOMCAT), cluster.startGuess('guess-2', TOMCAT)] : []),
-  ]);
-  const fastify = first.filter(({ site }) => site === 'fastify');
-  const plan = { ...planOf(course.durationMs, sites), bursts: [burstOf(180)] };
+  const victims = await cast.start(cluster);
+  const plan = { ...planOf(course.durationMs, cast.sites), bursts: [burstOf(180, cast.victims)] };
   const client = startClient(cluster, plan);
   await client.next('started');
   const startMs = nowMs();
@@ -98,33 +151,33 @@ export async function proveLiveCluster(t: TestContext, course: Course): Promise<
   const deadPorts: DeadPort[] = [];
 
   await at(5_000);
-  for (let n = 2; n <= 5; n++) joins.push(await cluster.startSdk('express', `express-${n}`));
+  for (const id of cast.joins) joins.push(await cast.join(cluster, id));
 
   await at(course.drainAtMs);
-  const drained = await cluster.cli('drain', 'urls-2', '--deadline', '3s', '--wait', '--reason', 'deploy');
+  const drained = await cluster.cli('drain', cast.drained, '--deadline', '3s', '--wait', '--reason', 'deploy');
   assert.ok(drained.code === 0 || drained.code === 4, drained.stderr);
-  const enabled = await cluster.cli('enable', 'urls-2');
+  const enabled = await cluster.cli('enable', cast.drained);
   assert.equal(enabled.code, 0, enabled.stderr);
 
   for (let round = 0; round < course.kills; round++) {
     await at(course.killsFromMs + round * KILL_EVERY_MS);
     client.burst();
     await sleep(BURST_MS);
-    const slot = await busiestOf(cluster, fastify);
-    const victim = fastify[slot]!;
+    const slot = await busiestOf(cluster, victims);
+    const victim = victims[slot]!;
     await cluster.kill(victim);
-    const dead = await listenOnDeadPort(victim.port, TAKEN_AFTER_MS);
+    const dead = await listenOnDeadPort(victim.port, cast.takenAfterMs);
     deadPorts.push(dead);
     await sleep(900);
     await dead.close();
-    fastify[slot] = await cluster.startSdk('fastify', victim.id);
+    victims[slot] = await cast.restart(cluster, victim);
   }
 
   await at(course.killControlAtMs);
   await cluster.killControl();
 
   await at(course.leaveAtMs);
-  await Promise.all(joins.slice(1).map((program) => cluster.terminate(program)));
+  await Promise.all(joins.slice(1).map((program) => cast.leave(cluster, program)));
 
   await at(course.killAllAtMs);
   await client.pause();

@@ -4,7 +4,7 @@
  */
 import { seededRng } from '@rollcall/core';
 
-export const SITE_NAMES = ['files', 'guess', 'express', 'fastify', 'urls', 'app', 'wiki', 'bounds'] as const;
+export const SITE_NAMES = ['files', 'guess', 'express', 'fastify', 'urls', 'servlet', 'app', 'wiki', 'bounds'] as const;
 
 /** A program behind its own host name and balancer; the balancer has the same name. */
 export type SiteName = (typeof SITE_NAMES)[number];

@@ -61,7 +61,7 @@ export const HELP: string = `Measures the cost of a request: compared with other
   npm run bench -- --full                more kinds of traffic, fewer proxies, about 20 minutes
   npm run bench -- --compare REV         the working tree and a revision; A..B: two revisions
   npm run bench -- --scaling             more workers, nodes and connections, about 4 minutes
-  npm run bench -- control               what up to 10,000 nodes cost the control plane, about 8 minutes; --help of its own
+  npm run bench -- control               what up to 10,000 nodes cost the control plane, about 9 minutes; --help of its own
 
   --only NAME,…       contenders: ${CONTENDER_NAMES.join(', ')}
   --rows NAME,…       rows of --full and --compare: ${ROW_NAMES.join(', ')}

@@ -23,20 +23,28 @@ export class ControlSite {
   readonly up: Up;
   readonly port: number;
   readonly nodePort: number;
+  /** Of the listener for nodes of mod_cluster. */
+  readonly mcmpPort: number;
   readonly #workplace: Workplace;
   readonly #nodes: Running;
   readonly #fleets: AgentFleet[] = [];
 
-  private constructor(workplace: Workplace, up: Up, nodes: Running, port: number, nodePort: number) {
+  private constructor(
+    workplace: Workplace,
+    up: Up,
+    nodes: Running,
+    ports: Pick<ControlSite, 'port' | 'nodePort' | 'mcmpPort'>,
+  ) {
     this.#workplace = workplace;
     this.up = up;
     this.#nodes = nodes;
-    this.port = port;
-    this.nodePort = nodePort;
+    this.port = ports.port;
+    this.nodePort = ports.nodePort;
+    this.mcmpPort = ports.mcmpPort;
   }
 
   static async start(workplace: Workplace, options: RollcallOptions): Promise<ControlSite> {
-    const [port, nodePort] = (await freePorts(2)) as [number, number];
+    const [port, nodePort, mcmpPort] = (await freePorts(3)) as [number, number, number];
     const program = fileURLToPath(new URL('./node-process.js', import.meta.url));
     const nodes = await workplace.start('nodes', [process.execPath, program, String(nodePort)], { cpus: [] });
     const directory = workplace.path(`control.${directories++}`);
@@ -46,10 +54,14 @@ export class ControlSite {
       ? ['nodes', 'registrations', 'balancers'].flatMap((name) => ['--quota', `${name}=20000`])
       : [];
     const up = await startUp(
-      { ...options, flags: quotas, environment: { ROLLCALL_JOIN_TOKEN: TOKEN } },
+      {
+        ...options,
+        flags: [...quotas, '--mcmp', `127.0.0.1:${mcmpPort}`],
+        environment: { ROLLCALL_JOIN_TOKEN: TOKEN },
+      },
       { workplace, directory, port, nodes: [], cpus: [], front: PLAIN_FRONT, certificate: undefined },
     );
-    return new ControlSite(workplace, up, nodes, port, nodePort);
+    return new ControlSite(workplace, up, nodes, { port, nodePort, mcmpPort });
   }
 
   get controlPort(): number {
@@ -114,8 +126,11 @@ export class ControlSite {
   }
 
   /** Latencies of visitors of the site while `use` runs: 100 requests a second, counted from when each was due. */
-  visited<Result>(use: () => Promise<Result>): Promise<{ readonly result: Result; readonly visits: Visits }> {
-    return visited(this.#workplace, { port: this.port, path: '/', perSecond: VISITS_PER_SECOND }, use);
+  visited<Result>(
+    use: () => Promise<Result>,
+    path = '/',
+  ): Promise<{ readonly result: Result; readonly visits: Visits }> {
+    return visited(this.#workplace, { port: this.port, path, perSecond: VISITS_PER_SECOND }, use);
   }
 
   /** The same of a path of the control port, `perSecond` times a second. */

@@ -54,6 +54,17 @@ const LINES: Readonly<Record<string, readonly Line[]>> = {
     { name: 'backSeconds', title: 'among all: back after a kill, s', decimals: 1, goal: 10 },
     { name: 'expired', title: 'leases expired', decimals: 0, goal: 0 },
   ],
+  mcmp: [
+    { name: 'firstMs', title: 'registration until a request, ms', decimals: 0, goal: 100 },
+    { name: 'drainFailed', title: 'drain: requests failed', decimals: 0, goal: 0 },
+    { name: 'redeployFailed', title: 'redeploy: requests failed', decimals: 0, goal: 0 },
+    { name: 'failoverFailed', title: 'killed: requests failed', decimals: 0, goal: 0 },
+    { name: 'failoverMaxMs', title: 'killed: longest request, ms', decimals: 0 },
+    { name: 'registeredSeconds', title: 'all at once, own addresses: up after, s', decimals: 1, goal: 5 },
+    { name: 'registeredFailed', title: 'requests of others that failed', decimals: 0, goal: 0 },
+    { name: 'sameAddressSeconds', title: 'all at once, one address: up after, s', decimals: 1 },
+    { name: 'sameAddressFailed', title: 'requests of others that failed', decimals: 0, goal: 0 },
+  ],
 };
 
 const TITLES: Readonly<Record<string, string>> = {
@@ -64,6 +75,7 @@ const TITLES: Readonly<Record<string, string>> = {
   change: 'A change of one node',
   churn: 'Nodes that come and go',
   sdk: 'Agents of the SDK',
+  mcmp: 'Nodes of mod_cluster',
 };
 
 export function controlTables(results: readonly RowResult[]): readonly Table[] {

@@ -6,6 +6,7 @@ import type { Measured } from '../runs/measured.ts';
 import type { Workplace } from '../system/workplace.ts';
 import { ControlSite } from './control-site.ts';
 import { controlTables } from './control-table.ts';
+import { MCMP_NODES, mcmpRow } from './mcmp-row.ts';
 import type { ControlOptions } from './options.ts';
 import {
   agentsRow,
@@ -89,6 +90,7 @@ function plansOf({ rows, agents }: ControlOptions): readonly RowPlan[] {
     { row: 'change', agents, measure: changeRow },
     { row: 'churn', agents, measure: churnRow },
     { row: 'sdk', agents, measure: sdkRow },
+    { row: 'mcmp', agents: MCMP_NODES, measure: mcmpRow },
   ];
   return rows.length === 0 ? all : all.filter(({ row }) => rows.includes(row));
 }

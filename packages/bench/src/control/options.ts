@@ -24,6 +24,7 @@ export const CONTROL_ROWS: readonly string[] = [
   'change',
   'churn',
   'sdk',
+  'mcmp',
 ];
 
 const DEFAULT_AGENTS = 10_000;
@@ -31,7 +32,7 @@ const DEFAULT_SECS = 10;
 
 export const CONTROL_HELP: string = `Measures the cost of nodes for the control plane: agents on bare sockets at 1 Hz and one rollcall up with one worker.
 
-  npm run bench -- control                          all rows, about 8 minutes
+  npm run bench -- control                          all rows, about 9 minutes
   npm run bench -- control --rows agents,kill
 
   --rows NAME,…       rows: ${CONTROL_ROWS.join(', ')}

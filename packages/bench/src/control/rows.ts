@@ -275,6 +275,7 @@ export async function sdkRow(parts: RowParts): Promise<Figures> {
   }
 }
 
-function sum(counts: Readonly<Record<string, number>>): number {
+/** The sum of all counts. */
+export function sum(counts: Readonly<Record<string, number>>): number {
   return Object.values(counts).reduce((total, count) => total + count, 0);
 }

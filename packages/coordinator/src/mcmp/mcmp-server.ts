@@ -258,13 +258,8 @@ export class McmpServer {
         return ports.includes('refused') ? 'refused' : 'unknown';
       },
       numbersOf: (id) => {
-        const resource = cluster.resource(id);
-        return {
-          elected: resource?.observed.requests ?? 0,
-          read: resource?.observed.bytesFromNode ?? 0,
-          transferred: resource?.observed.bytesToNode ?? 0,
-          connected: resource?.inFlight ?? 0,
-        };
+        const { requests, bytesFromNode, bytesToNode, inFlight } = registry.traffic(id);
+        return { elected: requests, read: bytesFromNode, transferred: bytesToNode, connected: inFlight };
       },
       settingsOf: (balancer) => registry.balancerResource(balancer),
       nextConnection: () => cluster.nextConnection(),

@@ -50,6 +50,8 @@ export interface BookNode {
   readonly registered: Registered | undefined;
   /** It was registered and has left: the registry may remember what it had requested. */
   readonly hasLeft: boolean;
+  /** The registry has it from before a restart: contexts that it names are registered together, see book.ts. */
+  readonly isGathering: boolean;
   /** It has removed itself with its contexts, and has not named any since: the trap of a resync, see book.ts. */
   readonly isStranded: boolean;
 }

@@ -465,17 +465,60 @@ void test('an operator removes a node: its next STATUS is MEM, and it may come b
   assert.equal(proxy.state('n1'), 'up /a:enabled');
 });
 
-void test('after a restart of the coordinator the registry keeps the node until it registers again', () => {
-  const proxy = proxyWith('/a');
-  const { write } = proxy.registry.takeRecords(1_800_001_000_000);
+/** The proxy after a restart: its registry comes from the store, its book is empty. */
+function restarted({ registry }: TestProxy): TestProxy {
+  const { write } = registry.takeRecords(1_800_001_000_000);
   const again = new TestProxy();
   again.apply({ type: 'restore', records: write, nowUnixMs: 1_800_001_000_000 });
+  return again;
+}
+
+void test('after a restart of the coordinator the registry keeps the node until it registers again', () => {
+  const again = restarted(proxyWith('/a'));
   assert.match(again.state('n1'), /^suspect \/a:enabled/);
   assert.equal(again.registry.node(again.resource('n1')!.id)!.leaseMs, 60_000);
   assert.equal(again.say('STATUS JVMRoute=n1&Load=5'), UNKNOWN('n1'));
   again.say(config('n1', 7001));
   again.say(app('ENABLE', 'n1', '/a'));
+  assert.match(again.say('STATUS JVMRoute=n1&Load=5'), /State=OK/);
   assert.equal(again.state('n1'), 'up /a:enabled');
+});
+
+void test('after a restart of the coordinator a node names its contexts one by one, and keeps all of them until STATUS', () => {
+  const proxy = restarted(proxyWith('/a', '/b', '/c'));
+  for (const line of [config('n1', 7001), app('ENABLE', 'n1', '/b'), app('ENABLE', 'n1', '/d')]) {
+    assert.equal(proxy.say(line), '200');
+    assert.equal(proxy.state('n1'), 'suspect /a:enabled /b:enabled /c:enabled');
+  }
+  assert.match(proxy.say('STATUS JVMRoute=n1&Load=50'), /State=OK/);
+  assert.equal(proxy.state('n1'), 'up /b:enabled /d:enabled');
+  proxy.say(app('ENABLE', 'n1', '/a'));
+  assert.equal(proxy.state('n1'), 'up /b:enabled /d:enabled /a:enabled');
+});
+
+void test('after a restart a command that takes a context away does not wait for STATUS', () => {
+  const proxy = restarted(proxyWith('/a', '/b'));
+  proxy.say(config('n1', 7001));
+  proxy.say(app('ENABLE', 'n1', '/a'));
+  proxy.say(app('DISABLE', 'n1', '/b'));
+  assert.equal(proxy.state('n1'), 'up /a:enabled /b:draining');
+});
+
+void test('after a restart a node at another address is another process, which has named nothing', () => {
+  const proxy = restarted(proxyWith('/a', '/b'));
+  proxy.say(config('n1', 7002));
+  proxy.say(app('ENABLE', 'n1', '/b'));
+  assert.equal(proxy.state('n1'), 'up /b:enabled');
+});
+
+void test('a context that was disabled before a restart is enabled by its node', () => {
+  const before = proxyWith('/a', '/b');
+  before.say(app('DISABLE', 'n1', '/a'));
+  const proxy = restarted(before);
+  proxy.say(config('n1', 7001));
+  for (const path of ['/a', '/b']) proxy.say(app('ENABLE', 'n1', path));
+  proxy.say('STATUS JVMRoute=n1&Load=50');
+  assert.equal(proxy.state('n1'), 'up /a:enabled /b:enabled');
 });
 
 void test('XML is escaped, and has the elements of the original', () => {

@@ -8,6 +8,9 @@
  * The trap of a resync: a node removes itself (`REMOVE-APP /*`) and sends CONFIG on the same connection. It may assume that its contexts
  * are still enabled, and never name them again. Its next STATUS without any context is therefore answered once with MEM. The node then
  * registers with all its contexts. Only once, because a node may have no applications.
+ *
+ * After a restart the registry has the nodes from its store, and the book is empty. A node then names its contexts one by one. Until its
+ * STATUS the earlier registration stays in force: with the first context alone, the sessions of all others would be moved.
  */
 import type { HeartbeatCommand, NodeView } from '@rollcall/core';
 import type { ContextPath, NodeId, NodeUrl } from '@rollcall/protocol';
@@ -90,7 +93,7 @@ export class Book {
       case 'CONFIG':
         return this.#config(message, peer);
       case 'STATUS':
-        return answered(this.#status(message, peer));
+        return this.#status(message, peer);
       case 'PING':
         return answered(this.#ping(message));
       case 'INFO':
@@ -105,7 +108,7 @@ export class Book {
 
   /** The nodes that have registered here. */
   listing(type: 'INFO' | 'DUMP', isXml: boolean): BodyAnswer {
-    return type === 'INFO' ? info(this.#listed(), isXml) : dump(this.#listed(), isXml);
+    return type === 'INFO' ? info(this.#listed(false), isXml) : dump(this.#listed(true), isXml);
   }
 
   /** A connection has closed: its removals are no resync. The nodes stay, because a node may use a connection per message. */
@@ -132,7 +135,7 @@ export class Book {
     this.#removed.delete(route);
     const earlier = known !== undefined && isSamePlace(known.config, config) ? known : undefined;
     const node: BookNode = {
-      ...(earlier ?? this.#newNode(names.id, peer.owner, known)),
+      ...(earlier ?? this.#newNode(names, peer.owner, known)),
       config,
       isStranded: isResync || earlier?.isStranded === true,
     };
@@ -140,7 +143,12 @@ export class Book {
   }
 
   /** A node, or the node that replaces one under the same route: another process, which has named no contexts. */
-  #newNode(id: NodeId, owner: string, replaced: BookNode | undefined): Omit<BookNode, 'config' | 'isStranded'> {
+  #newNode(
+    { id, url }: { readonly id: NodeId; readonly url: NodeUrl },
+    owner: string,
+    replaced: BookNode | undefined,
+  ): Omit<BookNode, 'config' | 'isStranded'> {
+    const held = this.#registry.node(id);
     return {
       id,
       owner,
@@ -151,6 +159,7 @@ export class Book {
       process: undefined,
       registered: undefined,
       hasLeft: false,
+      isGathering: held !== undefined && held.liveness !== 'gone' && held.registration.url === url,
     };
   }
 
@@ -165,7 +174,8 @@ export class Book {
     if (refused) return answered(refused);
     const state: ContextState | undefined = type === 'REMOVE-APP' ? undefined : STATES[type];
     const hosts = isNodeWide ? withAllApps(node.hosts, state!) : withApps(node.hosts, aliases, contexts, state);
-    const reply = this.#change({ ...node, isStranded: false }, hosts, peer);
+    const isGathering = node.isGathering && type === 'ENABLE-APP';
+    const reply = this.#change({ ...node, isStranded: false, isGathering }, hosts, peer);
     if (type !== 'STOP-APP' || isNodeWide || reply.answer.type === 'fault') return reply;
     return {
       type: 'count',
@@ -185,10 +195,18 @@ export class Book {
     return DONE;
   }
 
-  #status({ route, load }: StatusMessage, peer: Peer): Answer {
+  #status(message: StatusMessage, peer: Peer): Reply {
+    const { route } = message;
     const node = this.#present(route);
-    if (node === undefined) return faults.unknownNode(route);
-    if (node.owner !== peer.owner) return ofOther(route);
+    if (node === undefined) return answered(faults.unknownNode(route));
+    if (node.owner !== peer.owner) return answered(ofOther(route));
+    if (!node.isGathering) return answered(this.#reported(node, message, peer));
+    const reply = this.#change({ ...node, isGathering: false }, node.hosts, peer);
+    if (reply.type !== 'answer' || reply.answer.type === 'fault') return reply;
+    return { ...reply, answer: this.#reported(this.#nodes.get(route)!, message, peer) };
+  }
+
+  #reported(node: BookNode, { route, load }: StatusMessage, peer: Peer): Answer {
     if (node.isStranded && node.hosts.length === 0) {
       this.#nodes.set(route, { ...node, isStranded: false });
       return faults.unknownNode(route);
@@ -235,6 +253,10 @@ export class Book {
     const contexts = hosts.reduce((sum, host) => sum + host.contexts.size, 0);
     if (aliases > this.#maxAliases) return answered(faults.noAlias(route));
     if (contexts > this.#maxContexts) return answered(faults.noContext(route));
+    if (node.isGathering) {
+      this.#nodes.set(route, { ...node, hosts });
+      return answered(DONE);
+    }
     const next = this.#named({ ...node, hosts });
     const steps = stepsTo(next, peer, this.#registry.nowUnixMs());
     if ('type' in steps) return answered(steps);
@@ -311,10 +333,11 @@ export class Book {
     return held !== undefined && held.liveness !== 'gone' && held.livenessReason !== 'silent';
   }
 
-  #listed(): ListedNode[] {
+  /** `withPolicies`: for DUMP. Each node that registers asks for INFO, which has none. */
+  #listed(withPolicies: boolean): ListedNode[] {
     const nodes = [...this.#nodes.keys()].map((route) => this.#present(route)).filter((node) => node !== undefined);
     const policies = new Map<string, BalancerPolicy | undefined>();
-    for (const { config } of nodes) {
+    for (const { config } of withPolicies ? nodes : []) {
       const names = namesOf(config);
       if (!policies.has(config.balancer) && !('type' in names))
         policies.set(config.balancer, this.#registry.settingsOf(names.balancer));

@@ -37,9 +37,9 @@ export interface ListenerOptions {
 export interface ListenerBounds {
   /** Default 1,000. */
   readonly maxConnections: number;
-  /** Per remote address. Default 64. */
+  /** Per remote address. Default 512: each node keeps one, and all nodes of a host or behind a NAT have one address. */
   readonly maxOfAddress: number;
-  /** Requests of one remote address per second; further ones wait. Default 200. */
+  /** Requests of one remote address per second; further ones wait. A node that registers sends about five. Default 500. */
   readonly perSecond: number;
   /** Time from the first octet of a request to its end, milliseconds. Default 10,000. */
   readonly requestMs: number;
@@ -49,8 +49,8 @@ export interface ListenerBounds {
 
 const DEFAULT_BOUNDS: ListenerBounds = {
   maxConnections: 1_000,
-  maxOfAddress: 64,
-  perSecond: 200,
+  maxOfAddress: 512,
+  perSecond: 500,
   requestMs: 10_000,
   idleMs: 120_000,
 };

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { readForwardRequest } from './ajp-node.fixture.ts';
+import { readForwardRequest } from '../testing/ajp-node.ts';
 import { ForwardRequestEncoder, type RequestFacts } from './forward-request.ts';
 
 const FACTS: RequestFacts = {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { ajpText, bodyRequest, chunkPacket, endPacket, headPacket, PONG, packet } from './ajp-node.fixture.ts';
+import { ajpText, bodyRequest, chunkPacket, endPacket, headPacket, PONG, packet } from '../testing/ajp-node.ts';
 import { PacketReader } from './packet-reader.ts';
 import { responseHead } from './response-head.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ManualClock } from '@rollcall/core/testing';
-import { bodyRequest, chunkPacket, endPacket, headPacket, PING, PONG, packet } from '../ajp/ajp-node.fixture.ts';
+import { bodyRequest, chunkPacket, endPacket, headPacket, PING, PONG, packet } from '../testing/ajp-node.ts';
 import { AjpPeer } from './ajp-peer.fixture.ts';
 import type { EngineOptions } from './engine.ts';
 import { type Lane, startLane } from './lane.fixture.ts';

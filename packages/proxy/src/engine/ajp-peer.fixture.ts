@@ -1,4 +1,4 @@
-import { type Forwarded, readForwardRequest } from '../ajp/ajp-node.fixture.ts';
+import { type Forwarded, readForwardRequest } from '../testing/ajp-node.ts';
 import type { RawNodeConnection } from './raw-node.fixture.ts';
 
 /** One connection at a node that speaks AJP: reads the packets of the proxy one after the other. */
