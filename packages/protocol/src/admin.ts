@@ -459,6 +459,8 @@ export interface ForgetResult {
   readonly isChanged: boolean;
   readonly isDryRun: boolean;
   readonly message: string;
+  /** Where the change is in force; absent for the only coordinator of a cluster. */
+  readonly coordinators?: AppliedResource;
   /** Additional sentence for the operator. */
   readonly note?: string;
 }

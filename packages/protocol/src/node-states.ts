@@ -18,11 +18,12 @@ export type PortReport = PortState | 'given-up';
 
 /**
  * Reason why a node is gone. `left` and `removed`: intended. `expired`: no sign of life for a lease. `refused`: its connection
- * is closed and its port refuses. `taken`: another node or program has its address.
+ * is closed and its port refuses. `taken`: another node or program has its address. `claim-lost`: its id, route or context belongs to a
+ * node that another coordinator has accepted at the same time.
  */
-export type GoneCause = 'left' | 'expired' | 'removed' | 'refused' | 'taken';
+export type GoneCause = 'left' | 'expired' | 'removed' | 'refused' | 'taken' | 'claim-lost';
 /** All of them. */
-export const GONE_CAUSES: readonly GoneCause[] = ['left', 'expired', 'removed', 'refused', 'taken'];
+export const GONE_CAUSES: readonly GoneCause[] = ['left', 'expired', 'removed', 'refused', 'taken', 'claim-lost'];
 
 /**
  * Reason why a session was moved to another node. A `GoneCause`: the node is gone, or its port refuses (`refused`).

@@ -19,10 +19,11 @@ import { counted, table } from '../format.ts';
 import { balancersOf } from '../lists.ts';
 import { isPathKey, timeLimitText } from '../settings/time-limits.ts';
 import { joined, lifetimeText, SETTINGS, settingPatch, unsettingPatch } from '../settings/vocabulary.ts';
-import { addReaderFlags, clientFor, printJson, printNote, type ReaderFlags } from './reader-flags.ts';
-import { reasonOf } from './verb-flags.ts';
+import { type Answer, addWaitFlags, printInForce, type WaitFlags } from './in-force.ts';
+import { addReaderFlags, clientFor, printJson, type ReaderFlags } from './reader-flags.ts';
+import { reasonOf, waitTimeoutMs } from './verb-flags.ts';
 
-interface BalancerFlags extends ReaderFlags {
+interface BalancerFlags extends ReaderFlags, WaitFlags {
   readonly reason?: string;
   readonly dryRun?: boolean;
 }
@@ -46,9 +47,8 @@ Settings of this command survive restarts and override flags, environment, rollc
 `;
 
 export function balancerCommand(): Command {
-  return addReaderFlags(
-    new Command('balancer').description('list the balancers, or show and change the settings of one'),
-  )
+  const command = new Command('balancer').description('list the balancers, or show and change the settings of one');
+  return addWaitFlags(addReaderFlags(command))
     .usage('[options] [NAME] [set KEY=VALUE… | unset KEY…]')
     .argument('[name]', 'name of the balancer')
     .argument('[verb]', 'set or unset')
@@ -58,6 +58,7 @@ export function balancerCommand(): Command {
     .addHelpText('after', HELP)
     .action(
       async (name: string | undefined, verb: string | undefined, texts: readonly string[], flags: BalancerFlags) => {
+        waitTimeoutMs(flags);
         if (name === undefined) return list(flags);
         if (!isName(name)) throw usage(`${JSON.stringify(name)} is not a name`);
         return verb === undefined ? show(name, flags) : change(name, patchOf(verb, texts), flags);
@@ -125,17 +126,13 @@ async function change(name: string, patch: BalancerPatch, flags: BalancerFlags):
     ...(flags.dryRun ? { dryRun: true } : {}),
   };
   const client = await clientFor(flags);
-  const result = await client.send<{ balancer: BalancerResource; message: string; note?: string }>(
+  const result = await client.send<Answer & { readonly balancer: BalancerResource }>(
     'PATCH',
     `/v1/balancers/${name}`,
     body,
   );
-  printNote(result);
-  if (flags.json) printJson(result);
-  else {
-    const limits = await proxyLimits(client, result.balancer);
-    process.stdout.write(`${result.message}\n${settingsTable(result.balancer, limits)}\n`);
-  }
+  const limits = flags.json ? [] : await proxyLimits(client, result.balancer);
+  await printInForce(client, result, flags, `${result.message}\n${settingsTable(result.balancer, limits)}\n`);
 }
 
 function patchOf(verb: string, texts: readonly string[]): BalancerPatch {

@@ -2,8 +2,9 @@
 import type { ForgetBody, ForgetResult } from '@rollcall/protocol';
 import { Command } from 'commander';
 import { CliFailure, EXIT } from '../exit.ts';
-import { addReaderFlags, clientFor, printJson, printNote, type ReaderFlags } from './reader-flags.ts';
-import { reasonOf } from './verb-flags.ts';
+import { addWaitFlags, printInForce, type WaitFlags } from './in-force.ts';
+import { addReaderFlags, clientFor, type ReaderFlags } from './reader-flags.ts';
+import { reasonOf, waitTimeoutMs } from './verb-flags.ts';
 
 const HELP = `
 When the last node of a context is gone, the proxy answers 503 for this context for ten minutes, not by a shorter context.
@@ -14,7 +15,7 @@ rollcall status lists contexts without nodes. The command ends no session and ch
   rollcall forget --all
 `;
 
-interface ForgetFlags extends ReaderFlags {
+interface ForgetFlags extends ReaderFlags, WaitFlags {
   readonly host?: string;
   readonly all?: boolean;
   readonly reason?: string;
@@ -22,7 +23,9 @@ interface ForgetFlags extends ReaderFlags {
 }
 
 export function forgetCommand(): Command {
-  return addReaderFlags(new Command('forget').description('remove contexts that have lost their last node'))
+  return addWaitFlags(
+    addReaderFlags(new Command('forget').description('remove contexts that have lost their last node')),
+  )
     .argument('[context]', 'path prefix, like /login')
     .option('--host <name>', 'host name of the context (default: every host)')
     .option('--all', 'all contexts without nodes')
@@ -32,15 +35,15 @@ export function forgetCommand(): Command {
     .action(async (path: string | undefined, flags: ForgetFlags) => {
       if ((path === undefined) !== (flags.all === true))
         throw new CliFailure('write rollcall forget CONTEXT with a path like /login, or --all', EXIT.usage);
+      waitTimeoutMs(flags);
       const body: ForgetBody = {
         ...(path === undefined ? {} : { path }),
         ...(flags.host === undefined ? {} : { host: flags.host }),
         ...reasonOf(flags.reason),
         ...(flags.dryRun ? { dryRun: true } : {}),
       };
-      const result = await (await clientFor(flags)).send<ForgetResult>('POST', '/v1/contexts/forget', body);
-      printNote(result);
-      if (flags.json) printJson(result);
-      else process.stdout.write(`${result.message}\n`);
+      const client = await clientFor(flags);
+      const result = await client.send<ForgetResult>('POST', '/v1/contexts/forget', body);
+      await printInForce(client, result, flags);
     });
 }

@@ -14,10 +14,11 @@ import {
   stripPrefixOption,
 } from '../run/node-flags.ts';
 import { sendConfirmed, YES_HELP } from './confirmation.ts';
-import { addReaderFlags, clientFor, printJson, printNote, type ReaderFlags } from './reader-flags.ts';
-import { boundedMs, reasonOf } from './verb-flags.ts';
+import { addWaitFlags, printInForce, type WaitFlags } from './in-force.ts';
+import { addReaderFlags, clientFor, type ReaderFlags } from './reader-flags.ts';
+import { boundedMs, reasonOf, waitTimeoutMs } from './verb-flags.ts';
 
-interface AddFlags extends ReaderFlags, HintFlags {
+interface AddFlags extends ReaderFlags, WaitFlags, HintFlags {
   readonly id?: string;
   readonly balancer: string;
   readonly route?: string;
@@ -53,6 +54,7 @@ export function addCommand(): Command {
     .option('--ttl <duration>', 'remove the node unless it is added again within this time, 1s to 1h')
     .option('--replace', 'replace a node with this id that is registered at another address')
     .option('--dry-run', 'print the effect and change nothing; the address is not probed');
+  addWaitFlags(command);
   for (const option of hintOptions()) command.addOption(option);
   return command.action(async (text: string, flags: AddFlags) => {
     const url = parseNodeUrl(text);
@@ -70,6 +72,7 @@ export function addCommand(): Command {
     const readyPath = readyPathOf(flags.ready, MAX_READY_PATH);
     if (readyPath !== undefined && nodeAddress(url).isAjp)
       throw new CliFailure('--ready is for http and https addresses; a node over AJP is probed by CPING', EXIT.usage);
+    waitTimeoutMs(flags);
     const ttlMs = boundedMs('--ttl', flags.ttl, TTL_MS);
     const body: NodePut = {
       ...description,
@@ -80,10 +83,9 @@ export function addCommand(): Command {
       ...(flags.replace ? { replace: true } : {}),
       ...(flags.dryRun ? { dryRun: true } : {}),
     };
-    const result = await (await clientFor(flags)).send<WriteResult>('PUT', `/v1/nodes/${id}`, body);
-    printNote(result);
-    if (flags.json) printJson(result);
-    else process.stdout.write(`${result.message}\n${warningsOf(result)}`);
+    const client = await clientFor(flags);
+    const result = await client.send<WriteResult>('PUT', `/v1/nodes/${id}`, body);
+    await printInForce(client, result, flags, `${result.message}\n${warningsOf(result)}`);
   });
 }
 
@@ -92,7 +94,7 @@ function warningsOf({ nodes }: WriteResult): string {
   return nodes.flatMap(({ warnings }) => warnings.map(({ message }) => `warning: ${message}\n`)).join('');
 }
 
-interface RemoveFlags extends ReaderFlags {
+interface RemoveFlags extends ReaderFlags, WaitFlags {
   readonly yes?: boolean;
   readonly reason?: string;
   readonly dryRun?: boolean;
@@ -100,17 +102,17 @@ interface RemoveFlags extends ReaderFlags {
 
 /** `rollcall remove NODE`: deletes a node; its process cannot register again, a new process can. */
 export function removeCommand(): Command {
-  return addReaderFlags(new Command('remove').description('delete a node').argument('<node>', 'id of the node'))
+  const command = new Command('remove').description('delete a node').argument('<node>', 'id of the node');
+  return addWaitFlags(addReaderFlags(command))
     .option('--yes', YES_HELP)
     .option('--reason <text>', 'reason for the audit log')
     .option('--dry-run', 'print the effect and change nothing')
     .action(async (id: string, flags: RemoveFlags) => {
       if (!isName(id)) throw new CliFailure(`${JSON.stringify(id)} is not a name`, EXIT.usage);
+      waitTimeoutMs(flags);
       const body = reasonOf(flags.reason);
       const write = { method: 'DELETE', path: `/v1/nodes/${id}`, body, verb: 'Remove', endsSessions: true } as const;
-      const result = await sendConfirmed(await clientFor(flags), write, flags);
-      printNote(result);
-      if (flags.json) printJson(result);
-      else process.stdout.write(`${result.message}\n`);
+      const client = await clientFor(flags);
+      await printInForce(client, await sendConfirmed(client, write, flags), flags);
     });
 }

@@ -4,10 +4,11 @@ import { isName } from '@rollcall/protocol';
 import { Command } from 'commander';
 import { CliFailure, EXIT } from '../exit.ts';
 import { weightFrom } from '../run/node-flags.ts';
-import { addReaderFlags, clientFor, printJson, printNote, type ReaderFlags } from './reader-flags.ts';
-import { reasonOf } from './verb-flags.ts';
+import { addWaitFlags, printInForce, type WaitFlags } from './in-force.ts';
+import { addReaderFlags, clientFor, type ReaderFlags } from './reader-flags.ts';
+import { reasonOf, waitTimeoutMs } from './verb-flags.ts';
 
-interface OverrideFlags extends ReaderFlags {
+interface OverrideFlags extends ReaderFlags, WaitFlags {
   readonly reason?: string;
   readonly dryRun?: boolean;
   readonly off?: boolean;
@@ -38,22 +39,22 @@ export function redirectCommand(): Command {
 }
 
 function overrideCommand(name: string, description: string): Command {
-  return addReaderFlags(new Command(name).description(description).argument('<node>', 'id of the node'))
+  return addWaitFlags(addReaderFlags(new Command(name).description(description).argument('<node>', 'id of the node')))
     .option('--reason <text>', 'reason for the audit log')
     .option('--dry-run', 'print the effect and change nothing');
 }
 
 async function override(node: string, patch: NodePatch, flags: OverrideFlags): Promise<void> {
   if (!isName(node)) throw usage(`${JSON.stringify(node)} is not a name`);
+  waitTimeoutMs(flags);
   const body: NodePatch = {
     ...patch,
     ...reasonOf(flags.reason),
     ...(flags.dryRun ? { dryRun: true } : {}),
   };
-  const result = await (await clientFor(flags)).send<WriteResult>('PATCH', `/v1/nodes/${node}`, body);
-  printNote(result);
-  if (flags.json) printJson(result);
-  else process.stdout.write(`${result.message}\n`);
+  const client = await clientFor(flags);
+  const result = await client.send<WriteResult>('PATCH', `/v1/nodes/${node}`, body);
+  await printInForce(client, result, flags);
 }
 
 function usage(message: string): CliFailure {

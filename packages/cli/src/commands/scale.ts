@@ -7,6 +7,7 @@ import type { AdminClient } from '../admin-client.ts';
 import { CliFailure, EXIT } from '../exit.ts';
 import { nodesOf } from '../lists.ts';
 import { sendConfirmed, YES_HELP } from './confirmation.ts';
+import { inForce } from './in-force.ts';
 import { withNextStep } from './no-target.ts';
 import { addReaderFlags, clientFor, printJson, printNote, type ReaderFlags } from './reader-flags.ts';
 import { MANY_ATTEMPTS, type ScaleProgress, scaleProgress } from './scale-progress.ts';
@@ -48,7 +49,10 @@ export function scaleCommand(): Command {
       .description('change the number of nodes of a balancer, by copies of rollcall run')
       .argument('<balancer=n>', 'e.g. shop=5'),
   )
-    .option('--wait', 'print the progress and return when N nodes are up and all others have left')
+    .option(
+      '--wait',
+      'print the progress and return when N nodes are up, all others have left, and all coordinators have N',
+    )
     .option('--timeout <duration>', 'with --wait: give up after this long, with exit code 4 (default: 6m)')
     .option('--yes', YES_HELP)
     .option('--reason <text>', 'reason for the audit log')
@@ -73,7 +77,9 @@ async function scale(balancer: string, count: number, timeoutMs: number, flags: 
     count,
     ...(flags.reason === undefined ? {} : { reason: flags.reason }),
   };
+  const startMs = performance.now();
   const result = await requestScale(client, balancer, body, flags);
+  if (!flags.wait || flags.dryRun) await inForce(client, result, false, undefined);
   printNote(result);
   if (flags.json && (!flags.wait || flags.dryRun)) {
     printJson(result);
@@ -92,10 +98,11 @@ async function scale(balancer: string, count: number, timeoutMs: number, flags: 
   print(
     `waiting until ${count} ${count === 1 ? 'node is' : 'nodes are'} up and all others have left, at most ${durationText(timeoutMs)}; Ctrl-C ends the wait only`,
   );
-  const startMs = performance.now();
   const { nodes, copies } = await untilScaled(look, timeoutMs, print);
-  print(`done after ${compactDuration(performance.now() - startMs)}`);
-  if (flags.json) printJson({ ...result, nodes, ...(copies && { copies }) });
+  const { result: known, failure } = await inForce(client, result, true, timeoutMs - (performance.now() - startMs));
+  if (failure === undefined) print(`done after ${compactDuration(performance.now() - startMs)}`);
+  if (flags.json) printJson({ ...known, nodes, ...(copies && { copies }) });
+  if (failure !== undefined) throw failure;
 }
 
 /** The nodes and copies of a balancer at one moment. */

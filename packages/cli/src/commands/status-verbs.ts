@@ -7,19 +7,18 @@ import { CliFailure, EXIT } from '../exit.ts';
 import { nodesOf } from '../lists.ts';
 import { sendConfirmed, YES_HELP } from './confirmation.ts';
 import { waitForDrains } from './drain-wait.ts';
+import { addWaitFlags, inForce, printInForce, type WaitFlags } from './in-force.ts';
 import { withNextStep, withNodeStep } from './no-target.ts';
 import { addReaderFlags, clientFor, printJson, printNote, type ReaderFlags } from './reader-flags.ts';
 import { boundedMs, reasonOf, waitTimeoutMs } from './verb-flags.ts';
 
-interface VerbFlags extends ReaderFlags {
+interface VerbFlags extends ReaderFlags, WaitFlags {
   readonly balancer?: string;
   readonly group?: string;
   readonly context?: readonly string[];
   readonly reason?: string;
   readonly deadline?: string;
   readonly for?: string;
-  readonly wait?: boolean;
-  readonly timeout?: string;
   readonly yes?: boolean;
   readonly dryRun?: boolean;
 }
@@ -39,7 +38,7 @@ export function drainCommand(): Command {
 }
 
 export function enableCommand(): Command {
-  return verb('enable', 'enable a node: it gets requests and new sessions again');
+  return addWaitFlags(verb('enable', 'enable a node: it gets requests and new sessions again'));
 }
 
 export function stopCommand(): Command {
@@ -78,28 +77,32 @@ function verb(name: 'drain' | 'enable' | 'stop', description: string): Command {
       } catch (error) {
         throw node === undefined ? withNextStep(error) : await withNodeStep(error, client, name, node);
       }
-      printNote(result);
-      if (!flags.wait || flags.dryRun) {
-        if (flags.json) printJson(result);
-        else process.stdout.write(`${result.message}\n`);
+      const isForNodes = name !== 'enable' && flags.context === undefined;
+      if (!flags.wait || flags.dryRun || !isForNodes) {
+        await printInForce(client, result, flags);
         return;
       }
+      printNote(result);
       process.stderr.write(`${result.message}\n`);
+      const startMs = performance.now();
       const look = (): Promise<readonly NodeResource[]> => lookAt(client, node, flags);
       const { more, ...rest } = result;
       const targets = more === undefined ? result.nodes : await look();
       const { nodes, failure } = await waitForDrains(look, targets, timeoutMs, name === 'stop' ? 'stop' : 'drain');
-      if (flags.json) printJson({ ...rest, nodes });
-      if (failure !== undefined) throw failure;
+      const leftMs = timeoutMs === undefined ? undefined : timeoutMs - (performance.now() - startMs);
+      const ended = await inForce(client, rest, true, leftMs);
+      if (flags.json) printJson({ ...ended.result, nodes });
+      const fault = failure ?? ended.failure;
+      if (fault !== undefined) throw fault;
     });
 }
 
 /** Contexts of one node. Throws a usage failure for texts that are no context, and where a whole node is needed. */
-function contextsOf(node: string | undefined, { context, deadline, for: limit, wait }: VerbFlags): StatusBody {
+function contextsOf(node: string | undefined, { context, deadline, for: limit }: VerbFlags): StatusBody {
   if (context === undefined) return {};
   if (node === undefined) throw new CliFailure('--context needs the id of one node', EXIT.usage);
-  if (deadline !== undefined || limit !== undefined || wait === true)
-    throw new CliFailure('--deadline, --for and --wait are for whole nodes, not with --context', EXIT.usage);
+  if (deadline !== undefined || limit !== undefined)
+    throw new CliFailure('--deadline and --for are for whole nodes, not with --context', EXIT.usage);
   const contexts = context.map((text) => {
     const path = parseContextPath(text);
     if (path === undefined) throw new CliFailure(`--context ${text} is not a path like /app`, EXIT.usage);

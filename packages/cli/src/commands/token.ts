@@ -4,9 +4,10 @@ import { MAX_OVERLAP_MS, MAX_TOKEN_MS } from '@rollcall/protocol';
 import { Command, Option } from 'commander';
 import { CliFailure, EXIT } from '../exit.ts';
 import { table } from '../format.ts';
-import { addReaderFlags, clientFor, printJson, printNote, type ReaderFlags } from './reader-flags.ts';
+import { addWaitFlags, printInForce, type WaitFlags } from './in-force.ts';
+import { addReaderFlags, clientFor, printJson, type ReaderFlags } from './reader-flags.ts';
 import { BINDINGS, HEADINGS, row } from './token-row.ts';
-import { boundedMs, reasonOf } from './verb-flags.ts';
+import { boundedMs, reasonOf, waitTimeoutMs } from './verb-flags.ts';
 
 const ROLES: readonly Role[] = ['join', 'viewer', 'operator', 'admin', 'proxy'];
 const MIN_EXPIRY_MS = 1_000;
@@ -42,7 +43,7 @@ Their agents try again about every 60 s, and join again once a binding allows th
   rollcall token set shop --nodes 5 --dry-run     # which nodes would leave
 `;
 
-interface TokenFlags extends ReaderFlags {
+interface TokenFlags extends ReaderFlags, WaitFlags {
   readonly balancer?: readonly string[];
   readonly host?: readonly string[];
   readonly context?: readonly string[];
@@ -56,7 +57,7 @@ interface TokenFlags extends ReaderFlags {
   readonly dryRun?: boolean;
 }
 
-type ChangeFlags = Pick<TokenFlags, 'reason' | 'dryRun'> & ReaderFlags;
+type ChangeFlags = Pick<TokenFlags, 'reason' | 'dryRun'> & ReaderFlags & WaitFlags;
 
 export function tokenCommand(): Command {
   const command = new Command('token').description('create, list, change, rotate and revoke tokens');
@@ -75,15 +76,15 @@ function createCommand(): Command {
     .action(async (name: string, flags: TokenFlags & { readonly role: Role }) => {
       const expiresInMs = boundedMs('--expires', flags.expires, { min: MIN_EXPIRY_MS, max: MAX_TOKEN_MS });
       const bindings = bindingsOf(flags);
-      const result = await (await clientFor(flags)).send<TokenResult>('POST', '/v1/tokens', {
+      const body = {
         name,
         role: flags.role,
         ...(Object.keys(bindings).length > 0 && { bindings }),
         ...(expiresInMs !== undefined && { expiresInMs }),
         ...(flags.certificate !== undefined && { certificate: flags.certificate }),
         ...changeOf(flags),
-      });
-      printResult(result, flags, true);
+      };
+      await send('POST', '/v1/tokens', body, flags, true);
     });
 }
 
@@ -115,7 +116,7 @@ function setCommand(): Command {
       };
       if (Object.keys(body).every((key) => key === 'reason' || key === 'dryRun'))
         throw usage('set what? see rollcall token set --help');
-      printResult(await (await clientFor(flags)).send<TokenResult>('PATCH', pathOf(name), body), flags);
+      await send('PATCH', pathOf(name), body, flags);
     });
 }
 
@@ -144,38 +145,33 @@ function listCommand(): Command {
 }
 
 function rotateCommand(): Command {
-  return addReaderFlags(new Command('rotate').description('give a token a new secret, printed once').argument('<name>'))
+  const command = new Command('rotate').description('give a token a new secret, printed once').argument('<name>');
+  return addWaitFlags(addReaderFlags(command))
     .option('--overlap <duration>', 'validity of the earlier secret, 0 to 30d (default: 1h)')
     .option('--reason <text>', 'reason for the audit log')
     .option('--dry-run', DRY_RUN)
     .action(async (name: string, flags: ChangeFlags & { readonly overlap?: string }) => {
       const overlapMs = boundedMs('--overlap', flags.overlap, { max: MAX_OVERLAP_MS });
       const body = { ...(overlapMs !== undefined && { overlapMs }), ...changeOf(flags) };
-      printResult(
-        await (await clientFor(flags)).send<TokenResult>('POST', `${pathOf(name)}/rotate`, body),
-        flags,
-        true,
-      );
+      await send('POST', `${pathOf(name)}/rotate`, body, flags, true);
     });
 }
 
 function revokeCommand(): Command {
-  return addReaderFlags(
-    new Command('revoke')
-      .description('revoke a token: its connections are closed, its nodes leave the cluster')
-      .argument('<name>'),
-  )
+  const command = new Command('revoke')
+    .description('revoke a token: its connections are closed, its nodes leave the cluster')
+    .argument('<name>');
+  return addWaitFlags(addReaderFlags(command))
     .option('--reason <text>', 'reason for the audit log')
     .option('--dry-run', DRY_RUN)
     .action(async (name: string, flags: ChangeFlags) => {
-      const client = await clientFor(flags);
-      printResult(await client.send<TokenResult>('DELETE', pathOf(name), changeOf(flags)), flags);
+      await send('DELETE', pathOf(name), changeOf(flags), flags);
     });
 }
 
 function addBindingFlags(command: Command): Command {
   const many = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
-  return addReaderFlags(command)
+  return addWaitFlags(addReaderFlags(command))
     .option('--balancer <name>', 'balancer that its nodes may join; repeatable', many)
     .option('--host <name>', 'host that its nodes may serve, *.suffix or *; repeatable', many)
     .option('--context <path>', 'context that its nodes may serve, with all paths below it; repeatable', many)
@@ -216,18 +212,20 @@ function numberOf(flag: string, text: string): number {
 }
 
 /** `makesSecret`: standard output has the secret only, also for a dry run, which has none. */
-function printResult(result: TokenResult, flags: ReaderFlags, makesSecret = false): void {
-  if (flags.json) {
-    printJson(result);
-    return;
-  }
-  printNote(result);
+async function send(
+  method: 'POST' | 'PATCH' | 'DELETE',
+  path: string,
+  body: object,
+  flags: ChangeFlags,
+  makesSecret = false,
+): Promise<void> {
+  waitTimeoutMs(flags);
+  const client = await clientFor(flags);
+  const result = await client.send<TokenResult>(method, path, body);
   const { secret, message } = result;
-  if (secret === undefined) (makesSecret ? process.stderr : process.stdout).write(`${message}\n`);
-  else {
-    process.stderr.write(`${message}; the secret is shown only once:\n`);
-    process.stdout.write(`${secret}\n`);
-  }
+  if (!flags.json && secret !== undefined) process.stderr.write(`${message}; the secret is shown only once:\n`);
+  else if (!flags.json && makesSecret) process.stderr.write(`${message}\n`);
+  await printInForce(client, result, flags, secret === undefined ? (makesSecret ? '' : undefined) : `${secret}\n`);
 }
 
 function pathOf(name: string): string {

@@ -11,6 +11,7 @@ import { addCommand, removeCommand } from './members.ts';
 import { redirectCommand, weightCommand } from './overrides.ts';
 import { scaleCommand } from './scale.ts';
 import { drainCommand, enableCommand, stopCommand } from './status-verbs.ts';
+import { tokenCommand } from './token.ts';
 import { boundedMs, reasonOf } from './verb-flags.ts';
 
 test('durations have the bounds of the admin API', () => {
@@ -47,6 +48,18 @@ test('commands that change nodes, balancers, contexts or logins have a dry run',
     );
 });
 
+test('commands whose changes are shared wait for the other coordinators', () => {
+  const writers = [addCommand(), removeCommand(), scaleCommand(), drainCommand(), enableCommand(), stopCommand()];
+  writers.push(weightCommand(), redirectCommand(), balancerCommand(), forgetCommand());
+  writers.push(...tokenCommand().commands.filter((one) => one.name() !== 'list'));
+  for (const command of writers)
+    assert.deepEqual(
+      ['--wait', '--timeout'].filter((name) => !command.options.some(({ long }) => long === name)),
+      [],
+      command.name(),
+    );
+});
+
 test('commands refuse wrong flags with exit 2 before they connect to a coordinator', async () => {
   const address = 'http://127.0.0.1:3000';
   const mistakes: readonly (readonly [Command, readonly string[], RegExp])[] = [
@@ -55,6 +68,8 @@ test('commands refuse wrong flags with exit 2 before they connect to a coordinat
     [drainCommand(), ['n1', '--context', 'app'], /^--context app is not a path like/],
     [stopCommand(), ['--balancer', 'b', '--context', '/app'], /^--context needs the id of one node/],
     [drainCommand(), ['n1', '--context', '/app', '--for', '5m'], /are for whole nodes, not with --context/],
+    [enableCommand(), ['n1', '--timeout', '5s'], /^--timeout needs --wait/],
+    [forgetCommand(), ['--all', '--timeout', '5s'], /^--timeout needs --wait/],
     [addCommand(), [address, '--ttl', '0s'], /^--ttl "0s" .* from 1s to 1h$/],
     [addCommand(), [address, '--route', 'a.b'], /^--route "a\.b": names match/],
     [addCommand(), [address, '--context', 'shop'], /^--context "shop": write a path like \/app$/],

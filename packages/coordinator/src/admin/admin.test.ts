@@ -819,6 +819,7 @@ describe('documents and pages', () => {
       '/v1/balancers/{name}/stop',
       '/v1/contexts/forget',
       '/v1/coordinators',
+      '/v1/coordinators/applied',
       '/v1/coordinators/{name}',
       '/v1/decisions',
       '/v1/events',

@@ -1,5 +1,5 @@
 /** `POST /v1/contexts/forget`: forgets contexts without nodes, so that requests for them get 404 instead of 503. */
-import type { RememberedContext } from '@rollcall/core';
+import { type RememberedContext, recordKey } from '@rollcall/core';
 import type { ForgetBody, ForgetResult, RememberedContextResource } from '@rollcall/protocol';
 import { parseContextPath, parseHostPattern } from '@rollcall/protocol';
 import type { FastifyRequest } from 'fastify';
@@ -7,6 +7,7 @@ import { type AdminApp, identityOf, originOf } from './admin-app.ts';
 import type { Dependencies } from './dependencies.ts';
 import { Refusal } from './refusal.ts';
 import { ForgetBodySchema, ForgetResultSchema, ProblemSchema } from './schemas.ts';
+import { sharedAnswer } from './stored-answer.ts';
 
 /** Contexts named in a message. */
 const MAX_NAMED = 20;
@@ -21,18 +22,18 @@ export function addContexts(app: AdminApp, dependencies: Dependencies): void {
       schema: {
         summary: 'Forget contexts without nodes: all, or those of a path, or of a path on a host',
         body: ForgetBodySchema,
-        response: { 200: ForgetResultSchema, '4xx': ProblemSchema },
+        response: { 200: ForgetResultSchema, 202: ForgetResultSchema, '4xx': ProblemSchema },
       },
     },
     async (request) => forget(dependencies, request.body, request),
   );
 }
 
-function forget(
+async function forget(
   dependencies: Dependencies,
   { reason, dryRun = false, ...wanted }: ForgetBody,
   request: FastifyRequest,
-): ForgetResult {
+): Promise<ForgetResult> {
   const { cluster, history } = dependencies;
   const path = wanted.path === undefined ? undefined : parseContextPath(wanted.path);
   const host = wanted.host === undefined ? undefined : parseHostPattern(wanted.host);
@@ -56,7 +57,9 @@ function forget(
     by: identityOf(request).name,
     ...originOf(request),
   });
-  return { contexts, isChanged: true, isDryRun: false, message: `forgot ${which}; the workers forget them too` };
+  const message = `forgot ${which}; the workers forget them too`;
+  const keys = found.map((context) => recordKey.context(context.host, context.path));
+  return sharedAnswer(dependencies, { contexts, isChanged: true, isDryRun: false, message }, keys);
 }
 
 /** `/shop on *, /cart on shop.example and 3 more`. */

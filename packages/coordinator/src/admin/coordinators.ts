@@ -1,10 +1,22 @@
 /** `/v1/coordinators`: the coordinators of the cluster. */
-import type { CoordinatorsResource } from '@rollcall/protocol';
+import type { AppliedResource, CoordinatorsResource } from '@rollcall/protocol';
 import { Type } from 'typebox';
 import { type AdminApp, identityOf, originOf } from './admin-app.ts';
 import type { Dependencies } from './dependencies.ts';
 import { Refusal } from './refusal.ts';
-import { CoordinatorsSchema, NameParams, ProblemSchema } from './schemas.ts';
+import { AppliedSchema, CoordinatorsSchema, NameParams, ProblemSchema } from './schemas.ts';
+
+const AppliedQuerySchema = Type.Object(
+  {
+    withinMs: Type.Optional(
+      Type.String({
+        pattern: '^[0-9]{1,4}$',
+        description: 'longest time that the answer waits, 0 to 9999 ms (default: 1000)',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
 
 export function addCoordinators(app: AdminApp, { sharedSync, history }: Dependencies): void {
   app.get(
@@ -17,6 +29,20 @@ export function addCoordinators(app: AdminApp, { sharedSync, history }: Dependen
       },
     },
     async (): Promise<CoordinatorsResource> => ({ coordinators: sharedSync?.status.coordinators ?? [] }),
+  );
+
+  app.get(
+    '/v1/coordinators/applied',
+    {
+      config: { role: 'operator' },
+      schema: {
+        summary: 'Where all changes that this coordinator has taken until now are in force; waits for the others',
+        querystring: AppliedQuerySchema,
+        response: { 200: AppliedSchema, '4xx': ProblemSchema },
+      },
+    },
+    async ({ query: { withinMs = '1000' } }): Promise<AppliedResource> =>
+      (await sharedSync?.allApplied(Number(withinMs))) ?? { applied: [], pending: [], absent: [] },
   );
 
   app.delete(

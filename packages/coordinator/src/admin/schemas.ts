@@ -604,16 +604,6 @@ const RememberedContextObject = Type.Object({
   sinceUnixMs: Type.Number({ description: 'when its last node left' }),
 });
 
-export const ForgetResultSchema: TUnsafe<ForgetResult> = answer<ForgetResult>()(
-  Type.Object({
-    contexts: Type.Array(RememberedContextObject),
-    isChanged: Type.Boolean(),
-    isDryRun: Type.Boolean(),
-    message: Type.String(),
-    note: Type.Optional(Type.String()),
-  }),
-);
-
 const QuotaNameWord = Type.Union([
   Type.Literal('nodes'),
   Type.Literal('tokenless-nodes'),
@@ -853,6 +843,17 @@ export const AppliedSchema: TUnsafe<AppliedResource> = answer<AppliedResource>()
         'names of the coordinators: the change is in force; it is not yet, or that is not known (then the status is 202); the coordinator is down',
     },
   ),
+);
+
+export const ForgetResultSchema: TUnsafe<ForgetResult> = answer<ForgetResult>()(
+  Type.Object({
+    contexts: Type.Array(RememberedContextObject),
+    isChanged: Type.Boolean(),
+    isDryRun: Type.Boolean(),
+    message: Type.String(),
+    coordinators: Type.Optional(AppliedSchema),
+    note: Type.Optional(Type.String()),
+  }),
 );
 
 const WRITE_RESULT = {

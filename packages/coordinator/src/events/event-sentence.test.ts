@@ -5,6 +5,8 @@ import { eventLine } from './event-sentence.ts';
 
 const DRAINED = { type: 'drained', id: 'n1', side: 'operator', sessionsSeenOnce: 0, inFlight: 0 };
 const STATUS = { type: 'status', id: 'n1', side: 'operator', status: 'draining', effective: 'draining' };
+const SIDES = { own: { coordinator: 'a', value: '{"weight":2}' }, other: { coordinator: 'b', value: 'none' } };
+const LOST = { type: 'conflict-lost', key: 'override/n1', what: 'request', ...SIDES };
 const SETTLED = { type: 'settled' };
 
 const SENTENCES: readonly (readonly [event: object, sentence: string])[] = [
@@ -29,6 +31,11 @@ const SENTENCES: readonly (readonly [event: object, sentence: string])[] = [
   [
     { ...STATUS, side: 'node', status: 'stopped', effective: 'stopped', deadlineMs: 8_000, reason: 'scaled down' },
     'node n1 requests stopped for itself, deadline in 8s: scaled down',
+  ],
+  [LOST, 'the request for node n1 lost a conflict: {"weight":2} of coordinator a lost against none of coordinator b'],
+  [
+    { ...LOST, key: 'balancer/shop', what: 'settings', more: 3 },
+    'the settings of balancer shop lost a conflict: {"weight":2} of coordinator a lost against none of coordinator b; 3 more conflicts were lost in the same minute',
   ],
   [{ ...SETTLED, isSettled: true, learningMs: 0 }, 'the start is over: no session waits for a node that is not back'],
   [

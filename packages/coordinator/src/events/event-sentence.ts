@@ -1,10 +1,12 @@
 import type { Event } from '@rollcall/core';
 import {
+  type BalancerName,
   compactDuration,
   durationText,
   type EventResource,
   failingText,
   inSeconds,
+  type NodeId,
   sessionsText,
 } from '@rollcall/protocol';
 import { stickyOverSentence, stickySentence } from './sticky-sentence.ts';
@@ -31,6 +33,14 @@ export function eventLine(event: Event): EventLine | undefined {
         balancer: event.balancer,
         message: `route ${event.route} of node ${event.id} is forgotten`,
       };
+    case 'conflict-lost': {
+      const [kind, name = ''] = event.key.split('/');
+      return {
+        type: event.type,
+        ...(kind === 'balancer' ? { balancer: name as BalancerName } : { node: name as NodeId }),
+        message: conflictSentence(event, name),
+      };
+    }
     case 'settled':
       return { type: event.type, message: settledSentence(event.isSettled, event.learningMs) };
     case 'sticky':
@@ -44,7 +54,7 @@ export function eventLine(event: Event): EventLine | undefined {
   }
 }
 
-type NodeEvent = Exclude<Event, { type: 'load' | 'balancer' | 'forgotten' | 'settled' | 'sticky' }>;
+type NodeEvent = Exclude<Event, { type: 'load' | 'balancer' | 'forgotten' | 'conflict-lost' | 'settled' | 'sticky' }>;
 
 function nodeSentence(event: NodeEvent): string {
   const { id } = event;
@@ -92,6 +102,20 @@ function nodeSentence(event: NodeEvent): string {
     default:
       return event satisfies never;
   }
+}
+
+type LostEvent = Extract<Event, { type: 'conflict-lost' }>;
+const LOST_WORDS = {
+  request: 'the request for node',
+  settings: 'the settings of balancer',
+  id: 'the claim to the id of node',
+  route: 'the claim to the route of node',
+  context: 'the claim to a context of node',
+} as const;
+
+function conflictSentence({ what, own, other, more }: LostEvent, name: string): string {
+  const further = more === undefined ? '' : `; ${more} more conflicts were lost in the same minute`;
+  return `${LOST_WORDS[what]} ${name} lost a conflict: ${own.value} of coordinator ${own.coordinator} lost against ${other.value} of coordinator ${other.coordinator}${further}`;
 }
 
 type DrainedEvent = Extract<Event, { type: 'drained' }>;
@@ -153,6 +177,8 @@ function goneWords({ cause, silentMs, isConnected, isTermOver }: Extract<Event, 
       return 'an operator removed it';
     case 'taken':
       return 'another node or program has its address';
+    case 'claim-lost':
+      return 'another coordinator has accepted a node with its id, route or context';
     case 'refused':
       return isConnected
         ? `no heartbeat for ${inSeconds(silentMs)}, and its port refuses connections`

@@ -147,5 +147,5 @@ function sumText({ count, overMs, message, nodes }: RefusalSum): string {
 function isWarning(event: Event): boolean {
   if (event.type === 'sticky') return event.isOn;
   if (event.type === 'gone') return event.cause === 'refused' || event.cause === 'expired';
-  return event.type === 'suspect' || event.type === 'down' || event.type === 'unreachable';
+  return ['suspect', 'down', 'unreachable', 'conflict-lost'].includes(event.type);
 }

@@ -38,9 +38,9 @@ export class SharedFile {
 
   async write(records: readonly SharedRecord[], { nowUnixMs }: Instants): Promise<void> {
     await this.#write(
-      records.map(({ key, version, value, remaining }) => ({
+      records.map(({ key, version, value, remaining, after }) => ({
         key,
-        value: { version, value, remaining, atUnixMs: Math.floor(nowUnixMs) },
+        value: { version, value, remaining, after, atUnixMs: Math.floor(nowUnixMs) },
       })),
     );
   }
@@ -67,12 +67,13 @@ export class SharedFile {
 
 /** Decodes a record. The replica refuses and counts one that is invalid. */
 function recordOf({ key, value }: StoredRecord, nowUnixMs: number): SharedRecord {
-  const { version, value: own, remaining, atUnixMs } = isObject(value) ? value : {};
+  const { version, value: content, remaining, after, atUnixMs } = isObject(value) ? value : {};
   const passedMs = typeof atUnixMs === 'number' ? Math.max(0, nowUnixMs - atUnixMs) : 0;
   const left: Record<string, number> = {};
   for (const timer of TIMERS) {
     const ms: unknown = isObject(remaining) ? remaining[timer] : undefined;
     if (typeof ms === 'number') left[timer] = ms - passedMs;
   }
-  return { key, version: version as SharedRecord['version'], value: own, remaining: left };
+  const { version: own, after: earlier } = { version, after } as Pick<SharedRecord, 'version' | 'after'>;
+  return { key, version: own, value: content, remaining: left, ...(earlier !== undefined && { after: earlier }) };
 }

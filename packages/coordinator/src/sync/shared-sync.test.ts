@@ -105,6 +105,14 @@ test('a request is in force at the other coordinator, and the answer names both'
   assert.equal(retriesOf(b), 7);
 });
 
+test('all changes until now are applied when the other coordinator has them', async (t) => {
+  const { a, b } = await pair(t);
+  setRetries(a, 7);
+  const { applied, pending } = await a.sync.allApplied(10_000);
+  assert.deepEqual([applied.length, pending, retriesOf(b)], [2, [], 7]);
+  assert.deepEqual((await a.sync.allApplied(10_000)).pending, [], 'without a change since');
+});
+
 test('both coordinators have one cluster id, which the first has chosen', async (t) => {
   const ids: string[] = [];
   const onClusterId = async (id: string): Promise<void> => void ids.push(id);

@@ -149,7 +149,7 @@ export class SharedSync {
 
   constructor(options: SharedSyncOptions) {
     this.#options = options;
-    const { cluster, coordinator, file, clusterId, logger } = options;
+    const { cluster, coordinator, name, file, clusterId, logger } = options;
     this.#clusterId = clusterId;
     this.#ownClusterId = clusterId ?? randomClusterId();
     this.#outages = new OutageLog(logger);
@@ -158,6 +158,7 @@ export class SharedSync {
     this.#shared = new SharedRegistry({
       registry: cluster.registry,
       coordinator,
+      name,
       apply: (command) => cluster.apply(command),
     });
     this.#kinds = new SharedKinds(this.#shared.replica);
@@ -299,6 +300,11 @@ export class SharedSync {
     clearTimeout(timer);
     this.#waiters.delete(waiter!);
     return this.#result(waiter!.at);
+  }
+
+  /** The same for all changes until now. */
+  allApplied(withinMs: number): Promise<AppliedResource> {
+    return this.applied([...this.#toWrite], withinMs);
   }
 
   /** Forgets another coordinator, which is down: nothing waits for it any more. Rejects while the store does not answer. */

@@ -174,7 +174,7 @@ function whyNotAnswering(balancer: BalancerName, enabled: readonly NodeFacts[]):
 }
 
 /** If nodes left for several causes, the first one in this list is named: the one that needs an operator most. */
-const GRAVITY: readonly GoneCause[] = ['refused', 'expired', 'taken', 'removed', 'left'];
+const GRAVITY: readonly GoneCause[] = ['refused', 'expired', 'taken', 'claim-lost', 'removed', 'left'];
 
 function whyGone(context: ContextFacts, gone: readonly NodeFacts[]): Unserved {
   const { balancer } = context;

@@ -22,6 +22,7 @@ import type {
   NodeRegistration,
   Status,
 } from '@rollcall/protocol';
+import type { LostConflict } from '../replication/lost-conflicts.ts';
 import type { SharedRecord } from '../replication/shared-record.ts';
 import type { DrainUse } from '../replication/shared-store.ts';
 import type { StoredRecord } from '../store/store.ts';
@@ -326,6 +327,8 @@ export interface MergeCommand {
   readonly records: readonly SharedRecord[];
   /** Which other coordinators receive heartbeats of these nodes; the last report on a node counts. */
   readonly reports?: readonly NodeHeardReport[];
+  /** Conflicts that this coordinator has lost, to be reported. */
+  readonly lost?: readonly LostConflict[];
   /** Nodes that end first: another node has claimed their route or context earlier. */
   readonly displaced?: {
     readonly ids: readonly NodeId[];

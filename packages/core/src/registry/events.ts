@@ -14,6 +14,7 @@ import type {
   Route,
   Status,
 } from '@rollcall/protocol';
+import type { LostConflict } from '../replication/lost-conflicts.ts';
 import type { ConnectionId } from './commands.ts';
 import type { EndedRequest, SuspectReason } from './node/node-record.ts';
 import type { StickyFinding } from './workers/sticky-findings.ts';
@@ -48,6 +49,8 @@ export type Event =
       readonly code: 'route-taken' | 'context-taken';
       readonly message: string;
     }
+  /** A request, a setting or a claim of this coordinator lost against another coordinator's, which did not know it. */
+  | ({ readonly type: 'conflict-lost' } & LostConflict)
   /** Eligible from now on, as far as its status allows. */
   | { readonly type: 'up'; readonly id: NodeId; readonly from: 'joining' | 'suspect' | 'down' | 'gone' }
   /** A static member answers for the first time, and stays joining because another balancer serves one of its contexts. */

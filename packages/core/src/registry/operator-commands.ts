@@ -1,6 +1,7 @@
 /** Commands of operators. Their requested statuses survive reconnects and restarts of a node, and its absence while it is remembered. */
 
 import { type BalancerName, limitsFault, MAX_LIMIT_PATHS, tooManyPaths } from '@rollcall/protocol';
+import { endedOf } from '../replication/node-merge.ts';
 import { BalancerSettings, limitPathCount, patchedSettings, patchForAll } from './balancer-settings.ts';
 import type {
   AcknowledgeCommand,
@@ -18,6 +19,8 @@ import { effectiveStatus, isMissing, NO_OVERRIDES, noRequestedStatus } from './n
 import { weightFault } from './node/weight.ts';
 import { type RegistryState, rejected } from './registry-state.ts';
 import { changesText } from './settings-changes.ts';
+import type { ContextChoice } from './views/remembered-contexts.ts';
+import { abandonedContexts } from './views/unserved-contexts.ts';
 
 export function operatorStatus(state: RegistryState, command: OperatorStatusCommand): Rejection | undefined {
   for (const name of ['deadlineMs', 'forMs'] as const) {
@@ -182,12 +185,15 @@ function differences(before: Overrides, after: Overrides): string[] {
   return what;
 }
 
-/** A present node is deleted and its instance locked out; one that is gone is forgotten; one already removed stays so. */
+/**
+ * A present node is deleted and its instance locked out; one that is gone is forgotten; one already removed stays so. If coordinators share
+ * their state, the instance of a gone node is locked out as well: it may still be connected to another one.
+ */
 export function remove(state: RegistryState, command: RemoveCommand): Rejection | undefined {
   const node = state.nodes.get(command.id);
   if (!node) return rejected('not-found', `there is no node ${command.id}`);
   if (node.liveness === 'gone') {
-    if (node.goneCause !== 'removed') state.forget(node);
+    if (node.goneCause !== 'removed') removeGone(state, node);
     return undefined;
   }
   const connection = node.isConnected ? node.connection : undefined;
@@ -218,6 +224,32 @@ export function acknowledge(state: RegistryState, { target, by, reason }: Acknow
     state.emit({ type: 'acknowledged', id: node.id, by, ...(reason !== undefined && { reason }) });
   }
   return undefined;
+}
+
+function removeGone(state: RegistryState, node: NodeRecord): void {
+  const { id, registration } = node;
+  if (!state.options.isShared) {
+    state.forget(node);
+    return;
+  }
+  const { instance, incarnation } = registration;
+  const ended = state.endedElsewhere.get(id) ?? [];
+  state.endedElsewhere.set(id, endedOf([...ended, { instance, incarnation, end: 'removed' }]));
+  state.forgetRemoved(node);
+  state.removedNodes.set(id, {
+    ...node,
+    goneCause: 'removed',
+    operatorStatus: noRequestedStatus(state.nowMs),
+    operatorContexts: new Map(),
+    overrides: NO_OVERRIDES,
+  });
+  state.touchSharedNode(node);
+}
+
+/** Forgets contexts without nodes, so that requests for them get 404. */
+export function forgetContexts(state: RegistryState, choice: ContextChoice): void {
+  for (const context of state.remembered.forget(choice, abandonedContexts(state))) state.touchSharedContext(context);
+  state.journal.forgetContexts(choice);
 }
 
 export function balancerSettings(state: RegistryState, command: BalancerSettingsCommand): Rejection | undefined {

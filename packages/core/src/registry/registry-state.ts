@@ -76,6 +76,10 @@ export class RegistryState {
   readonly dirtyShared: Set<string> = new Set();
   /** Contexts of the dirty records of remembered contexts. */
   readonly contextRecords: Map<string, HostedContext> = new Map();
+  /** Contexts by key whose shared record may have changed. Only with `isShared`. */
+  readonly sharedContexts: Map<string, HostedContext> = new Map();
+  /** Gone nodes that an operator has removed, until `takeShared`. Only with `isShared`. */
+  readonly removedNodes: Map<NodeId, NodeRecord> = new Map();
   /** The other coordinators, and how their workers use nodes under an operator's drain. */
   useElsewhere: readonly CoordinatorUse[] = [];
   /** Nodes with a drain that is not done. */
@@ -146,6 +150,11 @@ export class RegistryState {
     const key = recordKey.balancer(name);
     this.dirtyRecords.add(key);
     if (this.options.isShared) this.dirtyShared.add(key);
+  }
+
+  /** A context has lost its last node, or has a node again, or was forgotten. */
+  touchSharedContext({ host, path }: HostedContext): void {
+    if (this.options.isShared) this.sharedContexts.set(recordKey.context(host, path), { host, path });
   }
 
   /** The node that a route belongs to, present or gone. */
@@ -236,16 +245,23 @@ export class RegistryState {
     for (const node of this.nodes.weights.settle((name) => this.nodes.inBalancer(name))) this.touchFeed(node);
   }
 
-  takeContexts({ registration, owner }: NodeView): void {
-    this.contexts.take(registration, owner);
-    for (const host of registration.hosts)
-      for (const { path } of registration.contexts) this.remembered.served({ host, path });
+  takeContexts(node: NodeView): void {
+    this.holdContexts(node);
+    for (const place of contextsOf(node)) this.touchSharedContext(place);
+  }
+
+  /** The same for a node from the store: other coordinators may have lost it since. */
+  holdContexts(node: NodeView): void {
+    this.contexts.take(node.registration, node.owner);
+    for (const place of contextsOf(node)) this.remembered.served(place);
   }
 
   /** `hasServed`: the node has been up, so that contexts without another node are remembered. */
   releaseContexts({ registration, owner }: NodeView, hasServed: boolean): void {
-    for (const { host, path, balancer } of this.contexts.release(registration, owner))
+    for (const { host, path, balancer } of this.contexts.release(registration, owner)) {
       if (hasServed) this.remembered.add({ host, path, balancer, sinceMs: this.nowMs });
+      this.touchSharedContext({ host, path });
+    }
   }
 
   // Liveness
@@ -334,7 +350,7 @@ export class RegistryState {
     node.isConnected = false;
     node.isHeld = false;
     // While the process runs, the listener may be closed, or its address may have another one: only a probe shows that it is back.
-    if (cause === 'refused' || cause === 'taken') node.awaitsProbe = true;
+    if (cause === 'refused' || cause === 'taken' || cause === 'claim-lost') node.awaitsProbe = true;
     this.ports.forgetNode(node.id);
     node.goneAtMs = this.nowMs;
     this.releaseContexts(node, wasInFeed);
@@ -362,6 +378,13 @@ export class RegistryState {
   /** A node that is not stopped any more begins without sessions: each session that a client used in the meantime has moved. */
   afterStop(node: NodeRecord, before: Status): void {
     if (before === 'stopped' && effectiveStatus(node) !== 'stopped') this.workers.forgetSessions(node.id);
+  }
+
+  /** Forgets a gone node that an operator has removed, here or at another coordinator. Its process stays locked out if that is shared. */
+  forgetRemoved(node: NodeRecord): void {
+    const ended = this.endedElsewhere.get(node.id);
+    this.forget(node);
+    if (ended !== undefined) this.endedElsewhere.set(node.id, ended);
   }
 
   /** Forgets the node and its route. */
@@ -567,6 +590,10 @@ export class RegistryState {
     const renewedAtMs = Math.max(node.signAtMs, node.heldUntilMs ?? Number.NEGATIVE_INFINITY);
     return { renewedAtMs, durationMs: node.leaseMs };
   }
+}
+
+function* contextsOf({ registration: { hosts, contexts } }: NodeView): Generator<HostedContext> {
+  for (const host of hosts) for (const { path } of contexts) yield { host, path };
 }
 
 export function rejected(code: ErrorCode, message: string): Rejection {

@@ -39,6 +39,7 @@ import { addressRefused, disconnect, heartbeat, leave, nodeStatus, reachable } f
 import {
   acknowledge,
   balancerSettings,
+  forgetContexts,
   operatorStatus,
   patchNode,
   remove,
@@ -430,8 +431,7 @@ function carryOut(state: RegistryState, command: Command): Rejection | undefined
     case 'scale':
       return scale(state, command);
     case 'forget-contexts':
-      state.remembered.forget(command, abandonedContexts(state));
-      state.journal.forgetContexts(command);
+      forgetContexts(state, command);
       return undefined;
     case 'remove':
       return remove(state, command);

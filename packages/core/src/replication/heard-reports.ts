@@ -5,7 +5,7 @@
 
 import type { NodeId } from '@rollcall/protocol';
 import type { NodeHeardReport } from '../registry/commands.ts';
-import { isDeletion, type SharedRecord } from './shared-record.ts';
+import type { SharedRecord } from './shared-record.ts';
 
 export class HeardReports {
   readonly #own: string;
@@ -25,7 +25,8 @@ export class HeardReports {
       return undefined;
     const reports = this.#reports.get(node) ?? new Map<string, string>();
     const { instance } = (value ?? {}) as { readonly instance?: unknown };
-    if (isDeletion({ value }) || typeof instance !== 'string') reports.delete(coordinator);
+    // Also of a deletion, whose value is null.
+    if (typeof instance !== 'string') reports.delete(coordinator);
     else reports.set(coordinator, instance);
     if (reports.size === 0) this.#reports.delete(node);
     else this.#reports.set(node, reports);
@@ -43,6 +44,11 @@ export class HeardReports {
     for (const [node, reports] of this.#reports)
       if ([...reports.keys()].some((id) => changed.has(id))) nodes.push(node);
     return nodes;
+  }
+
+  /** The name of another coordinator that runs. */
+  nameOf(coordinator: string): string | undefined {
+    return this.#running.get(coordinator);
   }
 
   /** The report on a node. `instance`: the process that its record names; reports on others do not count. */

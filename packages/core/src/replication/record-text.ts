@@ -2,14 +2,14 @@
 import { MAX_KEY_LENGTH, MAX_VALUE_LENGTH, type Remaining, type SharedRecord, TIMERS } from './shared-record.ts';
 import { isVersion, type Version } from './version.ts';
 
-/** Greatest length of a text of `encodeRecord`, characters: value, version and timers. */
-export const MAX_RECORD_TEXT_LENGTH: number = MAX_VALUE_LENGTH + 256;
+/** Greatest length of a text of `encodeRecord`, characters: value, versions and timers. */
+export const MAX_RECORD_TEXT_LENGTH: number = MAX_VALUE_LENGTH + 384;
 
 /**
  * JSON of version, value and remaining times; the key is not part of it. Throws a RangeError for a record that exceeds a bound, which is a
  * mistake of the caller.
  */
-export function encodeRecord({ key, version, value, remaining }: SharedRecord): string {
+export function encodeRecord({ key, version, value, remaining, after }: SharedRecord): string {
   const refuse = (reason: string): never => {
     throw new RangeError(`the record ${JSON.stringify(key.slice(0, MAX_KEY_LENGTH))} ${reason}`);
   };
@@ -20,17 +20,18 @@ export function encodeRecord({ key, version, value, remaining }: SharedRecord): 
   if (json === undefined) return refuse('has no value');
   if (json.length > MAX_VALUE_LENGTH) refuse(`has a value of ${json.length} characters: at most ${MAX_VALUE_LENGTH}`);
   if (!isRemaining(remaining)) refuse('has a remaining time that is not a number');
-  return `{"version":${JSON.stringify(version)},"value":${json},"remaining":${JSON.stringify(remaining)}}`;
+  const known = after === undefined ? '' : `,"after":${JSON.stringify(after)}`;
+  return `{"version":${JSON.stringify(version)},"value":${json},"remaining":${JSON.stringify(remaining)}${known}}`;
 }
 
 /** The record of a text; `undefined` if it exceeds a bound or is no record. */
 export function decodeRecord(key: string, text: string): SharedRecord | undefined {
   if (key === '' || key.length > MAX_KEY_LENGTH || text.length > MAX_RECORD_TEXT_LENGTH) return undefined;
-  const { version, value, remaining } = parse(text);
+  const { version, value, remaining, after } = parse(text);
   if (!isVersion(version) || value === undefined || !isRemaining(remaining)) return undefined;
   const known: Partial<Record<(typeof TIMERS)[number], number>> = {};
   for (const timer of TIMERS) if (remaining[timer] !== undefined) known[timer] = remaining[timer];
-  return { key, version, value, remaining: known };
+  return { key, version, value, remaining: known, ...(isVersion(after) && { after }) };
 }
 
 /** `MS COORDINATOR`. */

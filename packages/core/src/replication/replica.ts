@@ -42,6 +42,7 @@ interface Held {
   readonly version: Version;
   readonly value: unknown;
   readonly ends: Ends;
+  readonly after: Version | undefined;
 }
 
 /** Bounds of a replica. A coordinator is not limited in what it writes itself: its registry has bounds. */
@@ -53,6 +54,7 @@ export interface ReplicaBounds {
 }
 
 export class Replica {
+  readonly #coordinator: string;
   readonly #records = new Map<string, Held>();
   readonly #kinds = new Set<string>();
   readonly #bounds: Required<ReplicaBounds>;
@@ -63,6 +65,7 @@ export class Replica {
 
   /** `coordinator`: random id of this coordinator, which stays the same over restarts. */
   constructor(coordinator: string, { maxRecords = 200_000, maxUnknown = 1_000 }: ReplicaBounds = {}) {
+    this.#coordinator = coordinator;
     this.#clock = new VersionClock(coordinator);
     this.#bounds = { maxRecords, maxUnknown };
   }
@@ -88,8 +91,13 @@ export class Replica {
     const ends = endsOf(remaining, now.nowMs);
     if (held !== undefined && !isExpired(held, now.nowMs) && isSame(held, { value, ends })) return held.version;
     const version = this.#clock.next(now.nowUnixMs);
-    this.#hold(key, { version, value, ends });
+    this.#hold(key, { version, value, ends, after: this.#after(held) });
     return version;
+  }
+
+  /** For a record that replaces `held`. */
+  #after(held: Held | undefined): Version | undefined {
+    return held === undefined || held.version[1] === this.#coordinator ? held?.after : held.version;
   }
 
   /** Gives a record a new version, higher than `above`. Returns whether it is held. */
@@ -139,7 +147,8 @@ export class Replica {
     const { nowMs } = now;
     this.#clock.saw(theirs.version);
     const found = this.#records.get(key);
-    const taken: Held = { version: theirs.version, value: theirs.value, ends: endsOf(theirs.remaining, nowMs) };
+    const ends = endsOf(theirs.remaining, nowMs);
+    const taken: Held = { version: theirs.version, value: theirs.value, ends, after: theirs.after };
     if (found === undefined || isExpired(found, nowMs)) {
       this.#hold(key, taken);
       return true;
@@ -159,7 +168,7 @@ export class Replica {
       // The record that stands has a lower version than the other one, or is new: with its own version no other coordinator would take it.
       const value = typeof merged === 'object' ? merged.value : merged === 'mine' ? found.value : taken.value;
       const { ends } = merged === 'mine' || (merged !== 'theirs' && isMineHigher) ? found : taken;
-      this.#hold(key, { version: this.#clock.next(now.nowUnixMs), value, ends });
+      this.#hold(key, { version: this.#clock.next(now.nowUnixMs), value, ends, after: undefined });
     }
     return true;
   }
@@ -286,13 +295,13 @@ function endsOf(remaining: Remaining, nowMs: number): Ends {
   return ends;
 }
 
-function recordOf(key: string, { version, value, ends }: Held, nowMs: number): SharedRecord {
+function recordOf(key: string, { version, value, ends, after }: Held, nowMs: number): SharedRecord {
   const remaining: Partial<Record<TimerName, number>> = {};
   for (const timer of TIMERS) {
     const atMs = ends[timer];
     if (atMs !== undefined) remaining[timer] = atMs - nowMs;
   }
-  return { key, version, value, remaining };
+  return { key, version, value, remaining, ...(after !== undefined && { after }) };
 }
 
 /** The key of a record that is perhaps none; empty without one. */
@@ -313,5 +322,6 @@ function isReadable(record: SharedRecord): boolean {
   const { key, version, remaining } = record;
   if (typeof key !== 'string' || key.length > MAX_KEY_LENGTH || !isVersion(version) || record.value === undefined)
     return false;
+  if (record.after !== undefined && !isVersion(record.after)) return false;
   return TIMERS.every((timer) => remaining[timer] === undefined || Number.isFinite(remaining[timer]));
 }

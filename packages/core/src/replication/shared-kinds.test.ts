@@ -93,3 +93,12 @@ test('a part is called once when all was taken, and may share in that call', () 
   );
   assert.throws(() => a.kinds.add('color', { take: () => {} }), /belongs to another part/);
 });
+
+test('a repeated deletion is not written again: its day is not extended', () => {
+  const { color } = place('a');
+  color.put('sky', 'blue', {}, at(0));
+  color.delete('sky', at(0));
+  const first = color.get('sky', 60_000);
+  color.delete('sky', at(60_000));
+  assert.deepEqual(color.get('sky', 60_000), first);
+});

@@ -5,6 +5,7 @@ import { parseNodeId } from '@rollcall/protocol';
 import type { Event } from '../registry/events.ts';
 import type { NodeView } from '../registry/node/node-record.ts';
 import { registerCommand } from '../registry/registration.fixture.ts';
+import { Registry } from '../registry/registry.ts';
 import type { Instants } from './replica.ts';
 import { FollowedRegistry } from './shared-registry.fixture.ts';
 
@@ -304,4 +305,92 @@ test('of two nodes that claimed one route or context apart, the one with the ear
     const states = [a, b].map(({ registry }) => [N1, n2].map((id) => registry.node(id)?.liveness ?? 'unknown').join());
     assert.deepEqual(states, ['joining,unknown', 'joining,gone'], code);
   }
+});
+
+test('a gone node that an operator removes is forgotten everywhere, and its process is locked out everywhere', () => {
+  const [a, b] = together('a', 'b');
+  const connection = connect(a, OLD, at(0));
+  reach(a, at(0));
+  sync([a, b], at(10));
+  reach(b, at(10));
+  b.apply({ type: 'operator-status', target: { type: 'node', id: N1 }, status: 'draining', by: 'op' }, at(15));
+  a.apply({ type: 'leave', id: N1, connection }, at(20));
+  sync([a, b], at(30));
+  assert.deepEqual([present(a), present(b)], ['1 gone', '1 gone']);
+  a.apply({ type: 'remove', id: N1, by: 'op' }, at(40));
+  const late = b.replica.all(45);
+  sync([a, b], at(50));
+  a.merge(late, at(55));
+  assert.deepEqual([present(a), present(b)], ['unknown', 'unknown']);
+  for (const one of [a, b]) {
+    const again = one.apply(registerCommand({ id: 'n1', instance: OLD, connection: 700 }), at(60));
+    assert.ok('type' in again && again.code === 'removed', JSON.stringify(again));
+    connect(one, NEW, at(70), 2);
+    assert.equal(one.registry.node(N1)?.operatorStatus.status, 'enabled');
+  }
+});
+
+test('a node that is gone at one coordinator and connected to another one ends there when an operator removes it', () => {
+  const [a, b] = together('a', 'b');
+  const connection = connect(a, OLD, at(0));
+  connect(b, OLD, at(0));
+  sync([a, b], at(10));
+  a.apply({ type: 'leave', id: N1, connection }, at(20));
+  sync([a, b], at(30));
+  assert.deepEqual([present(a), present(b)], ['1 gone', '1 joining']);
+  const refused: string[] = [];
+  b.onEvents = (events) => refused.push(...refusals(events));
+  a.apply({ type: 'remove', id: N1, by: 'op' }, at(40));
+  sync([a, b], at(50));
+  assert.deepEqual([present(a), present(b), refused], ['unknown', '1 gone', ['removed']]);
+});
+
+for (const isHeard of [false, true])
+  test(`a removal also removes the later process of the record ${isHeard ? 'only without' : 'that has no'} heartbeats`, () => {
+    const [, b] = together('a', 'b');
+    // It has no place for the later process.
+    const a = new FollowedRegistry('a', new Registry({ startedAtMs: 0, isShared: true, maxNodes: 1 }));
+    a.setRunning(new Map([['b', 'name-b']]), at(0));
+    const first = connect(a, OLD, at(0));
+    a.apply({ type: 'leave', id: N1, connection: first }, at(10));
+    const url = 'http://10.0.0.2:80';
+    const other = { id: 'n2', instance: '3'.repeat(32), balancer: 'n1' };
+    a.apply(registerCommand({ ...other, url, connection: 600 }), at(11));
+    const second = connect(b, NEW, at(20), 2);
+    if (!isHeard) b.apply({ type: 'disconnect', id: N1, connection: second }, at(25));
+    sync([a, b], at(30));
+    assert.deepEqual([present(a), present(b)], ['1 gone', '2 joining']);
+    a.apply({ type: 'remove', id: N1, by: 'op' }, at(40));
+    sync([a, b], at(50));
+    assert.deepEqual([present(a), present(b)], ['unknown', isHeard ? '2 joining' : '2 gone']);
+  });
+
+test('the reports on a node that was refused count when it registers', () => {
+  const [a] = together('a', 'b');
+  const b = new FollowedRegistry('b', new Registry({ startedAtMs: 0, isShared: true, maxNodes: 1 }));
+  b.setRunning(new Map([['a', 'name-a']]), at(0));
+  b.apply(registerCommand({ id: 'n2', instance: '3'.repeat(32), url: 'http://10.0.0.2:80', connection: 800 }), at(0));
+  connect(a, OLD, at(0));
+  sync([a, b], at(10));
+  assert.equal(present(b), 'unknown', 'there is no place for it');
+  b.apply({ type: 'leave', id: parseNodeId('n2')!, connection: 800 }, at(20));
+  const connection = connect(b, OLD, at(30));
+  reach(b, at(30));
+  b.apply({ type: 'disconnect', id: N1, connection }, at(40));
+  b.apply({ type: 'worker-joined', worker: 'w' }, at(50));
+  b.apply({ type: 'ports-seen', worker: 'w', ports: [[N1, 'answers']] }, at(60));
+  assert.equal(present(b), '1 up');
+});
+
+test('a process with heartbeats has the id, if the one that the record names has none anywhere, whatever their starts', () => {
+  const [a, b] = together('a', 'b');
+  connect(a, OLD, at(0), 1);
+  const connection = connect(b, NEW, at(1), 2);
+  b.apply({ type: 'disconnect', id: N1, connection }, at(2));
+  for (const nowMs of [10, 20]) {
+    sync([a, b], at(nowMs));
+    for (const one of [a, b]) one.merge([], at(nowMs), true);
+  }
+  sync([a, b], at(30));
+  assert.deepEqual([present(a), present(b)], ['1 joining', '1 joining']);
 });

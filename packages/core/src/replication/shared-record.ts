@@ -21,6 +21,8 @@ export interface SharedRecord {
   /** JSON-safe; at most 16 KiB when encoded. `null`: deleted. */
   readonly value: unknown;
   readonly remaining: Remaining;
+  /** The latest version of another coordinator that the writer knew and replaced. Absent: none. */
+  readonly after?: Version;
 }
 
 /** Greatest length of a key, characters. */

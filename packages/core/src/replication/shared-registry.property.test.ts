@@ -125,7 +125,7 @@ class Run {
   sync(at: Place): void {
     if (!at.isConnected) return;
     const records = [...this.store.values()];
-    if (this.#below(8) === 0) this.late.push({ to: at, records });
+    if (this.#below(6) === 0) this.late.push({ to: at, records });
     else at.shared.merge(records, this.#now(at), true);
     if (this.#below(8) === 0) return;
     const versions = new Map<string, Version>([...this.store].map(([key, { version }]) => [key, version]));

@@ -33,12 +33,27 @@ test('what a registry had before it was shared is shared after the first whole r
     const shared = new FollowedRegistry('b', registry);
     shared.start([], at(10));
     assert.equal(shared.replica.size, 0, 'nothing is shared before it is known what others have');
+    shared.merge([], at(15));
+    assert.equal(shared.replica.size, 0, 'nor after the read of a part');
     const other = make('a');
     if (others !== undefined) withRetries(other, others, at(5));
     shared.merge(other.replica.all(5), at(20), true);
     assert.deepEqual(retriesOf(shared), { operator: { retries: inForce } });
     assert.deepEqual(shared.replica.all(20)[0]?.value, { operator: { retries: inForce } });
   }
+});
+
+test('the end of another record does not share early what a registry had before', () => {
+  const before = new Registry({ startedAtMs: 0 });
+  before.apply({ type: 'balancer-settings', name: SHOP, source: 'operator', patch: { retries: 3 }, by: 'op' }, 0);
+  const registry = new Registry({ startedAtMs: 10, isShared: true });
+  const { write } = before.takeRecords(at(0).nowUnixMs);
+  registry.apply({ type: 'restore', records: write, nowUnixMs: at(10).nowUnixMs }, 10);
+  const shared = new FollowedRegistry('b', registry);
+  const ending = { key: 'other/1', version: [1, 'a'], value: 1, remaining: { expires: 100 } } as const;
+  shared.start([ending], at(10));
+  assert.equal(shared.expire(at(200)).size, 1);
+  assert.equal(shared.replica.size, 0);
 });
 
 test('a request stays shared while a registry has it, and an unchanged one gets no new version', () => {

@@ -1,9 +1,9 @@
 /**
  * Two and three coordinators with a store between them, and nodes that connect to some of them. Whatever is lost, late or wiped, after healing
- * all have one process of each node. `SHARED_SEED=N` runs one seed, `SHARED_SEEDS=N` sets their number.
+ * all have one process of each node, and the same contexts without nodes. `SHARED_SEED=N` runs one seed, `SHARED_SEEDS=N` sets their number.
  */
 import assert from 'node:assert/strict';
-import { parseNodeId } from '@rollcall/protocol';
+import { type ContextPath, parseContextPath, parseNodeId } from '@rollcall/protocol';
 import type { Command } from '../registry/commands.ts';
 import type { Event } from '../registry/events.ts';
 import { registerCommand } from '../registry/registration.fixture.ts';
@@ -19,6 +19,8 @@ import type { StoredRecord } from '../store/store.ts';
 const STEPS = 120;
 const HOUR_MS = 3_600_000;
 const NODES = ['n1', 'n2', 'n3'];
+
+const pathOf = (id: string): ContextPath => parseContextPath(`/${id}`)!;
 
 /** One start of a node's program. */
 class Process {
@@ -76,6 +78,9 @@ class Run {
     starts: 0,
     leaves: 0,
     removals: 0,
+    goneRemovals: 0,
+    forgotten: 0,
+    lostContexts: 0,
     deaths: 0,
     wipes: 0,
     restarts: 0,
@@ -85,6 +90,8 @@ class Run {
   };
   readonly #random: Rng;
   readonly #processes: Process[] = [];
+  /** Instances. */
+  readonly #removedWhileGone = new Set<string>();
   #nowMs = 1_000_000;
   #connections = 0;
 
@@ -100,7 +107,7 @@ class Run {
     const at = this.#one(this.places);
     const running = this.#processes.filter(({ state }) => state === 'runs');
     const process = running.length === 0 ? undefined : this.#one(running);
-    switch (this.#below(14)) {
+    switch (this.#below(16)) {
       case 0:
         this.#start(this.#one(NODES));
         break;
@@ -119,6 +126,12 @@ class Run {
         break;
       case 6:
         if (process) this.#remove(process, at);
+        break;
+      case 14:
+        this.#removeGone(this.#one(NODES), at);
+        break;
+      case 15:
+        this.#forget(this.#one(NODES), at);
         break;
       case 7:
       case 8:
@@ -178,10 +191,31 @@ class Run {
       const [first, ...others] = views;
       for (const other of others) assert.equal(other, first, `${id}: ${views.join(', ')}`);
       if (connected.length > 0) assert.equal(first, `${connected[0]!.instance} up`, `${id} is connected`);
+      for (const { id: coordinator, followed } of this.places) {
+        const node = followed.registry.node(parseNodeId(id)!);
+        if (
+          node !== undefined &&
+          node.goneCause !== 'removed' &&
+          this.#removedWhileGone.has(node.registration.instance)
+        )
+          assert.fail(`${id} was removed while it was gone, and ${coordinator} lists it: ${node.liveness}`);
+      }
       for (const process of this.#processes)
         if (process.state === 'left' || process.state === 'removed')
           assert.notEqual(first, `${process.instance} up`, `${id}: a process that has ${process.state} is back`);
     }
+  }
+
+  /** Contexts are remembered or forgotten everywhere alike. */
+  checkContexts(): void {
+    const [first, ...others] = this.places.map(({ followed: { registry } }) =>
+      registry
+        .rememberedContexts()
+        .map(({ path }) => path)
+        .sort(),
+    );
+    this.counts.lostContexts += first!.length;
+    for (const other of others) assert.deepEqual(other, first, 'remembered contexts');
   }
 
   #view({ followed }: Coordinator, id: string): string {
@@ -205,7 +239,8 @@ class Run {
     const connection = ++this.#connections;
     const { id, instance, incarnation } = process;
     const url = `http://10.0.0.${id.slice(1)}:80`;
-    const outcome = this.#do(at, registerCommand({ id, instance, incarnation, url, connection, balancer: 'shop' }));
+    const names = { id, url, balancer: 'shop', paths: [pathOf(id)] };
+    const outcome = this.#do(at, registerCommand({ ...names, instance, incarnation, connection }));
     if (outcome === 'removed' || outcome === 'superseded' || outcome === 'id-taken')
       this.#end(process, outcome === 'removed' ? 'removed' : 'dead');
     if (outcome !== undefined || process.state !== 'runs') return;
@@ -245,6 +280,25 @@ class Run {
     this.counts.removals += 1;
     this.#do(at, { type: 'remove', id, by: at.id });
     this.#end(process, 'removed');
+  }
+
+  /** An operator removes a node that is gone there. It may run elsewhere: then its process ends. */
+  #removeGone(id: string, at: Coordinator): void {
+    const node = at.followed.registry.node(parseNodeId(id)!);
+    if (node?.liveness !== 'gone' || node.goneCause === 'removed') return;
+    this.counts.goneRemovals += 1;
+    const { instance } = node.registration;
+    this.#removedWhileGone.add(instance);
+    this.#do(at, { type: 'remove', id: node.id, by: at.id });
+    for (const process of this.#processes)
+      if (process.instance === instance && process.state === 'runs') this.#end(process, 'removed');
+  }
+
+  #forget(id: string, at: Coordinator): void {
+    const path = pathOf(id);
+    if (at.followed.registry.forgettableContexts({ path }).length === 0) return;
+    this.counts.forgotten += 1;
+    this.#do(at, { type: 'forget-contexts', path });
   }
 
   #restart(at: Coordinator): void {
@@ -351,6 +405,7 @@ export function runSeeds(count: number): void {
       for (let step = 0; step < STEPS; step += 1) run.step();
       run.heal();
       run.check();
+      run.checkContexts();
     } catch (error) {
       throw new Error(`SHARED_SEED=${seed}: ${(error as Error).message}`, { cause: error });
     }

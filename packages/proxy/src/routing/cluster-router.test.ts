@@ -216,6 +216,16 @@ void test('sessions of a node whose port refuses move for good, and do not retur
   assert.equal(cluster.request(`rc_route=${id}.a`).node, 'a', 'the move is remembered for a minute');
 });
 
+void test('sessions of a node that lost its id, route or context to a node of another coordinator are counted as such', () => {
+  const cluster = shop('a', 'b');
+  cluster.change(goneChange('a', 'claim-lost'));
+  assert.equal(cluster.request(`rc_route=${MARK}0123456789abcdef.a`).node, 'b');
+  assert.deepEqual(
+    cluster.reported.filter((line) => line.startsWith('failover')),
+    ['failover a claim-lost'],
+  );
+});
+
 void test('a session that moves away and back does not swing between the two nodes', () => {
   const cluster = shop('a', 'b');
   const id = `${MARK}0123456789abcdef`;

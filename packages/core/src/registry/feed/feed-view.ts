@@ -103,9 +103,10 @@ export function changesOf(state: RegistryState, dirt: FeedDirt): FeedChange[] {
     if (node) changes.push({ type: 'node', node });
   }
   changes.push(...forgotten);
+  for (const choice of dirt.forgottenContexts) changes.push({ type: 'contexts-forgotten', ...choice });
+  // After those forgotten: of many choices all are forgotten.
   const restored = dirt.hasRestoredContexts ? rememberedContexts(state, state.nowMs) : [];
   for (const context of restored) changes.push({ type: 'context-remembered', context });
-  for (const choice of dirt.forgottenContexts) changes.push({ type: 'contexts-forgotten', ...choice });
   if (dirt.isJoiningChanged) changes.push({ type: 'joining', contexts: joiningContexts(state) });
   if (dirt.isSettledChanged)
     changes.push({

@@ -138,7 +138,7 @@ function restoreNode(state: RegistryState, record: StoredRecord, toMs: ToMs): No
   state.nodes.add(node);
   node.settingsFault = hintWarning(hintOf(registration), state.balancer(balancer).inForce());
   if (needsRoute) state.routes.take(balancer, route, id);
-  if (holdsContexts) state.takeContexts(node);
+  if (holdsContexts) state.holdContexts(node);
   if (isHolding && node.kind !== 'static') state.addresses.enter(registration.url, id);
   if (node.liveness === 'joining') state.journal.joining();
   if (node.liveness === 'suspect') state.journal.node(id);

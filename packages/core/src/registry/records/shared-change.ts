@@ -9,4 +9,8 @@ export interface SharedChange {
   readonly remaining: Remaining;
   /** The process of the node has ended. */
   readonly end?: 'left' | 'removed';
+  /** An operator has removed the node while it was gone. Another process of it may have a record. */
+  readonly isForgotten?: true;
+  /** Without a value: this coordinator has no state that differs from the record. The record comes into force. */
+  readonly isUnknown?: true;
 }

@@ -30,6 +30,7 @@ export function nodeChange(state: RegistryState, node: NodeView): SharedChange |
     value: sharedNodeValue(node),
     remaining: termMs === undefined ? {} : { deadline: termMs },
     ...(liveness === 'gone' && { end: goneCause === 'removed' ? ('removed' as const) : ('left' as const) }),
+    ...(state.removedNodes.has(node.id) && { isForgotten: true as const }),
   };
 }
 
@@ -41,7 +42,10 @@ export function reportChange(state: RegistryState, node: NodeView): SharedChange
 
 /** `report`: of the same node, if others receive heartbeats of one of its processes. */
 export function mergeNode(state: RegistryState, record: SharedRecord, report: NodeHeardReport | undefined): void {
-  if (isDeletion(record)) return;
+  if (isDeletion(record)) {
+    state.endedElsewhere.delete(record.key.slice('node/'.length) as NodeId);
+    return;
+  }
   const stored = readStoredNode(record.value);
   if (stored === undefined || record.key !== recordKey.node(stored.registration.id)) {
     state.unreadableRecords += 1;
@@ -72,8 +76,10 @@ function endProcess(
 ): void {
   const { instance } = node.registration;
   const found = ended.find((one) => one.instance === instance);
-  if (node.liveness === 'gone' || found === undefined || known.some((one) => one.instance === instance)) return;
-  if (found.end === 'removed')
+  if (found === undefined || known.some((one) => one.instance === instance && one.end === found.end)) return;
+  if (node.liveness === 'gone') {
+    if (found.end === 'removed' && node.goneCause !== 'removed') state.forgetRemoved(node);
+  } else if (found.end === 'removed')
     refuse(state, node, 'removed', `an operator has removed node ${node.id} at another coordinator`);
   else if (found.end === undefined) refuse(state, node, 'superseded', replacedText(state, node));
   else if (!node.isConnected) state.markGone(node, 'left');
@@ -100,7 +106,7 @@ function refuse(
   message: string,
 ): void {
   const { id, connection, isConnected } = node;
-  state.markGone(node, code === 'removed' ? 'removed' : 'taken');
+  state.markGone(node, code === 'removed' ? 'removed' : 'claim-lost');
   if (isConnected) state.emit({ type: 'connection-refused', id, connection, code, message });
 }
 

@@ -11,6 +11,7 @@ import { type NodeRecord, noRequestedStatus, type RequestedStatus } from '../nod
 import { applyOperatorStatus, applyOverrides, changeSettings } from '../operator-commands.ts';
 import type { RegistryState } from '../registry-state.ts';
 import type { SharedChange } from './shared-change.ts';
+import { contextChange, contextChanges, mergeContexts } from './shared-contexts.ts';
 import { endRivals, mergeNode, nodeChange, reportChange, takeReport } from './shared-nodes.ts';
 import { readStoredBalancer, readStoredOverride } from './stored-records.ts';
 
@@ -24,7 +25,10 @@ export function takeShared(state: RegistryState): SharedChange[] {
     const change = changeOf(state, key);
     if (change !== undefined) changes.push(change);
   }
+  for (const place of state.sharedContexts.values()) changes.push(contextChange(state, place));
   state.dirtyShared.clear();
+  state.sharedContexts.clear();
+  state.removedNodes.clear();
   return changes;
 }
 
@@ -37,6 +41,7 @@ export function allShared(state: RegistryState): SharedChange[] {
     if (change !== undefined) all.push(change);
   }
   for (const name of state.balancers.keys()) all.push(balancerChange(state, name));
+  all.push(...contextChanges(state));
   return all.filter(({ value }) => value !== undefined);
 }
 
@@ -44,7 +49,7 @@ export function allShared(state: RegistryState): SharedChange[] {
 function changeOf(state: RegistryState, key: string): SharedChange | undefined {
   const [kind, name = ''] = key.split('/');
   if (kind === 'balancer') return balancerChange(state, name);
-  const node = state.nodes.get(name as NodeId);
+  const node = state.nodes.get(name as NodeId) ?? state.removedNodes.get(name as NodeId);
   if (node === undefined) return undefined;
   if (kind === 'node') return nodeChange(state, node);
   return kind === 'report' ? reportChange(state, node) : overrideChange(state, node);
@@ -81,7 +86,8 @@ function overrideChange(
 }
 
 /** Puts the records that stand now in force. Records of unknown nodes, and of later releases, have no effect. */
-export function mergeShared(state: RegistryState, { records, reports = [], displaced }: MergeCommand): void {
+export function mergeShared(state: RegistryState, { records, reports = [], displaced, lost = [] }: MergeCommand): void {
+  for (const conflict of lost) state.emit({ type: 'conflict-lost', ...conflict });
   if (displaced !== undefined) endRivals(state, displaced);
   const reported = new Map(reports.map((report) => [recordKey.node(report.id), report]));
   for (const record of records) if (record.key.startsWith('node/')) mergeNode(state, record, reported.get(record.key));
@@ -91,6 +97,10 @@ export function mergeShared(state: RegistryState, { records, reports = [], displ
     if (kind === 'override') mergeOverride(state, record, name);
     else if (kind === 'balancer') mergeBalancer(state, record, name);
   }
+  mergeContexts(
+    state,
+    records.filter(({ key }) => key.startsWith('context/')),
+  );
 }
 
 function mergeOverride(state: RegistryState, record: SharedRecord, name: string): void {

@@ -181,6 +181,8 @@ export function inWords(node: NodeView, reason: LivenessReason, nowMs: number): 
         : 'its port refuses connections';
     case 'taken':
       return 'another node or program has its address';
+    case 'claim-lost':
+      return 'another coordinator has accepted a node with its id, route or context';
     case 'removed':
       return 'removed by an operator';
   }

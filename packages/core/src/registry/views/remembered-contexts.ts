@@ -42,6 +42,24 @@ export class RememberedContexts {
     this.#dropSurplus();
   }
 
+  /** In no order. */
+  forgotten(): HostedContext[] {
+    return [...this.#forgotten.values()];
+  }
+
+  /** The same for contexts of another coordinator, whose state replaces the own one. `dropped`: contexts that nodes serve there. */
+  merge(
+    contexts: readonly RememberedContext[],
+    forgotten: readonly HostedContext[],
+    dropped: readonly HostedContext[],
+  ): void {
+    for (const place of [...forgotten, ...dropped]) this.#contexts.delete(contextKey(place));
+    for (const place of [...contexts, ...dropped]) this.#forgotten.delete(contextKey(place));
+    for (const place of contexts) this.#contexts.delete(contextKey(place));
+    this.restore(contexts, forgotten);
+    for (const place of [...contexts, ...forgotten, ...dropped]) this.#onChange(place);
+  }
+
   /** Adds contexts from the store, remembered and forgotten ones. */
   restore(contexts: readonly RememberedContext[], forgotten: readonly HostedContext[]): void {
     const all = [...contexts.filter((context) => !this.#contexts.has(contextKey(context))), ...this.#contexts.values()];
@@ -78,17 +96,16 @@ export class RememberedContexts {
     }
   }
 
-  /** Drops the chosen contexts, and records `others` as forgotten, too: contexts that only remembered nodes have served. */
-  forget(choice: ContextChoice, others: readonly HostedContext[]): RememberedContext[] {
-    const dropped = this.all().filter((context) => isChosen(context, choice));
-    for (const context of dropped) this.#drop(context);
-    for (const { host, path } of others) {
-      if (!isChosen({ host, path }, choice)) continue;
+  /** Records the chosen contexts as forgotten, also of `others`: contexts that only remembered nodes have served. Returns them. */
+  forget(choice: ContextChoice, others: readonly HostedContext[]): HostedContext[] {
+    const chosen = [...this.#contexts.values(), ...others].filter((context) => isChosen(context, choice));
+    for (const { host, path } of chosen) {
+      this.#contexts.delete(contextKey({ host, path }));
       this.#forgotten.set(contextKey({ host, path }), { host, path });
       this.#onChange({ host, path });
     }
     this.#dropSurplus();
-    return dropped;
+    return chosen;
   }
 
   isForgotten(context: HostedContext): boolean {
