@@ -82,6 +82,7 @@ test('C58: a context below, or a host inside, what another token serves is refus
   for (const [id, claim] of Object.entries({
     below: { hosts: ['bystander.test'], contexts: [{ path: '/login' }] },
     same: { hosts: ['bystander.test'] },
+    hidden: { hosts: ['other.test'], contexts: [{ path: '/other' }, { path: '/login', hosts: ['bystander.test'] }] },
   })) {
     const { agent, answer } = await register(GUEST, id, { balancer: 'hijack', ...claim });
     assert.equal(answer.code, 'context-taken', id);
@@ -98,10 +99,13 @@ test('C58: a context below, or a host inside, what another token serves is refus
 
 test('C59: contexts, hosts and tags of one registration are bounded, and so are those of a balancer', async () => {
   const paths = (count: number, from = 0) => Array.from({ length: count }, (_, i) => ({ path: `/c${from + i}` }));
+  const names = (count: number) => Array.from({ length: count }, (_, i) => `h${i}.test`);
   const tags = Object.fromEntries(Array.from({ length: 17 }, (_, i) => [`tag-${i}`, 'x']));
   for (const more of [
-    { contexts: paths(17) },
-    { hosts: Array.from({ length: 17 }, (_, i) => `h${i}.test`) },
+    { contexts: paths(129) },
+    { hosts: names(17) },
+    { contexts: [{ path: '/', hosts: names(17) }] },
+    { contexts: paths(128).map((context) => ({ ...context, hosts: names(8) })) },
     { meta: tags },
   ]) {
     const { agent, answer } = await register(GUEST, 'wide-one', more);
@@ -121,5 +125,9 @@ test('C59: contexts, hosts and tags of one registration are bounded, and so are 
   }
   assert.match(refused?.message ?? '', /40.*--quota balancer-contexts=/);
   assert.ok(agents.length < 5);
+  // Hosts of contexts count as those of the node.
+  const own = [{ path: '/own', hosts: names(9) }];
+  const { answer } = await register(GUEST, 'own', { balancer: 'own', contexts: own });
+  assert.match(answer.message ?? '', /8.*--quota balancer-hosts=/);
   await leave(...agents);
 });

@@ -82,3 +82,64 @@ test('nodes of mod_cluster: sessions by jvmRoute, standby, stop of a context, re
     await up.close();
   }
 });
+
+test('virtual hosts of nodes of mod_cluster: the same path on two nodes, a stop on one alias, a default host', async () => {
+  const mcmpPort = await freePort();
+  const up = await startUp('--mcmp', `127.0.0.1:${mcmpPort}`, '--mcmp-aliases', 'on');
+  const [shop, both] = [await ServletProgram.start('shop', mcmpPort), await ServletProgram.start('both', mcmpPort)];
+  const bodyOn = async (host: string, path = '/app/', cookie = ''): Promise<string | number> => {
+    const { status, body } = await visit(up.proxyUrl, path, cookie, host);
+    return status === 200 ? body : status;
+  };
+  const becomes = (expected: string | number, ...request: Parameters<typeof bodyOn>): Promise<void> =>
+    until(async () => (await bodyOn(...request)) === expected, `${request.join(' ')} to be ${expected}`);
+  try {
+    await shop.register(100, 'Shop.example,www.shop.example');
+    await both.register(100, 'intern.example');
+    await both.send('ENABLE-APP', '&Alias=other.example&Context=%2Fapp');
+    await becomes('shop', 'shop.example');
+    await becomes('both', 'intern.example');
+    await becomes('both', 'other.example');
+    for (let i = 0; i < 5; i++) {
+      assert.equal(await bodyOn('WWW.shop.example:8080'), 'shop');
+      assert.equal(await bodyOn('intern.example'), 'both');
+    }
+    assert.equal(await bodyOn('nobody.example'), 404);
+    // A session of another host is a new one here.
+    assert.equal(await bodyOn('shop.example', '/app/', 'JSESSIONID=XYZ.both'), 'shop');
+
+    // The slow request of one alias does not count for the stop on another one.
+    const begun = both.begun();
+    const slow = bodyOn('other.example', '/app/slow');
+    await begun;
+    assert.match(await both.send('STOP-APP', '&Alias=intern.example&Context=%2Fapp'), /&Requests=0\n$/);
+    assert.match(await both.send('STOP-APP', '&Alias=other.example&Context=%2Fapp'), /&Requests=1\n$/);
+    both.release();
+    assert.equal(await slow, 'both');
+    await both.send('ENABLE-APP', '&Alias=other.example&Context=%2Fapp');
+    await becomes('both', 'other.example');
+    assert.equal(await bodyOn('intern.example', '/app/', 'JSESSIONID=XYZ.both'), 503);
+
+    // Disabled on one alias: its sessions stay, new ones have no node.
+    await both.send('DISABLE-APP', '&Alias=intern.example&Context=%2Fapp');
+    await becomes('both', 'intern.example', '/app/', 'JSESSIONID=XYZ.both');
+    assert.equal(await bodyOn('intern.example'), 503);
+    assert.equal(await bodyOn('other.example'), 'both');
+    const { contexts } = await up.api<NodeResource>('GET', '/v1/nodes/both');
+    assert.deepEqual(contexts.map(({ status }) => status).sort(), ['draining', 'enabled']);
+
+    // The default host of WildFly gets what no alias has.
+    const wildfly = await ServletProgram.start('wildfly', mcmpPort);
+    try {
+      await wildfly.register(100, 'default-host,localhost');
+      await becomes('wildfly', 'nobody.example');
+      assert.equal(await bodyOn('shop.example'), 'shop');
+    } finally {
+      await wildfly.close();
+    }
+  } finally {
+    await shop.close();
+    await both.close();
+    await up.close();
+  }
+});

@@ -49,9 +49,9 @@ export class ServletProgram {
   }
 
   /** Registers at all coordinators at once, as the Java listener does at one tick. */
-  async register(load: number): Promise<void> {
+  async register(load: number, aliases = 'localhost'): Promise<void> {
     await this.#sendAll('CONFIG', `&Host=127.0.0.1&Port=${this.port}&StickySessionForce=No&Type=http`);
-    await this.#sendAll('ENABLE-APP', '&Alias=localhost&Context=%2Fapp');
+    await this.#sendAll('ENABLE-APP', `&Alias=${encodeURIComponent(aliases)}&Context=%2Fapp`);
     await this.#sendAll('STATUS', `&Load=${load}`);
   }
 
@@ -72,11 +72,11 @@ export interface Visit {
   readonly body: string;
 }
 
-export function visit(proxyUrl: string, path: string, cookie = ''): Promise<Visit> {
+export function visit(proxyUrl: string, path: string, cookie = '', host = ''): Promise<Visit> {
   return new Promise((resolve, reject) => {
     const request = get(
       `${proxyUrl}${path}`,
-      { headers: cookie === '' ? {} : { cookie }, agent: false },
+      { headers: { ...(cookie && { cookie }), ...(host && { host }) }, agent: false },
       (response) => {
         let body = '';
         response.on('data', (part: Buffer) => {

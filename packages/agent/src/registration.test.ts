@@ -13,6 +13,14 @@ test('a description becomes a registration with defaults', () => {
   assert.equal(node.keepAliveMs, 5_000);
 });
 
+test('a context may have hosts of its own', () => {
+  const node = toRegistration({ contexts: ['/app', { path: '/', hosts: ['Shop.example'] }] }, FACTS);
+  assert.ok(!('code' in node));
+  assert.deepEqual(node.contexts, [{ path: '/app' }, { path: '/', hosts: ['shop.example'] }]);
+  const wrong = toRegistration({ contexts: [{ path: '/', hosts: ['a b'] }] }, FACTS);
+  assert.match('code' in wrong ? wrong.message : '', /contexts\[0\]\.hosts\[0\] is not a host name/);
+});
+
 test('invalid fields are found with the rules of the coordinator, and named', () => {
   const bad = toRegistration({ balancer: 'my shop' }, FACTS);
   assert.ok('code' in bad);

@@ -2,6 +2,13 @@
 import type { Copies, Fault, NodeProcess, NodeRegistration, StickyHint } from '@rollcall/protocol';
 import { decodeAgentMessage, isName } from '@rollcall/protocol';
 
+/** A path prefix with hosts of its own. */
+export interface ContextDescription {
+  readonly path: string;
+  /** 1–16 host names, default: those of the node. */
+  readonly hosts?: readonly string[];
+}
+
 /** Description of a node. Each field has a default; names match `[A-Za-z0-9_-]{1,64}`. */
 export interface NodeDescription {
   /** Name of the set of nodes that serve the same application, default `default`. */
@@ -12,14 +19,14 @@ export interface NodeDescription {
   readonly route?: string;
   /** Address for proxy workers; default: the address of the attached server (`announced-address.ts`). */
   readonly url?: string;
-  /** 1–16 path prefixes, default `/`. */
-  readonly contexts?: readonly string[];
+  /** 1–128 path prefixes, default `/`. */
+  readonly contexts?: readonly (string | ContextDescription)[];
   /**
    * The proxy takes the context off the path of requests, and puts it back on redirects and cookie paths. Default false: the path is
    * forwarded unchanged.
    */
   readonly stripPrefix?: boolean;
-  /** 1–16 host names, default `*`. */
+  /** 1–16 host names of the contexts without hosts of their own, default `*`. */
   readonly hosts?: readonly string[];
   /** Multiplier of the node's share, 0.001–100, default 1. */
   readonly weight?: number;
@@ -67,7 +74,7 @@ export function toRegistration(description: NodeDescription, facts: Registration
     balancer,
     // An untyped application may set another value than a list.
     contexts: Array.isArray(description.contexts)
-      ? description.contexts.map((path: string) => ({ path }))
+      ? description.contexts.map((context) => (typeof context === 'object' ? context : { path: context }))
       : description.contexts,
     keepAliveMs: description.keepAliveMs ?? facts.keepAliveMs,
   };

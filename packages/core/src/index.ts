@@ -24,6 +24,7 @@ export { type LoadField, readLoadField } from './balancing/load-field.ts';
 export { SoftStickiness, type SoftStickinessOptions } from './balancing/soft-stickiness.ts';
 // clock and rng: the two ports everything timed or random goes through
 export type { Clock } from './clock.ts';
+export { contextFor } from './contexts/context-for.ts';
 // contexts: which nodes serve a request
 export {
   buildContextTable,
@@ -41,7 +42,13 @@ export {
   type Standing,
 } from './contexts/eligibility.ts';
 export { ExcludedPaths } from './contexts/excluded-paths.ts';
-export type { RememberedContext } from './contexts/hosted-context.ts';
+export {
+  contextKey,
+  type HostedContext,
+  hostedContexts,
+  hostsOf,
+  type RememberedContext,
+} from './contexts/hosted-context.ts';
 export type { MemberNode } from './contexts/member-node.ts';
 export { LimitTable, type RequestLimits, requestLimits } from './contexts/request-limits.ts';
 export { ServedContext } from './contexts/served-context.ts';
@@ -117,7 +124,6 @@ export { isInFeed, mostRestrictive } from './registry/node/node-status.ts';
 export type { RegistryOptions } from './registry/options.ts';
 export { parseClusterId, type RecordChanges } from './registry/records/stored-records.ts';
 export { type NodeCounts, type Pace, Registry } from './registry/registry.ts';
-export { joiningContext } from './registry/views/joining-contexts.ts';
 export type { Now } from './registry/views/node-resource.ts';
 export type { StickyFinding, StickyProblem, WrongRoute } from './registry/workers/sticky-findings.ts';
 // replication: records that coordinators share

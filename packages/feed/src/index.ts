@@ -4,9 +4,12 @@ export * from './frames.ts';
 export * from './messages.ts';
 export * from './node.ts';
 export {
+  contextsOf,
   type FeedContext,
   type FeedNode,
   type FeedNodeValues,
+  feedContexts,
+  isSameService,
   NODE_FIELDS,
   type NodeReach,
   type ProbeKind,

@@ -494,6 +494,8 @@ export interface ExplainAnswer {
   readonly outcome: 'forward' | 'not-found' | 'unavailable' | 'bad-request';
   readonly balancer?: BalancerName;
   readonly context?: ContextPath;
+  /** Host of that context, a name or a pattern. Workers of earlier releases do not send it. */
+  readonly contextHost?: HostPattern;
   /** Source of the route: `cookie NAME`, `path NAME`, `query NAME`, or absent. Values are never sent. */
   readonly routeFrom?: string;
   readonly route?: Route;
@@ -535,6 +537,8 @@ export interface ScoreboardAnswer {
     readonly client: string;
     readonly state: 'idle' | 'reading' | 'sending' | 'tunnel';
     readonly method: string;
+    /** Without port. Workers of earlier releases do not send it. */
+    readonly host?: string;
     readonly path: string;
     readonly node: string;
     readonly ageMs: number;

@@ -1,9 +1,10 @@
 /** The fields of a node of the feed in one table. The type, the codec and the comparison of nodes are derived from it. */
-import type { FeedLiveness, Fields, Status } from '@rollcall/protocol';
+import type { ContextEntry, FeedLiveness, Fields, Status } from '@rollcall/protocol';
 import {
   COUNT,
-  type ContextPath,
   DAY_MS,
+  MAX_CONTEXTS,
+  MAX_HOSTS,
   parseBalancerName,
   parseContextPath,
   parseForeignRoute,
@@ -48,15 +49,16 @@ export interface NodeReach {
 }
 
 /** One context of a node with its effective status: the most restrictive of operator, node and context. */
-export interface FeedContext {
-  readonly path: ContextPath;
+export interface FeedContext extends ContextEntry {
   readonly status: Status;
 }
 
 const LIVENESSES: readonly FeedLiveness[] = ['up', 'suspect', 'down'];
 const PROBES: readonly ProbeKind[] = ['proof', 'options', 'head', 'connect'];
-/** Most contexts, and most hosts, of one node. */
-const MAX_ENTRIES = 16;
+/** Most contexts in `contexts`, which workers of earlier releases read. */
+const MAX_FIRST = 16;
+/** A context has an entry for each status. */
+const MAX_MORE = MAX_CONTEXTS * STATUSES.length;
 
 /** Everything that a worker needs to route to one node. */
 export const NODE_FIELDS = {
@@ -66,9 +68,14 @@ export const NODE_FIELDS = {
   balancer: required(parsed(parseBalancerName, 'a name', 'bad-name')),
   url: required(parsed(parseNodeUrl, 'a node address', 'bad-address')),
   route: placement(required(parsed(parseForeignRoute, 'a route', 'bad-name'))),
-  hosts: placement(required(list((fields, name) => fields.texts(name, MAX_ENTRIES, parseHostPattern, 'a host')))),
+  hosts: placement(required(list((fields, name) => fields.texts(name, MAX_HOSTS, parseHostPattern, 'a host')))),
+  /** The first contexts on `hosts`. `contextsOf` returns all. */
   contexts: placement(
-    required(list((fields, name) => fields.objects(name, MAX_ENTRIES, readFeedContext), isSameContext)),
+    required(list((fields, name) => fields.objects(name, MAX_FIRST, readFeedContext), isSameContext)),
+  ),
+  /** Contexts with hosts of their own, and further ones. A worker of an earlier release skips them. */
+  moreContexts: placement(
+    optional(list((fields, name) => fields.objects(name, MAX_MORE, readFeedContext), isSameContext)),
   ),
   /** Its context is taken off the path of requests. */
   stripPrefix: withDefault(boolean(), false),
@@ -134,9 +141,42 @@ export function readNodeReach(fields: Fields | undefined): NodeReach | undefined
 function readFeedContext(fields: Fields): FeedContext | undefined {
   const path = fields.parsed('path', parseContextPath, 'a path');
   const status = fields.oneOf('status', STATUSES);
-  return path && status && { path, status };
+  const hosts = fields.texts('hosts', MAX_HOSTS, parseHostPattern, 'a host');
+  if (path === undefined || status === undefined) return undefined;
+  return hosts === undefined ? { path, status } : { path, status, hosts };
 }
 
 function isSameContext(one: FeedContext, other: FeedContext): boolean {
-  return one.path === other.path && one.status === other.status;
+  return one.status === other.status && isSameEntry(one, other);
+}
+
+/** True if both are the same path on the same hosts. */
+function isSameEntry(one: ContextEntry, other: ContextEntry): boolean {
+  return one.path === other.path && (one.hosts === other.hosts || one.hosts?.join() === other.hosts?.join());
+}
+
+/** The fields of a node for these contexts. */
+export function feedContexts(contexts: readonly FeedContext[]): Pick<FeedNode, 'contexts' | 'moreContexts'> {
+  const first = contexts.filter(({ hosts }) => hosts === undefined).slice(0, MAX_FIRST);
+  if (first.length === contexts.length) return { contexts, moreContexts: undefined };
+  const known = new Set(first);
+  return { contexts: first, moreContexts: contexts.filter((context) => !known.has(context)) };
+}
+
+/** All contexts of a node. */
+export function contextsOf({
+  contexts,
+  moreContexts,
+}: Pick<FeedNode, 'contexts' | 'moreContexts'>): readonly FeedContext[] {
+  return moreContexts === undefined ? contexts : [...contexts, ...moreContexts];
+}
+
+/** True if the same contexts on the same hosts are served, in whatever status. */
+export function isSameService(one: Pick<FeedNode, 'hosts' | 'contexts' | 'moreContexts'>, other: typeof one): boolean {
+  const [first, second] = [contextsOf(one), contextsOf(other)];
+  return (
+    one.hosts.join() === other.hosts.join() &&
+    first.length === second.length &&
+    first.every((context, i) => isSameEntry(context, second[i]!))
+  );
 }

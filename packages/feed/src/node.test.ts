@@ -12,7 +12,7 @@ import {
 import { decodeFeedToWorker, encodeFeed } from './codec.ts';
 import type { Accepted } from './field.ts';
 import { isSamePlacement, newFeedNode } from './node.ts';
-import { type FeedNode, type FeedNodeValues, NODE_FIELDS } from './node-fields.ts';
+import { contextsOf, type FeedNode, type FeedNodeValues, feedContexts, NODE_FIELDS } from './node-fields.ts';
 
 type Name = keyof typeof NODE_FIELDS;
 
@@ -35,6 +35,10 @@ const SAMPLES: Partial<Readonly<Record<Name, Samples>>> = {
   contexts: {
     good: [[], [{ path: '/', status: 'stopped' }]],
     bad: ['/', ['/'], [{ path: '/' }], [{ path: 'a', status: 'enabled' }], [{ path: '/', status: 'x' }]],
+  },
+  moreContexts: {
+    good: [[], [{ path: '/', status: 'stopped' }], [{ path: '/', status: 'enabled', hosts: ['a.example', '*'] }]],
+    bad: [['/'], [{ path: '/', status: 'enabled', hosts: 'a' }], new Array(385).fill({ path: '/', status: 'enabled' })],
   },
   group: { good: ['eu-1'], bad: WRONG_NAMES },
   reach: {
@@ -136,4 +140,16 @@ test('all nodes have the same fields in the same order, decoded or not', () => {
 
 test('fields that are not in the table are ignored', () => {
   assert.deepEqual(decoded({ ...REQUIRED, later: 1 }), newFeedNode(REQUIRED));
+});
+
+test('a worker of an earlier release gets the first 16 contexts of the hosts of the node, and none that has others', () => {
+  const contexts = Array.from({ length: 40 }, (_, i) => ({
+    path: parseContextPath(`/${i}`)!,
+    status: 'enabled' as const,
+    ...(i % 2 === 1 && { hosts: [parseHostPattern('a.example')!] }),
+  }));
+  const node = newFeedNode({ ...REQUIRED, ...feedContexts(contexts) });
+  assert.deepEqual(node.contexts, contexts.filter(({ hosts }) => hosts === undefined).slice(0, 16));
+  assert.deepEqual(new Set(contextsOf(node)), new Set(contexts));
+  assert.deepEqual(feedContexts(contexts.slice(0, 1)), { contexts: contexts.slice(0, 1), moreContexts: undefined });
 });

@@ -4,7 +4,16 @@
  */
 
 import type { BalancerName, ContextPath, GroupName, HostPattern, NodeId, NodeUrl, Route } from './ids.ts';
-import type { FailingCopy, Failover, NodeProcess, Status, StickyHint, StickyMode, StickySettings } from './messages.ts';
+import type {
+  ContextEntry,
+  FailingCopy,
+  Failover,
+  NodeProcess,
+  Status,
+  StickyHint,
+  StickyMode,
+  StickySettings,
+} from './messages.ts';
 import type { FailoverCause, FeedLiveness, PortReport } from './node-states.ts';
 import type { Verdict } from './problems.ts';
 import type { RouteCookiePatch } from './route-cookie.ts';
@@ -80,7 +89,8 @@ export interface NodeResource {
   readonly url: NodeUrl;
   readonly route: Route;
   readonly hosts: readonly HostPattern[];
-  readonly contexts: readonly { readonly path: ContextPath; readonly status: Status }[];
+  /** A context has an entry for each status that it has on some of its hosts. */
+  readonly contexts: readonly (ContextEntry & { readonly status: Status })[];
   readonly group?: GroupName;
   readonly weight: number;
   readonly isStandby: boolean;
@@ -344,7 +354,7 @@ export const QUOTA_DEFAULTS = {
   'tokenless-nodes': 100,
   balancers: 50,
   'balancer-hosts': 256,
-  'balancer-contexts': 256,
+  'balancer-contexts': 1_024,
   registrations: 10,
   'tokenless-connections': 64,
 } as const;
@@ -638,8 +648,8 @@ export interface NodePut {
   readonly balancer?: string;
   readonly url: string;
   readonly route?: string;
-  /** Paths, or objects with a `path` as in `GET` and in a registration; their other fields are ignored. */
-  readonly contexts?: readonly (string | { readonly path: string })[];
+  /** Paths, or objects with a `path` and perhaps `hosts`, as in `GET` and in a registration; their other fields are ignored. */
+  readonly contexts?: readonly (string | { readonly path: string; readonly hosts?: readonly string[] })[];
   /** Take the context off the path of requests for the node, and put it back on redirects and cookie paths. Default false. */
   readonly stripPrefix?: boolean;
   readonly hosts?: readonly string[];

@@ -24,7 +24,7 @@ test('a registration is unchanged after decoding, encoding and decoding', () => 
   const full = {
     ...NODE,
     route: 'r1',
-    contexts: [{ path: '/app' }],
+    contexts: [{ path: '/app' }, { path: '/app', hosts: ['Api.Example', '*'] }],
     hosts: ['Shop.Example', '*.example'],
     weight: 2,
     group: 'eu-1',
@@ -75,6 +75,8 @@ test('each kind of bad message has its stable code', () => {
     [{ type: 'register', node: { ...NODE, url: 'ftp://x:1' } }, 'bad-address'],
     [{ type: 'register', node: { ...NODE, contexts: [] } }, 'bad-field'],
     [{ type: 'register', node: { ...NODE, contexts: [{ path: '/a/../b' }] } }, 'bad-field'],
+    [{ type: 'register', node: { ...NODE, contexts: [{ path: '/', hosts: [] }] } }, 'bad-field'],
+    [{ type: 'register', node: { ...NODE, contexts: [{ path: '/', hosts: ['a:80'] }] } }, 'bad-field'],
     [{ type: 'register', node: { ...NODE, hosts: Array(17).fill('*') } }, 'bad-field'],
     [{ type: 'register', node: { ...NODE, weight: 0 } }, 'bad-field'],
     [{ type: 'register', node: { ...NODE, meta: { a: 'line\nfeed' } } }, 'bad-field'],
@@ -220,4 +222,18 @@ test('failing copies of a wrapper are decoded within bounds', () => {
     Array.from({ length: 65 }, () => copy),
   ])
     assert.equal((heartbeat(bad) as { type: string }).type, 'malformed', JSON.stringify(bad));
+});
+
+test('contexts and hosts are bounded in number, and in length together', () => {
+  const decoded = (contexts: unknown): object => {
+    const message = decodeAgentMessage(JSON.stringify({ type: 'register', node: { ...NODE, contexts } }));
+    return message.type === 'register' ? message.node.contexts : message;
+  };
+  const paths = (count: number): object[] => Array.from({ length: count }, (_, i) => ({ path: `/${i}` }));
+  assert.deepEqual(decoded(paths(128)), paths(128));
+  assert.match(JSON.stringify(decoded(paths(129))), /129 items, at most 128/);
+  const hosts = (count: number): string[] => Array.from({ length: count }, (_, i) => `h${i}`.padEnd(60, 'x'));
+  const withHosts = (count: number): object[] => paths(count).map((context) => ({ ...context, hosts: hosts(16) }));
+  assert.deepEqual(decoded(withHosts(8)), withHosts(8));
+  assert.match(JSON.stringify(decoded(withHosts(9))), /contexts and hosts have 9.{3} characters as JSON, at most 9216/);
 });

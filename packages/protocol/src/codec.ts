@@ -7,7 +7,7 @@ import { MAX_REASON_CHARACTERS } from './admin.ts';
 import { MAX_COORDINATOR_URL_LENGTH } from './agent-url.ts';
 import type { Fields, Malformed } from './fields.ts';
 import { COUNT, DAY_MS, malformed, readFields } from './fields.ts';
-import type { NodeUrl, Route } from './ids.ts';
+import type { HostPattern, NodeUrl, Route } from './ids.ts';
 import {
   isName,
   parseBalancerName,
@@ -35,8 +35,12 @@ import {
   DEFAULT_LEASE_MS,
   FAILOVERS,
   MAX_CAUSE_CHARACTERS,
+  MAX_CONTEXTS,
   MAX_FAILING_COPIES,
   MAX_FRAME_BYTES,
+  MAX_HOSTS,
+  MAX_PLACES_LENGTH,
+  placesLength,
   STATUSES,
   STICKY_MODES,
 } from './messages.ts';
@@ -143,7 +147,7 @@ function clampLoad(load: number | undefined): number | undefined {
 
 function nodeStatus(fields: Fields): NodeStatusMessage | undefined {
   const status = fields.oneOf('status', STATUSES) ?? fields.missing('status');
-  const contexts = fields.texts('contexts', 16, parseContextPath, 'a path like /app');
+  const contexts = fields.texts('contexts', MAX_CONTEXTS, parseContextPath, 'a path like /app');
   if (status === undefined) return undefined;
   return {
     type: 'status',
@@ -166,20 +170,13 @@ export function readRegistration(
   const balancer = fields.parsed('balancer', parseBalancerName, NAME_RULE, 'bad-name') ?? fields.missing('balancer');
   const url = readNodeUrl(fields) ?? fields.missing('url');
   if (id === undefined || balancer === undefined || url === undefined) return undefined;
-  const contexts = fields.objects('contexts', 16, (context) => {
-    const path = context.parsed('path', parseContextPath, 'a path like /app') ?? context.missing('path');
-    return path && { path };
-  });
-  if (contexts?.length === 0) fields.fail('contexts', 'is empty');
-  const hosts = fields.texts('hosts', 16, parseHostPattern, 'a host name, *.suffix or *');
-  if (hosts?.length === 0) fields.fail('hosts', 'is empty');
+  const places = readPlaces(fields);
   const registration: NodeRegistration = {
     id,
     balancer,
     url,
     route: fields.parsed('route', parseOneRoute, NAME_RULE, 'bad-name') ?? parseRoute(id)!,
-    contexts: contexts ?? [{ path: ROOT }],
-    hosts: hosts ?? [ANY_HOST],
+    ...places,
     weight: fields.number('weight', { min: 0.001, max: 100 }) ?? 1,
     ...optional('stripPrefix', fields.boolean('stripPrefix')),
     ...optional('group', fields.parsed('group', parseGroupName, NAME_RULE, 'bad-name')),
@@ -202,6 +199,25 @@ export function readRegistration(
 
 const ROOT = parseContextPath('/')!;
 const ANY_HOST = parseHostPattern('*')!;
+
+function readPlaces(fields: Fields): Pick<NodeRegistration, 'contexts' | 'hosts'> {
+  const contexts = fields.objects('contexts', MAX_CONTEXTS, (context) => {
+    const path = context.parsed('path', parseContextPath, 'a path like /app') ?? context.missing('path');
+    return path && { path, ...optional('hosts', readHosts(context)) };
+  });
+  if (contexts?.length === 0) fields.fail('contexts', 'is empty');
+  const places = { contexts: contexts ?? [{ path: ROOT }], hosts: readHosts(fields) ?? [ANY_HOST] };
+  const length = placesLength(places);
+  if (length > MAX_PLACES_LENGTH)
+    fields.fail('contexts', `and hosts have ${length} characters as JSON, at most ${MAX_PLACES_LENGTH} are allowed`);
+  return places;
+}
+
+function readHosts(fields: Fields): HostPattern[] | undefined {
+  const hosts = fields.texts('hosts', MAX_HOSTS, parseHostPattern, 'a host name, *.suffix or *');
+  if (hosts?.length === 0) fields.fail('hosts', 'is empty');
+  return hosts;
+}
 
 function readNodeUrl(fields: Fields): NodeUrl | undefined {
   return fields.parsed('url', parseNodeUrl, 'an address like http://10.0.0.5:3000', 'bad-address');

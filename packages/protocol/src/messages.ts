@@ -54,6 +54,20 @@ export interface StickySettings {
 /** One path prefix that a node serves. */
 export interface ContextEntry {
   readonly path: ContextPath;
+  /** 1–16 hosts that it is served on. Default: the hosts of the node. */
+  readonly hosts?: readonly HostPattern[];
+}
+
+/** Most contexts of one node. */
+export const MAX_CONTEXTS = 128;
+/** Most hosts of one node, and of one context. */
+export const MAX_HOSTS = 16;
+/** Longest JSON of the contexts and hosts of one node, in characters: a stored registration stays below 16 KiB. */
+export const MAX_PLACES_LENGTH = 9_216;
+
+/** Length of the JSON of the contexts and hosts of a node, in characters. */
+export function placesLength({ contexts, hosts }: Pick<NodeRegistration, 'contexts' | 'hosts'>): number {
+  return JSON.stringify(contexts).length + JSON.stringify(hosts).length;
 }
 
 /** Registration of a node. Only `id`, `balancer` and `url` are required on the wire; the codec adds the defaults. */
@@ -63,14 +77,14 @@ export interface NodeRegistration {
   readonly url: NodeUrl;
   /** Default: the id. */
   readonly route: Route;
-  /** 1–16 contexts, default `/`. */
+  /** 1–128 contexts, default `/`. A path may occur more than once, on other hosts. */
   readonly contexts: readonly ContextEntry[];
   /**
    * The proxy takes the context off the path of a request, and puts it back on redirects and cookie paths of the answer.
    * Default false: the path is forwarded unchanged.
    */
   readonly stripPrefix?: boolean;
-  /** 1–16 hosts, default `*`. */
+  /** 1–16 hosts of the contexts without hosts of their own, default `*`. */
   readonly hosts: readonly HostPattern[];
   /** Operator's multiplier of the node's share, above 0 up to 100, default 1. */
   readonly weight: number;

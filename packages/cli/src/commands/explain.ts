@@ -70,6 +70,8 @@ async function explainRequest({ url: text = 'http://localhost/', ...flags }: Exp
 
 function explainText(answer: ExplainAnswer): string {
   const lines = [answer.because];
+  const { balancer, context, contextHost = '*' } = answer;
+  if (contextHost !== '*') lines.push(`context ${context} on ${contextHost} of balancer ${balancer}`);
   if (answer.candidates.length > 0) {
     const rows = answer.candidates.map(({ id, isEligible, reason, score }) => [
       id === answer.chosen ? `* ${id}` : `  ${id}`,

@@ -76,6 +76,12 @@ export function upCommand(): Command {
       ),
     )
     .addOption(
+      option(
+        '--mcmp-aliases <on|off>',
+        'match requests with the aliases of these nodes, as UseAlias On; off: with paths only (default: off)',
+      ),
+    )
+    .addOption(
       option('--control-cert <file>', 'certificate chain (PEM) of --control, --agents and --mcmp: all then use TLS'),
     )
     .addOption(option('--control-key <file>', 'private key (PEM) of --control-cert'))

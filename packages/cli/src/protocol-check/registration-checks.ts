@@ -241,7 +241,12 @@ export const REGISTRATION_CHECKS: readonly Check[] = [
       const node = await bench.node('a');
       const bad: Record<string, readonly unknown[]> = {
         weight: [0, 1e9, -1],
-        contexts: [[], [{ path: '/a/../b' }], [{ path: '/a%2fb' }]],
+        contexts: [
+          [],
+          [{ path: '/a/../b' }],
+          [{ path: '/a%2fb' }],
+          Array.from({ length: 129 }, (_, i) => ({ path: `/${i}` })),
+        ],
         hosts: [[], ['a:80'], Array.from({ length: 17 }, () => 'a.invalid')],
         version: ['x'.repeat(65), 'a\u0007b', 5],
         keepAliveMs: [-1, 3_600_001, 0.5],

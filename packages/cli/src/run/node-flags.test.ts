@@ -46,6 +46,7 @@ test('a wrong flag is an error of one line with its name, and exit code 2', () =
     () => describedBy({ sticky: 'sometimes' }),
     () => describedBy({ sessionCookie: ['a b'] }),
     () => describedBy({ host: Array.from({ length: 17 }, () => '*') }),
+    () => describedBy({ context: Array.from({ length: 129 }, (_, i) => `/${i}`) }),
     () => nameOf('--id', ''),
     () => durationOf('--ready-timeout', '30 s', 0),
     () => durationOf('--ready-timeout', '25h', 0),

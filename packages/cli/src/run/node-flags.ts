@@ -1,6 +1,14 @@
 /** Flags that describe a node, shared by `run` and `join`. */
 import type { NodeDescription } from '@rollcall/agent';
-import { isName, optional, parseContextPath, parseHostPattern, type StickyHint } from '@rollcall/protocol';
+import {
+  isName,
+  MAX_CONTEXTS,
+  MAX_HOSTS,
+  optional,
+  parseContextPath,
+  parseHostPattern,
+  type StickyHint,
+} from '@rollcall/protocol';
 import { type Command, Option } from 'commander';
 import { addClientTlsFlags, type ClientTlsFlags } from '../coordinator-tls.ts';
 import { type DurationBounds, durationFrom } from '../duration.ts';
@@ -34,8 +42,6 @@ export interface NodeFlags extends HintFlags, ClientTlsFlags {
   readonly readyLate?: string;
   readonly readyInterval?: string;
 }
-
-const MAX_LIST = 16;
 
 /** An option that may also come from the environment: `--ready-timeout` from `ROLLCALL_READY_TIMEOUT`. Flags win. */
 export function nodeOption(flags: string, description: string, variable?: string): Option {
@@ -121,7 +127,7 @@ export function describedBy(flags: NodeFlags): NodeDescription {
     ...optional('balancer', nameOf('--balancer', flags.balancer)),
     ...optional('group', nameOf('--group', flags.group)),
     ...optional('hosts', listOf('--host', flags.host, parseHostPattern, 'a host name, *.suffix or *')),
-    ...optional('contexts', listOf('--context', flags.context, parseContextPath, 'a path like /app')),
+    ...optional('contexts', listOf('--context', flags.context, parseContextPath, 'a path like /app', MAX_CONTEXTS)),
     ...optional('stripPrefix', stripPrefixOf(flags)),
     ...optional('weight', flags.weight === undefined ? undefined : weightFrom('--weight', flags.weight)),
     ...optional('sticky', sticky),
@@ -217,9 +223,10 @@ function listOf<Item extends string>(
   texts: readonly string[] | undefined,
   parse: (text: string) => Item | undefined,
   what: string,
+  most: number = MAX_HOSTS,
 ): readonly Item[] | undefined {
   if (texts === undefined) return undefined;
-  if (texts.length > MAX_LIST) throw usage(`${flag} is given ${texts.length} times; at most ${MAX_LIST} are possible`);
+  if (texts.length > most) throw usage(`${flag} is given ${texts.length} times; at most ${most} are possible`);
   return texts.map((text) => {
     const item = parse(text);
     if (item === undefined) throw usage(`${flag} ${JSON.stringify(text)}: write ${what}`);

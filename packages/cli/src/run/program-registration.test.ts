@@ -73,7 +73,7 @@ for (const [what, facts, own, way, url] of [
 
 const OWN = {
   hosts: ['shop.test'],
-  contexts: [{ path: '/shop' }],
+  contexts: [{ path: '/shop', hosts: ['a.test'] }],
   weight: 2,
   group: 'eu',
   version: '1.4',
@@ -85,8 +85,8 @@ const OWN = {
 test('without flags the description of the SDK applies', () => {
   const node = registered({}, sdk(OWN));
   assert.deepEqual(
-    [node.balancer, node.hosts, node.contexts.map(({ path }) => path), node.weight, node.group, node.version],
-    ['own', ['shop.test'], ['/shop'], 2, 'eu', '1.4'],
+    [node.balancer, node.hosts, node.contexts, node.weight, node.group, node.version],
+    ['own', ['shop.test'], OWN.contexts, 2, 'eu', '1.4'],
   );
   assert.deepEqual([node.loadHeader, node.cores, node.sticky?.cookies], [true, 4, ['SID']]);
 });

@@ -86,7 +86,7 @@ function describedBy(own: NodeRegistration): NodeDescription {
   return {
     balancer,
     hosts,
-    contexts: contexts.map(({ path }) => path),
+    contexts,
     weight,
     meta,
     ...optional('stripPrefix', stripPrefix),

@@ -6,9 +6,11 @@ import { CliFailure, EXIT } from '../exit.ts';
 import type { ControlOptions } from '../up/process-options.ts';
 import { rangesFlag } from './front-flags.ts';
 import { listed } from './listed.ts';
+import { flag } from './vocabulary.ts';
 
 export interface McmpFlags {
   readonly mcmpAllow?: readonly string[];
+  readonly mcmpAliases?: string;
   readonly mcmpAdvertise?: string | boolean;
   readonly mcmpAdvertiseInterface?: string;
   readonly mcmpAdvertiseKeyFile?: string;
@@ -23,18 +25,19 @@ type McmpListener = NonNullable<ControlOptions['mcmp']>;
 
 /** The listener for mod_cluster. Throws a usage failure if every peer could use it. */
 export function mcmpFlags(flags: McmpFlags, listen: ListenAddress | undefined): { readonly mcmp?: McmpListener } {
-  const { mcmpAllow, mcmpAdvertise, controlCert, controlClientCa } = flags;
+  const { mcmpAllow, mcmpAliases, mcmpAdvertise, controlCert, controlClientCa } = flags;
   const isAdvertised = mcmpAdvertise !== undefined && mcmpAdvertise !== false;
   if (listen === undefined) {
     if (mcmpAllow !== undefined) throw usage('--mcmp-allow needs --mcmp, the listener');
+    if (mcmpAliases !== undefined) throw usage('--mcmp-aliases needs --mcmp, the listener');
     if (isAdvertised) throw usage('--mcmp-advertise needs --mcmp, the listener');
   }
   const parts = [
     ['--mcmp-advertise-interface', flags.mcmpAdvertiseInterface],
     ['--mcmp-advertise-key-file', flags.mcmpAdvertiseKeyFile],
   ] as const;
-  for (const [flag, value] of parts)
-    if (value !== undefined && !isAdvertised) throw usage(`${flag} needs --mcmp-advertise`);
+  for (const [name, value] of parts)
+    if (value !== undefined && !isAdvertised) throw usage(`${name} needs --mcmp-advertise`);
   if (listen === undefined) return {};
   const allow = listed(mcmpAllow ?? []);
   rangesFlag(
@@ -46,7 +49,15 @@ export function mcmpFlags(flags: McmpFlags, listen: ListenAddress | undefined): 
     throw usage(
       `--mcmp ${addressText(listen)}: every peer could register nodes; name their addresses with --mcmp-allow, or require client certificates with --control-client-ca`,
     );
-  return { mcmp: { listen, allow, ...(isAdvertised && { advertise: advertiseFlags(flags, listen) }) } };
+  const hasAliases = flag(mcmpAliases ?? 'off', '--mcmp-aliases');
+  return {
+    mcmp: {
+      listen,
+      allow,
+      ...(hasAliases && { hasAliases }),
+      ...(isAdvertised && { advertise: advertiseFlags(flags, listen) }),
+    },
+  };
 }
 
 function advertiseFlags(flags: McmpFlags, listen: ListenAddress): NonNullable<McmpListener['advertise']> {

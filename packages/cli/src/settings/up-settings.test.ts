@@ -222,6 +222,8 @@ const refused: readonly (readonly [flags: Partial<UpFlags>, message: RegExp | st
   [{ mcmp: '6666', mcmpAllow: ['here'] }, /--mcmp-allow here/],
   [{ mcmp: '6666', mcmpAllow: ['10.0.0.0/8=a b'] }, /--mcmp-allow 10\.0\.0\.0\/8=a b is not an address/],
   [{ mcmpAllow: ['10.0.0.0/8'] }, /--mcmp-allow needs --mcmp/],
+  [{ mcmpAliases: 'on' }, /--mcmp-aliases needs --mcmp/],
+  [{ mcmp: '6666', mcmpAliases: 'maybe' }, /--mcmp-aliases "maybe": write on or off/],
   [{ mcmp: '8400' }, /--control and --mcmp both use port 8400/],
   [{ mcmpAdvertise: true }, '--mcmp-advertise needs --mcmp, the listener'],
   [{ mcmp: '6666', mcmpAdvertiseInterface: '10.0.0.5' }, '--mcmp-advertise-interface needs --mcmp-advertise'],

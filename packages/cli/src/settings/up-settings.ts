@@ -53,6 +53,7 @@ export interface UpFlags extends FrontFlags {
   readonly mcmpAdvertise?: string | boolean;
   readonly mcmpAdvertiseInterface?: string;
   readonly mcmpAdvertiseKeyFile?: string;
+  readonly mcmpAliases?: string;
   readonly controlCert?: string;
   readonly controlKey?: string;
   readonly controlClientCa?: string;

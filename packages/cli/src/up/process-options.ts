@@ -35,6 +35,8 @@ export interface ControlOptions {
     readonly listen: ListenAddress;
     readonly allow: readonly string[];
     readonly advertise?: { readonly group: ListenAddress; readonly address: string; readonly key?: string };
+    /** Requests are matched with the aliases of the nodes. */
+    readonly hasAliases?: boolean;
   };
   /** If absent, plain HTTP. */
   readonly controlTls?: ControlTlsFiles;

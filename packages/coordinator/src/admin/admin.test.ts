@@ -228,6 +228,12 @@ describe('nodes', () => {
     assert.equal((await api('/v1/nodes/n1', { method: 'PUT', body: mixed })).json<WriteResult>().isChanged, false);
     for (const wrong of [{}, { path: 'shop' }, 7])
       assert.equal((await api('/v1/nodes/n1', { method: 'PUT', body: { ...again, contexts: [wrong] } })).status, 400);
+    const hosted = [
+      { path: '/shop', status: 'enabled' },
+      { path: '/cart', status: 'enabled', hosts: ['a.test'] },
+    ];
+    const onHosts = await api('/v1/nodes/n1', { method: 'PUT', body: { ...again, contexts: hosted } });
+    assert.deepEqual(onHosts.json<WriteResult>().nodes[0]?.contexts, hosted);
   });
 
   test('an unreachable node is reported in the answer', async () => {

@@ -121,7 +121,7 @@ function registrationOf(
 }
 
 /** Other fields of an object are ignored, as in a registration. Answers have a `status`, which is no field of a registration. */
-function contextEntry(context: string | { readonly path: string }): { readonly path: string } {
+function contextEntry(context: NonNullable<NodePut['contexts']>[number]): object {
   return typeof context === 'string' ? { path: context } : context;
 }
 

@@ -35,6 +35,8 @@ import type {
 } from '@rollcall/protocol';
 import {
   COOKIE_AFTER_MS,
+  MAX_CONTEXTS,
+  MAX_HOSTS,
   MAX_LIMIT_PATHS,
   MAX_REASON_CHARACTERS,
   MAX_WISH_MS,
@@ -84,12 +86,16 @@ export const plainText = (maxLength: number, description?: string): TUnsafe<stri
 const Reason = plainText(MAX_REASON_CHARACTERS, 'recorded in the audit');
 const Force = Type.Boolean({ description: 'also when no eligible node is left; otherwise 409 `nobody-eligible`' });
 const DurationMs = Type.Number({ minimum: 0, maximum: MAX_WISH_MS });
-const Texts = Type.Array(Type.String({ maxLength: 256 }), { maxItems: 16 });
+const Texts = Type.Array(Type.String({ maxLength: 256 }), { maxItems: MAX_HOSTS });
 const ContextText = Type.String({ maxLength: 256 });
-const Contexts = Type.Array(Type.Union([ContextText, Type.Object({ path: ContextText })]), {
-  maxItems: 16,
-  description: 'paths, or objects with a path; other fields of the objects are ignored',
-});
+const Contexts = Type.Array(
+  Type.Union([ContextText, Type.Object({ path: ContextText, hosts: Type.Optional(Texts) })]),
+  {
+    maxItems: MAX_CONTEXTS,
+    description:
+      'paths, or objects with a path and, in place of the hosts of the node, hosts of its own; other fields of the objects are ignored',
+  },
+);
 const StatusWord = Type.Union([Type.Literal('enabled'), Type.Literal('draining'), Type.Literal('stopped')]);
 const ModeWord = Type.Union([
   Type.Literal('insert'),
@@ -374,7 +380,15 @@ export const NodeSchema: TUnsafe<NodeResource> = answer<NodeResource>()(
     url: Type.String(),
     route: Type.String(),
     hosts: Type.Array(Type.String()),
-    contexts: Type.Array(Type.Object({ path: Type.String(), status: StatusWord })),
+    contexts: Type.Array(
+      Type.Object({
+        path: Type.String(),
+        status: StatusWord,
+        hosts: Type.Optional(
+          Type.Array(Type.String(), { description: 'hosts of this context in this status; absent: those of the node' }),
+        ),
+      }),
+    ),
     group: Type.Optional(Type.String()),
     weight: Type.Number(),
     isStandby: Type.Boolean(),
@@ -943,6 +957,7 @@ export const ExplainAnswerSchema: TUnsafe<ExplainAnswer> = answer<ExplainAnswer>
     ]),
     balancer: Type.Optional(Type.String()),
     context: Type.Optional(Type.String()),
+    contextHost: Type.Optional(Type.String({ description: 'host name or pattern of the context' })),
     routeFrom: Type.Optional(Type.String()),
     route: Type.Optional(Type.String()),
     chosen: Type.Optional(Type.String()),

@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, describe, test } from 'node:test';
-import type { EventResource, NodeResource, StatusResource, WriteResult } from '@rollcall/protocol';
-import { AGENT_PATH, AGENT_SUBPROTOCOL } from '@rollcall/protocol';
+import { contextsOf, decodeFeedToWorker, FEED_PATH, FEED_SUBPROTOCOL } from '@rollcall/feed';
+import type { EventResource, NodeRegistration, NodeResource, StatusResource, WriteResult } from '@rollcall/protocol';
+import { AGENT_PATH, AGENT_SUBPROTOCOL, MAX_CONTEXTS, MAX_PLACES_LENGTH, placesLength } from '@rollcall/protocol';
+import { openStore } from '../stores/open-store.ts';
 import { closeServer, listenOn } from '../testing/tcp.ts';
 import { startTestCoordinator, TEST_FEED_TOKEN, type TestCoordinator } from '../testing/test-coordinator.ts';
 import { startTestNode, type TestNode } from '../testing/test-node.ts';
@@ -89,6 +94,41 @@ describe('a valid agent', () => {
     assert.equal(registered['leaseMs'], 20_000);
     await event(started, 'up', 'n1');
     assert.equal((await nodeOf(started, 'n1')).liveness, 'up');
+  });
+
+  test('registers with as many contexts as may be, which workers get, and which survive a restart', async (t) => {
+    const stateDir = await mkdtemp(join(tmpdir(), 'rollcall-contexts-'));
+    t.after(() => rm(stateDir, { recursive: true, force: true }));
+    const start = async (): Promise<TestCoordinator> =>
+      coordinator({ stateDir, store: (await openStore(`file:${join(stateDir, 'cluster.json')}`, assert.fail))! });
+    const contexts = Array.from({ length: MAX_CONTEXTS }, (_, i) => ({
+      path: `/${i}`,
+      hosts: [`${i}.a.example`.padEnd(22, 'e'), `${i}.b.example`.padEnd(18, 'e')],
+    }));
+    const first = await start();
+    const { url } = await node();
+    const socket = await agent(first);
+    socket.send(registration('n1', url, { contexts }));
+    const registered = (await socket.next('registered'))['node'] as NodeRegistration;
+    assert.deepEqual(registered.contexts, contexts);
+    assert.ok(placesLength(registered) > MAX_PLACES_LENGTH - 128, `${placesLength(registered)}`);
+    await event(first, 'up', 'n1');
+
+    const headers = { authorization: `Bearer ${TEST_FEED_TOKEN}` };
+    const worker = await TestSocket.open(`${first.coordinator.agentsUrl}${FEED_PATH}`, FEED_SUBPROTOCOL, { headers });
+    worker.send({ type: 'hello', worker: 'w0', pid: 1, version: '1' });
+    const part = decodeFeedToWorker(JSON.stringify(await worker.next('snapshot')));
+    const [inFeed] = part.type === 'snapshot' ? part.nodes : [];
+    assert.deepEqual(
+      contextsOf(inFeed!),
+      contexts.map((context) => ({ ...context, status: 'enabled' })),
+    );
+    worker.terminate();
+    socket.terminate();
+    await first.coordinator.close();
+
+    const { contexts: restored, liveness } = await nodeOf(await start(), 'n1');
+    assert.deepEqual([restored, liveness], [contexts.map((context) => ({ ...context, status: 'enabled' })), 'suspect']);
   });
 
   test('reports its load and its requested status', async () => {

@@ -25,6 +25,12 @@ const CASES: readonly (readonly [TokenBindings, object, object, RegExp])[] = [
     { hosts: ['shop.example.net', '*'] },
     /host shop.example.net: \* is not within/,
   ],
+  [
+    { hosts: ['shop.example.net'] },
+    { hosts: ['*'], contexts: [{ path: '/', hosts: ['shop.example.net'] }] },
+    { contexts: [{ path: '/shop' }, { path: '/', hosts: ['a.example.net'] }] },
+    /host shop.example.net: a.example.net is not within/,
+  ],
   [{ hosts: ['*.example.net'] }, {}, { hosts: ['example.net'] }, /: example.net is not within/],
   [{ hosts: ['*.example.net'] }, { hosts: ['*.a.example.net'] }, { hosts: ['shop.example.net.evil'] }, /evil is not/],
   [{ hosts: ['*'] }, { hosts: ['*'] }, { balancer: 'x', hosts: [] }, /never/],

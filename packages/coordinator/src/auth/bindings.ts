@@ -1,4 +1,5 @@
 /** Bindings of a token as values: parses them, and checks a registration against them. Pure. */
+import { hostsOf } from '@rollcall/core';
 import type { Fault, NodeRegistration, TokenBindings } from '@rollcall/protocol';
 import {
   isObject,
@@ -61,7 +62,7 @@ export function judgeRegistration(token: Bound, { node, otherNodes }: Registrati
   const { balancers, hosts, contexts, nodeIds, nodes, maxWeight } = bindings;
   if (balancers && !balancers.includes(node.balancer))
     return refusal(token, 'balancer', balancers, `${node.balancer} is not one of them`);
-  const host = hosts && node.hosts.find((one) => !hosts.some((listed) => coversHost(listed, one)));
+  const host = hosts && [...hostsOf(node)].find((one) => !hosts.some((listed) => coversHost(listed, one)));
   if (hosts && host !== undefined) return refusal(token, 'host', hosts, `${host} is not within them`);
   const context = contexts && node.contexts.find(({ path }) => !contexts.some((listed) => coversPath(listed, path)));
   if (contexts && context) return refusal(token, 'context', contexts, `${context.path} is not within them`);

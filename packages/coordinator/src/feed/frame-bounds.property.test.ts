@@ -10,6 +10,9 @@ import {
   MAX_FEED_BYTES,
 } from '@rollcall/feed';
 import {
+  type ContextEntry,
+  MAX_CONTEXTS,
+  MAX_PLACES_LENGTH,
   type NodeRegistration,
   parseBalancerName,
   parseContextPath,
@@ -18,13 +21,14 @@ import {
   parseNodeId,
   parseNodeUrl,
   parseRoute,
+  placesLength,
 } from '@rollcall/protocol';
 import fc from 'fast-check';
 import { changesFrames } from './feed-server.ts';
 import { snapshotFrames } from './snapshot-frames.ts';
 
 const NAME = 64;
-const QUOTAS = { maxNodes: 10_000 };
+const QUOTAS = { maxNodes: 10_000, maxContexts: 4_096 };
 
 /** A name of the maximum length, different for each number. */
 const longName = (prefix: string, number: number): string => `${prefix}${number}-`.padEnd(NAME, 'x');
@@ -41,11 +45,13 @@ interface Shape {
   readonly balancers: number;
   readonly contexts: number;
   readonly hosts: number;
+  /** Each context has them for itself. */
+  readonly hasOwnHosts: boolean;
   readonly isLong: boolean;
   readonly leaves: number;
 }
 
-function registration(number: number, { balancers, contexts, hosts, isLong }: Shape): NodeRegistration {
+function registration(number: number, { balancers, contexts, hosts, hasOwnHosts, isLong }: Shape): NodeRegistration {
   const balancer = number % balancers;
   const id = isLong ? longName('n', number) : `n${number}`;
   return {
@@ -53,10 +59,7 @@ function registration(number: number, { balancers, contexts, hosts, isLong }: Sh
     balancer: parseBalancerName(isLong ? longName('b', balancer) : `b${balancer}`)!,
     url: parseNodeUrl(`http://${isLong ? longHost(number) : 'h'}:${1_024 + (number % 60_000)}`)!,
     route: parseRoute(id)!,
-    contexts: Array.from({ length: contexts }, (_, i) => ({
-      path: parseContextPath(isLong ? longPath(balancer * 16 + i) : `/${balancer * 16 + i}`)!,
-    })),
-    hosts: Array.from({ length: hosts }, (_, i) => parseHostPattern(isLong ? longHost(i) : `h${i}`)!),
+    ...placesOf(contexts, hosts, { balancer, hasOwnHosts, isLong }),
     weight: 0.001,
     loadHeader: true,
     meta: {},
@@ -69,6 +72,23 @@ function registration(number: number, { balancers, contexts, hosts, isLong }: Sh
       sticky: { mode: 'rewrite' as const, cookies: cookies(balancer), parameters: parameters(balancer) },
     }),
   };
+}
+
+/** As many contexts, up to the bound of a registration. */
+function placesOf(
+  contexts: number,
+  hosts: number,
+  { balancer, hasOwnHosts, isLong }: Pick<Shape, 'hasOwnHosts' | 'isLong'> & { readonly balancer: number },
+): Pick<NodeRegistration, 'contexts' | 'hosts'> {
+  const all = Array.from({ length: hosts }, (_, i) => parseHostPattern(isLong ? longHost(i) : `h${i}`)!);
+  const places = { contexts: [] as ContextEntry[], hosts: hasOwnHosts ? [parseHostPattern('*')!] : all };
+  for (let i = 0; i < contexts; i++) {
+    const number = balancer * MAX_CONTEXTS + i;
+    const path = parseContextPath(isLong ? longPath(number) : `/${number}`)!;
+    places.contexts.push({ path, ...(hasOwnHosts && { hosts: all }) });
+    if (placesLength(places) > MAX_PLACES_LENGTH) places.contexts.pop();
+  }
+  return places;
 }
 
 /** The content of all frames, and the size of the largest. */
@@ -138,6 +158,7 @@ function check(shape: Shape): void {
     [reported.balancers.length, reported.remembered.length, reported.nodes.length],
     [snapshot.balancers.length, snapshot.remembered.length, snapshot.nodes.length],
   );
+  assert.deepEqual(reported.nodes, snapshot.nodes);
   assert.deepEqual(reported.nodes.at(-1)?.id, snapshot.nodes.at(-1)?.id);
   const changes = registry.takeChanges();
   const news = read(changesFrames(changes, 1, registry.revision));
@@ -149,19 +170,22 @@ function check(shape: Shape): void {
 
 test('frames of any accepted state stay below the bound', () => {
   const shape = fc.record({
-    nodes: fc.integer({ min: 1, max: 300 }),
+    nodes: fc.integer({ min: 1, max: 150 }),
     balancers: fc.integer({ min: 1, max: 40 }),
-    contexts: fc.integer({ min: 1, max: 16 }),
+    contexts: fc.integer({ min: 1, max: MAX_CONTEXTS }),
+    hasOwnHosts: fc.boolean(),
     hosts: fc.integer({ min: 1, max: 16 }),
     isLong: fc.boolean(),
-    leaves: fc.integer({ min: 0, max: 300 }),
+    leaves: fc.integer({ min: 0, max: 150 }),
   });
   fc.assert(fc.property(shape, check), { numRuns: 15 });
 });
 
 test('so do those of the largest members: hosts, contexts, names, hints and routes', () => {
-  check({ nodes: 250, balancers: 1, contexts: 16, hosts: 16, isLong: true, leaves: 0 });
-  check({ nodes: 1_500, balancers: 900, contexts: 1, hosts: 1, isLong: true, leaves: 1_400 });
+  const largest = { nodes: 250, balancers: 1, contexts: MAX_CONTEXTS, hosts: 16, leaves: 0 };
+  check({ ...largest, hasOwnHosts: false, isLong: true });
+  check({ ...largest, nodes: 130, hasOwnHosts: true, isLong: false });
+  check({ nodes: 1_500, balancers: 900, contexts: 1, hosts: 1, hasOwnHosts: true, isLong: true, leaves: 1_400 });
 });
 
 test('an empty registry is one part', () => {

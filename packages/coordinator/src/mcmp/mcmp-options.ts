@@ -4,6 +4,8 @@ export interface McmpOptions {
   readonly listen: { readonly host: string; readonly port: number };
   /** Ranges of nodes that need no client certificate, besides loopback; `RANGE=TOKEN` stands for a token. Default: none. */
   readonly allow?: readonly string[];
+  /** Requests are matched with the aliases of the nodes. Default false. */
+  readonly hasAliases?: boolean;
   /** Default: not advertised. */
   readonly advertise?: AdvertiseOptions;
 }

@@ -8,7 +8,14 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Command, Event, Rejection } from '@rollcall/core';
+import {
+  type Command,
+  contextKey,
+  type Event,
+  type HostedContext,
+  hostedContexts,
+  type Rejection,
+} from '@rollcall/core';
 import {
   type Answer,
   Book,
@@ -19,7 +26,7 @@ import {
   type RegistryPort,
   type Reply,
 } from '@rollcall/mcmp';
-import type { ContextPath, Fault, NodeId } from '@rollcall/protocol';
+import type { Fault, NodeId } from '@rollcall/protocol';
 import type { NodeAddressPolicy, PinnedAddress } from '../agents/node-address-policy.ts';
 import type { Prober } from '../agents/prober.ts';
 import { judgeAddress } from '../auth/bindings.ts';
@@ -87,7 +94,10 @@ export class McmpServer {
     this.#dependencies = dependencies;
     this.#allow = new AllowedPeers(options.allow ?? []);
     const startedUs = Math.floor(dependencies.cluster.clocks.nowUnixMs() * 1_000);
-    this.#book = new Book(this.#port(), { id: String(startedUs) });
+    this.#book = new Book(this.#port(), {
+      id: String(startedUs),
+      ...(options.hasAliases !== undefined && { hasAliases: options.hasAliases }),
+    });
     this.#stop = dependencies.cluster.onEvent((event) => {
       if (event.type === 'gone') this.#held.delete(event.id);
     });
@@ -228,20 +238,22 @@ export class McmpServer {
   }
 
   /** The count in the answer must be exact: after it the node waits for the end of that many requests. */
-  async #requests(id: NodeId, contexts: readonly ContextPath[]): Promise<number> {
+  async #requests(id: NodeId, contexts: readonly HostedContext[]): Promise<number> {
     const first = await this.#count(id, contexts);
     if (first === 0) return 0;
     await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
     return this.#count(id, contexts);
   }
 
-  async #count(id: NodeId, contexts: readonly ContextPath[]): Promise<number> {
+  async #count(id: NodeId, contexts: readonly HostedContext[]): Promise<number> {
     const { cluster, feed } = this.#dependencies;
-    const all = cluster.registry.registration(id)?.contexts.map(({ path }) => path) ?? [];
+    const registration = cluster.registry.registration(id);
+    const all = registration === undefined ? [] : [...hostedContexts(registration)];
     const answers = await feed.askAll({ type: 'scoreboard' }, ASK_MS);
     const lists = answers.filter((answer) => answer.type === 'scoreboard');
     return (
-      requestsInFlight({ id, all, contexts: new Set(contexts) }, lists) ?? cluster.registry.unfinished(id).inFlight
+      requestsInFlight({ id, all, keys: new Set(contexts.map(contextKey)) }, lists) ??
+      cluster.registry.unfinished(id).inFlight
     );
   }
 

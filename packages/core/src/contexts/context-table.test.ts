@@ -16,7 +16,7 @@ import { candidate } from '../testing/algorithm-contract.ts';
 import { buildContextTable, type ContextTable, EMPTY_CONTEXT_MS, MAX_EMPTY_CONTEXTS } from './context-table.ts';
 import type { RememberedContext } from './hosted-context.ts';
 import type { MemberNode } from './member-node.ts';
-import { ServedContext } from './served-context.ts';
+import type { ServedContext } from './served-context.ts';
 
 interface TestNode extends MemberNode {
   tier: Tier | undefined;
@@ -309,11 +309,29 @@ void test('the contexts of a node are found by its id', () => {
   assert.equal(table.contextsOf(parseNodeId('nobody')!).length, 0);
 });
 
-void test('a member that does not serve the context takes nothing', () => {
-  const app = node('a', { paths: ['/app'] });
-  const root = { host: app.hosts[0]!, path: parseContextPath('/')!, balancer: app.balancer };
-  const context = new ServedContext<TestNode, string>(root, [app], '', undefined);
-  assert.deepEqual([context.forNew.length, context.keepsSessions(app)], [0, false]);
+void test('a node that does not serve the context takes nothing', () => {
+  const [context] = build([node('a')]).contexts;
+  const other = node('b', { paths: ['/app'] });
+  context!.update(other);
+  assert.deepEqual([ids(context!.forNew), context!.keepsSessions(other)], [['a'], false]);
+});
+
+void test('a context with hosts of its own is found on these only, in its status on each', () => {
+  const [app, root] = ['/app', '/'].map((path) => parseContextPath(path)!);
+  const [shop, intern] = ['shop.example', '*.intern.example'].map((host) => parseHostPattern(host)!);
+  const one = {
+    ...node('a'),
+    contexts: [
+      { path: app!, status: 'enabled', hosts: [shop!] },
+      { path: app!, status: 'draining', hosts: [intern!] },
+      { path: root!, status: 'enabled' },
+    ],
+  } as const;
+  const table = build([one, node('b', { paths: ['/app'], hosts: ['*.intern.example'] })]);
+  const on = (host: string) => table.find(host, '/app/x') as ServedContext<TestNode, string>;
+  assert.deepEqual([ids(on('shop.example').forNew), on('shop.example').path], [['a'], '/app']);
+  assert.deepEqual([ids(on('x.intern.example').forNew), on('x.intern.example').keepsSessions(one)], [['b'], true]);
+  assert.deepEqual([on('other.example').path, table.contexts.length], ['/', 3]);
 });
 
 void test('after any changes of tiers each node is in its tier once, and nowhere else', () => {

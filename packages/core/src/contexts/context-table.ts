@@ -1,5 +1,6 @@
+import type { FeedContext } from '@rollcall/feed';
 import type { BalancerName, ContextPath, HostPattern, NodeId } from '@rollcall/protocol';
-import { contextKey, type HostedContext, type RememberedContext } from './hosted-context.ts';
+import { contextKey, type HostedContext, hostedContexts, type RememberedContext } from './hosted-context.ts';
 import type { MemberNode } from './member-node.ts';
 import { hasOtherReadings, isBoundary, otherReadings } from './path-match.ts';
 import { ServedContext } from './served-context.ts';
@@ -136,13 +137,14 @@ export function buildContextTable<N extends MemberNode, A>(
 ): ContextTable<N, A> {
   const places = new Map<string, Place<N>>();
   for (const node of nodes) {
-    for (const host of node.hosts) {
-      for (const { path } of node.contexts) {
-        const key = contextKey({ host, path });
-        const place = places.get(key);
-        if (!place) places.set(key, { host, path, balancer: node.balancer, members: [node] });
-        // A node may name a context twice. Its names come one after the other, so only the last member can be the same node.
-        else if (place.balancer === node.balancer && place.members.at(-1) !== node) place.members.push(node);
+    for (const { host, path, entry } of hostedContexts(node)) {
+      const key = contextKey({ host, path });
+      const place = places.get(key);
+      if (!place) places.set(key, { host, path, balancer: node.balancer, members: [node], entries: [entry] });
+      // A node may name a context twice. Its names come one after the other, so only the last member can be the same node.
+      else if (place.balancer === node.balancer && place.members.at(-1) !== node) {
+        place.members.push(node);
+        place.entries.push(entry);
       }
     }
   }
@@ -153,7 +155,7 @@ export function buildContextTable<N extends MemberNode, A>(
     const place = places.get(key);
     if (!place) {
       if (isForgotten(before)) continue;
-      if (before.emptySinceMs === undefined) empty.push(new ServedContext<N, A>(before, [], before.attached, nowMs));
+      if (before.emptySinceMs === undefined) empty.push(emptied(before, before.attached, nowMs));
       else if (nowMs - before.emptySinceMs < EMPTY_CONTEXT_MS) empty.push(before);
     } else if (isSame(before, place, changed)) {
       contexts.push(before);
@@ -166,11 +168,19 @@ export function buildContextTable<N extends MemberNode, A>(
     const key = contextKey(context);
     if (places.has(key) || known.has(key) || isForgotten(context) || nowMs - sinceMs >= EMPTY_CONTEXT_MS) continue;
     known.add(key);
-    empty.push(new ServedContext<N, A>(context, [], attach(balancer, path), sinceMs));
+    empty.push(emptied(context, attach(balancer, path), sinceMs));
   }
   for (const place of places.values())
-    contexts.push(new ServedContext(place, place.members, attach(place.balancer, place.path), undefined));
+    contexts.push(new ServedContext(place, attach(place.balancer, place.path), undefined));
   return new ContextTable([...contexts, ...bounded(empty)]);
+}
+
+function emptied<N extends MemberNode, A>(
+  { host, path, balancer }: HostedContext & { readonly balancer: BalancerName },
+  attached: A,
+  sinceMs: number,
+): ServedContext<N, A> {
+  return new ServedContext<N, A>({ host, path, balancer, members: [], entries: [] }, attached, sinceMs);
 }
 
 /** Drops the oldest contexts of the balancer with the most, so that one balancer cannot displace the contexts of others. */
@@ -194,6 +204,8 @@ interface Place<N> {
   readonly path: ContextPath;
   readonly balancer: BalancerName;
   readonly members: N[];
+  /** The context of each member. */
+  readonly entries: FeedContext[];
 }
 
 function isSame<N extends MemberNode, A>(

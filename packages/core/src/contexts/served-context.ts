@@ -31,23 +31,29 @@ export class ServedContext<N extends MemberNode, A> {
   readonly #places = new Map<NodeId, TierPlace>();
 
   constructor(
-    at: { readonly host: HostPattern; readonly path: ContextPath; readonly balancer: BalancerName },
-    members: readonly N[],
+    {
+      host,
+      path,
+      balancer,
+      members,
+      entries,
+    }: Pick<ServedContext<N, A>, 'host' | 'path' | 'balancer' | 'members'> & {
+      /** This context as each of the members serves it. */
+      readonly entries: readonly FeedContext[];
+    },
     attached: A,
     emptySinceMs: number | undefined,
   ) {
-    this.host = at.host;
-    this.path = at.path;
-    this.balancer = at.balancer;
+    this.host = host;
+    this.path = path;
+    this.balancer = balancer;
     this.members = members;
     this.attached = attached;
     this.emptySinceMs = emptySinceMs;
-    for (const node of members) {
-      const context = node.contexts.find(({ path }) => path === at.path);
-      if (!context) continue;
+    for (const [i, node] of members.entries()) {
+      const context = entries[i]!;
       this.#statuses.set(node.id, context);
-      if (!isEligible(node, context, ASK_NEW)) continue;
-      this.#add(node, node.tier!);
+      if (isEligible(node, context, ASK_NEW)) this.#add(node, node.tier!);
     }
   }
 

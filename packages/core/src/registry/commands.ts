@@ -22,6 +22,7 @@ import type {
   NodeRegistration,
   Status,
 } from '@rollcall/protocol';
+import type { HostedContext } from '../contexts/hosted-context.ts';
 import type { LostConflict } from '../replication/lost-conflicts.ts';
 import type { SharedRecord } from '../replication/shared-record.ts';
 import type { DrainUse } from '../replication/shared-store.ts';
@@ -130,6 +131,8 @@ export interface NodeStatusCommand {
   readonly status: Status;
   readonly reason?: string;
   readonly contexts?: readonly ContextPath[];
+  /** Instead of `contexts`: only these paths on these hosts. The most restrictive request for a context counts. */
+  readonly places?: readonly HostedContext[];
   readonly deadlineMs?: number;
 }
 

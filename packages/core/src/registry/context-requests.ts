@@ -6,7 +6,7 @@ import type { NodeRecord } from './node/node-record.ts';
 import { effectiveStatus } from './node/node-record.ts';
 import { type RegistryState, rejected } from './registry-state.ts';
 
-/** Contexts of one node with a requested status; more than a node can serve at once, because they stay while it is absent. */
+/** Contexts of one node with a requested status, served at present or not: they stay while it is absent. */
 const MAX_CONTEXTS = 64;
 
 export function operatorContextStatus(

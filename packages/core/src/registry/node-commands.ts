@@ -1,5 +1,6 @@
 /** Messages of a node, events of its connection, and results of its probes. Only the present connection of a node counts. */
 import type { ContextPath, Status } from '@rollcall/protocol';
+import { contextKey, hostedContexts } from '../contexts/hosted-context.ts';
 import type {
   AddressRefusedCommand,
   ConnectionId,
@@ -77,19 +78,24 @@ function takeNumbers(node: NodeRecord, command: HeartbeatCommand, nowMs: number)
 export function nodeStatus(state: RegistryState, command: NodeStatusCommand): Rejection | undefined {
   const node = speaker(state, command);
   if ('type' in node) return node;
-  const { status, reason, contexts, deadlineMs } = command;
+  const { status, reason, contexts, places, deadlineMs } = command;
   const known = new Set(node.registration.contexts.map(({ path }) => path));
-  const unknownPath = contexts?.find((path) => !known.has(path));
-  if (unknownPath !== undefined)
-    return rejected('bad-field', `contexts names ${unknownPath}, which node ${node.id} does not serve`);
+  const served = new Set(places && Array.from(hostedContexts(node.registration), contextKey));
+  const unknown =
+    contexts?.find((path) => !known.has(path)) ??
+    places?.filter((place) => !served.has(contextKey(place))).map(({ host, path }) => `${path} on ${host}`)[0];
+  if (unknown !== undefined)
+    return rejected('bad-field', `contexts names ${unknown}, which node ${node.id} does not serve`);
   if (deadlineMs !== undefined && !(deadlineMs >= 0 && Number.isFinite(deadlineMs)))
     return rejected('bad-field', `deadlineMs is ${deadlineMs}, not a duration`);
   const isPart = contexts !== undefined && new Set(contexts).size < known.size;
   const deadlineAtMs = deadlineMs === undefined ? undefined : state.nowMs + deadlineMs;
   const requestedStatus = { status, reason, by: undefined, atMs: state.nowMs, deadlineAtMs, untilMs: undefined };
   const before = effectiveStatus(node);
-  if (isPart) {
-    node.contextStatus = withContexts(node.contextStatus, contexts, status);
+  if (places !== undefined) {
+    node.contextStatus = withStatus(node.contextStatus, places.map(contextKey), status);
+  } else if (isPart) {
+    node.contextStatus = withStatus(withoutHosts(node.contextStatus, contexts), contexts, status);
   } else {
     node.nodeStatus = status === 'enabled' ? noRequestedStatus(state.nowMs) : requestedStatus;
     node.contextStatus = new Map();
@@ -116,16 +122,24 @@ export function nodeStatus(state: RegistryState, command: NodeStatusCommand): Re
   return undefined;
 }
 
-function withContexts(
-  current: ReadonlyMap<ContextPath, Status>,
-  contexts: readonly ContextPath[],
+function withStatus(
+  current: ReadonlyMap<string, Status>,
+  keys: readonly string[],
   status: Status,
-): ReadonlyMap<ContextPath, Status> {
+): ReadonlyMap<string, Status> {
   const next = new Map(current);
-  for (const path of contexts)
-    if (status === 'enabled') next.delete(path);
-    else next.set(path, status);
+  for (const key of keys)
+    if (status === 'enabled') next.delete(key);
+    else next.set(key, status);
   return next;
+}
+
+/** A request for a path replaces those for the path on single hosts. */
+function withoutHosts(
+  current: ReadonlyMap<string, Status>,
+  paths: readonly ContextPath[],
+): ReadonlyMap<string, Status> {
+  return new Map([...current].filter(([key]) => !paths.some((path) => key.endsWith(` ${path}`))));
 }
 
 export function leave(state: RegistryState, command: LeaveCommand): Rejection | undefined {

@@ -38,7 +38,7 @@ export interface RegistryOptions {
   readonly maxBalancersPerOwner: number;
   /** Distinct hosts of all nodes of one balancer. Default 256. */
   readonly maxHosts: number;
-  /** Distinct contexts of all nodes of one balancer; a path on two hosts is two. Default 256. */
+  /** Distinct contexts of all nodes of one balancer; a path on two hosts is two. Default 1,024. */
   readonly maxContexts: number;
   /** A balancer without nodes and without settings of its own is forgotten after this time. Default 3,600,000 (1 h). */
   readonly emptyBalancerMs: number;
@@ -74,7 +74,7 @@ export function withDefaults(options: Partial<RegistryOptions>): RegistryOptions
     maxBalancers: 1_000,
     maxBalancersPerOwner: 50,
     maxHosts: 256,
-    maxContexts: 256,
+    maxContexts: 1_024,
     emptyBalancerMs: 3_600_000,
     maxWorkers: 1_000,
     isShared: false,

@@ -1,5 +1,6 @@
 /** A node registers, returns or repeats its registration: all checks first, then all changes, so that a refusal changes nothing. */
 import type { Fault } from '@rollcall/protocol';
+import { contextKey, hostedContexts } from '../contexts/hosted-context.ts';
 import { recordKey } from '../store/record-key.ts';
 import { hintWarning, isSameHint } from './balancer-settings.ts';
 import type { RegisterCommand } from './commands.ts';
@@ -107,8 +108,9 @@ function accept(
   node.awaitsProbe = !isProved;
   node.settingsFault = warning;
   node.addressFault = undefined;
-  const known = new Set(registration.contexts.map(({ path }) => path));
-  node.contextStatus = new Map([...node.contextStatus].filter(([path]) => known.has(path)));
+  const known = new Set<string>();
+  for (const context of hostedContexts(registration)) known.add(context.path).add(contextKey(context));
+  node.contextStatus = new Map([...node.contextStatus].filter(([key]) => known.has(key)));
 
   state.emit({
     type: 'registered',

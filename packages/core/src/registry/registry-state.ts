@@ -3,7 +3,7 @@
  * deadlines and events together, so that they are always consistent.
  */
 import type { BalancerName, ErrorCode, Fault, GoneCause, NodeId, Route, Status } from '@rollcall/protocol';
-import type { HostedContext } from '../contexts/hosted-context.ts';
+import { type HostedContext, hostedContexts } from '../contexts/hosted-context.ts';
 import type { EndedInstance } from '../replication/node-merge.ts';
 import { recordKey } from '../store/record-key.ts';
 import type { StoredRecord } from '../store/store.ts';
@@ -247,13 +247,13 @@ export class RegistryState {
 
   takeContexts(node: NodeView): void {
     this.holdContexts(node);
-    for (const place of contextsOf(node)) this.touchSharedContext(place);
+    for (const place of hostedContexts(node.registration)) this.touchSharedContext(place);
   }
 
   /** The same for a node from the store: other coordinators may have lost it since. */
   holdContexts(node: NodeView): void {
     this.contexts.take(node.registration, node.owner);
-    for (const place of contextsOf(node)) this.remembered.served(place);
+    for (const place of hostedContexts(node.registration)) this.remembered.served(place);
   }
 
   /** `hasServed`: the node has been up, so that contexts without another node are remembered. */
@@ -590,10 +590,6 @@ export class RegistryState {
     const renewedAtMs = Math.max(node.signAtMs, node.heldUntilMs ?? Number.NEGATIVE_INFINITY);
     return { renewedAtMs, durationMs: node.leaseMs };
   }
-}
-
-function* contextsOf({ registration: { hosts, contexts } }: NodeView): Generator<HostedContext> {
-  for (const host of hosts) for (const { path } of contexts) yield { host, path };
 }
 
 export function rejected(code: ErrorCode, message: string): Rejection {

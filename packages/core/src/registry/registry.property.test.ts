@@ -14,6 +14,7 @@ import {
   parseRoute,
 } from '@rollcall/protocol';
 import fc from 'fast-check';
+import { contextKey, hostedContexts } from '../contexts/hosted-context.ts';
 import type { StoredRecord } from '../store/store.ts';
 import type { Command } from './commands.ts';
 import type { Event } from './events.ts';
@@ -59,7 +60,13 @@ const registerCommand = fc
     url: fc
       .constantFrom('http://10.0.0.5:1', 'https://10.0.0.5:1', 'http://10.0.0.5:2', 'http://[::ffff:10.0.0.5]:2')
       .map((text) => parseNodeUrl(text)!),
-    paths: fc.uniqueArray(path, { minLength: 1, maxLength: 2 }),
+    contexts: fc.array(
+      fc.record({ path, hosts: fc.array(host, { minLength: 1, maxLength: 2 }) }, { requiredKeys: ['path'] }),
+      {
+        minLength: 1,
+        maxLength: 3,
+      },
+    ),
     hosts: fc.array(host, { minLength: 1, maxLength: 2 }),
     weight: fc.oneof({ weight: 9, arbitrary: fc.constant(1) }, { weight: 1, arbitrary: count }),
     // Near the coordinator's clock as well: clocks of machines step, and are wrong.
@@ -88,7 +95,7 @@ const registerCommand = fc
         balancer: given.balancer,
         route: given.route ?? parseRoute(given.id)!,
         url: given.url,
-        contexts: given.paths.map((one) => ({ path: one })),
+        contexts: given.contexts,
         hosts: given.hosts,
         weight: given.weight,
         ...(given.incarnation !== undefined && { incarnation: given.incarnation }),
@@ -156,7 +163,12 @@ const otherCommand: fc.Arbitrary<Command> = fc.oneof(
       id,
       connection,
       status,
-      maybe({ contexts: fc.array(path, { maxLength: 2 }), deadlineMs: durationMs, reason }),
+      maybe({
+        contexts: fc.array(path, { maxLength: 2 }),
+        places: fc.array(fc.record({ host, path }), { maxLength: 2 }),
+        deadlineMs: durationMs,
+        reason,
+      }),
     )
     .map(
       ([one, by, requestedStatus, limits]): Command => ({
@@ -451,13 +463,12 @@ class Run {
       }
       // A static member that has never answered holds none.
       if (isHolding && !(node.kind === 'static' && node.liveness === 'joining'))
-        for (const one of registration.hosts)
-          for (const context of registration.contexts) {
-            const key = `${one} ${context.path}`;
-            const holder = contexts.get(key) ?? registration.balancer;
-            assert.equal(holder, registration.balancer, `${key} has two balancers`);
-            contexts.set(key, holder);
-          }
+        for (const context of hostedContexts(registration)) {
+          const key = contextKey(context);
+          const holder = contexts.get(key) ?? registration.balancer;
+          assert.equal(holder, registration.balancer, `${key} has two balancers`);
+          contexts.set(key, holder);
+        }
       if (node.liveness === 'up' && !node.awaitsProbe && node.kind !== 'static') {
         const key = addressKey(registration.url);
         assert.equal(addresses.get(key) ?? registration.instance, registration.instance, `two processes have ${key}`);

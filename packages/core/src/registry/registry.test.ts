@@ -4,6 +4,7 @@ import type { StickySample } from '@rollcall/feed';
 import type { LimitsPatch, NodeRegistration } from '@rollcall/protocol';
 import {
   FIRST_ROUTE_COOKIE,
+  MAX_PLACES_LENGTH,
   parseBalancerName,
   parseContextPath,
   parseGroupName,
@@ -11,6 +12,7 @@ import {
   parseNodeId,
   parseNodeUrl,
   parseRoute,
+  placesLength,
 } from '@rollcall/protocol';
 import { NodeSessions } from '../sticky/node-sessions.ts';
 import type { StoredRecord } from '../store/store.ts';
@@ -49,11 +51,17 @@ function registered(registration = node(), registry: Registry = new Registry({ s
   return registry;
 }
 
+/** As many contexts as a node may have, with hosts of their own, as long as all may be together with `EVERYTHING.hosts`. */
+const LONGEST_CONTEXTS = Array.from({ length: 128 }, (_, i) => ({
+  path: parseContextPath(`/${i}`)!,
+  hosts: [parseHostPattern(`${i}`.padEnd(i < 12 ? 13 : 12, 'h'))!],
+}));
+
 /** Every optional field there is, each as long as it may be. */
 const EVERYTHING = node(parseNodeId('n'.repeat(64))!, {
   balancer: parseBalancerName('b'.repeat(64))!,
   url: parseNodeUrl(`http://${'h'.repeat(253)}:65535`)!,
-  contexts: Array.from({ length: 16 }, (_, i) => ({ path: parseContextPath(`/${String(i).padEnd(255, 'p')}`)! })),
+  contexts: LONGEST_CONTEXTS,
   hosts: Array.from({ length: 16 }, (_, i) => parseHostPattern(Array(4).fill(`h${i}`.padEnd(62, 'x')).join('.'))!),
   group: parseGroupName('g'.repeat(64))!,
   version: '1'.repeat(64),
@@ -66,8 +74,10 @@ const EVERYTHING = node(parseNodeId('n'.repeat(64))!, {
     failover: 'group',
     remove: true,
   },
+  copies: { wrapper: 'f'.repeat(32), kept: 1_000, most: 1_000 },
   cores: 4,
   loadHeader: true,
+  readyPath: `/${'"'.repeat(255)}`,
   meta: Object.fromEntries(Array.from({ length: 16 }, (_, i) => [`key${i}`, 'm'.repeat(256)])),
 });
 
@@ -123,6 +133,7 @@ void test('a node with everything is in the feed and in its answer as it registe
 });
 
 void test('the largest record there can be fits the store, and comes back as it was but for the free text', () => {
+  assert.equal(placesLength(EVERYTHING), MAX_PLACES_LENGTH);
   const registry = registered(EVERYTHING);
   registry.apply(
     {

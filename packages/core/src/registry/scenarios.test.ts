@@ -6,11 +6,11 @@
  * one given by `conn=`. Durations are `250ms`, `3s`, `5m`, `24h`.
  *
  * - First block only: `options KEY=VALUE…`.
- * - Registration: `register ID [balancer= url= route= contexts=/a,/b hosts=h,i weight= group= inc= ahead= inst= conn= owner= kind=
- *   lease= sticky=MODE replace=yes shadow=yes standing=tokenless|operator]`. `ahead=1h`: the start is an hour ahead of the clock of
+ * - Registration: `register ID [balancer= url= route= contexts=/a,/b@h+i hosts=h,i weight= group= inc= ahead= inst= conn= owner= kind=
+ *   lease= sticky=MODE replace=yes shadow=yes standing=tokenless|operator]`. `/b@h+i`: hosts of its own. `ahead=1h`: the start is an hour ahead of the clock of
  *   the coordinator. `inc=none`: no start time.
  * - Nodes: `reachable ID [no=WHY probe=KIND other=yes]`, `beat ID [seq= load= sessions= ready=no why=]`, `leave ID`, `disconnect ID`.
- *   `status ID STATUS [contexts= deadline= reason=]`.
+ *   `status ID STATUS [contexts= deadline= reason=]`; `contexts=/a@h`: on this host only.
  * - Operators: `remove ID`, `patch ID [weight= standby= redirect=]`, where `-` removes a value.
  *   `operator STATUS node:ID|balancer:B|group:G [deadline= for= reason=]`. `operator STATUS node:ID contexts=/a,/b`.
  *   `settings B SOURCE [mode= algorithm= retries= failover= cookies=a,b]`. `forget [path=] [host=]`.
@@ -24,8 +24,8 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
-import type { FeedChange, NodeCounters, ProbeKind } from '@rollcall/feed';
-import type { BalancerPatch, NodeId, PortReport, StickyMode } from '@rollcall/protocol';
+import { contextsOf, type FeedChange, type NodeCounters, type ProbeKind } from '@rollcall/feed';
+import type { BalancerPatch, ContextEntry, NodeId, PortReport, StickyMode } from '@rollcall/protocol';
 import {
   parseBalancerName,
   parseContextPath,
@@ -176,12 +176,10 @@ class Scenario {
           ...(named.has('why') && { readyReason: named.get('why')! }),
         };
       case 'status': {
-        const contexts = named
-          .get('contexts')
-          ?.split(',')
-          .map((path) => parseContextPath(path)!);
-        const status = statusOf(plain[1]);
-        return { type: 'node-status', id, connection, status, ...limits, ...(contexts && { contexts }) };
+        const entries = named.get('contexts')?.split(',').map(contextOf);
+        const places = entries?.flatMap(({ path, hosts = [] }) => hosts.map((host) => ({ host, path })));
+        const some = places?.length ? { places } : entries && { contexts: entries.map(({ path }) => path) };
+        return { type: 'node-status', id, connection, status: statusOf(plain[1]), ...limits, ...some };
       }
       case 'leave':
       case 'disconnect':
@@ -254,7 +252,7 @@ class Scenario {
         balancer: parseBalancerName(named.get('balancer') ?? 'shop')!,
         url: parseNodeUrl(named.get('url') ?? 'http://10.0.0.5:3000')!,
         route: parseRoute(named.get('route') ?? id)!,
-        contexts: (named.get('contexts') ?? '/').split(',').map((path) => ({ path: parseContextPath(path)! })),
+        contexts: (named.get('contexts') ?? '/').split(',').map(contextOf),
         hosts: (named.get('hosts') ?? '*').split(',').map((host) => parseHostPattern(host)!),
         weight: Number(named.get('weight') ?? 1),
         ...(group && { group }),
@@ -426,6 +424,14 @@ function describe(event: Event | Rejection): string {
   return [type, id, fields(others)].filter((part) => part !== undefined && part !== '').join(' ');
 }
 
+function contextOf(text: string): ContextEntry {
+  const [path, hosts] = text.split('@');
+  return {
+    path: parseContextPath(path!)!,
+    ...(hosts !== undefined && { hosts: hosts.split('+').map((host) => parseHostPattern(host)!) }),
+  };
+}
+
 function describeChange(change: FeedChange): string {
   if (change.type === 'balancer') return `balancer ${change.balancer.name}`;
   if (change.type === 'joining') return `joining ${change.contexts.map(({ path }) => path).join(',') || 'nothing'}`;
@@ -434,8 +440,10 @@ function describeChange(change: FeedChange): string {
     const { type, ...rest } = change;
     return `${type} ${fields(rest)}`;
   }
-  const { id, balancer, route, liveness, contexts, weight, standby, redirectTo, incarnation, silentMs } = change.node;
-  const paths = contexts.map(({ path, status }) => `${path}:${status}`).join(',');
+  const { id, balancer, route, liveness, weight, standby, redirectTo, incarnation, silentMs } = change.node;
+  const paths = contextsOf(change.node)
+    .map(({ path, status, hosts }) => `${path}${hosts ? `@${hosts.join('+')}` : ''}:${status}`)
+    .join(',');
   const about = {
     silentMs,
     isDisconnected: change.node.hasAgent && !change.node.isConnected,

@@ -1,7 +1,6 @@
 /** One node of the book. Nodes and hosts are immutable; a command replaces them, so that a refused command changes nothing. */
 import type { ConnectionId } from '@rollcall/core';
-import type { ContextPath, NodeId, Status } from '@rollcall/protocol';
-import { parseContextPath } from '@rollcall/protocol';
+import type { NodeId, Status } from '@rollcall/protocol';
 import type { NodeConfig } from '../messages/node-config.ts';
 import type { ProcessName } from './process-name.ts';
 
@@ -22,15 +21,16 @@ export interface BookHost {
 export interface Registered {
   /** Its text, to detect changes. */
   readonly text: string;
-  readonly paths: ReadonlySet<ContextPath>;
+  /** The contexts that get requests, by `contextKey`. */
+  readonly keys: ReadonlySet<string>;
   readonly requested: RequestedStatuses;
 }
 
 /** What the node has requested of the registry. The more restrictive one of both counts for a context. */
 export interface RequestedStatuses {
   readonly whole: Status;
-  /** Of single contexts; never `enabled`. */
-  readonly single: ReadonlyMap<ContextPath, Status>;
+  /** Of single contexts, by `contextKey`; never `enabled`. */
+  readonly single: ReadonlyMap<string, Status>;
 }
 
 export interface BookNode {
@@ -56,33 +56,8 @@ export interface BookNode {
   readonly isStranded: boolean;
 }
 
-/** Most contexts that the registry and the feed carry for one node. */
-export const MAX_ROUTED = 16;
-
-const STATUS: Readonly<Record<ContextState, Status>> = { ENABLED: 'enabled', DISABLED: 'draining', STOPPED: 'stopped' };
-const OPENNESS: Readonly<Record<Status, number>> = { enabled: 2, draining: 1, stopped: 0 };
-
-/**
- * Status per path: the one that admits most over all aliases, because requests are not matched with aliases (UseAlias Off). Paths that
- * cannot be routed, and those above `MAX_ROUTED`, are missing.
- */
-export function routedStatuses(hosts: readonly BookHost[]): Map<ContextPath, Status> {
-  const statuses = new Map<ContextPath, Status>();
-  for (const { contexts } of hosts)
-    for (const [text, state] of contexts) {
-      const path = routedPath(text);
-      if (path === undefined) continue;
-      const status = STATUS[state];
-      const known = statuses.get(path);
-      if (known === undefined ? statuses.size < MAX_ROUTED : OPENNESS[status] > OPENNESS[known])
-        statuses.set(path, status);
-    }
-  return statuses;
-}
-
-/** The path of a context at the registry; `undefined` when requests for it cannot be matched. */
-export function routedPath(context: string): ContextPath | undefined {
-  return parseContextPath(context.length > 1 && context.endsWith('/') ? context.slice(0, -1) : context);
+export function hasAlias({ aliases }: BookHost, alias: string): boolean {
+  return aliases.some((one) => one.toLowerCase() === alias.toLowerCase());
 }
 
 /**
@@ -95,11 +70,9 @@ export function withApps(
   contexts: readonly string[],
   state: ContextState | undefined,
 ): readonly BookHost[] {
-  const names = aliases.map((alias) => alias.toLowerCase());
-  const has = (host: BookHost, name: string): boolean => host.aliases.some((alias) => alias.toLowerCase() === name);
-  const targets = hosts.filter((host) => names.some((name) => has(host, name)));
+  const targets = hosts.filter((host) => aliases.some((alias) => hasAlias(host, alias)));
   if (state === undefined) return changed(hosts, targets, contexts, undefined);
-  const fresh = aliases.filter((_, i) => !hosts.some((host) => has(host, names[i]!)));
+  const fresh = aliases.filter((alias) => !hosts.some((host) => hasAlias(host, alias)));
   const [first] = targets;
   if (first === undefined) {
     const index = 1 + Math.max(0, ...hosts.map((host) => host.index));

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Registry, type StoredRecord } from '@rollcall/core';
-import { parseBalancerName, parseNodeId } from '@rollcall/protocol';
+import { MAX_PLACES_LENGTH, parseBalancerName, parseNodeId, placesLength } from '@rollcall/protocol';
 import fc from 'fast-check';
 import { METHODS, readMessage } from '../messages/message.ts';
 import { TestProxy, UNKNOWN } from './proxy.fixture.ts';
@@ -230,7 +230,16 @@ void test('STOP-APP answers the requests in flight of these contexts', () => {
   assert.ok(message?.type === 'STOP-APP');
   const reply = proxy.reply(message);
   assert.ok(reply.type === 'count');
-  assert.deepEqual([reply.id, reply.contexts], ['n1', ['/a', '/b']]);
+  assert.deepEqual(
+    [reply.id, reply.contexts],
+    [
+      'n1',
+      [
+        { host: '*', path: '/a' },
+        { host: '*', path: '/b' },
+      ],
+    ],
+  );
   assert.deepEqual(reply.answer(3), {
     type: 'body',
     isXml: false,
@@ -418,10 +427,108 @@ void test('contexts that cannot be routed are accepted, and named in a note', ()
   const proxy = proxyWith('/a', '/tail/');
   assert.equal(proxy.state('n1'), 'up /a:enabled /tail:enabled');
   proxy.say(app('ENABLE', 'n1', '/x y'));
-  assert.match(proxy.notes[0]!, /n1 that get no requests: \/x y$/);
-  for (let i = 0; i < 20; i++) proxy.say(app('ENABLE', 'n1', `/c${i}`));
-  assert.match(proxy.notes.at(-1)!, /\/c19$/);
-  assert.equal(proxy.state('n1').split(' ').length, 17);
+  assert.match(proxy.notes[0]!, /^node n1 gets no requests for contexts \/x y$/);
+  for (let i = 0; i < 130; i++) proxy.say(app('ENABLE', 'n1', `/c${i}`));
+  assert.match(proxy.notes.at(-1)!, /^node n1 gets no requests for contexts \/x y, \/c126, \/c127, \/c128, \/c129$/);
+  assert.equal(proxy.places('n1').length, 128);
+});
+
+/** A proxy whose node n1 has these virtual hosts: aliases → contexts. */
+function aliasProxy(hosts: Readonly<Record<string, readonly string[]>>): TestProxy {
+  const proxy = new TestProxy({ hasAliases: true });
+  proxy.say(config('n1', 7001));
+  for (const [aliases, paths] of Object.entries(hosts))
+    for (const path of paths) assert.equal(proxy.say(app('ENABLE', 'n1', path, encodeURIComponent(aliases))), '200');
+  return proxy;
+}
+
+void test('with aliases a context is served on those of its virtual host, in its state on each', () => {
+  const proxy = aliasProxy({ 'Shop.example,www.shop.example:8080': ['/', '/app'], 'intern.example': ['/app'] });
+  assert.deepEqual(proxy.places('n1'), [
+    'intern.example/app:enabled',
+    'shop.example/:enabled',
+    'shop.example/app:enabled',
+    'www.shop.example/:enabled',
+    'www.shop.example/app:enabled',
+  ]);
+  proxy.say(app('DISABLE', 'n1', '/app', 'intern.example'));
+  proxy.say(app('STOP', 'n1', '/', 'shop.example,www.shop.example:8080'));
+  assert.deepEqual(proxy.places('n1'), [
+    'intern.example/app:draining',
+    'shop.example/:stopped',
+    'shop.example/app:enabled',
+    'www.shop.example/:stopped',
+    'www.shop.example/app:enabled',
+  ]);
+  // All in one state, and then different ones again.
+  proxy.say('STOP-APP /* JVMRoute=n1');
+  assert.ok(proxy.places('n1').every((place) => place.endsWith(':stopped')));
+  proxy.say(app('ENABLE', 'n1', '/app', 'intern.example'));
+  assert.deepEqual(
+    proxy.places('n1').map((place) => place.endsWith(':enabled')),
+    [true, false, false, false, false],
+  );
+  proxy.say(app('REMOVE', 'n1', '/app', 'intern.example'));
+  assert.deepEqual(proxy.places('n1').length, 4);
+});
+
+void test('with aliases a virtual host with local names only is served on every host', () => {
+  for (const aliases of ['localhost', 'default-host,localhost', 'localhost,127.0.0.1'])
+    assert.deepEqual(aliasProxy({ [aliases]: ['/app'] }).places('n1'), ['*/app:enabled'], aliases);
+  const named = aliasProxy({ 'default-host,localhost,shop.example': ['/app'], localhost: ['/other'] });
+  assert.deepEqual(named.places('n1'), [
+    'default-host/app:enabled',
+    'default-host/other:enabled',
+    'localhost/app:enabled',
+    'localhost/other:enabled',
+    'shop.example/app:enabled',
+    'shop.example/other:enabled',
+  ]);
+});
+
+void test('aliases that are no host names are named in a note, and do not route', () => {
+  const proxy = aliasProxy({ 'my shop,*,shop.example,*.example.net': ['/app'] });
+  assert.deepEqual(proxy.places('n1'), ['*.example.net/app:enabled', 'shop.example/app:enabled']);
+  assert.equal(proxy.notes.at(-1), 'node n1 gets no requests for aliases that are no host names my shop, *');
+  assert.equal(aliasProxy({ 'my shop': ['/app'] }).state('n1'), 'none');
+});
+
+void test('with aliases two nodes may have the same path on hosts of their own, in balancers of their own as well', () => {
+  const proxy = aliasProxy({ 'a.example': ['/'] });
+  assert.equal(proxy.say(config('n2', 7002, '&Balancer=other')), '200');
+  assert.equal(proxy.say(app('ENABLE', 'n2', '/', 'b.example')), '200');
+  assert.deepEqual(proxy.places('n2'), ['b.example/:enabled']);
+  assert.match(proxy.say(app('ENABLE', 'n2', '/', 'a.example')), /^MEM/);
+});
+
+void test('40 contexts with 20 aliases each fit a registration, and what does not is named', () => {
+  const aliases = Array.from({ length: 20 }, (_, i) => `www${i}.applications.example`);
+  const paths = Array.from({ length: 40 }, (_, i) => `/application-${i}`);
+  const proxy = aliasProxy({ [aliases.join()]: paths });
+  assert.deepEqual([proxy.places('n1').length, proxy.notes], [800, []]);
+  const other = aliases.map((alias) => alias.replace('www', 'x')).join();
+  for (const path of paths) proxy.say(app('ENABLE', 'n1', path, encodeURIComponent(other)));
+  assert.match(proxy.notes.at(-1)!, /^node n1 gets no requests for contexts \/.* and \d+ more$/);
+  const { registration } = proxy.registry.node(proxy.resource('n1')!.id)!;
+  assert.ok(placesLength(registration) <= MAX_PLACES_LENGTH);
+});
+
+void test('the requests of a context are counted on its own aliases', () => {
+  const proxy = aliasProxy({ 'a.example,localhost': ['/app'], 'b.example': ['/app'] });
+  const message = readMessage({
+    type: 'request',
+    method: 'STOP-APP',
+    target: '/',
+    body: 'JVMRoute=n1&Alias=a.example&Context=%2Fapp',
+    accept: '',
+    isKeptAlive: true,
+  });
+  assert.ok(message !== undefined && message.type === 'STOP-APP');
+  const reply = proxy.reply(message);
+  assert.deepEqual(reply.type === 'count' && reply.contexts, [
+    { host: 'a.example', path: '/app' },
+    { host: 'localhost', path: '/app' },
+  ]);
 });
 
 void test('names without a form of ours are SYNTAX: they will never be accepted', () => {

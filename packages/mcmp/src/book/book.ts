@@ -12,17 +12,18 @@
  * After a restart the registry has the nodes from its store, and the book is empty. A node then names its contexts one by one. Until its
  * STATUS the earlier registration stays in force: with the first context alone, the sessions of all others would be moved.
  */
-import type { HeartbeatCommand, NodeView } from '@rollcall/core';
-import type { ContextPath, NodeId, NodeUrl } from '@rollcall/protocol';
+import type { HeartbeatCommand, HostedContext, NodeView } from '@rollcall/core';
+import type { NodeId, NodeUrl } from '@rollcall/protocol';
 import { type Answer, type BodyAnswer, DONE, type FaultAnswer, faults, text } from '../answers/answer.ts';
 import { dump, info, type ListedNode, version } from '../answers/listings.ts';
 import type { AppMessage, ConfigMessage, Message, PingMessage, StatusMessage } from '../messages/message.ts';
 import type { NodeConfig } from '../messages/node-config.ts';
 import type { BookHost, BookNode, ContextState } from './book-node.ts';
-import { routedPath, withAllApps, withApps } from './book-node.ts';
+import { withAllApps, withApps } from './book-node.ts';
 import { processName } from './process-name.ts';
 import { type Names, namesOf, stepsTo } from './registration.ts';
 import type { BalancerPolicy, Peer, RegistryPort } from './registry-port.ts';
+import { placesOfCommand, unroutedNote } from './routed-places.ts';
 
 /** Bounds of the book. */
 export interface BookOptions {
@@ -32,8 +33,10 @@ export interface BookOptions {
   readonly maxNodes?: number;
   /** Aliases of one node. Default 64. */
   readonly maxAliases?: number;
-  /** Contexts of one node, over all its aliases. Default 256; at most 16 of them are routed. */
+  /** Contexts of one node, over all its aliases. Default 256; as many are routed as a registration may have. */
   readonly maxContexts?: number;
+  /** Requests are matched with the aliases, as with `UseAlias On`. Default false: with paths only. */
+  readonly hasAliases?: boolean;
 }
 
 interface AnswerReply {
@@ -50,7 +53,7 @@ export type Reply =
       /** How many requests for `contexts` are in flight at the node? */
       readonly type: 'count';
       readonly id: NodeId;
-      readonly contexts: readonly ContextPath[];
+      readonly contexts: readonly HostedContext[];
       answer(requests: number): Answer;
     };
 
@@ -62,18 +65,23 @@ export class Book {
   readonly #maxNodes: number;
   readonly #maxAliases: number;
   readonly #maxContexts: number;
+  readonly #hasAliases: boolean;
   /** By route as sent. */
   readonly #nodes = new Map<string, BookNode>();
   /** Routes that have removed themselves with contexts, and the connection: the beginning of a resync. */
   readonly #removed = new Map<string, number>();
   #lastIndex = 0;
 
-  constructor(registry: RegistryPort, { id, maxNodes = 1_000, maxAliases = 64, maxContexts = 256 }: BookOptions) {
+  constructor(
+    registry: RegistryPort,
+    { id, maxNodes = 1_000, maxAliases = 64, maxContexts = 256, hasAliases = false }: BookOptions,
+  ) {
     this.#registry = registry;
     this.#id = id;
     this.#maxNodes = maxNodes;
     this.#maxAliases = maxAliases;
     this.#maxContexts = maxContexts;
+    this.#hasAliases = hasAliases;
   }
 
   /** Number of nodes. */
@@ -180,7 +188,7 @@ export class Book {
     return {
       type: 'count',
       id: node.id,
-      contexts: contexts.map(routedPath).filter((path) => path !== undefined),
+      contexts: placesOfCommand(hosts, message, this.#hasAliases),
       answer: (requests) =>
         text(`Type=STOP-APP-RSP&JvmRoute=${route}&Alias=${aliases[0]}&Context=${contexts[0]}&Requests=${requests}\n`),
     };
@@ -258,7 +266,7 @@ export class Book {
       return answered(DONE);
     }
     const next = this.#named({ ...node, hosts });
-    const steps = stepsTo(next, peer, this.#registry.nowUnixMs());
+    const steps = stepsTo(next, peer, { nowUnixMs: this.#registry.nowUnixMs(), hasAliases: this.#hasAliases });
     if ('type' in steps) return answered(steps);
     for (const command of steps.commands) {
       const outcome = this.#registry.apply(command);
@@ -266,9 +274,9 @@ export class Book {
     }
     const hasLeft = steps.registered === undefined && (next.hasLeft || next.registered !== undefined);
     this.#nodes.set(route, { ...next, registered: steps.registered, hasLeft });
-    const unrouted = unroutedContexts(hosts, steps.registered?.paths);
-    if (unrouted.length === 0) return answered(DONE);
-    return { ...answered(DONE), note: `contexts of node ${node.id} that get no requests: ${unrouted.join(', ')}` };
+    const unrouted = unroutedNote(hosts, steps.registered?.keys ?? new Set(), this.#hasAliases);
+    if (unrouted === undefined) return answered(DONE);
+    return { ...answered(DONE), note: `node ${node.id} gets no requests for ${unrouted}` };
   }
 
   /** `node` with the name of its process, which is found anew whenever it has to register. */
@@ -426,12 +434,4 @@ function rejection(code: string, route: string): FaultAnswer {
     default:
       return faults.noNode(route);
   }
-}
-
-function unroutedContexts(hosts: readonly BookHost[], routed: ReadonlySet<ContextPath> | undefined): string[] {
-  const paths = new Set(hosts.flatMap(({ contexts }) => [...contexts.keys()]));
-  return [...paths].filter((text) => {
-    const path = routedPath(text);
-    return path === undefined || routed?.has(path) !== true;
-  });
 }

@@ -1,7 +1,7 @@
 /** A proxy for tests: the book over a real registry, with one worker and a clock that the test advances. */
 import { createHash } from 'node:crypto';
 import type { Command, Event, Rejection } from '@rollcall/core';
-import { Registry } from '@rollcall/core';
+import { hostedContexts, Registry } from '@rollcall/core';
 import { ManualClock } from '@rollcall/core/testing';
 import type { NodeId, NodeResource } from '@rollcall/protocol';
 import { parseNodeId } from '@rollcall/protocol';
@@ -127,6 +127,13 @@ export class TestProxy {
     if (resource === undefined) return 'none';
     const contexts = resource.contexts.map(({ path, status }) => `${path}:${status}`);
     return [resource.liveness, ...contexts].join(' ');
+  }
+
+  /** The contexts of a node in order, as `HOST/PATH:STATUS`. */
+  places(id: string): readonly string[] {
+    const resource = this.resource(id);
+    if (resource === undefined) return [];
+    return [...hostedContexts(resource)].map(({ host, path, entry }) => `${host}${path}:${entry.status}`).sort();
   }
 }
 

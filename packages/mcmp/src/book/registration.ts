@@ -1,27 +1,19 @@
 /** The registration of a node of the book, and the commands that bring the registry to the state of the book. */
 import type { Command, RegisterCommand } from '@rollcall/core';
-import { mostRestrictive } from '@rollcall/core';
-import type { ContextPath, NodeRegistration, Status } from '@rollcall/protocol';
-import {
-  parseBalancerName,
-  parseForeignRoute,
-  parseGroupName,
-  parseHostPattern,
-  parseNodeId,
-  parseNodeUrl,
-} from '@rollcall/protocol';
+import { contextKey, mostRestrictive } from '@rollcall/core';
+import type { NodeRegistration, Status } from '@rollcall/protocol';
+import { parseBalancerName, parseForeignRoute, parseGroupName, parseNodeId, parseNodeUrl } from '@rollcall/protocol';
 import { type FaultAnswer, faults } from '../answers/answer.ts';
 import type { NodeConfig } from '../messages/node-config.ts';
 import { encodeName, isCookieText } from '../names/node-name.ts';
 import type { BookNode, Registered, RequestedStatuses } from './book-node.ts';
-import { routedStatuses } from './book-node.ts';
 import type { Peer } from './registry-port.ts';
+import { type RoutedPlace, type RoutedPlaces, routedPlaces } from './routed-places.ts';
 
 /** STATUS comes every 10 s: two may be late or lost. */
 export const SUSPECT_MS = 25_000;
 export const LEASE_MS = 60_000;
 
-const ANY_HOST = parseHostPattern('*')!;
 /** Would be decoded when a session id is read. */
 const PERCENT = /%[0-9A-Fa-f]{2}/;
 
@@ -45,14 +37,14 @@ export function namesOf({ route, balancer, group, scheme, host, port }: NodeConf
 /** A registration with all that the node proposes for its balancer. */
 type McmpRegistration = NodeRegistration & Pick<NodeConfig, 'hint'>;
 
-function registrationOf(node: BookNode, paths: Iterable<ContextPath>): McmpRegistration | FaultAnswer {
+function registrationOf(node: BookNode, { contexts, hosts }: RoutedPlaces): McmpRegistration | FaultAnswer {
   const names = namesOf(node.config);
   if ('type' in names) return names;
   const { sticky, group, hint } = node.config;
   return {
     ...names,
-    contexts: [...paths].map((path) => ({ path })),
-    hosts: [ANY_HOST],
+    contexts,
+    hosts,
     weight: 1,
     loadHeader: false,
     sticky: {
@@ -74,20 +66,25 @@ export interface Steps {
 }
 
 /** The commands from the present registration of `node` to the contexts that it has now. */
-export function stepsTo(node: BookNode, peer: Peer, nowUnixMs: number): Steps | FaultAnswer {
+export function stepsTo(
+  node: BookNode,
+  peer: Peer,
+  { nowUnixMs, hasAliases }: { readonly nowUnixMs: number; readonly hasAliases: boolean },
+): Steps | FaultAnswer {
   const { id, connection, registered } = node;
-  const statuses = routedStatuses(node.hosts);
-  if (statuses.size === 0)
+  const routed = routedPlaces(node.hosts, hasAliases);
+  const { places } = routed;
+  if (places.size === 0)
     return { commands: registered ? [{ type: 'leave', id, connection }] : [], registered: undefined };
-  const registration = registrationOf(node, statuses.keys());
+  const registration = registrationOf(node, routed);
   if ('type' in registration) return registration;
   const text = JSON.stringify(registration);
   const commands: Command[] = text === registered?.text ? [] : [registerCommand(node, registration, peer, nowUnixMs)];
-  const requested = requestedBefore(node, statuses);
-  const next = request(node, requested, statuses);
+  const requested = requestedBefore(node, places);
+  const next = request(node, requested, places);
   return {
     commands: [...commands, ...next.commands],
-    registered: { text, paths: new Set(statuses.keys()), requested: next.requested },
+    registered: { text, keys: new Set(places.keys()), requested: next.requested },
   };
 }
 
@@ -96,11 +93,11 @@ const NOTHING_REQUESTED: RequestedStatuses = { whole: 'enabled', single: new Map
 /** What the registry has after the registration: it drops requests for contexts that are not served. `undefined`: unknown. */
 function requestedBefore(
   { registered, hasLeft }: BookNode,
-  statuses: ReadonlyMap<ContextPath, Status>,
+  places: ReadonlyMap<string, RoutedPlace>,
 ): RequestedStatuses | undefined {
   if (registered === undefined) return hasLeft ? undefined : NOTHING_REQUESTED;
   const { whole, single } = registered.requested;
-  return { whole, single: new Map([...single].filter(([path]) => statuses.has(path))) };
+  return { whole, single: new Map([...single].filter(([key]) => places.has(key))) };
 }
 
 interface Request {
@@ -110,16 +107,16 @@ interface Request {
 
 /**
  * The commands that request `wanted`. One status for all contexts is that of the node. Different ones are those of contexts, under an
- * enabled node. The registry takes a command for all contexts as one for the node.
+ * enabled node.
  */
 function request(
   { id, connection }: BookNode,
   before: RequestedStatuses | undefined,
-  wanted: ReadonlyMap<ContextPath, Status>,
+  wanted: ReadonlyMap<string, RoutedPlace>,
 ): Request {
-  if (before !== undefined && [...wanted].every(([path, status]) => statusIn(before, path) === status))
+  if (before !== undefined && [...wanted].every(([key, { status }]) => statusIn(before, key) === status))
     return { commands: [], requested: before };
-  const [first, ...others] = new Set(wanted.values());
+  const [first, ...others] = new Set(Array.from(wanted.values(), ({ status }) => status));
   const forNode = (status: Status): Command => ({ type: 'node-status', id, connection, status });
   if (first !== undefined && others.length === 0)
     return { commands: [forNode(first)], requested: { whole: first, single: new Map() } };
@@ -130,19 +127,25 @@ function request(
     start = NOTHING_REQUESTED;
   }
   for (const status of ['enabled', 'draining', 'stopped'] as const) {
-    const contexts = [...wanted.keys()].filter(
-      (path) => wanted.get(path) === status && statusIn(start, path) !== status,
+    const changed = [...wanted.values()].filter(
+      (place) => place.status === status && statusIn(start, contextKey(place)) !== status,
     );
-    if (contexts.length > 0) commands.push({ type: 'node-status', id, connection, status, contexts });
+    const places = changed.map(({ host, path }) => ({ host, path }));
+    if (places.length > 0) commands.push({ type: 'node-status', id, connection, status, places });
   }
   return {
     commands,
-    requested: { whole: 'enabled', single: new Map([...wanted].filter(([, one]) => one !== 'enabled')) },
+    requested: {
+      whole: 'enabled',
+      single: new Map(
+        [...wanted].map(([key, { status }]) => [key, status] as const).filter(([, one]) => one !== 'enabled'),
+      ),
+    },
   };
 }
 
-function statusIn({ whole, single }: RequestedStatuses, path: ContextPath): Status {
-  return mostRestrictive(whole, single.get(path) ?? 'enabled');
+function statusIn({ whole, single }: RequestedStatuses, key: string): Status {
+  return mostRestrictive(whole, single.get(key) ?? 'enabled');
 }
 
 function registerCommand(

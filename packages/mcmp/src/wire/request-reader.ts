@@ -8,7 +8,7 @@
 /** The request head, without the empty line, in octets. */
 const MAX_HEAD = 8_192;
 const MAX_FIELDS = 50;
-/** Larger than a registration with all 16 contexts of a node and 64 aliases. */
+/** Larger than a CONFIG with 128 contexts and 64 aliases of usual length. */
 const MAX_BODY = 16_384;
 
 const REQUEST_LINE = /^([A-Za-z][A-Za-z-]{0,31}) (\S{1,1024}) HTTP\/1\.([01])$/;

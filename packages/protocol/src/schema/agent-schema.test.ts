@@ -24,7 +24,7 @@ const NODE = {
   balancer: 'shop',
   url: 'http://10.0.0.5:3000',
   route: 'shop-1',
-  contexts: [{ path: '/' }, { path: '/a/b~c' }],
+  contexts: [{ path: '/' }, { path: '/a/b~c' }, { path: '/', hosts: ['a.example.net', '*'] }],
   hosts: ['*', '*.example.net', 'Shop.example.net'],
   weight: 1,
   group: 'eu-1',

@@ -4,7 +4,15 @@
  */
 import { MAX_REASON_CHARACTERS } from '../admin.ts';
 import { MAX_COORDINATOR_URL_LENGTH } from '../agent-url.ts';
-import { FAILOVERS, MAX_CAUSE_CHARACTERS, MAX_FAILING_COPIES, STATUSES, STICKY_MODES } from '../messages.ts';
+import {
+  FAILOVERS,
+  MAX_CAUSE_CHARACTERS,
+  MAX_CONTEXTS,
+  MAX_FAILING_COPIES,
+  MAX_HOSTS,
+  STATUSES,
+  STICKY_MODES,
+} from '../messages.ts';
 
 /** A JSON Schema, or a part of one. */
 export type JsonSchema = { readonly [keyword: string]: unknown };
@@ -74,6 +82,7 @@ function message(type: string, required: Record<string, JsonSchema>, others: Rec
 }
 
 const COORDINATORS = list({ type: 'string', maxLength: MAX_COORDINATOR_URL_LENGTH }, 16);
+const HOSTS = list(ref('HostPattern'), MAX_HOSTS, 1);
 const PACE = {
   heartbeatMs: number(20, 60_000),
   suspectMs: number(40, 600_000),
@@ -114,7 +123,11 @@ const DEFINITIONS: Readonly<Record<string, JsonSchema>> = {
   NodeStatus: message(
     'status',
     { status: STATUS },
-    { reason: text(MAX_REASON_CHARACTERS), contexts: list(ref('ContextPath'), 16), deadlineMs: number(0, DAY_MS) },
+    {
+      reason: text(MAX_REASON_CHARACTERS),
+      contexts: list(ref('ContextPath'), MAX_CONTEXTS),
+      deadlineMs: number(0, DAY_MS),
+    },
   ),
   Leave: message('leave', {}),
   Registered: message(
@@ -144,9 +157,9 @@ const DEFINITIONS: Readonly<Record<string, JsonSchema>> = {
     { id: ref('Name'), balancer: ref('Name'), url: ref('NodeUrl') },
     {
       route: ref('Name'),
-      contexts: list(object({ path: ref('ContextPath') }), 16, 1),
+      contexts: list(object({ path: ref('ContextPath') }, { hosts: HOSTS }), MAX_CONTEXTS, 1),
       stripPrefix: BOOLEAN,
-      hosts: list(ref('HostPattern'), 16, 1),
+      hosts: HOSTS,
       weight: number(0.001, 100),
       group: ref('Name'),
       incarnation: integer(0, MAX_COUNT),

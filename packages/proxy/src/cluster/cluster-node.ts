@@ -12,7 +12,7 @@ import {
   type Tier,
   tierOf,
 } from '@rollcall/core';
-import type { FeedContext, FeedNode, NodeReach, SessionSample } from '@rollcall/feed';
+import { contextsOf, type FeedContext, type FeedNode, type NodeReach, type SessionSample } from '@rollcall/feed';
 import {
   type BalancerName,
   type ContextPath,
@@ -189,7 +189,7 @@ export class ClusterNode implements UpstreamNode, MemberNode {
     this.route = node.route;
     this.group = node.group;
     this.hosts = node.hosts;
-    this.contexts = node.contexts;
+    this.contexts = contextsOf(node);
     this.weight = node.weight;
     this.cores = usableCores(node);
     this.rampFactor = rampFactorOf(node);

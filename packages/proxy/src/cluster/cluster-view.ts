@@ -18,6 +18,7 @@ import type {
   FeedBalancer,
   FeedChange,
   FeedCommit,
+  FeedContext,
   FeedJoiningContext,
   FeedLoad,
   FeedNode,
@@ -27,7 +28,7 @@ import type {
   FeedShare,
   ReachBounds,
 } from '@rollcall/feed';
-import { isSamePlacement, newFeedNode } from '@rollcall/feed';
+import { contextsOf, isSamePlacement, isSameService, newFeedNode } from '@rollcall/feed';
 import type { BalancerName, ContextPath, GoneCause, NodeId } from '@rollcall/protocol';
 import { DEFAULT_LEASE_MS } from '@rollcall/protocol';
 import { DEFAULT_LIMITS } from '../engine/limits.ts';
@@ -389,7 +390,7 @@ export class ClusterView {
       this.balancer(node.balancer).watch.reset();
       return;
     }
-    const wasStopped = isStopped(known);
+    const wasStopped = isStopped(known.contexts);
     if (reported.route !== known.route) this.balancer(known.balancer).vacate(known);
     const isSameProcess = known.isSameProcess(reported);
     if (!isSameProcess) {
@@ -398,9 +399,9 @@ export class ClusterView {
       outliers.forget(known);
     }
     // The process that had the sessions is gone, or clients have used them while the node was stopped: they have moved, or begin again.
-    if (!isSameProcess || (wasStopped && !isStopped(reported)))
+    if (!isSameProcess || (wasStopped && !isStopped(contextsOf(reported))))
       known.sessions = newCarriedCounters(this.balancer(known.balancer).settings.sessionIdleMs, this.#seed).sessions;
-    if (!servesTheSame(known, reported)) this.#hasOtherMembers = true;
+    if (!isSameService(known.feedNode, reported)) this.#hasOtherMembers = true;
     // A change of liveness or load needs no new table. After a restart of the coordinator each node has such a change.
     const isSame = isSamePlacement(known.feedNode, reported);
     known.update(reported, nowMs);
@@ -408,7 +409,7 @@ export class ClusterView {
     this.#place(known);
     if (!isSame) this.#reshape(known);
     this.refresh(known, nowMs);
-    if (!wasStopped && isStopped(known)) this.#listener?.onStopped(known);
+    if (!wasStopped && isStopped(known.contexts)) this.#listener?.onStopped(known);
     if (known.setDrainTime(reported.drainMs, nowMs)) this.#listener?.onDrainTime(known);
   }
 
@@ -510,23 +511,14 @@ export class ClusterView {
   }
 }
 
-/** True when no context of the node takes any request. */
-export function isStopped(node: Pick<FeedNode, 'contexts'>): boolean {
-  return node.contexts.every(({ status }) => status === 'stopped');
+/** True when none of the contexts takes any request. */
+export function isStopped(contexts: readonly FeedContext[]): boolean {
+  return contexts.every(({ status }) => status === 'stopped');
 }
 
 /** A number of `loads`; NaN if it is absent. */
 function reported(value: number): number {
   return value >= 0 ? value : Number.NaN;
-}
-
-function servesTheSame(one: Pick<FeedNode, 'hosts' | 'contexts'>, other: typeof one): boolean {
-  return (
-    one.hosts.length === other.hosts.length &&
-    one.contexts.length === other.contexts.length &&
-    one.hosts.every((host, i) => host === other.hosts[i]) &&
-    one.contexts.every(({ path }, i) => path === other.contexts[i]?.path)
-  );
 }
 
 /** The node as in the feed, with its load as known to this worker at `nowMs`. */

@@ -422,6 +422,7 @@ export class Engine {
         client: client.identity.peer.address,
         state: client.tunnel ? 'tunnel' : isBusy ? (exchange.body.isComplete ? 'sending' : 'reading') : 'idle',
         method: isBusy ? exchange.method : '',
+        ...(isBusy && { host: exchange.head.host.slice(0, 300) }),
         path: isBusy ? pathOnly(exchange.head.target) : '',
         node: isBusy ? (exchange.decision.node?.id ?? '') : (client.tunnel?.node.id ?? ''),
         ageMs: isBusy ? Math.max(0, nowMs - exchange.startedMs) : 0,

@@ -6,6 +6,7 @@
 import {
   type AnswerSource,
   type AttemptOutcome,
+  contextFor,
   DEFAULT_PARAMETERS,
   ExcludedPaths,
   editCookies,
@@ -14,7 +15,6 @@ import {
   foresee,
   type HeldSession,
   hashText,
-  joiningContext,
   MovedSessions,
   type NodeFacts,
   type NodeReport,
@@ -437,7 +437,7 @@ export class ClusterRouter implements Router {
 
   /** The context that a request would have if a joining node were up; `undefined` without one. */
   joiningContext(request: { readonly host: string; readonly target: string }): FeedJoiningContext | undefined {
-    return joiningContext(this.#view.joining, request);
+    return contextFor(this.#view.joining, request);
   }
 
   operatorDetail(decision: RoutingDecision, { status, head, limit, nowMs }: FailedAnswer): string {

@@ -18,8 +18,8 @@ void test('explain reports the source of a session, its node, and why other node
   ]);
   const answer = ask(cluster, 'x=secret; JSESSIONID=topsecret.b');
   assert.deepEqual(
-    [answer.outcome, answer.chosen, answer.routeFrom, answer.route, answer.balancer],
-    ['forward', 'b', 'cookie JSESSIONID', 'b', 'shop'],
+    [answer.outcome, answer.chosen, answer.routeFrom, answer.route, answer.balancer, answer.contextHost],
+    ['forward', 'b', 'cookie JSESSIONID', 'b', 'shop', 'site.example'],
   );
   assert.deepEqual(
     answer.candidates.map(({ id, isEligible }) => [id, isEligible]),

@@ -28,7 +28,7 @@ export function explain(
   return {
     type: 'explain',
     outcome: outcomeOf(decision),
-    ...(context && { balancer: context.balancer, context: context.path }),
+    ...(context && { balancer: context.balancer, context: context.path, contextHost: context.host }),
     ...(known && search && { routeFrom: `${search.place} ${search.name}`, route: known.route }),
     ...(chosen && { chosen: chosen.id }),
     because: becauseOf(router, decision, state, head, nowMs),

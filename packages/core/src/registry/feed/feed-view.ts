@@ -17,10 +17,11 @@ import {
   type FeedNode,
   type FeedRememberedContext,
   type FeedRememberedRoute,
+  feedContexts,
   newFeedNode,
 } from '@rollcall/feed';
 import type { NodeView } from '../node/node-record.ts';
-import { contextStatus, isEndingItself, isStandby, takesNew, weightOf } from '../node/node-record.ts';
+import { contextsWithStatus, isEndingItself, isStandby, takesNew, weightOf } from '../node/node-record.ts';
 import { isInFeed } from '../node/node-status.ts';
 import { routeKey } from '../ownership/route-ownership.ts';
 import type { RegistryState } from '../registry-state.ts';
@@ -130,7 +131,7 @@ export function feedNode(node: NodeView, nowMs: number): FeedNode | undefined {
     url: registration.url,
     route: registration.route,
     hosts: registration.hosts,
-    contexts: registration.contexts.map(({ path }) => ({ path, status: contextStatus(node, path) })),
+    ...feedContexts(contextsWithStatus(node)),
     stripPrefix: registration.stripPrefix,
     weight: weightOf(node),
     group,

@@ -2,6 +2,7 @@
  * The contexts that have a live node, as of one instant. They are computed by one pass over all nodes, at most once per tick, and only
  * when they are needed.
  */
+import { contextKey, hostedContexts } from '../../contexts/hosted-context.ts';
 import type { NodeView } from '../node/node-record.ts';
 import type { RegistryState } from '../registry-state.ts';
 
@@ -16,14 +17,15 @@ export class LiveNodes {
   /** Whether in every context of `node`, which is not live itself, some node is. */
   areOthersLive(node: NodeView): boolean {
     this.#served ??= this.#contexts();
-    for (const key of contextKeys(node)) if (!this.#served.has(key)) return false;
+    for (const context of hostedContexts(node.registration)) if (!this.#served.has(contextKey(context))) return false;
     return true;
   }
 
   #contexts(): Set<string> {
     const served = new Set<string>();
     for (const node of this.#state.nodes.all())
-      if (isLive(this.#state, node)) for (const key of contextKeys(node)) served.add(key);
+      if (isLive(this.#state, node))
+        for (const context of hostedContexts(node.registration)) served.add(contextKey(context));
     return served;
   }
 }
@@ -32,8 +34,4 @@ export class LiveNodes {
 function isLive({ ports }: RegistryState, { id, liveness }: NodeView): boolean {
   if (liveness === 'up') return !ports.isGivenUp(id);
   return liveness === 'suspect' && ports.counts(id).answers > 0;
-}
-
-function* contextKeys({ registration: { hosts, contexts } }: NodeView): Generator<string> {
-  for (const host of hosts) for (const { path } of contexts) yield `${host} ${path}`;
 }

@@ -3,7 +3,7 @@
  * that no count needs a pass over all records.
  */
 import type { BalancerName, Liveness, NodeId } from '@rollcall/protocol';
-import { placesOf } from '../ownership/context-ownership.ts';
+import { placesOf } from '../../contexts/hosted-context.ts';
 import { isMissing, type NodeRecord, type NodeView } from './node-record.ts';
 import { SortedNames } from './sorted-names.ts';
 import { WeightBounds } from './weight-bounds.ts';
@@ -17,7 +17,7 @@ export class NodeIndex {
   readonly #presentIn = new Map<BalancerName, number>();
   /** Nodes that count for the quota of a token, by its name. */
   readonly #quotas = new Map<string, number>();
-  /** Hosts times contexts of the nodes that count for a quota, by its key. */
+  /** Contexts, each path on each host, of the nodes that count for a quota, by its key. */
   readonly #places = new Map<string, number>();
   #tokenless = 0;
   readonly weights: WeightBounds = new WeightBounds();
@@ -82,7 +82,7 @@ export class NodeIndex {
     return this.#tokenless;
   }
 
-  /** Hosts times contexts, summed over the nodes that are not gone and count for the same quota as a node of `whose`. */
+  /** Contexts, each path on each host, summed over the nodes that are not gone and count for the same quota as a node of `whose`. */
   placesOf(whose: Whose): number {
     const key = quotaKey(whose);
     return key === undefined ? 0 : (this.#places.get(key) ?? 0);

@@ -2,18 +2,20 @@
  * The registry's record of one node. `NodeView` is readable by all code. Only files of this folder use it as `NodeRecord`,
  * and change it.
  */
-import type { NodeReach, ProbeKind } from '@rollcall/feed';
+import type { FeedContext, NodeReach, ProbeKind } from '@rollcall/feed';
 import type {
   ContextPath,
   FailingCopy,
   Fault,
   GoneCause,
+  HostPattern,
   Liveness,
   MetricScale,
   NodeId,
   NodeRegistration,
   Status,
 } from '@rollcall/protocol';
+import { contextKey, type HostedContext } from '../../contexts/hosted-context.ts';
 import type { ConnectionId, QuotaStanding } from '../commands.ts';
 import type { OtherHint } from '../settings-hint.ts';
 import type { Drain } from './drain.ts';
@@ -148,8 +150,8 @@ export interface NodeView {
   readonly settledStarts: readonly SettledStart[];
   readonly operatorStatus: RequestedStatus;
   readonly nodeStatus: RequestedStatus;
-  /** Statuses that the node requests for single contexts; never `enabled`. */
-  readonly contextStatus: ReadonlyMap<ContextPath, Status>;
+  /** Statuses that the node requests for single contexts, by path for all hosts, and by `contextKey` for one host; never `enabled`. */
+  readonly contextStatus: ReadonlyMap<string, Status>;
   /** Statuses that an operator requests for single contexts, served at present or not; never `enabled`. */
   readonly operatorContexts: ReadonlyMap<ContextPath, Status>;
   readonly overrides: Overrides;
@@ -306,9 +308,30 @@ export function isEndingItself({ operatorStatus, nodeStatus, contextStatus: ofCo
 }
 
 /** Status of one context of the node: the most restrictive one of operator, node and context. */
-export function contextStatus(node: NodeView, path: ContextPath): Status {
-  const ofOperator = node.operatorContexts.get(path) ?? 'enabled';
-  return mostRestrictive(effectiveStatus(node), mostRestrictive(node.contextStatus.get(path) ?? 'enabled', ofOperator));
+export function contextStatus(node: NodeView, context: HostedContext): Status {
+  const { contextStatus: ofNode, operatorContexts } = node;
+  let status = effectiveStatus(node);
+  for (const other of [operatorContexts.get(context.path), ofNode.get(context.path), ofNode.get(contextKey(context))])
+    if (other !== undefined) status = mostRestrictive(status, other);
+  return status;
+}
+
+/** The contexts of the node with their statuses. A context has an entry for each status that it has on some of its hosts. */
+export function contextsWithStatus(node: NodeView): FeedContext[] {
+  const { hosts, contexts } = node.registration;
+  return contexts.flatMap((entry) => {
+    const { path, hosts: own = hosts } = entry;
+    const byStatus = new Map<Status, HostPattern[]>();
+    for (const host of own) {
+      const status = contextStatus(node, { host, path });
+      const others = byStatus.get(status);
+      if (others) others.push(host);
+      else byStatus.set(status, [host]);
+    }
+    if (byStatus.size > 1) return Array.from(byStatus, ([status, some]) => ({ path, status, hosts: some }));
+    const [status] = byStatus.keys();
+    return [{ ...entry, status: status! }];
+  });
 }
 
 /** The operator's weight, or the announced weight up to its bound. */

@@ -1,5 +1,6 @@
 /** Whether a registration may have the names that it claims: id, route, contexts and address. Changes no state. */
-import type { Fault } from '@rollcall/protocol';
+import type { ContextEntry, Fault } from '@rollcall/protocol';
+import { contextKey } from '../../contexts/hosted-context.ts';
 import type { RegisterCommand } from '../commands.ts';
 import { settleStart } from '../node/incarnation.ts';
 import { addressKey } from '../node/node-address.ts';
@@ -158,7 +159,16 @@ function routeFault(
   };
 }
 
+/** Each context on each host once. A context keeps its own hosts unless they are those of the node. */
 function withoutRepeats(node: RegisterCommand['node']): RegisterCommand['node'] {
-  const paths = new Set(node.contexts.map(({ path }) => path));
-  return { ...node, contexts: [...paths].map((path) => ({ path })), hosts: [...new Set(node.hosts)] };
+  const hosts = [...new Set(node.hosts)];
+  const known = new Set<string>();
+  const contexts: ContextEntry[] = [];
+  for (const { path, hosts: own = hosts } of node.contexts) {
+    const fresh = [...new Set(own)].filter((host) => !known.has(contextKey({ host, path })));
+    for (const host of fresh) known.add(contextKey({ host, path }));
+    const isOfNode = fresh.length === hosts.length && fresh.every((host, i) => host === hosts[i]);
+    if (fresh.length > 0) contexts.push(isOfNode ? { path } : { path, hosts: fresh });
+  }
+  return { ...node, contexts, hosts };
 }

@@ -6,7 +6,7 @@
  * with their first answer.
  */
 import type { BalancerName, ContextPath, HostPattern, NodeId, NodeRegistration } from '@rollcall/protocol';
-import { contextKey } from '../../contexts/hosted-context.ts';
+import { contextKey, hostedContexts, hostsOf } from '../../contexts/hosted-context.ts';
 import { SortedPaths } from './sorted-paths.ts';
 
 interface Claim {
@@ -55,8 +55,8 @@ export class ContextOwnership {
 
   /** The first claim of another balancer that `node` collides with; its own earlier claims do not count. */
   conflict(node: Claimant): Conflict | undefined {
-    for (const key of claimKeys(node)) {
-      const claim = this.#claims.get(key.text);
+    for (const context of hostedContexts(node)) {
+      const claim = this.#claims.get(contextKey(context));
       if (claim === undefined || claim.balancer === node.balancer) continue;
       if (claim.nodes.size === 1 && claim.nodes.has(node.id)) continue;
       return conflictWith(claim);
@@ -67,8 +67,8 @@ export class ContextOwnership {
   /** All nodes of other balancers that serve a context of `node`. */
   rivals(node: Claimant): NodeId[] {
     const ids = new Set<NodeId>();
-    for (const key of claimKeys(node)) {
-      const claim = this.#claims.get(key.text);
+    for (const context of hostedContexts(node)) {
+      const claim = this.#claims.get(contextKey(context));
       if (claim === undefined || claim.balancer === node.balancer) continue;
       for (const id of claim.nodes) if (id !== node.id) ids.add(id);
     }
@@ -82,23 +82,30 @@ export class ContextOwnership {
 
   /** The first context of `node` that takes traffic of another owner's context. Contexts that its balancer already serves do not count. */
   shadow(node: Claimant, owner: string): Shadow | undefined {
-    for (const host of node.hosts) {
-      const added = node.contexts.filter(
-        ({ path }) => this.#claims.get(contextKey({ host, path }))?.balancer !== node.balancer,
-      );
-      if (added.length === 0) continue;
+    for (const [host, added] of this.#added(node))
       for (const outer of enclosing(host))
         for (const [other, paths] of this.#paths.get(outer) ?? [])
           if (other !== owner)
-            for (const { path } of added) {
+            for (const path of added) {
               const above = paths.above(path, outer !== host);
               const taken = above ?? (outer === host ? undefined : paths.below(path));
               if (taken === undefined) continue;
               const claim = this.#claims.get(contextKey({ host: outer, path: taken }))!;
               return { host, path, inside: conflictWith(claim), owner: other };
             }
-    }
     return undefined;
+  }
+
+  /** The contexts of `node` that its balancer does not serve, by host: a host with many labels is inside many others. */
+  #added(node: Claimant): ReadonlyMap<HostPattern, readonly ContextPath[]> {
+    const added = new Map<HostPattern, ContextPath[]>();
+    for (const { host, path } of hostedContexts(node)) {
+      if (this.#claims.get(contextKey({ host, path }))?.balancer === node.balancer) continue;
+      const paths = added.get(host);
+      if (paths) paths.push(path);
+      else added.set(host, [path]);
+    }
+    return added;
   }
 
   /** The extent of the balancer of `next` if `next` replaced `held`, whose claims it has now. */
@@ -106,8 +113,8 @@ export class ContextOwnership {
     const now = this.#extents.get(next.balancer);
     const before = held?.balancer === next.balancer ? held : undefined;
     return {
-      hosts: sizeWith(now?.hosts, before?.hosts, next.hosts),
-      contexts: sizeWith(now?.contexts, before && textsOf(before), textsOf(next)),
+      hosts: sizeWith(now?.hosts, before && hostsOf(before), hostsOf(next)),
+      contexts: sizeWith(now?.contexts, before && keysOf(before), keysOf(next)),
     };
   }
 
@@ -120,8 +127,9 @@ export class ContextOwnership {
   take(node: Claimant, owner: string): void {
     const extent = this.#extents.get(node.balancer) ?? { hosts: new Map(), contexts: new Map() };
     this.#extents.set(node.balancer, extent);
-    for (const host of node.hosts) add(extent.hosts, host, 1);
-    for (const { text, host, path } of claimKeys(node)) {
+    for (const host of hostsOf(node)) add(extent.hosts, host, 1);
+    for (const { host, path } of hostedContexts(node)) {
+      const text = contextKey({ host, path });
       const claim = this.#claims.get(text);
       if (claim) claim.nodes.add(node.id);
       else this.#claims.set(text, { host, path, balancer: node.balancer, nodes: new Set([node.id]) });
@@ -139,7 +147,8 @@ export class ContextOwnership {
     const vacated: Claim[] = [];
     const extent = this.#extents.get(node.balancer);
     let isHolder = false;
-    for (const { text, host, path } of claimKeys(node)) {
+    for (const { host, path } of hostedContexts(node)) {
+      const text = contextKey({ host, path });
       const claim = this.#claims.get(text);
       if (!claim?.nodes.delete(node.id)) continue;
       isHolder = true;
@@ -154,7 +163,7 @@ export class ContextOwnership {
       if (ofHost?.size === 0) this.#paths.delete(host);
     }
     if (!isHolder || !extent) return vacated;
-    for (const host of node.hosts) add(extent.hosts, host, -1);
+    for (const host of hostsOf(node)) add(extent.hosts, host, -1);
     if (extent.hosts.size === 0) this.#extents.delete(node.balancer);
     return vacated;
   }
@@ -164,18 +173,8 @@ function conflictWith({ host, path, balancer, nodes }: Claim): Conflict {
   return { host, path, balancer, nodes: nodes.size };
 }
 
-function* claimKeys(node: Claimant): Generator<{ text: string; host: HostPattern; path: ContextPath }> {
-  for (const host of node.hosts)
-    for (const { path } of node.contexts) yield { text: contextKey({ host, path }), host, path };
-}
-
-function textsOf(node: Claimant): string[] {
-  return [...claimKeys(node)].map(({ text }) => text);
-}
-
-/** Hosts times contexts. */
-export function placesOf({ hosts, contexts }: Pick<Claimant, 'hosts' | 'contexts'>): number {
-  return hosts.length * contexts.length;
+function keysOf(node: Claimant): ReadonlySet<string> {
+  return new Set(Array.from(hostedContexts(node), contextKey));
 }
 
 /** The host itself and the patterns that match every name that it matches. */
@@ -190,10 +189,9 @@ function* enclosing(host: HostPattern): Generator<HostPattern> {
 
 function sizeWith(
   counts: ReadonlyMap<string, number> = new Map(),
-  before: readonly string[] = [],
-  next: readonly string[],
+  before: ReadonlySet<string> = new Set(),
+  wanted: ReadonlySet<string>,
 ): number {
-  const wanted = new Set(next);
   let size = counts.size;
   for (const key of before) if (!wanted.has(key) && counts.get(key) === 1) size -= 1;
   for (const key of wanted) if (!counts.has(key)) size += 1;

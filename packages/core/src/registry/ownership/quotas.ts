@@ -3,14 +3,14 @@
  * add stay until they remove them, and count only for the bounds of the coordinator.
  */
 import { type BalancerName, type Fault, type QuotaResource, quotaText } from '@rollcall/protocol';
+import { placesOf } from '../../contexts/hosted-context.ts';
 import type { RegisterCommand } from '../commands.ts';
 import type { AcceptedRegistration, NodeView } from '../node/node-record.ts';
 import { isInFeed } from '../node/node-status.ts';
 import type { RegistryState } from '../registry-state.ts';
-import { placesOf } from './context-ownership.ts';
 import { ownerText } from './holder-text.ts';
 
-/** Hosts times contexts that the nodes of a token may have on average. */
+/** Contexts, each path on each host, that the nodes of a token may have on average. */
 const PLACES_A_NODE = 16;
 
 /** The first bound that the registration exceeds; the message names its use, its value, and the setting that changes it. */

@@ -1,6 +1,6 @@
 /** Which context gets the requests of a context that workers do not know: one that no node has served yet, or not for ten minutes. */
 import type { BalancerName, ContextPath, HostPattern } from '@rollcall/protocol';
-import { contextKey, type HostedContext } from '../../contexts/hosted-context.ts';
+import { contextKey, type HostedContext, hostedContexts } from '../../contexts/hosted-context.ts';
 import { isInFeed } from '../node/node-status.ts';
 import type { RegistryState } from '../registry-state.ts';
 
@@ -16,8 +16,8 @@ export class AnsweringContexts {
     for (const { host, path, balancer } of remembered.all()) this.#add({ host, path, balancer });
     for (const { liveness, registration } of nodes.all()) {
       if (!isInFeed(liveness)) continue;
-      const { balancer, hosts, contexts } = registration;
-      for (const host of hosts) for (const { path } of contexts) this.#add({ host, path, balancer });
+      const { balancer } = registration;
+      for (const { host, path } of hostedContexts(registration)) this.#add({ host, path, balancer });
     }
   }
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseNodeId } from '@rollcall/protocol';
+import { contextFor } from '../../contexts/context-for.ts';
 import { registerCommand } from '../registration.fixture.ts';
 import { Registry } from '../registry.ts';
-import { joiningContext } from './joining-contexts.ts';
 
 /** A registry whose nodes, each `id path[,path] host`, wait for their first probe. */
 function joining(...nodes: readonly string[]): Registry {
@@ -38,14 +38,14 @@ const CASES: readonly [what: string, nodes: readonly string[], host: string, tar
 
 for (const [what, nodes, host, target, found] of CASES)
   void test(`a context that waits for a joining node is found by ${what}`, () => {
-    const message = joiningContext(joining(...nodes).snapshot(0).joining, { host, target })?.message ?? '';
+    const message = contextFor(joining(...nodes).snapshot(0).joining, { host, target })?.message ?? '';
     assert.ok(found === '' ? message === '' : message.startsWith(found), message);
   });
 
 void test('the message has the reason, and ends when the node is up', () => {
   const registry = joining('a /');
   const id = parseNodeId('a')!;
-  const message = () => joiningContext(registry.snapshot(0).joining, { host: '', target: '/' })?.message;
+  const message = () => contextFor(registry.snapshot(0).joining, { host: '', target: '/' })?.message;
   assert.equal(message(), 'context / of balancer a waits for node a, which is joining: being probed');
   registry.apply({ type: 'reachable', id, connection: 0, isReachable: false, detail: 'connection refused' }, 0);
   assert.match(message()!, /joining: the coordinator cannot reach it: connection refused$/);

@@ -8,10 +8,11 @@ import type {
   WantedStatus,
 } from '@rollcall/protocol';
 import { inSeconds, loadFactor } from '@rollcall/protocol';
+import { contextKey, hostedContexts } from '../../contexts/hosted-context.ts';
 import { copiesResource } from '../failing-copies.ts';
 import type { Drain } from '../node/drain.ts';
 import type { LivenessReason, NodeView, RequestedStatus } from '../node/node-record.ts';
-import { contextStatus, effectiveStatus, isMissing, isStandby, weightOf } from '../node/node-record.ts';
+import { contextsWithStatus, effectiveStatus, isMissing, isStandby, weightOf } from '../node/node-record.ts';
 import { sessionNumbers } from '../node/session-numbers.ts';
 import { weightWarning } from '../node/weight-bounds.ts';
 import type { RegistryState } from '../registry-state.ts';
@@ -36,7 +37,7 @@ export function nodeResource(state: RegistryState, id: NodeId, now: Now): NodeRe
     url: registration.url,
     route: registration.route,
     hosts: registration.hosts,
-    contexts: registration.contexts.map(({ path }) => ({ path, status: contextStatus(node, path) })),
+    contexts: contextsWithStatus(node),
     ...(registration.group !== undefined && { group: registration.group }),
     weight: weightOf(node),
     isStandby: isStandby(node),
@@ -201,8 +202,8 @@ export function balancerResource(state: RegistryState, name: BalancerName): Bala
     const { sessions, sessionsSeenOnce } = state.sessionsOf(node);
     counts.sessions += sessions;
     counts.sessionsSeenOnce += sessionsSeenOnce;
-    for (const host of node.registration.hosts)
-      for (const { path } of node.registration.contexts) contexts.set(`${host} ${path}`, { host, path });
+    for (const { host, path } of hostedContexts(node.registration))
+      contexts.set(contextKey({ host, path }), { host, path });
   }
   const copies = copiesResource(state, name);
   const { algorithm, sessionAlgorithm, sticky, retries, sessionIdleMs, assign, limits } = balancer.inForce();

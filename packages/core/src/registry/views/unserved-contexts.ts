@@ -1,6 +1,11 @@
 /** Contexts that no node can serve now, with cause and remedy from ../liveness/unserved.ts. */
 import type { BalancerName, ContextPath, HostPattern, NodeId, UnservedContext } from '@rollcall/protocol';
-import { contextKey, type HostedContext, type RememberedContext } from '../../contexts/hosted-context.ts';
+import {
+  contextKey,
+  type HostedContext,
+  hostedContexts,
+  type RememberedContext,
+} from '../../contexts/hosted-context.ts';
 import { leavesTooFew } from '../../liveness/eligible-left.ts';
 import { type ContextFacts, canServe, type NodeFacts, whyUnserved } from '../../liveness/unserved.ts';
 import { contextStatus, isEndingItself, type NodeView } from '../node/node-record.ts';
@@ -60,13 +65,12 @@ export function abandonedContexts(state: RegistryState): readonly RememberedCont
   const served = new Set<string>();
   const abandoned = new Map<string, RememberedContext>();
   for (const { liveness, registration, goneAtMs = 0 } of state.nodes.all())
-    for (const host of registration.hosts)
-      for (const { path } of registration.contexts) {
-        const key = contextKey({ host, path });
-        if (liveness !== 'gone') served.add(key);
-        else if (!(goneAtMs < (abandoned.get(key)?.sinceMs ?? 0)))
-          abandoned.set(key, { host, path, balancer: registration.balancer, sinceMs: goneAtMs });
-      }
+    for (const { host, path } of hostedContexts(registration)) {
+      const key = contextKey({ host, path });
+      if (liveness !== 'gone') served.add(key);
+      else if (!(goneAtMs < (abandoned.get(key)?.sinceMs ?? 0)))
+        abandoned.set(key, { host, path, balancer: registration.balancer, sinceMs: goneAtMs });
+    }
   return [...abandoned].filter(([key]) => !served.has(key)).map(([, context]) => context);
 }
 
@@ -74,25 +78,24 @@ function contextsOf(state: RegistryState): Iterable<Context> {
   const contexts = new Map<string, Context>();
   const serving = new Map<string, BalancerName>();
   const take = (node: NodeView): void => {
-    const { balancer, hosts, contexts: paths } = node.registration;
+    const { balancer } = node.registration;
     const isHolding = holdsContexts(node);
-    for (const host of hosts)
-      for (const { path } of paths) {
-        const key = `${balancer} ${host} ${path}`;
-        let context = contexts.get(key);
-        if (context === undefined) {
-          context = { balancer, host, path, nodes: [], isServed: false, isPending: false };
-          contexts.set(key, context);
-        }
-        if (isHolding) serving.set(contextKey({ host, path }), balancer);
-        if (context.isServed) continue;
-        const facts = factsOf(state, node, path);
-        if (canServe(facts)) {
-          context.isServed = true;
-          context.nodes.length = 0;
-        } else context.nodes.push(facts);
-        if (node.liveness === 'joining' && node.livenessReason === 'unprobed') context.isPending = true;
+    for (const { host, path } of hostedContexts(node.registration)) {
+      const key = `${balancer} ${contextKey({ host, path })}`;
+      let context = contexts.get(key);
+      if (context === undefined) {
+        context = { balancer, host, path, nodes: [], isServed: false, isPending: false };
+        contexts.set(key, context);
       }
+      if (isHolding) serving.set(contextKey({ host, path }), balancer);
+      if (context.isServed) continue;
+      const facts = factsOf(state, node, { host, path });
+      if (canServe(facts)) {
+        context.isServed = true;
+        context.nodes.length = 0;
+      } else context.nodes.push(facts);
+      if (node.liveness === 'joining' && node.livenessReason === 'unprobed') context.isPending = true;
+    }
   };
   // Present nodes first: gone nodes, which may be thousands, matter only where no present node serves.
   for (const node of state.nodes.all()) if (node.liveness !== 'gone') take(node);
@@ -111,9 +114,9 @@ export function contextsWithTooFew(state: RegistryState, lost: ReadonlySet<NodeI
   for (const id of lost) {
     const node = state.nodes.get(id);
     if (node === undefined || node.liveness === 'gone') continue;
-    const { balancer, hosts, contexts } = node.registration;
-    for (const host of hosts)
-      for (const { path } of contexts) affected.set(`${balancer} ${host} ${path}`, { balancer, host, path });
+    const { balancer } = node.registration;
+    for (const { host, path } of hostedContexts(node.registration))
+      affected.set(`${balancer} ${contextKey({ host, path })}`, { balancer, host, path });
   }
   return [...affected.values()]
     .filter(({ balancer, host, path }) => leavesTooFew(factsInContext(state, balancer, host, path), lost))
@@ -128,7 +131,8 @@ function* factsInContext(
 ): Iterable<NodeFacts> {
   for (const node of state.nodes.inBalancer(balancer)) {
     const { hosts, contexts } = node.registration;
-    if (hosts.includes(host) && contexts.some((one) => one.path === path)) yield factsOf(state, node, path);
+    const isServing = contexts.some((one) => one.path === path && (one.hosts ?? hosts).includes(host));
+    if (isServing) yield factsOf(state, node, { host, path });
   }
 }
 
@@ -137,12 +141,12 @@ function holdsContexts({ kind, liveness }: NodeView): boolean {
   return liveness !== 'gone' && (kind !== 'static' || liveness !== 'joining');
 }
 
-function factsOf(state: RegistryState, node: NodeView, path: ContextPath): NodeFacts {
+function factsOf(state: RegistryState, node: NodeView, context: HostedContext): NodeFacts {
   return {
     id: node.id,
     liveness: node.liveness,
     goneCause: node.liveness === 'gone' ? node.goneCause : undefined,
-    status: contextStatus(node, path),
+    status: contextStatus(node, context),
     port: state.ports.best(node.id),
     isConnected: node.isConnected,
     hasAgent: node.kind === 'agent',
