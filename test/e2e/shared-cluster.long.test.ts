@@ -109,3 +109,42 @@ test('two coordinators are one cluster', {
   isAOpen = false;
   await until('a has ended', async () => (await sharing(b)).coordinators.length === 1);
 });
+
+test('a drain waits for sessions that only the workers of the other coordinator have', {
+  timeout: 120_000,
+  ...(binary === undefined && { skip: HOW_TO_INSTALL }),
+}, async (t) => {
+  const redis = await startRedisServer(binary!);
+  t.after(() => redis.close());
+  const flags = ['--store', redis.url];
+  const [a, b] = (await Promise.all([startUp(...flags, '--name', 'a'), startUp(...flags, '--name', 'b')])) as [Up, Up];
+  t.after(() => Promise.all([a.close(), b.close()]));
+  for (const up of [a, b])
+    await until('the other coordinator is known', async () => (await sharing(up)).coordinators.length === 2);
+  for (const id of ['m1', 'm2']) await a.api('PUT', `/v1/nodes/${id}`, { balancer: 'site', url: await startMember(t) });
+  for (const up of [a, b]) await until('a member answers', async () => (await answer(up, '/')) === 'member');
+
+  // All visitors use the proxy of b, and return.
+  for (let i = 0; i < 12; i++) {
+    const first = await fetch(b.proxyUrl);
+    const cookie = first.headers.get('set-cookie')!.split(';')[0]!;
+    await first.text();
+    await (await fetch(b.proxyUrl, { headers: { cookie } })).text();
+  }
+  await until('b counts them', async () => ((await node(b, 'm1'))?.sessions ?? 0) > 0);
+
+  // Nothing was drained before, so that b has never reported a use.
+  const { nodes } = await a.api<WriteResult>('POST', '/v1/nodes/m1/drain', {});
+  assert.equal(nodes[0]?.drain?.isDone, false);
+  await until('a knows the sessions of b', async () => ((await node(a, 'm1'))?.drain?.sessionsLeft ?? 0) > 0);
+  assert.equal((await node(a, 'm1'))?.drain?.isDone, false);
+  await assert.rejects(a.command('drain', 'm1', '--wait', '--timeout', '2s'), { code: 4 });
+
+  // Without Redis the use at b is unknown: no drain ends as empty.
+  await redis.kill();
+  await until('Redis is missed', async () => !(await sharing(a)).isReachable);
+  await assert.rejects(
+    a.command('drain', 'm2', '--wait', '--deadline', '1s', '--timeout', '5s', '--yes'),
+    (error: Error & { code?: number }) => error.code === 4 && /unknown at coordinator b/.test(error.message),
+  );
+});

@@ -40,7 +40,7 @@ import { IdleConnections } from './network/idle-connections.ts';
 import { believeProxies } from './network/peer.ts';
 import { UnreadAnswers } from './network/unread-answers.ts';
 import { ProblemTimes } from './problem-times.ts';
-import { lookForProblems } from './problems.ts';
+import { keepLooking } from './problems.ts';
 import { SupervisedProcesses } from './supervised-processes.ts';
 import { SharedSync } from './sync/shared-sync.ts';
 import { StoreSync } from './sync/store-sync.ts';
@@ -71,8 +71,6 @@ export interface Coordinator {
 /** Upper bound of nodes. Twice as many connections are allowed, because new processes overlap with the old ones. */
 const MAX_NODES = 10_000;
 /** Interval of the samples for requests per second, milliseconds. */
-/** Interval at which problems are looked for, also while no client reads them, milliseconds. */
-const LOOK_MS = 5_000;
 const SAMPLE_MS = 1_000;
 
 /**
@@ -291,8 +289,8 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       ending: ending.signal,
       problemTimes: new ProblemTimes(),
     };
-    const looks = setInterval(() => lookForProblems(dependencies), LOOK_MS);
-    closers.push(() => clearInterval(looks));
+    const stopLooking = keepLooking(dependencies);
+    closers.push(stopLooking);
     const app = await createAdminApp(dependencies);
     closers.push(
       () => app.close(),

@@ -5,6 +5,10 @@ import type { Dependencies } from './admin/dependencies.ts';
 import { notices } from './notices.ts';
 import { isMeant } from './port-advice.ts';
 
+/** Shortest pause between two looks, milliseconds. */
+const LOOK_MS = 5_000;
+/** Pause after a look, in lengths of the look: with very many contexts it takes long. */
+const LOOK_PAUSE = 100;
 /** Contexts named in one problem. */
 const MAX_NAMED = 3;
 
@@ -27,6 +31,19 @@ export function lookForProblems(
 ): ClusterProblem[] {
   const { problemTimes, cluster } = dependencies;
   return problemTimes.withTimes(problemsOf(dependencies, unserved), cluster.clocks.nowUnixMs());
+}
+
+/** Looks for problems also while no client reads them, so that the time since which each exists is right. Returns the end of it. */
+export function keepLooking(dependencies: Dependencies): () => void {
+  const { clocks } = dependencies.cluster;
+  let timer: NodeJS.Timeout;
+  const look = (): void => {
+    const startMs = clocks.nowMs();
+    lookForProblems(dependencies);
+    timer = setTimeout(look, Math.max(LOOK_MS, LOOK_PAUSE * (clocks.nowMs() - startMs)));
+  };
+  timer = setTimeout(look, LOOK_MS);
+  return () => clearTimeout(timer);
 }
 
 /** One problem for all contexts of a balancer that have the same cause. */

@@ -68,7 +68,10 @@ export interface DrainProgress {
   readonly inFlight: number;
   readonly tunnels: number;
   readonly isDone: boolean;
-  /** Workers that have not confirmed yet; until all have, the drain only ends at its deadline. */
+  /**
+   * Workers and coordinators that have not confirmed yet: until all have, the drain only ends at its deadline. Of a drain that its deadline
+   * ended: those whose counts were unknown then.
+   */
   readonly waitingFor: readonly string[];
 }
 

@@ -29,6 +29,12 @@ const CASES: readonly [
   ['nothing is left', { drain: drain(true, 0) }, 1, ['empty', 0]],
   ['its deadline is over', { drain: drain(true, 25) }, 25, ['deadline over, 25 sessions left', 4]],
   ['its deadline is over with a tunnel', { drain: drain(true, 0, 0, 1) }, 0, ['deadline over, 0 sessions left', 4]],
+  [
+    'its deadline is over, and another coordinator has not reported',
+    { drain: { ...drain(true, 0), waitingFor: ['coordinator b'] } },
+    0,
+    ['deadline over, 0 sessions left, and unknown at coordinator b', 4],
+  ],
   ['it was killed', { liveness: 'gone', drain: drain(false, 86) }, 86, ['killed with 86 sessions', 1]],
   ['it was killed with one', { liveness: 'gone' }, 1, ['killed with 1 session', 1]],
   ['it is gone with nothing left', { liveness: 'gone' }, 0, ['empty', 0]],

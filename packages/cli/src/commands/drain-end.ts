@@ -31,7 +31,13 @@ export function endOfDone({
   sessionsLeft,
   inFlight,
   tunnels,
-}: Pick<NonNullable<NodeResource['drain']>, 'sessionsLeft' | 'inFlight' | 'tunnels'>): DrainEnd {
+  waitingFor,
+}: Pick<NonNullable<NodeResource['drain']>, 'sessionsLeft' | 'inFlight' | 'tunnels' | 'waitingFor'>): DrainEnd {
+  if (waitingFor.length > 0)
+    return {
+      word: `deadline over, ${counted(sessionsLeft, 'session')} left, and unknown at ${waitingFor.join(', ')}`,
+      exitCode: EXIT.timedOut,
+    };
   if (sessionsLeft === 0 && inFlight === 0 && tunnels === 0) return { word: 'empty', exitCode: EXIT.ok };
   return { word: `deadline over, ${counted(sessionsLeft, 'session')} left`, exitCode: EXIT.timedOut };
 }

@@ -89,11 +89,14 @@ function verb(name: 'drain' | 'enable' | 'stop', description: string): Command {
       const { more, ...rest } = result;
       const targets = more === undefined ? result.nodes : await look();
       const { nodes, failure } = await waitForDrains(look, targets, timeoutMs, name === 'stop' ? 'stop' : 'drain');
+      if (failure !== undefined) {
+        if (flags.json) printJson({ ...rest, nodes });
+        throw failure;
+      }
       const leftMs = timeoutMs === undefined ? undefined : timeoutMs - (performance.now() - startMs);
       const ended = await inForce(client, rest, true, leftMs);
       if (flags.json) printJson({ ...ended.result, nodes });
-      const fault = failure ?? ended.failure;
-      if (fault !== undefined) throw fault;
+      if (ended.failure !== undefined) throw ended.failure;
     });
 }
 

@@ -81,7 +81,7 @@ export class RegistryState {
   /** Gone nodes that an operator has removed, until `takeShared`. Only with `isShared`. */
   readonly removedNodes: Map<NodeId, NodeRecord> = new Map();
   /** The other coordinators, and how their workers use nodes under an operator's drain. */
-  useElsewhere: readonly CoordinatorUse[] = [];
+  useElsewhere: readonly CoordinatorUse[] | undefined;
   /** Nodes with a drain that is not done. */
   readonly draining: Set<NodeRecord> = new Set();
   isSettled = false;
@@ -107,6 +107,7 @@ export class RegistryState {
     this.learning = new LearningWindow(startedAtMs, options.learningMs);
     this.workers = new WorkerCounterTable(options.workerGraceMs, options.hashSeed);
     this.failovers = new FailoverCounters(options.maxWorkers);
+    this.useElsewhere = options.isShared ? undefined : [];
   }
 
   begin(nowMs: number): void {
@@ -459,6 +460,8 @@ export class RegistryState {
 
   /** Watches for the end of the operator's requested status, which is in force, in the journal and not `enabled`. */
   beginOperatorDrain(node: NodeRecord): void {
+    // What others reported before is no report on this drain.
+    if (this.options.isShared) this.useElsewhere = undefined;
     node.operatorDrain = this.#newDrain(node.operatorStatus);
     this.#watchDrain(node);
   }
@@ -495,6 +498,7 @@ export class RegistryState {
       revision: this.journal.revision,
       deadlineAtMs: requestedStatus.deadlineAtMs,
       isDone: false,
+      unknownAt: [],
     };
   }
 
@@ -548,7 +552,7 @@ export class RegistryState {
       sessionsSeenOnce: usage.sessionsSeenOnce,
       inFlight: usage.inFlight,
     });
-    return { ...drain, isDone: true };
+    return { ...drain, isDone: true, unknownAt: usage.waitingFor };
   }
 
   // Time

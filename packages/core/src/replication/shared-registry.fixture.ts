@@ -34,6 +34,10 @@ export class FollowedRegistry {
     this.#shared.start(records, now);
   }
 
+  startOutdated(): void {
+    this.#shared.startOutdated();
+  }
+
   apply(command: Command, now: Instants): readonly Event[] | Rejection {
     const outcome = this.registry.apply(command, now.nowMs);
     if (!('type' in outcome)) this.#shared.follow(outcome, now);

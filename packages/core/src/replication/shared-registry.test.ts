@@ -56,6 +56,23 @@ test('the end of another record does not share early what a registry had before'
   assert.equal(shared.replica.size, 0);
 });
 
+test('a coordinator without contact for long ends the requests that the others do not have', () => {
+  const before = new Registry({ startedAtMs: 0 });
+  before.apply({ type: 'balancer-settings', name: SHOP, source: 'operator', patch: { retries: 3 }, by: 'op' }, 0);
+  const registry = new Registry({ startedAtMs: 10, isShared: true });
+  const { write } = before.takeRecords(at(0).nowUnixMs);
+  registry.apply({ type: 'restore', records: write, nowUnixMs: at(10).nowUnixMs }, 10);
+  const shared = new FollowedRegistry('b', registry);
+  shared.startOutdated();
+  assert.deepEqual(retriesOf(shared), { operator: { retries: 3 } });
+  shared.merge([], at(20), true);
+  assert.equal(retriesOf(shared), undefined);
+  assert.deepEqual(
+    shared.replica.all(20).filter(({ value }) => value !== null),
+    [],
+  );
+});
+
 test('a request stays shared while a registry has it, and an unchanged one gets no new version', () => {
   const shared = make('a');
   withRetries(shared, 3, at(0));

@@ -14,6 +14,8 @@ export interface Drain {
   readonly revision: number;
   readonly deadlineAtMs: number | undefined;
   readonly isDone: boolean;
+  /** Workers and coordinators whose counts were missing when its deadline ended it; empty while it continues. */
+  readonly unknownAt: readonly string[];
 }
 
 /** The current use of the node under drain. */

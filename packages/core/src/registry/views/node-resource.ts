@@ -144,7 +144,7 @@ function drainProgress(state: RegistryState, node: NodeView, drain: Drain, now: 
     inFlight: usage.inFlight,
     tunnels: usage.tunnels,
     isDone: drain.isDone,
-    waitingFor: drain.isDone ? [] : usage.waitingFor,
+    waitingFor: drain.isDone ? drain.unknownAt : usage.waitingFor,
   };
 }
 

@@ -27,6 +27,8 @@ test('an operator’s drain ends when no worker of another coordinator uses the 
   const progress = () => registry.resource(N1, { nowMs: 30, nowUnixMs: 30 })!.drain!;
   const told = (known: DrainUse | undefined) =>
     registry.apply({ type: 'use-elsewhere', coordinators: [{ name: 'b', use: known }] }, 30);
+  assert.deepEqual([progress().isDone, progress().waitingFor], [false, ['the other coordinators']]);
+  told(undefined);
   assert.deepEqual([progress().isDone, progress().waitingFor], [false, ['coordinator b']]);
   told(use({ n1: [2, 1, 0, 1] }));
   assert.deepEqual([progress().isDone, progress().sessionsLeft, progress().tunnels], [false, 2, 1]);
@@ -39,6 +41,16 @@ test('an operator’s drain ends when no worker of another coordinator uses the 
   assert.equal(progress().isDone, true);
 });
 
+test('what another coordinator reported before a drain is no report on it', () => {
+  const registry = drained();
+  registry.apply({ type: 'operator-status', target: { type: 'node', id: N1 }, status: 'enabled', by: 'op' }, 30);
+  registry.apply({ type: 'use-elsewhere', coordinators: [{ name: 'b', use: use({}) }] }, 30);
+  registry.apply({ type: 'operator-status', target: { type: 'node', id: N1 }, status: 'draining', by: 'op' }, 40);
+  registry.apply({ type: 'observe', worker: 'w', revision: registry.revision, nodes: [] }, 50);
+  const { drain } = registry.resource(N1, { nowMs: 50, nowUnixMs: 50 })!;
+  assert.deepEqual([drain?.isDone, drain?.waitingFor], [false, ['the other coordinators']]);
+});
+
 test('a deadline ends a drain although another coordinator is down', () => {
   const registry = drained();
   const target = { type: 'node', id: N1 } as const;
@@ -49,6 +61,8 @@ test('a deadline ends a drain although another coordinator is down', () => {
     events.flatMap((event) => (event.type === 'drained' ? [event.cause] : [])),
     ['deadline'],
   );
+  const { drain } = registry.resource(N1, { nowMs: 1_030, nowUnixMs: 1_030 })!;
+  assert.deepEqual([drain?.isDone, drain?.waitingFor], [true, ['the other coordinators']]);
 });
 
 test('the drain that a node requests waits for the workers of this coordinator only', () => {

@@ -4,8 +4,12 @@ import { type DrainUse, MAX_NODES_IN_USE, type NodeUse } from '../../replication
 import type { CoordinatorUse } from '../commands.ts';
 import type { Usage } from '../node/drain.ts';
 
-/** `own` with the use at other coordinators. Sums: a session that two of them have seen counts twice. */
-export function withUseElsewhere(own: Usage, id: NodeId, coordinators: readonly CoordinatorUse[]): Usage {
+/**
+ * `own` with the use at other coordinators; `undefined`: none has reported since the drain began. Sums: a session that two of them have seen
+ * counts twice.
+ */
+export function withUseElsewhere(own: Usage, id: NodeId, coordinators: readonly CoordinatorUse[] | undefined): Usage {
+  if (coordinators === undefined) return { ...own, waitingFor: [...own.waitingFor, 'the other coordinators'] };
   let { sessions, sessionsSeenOnce, inFlight, tunnels } = own;
   const waitingFor = [...own.waitingFor];
   for (const { name, use } of coordinators) {
