@@ -60,7 +60,9 @@ test('invalid, repeated and too many addresses are reported, and the others are 
   const many = Array.from({ length: 40 }, (_, index) => `host${index}`);
   const { urls, problems } = coordinatorList(many, {});
   assert.equal(urls.length, MAX_COORDINATORS);
-  assert.deepEqual(problems, ['more than 5 coordinators are listed']);
+  assert.deepEqual(problems, [
+    'the list of coordinators has more than 5 entries, and those after the first 5 are left out',
+  ]);
   assert.deepEqual(coordinatorList(many.slice(0, 5), {}).problems, []);
 });
 

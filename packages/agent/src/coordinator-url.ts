@@ -45,7 +45,10 @@ export function coordinatorList(
     else if (urls.size < MAX_COORDINATORS) urls.add(url);
     else isOverMaximum = true;
   }
-  if (isOverMaximum) problems.push(`more than ${MAX_COORDINATORS} coordinators are listed`);
+  if (isOverMaximum)
+    problems.push(
+      `the list of coordinators has more than ${MAX_COORDINATORS} entries, and those after the first ${MAX_COORDINATORS} are left out`,
+    );
   return { urls: [...urls], areAlternatives: false, problems, refused };
 }
 

@@ -401,7 +401,7 @@ test('each mistake in the list of coordinators is one warning, and the rest of t
   assert.deepEqual(lines.slice(0, 3), [
     'rollcall: the list of coordinators has an empty entry; the rest of the list is used',
     `rollcall: the coordinator ${place} is listed twice; the rest of the list is used`,
-    'rollcall: more than 5 coordinators are listed; the rest of the list is used',
+    'rollcall: the list of coordinators has more than 5 entries, and those after the first 5 are left out; the rest of the list is used',
   ]);
 });
 

@@ -64,8 +64,11 @@ export interface Coordinator {
   readonly warnings: readonly string[];
   /** Reports the processes that the supervisor keeps running, and its replacements. A replacement is reported once, by its number. */
   reportProcesses(processes: readonly ProcessResource[], replaced: readonly ReplacedProcess[]): void;
-  /** Asks agents and workers to reconnect later, and closes all parts. A repeat waits for the first call. */
-  close(): Promise<void>;
+  /**
+   * Asks agents and workers to reconnect later, and closes all parts. A repeat waits for the first call. `isLost`: its supervisor has ended
+   * without an order, so that the other coordinators have to report it as down. Default false.
+   */
+  close(end?: { readonly isLost?: boolean }): Promise<void>;
 }
 
 /** Upper bound of nodes. Twice as many connections are allowed, because new processes overlap with the old ones. */
@@ -84,6 +87,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
   const closers: (() => void | Promise<void>)[] = [() => state.close()];
   let closing: Promise<void> | undefined;
   let isReady = false;
+  let isLost = false;
   const ending = new AbortController();
   const closeAll = async (): Promise<void> => {
     isReady = false;
@@ -188,7 +192,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
         url: config.advertise,
         onCoordinators: (coordinators) => onCoordinators(coordinators),
       });
-    if (sharedSync) closers.push(() => sharedSync.close());
+    if (sharedSync) closers.push(() => sharedSync.close({ isLost }));
     let onTokensChange = (): void => {};
     const sharedTokens =
       sharedSync &&
@@ -354,7 +358,8 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       warnings,
       reportProcesses: (processes, replaced) => supervised.report(processes, replaced),
       loginLink: () => loginUrl(controlUrl(), logins.newCode()),
-      close: () => {
+      close: (end = {}) => {
+        isLost = end.isLost === true;
         closing ??= closeAll();
         return closing;
       },

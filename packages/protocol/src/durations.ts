@@ -21,7 +21,8 @@ export function parseDuration(text: string): number | undefined {
  * Formats a configured duration, which is never rounded, in the largest unit that divides it, as `parseDuration` accepts it: `90s`, `1500ms`,
  * `24h`, `0s`.
  */
-export function durationText(ms: number): string {
+export function durationText(exactMs: number): string {
+  const ms = Math.round(exactMs);
   if (ms === 0) return '0s';
   if (ms === DAY_MS) return '24h';
   const [unit, unitMs] = Object.entries(UNIT_MS).findLast(([, size]) => ms % size === 0) ?? ['ms', 1];

@@ -85,7 +85,7 @@ export function parseRedisAddress(text: string): RedisAddress {
   });
 
   const db = path === '' ? 0 : /^\d{1,5}$/.test(path) ? Number(path) : Number.NaN;
-  if (!(db <= MAX_DB)) refuse(`has the database ${JSON.stringify(path.slice(0, 16))}, which is no number`);
+  if (!(db <= MAX_DB)) refuse('has a path that is no number of a database; in a password / is written %2F, and @ %40');
   if (type === 'cluster' && db !== 0) refuse('has a database, and a Redis Cluster has only database 0');
 
   const master = decoded(fragment);

@@ -11,7 +11,10 @@ for (const words of [
 ] as const)
   for (const [list, sentence] of [
     ['ws://a.test,http://a.test:8400/', 'the coordinator ws://a.test:8400 is listed twice: correct --coordinator'],
-    [SIX.join(), 'more than 5 coordinators are listed: correct --coordinator'],
+    [
+      SIX.join(),
+      'the list of coordinators has more than 5 entries, and those after the first 5 are left out: correct --coordinator',
+    ],
     ['ws://a.test,,ws://b.test', 'the list of coordinators has an empty entry: correct --coordinator'],
     ['ws://a.test,', 'the list of coordinators has an empty entry: correct --coordinator'],
     ['ws://_rollcall._tcp.a.test:8400', 'with a port, which SRV records contain already, is no address'],

@@ -67,7 +67,7 @@ export async function run(parent: Parent): Promise<void> {
       coordinator.reportProcesses(message.processes, message.replaced);
       parent.send({ type: 'noted', number: message.replaced.at(-1)?.number ?? 0 });
     });
-    parent.serves(() => coordinator.close(), {
+    parent.serves(() => coordinator.close({ isLost: !process.connected }), {
       loginUrl: coordinator.loginLink(),
       warnings: coordinator.warnings,
     });

@@ -316,8 +316,10 @@ export class SharedSync {
     this.#judgeDrains();
   }
 
-  /** Withdraws the announcement of this coordinator, writes what remains with one attempt, and closes store and file. */
-  async close(): Promise<void> {
+  /**
+   * Withdraws the announcement of this coordinator, unless it is lost, writes what remains with one attempt, and closes store and file.
+   */
+  async close({ isLost = false }: { readonly isLost?: boolean } = {}): Promise<void> {
     this.#isClosing = true;
     this.#stopListening();
     clearTimeout(this.#timer);
@@ -326,7 +328,7 @@ export class SharedSync {
     const { store, coordinator } = this.#options;
     if (this.#problem === undefined && this.#refusal === undefined && this.#clusterId !== undefined) {
       await this.#writeChanged().catch(() => undefined);
-      await store.withdraw(coordinator, this.#clusterId).catch(() => undefined);
+      if (!isLost) await store.withdraw(coordinator, this.#clusterId).catch(() => undefined);
     }
     await this.#saveFile();
     await store.close();
@@ -464,7 +466,7 @@ export class SharedSync {
     const others = [...present, ...this.#expected];
     this.#announced = others;
     const { down, back } = this.#peers.read(new Map(others.map((one) => [one.coordinator, one.counter])), nowMs);
-    this.#tellPeers(down, 'is down: it has stopped to count. Its nodes, workers and requests are judged without it');
+    this.#tellPeers(down, 'is down: it no longer writes to the shared memory. Drains wait for its workers');
     this.#tellPeers(back, 'runs again');
     this.#shared.setRunning(new Map(this.#running().map((one) => [one.coordinator, one.name])), this.#now());
     this.#collect();
