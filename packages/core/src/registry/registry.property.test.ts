@@ -293,7 +293,7 @@ class Consumer {
 
   view(): unknown {
     return {
-      // Loads and sessions travel in messages of their own, and ages grow by themselves.
+      // Loads and sessions travel in messages of their own. Ages grow, and remaining times fall, by themselves.
       nodes: sortedEntries(this.nodes).map(([, node]) => ({
         ...node,
         load: 0,
@@ -301,6 +301,7 @@ class Consumer {
         ageMs: 0,
         loadAgeMs: 0,
         silentMs: 0,
+        drainMs: node.drainMs === undefined ? undefined : 0,
       })),
       remembered: sortedEntries(this.remembered),
       balancers: sortedEntries(this.balancers),
