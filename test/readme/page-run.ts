@@ -2,7 +2,7 @@
  * Runs the commands of a page in their order, by sh, in the workspace, with a home directory of their own:
  *
  * - a cluster (`npm start`, `rollcall demo`, `rollcall up`) is started and waited for. It ends when the next one starts or the page ends.
- * - a node (`rollcall run`, `rollcall join`) is started and waited for until the coordinator reports a new node as up.
+ * - a node (`rollcall run`, `rollcall join`) is started and waited for until the coordinator reports a new node as up, and all workers know it.
  * - any other command has to end by itself, with exit code 0.
  * - of commands that would run this test or set up the clone again, only the name of the npm script is checked.
  *
@@ -55,9 +55,9 @@ async function obey({ text, kind }: PageCommand): Promise<void> {
       return until(start(text), (output) => /^(?:stop|add a program) /m.test(output));
     case 'node': {
       const before = new Set((await nodes()).map(nameOf));
-      return until(start(text), async () =>
-        (await nodes()).some((node) => node.liveness === 'up' && !before.has(nameOf(node))),
-      );
+      const isUp = async (): Promise<boolean> =>
+        (await nodes()).some((node) => node.liveness === 'up' && !before.has(nameOf(node)));
+      return until(start(text), async () => (await isUp()) && (await areWorkersCurrent()));
     }
     case 'once': {
       const child = start(text);
@@ -117,6 +117,13 @@ async function nodes(): Promise<readonly Node[]> {
   const response = await fetch(`${CONTROL}/v1/nodes`).catch(() => undefined);
   if (!response?.ok) return [];
   return ((await response.json()) as { nodes: readonly Node[] }).nodes;
+}
+
+/** True when all workers have the present nodes: a person takes longer to type the next command. */
+async function areWorkersCurrent(): Promise<boolean> {
+  const response = await fetch(`${CONTROL}/v1/status`);
+  const { workers } = (await response.json()) as { workers: readonly { isCurrent: boolean }[] };
+  return workers.length > 0 && workers.every(({ isCurrent }) => isCurrent);
 }
 
 /** Another name for each start of a node. */
