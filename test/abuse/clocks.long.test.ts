@@ -168,7 +168,7 @@ test('C38: a connection on which nothing arrives any more is cut, its node suspe
   const closed = once(onward!, 'close');
   isCut = true;
   isSilent = true;
-  await until(async () => (await target.resource('cut'))?.liveness === 'gone', 'not gone');
+  await until(async () => (await target.resource('cut'))?.liveness === 'missing', 'not gone');
   await closed;
   const types = await eventsOf(target, 'cut');
   assert.ok(types.indexOf('suspect') >= 0 && types.indexOf('suspect') < types.lastIndexOf('gone'), types.join());

@@ -142,7 +142,7 @@ test('an address of a node that sends heartbeats is refused, and is free for ano
   await first.kill();
   const third = new Program(t, { ...other, PORT: String(port) });
   await served(third);
-  await until(async () => (await node('n1')).liveness === 'gone', 'n1 to be gone');
+  await until(async () => (await node('n1')).liveness === 'missing', 'n1 to be gone');
   assert.ok(!third.events.includes('warning'));
 });
 
@@ -158,7 +158,7 @@ test('a program whose address is answered by another program is refused by name,
   assert.equal(warning['code'], 'wrong-program');
   const named = `http://127.0.0.1:${port} is answered by another program than the one that registers node n3. `;
   assert.ok(String(warning['message']).startsWith(named), String(warning['message']));
-  await until(async () => (await node('n3')).liveness === 'gone', 'n3 to be gone');
+  await until(async () => (await node('n3')).liveness === 'missing', 'n3 to be gone');
   assert.ok(!up.log.some((line) => line.includes('node n3 is up')));
   await program.kill();
   other.close();
