@@ -104,7 +104,7 @@ test('virtual hosts of nodes of mod_cluster: the same path on two nodes, a stop 
       assert.equal(await bodyOn('WWW.shop.example:8080'), 'shop');
       assert.equal(await bodyOn('intern.example'), 'both');
     }
-    assert.equal(await bodyOn('nobody.example'), 404);
+    assert.equal(await bodyOn('unknown.example'), 404);
     // A session of another host is a new one here.
     assert.equal(await bodyOn('shop.example', '/app/', 'JSESSIONID=XYZ.both'), 'shop');
 
@@ -132,7 +132,7 @@ test('virtual hosts of nodes of mod_cluster: the same path on two nodes, a stop 
     const wildfly = await ServletProgram.start('wildfly', mcmpPort);
     try {
       await wildfly.register(100, 'default-host,localhost');
-      await becomes('wildfly', 'nobody.example');
+      await becomes('wildfly', 'unknown.example');
       assert.equal(await bodyOn('shop.example'), 'shop');
     } finally {
       await wildfly.close();

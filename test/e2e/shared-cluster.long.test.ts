@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { BalancerResource, NodeResource, NodesResource, StatusResource, WriteResult } from '@rollcall/protocol';
-import { findRedisServer, HOW_TO_INSTALL, startRedisServer } from '@rollcall/store-redis/testing';
+import { findRedisServer, HOW_TO_INSTALL, type RedisServer, startRedisServer } from '@rollcall/store-redis/testing';
 import { ROLLCALL } from '../site/commands.ts';
 import { startUp, type Up } from './up.ts';
 
@@ -59,18 +59,23 @@ const answer = async (up: Up, path: string): Promise<string> => {
 const sharing = async (up: Up): Promise<NonNullable<StatusResource['sharing']>> =>
   (await up.api<StatusResource>('GET', '/v1/status')).sharing!;
 
-test('two coordinators are one cluster', {
-  timeout: 240_000,
-  ...(binary === undefined && { skip: HOW_TO_INSTALL }),
-}, async (t) => {
+/** Two coordinators with one Redis, which know each other. They end with the test. */
+async function startPair(t: TestContext): Promise<{ readonly redis: RedisServer; readonly a: Up; readonly b: Up }> {
   const redis = await startRedisServer(binary!);
   t.after(() => redis.close());
   const flags = ['--store', redis.url];
   const [a, b] = (await Promise.all([startUp(...flags, '--name', 'a'), startUp(...flags, '--name', 'b')])) as [Up, Up];
-  let isAOpen = true;
-  t.after(() => Promise.all([isAOpen ? a.close() : undefined, b.close()]));
+  t.after(() => Promise.all([a.close(), b.close()]));
   for (const up of [a, b])
     await until('the other coordinator is known', async () => (await sharing(up)).coordinators.length === 2);
+  return { redis, a, b };
+}
+
+test('two coordinators are one cluster', {
+  timeout: 240_000,
+  ...(binary === undefined && { skip: HOW_TO_INSTALL }),
+}, async (t) => {
+  const { redis, a, b } = await startPair(t);
 
   // Nodes that one coordinator has accepted are served by both.
   const program = await runAlone(t, a);
@@ -106,7 +111,6 @@ test('two coordinators are one cluster', {
   await until('m1 is removed', async () => (await node(a, 'm1'))?.liveness === 'gone');
 
   await a.close();
-  isAOpen = false;
   await until('a has ended', async () => (await sharing(b)).coordinators.length === 1);
 });
 
@@ -114,13 +118,7 @@ test('a drain waits for sessions that only the workers of the other coordinator 
   timeout: 120_000,
   ...(binary === undefined && { skip: HOW_TO_INSTALL }),
 }, async (t) => {
-  const redis = await startRedisServer(binary!);
-  t.after(() => redis.close());
-  const flags = ['--store', redis.url];
-  const [a, b] = (await Promise.all([startUp(...flags, '--name', 'a'), startUp(...flags, '--name', 'b')])) as [Up, Up];
-  t.after(() => Promise.all([a.close(), b.close()]));
-  for (const up of [a, b])
-    await until('the other coordinator is known', async () => (await sharing(up)).coordinators.length === 2);
+  const { redis, a, b } = await startPair(t);
   for (const id of ['m1', 'm2']) await a.api('PUT', `/v1/nodes/${id}`, { balancer: 'site', url: await startMember(t) });
   for (const up of [a, b]) await until('a member answers', async () => (await answer(up, '/')) === 'member');
 

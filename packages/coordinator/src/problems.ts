@@ -2,6 +2,7 @@
 import type { ClusterProblem, UnservedContext } from '@rollcall/protocol';
 import { MAX_PROBLEMS } from '@rollcall/protocol';
 import type { Dependencies } from './admin/dependencies.ts';
+import type { Notice } from './notice.ts';
 import { notices } from './notices.ts';
 import { isMeant } from './port-advice.ts';
 
@@ -12,13 +13,16 @@ const LOOK_PAUSE = 100;
 /** Contexts named in one problem. */
 const MAX_NAMED = 3;
 
-function problemsOf(dependencies: Dependencies, unserved: readonly UnservedContext[]): ClusterProblem[] {
-  const { registry, clocks } = dependencies.cluster;
+function problemsOf(
+  { cluster: { registry, clocks } }: Dependencies,
+  unserved: readonly UnservedContext[],
+  found: readonly Notice[],
+): ClusterProblem[] {
   const now = { nowMs: clocks.nowMs(), nowUnixMs: clocks.nowUnixMs() };
   return [
     ...unservedProblems(unserved),
     ...registry.problems(now),
-    ...notices(dependencies, unserved)
+    ...found
       .filter(({ kind }) => kind !== 'unserved')
       .map(({ kind, level, sentence }): ClusterProblem => ({ kind, level, message: sentence.replace(/\.$/, '') })),
   ];
@@ -28,9 +32,10 @@ function problemsOf(dependencies: Dependencies, unserved: readonly UnservedConte
 export function lookForProblems(
   dependencies: Dependencies,
   unserved: readonly UnservedContext[] = dependencies.cluster.registry.unserved(),
+  found: readonly Notice[] = notices(dependencies, unserved),
 ): ClusterProblem[] {
   const { problemTimes, cluster } = dependencies;
-  return problemTimes.withTimes(problemsOf(dependencies, unserved), cluster.clocks.nowUnixMs());
+  return problemTimes.withTimes(problemsOf(dependencies, unserved, found), cluster.clocks.nowUnixMs());
 }
 
 /** Looks for problems also while no client reads them, so that the time since which each exists is right. Returns the end of it. */

@@ -14,6 +14,7 @@ export function statusResource(dependencies: Dependencies): StatusResource {
   const totals = feed.workers.totals();
   const { kind, isReachable, sinceUnixMs, lastError, waiting } = storeSync.status;
   const unserved = registry.unserved();
+  const found = notices(dependencies, unserved);
   const nodes = registry.counts();
   const requestsPerSecond = Math.round(feed.workers.requestsPerSecond() * 10) / 10;
   return {
@@ -61,11 +62,11 @@ export function statusResource(dependencies: Dependencies): StatusResource {
       bytesOut: totals.bytesOut,
     },
     requestsPerSecond,
-    verdict: verdictOf(lookForProblems(dependencies, unserved), {
+    verdict: verdictOf(lookForProblems(dependencies, unserved, found), {
       up: nodes.up,
       requestsPerSecond,
     }),
-    advice: notices(dependencies, unserved).map(({ sentence }) => sentence),
+    advice: found.map(({ sentence }) => sentence),
   };
 }
 

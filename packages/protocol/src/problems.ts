@@ -32,6 +32,7 @@ export const PROBLEM_KINDS = [
   'token',
   'configuration',
   'draining',
+  'override',
 ] as const;
 export type ProblemKind = (typeof PROBLEM_KINDS)[number];
 

@@ -4,7 +4,7 @@ import { compactDuration, inSeconds, MAX_PROBLEM_NODES, sessionsText } from '@ro
 import type { NodeView } from '../node/node-record.ts';
 import { effectiveStatus, isMissing, isStandby } from '../node/node-record.ts';
 import type { RegistryState } from '../registry-state.ts';
-import type { RecentOutcomes } from '../workers/node-outcomes.ts';
+import { type EjectionView, errorRatio, type RecentOutcomes } from '../workers/node-outcomes.ts';
 import { inWords, type Now, toUnixMs } from './node-resource.ts';
 
 /** Smallest weighted number of requests, of about the last 30 seconds, at which errors and latencies are judged. */
@@ -74,28 +74,21 @@ function failingNodes(
   now: Now,
 ): readonly ClusterProblem[] {
   const { nowMs } = now;
-  const total = { requests: 0, errors: 0 };
   const seen = nodes.filter(isServing).map((node) => ({ node, recent: state.outcomes.recent(node.id, nowMs) }));
-  for (const { recent } of seen) add(total, recent, 1);
-  if (!isFailing(total) && !seen.some(({ recent }) => isFailing(recent))) return [];
-  const standingOut = seen.filter(({ recent }) => {
-    const others = { ...total };
-    add(others, recent, -1);
-    return isFailing(recent) && ratioOf(others) <= OTHERS_PART * ratioOf(recent);
+  const total = seen.reduce((sum, { recent }) => sumOf(sum, recent), NO_REQUESTS);
+  const standingOut = seen.flatMap(({ node, recent }) => {
+    const others = sumOf(total, recent, -1);
+    const isAlone = isFailing(recent) && errorRatio(others) <= OTHERS_PART * errorRatio(recent);
+    return isAlone ? [failingNode(state, node, recent, others, now)] : [];
   });
-  if (standingOut.length > 0)
-    return standingOut.map(({ node, recent }) => {
-      const others = { ...total };
-      add(others, recent, -1);
-      return failingNode(state, node, recent, others, now);
-    });
+  if (standingOut.length > 0) return standingOut;
   if (!isFailing(total)) return [];
   return [
     {
       kind: 'errors',
       level: 'harm',
       balancer,
-      message: `balancer ${balancer} answers ${percent(ratioOf(total))} of its requests with errors, its nodes alike`,
+      message: `balancer ${balancer} answers ${percent(errorRatio(total))} of its requests with errors, its nodes alike`,
       effect: `visitors of ${balancer} get these errors`,
       remedy: 'see the logs of the programs, and what all of them need, such as a database',
     },
@@ -109,19 +102,20 @@ function failingNode(
   others: RecentOutcomes,
   now: Now,
 ): ClusterProblem {
-  const ejection = state.outcomes.ejection(id, now.nowMs);
-  const isOut = ejection !== undefined && now.nowMs - ejection.lastMs < LATELY_MS;
-  const beside = others.requests >= 1 ? `, the other nodes ${percent(ratioOf(others))}` : '';
-  const times = isOut && ejection.count > 1 ? `, ejected ${ejection.count} times in 10 minutes` : '';
+  const ejection = lateEjection(state, id, now);
+  const beside = others.requests >= 1 ? `, the other nodes ${percent(errorRatio(others))}` : '';
+  const times = ejection !== undefined && ejection.count > 1 ? `, ejected ${ejection.count} times in 10 minutes` : '';
   return {
     kind: 'errors',
     level: 'harm',
     balancer,
     nodes: [id],
-    message: `node ${id} of balancer ${balancer} answers ${percent(ratioOf(recent))} of its requests with errors${beside}${times}`,
-    effect: isOut ? 'new sessions go to other nodes, and its sessions get the errors' : 'its visitors get the errors',
+    message: `node ${id} of balancer ${balancer} answers ${percent(errorRatio(recent))} of its requests with errors${beside}${times}`,
+    effect: ejection
+      ? 'new sessions go to other nodes, and its sessions get the errors'
+      : 'its visitors get the errors',
     remedy: `see the log of its program; to take it out: rollcall drain ${id}`,
-    ...(isOut && { sinceUnixMs: toUnixMs(ejection.sinceMs, now) }),
+    ...(ejection && { sinceUnixMs: toUnixMs(ejection.sinceMs, now) }),
   };
 }
 
@@ -143,17 +137,16 @@ function slowNodes(
   return seen
     .filter(({ latencyMs }) => latencyMs > Math.max(SLOW_MS, SLOW_RATIO * typicalMs))
     .map(({ node: { id }, latencyMs }): ClusterProblem => {
-      const ejection = state.outcomes.ejection(id, nowMs);
-      const isOut = ejection !== undefined && nowMs - ejection.lastMs < LATELY_MS;
+      const ejection = lateEjection(state, id, now);
       return {
         kind: 'slow',
         level: 'harm',
         balancer,
         nodes: [id],
         message: `node ${id} of balancer ${balancer} takes ${Math.round(latencyMs)} ms for an answer, the other nodes about ${typicalMs.toFixed(typicalMs < 10 ? 1 : 0)} ms`,
-        effect: isOut ? 'new sessions go to other nodes, and its sessions wait' : 'its visitors wait',
+        effect: ejection ? 'new sessions go to other nodes, and its sessions wait' : 'its visitors wait',
         remedy: `see the log of its program and the load of its machine; to take it out: rollcall drain ${id}`,
-        ...(isOut && { sinceUnixMs: toUnixMs(ejection.sinceMs, now) }),
+        ...(ejection && { sinceUnixMs: toUnixMs(ejection.sinceMs, now) }),
       };
     });
 }
@@ -202,7 +195,7 @@ function requestProblems(state: RegistryState, node: NodeView, now: Now): readon
   if (overrides.redirectTo !== undefined)
     problems.push({
       ...about,
-      kind: 'forgotten-request',
+      kind: 'override',
       level: 'planned',
       message: `node ${id} of balancer ${balancer} redirects its sessions to ${overrides.redirectTo}`,
       remedy: `rollcall redirect ${id} --off`,
@@ -210,7 +203,7 @@ function requestProblems(state: RegistryState, node: NodeView, now: Now): readon
   if (overrides.standby === true && isStandby(node))
     problems.push({
       ...about,
-      kind: 'forgotten-request',
+      kind: 'override',
       level: 'planned',
       message: `node ${id} of balancer ${balancer} is a standby by request of an operator`,
     });
@@ -223,16 +216,20 @@ function isServing({ liveness }: NodeView): boolean {
 }
 
 function isFailing(recent: RecentOutcomes): boolean {
-  return recent.requests >= MIN_REQUESTS && ratioOf(recent) >= ERROR_RATIO;
+  return recent.requests >= MIN_REQUESTS && errorRatio(recent) >= ERROR_RATIO;
 }
 
-function ratioOf({ requests, errors }: RecentOutcomes): number {
-  return requests <= 0 ? 0 : Math.min(1, errors / requests);
+const NO_REQUESTS: RecentOutcomes = { requests: 0, errors: 0 };
+
+/** `one` with `other` added, or taken out. */
+function sumOf(one: RecentOutcomes, other: RecentOutcomes, sign: 1 | -1 = 1): RecentOutcomes {
+  return { requests: one.requests + sign * other.requests, errors: one.errors + sign * other.errors };
 }
 
-function add(to: { requests: number; errors: number }, { requests, errors }: RecentOutcomes, sign: 1 | -1): void {
-  to.requests += sign * requests;
-  to.errors += sign * errors;
+/** The ejection of a node that is part of a problem now. */
+function lateEjection(state: RegistryState, id: NodeId, { nowMs }: Now): EjectionView | undefined {
+  const ejection = state.outcomes.ejection(id, nowMs);
+  return ejection !== undefined && nowMs - ejection.lastMs < LATELY_MS ? ejection : undefined;
 }
 
 function percent(ratio: number): string {

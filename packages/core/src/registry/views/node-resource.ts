@@ -16,7 +16,7 @@ import { contextsWithStatus, effectiveStatus, isMissing, isStandby, weightOf } f
 import { sessionNumbers } from '../node/session-numbers.ts';
 import { weightWarning } from '../node/weight-bounds.ts';
 import type { RegistryState } from '../registry-state.ts';
-import type { EjectionView, RecentOutcomes } from '../workers/node-outcomes.ts';
+import { type EjectionView, errorRatio, type RecentOutcomes } from '../workers/node-outcomes.ts';
 import { withUseElsewhere } from '../workers/use-elsewhere.ts';
 
 /** One instant on both clocks. */
@@ -104,9 +104,11 @@ export function nodeResource(state: RegistryState, id: NodeId, now: Now): NodeRe
   };
 }
 
-function recentResource({ requests, errors }: RecentOutcomes): NodeResource['observed']['recent'] {
-  const errorRatio = requests <= 0 ? 0 : Math.min(1, errors / requests);
-  return { requests: Math.round(requests * 10) / 10, errorRatio: Math.round(errorRatio * 1_000) / 1_000 };
+function recentResource(recent: RecentOutcomes): NodeResource['observed']['recent'] {
+  return {
+    requests: Math.round(recent.requests * 10) / 10,
+    errorRatio: Math.round(errorRatio(recent) * 1_000) / 1_000,
+  };
 }
 
 function ejectionResource(ejection: EjectionView | undefined, now: Now): Pick<NodeResource['observed'], 'ejection'> {

@@ -20,6 +20,11 @@ export interface RecentOutcomes {
   readonly errors: number;
 }
 
+/** 0 … 1: an attempt that failed may be one of several for a request. */
+export function errorRatio({ requests, errors }: RecentOutcomes): number {
+  return requests <= 0 ? 0 : Math.min(1, errors / requests);
+}
+
 export interface EjectionView {
   /** As the worker has reported the last one. */
   readonly reason: string;
