@@ -12,7 +12,7 @@ test('a token is created, listed, changed, rotated and revoked; only its secret 
   const flags = ['--balancer', 'shop', '--context', '/a', '--context', '/b', '--node', 'shop-*', '--nodes', '3'];
   const made = await token('create', 'shop', '--role', 'join', ...flags, '--max-weight', '2', '--expires', '30d');
   assert.match(made.stdout, /^[A-Za-z0-9_-]{43}\n$/);
-  assert.match(made.stderr, /^note: agents on this machine need a token too/);
+  assert.match(made.stderr, /^note: agents on this machine need a token too/m);
   assert.match(
     made.stderr,
     /token shop \(role join\) created; bound to balancer shop; context \/a, \/b; .*shown only once/,
