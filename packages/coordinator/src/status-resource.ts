@@ -3,8 +3,8 @@ import { verdictOf } from '@rollcall/core';
 import type { QuotaResource, StatusResource } from '@rollcall/protocol';
 import { rememberedContexts } from './admin/contexts.ts';
 import type { Dependencies } from './admin/dependencies.ts';
-import { notices } from './notices.ts';
-import { lookForProblems } from './problems.ts';
+import { notices } from './problems/notices.ts';
+import { lookForProblems } from './problems/problems.ts';
 
 export function statusResource(dependencies: Dependencies): StatusResource {
   const { cluster, config, feed, state, storeSync, sharedSync, supervised, epoch, startedAtUnixMs, controlUrl } =

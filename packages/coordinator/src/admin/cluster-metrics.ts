@@ -1,7 +1,7 @@
 /** Table of the metrics that have no row per node. */
 import { REFUSALS } from '@rollcall/feed';
 import { RESTART_REASONS } from '@rollcall/protocol';
-import { lookForProblems } from '../problems.ts';
+import { lookForProblems } from '../problems/problems.ts';
 import type { Dependencies } from './dependencies.ts';
 
 const LIVENESSES = ['up', 'suspect', 'joining', 'down', 'missing', 'gone'] as const;

@@ -16,7 +16,7 @@ import type { StateDirectory } from '../files/state-directory.ts';
 import type { McmpServer } from '../mcmp/mcmp-server.ts';
 import type { IdleConnections } from '../network/idle-connections.ts';
 import type { UnreadAnswers } from '../network/unread-answers.ts';
-import type { ProblemTimes } from '../problem-times.ts';
+import type { ProblemTimes } from '../problems/problem-times.ts';
 import type { SupervisedProcesses } from '../supervised-processes.ts';
 import type { SharedSync } from '../sync/shared-sync.ts';
 import type { StoreSync } from '../sync/store-sync.ts';

@@ -1,6 +1,6 @@
 /** Advice to the operator about the memory of all coordinators, and about coordinators that are down. */
 import type { SharingResource } from '@rollcall/protocol';
-import type { Notice } from '../notice.ts';
+import type { Notice } from '../problems/notice.ts';
 
 export function sharingAdvice(sharing: SharingResource | undefined): Notice[] {
   if (sharing === undefined) return [];

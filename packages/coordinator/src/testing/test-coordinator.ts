@@ -64,7 +64,7 @@ export async function startTestCoordinator(options: Partial<CoordinatorOptions> 
       }),
     close: async () => {
       await coordinator.close();
-      await rm(stateDir, { recursive: true, force: true });
+      await rm(stateDir, { recursive: true, force: true, maxRetries: 5 });
     },
   };
 }

@@ -1,6 +1,6 @@
 /** Advice on processes of `rollcall up`: processes that do not start, and certificates of the site that the workers use. */
 import type { CertificateResource, ProcessResource } from '@rollcall/protocol';
-import { endAdvice, problemAdvice, SITE_CERTIFICATE } from './network/certificate-advice.ts';
+import { endAdvice, problemAdvice, SITE_CERTIFICATE } from '../network/certificate-advice.ts';
 
 /** A process with this number of failed starts in a row is reported. */
 const MANY = 2;

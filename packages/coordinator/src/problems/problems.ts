@@ -1,7 +1,7 @@
 /** Everything that is wrong with the cluster, as seen by this coordinator. */
 import type { ClusterProblem, UnservedContext } from '@rollcall/protocol';
 import { MAX_PROBLEMS } from '@rollcall/protocol';
-import type { Dependencies } from './admin/dependencies.ts';
+import type { Dependencies } from '../admin/dependencies.ts';
 import type { Notice } from './notice.ts';
 import { notices } from './notices.ts';
 import { isMeant } from './port-advice.ts';

@@ -8,7 +8,7 @@ import {
   type UnservedContext,
   unservedSentence,
 } from '@rollcall/protocol';
-import type { Cluster } from './cluster.ts';
+import type { Cluster } from '../cluster.ts';
 
 /** Upper bound of the nodes or contexts that one sentence names. */
 const MAX_NAMED = 3;

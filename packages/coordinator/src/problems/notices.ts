@@ -7,15 +7,15 @@ import {
   type ProblemLevel,
   type UnservedContext,
 } from '@rollcall/protocol';
-import type { Dependencies } from './admin/dependencies.ts';
-import { listeningQuestion } from './agents/listening-question.ts';
-import { stickySentence } from './events/sticky-sentence.ts';
-import { CONTROL_CERTIFICATE, endAdvice, problemAdvice } from './network/certificate-advice.ts';
-import { clearTextAdvice } from './network/clear-text.ts';
+import type { Dependencies } from '../admin/dependencies.ts';
+import { listeningQuestion } from '../agents/listening-question.ts';
+import { stickySentence } from '../events/sticky-sentence.ts';
+import { CONTROL_CERTIFICATE, endAdvice, problemAdvice } from '../network/certificate-advice.ts';
+import { clearTextAdvice } from '../network/clear-text.ts';
+import { sharingAdvice } from '../sync/sharing-advice.ts';
 import type { Notice } from './notice.ts';
 import { portAdvice, unservedAdvice } from './port-advice.ts';
 import { noWorkerAdvice, restartAdvice, siteCertificateAdvice } from './process-advice.ts';
-import { sharingAdvice } from './sync/sharing-advice.ts';
 
 /** A process that ended is reported for this long, milliseconds. */
 const LOSS_SHOWN_MS = 600_000;
