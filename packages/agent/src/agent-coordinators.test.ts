@@ -22,7 +22,7 @@ import { coordinators, deadUrl, newAgent, next, registration } from './testing/t
 /** All events of an agent, as texts. */
 function eventsOf(agent: Agent): string[] {
   const events: string[] = [];
-  for (const name of ['registered', 'drained', 'status', 'scale'] as const)
+  for (const name of ['registered', 'reconnected', 'drained', 'status', 'scale'] as const)
     agent.on(name, () => void events.push(name));
   for (const name of ['disconnected', 'warning', 'error'] as const)
     agent.on(name, ({ code }) => void events.push(`${name} ${code}`));
@@ -102,9 +102,10 @@ test('the loss of one of two connections is a warning, the loss of the last one 
   peers[1]!.cut();
   await lost;
   await Promise.all(list.map(accepted));
-  await until(() => events.length >= 5);
-  assert.deepEqual(events.slice(0, 2), ['registered', 'warning connection-lost']);
-  assert.deepEqual(events.slice(-3), ['warning connection-lost', 'disconnected connection-lost', 'registered']);
+  await until(() => events.length >= 8);
+  assert.deepEqual(events.slice(0, 3), ['registered', 'warning connection-lost', 'reconnected']);
+  const all = ['warning connection-lost', 'disconnected connection-lost', 'registered', 'reconnected', 'reconnected'];
+  assert.deepEqual(events.slice(3), all);
 });
 
 test('a coordinator that is not reachable is one warning, and delays nothing', async (t) => {

@@ -56,6 +56,8 @@ export interface AgentEvents {
    * several connections.
    */
   readonly disconnected: Notice;
+  /** A coordinator whose connection was lost has accepted the node again. */
+  readonly reconnected: { readonly message: string };
   /**
    * A problem. The same sentence is reported once until the last registered connection is lost. The cause of failed connects
    * is reported at each change.
@@ -119,6 +121,8 @@ export class Agent {
   readonly #confirmations = new Confirmations<CoordinatorLink>();
   readonly #said = new Set<string>();
   readonly #ignored = new Set<string>();
+  /** Links that have lost their coordinator since it accepted the node last. */
+  readonly #lost = new WeakSet<CoordinatorLink>();
   readonly #links = new CoordinatorLinks();
   #isStarted = false;
   #isEnded = false;
@@ -384,6 +388,10 @@ export class Agent {
     if (isFirst || (isRenewal && link === this.#links.accepted[0])) this.#listeners.emit('registered', message);
     // A listener of the program may have ended the agent.
     if (this.#isEnded) return;
+    if (this.#lost.delete(link)) {
+      const where = coordinatorText(link.url);
+      this.#listeners.emit('reconnected', { message: `connected again to the coordinator at ${where}` });
+    }
     for (const warning of message.warnings) this.warn(warning);
     const status = this.#requestedStatus.message();
     if (status !== undefined) {
@@ -479,6 +487,7 @@ export class Agent {
   #onDown(link: CoordinatorLink, lost: string | undefined, url: string): void {
     const others = this.#links.accepted.length;
     if (lost !== undefined) {
+      this.#lost.add(link);
       const where = `lost the coordinator at ${coordinatorText(url)} (${lost})`;
       const code = 'connection-lost' satisfies AgentCode;
       if (others === 0) {

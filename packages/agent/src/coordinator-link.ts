@@ -156,6 +156,11 @@ export class CoordinatorLink {
   }
 
   /** The addresses that the link tries in order; normally one. */
+  /** The address of the last attempt. */
+  get url(): string {
+    return this.#urls[this.#urlIndex]!;
+  }
+
   get urls(): readonly string[] {
     return this.#urls;
   }
@@ -288,7 +293,7 @@ export class CoordinatorLink {
   }
 
   #open(): void {
-    const url = this.#urls[this.#urlIndex]!;
+    const { url } = this;
     const name = nameOf(url);
     this.#faults = [];
     this.#untried = [];

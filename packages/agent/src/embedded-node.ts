@@ -315,6 +315,7 @@ export class EmbeddedNode implements NodeCore {
       if (link.isLocal) this.#listeners.emit('disconnected', notice);
       else this.#notices.report('disconnected', notice);
     });
+    agent.on('reconnected', (notice) => this.#notices.report('reconnected', notice));
     agent.on('warning', (notice) => this.#notices.report('warning', notice));
     agent.on('error', (notice) => {
       this.#hasClaimed = false;

@@ -17,6 +17,8 @@ export interface RollcallEvents {
    * `too-many-nodes` the cluster refuses the node: it gets no requests until a later attempt is accepted.
    */
   readonly disconnected: Notice;
+  /** A coordinator whose connection was lost has accepted the node again. */
+  readonly reconnected: { readonly message: string };
   /** A problem for the operator; the program is not affected. */
   readonly warning: Notice;
   /** The node has left the cluster permanently: superseded, removed, or no protocol version in common. */

@@ -32,7 +32,10 @@ export class Notices {
   }
 
   /** Reports `notice`, even if it was reported before. */
-  report(name: 'warning' | 'error' | 'disconnected', notice: Notice): void {
+  report<Name extends 'warning' | 'error' | 'disconnected' | 'reconnected'>(
+    name: Name,
+    notice: RollcallEvents[Name],
+  ): void {
     this.#listeners.emit(name, notice);
     // A refusal that ends the node was already reported as a warning.
     if (notice.message === this.#lastLine) return;

@@ -26,7 +26,7 @@ const CONNECT_TIMEOUT_MS = 1_000;
 const MAX_RECONNECT_MS = 2_000;
 /** A connection that has not answered for this long is replaced, milliseconds. */
 const SILENCE_MS = 3_000;
-/** Greatest number of different problems that are reported between two connects. */
+/** Greatest number of different problems that are reported between two answers. */
 const MAX_REPORTED = 16;
 /** Interval of the probes of TCP, milliseconds. */
 const KEEP_ALIVE_MS = 10_000;
@@ -35,10 +35,12 @@ const KEEP_ALIVE_MS = 10_000;
 export class RedisConnection {
   readonly #client: Redis | Cluster;
   readonly #options: RedisConnectionOptions;
-  /** Why there is no connection; `undefined` while there is one. */
+  /** Why there is no connection that has answered; `undefined` while there is one. */
   #cause: RedisProblem | undefined;
-  /** Messages since the last connect. Two problems may alternate, as those of Sentinels and of the former master. */
+  /** Messages since the last answer. Two problems may alternate, as those of Sentinels and of the former master. */
   readonly #reported = new Set<string>();
+  /** Connections in a row that have answered no command, as those to another program, or of a user that Redis refuses. */
+  #unanswered = 0;
   #isReady = false;
   /** The connection is in the wrong database, and is closed. */
   #isUnusable = false;
@@ -46,7 +48,7 @@ export class RedisConnection {
 
   constructor(options: RedisConnectionOptions) {
     this.#options = options;
-    this.#client = connect(options);
+    this.#client = connect(options, (attempt) => reconnectDelay(Math.max(attempt, this.#unanswered)));
     // Two classes of one shape, which TypeScript cannot call through their union.
     const events = this.#client as Redis;
     events.on('error', (error: Error) => this.#fail(error));
@@ -54,14 +56,13 @@ export class RedisConnection {
     events.on('close', () => {
       if (this.#isReady && this.#cause === undefined)
         this.#report(new RedisProblem('unreachable', 'redis is unreachable (connection lost); reconnecting'));
+      if (this.#isReady) this.#unanswered += 1;
       this.#isReady = false;
       this.#isUnusable = false;
     });
     events.on('ready', () => {
       if (this.#isUnusable) return;
       this.#isReady = true;
-      this.#cause = undefined;
-      this.#reported.clear();
       options.onReady();
     });
   }
@@ -76,7 +77,9 @@ export class RedisConnection {
     if (!this.#isReady)
       throw this.#cause ?? new RedisProblem('unreachable', 'redis is unreachable (no connection yet); connecting');
     try {
-      return await command(this.#client);
+      const answer = await command(this.#client);
+      this.#works();
+      return answer;
     } catch (error) {
       const problem = problemOf(error);
       // The connection is replaced, see `mustReconnect`. Until then this is why there is none.
@@ -93,6 +96,13 @@ export class RedisConnection {
   close(): void {
     this.#isClosed = true;
     this.#client.disconnect();
+  }
+
+  /** A connection proves nothing before Redis has answered a command. */
+  #works(): void {
+    this.#cause = undefined;
+    this.#reported.clear();
+    this.#unanswered = 0;
   }
 
   #fail(error: Error): void {
@@ -113,7 +123,10 @@ export class RedisConnection {
   }
 }
 
-function connect({ address, ca, commandTimeoutMs }: RedisConnectionOptions): Redis | Cluster {
+function connect(
+  { address, ca, commandTimeoutMs }: RedisConnectionOptions,
+  delay: (attempt: number) => number,
+): Redis | Cluster {
   const { type, hosts, hasTls, user, password, db, master, sentinelPassword } = address;
   const [first] = hosts;
   const tls: ConnectionOptions | undefined = hasTls ? { ...(ca !== undefined && { ca }) } : undefined;
@@ -136,7 +149,7 @@ function connect({ address, ca, commandTimeoutMs }: RedisConnectionOptions): Red
     return new Cluster([...hosts], {
       redisOptions: { ...shared, ...(tls && { tls }) },
       enableOfflineQueue: false,
-      clusterRetryStrategy: reconnectDelay,
+      clusterRetryStrategy: delay,
       // Certificates are for names.
       ...(hasTls && { dnsLookup: (name, callback) => callback(null, name) }),
     });
@@ -145,7 +158,7 @@ function connect({ address, ca, commandTimeoutMs }: RedisConnectionOptions): Red
     db,
     // A command that cannot be sent now fails now; the caller handles it.
     enableOfflineQueue: false,
-    retryStrategy: reconnectDelay,
+    retryStrategy: delay,
     reconnectOnError: mustReconnect,
   };
   if (type === 'sentinel')
@@ -153,7 +166,7 @@ function connect({ address, ca, commandTimeoutMs }: RedisConnectionOptions): Red
       ...alone,
       sentinels: [...hosts],
       name: master,
-      sentinelRetryStrategy: reconnectDelay,
+      sentinelRetryStrategy: delay,
       sentinelCommandTimeout: CONNECT_TIMEOUT_MS,
       ...(sentinelPassword !== undefined && { sentinelPassword }),
       ...(tls && { tls, sentinelTLS: tls, enableTLSForSentinelMode: true }),

@@ -7,6 +7,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import { freePort } from '@rollcall/core/testing';
 import { keysOf } from './keys.ts';
 import { openRedisSharedStore } from './redis-shared-store.ts';
@@ -239,6 +240,39 @@ void test('a Redis that accepts connections and never answers is slow', async (t
   const store = await openRedisSharedStore({ url, prefix: 'test', ...IGNORE, commandTimeoutMs: 50 });
   t.after(() => store.close());
   await rejectedAs('slow', store.write([RECORD], CLUSTER));
+});
+
+void test('a port of another program is reported once, and asked with growing pauses', async (t) => {
+  const connections: number[] = [];
+  let notify: () => void = () => {};
+  const server = createServer((socket) => {
+    connections.push(performance.now());
+    socket.on('error', () => undefined);
+    socket.once('data', () => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'));
+    notify();
+  }).listen(0, '127.0.0.1');
+  t.after(() => server.close());
+  await once(server, 'listening');
+  const problems: string[] = [];
+  const url = `redis://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const store = await openRedisSharedStore({
+    url,
+    prefix: 'test',
+    openWithinMs: 1,
+    onProblem: ({ message }) => problems.push(message),
+  });
+  t.after(() => store.close());
+  while (connections.length < 6) {
+    const next = new Promise<void>((resolve) => {
+      notify = resolve;
+    });
+    await store.versions().catch(() => undefined);
+    await Promise.race([next, pause(20)]);
+  }
+  assert.equal(new Set(problems).size, problems.length, problems.join('\n'));
+  assert.ok(problems.length <= 3, problems.join('\n'));
+  // The sixth connection follows after half of 50 ms · 2^4 at least.
+  assert.ok(connections[5]! - connections[4]! >= 390, connections.join(' '));
 });
 
 /** Relays to Redis, and can cut the connection in the place of the next answer. */

@@ -192,6 +192,7 @@ export class AgentBeside {
     });
     agent.on('warning', ({ message }) => say(message));
     agent.on('disconnected', ({ message }) => say(message));
+    agent.on('reconnected', ({ message }) => say(message));
     agent.on('status', ({ status, reason }) =>
       say(`operator status of ${this.#id}: ${status}${reason === undefined ? '' : ` (${reason})`}`),
     );

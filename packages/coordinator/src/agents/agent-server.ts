@@ -163,7 +163,10 @@ export class AgentServer {
         end: (fault, isFinal) => {
           const { id } = connection;
           if (isFinal && id !== undefined)
-            cluster.apply({ type: 'leave', id, connection: connection.connection }, { reason: fault.message });
+            cluster.apply(
+              { type: 'leave', id, connection: connection.connection, isExpelled: true },
+              { reason: fault.message },
+            );
           connection.refuse(fault);
         },
       });

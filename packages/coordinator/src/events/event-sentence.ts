@@ -169,10 +169,10 @@ function suspectSentence(id: string, { reason, silentMs }: Extract<Event, { type
   }
 }
 
-function goneWords({ cause, silentMs, isConnected, isTermOver }: Extract<Event, { type: 'gone' }>): string {
+function goneWords({ cause, silentMs, isConnected, isTermOver, isExpelled }: Extract<Event, { type: 'gone' }>): string {
   switch (cause) {
     case 'left':
-      return 'it left';
+      return isExpelled ? 'its token has ended or does not permit it any more' : 'it left';
     case 'removed':
       return 'an operator removed it';
     case 'taken':

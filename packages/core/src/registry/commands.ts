@@ -141,7 +141,7 @@ export interface LeaveCommand {
   readonly type: 'leave';
   readonly id: NodeId;
   readonly connection: ConnectionId;
-  /** Its token has ended: it leaves although its agent is not connected. Default false. */
+  /** Its token has ended or does not permit it any more: it leaves, also while its agent is not connected. Default false. */
   readonly isExpelled?: boolean;
 }
 

@@ -75,6 +75,8 @@ export type Event =
       /** A member whose registration was not repeated. */
       readonly isTermOver: boolean;
       readonly by?: string;
+      /** It left because its token has ended or does not permit it any more. Absent: false. */
+      readonly isExpelled?: true;
     }
   /** A static member is given up. It keeps its contexts, and is up again when a worker reports that it answers. */
   | {

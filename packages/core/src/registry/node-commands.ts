@@ -145,7 +145,7 @@ function withoutHosts(
 export function leave(state: RegistryState, command: LeaveCommand): Rejection | undefined {
   const node = speaker(state, command);
   if ('type' in node) return node;
-  state.markGone(node, 'left');
+  state.markGone(node, 'left', { isExpelled: command.isExpelled === true });
   return undefined;
 }
 

@@ -201,7 +201,7 @@ export function remove(state: RegistryState, command: RemoveCommand): Rejection 
   node.operatorStatus = noRequestedStatus(state.nowMs);
   node.operatorDrain = undefined;
   node.overrides = NO_OVERRIDES;
-  state.markGone(node, 'removed', command.by);
+  state.markGone(node, 'removed', { by: command.by });
   if (connection !== undefined)
     state.emit({
       type: 'connection-refused',

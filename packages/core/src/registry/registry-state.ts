@@ -43,6 +43,8 @@ export const FIRST_WORKER = 'the first worker';
 const HELD_CHECK_MS = 1_000;
 /** Largest number of missing nodes that are remembered. */
 const MAX_MISSING = 1_000;
+/** Why a node has left that an operator has taken its token from. */
+const EXPELLED = 'its token has ended or does not permit it any more';
 
 export class RegistryState {
   readonly options: RegistryOptions;
@@ -335,7 +337,7 @@ export class RegistryState {
   }
 
   /** The node is no longer present; its route is remembered when sessions may name it. */
-  markGone(node: NodeRecord, cause: GoneCause, by?: string): void {
+  markGone(node: NodeRecord, cause: GoneCause, { by, isExpelled }: { by?: string; isExpelled?: boolean } = {}): void {
     const isConnected = node.isConnected && (cause === 'refused' || cause === 'expired');
     const isTermOver = cause === 'expired' && node.kind === 'lease';
     const silentMs = Math.max(0, this.nowMs - (isTermOver ? node.renewedAtMs : node.signAtMs));
@@ -347,6 +349,7 @@ export class RegistryState {
     node.goneCause = cause;
     node.acknowledged = undefined;
     this.#setLiveness(node, 'gone', cause);
+    if (isExpelled === true) this.setReason(node, cause, EXPELLED);
     this.touchSharedNode(node);
     node.isConnected = false;
     node.isHeld = false;
@@ -370,6 +373,7 @@ export class RegistryState {
       isConnected,
       isTermOver,
       ...(by !== undefined && { by }),
+      ...(isExpelled === true && { isExpelled }),
     });
     this.stopExpecting(node);
     this.schedule(node);

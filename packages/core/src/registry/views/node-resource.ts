@@ -171,7 +171,7 @@ export function inWords(node: NodeView, reason: LivenessReason, nowMs: number): 
         ? 'its agent has not connected since the coordinator started'
         : 'it has not answered since the coordinator started';
     case 'left':
-      return 'left by its own choice';
+      return node.livenessDetail ?? 'left by its own choice';
     case 'expired':
       return node.liveness === 'down'
         ? `no answer for ${inSeconds(nowMs - node.heardAtMs)}`
