@@ -58,7 +58,7 @@ test('a coordinator that starts without Redis has the drain of another one in fo
   assert.equal(sharing?.isReachable, false);
   assert.match(advice.join('\n'), /Nothing is shared through redis since .*ECONNREFUSED/);
   const { stdout } = await two.cli('status');
-  assert.match(stdout, /shared memory redis: not shared for .*ECONNREFUSED/);
+  assert.match(stdout, /shared memory redis, cluster \S+: not shared for .*ECONNREFUSED/);
 
   await redis.restart({ isEmpty: true });
   await until(

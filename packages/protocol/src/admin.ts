@@ -528,6 +528,8 @@ export interface EventResource {
 /** Memory that the coordinators of a cluster share, as one of them has it. */
 export interface SharingResource {
   readonly kind: string;
+  /** Name of the cluster in it: only coordinators with the same name share. Absent: it has no names. */
+  readonly cluster?: string;
   readonly isReachable: boolean;
   /** Start of the present period in which it is reachable, or is not. */
   readonly sinceUnixMs: number;

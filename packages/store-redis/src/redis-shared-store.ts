@@ -64,6 +64,7 @@ export async function openRedisSharedStore(options: RedisSharedStoreOptions): Pr
 
 class SharedStoreOnRedis implements RedisSharedStore {
   readonly kind = 'redis';
+  readonly cluster: string;
   readonly #options: RedisSharedStoreOptions;
   readonly #keys: Keys;
   readonly #connection: RedisConnection;
@@ -76,6 +77,7 @@ class SharedStoreOnRedis implements RedisSharedStore {
 
   constructor(options: RedisSharedStoreOptions) {
     this.#options = options;
+    this.cluster = options.prefix;
     this.#keys = keysOf(options.prefix);
     this.#connection = new RedisConnection({
       address: parseRedisAddress(options.url),

@@ -113,7 +113,7 @@ function siteCertificateLines({ processes, nowUnixMs }: StatusResource): string[
 /** The memory of all coordinators, and the other coordinators. */
 function sharingLines({ sharing, nowUnixMs }: StatusResource): string[] {
   if (sharing === undefined) return [];
-  const { kind, isReachable, sinceUnixMs, lastError, refusal, waiting, coordinators } = sharing;
+  const { kind, cluster, isReachable, sinceUnixMs, lastError, refusal, waiting, coordinators } = sharing;
   const problem = refusal ?? (isReachable ? undefined : (lastError ?? 'no answer'));
   const state =
     problem === undefined
@@ -121,7 +121,7 @@ function sharingLines({ sharing, nowUnixMs }: StatusResource): string[] {
       : `not shared for ${compactDuration(nowUnixMs - sinceUnixMs)} (${problem}), ${waiting === 1 ? '1 record waits' : `${waiting} records wait`}`;
   const others = coordinators.filter(({ isOwn }) => !isOwn);
   return [
-    `shared memory ${kind}: ${state}`,
+    `shared memory ${kind}${cluster === undefined ? '' : `, cluster ${cluster}`}: ${state}`,
     others.length === 0
       ? 'no other coordinator is known'
       : `other coordinators: ${others.map(({ name, liveness }) => `${name} ${liveness}`).join(', ')}`,

@@ -675,6 +675,9 @@ export const StatusSchema: TUnsafe<StatusResource> = answer<StatusResource>()(
       Type.Object(
         {
           kind: Type.String(),
+          cluster: Type.Optional(
+            Type.String({ description: 'name of the cluster in it; only coordinators with the same name share' }),
+          ),
           isReachable: Type.Boolean(),
           sinceUnixMs: Type.Number(),
           lastError: Type.Optional(Type.String()),

@@ -190,6 +190,7 @@ export class SharedSync {
   get status(): SharingResource {
     return {
       kind: this.#options.store.kind,
+      ...(this.#options.store.cluster !== undefined && { cluster: this.#options.store.cluster }),
       isReachable: this.#problem === undefined,
       sinceUnixMs: Math.floor(this.#sinceUnixMs),
       ...(this.#problem !== undefined && { lastError: this.#problem }),

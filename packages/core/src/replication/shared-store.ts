@@ -105,6 +105,8 @@ export interface Written {
  */
 export interface SharedStore {
   readonly kind: string;
+  /** Name that the coordinators of one cluster share, for people; absent: the store has room for one cluster. */
+  readonly cluster?: string;
   /** Announces the coordinator and asks for changes. `clusterId` becomes the id of an empty store. */
   exchange(announcement: Announcement, clusterId: string): Promise<Exchanged>;
   /** Versions of all records. */
