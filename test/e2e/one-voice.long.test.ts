@@ -259,7 +259,9 @@ test('a rolling restart of the workers of node:cluster loses no request, and no 
   await Promise.all(clients);
   assert.deepEqual([...statuses.keys()], [200]);
   const node = await only((node) => reported(node) === 21, 'the sessions of three new workers');
-  assert.deepEqual([node.id, node.incarnation], [id, incarnation]);
+  assert.equal(node.id, id);
+  // The earliest start of a process that has spoken for the node. An old worker that took over may be older than the first by some ms.
+  assert.ok(node.incarnation <= incarnation, `${node.incarnation} is later than ${incarnation}`);
   assert.deepEqual(
     started.lines.filter(({ event }) => event === 'error'),
     [],
