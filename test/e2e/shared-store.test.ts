@@ -1,6 +1,7 @@
 /** What an operator has requested outlives Redis, all coordinators, and the upgrade from release 0.1.0. */
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { NodeResource, StatusResource } from '@rollcall/protocol';
@@ -65,6 +66,36 @@ test('a coordinator that starts without Redis has the drain of another one in fo
     async () => /for the test/.test(String(await client.hget('{rollcall}:2:records', 'override/n1').catch(() => ''))),
     'the drain is not in the emptied Redis',
   );
+});
+
+test('a new password of Redis is taken by a reload', options, async (t) => {
+  const { redis, client } = await redisOf(t);
+  await client.config('SET', 'requirepass', 'one');
+  await client.call('AUTH', 'one');
+  const folder = mkdtempSync(join(tmpdir(), 'rollcall-password-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, 'rollcall.json');
+  const withPassword = (password: string): void =>
+    writeFileSync(file, JSON.stringify({ store: redis.url.replace('//', `//:${password}@`) }));
+  withPassword('one');
+  const site = await Site.start(t, { flags: ['--config', file] });
+  const isShared = async (): Promise<boolean> =>
+    (await site.admin<StatusResource>('GET', '/v1/status')).body.sharing?.isReachable === true;
+  await site.addNode('n1', { balancer: 'shop' }, (_, response) => response.end('n1'));
+  await until(isShared, 'the first password does not work');
+
+  await client.config('SET', 'requirepass', 'two');
+  await client.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+  await until(async () => !(await isShared()), 'the changed password is not noticed');
+  withPassword('two');
+  assert.equal((await site.cli('reload')).code, 0);
+  await until(() => isShared().catch(() => false), 'the second password does not work');
+  assert.equal((await site.node('n1'))?.balancer, 'shop');
+
+  writeFileSync(file, JSON.stringify({ store: 'memory' }));
+  const { code, stderr } = await site.cli('reload');
+  assert.equal(code, 1);
+  assert.match(stderr, /--store cannot change while rollcall runs/);
 });
 
 interface Line {

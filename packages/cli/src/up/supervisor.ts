@@ -8,6 +8,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { FEED_PATH } from '@rollcall/feed';
+import { isRedisAddress } from '@rollcall/store-redis';
 import { type ListenAddress, localUrl } from '../address.ts';
 import { controlCertificatePath } from '../control-certificate.ts';
 import { CliFailure, EXIT } from '../exit.ts';
@@ -323,7 +324,7 @@ export class Supervisor {
     const before = this.#options;
     const options = before.readAgain?.() ?? before;
     for (const key of Object.keys(FIXED) as (keyof typeof FIXED)[])
-      if (!isDeepStrictEqual(options[key], before[key]))
+      if (!isDeepStrictEqual(options[key], before[key]) && !isOtherRedis(key, options, before))
         throw new CliFailure(`${FIXED[key]} cannot change while rollcall runs: restart rollcall up`, EXIT.failed);
     const version = await this.#pool.replace(this.#workerSettings(options), options.graceMs);
     this.#options = options;
@@ -332,6 +333,7 @@ export class Supervisor {
     this.#control?.send({ type: 'read-certificates' });
     this.#needsControl =
       version !== this.#controlVersion ||
+      options.store !== this.#controlOptions.store ||
       !isDeepStrictEqual(options.controlOptions, this.#controlOptions.controlOptions);
     const isOne = options.workers === 1;
     const workers = isOne ? 'a new worker serves' : `${options.workers} new workers serve`;
@@ -447,6 +449,15 @@ export class Supervisor {
   async #releaseListeners(): Promise<void> {
     await Promise.all(this.#listeners.splice(0).map((listener) => listener.close()));
   }
+}
+
+/** A Redis with another address or password: what is in the state directory stays, and goes to it. */
+function isOtherRedis(
+  key: keyof typeof FIXED,
+  { store: now }: SupervisorOptions,
+  { store: before }: SupervisorOptions,
+) {
+  return key === 'store' && [now, before].every((store) => store !== undefined && isRedisAddress(store));
 }
 
 /** A socket that is bound but never listens. Sockets with the same option, as in this program, can listen on its address. */
