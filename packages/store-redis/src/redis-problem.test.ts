@@ -22,6 +22,10 @@ const CASES: readonly [RedisProblemKind, message: string, code?: string][] = [
   ['wrong-password', 'ERR Protocol error: unauthenticated multibulk length'],
   ['wrong-password', 'NOAUTH Authentication required.'],
   ['no-permission', "NOPERM this user has no permissions to run the 'eval' command"],
+  [
+    'no-permission',
+    "ERR The user executing the script can't run this command or subcommand script: 1, on @user_script:1.",
+  ],
   ['no-permission', 'DENIED Redis is running in protected mode'],
   ['no-writes', 'MISCONF Redis is configured to save RDB snapshots, but it is currently unable to persist on disk.'],
   ['no-writes', 'NOREPLICAS Not enough good replicas to write.'],

@@ -55,7 +55,12 @@ const KINDS: readonly [RedisProblemKind, RegExp, string, string?][] = [
     'redis refuses the user name or password',
     'correct them in the URL',
   ],
-  ['no-permission', /\bNOPERM\b|\bDENIED\b/, 'redis does not permit a command', 'extend the ACL of the user'],
+  [
+    'no-permission',
+    /\bNOPERM\b|\bDENIED\b|executing the script can't/,
+    'redis does not permit a command',
+    'extend the ACL of the user',
+  ],
   ['no-writes', /\bMISCONF\b|\bNOREPLICAS\b/, 'redis refuses writes', 'see the log of redis'],
   ['wrong-type', /\bWRONGTYPE\b/, 'a key of the store holds another type', 'the next exchange replaces it'],
   ['slow', /Command timed out|Socket timeout|\bBUSY\b/, 'redis does not answer in time'],
