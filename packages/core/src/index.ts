@@ -125,6 +125,8 @@ export type { RegistryOptions } from './registry/options.ts';
 export { parseClusterId, type RecordChanges } from './registry/records/stored-records.ts';
 export { type NodeCounts, type Pace, Registry } from './registry/registry.ts';
 export type { Now } from './registry/views/node-resource.ts';
+export { type AnswerTotals, addAnswers, addCounts, increase, noAnswers } from './registry/workers/answer-totals.ts';
+export { ReportedTotals, type Reporter, type Summation } from './registry/workers/reported-totals.ts';
 export type { StickyFinding, StickyProblem, WrongRoute } from './registry/workers/sticky-findings.ts';
 // replication: records that coordinators share
 export { decodeAnnouncement, encodeAnnouncement } from './replication/announcement-text.ts';

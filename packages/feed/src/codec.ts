@@ -28,6 +28,13 @@ import {
   TIME_LIMIT_KEYS,
   TIME_LIMIT_RANGE,
 } from '@rollcall/protocol';
+import {
+  type AnswerCounters,
+  type BalancerCounters,
+  LATENCY_BOUNDS_MS,
+  RETRY_REASONS,
+  STICKY_RESULTS,
+} from './counters.ts';
 import type {
   Decision,
   ExplainedCandidate,
@@ -52,7 +59,6 @@ import type {
   WorkerCounters,
 } from './messages.ts';
 import {
-  LATENCY_BUCKETS_MS,
   LIMIT_SCOPES,
   MAX_DECISIONS,
   MAX_DECISIONS_MS,
@@ -73,6 +79,8 @@ export const MAX_FEED_BYTES = 4_194_304;
 const MAX_ITEMS = 100_000;
 /** Number of parts of the idle time by which sessions are grouped. */
 const MAX_AGES = 64;
+/** Most counts in the lists of one balancer or node. */
+const MAX_COUNTS = 100;
 /** Most listeners of the installation in one message. */
 const MAX_LISTENERS = 1_000;
 const HASHES = /^(?:[A-Za-z0-9_-]{8})+$/;
@@ -357,6 +365,7 @@ function toCoordinator(type: unknown, fields: Fields): FeedToCoordinator | undef
           pid: fields.integer('pid', COUNT) ?? 0,
           version: fields.text('version', 64) ?? '',
           feedVersion: feedVersion(fields),
+          ...optional('ageMs', fields.number('ageMs', COUNT)),
         }
       );
     }
@@ -371,6 +380,7 @@ function toCoordinator(type: unknown, fields: Fields): FeedToCoordinator | undef
           nodes: fields.objects('nodes', MAX_ITEMS, readNodeCounters) ?? [],
           totals: readWorkerCounters(totals),
           ...optional('failovers', fields.objects('failovers', MAX_ITEMS, readFailoverCount)),
+          ...optional('balancers', fields.objects('balancers', MAX_ITEMS, readBalancerCounters)),
         }
       );
     }
@@ -402,6 +412,7 @@ function toCoordinator(type: unknown, fields: Fields): FeedToCoordinator | undef
 function readNodeCounters(fields: Fields): NodeCounters | undefined {
   const id = fields.parsed('id', parseNodeId, 'a name', 'bad-name');
   if (!id) return undefined;
+  const answers = fields.object('answers');
   return {
     id,
     inFlight: count(fields, 'inFlight'),
@@ -417,7 +428,44 @@ function readNodeCounters(fields: Fields): NodeCounters | undefined {
     latencyMs: fields.number('latencyMs', NUMBER) ?? -1,
     isEjected: fields.boolean('isEjected') ?? false,
     parked: count(fields, 'parked'),
+    ...optional('answers', answers && readAnswers(answers)),
   };
+}
+
+function readAnswers(fields: Fields): AnswerCounters {
+  return {
+    statusClasses: readStatusClasses(fields),
+    latencyBuckets: readCounts(fields, 'latencyBuckets').slice(0, LATENCY_BOUNDS_MS.length + 1),
+    latencySumMs: count(fields, 'latencySumMs'),
+  };
+}
+
+function readBalancerCounters(fields: Fields): BalancerCounters | undefined {
+  const name = fields.parsed('name', parseBalancerName, 'a name', 'bad-name');
+  if (!name) return undefined;
+  const answers = fields.object('answers') ?? fields.missing('answers');
+  const retries = readCounts(fields, 'retries');
+  const stickyResults = readCounts(fields, 'stickyResults');
+  return (
+    answers && {
+      name,
+      requests: count(fields, 'requests'),
+      answers: readAnswers(answers),
+      failures: count(fields, 'failures'),
+      retries: RETRY_REASONS.map((_, i) => retries[i] ?? 0),
+      failovers: count(fields, 'failovers'),
+      moved: count(fields, 'moved'),
+      unavailable: count(fields, 'unavailable'),
+      stickyResults: STICKY_RESULTS.map((_, i) => stickyResults[i] ?? 0),
+      bytesToNode: count(fields, 'bytesToNode'),
+      bytesFromNode: count(fields, 'bytesFromNode'),
+    }
+  );
+}
+
+/** A list of counts. A newer release may add some at the end. */
+function readCounts(fields: Fields, name: string): readonly number[] {
+  return fields.list(name, MAX_COUNTS, readCount) ?? [];
 }
 
 function readFailoverCount(fields: Fields): FailoverCount | undefined {
@@ -515,8 +563,6 @@ function readWorkerCounters(fields: Fields): WorkerCounters {
     logLinesLost: count(fields, 'logLinesLost'),
     accessLogLinesLost: count(fields, 'accessLogLinesLost'),
     loopDelayMs: fields.number('loopDelayMs', COUNT) ?? 0,
-    latencyBuckets: fields.list('latencyBuckets', LATENCY_BUCKETS_MS.length + 1, readCount) ?? [],
-    latencySumMs: count(fields, 'latencySumMs'),
   };
 }
 

@@ -1,5 +1,6 @@
 /** Public interface of the package: the feed between coordinator and proxy workers. */
 export * from './codec.ts';
+export * from './counters.ts';
 export * from './frames.ts';
 export * from './messages.ts';
 export * from './node.ts';

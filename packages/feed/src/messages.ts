@@ -19,6 +19,7 @@ import type {
   TimeLimit,
   TimeLimitKey,
 } from '@rollcall/protocol';
+import type { AnswerCounters, BalancerCounters } from './counters.ts';
 import type { FeedNode } from './node-fields.ts';
 import type { SessionSample } from './session-sample.ts';
 
@@ -232,6 +233,8 @@ export interface WorkerHello {
   readonly version: string;
   /** `FEED_VERSION` of the worker. */
   readonly feedVersion: number;
+  /** Time since its counters began at 0, milliseconds. Workers of earlier releases do not send it. */
+  readonly ageMs?: number;
 }
 
 export interface WorkerApplied {
@@ -264,6 +267,8 @@ export interface NodeCounters {
   readonly isEjected: boolean;
   /** Requests that wait at present for an answer of this node. */
   readonly parked: number;
+  /** Answers of the node. Workers of earlier releases do not send them. */
+  readonly answers?: AnswerCounters;
 }
 
 /** Sessions that one worker has moved away from a node for one reason since the worker started. */
@@ -309,11 +314,6 @@ export const REFUSALS = [
 
 export type Refusal = (typeof REFUSALS)[number];
 
-/** Upper bounds of the latency histogram, milliseconds. */
-export const LATENCY_BUCKETS_MS: readonly number[] = [
-  0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000,
-];
-
 /** Totals of one worker since it started, except counts that are described as present. */
 export interface WorkerCounters {
   readonly requests: number;
@@ -348,10 +348,6 @@ export interface WorkerCounters {
   readonly logLinesLost: number;
   readonly accessLogLinesLost: number;
   readonly loopDelayMs: number;
-  /** Counts by upper bound, in the order of `LATENCY_BUCKETS_MS`; the last count is for larger values. */
-  readonly latencyBuckets: readonly number[];
-  /** Sum of all latencies in the buckets, milliseconds. */
-  readonly latencySumMs: number;
 }
 
 /** Counters of a worker without requests. */
@@ -376,8 +372,6 @@ export const NO_COUNTERS: WorkerCounters = {
   logLinesLost: 0,
   accessLogLinesLost: 0,
   loopDelayMs: 0,
-  latencyBuckets: new Array<number>(LATENCY_BUCKETS_MS.length + 1).fill(0),
-  latencySumMs: 0,
 };
 
 /** Sent at most 4 times a second, and at once when a node that is draining or stopped reaches 0 in flight. */
@@ -388,6 +382,8 @@ export interface WorkerCountersMessage {
   readonly totals: WorkerCounters;
   /** Counts that have changed since the last message of this connection; absent when no count has. */
   readonly failovers?: readonly FailoverCount[];
+  /** Likewise, of balancers. Workers of earlier releases do not send them. */
+  readonly balancers?: readonly BalancerCounters[];
 }
 
 /**

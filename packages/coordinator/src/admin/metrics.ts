@@ -4,7 +4,7 @@
  */
 import { Readable } from 'node:stream';
 import { Counter, Gauge, type Metric, Registry } from '@platformatic/prom-client';
-import { LATENCY_BUCKETS_MS, type WorkerCounters } from '@rollcall/feed';
+import { LATENCY_BOUNDS_MS } from '@rollcall/feed';
 import type { AdminApp } from './admin-app.ts';
 import { CLUSTER_METRICS, type ClusterMetric, type MetricRow } from './cluster-metrics.ts';
 import type { Dependencies } from './dependencies.ts';
@@ -27,7 +27,7 @@ function metricsOf(dependencies: Dependencies): Registry {
   const registry = new Registry();
   for (const definition of CLUSTER_METRICS)
     if (definition.isThere?.(dependencies) ?? true) register(registry, definition, dependencies);
-  registry.registerMetric(latencyHistogram(() => dependencies.feed.workers.totals()));
+  registry.registerMetric(latencyHistogram(dependencies));
   return registry;
 }
 
@@ -56,24 +56,25 @@ function register(registry: Registry, definition: ClusterMetric, dependencies: D
     });
 }
 
-/** Latency buckets as the workers have counted them. Values are read at the scrape; nothing is observed here. */
-function latencyHistogram(totals: () => WorkerCounters): Metric {
+/** Latencies as the workers have counted them, per balancer. Values are read at the scrape; nothing is observed here. */
+function latencyHistogram({ cluster, feed }: Dependencies): Metric {
   const name = 'rollcall_upstream_latency_seconds';
   const help = 'Time from sending a request to a node to the head of its response';
-  const get = (): object => {
-    const { latencyBuckets, latencySumMs } = totals();
-    let count = 0;
-    const buckets = [...LATENCY_BUCKETS_MS, Number.POSITIVE_INFINITY].map((ms, i) => {
-      count += latencyBuckets[i] ?? 0;
-      return { metricName: `${name}_bucket`, labels: { le: Number.isFinite(ms) ? ms / 1_000 : '+Inf' }, value: count };
-    });
-    const sum = { metricName: `${name}_sum`, labels: {}, value: latencySumMs / 1_000 };
-    return {
-      name,
-      help,
-      type: 'histogram',
-      values: [...buckets, sum, { ...sum, metricName: `${name}_count`, value: count }],
-    };
-  };
+  const get = (): object => ({
+    name,
+    help,
+    type: 'histogram',
+    values: cluster.registry.balancers().flatMap((balancer) => {
+      const { latencyBuckets, latencySumMs } = feed.workers.balancer(balancer).answers;
+      let count = 0;
+      const buckets = [...LATENCY_BOUNDS_MS, Number.POSITIVE_INFINITY].map((ms, i) => {
+        count += latencyBuckets[i] ?? 0;
+        const le = Number.isFinite(ms) ? ms / 1_000 : '+Inf';
+        return { metricName: `${name}_bucket`, labels: { balancer, le }, value: count };
+      });
+      const sum = { metricName: `${name}_sum`, labels: { balancer }, value: latencySumMs / 1_000 };
+      return [...buckets, sum, { ...sum, metricName: `${name}_count`, value: count }];
+    }),
+  });
   return { name, get } as unknown as Metric;
 }

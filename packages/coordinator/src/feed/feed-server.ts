@@ -173,7 +173,8 @@ export class FeedServer {
       this.#refuseVersion(connection, hello);
       return;
     }
-    const joined = cluster.apply({ type: 'worker-joined', worker: hello.worker, pid: hello.pid });
+    const { worker, pid } = hello;
+    const joined = cluster.apply({ type: 'worker-joined', worker, pid, isOlder: this.workers.isOlder(hello) });
     if ('type' in joined) {
       history.refused('feed', joined, { by: hello.worker });
       connection.terminate();
@@ -219,9 +220,9 @@ export class FeedServer {
         this.workers.applied(worker, message.revision);
         break;
       case 'counters': {
-        const { revision, nodes, totals, failovers = [] } = message;
+        const { revision, nodes, totals, failovers = [], balancers } = message;
         this.workers.applied(worker, revision);
-        this.workers.count(worker, totals);
+        this.workers.count(worker, totals, balancers);
         this.#options.cluster.apply({ type: 'observe', worker, revision, nodes, failovers });
         this.#recountSoon(nodes);
         break;

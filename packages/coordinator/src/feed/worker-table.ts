@@ -1,13 +1,19 @@
 /** The proxy workers for pages and metrics: connected workers, and counters that survive the restart of a worker. */
-import type { WorkerCounters, WorkerHello, WorkerObserved } from '@rollcall/feed';
+import type { BalancerCounters, WorkerCounters, WorkerHello, WorkerObserved } from '@rollcall/feed';
 import { NO_COUNTERS } from '@rollcall/feed';
-import type { NodeId, WorkerResource } from '@rollcall/protocol';
+import type { BalancerName, NodeId, WorkerResource } from '@rollcall/protocol';
 import type { Clocks } from '../clocks.ts';
+import { type BalancerTotals, balancerTotals, noBalancerTotals } from './balancer-totals.ts';
 
 /** Upper bound of remembered workers; beyond it disconnected workers are dropped. */
 const MAX_WORKERS = 1_000;
 /** Time over which requests per second are measured, milliseconds. */
 const RATE_WINDOW_MS = 10_000;
+/**
+ * A worker is older than the coordinator if its counters began at least this much earlier, milliseconds. Processes that start together begin
+ * within this time.
+ */
+const OLDER_MS = 5_000;
 /** A refused worker is listed for this time after its last attempt, milliseconds: three of its retry intervals. */
 const REFUSED_MS = 20_000;
 
@@ -19,6 +25,8 @@ interface WorkerRow {
   isConnected: boolean;
   revision: number;
   totals: WorkerCounters;
+  /** Its first counters do not count: most of it was before this coordinator. */
+  isFirst: boolean;
 }
 
 export class WorkerTable {
@@ -30,11 +38,14 @@ export class WorkerTable {
     { readonly hello: WorkerHello; readonly reason: string; readonly atMs: number }
   >();
   readonly #samples: { readonly atMs: number; readonly requests: number }[] = [];
-  /** Counters of workers that have ended. */
+  /** Counters of workers that have ended, less what older workers had counted when they first joined. */
   #ended: WorkerCounters = NO_COUNTERS;
+  readonly #balancers = balancerTotals(MAX_WORKERS);
+  readonly #startedMs: number;
 
   constructor(clocks: Clocks) {
     this.#clocks = clocks;
+    this.#startedMs = clocks.nowMs();
   }
 
   get connected(): number {
@@ -43,8 +54,16 @@ export class WorkerTable {
     return count;
   }
 
+  /** True if the counters of the worker began before this coordinator. */
+  isOlder({ ageMs = 0 }: WorkerHello): boolean {
+    return ageMs > this.#clocks.nowMs() - this.#startedMs + OLDER_MS;
+  }
+
   /** Adds a worker after its hello. After a reconnect of the same process its counters continue. */
-  join({ worker, pid, version }: WorkerHello): void {
+  join(hello: WorkerHello): void {
+    const { worker, pid, version } = hello;
+    const isOlder = this.isOlder(hello);
+    this.#balancers.join({ worker, process: pid, isOlder }, this.#clocks.nowMs());
     const known = this.#rows.get(worker);
     const isSameProcess = known?.pid === pid;
     this.#refused.delete(worker);
@@ -58,6 +77,7 @@ export class WorkerTable {
       isConnected: true,
       revision: 0,
       totals: isSameProcess ? known.totals : NO_COUNTERS,
+      isFirst: isSameProcess ? known.isFirst : isOlder && known === undefined,
     });
     this.#forgetSurplus();
   }
@@ -94,9 +114,21 @@ export class WorkerTable {
     if (row) row.revision = revision;
   }
 
-  count(worker: string, totals: WorkerCounters): void {
+  count(worker: string, totals: WorkerCounters, balancers: readonly BalancerCounters[] = []): void {
     const row = this.#rows.get(worker);
-    if (row) row.totals = totals;
+    if (!row) return;
+    if (row.isFirst) this.#ended = sum(this.#ended, asEnded(totals), -1);
+    row.isFirst = false;
+    row.totals = totals;
+    this.#balancers.add(worker, balancers, this.#clocks.nowMs());
+  }
+
+  /**
+   * Sums over all workers since the start of the coordinator, including ended workers; zeros before the first request. What a worker had
+   * counted before this coordinator started is left out.
+   */
+  balancer(name: BalancerName): BalancerTotals {
+    return this.#balancers.get(name) ?? noBalancerTotals();
   }
 
   /** Connected and refused workers, by name. */
@@ -172,32 +204,31 @@ function asEnded(totals: WorkerCounters): WorkerCounters {
   return { ...totals, inFlight: 0, connections: 0, parked: 0, oldestParkedMs: 0, loopDelayMs: 0 };
 }
 
-function sum(one: WorkerCounters, other: WorkerCounters): WorkerCounters {
+/** `one` and `times` the counts of `other`. */
+function sum(one: WorkerCounters, other: WorkerCounters, times: 1 | -1 = 1): WorkerCounters {
   const [a, b, c, d, e] = one.statusClasses;
   const [v, w, x, y, z] = other.statusClasses;
   return {
-    requests: one.requests + other.requests,
-    inFlight: one.inFlight + other.inFlight,
-    connections: one.connections + other.connections,
-    accepted: one.accepted + other.accepted,
-    bytesIn: one.bytesIn + other.bytesIn,
-    bytesOut: one.bytesOut + other.bytesOut,
-    statusClasses: [a + v, b + w, c + x, d + y, e + z],
-    retries: one.retries + other.retries,
-    failovers: one.failovers + other.failovers,
-    parked: one.parked + other.parked,
+    requests: one.requests + times * other.requests,
+    inFlight: one.inFlight + times * other.inFlight,
+    connections: one.connections + times * other.connections,
+    accepted: one.accepted + times * other.accepted,
+    bytesIn: one.bytesIn + times * other.bytesIn,
+    bytesOut: one.bytesOut + times * other.bytesOut,
+    statusClasses: [a + times * v, b + times * w, c + times * x, d + times * y, e + times * z],
+    retries: one.retries + times * other.retries,
+    failovers: one.failovers + times * other.failovers,
+    parked: one.parked + times * other.parked,
     oldestParkedMs: Math.max(one.oldestParkedMs, other.oldestParkedMs),
-    refusals: one.refusals.map((count, i) => count + (other.refusals[i] ?? 0)),
-    clientAborts: one.clientAborts + other.clientAborts,
-    unavailable: one.unavailable + other.unavailable,
-    unknownRoutes: one.unknownRoutes + other.unknownRoutes,
-    moved: one.moved + other.moved,
-    proxyHeaderRefusals: one.proxyHeaderRefusals + other.proxyHeaderRefusals,
-    logLinesLost: one.logLinesLost + other.logLinesLost,
-    accessLogLinesLost: one.accessLogLinesLost + other.accessLogLinesLost,
+    refusals: one.refusals.map((count, i) => count + times * (other.refusals[i] ?? 0)),
+    clientAborts: one.clientAborts + times * other.clientAborts,
+    unavailable: one.unavailable + times * other.unavailable,
+    unknownRoutes: one.unknownRoutes + times * other.unknownRoutes,
+    moved: one.moved + times * other.moved,
+    proxyHeaderRefusals: one.proxyHeaderRefusals + times * other.proxyHeaderRefusals,
+    logLinesLost: one.logLinesLost + times * other.logLinesLost,
+    accessLogLinesLost: one.accessLogLinesLost + times * other.accessLogLinesLost,
     loopDelayMs: Math.max(one.loopDelayMs, other.loopDelayMs),
-    latencyBuckets: one.latencyBuckets.map((count, i) => count + (other.latencyBuckets[i] ?? 0)),
-    latencySumMs: one.latencySumMs + other.latencySumMs,
   };
 }
 

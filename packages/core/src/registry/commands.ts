@@ -243,6 +243,8 @@ export interface WorkerJoinedCommand {
   readonly worker: string;
   /** Distinguishes processes of the same name, whose counts begin at 0. */
   readonly pid?: number;
+  /** Its counters began before this coordinator: what they had counted when it joined is not added to the sums. Default false. */
+  readonly isOlder?: boolean;
 }
 
 /**

@@ -149,7 +149,7 @@ export function stickySeen(state: RegistryState, command: StickySeenCommand): Re
 export function observe(state: RegistryState, command: ObserveCommand): Rejection | undefined {
   const { worker, revision, nodes, failovers = [] } = command;
   const known = nodes.filter(({ id }) => state.nodes.get(id) !== undefined);
-  const outcomes = state.workers.observe(worker, revision, state.journal.revision, known);
+  const outcomes = state.workers.observe(worker, revision, state.journal.revision, known, state.nowMs);
   if (outcomes === undefined) return rejected('not-registered', `worker ${worker} has not joined`);
   state.failovers.add(worker, failovers);
   for (const [i, { id }] of known.entries()) {

@@ -107,7 +107,11 @@ export class RegistryState {
     this.shared = { forAll: new Map(), sessionIdleMs: options.sessionIdleMs, clusterId: options.clusterId };
     this.settlesAtMs = startedAtMs + options.settleMs;
     this.learning = new LearningWindow(startedAtMs, options.learningMs);
-    this.workers = new WorkerCounterTable(options.workerGraceMs, options.hashSeed);
+    this.workers = new WorkerCounterTable({
+      graceMs: options.workerGraceMs,
+      seed: options.hashSeed,
+      maxWorkers: options.maxWorkers,
+    });
     this.failovers = new FailoverCounters(options.maxWorkers);
     this.useElsewhere = options.isShared ? undefined : [];
   }

@@ -262,8 +262,8 @@ export class Registry {
     return { ofAll: sessions + sessionsSeenOnce, ofOne: sessionsOfOne };
   }
 
-  /** Requests and octets of a node, over all workers. Much cheaper than `resource`. */
-  traffic(id: NodeId): Pick<NodeCounterSums, 'inFlight' | 'requests' | 'bytesToNode' | 'bytesFromNode'> {
+  /** Counters of a node over all workers. Much cheaper than `resource`. */
+  traffic(id: NodeId): NodeCounterSums {
     return this.#state.workers.counters(id, this.#state.nowMs);
   }
 
@@ -483,11 +483,14 @@ function endWorker(state: RegistryState, worker: string): void {
   state.forgetWorker(worker);
 }
 
-function joinWorker(state: RegistryState, { worker, pid }: WorkerJoinedCommand): Rejection | undefined {
+function joinWorker(
+  state: RegistryState,
+  { worker, pid, isOlder = false }: WorkerJoinedCommand,
+): Rejection | undefined {
   const { maxWorkers } = state.options;
   if (!state.workers.has(worker) && state.workers.size >= maxWorkers)
     return rejected('conflict', `the coordinator knows ${maxWorkers} workers, as many as it may`);
-  state.workers.join(worker);
+  state.workers.join({ worker, process: pid, isOlder }, state.nowMs);
   state.failovers.join(worker, pid);
   missReports(state, state.ports.join(worker));
   return undefined;

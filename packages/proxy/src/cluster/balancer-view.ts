@@ -19,6 +19,7 @@ import {
 } from '@rollcall/core';
 import type { FeedBalancer } from '@rollcall/feed';
 import type { BalancerName, ContextPath, GoneCause, GroupName, NodeId, Route } from '@rollcall/protocol';
+import { type LiveBalancerCounters, newBalancerCounters } from '../engine/counters.ts';
 import type { ClusterNode } from './cluster-node.ts';
 
 /** Maximum number of routes of gone nodes that one balancer remembers; the oldest are dropped first. */
@@ -66,6 +67,7 @@ export interface BalancerViewOptions {
 export class BalancerView {
   readonly name: BalancerName;
   readonly routes: Map<string, KnownRoute> = new Map();
+  readonly counters: LiveBalancerCounters = newBalancerCounters();
   /** Nodes that answer, but differ from the other nodes by errors or latency. */
   readonly outliers: OutlierWatch<ClusterNode> = new OutlierWatch();
   /** New session ids and visitors as observed by this worker. */

@@ -24,7 +24,8 @@ import {
   nodeAddress,
   type Route,
 } from '@rollcall/protocol';
-import { newUpstreamCounters, type UpstreamCounters, type UpstreamNode } from '../engine/router.ts';
+import { type LiveBalancerCounters, newUpstreamCounters, type UpstreamCounters } from '../engine/counters.ts';
+import type { UpstreamNode } from '../engine/router.ts';
 import { comparableAuthority } from '../http1/authority.ts';
 
 /**
@@ -267,10 +268,14 @@ export class ClusterNode implements UpstreamNode, MemberNode {
   }
 }
 
-/** Counts of a new node. */
-export function newCarriedCounters(sessionIdleMs: number, seed: number): CarriedCounters {
+/** Counts of a new node of a balancer. */
+export function newCarriedCounters(
+  sessionIdleMs: number,
+  seed: number,
+  balancer: LiveBalancerCounters,
+): CarriedCounters {
   return {
-    counters: newUpstreamCounters(),
+    counters: newUpstreamCounters(balancer),
     sessions: new NodeSessions(sessionIdleMs, seed),
   };
 }

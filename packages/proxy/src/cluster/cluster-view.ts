@@ -10,6 +10,7 @@ import {
   buildContextTable,
   ContextTable,
   type NodeReport,
+  NodeSessions,
   type RememberedContext,
   type RequestLimits,
   requestLimits,
@@ -368,8 +369,9 @@ export class ClusterView {
     const known = this.nodes.get(reported.id);
     if (known === undefined || known.url !== reported.url || known.balancer !== reported.balancer) {
       if (known) this.#retire(known, nowMs, 'taken');
-      const idleMs = this.balancer(reported.balancer).settings.sessionIdleMs;
-      const fresh = newCarriedCounters(idleMs, this.#seed);
+      const balancer = this.balancer(reported.balancer);
+      const fresh = newCarriedCounters(balancer.settings.sessionIdleMs, this.#seed, balancer.counters);
+      if (known) known.counters.balancer = balancer.counters;
       const isSameProcess =
         known?.balancer === reported.balancer && known.feedNode.incarnation === reported.incarnation;
       const carried = isSameProcess ? known : { ...fresh, counters: known?.counters ?? fresh.counters };
@@ -400,7 +402,7 @@ export class ClusterView {
     }
     // The process that had the sessions is gone, or clients have used them while the node was stopped: they have moved, or begin again.
     if (!isSameProcess || (wasStopped && !isStopped(contextsOf(reported))))
-      known.sessions = newCarriedCounters(this.balancer(known.balancer).settings.sessionIdleMs, this.#seed).sessions;
+      known.sessions = new NodeSessions(this.balancer(known.balancer).settings.sessionIdleMs, this.#seed);
     if (!isSameService(known.feedNode, reported)) this.#hasOtherMembers = true;
     // A change of liveness or load needs no new table. After a restart of the coordinator each node has such a change.
     const isSame = isSamePlacement(known.feedNode, reported);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { encodeFeed } from '@rollcall/feed';
 import { feedNode, TestCluster } from './cluster.fixture.ts';
-import { CountersJournal, partOf, SessionsJournal } from './node-counters.ts';
+import { BalancersJournal, CountersJournal, partOf, SessionsJournal } from './node-counters.ts';
 
 void test('the first report has all nodes, later reports only nodes with changed counters', () => {
   const cluster = new TestCluster();
@@ -18,6 +18,21 @@ void test('the first report has all nodes, later reports only nodes with changed
   assert.deepEqual(take(), ['a']);
   cluster.node('a').counters.bytesFromNode += 5;
   assert.deepEqual(take(), ['a']);
+});
+
+void test('balancers are reported when their counters change', () => {
+  const cluster = new TestCluster();
+  cluster.fill([feedNode('a')]);
+  const journal = new BalancersJournal();
+  const take = (): unknown => journal.take(cluster.view.balancers);
+  assert.equal((take() as unknown[]).length, 1);
+  assert.deepEqual(take(), []);
+  cluster.request();
+  const [shop, ...others] = journal.take(cluster.view.balancers);
+  assert.deepEqual([shop!.name, shop!.stickyResults, others], ['shop', [1, 0, 0, 0], []]);
+  cluster.view.balancers.get(shop!.name)!.counters.unavailable++;
+  assert.equal(journal.take(cluster.view.balancers)[0]?.unavailable, 1);
+  assert.deepEqual(take(), []);
 });
 
 void test('with many nodes each call reports a part of them in turn, and leaving nodes at once', () => {

@@ -1,6 +1,16 @@
-/** Collects the counters and sessions of nodes that a worker reports to the coordinator. They are counted elsewhere. */
-import { hashesIn, type NodeCounters, type WorkerSessions } from '@rollcall/feed';
-import type { NodeId } from '@rollcall/protocol';
+/** Collects the counters and sessions of nodes, and the counters of balancers, that a worker reports to the coordinator. They are counted elsewhere. */
+import {
+  type AnswerCounters,
+  type BalancerCounters,
+  hashesIn,
+  type NodeCounters,
+  RETRY_REASONS,
+  STICKY_RESULTS,
+  type WorkerSessions,
+} from '@rollcall/feed';
+import type { BalancerName, NodeId } from '@rollcall/protocol';
+import type { LiveAnswers, LiveBalancerCounters } from '../engine/counters.ts';
+import type { BalancerView } from './balancer-view.ts';
 import type { ClusterNode } from './cluster-node.ts';
 
 /** Counters of `node` on one worker at `nowMs`. */
@@ -21,6 +31,35 @@ export function countersOf(node: ClusterNode, nowMs: number): NodeCounters {
     latencyMs: live.latencyMs >= 0 ? live.latencyMs : -1,
     isEjected: node.isEjected,
     parked: counters.parked,
+    answers: answersOf(counters.answers),
+  };
+}
+
+/** Counters of the balancer `name` on one worker. */
+export function balancerCountersOf(name: BalancerName, counters: LiveBalancerCounters): BalancerCounters {
+  return {
+    name,
+    requests: counters.requests,
+    answers: answersOf(counters.answers),
+    failures: counters.failures,
+    retries: RETRY_REASONS.map((reason) => counters.retries[reason]),
+    failovers: counters.failovers,
+    moved: counters.moved,
+    unavailable: counters.unavailable,
+    stickyResults: STICKY_RESULTS.map((result) => counters.stickyResults[result]),
+    bytesToNode: counters.bytesToNode,
+    bytesFromNode: counters.bytesFromNode,
+  };
+}
+
+/** Without the zeros at the end of the histogram: most nodes have no slow answers. */
+function answersOf({ statusClasses, latencyBuckets, latencySumMs }: LiveAnswers): AnswerCounters {
+  let length = latencyBuckets.length;
+  while (length > 0 && latencyBuckets[length - 1] === 0) length--;
+  return {
+    statusClasses: [...statusClasses],
+    latencyBuckets: [...latencyBuckets.subarray(0, length)],
+    latencySumMs,
   };
 }
 
@@ -78,6 +117,26 @@ export class CountersJournal {
   }
 }
 
+/** Finds balancers whose counters differ from the last report. One journal per connection of the feed. */
+export class BalancersJournal {
+  readonly #reported = new Map<BalancerName, BalancerCounters>();
+
+  /** Counters of balancers that were never reported or have changed since their report. */
+  take(balancers: ReadonlyMap<BalancerName, BalancerView>): BalancerCounters[] {
+    const changed: BalancerCounters[] = [];
+    for (const [name, { counters }] of balancers) {
+      const before = this.#reported.get(name);
+      if (before !== undefined && isSameBalancer(before, counters)) continue;
+      const now = balancerCountersOf(name, counters);
+      this.#reported.set(name, now);
+      changed.push(now);
+    }
+    if (this.#reported.size > balancers.size)
+      for (const name of this.#reported.keys()) if (!balancers.has(name)) this.#reported.delete(name);
+    return changed;
+  }
+}
+
 /** Finds sessions that were not sent to the coordinator yet. */
 export class SessionsJournal {
   readonly #round = new Round();
@@ -112,6 +171,28 @@ function isSame(one: NodeCounters, other: NodeCounters): boolean {
     one.bytesFromNode === other.bytesFromNode &&
     one.latencyMs === other.latencyMs &&
     one.isEjected === other.isEjected &&
-    one.parked === other.parked
+    one.parked === other.parked &&
+    isSameAnswers(one.answers!, other.answers!)
   );
+}
+
+function isSameBalancer(one: BalancerCounters, other: LiveBalancerCounters): boolean {
+  return (
+    one.requests === other.requests &&
+    one.failures === other.failures &&
+    one.unavailable === other.unavailable &&
+    one.failovers === other.failovers &&
+    one.moved === other.moved &&
+    one.bytesToNode === other.bytesToNode &&
+    one.bytesFromNode === other.bytesFromNode &&
+    RETRY_REASONS.every((reason, i) => one.retries[i] === other.retries[reason]) &&
+    STICKY_RESULTS.every((result, i) => one.stickyResults[i] === other.stickyResults[result]) &&
+    isSameAnswers(one.answers, other.answers)
+  );
+}
+
+function isSameAnswers(one: AnswerCounters, other: AnswerCounters | LiveAnswers): boolean {
+  if (one.latencySumMs !== other.latencySumMs) return false;
+  for (let i = 0; i < one.statusClasses.length; i++) if (one.statusClasses[i] !== other.statusClasses[i]) return false;
+  return true;
 }

@@ -28,6 +28,7 @@ import { responseHead } from '../ajp/response-head.ts';
 import { ResponseHead } from '../http1/response-head.ts';
 import type { Block, BodyBlocks } from './body-blocks.ts';
 import type { ConnectGuard } from './connect-guard.ts';
+import { countFromNode, countToNode } from './counters.ts';
 import type { Deadlined } from './deadline-sweep.ts';
 import type { Downstream, SentBody, Upstream } from './ends.ts';
 import { isEventStream } from './event-stream.ts';
@@ -216,7 +217,7 @@ export class AjpConnection implements Deadlined, Upstream {
   }
 
   #write(octets: Uint8Array): void {
-    this.node.counters.bytesToNode += octets.length;
+    countToNode(this.node.counters, octets.length);
     if (!this.socket.destroyed) this.socket.write(octets);
   }
 
@@ -265,7 +266,7 @@ export class AjpConnection implements Deadlined, Upstream {
       first.block.release();
     }
     this.#queued -= bytes;
-    this.node.counters.bytesToNode += packet.octets.length;
+    countToNode(this.node.counters, packet.octets.length);
     if (!this.socket.destroyed) packet.write(this.socket);
     packet.release();
   }
@@ -279,7 +280,7 @@ export class AjpConnection implements Deadlined, Upstream {
   // ---- the answer
 
   #onData(octets: Buffer): void {
-    this.node.counters.bytesFromNode += octets.length;
+    countFromNode(this.node.counters, octets.length);
     if (this.#phase === 'idle') {
       // Nothing was asked.
       this.destroy();

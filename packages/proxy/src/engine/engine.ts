@@ -381,7 +381,7 @@ export class Engine {
 
   /** Counters since the start, and present values. */
   counters(loopDelayMs: number): EngineCounters {
-    const { statusClasses, latencyBuckets, refusals, ...counters } = this.#state.counters;
+    const { statusClasses, refusals, ...counters } = this.#state.counters;
     const [one = 0, two = 0, three = 0, four = 0, five = 0] = statusClasses;
     const { parking, now } = this.#state;
     return {
@@ -390,7 +390,6 @@ export class Engine {
       oldestParkedMs: parking.oldestMs(now()),
       loopDelayMs,
       statusClasses: [one, two, three, four, five],
-      latencyBuckets: [...latencyBuckets],
       refusals: REFUSALS.map((refusal) => refusals[refusal]),
     };
   }

@@ -6,7 +6,7 @@
  */
 
 import { type AttemptOutcome, DEFAULT_PARAMETERS, type RequestLimits } from '@rollcall/core';
-import { LATENCY_BUCKETS_MS } from '@rollcall/feed';
+import type { RetryReason } from '@rollcall/feed';
 import type { RequestFacts } from '../ajp/forward-request.ts';
 import { LAST_CHUNK } from '../http1/chunked.ts';
 import { dateField } from '../http1/date-field.ts';
@@ -17,7 +17,7 @@ import { isIdempotent, isRequestId, type RequestHead } from '../http1/request-he
 import type { ResponseHead } from '../http1/response-head.ts';
 import type { AccessEntry } from './access-entry.ts';
 import type { Block } from './body-blocks.ts';
-import { type Counters, countLatency, countStatus } from './counters.ts';
+import { type Counters, countLatency, countStatus, type LiveBalancerCounters } from './counters.ts';
 import type { Client, Downstream, SwitchingUpstream, Upstream } from './ends.ts';
 import { countsAgainstNode, FAILURE, type Failure } from './failure.ts';
 import { failureLimit } from './failure-limit.ts';
@@ -26,7 +26,7 @@ import { openUpstream, type UpstreamServices } from './open-upstream.ts';
 import type { Parked, Parking } from './parking.ts';
 import { RequestBody } from './request-body.ts';
 import type { RequestIds } from './request-ids.ts';
-import { decideRetry, type RetryBudget } from './retry.ts';
+import { decideRetry, type RetryBudget, retryReason } from './retry.ts';
 import {
   type Choice,
   newRoutingDecision,
@@ -91,6 +91,10 @@ export class Exchange implements Downstream, Parked {
   #sentMs = 0;
   #upstreamMs = -1;
   #attempts = 0;
+  /** Counters of its balancer, once that is known. */
+  #balancer: LiveBalancerCounters | undefined;
+  /** Why the next attempt is a retry. */
+  #retryReason: RetryReason = 'closed';
   /** `onSend` was called and `onEnd` not yet. */
   #isCounted = false;
   #hasTriedFresh = false;
@@ -167,6 +171,7 @@ export class Exchange implements Downstream, Parked {
     this.startedMs = nowMs;
     this.#upstreamMs = -1;
     this.#attempts = 0;
+    this.#balancer = undefined;
     this.#hasTriedFresh = false;
     this.#hasWaited = false;
     this.#hasAnswered = false;
@@ -182,6 +187,7 @@ export class Exchange implements Downstream, Parked {
   }
 
   #act(choice: Choice, nowMs: number): void {
+    if (this.#balancer === undefined) this.#countRequest();
     switch (choice) {
       case 'forward':
         this.#attempt(nowMs);
@@ -197,6 +203,7 @@ export class Exchange implements Downstream, Parked {
         return;
       case 'unavailable':
         this.#services.counters.unavailable++;
+        if (this.#balancer !== undefined) this.#balancer.unavailable++;
         this.#answer(503);
         return;
       case 'failed':
@@ -205,6 +212,12 @@ export class Exchange implements Downstream, Parked {
       default:
         choice satisfies never;
     }
+  }
+
+  /** Counts the request for the balancer of its first decision. */
+  #countRequest(): void {
+    this.#balancer = this.decision.balancerCounters;
+    if (this.#balancer !== undefined) this.#balancer.requests++;
   }
 
   /** Waits, limited in count, octets and time, until the router reports a change. */
@@ -292,7 +305,7 @@ export class Exchange implements Downstream, Parked {
       this.#refuseUpgrade(nowMs);
       return;
     }
-    if (this.#attempts++ > 0) this.#services.counters.retries++;
+    if (this.#attempts++ > 0) this.#countRetry();
     const pool = this.#services.pools.of(node);
     const { bindsConnection, method } = this.head;
     const connection =
@@ -310,6 +323,11 @@ export class Exchange implements Downstream, Parked {
     }
     const hasRoom = connection.send(this.#headText(node), this.body);
     if (!hasRoom && !this.body.isComplete) this.#client.pause();
+  }
+
+  #countRetry(): void {
+    this.#services.counters.retries++;
+    if (this.#balancer !== undefined) this.#balancer.retries[this.#retryReason]++;
   }
 
   /** AJP cannot switch protocols. The session is at this node, so no other node is asked. */
@@ -451,7 +469,9 @@ export class Exchange implements Downstream, Parked {
     this.#upstreamMs = latencyMs;
     const loadField = connection.node.readsLoadField ? head.load : '';
     this.#services.router.onResponseHead(decision, status, latencyMs, loadField, nowMs);
-    countLatency(this.#services.counters, LATENCY_BUCKETS_MS, latencyMs);
+    const { counters } = connection.node;
+    countLatency(counters, latencyMs);
+    countStatus(counters.answers.statusClasses, status);
     const hasOpenEnd = framing === 'chunked' || framing === 'close';
     this.#isChunkedOut = hasOpenEnd && !request.isHttp10;
     this.#isCloseDelimited = hasOpenEnd && request.isHttp10;
@@ -505,9 +525,14 @@ export class Exchange implements Downstream, Parked {
   }
 
   #close(status: number, nowMs: number): void {
-    countStatus(this.#services.counters.statusClasses, status);
+    this.#countAnswer(status);
     this.#leave(status, nowMs);
     this.#client.onExchangeEnd(this.head.keepsAlive && this.body.isComplete, nowMs);
+  }
+
+  #countAnswer(status: number): void {
+    countStatus(this.#services.counters.statusClasses, status);
+    if (this.#balancer !== undefined) countStatus(this.#balancer.answers.statusClasses, status);
   }
 
   /** The exchange is over, with any result. */
@@ -583,6 +608,7 @@ export class Exchange implements Downstream, Parked {
       this.#answer(failure.status, this.#limitOf(failure));
       return;
     }
+    this.#retryReason = retryReason(failure.kind);
     // The client may have been paused for the failed node.
     this.#client.resume();
     if (retry === 'same-node') {
@@ -626,6 +652,7 @@ export class Exchange implements Downstream, Parked {
       return;
     }
     this.#dropConnection('failed', FAILURE.headTimeout);
+    this.#retryReason = 'lost';
     this.#hasTriedFresh = false;
     this.#client.resume();
     const choice = this.#services.router.askAgain(this.head, this.decision, nowMs);
@@ -646,7 +673,7 @@ export class Exchange implements Downstream, Parked {
 
   /** RFC 9112 §8: the client must see that its answer is incomplete. */
   #cut(nowMs: number): void {
-    countStatus(this.#services.counters.statusClasses, this.#status);
+    this.#countAnswer(this.#status);
     this.#leave(this.#status, nowMs);
     this.#client.cut(this.#isCloseDelimited);
   }
@@ -692,7 +719,8 @@ export class Exchange implements Downstream, Parked {
     const session = router.holdSession?.(this.decision, nowMs);
     this.#endCount('ok', nowMs);
     this.#connection = undefined;
-    countStatus(this.#services.counters.statusClasses, 101);
+    this.#countAnswer(101);
+    countStatus(connection.node.counters.answers.statusClasses, 101);
     this.#client.output.write(switchHeadText(head, this.decision));
     this.#leave(101, nowMs);
     if (this.#bound === connection) this.#unbind();

@@ -10,6 +10,7 @@ import { mayBeginResponse, ResponseHead } from '../http1/response-head.ts';
 import { type NodeTls, tlsProblemOf } from '../tls/node-tls.ts';
 import type { Block } from './body-blocks.ts';
 import type { ConnectGuard } from './connect-guard.ts';
+import { countFromNode, countToNode } from './counters.ts';
 import type { Deadlined } from './deadline-sweep.ts';
 import type { Downstream, NodeTunnel, SentBody, SwitchingUpstream, Upstream } from './ends.ts';
 import { isEventStream } from './event-stream.ts';
@@ -154,7 +155,7 @@ export class NodeConnection implements Deadlined, SwitchingUpstream {
   /** Writes head and body in one write if they are small. */
   send(text: string, { kept, keptBytes }: SentBody): boolean {
     const { socket, writer } = this;
-    this.node.counters.bytesToNode += text.length + keptBytes;
+    countToNode(this.node.counters, text.length + keptBytes);
     if (keptBytes === 0) return writer.write(text);
     if (keptBytes <= ONE_WRITE_BYTES) {
       let whole = text;
@@ -171,7 +172,7 @@ export class NodeConnection implements Deadlined, SwitchingUpstream {
 
   sendBody(piece: Block): boolean {
     this.touch();
-    this.node.counters.bytesToNode += piece.octets.length;
+    countToNode(this.node.counters, piece.octets.length);
     this.writer.flush();
     if (this.socket.destroyed) return true;
     this.#hasSentBefore = this.isConnected;
@@ -276,7 +277,7 @@ export class NodeConnection implements Deadlined, SwitchingUpstream {
   }
 
   #onData(chunk: Buffer): void {
-    this.node.counters.bytesFromNode += chunk.length;
+    countFromNode(this.node.counters, chunk.length);
     if (this.#tunnel) {
       this.#tunnel.toClient(chunk);
       return;

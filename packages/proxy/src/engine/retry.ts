@@ -1,4 +1,5 @@
 /** Whether a failed attempt is repeated, and where. Pure; RFC 9110 §9.2.2 with the bounds of this proxy. */
+import type { RetryReason } from '@rollcall/feed';
 import { FAILURE, type Failure } from './failure.ts';
 
 /** An attempt that brought no response head. */
@@ -53,6 +54,19 @@ export function decideRetry(attempt: FailedAttempt): RetryDecision {
     return attempt.takesRequests ? 'same-node' : attempt.answersChallenge ? 'give-up' : 'by-router';
   if (attempt.answersChallenge || !mayAskRouter) return 'give-up';
   return failure.kind === FAILURE.closedUnused || !isBound ? 'by-router' : 'give-up';
+}
+
+const REASONS: ReadonlyMap<Failure, RetryReason> = new Map([
+  [FAILURE.refused, 'refused'],
+  [FAILURE.notAllowed, 'not-allowed'],
+  [FAILURE.connectTimeout, 'connect-timeout'],
+  [FAILURE.unreachable, 'unreachable'],
+  [FAILURE.closedUnused, 'closed-unused'],
+]);
+
+/** The reason of a retry after a failure of this kind. */
+export function retryReason(kind: Failure): RetryReason {
+  return REASONS.get(kind) ?? 'closed';
 }
 
 /** Retries that are available before any is earned. */

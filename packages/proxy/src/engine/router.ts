@@ -7,6 +7,7 @@
 import type { AttemptOutcome, HeldSession, LiveNumbers, RequestLimits } from '@rollcall/core';
 import type { NodeReach } from '@rollcall/feed';
 import type { NodeId, Route, TimeLimitKey } from '@rollcall/protocol';
+import type { LiveBalancerCounters, UpstreamCounters } from './counters.ts';
 import type { Failure } from './failure.ts';
 import { DEFAULT_LIMITS } from './limits.ts';
 
@@ -23,33 +24,6 @@ export interface RoutableHead {
   readonly isSecure?: boolean;
   /** True for a CORS preflight; absent is false. Read only for requests without a session. */
   readonly isPreflight?: boolean;
-}
-
-/** Counters of one node on this worker. Plain numbers, changed in place. */
-export interface UpstreamCounters {
-  requests: number;
-  failures: number;
-  serverErrors: number;
-  newSessions: number;
-  tunnels: number;
-  bytesToNode: number;
-  bytesFromNode: number;
-  /** Requests that wait for the node now. */
-  parked: number;
-}
-
-/** Counters of a new node. */
-export function newUpstreamCounters(): UpstreamCounters {
-  return {
-    requests: 0,
-    failures: 0,
-    serverErrors: 0,
-    newSessions: 0,
-    tunnels: 0,
-    bytesToNode: 0,
-    bytesFromNode: 0,
-    parked: 0,
-  };
 }
 
 /** One node as the engine sees it. The object lives as long as the node, across snapshot swaps. */
@@ -134,6 +108,8 @@ export interface RoutingDecision {
   connectedAtMs: number;
   /** Balancer and context, for access log and error page; `''` before a choice. */
   balancer: string;
+  /** Counters of the balancer; `undefined` before a choice, and when no context matches. */
+  balancerCounters: LiveBalancerCounters | undefined;
   /** How the node was found: `new`, `sticky`, `moved`, `none`. For the access log. */
   stickyResult: string;
   /** State of the router for this request; the engine does not read it. */
@@ -166,6 +142,7 @@ export function newRoutingDecision(): RoutingDecision {
     waitMs: 0,
     connectedAtMs: 0,
     balancer: '',
+    balancerCounters: undefined,
     stickyResult: '',
     state: undefined,
   };

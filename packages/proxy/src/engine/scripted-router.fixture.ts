@@ -1,16 +1,9 @@
 import { newLiveNumbers, type RequestLimits } from '@rollcall/core';
 import { parseNodeId, parseRoute } from '@rollcall/protocol';
 import { comparableAuthority } from '../http1/authority.ts';
+import { newUpstreamCounters } from './counters.ts';
 import type { Failure } from './failure.ts';
-import {
-  type Choice,
-  newUpstreamCounters,
-  type RoutableHead,
-  type Router,
-  type RoutingDecision,
-  type UpstreamNode,
-  type WaitKind,
-} from './router.ts';
+import type { Choice, RoutableHead, Router, RoutingDecision, UpstreamNode, WaitKind } from './router.ts';
 
 /** A node for tests, at a port of this machine. */
 export function upstreamNode(

@@ -9,6 +9,7 @@ import type { HeldSession } from '@rollcall/core';
 import type { BodyBlocks } from './body-blocks.ts';
 import { type CloseCode, closeFrame, maskedCloseFrame, type TunnelsEnd } from './close-frame.ts';
 import { CLOSE_MS, closeAtMs } from './close-time.ts';
+import { countToNode } from './counters.ts';
 import type { Deadlined } from './deadline-sweep.ts';
 import type { ClientTunnel, NodeTunnel, TunnelClient, TunnelUpstream } from './ends.ts';
 import { FrameBorders } from './frame-borders.ts';
@@ -118,7 +119,7 @@ export class Tunnel implements Deadlined, ClientTunnel, NodeTunnel {
   }
 
   #writeToNode(octets: Buffer, start: number, end: number): void {
-    this.node.counters.bytesToNode += end - start;
+    countToNode(this.node.counters, end - start);
     this.#connection.writer.flush();
     if (!this.#services.blocks.write(this.#connection.socket, octets, start, end)) this.#client.pause();
   }

@@ -26,7 +26,7 @@ import { ERROR_CODES, type NodeId } from '@rollcall/protocol';
 import { WebSocket } from 'ws';
 import type { ClusterNode } from '../cluster/cluster-node.ts';
 import type { ClusterView } from '../cluster/cluster-view.ts';
-import { CountersJournal, partOf, SessionsJournal } from '../cluster/node-counters.ts';
+import { BalancersJournal, CountersJournal, partOf, SessionsJournal } from '../cluster/node-counters.ts';
 import type { Delay } from '../cluster/node-probes.ts';
 import { SwapPacer } from '../cluster/swap-pacer.ts';
 import { connectPinned } from '../tls/pinned-connection.ts';
@@ -107,6 +107,8 @@ export class FeedClient {
   readonly #cancels = new Set<() => void>();
   #socket: WebSocket | undefined;
   #journal = new CountersJournal();
+  #balancers = new BalancersJournal();
+  readonly #startedMs: number;
   readonly #sessions = new SessionsJournal();
   #ports = new PortsJournal();
   /** Nodes whose port is to be reported at once. */
@@ -139,6 +141,7 @@ export class FeedClient {
 
   constructor(options: FeedClientOptions) {
     this.#options = options;
+    this.#startedMs = options.now();
     this.#pacer = new SwapPacer(options.view, options.now, options.delay, () => this.#onSwapped());
   }
 
@@ -232,7 +235,8 @@ export class FeedClient {
     socket.on('open', () => {
       const { worker, version } = this.#options;
       this.#trouble = 'waiting for the snapshot';
-      this.#send({ type: 'hello', worker, pid: process.pid, version, feedVersion: FEED_VERSION });
+      const ageMs = Math.round(this.#options.now() - this.#startedMs);
+      this.#send({ type: 'hello', worker, pid: process.pid, version, feedVersion: FEED_VERSION, ageMs });
     });
     socket.on('message', (data, isBinary) => {
       if (socket !== this.#socket) return;
@@ -299,6 +303,7 @@ export class FeedClient {
         this.#appliedRevision = -1;
         this.#countersRevision = -1;
         this.#journal = new CountersJournal();
+        this.#balancers = new BalancersJournal();
         this.#ports = new PortsJournal();
         this.#options.failovers.tellAgain();
         for (const node of view.nodes.values()) node.sessions.tellAgain();
@@ -426,14 +431,16 @@ export class FeedClient {
     const nowMs = now();
     const nodes = this.#journal.take([...view.nodes.values()], nowMs, count);
     // A new revision needs a message as well: the coordinator waits for the counters of the time in which it was applied.
-    const isNews = nodes.length > 0 || this.#appliedRevision !== this.#countersRevision;
+    const balancers = this.#balancers.take(view.balancers);
+    const isNews = nodes.length > 0 || balancers.length > 0 || this.#appliedRevision !== this.#countersRevision;
     if (!isNews && nowMs - this.#countersAtMs < COUNTERS_IDLE_MS) return;
     const before = Math.max(0, this.#countersRevision);
     this.#countersAtMs = nowMs;
     this.#countersRevision = this.#appliedRevision;
-    const ofNodes = [...fittingLists(nodes, FEED_LIST_CHARS / 2)];
-    const ofFailovers = [...fittingLists(this.#options.failovers.take() ?? [], FEED_LIST_CHARS / 2)];
-    const messages = Math.max(1, ofNodes.length, ofFailovers.length);
+    const ofNodes = [...fittingLists(nodes, FEED_LIST_CHARS / 3)];
+    const ofFailovers = [...fittingLists(this.#options.failovers.take() ?? [], FEED_LIST_CHARS / 3)];
+    const ofBalancers = [...fittingLists(balancers, FEED_LIST_CHARS / 3)];
+    const messages = Math.max(1, ofNodes.length, ofFailovers.length, ofBalancers.length);
     for (let i = 0; i < messages; i++)
       this.#send({
         type: 'counters',
@@ -442,6 +449,7 @@ export class FeedClient {
         nodes: ofNodes[i] ?? [],
         totals: counters(),
         ...(ofFailovers[i] !== undefined && { failovers: ofFailovers[i] }),
+        ...(ofBalancers[i] !== undefined && { balancers: ofBalancers[i] }),
       });
   }
 

@@ -220,7 +220,10 @@ export class ClusterRouter implements Router {
   ): Choice {
     const { context } = state;
     this.onDecision?.(head, state, choice, nowMs);
-    if (context !== undefined) decision.balancer = context.attached.label;
+    if (context !== undefined) {
+      decision.balancer = context.attached.label;
+      decision.balancerCounters = context.attached.balancer.counters;
+    }
     if (state.limits !== undefined) decision.limits = state.limits;
     if (state.hasLostMove) this.#moves.forget(state.sessionId);
     if (choice === 'wait') {
@@ -232,7 +235,10 @@ export class ClusterRouter implements Router {
     if (typeof choice === 'string') return choice;
     decision.retriesLeft = context?.attached.balancer.settings.retries ?? 0;
     if (state.namesUnknown) this.#onUnknownRoute();
-    if (state.hasCooledOff) this.#onMoved();
+    if (state.hasCooledOff) {
+      this.#onMoved();
+      choice.counters.balancer.moved++;
+    }
     if (context !== undefined) watchUrl(context.attached.balancer);
     if (state.failoverCause !== undefined && context !== undefined) {
       this.#moves.remember(state.sessionId, choice, nowMs);
@@ -240,6 +246,7 @@ export class ClusterRouter implements Router {
       const { routes } = context.attached.balancer;
       this.#moves.forget(`${withoutRoute(state.sessionId, routes)}.${choice.route}`);
       const { node, lost } = state.known ?? {};
+      context.attached.balancer.counters.failovers++;
       this.#onFailover(context.attached.balancer, node?.id ?? lost?.id, state.failoverCause);
     }
     this.#accept(head, decision, state, choice, nowMs);
@@ -366,6 +373,7 @@ export class ClusterRouter implements Router {
       else node.sessions.see(state.newSessionId, nowMs);
       if (decision.setCookie !== '' && state.result === 'new') state.gaveCookieAt = state.context?.attached;
     }
+    counters.balancer.stickyResults[state.result]++;
     if (state.placedAt === node && state.result === 'new') counters.newSessions++;
   }
 
@@ -385,6 +393,7 @@ export class ClusterRouter implements Router {
     if (!state.isAnswered) state.watch?.unanswered();
     if (outcome === 'failed') {
       node.counters.failures++;
+      node.counters.balancer.failures++;
       if (!state.isAnswered && failure?.retry !== 'unsent') state.unansweredAttempts++;
       this.#learn(state, node, 'failed', Number.NaN, nowMs);
       const watch = state.context?.attached.balancer.outliers;
@@ -753,6 +762,7 @@ function clearDecision(decision: RoutingDecision): void {
   decision.isBound = false;
   decision.retriesLeft = 0;
   decision.balancer = '';
+  decision.balancerCounters = undefined;
   decision.stickyResult = '';
 }
 

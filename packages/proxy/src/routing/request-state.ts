@@ -1,14 +1,9 @@
 import type { NodeWatch, RequestLimits, ServedContext } from '@rollcall/core';
+import type { StickyResult } from '@rollcall/feed';
 import type { FailoverCause, NodeId } from '@rollcall/protocol';
 import type { KnownRoute, Placement } from '../cluster/balancer-view.ts';
 import type { ClusterNode } from '../cluster/cluster-node.ts';
 import type { UpstreamNode, WaitKind } from '../engine/router.ts';
-
-/**
- * How the node of a request was found. `new`: a new session. `none`: the balancer keeps no sessions. `sticky`: the node of the
- * session. `moved`: another node, permanently.
- */
-export type StickyResult = 'new' | 'none' | 'sticky' | 'moved';
 
 /** The router's state of one request, which the engine carries. One per client connection, reused. */
 export class RequestState {

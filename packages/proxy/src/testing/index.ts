@@ -1,5 +1,5 @@
 /** Helpers for tests of the proxy and of packages above it; never part of a running program. */
-export { newUpstreamCounters } from '../engine/router.ts';
+export { newUpstreamCounters } from '../engine/counters.ts';
 export {
   bodyRequest,
   chunkPacket,

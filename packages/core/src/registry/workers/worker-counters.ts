@@ -5,7 +5,10 @@ import { hashesIn, type NodeCounters, type SessionSample, type WorkerSessions } 
 import type { NodeId } from '@rollcall/protocol';
 import { NodeSessions, type SampleFloors } from '../../sticky/node-sessions.ts';
 import { isOver, shiftedByStall } from '../liveness/lease.ts';
+import type { AnswerTotals } from './answer-totals.ts';
 import type { RecentOutcomes } from './node-outcomes.ts';
+import { nodeTotals, noNodeTotals } from './node-totals.ts';
+import type { Reporter } from './reported-totals.ts';
 
 interface WorkerRecord {
   readonly name: string;
@@ -17,7 +20,7 @@ interface WorkerRecord {
   readonly sessionLevels: Map<NodeId, SampleFloors>;
 }
 
-/** Counters of one node over all workers; sums unless stated otherwise. */
+/** Counters of one node over all workers; sums unless stated otherwise. Totals include workers that have ended. */
 export interface NodeCounterSums {
   readonly inFlight: number;
   readonly tunnels: number;
@@ -35,6 +38,8 @@ export interface NodeCounterSums {
   readonly newSessions: number;
   readonly bytesToNode: number;
   readonly bytesFromNode: number;
+  /** Answers of the node. Changed in place by later reports. */
+  readonly answers: Readonly<AnswerTotals>;
   /** Mean of the workers' smoothed latencies, each by its share of the requests; -1 before the first answer. */
   readonly latencyMs: number;
   readonly ejectedBy: readonly string[];
@@ -48,11 +53,13 @@ export class WorkerCounterTable {
   readonly #untold = new Set<NodeId>();
   readonly #graceMs: number;
   readonly #seed: number;
+  readonly #totals: ReturnType<typeof nodeTotals>;
 
   /** `graceMs`: how long a worker counts after it has left, milliseconds. `seed`: secret seed of the tables of sessions. */
-  constructor(graceMs: number, seed: number) {
+  constructor({ graceMs, seed, maxWorkers }: { graceMs: number; seed: number; maxWorkers: number }) {
     this.#graceMs = graceMs;
     this.#seed = seed;
+    this.#totals = nodeTotals(maxWorkers);
   }
 
   get size(): number {
@@ -64,7 +71,9 @@ export class WorkerCounterTable {
   }
 
   /** A worker has connected or reconnected. Its earlier counters stay until new ones arrive; its revision is reset. */
-  join(worker: string): void {
+  join(reporter: Reporter, nowMs: number): void {
+    const { worker } = reporter;
+    this.#totals.join(reporter, nowMs);
     const known = this.#workers.get(worker);
     if (known) {
       known.leftAtMs = undefined;
@@ -88,6 +97,7 @@ export class WorkerCounterTable {
   /** Removes a worker that has ended. */
   drop(worker: string): void {
     this.#workers.delete(worker);
+    this.#totals.end(worker);
   }
 
   /**
@@ -101,9 +111,11 @@ export class WorkerCounterTable {
     revision: number,
     maxRevision: number,
     nodes: readonly NodeCounters[],
+    nowMs: number,
   ): readonly RecentOutcomes[] | undefined {
     const known = this.#workers.get(worker);
     if (!known) return undefined;
+    this.#totals.add(worker, nodes, nowMs);
     if (revision <= maxRevision) known.revision = Math.max(known.revision, revision);
     return nodes.map((counters) => {
       const before = known.nodes.get(counters.id);
@@ -206,6 +218,7 @@ export class WorkerCounterTable {
 
   forget(id: NodeId): void {
     this.#sessions.delete(id);
+    this.#totals.forget(id);
     for (const worker of this.#workers.values()) {
       worker.nodes.delete(id);
       worker.sessionLevels.delete(id);
@@ -258,8 +271,7 @@ export class WorkerCounterTable {
   }
 
   counters(id: NodeId, nowMs: number): NodeCounterSums {
-    let [inFlight, tunnels, sessionsOfOne, requests, failures, serverErrors] = [0, 0, 0, 0, 0, 0];
-    let [newSessions, bytesToNode, bytesFromNode, parked] = [0, 0, 0, 0];
+    let [inFlight, tunnels, sessionsOfOne, parked] = [0, 0, 0, 0];
     const ejectedBy: string[] = [];
     for (const worker of this.#workers.values()) {
       const counters = worker.nodes.get(id);
@@ -268,27 +280,16 @@ export class WorkerCounterTable {
       tunnels += counters.tunnels;
       parked += counters.parked;
       sessionsOfOne = Math.max(sessionsOfOne, counters.activeSessions + counters.sessionsSeenOnce);
-      requests += counters.requests;
-      failures += counters.failures;
-      serverErrors += counters.serverErrors;
-      newSessions += counters.newSessions;
-      bytesToNode += counters.bytesToNode;
-      bytesFromNode += counters.bytesFromNode;
       if (counters.isEjected) ejectedBy.push(worker.name);
     }
     return {
+      ...(this.#totals.get(id) ?? noNodeTotals()),
       inFlight,
       tunnels,
       parked,
       sessions: this.sessions(id, nowMs),
       sessionsSeenOnce: this.sessionsSeenOnce(id, nowMs),
       sessionsOfOne,
-      requests,
-      failures,
-      serverErrors,
-      newSessions,
-      bytesToNode,
-      bytesFromNode,
       latencyMs: this.latencyMs(id),
       ejectedBy,
     };
