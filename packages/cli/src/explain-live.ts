@@ -28,7 +28,12 @@ export async function explainLive(flags: LiveFlags): Promise<void> {
   );
   if (flags.json) printJson(answer);
   else if (answer.decisions.length === 0) process.stdout.write(`no request came within ${flags.for}\n`);
-  else process.stdout.write(`${answer.decisions.map(decisionText).join('\n')}\n`);
+  else process.stdout.write(`${[...header(answer.decisions), ...answer.decisions.map(decisionText)].join('\n')}\n`);
+}
+
+/** Once, if any decision has scores. */
+function header(decisions: readonly Decision[]): readonly string[] {
+  return decisions.some(({ candidates }) => candidates.length > 0) ? ['the lowest score is chosen'] : [];
 }
 
 /** One line with the decision and its reason, and one with the other candidates. */
@@ -37,7 +42,9 @@ function decisionText(decision: Decision): string {
   const time = new Date(atUnixMs).toISOString().slice(11, 23);
   const line = `${time}  ${method} ${host}${path}  ${chosen === undefined ? 'no node' : `→ ${chosen}`}: ${because}`;
   if (candidates.length === 0) return line;
-  const scores = candidates.map(({ id, score, reason }) => `${id} ${score?.toPrecision(3) ?? reason}`.trimEnd());
+  const scores = candidates.map(({ id, score, reason }) =>
+    score === undefined ? `${id} (${reason})` : `${id} ${score.toPrecision(3)}${reason === '' ? '' : ` (${reason})`}`,
+  );
   const others = candidateCount - candidates.length;
-  return `${line}\n              scores, lower is better: ${scores.join(', ')}${others > 0 ? `, and ${others} more` : ''}`;
+  return `${line}\n              scores: ${scores.join(', ')}${others > 0 ? `, and ${others} more` : ''}`;
 }

@@ -9,6 +9,7 @@ export type {
   LiveNumbers,
   NodeReport,
   PickRequest,
+  PickTrace,
 } from './balancing/algorithm.ts';
 export { newLiveNumbers } from './balancing/algorithm.ts';
 export { AlgorithmProblem, customAlgorithm } from './balancing/custom-algorithm.ts';

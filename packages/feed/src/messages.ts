@@ -465,9 +465,12 @@ export interface FailedAnswer {
 export interface ExplainedCandidate {
   readonly id: NodeId;
   readonly isEligible: boolean;
-  /** Reason why the node is not eligible, or that it has the session, for people; otherwise empty. */
+  /**
+   * Reason why the node is not eligible, that it has the session, or what puts it behind others beside its numbers, for people; otherwise
+   * empty.
+   */
   readonly reason: string;
-  /** Score by the algorithm, lower is better; absent when the algorithm did not run. */
+  /** Score by the algorithm as compared, lower is better; absent when the algorithm did not compare the node. */
   readonly score?: number;
 }
 
@@ -516,7 +519,7 @@ export interface Decision {
   readonly result: string;
   readonly chosen?: NodeId;
   readonly because: string;
-  /** When an algorithm picked the node: the best candidates, best first, at most 10. */
+  /** When an algorithm compared nodes: the best candidates, best first, then nodes that it left out; at most 10. */
   readonly candidates: readonly ExplainedCandidate[];
   /** Total number of candidates. */
   readonly candidateCount: number;

@@ -151,8 +151,8 @@ export interface NodeResource {
   };
   /** 0 idle … 1 full; absent when never reported. */
   readonly load?: number;
-  /** 0–100, higher is freer, 0 is standby. */
-  readonly loadFactor: number;
+  /** 0–100, higher is freer, 0 is standby; absent when no load was ever reported. */
+  readonly loadFactor?: number;
   readonly metrics: Readonly<Record<string, number>>;
   /** Active sessions that were seen again: a request has sent the id of the session. */
   readonly sessions: number;
@@ -221,8 +221,8 @@ export interface NodeExplanation {
   readonly load?: number;
   /** The same over the last ten reports, the newest counting most. */
   readonly meanLoad?: number;
-  /** 100 · (1 − mean load), 1–100; 0 for standby, 50 when no load was ever reported. */
-  readonly loadFactor: number;
+  /** 100 · (1 − mean load), 1–100; 0 for standby; absent when no load was ever reported. */
+  readonly loadFactor?: number;
   /** Age of the last report with numbers, milliseconds; -1 when there was none. */
   readonly toldMs: number;
   /** As the node reports; absent when it does not. */

@@ -79,6 +79,7 @@ function explainText(answer: ExplainAnswer): string {
       score === undefined ? '' : score.toPrecision(3),
       reason,
     ]);
+    if (rows.some(([, , score]) => score !== '')) lines.push('* is the chosen node: the one with the lowest score');
     lines.push(table(...withoutEmpty(['  NODE', 'ELIGIBLE', 'SCORE', 'REASON'], rows)));
   }
   if (answer.limits !== undefined) lines.push('', limitTable(answer.limits, answer.balancer ?? ''));

@@ -62,7 +62,7 @@ function row(node: NodeResource): (string | number)[] {
     node.process?.pid ?? '-',
     node.status,
     liveness,
-    node.loadFactor,
+    node.loadFactor ?? '-',
     `${node.sessions} (${node.sessionsFrom})`,
     node.sessionsSeenOnce,
     node.inFlight,

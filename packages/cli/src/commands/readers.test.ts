@@ -281,7 +281,10 @@ test('explain prints reason, candidates and the limits of a request', async (t) 
   const { code, stdout, stderr, requests } = await commandWithAnswers(t, words, answers);
   assert.equal(code, 0, stderr);
   assert.deepEqual(JSON.parse(requests[0]!.body), { host: 'shop.example', target: '/cart?a=b', cookie: 'a=1; b=2' });
-  assert.match(stdout, /^n1 has the lowest score\.\n {2}NODE +ELIGIBLE +SCORE +REASON\n/);
+  assert.match(
+    stdout,
+    /^n1 has the lowest score\.\n\* is the chosen node: the one with the lowest score\n {2}NODE +ELIGIBLE +SCORE +REASON\n/,
+  );
   assert.match(stdout, /\n\* n1 +yes +0\.123 +up\n {2}n2 +no +draining\n/);
   assert.match(
     stdout,
@@ -299,8 +302,8 @@ test('explain reads the cookie from standard input for --cookie -', async (t) =>
 test('explain --live prints a decision per line, with the scores of the others', async (t) => {
   const decision = { atUnixMs: 3_723_004, method: 'GET', host: 'shop', path: '/a', because: 'lowest score' };
   const two = [
-    { id: 'n1', score: 0.5 },
-    { id: 'n2', reason: 'draining' },
+    { id: 'n1', score: 0.5, reason: '' },
+    { id: 'n2', reason: 'it is new' },
   ];
   const decisions = [
     { ...decision, chosen: 'n1', candidates: two, candidateCount: 5 },
@@ -312,8 +315,9 @@ test('explain --live prints a decision per line, with the scores of the others',
   assert.equal(
     live.stdout,
     [
+      'the lowest score is chosen',
       '01:02:03.004  GET shop/a  → n1: lowest score',
-      '              scores, lower is better: n1 0.500, n2 draining, and 3 more',
+      '              scores: n1 0.500, n2 (it is new), and 3 more',
       '01:02:03.004  GET shop/a  no node: no node is up',
       '',
     ].join('\n'),

@@ -22,7 +22,7 @@ const METRICS: readonly NodeMetric[] = [
     name: 'rollcall_node_load_factor',
     help: '0 to 100, higher is freer, 0 is standby',
     type: 'gauge',
-    value: (node) => node.loadFactor,
+    value: (node) => node.loadFactor ?? Number.NaN,
   },
   {
     name: 'rollcall_node_sessions',

@@ -452,7 +452,9 @@ export const NodeSchema: TUnsafe<NodeResource> = answer<NodeResource>()(
       }),
     }),
     load: Type.Optional(Type.Number({ description: '0 idle … 1 full' })),
-    loadFactor: Type.Number({ description: '0–100, higher is freer, 0 is standby' }),
+    loadFactor: Type.Optional(
+      Type.Number({ description: '0–100, higher is freer, 0 is standby; absent when no load was ever reported' }),
+    ),
     metrics: Type.Record(Type.String(), Type.Number()),
     sessions: Type.Number({ description: SEEN_AGAIN }),
     sessionsSeenOnce: Type.Number({ description: SEEN_ONCE }),
@@ -503,7 +505,9 @@ export const NodeExplanationSchema: TUnsafe<NodeExplanation> = answer<NodeExplan
     because: Type.Array(Type.String(), { description: 'reasons in sentences, the most important first' }),
     load: Type.Optional(Type.Number({ description: '0 idle … 1 full, as last reported' })),
     meanLoad: Type.Optional(Type.Number({ description: 'mean of the last ten reports, weighted towards the newest' })),
-    loadFactor: Type.Number({ description: '0–100, higher is freer, 0 is standby' }),
+    loadFactor: Type.Optional(
+      Type.Number({ description: '0–100, higher is freer, 0 is standby; absent when no load was ever reported' }),
+    ),
     toldMs: Type.Number({ description: 'age of the last load report in milliseconds; -1 without a report' }),
     inFlight: Type.Optional(Type.Number()),
     serviceMs: Type.Optional(Type.Number({ description: 'milliseconds of work per request' })),

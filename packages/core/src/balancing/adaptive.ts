@@ -1,6 +1,6 @@
 import type { NodeId } from '@rollcall/protocol';
 import type { Rng } from '../rng.ts';
-import type { Algorithm, AttemptOutcome, Candidate, NodeReport, PickRequest } from './algorithm.ts';
+import type { Algorithm, AttemptOutcome, Candidate, NodeReport, PickRequest, PickTrace } from './algorithm.ts';
 import { LeastTree } from './least-tree.ts';
 import { type Estimate, queueOf, ServiceEstimates, waitOf } from './service-estimate.ts';
 
@@ -16,6 +16,7 @@ const LOAD_MAX_AGE_MS = 15_000;
 export const UNKNOWN_LOAD = 0.5;
 /** Largest number of nodes that answered since the last pick and are computed anew by the next one. */
 const MAX_TOUCHED = 64;
+const SLOW_START = 'it registered lately: it takes part in some of the picks until it has ramped up';
 
 /**
  * The default for requests without a session: the least
@@ -69,7 +70,7 @@ class Adaptive implements Algorithm {
     const { nowMs } = request;
     if (length !== this.#nodes.length) this.#rebuild(candidates, nowMs);
     else this.#refresh(candidates, nowMs);
-    return candidates[this.#winner(candidates, nowMs)];
+    return candidates[this.#winner(candidates, nowMs, request.trace)];
   }
 
   onResponse(candidate: Candidate, outcome: AttemptOutcome, latencyMs: number, nowMs: number): void {
@@ -105,7 +106,7 @@ class Adaptive implements Algorithm {
   }
 
   /** Place of the best candidate. */
-  #winner(candidates: readonly Candidate[], nowMs: number): number {
+  #winner(candidates: readonly Candidate[], nowMs: number, trace?: PickTrace): number {
     const tree = this.#tree;
     let out = 0;
     let looks = 0;
@@ -130,8 +131,17 @@ class Adaptive implements Algorithm {
       break;
     }
     for (let i = 0; i < out; i++) this.#put(candidates, this.#sittingOut[i]!, nowMs);
+    if (trace !== undefined) this.#report(candidates, trace, winner, this.#sittingOut.subarray(0, out));
     this.#noise[winner] = 1 + TIE_RATIO * this.#rng();
     return winner;
+  }
+
+  /** Reports the scores that the pick compared, with their noise, and the nodes that it skipped. */
+  #report(candidates: readonly Candidate[], trace: PickTrace, winner: number, sittingOut: Int32Array): void {
+    for (const [place, candidate] of candidates.entries()) {
+      if (place !== winner && sittingOut.includes(place)) trace.leftOut(candidate, SLOW_START);
+      else trace.compared(candidate, this.#tree.key(place));
+    }
   }
 
   #refresh(candidates: readonly Candidate[], nowMs: number): void {
@@ -190,6 +200,7 @@ class Adaptive implements Algorithm {
     for (const candidate of candidates) {
       if (tried.has(candidate.id)) continue;
       const score = this.score(candidate, request) * (1 + TIE_RATIO * this.#rng());
+      request.trace?.compared(candidate, score);
       if (best !== undefined && score >= least) continue;
       best = candidate;
       least = score;

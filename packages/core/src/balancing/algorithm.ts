@@ -61,6 +61,19 @@ export interface PickRequest {
   readonly nowMs: number;
   /** True when the request opens a new session that will stay on the node. */
   readonly isNewSession: boolean;
+  /** Receives the comparison of this pick; set only while an operator watches. */
+  readonly trace?: PickTrace | undefined;
+}
+
+/**
+ * Receives what a pick compares, before the pick is counted. Among the compared candidates the picked one has the lowest score, alone or
+ * together with others. A pick among fewer than two candidates compares nothing.
+ */
+export interface PickTrace {
+  /** `score`: as compared, lower is better. `why`: what puts the candidate behind others beside its numbers; `''` for nothing. */
+  compared(candidate: Candidate, score: number, why?: string): void;
+  /** This pick did not compare the candidate; `why` follows the id of the node. */
+  leftOut(candidate: Candidate, why: string): void;
 }
 
 /** How an attempt ended, for algorithms that learn. `client`: the node did not cause the end. */
@@ -83,6 +96,8 @@ export interface Algorithm {
   wait?(candidate: Candidate, nowMs: number): number;
   /** Score of one candidate for `explain`, lower is better. Changes no later pick. */
   score?(candidate: Candidate, request: PickRequest): number;
+  /** What puts the candidate behind others in its score, beside its numbers; `''` for nothing. */
+  scoreReason?(candidate: Candidate, request: PickRequest): string;
 }
 
 export type AlgorithmFactory = (options: { readonly rng: Rng }) => Algorithm;

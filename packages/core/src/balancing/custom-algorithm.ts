@@ -95,9 +95,14 @@ class WatchedAlgorithm implements Algorithm {
   }
 
   pick<C extends Candidate>(candidates: readonly C[], request: PickRequest, tried: ReadonlySet<NodeId>): C | undefined {
-    const picked = this.#safely(request.nowMs, () => this.#own.pick(candidates, request, tried));
+    const scores = request.trace && this.#scores(candidates, request, tried);
+    const own = request.trace === undefined ? request : { nowMs: request.nowMs, isNewSession: request.isNewSession };
+    const picked = this.#safely(request.nowMs, () => this.#own.pick(candidates, own, tried));
     // Any value may have been returned: only a candidate is used.
-    if (picked !== undefined && candidates.includes(picked) && !tried.has(picked.id)) return picked;
+    if (picked !== undefined && candidates.includes(picked) && !tried.has(picked.id)) {
+      if (scores !== undefined) report(scores, picked, request);
+      return picked;
+    }
     const instead = this.#instead.pick(candidates, request, tried);
     if (instead !== undefined)
       this.#onMistake(
@@ -105,6 +110,12 @@ class WatchedAlgorithm implements Algorithm {
         request.nowMs,
       );
     return instead;
+  }
+
+  /** The scores before the pick, which may change them. Empty without a method `score`. */
+  #scores(candidates: readonly Candidate[], request: PickRequest, tried: ReadonlySet<NodeId>): [Candidate, number][] {
+    if (this.#own.score === undefined) return [];
+    return candidates.flatMap((one) => (tried.has(one.id) ? [] : [[one, this.score(one, request)]]));
   }
 
   onSend(candidate: Candidate, nowMs: number): void {
@@ -145,6 +156,13 @@ class WatchedAlgorithm implements Algorithm {
       return undefined;
     }
   }
+}
+
+/** Scores that are worse for the picked node than for another one did not decide: the user's code compares other values. */
+function report(scores: readonly [Candidate, number][], picked: Candidate, { trace }: PickRequest): void {
+  const least = Math.min(...scores.map(([, score]) => score));
+  if (scores.some(([candidate, score]) => candidate === picked && score === least))
+    for (const [candidate, score] of scores) trace?.compared(candidate, score);
 }
 
 function messageOf(error: unknown): string {

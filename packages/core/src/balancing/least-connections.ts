@@ -1,6 +1,6 @@
 import type { NodeId } from '@rollcall/protocol';
 import type { Rng } from '../rng.ts';
-import type { Algorithm, Candidate, PickRequest } from './algorithm.ts';
+import type { Algorithm, Candidate, PickRequest, PickTrace } from './algorithm.ts';
 import { MAX_SCAN, Rotation } from './rotation.ts';
 
 /**
@@ -25,12 +25,13 @@ class LeastConnections implements Algorithm {
 
   pick<C extends Candidate>(
     candidates: readonly C[],
-    _request: PickRequest,
+    { trace }: PickRequest,
     tried: ReadonlySet<NodeId>,
   ): C | undefined {
     const { length } = candidates;
-    const best = this.#best(candidates, this.#rotation.next(length), Math.min(length, MAX_SCAN), tried);
-    return best ?? this.#best(candidates, 0, length, tried);
+    const count = Math.min(length, MAX_SCAN);
+    const best = this.#best(candidates, this.#rotation.next(length), count, tried, trace);
+    return best ?? this.#best(candidates, 0, length, tried, trace);
   }
 
   #best<C extends Candidate>(
@@ -38,6 +39,7 @@ class LeastConnections implements Algorithm {
     start: number,
     count: number,
     tried: ReadonlySet<NodeId>,
+    trace: PickTrace | undefined,
   ): C | undefined {
     let best: C | undefined;
     let bestScore = Number.POSITIVE_INFINITY;
@@ -46,6 +48,7 @@ class LeastConnections implements Algorithm {
       const candidate = candidates[(start + i) % candidates.length]!;
       if (tried.has(candidate.id)) continue;
       const score = inFlightPerWeight(candidate);
+      trace?.compared(candidate, score);
       if (best === undefined || score < bestScore) {
         best = candidate;
         bestScore = score;

@@ -1,10 +1,13 @@
 import type { NodeId } from '@rollcall/protocol';
-import type { Algorithm, Candidate, PickRequest } from './algorithm.ts';
+import type { Algorithm, Candidate, PickRequest, PickTrace } from './algorithm.ts';
 
 /** Directive LBstatusRecalTime. */
 const RECALCULATED_MS = 5_000;
 /** Highest load factor: an idle node. */
 const MAX_FACTOR = 100;
+/** Added to the score of a standby node; above every other score. */
+const STANDBY = 1e12;
+const NO_LOAD = 'it has reported no load, which this algorithm takes for standby';
 
 interface Counts {
   /** Times chosen. */
@@ -36,12 +39,13 @@ class Modcluster implements Algorithm {
 
   pick<C extends Candidate>(
     candidates: readonly C[],
-    { nowMs }: PickRequest,
+    { nowMs, trace }: PickRequest,
     tried: ReadonlySet<NodeId>,
   ): C | undefined {
     this.#recalculate(candidates, nowMs);
     const picked = this.#least(candidates, tried, false) ?? this.#least(candidates, tried, true);
     if (picked !== undefined) {
+      if (trace !== undefined) this.#report(candidates, picked, trace, tried);
       const counts = this.#of(picked.id);
       counts.elected++;
       counts.unsent++;
@@ -61,8 +65,23 @@ class Modcluster implements Algorithm {
     for (const id of this.#counts.keys()) if (!present.has(id)) this.#counts.delete(id);
   }
 
+  /** Standby nodes come after all others. */
   score(candidate: Candidate): number {
-    return value(this.#of(candidate.id), Math.max(1, loadFactor(candidate)));
+    const factor = loadFactor(candidate);
+    return (factor === 0 ? STANDBY : 0) + value(this.#of(candidate.id), Math.max(1, factor));
+  }
+
+  scoreReason(candidate: Candidate): string {
+    return loadFactor(candidate) === 0 ? NO_LOAD : '';
+  }
+
+  #report(candidates: readonly Candidate[], picked: Candidate, trace: PickTrace, tried: ReadonlySet<NodeId>): void {
+    const isStandby = loadFactor(picked) === 0;
+    for (const candidate of candidates) {
+      if (tried.has(candidate.id)) continue;
+      if (!isStandby && loadFactor(candidate) === 0) trace.leftOut(candidate, NO_LOAD);
+      else trace.compared(candidate, this.score(candidate), this.scoreReason(candidate));
+    }
   }
 
   /** Standby nodes are chosen only when there is no other node. */

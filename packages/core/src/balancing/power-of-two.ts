@@ -24,7 +24,7 @@ class PowerOfTwo implements Algorithm {
 
   pick<C extends Candidate>(
     candidates: readonly C[],
-    _request: PickRequest,
+    { trace }: PickRequest,
     tried: ReadonlySet<NodeId>,
   ): C | undefined {
     // Retries are rare and may copy.
@@ -34,6 +34,8 @@ class PowerOfTwo implements Algorithm {
     let second = Math.floor(this.#rng() * (open.length - 1));
     if (second >= first) second++;
     const [one, other] = [open[first]!, open[second]!];
+    trace?.compared(one, inFlightPerWeight(one));
+    trace?.compared(other, inFlightPerWeight(other));
     return inFlightPerWeight(other) < inFlightPerWeight(one) ? other : one;
   }
 

@@ -1,6 +1,6 @@
 import type { NodeId } from '@rollcall/protocol';
 import { Heap } from '../heap.ts';
-import type { Algorithm, Candidate, PickRequest } from './algorithm.ts';
+import type { Algorithm, Candidate, PickRequest, PickTrace } from './algorithm.ts';
 
 /** The largest weight a node may have. */
 const MAX_WEIGHT = 100;
@@ -36,7 +36,7 @@ class RoundRobin implements Algorithm {
 
   pick<C extends Candidate>(
     candidates: readonly C[],
-    _request: PickRequest,
+    { trace }: PickRequest,
     tried: ReadonlySet<NodeId>,
   ): C | undefined {
     if (candidates !== this.#candidates || !this.#isAsBuilt(candidates)) this.#rebuild(candidates);
@@ -48,6 +48,7 @@ class RoundRobin implements Algorithm {
     }
     for (const one of passedOver) this.#heap.put(one);
     if (turn === undefined) return undefined;
+    if (trace !== undefined) this.#report(turn, trace, tried);
     turn.dueAt += 1 / usableWeight(turn.candidate);
     turn.last = ++this.#turns;
     this.#heap.put(turn);
@@ -58,9 +59,18 @@ class RoundRobin implements Algorithm {
     this.#candidates = undefined;
   }
 
-  /** Lower is next. */
+  /** Rounds until its turn; 0 is next. */
   score(asked: Candidate): number {
-    return this.#heap.items.find(({ candidate }) => candidate.id === asked.id)?.dueAt ?? 1 / usableWeight(asked);
+    const { items } = this.#heap;
+    const turn = items.find(({ candidate }) => candidate.id === asked.id);
+    return turn === undefined ? 1 / usableWeight(asked) : turn.dueAt - items[0]!.dueAt;
+  }
+
+  /** `next` is no longer in the heap. */
+  #report(next: Turn<Candidate>, trace: PickTrace, tried: ReadonlySet<NodeId>): void {
+    trace.compared(next.candidate, 0);
+    for (const { candidate, dueAt } of this.#heap.items)
+      if (!tried.has(candidate.id)) trace.compared(candidate, dueAt - next.dueAt);
   }
 
   /** The removal of a node from the list is noticed at the latest at its turn, or at the turn of a node behind it. */

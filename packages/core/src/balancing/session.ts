@@ -100,6 +100,7 @@ class SessionPlacement implements Algorithm {
     const isFree = tried.size === 0 || !tried.has(least.id);
     const picked = isFree ? place : this.#bestUntried(candidates, tried);
     if (picked < 0) return undefined;
+    if (request.trace !== undefined) this.#report(candidates, request, tried);
     this.#last = picked;
     this.#picks++;
     const node = candidates[picked]!;
@@ -130,8 +131,7 @@ class SessionPlacement implements Algorithm {
 
   /** Orders by share, then by wait, then by cost × `noise`. Lower is better. */
   #rank(candidate: Candidate, place: number, nowMs: number, noise = 1): number {
-    const isOverShare = this.#shares.isLimited(nowMs) && !this.#shares.hasRoom(candidate, this.#totalWeight, nowMs);
-    const rank = (isOverShare ? 2 : 0) + this.#isOverLimit[place]!;
+    const rank = (this.#isOverShare(candidate, nowMs) ? 2 : 0) + this.#isOverLimit[place]!;
     return rank * RANK + this.#cost(candidate, place) * noise;
   }
 
@@ -143,6 +143,22 @@ class SessionPlacement implements Algorithm {
       if (best < 0 || this.#tree.key(place) < this.#tree.key(best)) best = place;
     }
     return best;
+  }
+
+  /** Reports the keys that the pick compared. */
+  #report(candidates: readonly Candidate[], { trace, nowMs }: PickRequest, tried: ReadonlySet<NodeId>): void {
+    for (const [place, candidate] of candidates.entries())
+      if (!tried.has(candidate.id))
+        trace?.compared(candidate, this.#tree.key(place), this.#rankReason(candidate, place, nowMs));
+  }
+
+  #isOverShare(candidate: Candidate, nowMs: number): boolean {
+    return this.#shares.isLimited(nowMs) && !this.#shares.hasRoom(candidate, this.#totalWeight, nowMs);
+  }
+
+  #rankReason(candidate: Candidate, place: number, nowMs: number): string {
+    if (this.#isOverShare(candidate, nowMs)) return 'it has its share of the new sessions since the last join';
+    return this.#isOverLimit[place] === 1 ? 'requests wait longer at it than at the other nodes' : '';
   }
 
   onResponse(candidate: Candidate, outcome: AttemptOutcome, latencyMs: number, nowMs: number): void {
@@ -159,12 +175,20 @@ class SessionPlacement implements Algorithm {
     this.#measuredAtMs = Number.NEGATIVE_INFINITY;
   }
 
-  /** Cost of one more session, without unit: 1 is about the mean; far more for a node over the wait limit or over its share. */
+  /**
+   * Cost of one more session, without unit: 1 is about the mean; far more for a node over the wait limit or over its share. A node that no
+   * pick has measured yet counts by its sessions.
+   */
   score(candidate: Candidate, { nowMs }: PickRequest): number {
     const place = this.#nodes.indexOf(candidate);
     return place >= 0
       ? this.#rank(candidate, place, nowMs)
-      : sessionsPerWeight(sessionsOf(candidate.live), candidate.weight);
+      : sessionsPerWeight(sessionsOf(candidate.live), candidate.weight) / this.#all.meanSessions;
+  }
+
+  scoreReason(candidate: Candidate, { nowMs }: PickRequest): string {
+    const place = this.#nodes.indexOf(candidate);
+    return place >= 0 ? this.#rankReason(candidate, place, nowMs) : '';
   }
 
   wait(candidate: Candidate, nowMs: number): number {

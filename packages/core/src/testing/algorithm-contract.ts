@@ -145,6 +145,49 @@ export function algorithmContract({ name, create, promisesShares }: AlgorithmCon
     assert.notEqual(algorithm.pick([...all.slice(0, 3), candidate('new')], at(300), NONE_TRIED), undefined);
   });
 
+  declare('the scores that a traced pick reports name the picked node', (algorithm, rng) => {
+    let compared = 0;
+    for (let round = 0; round < 400; round++) {
+      const candidates = randomNodes(rng, round * 100_000);
+      algorithm.onMembership?.(candidates);
+      for (let i = 0; i < 12; i++) {
+        const nowMs = round * 100_000 + i * Math.floor(rng() * 400);
+        stir(algorithm, candidates, nowMs, rng);
+        const tried = new Set(candidates.filter(() => rng() < 0.1).map(({ id }) => id));
+        const scores = new Map<Candidate, number>();
+        const leftOut = new Set<Candidate>();
+        const trace = {
+          compared: (candidate: Candidate, score: number) => void scores.set(candidate, score),
+          leftOut: (candidate: Candidate) => void leftOut.add(candidate),
+        };
+        const picked = algorithm.pick(candidates, { ...at(nowMs), trace }, tried);
+        if (picked !== undefined) picked.live.placed++;
+        for (const candidate of scores.keys()) assert.ok(!tried.has(candidate.id), 'compared a node that was tried');
+        if (scores.size < 2) continue;
+        compared++;
+        assert.ok(picked !== undefined && !leftOut.has(picked));
+        assert.equal(scores.get(picked), Math.min(...scores.values()), `${picked.id} is not the best one`);
+      }
+    }
+    assert.ok(compared > 500, `only ${compared} picks compared nodes`);
+  });
+
+  declare('a traced pick changes no later pick', () => {
+    const picks = (isTraced: boolean): (NodeId | undefined)[] => {
+      const rng = seededRng(13);
+      const algorithm = create({ rng: seededRng(17) });
+      const candidates = randomNodes(rng, 0);
+      const trace = { compared: () => {}, leftOut: () => {} };
+      return Array.from({ length: 300 }, (_, i) => {
+        stir(algorithm, candidates, i * 20, rng);
+        const picked = algorithm.pick(candidates, { ...at(i * 20), ...(isTraced && { trace }) }, NONE_TRIED);
+        if (picked !== undefined) picked.live.placed++;
+        return picked?.id;
+      });
+    };
+    assert.deepEqual(picks(true), picks(false));
+  });
+
   declare('survives extreme numbers', (algorithm) => {
     for (const extreme of EXTREMES) {
       const odd = candidate('odd', {
@@ -183,6 +226,37 @@ function at(nowMs: number): { nowMs: number; isNewSession: boolean } {
 
 function nodes(count: number): TestCandidate[] {
   return Array.from({ length: count }, (_, i) => candidate(`n${i}`));
+}
+
+/** Two to forty nodes of different weights, loads and sessions; some have come up lately. */
+function randomNodes(rng: Rng, nowMs: number): TestCandidate[] {
+  return Array.from({ length: 2 + Math.floor(rng() ** 3 * 39) }, (_, i) =>
+    candidate(`n${i}`, {
+      weight: rng() < 0.5 ? 1 : 1 + Math.floor(rng() * 4),
+      upAtMs: rng() < 0.2 ? nowMs : Number.NEGATIVE_INFINITY,
+      live: {
+        ...newLiveNumbers(),
+        inFlight: Math.floor(rng() * 4),
+        load: rng() < 0.2 ? Number.NaN : rng(),
+        sessions: Math.floor(rng() * 20),
+      },
+    }),
+  );
+}
+
+/** Some answers, failures and reports, and other numbers in flight. */
+function stir(algorithm: Algorithm, candidates: readonly TestCandidate[], nowMs: number, rng: Rng): void {
+  for (const node of candidates) {
+    const kind = rng();
+    if (kind < 0.3) algorithm.onResponse?.(node, kind < 0.1 ? 'failed' : 'ok', rng() * (kind < 0.2 ? 500 : 5), nowMs);
+    else if (kind < 0.5) node.live.inFlight = Math.floor(rng() * 6);
+    else if (kind < 0.6) {
+      node.live.load = rng();
+      node.live.loadAtMs = nowMs;
+      const report = { inFlight: Math.floor(rng() * 8), serviceMs: rng() * 20, load: node.live.load, sessions: 3 };
+      algorithm.onReport?.(node, { ...report, isBesideAnswer: rng() < 0.5 }, nowMs);
+    }
+  }
 }
 
 function scores(algorithm: Algorithm, candidates: readonly Candidate[]): (number | undefined)[] {

@@ -45,7 +45,7 @@ export class ExplanationDialog {
 
   #fill(explanation: NodeExplanation): void {
     const { id, because, loadFactor, metrics } = explanation;
-    setText(this.#title, `Why is ${id} at ${loadFactor}?`);
+    setText(this.#title, loadFactor === undefined ? `Load of ${id}` : `Why is ${id} at ${loadFactor}?`);
     setText(this.#about, explainedNumbers(explanation, duration).join(' · '));
     this.#because.replaceChildren(...because.map((sentence) => make('li', '', sentence)));
     this.#shares.replaceChildren(...shareRows(explanation).map(row));

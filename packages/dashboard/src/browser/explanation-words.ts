@@ -11,11 +11,16 @@ export function explainedNumbers(explanation: NodeExplanation, duration: (ms: nu
   return [
     load === undefined ? 'load –' : `load ${percent(load)}`,
     ...(meanLoad === undefined ? [] : [`over the last ten reports ${percent(meanLoad)}`]),
-    `load factor ${loadFactor}`,
+    `load factor ${factorText(loadFactor)}`,
     ...(inFlight === undefined ? [] : [`in flight ${inFlight}`]),
     ...(serviceMs === undefined ? [] : [`${amount(serviceMs)} ms a request`]),
     toldMs < 0 ? 'no report yet' : `last report ${duration(toldMs)} ago`,
   ];
+}
+
+/** The load factor of a node; without a reported load it is unknown. */
+export function factorText(loadFactor: number | undefined): string {
+  return loadFactor === undefined ? 'unknown' : String(loadFactor);
 }
 
 /** The rows `requests`, `sessions` and `seen once`, each with the cells name, now, share, fair share. */

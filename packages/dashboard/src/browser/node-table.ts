@@ -2,6 +2,7 @@
 import type { NodeResource } from '@rollcall/protocol';
 import { seenOnceText } from './amounts.js';
 import { duration, make, setText } from './dom.js';
+import { factorText } from './explanation-words.js';
 import { requestText } from './request-text.js';
 
 export type Verb = 'drain' | 'enable' | 'stop';
@@ -128,8 +129,9 @@ class NodeRow {
     ].join(', ');
     setText(this.#liveness, liveness);
     this.#liveness.className = `state ${livenessClass(node)}`;
-    setText(this.#factor, String(node.loadFactor));
-    this.#meter.value = node.loadFactor;
+    setText(this.#factor, factorText(node.loadFactor));
+    this.#meter.hidden = node.loadFactor === undefined;
+    this.#meter.value = node.loadFactor ?? 0;
     this.#sessions.title = node.sessionsFrom === 'node' ? 'reported by the node' : 'counted by the proxy workers';
     setText(this.#sessions, `${node.sessions}${seenOnceText(node.sessionsSeenOnce)}`);
     const { parked } = node.observed;

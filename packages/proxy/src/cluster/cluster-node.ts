@@ -87,6 +87,8 @@ export class ClusterNode implements UpstreamNode, MemberNode {
   stripsPrefix!: boolean;
   redirectTo!: NodeId | undefined;
   ejection: EjectionState = NOT_EJECTED;
+  /** Why it was ejected last, to follow "because"; `''` before the first ejection. */
+  ejectionReason = '';
   drainsUntilMs: number = Number.POSITIVE_INFINITY;
   tlsProblem: string | undefined;
   /** True when the number of sessions has been reported. Until then the count of this worker is used. */

@@ -40,6 +40,7 @@ export class Ejections {
     const after = observe(before, observation, nowMs, observation === 'outlier' ? this.#allowance(node) : FREE);
     if (after === before) return;
     node.ejection = after;
+    if (after.phase === 'ejected' && before.phase === 'in') node.ejectionReason = reason;
     if (node.isGone || isAdmitted(after) === isAdmitted(before)) return;
     this.#view.refresh(node, nowMs);
     if (after.phase === 'ejected' && before.phase === 'in') this.#onObserved(node.id, 'ejected', reason);

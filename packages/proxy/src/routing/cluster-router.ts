@@ -49,6 +49,7 @@ import { removesCookie } from '../http1/cookie-removal.ts';
 import { tlsAdvice } from '../tls/node-tls.ts';
 import { ASSIGN_PATH, assign } from './assignment.ts';
 import { operatorDetail } from './operator-detail.ts';
+import type { PickRecord } from './pick-record.ts';
 import { RequestState } from './request-state.ts';
 
 /** Time limit for a session that waits for a node that is expected back, milliseconds. */
@@ -103,6 +104,8 @@ export class ClusterRouter implements Router {
    * anything.
    */
   onDecision: DecisionListener | undefined;
+  /** The comparison of the last pick, while an operator watches. */
+  pickRecord: PickRecord | undefined;
   readonly #view: ClusterView;
   readonly #ejections: Ejections;
   readonly #excluded: ExcludedPaths;
@@ -115,7 +118,11 @@ export class ClusterRouter implements Router {
   readonly #onSeen: ClusterRouterOptions['onSeen'];
   readonly #moves = new MovedSessions<ClusterNode>();
   /** The argument of algorithms; one object, because they never keep it. */
-  readonly #request: { -readonly [K in keyof PickRequest]: PickRequest[K] } = { nowMs: 0, isNewSession: false };
+  readonly #request: { -readonly [K in keyof PickRequest]: PickRequest[K] } = {
+    nowMs: 0,
+    isNewSession: false,
+    trace: undefined,
+  };
 
   /** The node that a session leaves, as a set that is reused. */
   readonly #leaving = new Set<NodeId>();
@@ -559,6 +566,7 @@ export class ClusterRouter implements Router {
     if (!soft.mayLeave(home, context.forNew, nowMs)) return undefined;
     this.#leaving.clear();
     this.#leaving.add(home.id);
+    this.#request.trace = undefined;
     this.#request.nowMs = nowMs;
     this.#request.isNewSession = true;
     return context.attached.algorithm.pick(context.forNew, this.#request, this.#leaving);
@@ -604,6 +612,7 @@ export class ClusterRouter implements Router {
   ): ClusterNode | Exclude<Choice, 'forward'> {
     const placement = context.attached;
     const isNewSession = state.result === 'new';
+    this.#request.trace = this.pickRecord?.cleared();
     this.#request.nowMs = nowMs;
     this.#request.isNewSession = isNewSession;
     const candidates = context.beside(state.tried);

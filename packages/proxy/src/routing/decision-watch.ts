@@ -2,23 +2,17 @@
  * The next decisions of this worker, for an operator: the candidates, their scores, the chosen node and the reason. The router
  * reports decisions only during a watch.
  */
-import {
-  type Decision,
-  type DecisionsAnswer,
-  type ExplainedCandidate,
-  type FeedQuestion,
-  MAX_DECISIONS,
-} from '@rollcall/feed';
+import { type Decision, type DecisionsAnswer, type FeedQuestion, MAX_DECISIONS } from '@rollcall/feed';
 import { ClusterNode } from '../cluster/cluster-node.ts';
 import type { Delay } from '../cluster/node-probes.ts';
 import { pathOnly, type RoutableHead } from '../engine/router.ts';
 import type { ClusterRouter } from './cluster-router.ts';
 import { withWhy } from './explanation.ts';
+import { PickRecord } from './pick-record.ts';
 import type { RequestState } from './request-state.ts';
 
 /** Maximum number of watches at a time; a further one gets no decisions. */
 const MAX_WATCHERS = 4;
-const MAX_CANDIDATES = 10;
 
 type DecisionsQuestion = Extract<FeedQuestion, { readonly type: 'decisions' }>;
 
@@ -34,6 +28,7 @@ export class DecisionWatch {
   readonly #delay: Delay;
   readonly #nowUnixMs: () => number;
   readonly #watchers = new Set<Watcher>();
+  readonly #picks = new PickRecord();
 
   constructor(options: { readonly router: ClusterRouter; readonly delay: Delay; readonly nowUnixMs: () => number }) {
     this.#router = options.router;
@@ -56,12 +51,16 @@ export class DecisionWatch {
       const end = (): void => {
         cancel();
         this.#watchers.delete(watcher);
-        if (this.#watchers.size === 0) this.#router.onDecision = undefined;
+        if (this.#watchers.size === 0) {
+          this.#router.onDecision = undefined;
+          this.#router.pickRecord = undefined;
+        }
         resolve({ type: 'decisions', decisions });
       };
       const watcher = { decisions, count: Math.min(count, MAX_DECISIONS), onlyPicks, end };
       const cancel = this.#delay(end, forMs);
       this.#watchers.add(watcher);
+      this.#router.pickRecord = this.#picks;
       this.#router.onDecision = (head, state, choice, nowMs) => this.#take(head, state, choice, nowMs);
     });
   }
@@ -97,28 +96,8 @@ export class DecisionWatch {
       because: isPicked
         ? `${because}, placed by ${context!.attached.algorithm.name}`
         : withWhy(because, this.#router, choice, state, nowMs),
-      candidates: isPicked ? best(state, chosen, nowMs) : [],
+      candidates: isPicked ? this.#picks.candidates(chosen.id, state.tried) : [],
       candidateCount: isPicked ? context!.forNew.length : 0,
     };
   }
-}
-
-/** The best candidates by score; the chosen node is first among equals. */
-function best(state: RequestState, chosen: ClusterNode, nowMs: number): ExplainedCandidate[] {
-  const { algorithm } = state.context!.attached;
-  const request = { nowMs, isNewSession: state.result === 'new' };
-  const all = state.context!.forNew.map((node) => {
-    const isTried = state.tried.has(node.id);
-    const score = isTried ? undefined : algorithm.score?.(node, request);
-    return {
-      id: node.id,
-      isEligible: !isTried,
-      reason: isTried ? 'it was tried and failed' : '',
-      ...(score !== undefined && Number.isFinite(score) && { score }),
-    };
-  });
-  const rank = ({ score = Number.MAX_VALUE }: ExplainedCandidate): number => score;
-  const order = ({ id }: ExplainedCandidate): number => (id === chosen.id ? 0 : 1);
-  all.sort((one, other) => Math.sign(rank(one) - rank(other)) || order(one) - order(other));
-  return all.slice(0, MAX_CANDIDATES);
 }

@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ALGORITHMS } from '@rollcall/core';
+import { ALGORITHMS, seededRng } from '@rollcall/core';
+import type { ExplainedCandidate } from '@rollcall/feed';
 import { parseContextPath, parseHostPattern } from '@rollcall/protocol';
 import { feedBalancer, feedNode, goneChange, rememberedRoute, TestCluster } from '../cluster/cluster.fixture.ts';
+import { FAILURE } from '../engine/failure.ts';
+import { ManualDelays } from '../feed/delay.fixture.ts';
+import { DecisionWatch } from './decision-watch.ts';
 import { explain } from './explanation.ts';
 
 function ask(cluster: TestCluster, cookie = '', target = '/', host = 'Site.example:8080') {
@@ -111,6 +115,64 @@ for (const algorithm of Object.keys(ALGORITHMS))
     void test(`1,000 questions between placements by ${algorithm}, mode ${mode}, change no placement`, () => {
       assert.deepEqual(placements(algorithm, mode, 1_000), placements(algorithm, mode, 0));
     });
+
+/** Nodes of different weights, loads, sessions, latencies and ages; some have failed, and some have been ejected for it. */
+function randomCluster(algorithm: string, mode: 'insert' | 'none', rng: () => number): TestCluster {
+  const cluster = new TestCluster();
+  const ids = Array.from({ length: 2 + Math.floor(rng() * 6) }, (_, i) => `n${i}`);
+  const nodes = ids.map((id) =>
+    feedNode(id, { weight: 1 + Math.floor(rng() * 3), ageMs: rng() < 0.3 ? 100 : 100_000, standby: rng() < 0.1 }),
+  );
+  cluster.fill(nodes, { balancers: [feedBalancer({ mode }, { algorithm, sessionAlgorithm: algorithm })] });
+  for (const id of ids) {
+    const { live } = cluster.node(id);
+    live.sessions = Math.floor(rng() * 30);
+    live.inFlight = Math.floor(rng() * 9);
+  }
+  for (let i = 0; i < 40; i++) {
+    const asked = cluster.ask(rng() < 0.5 ? '' : `rc_route=s${i}.${ids[i % ids.length]}`);
+    if (asked.choice === 'forward' && asked.node === ids[0] && rng() < 0.6) cluster.fail(asked, FAILURE.headTimeout);
+    else cluster.answer(asked, { latencyMs: asked.node === ids[1] ? 400 : 1 + 9 * rng() });
+    cluster.clock.advance(rng() * 50);
+  }
+  return cluster;
+}
+
+for (const algorithm of Object.keys(ALGORITHMS))
+  void test(`the printed scores of ${algorithm} always name the chosen node`, async () => {
+    const rng = seededRng(5);
+    let compared = 0;
+    const check = (chosen: string | undefined, candidates: readonly ExplainedCandidate[]): void => {
+      const scores = candidates.flatMap(({ score }) => score ?? []);
+      if (scores.length < 2) return;
+      compared++;
+      assert.equal(candidates.find(({ id }) => id === chosen)?.score, Math.min(...scores));
+    };
+    for (let round = 0; round < 100; round++) {
+      const cluster = randomCluster(algorithm, rng() < 0.5 ? 'insert' : 'none', rng);
+      const delay = new ManualDelays();
+      const watch = new DecisionWatch({ router: cluster.router, delay: delay.delay, nowUnixMs: () => 0 });
+      const watched = watch.watch({ count: 5, forMs: 1_000, onlyPicks: true });
+      for (let i = 0; i < 5; i++) {
+        const { chosen, candidates } = ask(cluster);
+        check(chosen, candidates);
+        cluster.request();
+        cluster.clock.advance(rng() * 30);
+      }
+      for (const { chosen, candidates } of (await watched).decisions) check(chosen, candidates);
+    }
+    assert.ok(compared > 500, `only ${compared} answers have scores`);
+  });
+
+void test('explain reports the reason of an ejection', () => {
+  const cluster = new TestCluster();
+  cluster.fill([feedNode('a'), feedNode('b'), feedNode('c')]);
+  cluster.ejections.observe(cluster.node('a'), 'outlier', 0, 'it takes ten times as long');
+  assert.equal(
+    ask(cluster).candidates[0]?.reason,
+    'ejected, because it takes ten times as long: chosen only when no ready node is eligible',
+  );
+});
 
 void test('explain names a node that the algorithm would take', () => {
   const cluster = new TestCluster();

@@ -92,17 +92,19 @@ function candidatesOf({ context, known, result }: RequestState, nowMs: number): 
   if (context === undefined) return [];
   const { algorithm } = context.attached;
   const isChoosing = result === 'new' || result === 'none';
+  const request = { nowMs, isNewSession: result === 'new' };
   return context.members.slice(0, MAX_CANDIDATES).map((node) => {
     const served = context.contextOf(node) ?? { status: 'stopped' as const };
     const isHome = known?.node === node && node.verdict === 'forward' && served.status !== 'stopped';
     const reason = isHome ? 'it has the session' : ineligibleReason(node, served);
     const isReserve = reason === '' && !context.forNew.includes(node);
     const isEligible = isHome || (reason === '' && !isReserve);
-    const score = isChoosing && isEligible ? algorithm.score?.(node, { nowMs, isNewSession: true }) : undefined;
+    const score = isChoosing && isEligible ? algorithm.score?.(node, request) : undefined;
+    const rank = score === undefined ? '' : (algorithm.scoreReason?.(node, request) ?? '');
     return {
       id: node.id,
       isEligible,
-      reason: tlsReason(node) || (isReserve ? reserveReason(node) : reason),
+      reason: tlsReason(node) || (isReserve ? reserveReason(node) : reason || rank),
       // Algorithms from files may have no score.
       ...(score !== undefined && Number.isFinite(score) && { score }),
     };
@@ -113,10 +115,10 @@ function tlsReason({ id, tlsProblem }: ClusterNode): string {
   return tlsProblem === undefined ? '' : tlsAdvice(id, tlsProblem);
 }
 
-function reserveReason({ tier, isEjected }: ClusterNode): string {
+function reserveReason({ tier, isEjected, ejectionReason }: ClusterNode): string {
   switch (tier) {
     case 'reserve':
-      return `${isEjected ? 'ejected for failed requests, errors or slow answers' : 'standby'}: chosen only when no ready node is eligible`;
+      return `${isEjected ? `ejected, because ${ejectionReason}` : 'standby'}: chosen only when no ready node is eligible`;
     case 'not-ready':
       return 'not ready: chosen only when no ready node is eligible';
     case 'suspect':

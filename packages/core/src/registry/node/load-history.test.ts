@@ -4,7 +4,7 @@ import { loadFactor } from '@rollcall/protocol';
 import { LoadHistory, NO_INITIAL_LOAD, NodeHistory } from './load-history.ts';
 
 /** Load factors after each of the values, reported once a tick. */
-function factors(values: readonly number[], initialLoad: number): number[] {
+function factors(values: readonly number[], initialLoad: number): (number | undefined)[] {
   const history = new LoadHistory(initialLoad);
   return values.map((value, tick) => {
     history.add(value, tick * 10_000);
@@ -39,7 +39,7 @@ for (const [values, initialLoad, expected] of VECTORS)
   });
 
 void test('a load that is no number is ignored; mod_cluster sends 100 then, as if the node were idle', () => {
-  assert.deepEqual(factors([Number.NaN, Number.NaN], 0), [50, 50], 'nothing is known, which counts as half');
+  assert.deepEqual(factors([Number.NaN, Number.NaN], 0), [undefined, undefined], 'nothing is known');
   assert.deepEqual(factors([1, Number.NaN, 1], NO_INITIAL_LOAD), [1, 1, 1]);
 });
 

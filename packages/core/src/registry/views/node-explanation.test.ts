@@ -22,6 +22,7 @@ class Cluster {
   readonly registry = new Registry({ startedAtMs: 0 });
   nowMs = 0;
   #requests = new Map<NodeId, number>();
+  #errors = new Map<NodeId, number>();
 
   constructor() {
     for (const [connection, id] of ['a', 'b', 'c'].entries()) this.#add(parseNodeId(id)!, connection + 1);
@@ -40,12 +41,17 @@ class Cluster {
   }
 
   /** The worker forwards so many requests to each in a second. */
-  round(requests: Readonly<Record<string, number>>, isEjected: readonly string[] = []): void {
+  round(
+    requests: Readonly<Record<string, number>>,
+    isEjected: readonly string[] = [],
+    errors: Readonly<Record<string, number>> = {},
+  ): void {
     this.nowMs += 1_000;
     for (const id of ['a', 'b', 'c']) this.tell(id, {});
     const nodes = ['a', 'b', 'c'].map((name) => {
       const id = parseNodeId(name)!;
       this.#requests.set(id, (this.#requests.get(id) ?? 0) + (requests[name] ?? 0));
+      this.#errors.set(id, (this.#errors.get(id) ?? 0) + (errors[name] ?? 0));
       return {
         id,
         requests: this.#requests.get(id)!,
@@ -53,7 +59,7 @@ class Cluster {
         tunnels: 0,
         parked: 0,
         failures: 0,
-        serverErrors: 0,
+        serverErrors: this.#errors.get(id)!,
         newSessions: 0,
         activeSessions: 0,
         sessionsSeenOnce: 0,
@@ -154,8 +160,8 @@ void test('a third-party agent that reports only a load, or nothing, is explaine
   );
   assert.ok(because.includes('load 70 %: load factor 30'), because.join('\n'));
   const silent = cluster.explain('b');
-  assert.deepEqual([silent.load, silent.loadFactor, silent.toldMs], [undefined, 50, -1]);
-  assert.match(silent.because.join('\n'), /it has reported no load: it counts as half loaded/);
+  assert.deepEqual([silent.load, silent.loadFactor, silent.toldMs], [undefined, undefined, -1]);
+  assert.match(silent.because.join('\n'), /it has reported no load: the proxies place by their own measurements/);
 });
 
 void test('names of inherited object properties are no values', () => {
@@ -190,6 +196,39 @@ void test('shares are compared with fair ones, with reasons', () => {
   assert.match(b.because.at(-1)!, /20 % of the requests .*: less than its fair share, because its load is 80 %/);
   cluster.tell('a', { sessions: 100 });
   assert.match(cluster.explain('a').because.at(-1)!, /requests of a session go where the session is/);
+});
+
+void test('errors that the peers do not have, and an ejection in its words, are reasons for fewer requests', () => {
+  const cluster = new Cluster();
+  cluster.nowMs = 60_000;
+  const reason = 'requests to it fail or answer with errors where the other nodes do not';
+  for (let round = 0; round < 30; round += 1)
+    cluster.round({ a: 10, b: 45, c: 45 }, [], { a: 6, c: round === 0 ? 1 : 0 });
+  const before = cluster.explain('a').because;
+  assert.ok(before.includes('it answers 60 % of its requests with errors; its peers 0 %'), before.join('\n'));
+  assert.match(before.at(-1)!, /less than its fair share, because errors count against it/);
+  assert.doesNotMatch(cluster.explain('c').because.join('\n'), /errors/);
+  cluster.apply({ type: 'ejected', id: parseNodeId('a')!, reason });
+  cluster.round({ b: 50, c: 50 }, ['a']);
+  const during = cluster.explain('a').because;
+  assert.equal(during[0], `w ejected it, because ${reason}: it keeps its sessions, and gets nothing else but a trial`);
+  cluster.round({ a: 1, b: 50, c: 50 });
+  const after = cluster.explain('a').because;
+  assert.ok(
+    after.includes(`it was ejected once in the last ten minutes, last 2 s ago, because ${reason}`),
+    after.join('\n'),
+  );
+  assert.match(after.at(-1)!, /less than its fair share, because it gets no new sessions while it is ejected/);
+});
+
+void test('one sick peer does not change what a node is compared with', () => {
+  const cluster = new Cluster();
+  cluster.nowMs = 60_000;
+  cluster.tell('a', { load: 0.2, serviceMs: 5 });
+  cluster.tell('b', { load: 0.3, serviceMs: 6 });
+  cluster.tell('c', { load: 0.9, serviceMs: 600 });
+  for (let round = 0; round < 30; round += 1) cluster.round({ a: 60, b: 50, c: 2 });
+  assert.doesNotMatch(cluster.explain('a').because.join('\n'), /303|the others 60 %/);
 });
 
 void test('a weight changes the fair share', () => {
@@ -236,7 +275,7 @@ void test('causes that keep sessions away come first: joining, draining, standby
   );
   assert.match(
     first((cluster) => cluster.round({}, ['a'])),
-    /^w ejected it, because requests to it failed/,
+    /^w ejected it: it keeps its sessions, and gets nothing else but a trial$/,
   );
   assert.match(
     first((cluster) => cluster.apply({ type: 'patch-node', id, redirectTo: parseNodeId('b')!, by: 'eve' })),

@@ -3,7 +3,7 @@
  * to move traffic. The workers explain the scores of one request.
  */
 import type { ExplainedMetric, ExplainedShare, NodeExplanation, NodeId } from '@rollcall/protocol';
-import { loadFactor, READY_LATE_MS } from '@rollcall/protocol';
+import { inSeconds, READY_LATE_MS } from '@rollcall/protocol';
 import {
   effectiveStatus,
   isStandby,
@@ -14,9 +14,10 @@ import {
 } from '../node/node-record.ts';
 import { sessionNumbers } from '../node/session-numbers.ts';
 import type { RegistryState } from '../registry-state.ts';
+import { type EjectionView, errorRatio, type RecentOutcomes } from '../workers/node-outcomes.ts';
 import { FADE_MS } from '../workers/traffic.ts';
 import { explainedMetrics } from './explained-metrics.ts';
-import { inWords, type Now } from './node-resource.ts';
+import { factorOf, inWords, type Now } from './node-resource.ts';
 
 /** The algorithms ramp a joining node up for about this time, milliseconds. */
 const JOINING_MS = 20_000;
@@ -24,6 +25,8 @@ const JOINING_MS = 20_000;
 const ORDINARY = 0.2;
 /** With fewer requests a second, or sessions, in the whole balancer shares are chance. */
 const FEW = 5;
+/** Smallest ratio of errors that is a reason. */
+const ERRORS = 0.01;
 
 /** A node with the numbers that are compared with the other nodes of its balancer. */
 interface Compared {
@@ -32,6 +35,10 @@ interface Compared {
   readonly sessions: number;
   readonly sessionsSeenOnce: number;
   readonly isTaking: boolean;
+  /** Answers of the last half minute or so. */
+  readonly recent: RecentOutcomes;
+  /** The last ejection within ten minutes. */
+  readonly ejection: EjectionView | undefined;
 }
 
 export function explainNode(state: RegistryState, id: NodeId, now: Now): NodeExplanation | undefined {
@@ -56,7 +63,7 @@ export function explainNode(state: RegistryState, id: NodeId, now: Now): NodeExp
     fairShare,
   );
   const metrics = explainedMetrics(node);
-  const factor = loadFactor(node.history.load.mean, isStandby(node));
+  const factor = factorOf(node);
   const meanLoad = node.history.load.mean;
   return {
     id,
@@ -66,12 +73,13 @@ export function explainNode(state: RegistryState, id: NodeId, now: Now): NodeExp
         ? absence(node, now)
         : [
             ...standing(state, node, now),
-            ...loadSentences(node, metrics, factor),
+            ...troubles(own, all, now),
+            ...loadSentences(node, metrics, factor.loadFactor),
             ...shareSentences(own, all, { requests, sessions }),
           ],
     ...(node.load !== undefined && { load: node.load }),
     ...(meanLoad !== undefined && { meanLoad }),
-    loadFactor: factor,
+    ...factor,
     toldMs: node.toldAtMs === undefined ? -1 : Math.max(0, Math.round(now.nowMs - node.toldAtMs)),
     ...(node.inFlight !== undefined && { inFlight: node.inFlight }),
     ...(node.serviceMs !== undefined && { serviceMs: node.serviceMs }),
@@ -90,6 +98,8 @@ function compared(state: RegistryState, node: NodeView, nowMs: number): Compared
     perSecond: state.traffic.perSecond(node.id, nowMs),
     ...sessionNumbers(node.sessions, counters),
     isTaking: isEnabled && takesNew(node) && !isStandby(node) && counters.ejectedBy.length === 0,
+    recent: state.outcomes.recent(node.id, nowMs),
+    ejection: state.outcomes.ejection(node.id, nowMs),
   };
 }
 
@@ -151,10 +161,13 @@ function standing(state: RegistryState, node: NodeView, now: Now): readonly stri
   }
   if (isStandby(node)) sentences.push('it is standby: it gets new sessions only when no other node is eligible');
   const { ejectedBy } = state.workers.counters(node.id, now.nowMs);
-  if (ejectedBy.length > 0)
+  if (ejectedBy.length > 0) {
+    const { reason } = state.outcomes.ejection(node.id, now.nowMs) ?? {};
+    const why = reason === undefined ? '' : `, because ${reason}`;
     sentences.push(
-      `${ejectedBy.join(', ')} ejected it, because requests to it failed: they send it nothing but a trial`,
+      `${ejectedBy.join(', ')} ejected it${why}: it keeps its sessions, and gets nothing else but a trial`,
     );
+  }
   if (node.addressFault !== undefined) sentences.push(node.addressFault.message);
   const { redirectTo } = node.overrides;
   if (redirectTo !== undefined) sentences.push(`its sessions are sent to ${redirectTo}`);
@@ -164,9 +177,46 @@ function standing(state: RegistryState, node: NodeView, now: Now): readonly stri
   return sentences;
 }
 
-function loadSentences(node: NodeView, metrics: readonly ExplainedMetric[], factor: number): readonly string[] {
-  if (node.load === undefined)
-    return ['it has reported no load: it counts as half loaded, and is judged by the measurements of the proxies'];
+/** Errors that its peers do not have, and ejections of the last ten minutes. */
+function troubles(own: Compared, all: readonly Compared[], { nowMs }: Now): readonly string[] {
+  const { ejection } = own;
+  const sentences: string[] = [];
+  const errors = errorsApart(own, all);
+  if (errors !== undefined)
+    sentences.push(
+      `it answers ${percent(errors.ratio)} of its requests with errors${errors.others === undefined ? '' : `; its peers ${percent(errors.others)}`}`,
+    );
+  if (ejection !== undefined)
+    sentences.push(
+      `it was ejected ${ejection.count === 1 ? 'once' : `${ejection.count} times`} in the last ten minutes, last ${inSeconds(nowMs - ejection.lastMs)} ago, because ${ejection.reason}`,
+    );
+  return sentences;
+}
+
+/** Its ratio of errors and the median one of its peers, where it stands out; `others` is absent without peers that have requests. */
+function errorsApart(
+  own: Compared,
+  all: readonly Compared[],
+): { readonly ratio: number; readonly others?: number } | undefined {
+  const ratio = errorRatio(own.recent);
+  if (own.recent.requests < FEW || ratio < ERRORS) return undefined;
+  const others = medianOf(all.map((other) => (other === own ? undefined : ratioOf(other))));
+  if (others !== undefined && others > ratio / 2) return undefined;
+  return { ratio, ...(others !== undefined && { others }) };
+}
+
+/** `undefined` for a node with too few requests. */
+function ratioOf({ recent }: Compared): number | undefined {
+  return recent.requests < FEW ? undefined : errorRatio(recent);
+}
+
+function loadSentences(
+  node: NodeView,
+  metrics: readonly ExplainedMetric[],
+  factor: number | undefined,
+): readonly string[] {
+  if (node.load === undefined || factor === undefined)
+    return ['it has reported no load: the proxies place by their own measurements of it'];
   const decisive = metrics.find(({ isDecisive }) => isDecisive);
   const cause = decisive === undefined ? '' : `, which is ${inPlain(decisive)}`;
   const meanLoad = node.history.load.mean ?? node.load;
@@ -219,10 +269,14 @@ function reasonsFor(
 ): readonly string[] {
   const reasons: string[] = [];
   const others = taking.filter(({ node }) => node !== own.node);
-  const load = meanOf(others.map(({ node }) => node.load));
+  if (!isMore && (own.ejection !== undefined || errorsApart(own, taking) !== undefined))
+    reasons.push(
+      own.ejection === undefined ? 'errors count against it' : 'it gets no new sessions while it is ejected',
+    );
+  const load = medianOf(others.map(({ node }) => node.load));
   if (own.node.load !== undefined && load !== undefined && isApart(isMore, load, own.node.load, 0.05))
     reasons.push(`its load is ${percent(own.node.load)} and that of the others ${percent(load)}`);
-  const serviceMs = meanOf(others.map(({ node }) => node.serviceMs));
+  const serviceMs = medianOf(others.map(({ node }) => node.serviceMs));
   if (
     own.node.serviceMs !== undefined &&
     serviceMs !== undefined &&
@@ -242,17 +296,20 @@ function isApart(isLess: boolean, more: number, less: number, atLeast: number): 
   return difference > atLeast && difference > ORDINARY * Math.min(more, less);
 }
 
-function meanOf(values: readonly (number | undefined)[]): number | undefined {
-  const known = values.filter((value) => value !== undefined);
-  return known.length === 0 ? undefined : sumOf(known, (value) => value) / known.length;
+/** Of the known values, of an even number the lower one: one sick peer does not change the comparison. */
+function medianOf(values: readonly (number | undefined)[]): number | undefined {
+  const known = values.filter((value) => value !== undefined).sort((one, other) => one - other);
+  return known[(known.length - 1) >> 1];
 }
 
 function sumOf<Item>(items: readonly Item[], size: (item: Item) => number): number {
   return items.reduce((sum, item) => sum + size(item), 0);
 }
 
+/** In whole percent, and from 1 % down to a tenth. */
 function percent(ratio: number): string {
-  return `${Math.round(ratio * 100)} %`;
+  const value = ratio * 100;
+  return `${value > 0 && value < 1 ? Math.max(0.1, Math.round(value * 10) / 10) : Math.round(value)} %`;
 }
 
 function rounded(value: number): string {

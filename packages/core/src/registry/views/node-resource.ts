@@ -82,7 +82,7 @@ export function nodeResource(state: RegistryState, id: NodeId, now: Now): NodeRe
       failovers: state.failovers.of(id),
     },
     ...(node.load !== undefined && { load: node.load }),
-    loadFactor: loadFactor(node.history.load.mean, isStandby(node)),
+    ...factorOf(node),
     metrics: node.metrics,
     ...sessionNumbers(node.sessions, counters),
     sessionsFrom: node.sessions === undefined ? 'workers' : 'node',
@@ -102,6 +102,12 @@ export function nodeResource(state: RegistryState, id: NodeId, now: Now): NodeRe
     ...(drain !== undefined && { drain: drainProgress(state, node, drain, now) }),
     warnings: [node.settingsFault, node.addressFault, weightWarning(node)].filter((one) => one !== undefined),
   };
+}
+
+/** Without a reported load the node has no load factor. */
+export function factorOf(node: NodeView): { readonly loadFactor?: number } {
+  const factor = loadFactor(node.history.load.mean, isStandby(node));
+  return factor === undefined ? {} : { loadFactor: factor };
 }
 
 function recentResource(recent: RecentOutcomes): NodeResource['observed']['recent'] {
