@@ -67,6 +67,7 @@ export {
 } from './health/ejection.ts';
 export { type OutlierCause, OutlierWatch, type SeenAnswer } from './health/outliers.ts';
 export { Heap } from './heap.ts';
+export type { Disruption } from './liveness/eligible-left.ts';
 // liveness: when a session may move, and where new work goes
 export { MovedSessions } from './liveness/moved-sessions.ts';
 export {
@@ -126,6 +127,7 @@ export type { RegistryOptions } from './registry/options.ts';
 export { parseClusterId, type RecordChanges } from './registry/records/stored-records.ts';
 export { type NodeCounts, type Pace, Registry } from './registry/registry.ts';
 export type { Now } from './registry/views/node-resource.ts';
+export type { BrokenBudget } from './registry/views/unserved-contexts.ts';
 export { type AnswerTotals, addAnswers, addCounts, increase, noAnswers } from './registry/workers/answer-totals.ts';
 export { ReportedTotals, type Reporter, type Summation } from './registry/workers/reported-totals.ts';
 export type { StickyFinding, StickyProblem, WrongRoute } from './registry/workers/sticky-findings.ts';

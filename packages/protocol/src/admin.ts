@@ -18,6 +18,7 @@ import type { FailoverCause, FeedLiveness, PortReport } from './node-states.ts';
 import type { Verdict } from './problems.ts';
 import type { RouteCookiePatch } from './route-cookie.ts';
 import type { BalancerLimits, LimitsPatch } from './time-limits.ts';
+import type { Where } from './where.ts';
 
 /** Prefix of the login cookie's name; the port of the control listener follows. Nodes never receive or set this cookie. */
 export const LOGIN_COOKIE_PREFIX = 'rollcall_login_';
@@ -53,6 +54,12 @@ export interface WantedStatus {
   readonly untilUnixMs?: number;
 }
 
+/**
+ * How a drain ended. `empty`: no session and no request is left, so that the node may be stopped. `deadline-over`: its deadline ended it with
+ * sessions left. `killed`: the node is gone, and its sessions are lost.
+ */
+export type DrainOutcome = 'empty' | 'deadline-over' | 'killed';
+
 /** Progress of a drain or stop. */
 export interface DrainProgress {
   readonly sinceUnixMs: number;
@@ -65,6 +72,13 @@ export interface DrainProgress {
    * that are older than the coordinator: they count from its start.
    */
   readonly oldestSessionMs?: number;
+  /**
+   * Sessions of `sessionsLeft` that a request has used within the last minute, as the workers of this coordinator see it. A session at two
+   * workers counts twice. Absent in the first minute of a drain, and while a worker of an earlier release is connected.
+   */
+  readonly usedInLastMinute?: number;
+  /** Estimate of the end, from the decay of the sessions over the last minutes; absent while it is unknown. */
+  readonly emptyAtUnixMs?: number;
   readonly inFlight: number;
   readonly tunnels: number;
   readonly isDone: boolean;
@@ -73,6 +87,55 @@ export interface DrainProgress {
    * ended: those whose counts were unknown then.
    */
   readonly waitingFor: readonly string[];
+}
+
+/** A drain of one node: in progress, or ended within the last hour. */
+export interface DrainResource {
+  readonly node: NodeId;
+  readonly balancer: BalancerName;
+  /** Token name of the operator; absent: the node itself requests the drain. */
+  readonly by?: string;
+  readonly reason?: string;
+  readonly sinceUnixMs: number;
+  readonly deadlineUnixMs?: number;
+  /** See `DrainProgress`. Of an ended drain: as of its end. */
+  readonly sessionsLeft: number;
+  readonly sessionsSeenOnce: number;
+  readonly usedInLastMinute?: number;
+  readonly oldestMs?: number;
+  readonly inFlight: number;
+  readonly tunnels: number;
+  readonly emptyAtUnixMs?: number;
+  /** Workers and coordinators whose counts are missing; absent for none. */
+  readonly waitingFor?: readonly string[];
+  /** Absent while the drain continues. */
+  readonly outcome?: DrainOutcome;
+  readonly endedAtUnixMs?: number;
+  /** Only of a killed node. */
+  readonly sessionsLost?: number;
+}
+
+/** Answer to `GET /v1/drains`: at most 1,000 drains, in order of their nodes. */
+export interface DrainsResource {
+  readonly drains: readonly DrainResource[];
+  /** Node after which the next page begins (`?after=`); absent: this is the last page. */
+  readonly next?: string;
+}
+
+/** Body of `PATCH /v1/drains/:node`. */
+export interface DrainPatch {
+  /** Time from now after which the drain ends, even if sessions remain; `null`: no deadline. */
+  readonly deadlineMs: number | null;
+  readonly reason?: string;
+  readonly dryRun?: boolean;
+}
+
+/** Body of `POST /v1/drains/:node/end`. */
+export interface DrainEndBody {
+  readonly reason?: string;
+  readonly dryRun?: boolean;
+  /** Also when fewer eligible nodes are left than the budget of the balancer. Default false: 409. */
+  readonly force?: boolean;
 }
 
 /**
@@ -244,6 +307,8 @@ export interface BalancerResource {
   readonly sticky: StickySettings;
   readonly retries: number;
   readonly sessionIdleMs: number;
+  /** Smallest number of eligible nodes that a write leaves in a context without being forced, 0–1,000. 0: no budget. */
+  readonly minEligible: number;
   readonly assign: boolean;
   /** Time limits of the balancer and of paths within it; absent without any. Other limits are those of the proxy. */
   readonly limits?: BalancerLimits;
@@ -592,8 +657,13 @@ export interface StatusBody {
   readonly forMs?: number;
   /** Report what would happen and change nothing. Default false. */
   readonly dryRun?: boolean;
-  /** Also when no eligible node is left. Default false: 409 `nobody-eligible`. */
+  /** Also when fewer eligible nodes are left than the budget of the balancer. Default false: 409 `budget` or `nobody-eligible`. */
   readonly force?: boolean;
+}
+
+/** Body of `POST /v1/nodes/drain|enable|stop`: a status for all nodes that match. */
+export interface SelectedStatusBody extends Omit<StatusBody, 'contexts'> {
+  readonly where: Where;
 }
 
 /** Answer to a write. */
@@ -607,6 +677,8 @@ export interface WriteResult {
   readonly message: string;
   /** Sentence: the contexts that the write leaves without an eligible node, or would leave. Part of `message`; absent: none. */
   readonly nobodyEligible?: string;
+  /** Sentence: the balancers for which the write leaves fewer eligible nodes than their `minEligible`, but some. Part of `message`. */
+  readonly belowBudget?: string;
   /** The change is in force but not in the store yet: it is lost if the coordinator ends before. `message` gives the cause. */
   readonly pending?: true;
   /** Where the change is in force; absent for the only coordinator of a cluster. */
@@ -635,7 +707,7 @@ export interface ScaleBody {
   readonly count: number;
   readonly reason?: string;
   readonly dryRun?: boolean;
-  /** Also when no eligible node may be left. Default false: 409 `nobody-eligible`. */
+  /** Also when fewer eligible nodes may be left than the budget of the balancer. Default false: 409 `budget` or `nobody-eligible`. */
   readonly force?: boolean;
 }
 
@@ -646,6 +718,8 @@ export interface NodePatch {
   readonly redirectTo?: string | null;
   readonly reason?: string;
   readonly dryRun?: boolean;
+  /** Also when a standby node leaves fewer eligible nodes than the budget of the balancer. Default false: 409 `budget`. */
+  readonly force?: boolean;
 }
 
 /** Body of `PUT /v1/nodes/:id`; `id` comes from the path. */
@@ -682,6 +756,8 @@ export interface BalancerPatch {
   readonly sessionAlgorithm?: string | null;
   readonly retries?: number | null;
   readonly sessionIdleMs?: number | null;
+  /** Disruption budget: eligible nodes that a write leaves in each context unless it is forced, 0–1,000. Default 1; 0: no budget. */
+  readonly minEligible?: number | null;
   /** Clients may request the address of a node for direct connections. */
   readonly assign?: boolean | null;
   readonly sticky?: {

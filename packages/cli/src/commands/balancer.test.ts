@@ -9,6 +9,7 @@ const CHANGES: readonly (readonly [words: string, setting: string, value: string
   ['set algorithm=round-robin', 'algorithm', 'round-robin', 'operator'],
   ['set session-algorithm=least-connections', 'session-algorithm', 'least-connections', 'operator'],
   ['set retries=0', 'retries', '0', 'operator'],
+  ['set min-eligible=2', 'min-eligible', '2', 'operator'],
   ['set session-idle=5m', 'session-idle', '5m', 'operator'],
   ['set assign=on', 'assign', 'on', 'operator'],
   ['set sticky=suffix', 'sticky', 'suffix', 'operator'],

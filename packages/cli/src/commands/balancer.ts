@@ -150,16 +150,16 @@ function patchOf(verb: string, texts: readonly string[]): BalancerPatch {
 }
 
 /** Each setting, its value and its origin. `inherited`: limits of the proxy, which apply where the balancer sets none. */
-export function settingsTable(
-  { algorithm, sessionAlgorithm, retries, sessionIdleMs, assign, sticky, limits = {}, origins }: BalancerResource,
-  inherited: readonly ExplainedLimit[] = [],
-): string {
+export function settingsTable(balancer: BalancerResource, inherited: readonly ExplainedLimit[] = []): string {
+  const { algorithm, sessionAlgorithm, retries, sessionIdleMs, minEligible, assign, sticky, limits = {} } = balancer;
+  const { origins } = balancer;
   const { routeCookie } = sticky;
   const rows: readonly (readonly [string, string, string])[] = [
     ['algorithm', algorithm, 'algorithm'],
     ['session-algorithm', sessionAlgorithm, 'sessionAlgorithm'],
     ['retries', String(retries), 'retries'],
     ['session-idle', durationText(sessionIdleMs), 'sessionIdleMs'],
+    ['min-eligible', String(minEligible), 'minEligible'],
     ['assign', assign ? 'on' : 'off', 'assign'],
     ['sticky', sticky.mode, 'sticky.mode'],
     ['cookies', sticky.cookies.join(','), 'sticky.cookies'],

@@ -1,4 +1,4 @@
-/** Writes that ask before they end sessions or leave no eligible node: on a terminal; without one they need `--yes`. */
+/** Writes that ask before they end sessions or leave too few eligible nodes: on a terminal; without one they need `--yes`. */
 import { createInterface } from 'node:readline/promises';
 import { sessionsText, type WriteResult } from '@rollcall/protocol';
 import type { AdminClient } from '../admin-client.ts';
@@ -36,7 +36,7 @@ export async function sendConfirmed(
 
 /** The effects to confirm, as one sentence; `''` without any. */
 export function effectsOf(
-  { nodes, more, nobodyEligible }: Pick<WriteResult, 'nodes' | 'more' | 'nobodyEligible'>,
+  { nodes, more, nobodyEligible, belowBudget }: Pick<WriteResult, 'nodes' | 'more' | 'nobodyEligible' | 'belowBudget'>,
   endsSessions: boolean,
 ): string {
   const effects: string[] = [];
@@ -49,7 +49,7 @@ export function effectsOf(
     const count = `${more === undefined ? '' : 'at least '}${sessionsText(sessions, once)}`;
     effects.push(`${count} on ${where} will ${nobodyEligible === undefined ? 'fail over or be lost' : 'be lost'}`);
   }
-  if (nobodyEligible !== undefined) effects.push(nobodyEligible);
+  for (const effect of [nobodyEligible, belowBudget]) if (effect !== undefined) effects.push(effect);
   return effects.join('; ');
 }
 

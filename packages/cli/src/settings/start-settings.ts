@@ -17,6 +17,7 @@ const FLAGS = [
   ['--session-algorithm <name>', 'session-algorithm'],
   ['--retries <n>', 'retries'],
   ['--session-idle <duration>', 'session-idle'],
+  ['--min-eligible <n>', 'min-eligible'],
   ['--assign [on|off]', 'assign'],
   // Apache's spelling comes first, so that the settings of Rollcall override it.
   ['--stickysession <names>', 'stickysession'],
@@ -41,6 +42,7 @@ const FILE_KEYS: Readonly<Record<string, string>> = {
   sessionAlgorithm: 'session-algorithm',
   retries: 'retries',
   sessionIdle: 'session-idle',
+  minEligible: 'min-eligible',
   assign: 'assign',
   stickysession: 'stickysession',
   nofailover: 'nofailover',

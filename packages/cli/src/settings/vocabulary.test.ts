@@ -48,6 +48,13 @@ const CASES: Readonly<Record<string, Case>> = {
     ],
     refuses: ['11', '-1', '1.5', 'two', ''].map((text) => [text, /^KEY ".*": write a whole number from 0 to 10$/]),
   },
+  'min-eligible': {
+    reads: [
+      ['0', { minEligible: 0 }],
+      ['1000', { minEligible: 1_000 }],
+    ],
+    refuses: ['1001', '-1', '50%', ''].map((text) => [text, /^KEY ".*": write a whole number from 0 to 1000$/]),
+  },
   'session-idle': {
     reads: [
       ['1s', { sessionIdleMs: 1_000 }],

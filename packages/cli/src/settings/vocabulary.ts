@@ -58,6 +58,11 @@ export const SETTINGS: Readonly<Record<string, Setting>> = {
     read: (texts, label) => ({ sessionIdleMs: idleMs(one(texts), label) }),
     unset: { sessionIdleMs: null },
   },
+  'min-eligible': {
+    help: 'eligible nodes that drain, stop, scale, remove and the end of an agent leave in each context, 0–1000; fewer need --yes',
+    read: (texts, label) => ({ minEligible: whole(one(texts), label, 0, 1_000) }),
+    unset: { minEligible: null },
+  },
   assign: {
     help: 'answer clients that ask for a node to connect to directly: on or off',
     read: (texts, label) => ({ assign: flag(one(texts), label) }),

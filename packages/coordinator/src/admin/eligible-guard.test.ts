@@ -58,3 +58,44 @@ for (const [drained, method, path, body, left] of CASES)
     assert.equal(forced.isChanged, true);
     assert.ok(forced.message.endsWith(`; no node is eligible for ${left}: new visitors get 503`), forced.message);
   });
+
+/** Budget of 2 at three nodes a, b, d of `/`: the writes that need force, and those that do not. */
+const BUDGET_CASES: readonly [drained: string, method: string, path: string, body: object, isRefused: boolean][] = [
+  ['', 'POST', '/v1/nodes/a/drain', {}, false],
+  ['b', 'POST', '/v1/nodes/a/drain', {}, true],
+  ['b', 'POST', '/v1/nodes/a/stop', {}, true],
+  ['b', 'DELETE', '/v1/nodes/a', {}, true],
+  ['b', 'PATCH', '/v1/nodes/a', { standby: true }, true],
+  ['b', 'PATCH', '/v1/nodes/a', { standby: false, weight: 0.5 }, false],
+  ['b', 'POST', '/v1/nodes/b/stop', {}, false],
+  ['b', 'DELETE', '/v1/nodes/b', {}, false],
+];
+
+for (const [drained, method, path, body, isRefused] of BUDGET_CASES)
+  test(`with min-eligible 2, ${method} ${path} ${JSON.stringify(body)}${drained && ` with ${drained} drained`} ${isRefused ? 'needs force' : 'is applied'}`, async (t) => {
+    const { api } = await started(t);
+    const more = await startTestNode();
+    t.after(() => more.close());
+    await api('/v1/nodes/d', { method: 'PUT', body: { balancer: 'shop', url: more.url } });
+    const set = await api('/v1/balancers/shop', { method: 'PATCH', body: { minEligible: 2 } });
+    assert.equal(set.status, 200, set.text);
+    if (drained) assert.equal((await api(`/v1/nodes/${drained}/drain`, { method: 'POST', body: {} })).status, 200);
+    const dry = (await api(path, { method, body: { ...body, dryRun: true } })).json<WriteResult>();
+    const foreseen =
+      'fewer nodes would be eligible than min-eligible for / of balancer shop (min-eligible 2: 2 eligible before, 1 after)';
+    assert.equal(dry.belowBudget, isRefused ? foreseen : undefined);
+    const plain = await api(path, { method, body });
+    assert.equal(plain.status, isRefused ? 409 : 200, plain.text);
+    if (!isRefused) return;
+    const { code, detail } = plain.json<Problem>();
+    assert.deepEqual([code, detail], ['budget', `${foreseen}; add "force": true to apply it`]);
+    const forced = (await api(path, { method, body: { ...body, force: true } })).json<WriteResult>();
+    assert.equal(forced.isChanged, true);
+    assert.match(forced.belowBudget ?? '', /^fewer nodes are eligible than min-eligible for \/ of balancer shop/);
+  });
+
+test('with min-eligible 0 no write needs force', async (t) => {
+  const { api } = await started(t);
+  await api('/v1/balancers/shop', { method: 'PATCH', body: { minEligible: 0 } });
+  assert.equal((await api('/v1/balancers/shop/drain', { method: 'POST', body: {} })).status, 200);
+});

@@ -1,6 +1,6 @@
 /** `/v1/nodes`: read, register without an agent, change and remove nodes. */
 import { isMissing } from '@rollcall/core';
-import type { NodePatch, NodePut, NodeResource, NodesResource, WriteResult } from '@rollcall/protocol';
+import type { NodeId, NodePatch, NodePut, NodeResource, NodesResource, WriteResult } from '@rollcall/protocol';
 import { parseNodeId, sessionsText } from '@rollcall/protocol';
 import type { FastifyRequest } from 'fastify';
 import { type AdminApp, identityOf, originOf, sendJson } from './admin-app.ts';
@@ -144,13 +144,16 @@ function patch(dependencies: Dependencies, text: string, body: NodePatch, reques
     ...(standby !== undefined && { standby }),
     ...(target !== undefined && { redirectTo: target }),
   };
+  const change = { lost: new Set<NodeId>(), standby: new Set(standby === true ? [id] : []) };
+  const eligibility = guardEligible(cluster.registry, change, body);
   if (dryRun) {
-    const message = `would change node ${id}: ${JSON.stringify(overrides)}`;
+    const message = `would change node ${id}: ${JSON.stringify(overrides)}${eligibility.text}`;
     return {
       nodes: [present(dependencies, id)],
       isChanged: Object.keys(overrides).length > 0,
       isDryRun: true,
       message,
+      ...eligibility.shown,
     };
   }
   const outcome = cluster.apply(
@@ -163,7 +166,8 @@ function patch(dependencies: Dependencies, text: string, body: NodePatch, reques
     nodes: [present(dependencies, id)],
     isChanged: event !== undefined,
     isDryRun: false,
-    message: event ? `node ${id}: ${event.what}` : `node ${id} is unchanged`,
+    message: (event ? `node ${id}: ${event.what}` : `node ${id} is unchanged`) + eligibility.text,
+    ...eligibility.shown,
   };
 }
 
@@ -173,7 +177,7 @@ function remove(dependencies: Dependencies, text: string, body: RemoveBody, requ
   const before = present(dependencies, id);
   const { reason, dryRun = false } = body;
   const left = `${sessionsText(before.sessions, before.sessionsSeenOnce)}, ${before.inFlight} in flight`;
-  const eligibility = guardEligible(cluster.registry, new Set([id]), body);
+  const eligibility = guardEligible(cluster.registry, { lost: new Set([id]) }, body);
   if (dryRun) {
     const isChanged = before.liveness !== 'gone';
     const message = `would remove node ${id}: ${left}${eligibility.text}`;

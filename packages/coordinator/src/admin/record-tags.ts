@@ -16,8 +16,20 @@ export function nodeTag(node: NodeView): string {
 }
 
 export function balancerTag(balancer: BalancerResource): string {
-  const { name, algorithm, sessionAlgorithm, sticky, retries, sessionIdleMs, assign, limits, origins } = balancer;
-  return tagOf([name, algorithm, sessionAlgorithm, sticky, retries, sessionIdleMs, assign, limits, origins]);
+  const { name, algorithm, sessionAlgorithm, sticky, retries, sessionIdleMs, minEligible, assign, limits, origins } =
+    balancer;
+  return tagOf([
+    name,
+    algorithm,
+    sessionAlgorithm,
+    sticky,
+    retries,
+    sessionIdleMs,
+    minEligible,
+    assign,
+    limits,
+    origins,
+  ]);
 }
 
 /**

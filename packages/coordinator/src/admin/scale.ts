@@ -42,7 +42,7 @@ async function scale(
       [...registry.nodesIn(balancer)].filter(({ liveness }) => liveness !== 'gone'),
     );
   const before = cluster.balancer(balancer)?.copies;
-  const eligibility = guardEligible(registry, registry.endedByScale(balancer, count), body, 'may');
+  const eligibility = guardEligible(registry, { lost: registry.endedByScale(balancer, count) }, body, 'may');
   const others = before === undefined ? 0 : before.wanted - before.kept;
   const copiesOf =
     others === 0 || count <= others

@@ -84,7 +84,10 @@ export const plainText = (maxLength: number, description?: string): TUnsafe<stri
   );
 
 const Reason = plainText(MAX_REASON_CHARACTERS, 'recorded in the audit');
-const Force = Type.Boolean({ description: 'also when no eligible node is left; otherwise 409 `nobody-eligible`' });
+const Force = Type.Boolean({
+  description:
+    'also when fewer eligible nodes are left than `minEligible` of the balancer; otherwise 409 `budget`, or `nobody-eligible` for none',
+});
 const DurationMs = Type.Number({ minimum: 0, maximum: MAX_WISH_MS });
 const Texts = Type.Array(Type.String({ maxLength: 256 }), { maxItems: MAX_HOSTS });
 const ContextText = Type.String({ maxLength: 256 });
@@ -134,6 +137,7 @@ export const NodePatchSchema: TUnsafe<NodePatch> = body<NodePatch>()(
       redirectTo: Type.Optional(Type.Union([Name, Type.Null()])),
       reason: Type.Optional(Reason),
       dryRun: Type.Optional(Type.Boolean()),
+      force: Type.Optional(Force),
     },
     closed,
   ),
@@ -277,6 +281,7 @@ export const BalancerPatchSchema: TUnsafe<BalancerPatch> = body<BalancerPatch>()
       sessionAlgorithm: Type.Optional(Type.Union([Name, Type.Null()])),
       retries: Type.Optional(Type.Union([Type.Integer({ minimum: 0, maximum: 10 }), Type.Null()])),
       sessionIdleMs: Type.Optional(Type.Union([Type.Integer({ minimum: 1_000, maximum: MAX_WISH_MS }), Type.Null()])),
+      minEligible: Type.Optional(Type.Union([Type.Integer({ minimum: 0, maximum: 1_000 }), Type.Null()])),
       assign: Type.Optional(Type.Union([Type.Boolean(), Type.Null()])),
       sticky: Type.Optional(
         Type.Object(
@@ -583,6 +588,9 @@ export const BalancerSchema: TUnsafe<BalancerResource> = answer<BalancerResource
     }),
     retries: Type.Number(),
     sessionIdleMs: Type.Number(),
+    minEligible: Type.Integer({
+      description: 'eligible nodes that a write leaves in each context unless it is forced',
+    }),
     assign: Type.Boolean(),
     limits: Type.Optional(
       Type.Object({ ...LIMITS, paths: Type.Optional(Type.Record(Type.String(), Type.Object(LIMITS))) }),
@@ -885,6 +893,12 @@ const WRITE_RESULT = {
   message: Type.String(),
   nobodyEligible: Type.Optional(
     Type.String({ description: 'contexts that the write leaves without an eligible node; part of the message' }),
+  ),
+  belowBudget: Type.Optional(
+    Type.String({
+      description:
+        'contexts that the write leaves some eligible nodes, but fewer than `minEligible`; part of the message',
+    }),
   ),
   pending: PendingSchema,
   coordinators: Type.Optional(AppliedSchema),

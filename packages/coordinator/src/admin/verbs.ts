@@ -89,7 +89,7 @@ async function requestStatus(
   const concerned = targetsOf(cluster, target);
   const lost = new Set(status === 'enabled' ? [] : concerned.ids);
   const absent = absentEnabled(registry, target, status);
-  const eligibility = guardEligible(registry, lost, body);
+  const eligibility = guardEligible(registry, { lost }, body);
   if (dryRun) {
     const { ids, shown } = concerned;
     const isChanged = ids.some((id) => registry.node(id)?.operatorStatus.status !== status);
@@ -134,7 +134,7 @@ async function requestContextStatus(
   if (deadlineMs !== undefined || forMs !== undefined)
     throw new Refusal({ code: 'bad-field', message: 'deadlineMs and forMs are for whole nodes, not for contexts' });
   const lost = new Set(status === 'enabled' ? [] : [id]);
-  const eligibility = guardEligible(registry, lost, { dryRun, force }, 'would', new Set(contexts));
+  const eligibility = guardEligible(registry, { lost }, { dryRun, force }, 'would', new Set(contexts));
   const are = `${contexts.join(', ')} of node ${id}`;
   if (dryRun) {
     const node = registry.node(id);

@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { NodeId } from '@rollcall/protocol';
-import { leavesTooFew } from './eligible-left.ts';
+import { breaksBudget, eligibleCounts } from './eligible-left.ts';
 import type { NodeFacts } from './unserved.ts';
 
-type State = Partial<Pick<NodeFacts, 'liveness' | 'status' | 'port'>>;
+type State = Partial<Pick<NodeFacts, 'liveness' | 'status' | 'port' | 'isStandby'>>;
 
 const UP: State = {};
 const DRAINED: State = { status: 'draining' };
@@ -14,6 +14,7 @@ const CRASHED: State = { liveness: 'suspect', port: 'refused' };
 const SILENT: State = { liveness: 'suspect', port: 'answers' };
 const STARTING: State = { liveness: 'joining' };
 const GONE: State = { liveness: 'gone' };
+const STANDBY: State = { isStandby: true };
 
 /** Nodes n0, n1 …; the indexes of the lost ones; the minimum. */
 const CASES: readonly [
@@ -41,12 +42,39 @@ const CASES: readonly [
   ['one of two with a minimum of two', [UP, UP], [0], 2, true],
   ['one of three with a minimum of two', [UP, UP, UP], [0], 2, false],
   ['a drained node while there are fewer than the minimum', [UP, DRAINED], [1], 2, false],
+  ['the only node with a minimum of none', [UP], [0], 0, false],
+  ['an active node beside a standby node', [UP, STANDBY], [0], 1, false],
+  ['one of two active nodes beside a standby node, with a minimum of two', [UP, UP, STANDBY], [0], 2, true],
+  ['a standby node beside an active node, with a minimum of two', [UP, STANDBY], [1], 2, false],
+  ['the last active node, whose work two standby nodes take', [UP, STANDBY, STANDBY], [0], 2, false],
 ];
 
 for (const [what, states, lost, minimum, isTooFew] of CASES)
   test(`losing ${what} leaves ${isTooFew ? 'too few' : 'enough, or changes nothing'}`, () => {
     const nodes = states.map((state, i) => ({ ...UP_NODE, id: idOf(i), ...state }));
-    assert.equal(leavesTooFew(nodes, new Set(lost.map(idOf)), minimum), isTooFew);
+    assert.equal(breaksBudget(eligibleCounts(nodes, { lost: new Set(lost.map(idOf)) }), minimum), isTooFew);
+  });
+
+/** Nodes; those that become standby nodes; the minimum. */
+const STANDBY_CASES: readonly [
+  states: readonly State[],
+  standby: readonly number[],
+  minimum: number,
+  breaks: boolean,
+][] = [
+  [[UP, UP], [0], 1, false],
+  [[UP, UP], [0], 2, true],
+  [[UP, UP, UP], [0], 2, false],
+  [[UP], [0], 1, false],
+  [[UP, DRAINED], [1], 2, false],
+  [[UP, STANDBY], [1], 2, false],
+];
+
+for (const [states, standby, minimum, breaks] of STANDBY_CASES)
+  test(`standby for ${standby} of ${states.length} nodes ${breaks ? 'breaks' : 'keeps'} a minimum of ${minimum}`, () => {
+    const nodes = states.map((state, i) => ({ ...UP_NODE, id: idOf(i), ...state }));
+    const change = { lost: new Set<NodeId>(), standby: new Set(standby.map(idOf)) };
+    assert.equal(breaksBudget(eligibleCounts(nodes, change), minimum), breaks);
   });
 
 const UP_NODE: Omit<NodeFacts, 'id'> = {

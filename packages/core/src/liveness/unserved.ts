@@ -26,6 +26,8 @@ export interface NodeFacts {
   readonly hasAgent: boolean;
   /** Its program has requested the status, and no operator has: `enable` does not change it. Absent is false. */
   readonly isEndingItself?: boolean;
+  /** It gets new work only while no other node is eligible. Absent is false. */
+  readonly isStandby?: boolean;
 }
 
 /** The context, and the balancer that serves it. */

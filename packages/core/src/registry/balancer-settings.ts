@@ -46,6 +46,7 @@ interface Settings extends LimitSettings {
   readonly sessionAlgorithm: string;
   readonly retries: number;
   readonly sessionIdleMs: number;
+  readonly minEligible: number;
   readonly assign: boolean;
   readonly 'sticky.mode': FeedBalancer['sticky']['mode'];
   readonly 'sticky.cookies': readonly string[];
@@ -62,6 +63,9 @@ interface Settings extends LimitSettings {
   readonly 'sticky.routeCookie.lifetime': RouteCookie['lifetime'];
 }
 
+/** Smallest number of eligible nodes that a change of an operator leaves without being forced, unless a balancer has its own. */
+const MIN_ELIGIBLE = 1;
+
 /** Cookies searched for a session id, unless a balancer has its own: Servlets, PHP, Express, others, Seaside. */
 export const DEFAULT_COOKIES: readonly string[] = ['JSESSIONID', 'PHPSESSID', 'connect.sid', 'sessionId', '_s'];
 /** Path and query parameters searched for a session id: Servlets, Seaside. */
@@ -71,6 +75,7 @@ const DEFAULTS: Omit<Settings, 'sessionIdleMs' | RouteCookieKey> = {
   algorithm: 'adaptive',
   sessionAlgorithm: 'session',
   retries: 2,
+  minEligible: MIN_ELIGIBLE,
   assign: false,
   'sticky.mode': 'insert',
   'sticky.cookies': DEFAULT_COOKIES,
@@ -206,11 +211,25 @@ export class BalancerSettings {
 
   /** A part of `inForce`, for callers that need it for each node. */
   get sessionIdleMs(): number {
+    return this.#given('sessionIdleMs') ?? this.#shared.sessionIdleMs;
+  }
+
+  /** The disruption budget: eligible nodes that a change leaves in each context. Workers do not need it. */
+  get minEligible(): number {
+    return this.#given('minEligible') ?? MIN_ELIGIBLE;
+  }
+
+  /** A budget is set, not the default. */
+  get hasBudget(): boolean {
+    return this.#given('minEligible') !== undefined;
+  }
+
+  #given<Key extends 'sessionIdleMs' | 'minEligible'>(key: Key): Settings[Key] | undefined {
     for (const source of SOURCES) {
-      const idleMs = this.#layers.get(source)?.sessionIdleMs ?? this.#shared.forAll.get(source)?.sessionIdleMs;
-      if (idleMs !== undefined) return idleMs;
+      const value = this.#layers.get(source)?.[key] ?? this.#shared.forAll.get(source)?.[key];
+      if (value !== undefined) return value;
     }
-    return this.#shared.sessionIdleMs;
+    return undefined;
   }
 
   /** Where each setting comes from: `operator`, `flag`, `environment`, `file`, `node ID`, `default`. */
@@ -351,6 +370,7 @@ function merged(layer: Layer | undefined, patch: BalancerPatch): Layer {
     ['sessionAlgorithm', patch.sessionAlgorithm],
     ['retries', patch.retries],
     ['sessionIdleMs', patch.sessionIdleMs],
+    ['minEligible', patch.minEligible],
     ['assign', patch.assign],
     ['sticky.mode', sticky?.mode],
     ['sticky.cookies', sticky?.cookies],

@@ -23,7 +23,7 @@ import type {
   UnservedContext,
 } from '@rollcall/protocol';
 import { contextKey, type RememberedContext } from '../contexts/hosted-context.ts';
-import type { ContextFacts } from '../liveness/unserved.ts';
+import type { Disruption } from '../liveness/eligible-left.ts';
 import type { DrainUse } from '../replication/shared-store.ts';
 import type { Command, RegisterCommand, WorkerJoinedCommand } from './commands.ts';
 import { operatorContextStatus } from './context-requests.ts';
@@ -61,7 +61,7 @@ import { explainNode } from './views/node-explanation.ts';
 import { nodeProblems } from './views/node-problems.ts';
 import { balancerResource, type Now, nodeResource } from './views/node-resource.ts';
 import { type ContextChoice, isChosen } from './views/remembered-contexts.ts';
-import { abandonedContexts, contextsWithTooFew, unservedContexts } from './views/unserved-contexts.ts';
+import { abandonedContexts, type BrokenBudget, brokenBudgets, unservedContexts } from './views/unserved-contexts.ts';
 import type { StickyFinding } from './workers/sticky-findings.ts';
 import { drainUse } from './workers/use-elsewhere.ts';
 import type { NodeCounterSums } from './workers/worker-counters.ts';
@@ -307,9 +307,9 @@ export class Registry {
     return unservedContexts(this.#state);
   }
 
-  /** Contexts that would have too few eligible nodes if the nodes `lost` were not eligible. */
-  contextsWithout(lost: ReadonlySet<NodeId>): ContextFacts[] {
-    return contextsWithTooFew(this.#state, lost);
+  /** Contexts for which a change would leave fewer eligible nodes than the budget of their balancer. */
+  brokenBudgets(change: Disruption): BrokenBudget[] {
+    return brokenBudgets(this.#state, change);
   }
 
   /** Nodes that may end when a balancer is scaled to `count` nodes; the worst case, because the wrappers choose. */

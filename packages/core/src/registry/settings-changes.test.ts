@@ -15,6 +15,7 @@ const CASES: readonly [patch: BalancerPatch, changes: string | undefined][] = [
     { algorithm: 'round-robin', sessionAlgorithm: 'round-robin' },
     'algorithm adaptive → round-robin, session-algorithm session → round-robin',
   ],
+  [{ minEligible: 2 }, 'min-eligible 1 → 2'],
   [{ sessionIdleMs: 90_000 }, 'session-idle 30m → 90s'],
   [{ sessionIdleMs: 90_500 }, 'session-idle 30m → 90500ms'],
   [{ assign: true }, 'assign off → on'],

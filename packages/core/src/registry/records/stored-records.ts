@@ -382,6 +382,7 @@ function readPatch(fields: Fields): BalancerPatch {
     sessionAlgorithm: fields.text('sessionAlgorithm', 64),
     retries: fields.integer('retries', RETRIES),
     sessionIdleMs: fields.number('sessionIdleMs', { min: 1, max: 31_536_000_000 }),
+    minEligible: fields.integer('minEligible', { min: 0, max: 1_000 }),
     assign: fields.boolean('assign'),
     sticky: sticky && readStickyPatch(sticky),
     limits: limits && readBalancerLimits(limits),

@@ -222,6 +222,7 @@ export function balancerResource(state: RegistryState, name: BalancerName): Bala
     sticky,
     retries,
     sessionIdleMs,
+    minEligible: balancer.minEligible,
     assign,
     ...(limits && { limits }),
     origins: balancer.origins(),

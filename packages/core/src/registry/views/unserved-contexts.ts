@@ -1,14 +1,14 @@
 /** Contexts that no node can serve now, with cause and remedy from ../liveness/unserved.ts. */
-import type { BalancerName, ContextPath, HostPattern, NodeId, UnservedContext } from '@rollcall/protocol';
+import type { BalancerName, ContextPath, HostPattern, UnservedContext } from '@rollcall/protocol';
 import {
   contextKey,
   type HostedContext,
   hostedContexts,
   type RememberedContext,
 } from '../../contexts/hosted-context.ts';
-import { leavesTooFew } from '../../liveness/eligible-left.ts';
+import { breaksBudget, type Disruption, type EligibleCounts, eligibleCounts } from '../../liveness/eligible-left.ts';
 import { type ContextFacts, canServe, type NodeFacts, whyUnserved } from '../../liveness/unserved.ts';
-import { contextStatus, isEndingItself, type NodeView } from '../node/node-record.ts';
+import { contextStatus, isEndingItself, isStandby, type NodeView } from '../node/node-record.ts';
 import type { RegistryState } from '../registry-state.ts';
 import { AnsweringContexts } from './answering-contexts.ts';
 
@@ -108,10 +108,15 @@ function contextsOf(state: RegistryState): Iterable<Context> {
   });
 }
 
-/** Contexts that have too few eligible nodes once the nodes `lost` are not eligible, in order of balancer, host and path. */
-export function contextsWithTooFew(state: RegistryState, lost: ReadonlySet<NodeId>): ContextFacts[] {
+/** A context for which a change leaves fewer nodes than the budget of its balancer. */
+export interface BrokenBudget extends ContextFacts, EligibleCounts {
+  readonly minEligible: number;
+}
+
+/** Contexts whose budget a change breaks, in order of balancer, host and path. */
+export function brokenBudgets(state: RegistryState, change: Disruption): BrokenBudget[] {
   const affected = new Map<string, ContextFacts>();
-  for (const id of lost) {
+  for (const id of [...change.lost, ...(change.standby ?? [])]) {
     const node = state.nodes.get(id);
     if (node === undefined || node.liveness === 'gone') continue;
     const { balancer } = node.registration;
@@ -119,7 +124,11 @@ export function contextsWithTooFew(state: RegistryState, lost: ReadonlySet<NodeI
       affected.set(`${balancer} ${contextKey({ host, path })}`, { balancer, host, path });
   }
   return [...affected.values()]
-    .filter(({ balancer, host, path }) => leavesTooFew(factsInContext(state, balancer, host, path), lost))
+    .map(({ balancer, host, path }) => {
+      const counts = eligibleCounts(factsInContext(state, balancer, host, path), change);
+      return { balancer, host, path, minEligible: state.balancer(balancer).minEligible, ...counts };
+    })
+    .filter((context) => breaksBudget(context, context.minEligible))
     .sort(inOrder);
 }
 
@@ -151,6 +160,7 @@ function factsOf(state: RegistryState, node: NodeView, context: HostedContext): 
     isConnected: node.isConnected,
     hasAgent: node.kind === 'agent',
     isEndingItself: isEndingItself(node),
+    isStandby: isStandby(node),
   };
 }
 
