@@ -37,7 +37,7 @@ for (const count of [1, 2])
     await site.killControl();
     await site.isCurrent();
     await until(areTold, 'the sessions are lost');
-    assert.match((await site.cli('nodes')).stdout, new RegExp(`shop-1 .* ${AGAIN} \\(workers\\) +${ONCE} `));
+    assert.match((await site.cli('nodes', '--wide')).stdout, new RegExp(`shop-1 .* ${AGAIN} +workers +${ONCE} `));
     const { code, stderr } = await site.cli('drain', 'shop-1', '--yes', '--wait', '--timeout', '1s');
     assert.equal(code, 4, stderr);
     assert.match(stderr, new RegExp(`shop-1: ${AGAIN} sessions(?: \\(.*\\))? and ${ONCE} seen once, 0 in flight`));

@@ -21,3 +21,21 @@ export function table(headings: readonly string[], rows: readonly (readonly (str
     )
     .join('\n');
 }
+
+/** A time for people with its zone: local `2026-01-02 03:04:05.006 +01:00`, or `2026-01-02T03:04:05.006Z` in UTC. */
+export function timeText(unixMs: number, isUtc = false): string {
+  const at = new Date(unixMs);
+  if (isUtc) return at.toISOString();
+  const two = (value: number): string => String(value).padStart(2, '0');
+  const zone = -at.getTimezoneOffset();
+  const offset = `${zone < 0 ? '-' : '+'}${two(Math.floor(Math.abs(zone) / 60))}:${two(Math.abs(zone) % 60)}`;
+  const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+  return `${day} ${clockText(unixMs)} ${offset}`;
+}
+
+/** Local time of the day: `03:04:05.006`. */
+export function clockText(unixMs: number): string {
+  const at = new Date(unixMs);
+  const two = (value: number): string => String(value).padStart(2, '0');
+  return `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}.${String(at.getMilliseconds()).padStart(3, '0')}`;
+}

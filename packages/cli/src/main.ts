@@ -21,6 +21,7 @@ const VERBS: Readonly<Record<string, () => Promise<Command>>> = {
   remove: async () => (await import('./commands/members.ts')).removeCommand(),
   scale: async () => (await import('./commands/scale.ts')).scaleCommand(),
   nodes: async () => (await import('./commands/nodes.ts')).nodesCommand(),
+  node: async () => (await import('./commands/node.ts')).nodeCommand(),
   status: async () => (await import('./commands/status.ts')).statusCommand(),
   events: async () => (await import('./commands/events.ts')).eventsCommand(),
   explain: async () => (await import('./commands/explain.ts')).explainCommand(),

@@ -3,8 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { NodeResource } from '@rollcall/protocol';
 import { compactDuration, durationText, isPresent } from '@rollcall/protocol';
 import { CliFailure, EXIT } from '../exit.ts';
+import { drainText, noteOf } from '../nodes/node-notes.ts';
 import { type DrainEnd, drainEndOf } from './drain-end.ts';
-import { drainText, noteOf } from './nodes.ts';
 
 /** Time between two polls of a drain, milliseconds. */
 const POLL_MS = 250;

@@ -1,107 +1,128 @@
-import { requestText } from '@rollcall/dashboard';
-import { compactDuration, type DrainProgress, isName, isPresent, type NodeResource } from '@rollcall/protocol';
-import { Command } from 'commander';
+/** `rollcall nodes`: lists the nodes with their state, load and errors. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isName, type NodeResource, type StatusResource } from '@rollcall/protocol';
+import { Command, Option } from 'commander';
+import type { AdminClient } from '../admin-client.ts';
 import { CliFailure, EXIT } from '../exit.ts';
-import { counted, table } from '../format.ts';
 import { nodesOf } from '../lists.ts';
-import { endOfDone } from './drain-end.ts';
-import { addReaderFlags, clientFor, printJson, type ReaderFlags } from './reader-flags.ts';
+import { csvLines } from '../nodes/csv.ts';
+import { isNote, narrowColumns, nodeColumns } from '../nodes/node-columns.ts';
+import { SORT_KEYS, STATUS_HELP, sortedNodes, statusFilter } from '../nodes/node-selection.ts';
+import { outliersOf } from '../nodes/outliers.ts';
+import { fittingColumns, tableLines } from '../screen/fitted-table.ts';
+import { addColourFlag, type ColourFlags, type Paint, paintFor } from '../screen/paint.ts';
+import { wrapped } from '../screen/text-width.ts';
+import { addReaderFlags, clientFor, type ReaderFlags } from './reader-flags.ts';
 
 const HELP = `
+On a terminal the columns that do not fit are left out, and notes have lines of their own. LOAD: 0 % idle, 100 % full. ERRORS: answers with 500
+and above, and failures, of about the last 30 seconds. An exclamation mark: the node differs from the other nodes of its balancer.
+FACTOR: 0 to 100, higher is freer, 0 for a standby. FROM: the workers or the node count its sessions.
 PID is the first process of the program, on its own machine. It is that of "rollcall join" without --pid, and - with "add".
+
+  rollcall nodes --balancer shop --sort errors --watch
+  rollcall nodes --status draining,missing -o csv
 `;
 
-/** `rollcall nodes`: lists the nodes with their status and load. */
+/** Time between two reads of --watch, milliseconds. */
+const WATCH_MS = 2_000;
+const OUTPUTS = ['json', 'wide', 'csv'] as const;
+
+interface NodesFlags extends ReaderFlags, ColourFlags {
+  readonly all?: boolean;
+  readonly balancer?: string;
+  readonly group?: string;
+  readonly status?: string;
+  readonly sort: string;
+  readonly wide?: boolean;
+  readonly output?: (typeof OUTPUTS)[number];
+  readonly watch?: boolean;
+}
+
 export function nodesCommand(): Command {
-  return addReaderFlags(new Command('nodes').description('list the nodes'))
+  const command = addReaderFlags(new Command('nodes').description('list the nodes'))
     .option('--all', 'include nodes that have left or are gone')
     .option('--balancer <name>', 'only nodes of this balancer')
+    .option('--group <name>', 'only nodes of this group')
+    .option('--status <states>', STATUS_HELP)
+    .addOption(new Option('--sort <key>', 'order; figures descend').choices(SORT_KEYS).default('name'))
+    .option('--wide', 'all columns, as wide as they are')
+    .addOption(new Option('-o, --output <form>', 'form of the output; json is --json').choices(OUTPUTS))
+    .option('--watch', `print the list again every ${WATCH_MS / 1_000} s, until Ctrl-C`);
+  return addColourFlag(command)
     .addHelpText('after', HELP)
-    .action(async (flags: ReaderFlags & { readonly all?: boolean; readonly balancer?: string }) => {
-      if (flags.balancer !== undefined && !isName(flags.balancer))
-        throw new CliFailure(`${JSON.stringify(flags.balancer)} is not a name`, EXIT.usage);
+    .action(async (flags: NodesFlags) => {
+      for (const name of ['balancer', 'group'] as const)
+        if (flags[name] !== undefined && !isName(flags[name]))
+          throw new CliFailure(`${JSON.stringify(flags[name])} is not a name`, EXIT.usage);
+      if (flags.json && flags.output !== undefined && flags.output !== 'json')
+        throw new CliFailure(`--json and -o ${flags.output} exclude each other`, EXIT.usage);
+      const isWanted = statusFilter(flags.status);
       const client = await clientFor(flags);
-      const nodes = await nodesOf(client, flags);
-      // Fails if there is no such balancer.
-      if (nodes.length === 0 && flags.balancer !== undefined) await client.get(`/v1/balancers/${flags.balancer}`);
-      if (flags.json) printJson({ nodes });
-      else if (nodes.length === 0) {
-        const where = flags.balancer === undefined ? '' : ` in balancer ${flags.balancer}`;
-        process.stdout.write(`no nodes${where}; add one with  rollcall run -- YOUR PROGRAM {port}\n`);
-      } else process.stdout.write(`${table(HEADINGS, nodes.map(row))}\n`);
+      const isScreen = process.stdout.isTTY === true && flags.watch === true;
+      for (;;) {
+        const text = await listing(client, flags, isWanted);
+        process.stdout.write(isScreen ? redrawn(text, process.stdout.rows) : text);
+        if (!flags.watch) return;
+        await sleep(WATCH_MS);
+      }
     });
 }
 
-const HEADINGS = [
-  'NODE',
-  'BALANCER',
-  'URL',
-  'PID',
-  'STATUS',
-  'LIVENESS',
-  'FACTOR',
-  'SESSIONS',
-  'SEEN ONCE',
-  'IN-FLIGHT',
-  'NOTE',
-];
-
-function row(node: NodeResource): (string | number)[] {
-  const liveness = [
-    node.liveness,
-    ...(node.isReady || !isPresent(node) ? [] : ['not ready']),
-    ...(node.observed.isEjected ? ['ejected'] : []),
-    ...(node.flapping
-      ? [`flapping (${node.flapping.count} returns${node.flapping.heldUntilUnixMs === undefined ? '' : ', held down'})`]
-      : []),
-  ].join(', ');
-  return [
-    node.id,
-    node.balancer,
-    node.url,
-    node.process?.pid ?? '-',
-    node.status,
-    liveness,
-    node.loadFactor ?? '-',
-    `${node.sessions} (${node.sessionsFrom})`,
-    node.sessionsSeenOnce,
-    node.inFlight,
-    noteOf(node),
-  ];
+/** Draws over the list before, in one write, so that the terminal does not flicker. Lines that do not fit are counted. */
+function redrawn(text: string, rows: number): string {
+  const lines = text.trimEnd().split('\n');
+  const shown = lines.length < rows ? lines : [...lines.slice(0, rows - 2), `… ${lines.length - rows + 2} more lines`];
+  return `\u001b[H${shown.map((line) => `${line}\u001b[K\n`).join('')}\u001b[J`;
 }
 
-/**
- * Why the node is not up or not ready, and the state of its port. Who requested its status and why, and the progress of a drain. Each
- * part is about a present state, so that a node that is up, ready and enabled has at most warnings.
- */
-export function noteOf(node: NodeResource): string {
-  const drain = isPresent(node) && node.liveness !== 'joining' && node.drain ? [drainText(node, node.drain)] : [];
-  return [...standing(node), ...requestText(node), ...drain, ...parkedNote(node)].join('; ');
+async function listing(
+  client: AdminClient,
+  flags: NodesFlags,
+  isWanted: (node: NodeResource) => boolean,
+): Promise<string> {
+  const listed = await nodesOf(client, { ...flags, ...(flags.status?.includes('gone') ? { all: true } : {}) });
+  // Fails if there is no such balancer.
+  if (listed.length === 0 && flags.balancer !== undefined) await client.get(`/v1/balancers/${flags.balancer}`);
+  const nodes = sortedNodes(listed.filter(isWanted), flags.sort);
+  if (flags.json || flags.output === 'json') return `${JSON.stringify({ nodes })}\n`;
+  if (nodes.length === 0 && flags.output !== 'csv') return `${noNodes(flags, listed.length)}\n`;
+  const { verdict, nowUnixMs } = await client.get<StatusResource>('/v1/status');
+  const { isTTY = false, columns: width } = process.stdout;
+  const isCsv = flags.output === 'csv';
+  const columns = nodeColumns({ outliers: outliersOf(verdict), nowUnixMs, hasBars: isTTY && !isCsv });
+  if (isCsv) return `${csvLines(columns, nodes).join('\n')}\n`;
+  const paint = paintFor(process.stdout, flags);
+  if (flags.wide || flags.output === 'wide') return `${tableLines(columns, nodes, paint).join('\n')}\n`;
+  return `${screenLines(narrowColumns(columns), nodes, isTTY ? (width ?? 80) : Number.POSITIVE_INFINITY, paint).join('\n')}\n`;
 }
 
-/** Progress or end of a drain or stop. */
-export function drainText(node: NodeResource, drain: DrainProgress): string {
-  if (drain.isDone) return node.status === 'stopped' ? 'stopped' : endOfDone(drain).word;
-  const waiting = drain.waitingFor.length > 0 ? `, waiting for ${drain.waitingFor.join(', ')}` : '';
-  const deadline = node.wanted.deadlineAtUnixMs ?? node.reported.deadlineAtUnixMs;
-  const left = deadline === undefined ? '' : `, at most ${compactDuration(Math.max(0, deadline - Date.now()))} more`;
-  const oldest =
-    drain.oldestSessionMs === undefined || drain.sessionsLeft === 0
-      ? ''
-      : ` (the oldest for at least ${compactDuration(drain.oldestSessionMs)})`;
-  const once = drain.sessionsSeenOnce > 0 ? ` and ${drain.sessionsSeenOnce} seen once` : '';
-  return `${counted(drain.sessionsLeft, 'session')}${oldest}${once}, ${drain.inFlight} in flight, ${counted(drain.tunnels, 'tunnel')} left${waiting}${left}`;
+/** The table, with notes in lines of their own if they make it wider than the terminal. */
+export function screenLines(
+  columns: ReturnType<typeof nodeColumns>,
+  nodes: readonly NodeResource[],
+  width: number,
+  paint: Paint,
+): string[] {
+  const note = columns.find(isNote)!;
+  const noteTexts = nodes.map((node) => String(note.cell(node)));
+  const hasNotes = noteTexts.some((text) => text !== '');
+  const others = columns.filter((column) => !isNote(column));
+  const inRow = hasNotes ? fittingColumns(columns, nodes, width) : columns;
+  // With notes in the rows at most the address and the process id are left out.
+  if (hasNotes && inRow.length >= columns.length - 2) return tableLines(inRow, nodes, paint);
+  const [head = '', ...rows] = tableLines(fittingColumns(others, nodes, width), nodes, paint);
+  return [head, ...rows.flatMap((row, i) => [row, ...noteLines(noteTexts[i]!, width, paint)])];
 }
 
-function standing(node: NodeResource): string[] {
-  const elsewhere = node.heardBy === undefined ? [] : [`reported by ${node.heardBy.join(', ')} only`];
-  const unready = [...elsewhere, ...(node.readyReason === undefined || !isPresent(node) ? [] : [node.readyReason])];
-  if (node.livenessReason === undefined)
-    return node.warnings.length === 0 ? unready : [...unready, node.warnings.map(({ code }) => code).join(' ')];
-  const ports = node.liveness === 'suspect' ? node.observed.ports : [];
-  return [node.livenessReason, ...unready, ...ports.map(({ worker, port }) => `${port} at ${worker}`)];
+function noteLines(note: string, width: number, paint: Paint): string[] {
+  if (note === '') return [];
+  return wrapped(note, width - 4).map((line, i) => paint('quiet', `${i === 0 ? '  - ' : '    '}${line}`));
 }
 
-function parkedNote({ observed: { parked } }: NodeResource): string[] {
-  return parked === 0 ? [] : [`${parked} parked`];
+function noNodes({ balancer, status, group }: NodesFlags, listed: number): string {
+  const where = balancer === undefined ? '' : ` in balancer ${balancer}`;
+  if (listed > 0) return `no nodes${where} with status ${status}`;
+  if (group !== undefined) return `no nodes${where} in group ${group}`;
+  return `no nodes${where}; add one with  rollcall run -- YOUR PROGRAM {port}`;
 }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { NodeResource } from '@rollcall/protocol';
-import { noteOf } from './nodes.ts';
+import { noteOf } from './node-notes.ts';
 
 const ENABLED = { status: 'enabled', atUnixMs: 0 } as const;
 const UP = {
