@@ -59,7 +59,7 @@ for (const [drained, method, path, body, left] of CASES)
     assert.ok(forced.message.endsWith(`; no node is eligible for ${left}: new visitors get 503`), forced.message);
   });
 
-/** Budget of 2 at three nodes a, b, d of `/`: the writes that need force, and those that do not. */
+/** Budget of 2 at three nodes a, b, d of `/`: the writes that need force, and the writes that do not. */
 const BUDGET_CASES: readonly [drained: string, method: string, path: string, body: object, isRefused: boolean][] = [
   ['', 'POST', '/v1/nodes/a/drain', {}, false],
   ['b', 'POST', '/v1/nodes/a/drain', {}, true],

@@ -1,4 +1,4 @@
-/** Counters of the balancers over all workers, also those that have ended. */
+/** Counters of the balancers over all workers, ended workers included. */
 import { type AnswerTotals, addAnswers, addCounts, increase, noAnswers, ReportedTotals } from '@rollcall/core';
 import { type BalancerCounters, RETRY_REASONS, STICKY_RESULTS } from '@rollcall/feed';
 import type { BalancerName } from '@rollcall/protocol';

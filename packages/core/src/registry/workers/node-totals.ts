@@ -26,7 +26,7 @@ export function noNodeTotals(): NodeTotals {
   };
 }
 
-/** Sums over all workers by node. The caller leaves out unknown nodes and forgets those that it forgets. */
+/** Sums over all workers by node. The caller leaves out unknown nodes and forgets the same nodes as its own lists. */
 export function nodeTotals(maxWorkers: number): ReportedTotals<NodeId, NodeCounters, NodeTotals> {
   return new ReportedTotals(
     {
