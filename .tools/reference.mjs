@@ -269,24 +269,27 @@ function metricsPart(text, definitions) {
   ].join('\n\n');
 }
 
-function apiPart({ paths }) {
+function apiPart({ paths, components }) {
   const resources = new Map();
+  const fieldsOf = ({ $ref, properties = {} } = {}) =>
+    Object.keys($ref ? components.schemas[$ref.split('/').at(-1)].properties : properties);
   for (const [path, operations] of Object.entries(paths))
     for (const [method, operation] of Object.entries(operations)) {
       const resource = path.split('/')[2];
-      resources.set(resource, [...(resources.get(resource) ?? []), operationRow(method, path, operation)]);
+      const body = fieldsOf(operation.requestBody?.content['application/json'].schema);
+      resources.set(resource, [...(resources.get(resource) ?? []), operationRow(method, path, operation, body)]);
     }
   return [...resources].map(([resource, rows]) => `### ${resource}\n\n${rows.join('\n')}`).join('\n\n');
 }
 
-function operationRow(method, path, { summary, parameters = [], requestBody }) {
+function operationRow(method, path, { operationId, summary, parameters = [], 'x-role': role }, body) {
   const query = parameters.filter((parameter) => parameter.in === 'query').map(({ name }) => name);
-  const body = Object.keys(requestBody?.content['application/json'].schema.properties ?? {});
   const quoted = (names) => names.map((name) => `\`${name}\``).join(', ');
   const rows = [
     `\`${method.toUpperCase()} ${path}\`: ${plain(summary)}${summary.endsWith('?') ? '' : '.'}`,
     query.length > 0 && `Query: ${quoted(query)}.`,
     body.length > 0 && `Body: ${quoted(body)}.`,
+    `Role ${role}, operation \`${operationId}\`.`,
   ];
   return item(rows.filter(Boolean).join(' '));
 }

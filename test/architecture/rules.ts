@@ -17,6 +17,7 @@ interface PackageRule {
 
 export const PACKAGE_RULES: Readonly<Record<string, PackageRule>> = {
   protocol: { ours: [], foreign: [], isPure: true },
+  'admin-client': { ours: ['protocol'], foreign: [] },
   feed: { ours: ['protocol'], foreign: [], isPure: true },
   core: { ours: ['feed', 'protocol'], foreign: [], isPure: true },
   mcmp: { ours: ['core', 'protocol'], foreign: [] },
@@ -24,13 +25,14 @@ export const PACKAGE_RULES: Readonly<Record<string, PackageRule>> = {
   logging: { ours: [], foreign: ['pino'] },
   proxy: { ours: ['core', 'feed', 'logging', 'protocol'], foreign: ['ws'] },
   agent: { ours: ['protocol'], foreign: [], inlined: { ws: 'src/websocket.ts' } },
-  dashboard: { ours: ['protocol'], foreign: [] },
+  dashboard: { ours: ['admin-client', 'protocol'], foreign: [] },
   coordinator: { ours: ['core', 'feed', 'mcmp', 'protocol', 'store-redis'] },
   simulator: { ours: ['core'], foreign: [] },
   bench: { ours: ['agent', 'core', 'feed', 'mcmp', 'protocol'], measures: true },
   docs: { ours: [], foreign: [], isText: true },
   cli: {
     ours: [
+      'admin-client',
       'core',
       'feed',
       'protocol',

@@ -1,7 +1,16 @@
 /** Client of the admin API for the commands: requests have a timeout, failures are one line. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  AdminProblem,
+  AdminClient as ApiClient,
+  type Given,
+  type OperationAnswer,
+  type OperationId,
+  type OperationInput,
+  type StreamId,
+  type StreamOf,
+} from '@rollcall/admin-client';
 import { type ClientTls, isToken } from '@rollcall/agent';
-import { isObject } from '@rollcall/protocol';
 import { coordinatorFetch, type FetchInit } from './coordinator-fetch.ts';
 import { type ClientTlsFlags, clientTlsOf, placeOf } from './coordinator-tls.ts';
 import { coordinatorUrls } from './coordinator-url.ts';
@@ -61,58 +70,53 @@ export class AdminClient {
     }
   }
 
-  get<Body>(path: string): Promise<Body> {
-    return this.#call<Body>('GET', path, undefined);
+  /** Calls an operation. Failures are one line with an exit code; `code` is that of the problem. */
+  async call<Id extends OperationId>(
+    id: Id,
+    ...[input, timeoutMs = TIMEOUT_MS]: Given<OperationInput<Id>, number>
+  ): Promise<OperationAnswer<Id>> {
+    return this.#explained(() => this.#client(timeoutMs).call(id, input ?? ({} as OperationInput<Id>)));
   }
 
-  send<Body>(
-    method: 'POST' | 'PUT' | 'PATCH' | 'DELETE',
-    path: string,
-    body: object,
-    timeoutMs: number = TIMEOUT_MS,
-  ): Promise<Body> {
-    return this.#call<Body>(method, path, body, timeoutMs);
-  }
-
-  /** Server-sent events as they arrive, until the server closes the stream or `signal` aborts. */
-  async *events(path: string, signal: AbortSignal): AsyncGenerator<unknown> {
-    const response = await this.#fetch(path, { headers: this.#headers({ accept: 'text/event-stream' }), signal });
-    if (!response.ok || !response.body) throw await failureOf(response, this.#credentials);
-    let buffered = '';
-    const decoder = new TextDecoder();
-    for await (const chunk of response.body) {
-      buffered += decoder.decode(chunk, { stream: true });
-      for (let end = buffered.indexOf('\n\n'); end >= 0; end = buffered.indexOf('\n\n')) {
-        const data = /^data: ?(.*)$/m.exec(buffered.slice(0, end))?.[1];
-        buffered = buffered.slice(end + 2);
-        if (data !== undefined) yield JSON.parse(data);
-      }
+  /** Events as they arrive, until the coordinator closes the stream or `signal` aborts. */
+  async *stream<Id extends StreamId>(
+    id: Id,
+    input: OperationInput<Id>,
+    signal: AbortSignal,
+  ): AsyncGenerator<StreamOf<Id>, void, undefined> {
+    const events = this.#client().stream(id, input, { signal });
+    for (;;) {
+      const next = await this.#explained(() => events.next());
+      if (next.done) return;
+      yield next.value;
     }
   }
 
-  async #call<Body>(
-    method: string,
-    path: string,
-    body: object | undefined,
-    timeoutMs: number = TIMEOUT_MS,
-  ): Promise<Body> {
-    const headers = this.#headers({
-      accept: 'application/json',
-      ...(body ? { 'content-type': 'application/json' } : {}),
-    });
-    const init = { method, headers, ...(body ? { body: JSON.stringify(body) } : {}) };
-    const response = await this.#fetch(path, init, timeoutMs);
-    if (!response.ok) throw await failureOf(response, this.#credentials);
-    return (response.status === 204 ? undefined : await response.json()) as Body;
+  #client(timeoutMs?: number): ApiClient {
+    return new ApiClient({ base: this.base, transport: (url, request) => this.#fetch(url, request, timeoutMs) });
+  }
+
+  async #explained<Value>(request: () => Promise<Value>): Promise<Value> {
+    try {
+      return await request();
+    } catch (error) {
+      if (!(error instanceof AdminProblem)) throw error;
+      const { status, message, code } = error;
+      const advice = status === 401 || status === 403 ? tokenAdvice(status, this.#credentials) : '';
+      throw new CliFailure(`${message}${advice}`, EXIT.failed, code);
+    }
   }
 
   /** It has answered before: a refused connection means that it is restarting, for instance for a reload. */
-  async #fetch(path: string, init: FetchInit, timeoutMs?: number): Promise<Response> {
+  async #fetch(url: string, request: FetchInit, timeoutMs?: number): Promise<Response> {
+    const { token } = this.#credentials;
+    const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
+    const init = { ...request, headers: { ...request.headers, ...authorization } };
     const endMs = performance.now() + ABSENT_MS;
     for (;;) {
       try {
         const signal = timeoutMs === undefined ? init.signal : AbortSignal.timeout(timeoutMs);
-        return await coordinatorFetch(this.base + path, { ...init, ...(signal && { signal }) }, this.#tls);
+        return await coordinatorFetch(url, { ...init, ...(signal && { signal }) }, this.#tls);
       } catch (error) {
         if ((error as Error).name === 'TimeoutError')
           throw new CliFailure(failedAttempt(error, this.base).sentence, EXIT.timedOut);
@@ -122,11 +126,6 @@ export class AdminClient {
       }
       await sleep(RETRY_MS);
     }
-  }
-
-  #headers(headers: Record<string, string>): Record<string, string> {
-    const { token } = this.#credentials;
-    return token === undefined ? headers : { ...headers, authorization: `Bearer ${token}` };
   }
 }
 
@@ -157,21 +156,6 @@ interface ConnectError {
 function isRefused(error: unknown): boolean {
   const cause = (error as ConnectError).cause ?? (error as ConnectError);
   return (cause.errors ?? [cause]).every(({ code }) => code === 'ECONNREFUSED');
-}
-
-async function failureOf(response: Response, credentials: Credentials): Promise<CliFailure> {
-  const text = await response.text();
-  let detail = text.slice(0, 300);
-  let code: string | undefined;
-  try {
-    const problem: unknown = JSON.parse(text);
-    if (isObject(problem) && typeof problem['detail'] === 'string') detail = problem['detail'];
-    if (isObject(problem) && typeof problem['code'] === 'string') code = problem['code'];
-  } catch {
-    // Not JSON: the text itself is the message.
-  }
-  const advice = response.status === 401 || response.status === 403 ? tokenAdvice(response.status, credentials) : '';
-  return new CliFailure(`${detail || `the coordinator answered ${response.status}`}${advice}`, EXIT.failed, code);
 }
 
 function tokenAdvice(status: number, { token, stateDir }: Credentials): string {

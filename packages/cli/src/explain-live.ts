@@ -20,12 +20,7 @@ export async function explainLive(flags: LiveFlags): Promise<void> {
   const client = await clientFor(flags);
   if (!flags.json && process.stderr.isTTY) process.stderr.write(`watching for ${flags.for}, or ${count} requests …\n`);
   const body: DecisionsBody = { count, forMs, onlyPicks: flags.picks === true };
-  const answer = await client.send<{ readonly decisions: readonly Decision[] }>(
-    'POST',
-    '/v1/decisions',
-    body,
-    forMs + MARGIN_MS,
-  );
+  const answer = await client.call('recordDecisions', { body }, forMs + MARGIN_MS);
   if (flags.json) printJson(answer);
   else if (answer.decisions.length === 0) process.stdout.write(`no request came within ${flags.for}\n`);
   else process.stdout.write(`${[...header(answer.decisions), ...answer.decisions.map(decisionText)].join('\n')}\n`);

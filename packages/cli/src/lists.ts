@@ -1,5 +1,5 @@
 /** Complete lists of the admin API, which is paged. */
-import type { BalancerResource, BalancersResource, NodeResource, NodesResource } from '@rollcall/protocol';
+import type { BalancerResource, NodeResource, TokenResource } from '@rollcall/protocol';
 import type { AdminClient } from './admin-client.ts';
 
 /** Filter of the node list. */
@@ -12,13 +12,9 @@ export interface NodeFilter {
 
 /** The nodes that match, by balancer and id, gone nodes last. */
 export async function nodesOf(client: AdminClient, { balancer, group, all }: NodeFilter = {}): Promise<NodeResource[]> {
-  const query = {
-    ...(all ? { all: 'true' } : {}),
-    ...(balancer === undefined ? {} : { balancer }),
-    ...(group === undefined ? {} : { group }),
-  };
-  const nodes = await follow<NodeResource>('/v1/nodes', query, async (path) => {
-    const page = await client.get<NodesResource>(path);
+  const query = { all: all ? true : undefined, balancer, group };
+  const nodes = await follow(async (after): Promise<Page<NodeResource>> => {
+    const page = await client.call('listNodes', { query: { ...query, after } });
     return { entries: page.nodes, next: page.next };
   });
   return nodes.sort(
@@ -31,9 +27,17 @@ export async function nodesOf(client: AdminClient, { balancer, group, all }: Nod
 
 /** All balancers in order of their names. */
 export function balancersOf(client: AdminClient): Promise<BalancerResource[]> {
-  return follow<BalancerResource>('/v1/balancers', {}, async (path) => {
-    const page = await client.get<BalancersResource>(path);
+  return follow(async (after): Promise<Page<BalancerResource>> => {
+    const page = await client.call('listBalancers', { query: { after } });
     return { entries: page.balancers, next: page.next };
+  });
+}
+
+/** All tokens in order of their names. */
+export function tokensOf(client: AdminClient): Promise<TokenResource[]> {
+  return follow(async (after): Promise<Page<TokenResource>> => {
+    const page = await client.call('listTokens', { query: { after } });
+    return { entries: page.tokens, next: page.next };
   });
 }
 
@@ -42,15 +46,10 @@ interface Page<Entry> {
   readonly next: string | undefined;
 }
 
-async function follow<Entry>(
-  path: string,
-  query: Readonly<Record<string, string>>,
-  get: (path: string) => Promise<Page<Entry>>,
-): Promise<Entry[]> {
+async function follow<Entry>(get: (after: string | undefined) => Promise<Page<Entry>>): Promise<Entry[]> {
   const entries: Entry[] = [];
   for (let after: string | undefined; ; ) {
-    const words = new URLSearchParams({ ...query, ...(after === undefined ? {} : { after }) });
-    const page = await get(words.size > 0 ? `${path}?${words}` : path);
+    const page = await get(after);
     for (const entry of page.entries) entries.push(entry);
     if (page.next === undefined) return entries;
     after = page.next;

@@ -29,7 +29,7 @@ test('an admin token is sent without its trailing newline; an invalid token is r
   );
   const coordinator = `127.0.0.1:${port}`;
   const client = await AdminClient.connect({ coordinator }, { ROLLCALL_ADMIN_TOKEN: 's3cret\n' });
-  await client.get('/v1/status');
+  await client.call('getStatus');
   assert.deepEqual(fields, [undefined, 'Bearer s3cret']);
   await assert.rejects(AdminClient.connect({ coordinator }, { ROLLCALL_ADMIN_TOKEN: 's3cret\nline' }), (error) => {
     assert.ok(error instanceof CliFailure);

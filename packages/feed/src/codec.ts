@@ -12,6 +12,7 @@ import {
   FAILOVERS,
   FIRST_ROUTE_COOKIE,
   GONE_CAUSES,
+  LIMIT_SCOPES,
   malformed,
   optional,
   parseBalancerName,
@@ -59,7 +60,6 @@ import type {
   WorkerCounters,
 } from './messages.ts';
 import {
-  LIMIT_SCOPES,
   MAX_DECISIONS,
   MAX_DECISIONS_MS,
   MAX_JOINING_CHARS,

@@ -39,6 +39,16 @@ export interface LoginResource {
   readonly isCurrent: boolean;
 }
 
+/** Answer to `GET /v1/logins`. */
+export interface LoginsResource {
+  readonly logins: readonly LoginResource[];
+}
+
+/** Answer to `POST /v1/login-link`: a one-time link that logs a browser in. */
+export interface LoginLink {
+  readonly url: string;
+}
+
 /** Presence of a node. `joining`: being probed. `gone`: only remembered. `down`: a static member that does not answer. */
 export type Liveness = 'joining' | FeedLiveness | 'gone';
 
@@ -590,6 +600,12 @@ export interface EventResource {
   readonly by?: string;
 }
 
+/** Answer to `GET /v1/events`. */
+export interface EventsResource {
+  /** Oldest first. */
+  readonly events: readonly EventResource[];
+}
+
 /** Memory that the coordinators of a cluster share, as one of them has it. */
 export interface SharingResource {
   readonly kind: string;
@@ -771,6 +787,31 @@ export interface BalancerPatch {
   };
   /** Time limits of the balancer and of paths within it. */
   readonly limits?: LimitsPatch;
+  readonly reason?: string;
+  readonly dryRun?: boolean;
+}
+
+/** Answer to `PATCH /v1/balancers/:name`. */
+export interface BalancerWriteResult {
+  readonly balancer: BalancerResource;
+  readonly isChanged: boolean;
+  readonly isDryRun: boolean;
+  readonly message: string;
+  readonly pending?: true;
+  readonly coordinators?: AppliedResource;
+  readonly note?: string;
+}
+
+/** Body of `DELETE /v1/nodes/:id`. */
+export interface RemoveBody {
+  readonly reason?: string;
+  readonly dryRun?: boolean;
+  /** Also when no eligible node is left. Default false: 409 `nobody-eligible`. */
+  readonly force?: boolean;
+}
+
+/** Body of `POST …/acknowledge`. */
+export interface AcknowledgeBody {
   readonly reason?: string;
   readonly dryRun?: boolean;
 }

@@ -6,6 +6,7 @@ export { type BackoffLimits, jitteredBackoffMs } from './backoff.ts';
 export { canonicalHost } from './canonical-host.ts';
 export * from './codec.ts';
 export { copiesCounts, copiesText, failingText } from './copies-text.ts';
+export * from './decisions.ts';
 export { drainEndText } from './drain-text.ts';
 export { ageText, compactDuration, durationText, inSeconds, parseDuration } from './durations.ts';
 export { editDistance } from './edit-distance.ts';

@@ -1,5 +1,4 @@
 /** `rollcall acknowledge`: an operator knows that nodes are missing. */
-import type { WriteResult } from '@rollcall/protocol';
 import { isName } from '@rollcall/protocol';
 import { Command } from 'commander';
 import { CliFailure, EXIT } from '../exit.ts';
@@ -33,9 +32,12 @@ export function acknowledgeCommand(): Command {
       if (name === undefined || (node !== undefined && flags.balancer !== undefined))
         throw new CliFailure('acknowledge needs one of: a node id, --balancer NAME', EXIT.usage);
       if (!isName(name)) throw new CliFailure(`${JSON.stringify(name)} is not a name`, EXIT.usage);
-      const path = `/v1/${node === undefined ? 'balancers' : 'nodes'}/${name}/acknowledge`;
       const body = { ...reasonOf(flags.reason), ...(flags.dryRun ? { dryRun: true } : {}) };
-      const result = await (await clientFor(flags)).send<WriteResult>('POST', path, body);
+      const client = await clientFor(flags);
+      const result =
+        node === undefined
+          ? await client.call('acknowledgeBalancer', { path: { name }, body })
+          : await client.call('acknowledgeNode', { path: { id: node }, body });
       printNote(result);
       if (flags.json) printJson(result);
       else process.stdout.write(`${result.message}\n`);

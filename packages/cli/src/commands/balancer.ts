@@ -1,5 +1,5 @@
 /** `rollcall balancer`: lists the balancers, shows the settings of one with their origins, and changes them. */
-import type { ExplainAnswer, ExplainedLimit } from '@rollcall/feed';
+import type { ExplainedLimit } from '@rollcall/feed';
 import {
   type BalancerLimits,
   type BalancerPatch,
@@ -19,7 +19,7 @@ import { counted, table } from '../format.ts';
 import { balancersOf } from '../lists.ts';
 import { isPathKey, timeLimitText } from '../settings/time-limits.ts';
 import { joined, lifetimeText, SETTINGS, settingPatch, unsettingPatch } from '../settings/vocabulary.ts';
-import { type Answer, addWaitFlags, printInForce, type WaitFlags } from './in-force.ts';
+import { addWaitFlags, printInForce, type WaitFlags } from './in-force.ts';
 import { addReaderFlags, clientFor, printJson, type ReaderFlags } from './reader-flags.ts';
 import { reasonOf, waitTimeoutMs } from './verb-flags.ts';
 
@@ -84,7 +84,7 @@ function row(balancer: BalancerResource): (string | number)[] {
 
 async function show(name: string, flags: BalancerFlags): Promise<void> {
   const client = await clientFor(flags);
-  const balancer = await client.get<BalancerResource>(`/v1/balancers/${name}`);
+  const balancer = await client.call('getBalancer', { path: { name } });
   if (flags.json) printJson(balancer);
   else
     process.stdout.write(`${copiesTable(balancer)}${settingsTable(balancer, await proxyLimits(client, balancer))}\n`);
@@ -96,7 +96,7 @@ async function proxyLimits(client: AdminClient, { contexts }: BalancerResource):
   if (context === undefined) return [];
   const host = context.host === '*' ? 'localhost' : context.host.replace('*', 'any');
   try {
-    const { limits = [] } = await client.send<ExplainAnswer>('POST', '/v1/explain', { host, target: context.path });
+    const { limits = [] } = await client.call('explainRequest', { body: { host, target: context.path } });
     return limits.filter(({ from }) => from === 'proxy');
   } catch {
     return [];
@@ -126,11 +126,7 @@ async function change(name: string, patch: BalancerPatch, flags: BalancerFlags):
     ...(flags.dryRun ? { dryRun: true } : {}),
   };
   const client = await clientFor(flags);
-  const result = await client.send<Answer & { readonly balancer: BalancerResource }>(
-    'PATCH',
-    `/v1/balancers/${name}`,
-    body,
-  );
+  const result = await client.call('patchBalancer', { path: { name }, body });
   const limits = flags.json ? [] : await proxyLimits(client, result.balancer);
   await printInForce(client, result, flags, `${result.message}\n${settingsTable(result.balancer, limits)}\n`);
 }

@@ -1,5 +1,4 @@
 /** Traces of `protocol-check` in a cluster: nodes that have left, and contexts that have lost their last node. */
-import type { ForgetBody } from '@rollcall/protocol';
 import { AdminClient, type AdminTarget } from '../admin-client.ts';
 import { nodesOf } from '../lists.ts';
 
@@ -23,8 +22,8 @@ export async function removeTraces({ run, host }: CheckRun, target: AdminTarget)
     const left = (await nodesOf(client, { all: true })).filter(({ id }) => id.startsWith(`${run}-`));
     if (left.length === 0) return undefined;
     const reason = 'protocol-check';
-    for (const { id } of left) await client.send('DELETE', `/v1/nodes/${id}`, { reason, force: true });
-    await client.send('POST', '/v1/contexts/forget', { host, reason } satisfies ForgetBody);
+    for (const { id } of left) await client.call('removeNode', { path: { id }, body: { reason, force: true } });
+    await client.call('forgetContexts', { body: { host, reason } });
     return undefined;
   } catch (error) {
     // The checks are done: a failed cleanup does not change their results.

@@ -1,7 +1,6 @@
 /** Writes that ask before they end sessions or leave too few eligible nodes: on a terminal; without one they need `--yes`. */
 import { createInterface } from 'node:readline/promises';
 import { sessionsText, type WriteResult } from '@rollcall/protocol';
-import type { AdminClient } from '../admin-client.ts';
 import { CliFailure, EXIT } from '../exit.ts';
 
 /** Largest number of nodes that a question names. */
@@ -9,10 +8,9 @@ const MAX_NAMED = 10;
 
 export const YES_HELP = 'apply the change without a question';
 
-export interface Write {
-  readonly method: 'POST' | 'DELETE';
-  readonly path: string;
-  readonly body: object;
+export interface Write<Result extends WriteResult> {
+  /** Sends the request with these fields added to its body. */
+  readonly send: (more: { readonly dryRun?: true; readonly force?: true }) => Promise<Result>;
   /** Last word of the question, like `Stop`. */
   readonly verb: string;
   /** The write ends the sessions of its nodes. */
@@ -20,12 +18,10 @@ export interface Write {
 }
 
 /** Sends the write. Asks first if it has effects to confirm; with `yes` it is forced, with `dryRun` it only reports. */
-export async function sendConfirmed(
-  client: AdminClient,
-  { method, path, body, verb, endsSessions }: Write,
+export async function sendConfirmed<Result extends WriteResult>(
+  { send, verb, endsSessions }: Write<Result>,
   { yes, dryRun }: { readonly yes?: boolean; readonly dryRun?: boolean },
-): Promise<WriteResult> {
-  const send = (more: object): Promise<WriteResult> => client.send<WriteResult>(method, path, { ...body, ...more });
+): Promise<Result> {
   if (dryRun) return send({ dryRun: true });
   if (yes) return send({ force: true });
   const what = effectsOf(await send({ dryRun: true }), endsSessions);

@@ -26,7 +26,7 @@ export function coordinatorsCommand(): Command {
     .action(async (flags: CoordinatorsFlags) => {
       if (flags.dryRun && flags.forget === undefined) throw new CliFailure('--dry-run needs --forget', EXIT.usage);
       const client = await clientFor(flags);
-      const body = await client.get<CoordinatorsResource>('/v1/coordinators');
+      const body = await client.call('listCoordinators');
       if (flags.forget === undefined) print(body, flags);
       else if (flags.dryRun) {
         const known = body.coordinators.find(({ name }) => name === flags.forget);
@@ -34,7 +34,7 @@ export function coordinatorsCommand(): Command {
         if (flags.json) printJson({ wouldForget: known, isDryRun: true });
         else process.stdout.write(`would forget coordinator ${known.name}, which is ${known.liveness}\n`);
       } else {
-        await client.send('DELETE', `/v1/coordinators/${encodeURIComponent(flags.forget)}`, {});
+        await client.call('forgetCoordinator', { path: { name: flags.forget } });
         if (flags.json) printJson({ forgotten: flags.forget });
         else process.stdout.write(`coordinator ${flags.forget} is forgotten\n`);
       }

@@ -4,7 +4,6 @@ import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { openOutput, openPlainLog } from '@rollcall/logging';
-import type { StatusResource } from '@rollcall/protocol';
 import { DEFAULT_CONTROL_PORT, DEFAULT_PROXY_PORT } from '@rollcall/protocol';
 import { Command } from 'commander';
 import { AdminClient } from '../admin-client.ts';
@@ -112,7 +111,7 @@ async function whenUp({ controlUrl, stateDir }: Supervisor): Promise<void> {
   const client = await AdminClient.connect({ coordinator: controlUrl, stateDir });
   const endMs = performance.now() + READY_MS;
   while (performance.now() < endMs) {
-    const { nodes, workers } = await client.get<StatusResource>('/v1/status');
+    const { nodes, workers } = await client.call('getStatus');
     if (nodes.up >= NODES && workers.length > 0 && workers.every((worker) => worker.isCurrent)) return;
     await sleep(50);
   }

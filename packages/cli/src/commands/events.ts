@@ -11,7 +11,7 @@ export function eventsCommand(): Command {
       const print = (event: EventResource): void =>
         flags.json ? printJson(event) : void process.stdout.write(`${lineOf(event)}\n`);
       if (!flags.follow) {
-        const { events } = await client.get<{ events: readonly EventResource[] }>('/v1/events');
+        const { events } = await client.call('listEvents');
         for (const event of events) print(event);
         return;
       }
@@ -19,7 +19,7 @@ export function eventsCommand(): Command {
       const end = (): void => abort.abort();
       process.once('SIGINT', end);
       try {
-        for await (const event of client.events('/v1/events', abort.signal)) print(event as EventResource);
+        for await (const { data } of client.stream('listEvents', {}, abort.signal)) print(data);
       } catch (error) {
         if ((error as Error).name !== 'AbortError') throw error;
       } finally {

@@ -1,5 +1,5 @@
 import { type ExplainAnswer, type ExplainedLimit, MAX_DECISIONS, MAX_DECISIONS_MS } from '@rollcall/feed';
-import { type NodeExplanation, printableUrl, TIME_LIMITS } from '@rollcall/protocol';
+import { printableUrl, TIME_LIMITS } from '@rollcall/protocol';
 import { Command } from 'commander';
 import { CliFailure, EXIT } from '../exit.ts';
 import { explainLive, type LiveFlags } from '../explain-live.ts';
@@ -45,7 +45,7 @@ export function explainCommand(): Command {
 
 async function explainNode(node: string, flags: ExplainFlags): Promise<void> {
   const client = await clientFor(flags);
-  const explanation = await client.get<NodeExplanation>(`/v1/nodes/${encodeURIComponent(node)}/explain`);
+  const explanation = await client.call('explainNode', { path: { id: node } });
   if (flags.json) printJson(explanation);
   else process.stdout.write(`${nodeText(explanation)}\n`);
 }
@@ -59,10 +59,8 @@ async function explainRequest({ url: text = 'http://localhost/', ...flags }: Exp
     );
   const cookie = flags.cookie === '-' ? await standardInput() : flags.cookie;
   const client = await clientFor(flags);
-  const answer = await client.send<ExplainAnswer>('POST', '/v1/explain', {
-    host: url.hostname,
-    target: url.pathname + url.search,
-    ...(cookie ? { cookie } : {}),
+  const answer = await client.call('explainRequest', {
+    body: { host: url.hostname, target: url.pathname + url.search, ...(cookie ? { cookie } : {}) },
   });
   if (flags.json) printJson(answer);
   else process.stdout.write(`${explainText(answer)}\n`);

@@ -1,5 +1,5 @@
 /** `rollcall forget`: removes contexts without nodes, which the proxy answers with 503. */
-import type { ForgetBody, ForgetResult } from '@rollcall/protocol';
+import type { ForgetBody } from '@rollcall/protocol';
 import { Command } from 'commander';
 import { CliFailure, EXIT } from '../exit.ts';
 import { addWaitFlags, printInForce, type WaitFlags } from './in-force.ts';
@@ -43,7 +43,7 @@ export function forgetCommand(): Command {
         ...(flags.dryRun ? { dryRun: true } : {}),
       };
       const client = await clientFor(flags);
-      const result = await client.send<ForgetResult>('POST', '/v1/contexts/forget', body);
+      const result = await client.call('forgetContexts', { body });
       await printInForce(client, result, flags);
     });
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { memorySharedMedium, memoryStore, type SharedStore } from '@rollcall/core';
 import type { AppliedResource } from '@rollcall/protocol';
+import type { AdminClient } from '../admin-client.ts';
 import { EXIT } from '../exit.ts';
 import { type Cluster, startCluster } from '../testing/cluster.ts';
 import { inForce } from './in-force.ts';
@@ -12,32 +13,37 @@ const APPLIED: AppliedResource = { applied: ['a', 'b'], pending: [], absent: ['c
 /** Runs the rule against these answers, the last of which repeats. Returns its outcome, what it printed and what it requested. */
 async function rule(answers: readonly AppliedResource[], isWaiting: boolean, timeoutMs?: number) {
   const lines: string[] = [];
-  const paths: string[] = [];
+  const calls: string[] = [];
   const { write } = process.stderr;
   process.stderr.write = ((text: string) => lines.push(text.trimEnd())) as never;
-  const get = async (path: string): Promise<never> => {
-    paths.push(path);
-    return answers[Math.min(paths.length, answers.length) - 1] as never;
+  const call = async (operation: string): Promise<never> => {
+    calls.push(operation);
+    return answers[Math.min(calls.length, answers.length) - 1] as never;
   };
   try {
-    const outcome = await inForce({ get }, { coordinators: PENDING, message: 'done' }, isWaiting, timeoutMs);
-    return { ...outcome, lines, paths };
+    const outcome = await inForce(
+      { call: call as AdminClient['call'] },
+      { coordinators: PENDING, message: 'done' },
+      isWaiting,
+      timeoutMs,
+    );
+    return { ...outcome, lines, calls };
   } finally {
     process.stderr.write = write;
   }
 }
 
 test('without --wait, pending coordinators are a warning', async () => {
-  const { lines, paths, failure } = await rule([], false);
-  assert.deepEqual([paths, failure], [[], undefined]);
+  const { lines, calls, failure } = await rule([], false);
+  assert.deepEqual([calls, failure], [[], undefined]);
   assert.deepEqual(lines, ['warning: not known to be in force at b yet; with --wait the command waits for it']);
 });
 
 test('--wait ends when all coordinators that are not down have the change', async () => {
-  const { result, lines, paths, failure } = await rule([PENDING, APPLIED], true, 60_000);
+  const { result, lines, calls, failure } = await rule([PENDING, APPLIED], true, 60_000);
   assert.equal(failure, undefined);
   assert.deepEqual(result.coordinators, APPLIED);
-  assert.equal(paths.length, 2);
+  assert.deepEqual(calls, ['getAppliedCoordinators', 'getAppliedCoordinators']);
   assert.equal(lines[0], 'waiting until it is in force at b, at most 1m; Ctrl-C ends the wait and not the change');
   assert.match(lines[1]!, /^in force at a, b after .*; c is down$/);
 });

@@ -58,7 +58,7 @@ export async function printInForce(
 
 /** Without `isWaiting`, warns about coordinators that are pending. With it, waits until none is. `undefined` for `timeoutMs`: no limit. */
 export async function inForce<Result extends Pick<Answer, 'coordinators'>>(
-  client: Pick<AdminClient, 'get'>,
+  client: Pick<AdminClient, 'call'>,
   result: Result,
   isWaiting: boolean,
   timeoutMs: number | undefined,
@@ -77,7 +77,7 @@ export async function inForce<Result extends Pick<Answer, 'coordinators'>>(
   process.stderr.write(`waiting until it is in force at ${names}, ${limit}; Ctrl-C ends the wait and not the change\n`);
   for (;;) {
     const withinMs = Math.ceil(Math.min(ANSWER_MS, Math.max(MIN_ANSWER_MS, endMs - performance.now())));
-    coordinators = await client.get<AppliedResource>(`/v1/coordinators/applied?withinMs=${withinMs}`);
+    coordinators = await client.call('getAppliedCoordinators', { query: { withinMs } });
     const known = { ...result, coordinators };
     if (coordinators.pending.length === 0) {
       const { applied, absent } = coordinators;

@@ -34,7 +34,7 @@ export function loginsCommand(): Command {
       else if (flags.end === undefined) await printLogins(client, flags);
       else if (flags.dryRun) await foresee(client, flags.end, flags);
       else {
-        await client.send('DELETE', `/v1/logins/${encodeURIComponent(flags.end)}`, {});
+        await client.call('endLogin', { path: { id: flags.end } });
         if (flags.json) printJson({ ended: flags.end });
         else process.stdout.write(`login ${flags.end} has ended\n`);
       }
@@ -42,7 +42,7 @@ export function loginsCommand(): Command {
 }
 
 async function foresee(client: AdminClient, id: string, flags: LoginsFlags): Promise<void> {
-  const { logins } = await client.get<{ readonly logins: readonly LoginResource[] }>('/v1/logins');
+  const { logins } = await client.call('listLogins');
   const login = logins.find((one) => one.id === id);
   if (login === undefined) throw new CliFailure(`there is no login ${id}`, EXIT.failed);
   if (flags.json) printJson({ wouldEnd: login, isDryRun: true });
@@ -50,13 +50,13 @@ async function foresee(client: AdminClient, id: string, flags: LoginsFlags): Pro
 }
 
 async function printLink(client: AdminClient, flags: LoginsFlags): Promise<void> {
-  const link = await client.send<{ readonly url: string }>('POST', '/v1/login-link', {});
+  const link = await client.call('createLoginLink');
   if (flags.json) printJson(link);
   else process.stdout.write(`${link.url}\n`);
 }
 
 async function printLogins(client: AdminClient, flags: LoginsFlags): Promise<void> {
-  const body = await client.get<{ readonly logins: readonly LoginResource[] }>('/v1/logins');
+  const body = await client.call('listLogins');
   if (flags.json) printJson(body);
   else if (body.logins.length === 0) process.stdout.write('no browser is logged in\n');
   else process.stdout.write(`${table(['LOGIN', 'FROM', 'SINCE', 'ENDS IN', 'BROWSER'], body.logins.map(row))}\n`);

@@ -84,7 +84,7 @@ export function addCommand(): Command {
       ...(flags.dryRun ? { dryRun: true } : {}),
     };
     const client = await clientFor(flags);
-    const result = await client.send<WriteResult>('PUT', `/v1/nodes/${id}`, body);
+    const result = await client.call('putNode', { path: { id }, body });
     await printInForce(client, result, flags, `${result.message}\n${warningsOf(result)}`);
   });
 }
@@ -111,8 +111,9 @@ export function removeCommand(): Command {
       if (!isName(id)) throw new CliFailure(`${JSON.stringify(id)} is not a name`, EXIT.usage);
       waitTimeoutMs(flags);
       const body = reasonOf(flags.reason);
-      const write = { method: 'DELETE', path: `/v1/nodes/${id}`, body, verb: 'Remove', endsSessions: true } as const;
       const client = await clientFor(flags);
-      await printInForce(client, await sendConfirmed(client, write, flags), flags);
+      const send = (more: object) => client.call('removeNode', { path: { id }, body: { ...body, ...more } });
+      const write = { send, verb: 'Remove', endsSessions: true } as const;
+      await printInForce(client, await sendConfirmed(write, flags), flags);
     });
 }

@@ -13,7 +13,7 @@ export function withNextStep(error: unknown, step: string = LIST): unknown {
 /** As `withNextStep`, for the command `verb` on `node`, which may be the name of a balancer. */
 export async function withNodeStep(error: unknown, client: AdminClient, verb: string, node: string): Promise<unknown> {
   if (!(error instanceof CliFailure) || error.code !== 'not-found') return error;
-  const isBalancer = await client.get(`/v1/balancers/${node}`).then(
+  const isBalancer = await client.call('getBalancer', { path: { name: node } }).then(
     () => true,
     () => false,
   );

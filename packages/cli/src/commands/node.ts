@@ -1,11 +1,4 @@
 /** `rollcall node NODE`: all that is known about one node. */
-import type {
-  BalancerResource,
-  EventResource,
-  NodeExplanation,
-  NodeResource,
-  StatusResource,
-} from '@rollcall/protocol';
 import { isName, isPresent } from '@rollcall/protocol';
 import { Command } from 'commander';
 import type { AdminClient } from '../admin-client.ts';
@@ -51,12 +44,12 @@ export function nodeCommand(): Command {
 }
 
 async function pageOf(client: AdminClient, id: string): Promise<NodePage> {
-  const node = await client.get<NodeResource>(`/v1/nodes/${id}`);
+  const node = await client.call('getNode', { path: { id } });
   const [explanation, balancer, status, { events }, all] = await Promise.all([
-    client.get<NodeExplanation>(`/v1/nodes/${id}/explain`),
-    client.get<BalancerResource>(`/v1/balancers/${node.balancer}`),
-    client.get<StatusResource>('/v1/status'),
-    client.get<{ readonly events: readonly EventResource[] }>('/v1/events'),
+    client.call('explainNode', { path: { id } }),
+    client.call('getBalancer', { path: { name: node.balancer } }),
+    client.call('getStatus'),
+    client.call('listEvents'),
     nodesOf(client, { balancer: node.balancer }),
   ]);
   return {

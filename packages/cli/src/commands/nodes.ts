@@ -1,6 +1,6 @@
 /** `rollcall nodes`: lists the nodes with their state, load and errors. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isName, type NodeResource, type StatusResource } from '@rollcall/protocol';
+import { isName, type NodeResource } from '@rollcall/protocol';
 import { Command, Option } from 'commander';
 import type { AdminClient } from '../admin-client.ts';
 import { CliFailure, EXIT } from '../exit.ts';
@@ -83,11 +83,12 @@ async function listing(
 ): Promise<string> {
   const listed = await nodesOf(client, { ...flags, ...(flags.status?.includes('gone') ? { all: true } : {}) });
   // Fails if there is no such balancer.
-  if (listed.length === 0 && flags.balancer !== undefined) await client.get(`/v1/balancers/${flags.balancer}`);
+  if (listed.length === 0 && flags.balancer !== undefined)
+    await client.call('getBalancer', { path: { name: flags.balancer } });
   const nodes = sortedNodes(listed.filter(isWanted), flags.sort);
   if (flags.json || flags.output === 'json') return `${JSON.stringify({ nodes })}\n`;
   if (nodes.length === 0 && flags.output !== 'csv') return `${noNodes(flags, listed.length)}\n`;
-  const { verdict, nowUnixMs } = await client.get<StatusResource>('/v1/status');
+  const { verdict, nowUnixMs } = await client.call('getStatus');
   const { isTTY = false, columns: width } = process.stdout;
   const isCsv = flags.output === 'csv';
   const columns = nodeColumns({ outliers: outliersOf(verdict), nowUnixMs, hasBars: isTTY && !isCsv });

@@ -1,5 +1,5 @@
 /** `rollcall weight` and `redirect`: an operator's overrides of one node. They survive restarts of the node and of the coordinator. */
-import type { NodePatch, WriteResult } from '@rollcall/protocol';
+import type { NodePatch } from '@rollcall/protocol';
 import { isName } from '@rollcall/protocol';
 import { Command } from 'commander';
 import { CliFailure, EXIT } from '../exit.ts';
@@ -53,7 +53,7 @@ async function override(node: string, patch: NodePatch, flags: OverrideFlags): P
     ...(flags.dryRun ? { dryRun: true } : {}),
   };
   const client = await clientFor(flags);
-  const result = await client.send<WriteResult>('PATCH', `/v1/nodes/${node}`, body);
+  const result = await client.call('patchNode', { path: { id: node }, body });
   await printInForce(client, result, flags);
 }
 

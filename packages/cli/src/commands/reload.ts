@@ -1,5 +1,4 @@
 /** `rollcall reload`: makes a running `rollcall up` read its settings again. */
-import type { ReloadResult } from '@rollcall/protocol';
 import { Command } from 'commander';
 import { addReaderFlags, clientFor, printJson, printNote, type ReaderFlags } from './reader-flags.ts';
 
@@ -19,7 +18,7 @@ export function reloadCommand(): Command {
     .addHelpText('after', HELP)
     .action(async (flags: ReaderFlags) => {
       const client = await clientFor(flags);
-      const result = await client.send<ReloadResult>('POST', '/v1/reload', {}, TIMEOUT_MS);
+      const result = await client.call('reloadSettings', {}, TIMEOUT_MS);
       printNote(result);
       if (flags.json) printJson(result);
       else process.stdout.write(`${result.message}\n`);

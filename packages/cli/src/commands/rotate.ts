@@ -1,5 +1,4 @@
 /** `rollcall rotate`: makes a running `rollcall up` reopen its access log. */
-import type { ReloadResult } from '@rollcall/protocol';
 import { Command } from 'commander';
 import { addReaderFlags, clientFor, printJson, printNote, type ReaderFlags } from './reader-flags.ts';
 
@@ -15,7 +14,7 @@ export function rotateCommand(): Command {
   return addReaderFlags(new Command('rotate').description('make a running rollcall up reopen its access log'))
     .addHelpText('after', HELP)
     .action(async (flags: ReaderFlags) => {
-      const result = await (await clientFor(flags)).send<ReloadResult>('POST', '/v1/rotate', {});
+      const result = await (await clientFor(flags)).call('rotateLogs');
       printNote(result);
       if (flags.json) printJson(result);
       else process.stdout.write(`${result.message}\n`);

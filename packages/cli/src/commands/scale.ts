@@ -1,6 +1,6 @@
 /** `rollcall scale B=N`: changes the number of copies that the `rollcall run` processes of a balancer keep. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { BalancerResource, CopiesResource, NodeResource, ScaleBody, ScaleResult } from '@rollcall/protocol';
+import type { CopiesResource, NodeResource, ScaleBody, ScaleResult } from '@rollcall/protocol';
 import { compactDuration, durationText, isName } from '@rollcall/protocol';
 import { Command } from 'commander';
 import type { AdminClient } from '../admin-client.ts';
@@ -113,7 +113,7 @@ interface Present extends ScaleProgress {
 
 async function present(client: AdminClient, balancer: string, count: number): Promise<Present> {
   const nodes = await nodesOf(client, { balancer });
-  const { copies } = await client.get<BalancerResource>(`/v1/balancers/${balancer}`);
+  const { copies } = await client.call('getBalancer', { path: { name: balancer } });
   return { nodes, copies, ...scaleProgress(nodes, copies ?? {}, count) };
 }
 
@@ -141,9 +141,9 @@ async function requestScale(
   body: ScaleBody,
   flags: ScaleFlags,
 ): Promise<ScaleResult> {
-  const path = `/v1/balancers/${balancer}/scale`;
+  const send = (more: object) => client.call('scaleBalancer', { path: { name: balancer }, body: { ...body, ...more } });
   try {
-    return await sendConfirmed(client, { method: 'POST', path, body, verb: 'Scale', endsSessions: false }, flags);
+    return await sendConfirmed({ send, verb: 'Scale', endsSessions: false }, flags);
   } catch (error) {
     if (!(error instanceof CliFailure) || error.code !== 'not-scalable') throw withNextStep(error);
     throw new CliFailure(

@@ -61,7 +61,7 @@ function verb(name: 'drain' | 'enable' | 'stop', description: string): Command {
     .option('--reason <text>', 'reason for the audit log')
     .option('--dry-run', 'print the effect and change nothing')
     .action(async (node: string | undefined, flags: VerbFlags) => {
-      const path = targetPath(name, node, flags);
+      const target = targetOf(name, node, flags);
       const timeoutMs = waitTimeoutMs(flags);
       const body: StatusBody = {
         ...contextsOf(node, flags),
@@ -72,8 +72,8 @@ function verb(name: 'drain' | 'enable' | 'stop', description: string): Command {
       const client = await clientFor(flags);
       let result: WriteResult;
       try {
-        const write = { method: 'POST', path, body, verb: VERB_WORDS[name], endsSessions: name === 'stop' } as const;
-        result = await sendConfirmed(client, write, flags);
+        const send = (more: object) => request(client, name, target, { ...body, ...more });
+        result = await sendConfirmed({ send, verb: VERB_WORDS[name], endsSessions: name === 'stop' }, flags);
       } catch (error) {
         throw node === undefined ? withNextStep(error) : await withNodeStep(error, client, name, node);
       }
@@ -114,19 +114,34 @@ function contextsOf(node: string | undefined, { context, deadline, for: limit }:
   return { contexts };
 }
 
-function targetPath(name: string, node: string | undefined, flags: VerbFlags): string {
+interface Target {
+  readonly kind: 'Node' | 'Balancer' | 'Group';
+  readonly id: string;
+}
+
+function targetOf(name: string, node: string | undefined, flags: VerbFlags): Target {
   const targets = [
-    node === undefined ? undefined : ['nodes', node],
-    flags.balancer === undefined ? undefined : ['balancers', flags.balancer],
-    flags.group === undefined ? undefined : ['groups', flags.group],
+    node === undefined ? undefined : ({ kind: 'Node', id: node } as const),
+    flags.balancer === undefined ? undefined : ({ kind: 'Balancer', id: flags.balancer } as const),
+    flags.group === undefined ? undefined : ({ kind: 'Group', id: flags.group } as const),
   ].filter((target) => target !== undefined);
   const [target] = targets;
   if (target === undefined || targets.length > 1)
     throw new CliFailure(`${name} needs one of: a node id, --balancer NAME, --group NAME`, EXIT.usage);
-  const [kind, id] = target as [string, string];
+  const { id } = target;
   if (!isName(id))
     throw new CliFailure(`${JSON.stringify(id)} is not a name: letters, digits, _ and -, at most 64`, EXIT.usage);
-  return `/v1/${kind}/${id}/${name}`;
+  return target;
+}
+
+function request(
+  client: AdminClient,
+  verb: keyof typeof VERB_WORDS,
+  { kind, id }: Target,
+  body: StatusBody,
+): Promise<WriteResult> {
+  if (kind === 'Node') return client.call(`${verb}Node`, { path: { id }, body });
+  return client.call(`${verb}${kind}`, { path: { name: id }, body });
 }
 
 /** The node, or all nodes of the balancer or group, including gone nodes. */
@@ -135,7 +150,7 @@ async function lookAt(
   node: string | undefined,
   { balancer, group }: VerbFlags,
 ): Promise<readonly NodeResource[]> {
-  if (node !== undefined) return [await client.get<NodeResource>(`/v1/nodes/${node}`)];
+  if (node !== undefined) return [await client.call('getNode', { path: { id: node } })];
   return nodesOf(client, { ...(balancer === undefined ? { group: group! } : { balancer }), all: true });
 }
 

@@ -24,7 +24,7 @@ export function statusCommand(): Command {
     .option('--exit-code', 'exit code 5 with problems, 6 when no node can serve a context (default: 0)')
     .addHelpText('after', HELP)
     .action(async (flags: ReaderFlags & { readonly exitCode?: boolean }) => {
-      const status = await (await clientFor(flags)).get<StatusResource>('/v1/status');
+      const status = await (await clientFor(flags)).call('getStatus');
       if (flags.json) printJson(status);
       else process.stdout.write(`${statusText(status)}\n`);
       if (flags.exitCode) process.exitCode = exitCodeOf(status.verdict);

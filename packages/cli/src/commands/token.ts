@@ -1,9 +1,11 @@
 /** `rollcall token`: creates, lists, changes, rotates and revokes tokens. */
-import type { Role, TokenBindings, TokenList, TokenPatch, TokenResource, TokenResult } from '@rollcall/protocol';
+import type { Role, TokenBindings, TokenPatch, TokenResult } from '@rollcall/protocol';
 import { MAX_OVERLAP_MS, MAX_TOKEN_MS } from '@rollcall/protocol';
 import { Command, Option } from 'commander';
+import type { AdminClient } from '../admin-client.ts';
 import { CliFailure, EXIT } from '../exit.ts';
 import { table } from '../format.ts';
+import { tokensOf } from '../lists.ts';
 import { addWaitFlags, printInForce, type WaitFlags } from './in-force.ts';
 import { addReaderFlags, clientFor, printJson, type ReaderFlags } from './reader-flags.ts';
 import { BINDINGS, HEADINGS, row } from './token-row.ts';
@@ -84,7 +86,7 @@ function createCommand(): Command {
         ...(flags.certificate !== undefined && { certificate: flags.certificate }),
         ...changeOf(flags),
       };
-      await send('POST', '/v1/tokens', body, flags, true);
+      await send((client) => client.call('createToken', { body }), flags, true);
     });
 }
 
@@ -116,7 +118,7 @@ function setCommand(): Command {
       };
       if (Object.keys(body).every((key) => key === 'reason' || key === 'dryRun'))
         throw usage('set what? see rollcall token set --help');
-      await send('PATCH', pathOf(name), body, flags);
+      await send((client) => client.call('patchToken', { path: { name }, body }), flags);
     });
 }
 
@@ -124,14 +126,7 @@ function listCommand(): Command {
   return addReaderFlags(new Command('list').description('tokens by name, without secrets')).action(
     async (flags: ReaderFlags) => {
       const client = await clientFor(flags);
-      const tokens: TokenResource[] = [];
-      for (let after: string | undefined; ; ) {
-        const query = after === undefined ? '' : `?after=${after}`;
-        const page = await client.get<TokenList>(`/v1/tokens${query}`);
-        tokens.push(...page.tokens);
-        after = page.next;
-        if (after === undefined) break;
-      }
+      const tokens = await tokensOf(client);
       if (flags.json) printJson({ tokens });
       else
         process.stdout.write(
@@ -153,7 +148,7 @@ function rotateCommand(): Command {
     .action(async (name: string, flags: ChangeFlags & { readonly overlap?: string }) => {
       const overlapMs = boundedMs('--overlap', flags.overlap, { max: MAX_OVERLAP_MS });
       const body = { ...(overlapMs !== undefined && { overlapMs }), ...changeOf(flags) };
-      await send('POST', `${pathOf(name)}/rotate`, body, flags, true);
+      await send((client) => client.call('rotateToken', { path: { name }, body }), flags, true);
     });
 }
 
@@ -165,7 +160,7 @@ function revokeCommand(): Command {
     .option('--reason <text>', 'reason for the audit log')
     .option('--dry-run', DRY_RUN)
     .action(async (name: string, flags: ChangeFlags) => {
-      await send('DELETE', pathOf(name), changeOf(flags), flags);
+      await send((client) => client.call('revokeToken', { path: { name }, body: changeOf(flags) }), flags);
     });
 }
 
@@ -213,23 +208,17 @@ function numberOf(flag: string, text: string): number {
 
 /** `makesSecret`: standard output has the secret only, also for a dry run, which has none. */
 async function send(
-  method: 'POST' | 'PATCH' | 'DELETE',
-  path: string,
-  body: object,
+  request: (client: AdminClient) => Promise<TokenResult>,
   flags: ChangeFlags,
   makesSecret = false,
 ): Promise<void> {
   waitTimeoutMs(flags);
   const client = await clientFor(flags);
-  const result = await client.send<TokenResult>(method, path, body);
+  const result = await request(client);
   const { secret, message } = result;
   if (!flags.json && secret !== undefined) process.stderr.write(`${message}; the secret is shown only once:\n`);
   else if (!flags.json && makesSecret) process.stderr.write(`${message}\n`);
   await printInForce(client, result, flags, secret === undefined ? (makesSecret ? '' : undefined) : `${secret}\n`);
-}
-
-function pathOf(name: string): string {
-  return `/v1/tokens/${encodeURIComponent(name)}`;
 }
 
 function usage(message: string): CliFailure {

@@ -1,32 +1,29 @@
 /** `POST …/acknowledge`: an operator knows that nodes are missing. */
 import { isMissing, type NodeView, type Target } from '@rollcall/core';
-import type { WriteResult } from '@rollcall/protocol';
+import type { AcknowledgeBody, WriteResult } from '@rollcall/protocol';
 import type { FastifyRequest } from 'fastify';
 import { type AdminApp, identityOf, originOf } from './admin-app.ts';
 import type { Dependencies } from './dependencies.ts';
 import { knownBalancer, knownNode } from './known.ts';
 import { Refusal } from './refusal.ts';
-import {
-  type AcknowledgeBody,
-  AcknowledgeBodySchema,
-  IdParams,
-  NameParams,
-  ProblemSchema,
-  WriteResultSchema,
-} from './schemas.ts';
+import { AcknowledgeBodySchema, IdParams, NameParams, ProblemSchema, WriteResultSchema } from './schemas.ts';
 import { storedAnswer } from './stored-answer.ts';
 import { writeTargets } from './write-targets.ts';
 
 export function addAcknowledge(app: AdminApp, dependencies: Dependencies): void {
   const { cluster } = dependencies;
-  const schema = (summary: string) => ({
+  const schema = (operationId: string, summary: string) => ({
+    operationId,
     summary,
     body: AcknowledgeBodySchema,
     response: { 200: WriteResultSchema, 202: WriteResultSchema, '4xx': ProblemSchema },
   });
   app.post(
     '/v1/nodes/:id/acknowledge',
-    { config: { role: 'operator' }, schema: { ...schema('Acknowledge that a node is missing'), params: IdParams } },
+    {
+      config: { role: 'operator' },
+      schema: { ...schema('acknowledgeNode', 'Acknowledge that a node is missing'), params: IdParams },
+    },
     async (request) => {
       const id = knownNode(cluster, request.params.id);
       return acknowledge(dependencies, { type: 'node', id }, [cluster.registry.node(id)!], request.body, request);
@@ -36,7 +33,7 @@ export function addAcknowledge(app: AdminApp, dependencies: Dependencies): void 
     '/v1/balancers/:name/acknowledge',
     {
       config: { role: 'operator' },
-      schema: { ...schema('Acknowledge all missing nodes of a balancer'), params: NameParams },
+      schema: { ...schema('acknowledgeBalancer', 'Acknowledge all missing nodes of a balancer'), params: NameParams },
     },
     async (request) => {
       const name = knownBalancer(cluster, request.params.name);

@@ -1,8 +1,9 @@
 /** Types and helpers that all route files share: the fastify instance, the identity of a request, and its origin. */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import { isObject, type Role } from '@rollcall/protocol';
+import { type ErrorCode, isObject, type Role } from '@rollcall/protocol';
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { TSchema } from 'typebox';
 import { type Identity, peerOf } from '../auth/gate.ts';
 import type { Origin } from '../cluster.ts';
 
@@ -17,6 +18,10 @@ declare module 'fastify' {
     isPage?: boolean | ((query: unknown) => boolean);
     /** The route checks `If-Match`. Other routes refuse a write with `If-Match`. */
     honoursIfMatch?: boolean;
+    /** For the document: codes of errors that the route can give, besides those that all routes of its kind can give. */
+    errors?: readonly ErrorCode[];
+    /** For the document: the route streams with `Accept: text/event-stream`. Schemas of the data by name of the event. */
+    events?: Readonly<Record<string, TSchema>>;
   }
   interface FastifyRequest {
     /** Identity of the client; set before the handler of a route with a role runs. */

@@ -19,6 +19,7 @@ import { addContexts } from './contexts.ts';
 import { addCoordinators } from './coordinators.ts';
 import { addDecisions } from './decisions.ts';
 import type { Dependencies } from './dependencies.ts';
+import { describedRoute, documentFrame, namedSchemas } from './document.ts';
 import { addEvents } from './events.ts';
 import { addExplain } from './explain.ts';
 import { addHealth } from './health.ts';
@@ -84,12 +85,9 @@ export async function createAdminApp(dependencies: Dependencies): Promise<AdminA
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
 
   await app.register(swagger, {
-    openapi: {
-      openapi: '3.1.0',
-      info: { title: 'Rollcall admin API', version: dependencies.config.version },
-      components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
-      security: [{ token: [] }],
-    },
+    openapi: documentFrame(dependencies.config.version),
+    transform: describedRoute,
+    transformObject: (built) => namedSchemas('openapiObject' in built ? built.openapiObject : {}),
   });
   await app.register(async (routes) => {
     const typed = routes.withTypeProvider<TypeBoxTypeProvider>();

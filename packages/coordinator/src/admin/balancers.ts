@@ -5,6 +5,7 @@ import type {
   BalancerPatch,
   BalancerResource,
   BalancersResource,
+  BalancerWriteResult,
   Fault,
   RouteCookiePatch,
 } from '@rollcall/protocol';
@@ -27,7 +28,6 @@ import {
   BalancerPatchSchema,
   BalancerSchema,
   BalancersSchema,
-  type BalancerWriteResult,
   BalancerWriteResultSchema,
   NameParams,
   PageQuerySchema,
@@ -44,6 +44,7 @@ export function addBalancers(app: AdminApp, dependencies: Dependencies): void {
     {
       config: { role: 'viewer' },
       schema: {
+        operationId: 'listBalancers',
         summary: 'Balancers by name, at most 1,000 per answer',
         querystring: PageQuerySchema,
         response: { 200: BalancersSchema, ...problems },
@@ -60,7 +61,12 @@ export function addBalancers(app: AdminApp, dependencies: Dependencies): void {
     '/v1/balancers/:name',
     {
       config: { role: 'viewer' },
-      schema: { summary: 'One balancer', params: NameParams, response: { 200: BalancerSchema, ...problems } },
+      schema: {
+        operationId: 'getBalancer',
+        summary: 'One balancer',
+        params: NameParams,
+        response: { 200: BalancerSchema, ...problems },
+      },
     },
     async (request, reply) => {
       const balancer = present(dependencies, knownBalancer(cluster, request.params.name));
@@ -74,6 +80,7 @@ export function addBalancers(app: AdminApp, dependencies: Dependencies): void {
     {
       config: { role: 'operator', honoursIfMatch: true },
       schema: {
+        operationId: 'patchBalancer',
         summary: 'Override settings of a balancer; null removes an override',
         params: NameParams,
         body: BalancerPatchSchema,

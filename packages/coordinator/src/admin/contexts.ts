@@ -20,6 +20,7 @@ export function addContexts(app: AdminApp, dependencies: Dependencies): void {
     {
       config: { role: 'operator' },
       schema: {
+        operationId: 'forgetContexts',
         summary: 'Forget contexts without nodes: all, or those of a path, or of a path on a host',
         body: ForgetBodySchema,
         response: { 200: ForgetResultSchema, 202: ForgetResultSchema, '4xx': ProblemSchema },

@@ -24,6 +24,7 @@ export function addCoordinators(app: AdminApp, { sharedSync, history }: Dependen
     {
       config: { role: 'viewer' },
       schema: {
+        operationId: 'listCoordinators',
         summary: 'Coordinators of the cluster, this one first; empty for the only one',
         response: { 200: CoordinatorsSchema, '4xx': ProblemSchema },
       },
@@ -36,6 +37,7 @@ export function addCoordinators(app: AdminApp, { sharedSync, history }: Dependen
     {
       config: { role: 'operator' },
       schema: {
+        operationId: 'getAppliedCoordinators',
         summary: 'Where all changes that this coordinator has taken until now are in force; waits for the others',
         querystring: AppliedQuerySchema,
         response: { 200: AppliedSchema, '4xx': ProblemSchema },
@@ -48,8 +50,9 @@ export function addCoordinators(app: AdminApp, { sharedSync, history }: Dependen
   app.delete(
     '/v1/coordinators/:name',
     {
-      config: { role: 'operator' },
+      config: { role: 'operator', errors: ['conflict'] },
       schema: {
+        operationId: 'forgetCoordinator',
         summary: 'Forget a coordinator that is down and will not return: drains do not wait for its workers',
         params: NameParams,
         response: { 204: Type.Null(), '4xx': ProblemSchema },

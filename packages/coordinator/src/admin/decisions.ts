@@ -16,8 +16,9 @@ export function addDecisions(app: AdminApp, { cluster, feed }: Dependencies): vo
   app.post(
     '/v1/decisions',
     {
-      config: { role: 'viewer' },
+      config: { role: 'viewer', errors: ['worker-unavailable'] },
       schema: {
+        operationId: 'recordDecisions',
         summary: `The next choices of all workers: at most ${MAX_DECISIONS}, within at most ${MAX_DECISIONS_MS / 1_000} s`,
         body: DecisionsBodySchema,
         response: { 200: DecisionsSchema, '4xx': ProblemSchema, '5xx': ProblemSchema },

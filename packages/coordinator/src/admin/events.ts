@@ -8,7 +8,7 @@ import { type AdminApp, identityOf } from './admin-app.ts';
 import type { Dependencies } from './dependencies.ts';
 import { EventSeats } from './event-seats.ts';
 import { Refusal } from './refusal.ts';
-import { EventsQuerySchema, EventsSchema, ProblemSchema } from './schemas.ts';
+import { EventSchema, EventsQuerySchema, EventsSchema, ProblemSchema } from './schemas.ts';
 
 /** Interval of the comments that keep proxies from closing an idle stream, milliseconds. */
 const COMMENT_MS = 15_000;
@@ -24,8 +24,9 @@ export function addEvents(app: AdminApp, { history, open, unread, isReady, endin
   app.get(
     '/v1/events',
     {
-      config: { role: 'viewer' },
+      config: { role: 'viewer', events: { message: EventSchema }, errors: ['shutting-down'] },
       schema: {
+        operationId: 'listEvents',
         summary: 'The last 1,000 events: as a list, or with Accept: text/event-stream as an open-ended stream',
         querystring: EventsQuerySchema,
         response: { 200: EventsSchema, '4xx': ProblemSchema },

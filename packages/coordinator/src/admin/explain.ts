@@ -17,6 +17,7 @@ export function addExplain(app: AdminApp, { cluster, feed }: Dependencies): void
     {
       config: { role: 'viewer' },
       schema: {
+        operationId: 'explainNode',
         summary: 'Explain the load factor and the traffic share of a node',
         params: IdParams,
         response: { 200: NodeExplanationSchema, '4xx': ProblemSchema },
@@ -32,8 +33,9 @@ export function addExplain(app: AdminApp, { cluster, feed }: Dependencies): void
   app.post(
     '/v1/explain',
     {
-      config: { role: 'viewer' },
+      config: { role: 'viewer', errors: ['worker-unavailable', 'timed-out'] },
       schema: {
+        operationId: 'explainRequest',
         summary: 'Explain how a request would be routed',
         body: ExplainBodySchema,
         response: { 200: ExplainAnswerSchema, '4xx': ProblemSchema, '5xx': ProblemSchema },

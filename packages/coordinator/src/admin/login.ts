@@ -37,7 +37,12 @@ export function addLogin(app: AdminApp, { gate, logins, history, controlUrl }: D
     '/v1/login-link',
     {
       config: { role: 'admin' },
-      schema: { summary: 'A one-time link that logs a browser in', response: { 200: LoginLinkSchema } },
+      schema: {
+        operationId: 'createLoginLink',
+        tags: ['logins'],
+        summary: 'A one-time link that logs a browser in',
+        response: { 200: LoginLinkSchema },
+      },
     },
     async () => ({ url: loginUrl(controlUrl(), logins.newCode()) }),
   );
@@ -46,7 +51,12 @@ export function addLogin(app: AdminApp, { gate, logins, history, controlUrl }: D
     '/v1/logout',
     {
       config: { role: 'viewer' },
-      schema: { summary: 'End the login of this browser', response: { 204: Type.Null(), '4xx': ProblemSchema } },
+      schema: {
+        operationId: 'logout',
+        tags: ['logins'],
+        summary: 'End the login of this browser',
+        response: { 204: Type.Null(), '4xx': ProblemSchema },
+      },
     },
     async (request, reply) => {
       const { login } = identityOf(request);

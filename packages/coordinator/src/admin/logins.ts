@@ -11,6 +11,7 @@ export function addLogins(app: AdminApp, { logins, history }: Dependencies): voi
     {
       config: { role: 'admin' },
       schema: {
+        operationId: 'listLogins',
         summary: 'Logged-in browsers, newest first, at most 100',
         response: { 200: LoginsSchema, '4xx': ProblemSchema },
       },
@@ -22,7 +23,12 @@ export function addLogins(app: AdminApp, { logins, history }: Dependencies): voi
     '/v1/logins/:id',
     {
       config: { role: 'admin' },
-      schema: { summary: 'End a login', params: IdParams, response: { 204: Type.Null(), '4xx': ProblemSchema } },
+      schema: {
+        operationId: 'endLogin',
+        summary: 'End a login',
+        params: IdParams,
+        response: { 204: Type.Null(), '4xx': ProblemSchema },
+      },
     },
     async (request, reply) => {
       const { id } = request.params;

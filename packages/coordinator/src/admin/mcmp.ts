@@ -7,17 +7,32 @@ import { Refusal } from './refusal.ts';
 import { ProblemSchema } from './schemas.ts';
 
 const LISTINGS = [
-  ['info', 'INFO', 'Nodes, aliases and contexts of MCMP with their states and loads, as text or XML by Accept'],
-  ['dump', 'DUMP', 'Balancers, nodes, aliases and contexts of MCMP with their settings, as text or XML by Accept'],
+  [
+    'info',
+    'INFO',
+    'getMcmpInfo',
+    'Nodes, aliases and contexts of MCMP with their states and loads, as text or XML by Accept',
+  ],
+  [
+    'dump',
+    'DUMP',
+    'getMcmpDump',
+    'Balancers, nodes, aliases and contexts of MCMP with their settings, as text or XML by Accept',
+  ],
 ] as const;
 
 export function addMcmp(app: AdminApp, { mcmp }: Dependencies): void {
-  for (const [name, type, summary] of LISTINGS)
+  for (const [name, type, operationId, summary] of LISTINGS)
     app.get(
       `/v1/mcmp/${name}`,
       {
-        config: { role: 'viewer' },
-        schema: { summary, response: { 200: Type.String(), '4xx': ProblemSchema } },
+        config: { role: 'viewer', errors: ['not-found'] },
+        schema: {
+          operationId,
+          summary,
+          produces: ['text/plain', 'text/xml'],
+          response: { 200: Type.String(), '4xx': ProblemSchema },
+        },
       },
       async (request, reply) => {
         const server = mcmp();

@@ -1,6 +1,14 @@
 /** `/v1/nodes`: read, register without an agent, change and remove nodes. */
 import { isMissing } from '@rollcall/core';
-import type { NodeId, NodePatch, NodePut, NodeResource, NodesResource, WriteResult } from '@rollcall/protocol';
+import type {
+  NodeId,
+  NodePatch,
+  NodePut,
+  NodeResource,
+  NodesResource,
+  RemoveBody,
+  WriteResult,
+} from '@rollcall/protocol';
 import { parseNodeId, sessionsText } from '@rollcall/protocol';
 import type { FastifyRequest } from 'fastify';
 import { type AdminApp, identityOf, originOf, sendJson } from './admin-app.ts';
@@ -20,11 +28,24 @@ import {
   NodesQuerySchema,
   NodesSchema,
   ProblemSchema,
-  type RemoveBody,
   RemoveBodySchema,
   WriteResultSchema,
 } from './schemas.ts';
 import { storedAnswer } from './stored-answer.ts';
+
+/** Codes of the errors of a registration, for the document. */
+const REGISTRATION_ERRORS = [
+  'bad-address',
+  'bad-name',
+  'id-owned',
+  'id-taken',
+  'address-taken',
+  'route-taken',
+  'context-taken',
+  'too-many-nodes',
+  'removed',
+  'conflict',
+] as const;
 
 export function addNodes(app: AdminApp, dependencies: Dependencies): void {
   const { cluster, answers } = dependencies;
@@ -35,6 +56,7 @@ export function addNodes(app: AdminApp, dependencies: Dependencies): void {
     {
       config: { role: 'viewer' },
       schema: {
+        operationId: 'listNodes',
         summary: 'Nodes by id, at most 1,000 per answer',
         querystring: NodesQuerySchema,
         response: { 200: NodesSchema, ...problems },
@@ -51,7 +73,12 @@ export function addNodes(app: AdminApp, dependencies: Dependencies): void {
     '/v1/nodes/:id',
     {
       config: { role: 'viewer' },
-      schema: { summary: 'One node', params: IdParams, response: { 200: NodeSchema, ...problems } },
+      schema: {
+        operationId: 'getNode',
+        summary: 'One node',
+        params: IdParams,
+        response: { 200: NodeSchema, ...problems },
+      },
     },
     async (request, reply) => {
       const id = knownNode(cluster, request.params.id);
@@ -63,8 +90,9 @@ export function addNodes(app: AdminApp, dependencies: Dependencies): void {
   app.put(
     '/v1/nodes/:id',
     {
-      config: { role: 'join', honoursIfMatch: true },
+      config: { role: 'join', honoursIfMatch: true, errors: REGISTRATION_ERRORS },
       schema: {
+        operationId: 'putNode',
         summary: 'Register a node without an agent; with ttlMs the registration is a lease that a repeat renews',
         params: IdParams,
         body: NodePutSchema,
@@ -77,8 +105,9 @@ export function addNodes(app: AdminApp, dependencies: Dependencies): void {
   app.patch(
     '/v1/nodes/:id',
     {
-      config: { role: 'operator', honoursIfMatch: true },
+      config: { role: 'operator', honoursIfMatch: true, errors: ['conflict'] },
       schema: {
+        operationId: 'patchNode',
         summary: 'Override weight, standby or redirect of a node; null removes an override',
         params: IdParams,
         body: NodePatchSchema,
@@ -91,8 +120,9 @@ export function addNodes(app: AdminApp, dependencies: Dependencies): void {
   app.delete(
     '/v1/nodes/:id',
     {
-      config: { role: 'operator', honoursIfMatch: true },
+      config: { role: 'operator', honoursIfMatch: true, errors: ['nobody-eligible', 'budget'] },
       schema: {
+        operationId: 'removeNode',
         summary: 'Remove a node; its process cannot register again, a new process can',
         params: IdParams,
         body: RemoveBodySchema,

@@ -15,8 +15,9 @@ export function addScale(app: AdminApp, dependencies: Dependencies): void {
   app.post(
     '/v1/balancers/:name/scale',
     {
-      config: { role: 'operator' },
+      config: { role: 'operator', errors: ['not-scalable', 'nobody-eligible', 'budget', 'conflict'] },
       schema: {
+        operationId: 'scaleBalancer',
         summary: 'Set how many nodes the wrappers of a balancer keep',
         params: NameParams,
         body: ScaleBodySchema,

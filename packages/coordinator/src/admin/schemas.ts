@@ -2,20 +2,27 @@
  * The admin API in TypeBox. Fastify checks bodies against these schemas, and `/openapi.json` shows them. The types of `admin.ts`
  * in protocol are the contract; with `body` and `answer` the compiler checks each schema against its type.
  */
-import type { Decision, ExplainAnswer } from '@rollcall/feed';
 import { MAX_DECISIONS, MAX_DECISIONS_MS } from '@rollcall/feed';
 import type {
+  AcknowledgeBody,
   AppliedResource,
   BalancerPatch,
   BalancerResource,
   BalancersResource,
+  BalancerWriteResult,
   CoordinatorsResource,
+  Decision,
   DecisionsBody,
+  DecisionsResource,
   EventResource,
+  EventsResource,
+  ExplainAnswer,
   ExplainBody,
   ForgetBody,
   ForgetResult,
+  LoginLink,
   LoginResource,
+  LoginsResource,
   NodeExplanation,
   NodePatch,
   NodePut,
@@ -25,6 +32,7 @@ import type {
   ProblemKind,
   ProblemLevel,
   ReloadResult,
+  RemoveBody,
   ScaleBody,
   ScaleResult,
   StatusBody,
@@ -53,17 +61,24 @@ type DeepReadonly<Value> = Value extends string | number | boolean | null | unde
   ? Value
   : { readonly [Key in keyof Value]: DeepReadonly<Value[Key]> };
 
-/** A schema whose values are all `Value`s: a checked value can be used as one. */
-export function body<Value>() {
+/**
+ * A schema whose values are all `Value`s: a checked value can be used as one. `title` is the name of the type, under which the document
+ * has the schema.
+ */
+export function body<Value>(title?: string) {
   return <Schema extends TSchema>(schema: Static<Schema> extends Value ? Schema : never): TUnsafe<Value> =>
-    Type.Unsafe<Value>(schema);
+    Type.Unsafe<Value>(titled(schema, title));
 }
 
-/** A schema that every `Value` satisfies, so that answers match their documentation. */
-export function answer<Value>() {
+/** A schema that every `Value` satisfies, so that answers match their documentation. `title` as for `body`. */
+export function answer<Value>(title?: string) {
   return <Schema extends TSchema>(
     schema: Value extends DeepReadonly<Static<Schema>> ? Schema : never,
-  ): TUnsafe<Value> => Type.Unsafe<Value>(schema);
+  ): TUnsafe<Value> => Type.Unsafe<Value>(titled(schema, title));
+}
+
+function titled<Schema extends TSchema>(schema: Schema, title: string | undefined): TSchema {
+  return title === undefined ? schema : { title, ...schema };
 }
 
 const SEEN_AGAIN = 'active sessions that were seen again: a request has sent the id of the session';
@@ -115,7 +130,7 @@ const FailoverWord = Type.Union([
 
 // Bodies
 
-export const StatusBodySchema: TUnsafe<StatusBody> = body<StatusBody>()(
+export const StatusBodySchema: TUnsafe<StatusBody> = body<StatusBody>('StatusBody')(
   Type.Object(
     {
       contexts: Type.Optional(Type.Array(ContextText, { minItems: 1, maxItems: 64 })),
@@ -129,7 +144,7 @@ export const StatusBodySchema: TUnsafe<StatusBody> = body<StatusBody>()(
   ),
 );
 
-export const NodePatchSchema: TUnsafe<NodePatch> = body<NodePatch>()(
+export const NodePatchSchema: TUnsafe<NodePatch> = body<NodePatch>('NodePatch')(
   Type.Object(
     {
       weight: Type.Optional(Type.Union([Type.Number({ minimum: 0.001, maximum: 100 }), Type.Null()])),
@@ -143,7 +158,7 @@ export const NodePatchSchema: TUnsafe<NodePatch> = body<NodePatch>()(
   ),
 );
 
-export const NodePutSchema: TUnsafe<NodePut> = body<NodePut>()(
+export const NodePutSchema: TUnsafe<NodePut> = body<NodePut>('NodePut')(
   Type.Object(
     {
       balancer: Type.Optional(Name),
@@ -186,7 +201,7 @@ export const NodePutSchema: TUnsafe<NodePut> = body<NodePut>()(
   ),
 );
 
-export const ScaleBodySchema: TUnsafe<ScaleBody> = body<ScaleBody>()(
+export const ScaleBodySchema: TUnsafe<ScaleBody> = body<ScaleBody>('ScaleBody')(
   Type.Object(
     {
       count: Type.Integer({ minimum: 1, maximum: 1_000 }),
@@ -198,7 +213,7 @@ export const ScaleBodySchema: TUnsafe<ScaleBody> = body<ScaleBody>()(
   ),
 );
 
-export const ForgetBodySchema: TUnsafe<ForgetBody> = body<ForgetBody>()(
+export const ForgetBodySchema: TUnsafe<ForgetBody> = body<ForgetBody>('ForgetBody')(
   Type.Object(
     {
       path: Type.Optional(Type.String({ maxLength: 256 })),
@@ -274,7 +289,7 @@ const LimitsChange = Type.Object(
   closed,
 );
 
-export const BalancerPatchSchema: TUnsafe<BalancerPatch> = body<BalancerPatch>()(
+export const BalancerPatchSchema: TUnsafe<BalancerPatch> = body<BalancerPatch>('BalancerPatch')(
   Type.Object(
     {
       algorithm: Type.Optional(Type.Union([Name, Type.Null()])),
@@ -305,7 +320,7 @@ export const BalancerPatchSchema: TUnsafe<BalancerPatch> = body<BalancerPatch>()
   ),
 );
 
-export const ExplainBodySchema: TUnsafe<ExplainBody> = body<ExplainBody>()(
+export const ExplainBodySchema: TUnsafe<ExplainBody> = body<ExplainBody>('ExplainBody')(
   Type.Object(
     {
       host: Type.Optional(plainText(253)),
@@ -316,7 +331,7 @@ export const ExplainBodySchema: TUnsafe<ExplainBody> = body<ExplainBody>()(
   ),
 );
 
-export const DecisionsBodySchema: TUnsafe<DecisionsBody> = body<DecisionsBody>()(
+export const DecisionsBodySchema: TUnsafe<DecisionsBody> = body<DecisionsBody>('DecisionsBody')(
   Type.Object(
     {
       count: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_DECISIONS })),
@@ -327,39 +342,30 @@ export const DecisionsBodySchema: TUnsafe<DecisionsBody> = body<DecisionsBody>()
   ),
 );
 
-/** Body of a removal. */
-export interface RemoveBody {
-  readonly reason?: string;
-  readonly dryRun?: boolean;
-  readonly force?: boolean;
-}
-
-export const RemoveBodySchema: TUnsafe<RemoveBody> = body<RemoveBody>()(
+export const RemoveBodySchema: TUnsafe<RemoveBody> = body<RemoveBody>('RemoveBody')(
   Type.Object(
     { reason: Type.Optional(Reason), dryRun: Type.Optional(Type.Boolean()), force: Type.Optional(Force) },
     closed,
   ),
 );
 
-export interface AcknowledgeBody {
-  readonly reason?: string;
-  readonly dryRun?: boolean;
-}
-
-export const AcknowledgeBodySchema: TUnsafe<AcknowledgeBody> = body<AcknowledgeBody>()(
+export const AcknowledgeBodySchema: TUnsafe<AcknowledgeBody> = body<AcknowledgeBody>('AcknowledgeBody')(
   Type.Object({ reason: Type.Optional(Reason), dryRun: Type.Optional(Type.Boolean()) }, closed),
 );
 
 // Answers
 
-const RequestedStatus = Type.Object({
-  status: StatusWord,
-  reason: Type.Optional(Type.String()),
-  by: Type.Optional(Type.String()),
-  atUnixMs: Type.Optional(Type.Number()),
-  deadlineAtUnixMs: Type.Optional(Type.Number()),
-  untilUnixMs: Type.Optional(Type.Number()),
-});
+const RequestedStatus = Type.Object(
+  {
+    status: StatusWord,
+    reason: Type.Optional(Type.String()),
+    by: Type.Optional(Type.String()),
+    atUnixMs: Type.Optional(Type.Number()),
+    deadlineAtUnixMs: Type.Optional(Type.Number()),
+    untilUnixMs: Type.Optional(Type.Number()),
+  },
+  { title: 'WantedStatus' },
+);
 
 const LivenessWord = Type.Union([
   Type.Literal('joining'),
@@ -378,7 +384,7 @@ const PortWord = Type.Union([
   Type.Literal('given-up'),
 ]);
 
-export const NodeSchema: TUnsafe<NodeResource> = answer<NodeResource>()(
+export const NodeSchema: TUnsafe<NodeResource> = answer<NodeResource>('NodeResource')(
   Type.Object({
     id: Type.String(),
     balancer: Type.String(),
@@ -493,7 +499,7 @@ export const NodeSchema: TUnsafe<NodeResource> = answer<NodeResource>()(
   }),
 );
 
-export const NodesSchema: TUnsafe<NodesResource> = answer<NodesResource>()(
+export const NodesSchema: TUnsafe<NodesResource> = answer<NodesResource>('NodesResource')(
   Type.Object({ nodes: Type.Array(NodeSchema), next: Type.Optional(Type.String()) }),
 );
 
@@ -503,7 +509,7 @@ const ExplainedShareSchema = Type.Object({
   fairShare: Type.Number({ description: '0 … 1 by weight; 0 for a node that gets no new sessions' }),
 });
 
-export const NodeExplanationSchema: TUnsafe<NodeExplanation> = answer<NodeExplanation>()(
+export const NodeExplanationSchema: TUnsafe<NodeExplanation> = answer<NodeExplanation>('NodeExplanation')(
   Type.Object({
     id: Type.String(),
     balancer: Type.String(),
@@ -565,11 +571,14 @@ const CopiesSchema = Type.Optional(
         }),
       ),
     },
-    { description: 'what the wrappers keep and what came up; absent when no connected wrapper keeps copies' },
+    {
+      title: 'CopiesResource',
+      description: 'what the wrappers keep and what came up; absent when no connected wrapper keeps copies',
+    },
   ),
 );
 
-export const BalancerSchema: TUnsafe<BalancerResource> = answer<BalancerResource>()(
+export const BalancerSchema: TUnsafe<BalancerResource> = answer<BalancerResource>('BalancerResource')(
   Type.Object({
     name: Type.String(),
     algorithm: Type.String(),
@@ -606,7 +615,7 @@ export const BalancerSchema: TUnsafe<BalancerResource> = answer<BalancerResource
   }),
 );
 
-export const BalancersSchema: TUnsafe<BalancersResource> = answer<BalancersResource>()(
+export const BalancersSchema: TUnsafe<BalancersResource> = answer<BalancersResource>('BalancersResource')(
   Type.Object({ balancers: Type.Array(BalancerSchema), next: Type.Optional(Type.String()) }),
 );
 
@@ -653,11 +662,11 @@ const CoordinatorSchema = Type.Object({
   liveness: Type.Union([Type.Literal('running'), Type.Literal('down'), Type.Literal('unknown')]),
 });
 
-export const CoordinatorsSchema: TUnsafe<CoordinatorsResource> = answer<CoordinatorsResource>()(
+export const CoordinatorsSchema: TUnsafe<CoordinatorsResource> = answer<CoordinatorsResource>('CoordinatorsResource')(
   Type.Object({ coordinators: Type.Array(CoordinatorSchema) }),
 );
 
-export const StatusSchema: TUnsafe<StatusResource> = answer<StatusResource>()(
+export const StatusSchema: TUnsafe<StatusResource> = answer<StatusResource>('StatusResource')(
   Type.Object({
     name: Type.String(),
     version: Type.String(),
@@ -836,22 +845,20 @@ export const StatusSchema: TUnsafe<StatusResource> = answer<StatusResource>()(
   }),
 );
 
-export const EventsSchema: TUnsafe<{ readonly events: readonly EventResource[] }> = answer<{
-  readonly events: readonly EventResource[];
-}>()(
+export const EventSchema: TUnsafe<EventResource> = answer<EventResource>('EventResource')(
   Type.Object({
-    events: Type.Array(
-      Type.Object({
-        id: Type.Number(),
-        atUnixMs: Type.Number(),
-        type: Type.String(),
-        node: Type.Optional(Type.String()),
-        balancer: Type.Optional(Type.String()),
-        message: Type.String(),
-        by: Type.Optional(Type.String()),
-      }),
-    ),
+    id: Type.Number({ description: 'larger than those of all earlier events' }),
+    atUnixMs: Type.Number(),
+    type: Type.String(),
+    node: Type.Optional(Type.String()),
+    balancer: Type.Optional(Type.String()),
+    message: Type.String(),
+    by: Type.Optional(Type.String({ description: 'token that requested the change' })),
   }),
+);
+
+export const EventsSchema: TUnsafe<EventsResource> = answer<EventsResource>('EventsResource')(
+  Type.Object({ events: Type.Array(EventSchema) }),
 );
 
 const PendingSchema = Type.Optional(
@@ -860,7 +867,7 @@ const PendingSchema = Type.Optional(
   }),
 );
 
-export const AppliedSchema: TUnsafe<AppliedResource> = answer<AppliedResource>()(
+export const AppliedSchema: TUnsafe<AppliedResource> = answer<AppliedResource>('AppliedResource')(
   Type.Object(
     {
       applied: Type.Array(Type.String()),
@@ -874,7 +881,7 @@ export const AppliedSchema: TUnsafe<AppliedResource> = answer<AppliedResource>()
   ),
 );
 
-export const ForgetResultSchema: TUnsafe<ForgetResult> = answer<ForgetResult>()(
+export const ForgetResultSchema: TUnsafe<ForgetResult> = answer<ForgetResult>('ForgetResult')(
   Type.Object({
     contexts: Type.Array(RememberedContextObject),
     isChanged: Type.Boolean(),
@@ -905,28 +912,19 @@ const WRITE_RESULT = {
   note: Type.Optional(Type.String()),
 };
 
-export const WriteResultSchema: TUnsafe<WriteResult> = answer<WriteResult>()(Type.Object(WRITE_RESULT));
+export const WriteResultSchema: TUnsafe<WriteResult> = answer<WriteResult>('WriteResult')(Type.Object(WRITE_RESULT));
 
-export const ScaleResultSchema: TUnsafe<ScaleResult> = answer<ScaleResult>()(
+export const ScaleResultSchema: TUnsafe<ScaleResult> = answer<ScaleResult>('ScaleResult')(
   Type.Object({ ...WRITE_RESULT, copies: CopiesSchema }),
 );
 
-export const ReloadResultSchema: TUnsafe<ReloadResult> = answer<ReloadResult>()(
+export const ReloadResultSchema: TUnsafe<ReloadResult> = answer<ReloadResult>('ReloadResult')(
   Type.Object({ message: Type.String(), note: Type.Optional(Type.String()) }),
 );
 
-/** Answer to a change of a balancer's settings. */
-export interface BalancerWriteResult {
-  readonly balancer: BalancerResource;
-  readonly isChanged: boolean;
-  readonly isDryRun: boolean;
-  readonly message: string;
-  readonly pending?: true;
-  readonly coordinators?: AppliedResource;
-  readonly note?: string;
-}
-
-export const BalancerWriteResultSchema: TUnsafe<BalancerWriteResult> = answer<BalancerWriteResult>()(
+export const BalancerWriteResultSchema: TUnsafe<BalancerWriteResult> = answer<BalancerWriteResult>(
+  'BalancerWriteResult',
+)(
   Type.Object({
     balancer: BalancerSchema,
     isChanged: Type.Boolean(),
@@ -938,36 +936,37 @@ export const BalancerWriteResultSchema: TUnsafe<BalancerWriteResult> = answer<Ba
   }),
 );
 
-const CandidateSchema = Type.Object({
-  id: Type.String(),
-  isEligible: Type.Boolean(),
-  reason: Type.String(),
-  score: Type.Optional(Type.Number()),
-});
+const CandidateSchema = Type.Object(
+  {
+    id: Type.String(),
+    isEligible: Type.Boolean(),
+    reason: Type.String(),
+    score: Type.Optional(Type.Number()),
+  },
+  { title: 'ExplainedCandidate' },
+);
 
-export const DecisionsSchema: TUnsafe<{ readonly decisions: readonly Decision[] }> = answer<{
-  readonly decisions: readonly Decision[];
-}>()(
+export const DecisionSchema: TUnsafe<Decision> = answer<Decision>('Decision')(
   Type.Object({
-    decisions: Type.Array(
-      Type.Object({
-        atUnixMs: Type.Number(),
-        method: Type.String(),
-        host: Type.String(),
-        path: Type.String(),
-        balancer: Type.Optional(Type.String()),
-        context: Type.Optional(Type.String()),
-        result: Type.String(),
-        chosen: Type.Optional(Type.String()),
-        because: Type.String(),
-        candidates: Type.Array(CandidateSchema),
-        candidateCount: Type.Number(),
-      }),
-    ),
+    atUnixMs: Type.Number(),
+    method: Type.String(),
+    host: Type.String(),
+    path: Type.String(),
+    balancer: Type.Optional(Type.String()),
+    context: Type.Optional(Type.String()),
+    result: Type.String(),
+    chosen: Type.Optional(Type.String()),
+    because: Type.String(),
+    candidates: Type.Array(CandidateSchema),
+    candidateCount: Type.Number(),
   }),
 );
 
-export const ExplainAnswerSchema: TUnsafe<ExplainAnswer> = answer<ExplainAnswer>()(
+export const DecisionsSchema: TUnsafe<DecisionsResource> = answer<DecisionsResource>('DecisionsResource')(
+  Type.Object({ decisions: Type.Array(DecisionSchema) }),
+);
+
+export const ExplainAnswerSchema: TUnsafe<ExplainAnswer> = answer<ExplainAnswer>('ExplainAnswer')(
   Type.Object({
     type: Type.Literal('explain'),
     outcome: Type.Union([
@@ -997,31 +996,24 @@ export const ExplainAnswerSchema: TUnsafe<ExplainAnswer> = answer<ExplainAnswer>
   }),
 );
 
-/** A one-time link that logs a browser in. */
-export interface LoginLink {
-  readonly url: string;
-}
+export const LoginLinkSchema: TUnsafe<LoginLink> = answer<LoginLink>('LoginLink')(Type.Object({ url: Type.String() }));
 
-export const LoginLinkSchema: TUnsafe<LoginLink> = answer<LoginLink>()(Type.Object({ url: Type.String() }));
-
-export const LoginsSchema: TUnsafe<{ readonly logins: readonly LoginResource[] }> = answer<{
-  readonly logins: readonly LoginResource[];
-}>()(
+export const LoginSchema: TUnsafe<LoginResource> = answer<LoginResource>('LoginResource')(
   Type.Object({
-    logins: Type.Array(
-      Type.Object({
-        id: Type.String(),
-        createdAtUnixMs: Type.Number(),
-        expiresAtUnixMs: Type.Number(),
-        from: Type.String(),
-        agent: Type.String(),
-        isCurrent: Type.Boolean(),
-      }),
-    ),
+    id: Type.String(),
+    createdAtUnixMs: Type.Number(),
+    expiresAtUnixMs: Type.Number(),
+    from: Type.String(),
+    agent: Type.String(),
+    isCurrent: Type.Boolean(),
   }),
 );
 
-export const ProblemSchema: TUnsafe<Problem> = answer<Problem>()(
+export const LoginsSchema: TUnsafe<LoginsResource> = answer<LoginsResource>('LoginsResource')(
+  Type.Object({ logins: Type.Array(LoginSchema) }),
+);
+
+export const ProblemSchema: TUnsafe<Problem> = answer<Problem>('Problem')(
   Type.Object({
     type: Type.String(),
     title: Type.String(),
@@ -1034,11 +1026,11 @@ export const ProblemSchema: TUnsafe<Problem> = answer<Problem>()(
 // Parameters and queries
 
 export const IdParams: TUnsafe<{ readonly id: string }> = body<{ readonly id: string }>()(
-  Type.Object({ id: Type.String({ maxLength: 128 }) }),
+  Type.Object({ id: Type.String({ maxLength: 128, description: 'id of the resource' }) }),
 );
 
 export const NameParams: TUnsafe<{ readonly name: string }> = body<{ readonly name: string }>()(
-  Type.Object({ name: Type.String({ maxLength: 128 }) }),
+  Type.Object({ name: Type.String({ maxLength: 128, description: 'name of the resource' }) }),
 );
 
 const page = {
@@ -1077,5 +1069,12 @@ export interface EventsQuery {
 }
 
 export const EventsQuerySchema: TUnsafe<EventsQuery> = body<EventsQuery>()(
-  Type.Object({ since: Type.Optional(Type.String({ pattern: '^[0-9]{1,16}$' })) }, closed),
+  Type.Object(
+    {
+      since: Type.Optional(
+        Type.String({ pattern: '^[0-9]{1,16}$', description: 'id of an event: only later events (default: 0)' }),
+      ),
+    },
+    closed,
+  ),
 );

@@ -7,7 +7,10 @@ import { StatusSchema } from './schemas.ts';
 export function addStatus(app: AdminApp, dependencies: Dependencies): void {
   app.get(
     '/v1/status',
-    { config: { role: 'viewer' }, schema: { summary: 'State of the cluster', response: { 200: StatusSchema } } },
+    {
+      config: { role: 'viewer' },
+      schema: { operationId: 'getStatus', summary: 'State of the cluster', response: { 200: StatusSchema } },
+    },
     async (_, reply) =>
       sendJson(
         reply,

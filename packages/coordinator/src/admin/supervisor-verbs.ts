@@ -8,17 +8,26 @@ import { ProblemSchema, ReloadResultSchema } from './schemas.ts';
 const VERBS = {
   reload: {
     role: 'admin',
+    operationId: 'reloadSettings',
     summary: 'Read flags, environment and settings file again; new workers replace the old ones',
   },
-  rotate: { role: 'operator', summary: 'Reopen the log files after they were renamed' },
+  rotate: { role: 'operator', operationId: 'rotateLogs', summary: 'Reopen the log files after they were renamed' },
 } as const;
 
 export function addSupervisorVerbs(app: AdminApp, { config, history }: Dependencies): void {
   for (const verb of ['reload', 'rotate'] as const) {
-    const { role, summary } = VERBS[verb];
+    const { role, operationId, summary } = VERBS[verb];
     app.post(
       `/v1/${verb}`,
-      { config: { role }, schema: { summary, response: { 200: ReloadResultSchema, '4xx': ProblemSchema } } },
+      {
+        config: { role, errors: ['conflict'] },
+        schema: {
+          operationId,
+          tags: ['coordinator'],
+          summary,
+          response: { 200: ReloadResultSchema, '4xx': ProblemSchema },
+        },
+      },
       async (request): Promise<ReloadResult> => {
         const act = config[verb];
         if (act === undefined)

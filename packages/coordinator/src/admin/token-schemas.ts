@@ -57,7 +57,7 @@ export const TokensQuerySchema: TUnsafe<TokensQuery> = body<TokensQuery>()(
   ),
 );
 
-export const TokenCreateSchema: TUnsafe<TokenCreate> = body<TokenCreate>()(
+export const TokenCreateSchema: TUnsafe<TokenCreate> = body<TokenCreate>('TokenCreate')(
   Type.Object(
     {
       name: Name,
@@ -72,7 +72,7 @@ export const TokenCreateSchema: TUnsafe<TokenCreate> = body<TokenCreate>()(
   ),
 );
 
-export const TokenPatchSchema: TUnsafe<TokenPatch> = body<TokenPatch>()(
+export const TokenPatchSchema: TUnsafe<TokenPatch> = body<TokenPatch>('TokenPatch')(
   Type.Object(
     {
       bindings: Type.Optional(
@@ -98,7 +98,7 @@ export const TokenPatchSchema: TUnsafe<TokenPatch> = body<TokenPatch>()(
   ),
 );
 
-export const TokenRotateSchema: TUnsafe<TokenRotate> = body<TokenRotate>()(
+export const TokenRotateSchema: TUnsafe<TokenRotate> = body<TokenRotate>('TokenRotate')(
   Type.Object(
     {
       overlapMs: Type.Optional(Type.Number({ minimum: 0, maximum: MAX_OVERLAP_MS })),
@@ -109,7 +109,7 @@ export const TokenRotateSchema: TUnsafe<TokenRotate> = body<TokenRotate>()(
   ),
 );
 
-export const TokenRevokeSchema: TUnsafe<TokenRevoke> = body<TokenRevoke>()(
+export const TokenRevokeSchema: TUnsafe<TokenRevoke> = body<TokenRevoke>('TokenRevoke')(
   Type.Object({ reason: Type.Optional(Reason), dryRun: DryRun }, closed),
 );
 
@@ -127,11 +127,11 @@ const Token = Type.Object({
   nodes: Type.Integer({ description: 'present nodes that registered with this token' }),
 });
 
-export const TokenListSchema: TUnsafe<TokenList> = answer<TokenList>()(
+export const TokenListSchema: TUnsafe<TokenList> = answer<TokenList>('TokenList')(
   Type.Object({ tokens: Type.Array(Token), next: Type.Optional(Type.String()) }),
 );
 
-export const TokenResultSchema: TUnsafe<TokenResult> = answer<TokenResult>()(
+export const TokenResultSchema: TUnsafe<TokenResult> = answer<TokenResult>('TokenResult')(
   Type.Object({
     token: Token,
     secret: Type.Optional(Type.String({ description: 'shown only once' })),

@@ -30,7 +30,7 @@ const NODE_BINDINGS = ['balancers', 'hosts', 'contexts', 'nodeIds', 'nodes', 'ma
 
 export function addTokens(app: AdminApp, dependencies: Dependencies): void {
   const { tokens, cluster } = dependencies;
-  const config = { role: 'admin' } as const;
+  const config = { role: 'admin', errors: ['bad-name', 'conflict'] } as const;
   const response = { 200: TokenResultSchema, 202: TokenResultSchema, '4xx': ProblemSchema };
 
   app.get(
@@ -38,6 +38,7 @@ export function addTokens(app: AdminApp, dependencies: Dependencies): void {
     {
       config,
       schema: {
+        operationId: 'listTokens',
         summary: 'Tokens by name, without secrets',
         querystring: TokensQuerySchema,
         response: { 200: TokenListSchema, '4xx': ProblemSchema },
@@ -55,7 +56,12 @@ export function addTokens(app: AdminApp, dependencies: Dependencies): void {
     '/v1/tokens',
     {
       config,
-      schema: { summary: 'Create a token; its secret is only in this answer', body: TokenCreateSchema, response },
+      schema: {
+        operationId: 'createToken',
+        summary: 'Create a token; its secret is only in this answer',
+        body: TokenCreateSchema,
+        response,
+      },
     },
     async (request) => {
       const { name, role, bindings, expiresInMs, certificate, dryRun = false } = request.body;
@@ -85,6 +91,7 @@ export function addTokens(app: AdminApp, dependencies: Dependencies): void {
     {
       config,
       schema: {
+        operationId: 'patchToken',
         summary: 'Change what a token is bound to; null removes a binding, the expiry or the certificate',
         params: NameParams,
         body: TokenPatchSchema,
@@ -115,6 +122,7 @@ export function addTokens(app: AdminApp, dependencies: Dependencies): void {
     {
       config,
       schema: {
+        operationId: 'rotateToken',
         summary: 'Give a token a new secret; the earlier one stays valid for overlapMs, default 1 h',
         params: NameParams,
         body: TokenRotateSchema,
@@ -141,6 +149,7 @@ export function addTokens(app: AdminApp, dependencies: Dependencies): void {
     {
       config,
       schema: {
+        operationId: 'revokeToken',
         summary: 'Revoke a token: closes its connections, invalidates its secrets',
         params: NameParams,
         body: TokenRevokeSchema,

@@ -13,12 +13,16 @@ import { IdParams, NameParams, ProblemSchema, StatusBodySchema, WriteResultSchem
 import { storedAnswer } from './stored-answer.ts';
 import { type WriteTargets, writeTargets } from './write-targets.ts';
 
+/** Codes of the errors of all verbs, for the document. */
+const errors = ['nobody-eligible', 'budget', 'conflict'] as const;
+
 const VERBS: Readonly<Record<string, Status>> = { drain: 'draining', enable: 'enabled', stop: 'stopped' };
 
 export function addVerbs(app: AdminApp, dependencies: Dependencies): void {
   const { cluster } = dependencies;
   for (const [verb, status] of Object.entries(VERBS)) {
-    const schema = (summary: string) => ({
+    const schema = (of: string, summary: string) => ({
+      operationId: `${verb}${of}`,
       summary,
       body: StatusBodySchema,
       response: { 200: WriteResultSchema, 202: WriteResultSchema, '4xx': ProblemSchema },
@@ -26,8 +30,8 @@ export function addVerbs(app: AdminApp, dependencies: Dependencies): void {
     app.post(
       `/v1/nodes/:id/${verb}`,
       {
-        config: { role: 'operator', honoursIfMatch: true },
-        schema: { ...schema(`${verb} one node`), params: IdParams },
+        config: { role: 'operator', honoursIfMatch: true, errors },
+        schema: { ...schema('Node', `${verb} one node`), params: IdParams },
       },
       async (request) => {
         const id = matchedNode(cluster, request.params.id, request);
@@ -41,7 +45,10 @@ export function addVerbs(app: AdminApp, dependencies: Dependencies): void {
     );
     app.post(
       `/v1/balancers/:name/${verb}`,
-      { config: { role: 'operator' }, schema: { ...schema(`${verb} all nodes of a balancer`), params: NameParams } },
+      {
+        config: { role: 'operator', errors },
+        schema: { ...schema('Balancer', `${verb} all nodes of a balancer`), params: NameParams },
+      },
       async (request) => {
         const name = knownBalancer(cluster, request.params.name);
         return requestStatus(dependencies, { type: 'balancer', name }, status, request.body, request);
@@ -49,7 +56,10 @@ export function addVerbs(app: AdminApp, dependencies: Dependencies): void {
     );
     app.post(
       `/v1/groups/:name/${verb}`,
-      { config: { role: 'operator' }, schema: { ...schema(`${verb} all nodes of a group`), params: NameParams } },
+      {
+        config: { role: 'operator', errors },
+        schema: { ...schema('Group', `${verb} all nodes of a group`), params: NameParams },
+      },
       async (request) => {
         const name = knownGroup(cluster, request.params.name);
         return requestStatus(dependencies, { type: 'group', name }, status, request.body, request);

@@ -1,0 +1,302 @@
+// Generated from the OpenAPI document of the coordinator; see README.md.
+
+import type {
+  AcknowledgeBody,
+  AppliedResource,
+  BalancerPatch,
+  BalancerResource,
+  BalancerWriteResult,
+  BalancersResource,
+  CoordinatorsResource,
+  DecisionsBody,
+  DecisionsResource,
+  EventResource,
+  EventsResource,
+  ExplainAnswer,
+  ExplainBody,
+  ForgetBody,
+  ForgetResult,
+  LoginLink,
+  LoginsResource,
+  NodeExplanation,
+  NodePatch,
+  NodePut,
+  NodeResource,
+  NodesResource,
+  ReloadResult,
+  RemoveBody,
+  ScaleBody,
+  ScaleResult,
+  StatusBody,
+  StatusResource,
+  TokenCreate,
+  TokenList,
+  TokenPatch,
+  TokenResult,
+  TokenRevoke,
+  TokenRotate,
+  WriteResult,
+} from '@rollcall/protocol';
+
+type QueryValue = string | number | boolean | undefined;
+
+/** Input and answer of each operation, and the data of its events by their names. */
+export interface Operations {
+  /** `POST /v1/balancers/{name}/acknowledge`, role operator. Acknowledge all missing nodes of a balancer. */
+  readonly acknowledgeBalancer: {
+    readonly input: { readonly path: { readonly name: string }; readonly body?: AcknowledgeBody };
+    readonly answer: WriteResult;
+  };
+  /** `POST /v1/nodes/{id}/acknowledge`, role operator. Acknowledge that a node is missing. */
+  readonly acknowledgeNode: {
+    readonly input: { readonly path: { readonly id: string }; readonly body?: AcknowledgeBody };
+    readonly answer: WriteResult;
+  };
+  /** `POST /v1/login-link`, role admin. A one-time link that logs a browser in. */
+  readonly createLoginLink: {
+    readonly input: object;
+    readonly answer: LoginLink;
+  };
+  /** `POST /v1/tokens`, role admin. Create a token; its secret is only in this answer. */
+  readonly createToken: {
+    readonly input: { readonly body: TokenCreate };
+    readonly answer: TokenResult;
+  };
+  /** `POST /v1/balancers/{name}/drain`, role operator. drain all nodes of a balancer. */
+  readonly drainBalancer: {
+    readonly input: { readonly path: { readonly name: string }; readonly body?: StatusBody };
+    readonly answer: WriteResult;
+  };
+  /** `POST /v1/groups/{name}/drain`, role operator. drain all nodes of a group. */
+  readonly drainGroup: {
+    readonly input: { readonly path: { readonly name: string }; readonly body?: StatusBody };
+    readonly answer: WriteResult;
+  };
+  /** `POST /v1/nodes/{id}/drain`, role operator. drain one node. */
+  readonly drainNode: {
+    readonly input: { readonly path: { readonly id: string }; readonly body?: StatusBody };
+    readonly answer: WriteResult;
+  };
+  /** `POST /v1/balancers/{name}/enable`, role operator. enable all nodes of a balancer. */
+  readonly enableBalancer: {
+    readonly input: { readonly path: { readonly name: string }; readonly body?: StatusBody };
+    readonly answer: WriteResult;
+  };
+  /** `POST /v1/groups/{name}/enable`, role operator. enable all nodes of a group. */
+  readonly enableGroup: {
+    readonly input: { readonly path: { readonly name: string }; readonly body?: StatusBody };
+    readonly answer: WriteResult;
+  };
+  /** `POST /v1/nodes/{id}/enable`, role operator. enable one node. */
+  readonly enableNode: {
+    readonly input: { readonly path: { readonly id: string }; readonly body?: StatusBody };
+    readonly answer: WriteResult;
+  };
+  /** `DELETE /v1/logins/{id}`, role admin. End a login. */
+  readonly endLogin: {
+    readonly input: { readonly path: { readonly id: string } };
+    readonly answer: undefined;
+  };
+  /** `GET /v1/nodes/{id}/explain`, role viewer. Explain the load factor and the traffic share of a node. */
+  readonly explainNode: {
+    readonly input: { readonly path: { readonly id: string } };
+    readonly answer: NodeExplanation;
+  };
+  /** `POST /v1/explain`, role viewer. Explain how a request would be routed. */
+  readonly explainRequest: {
+    readonly input: { readonly body?: ExplainBody };
+    readonly answer: ExplainAnswer;
+  };
+  /** `POST /v1/contexts/forget`, role operator. Forget contexts without nodes: all, or those of a path, or of a path on a host. */
+  readonly forgetContexts: {
+    readonly input: { readonly body?: ForgetBody };
+    readonly answer: ForgetResult;
+  };
+  /** `DELETE /v1/coordinators/{name}`, role operator. Forget a coordinator that is down and will not return: drains do not wait for its workers. */
+  readonly forgetCoordinator: {
+    readonly input: { readonly path: { readonly name: string } };
+    readonly answer: undefined;
+  };
+  /** `GET /v1/coordinators/applied`, role operator. Where all changes that this coordinator has taken until now are in force; waits for the other. */
+  readonly getAppliedCoordinators: {
+    readonly input: { readonly query?: { readonly withinMs?: QueryValue } };
+    readonly answer: AppliedResource;
+  };
+  /** `GET /v1/balancers/{name}`, role viewer. One balancer. */
+  readonly getBalancer: {
+    readonly input: { readonly path: { readonly name: string } };
+    readonly answer: BalancerResource;
+  };
+  /** `GET /v1/mcmp/dump`, role viewer. Balancers, nodes, aliases and contexts of MCMP with their settings, as text or XML by Accept. */
+  readonly getMcmpDump: {
+    readonly input: object;
+    readonly answer: string;
+  };
+  /** `GET /v1/mcmp/info`, role viewer. Nodes, aliases and contexts of MCMP with their states and loads, as text or XML by Accept. */
+  readonly getMcmpInfo: {
+    readonly input: object;
+    readonly answer: string;
+  };
+  /** `GET /v1/nodes/{id}`, role viewer. One node. */
+  readonly getNode: {
+    readonly input: { readonly path: { readonly id: string } };
+    readonly answer: NodeResource;
+  };
+  /** `GET /v1/status`, role viewer. State of the cluster. */
+  readonly getStatus: {
+    readonly input: object;
+    readonly answer: StatusResource;
+  };
+  /** `GET /v1/balancers`, role viewer. Balancers by name, at most 1,000 per answer. */
+  readonly listBalancers: {
+    readonly input: { readonly query?: { readonly limit?: QueryValue; readonly after?: QueryValue } };
+    readonly answer: BalancersResource;
+  };
+  /** `GET /v1/coordinators`, role viewer. Coordinators of the cluster, this one first; empty for the only one. */
+  readonly listCoordinators: {
+    readonly input: object;
+    readonly answer: CoordinatorsResource;
+  };
+  /** `GET /v1/events`, role viewer. The last 1,000 events: as a list, or with Accept: text/event-stream as an open-ended stream. */
+  readonly listEvents: {
+    readonly input: { readonly query?: { readonly since?: QueryValue } };
+    readonly answer: EventsResource;
+    readonly events: { readonly message: EventResource };
+  };
+  /** `GET /v1/logins`, role admin. Logged-in browsers, newest first, at most 100. */
+  readonly listLogins: {
+    readonly input: object;
+    readonly answer: LoginsResource;
+  };
+  /** `GET /v1/nodes`, role viewer. Nodes by id, at most 1,000 per answer. */
+  readonly listNodes: {
+    readonly input: { readonly query?: { readonly all?: QueryValue; readonly balancer?: QueryValue; readonly group?: QueryValue; readonly limit?: QueryValue; readonly after?: QueryValue } };
+    readonly answer: NodesResource;
+  };
+  /** `GET /v1/tokens`, role admin. Tokens by name, without secrets. */
+  readonly listTokens: {
+    readonly input: { readonly query?: { readonly limit?: QueryValue; readonly after?: QueryValue } };
+    readonly answer: TokenList;
+  };
+  /** `POST /v1/logout`, role viewer. End the login of this browser. */
+  readonly logout: {
+    readonly input: object;
+    readonly answer: undefined;
+  };
+  /** `PATCH /v1/balancers/{name}`, role operator. Override settings of a balancer; null removes an override. */
+  readonly patchBalancer: {
+    readonly input: { readonly path: { readonly name: string }; readonly body?: BalancerPatch };
+    readonly answer: BalancerWriteResult;
+  };
+  /** `PATCH /v1/nodes/{id}`, role operator. Override weight, standby or redirect of a node; null removes an override. */
+  readonly patchNode: {
+    readonly input: { readonly path: { readonly id: string }; readonly body?: NodePatch };
+    readonly answer: WriteResult;
+  };
+  /** `PATCH /v1/tokens/{name}`, role admin. Change what a token is bound to; null removes a binding, the expiry or the certificate. */
+  readonly patchToken: {
+    readonly input: { readonly path: { readonly name: string }; readonly body?: TokenPatch };
+    readonly answer: TokenResult;
+  };
+  /** `PUT /v1/nodes/{id}`, role join. Register a node without an agent; with ttlMs the registration is a lease that a repeat renews. */
+  readonly putNode: {
+    readonly input: { readonly path: { readonly id: string }; readonly body: NodePut };
+    readonly answer: WriteResult;
+  };
+  /** `POST /v1/decisions`, role viewer. The next choices of all workers: at most 100, within at most 30 s. */
+  readonly recordDecisions: {
+    readonly input: { readonly body?: DecisionsBody };
+    readonly answer: DecisionsResource;
+  };
+  /** `POST /v1/reload`, role admin. Read flags, environment and settings file again; new workers replace the old ones. */
+  readonly reloadSettings: {
+    readonly input: object;
+    readonly answer: ReloadResult;
+  };
+  /** `DELETE /v1/nodes/{id}`, role operator. Remove a node; its process cannot register again, a new process can. */
+  readonly removeNode: {
+    readonly input: { readonly path: { readonly id: string }; readonly body?: RemoveBody };
+    readonly answer: WriteResult;
+  };
+  /** `DELETE /v1/tokens/{name}`, role admin. Revoke a token: closes its connections, invalidates its secrets. */
+  readonly revokeToken: {
+    readonly input: { readonly path: { readonly name: string }; readonly body?: TokenRevoke };
+    readonly answer: TokenResult;
+  };
+  /** `POST /v1/rotate`, role operator. Reopen the log files after they were renamed. */
+  readonly rotateLogs: {
+    readonly input: object;
+    readonly answer: ReloadResult;
+  };
+  /** `POST /v1/tokens/{name}/rotate`, role admin. Give a token a new secret; the earlier one stays valid for overlapMs, default 1 h. */
+  readonly rotateToken: {
+    readonly input: { readonly path: { readonly name: string }; readonly body?: TokenRotate };
+    readonly answer: TokenResult;
+  };
+  /** `POST /v1/balancers/{name}/scale`, role operator. Set how many nodes the wrappers of a balancer keep. */
+  readonly scaleBalancer: {
+    readonly input: { readonly path: { readonly name: string }; readonly body: ScaleBody };
+    readonly answer: ScaleResult;
+  };
+  /** `POST /v1/balancers/{name}/stop`, role operator. stop all nodes of a balancer. */
+  readonly stopBalancer: {
+    readonly input: { readonly path: { readonly name: string }; readonly body?: StatusBody };
+    readonly answer: WriteResult;
+  };
+  /** `POST /v1/groups/{name}/stop`, role operator. stop all nodes of a group. */
+  readonly stopGroup: {
+    readonly input: { readonly path: { readonly name: string }; readonly body?: StatusBody };
+    readonly answer: WriteResult;
+  };
+  /** `POST /v1/nodes/{id}/stop`, role operator. stop one node. */
+  readonly stopNode: {
+    readonly input: { readonly path: { readonly id: string }; readonly body?: StatusBody };
+    readonly answer: WriteResult;
+  };
+}
+
+/** Method and path of each operation. */
+export const OPERATIONS: { readonly [Id in keyof Operations]: { readonly method: string; readonly path: string } } = {
+  acknowledgeBalancer: { method: 'POST', path: '/v1/balancers/{name}/acknowledge' },
+  acknowledgeNode: { method: 'POST', path: '/v1/nodes/{id}/acknowledge' },
+  createLoginLink: { method: 'POST', path: '/v1/login-link' },
+  createToken: { method: 'POST', path: '/v1/tokens' },
+  drainBalancer: { method: 'POST', path: '/v1/balancers/{name}/drain' },
+  drainGroup: { method: 'POST', path: '/v1/groups/{name}/drain' },
+  drainNode: { method: 'POST', path: '/v1/nodes/{id}/drain' },
+  enableBalancer: { method: 'POST', path: '/v1/balancers/{name}/enable' },
+  enableGroup: { method: 'POST', path: '/v1/groups/{name}/enable' },
+  enableNode: { method: 'POST', path: '/v1/nodes/{id}/enable' },
+  endLogin: { method: 'DELETE', path: '/v1/logins/{id}' },
+  explainNode: { method: 'GET', path: '/v1/nodes/{id}/explain' },
+  explainRequest: { method: 'POST', path: '/v1/explain' },
+  forgetContexts: { method: 'POST', path: '/v1/contexts/forget' },
+  forgetCoordinator: { method: 'DELETE', path: '/v1/coordinators/{name}' },
+  getAppliedCoordinators: { method: 'GET', path: '/v1/coordinators/applied' },
+  getBalancer: { method: 'GET', path: '/v1/balancers/{name}' },
+  getMcmpDump: { method: 'GET', path: '/v1/mcmp/dump' },
+  getMcmpInfo: { method: 'GET', path: '/v1/mcmp/info' },
+  getNode: { method: 'GET', path: '/v1/nodes/{id}' },
+  getStatus: { method: 'GET', path: '/v1/status' },
+  listBalancers: { method: 'GET', path: '/v1/balancers' },
+  listCoordinators: { method: 'GET', path: '/v1/coordinators' },
+  listEvents: { method: 'GET', path: '/v1/events' },
+  listLogins: { method: 'GET', path: '/v1/logins' },
+  listNodes: { method: 'GET', path: '/v1/nodes' },
+  listTokens: { method: 'GET', path: '/v1/tokens' },
+  logout: { method: 'POST', path: '/v1/logout' },
+  patchBalancer: { method: 'PATCH', path: '/v1/balancers/{name}' },
+  patchNode: { method: 'PATCH', path: '/v1/nodes/{id}' },
+  patchToken: { method: 'PATCH', path: '/v1/tokens/{name}' },
+  putNode: { method: 'PUT', path: '/v1/nodes/{id}' },
+  recordDecisions: { method: 'POST', path: '/v1/decisions' },
+  reloadSettings: { method: 'POST', path: '/v1/reload' },
+  removeNode: { method: 'DELETE', path: '/v1/nodes/{id}' },
+  revokeToken: { method: 'DELETE', path: '/v1/tokens/{name}' },
+  rotateLogs: { method: 'POST', path: '/v1/rotate' },
+  rotateToken: { method: 'POST', path: '/v1/tokens/{name}/rotate' },
+  scaleBalancer: { method: 'POST', path: '/v1/balancers/{name}/scale' },
+  stopBalancer: { method: 'POST', path: '/v1/balancers/{name}/stop' },
+  stopGroup: { method: 'POST', path: '/v1/groups/{name}/stop' },
+  stopNode: { method: 'POST', path: '/v1/nodes/{id}/stop' },
+};
