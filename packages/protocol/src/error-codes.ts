@@ -46,7 +46,7 @@ export const ERROR_CODES = {
   'not-scalable': { http: 409, means: 'no wrapper keeps copies of the program' },
   conflict: { http: 409, means: 'the state does not allow this' },
   'nobody-eligible': { http: 409, means: 'no eligible node would be left, and the request has no force' },
-  budget: { http: 409, means: 'fewer eligible nodes than min-eligible would be left, and the request has no force' },
+  budget: { http: 409, means: 'fewer eligible nodes than min-eligible would be left, without force' },
   'precondition-failed': { http: 412, means: 'the thing has changed since it was read' },
   'too-large': { http: 413, means: 'the body is larger than it may be' },
   'not-json': { http: 415, means: 'writes need content-type application/json' },
