@@ -41,7 +41,7 @@ export interface FollowOptions {
   readonly pause?: () => Promise<void>;
 }
 
-/** An answer with what its head says. */
+/** An answer with its status and ETag. */
 export interface Exchange<Answer> {
   readonly answer: Answer;
   readonly status: number;
@@ -106,7 +106,7 @@ export class AdminClient {
 
   /**
    * The events of `stream`, over as many connections as needed: each resumes after the last event. Ends when `signal` is aborted. Rejects
-   * with an `AdminProblem` of status below 500 other than 429: it would be repeated for ever.
+   * with an `AdminProblem` of status below 500 other than 429: each repeat would fail again.
    */
   async *follow<Id extends StreamId>(
     id: Id,

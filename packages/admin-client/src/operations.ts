@@ -35,6 +35,8 @@ import type {
   TokenResult,
   TokenRevoke,
   TokenRotate,
+  WatchDelta,
+  WatchSnapshot,
   WriteResult,
 } from '@rollcall/protocol';
 
@@ -253,6 +255,12 @@ export interface Operations {
     readonly input: { readonly path: { readonly id: string }; readonly body?: StatusBody };
     readonly answer: WriteResult;
   };
+  /** `GET /v1/watch`, role viewer. The state of the cluster as it is shown: a snapshot, or with Accept: text/event-stream a snapshot and its chan. */
+  readonly watchCluster: {
+    readonly input: { readonly query?: { readonly balancer?: QueryValue; readonly group?: QueryValue; readonly where?: QueryValue } };
+    readonly answer: WatchSnapshot;
+    readonly events: { readonly snapshot: WatchSnapshot; readonly delta: WatchDelta };
+  };
 }
 
 /** Method and path of each operation. */
@@ -299,4 +307,5 @@ export const OPERATIONS: { readonly [Id in keyof Operations]: { readonly method:
   stopBalancer: { method: 'POST', path: '/v1/balancers/{name}/stop' },
   stopGroup: { method: 'POST', path: '/v1/groups/{name}/stop' },
   stopNode: { method: 'POST', path: '/v1/nodes/{id}/stop' },
+  watchCluster: { method: 'GET', path: '/v1/watch' },
 };

@@ -40,11 +40,14 @@ import { IdleConnections } from './network/idle-connections.ts';
 import { believeProxies } from './network/peer.ts';
 import { UnreadAnswers } from './network/unread-answers.ts';
 import { ProblemTimes } from './problems/problem-times.ts';
-import { keepLooking } from './problems/problems.ts';
+import { clusterVerdict, keepLooking } from './problems/problems.ts';
 import { SupervisedProcesses } from './supervised-processes.ts';
 import { SharedSync } from './sync/shared-sync.ts';
 import { StoreSync } from './sync/store-sync.ts';
 import { Ticker } from './ticker.ts';
+import { TrafficRates } from './watch/traffic-rates.ts';
+import { WatchHub } from './watch/watch-hub.ts';
+import { WatchSource } from './watch/watch-source.ts';
 
 /** A running coordinator. */
 export interface Coordinator {
@@ -256,8 +259,16 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       log.warn(`event loop blocked for ${Math.round(stalledMs)} ms; leases extended by ${Math.round(stalledMs)} ms`),
     );
     closers.push(() => ticker.close());
-    const sampler = setInterval(() => feed.workers.sample(), SAMPLE_MS);
+    const rates = new TrafficRates(cluster, feed.workers);
+    const sampler = setInterval(() => {
+      feed.workers.sample();
+      rates.sample();
+    }, SAMPLE_MS);
     closers.push(() => clearInterval(sampler));
+    const source = new WatchSource({ cluster, rates, verdict: () => clusterVerdict(dependencies) });
+    const watch = new WatchHub({ clocks, epoch, state: (before) => source.state(before) });
+    history.log.listen(() => watch.event());
+    closers.push(() => watch.close());
 
     let address: ListenAddress = config.listen;
     const schemes = config.tls ? (['https', 'wss'] as const) : (['http', 'ws'] as const);
@@ -292,6 +303,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       isReady: () => isReady,
       ending: ending.signal,
       problemTimes: new ProblemTimes(),
+      watch,
     };
     const stopLooking = keepLooking(dependencies);
     closers.push(stopLooking);

@@ -1,10 +1,9 @@
 /** The status resource, from the registry, the workers and the store. */
-import { verdictOf } from '@rollcall/core';
 import type { QuotaResource, StatusResource } from '@rollcall/protocol';
 import { rememberedContexts } from './admin/contexts.ts';
 import type { Dependencies } from './admin/dependencies.ts';
 import { notices } from './problems/notices.ts';
-import { lookForProblems } from './problems/problems.ts';
+import { clusterVerdict } from './problems/problems.ts';
 
 export function statusResource(dependencies: Dependencies): StatusResource {
   const { cluster, config, feed, state, storeSync, sharedSync, supervised, epoch, startedAtUnixMs, controlUrl } =
@@ -62,10 +61,7 @@ export function statusResource(dependencies: Dependencies): StatusResource {
       bytesOut: totals.bytesOut,
     },
     requestsPerSecond,
-    verdict: verdictOf(lookForProblems(dependencies, unserved, found), {
-      up: nodes.up,
-      requestsPerSecond,
-    }),
+    verdict: clusterVerdict(dependencies, unserved, found),
     advice: found.map(({ sentence }) => sentence),
   };
 }

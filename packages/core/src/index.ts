@@ -128,6 +128,7 @@ export { parseClusterId, type RecordChanges } from './registry/records/stored-re
 export { type NodeCounts, type Pace, Registry } from './registry/registry.ts';
 export type { Now } from './registry/views/node-resource.ts';
 export type { BrokenBudget } from './registry/views/unserved-contexts.ts';
+export type { BalancerFigures, NodeFigures } from './registry/views/watch-rows.ts';
 export { type AnswerTotals, addAnswers, addCounts, increase, noAnswers } from './registry/workers/answer-totals.ts';
 export { ReportedTotals, type Reporter, type Summation } from './registry/workers/reported-totals.ts';
 export type { StickyFinding, StickyProblem, WrongRoute } from './registry/workers/sticky-findings.ts';

@@ -24,6 +24,7 @@ export {
 } from './fields.ts';
 export * from './ids.ts';
 export * from './load-factor.ts';
+export { type MergePatch, mergePatch, mergePatchOf } from './merge-patch.ts';
 export * from './messages.ts';
 export * from './node-states.ts';
 export { printable, printableUrl } from './printable-url.ts';
@@ -36,4 +37,5 @@ export * from './time-limits.ts';
 export * from './tokens.ts';
 export { moreUnservedSentence, unservedSentence } from './unserved-text.ts';
 export * from './version.ts';
+export * from './watch.ts';
 export * from './where.ts';

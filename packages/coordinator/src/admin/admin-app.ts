@@ -18,7 +18,7 @@ declare module 'fastify' {
     isPage?: boolean | ((query: unknown) => boolean);
     /** The route checks `If-Match`. Other routes refuse a write with `If-Match`. */
     honoursIfMatch?: boolean;
-    /** For the document: codes of errors that the route can give, besides those that all routes of its kind can give. */
+    /** For the document: codes of errors that the route can give, besides the codes of all routes of its kind. */
     errors?: readonly ErrorCode[];
     /** For the document: the route streams with `Accept: text/event-stream`. Schemas of the data by name of the event. */
     events?: Readonly<Record<string, TSchema>>;

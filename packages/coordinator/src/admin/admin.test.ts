@@ -852,6 +852,7 @@ describe('documents and pages', () => {
       '/v1/tokens',
       '/v1/tokens/{name}',
       '/v1/tokens/{name}/rotate',
+      '/v1/watch',
     ]);
   });
 

@@ -37,6 +37,7 @@ import { addSupervisorVerbs } from './supervisor-verbs.ts';
 import { TokenlessReads } from './tokenless-reads.ts';
 import { addTokens } from './tokens.ts';
 import { addVerbs } from './verbs.ts';
+import { addWatch } from './watch.ts';
 
 const MAX_BODY_BYTES = 65_536;
 const WRITES: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH', 'DELETE']);
@@ -105,6 +106,7 @@ export async function createAdminApp(dependencies: Dependencies): Promise<AdminA
     addSupervisorVerbs(typed, dependencies);
     addTokens(typed, dependencies);
     addEvents(typed, dependencies);
+    addWatch(typed, dependencies);
     addMcmp(typed, dependencies);
     addExplain(typed, dependencies);
     addDecisions(typed, dependencies);

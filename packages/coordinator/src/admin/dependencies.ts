@@ -20,6 +20,7 @@ import type { ProblemTimes } from '../problems/problem-times.ts';
 import type { SupervisedProcesses } from '../supervised-processes.ts';
 import type { SharedSync } from '../sync/shared-sync.ts';
 import type { StoreSync } from '../sync/store-sync.ts';
+import type { WatchHub } from '../watch/watch-hub.ts';
 import type { SharedAnswers } from './shared-answers.ts';
 
 /** The objects that the admin API and the pages use. */
@@ -59,4 +60,5 @@ export interface Dependencies {
   /** Aborted at shutdown, which ends the open-ended answers. */
   readonly ending: AbortSignal;
   readonly problemTimes: ProblemTimes;
+  readonly watch: WatchHub;
 }

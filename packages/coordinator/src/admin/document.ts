@@ -1,5 +1,5 @@
 /**
- * What `/openapi.json` says beyond the schemas of the routes: the role and the error answers of each operation, event streams, and
+ * What `/openapi.json` has beyond the schemas of the routes: the role and the error answers of each operation, event streams, and
  * names for the schemas.
  */
 import type { FastifyDynamicSwaggerOptions } from '@fastify/swagger';
@@ -30,6 +30,7 @@ interface DocumentedSchema extends FastifySchema {
 /** Groups of operations: by default the first word of the path after `/v1/`. */
 const TAGS: Readonly<Record<string, string>> = {
   status: 'What is wrong, and the state of the cluster',
+  watch: 'The state of the cluster, and its changes as a stream',
   nodes: 'Nodes: read, register, drain, enable, stop, change, remove',
   balancers: 'Balancers: settings, and verbs for all their nodes',
   groups: 'Verbs for all nodes of a group',
@@ -174,19 +175,30 @@ export function namedSchemas<Document extends object>(document: Document): Docum
   const { paths = {}, ...rest } = document as OpenApiDocument;
   const schemas = new Map<string, unknown>();
   const texts = new Map<string, string>();
+  const reference = (title: string): object => ({ $ref: `#/components/schemas/${title}` });
+  /** Event schemas are as in the source, where others are in the form of OpenAPI already: a name is enough for known ones. */
+  const namedEvents = (events: object): object =>
+    Object.fromEntries(
+      Object.entries(events as Record<string, TSchema>).map(([name, schema]) => {
+        const { title } = schema as { readonly title?: string };
+        return [name, title !== undefined && schemas.has(title) ? reference(title) : named(schema)];
+      }),
+    );
   const named = (value: unknown): unknown => {
     if (Array.isArray(value)) return value.map(named);
     if (typeof value !== 'object' || value === null) return value;
     const { title } = value as { readonly title?: unknown };
     // A property may have the name `title`: its value is a schema.
     const fields = Object.entries(value).filter(([key, each]) => key !== 'title' || typeof each !== 'string');
-    const inner = Object.fromEntries(fields.map(([key, each]) => [key, named(each)]));
+    const inner = Object.fromEntries(
+      fields.map(([key, each]) => [key, key === 'x-events' ? namedEvents(each as object) : named(each)]),
+    );
     if (typeof title !== 'string') return inner;
     const text = JSON.stringify(inner);
     if ((texts.get(title) ?? text) !== text) throw new Error(`two schemas with the title ${title} differ`);
     texts.set(title, text);
     schemas.set(title, inner);
-    return { $ref: `#/components/schemas/${title}` };
+    return reference(title);
   };
   const operations = Object.entries(paths).map(([path, methods]) => [
     path,

@@ -14,6 +14,7 @@ import type {
   Decision,
   DecisionsBody,
   DecisionsResource,
+  DrainProgress,
   EventResource,
   EventsResource,
   ExplainAnswer,
@@ -39,6 +40,7 @@ import type {
   StatusResource,
   TimeLimit,
   TimeLimitKey,
+  Verdict,
   WriteResult,
 } from '@rollcall/protocol';
 import {
@@ -87,7 +89,9 @@ const SEEN_ONCE =
 
 export const closed = { additionalProperties: false } as const;
 
-const Name = Type.String({ maxLength: 128, description: '[A-Za-z0-9_-]{1,64}' });
+export const Name: TUnsafe<string> = Type.Unsafe<string>(
+  Type.String({ maxLength: 128, description: '[A-Za-z0-9_-]{1,64}' }),
+);
 /** Text without control characters and line ends, because it is forwarded to workers and terminals. */
 export const plainText = (maxLength: number, description?: string): TUnsafe<string> =>
   Type.Unsafe<string>(
@@ -384,6 +388,21 @@ const PortWord = Type.Union([
   Type.Literal('given-up'),
 ]);
 
+export const DrainProgressSchema: TUnsafe<DrainProgress> = answer<DrainProgress>('DrainProgress')(
+  Type.Object({
+    sinceUnixMs: Type.Number(),
+    sessionsLeft: Type.Number({ description: 'sessions seen again; the drain waits for them' }),
+    sessionsSeenOnce: Type.Number({ description: 'sessions seen once; the drain does not wait for them' }),
+    oldestSessionMs: Type.Optional(
+      Type.Number({ description: 'least age of the oldest session seen again, at most that of the coordinator' }),
+    ),
+    inFlight: Type.Number(),
+    tunnels: Type.Number(),
+    isDone: Type.Boolean(),
+    waitingFor: Type.Array(Type.String()),
+  }),
+);
+
 export const NodeSchema: TUnsafe<NodeResource> = answer<NodeResource>('NodeResource')(
   Type.Object({
     id: Type.String(),
@@ -481,20 +500,7 @@ export const NodeSchema: TUnsafe<NodeResource> = answer<NodeResource>('NodeResou
     acknowledged: Type.Optional(
       Type.Object({ by: Type.String(), reason: Type.Optional(Type.String()), atUnixMs: Type.Number() }),
     ),
-    drain: Type.Optional(
-      Type.Object({
-        sinceUnixMs: Type.Number(),
-        sessionsLeft: Type.Number({ description: 'sessions seen again; the drain waits for them' }),
-        sessionsSeenOnce: Type.Number({ description: 'sessions seen once; the drain does not wait for them' }),
-        oldestSessionMs: Type.Optional(
-          Type.Number({ description: 'least age of the oldest session seen again, at most that of the coordinator' }),
-        ),
-        inFlight: Type.Number(),
-        tunnels: Type.Number(),
-        isDone: Type.Boolean(),
-        waitingFor: Type.Array(Type.String()),
-      }),
-    ),
+    drain: Type.Optional(DrainProgressSchema),
     warnings: Type.Array(Type.Object({ code: Type.String(), message: Type.String() })),
   }),
 );
@@ -666,6 +672,31 @@ export const CoordinatorsSchema: TUnsafe<CoordinatorsResource> = answer<Coordina
   Type.Object({ coordinators: Type.Array(CoordinatorSchema) }),
 );
 
+export const VerdictSchema: TUnsafe<Verdict> = answer<Verdict>('Verdict')(
+  Type.Object(
+    {
+      line: Type.String(),
+      level: Type.Optional(Type.Union([Type.Literal('outage'), Type.Literal('harm'), Type.Literal('risk')])),
+      problems: Type.Array(
+        Type.Object({
+          kind: Type.Unsafe<ProblemKind>(Type.Union(PROBLEM_KINDS.map((kind) => Type.Literal(kind)))),
+          level: Type.Unsafe<ProblemLevel>(Type.Union(PROBLEM_LEVELS.map((level) => Type.Literal(level)))),
+          balancer: Type.Optional(Type.String()),
+          nodes: Type.Optional(Type.Array(Type.String())),
+          message: Type.String(),
+          effect: Type.Optional(Type.String({ description: 'what users notice' })),
+          remedy: Type.Optional(Type.String()),
+          sinceUnixMs: Type.Optional(Type.Number()),
+        }),
+      ),
+      more: Type.Optional(Type.Number({ description: 'further problems' })),
+    },
+    {
+      description: 'everything that is wrong, the gravest first; figures are those of the workers of this coordinator',
+    },
+  ),
+);
+
 export const StatusSchema: TUnsafe<StatusResource> = answer<StatusResource>('StatusResource')(
   Type.Object({
     name: Type.String(),
@@ -818,29 +849,7 @@ export const StatusSchema: TUnsafe<StatusResource> = answer<StatusResource>('Sta
       bytesOut: Type.Number(),
     }),
     requestsPerSecond: Type.Number(),
-    verdict: Type.Object(
-      {
-        line: Type.String(),
-        level: Type.Optional(Type.Union([Type.Literal('outage'), Type.Literal('harm'), Type.Literal('risk')])),
-        problems: Type.Array(
-          Type.Object({
-            kind: Type.Unsafe<ProblemKind>(Type.Union(PROBLEM_KINDS.map((kind) => Type.Literal(kind)))),
-            level: Type.Unsafe<ProblemLevel>(Type.Union(PROBLEM_LEVELS.map((level) => Type.Literal(level)))),
-            balancer: Type.Optional(Type.String()),
-            nodes: Type.Optional(Type.Array(Type.String())),
-            message: Type.String(),
-            effect: Type.Optional(Type.String({ description: 'what users notice' })),
-            remedy: Type.Optional(Type.String()),
-            sinceUnixMs: Type.Optional(Type.Number()),
-          }),
-        ),
-        more: Type.Optional(Type.Number({ description: 'further problems' })),
-      },
-      {
-        description:
-          'everything that is wrong, the gravest first; figures are those of the workers of this coordinator',
-      },
-    ),
+    verdict: VerdictSchema,
     advice: Type.Array(Type.String()),
   }),
 );

@@ -66,7 +66,7 @@ export function judgeRegistration(token: Bound, { node, otherNodes }: Registrati
   if (hosts && host !== undefined) return refusal(token, 'host', hosts, `${host} is not within them`);
   const context = contexts && node.contexts.find(({ path }) => !contexts.some((listed) => coversPath(listed, path)));
   if (contexts && context) return refusal(token, 'context', contexts, `${context.path} is not within them`);
-  if (nodeIds && !nodeIds.some((pattern) => matches(pattern, node.id)))
+  if (nodeIds && !nodeIds.some((pattern) => matchesPattern(pattern, node.id)))
     return refusal(token, 'node', nodeIds, `the id ${node.id} does not match`);
   if (nodes !== undefined && otherNodes >= nodes)
     return refusal(token, 'nodes', [String(nodes)], `${otherNodes} are present`);
@@ -131,7 +131,7 @@ function coversPath(listed: string, path: string): boolean {
 }
 
 /** `*` in `pattern` stands for any characters. Linear except for the last `*`, so that no pattern is expensive. */
-function matches(pattern: string, text: string): boolean {
+export function matchesPattern(pattern: string, text: string): boolean {
   const [first = '', ...rest] = pattern.split('*');
   if (rest.length === 0) return text === first;
   const last = rest.pop()!;

@@ -1,5 +1,6 @@
 /** Everything that is wrong with the cluster, as seen by this coordinator. */
-import type { ClusterProblem, UnservedContext } from '@rollcall/protocol';
+import { verdictOf } from '@rollcall/core';
+import type { ClusterProblem, UnservedContext, Verdict } from '@rollcall/protocol';
 import { MAX_PROBLEMS } from '@rollcall/protocol';
 import type { Dependencies } from '../admin/dependencies.ts';
 import type { Notice } from './notice.ts';
@@ -36,6 +37,19 @@ export function lookForProblems(
 ): ClusterProblem[] {
   const { problemTimes, cluster } = dependencies;
   return problemTimes.withTimes(problemsOf(dependencies, unserved, found), cluster.clocks.nowUnixMs());
+}
+
+/** The state of the cluster in one line, with all problems. */
+export function clusterVerdict(
+  dependencies: Dependencies,
+  unserved?: readonly UnservedContext[],
+  found?: readonly Notice[],
+): Verdict {
+  const { cluster, feed } = dependencies;
+  return verdictOf(lookForProblems(dependencies, unserved, found), {
+    up: cluster.registry.counts().up,
+    requestsPerSecond: feed.workers.requestsPerSecond(),
+  });
 }
 
 /** Looks for problems also while no client reads them, so that the time since which each exists is right. Returns the end of it. */

@@ -62,6 +62,7 @@ import { nodeProblems } from './views/node-problems.ts';
 import { balancerResource, type Now, nodeResource } from './views/node-resource.ts';
 import { type ContextChoice, isChosen } from './views/remembered-contexts.ts';
 import { abandonedContexts, type BrokenBudget, brokenBudgets, unservedContexts } from './views/unserved-contexts.ts';
+import { type BalancerFigures, balancerFigures, type NodeFigures, nodeFigures } from './views/watch-rows.ts';
 import type { StickyFinding } from './workers/sticky-findings.ts';
 import { drainUse } from './workers/use-elsewhere.ts';
 import type { NodeCounterSums } from './workers/worker-counters.ts';
@@ -224,6 +225,16 @@ export class Registry {
   /** The resource of one node for operators; `undefined` when it is not even remembered. */
   resource(id: NodeId, now: Now): NodeResource | undefined {
     return nodeResource(this.#state, id, now);
+  }
+
+  /** A node as a row, without rates; `undefined` for a node that is unknown, or gone and not missing. */
+  nodeFigures(id: NodeId, now: Now): NodeFigures | undefined {
+    return nodeFigures(this.#state, id, now);
+  }
+
+  /** A balancer as a row, without rates. */
+  balancerFigures(name: BalancerName): BalancerFigures {
+    return balancerFigures(this.#state, name);
   }
 
   /** Explains the load factor and the traffic share of a node; `undefined` when it is not even remembered. */

@@ -140,7 +140,7 @@ function statusResource(requestedStatus: RequestedStatus, now: Now): WantedStatu
   };
 }
 
-function drainProgress(state: RegistryState, node: NodeView, drain: Drain, now: Now): DrainProgress {
+export function drainProgress(state: RegistryState, node: NodeView, drain: Drain, now: Now): DrainProgress {
   const own = state.usage(node, drain.revision);
   const usage = drain === node.operatorDrain ? withUseElsewhere(own, node.id, state.useElsewhere) : own;
   const oldestMs = state.workers.oldestSessionMs(node.id, now.nowMs);
