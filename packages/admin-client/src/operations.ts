@@ -23,6 +23,8 @@ import type {
   NodePut,
   NodeResource,
   NodesResource,
+  PastDecisionResource,
+  PastDecisionsResource,
   ReloadResult,
   RemoveBody,
   ScaleBody,
@@ -144,6 +146,11 @@ export interface Operations {
     readonly input: { readonly path: { readonly id: string } };
     readonly answer: NodeResource;
   };
+  /** `GET /v1/decisions/{requestId}`, role viewer. The decision for one request, by its id. */
+  readonly getPastDecision: {
+    readonly input: { readonly path: { readonly requestId: string } };
+    readonly answer: PastDecisionResource;
+  };
   /** `GET /v1/status`, role viewer. State of the cluster. */
   readonly getStatus: {
     readonly input: object;
@@ -174,6 +181,11 @@ export interface Operations {
   readonly listNodes: {
     readonly input: { readonly query?: { readonly all?: QueryValue; readonly balancer?: QueryValue; readonly group?: QueryValue; readonly limit?: QueryValue; readonly after?: QueryValue } };
     readonly answer: NodesResource;
+  };
+  /** `GET /v1/decisions`, role viewer. The last finished requests, with the decisions of the workers, newest first. */
+  readonly listPastDecisions: {
+    readonly input: { readonly query?: { readonly node?: QueryValue; readonly balancer?: QueryValue; readonly status?: QueryValue; readonly limit?: QueryValue } };
+    readonly answer: PastDecisionsResource;
   };
   /** `GET /v1/tokens`, role admin. Tokens by name, without secrets. */
   readonly listTokens: {
@@ -285,12 +297,14 @@ export const OPERATIONS: { readonly [Id in keyof Operations]: { readonly method:
   getMcmpDump: { method: 'GET', path: '/v1/mcmp/dump' },
   getMcmpInfo: { method: 'GET', path: '/v1/mcmp/info' },
   getNode: { method: 'GET', path: '/v1/nodes/{id}' },
+  getPastDecision: { method: 'GET', path: '/v1/decisions/{requestId}' },
   getStatus: { method: 'GET', path: '/v1/status' },
   listBalancers: { method: 'GET', path: '/v1/balancers' },
   listCoordinators: { method: 'GET', path: '/v1/coordinators' },
   listEvents: { method: 'GET', path: '/v1/events' },
   listLogins: { method: 'GET', path: '/v1/logins' },
   listNodes: { method: 'GET', path: '/v1/nodes' },
+  listPastDecisions: { method: 'GET', path: '/v1/decisions' },
   listTokens: { method: 'GET', path: '/v1/tokens' },
   logout: { method: 'POST', path: '/v1/logout' },
   patchBalancer: { method: 'PATCH', path: '/v1/balancers/{name}' },

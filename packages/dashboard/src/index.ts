@@ -1,7 +1,7 @@
 /** The browser pages, as files that a coordinator serves. The only entry point of the package. */
 import { readFileSync } from 'node:fs';
 
-export { explainedNumbers, metricRow, shareRows } from './browser/explanation-words.ts';
+export { explainedNumbers, metricRow, requestSentences, shareRows } from './browser/explanation-words.ts';
 export { requestText } from './browser/request-text.ts';
 
 /** A file that a page loads. */

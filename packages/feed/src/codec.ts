@@ -3,7 +3,17 @@
  * validated. A frame of the feed has at most `MAX_FEED_BYTES`.
  */
 
-import type { Fields, Malformed, NodeId, PortReport, Range, RouteCookie, StickySettings } from '@rollcall/protocol';
+import type {
+  Fields,
+  Malformed,
+  NodeId,
+  PastAttempt,
+  PastDecision,
+  PortReport,
+  Range,
+  RouteCookie,
+  StickySettings,
+} from '@rollcall/protocol';
 import {
   COUNT,
   DAY_MS,
@@ -13,6 +23,7 @@ import {
   FIRST_ROUTE_COOKIE,
   GONE_CAUSES,
   LIMIT_SCOPES,
+  MAX_PAST_DECISIONS,
   malformed,
   optional,
   parseBalancerName,
@@ -340,6 +351,15 @@ function readQuestion(fields: Fields): FeedQuestion | FeedUnknown | undefined {
       forMs: fields.number('forMs', { min: 1, max: MAX_DECISIONS_MS }) ?? 1,
       onlyPicks: fields.boolean('onlyPicks') ?? false,
     };
+  if (type === 'past-decisions')
+    return {
+      type,
+      ...optional('requestId', fields.text('requestId', 128)),
+      ...optional('node', fields.parsed('node', parseNodeId, 'a name')),
+      ...optional('balancer', fields.parsed('balancer', parseBalancerName, 'a name')),
+      ...optional('status', fields.integer('status', { min: 1, max: 599 })),
+      limit: fields.integer('limit', { min: 1, max: MAX_PAST_DECISIONS }) ?? 1,
+    };
   if (type !== 'explain') return { type: 'unknown' };
   return {
     type,
@@ -580,9 +600,17 @@ function readCount(value: unknown): number | undefined {
 }
 
 function readAnswer(fields: Fields): WorkerAnswer['answer'] | undefined {
-  const type = fields.oneOf('type', ['explain', 'scoreboard', 'decisions', 'failed']);
+  const type = fields.oneOf('type', ['explain', 'scoreboard', 'decisions', 'past-decisions', 'failed']);
   if (type === 'failed') return { type, message: fields.text('message', 1_024) ?? '' };
   if (type === 'decisions') return { type, decisions: fields.objects('decisions', MAX_DECISIONS, readDecision) ?? [] };
+  if (type === 'past-decisions')
+    return {
+      type,
+      worker: fields.text('worker', 64) ?? '',
+      decisions: fields.objects('decisions', MAX_PAST_DECISIONS, readPastDecision) ?? [],
+      kept: count(fields, 'kept'),
+      ...optional('sinceUnixMs', fields.number('sinceUnixMs', COUNT)),
+    };
   if (type === 'scoreboard') return { type, connections: fields.objects('connections', 10_000, readScore) ?? [] };
   const outcome = fields.oneOf('outcome', ['forward', 'not-found', 'unavailable', 'bad-request']);
   if (type === undefined || outcome === undefined) return undefined;
@@ -623,6 +651,38 @@ function readDecision(fields: Fields): Decision | undefined {
     candidates: fields.objects('candidates', 10, readCandidate) ?? [],
     candidateCount: fields.integer('candidateCount', COUNT) ?? 0,
   };
+}
+
+function readPastDecision(fields: Fields): PastDecision | undefined {
+  return {
+    requestId: fields.text('requestId', 128) ?? '',
+    atUnixMs: count(fields, 'atUnixMs'),
+    method: fields.text('method', 32) ?? '',
+    host: fields.text('host', 300) ?? '',
+    path: fields.text('path', 256) ?? '',
+    ...optional('balancer', fields.parsed('balancer', parseBalancerName, 'a name')),
+    ...optional('context', fields.parsed('context', parseContextPath, 'a path')),
+    ...optional('sessionFrom', fields.text('sessionFrom', 128)),
+    result: fields.text('result', 16) ?? '',
+    ...optional('chosen', fields.parsed('chosen', parseNodeId, 'a name')),
+    because: fields.text('because', 1_024) ?? '',
+    attempts: fields.objects('attempts', 64, readPastAttempt) ?? [],
+    waitedMs: count(fields, 'waitedMs'),
+    status: fields.integer('status', { min: 0, max: 999 }) ?? 0,
+    ...optional('upstreamMs', fields.number('upstreamMs', COUNT)),
+    durationMs: count(fields, 'durationMs'),
+  };
+}
+
+function readPastAttempt(fields: Fields): PastAttempt | undefined {
+  const node = fields.parsed('node', parseNodeId, 'a name');
+  return (
+    node && {
+      node,
+      outcome: fields.text('outcome', 256) ?? '',
+      ...optional('afterMs', fields.number('afterMs', COUNT)),
+    }
+  );
 }
 
 function readCandidate(fields: Fields): ExplainedCandidate | undefined {

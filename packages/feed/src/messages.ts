@@ -15,6 +15,7 @@ import type {
   GoneCause,
   HostPattern,
   NodeId,
+  PastDecision,
   PortReport,
   Route,
   StickySettings,
@@ -205,7 +206,17 @@ export type FeedQuestion =
    * The worker's next decisions; with `onlyPicks` only the decisions of an algorithm. Complete after `count` decisions, 1–100, or
    * after `forMs` milliseconds, 1–30,000.
    */
-  | { readonly type: 'decisions'; readonly count: number; readonly forMs: number; readonly onlyPicks: boolean };
+  | { readonly type: 'decisions'; readonly count: number; readonly forMs: number; readonly onlyPicks: boolean }
+  /** Finished requests that the worker still keeps. All given values must match: `status` from 1 to 5 is a class. */
+  | {
+      readonly type: 'past-decisions';
+      readonly requestId?: string;
+      readonly node?: NodeId;
+      readonly balancer?: BalancerName;
+      readonly status?: number;
+      /** Most records, 1–1,000. */
+      readonly limit: number;
+    };
 
 /**
  * Sessions that all workers together have seen, in messages of 4 KiB: after a worker has joined or ended, to every worker. A
@@ -454,7 +465,7 @@ export interface WorkerObserved {
 export interface WorkerAnswer {
   readonly type: 'answer';
   readonly id: number;
-  readonly answer: ExplainAnswer | ScoreboardAnswer | DecisionsAnswer | FailedAnswer;
+  readonly answer: ExplainAnswer | ScoreboardAnswer | DecisionsAnswer | PastDecisionsAnswer | FailedAnswer;
 }
 
 /** The worker could not answer because of an internal error; its log has the stack. */
@@ -466,6 +477,16 @@ export interface FailedAnswer {
 export interface DecisionsAnswer {
   readonly type: 'decisions';
   readonly decisions: readonly Decision[];
+}
+
+export interface PastDecisionsAnswer {
+  readonly type: 'past-decisions';
+  readonly worker: string;
+  /** The matching requests, newest first. */
+  readonly decisions: readonly PastDecision[];
+  /** Requests that the worker keeps, and the arrival of the oldest one; absent without any. */
+  readonly kept: number;
+  readonly sinceUnixMs?: number;
 }
 
 export interface ScoreboardAnswer {

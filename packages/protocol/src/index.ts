@@ -27,6 +27,7 @@ export * from './load-factor.ts';
 export { type MergePatch, mergePatch, mergePatchOf } from './merge-patch.ts';
 export * from './messages.ts';
 export * from './node-states.ts';
+export * from './past-decisions.ts';
 export { printable, printableUrl } from './printable-url.ts';
 export * from './problems.ts';
 export * from './quota-text.ts';

@@ -284,6 +284,22 @@ void test('explain and the scoreboard are answered over the feed', () =>
     assert.equal((await set.feed.until('answer', ({ id }) => id === 2)).answer.type, 'scoreboard');
   }));
 
+void test('past decisions are answered over the feed by request id', () =>
+  scene(['a'], async (set) => {
+    const worker = await synced(set);
+    await get(worker, 'JSESSIONID=topsecret.a', '/?token=topsecret');
+    set.feed.send({ type: 'ask', id: 9, question: { type: 'past-decisions', limit: 5 } });
+    const { answer: all } = await set.feed.until('answer', ({ id }) => id === 9);
+    assert.ok(all.type === 'past-decisions' && all.decisions.length === 1);
+    const { requestId } = all.decisions[0]!;
+    set.feed.send({ type: 'ask', id: 1, question: { type: 'past-decisions', requestId, limit: 1 } });
+    const { answer } = await set.feed.until('answer', ({ id }) => id === 1);
+    assert.ok(answer.type === 'past-decisions' && answer.kept === 1 && answer.worker !== '');
+    const [{ chosen, sessionFrom, status, attempts }] = answer.decisions as [(typeof answer.decisions)[0]];
+    assert.deepEqual([chosen, sessionFrom, status, attempts[0]?.outcome], ['a', 'cookie JSESSIONID', 200, 'answered']);
+    assert.ok(!JSON.stringify(answer).includes('secret'));
+  }));
+
 void test('counters report requests, new sessions and bytes of each node', () =>
   scene(['a'], async (set) => {
     const worker = await synced(set);

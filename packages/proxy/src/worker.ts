@@ -20,6 +20,7 @@ import { FailoverCounters } from './feed/failover-counters.ts';
 import { FeedClient, type FeedClientOptions, type FeedLog } from './feed/feed-client.ts';
 import { type FileShares, fileShares } from './open-files.ts';
 import { ClusterRouter } from './routing/cluster-router.ts';
+import { DecisionRing } from './routing/decision-ring.ts';
 import { DecisionWatch } from './routing/decision-watch.ts';
 import { explain } from './routing/explanation.ts';
 import { sessionIds } from './routing/session-ids.ts';
@@ -53,7 +54,10 @@ export interface WorkerTls extends Pick<CertificatesOptions, 'files' | 'kept' | 
 }
 
 export interface WorkerOptions
-  extends Omit<EngineOptions, 'router' | 'now' | 'log' | 'certificates' | 'nodeTls' | 'ajp' | 'guard' | 'onAccess'> {
+  extends Omit<
+    EngineOptions,
+    'router' | 'now' | 'log' | 'certificates' | 'nodeTls' | 'ajp' | 'guard' | 'onAccess' | 'recorder'
+  > {
   /** Stable name of the worker within its coordinator, e.g. `local-0`; matches `[A-Za-z0-9_-]{1,64}`. */
   readonly name: string;
   /** Version of the program, for pages. */
@@ -188,6 +192,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     },
     onAllowed: (node) => refusals.delete(node),
   });
+  const ring = new DecisionRing();
   const decisions = new DecisionWatch({ router, delay, nowUnixMs: Date.now });
   const engine = new Engine({
     ...engineOptions,
@@ -199,6 +204,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     guard,
     ...(certificates && { certificates }),
     ...(accessLog && { onAccess: (entry) => accessLog.write(entry) }),
+    recorder: ring,
     now,
     rng,
     log,
@@ -270,8 +276,20 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       };
     },
     answer: (question) => {
-      if (question.type === 'decisions') return decisions.watch(question);
-      return question.type === 'explain' ? explain(router, question, now()) : engine.scoreboard();
+      switch (question.type) {
+        case 'decisions':
+          return decisions.watch(question);
+        case 'past-decisions':
+          return {
+            type: 'past-decisions',
+            worker: name,
+            ...ring.find(question, { nowMs: now(), nowUnixMs: Date.now() }),
+          };
+        case 'explain':
+          return explain(router, question, now());
+        case 'scoreboard':
+          return engine.scoreboard();
+      }
     },
     onApplied: () => {
       firstApplied.open();

@@ -1,3 +1,4 @@
+import { requestSentences } from '@rollcall/dashboard';
 import { type ExplainAnswer, type ExplainedLimit, MAX_DECISIONS, MAX_DECISIONS_MS } from '@rollcall/feed';
 import { printableUrl, TIME_LIMITS } from '@rollcall/protocol';
 import { Command } from 'commander';
@@ -12,7 +13,11 @@ interface ExplainFlags extends LiveFlags {
   readonly url?: string;
   readonly cookie?: string;
   readonly live?: boolean;
+  readonly request?: string;
 }
+
+/** A token of RFC 9110, as the proxy accepts it. */
+const REQUEST_ID = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$/;
 
 /** Flags that are valid with --live only. */
 const LIVE_ONLY = ['picks', 'count', 'for'] as const;
@@ -21,11 +26,12 @@ const LIVE_ONLY = ['picks', 'count', 'for'] as const;
 export function explainCommand(): Command {
   return addReaderFlags(
     new Command('explain')
-      .description('explain the routing of a request, or the load of a node')
+      .description('explain the routing of a request, of a past request, or the load of a node')
       .argument('[node]', 'node whose load factor and traffic share are explained'),
   )
     .option('--url <url>', 'URL of the request, e.g. http://shop.example/cart (default: http://localhost/)')
     .option('--cookie <value>', 'Cookie field of the request; - reads it from standard input')
+    .option('--request <id>', 'past request by its id, from X-Request-Id, an error page or the access log')
     .option('--live', 'print routing decisions as they are made')
     .option('--picks', 'with --live: only choices of an algorithm, without requests that follow their session')
     .option('--count <n>', `with --live: most requests to print, 1 to ${MAX_DECISIONS}`, '20')
@@ -33,7 +39,11 @@ export function explainCommand(): Command {
     .action(async (node: string | undefined, flags: ExplainFlags, command: Command) => {
       const live = LIVE_ONLY.find((name) => command.getOptionValueSource(name) === 'cli');
       if (live !== undefined && !flags.live) throw new CliFailure(`--${live} needs --live`, EXIT.usage);
-      if (flags.live) {
+      if (flags.request !== undefined) {
+        if (node !== undefined || flags.live || flags.url !== undefined || flags.cookie !== undefined)
+          throw new CliFailure('--request excludes a node id, --url, --cookie and --live', EXIT.usage);
+        await explainPast(flags.request, flags);
+      } else if (flags.live) {
         if (node !== undefined) throw new CliFailure('--live and a node id exclude each other', EXIT.usage);
         await explainLive(flags);
       } else if (node === undefined) await explainRequest(flags);
@@ -41,6 +51,24 @@ export function explainCommand(): Command {
         throw new CliFailure('a node id excludes --url and --cookie', EXIT.usage);
       else await explainNode(node, flags);
     });
+}
+
+async function explainPast(requestId: string, flags: ExplainFlags): Promise<void> {
+  if (!REQUEST_ID.test(requestId))
+    throw new CliFailure(
+      `--request ${JSON.stringify(requestId.slice(0, 128))} is no request id: it has 1 to 128 characters, without spaces`,
+      EXIT.usage,
+    );
+  const client = await clientFor(flags);
+  const past = await client.call('getPastDecision', { path: { requestId } });
+  if (flags.json) {
+    printJson(past);
+    return;
+  }
+  const { method, host, path, atUnixMs } = past.decision;
+  const what = method === '' ? 'a request that could not be read' : `${method} ${host}${path}`;
+  const lines = requestSentences(past).map((sentence) => `  ${sentence}`);
+  process.stdout.write(`${[`${new Date(atUnixMs).toISOString()}  ${what}`, ...lines].join('\n')}\n`);
 }
 
 async function explainNode(node: string, flags: ExplainFlags): Promise<void> {

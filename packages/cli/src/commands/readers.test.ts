@@ -326,10 +326,56 @@ test('explain --live prints a decision per line, with the scores of the others',
   assert.equal(none.stdout, 'no request came within 2s\n');
 });
 
+test('explain --request prints in sentences what happened to a request', async (t) => {
+  const decision = {
+    requestId: 'abc-1',
+    atUnixMs: 3_723_004,
+    method: 'GET',
+    host: 'shop',
+    path: '/cart',
+    balancer: 'shop',
+    context: '/',
+    sessionFrom: 'cookie JSESSIONID',
+    result: 'moved',
+    chosen: 'n2',
+    because: "its session's node n1 is lost (refused): n2 takes over",
+    attempts: [
+      { node: 'n1', outcome: 'connection refused', afterMs: 1 },
+      { node: 'n2', outcome: 'answered', afterMs: 12.5 },
+    ],
+    waitedMs: 812,
+    status: 200,
+    upstreamMs: 12.5,
+    durationMs: 830,
+  };
+  const answers = { 'GET /v1/decisions/abc-1': { decision, worker: 'local-0' } };
+  const { stdout } = await commandWithAnswers(t, 'explain --request abc-1', answers);
+  assert.equal(
+    stdout,
+    [
+      '1970-01-01T01:02:03.004Z  GET shop/cart',
+      '  context / of balancer shop, at worker local-0',
+      '  its session was found in cookie JSESSIONID',
+      '  it waited 812 ms in all for a node',
+      '  sent to n1: connection refused after 1 ms',
+      '  sent to n2: answered after 12.5 ms',
+      "  n2 was chosen last: its session's node n1 is lost (refused): n2 takes over",
+      '  answered with 200, 830 ms after its arrival',
+      '',
+    ].join('\n'),
+  );
+});
+
 test('explain refuses flags that do not belong together, and wrong numbers', async (t) => {
   const cluster = await startCluster(t);
   await cluster.add('n1');
   await expectOutcomes(cluster.run, [
+    { words: 'explain --request a --live', code: 2, err: '--request excludes a node id, --url, --cookie and --live' },
+    {
+      words: 'explain --request a/b',
+      code: 2,
+      err: '--request "a/b" is no request id: it has 1 to 128 characters, without spaces',
+    },
     { words: 'explain --picks', code: 2, err: '--picks needs --live' },
     { words: 'explain --count 5', code: 2, err: '--count needs --live' },
     { words: 'explain --for 5s', code: 2, err: '--for needs --live' },

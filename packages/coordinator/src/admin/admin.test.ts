@@ -828,6 +828,7 @@ describe('documents and pages', () => {
       '/v1/coordinators/applied',
       '/v1/coordinators/{name}',
       '/v1/decisions',
+      '/v1/decisions/{requestId}',
       '/v1/events',
       '/v1/explain',
       '/v1/groups/{name}/drain',

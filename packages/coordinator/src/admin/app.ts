@@ -29,6 +29,7 @@ import { addLogins } from './logins.ts';
 import { addMcmp } from './mcmp.ts';
 import { addMetrics } from './metrics.ts';
 import { addNodes } from './nodes.ts';
+import { addPastDecisions } from './past-decisions.ts';
 import { faultOf, problemOf, Refusal } from './refusal.ts';
 import { addScale } from './scale.ts';
 import { addStatus } from './status.ts';
@@ -110,6 +111,7 @@ export async function createAdminApp(dependencies: Dependencies): Promise<AdminA
     addMcmp(typed, dependencies);
     addExplain(typed, dependencies);
     addDecisions(typed, dependencies);
+    addPastDecisions(typed, dependencies);
     addMetrics(typed, dependencies);
     addServerStatus(typed, dependencies);
     addPages(typed, dependencies);

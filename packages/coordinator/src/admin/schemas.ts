@@ -29,6 +29,9 @@ import type {
   NodePut,
   NodeResource,
   NodesResource,
+  PastDecisionResource,
+  PastDecisionsQuery,
+  PastDecisionsResource,
   Problem,
   ProblemKind,
   ProblemLevel,
@@ -973,6 +976,70 @@ export const DecisionSchema: TUnsafe<Decision> = answer<Decision>('Decision')(
 
 export const DecisionsSchema: TUnsafe<DecisionsResource> = answer<DecisionsResource>('DecisionsResource')(
   Type.Object({ decisions: Type.Array(DecisionSchema) }),
+);
+
+const PastDecisionResourceSchema = Type.Object({
+  decision: Type.Object({
+    requestId: Type.String(),
+    atUnixMs: Type.Number({ description: 'arrival of the request' }),
+    method: Type.String(),
+    host: Type.String(),
+    path: Type.String({ description: 'without query and parameters, at most 256 characters' }),
+    balancer: Type.Optional(Type.String()),
+    context: Type.Optional(Type.String()),
+    sessionFrom: Type.Optional(
+      Type.String({ description: 'where a known session was found: `cookie NAME`, `path NAME`, `query NAME`' }),
+    ),
+    result: Type.String({ description: '`new`, `none`, `sticky`, `moved`; empty when no node was chosen' }),
+    chosen: Type.Optional(Type.String({ description: 'the node that was chosen last' })),
+    because: Type.String(),
+    attempts: Type.Array(
+      Type.Object({
+        node: Type.String(),
+        outcome: Type.String({ description: '`answered`, or why there was no complete answer' }),
+        afterMs: Type.Optional(Type.Number()),
+      }),
+    ),
+    waitedMs: Type.Number({ description: 'time that the request waited for a node' }),
+    status: Type.Number({ description: 'of the answer; 499: the client left' }),
+    upstreamMs: Type.Optional(Type.Number({ description: 'from the last attempt to its response head' })),
+    durationMs: Type.Number(),
+  }),
+  worker: Type.String(),
+});
+
+export const PastDecisionSchema: TUnsafe<PastDecisionResource> =
+  answer<PastDecisionResource>('PastDecisionResource')(PastDecisionResourceSchema);
+
+export const PastDecisionsSchema: TUnsafe<PastDecisionsResource> = answer<PastDecisionsResource>(
+  'PastDecisionsResource',
+)(
+  Type.Object({
+    decisions: Type.Array(PastDecisionSchema, { description: 'newest first' }),
+    workers: Type.Array(
+      Type.Object({
+        worker: Type.String(),
+        kept: Type.Number({ description: 'requests that the worker keeps' }),
+        sinceUnixMs: Type.Optional(Type.Number({ description: 'arrival of the oldest one' })),
+      }),
+    ),
+  }),
+);
+
+export const RequestIdParams: TUnsafe<{ readonly requestId: string }> = body<{ readonly requestId: string }>()(
+  Type.Object({ requestId: Type.String({ pattern: "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$" }) }),
+);
+
+export const PastDecisionsQuerySchema: TUnsafe<PastDecisionsQuery> = body<PastDecisionsQuery>()(
+  Type.Object(
+    {
+      node: Type.Optional(Name),
+      balancer: Type.Optional(Name),
+      status: Type.Optional(Type.String({ pattern: '^[1-5](xx|[0-9]{2})$', description: '`502`, or a class: `5xx`' })),
+      limit: Type.Optional(Type.String({ maxLength: 16, description: '1 to 1000, default 100' })),
+    },
+    closed,
+  ),
 );
 
 export const ExplainAnswerSchema: TUnsafe<ExplainAnswer> = answer<ExplainAnswer>('ExplainAnswer')(

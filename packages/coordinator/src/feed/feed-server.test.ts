@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
 import type { ExplainAnswer, WorkerCounters, WorkerSessions } from '@rollcall/feed';
 import { FEED_PATH, FEED_SUBPROTOCOL, NO_COUNTERS } from '@rollcall/feed';
-import type { NodeResource, StatusResource } from '@rollcall/protocol';
+import type { NodeResource, PastDecision, PastDecisionsResource, StatusResource } from '@rollcall/protocol';
 import {
   AGENT_PATH,
   AGENT_SUBPROTOCOL,
@@ -251,6 +251,67 @@ test('explain sends a question to a worker and returns its answer', async () => 
   };
   socket.send({ type: 'answer', id, answer });
   assert.deepEqual((await asked).json(), answer);
+});
+
+test('past decisions of all workers are merged, and a request that no worker keeps is 404 with what they keep', async () => {
+  const started = await coordinator();
+  const none = await started.api('/v1/decisions/abc');
+  assert.deepEqual([none.status, none.json<{ code: string }>().code], [503, 'worker-unavailable']);
+  const workers = [await worker(started, 'w0'), await worker(started, 'w1')];
+  for (const socket of workers) await socket.next('commit');
+  const decision: PastDecision = {
+    requestId: 'abc',
+    atUnixMs: 1_800_000_000_000,
+    method: 'GET',
+    host: 'a.test',
+    path: '/cart',
+    result: 'sticky',
+    because: 'its session lives there',
+    attempts: [{ node: parseNodeId('n1')!, outcome: 'answered', afterMs: 3 }],
+    waitedMs: 0,
+    status: 200,
+    upstreamMs: 3,
+    durationMs: 4,
+  };
+  const answer = async (decisions: readonly (readonly PastDecision[])[]): Promise<unknown[]> =>
+    Promise.all(
+      workers.map(async (socket, i) => {
+        const { id, question } = await socket.next('ask');
+        const kept = { worker: `w${i}`, decisions: decisions[i]!, kept: 10_000, sinceUnixMs: 1_799_999_990_000 };
+        socket.send({ type: 'answer', id, answer: { type: 'past-decisions', ...kept } });
+        return question;
+      }),
+    );
+  const one = started.api('/v1/decisions/abc');
+  const questions = await answer([[], [decision]]);
+  assert.deepEqual(questions[0], { type: 'past-decisions', requestId: 'abc', limit: 1 });
+  assert.deepEqual((await one).json(), { decision, worker: 'w1' });
+
+  const later = { ...decision, requestId: 'later', atUnixMs: decision.atUnixMs + 1 };
+  const list = started.api('/v1/decisions?status=5xx&limit=2');
+  const [question] = await answer([[decision], [later, decision]]);
+  assert.deepEqual(question, { type: 'past-decisions', status: 5, limit: 2 });
+  const { decisions } = (await list).json<PastDecisionsResource>();
+  assert.deepEqual(
+    decisions.map((found) => [found.decision.requestId, found.worker]),
+    [
+      ['later', 'w1'],
+      ['abc', 'w0'],
+    ],
+  );
+
+  const missing = started.api('/v1/decisions/xyz');
+  await answer([[], []]);
+  const { status, json } = await missing;
+  assert.equal(status, 404);
+  assert.match(
+    json<{ detail: string }>().detail,
+    /keeps request xyz: worker w0 keeps 10000 requests, which go back .*; worker w1 keeps 10000/,
+  );
+  for (const query of ['limit=0', 'limit=1001', 'status=6xx', 'node=nobody', 'balancer=none', 'other=1']) {
+    const refused = await started.api(`/v1/decisions?${query}`);
+    assert.ok([400, 404].includes(refused.status), query);
+  }
 });
 
 test('a worker gets the contexts of joining nodes, with its snapshot and as changes', async () => {

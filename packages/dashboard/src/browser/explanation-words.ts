@@ -1,5 +1,5 @@
 /** Formats the explanation of a node, for the page and for the command line. */
-import type { ExplainedMetric, ExplainedShare, NodeExplanation } from '@rollcall/protocol';
+import type { ExplainedMetric, ExplainedShare, NodeExplanation, PastDecisionResource } from '@rollcall/protocol';
 // With `.ts`, unlike other scripts of the page: Node also loads this module from its source.
 import { amount, bytes, percent } from './amounts.ts';
 
@@ -48,6 +48,33 @@ export function metricRow(metric: ExplainedMetric): readonly string[] {
     percent(part),
     percent(mean),
   ];
+}
+
+/** Why a request of the past got its node and its answer, in sentences, in the order of time. */
+export function requestSentences({ decision, worker }: PastDecisionResource): readonly string[] {
+  const { balancer, context, sessionFrom, chosen, because, attempts, waitedMs, status } = decision;
+  const sentences: string[] = [];
+  if (balancer !== undefined) sentences.push(`context ${context} of balancer ${balancer}, at worker ${worker}`);
+  if (sessionFrom !== undefined) sentences.push(`its session was found in ${sessionFrom}`);
+  else if (balancer !== undefined) sentences.push('it had no known session');
+  if (waitedMs > 0) sentences.push(`it waited ${milliseconds(waitedMs)} in all for a node`);
+  for (const { node, outcome, afterMs } of attempts)
+    sentences.push(`sent to ${node}: ${outcome}${afterMs === undefined ? '' : ` after ${milliseconds(afterMs)}`}`);
+  if (because !== '')
+    sentences.push(chosen === undefined ? `${attempts.length > 0 ? 'in the end ' : ''}no node was chosen: ${because}` : `${chosen} was chosen last: ${because}`);
+  sentences.push(
+    `${endOf(status)}, ${milliseconds(decision.durationMs)} after its arrival${balancer === undefined ? `, at worker ${worker}` : ''}`,
+  );
+  return sentences;
+}
+
+function endOf(status: number): string {
+  if (status === 499) return 'the client left before the answer was complete';
+  return status === 101 ? 'the connection was upgraded' : `answered with ${status}`;
+}
+
+function milliseconds(ms: number): string {
+  return ms < 10_000 ? `${amount(ms)} ms` : `${amount(ms / 1_000)} s`;
 }
 
 function inUnit(value: number, unit: string | undefined): string {

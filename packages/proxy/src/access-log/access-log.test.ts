@@ -21,7 +21,7 @@ import { type AccessClient, ownEntry } from '../engine/access-entry.ts';
 import { AccessLog } from './access-log.ts';
 
 const CLIENT = { peer: { address: '192.0.2.7' } } as AccessClient;
-const ENTRY = ownEntry(CLIENT, undefined, 400, 10);
+const ENTRY = ownEntry(CLIENT, undefined, { status: 400, bytesOut: 10, requestId: 'r1' });
 
 function directory(t: TestContext): string {
   const path = mkdtempSync(join(tmpdir(), 'rollcall-access-'));

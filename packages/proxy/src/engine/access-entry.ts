@@ -46,8 +46,7 @@ export interface AccessClient {
 export function ownEntry(
   client: AccessClient,
   head: RequestHead | undefined,
-  status: number,
-  bytesOut: number,
+  { status, bytesOut, requestId }: Pick<AccessEntry, 'status' | 'bytesOut' | 'requestId'>,
 ): AccessEntry {
   return {
     client: head === undefined ? client.peer.address : client.clientAddress(),
@@ -59,7 +58,7 @@ export function ownEntry(
     isHttp10: head?.isHttp10 ?? false,
     status,
     bytesOut,
-    requestId: '',
+    requestId,
     balancer: '',
     sessionParameters: DEFAULT_PARAMETERS,
     stickyResult: '',

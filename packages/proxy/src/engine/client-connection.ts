@@ -354,9 +354,11 @@ export class ClientConnection implements Client, DeadlineOwner {
   #answerItself(answer: OwnAnswer, nowMs: number): void {
     const { head } = this.exchange;
     const keepsAlive = head.keepsAlive && head.bodyLength === 0 && !this.#services.isClosing;
-    const text = ownAnswerText(answer, head, keepsAlive);
+    const requestId = this.#services.requestIds.of(head);
+    const text = ownAnswerText(answer, head, requestId, keepsAlive);
     this.output.write(text);
-    this.#services.onAccess?.(ownEntry(this.identity, head, Number(text.slice(9, 12)), text.length));
+    const result = { status: Number(text.slice(9, 12)), bytesOut: text.length, requestId };
+    this.#services.onAccess?.(ownEntry(this.identity, head, result));
     this.onExchangeEnd(keepsAlive, nowMs);
   }
 
@@ -372,13 +374,15 @@ export class ClientConnection implements Client, DeadlineOwner {
 
   /** Refuses octets that are not an acceptable request, and closes. `head`: the request, if it could be read. */
   #refuse({ status, refusal, why, isHead }: RefusedHead, head?: RequestHead): void {
-    const { counters, log, onAccess } = this.#services;
-    log?.debug({ client: this.identity.peer.address, why }, 'request refused');
+    const { counters, log, onAccess, recorder, requestIds, now } = this.#services;
+    const requestId = head === undefined ? requestIds.next() : requestIds.of(head);
+    log?.debug({ client: this.identity.peer.address, requestId, why }, 'request refused');
     counters.refusals[refusal]++;
     countStatus(counters.statusClasses, status);
-    const text = refusalText(status, isHead);
+    const text = refusalText(status, requestId, isHead);
     this.output.write(text);
-    onAccess?.(ownEntry(this.identity, head, status, text.length));
+    recorder?.refused(requestId, head, status, why, now());
+    onAccess?.(ownEntry(this.identity, head, { status, bytesOut: text.length, requestId }));
     this.#linger();
   }
 

@@ -24,6 +24,7 @@ import type { DirectWrites } from './direct-write.ts';
 import type { Upstream } from './ends.ts';
 import type { Exchange } from './exchange.ts';
 import { FailureLog } from './failure-log.ts';
+import type { RequestRecorder } from './finished-request.ts';
 import { tryHandles } from './handle-trial.ts';
 import { checkedLimits, type LimitChanges } from './limits.ts';
 import { NodeProbe, type ProbeQuestion } from './node-probe.ts';
@@ -65,6 +66,8 @@ export interface EngineOptions {
   readonly errorPages?: ReadonlyMap<number, Uint8Array>;
   /** Called after each request, and at an upgrade. Must not throw or block. */
   readonly onAccess?: (entry: AccessEntry) => void;
+  /** Records each request at its end. Must not throw or block. */
+  readonly recorder?: RequestRecorder;
   /** Certificates of the TLS port; without them there is none. */
   readonly certificates?: Certificates;
   /** TLS to nodes with `https` addresses. Default: verified with the CAs of Node. */
@@ -140,6 +143,7 @@ export class Engine {
       rng: options.rng ?? Math.random,
       log: options.log,
       onAccess: options.onAccess,
+      recorder: options.recorder,
       healthPath: options.healthPath ?? '',
       viaName: options.addsVia === false ? '' : `rollcall-${randomBytes(4).toString('hex')}`,
       requestIds: new RequestIds(),

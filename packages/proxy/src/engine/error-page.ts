@@ -68,10 +68,10 @@ export function failureText(
 }
 
 /** The last answer of a connection: to octets that are not an acceptable request. */
-export function refusalText(status: number, isHead: boolean): string {
+export function refusalText(status: number, requestId: string, isHead: boolean): string {
   return errorAnswer({
     status,
-    requestId: '',
+    requestId,
     fields: '',
     isHead,
     isHttp10: false,

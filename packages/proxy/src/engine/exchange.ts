@@ -13,7 +13,7 @@ import { dateField } from '../http1/date-field.ts';
 import { fieldValue } from '../http1/field-rules.ts';
 import { interimHeadText, requestHeadText, responseHeadText, switchHeadText } from '../http1/head-writer.ts';
 import { withoutPrefix } from '../http1/path-prefix.ts';
-import { isIdempotent, isRequestId, type RequestHead } from '../http1/request-head.ts';
+import { isIdempotent, type RequestHead } from '../http1/request-head.ts';
 import type { ResponseHead } from '../http1/response-head.ts';
 import type { AccessEntry } from './access-entry.ts';
 import type { Block } from './body-blocks.ts';
@@ -22,6 +22,7 @@ import type { Client, Downstream, SwitchingUpstream, Upstream } from './ends.ts'
 import { countsAgainstNode, FAILURE, type Failure } from './failure.ts';
 import { failureLimit } from './failure-limit.ts';
 import type { FailureLog } from './failure-log.ts';
+import type { FailedAttempt, FinishedRequest, RequestRecorder } from './finished-request.ts';
 import { openUpstream, type UpstreamServices } from './open-upstream.ts';
 import type { Parked, Parking } from './parking.ts';
 import { RequestBody } from './request-body.ts';
@@ -49,6 +50,8 @@ const MIN_HEAD_MS = 1_000;
 const MAX_ATTEMPTS = 20;
 /** Status in the access log if the client left before its answer was complete. */
 const CLIENT_LEFT = 499;
+/** The end of an attempt whose node was lost. */
+const NODE_LOST = 'the node was lost';
 
 /** Services of the engine that an exchange uses, and passes to its node connections and tunnels. */
 export interface ExchangeServices extends UpstreamServices, TunnelServices {
@@ -61,11 +64,12 @@ export interface ExchangeServices extends UpstreamServices, TunnelServices {
   readonly failures: FailureLog;
   readonly counters: Counters;
   readonly onAccess: ((entry: AccessEntry) => void) | undefined;
+  readonly recorder: RequestRecorder | undefined;
   /** Answers announce that they are the last on their connection. */
   readonly isClosing: boolean;
 }
 
-export class Exchange implements Downstream, Parked {
+export class Exchange implements Downstream, Parked, FinishedRequest {
   readonly head: RequestHead;
   readonly decision: RoutingDecision = newRoutingDecision();
   readonly body: RequestBody;
@@ -79,6 +83,8 @@ export class Exchange implements Downstream, Parked {
   parkedFor: object | undefined;
   parkedAtMs = 0;
   parkedBytes = 0;
+  waitedMs = 0;
+  failedAttempts: FailedAttempt[] | undefined;
   #parkedKind: WaitKind = 'no-node';
   #parkedMs = 0;
   #parkedNode: UpstreamNode | undefined;
@@ -89,8 +95,8 @@ export class Exchange implements Downstream, Parked {
   /** The connection that is authenticated as this client, in use or idle; it may have closed. */
   #bound: Upstream | undefined;
   #sentMs = 0;
-  #upstreamMs = -1;
-  #attempts = 0;
+  upstreamMs = -1;
+  attempts = 0;
   /** Counters of its balancer, once that is known. */
   #balancer: LiveBalancerCounters | undefined;
   /** Why the next attempt is a retry. */
@@ -169,17 +175,19 @@ export class Exchange implements Downstream, Parked {
     this.isActive = true;
     this.decision.limits = this.#services.limits;
     this.startedMs = nowMs;
-    this.#upstreamMs = -1;
-    this.#attempts = 0;
+    this.upstreamMs = -1;
+    this.attempts = 0;
     this.#balancer = undefined;
     this.#hasTriedFresh = false;
     this.#hasWaited = false;
+    this.waitedMs = 0;
+    this.failedAttempts = undefined;
     this.#hasAnswered = false;
     this.#sawInterim = false;
     this.#isCloseDelimited = false;
     this.#bytesOutBefore = this.#client.output.bytesOut;
     this.body.begin(head.bodyLength);
-    this.requestId = isRequestId(head.requestId) ? head.requestId : this.#services.requestIds.next();
+    this.requestId = this.#services.requestIds.of(head);
     const choice = router.choose(head, this.decision, nowMs);
     const end = this.body.isComplete || choice === 'wait' ? start : this.readBody(octets, start);
     if (this.isActive) this.#act(choice, nowMs);
@@ -243,6 +251,7 @@ export class Exchange implements Downstream, Parked {
 
   #unpark(): void {
     this.#services.parking.leave(this);
+    this.waitedMs += this.#services.now() - this.parkedAtMs;
     this.parkedFor = undefined;
     if (this.#parkedNode !== undefined) this.#parkedNode.counters.parked--;
   }
@@ -305,7 +314,7 @@ export class Exchange implements Downstream, Parked {
       this.#refuseUpgrade(nowMs);
       return;
     }
-    if (this.#attempts++ > 0) this.#countRetry();
+    if (this.attempts++ > 0) this.#countRetry();
     const pool = this.#services.pools.of(node);
     const { bindsConnection, method } = this.head;
     const connection =
@@ -466,7 +475,7 @@ export class Exchange implements Downstream, Parked {
     if (head.bindsConnection) this.#bind(connection);
     if (this.body.keptBytes > 0) this.body.forget();
     const latencyMs = nowMs - this.#sentMs;
-    this.#upstreamMs = latencyMs;
+    this.upstreamMs = latencyMs;
     const loadField = connection.node.readsLoadField ? head.load : '';
     this.#services.router.onResponseHead(decision, status, latencyMs, loadField, nowMs);
     const { counters } = connection.node;
@@ -541,6 +550,7 @@ export class Exchange implements Downstream, Parked {
     this.isClientSlow = false;
     this.#services.counters.inFlight--;
     if (this.body.keptBytes > 0) this.body.forget();
+    this.#services.recorder?.finished(this, status, nowMs);
     if (this.#services.onAccess !== undefined) this.#reportAccess(status, nowMs);
   }
 
@@ -568,8 +578,8 @@ export class Exchange implements Downstream, Parked {
       stickyResult: decision.stickyResult,
       node: decision.node?.id,
       route: decision.node?.route,
-      attempts: this.#attempts,
-      upstreamMs: this.#upstreamMs,
+      attempts: this.attempts,
+      upstreamMs: this.upstreamMs,
       totalMs: nowMs - this.startedMs,
     });
   }
@@ -583,6 +593,7 @@ export class Exchange implements Downstream, Parked {
     const { decision, head, body } = this;
     if (failure.party === 'connect')
       this.#services.router.onConnectFailure(connection.node, failure.kind, connection.openedAtMs, nowMs);
+    this.#noteFailed(connection.node, failure.how, nowMs);
     if (this.#hasAnswered) {
       this.#endCount(outcomeOf(failure), atMs, failure.kind);
       this.#logFailure(connection, failure, 0, nowMs);
@@ -600,7 +611,7 @@ export class Exchange implements Downstream, Parked {
       answersChallenge: head.bindsConnection && connection.served > 0,
       retriesLeft: decision.retriesLeft,
     });
-    if (this.#attempts >= MAX_ATTEMPTS) retry = 'give-up';
+    if (this.attempts >= MAX_ATTEMPTS) retry = 'give-up';
     if (retry === 'by-router' && !decision.isBound && !this.#services.budget.spend()) retry = 'give-up';
     if (retry === 'give-up') {
       this.#endCount(outcomeOf(failure), atMs, failure.kind);
@@ -623,10 +634,15 @@ export class Exchange implements Downstream, Parked {
     this.#act(choice, nowMs);
   }
 
+  #noteFailed({ id }: UpstreamNode, how: string, nowMs: number): void {
+    this.failedAttempts ??= [];
+    this.failedAttempts.push({ node: id, how, afterMs: Math.max(0, nowMs - this.#sentMs) });
+  }
+
   #logFailure({ node }: Upstream, failure: Failure, status: number, nowMs: number): void {
     const { requestId } = this;
     const limit = this.#limitOf(failure);
-    this.#services.failures.note({ node, failure, limit, attempts: this.#attempts, requestId, status }, nowMs);
+    this.#services.failures.note({ node, failure, limit, attempts: this.attempts, requestId, status }, nowMs);
   }
 
   #limitOf(failure: Failure): string | undefined {
@@ -643,14 +659,19 @@ export class Exchange implements Downstream, Parked {
     const connection = this.#connection;
     if (connection === undefined) return;
     if (this.#hasAnswered) {
+      this.#noteFailed(connection.node, NODE_LOST, nowMs);
       this.#dropConnection('failed', FAILURE.cut);
       this.#cut(nowMs);
       return;
     }
     if (!isIdempotent(this.head.method) || !this.body.canReplay || connection.hasAnswerBytes) {
-      if (this.limits.upstreamTimeoutMs === Number.POSITIVE_INFINITY) this.#giveUp();
+      if (this.limits.upstreamTimeoutMs === Number.POSITIVE_INFINITY) {
+        this.#noteFailed(connection.node, NODE_LOST, nowMs);
+        this.#giveUp();
+      }
       return;
     }
+    this.#noteFailed(connection.node, NODE_LOST, nowMs);
     this.#dropConnection('failed', FAILURE.headTimeout);
     this.#retryReason = 'lost';
     this.#hasTriedFresh = false;
@@ -713,9 +734,9 @@ export class Exchange implements Downstream, Parked {
       return;
     }
     const nowMs = this.#services.now();
-    this.#upstreamMs = nowMs - this.#sentMs;
+    this.upstreamMs = nowMs - this.#sentMs;
     const { router } = this.#services;
-    router.onResponseHead(this.decision, 101, this.#upstreamMs, '', nowMs);
+    router.onResponseHead(this.decision, 101, this.upstreamMs, '', nowMs);
     const session = router.holdSession?.(this.decision, nowMs);
     this.#endCount('ok', nowMs);
     this.#connection = undefined;

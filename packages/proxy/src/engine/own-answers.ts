@@ -33,9 +33,14 @@ export function ownAnswer(head: RequestHead, services: OwnAnswerServices, nowMs:
 }
 
 /** The whole answer: status line, fields and body. */
-export function ownAnswerText({ status, fields, body }: OwnAnswer, head: RequestHead, keepsAlive: boolean): string {
+export function ownAnswerText(
+  { status, fields, body }: OwnAnswer,
+  head: RequestHead,
+  requestId: string,
+  keepsAlive: boolean,
+): string {
   const end = connectionField(keepsAlive, head.isHttp10);
-  return `HTTP/1.1 ${status}\r\n${fields}${dateField()}${end}${head.method === 'HEAD' ? '' : body}`;
+  return `HTTP/1.1 ${status}\r\n${fields}${dateField()}X-Request-Id: ${requestId}\r\n${end}${head.method === 'HEAD' ? '' : body}`;
 }
 
 function healthAnswer(isReady: boolean): OwnAnswer {

@@ -514,6 +514,8 @@ function fitting(answer: WorkerAnswer['answer']): WorkerAnswer['answer'] {
       return { ...answer, connections: beginning(answer.connections) };
     case 'decisions':
       return { ...answer, decisions: beginning(answer.decisions) };
+    case 'past-decisions':
+      return { ...answer, decisions: beginning(answer.decisions) };
     case 'explain':
       return { ...answer, candidates: beginning(answer.candidates) };
     case 'failed':

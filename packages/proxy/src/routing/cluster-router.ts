@@ -312,6 +312,8 @@ export class ClusterRouter implements Router {
       state.cookieTimeS = search.timeS;
       state.known = search.known;
       state.sessionId = search.id;
+      state.sessionPlace = search.place;
+      state.sessionName = search.name;
       return this.#keep(state, context, search.known, nowMs);
     }
     state.namesUnknown = search.namesUnknown || search.isForged;

@@ -1,4 +1,4 @@
-import type { NodeWatch, RequestLimits, ServedContext } from '@rollcall/core';
+import type { NodeWatch, RequestLimits, ServedContext, SessionPlace } from '@rollcall/core';
 import type { StickyResult } from '@rollcall/feed';
 import type { FailoverCause, NodeId } from '@rollcall/protocol';
 import type { KnownRoute, Placement } from '../cluster/balancer-view.ts';
@@ -12,6 +12,9 @@ export class RequestState {
   known: KnownRoute | undefined;
   /** The session id as sent; `''` for requests without a known session. */
   sessionId = '';
+  /** Where the session id was found, and the name of the cookie or parameter; `''` for requests without a known session. */
+  sessionPlace: SessionPlace | '' = '';
+  sessionName = '';
   /** The id names an unknown route. */
   namesUnknown = false;
   result: StickyResult = 'none';
@@ -74,6 +77,8 @@ export class RequestState {
     this.context = undefined;
     this.known = undefined;
     this.sessionId = '';
+    this.sessionPlace = '';
+    this.sessionName = '';
     this.namesUnknown = false;
     this.result = 'none';
     this.because = '';
