@@ -83,6 +83,8 @@ export { ParkingBounds, type ParkingLimits } from './liveness/parking-bounds.ts'
 export { HEARD_REFUSAL_MS, type SessionVerdict, sessionVerdict } from './liveness/session-rule.ts';
 export { TIERS, type Tier, type TierFacts, tierOf } from './liveness/tier.ts';
 export { type ContextFacts, type NodeFacts, type Unserved, whyUnserved } from './liveness/unserved.ts';
+export { type Change as WorkChange, type Outlook, outlook } from './preview/outlook.ts';
+export type { Queue } from './preview/queue.ts';
 // reach: where a node may point
 export { isOwnIp, type ReachObjection, ReachRule } from './reach/node-reach.ts';
 // registry
@@ -126,6 +128,7 @@ export { isInFeed, mostRestrictive } from './registry/node/node-status.ts';
 export type { RegistryOptions } from './registry/options.ts';
 export { parseClusterId, type RecordChanges } from './registry/records/stored-records.ts';
 export { type NodeCounts, type Pace, Registry } from './registry/registry.ts';
+export type { SessionsEnd } from './registry/views/disruption-preview.ts';
 export type { Now } from './registry/views/node-resource.ts';
 export type { BrokenBudget } from './registry/views/unserved-contexts.ts';
 export type { BalancerFigures, NodeFigures } from './registry/views/watch-rows.ts';

@@ -682,6 +682,34 @@ export interface SelectedStatusBody extends Omit<StatusBody, 'contexts'> {
   readonly where: Where;
 }
 
+/** Busy part of the time of nodes, and their latency. */
+export interface LoadOutlook {
+  /** Mean over the nodes, 0–1; above 1 when the work exceeds what they can do. */
+  readonly utilisation: number;
+  /** Absent when not measured, or when the nodes are saturated. */
+  readonly p99Ms?: number;
+}
+
+/**
+ * Effect of a write that takes nodes from new work, for its dry run. It is estimated from arrival rates, loads and latencies of about the
+ * last 30 seconds. Of several balancers the one whose other nodes are the busiest afterwards.
+ */
+export interface WritePreview {
+  /** Sessions on the nodes. */
+  readonly sessions: number;
+  readonly sessionsSeenOnce: number;
+  /** Nodes that take the new work: the first 20 in order of their ids. */
+  readonly carriedBy: readonly NodeId[];
+  /** These nodes now, and with the work of the others. Absent without a basis for an estimate; `sentence` gives the reason. */
+  readonly before?: LoadOutlook;
+  readonly after?: LoadOutlook;
+  readonly isSaturated?: boolean;
+  /** Present if the write breaks the budget of the balancer: its `minEligible`, and the eligible nodes that it leaves. */
+  readonly budget?: { readonly minEligible: number; readonly eligible: number };
+  /** All of it, for people. */
+  readonly sentence: string;
+}
+
 /** Answer to a write. */
 export interface WriteResult {
   /** Nodes that the write concerns, in their state after it. At most the first 1,000 in order of their ids. */
@@ -695,6 +723,8 @@ export interface WriteResult {
   readonly nobodyEligible?: string;
   /** Sentence: the balancers for which the write leaves fewer eligible nodes than their `minEligible`, but some. Part of `message`. */
   readonly belowBudget?: string;
+  /** Only of a dry run that takes nodes from new work. `sentence` is part of `message`. */
+  readonly preview?: WritePreview;
   /** The change is in force but not in the store yet: it is lost if the coordinator ends before. `message` gives the cause. */
   readonly pending?: true;
   /** Where the change is in force; absent for the only coordinator of a cluster. */

@@ -13,6 +13,8 @@ export interface RunResult {
   readonly latencies: LatencyHistogram;
   /** Latencies of each window of the scenario, by name. */
   readonly windows: ReadonlyMap<string, LatencyHistogram>;
+  /** Share of the time for which the enabled nodes were busy, by window; NaN without a sample. */
+  readonly busyShares: ReadonlyMap<string, number>;
   /** Maximum over mean of the placed work per speed, of nodes that were present all the time. */
   readonly workMaxOverMean: number;
   /** Maximum over mean of the sessions per speed, median over time; `undefined` without sessions. */
@@ -52,6 +54,8 @@ export class Measures {
   readonly #scenario: Scenario;
   readonly #latencies = new LatencyHistogram();
   readonly #windows = new Map<string, LatencyHistogram>();
+  /** Samples of enabled nodes by window: all of them, and those with a request. */
+  readonly #busy = new Map<string, { samples: number; busy: number }>();
   readonly #placedWork = new Map<NodeStanding, number>();
   readonly #recentWork = new Map<NodeStanding, { placed: number; smoothed: number }>();
   readonly #sessionRatios: number[] = [];
@@ -65,7 +69,10 @@ export class Measures {
 
   constructor(scenario: Scenario) {
     this.#scenario = scenario;
-    for (const { name } of scenario.windows ?? []) this.#windows.set(name, new LatencyHistogram());
+    for (const { name } of scenario.windows ?? []) {
+      this.#windows.set(name, new LatencyHistogram());
+      this.#busy.set(name, { samples: 0, busy: 0 });
+    }
   }
 
   /** Records the end of a request. `latencyMs` is ignored if `isError`. */
@@ -102,6 +109,12 @@ export class Measures {
   /** Samples shares and sessions. The caller calls it every `LOOK_MS`. */
   look(nodes: readonly NodeStanding[], nowMs: number): void {
     const open = nodes.filter(({ isEnabled, isGone }) => isEnabled && !isGone);
+    for (const { name, fromMs, toMs } of this.#scenario.windows ?? [])
+      if (nowMs >= fromMs && nowMs < toMs) {
+        const sampled = this.#busy.get(name)!;
+        sampled.samples += open.length;
+        sampled.busy += open.filter(({ inFlight }) => inFlight > 0).length;
+      }
     for (const recent of this.#recentWork.values()) {
       recent.smoothed += SHARE_ALPHA * (recent.placed - recent.smoothed);
       recent.placed = 0;
@@ -131,6 +144,7 @@ export class Measures {
       errorShareOfEnded: this.#endedErrors / Math.max(1, this.#ended),
       latencies: this.#latencies,
       windows: this.#windows,
+      busyShares: new Map([...this.#busy].map(([name, { samples, busy }]) => [name, busy / samples])),
       workMaxOverMean: maxOverMean(always.map((node) => (this.#placedWork.get(node) ?? 0) / node.speed)),
       ...(sessions && {
         sessionsMaxOverMean: median(this.#sessionRatios),

@@ -32,6 +32,8 @@ export interface NodeStanding {
   readonly isGone: boolean;
   /** Time at which the node left; Infinity while it is present. */
   readonly goneAtMs: number;
+  /** Queued and served requests whose client waits. */
+  readonly inFlight: number;
   /** Number of sessions on the node. */
   readonly sessions: number;
   /** Request rate of these sessions, requests per second. */

@@ -32,7 +32,13 @@ export async function sendConfirmed<Result extends WriteResult>(
 
 /** The effects to confirm, as one sentence; `''` without any. */
 export function effectsOf(
-  { nodes, more, nobodyEligible, belowBudget }: Pick<WriteResult, 'nodes' | 'more' | 'nobodyEligible' | 'belowBudget'>,
+  {
+    nodes,
+    more,
+    nobodyEligible,
+    belowBudget,
+    preview,
+  }: Pick<WriteResult, 'nodes' | 'more' | 'nobodyEligible' | 'belowBudget' | 'preview'>,
   endsSessions: boolean,
 ): string {
   const effects: string[] = [];
@@ -46,6 +52,8 @@ export function effectsOf(
     effects.push(`${count} on ${where} will ${nobodyEligible === undefined ? 'fail over or be lost' : 'be lost'}`);
   }
   for (const effect of [nobodyEligible, belowBudget]) if (effect !== undefined) effects.push(effect);
+  // A load alone asks nothing: a script would stop at a busy hour.
+  if (effects.length > 0 && preview?.isSaturated) effects.push(preview.sentence);
   return effects.join('; ');
 }
 

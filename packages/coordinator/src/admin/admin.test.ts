@@ -89,7 +89,16 @@ describe('verbs', () => {
     const { api } = await cluster('n1');
     const dry = (await api('/v1/nodes/n1/drain', { method: 'POST', body: { dryRun: true } })).json<WriteResult>();
     assert.deepEqual([dry.isDryRun, dry.isChanged], [true, true]);
-    assert.match(dry.message, /would be draining/);
+    assert.match(dry.message, /would be draining.*; no other node takes its work$/);
+    assert.deepEqual(dry.preview, {
+      sessions: 0,
+      sessionsSeenOnce: 0,
+      carriedBy: [],
+      budget: { minEligible: 1, eligible: 0 },
+      sentence: 'no other node takes its work',
+    });
+    const done = (await api('/v1/nodes/n1/enable', { method: 'POST', body: { dryRun: true } })).json<WriteResult>();
+    assert.equal(done.preview, undefined);
     assert.equal((await api('/v1/nodes/n1')).json<NodeResource>().status, 'enabled');
   });
 

@@ -16,6 +16,7 @@ import type { Dependencies } from './dependencies.ts';
 import { guardEligible } from './eligible-guard.ts';
 import { knownNode, matchedNode } from './known.ts';
 import { limitOf } from './paging.ts';
+import { previewed } from './preview.ts';
 import { putNode } from './put-node.ts';
 import { nodeTag } from './record-tags.ts';
 import { Refusal } from './refusal.ts';
@@ -210,8 +211,9 @@ function remove(dependencies: Dependencies, text: string, body: RemoveBody, requ
   const eligibility = guardEligible(cluster.registry, { lost: new Set([id]) }, body);
   if (dryRun) {
     const isChanged = before.liveness !== 'gone';
-    const message = `would remove node ${id}: ${left}${eligibility.text}`;
-    return { nodes: [before], isChanged, isDryRun: true, message, ...eligibility.shown };
+    const preview = previewed(cluster.registry, { lost: new Set([id]) }, { kind: 'move' });
+    const message = `would remove node ${id}: ${left}${eligibility.text}${preview.text}`;
+    return { nodes: [before], isChanged, isDryRun: true, message, ...eligibility.shown, ...preview.shown };
   }
   const outcome = cluster.apply(
     { type: 'remove', id, by: identityOf(request).name, ...(reason !== undefined && { reason }) },

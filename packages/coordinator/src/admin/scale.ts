@@ -5,6 +5,7 @@ import { type AdminApp, identityOf, originOf } from './admin-app.ts';
 import type { Dependencies } from './dependencies.ts';
 import { guardEligible } from './eligible-guard.ts';
 import { knownBalancer } from './known.ts';
+import { previewed } from './preview.ts';
 import { Refusal } from './refusal.ts';
 import { NameParams, ProblemSchema, ScaleBodySchema, ScaleResultSchema } from './schemas.ts';
 import { storedAnswer } from './stored-answer.ts';
@@ -43,7 +44,8 @@ async function scale(
       [...registry.nodesIn(balancer)].filter(({ liveness }) => liveness !== 'gone'),
     );
   const before = cluster.balancer(balancer)?.copies;
-  const eligibility = guardEligible(registry, { lost: registry.endedByScale(balancer, count) }, body, 'may');
+  const lost = registry.endedByScale(balancer, count);
+  const eligibility = guardEligible(registry, { lost }, body, 'may');
   const others = before === undefined ? 0 : before.wanted - before.kept;
   const copiesOf =
     others === 0 || count <= others
@@ -53,8 +55,9 @@ async function scale(
   if (dryRun) {
     const { shown, ids } = present();
     const wanted = before?.wanted ?? ids.length;
-    const message = `would ask the wrappers of balancer ${balancer} for ${nodes}${copiesOf}; there are ${wanted}${before === undefined ? '' : `, ${copiesText(before)}`}${eligibility.text}`;
-    return { ...shown, isChanged: count !== wanted, isDryRun: true, message, ...eligibility.shown };
+    const preview = previewed(registry, { lost }, { kind: 'stay' });
+    const message = `would ask the wrappers of balancer ${balancer} for ${nodes}${copiesOf}; there are ${wanted}${before === undefined ? '' : `, ${copiesText(before)}`}${eligibility.text}${preview.text}`;
+    return { ...shown, isChanged: count !== wanted, isDryRun: true, message, ...eligibility.shown, ...preview.shown };
   }
   const command = { type: 'scale', balancer, count, by: identityOf(request).name } as const;
   const outcome = cluster.apply({ ...command, ...(reason !== undefined && { reason }) }, originOf(request));

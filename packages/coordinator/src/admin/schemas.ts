@@ -44,6 +44,7 @@ import type {
   TimeLimit,
   TimeLimitKey,
   Verdict,
+  WritePreview,
   WriteResult,
 } from '@rollcall/protocol';
 import {
@@ -904,7 +905,28 @@ export const ForgetResultSchema: TUnsafe<ForgetResult> = answer<ForgetResult>('F
   }),
 );
 
+const LoadOutlookSchema = Type.Object({
+  utilisation: Type.Number({ description: 'mean busy part of the time, 0–1; above 1: more work than capacity' }),
+  p99Ms: Type.Optional(Type.Number({ description: 'absent when not measured, or saturated' })),
+});
+
+const PreviewSchema: TUnsafe<WritePreview> = answer<WritePreview>()(
+  Type.Object({
+    sessions: Type.Number(),
+    sessionsSeenOnce: Type.Number(),
+    carriedBy: Type.Array(Type.String(), {
+      description: 'nodes that take the new work, at most 20',
+    }),
+    before: Type.Optional(LoadOutlookSchema),
+    after: Type.Optional(LoadOutlookSchema),
+    isSaturated: Type.Optional(Type.Boolean()),
+    budget: Type.Optional(Type.Object({ minEligible: Type.Number(), eligible: Type.Number() })),
+    sentence: Type.String(),
+  }),
+);
+
 const WRITE_RESULT = {
+  preview: Type.Optional(PreviewSchema),
   nodes: Type.Array(NodeSchema),
   more: Type.Optional(Type.Integer()),
   isChanged: Type.Boolean(),

@@ -1,5 +1,5 @@
 /** drain, enable and stop, for a node, a balancer's nodes, or a group's. */
-import type { NodeView, Registry, Target } from '@rollcall/core';
+import type { NodeView, Registry, SessionsEnd, Target } from '@rollcall/core';
 import type { ContextPath, GroupName, NodeId, Status, StatusBody, WriteResult } from '@rollcall/protocol';
 import { compactDuration, durationText, parseContextPath, parseGroupName, sessionsText } from '@rollcall/protocol';
 import type { FastifyRequest } from 'fastify';
@@ -8,6 +8,7 @@ import { type AdminApp, identityOf, originOf } from './admin-app.ts';
 import type { Dependencies } from './dependencies.ts';
 import { guardEligible } from './eligible-guard.ts';
 import { knownBalancer, matchedNode, unknown } from './known.ts';
+import { previewed } from './preview.ts';
 import { Refusal } from './refusal.ts';
 import { IdParams, NameParams, ProblemSchema, StatusBodySchema, WriteResultSchema } from './schemas.ts';
 import { storedAnswer } from './stored-answer.ts';
@@ -103,9 +104,11 @@ async function requestStatus(
   if (dryRun) {
     const { ids, shown } = concerned;
     const isChanged = ids.some((id) => registry.node(id)?.operatorStatus.status !== status);
-    const message =
-      sentence(registry, target, ids, status, isChanged, true) + absentText(absent, true) + eligibility.text;
-    return { ...shown, isChanged: isChanged || absent.length > 0, isDryRun: true, message, ...eligibility.shown };
+    const preview = previewed(registry, { lost }, endOf(status, deadlineMs));
+    const effect = absentText(absent, true) + eligibility.text + preview.text;
+    const message = sentence(registry, target, ids, status, isChanged, true) + effect;
+    const effects = { ...eligibility.shown, ...preview.shown };
+    return { ...shown, isChanged: isChanged || absent.length > 0, isDryRun: true, message, ...effects };
   }
   const earlier = earlierDeadline(registry, concerned.ids, status);
   const outcome = cluster.apply(
@@ -129,6 +132,11 @@ async function requestStatus(
     sentence(registry, target, ids, status, isNow, false) + absentText(absent, false) + deadline + eligibility.text;
   const answer = { ...shown, isChanged: changed.size > 0, isDryRun: false, message, ...eligibility.shown };
   return storedAnswer(dependencies, answer, [...ids, ...absent]);
+}
+
+/** What becomes of the sessions on the nodes. */
+function endOf(status: Status, deadlineMs: number | undefined): SessionsEnd {
+  return { kind: status === 'draining' ? 'stay' : 'move', deadlineMs };
 }
 
 /** The same for contexts of one node. */

@@ -21,6 +21,7 @@ import type {
   PortReport,
   QuotaResource,
   UnservedContext,
+  WritePreview,
 } from '@rollcall/protocol';
 import { contextKey, type RememberedContext } from '../contexts/hosted-context.ts';
 import type { Disruption } from '../liveness/eligible-left.ts';
@@ -57,6 +58,7 @@ import { allShared, mergeShared, takeShared } from './records/shared-records.ts'
 import { type RecordChanges, takeRecords } from './records/stored-records.ts';
 import { register } from './registration.ts';
 import { RegistryState, rejected } from './registry-state.ts';
+import { disruptionPreview, type SessionsEnd } from './views/disruption-preview.ts';
 import { explainNode } from './views/node-explanation.ts';
 import { nodeProblems } from './views/node-problems.ts';
 import { balancerResource, type Now, nodeResource } from './views/node-resource.ts';
@@ -321,6 +323,11 @@ export class Registry {
   /** Contexts for which a change would leave fewer eligible nodes than the budget of their balancer. */
   brokenBudgets(change: Disruption): BrokenBudget[] {
     return brokenBudgets(this.#state, change);
+  }
+
+  /** What a change does to sessions and to the other nodes; `undefined` if it takes no present node from new work. */
+  preview(change: Disruption, end: SessionsEnd): WritePreview | undefined {
+    return disruptionPreview(this.#state, change, end);
   }
 
   /** Nodes that may end when a balancer is scaled to `count` nodes; the worst case, because the wrappers choose. */

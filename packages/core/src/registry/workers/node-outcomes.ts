@@ -3,9 +3,10 @@
  * ejections of each node by the workers.
  */
 import type { NodeId } from '@rollcall/protocol';
+import { addCounts } from './answer-totals.ts';
 
 /** Decay time, milliseconds: after it a request weighs 1/e. */
-const FADE_MS = 30_000;
+export const FADE_MS = 30_000;
 /** Ejections of this time are counted, milliseconds. */
 const COUNTED_MS = 600_000;
 /** Ejections with less time between them are one episode, milliseconds: it comes back for a trial and fails again. */
@@ -18,6 +19,8 @@ export interface RecentOutcomes {
   readonly requests: number;
   /** Weighted number of failed attempts, and of answers with status 500 and above. */
   readonly errors: number;
+  /** Weighted numbers of answers by `LATENCY_BOUNDS_MS`; zeros at the end may be missing. Absent from workers of earlier releases. */
+  readonly latencies?: readonly number[];
 }
 
 /** 0 … 1: an attempt that failed may be one of several for a request. */
@@ -37,9 +40,10 @@ export interface EjectionView {
 }
 
 interface Outcomes {
-  requests: number;
-  errors: number;
-  atMs: number;
+  readonly requests: number;
+  readonly errors: number;
+  readonly latencies: readonly number[];
+  readonly atMs: number;
 }
 
 interface Ejections {
@@ -55,10 +59,17 @@ export class NodeOutcomes {
   readonly #recent = new Map<NodeId, Outcomes>();
   readonly #ejections = new Map<NodeId, Ejections>();
 
-  add(id: NodeId, { requests, errors }: RecentOutcomes, nowMs: number): void {
-    if (!(requests > 0) && !(errors > 0)) return;
+  add(id: NodeId, { requests, errors, latencies = [] }: RecentOutcomes, nowMs: number): void {
+    if (!(requests > 0) && !(errors > 0) && !latencies.some((count) => count > 0)) return;
     const before = this.recent(id, nowMs);
-    this.#recent.set(id, { requests: before.requests + requests, errors: before.errors + errors, atMs: nowMs });
+    const faded = [...this.latencies(id, nowMs)];
+    addCounts(faded, latencies, undefined);
+    this.#recent.set(id, {
+      requests: before.requests + requests,
+      errors: before.errors + errors,
+      latencies: faded,
+      atMs: nowMs,
+    });
   }
 
   recent(id: NodeId, nowMs: number): RecentOutcomes {
@@ -66,6 +77,14 @@ export class NodeOutcomes {
     if (known === undefined) return NONE;
     const part = Math.exp(-Math.max(0, nowMs - known.atMs) / FADE_MS);
     return { requests: known.requests * part, errors: known.errors * part };
+  }
+
+  /** Weighted numbers of answers by latency, in the order of `LATENCY_BOUNDS_MS`; zeros at the end may be missing. */
+  latencies(id: NodeId, nowMs: number): readonly number[] {
+    const known = this.#recent.get(id);
+    if (known === undefined) return [];
+    const part = Math.exp(-Math.max(0, nowMs - known.atMs) / FADE_MS);
+    return known.latencies.map((count) => count * part);
   }
 
   /** A worker has ejected the node. */

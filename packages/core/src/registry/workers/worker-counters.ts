@@ -5,7 +5,7 @@ import { hashesIn, type NodeCounters, type SessionSample, type WorkerSessions } 
 import type { NodeId } from '@rollcall/protocol';
 import { NodeSessions, type SampleFloors } from '../../sticky/node-sessions.ts';
 import { isOver, shiftedByStall } from '../liveness/lease.ts';
-import type { AnswerTotals } from './answer-totals.ts';
+import { type AnswerTotals, increase } from './answer-totals.ts';
 import type { RecentOutcomes } from './node-outcomes.ts';
 import { nodeTotals, noNodeTotals } from './node-totals.ts';
 import type { Reporter } from './reported-totals.ts';
@@ -300,8 +300,11 @@ export class WorkerCounterTable {
 function outcomesSince(before: NodeCounters | undefined, now: NodeCounters): RecentOutcomes {
   if (before === undefined) return { requests: 0, errors: 0 };
   const start = now.requests >= before.requests ? before : { requests: 0, failures: 0, serverErrors: 0 };
+  const { latencyBuckets } = now.answers ?? {};
+  const earlier = start === before ? before.answers?.latencyBuckets : undefined;
   return {
     requests: now.requests - start.requests,
     errors: now.failures - start.failures + now.serverErrors - start.serverErrors,
+    ...(latencyBuckets && { latencies: latencyBuckets.map((count, i) => increase(count, earlier?.[i])) }),
   };
 }
