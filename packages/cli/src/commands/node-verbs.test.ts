@@ -32,7 +32,11 @@ test('drain, enable and stop print the new status, and the node has it', async (
       'node n1 would be draining: 0 sessions, 0 in flight; too few requests come to estimate the load of the other nodes',
       'enabled',
     ],
-    ['stop n1 --dry-run', 'node n1 would be stopped: 0 sessions, 0 in flight; too few requests come to estimate the load of the other nodes', 'enabled'],
+    [
+      'stop n1 --dry-run',
+      'node n1 would be stopped: 0 sessions, 0 in flight; too few requests come to estimate the load of the other nodes',
+      'enabled',
+    ],
     ['stop n1', 'node n1 is now stopped: 0 sessions, 0 in flight', 'stopped'],
     ['enable n1 --reason back', 'node n1 is now enabled', 'enabled'],
   ] as const) {

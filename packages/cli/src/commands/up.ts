@@ -166,6 +166,14 @@ export function upCommand(): Command {
         'add this proxy to Via of requests; off also ends loop detection, the answer 508 (default: on)',
       ),
     )
+    .addOption(
+      option(
+        '--traceparent <form>',
+        'W3C Trace Context: pass the field of a client, or also make one where it is missing',
+      )
+        .choices(['pass', 'make'])
+        .default('pass'),
+    )
     .addOption(option('--node-allow <cidr...>', 'networks of nodes, besides the address that a node registers from'))
     .addOption(
       option(

@@ -71,6 +71,7 @@ function startFrom(
     proxyProtocol: options.proxyProtocol ?? [],
     forwardedForm: options.forwardedForm ?? 'x-forwarded',
     addsVia: options.addsVia ?? true,
+    makesTraces: options.makesTraces ?? false,
     excludedPaths: options.excludedPaths,
     nodeTls: options.nodeTls,
     algorithmFiles: options.algorithmFiles,

@@ -8,3 +8,9 @@ test('--via is a switch, on by default', () => {
   for (const via of ['off', 'no', '0']) assert.equal(frontFlags({ via }).addsVia, false, via);
   assert.throws(() => frontFlags({ via: 'full' }), { message: '--via "full": write on or off' });
 });
+
+test('--traceparent is pass or make, pass by default', () => {
+  assert.equal(frontFlags({}).makesTraces, false);
+  assert.equal(frontFlags({ traceparent: 'make' }).makesTraces, true);
+  assert.throws(() => frontFlags({ traceparent: 'on' }), { message: '--traceparent on is not one of pass, make' });
+});

@@ -1,4 +1,4 @@
-/** Options of `up` about proxies in front of it (which are trusted, and how they name the client), and about `Via`. */
+/** Options of `up` about proxies in front of it (which are trusted, and how they name the client), about `Via` and about traces. */
 import {
   FORWARDED_FORMS,
   type ForwardedForm,
@@ -15,6 +15,7 @@ export interface FrontFlags {
   readonly trustedProxy?: readonly string[];
   readonly forwarded?: string;
   readonly via?: string;
+  readonly traceparent?: string;
   readonly proxyProtocol?: readonly string[];
   readonly tls?: string;
 }
@@ -24,16 +25,25 @@ export interface FrontOptions {
   readonly trustedProxies: readonly string[];
   readonly forwardedForm: ForwardedForm;
   readonly addsVia: boolean;
+  readonly makesTraces: boolean;
   readonly proxyProtocol: readonly ProxyProtocolListener[];
 }
 
 /** Throws a usage failure for invalid options. */
-export function frontFlags({ trustedProxy, forwarded, via, proxyProtocol, tls }: FrontFlags): FrontOptions {
+export function frontFlags({
+  trustedProxy,
+  forwarded,
+  via,
+  traceparent,
+  proxyProtocol,
+  tls,
+}: FrontFlags): FrontOptions {
   const trustedProxies = rangesFlag('--trusted-proxy', trustedProxy ?? []);
   return {
     trustedProxies,
     forwardedForm: formFlag(forwarded ?? 'x-forwarded'),
     addsVia: flag(via ?? 'on', '--via'),
+    makesTraces: makesTraces(traceparent ?? 'pass'),
     proxyProtocol: listenersFlag(proxyProtocol ?? [], {
       hasTls: tls !== undefined,
       trustsAny: trustedProxies.length > 0,
@@ -63,6 +73,12 @@ function listenersFlag(
       EXIT.usage,
     );
   return listeners;
+}
+
+function makesTraces(text: string): boolean {
+  if (text !== 'pass' && text !== 'make')
+    throw new CliFailure(`--traceparent ${text} is not one of pass, make`, EXIT.usage);
+  return text === 'make';
 }
 
 /** A settings file may have any text. */

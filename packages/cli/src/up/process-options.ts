@@ -93,6 +93,8 @@ export interface WorkerProcessOptions {
   readonly forwardedForm?: ForwardedForm;
   /** Absent from supervisors of earlier releases: true. */
   readonly addsVia?: boolean;
+  /** Absent from supervisors of earlier releases: false. */
+  readonly makesTraces?: boolean;
   readonly proxyProtocol?: readonly ProxyProtocolListener[];
   /** Files of error pages by status. */
   readonly errorPages: Readonly<Record<string, string>>;

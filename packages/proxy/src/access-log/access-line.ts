@@ -39,6 +39,7 @@ function jsonLine(entry: AccessEntry, unixMs: number): string {
     referer: masked(entry.referer, sessionParameters),
     userAgent: entry.userAgent,
     requestId: entry.requestId,
+    ...(entry.traceparent !== '' && { traceparent: entry.traceparent }),
     balancer: entry.balancer,
     node: entry.node,
     route: entry.route,

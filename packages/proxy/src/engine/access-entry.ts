@@ -3,6 +3,7 @@ import type { NodeId, Route } from '@rollcall/protocol';
 import { fieldValue } from '../http1/field-rules.ts';
 import type { RequestHead } from '../http1/request-head.ts';
 import type { ClientPeer } from './client-report.ts';
+import { traceparentOf } from './trace-context.ts';
 
 /** One finished request, for the access log. All durations in milliseconds. */
 export interface AccessEntry {
@@ -21,6 +22,8 @@ export interface AccessEntry {
   /** Octets written to the client for this request. */
   readonly bytesOut: number;
   readonly requestId: string;
+  /** `traceparent` of the request, its own or one that the proxy made; `''` for none. */
+  readonly traceparent: string;
   /** Balancer and context, `''` before a choice. */
   readonly balancer: string;
   /** URL parameters that may carry a session id, which is not logged. */
@@ -59,6 +62,7 @@ export function ownEntry(
     status,
     bytesOut,
     requestId,
+    traceparent: head === undefined ? '' : traceparentOf(head.forwarded),
     balancer: '',
     sessionParameters: DEFAULT_PARAMETERS,
     stickyResult: '',

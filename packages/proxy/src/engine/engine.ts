@@ -38,6 +38,7 @@ import { RetryBudget } from './retry.ts';
 import { pathOnly, type Router, type UpstreamNode } from './router.ts';
 import { type AcceptedHandle, peerAddress, takeHandles } from './shared-read.ts';
 import type { EngineLog } from './shared-services.ts';
+import { TraceContext } from './trace-context.ts';
 import { UpstreamPools } from './upstream-pools.ts';
 
 /** Parked requests that are routed in one turn: each costs some microseconds, and delays other requests. */
@@ -60,6 +61,8 @@ export interface EngineOptions {
   readonly forwardedForm?: ForwardedForm;
   /** Adds this proxy to `Via` of requests, and refuses requests that return to it. Default true. */
   readonly addsVia?: boolean;
+  /** Adds a `traceparent` to requests without a valid one. Default false: fields of clients are forwarded unchanged. */
+  readonly makesTraces?: boolean;
   /** Path that the proxy itself answers with 200, for a load balancer in front of it. Default none. */
   readonly healthPath?: string;
   /** HTML pages of the operator by status, e.g. 503, for browsers; other clients get text or JSON. */
@@ -147,6 +150,7 @@ export class Engine {
       healthPath: options.healthPath ?? '',
       viaName: options.addsVia === false ? '' : `rollcall-${randomBytes(4).toString('hex')}`,
       requestIds: new RequestIds(),
+      traces: options.makesTraces === true ? new TraceContext() : undefined,
       isTrusted: trustedMatcher(options.trustedProxies ?? []),
       forwardedForm: options.forwardedForm ?? 'x-forwarded',
       errorPages: latin1Pages(options.errorPages),

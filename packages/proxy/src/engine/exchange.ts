@@ -36,6 +36,7 @@ import {
   type UpstreamNode,
   type WaitKind,
 } from './router.ts';
+import { type TraceContext, traceparentOf } from './trace-context.ts';
 import { Tunnel, type TunnelServices } from './tunnel.ts';
 import type { UpstreamPool } from './upstream-pool.ts';
 import type { UpstreamPools } from './upstream-pools.ts';
@@ -61,6 +62,8 @@ export interface ExchangeServices extends UpstreamServices, TunnelServices {
   readonly parking: Pick<Parking<Exchange>, 'enter' | 'grow' | 'leave'>;
   readonly pools: Pick<UpstreamPools<Upstream>, 'of'>;
   readonly requestIds: RequestIds;
+  /** Makes `traceparent` for requests without one; `undefined`: none is made. */
+  readonly traces: TraceContext | undefined;
   readonly failures: FailureLog;
   readonly counters: Counters;
   readonly onAccess: ((entry: AccessEntry) => void) | undefined;
@@ -74,6 +77,7 @@ export class Exchange implements Downstream, Parked, FinishedRequest {
   readonly decision: RoutingDecision = newRoutingDecision();
   readonly body: RequestBody;
   requestId = '';
+  #traceparent = '';
   /** The client does not read what the node sends; silence does not count against the node. */
   isClientSlow = false;
   /** False between requests. */
@@ -188,6 +192,7 @@ export class Exchange implements Downstream, Parked, FinishedRequest {
     this.#bytesOutBefore = this.#client.output.bytesOut;
     this.body.begin(head.bodyLength);
     this.requestId = this.#services.requestIds.of(head);
+    if (this.#services.traces !== undefined) this.#traceparent = this.#services.traces.begin(head);
     const choice = router.choose(head, this.decision, nowMs);
     const end = this.body.isComplete || choice === 'wait' ? start : this.readBody(octets, start);
     if (this.isActive) this.#act(choice, nowMs);
@@ -385,6 +390,7 @@ export class Exchange implements Downstream, Parked, FinishedRequest {
       fields: this.#client.identity.requestFields(authority, prefix),
       cookie: decision.forwardCookie ?? head.cookie,
       requestId: this.requestId,
+      traceparent: this.#traceparent,
     });
   }
 
@@ -573,6 +579,7 @@ export class Exchange implements Downstream, Parked, FinishedRequest {
       status,
       bytesOut: this.#client.output.bytesOut - this.#bytesOutBefore,
       requestId: this.requestId,
+      traceparent: this.#traceparent || traceparentOf(head.forwarded),
       balancer: decision.balancer,
       sessionParameters: this.#services.router.sessionParameters?.(decision) ?? DEFAULT_PARAMETERS,
       stickyResult: decision.stickyResult,

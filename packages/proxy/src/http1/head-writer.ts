@@ -11,6 +11,8 @@ export interface ForwardedHead {
   /** `''` for none. */
   readonly cookie: string;
   readonly requestId: string;
+  /** A `traceparent` that the proxy has made; `''` for none. */
+  readonly traceparent: string;
 }
 
 /** `Host`, the client's fields, the lines that report the client and its proxies to the node, and the name of the request id field. */
@@ -28,6 +30,7 @@ export function viaField(head: RequestHead, viaName: string): string {
 /** The head of a request for its node. */
 export function requestHeadText(head: RequestHead, forward: ForwardedHead): string {
   let text = `${head.method} ${forward.target} HTTP/1.1\r\n${forward.fields}${forward.requestId}\r\n`;
+  if (forward.traceparent !== '') text += `Traceparent: ${forward.traceparent}\r\n`;
   if (forward.cookie !== '') text += `Cookie: ${forward.cookie}\r\n`;
   if (head.maxForwards > 0) text += `Max-Forwards: ${head.maxForwards - 1}\r\n`;
   if (head.bodyLength < 0) text += 'Transfer-Encoding: chunked\r\n';

@@ -235,6 +235,7 @@ test('the head for the node is built from the parsed parts', () => {
     fields: requestFields('a', head.forwarded, `X-Forwarded-For: 1.2.3.4\r\n${viaField(head, 'us')}`),
     cookie: 'c=d',
     requestId: 'id',
+    traceparent: '',
   });
   assert.equal(
     text,
