@@ -10,6 +10,10 @@ import type {
   CoordinatorsResource,
   DecisionsBody,
   DecisionsResource,
+  DrainEndBody,
+  DrainPatch,
+  DrainResource,
+  DrainsResource,
   EventResource,
   EventsResource,
   ExplainAnswer,
@@ -29,6 +33,7 @@ import type {
   RemoveBody,
   ScaleBody,
   ScaleResult,
+  SelectedStatusBody,
   StatusBody,
   StatusResource,
   TokenCreate,
@@ -81,6 +86,11 @@ export interface Operations {
     readonly input: { readonly path: { readonly id: string }; readonly body?: StatusBody };
     readonly answer: WriteResult;
   };
+  /** `POST /v1/nodes/drain`, role operator. drain all nodes that match a selector. */
+  readonly drainNodes: {
+    readonly input: { readonly body: SelectedStatusBody };
+    readonly answer: WriteResult;
+  };
   /** `POST /v1/balancers/{name}/enable`, role operator. enable all nodes of a balancer. */
   readonly enableBalancer: {
     readonly input: { readonly path: { readonly name: string }; readonly body?: StatusBody };
@@ -94,6 +104,16 @@ export interface Operations {
   /** `POST /v1/nodes/{id}/enable`, role operator. enable one node. */
   readonly enableNode: {
     readonly input: { readonly path: { readonly id: string }; readonly body?: StatusBody };
+    readonly answer: WriteResult;
+  };
+  /** `POST /v1/nodes/enable`, role operator. enable all nodes that match a selector. */
+  readonly enableNodes: {
+    readonly input: { readonly body: SelectedStatusBody };
+    readonly answer: WriteResult;
+  };
+  /** `POST /v1/drains/{node}/end`, role operator. End a drain now: the node is stopped, and its sessions fail over. */
+  readonly endDrain: {
+    readonly input: { readonly path: { readonly node: string }; readonly body?: DrainEndBody };
     readonly answer: WriteResult;
   };
   /** `DELETE /v1/logins/{id}`, role admin. End a login. */
@@ -131,6 +151,11 @@ export interface Operations {
     readonly input: { readonly path: { readonly name: string } };
     readonly answer: BalancerResource;
   };
+  /** `GET /v1/drains/{node}`, role viewer. The drain of one node. */
+  readonly getDrain: {
+    readonly input: { readonly path: { readonly node: string } };
+    readonly answer: DrainResource;
+  };
   /** `GET /v1/mcmp/dump`, role viewer. Balancers, nodes, aliases and contexts of MCMP with their settings, as text or XML by Accept. */
   readonly getMcmpDump: {
     readonly input: object;
@@ -165,6 +190,11 @@ export interface Operations {
   readonly listCoordinators: {
     readonly input: object;
     readonly answer: CoordinatorsResource;
+  };
+  /** `GET /v1/drains`, role viewer. Drains in progress, and those that ended within the last hour, by node. */
+  readonly listDrains: {
+    readonly input: { readonly query?: { readonly limit?: QueryValue; readonly after?: QueryValue } };
+    readonly answer: DrainsResource;
   };
   /** `GET /v1/events`, role viewer. The last 1,000 events: as a list, or with Accept: text/event-stream as an open-ended stream. */
   readonly listEvents: {
@@ -201,6 +231,11 @@ export interface Operations {
   readonly patchBalancer: {
     readonly input: { readonly path: { readonly name: string }; readonly body?: BalancerPatch };
     readonly answer: BalancerWriteResult;
+  };
+  /** `PATCH /v1/drains/{node}`, role operator. Set the deadline of a drain that an operator requested; null removes it. */
+  readonly patchDrain: {
+    readonly input: { readonly path: { readonly node: string }; readonly body: DrainPatch };
+    readonly answer: WriteResult;
   };
   /** `PATCH /v1/nodes/{id}`, role operator. Override weight, standby or redirect of a node; null removes an override. */
   readonly patchNode: {
@@ -267,6 +302,11 @@ export interface Operations {
     readonly input: { readonly path: { readonly id: string }; readonly body?: StatusBody };
     readonly answer: WriteResult;
   };
+  /** `POST /v1/nodes/stop`, role operator. stop all nodes that match a selector. */
+  readonly stopNodes: {
+    readonly input: { readonly body: SelectedStatusBody };
+    readonly answer: WriteResult;
+  };
   /** `GET /v1/watch`, role viewer. The state of the cluster as it is shown: a snapshot, or with Accept: text/event-stream a snapshot and its chan. */
   readonly watchCluster: {
     readonly input: { readonly query?: { readonly balancer?: QueryValue; readonly group?: QueryValue; readonly where?: QueryValue } };
@@ -284,9 +324,12 @@ export const OPERATIONS: { readonly [Id in keyof Operations]: { readonly method:
   drainBalancer: { method: 'POST', path: '/v1/balancers/{name}/drain' },
   drainGroup: { method: 'POST', path: '/v1/groups/{name}/drain' },
   drainNode: { method: 'POST', path: '/v1/nodes/{id}/drain' },
+  drainNodes: { method: 'POST', path: '/v1/nodes/drain' },
   enableBalancer: { method: 'POST', path: '/v1/balancers/{name}/enable' },
   enableGroup: { method: 'POST', path: '/v1/groups/{name}/enable' },
   enableNode: { method: 'POST', path: '/v1/nodes/{id}/enable' },
+  enableNodes: { method: 'POST', path: '/v1/nodes/enable' },
+  endDrain: { method: 'POST', path: '/v1/drains/{node}/end' },
   endLogin: { method: 'DELETE', path: '/v1/logins/{id}' },
   explainNode: { method: 'GET', path: '/v1/nodes/{id}/explain' },
   explainRequest: { method: 'POST', path: '/v1/explain' },
@@ -294,6 +337,7 @@ export const OPERATIONS: { readonly [Id in keyof Operations]: { readonly method:
   forgetCoordinator: { method: 'DELETE', path: '/v1/coordinators/{name}' },
   getAppliedCoordinators: { method: 'GET', path: '/v1/coordinators/applied' },
   getBalancer: { method: 'GET', path: '/v1/balancers/{name}' },
+  getDrain: { method: 'GET', path: '/v1/drains/{node}' },
   getMcmpDump: { method: 'GET', path: '/v1/mcmp/dump' },
   getMcmpInfo: { method: 'GET', path: '/v1/mcmp/info' },
   getNode: { method: 'GET', path: '/v1/nodes/{id}' },
@@ -301,6 +345,7 @@ export const OPERATIONS: { readonly [Id in keyof Operations]: { readonly method:
   getStatus: { method: 'GET', path: '/v1/status' },
   listBalancers: { method: 'GET', path: '/v1/balancers' },
   listCoordinators: { method: 'GET', path: '/v1/coordinators' },
+  listDrains: { method: 'GET', path: '/v1/drains' },
   listEvents: { method: 'GET', path: '/v1/events' },
   listLogins: { method: 'GET', path: '/v1/logins' },
   listNodes: { method: 'GET', path: '/v1/nodes' },
@@ -308,6 +353,7 @@ export const OPERATIONS: { readonly [Id in keyof Operations]: { readonly method:
   listTokens: { method: 'GET', path: '/v1/tokens' },
   logout: { method: 'POST', path: '/v1/logout' },
   patchBalancer: { method: 'PATCH', path: '/v1/balancers/{name}' },
+  patchDrain: { method: 'PATCH', path: '/v1/drains/{node}' },
   patchNode: { method: 'PATCH', path: '/v1/nodes/{id}' },
   patchToken: { method: 'PATCH', path: '/v1/tokens/{name}' },
   putNode: { method: 'PUT', path: '/v1/nodes/{id}' },
@@ -321,5 +367,6 @@ export const OPERATIONS: { readonly [Id in keyof Operations]: { readonly method:
   stopBalancer: { method: 'POST', path: '/v1/balancers/{name}/stop' },
   stopGroup: { method: 'POST', path: '/v1/groups/{name}/stop' },
   stopNode: { method: 'POST', path: '/v1/nodes/{id}/stop' },
+  stopNodes: { method: 'POST', path: '/v1/nodes/stop' },
   watchCluster: { method: 'GET', path: '/v1/watch' },
 };

@@ -3,7 +3,14 @@
  * `apply`, so every change reaches all listeners.
  */
 import type { Command, ConnectionId, Event, NodeView, Registry, Rejection } from '@rollcall/core';
-import type { BalancerName, BalancerResource, NodeExplanation, NodeId, NodeResource } from '@rollcall/protocol';
+import type {
+  BalancerName,
+  BalancerResource,
+  DrainResource,
+  NodeExplanation,
+  NodeId,
+  NodeResource,
+} from '@rollcall/protocol';
 import type { Clocks } from './clocks.ts';
 import { StallClock } from './stall-clock.ts';
 
@@ -100,6 +107,10 @@ export class Cluster {
 
   resource(id: NodeId): NodeResource | undefined {
     return this.registry.resource(id, { nowMs: this.clocks.nowMs(), nowUnixMs: this.clocks.nowUnixMs() });
+  }
+
+  drain(id: NodeId): DrainResource | undefined {
+    return this.registry.drain(id, { nowMs: this.clocks.nowMs(), nowUnixMs: this.clocks.nowUnixMs() });
   }
 
   explainNode(id: NodeId): NodeExplanation | undefined {

@@ -129,7 +129,7 @@ export type { RegistryOptions } from './registry/options.ts';
 export { parseClusterId, type RecordChanges } from './registry/records/stored-records.ts';
 export { type NodeCounts, type Pace, Registry } from './registry/registry.ts';
 export type { SessionsEnd } from './registry/views/disruption-preview.ts';
-export type { Now } from './registry/views/node-resource.ts';
+export type { Now } from './registry/views/now.ts';
 export type { BrokenBudget } from './registry/views/unserved-contexts.ts';
 export type { BalancerFigures, NodeFigures } from './registry/views/watch-rows.ts';
 export { type AnswerTotals, addAnswers, addCounts, increase, noAnswers } from './registry/workers/answer-totals.ts';

@@ -433,6 +433,7 @@ function readNodeCounters(fields: Fields): NodeCounters | undefined {
   const id = fields.parsed('id', parseNodeId, 'a name', 'bad-name');
   if (!id) return undefined;
   const answers = fields.object('answers');
+  const usedInLastMinute = fields.integer('usedInLastMinute', COUNT);
   return {
     id,
     inFlight: count(fields, 'inFlight'),
@@ -443,6 +444,7 @@ function readNodeCounters(fields: Fields): NodeCounters | undefined {
     newSessions: count(fields, 'newSessions'),
     activeSessions: count(fields, 'activeSessions'),
     sessionsSeenOnce: count(fields, 'sessionsSeenOnce'),
+    ...(usedInLastMinute !== undefined && { usedInLastMinute }),
     bytesToNode: count(fields, 'bytesToNode'),
     bytesFromNode: count(fields, 'bytesFromNode'),
     latencyMs: fields.number('latencyMs', NUMBER) ?? -1,

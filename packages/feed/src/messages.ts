@@ -272,6 +272,8 @@ export interface NodeCounters {
   readonly activeSessions: number;
   /** Sessions that an answer has opened within the last `sessionIdleMs` and whose id no request has sent. */
   readonly sessionsSeenOnce: number;
+  /** Sessions of `activeSessions` used within the last minute. Only of nodes without an enabled context; workers of earlier releases do not send it. */
+  readonly usedInLastMinute?: number;
   readonly bytesToNode: number;
   readonly bytesFromNode: number;
   /** Smoothed time to the first response byte, milliseconds; -1 before the first answer. */

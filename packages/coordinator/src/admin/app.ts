@@ -20,6 +20,7 @@ import { addCoordinators } from './coordinators.ts';
 import { addDecisions } from './decisions.ts';
 import type { Dependencies } from './dependencies.ts';
 import { describedRoute, documentFrame, namedSchemas } from './document.ts';
+import { addDrains } from './drains.ts';
 import { addEvents } from './events.ts';
 import { addExplain } from './explain.ts';
 import { addHealth } from './health.ts';
@@ -101,6 +102,7 @@ export async function createAdminApp(dependencies: Dependencies): Promise<AdminA
     addNodes(typed, dependencies);
     addBalancers(typed, dependencies);
     addVerbs(typed, dependencies);
+    addDrains(typed, dependencies);
     addScale(typed, dependencies);
     addAcknowledge(typed, dependencies);
     addContexts(typed, dependencies);

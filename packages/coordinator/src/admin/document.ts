@@ -32,6 +32,7 @@ const TAGS: Readonly<Record<string, string>> = {
   status: 'What is wrong, and the state of the cluster',
   watch: 'The state of the cluster, and its changes as a stream',
   nodes: 'Nodes: read, register, drain, enable, stop, change, remove',
+  drains: 'Drains: progress, deadline, end',
   balancers: 'Balancers: settings, and verbs for all their nodes',
   groups: 'Verbs for all nodes of a group',
   contexts: 'Contexts without nodes',

@@ -48,7 +48,7 @@ for (const [drained, method, path, body, left] of CASES)
     const dry = (await api(path, { method, body: { ...body, dryRun: true } })).json<WriteResult>();
     const foreseen = `no node would be eligible for ${left}: new visitors would get 503`;
     assert.equal(dry.nobodyEligible, left === '' ? undefined : foreseen);
-    assert.equal(dry.message.endsWith(`; ${foreseen}`), left !== '', dry.message);
+    assert.equal(dry.message.includes(`; ${foreseen}`), left !== '', dry.message);
     const plain = await api(path, { method, body });
     assert.equal(plain.status, left === '' ? 200 : 409, plain.text);
     if (left === '') return;
@@ -59,7 +59,7 @@ for (const [drained, method, path, body, left] of CASES)
     assert.ok(forced.message.endsWith(`; no node is eligible for ${left}: new visitors get 503`), forced.message);
   });
 
-/** Budget of 2 at three nodes a, b, d of `/`: the writes that need force, and the writes that do not. */
+/** Budget of 2 at three nodes a, b, d of `/`: writes with force needed or not. */
 const BUDGET_CASES: readonly [drained: string, method: string, path: string, body: object, isRefused: boolean][] = [
   ['', 'POST', '/v1/nodes/a/drain', {}, false],
   ['b', 'POST', '/v1/nodes/a/drain', {}, true],

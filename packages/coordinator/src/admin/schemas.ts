@@ -14,7 +14,11 @@ import type {
   Decision,
   DecisionsBody,
   DecisionsResource,
+  DrainEndBody,
+  DrainPatch,
   DrainProgress,
+  DrainResource,
+  DrainsResource,
   EventResource,
   EventsResource,
   ExplainAnswer,
@@ -39,6 +43,7 @@ import type {
   RemoveBody,
   ScaleBody,
   ScaleResult,
+  SelectedStatusBody,
   StatusBody,
   StatusResource,
   TimeLimit,
@@ -53,6 +58,7 @@ import {
   MAX_HOSTS,
   MAX_LIMIT_PATHS,
   MAX_REASON_CHARACTERS,
+  MAX_WHERE_CHARACTERS,
   MAX_WISH_MS,
   PROBLEM_KINDS,
   PROBLEM_LEVELS,
@@ -91,6 +97,10 @@ const SEEN_AGAIN = 'active sessions that were seen again: a request has sent the
 const SEEN_ONCE =
   'active sessions that were seen once: an answer has opened the session, and no request has sent its id';
 
+const USED_IN_LAST_MINUTE =
+  'sessions of sessionsLeft used within the last minute, at the workers of this coordinator; absent in the first minute';
+const EMPTY_AT = 'estimate of the end, from the decay of the sessions over the last minutes; absent while unknown';
+
 export const closed = { additionalProperties: false } as const;
 
 export const Name: TUnsafe<string> = Type.Unsafe<string>(
@@ -111,6 +121,9 @@ const Force = Type.Boolean({
   description:
     'also when fewer eligible nodes are left than `minEligible` of the balancer; otherwise 409 `budget`, or `nobody-eligible` for none',
 });
+const WhereText = plainText(MAX_WHERE_CHARACTERS);
+const WHERE =
+  'selects the nodes that match every key; host: of the address or of the process; node: id with * for any characters and ? for one';
 const DurationMs = Type.Number({ minimum: 0, maximum: MAX_WISH_MS });
 const Texts = Type.Array(Type.String({ maxLength: 256 }), { maxItems: MAX_HOSTS });
 const ContextText = Type.String({ maxLength: 256 });
@@ -148,6 +161,49 @@ export const StatusBodySchema: TUnsafe<StatusBody> = body<StatusBody>('StatusBod
       dryRun: Type.Optional(Type.Boolean()),
       force: Type.Optional(Force),
     },
+    closed,
+  ),
+);
+
+export const SelectedStatusBodySchema: TUnsafe<SelectedStatusBody> = body<SelectedStatusBody>('SelectedStatusBody')(
+  Type.Object(
+    {
+      where: Type.Object(
+        {
+          version: Type.Optional(WhereText),
+          group: Type.Optional(WhereText),
+          host: Type.Optional(WhereText),
+          balancer: Type.Optional(WhereText),
+          node: Type.Optional(WhereText),
+        },
+        { ...closed, minProperties: 1, description: WHERE },
+      ),
+      reason: Type.Optional(Reason),
+      deadlineMs: Type.Optional(DurationMs),
+      forMs: Type.Optional(DurationMs),
+      dryRun: Type.Optional(Type.Boolean()),
+      force: Type.Optional(Force),
+    },
+    closed,
+  ),
+);
+
+export const DrainPatchSchema: TUnsafe<DrainPatch> = body<DrainPatch>('DrainPatch')(
+  Type.Object(
+    {
+      deadlineMs: Type.Union([DurationMs, Type.Null()], {
+        description: 'time from now after which the drain ends, even if sessions remain; null: no deadline',
+      }),
+      reason: Type.Optional(Reason),
+      dryRun: Type.Optional(Type.Boolean()),
+    },
+    closed,
+  ),
+);
+
+export const DrainEndBodySchema: TUnsafe<DrainEndBody> = body<DrainEndBody>('DrainEndBody')(
+  Type.Object(
+    { reason: Type.Optional(Reason), dryRun: Type.Optional(Type.Boolean()), force: Type.Optional(Force) },
     closed,
   ),
 );
@@ -400,6 +456,8 @@ export const DrainProgressSchema: TUnsafe<DrainProgress> = answer<DrainProgress>
     oldestSessionMs: Type.Optional(
       Type.Number({ description: 'least age of the oldest session seen again, at most that of the coordinator' }),
     ),
+    usedInLastMinute: Type.Optional(Type.Integer({ description: USED_IN_LAST_MINUTE })),
+    emptyAtUnixMs: Type.Optional(Type.Number({ description: EMPTY_AT })),
     inFlight: Type.Number(),
     tunnels: Type.Number(),
     isDone: Type.Boolean(),
@@ -511,6 +569,38 @@ export const NodeSchema: TUnsafe<NodeResource> = answer<NodeResource>('NodeResou
 
 export const NodesSchema: TUnsafe<NodesResource> = answer<NodesResource>('NodesResource')(
   Type.Object({ nodes: Type.Array(NodeSchema), next: Type.Optional(Type.String()) }),
+);
+
+export const DrainSchema: TUnsafe<DrainResource> = answer<DrainResource>('DrainResource')(
+  Type.Object({
+    node: Type.String(),
+    balancer: Type.String(),
+    by: Type.Optional(Type.String({ description: 'absent: the node itself requests the drain' })),
+    reason: Type.Optional(Type.String()),
+    sinceUnixMs: Type.Number(),
+    deadlineUnixMs: Type.Optional(Type.Number()),
+    sessionsLeft: Type.Number({ description: 'sessions seen again; the drain waits for them' }),
+    sessionsSeenOnce: Type.Number({ description: 'sessions seen once; the drain does not wait for them' }),
+    usedInLastMinute: Type.Optional(Type.Integer({ description: USED_IN_LAST_MINUTE })),
+    oldestMs: Type.Optional(Type.Number({ description: 'least age of the oldest session seen again' })),
+    inFlight: Type.Number(),
+    tunnels: Type.Number(),
+    emptyAtUnixMs: Type.Optional(Type.Number({ description: EMPTY_AT })),
+    waitingFor: Type.Optional(
+      Type.Array(Type.String(), { description: 'workers and coordinators whose counts are missing' }),
+    ),
+    outcome: Type.Optional(
+      Type.Union([Type.Literal('empty'), Type.Literal('deadline-over'), Type.Literal('killed')], {
+        description: 'absent while the drain continues',
+      }),
+    ),
+    endedAtUnixMs: Type.Optional(Type.Number()),
+    sessionsLost: Type.Optional(Type.Number({ description: 'only with outcome killed' })),
+  }),
+);
+
+export const DrainsSchema: TUnsafe<DrainsResource> = answer<DrainsResource>('DrainsResource')(
+  Type.Object({ drains: Type.Array(DrainSchema), next: Type.Optional(Type.String()) }),
 );
 
 const ExplainedShareSchema = Type.Object({
@@ -910,7 +1000,7 @@ const LoadOutlookSchema = Type.Object({
   p99Ms: Type.Optional(Type.Number({ description: 'absent when not measured, or saturated' })),
 });
 
-const PreviewSchema: TUnsafe<WritePreview> = answer<WritePreview>()(
+const PreviewSchema: TUnsafe<WritePreview> = answer<WritePreview>('WritePreview')(
   Type.Object({
     sessions: Type.Number(),
     sessionsSeenOnce: Type.Number(),
@@ -1049,10 +1139,15 @@ export const PastDecisionsSchema: TUnsafe<PastDecisionsResource> = answer<PastDe
 );
 
 export const RequestIdParams: TUnsafe<{ readonly requestId: string }> = body<{ readonly requestId: string }>()(
-  Type.Object({ requestId: Type.String({ pattern: "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$" }) }),
+  Type.Object({
+    requestId: Type.String({
+      pattern: "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$",
+      description: 'the field X-Request-Id of the answer',
+    }),
+  }),
 );
 
-export const PastDecisionsQuerySchema: TUnsafe<PastDecisionsQuery> = body<PastDecisionsQuery>()(
+export const PastDecisionsQuerySchema: TUnsafe<PastDecisionsQuery> = body<PastDecisionsQuery>('PastDecisionsQuery')(
   Type.Object(
     {
       node: Type.Optional(Name),
@@ -1127,6 +1222,10 @@ export const IdParams: TUnsafe<{ readonly id: string }> = body<{ readonly id: st
   Type.Object({ id: Type.String({ maxLength: 128, description: 'id of the resource' }) }),
 );
 
+export const NodeParams: TUnsafe<{ readonly node: string }> = body<{ readonly node: string }>()(
+  Type.Object({ node: Type.String({ maxLength: 128, description: 'id of the node' }) }),
+);
+
 export const NameParams: TUnsafe<{ readonly name: string }> = body<{ readonly name: string }>()(
   Type.Object({ name: Type.String({ maxLength: 128, description: 'name of the resource' }) }),
 );
@@ -1138,7 +1237,7 @@ const page = {
   after: Type.Optional(Type.String({ maxLength: 128, description: '`next` of the previous page' })),
 };
 
-export const PageQuerySchema: TUnsafe<PageQuery> = body<PageQuery>()(Type.Object(page, closed));
+export const PageQuerySchema: TUnsafe<PageQuery> = body<PageQuery>('PageQuery')(Type.Object(page, closed));
 
 /** Query of `GET /v1/nodes`. */
 export interface NodesQuery extends PageQuery {
@@ -1148,7 +1247,7 @@ export interface NodesQuery extends PageQuery {
   readonly group?: string;
 }
 
-export const NodesQuerySchema: TUnsafe<NodesQuery> = body<NodesQuery>()(
+export const NodesQuerySchema: TUnsafe<NodesQuery> = body<NodesQuery>('NodesQuery')(
   Type.Object(
     {
       all: Type.Optional(Type.String({ maxLength: 8, description: 'include gone nodes' })),
@@ -1166,7 +1265,7 @@ export interface EventsQuery {
   readonly since?: string;
 }
 
-export const EventsQuerySchema: TUnsafe<EventsQuery> = body<EventsQuery>()(
+export const EventsQuerySchema: TUnsafe<EventsQuery> = body<EventsQuery>('EventsQuery')(
   Type.Object(
     {
       since: Type.Optional(

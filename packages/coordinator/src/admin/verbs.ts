@@ -1,7 +1,15 @@
-/** drain, enable and stop, for a node, a balancer's nodes, or a group's. */
+/** drain, enable and stop, for a node, the nodes of a balancer or group, or the nodes that a selector matches. */
 import type { NodeView, Registry, SessionsEnd, Target } from '@rollcall/core';
-import type { ContextPath, GroupName, NodeId, Status, StatusBody, WriteResult } from '@rollcall/protocol';
-import { compactDuration, durationText, parseContextPath, parseGroupName, sessionsText } from '@rollcall/protocol';
+import type { ContextPath, GroupName, NodeId, Status, StatusBody, Where, WriteResult } from '@rollcall/protocol';
+import {
+  compactDuration,
+  durationText,
+  matchesWhere,
+  noMatchText,
+  parseContextPath,
+  parseGroupName,
+  sessionsText,
+} from '@rollcall/protocol';
 import type { FastifyRequest } from 'fastify';
 import type { Cluster } from '../cluster.ts';
 import { type AdminApp, identityOf, originOf } from './admin-app.ts';
@@ -10,12 +18,21 @@ import { guardEligible } from './eligible-guard.ts';
 import { knownBalancer, matchedNode, unknown } from './known.ts';
 import { previewed } from './preview.ts';
 import { Refusal } from './refusal.ts';
-import { IdParams, NameParams, ProblemSchema, StatusBodySchema, WriteResultSchema } from './schemas.ts';
+import {
+  IdParams,
+  NameParams,
+  ProblemSchema,
+  SelectedStatusBodySchema,
+  StatusBodySchema,
+  WriteResultSchema,
+} from './schemas.ts';
 import { storedAnswer } from './stored-answer.ts';
 import { type WriteTargets, writeTargets } from './write-targets.ts';
 
 /** Codes of the errors of all verbs, for the document. */
 const errors = ['nobody-eligible', 'budget', 'conflict'] as const;
+/** Nodes that one message names. */
+const MAX_NAMED = 10;
 
 const VERBS: Readonly<Record<string, Status>> = { drain: 'draining', enable: 'enabled', stop: 'stopped' };
 
@@ -42,6 +59,18 @@ export function addVerbs(app: AdminApp, dependencies: Dependencies): void {
           return requestContextStatus(dependencies, wanted, status, request.body, request);
         }
         return requestStatus(dependencies, { type: 'node', id }, status, request.body, request);
+      },
+    );
+    app.post(
+      `/v1/nodes/${verb}`,
+      {
+        config: { role: 'operator', errors: [...errors, 'not-found'] },
+        schema: { ...schema('Nodes', `${verb} all nodes that match a selector`), body: SelectedStatusBodySchema },
+      },
+      async (request) => {
+        const { where, ...body } = request.body;
+        const target = { type: 'nodes', ids: selected(cluster, where) } as const;
+        return requestStatus(dependencies, target, status, body, request);
       },
     );
     app.post(
@@ -74,6 +103,18 @@ function contextPath(text: string): ContextPath {
   if (path === undefined)
     throw new Refusal({ code: 'bad-field', message: `contexts: ${text} is not a path like /app` });
   return path;
+}
+
+/** Ids of the nodes that match and are not gone, in ascending order. Ends with 404 that names the possible values if there is none. */
+function selected({ registry }: Cluster, where: Where): NodeId[] {
+  const present = [...registry.nodes()].filter(({ liveness }) => liveness !== 'gone');
+  const ids = present.filter(({ registration }) => matchesWhere(where, registration)).map(({ id }) => id);
+  if (ids.length > 0) return ids.sort();
+  const message = noMatchText(
+    where,
+    present.map(({ registration }) => registration),
+  );
+  throw new Refusal({ code: 'not-found', message });
 }
 
 function knownGroup(cluster: Cluster, text: string): GroupName {
@@ -191,6 +232,7 @@ function targetsOf(cluster: Cluster, target: Target): WriteTargets {
 }
 
 function membersOf(registry: Registry, target: Exclude<Target, { type: 'node' }>): NodeView[] {
+  if (target.type === 'nodes') return target.ids.map((id) => registry.node(id)).filter((node) => node !== undefined);
   if (target.type === 'balancer') return [...registry.nodesIn(target.name)];
   return [...registry.nodes()].filter(({ registration }) => registration.group === target.name);
 }
@@ -254,9 +296,16 @@ function sentence(
       ? `node ${target.id} ${absenceText(node)}: ${returnText(node)}; ${returns} when it registers again`
       : `node ${target.id} ${absenceText(node)}: nothing ${status === 'draining' ? 'drains' : 'stops'}; if it registers again, ${returns}`;
   }
-  if (ids.length === 0) return `no node of ${target.type} ${target.name} is present`;
-  const nodes = `${ids.length} ${ids.length === 1 ? 'node' : 'nodes'} of ${target.type} ${target.name}`;
+  if (ids.length === 0) return `no node ${ofTarget(target, ids)} is present`;
+  const nodes = `${ids.length} ${ids.length === 1 ? 'node' : 'nodes'} ${ofTarget(target, ids)}`;
   return `${nodes} ${verb} ${status}${left}`;
+}
+
+/** `of balancer shop`, `(a, b and 3 more)`. */
+function ofTarget(target: Exclude<Target, { type: 'node' }>, ids: readonly NodeId[]): string {
+  if (target.type !== 'nodes') return `of ${target.type} ${target.name}`;
+  const more = ids.length - MAX_NAMED;
+  return `(${ids.slice(0, MAX_NAMED).join(', ')}${more > 0 ? ` and ${more} more` : ''})`;
 }
 
 /** Why the node is not there. */

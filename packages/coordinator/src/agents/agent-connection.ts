@@ -305,7 +305,10 @@ export class AgentConnection {
   }
 
   /** Sends the operator's requested status. `request`: the last one, without the parts that it left as they are. */
-  sendOperatorStatus(id: NodeId, request: { readonly reason?: string; readonly deadlineMs?: number } = {}): void {
+  sendOperatorStatus(
+    id: NodeId,
+    request: { readonly reason?: string; readonly deadlineMs?: number | null } = {},
+  ): void {
     const requestedStatus = this.#dependencies.cluster.registry.node(id)?.operatorStatus;
     if (!requestedStatus) return;
     const { status, deadlineAtMs } = requestedStatus;

@@ -277,7 +277,8 @@ export class AgentServer {
         this.#byNode.get(event.id)?.send({ type: 'scale', count: event.count });
         break;
       case 'drained':
-        if (event.side === 'node') this.#byNode.get(event.id)?.send({ type: 'drained' });
+        // Of a node that is gone, its drain has ended with it.
+        if (event.side === 'node' && event.cause !== 'killed') this.#byNode.get(event.id)?.send({ type: 'drained' });
         break;
       case 'unreachable': {
         const url = this.#options.cluster.registry.node(event.id)?.registration.url;

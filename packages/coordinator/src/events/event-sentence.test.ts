@@ -12,15 +12,12 @@ const SETTLED = { type: 'settled' };
 const SENTENCES: readonly (readonly [event: object, sentence: string])[] = [
   [
     { ...DRAINED, cause: 'idle', sessionsLeft: 0 },
-    'node n1 is drained: nothing is in flight, and no session has been used lately',
+    'node n1 is empty: nothing is in flight, no session is left; it is safe to stop',
   ],
-  [
-    { ...DRAINED, cause: 'idle', sessionsLeft: 19 },
-    'node n1 is drained: nothing is in flight; it is stopped, so 19 sessions move',
-  ],
+  [{ ...DRAINED, cause: 'idle', sessionsLeft: 19 }, 'node n1 is stopped: nothing is in flight, 19 sessions move'],
   [
     { ...DRAINED, cause: 'deadline', sessionsLeft: 19, inFlight: 2 },
-    'node n1 is drained, because its deadline is over: 19 sessions left, 2 in flight',
+    'node n1: deadline over, 19 sessions left, 2 in flight',
   ],
   [STATUS, 'an operator requests draining for node n1'],
   [{ ...STATUS, forMs: 1_500, reason: 'kernel' }, 'an operator requests draining for node n1 for 1500ms: kernel'],

@@ -2,6 +2,7 @@ import type { Event } from '@rollcall/core';
 import {
   type BalancerName,
   compactDuration,
+  drainEndText,
   durationText,
   type EventResource,
   failingText,
@@ -121,12 +122,20 @@ function conflictSentence({ what, own, other, more }: LostEvent, name: string): 
 type DrainedEvent = Extract<Event, { type: 'drained' }>;
 
 function drainedSentence({ id, cause, sessionsLeft, sessionsSeenOnce, inFlight }: DrainedEvent): string {
-  const left = sessionsText(sessionsLeft, sessionsSeenOnce);
-  if (cause === 'deadline')
-    return `node ${id} is drained, because its deadline is over: ${left} left, ${inFlight} in flight`;
-  // Only a stop ends with sessions.
-  if (sessionsLeft > 0) return `node ${id} is drained: nothing is in flight; it is stopped, so ${left} move`;
-  return `node ${id} is drained: nothing is in flight, and no session has been used lately`;
+  const once = sessionsSeenOnce > 0 ? ` and ${sessionsSeenOnce} seen once` : '';
+  switch (cause) {
+    case 'deadline':
+      return `node ${id}: ${drainEndText('deadline-over', sessionsLeft)}${once}, ${inFlight} in flight`;
+    case 'killed':
+      return `node ${id}: ${drainEndText('killed', sessionsLeft)}${once}, ${inFlight} in flight`;
+    case 'idle':
+      // Only a stop ends with sessions.
+      return sessionsLeft > 0
+        ? `node ${id} is stopped: nothing is in flight, ${sessionsText(sessionsLeft, sessionsSeenOnce)} move`
+        : `node ${id} is ${drainEndText('empty', 0)}: nothing is in flight, no session is left; it is safe to stop`;
+    default:
+      return cause satisfies never;
+  }
 }
 
 type StatusEvent = Extract<Event, { type: 'status' }>;
@@ -143,7 +152,12 @@ function statusSentence(event: StatusEvent): string {
   if (contexts !== undefined)
     return `an operator requests ${status} for ${contexts.join(', ')} of node ${id}${reasonOf(reason)}`;
   const time = forMs === undefined ? '' : ` for ${durationText(forMs)}`;
-  const deadline = deadlineMs === undefined ? '' : `, deadline in ${durationText(deadlineMs)}`;
+  const deadline =
+    deadlineMs === undefined
+      ? ''
+      : deadlineMs === null
+        ? ', without a deadline'
+        : `, deadline in ${durationText(deadlineMs)}`;
   const request =
     side === 'node' ? `node ${id} requests ${status} for itself` : `an operator requests ${status} for node ${id}`;
   return `${request}${time}${deadline}${inForce(status, effective)}${reasonOf(reason)}`;

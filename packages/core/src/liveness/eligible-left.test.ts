@@ -55,7 +55,7 @@ for (const [what, states, lost, minimum, isTooFew] of CASES)
     assert.equal(breaksBudget(eligibleCounts(nodes, { lost: new Set(lost.map(idOf)) }), minimum), isTooFew);
   });
 
-/** Nodes; the ones of them that become standby nodes; the minimum. */
+/** Nodes; indexes of new standby nodes; the minimum. */
 const STANDBY_CASES: readonly [
   states: readonly State[],
   standby: readonly number[],

@@ -39,7 +39,8 @@ export type QuotaStanding = 'token' | 'tokenless' | 'operator';
 export type Target =
   | { readonly type: 'node'; readonly id: NodeId }
   | { readonly type: 'balancer'; readonly name: BalancerName }
-  | { readonly type: 'group'; readonly name: GroupName };
+  | { readonly type: 'group'; readonly name: GroupName }
+  | { readonly type: 'nodes'; readonly ids: readonly NodeId[] };
 
 /** A node registers, returns, or repeats its registration. With a repeat by the same instance the newest connection takes over. */
 export interface RegisterCommand {
@@ -159,7 +160,8 @@ export interface OperatorStatusCommand {
   readonly status: Status;
   readonly by: string;
   readonly reason?: string;
-  readonly deadlineMs?: number;
+  /** `null` removes the deadline of a drain. */
+  readonly deadlineMs?: number | null;
   readonly forMs?: number;
 }
 

@@ -16,6 +16,7 @@ import type {
 } from '@rollcall/protocol';
 import type { LostConflict } from '../replication/lost-conflicts.ts';
 import type { ConnectionId } from './commands.ts';
+import type { DrainCause } from './node/drain.ts';
 import type { EndedRequest, SuspectReason } from './node/node-record.ts';
 import type { StickyFinding } from './workers/sticky-findings.ts';
 
@@ -109,17 +110,21 @@ export type Event =
       /** As given with this request; a repeat does not repeat the reason of the earlier one. */
       readonly reason?: string;
       readonly by?: string;
-      readonly deadlineMs?: number;
+      /** `null`: the deadline is removed. */
+      readonly deadlineMs?: number | null;
       readonly forMs?: number;
       /** Present if the status has no request of its own: an earlier request has ended by itself. */
       readonly ended?: EndedRequest;
     }
-  /** A drain or stop is complete: nothing is in flight, and no session is left or the deadline has passed. */
+  /**
+   * A drain or stop has ended. `idle`: nothing is in flight, and a drain has no session left. `deadline`: it was ended before. `killed`: the node
+   * is about to be gone, with `sessionsLeft` or requests in flight.
+   */
   | {
       readonly type: 'drained';
       readonly id: NodeId;
       readonly side: 'operator' | 'node';
-      readonly cause: 'idle' | 'deadline';
+      readonly cause: DrainCause;
       readonly sessionsLeft: number;
       /** Sessions left that were seen once. */
       readonly sessionsSeenOnce: number;

@@ -25,7 +25,7 @@ import { abandonedContexts } from './views/unserved-contexts.ts';
 export function operatorStatus(state: RegistryState, command: OperatorStatusCommand): Rejection | undefined {
   for (const name of ['deadlineMs', 'forMs'] as const) {
     const durationMs = command[name];
-    if (durationMs !== undefined && !(durationMs >= 0 && Number.isFinite(durationMs)))
+    if (durationMs !== undefined && durationMs !== null && !(durationMs >= 0 && Number.isFinite(durationMs)))
       return rejected('bad-field', `${name} is ${durationMs}, not a duration`);
     if (durationMs !== undefined && command.status === 'enabled')
       return rejected('bad-field', `${name} limits a drain or stop; enable has no limit`);
@@ -52,10 +52,13 @@ function targets(state: RegistryState, target: Target): NodeRecord[] {
       return [...state.nodes.inBalancer(target.name)];
     case 'group':
       return [...state.nodes.all()].filter((node) => node.registration.group === target.name);
+    case 'nodes':
+      return target.ids.map((id) => state.nodes.get(id)).filter((node) => node !== undefined);
   }
 }
 
 function describe(target: Target): string {
+  if (target.type === 'nodes') return 'node of the selector';
   return target.type === 'node' ? `node ${target.id}` : `node in ${target.type} ${target.name}`;
 }
 
@@ -72,7 +75,7 @@ function requestStatus(state: RegistryState, node: NodeRecord, command: Operator
   const next: RequestedStatus = {
     ...(isSame ? earlier : { status, reason, by, atMs: nowMs }),
     // A limit that has passed has ended the earlier drain: this one begins without it.
-    deadlineAtMs: instant(nowMs, deadlineMs) ?? kept(earlier.deadlineAtMs),
+    deadlineAtMs: deadlineMs === null ? undefined : (instant(nowMs, deadlineMs) ?? kept(earlier.deadlineAtMs)),
     untilMs: instant(nowMs, forMs) ?? kept(earlier.untilMs),
   };
   if (isSame && next.deadlineAtMs === earlier.deadlineAtMs && next.untilMs === earlier.untilMs) return;
@@ -198,6 +201,7 @@ export function remove(state: RegistryState, command: RemoveCommand): Rejection 
   }
   const connection = node.isConnected ? node.connection : undefined;
   keepOneLess(state, node);
+  state.endAsKilled(node);
   node.operatorStatus = noRequestedStatus(state.nowMs);
   node.operatorDrain = undefined;
   node.overrides = NO_OVERRIDES;

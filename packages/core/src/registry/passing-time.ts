@@ -38,6 +38,7 @@ export function tick(state: RegistryState): void {
   for (const node of [...state.draining]) state.judgeDrains(node);
   state.forgetEmptyBalancers();
   state.remembered.expire(state.nowMs);
+  state.endedDrains.expire(state.nowMs);
 }
 
 function suspectIfSilent(state: RegistryState, node: NodeRecord): void {

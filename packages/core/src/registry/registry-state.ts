@@ -16,7 +16,9 @@ import { LearningWindow } from './liveness/learning-window.ts';
 import type { Lease } from './liveness/lease.ts';
 import { PortReports } from './liveness/port-reports.ts';
 import { Deadlines } from './node/deadlines.ts';
-import { type Drain, drainOutcome, type Usage } from './node/drain.ts';
+import { type Drain, type DrainCause, drainOutcome, outcomeWord, type Usage } from './node/drain.ts';
+import { DrainCurve } from './node/drain-curve.ts';
+import { EndedDrains } from './node/ended-drains.ts';
 import { type Returns, steadyAtMs, withReturn } from './node/flapping.ts';
 import { NodeIndex } from './node/node-index.ts';
 import type { LivenessReason, NodeRecord, NodeView, RequestedStatus, SuspectReason } from './node/node-record.ts';
@@ -86,6 +88,7 @@ export class RegistryState {
   useElsewhere: readonly CoordinatorUse[] | undefined;
   /** Nodes with a drain that is not done. */
   readonly draining: Set<NodeRecord> = new Set();
+  readonly endedDrains: EndedDrains = new EndedDrains();
   isSettled = false;
   settlesAtMs: number;
   /** Instant of the command being applied, or of the last one. */
@@ -350,6 +353,7 @@ export class RegistryState {
     if (wasInFeed) this.journal.lost({ id: node.id, balancer, route, cause });
     else if (node.isKnown) this.journal.route({ balancer, route });
     else this.routes.release(balancer, route, node.id);
+    this.endAsKilled(node);
     node.goneCause = cause;
     node.acknowledged = undefined;
     this.#setLiveness(node, 'gone', cause);
@@ -470,7 +474,8 @@ export class RegistryState {
   beginOperatorDrain(node: NodeRecord): void {
     // What others reported before is no report on this drain.
     if (this.options.isShared) this.useElsewhere = undefined;
-    node.operatorDrain = this.#newDrain(node.operatorStatus);
+    this.#endAsStopped(node, 'operator', node.operatorStatus);
+    node.operatorDrain = this.#newDrain(node.operatorStatus, true);
     this.#watchDrain(node);
   }
 
@@ -485,29 +490,82 @@ export class RegistryState {
   /** The operator's drain has another deadline. One that ended at its earlier deadline continues. */
   changeDrainDeadline(node: NodeRecord, drain: Drain, deadlineAtMs: number | undefined): void {
     const isOver = deadlineAtMs !== undefined && deadlineAtMs <= this.nowMs;
-    node.operatorDrain = {
-      ...drain,
-      deadlineAtMs,
-      isDone: drain.isDone && (isOver || deadlineAtMs === drain.deadlineAtMs),
-    };
-    if (!node.operatorDrain.isDone) this.#watchDrain(node);
+    const isDone = drain.isDone && (isOver || deadlineAtMs === drain.deadlineAtMs);
+    const { end, ...rest } = drain;
+    node.operatorDrain = { ...rest, deadlineAtMs, isDone, ...(isDone && end && { end }) };
+    if (isDone) return;
+    this.endedDrains.delete(node.id);
+    this.#watchDrain(node);
   }
 
   /** Watches for the end of the status that the node requests for all or some contexts, which is in force and in the journal. */
   beginNodeDrain(node: NodeRecord, requestedStatus: RequestedStatus): void {
-    node.nodeDrain = this.#newDrain(requestedStatus);
+    this.#endAsStopped(node, 'node', requestedStatus);
+    node.nodeDrain = this.#newDrain(requestedStatus, node.nodeStatus === requestedStatus);
     this.#watchDrain(node);
   }
 
-  #newDrain(requestedStatus: RequestedStatus): Drain {
+  #newDrain({ status, by, reason, deadlineAtMs }: RequestedStatus, isWhole: boolean): Drain {
     return {
-      status: requestedStatus.status === 'stopped' ? 'stopped' : 'draining',
+      status: status === 'stopped' ? 'stopped' : 'draining',
+      by,
+      reason,
+      isWhole,
       sinceMs: this.nowMs,
       revision: this.journal.revision,
-      deadlineAtMs: requestedStatus.deadlineAtMs,
+      deadlineAtMs,
       isDone: false,
       unknownAt: [],
+      curve: new DrainCurve(),
     };
+  }
+
+  /** `next` replaces a drain that continues: a stop ends it as a deadline would, and another drain begins anew. */
+  #endAsStopped(node: NodeRecord, side: 'operator' | 'node', next: RequestedStatus): void {
+    const drain = side === 'operator' ? node.operatorDrain : node.nodeDrain;
+    if (side === 'node') node.nodeDrain = undefined;
+    if (next.status !== 'stopped') this.endedDrains.delete(node.id);
+    else if (drain?.status === 'draining' && !drain.isDone) this.#end(node, drain, side, 'deadline');
+  }
+
+  /** The node is about to be gone, and its drains continue. */
+  endAsKilled(node: NodeRecord): void {
+    for (const [side, drain] of [
+      ['operator', node.operatorDrain],
+      ['node', node.nodeDrain],
+    ] as const)
+      if (drain?.status === 'draining' && !drain.isDone) {
+        this.#end(node, drain, side, 'killed');
+        return;
+      }
+  }
+
+  /** Reports the end of a drain or stop, and keeps that of a drain. */
+  #end(node: NodeRecord, drain: Drain, side: 'operator' | 'node', cause: DrainCause): Drain {
+    const usage = this.drainUsage(node, drain);
+    const outcome = outcomeWord(cause, usage);
+    // An agent would take this event for the end of the request that has replaced the drain.
+    const isReplaced = side === 'node' && drain !== node.nodeDrain;
+    if (!isReplaced)
+      this.emit({
+        type: 'drained',
+        id: node.id,
+        side,
+        cause: outcome === 'empty' ? 'idle' : cause,
+        sessionsLeft: usage.sessions,
+        sessionsSeenOnce: usage.sessionsSeenOnce,
+        inFlight: usage.inFlight,
+      });
+    const { status, by, reason, sinceMs, deadlineAtMs, isWhole } = drain;
+    const request = { id: node.id, balancer: node.registration.balancer, by, reason, sinceMs, deadlineAtMs };
+    if (status === 'draining' && isWhole) this.endedDrains.add({ ...request, outcome, endedAtMs: this.nowMs, usage });
+    return { ...drain, isDone: true, unknownAt: usage.waitingFor, end: { outcome, atMs: this.nowMs } };
+  }
+
+  /** The remaining use that a drain of the node waits for. */
+  drainUsage(node: NodeView, drain: Drain): Usage {
+    const own = this.usage(node, drain.revision);
+    return drain === node.operatorDrain ? withUseElsewhere(own, node.id, this.useElsewhere) : own;
   }
 
   #watchDrain(node: NodeRecord): void {
@@ -547,20 +605,10 @@ export class RegistryState {
   #judged(node: NodeRecord, side: 'operator' | 'node'): NodeRecord['nodeDrain'] {
     const drain = side === 'operator' ? node.operatorDrain : node.nodeDrain;
     if (drain === undefined || drain.isDone) return drain;
-    const own = this.usage(node, drain.revision);
-    const usage = side === 'operator' ? withUseElsewhere(own, node.id, this.useElsewhere) : own;
+    const usage = this.drainUsage(node, drain);
+    drain.curve.add(this.nowMs, usage.sessions);
     const cause = drainOutcome(drain, usage, this.nowMs);
-    if (cause === undefined) return drain;
-    this.emit({
-      type: 'drained',
-      id: node.id,
-      side,
-      cause,
-      sessionsLeft: usage.sessions,
-      sessionsSeenOnce: usage.sessionsSeenOnce,
-      inFlight: usage.inFlight,
-    });
-    return { ...drain, isDone: true, unknownAt: usage.waitingFor };
+    return cause === undefined ? drain : this.#end(node, drain, side, cause);
   }
 
   // Time

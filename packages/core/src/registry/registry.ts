@@ -12,6 +12,7 @@ import type {
   BalancerResource,
   ClusterProblem,
   CopiesResource,
+  DrainResource,
   Fault,
   NodeExplanation,
   NodeId,
@@ -59,9 +60,11 @@ import { type RecordChanges, takeRecords } from './records/stored-records.ts';
 import { register } from './registration.ts';
 import { RegistryState, rejected } from './registry-state.ts';
 import { disruptionPreview, type SessionsEnd } from './views/disruption-preview.ts';
+import { drainingNodes, drainResource } from './views/drain-resource.ts';
 import { explainNode } from './views/node-explanation.ts';
 import { nodeProblems } from './views/node-problems.ts';
-import { balancerResource, type Now, nodeResource } from './views/node-resource.ts';
+import { balancerResource, nodeResource } from './views/node-resource.ts';
+import type { Now } from './views/now.ts';
 import { type ContextChoice, isChosen } from './views/remembered-contexts.ts';
 import { abandonedContexts, type BrokenBudget, brokenBudgets, unservedContexts } from './views/unserved-contexts.ts';
 import { type BalancerFigures, balancerFigures, type NodeFigures, nodeFigures } from './views/watch-rows.ts';
@@ -237,6 +240,16 @@ export class Registry {
   /** A balancer as a row, without rates. */
   balancerFigures(name: BalancerName): BalancerFigures {
     return balancerFigures(this.#state, name);
+  }
+
+  /** The drain of a node, in progress or ended within an hour; `undefined` without one. */
+  drain(id: NodeId, now: Now): DrainResource | undefined {
+    return drainResource(this.#state, id, now);
+  }
+
+  /** Nodes that have such a drain, in ascending order. */
+  drainingNodes(): NodeId[] {
+    return drainingNodes(this.#state);
   }
 
   /** Explains the load factor and the traffic share of a node; `undefined` when it is not even remembered. */

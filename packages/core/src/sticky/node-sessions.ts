@@ -15,14 +15,30 @@ export interface SampleFloors {
   readonly once: number;
 }
 
+const MINUTE_MS = 60_000;
+
 export class NodeSessions {
   readonly #again: ActiveSessions;
   readonly #once: ActiveSessions;
+  readonly #seed: number;
+  /** Sessions seen again within the last minute; only while their use is counted. */
+  #used: ActiveSessions | undefined;
 
   /** See `ActiveSessions`. */
   constructor(idleMs: number, seed: number) {
     this.#again = new ActiveSessions(idleMs, seed);
     this.#once = new ActiveSessions(idleMs, seed);
+    this.#seed = seed;
+  }
+
+  /** Counts the use within the last minute from now on, or no longer. A repeat changes nothing. */
+  countUse(isCounted: boolean): void {
+    this.#used = isCounted ? (this.#used ?? new ActiveSessions(MINUTE_MS, this.#seed)) : undefined;
+  }
+
+  /** Number of sessions that requests have sent within the last minute; `undefined` unless they are counted. */
+  usedInLastMinute(nowMs: number): number | undefined {
+    return this.#used?.count(nowMs);
   }
 
   setIdleMs(idleMs: number, nowMs: number): void {
@@ -37,6 +53,7 @@ export class NodeSessions {
 
   /** A request has sent session `id`. True when the session was not known before. */
   see(id: string, nowMs: number): boolean {
+    this.#used?.see(id, nowMs);
     const isNew = this.#again.see(id, nowMs);
     // A session begins when it is opened.
     if (isNew) this.#again.beginAsIn(this.#once, id);

@@ -61,7 +61,11 @@ export function requestSentences({ decision, worker }: PastDecisionResource): re
   for (const { node, outcome, afterMs } of attempts)
     sentences.push(`sent to ${node}: ${outcome}${afterMs === undefined ? '' : ` after ${milliseconds(afterMs)}`}`);
   if (because !== '')
-    sentences.push(chosen === undefined ? `${attempts.length > 0 ? 'in the end ' : ''}no node was chosen: ${because}` : `${chosen} was chosen last: ${because}`);
+    sentences.push(
+      chosen === undefined
+        ? `${attempts.length > 0 ? 'in the end ' : ''}no node was chosen: ${because}`
+        : `${chosen} was chosen last: ${because}`,
+    );
   sentences.push(
     `${endOf(status)}, ${milliseconds(decision.durationMs)} after its arrival${balancer === undefined ? `, at worker ${worker}` : ''}`,
   );

@@ -200,6 +200,7 @@ export class ClusterNode implements UpstreamNode, MemberNode {
     this.readsLoadField = node.loadHeader;
     this.stripsPrefix = node.stripPrefix;
     this.redirectTo = node.redirectTo;
+    this.sessions.countUse(this.isLeaving);
   }
 
   /** True if `node` is the same process: neither its incarnation nor its instance has changed. */

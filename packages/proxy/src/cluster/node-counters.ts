@@ -16,6 +16,7 @@ import type { ClusterNode } from './cluster-node.ts';
 /** Counters of `node` on one worker at `nowMs`. */
 export function countersOf(node: ClusterNode, nowMs: number): NodeCounters {
   const { counters, live } = node;
+  const usedInLastMinute = node.sessions.usedInLastMinute(nowMs);
   return {
     id: node.id,
     inFlight: live.inFlight,
@@ -26,6 +27,7 @@ export function countersOf(node: ClusterNode, nowMs: number): NodeCounters {
     newSessions: counters.newSessions,
     activeSessions: node.sessions.again(nowMs),
     sessionsSeenOnce: node.sessions.once(nowMs),
+    ...(usedInLastMinute !== undefined && { usedInLastMinute }),
     bytesToNode: counters.bytesToNode,
     bytesFromNode: counters.bytesFromNode,
     latencyMs: live.latencyMs >= 0 ? live.latencyMs : -1,
@@ -167,6 +169,7 @@ function isSame(one: NodeCounters, other: NodeCounters): boolean {
     one.newSessions === other.newSessions &&
     one.activeSessions === other.activeSessions &&
     one.sessionsSeenOnce === other.sessionsSeenOnce &&
+    one.usedInLastMinute === other.usedInLastMinute &&
     one.bytesToNode === other.bytesToNode &&
     one.bytesFromNode === other.bytesFromNode &&
     one.latencyMs === other.latencyMs &&

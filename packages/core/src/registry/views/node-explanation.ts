@@ -17,7 +17,8 @@ import type { RegistryState } from '../registry-state.ts';
 import { type EjectionView, errorRatio, type RecentOutcomes } from '../workers/node-outcomes.ts';
 import { FADE_MS } from '../workers/traffic.ts';
 import { explainedMetrics } from './explained-metrics.ts';
-import { factorOf, inWords, type Now } from './node-resource.ts';
+import { factorOf, inWords } from './node-resource.ts';
+import type { Now } from './now.ts';
 
 /** The algorithms ramp a joining node up for about this time, milliseconds. */
 const JOINING_MS = 20_000;

@@ -5,7 +5,8 @@ import type { NodeView } from '../node/node-record.ts';
 import { effectiveStatus, isMissing, isStandby } from '../node/node-record.ts';
 import type { RegistryState } from '../registry-state.ts';
 import { type EjectionView, errorRatio, type RecentOutcomes } from '../workers/node-outcomes.ts';
-import { inWords, type Now, toUnixMs } from './node-resource.ts';
+import { inWords } from './node-resource.ts';
+import { type Now, toUnixMs } from './now.ts';
 
 /** Smallest weighted number of requests, of about the last 30 seconds, at which errors and latencies are judged. */
 const MIN_REQUESTS = 5;

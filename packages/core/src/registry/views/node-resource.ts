@@ -1,29 +1,16 @@
 /** One node, and one balancer, as resources for operators. Only here instants are converted to wall clock. */
-import type {
-  BalancerName,
-  BalancerResource,
-  DrainProgress,
-  NodeId,
-  NodeResource,
-  WantedStatus,
-} from '@rollcall/protocol';
+import type { BalancerName, BalancerResource, NodeId, NodeResource, WantedStatus } from '@rollcall/protocol';
 import { inSeconds, loadFactor } from '@rollcall/protocol';
 import { contextKey, hostedContexts } from '../../contexts/hosted-context.ts';
 import { copiesResource } from '../failing-copies.ts';
-import type { Drain } from '../node/drain.ts';
 import type { LivenessReason, NodeView, RequestedStatus } from '../node/node-record.ts';
 import { contextsWithStatus, effectiveStatus, isMissing, isStandby, weightOf } from '../node/node-record.ts';
 import { sessionNumbers } from '../node/session-numbers.ts';
 import { weightWarning } from '../node/weight-bounds.ts';
 import type { RegistryState } from '../registry-state.ts';
 import { type EjectionView, errorRatio, type RecentOutcomes } from '../workers/node-outcomes.ts';
-import { withUseElsewhere } from '../workers/use-elsewhere.ts';
-
-/** One instant on both clocks. */
-export interface Now {
-  readonly nowMs: number;
-  readonly nowUnixMs: number;
-}
+import { drainProgress } from './drain-resource.ts';
+import { type Now, toUnixMs } from './now.ts';
 
 export function nodeResource(state: RegistryState, id: NodeId, now: Now): NodeResource | undefined {
   const node = state.nodes.get(id);
@@ -123,10 +110,6 @@ function ejectionResource(ejection: EjectionView | undefined, now: Now): Pick<No
   return { ejection: { reason, sinceUnixMs: toUnixMs(sinceMs, now), count } };
 }
 
-export function toUnixMs(atMs: number, { nowMs, nowUnixMs }: Now): number {
-  return Math.round(nowUnixMs - (nowMs - atMs));
-}
-
 function statusResource(requestedStatus: RequestedStatus, now: Now): WantedStatus {
   return {
     status: requestedStatus.status,
@@ -137,22 +120,6 @@ function statusResource(requestedStatus: RequestedStatus, now: Now): WantedStatu
       deadlineAtUnixMs: toUnixMs(requestedStatus.deadlineAtMs, now),
     }),
     ...(requestedStatus.untilMs !== undefined && { untilUnixMs: toUnixMs(requestedStatus.untilMs, now) }),
-  };
-}
-
-export function drainProgress(state: RegistryState, node: NodeView, drain: Drain, now: Now): DrainProgress {
-  const own = state.usage(node, drain.revision);
-  const usage = drain === node.operatorDrain ? withUseElsewhere(own, node.id, state.useElsewhere) : own;
-  const oldestMs = state.workers.oldestSessionMs(node.id, now.nowMs);
-  return {
-    sinceUnixMs: toUnixMs(drain.sinceMs, now),
-    sessionsLeft: usage.sessions,
-    sessionsSeenOnce: usage.sessionsSeenOnce,
-    ...(oldestMs !== undefined && { oldestSessionMs: Math.round(oldestMs) }),
-    inFlight: usage.inFlight,
-    tunnels: usage.tunnels,
-    isDone: drain.isDone,
-    waitingFor: drain.isDone ? drain.unknownAt : usage.waitingFor,
   };
 }
 

@@ -5,7 +5,9 @@ import { copiesResource } from '../failing-copies.ts';
 import { effectiveStatus, isMissing, isStandby, type NodeView, weightOf } from '../node/node-record.ts';
 import { sessionNumbers } from '../node/session-numbers.ts';
 import type { RegistryState } from '../registry-state.ts';
-import { drainProgress, factorOf, type Now, toUnixMs } from './node-resource.ts';
+import { drainProgress } from './drain-resource.ts';
+import { factorOf } from './node-resource.ts';
+import { type Now, toUnixMs } from './now.ts';
 
 export type NodeFigures = Omit<NodeRow, 'rates' | 'problems'>;
 export type BalancerFigures = Omit<BalancerRow, 'rates'>;

@@ -250,6 +250,18 @@ export class WorkerCounterTable {
     return merged;
   }
 
+  /** Sum over the workers of the sessions used within the last minute; `undefined` while a worker does not report it. */
+  usedInLastMinute(id: NodeId): number | undefined {
+    let sum: number | undefined;
+    for (const { nodes } of this.#workers.values()) {
+      const counters = nodes.get(id);
+      if (counters === undefined) continue;
+      if (counters.usedInLastMinute === undefined) return undefined;
+      sum = (sum ?? 0) + counters.usedInLastMinute;
+    }
+    return sum;
+  }
+
   /** Only the `inFlight` of `counters`. */
   inFlight(id: NodeId): number {
     let inFlight = 0;
