@@ -23,6 +23,7 @@ const VERBS: Readonly<Record<string, () => Promise<Command>>> = {
   nodes: async () => (await import('./commands/nodes.ts')).nodesCommand(),
   node: async () => (await import('./commands/node.ts')).nodeCommand(),
   status: async () => (await import('./commands/status.ts')).statusCommand(),
+  top: async () => (await import('./commands/top.ts')).topCommand(),
   events: async () => (await import('./commands/events.ts')).eventsCommand(),
   explain: async () => (await import('./commands/explain.ts')).explainCommand(),
   drain: async () => (await import('./commands/status-verbs.ts')).drainCommand(),

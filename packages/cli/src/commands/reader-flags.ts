@@ -10,8 +10,8 @@ export interface ReaderFlags extends ClientTlsFlags {
   readonly json?: boolean;
 }
 
-/** Adds these flags to a command. */
-export function addReaderFlags(command: Command): Command {
+/** Adds these flags to a command; `--json` only if it has a machine-readable form. */
+export function addReaderFlags(command: Command, { hasJson = true }: { readonly hasJson?: boolean } = {}): Command {
   command
     .option(
       '--coordinator <url>',
@@ -21,7 +21,8 @@ export function addReaderFlags(command: Command): Command {
       '--state-dir <directory>',
       'state directory of the coordinator, with its admin token, if it has --state-dir (env: ROLLCALL_STATE_DIR)',
     );
-  return addClientTlsFlags(command).option('--json', 'machine-readable output');
+  addClientTlsFlags(command);
+  return hasJson ? command.option('--json', 'machine-readable output') : command;
 }
 
 export function clientFor(flags: ReaderFlags): Promise<AdminClient> {

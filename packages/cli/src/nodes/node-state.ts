@@ -34,13 +34,15 @@ export function livenessCell(node: NodeResource): Cell {
   return { text: parts.join(', '), tone };
 }
 
-/** Ratio of errors of about the last 30 seconds; `-` without requests. `!` marks a node that differs from the others of its balancer. */
-export function errorsCell({ observed: { recent } }: NodeResource, isOutlier: boolean): Cell {
+/**
+ * Ratio of errors of about the last 30 seconds; `-` without requests. `!` marks a node that differs from the others of its balancer, also while
+ * it is ejected and gets too few requests for a verdict.
+ */
+export function errorsCell({ observed: { recent, isEjected } }: NodeResource, isOutlier: boolean): Cell {
   // Coordinators of earlier releases have no recent figures.
   if (!recent || recent.requests < 0.5) return { text: '-', tone: 'quiet' };
-  return isOutlier
-    ? { text: `${percentText(recent.errorRatio)} !`, tone: 'bad' }
-    : { text: percentText(recent.errorRatio) };
+  const text = percentText(recent.errorRatio);
+  return isOutlier || (isEjected && recent.errorRatio > 0) ? { text: `${text} !`, tone: 'bad' } : { text };
 }
 
 /** Time until the response head, as the workers observe it; `-` when unknown. */
