@@ -1,13 +1,13 @@
 /** `rollcall top`: a live full-screen view of the cluster. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { WriteResult } from '@rollcall/protocol';
+import type { StatusBody, WriteResult } from '@rollcall/protocol';
 import { Command } from 'commander';
 import type { AdminClient } from '../admin-client.ts';
 import { CliFailure, EXIT } from '../exit.ts';
 import { addColourFlag, type ColourFlags, paintFor } from '../screen/paint.ts';
 import { keysIn } from '../top/keys.ts';
 import { pageRows, topLines } from '../top/lines.ts';
-import { type Effect, type Question, START, step, type TopEvent, type TopState } from '../top/model.ts';
+import { type Effect, type Question, START, step, type TopEvent, type TopState, type Verb } from '../top/model.ts';
 import { type Counted, readView } from '../top/polled-view.ts';
 import { TerminalScreen } from '../top/terminal-screen.ts';
 import { effectsOf } from './confirmation.ts';
@@ -122,6 +122,8 @@ async function applied(
   }
 }
 
-function send(client: AdminClient, node: string, verb: string, body: object): Promise<WriteResult> {
-  return client.send<WriteResult>('POST', `/v1/nodes/${encodeURIComponent(node)}/${verb}`, body);
+const OPERATIONS = { drain: 'drainNode', enable: 'enableNode', stop: 'stopNode' } as const;
+
+function send(client: AdminClient, id: string, verb: Verb, body: StatusBody): Promise<WriteResult> {
+  return client.call(OPERATIONS[verb], { path: { id }, body });
 }

@@ -14,7 +14,7 @@ export interface Counted {
 
 export async function readView(client: AdminClient, before: Counted | undefined): Promise<readonly [View, Counted]> {
   const [status, balancers, nodes] = await Promise.all([
-    client.get<StatusResource>('/v1/status'),
+    client.call('getStatus'),
     balancersOf(client),
     nodesOf(client),
   ]);
