@@ -41,6 +41,7 @@ const VERBS: Readonly<Record<string, () => Promise<Command>>> = {
   coordinators: async () => (await import('./commands/coordinators.ts')).coordinatorsCommand(),
   token: async () => (await import('./commands/token.ts')).tokenCommand(),
   simulate: async () => (await import('./commands/simulate.ts')).simulateCommand(),
+  doctor: async () => (await import('./commands/doctor.ts')).doctorCommand(),
   health: async () => (await import('./commands/health.ts')).healthCommand(),
   'protocol-check': async () => (await import('./commands/protocol-check.ts')).protocolCheckCommand(),
 };
