@@ -3,6 +3,7 @@ import { type Decision, MAX_DECISIONS, MAX_DECISIONS_MS } from '@rollcall/feed';
 import type { DecisionsBody } from '@rollcall/protocol';
 import { clientFor, printJson, type ReaderFlags } from './commands/reader-flags.ts';
 import { durationFrom } from './duration.ts';
+import { clockText } from './format.ts';
 import { wholeOf } from './run/node-flags.ts';
 
 export interface LiveFlags extends ReaderFlags {
@@ -34,7 +35,7 @@ function header(decisions: readonly Decision[]): readonly string[] {
 /** One line with the decision and its reason, and one with the other candidates. */
 function decisionText(decision: Decision): string {
   const { atUnixMs, method, host, path, chosen, because, candidates, candidateCount } = decision;
-  const time = new Date(atUnixMs).toISOString().slice(11, 23);
+  const time = clockText(atUnixMs);
   const line = `${time}  ${method} ${host}${path}  ${chosen === undefined ? 'no node' : `→ ${chosen}`}: ${because}`;
   if (candidates.length === 0) return line;
   const scores = candidates.map(({ id, score, reason }) =>

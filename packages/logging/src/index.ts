@@ -1,4 +1,13 @@
 /** The front door of logging. */
 export type { Losses } from './line-queue.ts';
 export { LogDestination, type LogDestinationOptions } from './log-destination.ts';
-export { lossText, type OpenedLog, openLog, openOutput, openPlainLog } from './open-log.ts';
+export {
+  LOG_FORMATS,
+  type LogFormat,
+  lossText,
+  type OpenedLog,
+  openLog,
+  openOutput,
+  openPlainLog,
+  type PlainLogOptions,
+} from './open-log.ts';

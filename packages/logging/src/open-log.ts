@@ -7,8 +7,12 @@ import { LogDestination } from './log-destination.ts';
 import { guardProcess } from './process-guard.ts';
 import { readableLine } from './readable-line.ts';
 
-/** The level `warn` of pino. */
-const WARN = 40;
+/** Levels of pino. */
+const LEVELS = { info: 30, warn: 40, fatal: 60 } as const;
+
+/** `auto`: readable text on a terminal, otherwise JSON; the lines of a command are `rollcall: …` then. */
+export const LOG_FORMATS = ['auto', 'text', 'json'] as const;
+export type LogFormat = (typeof LOG_FORMATS)[number];
 
 export interface OpenedLog {
   readonly log: Logger;
@@ -17,17 +21,17 @@ export interface OpenedLog {
 }
 
 /**
- * Opens the JSON log of this process on standard error; on a terminal its lines are readable text. Warnings of Node, the console and uncaught errors are written to it
- * too. An uncaught error ends the process with exit code 1.
+ * Opens the log of this process on standard error. Warnings of Node, the console and uncaught errors are written to it too. An uncaught error
+ * ends the process with exit code 1.
  */
-export function openLog(name: string, level: string): OpenedLog {
-  const form = isatty(2) ? readableLine : (line: string): string => line;
+export function openLog(name: string, level: string, format: LogFormat = 'auto'): OpenedLog {
+  const isText = format === 'text' || (format === 'auto' && isatty(2));
+  const hasColours = hasColoursAt(2);
+  const form = (line: string): string => (isText ? readableLine(line, hasColours) : line);
   const destination = new LogDestination({
     target: 2,
     report: (losses) =>
-      form(
-        `${JSON.stringify({ level: WARN, time: Date.now(), pid: process.pid, hostname: os.hostname(), name, lost: losses.lines, reason: losses.reason, msg: lossText(losses) })}\n`,
-      ),
+      form(jsonLine(name, LEVELS.warn, lossText(losses), { lost: losses.lines, reason: losses.reason })),
   });
   const log = pino({ name, level }, { write: (line) => destination.write(form(line)) });
   guardProcess({
@@ -39,24 +43,41 @@ export function openLog(name: string, level: string): OpenedLog {
 }
 
 /**
- * Opens the plain log of a command that serves: each call writes `rollcall: LINE` to standard error. Warnings of Node, the
- * console and uncaught errors are written to it too. An uncaught error ends the process with exit code 1.
- *
- * @param isInherited whether child programs write to the same standard error; default false
+ * Opens the log of a command that serves: each call writes `rollcall: LINE` to standard error, or with the format `json` a line like those of
+ * `openLog`. Warnings of Node, the console and uncaught errors are written to it too. An uncaught error ends the process with exit code 1.
  */
-export function openPlainLog({ isInherited = false }: { readonly isInherited?: boolean } = {}): (line: string) => void {
+export function openPlainLog({ isInherited = false, format = 'auto' }: PlainLogOptions = {}): (line: string) => void {
+  const form = (level: number, line: string): string =>
+    format === 'json' ? jsonLine('rollcall', level, line) : `rollcall: ${line}\n`;
   const destination = new LogDestination({
     target: 2,
     isInherited,
-    report: (losses) => `rollcall: ${lossText(losses)}\n`,
+    report: (losses) => form(LEVELS.warn, lossText(losses)),
   });
-  const say = (line: string): void => destination.write(`rollcall: ${line}\n`);
+  const say = (line: string): void => destination.write(form(LEVELS.info, line));
   guardProcess({
     info: say,
-    warn: say,
-    fatal: (error) => say(`uncaught error: ${error instanceof Error ? error.stack : String(error)}`),
+    warn: (line) => destination.write(form(LEVELS.warn, line)),
+    fatal: (error) =>
+      destination.write(form(LEVELS.fatal, `uncaught error: ${error instanceof Error ? error.stack : String(error)}`)),
   });
   return say;
+}
+
+export interface PlainLogOptions {
+  /** Whether child programs write to the same standard error. Default false. */
+  readonly isInherited?: boolean;
+  readonly format?: LogFormat;
+}
+
+function jsonLine(name: string, level: number, msg: string, more: object = {}): string {
+  const base = { level, time: Date.now(), pid: process.pid, hostname: os.hostname(), name };
+  return `${JSON.stringify({ ...base, ...more, msg })}\n`;
+}
+
+/** Colours are for terminals, and not with NO_COLOR or TERM=dumb. */
+function hasColoursAt(descriptor: number): boolean {
+  return isatty(descriptor) && !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb';
 }
 
 /** Opens standard output for the lines of a command that serves; losses are logged by `say`. */

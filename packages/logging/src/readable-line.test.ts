@@ -29,3 +29,11 @@ test('control characters of a text are replaced, and a line that is not JSON is 
   assert.equal(readableLine(JSON.stringify(entry)), '09:05:07.042 info control: admin logged in (agent=a [2Jb)\n');
   assert.equal(readableLine('plain\n'), 'plain\n');
 });
+
+test('with colours the level is yellow for warnings and red for errors', () => {
+  const line = (level: number): string =>
+    readableLine(JSON.stringify({ level, time: TIME, name: 'control', msg: 'warn again' }), true);
+  assert.equal(line(30), '09:05:07.042 info control: warn again\n');
+  assert.equal(line(40), '09:05:07.042 \u001b[33mwarn\u001b[39m control: warn again\n');
+  assert.equal(line(50), '09:05:07.042 \u001b[31merror\u001b[39m control: warn again\n');
+});

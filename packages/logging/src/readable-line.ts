@@ -13,9 +13,9 @@ const BASE_FIELDS: ReadonlySet<string> = new Set(['level', 'time', 'pid', 'hostn
 
 /**
  * `12:34:56.789 warn control: cannot connect to the store (code=ECONNREFUSED)`, with its line end; times are local. The stack of an error
- * follows in lines of its own. A line that is not JSON is returned unchanged.
+ * follows in lines of its own. A line that is not JSON is returned unchanged. With colours the level is yellow or red, from `warn` on.
  */
-export function readableLine(line: string): string {
+export function readableLine(line: string, hasColours = false): string {
   let entry: Record<string, unknown>;
   try {
     entry = JSON.parse(line) as Record<string, unknown>;
@@ -34,7 +34,13 @@ export function readableLine(line: string): string {
   ].join(' ');
   // Texts of clients must not contain control characters for the terminal.
   const lines = [text, ...(error === undefined ? [] : String(error.stack ?? error.message).split('\n'))];
-  return `${lines.map((part) => part.replaceAll(/\p{Cc}/gu, ' ')).join('\n')}\n`;
+  const safe = `${lines.map((part) => part.replaceAll(/\p{Cc}/gu, ' ')).join('\n')}\n`;
+  const colour = hasColours ? colourOf(Number(level)) : undefined;
+  return colour === undefined ? safe : safe.replace(/ (\w+)/, ` \u001b[${colour}m$1\u001b[39m`);
+}
+
+function colourOf(level: number): number | undefined {
+  return level >= 50 ? 31 : level >= 40 ? 33 : undefined;
 }
 
 function clockTime(unixMs: number): string {

@@ -47,6 +47,7 @@ async function demo(logLevel: string): Promise<void> {
         store: 'memory',
         stateDir,
         logLevel,
+        logFormat: 'auto',
       },
       [],
       say,
@@ -134,7 +135,7 @@ export function usageLines(
   return [
     `site              ${proxyUrl}`,
     `balancer-manager  ${loginUrl ?? `${controlUrl}/balancer-manager`}`,
-    `another login     ${rollcall} logins --link${operator}    (each link works once)`,
+    `another login     ${rollcall} login${operator}           (each link works once)`,
     `drain a node      ${rollcall} drain demo-1 --deadline 10s --wait${operator}`,
     `add your program  ${rollcall} run --balancer mine --context /mine${where} -- YOUR PROGRAM {port}`,
     `scale             ${rollcall} run --balancer mine --context /mine --count 3${where} -- YOUR PROGRAM {port}`,

@@ -5,6 +5,7 @@ import { Command } from 'commander';
 import { agentPlaces } from '../coordinator-tls.ts';
 import { agentUrls } from '../coordinator-url.ts';
 import { CliFailure, EXIT } from '../exit.ts';
+import { type LogFormatFlags, logFormatOption } from '../log-format.ts';
 import { JoinedNode } from '../run/joined-node.ts';
 import {
   addNodeFlags,
@@ -20,7 +21,7 @@ import { ProgramLoad } from '../run/program-load.ts';
 import { ProgramSdk } from '../run/program-sdk.ts';
 import { onEndSignals } from '../run/signals.ts';
 
-interface JoinFlags extends NodeFlags {
+interface JoinFlags extends NodeFlags, LogFormatFlags {
   readonly pid?: string;
 }
 
@@ -44,6 +45,7 @@ export function joinCommand(): Command {
     .argument('<url>', 'address of the program for the proxy, e.g. http://10.0.0.5:3000 or ajp://10.0.0.5:8009')
     .option('--pid <n>', 'pid of the program: the node reports its load and leaves when it ends');
   return addNodeFlags(command)
+    .addOption(logFormatOption())
     .addHelpText('after', HELP)
     .action(async (url: string, flags: JoinFlags) => {
       process.exitCode = await join(url, flags);
@@ -79,7 +81,7 @@ async function join(text: string, flags: JoinFlags): Promise<number> {
     drainSessionsMs: durationOf('--drain-sessions', flags.drainSessions, 0),
     ...agentPlaces(agentUrls(flags.coordinator, process.env), flags, process.env),
     token: () => joinToken(undefined, process.env),
-    say: openPlainLog(),
+    say: openPlainLog({ format: flags.logFormat }),
   });
   onEndSignals(node);
   try {

@@ -2,13 +2,13 @@ import { compactDuration, type LoginResource } from '@rollcall/protocol';
 import { Command } from 'commander';
 import type { AdminClient } from '../admin-client.ts';
 import { CliFailure, EXIT } from '../exit.ts';
-import { table } from '../format.ts';
+import { table, timeText } from '../format.ts';
 import { addReaderFlags, clientFor, printJson, type ReaderFlags } from './reader-flags.ts';
 
 const HELP = `
 A login lasts at most 12 h and ends when the admin token changes. This command needs the admin token.
 
-  rollcall logins --link          print a one-time link, good for 1 h
+  rollcall logins --link          as rollcall login: print a one-time link, good for 1 h
   rollcall logins --end 5f0c2a…   log that browser out
 `;
 
@@ -64,5 +64,5 @@ async function printLogins(client: AdminClient, flags: LoginsFlags): Promise<voi
 
 function row({ id, from, createdAtUnixMs, expiresAtUnixMs, agent }: LoginResource): string[] {
   const endsInMs = Math.max(0, expiresAtUnixMs - Date.now());
-  return [id, from, new Date(createdAtUnixMs).toISOString(), compactDuration(endsInMs), agent];
+  return [id, from, timeText(createdAtUnixMs), compactDuration(endsInMs), agent];
 }

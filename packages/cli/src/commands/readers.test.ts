@@ -41,6 +41,7 @@ const FIELDS: readonly (readonly [words: string, fields: readonly string[]])[] =
   ['explain n1', ['id', 'balancer', 'because', 'metrics']],
   ['logins', ['logins']],
   ['logins --link', ['url']],
+  ['login', ['url']],
   ['token list', ['tokens']],
   ['forget --all', ['message']],
   ['balancer shop set retries=1', ['balancer', 'message']],
@@ -63,28 +64,61 @@ test('--json prints one line with the fields of the admin API', async (t) => {
 });
 
 test('events prints time, message and author, without control characters', async (t) => {
-  const cluster = await startCluster(t);
-  await cluster.add('n1');
-  const { stdout } = await cluster.run('events');
-  assert.match(stdout, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z {2}node n1 is up, was joining$/m);
   const atUnixMs = Date.UTC(2026, 0, 2, 3, 4, 5, 6);
   const events = [
     { atUnixMs, message: 'node n1 \u001b[31mis\u0007 up' },
     { atUnixMs, message: 'node n1 drained', by: 'ops' },
   ];
-  const stub = await commandWithAnswers(t, 'events', { 'GET /v1/events': { events } });
+  const stub = await commandWithAnswers(t, 'events --utc', { 'GET /v1/events': { events } });
   assert.equal(
     stub.stdout,
     '2026-01-02T03:04:05.006Z  node n1  [31mis  up\n2026-01-02T03:04:05.006Z  node n1 drained (by ops)\n',
   );
 });
 
-test('events --follow prints each event of the stream until it ends, and leaves no listener', async (t) => {
+test('events are selected by node, balancer, type, time and number', async (t) => {
+  const cluster = await startCluster(t);
+  await cluster.add('n1');
+  await cluster.add('m1', { balancer: 'wiki', contexts: ['/wiki'] });
+  const local = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} [+-]\d\d:\d\d {2}node n1 is up, was joining$/m;
+  const lines = async (flags: string): Promise<string[]> =>
+    (await cluster.run(`events ${flags}`)).stdout.split('\n').filter(Boolean);
+  assert.match((await lines('')).join('\n'), local);
+  const ofNode = await lines('--node m1');
+  assert.ok(ofNode.length >= 2 && ofNode.every((line) => / m1 /.test(line)), ofNode.join('\n'));
+  assert.deepEqual(
+    (await lines('--balancer shop')).filter((line) => / m1 /.test(line)),
+    [],
+  );
+  assert.equal((await lines('-n 1')).length, 1);
+  assert.equal((await lines('-n 0')).length, 0);
+  assert.deepEqual(await lines('--since 0'), [], 'none is new');
+  assert.ok((await lines('--since 1h')).length >= 4);
+  const types = new Set((await lines('--json')).map((line) => (JSON.parse(line) as { type: string }).type));
+  const [type] = types;
+  for (const line of await lines(`--json --type ${type}`)) assert.equal(JSON.parse(line).type, type);
+  await expectOutcomes(cluster.run, [
+    { words: 'events --since noon', code: 2, err: /^--since "noon" is no time: write a duration like 5m/ },
+    { words: 'events --node a.b', code: 2, err: '--node "a.b" is not a name' },
+    { words: 'events -n many', code: 2, err: /^--count "many": write a whole number/ },
+  ]);
+});
+
+test('events --follow prints past events, then each event of the stream until it ends, and leaves no listener', async (t) => {
   const before = process.listenerCount('SIGINT');
-  const stream = `: hello\n\ndata: {"atUnixMs":0,"message":"one"}\n\nid: 7\ndata:{"atUnixMs":1000,"message":"two"}\n\n`;
-  const { code, stdout, stderr } = await commandWithAnswers(t, 'events -f', { 'GET /v1/events': stream });
+  const stream = `: hello\n\ndata: {"id":7,"atUnixMs":0,"message":"one"}\n\nid: 8\ndata:{"id":8,"atUnixMs":1000,"node":"n1","message":"two"}\n\n`;
+  const answers = {
+    'GET /v1/events': { events: [{ id: 6, atUnixMs: 0, node: 'n1', message: 'past' }] },
+    'GET /v1/events?since=6': stream,
+  };
+  const { code, stdout, stderr } = await commandWithAnswers(t, 'events -f --utc', answers);
   assert.equal(code, 0, stderr);
-  assert.equal(stdout, '1970-01-01T00:00:00.000Z  one\n1970-01-01T00:00:01.000Z  two\n');
+  assert.equal(
+    stdout,
+    '1970-01-01T00:00:00.000Z  past\n1970-01-01T00:00:00.000Z  one\n1970-01-01T00:00:01.000Z  two\n',
+  );
+  const ofNode = await commandWithAnswers(t, 'events -f --utc --node n1 -n 0', answers);
+  assert.equal(ofNode.stdout, '1970-01-01T00:00:01.000Z  two\n');
   assert.equal(process.listenerCount('SIGINT'), before);
   await commandWithAnswers(t, 'events -f', {});
   assert.equal(process.listenerCount('SIGINT'), before, 'after an error');

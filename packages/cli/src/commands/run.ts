@@ -7,6 +7,7 @@ import { Command } from 'commander';
 import { agentPlaces } from '../coordinator-tls.ts';
 import { agentUrls } from '../coordinator-url.ts';
 import { CliFailure, EXIT } from '../exit.ts';
+import { type LogFormatFlags, logFormatOption } from '../log-format.ts';
 import { Copies } from '../run/copies.ts';
 import {
   addNodeFlags,
@@ -25,7 +26,7 @@ import { onEndSignals } from '../run/signals.ts';
 import { acquireSlot, defaultSlotDirectory, type Slot, writableSlotDirectory } from '../run/slot-lock.ts';
 import { WrappedNode } from '../run/wrapped-node.ts';
 
-interface RunFlags extends NodeFlags {
+interface RunFlags extends NodeFlags, LogFormatFlags {
   readonly count?: string;
   readonly port?: string;
   readonly address?: string;
@@ -80,6 +81,7 @@ export function runCommand(): Command {
       nodeOption('--slot-dir <directory>', 'directory of the locks on copy numbers (default: state directory)'),
     );
   return addNodeFlags(command)
+    .addOption(logFormatOption())
     .addHelpText('after', HELP)
     .action(async (words: string[], flags: RunFlags) => {
       process.exitCode = await run(words, flags);
@@ -113,7 +115,7 @@ async function run(words: readonly string[], flags: RunFlags): Promise<number> {
   const slots = new Map<number, Slot>();
   if (id === undefined) takeSlots(slots, count, description, flags.slotDir);
   const wrapper = newInstance();
-  const say = openPlainLog({ isInherited: true });
+  const say = openPlainLog({ isInherited: true, format: flags.logFormat });
   const copies: Copies = new Copies({
     count,
     newCopy: (index) => {

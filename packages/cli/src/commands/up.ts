@@ -5,6 +5,7 @@ import { ACCESS_LOG_FORMATS, FORWARDED_FORMS } from '@rollcall/proxy';
 import { Command, Option } from 'commander';
 import { applyConfigFile } from '../config-file.ts';
 import { EXIT } from '../exit.ts';
+import { logFormatOption } from '../log-format.ts';
 import { limitsHelp } from '../settings/limits.ts';
 import { sourcesOf } from '../settings/origins.ts';
 import { quotasHelp } from '../settings/quotas.ts';
@@ -202,22 +203,33 @@ export function upCommand(): Command {
         .choices(LOG_LEVELS)
         .default('info'),
     )
+    .addOption(logFormatOption())
     .addOption(new Option('--config <file>', 'settings file (default: rollcall.json, if it exists)'))
     .addOption(new Option('--json', 'print the addresses as one line of JSON'))
     .addHelpText('after', HELP);
   for (const setting of settingOptions()) command.addOption(setting);
   return command.action(() => {
-    const options = readOptions(command, command.parent?.args.slice(1) ?? [], openPlainLog());
+    const file = applyConfigFile(command);
+    const say = openPlainLog({ format: command.opts<UpFlags>().logFormat });
+    const options = readOptions(command, file, command.parent?.args.slice(1) ?? [], say);
     return up(options, command.opts<UpFlags>().json === true);
   });
 }
 
-/** The effective options of `command`, with the current settings file. `words` are its arguments. */
-function readOptions(command: Command, words: readonly string[], say: (line: string) => void): SupervisorOptions {
-  const { path, balancers } = applyConfigFile(command);
+/** The effective options of `command`, with the settings file that was applied to it. `words` are its arguments. */
+function readOptions(
+  command: Command,
+  { path, balancers }: ReturnType<typeof applyConfigFile>,
+  words: readonly string[],
+  say: (line: string) => void,
+): SupervisorOptions {
   const settings = startSettings(command, balancers, path);
   const options = supervisorOptions(command.opts<UpFlags>(), settings, say, sourcesOf(command));
-  return { ...options, readAgain: () => readOptions(parsedUp(words), words, say) };
+  const readAgain = (): SupervisorOptions => {
+    const again = parsedUp(words);
+    return readOptions(again, applyConfigFile(again), words, say);
+  };
+  return { ...options, readAgain };
 }
 
 /** `up` parsed with these arguments, without running it. */

@@ -20,8 +20,8 @@ const ROTATE_MS = 5_000;
 export async function run(parent: Parent): Promise<void> {
   yieldToServing();
   const { options, certificates: kept, isAgain } = await parent.options<ControlOptions>();
-  const { store: storeSpec, storeCa, clusterName, logLevel, controlTls, ...rest } = options;
-  const { log, lost } = openLog('control', logLevel);
+  const { store: storeSpec, storeCa, clusterName, logLevel, logFormat, controlTls, ...rest } = options;
+  const { log, lost } = openLog('control', logLevel, logFormat);
   try {
     const onProblem = (message: string): void => log.warn(message);
     const shared = await openSharedStore(storeSpec, { clusterName, ca: storeCa, onProblem });

@@ -13,7 +13,7 @@ const REGISTERED_MS = 5_000;
 
 export async function run(parent: Parent): Promise<void> {
   const { options } = await parent.options<StaticProcessOptions>();
-  const { log } = openLog('static', options.logLevel);
+  const { log } = openLog('static', options.logLevel, options.logFormat);
   const served: { readonly server: Server; readonly node: RollcallNode }[] = [];
   for (const site of options.sites) {
     const server = createServer((request, response) => {

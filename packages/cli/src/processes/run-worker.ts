@@ -16,7 +16,7 @@ export async function run(parent: Parent): Promise<void> {
   yieldToServing();
   const start = await parent.options<WorkerProcessOptions>();
   const { options } = start;
-  const opened = openLog(options.name, options.logLevel);
+  const opened = openLog(options.name, options.logLevel, options.logFormat);
   try {
     const worker = await startFrom(start, opened, (report) => parent.send({ type: 'certificates', ...report }));
     parent.onMessage((message, socket) => {

@@ -26,7 +26,7 @@ const COMMA_PAGE = file('sorry,503.html', '<p>sorry');
 const COMMA_SITE = join(FOLDER, 'site, new');
 mkdirSync(COMMA_SITE);
 
-const PLAIN: UpFlags = { proxy: '8080', control: '8400', logLevel: 'info' };
+const PLAIN: UpFlags = { proxy: '8080', control: '8400', logFormat: 'auto', logLevel: 'info' };
 
 function optionsOf(flags: Partial<UpFlags>): ReturnType<typeof supervisorOptions> {
   return supervisorOptions({ ...PLAIN, ...flags }, [], () => {});

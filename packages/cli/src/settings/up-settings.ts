@@ -1,9 +1,11 @@
 /** Options of `up` as options of the supervisor: validated, with defaults. */
+
 import { readFileSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import type { BalancerSettingsOption } from '@rollcall/coordinator';
+import type { LogFormat } from '@rollcall/logging';
 import {
   type ContextPath,
   MIN_TOKEN_CHARACTERS,
@@ -91,6 +93,7 @@ export interface UpFlags extends FrontFlags {
   readonly controlUrl?: string;
   readonly heartbeat?: string;
   readonly logLevel: string;
+  readonly logFormat: LogFormat;
   readonly config?: string;
   readonly json?: boolean;
 }
@@ -136,6 +139,7 @@ export function supervisorOptions(
     controlOptions: {
       version: VERSION,
       logLevel: flags.logLevel,
+      logFormat: flags.logFormat,
       balancers,
       ownAlgorithms: Object.keys(algorithmFiles),
       ...(flags.name === undefined ? {} : { name: nameFlag(flags.name) }),
@@ -160,6 +164,7 @@ export function supervisorOptions(
     workerOptions: {
       version: VERSION,
       logLevel: flags.logLevel,
+      logFormat: flags.logFormat,
       ...frontFlags(flags),
       excludedPaths: listedFrom(flags.exclude ?? [], /\//).map((text) => contextFlag('--exclude', text)),
       limits: limitFlags(flags, sourceOf),

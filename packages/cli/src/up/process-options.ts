@@ -3,6 +3,7 @@
  * release. Therefore messages and fields are added, never changed, and unknown messages are skipped.
  */
 import type { BalancerSettingsOption } from '@rollcall/coordinator';
+import type { LogFormat } from '@rollcall/logging';
 import type { ContextPath, ProcessResource, QuotaName, ReplacedProcess } from '@rollcall/protocol';
 import type {
   AccessLogOptions,
@@ -71,6 +72,8 @@ export interface ControlOptions {
   readonly controlUrl?: string;
   readonly quotas?: Partial<Readonly<Record<QuotaName, number>>>;
   readonly logLevel: string;
+  /** Absent from supervisors of earlier releases: `auto`. */
+  readonly logFormat?: LogFormat;
 }
 
 export interface WorkerProcessOptions {
@@ -107,6 +110,8 @@ export interface WorkerProcessOptions {
   /** Base64. */
   readonly ticketKeys: string;
   readonly logLevel: string;
+  /** Absent from supervisors of earlier releases: `auto`. */
+  readonly logFormat?: LogFormat;
 }
 
 export interface StaticProcessOptions {
@@ -116,6 +121,8 @@ export interface StaticProcessOptions {
   readonly coordinatorCa?: string;
   readonly joinToken?: string;
   readonly logLevel: string;
+  /** Absent from supervisors of earlier releases: `auto`. */
+  readonly logFormat?: LogFormat;
 }
 
 export type ToChild =

@@ -163,6 +163,7 @@ export class Supervisor {
       sites: staticSites,
       coordinatorUrl: this.controlUrl,
       logLevel: controlOptions.logLevel,
+      ...(controlOptions.logFormat === undefined ? {} : { logFormat: controlOptions.logFormat }),
       joinToken: this.#nodeToken,
       ...(this.#options.isControlTls ? { coordinatorCa: controlCertificatePath(this.stateDir) } : {}),
     };

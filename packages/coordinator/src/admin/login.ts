@@ -21,7 +21,7 @@ export function addLogin(app: AdminApp, { gate, logins, history, controlUrl }: D
     if (made === undefined)
       throw new Refusal({
         code: 'unauthenticated',
-        message: 'this link has been used or is older than 1 h; `rollcall logins --link` prints a new one',
+        message: 'this link has been used or is older than 1 h; `rollcall login` prints a new one',
       });
     const { login, cookie, pageKey } = made;
     history.did('login', `a browser at ${address} logged in (login ${login.id})`, { by: 'admin', address });
