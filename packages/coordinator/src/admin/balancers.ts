@@ -21,19 +21,21 @@ import type { FastifyRequest } from 'fastify';
 import { type AdminApp, identityOf, originOf, sendJson } from './admin-app.ts';
 import type { Dependencies } from './dependencies.ts';
 import { knownBalancer } from './known.ts';
-import { limitOf, type PageQuery } from './paging.ts';
+import { limitOf } from './paging.ts';
 import { balancerTag, unmatched } from './record-tags.ts';
 import { Refusal } from './refusal.ts';
 import {
   BalancerPatchSchema,
   BalancerSchema,
+  type BalancersQuery,
+  BalancersQuerySchema,
   BalancersSchema,
   BalancerWriteResultSchema,
   NameParams,
-  PageQuerySchema,
   ProblemSchema,
 } from './schemas.ts';
 import { storedAnswer } from './stored-answer.ts';
+import { searchOf } from './word-list.ts';
 
 export function addBalancers(app: AdminApp, dependencies: Dependencies): void {
   const { cluster, answers } = dependencies;
@@ -46,7 +48,7 @@ export function addBalancers(app: AdminApp, dependencies: Dependencies): void {
       schema: {
         operationId: 'listBalancers',
         summary: 'Balancers by name, at most 1,000 per answer',
-        querystring: PageQuerySchema,
+        querystring: BalancersQuerySchema,
         response: { 200: BalancersSchema, ...problems },
       },
     },
@@ -95,16 +97,20 @@ export function addBalancers(app: AdminApp, dependencies: Dependencies): void {
   );
 }
 
-function page({ cluster }: Dependencies, query: PageQuery): BalancersResource {
+function page({ cluster }: Dependencies, query: BalancersQuery): BalancersResource {
   const { after } = query;
   const limit = limitOf(query);
+  const isFound = searchOf(query.q);
   const names = [...cluster.registry.balancers()].sort().filter((name) => after === undefined || name > after);
   const balancers: BalancerResource[] = [];
-  for (const name of names.slice(0, limit)) {
+  for (const name of names) {
     const balancer = cluster.balancer(name);
-    if (balancer) balancers.push(balancer);
+    const texts = balancer?.contexts.flatMap(({ host, path }) => [host, path]) ?? [];
+    if (balancer === undefined || isFound?.([name, ...texts]) === false) continue;
+    if (balancers.length === limit) return { balancers, next: balancers.at(-1)!.name };
+    balancers.push(balancer);
   }
-  return { balancers, ...(names.length > limit && { next: names[limit - 1]! }) };
+  return { balancers };
 }
 
 function present({ cluster }: Dependencies, name: BalancerName): BalancerResource {

@@ -1,20 +1,12 @@
 /** `/v1/nodes`: read, register without an agent, change and remove nodes. */
-import { isMissing } from '@rollcall/core';
-import type {
-  NodeId,
-  NodePatch,
-  NodePut,
-  NodeResource,
-  NodesResource,
-  RemoveBody,
-  WriteResult,
-} from '@rollcall/protocol';
+import type { NodeId, NodePatch, NodePut, NodeResource, RemoveBody, WriteResult } from '@rollcall/protocol';
 import { parseNodeId, sessionsText } from '@rollcall/protocol';
 import type { FastifyRequest } from 'fastify';
 import { type AdminApp, identityOf, originOf, sendJson } from './admin-app.ts';
 import type { Dependencies } from './dependencies.ts';
 import { guardEligible } from './eligible-guard.ts';
 import { knownNode, matchedNode } from './known.ts';
+import { fieldsFilter, nodeFilter } from './node-filter.ts';
 import { limitOf } from './paging.ts';
 import { previewed } from './preview.ts';
 import { putNode } from './put-node.ts';
@@ -58,7 +50,7 @@ export function addNodes(app: AdminApp, dependencies: Dependencies): void {
       config: { role: 'viewer' },
       schema: {
         operationId: 'listNodes',
-        summary: 'Nodes by id, at most 1,000 per answer',
+        summary: 'Nodes by id, at most 1,000 per answer; filters can be combined',
         querystring: NodesQuerySchema,
         response: { 200: NodesSchema, ...problems },
       },
@@ -135,16 +127,11 @@ export function addNodes(app: AdminApp, dependencies: Dependencies): void {
   );
 }
 
-function page({ cluster }: Dependencies, query: NodesQuery): NodesResource {
-  const { all, balancer, group, after } = query;
-  return cluster.page({
-    after,
-    limit: limitOf(query),
-    isWanted: (node) =>
-      (all !== undefined || node.liveness !== 'gone' || isMissing(node)) &&
-      (balancer === undefined || node.registration.balancer === balancer) &&
-      (group === undefined || node.registration.group === group),
-  });
+function page({ cluster }: Dependencies, query: NodesQuery): object {
+  const shown = fieldsFilter(query);
+  const isWanted = nodeFilter(cluster, query);
+  const { nodes, ...rest } = cluster.page({ after: query.after, limit: limitOf(query), isWanted });
+  return { nodes: nodes.map(shown), ...rest };
 }
 
 function present({ cluster }: Dependencies, id: Parameters<Dependencies['cluster']['resource']>[0]): NodeResource {

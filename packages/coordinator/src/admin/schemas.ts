@@ -1230,6 +1230,10 @@ export const NameParams: TUnsafe<{ readonly name: string }> = body<{ readonly na
   Type.Object({ name: Type.String({ maxLength: 128, description: 'name of the resource' }) }),
 );
 
+const Words = (description: string) => Type.String({ maxLength: 256, description });
+const Search = (places: string) =>
+  Type.String({ maxLength: 256, description: `words that must all occur in ${places}` });
+
 const page = {
   limit: Type.Optional(
     Type.String({ maxLength: 16, description: 'upper bound of the entries in the answer, 1 to 1000' }),
@@ -1238,6 +1242,14 @@ const page = {
 };
 
 export const PageQuerySchema: TUnsafe<PageQuery> = body<PageQuery>('PageQuery')(Type.Object(page, closed));
+/** Query of `GET /v1/balancers`. */
+export interface BalancersQuery extends PageQuery {
+  readonly q?: string;
+}
+
+export const BalancersQuerySchema: TUnsafe<BalancersQuery> = body<BalancersQuery>()(
+  Type.Object({ q: Type.Optional(Search('name, hosts and contexts')), ...page }, closed),
+);
 
 /** Query of `GET /v1/nodes`. */
 export interface NodesQuery extends PageQuery {
@@ -1245,14 +1257,24 @@ export interface NodesQuery extends PageQuery {
   readonly all?: string;
   readonly balancer?: string;
   readonly group?: string;
+  readonly status?: string;
+  readonly liveness?: string;
+  readonly q?: string;
+  readonly fields?: string;
 }
 
 export const NodesQuerySchema: TUnsafe<NodesQuery> = body<NodesQuery>('NodesQuery')(
   Type.Object(
     {
       all: Type.Optional(Type.String({ maxLength: 8, description: 'include gone nodes' })),
-      balancer: Type.Optional(Name),
-      group: Type.Optional(Name),
+      balancer: Type.Optional(Type.String({ maxLength: 128, description: 'only nodes of this balancer' })),
+      group: Type.Optional(Type.String({ maxLength: 128, description: 'only nodes of this group' })),
+      status: Type.Optional(Words('status in force: enabled, draining, stopped; several with commas')),
+      liveness: Type.Optional(Words('joining, up, suspect, down, missing, gone; several with commas')),
+      q: Type.Optional(Search('id, balancer, address, route, group, version, status and liveness')),
+      fields: Type.Optional(
+        Type.String({ maxLength: 1_024, description: 'only these fields of each node, and the id; with commas' }),
+      ),
       ...page,
     },
     closed,
@@ -1263,13 +1285,33 @@ export const NodesQuerySchema: TUnsafe<NodesQuery> = body<NodesQuery>('NodesQuer
 export interface EventsQuery {
   /** Only events after this number. */
   readonly since?: string;
+  readonly node?: string;
+  readonly balancer?: string;
+  readonly type?: string;
+  readonly sinceUnixMs?: string;
+  readonly untilUnixMs?: string;
+  readonly limit?: string;
 }
 
 export const EventsQuerySchema: TUnsafe<EventsQuery> = body<EventsQuery>('EventsQuery')(
+export const UnixMs = (description: string): TUnsafe<string> =>
+  Type.Unsafe<string>({ type: 'string', pattern: '^[0-9]{1,16}$', description: `${description}, Unix milliseconds` });
+
+export const EventsQuerySchema: TUnsafe<EventsQuery> = body<EventsQuery>()(
   Type.Object(
     {
       since: Type.Optional(
         Type.String({ pattern: '^[0-9]{1,16}$', description: 'id of an event: only later events (default: 0)' }),
+      ),
+      node: Type.Optional(Type.String({ maxLength: 128, description: 'only events of this node' })),
+      balancer: Type.Optional(
+        Type.String({ maxLength: 128, description: 'only events of this balancer, and of its present nodes' }),
+      ),
+      type: Type.Optional(Words('only events of these types, like `status`; with commas')),
+      sinceUnixMs: Type.Optional(UnixMs('only events from this instant on')),
+      untilUnixMs: Type.Optional(UnixMs('only events until this instant')),
+      limit: Type.Optional(
+        Type.String({ maxLength: 16, description: 'upper bound of the events in a list, 1 to 1000: the newest ones' }),
       ),
     },
     closed,

@@ -45,13 +45,20 @@ function orNull<Schema extends TSchema>(schema: Schema) {
 export interface TokensQuery {
   readonly limit?: string;
   readonly after?: string;
+  readonly q?: string;
 }
 
 export const TokensQuerySchema: TUnsafe<TokensQuery> = body<TokensQuery>()(
   Type.Object(
     {
       limit: Type.Optional(Type.String({ pattern: '^[1-9][0-9]{0,3}$', description: '1 to 1000, default 1000' })),
-      after: Type.Optional(Name),
+      after: Type.Optional(Type.String({ maxLength: 64, description: '`next` of the previous page' })),
+      q: Type.Optional(
+        Type.String({
+          maxLength: 256,
+          description: 'words that must all occur in name, role, certificate and bindings',
+        }),
+      ),
     },
     closed,
   ),

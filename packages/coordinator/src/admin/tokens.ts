@@ -22,6 +22,7 @@ import {
   TokensQuerySchema,
 } from './token-schemas.ts';
 import { effectText, lastJoinNote, tooLongNote, unboundNote } from './token-text.ts';
+import { searchOf } from './word-list.ts';
 
 /** Upper bound of the tokens in an answer. */
 const MAX_LISTED = 1_000;
@@ -44,9 +45,13 @@ export function addTokens(app: AdminApp, dependencies: Dependencies): void {
         response: { 200: TokenListSchema, '4xx': ProblemSchema },
       },
     },
-    async ({ query: { limit, after = '' } }) => {
+    async ({ query: { limit, after = '', q } }) => {
       const most = Math.min(MAX_LISTED, Number(limit ?? MAX_LISTED));
-      const rest = tokens.records.filter(({ name }) => name > after);
+      const isFound = searchOf(q);
+      const rest = tokens.records.filter(
+        ({ name, role, certificate, bindings }) =>
+          name > after && (isFound?.([name, role, certificate, JSON.stringify(bindings)]) ?? true),
+      );
       const page = rest.slice(0, most).map((record) => resourceOf(dependencies, record));
       return { tokens: page, ...(rest.length > most && { next: page.at(-1)!.name }) };
     },
