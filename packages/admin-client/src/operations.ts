@@ -183,7 +183,7 @@ export interface Operations {
   };
   /** `GET /v1/balancers`, role viewer. Balancers by name, at most 1,000 per answer. */
   readonly listBalancers: {
-    readonly input: { readonly query?: { readonly limit?: QueryValue; readonly after?: QueryValue } };
+    readonly input: { readonly query?: { readonly q?: QueryValue; readonly limit?: QueryValue; readonly after?: QueryValue } };
     readonly answer: BalancersResource;
   };
   /** `GET /v1/coordinators`, role viewer. Coordinators of the cluster, this one first; empty for the only one. */
@@ -196,9 +196,9 @@ export interface Operations {
     readonly input: { readonly query?: { readonly limit?: QueryValue; readonly after?: QueryValue } };
     readonly answer: DrainsResource;
   };
-  /** `GET /v1/events`, role viewer. The last 1,000 events: as a list, or with Accept: text/event-stream as an open-ended stream. */
+  /** `GET /v1/events`, role viewer. The last 1,000 events, and 200 earlier ones of operators: a list, or with Accept: text/event-stream a stream. */
   readonly listEvents: {
-    readonly input: { readonly query?: { readonly since?: QueryValue } };
+    readonly input: { readonly query?: { readonly since?: QueryValue; readonly node?: QueryValue; readonly balancer?: QueryValue; readonly type?: QueryValue; readonly sinceUnixMs?: QueryValue; readonly untilUnixMs?: QueryValue; readonly limit?: QueryValue } };
     readonly answer: EventsResource;
     readonly events: { readonly message: EventResource };
   };
@@ -207,9 +207,9 @@ export interface Operations {
     readonly input: object;
     readonly answer: LoginsResource;
   };
-  /** `GET /v1/nodes`, role viewer. Nodes by id, at most 1,000 per answer. */
+  /** `GET /v1/nodes`, role viewer. Nodes by id, at most 1,000 per answer; filters can be combined. */
   readonly listNodes: {
-    readonly input: { readonly query?: { readonly all?: QueryValue; readonly balancer?: QueryValue; readonly group?: QueryValue; readonly limit?: QueryValue; readonly after?: QueryValue } };
+    readonly input: { readonly query?: { readonly all?: QueryValue; readonly balancer?: QueryValue; readonly group?: QueryValue; readonly status?: QueryValue; readonly liveness?: QueryValue; readonly q?: QueryValue; readonly fields?: QueryValue; readonly limit?: QueryValue; readonly after?: QueryValue } };
     readonly answer: NodesResource;
   };
   /** `GET /v1/decisions`, role viewer. The last finished requests, with the decisions of the workers, newest first. */
@@ -219,7 +219,7 @@ export interface Operations {
   };
   /** `GET /v1/tokens`, role admin. Tokens by name, without secrets. */
   readonly listTokens: {
-    readonly input: { readonly query?: { readonly limit?: QueryValue; readonly after?: QueryValue } };
+    readonly input: { readonly query?: { readonly limit?: QueryValue; readonly after?: QueryValue; readonly q?: QueryValue } };
     readonly answer: TokenList;
   };
   /** `POST /v1/logout`, role viewer. End the login of this browser. */

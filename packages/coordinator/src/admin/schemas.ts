@@ -1147,7 +1147,7 @@ export const RequestIdParams: TUnsafe<{ readonly requestId: string }> = body<{ r
   }),
 );
 
-export const PastDecisionsQuerySchema: TUnsafe<PastDecisionsQuery> = body<PastDecisionsQuery>('PastDecisionsQuery')(
+export const PastDecisionsQuerySchema: TUnsafe<PastDecisionsQuery> = body<PastDecisionsQuery>()(
   Type.Object(
     {
       node: Type.Optional(Name),
@@ -1241,7 +1241,7 @@ const page = {
   after: Type.Optional(Type.String({ maxLength: 128, description: '`next` of the previous page' })),
 };
 
-export const PageQuerySchema: TUnsafe<PageQuery> = body<PageQuery>('PageQuery')(Type.Object(page, closed));
+export const PageQuerySchema: TUnsafe<PageQuery> = body<PageQuery>()(Type.Object(page, closed));
 /** Query of `GET /v1/balancers`. */
 export interface BalancersQuery extends PageQuery {
   readonly q?: string;
@@ -1263,7 +1263,7 @@ export interface NodesQuery extends PageQuery {
   readonly fields?: string;
 }
 
-export const NodesQuerySchema: TUnsafe<NodesQuery> = body<NodesQuery>('NodesQuery')(
+export const NodesQuerySchema: TUnsafe<NodesQuery> = body<NodesQuery>()(
   Type.Object(
     {
       all: Type.Optional(Type.String({ maxLength: 8, description: 'include gone nodes' })),
@@ -1293,7 +1293,6 @@ export interface EventsQuery {
   readonly limit?: string;
 }
 
-export const EventsQuerySchema: TUnsafe<EventsQuery> = body<EventsQuery>('EventsQuery')(
 export const UnixMs = (description: string): TUnsafe<string> =>
   Type.Unsafe<string>({ type: 'string', pattern: '^[0-9]{1,16}$', description: `${description}, Unix milliseconds` });
 
