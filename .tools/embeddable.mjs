@@ -64,7 +64,7 @@ const importBuiltins = {
 };
 
 /** Writes a file if its text differs. The file is replaced atomically, because a process may be loading it. */
-function writeIfChanged(path, text) {
+export function writeIfChanged(path, text) {
   if (readIfExists(path) === text) return;
   writeFileSync(`${path}.new`, text);
   renameSync(`${path}.new`, path);

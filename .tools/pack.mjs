@@ -120,10 +120,10 @@ function copyPackage(name, stage) {
 
 /**
  * Whether a file of `dist` is packed: a compiled file that is not for tests and whose source exists. The compiler does not delete the
- * output of deleted sources. `dist/cjs/package.json` is packed too.
+ * output of deleted sources. `dist/cjs/package.json` and the bundled page are packed too.
  */
 function isWanted(from, path) {
-  if (path === 'dist/cjs/package.json') return true;
+  if (path === 'dist/cjs/package.json' || /^dist\/page\/(?:(?:app|login)\.js|page\.css)$/.test(path)) return true;
   if (!/\.(?:js|d\.ts)$/.test(path) || FOR_TESTS.test(path)) return false;
   return existsSync(join(from, path.replace(/^dist(?:\/cjs)?/, 'src').replace(/\.(?:js|d\.ts)$/, '.ts')));
 }

@@ -9,7 +9,7 @@ const CODE = '§';
 const READERS = [
   [/CHANGELOG\.md$/, (source) => markdownTexts(unreleased(source))],
   [/\.md$/, markdownTexts],
-  [/\.(?:ts|mjs|cjs|js|jsx)$/, codeTexts],
+  [/\.(?:tsx?|mjs|cjs|jsx?)$/, codeTexts],
   [/\.json$/, jsonTexts],
   [/\.html$/, htmlTexts],
   [/\.css$/, cssTexts],

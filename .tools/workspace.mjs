@@ -5,6 +5,7 @@ import { createWriteStream, existsSync, mkdirSync, readFileSync, renameSync, rmS
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { completeEmbeddable } from './embeddable.mjs';
+import { bundlePage } from './page-bundle.mjs';
 import { takeLock } from './setup-lock.mjs';
 
 export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -106,6 +107,7 @@ async function build() {
   if (signal) throw new SetupFailure('', exitCodeOf(signal));
   if (code !== 0) throw new SetupFailure('the sources do not compile');
   await completeEmbeddable(ROOT);
+  await bundlePage(ROOT);
 }
 
 /**

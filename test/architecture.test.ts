@@ -19,7 +19,7 @@ function readWorkspace(): Map<string, string> {
       const path = `${folder}/${entry.name}`;
       if (entry.isDirectory()) {
         if (!PASSED_OVER.has(entry.name)) walk(path);
-      } else if (entry.name === 'package.json' || /\.[cm]?[jt]s$/.test(entry.name)) take(path);
+      } else if (entry.name === 'package.json' || /\.[cm]?[jt]sx?$/.test(entry.name)) take(path);
     }
   };
   take('package.json');
@@ -74,7 +74,7 @@ test('violations are found', () => {
     [core, "const later = await import('@rollcall/proxy');", /proxy, which its package.json does not declare/],
     ['packages/agent/src/planted.ts', "import type { Registry } from '@rollcall/core';", /@rollcall\/core, which/],
     ['packages/agent/src/planted.ts', "import x from '/home/me/x.ts';", /a place on one machine/],
-    ['packages/dashboard/src/browser/planted.ts', "import 'node:fs';", /where there is no Node/],
+    ['packages/dashboard/src/app/planted.ts', "import 'node:fs';", /where there is no Node/],
     ['packages/proxy/src/request-utils.ts', '', /utils does not describe its content/],
     ['packages/proxy/src/RequestState.ts', '', /kebab-case/],
     ['packages/core/package.json', manifest({ ws: '8.23.0' }), /core may not depend on ws/],

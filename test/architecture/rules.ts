@@ -5,7 +5,7 @@ import { cyclesThrough } from './cycles.ts';
 interface PackageRule {
   readonly ours: readonly string[];
   readonly foreign?: readonly string[];
-  /** Development dependencies that the build puts into the compiled package, and the one source that imports each. */
+  /** Development dependencies that the build puts into the compiled package, and the one source, or folder, that imports each. */
   readonly inlined?: Readonly<Record<string, string>>;
   /** No Node, no time, no chance, no output: the same input always gives the same result. */
   readonly isPure?: boolean;
@@ -25,7 +25,11 @@ export const PACKAGE_RULES: Readonly<Record<string, PackageRule>> = {
   logging: { ours: [], foreign: ['pino'] },
   proxy: { ours: ['core', 'feed', 'logging', 'protocol'], foreign: ['ws'] },
   agent: { ours: ['protocol'], foreign: [], inlined: { ws: 'src/websocket.ts' } },
-  dashboard: { ours: ['admin-client', 'protocol'], foreign: [] },
+  dashboard: {
+    ours: ['admin-client', 'protocol'],
+    foreign: [],
+    inlined: { preact: 'src/app/', '@preact/signals': 'src/app/' },
+  },
   coordinator: { ours: ['core', 'feed', 'mcmp', 'protocol', 'store-redis'] },
   simulator: { ours: ['core'], foreign: [] },
   bench: { ours: ['agent', 'core', 'feed', 'mcmp', 'protocol'], measures: true },
@@ -161,7 +165,9 @@ function importViolations(path: string, specifier: string, manifest: Manifest): 
   const rule = PACKAGE_RULES[name ?? ''];
   const isPure = rule?.isPure === true && !isForTests(path);
   if (specifier.startsWith('node:'))
-    return isPure || path.includes('/src/browser/') ? [`${path}: imports ${specifier} where there is no Node`] : [];
+    return isPure || path.includes('/dashboard/src/app/')
+      ? [`${path}: imports ${specifier} where there is no Node`]
+      : [];
   const dependency = specifier
     .split('/')
     .slice(0, specifier.startsWith('@') ? 2 : 1)
@@ -175,10 +181,17 @@ function importViolations(path: string, specifier: string, manifest: Manifest): 
   }
   const isDeclared =
     Object.hasOwn(manifest.dependencies ?? {}, dependency) ||
-    ((isForTests(path) || path === `packages/${name}/${rule?.inlined?.[dependency]}`) &&
+    ((isForTests(path) || isInlined(path, name, rule?.inlined?.[dependency])) &&
       Object.hasOwn(manifest.devDependencies ?? {}, dependency));
   if (!isDeclared) violations.push(`${path}: imports ${dependency}, which its package.json does not declare`);
   return violations;
+}
+
+/** `place` is a file, or a folder with its `/`, of the package. */
+function isInlined(path: string, name: string | undefined, place: string | undefined): boolean {
+  if (place === undefined) return false;
+  const full = `packages/${name}/${place}`;
+  return place.endsWith('/') ? path.startsWith(full) : path === full;
 }
 
 function purityViolations(path: string, text: string): string[] {

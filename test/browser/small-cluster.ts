@@ -67,6 +67,11 @@ export class SmallCluster {
     await this.#call('PUT', `/v1/nodes/${id}`, { ...about, url: `http://127.0.0.1:${port}` });
   }
 
+  /** Makes the program at `url` a node. */
+  async addAt(id: string, url: string, about: Omit<NodePut, 'url'>): Promise<void> {
+    await this.#call('PUT', `/v1/nodes/${id}`, { ...about, url });
+  }
+
   /** A node with an agent connection. Returns a function that leaves: the coordinator then lists the node as gone. */
   async addAgent(id: string, about: object): Promise<() => Promise<void>> {
     const socket = new WebSocket(`${this.controlUrl.replace('http', 'ws')}${AGENT_PATH}`, [AGENT_SUBPROTOCOL]);

@@ -20,9 +20,15 @@ test('the id on an error page leads an operator to the decision for that request
   assert.match(stdout, /^\S+Z {2}GET site\.test\/cut\n/);
   assert.match(stdout, / {2}its session was found in cookie rc_route_\w+\n/);
   assert.match(stdout, / {2}sent to a: connection closed .* after [\d.]+ ms\n/);
-  assert.match(stdout, / {2}in the end no node was chosen: a refused its request and answers probes\n {2}answered with 502, [\d.]+ ms/);
+  assert.match(
+    stdout,
+    / {2}in the end no node was chosen: a refused its request and answers probes\n {2}answered with 502, [\d.]+ ms/,
+  );
   assert.doesNotMatch(stdout, /secret/);
   const missing = await site.cli('explain', '--request', 'no-such-request');
   assert.equal(missing.code, 1);
-  assert.match(missing.stderr, /no worker of this coordinator keeps request no-such-request: worker \S+ keeps 2 requests/);
+  assert.match(
+    missing.stderr,
+    /no worker of this coordinator keeps request no-such-request: worker \S+ keeps 2 requests/,
+  );
 });

@@ -1,75 +1,21 @@
 /** The situations of an operator's night, made for real: each is named in one line by `rollcall status`, by /v1/status and by a metric. */
 import assert from 'node:assert/strict';
-import { get } from 'node:http';
 import { test } from 'node:test';
-import type { NodeResource, StatusResource } from '@rollcall/protocol';
+import type { StatusResource } from '@rollcall/protocol';
 import { findRedisServer, HOW_TO_INSTALL, startRedisServer } from '@rollcall/store-redis/testing';
-import { Site, until } from '../site/site.ts';
+import { type BusySite, startBusySite } from '../site/busy-site.ts';
+import { type SiteOwner, until } from '../site/site.ts';
 
-/** A program whose answers fail by a ratio and take a time, both set by /set on its own port. */
-const PROGRAM = `
-let [ratio, delayMs] = [0, 0];
-require('node:http').createServer((request, response) => {
-  const url = new URL(request.url, 'http://x');
-  if (url.pathname === '/set') {
-    ratio = Number(url.searchParams.get('ratio') ?? 0);
-    delayMs = Number(url.searchParams.get('delay') ?? 0);
-    return response.end();
-  }
-  if (url.pathname !== '/') return response.end();
-  setTimeout(() => response.writeHead(Math.random() < ratio ? 500 : 200).end('x'), delayMs);
-}).listen(process.argv[1], '127.0.0.1');
-`;
-const VISITORS = 30;
-/** Ratio of requests that open a new session. */
-const FRESH_RATIO = 0.2;
-/** Pause between two requests of visitors, milliseconds. */
-const PAUSE_MS = 15;
-
-interface Night {
-  readonly site: Site;
-  readonly nodes: Map<string, ReturnType<Site['start']>>;
-  /** Sets ratio of errors and delay of a node. */
-  set(id: string, query: string): Promise<void>;
+interface Night extends BusySite {
   /** Waits until the first line of `rollcall status` and the metric match, and checks the exit code. */
   named(line: RegExp, exitCode: number, metric: RegExp | undefined): Promise<StatusResource>;
 }
 
-async function night(t: { after(close: () => Promise<void>): void }, flags: readonly string[] = []): Promise<Night> {
-  const site = await Site.start(t, { flags });
-  const nodes = new Map<string, ReturnType<Site['start']>>();
-  for (const id of ['shop-1', 'shop-2', 'shop-3'])
-    nodes.set(
-      id,
-      site.start(['run', '--balancer', 'shop', '--id', id, '--', process.execPath, '-e', PROGRAM, '{port}']),
-    );
-  const resources = async (): Promise<readonly NodeResource[]> =>
-    (await site.admin<{ nodes: NodeResource[] }>('GET', '/v1/nodes')).body.nodes;
-  await until(
-    async () => (await resources()).filter(({ liveness }) => liveness === 'up').length === 3,
-    'the nodes are not up',
-  );
-  const cookies: (string | undefined)[] = Array.from({ length: VISITORS });
-  const visit = (): void => {
-    const visitor = Math.floor(Math.random() * VISITORS);
-    const cookie = Math.random() < FRESH_RATIO ? undefined : cookies[visitor];
-    const headers = cookie === undefined ? {} : { cookie };
-    get({ port: site.proxyPort, host: '127.0.0.1', headers }, (response) => {
-      response.resume();
-      cookies[visitor] = response.headers['set-cookie']?.[0]?.split(';')[0] ?? cookie;
-    }).on('error', () => {
-      // Not counted: this test is about what operators see.
-    });
-  };
-  const visitors = setInterval(visit, PAUSE_MS);
-  t.after(async () => clearInterval(visitors));
+async function night(owner: SiteOwner, flags: readonly string[] = []): Promise<Night> {
+  const busy = await startBusySite(owner, { flags });
+  const { site } = busy;
   return {
-    site,
-    nodes,
-    set: async (id, query) => {
-      const node = (await resources()).find((one) => one.id === id)!;
-      await (await fetch(`${node.url}/set?${query}`)).text();
-    },
+    ...busy,
     named: async (line, exitCode, metric) => {
       let [last, code] = ['', -1];
       await until(async () => {
@@ -89,7 +35,7 @@ async function night(t: { after(close: () => Promise<void>): void }, flags: read
 }
 
 test('a node that fails, one that is slow, a drain, a crash, a crash of all', { timeout: 300_000 }, async (t) => {
-  const { set, named, site, nodes } = await night(t);
+  const { set, named, site, wrappers } = await night(t);
   await named(/^All well: 3 nodes up, [0-9.]+ requests\/s$/, 0, undefined);
 
   await set('shop-2', 'ratio=0.6');
@@ -112,14 +58,14 @@ test('a node that fails, one that is slow, a drain, a crash, a crash of all', { 
   await named(draining, 0, /^rollcall_problems\{kind="draining",level="planned",balancer="shop"\} 1$/m);
   assert.equal((await site.cli('enable', 'shop-1')).code, 0);
 
-  nodes.get('shop-3')!.kill('SIGKILL');
+  wrappers.get('shop-3')!.kill('SIGKILL');
   const missing =
     /^(?:1 problem|\d problems, the gravest): node shop-3 of balancer shop is missing, .*; sessions on it moved without their state, 2 of 3 nodes are up$/;
   const { verdict } = await named(missing, 5, /^rollcall_problems\{kind="missing",level="harm",balancer="shop"\} 1$/m);
   assert.match(verdict.problems[0]!.remedy!, /rollcall acknowledge shop-3$/);
   assert.match((await site.cli('nodes')).stdout, /^shop-3 .* missing /m);
 
-  for (const id of ['shop-1', 'shop-2']) nodes.get(id)!.kill('SIGKILL');
+  for (const id of ['shop-1', 'shop-2']) wrappers.get(id)!.kill('SIGKILL');
   const dark = /^\d problems, the gravest: no node can serve \/: .*shop.*; visitors of shop get 503$/;
   await named(dark, 6, /^rollcall_problems\{kind="unserved",level="outage",balancer="shop"\} 1$/m);
   assert.doesNotMatch((await site.cli('nodes')).stdout, /no nodes/);

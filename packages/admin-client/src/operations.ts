@@ -191,7 +191,7 @@ export interface Operations {
     readonly input: object;
     readonly answer: CoordinatorsResource;
   };
-  /** `GET /v1/drains`, role viewer. Drains in progress, and those that ended within the last hour, by node. */
+  /** `GET /v1/drains`, role viewer. Drains in progress, and drains that ended within the last hour, by node. */
   readonly listDrains: {
     readonly input: { readonly query?: { readonly limit?: QueryValue; readonly after?: QueryValue } };
     readonly answer: DrainsResource;

@@ -29,6 +29,8 @@ export interface Asset {
   readonly body: string | Buffer;
   /** Content-Type. */
   readonly type: string;
+  /** The path contains a digest of the body, so that a browser may keep the file. Absent: false. */
+  readonly isImmutable?: true;
 }
 
 /** Settings of one balancer, or of all (`*`), from one source. */

@@ -1,53 +1,69 @@
 /** The browser pages, as files that a coordinator serves. The only entry point of the package. */
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { icons } from './icons.ts';
 
-export { explainedNumbers, metricRow, requestSentences, shareRows } from './browser/explanation-words.ts';
-export { requestText } from './browser/request-text.ts';
+export { explainedNumbers, metricRow, requestSentences, shareRows } from './model/explanation-words.ts';
+export { requestText } from './model/request-text.ts';
 
 /** A file that a page loads. */
 export interface DashboardAsset {
   readonly body: string;
   /** Content-Type. */
   readonly type: string;
+  /** The path contains a digest of the body, so that a browser may keep the file. Absent: false. */
+  readonly isImmutable?: true;
 }
 
 const HTML = 'text/html; charset=utf-8';
 const CSS = 'text/css; charset=utf-8';
 const JAVASCRIPT = 'text/javascript; charset=utf-8';
+const SVG = 'image/svg+xml';
 
-/** Names of the scripts that are compiled from `src/browser`. */
-const SCRIPTS = [
-  'balancer-manager',
-  'server-status',
-  'admin-api',
-  'login',
-  'page-key',
-  'session',
-  'dom',
-  'node-table',
-  'page-turner',
-  'explanation-dialog',
-  'explanation-words',
-  'amounts',
-  'request-text',
-] as const;
+/** Paths of the page; the view follows from path and query. */
+const PAGES = ['/balancer-manager', '/server-status'];
 
 /**
- * All files by URL path. Scripts are read from `dist/browser`; throws if `tsc -b` has not compiled them. The HTML has no inline
- * script or style, so that the strictest content security policy applies.
+ * All files by URL path. Scripts and style sheet are read from `dist/page`; throws if the workspace has not been built. The HTML has no
+ * inline script or style, so that the strictest content security policy applies.
  */
 export function dashboardAssets(): ReadonlyMap<string, DashboardAsset> {
-  const assets = new Map<string, DashboardAsset>([
-    ['/balancer-manager', { body: read('../assets/balancer-manager.html'), type: HTML }],
-    ['/server-status', { body: read('../assets/server-status.html'), type: HTML }],
-    ['/assets/dashboard.css', { body: read('../assets/dashboard.css'), type: CSS }],
-  ]);
-  for (const name of SCRIPTS)
-    assets.set(`/assets/${name}.js`, { body: read(`../dist/browser/${name}.js`), type: JAVASCRIPT });
+  const script = hashed('app', 'js', JAVASCRIPT);
+  const style = hashed('page', 'css', CSS);
+  const page = { body: html(script.path, style.path), type: HTML };
+  const assets = new Map<string, DashboardAsset>(PAGES.map((path) => [path, page]));
+  for (const { path, asset } of [script, style]) assets.set(path, asset);
+  assets.set('/assets/login.js', { body: read('login.js'), type: JAVASCRIPT });
+  for (const [name, body] of icons()) assets.set(`/assets/icon-${name}.svg`, { body, type: SVG });
+  assets.set('/favicon.ico', assets.get('/assets/icon-quiet.svg')!);
   return assets;
 }
 
-/** Reads a file by its path relative to this module, which is in `src` or `dist`. */
-function read(path: string): string {
-  return readFileSync(new URL(path, import.meta.url), 'utf8').replace(/^\/\/# sourceMappingURL=.*$/m, '');
+function hashed(name: string, end: string, type: string): { readonly path: string; readonly asset: DashboardAsset } {
+  const body = read(`${name}.${end}`);
+  const digest = createHash('sha256').update(body).digest('base64url').slice(0, 12);
+  return { path: `/assets/${name}-${digest}.${end}`, asset: { body, type, isImmutable: true } };
+}
+
+function html(script: string, style: string): string {
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Rollcall</title>
+<link rel="icon" id="icon" type="image/svg+xml" href="/assets/icon-quiet.svg">
+<link rel="stylesheet" href="${style}">
+<script type="module" src="${script}"></script>
+</head>
+<body>
+<div id="app"><noscript>This page needs JavaScript. <a href="/v1/nodes">/v1/nodes</a> has the same data as JSON.</noscript></div>
+</body>
+</html>
+`;
+}
+
+/** Reads a bundled file; this module is in `src` or `dist`. */
+function read(name: string): string {
+  return readFileSync(new URL(`../dist/page/${name}`, import.meta.url), 'utf8');
 }

@@ -43,7 +43,7 @@ export function openLog(name: string, level: string, format: LogFormat = 'auto')
 }
 
 /**
- * Opens the log of a command that serves: each call writes `rollcall: LINE` to standard error, or with the format `json` a line like those of
+ * Opens the log of a command that serves. Each call writes `rollcall: LINE` to standard error, with the format `json` a line like the lines of
  * `openLog`. Warnings of Node, the console and uncaught errors are written to it too. An uncaught error ends the process with exit code 1.
  */
 export function openPlainLog({ isInherited = false, format = 'auto' }: PlainLogOptions = {}): (line: string) => void {

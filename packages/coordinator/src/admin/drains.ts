@@ -40,7 +40,7 @@ export function addDrains(app: AdminApp, dependencies: Dependencies): void {
       config: { role: 'viewer' },
       schema: {
         operationId: 'listDrains',
-        summary: 'Drains in progress, and those that ended within the last hour, by node',
+        summary: 'Drains in progress, and drains that ended within the last hour, by node',
         querystring: PageQuerySchema,
         response: { 200: DrainsSchema, ...problems },
       },

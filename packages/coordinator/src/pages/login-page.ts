@@ -8,7 +8,6 @@ export function loginPage(pageKey: string): string {
 <meta charset="utf-8">
 <title>Login · Rollcall</title>
 <meta name="rollcall-page-key" content="${pageKey}">
-<link rel="stylesheet" href="/assets/dashboard.css">
 <script type="module" src="/assets/login.js"></script>
 </head>
 <body>

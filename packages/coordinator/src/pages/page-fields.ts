@@ -18,3 +18,9 @@ export const PAGE_FIELDS: Readonly<Record<string, string>> = {
   'permissions-policy': '',
   'cache-control': 'no-cache',
 };
+
+/** Header fields of a file whose path contains its digest: the browser keeps it for a year. */
+export const KEPT_FIELDS: Readonly<Record<string, string>> = {
+  ...PAGE_FIELDS,
+  'cache-control': 'private, max-age=31536000, immutable',
+};
