@@ -12,7 +12,10 @@ export function addPages(app: AdminApp, { config }: Dependencies): void {
   for (const [path, { body, type, isImmutable }] of config.assets) {
     if (path === SERVER_STATUS_PATH) continue;
     app.get(path, { config: { role: 'viewer', isPage: true }, schema: { hide: true } }, async (_, reply) =>
-      reply.headers(isImmutable ? KEPT_FIELDS : PAGE_FIELDS).type(type).send(body),
+      reply
+        .headers(isImmutable ? KEPT_FIELDS : PAGE_FIELDS)
+        .type(type)
+        .send(body),
     );
   }
   if (config.assets.has(START_PATH))
