@@ -1,5 +1,5 @@
 /** Complete lists of the admin API, which is paged. */
-import type { BalancerResource, NodeResource, TokenResource } from '@rollcall/protocol';
+import type { BalancerResource, DrainResource, NodeResource, TokenResource } from '@rollcall/protocol';
 import type { AdminClient } from './admin-client.ts';
 
 /** Filter of the node list. */
@@ -38,6 +38,14 @@ export function tokensOf(client: AdminClient): Promise<TokenResource[]> {
   return follow(async (after): Promise<Page<TokenResource>> => {
     const page = await client.call('listTokens', { query: { after } });
     return { entries: page.tokens, next: page.next };
+  });
+}
+
+/** All drains in order of their nodes. */
+export function drainsOf(client: AdminClient): Promise<DrainResource[]> {
+  return follow(async (after): Promise<Page<DrainResource>> => {
+    const page = await client.call('listDrains', { query: { after } });
+    return { entries: page.drains, next: page.next };
   });
 }
 

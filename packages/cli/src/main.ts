@@ -27,6 +27,7 @@ const VERBS: Readonly<Record<string, () => Promise<Command>>> = {
   events: async () => (await import('./commands/events.ts')).eventsCommand(),
   wait: async () => (await import('./commands/wait.ts')).waitCommand(),
   explain: async () => (await import('./commands/explain.ts')).explainCommand(),
+  drains: async () => (await import('./commands/drains.ts')).drainsCommand(),
   drain: async () => (await import('./commands/status-verbs.ts')).drainCommand(),
   enable: async () => (await import('./commands/status-verbs.ts')).enableCommand(),
   stop: async () => (await import('./commands/status-verbs.ts')).stopCommand(),

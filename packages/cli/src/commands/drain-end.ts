@@ -1,10 +1,9 @@
 /** How a drain or stop of one node has ended, in the words of `drain --wait` and `nodes`. */
-import { isPresent, type NodeResource } from '@rollcall/protocol';
+import { drainEndText, isPresent, type NodeResource } from '@rollcall/protocol';
 import { EXIT } from '../exit.ts';
-import { counted } from '../format.ts';
 
 export interface DrainEnd {
-  /** `empty`, `deadline over, N sessions left`, `killed with N sessions`, or `stopped`. */
+  /** As `drainEndText`, or `stopped`. */
   readonly word: string;
   readonly exitCode: number;
 }
@@ -22,8 +21,8 @@ export function drainEndOf(node: DrainedNode, sessionsBefore: number): DrainEnd 
     return isLost || drain?.isDone === true ? { word: 'stopped', exitCode: EXIT.ok } : undefined;
   if (drain?.isDone === true && !isLost) return endOfDone(drain);
   if (!isLost) return undefined;
-  if (sessionsBefore === 0) return { word: 'empty', exitCode: EXIT.ok };
-  return { word: `killed with ${counted(sessionsBefore, 'session')}`, exitCode: EXIT.failed };
+  if (sessionsBefore === 0) return { word: drainEndText('empty', 0), exitCode: EXIT.ok };
+  return { word: drainEndText('killed', sessionsBefore), exitCode: EXIT.failed };
 }
 
 /** A drain that is done and not empty has reached its deadline. */
@@ -35,9 +34,10 @@ export function endOfDone({
 }: Pick<NonNullable<NodeResource['drain']>, 'sessionsLeft' | 'inFlight' | 'tunnels' | 'waitingFor'>): DrainEnd {
   if (waitingFor.length > 0)
     return {
-      word: `deadline over, ${counted(sessionsLeft, 'session')} left, and unknown at ${waitingFor.join(', ')}`,
+      word: `${drainEndText('deadline-over', sessionsLeft)}, and unknown at ${waitingFor.join(', ')}`,
       exitCode: EXIT.timedOut,
     };
-  if (sessionsLeft === 0 && inFlight === 0 && tunnels === 0) return { word: 'empty', exitCode: EXIT.ok };
-  return { word: `deadline over, ${counted(sessionsLeft, 'session')} left`, exitCode: EXIT.timedOut };
+  if (sessionsLeft === 0 && inFlight === 0 && tunnels === 0)
+    return { word: drainEndText('empty', 0), exitCode: EXIT.ok };
+  return { word: drainEndText('deadline-over', sessionsLeft), exitCode: EXIT.timedOut };
 }

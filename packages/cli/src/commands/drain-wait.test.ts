@@ -54,7 +54,7 @@ test('the wait ends when every node is empty, and prints each change once', asyn
 
 for (const [what, end, exitCode, message] of [
   ['past its deadline', { isDone: true, sessions: 5 }, 4, 'a: deadline over, 5 sessions left'],
-  ['killed', { liveness: 'gone' as const, sessions: 5 }, 1, 'a: killed with 5 sessions'],
+  ['killed', { liveness: 'gone' as const, sessions: 5 }, 1, 'a: killed, 5 sessions lost'],
 ] as const)
   test(`a node that is ${what} gives exit code ${exitCode}`, async () => {
     const { failure } = await wait([[node('a', { sessions: 5 })], [node('a', end)]]);
@@ -68,12 +68,12 @@ test('a node that was killed outweighs deadlines of others', async () => {
     [node('a', { isDone: true, sessions: 2 }), node('b', { liveness: 'gone', sessions: 1 })],
   ]);
   assert.equal(failure?.exitCode, 1);
-  assert.match(failure!.message, /a: deadline over, 2 sessions left; b: killed with 1 session$/);
+  assert.match(failure!.message, /a: deadline over, 2 sessions left; b: killed, 1 session lost$/);
 });
 
 test('a node that is no longer listed counts as gone, with the sessions that it had', async () => {
   const { failure } = await wait([[node('a', { sessions: 4 })], []]);
-  assert.match(failure!.message, /^a: killed with 4 sessions$/);
+  assert.match(failure!.message, /^a: killed, 4 sessions lost$/);
 });
 
 test('a node that is enabled again ends the wait', async () => {

@@ -4,6 +4,7 @@ import type { NodeResource } from '@rollcall/protocol';
 import { compactDuration, durationText, isPresent } from '@rollcall/protocol';
 import { CliFailure, EXIT } from '../exit.ts';
 import { drainText, noteOf } from '../nodes/node-notes.ts';
+import { barText } from './drain-bar.ts';
 import { type DrainEnd, drainEndOf } from './drain-end.ts';
 
 /** Time between two polls of a drain, milliseconds. */
@@ -42,7 +43,7 @@ export async function waitForDrains(
   const left = new Map(targets.map((node) => [node.id as string, node]));
   const done: NodeResource[] = [];
   const ends = new Map<string, DrainEnd>();
-  const printed = new Map<string, string>();
+  const progress = process.stderr.isTTY ? terminalProgress() : lineProgress();
   const limit = timeoutMs === undefined ? 'without a time limit (--timeout)' : `at most ${durationText(timeoutMs)}`;
   const subject = targets.length === 1 ? `the ${what} of 1 node ends` : `the ${what}s of ${targets.length} nodes end`;
   process.stderr.write(`waiting until ${subject}, ${limit}; Ctrl-C ends the wait and not the ${what}\n`);
@@ -53,16 +54,18 @@ export async function waitForDrains(
       const end = drainEndOf(node, before.drain?.sessionsLeft ?? before.sessions);
       const text = node.drain ? drainText(node, node.drain) : noteOf(node);
       const note = end?.word ?? text.replace(/, at most .*$/, '');
-      if (printed.get(id) !== note) process.stderr.write(`${id}: ${note}\n`);
-      printed.set(id, note);
+      progress.note(id, note, end !== undefined);
       if (end !== undefined) {
         ends.set(id, end);
         done.push(node);
         left.delete(id);
-      } else if (node.status === 'enabled')
+      } else if (node.status === 'enabled') {
+        progress.end();
         throw new CliFailure(`${id} was enabled again before its ${what} ended`, EXIT.failed);
-      else left.set(id, node);
+      } else left.set(id, node);
     }
+    progress.show([...left.values()]);
+    if (left.size === 0 || performance.now() >= endMs) progress.end();
     if (left.size === 0) return { nodes: done, failure: verdict(ends, compactDuration(performance.now() - startMs)) };
     if (performance.now() >= endMs)
       throw new CliFailure(
@@ -71,6 +74,47 @@ export async function waitForDrains(
       );
     await sleep(pollMs);
   }
+}
+
+interface Progress {
+  /** The state of one node; `isEnd`: its drain is over. */
+  note(id: string, text: string, isEnd: boolean): void;
+  /** The nodes that continue. */
+  show(nodes: readonly NodeResource[]): void;
+  end(): void;
+}
+
+/** A line for each change of a node. */
+function lineProgress(): Progress {
+  const printed = new Map<string, string>();
+  return {
+    note: (id, text) => {
+      if (printed.get(id) !== text) process.stderr.write(`${id}: ${text}\n`);
+      printed.set(id, text);
+    },
+    show: () => undefined,
+    end: () => undefined,
+  };
+}
+
+/** One line that is written again, and a line for each node whose drain is over. */
+function terminalProgress(): Progress {
+  const erase = '\r\u001b[2K';
+  let most = 0;
+  return {
+    note: (id, text, isEnd) => {
+      if (isEnd) process.stderr.write(`${erase}${id}: ${text}\n`);
+    },
+    show: (nodes) => {
+      if (nodes.length === 0) return;
+      most = Math.max(
+        most,
+        nodes.reduce((sum, { drain }) => sum + (drain?.sessionsLeft ?? 0), 0),
+      );
+      process.stderr.write(erase + barText(nodes, most, Date.now(), process.stderr.columns || 80));
+    },
+    end: () => void process.stderr.write(erase),
+  };
 }
 
 /** Prints the last line if all nodes are empty; otherwise returns the failure that names the others. */

@@ -13,6 +13,7 @@ import { fittingColumns, tableLines } from '../screen/fitted-table.ts';
 import { addColourFlag, type ColourFlags, type Paint, paintFor } from '../screen/paint.ts';
 import { wrapped } from '../screen/text-width.ts';
 import { addReaderFlags, clientFor, type ReaderFlags } from './reader-flags.ts';
+import { nodesWhere, WHERE_HELP, whereOf } from '../where.ts';
 
 const HELP = `
 On a terminal the columns that do not fit are left out, and notes have lines of their own. LOAD: 0 % idle, 100 % full. ERRORS: answers with 500
@@ -29,6 +30,7 @@ const WATCH_MS = 2_000;
 const OUTPUTS = ['json', 'wide', 'csv'] as const;
 
 interface NodesFlags extends ReaderFlags, ColourFlags {
+  readonly where?: string;
   readonly all?: boolean;
   readonly balancer?: string;
   readonly group?: string;
@@ -44,6 +46,7 @@ export function nodesCommand(): Command {
     .option('--all', 'include nodes that have left or are gone')
     .option('--balancer <name>', 'only nodes of this balancer')
     .option('--group <name>', 'only nodes of this group')
+    .option('--where <selector>', WHERE_HELP)
     .option('--status <states>', STATUS_HELP)
     .addOption(new Option('--sort <key>', 'order; figures descend').choices(SORT_KEYS).default('name'))
     .option('--wide', 'all columns, as wide as they are')
@@ -57,6 +60,7 @@ export function nodesCommand(): Command {
           throw new CliFailure(`${JSON.stringify(flags[name])} is not a name`, EXIT.usage);
       if (flags.json && flags.output !== undefined && flags.output !== 'json')
         throw new CliFailure(`--json and -o ${flags.output} exclude each other`, EXIT.usage);
+      if (flags.where !== undefined) whereOf(flags.where);
       const isWanted = statusFilter(flags.status);
       const client = await clientFor(flags);
       const isScreen = process.stdout.isTTY === true && flags.watch === true;
@@ -81,7 +85,9 @@ async function listing(
   flags: NodesFlags,
   isWanted: (node: NodeResource) => boolean,
 ): Promise<string> {
-  const listed = await nodesOf(client, { ...flags, ...(flags.status?.includes('gone') ? { all: true } : {}) });
+  const filter = { ...flags, ...(flags.status?.includes('gone') ? { all: true } : {}) };
+  const listed =
+    flags.where === undefined ? await nodesOf(client, filter) : await nodesWhere(client, whereOf(flags.where), filter);
   // Fails if there is no such balancer.
   if (listed.length === 0 && flags.balancer !== undefined)
     await client.call('getBalancer', { path: { name: flags.balancer } });

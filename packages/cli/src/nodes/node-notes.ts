@@ -31,8 +31,13 @@ export function drainText(node: NodeResource, drain: DrainProgress): string {
     drain.oldestSessionMs === undefined || drain.sessionsLeft === 0
       ? ''
       : ` (the oldest for at least ${compactDuration(drain.oldestSessionMs)})`;
+  const used = drain.usedInLastMinute === undefined ? '' : `, ${drain.usedInLastMinute} used in the last minute`;
+  const empty =
+    drain.emptyAtUnixMs === undefined
+      ? ''
+      : `, empty in about ${compactDuration(Math.max(0, drain.emptyAtUnixMs - Date.now()))}`;
   const once = drain.sessionsSeenOnce > 0 ? ` and ${drain.sessionsSeenOnce} seen once` : '';
-  return `${counted(drain.sessionsLeft, 'session')}${oldest}${once}, ${drain.inFlight} in flight, ${counted(drain.tunnels, 'tunnel')} left${waiting}${left}`;
+  return `${counted(drain.sessionsLeft, 'session')}${oldest}${once}, ${drain.inFlight} in flight, ${counted(drain.tunnels, 'tunnel')} left${used}${empty}${waiting}${left}`;
 }
 
 function standing(node: NodeResource): string[] {
