@@ -12,6 +12,7 @@ export const AGENT_CODES = [
   'coordinator-unreachable',
   'coordinator-ignored',
   'connection-lost',
+  'budget',
   'bad-token-file',
   'coordinator-garbage',
   'misuse',

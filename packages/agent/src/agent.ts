@@ -181,7 +181,7 @@ export class Agent {
 
   /** The more restrictive of the status requested by the node and that of the operator. */
   get status(): Status {
-    return stricter(this.#requestedStatus.status ?? 'enabled', this.#operatorStatus);
+    return stricter(this.#requestedStatus.inForce, this.#operatorStatus);
   }
 
   on<Name extends keyof AgentEvents>(name: Name, listener: (value: AgentEvents[Name]) => void): void {
@@ -339,6 +339,10 @@ export class Agent {
     onDrained: (link) => {
       if (this.#requestedStatus.status === undefined) return;
       if (this.#confirmations.confirm(link)) this.#complete();
+    },
+    onBudget: (_, { holdMs, message }) => {
+      this.#requestedStatus.held(holdMs);
+      if (holdMs > 0) this.warn({ code: 'budget' satisfies AgentCode, message });
     },
     onLocalLoss: (_, message) =>
       this.#listeners.emit('disconnected', { code: 'connection-lost' satisfies AgentCode, message }),

@@ -14,6 +14,7 @@
  * link. It retries about every 60 s.
  */
 import type {
+  BudgetMessage,
   CoordinatorMessage,
   ErrorMessage,
   Fault,
@@ -67,6 +68,8 @@ export interface CoordinatorLinkListener {
   /** The coordinator announces other coordinators than before. */
   onCoordinators(link: CoordinatorLink, urls: readonly string[]): void;
   onDrained(link: CoordinatorLink): void;
+  /** The coordinator holds the requested status, or no longer. */
+  onBudget(link: CoordinatorLink, message: BudgetMessage): void;
   /** The process that connects for this node has lost all coordinators. */
   onLocalLoss(link: CoordinatorLink, message: string): void;
   /** A refusal that an operator can lift. `hadNode`: the coordinator had accepted the node before. */
@@ -392,6 +395,9 @@ export class CoordinatorLink {
         return;
       case 'coordinators':
         this.#listener.onCoordinators(this, message.coordinators);
+        return;
+      case 'budget':
+        this.#listener.onBudget(this, message);
         return;
       case 'drained':
         this.#listener.onDrained(this);

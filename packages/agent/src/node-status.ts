@@ -13,6 +13,11 @@ export interface DrainOptions {
   readonly sessionsMs?: number;
   /** Time for the requests in flight, in milliseconds; default 8,000. */
   readonly deadlineMs?: number;
+  /**
+   * Time for which the node keeps serving if it is needed for the budget of its balancer, in milliseconds; default `deadlineMs`. The times
+   * above begin after it.
+   */
+  readonly holdMs?: number;
 }
 
 /**
@@ -23,6 +28,8 @@ export type DrainOutcome = 'drained' | 'deadline' | 'unregistered' | 'withdrawn'
 
 /** Default time that a stopping node waits for the confirmation of the cluster, in milliseconds. */
 export const STOP_DEADLINE_MS = 8_000;
+/** A coordinator that holds a status and does not end the hold is waited for this much longer, in milliseconds. */
+const HOLD_SLACK_MS = 1_000;
 /** Without a coordinator, a node stops after this time without a request, in milliseconds. */
 export const QUIET_MS = 1_000;
 
@@ -46,9 +53,16 @@ export class NodeStatus {
   #drainOptions: DrainOptions = {};
   #onDone: ((outcome: DrainOutcome) => void) | undefined;
   #cancelDeadline: () => void = () => {};
+  #holdUntilMs: number = Number.NEGATIVE_INFINITY;
+  #isHeld = false;
 
   constructor(options: NodeStatusOptions) {
     this.#options = options;
+  }
+
+  /** The requested status, unless a coordinator holds it. */
+  get inForce(): Status {
+    return this.#isHeld ? 'enabled' : (this.#requestedStatus?.status ?? 'enabled');
   }
 
   /** The requested status; `undefined` before the first request. */
@@ -58,7 +72,9 @@ export class NodeStatus {
 
   /** Deadline of the requests of a stopping node, on the clock of its timers; `undefined` while it does not stop. */
   get stopsByMs(): number | undefined {
-    return this.#requestedStatus?.status === 'stopped' ? this.#requestedStatus.deadlineAtMs : undefined;
+    return this.#requestedStatus?.status === 'stopped' && !this.#isHeld
+      ? this.#requestedStatus.deadlineAtMs
+      : undefined;
   }
 
   /** Resolves when the drain has ended. A repeated call waits for the first drain; the earlier deadline applies. */
@@ -66,6 +82,8 @@ export class NodeStatus {
     if (this.#drain !== undefined) this.#hurry(options);
     else {
       this.#drainOptions = options;
+      const { deadlineMs = STOP_DEADLINE_MS, holdMs = deadlineMs } = options;
+      this.#holdUntilMs = this.#options.timers.nowMs() + holdMs;
       this.#drain = this.#drainOnce();
     }
     return this.#drain;
@@ -77,6 +95,18 @@ export class NodeStatus {
     this.#drain = undefined;
     this.done('withdrawn');
     this.set('enabled', '', 0);
+  }
+
+  /** A coordinator holds the status for at most `holdMs`, or no longer (0): the time of the present step begins then. */
+  held(holdMs: number): void {
+    if (this.#onDone === undefined) return;
+    this.#isHeld = holdMs > 0;
+    if (this.#isHeld) this.#setDeadline(holdMs + HOLD_SLACK_MS, () => this.held(0));
+    else if (this.#requestedStatus !== undefined && this.#requestedStatus.status !== 'enabled') {
+      const deadlineMs = timeFor(this.#requestedStatus.status, this.#drainOptions);
+      this.#requestedStatus = { ...this.#requestedStatus, deadlineAtMs: this.#options.timers.nowMs() + deadlineMs };
+      this.#setDeadline(deadlineMs, () => this.done('deadline'));
+    }
   }
 
   /** Requests `status` without waiting for its completion. */
@@ -93,11 +123,16 @@ export class NodeStatus {
   message(): NodeStatusMessage | undefined {
     if (this.#requestedStatus === undefined) return undefined;
     const { status, reason, deadlineAtMs } = this.#requestedStatus;
-    const deadlineMs = Math.max(0, Math.round(deadlineAtMs - this.#options.timers.nowMs()));
+    const nowMs = this.#options.timers.nowMs();
+    const isFull = this.#isHeld && status !== 'enabled';
+    const leftMs = isFull ? timeFor(status, this.#drainOptions) : deadlineAtMs - nowMs;
+    const deadlineMs = Math.max(0, Math.round(leftMs));
+    const holdMs = Math.round(this.#holdUntilMs - nowMs);
     return {
       type: 'status',
       status,
       ...(status === 'enabled' ? {} : { deadlineMs }),
+      ...(status === 'enabled' || this.#drain === undefined || !(holdMs > 0) ? {} : { holdMs }),
       ...(reason === '' ? {} : { reason }),
     };
   }
@@ -129,6 +164,8 @@ export class NodeStatus {
       this.#onDone = (outcome) => {
         cancelQuiet();
         this.#cancelDeadline();
+        this.#isHeld = false;
+        this.#holdUntilMs = Number.NEGATIVE_INFINITY;
         this.#onDone = undefined;
         resolve(outcome);
       };
@@ -139,9 +176,14 @@ export class NodeStatus {
   /** Sends `status` and sets the deadline of the present options of the drain. */
   #wishFor(status: 'draining' | 'stopped'): void {
     const deadlineMs = timeFor(status, this.#drainOptions);
-    this.#cancelDeadline();
-    this.#cancelDeadline = this.#options.timers.after(deadlineMs, () => this.done('deadline'), { keepsProcess: true });
+    this.#isHeld = false;
+    this.#setDeadline(deadlineMs, () => this.done('deadline'));
     this.set(status, this.#drainOptions.reason ?? '', deadlineMs);
+  }
+
+  #setDeadline(ms: number, expired: () => void): void {
+    this.#cancelDeadline();
+    this.#cancelDeadline = this.#options.timers.after(ms, expired, { keepsProcess: true });
   }
 
   /** Continues with the times of `options` if they end the present step earlier. */

@@ -155,6 +155,7 @@ function nodeStatus(fields: Fields): NodeStatusMessage | undefined {
     ...optional('reason', fields.text('reason', MAX_REASON_CHARACTERS)),
     ...optional('contexts', contexts),
     ...optional('deadlineMs', fields.number('deadlineMs', DAY_MS)),
+    ...optional('holdMs', fields.number('holdMs', DAY_MS)),
   };
 }
 
@@ -295,6 +296,12 @@ function coordinatorMessage(type: unknown, fields: Fields): CoordinatorMessage |
     }
     case 'drained':
       return { type: 'drained' };
+    case 'budget': {
+      const holdMs = fields.number('holdMs', DAY_MS) ?? fields.missing('holdMs');
+      return holdMs === undefined
+        ? undefined
+        : { type: 'budget', holdMs, message: fields.text('message', 1_024) ?? '' };
+    }
     case 'scale': {
       const count = fields.integer('count', COPIES) ?? fields.missing('count');
       return count === undefined ? undefined : { type: 'scale', count };

@@ -214,6 +214,11 @@ export interface NodeStatusMessage {
   readonly contexts?: readonly ContextPath[];
   /** Milliseconds for which the node will wait for `drained`. */
   readonly deadlineMs?: number;
+  /**
+   * Milliseconds for which the coordinator may hold the request while the node is needed for the budget of its balancer. It answers with
+   * `budget` then. Only for the whole node. Default 0.
+   */
+  readonly holdMs?: number;
 }
 
 /** The node leaves by its own decision. Only a close may follow. */
@@ -265,6 +270,18 @@ export interface DrainedMessage {
   readonly type: 'drained';
 }
 
+/**
+ * The last `status` of the node is held: without the node, fewer nodes would be eligible than the budget of its balancer. The node keeps
+ * getting new sessions. A second message with `holdMs` 0 means that the status is in force. Only after a `status` with `holdMs`.
+ */
+export interface BudgetMessage {
+  readonly type: 'budget';
+  /** Longest remaining time of the hold, milliseconds; 0: it is over. */
+  readonly holdMs: number;
+  /** For people, at most 1,024 characters. */
+  readonly message: string;
+}
+
 /** From now on a heartbeat every `heartbeatMs`; `suspectMs` and `leaseMs` follow. */
 export interface PaceMessage {
   readonly type: 'pace';
@@ -302,6 +319,7 @@ export type CoordinatorMessage =
   | RegisteredMessage
   | OperatorStatusMessage
   | DrainedMessage
+  | BudgetMessage
   | PaceMessage
   | ScaleMessage
   | CoordinatorsMessage

@@ -144,9 +144,17 @@ export class AgentBeside {
     this.#onRefused = listener;
   }
 
-  /** `requestsMs`: time for requests in flight, default that of the agent. Further calls can only shorten the drain. */
-  drain(reason: string, sessionsMs: number, requestsMs?: number): Promise<DrainOutcome> {
-    return this.#agent.drain({ reason, sessionsMs, ...(requestsMs === undefined ? {} : { deadlineMs: requestsMs }) });
+  /**
+   * `requestsMs`: time for requests in flight, default that of the agent. `isRequested`: an operator has requested it, so that no budget holds the
+   * node. Further calls can only shorten the drain.
+   */
+  drain(reason: string, sessionsMs: number, requestsMs?: number, isRequested = false): Promise<DrainOutcome> {
+    return this.#agent.drain({
+      reason,
+      sessionsMs,
+      ...(requestsMs === undefined ? {} : { deadlineMs: requestsMs }),
+      ...(isRequested && { holdMs: 0 }),
+    });
   }
 
   /** Enables the node again; callers that wait for the drain get `withdrawn`. */

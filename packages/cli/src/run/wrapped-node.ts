@@ -134,11 +134,13 @@ export class WrappedNode {
 
   /**
    * Drains the node, its sessions for `drainSessionsMs`, then ends the program; `run` resolves at the end. Further calls can only
-   * shorten the drain.
+   * shorten the drain. `drainSessionsMs` is given if an operator has requested the stop: then no budget holds the node.
    */
-  async stop(reason: string, drainSessionsMs: number = this.#options.drainSessionsMs): Promise<void> {
+  async stop(reason: string, drainSessionsMs?: number): Promise<void> {
     const { graceMs, drainRequestsMs } = this.#options;
-    const drained = this.#agent?.drain(reason, drainSessionsMs, drainRequestsMs);
+    const isRequested = drainSessionsMs !== undefined;
+    const sessionsMs = drainSessionsMs ?? this.#options.drainSessionsMs;
+    const drained = this.#agent?.drain(reason, sessionsMs, drainRequestsMs, isRequested);
     if (this.#isStopping) return;
     this.#isStopping = true;
     this.#isDraining = drained !== undefined;

@@ -16,6 +16,7 @@ import type { OpenConnections } from '../auth/open-connections.ts';
 import { registrationRights } from '../auth/registration-rights.ts';
 import type { Tokens } from '../auth/tokens.ts';
 import type { Cluster } from '../cluster.ts';
+import { budgetSentence } from '../events/event-sentence.ts';
 import type { History } from '../events/history.ts';
 import { limitKey } from '../network/addresses.ts';
 import { refuseUpgrade } from '../network/refuse-upgrade.ts';
@@ -275,6 +276,9 @@ export class AgentServer {
       }
       case 'scale':
         this.#byNode.get(event.id)?.send({ type: 'scale', count: event.count });
+        break;
+      case 'budget':
+        this.#byNode.get(event.id)?.send({ type: 'budget', holdMs: event.holdMs, message: budgetSentence(event) });
         break;
       case 'drained':
         // Of a node that is gone, its drain has ended with it.

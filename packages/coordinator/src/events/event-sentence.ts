@@ -94,6 +94,8 @@ function nodeSentence(event: NodeEvent): string {
         : `node ${id} is not ready${event.detail === undefined ? '' : `, it ${event.detail}`}: it keeps its sessions, new ones go elsewhere while a ready node is there`;
     case 'status':
       return statusSentence(event);
+    case 'budget':
+      return budgetSentence(event);
     case 'drained':
       return drainedSentence(event);
     case 'acknowledged':
@@ -117,6 +119,22 @@ const LOST_WORDS = {
 function conflictSentence({ what, own, other, more }: LostEvent, name: string): string {
   const further = more === undefined ? '' : `; ${more} more conflicts were lost in the same minute`;
   return `${LOST_WORDS[what]} ${name} lost a conflict: ${own.value} of coordinator ${own.coordinator} lost against ${other.value} of coordinator ${other.coordinator}${further}`;
+}
+
+/** Also the message to the agent. */
+export function budgetSentence({
+  id,
+  balancer,
+  isOn,
+  holdMs,
+  eligible,
+  minEligible,
+}: Extract<Event, { type: 'budget' }>): string {
+  if (!isOn)
+    return eligible < minEligible
+      ? `node ${id} drains now: its time is over, and ${eligible} other eligible nodes of balancer ${balancer} are fewer than min-eligible ${minEligible}`
+      : `node ${id} drains now: enough other nodes of balancer ${balancer} are eligible`;
+  return `node ${id} wants to end and keeps serving for up to ${durationText(holdMs)}: without it ${eligible} nodes of balancer ${balancer} are eligible, and min-eligible is ${minEligible}`;
 }
 
 type DrainedEvent = Extract<Event, { type: 'drained' }>;

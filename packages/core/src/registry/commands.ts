@@ -135,6 +135,8 @@ export interface NodeStatusCommand {
   /** Instead of `contexts`: only these paths on these hosts. The most restrictive request for a context counts. */
   readonly places?: readonly HostedContext[];
   readonly deadlineMs?: number;
+  /** Time for which the request is held while the node is needed for the budget of its balancer. Only for the whole node. Default 0. */
+  readonly holdMs?: number;
 }
 
 /** The node leaves by its own choice, or because its token has ended. */

@@ -117,6 +117,20 @@ export type Event =
       readonly ended?: EndedRequest;
     }
   /**
+   * The node requests to drain or stop, and is needed for the budget of its balancer: the request is held for at most `holdMs`, and then, or
+   * once enough other nodes are eligible, it is in force (`isOn` false).
+   */
+  | {
+      readonly type: 'budget';
+      readonly id: NodeId;
+      readonly balancer: BalancerName;
+      readonly isOn: boolean;
+      readonly holdMs: number;
+      /** Eligible nodes without this one, in its context with the fewest. */
+      readonly eligible: number;
+      readonly minEligible: number;
+    }
+  /**
    * A drain or stop has ended. `idle`: nothing is in flight, and a drain has no session left. `deadline`: it was ended before. `killed`: the node
    * is about to be gone, with `sessionsLeft` or requests in flight.
    */

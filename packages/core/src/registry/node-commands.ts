@@ -12,6 +12,7 @@ import type {
 } from './commands.ts';
 import type { Rejection } from './events.ts';
 import { takeFailing } from './failing-copies.ts';
+import { holdStatus } from './held-status.ts';
 import { judge } from './liveness/witnesses.ts';
 import type { NodeRecord } from './node/node-record.ts';
 import { effectiveStatus, noRequestedStatus } from './node/node-record.ts';
@@ -78,7 +79,7 @@ function takeNumbers(node: NodeRecord, command: HeartbeatCommand, nowMs: number)
 export function nodeStatus(state: RegistryState, command: NodeStatusCommand): Rejection | undefined {
   const node = speaker(state, command);
   if ('type' in node) return node;
-  const { status, reason, contexts, places, deadlineMs } = command;
+  const { contexts, places, deadlineMs } = command;
   const known = new Set(node.registration.contexts.map(({ path }) => path));
   const served = new Set(places && Array.from(hostedContexts(node.registration), contextKey));
   const unknown =
@@ -88,7 +89,15 @@ export function nodeStatus(state: RegistryState, command: NodeStatusCommand): Re
     return rejected('bad-field', `contexts names ${unknown}, which node ${node.id} does not serve`);
   if (deadlineMs !== undefined && !(deadlineMs >= 0 && Number.isFinite(deadlineMs)))
     return rejected('bad-field', `deadlineMs is ${deadlineMs}, not a duration`);
-  const isPart = contexts !== undefined && new Set(contexts).size < known.size;
+  if (!holdStatus(state, node, command)) applyNodeStatus(state, node, command);
+  return undefined;
+}
+
+/** Puts the status that a node requests in force. */
+export function applyNodeStatus(state: RegistryState, node: NodeRecord, command: NodeStatusCommand): void {
+  const { status, reason, contexts, places, deadlineMs } = command;
+  const isPart =
+    contexts !== undefined && new Set(contexts).size < new Set(node.registration.contexts.map(({ path }) => path)).size;
   const deadlineAtMs = deadlineMs === undefined ? undefined : state.nowMs + deadlineMs;
   const requestedStatus = { status, reason, by: undefined, atMs: state.nowMs, deadlineAtMs, untilMs: undefined };
   const before = effectiveStatus(node);
@@ -119,7 +128,6 @@ export function nodeStatus(state: RegistryState, command: NodeStatusCommand): Re
     ...(reason !== undefined && { reason }),
     ...(deadlineMs !== undefined && { deadlineMs }),
   });
-  return undefined;
 }
 
 function withStatus(

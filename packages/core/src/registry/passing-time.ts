@@ -9,13 +9,14 @@ import type {
   StickySeenCommand,
 } from './commands.ts';
 import type { Rejection } from './events.ts';
+import { releasedStatuses } from './held-status.ts';
 import { isOver, shiftedByStall } from './liveness/lease.ts';
 import { LiveNodes } from './liveness/live-nodes.ts';
 import { judge } from './liveness/witnesses.ts';
 import { NO_RETURNS, released } from './node/flapping.ts';
 import type { NodeRecord } from './node/node-record.ts';
 import { endedRequest, endOfRequest, forgetAtMs, noRequestedStatus } from './node/node-record.ts';
-import { disconnect } from './node-commands.ts';
+import { applyNodeStatus, disconnect } from './node-commands.ts';
 import { applyOperatorStatus } from './operator-commands.ts';
 import { adviceOn } from './ownership/context-ownership.ts';
 import { type RegistryState, rejected } from './registry-state.ts';
@@ -35,6 +36,7 @@ export function tick(state: RegistryState): void {
     state.isSettled = true;
     state.tellSettled();
   }
+  for (const { node, command } of releasedStatuses(state)) applyNodeStatus(state, node, command);
   for (const node of [...state.draining]) state.judgeDrains(node);
   state.forgetEmptyBalancers();
   state.remembered.expire(state.nowMs);

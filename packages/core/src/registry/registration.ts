@@ -1,4 +1,5 @@
 /** A node registers, returns or repeats its registration: all checks first, then all changes, so that a refusal changes nothing. */
+
 import type { Fault } from '@rollcall/protocol';
 import { contextKey, hostedContexts } from '../contexts/hosted-context.ts';
 import { recordKey } from '../store/record-key.ts';
@@ -7,6 +8,7 @@ import type { RegisterCommand } from './commands.ts';
 import { isOfFirst, keepInMind } from './copies.ts';
 import type { Rejection } from './events.ts';
 import { feedNode } from './feed/feed-view.ts';
+import { endHold } from './held-status.ts';
 import { keepStart } from './node/incarnation.ts';
 import { NodeHistory } from './node/load-history.ts';
 import type { AcceptedRegistration, NodeRecord, NodeView } from './node/node-record.ts';
@@ -176,6 +178,7 @@ function startAnew(state: RegistryState, node: NodeRecord): void {
   if (isInFeed(node.liveness)) node.inFeedSinceMs = state.nowMs;
   node.nodeStatus = noRequestedStatus(state.nowMs);
   node.nodeDrain = undefined;
+  endHold(state, node);
   if (node.operatorDrain?.isDone ?? true) state.draining.delete(node);
   node.contextStatus = new Map();
   node.load = undefined;

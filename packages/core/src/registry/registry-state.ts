@@ -88,6 +88,8 @@ export class RegistryState {
   useElsewhere: readonly CoordinatorUse[] | undefined;
   /** Nodes with a drain that is not done. */
   readonly draining: Set<NodeRecord> = new Set();
+  /** Nodes whose request is held for the budget of their balancer. */
+  readonly holding: Set<NodeRecord> = new Set();
   readonly endedDrains: EndedDrains = new EndedDrains();
   isSettled = false;
   settlesAtMs: number;
@@ -369,6 +371,8 @@ export class RegistryState {
     if (this.nodes.presentIn(balancer) === 0) this.noteEmpty(balancer);
     this.addresses.leave(node.registration.url, node.id);
     this.draining.delete(node);
+    this.holding.delete(node);
+    node.heldStatus = undefined;
     node.nodeDrain = undefined;
     if (node.operatorDrain) node.operatorDrain = { ...node.operatorDrain, isDone: true };
     this.touchNodeRecord(node);

@@ -59,6 +59,15 @@ export interface RequestedStatus {
   readonly isElsewhere?: true;
 }
 
+/** A node's request for the whole node that is not in force yet. */
+export interface HeldStatus {
+  readonly status: Exclude<Status, 'enabled'>;
+  readonly reason: string | undefined;
+  readonly deadlineMs: number | undefined;
+  /** Instant at which it is in force in any case. */
+  readonly untilMs: number;
+}
+
 /** Operator's overrides of registered values; `undefined` leaves the node's own value. */
 export interface Overrides {
   readonly weight: number | undefined;
@@ -157,6 +166,8 @@ export interface NodeView {
   readonly overrides: Overrides;
   /** Largest announced weight that counts; `undefined` while the announced one is within the bound. */
   readonly mostWeight: number | undefined;
+  /** The node's request that waits for the budget of its balancer. */
+  readonly heldStatus: HeldStatus | undefined;
   readonly operatorDrain: Drain | undefined;
   readonly nodeDrain: Drain | undefined;
   /** 0 idle … 1 full, not smoothed; `undefined` when never reported by this process. */
@@ -238,6 +249,7 @@ export function freshRecord(seed: RecordSeed, nowMs: number): NodeRecord {
     operatorContexts: new Map(),
     overrides: NO_OVERRIDES,
     mostWeight: undefined,
+    heldStatus: undefined,
     operatorDrain: undefined,
     nodeDrain: undefined,
     load: undefined,
