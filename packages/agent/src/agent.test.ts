@@ -377,6 +377,53 @@ test('a drain requests the status stopped and waits for drained', async (t) => {
   assert.equal(await drained, 'drained');
 });
 
+test('a held status keeps the node enabled; the time of the drain begins when the hold is over', async (t) => {
+  const [coordinator] = await coordinators(t);
+  const timers = new ManualTimers();
+  const agent = newAgent([coordinator!.url], { timers });
+  t.after(() => agent.leave());
+  agent.start();
+  const peer = await coordinator!.peer();
+  await peer.accept();
+  await peer.next('heartbeat');
+  let outcome = '';
+  const drained = agent.drain({ reason: 'SIGTERM' }).then((ended) => {
+    outcome = ended;
+  });
+  assert.equal((await peer.next('status')).holdMs, 8_000);
+  const warned = next(agent, 'warning');
+  peer.send({ type: 'budget', holdMs: 8_000, message: 'it is needed' });
+  assert.deepEqual(await warned, { code: 'budget', message: 'it is needed' });
+  assert.deepEqual([agent.status, agent.stopsByMs], ['enabled', undefined]);
+  // The coordinator does not end the hold: the agent ends it 1 s later. A coordinator that is alive does so before.
+  timers.advance(8_999);
+  assert.equal(agent.status, 'enabled');
+  timers.advance(1);
+  assert.equal(agent.status, 'stopped');
+  timers.advance(7_999);
+  await Promise.resolve();
+  assert.equal(outcome, '');
+  timers.advance(1);
+  await drained;
+  assert.equal(outcome, 'deadline');
+});
+
+test('a coordinator that ends the hold confirms the drain as usual', async (t) => {
+  const [coordinator] = await coordinators(t);
+  const agent = newAgent([coordinator!.url]);
+  t.after(() => agent.leave());
+  agent.start();
+  const peer = await coordinator!.peer();
+  await peer.accept();
+  await peer.next('heartbeat');
+  const drained = agent.drain({ holdMs: 60_000 });
+  assert.equal((await peer.next('status')).holdMs, 60_000);
+  for (const holdMs of [60_000, 0]) peer.send({ type: 'budget', holdMs, message: '' });
+  peer.send({ type: 'drained' });
+  assert.equal(await drained, 'drained');
+  assert.equal(agent.status, 'stopped');
+});
+
 test('with sessionsMs a drain requests draining first', async (t) => {
   const [coordinator] = await coordinators(t);
   const agent = newAgent([coordinator!.url]);
@@ -386,7 +433,8 @@ test('with sessionsMs a drain requests draining first', async (t) => {
   await peer.accept();
   await peer.next('heartbeat');
   const drained = agent.drain({ sessionsMs: 300_000 });
-  assert.deepEqual(await peer.next('status'), { type: 'status', status: 'draining', deadlineMs: 300_000 });
+  const first = await peer.next('status');
+  assert.deepEqual([first.status, first.deadlineMs, first.holdMs], ['draining', 300_000, 8_000]);
   peer.send({ type: 'drained' });
   assert.equal((await peer.next('status')).status, 'stopped');
   peer.send({ type: 'drained' });

@@ -132,7 +132,7 @@ export class NodeStatus {
       type: 'status',
       status,
       ...(status === 'enabled' ? {} : { deadlineMs }),
-      ...(status === 'enabled' || this.#drain === undefined || !(holdMs > 0) ? {} : { holdMs }),
+      ...(status === 'enabled' || !(holdMs > 0) ? {} : { holdMs }),
       ...(reason === '' ? {} : { reason }),
     };
   }
